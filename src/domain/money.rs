@@ -1,0 +1,365 @@
+//! Money in 元 (CNY): exact decimals, never a float.
+
+use std::fmt;
+use std::iter::Sum;
+use std::ops::{Add, AddAssign, Neg, Sub};
+use std::str::FromStr;
+
+use rust_decimal::{Decimal, RoundingStrategy};
+use serde::{Deserialize, Serialize};
+
+/// An amount in 元 at full precision. Sums are exact; rounding to 分 happens only in [`Money::rounded`] and when shown.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(transparent)]
+pub struct Money(Decimal);
+
+/// Why a typed amount was refused. The words a person reads are chosen by the chat layer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AmountError {
+    /// Nothing was typed.
+    #[error("the amount is empty")]
+    Empty,
+    /// Not an amount at all.
+    #[error("not an amount")]
+    NotANumber,
+    /// Commas do not stand at thousands (`1,00`).
+    #[error("misplaced commas")]
+    MisplacedCommas,
+    /// Finer than 分.
+    #[error("more than 2 decimals")]
+    TooManyDecimals,
+    /// An allocation of nothing.
+    #[error("the amount is 0")]
+    Zero,
+    /// Beyond [`Money::MAX_SINGLE`].
+    #[error("the amount is above 9,999,999,999.99")]
+    TooLarge,
+}
+
+impl Money {
+    /// 0 元.
+    pub const ZERO: Money = Money(Decimal::ZERO);
+
+    /// The largest single amount that may be typed: ¥9,999,999,999.99.
+    pub const MAX_SINGLE: Money = Money(Decimal::from_parts(0xD4A5_0FFF, 0xE8, 0, false, 2));
+
+    /// An amount from an exact decimal in 元.
+    pub const fn new(amount: Decimal) -> Self {
+        Money(amount)
+    }
+
+    /// An amount from whole 分 (1/100 元).
+    pub fn from_fen(fen: i64) -> Self {
+        Money(Decimal::new(fen, 2))
+    }
+
+    /// The exact decimal in 元.
+    pub const fn decimal(self) -> Decimal {
+        self.0
+    }
+
+    /// Rounded to 2 decimals, half away from zero: how amounts are stored on a user and shown.
+    pub fn rounded(self) -> Self {
+        let mut amount = self
+            .0
+            .round_dp_with_strategy(2, RoundingStrategy::MidpointAwayFromZero);
+        amount.rescale(2);
+        Money(amount)
+    }
+
+    /// Whether the amount is exactly 0.
+    pub fn is_zero(self) -> bool {
+        self.0.is_zero()
+    }
+
+    /// Whether the amount is below 0.
+    pub fn is_negative(self) -> bool {
+        self.0.is_sign_negative() && !self.0.is_zero()
+    }
+
+    /// Whether the amount is above 0.
+    pub fn is_positive(self) -> bool {
+        self.0.is_sign_positive() && !self.0.is_zero()
+    }
+
+    /// `None` instead of an overflow (28 significant digits).
+    pub fn checked_add(self, other: Money) -> Option<Money> {
+        self.0.checked_add(other.0).map(Money)
+    }
+
+    /// Reads what a person typed as an amount to allocate: `1000`, `+1000`, `-200.5`, `1,000.00`, `¥1000`, `007`,
+    /// full-width digits and signs. Refuses 0, more than 2 decimals, misplaced commas and more than
+    /// [`Money::MAX_SINGLE`] either way.
+    ///
+    /// ```
+    /// use airgate::domain::{AmountError, Money};
+    /// assert_eq!(Money::parse_input("-¥1,000.5").unwrap().to_string(), "-¥1,000.50");
+    /// assert_eq!(Money::parse_input("1,00"), Err(AmountError::MisplacedCommas));
+    /// ```
+    pub fn parse_input(text: &str) -> Result<Money, AmountError> {
+        let text: String = text.trim().chars().map(narrow).collect();
+        let mut rest = text.trim();
+        if rest.is_empty() {
+            return Err(AmountError::Empty);
+        }
+        let mut negative = None;
+        let mut currency = false;
+        // One sign and one currency mark, in either order: `-¥5`, `¥-5`.
+        loop {
+            match rest.chars().next() {
+                Some(sign @ ('+' | '-')) if negative.is_none() => {
+                    negative = Some(sign == '-');
+                    rest = rest.get(1..).unwrap_or("").trim_start();
+                }
+                Some('¥') if !currency => {
+                    currency = true;
+                    rest = rest.strip_prefix('¥').unwrap_or("").trim_start();
+                }
+                _ => break,
+            }
+        }
+        let (whole, fraction) = match rest.split_once('.') {
+            Some((_, "")) => return Err(AmountError::NotANumber),
+            Some((whole, fraction)) => (whole, fraction),
+            None => (rest, ""),
+        };
+        let digits = |s: &str| s.bytes().all(|b| b.is_ascii_digit());
+        if whole.is_empty()
+            || !digits(fraction)
+            || !whole.bytes().all(|b| b.is_ascii_digit() || b == b',')
+        {
+            return Err(AmountError::NotANumber);
+        }
+        if whole.contains(',') {
+            let mut groups = whole.split(',');
+            let first = groups.next().unwrap_or("");
+            if first.is_empty() || first.len() > 3 || groups.any(|group| group.len() != 3) {
+                return Err(AmountError::MisplacedCommas);
+            }
+        }
+        if fraction.len() > 2 {
+            return Err(AmountError::TooManyDecimals);
+        }
+        let whole: String = whole.chars().filter(|c| *c != ',').collect();
+        let whole = whole.trim_start_matches('0');
+        if whole.len() > 10 {
+            return Err(AmountError::TooLarge);
+        }
+        let magnitude = Decimal::from_str(&format!("0{whole}.{fraction:0<2}"))
+            .map_err(|_| AmountError::NotANumber)?;
+        let amount = Money(if negative == Some(true) {
+            -magnitude
+        } else {
+            magnitude
+        });
+        if amount.is_zero() {
+            return Err(AmountError::Zero);
+        }
+        Ok(amount)
+    }
+
+    /// Plain text with 2 decimals and no separators (`-200.50`), for forms and CSV.
+    pub fn plain(self) -> String {
+        format!("{:.2}", self.rounded().0)
+    }
+}
+
+/// Full-width digits, signs, comma, point and both yen signs in their narrow form.
+fn narrow(c: char) -> char {
+    match c {
+        '\u{FF01}'..='\u{FF5E}' => char::from_u32(c as u32 - 0xFEE0).unwrap_or(c),
+        '￥' => '¥',
+        '−' => '-',
+        '。' => '.',
+        '，' | '、' => ',',
+        '\u{3000}' => ' ',
+        _ => c,
+    }
+}
+
+impl fmt::Display for Money {
+    /// `¥1,234.56`, `-¥200.50`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let rounded = self.rounded();
+        let plain = format!("{:.2}", rounded.0.abs());
+        let (whole, fraction) = plain.split_once('.').unwrap_or((&plain, "00"));
+        let mut grouped = String::with_capacity(whole.len() + whole.len() / 3);
+        for (i, digit) in whole.chars().enumerate() {
+            if i > 0 && (whole.len() - i).is_multiple_of(3) {
+                grouped.push(',');
+            }
+            grouped.push(digit);
+        }
+        let sign = if rounded.is_negative() { "-" } else { "" };
+        write!(f, "{sign}¥{grouped}.{fraction}")
+    }
+}
+
+impl FromStr for Money {
+    type Err = rust_decimal::Error;
+
+    /// An exact amount as platforms write it (`-90.123456`), any number of decimals up to 28.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Decimal::from_str_exact(text.trim()).map(Money)
+    }
+}
+
+impl Add for Money {
+    type Output = Money;
+    fn add(self, other: Money) -> Money {
+        Money(self.0 + other.0)
+    }
+}
+
+impl AddAssign for Money {
+    fn add_assign(&mut self, other: Money) {
+        self.0 += other.0;
+    }
+}
+
+impl Sub for Money {
+    type Output = Money;
+    fn sub(self, other: Money) -> Money {
+        Money(self.0 - other.0)
+    }
+}
+
+impl Neg for Money {
+    type Output = Money;
+    fn neg(self) -> Money {
+        Money(-self.0)
+    }
+}
+
+impl Sum for Money {
+    fn sum<I: Iterator<Item = Money>>(amounts: I) -> Money {
+        amounts.fold(Money::ZERO, Add::add)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn check(input: &str, shown: &str) {
+        assert_eq!(
+            Money::parse_input(input).map(|m| m.to_string()),
+            Ok(shown.to_owned()),
+            "{input:?}"
+        );
+    }
+
+    #[test]
+    fn accepted_amounts() {
+        check("1000", "¥1,000.00");
+        check("+1000", "¥1,000.00");
+        check("-200.5", "-¥200.50");
+        check("1,000.00", "¥1,000.00");
+        check("¥1000", "¥1,000.00");
+        check("￥1000", "¥1,000.00");
+        check("-¥5", "-¥5.00");
+        check("¥-5", "-¥5.00");
+        check("007", "¥7.00");
+        check("  42 ", "¥42.00");
+        check("１，０００．５０", "¥1,000.50");
+        check("－２００", "-¥200.00");
+        check("＋7", "¥7.00");
+        check("9,999,999,999.99", "¥9,999,999,999.99");
+        check("0.01", "¥0.01");
+        check("000000000000001", "¥1.00");
+    }
+
+    #[test]
+    fn refused_amounts() {
+        use AmountError::*;
+        for (input, error) in [
+            ("", Empty),
+            ("  ", Empty),
+            ("abc", NotANumber),
+            ("1e3", NotANumber),
+            ("--1", NotANumber),
+            ("¥¥1", NotANumber),
+            ("1.", NotANumber),
+            (".5", NotANumber),
+            ("1.2.3", NotANumber),
+            ("-", NotANumber),
+            ("1 000", NotANumber),
+            ("NaN", NotANumber),
+            ("1,00", MisplacedCommas),
+            (",100", MisplacedCommas),
+            ("1,,000", MisplacedCommas),
+            ("1000,000", MisplacedCommas),
+            ("100,", MisplacedCommas),
+            ("1.234", TooManyDecimals),
+            ("0", Zero),
+            ("-0.00", Zero),
+            ("10000000000", TooLarge),
+            ("-10,000,000,000", TooLarge),
+            ("99999999999999999999999999999999999999", TooLarge),
+        ] {
+            assert_eq!(Money::parse_input(input), Err(error), "{input:?}");
+        }
+    }
+
+    #[test]
+    fn the_largest_single_amount() {
+        assert_eq!(Money::MAX_SINGLE.plain(), "9999999999.99");
+        assert_eq!(Money::parse_input("9999999999.99"), Ok(Money::MAX_SINGLE));
+    }
+
+    #[test]
+    fn shown_half_away_from_zero() {
+        for (exact, shown) in [
+            ("0.005", "¥0.01"),
+            ("-0.005", "-¥0.01"),
+            ("0.0049999", "¥0.00"),
+            ("-0.001", "¥0.00"),
+            ("999.995", "¥1,000.00"),
+            ("1234567.894999", "¥1,234,567.89"),
+        ] {
+            assert_eq!(
+                exact.parse::<Money>().unwrap().to_string(),
+                shown,
+                "{exact}"
+            );
+        }
+    }
+
+    #[test]
+    fn platform_amounts_keep_every_digit() {
+        let m: Money = "0.5192000001".parse().unwrap();
+        assert_eq!(m.decimal().to_string(), "0.5192000001");
+        assert!("".parse::<Money>().is_err());
+        assert!("1,000".parse::<Money>().is_err());
+        assert!("NaN".parse::<Money>().is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn parsing_never_panics(text in "\\PC{0,40}") {
+            let _ = Money::parse_input(&text);
+            let _ = text.parse::<Money>();
+        }
+
+        #[test]
+        fn what_is_shown_can_be_typed(fen in -999_999_999_999i64..=999_999_999_999) {
+            prop_assume!(fen != 0);
+            let amount = Money::from_fen(fen);
+            prop_assert_eq!(Money::parse_input(&amount.to_string()), Ok(amount));
+            prop_assert_eq!(Money::parse_input(&amount.plain()), Ok(amount));
+        }
+
+        #[test]
+        fn sums_are_exact_at_six_decimals(micros in prop::collection::vec(-1_000_000_000_000i64..1_000_000_000_000, 0..200)) {
+            let sum: Money = micros.iter().map(|m| Money::new(Decimal::new(*m, 6))).sum();
+            let exact: i128 = micros.iter().map(|m| i128::from(*m)).sum();
+            prop_assert_eq!(sum.decimal(), Decimal::from_i128_with_scale(exact, 6));
+            // Half away from zero, computed on integers.
+            let fen = (exact.abs() + 5_000) / 10_000 * exact.signum();
+            prop_assert_eq!(sum.rounded().decimal(), Decimal::from_i128_with_scale(fen, 2));
+        }
+    }
+}

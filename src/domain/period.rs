@@ -1,0 +1,225 @@
+//! Bill periods: calendar months in Beijing time.
+
+use std::fmt;
+use std::str::FromStr;
+
+use jiff::civil::{Date, date};
+use jiff::tz::{Offset, TimeZone};
+use jiff::{Timestamp, ToSpan};
+use serde::{Deserialize, Serialize};
+
+/// A calendar month in Beijing time (UTC+8), written `YYYY-MM`, whatever the host's zone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct BillPeriod {
+    year: i16,
+    month: i8,
+}
+
+/// Not a month of the form `YYYY-MM` between 2000-01 and 2999-12.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a month of the form YYYY-MM")]
+pub struct PeriodError;
+
+/// Beijing's zone. China has had no daylight saving time since 1991, so a fixed offset is exact.
+pub fn beijing() -> TimeZone {
+    TimeZone::fixed(Offset::constant(8))
+}
+
+impl BillPeriod {
+    /// A period from its year (2000 to 2999) and month (1 to 12).
+    pub fn new(year: i16, month: i8) -> Result<Self, PeriodError> {
+        if (2000..=2999).contains(&year) && (1..=12).contains(&month) {
+            Ok(Self { year, month })
+        } else {
+            Err(PeriodError)
+        }
+    }
+
+    /// The period that an instant belongs to.
+    pub fn of(at: Timestamp) -> Self {
+        let day = at.to_zoned(beijing()).date();
+        Self {
+            year: day.year().clamp(2000, 2999),
+            month: day.month(),
+        }
+    }
+
+    /// The year, 2000 to 2999.
+    pub fn year(self) -> i16 {
+        self.year
+    }
+
+    /// The month, 1 to 12.
+    pub fn month(self) -> i8 {
+        self.month
+    }
+
+    /// The following month.
+    pub fn next(self) -> Self {
+        match self.month {
+            12 => Self {
+                year: (self.year + 1).min(2999),
+                month: 1,
+            },
+            month => Self {
+                month: month + 1,
+                ..self
+            },
+        }
+    }
+
+    /// The month before.
+    pub fn previous(self) -> Self {
+        match self.month {
+            1 => Self {
+                year: (self.year - 1).max(2000),
+                month: 12,
+            },
+            month => Self {
+                month: month - 1,
+                ..self
+            },
+        }
+    }
+
+    /// The number of months from `earlier` to `self`; negative where `earlier` is later.
+    pub fn months_since(self, earlier: BillPeriod) -> i32 {
+        (i32::from(self.year) - i32::from(earlier.year)) * 12 + i32::from(self.month)
+            - i32::from(earlier.month)
+    }
+
+    /// Every period from `self` to `last`, both included; none where `last` is earlier.
+    pub fn through(self, last: BillPeriod) -> impl Iterator<Item = BillPeriod> {
+        std::iter::successors(Some(self), |period| Some(period.next()))
+            .take_while(move |period| *period <= last)
+    }
+
+    /// The instant from which a complete reading of this period is final: the 6th of the following month, 10:00 Beijing
+    /// time. Bills arrive one to two days late, corrections until the 5th (volcengine facts, §7.6).
+    pub fn settles_at(self) -> Timestamp {
+        let next = self.next();
+        date(next.year, next.month, 6)
+            .at(10, 0, 0, 0)
+            .to_zoned(beijing())
+            .map_or(Timestamp::MAX, |at| at.timestamp())
+    }
+
+    /// The first day of the month.
+    pub fn first_day(self) -> Date {
+        date(self.year, self.month, 1)
+    }
+
+    /// The last day of the month.
+    pub fn last_day(self) -> Date {
+        self.first_day()
+            .checked_add(1.month())
+            .and_then(|day| day.checked_sub(1.day()))
+            .unwrap_or(self.first_day())
+    }
+}
+
+impl fmt::Display for BillPeriod {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:04}-{:02}", self.year, self.month)
+    }
+}
+
+impl FromStr for BillPeriod {
+    type Err = PeriodError;
+
+    fn from_str(text: &str) -> Result<Self, PeriodError> {
+        let (year, month) = text.split_once('-').ok_or(PeriodError)?;
+        if year.len() != 4
+            || month.len() != 2
+            || !text.bytes().all(|b| b.is_ascii_digit() || b == b'-')
+        {
+            return Err(PeriodError);
+        }
+        Self::new(
+            year.parse().map_err(|_| PeriodError)?,
+            month.parse().map_err(|_| PeriodError)?,
+        )
+    }
+}
+
+impl TryFrom<String> for BillPeriod {
+    type Error = PeriodError;
+    fn try_from(text: String) -> Result<Self, PeriodError> {
+        text.parse()
+    }
+}
+
+impl From<BillPeriod> for String {
+    fn from(period: BillPeriod) -> String {
+        period.to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn months_turn_at_midnight_in_beijing() {
+        assert_eq!(
+            BillPeriod::of(at("2026-10-31T15:59:59Z")).to_string(),
+            "2026-10"
+        );
+        assert_eq!(
+            BillPeriod::of(at("2026-10-31T16:00:00Z")).to_string(),
+            "2026-11"
+        );
+        assert_eq!(
+            BillPeriod::of(at("2026-12-31T16:00:00Z")).to_string(),
+            "2027-01"
+        );
+    }
+
+    #[test]
+    fn a_period_settles_on_the_6th_at_ten() {
+        let period: BillPeriod = "2026-12".parse().unwrap();
+        assert_eq!(period.settles_at(), at("2027-01-06T02:00:00Z"));
+    }
+
+    #[test]
+    fn days_of_a_month() {
+        let february: BillPeriod = "2028-02".parse().unwrap();
+        assert_eq!(february.first_day().to_string(), "2028-02-01");
+        assert_eq!(february.last_day().to_string(), "2028-02-29");
+    }
+
+    #[test]
+    fn only_year_dash_month_is_a_period() {
+        for text in [
+            "2026-13",
+            "2026-00",
+            "2026-1",
+            "26-01",
+            "2026/01",
+            "2026-01-01",
+            "",
+            "+026-01",
+            "1999-12",
+            "２０２６-01",
+        ] {
+            assert_eq!(text.parse::<BillPeriod>(), Err(PeriodError), "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn text_round_trips_and_steps_invert(year in 2001i16..2998, month in 1i8..=12, n in 0usize..40) {
+            let period = BillPeriod::new(year, month).unwrap();
+            prop_assert_eq!(period.to_string().parse::<BillPeriod>().unwrap(), period);
+            prop_assert_eq!(period.next().previous(), period);
+            let later = period.through(BillPeriod::new(2999, 12).unwrap()).nth(n).unwrap();
+            prop_assert_eq!(later.months_since(period), i32::try_from(n).unwrap());
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! airgate keeps Volcengine sub-accounts within the quota they were allocated, from inside Feishu chat.
+//!
+//! `docs/architecture.md` draws the house; each module's own head says what it is for.
+
+pub mod clock;
+pub mod domain;
+pub mod feishu;
+pub mod sandbox;
+pub mod volcengine;

@@ -1,0 +1,3 @@
+//! The `airgate` command.
+
+fn main() {}
