@@ -23,25 +23,21 @@ enum Source {
 impl Clock {
     /// The host's clock.
     pub fn system() -> Self {
-        Self {
-            source: Source::System(Arc::new(AtomicI64::new(0))),
-        }
+        Self { source: Source::System(Arc::new(AtomicI64::new(0))) }
     }
 
     /// A clock that stands still at `at` until [`Clock::advance`] or [`Clock::set`] moves it.
     pub fn manual(at: Timestamp) -> Self {
-        Self {
-            source: Source::Manual(Arc::new(AtomicI64::new(at.as_millisecond()))),
-        }
+        Self { source: Source::Manual(Arc::new(AtomicI64::new(at.as_millisecond()))) }
     }
 
     /// The current instant, in whole milliseconds.
     #[allow(clippy::disallowed_methods)] // The one place that may ask the host.
     pub fn now(&self) -> Timestamp {
         let millis = match &self.source {
-            Source::System(shift) => Timestamp::now()
-                .as_millisecond()
-                .saturating_add(shift.load(Ordering::SeqCst)),
+            Source::System(shift) => {
+                Timestamp::now().as_millisecond().saturating_add(shift.load(Ordering::SeqCst))
+            }
             Source::Manual(at) => at.load(Ordering::SeqCst),
         };
         Timestamp::from_millisecond(millis).unwrap_or(Timestamp::MAX)
@@ -70,10 +66,7 @@ mod tests {
         let clock = Clock::manual(start);
         let other = clock.clone();
         clock.advance(SignedDuration::from_hours(2));
-        assert_eq!(
-            other.now(),
-            "2026-11-23T02:00:00Z".parse::<Timestamp>().unwrap()
-        );
+        assert_eq!(other.now(), "2026-11-23T02:00:00Z".parse::<Timestamp>().unwrap());
         other.set(start);
         assert_eq!(clock.now(), start);
     }

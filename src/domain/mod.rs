@@ -1,9 +1,37 @@
 //! Ground floor: plain types and rules of quota and spending. No I/O, no async, no clock of its own.
 
+pub mod access;
+pub mod account;
+pub mod alert;
 pub mod bill;
+pub mod decision;
+pub mod ids;
+pub mod ledger;
+pub mod link;
 pub mod money;
+pub mod monitoring;
 pub mod period;
+pub mod settings;
+pub mod spending;
+pub mod thresholds;
+pub mod usage;
+pub mod user;
 
+pub use access::{AccessCause, AccessGoal, PendingAccess, RememberedAccess};
+pub use account::Account;
+pub use alert::{AlertBody, AlertKind, AlertRecord, BreakdownRow, Figures, Notice, Problem};
 pub use bill::{AmountField, BillSource};
+pub use decision::{Decision, decide};
+pub use ids::{
+    AccountId, ChatId, IdError, MessageId, OpId, OpenId, ProjectName, UserKey, Username,
+};
+pub use ledger::{LedgerEntry, LedgerError, Operator};
+pub use link::{Freshness, ProjectInfo, ProjectLink};
 pub use money::{AmountError, Money};
-pub use period::BillPeriod;
+pub use monitoring::{AccountReading, CycleOutcome, CycleReport, MonitorState};
+pub use period::{BillPeriod, PeriodError};
+pub use settings::{SavedSettings, Settings};
+pub use spending::{ProjectBill, SpendingRecord};
+pub use thresholds::{Thresholds, ThresholdsError};
+pub use usage::Usage;
+pub use user::{AccessKeyInfo, Switch, User, UserStatus};

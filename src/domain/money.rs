@@ -62,9 +62,7 @@ impl Money {
 
     /// Rounded to 2 decimals, half away from zero: how amounts are stored on a user and shown.
     pub fn rounded(self) -> Self {
-        let mut amount = self
-            .0
-            .round_dp_with_strategy(2, RoundingStrategy::MidpointAwayFromZero);
+        let mut amount = self.0.round_dp_with_strategy(2, RoundingStrategy::MidpointAwayFromZero);
         amount.rescale(2);
         Money(amount)
     }
@@ -149,11 +147,7 @@ impl Money {
         }
         let magnitude = Decimal::from_str(&format!("0{whole}.{fraction:0<2}"))
             .map_err(|_| AmountError::NotANumber)?;
-        let amount = Money(if negative == Some(true) {
-            -magnitude
-        } else {
-            magnitude
-        });
+        let amount = Money(if negative == Some(true) { -magnitude } else { magnitude });
         if amount.is_zero() {
             return Err(AmountError::Zero);
         }
@@ -320,11 +314,7 @@ mod tests {
             ("999.995", "¥1,000.00"),
             ("1234567.894999", "¥1,234,567.89"),
         ] {
-            assert_eq!(
-                exact.parse::<Money>().unwrap().to_string(),
-                shown,
-                "{exact}"
-            );
+            assert_eq!(exact.parse::<Money>().unwrap().to_string(), shown, "{exact}");
         }
     }
 

@@ -39,10 +39,7 @@ impl BillPeriod {
     /// The period that an instant belongs to.
     pub fn of(at: Timestamp) -> Self {
         let day = at.to_zoned(beijing()).date();
-        Self {
-            year: day.year().clamp(2000, 2999),
-            month: day.month(),
-        }
+        Self { year: day.year().clamp(2000, 2999), month: day.month() }
     }
 
     /// The year, 2000 to 2999.
@@ -55,31 +52,21 @@ impl BillPeriod {
         self.month
     }
 
-    /// The following month.
+    /// The following month; the last representable one stays.
     pub fn next(self) -> Self {
-        match self.month {
-            12 => Self {
-                year: (self.year + 1).min(2999),
-                month: 1,
-            },
-            month => Self {
-                month: month + 1,
-                ..self
-            },
+        match (self.year, self.month) {
+            (2999, 12) => self,
+            (year, 12) => Self { year: year + 1, month: 1 },
+            (year, month) => Self { year, month: month + 1 },
         }
     }
 
-    /// The month before.
+    /// The month before; the first representable one stays.
     pub fn previous(self) -> Self {
-        match self.month {
-            1 => Self {
-                year: (self.year - 1).max(2000),
-                month: 12,
-            },
-            month => Self {
-                month: month - 1,
-                ..self
-            },
+        match (self.year, self.month) {
+            (2000, 1) => self,
+            (year, 1) => Self { year: year - 1, month: 12 },
+            (year, month) => Self { year, month: month - 1 },
         }
     }
 
@@ -91,8 +78,8 @@ impl BillPeriod {
 
     /// Every period from `self` to `last`, both included; none where `last` is earlier.
     pub fn through(self, last: BillPeriod) -> impl Iterator<Item = BillPeriod> {
-        std::iter::successors(Some(self), |period| Some(period.next()))
-            .take_while(move |period| *period <= last)
+        let first = (self <= last).then_some(self);
+        std::iter::successors(first, move |period| (*period < last).then(|| period.next()))
     }
 
     /// The instant from which a complete reading of this period is final: the 6th of the following month, 10:00 Beijing
@@ -136,10 +123,7 @@ impl FromStr for BillPeriod {
         {
             return Err(PeriodError);
         }
-        Self::new(
-            year.parse().map_err(|_| PeriodError)?,
-            month.parse().map_err(|_| PeriodError)?,
-        )
+        Self::new(year.parse().map_err(|_| PeriodError)?, month.parse().map_err(|_| PeriodError)?)
     }
 }
 
@@ -167,18 +151,9 @@ mod tests {
 
     #[test]
     fn months_turn_at_midnight_in_beijing() {
-        assert_eq!(
-            BillPeriod::of(at("2026-10-31T15:59:59Z")).to_string(),
-            "2026-10"
-        );
-        assert_eq!(
-            BillPeriod::of(at("2026-10-31T16:00:00Z")).to_string(),
-            "2026-11"
-        );
-        assert_eq!(
-            BillPeriod::of(at("2026-12-31T16:00:00Z")).to_string(),
-            "2027-01"
-        );
+        assert_eq!(BillPeriod::of(at("2026-10-31T15:59:59Z")).to_string(), "2026-10");
+        assert_eq!(BillPeriod::of(at("2026-10-31T16:00:00Z")).to_string(), "2026-11");
+        assert_eq!(BillPeriod::of(at("2026-12-31T16:00:00Z")).to_string(), "2027-01");
     }
 
     #[test]
@@ -214,7 +189,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn text_round_trips_and_steps_invert(year in 2001i16..2998, month in 1i8..=12, n in 0usize..40) {
+        fn text_round_trips_and_steps_invert(year in 2001i16..2990, month in 1i8..=12, n in 0usize..40) {
             let period = BillPeriod::new(year, month).unwrap();
             prop_assert_eq!(period.to_string().parse::<BillPeriod>().unwrap(), period);
             prop_assert_eq!(period.next().previous(), period);

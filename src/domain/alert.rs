@@ -1,0 +1,210 @@
+//! Alert records. They hold facts, not sentences: wording is chosen when a card or a file is made.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    AccessGoal, AccountId, Freshness, Money, Operator, ProjectLink, ProjectName, User, UserKey,
+};
+
+/// The contract's four types.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AlertKind {
+    /// A threshold was reached.
+    Warning,
+    /// Access was cut because the quota is used up.
+    Disable,
+    /// Something does not work.
+    Error,
+    /// A person cut or restored access.
+    Manual,
+}
+
+impl AlertKind {
+    /// All types, in the order filters show them.
+    pub const ALL: [AlertKind; 4] =
+        [AlertKind::Warning, AlertKind::Disable, AlertKind::Error, AlertKind::Manual];
+
+    /// The contract's word, as in metrics, CSV and card values.
+    pub fn word(self) -> &'static str {
+        match self {
+            AlertKind::Warning => "warning",
+            AlertKind::Disable => "disable",
+            AlertKind::Error => "error",
+            AlertKind::Manual => "manual",
+        }
+    }
+
+    /// The type of a contract word.
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.word() == word)
+    }
+}
+
+/// One project's part of a user's spending when the alert was made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BreakdownRow {
+    /// The project's key.
+    pub project: ProjectName,
+    /// What people read.
+    pub label: String,
+    /// Cumulative spending since the link's first period, exact.
+    pub spending: Money,
+    /// How current it was.
+    pub freshness: Freshness,
+}
+
+/// The numbers of an alert.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Figures {
+    /// Allocated total.
+    pub quota: Money,
+    /// Consumed when the alert was made.
+    pub consumed: Money,
+    /// The monitored projects, dearest first.
+    pub breakdown: Vec<BreakdownRow>,
+}
+
+impl Figures {
+    /// The user's numbers, with the monitored ones of `links`.
+    pub fn of(user: &User, links: &[ProjectLink]) -> Self {
+        let mut breakdown: Vec<BreakdownRow> = links
+            .iter()
+            .filter(|link| link.monitored.is_on())
+            .map(|link| BreakdownRow {
+                project: link.project.clone(),
+                label: link.label().to_owned(),
+                spending: link.spending,
+                freshness: link.freshness,
+            })
+            .collect();
+        breakdown
+            .sort_by(|a, b| b.spending.cmp(&a.spending).then_with(|| a.project.cmp(&b.project)));
+        Self { quota: user.quota, consumed: user.consumed, breakdown }
+    }
+}
+
+/// What an error alert is about.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "problem")]
+pub enum Problem {
+    /// Three cycles in a row failed.
+    CyclesFailing {
+        /// How many by now.
+        failures: u32,
+        /// The last reason.
+        reason: String,
+    },
+    /// The monitor works again.
+    CyclesRecovered,
+    /// An account's access key pair was refused.
+    CredentialsRefused {
+        /// Which account.
+        account: AccountId,
+        /// The cloud's reason.
+        reason: String,
+    },
+    /// The account's key pair is accepted again.
+    CredentialsRecovered {
+        /// Which account.
+        account: AccountId,
+    },
+    /// A cut or restore of access is not confirmed after a minute.
+    AccessDelayed {
+        /// What is wanted.
+        goal: AccessGoal,
+        /// The last reason.
+        reason: String,
+    },
+}
+
+/// What an alert says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "alert")]
+pub enum AlertBody {
+    /// A threshold was reached.
+    Warning {
+        /// In percent.
+        threshold: u16,
+        /// The numbers then.
+        figures: Figures,
+    },
+    /// Access was cut and read back as cut.
+    Disable {
+        /// The numbers then.
+        figures: Figures,
+    },
+    /// Something does not work, or works again.
+    Error {
+        /// What.
+        problem: Problem,
+    },
+    /// A person cut or restored access.
+    Manual {
+        /// What was done.
+        goal: AccessGoal,
+        /// Who.
+        operator: Operator,
+    },
+}
+
+impl AlertBody {
+    /// The contract's type.
+    pub fn kind(&self) -> AlertKind {
+        match self {
+            AlertBody::Warning { .. } => AlertKind::Warning,
+            AlertBody::Disable { .. } => AlertKind::Disable,
+            AlertBody::Error { .. } => AlertKind::Error,
+            AlertBody::Manual { .. } => AlertKind::Manual,
+        }
+    }
+
+    /// The amount of the record: what was consumed.
+    pub fn amount(&self) -> Option<Money> {
+        match self {
+            AlertBody::Warning { figures, .. } | AlertBody::Disable { figures } => {
+                Some(figures.consumed)
+            }
+            AlertBody::Error { .. } | AlertBody::Manual { .. } => None,
+        }
+    }
+
+    /// The threshold of the record, in percent: 100 for an automatic disable.
+    pub fn threshold(&self) -> Option<u16> {
+        match self {
+            AlertBody::Warning { threshold, .. } => Some(*threshold),
+            AlertBody::Disable { .. } => Some(100),
+            AlertBody::Error { .. } | AlertBody::Manual { .. } => None,
+        }
+    }
+}
+
+/// How far the delivery of an alert is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Notice {
+    /// Nothing to deliver: only recorded, or no alert chat and no webhook is set.
+    NotOwed,
+    /// Owed.
+    Owed,
+    /// Delivered.
+    Delivered,
+    /// Given up, with a clear reason in the log and on the monitor card.
+    Failed,
+}
+
+/// One alert.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AlertRecord {
+    /// Ascending in time.
+    pub id: u64,
+    /// Whom it is about, if anybody.
+    pub user: Option<UserKey>,
+    /// What it says.
+    pub body: AlertBody,
+    /// The contract's `notified`, in more detail.
+    pub notice: Notice,
+    /// When.
+    pub at: Timestamp,
+}

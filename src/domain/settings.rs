@@ -1,0 +1,105 @@
+//! Settings that chat may change at run time.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{ChatId, Thresholds};
+
+/// The settings in force.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// For users without their own.
+    pub thresholds: Thresholds,
+    /// Time from one cycle's start to the next.
+    pub interval: Duration,
+    /// The group that alerts go to.
+    pub alert_chat: Option<ChatId>,
+    /// The custom bot's address that alerts also go to.
+    pub webhook_url: Option<String>,
+    /// Mobile numbers of the people that alerts mention.
+    pub mobiles: Vec<String>,
+}
+
+/// What `/config` saved. A value that is there takes precedence over the configuration file.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SavedSettings {
+    /// For users without their own.
+    #[serde(default)]
+    pub thresholds: Option<Thresholds>,
+    /// Seconds.
+    #[serde(default)]
+    pub interval_seconds: Option<u64>,
+    /// `Some(None)`: saved as "none".
+    #[serde(default, with = "nested")]
+    pub alert_chat: Option<Option<ChatId>>,
+    /// `Some(None)`: saved as "none".
+    #[serde(default, with = "nested")]
+    pub webhook_url: Option<Option<String>>,
+    /// Mobile numbers.
+    #[serde(default)]
+    pub mobiles: Option<Vec<String>>,
+    /// When it was saved.
+    #[serde(default)]
+    pub updated: Option<Timestamp>,
+}
+
+impl SavedSettings {
+    /// Saved values over the configured ones.
+    pub fn over(&self, configured: &Settings) -> Settings {
+        Settings {
+            thresholds: self.thresholds.clone().unwrap_or_else(|| configured.thresholds.clone()),
+            interval: self.interval_seconds.map_or(configured.interval, Duration::from_secs),
+            alert_chat: self.alert_chat.clone().unwrap_or_else(|| configured.alert_chat.clone()),
+            webhook_url: self.webhook_url.clone().unwrap_or_else(|| configured.webhook_url.clone()),
+            mobiles: self.mobiles.clone().unwrap_or_else(|| configured.mobiles.clone()),
+        }
+    }
+}
+
+/// `Option<Option<T>>` as absent, `null` or a value.
+mod nested {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub fn serialize<T: Serialize, S: Serializer>(
+        value: &Option<Option<T>>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        // Wrapped in a list: "not saved" is an empty one, "saved as none" holds a null.
+        value.as_ref().map_or_else(Vec::new, |inner| vec![inner]).serialize(serializer)
+    }
+
+    pub fn deserialize<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<Option<T>>, D::Error> {
+        Ok(Vec::<Option<T>>::deserialize(deserializer)?.into_iter().next())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn saved_none_wins_over_a_configured_value_and_survives_a_round_trip() {
+        let configured = Settings {
+            thresholds: Thresholds::default(),
+            interval: Duration::from_secs(3600),
+            alert_chat: Some(ChatId::new("oc_1").unwrap()),
+            webhook_url: Some("https://open.feishu.cn/x".to_owned()),
+            mobiles: vec!["138".to_owned()],
+        };
+        let saved = SavedSettings { alert_chat: Some(None), ..SavedSettings::default() };
+        let read: SavedSettings =
+            serde_json::from_str(&serde_json::to_string(&saved).unwrap()).unwrap();
+        assert_eq!(read, saved);
+        let settings = read.over(&configured);
+        assert_eq!(settings.alert_chat, None);
+        assert_eq!(settings.webhook_url, configured.webhook_url);
+        assert_eq!(
+            serde_json::from_str::<SavedSettings>("{}").unwrap().over(&configured),
+            configured
+        );
+    }
+}

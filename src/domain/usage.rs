@@ -1,0 +1,116 @@
+//! Usage: consumed against quota, compared exactly.
+
+use rust_decimal::{Decimal, RoundingStrategy};
+
+use super::Money;
+
+/// consumed / quota. Comparisons are exact; only what is shown is rounded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Usage {
+    consumed: Money,
+    quota: Money,
+}
+
+impl Usage {
+    /// Usage of `quota` by `consumed`.
+    pub fn new(consumed: Money, quota: Money) -> Self {
+        Self { consumed, quota }
+    }
+
+    /// Whether usage is at or above `percent`. Never, where nothing is allocated.
+    pub fn reaches(self, percent: u16) -> bool {
+        // consumed / quota >= percent / 100, without dividing.
+        self.quota.is_positive()
+            && self
+                .consumed
+                .decimal()
+                .checked_mul(Decimal::ONE_HUNDRED)
+                .is_none_or(|consumed| consumed >= self.quota.decimal() * Decimal::from(percent))
+    }
+
+    /// Whether the quota is used up.
+    pub fn is_used_up(self) -> bool {
+        self.reaches(100)
+    }
+
+    /// Percent with one decimal, half away from zero, 0 where nothing is allocated. Anything below 100 % shows at most
+    /// 99.9: people must not read "100.0 %" beside a user who is rightly not disabled.
+    pub fn percent(self) -> Decimal {
+        if !self.quota.is_positive() {
+            return Decimal::new(0, 1);
+        }
+        let percent = self
+            .consumed
+            .decimal()
+            .checked_mul(Decimal::ONE_HUNDRED)
+            .and_then(|consumed| consumed.checked_div(self.quota.decimal()))
+            .unwrap_or(Decimal::MAX);
+        let mut shown = percent.round_dp_with_strategy(1, RoundingStrategy::MidpointAwayFromZero);
+        if !self.is_used_up() {
+            shown = shown.min(Decimal::new(999, 1));
+        }
+        shown.rescale(1);
+        shown
+    }
+
+    /// How many of `cells` a bar fills: 0 only for nothing, all only for 100 % and more.
+    pub fn filled(self, cells: u32) -> u32 {
+        if !self.quota.is_positive() || !self.consumed.is_positive() {
+            return 0;
+        }
+        if self.is_used_up() {
+            return cells;
+        }
+        let filled = (self.percent() * Decimal::from(cells) / Decimal::ONE_HUNDRED).floor();
+        u32::try_from(filled).unwrap_or(0).clamp(1, cells.saturating_sub(1).max(1))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn usage(consumed: &str, quota: &str) -> Usage {
+        Usage::new(consumed.parse().unwrap(), quota.parse().unwrap())
+    }
+
+    #[test]
+    fn compared_exactly_shown_with_one_decimal() {
+        for (consumed, quota, shown, used_up) in [
+            ("0", "0", "0.0", false),
+            ("5", "0", "0.0", false),
+            ("52.34", "100", "52.3", false),
+            ("52.35", "100", "52.4", false),
+            ("99.95", "100", "99.9", false),
+            ("99.99999999", "100", "99.9", false),
+            ("100", "100", "100.0", true),
+            ("123.45", "100", "123.5", true),
+            ("-3", "100", "-3.0", false),
+            ("1", "3", "33.3", false),
+            ("9999999999.99", "0.01", "99999999999900.0", true),
+        ] {
+            let usage = usage(consumed, quota);
+            assert_eq!(usage.percent().to_string(), shown, "{consumed}/{quota}");
+            assert_eq!(usage.is_used_up(), used_up, "{consumed}/{quota}");
+        }
+    }
+
+    #[test]
+    fn thresholds_are_reached_exactly() {
+        assert!(usage("80", "100").reaches(80));
+        assert!(!usage("79.9999", "100").reaches(80));
+        assert!(usage("1", "3").reaches(33));
+        assert!(!usage("1", "3").reaches(34));
+        assert!(!usage("1", "0").reaches(1));
+    }
+
+    #[test]
+    fn a_bar_is_empty_only_for_nothing_and_full_only_when_used_up() {
+        assert_eq!(usage("0", "100").filled(10), 0);
+        assert_eq!(usage("0.01", "100").filled(10), 1);
+        assert_eq!(usage("52", "100").filled(10), 5);
+        assert_eq!(usage("99.99", "100").filled(10), 9);
+        assert_eq!(usage("100", "100").filled(10), 10);
+        assert_eq!(usage("-5", "100").filled(10), 0);
+    }
+}

@@ -1,0 +1,176 @@
+//! IAM users as airgate keeps them.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{Money, OpenId, Thresholds, Usage, UserKey};
+
+/// On or off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Switch {
+    /// Switched on.
+    On,
+    /// Switched off.
+    Off,
+}
+
+impl Switch {
+    /// Whether it is on.
+    pub fn is_on(self) -> bool {
+        self == Switch::On
+    }
+}
+
+impl From<bool> for Switch {
+    fn from(on: bool) -> Self {
+        if on { Switch::On } else { Switch::Off }
+    }
+}
+
+/// What is known of a user's access to the cloud.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum UserStatus {
+    /// Has access.
+    Active,
+    /// Access is cut.
+    Disabled,
+    /// Keys and login were not read yet.
+    #[default]
+    Unknown,
+    /// 已移除: no longer in the cloud after a sync. Kept with its history, listed last, not monitored.
+    Gone,
+}
+
+impl UserStatus {
+    /// Every status, in the order lists use.
+    pub const ALL: [UserStatus; 4] =
+        [UserStatus::Active, UserStatus::Disabled, UserStatus::Unknown, UserStatus::Gone];
+
+    /// The contract's word, as in metrics and CSV.
+    pub fn word(self) -> &'static str {
+        match self {
+            UserStatus::Active => "active",
+            UserStatus::Disabled => "disabled",
+            UserStatus::Unknown => "unknown",
+            UserStatus::Gone => "gone",
+        }
+    }
+}
+
+/// An access key of a user: its id only, never its secret.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccessKeyInfo {
+    /// `AKLT…`
+    pub id: String,
+    /// Whether the cloud accepts it.
+    pub active: Switch,
+}
+
+/// An IAM sub-account and what airgate keeps about it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct User {
+    /// Account and user name.
+    pub key: UserKey,
+    /// The cloud's own id, which survives a rename.
+    #[serde(default)]
+    pub cloud_id: String,
+    /// Display name in the cloud.
+    #[serde(default)]
+    pub display_name: String,
+    /// E-mail in the cloud.
+    #[serde(default)]
+    pub email: String,
+    /// Mobile phone in the cloud.
+    #[serde(default)]
+    pub phone: String,
+    /// What is known of the user's access.
+    #[serde(default)]
+    pub status: UserStatus,
+    /// Access keys as last read.
+    #[serde(default)]
+    pub access_keys: Vec<AccessKeyInfo>,
+    /// Whether console login was allowed when last read; `None` where there is no login profile or it was not read.
+    #[serde(default)]
+    pub login: Option<Switch>,
+    /// When keys and login were last read.
+    #[serde(default)]
+    pub access_read_at: Option<Timestamp>,
+    /// Allocated total, the last ledger entry's `total_after`.
+    #[serde(default)]
+    pub quota: Money,
+    /// Spending over the monitored links, rounded to 2 decimals.
+    #[serde(default)]
+    pub consumed: Money,
+    /// When `consumed` was last computed from a bill reading.
+    #[serde(default)]
+    pub spending_updated_at: Option<Timestamp>,
+    /// Whether the monitor looks at this user.
+    pub monitored: Switch,
+    /// The user's own thresholds; `None` = the global default.
+    #[serde(default)]
+    pub thresholds: Option<Thresholds>,
+    /// Whether access is cut when the quota is used up.
+    pub auto_disable: Switch,
+    /// Thresholds already alerted, in percent.
+    #[serde(default)]
+    pub triggered: BTreeSet<u16>,
+    /// Free text of the administrators.
+    #[serde(default)]
+    pub remark: String,
+    /// The Feishu person behind the user.
+    #[serde(default)]
+    pub owner: Option<OpenId>,
+    /// When airgate first saw the user.
+    pub created: Timestamp,
+    /// When anything above last changed.
+    pub updated: Timestamp,
+}
+
+impl User {
+    /// A user as first seen by a sync: monitoring and automatic disable on, nothing allocated.
+    pub fn new(key: UserKey, now: Timestamp) -> Self {
+        Self {
+            key,
+            cloud_id: String::new(),
+            display_name: String::new(),
+            email: String::new(),
+            phone: String::new(),
+            status: UserStatus::Unknown,
+            access_keys: Vec::new(),
+            login: None,
+            access_read_at: None,
+            quota: Money::ZERO,
+            consumed: Money::ZERO,
+            spending_updated_at: None,
+            monitored: Switch::On,
+            thresholds: None,
+            auto_disable: Switch::On,
+            triggered: BTreeSet::new(),
+            remark: String::new(),
+            owner: None,
+            created: now,
+            updated: now,
+        }
+    }
+
+    /// Consumed against quota.
+    pub fn usage(&self) -> Usage {
+        Usage::new(self.consumed, self.quota)
+    }
+
+    /// max(0, quota - consumed).
+    pub fn remaining(&self) -> Money {
+        (self.quota - self.consumed).max(Money::ZERO)
+    }
+
+    /// Whether anything is allocated.
+    pub fn is_allocated(&self) -> bool {
+        self.quota.is_positive()
+    }
+}
