@@ -2,6 +2,7 @@
 //!
 //! `docs/architecture.md` draws the house; each module's own head says what it is for.
 
+pub mod app;
 pub mod clock;
 pub mod domain;
 pub mod feishu;

@@ -1,0 +1,313 @@
+//! What use cases return: the facts a card shows.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::domain::{
+    Account, AccountId, AlertKind, AlertRecord, BillPeriod, Freshness, LedgerEntry, Money,
+    MonitorState, PendingAccess, ProjectInfo, ProjectLink, ProjectName, RememberedAccess,
+    Thresholds, User, UserKey,
+};
+
+/// Which users a list shows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum UserFilter {
+    /// Everybody.
+    #[default]
+    All,
+    /// At or above one of their thresholds.
+    Warning,
+    /// Access is cut.
+    Disabled,
+    /// 未划拨: nothing allocated.
+    Unallocated,
+}
+
+impl UserFilter {
+    /// All filters, in the order cards show them.
+    pub const ALL: [UserFilter; 4] =
+        [UserFilter::All, UserFilter::Warning, UserFilter::Disabled, UserFilter::Unallocated];
+
+    /// The contract's word in card values.
+    pub fn word(self) -> &'static str {
+        match self {
+            UserFilter::All => "all",
+            UserFilter::Warning => "warning",
+            UserFilter::Disabled => "disabled",
+            UserFilter::Unallocated => "unallocated",
+        }
+    }
+
+    /// The filter of a contract word.
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|filter| filter.word() == word)
+    }
+}
+
+/// How serious a user's usage is: it chooses colours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Level {
+    /// Nothing allocated.
+    Unallocated,
+    /// Below every threshold.
+    Calm,
+    /// At or above a threshold, below 100 %.
+    Warning,
+    /// 100 % or more.
+    UsedUp,
+}
+
+impl Level {
+    /// The level of `user` with these thresholds in force.
+    pub fn of(user: &User, thresholds: &Thresholds) -> Self {
+        let usage = user.usage();
+        if !user.is_allocated() {
+            Level::Unallocated
+        } else if usage.is_used_up() {
+            Level::UsedUp
+        } else if thresholds.percents().iter().any(|percent| usage.reaches(*percent)) {
+            Level::Warning
+        } else {
+            Level::Calm
+        }
+    }
+}
+
+/// One row of the users list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UserRow {
+    /// The user.
+    pub user: User,
+    /// Whether another account has a user of the same name, so that the account must be shown.
+    pub ambiguous: bool,
+    /// How serious the usage is.
+    pub level: Level,
+    /// A change of access under way.
+    pub pending: Option<PendingAccess>,
+    /// All links: labels of the projects, monitored ones first, with whether each is monitored.
+    pub projects: Vec<(String, bool)>,
+    /// The oldest time that a stale amount is from, where any monitored link is stale: `Some(None)` = never read.
+    pub stale: Option<Option<Timestamp>>,
+}
+
+/// One page of the users list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UsersPage {
+    /// The rows of this page.
+    pub rows: Vec<UserRow>,
+    /// From 1.
+    pub page: usize,
+    /// At least 1.
+    pub pages: usize,
+    /// Users that match filter and query.
+    pub matching: usize,
+    /// How many users each filter has (query not applied), in the order of [`UserFilter::ALL`].
+    pub counts: [usize; 4],
+    /// The filter in force.
+    pub filter: UserFilter,
+    /// The search text in force; empty = none.
+    pub query: String,
+    /// Sum of the quotas of the matching users.
+    pub total_quota: Money,
+    /// Sum of what they consumed.
+    pub total_consumed: Money,
+}
+
+/// Everything about one user.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UserDetail {
+    /// The user.
+    pub user: User,
+    /// The account's name.
+    pub account_name: String,
+    /// All links, monitored first, dearest first.
+    pub links: Vec<ProjectLink>,
+    /// Thresholds in force.
+    pub thresholds: Thresholds,
+    /// How serious the usage is.
+    pub level: Level,
+    /// A change of access under way.
+    pub pending: Option<PendingAccess>,
+    /// What a restore would put back.
+    pub remembered: Option<RememberedAccess>,
+    /// Name of the owner, where it could be read.
+    pub owner_name: Option<String>,
+}
+
+/// The projects card.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProjectsView {
+    /// The user.
+    pub user: User,
+    /// The links of this page.
+    pub links: Vec<ProjectLink>,
+    /// From 1.
+    pub page: usize,
+    /// At least 1.
+    pub pages: usize,
+    /// All links.
+    pub total: usize,
+    /// Monitored links.
+    pub monitored: usize,
+    /// The account's projects that are not linked yet, by label, at most 100.
+    pub candidates: Vec<ProjectInfo>,
+    /// How many more there are than `candidates` holds.
+    pub more_candidates: usize,
+    /// When the account's projects were last listed; `None` = never yet.
+    pub listed_at: Option<Timestamp>,
+    /// The current bill period, the default of "since".
+    pub current: BillPeriod,
+}
+
+/// The quota card.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct QuotaView {
+    /// The user.
+    pub user: User,
+    /// How serious the usage is.
+    pub level: Level,
+    /// The last 10 ledger entries, newest first.
+    pub entries: Vec<LedgerEntry>,
+    /// How many entries there are in all.
+    pub total_entries: u64,
+    /// As in [`UserRow::stale`].
+    pub stale: Option<Option<Timestamp>>,
+}
+
+/// A project's spending in the shown period.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BillingProject {
+    /// The project's key.
+    pub project: ProjectName,
+    /// What people read.
+    pub label: String,
+    /// Exact.
+    pub amount: Money,
+    /// How current it is; `None` where the project is no longer linked (the record stays).
+    pub freshness: Option<Freshness>,
+}
+
+/// A user's spending in the shown period.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BillingUser {
+    /// The user.
+    pub key: UserKey,
+    /// Display name.
+    pub display_name: String,
+    /// Whether another account has a user of the same name.
+    pub ambiguous: bool,
+    /// The period's total, exact.
+    pub total: Money,
+    /// Dearest first.
+    pub projects: Vec<BillingProject>,
+    /// As in [`UserRow::stale`].
+    pub stale: Option<Option<Timestamp>>,
+}
+
+/// The billing card.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BillingView {
+    /// The shown period.
+    pub period: BillPeriod,
+    /// Periods to choose from, newest first; holds `period`.
+    pub periods: Vec<BillPeriod>,
+    /// Users of this page, dearest first.
+    pub users: Vec<BillingUser>,
+    /// From 1.
+    pub page: usize,
+    /// At least 1.
+    pub pages: usize,
+    /// Users with spending in the period.
+    pub total_users: usize,
+    /// Sum over all of them.
+    pub total: Money,
+    /// The one user the card is about, with the totals of their months (newest first).
+    pub of_user: Option<UserMonths>,
+}
+
+/// A user's months.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UserMonths {
+    /// The user.
+    pub user: User,
+    /// Totals, newest first.
+    pub months: Vec<(BillPeriod, Money)>,
+}
+
+/// The alerts card.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AlertsView {
+    /// The alerts of this page, newest first.
+    pub alerts: Vec<AlertRecord>,
+    /// From 1.
+    pub page: usize,
+    /// At least 1.
+    pub pages: usize,
+    /// All that match.
+    pub total: usize,
+    /// Only of this user.
+    pub user: Option<UserKey>,
+    /// Only of this type.
+    pub kind: Option<AlertKind>,
+}
+
+/// The monitor card.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MonitorView {
+    /// Whether cycles are scheduled.
+    pub enabled: bool,
+    /// Seconds between cycles.
+    pub interval_seconds: u64,
+    /// Since when a cycle runs, if one does.
+    pub running_since: Option<Timestamp>,
+    /// When the next scheduled cycle is due.
+    pub next_at: Option<Timestamp>,
+    /// What is kept between cycles.
+    pub state: MonitorState,
+    /// Accounts, to name those that were not read.
+    pub accounts: Vec<Account>,
+    /// Messages owed.
+    pub owed: usize,
+    /// Messages given up, newest first, at most 5.
+    pub failed: Vec<FailedDelivery>,
+    /// Changes of access under way.
+    pub access_pending: Vec<(UserKey, PendingAccess)>,
+}
+
+/// A message that was given up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FailedDelivery {
+    /// Where it should have gone.
+    pub target: String,
+    /// Why, in the platform's words.
+    pub reason: String,
+    /// When it was given up.
+    pub at: Timestamp,
+}
+
+/// What a sync found in one account.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccountSync {
+    /// Which account.
+    pub account: AccountId,
+    /// Users read.
+    pub users: usize,
+    /// User names that are new.
+    pub added: Vec<String>,
+    /// User names whose data changed.
+    pub changed: Vec<String>,
+    /// User names that are no longer in the cloud.
+    pub gone: Vec<String>,
+    /// Why the account could not be read; then nothing of it was changed.
+    pub error: Option<String>,
+}
+
+/// What a quota allocation did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Allocated {
+    /// The new entry.
+    pub entry: LedgerEntry,
+    /// The quota card afterwards.
+    pub quota: QuotaView,
+}
