@@ -7,4 +7,5 @@ pub mod clock;
 pub mod domain;
 pub mod feishu;
 pub mod sandbox;
+pub mod store;
 pub mod volcengine;

@@ -166,8 +166,6 @@ fn narrow(c: char) -> char {
         '\u{FF01}'..='\u{FF5E}' => char::from_u32(c as u32 - 0xFEE0).unwrap_or(c),
         '￥' => '¥',
         '−' => '-',
-        '。' => '.',
-        '，' | '、' => ',',
         '\u{3000}' => ' ',
         _ => c,
     }
@@ -281,6 +279,8 @@ mod tests {
             ("1.2.3", NotANumber),
             ("-", NotANumber),
             ("1 000", NotANumber),
+            ("1。5", NotANumber),
+            ("1、000", NotANumber),
             ("NaN", NotANumber),
             ("1,00", MisplacedCommas),
             (",100", MisplacedCommas),

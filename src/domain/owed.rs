@@ -1,0 +1,157 @@
+//! What is owed to the outside: messages and longer work. Written in the transaction of its cause, so a crash loses none.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{AccountId, ChatId, MessageId, OpenId};
+
+/// One thing to put into chat.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "how")]
+pub enum Dispatch {
+    /// A new card in a chat.
+    ToChat {
+        /// Where.
+        chat: ChatId,
+        /// Card JSON.
+        card: String,
+    },
+    /// A new card in the direct chat with a person.
+    ToPerson {
+        /// Who.
+        person: OpenId,
+        /// Card JSON.
+        card: String,
+    },
+    /// A card in answer to a message.
+    Reply {
+        /// The message that is answered.
+        to: MessageId,
+        /// Card JSON.
+        card: String,
+    },
+    /// A new state of a card that was sent before.
+    Update {
+        /// Which message.
+        target: UpdateTarget,
+        /// Card JSON.
+        card: String,
+    },
+    /// A card for the custom bot's webhook (no callbacks in it).
+    Webhook {
+        /// Card JSON.
+        card: String,
+    },
+}
+
+impl Dispatch {
+    /// The card JSON.
+    pub fn card(&self) -> &str {
+        match self {
+            Dispatch::ToChat { card, .. }
+            | Dispatch::ToPerson { card, .. }
+            | Dispatch::Reply { card, .. }
+            | Dispatch::Update { card, .. }
+            | Dispatch::Webhook { card } => card,
+        }
+    }
+}
+
+/// The message an update is for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "of")]
+pub enum UpdateTarget {
+    /// A message whose id is known.
+    Message {
+        /// The id.
+        id: MessageId,
+    },
+    /// The message that an owed one of this id became.
+    SentBy {
+        /// [`OwedMessage::id`].
+        owed: u64,
+    },
+}
+
+/// A message that is owed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OwedMessage {
+    /// Ascending in the order they were owed.
+    pub id: u64,
+    /// Messages of one lane go out one after the other; lanes do not wait for each other.
+    pub lane: String,
+    /// What.
+    pub dispatch: Dispatch,
+    /// Idempotency key: the platform sends at most one message an hour for the same one.
+    pub uuid: String,
+    /// When it became owed.
+    pub created: Timestamp,
+    /// Not to be tried before.
+    pub not_before: Timestamp,
+    /// How often it was tried.
+    #[serde(default)]
+    pub attempts: u32,
+    /// When it was first tried.
+    #[serde(default)]
+    pub first_tried: Option<Timestamp>,
+    /// Why the last try failed.
+    #[serde(default)]
+    pub last_error: Option<String>,
+    /// The alert it delivers.
+    #[serde(default)]
+    pub alert: Option<u64>,
+    /// Mobile numbers of the people it mentions.
+    #[serde(default)]
+    pub mention_mobiles: Vec<String>,
+}
+
+/// A message that was given up.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FailedMessage {
+    /// What was owed.
+    pub owed: OwedMessage,
+    /// Why, in the platform's words.
+    pub reason: String,
+    /// When it was given up.
+    pub at: Timestamp,
+}
+
+/// Work that takes remote calls and reports to a card when it is done.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Task {
+    /// Ascending in the order they were asked for.
+    pub id: u64,
+    /// What.
+    pub kind: TaskKind,
+    /// The card to update at the end.
+    #[serde(default)]
+    pub report: Option<Report>,
+    /// When it was asked for.
+    pub created: Timestamp,
+}
+
+/// Kinds of [`Task`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "task")]
+pub enum TaskKind {
+    /// Read all users of all active accounts.
+    Sync,
+    /// Run a monitor cycle.
+    MonitorRun,
+    /// List an account's projects.
+    RefreshProjects {
+        /// Which account.
+        account: AccountId,
+        /// Whose projects card is updated with the result.
+        user: super::UserKey,
+    },
+}
+
+/// Where the result of a task is shown.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Report {
+    /// The card that shows "processing".
+    pub target: UpdateTarget,
+    /// Its lane.
+    pub lane: String,
+}

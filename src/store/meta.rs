@@ -1,0 +1,124 @@
+//! Single values: schema version, key check, saved settings, the monitor's memory, the bot's own id, names of people.
+
+use redb::{ReadableTable, WriteTransaction};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::seal::Sealer;
+use super::tables::{META, PEOPLE, Source, View};
+use super::{SCHEMA_VERSION, StoreError, WriteTx};
+use crate::domain::{MonitorState, OpenId, SavedSettings};
+
+const SCHEMA: &str = "schema_version";
+const KEY_CHECK: &str = "key_check";
+const SETTINGS: &str = "settings";
+const MONITOR: &str = "monitor";
+const BOT: &str = "bot_open_id";
+
+/// Sealed under the master key when the store is made; opening it proves the key.
+const KEY_CHECK_TEXT: &[u8] = b"airgate";
+
+impl<S: Source> View<S> {
+    fn meta<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, StoreError> {
+        self.get(META, "meta", name)
+    }
+
+    /// What `/config` saved.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn saved_settings(&self) -> Result<SavedSettings, StoreError> {
+        Ok(self.meta(SETTINGS)?.unwrap_or_default())
+    }
+
+    /// What the monitor keeps between cycles.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn monitor_state(&self) -> Result<MonitorState, StoreError> {
+        Ok(self.meta(MONITOR)?.unwrap_or_default())
+    }
+
+    /// The bot's own open_id, once it was learned.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn bot_open_id(&self) -> Result<Option<OpenId>, StoreError> {
+        self.meta(BOT)
+    }
+
+    /// A person's name, where it was read before.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn person_name(&self, person: &OpenId) -> Result<Option<String>, StoreError> {
+        self.get(PEOPLE, "people", person.as_str())
+    }
+}
+
+impl WriteTx {
+    fn put_meta<T: Serialize>(&self, name: &str, value: &T) -> Result<(), StoreError> {
+        self.put(META, "meta", name, value)
+    }
+
+    /// Saves settings.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn put_saved_settings(&self, settings: &SavedSettings) -> Result<(), StoreError> {
+        self.put_meta(SETTINGS, settings)
+    }
+
+    /// Keeps the monitor's memory.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn put_monitor_state(&self, state: &MonitorState) -> Result<(), StoreError> {
+        self.put_meta(MONITOR, state)
+    }
+
+    /// Keeps the bot's own open_id.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn put_bot_open_id(&self, bot: &OpenId) -> Result<(), StoreError> {
+        self.put_meta(BOT, bot)
+    }
+
+    /// Keeps a person's name.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn put_person_name(&self, person: &OpenId, name: &str) -> Result<(), StoreError> {
+        self.put(PEOPLE, "people", person.as_str(), &name)
+    }
+
+    pub(super) fn check_schema(&self) -> Result<(), StoreError> {
+        match self.meta::<u64>(SCHEMA)? {
+            None => self.put_meta(SCHEMA, &SCHEMA_VERSION),
+            Some(SCHEMA_VERSION) => Ok(()),
+            Some(found) => Err(StoreError::NewerSchema { found }),
+        }
+    }
+
+    pub(super) fn check_key(&self, sealer: &Sealer) -> Result<(), StoreError> {
+        let table = self.0.open_table(META)?;
+        let known = table.get(KEY_CHECK)?.map(|sealed| sealed.value().to_vec());
+        drop(table);
+        match known {
+            None => {
+                let sealed = sealer.seal(KEY_CHECK, KEY_CHECK_TEXT)?;
+                insert_raw(&self.0, KEY_CHECK, &sealed)
+            }
+            Some(sealed) => match sealer.open(KEY_CHECK, &sealed) {
+                Ok(_) => Ok(()),
+                Err(_) => Err(StoreError::WrongKey),
+            },
+        }
+    }
+}
+
+fn insert_raw(tx: &WriteTransaction, name: &str, bytes: &[u8]) -> Result<(), StoreError> {
+    tx.open_table(META)?.insert(name, bytes)?;
+    Ok(())
+}

@@ -1,0 +1,239 @@
+//! The store: one redb file. Every write to the disk is in this folder.
+//!
+//! Reads and writes are transactions: [`Store::read`] gives a snapshot, [`Store::write`] commits all of its closure's
+//! effects or none. A request's effect, its event id or `op`, and what it owes the outside go into one of them.
+//! redb calls block: async callers use [`Store::reading`] and [`Store::writing`], one hop to a blocking thread each, and
+//! no transaction lives across an await.
+
+mod access;
+mod accounts;
+mod alerts;
+mod events;
+mod links;
+mod meta;
+mod owed;
+mod quota;
+pub mod seal;
+mod spending;
+mod tables;
+mod users;
+
+use std::fs::OpenOptions;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use redb::{Database, ReadableDatabase, StorageBackend};
+
+pub use accounts::AccountSecrets;
+pub use events::OpOutcome;
+pub use owed::NewMessage;
+pub use quota::AllocateError;
+pub use spending::RecordedReading;
+pub use tables::View;
+pub use users::CloudUser;
+
+/// The version of the file's layout. Older ones are migrated when opened; newer ones are refused.
+pub const SCHEMA_VERSION: u64 = 1;
+
+/// redb's page cache. The default of 1 GiB would break the promise on memory.
+const CACHE_BYTES: usize = 64 * 1024 * 1024;
+
+/// A snapshot of the store.
+pub type ReadTx = View<redb::ReadTransaction>;
+/// A transaction that may change the store.
+pub type WriteTx = View<redb::WriteTransaction>;
+
+/// What can go wrong with the store.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Another process has it open.
+    #[error(
+        "the store {0} is in use by another airgate process; stop it first, or use the chat commands"
+    )]
+    InUse(PathBuf),
+    /// It was written by a newer airgate.
+    #[error(
+        "the store has layout version {found}, this airgate knows {SCHEMA_VERSION}; use the newer airgate"
+    )]
+    NewerSchema {
+        /// The version in the file.
+        found: u64,
+    },
+    /// The master key does not open the secrets in it.
+    #[error("security.master_key is not the key this store was written with")]
+    WrongKey,
+    /// A sealed secret does not open.
+    #[error("a sealed secret does not open: it was changed, or belongs to another account")]
+    Unsealable,
+    /// The file cannot be created or opened.
+    #[error("cannot open the store {path}: {source}")]
+    Io {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// redb's error.
+    #[error("store: {0}")]
+    Redb(#[from] Box<redb::Error>),
+    /// A value cannot be read.
+    #[error("store: a value of table `{table}` cannot be read: {source}")]
+    Codec {
+        /// Which table.
+        table: &'static str,
+        /// Why.
+        source: serde_json::Error,
+    },
+    /// The blocking thread died.
+    #[error("store: the transaction was aborted by a panic")]
+    Aborted,
+}
+
+macro_rules! from_redb {
+    ($($error:ty),*) => {$(
+        impl From<$error> for StoreError {
+            fn from(error: $error) -> Self {
+                StoreError::Redb(Box::new(error.into()))
+            }
+        }
+    )*};
+}
+from_redb!(
+    redb::DatabaseError,
+    redb::TransactionError,
+    redb::TableError,
+    redb::StorageError,
+    redb::CommitError
+);
+
+/// A handle on the store. Clones share it.
+#[derive(Clone)]
+pub struct Store {
+    db: Arc<Database>,
+    sealer: Arc<seal::Sealer>,
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Store")
+    }
+}
+
+impl Store {
+    /// Opens the store at `path`, creating it (mode 0600, its folder too) where there is none.
+    ///
+    /// # Errors
+    /// [`StoreError::InUse`], [`StoreError::WrongKey`], [`StoreError::NewerSchema`], or what the disk says.
+    pub fn open(path: &Path, master_key: &[u8; 32]) -> Result<Self, StoreError> {
+        let io = |source| StoreError::Io { path: path.to_owned(), source };
+        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+            std::fs::create_dir_all(folder).map_err(io)?;
+        }
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let file = options.open(path).map_err(io)?;
+        let opened = redb::backends::FileBackend::new(file)
+            .and_then(|backend| builder().create_with_backend(backend));
+        match opened {
+            Ok(db) => Self::over(db, master_key),
+            Err(redb::DatabaseError::DatabaseAlreadyOpen) => {
+                Err(StoreError::InUse(path.to_owned()))
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// A store over any backend: in memory, or one that drops unsynced writes.
+    ///
+    /// # Errors
+    /// As [`Store::open`].
+    pub fn with_backend(
+        backend: impl StorageBackend,
+        master_key: &[u8; 32],
+    ) -> Result<Self, StoreError> {
+        Self::over(builder().create_with_backend(backend)?, master_key)
+    }
+
+    fn over(db: Database, master_key: &[u8; 32]) -> Result<Self, StoreError> {
+        let store = Self { db: Arc::new(db), sealer: Arc::new(seal::Sealer::new(master_key)) };
+        store.write(|tx| {
+            tx.create_tables()?;
+            tx.check_schema()?;
+            tx.check_key(&store.sealer)
+        })?;
+        Ok(store)
+    }
+
+    /// Runs `f` on a snapshot.
+    ///
+    /// # Errors
+    /// What `f` returns, or the store's own.
+    pub fn read<T, E: From<StoreError>>(
+        &self,
+        f: impl FnOnce(&ReadTx) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let tx = self.db.begin_read().map_err(StoreError::from)?;
+        f(&View(tx))
+    }
+
+    /// Runs `f` and commits what it did; an error from `f` takes everything back.
+    ///
+    /// # Errors
+    /// What `f` returns, or the store's own. After a failed commit the effect may or may not be there: it is "unknown",
+    /// never "nothing happened".
+    pub fn write<T, E: From<StoreError>>(
+        &self,
+        f: impl FnOnce(&WriteTx) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let tx = View(self.db.begin_write().map_err(StoreError::from)?);
+        let value = f(&tx)?;
+        tx.0.commit().map_err(StoreError::from)?;
+        Ok(value)
+    }
+
+    /// [`Store::read`] on a blocking thread.
+    ///
+    /// # Errors
+    /// As [`Store::read`].
+    pub async fn reading<T, E>(
+        &self,
+        f: impl FnOnce(&ReadTx) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        let store = self.clone();
+        match tokio::task::spawn_blocking(move || store.read(f)).await {
+            Ok(result) => result,
+            Err(_) => Err(StoreError::Aborted.into()),
+        }
+    }
+
+    /// [`Store::write`] on a blocking thread.
+    ///
+    /// # Errors
+    /// As [`Store::write`].
+    pub async fn writing<T, E>(
+        &self,
+        f: impl FnOnce(&WriteTx) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        let store = self.clone();
+        match tokio::task::spawn_blocking(move || store.write(f)).await {
+            Ok(result) => result,
+            Err(_) => Err(StoreError::Aborted.into()),
+        }
+    }
+}
+
+fn builder() -> redb::Builder {
+    let mut builder = Database::builder();
+    builder.set_cache_size(CACHE_BYTES);
+    builder
+}

@@ -1,0 +1,266 @@
+//! What is owed to the outside: messages by lane, and tasks.
+
+use std::ops::ControlFlow;
+
+use jiff::Timestamp;
+use redb::{ReadableTable, ReadableTableMetadata};
+
+use super::tables::{ALERT_OWED, FAILED, OUTBOX, Order, SENT, Source, TASKS, View};
+use super::{StoreError, WriteTx};
+use crate::domain::{
+    Dispatch, FailedMessage, MessageId, Notice, OwedMessage, Report, Task, TaskKind, UpdateTarget,
+};
+
+/// Ids of delivered messages kept for updates of them.
+const SENT_KEPT: u64 = 2_000;
+/// Messages that were given up and are still shown.
+const FAILED_KEPT: u64 = 100;
+
+/// How one way of delivering an alert stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+enum Way {
+    Owed = 0,
+    Delivered = 1,
+    Failed = 2,
+}
+
+/// A message to be owed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewMessage {
+    /// The order it goes out in: see [`OwedMessage::lane`].
+    pub lane: String,
+    /// What.
+    pub dispatch: Dispatch,
+    /// Not to be sent before.
+    pub not_before: Timestamp,
+    /// The alert it delivers.
+    pub alert: Option<u64>,
+    /// Mobile numbers of people it mentions.
+    pub mention_mobiles: Vec<String>,
+}
+
+impl<S: Source> View<S> {
+    /// The first owed message of every lane.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn lane_heads(&self) -> Result<Vec<OwedMessage>, StoreError> {
+        let mut heads: Vec<OwedMessage> = Vec::new();
+        self.scan::<_, OwedMessage, (&str, u64), _>(
+            OUTBOX,
+            "outbox",
+            ..,
+            Order::Ascending,
+            |(lane, _), owed| {
+                if heads.last().is_none_or(|head| head.lane != lane) {
+                    heads.push(owed);
+                }
+                ControlFlow::Continue(())
+            },
+        )?;
+        Ok(heads)
+    }
+
+    /// An owed message.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn owed(&self, lane: &str, id: u64) -> Result<Option<OwedMessage>, StoreError> {
+        self.get(OUTBOX, "outbox", (lane, id))
+    }
+
+    /// How many messages are owed.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn owed_count(&self) -> Result<usize, StoreError> {
+        Ok(usize::try_from(self.0.table(OUTBOX)?.len()?).unwrap_or(usize::MAX))
+    }
+
+    /// The message that an owed one became.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn sent_as(&self, owed: u64) -> Result<Option<MessageId>, StoreError> {
+        let id = self.0.table(SENT)?.get(owed)?.map(|id| id.value().to_owned());
+        Ok(id.and_then(|id| MessageId::new(id).ok()))
+    }
+
+    /// The last messages that were given up, newest first.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn failed_messages(&self, count: usize) -> Result<Vec<FailedMessage>, StoreError> {
+        let mut failed = Vec::new();
+        self.scan::<_, FailedMessage, u64, _>(
+            FAILED,
+            "failed",
+            ..,
+            Order::Descending,
+            |_, message| {
+                failed.push(message);
+                if failed.len() < count {
+                    ControlFlow::Continue(())
+                } else {
+                    ControlFlow::Break(())
+                }
+            },
+        )?;
+        Ok(failed)
+    }
+
+    /// Tasks in the order they were asked for.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn tasks(&self) -> Result<Vec<Task>, StoreError> {
+        let mut tasks = Vec::new();
+        self.scan::<_, Task, u64, _>(TASKS, "tasks", .., Order::Ascending, |_, task| {
+            tasks.push(task);
+            ControlFlow::Continue(())
+        })?;
+        Ok(tasks)
+    }
+}
+
+impl WriteTx {
+    /// Makes a message owed. Returns its id.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn owe(&self, message: NewMessage, now: Timestamp) -> Result<u64, StoreError> {
+        let id = self.next_number("owed")?;
+        let owed = OwedMessage {
+            id,
+            lane: message.lane,
+            dispatch: message.dispatch,
+            uuid: uuid::Uuid::new_v4().to_string(),
+            created: now,
+            not_before: message.not_before,
+            attempts: 0,
+            first_tried: None,
+            last_error: None,
+            alert: message.alert,
+            mention_mobiles: message.mention_mobiles,
+        };
+        self.put(OUTBOX, "outbox", (owed.lane.as_str(), id), &owed)?;
+        if let Some(alert) = owed.alert {
+            self.0.open_table(ALERT_OWED)?.insert((alert, id), Way::Owed as u8)?;
+            self.set_alert_notice(alert, Notice::Owed)?;
+        }
+        Ok(id)
+    }
+
+    /// Keeps what a try learned.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn put_owed(&self, owed: &OwedMessage) -> Result<(), StoreError> {
+        self.put(OUTBOX, "outbox", (owed.lane.as_str(), owed.id), owed)
+    }
+
+    /// An owed message was delivered, as `message` where it made one. An alert whose last owed message this was becomes
+    /// delivered.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn delivered(
+        &self,
+        owed: &OwedMessage,
+        message: Option<&MessageId>,
+    ) -> Result<(), StoreError> {
+        self.0.open_table(OUTBOX)?.remove((owed.lane.as_str(), owed.id))?;
+        if let Some(message) = message {
+            let mut sent = self.0.open_table(SENT)?;
+            sent.insert(owed.id, message.as_str())?;
+            sent.retain_in::<u64, _>(..owed.id.saturating_sub(SENT_KEPT), |_, _| false)?;
+        }
+        self.settle_alert(owed, Way::Delivered)
+    }
+
+    /// An owed message is given up.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn give_up(
+        &self,
+        owed: &OwedMessage,
+        reason: &str,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.0.open_table(OUTBOX)?.remove((owed.lane.as_str(), owed.id))?;
+        let failed = FailedMessage { owed: owed.clone(), reason: reason.to_owned(), at: now };
+        self.put(FAILED, "failed", owed.id, &failed)?;
+        let mut table = self.0.open_table(FAILED)?;
+        while table.len()? > FAILED_KEPT {
+            table.pop_first()?;
+        }
+        drop(table);
+        self.settle_alert(owed, Way::Failed)
+    }
+
+    /// Notes how one way of delivering an alert ended. When none is left, the alert counts as delivered if any of them
+    /// reached somebody.
+    fn settle_alert(&self, owed: &OwedMessage, way: Way) -> Result<(), StoreError> {
+        let Some(alert) = owed.alert else { return Ok(()) };
+        let mut table = self.0.open_table(ALERT_OWED)?;
+        table.insert((alert, owed.id), way as u8)?;
+        let ways = table
+            .range((alert, 0)..=(alert, u64::MAX))?
+            .map(|row| row.map(|(_, way)| way.value()))
+            .collect::<Result<Vec<u8>, _>>()?;
+        if ways.contains(&(Way::Owed as u8)) {
+            return Ok(());
+        }
+        table.retain_in((alert, 0)..=(alert, u64::MAX), |_, _| false)?;
+        drop(table);
+        let delivered = ways.contains(&(Way::Delivered as u8));
+        self.set_alert_notice(alert, if delivered { Notice::Delivered } else { Notice::Failed })
+    }
+
+    /// Asks for a task. Returns its id.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn add_task(
+        &self,
+        kind: TaskKind,
+        report: Option<Report>,
+        now: Timestamp,
+    ) -> Result<u64, StoreError> {
+        let id = self.next_number("tasks")?;
+        self.put(TASKS, "tasks", id, &Task { id, kind, report, created: now })?;
+        Ok(id)
+    }
+
+    /// A task is done.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn finish_task(&self, id: u64) -> Result<bool, StoreError> {
+        Ok(self.0.open_table(TASKS)?.remove(id)?.is_some())
+    }
+
+    /// Owes the result of a task to the card that shows "processing".
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn owe_report(
+        &self,
+        report: &Report,
+        card: String,
+        now: Timestamp,
+    ) -> Result<u64, StoreError> {
+        let target: UpdateTarget = report.target.clone();
+        let dispatch = Dispatch::Update { target, card };
+        let message = NewMessage {
+            lane: report.lane.clone(),
+            dispatch,
+            not_before: now,
+            alert: None,
+            mention_mobiles: Vec::new(),
+        };
+        self.owe(message, now)
+    }
+}
