@@ -1,7 +1,7 @@
 //! Why a request of a person was refused: facts, worded by the chat layer in the person's language.
 
 use crate::domain::ledger::LedgerError;
-use crate::domain::{AmountError, BillPeriod, Money, ProjectName, ThresholdsError, UserKey};
+use crate::domain::{AmountError, BillPeriod, ProjectName, ThresholdsError, UserKey};
 
 /// A refusal. Nothing was changed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -71,6 +71,9 @@ pub enum Refusal {
     /// A change of access is under way.
     #[error("a change of access is under way")]
     AccessPending,
+    /// Nothing is remembered to be restored: access was not cut by airgate.
+    #[error("nothing is remembered to be restored")]
+    NothingRemembered,
     /// There is no active account.
     #[error("no active account")]
     NoAccount,
@@ -80,9 +83,6 @@ pub enum Refusal {
     /// No such action or form.
     #[error("unknown action `{0}`")]
     UnknownAction(String),
-    /// The single amount passes the limit.
-    #[error("the total passes {0}")]
-    LimitPassed(Money),
 }
 
 impl From<LedgerError> for Refusal {

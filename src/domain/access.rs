@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{MessageId, Operator};
+use super::{Operator, Report};
 
 /// The end state that enforcement works towards.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -48,16 +48,13 @@ pub struct PendingAccess {
     /// Whether the delay was alerted.
     #[serde(default)]
     pub delay_alerted: bool,
-    /// The card that shows "processing" and is updated at the end, with its chat.
+    /// The card that shows it as under way, updated at the end.
     #[serde(default)]
-    pub card: Option<MessageId>,
-    /// The chat of `card`, for its place in the order of that chat's messages.
-    #[serde(default)]
-    pub chat: Option<String>,
+    pub report: Option<Report>,
 }
 
 /// What was active when access was cut. Stored before the first write; enabling restores exactly this.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RememberedAccess {
     /// Ids of the access keys that were active.
     #[serde(default)]
@@ -65,26 +62,34 @@ pub struct RememberedAccess {
     /// Whether console login was allowed.
     #[serde(default)]
     pub login_allowed: bool,
-    /// When it was read.
-    pub at: Option<Timestamp>,
+    /// Which cut it belongs to: its [`PendingAccess::since`].
+    pub cut: Timestamp,
 }
 
 impl RememberedAccess {
-    /// Adds what is active now to what was remembered by an earlier, unfinished cut: a retry after a half-done cut must not
-    /// forget the keys that the first try already switched off.
-    pub fn merge(
-        &mut self,
-        active_keys: impl IntoIterator<Item = String>,
+    /// What must be remembered before the first write of the cut begun at `cut`, given what is active now.
+    ///
+    /// A retry of the same cut adds to what its first try remembered: that try may already have switched keys off. A new cut
+    /// starts afresh, unless nothing is active: then an older memory is all there is to restore.
+    pub fn before_cut(
+        earlier: Option<RememberedAccess>,
+        active_keys: Vec<String>,
         login_allowed: bool,
-        at: Timestamp,
-    ) {
-        for key in active_keys {
-            if !self.active_keys.contains(&key) {
-                self.active_keys.push(key);
+        cut: Timestamp,
+    ) -> Self {
+        match earlier {
+            Some(mut earlier) if earlier.cut == cut => {
+                for key in active_keys {
+                    if !earlier.active_keys.contains(&key) {
+                        earlier.active_keys.push(key);
+                    }
+                }
+                earlier.login_allowed |= login_allowed;
+                earlier
             }
+            Some(earlier) if active_keys.is_empty() && !login_allowed => Self { cut, ..earlier },
+            _ => Self { active_keys, login_allowed, cut },
         }
-        self.login_allowed |= login_allowed;
-        self.at.get_or_insert(at);
     }
 }
 
@@ -92,14 +97,36 @@ impl RememberedAccess {
 mod tests {
     use super::*;
 
+    fn remembered(keys: &[&str], login_allowed: bool, cut: &str) -> RememberedAccess {
+        let active_keys = keys.iter().map(|key| (*key).to_owned()).collect();
+        RememberedAccess { active_keys, login_allowed, cut: cut.parse().unwrap() }
+    }
+
+    fn before(
+        earlier: Option<RememberedAccess>,
+        keys: &[&str],
+        login_allowed: bool,
+    ) -> RememberedAccess {
+        let keys = keys.iter().map(|key| (*key).to_owned()).collect();
+        let cut = "2026-11-01T00:00:00Z".parse().unwrap();
+        RememberedAccess::before_cut(earlier, keys, login_allowed, cut)
+    }
+
     #[test]
     fn a_retry_forgets_nothing() {
-        let at: Timestamp = "2026-11-01T00:00:00Z".parse().unwrap();
-        let mut remembered = RememberedAccess::default();
-        remembered.merge(["a".to_owned(), "b".to_owned()], true, at);
-        // Second try: `a` is off already, login too, and a new key `c` has appeared.
-        remembered.merge(["b".to_owned(), "c".to_owned()], false, at);
-        assert_eq!(remembered.active_keys, ["a", "b", "c"]);
-        assert!(remembered.login_allowed);
+        let cut = "2026-11-01T00:00:00Z";
+        let first = before(None, &["a", "b"], true);
+        assert_eq!(first, remembered(&["a", "b"], true, cut));
+        // Second try: `a` and login are off already, and a new key `c` has appeared.
+        let second = before(Some(first), &["b", "c"], false);
+        assert_eq!(second, remembered(&["a", "b", "c"], true, cut));
+    }
+
+    #[test]
+    fn a_new_cut_remembers_what_is_active_now() {
+        let older = remembered(&["x"], true, "2026-10-01T00:00:00Z");
+        assert_eq!(before(Some(older.clone()), &["y"], false).active_keys, ["y"]);
+        let nothing_active = before(Some(older), &[], false);
+        assert_eq!(nothing_active, remembered(&["x"], true, "2026-11-01T00:00:00Z"));
     }
 }

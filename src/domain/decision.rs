@@ -129,8 +129,7 @@ mod tests {
             next_at: already.created,
             last_error: None,
             delay_alerted: false,
-            card: None,
-            chat: None,
+            report: None,
         };
         let decision = decide(&user("200", "100"), &Thresholds::default(), Some(&pending));
         assert!(!decision.disable, "one is under way");

@@ -2,9 +2,14 @@
 
 use std::ops::ControlFlow;
 
+use jiff::Timestamp;
+
 use super::tables::{ACCESS_PENDING, ACCESS_REMEMBERED, Order, Source, View};
 use super::{StoreError, WriteTx};
-use crate::domain::{AccountId, PendingAccess, RememberedAccess, UserKey, Username};
+use crate::domain::{
+    AccessGoal, AccessKeyInfo, AccountId, PendingAccess, RememberedAccess, Switch, User, UserKey,
+    UserStatus, Username,
+};
 
 impl<S: Source> View<S> {
     /// The change of access that a user is owed.
@@ -94,5 +99,32 @@ impl WriteTx {
         let key = (user.account.as_str(), user.username.as_str());
         self.0.open_table(ACCESS_REMEMBERED)?.remove(key)?;
         Ok(())
+    }
+}
+
+impl WriteTx {
+    /// A change of access was read back as done: takes over what was read, sets the status, and settles what was owed.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn confirm_access(
+        &self,
+        user: &UserKey,
+        goal: AccessGoal,
+        keys: &[AccessKeyInfo],
+        login: Option<Switch>,
+        now: Timestamp,
+    ) -> Result<Option<User>, StoreError> {
+        let Some(mut record) = self.record_access(user, keys, login, now)? else { return Ok(None) };
+        record.status = match goal {
+            AccessGoal::Cut => UserStatus::Disabled,
+            AccessGoal::Restored => UserStatus::Active,
+        };
+        self.put_user(&record)?;
+        self.clear_access_pending(user)?;
+        if goal == AccessGoal::Restored {
+            self.clear_access_remembered(user)?;
+        }
+        Ok(Some(record))
     }
 }

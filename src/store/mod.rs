@@ -28,9 +28,9 @@ pub use accounts::AccountSecrets;
 pub use events::OpOutcome;
 pub use owed::NewMessage;
 pub use quota::AllocateError;
-pub use spending::RecordedReading;
-pub use tables::View;
-pub use users::CloudUser;
+pub use spending::{BILL_MONTHS, RecordedReading};
+pub use tables::{Source, View};
+pub use users::{CloudUser, SyncChanges};
 
 /// The version of the file's layout. Older ones are migrated when opened; newer ones are refused.
 pub const SCHEMA_VERSION: u64 = 1;

@@ -1,0 +1,121 @@
+//! Reading spending: per month, per user, per project.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use super::outcome::{BillingProject, BillingUser, BillingView, UserMonths};
+use super::{Error, paginate, users};
+use crate::domain::{BillPeriod, Money, SpendingRecord, UserKey, Username};
+use crate::store::{StoreError, View};
+
+/// Users of one page of the billing card.
+pub const USERS_A_PAGE: usize = 8;
+/// Months that can be chosen and that a user's history shows.
+const MONTHS: usize = 24;
+
+/// The billing card's facts: all users of a period, or one user's projects and months.
+///
+/// # Errors
+/// [`super::Refusal::NoSuchUser`], or the store's.
+pub fn view<S: crate::store::Source>(
+    tx: &View<S>,
+    period: Option<BillPeriod>,
+    user: Option<&UserKey>,
+    page: usize,
+    now: Timestamp,
+) -> Result<BillingView, Error> {
+    let current = BillPeriod::of(now);
+    let period = period.unwrap_or(current);
+    let mut periods = tx.spending_periods()?;
+    periods.extend([current, period]);
+    periods.sort_unstable_by(|a, b| b.cmp(a));
+    periods.dedup();
+    periods.truncate(MONTHS);
+    if !periods.contains(&period) {
+        periods.push(period);
+    }
+
+    let of_user = match user {
+        Some(key) => Some(months(tx, key, &periods)?),
+        None => None,
+    };
+    let records = match user {
+        Some(key) => tx.spending_of(key, period)?,
+        None => tx.spending_in(period)?,
+    };
+    let mut by_user: BTreeMap<UserKey, Vec<SpendingRecord>> = BTreeMap::new();
+    for record in records {
+        by_user.entry(record.user.clone()).or_default().push(record);
+    }
+    let mut totals: Vec<(UserKey, Money, Vec<SpendingRecord>)> = by_user
+        .into_iter()
+        .map(|(key, records)| {
+            let projects: Vec<_> =
+                records.into_iter().filter(|record| record.project.is_some()).collect();
+            (key, projects.iter().map(|record| record.amount).sum(), projects)
+        })
+        .collect();
+    totals.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+    let total_users = totals.len();
+    let total = totals.iter().map(|(_, total, _)| *total).sum();
+    let mut names: BTreeMap<Username, usize> = BTreeMap::new();
+    for (key, ..) in &totals {
+        *names.entry(key.username.clone()).or_default() += 1;
+    }
+    let (shown, page, pages) = paginate(totals, page, USERS_A_PAGE);
+    let mut users = Vec::with_capacity(shown.len());
+    for (key, total, records) in shown {
+        let ambiguous = names.get(&key.username).is_some_and(|count| *count > 1);
+        users.push(billing_user(tx, key, total, &records, ambiguous)?);
+    }
+    Ok(BillingView { period, periods, users, page, pages, total_users, total, of_user })
+}
+
+fn billing_user<S: crate::store::Source>(
+    tx: &View<S>,
+    key: UserKey,
+    total: Money,
+    records: &[SpendingRecord],
+    ambiguous: bool,
+) -> Result<BillingUser, StoreError> {
+    let links = tx.links_of(&key)?;
+    let mut projects: Vec<BillingProject> = records
+        .iter()
+        .filter_map(|record| {
+            let project = record.project.clone()?;
+            let link = links.iter().find(|link| link.project == project);
+            Some(BillingProject {
+                label: link.map_or_else(|| project.to_string(), |link| link.label().to_owned()),
+                freshness: link.map(|link| link.freshness),
+                amount: record.amount,
+                project,
+            })
+        })
+        .collect();
+    projects.sort_by(|a, b| b.amount.cmp(&a.amount).then_with(|| a.project.cmp(&b.project)));
+    Ok(BillingUser {
+        display_name: tx.user(&key)?.map(|user| user.display_name).unwrap_or_default(),
+        ambiguous,
+        total,
+        projects,
+        stale: users::stale(&links),
+        key,
+    })
+}
+
+fn months<S: crate::store::Source>(
+    tx: &View<S>,
+    key: &UserKey,
+    periods: &[BillPeriod],
+) -> Result<UserMonths, Error> {
+    let user = users::get(tx, key)?;
+    let mut months = Vec::new();
+    for period in periods {
+        let records = tx.spending_of(key, *period)?;
+        if let Some(total) = records.iter().find(|record| record.project.is_none()) {
+            months.push((*period, total.amount));
+        }
+    }
+    Ok(UserMonths { user, months })
+}

@@ -1,0 +1,229 @@
+//! Project links: the card's facts, linking, switching, removing.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::outcome::ProjectsView;
+use super::{Error, Refusal, paginate, users};
+use crate::domain::{
+    BillPeriod, Freshness, Money, ProjectLink, ProjectName, Switch, UserKey, UserStatus,
+};
+use crate::store::{BILL_MONTHS, StoreError, View, WriteTx};
+
+/// Links of one page of the projects card.
+pub const LINKS_A_PAGE: usize = 8;
+/// Options of the project select.
+const CANDIDATES: usize = 100;
+/// An older list of an account's projects is read again when a projects card is opened.
+const LISTED_FOR: SignedDuration = SignedDuration::from_mins(10);
+
+/// The earliest period that bills exist for (费用中心 ListBillDetail: from 2022-01).
+fn first_period(current: BillPeriod) -> BillPeriod {
+    let earliest = BillPeriod::new(2022, 1).unwrap_or(current);
+    let mut first = current;
+    for _ in 0..BILL_MONTHS {
+        first = first.previous();
+    }
+    first.max(earliest)
+}
+
+/// The projects card's facts.
+///
+/// # Errors
+/// [`Refusal::NoSuchUser`], or the store's.
+pub fn view<S: crate::store::Source>(
+    tx: &View<S>,
+    key: &UserKey,
+    page: usize,
+    now: Timestamp,
+) -> Result<ProjectsView, Error> {
+    let user = users::get(tx, key)?;
+    let links = users::sorted(tx.links_of(key)?);
+    let mut candidates: Vec<_> = tx
+        .projects_of(&key.account)?
+        .into_iter()
+        .filter(|project| !links.iter().any(|link| link.project == project.name))
+        .collect();
+    candidates.sort_by(|a, b| {
+        (a.display_name.as_str(), &a.name).cmp(&(b.display_name.as_str(), &b.name))
+    });
+    let more_candidates = candidates.len().saturating_sub(CANDIDATES);
+    candidates.truncate(CANDIDATES);
+    let total = links.len();
+    let monitored = links.iter().filter(|link| link.monitored.is_on()).count();
+    let (links, page, pages) = paginate(links, page, LINKS_A_PAGE);
+    Ok(ProjectsView {
+        user,
+        links,
+        page,
+        pages,
+        total,
+        monitored,
+        candidates,
+        more_candidates,
+        listed_at: tx.projects_listed_at(&key.account)?,
+        current: BillPeriod::of(now),
+    })
+}
+
+/// Whether the account's list of projects should be read again before somebody chooses from it.
+pub fn list_is_old(view: &ProjectsView, now: Timestamp) -> bool {
+    view.listed_at.is_none_or(|at| now.duration_since(at) > LISTED_FOR)
+}
+
+/// What a person wants linked.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NewLink {
+    /// Chosen from the list; empty = none.
+    pub chosen: String,
+    /// Typed instead; empty = none.
+    pub typed: String,
+    /// First bill period that counts; empty = the current one.
+    pub since: String,
+}
+
+/// What was linked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Linked {
+    /// The link.
+    pub link: ProjectLink,
+    /// Whether the account's list of projects knows it; a typed name may be mistyped.
+    pub listed: bool,
+}
+
+/// Links a project, monitored.
+///
+/// # Errors
+/// Refusals of the project's name, of the period, [`Refusal::AlreadyLinked`], [`Refusal::UserGone`].
+pub fn add(tx: &WriteTx, key: &UserKey, new: &NewLink, now: Timestamp) -> Result<Linked, Error> {
+    let user = users::get(tx, key)?;
+    if user.status == UserStatus::Gone {
+        return Err(Refusal::UserGone(key.clone()).into());
+    }
+    let name = match (new.chosen.trim(), new.typed.trim()) {
+        ("", "") => return Err(Refusal::NoProject.into()),
+        (name, "") | ("", name) => name,
+        (chosen, typed) if chosen == typed => chosen,
+        _ => return Err(Refusal::TwoProjects.into()),
+    };
+    let project = ProjectName::new(name).map_err(|_| Refusal::BadProject(name.to_owned()))?;
+    let since = parse_since(&new.since, BillPeriod::of(now))?;
+    if tx.link(key, &project)?.is_some() {
+        return Err(Refusal::AlreadyLinked(project).into());
+    }
+    let known = tx.project(&key.account, &project)?;
+    let listed = known.is_some();
+    tx.put_link(&ProjectLink {
+        user: key.clone(),
+        display_name: known.map(|project| project.display_name).unwrap_or_default(),
+        project: project.clone(),
+        monitored: Switch::On,
+        since,
+        spending: Money::ZERO,
+        freshness: Freshness::Pending,
+        created: now,
+    })?;
+    // Another user's link may have had the project read already.
+    tx.refresh_spending(key, now, false)?;
+    let link = tx.link(key, &project)?.ok_or(Refusal::NotLinked(project))?;
+    Ok(Linked { link, listed })
+}
+
+fn parse_since(text: &str, current: BillPeriod) -> Result<BillPeriod, Refusal> {
+    let text = text.trim();
+    if text.is_empty() {
+        return Ok(current);
+    }
+    let period: BillPeriod = text.parse().map_err(|_| Refusal::BadPeriod(text.to_owned()))?;
+    let first = first_period(current);
+    if period < first || period > current {
+        return Err(Refusal::PeriodOutOfRange { period, first, last: current });
+    }
+    Ok(period)
+}
+
+/// Switches the monitoring of one link; what the user consumed follows.
+///
+/// # Errors
+/// [`Refusal::NotLinked`], [`Refusal::NoSuchUser`].
+pub fn toggle(
+    tx: &WriteTx,
+    key: &UserKey,
+    project: &ProjectName,
+    monitored: Switch,
+    now: Timestamp,
+) -> Result<(), Error> {
+    users::get(tx, key)?;
+    let link = tx.link(key, project)?.ok_or_else(|| Refusal::NotLinked(project.clone()))?;
+    tx.put_link(&ProjectLink { monitored, ..link })?;
+    tx.refresh_spending(key, now, false)?;
+    Ok(())
+}
+
+/// Switches the monitoring of all links. Returns how many there are.
+///
+/// # Errors
+/// [`Refusal::NoSuchUser`].
+pub fn toggle_all(
+    tx: &WriteTx,
+    key: &UserKey,
+    monitored: Switch,
+    now: Timestamp,
+) -> Result<usize, Error> {
+    users::get(tx, key)?;
+    let links = tx.links_of(key)?;
+    for link in &links {
+        tx.put_link(&ProjectLink { monitored, ..link.clone() })?;
+    }
+    tx.refresh_spending(key, now, false)?;
+    Ok(links.len())
+}
+
+/// Removes a link; its spending records stay.
+///
+/// # Errors
+/// [`Refusal::NotLinked`], [`Refusal::NoSuchUser`].
+pub fn remove(
+    tx: &WriteTx,
+    key: &UserKey,
+    project: &ProjectName,
+    now: Timestamp,
+) -> Result<(), Error> {
+    users::get(tx, key)?;
+    if !tx.remove_link(key, project)? {
+        return Err(Refusal::NotLinked(project.clone()).into());
+    }
+    tx.refresh_spending(key, now, false)?;
+    Ok(())
+}
+
+/// The open periods that an account's monitored links count, with the projects to read in each: what a cycle has to ask
+/// the cloud for.
+///
+/// # Errors
+/// The store's.
+pub fn open_periods<S: crate::store::Source>(
+    tx: &View<S>,
+    account: &crate::domain::AccountId,
+    now: Timestamp,
+) -> Result<
+    std::collections::BTreeMap<BillPeriod, std::collections::BTreeSet<ProjectName>>,
+    StoreError,
+> {
+    let current = BillPeriod::of(now);
+    let first = first_period(current);
+    let mut open = std::collections::BTreeMap::new();
+    for link in tx.links_of_account(account)? {
+        if !link.monitored.is_on() {
+            continue;
+        }
+        for period in link.since.max(first).through(current) {
+            let bill = tx.bill(account, &link.project, period)?;
+            if bill.is_none_or(|bill| !bill.is_final(period)) {
+                open.entry(period)
+                    .or_insert_with(std::collections::BTreeSet::new)
+                    .insert(link.project.clone());
+            }
+        }
+    }
+    Ok(open)
+}
