@@ -4,10 +4,12 @@
 pub mod access;
 pub mod alerts;
 pub mod billing;
+pub mod cloud;
 pub mod outcome;
 pub mod projects;
 pub mod quota;
 pub mod refusal;
+pub mod sync;
 pub mod users;
 
 pub use refusal::Refusal;

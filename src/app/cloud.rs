@@ -1,0 +1,51 @@
+//! The cloud, with the key pairs of the store.
+
+use secrecy::ExposeSecret;
+
+use crate::domain::AccountId;
+use crate::store::{Store, StoreError};
+use crate::volcengine;
+
+/// Why an account cannot be spoken for.
+#[derive(Debug, thiserror::Error)]
+pub enum CloudError {
+    /// It was removed.
+    #[error("account `{0}` is not known")]
+    NoSuchAccount(AccountId),
+    /// Its key pair does not open, or the store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The cloud refused or did not answer.
+    #[error(transparent)]
+    Cloud(#[from] volcengine::Error),
+}
+
+/// Volcengine, account by account.
+#[derive(Clone)]
+pub struct Cloud {
+    store: Store,
+    client: volcengine::Client,
+}
+
+impl Cloud {
+    /// The cloud as reached by `client`.
+    pub fn new(store: Store, client: volcengine::Client) -> Self {
+        Self { store, client }
+    }
+
+    /// Calls on behalf of one main account.
+    ///
+    /// # Errors
+    /// [`CloudError::NoSuchAccount`], [`CloudError::Store`].
+    pub async fn account(&self, id: &AccountId) -> Result<volcengine::Account, CloudError> {
+        let (store, wanted) = (self.store.clone(), id.clone());
+        let secrets = tokio::task::spawn_blocking(move || store.account_secrets(&wanted))
+            .await
+            .map_err(|_| StoreError::Aborted)??
+            .ok_or_else(|| CloudError::NoSuchAccount(id.clone()))?;
+        Ok(self.client.account(volcengine::Credentials {
+            access_key_id: secrets.access_key_id.expose_secret().to_owned(),
+            secret_key: secrets.secret_key,
+        }))
+    }
+}

@@ -1,0 +1,207 @@
+//! Reading users and projects of main accounts from the cloud.
+
+use std::collections::BTreeSet;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::cloud::{Cloud, CloudError};
+use super::outcome::AccountSync;
+use crate::clock::Clock;
+use crate::domain::{
+    AccessKeyInfo, Account, AccountId, ProjectInfo, ProjectName, Switch, User, UserKey, UserStatus,
+    Username,
+};
+use crate::store::{CloudUser, Store, StoreError};
+use crate::volcengine::{self, KeyStatus, LoginAccess};
+
+/// Users whose keys and login one sync reads at most: two calls each at the account's pace. The others follow with the
+/// next sync, longest unread first.
+const ACCESS_READS: usize = 200;
+/// Keys and login read more recently than this are not read again.
+const ACCESS_FRESH: SignedDuration = SignedDuration::from_mins(1);
+
+/// Reads all users, and the projects, of one account into the store. An account that cannot be read is left as it is,
+/// with the reason in the result.
+///
+/// # Errors
+/// The store's.
+pub async fn account(
+    store: &Store,
+    cloud: &Cloud,
+    clock: &Clock,
+    account: &Account,
+) -> Result<AccountSync, StoreError> {
+    match read_account(store, cloud, clock, &account.id).await {
+        Ok(sync) => Ok(sync),
+        Err(CloudError::Store(error)) => Err(error),
+        Err(error) => Ok(AccountSync {
+            account: account.id.clone(),
+            users: 0,
+            added: Vec::new(),
+            changed: Vec::new(),
+            gone: Vec::new(),
+            error: Some(error.to_string()),
+        }),
+    }
+}
+
+async fn read_account(
+    store: &Store,
+    cloud: &Cloud,
+    clock: &Clock,
+    id: &AccountId,
+) -> Result<AccountSync, CloudError> {
+    let api = cloud.account(id).await?;
+    let listed: Vec<CloudUser> = api
+        .list_users()
+        .await?
+        .into_iter()
+        .filter_map(|user| match Username::new(user.username.clone()) {
+            Ok(username) => Some(CloudUser {
+                username,
+                cloud_id: user.id,
+                display_name: user.display_name,
+                email: user.email,
+                phone: user.phone,
+            }),
+            Err(error) => {
+                tracing::warn!(account = %id, %error, "a user with an unusable name is left out");
+                None
+            }
+        })
+        .collect();
+    let gone = confirm_gone(store, &api, id, &listed).await?;
+    let (account, users, now) = (id.clone(), listed.clone(), clock.now());
+    let changes =
+        store.writing(move |tx| tx.apply_sync(&account, &users, &gone, now)).await?;
+    refresh_projects(store, cloud, clock, id).await?;
+    read_access(store, &api, clock, id).await?;
+    Ok(AccountSync {
+        account: id.clone(),
+        users: listed.len(),
+        added: changes.added,
+        changed: changes.changed,
+        gone: changes.gone,
+        error: None,
+    })
+}
+
+/// A list that changes while it is paged can skip a row: each user that is missing from it is asked for by name before it
+/// counts as gone.
+async fn confirm_gone(
+    store: &Store,
+    api: &volcengine::Account,
+    id: &AccountId,
+    listed: &[CloudUser],
+) -> Result<Vec<Username>, CloudError> {
+    let account = id.clone();
+    let known = store.reading(move |tx| tx.users_of(&account)).await?;
+    let present: BTreeSet<&Username> = listed.iter().map(|user| &user.username).collect();
+    let mut gone = Vec::new();
+    for user in known {
+        let missing = !present.contains(&user.key.username) && user.status != UserStatus::Gone;
+        if missing && api.get_user(user.key.username.as_str()).await?.is_none() {
+            gone.push(user.key.username);
+        }
+    }
+    Ok(gone)
+}
+
+async fn read_access(
+    store: &Store,
+    api: &volcengine::Account,
+    clock: &Clock,
+    id: &AccountId,
+) -> Result<(), CloudError> {
+    let account = id.clone();
+    let mut users: Vec<User> = store.reading(move |tx| tx.users_of(&account)).await?;
+    let now = clock.now();
+    users.retain(|user| {
+        user.status != UserStatus::Gone
+            && user.access_read_at.is_none_or(|at| now.duration_since(at) > ACCESS_FRESH)
+    });
+    users.sort_by_key(|user| user.access_read_at);
+    for user in users.into_iter().take(ACCESS_READS) {
+        let access = match user_access(api, &user.key).await {
+            Ok(access) => access,
+            // Deleted meanwhile: the next sync finds it gone.
+            Err(error) if error.is_not_found() => continue,
+            Err(error) => return Err(error.into()),
+        };
+        let now = clock.now();
+        store
+            .writing(move |tx| {
+                // While a change of access is under way, enforcement writes the status.
+                if tx.access_pending(&user.key)?.is_none() {
+                    tx.record_access(&user.key, &access.keys, access.login, now)?;
+                }
+                Ok::<_, StoreError>(())
+            })
+            .await?;
+    }
+    Ok(())
+}
+
+/// Keys and login of a user as the cloud has them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UserAccess {
+    /// Ids and states.
+    pub keys: Vec<AccessKeyInfo>,
+    /// `None` where there is no login profile.
+    pub login: Option<Switch>,
+}
+
+impl UserAccess {
+    /// Whether nothing of it works.
+    pub fn is_cut(&self) -> bool {
+        self.login != Some(Switch::On) && !self.keys.iter().any(|key| key.active.is_on())
+    }
+}
+
+/// Reads keys and login of a user.
+///
+/// # Errors
+/// The cloud's.
+pub async fn user_access(
+    api: &volcengine::Account,
+    key: &UserKey,
+) -> Result<UserAccess, volcengine::Error> {
+    let keys = api
+        .list_access_keys(key.username.as_str())
+        .await?
+        .into_iter()
+        .map(|key| AccessKeyInfo {
+            active: Switch::from(key.status == KeyStatus::Active),
+            id: key.id,
+        })
+        .collect();
+    let login = match api.login_profile(key.username.as_str()).await? {
+        LoginAccess::NoProfile => None,
+        LoginAccess::Forbidden => Some(Switch::Off),
+        LoginAccess::Allowed => Some(Switch::On),
+    };
+    Ok(UserAccess { keys, login })
+}
+
+/// Reads an account's projects into the store. Returns when.
+///
+/// # Errors
+/// The cloud's or the store's.
+pub async fn refresh_projects(
+    store: &Store,
+    cloud: &Cloud,
+    clock: &Clock,
+    id: &AccountId,
+) -> Result<Timestamp, CloudError> {
+    let listed = cloud.account(id).await?.list_projects().await?;
+    let projects: Vec<ProjectInfo> = listed
+        .into_iter()
+        .filter_map(|project| {
+            let name = ProjectName::new(project.name).ok()?;
+            Some(ProjectInfo { account: id.clone(), name, display_name: project.display_name })
+        })
+        .collect();
+    let (account, now) = (id.clone(), clock.now());
+    store.writing(move |tx| tx.replace_projects(&account, &projects, now)).await?;
+    Ok(now)
+}

@@ -1,0 +1,279 @@
+//! The monitor: collect, record, decide, enforce; and its schedule.
+
+mod collect;
+mod enforce;
+mod record;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+use tokio_cron_scheduler::{Job, JobScheduler, JobSchedulerError};
+use tokio_util::sync::CancellationToken;
+
+pub use enforce::Enforcer;
+
+use crate::app::cloud::Cloud;
+use crate::cards::{Cards, Look, Role};
+use crate::clock::Clock;
+use crate::domain::{AmountField, BillSource, CycleOutcome, CycleReport, OpenId, Settings, TaskKind};
+use crate::outbox::Audience;
+use crate::store::{Store, StoreError};
+
+/// Who is told when the monitor did something.
+#[derive(Clone, Default)]
+pub struct Bells {
+    /// Something was made owed.
+    pub outbox: Arc<Notify>,
+    /// A change of access was made owed.
+    pub access: Arc<Notify>,
+    /// A task was added.
+    pub tasks: Arc<Notify>,
+    /// A cycle was asked for, or the schedule says so.
+    pub monitor: Arc<Notify>,
+    /// Settings were saved.
+    pub settings: Arc<Notify>,
+}
+
+/// What the monitor is doing, for cards.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// Since when a cycle runs, if one does.
+    pub running_since: Option<Timestamp>,
+    /// When the next scheduled cycle is due.
+    pub next_at: Option<Timestamp>,
+}
+
+/// Reads bills, records, decides.
+pub struct Monitor {
+    store: Store,
+    cloud: Cloud,
+    cards: Arc<Cards>,
+    settings: Settings,
+    admins: Vec<OpenId>,
+    enabled: bool,
+    bill_source: BillSource,
+    amount_field: AmountField,
+    concurrency: usize,
+    clock: Clock,
+    bells: Bells,
+    progress: Mutex<Progress>,
+    due: Arc<Mutex<bool>>,
+}
+
+/// What [`Monitor::new`] is made of.
+pub struct Parts {
+    /// State.
+    pub store: Store,
+    /// Where bills are read.
+    pub cloud: Cloud,
+    /// Makes alerts.
+    pub cards: Arc<Cards>,
+    /// Settings of the configuration; saved ones win.
+    pub settings: Settings,
+    /// Who gets alerts where neither chat nor webhook is set.
+    pub admins: Vec<OpenId>,
+    /// Whether cycles are scheduled; `/monitor run` works either way.
+    pub enabled: bool,
+    /// Which bill list.
+    pub bill_source: BillSource,
+    /// Which amount of it.
+    pub amount_field: AmountField,
+    /// Accounts read side by side.
+    pub concurrency: usize,
+    /// Time.
+    pub clock: Clock,
+    /// Whom to tell.
+    pub bells: Bells,
+}
+
+impl Monitor {
+    /// A monitor over these parts.
+    pub fn new(parts: Parts) -> Arc<Self> {
+        Arc::new(Self {
+            store: parts.store,
+            cloud: parts.cloud,
+            cards: parts.cards,
+            settings: parts.settings,
+            admins: parts.admins,
+            enabled: parts.enabled,
+            bill_source: parts.bill_source,
+            amount_field: parts.amount_field,
+            concurrency: parts.concurrency.max(1),
+            clock: parts.clock,
+            bells: parts.bells,
+            progress: Mutex::new(Progress::default()),
+            due: Arc::new(Mutex::new(false)),
+        })
+    }
+
+    /// What it is doing.
+    pub fn progress(&self) -> Progress {
+        *self.progress.lock()
+    }
+
+    /// Whether cycles are scheduled.
+    pub fn is_enabled(&self) -> bool {
+        self.enabled
+    }
+
+    /// Runs cycles, scheduled or asked for, until `stop`. This loop alone runs them: there are never two at once.
+    ///
+    /// # Errors
+    /// Where the schedule cannot be set up.
+    pub async fn run(self: Arc<Self>, stop: CancellationToken) -> Result<(), JobSchedulerError> {
+        let mut scheduler = JobScheduler::new().await?;
+        scheduler.start().await?;
+        let mut interval = self.interval().await;
+        let mut job = self.schedule(&scheduler, interval).await?;
+        if self.enabled && self.is_overdue(interval).await {
+            self.bells.monitor.notify_one();
+            *self.due.lock() = true;
+        }
+        loop {
+            if let Err(error) = self.run_what_is_asked_for().await {
+                tracing::error!(%error, "a cycle could not be recorded");
+                tokio::select! {
+                    () = stop.cancelled() => break,
+                    () = tokio::time::sleep(Duration::from_secs(5)) => continue,
+                }
+            }
+            tokio::select! {
+                () = stop.cancelled() => break,
+                () = self.bells.monitor.notified() => {}
+                () = self.bells.settings.notified() => {
+                    let saved = self.interval().await;
+                    if saved != interval {
+                        tracing::info!(interval_seconds = saved.as_secs(), "the interval changed");
+                        interval = saved;
+                        scheduler.remove(&job).await?;
+                        job = self.schedule(&scheduler, interval).await?;
+                    }
+                }
+            }
+        }
+        scheduler.shutdown().await
+    }
+
+    async fn schedule(
+        self: &Arc<Self>,
+        scheduler: &JobScheduler,
+        interval: Duration,
+    ) -> Result<uuid::Uuid, JobSchedulerError> {
+        if self.enabled {
+            self.progress.lock().next_at = self.after(interval);
+        }
+        let monitor = Arc::clone(self);
+        scheduler
+            .add(Job::new_repeated(interval, move |_, _| {
+                if monitor.enabled {
+                    *monitor.due.lock() = true;
+                    monitor.progress.lock().next_at = monitor.after(interval);
+                    monitor.bells.monitor.notify_one();
+                }
+            })?)
+            .await
+    }
+
+    fn after(&self, interval: Duration) -> Option<Timestamp> {
+        self.clock.now().checked_add(SignedDuration::try_from(interval).ok()?).ok()
+    }
+
+    async fn interval(&self) -> Duration {
+        self.settings_in_force().await.map_or(self.settings.interval, |settings| settings.interval)
+    }
+
+    async fn settings_in_force(&self) -> Result<Settings, StoreError> {
+        let configured = self.settings.clone();
+        self.store.reading(move |tx| Ok(tx.saved_settings()?.over(&configured))).await
+    }
+
+    /// Whether a cycle should have run while the service was down.
+    async fn is_overdue(&self, interval: Duration) -> bool {
+        let last = self.store.reading(|tx| tx.monitor_state()).await.ok().and_then(|s| s.last);
+        last.is_some_and(|last| {
+            let since = self.clock.now().duration_since(last.started);
+            since.unsigned_abs() >= interval
+        })
+    }
+
+    /// Runs a cycle if one is due or asked for, and reports it to everybody who asked before it began.
+    async fn run_what_is_asked_for(&self) -> Result<(), StoreError> {
+        loop {
+            let tasks = self.store.reading(|tx| tx.tasks()).await?;
+            let asked: Vec<_> =
+                tasks.into_iter().filter(|task| task.kind == TaskKind::MonitorRun).collect();
+            let due = std::mem::take(&mut *self.due.lock());
+            if asked.is_empty() && !due {
+                return Ok(());
+            }
+            let report = self.cycle().await?;
+            let card = self.cards.cycle_report(&report, &Look::new(Role::Admin, report.ended));
+            let now = report.ended;
+            self.store
+                .writing(move |tx| {
+                    for task in asked {
+                        if tx.finish_task(task.id)?
+                            && let Some(target) = &task.report
+                        {
+                            tx.owe_report(target, card.as_str().to_owned(), now)?;
+                        }
+                    }
+                    Ok::<_, StoreError>(())
+                })
+                .await?;
+            self.bells.outbox.notify_one();
+        }
+    }
+
+    /// One cycle: collect, record, decide. Enforcement goes on by itself.
+    ///
+    /// # Errors
+    /// The store's; whatever the cloud does is part of the report.
+    pub async fn cycle(&self) -> Result<CycleReport, StoreError> {
+        let started = self.clock.now();
+        let watch = tokio::time::Instant::now();
+        self.progress.lock().running_since = Some(started);
+        let result = self.collect_and_record(started).await;
+        self.progress.lock().running_since = None;
+        metrics::histogram!("airgate_monitor_run_seconds").record(watch.elapsed());
+        let outcome = match &result {
+            Ok(report) if report.outcome == CycleOutcome::Ok => "ok",
+            _ => "error",
+        };
+        metrics::counter!("airgate_monitor_runs_total", "outcome" => outcome).increment(1);
+        if let Ok(report) = &result {
+            if report.outcome == CycleOutcome::Ok {
+                let seconds = u32::try_from(report.ended.as_second()).unwrap_or(u32::MAX);
+                metrics::gauge!("airgate_monitor_last_success_timestamp_seconds").set(seconds);
+            }
+            tracing::info!(
+                outcome,
+                users = report.users,
+                warnings = report.warnings,
+                disables = report.disables,
+                rows = report.accounts.iter().map(|account| account.rows).sum::<u64>(),
+                calls = report.accounts.iter().map(|account| account.calls).sum::<u32>(),
+                "cycle ended"
+            );
+        }
+        self.bells.outbox.notify_one();
+        self.bells.access.notify_one();
+        result
+    }
+
+    async fn collect_and_record(&self, started: Timestamp) -> Result<CycleReport, StoreError> {
+        let collected = self.collect().await?;
+        let settings = self.settings_in_force().await?;
+        let (cards, admins) = (Arc::clone(&self.cards), self.admins.clone());
+        let now = self.clock.now();
+        self.store
+            .writing(move |tx| {
+                let audience = Audience { cards: &cards, settings: &settings, admins: &admins };
+                record::record(tx, audience, &collected, started, now)
+            })
+            .await
+    }
+}

@@ -1,0 +1,129 @@
+//! Steps 2 and 3 of a cycle: recording what was read, deciding, and what that makes owed; one transaction.
+
+use jiff::Timestamp;
+
+use super::collect::Collected;
+use crate::domain::{
+    AccessCause, AccessGoal, AccountReading, AlertBody, CycleOutcome, CycleReport, Figures,
+    PendingAccess, Problem, decide,
+};
+use crate::outbox::{Audience, raise};
+use crate::store::{StoreError, WriteTx};
+
+/// Failed cycles in a row that are one incident.
+const FAILURES_ALERTED: u32 = 3;
+
+/// Records, decides, and makes owed what follows.
+///
+/// # Errors
+/// The store's; then nothing was recorded.
+pub(super) fn record(
+    tx: &WriteTx,
+    audience: Audience<'_>,
+    collected: &Collected,
+    started: Timestamp,
+    now: Timestamp,
+) -> Result<CycleReport, StoreError> {
+    let users = tx.record_cycle(&collected.readings)?;
+    let (mut warnings, mut disables) = (0, 0);
+    for mut user in tx.users()? {
+        let pending = tx.access_pending(&user.key)?;
+        let decision = decide(&user, &audience.settings.thresholds, pending.as_ref());
+        if let Some(threshold) = decision.warn {
+            user.triggered.extend(decision.newly_triggered);
+            tx.put_user(&user)?;
+            let figures = Figures::of(&user, &tx.links_of(&user.key)?);
+            let body = AlertBody::Warning { threshold, figures };
+            raise(tx, audience, Some(&user.key), body, now)?;
+            warnings += 1;
+        }
+        if decision.disable {
+            tx.put_access_pending(&user.key, &PendingAccess {
+                goal: AccessGoal::Cut,
+                cause: AccessCause::QuotaUsedUp,
+                since: now,
+                attempts: 0,
+                next_at: now,
+                last_error: None,
+                delay_alerted: false,
+                report: None,
+            })?;
+            disables += 1;
+        }
+    }
+    let failed = collected.report.iter().any(|account| account.error.is_some());
+    let report = CycleReport {
+        started,
+        ended: now,
+        outcome: if failed { CycleOutcome::Error } else { CycleOutcome::Ok },
+        accounts: collected.report.clone(),
+        users,
+        warnings,
+        disables,
+    };
+    note_cycle(tx, audience, &report)?;
+    Ok(report)
+}
+
+/// Keeps how the cycle went, and alerts incidents: once when one begins, once when it ends.
+///
+/// # Errors
+/// The store's.
+fn note_cycle(
+    tx: &WriteTx,
+    audience: Audience<'_>,
+    report: &CycleReport,
+) -> Result<(), StoreError> {
+    let now = report.ended;
+    let mut state = tx.monitor_state()?;
+    let problem = |problem| AlertBody::Error { problem };
+    for reading in &report.accounts {
+        let known = state.refused_accounts.contains(&reading.account);
+        let account = reading.account.clone();
+        match (reading.credentials_refused, known) {
+            (true, false) => {
+                let reason = reading.error.clone().unwrap_or_default();
+                let refused = Problem::CredentialsRefused { account: account.clone(), reason };
+                raise(tx, audience, None, problem(refused), now)?;
+                state.refused_accounts.push(account);
+            }
+            (false, true) if reading.error.is_none() => {
+                let recovered = Problem::CredentialsRecovered { account: account.clone() };
+                raise(tx, audience, None, problem(recovered), now)?;
+                state.refused_accounts.retain(|refused| *refused != account);
+            }
+            _ => {}
+        }
+    }
+    match report.outcome {
+        CycleOutcome::Ok => {
+            if state.failing_alerted {
+                raise(tx, audience, None, problem(Problem::CyclesRecovered), now)?;
+            }
+            state.failures_in_a_row = 0;
+            state.failing_alerted = false;
+            state.last_success = Some(now);
+        }
+        CycleOutcome::Error => {
+            state.failures_in_a_row = state.failures_in_a_row.saturating_add(1);
+            if state.failures_in_a_row >= FAILURES_ALERTED && !state.failing_alerted {
+                let failures = state.failures_in_a_row;
+                let reason = first_reason(&report.accounts);
+                let failing = Problem::CyclesFailing { failures, reason };
+                raise(tx, audience, None, problem(failing), now)?;
+                state.failing_alerted = true;
+            }
+        }
+    }
+    state.last = Some(report.clone());
+    tx.put_monitor_state(&state)
+}
+
+fn first_reason(accounts: &[AccountReading]) -> String {
+    accounts
+        .iter()
+        .find_map(|account| {
+            account.error.as_ref().map(|error| format!("{}: {error}", account.account))
+        })
+        .unwrap_or_default()
+}

@@ -1,0 +1,201 @@
+//! One try to deliver one owed message, and what follows from how it went.
+
+use super::alerts::{Audience, to_admins};
+use super::{Outbox, chat_lane};
+use crate::domain::{ChatId, Dispatch, MessageId, OwedMessage, UpdateTarget};
+use crate::feishu::{Content, CustomBot, Disposition, Error, Recipient, validate_webhook_url};
+use crate::store::{NewMessage, StoreError};
+
+/// Why a try failed.
+pub(super) enum Failure {
+    /// The platform's error.
+    Feishu(Error),
+    /// It can never be delivered as it is.
+    Impossible(&'static str),
+    /// The store's error: try again.
+    Store(StoreError),
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Failure::Feishu(error)
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        Failure::Store(error)
+    }
+}
+
+impl Outbox {
+    /// Tries to deliver; the message that it became, where it made one.
+    pub(super) async fn deliver(&self, owed: &OwedMessage) -> Result<Option<MessageId>, Failure> {
+        let people = self.people.behind(&owed.mention_mobiles).await;
+        let card = mentioning(owed.dispatch.card(), &people);
+        let sent = match &owed.dispatch {
+            Dispatch::ToChat { chat, .. } => {
+                let to = Recipient::Chat(chat.as_str());
+                self.feishu.send(&to, &Content::Card(card), &owed.uuid).await?
+            }
+            Dispatch::ToPerson { person, .. } => {
+                let to = Recipient::OpenId(person.as_str());
+                self.feishu.send(&to, &Content::Card(card), &owed.uuid).await?
+            }
+            Dispatch::Reply { to, .. } => {
+                self.feishu.reply(to.as_str(), &Content::Card(card), &owed.uuid).await?
+            }
+            Dispatch::Update { target, .. } => {
+                self.feishu.update_card(self.message_of(target).await?.as_str(), &card).await?;
+                return Ok(None);
+            }
+            Dispatch::Webhook { .. } => {
+                self.post_webhook(&card).await?;
+                return Ok(None);
+            }
+        };
+        Ok(MessageId::new(sent.message_id).ok())
+    }
+
+    async fn message_of(&self, target: &UpdateTarget) -> Result<MessageId, Failure> {
+        match target {
+            UpdateTarget::Message { id } => Ok(id.clone()),
+            UpdateTarget::SentBy { owed } => {
+                let owed = *owed;
+                let sent = self.store.reading(move |tx| tx.sent_as(owed)).await?;
+                sent.ok_or(Failure::Impossible("the message to update was never delivered"))
+            }
+        }
+    }
+
+    async fn post_webhook(&self, card: &str) -> Result<(), Failure> {
+        let configured = self.settings.clone();
+        let settings = self
+            .store
+            .reading(move |tx| Ok::<_, StoreError>(tx.saved_settings()?.over(&configured)))
+            .await?;
+        let url = settings.webhook_url.ok_or(Failure::Impossible("the webhook was removed"))?;
+        let base = self.feishu.base_url();
+        let url = validate_webhook_url(&url, base)
+            .map_err(|_| Failure::Impossible("the webhook address is not allowed"))?;
+        let card = serde_json::from_str(card)
+            .map_err(|_| Failure::Impossible("the card is not JSON"))?;
+        let bot = CustomBot::new(url, self.webhook_secret.clone())?;
+        Ok(bot.send_card(&card, self.clock.now()).await?)
+    }
+
+    /// Notes a failed try: later again, somewhere else, or given up.
+    pub(super) async fn note_failure(
+        &self,
+        mut owed: OwedMessage,
+        failure: Failure,
+    ) -> Result<(), StoreError> {
+        let (reason, disposition) = match &failure {
+            Failure::Feishu(error) => (error.to_string(), error.disposition()),
+            Failure::Impossible(reason) => ((*reason).to_owned(), Disposition::MessageGone),
+            Failure::Store(error) => (error.to_string(), Disposition::RetryLater),
+        };
+        let again_at = match disposition {
+            Disposition::RetryAfter(pause) => Some(self.retry_at(owed.attempts, Some(pause))),
+            Disposition::RetryLater | Disposition::Unclear | Disposition::Credentials => {
+                Some(self.retry_at(owed.attempts, None))
+            }
+            Disposition::ChatGone
+            | Disposition::RecipientUnreachable
+            | Disposition::MessageGone
+            | Disposition::TooOldToUpdate
+            | Disposition::Refused => None,
+        };
+        let now = self.clock.now();
+        owed.attempts = owed.attempts.saturating_add(1);
+        owed.first_tried.get_or_insert(now);
+        owed.last_error = Some(reason.clone());
+        if let Some(again_at) = again_at {
+            tracing::warn!(owed = owed.id, lane = owed.lane, attempts = owed.attempts, reason, "not delivered yet");
+            owed.not_before = again_at;
+            return self.store.writing(move |tx| tx.put_owed(&owed)).await;
+        }
+        tracing::error!(owed = owed.id, lane = owed.lane, reason, "a message was given up");
+        let (configured, admins) = (self.settings.clone(), self.admins.clone());
+        let cards = std::sync::Arc::clone(&self.cards);
+        self.store
+            .writing(move |tx| {
+                // What takes its place is owed before it is given up, so that an alert never counts as lost in between.
+                match (&owed.dispatch, owed.alert) {
+                    (Dispatch::ToChat { .. }, Some(alert)) => {
+                        let settings = tx.saved_settings()?.over(&configured);
+                        let audience = Audience { cards: &cards, settings: &settings, admins: &admins };
+                        if let Some(alert) = tx.alert(alert)? {
+                            to_admins(tx, audience, &alert, Some(&reason), now)?;
+                        }
+                    }
+                    (Dispatch::Update { card, .. }, _)
+                        if disposition == Disposition::TooOldToUpdate =>
+                    {
+                        if let Some(chat) = chat_of(&owed.lane) {
+                            let message = NewMessage {
+                                lane: owed.lane.clone(),
+                                dispatch: Dispatch::ToChat { chat, card: card.clone() },
+                                not_before: now,
+                                alert: owed.alert,
+                                mention_mobiles: Vec::new(),
+                            };
+                            tx.owe(message, now)?;
+                        }
+                    }
+                    _ => {}
+                }
+                tx.give_up(&owed, &reason, now)
+            })
+            .await?;
+        self.bell.notify_one();
+        Ok(())
+    }
+}
+
+/// The chat of a lane, if it is one of a chat.
+fn chat_of(lane: &str) -> Option<ChatId> {
+    let chat = lane.strip_prefix(&chat_lane(""))?;
+    ChatId::new(chat).ok()
+}
+
+/// The card with a line at its end that mentions `people`.
+fn mentioning(card: &str, people: &[String]) -> String {
+    if people.is_empty() {
+        return card.to_owned();
+    }
+    let Ok(mut value) = serde_json::from_str::<serde_json::Value>(card) else {
+        return card.to_owned();
+    };
+    let mentions: Vec<String> = people.iter().map(|id| format!("<at id={id}></at>")).collect();
+    let line = serde_json::json!({ "tag": "markdown", "content": mentions.join(" ") });
+    match value.pointer_mut("/body/elements").and_then(serde_json::Value::as_array_mut) {
+        Some(elements) => elements.push(line),
+        None => return card.to_owned(),
+    }
+    value.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mentions_come_last_and_only_where_there_are_people() {
+        let card = r#"{"schema":"2.0","body":{"elements":[{"tag":"hr"}]}}"#;
+        assert_eq!(mentioning(card, &[]), card);
+        let people = ["ou_a".to_owned(), "ou_b".to_owned()];
+        let value: serde_json::Value = serde_json::from_str(&mentioning(card, &people)).unwrap();
+        assert_eq!(
+            value["body"]["elements"][1]["content"],
+            "<at id=ou_a></at> <at id=ou_b></at>"
+        );
+    }
+
+    #[test]
+    fn a_chat_lane_names_its_chat() {
+        assert_eq!(chat_of(&chat_lane("oc_1")).unwrap().as_str(), "oc_1");
+        assert_eq!(chat_of("hook"), None);
+        assert_eq!(chat_of("chat:"), None);
+    }
+}

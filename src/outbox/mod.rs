@@ -1,0 +1,177 @@
+//! What is owed to the outside is data: rows written with their cause, delivered in order per lane until they are
+//! confirmed, or given up with a clear reason.
+
+mod alerts;
+mod deliver;
+mod people;
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::FutureExt;
+use jiff::{SignedDuration, Timestamp};
+use parking_lot::Mutex;
+use secrecy::SecretString;
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+pub use alerts::{Audience, raise};
+pub use people::People;
+
+use crate::cards::Cards;
+use crate::clock::Clock;
+use crate::domain::{OpenId, OwedMessage, Settings};
+use crate::feishu;
+use crate::store::{Store, StoreError};
+
+/// Lanes that are served side by side.
+const LANES_AT_ONCE: usize = 16;
+/// The rows are looked at again after so long even if nobody rang: clocks may jump.
+const LOOK_AGAIN: Duration = Duration::from_secs(2);
+/// The longest pause between two tries.
+const LONGEST_PAUSE: Duration = Duration::from_secs(300);
+
+/// The lane of everything that is shown in a chat.
+pub fn chat_lane(chat: &str) -> String {
+    format!("chat:{chat}")
+}
+
+/// The lane of what goes to a person whose chat is not known.
+pub fn person_lane(person: &OpenId) -> String {
+    format!("person:{person}")
+}
+
+/// The lane of the custom bot's webhook.
+pub const HOOK_LANE: &str = "hook";
+
+/// Delivers what is owed.
+pub struct Outbox {
+    store: Store,
+    feishu: feishu::Client,
+    cards: Arc<Cards>,
+    people: People,
+    settings: Settings,
+    webhook_secret: Option<SecretString>,
+    admins: Vec<OpenId>,
+    clock: Clock,
+    bell: Arc<Notify>,
+    in_flight: Mutex<HashSet<String>>,
+}
+
+/// What [`Outbox::new`] is made of.
+pub struct Parts {
+    /// Where the rows are.
+    pub store: Store,
+    /// The platform.
+    pub feishu: feishu::Client,
+    /// For alerts that go to somebody else instead.
+    pub cards: Arc<Cards>,
+    /// Settings of the configuration; saved ones win.
+    pub settings: Settings,
+    /// The custom bot's signing secret.
+    pub webhook_secret: Option<SecretString>,
+    /// Who gets an alert whose chat is gone.
+    pub admins: Vec<OpenId>,
+    /// Time.
+    pub clock: Clock,
+    /// Rung whenever something was made owed.
+    pub bell: Arc<Notify>,
+}
+
+impl Outbox {
+    /// An outbox over these parts.
+    pub fn new(parts: Parts) -> Arc<Self> {
+        Arc::new(Self {
+            people: People::new(parts.feishu.clone()),
+            store: parts.store,
+            feishu: parts.feishu,
+            cards: parts.cards,
+            settings: parts.settings,
+            webhook_secret: parts.webhook_secret,
+            admins: parts.admins,
+            clock: parts.clock,
+            bell: parts.bell,
+            in_flight: Mutex::new(HashSet::new()),
+        })
+    }
+
+    /// Delivers until `stop`; then finishes the tries that are under way.
+    pub async fn run(self: Arc<Self>, stop: CancellationToken) {
+        let mut tries = JoinSet::new();
+        loop {
+            let pause = match self.store.reading(|tx| tx.lane_heads()).await {
+                Ok(heads) => self.start_due(heads, &mut tries),
+                Err(error) => {
+                    tracing::error!(%error, "the outbox cannot be read");
+                    LOOK_AGAIN
+                }
+            };
+            tokio::select! {
+                () = stop.cancelled() => break,
+                () = self.bell.notified() => {}
+                Some(_) = tries.join_next(), if !tries.is_empty() => {}
+                () = tokio::time::sleep(pause) => {}
+            }
+        }
+        while tries.join_next().await.is_some() {}
+    }
+
+    /// Starts a try for the head of every lane that is due and free. Returns how long until the next one is due.
+    fn start_due(self: &Arc<Self>, heads: Vec<OwedMessage>, tries: &mut JoinSet<()>) -> Duration {
+        let now = self.clock.now();
+        let mut pause = LOOK_AGAIN;
+        metrics::gauge!("airgate_outbox_pending").set(u32::try_from(heads.len()).unwrap_or(u32::MAX));
+        for owed in heads {
+            if owed.not_before > now {
+                let wait = owed.not_before.duration_since(now);
+                pause = pause.min(wait.try_into().unwrap_or(LOOK_AGAIN));
+                continue;
+            }
+            let mut in_flight = self.in_flight.lock();
+            if in_flight.len() >= LANES_AT_ONCE || !in_flight.insert(owed.lane.clone()) {
+                continue;
+            }
+            drop(in_flight);
+            let outbox = Arc::clone(self);
+            tries.spawn(async move {
+                let lane = owed.lane.clone();
+                // A panic must not take the lane away for good.
+                let tried = std::panic::AssertUnwindSafe(outbox.attempt(owed)).catch_unwind().await;
+                match tried {
+                    Ok(Ok(())) => {}
+                    Ok(Err(error)) => tracing::error!(%error, lane, "a try could not be noted"),
+                    Err(_) => tracing::error!(lane, "a try panicked"),
+                }
+                outbox.in_flight.lock().remove(&lane);
+            });
+        }
+        pause
+    }
+
+    async fn attempt(&self, owed: OwedMessage) -> Result<(), StoreError> {
+        match self.deliver(&owed).await {
+            Ok(message) => {
+                tracing::info!(owed = owed.id, lane = owed.lane, "delivered");
+                self.store
+                    .writing(move |tx| tx.delivered(&owed, message.as_ref()))
+                    .await
+            }
+            Err(failure) => self.note_failure(owed, failure).await,
+        }
+    }
+
+    fn retry_at(&self, attempts: u32, at_least: Option<Duration>) -> Timestamp {
+        let doubled = Duration::from_millis(500)
+            .saturating_mul(2u32.saturating_pow(attempts.min(16)))
+            .min(LONGEST_PAUSE);
+        let jitter = Duration::from_millis(rand::random_range(0..250));
+        let pause = at_least.unwrap_or(doubled).saturating_add(jitter);
+        let now = self.clock.now();
+        SignedDuration::try_from(pause)
+            .ok()
+            .and_then(|pause| now.checked_add(pause).ok())
+            .unwrap_or(now)
+    }
+}

@@ -1,0 +1,47 @@
+//! Mobile numbers become people. Looked up at delivery, so that an alert never waits for it when it is made.
+
+use std::collections::HashMap;
+
+use parking_lot::Mutex;
+
+use crate::feishu;
+
+/// Looks people up and remembers whom it found.
+pub struct People {
+    feishu: feishu::Client,
+    known: Mutex<HashMap<String, String>>,
+}
+
+impl People {
+    /// Nobody known yet.
+    pub fn new(feishu: feishu::Client) -> Self {
+        Self { feishu, known: Mutex::new(HashMap::new()) }
+    }
+
+    /// The open_ids behind `mobiles`. Numbers that belong to nobody are left out; where the look-up fails, so are all that are
+    /// not known yet: an alert without a mention is better than none.
+    pub async fn behind(&self, mobiles: &[String]) -> Vec<String> {
+        let unknown: Vec<String> = {
+            let known = self.known.lock();
+            mobiles.iter().filter(|mobile| !known.contains_key(*mobile)).cloned().collect()
+        };
+        if !unknown.is_empty() {
+            match self.feishu.open_ids_by_mobile(&unknown).await {
+                Ok(found) => {
+                    let mut known = self.known.lock();
+                    for (mobile, open_id) in found {
+                        match open_id {
+                            Some(open_id) => {
+                                known.insert(mobile, open_id);
+                            }
+                            None => tracing::warn!("a number of alert_mobiles belongs to nobody"),
+                        }
+                    }
+                }
+                Err(error) => tracing::warn!(%error, "people to mention could not be looked up"),
+            }
+        }
+        let known = self.known.lock();
+        mobiles.iter().filter_map(|mobile| known.get(mobile).cloned()).collect()
+    }
+}
