@@ -1,0 +1,443 @@
+//! Tables and properties of adding up a bill from its pages.
+
+use super::*;
+use proptest::prelude::*;
+use rust_decimal::Decimal;
+
+/// A row with an id (or none), a project and an amount written as `amount` (JSON).
+fn row(id: &str, project: &str, amount: &str) -> String {
+    format!(
+        r#"{{"SplitBillDetailId":"{id}","BillDetailId":"shared","Project":"{project}","Currency":"CNY","Product":"ark_bd","InstanceNo":"ep-1","PayableAmount":{amount},"Unknown":[1]}}"#
+    )
+}
+
+fn page(total: i64, rows: &[String]) -> String {
+    format!(
+        r#"{{"Limit":300,"Offset":0,"Total":{total},"Warning":"","List":[{}]}}"#,
+        rows.join(",")
+    )
+}
+
+/// `count` rows of ¥1 in project `a` with ids from `first` on.
+fn ones(first: usize, count: usize) -> Vec<String> {
+    (first..first + count)
+        .map(|n| row(&format!("r{n}"), "a", r#""1.00""#))
+        .collect()
+}
+
+fn wanted(names: &[&str]) -> BTreeSet<String> {
+    names.iter().map(|name| (*name).to_owned()).collect()
+}
+
+fn fold_for(names: &[&str]) -> Fold {
+    Fold::new(BillSource::Split, AmountField::Payable, &wanted(names))
+}
+
+fn money(text: &str) -> Money {
+    text.parse().unwrap()
+}
+
+/// Feeds pages one after the other; the last outcome, and what was counted if it is complete.
+fn feed(pages: &[String]) -> Result<(Money, u64), Trouble> {
+    let mut fold = fold_for(&["a"]);
+    for (n, page) in pages.iter().enumerate() {
+        match fold.page(page)? {
+            Next::Complete => {
+                assert_eq!(n + 1, pages.len(), "complete before the last page");
+                let sums = fold.finish();
+                return Ok((sums.amounts["a"], sums.rows));
+            }
+            Next::Page(_) => {}
+        }
+    }
+    panic!("not complete after the last page");
+}
+
+fn unsettled(pages: &[String]) -> String {
+    match feed(pages) {
+        Err(Trouble::Unsettled(why)) => why,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn only_wanted_projects_count_and_each_stands_in_the_result() {
+    let mut fold = fold_for(&["a", "b", "none"]);
+    let rows = [
+        row("1", "a", r#""100.000000""#),
+        row("2", "b", "0.1"),
+        row("3", "a", r#""-90.0000000001""#),
+        row("4", "A", r#""7""#),
+        row("5", "-", r#""7""#),
+        row("6", "", "null"),
+        row("7", "b", "0.2"),
+        r#"{"PayableAmount":"5"}"#.to_owned(),
+    ];
+    assert_eq!(fold.page(&page(8, &rows)), Ok(Next::Complete));
+    let sums = fold.finish();
+    assert_eq!(sums.rows, 8);
+    assert_eq!(sums.warning, None);
+    let amounts: Vec<_> = sums.amounts.into_iter().collect();
+    assert_eq!(
+        amounts,
+        [
+            ("a".to_owned(), money("9.9999999999")),
+            ("b".to_owned(), money("0.3")),
+            ("none".to_owned(), Money::ZERO),
+        ]
+    );
+}
+
+#[test]
+fn unattributed_spending_counts_under_its_own_name_when_it_is_asked_for() {
+    let mut fold = fold_for(&["-"]);
+    let rows = [row("1", "-", r#""2""#), row("2", "", r#""3""#)];
+    assert_eq!(fold.page(&page(2, &rows)), Ok(Next::Complete));
+    assert_eq!(fold.finish().amounts["-"], money("2"));
+}
+
+#[test]
+fn each_field_and_source_reads_its_own_column() {
+    let json = r#"{"Total":1,"List":[{"BillDetailId":"d","Project":"a","OriginalBillAmount":"3","DiscountBillAmount":"2","PayableAmount":"1"}]}"#;
+    for (field, amount) in [
+        (AmountField::Payable, "1"),
+        (AmountField::Discount, "2"),
+        (AmountField::Original, "3"),
+    ] {
+        let mut fold = Fold::new(BillSource::Detail, field, &wanted(&["a"]));
+        assert_eq!(fold.page(json), Ok(Next::Complete));
+        assert_eq!(fold.finish().amounts["a"], money(amount));
+    }
+}
+
+#[test]
+fn an_amount_that_is_none_or_foreign_fails_the_read_only_for_wanted_projects() {
+    let one = |project: &str, amount: &str, currency: &str| {
+        let row = row("id7", project, amount).replace("CNY", currency);
+        fold_for(&["a"]).page(&page(1, &[row]))
+    };
+    for amount in [r#""""#, "null", r#""abc""#, "true", r#""-""#] {
+        match one("a", amount, "CNY") {
+            Err(Trouble::Refused(ErrorKind::EmptyAmount { field, row, .. })) => {
+                assert_eq!(field, "PayableAmount");
+                assert!(row.contains("id7") && row.contains("project a"), "{row}");
+            }
+            other => panic!("{amount}: {other:?}"),
+        }
+        assert_eq!(one("b", amount, "CNY"), Ok(Next::Complete));
+    }
+    assert!(matches!(
+        one("a", r#""1""#, "USD"),
+        Err(Trouble::Refused(ErrorKind::ForeignCurrency { currency, .. })) if currency == "USD"
+    ));
+    assert_eq!(one("b", r#""1""#, "USD"), Ok(Next::Complete));
+    assert_eq!(one("a", r#""1""#, ""), Ok(Next::Complete));
+    assert_eq!(one("a", r#""1""#, "cny"), Ok(Next::Complete));
+    // The chosen field is not there at all.
+    let none = r#"{"Total":1,"List":[{"Project":"a","DiscountBillAmount":"1"}]}"#;
+    assert!(matches!(
+        fold_for(&["a"]).page(none),
+        Err(Trouble::Refused(ErrorKind::EmptyAmount { .. }))
+    ));
+}
+
+#[test]
+fn a_warning_without_rows_is_no_zero_and_one_with_rows_is_kept() {
+    for list in ["[]", "null"] {
+        for total in [0, -1] {
+            let json = format!(
+                r#"{{"List":{list},"Total":{total},"Warning":" 当前账号未开通分账能力，无数据"}}"#
+            );
+            assert_eq!(
+                fold_for(&["a"]).page(&json),
+                Err(Trouble::Refused(ErrorKind::SplitBillNotEnabled(
+                    "当前账号未开通分账能力，无数据".into()
+                )))
+            );
+        }
+    }
+    let json = page(1, &ones(0, 1)).replace(r#""Warning":"""#, r#""Warning":"late""#);
+    let mut fold = fold_for(&["a"]);
+    assert_eq!(fold.page(&json), Ok(Next::Complete));
+    assert_eq!(fold.finish().warning.as_deref(), Some("late"));
+}
+
+#[test]
+fn an_answer_without_list_and_count_is_no_empty_bill() {
+    for json in [
+        "{}",
+        r#"{"List":null}"#,
+        r#"{"List":null,"Total":-1}"#,
+        r#"{"List":{}}"#,
+        r#"{"List":[],"Total":"many"}"#,
+        "[]",
+        "null",
+    ] {
+        assert!(
+            matches!(fold_for(&["a"]).page(json), Err(Trouble::Malformed(_))),
+            "{json}"
+        );
+    }
+    assert_eq!(feed(&[page(0, &[])]), Ok((Money::ZERO, 0)));
+    assert_eq!(
+        feed(&[r#"{"List":null,"Total":0}"#.into()]),
+        Ok((Money::ZERO, 0))
+    );
+}
+
+#[test]
+fn pages_end_with_the_total_or_with_a_page_that_is_not_full() {
+    let full = ones(0, 300);
+    assert_eq!(feed(&[page(300, &full)]), Ok((money("300"), 300)));
+    assert_eq!(
+        feed(&[page(301, &full), page(301, &ones(300, 1))]),
+        Ok((money("301"), 301))
+    );
+    // Not counted: one page more to see the end.
+    assert_eq!(feed(&[page(-1, &ones(0, 299))]), Ok((money("299"), 299)));
+    assert_eq!(
+        feed(&[page(-1, &full), page(-1, &[])]),
+        Ok((money("300"), 300))
+    );
+    assert_eq!(
+        feed(&[page(-1, &full), r#"{"List":null,"Total":-1}"#.into()]),
+        Ok((money("300"), 300))
+    );
+    // Counted on the first page only.
+    assert_eq!(
+        feed(&[page(600, &full), page(-1, &ones(300, 300))]),
+        Ok((money("600"), 600))
+    );
+}
+
+#[test]
+fn pages_that_do_not_add_up_are_refused() {
+    let full = ones(0, 300);
+    for pages in [
+        vec![page(2, &ones(0, 1))],
+        vec![page(1, &ones(0, 2))],
+        vec![page(5, &[])],
+        vec![page(600, &full), page(600, &ones(300, 299))],
+        vec![page(600, &full), page(600, &[])],
+        vec![page(600, &full), page(599, &ones(300, 299))],
+        vec![page(600, &full), page(300, &[])],
+        vec![page(600, &ones(0, 301))],
+        vec![page(-1, &ones(0, 301))],
+        // The same page for ever, and nothing to tell its end by.
+        vec![page(-1, &full), page(-1, &full)],
+    ] {
+        unsettled(&pages);
+    }
+}
+
+#[test]
+fn rows_that_share_an_id_count_while_nothing_moves() {
+    let mut rows = ones(0, 299);
+    rows.push(row("r0", "a", r#""1.00""#));
+    let pages = [page(301, &rows), page(301, &ones(1, 1))];
+    assert_eq!(feed(&pages), Ok((money("301"), 301)));
+    assert!(!doubtful(&pages));
+    // Ids that are good within a page and come again on the next leave a doubt.
+    assert!(doubtful(&[
+        page(301, &ones(0, 300)),
+        page(301, &ones(1, 1))
+    ]));
+    assert!(!doubtful(&[
+        page(301, &ones(0, 300)),
+        page(301, &ones(300, 1))
+    ]));
+    assert!(!doubtful(&[
+        page(301, &ones(0, 300)),
+        page(302, &ones(299, 2))
+    ]));
+}
+
+fn doubtful(pages: &[String]) -> bool {
+    let mut fold = fold_for(&["a"]);
+    for page in pages {
+        fold.page(page).unwrap();
+    }
+    fold.is_doubtful()
+}
+
+#[test]
+fn rows_pushed_onto_the_next_page_count_once() {
+    // 5 new rows at the start: the last 5 of the first page come again, the new ones are for the next cycle.
+    assert_eq!(
+        feed(&[page(400, &ones(0, 300)), page(405, &ones(295, 105))]),
+        Ok((money("400"), 400))
+    );
+    // 5 new rows at the end: nothing moved, all count.
+    assert_eq!(
+        feed(&[page(400, &ones(0, 300)), page(405, &ones(300, 105))]),
+        Ok((money("405"), 405))
+    );
+    // It goes on growing: the end is where the latest total says.
+    assert_eq!(
+        feed(&[
+            page(301, &ones(0, 300)),
+            page(601, &ones(300, 300)),
+            page(602, &ones(600, 2)),
+        ]),
+        Ok((money("602"), 602))
+    );
+}
+
+#[test]
+fn growth_without_trustworthy_ids_is_not_complete() {
+    let nameless: Vec<String> = ones(0, 300)
+        .iter()
+        .map(|row| row.replace(r#""SplitBillDetailId":"r7""#, r#""SplitBillDetailId":"""#))
+        .collect();
+    let why = unsettled(&[page(400, &nameless), page(405, &ones(295, 105))]);
+    assert!(why.contains("no ids"), "{why}");
+    // One page cannot repeat itself by moving: such ids tell nothing.
+    let mut twins = ones(0, 299);
+    twins.push(row("r0", "a", r#""1.00""#));
+    unsettled(&[page(400, &twins), page(405, &ones(300, 105))]);
+    // Rows came twice before the total told of any growth.
+    unsettled(&[
+        page(900, &ones(0, 300)),
+        page(900, &ones(299, 300)),
+        page(901, &ones(599, 300)),
+    ]);
+    // More repeated than growth explains: rows of the start are missing.
+    let why = unsettled(&[page(400, &ones(0, 300)), page(405, &ones(290, 105))]);
+    assert!(why.contains("395"), "{why}");
+    // The id that split rows share with their siblings does not count as theirs.
+    let siblings: Vec<String> = ones(0, 300)
+        .iter()
+        .map(|row| row.replacen("SplitBillDetailId", "Other", 1))
+        .collect();
+    unsettled(&[page(400, &siblings), page(405, &ones(300, 105))]);
+}
+
+#[test]
+fn a_sum_beyond_exactness_fails() {
+    let rows = [
+        row("1", "a", r#""10000000000000000000""#),
+        row("2", "a", r#""0.0000000001""#),
+    ];
+    assert!(matches!(
+        feed(&[page(2, &rows)]),
+        Err(Trouble::Malformed(_))
+    ));
+}
+
+/// A row of a made-up bill: which project, how many units of 10^-scale, whether written as text.
+#[derive(Clone, Debug)]
+struct Made {
+    project: &'static str,
+    units: i64,
+    scale: u32,
+    text: bool,
+}
+
+fn made() -> impl Strategy<Value = Made> {
+    (
+        prop::sample::select(vec!["a", "b", "-", "other"]),
+        -1_000_000_000_000i64..1_000_000_000_000,
+        0u32..=12,
+        any::<bool>(),
+    )
+        .prop_map(|(project, units, scale, text)| Made {
+            project,
+            units,
+            scale,
+            text,
+        })
+}
+
+fn written(n: usize, made: &Made) -> String {
+    let decimal = Decimal::new(made.units, made.scale);
+    let amount = if made.text {
+        format!("\"{decimal}\"")
+    } else {
+        decimal.to_string()
+    };
+    row(&format!("r{n}"), made.project, &amount)
+}
+
+/// The exact sum in units of 10^-12, on integers.
+fn exact(rows: &[Made], project: &str) -> i128 {
+    rows.iter()
+        .filter(|row| row.project == project)
+        .map(|row| i128::from(row.units) * 10_i128.pow(12 - row.scale))
+        .sum()
+}
+
+fn units(money: Money) -> i128 {
+    let decimal = money.decimal();
+    decimal.mantissa() * 10_i128.pow(12 - decimal.scale())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn amounts_are_the_exact_sums_of_the_rows(
+        bill in prop::collection::vec(made(), 0..1000),
+        counted in any::<bool>(),
+    ) {
+        let rows: Vec<String> = bill.iter().enumerate().map(|(n, made)| written(n, made)).collect();
+        let total = if counted { i64::try_from(rows.len()).unwrap() } else { -1 };
+        let mut fold = fold_for(&["a", "b"]);
+        let mut offset = 0;
+        let mut calls = 0;
+        loop {
+            calls += 1;
+            let end = rows.len().min(offset + 300);
+            match fold.page(&page(total, &rows[offset..end])) {
+                Ok(Next::Page(next)) => offset = usize::try_from(next).unwrap(),
+                Ok(Next::Complete) => break,
+                Err(trouble) => return Err(TestCaseError::fail(format!("{trouble:?}"))),
+            }
+        }
+        prop_assert!(calls <= rows.len().div_ceil(300) + 1);
+        let sums = fold.finish();
+        prop_assert_eq!(sums.rows, rows.len() as u64);
+        prop_assert_eq!(sums.amounts.len(), 2);
+        for project in ["a", "b"] {
+            prop_assert_eq!(units(sums.amounts[project]), exact(&bill, project));
+        }
+    }
+
+    /// Whatever comes in at whatever place while the bill is read: what was there at the start counts exactly once.
+    #[test]
+    fn a_growing_bill_counts_its_first_rows_once(
+        bill in prop::collection::vec(made(), 1..900),
+        arrivals in prop::collection::vec(prop::collection::vec(any::<prop::sample::Index>(), 0..400), 0..4),
+    ) {
+        let mut rows: Vec<String> = bill.iter().enumerate().map(|(n, made)| written(n, made)).collect();
+        let mut arrivals = arrivals.into_iter();
+        let mut fresh = rows.len();
+        let mut fold = fold_for(&["a", "b", "new"]);
+        let mut offset = 0;
+        loop {
+            let end = rows.len().min(offset + 300);
+            let total = i64::try_from(rows.len()).unwrap();
+            match fold.page(&page(total, &rows[offset..end])) {
+                Ok(Next::Page(next)) => offset = usize::try_from(next).unwrap(),
+                Ok(Next::Complete) => break,
+                Err(trouble) => return Err(TestCaseError::fail(format!("{trouble:?}"))),
+            }
+            for place in arrivals.next().unwrap_or_default() {
+                rows.insert(place.index(rows.len() + 1), row(&format!("r{fresh}"), "new", "1"));
+                fresh += 1;
+            }
+        }
+        let sums = fold.finish();
+        for project in ["a", "b"] {
+            prop_assert_eq!(units(sums.amounts[project]), exact(&bill, project));
+        }
+        prop_assert_eq!(
+            u64::try_from(bill.len()).unwrap() + u64::try_from(units(sums.amounts["new"]) / 10_i128.pow(12)).unwrap(),
+            sums.rows
+        );
+    }
+
+    #[test]
+    fn no_answer_panics(text in "\\PC{0,60}") {
+        let _ = fold_for(&["a"]).page(&text);
+    }
+}

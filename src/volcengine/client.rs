@@ -1,0 +1,549 @@
+//! The HTTP client: signs, paces, sends, retries. What is asked for lives in the modules beside it.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::fmt;
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::time::Duration;
+
+use backon::{ExponentialBuilder, Retryable};
+use parking_lot::Mutex;
+use reqwest::Method;
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderValue};
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::Value;
+
+use super::endpoint::Endpoint;
+use super::envelope::{self, Answer};
+use super::error::{Error, ErrorKind, TransportFault};
+use super::pace::Pacer;
+use super::sign::{Signer, ToSign, canonical_query};
+use crate::clock::Clock;
+
+/// The largest answer that is read. A page of 300 bill rows takes about 1 MiB.
+const MAX_ANSWER: usize = 32 << 20;
+/// How long a connection may take to stand.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// Pacers of keys that nobody uses any more are dropped when so many are kept.
+const MAX_IDLE_PACERS: usize = 256;
+/// The name under which errors of the setup itself are reported.
+const SETUP: &str = "Client";
+
+/// How to reach the cloud.
+#[derive(Clone, Debug)]
+pub struct ClientConfig {
+    /// Where IAM and the project actions are; see [`super::check_endpoint`].
+    pub iam_endpoint: String,
+    /// Where billing is.
+    pub billing_endpoint: String,
+    /// The region in the signature's scope (`cn-beijing`); both services are global.
+    pub region: String,
+    /// Calls a second per access key, IAM and billing together.
+    pub qps: NonZeroU32,
+    /// The longest a single request may take, answer included.
+    pub timeout: Duration,
+}
+
+/// When a failed call is tried again: only what [`Error::is_transient`] names, each time signed anew and paced.
+#[derive(Clone, Copy, Debug)]
+pub struct RetryPolicy {
+    /// Tries after the first.
+    pub retries: usize,
+    /// The wait before the first of them; doubles each time, plus a random part of up to the same length.
+    pub base_delay: Duration,
+    /// A `Retry-After` above this ends the tries: whoever called comes back in its own time.
+    pub max_retry_after: Duration,
+}
+
+impl Default for RetryPolicy {
+    /// 4 more tries after 0.3, 0.6, 1.2 and 2.4 s, and as much again by chance.
+    fn default() -> Self {
+        Self {
+            retries: 4,
+            base_delay: Duration::from_millis(300),
+            max_retry_after: Duration::from_secs(30),
+        }
+    }
+}
+
+impl RetryPolicy {
+    /// As many tries as usual, with hardly a wait between them: for tests against a stand-in.
+    pub fn quick() -> Self {
+        Self {
+            base_delay: Duration::from_millis(1),
+            ..Self::default()
+        }
+    }
+
+    fn schedule(&self) -> ExponentialBuilder {
+        ExponentialBuilder::new()
+            .with_min_delay(self.base_delay)
+            .with_factor(2.0)
+            .with_jitter()
+            .with_max_times(self.retries)
+    }
+
+    /// The wait before the next try; `planned` is `None` when there is none left.
+    fn wait(&self, error: &Error, planned: Option<Duration>) -> Option<Duration> {
+        let planned = planned?;
+        match error.retry_after() {
+            Some(asked) if asked > self.max_retry_after => None,
+            Some(asked) => Some(planned.max(asked)),
+            None => Some(planned),
+        }
+    }
+}
+
+/// An access key pair of a main account, or of a sub-account with the needed permissions.
+#[derive(Clone)]
+pub struct Credentials {
+    /// `AKLT…`
+    pub access_key_id: String,
+    /// Its secret.
+    pub secret_key: SecretString,
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Credentials")
+            .field("access_key_id", &hint(&self.access_key_id))
+            .finish_non_exhaustive()
+    }
+}
+
+/// The first 4 and last 4 characters of an access key id: all of it that may be shown.
+fn hint(id: &str) -> String {
+    match (id.get(..4), id.get(id.len().saturating_sub(4)..)) {
+        (Some(first), Some(last)) if id.len() >= 12 => format!("{first}…{last}"),
+        _ => "…".into(),
+    }
+}
+
+/// The cloud. Cheap to clone; clones share connections and pacing.
+#[derive(Clone)]
+pub struct Client {
+    shared: Arc<Shared>,
+    retry: RetryPolicy,
+}
+
+struct Shared {
+    http: reqwest::Client,
+    iam: Endpoint,
+    billing: Endpoint,
+    region: String,
+    qps: NonZeroU32,
+    clock: Clock,
+    pacers: Mutex<HashMap<String, Arc<Pacer>>>,
+}
+
+/// The cloud as one access key sees it. Cheap to clone and to make.
+#[derive(Clone)]
+pub struct Account {
+    client: Client,
+    credentials: Arc<Credentials>,
+    pacer: Arc<Pacer>,
+}
+
+/// A part of the API: a version, a service name in the signature and an endpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Api {
+    /// Users, keys, login profiles, policies (2018-01-01).
+    Iam,
+    /// Projects (IAM 2021-08-01).
+    Projects,
+    /// Bills and balance (2022-01-01).
+    Billing,
+}
+
+/// Where the parameters of a call go, which also decides its method.
+#[derive(Clone, Debug)]
+pub enum Input {
+    /// GET with everything in the query. IAM ignores a JSON body on these actions.
+    Query(Vec<(Cow<'static, str>, String)>),
+    /// POST with a JSON object: secrets stay out of URLs and of proxy logs.
+    Json(Value),
+}
+
+/// Whether a call may be sent twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Repeat {
+    /// Reads, and writes that say the wanted end state: after any transient failure.
+    Always,
+    /// Writes that make something new (CreateUser, CreateAccessKey): only where the first was certainly not carried out. After
+    /// an unclear failure the caller looks before it repeats.
+    OnlyIfRefused,
+}
+
+/// One call of the API.
+#[derive(Clone, Debug)]
+pub struct Call {
+    /// The part it belongs to.
+    pub api: Api,
+    /// The `Action`.
+    pub action: &'static str,
+    /// Its parameters.
+    pub input: Input,
+    /// Whether it may be repeated.
+    pub repeat: Repeat,
+}
+
+impl Call {
+    /// A GET that may be repeated.
+    pub fn get<const N: usize>(
+        api: Api,
+        action: &'static str,
+        query: [(&'static str, String); N],
+    ) -> Self {
+        Self {
+            api,
+            action,
+            input: Input::Query(query.map(|(key, value)| (Cow::Borrowed(key), value)).into()),
+            repeat: Repeat::Always,
+        }
+    }
+
+    /// A POST that may be repeated.
+    pub fn post(api: Api, action: &'static str, body: Value) -> Self {
+        Self {
+            api,
+            action,
+            input: Input::Json(body),
+            repeat: Repeat::Always,
+        }
+    }
+}
+
+impl Client {
+    /// A client for `config`; `clock` dates the signatures.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Configuration`] where an endpoint is refused or TLS cannot be set up.
+    pub fn new(config: ClientConfig, clock: Clock) -> Result<Self, Error> {
+        let endpoint = |key: &str, text: &str| {
+            Endpoint::parse(text).map_err(|error| {
+                Error::new(
+                    SETUP,
+                    ErrorKind::Configuration,
+                    format!("volcengine.{key}: {error}"),
+                )
+                .with_source(error)
+            })
+        };
+        let iam = endpoint("iam_endpoint", &config.iam_endpoint)?;
+        let billing = endpoint("billing_endpoint", &config.billing_endpoint)?;
+        let mut builder = reqwest::Client::builder()
+            // A redirect would carry the signed request to another host.
+            .redirect(reqwest::redirect::Policy::none())
+            .connect_timeout(CONNECT_TIMEOUT.min(config.timeout))
+            .timeout(config.timeout)
+            .user_agent(concat!("airgate/", env!("CARGO_PKG_VERSION")));
+        if iam.is_loopback() || billing.is_loopback() {
+            builder = builder.no_proxy();
+        }
+        let http = builder.build().map_err(|error| {
+            Error::new(SETUP, ErrorKind::Configuration, error.to_string()).with_source(error)
+        })?;
+        Ok(Self {
+            shared: Arc::new(Shared {
+                http,
+                iam,
+                billing,
+                region: config.region,
+                qps: config.qps,
+                clock,
+                pacers: Mutex::new(HashMap::new()),
+            }),
+            retry: RetryPolicy::default(),
+        })
+    }
+
+    /// The same client with other retries.
+    pub fn with_retry(mut self, retry: RetryPolicy) -> Self {
+        self.retry = retry;
+        self
+    }
+
+    /// The cloud as this key sees it. All accounts made of one client with one access key id share its pace.
+    pub fn account(&self, credentials: Credentials) -> Account {
+        let mut pacers = self.shared.pacers.lock();
+        if pacers.len() >= MAX_IDLE_PACERS {
+            pacers.retain(|_, pacer| Arc::strong_count(pacer) > 1);
+        }
+        let pacer = pacers
+            .entry(credentials.access_key_id.clone())
+            .or_insert_with(|| Arc::new(Pacer::new(self.shared.qps)))
+            .clone();
+        Account {
+            client: self.clone(),
+            credentials: Arc::new(credentials),
+            pacer,
+        }
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client")
+            .field("iam", &self.shared.iam.host())
+            .field("billing", &self.shared.billing.host())
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Account {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Account")
+            .field("credentials", &self.credentials)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Account {
+    /// Makes one call, with its retries.
+    ///
+    /// # Errors
+    /// The last failure.
+    pub async fn call(&self, call: &Call) -> Result<Answer, Error> {
+        let retry = &self.client.retry;
+        (|| self.attempt(call))
+            .retry(retry.schedule())
+            .sleep(tokio::time::sleep)
+            .when(|error| match call.repeat {
+                Repeat::Always => error.is_transient(),
+                Repeat::OnlyIfRefused => error.is_refused_for_now(),
+            })
+            .adjust(|error, planned| retry.wait(error, planned))
+            .await
+    }
+
+    /// One request: its turn, its signature, its answer, its line in the log and in the metrics.
+    async fn attempt(&self, call: &Call) -> Result<Answer, Error> {
+        self.pacer.turn().await;
+        let outcome = self.send(call).await;
+        let label = match &outcome {
+            Ok(_) => "ok",
+            Err(error) => error.kind().outcome(),
+        };
+        metrics::counter!("airgate_cloud_requests_total", "action" => call.action, "outcome" => label)
+            .increment(1);
+        if let Err(error) = &outcome {
+            tracing::warn!(
+                action = call.action,
+                kind = ?error.kind(),
+                code = error.code(),
+                status = error.status(),
+                request_id = error.request_id(),
+                message = error.message(),
+                "a request to the cloud failed"
+            );
+        }
+        outcome
+    }
+
+    async fn send(&self, call: &Call) -> Result<Answer, Error> {
+        let shared = &self.client.shared;
+        let (version, service, endpoint) = match call.api {
+            Api::Iam => ("2018-01-01", "iam", &shared.iam),
+            Api::Projects => ("2021-08-01", "iam", &shared.iam),
+            Api::Billing => ("2022-01-01", "billing", &shared.billing),
+        };
+        let mut pairs = vec![("Action", call.action), ("Version", version)];
+        let (method, content_type, body) = match &call.input {
+            Input::Query(query) => {
+                pairs.extend(query.iter().map(|(key, value)| (&**key, value.as_str())));
+                (Method::GET, None, String::new())
+            }
+            Input::Json(body) => (Method::POST, Some("application/json"), body.to_string()),
+        };
+        let query = canonical_query(&pairs);
+        let mut headers = vec![("host", endpoint.host())];
+        headers.extend(content_type.map(|value| ("content-type", value)));
+        let signature = Signer {
+            access_key_id: &self.credentials.access_key_id,
+            secret_key: &self.credentials.secret_key,
+            region: &shared.region,
+            service,
+        }
+        .sign(
+            &ToSign {
+                method: method.as_str(),
+                query: &query,
+                headers: &headers,
+                body: body.as_bytes(),
+            },
+            shared.clock.now(),
+        );
+        let mut authorization =
+            HeaderValue::try_from(signature.authorization).map_err(|error| {
+                Error::new(
+                    call.action,
+                    ErrorKind::Configuration,
+                    "the access key id or the region has characters that cannot be sent",
+                )
+                .with_source(error)
+            })?;
+        authorization.set_sensitive(true);
+        let mut request = shared
+            .http
+            .request(method, endpoint.url(&query))
+            .header(HOST, endpoint.host())
+            .header("X-Date", signature.date)
+            .header("X-Content-Sha256", signature.content_sha256)
+            .header(AUTHORIZATION, authorization);
+        if let Some(value) = content_type {
+            request = request.header(CONTENT_TYPE, value).body(body);
+        }
+        let broken = |error| transport_error(call.action, error);
+        let mut response = request.send().await.map_err(broken)?;
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(broken)? {
+            if body.len() + chunk.len() > MAX_ANSWER {
+                return Err(Error::new(
+                    call.action,
+                    ErrorKind::Unexpected,
+                    "the answer is larger than 32 MiB",
+                ));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        envelope::open(
+            call.action,
+            response.status().as_u16(),
+            response.headers(),
+            &body,
+            shared.clock.now(),
+        )
+        .map_err(|error| error.redact(|text| self.redacted(text)))
+    }
+
+    /// What the cloud said, without this account's own keys: some of its messages repeat what was sent.
+    fn redacted(&self, text: &str) -> String {
+        let Credentials {
+            access_key_id,
+            secret_key,
+        } = &*self.credentials;
+        let mut text = text.to_owned();
+        for (part, shown) in [
+            (secret_key.expose_secret(), "…".into()),
+            (access_key_id.as_str(), hint(access_key_id)),
+        ] {
+            if !part.is_empty() {
+                text = text.replace(part, &shown);
+            }
+        }
+        text
+    }
+}
+
+fn transport_error(action: &'static str, error: reqwest::Error) -> Error {
+    let fault = if error.is_connect() {
+        TransportFault::Connect
+    } else if error.is_timeout() {
+        TransportFault::Timeout
+    } else {
+        TransportFault::Broken
+    };
+    // The URL has the parameters of the call: they belong in no log.
+    let error = error.without_url();
+    let mut message = error.to_string();
+    let mut cause = std::error::Error::source(&error);
+    while let Some(error) = cause {
+        message = format!("{message}: {error}");
+        cause = error.source();
+    }
+    Error::new(action, ErrorKind::Transport(fault), message).with_source(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_wait_ends_the_tries_and_a_short_one_is_kept() {
+        let policy = RetryPolicy::default();
+        let planned = Some(Duration::from_millis(300));
+        let error = |retry_after: Option<&str>| {
+            let mut headers = reqwest::header::HeaderMap::new();
+            if let Some(value) = retry_after {
+                headers.insert("retry-after", value.parse().unwrap());
+            }
+            envelope::open("A", 429, &headers, b"", jiff::Timestamp::UNIX_EPOCH).unwrap_err()
+        };
+        assert_eq!(policy.wait(&error(None), planned), planned);
+        assert_eq!(policy.wait(&error(Some("0")), planned), planned);
+        assert_eq!(
+            policy.wait(&error(Some("5")), planned),
+            Some(Duration::from_secs(5))
+        );
+        assert_eq!(policy.wait(&error(Some("31")), planned), None);
+        assert_eq!(policy.wait(&error(Some("5")), None), None);
+    }
+
+    fn client() -> Client {
+        // Installed already by another test of this process, or now.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let config = ClientConfig {
+            iam_endpoint: "http://127.0.0.1:1".into(),
+            billing_endpoint: "http://127.0.0.1:1".into(),
+            region: "cn-beijing".into(),
+            qps: NonZeroU32::new(5).unwrap(),
+            timeout: Duration::from_secs(1),
+        };
+        Client::new(config, Clock::system()).unwrap()
+    }
+
+    fn key(id: &str) -> Credentials {
+        Credentials {
+            access_key_id: id.into(),
+            secret_key: SecretString::from("s"),
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_key_has_one_pace_however_many_accounts_are_made_of_it() {
+        let client = client();
+        let accounts = [
+            client.account(key("one")),
+            client.clone().account(key("one")),
+            client.account(key("one")).clone(),
+        ];
+        let start = tokio::time::Instant::now();
+        for n in 0..9 {
+            accounts[n % 3].pacer.turn().await;
+        }
+        let took = start.elapsed();
+        assert!(took >= Duration::from_millis(1_599), "{took:?}");
+        // Another key has its own.
+        client.account(key("two")).pacer.turn().await;
+        assert_eq!(start.elapsed(), took);
+    }
+
+    #[test]
+    fn pacers_in_use_are_kept_and_the_idle_ones_are_dropped() {
+        let client = client();
+        let used = client.account(key("used"));
+        for n in 0..2 * MAX_IDLE_PACERS {
+            client.account(key(&n.to_string()));
+        }
+        assert!(client.shared.pacers.lock().len() <= MAX_IDLE_PACERS);
+        assert!(Arc::ptr_eq(&used.pacer, &client.account(key("used")).pacer));
+    }
+
+    #[test]
+    fn keys_do_not_print() {
+        let credentials = Credentials {
+            access_key_id: "AKLTabcdefghijklmnop1234".into(),
+            secret_key: SecretString::from("very secret"),
+        };
+        let text = format!("{credentials:?}");
+        assert!(text.contains("AKLT…1234"), "{text}");
+        assert!(
+            !text.contains("abcdef") && !text.contains("secret\""),
+            "{text}"
+        );
+        assert_eq!(hint("短"), "…");
+        assert_eq!(hint("short"), "…");
+        assert_eq!(hint("张三李四王五赵六"), "…");
+    }
+}

@@ -1,0 +1,461 @@
+//! What can go wrong at the cloud, sorted by what to do about it.
+
+use std::fmt;
+use std::time::Duration;
+
+/// The longest message that is kept of what the cloud said, in characters.
+const MESSAGE_CHARS: usize = 300;
+
+/// A call that failed for good (after its retries, where it has any). Never holds a secret: the account's own keys are
+/// cut out of what the cloud says.
+pub struct Error {
+    details: Box<Details>,
+}
+
+/// All fields of an [`Error`] but its source.
+#[derive(Debug)]
+pub(super) struct Details {
+    pub(super) action: &'static str,
+    pub(super) kind: ErrorKind,
+    pub(super) code: Option<String>,
+    pub(super) code_n: Option<i64>,
+    pub(super) message: String,
+    pub(super) request_id: Option<String>,
+    pub(super) status: Option<u16>,
+    pub(super) retry_after: Option<Duration>,
+    pub(super) source: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+/// The sort of a failure: what a caller decides by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// Above the rate limit (`FlowLimitExceeded`, `AccountFlowLimitExceeded`, HTTP 429).
+    Throttled,
+    /// The cloud's own failure (5xx, `InternalService…`, `ServiceUnavailableTemp`, `ServiceFailure`, `InternalError`).
+    Server,
+    /// No complete answer arrived.
+    Transport(TransportFault),
+    /// The access key or its signature was refused.
+    Credentials,
+    /// The host's clock is more than 15 minutes off (`InvalidTimestamp`).
+    ClockSkew,
+    /// The access key may not do this.
+    Permission,
+    /// The user, key, profile, ... does not exist.
+    NotFound,
+    /// Something of that name exists already.
+    AlreadyExists,
+    /// Refused because of what hangs on it (`UserDeleteConflict…`).
+    Conflict,
+    /// A quota of the cloud is used up (`AccessKeyLimitExceeded`).
+    Limit,
+    /// A parameter was refused.
+    BadInput,
+    /// This client is set up wrongly: an endpoint, a region, a key that cannot be sent.
+    Configuration,
+    /// Anything else: an answer that is not the API's, an unknown code.
+    Unexpected,
+    /// The bill list is empty and carries this warning: split bills are not switched on. Not a zero.
+    SplitBillNotEnabled(String),
+    /// A row of a wanted project is not in CNY.
+    ForeignCurrency {
+        /// The currency as it stands in the row.
+        currency: String,
+        /// Which row.
+        row: String,
+    },
+    /// A row of a wanted project, or the balance, has no usable value in the chosen amount. Not a zero.
+    EmptyAmount {
+        /// The name of the amount, as the API spells it.
+        field: &'static str,
+        /// What stands there instead of an amount.
+        found: String,
+        /// Which row.
+        row: String,
+    },
+    /// The pages of a bill did not add up to one complete list, twice; says how.
+    UnsettledBill(String),
+}
+
+/// How an answer failed to arrive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TransportFault {
+    /// No connection: the request was never sent.
+    Connect,
+    /// Not answered in time.
+    Timeout,
+    /// The connection broke, or the answer was cut short.
+    Broken,
+}
+
+impl Error {
+    pub(super) fn new(action: &'static str, kind: ErrorKind, message: impl AsRef<str>) -> Self {
+        Self::from_details(Details {
+            action,
+            kind,
+            code: None,
+            code_n: None,
+            message: bounded(message.as_ref()),
+            request_id: None,
+            status: None,
+            retry_after: None,
+            source: None,
+        })
+    }
+
+    pub(super) fn from_details(details: Details) -> Self {
+        Self {
+            details: Box::new(details),
+        }
+    }
+
+    pub(super) fn with_source(
+        mut self,
+        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> Self {
+        self.details.source = Some(source.into());
+        self
+    }
+
+    pub(super) fn with_request_id(mut self, request_id: Option<String>) -> Self {
+        self.details.request_id = request_id;
+        self
+    }
+
+    /// The same error with every text of the cloud's passed through `redact`.
+    pub(super) fn redact(mut self, redact: impl Fn(&str) -> String) -> Self {
+        let details = &mut *self.details;
+        details.message = redact(&details.message);
+        for text in [&mut details.code, &mut details.request_id] {
+            *text = text.as_deref().map(&redact);
+        }
+        self
+    }
+
+    /// The API action that failed (`ListUsers`), or `Client` for a bad setup.
+    pub fn action(&self) -> &'static str {
+        self.details.action
+    }
+
+    /// What to decide by.
+    pub fn kind(&self) -> &ErrorKind {
+        &self.details.kind
+    }
+
+    /// The cloud's code (`InvalidAccessKey`), where it gave one.
+    pub fn code(&self) -> Option<&str> {
+        self.details.code.as_deref()
+    }
+
+    /// The cloud's number for the code; gateway errors have one.
+    pub fn code_n(&self) -> Option<i64> {
+        self.details.code_n
+    }
+
+    /// What the cloud or the transport said, at most 300 characters on one line.
+    pub fn message(&self) -> &str {
+        &self.details.message
+    }
+
+    /// What the vendor's support asks for.
+    pub fn request_id(&self) -> Option<&str> {
+        self.details.request_id.as_deref()
+    }
+
+    /// The HTTP status, where an answer came.
+    pub fn status(&self) -> Option<u16> {
+        self.details.status
+    }
+
+    /// Whether it is gone: shorthand for [`ErrorKind::NotFound`].
+    pub fn is_not_found(&self) -> bool {
+        self.details.kind == ErrorKind::NotFound
+    }
+
+    /// Whether the same call may well succeed a little later: throttled, the cloud's own failure, broken transport.
+    pub fn is_transient(&self) -> bool {
+        matches!(
+            self.details.kind,
+            ErrorKind::Throttled | ErrorKind::Server | ErrorKind::Transport(_)
+        ) || self
+            .details
+            .status
+            .is_some_and(|status| status == 429 || status >= 500)
+    }
+
+    /// Whether the request was certainly not carried out and may well be taken later.
+    pub fn is_refused_for_now(&self) -> bool {
+        matches!(
+            self.details.kind,
+            ErrorKind::Throttled | ErrorKind::Transport(TransportFault::Connect)
+        )
+    }
+
+    /// How long the cloud asked to wait before the next try.
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.details.retry_after
+    }
+}
+
+impl ErrorKind {
+    /// Sorts a failure by its code first and its HTTP status second: the status of throttling is not dependable.
+    pub(super) fn of(code: &str, status: u16) -> Self {
+        Self::of_code(code).unwrap_or_else(|| Self::of_status(status))
+    }
+
+    fn of_code(code: &str) -> Option<Self> {
+        // Exact names before parts of names: `ServiceNotFound` must not look like a user that is gone.
+        let kind = match code {
+            "InvalidAccessKey"
+            | "SignatureDoesNotMatch"
+            | "InvalidSecretToken"
+            | "InvalidAuthorization"
+            | "InvalidCredential"
+            | "MissingAuthenticationToken"
+            | "MissingSignature" => Self::Credentials,
+            "InvalidTimestamp" => Self::ClockSkew,
+            "LackPolicy" | "LoginNotAllowed" => Self::Permission,
+            "ServiceUnavailableTemp" | "ServiceFailure" | "InternalError" => Self::Server,
+            "ParameterNotFound" | "RequestInvalid" | "ErrorCreateAccessKey" => Self::BadInput,
+            "ServiceNotFound"
+            | "InvalidActionOrVersion"
+            | "MethodNotAllowed"
+            | "MissingRequestInfo" => Self::Unexpected,
+            "RecordNoFound" => Self::NotFound,
+            _ if code.contains("FlowLimitExceeded") => Self::Throttled,
+            _ if code.starts_with("InternalService") => Self::Server,
+            _ if code.contains("AccessDenied") => Self::Permission,
+            _ if ["NotExist", "NotFound", "NoFound"]
+                .iter()
+                .any(|part| code.contains(part)) =>
+            {
+                Self::NotFound
+            }
+            _ if code.contains("AlreadyExist") => Self::AlreadyExists,
+            _ if code.contains("Conflict") => Self::Conflict,
+            _ if code.contains("LimitExceeded") => Self::Limit,
+            _ if code.starts_with("Invalid") || code.starts_with("Missing") => Self::BadInput,
+            _ => return None,
+        };
+        Some(kind)
+    }
+
+    fn of_status(status: u16) -> Self {
+        match status {
+            429 => Self::Throttled,
+            500.. => Self::Server,
+            401 => Self::Credentials,
+            403 => Self::Permission,
+            409 => Self::Conflict,
+            _ => Self::Unexpected,
+        }
+    }
+
+    /// The `outcome` label of `airgate_cloud_requests_total`.
+    pub(super) fn outcome(&self) -> &'static str {
+        match self {
+            Self::Throttled => "throttled",
+            Self::Credentials | Self::Permission => "denied",
+            _ => "error",
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    /// One line: what failed, what to do where that is known, and the cloud's own words.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Details {
+            action,
+            kind,
+            code,
+            message,
+            request_id,
+            status,
+            ..
+        } = &*self.details;
+        write!(f, "{action}: {}", Mend { action, kind })?;
+        let mut said = Vec::new();
+        match (code, message.is_empty()) {
+            (Some(code), true) => said.push(code.clone()),
+            (Some(code), false) => said.push(format!("{code}: {message}")),
+            (None, false) => said.push(message.clone()),
+            (None, true) => {}
+        }
+        said.extend(status.map(|status| format!("HTTP {status}")));
+        said.extend(request_id.as_ref().map(|id| format!("request id {id}")));
+        if said.is_empty() {
+            return Ok(());
+        }
+        write!(f, " ({})", said.join("; "))
+    }
+}
+
+/// The failure and its mend in words.
+struct Mend<'a> {
+    action: &'a str,
+    kind: &'a ErrorKind,
+}
+
+impl fmt::Display for Mend<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.kind {
+            ErrorKind::Throttled => {
+                "the cloud's rate limit was reached; it will be tried again, lower volcengine.qps if this stays"
+            }
+            ErrorKind::Server => "the cloud failed on its side; it will be tried again",
+            ErrorKind::Transport(TransportFault::Connect) => {
+                "the cloud cannot be reached; check the network, a proxy and the endpoints in [volcengine]"
+            }
+            ErrorKind::Transport(TransportFault::Timeout) => "the cloud did not answer in time",
+            ErrorKind::Transport(TransportFault::Broken) => "the cloud's answer was cut short",
+            ErrorKind::Credentials => {
+                "the access key was refused; check in the console that it is active, then replace the key pair"
+            }
+            ErrorKind::ClockSkew => {
+                "the host's clock is more than 15 minutes off; set it (time synchronisation)"
+            }
+            ErrorKind::Permission if BILLING_ACTIONS.contains(&self.action) => {
+                "the access key may not do this; attach BillingCenterReadOnlyAccess to its user"
+            }
+            ErrorKind::Permission => {
+                "the access key may not do this; attach IAMFullAccess to its user"
+            }
+            ErrorKind::NotFound => "it does not exist in the cloud",
+            ErrorKind::AlreadyExists => "it exists in the cloud already",
+            ErrorKind::Conflict => "the cloud refuses it in the present state",
+            ErrorKind::Limit => "a quota of the cloud is used up",
+            ErrorKind::BadInput => "the cloud refused a value",
+            ErrorKind::Configuration => "the client is set up wrongly",
+            ErrorKind::Unexpected => "the cloud gave an unexpected answer",
+            ErrorKind::SplitBillNotEnabled(warning) if self.action == "ListSplitBillDetail" => {
+                return write!(
+                    f,
+                    "no split bill: switch on 分账账单 in the console, or set monitor.bill_source = \"detail\" \
+                     (the cloud warns: {warning})"
+                );
+            }
+            ErrorKind::SplitBillNotEnabled(warning) => {
+                return write!(f, "the bill is empty and the cloud warns: {warning}");
+            }
+            ErrorKind::ForeignCurrency { currency, row } => {
+                return write!(
+                    f,
+                    "{row} is in {currency}, only CNY can be counted; take its project off the monitored ones"
+                );
+            }
+            ErrorKind::EmptyAmount { field, found, row } => {
+                return write!(
+                    f,
+                    "{row} has {found:?} as its {field}, which is no amount; wait for the bill to be completed, or \
+                     set monitor.amount_field to another one"
+                );
+            }
+            ErrorKind::UnsettledBill(why) => {
+                return write!(
+                    f,
+                    "the bill could not be read as a whole ({why}); it will be read again in the next cycle"
+                );
+            }
+        })
+    }
+}
+
+const BILLING_ACTIONS: [&str; 3] = ["ListSplitBillDetail", "ListBillDetail", "QueryBalanceAcct"];
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.details.fmt(f)
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match &self.details.source {
+            Some(source) => Some(&**source),
+            None => None,
+        }
+    }
+}
+
+/// One line of at most 300 characters: what comes from outside can neither flood a log nor forge a line in it.
+pub(super) fn bounded(text: &str) -> String {
+    let mut line = String::new();
+    for (count, c) in text.trim().chars().enumerate() {
+        if count == MESSAGE_CHARS {
+            line.push('…');
+            break;
+        }
+        line.push(if c.is_control() { ' ' } else { c });
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_decide_before_the_status() {
+        use ErrorKind::*;
+        for (code, status, kind) in [
+            ("FlowLimitExceeded", 200, Throttled),
+            ("AccountFlowLimitExceeded", 400, Throttled),
+            ("", 429, Throttled),
+            ("", 502, Server),
+            ("InternalServiceTimeout", 200, Server),
+            ("ServiceUnavailableTemp", 503, Server),
+            ("ServiceFailure", 500, Server),
+            ("InternalError", 500, Server),
+            ("InvalidAccessKey", 401, Credentials),
+            ("SignatureDoesNotMatch", 401, Credentials),
+            ("InvalidTimestamp", 403, ClockSkew),
+            ("InvalidTimestamp", 400, ClockSkew),
+            ("AccessDenied", 403, Permission),
+            ("AccessDeniedException", 400, Permission),
+            ("LackPolicy", 403, Permission),
+            ("UserNotExist", 404, NotFound),
+            ("AccessKeyNotExist", 403, NotFound),
+            ("RecordNotFound", 404, NotFound),
+            ("RecordNoFound", 400, NotFound),
+            ("UserAlreadyExists", 409, AlreadyExists),
+            ("LoginProfileAlreadyExist", 409, AlreadyExists),
+            ("UserDeleteConflictWithPolicy", 409, Conflict),
+            ("AccessKeyLimitExceeded", 409, Limit),
+            ("InvalidAccessKeyStatus", 400, BadInput),
+            ("InvalidAccessKeyId", 400, BadInput),
+            ("MissingParameter", 400, BadInput),
+            ("ParameterNotFound", 400, BadInput),
+            // Neither says that a user is gone.
+            ("ServiceNotFound", 404, Unexpected),
+            ("", 404, Unexpected),
+            ("SomethingNew", 400, Unexpected),
+            ("SomethingNew", 403, Permission),
+        ] {
+            assert_eq!(ErrorKind::of(code, status), kind, "{code} {status}");
+        }
+    }
+
+    #[test]
+    fn what_the_cloud_says_is_one_bounded_line() {
+        let error = Error::new(
+            "ListUsers",
+            ErrorKind::Unexpected,
+            format!("a\nb{}", "x".repeat(1000)),
+        );
+        assert_eq!(error.message().chars().count(), MESSAGE_CHARS + 1);
+        assert!(!error.to_string().contains('\n'));
+    }
+
+    #[test]
+    fn the_mend_is_named() {
+        let kind = ErrorKind::SplitBillNotEnabled("当前账号未开通分账能力，无数据".into());
+        let text = Error::new("ListSplitBillDetail", kind, "").to_string();
+        assert!(
+            text.contains("分账账单") && text.contains("monitor.bill_source = \"detail\""),
+            "{text}"
+        );
+        let text = Error::new("ListBillDetail", ErrorKind::Permission, "").to_string();
+        assert!(text.contains("BillingCenterReadOnlyAccess"), "{text}");
+    }
+}

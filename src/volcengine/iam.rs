@@ -1,0 +1,335 @@
+//! IAM 2018-01-01: users, access keys, console login.
+
+use jiff::Timestamp;
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
+use serde::{Deserialize, Deserializer};
+use serde_json::json;
+
+use super::client::{Account, Api, Call};
+use super::error::{Error, ErrorKind};
+use super::paging::whole_list;
+
+/// An IAM sub-account ("ListUsers", docs 6257/65008).
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct IamUser {
+    /// The cloud's number for the user, as text; survives a rename. Empty where the cloud gave none.
+    #[serde(rename = "Id", default, deserialize_with = "id_text")]
+    pub id: String,
+    /// The name that identifies the user within its main account.
+    #[serde(rename = "UserName")]
+    pub username: String,
+    /// What people read; may be empty.
+    #[serde(rename = "DisplayName", default, deserialize_with = "text")]
+    pub display_name: String,
+    /// May be empty.
+    #[serde(rename = "Email", default, deserialize_with = "text")]
+    pub email: String,
+    /// May be empty or masked.
+    #[serde(rename = "MobilePhone", default, deserialize_with = "text")]
+    pub phone: String,
+    /// May be empty.
+    #[serde(rename = "Description", default, deserialize_with = "text")]
+    pub description: String,
+}
+
+/// Whether an access key works.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum KeyStatus {
+    /// It signs requests.
+    Active,
+    /// It is switched off.
+    Inactive,
+}
+
+impl KeyStatus {
+    /// As the API spells it: lower case ("UpdateAccessKey").
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Inactive => "inactive",
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for KeyStatus {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        // Without regard to case: other writings are reported from the same gateway.
+        [Self::Active, Self::Inactive]
+            .into_iter()
+            .find(|status| text.eq_ignore_ascii_case(status.as_str()))
+            .ok_or_else(|| serde::de::Error::custom("an access key is neither active nor inactive"))
+    }
+}
+
+/// An access key of a user; its secret is not readable.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct AccessKey {
+    /// `AKLT…`
+    #[serde(rename = "AccessKeyId")]
+    pub id: String,
+    /// Whether it works.
+    #[serde(rename = "Status")]
+    pub status: KeyStatus,
+    /// When it was made, where the cloud says so.
+    #[serde(rename = "CreateDate", default, deserialize_with = "instant")]
+    pub created: Option<Timestamp>,
+}
+
+/// Whether a user can log in to the console.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum LoginAccess {
+    /// No login was ever set up: nothing to forbid.
+    NoProfile,
+    /// Set up and switched off.
+    Forbidden,
+    /// Set up and open.
+    Allowed,
+}
+
+#[derive(Deserialize)]
+struct UserAnswer {
+    #[serde(rename = "User")]
+    user: IamUser,
+}
+
+#[derive(Deserialize)]
+struct KeysAnswer {
+    #[serde(rename = "AccessKeyMetadata")]
+    keys: Option<Vec<AccessKey>>,
+}
+
+#[derive(Default, Deserialize)]
+struct ProfileAnswer {
+    #[serde(rename = "LoginProfile")]
+    profile: Option<Profile>,
+}
+
+#[derive(Deserialize)]
+struct Profile {
+    #[serde(rename = "UserName", default, deserialize_with = "text")]
+    username: String,
+    #[serde(rename = "LoginAllowed")]
+    login_allowed: Option<bool>,
+    #[serde(rename = "CreateDate", default, deserialize_with = "text")]
+    created: String,
+}
+
+impl Profile {
+    /// A user without a profile may be answered with a stub that was made at the beginning of time, or an empty object.
+    fn access(&self) -> LoginAccess {
+        let stub = ["1970-01-01", "0001-01-01", "19700101", "00010101"]
+            .iter()
+            .any(|day| self.created.starts_with(day));
+        let blank =
+            self.username.is_empty() && self.created.is_empty() && self.login_allowed.is_none();
+        match self.login_allowed {
+            _ if stub || blank => LoginAccess::NoProfile,
+            Some(true) => LoginAccess::Allowed,
+            _ => LoginAccess::Forbidden,
+        }
+    }
+}
+
+impl Account {
+    /// All users of the main account, by name ("ListUsers").
+    ///
+    /// # Errors
+    /// Any [`Error`]; an answer without a list is one, never an empty list.
+    pub async fn list_users(&self) -> Result<Vec<IamUser>, Error> {
+        let users = whole_list(
+            self,
+            Api::Iam,
+            "ListUsers",
+            "UserMetadata",
+            |user: &IamUser| &user.username,
+        );
+        Ok(users.await?.into_values().collect())
+    }
+
+    /// One user, or `None` where the cloud says that there is none of that name ("GetUser").
+    ///
+    /// # Errors
+    /// Any [`Error`] but [`ErrorKind::NotFound`].
+    pub async fn get_user(&self, username: &str) -> Result<Option<IamUser>, Error> {
+        let call = Call::get(Api::Iam, "GetUser", [("UserName", username.to_owned())]);
+        match self.call(&call).await {
+            Ok(answer) => Ok(Some(answer.parse::<UserAnswer>()?.user)),
+            Err(error) if error.is_not_found() => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// All access keys of a user ("ListAccessKeys", not paged).
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`] where there is no such user; [`ErrorKind::Unexpected`] where a key's status is a word not
+    /// known here, or where there is no answer to read.
+    pub async fn list_access_keys(&self, username: &str) -> Result<Vec<AccessKey>, Error> {
+        let query = [("UserName", username.to_owned())];
+        let answer = self
+            .call(&Call::get(Api::Iam, "ListAccessKeys", query))
+            .await?;
+        Ok(answer.parse::<KeysAnswer>()?.keys.unwrap_or_default())
+    }
+
+    /// Switches an access key on or off; setting what is set already is accepted ("UpdateAccessKey"). Reads may be stale
+    /// for seconds, so read it back before trusting it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`] where the key or the user is gone.
+    pub async fn update_access_key(
+        &self,
+        username: &str,
+        access_key_id: &str,
+        status: KeyStatus,
+    ) -> Result<(), Error> {
+        let query = [
+            ("UserName", username.to_owned()),
+            ("AccessKeyId", access_key_id.to_owned()),
+            ("Status", status.as_str().to_owned()),
+        ];
+        let call = Call::get(Api::Iam, "UpdateAccessKey", query);
+        self.call(&call).await.map(drop)
+    }
+
+    /// Whether a user can log in to the console ("GetLoginProfile").
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`] where the user itself is gone; a user without a profile is no error.
+    pub async fn login_profile(&self, username: &str) -> Result<LoginAccess, Error> {
+        let query = [("UserName", username.to_owned())];
+        let answer = match self
+            .call(&Call::get(Api::Iam, "GetLoginProfile", query))
+            .await
+        {
+            Ok(answer) => answer,
+            Err(error) if no_profile(&error) => return Ok(LoginAccess::NoProfile),
+            Err(error) => return Err(error),
+        };
+        let profile = match answer.result() {
+            Some(_) => answer.parse::<ProfileAnswer>()?.profile,
+            None => None,
+        };
+        Ok(profile.map_or(LoginAccess::NoProfile, |profile| profile.access()))
+    }
+
+    /// Opens or forbids console login; the password stays as it is ("UpdateLoginProfile"). Reads may be stale for seconds.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`] where the user or its profile does not exist.
+    pub async fn set_login_allowed(&self, username: &str, allowed: bool) -> Result<(), Error> {
+        let body = json!({ "UserName": username, "LoginAllowed": allowed });
+        let call = Call::post(Api::Iam, "UpdateLoginProfile", body);
+        self.call(&call).await.map(drop)
+    }
+}
+
+/// Says that the profile is missing, not its user.
+fn no_profile(error: &Error) -> bool {
+    *error.kind() == ErrorKind::NotFound
+        && !error.code().is_some_and(|code| code.starts_with("User"))
+}
+
+/// Text that may be `null`.
+pub(super) fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    Option::deserialize(deserializer).map(Option::unwrap_or_default)
+}
+
+/// An id that is a number in some answers and text in others.
+fn id_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Id {
+        Number(i64),
+        Text(String),
+    }
+    Ok(match Option::deserialize(deserializer)? {
+        Some(Id::Number(id)) => id.to_string(),
+        Some(Id::Text(id)) => id,
+        None => String::new(),
+    })
+}
+
+/// Times of IAM are `YYYYMMDDTHHMMSSZ`, UTC. What cannot be read is left out: nothing is decided by it.
+fn instant<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp>, D::Error> {
+    let text = text(deserializer)?;
+    Ok(DateTime::strptime("%Y%m%dT%H%M%SZ", &text)
+        .ok()
+        .and_then(|at| at.to_zoned(TimeZone::UTC).ok())
+        .map(|at| at.timestamp()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_shapes_of_a_login_profile() {
+        use LoginAccess::*;
+        for (json, access) in [
+            (r#"{}"#, NoProfile),
+            (r#"{"LoginProfile":null}"#, NoProfile),
+            (r#"{"LoginProfile":{}}"#, NoProfile),
+            (
+                r#"{"LoginProfile":{"UserName":"a","LoginAllowed":false,"CreateDate":"19700101T000000Z"}}"#,
+                NoProfile,
+            ),
+            (
+                r#"{"LoginProfile":{"UserName":"a","LoginAllowed":false,"CreateDate":"00010101T000000Z"}}"#,
+                NoProfile,
+            ),
+            (
+                r#"{"LoginProfile":{"UserName":"a","LoginAllowed":false,"CreateDate":"20260901T020304Z"}}"#,
+                Forbidden,
+            ),
+            (
+                r#"{"LoginProfile":{"UserName":"a","CreateDate":"20260901T020304Z"}}"#,
+                Forbidden,
+            ),
+            (
+                r#"{"LoginProfile":{"UserName":"a","LoginAllowed":true,"CreateDate":"20260901T020304Z"}}"#,
+                Allowed,
+            ),
+            // Never taken for "nothing to forbid".
+            (r#"{"LoginProfile":{"LoginAllowed":true}}"#, Allowed),
+        ] {
+            let answer: ProfileAnswer = serde_json::from_str(json).unwrap();
+            assert_eq!(
+                answer.profile.map_or(NoProfile, |p| p.access()),
+                access,
+                "{json}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_key_is_read_whatever_the_case_of_its_status() {
+        let key = |status: &str| {
+            serde_json::from_str::<AccessKey>(&format!(
+                r#"{{"AccessKeyId":"AKLT1","UserName":"a","Status":"{status}","CreateDate":"20260901T020304Z"}}"#
+            ))
+        };
+        assert_eq!(key("Active").unwrap().status, KeyStatus::Active);
+        assert_eq!(key("inactive").unwrap().status, KeyStatus::Inactive);
+        assert_eq!(
+            key("active").unwrap().created,
+            Some("2026-09-01T02:03:04Z".parse().unwrap())
+        );
+        assert!(key("frozen").is_err());
+    }
+
+    #[test]
+    fn a_user_is_read_with_numbers_text_and_nulls() {
+        let user: IamUser = serde_json::from_str(
+            r#"{"Id":10000,"UserName":"alice","DisplayName":"爱丽丝","Email":null,"AccountId":1,"Tags":[]}"#,
+        )
+        .unwrap();
+        assert_eq!(
+            (&*user.id, &*user.display_name, &*user.email, &*user.phone),
+            ("10000", "爱丽丝", "", "")
+        );
+        assert!(serde_json::from_str::<IamUser>(r#"{"Id":1}"#).is_err());
+    }
+}

@@ -1,0 +1,76 @@
+//! Lists of IAM that come in pages: users, projects.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+
+use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
+
+use super::client::{Account, Api, Call};
+use super::error::Error;
+
+/// Rows a page. The largest `Limit` is not documented; 100 is what the vendor's terraform provider asks for.
+const PAGE: u64 = 100;
+/// Where a list that never ends is given up: 500,000 rows.
+const MAX_PAGES: u64 = 5_000;
+
+/// Reads a whole list into a map by its rows' name: a list that changes while it is paged can repeat a row. It goes on by the
+/// number of rows received, so a server with smaller pages loses none.
+pub(super) async fn whole_list<T: DeserializeOwned>(
+    account: &Account,
+    api: Api,
+    action: &'static str,
+    list: &'static str,
+    name: impl Fn(&T) -> &str,
+) -> Result<BTreeMap<String, T>, Error> {
+    let mut found = BTreeMap::new();
+    let mut offset: u64 = 0;
+    for page in 0.. {
+        let limits = [("Limit", PAGE.to_string()), ("Offset", offset.to_string())];
+        let answer = account.call(&Call::get(api, action, limits)).await?;
+        let mut fields: BTreeMap<String, Box<RawValue>> = answer.parse()?;
+        let malformed = |error: serde_json::Error| {
+            answer
+                .unexpected(format!("{list} cannot be read: {error}"))
+                .with_source(error)
+        };
+        let mut field = |name: &str| fields.remove(name).filter(|value| value.get() != "null");
+        let total: Option<i64> = match field("Total") {
+            Some(total) => Some(serde_json::from_str(total.get()).map_err(malformed)?),
+            None => None,
+        };
+        let total = total.and_then(|total| u64::try_from(total).ok());
+        let rows: Vec<T> = match (field(list), total) {
+            (Some(rows), _) => serde_json::from_str(rows.get()).map_err(malformed)?,
+            (None, Some(0)) => Vec::new(),
+            // Taking this for an empty list would make every user a gone one.
+            (None, _) => return Err(answer.unexpected(format!("the answer has no {list}"))),
+        };
+        if rows.is_empty() {
+            if page == 0 && total.is_some_and(|total| total > 0) {
+                return Err(answer.unexpected(format!("the answer counts {list} but has none")));
+            }
+            break;
+        }
+        offset += rows.len() as u64;
+        let mut news = false;
+        for row in rows {
+            match found.entry(name(&row).to_owned()) {
+                Entry::Vacant(place) => {
+                    news = true;
+                    place.insert(row);
+                }
+                Entry::Occupied(mut known) => {
+                    known.insert(row);
+                }
+            }
+        }
+        if total.is_some_and(|total| offset >= total) {
+            break;
+        }
+        if !news || page + 1 == MAX_PAGES {
+            return Err(answer.unexpected(format!("the pages of {list} do not end")));
+        }
+    }
+    Ok(found)
+}

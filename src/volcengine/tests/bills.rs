@@ -1,0 +1,355 @@
+//! Reading bills over HTTP: what is asked for, how often, and what is made of it.
+
+use std::collections::BTreeSet;
+
+use super::*;
+use crate::domain::{AmountField, BillPeriod, BillSource, Money};
+
+fn rows(range: std::ops::Range<usize>) -> Vec<Value> {
+    range
+        .map(|n| {
+            json!({
+                "SplitBillDetailId": format!("Split{n}"), "BillDetailId": format!("Detail{n}"), "BillPeriod": "2026-10",
+                "Project": if n % 2 == 0 { "team-a" } else { "team-b" }, "Currency": "CNY", "PayableAmount": "0.10",
+            })
+        })
+        .collect()
+}
+
+fn result(total: usize, rows: Vec<Value>) -> Reply {
+    Reply::Result(json!({"Limit": 300, "Offset": 0, "Total": total, "Warning": "", "List": rows}))
+}
+
+async fn bill(total: usize) -> Fake {
+    Fake::start(move |seen| {
+        let start = seen.offset();
+        result(total, rows(start..total.min(start + 300)))
+    })
+    .await
+}
+
+fn period() -> BillPeriod {
+    "2026-10".parse().unwrap()
+}
+
+async fn read(fake: &Fake, source: BillSource) -> Result<BillReading, Error> {
+    let account = fake.account();
+    // In a task of its own, as the monitor does: the future has to be Send.
+    tokio::spawn(async move {
+        let wanted: BTreeSet<String> = ["team-a".to_owned(), "team-none".to_owned()].into();
+        account
+            .read_bill(period(), source, AmountField::Payable, &wanted)
+            .await
+    })
+    .await
+    .unwrap()
+}
+
+async fn read_split(fake: &Fake) -> Result<BillReading, Error> {
+    read(fake, BillSource::Split).await
+}
+
+fn money(text: &str) -> Money {
+    text.parse().unwrap()
+}
+
+#[tokio::test]
+async fn the_number_of_calls_follows_the_rows() {
+    for (total, calls) in [(0, 1), (1, 1), (299, 1), (300, 1), (301, 2), (900, 3)] {
+        let fake = bill(total).await;
+        let reading = read_split(&fake).await.unwrap();
+        let of_a = i64::try_from(total.div_ceil(2)).unwrap();
+        assert_eq!(reading.amounts["team-a"], Money::from_fen(of_a * 10));
+        assert_eq!(reading.amounts["team-none"], Money::ZERO);
+        assert_eq!(reading.amounts.len(), 2);
+        assert_eq!(reading.rows, total as u64);
+        assert_eq!(reading.calls, calls, "{total}");
+        assert_eq!(fake.calls(), calls as usize);
+    }
+}
+
+#[tokio::test]
+async fn bills_are_asked_for_in_detail_and_unfiltered() {
+    let fake = bill(301).await;
+    read_split(&fake).await.unwrap();
+    read(&fake, BillSource::Detail).await.unwrap();
+    let expected = |offset: usize| {
+        json!({
+            "BillPeriod": "2026-10", "Limit": 300, "Offset": offset, "NeedRecordNum": 1, "IgnoreZero": 0,
+            "GroupPeriod": 2,
+        })
+    };
+    let seen = fake.seen();
+    assert!(
+        seen.iter()
+            .all(|seen| seen.method == "POST" && seen.query["Version"] == "2022-01-01")
+    );
+    assert_eq!(seen[0].action(), "ListSplitBillDetail");
+    assert_eq!(seen[0].body, expected(0));
+    assert_eq!(seen[1].body, expected(300));
+    assert_eq!(seen[2].action(), "ListBillDetail");
+    let mut detail = expected(0);
+    detail["GroupTerm"] = 0.into();
+    assert_eq!(seen[2].body, detail);
+}
+
+#[tokio::test]
+async fn refunds_and_every_scale_are_exact() {
+    let fake = Fake::start(|_| {
+        let row = |amount: Value| json!({"Project": "team-a", "Currency": "CNY", "PayableAmount": amount});
+        result(
+            6,
+            vec![
+                row(json!("180.000000")),
+                row(json!("-90")),
+                row(json!("0.5192000001")),
+                row(json!(0.1)),
+                row(json!(0.2)),
+                row(json!(-0.3)),
+            ],
+        )
+    })
+    .await;
+    let reading = read_split(&fake).await.unwrap();
+    assert_eq!(reading.amounts["team-a"], money("90.5192000001"));
+}
+
+#[tokio::test]
+async fn a_throttled_page_is_read_again_and_counts_once() {
+    let fake = Fake::start(|seen| match seen.n {
+        1 => Reply::Error(200, "AccountFlowLimitExceeded"),
+        2 => Reply::Cut,
+        _ => {
+            let start = seen.offset();
+            result(600, rows(start..start + 300))
+        }
+    })
+    .await;
+    let reading = read_split(&fake).await.unwrap();
+    assert_eq!(reading.amounts["team-a"], money("30"));
+    assert_eq!((reading.calls, fake.calls()), (2, 4));
+}
+
+#[tokio::test]
+async fn half_a_read_counts_nothing() {
+    for failure in [
+        || Reply::Error(403, "AccessDenied"),
+        || Reply::Raw(500, String::new()),
+        || Reply::Result(Value::Null),
+        || Reply::Result(json!({})),
+    ] {
+        let fake = Fake::start(move |seen| match seen.offset() {
+            0 => result(301, rows(0..300)),
+            _ => failure(),
+        })
+        .await;
+        read_split(&fake).await.unwrap_err();
+    }
+    for nothing in [Value::Null, json!({})] {
+        let fake = Fake::start(move |_| Reply::Result(nothing.clone())).await;
+        let error = read_split(&fake).await.unwrap_err();
+        assert_eq!(*error.kind(), ErrorKind::Unexpected);
+    }
+}
+
+#[tokio::test]
+async fn a_bill_that_grows_while_it_is_read_counts_each_row_once() {
+    // 7 rows come in before the first page is left behind: its last 7 rows come again.
+    let fake = Fake::start(|seen| match seen.offset() {
+        0 => result(400, rows(0..300)),
+        _ => result(407, rows(293..400)),
+    })
+    .await;
+    let reading = read_split(&fake).await.unwrap();
+    assert_eq!(reading.amounts["team-a"], money("20"));
+    assert_eq!((reading.rows, reading.calls), (400, 2));
+}
+
+#[tokio::test]
+async fn a_bill_that_shrinks_is_read_again_once() {
+    let fake = Fake::start(|seen| match seen.n {
+        0 => result(400, rows(0..300)),
+        1 => result(390, rows(300..390)),
+        _ => {
+            let start = seen.offset();
+            result(390, rows(start..390.min(start + 300)))
+        }
+    })
+    .await;
+    let reading = read_split(&fake).await.unwrap();
+    assert_eq!(reading.amounts["team-a"], money("19.5"));
+    assert_eq!((reading.rows, reading.calls), (390, 4));
+
+    let fake = Fake::start(|seen| match seen.offset() {
+        0 => result(400, rows(0..300)),
+        _ => result(390, rows(300..390)),
+    })
+    .await;
+    let error = read_split(&fake).await.unwrap_err();
+    assert!(
+        matches!(error.kind(), ErrorKind::UnsettledBill(why) if why.contains("400")),
+        "{error}"
+    );
+    assert_eq!(fake.calls(), 4);
+}
+
+#[tokio::test]
+async fn rows_that_moved_behind_a_total_that_stood_still_are_read_again() {
+    // The count is older than the page: row 299 came again and row 400 was pushed out of sight.
+    let fake = Fake::start(|seen| match seen.n {
+        0 => result(401, rows(0..300)),
+        1 => result(401, rows(299..400)),
+        _ => {
+            let start = seen.offset();
+            result(402, rows(start..402.min(start + 300)))
+        }
+    })
+    .await;
+    let reading = read_split(&fake).await.unwrap();
+    assert_eq!(reading.amounts["team-a"], money("20.1"));
+    assert_eq!((reading.rows, reading.calls), (402, 4));
+
+    // Twice the same: nothing moves, the rows just share their ids.
+    let fake = Fake::start(|seen| match seen.offset() {
+        0 => result(400, rows(0..300)),
+        _ => result(400, rows(0..100)),
+    })
+    .await;
+    let reading = read_split(&fake).await.unwrap();
+    assert_eq!(reading.amounts["team-a"], money("20"));
+    assert_eq!((reading.rows, reading.calls), (400, 4));
+
+    // Never twice the same.
+    let fake = Fake::start(|seen| match seen.n {
+        0 | 2 => result(400, rows(0..300)),
+        1 => result(400, rows(299..399)),
+        _ => result(
+            400,
+            rows(298..398)
+                .into_iter()
+                .map(|mut row| {
+                    row["PayableAmount"] = "0.2".into();
+                    row
+                })
+                .collect(),
+        ),
+    })
+    .await;
+    let error = read_split(&fake).await.unwrap_err();
+    assert!(
+        matches!(error.kind(), ErrorKind::UnsettledBill(_)),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn a_page_that_lost_rows_is_not_a_complete_read() {
+    let fake = Fake::start(|seen| match seen.offset() {
+        0 => result(301, rows(0..299)),
+        _ => result(301, rows(299..301)),
+    })
+    .await;
+    let error = read_split(&fake).await.unwrap_err();
+    assert!(
+        matches!(error.kind(), ErrorKind::UnsettledBill(_)),
+        "{error}"
+    );
+    assert_eq!(fake.calls(), 2);
+}
+
+#[tokio::test]
+async fn what_must_not_be_counted_is_refused_with_its_mend() {
+    let one = |change: Value| {
+        Fake::start(move |_| {
+            let mut row = rows(0..1).remove(0);
+            for (key, value) in change.as_object().unwrap() {
+                row[key] = value.clone();
+            }
+            result(1, vec![row])
+        })
+    };
+    let fake = one(json!({"PayableAmount": ""})).await;
+    let error = read_split(&fake).await.unwrap_err();
+    assert!(
+        matches!(
+            error.kind(),
+            ErrorKind::EmptyAmount {
+                field: "PayableAmount",
+                ..
+            }
+        ),
+        "{error}"
+    );
+    assert!(error.to_string().contains("Split0"), "{error}");
+    assert_eq!(error.request_id(), Some("request-0"));
+
+    let fake = one(json!({"Currency": "USD"})).await;
+    let error = read_split(&fake).await.unwrap_err();
+    assert!(
+        matches!(error.kind(), ErrorKind::ForeignCurrency { .. }),
+        "{error}"
+    );
+    assert!(error.to_string().contains("USD"), "{error}");
+
+    let fake = Fake::start(|_| {
+        Reply::Result(json!({"List": [], "Total": 0, "Warning": "当前账号未开通分账能力，无数据"}))
+    })
+    .await;
+    let error = read_split(&fake).await.unwrap_err();
+    assert!(
+        matches!(error.kind(), ErrorKind::SplitBillNotEnabled(_)),
+        "{error}"
+    );
+    assert!(error.to_string().contains("monitor.bill_source"), "{error}");
+    assert_eq!(fake.calls(), 1);
+}
+
+#[tokio::test]
+async fn a_warning_beside_rows_is_handed_on() {
+    let fake = Fake::start(|_| {
+        Reply::Result(json!({"List": rows(0..1), "Total": 1, "Warning": "数据延迟"}))
+    })
+    .await;
+    let reading = read_split(&fake).await.unwrap();
+    assert_eq!(reading.warning.as_deref(), Some("数据延迟"));
+    assert_eq!(reading.amounts["team-a"], money("0.1"));
+}
+
+#[tokio::test]
+async fn the_balance_is_read_whole_or_not_at_all() {
+    let fake = Fake::start(|seen| {
+        assert_eq!((seen.action(), &seen.body), ("QueryBalanceAcct", &json!({})));
+        let mut result = json!({
+            "AccountID": 2_100_000_001_i64, "AvailableBalance": "-100.50", "CashBalance": "120.5", "FreezeAmount": "20.00",
+            "CreditLimit": 0, "ArrearsBalance": "0.00",
+        });
+        if seen.n == 1 {
+            result["CashBalance"] = "".into();
+        }
+        Reply::Result(result)
+    })
+    .await;
+    let account = fake.account();
+    assert_eq!(
+        account.balance().await.unwrap(),
+        Balance {
+            available: money("-100.50"),
+            cash: money("120.50"),
+            frozen: money("20"),
+            credit_limit: Money::ZERO,
+            arrears: Money::ZERO,
+            currency: "CNY".into(),
+        }
+    );
+    let error = account.balance().await.unwrap_err();
+    assert!(
+        matches!(
+            error.kind(),
+            ErrorKind::EmptyAmount {
+                field: "CashBalance",
+                ..
+            }
+        ),
+        "{error}"
+    );
+}
