@@ -1,0 +1,425 @@
+//! Step 4 of a cycle, on its own feet: cutting and restoring access, tried until it is read back as done.
+//!
+//! What is wanted is a row. What was active is remembered durably before the first write, so that neither a crash nor a
+//! half-done try can forget it; the quota is read again right before, so that a top-up in between wins.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::FutureExt;
+use jiff::{SignedDuration, Timestamp};
+use parking_lot::Mutex;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::Bells;
+use crate::app::cloud::{Cloud, CloudError};
+use crate::app::sync::{UserAccess, user_access};
+use crate::app::users;
+use crate::cards::{Cards, Look, Role};
+use crate::clock::Clock;
+use crate::domain::{
+    AccessCause, AccessGoal, AlertBody, Figures, OpenId, PendingAccess, Problem, RememberedAccess,
+    Settings, Switch, User, UserKey, UserStatus,
+};
+use crate::outbox::{Audience, raise};
+use crate::store::{Store, StoreError, WriteTx};
+use crate::volcengine::{self, KeyStatus};
+
+/// A change that is not confirmed after so long is alerted, once.
+const ALERT_AFTER: SignedDuration = SignedDuration::from_mins(1);
+/// Users served side by side; each account's own pace still holds.
+const USERS_AT_ONCE: usize = 8;
+/// The longest pause between two tries.
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+/// The rows are looked at again after so long even if nobody rang.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+
+/// Carries out what is owed to users' access.
+pub struct Enforcer {
+    store: Store,
+    cloud: Cloud,
+    cards: Arc<Cards>,
+    settings: Settings,
+    admins: Vec<OpenId>,
+    clock: Clock,
+    bells: Bells,
+    in_flight: Mutex<HashSet<UserKey>>,
+}
+
+/// How a try went.
+enum Tried {
+    /// Read back as done.
+    Confirmed(UserAccess),
+    /// No longer wanted; nothing was written.
+    Withdrawn,
+}
+
+/// Whether a change is still wanted, decided in the transaction that precedes the first write.
+enum Permit {
+    Go(PendingAccess),
+    Withdrawn,
+}
+
+#[derive(Debug, thiserror::Error)]
+enum EnforceError {
+    #[error(transparent)]
+    Cloud(#[from] CloudError),
+    #[error("the cloud still shows something else")]
+    NotYet,
+}
+
+impl From<StoreError> for EnforceError {
+    fn from(error: StoreError) -> Self {
+        EnforceError::Cloud(error.into())
+    }
+}
+
+impl From<volcengine::Error> for EnforceError {
+    fn from(error: volcengine::Error) -> Self {
+        EnforceError::Cloud(error.into())
+    }
+}
+
+impl Enforcer {
+    /// An enforcer over these parts; `settings` are those of the configuration.
+    pub fn new(
+        store: Store,
+        cloud: Cloud,
+        cards: Arc<Cards>,
+        settings: Settings,
+        admins: Vec<OpenId>,
+        clock: Clock,
+        bells: Bells,
+    ) -> Arc<Self> {
+        let in_flight = Mutex::new(HashSet::new());
+        Arc::new(Self { store, cloud, cards, settings, admins, clock, bells, in_flight })
+    }
+
+    /// Enforces until `stop`; then finishes the tries that are under way.
+    pub async fn run(self: Arc<Self>, stop: CancellationToken) {
+        let mut tries = JoinSet::new();
+        loop {
+            let pause = match self.store.reading(|tx| tx.all_access_pending()).await {
+                Ok(pending) => self.start_due(pending, &mut tries).await,
+                Err(error) => {
+                    tracing::error!(%error, "changes of access cannot be read");
+                    LOOK_AGAIN
+                }
+            };
+            tokio::select! {
+                () = stop.cancelled() => break,
+                () = self.bells.access.notified() => {}
+                Some(_) = tries.join_next(), if !tries.is_empty() => {}
+                () = tokio::time::sleep(pause) => {}
+            }
+        }
+        while tries.join_next().await.is_some() {}
+    }
+
+    async fn start_due(
+        self: &Arc<Self>,
+        pending: Vec<(UserKey, PendingAccess)>,
+        tries: &mut JoinSet<()>,
+    ) -> Duration {
+        if pending.is_empty() {
+            // Nothing is owed: a ring or a restart will tell.
+            return LOOK_AGAIN.saturating_mul(30);
+        }
+        let now = self.clock.now();
+        for (user, pending) in pending {
+            if !pending.delay_alerted && now.duration_since(pending.since) > ALERT_AFTER {
+                self.alert_delay(&user).await;
+            }
+            if pending.next_at > now {
+                continue;
+            }
+            let mut in_flight = self.in_flight.lock();
+            if in_flight.len() >= USERS_AT_ONCE || !in_flight.insert(user.clone()) {
+                continue;
+            }
+            drop(in_flight);
+            let enforcer = Arc::clone(self);
+            tries.spawn(async move {
+                let tried =
+                    std::panic::AssertUnwindSafe(enforcer.attempt(&user)).catch_unwind().await;
+                match tried {
+                    Ok(Ok(())) => {}
+                    Ok(Err(error)) => tracing::error!(%user, %error, "a try could not be noted"),
+                    Err(_) => tracing::error!(%user, "a try panicked"),
+                }
+                enforcer.in_flight.lock().remove(&user);
+            });
+        }
+        LOOK_AGAIN
+    }
+
+    async fn attempt(&self, user: &UserKey) -> Result<(), StoreError> {
+        let key = user.clone();
+        let pending = self.store.reading(move |tx| tx.access_pending(&key)).await?;
+        let Some(pending) = pending else { return Ok(()) };
+        match self.enforce(user, &pending).await {
+            Ok(Tried::Confirmed(access)) => self.confirm(user, pending, access).await?,
+            Ok(Tried::Withdrawn) => tracing::info!(%user, "no longer wanted"),
+            Err(error) => {
+                tracing::warn!(%user, goal = ?pending.goal, %error, "access not changed yet");
+                self.note_failure(user, pending, error.to_string()).await?;
+            }
+        }
+        self.bells.outbox.notify_one();
+        Ok(())
+    }
+
+    async fn enforce(
+        &self,
+        user: &UserKey,
+        pending: &PendingAccess,
+    ) -> Result<Tried, EnforceError> {
+        let api = self.cloud.account(&user.account).await?;
+        let before = user_access(&api, user).await?;
+        match pending.goal {
+            AccessGoal::Cut => match self.permit_cut(user, pending, &before).await? {
+                Permit::Go(_) => cut(&api, user, &before).await?,
+                Permit::Withdrawn => return Ok(Tried::Withdrawn),
+            },
+            AccessGoal::Restored => {
+                let key = user.clone();
+                let remembered =
+                    self.store.reading(move |tx| tx.access_remembered(&key)).await?;
+                restore(&api, user, &before, remembered.as_ref()).await?;
+                let after = user_access(&api, user).await?;
+                return if is_restored(&after, remembered.as_ref()) {
+                    Ok(Tried::Confirmed(after))
+                } else {
+                    Err(EnforceError::NotYet)
+                };
+            }
+        }
+        let after = user_access(&api, user).await?;
+        if after.is_cut() { Ok(Tried::Confirmed(after)) } else { Err(EnforceError::NotYet) }
+    }
+
+    /// Looks at quota and wishes once more, and remembers what is active now: both in one transaction, committed before
+    /// the first write to the cloud.
+    async fn permit_cut(
+        &self,
+        user: &UserKey,
+        tried: &PendingAccess,
+        before: &UserAccess,
+    ) -> Result<Permit, StoreError> {
+        let (key, tried, before) = (user.clone(), tried.clone(), before.clone());
+        self.store
+            .writing(move |tx| {
+                let Some(pending) = tx.access_pending(&key)? else { return Ok(Permit::Withdrawn) };
+                if (pending.goal, pending.since) != (tried.goal, tried.since) {
+                    return Ok(Permit::Withdrawn);
+                }
+                let Some(record) = tx.user(&key)? else { return Ok(Permit::Withdrawn) };
+                if pending.cause == AccessCause::QuotaUsedUp && !must_be_cut(&record) {
+                    let earlier = tx.access_remembered(&key)?;
+                    return withdraw(tx, &key, pending, earlier.as_ref());
+                }
+                let active = before.keys.iter().filter(|access_key| access_key.active.is_on());
+                let remembered = RememberedAccess::before_cut(
+                    tx.access_remembered(&key)?,
+                    active.map(|access_key| access_key.id.clone()).collect(),
+                    before.login == Some(Switch::On),
+                    pending.since,
+                );
+                tx.put_access_remembered(&key, &remembered)?;
+                Ok(Permit::Go(pending))
+            })
+            .await
+    }
+
+    async fn confirm(
+        &self,
+        user: &UserKey,
+        tried: PendingAccess,
+        access: UserAccess,
+    ) -> Result<(), StoreError> {
+        let (key, cards, admins) = (user.clone(), Arc::clone(&self.cards), self.admins.clone());
+        let (configured, now) = (self.settings.clone(), self.clock.now());
+        self.store
+            .writing(move |tx| {
+                let Some(pending) = tx.access_pending(&key)? else { return Ok(()) };
+                if (pending.goal, pending.since) != (tried.goal, tried.since) {
+                    // Somebody wants something else by now; that is tried next.
+                    return Ok(());
+                }
+                let Some(record) = tx.user(&key)? else { return Ok(()) };
+                let quota_cut =
+                    pending.goal == AccessGoal::Cut && pending.cause == AccessCause::QuotaUsedUp;
+                if quota_cut && !must_be_cut(&record) {
+                    // Topped up while the cut was made: put everything back.
+                    let earlier = tx.access_remembered(&key)?;
+                    withdraw(tx, &key, pending, earlier.as_ref())?;
+                    return Ok(());
+                }
+                let Some(record) =
+                    tx.confirm_access(&key, pending.goal, &access.keys, access.login, now)?
+                else {
+                    return Ok(());
+                };
+                let settings = tx.saved_settings()?.over(&configured);
+                let audience = Audience { cards: &cards, settings: &settings, admins: &admins };
+                match (&pending.cause, pending.goal) {
+                    (AccessCause::QuotaUsedUp, AccessGoal::Cut) => {
+                        let figures = Figures::of(&record, &tx.links_of(&key)?);
+                        raise(tx, audience, Some(&key), AlertBody::Disable { figures }, now)?;
+                    }
+                    // A cut that was taken back before anybody heard of it.
+                    (AccessCause::QuotaUsedUp, AccessGoal::Restored) => {}
+                    (AccessCause::Manual { operator }, goal) => {
+                        let body = AlertBody::Manual { goal, operator: operator.clone() };
+                        tx.add_alert(Some(&key), body, now)?;
+                    }
+                }
+                if let Some(report) = &pending.report {
+                    let detail = users::detail(tx, &settings, record)?;
+                    let card = cards.user(&detail, &Look::new(Role::Admin, now)).into_string();
+                    tx.owe_report(report, card, now)?;
+                }
+                tracing::info!(user = %key, goal = ?pending.goal, "access changed and read back");
+                Ok(())
+            })
+            .await
+    }
+
+    async fn note_failure(
+        &self,
+        user: &UserKey,
+        tried: PendingAccess,
+        reason: String,
+    ) -> Result<(), StoreError> {
+        let doubled = Duration::from_millis(500)
+            .saturating_mul(2u32.saturating_pow(tried.attempts.min(16)))
+            .min(LONGEST_PAUSE)
+            .saturating_add(Duration::from_millis(rand::random_range(0..250)));
+        let now = self.clock.now();
+        let next_at = SignedDuration::try_from(doubled)
+            .ok()
+            .and_then(|pause| now.checked_add(pause).ok())
+            .unwrap_or(now);
+        let key = user.clone();
+        self.store
+            .writing(move |tx| {
+                if let Some(mut pending) = tx.access_pending(&key)?
+                    && (pending.goal, pending.since) == (tried.goal, tried.since)
+                {
+                    pending.attempts = pending.attempts.saturating_add(1);
+                    pending.next_at = next_at;
+                    pending.last_error = Some(reason);
+                    tx.put_access_pending(&key, &pending)?;
+                }
+                Ok(())
+            })
+            .await
+    }
+
+    async fn alert_delay(&self, user: &UserKey) {
+        let (key, cards, admins) = (user.clone(), Arc::clone(&self.cards), self.admins.clone());
+        let (configured, now) = (self.settings.clone(), self.clock.now());
+        let noted: Result<(), StoreError> = self
+            .store
+            .writing(move |tx| {
+                let Some(mut pending) = tx.access_pending(&key)? else { return Ok(()) };
+                if pending.delay_alerted || !is_late(&pending, now) {
+                    return Ok(());
+                }
+                pending.delay_alerted = true;
+                tx.put_access_pending(&key, &pending)?;
+                let settings = tx.saved_settings()?.over(&configured);
+                let audience = Audience { cards: &cards, settings: &settings, admins: &admins };
+                let reason = pending.last_error.clone().unwrap_or_default();
+                let problem = Problem::AccessDelayed { goal: pending.goal, reason };
+                raise(tx, audience, Some(&key), AlertBody::Error { problem }, now)?;
+                Ok(())
+            })
+            .await;
+        if let Err(error) = noted {
+            tracing::error!(%user, %error, "a delay could not be alerted");
+        }
+        self.bells.outbox.notify_one();
+    }
+}
+
+fn is_late(pending: &PendingAccess, now: Timestamp) -> bool {
+    now.duration_since(pending.since) > ALERT_AFTER
+}
+
+/// Whether the monitor's reason for a cut still holds.
+fn must_be_cut(user: &User) -> bool {
+    user.usage().is_used_up()
+        && user.auto_disable.is_on()
+        && user.monitored.is_on()
+        && user.status != UserStatus::Gone
+}
+
+/// Takes back a cut that the quota no longer asks for: where a try has begun to switch things off, they are put back.
+fn withdraw(
+    tx: &WriteTx,
+    user: &UserKey,
+    pending: PendingAccess,
+    remembered: Option<&RememberedAccess>,
+) -> Result<Permit, StoreError> {
+    if remembered.is_some_and(|remembered| remembered.cut == pending.since) {
+        let back = PendingAccess { goal: AccessGoal::Restored, attempts: 0, ..pending };
+        tx.put_access_pending(user, &back)?;
+    } else {
+        tx.clear_access_pending(user)?;
+    }
+    Ok(Permit::Withdrawn)
+}
+
+async fn cut(
+    api: &volcengine::Account,
+    user: &UserKey,
+    before: &UserAccess,
+) -> Result<(), volcengine::Error> {
+    let name = user.username.as_str();
+    for key in before.keys.iter().filter(|key| key.active.is_on()) {
+        unless_gone(api.update_access_key(name, &key.id, KeyStatus::Inactive).await)?;
+    }
+    if before.login == Some(Switch::On) {
+        unless_gone(api.set_login_allowed(name, false).await)?;
+    }
+    Ok(())
+}
+
+async fn restore(
+    api: &volcengine::Account,
+    user: &UserKey,
+    before: &UserAccess,
+    remembered: Option<&RememberedAccess>,
+) -> Result<(), volcengine::Error> {
+    let name = user.username.as_str();
+    let Some(remembered) = remembered else { return Ok(()) };
+    for key in before.keys.iter().filter(|key| !key.active.is_on()) {
+        if remembered.active_keys.contains(&key.id) {
+            unless_gone(api.update_access_key(name, &key.id, KeyStatus::Active).await)?;
+        }
+    }
+    if remembered.login_allowed && before.login == Some(Switch::Off) {
+        unless_gone(api.set_login_allowed(name, true).await)?;
+    }
+    Ok(())
+}
+
+/// Whether everything remembered that still exists is active.
+fn is_restored(after: &UserAccess, remembered: Option<&RememberedAccess>) -> bool {
+    remembered.is_none_or(|remembered| {
+        let keys = after.keys.iter().filter(|key| remembered.active_keys.contains(&key.id));
+        let login = !remembered.login_allowed || after.login != Some(Switch::Off);
+        keys.map(|key| key.active).all(Switch::is_on) && login
+    })
+}
+
+/// What was deleted meanwhile needs no switching.
+fn unless_gone(result: Result<(), volcengine::Error>) -> Result<(), volcengine::Error> {
+    match result {
+        Err(error) if error.is_not_found() => Ok(()),
+        result => result,
+    }
+}
