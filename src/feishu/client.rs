@@ -1,0 +1,381 @@
+//! The REST API: messages, people, chats. One method per call, one request per call.
+//!
+//! Nothing is repeated here except a call whose token was refused, once, with a fresh token: such a call was
+//! not applied. Everything else is for the delivery loop above, which knows what it owes.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use reqwest::header::{CONTENT_TYPE, HeaderValue};
+use reqwest::{Method, Url};
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::{Value, json};
+
+use super::error::Error;
+use super::event::string;
+use super::http::{self, Answer};
+use super::token::{Credentials, TokenSource};
+use crate::clock::Clock;
+
+/// Mobiles per question ("Obtain user ID via email or mobile number").
+const MOBILES_PER_CALL: usize = 50;
+/// The platform's demand on `uuid` ("Send message").
+const UUID_LIMIT: usize = 50;
+
+const JSON_UTF8: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
+
+/// Where the platform is, and who asks.
+#[derive(Clone, Debug)]
+pub struct ClientConfig {
+    /// E.g. `https://open.feishu.cn`; checked by [`super::validate_base_url`].
+    pub base_url: Url,
+    /// `cli_…`
+    pub app_id: String,
+    /// The App Secret of the developer console.
+    pub app_secret: SecretString,
+    /// Of one whole exchange.
+    pub timeout: Duration,
+}
+
+/// Who gets a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Recipient<'a> {
+    /// A chat, `oc_…`.
+    Chat(&'a str),
+    /// A person, in the direct chat, `ou_…`.
+    OpenId(&'a str),
+}
+
+/// What a message says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Content {
+    /// Card JSON; with the body around it at most 30 KB.
+    Card(String),
+    /// Text; `<at user_id="ou_…">Name</at>` mentions somebody.
+    Text(String),
+}
+
+impl Content {
+    fn msg_type(&self) -> &'static str {
+        match self {
+            Self::Card(_) => "interactive",
+            Self::Text(_) => "text",
+        }
+    }
+
+    /// `content` is a string that holds JSON.
+    fn content(&self) -> String {
+        match self {
+            Self::Card(card) => card.clone(),
+            Self::Text(text) => json!({ "text": text }).to_string(),
+        }
+    }
+}
+
+/// A message that is in its chat.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SentMessage {
+    /// `om_…`
+    pub message_id: String,
+    /// `oc_…`; for a message to a person, their direct chat with the bot.
+    pub chat_id: String,
+}
+
+/// The bot itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BotInfo {
+    /// Mentions of the bot carry this id.
+    pub open_id: String,
+    /// The app's name.
+    pub name: String,
+}
+
+/// Whether a chat still lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ChatStatus {
+    /// It does.
+    Normal,
+    /// It was dissolved, with or without its history.
+    Dissolved,
+}
+
+/// A chat that the bot is in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChatInfo {
+    /// The chat's name; empty where it has none.
+    pub name: String,
+    /// Whether it still lives.
+    pub status: ChatStatus,
+}
+
+/// The REST client of one app. Clones share the token and the connections.
+#[derive(Clone)]
+pub struct Client {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    http: reqwest::Client,
+    base_url: Url,
+    app_id: String,
+    tokens: TokenSource,
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client")
+            .field("base_url", &self.shared.base_url.as_str())
+            .field("app_id", &self.shared.app_id)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Client {
+    /// Sets the client up; nothing is sent yet. Fails with [`Error::Setup`] only.
+    pub fn new(config: ClientConfig, clock: Clock) -> Result<Self, Error> {
+        let http = http::client(&config.base_url, config.timeout)?;
+        let path = ["auth", "v3", "tenant_access_token", "internal"];
+        let credentials = Credentials {
+            url: api_url(&config.base_url, &path),
+            app_id: config.app_id.clone(),
+            app_secret: config.app_secret,
+        };
+        Ok(Self {
+            shared: Arc::new(Shared {
+                tokens: TokenSource::new(http.clone(), credentials, clock),
+                http,
+                base_url: config.base_url,
+                app_id: config.app_id,
+            }),
+        })
+    }
+
+    /// When the tenant token that is held was obtained; none before the first one and after a refused one.
+    pub fn token_obtained_at(&self) -> Option<Timestamp> {
+        self.shared.tokens.obtained_at()
+    }
+
+    /// Asks for a tenant token now: a check of the credentials, and of the way to the platform.
+    pub async fn refresh_token(&self) -> Result<(), Error> {
+        self.shared.tokens.refresh().await
+    }
+
+    /// Sends a message ("Send message"). The same `uuid` (at most 50 characters) sends at most one message
+    /// within an hour.
+    pub async fn send(
+        &self,
+        to: &Recipient<'_>,
+        content: &Content,
+        uuid: &str,
+    ) -> Result<SentMessage, Error> {
+        let endpoint = "message_send";
+        check_uuid(endpoint, uuid)?;
+        let (id_type, id) = match to {
+            Recipient::Chat(id) => ("chat_id", id),
+            Recipient::OpenId(id) => ("open_id", id),
+        };
+        let mut url = self.url(&["im", "v1", "messages"]);
+        url.query_pairs_mut()
+            .append_pair("receive_id_type", id_type);
+        let body = json!({
+            "receive_id": id,
+            "msg_type": content.msg_type(),
+            "content": content.content(),
+            "uuid": uuid,
+        });
+        sent_message(&self.call(endpoint, Method::POST, url, Some(body)).await?)
+    }
+
+    /// Answers a message ("Reply message"). `uuid` as in [`Client::send`].
+    pub async fn reply(
+        &self,
+        message_id: &str,
+        content: &Content,
+        uuid: &str,
+    ) -> Result<SentMessage, Error> {
+        let endpoint = "message_reply";
+        check_uuid(endpoint, uuid)?;
+        check_id(endpoint, message_id)?;
+        let url = self.url(&["im", "v1", "messages", message_id, "reply"]);
+        let body = json!({
+            "msg_type": content.msg_type(),
+            "content": content.content(),
+            "uuid": uuid,
+        });
+        sent_message(&self.call(endpoint, Method::POST, url, Some(body)).await?)
+    }
+
+    /// Replaces the card of a message of this app ("Update message card"): not recalled, at most 14 days old,
+    /// at most 5 times a second.
+    pub async fn update_card(&self, message_id: &str, card_json: &str) -> Result<(), Error> {
+        let endpoint = "message_update";
+        check_id(endpoint, message_id)?;
+        let url = self.url(&["im", "v1", "messages", message_id]);
+        let body = json!({ "content": card_json });
+        self.call(endpoint, Method::PATCH, url, Some(body))
+            .await
+            .map(drop)
+    }
+
+    /// The people behind mobile numbers ("Obtain user ID via email or mobile number"), in the order asked; none
+    /// for a number that nobody in the app's contact range has.
+    pub async fn open_ids_by_mobile(
+        &self,
+        mobiles: &[String],
+    ) -> Result<Vec<(String, Option<String>)>, Error> {
+        let mut found = HashMap::new();
+        for batch in mobiles.chunks(MOBILES_PER_CALL) {
+            let mut url = self.url(&["contact", "v3", "users", "batch_get_id"]);
+            url.query_pairs_mut().append_pair("user_id_type", "open_id");
+            let body = json!({ "mobiles": batch });
+            let answer = self
+                .call("user_batch_get_id", Method::POST, url, Some(body))
+                .await?;
+            let people = answer.data().get("user_list").and_then(Value::as_array);
+            for person in people.into_iter().flatten() {
+                // Without a match the entry comes without `user_id`, which is the open_id asked for.
+                if let (Some(mobile), Some(id)) =
+                    (string(person, "mobile"), string(person, "user_id"))
+                {
+                    found.insert(bare_mobile(&mobile), id);
+                }
+            }
+        }
+        Ok(mobiles
+            .iter()
+            .map(|mobile| (mobile.clone(), found.get(&bare_mobile(mobile)).cloned()))
+            .collect())
+    }
+
+    /// A person's name ("Obtain user information"); none where the app may not read it.
+    pub async fn person_name(&self, open_id: &str) -> Result<Option<String>, Error> {
+        let endpoint = "user_get";
+        check_id(endpoint, open_id)?;
+        let mut url = self.url(&["contact", "v3", "users", open_id]);
+        url.query_pairs_mut().append_pair("user_id_type", "open_id");
+        match self.call(endpoint, Method::GET, url, None).await {
+            Ok(answer) => Ok(answer
+                .data()
+                .get("user")
+                .and_then(|user| string(user, "name"))),
+            // Outside the app's contact range.
+            Err(error) if error.code() == Some(41050) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The bot's own open_id and name ("Obtain bot information").
+    pub async fn bot_info(&self) -> Result<BotInfo, Error> {
+        let url = self.url(&["bot", "v3", "info"]);
+        let answer = self.call("bot_info", Method::GET, url, None).await?;
+        // At top level, not under `data`.
+        let bot = answer.body.get("bot").unwrap_or(&Value::Null);
+        Ok(BotInfo {
+            open_id: string(bot, "open_id")
+                .ok_or_else(|| answer.lacks("the answer does not name the bot"))?,
+            name: string(bot, "app_name").unwrap_or_default(),
+        })
+    }
+
+    /// A chat's name and state ("Obtain group information").
+    pub async fn chat(&self, chat_id: &str) -> Result<ChatInfo, Error> {
+        let endpoint = "chat_get";
+        check_id(endpoint, chat_id)?;
+        let url = self.url(&["im", "v1", "chats", chat_id]);
+        let answer = self.call(endpoint, Method::GET, url, None).await?;
+        let data = answer.data();
+        Ok(ChatInfo {
+            name: string(data, "name").unwrap_or_default(),
+            status: match string(data, "chat_status").as_deref() {
+                Some("dissolved" | "dissolved_save") => ChatStatus::Dissolved,
+                _ => ChatStatus::Normal,
+            },
+        })
+    }
+
+    fn url(&self, path: &[&str]) -> Url {
+        api_url(&self.shared.base_url, path)
+    }
+
+    async fn call(
+        &self,
+        endpoint: &'static str,
+        method: Method,
+        url: Url,
+        body: Option<Value>,
+    ) -> Result<Answer, Error> {
+        let attempt = async |token: &SecretString| {
+            let mut request = self
+                .shared
+                .http
+                .request(method.clone(), url.clone())
+                .bearer_auth(token.expose_secret())
+                .header(CONTENT_TYPE, JSON_UTF8);
+            if let Some(body) = &body {
+                request = request.json(body);
+            }
+            http::exchange(endpoint, request).await
+        };
+        let tokens = &self.shared.tokens;
+        let token = tokens.get().await?;
+        match attempt(&token).await {
+            Err(error) if error.is_token_invalid() => {
+                tokens.discard(&token);
+                attempt(&tokens.get().await?).await
+            }
+            result => result,
+        }
+    }
+}
+
+/// `base/open-apis/…`, each segment escaped.
+fn api_url(base_url: &Url, path: &[&str]) -> Url {
+    let mut url = base_url.clone();
+    // Fails for URLs without a host only, which are no base URLs.
+    if let Ok(mut segments) = url.path_segments_mut() {
+        segments.pop_if_empty().push("open-apis").extend(path);
+    }
+    url
+}
+
+/// An id becomes a segment of a path; these would make it another path.
+fn check_id(endpoint: &'static str, id: &str) -> Result<(), Error> {
+    if id.is_empty() || id == "." || id == ".." {
+        return Err(Error::Unsendable {
+            endpoint,
+            what: "the id is empty",
+        });
+    }
+    Ok(())
+}
+
+fn check_uuid(endpoint: &'static str, uuid: &str) -> Result<(), Error> {
+    if uuid.is_empty() || uuid.chars().count() > UUID_LIMIT {
+        return Err(Error::Unsendable {
+            endpoint,
+            what: "the uuid must have 1 to 50 characters",
+        });
+    }
+    Ok(())
+}
+
+fn sent_message(answer: &Answer) -> Result<SentMessage, Error> {
+    let data = answer.data();
+    Ok(SentMessage {
+        message_id: string(data, "message_id")
+            .ok_or_else(|| answer.lacks("the answer has no message id"))?,
+        chat_id: string(data, "chat_id").unwrap_or_default(),
+    })
+}
+
+/// Digits only, without China's code, so that `+86 138…` and `138…` are the same number.
+fn bare_mobile(mobile: &str) -> String {
+    let digits: String = mobile.chars().filter(char::is_ascii_digit).collect();
+    match digits.strip_prefix("86") {
+        Some(local) if local.len() == 11 => local.to_owned(),
+        _ => digits,
+    }
+}

@@ -1,0 +1,331 @@
+//! What can go wrong with a call to the platform, and what can be done about it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Name of the token endpoint. A call whose token could not be had was itself never sent.
+pub(super) const TOKEN_ENDPOINT: &str = "token";
+
+/// A call that failed. No variant holds a secret or a URL.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum Error {
+    /// The HTTP client could not be built, e.g. for want of root certificates.
+    #[error("the HTTP client cannot be set up")]
+    Setup(#[source] Arc<reqwest::Error>),
+    /// The request was not sent: it would have been refused for certain.
+    #[error("{endpoint}: {what}")]
+    Unsendable {
+        /// Which call.
+        endpoint: &'static str,
+        /// What is wrong with it.
+        what: &'static str,
+    },
+    /// There was no connection, so the request was not sent.
+    #[error("{endpoint}: no connection to the platform")]
+    NotSent {
+        /// Which call.
+        endpoint: &'static str,
+        /// What the transport says.
+        source: Arc<reqwest::Error>,
+    },
+    /// The request was sent, at least in part, and no complete answer came.
+    #[error("{endpoint}: no complete answer from the platform")]
+    Interrupted {
+        /// Which call.
+        endpoint: &'static str,
+        /// What the transport says.
+        source: Arc<reqwest::Error>,
+    },
+    /// An answer came that is not the platform's: not JSON, too large, without what it has to have.
+    #[error("{endpoint}: HTTP {status}, {what} (log id {})", .log_id.as_deref().unwrap_or("-"))]
+    Unreadable {
+        /// Which call.
+        endpoint: &'static str,
+        /// HTTP status.
+        status: u16,
+        /// What is wrong with it.
+        what: &'static str,
+        /// The platform's id of the request, for its support.
+        log_id: Option<String>,
+        /// How long the answer says to wait.
+        retry_after: Option<Duration>,
+    },
+    /// The platform said no.
+    #[error(transparent)]
+    Platform(#[from] Box<PlatformError>),
+}
+
+/// The platform's own error answer.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{endpoint}: {code} {msg} (HTTP {status}, log id {})", .log_id.as_deref().unwrap_or("-"))]
+pub struct PlatformError {
+    /// Which call.
+    pub endpoint: &'static str,
+    /// HTTP status; says less than the code.
+    pub status: u16,
+    /// The platform's code, never 0.
+    pub code: i64,
+    /// The platform's words, cut to 400 characters.
+    pub msg: String,
+    /// The `ErrCode` inside the words of 230099 ("card refused"), which is an envelope.
+    pub inner_code: Option<i64>,
+    /// `X-Tt-Logid`: the platform's id of the request, for its support.
+    pub log_id: Option<String>,
+    /// `x-ogw-ratelimit-reset`: how long the gateway says to wait.
+    pub retry_after: Option<Duration>,
+}
+
+/// What a delivery loop can do about a failed call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Disposition {
+    /// A limit was reached: the same again, not before this long.
+    RetryAfter(Duration),
+    /// The platform is down or not reachable; the call was not applied. The same again, with backoff.
+    RetryLater,
+    /// The call may have been applied. A message may be repeated with the same uuid only, and only within the
+    /// hour for which the platform remembers it.
+    Unclear,
+    /// The app's id, secret, token or address is not accepted: nothing works until an administrator mends it.
+    Credentials,
+    /// The chat is dissolved, or the bot is no longer in it.
+    ChatGone,
+    /// This person cannot be reached by the bot: outside its availability, resigned, or has stopped messages.
+    RecipientUnreachable,
+    /// The message to change or answer was recalled or deleted, or cannot be seen.
+    MessageGone,
+    /// Cards can be changed for 14 days: send a new one.
+    TooOldToUpdate,
+    /// Refused for good: the request is wrong, or a policy or a missing scope forbids it.
+    Refused,
+}
+
+/// The gateway waits for whole windows; without a header this is enough for the limits per second.
+const DEFAULT_WAIT: Duration = Duration::from_secs(1);
+/// System-wide pressure (11232) lasts longer.
+const PRESSURE_WAIT: Duration = Duration::from_secs(5);
+
+impl Error {
+    /// Which call failed; none where the client itself could not be set up.
+    pub fn endpoint(&self) -> Option<&'static str> {
+        match self {
+            Self::Setup(_) => None,
+            Self::Unsendable { endpoint, .. }
+            | Self::NotSent { endpoint, .. }
+            | Self::Interrupted { endpoint, .. }
+            | Self::Unreadable { endpoint, .. } => Some(endpoint),
+            Self::Platform(error) => Some(error.endpoint),
+        }
+    }
+
+    /// The platform's code, where it answered with one.
+    pub fn code(&self) -> Option<i64> {
+        match self {
+            Self::Platform(error) => Some(error.code),
+            _ => None,
+        }
+    }
+
+    /// What can be done about it.
+    pub fn disposition(&self) -> Disposition {
+        match self {
+            Self::Setup(_) | Self::NotSent { .. } => Disposition::RetryLater,
+            Self::Unsendable { .. } => Disposition::Refused,
+            Self::Interrupted { endpoint, .. } => unclear(endpoint),
+            Self::Unreadable {
+                endpoint,
+                status,
+                retry_after,
+                ..
+            } => match status {
+                429 => Disposition::RetryAfter(retry_after.unwrap_or(DEFAULT_WAIT)),
+                // A gateway that lost what is behind it cannot know whether that had been done.
+                502 | 504 => unclear(endpoint),
+                408 | 500.. => Disposition::RetryLater,
+                // A success whose words were lost on the way is still a success.
+                200..=299 => unclear(endpoint),
+                _ => Disposition::Refused,
+            },
+            Self::Platform(error) => error.disposition(),
+        }
+    }
+
+    /// Whether the tenant token was refused, so that a fresh one may help.
+    pub(super) fn is_token_invalid(&self) -> bool {
+        matches!(self.code(), Some(99991663 | 99991664 | 99991671))
+    }
+
+    /// The `outcome` of the call in metrics.
+    pub(super) fn outcome(&self) -> &'static str {
+        match self.disposition() {
+            Disposition::RetryAfter(_) => "throttled",
+            Disposition::RetryLater | Disposition::Unclear => "error",
+            Disposition::Credentials
+            | Disposition::ChatGone
+            | Disposition::RecipientUnreachable
+            | Disposition::MessageGone
+            | Disposition::TooOldToUpdate
+            | Disposition::Refused => "denied",
+        }
+    }
+}
+
+fn unclear(endpoint: &str) -> Disposition {
+    if endpoint == TOKEN_ENDPOINT {
+        Disposition::RetryLater
+    } else {
+        Disposition::Unclear
+    }
+}
+
+impl PlatformError {
+    /// See [`Error::disposition`]. Codes: "General error codes", and the error tables of each API's page.
+    fn disposition(&self) -> Disposition {
+        let wait = |least: Duration| {
+            Disposition::RetryAfter(self.retry_after.map_or(least, |wait| wait.max(least)))
+        };
+        // 230099 wraps what the card service said; where it does, that is the reason.
+        match self.inner_code.unwrap_or(self.code) {
+            // A JSON 2.0 card that somebody is using just now. 11310 has other meanings, which only its words
+            // tell apart.
+            200810 => return wait(DEFAULT_WAIT),
+            11310 if self.msg.contains("card action is lock") => return wait(DEFAULT_WAIT),
+            _ => {}
+        }
+        match self.code {
+            99991400 => Disposition::RetryAfter(self.retry_after.unwrap_or(DEFAULT_WAIT)),
+            230020 | 230049 => wait(DEFAULT_WAIT),
+            11232 | 11233 => wait(PRESSURE_WAIT),
+            // Daily and monthly quotas: they come back, but not soon.
+            11247 | 99991403 => Disposition::RetryLater,
+            10003
+            | 10012
+            | 10013
+            | 10014
+            | 10015
+            | 20005
+            | 20013
+            | 99991401
+            | 99991543
+            | 99991661..=99991665
+            | 99991668
+            | 99991671
+            | 99991673
+            | 99991677
+            | 99991679
+            | 19021 => Disposition::Credentials,
+            230002 | 232009 | 232010 | 232011 | 19001 => Disposition::ChatGone,
+            230013 | 230029 | 230038 | 230053 => Disposition::RecipientUnreachable,
+            230011 | 230050 | 230110 => Disposition::MessageGone,
+            230031 => Disposition::TooOldToUpdate,
+            _ => match self.status {
+                429 => wait(DEFAULT_WAIT),
+                500.. => Disposition::RetryLater,
+                _ => Disposition::Refused,
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn platform(status: u16, code: i64, msg: &str) -> Error {
+        Error::from(Box::new(PlatformError {
+            endpoint: "message_send",
+            status,
+            code,
+            msg: msg.to_owned(),
+            inner_code: super::super::http::inner_code(code, msg),
+            log_id: None,
+            retry_after: None,
+        }))
+    }
+
+    #[test]
+    fn each_code_has_its_disposition() {
+        use Disposition::*;
+        let second = RetryAfter(Duration::from_secs(1));
+        let pressure = RetryAfter(Duration::from_secs(5));
+        for (status, code, msg, disposition) in [
+            (429, 99991400, "request trigger frequency limit", second),
+            (400, 99991400, "", second),
+            (400, 230020, "", second),
+            (400, 230049, "", second),
+            (200, 11232, "", pressure),
+            (429, 1, "", second),
+            (400, 99991403, "", RetryLater),
+            (500, 1, "", RetryLater),
+            (200, 10003, "", Credentials),
+            (200, 10014, "", Credentials),
+            (400, 10015, "", Credentials),
+            (400, 99991543, "", Credentials),
+            (400, 99991661, "", Credentials),
+            (400, 99991663, "", Credentials),
+            (200, 19021, "", Credentials),
+            (400, 230002, "", ChatGone),
+            (400, 232009, "", ChatGone),
+            (400, 232011, "", ChatGone),
+            (400, 230013, "", RecipientUnreachable),
+            (400, 230029, "", RecipientUnreachable),
+            (400, 230053, "", RecipientUnreachable),
+            (400, 230011, "", MessageGone),
+            (400, 230050, "", MessageGone),
+            (400, 230110, "", MessageGone),
+            (400, 230031, "", TooOldToUpdate),
+            (400, 230001, "ext=receive_id", Refused),
+            (400, 230025, "", Refused),
+            (400, 99991672, "scope", Refused),
+            (
+                400,
+                230099,
+                "Failed to create card content, ext=ErrCode: 200861; ErrPath: x",
+                Refused,
+            ),
+            (
+                400,
+                230099,
+                "ext=ErrCode: 11310; ErrMsg: card action is lock; ",
+                second,
+            ),
+            (
+                400,
+                230099,
+                "ext=ErrCode: 11310; ErrMsg: element exceeds the limit; ",
+                Refused,
+            ),
+            (400, 230099, "ext=ErrCode: 200810; ErrMsg: x", second),
+            (400, 11310, "card action is lock", second),
+            (200, 9499, "Bad Request", Refused),
+        ] {
+            let error = platform(status, code, msg);
+            assert_eq!(error.disposition(), disposition, "{error}");
+        }
+    }
+
+    #[test]
+    fn answers_without_a_code_go_by_the_status() {
+        use Disposition::*;
+        for (endpoint, status, disposition) in [
+            ("message_send", 200, Unclear),
+            ("message_send", 502, Unclear),
+            ("message_send", 504, Unclear),
+            ("message_send", 500, RetryLater),
+            ("message_send", 503, RetryLater),
+            ("message_send", 302, Refused),
+            ("message_send", 404, Refused),
+            ("message_send", 429, RetryAfter(Duration::from_millis(2500))),
+            (TOKEN_ENDPOINT, 200, RetryLater),
+            (TOKEN_ENDPOINT, 504, RetryLater),
+        ] {
+            let error = Error::Unreadable {
+                endpoint,
+                status,
+                what: "x",
+                log_id: None,
+                retry_after: Some(Duration::from_millis(2500)),
+            };
+            assert_eq!(error.disposition(), disposition, "{error}");
+        }
+    }
+}

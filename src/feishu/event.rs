@@ -1,0 +1,240 @@
+//! What the platform reports: the event envelope and the events that are acted on.
+//!
+//! Reading is lenient: unknown fields, missing optional ones, other key orders and `null`s do not matter. An
+//! event that lacks what it takes to act on it (who, where, which) is [`Incoming::Unhandled`], not an error: it
+//! came from the platform, and a refusal would only make it come again.
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
+
+use super::callback::{Malformed, Rejection};
+use super::card_action::CardAction;
+use super::message::MessageReceived;
+
+/// Events are pushed again for 7 h 5 min 15 s at most ("Receive events", retries); what is older than this is
+/// not worth acting on, and the memory of event ids need not reach further back.
+const STALE_AFTER: SignedDuration = SignedDuration::from_hours(8);
+
+/// Names of event types are short; a longer one is cut, so that logs stay bounded.
+const TYPE_LIMIT: usize = 100;
+
+/// A payload that came from the platform.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Incoming {
+    /// A url_verification; answer `{"challenge": …}`.
+    Challenge(String),
+    /// Something to act on, once per [`Event::event_id`].
+    Event(Event),
+    /// Older than 8 h; answer 200 and leave it.
+    Stale {
+        /// Identifies the event; empty where it had no id.
+        event_id: String,
+        /// E.g. `im.message.receive_v1`.
+        event_type: String,
+    },
+    /// Of a kind that is not acted on, or without what it takes; answer 200.
+    Unhandled {
+        /// Identifies the event; empty where it had no id.
+        event_id: String,
+        /// E.g. `im.message.receive_v1`.
+        event_type: String,
+    },
+}
+
+/// Something happened. It may be reported more than once, under the same id.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Event {
+    /// Identifies the event across repetitions.
+    pub event_id: String,
+    /// When it happened, by the platform's clock.
+    pub created_at: Timestamp,
+    /// The tenant it happened in; empty where the platform does not say.
+    pub tenant_key: String,
+    /// What happened.
+    pub kind: EventKind,
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq)]
+pub enum EventKind {
+    /// A message that the bot can see (im.message.receive_v1). Deduplicate by its message id, too: the
+    /// platform does not promise one event id for repetitions of a message.
+    Message(MessageReceived),
+    /// Somebody used a component of a card (card.action.trigger).
+    CardAction(CardAction),
+    /// Somebody chose an item of the bot's menu in the direct chat (application.bot.menu_v6). It names no chat:
+    /// answer by open_id.
+    BotMenu {
+        /// Who chose it.
+        operator_open_id: String,
+        /// The key that the item was given in the console.
+        event_key: String,
+    },
+    /// Somebody opened the direct chat (im.chat.access_event.bot_p2p_chat_entered_v1); sent every time.
+    ChatEntered {
+        /// The direct chat.
+        chat_id: String,
+        /// Who opened it.
+        operator_open_id: String,
+    },
+    /// The bot was added to a group (im.chat.member.bot.added_v1).
+    BotAdded {
+        /// The group.
+        chat_id: String,
+        /// Who added it, where the platform says.
+        operator_open_id: Option<String>,
+        /// The group's name; empty where the platform does not say.
+        name: String,
+    },
+    /// The bot was removed from a group (im.chat.member.bot.deleted_v1).
+    BotRemoved {
+        /// The group.
+        chat_id: String,
+    },
+    /// A group was dissolved (im.chat.disbanded_v1).
+    ChatDisbanded {
+        /// The group.
+        chat_id: String,
+    },
+}
+
+impl EventKind {
+    /// The platform's name of the event type.
+    pub fn event_type(&self) -> &'static str {
+        match self {
+            Self::Message(_) => "im.message.receive_v1",
+            Self::CardAction(_) => "card.action.trigger",
+            Self::BotMenu { .. } => "application.bot.menu_v6",
+            Self::ChatEntered { .. } => "im.chat.access_event.bot_p2p_chat_entered_v1",
+            Self::BotAdded { .. } => "im.chat.member.bot.added_v1",
+            Self::BotRemoved { .. } => "im.chat.member.bot.deleted_v1",
+            Self::ChatDisbanded { .. } => "im.chat.disbanded_v1",
+        }
+    }
+}
+
+/// Reads a payload whose origin is already certain: the plain JSON of an HTTP callback behind its checks, or of
+/// a long-connection frame, which has no signature. `now` decides what is stale.
+///
+/// Fails with [`Malformed::NotAnEvent`] only. Events of version 1.0 (`uuid`, `ts`) are recognised and
+/// [`Incoming::Unhandled`]: none of them is acted on.
+pub fn parse_payload(payload: &Value, now: Timestamp) -> Result<Incoming, Rejection> {
+    if is_url_verification(payload) {
+        return string(payload, "challenge")
+            .map(Incoming::Challenge)
+            .ok_or(Malformed::NotAnEvent.into());
+    }
+    let Some(header) = payload.get("header") else {
+        return parse_version_1(payload);
+    };
+    let event_type = string(header, "event_type").ok_or(Malformed::NotAnEvent)?;
+    let event_id = string(header, "event_id");
+    let created_at = header.get("create_time").and_then(instant);
+    if created_at.is_some_and(|at| now.duration_since(at) > STALE_AFTER) {
+        return Ok(Incoming::Stale {
+            event_id: event_id.unwrap_or_default(),
+            event_type: bounded(&event_type),
+        });
+    }
+    let created_at = created_at.unwrap_or(now);
+    let kind = payload
+        .get("event")
+        .and_then(|event| parse_kind(&event_type, event, payload, created_at));
+    Ok(match (event_id, kind) {
+        (Some(event_id), Some(kind)) => Incoming::Event(Event {
+            event_id,
+            created_at,
+            tenant_key: string(header, "tenant_key").unwrap_or_default(),
+            kind,
+        }),
+        // Without an id a repetition could not be told from a new event.
+        (event_id, _) => Incoming::Unhandled {
+            event_id: event_id.unwrap_or_default(),
+            event_type: bounded(&event_type),
+        },
+    })
+}
+
+/// Whether this is the platform's question on saving a request URL.
+pub(super) fn is_url_verification(payload: &Value) -> bool {
+    payload.get("type").and_then(Value::as_str) == Some("url_verification")
+}
+
+/// Version 1.0: `{"uuid", "ts", "token", "type": "event_callback", "event": {"type"}}`.
+fn parse_version_1(payload: &Value) -> Result<Incoming, Rejection> {
+    match payload.get("event") {
+        Some(event) if string(payload, "type").is_some() => Ok(Incoming::Unhandled {
+            event_id: string(payload, "uuid").unwrap_or_default(),
+            event_type: bounded(&string(event, "type").unwrap_or_default()),
+        }),
+        _ => Err(Malformed::NotAnEvent.into()),
+    }
+}
+
+fn parse_kind(
+    event_type: &str,
+    event: &Value,
+    payload: &Value,
+    created_at: Timestamp,
+) -> Option<EventKind> {
+    let chat_id = || string(event, "chat_id");
+    let operator_id = || string(event.get("operator_id")?, "open_id");
+    Some(match event_type {
+        "im.message.receive_v1" => EventKind::Message(MessageReceived::parse(event, created_at)?),
+        "card.action.trigger" => EventKind::CardAction(CardAction::parse(event, payload)?),
+        "application.bot.menu_v6" => EventKind::BotMenu {
+            operator_open_id: string(event.get("operator")?.get("operator_id")?, "open_id")?,
+            event_key: string(event, "event_key")?,
+        },
+        "im.chat.access_event.bot_p2p_chat_entered_v1" => EventKind::ChatEntered {
+            chat_id: chat_id()?,
+            operator_open_id: operator_id()?,
+        },
+        "im.chat.member.bot.added_v1" => EventKind::BotAdded {
+            chat_id: chat_id()?,
+            operator_open_id: operator_id(),
+            name: string(event, "name").unwrap_or_default(),
+        },
+        "im.chat.member.bot.deleted_v1" => EventKind::BotRemoved {
+            chat_id: chat_id()?,
+        },
+        "im.chat.disbanded_v1" => EventKind::ChatDisbanded {
+            chat_id: chat_id()?,
+        },
+        _ => return None,
+    })
+}
+
+/// A field that is a string and not empty. The platform writes `""` and `null` for what it does not tell.
+pub(super) fn string(object: &Value, field: &str) -> Option<String> {
+    object
+        .get(field)?
+        .as_str()
+        .filter(|text| !text.is_empty())
+        .map(str::to_owned)
+}
+
+/// An instant written as a number of seconds, milliseconds or microseconds since 1970, told apart by the number
+/// of digits: 10, 13 or 16. The unit differs between events (ms) and card callbacks (µs). Anything else is none.
+pub(super) fn instant(value: &Value) -> Option<Timestamp> {
+    let digits = match value {
+        Value::String(text) => text.clone(),
+        Value::Number(number) => number.to_string(),
+        _ => return None,
+    };
+    if !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let count: i64 = digits.parse().ok()?;
+    match digits.len() {
+        10 => Timestamp::from_second(count),
+        13 => Timestamp::from_millisecond(count),
+        16 => Timestamp::from_microsecond(count),
+        _ => return None,
+    }
+    .ok()
+}
+
+fn bounded(event_type: &str) -> String {
+    event_type.chars().take(TYPE_LIMIT).collect()
+}

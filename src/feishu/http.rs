@@ -1,0 +1,246 @@
+//! One exchange with the platform: bounded reading, the envelope `{"code", "msg", …}`, logs and metrics.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use reqwest::header::HeaderMap;
+use reqwest::{RequestBuilder, Response, Url};
+use serde_json::Value;
+
+use super::address;
+use super::error::{Error, PlatformError};
+
+/// Answers of this API are far smaller; whatever is larger is not from it.
+const ANSWER_LIMIT: usize = 1024 * 1024;
+/// Words of the platform that are kept.
+const MSG_LIMIT: usize = 400;
+/// Characters of a log id that are kept.
+const LOG_ID_LIMIT: usize = 100;
+/// No answer of the gateway's is believed that says to wait longer.
+const LONGEST_WAIT: Duration = Duration::from_secs(3600);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// An HTTP client for `url`'s host that follows no redirect: a redirect would carry a body, or a token, to
+/// somewhere nobody configured.
+pub(super) fn client(url: &Url, timeout: Duration) -> Result<reqwest::Client, Error> {
+    let mut builder = reqwest::Client::builder()
+        .redirect(reqwest::redirect::Policy::none())
+        .timeout(timeout)
+        .connect_timeout(CONNECT_TIMEOUT.min(timeout))
+        .user_agent(concat!("airgate/", env!("CARGO_PKG_VERSION")));
+    if address::is_loopback(url) {
+        builder = builder.no_proxy();
+    }
+    if url.scheme() == "http" {
+        // Works on a host without root certificates, too.
+        builder = builder.tls_certs_only([]);
+    }
+    builder
+        .build()
+        .map_err(|error| Error::Setup(Arc::new(error)))
+}
+
+/// Sends one request and reads its answer. Success is `code` 0 and nothing else, whatever the status.
+pub(super) async fn exchange(
+    endpoint: &'static str,
+    request: RequestBuilder,
+) -> Result<Answer, Error> {
+    let result = attempt(endpoint, request).await;
+    let outcome = match &result {
+        Ok(answer) => {
+            tracing::debug!(endpoint, log_id = answer.log_id, "feishu call");
+            "ok"
+        }
+        Err(error) => {
+            tracing::warn!(endpoint, error = %Chain(error), "feishu call failed");
+            error.outcome()
+        }
+    };
+    metrics::counter!("airgate_feishu_requests_total", "endpoint" => endpoint, "outcome" => outcome)
+        .increment(1);
+    result
+}
+
+/// A success.
+#[derive(Debug)]
+pub(super) struct Answer {
+    endpoint: &'static str,
+    status: u16,
+    log_id: Option<String>,
+    pub(super) body: Value,
+}
+
+impl Answer {
+    /// The `data` of the body; null where there is none.
+    pub(super) fn data(&self) -> &Value {
+        self.body.get("data").unwrap_or(&Value::Null)
+    }
+
+    /// The error of an answer that says success but lacks what it has to tell.
+    pub(super) fn lacks(&self, what: &'static str) -> Error {
+        Error::Unreadable {
+            endpoint: self.endpoint,
+            status: self.status,
+            what,
+            log_id: self.log_id.clone(),
+            retry_after: None,
+        }
+    }
+}
+
+async fn attempt(endpoint: &'static str, request: RequestBuilder) -> Result<Answer, Error> {
+    let response = request.send().await.map_err(|error| {
+        let sent = !(error.is_connect() || error.is_builder());
+        // The URL of a custom bot is a secret.
+        let source = Arc::new(error.without_url());
+        if sent {
+            Error::Interrupted { endpoint, source }
+        } else {
+            Error::NotSent { endpoint, source }
+        }
+    })?;
+    let status = response.status().as_u16();
+    let log_id = header(response.headers(), "x-tt-logid")
+        .map(|id| id.chars().take(LOG_ID_LIMIT).collect::<String>());
+    let retry_after = retry_after(response.headers());
+    let unreadable = |what| Error::Unreadable {
+        endpoint,
+        status,
+        what,
+        log_id: log_id.clone(),
+        retry_after,
+    };
+
+    let bytes = match read(response).await {
+        Ok(Some(bytes)) => bytes,
+        Ok(None) => return Err(unreadable("the answer is too large")),
+        Err(error) => {
+            return Err(Error::Interrupted {
+                endpoint,
+                source: Arc::new(error.without_url()),
+            });
+        }
+    };
+    let body: Value =
+        serde_json::from_slice(&bytes).map_err(|_| unreadable("the answer is not JSON"))?;
+    let code = body
+        .get("code")
+        .and_then(Value::as_i64)
+        .ok_or_else(|| unreadable("the answer has no code"))?;
+    if code == 0 {
+        return Ok(Answer {
+            endpoint,
+            status,
+            log_id,
+            body,
+        });
+    }
+    let msg = body.get("msg").and_then(Value::as_str).unwrap_or_default();
+    Err(Box::new(PlatformError {
+        endpoint,
+        status,
+        code,
+        inner_code: inner_code(code, msg),
+        msg: msg.chars().take(MSG_LIMIT).collect(),
+        log_id,
+        retry_after,
+    })
+    .into())
+}
+
+/// The body; none where it is over the limit.
+async fn read(mut response: Response) -> Result<Option<Vec<u8>>, reqwest::Error> {
+    let mut bytes = Vec::new();
+    while let Some(chunk) = response.chunk().await? {
+        if bytes.len().saturating_add(chunk.len()) > ANSWER_LIMIT {
+            return Ok(None);
+        }
+        bytes.extend_from_slice(&chunk);
+    }
+    Ok(Some(bytes))
+}
+
+fn header<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
+    headers.get(name)?.to_str().ok()
+}
+
+/// `x-ogw-ratelimit-reset` is in seconds and has been seen with a fraction.
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let seconds = header(headers, "x-ogw-ratelimit-reset")
+        .or_else(|| header(headers, "retry-after"))?
+        .trim();
+    // Refuses what is negative, not a number, or beyond all measure.
+    let wait = Duration::try_from_secs_f64(seconds.parse().ok()?).ok()?;
+    Some(wait.min(LONGEST_WAIT))
+}
+
+/// The reason inside 230099: `… ext=ErrCode: 11310; ErrPath: …; ErrMsg: …`.
+pub(super) fn inner_code(code: i64, msg: &str) -> Option<i64> {
+    if code != 230099 {
+        return None;
+    }
+    let (_, after) = msg.split_once("ErrCode:")?;
+    let after = after.trim_start();
+    let digits = after
+        .find(|next: char| !next.is_ascii_digit())
+        .map_or(Some(after), |end| after.get(..end))?;
+    digits.parse().ok()
+}
+
+/// An error with its causes, on one line.
+struct Chain<'e>(&'e Error);
+
+impl std::fmt::Display for Chain<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.0)?;
+        let mut cause = std::error::Error::source(self.0);
+        while let Some(error) = cause {
+            write!(f, ": {error}")?;
+            cause = error.source();
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waiting_times_may_be_fractional_and_are_bounded() {
+        for (text, wait) in [
+            ("2", Some(Duration::from_secs(2))),
+            ("0.25", Some(Duration::from_millis(250))),
+            (" 1.5 ", Some(Duration::from_millis(1500))),
+            ("999999", Some(LONGEST_WAIT)),
+            ("-1", None),
+            ("NaN", None),
+            ("inf", None),
+            ("1e300", None),
+            ("soon", None),
+            ("", None),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert("x-ogw-ratelimit-reset", text.parse().unwrap());
+            assert_eq!(retry_after(&headers), wait, "{text:?}");
+        }
+        assert_eq!(retry_after(&HeaderMap::new()), None);
+    }
+
+    #[test]
+    fn the_reason_of_a_refused_card_is_read_from_its_words() {
+        for (code, msg, inner) in [
+            (
+                230099,
+                "Failed to create card content, ext=ErrCode: 200621; ErrPath: ROOT",
+                Some(200621),
+            ),
+            (230099, "ext=ErrCode:11310", Some(11310)),
+            (230099, "ext=ErrCode: x", None),
+            (230099, "", None),
+            (230001, "ext=ErrCode: 200621;", None),
+        ] {
+            assert_eq!(inner_code(code, msg), inner, "{msg}");
+        }
+    }
+}

@@ -1,0 +1,221 @@
+//! A message that the bot received: its text, and whom it mentions.
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use super::event::{instant, string};
+
+/// Where a message was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ChatKind {
+    /// Between one person and the bot.
+    Direct,
+    /// Anything with more people; so is a kind that is not known, because there a mention is asked for.
+    Group,
+}
+
+/// Somebody that a message mentions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mention {
+    /// The placeholder in the text, `@_user_1`.
+    pub key: String,
+    /// Who it is; none for everybody.
+    pub open_id: Option<String>,
+    /// The name as it was shown.
+    pub name: String,
+    /// Whether it is a bot, where the platform says.
+    pub is_bot: Option<bool>,
+}
+
+/// A message ("Receive message", im.message.receive_v1).
+#[derive(Clone, Debug, PartialEq)]
+pub struct MessageReceived {
+    /// `om_…`; identifies the message across repetitions of the event.
+    pub message_id: String,
+    /// `oc_…`
+    pub chat_id: String,
+    /// Where it was written.
+    pub chat_kind: ChatKind,
+    /// Who wrote it.
+    pub sender_open_id: String,
+    /// False for bots and apps.
+    pub sender_is_user: bool,
+    /// When it was written.
+    pub created_at: Timestamp,
+    /// The text of a text or post message, with the placeholders of [`MessageReceived::mentions`] in it; none
+    /// for every other kind (image, file, sticker …) and for a recalled message. Links stay `[text](url)`.
+    pub text: Option<String>,
+    /// Whom the text mentions.
+    pub mentions: Vec<Mention>,
+}
+
+/// A message as the bot should read it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TextForBot {
+    /// Whether the bot is mentioned.
+    pub mentioned: bool,
+    /// The text, trimmed, without the mentions of the bot, with names in the place of all others.
+    pub text: String,
+}
+
+impl MessageReceived {
+    /// The text as the bot with this open_id should read it; none where the message has no text.
+    ///
+    /// While the bot's own open_id is not known, a mention of any bot counts as its own; where the platform does
+    /// not tell who is a bot, none does.
+    pub fn text_for_bot(&self, bot_open_id: Option<&str>) -> Option<TextForBot> {
+        let text = self.text.as_deref()?;
+        let is_me = |mention: &Mention| match bot_open_id {
+            Some(me) => mention.open_id.as_deref() == Some(me),
+            None => mention.is_bot == Some(true),
+        };
+        let mut read = String::with_capacity(text.len());
+        let mut rest = text;
+        while let Some((before, from_at)) = rest.find('@').and_then(|at| rest.split_at_checked(at))
+        {
+            read.push_str(before);
+            match self.mention_at(from_at) {
+                Some((mention, after)) if is_me(mention) => {
+                    // What stood on either side of the mention stays two words.
+                    if !read.is_empty() && !read.ends_with(char::is_whitespace) {
+                        read.push(' ');
+                    }
+                    rest = after.trim_start_matches([' ', '\t', '\u{a0}']);
+                }
+                Some((mention, after)) => {
+                    read.push_str(&mention.name);
+                    rest = after;
+                }
+                None => {
+                    read.push('@');
+                    rest = from_at.get(1..).unwrap_or_default();
+                }
+            }
+        }
+        read.push_str(rest);
+        Some(TextForBot {
+            mentioned: self.mentions.iter().any(is_me),
+            text: read.trim().to_owned(),
+        })
+    }
+
+    /// The mention whose placeholder `text` starts with, and the text behind it. `@_user_1` is not the start
+    /// of `@_user_12`.
+    fn mention_at<'t>(&self, text: &'t str) -> Option<(&Mention, &'t str)> {
+        self.mentions
+            .iter()
+            .filter_map(|mention| Some((mention, text.strip_prefix(mention.key.as_str())?)))
+            .find(|(_, after)| !after.starts_with(|next: char| next.is_ascii_digit()))
+    }
+
+    /// None where it is not said who wrote what where.
+    pub(super) fn parse(event: &Value, event_created_at: Timestamp) -> Option<Self> {
+        let message = event.get("message")?;
+        let sender = event.get("sender")?;
+        let mentions: Vec<Mention> = message
+            .get("mentions")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+            .filter_map(parse_mention)
+            .collect();
+        let message_type = string(message, "message_type").unwrap_or_default();
+        let text = string(message, "content")
+            .and_then(|content| serde_json::from_str(&content).ok())
+            .and_then(|content| read_content(&message_type, &content, &mentions));
+        Some(Self {
+            message_id: string(message, "message_id")?,
+            chat_id: string(message, "chat_id")?,
+            chat_kind: match string(message, "chat_type").as_deref() {
+                Some("p2p") => ChatKind::Direct,
+                _ => ChatKind::Group,
+            },
+            sender_open_id: string(sender.get("sender_id")?, "open_id")?,
+            sender_is_user: string(sender, "sender_type").is_none_or(|kind| kind == "user"),
+            created_at: message
+                .get("create_time")
+                .and_then(instant)
+                .unwrap_or(event_created_at),
+            text,
+            mentions,
+        })
+    }
+}
+
+fn parse_mention(mention: &Value) -> Option<Mention> {
+    Some(Mention {
+        // A placeholder starts with @; anything else would be looked for in ordinary text.
+        key: string(mention, "key").filter(|key| key.len() > 1 && key.starts_with('@'))?,
+        open_id: mention.get("id").and_then(|id| string(id, "open_id")),
+        name: string(mention, "name").unwrap_or_default(),
+        is_bot: string(mention, "mentioned_type").map(|kind| kind == "bot"),
+    })
+}
+
+fn read_content(message_type: &str, content: &Value, mentions: &[Mention]) -> Option<String> {
+    match message_type {
+        "text" => content.get("text")?.as_str().map(str::to_owned),
+        "post" => read_post(content, mentions),
+        _ => None,
+    }
+}
+
+/// The words of a post: title and paragraphs, one per line. Pictures and the like are skipped; a post of
+/// nothing else has no text.
+fn read_post(content: &Value, mentions: &[Mention]) -> Option<String> {
+    let title = string(content, "title");
+    let paragraphs = content.get("content")?.as_array()?;
+    let lines: Vec<String> = title
+        .into_iter()
+        .chain(paragraphs.iter().map(|paragraph| {
+            let mut line = Line::default();
+            for element in paragraph.as_array().into_iter().flatten() {
+                if element.get("tag").and_then(Value::as_str) == Some("at") {
+                    line.push_mention(element, mentions);
+                } else if let Some(text) = element.get("text").and_then(Value::as_str) {
+                    line.push_text(text);
+                }
+            }
+            line.text
+        }))
+        .filter(|line| !line.is_empty())
+        .collect();
+    (!lines.is_empty()).then(|| lines.join("\n"))
+}
+
+#[derive(Default)]
+struct Line {
+    text: String,
+    ends_in_mention: bool,
+}
+
+impl Line {
+    fn push_text(&mut self, text: &str) {
+        // In a post a mention is an element of its own; put together, "@_user_1" and "0" would be user 10.
+        if self.ends_in_mention && text.starts_with(|first: char| first.is_ascii_digit()) {
+            self.text.push(' ');
+        }
+        self.text.push_str(text);
+        self.ends_in_mention &= text.is_empty();
+    }
+
+    /// `user_id` of a received post is the placeholder; posts written by apps have been seen with the open_id.
+    fn push_mention(&mut self, element: &Value, mentions: &[Mention]) {
+        let Some(user_id) = string(element, "user_id") else {
+            return;
+        };
+        let known = mentions
+            .iter()
+            .find(|mention| mention.key == user_id || mention.open_id.as_ref() == Some(&user_id));
+        match known {
+            Some(mention) => {
+                self.text.push_str(&mention.key);
+                self.ends_in_mention = true;
+            }
+            None => {
+                let name = string(element, "user_name").unwrap_or(user_id);
+                self.push_text(&name);
+            }
+        }
+    }
+}

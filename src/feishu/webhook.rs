@@ -1,0 +1,86 @@
+//! Custom bots: a group's webhook that takes messages one way, with an optional signature and no token.
+
+use std::fmt;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use reqwest::Url;
+use reqwest::header::{CONTENT_TYPE, HeaderValue};
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::{Map, Value};
+
+use super::error::Error;
+use super::{crypto, http};
+
+/// Largest body that a custom bot takes, in bytes ("Custom bot guide"; the FAQ's 30 KB is not relied on).
+pub const WEBHOOK_BODY_LIMIT: usize = 20 * 1024;
+
+const ENDPOINT: &str = "webhook";
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// One group's custom bot.
+#[derive(Clone)]
+pub struct CustomBot {
+    http: reqwest::Client,
+    url: Url,
+    secret: Option<SecretString>,
+}
+
+/// The address itself lets anybody post into the group: only its host is shown.
+impl fmt::Debug for CustomBot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CustomBot")
+            .field("host", &self.url.host_str())
+            .field("signed", &self.secret.is_some())
+            .finish_non_exhaustive()
+    }
+}
+
+impl CustomBot {
+    /// A bot behind `url`, which [`super::validate_webhook_url`] has checked. `secret` is that of its signature
+    /// setting; an empty one counts as none. Fails with [`Error::Setup`] only.
+    pub fn new(url: Url, secret: Option<SecretString>) -> Result<Self, Error> {
+        Ok(Self {
+            http: http::client(&url, TIMEOUT)?,
+            url,
+            secret: secret.filter(|secret| !secret.expose_secret().is_empty()),
+        })
+    }
+
+    /// Posts a card. There is no key that would make a repetition safe: after an unclear outcome it is at least
+    /// once. `now` signs; the platform takes it within an hour of its own clock.
+    ///
+    /// Judged by `code` alone: errors come with HTTP 200.
+    pub async fn send_card(&self, card: &Value, now: Timestamp) -> Result<(), Error> {
+        let body = self.body(card, now);
+        if body.len() > WEBHOOK_BODY_LIMIT {
+            return Err(Error::Unsendable {
+                endpoint: ENDPOINT,
+                what: "the card is over 20 KB, too large for a custom bot",
+            });
+        }
+        let request = self
+            .http
+            .post(self.url.clone())
+            .header(
+                CONTENT_TYPE,
+                HeaderValue::from_static("application/json; charset=utf-8"),
+            )
+            .body(body);
+        http::exchange(ENDPOINT, request).await.map(drop)
+    }
+
+    fn body(&self, card: &Value, now: Timestamp) -> Vec<u8> {
+        let mut body = Map::new();
+        if let Some(secret) = &self.secret {
+            let timestamp = now.as_second().to_string();
+            let sign = crypto::webhook_sign(&timestamp, secret);
+            body.insert("timestamp".into(), timestamp.into());
+            body.insert("sign".into(), sign.into());
+        }
+        body.insert("msg_type".into(), "interactive".into());
+        // Here the card is an object, not a string.
+        body.insert("card".into(), card.clone());
+        Value::Object(body).to_string().into_bytes()
+    }
+}
