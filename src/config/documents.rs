@@ -1,0 +1,134 @@
+//! The documents that follow from the declaration: `config.example.toml` and the table in `docs/configuration.md`. A
+//! test rewrites each and fails where it differed, so that what is committed is what holds.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use super::keys::{Key, Kind, SECTIONS, Unset};
+
+/// What an example file shows of the keys that may be missing.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Optional {
+    Commented,
+    Given,
+}
+
+/// The example file: every key with its meaning; those that must be given are empty.
+pub(super) fn example(optional: Optional) -> String {
+    let mut text = String::from(
+        "# airgate's configuration, every key with its default. Generated from src/config/keys.rs.\n\
+         # Give every key that is \"\" here, and admins; keys behind a # may stay away.\n\
+         # Each key may come from the environment instead: AIRGATE__SECTION__KEY. Each secret may stand in a file of its\n\
+         # own instead: KEY_file = \"path\". Paths are relative to this file's folder. More: docs/configuration.md.\n",
+    );
+    for section in SECTIONS {
+        if !section.name.is_empty() {
+            write!(text, "\n# {}\n[{}]\n", section.doc, section.name).unwrap();
+        }
+        for key in section.keys {
+            text.push('\n');
+            for line in wrapped(&format!("{}{}", key.doc, remarks(key)), 100) {
+                writeln!(text, "# {line}").unwrap();
+            }
+            match (key.unset, optional) {
+                (Unset::Refused, _) => writeln!(text, "{} = \"\"", key.name),
+                (Unset::Default(value), _) | (Unset::Off(value), Optional::Given) => {
+                    writeln!(text, "{} = {value}", key.name)
+                }
+                (Unset::Off(value), Optional::Commented) => {
+                    writeln!(text, "# {} = {value}", key.name)
+                }
+            }
+            .unwrap();
+        }
+    }
+    text
+}
+
+/// What the value's kind says beyond the description.
+fn remarks(key: &Key) -> String {
+    match key.kind {
+        Kind::Choice(words) => format!(" One of: {}.", words.join(", ")),
+        Kind::Number { min, max } => format!(" From {min} to {max}."),
+        Kind::Secret => format!(" Secret: or {}_file.", key.name),
+        _ => String::new(),
+    }
+}
+
+fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split_whitespace() {
+        let line = lines.last_mut().unwrap();
+        if line.is_empty() {
+            line.push_str(word);
+        } else if line.len() + 1 + word.len() <= width {
+            write!(line, " {word}").unwrap();
+        } else {
+            lines.push(word.to_owned());
+        }
+    }
+    lines
+}
+
+/// The tables of `docs/configuration.md`.
+fn tables() -> String {
+    let mut text = String::new();
+    for section in SECTIONS {
+        if section.name.is_empty() {
+            text.push_str("\n## Root\n");
+        } else {
+            write!(text, "\n## `[{}]`\n\n{}\n", section.name, section.doc).unwrap();
+        }
+        text.push_str("\n| key | value | default | meaning |\n| --- | --- | --- | --- |\n");
+        for key in section.keys {
+            let value = match key.kind {
+                Kind::Text => "text".to_owned(),
+                Kind::Secret => "text, *secret*".to_owned(),
+                Kind::Choice(words) => {
+                    words.iter().map(|word| format!("`\"{word}\"`")).collect::<Vec<_>>().join(", ")
+                }
+                Kind::Path => "path".to_owned(),
+                Kind::Switch => "`true`, `false`".to_owned(),
+                Kind::Number { min, max } => format!("{min} to {max}"),
+                Kind::Texts => "list of texts".to_owned(),
+                Kind::Percents => "list of percents".to_owned(),
+            };
+            let default = match key.unset {
+                Unset::Refused => "**required**".to_owned(),
+                Unset::Default(value) => format!("`{value}`"),
+                Unset::Off(_) => "not set".to_owned(),
+            };
+            writeln!(text, "| `{}` | {value} | {default} | {} |", key.name, key.doc).unwrap();
+        }
+    }
+    text
+}
+
+/// `document` with what stands between its marks replaced.
+fn with_tables(document: &str) -> String {
+    let (head, rest) = document.split_once("<!-- keys:").expect("a mark `<!-- keys: ... -->`");
+    let (mark, rest) = rest.split_once("-->\n").expect("the mark's end");
+    let (_, tail) = rest.split_once("<!-- keys end -->").expect("a mark `<!-- keys end -->`");
+    format!("{head}<!-- keys:{mark}-->\n{}\n<!-- keys end -->{tail}", tables())
+}
+
+/// Brings a committed file up to date; fails where it was not, so that the change is seen and committed.
+fn keep(path: &str, fresh: impl FnOnce(&str) -> String) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
+    let committed = std::fs::read_to_string(&path).unwrap_or_default();
+    let fresh = fresh(&committed);
+    if committed != fresh {
+        std::fs::write(&path, fresh).unwrap();
+        panic!("{} was out of date and has been rewritten: commit it", path.display());
+    }
+}
+
+#[test]
+fn the_example_file_is_up_to_date() {
+    keep("config.example.toml", |_| example(Optional::Commented));
+}
+
+#[test]
+fn the_table_in_the_manual_is_up_to_date() {
+    keep("docs/configuration.md", with_tables);
+}

@@ -1,0 +1,403 @@
+//! Typed configuration: one TOML file, overridden by the environment, all problems reported at once.
+//!
+//! [`keys`] declares every key once; this module says which type each becomes and what its value must satisfy.
+
+mod address;
+pub mod keys;
+mod master_key;
+mod problem;
+mod reader;
+mod sources;
+
+#[cfg(test)]
+mod documents;
+#[cfg(test)]
+mod tests;
+
+use std::net::SocketAddr;
+use std::num::{NonZeroU32, NonZeroUsize};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::Deserialize;
+
+pub use address::{AddressError, api_address, webhook_address};
+pub use master_key::{MasterKey, MasterKeyError};
+pub use problem::{Problem, Problems};
+
+use crate::domain::{AmountField, BillSource, ChatId, OpenId, Settings, Thresholds};
+use reader::Reader;
+use sources::Sources;
+
+/// The configuration, checked. `Debug` shows no secret.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Language of cards and messages.
+    pub locale: Locale,
+    /// HTTP.
+    pub server: Server,
+    /// The chat platform.
+    pub feishu: Feishu,
+    /// The cloud.
+    pub volcengine: Volcengine,
+    /// The store and its backups.
+    pub store: Store,
+    /// What is granted to IAM users and taken from them.
+    pub access: Access,
+    /// Encryption of what is stored.
+    pub security: Security,
+    /// Reading of bills, alerts.
+    pub monitor: Monitor,
+}
+
+/// Language of cards and messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Locale {
+    /// Simplified Chinese.
+    ZhCn,
+    /// English.
+    EnUs,
+}
+
+/// `[server]`
+#[derive(Clone, Debug)]
+pub struct Server {
+    /// Where to listen.
+    pub listen: SocketAddr,
+}
+
+/// How events arrive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    /// Feishu calls us.
+    Webhook,
+    /// Long connection.
+    Websocket,
+}
+
+/// `[feishu]`
+#[derive(Clone, Debug)]
+pub struct Feishu {
+    /// How events arrive.
+    pub mode: Mode,
+    /// Scheme, host and port of the open platform, without a slash at the end.
+    pub base_url: String,
+    /// App ID.
+    pub app_id: String,
+    /// App Secret.
+    pub app_secret: SecretString,
+    /// Encrypt Key; `None`: callbacks come in the clear, and their signature, made with an empty key, proves nothing.
+    pub encrypt_key: Option<SecretString>,
+    /// Verification Token.
+    pub verification_token: SecretString,
+    /// Those who may do everything; at least one.
+    pub admins: Vec<OpenId>,
+    /// Those who may use every read command.
+    pub viewers: Vec<OpenId>,
+    /// The group that alerts go to, for a new store.
+    pub alert_chat: Option<ChatId>,
+    /// The custom bot's address, for a new store. Whoever knows it can post, hence a secret.
+    pub alert_webhook_url: Option<SecretString>,
+    /// The custom bot's signing secret.
+    pub alert_webhook_secret: Option<SecretString>,
+    /// Mobile numbers of the people that alerts mention, for a new store.
+    pub alert_mobiles: Vec<String>,
+}
+
+/// `[volcengine]`
+#[derive(Clone, Debug)]
+pub struct Volcengine {
+    /// Scheme, host and port of IAM, without a slash at the end.
+    pub iam_endpoint: String,
+    /// Scheme, host and port of billing, without a slash at the end.
+    pub billing_endpoint: String,
+    /// Region that requests are signed for.
+    pub region: String,
+    /// Calls a second per account.
+    pub qps: NonZeroU32,
+}
+
+/// `[store]`
+#[derive(Clone, Debug)]
+pub struct Store {
+    /// The store's file.
+    pub path: PathBuf,
+    /// Where the running service puts backups; `None`: it makes none.
+    pub backup_dir: Option<PathBuf>,
+    /// How many backups are kept; at least 1.
+    pub backup_keep: NonZeroUsize,
+    /// From one backup to the next.
+    pub backup_interval: Duration,
+}
+
+/// `[access]`
+#[derive(Clone, Debug)]
+pub struct Access {
+    /// IAM policies attached to a user within each project that is linked to it.
+    pub project_policies: Vec<String>,
+    /// Whether disabling detaches every policy.
+    pub detach_policies: bool,
+}
+
+/// `[security]`
+#[derive(Clone, Debug)]
+pub struct Security {
+    /// Seals the account secrets in the store.
+    pub master_key: MasterKey,
+}
+
+/// `[monitor]`
+#[derive(Clone, Debug)]
+pub struct Monitor {
+    /// Whether cycles run on their own.
+    pub enabled: bool,
+    /// From one cycle's start to the next, for a new store; at least a second.
+    pub interval: Duration,
+    /// For users without their own, for a new store.
+    pub thresholds: Thresholds,
+    /// Where spending is read from.
+    pub bill_source: BillSource,
+    /// Which amount counts.
+    pub amount_field: AmountField,
+    /// Accounts that are read at the same time; 1 to 64.
+    pub concurrency: NonZeroUsize,
+}
+
+/// The variables of the process, for [`Config::load`]. What is not UTF-8 is refused there, under the key's name.
+pub fn environment() -> impl Iterator<Item = (String, String)> {
+    std::env::vars_os().map(|(name, value)| {
+        (name.to_string_lossy().into_owned(), value.to_string_lossy().into_owned())
+    })
+}
+
+impl Config {
+    /// Reads and checks the file at `path` (`None`: there is none, everything comes from the environment) and the
+    /// variables `env`, which take precedence. Relative paths start at the file's folder, without a file at the working
+    /// directory.
+    ///
+    /// # Errors
+    /// Everything that is wrong. A file that cannot be read or parsed hides what else is wrong with values.
+    pub fn load(
+        path: Option<&Path>,
+        env: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Self, Problems> {
+        let mut sources = Sources::default();
+        let mut problems = Vec::new();
+        if let Some(path) = path {
+            match sources::read_file(path) {
+                Ok(table) => sources.add_file(table, &mut problems),
+                Err(problem) => {
+                    problems.push(problem);
+                    sources.add_env(env, &mut problems);
+                    return Err(Problems(problems));
+                }
+            }
+        }
+        sources.add_env(env, &mut problems);
+        let folder = path.and_then(Path::parent).unwrap_or(Path::new(""));
+        let mut reader = Reader { sources: &sources, folder, problems };
+        match Self::read(&mut reader) {
+            Some(config) if reader.problems.is_empty() => Ok(config),
+            _ => Err(Problems(reader.problems)),
+        }
+    }
+
+    /// `None` only where a problem was noted. Every section is read before the first is asked for its result.
+    fn read(reader: &mut Reader<'_>) -> Option<Self> {
+        let locale = reader.choice(&keys::LOCALE);
+        let server = Server::read(reader);
+        let feishu = Feishu::read(reader);
+        let volcengine = Volcengine::read(reader);
+        let store = Store::read(reader);
+        let access = Access::read(reader);
+        let security = Security::read(reader);
+        let monitor = Monitor::read(reader);
+        Some(Self {
+            locale: locale?,
+            server: server?,
+            feishu: feishu?,
+            volcengine: volcengine?,
+            store: store?,
+            access: access?,
+            security: security?,
+            monitor: monitor?,
+        })
+    }
+
+    /// The settings of a new store; what `/config` saved takes precedence over them.
+    pub fn initial_settings(&self) -> Settings {
+        Settings {
+            thresholds: self.monitor.thresholds.clone(),
+            interval: self.monitor.interval,
+            alert_chat: self.feishu.alert_chat.clone(),
+            webhook_url: self
+                .feishu
+                .alert_webhook_url
+                .as_ref()
+                .map(|url| url.expose_secret().to_owned()),
+            mobiles: self.feishu.alert_mobiles.clone(),
+        }
+    }
+
+    /// What is allowed but unwise, one line each, naming the key; for the log at start and `airgate check`.
+    pub fn warnings(&self) -> Vec<String> {
+        let mut warnings = Vec::new();
+        if self.feishu.mode == Mode::Webhook && self.feishu.encrypt_key.is_none() {
+            warnings.push(
+                "feishu.encrypt_key is not set: callbacks come in the clear and their signature proves nothing, only the \
+                 verification token protects them; set an Encrypt Key in the developer console and here"
+                    .to_owned(),
+            );
+        }
+        warnings
+    }
+}
+
+impl Server {
+    fn read(reader: &mut Reader<'_>) -> Option<Self> {
+        let listen = reader.text(&keys::LISTEN, |text| {
+            text.parse().map_err(|_| "must be an IP address and a port like 127.0.0.1:8080")
+        });
+        Some(Self { listen: listen? })
+    }
+}
+
+impl Feishu {
+    fn read(reader: &mut Reader<'_>) -> Option<Self> {
+        let mode = reader.choice(&keys::MODE);
+        let base_url = reader.text(&keys::BASE_URL, api_address);
+        let app_id = reader.text(&keys::APP_ID, word);
+        let app_secret = reader.secret(&keys::APP_SECRET);
+        let encrypt_key = reader.secret(&keys::ENCRYPT_KEY);
+        let verification_token = reader.secret(&keys::VERIFICATION_TOKEN);
+        let admins = reader.each(&keys::ADMINS, str::parse::<OpenId>);
+        if admins.as_ref().is_some_and(Vec::is_empty) {
+            reader.refuse(
+                keys::ADMINS.path(),
+                "is empty: nobody could administrate; put your open_id (ou_...) into it",
+            );
+        }
+        let viewers = reader.each(&keys::VIEWERS, str::parse::<OpenId>);
+        let alert_chat = reader.text(&keys::ALERT_CHAT_ID, |text| {
+            ChatId::new(text).map_err(|error| format!("is not a chat_id (oc_...): {error}"))
+        });
+        let base = base_url.clone().unwrap_or_default();
+        let alert_webhook_url = reader.text(&keys::ALERT_WEBHOOK_URL, |text| {
+            webhook_address(text, &base).map(SecretString::from)
+        });
+        let alert_webhook_secret = reader.secret(&keys::ALERT_WEBHOOK_SECRET);
+        let alert_mobiles = reader.each(&keys::ALERT_MOBILES, mobile);
+        Some(Self {
+            mode: mode?,
+            base_url: base_url?,
+            app_id: app_id?,
+            app_secret: app_secret?,
+            encrypt_key,
+            verification_token: verification_token?,
+            admins: admins?,
+            viewers: viewers?,
+            alert_chat,
+            alert_webhook_url,
+            alert_webhook_secret,
+            alert_mobiles: alert_mobiles?,
+        })
+    }
+}
+
+impl Volcengine {
+    fn read(reader: &mut Reader<'_>) -> Option<Self> {
+        let iam_endpoint = reader.text(&keys::IAM_ENDPOINT, api_address);
+        let billing_endpoint = reader.text(&keys::BILLING_ENDPOINT, api_address);
+        let region = reader.text(&keys::REGION, word);
+        let qps = reader.number(&keys::QPS).and_then(NonZeroU32::new);
+        Some(Self {
+            iam_endpoint: iam_endpoint?,
+            billing_endpoint: billing_endpoint?,
+            region: region?,
+            qps: qps?,
+        })
+    }
+}
+
+impl Store {
+    fn read(reader: &mut Reader<'_>) -> Option<Self> {
+        let path = reader.path(&keys::STORE_PATH);
+        let backup_dir = reader.path(&keys::BACKUP_DIR);
+        let backup_keep = reader.number(&keys::BACKUP_KEEP).and_then(count);
+        let hours = reader.number(&keys::BACKUP_INTERVAL_HOURS);
+        Some(Self {
+            path: path?,
+            backup_dir,
+            backup_keep: backup_keep?,
+            backup_interval: Duration::from_secs(u64::from(hours?) * 3600),
+        })
+    }
+}
+
+impl Access {
+    fn read(reader: &mut Reader<'_>) -> Option<Self> {
+        let project_policies = reader.each(&keys::PROJECT_POLICIES, word);
+        let detach_policies = reader.switch(&keys::DETACH_POLICIES);
+        Some(Self { project_policies: project_policies?, detach_policies: detach_policies? })
+    }
+}
+
+impl Security {
+    fn read(reader: &mut Reader<'_>) -> Option<Self> {
+        let master_key = reader.text(&keys::MASTER_KEY, |text| {
+            text.parse::<MasterKey>().map_err(|error| {
+                format!("{error}: give 32 bytes, made with `openssl rand -base64 32`")
+            })
+        });
+        Some(Self { master_key: master_key? })
+    }
+}
+
+impl Monitor {
+    fn read(reader: &mut Reader<'_>) -> Option<Self> {
+        let enabled = reader.switch(&keys::MONITOR_ENABLED);
+        let seconds = reader.number(&keys::INTERVAL_SECONDS);
+        let thresholds = reader.list(&keys::ALERT_THRESHOLDS, |percents| {
+            percents
+                .join(",")
+                .parse::<Thresholds>()
+                .map_err(|error| format!("is refused: {error}, like [50, 80, 90]"))
+        });
+        let bill_source = reader.choice(&keys::BILL_SOURCE);
+        let amount_field = reader.choice(&keys::AMOUNT_FIELD);
+        let concurrency = reader.number(&keys::CONCURRENCY).and_then(count);
+        Some(Self {
+            enabled: enabled?,
+            interval: Duration::from_secs(u64::from(seconds?)),
+            thresholds: thresholds?,
+            bill_source: bill_source?,
+            amount_field: amount_field?,
+            concurrency: concurrency?,
+        })
+    }
+}
+
+fn count(number: u32) -> Option<NonZeroUsize> {
+    usize::try_from(number).ok().and_then(NonZeroUsize::new)
+}
+
+/// A name without blanks.
+fn word(text: &str) -> Result<String, &'static str> {
+    if text.is_empty() || text.chars().any(|c| c.is_whitespace() || c.is_control()) {
+        return Err("must be a name without blanks");
+    }
+    Ok(text.to_owned())
+}
+
+/// A mobile number: digits, abroad with `+` and country code.
+fn mobile(text: &str) -> Result<String, &'static str> {
+    let digits = text.strip_prefix('+').unwrap_or(text);
+    if (5..=20).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit()) {
+        Ok(text.to_owned())
+    } else {
+        Err("a mobile number is 5 to 20 digits, abroad with + and country code before them")
+    }
+}

@@ -1,0 +1,71 @@
+//! What is wrong with a configuration: every problem at once, one line each.
+
+use std::fmt;
+
+/// One thing to mend.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// What it is about: a key (`feishu.app_id`, with the variable's name where the value came from the environment)
+    /// or the file.
+    pub subject: String,
+    /// What is wrong and what to do, to be read after the subject.
+    pub fault: String,
+}
+
+impl Problem {
+    pub(super) fn new(subject: impl Into<String>, fault: impl Into<String>) -> Self {
+        Self { subject: one_line(&subject.into(), 500), fault: one_line(&fault.into(), 500) }
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.subject, self.fault)
+    }
+}
+
+/// Why a configuration was refused: at least one problem, displayed one per line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problems(pub(super) Vec<Problem>);
+
+impl Problems {
+    /// The problems in the order of the declaration, those of the sources first.
+    pub fn iter(&self) -> impl Iterator<Item = &Problem> {
+        self.0.iter()
+    }
+}
+
+impl fmt::Display for Problems {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, problem) in self.0.iter().enumerate() {
+            if i > 0 {
+                f.write_str("\n")?;
+            }
+            write!(f, "{problem}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Problems {}
+
+/// A text from outside, quoted, on one line and not too long to read.
+pub(super) fn quoted(text: &str) -> String {
+    format!("`{}`", one_line(text, 60))
+}
+
+/// Control characters escaped, cut after `most` characters.
+fn one_line(text: &str, most: usize) -> String {
+    let mut line = String::new();
+    for c in text.chars().take(most) {
+        if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') {
+            line.extend(c.escape_default());
+        } else {
+            line.push(c);
+        }
+    }
+    if text.chars().nth(most).is_some() {
+        line.push('…');
+    }
+    line
+}

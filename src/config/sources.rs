@@ -1,0 +1,227 @@
+//! The two sources, file and environment, sorted by the declared keys. Values stay as they were written; names that no
+//! key has are problems.
+
+use std::collections::HashMap;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use super::keys::{ENV_PREFIX, Key, SECTIONS};
+use super::problem::{Problem, quoted};
+
+/// A configuration or secret file larger than this is something else.
+const MAX_FILE: u64 = 1 << 20;
+
+/// A value as it was written.
+#[derive(Clone)]
+pub(super) enum Raw {
+    /// In the file.
+    Toml(toml::Value),
+    /// In the environment.
+    Env(String),
+}
+
+/// Whether a name was the key's own or its `_file` variant.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Variant {
+    Plain,
+    File,
+}
+
+/// What one source gives, by section, name and variant.
+type Layer = HashMap<(&'static str, &'static str, Variant), Raw>;
+
+/// Everything that was given.
+#[derive(Default)]
+pub(super) struct Sources {
+    pub(super) file: Layer,
+    pub(super) env: Layer,
+}
+
+impl Sources {
+    /// Sorts the content of a configuration file.
+    pub(super) fn add_file(&mut self, table: toml::Table, problems: &mut Vec<Problem>) {
+        for (name, value) in table {
+            let is_section = SECTIONS.iter().any(|s| !s.name.is_empty() && s.name == name);
+            match value {
+                toml::Value::Table(keys) if is_section => {
+                    for (key, value) in keys {
+                        self.add_file_value(&name, &key, value, problems);
+                    }
+                }
+                _ if is_section => problems.push(Problem::new(
+                    &name,
+                    format!("must be a table: write [{name}] and its keys below it"),
+                )),
+                toml::Value::Table(_) => {
+                    let sections = SECTIONS.iter().map(|s| (likeness(&name, s.name), s));
+                    let near = best(sections).map(|section| section.name.to_owned());
+                    problems.push(unknown(&name, "section", near));
+                }
+                value => self.add_file_value("", &name, value, problems),
+            }
+        }
+    }
+
+    fn add_file_value(
+        &mut self,
+        section: &str,
+        name: &str,
+        value: toml::Value,
+        problems: &mut Vec<Problem>,
+    ) {
+        let known = all_names()
+            .find(|(key, variant)| key.section == section && file_name(key, *variant) == name);
+        match known {
+            Some((key, variant)) => {
+                self.file.insert((key.section, key.name, variant), Raw::Toml(value));
+            }
+            None => {
+                let path =
+                    if section.is_empty() { name.to_owned() } else { format!("{section}.{name}") };
+                let near = nearest(section, name).map(|(key, variant)| file_path(key, variant));
+                problems.push(unknown(&path, "key", near));
+            }
+        }
+    }
+
+    /// Sorts environment variables; those without the prefix are not ours.
+    pub(super) fn add_env(
+        &mut self,
+        variables: impl IntoIterator<Item = (String, String)>,
+        problems: &mut Vec<Problem>,
+    ) {
+        let mut ours: Vec<_> =
+            variables.into_iter().filter(|(name, _)| name.starts_with(ENV_PREFIX)).collect();
+        ours.sort();
+        for (name, value) in ours {
+            match all_names().find(|(key, variant)| env_name(key, *variant) == name) {
+                Some((key, variant)) => {
+                    self.env.insert((key.section, key.name, variant), Raw::Env(value));
+                }
+                None => {
+                    let path = name.trim_start_matches(ENV_PREFIX).to_ascii_lowercase();
+                    let (section, key) = path.split_once("__").unwrap_or(("", &path));
+                    let near = nearest(section, key).map(|(key, v)| env_name(key, v));
+                    problems.push(unknown(&name, "key", near));
+                }
+            }
+        }
+    }
+}
+
+/// Every name a value may be given under.
+fn all_names() -> impl Iterator<Item = (&'static Key, Variant)> {
+    SECTIONS.iter().flat_map(|section| section.keys).flat_map(|key| {
+        let file = key.is_secret().then_some((key, Variant::File));
+        std::iter::once((key, Variant::Plain)).chain(file)
+    })
+}
+
+fn file_name(key: &Key, variant: Variant) -> String {
+    match variant {
+        Variant::Plain => key.name.to_owned(),
+        Variant::File => format!("{}_file", key.name),
+    }
+}
+
+/// `feishu.app_secret` or `feishu.app_secret_file`
+pub(super) fn file_path(key: &Key, variant: Variant) -> String {
+    match variant {
+        Variant::Plain => key.path(),
+        Variant::File => format!("{}_file", key.path()),
+    }
+}
+
+/// `AIRGATE__FEISHU__APP_SECRET` or `AIRGATE__FEISHU__APP_SECRET_FILE`
+pub(super) fn env_name(key: &Key, variant: Variant) -> String {
+    match variant {
+        Variant::Plain => key.env(),
+        Variant::File => format!("{}_FILE", key.env()),
+    }
+}
+
+fn unknown(name: &str, what: &str, near: Option<String>) -> Problem {
+    let mend = match near {
+        Some(near) => format!("did you mean {near}?"),
+        None => "remove it; config.example.toml lists all".to_owned(),
+    };
+    // A name that needs no quoting is shown as every other subject is.
+    let plain = name.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c));
+    let subject = if plain && name.len() <= 80 { name.to_owned() } else { quoted(name) };
+    Problem::new(subject, format!("is not a known {what}: {mend}"))
+}
+
+/// The key that was probably meant by an unknown name.
+fn nearest(section: &str, name: &str) -> Option<(&'static Key, Variant)> {
+    // The right name in the wrong section, or `_file` after what is no secret, is nearer than any misspelling.
+    let bare = name.strip_suffix("_file").unwrap_or(name);
+    let moved =
+        all_names().find(|(key, variant)| file_name(key, *variant) == name || key.name == bare);
+    moved.or_else(|| {
+        best(all_names().map(|(key, variant)| {
+            let alike = if key.section == section {
+                likeness(name, &file_name(key, variant))
+            } else {
+                likeness(&format!("{section}.{name}"), &file_path(key, variant))
+            };
+            (alike, (key, variant))
+        }))
+    })
+}
+
+/// 0 to 1. It costs the product of the lengths, and a name from outside may be long.
+fn likeness(name: &str, known: &str) -> f64 {
+    if name.len() > 100 { 0.0 } else { strsim::normalized_damerau_levenshtein(name, known) }
+}
+
+/// The likeliest candidate, if any is at all alike.
+fn best<T>(candidates: impl Iterator<Item = (f64, T)>) -> Option<T> {
+    candidates
+        .filter(|(likeness, _)| *likeness >= 0.5)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, candidate)| candidate)
+}
+
+/// Reads the configuration file.
+pub(super) fn read_file(path: &Path) -> Result<toml::Table, Problem> {
+    let subject = || path.display().to_string();
+    let text = read_text(path).map_err(|fault| {
+        Problem::new(subject(), format!("{fault} (--config or AIRGATE_CONFIG names it)"))
+    })?;
+    toml::from_str(&text).map_err(|error| {
+        let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+        let line = before.matches('\n').count() + 1;
+        Problem::new(
+            format!("{}:{line}", subject()),
+            format!("is not valid TOML: {}", error.message()),
+        )
+    })
+}
+
+/// Reads a file of a secret: its content without the newline that editors add.
+pub(super) fn read_secret(path: &Path) -> Result<String, String> {
+    let mut text = read_text(path)?;
+    if text.ends_with('\n') {
+        text.pop();
+        if text.ends_with('\r') {
+            text.pop();
+        }
+    }
+    Ok(text)
+}
+
+fn read_text(path: &Path) -> Result<String, String> {
+    let mut bytes = Vec::new();
+    std::fs::File::open(path)
+        .and_then(|file| file.take(MAX_FILE + 1).read_to_end(&mut bytes))
+        .map_err(|error| format!("cannot be read: {error}"))?;
+    if bytes.len() as u64 > MAX_FILE {
+        return Err("is larger than 1 MiB: it cannot be the right file".to_owned());
+    }
+    String::from_utf8(bytes).map_err(|_| "is not UTF-8 text".to_owned())
+}
+
+/// `path` as seen from `folder`.
+pub(super) fn within(folder: &Path, path: &str) -> PathBuf {
+    folder.join(path)
+}

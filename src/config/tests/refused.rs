@@ -1,0 +1,193 @@
+//! At least one refusal of every key, word for word.
+
+use super::super::keys::SECTIONS;
+use super::{lines, load_with_least};
+
+/// (TOML, the only line it gives)
+const REFUSED: &[(&str, &str)] = &[
+    ("locale = \"fr\"", "locale must be \"zh_cn\" or \"en_us\" (`fr`)"),
+    ("locale = 1", "locale must be \"zh_cn\" or \"en_us\", not a number"),
+    (
+        "[server]\nlisten = \":8080\"",
+        "server.listen must be an IP address and a port like 127.0.0.1:8080 (`:8080`)",
+    ),
+    ("[server]\nlisten = 8080", "server.listen must be a text in quotes, not a number"),
+    (
+        "[feishu]\nmode = \"\"",
+        "feishu.mode is empty: set it in the configuration file or with AIRGATE__FEISHU__MODE",
+    ),
+    (
+        "[feishu]\nbase_url = \"http://open.feishu.cn\"",
+        "feishu.base_url must begin with https:// (http:// only for a loopback host) (`http://open.feishu.cn`)",
+    ),
+    (
+        "[feishu]\nbase_url = \"https://a/b\"",
+        "feishu.base_url must be only scheme, host and port (`https://a/b`)",
+    ),
+    ("[feishu]\napp_id = \"a b\"", "feishu.app_id must be a name without blanks (`a b`)"),
+    ("[feishu]\napp_secret = 12345", "feishu.app_secret must be a text in quotes, not a number"),
+    (
+        "[feishu]\napp_secret = \" hidden\"",
+        "feishu.app_secret begins or ends with white space: remove it",
+    ),
+    (
+        "[feishu]\napp_secret = \"\"",
+        "feishu.app_secret is empty: set it in the configuration file or with AIRGATE__FEISHU__APP_SECRET, or name a file that \
+         holds it with app_secret_file",
+    ),
+    (
+        "[feishu]\nencrypt_key = \"hidden\\t\"",
+        "feishu.encrypt_key begins or ends with white space: remove it",
+    ),
+    (
+        "[feishu]\nencrypt_key_file = [1]",
+        "feishu.encrypt_key_file must be a path in quotes, not a list",
+    ),
+    (
+        "[feishu]\nverification_token = true",
+        "feishu.verification_token must be a text in quotes, not true or false",
+    ),
+    (
+        "[feishu]\nadmins = []",
+        "feishu.admins is empty: nobody could administrate; put your open_id (ou_...) into it",
+    ),
+    (
+        "[feishu]\nadmins = \"ou_1\"",
+        "feishu.admins must be a list of texts like [\"a\", \"b\"], not a text",
+    ),
+    (
+        "[feishu]\nadmins = [\"ou_1\", \"ou 2\"]",
+        "feishu.admins holds `ou 2`: it holds a character that is not allowed: ' '",
+    ),
+    ("[feishu]\nviewers = [\"\"]", "feishu.viewers holds ``: it is empty"),
+    (
+        "[feishu]\nviewers = [1]",
+        "feishu.viewers must be a list of texts like [\"a\", \"b\"], but holds a number",
+    ),
+    (
+        "[feishu]\nalert_chat_id = \"oc 1\"",
+        "feishu.alert_chat_id is not a chat_id (oc_...): it holds a character that is not allowed: ' ' (`oc 1`)",
+    ),
+    (
+        "[feishu]\nalert_webhook_url = \"https://feishu.cn.evil.example/hidden\"",
+        "feishu.alert_webhook_url must be on a Feishu or Lark host (feishu.cn, larksuite.com or below), on the host of \
+         feishu.base_url, or on a loopback host",
+    ),
+    (
+        "[feishu]\nalert_webhook_url = \"http://open.feishu.cn/hidden\"",
+        "feishu.alert_webhook_url must begin with https:// (http:// only for a loopback host)",
+    ),
+    (
+        "[feishu]\nalert_webhook_secret = \"hidden \"",
+        "feishu.alert_webhook_secret begins or ends with white space: remove it",
+    ),
+    (
+        "[feishu]\nalert_mobiles = [\"Tom\"]",
+        "feishu.alert_mobiles holds `Tom`: a mobile number is 5 to 20 digits, abroad with + and country code before them",
+    ),
+    (
+        "[volcengine]\niam_endpoint = \"iam.volcengineapi.com\"",
+        "volcengine.iam_endpoint is not an address like https://host (`iam.volcengineapi.com`)",
+    ),
+    (
+        "[volcengine]\nbilling_endpoint = \"http://10.0.0.1\"",
+        "volcengine.billing_endpoint must begin with https:// (http:// only for a loopback host) (`http://10.0.0.1`)",
+    ),
+    (
+        "[volcengine]\nregion = \"cn beijing\"",
+        "volcengine.region must be a name without blanks (`cn beijing`)",
+    ),
+    ("[volcengine]\nqps = 0", "volcengine.qps must be a whole number from 1 to 1000, not 0"),
+    ("[volcengine]\nqps = 1001", "volcengine.qps must be a whole number from 1 to 1000, not 1001"),
+    (
+        "[volcengine]\nqps = 2.5",
+        "volcengine.qps must be a whole number from 1 to 1000, not a fraction",
+    ),
+    (
+        "[store]\npath = \"\"",
+        "store.path is empty: set it in the configuration file or with AIRGATE__STORE__PATH",
+    ),
+    ("[store]\nbackup_dir = 1", "store.backup_dir must be a text in quotes, not a number"),
+    ("[store]\nbackup_keep = 0", "store.backup_keep must be a whole number from 1 to 10000, not 0"),
+    (
+        "[store]\nbackup_interval_hours = 0",
+        "store.backup_interval_hours must be a whole number from 1 to 8760, not 0",
+    ),
+    (
+        "[access]\nproject_policies = [\"A B\"]",
+        "access.project_policies holds `A B`: must be a name without blanks",
+    ),
+    (
+        "[access]\ndetach_policies = \"yes\"",
+        "access.detach_policies must be true or false, not a text",
+    ),
+    (
+        "[security]\nmaster_key = \"c2hvcnQ=\"",
+        "security.master_key holds 5 bytes, not 32: give 32 bytes, made with `openssl rand -base64 32`",
+    ),
+    (
+        "[security]\nmaster_key = \"hidden password\"",
+        "security.master_key is neither base64 nor hex: give 32 bytes, made with `openssl rand -base64 32`",
+    ),
+    ("[monitor]\nenabled = 1", "monitor.enabled must be true or false, not a number"),
+    (
+        "[monitor]\ninterval_seconds = 0",
+        "monitor.interval_seconds must be a whole number from 1 to 31536000, not 0",
+    ),
+    (
+        "[monitor]\ninterval_seconds = -5",
+        "monitor.interval_seconds must be a whole number from 1 to 31536000, not -5",
+    ),
+    (
+        "[monitor]\nalert_thresholds = []",
+        "monitor.alert_thresholds is refused: give at least one threshold, like [50, 80, 90]",
+    ),
+    (
+        "[monitor]\nalert_thresholds = [501]",
+        "monitor.alert_thresholds is refused: `501` is not a whole percent from 1 to 500, like [50, 80, 90]",
+    ),
+    (
+        "[monitor]\nalert_thresholds = [0.5]",
+        "monitor.alert_thresholds must be a list of whole percents like [50, 80, 90], but holds a fraction",
+    ),
+    (
+        "[monitor]\nbill_source = \"Split\"",
+        "monitor.bill_source must be \"split\" or \"detail\" (`Split`)",
+    ),
+    (
+        "[monitor]\namount_field = \"net\"",
+        "monitor.amount_field must be \"payable\", \"discount\" or \"original\" (`net`)",
+    ),
+    (
+        "[monitor]\nconcurrency = 0",
+        "monitor.concurrency must be a whole number from 1 to 64, not 0",
+    ),
+    // Names
+    ("server = 1", "server must be a table: write [server] and its keys below it"),
+    ("[sever]\nlisten = \"x\"", "sever is not a known section: did you mean server?"),
+    ("listen = \"127.0.0.1:1\"", "listen is not a known key: did you mean server.listen?"),
+    ("[store]\npath_file = \"x\"", "store.path_file is not a known key: did you mean store.path?"),
+    (
+        "[store]\n\"a\\nb\" = 1",
+        "`store.a\\nb` is not a known key: remove it; config.example.toml lists all",
+    ),
+];
+
+#[test]
+fn every_key_is_refused_with_its_name_and_the_mend() {
+    for (file, line) in REFUSED {
+        let told = lines(load_with_least(file));
+        assert_eq!(told, [*line], "{file}");
+        assert!(!told[0].contains("hidden"), "{file} shows a secret");
+    }
+    for key in SECTIONS.iter().flat_map(|section| section.keys) {
+        let told = |line: &str| {
+            line.strip_prefix(key.path().as_str()).is_some_and(|rest| rest.starts_with(' '))
+        };
+        assert!(
+            REFUSED.iter().any(|(_, line)| told(line)),
+            "no refusal of {} is tested",
+            key.path()
+        );
+    }
+}
