@@ -1,0 +1,67 @@
+// The demo server's interface, and the stream of what happens there.
+
+import { t } from "./words.js";
+
+async function call(path, body) {
+  let response;
+  try {
+    response = await fetch(path, body === undefined ? { cache: "no-store" } : {
+      method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body),
+    });
+  } catch (cause) {
+    throw new Error(t("Could not reach the demo server"), { cause });
+  }
+  const text = await response.text();
+  let answer = {};
+  try {
+    answer = text === "" ? {} : JSON.parse(text);
+  } catch {
+    answer = { error: text.slice(0, 200) };
+  }
+  if (!response.ok) throw new Error(answer.error || `HTTP ${response.status}`);
+  return answer;
+}
+
+export const api = {
+  state: () => call("/api/state"),
+  messages: (chat) => call(`/api/messages?chat=${encodeURIComponent(chat)}`),
+  say: (as, chat, text, mention) => call("/api/say", { as, chat, text, mention }),
+  click: (as, message, action) => call("/api/click", { as, message, action }),
+  controls: () => call("/api/controls"),
+  control: (name, value) => call("/api/control", { name, value }),
+};
+
+/**
+ * Listens to the server. `on.message` and `on.updated` get a message, `on.notice` its text,
+ * `on.connected` whether the stream is up and if it is up again after a break.
+ */
+export function listen(on) {
+  const source = new EventSource("/api/stream");
+  let broken = false;
+  const parsed = (handle) => (event) => {
+    let data;
+    try {
+      data = JSON.parse(event.data);
+    } catch (error) {
+      console.warn("stream event not understood", error);
+      return;
+    }
+    handle(data);
+  };
+  source.addEventListener("message", parsed(on.message));
+  source.addEventListener("updated", parsed(on.updated));
+  source.addEventListener("notice", parsed((data) => on.notice(data.text)));
+  source.addEventListener("open", () => {
+    on.connected(true, broken);
+    broken = false;
+  });
+  source.addEventListener("error", () => {
+    broken = true;
+    on.connected(false, false);
+    // The browser gives up on an answer that is no stream; a restarted server deserves another try.
+    if (source.readyState === EventSource.CLOSED) {
+      setTimeout(() => listen(on), 2000);
+      source.close();
+    }
+  });
+}

@@ -1,0 +1,242 @@
+// The chat page of `airgate demo`: who you are, where you are, and what arrives.
+
+import { api, listen } from "./api.js";
+import { cardSummary } from "./cards.js";
+import { createComposer, createThread, shortTime } from "./chat.js";
+import { createControls } from "./controls.js";
+import { h } from "./dom.js";
+import { icon } from "./icons.js";
+import { toast } from "./overlay.js";
+import { avatar } from "./people.js";
+import { t } from "./words.js";
+
+const COMMANDS = ["/help", "/users", "/billing", "/alerts", "/monitor", "/sync"];
+const byId = (id) => document.getElementById(id);
+
+/** Everything the page knows. Messages are kept by chat, in the order they were sent. */
+const store = {
+  people: new Map(), chats: [], bot: { name: "airgate" }, me: "", open: null,
+  messages: new Map(), unread: new Map(),
+  chat() { return this.chats.find((chat) => chat.id === this.open); },
+  messagesOf(chat) { return this.messages.get(chat) ?? []; },
+  visible() { return this.chats.filter((chat) => chat.kind === "group" || chat.person === this.me); },
+  /** Takes a message in; tells whether it is new, changed, or neither. */
+  take(message) {
+    if (!this.messages.has(message.chat)) this.messages.set(message.chat, []);
+    const list = this.messages.get(message.chat);
+    const at = list.findIndex((known) => known.id === message.id);
+    if (at < 0) {
+      list.push(message);
+      list.sort((one, other) => one.at - other.at);
+      return "new";
+    }
+    const known = list[at];
+    if ((message.revision ?? 0) < (known.revision ?? 0)) return "old";
+    list[at] = message;
+    const same = message.revision === known.revision && message.updated_at === known.updated_at;
+    return same ? "old" : "changed";
+  },
+};
+
+const thread = createThread({ host: byId("thread"), store, click });
+const composer = createComposer({
+  form: byId("composer"), chips: byId("chips"), store, commands: COMMANDS,
+  say: (text, mention) => api.say(store.me, store.open, text, mention),
+});
+const controls = createControls({ list: byId("control-list"), log: byId("log") });
+
+async function refetch(chat) {
+  for (const message of await api.messages(chat)) arrived(message, false);
+}
+
+async function click(message, action) {
+  try {
+    const answer = await api.click(store.me, message, action);
+    if (answer.error) toast("error", answer.error);
+    if (answer.toast) toast(answer.toast.type, answer.toast.content);
+    if (answer.updated) await refetch(store.open);
+    return answer;
+  } catch (error) {
+    toast("error", error.message);
+    return { error: error.message };
+  }
+}
+
+function arrived(message, live) {
+  const kind = store.take(message);
+  if (kind === "old") return;
+  const seen = message.chat === store.open && !onList();
+  if (kind === "new") {
+    if (message.chat === store.open) thread.add(message);
+    const mine = message.sender.kind === "person" && message.sender.id === store.me;
+    if (live && !mine && !seen) store.unread.set(message.chat, (store.unread.get(message.chat) ?? 0) + 1);
+  } else if (message.chat === store.open) thread.update(message);
+  drawChats();
+}
+
+// ---- who you are ----
+
+function drawPeople() {
+  const people = [...store.people.values()];
+  byId("people").replaceChildren(...people.map((person, index) => {
+    const chosen = person.id === store.me;
+    return h("button", {
+      type: "button", role: "radio", class: "person-card", "aria-checked": String(chosen), tabindex: chosen ? "0" : "-1",
+      on: {
+        click: () => become(person.id),
+        keydown: (event) => {
+          const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
+          if (!step) return;
+          event.preventDefault();
+          become(people[(index + step + people.length) % people.length].id);
+          byId("people").querySelector("[aria-checked=true]").focus();
+        },
+      },
+    }, avatar(person), h("span", { class: "person-card-name" }, person.name), h("span", { class: "person-card-role" }, t(person.role)));
+  }));
+}
+
+function become(id) {
+  if (store.me === id) return;
+  const group = store.chat()?.kind === "group" ? store.open : null;
+  store.me = id;
+  drawPeople();
+  open(group ?? store.visible()[0]?.id ?? null, onList());
+}
+
+// ---- conversations ----
+
+function preview(chat) {
+  const last = store.messagesOf(chat.id).at(-1);
+  if (!last) return ["", ""];
+  const text = last.kind === "card" ? cardSummary(last.card) : last.kind === "file" ? `${t("[File]")} ${last.text ?? ""}` : last.text;
+  const who = chat.kind === "group" ? `${last.sender.name}: ` : "";
+  return [`${who}${text ?? ""}`, shortTime(last.at)];
+}
+
+function chatTitle(chat) {
+  return chat.kind === "direct" ? chat.name || store.bot.name : chat.name;
+}
+
+function drawChats() {
+  const focused = byId("chats").contains(document.activeElement) ? document.activeElement.dataset.chat : null;
+  byId("chats").replaceChildren(...store.visible().map((chat) => {
+    const [text, time] = preview(chat);
+    const unread = store.unread.get(chat.id) ?? 0;
+    return h("li", null, h("button", {
+      type: "button", class: "chat-row", "aria-current": chat.id === store.open ? "true" : null, data: { chat: chat.id },
+      on: { click: () => { open(chat.id, false); composer.focus(); } },
+    },
+    avatar({ id: chat.id, name: chatTitle(chat), kind: chat.kind === "group" ? "group" : "bot" }),
+    h("span", { class: "chat-text" },
+      h("span", { class: "chat-line" }, h("span", { class: "chat-name" }, chatTitle(chat)), h("span", { class: "chat-time" }, time)),
+      h("span", { class: "chat-line" }, h("span", { class: "chat-preview" }, text),
+        unread > 0 && h("span", { class: "unread", "aria-label": `${unread} ${t("new")}` }, unread > 99 ? "99+" : String(unread))))));
+  }));
+  if (focused) byId("chats").querySelector(`[data-chat="${CSS.escape(focused)}"]`)?.focus();
+}
+
+/** On a phone the list and a conversation take turns. */
+function onList() {
+  return document.body.dataset.view === "list" && matchMedia("(max-width: 760px)").matches;
+}
+
+function open(id, keepList) {
+  store.open = id;
+  if (!keepList) document.body.dataset.view = "chat";
+  if (id !== null && !onList()) store.unread.delete(id);
+  const chat = store.chat();
+  byId("title").textContent = chat ? chatTitle(chat) : t("Choose a conversation");
+  byId("subtitle").textContent = chat ? t(chat.kind === "group" ? "Group" : "Direct chat") : "";
+  byId("title-avatar").replaceChildren(chat ? avatar({ id: chat.id, name: chat.name, kind: chat.kind === "group" ? "group" : "bot" }) : "");
+  byId("composer-area").hidden = !chat;
+  history.replaceState(null, "", `#as=${encodeURIComponent(store.me)}&chat=${encodeURIComponent(id ?? "")}`);
+  drawChats();
+  composer.show();
+  thread.show(id);
+}
+
+// ---- the page around it ----
+
+function setTheme(theme) {
+  document.documentElement.dataset.theme = theme;
+  localStorage.setItem("theme", theme);
+  byId("theme").title = byId("theme").ariaLabel = `${t("Theme")}: ${t(theme)}`;
+}
+
+function dress() {
+  const glyphs = { back: "left_outlined", theme: "sun_outlined", "controls-open": "bolt_outlined", "controls-close": "close_outlined" };
+  for (const [id, token] of Object.entries(glyphs)) byId(id).append(icon(token));
+  document.querySelector(".send").prepend(icon("send_filled"));
+  document.querySelector(".brand").prepend(avatar({ id: "bot", name: "airgate", kind: "bot" }));
+  for (const node of document.querySelectorAll("[data-text]")) node.textContent = t(node.dataset.text);
+  for (const node of document.querySelectorAll("[data-label]")) {
+    node.ariaLabel = t(node.dataset.label);
+    if (node.matches("button")) node.title = node.ariaLabel;
+  }
+  const themes = ["auto", "light", "dark"];
+  const saved = localStorage.getItem("theme");
+  setTheme(themes.includes(saved) ? saved : "auto");
+  byId("theme").addEventListener("click", () => setTheme(themes[(themes.indexOf(document.documentElement.dataset.theme) + 1) % 3]));
+  byId("back").addEventListener("click", () => {
+    document.body.dataset.view = "list";
+    byId("chats").querySelector("[aria-current]")?.focus();
+  });
+  const panel = (shown) => {
+    document.body.classList.toggle("controls-shown", shown);
+    byId("controls-open").setAttribute("aria-expanded", String(shown));
+  };
+  byId("controls-open").addEventListener("click", () => panel(!document.body.classList.contains("controls-shown")));
+  byId("controls-close").addEventListener("click", () => { panel(false); byId("controls-open").focus(); });
+  addEventListener("keydown", (event) => { if (event.key === "Escape") panel(false); });
+  panel(matchMedia("(min-width: 1180px)").matches);
+}
+
+async function load() {
+  const state = await api.state();
+  store.people = new Map(state.people.map((person) => [person.id, person]));
+  store.chats = state.chats;
+  store.bot = state.bot ?? store.bot;
+  await Promise.all(state.chats.map((chat) => refetch(chat.id)));
+}
+
+async function start() {
+  dress();
+  const wanted = new URLSearchParams(location.hash.slice(1));
+  try {
+    await load();
+    const first = store.people.has(wanted.get("as")) ? wanted.get("as") : [...store.people.keys()][0];
+    store.me = first ?? "";
+    drawPeople();
+    const chat = store.visible().find((candidate) => candidate.id === wanted.get("chat"));
+    document.body.dataset.view = chat ? "chat" : "list";
+    open(chat?.id ?? store.visible()[0]?.id ?? null, !chat);
+    await controls.draw();
+  } catch (error) {
+    toast("error", error.message);
+  }
+  listen({
+    message: (message) => arrived(message, true),
+    updated: (message) => arrived(message, true),
+    notice: (text) => {
+      controls.note(text);
+      toast("info", text);
+    },
+    connected: async (up, again) => {
+      byId("offline").hidden = up;
+      if (!up || !again) return;
+      try {
+        const before = store.open;
+        await load();
+        if (store.me === "") { store.me = [...store.people.keys()][0] ?? ""; }
+        drawPeople();
+        open(store.visible().some((chat) => chat.id === before) ? before : store.visible()[0]?.id ?? null, onList());
+        await controls.draw();
+      } catch (error) {
+        toast("error", error.message);
+      }
+    },
+  });
+}
+
+start();

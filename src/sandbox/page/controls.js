@@ -1,0 +1,90 @@
+// The demo's controls: what a person cannot do from a chat (let spending grow, run the monitor now).
+// Which there are is the server's business.
+
+import { h, spinner, uid } from "./dom.js";
+import { api } from "./api.js";
+import { toast } from "./overlay.js";
+import { shortTime } from "./chat.js";
+import { t } from "./words.js";
+
+const LOG_LINES = 30;
+
+async function run(name, value, node, redraw) {
+  const turning = spinner(t("Working…"));
+  node.append(turning);
+  node.classList.add("is-busy");
+  try {
+    const answer = await api.control(name, value);
+    if (answer.error) toast("error", answer.error);
+    else if (answer.message) toast("success", answer.message);
+    await redraw();
+  } catch (error) {
+    toast("error", error.message);
+  } finally {
+    turning.remove();
+    node.classList.remove("is-busy");
+  }
+}
+
+function control(spec, redraw) {
+  const id = uid("control");
+  const go = (value, node) => run(spec.name, value, node, redraw);
+  if (spec.kind === "button") {
+    const node = h("button", { type: "button", class: "btn btn-default btn-medium fill" }, h("span", { class: "btn-label" }, spec.label));
+    node.addEventListener("click", () => { if (!node.classList.contains("is-busy")) go(spec.value ?? null, node); });
+    return node;
+  }
+  if (spec.kind === "toggle") {
+    const box = h("input", { type: "checkbox", role: "switch", class: "switch", id });
+    box.checked = spec.value === true;
+    const label = h("label", { class: "control-toggle", for: id }, h("span", null, spec.label), box);
+    box.addEventListener("change", () => go(box.checked, label));
+    return label;
+  }
+  const label = h("label", { class: "control-label", for: id }, spec.label);
+  if (spec.kind === "select") {
+    const box = h("select", { class: "input", id }, (spec.options ?? []).map((option) => h("option", { value: String(option.value) }, option.label)));
+    box.value = String(spec.value ?? "");
+    const node = h("div", { class: "control-field" }, label, box);
+    box.addEventListener("change", () => {
+      const option = spec.options.find((candidate) => String(candidate.value) === box.value);
+      go(option?.value ?? box.value, node);
+    });
+    return node;
+  }
+  if (spec.kind === "number") {
+    const box = h("input", { type: "number", class: "input", id, step: "any" });
+    box.value = spec.value ?? "";
+    const apply = h("button", { type: "submit", class: "btn btn-default btn-medium" }, t("Apply"));
+    const node = h("form", { class: "control-field" }, label, h("div", { class: "control-row" }, box, apply));
+    node.addEventListener("submit", (event) => {
+      event.preventDefault();
+      if (box.value !== "") go(Number(box.value), apply);
+    });
+    return node;
+  }
+  return h("div", { class: "card-fault-box" }, `control kind ${spec.kind}`);
+}
+
+/** Fills the panel; `note(text)` adds a line to its log. */
+export function createControls({ list, log }) {
+  async function draw() {
+    const specs = await api.controls();
+    const focused = list.contains(document.activeElement) ? document.activeElement.closest("[data-name]")?.dataset.name : null;
+    list.replaceChildren(...specs.map((spec) => {
+      const node = control(spec, draw);
+      node.dataset.name = spec.name;
+      return node;
+    }));
+    if (focused) {
+      const again = list.querySelector(`[data-name="${CSS.escape(focused)}"]`);
+      (again?.matches("button") ? again : again?.querySelector("input, select, button"))?.focus();
+    }
+  }
+  function note(text) {
+    const now = Date.now();
+    log.prepend(h("li", null, h("time", { datetime: new Date(now).toISOString() }, shortTime(now)), " ", text));
+    while (log.children.length > LOG_LINES) log.lastElementChild.remove();
+  }
+  return { draw, note };
+}
