@@ -16,11 +16,15 @@ use tokio_util::sync::CancellationToken;
 pub use enforce::Enforcer;
 
 use crate::app::cloud::Cloud;
+use crate::app::outcome::{FailedDelivery, MonitorView};
 use crate::cards::{Cards, Look, Role};
 use crate::clock::Clock;
 use crate::domain::{AmountField, BillSource, CycleOutcome, CycleReport, OpenId, Settings, TaskKind};
 use crate::outbox::Audience;
-use crate::store::{Store, StoreError};
+use crate::store::{Source, Store, StoreError, View};
+
+/// Messages that were given up on the monitor card.
+const FAILED_SHOWN: usize = 5;
 
 /// Who is told when the monitor did something.
 #[derive(Clone, Default)]
@@ -276,4 +280,35 @@ impl Monitor {
             })
             .await
     }
+}
+
+/// The monitor card's facts.
+///
+/// # Errors
+/// The store's.
+pub fn view<S: Source>(
+    tx: &View<S>,
+    settings: &Settings,
+    progress: Progress,
+    enabled: bool,
+) -> Result<MonitorView, StoreError> {
+    Ok(MonitorView {
+        enabled,
+        interval_seconds: settings.interval.as_secs(),
+        running_since: progress.running_since,
+        next_at: progress.next_at,
+        state: tx.monitor_state()?,
+        accounts: tx.accounts()?,
+        owed: tx.owed_count()?,
+        failed: tx
+            .failed_messages(FAILED_SHOWN)?
+            .into_iter()
+            .map(|failed| FailedDelivery {
+                target: failed.owed.lane,
+                reason: failed.reason,
+                at: failed.at,
+            })
+            .collect(),
+        access_pending: tx.all_access_pending()?,
+    })
 }

@@ -1,0 +1,338 @@
+//! Card actions: what a click does, and the card it answers with.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::request::{Request, form_values};
+use super::roles::Allowed;
+use super::{Bot, Reaction, Reader, operator};
+use crate::app::{Error, Refusal, access, alerts, billing, projects, quota, users};
+use crate::cards::{Card, ListPlace, Look, Processing, Role, Toast, Tone};
+use crate::domain::{
+    MessageId, Money, OpId, OpenId, Report, TaskKind, UpdateTarget,
+};
+use crate::feishu::{CallbackAnswer, CardAction, ToastKind};
+use crate::outbox::chat_lane;
+use crate::store::{OpOutcome, Source, StoreError, View, WriteTx};
+
+/// Who clicked, where, and what comes back in the form.
+struct Click {
+    operator: OpenId,
+    look: Look,
+    /// Where a later result is shown.
+    report: Option<Report>,
+}
+
+/// What a click did.
+struct Done {
+    toast: Option<(Tone, String)>,
+    card: Option<Card>,
+    task: Option<TaskKind>,
+    refused: bool,
+}
+
+impl Done {
+    fn card(card: Card) -> Self {
+        Self { toast: None, card: Some(card), task: None, refused: false }
+    }
+
+    fn with_toast(self, cards: &crate::cards::Cards, toast: &Toast) -> Self {
+        Self { toast: Some((toast.tone(), cards.words().toast(toast))), ..self }
+    }
+
+    fn answer(self) -> CallbackAnswer {
+        let answer = match self.toast {
+            Some((tone, text)) => CallbackAnswer::toast(toast_kind(tone), text),
+            None => CallbackAnswer::default(),
+        };
+        match self.card {
+            Some(card) => answer.with_card(card.value()),
+            None => answer,
+        }
+    }
+}
+
+fn toast_kind(tone: Tone) -> ToastKind {
+    match tone {
+        Tone::Info => ToastKind::Info,
+        Tone::Success => ToastKind::Success,
+        Tone::Warning => ToastKind::Warning,
+        Tone::Error => ToastKind::Error,
+    }
+}
+
+impl Bot {
+    /// Handles a card action.
+    pub(super) async fn action(
+        &self,
+        event_id: String,
+        action: CardAction,
+    ) -> Result<Reaction, StoreError> {
+        let words = self.reader.cards.words();
+        let refuse = |refusal: Refusal| {
+            CallbackAnswer::toast(ToastKind::Error, words.toast(&Toast::Refused(refusal)))
+        };
+        let Ok(operator) = OpenId::new(action.operator_open_id.clone()) else {
+            return Ok(Reaction::Ignored);
+        };
+        let role = self.roles.of(&operator);
+        // Nobody without a role learns which actions and users there are.
+        if !role.may_read() {
+            return Ok(Reaction::Denied(refuse(Refusal::NotAllowed)));
+        }
+        let request = match Request::of(&action) {
+            Ok(request) => request,
+            Err(refusal) => return Ok(Reaction::Answered(refuse(refusal))),
+        };
+        let Some(allowed) = Allowed::check(role, request.needs()) else {
+            return Ok(Reaction::Denied(refuse(Refusal::NotAllowed)));
+        };
+        let now = self.reader.clock.now();
+        let value = serde_json::Value::Object(action.value.clone());
+        let click = Click {
+            operator,
+            look: Look::new(allowed.role(), now)
+                .with_back(ListPlace::of_value(&value))
+                .with_form(form_values(&action)),
+            report: report(&action),
+        };
+        let keys: Vec<String> =
+            (!event_id.is_empty()).then(|| format!("e:{event_id}")).into_iter().collect();
+        let reader = Arc::clone(&self.reader);
+        let (done, rings_access) = self
+            .store
+            .writing(move |tx| {
+                if !tx.claim(&keys, now)? {
+                    return Ok::<_, StoreError>((None, false));
+                }
+                let done = match request.op() {
+                    Some(op) => reader.once(tx, op, &request, &click, now)?,
+                    None => reader.apply(tx, &request, &click, now)?,
+                };
+                if let (Some(task), Some(report)) = (&done.task, &click.report) {
+                    tx.add_task(task.clone(), Some(report.clone()), now)?;
+                } else if let Some(task) = &done.task {
+                    tx.add_task(task.clone(), None, now)?;
+                }
+                Ok((Some(done), matches!(request, Request::Access { .. })))
+            })
+            .await?;
+        let Some(done) = done else { return Ok(Reaction::Duplicate) };
+        if done.task.is_some() {
+            self.ring(done.task.as_ref());
+        }
+        if rings_access {
+            self.bells.access.notify_one();
+        }
+        Ok(Reaction::Answered(done.answer()))
+    }
+}
+
+/// The clicked card is where a later result is shown.
+fn report(action: &CardAction) -> Option<Report> {
+    let id = MessageId::new(action.message_id.clone()?).ok()?;
+    let lane = chat_lane(action.chat_id.as_deref().unwrap_or(id.as_str()));
+    Some(Report { target: UpdateTarget::Message { id }, lane })
+}
+
+impl Reader {
+    /// Applies a form unless its `op` was applied before; then the first outcome is answered again.
+    fn once(
+        &self,
+        tx: &WriteTx,
+        op: &OpId,
+        request: &Request,
+        click: &Click,
+        now: Timestamp,
+    ) -> Result<Done, StoreError> {
+        if let Some(first) = tx.op_outcome(op)? {
+            let card = match self.show(tx, request, &click.look, now) {
+                Ok(card) => Some(card),
+                Err(Error::Store(error)) => return Err(error),
+                Err(Error::Refused(_)) => None,
+            };
+            let tone = if first.refused { Tone::Error } else { Tone::Info };
+            return Ok(Done { toast: Some((tone, first.toast)), card, task: None, refused: first.refused });
+        }
+        let done = self.apply(tx, request, click, now)?;
+        let toast = done.toast.as_ref().map(|(_, text)| text.clone()).unwrap_or_default();
+        tx.put_op_outcome(op, &OpOutcome { refused: done.refused, toast, at: now })?;
+        Ok(done)
+    }
+
+    /// Applies a request. A refusal comes back as a toast and the card with what was typed; nothing was changed.
+    fn apply(
+        &self,
+        tx: &WriteTx,
+        request: &Request,
+        click: &Click,
+        now: Timestamp,
+    ) -> Result<Done, StoreError> {
+        match self.perform(tx, request, click, now) {
+            Ok(done) => Ok(done),
+            Err(Error::Store(error)) => Err(error),
+            Err(Error::Refused(refusal)) => {
+                let toast = Toast::Refused(refusal);
+                let text = self.cards.words().toast(&toast);
+                let look = click.look.clone().with_banner(Tone::Error, text.clone());
+                let card = match self.show(tx, request, &look, now) {
+                    Ok(card) => Some(card),
+                    Err(Error::Store(error)) => return Err(error),
+                    Err(Error::Refused(_)) => None,
+                };
+                Ok(Done { toast: Some((Tone::Error, text)), card, task: None, refused: true })
+            }
+        }
+    }
+
+    fn perform(
+        &self,
+        tx: &WriteTx,
+        request: &Request,
+        click: &Click,
+        now: Timestamp,
+    ) -> Result<Done, Error> {
+        // After a form was applied its fields are empty again.
+        let clean = Look { form: Default::default(), ..click.look.clone() };
+        let show = || self.show(tx, request, &clean, now).map(Done::card);
+        let cards = &self.cards;
+        match request {
+            Request::UsersList(_)
+            | Request::UserOpen { .. }
+            | Request::QuotaOpen { .. }
+            | Request::BillingOpen { .. }
+            | Request::AlertsList { .. } => show(),
+            Request::ProjectsOpen { user, page } => {
+                let view = projects::view(tx, user, *page, now)?;
+                let wanted = click.look.role.may_change() && projects::list_is_old(&view, now);
+                let task = wanted.then(|| TaskKind::RefreshProjects {
+                    account: user.account.clone(),
+                    user: user.clone(),
+                });
+                Ok(Done { task, ..Done::card(cards.projects(&view, &clean)) })
+            }
+            Request::Access { user, goal, .. } => {
+                let by = operator(tx, &click.operator)?;
+                access::request(tx, user, *goal, by, click.report.clone(), now)?;
+                let toast = Toast::AccessChanging { user: user.clone(), goal: *goal };
+                Ok(show()?.with_toast(cards, &toast))
+            }
+            Request::ProjectAdd { user, link, .. } => {
+                let linked = projects::add(tx, user, link, now)?;
+                let label = linked.link.label().to_owned();
+                let mut look = clean.clone();
+                if !linked.listed {
+                    let text = cards.words().t("projects.not_in_list", &[("project", &label)]);
+                    look = look.with_banner(Tone::Warning, text);
+                }
+                let card = self.show(tx, request, &look, now)?;
+                Ok(Done::card(card).with_toast(cards, &Toast::ProjectAdded { label }))
+            }
+            Request::ProjectToggle { user, project, monitored, .. } => {
+                projects::toggle(tx, user, project, *monitored, now)?;
+                let link = tx.link(user, project)?;
+                let label = link.map_or_else(|| project.to_string(), |l| l.label().to_owned());
+                let toast = Toast::ProjectToggled { label, enabled: monitored.is_on() };
+                Ok(show()?.with_toast(cards, &toast))
+            }
+            Request::ProjectRemove { user, project, .. } => {
+                let link = tx.link(user, project)?;
+                projects::remove(tx, user, project, now)?;
+                let label = link.map_or_else(|| project.to_string(), |l| l.label().to_owned());
+                Ok(show()?.with_toast(cards, &Toast::ProjectRemoved { label }))
+            }
+            Request::ToggleAll { user, monitored } => {
+                let links = projects::toggle_all(tx, user, *monitored, now)?;
+                let toast = Toast::AllToggled { enabled: monitored.is_on(), links };
+                Ok(show()?.with_toast(cards, &toast))
+            }
+            Request::Allocate { user, amount, note, .. } => {
+                let amount = Money::parse_input(amount).map_err(Refusal::from)?;
+                let by = operator(tx, &click.operator)?;
+                let settings = self.settings(tx)?;
+                let done = quota::allocate(tx, &settings, user, amount, note, &by, now)?;
+                let toast =
+                    Toast::QuotaAllocated { amount, total: done.entry.total_after };
+                Ok(Done::card(cards.quota(&done.quota, &clean)).with_toast(cards, &toast))
+            }
+            Request::MonitorRun { .. } => {
+                let running = self.monitor.progress().running_since.is_some();
+                let toast = if running { Toast::CycleRunning } else { Toast::CycleStarted };
+                let card = cards.processing(&Processing::Monitor, &clean);
+                let done = Done { task: Some(TaskKind::MonitorRun), ..Done::card(card) };
+                Ok(done.with_toast(cards, &toast))
+            }
+        }
+    }
+
+    /// The card that a request shows, before or after it was done.
+    fn show<S: Source>(
+        &self,
+        tx: &View<S>,
+        request: &Request,
+        look: &Look,
+        now: Timestamp,
+    ) -> Result<Card, Error> {
+        let settings = self.settings(tx)?;
+        let cards = &self.cards;
+        Ok(match request {
+            Request::UsersList(place) => {
+                let page =
+                    users::list(tx, &settings, place.filter, &place.query, place.page)?;
+                cards.users(&page, look)
+            }
+            Request::UserOpen { user } | Request::Access { user, .. } => {
+                cards.user(&users::detail(tx, &settings, users::get(tx, user)?)?, look)
+            }
+            Request::ProjectsOpen { user, page }
+            | Request::ProjectToggle { user, page, .. }
+            | Request::ProjectRemove { user, page, .. } => {
+                cards.projects(&projects::view(tx, user, *page, now)?, look)
+            }
+            Request::ProjectAdd { user, .. } | Request::ToggleAll { user, .. } => {
+                cards.projects(&projects::view(tx, user, 1, now)?, look)
+            }
+            Request::QuotaOpen { user } | Request::Allocate { user, .. } => {
+                cards.quota(&quota::view(tx, &settings, user)?, look)
+            }
+            Request::BillingOpen { period, user, page } => {
+                cards.billing(&billing::view(tx, *period, user.as_ref(), *page, now)?, look)
+            }
+            Request::AlertsList { user, kind, page } => {
+                cards.alerts(&alerts::view(tx, user.as_ref(), *kind, *page)?, look)
+            }
+            Request::MonitorRun { .. } => {
+                cards.monitor(&self.monitor_view(tx, &settings)?, look)
+            }
+        })
+    }
+}
+
+/// A role that may see a card may see it whoever asked for the one before.
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_report_goes_to_the_clicked_card_in_its_chat() {
+        let mut action = CardAction {
+            operator_open_id: "ou_1".to_owned(),
+            token: String::new(),
+            message_id: Some("om_1".to_owned()),
+            chat_id: Some("oc_1".to_owned()),
+            tag: "button".to_owned(),
+            value: serde_json::Map::new(),
+            name: None,
+            form: serde_json::Map::new(),
+            option: None,
+            options: Vec::new(),
+            checked: None,
+            input: None,
+        };
+        let found = report(&action).unwrap();
+        assert_eq!(found.lane, "chat:oc_1");
+        action.message_id = None;
+        assert_eq!(report(&action), None);
+    }
+}

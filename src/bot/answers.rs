@@ -1,0 +1,271 @@
+//! Commands: what each answers.
+
+use std::sync::Arc;
+
+use super::command::{COMMANDS, Command, Needs, ParseError, parse};
+use super::roles::Allowed;
+use super::{Bot, Place, Reaction, Reply, operator};
+use crate::app::outcome::UserFilter;
+use crate::app::{Error, Refusal, access, alerts, billing, projects, quota, users};
+use crate::cards::{Candidate, CandidatesView, Card, HelpRow, HelpView, Look, Processing, Role, Toast, Tone};
+use crate::domain::{AccessGoal, OpenId, TaskKind, UserKey};
+use crate::feishu::CallbackAnswer;
+use crate::store::{Source, StoreError, View, WriteTx};
+
+impl Bot {
+    /// Answers a text that a person wrote to the bot.
+    pub(super) async fn answer(
+        &self,
+        sender: OpenId,
+        text: &str,
+        place: Place,
+    ) -> Result<Reaction, StoreError> {
+        let now = self.reader.clock.now();
+        let role = self.roles.of(&sender);
+        let parsed = parse(text);
+        let needs = parsed.as_ref().map_or(Needs::Anyone, Command::needs);
+        let allowed = Allowed::check(role, needs);
+        let denied = allowed.is_none();
+        // What only reads is made before the transaction that notes it, so that it does not keep writers waiting.
+        let prepared = match (&parsed, allowed) {
+            (_, None) => Some(Reply::card(self.reader.denied_card(&sender))),
+            (Err(error), Some(allowed)) => Some(Reply::card(self.reader.not_understood(error, allowed))),
+            (Ok(command), Some(allowed)) if !command.writes() => {
+                let (bot, command) = (Arc::clone(&self.reader), command.clone());
+                let reply = self
+                    .store
+                    .reading(move |tx| bot.reply(tx, &command, allowed, now))
+                    .await?;
+                Some(reply)
+            }
+            _ => None,
+        };
+        let bot = Arc::clone(&self.reader);
+        let (handled, task) = self
+            .store
+            .writing(move |tx| {
+                if !tx.claim(&place.keys, now)? {
+                    return Ok::<_, StoreError>((false, None));
+                }
+                let reply = match (prepared, parsed) {
+                    (Some(reply), _) => reply,
+                    (None, Ok(command)) => bot.carry_out(tx, &command, &sender, role)?,
+                    (None, Err(_)) => return Ok((true, None)),
+                };
+                place.owe(tx, &reply, now)?;
+                Ok((true, reply.task))
+            })
+            .await?;
+        if !handled {
+            return Ok(Reaction::Duplicate);
+        }
+        self.ring(task.as_ref());
+        Ok(if denied { Reaction::Denied(CallbackAnswer::default()) } else { Reaction::Handled })
+    }
+}
+
+impl Command {
+    /// Whether it changes the store beyond what it owes in reply.
+    fn writes(&self) -> bool {
+        matches!(self, Command::Allocate { .. })
+    }
+}
+
+impl super::Reader {
+    /// A command that changes something.
+    fn carry_out(
+        &self,
+        tx: &WriteTx,
+        command: &Command,
+        sender: &OpenId,
+        role: Role,
+    ) -> Result<Reply, StoreError> {
+        let now = self.clock.now();
+        let Command::Allocate { name, amount, note } = command else {
+            let Some(allowed) = Allowed::check(role, command.needs()) else {
+                return Ok(Reply::card(self.denied_card(sender)));
+            };
+            return self.reply(tx, command, allowed, now);
+        };
+        let settings = self.settings(tx)?;
+        let look = Look::new(role, now);
+        let done = users::find(tx, name).and_then(|user| {
+            let by = operator(tx, sender)?;
+            quota::allocate(tx, &settings, &user.key, *amount, note, &by, now)
+        });
+        Ok(match done {
+            Ok(done) => {
+                let toast =
+                    Toast::QuotaAllocated { amount: done.entry.amount, total: done.entry.total_after };
+                let text = self.cards.words().toast(&toast);
+                Reply::card(self.cards.quota(&done.quota, &look.with_banner(Tone::Success, text)))
+            }
+            Err(error) => Reply::card(self.refused(tx, error)?),
+        })
+    }
+
+    /// A command that only reads, or that asks for work.
+    fn reply<S: Source>(
+        &self,
+        tx: &View<S>,
+        command: &Command,
+        allowed: Allowed,
+        now: jiff::Timestamp,
+    ) -> Result<Reply, StoreError> {
+        match self.read(tx, command, allowed, now) {
+            Ok(reply) => Ok(reply),
+            Err(error) => Ok(Reply::card(self.refused(tx, error)?)),
+        }
+    }
+
+    fn read<S: Source>(
+        &self,
+        tx: &View<S>,
+        command: &Command,
+        allowed: Allowed,
+        now: jiff::Timestamp,
+    ) -> Result<Reply, Error> {
+        let settings = self.settings(tx)?;
+        let look = Look::new(allowed.role(), now);
+        let cards = &self.cards;
+        let key_of = |name: &Option<String>| -> Result<Option<UserKey>, Error> {
+            name.as_ref().map(|name| users::find(tx, name).map(|user| user.key)).transpose()
+        };
+        Ok(Reply::card(match command {
+            Command::Help => self.help(allowed.role(), None, None),
+            Command::Users { query } => {
+                cards.users(&users::list(tx, &settings, UserFilter::All, query, 1)?, &look)
+            }
+            Command::User { name } => {
+                cards.user(&users::detail(tx, &settings, users::find(tx, name)?)?, &look)
+            }
+            Command::Projects { name } => {
+                let key = users::find(tx, name)?.key;
+                let view = projects::view(tx, &key, 1, now)?;
+                let task = (allowed.role().may_change() && projects::list_is_old(&view, now))
+                    .then(|| TaskKind::RefreshProjects {
+                        account: key.account.clone(),
+                        user: key.clone(),
+                    });
+                return Ok(Reply::card(cards.projects(&view, &look)).then(task));
+            }
+            Command::Quota { name } | Command::Allocate { name, .. } => {
+                let key = users::find(tx, name)?.key;
+                cards.quota(&quota::view(tx, &settings, &key)?, &look)
+            }
+            Command::Billing { name, period } => {
+                let key = key_of(name)?;
+                cards.billing(&billing::view(tx, *period, key.as_ref(), 1, now)?, &look)
+            }
+            Command::Alerts { name } => {
+                let key = key_of(name)?;
+                cards.alerts(&alerts::view(tx, key.as_ref(), None, 1)?, &look)
+            }
+            Command::Enable { name } => self.confirm(tx, name, AccessGoal::Restored, &look)?,
+            Command::Disable { name } => self.confirm(tx, name, AccessGoal::Cut, &look)?,
+            Command::Monitor => cards.monitor(&self.monitor_view(tx, &settings)?, &look),
+            Command::Sync => {
+                let active = tx.accounts()?.into_iter().any(|account| account.active.is_on());
+                if !active {
+                    return Err(Refusal::NoAccount.into());
+                }
+                let card = cards.processing(&Processing::Sync, &look);
+                return Ok(Reply::card(card).then(Some(TaskKind::Sync)));
+            }
+            Command::MonitorRun => {
+                let card = cards.processing(&Processing::Monitor, &look);
+                return Ok(Reply::card(card).then(Some(TaskKind::MonitorRun)));
+            }
+        }))
+    }
+
+    fn confirm<S: Source>(
+        &self,
+        tx: &View<S>,
+        name: &str,
+        goal: AccessGoal,
+        look: &Look,
+    ) -> Result<Card, Error> {
+        let key = users::find(tx, name)?.key;
+        let user = access::check(tx, &key, goal)?;
+        let detail = users::detail(tx, &self.settings(tx)?, user)?;
+        Ok(self.cards.access_confirm(&detail, goal, look))
+    }
+
+    /// The card that says why something was not done: candidates to choose from, or the reason.
+    pub(super) fn refused<S: Source>(&self, tx: &View<S>, error: Error) -> Result<Card, StoreError> {
+        let refusal = match error {
+            Error::Store(error) => return Err(error),
+            Error::Refused(refusal) => refusal,
+        };
+        let look = Look::new(Role::Viewer, self.clock.now());
+        if let Refusal::AmbiguousUser { name, candidates } = &refusal {
+            let view = CandidatesView {
+                name: name.clone(),
+                candidates: candidates
+                    .iter()
+                    .map(|key| {
+                        let display_name = tx.user(key)?.map(|user| user.display_name);
+                        let display_name = display_name.unwrap_or_default();
+                        Ok(Candidate { key: key.clone(), display_name })
+                    })
+                    .collect::<Result<_, StoreError>>()?,
+            };
+            return Ok(self.cards.candidates(&view, &look));
+        }
+        let words = self.cards.words();
+        Ok(self.cards.message(Tone::Error, &words.t("refused.title", &[]), &words.refusal(&refusal)))
+    }
+
+    /// The card for somebody whose role does not allow it. It names the person's id: that is what the administrator of a new
+    /// installation has to put into the configuration.
+    pub(super) fn denied_card(&self, sender: &OpenId) -> Card {
+        let words = self.cards.words();
+        let text = words.t("denied.text", &[("open_id", sender)]);
+        self.cards.message(Tone::Error, &words.t("denied.title", &[]), &text)
+    }
+
+    /// The card for a text that is no command, or one with wrong arguments.
+    fn not_understood(&self, error: &ParseError, allowed: Allowed) -> Card {
+        let words = self.cards.words();
+        let message = |text: String| {
+            self.cards.message(Tone::Error, &words.t("refused.title", &[]), &text)
+        };
+        match error {
+            ParseError::Empty => self.help(allowed.role(), None, None),
+            ParseError::Unknown { typed, nearest } => {
+                self.help(allowed.role(), Some(typed), *nearest)
+            }
+            ParseError::Missing { command } => {
+                message(words.t("command.missing_argument", &[("usage", &command.usage())]))
+            }
+            ParseError::Surplus { command, argument } => message(words.t(
+                "command.surplus_argument",
+                &[("argument", &crate::cards::text::clip(argument, 40)), ("usage", &command.usage())],
+            )),
+            ParseError::BadAmount(error) => message(words.refusal(&Refusal::BadAmount(*error))),
+            ParseError::BadPeriod(text) => message(words.refusal(&Refusal::BadPeriod(text.clone()))),
+        }
+    }
+
+    fn help(&self, role: Role, unknown: Option<&str>, nearest: Option<&str>) -> Card {
+        let words = self.cards.words();
+        let rows = COMMANDS
+            .iter()
+            .filter(|spec| Allowed::check(role, spec.needs).is_some())
+            .map(|spec| HelpRow {
+                usage: spec.usage(),
+                alias: spec.aliases.join(" "),
+                about: words.t(&spec.about_key(), &[]),
+                admin_only: spec.needs == Needs::Admin,
+                command: spec.name.to_owned(),
+            })
+            .collect();
+        let view = HelpView {
+            rows,
+            unknown: unknown.map(str::to_owned),
+            nearest: nearest.map(str::to_owned),
+        };
+        self.cards.help(&view, &Look::new(role, self.clock.now()))
+    }
+}

@@ -1,0 +1,44 @@
+//! Messages of one chat are handled in the order they came; chats do not wait for each other.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use tokio::sync::OwnedMutexGuard;
+
+/// Hands out turns. Within a chat first come, first served.
+#[derive(Default)]
+pub struct ChatOrder {
+    chats: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
+}
+
+impl ChatOrder {
+    /// Waits for this chat's turn; it ends when the guard is dropped.
+    pub async fn turn(&self, chat: &str) -> OwnedMutexGuard<()> {
+        let queue = {
+            let mut chats = self.chats.lock();
+            // Chats that nobody waits for are forgotten.
+            chats.retain(|_, queue| Arc::strong_count(queue) > 1);
+            Arc::clone(chats.entry(chat.to_owned()).or_default())
+        };
+        queue.lock_owned().await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures::FutureExt;
+
+    #[tokio::test]
+    async fn one_chat_waits_for_itself_only() {
+        let order = ChatOrder::default();
+        let first = order.turn("a").await;
+        assert!(order.turn("a").now_or_never().is_none());
+        assert!(order.turn("b").now_or_never().is_some());
+        drop(first);
+        assert!(order.turn("a").now_or_never().is_some());
+        drop(order.turn("c").await);
+        assert!(order.chats.lock().len() <= 2);
+    }
+}

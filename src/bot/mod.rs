@@ -1,0 +1,267 @@
+//! Chat-facing: events of the platform become requests, use cases do them, cards answer.
+//!
+//! What a person asked for, its effect, the mark that the event was handled, and the reply that is owed for it are
+//! committed in one transaction; only then is the event acknowledged.
+
+mod actions;
+mod answers;
+mod chats;
+pub mod command;
+mod request;
+mod roles;
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use parking_lot::Mutex;
+
+pub use roles::Roles;
+
+use crate::app::quota::person;
+use crate::cards::Cards;
+use crate::clock::Clock;
+use crate::domain::{Dispatch, MessageId, OpenId, Operator, Report, Settings, TaskKind, UpdateTarget};
+use crate::feishu::{self, CallbackAnswer, ChatKind, Event, EventKind, MessageReceived};
+use crate::app::outcome::MonitorView;
+use crate::monitor::{self, Bells, Monitor};
+use crate::outbox::chat_lane;
+use crate::store::{NewMessage, Source, Store, StoreError, View, WriteTx};
+
+/// What became of an event.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Reaction {
+    /// Handled; a reply is owed.
+    Handled,
+    /// Handled; the callback is answered with this.
+    Answered(CallbackAnswer),
+    /// Handled, and refused for want of a role.
+    Denied(CallbackAnswer),
+    /// Handled before: nothing was done again.
+    Duplicate,
+    /// Nothing to do about it.
+    Ignored,
+}
+
+impl Reaction {
+    /// The contract's word for metrics.
+    pub fn outcome(&self) -> &'static str {
+        match self {
+            Reaction::Handled | Reaction::Answered(_) | Reaction::Ignored => "ok",
+            Reaction::Denied(_) => "denied",
+            Reaction::Duplicate => "duplicate",
+        }
+    }
+}
+
+/// The bot.
+pub struct Bot {
+    store: Store,
+    reader: Arc<Reader>,
+    roles: Roles,
+    feishu: feishu::Client,
+    bells: Bells,
+    chats: chats::ChatOrder,
+    own_id: Mutex<Option<OpenId>>,
+}
+
+/// What it takes to make a card of a transaction's view.
+struct Reader {
+    cards: Arc<Cards>,
+    settings: Settings,
+    monitor: Arc<Monitor>,
+    clock: Clock,
+}
+
+impl Reader {
+    fn settings<S: Source>(&self, tx: &View<S>) -> Result<Settings, StoreError> {
+        Ok(tx.saved_settings()?.over(&self.settings))
+    }
+
+    fn monitor_view<S: Source>(
+        &self,
+        tx: &View<S>,
+        settings: &Settings,
+    ) -> Result<MonitorView, StoreError> {
+        monitor::view(tx, settings, self.monitor.progress(), self.monitor.is_enabled())
+    }
+}
+
+/// What [`Bot::new`] is made of.
+pub struct Parts {
+    /// State.
+    pub store: Store,
+    /// Makes cards.
+    pub cards: Arc<Cards>,
+    /// Who may do what.
+    pub roles: Roles,
+    /// Settings of the configuration; saved ones win.
+    pub settings: Settings,
+    /// For its card.
+    pub monitor: Arc<Monitor>,
+    /// For names of people and the bot's own id.
+    pub feishu: feishu::Client,
+    /// Time.
+    pub clock: Clock,
+    /// Whom to tell.
+    pub bells: Bells,
+}
+
+/// What a command answers: a card, and work that reports to it.
+struct Reply {
+    card: String,
+    task: Option<TaskKind>,
+}
+
+impl Reply {
+    fn card(card: crate::cards::Card) -> Self {
+        Self { card: card.into_string(), task: None }
+    }
+
+    fn then(self, task: Option<TaskKind>) -> Self {
+        Self { task, ..self }
+    }
+}
+
+impl Bot {
+    /// A bot over these parts.
+    pub fn new(parts: Parts) -> Arc<Self> {
+        let known = parts.store.read(View::bot_open_id).ok().flatten();
+        Arc::new(Self {
+            store: parts.store,
+            reader: Arc::new(Reader {
+                cards: parts.cards,
+                settings: parts.settings,
+                monitor: parts.monitor,
+                clock: parts.clock,
+            }),
+            roles: parts.roles,
+            feishu: parts.feishu,
+            bells: parts.bells,
+            chats: chats::ChatOrder::default(),
+            own_id: Mutex::new(known),
+        })
+    }
+
+    /// Learns the bot's own id, and the names of administrators and viewers. Without them it works, less well: an unknown
+    /// id counts any bot's mention as its own, an unknown name shows as an id.
+    ///
+    /// # Errors
+    /// The platform's, while the bot's own id could not be read.
+    pub async fn learn_names(&self) -> Result<(), feishu::Error> {
+        let info = self.feishu.bot_info().await?;
+        if let Ok(id) = OpenId::new(info.open_id) {
+            *self.own_id.lock() = Some(id.clone());
+            if let Err(error) = self.store.writing(move |tx| tx.put_bot_open_id(&id)).await {
+                tracing::warn!(%error, "the bot's own id could not be kept");
+            }
+        }
+        for person in self.roles.people() {
+            let known = person.clone();
+            let known = self.store.reading(move |tx| tx.person_name(&known)).await;
+            if !matches!(known, Ok(None)) {
+                continue;
+            }
+            match self.feishu.person_name(person.as_str()).await {
+                Ok(Some(name)) => {
+                    let kept =
+                        self.store.writing(move |tx| tx.put_person_name(&person, &name)).await;
+                    if let Err(error) = kept {
+                        tracing::warn!(%error, "a name could not be kept");
+                    }
+                }
+                Ok(None) => {}
+                Err(error) => tracing::info!(%error, "a name could not be read"),
+            }
+        }
+        Ok(())
+    }
+
+    /// Handles an event once, however often it arrives.
+    ///
+    /// # Errors
+    /// The store's: the event was not handled, the platform should send it again.
+    pub async fn handle(&self, event: Event) -> Result<Reaction, StoreError> {
+        match event.kind {
+            EventKind::Message(message) => self.message(event.event_id, message).await,
+            EventKind::CardAction(action) => self.action(event.event_id, action).await,
+            EventKind::BotMenu { .. }
+            | EventKind::ChatEntered { .. }
+            | EventKind::BotAdded { .. }
+            | EventKind::BotRemoved { .. }
+            | EventKind::ChatDisbanded { .. } => Ok(Reaction::Ignored),
+        }
+    }
+
+    async fn message(
+        &self,
+        event_id: String,
+        message: MessageReceived,
+    ) -> Result<Reaction, StoreError> {
+        if !message.sender_is_user {
+            return Ok(Reaction::Ignored);
+        }
+        let (Ok(sender), Ok(message_id)) = (
+            OpenId::new(message.sender_open_id.clone()),
+            MessageId::new(message.message_id.clone()),
+        ) else {
+            return Ok(Reaction::Ignored);
+        };
+        let own_id = self.own_id.lock().clone();
+        let read = message.text_for_bot(own_id.as_ref().map(OpenId::as_str));
+        let text = match (message.chat_kind, read) {
+            (ChatKind::Direct, read) => read.map(|read| read.text).unwrap_or_default(),
+            (ChatKind::Group, Some(read)) if read.mentioned => read.text,
+            (ChatKind::Group, _) => return Ok(Reaction::Ignored),
+        };
+        let mut keys = vec![format!("m:{message_id}")];
+        keys.extend((!event_id.is_empty()).then(|| format!("e:{event_id}")));
+        let place = Place { lane: chat_lane(&message.chat_id), message: message_id, keys };
+        let _turn = self.chats.turn(&message.chat_id).await;
+        self.answer(sender, &text, place).await
+    }
+
+    /// Rings for what a transaction made owed.
+    fn ring(&self, task: Option<&TaskKind>) {
+        self.bells.outbox.notify_one();
+        match task {
+            Some(TaskKind::MonitorRun) => self.bells.monitor.notify_one(),
+            Some(TaskKind::Sync | TaskKind::RefreshProjects { .. }) => self.bells.tasks.notify_one(),
+            None => {}
+        }
+    }
+}
+
+/// Where a message came from, and by which keys it is known.
+struct Place {
+    lane: String,
+    message: MessageId,
+    keys: Vec<String>,
+}
+
+impl Place {
+    /// Makes a reply owed, and the work that reports to it.
+    fn owe(&self, tx: &WriteTx, reply: &Reply, now: Timestamp) -> Result<(), StoreError> {
+        let dispatch = Dispatch::Reply { to: self.message.clone(), card: reply.card.clone() };
+        let message = NewMessage {
+            lane: self.lane.clone(),
+            dispatch,
+            not_before: now,
+            alert: None,
+            mention_mobiles: Vec::new(),
+        };
+        let owed = tx.owe(message, now)?;
+        if let Some(task) = &reply.task {
+            let target = UpdateTarget::SentBy { owed };
+            let report = Report { target, lane: self.lane.clone() };
+            tx.add_task(task.clone(), Some(report), now)?;
+        }
+        Ok(())
+    }
+}
+
+fn operator<S: Source>(
+    tx: &View<S>,
+    open_id: &OpenId,
+) -> Result<Operator, StoreError> {
+    person(tx, open_id.clone())
+}
