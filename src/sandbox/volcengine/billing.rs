@@ -1,0 +1,304 @@
+//! Bill lists and the balance (facts §7).
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+use jiff::civil::Date;
+use rust_decimal::Decimal;
+use serde::Serialize;
+
+use super::actions::Context;
+use super::bill_rows::{WireRow, wire};
+use super::params::{Dialect, Page, Params};
+use super::refusal::{Refusal, Reply, reply};
+use crate::domain::BillPeriod;
+use crate::sandbox::world::{BillRow, ProjectFilter};
+
+/// Largest `Limit` of the bill lists.
+const MOST: usize = 300;
+/// How many months back a period may lie.
+const MONTHS_BACK: i32 = 24;
+/// What an account without 分账账单 is told.
+const NOT_SWITCHED_ON: &str = "当前账号未开通分账能力，无数据";
+
+/// Which of the two lists is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum List {
+    /// ListBillDetail.
+    Detail,
+    /// ListSplitBillDetail.
+    Split,
+}
+
+/// `GroupPeriod`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum GroupPeriod {
+    Period,
+    Day,
+    Detail,
+}
+
+/// `GroupTerm`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum GroupTerm {
+    ChargeItem,
+    Instance,
+    Product,
+    Account,
+}
+
+/// A request for bill rows, checked.
+struct Query {
+    period: BillPeriod,
+    page: Page,
+    counted: bool,
+    ignore_zero: bool,
+    group_term: GroupTerm,
+    group_period: GroupPeriod,
+    expense_date: Option<Date>,
+    products: Vec<String>,
+    modes: Vec<String>,
+    categories: Vec<String>,
+    instance: Option<String>,
+    owners: Vec<i64>,
+    projects: Vec<String>,
+}
+
+fn invalid(name: &str, why: &str) -> Refusal {
+    Dialect::Billing.invalid(name, why)
+}
+
+/// A parameter that is 0 or 1.
+fn switch(params: &Params, name: &str) -> Result<bool, Refusal> {
+    match params.int(name)? {
+        None | Some(0) => Ok(false),
+        Some(1) => Ok(true),
+        Some(_) => Err(invalid(name, "must be 0 or 1")),
+    }
+}
+
+fn read_period(context: &Context<'_>, params: &Params) -> Result<BillPeriod, Refusal> {
+    let text = params.required("BillPeriod")?;
+    let period: BillPeriod = text
+        .parse()
+        .map_err(|_| invalid("BillPeriod", "must be of the form YYYY-MM"))?;
+    let age = BillPeriod::of(context.now).months_since(period);
+    if age > MONTHS_BACK || period.year() < 2022 {
+        return Err(invalid(
+            "BillPeriod",
+            "must be within 24 months and not before 2022-01",
+        ));
+    }
+    Ok(period)
+}
+
+fn read_query(context: &Context<'_>, params: &Params, list: List) -> Result<Query, Refusal> {
+    let period = read_period(context, params)?;
+    let page = params.page(None, MOST)?;
+    let group_period = match params.int("GroupPeriod")? {
+        // Not documented; the console starts with the period.
+        None | Some(0) => GroupPeriod::Period,
+        Some(1) => GroupPeriod::Day,
+        Some(2) => GroupPeriod::Detail,
+        Some(_) => return Err(invalid("GroupPeriod", "must be 0, 1 or 2")),
+    };
+    let group_term = match params.int("GroupTerm")? {
+        _ if list == List::Split => GroupTerm::ChargeItem,
+        None | Some(0) => GroupTerm::ChargeItem,
+        Some(1) => GroupTerm::Instance,
+        Some(2) => GroupTerm::Product,
+        Some(3) => GroupTerm::Account,
+        Some(_) => return Err(invalid("GroupTerm", "must be 0, 1, 2 or 3")),
+    };
+    let expense_date = params
+        .text("ExpenseDate")?
+        .map(|text| {
+            let day: Option<Date> = (text.len() == 10).then(|| text.parse().ok()).flatten();
+            day.ok_or_else(|| invalid("ExpenseDate", "must be of the form YYYY-MM-DD"))
+        })
+        .transpose()?;
+    if let Some(day) = expense_date {
+        if group_period == GroupPeriod::Period {
+            return Err(invalid("ExpenseDate", "needs GroupPeriod 1 or 2"));
+        }
+        if (day.year(), day.month()) != (period.year(), period.month()) {
+            return Err(invalid("ExpenseDate", "must be in the month of BillPeriod"));
+        }
+    }
+    let projects = params.texts("Project")?;
+    let projects = match context.rules.project_filter {
+        ProjectFilter::Refused if !projects.is_empty() => {
+            return Err(invalid("Project", "is not a parameter of this action"));
+        }
+        ProjectFilter::Honoured => projects,
+        ProjectFilter::Refused | ProjectFilter::Ignored => Vec::new(),
+    };
+    let mut owners = params.ints("OwnerID")?;
+    owners.extend(params.ints("PayerID")?);
+    Ok(Query {
+        period,
+        page,
+        counted: switch(params, "NeedRecordNum")?,
+        ignore_zero: switch(params, "IgnoreZero")?,
+        group_term,
+        group_period,
+        expense_date,
+        products: params.texts("Product")?,
+        modes: params.texts("BillingMode")?,
+        categories: params.texts("BillCategory")?,
+        instance: params.text("InstanceNo")?,
+        owners,
+        projects,
+    })
+}
+
+/// The project of a row as that list shows it.
+pub(super) fn shown_project(row: &BillRow, list: List) -> &str {
+    if list == List::Detail && !row.product.project_known_in_detail() {
+        return "-";
+    }
+    &row.project
+}
+
+impl Query {
+    fn wants(&self, row: &BillRow, account: i64, list: List) -> bool {
+        let any = |wanted: &[String], value: &str| {
+            wanted.is_empty() || wanted.iter().any(|wanted| wanted == value)
+        };
+        any(&self.products, row.product.code())
+            && any(&self.modes, row.billing_mode.code_and_text().0)
+            && any(&self.categories, row.category.code_and_text().0)
+            && any(&self.projects, shown_project(row, list))
+            && self.owners.iter().all(|owner| *owner == account)
+            && self.instance.as_deref().is_none_or(|instance| instance == row.instance)
+            && self.expense_date.is_none_or(|day| day == row.expense_date)
+            && !(self.ignore_zero && row.discount.is_zero())
+    }
+
+    /// Puts rows together as the grouping wants. A grouped row shows the latest project of its rows.
+    fn group<'a>(&self, rows: impl Iterator<Item = &'a BillRow>) -> Vec<Cow<'a, BillRow>> {
+        let is_detail = self.group_period == GroupPeriod::Detail
+            && matches!(self.group_term, GroupTerm::ChargeItem | GroupTerm::Instance);
+        if is_detail {
+            return rows.map(Cow::Borrowed).collect();
+        }
+        let mut groups: Vec<Cow<'a, BillRow>> = Vec::new();
+        let mut index = HashMap::new();
+        for row in rows {
+            let day = (self.group_period != GroupPeriod::Period).then_some(row.expense_date);
+            let product = (self.group_term != GroupTerm::Account).then_some(row.product);
+            let resource = matches!(self.group_term, GroupTerm::ChargeItem | GroupTerm::Instance)
+                .then_some((row.instance.as_str(), row.billing_mode));
+            let key = (
+                (row.busi_period, row.category, row.settled, row.currency.as_str()),
+                (day, product, resource),
+            );
+            let at = *index.entry(key).or_insert(groups.len());
+            match groups.get_mut(at) {
+                None => groups.push(Cow::Borrowed(row)),
+                Some(group) => add(group.to_mut(), row),
+            }
+        }
+        groups
+    }
+}
+
+/// Adds a row to its group.
+fn add(group: &mut BillRow, row: &BillRow) {
+    if row.expense_date >= group.expense_date {
+        group.expense_date = row.expense_date;
+        group.project.clone_from(&row.project);
+    }
+    let amounts: [(&mut Decimal, Decimal); 6] = [
+        (&mut group.original, row.original),
+        (&mut group.preferential, row.preferential),
+        (&mut group.discount, row.discount),
+        (&mut group.coupon, row.coupon),
+        (&mut group.round, row.round),
+        (&mut group.payable, row.payable),
+    ];
+    for (sum, amount) in amounts {
+        *sum += amount;
+    }
+    group.amounts_missing |= row.amounts_missing;
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct BillList<'a> {
+    list: Vec<WireRow<'a>>,
+    limit: usize,
+    offset: usize,
+    /// -1 unless `NeedRecordNum` is 1.
+    total: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    warning: Option<&'static str>,
+}
+
+fn answer(context: &Context<'_>, params: &Params, list: List) -> Result<Reply, Refusal> {
+    let query = read_query(context, params, list)?;
+    let account = &*context.account;
+    let total = |rows: usize| match query.counted {
+        true => i64::try_from(rows).unwrap_or(i64::MAX),
+        false => -1,
+    };
+    if list == List::Split && !account.split_bills_enabled {
+        return reply(&BillList {
+            list: Vec::new(),
+            limit: query.page.limit,
+            offset: query.page.offset,
+            total: total(0),
+            warning: Some(NOT_SWITCHED_ON),
+        });
+    }
+    let rows = account
+        .bill_rows(query.period)
+        .iter()
+        .filter(|row| query.wants(row, account.id, list));
+    let rows = query.group(rows);
+    reply(&BillList {
+        list: rows
+            .iter()
+            .skip(query.page.offset)
+            .take(query.page.limit)
+            .map(|row| wire(account, row, list, query.group_term, query.group_period))
+            .collect(),
+        limit: query.page.limit,
+        offset: query.page.offset,
+        total: total(rows.len()),
+        warning: (list == List::Split).then_some(""),
+    })
+}
+
+pub(super) fn list_detail(context: &mut Context<'_>, params: &Params) -> Result<Reply, Refusal> {
+    answer(context, params, List::Detail)
+}
+
+pub(super) fn list_split(context: &mut Context<'_>, params: &Params) -> Result<Reply, Refusal> {
+    answer(context, params, List::Split)
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct WireBalance {
+    #[serde(rename = "AccountID")]
+    account_id: i64,
+    available_balance: String,
+    cash_balance: String,
+    freeze_amount: String,
+    credit_limit: String,
+    arrears_balance: String,
+}
+
+pub(super) fn balance(context: &mut Context<'_>, _: &Params) -> Result<Reply, Refusal> {
+    let balance = &context.account.balance;
+    let available = balance.cash - balance.frozen + balance.credit_limit - balance.arrears;
+    reply(&WireBalance {
+        account_id: context.account.id,
+        available_balance: available.to_string(),
+        cash_balance: balance.cash.to_string(),
+        freeze_amount: balance.frozen.to_string(),
+        credit_limit: balance.credit_limit.to_string(),
+        arrears_balance: balance.arrears.to_string(),
+    })
+}

@@ -1,0 +1,78 @@
+//! The log of calls.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use jiff::Timestamp;
+use parking_lot::Mutex;
+use tokio::sync::watch;
+
+/// Calls that are remembered one by one.
+const REMEMBERED: usize = 20_000;
+
+/// A call that came in, answered or not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Call {
+    /// `Action`; empty where it was missing.
+    pub action: String,
+    /// The account's slug; `None` where the call did not get past authentication.
+    pub account: Option<String>,
+    /// The parameters, passwords left out. Lists stand as they came: numbered, or as JSON text.
+    pub params: BTreeMap<String, String>,
+    /// When it came, by the cloud's clock.
+    pub at: Timestamp,
+    /// HTTP status; `None` where no answer was given.
+    pub status: Option<u16>,
+    /// `Error.Code` where the call was refused.
+    pub outcome_code: Option<String>,
+    /// The fault that hit it ([`super::Fault`]'s variant).
+    pub fault: Option<&'static str>,
+}
+
+#[derive(Debug)]
+pub(super) struct Calls {
+    log: Mutex<VecDeque<Call>>,
+    counts: watch::Sender<BTreeMap<String, usize>>,
+}
+
+impl Default for Calls {
+    fn default() -> Self {
+        Self {
+            log: Mutex::default(),
+            counts: watch::Sender::new(BTreeMap::new()),
+        }
+    }
+}
+
+impl Calls {
+    pub(super) fn record(&self, call: Call) {
+        let action = call.action.clone();
+        let mut log = self.log.lock();
+        if log.len() == REMEMBERED {
+            log.pop_front();
+        }
+        log.push_back(call);
+        self.counts
+            .send_modify(|counts| *counts.entry(action).or_default() += 1);
+    }
+
+    pub(super) fn list(&self) -> Vec<Call> {
+        self.log.lock().iter().cloned().collect()
+    }
+
+    pub(super) fn count(&self, action: &str) -> usize {
+        self.counts.borrow().get(action).copied().unwrap_or(0)
+    }
+
+    pub(super) async fn wait(&self, action: &str, calls: usize) {
+        let enough = |counts: &BTreeMap<String, usize>| {
+            counts.get(action).copied().unwrap_or(0) >= calls
+        };
+        // The sender lives as long as `self`: the wait cannot fail.
+        let _ = self.counts.subscribe().wait_for(enough).await;
+    }
+
+    pub(super) fn clear(&self) {
+        self.log.lock().clear();
+        self.counts.send_modify(BTreeMap::clear);
+    }
+}

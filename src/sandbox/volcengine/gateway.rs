@@ -1,0 +1,480 @@
+//! The way of a call: action, authentication, limits, faults, the action itself, the answer.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::{Body, Bytes};
+use axum::extract::{ConnectInfo, Request, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::Response;
+use futures::stream::{self, StreamExt};
+use parking_lot::Mutex;
+use secrecy::ExposeSecret;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::actions::{Action, Context, find};
+use super::calls::{Call, Calls};
+use super::faults::{Fault, Faults};
+use super::lines::Cut;
+use super::params::Params;
+use super::refusal::{GatewayCode, Metadata, Refusal, Reply, envelope};
+use super::signature::{Claim, Signed, decode_pairs};
+use super::throttle::Throttle;
+use crate::clock::Clock;
+use crate::sandbox::world::{EmptyResult, KeyStatus, PolicyScope, World};
+
+/// Largest body that is read.
+const MOST_BYTES: usize = 1 << 20;
+
+/// What all calls share.
+pub(super) struct Gateway {
+    pub(super) world: Mutex<World>,
+    pub(super) faults: Faults,
+    pub(super) calls: Calls,
+    throttle: Mutex<Throttle>,
+    clock: Clock,
+    served: Mutex<u64>,
+    stop: CancellationToken,
+}
+
+/// A call as far as it has been understood.
+#[derive(Default)]
+struct Incoming {
+    metadata: Metadata,
+    query: Vec<(String, String)>,
+}
+
+/// A call that may be run.
+struct Admitted {
+    action: &'static Action,
+    account: String,
+    params: Params,
+}
+
+/// Answers a call, whatever its path.
+pub(super) async fn handle(
+    State(gateway): State<Arc<Gateway>>,
+    ConnectInfo(cut): ConnectInfo<Cut>,
+    request: Request,
+) -> Response {
+    let (parts, body) = request.into_parts();
+    match axum::body::to_bytes(body, MOST_BYTES).await {
+        Ok(body) => gateway.serve(&parts, &body, &cut).await,
+        Err(_) => plain(StatusCode::PAYLOAD_TOO_LARGE, "text/plain", "too large"),
+    }
+}
+
+impl Gateway {
+    pub(super) fn new(world: World, clock: Clock, stop: CancellationToken) -> Self {
+        Self {
+            world: Mutex::new(world),
+            faults: Faults::default(),
+            calls: Calls::default(),
+            throttle: Mutex::default(),
+            clock,
+            served: Mutex::new(0),
+            stop,
+        }
+    }
+
+    async fn serve(&self, parts: &Parts, body: &Bytes, cut: &Cut) -> Response {
+        let mut incoming = Incoming::default();
+        incoming.metadata.request_id = self.request_id();
+        let admitted = self.admit(parts, body, &mut incoming);
+        let metadata = incoming.metadata;
+        let admitted = match admitted {
+            Ok(admitted) => admitted,
+            Err((refusal, account)) => {
+                let outcome = Err(refusal);
+                self.record(&metadata, account, None, &outcome, None);
+                return answer(metadata, &outcome);
+            }
+        };
+        let action = metadata.action.clone().unwrap_or_default();
+        let fault = self.faults.take(&action, &admitted.account);
+        match fault {
+            None => {
+                let outcome = self.run(&admitted);
+                self.record_admitted(&metadata, &admitted, &outcome, None);
+                answer(metadata, &outcome)
+            }
+            Some(fault) => self.spoil(fault, metadata, &admitted, cut).await,
+        }
+    }
+
+    /// Runs the action, or not, and answers as the fault wants.
+    async fn spoil(
+        &self,
+        fault: Fault,
+        metadata: Metadata,
+        admitted: &Admitted,
+        cut: &Cut,
+    ) -> Response {
+        let name = Some(fault.name());
+        let silent = |gateway: &Self| {
+            let params = Some(&admitted.params);
+            gateway.write_down(&metadata, Some(admitted.account.clone()), params, None, None, name);
+        };
+        let refused = |refusal| {
+            let outcome = Err(refusal);
+            self.record_admitted(&metadata, admitted, &outcome, name);
+            answer(metadata.clone(), &outcome)
+        };
+        let done = || {
+            let outcome = self.run(admitted);
+            self.record_admitted(&metadata, admitted, &outcome, name);
+            answer(metadata.clone(), &outcome)
+        };
+        match fault {
+            Fault::Status(status) => {
+                let status = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_GATEWAY);
+                let params = Some(&admitted.params);
+                let account = Some(admitted.account.clone());
+                self.write_down(&metadata, account, params, Some(status), None, name);
+                plain(status, "text/html", HTML)
+            }
+            Fault::Code {
+                http,
+                code,
+                message,
+            } => refused(Refusal::new(http, &code, message)),
+            Fault::CredentialsRefused => refused(unknown_key()),
+            Fault::Timeout => {
+                silent(self);
+                self.stop.cancelled().await;
+                reset(cut)
+            }
+            Fault::ResetConnection => {
+                silent(self);
+                reset(cut)
+            }
+            Fault::LostAnswer => {
+                let _ = done();
+                reset(cut)
+            }
+            Fault::Slow(delay) => {
+                let response = done();
+                self.wait(delay).await;
+                response
+            }
+            Fault::NotJson => {
+                let _ = done();
+                plain(StatusCode::OK, "text/html", HTML)
+            }
+            Fault::WrongJson => {
+                let _ = done();
+                let result = serde_json::value::to_raw_value(&[42]).ok();
+                answer(metadata.clone(), &Ok(result))
+            }
+            Fault::CutBody => {
+                let (parts, body) = done().into_parts();
+                let body = axum::body::to_bytes(body, usize::MAX).await;
+                halve(Response::from_parts(parts, body.unwrap_or_default()))
+            }
+        }
+    }
+
+    /// Waits, but not beyond the end of the server.
+    async fn wait(&self, delay: Duration) {
+        tokio::select! {
+            () = tokio::time::sleep(delay) => {}
+            () = self.stop.cancelled() => {}
+        }
+    }
+
+    /// Checks everything that the gateway checks before the action. On refusal, with the account where it is known.
+    fn admit(
+        &self,
+        parts: &Parts,
+        body: &[u8],
+        incoming: &mut Incoming,
+    ) -> Result<Admitted, (Refusal, Option<String>)> {
+        let claim = self
+            .understand(parts, incoming)
+            .map_err(|refusal| (refusal, None))?;
+        let (account, permitted) = self
+            .authenticate(parts, body, incoming, &claim)
+            .map_err(|refusal| (refusal, None))?;
+        let read = || {
+            let name = incoming.metadata.action.as_deref().unwrap_or_default();
+            let version = incoming.metadata.version.as_deref().unwrap_or_default();
+            let action = find(&claim.service, version, name)?;
+            if let Some(policies) = permitted
+                && !action.policies().iter().any(|policy| policies.contains(&(*policy).to_owned()))
+            {
+                return Err(Refusal::gateway(
+                    GatewayCode::AccessDenied,
+                    format!(
+                        "User is not authorized to perform: {}:{name} on resource: *",
+                        claim.service
+                    ),
+                ));
+            }
+            self.throttle(&account)?;
+            let method = parts.method.as_str();
+            let params = action.params(method, &incoming.query, &parts.headers, body)?;
+            Ok((action, params))
+        };
+        match read() {
+            Ok((action, params)) => Ok(Admitted {
+                action,
+                account,
+                params,
+            }),
+            Err(refusal) => Err((refusal, Some(account))),
+        }
+    }
+
+    /// What is called, and who claims to call.
+    fn understand(&self, parts: &Parts, incoming: &mut Incoming) -> Result<Claim, Refusal> {
+        incoming.query = decode_pairs(parts.uri.query().unwrap_or_default()).ok_or_else(|| {
+            Refusal::gateway(GatewayCode::MissingRequestInfo, "The query is malformed.")
+        })?;
+        let find = |name: &str| {
+            let pair = incoming.query.iter().find(|(key, _)| key == name);
+            pair.map(|(_, value)| value.clone())
+                .filter(|value| !value.is_empty())
+        };
+        incoming.metadata.action = find("Action");
+        incoming.metadata.version = find("Version");
+        for (name, value) in [
+            ("Action", &incoming.metadata.action),
+            ("Version", &incoming.metadata.version),
+        ] {
+            if value.is_none() {
+                return Err(Refusal::gateway(
+                    GatewayCode::MissingParameter,
+                    format!("The request is missing the parameter {name}."),
+                ));
+            }
+        }
+        let claim = Claim::read(&parts.headers)?;
+        incoming.metadata.service = Some(claim.service.clone());
+        incoming.metadata.region = Some(claim.region.clone());
+        if parts.uri.path() != "/" {
+            return Err(Refusal::gateway(
+                GatewayCode::InvalidActionOrVersion,
+                "The path must be /.",
+            ));
+        }
+        Ok(claim)
+    }
+
+    /// The account of the caller and, for a user, the policies it holds in the whole account.
+    fn authenticate(
+        &self,
+        parts: &Parts,
+        body: &[u8],
+        incoming: &Incoming,
+        claim: &Claim,
+    ) -> Result<(String, Option<Vec<String>>), Refusal> {
+        claim.check_date(&parts.headers, self.clock.now())?;
+        if parts.headers.contains_key("x-security-token") {
+            return Err(Refusal::gateway(
+                GatewayCode::InvalidSecretToken,
+                "The security token is not valid.",
+            ));
+        }
+        let (account, policies, secret) = {
+            let world = self.world.lock();
+            let found = world.accounts.iter().find_map(|account| {
+                let own = account.keys.iter().map(|key| (key, None));
+                let users = account.users.values();
+                let users = users.flat_map(|user| user.keys.iter().map(move |key| (key, Some(user))));
+                own.chain(users)
+                    .find(|(key, _)| key.id == claim.access_key_id)
+                    .map(|(key, user)| (account, key, user))
+            });
+            let (account, key, user) = found
+                .filter(|(_, key, _)| key.status == KeyStatus::Active)
+                .ok_or_else(unknown_key)?;
+            let policies = user.map(|user| {
+                let names = user.policies.iter().map(|policy| &policy.name);
+                names
+                    .filter(|name| user.holds(name, &PolicyScope::Global))
+                    .cloned()
+                    .collect()
+            });
+            (account.slug.clone(), policies, key.secret.clone())
+        };
+        let signed = Signed {
+            method: parts.method.as_str(),
+            path: parts.uri.path(),
+            query: &incoming.query,
+            headers: &parts.headers,
+            body,
+        };
+        claim.check_signature(&signed, secret.expose_secret())?;
+        Ok((account, policies))
+    }
+
+    fn throttle(&self, account: &str) -> Result<(), Refusal> {
+        let rules = self.world.lock().rules.clone();
+        let Some(limit) = rules.calls_per_second else {
+            return Ok(());
+        };
+        if self.throttle.lock().admit(account, limit, Instant::now()) {
+            return Ok(());
+        }
+        Err(Refusal {
+            http: rules.throttle_status,
+            ..Refusal::gateway(
+                GatewayCode::AccountFlowLimitExceeded,
+                "Request was rejected because the request speed of this account is beyond the limit.",
+            )
+        })
+    }
+
+    /// Runs the action.
+    fn run(&self, admitted: &Admitted) -> Result<Reply, Refusal> {
+        let now = self.clock.now();
+        let mut world = self.world.lock();
+        let rules = world.rules.clone();
+        let account = world
+            .account_mut(&admitted.account)
+            .map_err(|_| unknown_key())?;
+        let mut context = Context {
+            account,
+            rules: &rules,
+            now,
+        };
+        let result = (admitted.action.run)(&mut context, &admitted.params)?;
+        Ok(result.or_else(|| match rules.empty_result {
+            EmptyResult::Absent => None,
+            EmptyResult::Null => serde_json::value::to_raw_value(&()).ok(),
+            EmptyResult::Object => {
+                serde_json::value::to_raw_value(&serde_json::Map::new()).ok()
+            }
+        }))
+    }
+
+    /// The day and second of the call and a number nobody had before.
+    fn request_id(&self) -> String {
+        let mut served = self.served.lock();
+        *served = served.wrapping_add(1);
+        let mixed = served.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        let at = self.clock.now().strftime("%Y%m%d%H%M%S").to_string();
+        format!("{at}{mixed:016X}{:04X}", *served % 0x1_0000)
+    }
+
+    fn record_admitted(
+        &self,
+        metadata: &Metadata,
+        admitted: &Admitted,
+        outcome: &Result<Reply, Refusal>,
+        fault: Option<&'static str>,
+    ) {
+        let account = Some(admitted.account.clone());
+        self.record(metadata, account, Some(&admitted.params), outcome, fault);
+    }
+
+    fn record(
+        &self,
+        metadata: &Metadata,
+        account: Option<String>,
+        params: Option<&Params>,
+        outcome: &Result<Reply, Refusal>,
+        fault: Option<&'static str>,
+    ) {
+        let (status, code) = match outcome {
+            Ok(_) => (StatusCode::OK, None),
+            Err(refusal) => (
+                StatusCode::from_u16(refusal.http).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
+                Some(refusal.code.clone()),
+            ),
+        };
+        self.write_down(metadata, account, params, Some(status), code, fault);
+    }
+
+    fn write_down(
+        &self,
+        metadata: &Metadata,
+        account: Option<String>,
+        params: Option<&Params>,
+        status: Option<StatusCode>,
+        outcome_code: Option<String>,
+        fault: Option<&'static str>,
+    ) {
+        let call = Call {
+            action: metadata.action.clone().unwrap_or_default(),
+            account,
+            params: params.map(Params::shown).unwrap_or_default(),
+            at: self.clock.now(),
+            status: status.map(|status| status.as_u16()),
+            outcome_code,
+            fault,
+        };
+        tracing::debug!(
+            action = call.action,
+            account = call.account,
+            status = call.status,
+            code = call.outcome_code,
+            fault = call.fault,
+            "stand-in cloud call"
+        );
+        self.calls.record(call);
+    }
+}
+
+/// What proxies answer in the cloud's place.
+const HTML: &str = "<html><head><title>502 Bad Gateway</title></head><body>upstream</body></html>";
+
+fn unknown_key() -> Refusal {
+    Refusal::gateway(
+        GatewayCode::InvalidAccessKey,
+        "The AccessKey you provided does not exist or is disabled.",
+    )
+}
+
+fn plain(status: StatusCode, kind: &'static str, text: &'static str) -> Response {
+    let mut response = Response::new(Body::from(text));
+    *response.status_mut() = status;
+    let kind = HeaderValue::from_static(kind);
+    response.headers_mut().insert(header::CONTENT_TYPE, kind);
+    response
+}
+
+/// The enveloped answer. ListBillDetail repeats the version without dashes and leaves out the region, as the vendor's own
+/// examples do.
+fn answer(mut metadata: Metadata, outcome: &Result<Reply, Refusal>) -> Response {
+    if metadata.action.as_deref() == Some("ListBillDetail") {
+        metadata.version = metadata.version.map(|version| version.replace('-', ""));
+        metadata.region = None;
+    }
+    let request_id = HeaderValue::from_str(&metadata.request_id);
+    let (status, body) = envelope(metadata, outcome);
+    let mut response = Response::new(Body::from(body));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    let kind = HeaderValue::from_static("application/json; charset=utf-8");
+    headers.insert(header::CONTENT_TYPE, kind);
+    if let Ok(request_id) = request_id {
+        headers.insert("x-tt-logid", request_id);
+    }
+    response
+}
+
+/// Resets the connection; what is returned is never written.
+fn reset(cut: &Cut) -> Response {
+    cut.now();
+    Response::new(Body::empty())
+}
+
+/// Announces the whole body, sends half of it, and ends the connection.
+fn halve(response: Response<Bytes>) -> Response {
+    let (mut parts, body) = response.into_parts();
+    parts
+        .headers
+        .insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
+    let half = body.slice(..body.len() / 2);
+    let first = stream::once(async move { Ok::<_, std::io::Error>(half) });
+    let rest = stream::once(async {
+        // Lets the first half go out before the error ends the connection.
+        tokio::task::yield_now().await;
+        Err(std::io::ErrorKind::ConnectionAborted.into())
+    });
+    Response::from_parts(parts, Body::from_stream(first.chain(rest)))
+}
+

@@ -1,0 +1,149 @@
+//! A strict stand-in for the Volcengine OpenAPI on loopback. It checks signatures, parameters and limits as the real
+//! gateway does (facts: signing 6369/67270, common codes 6408/78947, IAM codes 6257/64992), answers from a
+//! [`World`], and can be told to have a bad day ([`Faults`]).
+//!
+//! Invariant: nothing here uses `crate::volcengine`. A stand-in that shares the client's code cannot catch its mistakes.
+
+mod actions;
+mod bill_rows;
+mod billing;
+mod calls;
+mod faults;
+mod gateway;
+mod keys;
+mod lines;
+mod login;
+mod params;
+mod policies;
+mod projects;
+mod refusal;
+mod signature;
+mod throttle;
+mod users;
+
+#[cfg(test)]
+mod tests;
+
+use std::future::IntoFuture;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+
+use axum::Router;
+use parking_lot::Mutex;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use self::gateway::Gateway;
+use self::lines::{Cut, Lines};
+use crate::clock::Clock;
+use crate::sandbox::world::World;
+
+pub use self::calls::Call;
+pub use self::faults::{Fault, FaultRule, Faults};
+
+/// A running stand-in. Clones are handles of the same server, which ends with [`Cloud::stop`] or with the last of them.
+#[derive(Clone)]
+pub struct Cloud {
+    gateway: Arc<Gateway>,
+    server: Arc<Server>,
+}
+
+/// The task that serves, for as long as a handle lives.
+struct Server {
+    address: SocketAddr,
+    stop: CancellationToken,
+    task: Mutex<Option<JoinHandle<()>>>,
+    _stop_on_drop: DropGuard,
+}
+
+impl std::fmt::Debug for Cloud {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Cloud")
+            .field("address", &self.server.address)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Cloud {
+    /// Serves `world` on `listener`; `clock` says what time it is in the cloud.
+    pub async fn start(listener: TcpListener, world: World, clock: Clock) -> Cloud {
+        // A bound listener has an address; without one nobody could call.
+        let address = listener
+            .local_addr()
+            .unwrap_or_else(|_| SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
+        let stop = CancellationToken::new();
+        let gateway = Arc::new(Gateway::new(world, clock, stop.clone()));
+        let router = Router::new()
+            .fallback(gateway::handle)
+            .with_state(gateway.clone())
+            .into_make_service_with_connect_info::<Cut>();
+        let serving = axum::serve(Lines(listener), router)
+            .with_graceful_shutdown(stop.clone().cancelled_owned())
+            .into_future();
+        let task = tokio::spawn(async move {
+            if let Err(error) = serving.await {
+                tracing::warn!(%error, "the stand-in cloud stopped serving");
+            }
+        });
+        Cloud {
+            gateway,
+            server: Arc::new(Server {
+                address,
+                _stop_on_drop: stop.clone().drop_guard(),
+                stop,
+                task: Mutex::new(Some(task)),
+            }),
+        }
+    }
+
+    /// `http://127.0.0.1:PORT`, the endpoint of every service.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.server.address)
+    }
+
+    /// Accepts no more connections, ends the open ones, and waits for that.
+    pub async fn stop(&self) {
+        self.server.stop.cancel();
+        let task = self.server.task.lock().take();
+        if let Some(task) = task {
+            // A panic of the task has been reported by the runtime.
+            let _ = task.await;
+        }
+    }
+
+    /// The calls so far, oldest first; of a very long run only the last 20,000.
+    pub fn calls(&self) -> Vec<Call> {
+        self.gateway.calls.list()
+    }
+
+    /// How often an action was called since the start or [`Cloud::clear_calls`], refused calls included.
+    pub fn count(&self, action: &str) -> usize {
+        self.gateway.calls.count(action)
+    }
+
+    /// Waits until [`Cloud::count`] of the action is at least `calls`. Wrap it in a time-out.
+    pub async fn called(&self, action: &str, calls: usize) {
+        self.gateway.calls.wait(action, calls).await;
+    }
+
+    /// Forgets the calls so far.
+    pub fn clear_calls(&self) {
+        self.gateway.calls.clear();
+    }
+
+    /// Changes the world between two calls.
+    pub fn update<T>(&self, change: impl FnOnce(&mut World) -> T) -> T {
+        change(&mut self.gateway.world.lock())
+    }
+
+    /// Looks at the world between two calls.
+    pub fn read<T>(&self, look: impl FnOnce(&World) -> T) -> T {
+        look(&self.gateway.world.lock())
+    }
+
+    /// The faults to come.
+    pub fn faults(&self) -> &Faults {
+        &self.gateway.faults
+    }
+}

@@ -1,0 +1,455 @@
+//! What the stand-in cloud holds: main accounts with their users, keys, projects and bills, and the rules by which it
+//! answers. Plain data with builder-like methods, so that a test says in a few lines which cloud it needs.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use rust_decimal::Decimal;
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::domain::BillPeriod;
+
+mod bills;
+mod sample;
+mod users;
+
+pub use bills::{BillRow, BillingMode, Category, Product};
+pub use sample::sample;
+pub use users::{
+    AccessKey, AttachedPolicy, KeyStatus, Login, LoginProfile, MissingLogin, PolicyKind,
+    PolicyScope, User,
+};
+
+/// The instant at which everything that a builder adds was made.
+pub(crate) const LONG_AGO: Timestamp = Timestamp::constant(1_767_578_584, 0);
+
+/// The whole cloud.
+#[derive(Clone, Debug, Default)]
+pub struct World {
+    /// The main accounts.
+    pub accounts: Vec<Account>,
+    /// How the cloud answers where the real one leaves room.
+    pub rules: Rules,
+    /// Which user spends in which project, for whoever sets up airgate over this world.
+    pub suggested: Vec<SuggestedLink>,
+    /// Which user was allocated how much, in the order of the ledger.
+    pub suggested_quota: Vec<SuggestedQuota>,
+}
+
+/// The account or the user that a builder method named does not exist.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum WorldError {
+    /// No account of that slug.
+    #[error("no account {0:?} in the stand-in cloud")]
+    NoSuchAccount(String),
+    /// No user of that name in that account.
+    #[error("no user {1:?} in account {0:?} of the stand-in cloud")]
+    NoSuchUser(String, String),
+}
+
+/// How the cloud answers where the real one leaves room.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rules {
+    /// Calls that one account may make within a second; `None`: as many as it likes. 5 by default.
+    pub calls_per_second: Option<u32>,
+    /// HTTP status of `AccountFlowLimitExceeded`: 429, 400 and 200 have all been seen. 429 by default.
+    pub throttle_status: u16,
+    /// What becomes of a `Project` filter on the bill lists, where the sources contradict each other.
+    pub project_filter: ProjectFilter,
+    /// What stands for `Result` where an action returns nothing.
+    pub empty_result: EmptyResult,
+    /// Whether attaching twice, and detaching what is not attached, is an error.
+    pub repeated_attachment_is_an_error: bool,
+    /// Reads of a key's status or of a login profile that still show the old state after a change. 0 by default.
+    pub lag: u32,
+}
+
+impl Default for Rules {
+    fn default() -> Self {
+        Self {
+            calls_per_second: Some(5),
+            throttle_status: 429,
+            project_filter: ProjectFilter::default(),
+            empty_result: EmptyResult::default(),
+            repeated_attachment_is_an_error: true,
+            lag: 0,
+        }
+    }
+}
+
+/// What becomes of a `Project` filter on the bill lists.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ProjectFilter {
+    /// The published description does not know it: rows of all projects come.
+    #[default]
+    Ignored,
+    /// The newest SDK models know it: only rows of these projects come.
+    Honoured,
+    /// `RequestInvalid`.
+    Refused,
+}
+
+/// What stands for `Result` where an action returns nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum EmptyResult {
+    /// No `Result` at all.
+    #[default]
+    Absent,
+    /// `"Result": null`.
+    Null,
+    /// `"Result": {}`.
+    Object,
+}
+
+/// A main account.
+#[derive(Clone, Debug)]
+pub struct Account {
+    /// The id by which airgate is to know it.
+    pub slug: String,
+    /// Its name.
+    pub name: String,
+    /// Volcengine's number of the account.
+    pub id: i64,
+    /// The account's own access keys; the first is the one that airgate is given.
+    pub keys: Vec<AccessKey>,
+    /// Whether 分账账单 is switched on.
+    pub split_bills_enabled: bool,
+    /// IAM users by name.
+    pub users: BTreeMap<String, User>,
+    /// Projects by name.
+    pub projects: BTreeMap<String, Project>,
+    /// Policies that exist beside the vendor's own.
+    pub custom_policies: BTreeSet<String>,
+    /// The account's money.
+    pub balance: Balance,
+    bills: BTreeMap<BillPeriod, Vec<BillRow>>,
+    users_made: i64,
+    rows_made: u64,
+}
+
+/// A project of an account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Project {
+    /// The key by which bills name it.
+    pub name: String,
+    /// What people read.
+    pub display_name: String,
+    /// A remark.
+    pub description: String,
+    /// When it was made.
+    pub created: Timestamp,
+}
+
+/// What QueryBalanceAcct answers, in 元.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Balance {
+    /// 现金余额.
+    pub cash: Decimal,
+    /// 冻结金额.
+    pub frozen: Decimal,
+    /// 信控额度.
+    pub credit_limit: Decimal,
+    /// 欠费金额.
+    pub arrears: Decimal,
+}
+
+/// A user's spending is to be read from a project.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SuggestedLink {
+    /// [`Account::slug`].
+    pub account_slug: String,
+    /// [`User::name`].
+    pub username: String,
+    /// [`Project::name`].
+    pub project: String,
+    /// The first bill period that counts.
+    pub since: BillPeriod,
+}
+
+/// An entry of a user's quota ledger.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SuggestedQuota {
+    /// [`Account::slug`].
+    pub account_slug: String,
+    /// [`User::name`].
+    pub username: String,
+    /// In 元, at most 2 decimals; negative deducts.
+    pub amount: Decimal,
+    /// Why it was allocated.
+    pub note: String,
+}
+
+impl World {
+    /// A cloud with no account.
+    pub fn empty() -> Self {
+        Self::default()
+    }
+
+    /// A cloud with one account.
+    pub fn with_account(account: Account) -> Self {
+        Self {
+            accounts: vec![account],
+            ..Self::default()
+        }
+    }
+
+    /// The account of that slug.
+    pub fn account(&self, slug: &str) -> Option<&Account> {
+        self.accounts.iter().find(|account| account.slug == slug)
+    }
+
+    /// The account of that slug, to be changed.
+    ///
+    /// # Errors
+    /// [`WorldError::NoSuchAccount`].
+    pub fn account_mut(&mut self, slug: &str) -> Result<&mut Account, WorldError> {
+        self.accounts
+            .iter_mut()
+            .find(|account| account.slug == slug)
+            .ok_or_else(|| WorldError::NoSuchAccount(slug.to_owned()))
+    }
+
+    /// The user of that name.
+    pub fn user(&self, slug: &str, name: &str) -> Option<&User> {
+        self.account(slug)?.users.get(name)
+    }
+
+    /// The user of that name, to be changed.
+    ///
+    /// # Errors
+    /// [`WorldError`] where the account or the user does not exist.
+    pub fn user_mut(&mut self, slug: &str, name: &str) -> Result<&mut User, WorldError> {
+        let account = self.account_mut(slug)?;
+        account
+            .users
+            .get_mut(name)
+            .ok_or_else(|| WorldError::NoSuchUser(slug.to_owned(), name.to_owned()))
+    }
+
+    /// [`Account::add_user`] on the account of that slug.
+    ///
+    /// # Errors
+    /// [`WorldError::NoSuchAccount`].
+    pub fn add_user(&mut self, slug: &str, name: &str) -> Result<&mut User, WorldError> {
+        Ok(self.account_mut(slug)?.add_user(name))
+    }
+
+    /// [`User::add_key`] on that user. Answers the access key id.
+    ///
+    /// # Errors
+    /// [`WorldError`] where the account or the user does not exist.
+    pub fn add_key(
+        &mut self,
+        slug: &str,
+        user: &str,
+        status: KeyStatus,
+    ) -> Result<String, WorldError> {
+        Ok(self.user_mut(slug, user)?.add_key(status))
+    }
+
+    /// [`Account::add_project`] on the account of that slug.
+    ///
+    /// # Errors
+    /// [`WorldError::NoSuchAccount`].
+    pub fn add_project(
+        &mut self,
+        slug: &str,
+        name: &str,
+        display_name: &str,
+    ) -> Result<(), WorldError> {
+        self.account_mut(slug)?.add_project(name, display_name);
+        Ok(())
+    }
+
+    /// [`Account::add_bill_row`] on the account of that slug.
+    ///
+    /// # Errors
+    /// [`WorldError::NoSuchAccount`].
+    pub fn add_bill_row(&mut self, slug: &str, row: BillRow) -> Result<(), WorldError> {
+        self.account_mut(slug)?.add_bill_row(row);
+        Ok(())
+    }
+
+    /// [`Account::spend`] on the account of that slug.
+    ///
+    /// # Errors
+    /// [`WorldError::NoSuchAccount`].
+    pub fn spend(
+        &mut self,
+        slug: &str,
+        project: &str,
+        amount: Decimal,
+        period: BillPeriod,
+    ) -> Result<(), WorldError> {
+        self.account_mut(slug)?.spend(project, amount, period);
+        Ok(())
+    }
+
+    /// Switches 分账账单 of an account on or off.
+    ///
+    /// # Errors
+    /// [`WorldError::NoSuchAccount`].
+    pub fn set_split_enabled(&mut self, slug: &str, enabled: bool) -> Result<(), WorldError> {
+        self.account_mut(slug)?.split_bills_enabled = enabled;
+        Ok(())
+    }
+}
+
+impl Account {
+    /// An account with one access key, split bills switched on, the project `default`, and nothing else.
+    pub fn new(slug: &str, name: &str, id: i64, access_key_id: &str, secret_key: &str) -> Self {
+        let mut account = Self {
+            slug: slug.to_owned(),
+            name: name.to_owned(),
+            id,
+            keys: vec![AccessKey::new(
+                access_key_id.to_owned(),
+                SecretString::from(secret_key),
+                KeyStatus::Active,
+                LONG_AGO,
+            )],
+            split_bills_enabled: true,
+            users: BTreeMap::new(),
+            projects: BTreeMap::new(),
+            custom_policies: BTreeSet::new(),
+            balance: Balance {
+                cash: Decimal::new(120_050, 2),
+                frozen: Decimal::new(2_000, 2),
+                credit_limit: Decimal::new(0, 2),
+                arrears: Decimal::new(0, 2),
+            },
+            bills: BTreeMap::new(),
+            users_made: 0,
+            rows_made: 0,
+        };
+        account.add_project("default", "默认项目");
+        account
+    }
+
+    /// The access key id that airgate is given.
+    pub fn access_key_id(&self) -> &str {
+        self.keys.first().map_or("", |key| key.id.as_str())
+    }
+
+    /// The secret of [`Account::access_key_id`].
+    pub fn secret_key(&self) -> &str {
+        self.keys
+            .first()
+            .map_or("", |key| key.secret.expose_secret())
+    }
+
+    /// Adds a user (or replaces the one of that name) without keys, with a login profile that allows login.
+    pub fn add_user(&mut self, name: &str) -> &mut User {
+        let user = User::new(self.next_user_id(), name, LONG_AGO);
+        let entry = self.users.entry(name.to_owned());
+        match entry {
+            std::collections::btree_map::Entry::Occupied(mut slot) => {
+                slot.insert(user);
+                slot.into_mut()
+            }
+            std::collections::btree_map::Entry::Vacant(slot) => slot.insert(user),
+        }
+    }
+
+    /// A number that no user of this account had before.
+    pub(crate) fn next_user_id(&mut self) -> i64 {
+        self.users_made = self.users_made.saturating_add(1);
+        self.id.wrapping_mul(1_000_000).wrapping_add(self.users_made)
+    }
+
+    /// Adds a project, or renames the one of that name.
+    pub fn add_project(&mut self, name: &str, display_name: &str) {
+        self.projects.insert(
+            name.to_owned(),
+            Project {
+                name: name.to_owned(),
+                display_name: display_name.to_owned(),
+                description: String::new(),
+                created: LONG_AGO,
+            },
+        );
+    }
+
+    /// Appends a bill row and gives it an id.
+    pub fn add_bill_row(&mut self, mut row: BillRow) {
+        self.rows_made = self.rows_made.saturating_add(1);
+        row.id = self.rows_made;
+        self.bills.entry(row.period).or_default().push(row);
+    }
+
+    /// Appends a plausible row of a model call that costs `amount` 元 (negative: a refund), dated like the last row of
+    /// that period.
+    pub fn spend(&mut self, project: &str, amount: Decimal, period: BillPeriod) {
+        let last = self.bill_rows(period).last().map(|row| row.expense_date);
+        let mut row = BillRow::new(period, project, Product::Ark, amount);
+        if let Some(date) = last {
+            row.expense_date = date;
+        }
+        self.add_bill_row(row);
+    }
+
+    /// The rows of a bill period, in the order they arrived.
+    pub fn bill_rows(&self, period: BillPeriod) -> &[BillRow] {
+        self.bills.get(&period).map_or(&[], Vec::as_slice)
+    }
+
+    /// The rows of a bill period, to be changed.
+    pub fn bill_rows_mut(&mut self, period: BillPeriod) -> &mut Vec<BillRow> {
+        self.bills.entry(period).or_default()
+    }
+
+    /// 应付金额 of a project in a period, exactly.
+    pub fn payable(&self, project: &str, period: BillPeriod) -> Decimal {
+        self.bill_rows(period)
+            .iter()
+            .filter(|row| row.project == project)
+            .map(|row| row.payable)
+            .sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_do_not_print() {
+        let mut account = Account::new("a", "甲", 1, "AKLTaaaa", "very-secret-key");
+        let user = account.add_user("alice");
+        user.add_key(KeyStatus::Active);
+        let secret = user.keys[0].secret.expose_secret().to_owned();
+        let printed = format!("{:?}", World::with_account(account));
+        assert!(!printed.contains("very-secret-key"));
+        assert!(!printed.contains(&secret));
+    }
+
+    #[test]
+    fn spending_adds_up_and_refunds_are_negative_rows() {
+        let mut account = Account::new("a", "甲", 1, "AKLTaaaa", "s");
+        let period: BillPeriod = "2026-11".parse().unwrap();
+        account.spend("default", "10.000001".parse().unwrap(), period);
+        account.spend("default", "-12.5".parse().unwrap(), period);
+        account.spend("other", "7".parse().unwrap(), period);
+        assert_eq!(
+            account.payable("default", period).to_string(),
+            "-2.499999"
+        );
+        let refund = &account.bill_rows(period)[1];
+        assert_eq!(refund.category, Category::RefundTerminate);
+        assert!(refund.original.is_sign_negative() && refund.discount.is_sign_negative());
+        assert_ne!(refund.id, account.bill_rows(period)[0].id);
+    }
+
+    #[test]
+    fn what_does_not_exist_is_named() {
+        let mut world = World::with_account(Account::new("a", "甲", 1, "AKLTaaaa", "s"));
+        assert_eq!(
+            world.add_user("b", "alice").map(|_| ()).unwrap_err(),
+            WorldError::NoSuchAccount("b".to_owned())
+        );
+        assert_eq!(
+            world.add_key("a", "bob", KeyStatus::Active).unwrap_err(),
+            WorldError::NoSuchUser("a".to_owned(), "bob".to_owned())
+        );
+    }
+}
