@@ -7,12 +7,12 @@ use jsonschema::Validator;
 use serde_json::{Value, json};
 
 mod json;
-mod markdown;
+pub(in crate::sandbox::feishu) mod markdown;
 mod options;
 mod rules;
 #[cfg(test)]
 mod tests;
-mod walk;
+pub(in crate::sandbox::feishu) mod walk;
 
 pub use json::parse as parse_json;
 
