@@ -1,5 +1,6 @@
-//! Stand-ins for the two platforms: real HTTP servers on loopback, behind `airgate demo` and the integration tests.
-//! They share nothing with the clients of `crate::volcengine` and `crate::feishu`.
+//! Built-in stand-ins for the two platforms, for `airgate demo` and the integration tests. They are real servers on
+//! loopback and share nothing with the clients: a stand-in that reuses the client's code cannot catch its mistakes.
 
+pub mod feishu;
 pub mod volcengine;
 pub mod world;

@@ -1,0 +1,147 @@
+//! People, chats and the bot itself (通过手机号或邮箱获取用户 ID, 获取单个用户信息, 获取群信息, 获取机器人信息).
+
+use serde_json::{Value, json};
+
+use super::super::state::{Chat, ChatKind, Person};
+use super::super::{Core, TENANT};
+use super::{Answer, Body, Call, Outcome, field, known_query, page_size, page_start, part};
+
+/// The most numbers, and the most addresses, of one request.
+const BATCH: usize = 50;
+
+fn id_of<'a>(person: &'a Person, call: &Call) -> Result<&'a str, Answer> {
+    match call.query("user_id_type") {
+        None | Some("open_id") => Ok(&person.open_id),
+        Some("union_id") => Ok(&person.union_id),
+        Some("user_id") => Ok(&person.user_id),
+        Some(_) => Err(field("user_id_type", "unknown")),
+    }
+}
+
+/// POST /contact/v3/users/batch_get_id. Nobody here has an address.
+pub fn by_contact(core: &Core, call: &Call) -> Outcome {
+    known_query(call, &["user_id_type"])?;
+    let body = Body::read(call, &["emails", "mobiles", "include_resigned"])?;
+    body.flag("include_resigned")?;
+    let (emails, mobiles) = (body.texts("emails", BATCH)?, body.texts("mobiles", BATCH)?);
+    let state = core.state.lock();
+    let mut list: Vec<Value> = emails.iter().map(|email| json!({"email": email})).collect();
+    for mobile in mobiles {
+        let plain = mobile.strip_prefix("+86").unwrap_or(mobile);
+        let mut entry = json!({"mobile": mobile});
+        let person = state.people().find(|person| person.mobile == plain);
+        if let (Some(person), Some(entry)) = (person, entry.as_object_mut()) {
+            entry.insert("user_id".to_owned(), Value::from(id_of(person, call)?));
+        }
+        list.push(entry);
+    }
+    Ok(Answer::data(json!({"user_list": list})))
+}
+
+/// GET /contact/v3/users/:id.
+pub fn user(core: &Core, call: &Call) -> Outcome {
+    known_query(call, &["user_id_type", "department_id_type"])?;
+    let id = part(call, 4);
+    let state = core.state.lock();
+    let person = state
+        .person(id)
+        .filter(|person| id_of(person, call).is_ok_and(|own| own == id));
+    match person {
+        Some(person) => Ok(Answer::data(json!({"user": {
+            "open_id": person.open_id,
+            "union_id": person.union_id,
+            "name": person.name,
+        }}))),
+        None if call.query("user_id_type").unwrap_or("open_id") == "open_id"
+            && !id.starts_with("ou_") =>
+        {
+            Err(Answer::refuse(99_992_351, "The open_id is malformed."))
+        }
+        None => Err(Answer::refuse(41_050, "no user authority error")),
+    }
+}
+
+/// GET /im/v1/chats: the groups that the bot is in.
+pub fn chats(core: &Core, call: &Call) -> Outcome {
+    known_query(
+        call,
+        &["user_id_type", "sort_type", "page_size", "page_token"],
+    )?;
+    let (size, start) = (page_size(call, 20, (20, 100))?, page_start(call)?);
+    let state = core.state.lock();
+    let groups: Vec<&Chat> = state
+        .chats()
+        .filter(|chat| chat.kind == ChatKind::Group && chat.has_bot && !chat.dissolved)
+        .collect();
+    let end = start.saturating_add(size);
+    let more = groups.len() > end;
+    let items: Vec<Value> = groups
+        .iter()
+        .skip(start)
+        .take(size)
+        .map(|chat| {
+            json!({
+                "chat_id": chat.chat_id,
+                "name": chat.name,
+                "external": false,
+                "tenant_key": TENANT,
+                "chat_status": "normal",
+            })
+        })
+        .collect();
+    let next = if more {
+        format!("page-{end}")
+    } else {
+        String::new()
+    };
+    Ok(Answer::data(
+        json!({"items": items, "has_more": more, "page_token": next}),
+    ))
+}
+
+/// GET /im/v1/chats/:id.
+pub fn chat(core: &Core, call: &Call) -> Outcome {
+    known_query(call, &["user_id_type"])?;
+    let state = core.state.lock();
+    let Some(chat) = state.chats.get(part(call, 4)) else {
+        return Err(Answer::refuse(
+            232_006,
+            "Your request specifies a chat_id which is invalid.",
+        ));
+    };
+    if chat.dissolved {
+        return Err(Answer::refuse(232_009, "The chat has been dissolved."));
+    }
+    if !chat.has_bot {
+        return Err(Answer::refuse(
+            232_011,
+            "Operator can NOT be out of the chat.",
+        ));
+    }
+    let mode = match chat.kind {
+        ChatKind::Direct(_) => "p2p",
+        ChatKind::Group => "group",
+    };
+    Ok(Answer::data(json!({
+        "name": chat.name,
+        "chat_mode": mode,
+        "chat_type": "private",
+        "chat_status": "normal",
+        "external": false,
+        "tenant_key": TENANT,
+    })))
+}
+
+/// GET /bot/v3/info.
+pub fn bot(core: &Core) -> Outcome {
+    Ok(Answer {
+        status: 200,
+        body: json!({"code": 0, "msg": "ok", "bot": {
+            "activate_status": 2,
+            "app_name": core.config.bot_name,
+            "avatar_url": "",
+            "ip_white_list": [],
+            "open_id": core.bot_open_id,
+        }}),
+    })
+}

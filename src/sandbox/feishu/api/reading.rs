@@ -1,0 +1,138 @@
+//! Reading messages back (获取指定消息的内容, 获取会话历史消息).
+
+use serde_json::{Value, json};
+
+use super::super::state::{Message, Sender};
+use super::super::{Core, TENANT};
+use super::content::invalid;
+use super::{Answer, Call, Outcome, field, known_query, page_size, page_start, part};
+
+/// A message as the platform shows it to the app.
+pub fn as_json(core: &Core, message: &Message) -> Value {
+    let (id, id_type, sender_type) = match &message.sender {
+        Sender::Bot => (core.config.app_id.as_str(), "app_id", "app"),
+        Sender::Person(open_id) => (open_id.as_str(), "open_id", "user"),
+        Sender::Hook(id) => (id.as_str(), "app_id", "app"),
+    };
+    let mut shown = json!({
+        "message_id": message.message_id,
+        "msg_type": message.kind,
+        "create_time": message.created_at.as_millisecond().to_string(),
+        "update_time": message.updated_at.as_millisecond().to_string(),
+        "deleted": message.recalled,
+        "updated": message.revisions > 0,
+        "chat_id": message.chat_id,
+        "sender": {"id": id, "id_type": id_type, "sender_type": sender_type, "tenant_key": TENANT},
+        "body": {"content": readable(message)},
+    });
+    if let (Some(parent), Some(shown)) = (&message.reply_to, shown.as_object_mut()) {
+        shown.insert("root_id".to_owned(), Value::from(parent.as_str()));
+        shown.insert("parent_id".to_owned(), Value::from(parent.as_str()));
+    }
+    shown
+}
+
+/// The platform does not give a 2.0 card back: it answers the title and a notice in the old form. A client that
+/// compares cards would never find its own.
+fn readable(message: &Message) -> String {
+    if message.recalled {
+        return "This message was recalled".to_owned();
+    }
+    if !message.is_card() {
+        return message.content.clone();
+    }
+    let card = message.json();
+    let title = card.pointer("/header/title/content");
+    json!({
+        "title": title,
+        "elements": [[{"tag": "text", "text": "请升级至最新版本客户端，以查看内容"}]],
+    })
+    .to_string()
+}
+
+/// GET /im/v1/messages/:id.
+pub fn message(core: &Core, call: &Call) -> Outcome {
+    known_query(call, &["user_id_type", "card_msg_content_type"])?;
+    let state = core.state.lock();
+    let id = part(call, 4);
+    if !id.starts_with("om_") {
+        return Err(Answer::refuse(99_992_351, "The message_id is malformed."));
+    }
+    let message = state
+        .message(id)
+        .ok_or_else(|| invalid("invalid message_id"))?;
+    Ok(Answer::data(json!({"items": [as_json(core, message)]})))
+}
+
+/// GET /im/v1/messages?container_id_type=chat.
+pub fn messages(core: &Core, call: &Call) -> Outcome {
+    known_query(
+        call,
+        &[
+            "container_id_type",
+            "container_id",
+            "start_time",
+            "end_time",
+            "sort_type",
+            "page_size",
+            "page_token",
+            "card_msg_content_type",
+        ],
+    )?;
+    if call.query("container_id_type") != Some("chat") {
+        return Err(field("container_id_type", "chat is the only one here"));
+    }
+    let chat_id = call
+        .query("container_id")
+        .ok_or_else(|| field("container_id", "is required"))?;
+    let (from, until) = (seconds(call, "start_time")?, seconds(call, "end_time")?);
+    let descending = match call.query("sort_type") {
+        None | Some("ByCreateTimeAsc") => false,
+        Some("ByCreateTimeDesc") => true,
+        Some(_) => return Err(field("sort_type", "unknown")),
+    };
+    let (size, start) = (page_size(call, 20, (1, 50))?, page_start(call)?);
+    let state = core.state.lock();
+    match state.chats.get(chat_id) {
+        None => return Err(invalid("invalid container_id")),
+        Some(chat) if !chat.has_bot || chat.dissolved => {
+            return Err(Answer::refuse(230_002, "Bot can NOT be out of the chat."));
+        }
+        Some(_) => {}
+    }
+    let mut found: Vec<_> = state
+        .messages(chat_id)
+        .filter(|message| {
+            let at = message.created_at.as_second();
+            from.is_none_or(|from| at >= from) && until.is_none_or(|until| at <= until)
+        })
+        .collect();
+    if descending {
+        found.reverse();
+    }
+    let end = start.saturating_add(size);
+    let more = found.len() > end;
+    let items: Vec<_> = found
+        .iter()
+        .skip(start)
+        .take(size)
+        .map(|message| as_json(core, message))
+        .collect();
+    let mut data = json!({"has_more": more, "items": items});
+    if let (true, Some(data)) = (more, data.as_object_mut()) {
+        data.insert("page_token".to_owned(), Value::from(format!("page-{end}")));
+    }
+    Ok(Answer::data(data))
+}
+
+/// A moment in whole seconds since 1970.
+fn seconds(call: &Call, name: &str) -> Result<Option<i64>, Answer> {
+    match call.query(name) {
+        None => Ok(None),
+        Some(text) if text.len() <= 10 => text
+            .parse()
+            .map(Some)
+            .map_err(|_| field(name, "seconds since 1970")),
+        Some(_) => Err(field(name, "seconds since 1970, not milliseconds")),
+    }
+}

@@ -1,0 +1,223 @@
+//! The strict card checker: `card-v2.schema.json` (what attributes, values and places exist) plus every rule of
+//! `card-rules.md` that a schema cannot say. The stand-in refuses what this refuses; card tests call it directly.
+
+use std::sync::LazyLock;
+
+use jsonschema::Validator;
+use serde_json::{Value, json};
+
+mod json;
+pub(in crate::sandbox::feishu) mod markdown;
+mod options;
+mod rules;
+#[cfg(test)]
+mod tests;
+pub(in crate::sandbox::feishu) mod walk;
+
+pub use json::parse as parse_json;
+
+/// The schema, as published beside the rules.
+const SCHEMA: &str = include_str!("../card-v2.schema.json");
+
+/// The most bytes of a request that carries a card, and of a card (R6). 1 KB is taken as 1024 bytes.
+pub const CARD_LIMIT: usize = 30 * 1024;
+/// The most bytes of a custom bot's request (自定义机器人使用指南).
+pub const WEBHOOK_LIMIT: usize = 20 * 1024;
+/// The most components and elements of a card (R5).
+pub const ELEMENT_LIMIT: usize = 200;
+
+/// The way a card reaches the platform; some rules depend on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Via {
+    /// Sent or replied with by the app (发送消息, 回复消息).
+    Send,
+    /// The new content of a sent card (更新已发送的消息卡片).
+    Patch,
+    /// The card in the answer to a click (卡片回传交互回调).
+    CallbackAnswer,
+    /// Sent through a custom bot's address (自定义机器人使用指南).
+    Webhook,
+}
+
+/// One broken rule.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{rule} at {path}: {message}")]
+pub struct CardFault {
+    /// The rule's number in card-rules.md (`R14`), or `schema`.
+    pub rule: &'static str,
+    /// JSON pointer into the card, empty for the card as a whole.
+    pub path: String,
+    /// What is wrong.
+    pub message: String,
+}
+
+impl CardFault {
+    pub(crate) fn new(
+        rule: &'static str,
+        path: impl Into<String>,
+        message: impl Into<String>,
+    ) -> Self {
+        Self {
+            rule,
+            path: path.into(),
+            message: message.into(),
+        }
+    }
+
+    /// The platform's error number for the rule (发送消息, "ErrCode" inside 230099), as far as it is known.
+    pub fn code(&self) -> u32 {
+        match self.rule {
+            "R5" | "R38" => 11310,
+            "R6" => 200860,
+            "R7" => 300301,
+            "R4" => 300302,
+            "R14" | "R15" => 200530,
+            "R16" => 300123,
+            "R31" => 200915,
+            "R32" => 200914,
+            "R33" => 300220,
+            "R34" => 300230,
+            "R35" => 200570,
+            _ => 200621,
+        }
+    }
+}
+
+/// Checks a card's JSON text against the schema and the rules.
+///
+/// # Errors
+/// Every fault that was found, at least one.
+pub fn check_card(card_json: &str, via: Via) -> Result<(), Vec<CardFault>> {
+    let mut faults = Vec::new();
+    check_size(card_json, via, &mut faults);
+    match json::parse(card_json) {
+        Ok(card) => check_value(&card, via, &mut faults),
+        Err(error) => faults.push(CardFault::new("R8", "", error.to_string())),
+    }
+    if faults.is_empty() {
+        Ok(())
+    } else {
+        Err(faults)
+    }
+}
+
+/// Checks the body that a server answers `card.action.trigger` with (R52).
+///
+/// # Errors
+/// Every fault that was found, at least one; the path starts at the answer, not at the card in it.
+pub fn check_callback_answer(body: &str) -> Result<(), Vec<CardFault>> {
+    let mut faults = Vec::new();
+    if body.len() > CARD_LIMIT {
+        faults.push(too_large("the answer", body.len(), CARD_LIMIT));
+    }
+    match json::parse(body) {
+        Ok(answer) => {
+            schema_faults(&ANSWER, "R52", &answer, &mut faults);
+            let card = answer.get("card");
+            let raw = card.filter(|card| card.get("type").and_then(Value::as_str) == Some("raw"));
+            if let Some(data) = raw.and_then(|card| card.get("data")) {
+                let mut inner = Vec::new();
+                rules::check(data, Via::CallbackAnswer, &mut inner);
+                faults.extend(inner.into_iter().map(|fault| CardFault {
+                    path: format!("/card/data{}", fault.path),
+                    ..fault
+                }));
+            }
+        }
+        Err(error) => faults.push(CardFault::new("R52", "", error.to_string())),
+    }
+    if faults.is_empty() {
+        Ok(())
+    } else {
+        Err(faults)
+    }
+}
+
+/// How many bytes the request takes that carries this card (R6): a full send body with the card as an escaped string,
+/// a webhook's body, or a callback's answer.
+pub fn request_size(card_json: &str, via: Via) -> usize {
+    // Ids as long as the platform's; the card travels as a string in the two message calls, as an object elsewhere.
+    let frame = match via {
+        Via::Send | Via::Patch => json!({
+            "receive_id": "oc_0123456789abcdef0123456789abcdef",
+            "msg_type": "interactive",
+            "content": card_json,
+            "uuid": "01234567-89ab-cdef-0123-456789abcdef",
+        }),
+        Via::Webhook => json!({
+            "timestamp": "1700000000",
+            "sign": "l1N0gAcBjdwBvGm1xMjOF0XSyaLRpR7tuO5dHfhAYc8=",
+            "msg_type": "interactive",
+            "card": "",
+        }),
+        Via::CallbackAnswer => json!({"card": {"type": "raw", "data": ""}}),
+    };
+    let frame = frame.to_string().len();
+    match via {
+        Via::Send | Via::Patch => frame,
+        // The two quotes of the empty string make room for the object.
+        Via::Webhook | Via::CallbackAnswer => {
+            frame.saturating_sub(2).saturating_add(card_json.len())
+        }
+    }
+}
+
+fn check_size(card_json: &str, via: Via, faults: &mut Vec<CardFault>) {
+    let limit = match via {
+        Via::Webhook => WEBHOOK_LIMIT,
+        _ => CARD_LIMIT,
+    };
+    let request = request_size(card_json, via);
+    if card_json.len() > CARD_LIMIT {
+        faults.push(too_large("the card", card_json.len(), CARD_LIMIT));
+    } else if request > limit {
+        faults.push(too_large("the request with the card", request, limit));
+    }
+}
+
+fn too_large(what: &str, size: usize, limit: usize) -> CardFault {
+    CardFault::new(
+        "R6",
+        "",
+        format!("{what} takes {size} bytes, at most {limit} are allowed"),
+    )
+}
+
+fn check_value(card: &Value, via: Via, faults: &mut Vec<CardFault>) {
+    schema_faults(&CARD, "schema", card, faults);
+    rules::check(card, via, faults);
+}
+
+type Compiled = LazyLock<Result<Validator, String>>;
+
+static CARD: Compiled = LazyLock::new(|| compile("#/$defs/card"));
+static ANSWER: Compiled = LazyLock::new(|| compile("#/$defs/callbackResponse"));
+
+fn compile(entry: &str) -> Result<Validator, String> {
+    let mut schema: Value = serde_json::from_str(SCHEMA).map_err(|e| e.to_string())?;
+    if let Some(root) = schema.as_object_mut() {
+        root.insert("$ref".to_owned(), Value::from(entry));
+    }
+    jsonschema::validator_for(&schema).map_err(|e| e.to_string())
+}
+
+fn schema_faults(
+    schema: &Compiled,
+    rule: &'static str,
+    value: &Value,
+    faults: &mut Vec<CardFault>,
+) {
+    match &**schema {
+        Ok(schema) => faults.extend(schema.iter_errors(value).map(|error| {
+            let path = error.instance_path().to_string();
+            let mut message = error.to_string();
+            // The library quotes the whole value, which may be a whole card.
+            if let Some((cut, _)) = message.char_indices().nth(300) {
+                message.truncate(cut);
+                message.push('…');
+            }
+            CardFault::new(rule, path, message)
+        })),
+        Err(error) => faults.push(CardFault::new(rule, "", error.clone())),
+    }
+}

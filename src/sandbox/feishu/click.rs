@@ -1,0 +1,295 @@
+//! A person acts on a card (处理卡片回调, 卡片回传交互回调).
+
+use std::time::{Duration, Instant};
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+use super::api::{CARD_LIFE, replace};
+use super::cards;
+use super::form::{self, NoSuchComponent};
+use super::people::{Reply, ids};
+use super::state::{Message, Sender};
+use super::{Change, Feishu, TENANT, wire};
+
+/// What the client sends of a component, `event.action` of the callback.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ClickAction {
+    /// The component's tag.
+    pub tag: String,
+    /// The value of its callback behavior.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub value: Option<Value>,
+    /// Its name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// The fields of its form, for a submit button.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub form_value: Option<Map<String, Value>>,
+    /// What was chosen in a select, an overflow or a picker.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub option: Option<String>,
+    /// What was chosen in a multiple selection.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub options: Option<Vec<String>>,
+    /// Whether a checker is ticked now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub checked: Option<bool>,
+    /// What was typed into an input outside a form.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub input_value: Option<String>,
+}
+
+/// The words that pop up after a click.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Toast {
+    /// `info`, `success`, `error` or `warning`.
+    pub kind: String,
+    /// The words.
+    pub content: String,
+}
+
+/// What a click came to.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ClickResult {
+    /// HTTP status of the service's answer; `None` where there was none, or nothing was sent.
+    pub status: Option<u16>,
+    /// The words that pop up.
+    pub toast: Option<Toast>,
+    /// Whether the answer replaced the card.
+    pub card_updated: bool,
+    /// What the person sees instead: the platform's number and words (`200341 …`), or why the client sent nothing.
+    pub error: Option<String>,
+    /// How long the answer took.
+    pub elapsed: Duration,
+}
+
+impl ClickResult {
+    fn failed(error: impl ToString) -> Self {
+        Self {
+            error: Some(error.to_string()),
+            ..Self::default()
+        }
+    }
+}
+
+impl Feishu {
+    /// A person acts on a component of a card as it stands now. What is not there, is disabled, or would send an empty
+    /// required field is not sent: `error` says so and `status` stays empty.
+    pub async fn click(&self, person: &str, message_id: &str, action: ClickAction) -> ClickResult {
+        match self
+            .card(message_id)
+            .and_then(|card| form::allows(&card, &action))
+        {
+            Ok(()) => self.click_raw(person, message_id, action).await,
+            Err(refusal) => ClickResult::failed(refusal),
+        }
+    }
+
+    /// Sends any action on any message, as a forged or outdated client might.
+    pub async fn click_raw(
+        &self,
+        person: &str,
+        message_id: &str,
+        action: ClickAction,
+    ) -> ClickResult {
+        let Some(message) = self.message(message_id) else {
+            return ClickResult::failed(NoSuchComponent::NoCard(message_id.to_owned()));
+        };
+        let event = json!({
+            "operator": self.operator(person),
+            "token": wire::fresh_id("c-"),
+            "action": told(&action),
+            "host": "im_message",
+            "context": {"open_message_id": message_id, "open_chat_id": message.chat_id},
+        });
+        let now = self.core.now();
+        let micros = now.as_microsecond().to_string();
+        let envelope = self.envelope("card.action.trigger", &micros, event);
+        let nonce = uuid::Uuid::new_v4().to_string();
+        let sealed = self.seal_as(&envelope, wire::go_time(now), nonce);
+
+        // Held until the answer is applied, also when this future is dropped halfway.
+        let lock = Lock::take(self, message_id);
+        let start = Instant::now();
+        let reply = self.post("/feishu/card", sealed).await;
+        let elapsed = start.elapsed();
+        let result = self.take_answer(&message, reply);
+        drop(lock);
+        if result.card_updated {
+            self.core.tell(Change::Updated(message_id.to_owned()));
+        }
+        ClickResult { elapsed, ..result }
+    }
+
+    /// The first button (or interactive container) outside forms whose callback value is wanted, as a click on it.
+    pub fn find_button(
+        &self,
+        message_id: &str,
+        wanted: impl Fn(&Value) -> bool,
+    ) -> Option<ClickAction> {
+        form::find_button(&self.card(message_id).ok()?, wanted)
+    }
+
+    /// What pressing the wanted submit button would send: the form's first values, replaced by `fields`.
+    ///
+    /// # Errors
+    /// Why the client would send nothing.
+    pub fn fill_form(
+        &self,
+        message_id: &str,
+        wanted: impl Fn(&Value) -> bool,
+        fields: Map<String, Value>,
+    ) -> Result<ClickAction, NoSuchComponent> {
+        form::submit(&self.card(message_id)?, wanted, &fields)
+    }
+
+    /// Fills a form and presses its submit button; `wanted` is asked about the button's callback value (null where it
+    /// has none). What the client would not send is answered as by [`Feishu::click`].
+    pub async fn form_click(
+        &self,
+        person: &str,
+        message_id: &str,
+        wanted: impl Fn(&Value) -> bool,
+        fields: Map<String, Value>,
+    ) -> ClickResult {
+        match self.fill_form(message_id, wanted, fields) {
+            Ok(action) => self.click_raw(person, message_id, action).await,
+            Err(refusal) => ClickResult::failed(refusal),
+        }
+    }
+
+    /// The card of a message that can be acted on.
+    fn card(&self, message_id: &str) -> Result<Value, NoSuchComponent> {
+        let none = |why: &str| NoSuchComponent::NoCard(format!("{message_id} {why}"));
+        let message = self
+            .message(message_id)
+            .ok_or_else(|| none("does not exist"))?;
+        if message.sender != Sender::Bot {
+            return Err(none("was not sent by the app; it never calls back"));
+        }
+        if !message.is_card() || message.recalled {
+            return Err(none("is no card, or was recalled"));
+        }
+        if self.core.now().duration_since(message.created_at) > CARD_LIFE {
+            return Err(none("is older than 14 days"));
+        }
+        Ok(message.json())
+    }
+
+    fn operator(&self, person: &str) -> Value {
+        let mut operator = self.read(|state| ids(state, person));
+        if let Some(members) = operator.as_object_mut() {
+            members.remove("user_id");
+            members.insert("tenant_key".to_owned(), Value::from(TENANT));
+        }
+        operator
+    }
+
+    /// Reads the service's answer and gives the message its new card.
+    fn take_answer(&self, message: &Message, reply: Reply) -> ClickResult {
+        let (status, body) = match reply {
+            Reply::TimedOut => return ClickResult::failed("200341 no answer within 3 s"),
+            Reply::NoConnection if self.core.service_url.lock().is_none() => {
+                return ClickResult::failed("200340 no callback address");
+            }
+            Reply::NoConnection => return ClickResult::failed("200342 no connection"),
+            Reply::Answered { status, body } => (status, body),
+        };
+        let failed = |error: String| ClickResult {
+            status: Some(status),
+            error: Some(error),
+            ..ClickResult::default()
+        };
+        if status != 200 {
+            return failed(format!("200671 HTTP {status}"));
+        }
+        let answer: Value = serde_json::from_str(&body).unwrap_or(Value::Null);
+        let card = answer.pointer("/card/data").cloned();
+        if let Err(faults) = cards::check_callback_answer(&body) {
+            let old = card
+                .as_ref()
+                .is_some_and(|card| card.get("schema").and_then(Value::as_str) != Some("2.0"));
+            // Whatever is wrong inside `card` is a bad card, everything else a bad answer.
+            let shape = faults.iter().find(|fault| !fault.path.starts_with("/card"));
+            let (code, first) = match shape {
+                Some(fault) => (200_672, Some(fault)),
+                None if old => (200_830, faults.first()),
+                None => (200_673, faults.first()),
+            };
+            let words = first.map(ToString::to_string).unwrap_or_default();
+            tracing::warn!(code, words, "a callback's answer was refused");
+            return failed(format!("{code} {words}"));
+        }
+        if answer.pointer("/card/type").and_then(Value::as_str) == Some("template") {
+            return failed("200673 no such template".to_owned());
+        }
+        let now = self.core.now();
+        let card_updated = card.is_some_and(|card| {
+            self.core.change(|state| {
+                let standing = state
+                    .message_mut(&message.message_id)
+                    .filter(|message| !message.recalled);
+                match standing {
+                    Some(message) => replace(message, card.to_string(), now),
+                    None => return false,
+                }
+                true
+            })
+        });
+        ClickResult {
+            status: Some(status),
+            toast: answer.get("toast").map(|toast| {
+                let text = |name| toast.get(name).and_then(Value::as_str);
+                Toast {
+                    kind: text("type").unwrap_or("info").to_owned(),
+                    content: text("content").unwrap_or_default().to_owned(),
+                }
+            }),
+            card_updated,
+            ..ClickResult::default()
+        }
+    }
+}
+
+/// `event.action`: what was sent, with the client's zone where the platform tells it.
+fn told(action: &ClickAction) -> Value {
+    let mut told = serde_json::to_value(action).unwrap_or_default();
+    let zoned = matches!(
+        action.tag.as_str(),
+        "button" | "interactive_container" | "date_picker" | "picker_time" | "picker_datetime"
+    );
+    if let (true, Some(told)) = (zoned, told.as_object_mut()) {
+        told.insert("timezone".to_owned(), Value::from("Asia/Shanghai"));
+    }
+    told
+}
+
+/// While a click is handled the card takes no other update.
+struct Lock<'a> {
+    feishu: &'a Feishu,
+    message_id: &'a str,
+}
+
+impl<'a> Lock<'a> {
+    fn take(feishu: &'a Feishu, message_id: &'a str) -> Self {
+        let lock = Self { feishu, message_id };
+        lock.count(|locks| locks.saturating_add(1));
+        lock
+    }
+
+    fn count(&self, change: impl FnOnce(u32) -> u32) {
+        self.feishu.core.change(|state| {
+            if let Some(message) = state.message_mut(self.message_id) {
+                message.locks = change(message.locks);
+            }
+        });
+    }
+}
+
+impl Drop for Lock<'_> {
+    fn drop(&mut self) {
+        self.count(|locks| locks.saturating_sub(1));
+    }
+}

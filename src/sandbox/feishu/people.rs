@@ -1,0 +1,293 @@
+//! The other direction: what people do, told to the service as the platform tells it (事件订阅, 接收消息).
+
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use super::state::{ChatKind, Message, Sender};
+use super::{Change, Feishu, TENANT, wire};
+
+/// A body with the headers that vouch for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sealed {
+    /// Content type and the three `X-Lark-…` headers.
+    pub headers: Vec<(&'static str, String)>,
+    /// The bytes to send as they are.
+    pub body: String,
+}
+
+/// An event that was sent to the service.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SentEvent {
+    /// `header.event_id`.
+    pub event_id: String,
+    /// `im.message.receive_v1` …
+    pub event_type: String,
+    /// The message it is about, where it is about one.
+    pub message_id: Option<String>,
+    /// The HTTP status it was answered with; `None`: no answer within 3 s, or no connection.
+    pub status: Option<u16>,
+    /// How long the answer took.
+    pub elapsed: Duration,
+    /// The envelope before encryption.
+    pub envelope: Value,
+}
+
+/// What came back from the service.
+pub(super) enum Reply {
+    Answered { status: u16, body: String },
+    TimedOut,
+    NoConnection,
+}
+
+impl Feishu {
+    /// A person writes into a chat (their direct one or a group). The message stays in the chat and is told to the
+    /// service. With `mention_bot` the text starts with a mention of the bot.
+    pub async fn say(
+        &self,
+        person: &str,
+        chat_id: &str,
+        text: &str,
+        mention_bot: bool,
+    ) -> SentEvent {
+        let now = self.core.now();
+        let message_id = wire::fresh_id("om_");
+        let shown = if mention_bot {
+            format!("@{} {text}", self.bot_name())
+        } else {
+            text.to_owned()
+        };
+        let message = Message {
+            message_id: message_id.clone(),
+            chat_id: chat_id.to_owned(),
+            sender: Sender::Person(person.to_owned()),
+            reply_to: None,
+            kind: "text".to_owned(),
+            content: json!({"text": shown}).to_string(),
+            revisions: 0,
+            recalled: false,
+            created_at: now,
+            updated_at: now,
+            locks: 0,
+        };
+        let (ids, direct) = self.core.change(|state| {
+            state.add_message(message);
+            let direct = state
+                .chats
+                .get(chat_id)
+                .is_some_and(|chat| matches!(chat.kind, ChatKind::Direct(_)));
+            (ids(state, person), direct)
+        });
+        self.core.tell(Change::Message(message_id.clone()));
+
+        let millis = now.as_millisecond().to_string();
+        let content = if mention_bot {
+            json!({"text": format!("@_user_1 {text}")})
+        } else {
+            json!({"text": text})
+        };
+        let mut told = json!({
+            "message_id": message_id,
+            "create_time": millis,
+            "update_time": millis,
+            "chat_id": chat_id,
+            "chat_type": if direct { "p2p" } else { "group" },
+            "message_type": "text",
+            "content": content.to_string(),
+        });
+        if let (true, Some(told)) = (mention_bot, told.as_object_mut()) {
+            let mention = json!([{
+                "key": "@_user_1",
+                "id": {"union_id": wire::derived_id("on_", self.bot_open_id()), "user_id": "",
+                    "open_id": self.bot_open_id()},
+                "mentioned_type": "bot",
+                "name": self.bot_name(),
+                "tenant_key": TENANT,
+            }]);
+            told.insert("mentions".to_owned(), mention);
+        }
+        let event = json!({
+            "sender": {"sender_id": ids, "sender_type": "user", "tenant_key": TENANT},
+            "message": told,
+        });
+        let mut sent = self.draft_event("im.message.receive_v1", event);
+        sent.message_id = Some(message_id);
+        self.send_event(sent).await
+    }
+
+    /// Tells the service any other event, e.g. `im.chat.member.bot.deleted_v1`; `event` is the envelope's `event`.
+    pub async fn push_event(&self, event_type: &str, event: Value) -> SentEvent {
+        self.send_event(self.draft_event(event_type, event)).await
+    }
+
+    /// Sends the very same event again, freshly encrypted and signed, as the platform does after silence.
+    pub async fn redeliver(&self, event: &SentEvent) -> SentEvent {
+        self.deliver(event.clone()).await
+    }
+
+    /// Sends every event again that was not answered 200 in time. Answers how many went through now.
+    pub async fn redeliver_pending(&self) -> usize {
+        let pending = std::mem::take(&mut *self.core.undelivered.lock());
+        let mut through: usize = 0;
+        for event in pending {
+            if self.send_event(event).await.status == Some(200) {
+                through = through.saturating_add(1);
+            }
+        }
+        through
+    }
+
+    /// The address check that the platform makes when an address is saved: the challenge must come back.
+    ///
+    /// # Errors
+    /// What was answered instead.
+    pub async fn verify_address(&self, path: &str) -> Result<(), String> {
+        let challenge = wire::fresh_id("");
+        let body = json!({
+            "challenge": challenge,
+            "token": self.core.config.verification_token,
+            "type": "url_verification",
+        });
+        // It comes unsigned even where events are signed.
+        let mut sealed = self.seal(&body);
+        sealed.headers.truncate(1);
+        match self.post(path, sealed).await {
+            Reply::Answered { status: 200, body } => {
+                let answer: Value = serde_json::from_str(&body).map_err(|e| e.to_string())?;
+                if answer.get("challenge").and_then(Value::as_str) == Some(challenge.as_str()) {
+                    Ok(())
+                } else {
+                    Err(format!("the challenge did not come back: {body}"))
+                }
+            }
+            Reply::Answered { status, body } => Err(format!("HTTP {status}: {body}")),
+            Reply::TimedOut => Err("no answer within 3 s".to_owned()),
+            Reply::NoConnection => Err("no connection".to_owned()),
+        }
+    }
+
+    /// Encrypts (where the app has an Encrypt Key) and signs a body as the platform does. For tests that post
+    /// something of their own.
+    pub fn seal(&self, plain: &Value) -> Sealed {
+        let timestamp = self.core.now().as_second().to_string();
+        let nonce = rand::random_range(100_000_000_u32..1_000_000_000).to_string();
+        self.seal_as(plain, timestamp, nonce)
+    }
+
+    pub(super) fn seal_as(&self, plain: &Value, timestamp: String, nonce: String) -> Sealed {
+        let config = &self.core.config;
+        let plain = plain.to_string();
+        let body = match &config.encrypt_key {
+            Some(key) => {
+                let text = wire::encrypt(key, rand::random(), plain.as_bytes());
+                json!({"encrypt": text}).to_string()
+            }
+            None => plain,
+        };
+        let key = config.encrypt_key.as_deref().unwrap_or("");
+        let signature = wire::signature(&timestamp, &nonce, key, &body);
+        Sealed {
+            headers: vec![
+                ("Content-Type", "application/json; charset=utf-8".to_owned()),
+                ("X-Lark-Request-Timestamp", timestamp),
+                ("X-Lark-Request-Nonce", nonce),
+                ("X-Lark-Signature", signature),
+            ],
+            body,
+        }
+    }
+
+    /// The envelope (schema 2.0) around an event; `create_time` in the unit that the type uses.
+    pub fn envelope(&self, event_type: &str, create_time: &str, event: Value) -> Value {
+        let config = &self.core.config;
+        json!({
+            "schema": "2.0",
+            "header": {
+                "event_id": wire::fresh_id(""),
+                "token": config.verification_token,
+                "create_time": create_time,
+                "event_type": event_type,
+                "tenant_key": TENANT,
+                "app_id": config.app_id,
+            },
+            "event": event,
+        })
+    }
+
+    fn draft_event(&self, event_type: &str, event: Value) -> SentEvent {
+        let millis = self.core.now().as_millisecond().to_string();
+        let envelope = self.envelope(event_type, &millis, event);
+        SentEvent {
+            event_id: event_id(&envelope),
+            event_type: event_type.to_owned(),
+            message_id: None,
+            status: None,
+            elapsed: Duration::ZERO,
+            envelope,
+        }
+    }
+
+    /// Delivers, and remembers what did not go through.
+    async fn send_event(&self, event: SentEvent) -> SentEvent {
+        let sent = self.deliver(event).await;
+        if sent.status != Some(200) {
+            self.core.undelivered.lock().push_back(sent.clone());
+        }
+        sent
+    }
+
+    async fn deliver(&self, mut event: SentEvent) -> SentEvent {
+        let start = Instant::now();
+        let sealed = self.seal(&event.envelope);
+        event.status = match self.post("/feishu/event", sealed).await {
+            Reply::Answered { status, .. } => Some(status),
+            Reply::TimedOut | Reply::NoConnection => None,
+        };
+        event.elapsed = start.elapsed();
+        event
+    }
+
+    /// Posts to the service, with the platform's patience.
+    pub(super) async fn post(&self, path: &str, sealed: Sealed) -> Reply {
+        let Some(base) = self.core.service_url.lock().clone() else {
+            return Reply::NoConnection;
+        };
+        let mut request = self
+            .core
+            .client
+            .post(format!("{base}{path}"))
+            .body(sealed.body);
+        for (name, value) in sealed.headers {
+            request = request.header(name, value);
+        }
+        let exchange = async {
+            let response = request.send().await?;
+            let status = response.status().as_u16();
+            Ok::<_, reqwest::Error>((status, response.text().await?))
+        };
+        match tokio::time::timeout(self.core.config.patience, exchange).await {
+            Ok(Ok((status, body))) => Reply::Answered { status, body },
+            Ok(Err(error)) => {
+                tracing::warn!(%error, "the service cannot be reached");
+                Reply::NoConnection
+            }
+            Err(_) => Reply::TimedOut,
+        }
+    }
+}
+
+/// The ids of a person as events carry them; a stranger has no union_id.
+pub(super) fn ids(state: &super::State, person: &str) -> Value {
+    state.person(person).map_or_else(
+        || json!({"union_id": null, "user_id": null, "open_id": person}),
+        super::Person::ids,
+    )
+}
+
+pub(super) fn event_id(envelope: &Value) -> String {
+    envelope
+        .pointer("/header/event_id")
+        .and_then(Value::as_str)
+        .unwrap_or_default()
+        .to_owned()
+}

@@ -1,0 +1,307 @@
+//! What the stand-in remembers: people, chats, messages, tokens, and what was asked of it.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+
+use axum::body::Bytes;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+
+use super::wire;
+
+/// How long a token lives (自建应用获取 tenant_access_token).
+const TOKEN_LIFE: SignedDuration = SignedDuration::from_secs(7200);
+/// A token with at least this much left is given out again.
+const TOKEN_REUSE: SignedDuration = SignedDuration::from_mins(30);
+/// How long a `uuid` sends at most one message (发送消息).
+const UUID_LIFE: SignedDuration = SignedDuration::from_hours(1);
+/// The most requests, and the most rate windows, that are remembered.
+const REMEMBERED: usize = 10_000;
+
+/// Who wrote a message.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Sender {
+    /// The app under test.
+    Bot,
+    /// A person, by open_id.
+    Person(String),
+    /// A custom bot, by the id in its address.
+    Hook(String),
+}
+
+/// A message as it stands now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Message {
+    /// `om_…`.
+    pub message_id: String,
+    /// The chat it stands in.
+    pub chat_id: String,
+    /// Who wrote it.
+    pub sender: Sender,
+    /// The message it answers.
+    pub reply_to: Option<String>,
+    /// `msg_type`: `text`, `interactive`, `file` …
+    pub kind: String,
+    /// Its present content, JSON text.
+    pub content: String,
+    /// How often the content was changed after sending.
+    pub revisions: u32,
+    /// Taken back by the app.
+    pub recalled: bool,
+    /// When it was sent.
+    pub created_at: Timestamp,
+    /// When its content was last changed.
+    pub updated_at: Timestamp,
+    /// Clicks under way: the card is locked for other updates.
+    pub(super) locks: u32,
+}
+
+impl Message {
+    /// The content as JSON; null where it is none.
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.content).unwrap_or(Value::Null)
+    }
+
+    /// Whether it is a card.
+    pub fn is_card(&self) -> bool {
+        self.kind == "interactive"
+    }
+}
+
+/// A person of the tenant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Person {
+    /// `ou_…`.
+    pub open_id: String,
+    /// `on_…`, follows from the open_id.
+    pub union_id: String,
+    /// Follows from the open_id.
+    pub user_id: String,
+    /// The shown name.
+    pub name: String,
+    /// Mainland number without `+86`, or with `+` and country code.
+    pub mobile: String,
+}
+
+/// What kind of chat it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ChatKind {
+    /// Between the app and the person of this open_id.
+    Direct(String),
+    /// A group; everybody is in it.
+    Group,
+}
+
+/// A chat.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Chat {
+    /// `oc_…`.
+    pub chat_id: String,
+    /// The group's name, or the person's.
+    pub name: String,
+    /// Direct or group.
+    pub kind: ChatKind,
+    /// Whether the app's bot is in it.
+    pub has_bot: bool,
+    /// Dissolved by its owner.
+    pub dissolved: bool,
+}
+
+/// A request that the stand-in answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Request {
+    /// The endpoint's name: `token`, `send`, `reply`, `patch`, `recall`, `message`, `messages`, `users.by_contact`,
+    /// `user`, `chats`, `chat`, `bot`, `file`, `hook`, or `unknown`.
+    pub endpoint: &'static str,
+    /// The HTTP status it was (or, where the answer was spoilt, would have been) answered with.
+    pub status: u16,
+    /// The platform's code, 0 for success; -1 where a fault kept the request from being looked at.
+    pub code: i64,
+    /// The platform's text.
+    pub message: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// A custom bot.
+pub(super) struct Hook {
+    pub secret: Option<String>,
+    pub chat_id: String,
+}
+
+/// An uploaded file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UploadedFile {
+    /// `file_v3_…`.
+    pub file_key: String,
+    /// With its extension.
+    pub name: String,
+    /// `file_type` of the upload.
+    pub kind: String,
+    /// The content.
+    pub bytes: Bytes,
+}
+
+struct Token {
+    value: String,
+    until: Timestamp,
+}
+
+/// Everything, under one lock.
+#[derive(Default)]
+pub struct State {
+    pub(super) people: BTreeMap<String, Person>,
+    pub(super) chats: BTreeMap<String, Chat>,
+    pub(super) hooks: HashMap<String, Hook>,
+    pub(super) files: HashMap<String, UploadedFile>,
+    messages: Vec<Message>,
+    by_id: HashMap<String, usize>,
+    tokens: Vec<Token>,
+    uuids: HashMap<String, (Timestamp, String)>,
+    windows: HashMap<String, VecDeque<Timestamp>>,
+    requests: VecDeque<Request>,
+}
+
+impl State {
+    /// The chat's messages in the order they were sent, recalled ones included.
+    pub fn messages(&self, chat_id: &str) -> impl Iterator<Item = &Message> {
+        self.messages
+            .iter()
+            .filter(move |message| message.chat_id == chat_id)
+    }
+
+    /// Every message of every chat, in the order they were sent.
+    pub fn all_messages(&self) -> &[Message] {
+        &self.messages
+    }
+
+    /// One message.
+    pub fn message(&self, message_id: &str) -> Option<&Message> {
+        self.messages.get(*self.by_id.get(message_id)?)
+    }
+
+    /// The requests that were answered, oldest first; only the last ten thousand are kept.
+    pub fn requests(&self) -> impl Iterator<Item = &Request> {
+        self.requests.iter()
+    }
+
+    /// The people, by open_id.
+    pub fn people(&self) -> impl Iterator<Item = &Person> {
+        self.people.values()
+    }
+
+    /// The chats, by chat id.
+    pub fn chats(&self) -> impl Iterator<Item = &Chat> {
+        self.chats.values()
+    }
+
+    pub(super) fn message_mut(&mut self, message_id: &str) -> Option<&mut Message> {
+        self.messages.get_mut(*self.by_id.get(message_id)?)
+    }
+
+    pub(super) fn add_message(&mut self, message: Message) {
+        let at = self.messages.len();
+        self.by_id.insert(message.message_id.clone(), at);
+        self.messages.push(message);
+    }
+
+    pub(super) fn record(&mut self, request: Request) {
+        if self.requests.len() >= REMEMBERED {
+            self.requests.pop_front();
+        }
+        self.requests.push_back(request);
+    }
+
+    /// The person with this open_id, union_id or user_id.
+    pub(super) fn person(&self, id: &str) -> Option<&Person> {
+        self.people.get(id).or_else(|| {
+            self.people
+                .values()
+                .find(|person| person.union_id == id || person.user_id == id)
+        })
+    }
+
+    /// A token and the seconds it has left: the present one while it has half an hour, else a new one.
+    pub(super) fn token(&mut self, now: Timestamp) -> (String, i64) {
+        self.tokens.retain(|token| token.until > now);
+        let left = |token: &Token| token.until.duration_since(now);
+        if let Some(token) = self
+            .tokens
+            .last()
+            .filter(|token| left(token) >= TOKEN_REUSE)
+        {
+            return (token.value.clone(), left(token).as_secs());
+        }
+        let value = wire::fresh_id("t-");
+        let until = now.checked_add(TOKEN_LIFE).unwrap_or(now);
+        self.tokens.push(Token {
+            value: value.clone(),
+            until,
+        });
+        (value, TOKEN_LIFE.as_secs())
+    }
+
+    pub(super) fn knows_token(&self, value: &str, now: Timestamp) -> bool {
+        self.tokens
+            .iter()
+            .any(|token| token.value == value && token.until > now)
+    }
+
+    pub(super) fn forget_tokens(&mut self) {
+        self.tokens.clear();
+    }
+
+    /// The message that this `uuid` already sent within the hour.
+    pub(super) fn sent_as(&mut self, uuid: &str, now: Timestamp) -> Option<String> {
+        self.uuids
+            .retain(|_, (at, _)| now.duration_since(*at) < UUID_LIFE);
+        self.uuids.get(uuid).map(|(_, message)| message.clone())
+    }
+
+    pub(super) fn remember_uuid(&mut self, uuid: &str, message_id: &str, now: Timestamp) {
+        self.uuids
+            .insert(uuid.to_owned(), (now, message_id.to_owned()));
+    }
+
+    /// Counts one more event in the sliding window of `key`, unless it is full.
+    pub(super) fn admit(
+        &mut self,
+        key: String,
+        limit: usize,
+        window: SignedDuration,
+        now: Timestamp,
+    ) -> bool {
+        if self.windows.len() > REMEMBERED {
+            self.windows.clear();
+        }
+        let times = self.windows.entry(key).or_default();
+        while times
+            .front()
+            .is_some_and(|at| now.duration_since(*at) >= window)
+        {
+            times.pop_front();
+        }
+        let free = times.len() < limit;
+        if free {
+            times.push_back(now);
+        }
+        free
+    }
+}
+
+impl Person {
+    pub(super) fn new(open_id: &str, name: &str, mobile: &str) -> Self {
+        let user_id = wire::derived_id("", open_id);
+        Self {
+            open_id: open_id.to_owned(),
+            union_id: wire::derived_id("on_", open_id),
+            user_id: user_id.get(..8).unwrap_or_default().to_owned(),
+            name: name.to_owned(),
+            mobile: mobile.to_owned(),
+        }
+    }
+
+    /// `sender_id` and `operator_id` of events. user_id is null: the app has no right to employee ids.
+    pub(super) fn ids(&self) -> Value {
+        json!({"union_id": self.union_id, "user_id": null, "open_id": self.open_id})
+    }
+}

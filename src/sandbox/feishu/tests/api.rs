@@ -1,0 +1,262 @@
+//! What the platform does when it is asked properly, and its faults on demand.
+
+use jiff::SignedDuration;
+
+use super::*;
+
+#[tokio::test]
+async fn a_token_is_given_again_while_half_an_hour_is_left() {
+    let mut stand = stand().await;
+    let first = stand.token.clone();
+    stand.clock.advance(SignedDuration::from_mins(90));
+    let again = stand.ask_token("cli_app", "app-secret").await;
+    assert_eq!(again["tenant_access_token"], first.as_str());
+    assert_eq!(again["expire"], 1800);
+    stand.clock.advance(SignedDuration::from_secs(1));
+    stand.login().await;
+    assert_ne!(stand.token, first);
+    // The old one lives on until its own end.
+    stand.token = first;
+    assert_eq!(stand.call("GET", "/bot/v3/info", None).await.0, 200);
+    stand.clock.advance(SignedDuration::from_mins(30));
+    let (status, answer) = stand.call("GET", "/bot/v3/info", None).await;
+    assert_eq!((status, &answer["code"]), (400, &json!(99_991_663)));
+}
+
+#[tokio::test]
+async fn a_uuid_sends_once_an_hour_and_answers_the_first_message() {
+    let mut stand = stand().await;
+    let path = "/im/v1/messages?receive_id_type=open_id";
+    let body = json!({"receive_id": ALICE, "msg_type": "text", "uuid": "u1",
+        "content": r#"{"text":"hi"}"#});
+    let (_, first) = stand.call("POST", path, Some(body.clone())).await;
+    let (_, second) = stand.call("POST", path, Some(body.clone())).await;
+    assert_eq!(first["data"]["message_id"], second["data"]["message_id"]);
+    let chat = stand.feishu.direct_chat(ALICE);
+    assert_eq!(stand.feishu.messages(&chat).len(), 1);
+    stand.clock.advance(SignedDuration::from_hours(1));
+    stand.login().await;
+    stand.call("POST", path, Some(body)).await;
+    assert_eq!(stand.feishu.messages(&chat).len(), 2);
+}
+
+#[tokio::test]
+async fn a_card_is_sent_replied_to_updated_and_recalled() {
+    let stand = stand().await;
+    let mut changes = stand.feishu.subscribe();
+    let id = stand.send("interactive", card(json!([]))).await;
+    let path = format!("/im/v1/messages/{id}/reply");
+    let reply = json!({"msg_type": "text", "content": r#"{"text":"x"}"#, "reply_in_thread": false});
+    let (_, answer) = stand.call("POST", &path, Some(reply)).await;
+    assert_eq!(answer["data"]["parent_id"], id.as_str());
+    let new = card(json!([{"tag": "hr"}]));
+    assert_eq!(stand.patch(&id, new.clone()).await, (200, 0));
+    let message = stand.feishu.message(&id).unwrap();
+    assert_eq!((message.json(), message.revisions), (new.clone(), 1));
+    let path = format!("/im/v1/messages/{id}");
+    assert_eq!(stand.call("DELETE", &path, None).await.0, 200);
+    assert_eq!(stand.patch(&id, new).await, (400, 230_011));
+    let reply_id = answer["data"]["message_id"].as_str().unwrap().to_owned();
+    let reply = stand.feishu.message(&reply_id).unwrap();
+    assert_eq!(reply.reply_to, Some(id.clone()));
+    for expected in [
+        Change::Message(id.clone()),
+        Change::Message(reply_id),
+        Change::Updated(id.clone()),
+        Change::Recalled(id),
+    ] {
+        assert_eq!(changes.try_recv().unwrap(), expected);
+    }
+}
+
+#[tokio::test]
+async fn messages_are_listed_by_page_and_time_without_their_cards() {
+    let stand = stand().await;
+    let mut titled = card(json!([]));
+    titled["header"] = json!({"title": {"tag": "plain_text", "content": "Alert"}});
+    stand.send("interactive", titled).await;
+    let start = stand.clock.now().as_second();
+    stand.clock.advance(SignedDuration::from_secs(10));
+    stand.send("text", json!({"text": "a"})).await;
+    stand.send("text", json!({"text": "b"})).await;
+    let base = format!("/im/v1/messages?container_id_type=chat&container_id={GROUP}");
+    let (_, all) = stand.call("GET", &base, None).await;
+    let items = all["data"]["items"].as_array().unwrap();
+    assert_eq!(items.len(), 3);
+    let shown = items[0]["body"]["content"].as_str().unwrap();
+    assert!(
+        shown.contains("Alert") && !shown.contains("schema"),
+        "{shown}"
+    );
+    let later = format!("{base}&start_time={}&page_size=1", start + 1);
+    let (_, page) = stand.call("GET", &later, None).await;
+    assert_eq!(
+        page["data"]["items"][0]["body"]["content"],
+        r#"{"text":"a"}"#
+    );
+    assert_eq!(page["data"]["has_more"], true);
+    let next = format!(
+        "{later}&page_token={}",
+        page["data"]["page_token"].as_str().unwrap()
+    );
+    let (_, page) = stand.call("GET", &next, None).await;
+    assert_eq!(
+        page["data"]["items"][0]["body"]["content"],
+        r#"{"text":"b"}"#
+    );
+    assert_eq!(page["data"]["has_more"], false);
+    let id = items[1]["message_id"].as_str().unwrap();
+    let (_, one) = stand
+        .call("GET", &format!("/im/v1/messages/{id}"), None)
+        .await;
+    assert_eq!(one["data"]["items"][0], items[1]);
+}
+
+#[tokio::test]
+async fn people_chats_and_the_bot_are_known() {
+    let stand = stand().await;
+    let body = json!({"mobiles": ["+8613800000001", "13900000000"]});
+    let path = "/contact/v3/users/batch_get_id?user_id_type=open_id";
+    let (_, answer) = stand.call("POST", path, Some(body)).await;
+    let expected =
+        json!([{"mobile": "+8613800000001", "user_id": ALICE}, {"mobile": "13900000000"}]);
+    assert_eq!(answer["data"]["user_list"], expected);
+    let path = format!("/contact/v3/users/{ALICE}?user_id_type=open_id");
+    assert_eq!(
+        stand.call("GET", &path, None).await.1["data"]["user"]["name"],
+        "Alice"
+    );
+    let (_, chats) = stand.call("GET", "/im/v1/chats?page_size=20", None).await;
+    assert_eq!(chats["data"]["items"][0]["chat_id"], GROUP);
+    assert_eq!(chats["data"]["items"].as_array().unwrap().len(), 1);
+    let path = format!("/im/v1/chats/{GROUP}");
+    assert_eq!(
+        stand.call("GET", &path, None).await.1["data"]["chat_mode"],
+        "group"
+    );
+    let path = format!("/im/v1/chats/{}", stand.feishu.direct_chat(ALICE));
+    assert_eq!(
+        stand.call("GET", &path, None).await.1["data"]["chat_mode"],
+        "p2p"
+    );
+    let (_, bot) = stand.call("GET", "/bot/v3/info", None).await;
+    assert_eq!(bot["bot"]["open_id"], stand.feishu.bot_open_id());
+}
+
+/// Uploads three form fields by hand and answers status and body.
+async fn upload(stand: &Stand, kind: &str, name: &str, content: &str) -> (u16, Value) {
+    let part = |name: &str, value: &str| {
+        format!("--B\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n")
+    };
+    let body = format!(
+        "{}{}--B\r\nContent-Disposition: form-data; name=\"file\"; filename=\"x\"\r\n\
+         Content-Type: application/octet-stream\r\n\r\n{content}\r\n--B--\r\n",
+        part("file_type", kind),
+        part("file_name", name),
+    );
+    let response = stand
+        .client
+        .post(format!("{}/open-apis/im/v1/files", stand.feishu.url()))
+        .bearer_auth(&stand.token)
+        .header("content-type", "multipart/form-data; boundary=B")
+        .body(body)
+        .send()
+        .await
+        .unwrap();
+    let status = response.status().as_u16();
+    (status, response.json().await.unwrap())
+}
+
+#[tokio::test]
+async fn a_file_is_kept_and_sent_by_its_key() {
+    let stand = stand().await;
+    let (status, answer) = upload(&stand, "stream", "users.csv", "a,b\n").await;
+    assert_eq!(status, 200, "{answer}");
+    let key = answer["data"]["file_key"].as_str().unwrap();
+    let file = stand.feishu.file(key).unwrap();
+    assert_eq!(
+        (file.name.as_str(), &file.bytes[..]),
+        ("users.csv", &b"a,b\n"[..])
+    );
+    stand.send("file", json!({"file_key": key})).await;
+    let (status, answer) = upload(&stand, "csv", "users.csv", "a,b\n").await;
+    assert_eq!((status, &answer["code"]), (400, &json!(234_001)));
+    let (status, answer) = upload(&stand, "stream", "users.csv", "").await;
+    assert_eq!((status, &answer["code"]), (400, &json!(234_010)));
+}
+
+#[tokio::test]
+async fn waiting_ends_with_the_change() {
+    let stand = stand().await;
+    let feishu = stand.feishu.clone();
+    let waiting = tokio::spawn(async move {
+        let look = |state: &State| state.messages(GROUP).next().map(|m| m.message_id.clone());
+        feishu.wait_for(look, Duration::from_secs(20)).await
+    });
+    let id = stand.send("text", json!({"text": "x"})).await;
+    assert_eq!(waiting.await.unwrap(), Some(id));
+    let none = stand
+        .feishu
+        .wait_for(|_| None::<()>, Duration::from_millis(1))
+        .await;
+    assert_eq!(none, None);
+}
+
+#[tokio::test]
+async fn faults_strike_as_told_and_some_only_after_the_effect() {
+    let stand = stand().await;
+    let path = "/im/v1/messages?receive_id_type=chat_id";
+    let body = json!({"receive_id": GROUP, "msg_type": "text", "content": r#"{"text":"hi"}"#});
+    let patience = Duration::from_millis(100);
+    let slow = Duration::from_millis(20);
+    let code = Fault::Code {
+        http: 400,
+        code: 230_020,
+        msg: "slow down".to_owned(),
+    };
+    // (fault, status and start of the body or none, whether the message stands)
+    let cases = [
+        (Fault::Status(502), Some((502, "<html>")), false),
+        (code, Some((400, r#"{"code":230020"#)), false),
+        (
+            Fault::RateLimited { reset_seconds: 0.5 },
+            Some((429, r#"{"code":99991400"#)),
+            false,
+        ),
+        (Fault::NotJson, Some((200, "<html>")), false),
+        (Fault::Slow(slow), Some((200, r#"{"code":0"#)), true),
+        (Fault::Timeout, None, false),
+        (Fault::CutBody, None, true),
+        (Fault::ResetConnection, None, true),
+    ];
+    for (fault, expected, stands) in cases {
+        let before = stand.feishu.messages(GROUP).len();
+        let rule = FaultRule::new(fault.clone()).on("send").times(1);
+        stand.feishu.faults().inject(rule);
+        let asked = stand.text("POST", path, Some(body.clone()));
+        let result = match fault {
+            Fault::Timeout => tokio::time::timeout(patience, asked).await.ok(),
+            _ => Some(asked.await),
+        };
+        match (result.and_then(Result::ok), expected) {
+            (Some((status, text)), Some((wanted, start))) => {
+                assert_eq!(status, wanted, "{fault:?}");
+                assert!(text.starts_with(start), "{fault:?}: {text}");
+            }
+            (got, expected) => assert_eq!(got.is_some(), expected.is_some(), "{fault:?}"),
+        }
+        let after = stand.feishu.messages(GROUP).len();
+        assert_eq!(after - before, usize::from(stands), "{fault:?}");
+    }
+    stand
+        .send("text", json!({"text": "all is well again"}))
+        .await;
+    let codes: Vec<_> = stand
+        .feishu
+        .requests()
+        .iter()
+        .filter(|request| request.endpoint == "send")
+        .map(|request| request.code)
+        .collect();
+    assert_eq!(codes, [-1, -1, -1, -1, 0, -1, 0, 0, 0]);
+}
