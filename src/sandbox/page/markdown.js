@@ -358,11 +358,12 @@ const BLOCKS = /^[\u2580-\u259f]+$/;
 
 const TAGS = {
   font(attributes, inner, ctx, depth) {
-    const css = attributes.color === "grey" && BLOCKS.test(inner) ? "var(--grey-bar)"
+    const bar = BLOCKS.test(inner);
+    const css = bar && attributes.color === "grey" ? "var(--grey-bar)"
       : color(attributes.color ?? "default", ctx.colors);
     const content = inline(inner, ctx, depth);
     if (attributes.color === "default" || attributes.color === undefined) return content;
-    return css ? h("span", { style: { color: css } }, content) : [fault(`font ${attributes.color}`), content];
+    return css ? h("span", { class: bar ? "md-bar" : null, style: { color: css } }, content) : [fault(`font ${attributes.color}`), content];
   },
   text_tag(attributes, inner, ctx, depth) {
     const shades = tagColors(attributes.color ?? "neutral");
