@@ -125,7 +125,11 @@ function drawChats() {
     const unread = store.unread.get(chat.id) ?? 0;
     return h("li", null, h("button", {
       type: "button", class: "chat-row", "aria-current": chat.id === store.open ? "true" : null, data: { chat: chat.id },
-      on: { click: () => { open(chat.id, false); composer.focus(); } },
+      on: { click: () => { 
+        open(chat.id, false);
+        // On a touch screen focus would raise the keyboard over what was just opened.
+        if (matchMedia("(hover: hover)").matches) composer.focus();
+      } },
     },
     avatar({ id: chat.id, name: chatTitle(chat), kind: chat.kind === "group" ? "group" : "bot" }),
     h("span", { class: "chat-text" },
@@ -194,6 +198,8 @@ function dress() {
 
 async function load() {
   const state = await api.state();
+  // After a break the server may be another one: nothing known before it counts.
+  store.messages.clear();
   store.people = new Map(state.people.map((person) => [person.id, person]));
   store.chats = state.chats;
   store.bot = state.bot ?? store.bot;
@@ -220,7 +226,8 @@ async function start() {
     updated: (message) => arrived(message, true),
     notice: (text) => {
       controls.note(text);
-      toast("info", text);
+      // The panel's log shows it; a toast is for when the log cannot be seen.
+      if (!document.body.classList.contains("controls-shown")) toast("info", text);
     },
     connected: async (up, again) => {
       byId("offline").hidden = up;

@@ -157,7 +157,7 @@ function drawPie(svg, spec, slices, shades, width, height) {
   const total = slices.reduce((sum, [, value]) => sum + value, 0) || 1;
   const [cx, cy] = [width / 2, height / 2];
   const labels = spec.label?.visible !== false;
-  const radius = Math.max(20, Math.min(cx - (labels ? 70 : 8), cy - 12));
+  const radius = Math.max(20, Math.min(cx - (labels ? 52 : 8), cy - 12));
   const hole = radius * Math.min(Math.max(Number(spec.innerRadius) || 0, 0), 0.95);
   const at = (turn, r) => [cx + r * Math.sin(turn), cy - r * Math.cos(turn)];
   let turn = 0;
@@ -174,7 +174,10 @@ function drawPie(svg, spec, slices, shades, width, height) {
     if (labels && value / total > 0.03) {
       const [x, y] = at((turn + end) / 2, radius + 10);
       const side = x > cx ? "start" : "end";
-      svg.append(text(x, y + 4, trimmed(`${name} ${share}`, side === "start" ? width - x : x), side));
+      const whole = `${name} ${share}`;
+      const room = side === "start" ? width - x : x;
+      // The legend has the names where they do not fit here.
+      svg.append(text(x, y + 4, widthOf(whole) <= room ? whole : share, side));
     }
     turn = end;
   });

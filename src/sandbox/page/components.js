@@ -78,7 +78,7 @@ function personNode(id, element, ctx) {
   return h("span", {
     class: `person person-${element.size ?? "medium"}${element.style === "capsule" ? " capsule" : ""}`,
     title: ctx.people.get(id) ? "" : id,
-  }, element.show_avatar !== false && avatar({ id, name }),
+  }, element.show_avatar !== false && avatar({ id, name, short: element.size !== "large" }),
   named ? h("span", { class: "person-name" }, name) : h("span", { class: "sr-only" }, name));
 }
 

@@ -69,8 +69,13 @@ export function columnSet(element, ctx) {
   node.style.setProperty("--gap", space(element.horizontal_spacing, "8px"));
   if (FLEX[element.horizontal_align]) node.style.justifyContent = FLEX[element.horizontal_align];
   const back = ctx.background(element.background_style);
-  if (back) node.style.background = back;
-  if (back) node.classList.add("has-background");
+  if (back === null) node.append(ctx.faultBox([`colour ${element.background_style}`]));
+  if (back) {
+    node.style.background = back;
+    // Text keeps off the edge of a coloured set, unless its columns see to that themselves.
+    const padded = (element.columns ?? []).some((part) => part?.padding !== undefined);
+    if (!padded) node.classList.add("has-background");
+  }
   jump(node, element.action);
   for (const [index, part] of (element.columns ?? []).entries()) {
     if (part?.tag === "column") node.append(column(part, ctx, `${ctx.path}.${index}`));

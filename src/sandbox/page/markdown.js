@@ -10,6 +10,7 @@ import { LANG } from "./words.js";
 
 const TABLE_PAGE = 5;
 const MAX_DEPTH = 12;
+const MAX_LABEL = 1000;
 
 /** Nodes for a whole markdown text. `ctx` carries people and the colours the card declares. */
 export function markdown(source, ctx) {
@@ -223,19 +224,30 @@ function anchor(url, content) {
   return h("a", { href: target, target: "_blank", rel: "noopener noreferrer" }, content);
 }
 
+/** The parenthesis that closes the one at `open`; addresses may hold pairs of their own. */
+function closingParenthesis(source, open) {
+  let level = 0;
+  for (let at = open; at < source.length && source[at] !== "\n"; at += 1) {
+    if (source[at] === "(") level += 1;
+    else if (source[at] === ")" && (level -= 1) === 0) return at;
+  }
+  return -1;
+}
+
 function linkAt(source, at, ctx, depth, push) {
   const picture = source[at] === "!";
   if (picture && source[at + 1] !== "[") return 0;
   const open = picture ? at + 1 : at;
   let level = 0;
   let close = open;
-  for (; close < source.length; close += 1) {
+  const last = Math.min(source.length, open + MAX_LABEL);
+  for (; close < last; close += 1) {
     if (source[close] === "\\") close += 1;
     else if (source[close] === "[") level += 1;
     else if (source[close] === "]" && (level -= 1) === 0) break;
   }
-  if (close >= source.length || source[close + 1] !== "(") return 0;
-  const end = source.indexOf(")", close);
+  if (close >= last || source[close + 1] !== "(") return 0;
+  const end = closingParenthesis(source, close + 1);
   if (end < 0 || depth >= MAX_DEPTH) return 0;
   const label = source.slice(open + 1, close);
   const target = decodeEntities(source.slice(close + 2, end).trim());
@@ -300,6 +312,9 @@ function closingTag(source, from, name) {
   return null;
 }
 
+// Tags that mean nothing without their end.
+const PAIRED = new Set(["font", "text_tag", "number_tag", "a", "link", "raw"]);
+
 function tagAt(source, at, rest, ctx, depth, push) {
   const match = TAG.exec(rest);
   if (!match) return 0;
@@ -320,6 +335,10 @@ function tagAt(source, at, rest, ctx, depth, push) {
   }
   const attributes = attributesOf(rawAttributes);
   const close = selfClosed ? null : closingTag(source, at + whole.length, name);
+  if (!close && !selfClosed && PAIRED.has(name)) {
+    push(fault(whole));
+    return whole.length;
+  }
   const inner = close ? source.slice(at + whole.length, close.start) : "";
   push(draw(attributes, inner, ctx, depth + 1));
   return close ? close.end - at : whole.length;
@@ -334,12 +353,17 @@ function mention(id, ctx) {
   return h("span", { class: `md-at${id === ctx.me ? " md-at-me" : ""}` }, `@${all ? "all" : personName(id, ctx)}`);
 }
 
+// Blocks drawn with letters (a usage bar): the empty part is a surface, not text to be read.
+const BLOCKS = /^[\u2580-\u259f]+$/;
+
 const TAGS = {
   font(attributes, inner, ctx, depth) {
-    const css = color(attributes.color ?? "default", ctx.colors);
+    const bar = BLOCKS.test(inner);
+    const css = bar && attributes.color === "grey" ? "var(--grey-bar)"
+      : color(attributes.color ?? "default", ctx.colors);
     const content = inline(inner, ctx, depth);
     if (attributes.color === "default" || attributes.color === undefined) return content;
-    return css ? h("span", { style: { color: css } }, content) : [fault(`font ${attributes.color}`), content];
+    return css ? h("span", { class: bar ? "md-bar" : null, style: { color: css } }, content) : [fault(`font ${attributes.color}`), content];
   },
   text_tag(attributes, inner, ctx, depth) {
     const shades = tagColors(attributes.color ?? "neutral");
@@ -367,7 +391,7 @@ const TAGS = {
   person(attributes, inner, ctx) {
     const name = personName(attributes.id, ctx);
     return h("span", { class: `person person-small${attributes.style === "capsule" ? " capsule" : ""}` },
-      attributes.show_avatar !== "false" && avatar({ id: attributes.id, name }),
+      attributes.show_avatar !== "false" && avatar({ id: attributes.id, name, short: true }),
       attributes.show_name !== "false" && h("span", null, name));
   },
   local_datetime(attributes) {

@@ -4,7 +4,7 @@ import { h, uid } from "./dom.js";
 import { icon } from "./icons.js";
 import { t } from "./words.js";
 
-const TOAST_MS = 4500;
+const TOAST_MS = 3500;
 const GLYPHS = {
   info: "info_filled", success: "check_outlined", error: "close_outlined", warning: "warning_outlined",
 };
@@ -16,7 +16,7 @@ export function toast(type, content) {
     icon(GLYPHS[kind]), h("span", null, content));
   const host = document.getElementById("toasts");
   host.append(node);
-  while (host.children.length > 4) host.firstElementChild.remove();
+  while (host.children.length > 3) host.firstElementChild.remove();
   let timer = setTimeout(leave, TOAST_MS);
   function leave() {
     node.classList.add("leaving");

@@ -28,12 +28,15 @@ export function personName(id, ctx) {
   return text.length > 12 ? `${text.slice(0, 5)}…${text.slice(-4)}` : text;
 }
 
-/** A round avatar; it is decoration, the name stands beside it. `kind` bot and hook have glyphs. */
-export function avatar({ id, name, kind }) {
+/**
+ * A round avatar; it is decoration, the name stands beside it. `kind` bot, hook and group have glyphs;
+ * `short` leaves one sign, for the small ones inside cards.
+ */
+export function avatar({ id, name, kind, short }) {
   const glyph = { bot: "robot_outlined", hook: "bell_outlined", group: "group_outlined" }[kind];
   return h("span", {
     class: `avatar${kind ? ` avatar-${kind}` : ""}`,
     "aria-hidden": "true",
     style: { "--avatar": glyph ? "" : `var(--hue-${hueOf(id ?? name)})` },
-  }, glyph ? icon(glyph) : initials(name));
+  }, glyph ? icon(glyph) : short ? [...initials(name)].at(-1) : initials(name));
 }

@@ -25,7 +25,7 @@ function optionsOf(element, ctx) {
 
 /** A fresh lead for each place it is shown: a node stands in one place only. */
 const leadOf = (option) => (option.person
-  ? avatar({ id: option.value, name: option.label }) : option.lead?.cloneNode(true));
+  ? avatar({ id: option.value, name: option.label, short: true }) : option.lead?.cloneNode(true));
 
 function initialOne(element, options) {
   const named = options.find((option) => option.value === element.initial_option)
@@ -40,6 +40,9 @@ function trigger(element) {
     "aria-haspopup": "listbox", "aria-expanded": "false",
   });
 }
+
+/** Tells the field around a select what an input tells by itself. */
+const changed = (node) => node.dispatchEvent(new Event("input", { bubbles: true }));
 
 const hint = (element) => textOf(element.placeholder) || t("Choose");
 
@@ -65,6 +68,7 @@ export function select(element, ctx) {
         if (option.value === before && ctx.form) return;
         value = option.value;
         show();
+        changed(node);
         if (ctx.form) return;
         const answer = await ctx.act(ctx, node, element, { option: option.value });
         if (answer === null || answer.error) {
@@ -107,6 +111,7 @@ export function multiSelect(element, ctx) {
     if (element.disabled || ctx.lock.busy) return;
     if (!values.delete(option.value)) values.add(option.value);
     show();
+    changed(node);
   };
   node.addEventListener("click", (event) => {
     event.stopPropagation();

@@ -42,7 +42,7 @@ function options(value) {
 
 function persons(value, ctx) {
   return [value].flat().map((id) => h("span", { class: "person person-small" },
-    avatar({ id, name: personName(id, ctx) }), h("span", { class: "person-name" }, personName(id, ctx))));
+    avatar({ id, name: personName(id, ctx), short: true }), h("span", { class: "person-name" }, personName(id, ctx))));
 }
 
 function cell(value, column, ctx) {
