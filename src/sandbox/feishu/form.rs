@@ -196,7 +196,7 @@ fn takes(node: &Node<'_>, value: &Value) -> Result<(), NoSuchComponent> {
             .is_some_and(|items| items.iter().all(offered)),
         "select_img" => match value {
             Value::Array(items) => items.iter().all(offered),
-            one => offered(one),
+            one => one.as_str() == Some("") || offered(one),
         },
         "checker" => value.is_boolean(),
         _ => value.is_string(),

@@ -113,7 +113,7 @@ pub(crate) struct Core {
 }
 
 impl Feishu {
-    /// Serves the platform on `listener` until the last clone is dropped.
+    /// Serves the platform on `listener` until the last clone is dropped. Called within a tokio runtime.
     ///
     /// # Errors
     /// The listener has no address, or no HTTP client can be built.
@@ -270,10 +270,10 @@ impl Feishu {
 
     /// An uploaded file.
     pub fn file(&self, file_key: &str) -> Option<UploadedFile> {
-        self.read(|state| state.files.get(file_key).cloned())
+        self.read(|state| state.file(file_key).cloned())
     }
 
-    /// Looks at the whole state under its lock; `look` must be quick.
+    /// Looks at the whole state under its lock; `look` is quick and asks this handle nothing, or it waits for itself.
     pub fn read<T>(&self, look: impl FnOnce(&State) -> T) -> T {
         look(&self.core.state.lock())
     }
@@ -283,7 +283,8 @@ impl Feishu {
         self.core.changes.subscribe()
     }
 
-    /// Waits until `look` finds something, looking again after every change of the state. `None` after `timeout`.
+    /// Waits until `look` (as in [`Feishu::read`]) finds something, looking again after every change of the state.
+    /// `None` after `timeout`.
     pub async fn wait_for<T>(
         &self,
         mut look: impl FnMut(&State) -> Option<T>,

@@ -7,6 +7,9 @@ use serde_json::{Value, json};
 use super::state::{ChatKind, Message, Sender};
 use super::{Change, Feishu, TENANT, wire};
 
+/// The most events that are kept for [`Feishu::redeliver_pending`].
+const UNDELIVERED: usize = 1000;
+
 /// A body with the headers that vouch for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sealed {
@@ -231,7 +234,11 @@ impl Feishu {
     async fn send_event(&self, event: SentEvent) -> SentEvent {
         let sent = self.deliver(event).await;
         if sent.status != Some(200) {
-            self.core.undelivered.lock().push_back(sent.clone());
+            let mut undelivered = self.core.undelivered.lock();
+            if undelivered.len() >= UNDELIVERED {
+                undelivered.pop_front();
+            }
+            undelivered.push_back(sent.clone());
         }
         sent
     }

@@ -184,6 +184,11 @@ impl State {
         self.requests.iter()
     }
 
+    /// An uploaded file.
+    pub fn file(&self, file_key: &str) -> Option<&UploadedFile> {
+        self.files.get(file_key)
+    }
+
     /// The people, by open_id.
     pub fn people(&self) -> impl Iterator<Item = &Person> {
         self.people.values()

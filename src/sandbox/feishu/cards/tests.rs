@@ -1,5 +1,6 @@
 //! For every rule one accepted and one refused card.
 
+use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
@@ -511,4 +512,16 @@ fn texts_in_lists_and_headers_count_as_elements_but_rows_do_not() {
     whole["header"] =
         json!({"title": text("x"), "text_tag_list": [{"tag": "text_tag", "text": text("y")}]});
     assert_eq!(check_card(&whole.to_string(), Via::Send), Ok(()));
+}
+
+proptest! {
+    #[test]
+    fn no_text_makes_the_checker_panic(
+        text in "([\\[\\]()!`<>|\\\\'\" \n-]|<a href=|<at id=|```|]\\(|ü|x)*",
+    ) {
+        let whole = card(json!([md(&text)])).to_string();
+        let _ = check_card(&whole, Via::Webhook);
+        let _ = check_card(&text, Via::Send);
+        let _ = check_callback_answer(&text);
+    }
 }

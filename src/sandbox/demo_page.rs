@@ -1,0 +1,543 @@
+//! The chat page of `airgate demo`: its static files, and the HTTP interface through which a browser acts as the
+//! stand-in's people. Controls beyond chatting (let spending grow, jump in time) are passed in by whoever starts it.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::rejection::JsonRejection;
+use axum::extract::{DefaultBodyLimit, Json, Path, Query, State as Shared};
+use axum::http::{HeaderName, HeaderValue, StatusCode, Uri, header};
+use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use futures::future::BoxFuture;
+use futures::{FutureExt, Stream, stream};
+use rust_embed::RustEmbed;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use tokio::sync::broadcast;
+use tokio_util::sync::CancellationToken;
+
+use super::feishu::{Change, ChatKind, ClickAction, Feishu, Message, Sender, State};
+
+#[cfg(test)]
+mod tests;
+
+/// The page itself, in the binary.
+#[derive(RustEmbed)]
+#[folder = "src/sandbox/page/"]
+struct Files;
+
+/// How many notices a slow browser may lag behind.
+const NOTICES: usize = 256;
+/// The most bytes of a request from the page.
+const BODY_LIMIT: usize = 256 * 1024;
+/// Nothing from elsewhere is loaded, whatever a card says.
+const POLICY: &str = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
+                      base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+/// How a control is drawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ControlKind {
+    /// Pressed.
+    Button,
+    /// Switched on and off.
+    Toggle,
+    /// One of its options.
+    Select,
+    /// A number.
+    Number,
+}
+
+/// One choice of a [`ControlKind::Select`].
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ControlOption {
+    /// What is sent.
+    pub value: Value,
+    /// What is shown.
+    pub label: String,
+}
+
+type Handler = Arc<dyn Fn(Value) -> BoxFuture<'static, Result<Value, String>> + Send + Sync>;
+type Reading = Arc<dyn Fn() -> Value + Send + Sync>;
+
+/// Something that the page can do beyond chatting.
+#[derive(Clone)]
+pub struct Control {
+    name: String,
+    label: String,
+    kind: ControlKind,
+    options: Vec<ControlOption>,
+    reading: Option<Reading>,
+    handler: Handler,
+}
+
+impl Control {
+    /// A control of this name (sent by the page) and label (shown). `handler` gets the page's whole request
+    /// (`{"name", "value"}`) and answers an object, whose `message` is shown, or why it failed.
+    pub fn new<F, R>(name: &str, label: &str, kind: ControlKind, handler: F) -> Self
+    where
+        F: Fn(Value) -> R + Send + Sync + 'static,
+        R: Future<Output = Result<Value, String>> + Send + 'static,
+    {
+        Self {
+            name: name.to_owned(),
+            label: label.to_owned(),
+            kind,
+            options: Vec::new(),
+            reading: None,
+            handler: Arc::new(move |request| handler(request).boxed()),
+        }
+    }
+
+    /// The choices of a select.
+    pub fn options(mut self, options: Vec<ControlOption>) -> Self {
+        self.options = options;
+        self
+    }
+
+    /// What the control shows as its present value; asked each time the page draws it.
+    pub fn reading(mut self, reading: impl Fn() -> Value + Send + Sync + 'static) -> Self {
+        self.reading = Some(Arc::new(reading));
+        self
+    }
+}
+
+/// What the page is made of. Clones share it.
+#[derive(Clone)]
+pub struct DemoPage {
+    parts: Arc<Parts>,
+}
+
+struct Parts {
+    feishu: Feishu,
+    /// People in the order the page shows them, with their role's label.
+    people: Vec<(String, String)>,
+    controls: Vec<Control>,
+    notices: broadcast::Sender<(&'static str, Value)>,
+    stop: CancellationToken,
+}
+
+impl DemoPage {
+    /// A page over `feishu`. `people` are (open_id, role label) in the order they are shown; people of the stand-in that
+    /// are not named come last, without a role.
+    pub fn new(feishu: Feishu, people: Vec<(String, String)>, controls: Vec<Control>) -> Self {
+        Self {
+            parts: Arc::new(Parts {
+                feishu,
+                people,
+                controls,
+                notices: broadcast::channel(NOTICES).0,
+                stop: CancellationToken::new(),
+            }),
+        }
+    }
+
+    /// Shows a line in every open page.
+    pub fn notice(&self, text: &str) {
+        // No page open is no fault.
+        let _ = self.parts.notices.send(("notice", json!({"text": text})));
+    }
+
+    /// Tells every open page about the monitor.
+    pub fn monitor(&self, data: Value) {
+        let _ = self.parts.notices.send(("monitor", data));
+    }
+
+    /// Ends the open event streams, which otherwise hold up a graceful stop.
+    pub fn close(&self) {
+        self.parts.stop.cancel();
+    }
+
+    /// The people in the page's order.
+    fn people(&self, state: &State) -> Vec<Value> {
+        let named = self.parts.people.iter().filter_map(|(id, role)| {
+            Some((state.people().find(|p| p.open_id == *id)?, role.as_str()))
+        });
+        let others = state
+            .people()
+            .filter(|person| {
+                !self
+                    .parts
+                    .people
+                    .iter()
+                    .any(|(id, _)| *id == person.open_id)
+            })
+            .map(|person| (person, ""));
+        named
+            .chain(others)
+            .map(|(person, role)| json!({"id": person.open_id, "name": person.name, "role": role}))
+            .collect()
+    }
+
+    /// A message as the page shows it.
+    fn shown(&self, state: &State, message: &Message) -> Value {
+        let feishu = &self.parts.feishu;
+        let (sender_kind, sender_id, sender_name) = match &message.sender {
+            Sender::Bot => ("bot", feishu.bot_open_id(), feishu.bot_name()),
+            Sender::Hook(id) => ("hook", id.as_str(), "自定义机器人"),
+            Sender::Person(id) => {
+                let person = state.people().find(|person| person.open_id == *id);
+                (
+                    "person",
+                    id.as_str(),
+                    person.map_or(id.as_str(), |p| p.name.as_str()),
+                )
+            }
+        };
+        let content = message.json();
+        let mut shown = json!({
+            "id": message.message_id,
+            "chat": message.chat_id,
+            "sender": {"kind": sender_kind, "id": sender_id, "name": sender_name},
+            "at": message.created_at.as_millisecond(),
+            "updated_at": message.updated_at.as_millisecond(),
+            // Taking it back is a change of what is shown.
+            "revision": message.revisions.saturating_add(u32::from(message.recalled)),
+        });
+        if let Some(members) = shown.as_object_mut() {
+            let mut set = |name: &str, value: Value| members.insert(name.to_owned(), value);
+            if message.recalled {
+                set("kind", "text".into());
+                set("text", "（消息已撤回）".into());
+            } else if message.is_card() {
+                set("kind", "card".into());
+                set("card", content);
+            } else if message.kind == "file" {
+                let key = content
+                    .get("file_key")
+                    .and_then(Value::as_str)
+                    .unwrap_or("");
+                let name = file_name(state, key);
+                set("kind", "file".into());
+                set("text", name.into());
+                set("url", format!("/api/file/{key}").into());
+            } else {
+                let text = content.get("text").and_then(Value::as_str);
+                set("kind", "text".into());
+                set("text", text.unwrap_or(&message.content).into());
+            }
+        }
+        shown
+    }
+}
+
+fn file_name(state: &State, key: &str) -> String {
+    state
+        .file(key)
+        .map_or_else(|| key.to_owned(), |file| file.name.clone())
+}
+
+/// The page's paths: `/` and its files, and `/api/…`.
+pub fn router(state: DemoPage) -> Router {
+    Router::new()
+        .route("/api/state", get(overview))
+        .route("/api/messages", get(messages))
+        .route("/api/file/{key}", get(file))
+        .route("/api/stream", get(events))
+        .route("/api/say", post(say))
+        .route("/api/click", post(click))
+        .route("/api/controls", get(controls))
+        .route("/api/control", post(control))
+        .fallback(static_file)
+        .layer(DefaultBodyLimit::max(BODY_LIMIT))
+        .with_state(state)
+}
+
+/// A refusal, as `{"error": …}`.
+struct Refusal(StatusCode, String);
+
+impl Refusal {
+    fn bad(reason: impl Into<String>) -> Self {
+        Self(StatusCode::BAD_REQUEST, reason.into())
+    }
+
+    fn missing(what: &str) -> Self {
+        Self(StatusCode::NOT_FOUND, format!("no such {what}"))
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        (self.0, Json(json!({"error": self.1}))).into_response()
+    }
+}
+
+impl From<JsonRejection> for Refusal {
+    fn from(rejection: JsonRejection) -> Self {
+        Self(rejection.status(), rejection.body_text())
+    }
+}
+
+type Answer = Result<Json<Value>, Refusal>;
+
+async fn overview(Shared(page): Shared<DemoPage>) -> Json<Value> {
+    let feishu = &page.parts.feishu;
+    feishu.read(|state| {
+        let chats: Vec<Value> = state
+            .chats()
+            .map(|chat| match &chat.kind {
+                // A person's direct chat carries the name of the other side.
+                ChatKind::Direct(person) => json!({"id": chat.chat_id, "name": feishu.bot_name(),
+                    "kind": "direct", "person": person}),
+                ChatKind::Group => {
+                    json!({"id": chat.chat_id, "name": chat.name, "kind": "group"})
+                }
+            })
+            .collect();
+        Json(json!({
+            "people": page.people(state),
+            "chats": chats,
+            "bot": {"name": feishu.bot_name()},
+        }))
+    })
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Wanted {
+    chat: String,
+}
+
+async fn messages(
+    Shared(page): Shared<DemoPage>,
+    wanted: Result<Query<Wanted>, axum::extract::rejection::QueryRejection>,
+) -> Answer {
+    let Query(wanted) = wanted.map_err(|error| Refusal::bad(error.body_text()))?;
+    page.parts.feishu.read(|state| {
+        if !state.chats().any(|chat| chat.chat_id == wanted.chat) {
+            return Err(Refusal::missing("chat"));
+        }
+        let list: Vec<Value> = state
+            .messages(&wanted.chat)
+            .map(|message| page.shown(state, message))
+            .collect();
+        Ok(Json(Value::Array(list)))
+    })
+}
+
+async fn file(
+    Shared(page): Shared<DemoPage>,
+    Path(key): Path<String>,
+) -> Result<Response, Refusal> {
+    let file = page
+        .parts
+        .feishu
+        .file(&key)
+        .ok_or_else(|| Refusal::missing("file"))?;
+    // Characters that a header cannot hold, or that would end the quotes, are replaced.
+    let name: String = file
+        .name
+        .chars()
+        .map(|c| match c {
+            'a'..='z' | 'A'..='Z' | '0'..='9' | '.' | '-' | '_' => c,
+            _ => '_',
+        })
+        .collect();
+    let headers = [
+        (header::CONTENT_TYPE, "application/octet-stream".to_owned()),
+        (
+            header::CONTENT_DISPOSITION,
+            format!("attachment; filename=\"{name}\""),
+        ),
+    ];
+    Ok((headers, file.bytes).into_response())
+}
+
+async fn events(
+    Shared(page): Shared<DemoPage>,
+) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
+    let changes = page.parts.feishu.subscribe();
+    let notices = page.parts.notices.subscribe();
+    let stream = stream::unfold(
+        (page, changes, notices),
+        |(page, mut changes, mut notices)| async move {
+            // Whoever lagged behind lost something: the stream ends, the browser comes again and reads anew.
+            let event = loop {
+                let event = tokio::select! {
+                    () = page.parts.stop.cancelled() => return None,
+                    change = changes.recv() => page.event(&change.ok()?),
+                    notice = notices.recv() => {
+                        let (name, data) = notice.ok()?;
+                        Some(Event::default().event(name).data(data.to_string()))
+                    }
+                };
+                if let Some(event) = event {
+                    break event;
+                }
+            };
+            Some((Ok(event), (page, changes, notices)))
+        },
+    );
+    Sse::new(stream).keep_alive(KeepAlive::new().interval(Duration::from_secs(15)))
+}
+
+impl DemoPage {
+    fn event(&self, change: &Change) -> Option<Event> {
+        let (name, id) = match change {
+            Change::Message(id) => ("message", id),
+            Change::Updated(id) | Change::Recalled(id) => ("updated", id),
+        };
+        let shown = self
+            .parts
+            .feishu
+            .read(|state| Some(self.shown(state, state.message(id)?)))?;
+        Some(Event::default().event(name).data(shown.to_string()))
+    }
+
+    /// The chat, if this person is in it.
+    fn chat_of(&self, person: &str, chat_id: &str) -> Result<ChatKind, Refusal> {
+        self.parts.feishu.read(|state| {
+            if !state.people().any(|known| known.open_id == person) {
+                return Err(Refusal::missing("person"));
+            }
+            let chat = state
+                .chats()
+                .find(|chat| chat.chat_id == chat_id)
+                .ok_or_else(|| Refusal::missing("chat"))?;
+            match &chat.kind {
+                ChatKind::Direct(owner) if owner != person => Err(Refusal(
+                    StatusCode::FORBIDDEN,
+                    "this chat belongs to somebody else".to_owned(),
+                )),
+                _ if chat.dissolved => Err(Refusal::bad("this chat was dissolved")),
+                kind => Ok(kind.clone()),
+            }
+        })
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Say {
+    #[serde(rename = "as")]
+    person: String,
+    chat: String,
+    text: String,
+    #[serde(default)]
+    mention: bool,
+}
+
+async fn say(Shared(page): Shared<DemoPage>, said: Result<Json<Say>, JsonRejection>) -> Answer {
+    let Json(said) = said?;
+    let kind = page.chat_of(&said.person, &said.chat)?;
+    let feishu = &page.parts.feishu;
+    let text = said.text.trim();
+    let (text, mention) = match (kind, text.strip_prefix('@')) {
+        (ChatKind::Direct(_), _) => (text, false),
+        (ChatKind::Group, None) => (text, said.mention),
+        (ChatKind::Group, Some(rest)) => {
+            // Whoever is mentioned by hand is the bot: the name, whatever it is, is not part of the text.
+            let bare = match rest.strip_prefix(feishu.bot_name()) {
+                Some(bare) => bare,
+                None => rest
+                    .split_once(char::is_whitespace)
+                    .map_or("", |(_, bare)| bare),
+            };
+            (bare.trim(), true)
+        }
+    };
+    if text.is_empty() {
+        return Err(Refusal::bad("nothing was said"));
+    }
+    let sent = feishu.say(&said.person, &said.chat, text, mention).await;
+    Ok(Json(json!({"status": sent.status})))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Click {
+    #[serde(rename = "as")]
+    person: String,
+    message: String,
+    action: ClickAction,
+}
+
+async fn click(
+    Shared(page): Shared<DemoPage>,
+    clicked: Result<Json<Click>, JsonRejection>,
+) -> Answer {
+    let Json(clicked) = clicked?;
+    let feishu = &page.parts.feishu;
+    let message = feishu
+        .message(&clicked.message)
+        .ok_or_else(|| Refusal::missing("message"))?;
+    page.chat_of(&clicked.person, &message.chat_id)?;
+    let result = feishu
+        .click(&clicked.person, &clicked.message, clicked.action)
+        .await;
+    let toast = result
+        .toast
+        .map(|toast| json!({"type": toast.kind, "content": toast.content}));
+    Ok(Json(json!({
+        "toast": toast,
+        "error": result.error,
+        "updated": result.card_updated,
+        "ms": u64::try_from(result.elapsed.as_millis()).unwrap_or(u64::MAX),
+    })))
+}
+
+async fn controls(Shared(page): Shared<DemoPage>) -> Json<Value> {
+    let list = page.parts.controls.iter().map(|control| {
+        json!({
+            "name": control.name,
+            "label": control.label,
+            "kind": control.kind,
+            "options": control.options,
+            "value": control.reading.as_ref().map(|reading| reading()),
+        })
+    });
+    Json(Value::Array(list.collect()))
+}
+
+async fn control(
+    Shared(page): Shared<DemoPage>,
+    request: Result<Json<Value>, JsonRejection>,
+) -> Answer {
+    let Json(request) = request?;
+    let name = request.get("name").and_then(Value::as_str);
+    let control = page
+        .parts
+        .controls
+        .iter()
+        .find(|control| Some(control.name.as_str()) == name)
+        .ok_or_else(|| Refusal::missing("control"))?;
+    match (control.handler)(request).await {
+        Ok(answer) => Ok(Json(answer)),
+        Err(reason) => Err(Refusal(StatusCode::UNPROCESSABLE_ENTITY, reason)),
+    }
+}
+
+async fn static_file(uri: Uri) -> Result<Response, Refusal> {
+    let path = match uri.path().trim_start_matches('/') {
+        "" => "index.html",
+        path => path,
+    };
+    let file = Files::get(path).ok_or_else(|| Refusal::missing("page"))?;
+    let kind = match path.rsplit_once('.').map_or("", |(_, ending)| ending) {
+        "html" => "text/html; charset=utf-8",
+        "css" => "text/css; charset=utf-8",
+        "js" => "text/javascript; charset=utf-8",
+        "json" => "application/json",
+        "svg" => "image/svg+xml",
+        "png" => "image/png",
+        "woff2" => "font/woff2",
+        _ => "application/octet-stream",
+    };
+    let headers: [(HeaderName, HeaderValue); 4] = [
+        (header::CONTENT_TYPE, HeaderValue::from_static(kind)),
+        (header::CACHE_CONTROL, HeaderValue::from_static("no-cache")),
+        (
+            header::X_CONTENT_TYPE_OPTIONS,
+            HeaderValue::from_static("nosniff"),
+        ),
+        (
+            header::CONTENT_SECURITY_POLICY,
+            HeaderValue::from_static(POLICY),
+        ),
+    ];
+    Ok((headers, file.data.into_owned()).into_response())
+}
