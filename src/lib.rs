@@ -3,10 +3,16 @@
 //! `docs/architecture.md` draws the house; each module's own head says what it is for.
 
 pub mod app;
+pub mod bot;
+pub mod cards;
 pub mod clock;
 pub mod config;
 pub mod domain;
 pub mod feishu;
+pub mod monitor;
+pub mod outbox;
 pub mod sandbox;
+pub mod server;
 pub mod store;
 pub mod volcengine;
+pub mod work;

@@ -72,8 +72,7 @@ async fn read_account(
         .collect();
     let gone = confirm_gone(store, &api, id, &listed).await?;
     let (account, users, now) = (id.clone(), listed.clone(), clock.now());
-    let changes =
-        store.writing(move |tx| tx.apply_sync(&account, &users, &gone, now)).await?;
+    let changes = store.writing(move |tx| tx.apply_sync(&account, &users, &gone, now)).await?;
     refresh_projects(store, cloud, clock, id).await?;
     read_access(store, &api, clock, id).await?;
     Ok(AccountSync {

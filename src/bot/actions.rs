@@ -8,10 +8,8 @@ use super::request::{Request, form_values};
 use super::roles::Allowed;
 use super::{Bot, Reaction, Reader, operator};
 use crate::app::{Error, Refusal, access, alerts, billing, projects, quota, users};
-use crate::cards::{Card, ListPlace, Look, Processing, Role, Toast, Tone};
-use crate::domain::{
-    MessageId, Money, OpId, OpenId, Report, TaskKind, UpdateTarget,
-};
+use crate::cards::{Card, ListPlace, Look, Processing, Toast, Tone};
+use crate::domain::{MessageId, Money, OpId, OpenId, Report, TaskKind, UpdateTarget};
 use crate::feishu::{CallbackAnswer, CardAction, ToastKind};
 use crate::outbox::chat_lane;
 use crate::store::{OpOutcome, Source, StoreError, View, WriteTx};
@@ -153,7 +151,12 @@ impl Reader {
                 Err(Error::Refused(_)) => None,
             };
             let tone = if first.refused { Tone::Error } else { Tone::Info };
-            return Ok(Done { toast: Some((tone, first.toast)), card, task: None, refused: first.refused });
+            return Ok(Done {
+                toast: Some((tone, first.toast)),
+                card,
+                task: None,
+                refused: first.refused,
+            });
         }
         let done = self.apply(tx, request, click, now)?;
         let toast = done.toast.as_ref().map(|(_, text)| text.clone()).unwrap_or_default();
@@ -252,8 +255,7 @@ impl Reader {
                 let by = operator(tx, &click.operator)?;
                 let settings = self.settings(tx)?;
                 let done = quota::allocate(tx, &settings, user, amount, note, &by, now)?;
-                let toast =
-                    Toast::QuotaAllocated { amount, total: done.entry.total_after };
+                let toast = Toast::QuotaAllocated { amount, total: done.entry.total_after };
                 Ok(Done::card(cards.quota(&done.quota, &clean)).with_toast(cards, &toast))
             }
             Request::MonitorRun { .. } => {
@@ -278,8 +280,7 @@ impl Reader {
         let cards = &self.cards;
         Ok(match request {
             Request::UsersList(place) => {
-                let page =
-                    users::list(tx, &settings, place.filter, &place.query, place.page)?;
+                let page = users::list(tx, &settings, place.filter, &place.query, place.page)?;
                 cards.users(&page, look)
             }
             Request::UserOpen { user } | Request::Access { user, .. } => {
@@ -302,9 +303,7 @@ impl Reader {
             Request::AlertsList { user, kind, page } => {
                 cards.alerts(&alerts::view(tx, user.as_ref(), *kind, *page)?, look)
             }
-            Request::MonitorRun { .. } => {
-                cards.monitor(&self.monitor_view(tx, &settings)?, look)
-            }
+            Request::MonitorRun { .. } => cards.monitor(&self.monitor_view(tx, &settings)?, look),
         })
     }
 }

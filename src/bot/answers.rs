@@ -7,7 +7,9 @@ use super::roles::Allowed;
 use super::{Bot, Place, Reaction, Reply, operator};
 use crate::app::outcome::UserFilter;
 use crate::app::{Error, Refusal, access, alerts, billing, projects, quota, users};
-use crate::cards::{Candidate, CandidatesView, Card, HelpRow, HelpView, Look, Processing, Role, Toast, Tone};
+use crate::cards::{
+    Candidate, CandidatesView, Card, HelpRow, HelpView, Look, Processing, Role, Toast, Tone,
+};
 use crate::domain::{AccessGoal, OpenId, TaskKind, UserKey};
 use crate::feishu::CallbackAnswer;
 use crate::store::{Source, StoreError, View, WriteTx};
@@ -29,13 +31,13 @@ impl Bot {
         // What only reads is made before the transaction that notes it, so that it does not keep writers waiting.
         let prepared = match (&parsed, allowed) {
             (_, None) => Some(Reply::card(self.reader.denied_card(&sender))),
-            (Err(error), Some(allowed)) => Some(Reply::card(self.reader.not_understood(error, allowed))),
+            (Err(error), Some(allowed)) => {
+                Some(Reply::card(self.reader.not_understood(error, allowed)))
+            }
             (Ok(command), Some(allowed)) if !command.writes() => {
                 let (bot, command) = (Arc::clone(&self.reader), command.clone());
-                let reply = self
-                    .store
-                    .reading(move |tx| bot.reply(tx, &command, allowed, now))
-                    .await?;
+                let reply =
+                    self.store.reading(move |tx| bot.reply(tx, &command, allowed, now)).await?;
                 Some(reply)
             }
             _ => None,
@@ -95,8 +97,10 @@ impl super::Reader {
         });
         Ok(match done {
             Ok(done) => {
-                let toast =
-                    Toast::QuotaAllocated { amount: done.entry.amount, total: done.entry.total_after };
+                let toast = Toast::QuotaAllocated {
+                    amount: done.entry.amount,
+                    total: done.entry.total_after,
+                };
                 let text = self.cards.words().toast(&toast);
                 Reply::card(self.cards.quota(&done.quota, &look.with_banner(Tone::Success, text)))
             }
@@ -142,10 +146,12 @@ impl super::Reader {
             Command::Projects { name } => {
                 let key = users::find(tx, name)?.key;
                 let view = projects::view(tx, &key, 1, now)?;
-                let task = (allowed.role().may_change() && projects::list_is_old(&view, now))
-                    .then(|| TaskKind::RefreshProjects {
-                        account: key.account.clone(),
-                        user: key.clone(),
+                let task =
+                    (allowed.role().may_change() && projects::list_is_old(&view, now)).then(|| {
+                        TaskKind::RefreshProjects {
+                            account: key.account.clone(),
+                            user: key.clone(),
+                        }
                     });
                 return Ok(Reply::card(cards.projects(&view, &look)).then(task));
             }
@@ -193,7 +199,11 @@ impl super::Reader {
     }
 
     /// The card that says why something was not done: candidates to choose from, or the reason.
-    pub(super) fn refused<S: Source>(&self, tx: &View<S>, error: Error) -> Result<Card, StoreError> {
+    pub(super) fn refused<S: Source>(
+        &self,
+        tx: &View<S>,
+        error: Error,
+    ) -> Result<Card, StoreError> {
         let refusal = match error {
             Error::Store(error) => return Err(error),
             Error::Refused(refusal) => refusal,
@@ -214,7 +224,11 @@ impl super::Reader {
             return Ok(self.cards.candidates(&view, &look));
         }
         let words = self.cards.words();
-        Ok(self.cards.message(Tone::Error, &words.t("refused.title", &[]), &words.refusal(&refusal)))
+        Ok(self.cards.message(
+            Tone::Error,
+            &words.t("refused.title", &[]),
+            &words.refusal(&refusal),
+        ))
     }
 
     /// The card for somebody whose role does not allow it. It names the person's id: that is what the administrator of a new
@@ -228,9 +242,8 @@ impl super::Reader {
     /// The card for a text that is no command, or one with wrong arguments.
     fn not_understood(&self, error: &ParseError, allowed: Allowed) -> Card {
         let words = self.cards.words();
-        let message = |text: String| {
-            self.cards.message(Tone::Error, &words.t("refused.title", &[]), &text)
-        };
+        let message =
+            |text: String| self.cards.message(Tone::Error, &words.t("refused.title", &[]), &text);
         match error {
             ParseError::Empty => self.help(allowed.role(), None, None),
             ParseError::Unknown { typed, nearest } => {
@@ -241,10 +254,15 @@ impl super::Reader {
             }
             ParseError::Surplus { command, argument } => message(words.t(
                 "command.surplus_argument",
-                &[("argument", &crate::cards::text::clip(argument, 40)), ("usage", &command.usage())],
+                &[
+                    ("argument", &crate::cards::text::clip(argument, 40)),
+                    ("usage", &command.usage()),
+                ],
             )),
             ParseError::BadAmount(error) => message(words.refusal(&Refusal::BadAmount(*error))),
-            ParseError::BadPeriod(text) => message(words.refusal(&Refusal::BadPeriod(text.clone()))),
+            ParseError::BadPeriod(text) => {
+                message(words.refusal(&Refusal::BadPeriod(text.clone())))
+            }
         }
     }
 

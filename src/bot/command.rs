@@ -312,9 +312,8 @@ pub fn parse(text: &str) -> Result<Command, ParseError> {
         }
     };
     let folded = first.to_lowercase();
-    let Some(command) = COMMANDS
-        .iter()
-        .find(|spec| spec.name == folded || spec.aliases.contains(&folded.as_str()))
+    let Some(command) =
+        COMMANDS.iter().find(|spec| spec.name == folded || spec.aliases.contains(&folded.as_str()))
     else {
         return Err(ParseError::Unknown { nearest: nearest(&folded), typed: first });
     };
@@ -369,24 +368,30 @@ mod tests {
         check("/sync", Command::Sync);
         check("/projects alice", Command::Projects { name: name("alice") });
         check("/quota alice", Command::Quota { name: name("alice") });
-        check("/quota alice 1,000.50 Q4  budget", Command::Allocate {
-            name: name("alice"),
-            amount: Money::from_fen(100_050),
-            note: name("Q4 budget"),
-        });
-        check("划拨 alice －200", Command::Allocate {
-            name: name("alice"),
-            amount: Money::from_fen(-20_000),
-            note: name(""),
-        });
+        check(
+            "/quota alice 1,000.50 Q4  budget",
+            Command::Allocate {
+                name: name("alice"),
+                amount: Money::from_fen(100_050),
+                note: name("Q4 budget"),
+            },
+        );
+        check(
+            "划拨 alice －200",
+            Command::Allocate {
+                name: name("alice"),
+                amount: Money::from_fen(-20_000),
+                note: name(""),
+            },
+        );
         let november = "2026-11".parse().ok();
         check("/billing", Command::Billing { name: None, period: None });
         check("/billing 2026-11", Command::Billing { name: None, period: november });
         check("/billing alice", Command::Billing { name: Some(name("alice")), period: None });
-        check("账单 alice 2026-11", Command::Billing {
-            name: Some(name("alice")),
-            period: november,
-        });
+        check(
+            "账单 alice 2026-11",
+            Command::Billing { name: Some(name("alice")), period: november },
+        );
         check("/alerts", Command::Alerts { name: None });
         check("/alerts alice", Command::Alerts { name: Some(name("alice")) });
         check("/enable alice", Command::Enable { name: name("alice") });
@@ -419,7 +424,10 @@ mod tests {
         for text in ["/user", "/projects", "/quota", "/enable", "/disable"] {
             assert!(matches!(parse(text), Err(ParseError::Missing { .. })), "{text:?}");
         }
-        assert_eq!(parse("/quota a 1,00"), Err(ParseError::BadAmount(AmountError::MisplacedCommas)));
+        assert_eq!(
+            parse("/quota a 1,00"),
+            Err(ParseError::BadAmount(AmountError::MisplacedCommas))
+        );
         assert_eq!(parse("/billing 2026-13"), Err(ParseError::BadPeriod("2026-13".to_owned())));
         assert_eq!(parse(" / "), Err(ParseError::Empty));
     }
@@ -435,7 +443,9 @@ mod tests {
             ("xyzzy", None),
         ] {
             match parse(text) {
-                Err(ParseError::Unknown { nearest, .. }) => assert_eq!(nearest, command, "{text:?}"),
+                Err(ParseError::Unknown { nearest, .. }) => {
+                    assert_eq!(nearest, command, "{text:?}")
+                }
                 other => panic!("{text:?}: {other:?}"),
             }
         }
@@ -443,8 +453,10 @@ mod tests {
 
     #[test]
     fn names_and_aliases_are_unique() {
-        let mut words: Vec<&str> =
-            COMMANDS.iter().flat_map(|spec| std::iter::once(spec.name).chain(spec.aliases.iter().copied())).collect();
+        let mut words: Vec<&str> = COMMANDS
+            .iter()
+            .flat_map(|spec| std::iter::once(spec.name).chain(spec.aliases.iter().copied()))
+            .collect();
         let count = words.len();
         words.sort_unstable();
         words.dedup();

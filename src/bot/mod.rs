@@ -17,12 +17,14 @@ use parking_lot::Mutex;
 
 pub use roles::Roles;
 
+use crate::app::outcome::MonitorView;
 use crate::app::quota::person;
 use crate::cards::Cards;
 use crate::clock::Clock;
-use crate::domain::{Dispatch, MessageId, OpenId, Operator, Report, Settings, TaskKind, UpdateTarget};
+use crate::domain::{
+    Dispatch, MessageId, OpenId, Operator, Report, Settings, TaskKind, UpdateTarget,
+};
 use crate::feishu::{self, CallbackAnswer, ChatKind, Event, EventKind, MessageReceived};
-use crate::app::outcome::MonitorView;
 use crate::monitor::{self, Bells, Monitor};
 use crate::outbox::chat_lane;
 use crate::store::{NewMessage, Source, Store, StoreError, View, WriteTx};
@@ -225,7 +227,9 @@ impl Bot {
         self.bells.outbox.notify_one();
         match task {
             Some(TaskKind::MonitorRun) => self.bells.monitor.notify_one(),
-            Some(TaskKind::Sync | TaskKind::RefreshProjects { .. }) => self.bells.tasks.notify_one(),
+            Some(TaskKind::Sync | TaskKind::RefreshProjects { .. }) => {
+                self.bells.tasks.notify_one()
+            }
             None => {}
         }
     }
@@ -259,9 +263,6 @@ impl Place {
     }
 }
 
-fn operator<S: Source>(
-    tx: &View<S>,
-    open_id: &OpenId,
-) -> Result<Operator, StoreError> {
+fn operator<S: Source>(tx: &View<S>, open_id: &OpenId) -> Result<Operator, StoreError> {
     person(tx, open_id.clone())
 }

@@ -181,9 +181,7 @@ impl Request {
             "user.disable" => {
                 Request::Access { user: fields.user()?, goal: AccessGoal::Cut, op: fields.op()? }
             }
-            "projects.open" => {
-                Request::ProjectsOpen { user: fields.user()?, page: fields.page() }
-            }
+            "projects.open" => Request::ProjectsOpen { user: fields.user()?, page: fields.page() },
             "project.add" => Request::ProjectAdd {
                 user: fields.user()?,
                 op: fields.op()?,
@@ -218,9 +216,7 @@ impl Request {
             "billing.open" => Request::BillingOpen {
                 // The choice of a select wins over what its value says.
                 period: match action.option.clone().or_else(|| fields.text("period")) {
-                    Some(text) => {
-                        Some(text.trim().parse().map_err(|_| Refusal::BadPeriod(text))?)
-                    }
+                    Some(text) => Some(text.trim().parse().map_err(|_| Refusal::BadPeriod(text))?),
                     None => None,
                 },
                 user: fields.optional_user()?,
@@ -349,7 +345,9 @@ mod tests {
     fn values_are_read() {
         let user: UserKey = "main/alice".parse().unwrap();
         assert_eq!(
-            request(json!({"action": "project.toggle", "user": "main/alice", "project": "p", "enabled": false})),
+            request(
+                json!({"action": "project.toggle", "user": "main/alice", "project": "p", "enabled": false})
+            ),
             Ok(Request::ProjectToggle {
                 user: user.clone(),
                 project: "p".parse().unwrap(),
@@ -381,10 +379,14 @@ mod tests {
     fn an_emptied_search_field_clears_the_search() {
         let value = json!({"action": "users.list", "filter": "warning", "query": "old", "page": 3});
         let paged = request(value.clone());
-        assert!(matches!(paged, Ok(Request::UsersList(place)) if place.query == "old" && place.page == 3));
+        assert!(
+            matches!(paged, Ok(Request::UsersList(place)) if place.query == "old" && place.page == 3)
+        );
         let mut submitted = action(value, json!({}));
         submitted.name = Some("search".to_owned());
-        assert!(matches!(Request::of(&submitted), Ok(Request::UsersList(place)) if place.query.is_empty()));
+        assert!(
+            matches!(Request::of(&submitted), Ok(Request::UsersList(place)) if place.query.is_empty())
+        );
     }
 
     #[test]
@@ -396,7 +398,10 @@ mod tests {
             (json!({"action": "user.open"}), Refusal::BadField("user")),
             (json!({"action": "user.open", "user": "alice"}), Refusal::BadField("user")),
             (json!({"action": "user.disable", "user": "main/alice"}), Refusal::BadField("op")),
-            (json!({"action": "user.disable", "user": "main/alice", "op": "a b"}), Refusal::BadField("op")),
+            (
+                json!({"action": "user.disable", "user": "main/alice", "op": "a b"}),
+                Refusal::BadField("op"),
+            ),
             (
                 json!({"action": "project.toggle", "user": "main/alice", "project": "p"}),
                 Refusal::BadField("enabled"),

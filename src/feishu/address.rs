@@ -61,9 +61,8 @@ pub fn validate_webhook_url(text: &str, base_url: &Url) -> Result<Url, WebhookUr
         return Ok(url);
     }
     let host = url.host_str().unwrap_or_default();
-    let known = PLATFORM_DOMAINS
-        .iter()
-        .any(|domain| host.len() > domain.len() && host.ends_with(domain));
+    let known =
+        PLATFORM_DOMAINS.iter().any(|domain| host.len() > domain.len() && host.ends_with(domain));
     if !known && base_url.host_str() != Some(host) {
         return Err(WebhookUrlError::ForeignHost);
     }
@@ -77,10 +76,7 @@ pub fn validate_webhook_url(text: &str, base_url: &Url) -> Result<Url, WebhookUr
 pub(super) fn is_loopback(url: &Url) -> bool {
     let host = url.host_str().unwrap_or_default();
     let number = host.trim_start_matches('[').trim_end_matches(']');
-    host == "localhost"
-        || number
-            .parse::<IpAddr>()
-            .is_ok_and(|address| address.is_loopback())
+    host == "localhost" || number.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 fn parse(text: &str) -> Option<Url> {
@@ -153,11 +149,7 @@ mod tests {
             ("file:///etc/passwd", Err(NotAUrl)),
             ("not a url", Err(NotAUrl)),
         ] {
-            assert_eq!(
-                validate_webhook_url(text, &base).map(drop),
-                verdict,
-                "{text}"
-            );
+            assert_eq!(validate_webhook_url(text, &base).map(drop), verdict, "{text}");
         }
     }
 }

@@ -48,29 +48,17 @@ pub struct CallbackAnswer {
 impl CallbackAnswer {
     /// An answer that only shows a toast.
     pub fn toast(kind: ToastKind, content: impl Into<String>) -> Self {
-        Self {
-            toast: Some(Toast {
-                kind,
-                content: content.into(),
-            }),
-            card: None,
-        }
+        Self { toast: Some(Toast { kind, content: content.into() }), card: None }
     }
 
     /// An answer that only replaces the card.
     pub fn card(card: Value) -> Self {
-        Self {
-            toast: None,
-            card: Some(card),
-        }
+        Self { toast: None, card: Some(card) }
     }
 
     /// The same answer with this card in it.
     pub fn with_card(self, card: Value) -> Self {
-        Self {
-            card: Some(card),
-            ..self
-        }
+        Self { card: Some(card), ..self }
     }
 
     /// The body of the HTTP answer.
@@ -107,10 +95,7 @@ mod tests {
                 json!({"toast": {"type": "error", "content": "no"},
                        "card": {"type": "raw", "data": card.clone()}}),
             ),
-            (
-                CallbackAnswer::card(card.clone()),
-                json!({"card": {"type": "raw", "data": card}}),
-            ),
+            (CallbackAnswer::card(card.clone()), json!({"card": {"type": "raw", "data": card}})),
             (
                 CallbackAnswer::toast(ToastKind::Info, "i"),
                 json!({"toast": {"type": "info", "content": "i"}}),

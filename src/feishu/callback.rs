@@ -98,9 +98,7 @@ impl fmt::Debug for CallbackVerifier {
 impl CallbackVerifier {
     /// A verifier for one app.
     pub fn new(mut keys: CallbackKeys) -> Self {
-        keys.encrypt_key = keys
-            .encrypt_key
-            .filter(|key| !key.expose_secret().is_empty());
+        keys.encrypt_key = keys.encrypt_key.filter(|key| !key.expose_secret().is_empty());
         Self { keys }
     }
 
@@ -148,10 +146,9 @@ impl CallbackVerifier {
         let (token, app_id) = match payload.get("header") {
             Some(header) => (header.get("token"), header.get("app_id")),
             // Bare envelopes: url_verification, events of version 1.0.
-            None if payload.get("type").is_some() => (
-                payload.get("token"),
-                payload.get("event").and_then(|event| event.get("app_id")),
-            ),
+            None if payload.get("type").is_some() => {
+                (payload.get("token"), payload.get("event").and_then(|event| event.get("app_id")))
+            }
             None => return Err(Malformed::NotAnEvent.into()),
         };
         let ours = self.keys.verification_token.expose_secret();

@@ -67,10 +67,7 @@ impl CardAction {
                 .collect(),
             checked: action.get("checked").and_then(truth),
             // An input that was emptied is an answer, too.
-            input: action
-                .get("input_value")
-                .and_then(Value::as_str)
-                .map(str::to_owned),
+            input: action.get("input_value").and_then(Value::as_str).map(str::to_owned),
         })
     }
 
@@ -153,10 +150,8 @@ mod tests {
 
     #[test]
     fn a_checker_in_a_form_is_a_boolean_or_its_word() {
-        let action = parse(
-            json!({"operator": {"open_id": "ou_a"}, "action": {"form_value":
-            {"yes": true, "no": "false", "text": "maybe"}}}),
-        )
+        let action = parse(json!({"operator": {"open_id": "ou_a"}, "action": {"form_value":
+            {"yes": true, "no": "false", "text": "maybe"}}}))
         .unwrap();
         assert_eq!(action.form_checked("yes"), Some(true));
         assert_eq!(action.form_checked("no"), Some(false));

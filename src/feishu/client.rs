@@ -178,8 +178,7 @@ impl Client {
             Recipient::OpenId(id) => ("open_id", id),
         };
         let mut url = self.url(&["im", "v1", "messages"]);
-        url.query_pairs_mut()
-            .append_pair("receive_id_type", id_type);
+        url.query_pairs_mut().append_pair("receive_id_type", id_type);
         let body = json!({
             "receive_id": id,
             "msg_type": content.msg_type(),
@@ -215,9 +214,7 @@ impl Client {
         check_id(endpoint, message_id)?;
         let url = self.url(&["im", "v1", "messages", message_id]);
         let body = json!({ "content": card_json });
-        self.call(endpoint, Method::PATCH, url, Some(body))
-            .await
-            .map(drop)
+        self.call(endpoint, Method::PATCH, url, Some(body)).await.map(drop)
     }
 
     /// The people behind mobile numbers ("Obtain user ID via email or mobile number"), in the order asked; none
@@ -231,9 +228,7 @@ impl Client {
             let mut url = self.url(&["contact", "v3", "users", "batch_get_id"]);
             url.query_pairs_mut().append_pair("user_id_type", "open_id");
             let body = json!({ "mobiles": batch });
-            let answer = self
-                .call("user_batch_get_id", Method::POST, url, Some(body))
-                .await?;
+            let answer = self.call("user_batch_get_id", Method::POST, url, Some(body)).await?;
             let people = answer.data().get("user_list").and_then(Value::as_array);
             for person in people.into_iter().flatten() {
                 // Without a match the entry comes without `user_id`, which is the open_id asked for.
@@ -257,10 +252,7 @@ impl Client {
         let mut url = self.url(&["contact", "v3", "users", open_id]);
         url.query_pairs_mut().append_pair("user_id_type", "open_id");
         match self.call(endpoint, Method::GET, url, None).await {
-            Ok(answer) => Ok(answer
-                .data()
-                .get("user")
-                .and_then(|user| string(user, "name"))),
+            Ok(answer) => Ok(answer.data().get("user").and_then(|user| string(user, "name"))),
             // Outside the app's contact range.
             Err(error) if error.code() == Some(41050) => Ok(None),
             Err(error) => Err(error),
@@ -344,20 +336,14 @@ fn api_url(base_url: &Url, path: &[&str]) -> Url {
 /// An id becomes a segment of a path; these would make it another path.
 fn check_id(endpoint: &'static str, id: &str) -> Result<(), Error> {
     if id.is_empty() || id == "." || id == ".." {
-        return Err(Error::Unsendable {
-            endpoint,
-            what: "the id is empty",
-        });
+        return Err(Error::Unsendable { endpoint, what: "the id is empty" });
     }
     Ok(())
 }
 
 fn check_uuid(endpoint: &'static str, uuid: &str) -> Result<(), Error> {
     if uuid.is_empty() || uuid.chars().count() > UUID_LIMIT {
-        return Err(Error::Unsendable {
-            endpoint,
-            what: "the uuid must have 1 to 50 characters",
-        });
+        return Err(Error::Unsendable { endpoint, what: "the uuid must have 1 to 50 characters" });
     }
     Ok(())
 }

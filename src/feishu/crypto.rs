@@ -28,9 +28,7 @@ pub(super) fn decrypt(
     let mut sealed = STANDARD.decode(encrypt).map_err(|_| Undecryptable)?;
     let (iv, blocks) = sealed.split_first_chunk_mut::<16>().ok_or(Undecryptable)?;
     let cipher = cbc::Decryptor::<Aes256>::new((&*key).into(), (&*iv).into());
-    let plain = cipher
-        .decrypt_padded::<Pkcs7>(blocks)
-        .map_err(|_| Undecryptable)?;
+    let plain = cipher.decrypt_padded::<Pkcs7>(blocks).map_err(|_| Undecryptable)?;
     Ok(Zeroizing::new(plain.to_vec()))
 }
 

@@ -131,12 +131,7 @@ impl Error {
             Self::Setup(_) | Self::NotSent { .. } => Disposition::RetryLater,
             Self::Unsendable { .. } => Disposition::Refused,
             Self::Interrupted { endpoint, .. } => unclear(endpoint),
-            Self::Unreadable {
-                endpoint,
-                status,
-                retry_after,
-                ..
-            } => match status {
+            Self::Unreadable { endpoint, status, retry_after, .. } => match status {
                 429 => Disposition::RetryAfter(retry_after.unwrap_or(DEFAULT_WAIT)),
                 // A gateway that lost what is behind it cannot know whether that had been done.
                 502 | 504 => unclear(endpoint),
@@ -170,11 +165,7 @@ impl Error {
 }
 
 fn unclear(endpoint: &str) -> Disposition {
-    if endpoint == TOKEN_ENDPOINT {
-        Disposition::RetryLater
-    } else {
-        Disposition::Unclear
-    }
+    if endpoint == TOKEN_ENDPOINT { Disposition::RetryLater } else { Disposition::Unclear }
 }
 
 impl PlatformError {
@@ -282,18 +273,8 @@ mod tests {
                 "Failed to create card content, ext=ErrCode: 200861; ErrPath: x",
                 Refused,
             ),
-            (
-                400,
-                230099,
-                "ext=ErrCode: 11310; ErrMsg: card action is lock; ",
-                second,
-            ),
-            (
-                400,
-                230099,
-                "ext=ErrCode: 11310; ErrMsg: element exceeds the limit; ",
-                Refused,
-            ),
+            (400, 230099, "ext=ErrCode: 11310; ErrMsg: card action is lock; ", second),
+            (400, 230099, "ext=ErrCode: 11310; ErrMsg: element exceeds the limit; ", Refused),
             (400, 230099, "ext=ErrCode: 200810; ErrMsg: x", second),
             (400, 11310, "card action is lock", second),
             (200, 9499, "Bad Request", Refused),

@@ -137,9 +137,8 @@ pub fn parse_payload(payload: &Value, now: Timestamp) -> Result<Incoming, Reject
         });
     }
     let created_at = created_at.unwrap_or(now);
-    let kind = payload
-        .get("event")
-        .and_then(|event| parse_kind(&event_type, event, payload, created_at));
+    let kind =
+        payload.get("event").and_then(|event| parse_kind(&event_type, event, payload, created_at));
     Ok(match (event_id, kind) {
         (Some(event_id), Some(kind)) => Incoming::Event(Event {
             event_id,
@@ -186,32 +185,23 @@ fn parse_kind(
             operator_open_id: string(event.get("operator")?.get("operator_id")?, "open_id")?,
             event_key: string(event, "event_key")?,
         },
-        "im.chat.access_event.bot_p2p_chat_entered_v1" => EventKind::ChatEntered {
-            chat_id: chat_id()?,
-            operator_open_id: operator_id()?,
-        },
+        "im.chat.access_event.bot_p2p_chat_entered_v1" => {
+            EventKind::ChatEntered { chat_id: chat_id()?, operator_open_id: operator_id()? }
+        }
         "im.chat.member.bot.added_v1" => EventKind::BotAdded {
             chat_id: chat_id()?,
             operator_open_id: operator_id(),
             name: string(event, "name").unwrap_or_default(),
         },
-        "im.chat.member.bot.deleted_v1" => EventKind::BotRemoved {
-            chat_id: chat_id()?,
-        },
-        "im.chat.disbanded_v1" => EventKind::ChatDisbanded {
-            chat_id: chat_id()?,
-        },
+        "im.chat.member.bot.deleted_v1" => EventKind::BotRemoved { chat_id: chat_id()? },
+        "im.chat.disbanded_v1" => EventKind::ChatDisbanded { chat_id: chat_id()? },
         _ => return None,
     })
 }
 
 /// A field that is a string and not empty. The platform writes `""` and `null` for what it does not tell.
 pub(super) fn string(object: &Value, field: &str) -> Option<String> {
-    object
-        .get(field)?
-        .as_str()
-        .filter(|text| !text.is_empty())
-        .map(str::to_owned)
+    object.get(field)?.as_str().filter(|text| !text.is_empty()).map(str::to_owned)
 }
 
 /// An instant written as a number of seconds, milliseconds or microseconds since 1970, told apart by the number

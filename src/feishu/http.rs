@@ -35,9 +35,7 @@ pub(super) fn client(url: &Url, timeout: Duration) -> Result<reqwest::Client, Er
         // Works on a host without root certificates, too.
         builder = builder.tls_certs_only([]);
     }
-    builder
-        .build()
-        .map_err(|error| Error::Setup(Arc::new(error)))
+    builder.build().map_err(|error| Error::Setup(Arc::new(error)))
 }
 
 /// Sends one request and reads its answer. Success is `code` 0 and nothing else, whatever the status.
@@ -103,22 +101,14 @@ async fn attempt(endpoint: &'static str, request: RequestBuilder) -> Result<Answ
     let log_id = header(response.headers(), "x-tt-logid")
         .map(|id| id.chars().take(LOG_ID_LIMIT).collect::<String>());
     let retry_after = retry_after(response.headers());
-    let unreadable = |what| Error::Unreadable {
-        endpoint,
-        status,
-        what,
-        log_id: log_id.clone(),
-        retry_after,
-    };
+    let unreadable =
+        |what| Error::Unreadable { endpoint, status, what, log_id: log_id.clone(), retry_after };
 
     let bytes = match read(response).await {
         Ok(Some(bytes)) => bytes,
         Ok(None) => return Err(unreadable("the answer is too large")),
         Err(error) => {
-            return Err(Error::Interrupted {
-                endpoint,
-                source: Arc::new(error.without_url()),
-            });
+            return Err(Error::Interrupted { endpoint, source: Arc::new(error.without_url()) });
         }
     };
     let body: Value =
@@ -128,12 +118,7 @@ async fn attempt(endpoint: &'static str, request: RequestBuilder) -> Result<Answ
         .and_then(Value::as_i64)
         .ok_or_else(|| unreadable("the answer has no code"))?;
     if code == 0 {
-        return Ok(Answer {
-            endpoint,
-            status,
-            log_id,
-            body,
-        });
+        return Ok(Answer { endpoint, status, log_id, body });
     }
     let msg = body.get("msg").and_then(Value::as_str).unwrap_or_default();
     Err(Box::new(PlatformError {
@@ -166,9 +151,8 @@ fn header<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
 
 /// `x-ogw-ratelimit-reset` is in seconds and has been seen with a fraction.
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let seconds = header(headers, "x-ogw-ratelimit-reset")
-        .or_else(|| header(headers, "retry-after"))?
-        .trim();
+    let seconds =
+        header(headers, "x-ogw-ratelimit-reset").or_else(|| header(headers, "retry-after"))?.trim();
     // Refuses what is negative, not a number, or beyond all measure.
     let wait = Duration::try_from_secs_f64(seconds.parse().ok()?).ok()?;
     Some(wait.min(LONGEST_WAIT))

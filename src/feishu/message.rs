@@ -132,10 +132,7 @@ impl MessageReceived {
             },
             sender_open_id: string(sender.get("sender_id")?, "open_id")?,
             sender_is_user: string(sender, "sender_type").is_none_or(|kind| kind == "user"),
-            created_at: message
-                .get("create_time")
-                .and_then(instant)
-                .unwrap_or(event_created_at),
+            created_at: message.get("create_time").and_then(instant).unwrap_or(event_created_at),
             text,
             mentions,
         })

@@ -104,21 +104,14 @@ impl TokenSource {
     /// Forgets this token, unless another one has taken its place.
     pub(super) fn discard(&self, refused: &SecretString) {
         let mut held = self.shared.held.lock();
-        if held
-            .as_ref()
-            .is_some_and(|held| held.token.expose_secret() == refused.expose_secret())
-        {
+        if held.as_ref().is_some_and(|held| held.token.expose_secret() == refused.expose_secret()) {
             *held = None;
         }
     }
 
     /// When the token that is held was obtained.
     pub(super) fn obtained_at(&self) -> Option<Timestamp> {
-        self.shared
-            .held
-            .lock()
-            .as_ref()
-            .map(|held| held.obtained_at)
+        self.shared.held.lock().as_ref().map(|held| held.obtained_at)
     }
 
     /// Renews the token in a task of its own, unless somebody is at it. A failure is logged by the exchange and
@@ -142,11 +135,7 @@ impl TokenSource {
 impl Shared {
     fn valid(&self) -> Option<Held> {
         let now = self.clock.now();
-        self.held
-            .lock()
-            .as_ref()
-            .filter(|held| now < held.ends_at)
-            .cloned()
+        self.held.lock().as_ref().filter(|held| now < held.ends_at).cloned()
     }
 
     /// One attempt, by whoever has the flight.
@@ -161,10 +150,7 @@ impl Shared {
                 Ok(token)
             }
             Err(error) => {
-                *last_failure = Some(Failure {
-                    attempt,
-                    error: error.clone(),
-                });
+                *last_failure = Some(Failure { attempt, error: error.clone() });
                 Err(error)
             }
         }

@@ -62,10 +62,7 @@ impl CustomBot {
         let request = self
             .http
             .post(self.url.clone())
-            .header(
-                CONTENT_TYPE,
-                HeaderValue::from_static("application/json; charset=utf-8"),
-            )
+            .header(CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8"))
             .body(body);
         http::exchange(ENDPOINT, request).await.map(drop)
     }

@@ -58,8 +58,7 @@ impl Monitor {
             Err(CloudError::Store(error)) => return Err(error),
             Err(error) => {
                 tracing::warn!(%account, %error, "bills not read");
-                report.credentials_refused =
-                    matches!(&error, CloudError::Cloud(error) if *error.kind() == volcengine::ErrorKind::Credentials);
+                report.credentials_refused = matches!(&error, CloudError::Cloud(error) if *error.kind() == volcengine::ErrorKind::Credentials);
                 report.error = Some(error.to_string());
                 None
             }

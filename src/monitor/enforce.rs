@@ -185,8 +185,7 @@ impl Enforcer {
             },
             AccessGoal::Restored => {
                 let key = user.clone();
-                let remembered =
-                    self.store.reading(move |tx| tx.access_remembered(&key)).await?;
+                let remembered = self.store.reading(move |tx| tx.access_remembered(&key)).await?;
                 restore(&api, user, &before, remembered.as_ref()).await?;
                 let after = user_access(&api, user).await?;
                 return if is_restored(&after, remembered.as_ref()) {
@@ -279,7 +278,7 @@ impl Enforcer {
                 if let Some(report) = &pending.report {
                     let detail = users::detail(tx, &settings, record)?;
                     let card = cards.user(&detail, &Look::new(Role::Admin, now)).into_string();
-                    tx.owe_report(report, card, now)?;
+                    tx.owe_report(report, card, pending.since, now)?;
                 }
                 tracing::info!(user = %key, goal = ?pending.goal, "access changed and read back");
                 Ok(())

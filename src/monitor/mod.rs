@@ -19,7 +19,9 @@ use crate::app::cloud::Cloud;
 use crate::app::outcome::{FailedDelivery, MonitorView};
 use crate::cards::{Cards, Look, Role};
 use crate::clock::Clock;
-use crate::domain::{AmountField, BillSource, CycleOutcome, CycleReport, OpenId, Settings, TaskKind};
+use crate::domain::{
+    AmountField, BillSource, CycleOutcome, CycleReport, OpenId, Settings, TaskKind,
+};
 use crate::outbox::Audience;
 use crate::store::{Source, Store, StoreError, View};
 
@@ -222,7 +224,7 @@ impl Monitor {
                         if tx.finish_task(task.id)?
                             && let Some(target) = &task.report
                         {
-                            tx.owe_report(target, card.as_str().to_owned(), now)?;
+                            tx.owe_report(target, card.as_str().to_owned(), task.created, now)?;
                         }
                     }
                     Ok::<_, StoreError>(())

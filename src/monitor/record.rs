@@ -38,16 +38,19 @@ pub(super) fn record(
             warnings += 1;
         }
         if decision.disable {
-            tx.put_access_pending(&user.key, &PendingAccess {
-                goal: AccessGoal::Cut,
-                cause: AccessCause::QuotaUsedUp,
-                since: now,
-                attempts: 0,
-                next_at: now,
-                last_error: None,
-                delay_alerted: false,
-                report: None,
-            })?;
+            tx.put_access_pending(
+                &user.key,
+                &PendingAccess {
+                    goal: AccessGoal::Cut,
+                    cause: AccessCause::QuotaUsedUp,
+                    since: now,
+                    attempts: 0,
+                    next_at: now,
+                    last_error: None,
+                    delay_alerted: false,
+                    report: None,
+                },
+            )?;
             disables += 1;
         }
     }

@@ -75,11 +75,10 @@ impl Outbox {
             .reading(move |tx| Ok::<_, StoreError>(tx.saved_settings()?.over(&configured)))
             .await?;
         let url = settings.webhook_url.ok_or(Failure::Impossible("the webhook was removed"))?;
-        let base = self.feishu.base_url();
-        let url = validate_webhook_url(&url, base)
+        let url = validate_webhook_url(&url, &self.base_url)
             .map_err(|_| Failure::Impossible("the webhook address is not allowed"))?;
-        let card = serde_json::from_str(card)
-            .map_err(|_| Failure::Impossible("the card is not JSON"))?;
+        let card =
+            serde_json::from_str(card).map_err(|_| Failure::Impossible("the card is not JSON"))?;
         let bot = CustomBot::new(url, self.webhook_secret.clone())?;
         Ok(bot.send_card(&card, self.clock.now()).await?)
     }
@@ -111,7 +110,13 @@ impl Outbox {
         owed.first_tried.get_or_insert(now);
         owed.last_error = Some(reason.clone());
         if let Some(again_at) = again_at {
-            tracing::warn!(owed = owed.id, lane = owed.lane, attempts = owed.attempts, reason, "not delivered yet");
+            tracing::warn!(
+                owed = owed.id,
+                lane = owed.lane,
+                attempts = owed.attempts,
+                reason,
+                "not delivered yet"
+            );
             owed.not_before = again_at;
             return self.store.writing(move |tx| tx.put_owed(&owed)).await;
         }
@@ -124,7 +129,8 @@ impl Outbox {
                 match (&owed.dispatch, owed.alert) {
                     (Dispatch::ToChat { .. }, Some(alert)) => {
                         let settings = tx.saved_settings()?.over(&configured);
-                        let audience = Audience { cards: &cards, settings: &settings, admins: &admins };
+                        let audience =
+                            Audience { cards: &cards, settings: &settings, admins: &admins };
                         if let Some(alert) = tx.alert(alert)? {
                             to_admins(tx, audience, &alert, Some(&reason), now)?;
                         }
@@ -186,10 +192,7 @@ mod tests {
         assert_eq!(mentioning(card, &[]), card);
         let people = ["ou_a".to_owned(), "ou_b".to_owned()];
         let value: serde_json::Value = serde_json::from_str(&mentioning(card, &people)).unwrap();
-        assert_eq!(
-            value["body"]["elements"][1]["content"],
-            "<at id=ou_a></at> <at id=ou_b></at>"
-        );
+        assert_eq!(value["body"]["elements"][1]["content"], "<at id=ou_a></at> <at id=ou_b></at>");
     }
 
     #[test]

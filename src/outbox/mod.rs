@@ -12,6 +12,7 @@ use std::time::Duration;
 use futures::FutureExt;
 use jiff::{SignedDuration, Timestamp};
 use parking_lot::Mutex;
+use reqwest::Url;
 use secrecy::SecretString;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
@@ -50,6 +51,7 @@ pub const HOOK_LANE: &str = "hook";
 pub struct Outbox {
     store: Store,
     feishu: feishu::Client,
+    base_url: Url,
     cards: Arc<Cards>,
     people: People,
     settings: Settings,
@@ -66,6 +68,8 @@ pub struct Parts {
     pub store: Store,
     /// The platform.
     pub feishu: feishu::Client,
+    /// Whose host a webhook may be on.
+    pub base_url: Url,
     /// For alerts that go to somebody else instead.
     pub cards: Arc<Cards>,
     /// Settings of the configuration; saved ones win.
@@ -87,6 +91,7 @@ impl Outbox {
             people: People::new(parts.feishu.clone()),
             store: parts.store,
             feishu: parts.feishu,
+            base_url: parts.base_url,
             cards: parts.cards,
             settings: parts.settings,
             webhook_secret: parts.webhook_secret,
@@ -122,7 +127,6 @@ impl Outbox {
     fn start_due(self: &Arc<Self>, heads: Vec<OwedMessage>, tries: &mut JoinSet<()>) -> Duration {
         let now = self.clock.now();
         let mut pause = LOOK_AGAIN;
-        metrics::gauge!("airgate_outbox_pending").set(u32::try_from(heads.len()).unwrap_or(u32::MAX));
         for owed in heads {
             if owed.not_before > now {
                 let wait = owed.not_before.duration_since(now);
@@ -154,9 +158,7 @@ impl Outbox {
         match self.deliver(&owed).await {
             Ok(message) => {
                 tracing::info!(owed = owed.id, lane = owed.lane, "delivered");
-                self.store
-                    .writing(move |tx| tx.delivered(&owed, message.as_ref()))
-                    .await
+                self.store.writing(move |tx| tx.delivered(&owed, message.as_ref())).await
             }
             Err(failure) => self.note_failure(owed, failure).await,
         }

@@ -159,13 +159,7 @@ impl DemoPage {
         });
         let others = state
             .people()
-            .filter(|person| {
-                !self
-                    .parts
-                    .people
-                    .iter()
-                    .any(|(id, _)| *id == person.open_id)
-            })
+            .filter(|person| !self.parts.people.iter().any(|(id, _)| *id == person.open_id))
             .map(|person| (person, ""));
         named
             .chain(others)
@@ -181,11 +175,7 @@ impl DemoPage {
             Sender::Hook(id) => ("hook", id.as_str(), "自定义机器人"),
             Sender::Person(id) => {
                 let person = state.people().find(|person| person.open_id == *id);
-                (
-                    "person",
-                    id.as_str(),
-                    person.map_or(id.as_str(), |p| p.name.as_str()),
-                )
+                ("person", id.as_str(), person.map_or(id.as_str(), |p| p.name.as_str()))
             }
         };
         let content = message.json();
@@ -207,10 +197,7 @@ impl DemoPage {
                 set("kind", "card".into());
                 set("card", content);
             } else if message.kind == "file" {
-                let key = content
-                    .get("file_key")
-                    .and_then(Value::as_str)
-                    .unwrap_or("");
+                let key = content.get("file_key").and_then(Value::as_str).unwrap_or("");
                 let name = file_name(state, key);
                 set("kind", "file".into());
                 set("text", name.into());
@@ -226,9 +213,7 @@ impl DemoPage {
 }
 
 fn file_name(state: &State, key: &str) -> String {
-    state
-        .file(key)
-        .map_or_else(|| key.to_owned(), |file| file.name.clone())
+    state.file(key).map_or_else(|| key.to_owned(), |file| file.name.clone())
 }
 
 /// The page's paths: `/` and its files, and `/api/…`.
@@ -311,10 +296,8 @@ async fn messages(
         if !state.chats().any(|chat| chat.chat_id == wanted.chat) {
             return Err(Refusal::missing("chat"));
         }
-        let list: Vec<Value> = state
-            .messages(&wanted.chat)
-            .map(|message| page.shown(state, message))
-            .collect();
+        let list: Vec<Value> =
+            state.messages(&wanted.chat).map(|message| page.shown(state, message)).collect();
         Ok(Json(Value::Array(list)))
     })
 }
@@ -323,11 +306,7 @@ async fn file(
     Shared(page): Shared<DemoPage>,
     Path(key): Path<String>,
 ) -> Result<Response, Refusal> {
-    let file = page
-        .parts
-        .feishu
-        .file(&key)
-        .ok_or_else(|| Refusal::missing("file"))?;
+    let file = page.parts.feishu.file(&key).ok_or_else(|| Refusal::missing("file"))?;
     // Characters that a header cannot hold, or that would end the quotes, are replaced.
     let name: String = file
         .name
@@ -339,10 +318,7 @@ async fn file(
         .collect();
     let headers = [
         (header::CONTENT_TYPE, "application/octet-stream".to_owned()),
-        (
-            header::CONTENT_DISPOSITION,
-            format!("attachment; filename=\"{name}\""),
-        ),
+        (header::CONTENT_DISPOSITION, format!("attachment; filename=\"{name}\"")),
     ];
     Ok((headers, file.bytes).into_response())
 }
@@ -352,9 +328,8 @@ async fn events(
 ) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
     let changes = page.parts.feishu.subscribe();
     let notices = page.parts.notices.subscribe();
-    let stream = stream::unfold(
-        (page, changes, notices),
-        |(page, mut changes, mut notices)| async move {
+    let stream =
+        stream::unfold((page, changes, notices), |(page, mut changes, mut notices)| async move {
             // Whoever lagged behind lost something: the stream ends, the browser comes again and reads anew.
             let event = loop {
                 let event = tokio::select! {
@@ -370,8 +345,7 @@ async fn events(
                 }
             };
             Some((Ok(event), (page, changes, notices)))
-        },
-    );
+        });
     Sse::new(stream).keep_alive(KeepAlive::new().interval(Duration::from_secs(15)))
 }
 
@@ -381,10 +355,7 @@ impl DemoPage {
             Change::Message(id) => ("message", id),
             Change::Updated(id) | Change::Recalled(id) => ("updated", id),
         };
-        let shown = self
-            .parts
-            .feishu
-            .read(|state| Some(self.shown(state, state.message(id)?)))?;
+        let shown = self.parts.feishu.read(|state| Some(self.shown(state, state.message(id)?)))?;
         Some(Event::default().event(name).data(shown.to_string()))
     }
 
@@ -433,9 +404,7 @@ async fn say(Shared(page): Shared<DemoPage>, said: Result<Json<Say>, JsonRejecti
             // Whoever is mentioned by hand is the bot: the name, whatever it is, is not part of the text.
             let bare = match rest.strip_prefix(feishu.bot_name()) {
                 Some(bare) => bare,
-                None => rest
-                    .split_once(char::is_whitespace)
-                    .map_or("", |(_, bare)| bare),
+                None => rest.split_once(char::is_whitespace).map_or("", |(_, bare)| bare),
             };
             (bare.trim(), true)
         }
@@ -462,16 +431,10 @@ async fn click(
 ) -> Answer {
     let Json(clicked) = clicked?;
     let feishu = &page.parts.feishu;
-    let message = feishu
-        .message(&clicked.message)
-        .ok_or_else(|| Refusal::missing("message"))?;
+    let message = feishu.message(&clicked.message).ok_or_else(|| Refusal::missing("message"))?;
     page.chat_of(&clicked.person, &message.chat_id)?;
-    let result = feishu
-        .click(&clicked.person, &clicked.message, clicked.action)
-        .await;
-    let toast = result
-        .toast
-        .map(|toast| json!({"type": toast.kind, "content": toast.content}));
+    let result = feishu.click(&clicked.person, &clicked.message, clicked.action).await;
+    let toast = result.toast.map(|toast| json!({"type": toast.kind, "content": toast.content}));
     Ok(Json(json!({
         "toast": toast,
         "error": result.error,
@@ -530,14 +493,8 @@ async fn static_file(uri: Uri) -> Result<Response, Refusal> {
     let headers: [(HeaderName, HeaderValue); 4] = [
         (header::CONTENT_TYPE, HeaderValue::from_static(kind)),
         (header::CACHE_CONTROL, HeaderValue::from_static("no-cache")),
-        (
-            header::X_CONTENT_TYPE_OPTIONS,
-            HeaderValue::from_static("nosniff"),
-        ),
-        (
-            header::CONTENT_SECURITY_POLICY,
-            HeaderValue::from_static(POLICY),
-        ),
+        (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+        (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY)),
     ];
     Ok((headers, file.data.into_owned()).into_response())
 }

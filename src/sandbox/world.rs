@@ -187,10 +187,7 @@ impl World {
 
     /// A cloud with one account.
     pub fn with_account(account: Account) -> Self {
-        Self {
-            accounts: vec![account],
-            ..Self::default()
-        }
+        Self { accounts: vec![account], ..Self::default() }
     }
 
     /// The account of that slug.
@@ -333,9 +330,7 @@ impl Account {
 
     /// The secret of [`Account::access_key_id`].
     pub fn secret_key(&self) -> &str {
-        self.keys
-            .first()
-            .map_or("", |key| key.secret.expose_secret())
+        self.keys.first().map_or("", |key| key.secret.expose_secret())
     }
 
     /// Adds a user (or replaces the one of that name) without keys, with a login profile that allows login.
@@ -430,10 +425,7 @@ mod tests {
         account.spend("default", "10.000001".parse().unwrap(), period);
         account.spend("default", "-12.5".parse().unwrap(), period);
         account.spend("other", "7".parse().unwrap(), period);
-        assert_eq!(
-            account.payable("default", period).to_string(),
-            "-2.499999"
-        );
+        assert_eq!(account.payable("default", period).to_string(), "-2.499999");
         let refund = &account.bill_rows(period)[1];
         assert_eq!(refund.category, Category::RefundTerminate);
         assert!(refund.original.is_sign_negative() && refund.discount.is_sign_negative());

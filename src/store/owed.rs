@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use redb::{ReadableTable, ReadableTableMetadata};
 
 use super::tables::{ALERT_OWED, FAILED, OUTBOX, Order, SENT, Source, TASKS, View};
@@ -15,6 +15,8 @@ use crate::domain::{
 const SENT_KEPT: u64 = 2_000;
 /// Messages that were given up and are still shown.
 const FAILED_KEPT: u64 = 100;
+/// By then a click has been answered and shown.
+const AFTER_CLICK: SignedDuration = SignedDuration::from_millis(800);
 
 /// How one way of delivering an alert stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -242,7 +244,8 @@ impl WriteTx {
         Ok(self.0.open_table(TASKS)?.remove(id)?.is_some())
     }
 
-    /// Owes the result of a task to the card that shows "processing".
+    /// Owes the result of what was asked for at `asked` to the card that shows it as under way. An update that overtakes
+    /// the answer to the click it follows would be undone by it, so it waits a moment.
     ///
     /// # Errors
     /// The store's.
@@ -250,14 +253,16 @@ impl WriteTx {
         &self,
         report: &Report,
         card: String,
+        asked: Timestamp,
         now: Timestamp,
     ) -> Result<u64, StoreError> {
         let target: UpdateTarget = report.target.clone();
+        let answered = asked.checked_add(AFTER_CLICK).unwrap_or(now);
         let dispatch = Dispatch::Update { target, card };
         let message = NewMessage {
             lane: report.lane.clone(),
             dispatch,
-            not_before: now,
+            not_before: answered.max(now),
             alert: None,
             mention_mobiles: Vec::new(),
         };

@@ -70,10 +70,7 @@ impl Default for RetryPolicy {
 impl RetryPolicy {
     /// As many tries as usual, with hardly a wait between them: for tests against a stand-in.
     pub fn quick() -> Self {
-        Self {
-            base_delay: Duration::from_millis(1),
-            ..Self::default()
-        }
+        Self { base_delay: Duration::from_millis(1), ..Self::default() }
     }
 
     fn schedule(&self) -> ExponentialBuilder {
@@ -205,12 +202,7 @@ impl Call {
 
     /// A POST that may be repeated.
     pub fn post(api: Api, action: &'static str, body: Value) -> Self {
-        Self {
-            api,
-            action,
-            input: Input::Json(body),
-            repeat: Repeat::Always,
-        }
+        Self { api, action, input: Input::Json(body), repeat: Repeat::Always }
     }
 }
 
@@ -222,12 +214,8 @@ impl Client {
     pub fn new(config: ClientConfig, clock: Clock) -> Result<Self, Error> {
         let endpoint = |key: &str, text: &str| {
             Endpoint::parse(text).map_err(|error| {
-                Error::new(
-                    SETUP,
-                    ErrorKind::Configuration,
-                    format!("volcengine.{key}: {error}"),
-                )
-                .with_source(error)
+                Error::new(SETUP, ErrorKind::Configuration, format!("volcengine.{key}: {error}"))
+                    .with_source(error)
             })
         };
         let iam = endpoint("iam_endpoint", &config.iam_endpoint)?;
@@ -274,11 +262,7 @@ impl Client {
             .entry(credentials.access_key_id.clone())
             .or_insert_with(|| Arc::new(Pacer::new(self.shared.qps)))
             .clone();
-        Account {
-            client: self.clone(),
-            credentials: Arc::new(credentials),
-            pacer,
-        }
+        Account { client: self.clone(), credentials: Arc::new(credentials), pacer }
     }
 }
 
@@ -293,9 +277,7 @@ impl fmt::Debug for Client {
 
 impl fmt::Debug for Account {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Account")
-            .field("credentials", &self.credentials)
-            .finish_non_exhaustive()
+        f.debug_struct("Account").field("credentials", &self.credentials).finish_non_exhaustive()
     }
 }
 
@@ -419,10 +401,7 @@ impl Account {
 
     /// What the cloud said, without this account's own keys: some of its messages repeat what was sent.
     fn redacted(&self, text: &str) -> String {
-        let Credentials {
-            access_key_id,
-            secret_key,
-        } = &*self.credentials;
+        let Credentials { access_key_id, secret_key } = &*self.credentials;
         let mut text = text.to_owned();
         for (part, shown) in [
             (secret_key.expose_secret(), "…".into()),
@@ -472,10 +451,7 @@ mod tests {
         };
         assert_eq!(policy.wait(&error(None), planned), planned);
         assert_eq!(policy.wait(&error(Some("0")), planned), planned);
-        assert_eq!(
-            policy.wait(&error(Some("5")), planned),
-            Some(Duration::from_secs(5))
-        );
+        assert_eq!(policy.wait(&error(Some("5")), planned), Some(Duration::from_secs(5)));
         assert_eq!(policy.wait(&error(Some("31")), planned), None);
         assert_eq!(policy.wait(&error(Some("5")), None), None);
     }
@@ -494,10 +470,7 @@ mod tests {
     }
 
     fn key(id: &str) -> Credentials {
-        Credentials {
-            access_key_id: id.into(),
-            secret_key: SecretString::from("s"),
-        }
+        Credentials { access_key_id: id.into(), secret_key: SecretString::from("s") }
     }
 
     #[tokio::test(start_paused = true)]
@@ -538,10 +511,7 @@ mod tests {
         };
         let text = format!("{credentials:?}");
         assert!(text.contains("AKLT…1234"), "{text}");
-        assert!(
-            !text.contains("abcdef") && !text.contains("secret\""),
-            "{text}"
-        );
+        assert!(!text.contains("abcdef") && !text.contains("secret\""), "{text}");
         assert_eq!(hint("短"), "…");
         assert_eq!(hint("short"), "…");
         assert_eq!(hint("张三李四王五赵六"), "…");

@@ -30,12 +30,9 @@ impl Answer {
     /// # Errors
     /// [`ErrorKind::Unexpected`] where there is none or it has another form: an absent list is not an empty list.
     pub fn parse<T: DeserializeOwned>(&self) -> Result<T, Error> {
-        let text = self
-            .result()
-            .ok_or_else(|| self.unexpected("the answer has no Result"))?;
+        let text = self.result().ok_or_else(|| self.unexpected("the answer has no Result"))?;
         serde_json::from_str(text).map_err(|error| {
-            self.unexpected(format!("the answer cannot be read: {error}"))
-                .with_source(error)
+            self.unexpected(format!("the answer cannot be read: {error}")).with_source(error)
         })
     }
 
@@ -135,10 +132,7 @@ pub(super) fn open(
         }
     };
     let request_id = match &envelope.metadata {
-        Some(Metadata {
-            request_id: Some(id),
-            ..
-        }) if !id.is_empty() => Some(bounded(id)),
+        Some(Metadata { request_id: Some(id), .. }) if !id.is_empty() => Some(bounded(id)),
         _ => header_id(),
     };
     if let Some(error) = envelope.metadata.as_ref().and_then(|m| m.error.as_ref()) {
@@ -163,13 +157,7 @@ pub(super) fn open(
     }
     if !success {
         let message = text(envelope.message.as_ref());
-        return Err(failure(
-            ErrorKind::of("", status),
-            None,
-            None,
-            &message,
-            request_id,
-        ));
+        return Err(failure(ErrorKind::of("", status), None, None, &message, request_id));
     }
     if envelope.metadata.is_none() {
         return Err(failure(
@@ -180,11 +168,7 @@ pub(super) fn open(
             request_id,
         ));
     }
-    Ok(Answer {
-        action,
-        request_id,
-        result: envelope.result,
-    })
+    Ok(Answer { action, request_id, result: envelope.result })
 }
 
 /// A code or message of whatever JSON type, bounded.
@@ -211,13 +195,7 @@ mod tests {
     use super::*;
 
     fn open_text(status: u16, body: &str) -> Result<Answer, Error> {
-        open(
-            "ListUsers",
-            status,
-            &HeaderMap::new(),
-            body.as_bytes(),
-            Timestamp::UNIX_EPOCH,
-        )
+        open("ListUsers", status, &HeaderMap::new(), body.as_bytes(), Timestamp::UNIX_EPOCH)
     }
 
     #[test]
@@ -260,12 +238,7 @@ mod tests {
                 Permission,
                 Some("AccessDenied"),
             ),
-            (
-                200,
-                r#"{"HTTPCode":"503","errorcode":11,"message":"x"}"#,
-                Server,
-                Some("11"),
-            ),
+            (200, r#"{"HTTPCode":"503","errorcode":11,"message":"x"}"#, Server, Some("11")),
             (404, r#"{"message":"no route"}"#, Unexpected, None),
             (502, "<html>bad gateway</html>", Server, None),
             (429, "slow down", Throttled, None),
@@ -273,20 +246,10 @@ mod tests {
             (302, "", Unexpected, None),
             (200, "<html>login</html>", Unexpected, None),
             (200, "", broken.clone(), None),
-            (
-                200,
-                r#"{"ResponseMetadata":{"RequestId":"r"},"Result":{"Li"#,
-                broken,
-                None,
-            ),
+            (200, r#"{"ResponseMetadata":{"RequestId":"r"},"Result":{"Li"#, broken, None),
             (200, "{}", Unexpected, None),
             (200, "[]", Unexpected, None),
-            (
-                200,
-                r#"{"ResponseMetadata":"x","Result":{}}"#,
-                Unexpected,
-                None,
-            ),
+            (200, r#"{"ResponseMetadata":"x","Result":{}}"#, Unexpected, None),
             (503, r#"{"ResponseMetadata":{}}"#, Server, None),
         ] {
             let error = open_text(status, body).unwrap_err();
@@ -301,10 +264,7 @@ mod tests {
         let now: Timestamp = "2026-11-23T10:00:00Z".parse().unwrap();
         for (value, expected) in [
             ("7", Some(Duration::from_secs(7))),
-            (
-                "Mon, 23 Nov 2026 10:00:09 GMT",
-                Some(Duration::from_secs(9)),
-            ),
+            ("Mon, 23 Nov 2026 10:00:09 GMT", Some(Duration::from_secs(9))),
             ("Mon, 23 Nov 2026 09:00:00 GMT", Some(Duration::ZERO)),
             ("soon", None),
         ] {

@@ -105,9 +105,7 @@ impl Error {
     }
 
     pub(super) fn from_details(details: Details) -> Self {
-        Self {
-            details: Box::new(details),
-        }
+        Self { details: Box::new(details) }
     }
 
     pub(super) fn with_source(
@@ -178,10 +176,7 @@ impl Error {
         matches!(
             self.details.kind,
             ErrorKind::Throttled | ErrorKind::Server | ErrorKind::Transport(_)
-        ) || self
-            .details
-            .status
-            .is_some_and(|status| status == 429 || status >= 500)
+        ) || self.details.status.is_some_and(|status| status == 429 || status >= 500)
     }
 
     /// Whether the request was certainly not carried out and may well be taken later.
@@ -226,10 +221,7 @@ impl ErrorKind {
             _ if code.contains("FlowLimitExceeded") => Self::Throttled,
             _ if code.starts_with("InternalService") => Self::Server,
             _ if code.contains("AccessDenied") => Self::Permission,
-            _ if ["NotExist", "NotFound", "NoFound"]
-                .iter()
-                .any(|part| code.contains(part)) =>
-            {
+            _ if ["NotExist", "NotFound", "NoFound"].iter().any(|part| code.contains(part)) => {
                 Self::NotFound
             }
             _ if code.contains("AlreadyExist") => Self::AlreadyExists,
@@ -265,15 +257,7 @@ impl ErrorKind {
 impl fmt::Display for Error {
     /// One line: what failed, what to do where that is known, and the cloud's own words.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Details {
-            action,
-            kind,
-            code,
-            message,
-            request_id,
-            status,
-            ..
-        } = &*self.details;
+        let Details { action, kind, code, message, request_id, status, .. } = &*self.details;
         write!(f, "{action}: {}", Mend { action, kind })?;
         let mut said = Vec::new();
         match (code, message.is_empty()) {
@@ -438,11 +422,8 @@ mod tests {
 
     #[test]
     fn what_the_cloud_says_is_one_bounded_line() {
-        let error = Error::new(
-            "ListUsers",
-            ErrorKind::Unexpected,
-            format!("a\nb{}", "x".repeat(1000)),
-        );
+        let error =
+            Error::new("ListUsers", ErrorKind::Unexpected, format!("a\nb{}", "x".repeat(1000)));
         assert_eq!(error.message().chars().count(), MESSAGE_CHARS + 1);
         assert!(!error.to_string().contains('\n'));
     }

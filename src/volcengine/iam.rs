@@ -138,13 +138,9 @@ impl Account {
     /// # Errors
     /// Any [`Error`]; an answer without a list is one, never an empty list.
     pub async fn list_users(&self) -> Result<Vec<IamUser>, Error> {
-        let users = whole_list(
-            self,
-            Api::Iam,
-            "ListUsers",
-            "UserMetadata",
-            |user: &IamUser| &user.username,
-        );
+        let users = whole_list(self, Api::Iam, "ListUsers", "UserMetadata", |user: &IamUser| {
+            &user.username
+        });
         Ok(users.await?.into_values().collect())
     }
 
@@ -168,9 +164,7 @@ impl Account {
     /// known here, or where there is no answer to read.
     pub async fn list_access_keys(&self, username: &str) -> Result<Vec<AccessKey>, Error> {
         let query = [("UserName", username.to_owned())];
-        let answer = self
-            .call(&Call::get(Api::Iam, "ListAccessKeys", query))
-            .await?;
+        let answer = self.call(&Call::get(Api::Iam, "ListAccessKeys", query)).await?;
         Ok(answer.parse::<KeysAnswer>()?.keys.unwrap_or_default())
     }
 
@@ -200,10 +194,7 @@ impl Account {
     /// [`ErrorKind::NotFound`] where the user itself is gone; a user without a profile is no error.
     pub async fn login_profile(&self, username: &str) -> Result<LoginAccess, Error> {
         let query = [("UserName", username.to_owned())];
-        let answer = match self
-            .call(&Call::get(Api::Iam, "GetLoginProfile", query))
-            .await
-        {
+        let answer = match self.call(&Call::get(Api::Iam, "GetLoginProfile", query)).await {
             Ok(answer) => answer,
             Err(error) if no_profile(&error) => return Ok(LoginAccess::NoProfile),
             Err(error) => return Err(error),
@@ -284,10 +275,7 @@ mod tests {
                 r#"{"LoginProfile":{"UserName":"a","LoginAllowed":false,"CreateDate":"20260901T020304Z"}}"#,
                 Forbidden,
             ),
-            (
-                r#"{"LoginProfile":{"UserName":"a","CreateDate":"20260901T020304Z"}}"#,
-                Forbidden,
-            ),
+            (r#"{"LoginProfile":{"UserName":"a","CreateDate":"20260901T020304Z"}}"#, Forbidden),
             (
                 r#"{"LoginProfile":{"UserName":"a","LoginAllowed":true,"CreateDate":"20260901T020304Z"}}"#,
                 Allowed,
@@ -296,11 +284,7 @@ mod tests {
             (r#"{"LoginProfile":{"LoginAllowed":true}}"#, Allowed),
         ] {
             let answer: ProfileAnswer = serde_json::from_str(json).unwrap();
-            assert_eq!(
-                answer.profile.map_or(NoProfile, |p| p.access()),
-                access,
-                "{json}"
-            );
+            assert_eq!(answer.profile.map_or(NoProfile, |p| p.access()), access, "{json}");
         }
     }
 
@@ -313,10 +297,7 @@ mod tests {
         };
         assert_eq!(key("Active").unwrap().status, KeyStatus::Active);
         assert_eq!(key("inactive").unwrap().status, KeyStatus::Inactive);
-        assert_eq!(
-            key("active").unwrap().created,
-            Some("2026-09-01T02:03:04Z".parse().unwrap())
-        );
+        assert_eq!(key("active").unwrap().created, Some("2026-09-01T02:03:04Z".parse().unwrap()));
         assert!(key("frozen").is_err());
     }
 

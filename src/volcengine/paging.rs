@@ -30,9 +30,7 @@ pub(super) async fn whole_list<T: DeserializeOwned>(
         let answer = account.call(&Call::get(api, action, limits)).await?;
         let mut fields: BTreeMap<String, Box<RawValue>> = answer.parse()?;
         let malformed = |error: serde_json::Error| {
-            answer
-                .unexpected(format!("{list} cannot be read: {error}"))
-                .with_source(error)
+            answer.unexpected(format!("{list} cannot be read: {error}")).with_source(error)
         };
         let mut field = |name: &str| fields.remove(name).filter(|value| value.get() != "null");
         let total: Option<i64> = match field("Total") {

@@ -24,13 +24,10 @@ impl Account {
     /// # Errors
     /// Any [`Error`]; an answer without a list is one, never an empty list.
     pub async fn list_projects(&self) -> Result<Vec<Project>, Error> {
-        let projects = whole_list(
-            self,
-            Api::Projects,
-            "ListProjects",
-            "Projects",
-            |project: &Project| &project.name,
-        );
+        let projects =
+            whole_list(self, Api::Projects, "ListProjects", "Projects", |project: &Project| {
+                &project.name
+            });
         Ok(projects.await?.into_values().collect())
     }
 }

@@ -57,11 +57,7 @@ impl Signer<'_> {
         headers.push(("x-date".into(), &date));
         headers.push(("x-content-sha256".into(), &content_sha256));
         let authorization = self.authorization(request, &mut headers, &content_sha256, &date);
-        Signature {
-            date,
-            content_sha256,
-            authorization,
-        }
+        Signature { date, content_sha256, authorization }
     }
 
     /// The `Authorization` value over exactly `headers` (names in lower case).
@@ -102,10 +98,8 @@ impl Signer<'_> {
 /// `key=value` pairs sorted by key, both percent-encoded (space is `%20`), an empty value as `key=`. A key must not
 /// stand twice: the official signers disagree on that.
 pub(super) fn canonical_query<K: AsRef<str>, V: AsRef<str>>(pairs: &[(K, V)]) -> String {
-    let mut pairs: Vec<(&str, &str)> = pairs
-        .iter()
-        .map(|(key, value)| (key.as_ref(), value.as_ref()))
-        .collect();
+    let mut pairs: Vec<(&str, &str)> =
+        pairs.iter().map(|(key, value)| (key.as_ref(), value.as_ref())).collect();
     pairs.sort_unstable();
     let mut query = String::new();
     for (key, value) in pairs {
@@ -137,9 +131,7 @@ fn is_signed(name: &str) -> bool {
 
 /// The cloud cuts `:80` and `:443` off before it checks a signature; any other port stays.
 fn without_default_port(host: &str) -> &str {
-    host.strip_suffix(":80")
-        .or_else(|| host.strip_suffix(":443"))
-        .unwrap_or(host)
+    host.strip_suffix(":80").or_else(|| host.strip_suffix(":443")).unwrap_or(host)
 }
 
 fn canonical_request(
@@ -193,9 +185,7 @@ mod tests {
 
     fn pairs(list: &Value) -> Vec<(&str, &str)> {
         let list = list.as_array().unwrap();
-        list.iter()
-            .map(|pair| (pair[0].as_str().unwrap(), pair[1].as_str().unwrap()))
-            .collect()
+        list.iter().map(|pair| (pair[0].as_str().unwrap(), pair[1].as_str().unwrap())).collect()
     }
 
     fn instant(x_date: &str) -> Timestamp {
@@ -249,11 +239,7 @@ mod tests {
             expect("string_to_sign"),
             "{id}"
         );
-        assert_eq!(
-            hex::encode(*signer.signing_key(date)),
-            expect("signing_key_hex"),
-            "{id}"
-        );
+        assert_eq!(hex::encode(*signer.signing_key(date)), expect("signing_key_hex"), "{id}");
         let authorization = if all {
             let signature = signer.sign(&request, instant(date));
             assert_eq!(signature.date, date, "{id}");

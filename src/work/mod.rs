@@ -67,7 +67,8 @@ impl Worker {
         loop {
             let tasks = self.store.reading(|tx| tx.tasks()).await?;
             // Cycles are the monitor's.
-            let Some(task) = tasks.into_iter().find(|task| task.kind != TaskKind::MonitorRun) else {
+            let Some(task) = tasks.into_iter().find(|task| task.kind != TaskKind::MonitorRun)
+            else {
                 return Ok(());
             };
             match task.kind.clone() {
@@ -152,7 +153,7 @@ impl Worker {
                 if tx.finish_task(task.id)?
                     && let (Some(report), Some(card)) = (&task.report, card)
                 {
-                    tx.owe_report(report, card, now)?;
+                    tx.owe_report(report, card, task.created, now)?;
                 }
                 Ok(())
             })

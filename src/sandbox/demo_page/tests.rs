@@ -48,10 +48,7 @@ async fn demo() -> Demo {
                 None => Err("which?".to_owned()),
             }
         })
-        .options(vec![ControlOption {
-            value: json!(10),
-            label: "10 %".to_owned(),
-        }])
+        .options(vec![ControlOption { value: json!(10), label: "10 %".to_owned() }])
         .reading(|| json!(10)),
     ];
     let people = vec![(BOB.to_owned(), "viewer".to_owned())];
@@ -133,10 +130,7 @@ async fn people_talk_and_mention_the_bot_by_flag_or_by_name() {
         ("hello", false, "hello"),
     ] {
         let body = json!({"as": ALICE, "chat": GROUP, "text": text, "mention": mention});
-        assert_eq!(
-            demo.post("/api/say", body).await,
-            (200, json!({"status": 200}))
-        );
+        assert_eq!(demo.post("/api/say", body).await, (200, json!({"status": 200})));
         let heard = demo.heard.lock().last().unwrap().clone();
         let content = heard["event"]["message"]["content"].as_str().unwrap();
         let content: Value = serde_json::from_str(content).unwrap();
@@ -146,10 +140,7 @@ async fn people_talk_and_mention_the_bot_by_flag_or_by_name() {
     let first = &list[0];
     assert_eq!(first["kind"], "text");
     assert_eq!(first["text"], "@airgate /users");
-    assert_eq!(
-        first["sender"],
-        json!({"kind": "person", "id": ALICE, "name": "Alice"})
-    );
+    assert_eq!(first["sender"], json!({"kind": "person", "id": ALICE, "name": "Alice"}));
     assert_eq!(first["revision"], 0);
 }
 
@@ -164,19 +155,11 @@ async fn a_click_answers_its_toast_or_its_error() {
     let (status, answer) = demo.post("/api/click", click(json!({"action": "x"}))).await;
     assert_eq!(status, 200);
     assert_eq!(answer["toast"], json!({"type": "info", "content": "heard"}));
-    assert_eq!(
-        (&answer["error"], &answer["updated"]),
-        (&Value::Null, &json!(false))
-    );
+    assert_eq!((&answer["error"], &answer["updated"]), (&Value::Null, &json!(false)));
     assert!(answer["ms"].is_u64());
     let (status, answer) = demo.post("/api/click", click(json!({"action": "y"}))).await;
     assert_eq!(status, 200);
-    assert!(
-        answer["error"]
-            .as_str()
-            .unwrap()
-            .contains("no such component")
-    );
+    assert!(answer["error"].as_str().unwrap().contains("no such component"));
 }
 
 #[tokio::test]
@@ -191,11 +174,7 @@ async fn what_nobody_may_do_is_refused_in_json() {
         ("/api/say", say("ou_nobody", GROUP, "x"), 404),
         ("/api/say", say(ALICE, "oc_nowhere", "x"), 404),
         ("/api/say", json!({"as": ALICE}), 422),
-        (
-            "/api/click",
-            json!({"as": ALICE, "message": "om_x", "action": {"tag": "button"}}),
-            404,
-        ),
+        ("/api/click", json!({"as": ALICE, "message": "om_x", "action": {"tag": "button"}}), 404),
         (
             "/api/click",
             json!({"as": ALICE, "message": "om_x", "action": {"tag": "button", "x": 1}}),
@@ -213,10 +192,7 @@ async fn what_nobody_may_do_is_refused_in_json() {
     assert!(demo.heard.lock().is_empty());
     // A form of another site cannot speak for a person: only JSON is taken, which browsers ask about first.
     let url = format!("{}/api/say", demo.url);
-    let plain = demo
-        .client
-        .post(url)
-        .body(say(ALICE, GROUP, "x").to_string());
+    let plain = demo.client.post(url).body(say(ALICE, GROUP, "x").to_string());
     assert_eq!(plain.send().await.unwrap().status(), 415);
 }
 

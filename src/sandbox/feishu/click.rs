@@ -67,10 +67,7 @@ pub struct ClickResult {
 
 impl ClickResult {
     fn failed(error: impl ToString) -> Self {
-        Self {
-            error: Some(error.to_string()),
-            ..Self::default()
-        }
+        Self { error: Some(error.to_string()), ..Self::default() }
     }
 }
 
@@ -78,10 +75,7 @@ impl Feishu {
     /// A person acts on a component of a card as it stands now. What is not there, is disabled, or would send an empty
     /// required field is not sent: `error` says so and `status` stays empty.
     pub async fn click(&self, person: &str, message_id: &str, action: ClickAction) -> ClickResult {
-        match self
-            .card(message_id)
-            .and_then(|card| form::allows(&card, &action))
-        {
+        match self.card(message_id).and_then(|card| form::allows(&card, &action)) {
             Ok(()) => self.click_raw(person, message_id, action).await,
             Err(refusal) => ClickResult::failed(refusal),
         }
@@ -163,9 +157,7 @@ impl Feishu {
     /// The card of a message that can be acted on.
     fn card(&self, message_id: &str) -> Result<Value, NoSuchComponent> {
         let none = |why: &str| NoSuchComponent::NoCard(format!("{message_id} {why}"));
-        let message = self
-            .message(message_id)
-            .ok_or_else(|| none("does not exist"))?;
+        let message = self.message(message_id).ok_or_else(|| none("does not exist"))?;
         if message.sender != Sender::Bot {
             return Err(none("was not sent by the app; it never calls back"));
         }
@@ -228,9 +220,8 @@ impl Feishu {
         let now = self.core.now();
         let card_updated = card.is_some_and(|card| {
             self.core.change(|state| {
-                let standing = state
-                    .message_mut(&message.message_id)
-                    .filter(|message| !message.recalled);
+                let standing =
+                    state.message_mut(&message.message_id).filter(|message| !message.recalled);
                 match standing {
                     Some(message) => replace(message, card.to_string(), now),
                     None => return false,

@@ -55,17 +55,8 @@ impl FaultRule {
     /// Strikes every request, for ever. [`Fault::CutBody`], [`Fault::ResetConnection`] and [`Fault::Slow`] take effect
     /// first, the others do not; [`FaultRule::applied`] changes that.
     pub fn new(fault: Fault) -> Self {
-        let applied = matches!(
-            fault,
-            Fault::CutBody | Fault::ResetConnection | Fault::Slow(_)
-        );
-        Self {
-            endpoint: None,
-            skip: 0,
-            times: None,
-            applied,
-            fault,
-        }
+        let applied = matches!(fault, Fault::CutBody | Fault::ResetConnection | Fault::Slow(_));
+        Self { endpoint: None, skip: 0, times: None, applied, fault }
     }
 
     /// Only requests to this endpoint.

@@ -55,9 +55,8 @@ pub fn submit(
         return Err(NoSuchComponent::Disabled);
     }
     let inside = fields_of(&nodes, button.form);
-    if let Some(unknown) = fields
-        .keys()
-        .find(|name| !inside.iter().any(|node| node.text("name") == Some(name)))
+    if let Some(unknown) =
+        fields.keys().find(|name| !inside.iter().any(|node| node.text("name") == Some(name)))
     {
         return Err(NoSuchComponent::Field(format!("no field `{unknown}`")));
     }
@@ -177,9 +176,7 @@ fn takes(node: &Node<'_>, value: &Value) -> Result<(), NoSuchComponent> {
         let options = node.list("options");
         // People selects without options offer the chat's members.
         (options.is_empty() && node.tag.ends_with("select_person") && one.is_string())
-            || options
-                .iter()
-                .any(|option| option.get("value") == Some(one))
+            || options.iter().any(|option| option.get("value") == Some(one))
     };
     let fits = match node.tag {
         "input" => value.as_str().is_some_and(|text| {
@@ -191,9 +188,9 @@ fn takes(node: &Node<'_>, value: &Value) -> Result<(), NoSuchComponent> {
         "select_static" | "select_person" | "overflow" => {
             value.as_str() == Some("") || offered(value)
         }
-        "multi_select_static" | "multi_select_person" => value
-            .as_array()
-            .is_some_and(|items| items.iter().all(offered)),
+        "multi_select_static" | "multi_select_person" => {
+            value.as_array().is_some_and(|items| items.iter().all(offered))
+        }
         "select_img" => match value {
             Value::Array(items) => items.iter().all(offered),
             one => one.as_str() == Some("") || offered(one),
@@ -205,9 +202,7 @@ fn takes(node: &Node<'_>, value: &Value) -> Result<(), NoSuchComponent> {
         Ok(())
     } else {
         let name = node.text("name").unwrap_or(node.tag);
-        Err(NoSuchComponent::Field(format!(
-            "`{name}` does not take {value}"
-        )))
+        Err(NoSuchComponent::Field(format!("`{name}` does not take {value}")))
     }
 }
 
@@ -236,18 +231,12 @@ fn fields_of<'n, 'a>(nodes: &'n [Node<'a>], form: Option<usize>) -> Vec<&'n Node
 
 /// What an untouched field sends. An empty input sends an empty text, another empty field nothing: both occur.
 fn initial(node: &Node<'_>) -> Option<Value> {
-    let beijing = |member| {
-        node.text(member)
-            .map(|at| Value::from(format!("{at} +0800")))
-    };
+    let beijing = |member| node.text(member).map(|at| Value::from(format!("{at} +0800")));
     match node.tag {
         "input" => Some(Value::from(node.text("default_value").unwrap_or_default())),
         "checker" => Some(node.object.get("checked").cloned().unwrap_or(false.into())),
         "select_static" => first_option(node),
-        "select_person" => node
-            .text("initial_option")
-            .filter(|id| !id.is_empty())
-            .map(Value::from),
+        "select_person" => node.text("initial_option").filter(|id| !id.is_empty()).map(Value::from),
         "multi_select_static" | "multi_select_person" => {
             node.object.get("selected_values").cloned()
         }

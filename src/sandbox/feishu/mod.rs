@@ -142,10 +142,7 @@ impl Feishu {
             stop: stop.clone(),
         });
         server::spawn(listener, Arc::clone(&core));
-        Ok(Self {
-            core,
-            _running: Arc::new(stop.drop_guard()),
-        })
+        Ok(Self { core, _running: Arc::new(stop.drop_guard()) })
     }
 
     /// The base address, for `feishu.base_url`.
@@ -234,10 +231,7 @@ impl Feishu {
     /// Adds a custom bot to a group; with a secret it demands signatures. Answers its address.
     pub fn add_hook(&self, id: &str, secret: Option<&str>, chat_id: &str) -> String {
         self.core.change(|state| {
-            let hook = Hook {
-                secret: secret.map(str::to_owned),
-                chat_id: chat_id.to_owned(),
-            };
+            let hook = Hook { secret: secret.map(str::to_owned), chat_id: chat_id.to_owned() };
             state.hooks.insert(id.to_owned(), hook);
         });
         format!("{}/open-apis/bot/v2/hook/{id}", self.core.url)

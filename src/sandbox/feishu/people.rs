@@ -55,11 +55,8 @@ impl Feishu {
     ) -> SentEvent {
         let now = self.core.now();
         let message_id = wire::fresh_id("om_");
-        let shown = if mention_bot {
-            format!("@{} {text}", self.bot_name())
-        } else {
-            text.to_owned()
-        };
+        let shown =
+            if mention_bot { format!("@{} {text}", self.bot_name()) } else { text.to_owned() };
         let message = Message {
             message_id: message_id.clone(),
             chat_id: chat_id.to_owned(),
@@ -259,11 +256,7 @@ impl Feishu {
         let Some(base) = self.core.service_url.lock().clone() else {
             return Reply::NoConnection;
         };
-        let mut request = self
-            .core
-            .client
-            .post(format!("{base}{path}"))
-            .body(sealed.body);
+        let mut request = self.core.client.post(format!("{base}{path}")).body(sealed.body);
         for (name, value) in sealed.headers {
             request = request.header(name, value);
         }
@@ -292,9 +285,5 @@ pub(super) fn ids(state: &super::State, person: &str) -> Value {
 }
 
 pub(super) fn event_id(envelope: &Value) -> String {
-    envelope
-        .pointer("/header/event_id")
-        .and_then(Value::as_str)
-        .unwrap_or_default()
-        .to_owned()
+    envelope.pointer("/header/event_id").and_then(Value::as_str).unwrap_or_default().to_owned()
 }

@@ -38,10 +38,7 @@ pub(super) struct Call {
 
 impl Call {
     pub fn query(&self, name: &str) -> Option<&str> {
-        self.query
-            .iter()
-            .find(|(key, _)| key == name)
-            .map(|(_, value)| value.as_str())
+        self.query.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 }
 
@@ -54,10 +51,7 @@ pub(super) struct Answer {
 impl Answer {
     /// `code` 0 with `data`.
     pub fn data(data: Value) -> Self {
-        Self {
-            status: 200,
-            body: json!({"code": 0, "msg": "success", "data": data}),
-        }
+        Self { status: 200, body: json!({"code": 0, "msg": "success", "data": data}) }
     }
 
     /// A refusal, HTTP 400.
@@ -67,10 +61,7 @@ impl Answer {
 
     /// A refusal with this HTTP status.
     pub fn refuse_as(status: u16, code: i64, msg: impl Into<String>) -> Self {
-        Self {
-            status,
-            body: json!({"code": code, "msg": msg.into()}),
-        }
+        Self { status, body: json!({"code": code, "msg": msg.into()}) }
     }
 
     fn code(&self) -> i64 {
@@ -116,12 +107,7 @@ async fn serve(
             endpoint,
             status: answer.status,
             code: answer.code(),
-            message: answer
-                .body
-                .get("msg")
-                .and_then(Value::as_str)
-                .unwrap_or_default()
-                .to_owned(),
+            message: answer.body.get("msg").and_then(Value::as_str).unwrap_or_default().to_owned(),
             at: core.now(),
         });
     });
@@ -137,13 +123,7 @@ async fn read(request: HttpRequest) -> Result<Call, axum::Error> {
     let query = Query::try_from_uri(&parts.uri).map(|Query(pairs)| pairs);
     Ok(Call {
         method: parts.method,
-        path: parts
-            .uri
-            .path()
-            .trim_start_matches('/')
-            .split('/')
-            .map(str::to_owned)
-            .collect(),
+        path: parts.uri.path().trim_start_matches('/').split('/').map(str::to_owned).collect(),
         query: query.unwrap_or_default(),
         headers: parts.headers,
         body,
@@ -180,10 +160,9 @@ fn plain_response(status: u16, kind: &str, body: String) -> Response {
 }
 
 fn set(response: &mut Response, name: &str, value: &str) {
-    if let (Ok(name), Ok(value)) = (
-        HeaderName::from_bytes(name.as_bytes()),
-        HeaderValue::from_str(value),
-    ) {
+    if let (Ok(name), Ok(value)) =
+        (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_str(value))
+    {
         response.headers_mut().insert(name, value);
     }
 }
@@ -200,11 +179,7 @@ async fn spoil(core: &Core, line: &Line, endpoint: &str, fault: Fault, answer: A
             let refusal = Answer::refuse_as(429, 99_991_400, "request trigger frequency limit");
             let mut response = finish(endpoint, refusal);
             set(&mut response, "x-ogw-ratelimit-limit", "50");
-            set(
-                &mut response,
-                "x-ogw-ratelimit-reset",
-                &reset_seconds.to_string(),
-            );
+            set(&mut response, "x-ogw-ratelimit-reset", &reset_seconds.to_string());
             response
         }
         Fault::Timeout => {
@@ -231,10 +206,7 @@ async fn spoil(core: &Core, line: &Line, endpoint: &str, fault: Fault, answer: A
 /// The head promises the whole body, the line ends halfway.
 fn cut(body: &str) -> Response {
     let half: Vec<u8> = body.bytes().take(body.len() / 2).collect();
-    let parts = [
-        Ok(Bytes::from(half)),
-        Err(io::Error::from(io::ErrorKind::ConnectionAborted)),
-    ];
+    let parts = [Ok(Bytes::from(half)), Err(io::Error::from(io::ErrorKind::ConnectionAborted))];
     let mut response = Response::new(Body::from_stream(futures::stream::iter(parts)));
     set(&mut response, "content-type", "application/json");
     set(&mut response, "content-length", &body.len().to_string());
@@ -262,20 +234,13 @@ impl Listener for Door {
 
     async fn accept(&mut self) -> (Wire, Line) {
         let (stream, _) = Listener::accept(&mut self.0).await;
-        let line = Line {
-            reset: Arc::default(),
-        };
-        let wire = Wire {
-            stream,
-            line: line.clone(),
-        };
+        let line = Line { reset: Arc::default() };
+        let wire = Wire { stream, line: line.clone() };
         (wire, line)
     }
 
     fn local_addr(&self) -> io::Result<Line> {
-        Ok(Line {
-            reset: Arc::default(),
-        })
+        Ok(Line { reset: Arc::default() })
     }
 }
 

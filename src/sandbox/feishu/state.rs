@@ -164,9 +164,7 @@ pub struct State {
 impl State {
     /// The chat's messages in the order they were sent, recalled ones included.
     pub fn messages(&self, chat_id: &str) -> impl Iterator<Item = &Message> {
-        self.messages
-            .iter()
-            .filter(move |message| message.chat_id == chat_id)
+        self.messages.iter().filter(move |message| message.chat_id == chat_id)
     }
 
     /// Every message of every chat, in the order they were sent.
@@ -219,9 +217,7 @@ impl State {
     /// The person with this open_id, union_id or user_id.
     pub(super) fn person(&self, id: &str) -> Option<&Person> {
         self.people.get(id).or_else(|| {
-            self.people
-                .values()
-                .find(|person| person.union_id == id || person.user_id == id)
+            self.people.values().find(|person| person.union_id == id || person.user_id == id)
         })
     }
 
@@ -229,26 +225,17 @@ impl State {
     pub(super) fn token(&mut self, now: Timestamp) -> (String, i64) {
         self.tokens.retain(|token| token.until > now);
         let left = |token: &Token| token.until.duration_since(now);
-        if let Some(token) = self
-            .tokens
-            .last()
-            .filter(|token| left(token) >= TOKEN_REUSE)
-        {
+        if let Some(token) = self.tokens.last().filter(|token| left(token) >= TOKEN_REUSE) {
             return (token.value.clone(), left(token).as_secs());
         }
         let value = wire::fresh_id("t-");
         let until = now.checked_add(TOKEN_LIFE).unwrap_or(now);
-        self.tokens.push(Token {
-            value: value.clone(),
-            until,
-        });
+        self.tokens.push(Token { value: value.clone(), until });
         (value, TOKEN_LIFE.as_secs())
     }
 
     pub(super) fn knows_token(&self, value: &str, now: Timestamp) -> bool {
-        self.tokens
-            .iter()
-            .any(|token| token.value == value && token.until > now)
+        self.tokens.iter().any(|token| token.value == value && token.until > now)
     }
 
     pub(super) fn forget_tokens(&mut self) {
@@ -257,14 +244,12 @@ impl State {
 
     /// The message that this `uuid` already sent within the hour.
     pub(super) fn sent_as(&mut self, uuid: &str, now: Timestamp) -> Option<String> {
-        self.uuids
-            .retain(|_, (at, _)| now.duration_since(*at) < UUID_LIFE);
+        self.uuids.retain(|_, (at, _)| now.duration_since(*at) < UUID_LIFE);
         self.uuids.get(uuid).map(|(_, message)| message.clone())
     }
 
     pub(super) fn remember_uuid(&mut self, uuid: &str, message_id: &str, now: Timestamp) {
-        self.uuids
-            .insert(uuid.to_owned(), (now, message_id.to_owned()));
+        self.uuids.insert(uuid.to_owned(), (now, message_id.to_owned()));
     }
 
     /// Counts one more event in the sliding window of `key`, unless it is full.
@@ -279,10 +264,7 @@ impl State {
             self.windows.clear();
         }
         let times = self.windows.entry(key).or_default();
-        while times
-            .front()
-            .is_some_and(|at| now.duration_since(*at) >= window)
-        {
+        while times.front().is_some_and(|at| now.duration_since(*at) >= window) {
             times.pop_front();
         }
         let free = times.len() < limit;

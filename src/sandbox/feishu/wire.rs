@@ -17,10 +17,7 @@ const BLOCK: usize = 16;
 /// Base64 of `IV ‖ AES-256-CBC(SHA-256(key), PKCS#7(plain))` (配置加密策略).
 pub fn encrypt(key: &str, iv: [u8; BLOCK], plain: &[u8]) -> String {
     let key: [u8; 32] = Sha256::digest(key.as_bytes()).into();
-    let padded = plain
-        .len()
-        .saturating_add(BLOCK)
-        .saturating_sub(plain.len() % BLOCK);
+    let padded = plain.len().saturating_add(BLOCK).saturating_sub(plain.len() % BLOCK);
     let mut buffer = vec![0; padded];
     if let Some(head) = buffer.get_mut(..plain.len()) {
         head.copy_from_slice(plain);
@@ -65,10 +62,7 @@ pub fn fresh_id(prefix: &str) -> String {
 /// The timestamp header of card callbacks: the text form of a Go time, which no client may try to read as a number.
 pub fn go_time(at: Timestamp) -> String {
     let beijing = at.to_zoned(TimeZone::fixed(Offset::constant(8)));
-    format!(
-        "{} +0800 CST m=+3612.1",
-        beijing.strftime("%Y-%m-%d %H:%M:%S%.3f")
-    )
+    format!("{} +0800 CST m=+3612.1", beijing.strftime("%Y-%m-%d %H:%M:%S%.3f"))
 }
 
 #[cfg(test)]

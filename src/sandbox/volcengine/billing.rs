@@ -79,15 +79,11 @@ fn switch(params: &Params, name: &str) -> Result<bool, Refusal> {
 
 fn read_period(context: &Context<'_>, params: &Params) -> Result<BillPeriod, Refusal> {
     let text = params.required("BillPeriod")?;
-    let period: BillPeriod = text
-        .parse()
-        .map_err(|_| invalid("BillPeriod", "must be of the form YYYY-MM"))?;
+    let period: BillPeriod =
+        text.parse().map_err(|_| invalid("BillPeriod", "must be of the form YYYY-MM"))?;
     let age = BillPeriod::of(context.now).months_since(period);
     if age > MONTHS_BACK || period.year() < 2022 {
-        return Err(invalid(
-            "BillPeriod",
-            "must be within 24 months and not before 2022-01",
-        ));
+        return Err(invalid("BillPeriod", "must be within 24 months and not before 2022-01"));
     }
     Ok(period)
 }
@@ -251,10 +247,8 @@ fn answer(context: &Context<'_>, params: &Params, list: List) -> Result<Reply, R
             warning: Some(NOT_SWITCHED_ON),
         });
     }
-    let rows = account
-        .bill_rows(query.period)
-        .iter()
-        .filter(|row| query.wants(row, account.id, list));
+    let rows =
+        account.bill_rows(query.period).iter().filter(|row| query.wants(row, account.id, list));
     let rows = query.group(rows);
     reply(&BillList {
         list: rows

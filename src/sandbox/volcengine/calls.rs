@@ -36,10 +36,7 @@ pub(super) struct Calls {
 
 impl Default for Calls {
     fn default() -> Self {
-        Self {
-            log: Mutex::default(),
-            counts: watch::Sender::new(BTreeMap::new()),
-        }
+        Self { log: Mutex::default(), counts: watch::Sender::new(BTreeMap::new()) }
     }
 }
 
@@ -51,8 +48,7 @@ impl Calls {
             log.pop_front();
         }
         log.push_back(call);
-        self.counts
-            .send_modify(|counts| *counts.entry(action).or_default() += 1);
+        self.counts.send_modify(|counts| *counts.entry(action).or_default() += 1);
     }
 
     pub(super) fn list(&self) -> Vec<Call> {
@@ -64,9 +60,8 @@ impl Calls {
     }
 
     pub(super) async fn wait(&self, action: &str, calls: usize) {
-        let enough = |counts: &BTreeMap<String, usize>| {
-            counts.get(action).copied().unwrap_or(0) >= calls
-        };
+        let enough =
+            |counts: &BTreeMap<String, usize>| counts.get(action).copied().unwrap_or(0) >= calls;
         // The sender lives as long as `self`: the wait cannot fail.
         let _ = self.counts.subscribe().wait_for(enough).await;
     }

@@ -72,13 +72,7 @@ pub struct FaultRule {
 impl FaultRule {
     /// Every call of every account, until cleared.
     pub fn new(fault: Fault) -> Self {
-        Self {
-            action: None,
-            account: None,
-            skip: 0,
-            times: None,
-            fault,
-        }
+        Self { action: None, account: None, skip: 0, times: None, fault }
     }
 
     /// Only calls of this action.
@@ -162,11 +156,7 @@ mod tests {
     fn rules_skip_hit_and_run_out() {
         let faults = Faults::default();
         faults.inject(
-            FaultRule::new(Fault::Timeout)
-                .on("ListSplitBillDetail")
-                .of("main")
-                .after(1)
-                .times(2),
+            FaultRule::new(Fault::Timeout).on("ListSplitBillDetail").of("main").after(1).times(2),
         );
         let take = |action, account| faults.take(action, account).is_some();
         assert!(!take("ListUsers", "main"));

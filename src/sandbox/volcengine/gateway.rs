@@ -135,11 +135,7 @@ impl Gateway {
                 self.write_down(&metadata, account, params, Some(status), None, name);
                 plain(status, "text/html", HTML)
             }
-            Fault::Code {
-                http,
-                code,
-                message,
-            } => refused(Refusal::new(http, &code, message)),
+            Fault::Code { http, code, message } => refused(Refusal::new(http, &code, message)),
             Fault::CredentialsRefused => refused(unknown_key()),
             Fault::Timeout => {
                 silent(self);
@@ -191,12 +187,9 @@ impl Gateway {
         body: &[u8],
         incoming: &mut Incoming,
     ) -> Result<Admitted, (Refusal, Option<String>)> {
-        let claim = self
-            .understand(parts, incoming)
-            .map_err(|refusal| (refusal, None))?;
-        let (account, permitted) = self
-            .authenticate(parts, body, incoming, &claim)
-            .map_err(|refusal| (refusal, None))?;
+        let claim = self.understand(parts, incoming).map_err(|refusal| (refusal, None))?;
+        let (account, permitted) =
+            self.authenticate(parts, body, incoming, &claim).map_err(|refusal| (refusal, None))?;
         let read = || {
             let name = incoming.metadata.action.as_deref().unwrap_or_default();
             let version = incoming.metadata.version.as_deref().unwrap_or_default();
@@ -218,11 +211,7 @@ impl Gateway {
             Ok((action, params))
         };
         match read() {
-            Ok((action, params)) => Ok(Admitted {
-                action,
-                account,
-                params,
-            }),
+            Ok((action, params)) => Ok(Admitted { action, account, params }),
             Err(refusal) => Err((refusal, Some(account))),
         }
     }
@@ -234,15 +223,13 @@ impl Gateway {
         })?;
         let find = |name: &str| {
             let pair = incoming.query.iter().find(|(key, _)| key == name);
-            pair.map(|(_, value)| value.clone())
-                .filter(|value| !value.is_empty())
+            pair.map(|(_, value)| value.clone()).filter(|value| !value.is_empty())
         };
         incoming.metadata.action = find("Action");
         incoming.metadata.version = find("Version");
-        for (name, value) in [
-            ("Action", &incoming.metadata.action),
-            ("Version", &incoming.metadata.version),
-        ] {
+        for (name, value) in
+            [("Action", &incoming.metadata.action), ("Version", &incoming.metadata.version)]
+        {
             if value.is_none() {
                 return Err(Refusal::gateway(
                     GatewayCode::MissingParameter,
@@ -282,7 +269,8 @@ impl Gateway {
             let found = world.accounts.iter().find_map(|account| {
                 let own = account.keys.iter().map(|key| (key, None));
                 let users = account.users.values();
-                let users = users.flat_map(|user| user.keys.iter().map(move |key| (key, Some(user))));
+                let users =
+                    users.flat_map(|user| user.keys.iter().map(move |key| (key, Some(user))));
                 own.chain(users)
                     .find(|(key, _)| key.id == claim.access_key_id)
                     .map(|(key, user)| (account, key, user))
@@ -292,10 +280,7 @@ impl Gateway {
                 .ok_or_else(unknown_key)?;
             let policies = user.map(|user| {
                 let names = user.policies.iter().map(|policy| &policy.name);
-                names
-                    .filter(|name| user.holds(name, &PolicyScope::Global))
-                    .cloned()
-                    .collect()
+                names.filter(|name| user.holds(name, &PolicyScope::Global)).cloned().collect()
             });
             (account.slug.clone(), policies, key.secret.clone())
         };
@@ -332,21 +317,13 @@ impl Gateway {
         let now = self.clock.now();
         let mut world = self.world.lock();
         let rules = world.rules.clone();
-        let account = world
-            .account_mut(&admitted.account)
-            .map_err(|_| unknown_key())?;
-        let mut context = Context {
-            account,
-            rules: &rules,
-            now,
-        };
+        let account = world.account_mut(&admitted.account).map_err(|_| unknown_key())?;
+        let mut context = Context { account, rules: &rules, now };
         let result = (admitted.action.run)(&mut context, &admitted.params)?;
         Ok(result.or_else(|| match rules.empty_result {
             EmptyResult::Absent => None,
             EmptyResult::Null => serde_json::value::to_raw_value(&()).ok(),
-            EmptyResult::Object => {
-                serde_json::value::to_raw_value(&serde_json::Map::new()).ok()
-            }
+            EmptyResult::Object => serde_json::value::to_raw_value(&serde_json::Map::new()).ok(),
         }))
     }
 
@@ -465,9 +442,7 @@ fn reset(cut: &Cut) -> Response {
 /// Announces the whole body, sends half of it, and ends the connection.
 fn halve(response: Response<Bytes>) -> Response {
     let (mut parts, body) = response.into_parts();
-    parts
-        .headers
-        .insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
+    parts.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
     let half = body.slice(..body.len() / 2);
     let first = stream::once(async move { Ok::<_, std::io::Error>(half) });
     let rest = stream::once(async {
@@ -477,4 +452,3 @@ fn halve(response: Response<Bytes>) -> Response {
     });
     Response::from_parts(parts, Body::from_stream(first.chain(rest)))
 }
-

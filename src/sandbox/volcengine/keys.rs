@@ -117,11 +117,7 @@ pub(super) fn update(context: &mut Context<'_>, params: &Params) -> Result<Reply
     };
     let (_, keys) = held(context, params)?;
     let key = keys.iter_mut().find(|key| key.id == id).ok_or_else(|| {
-        Refusal::new(
-            404,
-            "AccessKeyNotExist",
-            format!("Access key '{id}' cannot be found."),
-        )
+        Refusal::new(404, "AccessKeyNotExist", format!("Access key '{id}' cannot be found."))
     })?;
     key.set_status(status, now, lag);
     Ok(None)

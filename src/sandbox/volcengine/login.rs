@@ -44,11 +44,7 @@ struct Empty {}
 fn check_safety(params: &Params) -> Result<(), Refusal> {
     params.flag("SafeAuthFlag")?;
     params.text("SafeAuthType")?;
-    for name in [
-        "SafeAuthExemptRequired",
-        "SafeAuthExemptUnit",
-        "SafeAuthExemptDuration",
-    ] {
+    for name in ["SafeAuthExemptRequired", "SafeAuthExemptUnit", "SafeAuthExemptDuration"] {
         params.int(name)?;
     }
     Ok(())
@@ -139,10 +135,7 @@ pub(super) fn create(context: &mut Context<'_>, params: &Params) -> Result<Reply
         return Err(Refusal::new(
             409,
             "LoginProfileAlreadyExist",
-            format!(
-                "The login profile of user '{}' exists already.",
-                user.name
-            ),
+            format!("The login profile of user '{}' exists already.", user.name),
         ));
     }
     user.login.set(profile.clone(), 0);

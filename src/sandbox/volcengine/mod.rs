@@ -59,9 +59,7 @@ struct Server {
 
 impl std::fmt::Debug for Cloud {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Cloud")
-            .field("address", &self.server.address)
-            .finish_non_exhaustive()
+        f.debug_struct("Cloud").field("address", &self.server.address).finish_non_exhaustive()
     }
 }
 
@@ -69,9 +67,8 @@ impl Cloud {
     /// Serves `world` on `listener`; `clock` says what time it is in the cloud.
     pub async fn start(listener: TcpListener, world: World, clock: Clock) -> Cloud {
         // A bound listener has an address; without one nobody could call.
-        let address = listener
-            .local_addr()
-            .unwrap_or_else(|_| SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
+        let address =
+            listener.local_addr().unwrap_or_else(|_| SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
         let stop = CancellationToken::new();
         let gateway = Arc::new(Gateway::new(world, clock, stop.clone()));
         let router = Router::new()

@@ -31,20 +31,14 @@ pub(super) struct Params {
 
 impl Params {
     pub(super) fn from_pairs(pairs: &[(String, String)], dialect: Dialect) -> Self {
-        Self {
-            source: Source::Text(pairs.iter().cloned().collect()),
-            dialect,
-        }
+        Self { source: Source::Text(pairs.iter().cloned().collect()), dialect }
     }
 
     /// # Errors
     /// Where the body is not a JSON object.
     pub(super) fn from_json(body: &[u8], dialect: Dialect) -> Result<Self, Refusal> {
         match serde_json::from_slice(body) {
-            Ok(Value::Object(fields)) => Ok(Self {
-                source: Source::Json(fields),
-                dialect,
-            }),
+            Ok(Value::Object(fields)) => Ok(Self { source: Source::Json(fields), dialect }),
             _ => Err(dialect.invalid("body", "must be a JSON object")),
         }
     }
@@ -91,31 +85,27 @@ impl Params {
 
     /// Text that must be there and not empty.
     pub(super) fn required(&self, name: &str) -> Result<String, Refusal> {
-        self.text(name)?
-            .filter(|text| !text.is_empty())
-            .ok_or_else(|| self.dialect.missing(name))
+        self.text(name)?.filter(|text| !text.is_empty()).ok_or_else(|| self.dialect.missing(name))
     }
 
     pub(super) fn int(&self, name: &str) -> Result<Option<i64>, Refusal> {
         let invalid = || self.dialect.invalid(name, "must be an integer");
         match &self.source {
-            Source::Text(pairs) => pairs
-                .get(name)
-                .map(|text| text.parse().map_err(|_| invalid()))
-                .transpose(),
-            Source::Json(fields) => Self::json(fields, name)
-                .map(|value| value.as_i64().ok_or_else(invalid))
-                .transpose(),
+            Source::Text(pairs) => {
+                pairs.get(name).map(|text| text.parse().map_err(|_| invalid())).transpose()
+            }
+            Source::Json(fields) => {
+                Self::json(fields, name).map(|value| value.as_i64().ok_or_else(invalid)).transpose()
+            }
         }
     }
 
     pub(super) fn flag(&self, name: &str) -> Result<Option<bool>, Refusal> {
         let invalid = || self.dialect.invalid(name, "must be true or false");
         match &self.source {
-            Source::Text(pairs) => pairs
-                .get(name)
-                .map(|text| text.parse().map_err(|_| invalid()))
-                .transpose(),
+            Source::Text(pairs) => {
+                pairs.get(name).map(|text| text.parse().map_err(|_| invalid())).transpose()
+            }
             Source::Json(fields) => Self::json(fields, name)
                 .map(|value| value.as_bool().ok_or_else(invalid))
                 .transpose(),
@@ -127,9 +117,9 @@ impl Params {
         let invalid = || self.dialect.invalid(name, "must be a list of strings");
         match &self.source {
             Source::Text(pairs) if pairs.contains_key(name) => Err(invalid()),
-            Source::Text(pairs) => Ok((1..)
-                .map_while(|n: u32| pairs.get(&format!("{name}.{n}")).cloned())
-                .collect()),
+            Source::Text(pairs) => {
+                Ok((1..).map_while(|n: u32| pairs.get(&format!("{name}.{n}")).cloned()).collect())
+            }
             Source::Json(fields) => match Self::json(fields, name) {
                 None => Ok(Vec::new()),
                 Some(Value::Array(items)) => items
@@ -145,17 +135,14 @@ impl Params {
     pub(super) fn ints(&self, name: &str) -> Result<Vec<i64>, Refusal> {
         let invalid = || self.dialect.invalid(name, "must be a list of integers");
         match &self.source {
-            Source::Text(_) => self
-                .texts(name)?
-                .iter()
-                .map(|text| text.parse().map_err(|_| invalid()))
-                .collect(),
+            Source::Text(_) => {
+                self.texts(name)?.iter().map(|text| text.parse().map_err(|_| invalid())).collect()
+            }
             Source::Json(fields) => match Self::json(fields, name) {
                 None => Ok(Vec::new()),
-                Some(Value::Array(items)) => items
-                    .iter()
-                    .map(|item| item.as_i64().ok_or_else(invalid))
-                    .collect(),
+                Some(Value::Array(items)) => {
+                    items.iter().map(|item| item.as_i64().ok_or_else(invalid)).collect()
+                }
                 Some(_) => Err(invalid()),
             },
         }
@@ -165,13 +152,11 @@ impl Params {
     pub(super) fn page(&self, default: Option<usize>, most: usize) -> Result<Page, Refusal> {
         let limit = match self.int("Limit")? {
             None => default.ok_or_else(|| self.dialect.missing("Limit"))?,
-            Some(limit) => usize::try_from(limit)
-                .ok()
-                .filter(|limit| (1..=most).contains(limit))
-                .ok_or_else(|| {
-                    self.dialect
-                        .invalid("Limit", &format!("must be from 1 to {most}"))
-                })?,
+            Some(limit) => {
+                usize::try_from(limit).ok().filter(|limit| (1..=most).contains(limit)).ok_or_else(
+                    || self.dialect.invalid("Limit", &format!("must be from 1 to {most}")),
+                )?
+            }
         };
         let offset = usize::try_from(self.int("Offset")?.unwrap_or(0))
             .map_err(|_| self.dialect.invalid("Offset", "must not be negative"))?;
@@ -209,10 +194,6 @@ impl Dialect {
             (Self::Iam, "Offset") => "InvalidOffset",
             (Self::Iam, _) => "InvalidParameter",
         };
-        Refusal::new(
-            400,
-            code,
-            format!("The parameter '{name}' is invalid: {why}."),
-        )
+        Refusal::new(400, code, format!("The parameter '{name}' is invalid: {why}."))
     }
 }

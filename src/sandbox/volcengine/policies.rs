@@ -69,11 +69,7 @@ pub(super) fn list(context: &mut Context<'_>, params: &Params) -> Result<Reply, 
                     PolicyKind::Custom => format!("trn:iam::{}:policy/{}", account.id, policy.name),
                 },
                 description: "",
-                attach_date: policy
-                    .scopes
-                    .first()
-                    .map(|(_, at)| date(*at))
-                    .unwrap_or_default(),
+                attach_date: policy.scopes.first().map(|(_, at)| date(*at)).unwrap_or_default(),
                 policy_scope: policy
                     .scopes
                     .iter()
@@ -102,11 +98,7 @@ pub(super) fn list(context: &mut Context<'_>, params: &Params) -> Result<Reply, 
 fn policy(params: &Params) -> Result<(String, PolicyKind), Refusal> {
     let name = params.required("PolicyName")?;
     if name.chars().count() > 64 {
-        return Err(Refusal::new(
-            400,
-            "InvalidPolicyName",
-            "The PolicyName is longer than 64.",
-        ));
+        return Err(Refusal::new(400, "InvalidPolicyName", "The PolicyName is longer than 64."));
     }
     let kind = match params.required("PolicyType")?.as_str() {
         "System" => PolicyKind::System,
@@ -123,11 +115,7 @@ fn policy(params: &Params) -> Result<(String, PolicyKind), Refusal> {
 }
 
 fn unknown(name: &str) -> Refusal {
-    Refusal::new(
-        404,
-        "PolicyNotExist",
-        format!("Policy '{name}' cannot be found."),
-    )
+    Refusal::new(404, "PolicyNotExist", format!("Policy '{name}' cannot be found."))
 }
 
 fn check_known(account: &Account, name: &str, kind: PolicyKind) -> Result<(), Refusal> {
@@ -188,11 +176,7 @@ fn project_scopes(context: &Context<'_>, params: &Params) -> Result<Vec<PolicySc
         "User" => {}
         "Role" => return Err(Refusal::new(404, "RoleNotExist", "There are no roles.")),
         "UserGroup" => {
-            return Err(Refusal::new(
-                404,
-                "UserGroupNotExist",
-                "There are no user groups.",
-            ));
+            return Err(Refusal::new(404, "UserGroupNotExist", "There are no user groups."));
         }
         other => {
             return Err(Refusal::new(

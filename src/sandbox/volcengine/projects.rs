@@ -55,11 +55,7 @@ fn wire<'a>(
 
 /// No source names this code (facts §4): it is made up in the manner of the others.
 pub(super) fn not_found(name: &str) -> Refusal {
-    Refusal::new(
-        404,
-        "ProjectNotExist",
-        format!("Project '{name}' cannot be found."),
-    )
+    Refusal::new(404, "ProjectNotExist", format!("Project '{name}' cannot be found."))
 }
 
 pub(super) fn list(context: &mut Context<'_>, params: &Params) -> Result<Reply, Refusal> {
@@ -85,10 +81,6 @@ pub(super) fn list(context: &mut Context<'_>, params: &Params) -> Result<Reply, 
 /// The answer has no wrapper around the project.
 pub(super) fn get(context: &mut Context<'_>, params: &Params) -> Result<Reply, Refusal> {
     let name = params.required("ProjectName")?;
-    let project = context
-        .account
-        .projects
-        .get(&name)
-        .ok_or_else(|| not_found(&name))?;
+    let project = context.account.projects.get(&name).ok_or_else(|| not_found(&name))?;
     reply(&wire(context.account, project, None))
 }

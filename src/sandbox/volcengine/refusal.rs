@@ -18,23 +18,13 @@ pub(super) struct Refusal {
 impl Refusal {
     /// A refusal of a service: no number.
     pub(super) fn new(http: u16, code: &str, message: impl Into<String>) -> Self {
-        Self {
-            http,
-            code: code.to_owned(),
-            code_n: None,
-            message: message.into(),
-        }
+        Self { http, code: code.to_owned(), code_n: None, message: message.into() }
     }
 
     /// A refusal of the gateway; HTTP status and number follow from the code.
     pub(super) fn gateway(code: GatewayCode, message: impl Into<String>) -> Self {
         let (name, number, http) = code.row();
-        Self {
-            http,
-            code: name.to_owned(),
-            code_n: Some(number),
-            message: message.into(),
-        }
+        Self { http, code: name.to_owned(), code_n: Some(number), message: message.into() }
     }
 }
 
@@ -141,9 +131,6 @@ pub(super) fn envelope(
             (status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), None)
         }
     };
-    let body = serde_json::to_string(&Envelope {
-        response_metadata: &metadata,
-        result,
-    });
+    let body = serde_json::to_string(&Envelope { response_metadata: &metadata, result });
     (status, body.unwrap_or_default())
 }

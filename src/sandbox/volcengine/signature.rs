@@ -66,15 +66,12 @@ impl Claim {
                 return Err(malformed("a part stands twice"));
             }
         }
-        let signature = parts
-            .get("Signature")
-            .filter(|signature| !signature.is_empty())
-            .ok_or_else(|| {
+        let signature =
+            parts.get("Signature").filter(|signature| !signature.is_empty()).ok_or_else(|| {
                 Refusal::gateway(GatewayCode::MissingSignature, "Signature is missing.")
             })?;
-        let credential = parts
-            .get("Credential")
-            .ok_or_else(|| malformed("Credential is missing"))?;
+        let credential =
+            parts.get("Credential").ok_or_else(|| malformed("Credential is missing"))?;
         let signed_headers: Vec<String> = parts
             .get("SignedHeaders")
             .ok_or_else(|| malformed("SignedHeaders is missing"))?
@@ -179,9 +176,7 @@ impl Claim {
             return Err(mismatch());
         }
         let x_date = one(request.headers, "x-date").ok_or_else(mismatch)?;
-        let canonical = self
-            .canonical_request(request, &body_hash)
-            .ok_or_else(mismatch)?;
+        let canonical = self.canonical_request(request, &body_hash).ok_or_else(mismatch)?;
         let text = format!(
             "HMAC-SHA256\n{x_date}\n{}\n{}",
             self.scope,
@@ -189,11 +184,7 @@ impl Claim {
         );
         let mut key = secret.as_bytes().to_vec();
         for part in [&self.day, &self.region, &self.service, "request"] {
-            key = mac(&key, part.as_bytes())
-                .ok_or_else(mismatch)?
-                .finalize()
-                .into_bytes()
-                .to_vec();
+            key = mac(&key, part.as_bytes()).ok_or_else(mismatch)?.finalize().into_bytes().to_vec();
         }
         mac(&key, text.as_bytes())
             .ok_or_else(mismatch)?
@@ -204,19 +195,14 @@ impl Claim {
     /// `None` where a signed header is missing or stands twice, or where a query key stands twice (on which the official
     /// signers disagree).
     fn canonical_request(&self, request: &Signed<'_>, body_hash: &str) -> Option<String> {
-        let mut query: Vec<(&str, &str)> = request
-            .query
-            .iter()
-            .map(|(key, value)| (key.as_str(), value.as_str()))
-            .collect();
+        let mut query: Vec<(&str, &str)> =
+            request.query.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
         query.sort_unstable();
         if !query.is_sorted_by(|a, b| a.0 < b.0) {
             return None;
         }
-        let query: Vec<String> = query
-            .iter()
-            .map(|(key, value)| format!("{}={}", encode(key), encode(value)))
-            .collect();
+        let query: Vec<String> =
+            query.iter().map(|(key, value)| format!("{}={}", encode(key), encode(value))).collect();
         let mut headers = String::new();
         for name in &self.signed_headers {
             let value = one(request.headers, name)?;
@@ -251,9 +237,7 @@ fn one(headers: &HeaderMap, name: &str) -> Option<String> {
 
 fn strip_default_port(host: &str) -> &str {
     let host = host.trim();
-    host.strip_suffix(":80")
-        .or_else(|| host.strip_suffix(":443"))
-        .unwrap_or(host)
+    host.strip_suffix(":80").or_else(|| host.strip_suffix(":443")).unwrap_or(host)
 }
 
 /// Everything but `A-Z a-z 0-9 - _ . ~` as `%XX`.
@@ -330,19 +314,10 @@ mod tests {
         let now = "2026-09-27T10:26:12Z".parse().unwrap();
         claim.check_date(&headers, now).unwrap();
         let late = "2026-09-27T10:26:13Z".parse().unwrap();
-        assert_eq!(
-            claim.check_date(&headers, late).unwrap_err().code,
-            "InvalidTimestamp"
-        );
-        let query =
-            decode_pairs("Version=2018-01-01&Action=ListUsers&Limit=100&Offset=0").unwrap();
-        let request = Signed {
-            method: "GET",
-            path: "/",
-            query: &query,
-            headers: &headers,
-            body: b"",
-        };
+        assert_eq!(claim.check_date(&headers, late).unwrap_err().code, "InvalidTimestamp");
+        let query = decode_pairs("Version=2018-01-01&Action=ListUsers&Limit=100&Offset=0").unwrap();
+        let request =
+            Signed { method: "GET", path: "/", query: &query, headers: &headers, body: b"" };
         let secret = "RXhhbXBsZVNlY3JldEZvclRlc3RWZWN0b3JzT25seQ==";
         claim.check_signature(&request, secret).unwrap();
         assert!(claim.check_signature(&request, "another").is_err());

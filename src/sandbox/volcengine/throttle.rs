@@ -18,10 +18,7 @@ impl Throttle {
     /// Whether one more call of the account is within the limit; if so it is counted.
     pub(super) fn admit(&mut self, account: &str, limit: u32, now: Instant) -> bool {
         let recent = self.recent.entry(account.to_owned()).or_default();
-        while recent
-            .front()
-            .is_some_and(|at| now.saturating_duration_since(*at) >= WINDOW)
-        {
+        while recent.front().is_some_and(|at| now.saturating_duration_since(*at) >= WINDOW) {
             recent.pop_front();
         }
         if recent.len() >= usize::try_from(limit).unwrap_or(usize::MAX) {
@@ -40,9 +37,8 @@ mod tests {
     fn accounts_have_a_second_each() {
         let mut throttle = Throttle::default();
         let start = Instant::now();
-        let mut admit = |account, millis| {
-            throttle.admit(account, 2, start + Duration::from_millis(millis))
-        };
+        let mut admit =
+            |account, millis| throttle.admit(account, 2, start + Duration::from_millis(millis));
         assert!(admit("a", 0) && admit("a", 400));
         assert!(!admit("a", 900));
         assert!(admit("b", 900));

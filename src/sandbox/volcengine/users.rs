@@ -70,17 +70,11 @@ fn wire<'a>(account: &Account, user: &'a User) -> WireUser<'a> {
 }
 
 fn answer(account: &Account, user: &User) -> Result<Reply, Refusal> {
-    reply(&UserResult {
-        user: wire(account, user),
-    })
+    reply(&UserResult { user: wire(account, user) })
 }
 
 pub(super) fn not_found(name: &str) -> Refusal {
-    Refusal::new(
-        404,
-        "UserNotExist",
-        format!("User '{name}' cannot be found."),
-    )
+    Refusal::new(404, "UserNotExist", format!("User '{name}' cannot be found."))
 }
 
 /// The user that a parameter names, checked for its form first.
@@ -97,24 +91,14 @@ pub(super) fn named<'a>(
 /// 1 to 64 of letters, digits, `_ . - @ ,`.
 fn check_name(name: &str, code: &str) -> Result<(), Refusal> {
     let fits = (1..=64).contains(&name.len())
-        && name
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || b"_.-@,".contains(&b));
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.-@,".contains(&b));
     fits.then_some(()).ok_or_else(|| {
-        Refusal::new(
-            400,
-            code,
-            format!("Invalid UserName '{name}', err: 'length or characters'."),
-        )
+        Refusal::new(400, code, format!("Invalid UserName '{name}', err: 'length or characters'."))
     })
 }
 
 fn taken(name: &str) -> Refusal {
-    Refusal::new(
-        409,
-        "UserAlreadyExists",
-        format!("User '{name}' already exists."),
-    )
+    Refusal::new(409, "UserAlreadyExists", format!("User '{name}' already exists."))
 }
 
 /// Display names are not unlimited; where the limit lies is not documented.
@@ -199,9 +183,7 @@ pub(super) fn create(context: &mut Context<'_>, params: &Params) -> Result<Reply
 
 pub(super) fn update(context: &mut Context<'_>, params: &Params) -> Result<Reply, Refusal> {
     let name = named(context.account, params, "UserName")?.name.clone();
-    let new_name = params
-        .text("NewUserName")?
-        .filter(|new| !new.is_empty() && *new != name);
+    let new_name = params.text("NewUserName")?.filter(|new| !new.is_empty() && *new != name);
     if let Some(new_name) = &new_name {
         check_name(new_name, "InvalidNewUserName")?;
         if context.account.users.contains_key(new_name) {
@@ -213,11 +195,7 @@ pub(super) fn update(context: &mut Context<'_>, params: &Params) -> Result<Reply
     let description = params.text("NewDescription")?;
     let email = params.text("NewEmail")?;
     let mobile_phone = params.text("NewMobilePhone")?;
-    let mut user = context
-        .account
-        .users
-        .remove(&name)
-        .ok_or_else(|| not_found(&name))?;
+    let mut user = context.account.users.remove(&name).ok_or_else(|| not_found(&name))?;
     for (field, new) in [
         (&mut user.name, new_name),
         (&mut user.display_name, display_name),

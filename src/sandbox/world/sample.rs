@@ -316,11 +316,7 @@ fn fill(
 }
 
 /// Adds one person with everything that belongs to them.
-fn add_person(
-    world: &mut World,
-    person: &Person,
-    current: BillPeriod,
-) -> Result<(), WorldError> {
+fn add_person(world: &mut World, person: &Person, current: BillPeriod) -> Result<(), WorldError> {
     let user = world.add_user(person.account, person.name)?;
     user.display_name = person.display_name.to_owned();
     user.email = format!("{}@example.com", person.name);
@@ -366,29 +362,18 @@ fn bill_month(
         .refund
         .filter(|(at, _)| *at == month)
         .map_or(0, |(_, yuan)| yuan.saturating_mul(1_000_000));
-    for (n, share) in dice
-        .shares(micros.saturating_add(refund), rows)
-        .into_iter()
-        .enumerate()
-    {
+    for (n, share) in dice.shares(micros.saturating_add(refund), rows).into_iter().enumerate() {
         let product = dice.pick(spending.products).unwrap_or(Product::Ecs);
         let mut row = BillRow::new(period, spending.project, product, Decimal::new(share, 6));
         row.expense_date = day_of(period, dice, last_day);
-        row.instance = format!(
-            "{}-{:012x}",
-            product.instance_prefix(),
-            dice.below(1 << 48)
-        );
+        row.instance = format!("{}-{:012x}", product.instance_prefix(), dice.below(1 << 48));
         if product == Product::Support {
             row.billing_mode = BillingMode::Contract;
         }
         // Now and then a coupon; the rounding of a single row goes either way.
         let coupon = if n % 17 == 3 { dice.below(500) } else { 0 };
         let round = i64::try_from(dice.below(10_500)).unwrap_or(0) - 500;
-        row.fit(
-            Decimal::new(i64::try_from(coupon).unwrap_or(0), 2),
-            Decimal::new(round, 6),
-        );
+        row.fit(Decimal::new(i64::try_from(coupon).unwrap_or(0), 2), Decimal::new(round, 6));
         account.add_bill_row(row);
     }
     if refund > 0 {
@@ -447,9 +432,7 @@ impl Dice {
         let sum = i128::from(weights.iter().sum::<u64>().max(1));
         let mut shares: Vec<i64> = weights
             .iter()
-            .map(|weight| {
-                i64::try_from(i128::from(total) * i128::from(*weight) / sum).unwrap_or(0)
-            })
+            .map(|weight| i64::try_from(i128::from(total) * i128::from(*weight) / sum).unwrap_or(0))
             .collect();
         let rest = total.saturating_sub(shares.iter().sum());
         if let Some(last) = shares.last_mut() {
@@ -511,9 +494,8 @@ mod tests {
             assert_eq!(percent("main", "wang.fang"), "88.02");
             assert_eq!(percent("labs", "lin.xia"), "94.97");
             assert_eq!(percent("labs", "train-runner"), "103.20");
-            let over = standings.values().filter(|(quota, spent)| {
-                !quota.is_zero() && spent >= quota
-            });
+            let over =
+                standings.values().filter(|(quota, spent)| !quota.is_zero() && spent >= quota);
             assert_eq!(over.count(), 1);
             let unallocated = standings.values().filter(|(quota, _)| quota.is_zero());
             assert_eq!(unallocated.count(), 1);
@@ -530,9 +512,9 @@ mod tests {
         assert_eq!(projects, 9);
         assert!(users.iter().all(|user| !user.display_name.is_ascii()));
         let missing = |shape| {
-            let found = users.iter().filter(|user| {
-                user.login.profile.is_none() && user.login.missing == shape
-            });
+            let found = users
+                .iter()
+                .filter(|user| user.login.profile.is_none() && user.login.missing == shape);
             found.count()
         };
         assert_eq!(missing(MissingLogin::Error), 1);
@@ -566,10 +548,11 @@ mod tests {
         assert!(rows.iter().any(|row| row.payable.is_sign_negative()));
         assert!(rows.iter().any(|row| row.product == Product::Ark));
         assert!(rows.iter().all(|row| row.payable.scale() == 6 && row.original.scale() == 10));
-        assert!(rows.iter().all(|row| BillPeriod::new(
-            row.expense_date.year(),
-            row.expense_date.month()
-        ) == Ok(row.period)));
+        assert!(
+            rows.iter()
+                .all(|row| BillPeriod::new(row.expense_date.year(), row.expense_date.month())
+                    == Ok(row.period))
+        );
         let today = jiff::civil::date(2026, 11, 23);
         assert!(rows.iter().all(|row| row.expense_date <= today));
     }

@@ -100,23 +100,13 @@ fn keep_showing<T: Clone>(shown: &T, stale: &mut Option<Stale<T>>, lag: u32) {
         .take()
         .filter(|old| old.reads_left > 0)
         .map_or_else(|| shown.clone(), |old| old.shown);
-    *stale = Some(Stale {
-        shown,
-        reads_left: lag,
-    });
+    *stale = Some(Stale { shown, reads_left: lag });
 }
 
 impl AccessKey {
     /// A key pair of that status.
     pub fn new(id: String, secret: SecretString, status: KeyStatus, at: Timestamp) -> Self {
-        Self {
-            id,
-            secret,
-            status,
-            created: at,
-            updated: at,
-            stale: None,
-        }
+        Self { id, secret, status, created: at, updated: at, stale: None }
     }
 
     /// Sets the status; the next `lag` reads still show the old one.
@@ -172,27 +162,17 @@ pub struct LoginProfile {
 impl Login {
     /// Login with a profile.
     pub fn with(profile: LoginProfile) -> Self {
-        Self {
-            profile: Some(profile),
-            missing: MissingLogin::default(),
-            stale: None,
-        }
+        Self { profile: Some(profile), missing: MissingLogin::default(), stale: None }
     }
 
     /// No profile, and how that is answered.
     pub fn none(missing: MissingLogin) -> Self {
-        Self {
-            profile: None,
-            missing,
-            stale: None,
-        }
+        Self { profile: None, missing, stale: None }
     }
 
     /// Whether the console lets the user in now, whatever a stale read shows.
     pub fn allowed(&self) -> bool {
-        self.profile
-            .as_ref()
-            .is_some_and(|profile| profile.login_allowed)
+        self.profile.as_ref().is_some_and(|profile| profile.login_allowed)
     }
 
     /// Replaces the profile; where there was one, the next `lag` reads still show it.
@@ -292,12 +272,7 @@ impl User {
             .collect();
         let secret: String = hex::encode(Sha256::digest(seed)).chars().take(40).collect();
         let secret = STANDARD.encode(secret);
-        let key = AccessKey::new(
-            format!("AKLT{id}"),
-            SecretString::from(secret),
-            status,
-            at,
-        );
+        let key = AccessKey::new(format!("AKLT{id}"), SecretString::from(secret), status, at);
         self.keys.push(key.clone());
         key
     }
@@ -315,10 +290,8 @@ impl User {
         scope: PolicyScope,
         at: Timestamp,
     ) -> bool {
-        let held = self
-            .policies
-            .iter_mut()
-            .find(|policy| policy.name == name && policy.kind == kind);
+        let held =
+            self.policies.iter_mut().find(|policy| policy.name == name && policy.kind == kind);
         match held {
             Some(policy) if policy.scopes.iter().any(|(held, _)| *held == scope) => false,
             Some(policy) => {
@@ -359,11 +332,7 @@ impl User {
 
     /// Whether nothing of the user's access works: no active key, no console login.
     pub fn is_cut_off(&self) -> bool {
-        !self.login.allowed()
-            && self
-                .keys
-                .iter()
-                .all(|key| key.status == KeyStatus::Inactive)
+        !self.login.allowed() && self.keys.iter().all(|key| key.status == KeyStatus::Inactive)
     }
 }
 
@@ -381,10 +350,7 @@ mod tests {
         // A second write meanwhile keeps what readers saw.
         key.set_status(KeyStatus::Inactive, at, 2);
         let shown: Vec<_> = (0..3).map(|_| key.read_status()).collect();
-        assert_eq!(
-            shown,
-            [KeyStatus::Active, KeyStatus::Active, KeyStatus::Inactive]
-        );
+        assert_eq!(shown, [KeyStatus::Active, KeyStatus::Active, KeyStatus::Inactive]);
         key.set_status(KeyStatus::Active, at, 0);
         assert_eq!(key.read_status(), KeyStatus::Active);
     }

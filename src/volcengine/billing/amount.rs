@@ -67,8 +67,7 @@ pub(super) fn exact_sum(a: Money, b: Money) -> Option<Money> {
         return Some(a);
     }
     let scale = a.decimal().scale().max(b.decimal().scale());
-    a.checked_add(b)
-        .filter(|sum| sum.is_zero() || sum.decimal().scale() == scale)
+    a.checked_add(b).filter(|sum| sum.is_zero() || sum.decimal().scale() == scale)
 }
 
 #[cfg(test)]
@@ -102,10 +101,7 @@ mod tests {
             (r#""-0.00""#, "0"),
             (r#""0.00000000000000000000000000000000000000""#, "0"),
             (r#""1.00000000000000000000000000000000000000""#, "1"),
-            (
-                r#""79228162514264337593543950335""#,
-                "79228162514264337593543950335",
-            ),
+            (r#""79228162514264337593543950335""#, "79228162514264337593543950335"),
         ] {
             assert_eq!(read(json).as_deref(), Some(exact), "{json}");
         }
@@ -150,10 +146,7 @@ mod tests {
         let money = |text: &str| text.parse::<Money>().unwrap();
         let big = money("10000000000000000000");
         assert_eq!(exact_sum(big, money("0.0000000001")), None);
-        assert_eq!(
-            exact_sum(big, money("0.01")),
-            Some(money("10000000000000000000.01"))
-        );
+        assert_eq!(exact_sum(big, money("0.01")), Some(money("10000000000000000000.01")));
         let max = Money::new(Decimal::MAX);
         assert_eq!(exact_sum(max, money("1")), None);
     }

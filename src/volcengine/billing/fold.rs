@@ -122,8 +122,7 @@ impl<'a> Row<'a> {
             BillSource::Split => self.split_id,
             BillSource::Detail => self.detail_id,
         };
-        id.map(RawValue::get)
-            .filter(|id| !matches!(*id, "\"\"" | "\"-\"" | "0"))
+        id.map(RawValue::get).filter(|id| !matches!(*id, "\"\"" | "\"-\"" | "0"))
     }
 
     fn amount(&self, field: AmountField) -> (&'static str, Option<&'a RawValue>) {
@@ -151,10 +150,7 @@ impl Fold {
         Self {
             source,
             field,
-            amounts: wanted
-                .iter()
-                .map(|project| (project.clone(), Money::ZERO))
-                .collect(),
+            amounts: wanted.iter().map(|project| (project.clone(), Money::ZERO)).collect(),
             warning: None,
             pages: 0,
             received: 0,
@@ -174,10 +170,8 @@ impl Fold {
     pub(super) fn page(&mut self, result: &str) -> Result<Next, Trouble> {
         let page: Page<'_> = serde_json::from_str(result)
             .map_err(|error| Trouble::Malformed(format!("the bill cannot be read: {error}")))?;
-        let warning = page
-            .warning
-            .map(|warning| bounded(&warning))
-            .filter(|warning| !warning.is_empty());
+        let warning =
+            page.warning.map(|warning| bounded(&warning)).filter(|warning| !warning.is_empty());
         // -1 stands for "not counted".
         let total = page.total.and_then(|total| u64::try_from(total).ok());
         let rows = match (page.rows, total, warning) {
@@ -188,9 +182,7 @@ impl Fold {
             }
             // A last, empty page may be written as `null`; a first one is not taken for an empty bill without a count.
             (None, None, _) if self.received == 0 || page.total.is_none() => {
-                return Err(Trouble::Malformed(
-                    "the answer has neither rows nor a total".into(),
-                ));
+                return Err(Trouble::Malformed("the answer has neither rows nor a total".into()));
             }
             (rows, _, warning) => {
                 self.warning = self.warning.take().or(warning);
@@ -213,11 +205,7 @@ impl Fold {
 
     /// What a complete read found.
     pub(super) fn finish(self) -> Sums {
-        Sums {
-            amounts: self.amounts,
-            rows: self.received - self.repeated,
-            warning: self.warning,
-        }
+        Sums { amounts: self.amounts, rows: self.received - self.repeated, warning: self.warning }
     }
 
     /// Notes whether the list changed since the page before. A page that does not count leaves things as they were.
@@ -275,9 +263,7 @@ impl Fold {
             }));
         };
         *sum = exact_sum(*sum, amount).ok_or_else(|| {
-            Trouble::Malformed(format!(
-                "the sum of project {project} has more than 28 digits"
-            ))
+            Trouble::Malformed(format!("the sum of project {project} has more than 28 digits"))
         })?;
         Ok(())
     }

@@ -20,9 +20,7 @@ fn page(total: i64, rows: &[String]) -> String {
 
 /// `count` rows of ¥1 in project `a` with ids from `first` on.
 fn ones(first: usize, count: usize) -> Vec<String> {
-    (first..first + count)
-        .map(|n| row(&format!("r{n}"), "a", r#""1.00""#))
-        .collect()
+    (first..first + count).map(|n| row(&format!("r{n}"), "a", r#""1.00""#)).collect()
 }
 
 fn wanted(names: &[&str]) -> BTreeSet<String> {
@@ -99,11 +97,9 @@ fn unattributed_spending_counts_under_its_own_name_when_it_is_asked_for() {
 #[test]
 fn each_field_and_source_reads_its_own_column() {
     let json = r#"{"Total":1,"List":[{"BillDetailId":"d","Project":"a","OriginalBillAmount":"3","DiscountBillAmount":"2","PayableAmount":"1"}]}"#;
-    for (field, amount) in [
-        (AmountField::Payable, "1"),
-        (AmountField::Discount, "2"),
-        (AmountField::Original, "3"),
-    ] {
+    for (field, amount) in
+        [(AmountField::Payable, "1"), (AmountField::Discount, "2"), (AmountField::Original, "3")]
+    {
         let mut fold = Fold::new(BillSource::Detail, field, &wanted(&["a"]));
         assert_eq!(fold.page(json), Ok(Next::Complete));
         assert_eq!(fold.finish().amounts["a"], money(amount));
@@ -173,41 +169,26 @@ fn an_answer_without_list_and_count_is_no_empty_bill() {
         "[]",
         "null",
     ] {
-        assert!(
-            matches!(fold_for(&["a"]).page(json), Err(Trouble::Malformed(_))),
-            "{json}"
-        );
+        assert!(matches!(fold_for(&["a"]).page(json), Err(Trouble::Malformed(_))), "{json}");
     }
     assert_eq!(feed(&[page(0, &[])]), Ok((Money::ZERO, 0)));
-    assert_eq!(
-        feed(&[r#"{"List":null,"Total":0}"#.into()]),
-        Ok((Money::ZERO, 0))
-    );
+    assert_eq!(feed(&[r#"{"List":null,"Total":0}"#.into()]), Ok((Money::ZERO, 0)));
 }
 
 #[test]
 fn pages_end_with_the_total_or_with_a_page_that_is_not_full() {
     let full = ones(0, 300);
     assert_eq!(feed(&[page(300, &full)]), Ok((money("300"), 300)));
-    assert_eq!(
-        feed(&[page(301, &full), page(301, &ones(300, 1))]),
-        Ok((money("301"), 301))
-    );
+    assert_eq!(feed(&[page(301, &full), page(301, &ones(300, 1))]), Ok((money("301"), 301)));
     // Not counted: one page more to see the end.
     assert_eq!(feed(&[page(-1, &ones(0, 299))]), Ok((money("299"), 299)));
-    assert_eq!(
-        feed(&[page(-1, &full), page(-1, &[])]),
-        Ok((money("300"), 300))
-    );
+    assert_eq!(feed(&[page(-1, &full), page(-1, &[])]), Ok((money("300"), 300)));
     assert_eq!(
         feed(&[page(-1, &full), r#"{"List":null,"Total":-1}"#.into()]),
         Ok((money("300"), 300))
     );
     // Counted on the first page only.
-    assert_eq!(
-        feed(&[page(600, &full), page(-1, &ones(300, 300))]),
-        Ok((money("600"), 600))
-    );
+    assert_eq!(feed(&[page(600, &full), page(-1, &ones(300, 300))]), Ok((money("600"), 600)));
 }
 
 #[test]
@@ -238,18 +219,9 @@ fn rows_that_share_an_id_count_while_nothing_moves() {
     assert_eq!(feed(&pages), Ok((money("301"), 301)));
     assert!(!doubtful(&pages));
     // Ids that are good within a page and come again on the next leave a doubt.
-    assert!(doubtful(&[
-        page(301, &ones(0, 300)),
-        page(301, &ones(1, 1))
-    ]));
-    assert!(!doubtful(&[
-        page(301, &ones(0, 300)),
-        page(301, &ones(300, 1))
-    ]));
-    assert!(!doubtful(&[
-        page(301, &ones(0, 300)),
-        page(302, &ones(299, 2))
-    ]));
+    assert!(doubtful(&[page(301, &ones(0, 300)), page(301, &ones(1, 1))]));
+    assert!(!doubtful(&[page(301, &ones(0, 300)), page(301, &ones(300, 1))]));
+    assert!(!doubtful(&[page(301, &ones(0, 300)), page(302, &ones(299, 2))]));
 }
 
 fn doubtful(pages: &[String]) -> bool {
@@ -274,11 +246,7 @@ fn rows_pushed_onto_the_next_page_count_once() {
     );
     // It goes on growing: the end is where the latest total says.
     assert_eq!(
-        feed(&[
-            page(301, &ones(0, 300)),
-            page(601, &ones(300, 300)),
-            page(602, &ones(600, 2)),
-        ]),
+        feed(&[page(301, &ones(0, 300)), page(601, &ones(300, 300)), page(602, &ones(600, 2)),]),
         Ok((money("602"), 602))
     );
 }
@@ -296,32 +264,20 @@ fn growth_without_trustworthy_ids_is_not_complete() {
     twins.push(row("r0", "a", r#""1.00""#));
     unsettled(&[page(400, &twins), page(405, &ones(300, 105))]);
     // Rows came twice before the total told of any growth.
-    unsettled(&[
-        page(900, &ones(0, 300)),
-        page(900, &ones(299, 300)),
-        page(901, &ones(599, 300)),
-    ]);
+    unsettled(&[page(900, &ones(0, 300)), page(900, &ones(299, 300)), page(901, &ones(599, 300))]);
     // More repeated than growth explains: rows of the start are missing.
     let why = unsettled(&[page(400, &ones(0, 300)), page(405, &ones(290, 105))]);
     assert!(why.contains("395"), "{why}");
     // The id that split rows share with their siblings does not count as theirs.
-    let siblings: Vec<String> = ones(0, 300)
-        .iter()
-        .map(|row| row.replacen("SplitBillDetailId", "Other", 1))
-        .collect();
+    let siblings: Vec<String> =
+        ones(0, 300).iter().map(|row| row.replacen("SplitBillDetailId", "Other", 1)).collect();
     unsettled(&[page(400, &siblings), page(405, &ones(300, 105))]);
 }
 
 #[test]
 fn a_sum_beyond_exactness_fails() {
-    let rows = [
-        row("1", "a", r#""10000000000000000000""#),
-        row("2", "a", r#""0.0000000001""#),
-    ];
-    assert!(matches!(
-        feed(&[page(2, &rows)]),
-        Err(Trouble::Malformed(_))
-    ));
+    let rows = [row("1", "a", r#""10000000000000000000""#), row("2", "a", r#""0.0000000001""#)];
+    assert!(matches!(feed(&[page(2, &rows)]), Err(Trouble::Malformed(_))));
 }
 
 /// A row of a made-up bill: which project, how many units of 10^-scale, whether written as text.
@@ -340,21 +296,12 @@ fn made() -> impl Strategy<Value = Made> {
         0u32..=12,
         any::<bool>(),
     )
-        .prop_map(|(project, units, scale, text)| Made {
-            project,
-            units,
-            scale,
-            text,
-        })
+        .prop_map(|(project, units, scale, text)| Made { project, units, scale, text })
 }
 
 fn written(n: usize, made: &Made) -> String {
     let decimal = Decimal::new(made.units, made.scale);
-    let amount = if made.text {
-        format!("\"{decimal}\"")
-    } else {
-        decimal.to_string()
-    };
+    let amount = if made.text { format!("\"{decimal}\"") } else { decimal.to_string() };
     row(&format!("r{n}"), made.project, &amount)
 }
 

@@ -94,10 +94,7 @@ impl Account {
         let mut doubted = None;
         for _ in 0..READS {
             let fold = Fold::new(source, field, wanted);
-            match self
-                .read_pages(action, period, source, fold, &mut calls)
-                .await
-            {
+            match self.read_pages(action, period, source, fold, &mut calls).await {
                 Ok(fold) => {
                     let doubtful = fold.is_doubtful();
                     let sums = fold.finish();

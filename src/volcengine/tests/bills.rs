@@ -37,9 +37,7 @@ async fn read(fake: &Fake, source: BillSource) -> Result<BillReading, Error> {
     // In a task of its own, as the monitor does: the future has to be Send.
     tokio::spawn(async move {
         let wanted: BTreeSet<String> = ["team-a".to_owned(), "team-none".to_owned()].into();
-        account
-            .read_bill(period(), source, AmountField::Payable, &wanted)
-            .await
+        account.read_bill(period(), source, AmountField::Payable, &wanted).await
     })
     .await
     .unwrap()
@@ -80,10 +78,7 @@ async fn bills_are_asked_for_in_detail_and_unfiltered() {
         })
     };
     let seen = fake.seen();
-    assert!(
-        seen.iter()
-            .all(|seen| seen.method == "POST" && seen.query["Version"] == "2022-01-01")
-    );
+    assert!(seen.iter().all(|seen| seen.method == "POST" && seen.query["Version"] == "2022-01-01"));
     assert_eq!(seen[0].action(), "ListSplitBillDetail");
     assert_eq!(seen[0].body, expected(0));
     assert_eq!(seen[1].body, expected(300));
@@ -236,10 +231,7 @@ async fn rows_that_moved_behind_a_total_that_stood_still_are_read_again() {
     })
     .await;
     let error = read_split(&fake).await.unwrap_err();
-    assert!(
-        matches!(error.kind(), ErrorKind::UnsettledBill(_)),
-        "{error}"
-    );
+    assert!(matches!(error.kind(), ErrorKind::UnsettledBill(_)), "{error}");
 }
 
 #[tokio::test]
@@ -250,10 +242,7 @@ async fn a_page_that_lost_rows_is_not_a_complete_read() {
     })
     .await;
     let error = read_split(&fake).await.unwrap_err();
-    assert!(
-        matches!(error.kind(), ErrorKind::UnsettledBill(_)),
-        "{error}"
-    );
+    assert!(matches!(error.kind(), ErrorKind::UnsettledBill(_)), "{error}");
     assert_eq!(fake.calls(), 2);
 }
 
@@ -271,13 +260,7 @@ async fn what_must_not_be_counted_is_refused_with_its_mend() {
     let fake = one(json!({"PayableAmount": ""})).await;
     let error = read_split(&fake).await.unwrap_err();
     assert!(
-        matches!(
-            error.kind(),
-            ErrorKind::EmptyAmount {
-                field: "PayableAmount",
-                ..
-            }
-        ),
+        matches!(error.kind(), ErrorKind::EmptyAmount { field: "PayableAmount", .. }),
         "{error}"
     );
     assert!(error.to_string().contains("Split0"), "{error}");
@@ -285,10 +268,7 @@ async fn what_must_not_be_counted_is_refused_with_its_mend() {
 
     let fake = one(json!({"Currency": "USD"})).await;
     let error = read_split(&fake).await.unwrap_err();
-    assert!(
-        matches!(error.kind(), ErrorKind::ForeignCurrency { .. }),
-        "{error}"
-    );
+    assert!(matches!(error.kind(), ErrorKind::ForeignCurrency { .. }), "{error}");
     assert!(error.to_string().contains("USD"), "{error}");
 
     let fake = Fake::start(|_| {
@@ -296,10 +276,7 @@ async fn what_must_not_be_counted_is_refused_with_its_mend() {
     })
     .await;
     let error = read_split(&fake).await.unwrap_err();
-    assert!(
-        matches!(error.kind(), ErrorKind::SplitBillNotEnabled(_)),
-        "{error}"
-    );
+    assert!(matches!(error.kind(), ErrorKind::SplitBillNotEnabled(_)), "{error}");
     assert!(error.to_string().contains("monitor.bill_source"), "{error}");
     assert_eq!(fake.calls(), 1);
 }
@@ -342,14 +319,5 @@ async fn the_balance_is_read_whole_or_not_at_all() {
         }
     );
     let error = account.balance().await.unwrap_err();
-    assert!(
-        matches!(
-            error.kind(),
-            ErrorKind::EmptyAmount {
-                field: "CashBalance",
-                ..
-            }
-        ),
-        "{error}"
-    );
+    assert!(matches!(error.kind(), ErrorKind::EmptyAmount { field: "CashBalance", .. }), "{error}");
 }

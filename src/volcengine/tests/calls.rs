@@ -3,10 +3,7 @@
 use super::*;
 
 fn write() -> Call {
-    let query = [
-        ("UserName", "a b+c/张".to_owned()),
-        ("Status", "x".to_owned()),
-    ];
+    let query = [("UserName", "a b+c/张".to_owned()), ("Status", "x".to_owned())];
     Call::get(Api::Iam, "UpdateAccessKey", query)
 }
 
@@ -101,23 +98,16 @@ async fn every_try_is_signed_anew() {
     fake.clock = clock;
     fake.account().call(&write()).await.unwrap();
     let dates: Vec<String> = fake.seen().into_iter().map(|seen| seen.date).collect();
-    assert_eq!(
-        dates,
-        ["20261123T020000Z", "20261123T021000Z", "20261123T022000Z"]
-    );
+    assert_eq!(dates, ["20261123T020000Z", "20261123T021000Z", "20261123T022000Z"]);
 }
 
 #[tokio::test]
 async fn what_makes_something_new_is_repeated_only_where_it_was_refused() {
-    let create = Call {
-        repeat: Repeat::OnlyIfRefused,
-        ..Call::get(Api::Iam, "CreateAccessKey", [])
-    };
-    for failure in [
-        || Reply::Raw(503, String::new()),
-        || Reply::Error(500, "ServiceFailure"),
-        || Reply::Cut,
-    ] {
+    let create =
+        Call { repeat: Repeat::OnlyIfRefused, ..Call::get(Api::Iam, "CreateAccessKey", []) };
+    for failure in
+        [|| Reply::Raw(503, String::new()), || Reply::Error(500, "ServiceFailure"), || Reply::Cut]
+    {
         let fake = replies(move |n| (n < 1).then(failure)).await;
         let error = fake.account().call(&create).await.unwrap_err();
         assert!(error.is_transient(), "{error}");
@@ -137,18 +127,11 @@ async fn an_answer_that_does_not_come_times_out_and_is_asked_for_again() {
     assert!(fake.calls() >= 2);
 
     let fake = replies(|_| Some(Reply::Hang)).await;
-    let once = RetryPolicy {
-        retries: 0,
-        ..RetryPolicy::quick()
-    };
+    let once = RetryPolicy { retries: 0, ..RetryPolicy::quick() };
     let impatient = client(&fake.url, fake.clock.clone(), Duration::from_millis(50));
     let account = impatient.with_retry(once).account(credentials());
     let error = account.call(&write()).await.unwrap_err();
-    assert_eq!(
-        *error.kind(),
-        ErrorKind::Transport(TransportFault::Timeout),
-        "{error}"
-    );
+    assert_eq!(*error.kind(), ErrorKind::Transport(TransportFault::Timeout), "{error}");
     assert!(!error.to_string().contains("UserName"), "{error}");
 }
 
@@ -216,10 +199,9 @@ fn a_bad_setup_is_refused_by_the_name_of_its_key() {
     };
     let good = "https://iam.volcengineapi.com";
     let bad = "http://iam.volcengineapi.com";
-    for (config, key) in [
-        (config(bad, good), "iam_endpoint"),
-        (config(good, bad), "billing_endpoint"),
-    ] {
+    for (config, key) in
+        [(config(bad, good), "iam_endpoint"), (config(good, bad), "billing_endpoint")]
+    {
         let error = Client::new(config, Clock::system()).err().unwrap();
         assert_eq!(*error.kind(), ErrorKind::Configuration);
         assert!(error.to_string().contains(key), "{error}");
@@ -229,10 +211,8 @@ fn a_bad_setup_is_refused_by_the_name_of_its_key() {
 #[tokio::test]
 async fn a_key_that_cannot_be_sent_is_an_error_not_a_panic() {
     let fake = replies(|_| None).await;
-    let account = fake.client().account(Credentials {
-        access_key_id: "AKLT\nevil".into(),
-        ..credentials()
-    });
+    let account =
+        fake.client().account(Credentials { access_key_id: "AKLT\nevil".into(), ..credentials() });
     let error = account.call(&write()).await.unwrap_err();
     assert_eq!(*error.kind(), ErrorKind::Configuration);
     assert_eq!(fake.calls(), 0);

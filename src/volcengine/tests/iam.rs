@@ -120,15 +120,10 @@ async fn keys_are_listed_and_switched_in_lower_case() {
     let account = fake.account();
     let keys = account.list_access_keys("alice").await.unwrap();
     assert_eq!(
-        keys.iter()
-            .map(|key| (&*key.id, key.status))
-            .collect::<Vec<_>>(),
+        keys.iter().map(|key| (&*key.id, key.status)).collect::<Vec<_>>(),
         [("AKLT1", KeyStatus::Active), ("AKLT2", KeyStatus::Inactive)]
     );
-    account
-        .update_access_key("alice", "AKLT1", KeyStatus::Inactive)
-        .await
-        .unwrap();
+    account.update_access_key("alice", "AKLT1", KeyStatus::Inactive).await.unwrap();
     let seen = fake.seen().pop().unwrap();
     assert_eq!(seen.method, "GET");
     assert_eq!(seen.action(), "UpdateAccessKey");
@@ -171,10 +166,7 @@ async fn login_is_read_and_set() {
     let seen = fake.seen().pop().unwrap();
     assert_eq!(seen.method, "POST");
     assert_eq!(seen.action(), "UpdateLoginProfile");
-    assert_eq!(
-        seen.body,
-        json!({"UserName": "alice", "LoginAllowed": false})
-    );
+    assert_eq!(seen.body, json!({"UserName": "alice", "LoginAllowed": false}));
     let missing = account.set_login_allowed("none", false).await.unwrap_err();
     assert!(missing.is_not_found());
 }

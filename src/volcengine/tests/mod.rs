@@ -80,15 +80,10 @@ struct Fake {
 
 impl Fake {
     async fn start(respond: impl Fn(&Seen) -> Reply + Send + Sync + 'static) -> Self {
-        let server = Arc::new(Server {
-            respond: Box::new(respond),
-            seen: Mutex::new(Vec::new()),
-        });
+        let server = Arc::new(Server { respond: Box::new(respond), seen: Mutex::new(Vec::new()) });
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let router = axum::Router::new()
-            .fallback(answer)
-            .with_state(server.clone());
+        let router = axum::Router::new().fallback(answer).with_state(server.clone());
         tokio::spawn(async move { axum::serve(listener, router).await });
         let clock = Clock::manual("2026-11-23T02:00:00Z".parse().unwrap());
         Self { url, clock, server }
@@ -112,10 +107,7 @@ impl Fake {
 }
 
 fn credentials() -> Credentials {
-    Credentials {
-        access_key_id: KEY_ID.into(),
-        secret_key: SecretString::from(SECRET),
-    }
+    Credentials { access_key_id: KEY_ID.into(), secret_key: SecretString::from(SECRET) }
 }
 
 fn client(url: &str, clock: Clock, timeout: Duration) -> Client {
@@ -128,9 +120,7 @@ fn client(url: &str, clock: Clock, timeout: Duration) -> Client {
         qps: NonZeroU32::new(100_000).unwrap(),
         timeout,
     };
-    Client::new(config, clock)
-        .unwrap()
-        .with_retry(RetryPolicy::quick())
+    Client::new(config, clock).unwrap().with_retry(RetryPolicy::quick())
 }
 
 async fn answer(
@@ -141,12 +131,8 @@ async fn answer(
     body: Bytes,
 ) -> Response<Body> {
     let raw_query = uri.query().unwrap_or_default().to_owned();
-    let header = |name: &str| {
-        headers
-            .get(name)
-            .map_or("", |value| value.to_str().unwrap())
-            .to_owned()
-    };
+    let header =
+        |name: &str| headers.get(name).map_or("", |value| value.to_str().unwrap()).to_owned();
     let url = reqwest::Url::parse(&format!("http://x/?{raw_query}")).unwrap();
     let seen = {
         let mut all = server.seen.lock();
@@ -182,20 +168,16 @@ async fn answer(
         return with_error(401, "SignatureDoesNotMatch");
     }
     match (server.respond)(&seen) {
-        Reply::Result(result) => json(
-            200,
-            json!({ "ResponseMetadata": metadata, "Result": result }),
-        ),
+        Reply::Result(result) => {
+            json(200, json!({ "ResponseMetadata": metadata, "Result": result }))
+        }
         Reply::Error(status, code) => with_error(status, code),
-        Reply::Raw(status, text) => Response::builder()
-            .status(status)
-            .body(Body::from(text))
-            .unwrap(),
-        Reply::Redirect(to) => Response::builder()
-            .status(302)
-            .header("location", to)
-            .body(Body::empty())
-            .unwrap(),
+        Reply::Raw(status, text) => {
+            Response::builder().status(status).body(Body::from(text)).unwrap()
+        }
+        Reply::Redirect(to) => {
+            Response::builder().status(302).header("location", to).body(Body::empty()).unwrap()
+        }
         Reply::Cut => {
             let chunks = [
                 Ok(Bytes::from_static(b"{\"ResponseMetadata\":{}")),
@@ -215,11 +197,7 @@ fn signed_as_sent(
     body: &[u8],
 ) -> bool {
     let (date, host, content_type) = (header("x-date"), header("host"), header("content-type"));
-    let service = if raw_query.contains("Version=2022-01-01") {
-        "billing"
-    } else {
-        "iam"
-    };
+    let service = if raw_query.contains("Version=2022-01-01") { "billing" } else { "iam" };
     let mut headers = vec![("Host", host.as_str())];
     if !content_type.is_empty() {
         headers.push(("Content-Type", &content_type));
@@ -235,15 +213,7 @@ fn signed_as_sent(
         region: "cn-beijing",
         service,
     }
-    .sign(
-        &ToSign {
-            method: method.as_str(),
-            query: raw_query,
-            headers: &headers,
-            body,
-        },
-        at,
-    );
+    .sign(&ToSign { method: method.as_str(), query: raw_query, headers: &headers, body }, at);
     host.starts_with("127.0.0.1:")
         && header("x-content-sha256") == signature.content_sha256
         && header("authorization") == signature.authorization

@@ -93,27 +93,14 @@ pub fn check(
 }
 
 fn check_card(state: &State, card: &Value, text: &str, via: Via) -> Result<(), Answer> {
-    if matches!(
-        card.get("type").and_then(Value::as_str),
-        Some("template" | "card")
-    ) {
-        return Err(refused_card(
-            200_380,
-            "template",
-            "template does not exist",
-            1,
-        ));
+    if matches!(card.get("type").and_then(Value::as_str), Some("template" | "card")) {
+        return Err(refused_card(200_380, "template", "template does not exist", 1));
     }
     if let Err(faults) = cards::check_card(text, via) {
         return Err(card_refusal(&faults));
     }
     match people(card).iter().find(|id| !known(state, id)) {
-        Some(id) => Err(refused_card(
-            100_290,
-            "body",
-            &format!("unknown person {id}"),
-            1,
-        )),
+        Some(id) => Err(refused_card(100_290, "body", &format!("unknown person {id}"), 1)),
         None => Ok(()),
     }
 }

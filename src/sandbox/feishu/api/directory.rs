@@ -43,9 +43,7 @@ pub fn user(core: &Core, call: &Call) -> Outcome {
     known_query(call, &["user_id_type", "department_id_type"])?;
     let id = part(call, 4);
     let state = core.state.lock();
-    let person = state
-        .person(id)
-        .filter(|person| id_of(person, call).is_ok_and(|own| own == id));
+    let person = state.person(id).filter(|person| id_of(person, call).is_ok_and(|own| own == id));
     match person {
         Some(person) => Ok(Answer::data(json!({"user": {
             "open_id": person.open_id,
@@ -63,10 +61,7 @@ pub fn user(core: &Core, call: &Call) -> Outcome {
 
 /// GET /im/v1/chats: the groups that the bot is in.
 pub fn chats(core: &Core, call: &Call) -> Outcome {
-    known_query(
-        call,
-        &["user_id_type", "sort_type", "page_size", "page_token"],
-    )?;
+    known_query(call, &["user_id_type", "sort_type", "page_size", "page_token"])?;
     let (size, start) = (page_size(call, 20, (20, 100))?, page_start(call)?);
     let state = core.state.lock();
     let groups: Vec<&Chat> = state
@@ -89,14 +84,8 @@ pub fn chats(core: &Core, call: &Call) -> Outcome {
             })
         })
         .collect();
-    let next = if more {
-        format!("page-{end}")
-    } else {
-        String::new()
-    };
-    Ok(Answer::data(
-        json!({"items": items, "has_more": more, "page_token": next}),
-    ))
+    let next = if more { format!("page-{end}") } else { String::new() };
+    Ok(Answer::data(json!({"items": items, "has_more": more, "page_token": next})))
 }
 
 /// GET /im/v1/chats/:id.
@@ -104,19 +93,13 @@ pub fn chat(core: &Core, call: &Call) -> Outcome {
     known_query(call, &["user_id_type"])?;
     let state = core.state.lock();
     let Some(chat) = state.chats.get(part(call, 4)) else {
-        return Err(Answer::refuse(
-            232_006,
-            "Your request specifies a chat_id which is invalid.",
-        ));
+        return Err(Answer::refuse(232_006, "Your request specifies a chat_id which is invalid."));
     };
     if chat.dissolved {
         return Err(Answer::refuse(232_009, "The chat has been dissolved."));
     }
     if !chat.has_bot {
-        return Err(Answer::refuse(
-            232_011,
-            "Operator can NOT be out of the chat.",
-        ));
+        return Err(Answer::refuse(232_011, "Operator can NOT be out of the chat."));
     }
     let mode = match chat.kind {
         ChatKind::Direct(_) => "p2p",

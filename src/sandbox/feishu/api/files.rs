@@ -18,28 +18,16 @@ pub async fn upload(core: &Core, call: &Call) -> Outcome {
     let invalid = |what: &str| Answer::refuse(234_001, format!("Invalid request param: {what}"));
     let mut request = Request::new(Body::from(call.body.clone()));
     if let Some(kind) = call.headers.get(header::CONTENT_TYPE) {
-        request
-            .headers_mut()
-            .insert(header::CONTENT_TYPE, kind.clone());
+        request.headers_mut().insert(header::CONTENT_TYPE, kind.clone());
     }
     // The body is in memory and was measured when it was read.
-    request
-        .extensions_mut()
-        .insert(axum::extract::DefaultBodyLimit::disable());
-    let mut parts = Multipart::from_request(request, &())
-        .await
-        .map_err(|error| invalid(&error.body_text()))?;
+    request.extensions_mut().insert(axum::extract::DefaultBodyLimit::disable());
+    let mut parts =
+        Multipart::from_request(request, &()).await.map_err(|error| invalid(&error.body_text()))?;
     let (mut kind, mut name, mut bytes) = (None, None, None::<Bytes>);
-    while let Some(part) = parts
-        .next_field()
-        .await
-        .map_err(|error| invalid(&error.body_text()))?
-    {
+    while let Some(part) = parts.next_field().await.map_err(|error| invalid(&error.body_text()))? {
         let field = part.name().unwrap_or_default().to_owned();
-        let content = part
-            .bytes()
-            .await
-            .map_err(|error| invalid(&error.body_text()))?;
+        let content = part.bytes().await.map_err(|error| invalid(&error.body_text()))?;
         let text = || String::from_utf8(content.to_vec()).map_err(|_| invalid(&field));
         match field.as_str() {
             "file_type" => kind = Some(text()?),
@@ -49,28 +37,17 @@ pub async fn upload(core: &Core, call: &Call) -> Outcome {
             other => return Err(invalid(other)),
         }
     }
-    let kind = kind
-        .filter(|kind| KINDS.contains(&kind.as_str()))
-        .ok_or_else(|| invalid("file_type"))?;
-    let name = name
-        .filter(|name| name.contains('.'))
-        .ok_or_else(|| invalid("file_name"))?;
+    let kind =
+        kind.filter(|kind| KINDS.contains(&kind.as_str())).ok_or_else(|| invalid("file_type"))?;
+    let name = name.filter(|name| name.contains('.')).ok_or_else(|| invalid("file_name"))?;
     let bytes = bytes.ok_or_else(|| invalid("file"))?;
     if bytes.is_empty() {
         return Err(Answer::refuse(234_010, "File's size can't be 0."));
     }
     if bytes.len() > FILE_LIMIT {
-        return Err(Answer::refuse(
-            234_006,
-            "The file size exceed the max value.",
-        ));
+        return Err(Answer::refuse(234_006, "The file size exceed the max value."));
     }
-    let file = UploadedFile {
-        file_key: wire::fresh_id("file_v3_"),
-        name,
-        kind,
-        bytes,
-    };
+    let file = UploadedFile { file_key: wire::fresh_id("file_v3_"), name, kind, bytes };
     let key = file.file_key.clone();
     core.change(|state| state.files.insert(key.clone(), file));
     Ok(Answer::data(json!({"file_key": key})))

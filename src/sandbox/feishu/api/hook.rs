@@ -38,17 +38,12 @@ pub fn post(core: &Core, call: &Call) -> Outcome {
     let now = core.now();
     let (secret, chat_id) = {
         let state = core.state.lock();
-        let hook = state.hooks.get(id).filter(|hook| {
-            state
-                .chats
-                .get(&hook.chat_id)
-                .is_some_and(|chat| !chat.dissolved)
-        });
+        let hook = state
+            .hooks
+            .get(id)
+            .filter(|hook| state.chats.get(&hook.chat_id).is_some_and(|chat| !chat.dissolved));
         let hook = hook.ok_or_else(|| {
-            refuse(
-                19_001,
-                "param invalid: incoming webhook access token invalid",
-            )
+            refuse(19_001, "param invalid: incoming webhook access token invalid")
         })?;
         (hook.secret.clone(), hook.chat_id.clone())
     };
@@ -75,10 +70,7 @@ pub fn post(core: &Core, call: &Call) -> Outcome {
     }
     let content = content(&post)?;
     if core.limited() {
-        let windows = [
-            (5, SignedDuration::from_secs(1)),
-            (100, SignedDuration::from_mins(1)),
-        ];
+        let windows = [(5, SignedDuration::from_secs(1)), (100, SignedDuration::from_mins(1))];
         for (limit, window) in windows {
             let key = format!("hook {id} {limit}");
             if !core.change(|state| state.admit(key, limit, window, now)) {

@@ -29,9 +29,8 @@ fn too_fast() -> Answer {
 pub fn send(core: &Core, call: &Call) -> Outcome {
     known_query(call, &["receive_id_type"])?;
     let body = Body::read(call, &["receive_id", "msg_type", "content", "uuid"])?;
-    let kind = call
-        .query("receive_id_type")
-        .ok_or_else(|| field("receive_id_type", "is required"))?;
+    let kind =
+        call.query("receive_id_type").ok_or_else(|| field("receive_id_type", "is required"))?;
     let receiver = body.required("receive_id")?;
     let draft = Draft::read(&body)?;
     let now = core.now();
@@ -88,21 +87,14 @@ impl<'a> Draft<'a> {
         if uuid.is_some_and(|uuid| uuid.chars().count() > UUID_LIMIT) {
             return Err(field("uuid", "at most 50 characters"));
         }
-        Ok(Self {
-            kind: body.required("msg_type")?,
-            content: body.required("content")?,
-            uuid,
-        })
+        Ok(Self { kind: body.required("msg_type")?, content: body.required("content")?, uuid })
     }
 
     /// A known `uuid` sends nothing and answers the first message.
     fn already_sent(&self, state: &mut State, now: Timestamp) -> Option<Sent> {
         let first = state.sent_as(self.uuid?, now)?;
         let message = state.message(&first)?.clone();
-        Some(Sent {
-            message,
-            fresh: false,
-        })
+        Some(Sent { message, fresh: false })
     }
 
     fn deliver(
@@ -136,10 +128,7 @@ impl<'a> Draft<'a> {
             state.remember_uuid(uuid, &message.message_id, now);
         }
         state.add_message(message.clone());
-        Ok(Sent {
-            message,
-            fresh: true,
-        })
+        Ok(Sent { message, fresh: true })
     }
 }
 
@@ -170,10 +159,7 @@ fn receiver_chat(state: &State, kind: &str, id: &str) -> Result<String, Answer> 
             _ => person.user_id == id,
         })
         .ok_or_else(|| {
-            Answer::refuse(
-                230_013,
-                "Bot has NO availability to this user, or no such user.",
-            )
+            Answer::refuse(230_013, "Bot has NO availability to this user, or no such user.")
         })?;
     state
         .chats
@@ -265,10 +251,7 @@ pub fn recall(core: &Core, call: &Call) -> Outcome {
     let id = part(call, 4);
     core.change(|state| {
         if standing(state, id)?.sender != Sender::Bot {
-            return Err(Answer::refuse(
-                230_026,
-                "No permission to recall this message.",
-            ));
+            return Err(Answer::refuse(230_026, "No permission to recall this message."));
         }
         if let Some(message) = state.message_mut(id) {
             message.recalled = true;

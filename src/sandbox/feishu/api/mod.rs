@@ -215,11 +215,7 @@ fn page_start(call: &Call) -> Result<usize, Answer> {
 
 /// Refuses query parameters that the endpoint does not have.
 fn known_query(call: &Call, known: &[&str]) -> Result<(), Answer> {
-    match call
-        .query
-        .iter()
-        .find(|(name, _)| !known.contains(&name.as_str()))
-    {
+    match call.query.iter().find(|(name, _)| !known.contains(&name.as_str())) {
         Some((unknown, _)) => Err(field(unknown, "no such parameter")),
         None => Ok(()),
     }

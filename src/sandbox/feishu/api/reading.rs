@@ -58,9 +58,7 @@ pub fn message(core: &Core, call: &Call) -> Outcome {
     if !id.starts_with("om_") {
         return Err(Answer::refuse(99_992_351, "The message_id is malformed."));
     }
-    let message = state
-        .message(id)
-        .ok_or_else(|| invalid("invalid message_id"))?;
+    let message = state.message(id).ok_or_else(|| invalid("invalid message_id"))?;
     Ok(Answer::data(json!({"items": [as_json(core, message)]})))
 }
 
@@ -82,9 +80,7 @@ pub fn messages(core: &Core, call: &Call) -> Outcome {
     if call.query("container_id_type") != Some("chat") {
         return Err(field("container_id_type", "chat is the only one here"));
     }
-    let chat_id = call
-        .query("container_id")
-        .ok_or_else(|| field("container_id", "is required"))?;
+    let chat_id = call.query("container_id").ok_or_else(|| field("container_id", "is required"))?;
     let (from, until) = (seconds(call, "start_time")?, seconds(call, "end_time")?);
     let descending = match call.query("sort_type") {
         None | Some("ByCreateTimeAsc") => false,
@@ -112,12 +108,8 @@ pub fn messages(core: &Core, call: &Call) -> Outcome {
     }
     let end = start.saturating_add(size);
     let more = found.len() > end;
-    let items: Vec<_> = found
-        .iter()
-        .skip(start)
-        .take(size)
-        .map(|message| as_json(core, message))
-        .collect();
+    let items: Vec<_> =
+        found.iter().skip(start).take(size).map(|message| as_json(core, message)).collect();
     let mut data = json!({"has_more": more, "items": items});
     if let (true, Some(data)) = (more, data.as_object_mut()) {
         data.insert("page_token".to_owned(), Value::from(format!("page-{end}")));
@@ -129,10 +121,9 @@ pub fn messages(core: &Core, call: &Call) -> Outcome {
 fn seconds(call: &Call, name: &str) -> Result<Option<i64>, Answer> {
     match call.query(name) {
         None => Ok(None),
-        Some(text) if text.len() <= 10 => text
-            .parse()
-            .map(Some)
-            .map_err(|_| field(name, "seconds since 1970")),
+        Some(text) if text.len() <= 10 => {
+            text.parse().map(Some).map_err(|_| field(name, "seconds since 1970"))
+        }
         Some(_) => Err(field(name, "seconds since 1970, not milliseconds")),
     }
 }

@@ -159,23 +159,17 @@ fn tags(text: &str, found: &mut Vec<Found>) {
     let mut rest = text;
     while let Some((_, after)) = rest.split_once('<') {
         rest = after;
-        let name_end = after
-            .find(|c: char| !(c.is_ascii_alphanumeric() || c == '_'))
-            .unwrap_or(after.len());
+        let name_end =
+            after.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).unwrap_or(after.len());
         let (name, tail) = after.split_at(name_end);
-        let relevant = matches!(
-            name,
-            "a" | "link" | "font" | "text_tag" | "at" | "person" | "audio"
-        );
+        let relevant =
+            matches!(name, "a" | "link" | "font" | "text_tag" | "at" | "person" | "audio");
         if !relevant {
             continue;
         }
         let attributes = attributes(tail);
         let value = |wanted: &str| {
-            attributes
-                .iter()
-                .find(|(name, _)| name == wanted)
-                .map(|(_, value)| value.clone())
+            attributes.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.clone())
         };
         match name {
             "a" => found.extend(value("href").map(Found::Link)),
@@ -235,10 +229,7 @@ mod tests {
         let table: &[(&str, &[Found])] = &[
             ("plain", &[]),
             ("[a](https://b.c)", &[Found::Link("https://b.c".into())]),
-            (
-                "[a](https://b.c/x_(y))",
-                &[Found::Link("https://b.c/x_(y)".into())],
-            ),
+            ("[a](https://b.c/x_(y))", &[Found::Link("https://b.c/x_(y)".into())]),
             ("![a](img_1)", &[Found::Image("img_1".into())]),
             ("\\[a](x)", &[]),
             ("`[a](x)`", &[]),
@@ -246,19 +237,10 @@ mod tests {
             ("`a` [b](c) `d`", &[Found::Link("c".into())]),
             ("a](b)", &[]),
             ("<a href='x'>y</a>", &[Found::Link("x".into())]),
-            (
-                "<link url=\"u\" pc_url=''>y</link>",
-                &[Found::Link("u".into())],
-            ),
+            ("<link url=\"u\" pc_url=''>y</link>", &[Found::Link("u".into())]),
             ("<font color=red>y</font>", &[Found::Colour("red".into())]),
-            (
-                "<text_tag color='red'>y</text_tag>",
-                &[Found::TagColour("red".into())],
-            ),
-            (
-                "<at id=ou_1></at>",
-                &[Found::Mention(vec![("id".into(), "ou_1".into())])],
-            ),
+            ("<text_tag color='red'>y</text_tag>", &[Found::TagColour("red".into())]),
+            ("<at id=ou_1></at>", &[Found::Mention(vec![("id".into(), "ou_1".into())])]),
             ("<audio file_key='x'></audio>", &[Found::Audio]),
         ];
         for (text, expected) in table {

@@ -57,11 +57,7 @@ impl CardFault {
         path: impl Into<String>,
         message: impl Into<String>,
     ) -> Self {
-        Self {
-            rule,
-            path: path.into(),
-            message: message.into(),
-        }
+        Self { rule, path: path.into(), message: message.into() }
     }
 
     /// The platform's error number for the rule (发送消息, "ErrCode" inside 230099), as far as it is known.
@@ -94,11 +90,7 @@ pub fn check_card(card_json: &str, via: Via) -> Result<(), Vec<CardFault>> {
         Ok(card) => check_value(&card, via, &mut faults),
         Err(error) => faults.push(CardFault::new("R8", "", error.to_string())),
     }
-    if faults.is_empty() {
-        Ok(())
-    } else {
-        Err(faults)
-    }
+    if faults.is_empty() { Ok(()) } else { Err(faults) }
 }
 
 /// Checks the body that a server answers `card.action.trigger` with (R52).
@@ -118,19 +110,17 @@ pub fn check_callback_answer(body: &str) -> Result<(), Vec<CardFault>> {
             if let Some(data) = raw.and_then(|card| card.get("data")) {
                 let mut inner = Vec::new();
                 rules::check(data, Via::CallbackAnswer, &mut inner);
-                faults.extend(inner.into_iter().map(|fault| CardFault {
-                    path: format!("/card/data{}", fault.path),
-                    ..fault
-                }));
+                faults.extend(
+                    inner.into_iter().map(|fault| CardFault {
+                        path: format!("/card/data{}", fault.path),
+                        ..fault
+                    }),
+                );
             }
         }
         Err(error) => faults.push(CardFault::new("R52", "", error.to_string())),
     }
-    if faults.is_empty() {
-        Ok(())
-    } else {
-        Err(faults)
-    }
+    if faults.is_empty() { Ok(()) } else { Err(faults) }
 }
 
 /// How many bytes the request takes that carries this card (R6): a full send body with the card as an escaped string,
@@ -176,11 +166,7 @@ fn check_size(card_json: &str, via: Via, faults: &mut Vec<CardFault>) {
 }
 
 fn too_large(what: &str, size: usize, limit: usize) -> CardFault {
-    CardFault::new(
-        "R6",
-        "",
-        format!("{what} takes {size} bytes, at most {limit} are allowed"),
-    )
+    CardFault::new("R6", "", format!("{what} takes {size} bytes, at most {limit} are allowed"))
 }
 
 fn check_value(card: &Value, via: Via, faults: &mut Vec<CardFault>) {

@@ -70,11 +70,7 @@ fn initial(node: &Node<'_>, by_text: bool, faults: &mut Vec<CardFault>) {
             format!("{index} passes the number of options"),
         ));
     }
-    for value in node
-        .list("selected_values")
-        .iter()
-        .filter_map(Value::as_str)
-    {
+    for value in node.list("selected_values").iter().filter_map(Value::as_str) {
         if !offered.contains(&value) {
             faults.push(CardFault::new(
                 "R22",
@@ -87,9 +83,7 @@ fn initial(node: &Node<'_>, by_text: bool, faults: &mut Vec<CardFault>) {
 
 fn shows(option: &Value, text: &str) -> bool {
     let plain = option.pointer("/text/content").and_then(Value::as_str);
-    let translated = option
-        .pointer("/text/i18n_content")
-        .and_then(Value::as_object);
+    let translated = option.pointer("/text/i18n_content").and_then(Value::as_object);
     plain == Some(text)
         || translated.is_some_and(|all| all.values().any(|one| one.as_str() == Some(text)))
 }

@@ -38,9 +38,8 @@ const HUES: [&str; 13] = [
     "wathet",
     "yellow",
 ];
-const SHADES: [&str; 11] = [
-    "50", "100", "200", "300", "350", "400", "500", "600", "700", "800", "900",
-];
+const SHADES: [&str; 11] =
+    ["50", "100", "200", "300", "350", "400", "500", "600", "700", "800", "900"];
 const GREYS: [&str; 14] = [
     "00", "50", "100", "200", "300", "350", "400", "500", "600", "650", "700", "800", "900", "950",
 ];
@@ -117,10 +116,7 @@ fn config(card: &Value, via: Via, nodes: &[Node<'_>], faults: &mut Faults) {
             "a card that is updated states update_multi: true, no card states false",
         ));
     }
-    let audio: Vec<_> = nodes
-        .iter()
-        .filter(|node| node.component && node.tag == "audio")
-        .collect();
+    let audio: Vec<_> = nodes.iter().filter(|node| node.component && node.tag == "audio").collect();
     let spoken = nodes.iter().any(|node| {
         is_markdown(node)
             && languages(node.object)
@@ -266,11 +262,7 @@ fn forms(nodes: &[Node<'_>], faults: &mut Faults) {
             }
         }
         if node.form.is_none() && node.object.contains_key("required") {
-            faults.push(CardFault::new(
-                "R18",
-                node.at("required"),
-                "required only in a form",
-            ));
+            faults.push(CardFault::new("R18", node.at("required"), "required only in a form"));
         }
     }
 }
@@ -342,10 +334,7 @@ fn is_markdown(node: &Node<'_>) -> bool {
 
 /// A text in every language it is written in; the first is the one without a language.
 fn languages(object: &Map<String, Value>) -> Vec<(&str, &str)> {
-    let plain = object
-        .get("content")
-        .and_then(Value::as_str)
-        .map(|text| ("", text));
+    let plain = object.get("content").and_then(Value::as_str).map(|text| ("", text));
     let translated = object
         .get("i18n_content")
         .and_then(Value::as_object)
@@ -417,10 +406,7 @@ fn text_faults(text: &str, path: &str, colours: &BTreeSet<&str>, via: Via, fault
 }
 
 fn is_key(text: &str) -> bool {
-    !text.is_empty()
-        && text
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'))
+    !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'))
 }
 
 fn is_link(url: &str) -> bool {
@@ -432,10 +418,7 @@ fn is_link(url: &str) -> bool {
 
 /// R38: components and markdown tables together, in the language that shows most of them.
 fn card_tables(nodes: &[Node<'_>], faults: &mut Faults) {
-    let components = nodes
-        .iter()
-        .filter(|node| node.component && node.tag == "table")
-        .count();
+    let components = nodes.iter().filter(|node| node.component && node.tag == "table").count();
     let texts: Vec<HashMap<&str, &str>> = nodes
         .iter()
         .filter(|node| is_markdown(node))
@@ -476,10 +459,7 @@ fn webhook(nodes: &[Node<'_>], faults: &mut Faults) {
             }
             "overflow" => {
                 behaviors.is_empty()
-                    && node
-                        .list("options")
-                        .iter()
-                        .all(|option| option.get("multi_url").is_some())
+                    && node.list("options").iter().all(|option| option.get("multi_url").is_some())
             }
             "form" => false,
             tag => !INTERACTIVE.contains(&tag),
@@ -493,13 +473,7 @@ fn webhook(nodes: &[Node<'_>], faults: &mut Faults) {
         }
         let union = |id: &Value| id.as_str().is_some_and(|id| id.starts_with("on_"));
         let persons = node.list("persons").iter().filter_map(|p| p.get("id"));
-        if node
-            .object
-            .get("user_id")
-            .into_iter()
-            .chain(persons)
-            .any(union)
-        {
+        if node.object.get("user_id").into_iter().chain(persons).any(union) {
             faults.push(CardFault::new(
                 "R27",
                 node.path.clone(),

@@ -54,10 +54,7 @@ fn table(columns: Value, rows: Value) -> Value {
 }
 
 fn cell(kind: &str, value: Value) -> Value {
-    card(json!([table(
-        json!([{"name": "a", "data_type": kind}]),
-        json!([{"a": value}])
-    )]))
+    card(json!([table(json!([{"name": "a", "data_type": kind}]), json!([{"a": value}]))]))
 }
 
 fn select(extra: Value) -> Value {
@@ -69,12 +66,7 @@ fn select(extra: Value) -> Value {
 }
 
 fn rules_of(result: Result<(), Vec<CardFault>>) -> Vec<&'static str> {
-    let mut rules: Vec<_> = result
-        .err()
-        .unwrap_or_default()
-        .iter()
-        .map(|f| f.rule)
-        .collect();
+    let mut rules: Vec<_> = result.err().unwrap_or_default().iter().map(|f| f.rule).collect();
     rules.sort_unstable();
     rules.dedup();
     rules
@@ -124,9 +116,7 @@ fn every_rule_accepts_one_card_and_refuses_another() {
     let columns = json!([{"name": "a", "data_type": "text"}]);
     let twice = json!([{"name": "a", "data_type": "text"}, {"name": "a", "data_type": "text"}]);
     let tables = |count: usize, marks: usize| {
-        let mut all: Vec<_> = (0..count)
-            .map(|_| table(columns.clone(), json!([])))
-            .collect();
+        let mut all: Vec<_> = (0..count).map(|_| table(columns.clone(), json!([]))).collect();
         all.push(md(&MD_TABLE.repeat(marks)));
         card(Value::Array(all))
     };
@@ -145,101 +135,52 @@ fn every_rule_accepts_one_card_and_refuses_another() {
     // (rule, accepted, refused)
     let cases: Vec<(&str, Value, Value)> = vec![
         ("schema", card(json!([])), json!({"body": {"elements": []}})),
-        (
-            "schema",
-            card(json!([md("x")])),
-            card(json!([{"tag": "note", "elements": []}])),
-        ),
-        (
-            "R4",
-            card(json!([])),
-            with_config(json!({"update_multi": false}), json!([])),
-        ),
+        ("schema", card(json!([md("x")])), card(json!([{"tag": "note", "elements": []}]))),
+        ("R4", card(json!([])), with_config(json!({"update_multi": false}), json!([]))),
         ("R5", many(99), many(100)),
         ("R7", with_ids("a", "b"), with_ids("a", "a")),
-        (
-            "R9",
-            card(json!([form("f", vec![])])),
-            card(json!([panel(form("f", vec![]))])),
-        ),
+        ("R9", card(json!([form("f", vec![])])), card(json!([panel(form("f", vec![]))]))),
         (
             "R10",
             card(json!([table(columns.clone(), json!([]))])),
             card(json!([panel(table(columns.clone(), json!([])))])),
         ),
         ("R11", card(json!([nested(5)])), card(json!([nested(6)]))),
-        (
-            "R12",
-            card(json!([form("f", vec![multi.clone()])])),
-            card(json!([multi])),
-        ),
+        ("R12", card(json!([form("f", vec![multi.clone()])])), card(json!([multi]))),
         (
             "R13",
             card(json!([form("f", vec![multi_pictures.clone()])])),
             card(json!([multi_pictures])),
         ),
-        (
-            "R13",
-            card(json!([pictures])),
-            card(json!([panel(pictures.clone())])),
-        ),
+        ("R13", card(json!([pictures])), card(json!([panel(pictures.clone())]))),
         (
             "R14",
-            card(json!([
-                form("f", vec![input("a")]),
-                form("g", vec![input("b")])
-            ])),
-            card(json!([
-                form("f", vec![input("a")]),
-                form("g", vec![input("a")])
-            ])),
+            card(json!([form("f", vec![input("a")]), form("g", vec![input("b")])])),
+            card(json!([form("f", vec![input("a")]), form("g", vec![input("a")])])),
         ),
         (
             "R14",
             card(json!([form("f", vec![input("a")])])),
             card(json!([form("f", vec![input("f")])])),
         ),
-        (
-            "R15",
-            unnamed_in_columns(input("a")),
-            unnamed_in_columns(plain_input.clone()),
-        ),
+        ("R15", unnamed_in_columns(input("a")), unnamed_in_columns(plain_input.clone())),
         (
             "R16",
             card(json!([form("f", vec![])])),
             card(json!([{"tag": "form", "name": "f", "elements": [input("a")]}])),
         ),
-        (
-            "R17",
-            card(json!([callback_button()])),
-            card(json!([submit("s")])),
-        ),
+        ("R17", card(json!([callback_button()])), card(json!([submit("s")]))),
         (
             "R17",
             card(json!([form(
                 "f",
                 vec![json!({"tag": "button", "name": "r", "form_action_type": "reset"})]
             )])),
-            card(json!([form(
-                "f",
-                vec![json!({"tag": "button", "name": "r"})]
-            )])),
+            card(json!([form("f", vec![json!({"tag": "button", "name": "r"})])])),
         ),
-        (
-            "R18",
-            card(json!([form("f", vec![required.clone()])])),
-            card(json!([required])),
-        ),
-        (
-            "R22",
-            select(json!({"initial_option": "Two"})),
-            select(json!({"initial_option": "3"})),
-        ),
-        (
-            "R22",
-            select(json!({"initial_index": 2})),
-            select(json!({"initial_index": 3})),
-        ),
+        ("R18", card(json!([form("f", vec![required.clone()])])), card(json!([required]))),
+        ("R22", select(json!({"initial_option": "Two"})), select(json!({"initial_option": "3"}))),
+        ("R22", select(json!({"initial_index": 2})), select(json!({"initial_index": 3}))),
         (
             "R22",
             card(json!([form(
@@ -267,22 +208,14 @@ fn every_rule_accepts_one_card_and_refuses_another() {
             {"text": text("One"), "value": "1"}, {"text": text("Two"), "value": "1"}]})),
         ),
         ("R24", picker("2024-02-29"), picker("2023-02-29")),
-        (
-            "R24",
-            moment("2024-02-29 10:00"),
-            moment("2024-02-30 10:00"),
-        ),
+        ("R24", moment("2024-02-29 10:00"), moment("2024-02-30 10:00")),
         ("R29", background("blue-50"), background("blurple")),
         ("R29", background("grey-1000"), background("grey-350x")),
         ("R29", background("default"), background("laser")),
         ("R29", laser("interactive_container"), laser("column_set")),
         ("R29", own_style, sized("huge")),
         ("R29", sized("x-large"), sized("big")),
-        (
-            "R29",
-            marks("<font color='red'>x</font>"),
-            marks("<font color='#ff0000'>x</font>"),
-        ),
+        ("R29", marks("<font color='red'>x</font>"), marks("<font color='#ff0000'>x</font>")),
         (
             "R29",
             marks("<text_tag color='neutral'>x</text_tag>"),
@@ -299,37 +232,18 @@ fn every_rule_accepts_one_card_and_refuses_another() {
             card(json!([table(columns.clone(), json!([{"b": "x"}]))])),
         ),
         ("R32", cell("text", json!(7)), cell("text", json!(["x"]))),
-        (
-            "R32",
-            cell("number", json!(7.5)),
-            cell("number", json!("7.5")),
-        ),
-        (
-            "R32",
-            cell("date", json!(1_700_000_000_000_i64)),
-            cell("date", json!("2024-01-01")),
-        ),
-        (
-            "R32",
-            cell("persons", json!(["ou_1"])),
-            cell("persons", json!([1])),
-        ),
+        ("R32", cell("number", json!(7.5)), cell("number", json!("7.5"))),
+        ("R32", cell("date", json!(1_700_000_000_000_i64)), cell("date", json!("2024-01-01"))),
+        ("R32", cell("persons", json!(["ou_1"])), cell("persons", json!([1]))),
         (
             "R32",
             cell("options", json!([{"text": "x", "color": "red"}])),
             cell("options", json!([{"text": "x", "color": "pink"}])),
         ),
+        ("R33", with_config(no_forward.clone(), json!([audio])), card(json!([audio]))),
         (
             "R33",
-            with_config(no_forward.clone(), json!([audio])),
-            card(json!([audio])),
-        ),
-        (
-            "R33",
-            with_config(
-                no_forward.clone(),
-                json!([md("<audio file_key='k'></audio>")]),
-            ),
+            with_config(no_forward.clone(), json!([md("<audio file_key='k'></audio>")])),
             card(json!([md("<audio file_key='k'></audio>")])),
         ),
         (
@@ -337,56 +251,27 @@ fn every_rule_accepts_one_card_and_refuses_another() {
             with_config(no_forward.clone(), json!([audio])),
             with_config(no_forward, json!([audio, audio])),
         ),
-        (
-            "R35",
-            marks("![x](img_v3_1)"),
-            marks("![x](https://a.b/c.png)"),
-        ),
-        (
-            "R36",
-            marks("[x](https://a.b) [y](tel://110)"),
-            marks("[x](mailto:a@b.c)"),
-        ),
-        (
-            "R36",
-            marks("<a href='https://a.b'>x</a>"),
-            marks("<a href='/x'>x</a>"),
-        ),
-        (
-            "R36",
-            cell("markdown", json!("[x](http://a)")),
-            cell("markdown", json!("[x](a)")),
-        ),
+        ("R35", marks("![x](img_v3_1)"), marks("![x](https://a.b/c.png)")),
+        ("R36", marks("[x](https://a.b) [y](tel://110)"), marks("[x](mailto:a@b.c)")),
+        ("R36", marks("<a href='https://a.b'>x</a>"), marks("<a href='/x'>x</a>")),
+        ("R36", cell("markdown", json!("[x](http://a)")), cell("markdown", json!("[x](a)"))),
         (
             "R36",
             marks("`[x](a)`"),
-            card(
-                json!([{"tag": "div", "text": {"tag": "lark_md", "content": "x",
-            "i18n_content": {"en_us": "[x](file:///a)"}}}]),
-            ),
+            card(json!([{"tag": "div", "text": {"tag": "lark_md", "content": "x",
+            "i18n_content": {"en_us": "[x](file:///a)"}}}])),
         ),
-        (
-            "R37",
-            marks(&MD_TABLE.repeat(4)),
-            marks(&MD_TABLE.repeat(5)),
-        ),
+        ("R37", marks(&MD_TABLE.repeat(4)), marks(&MD_TABLE.repeat(5))),
         ("R38", tables(2, 3), tables(3, 3)),
     ];
     for (rule, accepted, refused) in cases {
         let accepted = accepted.to_string();
-        assert_eq!(
-            check_card(&accepted, Via::Send),
-            Ok(()),
-            "{rule}: {accepted}"
-        );
+        assert_eq!(check_card(&accepted, Via::Send), Ok(()), "{rule}: {accepted}");
         let refused = refused.to_string();
         let found = rules_of(check_card(&refused, Via::Send));
         assert!(found.contains(&rule), "{rule}: {found:?} for {refused}");
         // Where the schema knows the rule as well it complains too; nothing else may.
-        assert!(
-            found.iter().all(|r| *r == rule || *r == "schema"),
-            "{rule}: {found:?}"
-        );
+        assert!(found.iter().all(|r| *r == rule || *r == "schema"), "{rule}: {found:?}");
     }
 }
 
@@ -405,10 +290,7 @@ fn the_request_is_measured_with_the_card_as_an_escaped_string() {
     let fits = sized(CARD_LIMIT - frame);
     assert_eq!(request_size(&fits, Via::Send), CARD_LIMIT);
     assert_eq!(check_card(&fits, Via::Send), Ok(()));
-    assert_eq!(
-        rules_of(check_card(&sized(CARD_LIMIT - frame + 1), Via::Send)),
-        ["R6"]
-    );
+    assert_eq!(rules_of(check_card(&sized(CARD_LIMIT - frame + 1), Via::Send)), ["R6"]);
     // A quote costs one byte in an answer (an escape in the card) and three in a message (an escape of the escape).
     let quotes = card(json!([md(&"\"".repeat(8_000))])).to_string();
     assert_eq!(check_card(&quotes, Via::CallbackAnswer), Ok(()));
@@ -457,11 +339,7 @@ fn a_custom_bots_card_cannot_call_back() {
     ] {
         let refused = card(json!([refused])).to_string();
         assert_eq!(check_card(&refused, Via::Send), Ok(()), "{refused}");
-        assert_eq!(
-            rules_of(check_card(&refused, Via::Webhook)),
-            ["R27"],
-            "{refused}"
-        );
+        assert_eq!(rules_of(check_card(&refused, Via::Webhook)), ["R27"], "{refused}");
     }
 }
 
@@ -486,11 +364,7 @@ fn callback_answers_hold_a_toast_and_a_card_or_nothing() {
         json!({"card": {"type": "template", "data": {}}}),
     ] {
         let refused = refused.to_string();
-        assert_eq!(
-            rules_of(check_callback_answer(&refused)),
-            ["R52"],
-            "{refused}"
-        );
+        assert_eq!(rules_of(check_callback_answer(&refused)), ["R52"], "{refused}");
     }
     assert_eq!(rules_of(check_callback_answer("")), ["R52"]);
     let twice = card(json!([form("f", vec![input("a"), input("a")])]));
@@ -503,9 +377,7 @@ fn callback_answers_hold_a_toast_and_a_card_or_nothing() {
 
 #[test]
 fn texts_in_lists_and_headers_count_as_elements_but_rows_do_not() {
-    let rows: Vec<_> = (0..300)
-        .map(|n| json!({"a": [{"text": n.to_string()}]}))
-        .collect();
+    let rows: Vec<_> = (0..300).map(|n| json!({"a": [{"text": n.to_string()}]})).collect();
     let columns = json!([{"name": "a", "data_type": "options"}]);
     let body = json!([table(columns, Value::Array(rows))]);
     let mut whole = card(body);

@@ -40,10 +40,7 @@ impl<'a> Node<'a> {
 
 /// The members of the list `name` of `object`, none where it is absent or not a list.
 pub fn list<'a>(object: &'a Map<String, Value>, name: &str) -> &'a [Value] {
-    object
-        .get(name)
-        .and_then(Value::as_array)
-        .map_or(&[], Vec::as_slice)
+    object.get(name).and_then(Value::as_array).map_or(&[], Vec::as_slice)
 }
 
 /// Every object of the card's header and body, outer ones first. What the developer defines freely (`chart_spec`, a
@@ -99,10 +96,8 @@ fn visit<'a>(value: &'a Value, path: String, mut place: Place, out: &mut Vec<Nod
                 if matches!(name.as_str(), "chart_spec" | "value" | "rows") {
                     continue;
                 }
-                let inner = Place {
-                    component: matches!(name.as_str(), "elements" | "buttons"),
-                    ..place
-                };
+                let inner =
+                    Place { component: matches!(name.as_str(), "elements" | "buttons"), ..place };
                 visit(member, format!("{path}/{name}"), inner, out);
             }
         }

@@ -84,31 +84,17 @@ async fn messages_are_listed_by_page_and_time_without_their_cards() {
     let items = all["data"]["items"].as_array().unwrap();
     assert_eq!(items.len(), 3);
     let shown = items[0]["body"]["content"].as_str().unwrap();
-    assert!(
-        shown.contains("Alert") && !shown.contains("schema"),
-        "{shown}"
-    );
+    assert!(shown.contains("Alert") && !shown.contains("schema"), "{shown}");
     let later = format!("{base}&start_time={}&page_size=1", start + 1);
     let (_, page) = stand.call("GET", &later, None).await;
-    assert_eq!(
-        page["data"]["items"][0]["body"]["content"],
-        r#"{"text":"a"}"#
-    );
+    assert_eq!(page["data"]["items"][0]["body"]["content"], r#"{"text":"a"}"#);
     assert_eq!(page["data"]["has_more"], true);
-    let next = format!(
-        "{later}&page_token={}",
-        page["data"]["page_token"].as_str().unwrap()
-    );
+    let next = format!("{later}&page_token={}", page["data"]["page_token"].as_str().unwrap());
     let (_, page) = stand.call("GET", &next, None).await;
-    assert_eq!(
-        page["data"]["items"][0]["body"]["content"],
-        r#"{"text":"b"}"#
-    );
+    assert_eq!(page["data"]["items"][0]["body"]["content"], r#"{"text":"b"}"#);
     assert_eq!(page["data"]["has_more"], false);
     let id = items[1]["message_id"].as_str().unwrap();
-    let (_, one) = stand
-        .call("GET", &format!("/im/v1/messages/{id}"), None)
-        .await;
+    let (_, one) = stand.call("GET", &format!("/im/v1/messages/{id}"), None).await;
     assert_eq!(one["data"]["items"][0], items[1]);
 }
 
@@ -122,23 +108,14 @@ async fn people_chats_and_the_bot_are_known() {
         json!([{"mobile": "+8613800000001", "user_id": ALICE}, {"mobile": "13900000000"}]);
     assert_eq!(answer["data"]["user_list"], expected);
     let path = format!("/contact/v3/users/{ALICE}?user_id_type=open_id");
-    assert_eq!(
-        stand.call("GET", &path, None).await.1["data"]["user"]["name"],
-        "Alice"
-    );
+    assert_eq!(stand.call("GET", &path, None).await.1["data"]["user"]["name"], "Alice");
     let (_, chats) = stand.call("GET", "/im/v1/chats?page_size=20", None).await;
     assert_eq!(chats["data"]["items"][0]["chat_id"], GROUP);
     assert_eq!(chats["data"]["items"].as_array().unwrap().len(), 1);
     let path = format!("/im/v1/chats/{GROUP}");
-    assert_eq!(
-        stand.call("GET", &path, None).await.1["data"]["chat_mode"],
-        "group"
-    );
+    assert_eq!(stand.call("GET", &path, None).await.1["data"]["chat_mode"], "group");
     let path = format!("/im/v1/chats/{}", stand.feishu.direct_chat(ALICE));
-    assert_eq!(
-        stand.call("GET", &path, None).await.1["data"]["chat_mode"],
-        "p2p"
-    );
+    assert_eq!(stand.call("GET", &path, None).await.1["data"]["chat_mode"], "p2p");
     let (_, bot) = stand.call("GET", "/bot/v3/info", None).await;
     assert_eq!(bot["bot"]["open_id"], stand.feishu.bot_open_id());
 }
@@ -174,10 +151,7 @@ async fn a_file_is_kept_and_sent_by_its_key() {
     assert_eq!(status, 200, "{answer}");
     let key = answer["data"]["file_key"].as_str().unwrap();
     let file = stand.feishu.file(key).unwrap();
-    assert_eq!(
-        (file.name.as_str(), &file.bytes[..]),
-        ("users.csv", &b"a,b\n"[..])
-    );
+    assert_eq!((file.name.as_str(), &file.bytes[..]), ("users.csv", &b"a,b\n"[..]));
     stand.send("file", json!({"file_key": key})).await;
     let (status, answer) = upload(&stand, "csv", "users.csv", "a,b\n").await;
     assert_eq!((status, &answer["code"]), (400, &json!(234_001)));
@@ -195,10 +169,7 @@ async fn waiting_ends_with_the_change() {
     });
     let id = stand.send("text", json!({"text": "x"})).await;
     assert_eq!(waiting.await.unwrap(), Some(id));
-    let none = stand
-        .feishu
-        .wait_for(|_| None::<()>, Duration::from_millis(1))
-        .await;
+    let none = stand.feishu.wait_for(|_| None::<()>, Duration::from_millis(1)).await;
     assert_eq!(none, None);
 }
 
@@ -209,20 +180,12 @@ async fn faults_strike_as_told_and_some_only_after_the_effect() {
     let body = json!({"receive_id": GROUP, "msg_type": "text", "content": r#"{"text":"hi"}"#});
     let patience = Duration::from_millis(100);
     let slow = Duration::from_millis(20);
-    let code = Fault::Code {
-        http: 400,
-        code: 230_020,
-        msg: "slow down".to_owned(),
-    };
+    let code = Fault::Code { http: 400, code: 230_020, msg: "slow down".to_owned() };
     // (fault, status and start of the body or none, whether the message stands)
     let cases = [
         (Fault::Status(502), Some((502, "<html>")), false),
         (code, Some((400, r#"{"code":230020"#)), false),
-        (
-            Fault::RateLimited { reset_seconds: 0.5 },
-            Some((429, r#"{"code":99991400"#)),
-            false,
-        ),
+        (Fault::RateLimited { reset_seconds: 0.5 }, Some((429, r#"{"code":99991400"#)), false),
         (Fault::NotJson, Some((200, "<html>")), false),
         (Fault::Slow(slow), Some((200, r#"{"code":0"#)), true),
         (Fault::Timeout, None, false),
@@ -248,9 +211,7 @@ async fn faults_strike_as_told_and_some_only_after_the_effect() {
         let after = stand.feishu.messages(GROUP).len();
         assert_eq!(after - before, usize::from(stands), "{fault:?}");
     }
-    stand
-        .send("text", json!({"text": "all is well again"}))
-        .await;
+    stand.send("text", json!({"text": "all is well again"})).await;
     let codes: Vec<_> = stand
         .feishu
         .requests()

@@ -30,10 +30,7 @@ async fn a_click_is_told_and_its_answer_replaces_the_card() {
     assert_eq!(result.status, Some(200));
     assert_eq!(result.error, None);
     let toast = result.toast.unwrap();
-    assert_eq!(
-        (toast.kind.as_str(), toast.content.as_str()),
-        ("success", "done")
-    );
+    assert_eq!((toast.kind.as_str(), toast.content.as_str()), ("success", "done"));
     assert!(result.card_updated);
     let message = stand.feishu.message(&id).unwrap();
     assert_eq!((message.json(), message.revisions), (new, 1));
@@ -41,10 +38,7 @@ async fn a_click_is_told_and_its_answer_replaces_the_card() {
     let (path, envelope) = bot.last();
     assert_eq!(path, "/feishu/card");
     assert_eq!(envelope["header"]["event_type"], "card.action.trigger");
-    assert_eq!(
-        envelope["header"]["create_time"].as_str().unwrap().len(),
-        16
-    );
+    assert_eq!(envelope["header"]["create_time"].as_str().unwrap().len(), 16);
     let event = &envelope["event"];
     assert_eq!(event["operator"]["open_id"], ALICE);
     assert_eq!(
@@ -52,10 +46,7 @@ async fn a_click_is_told_and_its_answer_replaces_the_card() {
         json!({"tag": "button", "value": {"action": "go"},
         "timezone": "Asia/Shanghai"})
     );
-    assert_eq!(
-        event["context"],
-        json!({"open_message_id": id, "open_chat_id": GROUP})
-    );
+    assert_eq!(event["context"], json!({"open_message_id": id, "open_chat_id": GROUP}));
     assert!(event["token"].as_str().unwrap().starts_with("c-"));
 
     // The button went with the old card; only a forged click still sends it.
@@ -80,18 +71,8 @@ async fn a_bad_answer_shows_its_number_and_leaves_the_card() {
         (200, json!({"toast": {"type": "ok"}}), "200672"),
         (200, raw(json!({"elements": []})), "200830"),
         (200, raw(card(json!([{"tag": "note"}]))), "200673"),
-        (
-            200,
-            raw(card(
-                json!([button("x"), {"tag": "input", "required": true}]),
-            )),
-            "200673",
-        ),
-        (
-            200,
-            json!({"card": {"type": "template", "data": {"template_id": "A"}}}),
-            "200673",
-        ),
+        (200, raw(card(json!([button("x"), {"tag": "input", "required": true}]))), "200673"),
+        (200, json!({"card": {"type": "template", "data": {"template_id": "A"}}}), "200673"),
     ];
     for (status, body, number) in cases {
         bot.answer(status, &body);
@@ -106,10 +87,7 @@ async fn a_bad_answer_shows_its_number_and_leaves_the_card() {
     bot.answer(200, &json!({}));
     let click = stand.feishu.find_button(&id, wanted("go")).unwrap();
     let result = stand.feishu.click(ALICE, &id, click).await;
-    assert_eq!(
-        (result.error, result.toast, result.card_updated),
-        (None, None, false)
-    );
+    assert_eq!((result.error, result.toast, result.card_updated), (None, None, false));
 }
 
 #[tokio::test]
@@ -169,10 +147,7 @@ async fn a_form_sends_its_first_values_and_what_was_typed() {
     let bot = Bot::start(&stand.feishu).await;
     let id = stand.send("interactive", form()).await;
     let typed = fields(json!({"amount": "+100", "monitor": false}));
-    let result = stand
-        .feishu
-        .form_click(ALICE, &id, wanted("save"), typed)
-        .await;
+    let result = stand.feishu.form_click(ALICE, &id, wanted("save"), typed).await;
     assert_eq!(result.status, Some(200), "{result:?}");
     let (_, envelope) = bot.last();
     assert_eq!(
@@ -201,21 +176,13 @@ async fn the_client_does_not_send_what_its_card_does_not_allow() {
         ("no", json!({"amount": "1"})),
         ("other", json!({"amount": "1"})),
     ] {
-        let result = stand
-            .feishu
-            .form_click(ALICE, &id, wanted(action), fields(typed))
-            .await;
-        assert!(
-            result.error.is_some() && result.status.is_none(),
-            "{result:?}"
-        );
+        let result = stand.feishu.form_click(ALICE, &id, wanted(action), fields(typed)).await;
+        assert!(result.error.is_some() && result.status.is_none(), "{result:?}");
     }
     let select = json!({"tag": "select_static", "options": [
         {"text": {"tag": "plain_text", "content": "a"}, "value": "a"}],
         "behaviors": [{"type": "callback", "value": {"action": "pick"}}]});
-    let id = stand
-        .send("interactive", card(json!([button("go"), select])))
-        .await;
+    let id = stand.send("interactive", card(json!([button("go"), select]))).await;
     let act = |action: Value| serde_json::from_value::<ClickAction>(action).unwrap();
     for action in [
         json!({"tag": "button", "value": {"action": "gone"}}),
@@ -227,10 +194,7 @@ async fn the_client_does_not_send_what_its_card_does_not_allow() {
         json!({"tag": "select_static", "value": {"action": "pick"}, "option": "b"}),
     ] {
         let result = stand.feishu.click(ALICE, &id, act(action)).await;
-        assert!(
-            result.error.is_some() && result.status.is_none(),
-            "{result:?}"
-        );
+        assert!(result.error.is_some() && result.status.is_none(), "{result:?}");
     }
     assert!(bot.0.seen.lock().is_empty());
     let pick = json!({"tag": "select_static", "value": {"action": "pick"}, "option": "a"});

@@ -79,10 +79,7 @@ async fn the_address_check_wants_its_challenge_back() {
 #[tokio::test]
 async fn without_a_service_nothing_is_lost() {
     let stand = stand().await;
-    assert_eq!(
-        stand.feishu.say(ALICE, GROUP, "x", false).await.status,
-        None
-    );
+    assert_eq!(stand.feishu.say(ALICE, GROUP, "x", false).await.status, None);
     let _bot = Bot::start(&stand.feishu).await;
     assert_eq!(stand.feishu.redeliver_pending().await, 1);
 }

@@ -32,16 +32,8 @@ async fn what_is_sent_wrongly_is_refused_with_its_code() {
     let large = format!(r#"{{"text":"{}"}}"#, "x".repeat(150 * 1024));
     let cases: Vec<(&str, Value, i64)> = vec![
         ("/im/v1/messages", text_to(GROUP), 99_992_402),
-        (
-            "/im/v1/messages?receive_id_type=phone",
-            text_to(GROUP),
-            99_992_402,
-        ),
-        (
-            "/im/v1/messages?receive_id_type=chat_id&x=1",
-            text_to(GROUP),
-            99_992_402,
-        ),
+        ("/im/v1/messages?receive_id_type=phone", text_to(GROUP), 99_992_402),
+        ("/im/v1/messages?receive_id_type=chat_id&x=1", text_to(GROUP), 99_992_402),
         (SEND, json!({}), 99_992_402),
         (SEND, json!([]), 9499),
         (SEND, with("extra", json!(1)), 99_992_402),
@@ -51,11 +43,7 @@ async fn what_is_sent_wrongly_is_refused_with_its_code() {
         (SEND, content("text", "hi"), 230_001),
         (SEND, content("text", "[]"), 230_001),
         (SEND, content("text", "{}"), 230_001),
-        (
-            SEND,
-            content("file", r#"{"file_key":"file_v3_x"}"#),
-            230_017,
-        ),
+        (SEND, content("file", r#"{"file_key":"file_v3_x"}"#), 230_017),
         (SEND, content("text", &large), 230_025),
         (
             SEND,
@@ -69,10 +57,7 @@ async fn what_is_sent_wrongly_is_refused_with_its_code() {
         (SEND, content("interactive", &stranger.to_string()), 230_099),
         (
             SEND,
-            content(
-                "interactive",
-                r#"{"type":"template","data":{"template_id":"A"}}"#,
-            ),
+            content("interactive", r#"{"type":"template","data":{"template_id":"A"}}"#),
             230_099,
         ),
         (SEND, text_to("oc_nowhere"), 230_034),
@@ -91,11 +76,7 @@ async fn what_is_sent_wrongly_is_refused_with_its_code() {
             json!({"msg_type": "text", "content": r#"{"text":"x"}"#}),
             99_992_351,
         ),
-        (
-            "/contact/v3/users/batch_get_id",
-            json!({"mobiles": vec!["1"; 51]}),
-            99_992_402,
-        ),
+        ("/contact/v3/users/batch_get_id", json!({"mobiles": vec!["1"; 51]}), 99_992_402),
     ];
     for (path, body, code) in cases {
         let (status, answer) = stand.call("POST", path, Some(body.clone())).await;
@@ -104,14 +85,9 @@ async fn what_is_sent_wrongly_is_refused_with_its_code() {
     }
     assert!(stand.feishu.messages(GROUP).is_empty());
     // The reason of a refused card stands in the text.
-    let (_, answer) = stand
-        .call("POST", SEND, Some(content("interactive", &bad_card)))
-        .await;
+    let (_, answer) = stand.call("POST", SEND, Some(content("interactive", &bad_card))).await;
     let msg = answer["msg"].as_str().unwrap();
-    assert!(
-        msg.contains("ext=ErrCode: 200621; ErrPath: /body/elements/0"),
-        "{msg}"
-    );
+    assert!(msg.contains("ext=ErrCode: 200621; ErrPath: /body/elements/0"), "{msg}");
 
     let gets = [
         ("/contact/v3/users/ou_nobody", 400, 41_050),
@@ -120,11 +96,7 @@ async fn what_is_sent_wrongly_is_refused_with_its_code() {
         ("/im/v1/chats/oc_left", 400, 232_011),
         ("/im/v1/chats/oc_gone", 400, 232_009),
         ("/im/v1/chats?page_size=5", 400, 99_992_402),
-        (
-            "/im/v1/messages?container_id_type=chat&container_id=oc_left",
-            400,
-            230_002,
-        ),
+        ("/im/v1/messages?container_id_type=chat&container_id=oc_left", 400, 230_002),
         (
             "/im/v1/messages?container_id_type=chat&container_id=oc_group&start_time=1700000000000",
             400,
@@ -160,10 +132,7 @@ async fn only_an_own_young_shared_card_is_updated() {
     let good = card(json!([]));
     let text = stand.send("text", json!({"text": "x"})).await;
     assert_eq!(stand.patch(&text, good.clone()).await, (400, 230_001));
-    assert_eq!(
-        stand.patch("om_nothing", good.clone()).await,
-        (400, 230_001)
-    );
+    assert_eq!(stand.patch("om_nothing", good.clone()).await, (400, 230_001));
     let said = stand.feishu.say(ALICE, GROUP, "hi", false).await;
     let said = said.message_id.unwrap();
     assert_eq!(stand.patch(&said, good.clone()).await, (400, 230_027));
@@ -226,32 +195,16 @@ async fn a_custom_bot_checks_signature_time_size_and_card() {
         ("h2", interactive(json!([])), 0),
         ("h2", interactive(json!([button("x")])), 19_002),
         ("h2", stringly, 19_002),
-        (
-            "h2",
-            interactive(json!([{"tag": "markdown", "content": "x".repeat(20_480)}])),
-            19_036,
-        ),
+        ("h2", interactive(json!([{"tag": "markdown", "content": "x".repeat(20_480)}])), 19_036),
         ("h2", json!({"msg_type": "file", "content": {}}), 19_002),
         ("h2", json!({"msg_type": "text", "content": "x"}), 19_002),
-        (
-            "h2",
-            json!({"msg_type": "text", "content": {"text": "x"}, "uuid": "1"}),
-            9499,
-        ),
-        (
-            "h3",
-            json!({"msg_type": "text", "content": {"text": "x"}}),
-            19_001,
-        ),
+        ("h2", json!({"msg_type": "text", "content": {"text": "x"}, "uuid": "1"}), 9499),
+        ("h3", json!({"msg_type": "text", "content": {"text": "x"}}), 19_001),
     ];
     for (hook, body, code) in cases {
         let path = format!("/bot/v2/hook/{hook}");
         let (status, answer) = stand.call("POST", &path, Some(body.clone())).await;
-        assert_eq!(
-            (status, &answer["code"]),
-            (200, &json!(code)),
-            "{body} {answer}"
-        );
+        assert_eq!((status, &answer["code"]), (200, &json!(code)), "{body} {answer}");
     }
     let kept = stand.feishu.messages(GROUP);
     assert_eq!(kept.len(), 3);
@@ -259,9 +212,7 @@ async fn a_custom_bot_checks_signature_time_size_and_card() {
     stand.feishu.set_rate_limits(true);
     let text = json!({"msg_type": "text", "content": {"text": "x"}});
     for turn in 0..6 {
-        let (_, answer) = stand
-            .call("POST", "/bot/v2/hook/h2", Some(text.clone()))
-            .await;
+        let (_, answer) = stand.call("POST", "/bot/v2/hook/h2", Some(text.clone())).await;
         assert_eq!(answer["code"], if turn < 5 { 0 } else { 11_232 });
     }
 }

@@ -1,0 +1,59 @@
+//! The question before access is cut or restored.
+
+use minijinja::{Value, context};
+
+use super::facts;
+use super::{Card, Cards, Look};
+use crate::app::outcome::{Level, UserDetail};
+use crate::domain::{AccessGoal, Switch, UserStatus};
+
+/// Keys that the card names.
+const KEYS: usize = 6;
+
+impl Cards {
+    /// What `/enable` and `/disable` answer: what will happen, and a button that does it.
+    pub fn access_confirm(&self, detail: &UserDetail, goal: AccessGoal, look: &Look) -> Card {
+        let words = self.words;
+        let user = &detail.user;
+        let cut = goal == AccessGoal::Cut;
+        let (keys, login) = match (goal, &detail.remembered) {
+            (AccessGoal::Restored, Some(remembered)) => {
+                (remembered.active_keys.clone(), remembered.login_allowed)
+            }
+            (AccessGoal::Restored, None) => (Vec::new(), false),
+            (AccessGoal::Cut, _) => (
+                user.access_keys
+                    .iter()
+                    .filter(|key| key.active.is_on())
+                    .map(|key| key.id.clone())
+                    .collect(),
+                user.login == Some(Switch::On),
+            ),
+        };
+        let shown: Vec<String> = keys.iter().take(KEYS).cloned().collect();
+        let possible = user.status != UserStatus::Gone && detail.pending.is_none();
+        let facts: Value = context! {
+            key => user.key.to_string(),
+            name => user.key.username.as_str(),
+            display => user.display_name.as_str(),
+            account => detail.account_name.as_str(),
+            cut => cut,
+            already => match goal {
+                AccessGoal::Cut => user.status == UserStatus::Disabled,
+                AccessGoal::Restored => user.status == UserStatus::Active,
+            },
+            gone => user.status == UserStatus::Gone,
+            possible => possible,
+            pending => detail.pending.as_ref().map(|pending| facts::pending(words, pending)),
+            status => facts::status(words, user, detail.pending.as_ref()),
+            figures => facts::user_figures(words, user, detail.level),
+            keys => shown,
+            more_keys => keys.len().saturating_sub(KEYS),
+            login => login,
+            nothing_known => user.access_read_at.is_none() && detail.remembered.is_none(),
+            cut_again => !cut && detail.level == Level::UsedUp && user.auto_disable.is_on()
+                && user.monitored.is_on(),
+        };
+        self.card("access.json.j2", look, facts)
+    }
+}

@@ -1,0 +1,244 @@
+//! One alert as it is posted, and the list of them.
+
+use minijinja::{Value, context};
+
+use super::facts;
+use super::{Card, Cards, Look};
+use crate::app::outcome::{AlertsView, UserDetail};
+use crate::domain::{
+    AccessGoal, AlertBody, AlertKind, AlertRecord, Figures, Money, Notice, OpenId, Problem,
+    UserStatus,
+};
+
+/// Projects of the breakdown that an alert lists.
+const BREAKDOWN: usize = 12;
+
+/// The way an alert goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum AlertVia {
+    /// Into a chat, by the app: with buttons, updatable.
+    Chat,
+    /// Through a custom bot's address: cannot call back (自定义机器人使用指南).
+    Webhook,
+}
+
+impl Cards {
+    /// An alert without mentions. See [`Cards::alert_mentioning`].
+    pub fn alert(
+        &self,
+        alert: &AlertRecord,
+        detail: Option<&UserDetail>,
+        via: AlertVia,
+        fallback_reason: Option<&str>,
+    ) -> Card {
+        self.alert_mentioning(alert, detail, via, fallback_reason, &[])
+    }
+
+    /// An alert as it is posted. `detail` is the user as they are now, where the alert is about one that is still known;
+    /// `fallback_reason` says why it comes to a person instead of the group; `people` are mentioned.
+    pub fn alert_mentioning(
+        &self,
+        alert: &AlertRecord,
+        detail: Option<&UserDetail>,
+        via: AlertVia,
+        fallback_reason: Option<&str>,
+        people: &[OpenId],
+    ) -> Card {
+        let words = self.words;
+        let user = detail.map(|detail| &detail.user);
+        let status = user.map(|user| user.status);
+        let facts = context! {
+            act => super::engine::act(None),
+            buttons => via == AlertVia::Chat,
+            title => words.alert_title(alert),
+            template => alert_template(&alert.body),
+            kind => context! {
+                text => words.alert_kind(alert.body.kind()),
+                colour => tag_colour(alert.body.kind()),
+            },
+            time => words.time_full(alert.at),
+            fallback => fallback_reason,
+            mentions => mentions(people),
+            key => alert.user.as_ref().map(ToString::to_string),
+            name => alert.user.as_ref().map(|key| key.username.as_str()),
+            account_id => alert.user.as_ref().map(|key| key.account.as_str()),
+            display => user.map(|user| user.display_name.as_str()),
+            account => detail.map(|detail| detail.account_name.as_str()),
+            offer => match status {
+                Some(UserStatus::Active | UserStatus::Unknown) => "disable",
+                Some(UserStatus::Disabled) => "enable",
+                Some(UserStatus::Gone) | None => "none",
+            },
+            ..self.alert_body(&alert.body)
+        };
+        self.render("alert.json.j2", facts)
+    }
+
+    fn alert_body(&self, body: &AlertBody) -> Value {
+        let words = self.words;
+        let numbers = match body {
+            AlertBody::Warning { figures, .. } | AlertBody::Disable { figures } => Some(figures),
+            AlertBody::Error { .. } | AlertBody::Manual { .. } => None,
+        };
+        let (text, reason) = match body {
+            AlertBody::Warning { .. } => (None, None),
+            AlertBody::Disable { .. } => (Some(words.t("alert.disable_text", &[])), None),
+            AlertBody::Manual { goal, operator } => {
+                let operator = words.operator(operator);
+                let text = match goal {
+                    AccessGoal::Cut => words.t("alert.manual_cut_text", &[("operator", &operator)]),
+                    AccessGoal::Restored => {
+                        words.t("alert.manual_restored_text", &[("operator", &operator)])
+                    }
+                };
+                (Some(text), None)
+            }
+            AlertBody::Error { problem } => match problem {
+                Problem::CyclesFailing { reason, .. } => {
+                    (Some(words.t("alert.cycles_failing_text", &[])), Some(reason.clone()))
+                }
+                Problem::CyclesRecovered => {
+                    (Some(words.t("alert.cycles_recovered_text", &[])), None)
+                }
+                Problem::CredentialsRefused { account, reason } => {
+                    let text = words.t("alert.credentials_refused_text", &[("account", account)]);
+                    (Some(text), Some(reason.clone()))
+                }
+                Problem::CredentialsRecovered { .. } => {
+                    (Some(words.t("alert.credentials_recovered_text", &[])), None)
+                }
+                Problem::AccessDelayed { goal: AccessGoal::Cut, reason } => {
+                    (Some(words.t("alert.cut_delayed_text", &[])), Some(reason.clone()))
+                }
+                Problem::AccessDelayed { goal: AccessGoal::Restored, reason } => {
+                    (Some(words.t("alert.restore_delayed_text", &[])), Some(reason.clone()))
+                }
+            },
+        };
+        context! {
+            text => text,
+            reason => reason,
+            top_up => matches!(body, AlertBody::Warning { .. } | AlertBody::Disable { .. }),
+            ..self.alert_numbers(numbers)
+        }
+    }
+
+    fn alert_numbers(&self, numbers: Option<&Figures>) -> Value {
+        let words = self.words;
+        let Some(numbers) = numbers else {
+            return context! { figures => (), rows => Vec::<Value>::new(), rest => 0, rest_sum => "" };
+        };
+        let level = facts::level_then(numbers.quota, numbers.consumed);
+        let rows: Vec<Value> = numbers
+            .breakdown
+            .iter()
+            .take(BREAKDOWN)
+            .map(|row| facts::amount(words, &row.label, row.spending, Some(row.freshness)))
+            .collect();
+        let rest = numbers.breakdown.get(BREAKDOWN..).unwrap_or_default();
+        let rest_sum: Money = rest.iter().map(|row| row.spending).sum();
+        context! {
+            figures => facts::figures(words, numbers.quota, numbers.consumed, level),
+            rows => rows,
+            rest => rest.len(),
+            rest_sum => rest_sum.to_string(),
+        }
+    }
+
+    /// The alert records: `/alerts`, `alerts.list`.
+    pub fn alerts(&self, view: &AlertsView, look: &Look) -> Card {
+        let words = self.words;
+        let kinds: Vec<Value> = AlertKind::ALL
+            .into_iter()
+            .map(|kind| {
+                context! {
+                    word => kind.word(),
+                    text => words.alert_kind(kind),
+                    chosen => view.kind == Some(kind),
+                }
+            })
+            .collect();
+        let rows: Vec<Value> = view.alerts.iter().map(|alert| self.alerts_row(alert)).collect();
+        let facts = context! {
+            rows => rows,
+            page => view.page,
+            pages => view.pages,
+            total => view.total,
+            user => view.user.as_ref().map(ToString::to_string),
+            name => view.user.as_ref().map(|key| key.username.as_str()),
+            kind => view.kind.map(AlertKind::word),
+            kinds => kinds,
+        };
+        self.card("alerts.json.j2", look, facts)
+    }
+
+    fn alerts_row(&self, alert: &AlertRecord) -> Value {
+        let words = self.words;
+        let detail = match &alert.body {
+            AlertBody::Warning { figures, .. } | AlertBody::Disable { figures } => Some(words.t(
+                "alerts.amounts",
+                &[("consumed", &figures.consumed), ("quota", &figures.quota)],
+            )),
+            AlertBody::Manual { operator, .. } => {
+                Some(words.t("alerts.by", &[("operator", &words.operator(operator))]))
+            }
+            AlertBody::Error { problem } => match problem {
+                Problem::CyclesFailing { reason, .. }
+                | Problem::CredentialsRefused { reason, .. }
+                | Problem::AccessDelayed { reason, .. } => Some(reason.clone()),
+                Problem::CyclesRecovered | Problem::CredentialsRecovered { .. } => None,
+            },
+        };
+        context! {
+            title => words.alert_title(alert),
+            kind => context! {
+                text => words.alert_kind(alert.body.kind()),
+                colour => tag_colour(alert.body.kind()),
+            },
+            time => words.time_full(alert.at),
+            detail => detail,
+            notice => match alert.notice {
+                Notice::NotOwed => words.t("notice.not_owed", &[]),
+                Notice::Owed => words.t("notice.owed", &[]),
+                Notice::Delivered => words.t("notice.delivered", &[]),
+                Notice::Failed => words.t("notice.failed", &[]),
+            },
+            lost => alert.notice == Notice::Failed,
+            key => alert.user.as_ref().map(ToString::to_string),
+        }
+    }
+}
+
+/// Mentions as markdown. An id that could break out of the tag is none of the platform's and is left out.
+fn mentions(people: &[OpenId]) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+    let tags: Vec<String> = people
+        .iter()
+        .filter(|id| id.as_str().chars().all(plain))
+        .map(|id| format!("<at id={id}></at>"))
+        .collect();
+    tags.join(" ")
+}
+
+/// The header colour of an alert.
+fn alert_template(body: &AlertBody) -> &'static str {
+    match body {
+        AlertBody::Warning { .. } => "orange",
+        AlertBody::Disable { .. } => "red",
+        AlertBody::Error {
+            problem: Problem::CyclesRecovered | Problem::CredentialsRecovered { .. },
+        }
+        | AlertBody::Manual { goal: AccessGoal::Restored, .. } => "green",
+        AlertBody::Manual { goal: AccessGoal::Cut, .. } => "violet",
+        AlertBody::Error { .. } => "carmine",
+    }
+}
+
+fn tag_colour(kind: AlertKind) -> &'static str {
+    match kind {
+        AlertKind::Warning => "orange",
+        AlertKind::Disable => "red",
+        AlertKind::Error => "carmine",
+        AlertKind::Manual => "violet",
+    }
+}

@@ -1,0 +1,93 @@
+//! Spending by month, users and projects.
+
+use minijinja::{Value, context};
+
+use super::facts;
+use super::text::{fit, md};
+use super::{Card, Cards, Look, shown_name};
+use crate::app::outcome::{BillingProject, BillingUser, BillingView};
+use crate::domain::Money;
+
+/// Projects that a user's panel lists.
+const PANEL_PROJECTS: usize = 10;
+/// Projects on the card of one user.
+const OWN_PROJECTS: usize = 40;
+/// Months to choose from: each counts as an element (R5).
+const MONTHS: usize = 36;
+
+impl Cards {
+    /// The billing card: `/billing`, `billing.open`.
+    pub fn billing(&self, view: &BillingView, look: &Look) -> Card {
+        let own = view.of_user.as_ref();
+        let limit = if own.is_some() { OWN_PROJECTS } else { PANEL_PROJECTS };
+        let users: Vec<Value> =
+            view.users.iter().map(|user| self.billing_user(user, limit)).collect();
+        // The shown period is always among them, however old it is.
+        let mut periods: Vec<String> =
+            view.periods.iter().take(MONTHS).map(ToString::to_string).collect();
+        let period = view.period.to_string();
+        if !periods.contains(&period) {
+            periods.push(period.clone());
+        }
+        let facts = context! {
+            period => period,
+            periods => periods,
+            users => users,
+            page => view.page,
+            pages => view.pages,
+            total_users => view.total_users,
+            total => view.total.to_string(),
+            own => own.map(|own| {
+                let months: Vec<String> =
+                    own.months.iter().take(MONTHS).map(|(period, _)| period.to_string()).collect();
+                let totals: Vec<String> =
+                    own.months.iter().take(MONTHS).map(|(_, total)| total.to_string()).collect();
+                let sum: Money = own.months.iter().map(|(_, total)| *total).sum();
+                context! {
+                    key => own.user.key.to_string(),
+                    name => own.user.key.username.as_str(),
+                    display => own.user.display_name.as_str(),
+                    months => months.join("\n"),
+                    totals => totals.join("\n"),
+                    count => own.months.len(),
+                    sum => sum.to_string(),
+                }
+            }),
+        };
+        self.card("billing.json.j2", look, facts)
+    }
+
+    fn billing_user(&self, user: &BillingUser, limit: usize) -> Value {
+        let rest = user.projects.get(limit..).unwrap_or_default();
+        let shown = user.projects.get(..limit).unwrap_or(&user.projects);
+        let labels: Vec<String> = shown.iter().map(|row| self.billing_label(row)).collect();
+        let amounts: Vec<String> = shown.iter().map(|row| row.amount.to_string()).collect();
+        let rest_sum: Money = rest.iter().map(|row| row.amount).sum();
+        context! {
+            key => user.key.to_string(),
+            name => shown_name(&user.key, user.ambiguous),
+            display => user.display_name.as_str(),
+            total => user.total.to_string(),
+            count => user.projects.len(),
+            labels => labels.join("\n"),
+            amounts => amounts.join("\n"),
+            rest => rest.len(),
+            rest_sum => rest_sum.to_string(),
+            stale => facts::stale(self.words, user.stale),
+        }
+    }
+
+    /// A line that never wraps, because the amounts stand line by line in a column of their own.
+    fn billing_label(&self, row: &BillingProject) -> String {
+        match row.freshness.map(|freshness| self.words.freshness(freshness)) {
+            Some(Some(mark)) => {
+                format!("{} <font color='orange'>{}</font>", md(&fit(&row.label, 7)), md(&mark))
+            }
+            Some(None) => md(&fit(&row.label, 15)),
+            None => {
+                let mark = self.words.t("billing.unlinked", &[]);
+                format!("{} <font color='grey'>{}</font>", md(&fit(&row.label, 10)), md(&mark))
+            }
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! What several cards show, in one form: usage, status, projects, times.
+
+use jiff::Timestamp;
+use minijinja::{Value, context};
+
+use crate::app::outcome::Level;
+use crate::cards::wording::Wording;
+use crate::domain::{AccessGoal, Freshness, Money, PendingAccess, Switch, Usage, User, UserStatus};
+
+/// Cells of a usage bar.
+const CELLS: u32 = 10;
+
+/// Quota, consumed, remaining, percent and the bar.
+pub fn figures(words: Wording, quota: Money, consumed: Money, level: Level) -> Value {
+    let usage = Usage::new(consumed, quota);
+    let filled = usize::try_from(usage.filled(CELLS)).unwrap_or(0);
+    let empty = usize::try_from(CELLS).unwrap_or(0).saturating_sub(filled);
+    let allocated = quota.is_positive();
+    let over = consumed - quota;
+    context! {
+        quota => quota.to_string(),
+        consumed => consumed.to_string(),
+        remaining => (quota - consumed).max(Money::ZERO).to_string(),
+        over => (allocated && over.is_positive()).then(|| over.to_string()),
+        percent => if allocated {
+            format!("{}%", usage.percent())
+        } else {
+            words.t("usage.unallocated", &[])
+        },
+        bar => bar(level, filled, empty),
+        colour => level_colour(level),
+        allocated => allocated,
+    }
+}
+
+/// Ten cells as markdown: the spent ones coloured, the others pale and of another shape, for those who see no colours.
+fn bar(level: Level, filled: usize, empty: usize) -> String {
+    let mut bar = String::new();
+    if filled > 0 {
+        let colour = level_colour(level);
+        bar.push_str(&format!("<font color='{colour}'>{}</font>", "█".repeat(filled)));
+    }
+    if empty > 0 {
+        bar.push_str(&format!("<font color='grey-300'>{}</font>", "░".repeat(empty)));
+    }
+    bar
+}
+
+/// The same of a user.
+pub fn user_figures(words: Wording, user: &User, level: Level) -> Value {
+    figures(words, user.quota, user.consumed, level)
+}
+
+/// The colour of a level.
+pub fn level_colour(level: Level) -> &'static str {
+    match level {
+        Level::Unallocated => "grey",
+        Level::Calm => "green",
+        Level::Warning => "orange",
+        Level::UsedUp => "red",
+    }
+}
+
+/// The level that the bar of an alert is drawn in: nobody knows today's thresholds of then.
+pub fn level_then(quota: Money, consumed: Money) -> Level {
+    match Usage::new(consumed, quota) {
+        _ if !quota.is_positive() => Level::Unallocated,
+        usage if usage.is_used_up() => Level::UsedUp,
+        _ => Level::Warning,
+    }
+}
+
+/// The status as tags: a change under way takes the place of the status.
+pub fn status(words: Wording, user: &User, pending: Option<&PendingAccess>) -> Value {
+    match pending {
+        Some(pending) => context! {
+            text => words.pending(pending.goal),
+            colour => match pending.goal {
+                AccessGoal::Cut => "orange",
+                AccessGoal::Restored => "blue",
+            },
+        },
+        None => context! {
+            text => words.status(user.status),
+            colour => match user.status {
+                UserStatus::Active => "green",
+                UserStatus::Disabled => "red",
+                UserStatus::Unknown | UserStatus::Gone => "neutral",
+            },
+        },
+    }
+}
+
+/// The header colour of a card about one user.
+pub fn user_template(user: &User, level: Level) -> &'static str {
+    match (user.status, level) {
+        (UserStatus::Gone, _) => "grey",
+        (UserStatus::Disabled, _) | (_, Level::UsedUp) => "red",
+        (_, Level::Warning) => "orange",
+        (_, Level::Calm) => "green",
+        (_, Level::Unallocated) => "blue",
+    }
+}
+
+/// What a change of access under way looks like.
+pub fn pending(words: Wording, pending: &PendingAccess) -> Value {
+    context! {
+        text => words.pending(pending.goal),
+        since => words.time(pending.since),
+        attempts => pending.attempts,
+        next => words.time(pending.next_at),
+        error => pending.last_error.as_deref(),
+        cut => pending.goal == AccessGoal::Cut,
+    }
+}
+
+/// One amount of a project.
+pub fn amount(words: Wording, label: &str, amount: Money, freshness: Option<Freshness>) -> Value {
+    context! {
+        label => label,
+        amount => amount.to_string(),
+        mark => freshness.and_then(|freshness| words.freshness(freshness)),
+    }
+}
+
+/// The mark of a user's oldest stale amount.
+pub fn stale(words: Wording, stale: Option<Option<Timestamp>>) -> Option<String> {
+    stale.map(|from| words.stale(from))
+}
+
+/// On or off in words.
+pub fn switch(words: Wording, switch: Switch) -> String {
+    match switch {
+        Switch::On => words.t("switch.on", &[]),
+        Switch::Off => words.t("switch.off", &[]),
+    }
+}

@@ -1,0 +1,218 @@
+//! The languages airgate speaks, and their catalogues of texts (`cards/locales/*.toml`), compiled in.
+
+use std::collections::BTreeMap;
+use std::fmt::{self, Display};
+use std::str::FromStr;
+use std::sync::LazyLock;
+
+/// A language.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Locale {
+    /// 简体中文.
+    #[default]
+    ZhCn,
+    /// English.
+    EnUs,
+}
+
+/// Not the name of a language that airgate speaks.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not a locale, use zh_cn or en_us")]
+pub struct LocaleError(String);
+
+impl Locale {
+    /// All languages.
+    pub const ALL: [Locale; 2] = [Locale::ZhCn, Locale::EnUs];
+
+    /// The name in the configuration and on the platform.
+    pub fn word(self) -> &'static str {
+        match self {
+            Locale::ZhCn => "zh_cn",
+            Locale::EnUs => "en_us",
+        }
+    }
+}
+
+impl Display for Locale {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.word())
+    }
+}
+
+impl FromStr for Locale {
+    type Err = LocaleError;
+
+    fn from_str(text: &str) -> Result<Self, LocaleError> {
+        Self::ALL
+            .into_iter()
+            .find(|locale| locale.word() == text)
+            .ok_or_else(|| LocaleError(text.to_owned()))
+    }
+}
+
+/// The texts of one language, by dotted keys (`users.title`).
+#[derive(Debug)]
+pub struct Catalogue {
+    texts: BTreeMap<String, String>,
+}
+
+static ZH_CN: LazyLock<Catalogue> =
+    LazyLock::new(|| Catalogue::parse(include_str!("../../cards/locales/zh_cn.toml")));
+static EN_US: LazyLock<Catalogue> =
+    LazyLock::new(|| Catalogue::parse(include_str!("../../cards/locales/en_us.toml")));
+
+impl Catalogue {
+    /// The catalogue of `locale`, parsed at the first use.
+    pub fn of(locale: Locale) -> &'static Catalogue {
+        match locale {
+            Locale::ZhCn => &ZH_CN,
+            Locale::EnUs => &EN_US,
+        }
+    }
+
+    /// The text of `key` with `{name}` replaced by the arguments. What an argument holds is never looked at again. An
+    /// unknown key is shown itself; tests fail on it.
+    pub fn t(&self, key: &str, args: &[(&str, &dyn Display)]) -> String {
+        let Some(text) = self.texts.get(key) else {
+            #[cfg(test)]
+            assert!(self.texts.contains_key(key), "no text for `{key}`");
+            return key.to_owned();
+        };
+        let mut out = String::with_capacity(text.len());
+        for piece in pieces(text) {
+            match piece {
+                Piece::Text(text) => out.push_str(text),
+                Piece::Name(name) => match args.iter().find(|(known, _)| *known == name) {
+                    Some((_, value)) => out.push_str(&value.to_string()),
+                    None => {
+                        #[cfg(test)]
+                        assert!(args.iter().any(|(n, _)| *n == name), "`{key}` lacks `{name}`");
+                        out.push_str(name);
+                    }
+                },
+            }
+        }
+        out
+    }
+
+    fn parse(source: &str) -> Self {
+        let mut texts = BTreeMap::new();
+        match source.parse::<toml::Table>() {
+            Ok(table) => flatten("", &table, &mut texts),
+            // A test parses both files; a broken one cannot ship.
+            Err(error) => tracing::error!(%error, "a catalogue of texts cannot be read"),
+        }
+        Self { texts }
+    }
+}
+
+fn flatten(prefix: &str, table: &toml::Table, texts: &mut BTreeMap<String, String>) {
+    for (name, value) in table {
+        let key = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
+        match value {
+            toml::Value::Table(inner) => flatten(&key, inner, texts),
+            toml::Value::String(text) => {
+                texts.insert(key, text.clone());
+            }
+            other => {
+                texts.insert(key, other.to_string());
+            }
+        }
+    }
+}
+
+enum Piece<'a> {
+    Text(&'a str),
+    Name(&'a str),
+}
+
+/// Splits at `{name}`; a brace that opens no name is text.
+fn pieces(text: &str) -> Vec<Piece<'_>> {
+    let mut pieces = Vec::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('{') {
+        match after.split_once('}') {
+            Some((name, tail)) if name.chars().all(|c| c.is_ascii_lowercase() || c == '_') => {
+                pieces.push(Piece::Text(before));
+                pieces.push(Piece::Name(name));
+                rest = tail;
+            }
+            _ => break,
+        }
+    }
+    pieces.push(Piece::Text(rest));
+    pieces
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn names_of_languages() {
+        for locale in Locale::ALL {
+            assert_eq!(locale.word().parse::<Locale>().unwrap(), locale);
+        }
+        assert_eq!("".parse::<Locale>(), Err(LocaleError(String::new())));
+    }
+
+    #[test]
+    fn arguments_are_put_in_once() {
+        let catalogue = Catalogue::parse("a = \"{x}-{y}-{x} {Z} {\"");
+        assert_eq!(catalogue.t("a", &[("x", &"{y}"), ("y", &2)]), "{y}-2-{y} {Z} {");
+    }
+
+    fn names(text: &str) -> BTreeSet<&str> {
+        pieces(text)
+            .into_iter()
+            .filter_map(|piece| match piece {
+                Piece::Name(name) => Some(name),
+                Piece::Text(_) => None,
+            })
+            .collect()
+    }
+
+    #[test]
+    fn both_catalogues_have_the_same_keys_and_placeholders() {
+        let (zh, en) = (Catalogue::of(Locale::ZhCn), Catalogue::of(Locale::EnUs));
+        assert!(zh.texts.len() > 100);
+        let keys = |c: &Catalogue| c.texts.keys().cloned().collect::<BTreeSet<_>>();
+        let missing: Vec<_> = keys(zh).symmetric_difference(&keys(en)).cloned().collect();
+        assert!(missing.is_empty(), "only in one catalogue: {missing:?}");
+        for (key, text) in &zh.texts {
+            assert!(!text.trim().is_empty(), "`{key}` is empty");
+            let english = en.texts.get(key).unwrap();
+            assert_eq!(names(text), names(english), "placeholders of `{key}`");
+        }
+    }
+
+    #[test]
+    fn every_text_is_used_by_a_template_or_by_code() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let mut sources = String::new();
+        for folder in ["cards", "src/bot"] {
+            read(&root.join(folder), &mut sources);
+        }
+        let unused: Vec<_> = Catalogue::of(Locale::ZhCn)
+            .texts
+            .keys()
+            .filter(|key| !sources.contains(&format!("\"{key}\"")))
+            .collect();
+        assert!(unused.is_empty(), "texts that nothing uses: {unused:?}");
+    }
+
+    fn read(folder: &Path, out: &mut String) {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.to_string_lossy().into_owned();
+            if path.is_dir() {
+                read(&path, out);
+            } else if name.ends_with(".rs") || name.ends_with(".j2") {
+                out.push_str(&std::fs::read_to_string(&path).unwrap());
+            }
+        }
+    }
+}

@@ -1,0 +1,178 @@
+//! The monitor's state, its cycles and syncs, and cards of what is still under way.
+
+use minijinja::{Value, context};
+
+use super::facts;
+use super::text::clip;
+use super::{Card, Cards, Look};
+use crate::app::outcome::{AccountSync, MonitorView};
+use crate::domain::{AccessGoal, AccountReading, BillPeriod, CycleOutcome, CycleReport, UserKey};
+
+/// Accounts that a report lists one by one.
+const ACCOUNTS: usize = 8;
+/// Changes of access that the monitor card lists.
+const PENDING: usize = 5;
+/// Given-up messages that the monitor card lists.
+const FAILED: usize = 5;
+
+/// What a "processing" card waits for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Processing {
+    /// Reading all IAM users.
+    Sync,
+    /// A monitor cycle.
+    Monitor,
+    /// A change of access.
+    Access(UserKey, AccessGoal),
+}
+
+impl Cards {
+    /// The monitor card: `/monitor`.
+    pub fn monitor(&self, view: &MonitorView, look: &Look) -> Card {
+        let words = self.words;
+        let named = |id: &str| {
+            view.accounts
+                .iter()
+                .find(|account| account.id.as_str() == id)
+                .map_or_else(|| id.to_owned(), |account| account.name.clone())
+        };
+        let failed: Vec<Value> = view
+            .failed
+            .iter()
+            .take(FAILED)
+            .map(|failed| {
+                context! {
+                    target => failed.target.as_str(),
+                    reason => failed.reason.as_str(),
+                    time => words.time(failed.at),
+                }
+            })
+            .collect();
+        let access: Vec<Value> = view
+            .access_pending
+            .iter()
+            .take(PENDING)
+            .map(|(key, pending)| {
+                context! { user => key.to_string(), ..facts::pending(words, pending) }
+            })
+            .collect();
+        let facts = context! {
+            enabled => view.enabled,
+            interval => words.seconds(view.interval_seconds),
+            running => view.running_since.map(|at| words.time_full(at)),
+            next => view.next_at.map(|at| words.time_full(at)),
+            last_success => view.state.last_success.map(|at| words.time_full(at)),
+            failures => view.state.failures_in_a_row,
+            last => view.state.last.as_ref().map(|report| self.cycle_facts(report, named)),
+            owed => view.owed,
+            failed => failed,
+            access => access,
+            more_access => view.access_pending.len().saturating_sub(PENDING),
+            healthy => view.state.failures_in_a_row == 0,
+        };
+        self.card("monitor.json.j2", look, facts)
+    }
+
+    /// What a cycle did: the card of `/monitor run` once it ended.
+    pub fn cycle_report(&self, report: &CycleReport, look: &Look) -> Card {
+        let facts = context! { last => self.cycle_facts(report, ToOwned::to_owned) };
+        self.card("cycle.json.j2", look, facts)
+    }
+
+    fn cycle_facts(&self, report: &CycleReport, named: impl Fn(&str) -> String) -> Value {
+        let words = self.words;
+        let seconds = report.ended.duration_since(report.started).as_secs();
+        let accounts: Vec<Value> = report
+            .accounts
+            .iter()
+            .take(ACCOUNTS)
+            .map(|reading| reading_facts(reading, &named))
+            .collect();
+        context! {
+            ok => report.outcome == CycleOutcome::Ok,
+            started => words.time_full(report.started),
+            ended => words.time_full(report.ended),
+            took => words.t("time.seconds", &[("count", &seconds.max(0))]),
+            users => report.users,
+            warnings => report.warnings,
+            disables => report.disables,
+            accounts => accounts,
+            more_accounts => report.accounts.len().saturating_sub(ACCOUNTS),
+        }
+    }
+
+    /// What a sync found: the card of `/sync` once it ended.
+    pub fn sync_report(&self, accounts: &[AccountSync], look: &Look) -> Card {
+        let separator = self.words.t("list.separator", &[]);
+        let names = |names: &[String]| clip(&names.join(&separator), 120);
+        let sum = |count: fn(&AccountSync) -> usize| accounts.iter().map(count).sum::<usize>();
+        let rows: Vec<Value> = accounts
+            .iter()
+            .take(ACCOUNTS)
+            .map(|sync| {
+                context! {
+                    account => sync.account.as_str(),
+                    users => sync.users,
+                    added => sync.added.len(),
+                    added_names => names(&sync.added),
+                    changed => sync.changed.len(),
+                    changed_names => names(&sync.changed),
+                    gone => sync.gone.len(),
+                    gone_names => names(&sync.gone),
+                    error => sync.error.as_deref(),
+                }
+            })
+            .collect();
+        let facts = context! {
+            rows => rows,
+            more => accounts.len().saturating_sub(ACCOUNTS),
+            users => sum(|sync| sync.users),
+            added => sum(|sync| sync.added.len()),
+            changed => sum(|sync| sync.changed.len()),
+            gone => sum(|sync| sync.gone.len()),
+            failed => sum(|sync| usize::from(sync.error.is_some())),
+        };
+        self.card("sync.json.j2", look, facts)
+    }
+
+    /// Something is under way; the card is replaced when it ends.
+    pub fn processing(&self, kind: &Processing, look: &Look) -> Card {
+        let words = self.words;
+        let (title, text) = match kind {
+            Processing::Sync => {
+                (words.t("processing.sync", &[]), words.t("processing.sync_text", &[]))
+            }
+            Processing::Monitor => {
+                (words.t("processing.monitor", &[]), words.t("processing.monitor_text", &[]))
+            }
+            Processing::Access(user, AccessGoal::Cut) => (
+                words.t("processing.cut", &[("user", &user.username)]),
+                words.t("processing.cut_text", &[]),
+            ),
+            Processing::Access(user, AccessGoal::Restored) => (
+                words.t("processing.restore", &[("user", &user.username)]),
+                words.t("processing.restore_text", &[]),
+            ),
+        };
+        self.card("processing.json.j2", look, context! { title => title, text => text })
+    }
+}
+
+fn reading_facts(reading: &AccountReading, named: impl Fn(&str) -> String) -> Value {
+    let periods: Vec<String> = match reading.periods.as_slice() {
+        [first, .., last] if reading.periods.len() > 4 => {
+            let (first, last) = (first.min(last), first.max(last));
+            vec![format!("{first} – {last}")]
+        }
+        few => few.iter().map(BillPeriod::to_string).collect(),
+    };
+    context! {
+        name => named(reading.account.as_str()),
+        periods => periods.join(" "),
+        rows => reading.rows,
+        calls => reading.calls,
+        error => reading.error.as_deref(),
+        warning => reading.warning.as_deref(),
+        refused => reading.credentials_refused,
+    }
+}

@@ -1,0 +1,42 @@
+//! A user's quota and its ledger.
+
+use minijinja::{Value, context};
+
+use super::facts;
+use super::{Card, Cards, Look};
+use crate::app::outcome::QuotaView;
+use crate::domain::LedgerEntry;
+
+impl Cards {
+    /// The quota card: `/quota`, `quota.open`, `quota.allocate`.
+    pub fn quota(&self, view: &QuotaView, look: &Look) -> Card {
+        let words = self.words;
+        let user = &view.user;
+        let entries: Vec<Value> =
+            view.entries.iter().map(|entry| self.quota_entry(entry)).collect();
+        let facts = context! {
+            key => user.key.to_string(),
+            name => user.key.username.as_str(),
+            display => user.display_name.as_str(),
+            template => facts::user_template(user, view.level),
+            status => facts::status(words, user, None),
+            figures => facts::user_figures(words, user, view.level),
+            stale => facts::stale(words, view.stale),
+            entries => entries,
+            total_entries => view.total_entries,
+        };
+        self.card("quota.json.j2", look, facts)
+    }
+
+    fn quota_entry(&self, entry: &LedgerEntry) -> Value {
+        let sign = if entry.amount.is_negative() { "" } else { "+" };
+        context! {
+            time => self.words.time(entry.at),
+            amount => format!("{sign}{}", entry.amount),
+            added => !entry.amount.is_negative(),
+            total => entry.total_after.to_string(),
+            note => entry.note.as_str(),
+            operator => self.words.operator(&entry.operator),
+        }
+    }
+}

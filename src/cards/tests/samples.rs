@@ -1,0 +1,690 @@
+//! Facts for test cards.
+
+use jiff::{Timestamp, ToSpan};
+
+use super::*;
+use crate::app::outcome::{
+    AccountSync, AlertsView, BillingProject, BillingUser, BillingView, FailedDelivery, Level,
+    MonitorView, ProjectsView, QuotaView, UserDetail, UserMonths, UserRow, UsersPage,
+};
+use crate::domain::*;
+
+/// How bad the data is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Size {
+    /// As in a small company.
+    Small,
+    /// Full pages, long names, huge amounts.
+    Large,
+    /// Full pages of markup, template syntax, invisible characters and what escapes longest.
+    Hostile,
+}
+
+/// Monday morning in Beijing.
+pub fn now() -> Timestamp {
+    "2026-11-23T01:05:07Z".parse().unwrap()
+}
+
+fn ago(hours: i64) -> Timestamp {
+    now().checked_sub(hours.hours()).unwrap()
+}
+
+/// Free text of `chars` characters.
+pub fn text(size: Size, chars: usize) -> String {
+    let seed = match size {
+        Size::Small => return "研发部测试环境，11 月预算".chars().take(chars).collect(),
+        Size::Large => "华东区智能客服与内容审核联合研发中心 Platform Engineering ",
+        Size::Hostile => {
+            "~~<at id=all></at>**X{{ 7*7 }}X**{% raw %}[点我](https://evil.example)`\"'\\|$x_y_#@${z}\
+             \u{202E}שלום\u{0}\u{7}\r\n- 😀👩‍💻<font color='red'>!</font>&lt;|--|--|"
+        }
+    };
+    seed.chars().cycle().take(chars).collect()
+}
+
+/// The `i`th user.
+pub fn key(size: Size, i: usize) -> UserKey {
+    let name = match size {
+        Size::Small => {
+            let names =
+                ["alice", "bob", "carol", "data-pipeline", "erin", "frank", "grace", "heidi"];
+            names[i % names.len()].to_owned()
+        }
+        Size::Large => format!("{}{i}", "very-long-user-name-".repeat(3)),
+        // Every character that is allowed and takes the most room once it is escaped.
+        Size::Hostile => {
+            format!("{i}{}", "~\\\"{*😀<_".repeat(8).chars().take(62).collect::<String>())
+        }
+    };
+    let account = if size == Size::Small { "main".to_owned() } else { "a".repeat(32) };
+    UserKey::new(account.parse().unwrap(), name.parse().unwrap())
+}
+
+fn display(size: Size, i: usize) -> String {
+    match size {
+        Size::Small => {
+            ["王小明", "李雷", "", "数据管道", "Erin Zhao", "冯伟", "", "海蒂"][i % 8].to_owned()
+        }
+        _ => text(size, 200),
+    }
+}
+
+fn money(text: &str) -> Money {
+    text.parse().unwrap()
+}
+
+fn amount(size: Size, small: &str) -> Money {
+    match size {
+        Size::Small => money(small),
+        _ => money("9999999999.994999"),
+    }
+}
+
+/// The `i`th user with usage that differs from row to row.
+pub fn user(size: Size, i: usize) -> User {
+    let mut user = User::new(key(size, i), ago(24 * 90));
+    user.display_name = display(size, i);
+    user.cloud_id = format!("{i:08}");
+    user.status =
+        [UserStatus::Active, UserStatus::Active, UserStatus::Unknown, UserStatus::Disabled][i % 4];
+    let (quota, consumed) =
+        [("10000", "5230.4"), ("2000", "1712.35"), ("0", "0"), ("500", "612.5"), ("88000", "120")]
+            [i % 5];
+    if size == Size::Small {
+        user.quota = money(quota);
+        user.consumed = money(consumed);
+    } else {
+        user.quota = money("999999999999.99");
+        user.consumed = money("9999999999999.99");
+        user.email = text(size, 200);
+        user.phone = text(size, 200);
+    }
+    user.access_keys = (0..if size == Size::Small { 2 } else { 12 })
+        .map(|k| AccessKeyInfo {
+            id: match size {
+                Size::Small => format!("AKLTEXAMPLE000{k}"),
+                _ => text(size, 80),
+            },
+            active: Switch::from(k == 0),
+        })
+        .collect();
+    user.login = Some(Switch::On);
+    user.access_read_at = Some(ago(30));
+    user.spending_updated_at = Some(ago(1));
+    user.remark = text(size, 500);
+    user.owner = Some("ou_0123456789".parse().unwrap());
+    user.triggered = [50].into();
+    user
+}
+
+fn level(user: &User) -> Level {
+    Level::of(user, &Thresholds::default())
+}
+
+fn project(size: Size, i: usize) -> ProjectName {
+    match size {
+        Size::Small => ["web-prod", "api-gateway", "ark-llm", "default"][i % 4].parse().unwrap(),
+        Size::Large => format!("{}{i}", "project-name-".repeat(15)).parse().unwrap(),
+        Size::Hostile => {
+            format!("{i}{}", "~\\\"{*|😀<_".repeat(22).chars().take(196).collect::<String>())
+                .parse()
+                .unwrap()
+        }
+    }
+}
+
+fn label(size: Size, i: usize) -> String {
+    match size {
+        Size::Small => ["官网生产", "", "大模型推理", "default"][i % 4].to_owned(),
+        _ => format!("{i}{}", text(size, 199)),
+    }
+}
+
+fn freshness(i: usize) -> Freshness {
+    match i % 4 {
+        0 | 1 => Freshness::Fresh(ago(1)),
+        2 => Freshness::Stale(Some(ago(26))),
+        _ => Freshness::Pending,
+    }
+}
+
+fn links(size: Size, user: &User, count: usize) -> Vec<ProjectLink> {
+    (0..count)
+        .map(|i| ProjectLink {
+            user: user.key.clone(),
+            project: project(size, i),
+            display_name: label(size, i),
+            monitored: Switch::from(i % 4 != 3),
+            since: "2026-09".parse().unwrap(),
+            spending: amount(size, ["3210.456", "1520", "499.944", "12"][i % 4]),
+            freshness: if size == Size::Small {
+                freshness(i)
+            } else {
+                Freshness::Stale(Some(ago(26)))
+            },
+            created: ago(24 * 60),
+        })
+        .collect()
+}
+
+fn pending(goal: AccessGoal, size: Size) -> PendingAccess {
+    PendingAccess {
+        goal,
+        cause: AccessCause::QuotaUsedUp,
+        since: ago(1),
+        attempts: 3,
+        next_at: now(),
+        last_error: Some(match size {
+            Size::Small => "UpdateAccessKey: InternalError".to_owned(),
+            _ => text(size, 2000),
+        }),
+        delay_alerted: true,
+        card: None,
+        chat: None,
+    }
+}
+
+pub fn users(size: Size) -> UsersPage {
+    let count = if size == Size::Small { 5 } else { USERS_A_PAGE };
+    let rows: Vec<UserRow> = (0..count)
+        .map(|i| {
+            let user = user(size, i);
+            UserRow {
+                ambiguous: size != Size::Small,
+                level: level(&user),
+                pending: (i == 1 || size != Size::Small).then(|| pending(AccessGoal::Cut, size)),
+                projects: (0..if size == Size::Small { i } else { 40 })
+                    .map(|p| {
+                        (
+                            if label(size, p).is_empty() {
+                                project(size, p).to_string()
+                            } else {
+                                label(size, p)
+                            },
+                            p % 4 != 3,
+                        )
+                    })
+                    .collect(),
+                stale: match i {
+                    0 if size == Size::Small => None,
+                    3 => Some(None),
+                    1 => None,
+                    _ => Some(Some(ago(26))),
+                },
+                user,
+            }
+        })
+        .collect();
+    let small = size == Size::Small;
+    UsersPage {
+        page: if small { 1 } else { 11_999 },
+        pages: if small { 2 } else { 12_500 },
+        matching: if small { 13 } else { 100_000 },
+        counts: if small { [13, 2, 1, 4] } else { [100_000; 4] },
+        filter: if small { UserFilter::All } else { UserFilter::Unallocated },
+        query: if small { String::new() } else { text(size, 500) },
+        total_quota: amount(size, "100500"),
+        total_consumed: amount(size, "7675.25"),
+        rows,
+    }
+}
+
+pub fn no_users() -> UsersPage {
+    UsersPage {
+        rows: vec![],
+        page: 1,
+        pages: 1,
+        matching: 0,
+        counts: [0; 4],
+        filter: UserFilter::All,
+        query: String::new(),
+        total_quota: Money::ZERO,
+        total_consumed: Money::ZERO,
+    }
+}
+
+pub fn detail(size: Size) -> UserDetail {
+    let user = user(size, 0);
+    UserDetail {
+        account_name: if size == Size::Small { "生产账号".to_owned() } else { text(size, 200) },
+        links: links(size, &user, if size == Size::Small { 4 } else { 60 }),
+        thresholds: Thresholds::default(),
+        level: level(&user),
+        pending: None,
+        remembered: None,
+        owner_name: Some(if size == Size::Small {
+            "王小明".to_owned()
+        } else {
+            text(size, 200)
+        }),
+        user,
+    }
+}
+
+pub fn pending_detail(size: Size) -> UserDetail {
+    let mut detail = detail(size);
+    detail.user.consumed = money("10230.4");
+    detail.level = Level::UsedUp;
+    detail.pending = Some(pending(AccessGoal::Cut, size));
+    detail
+}
+
+pub fn disabled_detail(size: Size) -> UserDetail {
+    let mut detail = detail(size);
+    detail.user.consumed = money("10230.4").max(detail.user.consumed);
+    detail.user.status = UserStatus::Disabled;
+    detail.user.login = Some(Switch::Off);
+    detail.level = Level::UsedUp;
+    detail.remembered = Some(RememberedAccess {
+        active_keys: detail.user.access_keys.iter().map(|key| key.id.clone()).collect(),
+        login_allowed: true,
+        at: Some(ago(3)),
+    });
+    detail
+}
+
+pub fn gone_detail(size: Size) -> UserDetail {
+    let mut detail = detail(size);
+    detail.user.status = UserStatus::Gone;
+    detail.user.access_keys.clear();
+    detail.user.access_read_at = None;
+    detail.user.spending_updated_at = None;
+    detail.user.remark.clear();
+    detail.links.clear();
+    detail
+}
+
+pub fn projects(size: Size) -> ProjectsView {
+    let user = user(size, 0);
+    let small = size == Size::Small;
+    ProjectsView {
+        links: links(size, &user, if small { 4 } else { LINKS_A_PAGE }),
+        page: 1,
+        pages: if small { 1 } else { 70 },
+        total: if small { 4 } else { 555 },
+        monitored: if small { 3 } else { 444 },
+        candidates: (10..if small { 12 } else { 110 })
+            .map(|i| ProjectInfo {
+                account: user.key.account.clone(),
+                name: if small { format!("lab-{i}").parse().unwrap() } else { project(size, i) },
+                display_name: if i % 2 == 0 { label(size, i) } else { String::new() },
+            })
+            .collect(),
+        more_candidates: if small { 0 } else { 400 },
+        listed_at: Some(ago(2)),
+        current: BillPeriod::of(now()),
+        user,
+    }
+}
+
+pub fn no_projects() -> ProjectsView {
+    ProjectsView {
+        user: user(Size::Small, 2),
+        links: vec![],
+        page: 1,
+        pages: 1,
+        total: 0,
+        monitored: 0,
+        candidates: vec![],
+        more_candidates: 0,
+        listed_at: None,
+        current: BillPeriod::of(now()),
+    }
+}
+
+pub fn quota(size: Size) -> QuotaView {
+    let user = user(size, 1);
+    let person = |name: &str| Operator::Person {
+        open_id: "ou_0123456789".parse().unwrap(),
+        name: Some(name.to_owned()),
+    };
+    let notes = ["Q4 追加", "误划，扣回", "10 月预算", "首次划拨"];
+    let entries = (0..if size == Size::Small { 4 } else { 10 })
+        .map(|i| LedgerEntry {
+            seq: 10 - i as u64,
+            user: user.key.clone(),
+            amount: amount(size, ["500", "-200.5", "700.5", "1000"][i % 4]),
+            total_after: amount(size, ["2000", "1500", "1700.5", "1000"][i % 4]),
+            note: if size == Size::Small { notes[i % 4].to_owned() } else { text(size, 500) },
+            operator: match i {
+                3 => Operator::System,
+                _ if size == Size::Small => person("王小明"),
+                _ => person(&text(size, 200)),
+            },
+            at: ago(i as i64 * 100),
+        })
+        .collect();
+    QuotaView {
+        level: level(&user),
+        entries,
+        total_entries: if size == Size::Small { 4 } else { 12_345 },
+        stale: Some(Some(ago(26))),
+        user,
+    }
+}
+
+pub fn no_quota() -> QuotaView {
+    QuotaView {
+        user: user(Size::Small, 2),
+        level: Level::Unallocated,
+        entries: vec![],
+        total_entries: 0,
+        stale: None,
+    }
+}
+
+fn billing_projects(size: Size, count: usize) -> Vec<BillingProject> {
+    (0..count)
+        .map(|i| BillingProject {
+            project: project(size, i),
+            label: if label(size, i).is_empty() {
+                project(size, i).to_string()
+            } else {
+                label(size, i)
+            },
+            amount: amount(size, ["3210.456", "1520", "499.944", "-12"][i % 4]),
+            freshness: match size {
+                Size::Small if i == 3 => None,
+                Size::Small => Some(freshness(i)),
+                _ => Some(Freshness::Stale(Some(ago(26)))),
+            },
+        })
+        .collect()
+}
+
+pub fn billing(size: Size) -> BillingView {
+    let small = size == Size::Small;
+    let count = if small { 3 } else { BILLING_USERS_A_PAGE };
+    BillingView {
+        period: "2026-11".parse().unwrap(),
+        periods: ("2024-12".parse::<BillPeriod>().unwrap())
+            .through("2026-11".parse().unwrap())
+            .collect::<Vec<_>>()
+            .into_iter()
+            .rev()
+            .take(if small { 3 } else { 24 })
+            .collect(),
+        users: (0..count)
+            .map(|i| BillingUser {
+                key: key(size, i),
+                display_name: display(size, i),
+                ambiguous: !small,
+                total: amount(size, ["5218.40", "1712.35", "120"][i % 3]),
+                projects: billing_projects(size, if small { 4 - i } else { 30 }),
+                stale: (i == 0 || !small).then(|| Some(ago(26))),
+            })
+            .collect(),
+        page: 1,
+        pages: if small { 1 } else { 12_500 },
+        total_users: if small { 3 } else { 100_000 },
+        total: amount(size, "7050.75"),
+        of_user: None,
+    }
+}
+
+pub fn billing_of_user(size: Size) -> BillingView {
+    let mut view = billing(size);
+    view.users.truncate(1);
+    view.pages = 1;
+    if size != Size::Small {
+        view.users[0].projects = billing_projects(size, 60);
+    }
+    let months = if size == Size::Small { 3 } else { 24 };
+    view.of_user = Some(UserMonths {
+        user: user(size, 0),
+        months: view
+            .periods
+            .iter()
+            .take(months)
+            .map(|period| (*period, amount(size, "5218.40")))
+            .collect(),
+    });
+    view
+}
+
+pub fn no_billing() -> BillingView {
+    let mut view = billing(Size::Small);
+    view.users.clear();
+    view.total = Money::ZERO;
+    view.total_users = 0;
+    view
+}
+
+fn figures(size: Size, consumed: &str) -> Figures {
+    let user = user(size, 0);
+    let count = if size == Size::Small { 3 } else { 40 };
+    let mut figures = Figures::of(&user, &links(size, &user, count));
+    figures.consumed = amount(size, consumed);
+    figures
+}
+
+pub fn alert_records(size: Size) -> Vec<(&'static str, AlertRecord)> {
+    let reason = match size {
+        Size::Small => "InvalidAccessKey: the access key was not found".to_owned(),
+        _ => text(size, 3000),
+    };
+    let operator = Operator::Person {
+        open_id: "ou_0123456789".parse().unwrap(),
+        name: Some(if size == Size::Small { "王小明".to_owned() } else { text(size, 200) }),
+    };
+    let account: AccountId = "main".parse().unwrap();
+    let error = |problem| AlertBody::Error { problem };
+    let bodies = [
+        ("warning", true, AlertBody::Warning { threshold: 80, figures: figures(size, "8230.4") }),
+        ("disable", true, AlertBody::Disable { figures: figures(size, "10230.4") }),
+        (
+            "manual_cut",
+            true,
+            AlertBody::Manual { goal: AccessGoal::Cut, operator: operator.clone() },
+        ),
+        ("manual_restored", true, AlertBody::Manual { goal: AccessGoal::Restored, operator }),
+        (
+            "cycles_failing",
+            false,
+            error(Problem::CyclesFailing { failures: 3, reason: reason.clone() }),
+        ),
+        ("cycles_recovered", false, error(Problem::CyclesRecovered)),
+        (
+            "credentials_refused",
+            false,
+            error(Problem::CredentialsRefused { account: account.clone(), reason: reason.clone() }),
+        ),
+        ("credentials_recovered", false, error(Problem::CredentialsRecovered { account })),
+        (
+            "cut_delayed",
+            true,
+            error(Problem::AccessDelayed { goal: AccessGoal::Cut, reason: reason.clone() }),
+        ),
+        (
+            "restore_delayed",
+            true,
+            error(Problem::AccessDelayed { goal: AccessGoal::Restored, reason }),
+        ),
+    ];
+    bodies
+        .into_iter()
+        .enumerate()
+        .map(|(i, (name, of_user, body))| {
+            let record = AlertRecord {
+                id: i as u64 + 1,
+                user: of_user.then(|| key(size, 0)),
+                body,
+                notice: [Notice::Delivered, Notice::Owed, Notice::Failed, Notice::NotOwed][i % 4],
+                at: ago(i as i64 * 7),
+            };
+            (name, record)
+        })
+        .collect()
+}
+
+pub fn alerts(size: Size) -> AlertsView {
+    let records: Vec<AlertRecord> =
+        alert_records(size).into_iter().map(|(_, record)| record).take(ALERTS_A_PAGE).collect();
+    let small = size == Size::Small;
+    AlertsView {
+        alerts: records,
+        page: 1,
+        pages: if small { 2 } else { 40_000 },
+        total: if small { 10 } else { 320_000 },
+        user: (!small).then(|| key(size, 0)),
+        kind: (!small).then_some(AlertKind::Warning),
+    }
+}
+
+pub fn no_alerts() -> AlertsView {
+    AlertsView { alerts: vec![], page: 1, pages: 1, total: 0, user: None, kind: None }
+}
+
+pub fn cycle(size: Size) -> CycleReport {
+    let small = size == Size::Small;
+    let periods: Vec<BillPeriod> = "2026-10"
+        .parse::<BillPeriod>()
+        .unwrap()
+        .through(if small { "2026-11" } else { "2028-11" }.parse().unwrap())
+        .collect();
+    CycleReport {
+        started: ago(1),
+        ended: ago(1).checked_add(42.seconds()).unwrap(),
+        outcome: CycleOutcome::Error,
+        accounts: (0..if small { 2 } else { 30 })
+            .map(|i| AccountReading {
+                account: format!(
+                    "{}{i}",
+                    if small { "main" } else { "abcdefghij-abcdefghij-abcdef" }
+                )
+                .parse()
+                .unwrap(),
+                periods: periods.clone(),
+                rows: 12_345,
+                calls: 42,
+                error: (i == 1 || !small).then(|| {
+                    if small {
+                        "AccessDenied：请检查密钥权限".to_owned()
+                    } else {
+                        text(size, 2000)
+                    }
+                }),
+                credentials_refused: i == 1,
+                warning: (!small).then(|| text(size, 2000)),
+            })
+            .collect(),
+        users: 13,
+        warnings: 2,
+        disables: 1,
+    }
+}
+
+pub fn monitor(size: Size) -> MonitorView {
+    let small = size == Size::Small;
+    MonitorView {
+        enabled: true,
+        interval_seconds: 3600,
+        running_since: (!small).then(now),
+        next_at: Some(now()),
+        state: MonitorState {
+            last: Some(cycle(size)),
+            last_success: Some(ago(4)),
+            failures_in_a_row: if small { 1 } else { 4_000_000 },
+            failing_alerted: true,
+            refused_accounts: vec![],
+        },
+        accounts: vec![Account {
+            id: "main0".parse().unwrap(),
+            name: if small { "生产账号".to_owned() } else { text(size, 200) },
+            hint: "AKLT…0001".to_owned(),
+            active: Switch::On,
+            created: ago(1),
+            updated: ago(1),
+        }],
+        owed: 2,
+        failed: (0..if small { 1 } else { 5 })
+            .map(|_| FailedDelivery {
+                target: if small { "oc_123".to_owned() } else { text(size, 200) },
+                reason: if small {
+                    "230002: bot is not in the group".to_owned()
+                } else {
+                    text(size, 2000)
+                },
+                at: ago(5),
+            })
+            .collect(),
+        access_pending: (0..if small { 1 } else { 50 })
+            .map(|i| (key(size, i), pending(AccessGoal::Cut, size)))
+            .collect(),
+    }
+}
+
+pub fn new_monitor() -> MonitorView {
+    MonitorView {
+        enabled: false,
+        interval_seconds: 90,
+        running_since: None,
+        next_at: None,
+        state: MonitorState::default(),
+        accounts: vec![],
+        owed: 0,
+        failed: vec![],
+        access_pending: vec![],
+    }
+}
+
+pub fn help(size: Size) -> HelpView {
+    let row = |usage: &str, alias: &str, about: &str, admin_only: bool| HelpRow {
+        usage: usage.to_owned(),
+        alias: alias.to_owned(),
+        about: about.to_owned(),
+        admin_only,
+        command: usage.split(' ').next().unwrap_or("").to_owned(),
+    };
+    let hostile = size != Size::Small;
+    HelpView {
+        rows: vec![
+            row("/help", "帮助", "显示全部命令", false),
+            row("/users [关键词]", "用户", "用户列表，可按用户名、显示名、备注搜索", false),
+            row("/user 用户名", "详情", "额度、消费、状态、项目、访问密钥和设置", false),
+            row(
+                "/quota 用户名 [金额 [备注]]",
+                "额度、划拨",
+                "有金额则立即划拨；否则打开额度卡片",
+                false,
+            ),
+            row("/billing [用户名] [YYYY-MM]", "账单", "按用户和项目查看消费", false),
+            row("/disable 用户名", "停用", "停用访问，需在卡片上确认", true),
+            row("/monitor [run]", "监控", "监控状态；run 立即执行一轮", false),
+        ],
+        unknown: hostile.then(|| text(size, 300)),
+        nearest: hostile.then(|| "/users".to_owned()),
+    }
+}
+
+pub fn candidates(size: Size) -> CandidatesView {
+    CandidatesView {
+        name: if size == Size::Small { "alice".to_owned() } else { text(size, 200) },
+        candidates: (0..if size == Size::Small { 2 } else { 60 })
+            .map(|i| Candidate { key: key(size, i), display_name: display(size, i) })
+            .collect(),
+    }
+}
+
+pub fn syncs(size: Size) -> Vec<AccountSync> {
+    let small = size == Size::Small;
+    (0..if small { 3 } else { 20 })
+        .map(|i| AccountSync {
+            account: ["main", "lab", "finance"][i % 3].parse().unwrap(),
+            users: 13,
+            added: if i == 0 || !small {
+                vec![key(size, 0).username.to_string(); if small { 2 } else { 500 }]
+            } else {
+                vec![]
+            },
+            changed: if i == 0 || !small {
+                vec![key(size, 1).username.to_string(); if small { 1 } else { 500 }]
+            } else {
+                vec![]
+            },
+            gone: if !small { vec![key(size, 2).username.to_string(); 500] } else { vec![] },
+            error: (i == 2)
+                .then(|| if small { "AccessDenied".to_owned() } else { text(size, 2000) }),
+        })
+        .collect()
+}

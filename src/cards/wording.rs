@@ -1,0 +1,480 @@
+//! The one place that words facts for people: refusals, alert titles, statuses, times, toasts.
+
+use std::fmt::Display;
+
+use jiff::Timestamp;
+
+use super::locale::{Catalogue, Locale};
+use super::text::clip;
+use crate::app::Refusal;
+use crate::domain::period::beijing;
+use crate::domain::{
+    AccessGoal, AlertBody, AlertKind, AlertRecord, AmountError, Freshness, LedgerError, Money,
+    Operator, Problem, ThresholdsError, UserKey, UserStatus,
+};
+
+/// How serious a notice is. It chooses colours and the type of a toast.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Tone {
+    /// For your information.
+    Info,
+    /// Done.
+    Success,
+    /// Look at this.
+    Warning,
+    /// Refused or failed.
+    Error,
+}
+
+impl Tone {
+    /// The platform's word for a toast of this tone (卡片回传交互回调, `toast.type`).
+    pub fn word(self) -> &'static str {
+        match self {
+            Tone::Info => "info",
+            Tone::Success => "success",
+            Tone::Warning => "warning",
+            Tone::Error => "error",
+        }
+    }
+}
+
+/// What a toast says after a card action.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Toast {
+    /// A ledger entry was made.
+    QuotaAllocated {
+        /// Added, or deducted where below 0.
+        amount: Money,
+        /// The quota now.
+        total: Money,
+    },
+    /// A project was linked.
+    ProjectAdded {
+        /// What people read.
+        label: String,
+    },
+    /// A link was removed.
+    ProjectRemoved {
+        /// What people read.
+        label: String,
+    },
+    /// A link's monitoring was switched.
+    ProjectToggled {
+        /// What people read.
+        label: String,
+        /// On or off now.
+        enabled: bool,
+    },
+    /// All links were switched.
+    AllToggled {
+        /// On or off now.
+        enabled: bool,
+        /// How many links there are.
+        links: usize,
+    },
+    /// A monitor cycle was started.
+    CycleStarted,
+    /// A monitor cycle was running already.
+    CycleRunning,
+    /// A change of access is under way.
+    AccessChanging {
+        /// Whose.
+        user: UserKey,
+        /// Towards what.
+        goal: AccessGoal,
+    },
+    /// The same form was submitted before: nothing was done again.
+    Repeated,
+    /// The input was refused.
+    Refused(Refusal),
+    /// Something broke that the person cannot mend.
+    Internal,
+}
+
+impl Toast {
+    /// How serious it is.
+    pub fn tone(&self) -> Tone {
+        match self {
+            Toast::QuotaAllocated { .. }
+            | Toast::ProjectAdded { .. }
+            | Toast::ProjectRemoved { .. }
+            | Toast::ProjectToggled { .. }
+            | Toast::AllToggled { .. } => Tone::Success,
+            Toast::CycleStarted
+            | Toast::CycleRunning
+            | Toast::AccessChanging { .. }
+            | Toast::Repeated => Tone::Info,
+            Toast::Refused(_) | Toast::Internal => Tone::Error,
+        }
+    }
+}
+
+/// The longest text from outside that a sentence quotes, in characters.
+const QUOTED: usize = 60;
+
+/// Words facts in one language. Cheap to copy.
+#[derive(Clone, Copy, Debug)]
+pub struct Wording {
+    catalogue: &'static Catalogue,
+}
+
+impl Wording {
+    /// The words of `locale`.
+    pub fn new(locale: Locale) -> Self {
+        Self { catalogue: Catalogue::of(locale) }
+    }
+
+    /// A text of the catalogue with `{name}` replaced.
+    pub fn t(&self, key: &str, args: &[(&str, &dyn Display)]) -> String {
+        self.catalogue.t(key, args)
+    }
+
+    /// What is wrong and what to do. Plain text, not markdown.
+    pub fn refusal(&self, refusal: &Refusal) -> String {
+        let quote = |text: &str| clip(text, QUOTED);
+        match refusal {
+            Refusal::NotAllowed => self.t("refusal.not_allowed", &[]),
+            Refusal::NoSuchUser { name, nearest } if nearest.is_empty() => {
+                self.t("refusal.no_such_user", &[("name", &quote(name))])
+            }
+            Refusal::NoSuchUser { name, nearest } => self.t(
+                "refusal.no_such_user_nearest",
+                &[("name", &quote(name)), ("nearest", &self.names(nearest))],
+            ),
+            Refusal::AmbiguousUser { name, candidates } => self.t(
+                "refusal.ambiguous_user",
+                &[("name", &quote(name)), ("candidates", &self.names(candidates))],
+            ),
+            Refusal::UserGone(user) => self.t("refusal.user_gone", &[("user", user)]),
+            Refusal::BadAmount(error) => self.amount_error(*error),
+            Refusal::Ledger(LedgerError::BelowZero { before, after }) => {
+                self.t("refusal.below_zero", &[("before", before), ("after", after)])
+            }
+            Refusal::Ledger(LedgerError::TotalTooLarge) => self.t("refusal.total_too_large", &[]),
+            Refusal::Ledger(LedgerError::NoteTooLong(chars)) => {
+                self.t("refusal.note_too_long", &[("chars", chars)])
+            }
+            Refusal::BadPeriod(text) => self.t("refusal.bad_period", &[("text", &quote(text))]),
+            Refusal::PeriodOutOfRange { period, first, last } => self.t(
+                "refusal.period_out_of_range",
+                &[("period", period), ("first", first), ("last", last)],
+            ),
+            Refusal::BadThresholds(ThresholdsError::Empty) => {
+                self.t("refusal.thresholds_empty", &[])
+            }
+            Refusal::BadThresholds(ThresholdsError::TooMany) => {
+                self.t("refusal.thresholds_too_many", &[])
+            }
+            Refusal::BadThresholds(ThresholdsError::NotAPercent(text)) => {
+                self.t("refusal.thresholds_not_a_percent", &[("text", &quote(text))])
+            }
+            Refusal::NoProject => self.t("refusal.no_project", &[]),
+            Refusal::TwoProjects => self.t("refusal.two_projects", &[]),
+            Refusal::BadProject(name) => self.t("refusal.bad_project", &[("name", &quote(name))]),
+            Refusal::AlreadyLinked(project) => {
+                self.t("refusal.already_linked", &[("project", &quote(project.as_str()))])
+            }
+            Refusal::NotLinked(project) => {
+                self.t("refusal.not_linked", &[("project", &quote(project.as_str()))])
+            }
+            Refusal::AccessUnchanged => self.t("refusal.access_unchanged", &[]),
+            Refusal::AccessPending => self.t("refusal.access_pending", &[]),
+            Refusal::NoAccount => self.t("refusal.no_account", &[]),
+            Refusal::BadField(field) => self.t("refusal.bad_field", &[("field", field)]),
+            Refusal::UnknownAction(action) => {
+                self.t("refusal.unknown_action", &[("action", &quote(action))])
+            }
+            Refusal::NothingRemembered => self.t("refusal.nothing_remembered", &[]),
+        }
+    }
+
+    fn amount_error(&self, error: AmountError) -> String {
+        match error {
+            AmountError::Empty => self.t("refusal.amount_empty", &[]),
+            AmountError::NotANumber => self.t("refusal.amount_not_a_number", &[]),
+            AmountError::MisplacedCommas => self.t("refusal.amount_commas", &[]),
+            AmountError::TooManyDecimals => self.t("refusal.amount_decimals", &[]),
+            AmountError::Zero => self.t("refusal.amount_zero", &[]),
+            AmountError::TooLarge => {
+                self.t("refusal.amount_too_large", &[("limit", &Money::MAX_SINGLE)])
+            }
+        }
+    }
+
+    /// The fixed sentence for whatever is not the person's doing.
+    pub fn internal_error(&self) -> String {
+        self.t("error.internal", &[])
+    }
+
+    /// A toast's text.
+    pub fn toast(&self, toast: &Toast) -> String {
+        let label = |label: &str| clip(label, QUOTED);
+        match toast {
+            Toast::QuotaAllocated { amount, total } if amount.is_negative() => {
+                self.t("toast.quota_deducted", &[("amount", &-*amount), ("total", total)])
+            }
+            Toast::QuotaAllocated { amount, total } => {
+                self.t("toast.quota_allocated", &[("amount", amount), ("total", total)])
+            }
+            Toast::ProjectAdded { label: text } => {
+                self.t("toast.project_added", &[("project", &label(text))])
+            }
+            Toast::ProjectRemoved { label: text } => {
+                self.t("toast.project_removed", &[("project", &label(text))])
+            }
+            Toast::ProjectToggled { label: text, enabled: true } => {
+                self.t("toast.project_on", &[("project", &label(text))])
+            }
+            Toast::ProjectToggled { label: text, enabled: false } => {
+                self.t("toast.project_off", &[("project", &label(text))])
+            }
+            Toast::AllToggled { enabled: true, links } => {
+                self.t("toast.all_on", &[("links", links)])
+            }
+            Toast::AllToggled { enabled: false, links } => {
+                self.t("toast.all_off", &[("links", links)])
+            }
+            Toast::CycleStarted => self.t("toast.cycle_started", &[]),
+            Toast::CycleRunning => self.t("toast.cycle_running", &[]),
+            Toast::AccessChanging { user, goal: AccessGoal::Cut } => {
+                self.t("toast.access_cutting", &[("user", &user.username)])
+            }
+            Toast::AccessChanging { user, goal: AccessGoal::Restored } => {
+                self.t("toast.access_restoring", &[("user", &user.username)])
+            }
+            Toast::Repeated => self.t("toast.repeated", &[]),
+            Toast::Refused(refusal) => self.refusal(refusal),
+            Toast::Internal => self.internal_error(),
+        }
+    }
+
+    /// An alert in one line, as cards and files show it.
+    pub fn alert_title(&self, alert: &AlertRecord) -> String {
+        let user = match &alert.user {
+            Some(key) => key.username.to_string(),
+            None => self.t("alert.somebody", &[]),
+        };
+        match &alert.body {
+            AlertBody::Warning { threshold, .. } => {
+                self.t("alert.warning", &[("user", &user), ("threshold", threshold)])
+            }
+            AlertBody::Disable { .. } => self.t("alert.disable", &[("user", &user)]),
+            AlertBody::Manual { goal: AccessGoal::Cut, .. } => {
+                self.t("alert.manual_cut", &[("user", &user)])
+            }
+            AlertBody::Manual { goal: AccessGoal::Restored, .. } => {
+                self.t("alert.manual_restored", &[("user", &user)])
+            }
+            AlertBody::Error { problem } => match problem {
+                Problem::CyclesFailing { failures, .. } => {
+                    self.t("alert.cycles_failing", &[("failures", failures)])
+                }
+                Problem::CyclesRecovered => self.t("alert.cycles_recovered", &[]),
+                Problem::CredentialsRefused { account, .. } => {
+                    self.t("alert.credentials_refused", &[("account", account)])
+                }
+                Problem::CredentialsRecovered { account } => {
+                    self.t("alert.credentials_recovered", &[("account", account)])
+                }
+                Problem::AccessDelayed { goal: AccessGoal::Cut, .. } => {
+                    self.t("alert.cut_delayed", &[("user", &user)])
+                }
+                Problem::AccessDelayed { goal: AccessGoal::Restored, .. } => {
+                    self.t("alert.restore_delayed", &[("user", &user)])
+                }
+            },
+        }
+    }
+
+    /// A type of alert.
+    pub fn alert_kind(&self, kind: AlertKind) -> String {
+        match kind {
+            AlertKind::Warning => self.t("kind.warning", &[]),
+            AlertKind::Disable => self.t("kind.disable", &[]),
+            AlertKind::Error => self.t("kind.error", &[]),
+            AlertKind::Manual => self.t("kind.manual", &[]),
+        }
+    }
+
+    /// A user's status.
+    pub fn status(&self, status: UserStatus) -> String {
+        match status {
+            UserStatus::Active => self.t("status.active", &[]),
+            UserStatus::Disabled => self.t("status.disabled", &[]),
+            UserStatus::Unknown => self.t("status.unknown", &[]),
+            UserStatus::Gone => self.t("status.gone", &[]),
+        }
+    }
+
+    /// A change of access under way.
+    pub fn pending(&self, goal: AccessGoal) -> String {
+        match goal {
+            AccessGoal::Cut => self.t("status.cutting", &[]),
+            AccessGoal::Restored => self.t("status.restoring", &[]),
+        }
+    }
+
+    /// Who did it: the name, else the open_id; the monitor by its own name.
+    pub fn operator(&self, operator: &Operator) -> String {
+        match operator {
+            Operator::System => self.t("operator.system", &[]),
+            Operator::Person { .. } => clip(operator.label(), QUOTED),
+        }
+    }
+
+    /// `11-23 09:05`, Beijing time: for rows.
+    pub fn time(&self, at: Timestamp) -> String {
+        let at = at.to_zoned(beijing());
+        format!("{:02}-{:02} {:02}:{:02}", at.month(), at.day(), at.hour(), at.minute())
+    }
+
+    /// `2026-11-23 09:05:07`, Beijing time: for details.
+    pub fn time_full(&self, at: Timestamp) -> String {
+        let at = at.to_zoned(beijing());
+        let date = at.date();
+        format!("{date} {:02}:{:02}:{:02}", at.hour(), at.minute(), at.second())
+    }
+
+    /// A span of whole seconds, in the largest unit that stays whole.
+    pub fn seconds(&self, seconds: u64) -> String {
+        match seconds {
+            s if s > 0 && s.is_multiple_of(3600) => {
+                self.t("time.hours", &[("count", &s.div_euclid(3600))])
+            }
+            s if s > 0 && s.is_multiple_of(60) => {
+                self.t("time.minutes", &[("count", &s.div_euclid(60))])
+            }
+            s => self.t("time.seconds", &[("count", &s)]),
+        }
+    }
+
+    /// The mark of amounts that could not be read again; `None` = there was no reading yet.
+    pub fn stale(&self, from: Option<Timestamp>) -> String {
+        match from {
+            Some(at) => self.t("stale.from", &[("time", &self.time(at))]),
+            None => self.t("stale.never", &[]),
+        }
+    }
+
+    /// The mark beside one amount; nothing where it is current.
+    pub fn freshness(&self, freshness: Freshness) -> Option<String> {
+        match freshness {
+            Freshness::Fresh(_) => None,
+            Freshness::Stale(at) => Some(self.stale(at)),
+            Freshness::Pending => Some(self.t("stale.pending", &[])),
+        }
+    }
+
+    fn names(&self, keys: &[UserKey]) -> String {
+        let names: Vec<String> = keys.iter().map(UserKey::to_string).collect();
+        names.join(&self.t("list.separator", &[]))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words() -> Wording {
+        Wording::new(Locale::ZhCn)
+    }
+
+    fn key(text: &str) -> UserKey {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn refusals_say_what_to_do() {
+        let all = refusals();
+        for locale in Locale::ALL {
+            let words = Wording::new(locale);
+            let texts: Vec<String> = all.iter().map(|refusal| words.refusal(refusal)).collect();
+            insta::assert_snapshot!(format!("refusals_{locale}"), texts.join("\n"));
+        }
+    }
+
+    fn refusals() -> Vec<Refusal> {
+        vec![
+            Refusal::NotAllowed,
+            Refusal::NoSuchUser { name: "alcie".into(), nearest: vec![] },
+            Refusal::NoSuchUser {
+                name: "alcie".into(),
+                nearest: vec![key("main/alice"), key("lab/alicia")],
+            },
+            Refusal::AmbiguousUser {
+                name: "alice".into(),
+                candidates: vec![key("main/alice"), key("lab/alice")],
+            },
+            Refusal::UserGone(key("main/alice")),
+            AmountError::Empty.into(),
+            AmountError::NotANumber.into(),
+            AmountError::MisplacedCommas.into(),
+            AmountError::TooManyDecimals.into(),
+            AmountError::Zero.into(),
+            AmountError::TooLarge.into(),
+            LedgerError::BelowZero { before: Money::from_fen(10_000), after: Money::from_fen(-1) }
+                .into(),
+            LedgerError::TotalTooLarge.into(),
+            LedgerError::NoteTooLong(501).into(),
+            Refusal::BadPeriod("2026/11".into()),
+            Refusal::PeriodOutOfRange {
+                period: "2030-01".parse().unwrap(),
+                first: "2018-05".parse().unwrap(),
+                last: "2026-11".parse().unwrap(),
+            },
+            ThresholdsError::Empty.into(),
+            ThresholdsError::TooMany.into(),
+            ThresholdsError::NotAPercent("5.5".into()).into(),
+            Refusal::NoProject,
+            Refusal::TwoProjects,
+            Refusal::BadProject("a\nb".into()),
+            Refusal::AlreadyLinked("web".parse().unwrap()),
+            Refusal::NotLinked("web".parse().unwrap()),
+            Refusal::AccessUnchanged,
+            Refusal::AccessPending,
+            Refusal::NoAccount,
+            Refusal::BadField("user"),
+            Refusal::UnknownAction("users.fly".into()),
+            Refusal::LimitPassed(Money::MAX_SINGLE),
+        ]
+    }
+
+    #[test]
+    fn times_are_beijing_whatever_the_host() {
+        let at: Timestamp = "2026-11-22T16:05:07Z".parse().unwrap();
+        assert_eq!(words().time(at), "11-23 00:05");
+        assert_eq!(words().time_full(at), "2026-11-23 00:05:07");
+        assert_eq!(words().seconds(3600), "1 小时");
+        assert_eq!(words().seconds(5400), "90 分钟");
+        assert_eq!(words().seconds(61), "61 秒");
+    }
+
+    #[test]
+    fn toasts() {
+        let all = [
+            Toast::QuotaAllocated { amount: Money::from_fen(1), total: Money::from_fen(100_001) },
+            Toast::QuotaAllocated { amount: Money::from_fen(-1), total: Money::from_fen(1) },
+            Toast::ProjectAdded { label: "官网".into() },
+            Toast::ProjectRemoved { label: "官网".into() },
+            Toast::ProjectToggled { label: "官网".into(), enabled: true },
+            Toast::ProjectToggled { label: "官网".into(), enabled: false },
+            Toast::AllToggled { enabled: true, links: 3 },
+            Toast::AllToggled { enabled: false, links: 3 },
+            Toast::CycleStarted,
+            Toast::CycleRunning,
+            Toast::AccessChanging { user: key("main/alice"), goal: AccessGoal::Cut },
+            Toast::AccessChanging { user: key("main/alice"), goal: AccessGoal::Restored },
+            Toast::Repeated,
+            Toast::Refused(Refusal::AccessPending),
+            Toast::Internal,
+        ];
+        for locale in Locale::ALL {
+            let words = Wording::new(locale);
+            let texts: Vec<String> = all
+                .iter()
+                .map(|toast| format!("{}: {}", toast.tone().word(), words.toast(toast)))
+                .collect();
+            insta::assert_snapshot!(format!("toasts_{locale}"), texts.join("\n"));
+        }
+    }
+}

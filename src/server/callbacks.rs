@@ -1,0 +1,128 @@
+//! `POST /feishu/event` and `/feishu/card`: both take events and card callbacks.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+
+use crate::bot::{Bot, Reaction};
+use crate::cards::{Toast, Wording};
+use crate::clock::Clock;
+use crate::feishu::{
+    self, CallbackAnswer, CallbackVerifier, EventKind, Incoming, Rejection, ToastKind,
+};
+use crate::store::Store;
+
+/// The largest body that is read (contract §4).
+const BODY_LIMIT: usize = 1024 * 1024;
+
+/// What handlers need.
+pub(super) struct App {
+    pub bot: Arc<Bot>,
+    pub verifier: CallbackVerifier,
+    pub words: Wording,
+    pub store: Store,
+    pub feishu: feishu::Client,
+    pub clock: Clock,
+}
+
+/// Takes one callback: verified, decrypted, parsed, handled, answered.
+pub(super) async fn receive(
+    State(app): State<Arc<App>>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    let watch = tokio::time::Instant::now();
+    let (kind, outcome, response) = answer(&app, &headers, body).await;
+    metrics::counter!("airgate_events_total", "type" => kind, "outcome" => outcome).increment(1);
+    metrics::histogram!("airgate_event_seconds").record(watch.elapsed());
+    response
+}
+
+async fn answer(
+    app: &Arc<App>,
+    headers: &HeaderMap,
+    body: Body,
+) -> (&'static str, &'static str, Response) {
+    let body = match axum::body::to_bytes(body, BODY_LIMIT).await {
+        Ok(body) => body,
+        Err(_) => {
+            let response =
+                refuse(StatusCode::PAYLOAD_TOO_LARGE, "the body is over 1 MiB or broken");
+            return ("unknown", "invalid", response);
+        }
+    };
+    match app.verifier.open(headers, &body, app.clock.now()) {
+        Ok(Incoming::Challenge(challenge)) => {
+            ("url_verification", "ok", Json(json!({ "challenge": challenge })).into_response())
+        }
+        Ok(Incoming::Stale { event_id, event_type }) => {
+            tracing::info!(event_id, event_type, "an event older than 8 h is left alone");
+            ("stale", "stale", done())
+        }
+        Ok(Incoming::Unhandled { event_id, event_type }) => {
+            tracing::debug!(event_id, event_type, "an event of a type that is not handled");
+            ("other", "ok", done())
+        }
+        Ok(Incoming::Event(event)) => handle(app, event).await,
+        Err(Rejection::Unauthorized(reason)) => {
+            tracing::warn!(%reason, "a callback was refused");
+            let response = refuse(StatusCode::UNAUTHORIZED, &reason.to_string());
+            ("unknown", "denied", response)
+        }
+        Err(Rejection::Malformed(reason)) => {
+            tracing::warn!(%reason, "a callback was not understood");
+            ("unknown", "invalid", refuse(StatusCode::BAD_REQUEST, &reason.to_string()))
+        }
+    }
+}
+
+async fn handle(app: &Arc<App>, event: feishu::Event) -> (&'static str, &'static str, Response) {
+    let kind = event.kind.event_type();
+    let is_callback = matches!(event.kind, EventKind::CardAction(_));
+    let event_id = event.event_id.clone();
+    let bot = Arc::clone(&app.bot);
+    // In a task of its own: the platform hanging up must not leave an event half handled.
+    let handled = tokio::spawn(async move { bot.handle(event).await }).await;
+    match handled {
+        Ok(Ok(reaction)) => {
+            let outcome = reaction.outcome();
+            tracing::info!(event_id, event_type = kind, outcome, "event");
+            let response = match reaction {
+                Reaction::Answered(answer) | Reaction::Denied(answer) => {
+                    Json(answer.to_json()).into_response()
+                }
+                Reaction::Handled | Reaction::Duplicate | Reaction::Ignored => done(),
+            };
+            (kind, outcome, response)
+        }
+        failed => {
+            match failed {
+                Ok(Err(error)) => {
+                    tracing::error!(event_id, event_type = kind, %error, "not handled")
+                }
+                _ => tracing::error!(event_id, event_type = kind, "handling panicked"),
+            }
+            // Events are pushed again after a 500; callbacks never are, so the person is told.
+            let response = if is_callback {
+                let text = app.words.toast(&Toast::Internal);
+                Json(CallbackAnswer::toast(ToastKind::Error, text).to_json()).into_response()
+            } else {
+                refuse(StatusCode::INTERNAL_SERVER_ERROR, "not handled, send it again")
+            };
+            (kind, "error", response)
+        }
+    }
+}
+
+fn done() -> Response {
+    Json(json!({})).into_response()
+}
+
+fn refuse(status: StatusCode, reason: &str) -> Response {
+    (status, Json(json!({ "error": reason }))).into_response()
+}

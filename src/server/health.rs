@@ -1,0 +1,69 @@
+//! `/healthz`, `/readyz`, `/metrics`.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use jiff::SignedDuration;
+use serde_json::json;
+
+use super::callbacks::App;
+use crate::domain::UserStatus;
+use crate::store::StoreError;
+
+/// A tenant token older than this means that Feishu has not been reached.
+const TOKEN_FRESH: SignedDuration = SignedDuration::from_hours(2);
+
+/// 200 while the process lives.
+pub(super) async fn alive() -> Json<serde_json::Value> {
+    Json(json!({ "status": "ok" }))
+}
+
+/// 200 when the store answers and a tenant token was obtained in the last 2 h, else 503 with the reason.
+pub(super) async fn ready(State(app): State<Arc<App>>) -> Response {
+    let store = app.store.reading(|tx| tx.owed_count()).await;
+    let now = app.clock.now();
+    let token = app.feishu.token_obtained_at();
+    let reason = match (store, token) {
+        (Err(error), _) => Some(format!("the store does not answer: {error}")),
+        (Ok(_), None) => Some("no tenant token was obtained from Feishu yet".to_owned()),
+        (Ok(_), Some(at)) if now.duration_since(at) > TOKEN_FRESH => {
+            Some("the last tenant token from Feishu is older than 2 h".to_owned())
+        }
+        _ => None,
+    };
+    match reason {
+        None => Json(json!({ "status": "ready" })).into_response(),
+        Some(reason) => {
+            let body = Json(json!({ "status": "not ready", "reason": reason }));
+            (StatusCode::SERVICE_UNAVAILABLE, body).into_response()
+        }
+    }
+}
+
+/// Prometheus text.
+pub(super) async fn metrics(State(app): State<Arc<App>>) -> Response {
+    let counted: Result<(usize, BTreeMap<UserStatus, u32>), StoreError> = app
+        .store
+        .reading(|tx| {
+            let mut counts: BTreeMap<UserStatus, u32> =
+                UserStatus::ALL.into_iter().map(|status| (status, 0)).collect();
+            for user in tx.users()? {
+                *counts.entry(user.status).or_default() += 1;
+            }
+            Ok((tx.owed_count()?, counts))
+        })
+        .await;
+    if let Ok((owed, counts)) = counted {
+        let owed = u32::try_from(owed).unwrap_or(u32::MAX);
+        ::metrics::gauge!("airgate_outbox_pending").set(owed);
+        for (status, count) in counts {
+            ::metrics::gauge!("airgate_users", "status" => status.word()).set(count);
+        }
+    }
+    let text = super::metrics::recorder().map(|recorder| recorder.render()).unwrap_or_default();
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response()
+}

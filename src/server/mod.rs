@@ -1,0 +1,8 @@
+//! The HTTP edge: callbacks, health, metrics; and the composition of the whole service.
+
+mod callbacks;
+mod health;
+pub mod metrics;
+mod service;
+
+pub use service::{Service, ServiceError};
