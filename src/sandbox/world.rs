@@ -354,7 +354,9 @@ impl Account {
     /// A number that no user of this account had before.
     pub(crate) fn next_user_id(&mut self) -> i64 {
         self.users_made = self.users_made.saturating_add(1);
-        self.id.wrapping_mul(1_000_000).wrapping_add(self.users_made)
+        self.id
+            .wrapping_mul(1_000_000)
+            .wrapping_add(self.users_made)
     }
 
     /// Adds a project, or renames the one of that name.
@@ -430,10 +432,7 @@ mod tests {
         account.spend("default", "10.000001".parse().unwrap(), period);
         account.spend("default", "-12.5".parse().unwrap(), period);
         account.spend("other", "7".parse().unwrap(), period);
-        assert_eq!(
-            account.payable("default", period).to_string(),
-            "-2.499999"
-        );
+        assert_eq!(account.payable("default", period).to_string(), "-2.499999");
         let refund = &account.bill_rows(period)[1];
         assert_eq!(refund.category, Category::RefundTerminate);
         assert!(refund.original.is_sign_negative() && refund.discount.is_sign_negative());

@@ -170,7 +170,10 @@ impl Query {
             && any(&self.categories, row.category.code_and_text().0)
             && any(&self.projects, shown_project(row, list))
             && self.owners.iter().all(|owner| *owner == account)
-            && self.instance.as_deref().is_none_or(|instance| instance == row.instance)
+            && self
+                .instance
+                .as_deref()
+                .is_none_or(|instance| instance == row.instance)
             && self.expense_date.is_none_or(|day| day == row.expense_date)
             && !(self.ignore_zero && row.discount.is_zero())
     }
@@ -190,7 +193,12 @@ impl Query {
             let resource = matches!(self.group_term, GroupTerm::ChargeItem | GroupTerm::Instance)
                 .then_some((row.instance.as_str(), row.billing_mode));
             let key = (
-                (row.busi_period, row.category, row.settled, row.currency.as_str()),
+                (
+                    row.busi_period,
+                    row.category,
+                    row.settled,
+                    row.currency.as_str(),
+                ),
                 (day, product, resource),
             );
             let at = *index.entry(key).or_insert(groups.len());

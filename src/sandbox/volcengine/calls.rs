@@ -64,9 +64,8 @@ impl Calls {
     }
 
     pub(super) async fn wait(&self, action: &str, calls: usize) {
-        let enough = |counts: &BTreeMap<String, usize>| {
-            counts.get(action).copied().unwrap_or(0) >= calls
-        };
+        let enough =
+            |counts: &BTreeMap<String, usize>| counts.get(action).copied().unwrap_or(0) >= calls;
         // The sender lives as long as `self`: the wait cannot fail.
         let _ = self.counts.subscribe().wait_for(enough).await;
     }

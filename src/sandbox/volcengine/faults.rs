@@ -171,7 +171,9 @@ mod tests {
         let take = |action, account| faults.take(action, account).is_some();
         assert!(!take("ListUsers", "main"));
         assert!(!take("ListSplitBillDetail", "labs"));
-        let hits: Vec<bool> = (0..5).map(|_| take("ListSplitBillDetail", "main")).collect();
+        let hits: Vec<bool> = (0..5)
+            .map(|_| take("ListSplitBillDetail", "main"))
+            .collect();
         assert_eq!(hits, [false, true, true, false, false]);
         assert_eq!(faults.pending(), 0);
 

@@ -115,7 +115,14 @@ impl Gateway {
         let name = Some(fault.name());
         let silent = |gateway: &Self| {
             let params = Some(&admitted.params);
-            gateway.write_down(&metadata, Some(admitted.account.clone()), params, None, None, name);
+            gateway.write_down(
+                &metadata,
+                Some(admitted.account.clone()),
+                params,
+                None,
+                None,
+                name,
+            );
         };
         let refused = |refusal| {
             let outcome = Err(refusal);
@@ -202,7 +209,10 @@ impl Gateway {
             let version = incoming.metadata.version.as_deref().unwrap_or_default();
             let action = find(&claim.service, version, name)?;
             if let Some(policies) = permitted
-                && !action.policies().iter().any(|policy| policies.contains(&(*policy).to_owned()))
+                && !action
+                    .policies()
+                    .iter()
+                    .any(|policy| policies.contains(&(*policy).to_owned()))
             {
                 return Err(Refusal::gateway(
                     GatewayCode::AccessDenied,
@@ -282,7 +292,8 @@ impl Gateway {
             let found = world.accounts.iter().find_map(|account| {
                 let own = account.keys.iter().map(|key| (key, None));
                 let users = account.users.values();
-                let users = users.flat_map(|user| user.keys.iter().map(move |key| (key, Some(user))));
+                let users =
+                    users.flat_map(|user| user.keys.iter().map(move |key| (key, Some(user))));
                 own.chain(users)
                     .find(|(key, _)| key.id == claim.access_key_id)
                     .map(|(key, user)| (account, key, user))
@@ -344,9 +355,7 @@ impl Gateway {
         Ok(result.or_else(|| match rules.empty_result {
             EmptyResult::Absent => None,
             EmptyResult::Null => serde_json::value::to_raw_value(&()).ok(),
-            EmptyResult::Object => {
-                serde_json::value::to_raw_value(&serde_json::Map::new()).ok()
-            }
+            EmptyResult::Object => serde_json::value::to_raw_value(&serde_json::Map::new()).ok(),
         }))
     }
 
@@ -477,4 +486,3 @@ fn halve(response: Response<Bytes>) -> Response {
     });
     Response::from_parts(parts, Body::from_stream(first.chain(rest)))
 }
-

@@ -139,10 +139,7 @@ pub(super) fn create(context: &mut Context<'_>, params: &Params) -> Result<Reply
         return Err(Refusal::new(
             409,
             "LoginProfileAlreadyExist",
-            format!(
-                "The login profile of user '{}' exists already.",
-                user.name
-            ),
+            format!("The login profile of user '{}' exists already.", user.name),
         ));
     }
     user.login.set(profile.clone(), 0);

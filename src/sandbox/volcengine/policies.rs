@@ -57,7 +57,10 @@ struct PolicyList<'a> {
 pub(super) fn list(context: &mut Context<'_>, params: &Params) -> Result<Reply, Refusal> {
     let name = named(context.account, params, "UserName")?.name.clone();
     let account = &*context.account;
-    let policies = account.users.get(&name).map_or(&[][..], |user| &user.policies);
+    let policies = account
+        .users
+        .get(&name)
+        .map_or(&[][..], |user| &user.policies);
     reply(&PolicyList {
         attached_policy_metadata: policies
             .iter()

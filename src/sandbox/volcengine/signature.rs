@@ -334,8 +334,7 @@ mod tests {
             claim.check_date(&headers, late).unwrap_err().code,
             "InvalidTimestamp"
         );
-        let query =
-            decode_pairs("Version=2018-01-01&Action=ListUsers&Limit=100&Offset=0").unwrap();
+        let query = decode_pairs("Version=2018-01-01&Action=ListUsers&Limit=100&Offset=0").unwrap();
         let request = Signed {
             method: "GET",
             path: "/",

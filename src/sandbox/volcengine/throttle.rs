@@ -40,9 +40,8 @@ mod tests {
     fn accounts_have_a_second_each() {
         let mut throttle = Throttle::default();
         let start = Instant::now();
-        let mut admit = |account, millis| {
-            throttle.admit(account, 2, start + Duration::from_millis(millis))
-        };
+        let mut admit =
+            |account, millis| throttle.admit(account, 2, start + Duration::from_millis(millis));
         assert!(admit("a", 0) && admit("a", 400));
         assert!(!admit("a", 900));
         assert!(admit("b", 900));

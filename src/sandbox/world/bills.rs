@@ -79,7 +79,12 @@ impl Product {
             Self::Eip => ("EIP", "公网IP", "BGP_bandwidth", "eip"),
             Self::Tos => ("TOS", "对象存储", "标准存储容量", "bucket"),
             Self::Cdn => ("CDN", "内容分发网络", "流量", "domain"),
-            Self::Mysql => ("RDS for MySQL", "云数据库 MySQL 版", "rds.mysql.2c4g", "mysql"),
+            Self::Mysql => (
+                "RDS for MySQL",
+                "云数据库 MySQL 版",
+                "rds.mysql.2c4g",
+                "mysql",
+            ),
             Self::MlPlatform => ("ml_platform", "机器学习平台", "ml.pni2l.28xlarge", "task"),
             Self::Support => ("support", "企业支持计划", "商业支持", "sp"),
         }

@@ -56,7 +56,10 @@ const PEOPLE: &[Person] = &[
         name: "wang.fang",
         display_name: "王芳",
         keys: &[Active, Active],
-        policies: &[("ArkFullAccess", "ark-service"), ("TOSFullAccess", "data-lake")],
+        policies: &[
+            ("ArkFullAccess", "ark-service"),
+            ("TOSFullAccess", "data-lake"),
+        ],
         links: &[("ark-service", 2), ("data-lake", 1)],
         quota: &[(40_000, "智能客服与数据湖")],
     },
@@ -83,7 +86,10 @@ const PEOPLE: &[Person] = &[
         name: "sun.xiao",
         display_name: "孙晓",
         keys: &[Active],
-        policies: &[("TOSFullAccess", "data-lake"), ("EMRFullAccess", "data-lake")],
+        policies: &[
+            ("TOSFullAccess", "data-lake"),
+            ("EMRFullAccess", "data-lake"),
+        ],
         links: &[("data-lake", 3)],
         quota: &[(80_000, "数据湖年度额度")],
     },
@@ -113,7 +119,10 @@ const PEOPLE: &[Person] = &[
         name: "lin.xia",
         display_name: "林夏",
         keys: &[Active],
-        policies: &[("ArkFullAccess", "llm-train"), ("MLPlatformFullAccess", "llm-train")],
+        policies: &[
+            ("ArkFullAccess", "llm-train"),
+            ("MLPlatformFullAccess", "llm-train"),
+        ],
         links: &[("llm-train", 3)],
         quota: &[(100_000, "大模型训练一期"), (20_000, "一期追加")],
     },
@@ -222,7 +231,12 @@ const SPENDING: &[Spending] = &[
         account: "labs",
         project: "llm-train",
         display_name: "大模型训练",
-        micros: [25_400_118_337, 31_077_420_916, 33_911_205_480, 23_575_565_819],
+        micros: [
+            25_400_118_337,
+            31_077_420_916,
+            33_911_205_480,
+            23_575_565_819,
+        ],
         rows: [40, 44, 46, 33],
         products: &[Product::MlPlatform, Product::Ark, Product::Tos],
         refund: None,
@@ -240,7 +254,12 @@ const SPENDING: &[Spending] = &[
         account: "labs",
         project: "vision-lab",
         display_name: "视觉实验室",
-        micros: [11_208_930_447, 26_104_779_330, 29_844_018_275, 26_614_321_299],
+        micros: [
+            11_208_930_447,
+            26_104_779_330,
+            29_844_018_275,
+            26_614_321_299,
+        ],
         rows: [16, 30, 33, 28],
         products: &[Product::MlPlatform, Product::Ecs, Product::Tos],
         refund: None,
@@ -304,7 +323,14 @@ fn fill(
             } else {
                 period.last_day().day()
             };
-            bill_month(account, spending, period, last_day, (*micros, rows, month), dice);
+            bill_month(
+                account,
+                spending,
+                period,
+                last_day,
+                (*micros, rows, month),
+                dice,
+            );
         }
     }
     for person in PEOPLE {
@@ -316,11 +342,7 @@ fn fill(
 }
 
 /// Adds one person with everything that belongs to them.
-fn add_person(
-    world: &mut World,
-    person: &Person,
-    current: BillPeriod,
-) -> Result<(), WorldError> {
+fn add_person(world: &mut World, person: &Person, current: BillPeriod) -> Result<(), WorldError> {
     let user = world.add_user(person.account, person.name)?;
     user.display_name = person.display_name.to_owned();
     user.email = format!("{}@example.com", person.name);
@@ -374,11 +396,7 @@ fn bill_month(
         let product = dice.pick(spending.products).unwrap_or(Product::Ecs);
         let mut row = BillRow::new(period, spending.project, product, Decimal::new(share, 6));
         row.expense_date = day_of(period, dice, last_day);
-        row.instance = format!(
-            "{}-{:012x}",
-            product.instance_prefix(),
-            dice.below(1 << 48)
-        );
+        row.instance = format!("{}-{:012x}", product.instance_prefix(), dice.below(1 << 48));
         if product == Product::Support {
             row.billing_mode = BillingMode::Contract;
         }
@@ -447,9 +465,7 @@ impl Dice {
         let sum = i128::from(weights.iter().sum::<u64>().max(1));
         let mut shares: Vec<i64> = weights
             .iter()
-            .map(|weight| {
-                i64::try_from(i128::from(total) * i128::from(*weight) / sum).unwrap_or(0)
-            })
+            .map(|weight| i64::try_from(i128::from(total) * i128::from(*weight) / sum).unwrap_or(0))
             .collect();
         let rest = total.saturating_sub(shares.iter().sum());
         if let Some(last) = shares.last_mut() {
@@ -511,9 +527,9 @@ mod tests {
             assert_eq!(percent("main", "wang.fang"), "88.02");
             assert_eq!(percent("labs", "lin.xia"), "94.97");
             assert_eq!(percent("labs", "train-runner"), "103.20");
-            let over = standings.values().filter(|(quota, spent)| {
-                !quota.is_zero() && spent >= quota
-            });
+            let over = standings
+                .values()
+                .filter(|(quota, spent)| !quota.is_zero() && spent >= quota);
             assert_eq!(over.count(), 1);
             let unallocated = standings.values().filter(|(quota, _)| quota.is_zero());
             assert_eq!(unallocated.count(), 1);
@@ -523,16 +539,20 @@ mod tests {
     #[test]
     fn users_and_projects_are_as_promised() {
         let world = world();
-        let users: Vec<_> = world.accounts.iter().flat_map(|a| a.users.values()).collect();
+        let users: Vec<_> = world
+            .accounts
+            .iter()
+            .flat_map(|a| a.users.values())
+            .collect();
         let names: BTreeSet<_> = users.iter().map(|user| &user.name).collect();
         assert_eq!((users.len(), names.len()), (12, 11));
         let projects: usize = world.accounts.iter().map(|a| a.projects.len()).sum();
         assert_eq!(projects, 9);
         assert!(users.iter().all(|user| !user.display_name.is_ascii()));
         let missing = |shape| {
-            let found = users.iter().filter(|user| {
-                user.login.profile.is_none() && user.login.missing == shape
-            });
+            let found = users
+                .iter()
+                .filter(|user| user.login.profile.is_none() && user.login.missing == shape);
             found.count()
         };
         assert_eq!(missing(MissingLogin::Error), 1);
@@ -543,7 +563,11 @@ mod tests {
         let with = |wanted: &[KeyStatus]| users.iter().filter(|u| statuses(u) == wanted).count();
         assert_eq!(with(&[Active, Inactive]), 1);
         assert_eq!(with(&[]), 1);
-        let keys: BTreeSet<_> = users.iter().flat_map(|u| &u.keys).map(|key| &key.id).collect();
+        let keys: BTreeSet<_> = users
+            .iter()
+            .flat_map(|u| &u.keys)
+            .map(|key| &key.id)
+            .collect();
         let all: usize = users.iter().map(|user| user.keys.len()).sum();
         assert_eq!(keys.len(), all, "no key id twice");
     }
@@ -565,7 +589,10 @@ mod tests {
         let rows: Vec<_> = months.iter().flat_map(|m| main.bill_rows(*m)).collect();
         assert!(rows.iter().any(|row| row.payable.is_sign_negative()));
         assert!(rows.iter().any(|row| row.product == Product::Ark));
-        assert!(rows.iter().all(|row| row.payable.scale() == 6 && row.original.scale() == 10));
+        assert!(
+            rows.iter()
+                .all(|row| row.payable.scale() == 6 && row.original.scale() == 10)
+        );
         assert!(rows.iter().all(|row| BillPeriod::new(
             row.expense_date.year(),
             row.expense_date.month()

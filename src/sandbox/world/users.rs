@@ -292,12 +292,7 @@ impl User {
             .collect();
         let secret: String = hex::encode(Sha256::digest(seed)).chars().take(40).collect();
         let secret = STANDARD.encode(secret);
-        let key = AccessKey::new(
-            format!("AKLT{id}"),
-            SecretString::from(secret),
-            status,
-            at,
-        );
+        let key = AccessKey::new(format!("AKLT{id}"), SecretString::from(secret), status, at);
         self.keys.push(key.clone());
         key
     }
