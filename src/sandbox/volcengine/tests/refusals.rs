@@ -455,7 +455,7 @@ async fn too_many_calls_a_second_are_refused_for_that_account_only() {
             .map(Answer::refusal)
             .filter(|(_, code)| code != "none")
             .collect();
-        assert!(refused.len() >= 2, "{answers:?}");
+        assert!(!refused.is_empty(), "{answers:?}");
         let expected = (status, "AccountFlowLimitExceeded".to_owned());
         assert!(
             refused.iter().all(|refusal| *refusal == expected),
