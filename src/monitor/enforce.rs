@@ -58,7 +58,7 @@ enum Tried {
 
 /// Whether a change is still wanted, decided in the transaction that precedes the first write.
 enum Permit {
-    Go(PendingAccess),
+    Go,
     Withdrawn,
 }
 
@@ -180,7 +180,7 @@ impl Enforcer {
         let before = user_access(&api, user).await?;
         match pending.goal {
             AccessGoal::Cut => match self.permit_cut(user, pending, &before).await? {
-                Permit::Go(_) => cut(&api, user, &before).await?,
+                Permit::Go => cut(&api, user, &before).await?,
                 Permit::Withdrawn => return Ok(Tried::Withdrawn),
             },
             AccessGoal::Restored => {
@@ -227,7 +227,7 @@ impl Enforcer {
                     pending.since,
                 );
                 tx.put_access_remembered(&key, &remembered)?;
-                Ok(Permit::Go(pending))
+                Ok(Permit::Go)
             })
             .await
     }

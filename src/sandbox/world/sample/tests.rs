@@ -1,0 +1,127 @@
+//! What the sample cloud promises to the demo.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::*;
+
+fn world() -> World {
+    sample("2026-11-23T01:30:00Z".parse().unwrap(), 7)
+}
+
+fn period(text: &str) -> BillPeriod {
+    text.parse().unwrap()
+}
+
+/// (quota, consumed) of each linked user, from the rows and the ledger alone.
+fn standings(world: &World) -> BTreeMap<(String, String), (Decimal, Decimal)> {
+    let mut standings: BTreeMap<_, (Decimal, Decimal)> = BTreeMap::new();
+    for link in &world.suggested {
+        let account = world.account(&link.account_slug).unwrap();
+        assert!(account.users.contains_key(&link.username));
+        assert!(account.projects.contains_key(&link.project), "{link:?}");
+        let spent: Decimal = link
+            .since
+            .through(period("2026-11"))
+            .map(|month| account.payable(&link.project, month))
+            .sum();
+        let key = (link.account_slug.clone(), link.username.clone());
+        standings.entry(key).or_default().1 += spent;
+    }
+    for entry in &world.suggested_quota {
+        let key = (entry.account_slug.clone(), entry.username.clone());
+        standings.entry(key).or_default().0 += entry.amount;
+        assert!(entry.amount.scale() <= 2);
+    }
+    standings
+}
+
+#[test]
+fn users_stand_where_the_demo_wants_them() {
+    for seed in [7, 8] {
+        let world = sample("2026-11-23T01:30:00Z".parse().unwrap(), seed);
+        let standings = standings(&world);
+        assert_eq!(standings.len(), 12, "every user is linked");
+        let percent = |account: &str, user: &str| {
+            let (quota, spent) = standings[&(account.to_owned(), user.to_owned())];
+            format!("{:.2}", (spent / quota * Decimal::ONE_HUNDRED).round_dp(2))
+        };
+        assert_eq!(percent("main", "chen.yutong"), "48.02");
+        assert_eq!(percent("main", "li.bowen"), "79.61");
+        assert_eq!(percent("main", "wang.fang"), "88.02");
+        assert_eq!(percent("labs", "lin.xia"), "94.97");
+        assert_eq!(percent("labs", "train-runner"), "103.20");
+        let over = standings.values().filter(|(quota, spent)| !quota.is_zero() && spent >= quota);
+        assert_eq!(over.count(), 1);
+        let unallocated = standings.values().filter(|(quota, _)| quota.is_zero());
+        assert_eq!(unallocated.count(), 1);
+    }
+}
+
+#[test]
+fn users_and_projects_are_as_promised() {
+    let world = world();
+    let users: Vec<_> = world.accounts.iter().flat_map(|a| a.users.values()).collect();
+    let names: BTreeSet<_> = users.iter().map(|user| &user.name).collect();
+    assert_eq!((users.len(), names.len()), (12, 11));
+    let projects: usize = world.accounts.iter().map(|a| a.projects.len()).sum();
+    assert_eq!(projects, 9);
+    assert!(users.iter().all(|user| !user.display_name.is_ascii()));
+    let missing = |shape| {
+        let found =
+            users.iter().filter(|user| user.login.profile.is_none() && user.login.missing == shape);
+        found.count()
+    };
+    assert_eq!(missing(MissingLogin::Error), 1);
+    assert_eq!(missing(MissingLogin::Stub), 1);
+    let statuses =
+        |user: &&&super::super::User| user.keys.iter().map(|key| key.status).collect::<Vec<_>>();
+    let with = |wanted: &[KeyStatus]| users.iter().filter(|u| statuses(u) == wanted).count();
+    assert_eq!(with(&[Active, Inactive]), 1);
+    assert_eq!(with(&[]), 1);
+    let keys: BTreeSet<_> = users.iter().flat_map(|u| &u.keys).map(|key| &key.id).collect();
+    let all: usize = users.iter().map(|user| user.keys.len()).sum();
+    assert_eq!(keys.len(), all, "no key id twice");
+}
+
+#[test]
+fn bills_are_as_promised() {
+    let world = world();
+    let main = world.account("main").unwrap();
+    let months = ["2026-08", "2026-09", "2026-10", "2026-11"].map(period);
+    for account in &world.accounts {
+        for month in months {
+            assert!(!account.bill_rows(month).is_empty());
+        }
+        assert!(account.bill_rows(period("2026-07")).is_empty());
+        assert!(account.bill_rows(period("2026-12")).is_empty());
+    }
+    assert!(main.bill_rows(period("2026-10")).len() > 300);
+    assert!(main.payable("shop-pay", period("2026-10")) < Decimal::ZERO);
+    let rows: Vec<_> = months.iter().flat_map(|m| main.bill_rows(*m)).collect();
+    assert!(rows.iter().any(|row| row.payable.is_sign_negative()));
+    assert!(rows.iter().any(|row| row.product == Product::Ark));
+    assert!(rows.iter().all(|row| row.payable.scale() == 6 && row.original.scale() == 10));
+    assert!(
+        rows.iter().all(|row| BillPeriod::new(row.expense_date.year(), row.expense_date.month())
+            == Ok(row.period))
+    );
+    let today = jiff::civil::date(2026, 11, 23);
+    assert!(rows.iter().all(|row| row.expense_date <= today));
+}
+
+#[test]
+fn the_current_month_is_beijings() {
+    let world = sample("2026-10-31T16:00:00Z".parse().unwrap(), 7);
+    let main = world.account("main").unwrap();
+    let rows = main.bill_rows(period("2026-11"));
+    assert!(!rows.is_empty());
+    assert!(rows.iter().all(|row| row.expense_date.day() == 1));
+}
+
+#[test]
+fn the_same_seed_gives_the_same_cloud() {
+    let at = "2026-11-23T01:30:00Z".parse().unwrap();
+    let print = |seed| format!("{:?}", sample(at, seed));
+    assert_eq!(print(7), print(7));
+    assert_ne!(print(7), print(8));
+}
