@@ -5,6 +5,7 @@
 pub mod app;
 pub mod bot;
 pub mod cards;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod domain;

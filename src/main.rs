@@ -1,3 +1,7 @@
-//! The `airgate` command.
+//! The `airgate` command: parses the command line and hands over.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    airgate::cli::main()
+}

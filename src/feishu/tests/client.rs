@@ -47,10 +47,7 @@ const CARD: &str = r#"{"schema":"2.0","body":{"elements":[]}}"#;
 #[tokio::test]
 async fn messages_go_out_as_the_platform_wants_them() {
     let (stub, client) = start().await;
-    let message = SentMessage {
-        message_id: "om_1".into(),
-        chat_id: "oc_1".into(),
-    };
+    let message = SentMessage { message_id: "om_1".into(), chat_id: "oc_1".into() };
     stub.will_say(sent()).will_say(sent()).will_say(sent());
     let card = Content::Card(CARD.into());
     let text = Content::Text("hi \"you\"".into());
@@ -64,13 +61,7 @@ async fn messages_go_out_as_the_platform_wants_them() {
     let asked = stub.asked();
     let parts: Vec<_> = asked
         .iter()
-        .map(|asked| {
-            (
-                asked.method.as_str(),
-                asked.path.as_str(),
-                asked.body.clone(),
-            )
-        })
+        .map(|asked| (asked.method.as_str(), asked.path.as_str(), asked.body.clone()))
         .collect();
     let content = json!({"text": "hi \"you\""}).to_string();
     assert_eq!(
@@ -91,11 +82,7 @@ async fn messages_go_out_as_the_platform_wants_them() {
                 "/open-apis/im/v1/messages/om_0%2Fx/reply",
                 json!({"msg_type": "interactive", "content": CARD, "uuid": "u-3"}),
             ),
-            (
-                "PATCH",
-                "/open-apis/im/v1/messages/om_1",
-                json!({"content": CARD})
-            ),
+            ("PATCH", "/open-apis/im/v1/messages/om_1", json!({"content": CARD})),
         ]
     );
     assert!(asked.iter().all(|asked| {
@@ -120,10 +107,7 @@ async fn mobiles_are_looked_up_fifty_at_a_time_in_the_order_asked() {
     assert_eq!(found[59], ("13800000059".into(), Some("ou_last".into())));
     let asked = stub.asked();
     assert_eq!(asked.len(), 2);
-    assert_eq!(
-        asked[0].path,
-        "/open-apis/contact/v3/users/batch_get_id?user_id_type=open_id"
-    );
+    assert_eq!(asked[0].path, "/open-apis/contact/v3/users/batch_get_id?user_id_type=open_id");
     assert_eq!(asked[0].body["mobiles"].as_array().unwrap().len(), 50);
     assert_eq!(asked[1].body["mobiles"].as_array().unwrap().len(), 10);
     assert!(client.open_ids_by_mobile(&[]).await.unwrap().is_empty());
@@ -138,38 +122,23 @@ async fn people_bots_and_chats_are_read() {
         .will_say(json!({"code": 0, "bot": {"open_id": "ou_bot", "app_name": "Ops", "activate_status": 2}}))
         .will_say(json!({"code": 0, "data": {"name": "运维", "chat_status": "normal"}}))
         .will_say(json!({"code": 0, "data": {"name": "x", "chat_status": "dissolved_save"}}));
-    assert_eq!(
-        client.person_name("ou_1").await.unwrap().as_deref(),
-        Some("张三")
-    );
+    assert_eq!(client.person_name("ou_1").await.unwrap().as_deref(), Some("张三"));
     assert_eq!(client.person_name("ou_1").await.unwrap(), None);
     assert_eq!(client.person_name("ou_1").await.unwrap(), None);
     assert_eq!(
         client.bot_info().await.unwrap(),
-        BotInfo {
-            open_id: "ou_bot".into(),
-            name: "Ops".into()
-        }
+        BotInfo { open_id: "ou_bot".into(), name: "Ops".into() }
     );
     assert_eq!(
         client.chat("oc_1").await.unwrap(),
-        ChatInfo {
-            name: "运维".into(),
-            status: ChatStatus::Normal
-        }
+        ChatInfo { name: "运维".into(), status: ChatStatus::Normal }
     );
-    assert_eq!(
-        client.chat("oc_1").await.unwrap().status,
-        ChatStatus::Dissolved
-    );
+    assert_eq!(client.chat("oc_1").await.unwrap().status, ChatStatus::Dissolved);
     let asked = stub.asked();
     let paths: Vec<_> = asked.iter().map(|asked| asked.path.as_str()).collect();
     let person = "/open-apis/contact/v3/users/ou_1?user_id_type=open_id";
     let chat = "/open-apis/im/v1/chats/oc_1";
-    assert_eq!(
-        paths,
-        [person, person, person, "/open-apis/bot/v3/info", chat, chat]
-    );
+    assert_eq!(paths, [person, person, person, "/open-apis/bot/v3/info", chat, chat]);
     assert!(asked.iter().all(|asked| asked.method == "GET"));
 }
 
@@ -178,9 +147,7 @@ async fn answers_are_judged_by_their_code_before_their_status() {
     let send = async |reply: Reply| {
         let (stub, client) = start().await;
         stub.will(reply);
-        client
-            .send(&Recipient::Chat("oc_1"), &Content::Text("x".into()), "u")
-            .await
+        client.send(&Recipient::Chat("oc_1"), &Content::Text("x".into()), "u").await
     };
     // The code decides, whatever the status.
     assert!(send(Reply::json(400, sent())).await.is_ok());
@@ -190,10 +157,7 @@ async fn answers_are_judged_by_their_code_before_their_status() {
             Reply::json(429, limited.clone()).header("x-ogw-ratelimit-reset", "2.75"),
             Disposition::RetryAfter(Duration::from_millis(2750)),
         ),
-        (
-            Reply::json(400, limited),
-            Disposition::RetryAfter(Duration::from_secs(1)),
-        ),
+        (Reply::json(400, limited), Disposition::RetryAfter(Duration::from_secs(1))),
         (
             Reply::json(400, json!({"code": 230020, "msg": "limit"}))
                 .header("x-ogw-ratelimit-reset", "0.2"),
@@ -210,33 +174,18 @@ async fn answers_are_judged_by_their_code_before_their_status() {
             ),
             Disposition::RetryAfter(Duration::from_secs(1)),
         ),
-        (
-            Reply::json(200, json!({"code": 232009, "msg": "dissolved"})),
-            Disposition::ChatGone,
-        ),
+        (Reply::json(200, json!({"code": 232009, "msg": "dissolved"})), Disposition::ChatGone),
         (Reply::bytes(503, "<html>"), Disposition::RetryLater),
         (Reply::bytes(502, "<html>"), Disposition::Unclear),
         (Reply::bytes(404, "<html>"), Disposition::Refused),
-        (
-            Reply::bytes(302, "").header("location", "/elsewhere"),
-            Disposition::Refused,
-        ),
+        (Reply::bytes(302, "").header("location", "/elsewhere"), Disposition::Refused),
         (Reply::bytes(200, "<html>"), Disposition::Unclear),
-        (
-            Reply::bytes(200, "{\"code\":0,\"da").cut(),
-            Disposition::Unclear,
-        ),
+        (Reply::bytes(200, "{\"code\":0,\"da").cut(), Disposition::Unclear),
         (Reply::bytes(200, "{\"code\":0,\"da"), Disposition::Unclear),
-        (
-            Reply::bytes(200, vec![b' '; 1024 * 1024 + 1]),
-            Disposition::Unclear,
-        ),
+        (Reply::bytes(200, vec![b' '; 1024 * 1024 + 1]), Disposition::Unclear),
         (Reply::json(200, json!({"msg": "ok"})), Disposition::Unclear),
         (Reply::json(200, json!({"code": "0"})), Disposition::Unclear),
-        (
-            Reply::json(200, json!({"code": 0, "data": {}})),
-            Disposition::Unclear,
-        ),
+        (Reply::json(200, json!({"code": 0, "data": {}})), Disposition::Unclear),
     ] {
         let shown = format!("{} {:?}", reply.status, reply.headers);
         let error = send(reply).await.unwrap_err();
@@ -248,10 +197,7 @@ async fn answers_are_judged_by_their_code_before_their_status() {
 #[tokio::test]
 async fn a_refusal_keeps_what_support_asks_for_and_is_bounded() {
     let (stub, client) = start().await;
-    let msg = format!(
-        "Failed to create card content, ext=ErrCode: 200861; {}",
-        "长".repeat(5000)
-    );
+    let msg = format!("Failed to create card content, ext=ErrCode: 200861; {}", "长".repeat(5000));
     stub.will(Reply::json(400, json!({"code": 230099, "msg": msg})));
     let error = client.update_card("om_1", CARD).await.unwrap_err();
     assert_eq!(error.disposition(), Disposition::Refused);
@@ -259,10 +205,7 @@ async fn a_refusal_keeps_what_support_asks_for_and_is_bounded() {
         panic!("{error:?}");
     };
     assert_eq!(error.endpoint, "message_update");
-    assert_eq!(
-        (error.status, error.code, error.inner_code),
-        (400, 230099, Some(200861))
-    );
+    assert_eq!((error.status, error.code, error.inner_code), (400, 230099, Some(200861)));
     assert_eq!(error.log_id.as_deref(), Some("log-1"));
     assert_eq!(error.msg.chars().count(), 400);
 }
@@ -299,14 +242,8 @@ async fn what_would_be_refused_for_certain_is_not_sent() {
     let text = Content::Text("x".into());
     let long = "u".repeat(51);
     for error in [
-        client
-            .send(&Recipient::Chat("oc_1"), &text, &long)
-            .await
-            .unwrap_err(),
-        client
-            .send(&Recipient::Chat("oc_1"), &text, "")
-            .await
-            .unwrap_err(),
+        client.send(&Recipient::Chat("oc_1"), &text, &long).await.unwrap_err(),
+        client.send(&Recipient::Chat("oc_1"), &text, "").await.unwrap_err(),
         client.reply("", &text, "u").await.unwrap_err(),
         client.update_card("..", CARD).await.unwrap_err(),
         client.chat(".").await.unwrap_err(),
@@ -338,10 +275,7 @@ async fn a_base_url_may_have_a_path() {
 #[tokio::test]
 async fn secrets_are_not_printed() {
     let (stub, client) = start().await;
-    stub.token_will(Reply::json(
-        200,
-        json!({"code": 10014, "msg": "app secret invalid"}),
-    ));
+    stub.token_will(Reply::json(200, json!({"code": 10014, "msg": "app secret invalid"})));
     let error = client.refresh_token().await.unwrap_err();
     client.refresh_token().await.unwrap();
     let config = ClientConfig {
@@ -351,10 +285,7 @@ async fn secrets_are_not_printed() {
         timeout: Duration::from_secs(1),
     };
     let printed = format!("{client:?} {config:?} {error:?} {error}");
-    assert!(
-        !printed.contains("hidden") && !printed.contains("t-2"),
-        "{printed}"
-    );
+    assert!(!printed.contains("hidden") && !printed.contains("t-2"), "{printed}");
 }
 
 #[tokio::test]

@@ -39,10 +39,7 @@ fn kind_of(event_type: &str, event: Value) -> Option<EventKind> {
             assert_eq!(event.tenant_key, "t1");
             Some(event.kind)
         }
-        Incoming::Unhandled {
-            event_type: other,
-            event_id,
-        } => {
+        Incoming::Unhandled { event_type: other, event_id } => {
             assert_eq!((other.as_str(), event_id.as_str()), (event_type, "e1"));
             None
         }
@@ -69,10 +66,7 @@ fn events_are_stale_after_eight_hours_in_every_unit() {
         assert_eq!(created.as_second(), EPOCH, "{create_time}");
 
         let last_moment = created + eight_hours;
-        assert!(matches!(
-            parse_payload(&payload, last_moment),
-            Ok(Incoming::Event(_))
-        ));
+        assert!(matches!(parse_payload(&payload, last_moment), Ok(Incoming::Event(_))));
         assert_eq!(
             parse_payload(&payload, last_moment + SignedDuration::from_millis(1)),
             Ok(Incoming::Stale {
@@ -153,24 +147,15 @@ fn version_1_events_are_known_and_left() {
                      "type": "event_callback", "event": {"type": "message", "app_id": APP_ID}});
     assert_eq!(
         open_plain(&old),
-        Ok(Incoming::Unhandled {
-            event_id: "u1".into(),
-            event_type: "message".into()
-        })
+        Ok(Incoming::Unhandled { event_id: "u1".into(), event_type: "message".into() })
     );
     let with = |pointer: &str, value: &str| {
         let mut payload = old.clone();
         *payload.pointer_mut(pointer).unwrap() = json!(value);
         open_plain(&payload)
     };
-    assert_eq!(
-        with("/token", "wrong"),
-        Err(Rejection::Unauthorized(Unauthorized::Token))
-    );
-    assert_eq!(
-        with("/event/app_id", "cli_other"),
-        Err(Rejection::Unauthorized(Unauthorized::App))
-    );
+    assert_eq!(with("/token", "wrong"), Err(Rejection::Unauthorized(Unauthorized::Token)));
+    assert_eq!(with("/event/app_id", "cli_other"), Err(Rejection::Unauthorized(Unauthorized::App)));
 }
 
 #[test]
@@ -208,10 +193,7 @@ fn chat_events_say_where_and_who() {
             "im.chat.access_event.bot_p2p_chat_entered_v1",
             json!({"chat_id": "oc_1", "operator_id": {"open_id": "ou_a"}, "last_message_id": null}),
         ),
-        Some(EventKind::ChatEntered {
-            chat_id: "oc_1".into(),
-            operator_open_id: "ou_a".into()
-        })
+        Some(EventKind::ChatEntered { chat_id: "oc_1".into(), operator_open_id: "ou_a".into() })
     );
     assert_eq!(
         kind_of(
@@ -225,10 +207,7 @@ fn chat_events_say_where_and_who() {
         })
     );
     assert_eq!(
-        kind_of(
-            "im.chat.member.bot.added_v1",
-            json!({"chat_id": "oc_1", "operator_id": null})
-        ),
+        kind_of("im.chat.member.bot.added_v1", json!({"chat_id": "oc_1", "operator_id": null})),
         Some(EventKind::BotAdded {
             chat_id: "oc_1".into(),
             operator_open_id: None,
@@ -237,25 +216,18 @@ fn chat_events_say_where_and_who() {
     );
     assert_eq!(
         kind_of("im.chat.member.bot.deleted_v1", json!({"chat_id": "oc_1"})),
-        Some(EventKind::BotRemoved {
-            chat_id: "oc_1".into()
-        })
+        Some(EventKind::BotRemoved { chat_id: "oc_1".into() })
     );
     assert_eq!(
         kind_of("im.chat.disbanded_v1", json!({"chat_id": "oc_1"})),
-        Some(EventKind::ChatDisbanded {
-            chat_id: "oc_1".into()
-        })
+        Some(EventKind::ChatDisbanded { chat_id: "oc_1".into() })
     );
     assert_eq!(
         kind_of(
             "application.bot.menu_v6",
             json!({"operator": {"operator_id": {"open_id": "ou_a"}}, "event_key": "k", "timestamp": 1}),
         ),
-        Some(EventKind::BotMenu {
-            operator_open_id: "ou_a".into(),
-            event_key: "k".into()
-        })
+        Some(EventKind::BotMenu { operator_open_id: "ou_a".into(), event_key: "k".into() })
     );
 }
 
@@ -266,23 +238,13 @@ fn events_without_who_or_where_are_left() {
         ("im.chat.disbanded_v1", json!({})),
         ("im.chat.disbanded_v1", json!({"chat_id": ""})),
         ("im.chat.member.bot.added_v1", json!(null)),
-        (
-            "im.chat.access_event.bot_p2p_chat_entered_v1",
-            json!({"chat_id": "oc_1"}),
-        ),
+        ("im.chat.access_event.bot_p2p_chat_entered_v1", json!({"chat_id": "oc_1"})),
         ("application.bot.menu_v6", json!({"event_key": "k"})),
-        (
-            "application.bot.menu_v6",
-            json!({"operator": {"operator_id": {"open_id": "ou_a"}}}),
-        ),
+        ("application.bot.menu_v6", json!({"operator": {"operator_id": {"open_id": "ou_a"}}})),
         ("card.action.trigger", json!({"action": {}})),
         ("im.message.receive_v1", json!({})),
     ] {
-        assert_eq!(
-            kind_of(event_type, event.clone()),
-            None,
-            "{event_type} {event}"
-        );
+        assert_eq!(kind_of(event_type, event.clone()), None, "{event_type} {event}");
     }
 }
 
@@ -304,11 +266,7 @@ fn a_message_lacking_who_where_or_which_is_left_and_oddities_are_borne() {
     assert_eq!(read.mentions.len(), 1);
     assert_eq!(read.mentions[0].open_id, None);
 
-    for pointer in [
-        "/sender/sender_id/open_id",
-        "/message/message_id",
-        "/message/chat_id",
-    ] {
+    for pointer in ["/sender/sender_id/open_id", "/message/message_id", "/message/chat_id"] {
         let mut lacking = message.clone();
         *lacking.pointer_mut(pointer).unwrap() = json!("");
         assert_eq!(kind_of("im.message.receive_v1", lacking), None, "{pointer}");
@@ -338,8 +296,5 @@ fn the_verifier_does_not_print_its_secrets() {
         verification_token: SecretString::from("hidden-token"),
     });
     let printed = format!("{verifier:?}");
-    assert!(
-        printed.contains(APP_ID) && !printed.contains("hidden"),
-        "{printed}"
-    );
+    assert!(printed.contains(APP_ID) && !printed.contains("hidden"), "{printed}");
 }

@@ -130,10 +130,7 @@ async fn answer(
     body: Bytes,
 ) -> Response {
     let header = |name: &str| {
-        headers
-            .get(name)
-            .map(|value| value.to_str().unwrap().to_owned())
-            .unwrap_or_default()
+        headers.get(name).map(|value| value.to_str().unwrap().to_owned()).unwrap_or_default()
     };
     let asked = Asked {
         method: method.to_string(),

@@ -44,20 +44,13 @@ fn the_bots_mention_goes_and_others_become_names() {
         ("@_user_3 x", "@_user_1 x"),
         ("mail a@b.cn @ @@_user_2", "mail a@b.cn @ @张三"),
         ("@_all hello", "@_all hello"),
-        (
-            "see [a](https://x.cn/?q=@_user_9)",
-            "see [a](https://x.cn/?q=@_user_9)",
-        ),
-        (
-            "@_user_1 第一行\n第二行\t\"引号\" 🔥",
-            "第一行\n第二行\t\"引号\" 🔥",
-        ),
+        ("see [a](https://x.cn/?q=@_user_9)", "see [a](https://x.cn/?q=@_user_9)"),
+        ("@_user_1 第一行\n第二行\t\"引号\" 🔥", "第一行\n第二行\t\"引号\" 🔥"),
         ("@", "@"),
         ("", ""),
     ] {
-        let heard = message("text", &json!({ "text": text }), mentions())
-            .text_for_bot(Some(BOT))
-            .unwrap();
+        let heard =
+            message("text", &json!({ "text": text }), mentions()).text_for_bot(Some(BOT)).unwrap();
         assert_eq!(heard.text, read, "{text:?}");
         assert!(heard.mentioned, "{text:?}");
     }
@@ -79,14 +72,8 @@ fn who_is_meant_goes_by_the_open_id() {
         (mention(BOT, None), None, false, "N hi"),
         (mention("ou_2", Some("user")), None, false, "N hi"),
     ] {
-        let heard = message("text", &hello, mentions.clone())
-            .text_for_bot(me)
-            .unwrap();
-        assert_eq!(
-            (heard.mentioned, heard.text.as_str()),
-            (mentioned, text),
-            "{mentions}"
-        );
+        let heard = message("text", &hello, mentions.clone()).text_for_bot(me).unwrap();
+        assert_eq!((heard.mentioned, heard.text.as_str()), (mentioned, text), "{mentions}");
     }
 }
 
@@ -104,30 +91,16 @@ fn posts_are_read_line_by_line() {
             "标题\n一\n二",
         ),
         // Side by side these would be the placeholder of user 12.
-        (
-            json!({"content": [[at("@_user_1", ""), text("2 x")]]}),
-            "2 x",
-        ),
-        (
-            json!({"content": [[at("@_user_2", ""), text(""), text("1")]]}),
-            "张三 1",
-        ),
-        (
-            json!({"content": [[at("ou_2", "whoever"), text("!")]]}),
-            "张三!",
-        ),
-        (
-            json!({"content": [[at("ou_unknown", "Wang"), text("!")]]}),
-            "Wang!",
-        ),
+        (json!({"content": [[at("@_user_1", ""), text("2 x")]]}), "2 x"),
+        (json!({"content": [[at("@_user_2", ""), text(""), text("1")]]}), "张三 1"),
+        (json!({"content": [[at("ou_2", "whoever"), text("!")]]}), "张三!"),
+        (json!({"content": [[at("ou_unknown", "Wang"), text("!")]]}), "Wang!"),
         (
             json!({"content": [[json!({"tag": "a", "text": "link", "href": "https://x.cn"})], "odd", [5, null]]}),
             "link",
         ),
     ] {
-        let heard = message("post", &content, mentions())
-            .text_for_bot(Some(BOT))
-            .unwrap();
+        let heard = message("post", &content, mentions()).text_for_bot(Some(BOT)).unwrap();
         assert_eq!(heard.text, read, "{content}");
     }
 }
@@ -140,10 +113,7 @@ fn what_is_not_text_has_none() {
         ("text", json!({})),
         ("text", json!({"text": 5})),
         ("text", json!("text")),
-        (
-            "post",
-            json!({"content": [[{"tag": "img", "image_key": "i"}]]}),
-        ),
+        ("post", json!({"content": [[{"tag": "img", "image_key": "i"}]]})),
         ("post", json!({"title": "x"})),
         ("interactive", json!({"text": "x"})),
     ] {

@@ -43,11 +43,7 @@ async fn twenty_callers_share_one_token() {
     assert_eq!(stub.tokens(), 1);
     let asked = stub.asked();
     assert_eq!(asked.len(), 20);
-    assert!(
-        asked
-            .iter()
-            .all(|asked| asked.authorization == "Bearer t-1")
-    );
+    assert!(asked.iter().all(|asked| asked.authorization == "Bearer t-1"));
     assert_eq!(client.token_obtained_at(), Some(clock().now()));
 }
 
@@ -55,18 +51,11 @@ async fn twenty_callers_share_one_token() {
 async fn callers_who_waited_for_a_failure_share_it() {
     let stub = Stub::start().await;
     stub.token_gate.forget_permits(1000);
-    stub.token_will(Reply::json(
-        200,
-        json!({"code": 10014, "msg": "app secret invalid"}),
-    ));
+    stub.token_will(Reply::json(200, json!({"code": 10014, "msg": "app secret invalid"})));
     let client = client(&stub, clock());
     let calls = (0..20).map(|_| client.bot_info());
     let release = async {
-        stub.token_asked
-            .subscribe()
-            .wait_for(|count| *count == 1)
-            .await
-            .unwrap();
+        stub.token_asked.subscribe().wait_for(|count| *count == 1).await.unwrap();
         stub.token_gate.add_permits(1000);
     };
     let (results, ()) = tokio::join!(join_all(calls), release);
@@ -101,11 +90,7 @@ async fn a_token_is_renewed_before_its_end_without_holding_anybody_up() {
         stub.will_say(bot());
         client.bot_info().await.unwrap();
     }
-    assert!(
-        stub.asked()
-            .iter()
-            .all(|asked| asked.authorization == "Bearer t-1")
-    );
+    assert!(stub.asked().iter().all(|asked| asked.authorization == "Bearer t-1"));
     stub.token_gate.add_permits(1000);
     eventually(|| client.token_obtained_at() == Some(clock.now())).await;
     assert_eq!(stub.tokens(), 2);
@@ -164,16 +149,11 @@ async fn a_refused_token_is_replaced_and_the_call_repeated_once() {
         let refused = json!({"code": code, "msg": "Invalid access token"});
         stub.will(Reply::json(400, refused.clone())).will_say(bot());
         client.bot_info().await.unwrap();
-        let tokens: Vec<_> = stub
-            .asked()
-            .into_iter()
-            .map(|asked| asked.authorization)
-            .collect();
+        let tokens: Vec<_> = stub.asked().into_iter().map(|asked| asked.authorization).collect();
         assert_eq!(tokens, ["Bearer t-1", "Bearer t-2"]);
 
         // Refused again: once is enough.
-        stub.will(Reply::json(400, refused.clone()))
-            .will(Reply::json(400, refused));
+        stub.will(Reply::json(400, refused.clone())).will(Reply::json(400, refused));
         let error = client.bot_info().await.unwrap_err();
         assert_eq!(error.code(), Some(code));
         assert_eq!(error.disposition(), Disposition::Credentials);
@@ -199,10 +179,7 @@ async fn a_token_that_could_not_be_had_means_that_nothing_was_sent() {
         Reply::bytes(200, "{\"code\":0").cut(),
         Reply::bytes(504, ""),
         Reply::json(200, json!({"code": 0, "expire": 7200})),
-        Reply::json(
-            200,
-            json!({"code": 0, "tenant_access_token": "t-x", "expire": 0}),
-        ),
+        Reply::json(200, json!({"code": 0, "tenant_access_token": "t-x", "expire": 0})),
     ] {
         let stub = Stub::start().await;
         stub.token_will(reply);

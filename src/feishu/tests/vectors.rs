@@ -91,18 +91,8 @@ fn decryption_agrees_with_the_vectors() {
         let key = SecretString::from(case.encrypt_key.as_str());
         let plain = crypto::decrypt(&key, case.encrypt.as_deref().unwrap()).ok();
         let expected = case.plaintext.as_deref().map(str::as_bytes);
-        assert_eq!(
-            plain.is_some(),
-            case.expect.as_deref() == Some("accept"),
-            "{}",
-            case.id
-        );
-        assert_eq!(
-            plain.as_ref().map(|plain| plain.as_slice()),
-            expected,
-            "{}",
-            case.id
-        );
+        assert_eq!(plain.is_some(), case.expect.as_deref() == Some("accept"), "{}", case.id);
+        assert_eq!(plain.as_ref().map(|plain| plain.as_slice()), expected, "{}", case.id);
     }
     assert_eq!(seen, 25);
 }
@@ -128,20 +118,14 @@ fn requests_are_taken_and_refused_as_the_vectors_say() {
         }
         match (case.expect.as_deref(), result) {
             (Some("accept"), Ok(Incoming::Event(event))) => {
-                assert_eq!(
-                    Some(event.kind.event_type()),
-                    case.event_type.as_deref(),
-                    "{id}"
-                );
+                assert_eq!(Some(event.kind.event_type()), case.event_type.as_deref(), "{id}");
                 assert!(!event.event_id.is_empty(), "{id}");
             }
             (Some("accept"), Ok(Incoming::Challenge(challenge))) => {
                 assert_eq!(case.kind, "url_verification", "{id}");
                 assert_eq!(
                     Some(&Value::from(challenge)),
-                    case.response_json
-                        .as_ref()
-                        .and_then(|body| body.get("challenge")),
+                    case.response_json.as_ref().and_then(|body| body.get("challenge")),
                     "{id}"
                 );
             }
@@ -222,10 +206,7 @@ fn contested_requests_follow_the_advice_and_the_contract() {
         match advice {
             "accept" => assert!(matches!(result, Ok(Incoming::Event(_))), "{id}: {result:?}"),
             "accept and ignore with 200" => {
-                assert!(
-                    matches!(result, Ok(Incoming::Unhandled { .. })),
-                    "{id}: {result:?}"
-                );
+                assert!(matches!(result, Ok(Incoming::Unhandled { .. })), "{id}: {result:?}");
             }
             "reject" => assert!(result.is_err(), "{id}: {result:?}"),
             other => panic!("{id}: unknown advice {other}"),
@@ -249,21 +230,14 @@ fn contested_requests_follow_the_advice_and_the_contract() {
     ] {
         assert_eq!(rejection(id), Rejection::Unauthorized(reason), "{id}");
     }
-    assert_eq!(
-        rejection("div-invalid-utf8-inside"),
-        Rejection::Malformed(Malformed::NotJson)
-    );
+    assert_eq!(rejection("div-invalid-utf8-inside"), Rejection::Malformed(Malformed::NotJson));
     assert_eq!(vectors.divergences.len(), 14);
 }
 
 #[test]
 fn custom_bot_signatures_agree_with_the_vectors() {
     let mut seen = 0;
-    for case in vectors()
-        .cases
-        .iter()
-        .filter(|case| case.kind == "webhook_sign")
-    {
+    for case in vectors().cases.iter().filter(|case| case.kind == "webhook_sign") {
         seen += 1;
         let secret = SecretString::from(case.secret.as_deref().unwrap());
         let sign = crypto::webhook_sign(case.timestamp.as_deref().unwrap(), &secret);

@@ -30,20 +30,13 @@ async fn cards_are_signed_where_a_secret_is_set() {
     let signed = json!({"timestamp": "1599360473", "sign": "l1N0gAcBjdwBvGm1xMjOF0XSyaLRpR7tuO5dHfhAYc8=",
                         "msg_type": "interactive", "card": card});
     let plain = json!({"msg_type": "interactive", "card": card});
-    for (secret, body) in [
-        (Some("demo"), signed),
-        (None, plain.clone()),
-        (Some(""), plain),
-    ] {
+    for (secret, body) in [(Some("demo"), signed), (None, plain.clone()), (Some(""), plain)] {
         let (stub, bot) = start(secret).await;
         stub.will_say(success());
         bot.send_card(&card, now()).await.unwrap();
         let asked = stub.asked();
         assert_eq!(asked.len(), 1);
-        assert_eq!(
-            (asked[0].method.as_str(), asked[0].path.as_str()),
-            ("POST", SECRET_PATH)
-        );
+        assert_eq!((asked[0].method.as_str(), asked[0].path.as_str()), ("POST", SECRET_PATH));
         assert_eq!(asked[0].authorization, "");
         assert_eq!(asked[0].content_type, "application/json; charset=utf-8");
         assert_eq!(asked[0].body, body);
@@ -64,30 +57,15 @@ async fn answers_are_judged_by_code_alone() {
             Reply::json(200, json!({"code": 19024, "msg": "Key Words Not Found"})),
             Disposition::Refused,
         ),
+        (Reply::json(200, json!({"code": 19001, "msg": "token invalid"})), Disposition::ChatGone),
+        (Reply::json(200, json!({"code": 11232, "msg": "limit"})), Disposition::RetryAfter(second)),
         (
-            Reply::json(200, json!({"code": 19001, "msg": "token invalid"})),
-            Disposition::ChatGone,
-        ),
-        (
-            Reply::json(200, json!({"code": 11232, "msg": "limit"})),
-            Disposition::RetryAfter(second),
-        ),
-        (
-            Reply::json(
-                200,
-                json!({"code": 9499, "msg": "Bad Request", "StatusCode": 0}),
-            ),
+            Reply::json(200, json!({"code": 9499, "msg": "Bad Request", "StatusCode": 0})),
             Disposition::Refused,
         ),
-        (
-            Reply::json(200, json!({"StatusCode": 0})),
-            Disposition::Unclear,
-        ),
+        (Reply::json(200, json!({"StatusCode": 0})), Disposition::Unclear),
         (Reply::bytes(200, "ok"), Disposition::Unclear),
-        (
-            Reply::bytes(307, "").header("location", "http://127.0.0.1:1/"),
-            Disposition::Refused,
-        ),
+        (Reply::bytes(307, "").header("location", "http://127.0.0.1:1/"), Disposition::Refused),
     ] {
         let (stub, bot) = start(None).await;
         stub.will(reply);

@@ -1,0 +1,41 @@
+//! `airgate serve`: the service.
+
+use tokio::net::TcpListener;
+
+use super::{ConfigFile, Failure, open_store, output, runtime, until_told_to_stop};
+use crate::clock::Clock;
+use crate::config::Mode;
+use crate::server::Service;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Options {
+    #[command(flatten)]
+    config: ConfigFile,
+}
+
+pub(super) fn run(options: &Options) -> Result<(), Failure> {
+    let config = options.config.load()?;
+    if config.feishu.mode == Mode::Websocket {
+        return Err(Failure::Configuration(
+            "feishu.mode: this version does not speak the long connection yet; use \"webhook\""
+                .to_owned(),
+        ));
+    }
+    output::start_log("info");
+    for warning in config.warnings() {
+        tracing::warn!("{warning}");
+    }
+    let store = open_store(&config, "only one airgate may run on a store")?;
+    runtime()?.block_on(async {
+        let listener = TcpListener::bind(config.server.listen).await.map_err(|error| {
+            Failure::Failed(format!("cannot listen on {}: {error}", config.server.listen))
+        })?;
+        let service = Service::start(&config, store, listener, Clock::system())
+            .map_err(|error| Failure::Failed(error.to_string()))?;
+        tracing::info!(address = %service.address(), "airgate serves");
+        until_told_to_stop().await;
+        tracing::info!("stopping");
+        service.stop().await;
+        Ok(())
+    })
+}

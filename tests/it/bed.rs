@@ -1,0 +1,250 @@
+//! The test bed: stand-ins, a store in a throw-away folder, the service on port 0, and short ways to act and look.
+
+use std::time::Duration;
+
+use airgate::clock::Clock;
+use airgate::config::Config;
+use airgate::domain::{AccountId, ChatId, UserKey};
+use airgate::sandbox::feishu::{Feishu, FeishuConfig, Message, SentEvent};
+use airgate::sandbox::volcengine::Cloud;
+use airgate::sandbox::world::{Account, World};
+use airgate::server::Service;
+use airgate::store::{AccountSecrets, Store};
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+
+pub const ADMIN: &str = "ou_admin";
+pub const ADMIN_2: &str = "ou_admin_2";
+pub const VIEWER: &str = "ou_viewer";
+pub const STRANGER: &str = "ou_stranger";
+pub const GROUP: &str = "oc_alerts";
+pub const APP_ID: &str = "cli_test";
+pub const APP_SECRET: &str = "test-app-secret";
+pub const TOKEN: &str = "test-verification-token";
+pub const ENCRYPT_KEY: &str = "test-encrypt-key";
+/// The hour that tests begin at: 2026-11-23, 10:00 in Beijing.
+pub const NOW: &str = "2026-11-23T02:00:00Z";
+/// Nothing that is waited for takes this long unless it is broken.
+pub const PATIENCE: Duration = Duration::from_secs(15);
+
+pub struct Bed {
+    pub feishu: Feishu,
+    pub cloud: Cloud,
+    pub store: Store,
+    pub clock: Clock,
+    pub config: Config,
+    service: Option<Service>,
+    _folder: TempDir,
+}
+
+/// A cloud of one account `main`, without a limit on calls (tests of pacing set one).
+pub fn one_account() -> World {
+    let mut world = World::with_account(Account::new(
+        "main",
+        "云上主体",
+        2_100_000_001,
+        "AKLTmain0000000001",
+        "main-secret",
+    ));
+    world.rules.calls_per_second = None;
+    world
+}
+
+impl Bed {
+    pub async fn start(world: World) -> Self {
+        Self::with(world, &[]).await
+    }
+
+    /// With further configuration, as `("MONITOR__BILL_SOURCE", "detail")`.
+    pub async fn with(world: World, further: &[(&str, &str)]) -> Self {
+        let clock = Clock::system();
+        clock.set(NOW.parse().unwrap());
+        let loopback = || TcpListener::bind("127.0.0.1:0");
+        let cloud = Cloud::start(loopback().await.unwrap(), world, clock.clone()).await;
+        let mut chat = FeishuConfig::new(APP_ID, APP_SECRET, TOKEN);
+        chat.encrypt_key = Some(ENCRYPT_KEY.to_owned());
+        chat.rate_limits = false;
+        let feishu = Feishu::start(loopback().await.unwrap(), chat, clock.clone()).unwrap();
+        feishu.add_person(ADMIN, "王管理", "13800000001");
+        feishu.add_person(ADMIN_2, "赵管理", "13800000002");
+        feishu.add_person(VIEWER, "李查看", "13800000003");
+        feishu.add_person(STRANGER, "路人甲", "13800000004");
+        feishu.add_group(GROUP, "告警群");
+        let folder = tempfile::tempdir().unwrap();
+        let mut env: Vec<(String, String)> = [
+            ("FEISHU__BASE_URL", feishu.url()),
+            ("FEISHU__APP_ID", APP_ID),
+            ("FEISHU__APP_SECRET", APP_SECRET),
+            ("FEISHU__VERIFICATION_TOKEN", TOKEN),
+            ("FEISHU__ENCRYPT_KEY", ENCRYPT_KEY),
+            ("FEISHU__ADMINS", &format!("{ADMIN},{ADMIN_2}")),
+            ("FEISHU__VIEWERS", VIEWER),
+            ("FEISHU__ALERT_CHAT_ID", GROUP),
+            ("VOLCENGINE__IAM_ENDPOINT", &cloud.url()),
+            ("VOLCENGINE__BILLING_ENDPOINT", &cloud.url()),
+            ("VOLCENGINE__QPS", "1000"),
+            ("STORE__PATH", folder.path().join("airgate.redb").to_str().unwrap()),
+            ("SECURITY__MASTER_KEY", &"11".repeat(32)),
+        ]
+        .into_iter()
+        .chain(further.iter().copied())
+        .map(|(name, value)| (format!("AIRGATE__{name}"), value.to_owned()))
+        .collect();
+        // The last one given wins.
+        env.reverse();
+        let mut seen = std::collections::HashSet::new();
+        env.retain(|(name, _)| seen.insert(name.clone()));
+        let config = Config::load(None, env).unwrap();
+        let store = open(&config);
+        let accounts = cloud.read(|world| world.accounts.clone());
+        for account in &accounts {
+            let secrets = AccountSecrets {
+                access_key_id: account.access_key_id().to_owned().into(),
+                secret_key: account.secret_key().to_owned().into(),
+            };
+            let id = AccountId::new(account.slug.as_str()).unwrap();
+            store.save_account(&id, &account.name, &secrets, clock.now()).unwrap();
+        }
+        let mut bed = Self { feishu, cloud, store, clock, config, service: None, _folder: folder };
+        bed.start_service().await;
+        bed
+    }
+
+    pub async fn start_service(&mut self) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let service =
+            Service::start(&self.config, self.store.clone(), listener, self.clock.clone()).unwrap();
+        self.feishu.set_service_url(&format!("http://{}", service.address()));
+        self.service = Some(service);
+    }
+
+    pub fn service(&self) -> &Service {
+        self.service.as_ref().unwrap()
+    }
+
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.service().address())
+    }
+
+    /// A graceful stop and a new start on the same store.
+    pub async fn restart(&mut self) {
+        self.service.take().unwrap().stop().await;
+        self.start_service().await;
+    }
+
+    /// Says something to the bot in the person's direct chat and waits for the reply's card.
+    pub async fn ask(&self, person: &str, text: &str) -> Message {
+        let chat = self.feishu.direct_chat(person);
+        self.ask_in(person, &chat, text, false).await
+    }
+
+    /// The same in any chat.
+    pub async fn ask_in(&self, person: &str, chat: &str, text: &str, mention: bool) -> Message {
+        let sent = self.feishu.say(person, chat, text, mention).await;
+        assert_eq!(sent.status, Some(200), "{text}");
+        self.reply_to(&sent).await.unwrap_or_else(|| panic!("no reply to {text:?}"))
+    }
+
+    pub async fn reply_to(&self, sent: &SentEvent) -> Option<Message> {
+        let id = sent.message_id.clone()?;
+        self.feishu
+            .wait_for(
+                move |state| {
+                    state
+                        .all_messages()
+                        .iter()
+                        .find(|m| m.reply_to.as_deref() == Some(id.as_str()))
+                        .cloned()
+                },
+                PATIENCE,
+            )
+            .await
+    }
+
+    /// Waits until the card of a message satisfies `wanted`.
+    pub async fn card_becomes(
+        &self,
+        message_id: &str,
+        wanted: impl Fn(&str) -> bool + Send + Sync + 'static,
+    ) -> Message {
+        let id = message_id.to_owned();
+        let found = self
+            .feishu
+            .wait_for(
+                move |state| state.message(&id).filter(|m| wanted(&m.content)).cloned(),
+                PATIENCE,
+            )
+            .await;
+        found.unwrap_or_else(|| panic!("{:#?}", self.feishu.message(message_id).map(|m| m.content)))
+    }
+
+    /// Reads users and projects into the store, as `/sync` does.
+    pub async fn sync(&self) -> Message {
+        let reply = self.ask(ADMIN, "/sync").await;
+        let report = |content: &str| !content.contains("正在");
+        self.card_becomes(&reply.message_id, report).await
+    }
+
+    /// Runs one cycle to its end and waits until what it owes is delivered.
+    pub async fn cycle(&self) -> airgate::domain::CycleReport {
+        let report = self.service().monitor().cycle().await.unwrap();
+        self.settled().await;
+        report
+    }
+
+    /// Waits until nothing is owed any more: no message, no change of access, no task.
+    pub async fn settled(&self) {
+        let until = tokio::time::Instant::now() + PATIENCE;
+        loop {
+            let owed = self
+                .store
+                .read(|tx| {
+                    Ok::<_, airgate::store::StoreError>(
+                        tx.owed_count()? + tx.all_access_pending()?.len() + tx.tasks()?.len(),
+                    )
+                })
+                .unwrap();
+            if owed == 0 {
+                return;
+            }
+            assert!(tokio::time::Instant::now() < until, "{owed} things are still owed");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    /// Messages of the alert group.
+    pub fn alerts(&self) -> Vec<Message> {
+        self.feishu.messages(ChatId::new(GROUP).unwrap().as_str())
+    }
+}
+
+pub fn open(config: &Config) -> Store {
+    Store::open(&config.store.path, config.security.master_key.expose()).unwrap()
+}
+
+pub fn user(text: &str) -> UserKey {
+    text.parse().unwrap()
+}
+
+/// Every text of a card, in order, joined by line feeds: what a person reads.
+pub fn text_of(message: &Message) -> String {
+    fn collect(value: &Value, texts: &mut Vec<String>) {
+        match value {
+            Value::Object(members) => {
+                for (name, member) in members {
+                    match member {
+                        Value::String(text) if name == "content" => texts.push(text.clone()),
+                        member if name != "value" => collect(member, texts),
+                        _ => {}
+                    }
+                }
+            }
+            Value::Array(items) => items.iter().for_each(|item| collect(item, texts)),
+            _ => {}
+        }
+    }
+    let mut texts = Vec::new();
+    collect(&serde_json::from_str(&message.content).unwrap(), &mut texts);
+    texts.join("\n")
+}

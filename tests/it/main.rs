@@ -1,0 +1,12 @@
+//! Integration tests: the real service over real HTTP, between the stand-ins for Feishu and Volcengine.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    missing_docs
+)]
+
+mod bed;
+mod smoke;
