@@ -450,7 +450,7 @@ mod tests {
     #[test]
     fn the_nearest_command() {
         for (text, command) in [
-            ("/user5", Some("user")),
+            ("/usr", Some("user")),
             ("/qouta alice", Some("quota")),
             ("/halp", Some("help")),
             ("账但", Some("billing")),
