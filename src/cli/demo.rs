@@ -189,6 +189,7 @@ impl Demo {
                 .iter()
                 .map(|link| format!("{}/{}", link.account_slug, link.username))
                 .collect();
+            users.sort();
             users.dedup();
             users
                 .into_iter()
