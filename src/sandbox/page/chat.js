@@ -5,7 +5,7 @@ import { renderCard } from "./cards.js";
 import { icon } from "./icons.js";
 import { closePopups, toast } from "./overlay.js";
 import { avatar } from "./people.js";
-import { LANG, t } from "./words.js";
+import { LANG, now, t } from "./words.js";
 
 const GAP_MS = 5 * 60 * 1000;
 
@@ -15,7 +15,7 @@ function clock(ms) {
 
 function dayLabel(ms) {
   const day = new Date(ms);
-  const days = Math.round((new Date().setHours(0, 0, 0, 0) - new Date(ms).setHours(0, 0, 0, 0)) / 86400000);
+  const days = Math.round((new Date(now()).setHours(0, 0, 0, 0) - new Date(ms).setHours(0, 0, 0, 0)) / 86400000);
   if (days === 0) return t("Today");
   if (days === 1) return t("Yesterday");
   return day.toLocaleDateString(LANG, { year: "numeric", month: "short", day: "numeric" });
@@ -23,7 +23,7 @@ function dayLabel(ms) {
 
 /** The time of a message for the conversation list: a clock today, else a date. */
 export function shortTime(ms) {
-  const today = new Date(ms).toDateString() === new Date().toDateString();
+  const today = new Date(ms).toDateString() === new Date(now()).toDateString();
   return today ? clock(ms) : new Date(ms).toLocaleDateString(LANG, { month: "short", day: "numeric" });
 }
 
