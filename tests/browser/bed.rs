@@ -106,6 +106,7 @@ impl WebDriverCompatibleCommand for Vendor {
 pub struct Bed {
     pub client: Client,
     pub url: String,
+    pub browser: Browser,
 }
 
 /// Runs a test in a browser, ends everything, and holds that the demo stopped cleanly and the console stayed silent.
@@ -126,7 +127,7 @@ pub async fn run(browser: Browser, test: impl AsyncFnOnce(&Bed)) {
     let port = started.rsplit(' ').next().unwrap().trim_end_matches('.');
     let profile = tempfile::tempdir().unwrap();
     let client = open_browser(port, &profile, browser).await;
-    let bed = Bed { client: client.clone(), url };
+    let bed = Bed { client: client.clone(), url, browser };
     bed.dress(browser).await;
     let done = AssertUnwindSafe(test(&bed)).catch_unwind().await;
     let console = bed.console().await;
@@ -274,6 +275,11 @@ impl Bed {
         let found = self.client.execute(script, vec![selector.into(), text.into()]).await.unwrap();
         let id = found.get(ELEMENT)?.as_str()?.to_owned();
         Some(Element::from_element_id(self.client.clone(), ElementRef::from(id)))
+    }
+
+    /// The last visible element that matches.
+    pub async fn find(&self, selector: &str) -> Option<Element> {
+        self.look(selector, "").await
     }
 
     /// Presses what is found, as a hand does: it must be there, visible, and not covered.

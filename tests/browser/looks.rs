@@ -101,8 +101,8 @@ async fn a_form_with_bad_input_says_what_is_wrong() {
         let answer = bed.last_answer().await;
         assert_eq!(answer["toast"]["type"], "error", "{answer:?}");
         bed.until("document.querySelector('.toast-error')").await;
-        let typed = bed.js(&format!("document.querySelector({}).value", serde_json::json!(amount)));
-        assert_eq!(typed.await, "twelve");
+        let value = format!("document.querySelector({}).value", serde_json::json!(amount));
+        assert_eq!(bed.js(&value).await, "twelve");
         // And then an amount.
         bed.type_into(&amount, "123.45").await;
         bed.press("Allocate").await;

@@ -45,7 +45,7 @@ async fn a_broken_cloud_makes_an_incomplete_cycle_that_heals() {
         choose(bed, "volcengine", "refused").await;
         bed.click("[data-name=monitor]", "").await;
         bed.until(&panel("incomplete")).await;
-        bed.until(&panel("InvalidAccessKey")).await;
+        bed.until(&panel("broken on purpose")).await;
         choose(bed, "volcengine", "none").await;
         bed.click("[data-name=monitor]", "").await;
         bed.until(&panel("all read")).await;

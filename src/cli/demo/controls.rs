@@ -198,5 +198,6 @@ fn trouble_of_volcengine(stage: &Stage) -> Control {
 
 fn told(platform: &str, broken: bool) -> Value {
     let message = if broken { "{platform} is broken now" } else { "{platform} works again" };
-    json!({"message": message, "args": {"platform": platform}})
+    let kind = if broken { "warning" } else { "success" };
+    json!({"message": message, "kind": kind, "args": {"platform": platform}})
 }

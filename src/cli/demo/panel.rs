@@ -131,23 +131,29 @@ fn calls(stage: &Stage) -> Vec<Value> {
 
 fn chat_call(request: &feishu::Request) -> Value {
     let ok = request.code == 0 && request.status < 400;
-    let outcome = match request.code {
-        0 | -1 => request.status.to_string(),
-        code => format!("{} {code}", request.status),
+    let (outcome, words) = match request.code {
+        // What the stand-in would have answered is not what was answered.
+        -1 => ("—".to_owned(), "broken on purpose"),
+        0 => (request.status.to_string(), if ok { "" } else { request.message.as_str() }),
+        code => (format!("{} {code}", request.status), request.message.as_str()),
     };
     json!({
         "to": "Feishu", "name": request.endpoint, "at": request.at.as_millisecond(), "ok": ok,
-        "outcome": outcome, "words": if ok { "" } else { request.message.as_str() },
+        "outcome": outcome, "words": words,
     })
 }
 
 fn cloud_call(call: &volcengine::Call) -> Value {
     let ok = call.status == Some(200) && call.outcome_code.is_none() && call.fault.is_none();
-    let status = call.status.map_or_else(|| "—".to_owned(), |status| status.to_string());
-    let words = call.outcome_code.as_deref().or(call.fault).unwrap_or_default();
+    let (outcome, words) = match (call.status, call.fault) {
+        (Some(status), None) => {
+            (status.to_string(), call.outcome_code.as_deref().unwrap_or_default())
+        }
+        _ => ("—".to_owned(), "broken on purpose"),
+    };
     let account = call.account.as_deref().unwrap_or_default();
     json!({
         "to": "Volcengine", "name": call.action, "of": account, "at": call.at.as_millisecond(),
-        "ok": ok, "outcome": status, "words": words,
+        "ok": ok, "outcome": outcome, "words": words,
     })
 }

@@ -16,7 +16,7 @@ async function run(name, value, node, redraw) {
   try {
     const answer = await api.control(name, value);
     if (answer.error) toast("error", t(answer.error));
-    else if (answer.message) toast("success", tf(answer.message, answer.args && { ...answer.args, platform: t(answer.args.platform) }));
+    else if (answer.message) toast(answer.kind ?? "success", tf(answer.message, answer.args && { ...answer.args, platform: t(answer.args.platform) }));
     await redraw();
   } catch (error) {
     toast("error", t(error.message));

@@ -43,7 +43,7 @@ function callRow(call) {
     time(call.at), h("span", { class: `call-to to-${call.to.toLowerCase()}` }, t(call.to)),
     h("span", { class: "call-name" }, call.name, call.of && h("span", { class: "call-of" }, ` ${call.of}`)),
     h("span", { class: call.ok ? "is-good" : "is-bad", "aria-label": `${t(call.ok ? "ok" : "failed")} ${call.outcome}` }, call.outcome),
-    call.words && h("span", { class: "call-words is-bad" }, call.words));
+    call.words && h("span", { class: "call-words is-bad" }, t(call.words)));
 }
 
 /** Draws the panel into `host`; the returned function draws it anew. */

@@ -120,6 +120,7 @@ const ZH = {
   "Calls to the platforms": "对平台的调用",
   "No calls yet": "还没有调用",
   "failed": "失败",
+  "broken on purpose": "演示故障",
   "ok": "成功",
 
   // The first minute.
