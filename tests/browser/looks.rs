@@ -61,7 +61,7 @@ async fn dark_mode_is_dark_and_readable() {
             const bad = [];
             for (const node of document.querySelectorAll('body *')) {
               const own = [...node.childNodes].some((child) => child.nodeType === 3 && child.data.trim() !== '');
-              if (!own || !node.checkVisibility() || node.closest('.avatar, svg, .chip, [aria-disabled], :disabled, option')) continue;
+              if (!own || !node.checkVisibility() || node.closest('.avatar, .md-bar, svg, .chip, [aria-disabled], :disabled, option')) continue;
               const back = behind(node);
               const front = over(rgba(getComputedStyle(node).color), back);
               const [a, b] = [light(front), light(back)];
@@ -84,8 +84,7 @@ async fn a_form_with_bad_input_says_what_is_wrong() {
         bed.converse("direct").await;
         bed.ask("/quota wang.fang").await;
         // Nothing typed: the client itself refuses.
-        bed.click(&last("form button.btn-primary_filled, .form button.btn-primary_filled"), "")
-            .await;
+        bed.click(&last("button.btn-primary_filled"), "").await;
         bed.until(&format!(
             "document.querySelector({})?.checkVisibility()",
             serde_json::json!(last(".field-error:not([hidden])"))
