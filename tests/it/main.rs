@@ -9,4 +9,5 @@
 )]
 
 mod bed;
+mod callbacks;
 mod smoke;
