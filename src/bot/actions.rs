@@ -129,6 +129,11 @@ impl Bot {
     }
 }
 
+/// The look of a card whose form is empty again.
+fn emptied(look: &Look) -> Look {
+    Look { form: Default::default(), ..look.clone() }
+}
+
 /// The clicked card is where a later result is shown.
 fn report(action: &CardAction) -> Option<Report> {
     let id = MessageId::new(action.message_id.clone()?).ok()?;
@@ -167,7 +172,13 @@ impl Reader {
         now: Timestamp,
     ) -> Result<Done, StoreError> {
         if let Some(first) = tx.op_outcome(op)? {
-            let card = match self.show(tx, request, &click.look, now) {
+            // What was applied must not come back filled in, under a new `op`: one more press would apply it again.
+            let look = if first.refused {
+                click.look.clone().with_banner(Tone::Error, first.toast.clone())
+            } else {
+                emptied(&click.look)
+            };
+            let card = match self.show(tx, request, &look, now) {
                 Ok(card) => Some(card),
                 Err(Error::Store(error)) => return Err(error),
                 Err(Error::Refused(_)) => None,
@@ -219,7 +230,7 @@ impl Reader {
         now: Timestamp,
     ) -> Result<Done, Error> {
         // After a form was applied its fields are empty again.
-        let clean = Look { form: Default::default(), ..click.look.clone() };
+        let clean = emptied(&click.look);
         let show = || self.show(tx, request, &clean, now).map(Done::card);
         let cards = &self.cards;
         match request {

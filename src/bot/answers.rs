@@ -25,7 +25,7 @@ impl Bot {
         let now = self.reader.clock.now();
         let role = self.roles.of(&sender);
         let parsed = parse(text);
-        let needs = parsed.as_ref().map_or(Needs::Anyone, Command::needs);
+        let needs = parsed.as_ref().map_or_else(ParseError::needs, Command::needs);
         let allowed = Allowed::check(role, needs);
         let denied = allowed.is_none();
         // What only reads is made before the transaction that notes it, so that it does not keep writers waiting.

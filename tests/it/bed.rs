@@ -5,7 +5,9 @@ use std::time::Duration;
 use airgate::clock::Clock;
 use airgate::config::Config;
 use airgate::domain::{AccountId, ChatId, UserKey};
-use airgate::sandbox::feishu::{ClickResult, Feishu, FeishuConfig, Message, Sealed, SentEvent};
+use airgate::sandbox::feishu::{
+    ClickResult, Feishu, FeishuConfig, Message, Sealed, Sender, SentEvent,
+};
 use airgate::sandbox::volcengine::Cloud;
 use airgate::sandbox::world::{Account, World};
 use airgate::server::Service;
@@ -223,6 +225,22 @@ impl Bed {
         }
     }
 
+    /// A person's words as the platform would tell them, not told to the service yet.
+    pub async fn unsent(&self, person: &str, chat: &str, text: &str) -> SentEvent {
+        self.feishu.set_service_url("http://127.0.0.1:1");
+        let sent = self.feishu.say(person, chat, text, false).await;
+        assert_eq!(sent.status, None);
+        self.feishu.set_service_url(&self.url(""));
+        sent
+    }
+
+    /// How many messages the bot has sent.
+    pub fn sent_count(&self) -> usize {
+        self.feishu.read(|state| {
+            state.all_messages().iter().filter(|message| message.sender == Sender::Bot).count()
+        })
+    }
+
     /// Posts a body as it is to the service; the status and the answer's JSON (null where it is none).
     pub async fn post(&self, path: &str, sealed: Sealed) -> (u16, Value) {
         let mut request = reqwest::Client::new().post(self.url(path)).body(sealed.body);
@@ -316,7 +334,7 @@ pub fn user(text: &str) -> UserKey {
     text.parse().unwrap()
 }
 
-/// Every text of a card, in order, joined by line feeds: what a person reads.
+/// Every text of a card, in order, joined by line feeds: what a person reads, markdown's entities included.
 pub fn text_of(message: &Message) -> String {
     fn collect(value: &Value, texts: &mut Vec<String>) {
         match value {
@@ -335,5 +353,56 @@ pub fn text_of(message: &Message) -> String {
     }
     let mut texts = Vec::new();
     collect(&serde_json::from_str(&message.content).unwrap(), &mut texts);
-    texts.join("\n")
+    shown(&texts.join("\n"))
+}
+
+/// The markdown of a card, as the client would interpret it.
+pub fn markdown_of(message: &Message) -> String {
+    fn collect(value: &Value, found: &mut Vec<String>) {
+        match value {
+            Value::Object(members) => {
+                if matches!(
+                    members.get("tag").and_then(Value::as_str),
+                    Some("markdown" | "lark_md")
+                ) && let Some(Value::String(text)) = members.get("content")
+                {
+                    found.push(text.clone());
+                }
+                members.values().for_each(|member| collect(member, found));
+            }
+            Value::Array(items) => items.iter().for_each(|item| collect(item, found)),
+            _ => {}
+        }
+    }
+    let mut found = Vec::new();
+    collect(&message.json(), &mut found);
+    found.join("\n")
+}
+
+/// Text with its entities as the characters that they stand for.
+fn shown(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('&') {
+        out.push_str(before);
+        rest = after;
+        let entity = after.split_once(';').and_then(|(name, after)| {
+            let c = match name {
+                "lt" => '<',
+                "gt" => '>',
+                "amp" => '&',
+                name => char::from_u32(name.strip_prefix('#')?.parse().ok()?)?,
+            };
+            Some((c, after))
+        });
+        match entity {
+            Some((c, after)) => {
+                out.push(c);
+                rest = after;
+            }
+            None => out.push('&'),
+        }
+    }
+    out.push_str(rest);
+    out
 }

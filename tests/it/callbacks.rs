@@ -17,18 +17,9 @@ async fn bed_with(further: &[(&str, &str)]) -> Bed {
     bed
 }
 
-/// A person's words as the platform would tell them, not told yet.
-async fn unsent(bed: &Bed, person: &str, text: &str) -> SentEvent {
-    bed.feishu.set_service_url("http://127.0.0.1:1");
-    let sent = bed.feishu.say(person, &bed.feishu.direct_chat(person), text, false).await;
-    assert_eq!(sent.status, None);
-    bed.feishu.set_service_url(&bed.url(""));
-    sent
-}
-
 /// An allocation that was not told yet: something that shows whether it was done.
 async fn allocation(bed: &Bed) -> SentEvent {
-    unsent(bed, ADMIN, "/quota alice 100").await
+    bed.unsent(ADMIN, &bed.feishu.direct_chat(ADMIN), "/quota alice 100").await
 }
 
 /// A press on `quota.allocate` as the platform would tell it.

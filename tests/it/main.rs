@@ -8,6 +8,9 @@
     missing_docs
 )]
 
+mod actions;
 mod bed;
 mod callbacks;
+mod chat;
+mod roles;
 mod smoke;
