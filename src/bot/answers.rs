@@ -247,7 +247,12 @@ impl super::Reader {
         match error {
             ParseError::Empty => self.help(allowed.role(), None, None),
             ParseError::Unknown { typed, nearest } => {
-                self.help(allowed.role(), Some(typed), *nearest)
+                // Nobody is pointed to a command that they may not use.
+                let usable = nearest.filter(|name| {
+                    let spec = COMMANDS.iter().find(|spec| spec.name == *name);
+                    spec.is_some_and(|spec| Allowed::check(allowed.role(), spec.needs).is_some())
+                });
+                self.help(allowed.role(), Some(typed), usable)
             }
             ParseError::Missing { command } => {
                 message(words.t("command.missing_argument", &[("usage", &command.usage())]))

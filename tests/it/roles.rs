@@ -133,6 +133,8 @@ async fn help_names_what_a_person_may_use() {
     // Nor does the nearest command give one away.
     let read = text_of(&bed.ask(STRANGER, "/usres").await);
     assert!(!read.contains("/users"), "{read}");
+    let read = text_of(&bed.ask(VIEWER, "/usres").await);
+    assert!(read.contains("你是不是想用 /users"), "{read}");
 }
 
 fn actions() -> Vec<(Value, Option<Value>, Needs)> {
