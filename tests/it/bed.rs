@@ -6,7 +6,7 @@ use airgate::clock::Clock;
 use airgate::config::Config;
 use airgate::domain::{AccountId, ChatId, UserKey};
 use airgate::sandbox::feishu::{
-    ClickResult, Feishu, FeishuConfig, Message, Sealed, Sender, SentEvent,
+    ClickAction, ClickResult, Feishu, FeishuConfig, Message, Sealed, Sender, SentEvent,
 };
 use airgate::sandbox::volcengine::Cloud;
 use airgate::sandbox::world::{Account, World};
@@ -278,6 +278,24 @@ impl Bed {
         let fields = fields.as_object().unwrap().clone();
         let wanted = |value: &Value| value["action"] == action;
         answered(self.feishu.form_click(person, message_id, wanted, fields).await)
+    }
+
+    /// A press that no button of the card need stand for: this value, these form fields. Answered in time all the same.
+    pub async fn forged(
+        &self,
+        person: &str,
+        message_id: &str,
+        value: Value,
+        form: Option<Value>,
+    ) -> ClickResult {
+        let action = ClickAction {
+            tag: "button".to_owned(),
+            value: Some(value),
+            name: form.as_ref().map(|_| "submit".to_owned()),
+            form_value: form.and_then(|form| form.as_object().cloned()),
+            ..ClickAction::default()
+        };
+        answered(self.feishu.click_raw(person, message_id, action).await)
     }
 
     /// What a person reads on a message as it stands now.

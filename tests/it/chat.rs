@@ -9,7 +9,7 @@ use rust_decimal::Decimal;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use crate::bed::{ADMIN, ADMIN_2, Bed, GROUP, VIEWER, markdown_of, one_account, text_of, user};
+use crate::bed::{ADMIN, ADMIN_2, Bed, GROUP, VIEWER, one_account, text_of, user};
 
 /// Accounts `main` (alice, bob, carol) and `lab` (alice, dave).
 fn two_accounts() -> World {
@@ -182,7 +182,9 @@ async fn in_a_group_only_a_mention_of_the_bot_counts() {
     assert_eq!(reply.chat_id, GROUP);
     bed.settled().await;
     assert_eq!(bed.sent_count(), before + 1);
-    // The mention may stand anywhere, beside another one.
+    let only_mentioned = bed.ask_in(ADMIN, GROUP, "", true).await;
+    assert!(text_of(&only_mentioned).contains("airgate 使用帮助"));
+    // The mention may stand anywhere.
     let mut event = bed.unsent(ADMIN, GROUP, "x").await;
     let message = &mut event.envelope["event"]["message"];
     message["content"] = json!(json!({"text": "/user @_user_2 carol"}).to_string());
@@ -250,28 +252,6 @@ async fn what_is_not_understood_says_what_to_do() {
     // The largest amounts.
     says(&bed, ADMIN, "/quota carol 9,999,999,999.99", &["¥9,999,999,999.99"]).await;
     says(&bed, ADMIN, "/quota carol -10,000,000,000", &["单笔金额不能超过"]).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn texts_of_any_length_and_kind_are_answered() {
-    let bed = bed().await;
-    for word in [
-        "x".repeat(20_000),
-        "字".repeat(5_000),
-        "\"\\".repeat(3_000),
-        "<at id=all></at>".repeat(50),
-    ] {
-        for command in
-            ["", "/users ", "/user ", "/quota bob ", "/quota bob 1 ", "/billing ", "/help "]
-        {
-            let reply = bed.ask(ADMIN, &format!("{command}{word}")).await;
-            let markup = markdown_of(&reply);
-            assert!(!markup.contains("<at id=all>"), "{command}: {markup}");
-        }
-    }
-    bed.settled().await;
-    let failed = bed.store.read(|tx| tx.failed_messages(10)).unwrap();
-    assert!(failed.is_empty(), "{failed:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -386,4 +366,31 @@ async fn a_cloud_that_does_not_answer_does_not_hold_up_chat() {
         bed.press(ADMIN, &card.message_id, json!({"action": "projects.open"})).await;
         assert_eq!(bed.user("main/bob").quota.to_string(), "¥11.00");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sync_reports_what_is_new_changed_and_gone() {
+    let bed = bed().await;
+    says(&bed, ADMIN, "/quota main/alice 100", &[]).await;
+    bed.cloud.update(|cloud| {
+        let main = cloud.account_mut("main").unwrap();
+        main.users.remove("alice");
+        main.add_user("erin").display_name = "艾琳".to_owned();
+        cloud.user_mut("main", "bob").unwrap().display_name = "小鲍".to_owned();
+    });
+    let report = text_of(&bed.sync().await);
+    for wanted in ["新增 1", "变更 1", "移除 1", "erin", "bob", "alice"] {
+        assert!(report.contains(wanted), "{wanted} is not in\n{report}");
+    }
+    says(&bed, ADMIN, "/users 小鲍", &["共 1 人", "bob"]).await;
+    // Kept with what it had, listed last, no longer changed.
+    let list = text_of(&bed.ask(ADMIN, "/users").await);
+    let (gone, others) = (list.find("main/alice").unwrap(), ["bob", "lab/alice", "erin"]);
+    assert!(others.iter().all(|name| list.find(name).unwrap() < gone), "{list}");
+    says(&bed, ADMIN, "/user main/alice", &["已移除", "¥100.00"]).await;
+    for text in ["/quota main/alice 5", "/disable main/alice", "/enable main/alice"] {
+        says(&bed, ADMIN, text, &["main/alice 已不在云端", "/sync"]).await;
+    }
+    let unchanged = text_of(&bed.sync().await);
+    assert!(unchanged.contains("新增 0 · 变更 0 · 移除 0"), "{unchanged}");
 }

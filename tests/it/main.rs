@@ -12,5 +12,6 @@ mod actions;
 mod bed;
 mod callbacks;
 mod chat;
+mod hostile;
 mod roles;
 mod smoke;

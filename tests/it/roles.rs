@@ -1,12 +1,9 @@
 //! Who may do what: contract §2, roles.
 
-use airgate::sandbox::feishu::ClickAction;
 use airgate::sandbox::world::{self, World};
 use serde_json::{Value, json};
 
-use crate::bed::{
-    ADMIN, Bed, GROUP, STRANGER, VIEWER, answered, one_account, text_of, toast_of, user,
-};
+use crate::bed::{ADMIN, Bed, GROUP, STRANGER, VIEWER, one_account, text_of, toast_of, user};
 
 #[derive(Clone, Copy, PartialEq)]
 enum Needs {
@@ -64,6 +61,7 @@ fn state(bed: &Bed) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn commands() {
+    let bed = bed().await;
     for (text, needs) in [
         ("/help", Anyone),
         ("帮助", Anyone),
@@ -93,7 +91,6 @@ async fn commands() {
         ("/sync", Admin),
         ("/monitor run", Admin),
     ] {
-        let bed = bed().await;
         // Lowest first: who may do it changes things.
         for (person, role) in PEOPLE.into_iter().rev() {
             for group in [false, true] {
@@ -184,14 +181,7 @@ async fn card_actions_on_any_card() {
         for (person, role) in PEOPLE.into_iter().rev() {
             bed.settled().await;
             let (before, calls) = (state(&bed), bed.cloud.calls().len());
-            let action = ClickAction {
-                tag: "button".to_owned(),
-                value: Some(value.clone()),
-                name: form.as_ref().map(|_| "submit".to_owned()),
-                form_value: form.as_ref().and_then(Value::as_object).cloned(),
-                ..ClickAction::default()
-            };
-            let done = answered(bed.feishu.click_raw(person, &card, action).await);
+            let done = bed.forged(person, &card, value.clone(), form.clone()).await;
             if allowed(role, needs) {
                 assert_ne!(
                     done.toast.as_ref().map(|toast| toast.kind.as_str()),
@@ -221,14 +211,8 @@ async fn what_a_card_says_of_its_reader_does_not_count() {
     for extra in ["role", "operator", "admin", "open_id"] {
         let mut value = json!({"action": "quota.allocate", "user": "main/alice", "op": "x1"});
         value[extra] = json!(ADMIN);
-        let action = ClickAction {
-            tag: "button".to_owned(),
-            value: Some(value),
-            name: Some("quota.allocate".to_owned()),
-            form_value: json!({"amount": "5", "operator": ADMIN}).as_object().cloned(),
-            ..ClickAction::default()
-        };
-        let done = answered(bed.feishu.click_raw(VIEWER, &card, action).await);
+        let form = json!({"amount": "5", "operator": ADMIN});
+        let done = bed.forged(VIEWER, &card, value, Some(form)).await;
         assert!(toast_of(&done).starts_with("error"), "{done:?}");
     }
     assert_eq!(state(&bed), before);
@@ -267,12 +251,7 @@ async fn cards_of_a_viewer_have_nothing_that_changes_anything() {
         if needs == Admin || form.is_some() {
             continue;
         }
-        let action = ClickAction {
-            tag: "button".to_owned(),
-            value: Some(value.clone()),
-            ..ClickAction::default()
-        };
-        answered(bed.feishu.click_raw(VIEWER, &card.message_id, action).await);
+        bed.forged(VIEWER, &card.message_id, value.clone(), None).await;
         let content = bed.feishu.message(&card.message_id).unwrap().content;
         assert_eq!(foreign(&content), [""; 0], "{value}");
     }
