@@ -16,6 +16,8 @@ mod quota;
 pub mod seal;
 mod spending;
 mod tables;
+#[cfg(test)]
+mod tests;
 mod users;
 
 use std::fs::OpenOptions;
