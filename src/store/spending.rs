@@ -141,15 +141,16 @@ impl WriteTx {
         Ok(users)
     }
 
-    /// Sets how current the monitored links of a user are after a reading. Returns whether it has any.
+    /// Sets how current the monitored links of a user are after a reading. Returns whether the user has links at all: what
+    /// was read for others shows on those that are switched off, too.
     fn mark_links(&self, user: &User, reading: &RecordedReading) -> Result<bool, StoreError> {
         let current = BillPeriod::of(reading.at);
         let mut any = false;
         for mut link in self.links_of(&user.key)? {
+            any = true;
             if !link.monitored.is_on() {
                 continue;
             }
-            any = true;
             let freshness = match &reading.bills {
                 None => link.freshness.after_failure(),
                 Some(_) if !reading.projects.contains(&link.project) => link.freshness,

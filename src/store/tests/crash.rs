@@ -97,13 +97,8 @@ fn transaction(store: &Store, n: u64) {
             let body = AlertBody::Error { problem: Problem::CyclesRecovered };
             let alert = tx.add_alert(Some(&alice), body, now())?;
             let card = "x".repeat(usize::try_from(n).unwrap() * 900);
-            let message = NewMessage {
-                lane: "chat:oc_1".to_owned(),
-                dispatch: Dispatch::ToChat { chat: "oc_1".parse().unwrap(), card },
-                not_before: now(),
-                alert: Some(alert.id),
-                mention_mobiles: Vec::new(),
-            };
+            let dispatch = Dispatch::ToChat { chat: "oc_1".parse().unwrap(), card };
+            let message = NewMessage::new("chat:oc_1", dispatch, now()).for_alert(Some(alert.id));
             tx.owe(message, now())?;
             tx.allocate(&alice, Money::from_fen(100), "", &somebody(), now())?;
             Ok::<_, AllocateError>(())
@@ -200,4 +195,26 @@ fn a_store_that_crashed_goes_on() {
     let store = Store::with_backend(Disk::of(bytes), &KEY).unwrap();
     (4..=6).for_each(|n| transaction(&store, n));
     assert_eq!(whole_transactions(&store), 6);
+}
+
+#[test]
+fn a_creation_that_was_cut_short_is_begun_anew() {
+    let disk = Disk::default();
+    Store::with_backend(disk.clone(), &KEY).unwrap();
+    let changes = disk.0.lock().changes.clone();
+    let folder = tempfile::tempdir().unwrap();
+    for crash in 0..=changes.len() {
+        for (name, kept) in [("none", false), ("all", true)] {
+            let path = folder.path().join(format!("{crash}-{name}.redb"));
+            let left = after_crash(&[], &changes, crash, |_| kept);
+            std::fs::write(&path, &left.0.lock().bytes).unwrap();
+            let store = Store::open(&path, &KEY)
+                .unwrap_or_else(|error| panic!("crash after {crash}, {name} kept: {error}"));
+            add_user(&store, "main/alice");
+            transaction(&store, 1);
+            assert_eq!(whole_transactions(&store), 1);
+            drop(store);
+            std::fs::remove_file(&path).unwrap();
+        }
+    }
 }

@@ -60,6 +60,20 @@ fn a_newer_layout_is_named_whatever_else_is_in_the_file() {
 }
 
 #[test]
+fn a_file_that_is_no_store_is_refused_and_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("airgate.redb");
+    let mut zeros_and_text = vec![0; 8192];
+    zeros_and_text.extend_from_slice(b"a letter");
+    for bytes in [b"a letter".to_vec(), zeros_and_text] {
+        std::fs::write(&path, &bytes).unwrap();
+        let opened = Store::open(&path, &KEY);
+        assert!(matches!(opened, Err(StoreError::Redb(_))), "{opened:?}");
+        assert_eq!(std::fs::read(&path).unwrap(), bytes);
+    }
+}
+
+#[test]
 fn neither_half_of_a_key_pair_is_in_the_file() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("airgate.redb");

@@ -7,13 +7,8 @@ use crate::domain::{
 use crate::store::NewMessage;
 
 fn message(lane: &str) -> NewMessage {
-    NewMessage {
-        lane: lane.to_owned(),
-        dispatch: Dispatch::ToChat { chat: "oc_1".parse().unwrap(), card: "{}".to_owned() },
-        not_before: now(),
-        alert: None,
-        mention_mobiles: vec!["138".to_owned()],
-    }
+    let dispatch = Dispatch::ToChat { chat: "oc_1".parse().unwrap(), card: "{}".to_owned() };
+    NewMessage::new(lane, dispatch, now()).mentioning(vec!["138".to_owned()])
 }
 
 fn owe(store: &Store, message: NewMessage) -> OwedMessage {
