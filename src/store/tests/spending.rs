@@ -99,6 +99,12 @@ fn a_shared_project_counts_for_each_user_from_its_own_month() {
     let all = store.read(|tx| tx.spending_in(month("2026-11"))).unwrap();
     let users: Vec<String> = all.iter().map(|record| record.user.to_string()).collect();
     assert_eq!(users, ["main/alice", "main/alice", "main/alice", "main/bob", "main/bob"]);
+    let totals = |period| -> Vec<(String, Money)> {
+        let totals = store.read(|tx| tx.totals_in(month(period))).unwrap();
+        totals.into_iter().map(|record| (record.user.to_string(), record.amount)).collect()
+    };
+    assert_eq!(totals("2026-11"), [row("main/alice", "3.5"), row("main/bob", "5")]);
+    assert_eq!(totals("2026-10"), [row("main/alice", "10.004999")]);
     let periods = store.read(|tx| tx.spending_periods()).unwrap();
     assert_eq!(periods, [month("2026-11"), month("2026-10")]);
 }
