@@ -63,8 +63,8 @@ impl Monitor {
                 None
             }
         };
-        let at = self.clock.now();
-        Ok((RecordedReading { account, bills, projects, at }, report))
+        // The amounts are from when the reading began: one that began before a period settled does not close it.
+        Ok((RecordedReading { account, bills, projects, at: now }, report))
     }
 
     async fn read_periods(

@@ -23,7 +23,7 @@ use crate::domain::{
     AccessCause, AccessGoal, AlertBody, Figures, OpenId, PendingAccess, Problem, RememberedAccess,
     Settings, Switch, User, UserKey, UserStatus,
 };
-use crate::outbox::{Audience, raise};
+use crate::outbox::{Audience, note, raise};
 use crate::store::{Store, StoreError, WriteTx};
 use crate::volcengine::{self, KeyStatus};
 
@@ -280,7 +280,7 @@ impl Enforcer {
                     (AccessCause::QuotaUsedUp, AccessGoal::Restored) => {}
                     (AccessCause::Manual { operator }, goal) => {
                         let body = AlertBody::Manual { goal, operator: operator.clone() };
-                        tx.add_alert(Some(&key), body, now)?;
+                        note(tx, &key, body, now)?;
                     }
                 }
                 if let Some(report) = &pending.report {
