@@ -67,6 +67,8 @@ pub struct Monitor {
     bells: Bells,
     progress: Mutex<Progress>,
     due: Arc<Mutex<bool>>,
+    /// Held by the cycle that runs: there are never two at once, whoever starts them.
+    turn: tokio::sync::Mutex<()>,
 }
 
 /// What [`Monitor::new`] is made of.
@@ -112,6 +114,7 @@ impl Monitor {
             bells: parts.bells,
             progress: Mutex::new(Progress::default()),
             due: Arc::new(Mutex::new(false)),
+            turn: tokio::sync::Mutex::new(()),
         })
     }
 
@@ -125,7 +128,7 @@ impl Monitor {
         self.enabled
     }
 
-    /// Runs cycles, scheduled or asked for, until `stop`. This loop alone runs them: there are never two at once.
+    /// Runs cycles, scheduled or asked for, until `stop`.
     ///
     /// # Errors
     /// Where the schedule cannot be set up.
@@ -234,11 +237,12 @@ impl Monitor {
         }
     }
 
-    /// One cycle: collect, record, decide. Enforcement goes on by itself.
+    /// One cycle: collect, record, decide. Enforcement goes on by itself. Waits for a cycle that runs already.
     ///
     /// # Errors
     /// The store's; whatever the cloud does is part of the report.
     pub async fn cycle(&self) -> Result<CycleReport, StoreError> {
+        let _turn = self.turn.lock().await;
         let started = self.clock.now();
         let watch = tokio::time::Instant::now();
         self.progress.lock().running_since = Some(started);

@@ -135,6 +135,17 @@ impl Outbox {
                             to_admins(tx, audience, &alert, Some(&reason), now)?;
                         }
                     }
+                    // Nobody else hears of it then.
+                    (Dispatch::Webhook { .. }, Some(alert)) => {
+                        let settings = tx.saved_settings()?.over(&configured);
+                        let audience =
+                            Audience { cards: &cards, settings: &settings, admins: &admins };
+                        if settings.alert_chat.is_none()
+                            && let Some(alert) = tx.alert(alert)?
+                        {
+                            to_admins(tx, audience, &alert, Some(&reason), now)?;
+                        }
+                    }
                     (Dispatch::Update { card, .. }, _)
                         if disposition == Disposition::TooOldToUpdate =>
                     {
