@@ -8,5 +8,8 @@
     missing_docs
 )]
 
+mod bad_days;
 mod bed;
+mod enforce;
+mod monitor;
 mod smoke;
