@@ -10,6 +10,7 @@
 
 mod bad_days;
 mod bed;
+mod crash;
 mod enforce;
 mod monitor;
 mod smoke;
