@@ -387,7 +387,7 @@ async fn what_was_acknowledged_is_booked_once_wherever_the_process_dies() {
     let outside = Outside::furnished(0).await;
     let mut said = Vec::new();
     for round in 0..ROUNDS {
-        let process = outside.serve("warn").await;
+        let process = outside.serve("info").await;
         // What did not get through comes again, as the platform does it.
         outside.feishu.redeliver_pending().await;
         let acknowledged = Arc::new(Mutex::new(0));
@@ -407,7 +407,7 @@ async fn what_was_acknowledged_is_booked_once_wherever_the_process_dies() {
         let (sent, ()) = tokio::join!(sayings, killer);
         said.extend(sent);
     }
-    let process = outside.serve("warn").await;
+    let process = outside.serve("info").await;
     outside.feishu.redeliver_pending().await;
     // And everything once more, acknowledged or not.
     for sent in &said {
@@ -543,10 +543,16 @@ async fn no_secret_is_in_the_log_however_much_is_logged() {
     let rule = feishu::FaultRule::new(feishu::Fault::Status(500)).times(1);
     outside.feishu.faults().inject(rule.clone().on("send"));
     outside.feishu.faults().inject(rule.on("hook"));
-    for command in ["/sync", "/user alice", "/monitor run", "/monitor run", "/billing", "nonsense"]
+    let report = |sent: &SentEvent| {
+        outside.replies(sent).iter().any(|reply| {
+            reply.content.contains("监控执行完成") || reply.content.contains("监控执行未")
+        })
+    };
+    for command in ["/sync", "/user alice", "/billing", "nonsense", "/monitor run", "/monitor run"]
     {
         let sent = outside.say(command).await;
         outside.reply(&sent).await;
+        until("the report", || command != "/monitor run" || report(&sent)).await;
     }
     until("the disable", || outside.alerts().iter().any(|text| text.contains("已自动停用"))).await;
     outside.feishu.revoke_tokens();
