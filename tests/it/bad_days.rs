@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use airgate::domain::{CycleOutcome, UserStatus};
 use airgate::sandbox::volcengine::{Fault, FaultRule};
+use airgate::sandbox::world::{BillRow, Product};
 use airgate::server::Patience;
 use futures::future::join_all;
 use rust_decimal::Decimal;
@@ -142,4 +143,34 @@ async fn a_cloud_that_is_down_leaves_chat_and_quota_working() {
     bed.cloud.faults().clear();
     assert_eq!(bed.cycle().await.outcome, CycleOutcome::Ok);
     assert_eq!(bed.alert_records().len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bill_beyond_reason_fails_the_cycle_and_nothing_else() {
+    let bed = bed().await;
+    bed.cloud.update(|world| {
+        let period = "2026-11".parse().unwrap();
+        for _ in 0..2 {
+            let mut row = BillRow::new(period, "team-a", Product::Ecs, Decimal::ONE);
+            row.payable = Decimal::MAX / Decimal::TWO;
+            world.add_bill_row("main", row).unwrap();
+        }
+    });
+    let report = bed.cycle().await;
+    assert_eq!(report.outcome, CycleOutcome::Error);
+    assert_eq!((report.warnings, report.disables), (0, 0));
+    for amount in [Decimal::MAX, Decimal::MIN, Decimal::from(1_000_000_000_001_i64)] {
+        bed.cloud.update(|world| {
+            let rows = world.account_mut("main").unwrap();
+            let rows = rows.bill_rows_mut("2026-11".parse().unwrap());
+            rows.truncate(1);
+            rows[0].payable = amount;
+        });
+        let report = bed.cycle().await;
+        let error = report.accounts[0].error.clone().unwrap();
+        assert!(error.contains("team-a"), "{error}");
+    }
+    assert_eq!(bed.record("main/alice").consumed.to_string(), "¥450.00");
+    let asked = bed.ask(ADMIN, "/monitor run").await;
+    bed.card_becomes(&asked.message_id, |card| card.contains("监控执行未完全成功")).await;
 }

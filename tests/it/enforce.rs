@@ -392,3 +392,19 @@ async fn a_user_who_is_gone_from_the_cloud_keeps_nothing_waiting() {
     assert_eq!(status(&bed), UserStatus::Gone);
     assert_eq!(bed.cycle().await.disables, 0);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sync_that_read_before_the_cut_does_not_undo_its_record() {
+    let bed = over_quota(world()).await;
+    // The sync learns of the login, but late.
+    let slow = Fault::Slow(std::time::Duration::from_secs(3));
+    bed.cloud.faults().inject(FaultRule::new(slow).on("GetLoginProfile").times(1));
+    let reply = bed.ask(ADMIN, "/sync").await;
+    until("the reading", || bed.cloud.faults().pending() == 0).await;
+    decide(&bed).await;
+    until("the cut", || status(&bed) == UserStatus::Disabled).await;
+    bed.card_becomes(&reply.message_id, |card| !card.contains("正在")).await;
+    bed.settled().await;
+    assert_eq!((access(&bed), status(&bed)), (cut(), UserStatus::Disabled));
+    assert_eq!(bed.cycle().await.disables, 0);
+}
