@@ -50,6 +50,7 @@ impl Cards {
         let facts = context! {
             act => super::engine::act(None),
             buttons => via == AlertVia::Chat,
+            id => alert.id,
             title => words.alert_title(alert),
             template => alert_template(&alert.body),
             kind => self.alert_tag(&alert.body),

@@ -67,8 +67,7 @@ pub struct Monitor {
     bells: Bells,
     progress: Mutex<Progress>,
     due: Arc<Mutex<bool>>,
-    /// Held by the cycle that runs: there are never two at once, whoever starts them.
-    turn: tokio::sync::Mutex<()>,
+    one_at_a_time: tokio::sync::Mutex<()>,
 }
 
 /// What [`Monitor::new`] is made of.
@@ -114,7 +113,7 @@ impl Monitor {
             bells: parts.bells,
             progress: Mutex::new(Progress::default()),
             due: Arc::new(Mutex::new(false)),
-            turn: tokio::sync::Mutex::new(()),
+            one_at_a_time: tokio::sync::Mutex::new(()),
         })
     }
 
@@ -128,7 +127,7 @@ impl Monitor {
         self.enabled
     }
 
-    /// Runs cycles, scheduled or asked for, until `stop`.
+    /// Runs cycles, scheduled or asked for, until `stop`, one after the other.
     ///
     /// # Errors
     /// Where the schedule cannot be set up.
@@ -218,7 +217,14 @@ impl Monitor {
             if asked.is_empty() && !due {
                 return Ok(());
             }
-            let report = self.cycle().await?;
+            let report = match self.cycle().await {
+                Ok(report) => report,
+                Err(error) => {
+                    // What was due is still due.
+                    *self.due.lock() |= due;
+                    return Err(error);
+                }
+            };
             let card = self.cards.cycle_report(&report, &Look::new(Role::Admin, report.ended));
             let now = report.ended;
             self.store
@@ -237,12 +243,12 @@ impl Monitor {
         }
     }
 
-    /// One cycle: collect, record, decide. Enforcement goes on by itself. Waits for a cycle that runs already.
+    /// One cycle: collect, record, decide. Enforcement goes on by itself. Waits for one that is running.
     ///
     /// # Errors
     /// The store's; whatever the cloud does is part of the report.
     pub async fn cycle(&self) -> Result<CycleReport, StoreError> {
-        let _turn = self.turn.lock().await;
+        let _turn = self.one_at_a_time.lock().await;
         let started = self.clock.now();
         let watch = tokio::time::Instant::now();
         self.progress.lock().running_since = Some(started);

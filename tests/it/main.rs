@@ -8,9 +8,14 @@
     missing_docs
 )]
 
+mod actions;
 mod bad_days;
 mod bed;
+mod callbacks;
+mod chat;
 mod crash;
 mod enforce;
+mod hostile;
 mod monitor;
+mod roles;
 mod smoke;
