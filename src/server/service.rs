@@ -29,16 +29,34 @@ use crate::work::Worker;
 
 /// A request to us that takes longer is given up: a slow sender must not hold a place.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
-/// A call to Feishu.
-const FEISHU_TIMEOUT: Duration = Duration::from_secs(10);
-/// A call to Volcengine; the official SDK waits as long.
-const CLOUD_TIMEOUT: Duration = Duration::from_secs(30);
 /// What is in flight has so long to end after a stop.
 const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 /// The token is asked for again so often, so that readiness tells the truth even when nothing is sent.
 const TOKEN_INTERVAL: Duration = Duration::from_secs(30 * 60);
 /// And so soon after it failed.
 const TOKEN_RETRY: Duration = Duration::from_secs(10);
+
+/// How long remote calls may take and how they are tried again.
+#[derive(Clone, Copy, Debug)]
+pub struct Patience {
+    /// The longest call to Feishu.
+    pub feishu_timeout: Duration,
+    /// The longest call to Volcengine.
+    pub cloud_timeout: Duration,
+    /// How a call to Volcengine is tried again.
+    pub cloud_retry: volcengine::RetryPolicy,
+}
+
+impl Default for Patience {
+    /// 10 s for Feishu; 30 s for Volcengine: the official SDK waits as long.
+    fn default() -> Self {
+        Self {
+            feishu_timeout: Duration::from_secs(10),
+            cloud_timeout: Duration::from_secs(30),
+            cloud_retry: volcengine::RetryPolicy::default(),
+        }
+    }
+}
 
 /// Why the service cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -77,6 +95,20 @@ impl Service {
         listener: TcpListener,
         clock: Clock,
     ) -> Result<Self, ServiceError> {
+        Self::start_with(config, store, listener, clock, Patience::default())
+    }
+
+    /// [`Service::start`] with another patience: tests do not wait as long as an operator does.
+    ///
+    /// # Errors
+    /// As [`Service::start`].
+    pub fn start_with(
+        config: &Config,
+        store: Store,
+        listener: TcpListener,
+        clock: Clock,
+        patience: Patience,
+    ) -> Result<Self, ServiceError> {
         super::metrics::recorder();
         let address = listener.local_addr()?;
         let stop = CancellationToken::new();
@@ -94,7 +126,7 @@ impl Service {
                 base_url: base_url.clone(),
                 app_id: config.feishu.app_id.clone(),
                 app_secret: config.feishu.app_secret.clone(),
-                timeout: FEISHU_TIMEOUT,
+                timeout: patience.feishu_timeout,
             },
             clock.clone(),
         )?;
@@ -104,10 +136,11 @@ impl Service {
                 billing_endpoint: config.volcengine.billing_endpoint.clone(),
                 region: config.volcengine.region.clone(),
                 qps: config.volcengine.qps,
-                timeout: CLOUD_TIMEOUT,
+                timeout: patience.cloud_timeout,
             },
             clock.clone(),
-        )?;
+        )?
+        .with_retry(patience.cloud_retry);
         let cloud = Cloud::new(store.clone(), client);
         let admins = config.feishu.admins.clone();
 

@@ -9,9 +9,13 @@
 )]
 
 mod actions;
+mod bad_days;
 mod bed;
 mod callbacks;
 mod chat;
+mod crash;
+mod enforce;
 mod hostile;
+mod monitor;
 mod roles;
 mod smoke;
