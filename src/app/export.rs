@@ -68,16 +68,9 @@ impl Table {
             Table::Ledger => {
                 &["account", "username", "time", "amount", "total_after", "note", "operator"]
             }
-            Table::Alerts => &[
-                "account",
-                "username",
-                "time",
-                "type",
-                "title",
-                "amount",
-                "threshold",
-                "notified",
-            ],
+            Table::Alerts => {
+                &["account", "username", "time", "type", "title", "amount", "threshold", "notified"]
+            }
         }
     }
 }
@@ -201,9 +194,7 @@ impl Cell {
             Cell::Text(text) => harmless(text),
             Cell::Number(number) => number.clone(),
             Cell::Flag(flag) => flag.to_string(),
-            Cell::Time(at) => {
-                at.to_zoned(beijing()).strftime("%Y-%m-%d %H:%M:%S").to_string()
-            }
+            Cell::Time(at) => at.to_zoned(beijing()).strftime("%Y-%m-%d %H:%M:%S").to_string(),
             Cell::Nothing => String::new(),
         }
     }

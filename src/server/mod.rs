@@ -5,4 +5,4 @@ mod health;
 pub mod metrics;
 mod service;
 
-pub use service::{Service, ServiceError};
+pub use service::{Service, ServiceError, cloud_client, feishu_client};

@@ -20,8 +20,7 @@ impl Store {
             for row in table.iter()? {
                 let (account, sealed) = row?;
                 let secret = self.sealer.open(account.value(), sealed.value())?;
-                resealed
-                    .push((account.value().to_owned(), sealer.seal(account.value(), &secret)?));
+                resealed.push((account.value().to_owned(), sealer.seal(account.value(), &secret)?));
             }
             for (account, sealed) in &resealed {
                 table.insert(account.as_str(), sealed.as_slice())?;
