@@ -40,6 +40,8 @@ const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 const TOKEN_INTERVAL: Duration = Duration::from_secs(30 * 60);
 /// And so soon after it failed.
 const TOKEN_RETRY: Duration = Duration::from_secs(10);
+/// Observations are folded into buckets so often.
+const METRICS_INTERVAL: Duration = Duration::from_secs(30);
 
 /// Why the service cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -208,6 +210,7 @@ impl Service {
         tasks.spawn(run_monitor(Arc::clone(&monitor), stop.clone()));
         tasks.spawn(keep_in_touch(chat, bot, stop.clone()));
         tasks.spawn(serve(listener, app, stop.clone()));
+        tasks.spawn(fold_metrics(stop.clone()));
         Ok(Self { address, stop, tasks, monitor, bells })
     }
 
@@ -248,7 +251,8 @@ async fn serve(listener: TcpListener, app: Arc<App>, stop: CancellationToken) {
         .route("/metrics", get(health::metrics))
         .with_state(app)
         .layer(CatchPanicLayer::new())
-        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, REQUEST_TIMEOUT));
+        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, REQUEST_TIMEOUT))
+        .layer(axum::middleware::from_fn(super::request_id::identify));
     let served = axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await;
     if let Err(error) = served {
         tracing::error!(%error, "the HTTP server ended");
@@ -282,6 +286,17 @@ async fn run_backups(backups: Backups, stop: CancellationToken) {
         tokio::select! {
             () = stop.cancelled() => return,
             () = tokio::time::sleep(backups.interval) => {}
+        }
+    }
+}
+
+/// Folds what histograms observed into their buckets, which otherwise only a scrape does: without one they would grow.
+async fn fold_metrics(stop: CancellationToken) {
+    let Some(recorder) = super::metrics::recorder() else { return };
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(METRICS_INTERVAL) => recorder.run_upkeep(),
         }
     }
 }

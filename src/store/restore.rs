@@ -115,6 +115,7 @@ pub fn restore(
     let mut reader = File::open(&source).map_err(unreadable)?;
     std::io::copy(&mut reader, &mut copy.as_file()).map_err(io)?;
     examine(copy.path(), file, master_key)?;
+    keep_owner(copy.as_file(), if there { store } else { folder });
     copy.as_file().sync_all().map_err(io)?;
 
     let aside = there.then(|| {
@@ -137,6 +138,18 @@ pub fn restore(
     sync_folder(folder);
     Ok(aside)
 }
+
+/// Gives `copy` the owner of `like`: what root restores, the service still has to open. Nobody else can, nor needs to.
+#[cfg(unix)]
+fn keep_owner(copy: &File, like: &Path) {
+    use std::os::unix::fs::{MetadataExt, fchown};
+    if let Ok(data) = like.metadata() {
+        let _ = fchown(copy, Some(data.uid()), Some(data.gid()));
+    }
+}
+
+#[cfg(not(unix))]
+fn keep_owner(_: &File, _: &Path) {}
 
 /// Whether the store at `copy`, which came from `file`, is whole, of this version, and of this key.
 fn examine(copy: &Path, file: &Path, master_key: &[u8; 32]) -> Result<(), RestoreError> {
