@@ -8,6 +8,11 @@
     missing_docs
 )]
 
+mod actions;
 mod bed;
+mod callbacks;
+mod chat;
 mod cli;
+mod hostile;
+mod roles;
 mod smoke;
