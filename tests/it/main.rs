@@ -13,6 +13,7 @@ mod bad_days;
 mod bed;
 mod callbacks;
 mod chat;
+mod cli;
 mod crash;
 mod enforce;
 mod hostile;
