@@ -8,5 +8,15 @@
     missing_docs
 )]
 
+mod actions;
+mod bad_days;
 mod bed;
+mod callbacks;
+mod chat;
+mod cli;
+mod crash;
+mod enforce;
+mod hostile;
+mod monitor;
+mod roles;
 mod smoke;

@@ -19,6 +19,9 @@ use crate::sandbox::demo_page::{self, DemoPage};
 const USUAL_ADDRESS: &str = "127.0.0.1:8787";
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  airgate demo
+  airgate demo --listen 127.0.0.1:9000 --locale en_us")]
 pub(super) struct Options {
     /// Where the chat page listens; else 127.0.0.1:8787, or a free port
     #[arg(long, value_name = "ADDR")]
