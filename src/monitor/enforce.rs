@@ -196,7 +196,7 @@ impl Enforcer {
         let remembered = self.store.reading(move |tx| tx.access_remembered(&key)).await?;
         match pending.goal {
             AccessGoal::Cut if before.keys.iter().any(|key| api.works_with(&key.id)) => {
-                return Err(EnforceError::OwnKey);
+                Err(EnforceError::OwnKey)
             }
             AccessGoal::Cut => match self.permit_cut(user, pending, &before).await? {
                 Permit::Go => {

@@ -106,6 +106,7 @@ impl WebDriverCompatibleCommand for Vendor {
 pub struct Bed {
     pub client: Client,
     pub url: String,
+    #[allow(dead_code)] // The pictures' test uses it.
     pub browser: Browser,
 }
 
@@ -278,6 +279,7 @@ impl Bed {
     }
 
     /// The last visible element that matches.
+    #[allow(dead_code)] // The pictures' test uses it.
     pub async fn find(&self, selector: &str) -> Option<Element> {
         self.look(selector, "").await
     }

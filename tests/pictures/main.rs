@@ -51,8 +51,20 @@ fn folder() -> PathBuf {
 
 async fn take(bed: &Bed, name: &str) {
     // A card that changed says so for a moment.
-    bed.until("!document.querySelector('.is-updated, .updated-flag, .is-new, .toast')").await;
-    bed.js("(document.activeElement?.blur(), true)").await;
+    bed.until("!document.querySelector('.is-updated, .updated-flag, .toast')").await;
+    // Alone in the thread it is neither scrolled nor cut off.
+    bed.js(
+        "(() => { document.activeElement?.blur(); const rows = [...document.querySelectorAll('.message')]; \
+           const last = rows.filter((row) => row.matches('.is-card') && row.checkVisibility()).at(-1); \
+           for (const row of rows) if (row !== last) row.style.display = 'none'; return true; })()",
+    )
+    .await;
+    bed.until(
+        "(() => { const box = [...document.querySelectorAll('.card')].find((card) => card.checkVisibility()) \
+           .getBoundingClientRect(); const room = document.querySelector('#thread').getBoundingClientRect(); \
+           return box.top >= room.top && box.bottom <= room.bottom; })()",
+    )
+    .await;
     let card = bed.find("#thread article.card").await.unwrap();
     let png = card.screenshot().await.unwrap();
     let locale = bed.browser.locale;
