@@ -8,18 +8,20 @@ use axum::Router;
 use axum::http::StatusCode;
 use axum::routing::{get, post};
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::timeout::TimeoutLayer;
 
 use super::callbacks::{App, receive};
-use super::health;
+use super::{health, long_connection};
 use crate::app::cloud::Cloud;
 use crate::bot::{self, Bot, Roles};
 use crate::cards::{Cards, Locale, OpSource};
 use crate::clock::Clock;
 use crate::config::{self, Config};
+use crate::feishu::connection::Connection;
 use crate::feishu::{self, CallbackKeys, CallbackVerifier};
 use crate::monitor::{self, Bells, Enforcer, Monitor};
 use crate::outbox::{self, Outbox};
@@ -89,15 +91,17 @@ impl Service {
         let cards = Arc::new(Cards::new(locale, OpSource::Random));
         let base_url = feishu::validate_base_url(&config.feishu.base_url)
             .map_err(|error| ServiceError::BaseUrl(error.to_string()))?;
-        let chat = feishu::Client::new(
-            feishu::ClientConfig {
-                base_url: base_url.clone(),
-                app_id: config.feishu.app_id.clone(),
-                app_secret: config.feishu.app_secret.clone(),
-                timeout: FEISHU_TIMEOUT,
-            },
-            clock.clone(),
-        )?;
+        let chat_config = feishu::ClientConfig {
+            base_url: base_url.clone(),
+            app_id: config.feishu.app_id.clone(),
+            app_secret: config.feishu.app_secret.clone(),
+            timeout: FEISHU_TIMEOUT,
+        };
+        let chat = feishu::Client::new(chat_config.clone(), clock.clone())?;
+        let connection = match config.feishu.mode {
+            config::Mode::Webhook => None,
+            config::Mode::Websocket => Some(Connection::new(chat_config, clock.clone())?),
+        };
         let client = volcengine::Client::new(
             volcengine::ClientConfig {
                 iam_endpoint: config.volcengine.iam_endpoint.clone(),
@@ -173,6 +177,7 @@ impl Service {
             store,
             feishu: chat.clone(),
             clock,
+            connection: connection.as_ref().map(|(_, status)| status.clone()),
         });
 
         let mut tasks = JoinSet::new();
@@ -181,6 +186,12 @@ impl Service {
         tasks.spawn(worker.run(stop.clone()));
         tasks.spawn(run_monitor(Arc::clone(&monitor), stop.clone()));
         tasks.spawn(keep_in_touch(chat, bot, stop.clone()));
+        if let Some((connection, status)) = connection {
+            let (settled, in_order) = watch::channel(false);
+            let app = Arc::clone(&app);
+            tasks.spawn(long_connection::follow(Arc::clone(&app), status, settled, stop.clone()));
+            tasks.spawn(long_connection::run(connection, app, in_order, stop.clone()));
+        }
         tasks.spawn(serve(listener, app, stop.clone()));
         Ok(Self { address, stop, tasks, monitor, bells })
     }
@@ -214,9 +225,12 @@ impl Service {
 }
 
 async fn serve(listener: TcpListener, app: Arc<App>, stop: CancellationToken) {
-    let router = Router::new()
+    let callbacks = Router::new()
         .route("/feishu/event", post(receive))
-        .route("/feishu/card", post(receive))
+        .route("/feishu/card", post(receive));
+    // Nobody calls where there is a long connection.
+    let router = if app.connection.is_some() { Router::new() } else { callbacks };
+    let router = router
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .route("/metrics", get(health::metrics))

@@ -8,6 +8,7 @@
 mod access;
 mod accounts;
 mod alerts;
+mod chats;
 mod events;
 mod links;
 mod meta;
@@ -25,6 +26,7 @@ use std::sync::Arc;
 use redb::{Database, ReadableDatabase, StorageBackend};
 
 pub use accounts::AccountSecrets;
+pub use chats::KnownChat;
 pub use events::OpOutcome;
 pub use owed::NewMessage;
 pub use quota::AllocateError;
