@@ -10,7 +10,7 @@ use crate::domain::{
 use crate::store::{BILL_MONTHS, StoreError, View, WriteTx};
 
 /// Links of one page of the projects card.
-pub const LINKS_A_PAGE: usize = 8;
+pub const LINKS_A_PAGE: usize = 6;
 /// Options of the project select.
 const CANDIDATES: usize = 100;
 /// An older list of an account's projects is read again when a projects card is opened.

@@ -97,6 +97,7 @@ impl Bot {
         };
         let keys: Vec<String> =
             (!event_id.is_empty()).then(|| format!("e:{event_id}")).into_iter().collect();
+        let alert = value.get("alert").and_then(serde_json::Value::as_u64);
         let reader = Arc::clone(&self.reader);
         let (done, rings_access) = self
             .store
@@ -104,6 +105,7 @@ impl Bot {
                 if !tx.claim(&keys, now)? {
                     return Ok::<_, StoreError>((None, false));
                 }
+                let click = reader.below_alert(tx, click, alert)?;
                 let done = match request.op() {
                     Some(op) => reader.once(tx, op, &request, &click, now)?,
                     None => reader.apply(tx, &request, &click, now)?,
@@ -135,6 +137,26 @@ fn report(action: &CardAction) -> Option<Report> {
 }
 
 impl Reader {
+    /// A card that takes the place of an alert in the group still says what the alert said.
+    fn below_alert(
+        &self,
+        tx: &WriteTx,
+        mut click: Click,
+        alert: Option<u64>,
+    ) -> Result<Click, StoreError> {
+        let alert = match alert {
+            Some(id) => tx.alert(id)?,
+            None => None,
+        };
+        if let Some(alert) = alert {
+            let words = self.cards.words();
+            let (title, time) = (words.alert_title(&alert), words.time(alert.at));
+            let text = words.t("alert.before", &[("title", &title), ("time", &time)]);
+            click.look = click.look.with_banner(Tone::Warning, text);
+        }
+        Ok(click)
+    }
+
     /// Applies a form unless its `op` was applied before; then the first outcome is answered again.
     fn once(
         &self,
@@ -308,7 +330,6 @@ impl Reader {
     }
 }
 
-/// A role that may see a card may see it whoever asked for the one before.
 #[cfg(test)]
 mod tests {
     use super::*;

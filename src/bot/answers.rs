@@ -275,15 +275,15 @@ impl super::Reader {
             .map(|spec| HelpRow {
                 usage: spec.usage(),
                 alias: spec.aliases.join(" "),
-                about: words.t(&spec.about_key(), &[]),
+                about: words.t(spec.about, &[]),
                 admin_only: spec.needs == Needs::Admin,
-                command: spec.name.to_owned(),
+                command: format!("/{}", spec.name),
             })
             .collect();
         let view = HelpView {
             rows,
             unknown: unknown.map(str::to_owned),
-            nearest: nearest.map(str::to_owned),
+            nearest: nearest.map(|name| format!("/{name}")),
         };
         self.cards.help(&view, &Look::new(role, self.clock.now()))
     }

@@ -137,6 +137,8 @@ pub struct Spec {
     pub aliases: &'static [&'static str],
     /// The arguments as help shows them.
     pub arguments: &'static str,
+    /// The key of its description in the catalogue.
+    pub about: &'static str,
     /// Who may use at least one form of it.
     pub needs: Needs,
     parse: fn(&'static Spec, &mut Arguments) -> Result<Command, ParseError>,
@@ -155,11 +157,6 @@ impl Spec {
     pub fn usage(&self) -> String {
         format!("/{} {}", self.name, self.arguments).trim_end().to_owned()
     }
-
-    /// The key of its description in the catalogue.
-    pub fn about_key(&self) -> String {
-        format!("command.{}", self.name)
-    }
 }
 
 /// Every command, in the order help shows them.
@@ -168,6 +165,7 @@ pub static COMMANDS: &[Spec] = &[
         name: "help",
         aliases: &["帮助"],
         arguments: "",
+        about: "command.help",
         needs: Needs::Anyone,
         parse: |_, _| Ok(Command::Help),
     },
@@ -175,6 +173,7 @@ pub static COMMANDS: &[Spec] = &[
         name: "users",
         aliases: &["用户"],
         arguments: "[TEXT]",
+        about: "command.users",
         needs: Needs::Viewer,
         parse: |_, arguments| Ok(Command::Users { query: arguments.rest() }),
     },
@@ -182,6 +181,7 @@ pub static COMMANDS: &[Spec] = &[
         name: "user",
         aliases: &["详情"],
         arguments: "NAME",
+        about: "command.user",
         needs: Needs::Viewer,
         parse: |spec, arguments| Ok(Command::User { name: arguments.needed(spec)? }),
     },
@@ -189,6 +189,7 @@ pub static COMMANDS: &[Spec] = &[
         name: "sync",
         aliases: &["同步"],
         arguments: "",
+        about: "command.sync",
         needs: Needs::Admin,
         parse: |_, _| Ok(Command::Sync),
     },
@@ -196,6 +197,7 @@ pub static COMMANDS: &[Spec] = &[
         name: "projects",
         aliases: &["项目"],
         arguments: "NAME",
+        about: "command.projects",
         needs: Needs::Viewer,
         parse: |spec, arguments| Ok(Command::Projects { name: arguments.needed(spec)? }),
     },
@@ -203,6 +205,7 @@ pub static COMMANDS: &[Spec] = &[
         name: "quota",
         aliases: &["额度", "划拨"],
         arguments: "NAME [AMOUNT [NOTE...]]",
+        about: "command.quota",
         needs: Needs::Viewer,
         parse: |spec, arguments| {
             let name = arguments.needed(spec)?;
@@ -215,6 +218,7 @@ pub static COMMANDS: &[Spec] = &[
         name: "billing",
         aliases: &["账单"],
         arguments: "[NAME] [YYYY-MM]",
+        about: "command.billing",
         needs: Needs::Viewer,
         parse: |_, arguments| {
             let mut name = None;
@@ -240,6 +244,7 @@ pub static COMMANDS: &[Spec] = &[
         name: "alerts",
         aliases: &["告警"],
         arguments: "[NAME]",
+        about: "command.alerts",
         needs: Needs::Viewer,
         parse: |_, arguments| Ok(Command::Alerts { name: arguments.next() }),
     },
@@ -247,6 +252,7 @@ pub static COMMANDS: &[Spec] = &[
         name: "enable",
         aliases: &["启用"],
         arguments: "NAME",
+        about: "command.enable",
         needs: Needs::Admin,
         parse: |spec, arguments| Ok(Command::Enable { name: arguments.needed(spec)? }),
     },
@@ -254,6 +260,7 @@ pub static COMMANDS: &[Spec] = &[
         name: "disable",
         aliases: &["停用"],
         arguments: "NAME",
+        about: "command.disable",
         needs: Needs::Admin,
         parse: |spec, arguments| Ok(Command::Disable { name: arguments.needed(spec)? }),
     },
@@ -261,6 +268,7 @@ pub static COMMANDS: &[Spec] = &[
         name: "monitor",
         aliases: &["监控"],
         arguments: "[run]",
+        about: "command.monitor",
         needs: Needs::Viewer,
         parse: |_, arguments| match arguments.peek() {
             Some(word) if word.eq_ignore_ascii_case("run") => {
@@ -302,7 +310,7 @@ impl Arguments {
 /// Why it is not a command.
 pub fn parse(text: &str) -> Result<Command, ParseError> {
     let mut words: std::collections::VecDeque<String> =
-        text.split_whitespace().map(str::to_owned).collect();
+        text.split_whitespace().map(|word| unlinked(word).to_owned()).collect();
     // A slash may stand apart, or be the full-width one of a Chinese keyboard.
     let first = loop {
         let Some(word) = words.pop_front() else { return Err(ParseError::Empty) };
@@ -323,6 +331,12 @@ pub fn parse(text: &str) -> Result<Command, ParseError> {
         Some(argument) => Err(ParseError::Surplus { command, argument }),
         None => Ok(parsed),
     }
+}
+
+/// The text of a word that a client made a link of: `[a@b.com](mailto:a@b.com)`.
+fn unlinked(word: &str) -> &str {
+    let link = word.strip_prefix('[').and_then(|rest| rest.strip_suffix(')'));
+    link.and_then(|link| link.split_once("](")).map_or(word, |(text, _)| text)
 }
 
 fn nearest(word: &str) -> Option<&'static str> {
@@ -365,6 +379,7 @@ mod tests {
         check("用户 张", Command::Users { query: name("张") });
         check("/user main/alice", Command::User { name: name("main/alice") });
         check("详情 Alice", Command::User { name: name("Alice") });
+        check("/user [a@b.com](mailto:a@b.com)", Command::User { name: name("a@b.com") });
         check("/sync", Command::Sync);
         check("/projects alice", Command::Projects { name: name("alice") });
         check("/quota alice", Command::Quota { name: name("alice") });
@@ -435,7 +450,7 @@ mod tests {
     #[test]
     fn the_nearest_command() {
         for (text, command) in [
-            ("/user5", Some("user")),
+            ("/usr", Some("user")),
             ("/qouta alice", Some("quota")),
             ("/halp", Some("help")),
             ("账但", Some("billing")),

@@ -3,6 +3,7 @@
 use minijinja::{Value, context};
 
 use super::facts;
+use super::text::{clip, md};
 use super::{Card, Cards, Look};
 use crate::app::outcome::{Level, UserDetail};
 use crate::domain::{AccessGoal, Switch, UserStatus};
@@ -30,24 +31,26 @@ impl Cards {
                 user.login == Some(Switch::On),
             ),
         };
-        let shown: Vec<String> = keys.iter().take(KEYS).cloned().collect();
-        let possible = user.status != UserStatus::Gone && detail.pending.is_none();
+        let shown: Vec<String> = keys.iter().take(KEYS).map(|key| md(&clip(key, 64))).collect();
+        let already = match goal {
+            AccessGoal::Cut => user.status == UserStatus::Disabled,
+            AccessGoal::Restored => user.status == UserStatus::Active,
+        };
+        let possible = user.status != UserStatus::Gone && detail.pending.is_none() && !already;
         let facts: Value = context! {
             key => user.key.to_string(),
             name => user.key.username.as_str(),
             display => user.display_name.as_str(),
             account => detail.account_name.as_str(),
             cut => cut,
-            already => match goal {
-                AccessGoal::Cut => user.status == UserStatus::Disabled,
-                AccessGoal::Restored => user.status == UserStatus::Active,
-            },
+            already => already,
             gone => user.status == UserStatus::Gone,
             possible => possible,
             pending => detail.pending.as_ref().map(|pending| facts::pending(words, pending)),
             status => facts::status(words, user, detail.pending.as_ref()),
             figures => facts::user_figures(words, user, detail.level),
-            keys => shown,
+            keys => shown.join("\n"),
+            key_count => keys.len(),
             more_keys => keys.len().saturating_sub(KEYS),
             login => login,
             nothing_known => user.access_read_at.is_none() && detail.remembered.is_none(),

@@ -50,12 +50,10 @@ impl Cards {
         let facts = context! {
             act => super::engine::act(None),
             buttons => via == AlertVia::Chat,
+            id => alert.id,
             title => words.alert_title(alert),
             template => alert_template(&alert.body),
-            kind => context! {
-                text => words.alert_kind(alert.body.kind()),
-                colour => tag_colour(alert.body.kind()),
-            },
+            kind => self.alert_tag(&alert.body),
             time => words.time_full(alert.at),
             fallback => fallback_reason,
             mentions => mentions(people),
@@ -72,6 +70,21 @@ impl Cards {
             ..self.alert_body(&alert.body)
         };
         self.render("alert.json.j2", facts)
+    }
+
+    /// The type as a tag. A recovery is of the type "error", but nobody should read that on a green card.
+    fn alert_tag(&self, body: &AlertBody) -> Value {
+        let kind = body.kind();
+        if is_recovery(body) {
+            return context! { text => self.words.t("kind.recovered", &[]), colour => "green" };
+        }
+        let colour = match kind {
+            AlertKind::Warning => "orange",
+            AlertKind::Disable => "red",
+            AlertKind::Error => "carmine",
+            AlertKind::Manual => "violet",
+        };
+        context! { text => self.words.alert_kind(kind), colour => colour }
     }
 
     fn alert_body(&self, body: &AlertBody) -> Value {
@@ -191,11 +204,8 @@ impl Cards {
         };
         context! {
             title => words.alert_title(alert),
-            kind => context! {
-                text => words.alert_kind(alert.body.kind()),
-                colour => tag_colour(alert.body.kind()),
-            },
-            time => words.time_full(alert.at),
+            kind => self.alert_tag(&alert.body),
+            time => words.time(alert.at),
             detail => detail,
             notice => match alert.notice {
                 Notice::NotOwed => words.t("notice.not_owed", &[]),
@@ -225,20 +235,18 @@ fn alert_template(body: &AlertBody) -> &'static str {
     match body {
         AlertBody::Warning { .. } => "orange",
         AlertBody::Disable { .. } => "red",
-        AlertBody::Error {
-            problem: Problem::CyclesRecovered | Problem::CredentialsRecovered { .. },
-        }
-        | AlertBody::Manual { goal: AccessGoal::Restored, .. } => "green",
+        AlertBody::Manual { goal: AccessGoal::Restored, .. } => "green",
+        body if is_recovery(body) => "green",
         AlertBody::Manual { goal: AccessGoal::Cut, .. } => "violet",
         AlertBody::Error { .. } => "carmine",
     }
 }
 
-fn tag_colour(kind: AlertKind) -> &'static str {
-    match kind {
-        AlertKind::Warning => "orange",
-        AlertKind::Disable => "red",
-        AlertKind::Error => "carmine",
-        AlertKind::Manual => "violet",
-    }
+fn is_recovery(body: &AlertBody) -> bool {
+    matches!(
+        body,
+        AlertBody::Error {
+            problem: Problem::CyclesRecovered | Problem::CredentialsRecovered { .. }
+        }
+    )
 }

@@ -36,7 +36,11 @@ impl Cards {
             page => view.page,
             pages => view.pages,
             total_users => view.total_users,
-            total => view.total.to_string(),
+            total => match (own, view.users.first()) {
+                (None, _) => view.total,
+                (Some(_), Some(user)) => user.total,
+                (Some(_), None) => Money::ZERO,
+            }.to_string(),
             own => own.map(|own| {
                 let months: Vec<String> =
                     own.months.iter().take(MONTHS).map(|(period, _)| period.to_string()).collect();

@@ -13,7 +13,7 @@ pub struct HelpView {
     pub rows: Vec<HelpRow>,
     /// The command that nobody knows.
     pub unknown: Option<String>,
-    /// The nearest one.
+    /// The nearest one, written like [`HelpRow::command`].
     pub nearest: Option<String>,
 }
 
@@ -28,7 +28,7 @@ pub struct HelpRow {
     pub about: String,
     /// Whether only administrators may use it: others do not see it.
     pub admin_only: bool,
-    /// The command's own name.
+    /// The command's own name as a person types it: `/user`.
     pub command: String,
 }
 

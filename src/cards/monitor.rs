@@ -68,7 +68,12 @@ impl Cards {
             failed => failed,
             access => access,
             more_access => view.access_pending.len().saturating_sub(PENDING),
-            healthy => view.state.failures_in_a_row == 0,
+            template => match (view.state.failures_in_a_row, view.enabled) {
+                (0, true) => "green",
+                (0, false) => "grey",
+                (1 | 2, _) => "orange",
+                _ => "red",
+            },
         };
         self.card("monitor.json.j2", look, facts)
     }
@@ -168,7 +173,7 @@ fn reading_facts(reading: &AccountReading, named: impl Fn(&str) -> String) -> Va
     };
     context! {
         name => named(reading.account.as_str()),
-        periods => periods.join(" "),
+        periods => periods.join(", "),
         rows => reading.rows,
         calls => reading.calls,
         error => reading.error.as_deref(),

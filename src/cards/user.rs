@@ -3,6 +3,7 @@
 use minijinja::{Value, context};
 
 use super::facts;
+use super::text::{clip, md};
 use super::{Card, Cards, Look};
 use crate::app::outcome::{Level, UserDetail};
 use crate::cards::wording::Wording;
@@ -72,7 +73,7 @@ impl Cards {
                 .or_else(|| user.owner.as_ref().map(|id| id.as_str().to_owned())),
             email => user.email.as_str(),
             phone => user.phone.as_str(),
-            created => words.time_full(user.created),
+            created => words.date(user.created),
             ..self.user_access(detail)
         }
     }
@@ -80,21 +81,22 @@ impl Cards {
     fn user_access(&self, detail: &UserDetail) -> Value {
         let words = self.words;
         let user = &detail.user;
-        let keys: Vec<Value> = user
+        let keys: Vec<String> = user
             .access_keys
             .iter()
             .take(KEYS)
             .map(|key| {
-                context! {
-                    id => key.id.as_str(),
-                    active => key.active.is_on(),
-                    state => facts::switch(words, key.active),
-                }
+                let (colour, state) = match key.active {
+                    Switch::On => ("green", words.t("user.key_active", &[])),
+                    Switch::Off => ("neutral", words.t("user.key_inactive", &[])),
+                };
+                let id = md(&clip(&key.id, 64));
+                format!("{id} <text_tag color='{colour}'>{state}</text_tag>")
             })
             .collect();
         let remembered = detail.remembered.as_ref().filter(|_| user.status != UserStatus::Active);
         context! {
-            keys => keys,
+            keys => keys.join("\n"),
             more_keys => user.access_keys.len().saturating_sub(KEYS),
             login => match user.login {
                 Some(Switch::On) => words.t("user.login_allowed", &[]),

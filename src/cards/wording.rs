@@ -5,7 +5,7 @@ use std::fmt::Display;
 use jiff::Timestamp;
 
 use super::locale::{Catalogue, Locale};
-use super::text::clip;
+use super::text::{clean, clip};
 use crate::app::Refusal;
 use crate::domain::period::beijing;
 use crate::domain::{
@@ -251,7 +251,7 @@ impl Wording {
     /// An alert in one line, as cards and files show it.
     pub fn alert_title(&self, alert: &AlertRecord) -> String {
         let user = match &alert.user {
-            Some(key) => key.username.to_string(),
+            Some(key) => clean(key.username.as_str()),
             None => self.t("alert.somebody", &[]),
         };
         match &alert.body {
@@ -335,6 +335,11 @@ impl Wording {
         format!("{date} {:02}:{:02}:{:02}", at.hour(), at.minute(), at.second())
     }
 
+    /// `2026-11-23`, Beijing time.
+    pub fn date(&self, at: Timestamp) -> String {
+        at.to_zoned(beijing()).date().to_string()
+    }
+
     /// A span of whole seconds, in the largest unit that stays whole.
     pub fn seconds(&self, seconds: u64) -> String {
         match seconds {
@@ -366,7 +371,7 @@ impl Wording {
     }
 
     fn names(&self, keys: &[UserKey]) -> String {
-        let names: Vec<String> = keys.iter().map(UserKey::to_string).collect();
+        let names: Vec<String> = keys.iter().map(|key| clean(&key.to_string())).collect();
         names.join(&self.t("list.separator", &[]))
     }
 }
@@ -435,7 +440,7 @@ mod tests {
             Refusal::NoAccount,
             Refusal::BadField("user"),
             Refusal::UnknownAction("users.fly".into()),
-            Refusal::LimitPassed(Money::MAX_SINGLE),
+            Refusal::NothingRemembered,
         ]
     }
 

@@ -155,10 +155,7 @@ impl Demo {
     /// Sets up what an administrator would have set up by now: users read, projects linked, quota allocated, one cycle run.
     async fn furnish(&self, store: &Store, world: World) -> Result<(), Failure> {
         let now = self.clock.now();
-        store
-            .writing(move |tx| Ok::<_, StoreError>(tx.add_task(TaskKind::Sync, None, now)?))
-            .await
-            .map_err(failed)?;
+        store.writing(move |tx| tx.add_task(TaskKind::Sync, None, now)).await.map_err(failed)?;
         self.service.bells().tasks.notify_one();
         // The sync is done when its task is gone.
         while !store.reading(|tx| tx.tasks()).await.map_err(failed)?.is_empty() {

@@ -67,6 +67,7 @@ pub struct Monitor {
     bells: Bells,
     progress: Mutex<Progress>,
     due: Arc<Mutex<bool>>,
+    one_at_a_time: tokio::sync::Mutex<()>,
 }
 
 /// What [`Monitor::new`] is made of.
@@ -112,6 +113,7 @@ impl Monitor {
             bells: parts.bells,
             progress: Mutex::new(Progress::default()),
             due: Arc::new(Mutex::new(false)),
+            one_at_a_time: tokio::sync::Mutex::new(()),
         })
     }
 
@@ -125,7 +127,7 @@ impl Monitor {
         self.enabled
     }
 
-    /// Runs cycles, scheduled or asked for, until `stop`. This loop alone runs them: there are never two at once.
+    /// Runs cycles, scheduled or asked for, until `stop`, one after the other.
     ///
     /// # Errors
     /// Where the schedule cannot be set up.
@@ -234,11 +236,12 @@ impl Monitor {
         }
     }
 
-    /// One cycle: collect, record, decide. Enforcement goes on by itself.
+    /// One cycle: collect, record, decide. Enforcement goes on by itself. Waits for one that is running.
     ///
     /// # Errors
     /// The store's; whatever the cloud does is part of the report.
     pub async fn cycle(&self) -> Result<CycleReport, StoreError> {
+        let _turn = self.one_at_a_time.lock().await;
         let started = self.clock.now();
         let watch = tokio::time::Instant::now();
         self.progress.lock().running_since = Some(started);

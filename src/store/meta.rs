@@ -16,6 +16,7 @@ const SETTINGS: &str = "settings";
 const MONITOR: &str = "monitor";
 const BOT: &str = "bot_open_id";
 const HEARD: &str = "heard_until";
+const UNDELIVERED_TOLD: &str = "undelivered_told_at";
 
 /// Sealed under the master key when the store is made; opening it proves the key.
 const KEY_CHECK_TEXT: &[u8] = b"airgate";
@@ -56,6 +57,14 @@ impl<S: Source> View<S> {
     /// The store's.
     pub fn heard_until(&self) -> Result<Option<Timestamp>, StoreError> {
         self.meta(HEARD)
+    }
+
+    /// When administrators were last told of a message that was given up.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn undelivered_told_at(&self) -> Result<Option<Timestamp>, StoreError> {
+        self.meta(UNDELIVERED_TOLD)
     }
 
     /// A person's name, where it was read before.
@@ -102,6 +111,14 @@ impl WriteTx {
     /// The store's.
     pub fn put_heard_until(&self, at: Timestamp) -> Result<(), StoreError> {
         self.put_meta(HEARD, &at)
+    }
+
+    /// Keeps when administrators were told of a message that was given up.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn put_undelivered_told_at(&self, at: Timestamp) -> Result<(), StoreError> {
+        self.put_meta(UNDELIVERED_TOLD, &at)
     }
 
     /// Keeps a person's name.

@@ -24,6 +24,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use redb::{Database, ReadableDatabase, StorageBackend};
+use tokio_util::sync::CancellationToken;
 
 pub use accounts::AccountSecrets;
 pub use chats::KnownChat;
@@ -113,6 +114,7 @@ from_redb!(
 pub struct Store {
     db: Arc<Database>,
     sealer: Arc<seal::Sealer>,
+    broken: CancellationToken,
 }
 
 impl std::fmt::Debug for Store {
@@ -159,7 +161,11 @@ impl Store {
     }
 
     fn over(db: Database, master_key: &[u8; 32]) -> Result<Self, StoreError> {
-        let store = Self { db: Arc::new(db), sealer: Arc::new(seal::Sealer::new(master_key)) };
+        let store = Self {
+            db: Arc::new(db),
+            sealer: Arc::new(seal::Sealer::new(master_key)),
+            broken: CancellationToken::new(),
+        };
         store.write(|tx| {
             tx.create_tables()?;
             tx.check_schema()?;
@@ -191,8 +197,18 @@ impl Store {
     ) -> Result<T, E> {
         let tx = View(self.db.begin_write().map_err(StoreError::from)?);
         let value = f(&tx)?;
-        tx.0.commit().map_err(StoreError::from)?;
+        if let Err(error) = tx.0.commit() {
+            // redb takes no more writes until the file is opened anew, and only then is it known what is in it.
+            tracing::error!(%error, "a commit failed: the store must be opened anew");
+            self.broken.cancel();
+            return Err(StoreError::from(error).into());
+        }
         Ok(value)
+    }
+
+    /// Waits until a commit has failed. From then on nothing can be written: the process should end and be started again.
+    pub async fn broken(&self) {
+        self.broken.cancelled().await;
     }
 
     /// [`Store::read`] on a blocking thread.

@@ -2,6 +2,7 @@
 //! checker, looked at for markup that came from outside, and snapshotted.
 
 mod samples;
+mod watch;
 
 use std::collections::BTreeSet;
 
@@ -55,12 +56,12 @@ fn all(cards: &Cards, role: Role, size: Size) -> Vec<Sample> {
     push("billing", cards.billing(&samples::billing(size), &look));
     push("billing_user", cards.billing(&samples::billing_of_user(size), &look));
     push("billing_none", cards.billing(&samples::no_billing(), &look));
-    push("alerts", cards.alerts(&samples::alerts(size), &look));
-    push("alerts_none", cards.alerts(&samples::no_alerts(), &look));
-    push("monitor", cards.monitor(&samples::monitor(size), &look));
-    push("monitor_never", cards.monitor(&samples::new_monitor(), &look));
-    push("help", cards.help(&samples::help(size), &look));
-    push("candidates", cards.candidates(&samples::candidates(size), &look));
+    push("alerts", cards.alerts(&watch::alerts(size), &look));
+    push("alerts_none", cards.alerts(&watch::no_alerts(), &look));
+    push("monitor", cards.monitor(&watch::monitor(size), &look));
+    push("monitor_never", cards.monitor(&watch::new_monitor(), &look));
+    push("help", cards.help(&watch::help(size), &look));
+    push("candidates", cards.candidates(&watch::candidates(size), &look));
     for goal in [AccessGoal::Cut, AccessGoal::Restored] {
         let word = if goal == AccessGoal::Cut { "cut" } else { "restore" };
         for (kind, detail) in [
@@ -77,16 +78,16 @@ fn all(cards: &Cards, role: Role, size: Size) -> Vec<Sample> {
     }
     push("processing_sync", cards.processing(&Processing::Sync, &look));
     push("processing_monitor", cards.processing(&Processing::Monitor, &look));
-    push("sync", cards.sync_report(&samples::syncs(size), &look));
+    push("sync", cards.sync_report(&watch::syncs(size), &look));
     push("sync_none", cards.sync_report(&[], &look));
-    push("cycle", cards.cycle_report(&samples::cycle(size), &look));
+    push("cycle", cards.cycle_report(&watch::cycle(size), &look));
     for tone in [Tone::Info, Tone::Success, Tone::Warning, Tone::Error] {
         let text = samples::text(size, 600);
         push(&format!("message_{}", tone.word()), cards.message(tone, &text, &text));
     }
     let people: Vec<_> = (0..3).map(|i| format!("ou_{i:032}").parse().unwrap()).collect();
     let reason = samples::text(size, 300);
-    for (kind, alert) in samples::alert_records(size) {
+    for (kind, alert) in watch::alert_records(size) {
         let detail = samples::disabled_detail(size);
         for (via, word) in [(AlertVia::Chat, "chat"), (AlertVia::Webhook, "webhook")] {
             let detail = (alert.user.is_some() && word == "chat").then_some(&detail);
@@ -115,17 +116,6 @@ fn everything(mut visit: impl FnMut(Locale, Role, Size, &Sample)) {
 fn every_card_keeps_the_platforms_rules() {
     let mut broken = Vec::new();
     everything(|locale, role, size, sample| {
-        if std::env::var("STATS").is_ok() {
-            if role != Role::Stranger {
-                let _ = std::fs::create_dir_all("/tmp/cards");
-                let file = format!("/tmp/cards/{}.{locale}.{role:?}.{size:?}.json", sample.name);
-                std::fs::write(file, sample.card.as_str()).unwrap();
-            }
-            let elements = sample.card.as_str().matches("\"tag\":").count();
-            let bytes =
-                crate::sandbox::feishu::cards::request_size(sample.card.as_str(), sample.via);
-            println!("STAT {} {locale} {role:?} {size:?} {elements} {bytes}", sample.name);
-        }
         if let Err(faults) = check_card(sample.card.as_str(), sample.via) {
             let faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
             broken.push(format!("{} {locale} {role:?} {size:?}: {faults:?}", sample.name));
