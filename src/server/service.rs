@@ -225,9 +225,8 @@ impl Service {
 }
 
 async fn serve(listener: TcpListener, app: Arc<App>, stop: CancellationToken) {
-    let callbacks = Router::new()
-        .route("/feishu/event", post(receive))
-        .route("/feishu/card", post(receive));
+    let callbacks =
+        Router::new().route("/feishu/event", post(receive)).route("/feishu/card", post(receive));
     // Nobody calls where there is a long connection.
     let router = if app.connection.is_some() { Router::new() } else { callbacks };
     let router = router

@@ -73,8 +73,7 @@ mod tests {
 
     #[test]
     fn chats_are_known_by_their_latest_message() {
-        let store =
-            Store::with_backend(redb::backends::InMemoryBackend::new(), &[1; 32]).unwrap();
+        let store = Store::with_backend(redb::backends::InMemoryBackend::new(), &[1; 32]).unwrap();
         let at = |second| Timestamp::from_second(second).unwrap();
         store
             .write(|tx| {
@@ -96,8 +95,7 @@ mod tests {
 
     #[test]
     fn the_mark_is_kept() {
-        let store =
-            Store::with_backend(redb::backends::InMemoryBackend::new(), &[1; 32]).unwrap();
+        let store = Store::with_backend(redb::backends::InMemoryBackend::new(), &[1; 32]).unwrap();
         assert_eq!(store.read(|tx| tx.heard_until()).unwrap(), None);
         let at = Timestamp::from_second(1_700_000_000).unwrap();
         store.write(|tx| tx.put_heard_until(at)).unwrap();

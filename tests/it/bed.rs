@@ -5,6 +5,7 @@ use std::time::Duration;
 use airgate::clock::Clock;
 use airgate::config::Config;
 use airgate::domain::{AccountId, ChatId, UserKey};
+use airgate::sandbox::feishu::connection::Times;
 use airgate::sandbox::feishu::{Feishu, FeishuConfig, Message, SentEvent};
 use airgate::sandbox::volcengine::Cloud;
 use airgate::sandbox::world::{Account, World};
@@ -66,6 +67,8 @@ impl Bed {
         chat.encrypt_key = Some(ENCRYPT_KEY.to_owned());
         chat.rate_limits = false;
         let feishu = Feishu::start(loopback().await.unwrap(), chat, clock.clone()).unwrap();
+        // Lines that die are noticed, and replaced, within seconds.
+        feishu.connections().set_times(Times { ping: 1, reconnect: 1, nonce: 1 });
         feishu.add_person(ADMIN, "王管理", "13800000001");
         feishu.add_person(ADMIN_2, "赵管理", "13800000002");
         feishu.add_person(VIEWER, "李查看", "13800000003");

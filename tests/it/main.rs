@@ -9,4 +9,5 @@
 )]
 
 mod bed;
+mod connection;
 mod smoke;

@@ -123,8 +123,7 @@ impl Frame {
             }
             Verdict::Failed => json!({"code": 500}),
         };
-        self.headers
-            .push(Header { key: "biz_rt".to_owned(), value: took.as_millis().to_string() });
+        self.headers.push(Header { key: "biz_rt".to_owned(), value: took.as_millis().to_string() });
         self.payload = Some(payload.to_string().into_bytes());
         self
     }

@@ -86,7 +86,11 @@ where
 
     async fn read(
         self,
-        stream: &mut (impl TryStream<Ok = Message, Error = WsError> + StreamExt<Item = Result<Message, WsError>> + Unpin),
+        stream: &mut (
+                 impl TryStream<Ok = Message, Error = WsError>
+                 + StreamExt<Item = Result<Message, WsError>>
+                 + Unpin
+             ),
         replies: mpsc::Sender<Vec<u8>>,
     ) -> End {
         let ping = Frame::ping(self.service_id).bytes();
