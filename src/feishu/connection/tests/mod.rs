@@ -95,9 +95,8 @@ impl Line {
 
     async fn farewell(&mut self) -> Option<CloseFrame> {
         loop {
-            match self.platform.next().await?.ok()? {
-                Message::Close(frame) => return frame,
-                _ => {}
+            if let Message::Close(frame) = self.platform.next().await?.ok()? {
+                return frame;
             }
         }
     }

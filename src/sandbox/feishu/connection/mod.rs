@@ -4,6 +4,8 @@
 mod door;
 mod line;
 mod push;
+#[cfg(test)]
+mod tests;
 mod wire;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
