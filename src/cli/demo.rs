@@ -184,19 +184,19 @@ impl Demo {
     /// Lets a user's spending grow, as bills would.
     fn spending_control(&self) -> Control {
         let options: Vec<ControlOption> = self.cloud.read(|world| {
-            let mut seen = Vec::new();
-            let mut options = Vec::new();
-            for link in &world.suggested {
-                let who = (link.account_slug.clone(), link.username.clone());
-                if !seen.contains(&who) {
-                    options.push(ControlOption {
-                        value: json!(format!("{}/{}", who.0, who.1)),
-                        label: format!("{} 花费 10%", who.1),
-                    });
-                    seen.push(who);
-                }
-            }
-            options
+            let mut users: Vec<String> = world
+                .suggested
+                .iter()
+                .map(|link| format!("{}/{}", link.account_slug, link.username))
+                .collect();
+            users.sort();
+            users.dedup();
+            users
+                .into_iter()
+                .map(|user| ControlOption {
+                    label: format!("{user} 花费 10%"), value: json!(user)
+                })
+                .collect()
         });
         let (cloud, clock) = (self.cloud.clone(), self.clock.clone());
         Control::new("spend", "让花费增长", ControlKind::Select, move |request| {

@@ -8,6 +8,11 @@
     missing_docs
 )]
 
+mod actions;
 mod bed;
+mod callbacks;
+mod chat;
 mod connection;
+mod hostile;
+mod roles;
 mod smoke;
