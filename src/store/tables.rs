@@ -78,6 +78,9 @@ pub(super) const TASKS: Json<u64> = TableDefinition::new("tasks");
 /// open_id -> name
 pub(super) const PEOPLE: Json<One> = TableDefinition::new("people");
 
+/// chat_id -> what kind of chat it is, and when the bot was last spoken to there
+pub(super) const CHATS: Json<One> = TableDefinition::new("chats");
+
 /// One transaction's view of the tables.
 pub struct View<S>(pub(super) S);
 
@@ -239,6 +242,7 @@ pub(super) fn visit_tables<T: Visitor>(visitor: &mut T) -> Result<(), T::Error> 
     visitor.visit(FAILED)?;
     visitor.visit(TASKS)?;
     visitor.visit(PEOPLE)?;
+    visitor.visit(CHATS)?;
     Ok(())
 }
 

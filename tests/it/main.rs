@@ -14,6 +14,7 @@ mod bed;
 mod callbacks;
 mod chat;
 mod cli;
+mod connection;
 mod crash;
 mod enforce;
 mod hostile;
