@@ -72,7 +72,8 @@ pub fn view<S: crate::store::Source>(
     Ok(BillingView { period, periods, users, page, pages, total_users, total, of_user })
 }
 
-fn billing_user<S: crate::store::Source>(
+/// One user's part of a period.
+pub(super) fn billing_user<S: crate::store::Source>(
     tx: &View<S>,
     key: UserKey,
     total: Money,

@@ -64,6 +64,12 @@ pub enum Command {
     Monitor,
     /// Start a monitor cycle.
     MonitorRun,
+    /// Global settings.
+    Config,
+    /// Main accounts.
+    Accounts,
+    /// The person's own users.
+    Me,
 }
 
 /// Who may use a command.
@@ -81,7 +87,7 @@ impl Command {
     /// Who may use it. No default arm: a new command does not compile until somebody decides.
     pub fn needs(&self) -> Needs {
         match self {
-            Command::Help => Needs::Anyone,
+            Command::Help | Command::Me => Needs::Anyone,
             Command::Users { .. }
             | Command::User { .. }
             | Command::Projects { .. }
@@ -93,7 +99,9 @@ impl Command {
             | Command::Allocate { .. }
             | Command::Enable { .. }
             | Command::Disable { .. }
-            | Command::MonitorRun => Needs::Admin,
+            | Command::MonitorRun
+            | Command::Config
+            | Command::Accounts => Needs::Admin,
         }
     }
 }
@@ -278,6 +286,30 @@ pub static COMMANDS: &[Spec] = &[
             _ => Ok(Command::Monitor),
         },
     },
+    Spec {
+        name: "config",
+        aliases: &["配置"],
+        arguments: "",
+        about: "command.config",
+        needs: Needs::Admin,
+        parse: |_, _| Ok(Command::Config),
+    },
+    Spec {
+        name: "accounts",
+        aliases: &["主账号"],
+        arguments: "",
+        about: "command.accounts",
+        needs: Needs::Admin,
+        parse: |_, _| Ok(Command::Accounts),
+    },
+    Spec {
+        name: "me",
+        aliases: &["我的"],
+        arguments: "",
+        about: "command.me",
+        needs: Needs::Anyone,
+        parse: |_, _| Ok(Command::Me),
+    },
 ];
 
 /// The words after the command.
@@ -413,6 +445,9 @@ mod tests {
         check("停用 alice", Command::Disable { name: name("alice") });
         check("/monitor", Command::Monitor);
         check("/Monitor RUN", Command::MonitorRun);
+        check("配置", Command::Config);
+        check("/accounts", Command::Accounts);
+        check("我的", Command::Me);
     }
 
     #[test]

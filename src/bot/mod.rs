@@ -7,6 +7,7 @@ mod actions;
 mod answers;
 mod chats;
 pub mod command;
+mod greeting;
 mod request;
 mod roles;
 
@@ -22,7 +23,7 @@ use crate::app::quota::person;
 use crate::cards::Cards;
 use crate::clock::Clock;
 use crate::domain::{
-    Dispatch, MessageId, OpenId, Operator, Report, Settings, TaskKind, UpdateTarget,
+    ChatId, Dispatch, MessageId, OpenId, Operator, Report, Settings, TaskKind, UpdateTarget,
 };
 use crate::feishu::{self, CallbackAnswer, ChatKind, Event, EventKind, MessageReceived};
 use crate::monitor::{self, Bells, Monitor};
@@ -68,8 +69,11 @@ pub struct Bot {
 
 /// What it takes to make a card of a transaction's view.
 struct Reader {
+    store: Store,
     cards: Arc<Cards>,
     settings: Settings,
+    base_url: String,
+    admins: Vec<OpenId>,
     monitor: Arc<Monitor>,
     clock: Clock,
 }
@@ -98,6 +102,8 @@ pub struct Parts {
     pub roles: Roles,
     /// Settings of the configuration; saved ones win.
     pub settings: Settings,
+    /// Whose host a webhook may be on: `feishu.base_url`.
+    pub base_url: String,
     /// For its card.
     pub monitor: Arc<Monitor>,
     /// For names of people and the bot's own id.
@@ -129,10 +135,13 @@ impl Bot {
     pub fn new(parts: Parts) -> Arc<Self> {
         let known = parts.store.read(View::bot_open_id).ok().flatten();
         Arc::new(Self {
-            store: parts.store,
+            store: parts.store.clone(),
             reader: Arc::new(Reader {
+                store: parts.store,
                 cards: parts.cards,
                 settings: parts.settings,
+                base_url: parts.base_url,
+                admins: parts.roles.admins(),
                 monitor: parts.monitor,
                 clock: parts.clock,
             }),
@@ -186,11 +195,18 @@ impl Bot {
         match event.kind {
             EventKind::Message(message) => self.message(event.event_id, message).await,
             EventKind::CardAction(action) => self.action(event.event_id, action).await,
-            EventKind::BotMenu { .. }
-            | EventKind::ChatEntered { .. }
-            | EventKind::BotAdded { .. }
-            | EventKind::BotRemoved { .. }
-            | EventKind::ChatDisbanded { .. } => Ok(Reaction::Ignored),
+            EventKind::BotMenu { operator_open_id, event_key } => {
+                self.menu(event.event_id, operator_open_id, &event_key).await
+            }
+            EventKind::ChatEntered { chat_id, operator_open_id } => {
+                self.chat_entered(event.event_id, chat_id, operator_open_id).await
+            }
+            EventKind::BotAdded { chat_id, operator_open_id, name } => {
+                self.bot_added(event.event_id, chat_id, operator_open_id, name).await
+            }
+            EventKind::BotRemoved { chat_id } | EventKind::ChatDisbanded { chat_id } => {
+                self.bot_removed(event.event_id, chat_id).await
+            }
         }
     }
 
@@ -217,7 +233,17 @@ impl Bot {
         };
         let mut keys = vec![format!("m:{message_id}")];
         keys.extend((!event_id.is_empty()).then(|| format!("e:{event_id}")));
-        let place = Place { lane: chat_lane(&message.chat_id), message: message_id, keys };
+        let direct = match message.chat_kind {
+            ChatKind::Direct => ChatId::new(message.chat_id.clone()).ok(),
+            ChatKind::Group => None,
+        };
+        let place = Place {
+            lane: chat_lane(&message.chat_id),
+            destination: Destination::Reply(message_id),
+            direct: message.chat_kind == ChatKind::Direct,
+            direct_chat: direct,
+            keys,
+        };
         let _turn = self.chats.turn(&message.chat_id).await;
         self.answer(sender, &text, place).await
     }
@@ -227,25 +253,45 @@ impl Bot {
         self.bells.outbox.notify_one();
         match task {
             Some(TaskKind::MonitorRun) => self.bells.monitor.notify_one(),
-            Some(TaskKind::Sync | TaskKind::RefreshProjects { .. }) => {
-                self.bells.tasks.notify_one()
-            }
+            Some(
+                TaskKind::Sync
+                | TaskKind::RefreshProjects { .. }
+                | TaskKind::UpdateProfile { .. }
+                | TaskKind::CheckAccount { .. }
+                | TaskKind::ReadBalances,
+            ) => self.bells.tasks.notify_one(),
             None => {}
         }
     }
 }
 
-/// Where a message came from, and by which keys it is known.
+/// Where an answer goes.
+enum Destination {
+    /// In answer to a message.
+    Reply(MessageId),
+    /// Into the direct chat with a person.
+    Person(OpenId),
+}
+
+/// Where a command came from, and by which keys it is known.
 struct Place {
     lane: String,
-    message: MessageId,
+    destination: Destination,
+    /// Whether only the person reads the answer.
+    direct: bool,
+    /// The direct chat it came from.
+    direct_chat: Option<ChatId>,
     keys: Vec<String>,
 }
 
 impl Place {
     /// Makes a reply owed, and the work that reports to it.
     fn owe(&self, tx: &WriteTx, reply: &Reply, now: Timestamp) -> Result<(), StoreError> {
-        let dispatch = Dispatch::Reply { to: self.message.clone(), card: reply.card.clone() };
+        let card = reply.card.clone();
+        let dispatch = match &self.destination {
+            Destination::Reply(to) => Dispatch::Reply { to: to.clone(), card },
+            Destination::Person(person) => Dispatch::ToPerson { person: person.clone(), card },
+        };
         let message = NewMessage {
             lane: self.lane.clone(),
             dispatch,

@@ -393,7 +393,10 @@ fn word(text: &str) -> Result<String, &'static str> {
 }
 
 /// A mobile number: digits, abroad with `+` and country code.
-fn mobile(text: &str) -> Result<String, &'static str> {
+///
+/// # Errors
+/// What a mobile number is.
+pub fn mobile(text: &str) -> Result<String, &'static str> {
     let digits = text.strip_prefix('+').unwrap_or(text);
     if (5..=20).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit()) {
         Ok(text.to_owned())

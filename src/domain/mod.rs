@@ -19,7 +19,7 @@ pub mod usage;
 pub mod user;
 
 pub use access::{AccessCause, AccessGoal, PendingAccess, RememberedAccess};
-pub use account::Account;
+pub use account::{Account, BalanceReading};
 pub use alert::{AlertBody, AlertKind, AlertRecord, BreakdownRow, Figures, Notice, Problem};
 pub use bill::{AmountField, BillSource};
 pub use decision::{Decision, decide};
@@ -36,4 +36,4 @@ pub use settings::{SavedSettings, Settings};
 pub use spending::{ProjectBill, SpendingRecord};
 pub use thresholds::{Thresholds, ThresholdsError};
 pub use usage::Usage;
-pub use user::{AccessKeyInfo, Switch, User, UserStatus};
+pub use user::{AccessKeyInfo, Profile, Switch, User, UserStatus};

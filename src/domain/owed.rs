@@ -145,6 +145,26 @@ pub enum TaskKind {
         /// Whose projects card is updated with the result.
         user: super::UserKey,
     },
+    /// Write a user's personal data to the cloud.
+    UpdateProfile {
+        /// Whose.
+        user: super::UserKey,
+        /// What is wanted there.
+        profile: super::Profile,
+    },
+    /// Ask the cloud whether it takes a key pair, and keep the pair where it does.
+    CheckAccount {
+        /// Which account: a new one, or one whose pair is replaced.
+        account: AccountId,
+        /// What people call it.
+        name: String,
+        /// Under which name the pair waits, sealed, in the store.
+        pair: String,
+        /// Whether the account was there when it was asked for.
+        known: bool,
+    },
+    /// Read the balances of the active accounts.
+    ReadBalances,
 }
 
 /// Where the result of a task is shown.

@@ -24,7 +24,7 @@ use std::sync::Arc;
 
 use redb::{Database, ReadableDatabase, StorageBackend};
 
-pub use accounts::AccountSecrets;
+pub use accounts::{AccountSecrets, WaitingPair};
 pub use events::OpOutcome;
 pub use owed::NewMessage;
 pub use quota::AllocateError;

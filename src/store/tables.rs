@@ -27,7 +27,7 @@ pub(super) const META: Json<One> = TableDefinition::new("meta");
 pub(super) const COUNTERS: TableDefinition<'static, One, u64> = TableDefinition::new("counters");
 /// account
 pub(super) const ACCOUNTS: Json<One> = TableDefinition::new("accounts");
-/// account -> sealed key pair
+/// account, or name of a pair that waits to be checked -> sealed key pair; the key is what it is bound to
 pub(super) const SECRETS: TableDefinition<'static, One, &'static [u8]> =
     TableDefinition::new("secrets");
 /// (account, username)
@@ -77,6 +77,13 @@ pub(super) const FAILED: Json<u64> = TableDefinition::new("failed");
 pub(super) const TASKS: Json<u64> = TableDefinition::new("tasks");
 /// open_id -> name
 pub(super) const PEOPLE: Json<One> = TableDefinition::new("people");
+/// open_id -> the direct chat with that person
+pub(super) const DIRECT_CHATS: TableDefinition<'static, One, One> =
+    TableDefinition::new("direct_chats");
+/// who or which chat was welcomed -> when, milliseconds since 1970
+pub(super) const WELCOMED: TableDefinition<'static, One, i64> = TableDefinition::new("welcomed");
+/// account -> its balance as last read
+pub(super) const BALANCES: Json<One> = TableDefinition::new("balances");
 
 /// One transaction's view of the tables.
 pub struct View<S>(pub(super) S);
@@ -222,6 +229,9 @@ impl View<WriteTransaction> {
         tx.open_table(FAILED)?;
         tx.open_table(TASKS)?;
         tx.open_table(PEOPLE)?;
+        tx.open_table(DIRECT_CHATS)?;
+        tx.open_table(WELCOMED)?;
+        tx.open_table(BALANCES)?;
         Ok(())
     }
 }
