@@ -372,7 +372,7 @@ pub fn no_quota() -> QuotaView {
     }
 }
 
-fn billing_projects(size: Size, count: usize) -> Vec<BillingProject> {
+pub fn billing_projects(size: Size, count: usize) -> Vec<BillingProject> {
     (0..count)
         .map(|i| BillingProject {
             project: project(size, i),
