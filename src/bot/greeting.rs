@@ -95,13 +95,9 @@ impl Bot {
                     tx.put_direct_chat(person, chat)?;
                 }
                 if tx.welcome(&whom, now)? {
-                    let message = NewMessage {
-                        lane: chat_lane(chat.as_str()),
-                        dispatch: Dispatch::ToChat { chat, card: card.into_string() },
-                        not_before: now,
-                        alert: None,
-                        mention_mobiles: Vec::new(),
-                    };
+                    let lane = chat_lane(chat.as_str());
+                    let dispatch = Dispatch::ToChat { chat, card: card.into_string() };
+                    let message = NewMessage::new(&lane, dispatch, now);
                     tx.owe(message, now)?;
                 }
                 Ok(true)

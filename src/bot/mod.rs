@@ -292,13 +292,7 @@ impl Place {
             Destination::Reply(to) => Dispatch::Reply { to: to.clone(), card },
             Destination::Person(person) => Dispatch::ToPerson { person: person.clone(), card },
         };
-        let message = NewMessage {
-            lane: self.lane.clone(),
-            dispatch,
-            not_before: now,
-            alert: None,
-            mention_mobiles: Vec::new(),
-        };
+        let message = NewMessage::new(&self.lane, dispatch, now);
         let owed = tx.owe(message, now)?;
         if let Some(task) = &reply.task {
             let target = UpdateTarget::SentBy { owed };

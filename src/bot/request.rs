@@ -201,6 +201,33 @@ impl Request {
         }
     }
 
+    /// Whether it changes nothing beyond being noted as handled. No default arm here either.
+    pub fn only_reads(&self) -> bool {
+        match self {
+            Request::UsersList(_)
+            | Request::UserOpen { .. }
+            | Request::ProjectsOpen { .. }
+            | Request::QuotaOpen { .. }
+            | Request::BillingOpen { .. }
+            | Request::AlertsList { .. }
+            | Request::ConfigureOpen { .. }
+            | Request::ConfigOpen => true,
+            Request::Access { .. }
+            | Request::ProjectAdd { .. }
+            | Request::ProjectToggle { .. }
+            | Request::ProjectRemove { .. }
+            | Request::ToggleAll { .. }
+            | Request::Allocate { .. }
+            | Request::MonitorRun { .. }
+            | Request::Configure { .. }
+            | Request::ConfigSave { .. }
+            | Request::ConfigTest { .. }
+            | Request::AccountsOpen { .. }
+            | Request::AccountSave { .. }
+            | Request::AccountToggle { .. } => false,
+        }
+    }
+
     /// The id by which it applies once.
     pub fn op(&self) -> Option<&OpId> {
         match self {

@@ -30,12 +30,22 @@ pub(super) fn run(options: &Options) -> Result<(), Failure> {
         let listener = TcpListener::bind(config.server.listen).await.map_err(|error| {
             Failure::Failed(format!("cannot listen on {}: {error}", config.server.listen))
         })?;
-        let service = Service::start(&config, store, listener, Clock::system())
+        let service = Service::start(&config, store.clone(), listener, Clock::system())
             .map_err(|error| Failure::Failed(error.to_string()))?;
         tracing::info!(address = %service.address(), "airgate serves");
-        until_told_to_stop().await;
+        let told = tokio::select! {
+            () = until_told_to_stop() => true,
+            () = store.broken() => false,
+        };
         tracing::info!("stopping");
         service.stop().await;
-        Ok(())
+        if told {
+            Ok(())
+        } else {
+            Err(Failure::Failed(
+                "a write to the store failed (is the disk full?); mend it and start again"
+                    .to_owned(),
+            ))
+        }
     })
 }

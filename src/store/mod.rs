@@ -16,13 +16,17 @@ mod quota;
 pub mod seal;
 mod spending;
 mod tables;
+#[cfg(test)]
+mod tests;
 mod users;
 
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
+use std::io::{Read, Seek};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use redb::{Database, ReadableDatabase, StorageBackend};
+use tokio_util::sync::CancellationToken;
 
 pub use accounts::{AccountSecrets, WaitingPair};
 pub use events::OpOutcome;
@@ -37,6 +41,13 @@ pub const SCHEMA_VERSION: u64 = 1;
 
 /// redb's page cache. The default of 1 GiB would break the promise on memory.
 const CACHE_BYTES: usize = 64 * 1024 * 1024;
+
+/// redb's mark at the beginning of a file (its design document, "Super-header").
+const MARK_BYTES: usize = 9;
+/// All that redb writes before the mark lies within these.
+const HEADER_BYTES: usize = 512;
+/// A new file is smaller.
+const UNFINISHED_AT_MOST: u64 = 16 * 1024 * 1024;
 
 /// A snapshot of the store.
 pub type ReadTx = View<redb::ReadTransaction>;
@@ -111,6 +122,7 @@ from_redb!(
 pub struct Store {
     db: Arc<Database>,
     sealer: Arc<seal::Sealer>,
+    broken: CancellationToken,
 }
 
 impl std::fmt::Debug for Store {
@@ -134,6 +146,7 @@ impl Store {
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         let file = options.open(path).map_err(io)?;
+        discard_unfinished(&file).map_err(io)?;
         let opened = redb::backends::FileBackend::new(file)
             .and_then(|backend| builder().create_with_backend(backend));
         match opened {
@@ -157,10 +170,15 @@ impl Store {
     }
 
     fn over(db: Database, master_key: &[u8; 32]) -> Result<Self, StoreError> {
-        let store = Self { db: Arc::new(db), sealer: Arc::new(seal::Sealer::new(master_key)) };
+        let store = Self {
+            db: Arc::new(db),
+            sealer: Arc::new(seal::Sealer::new(master_key)),
+            broken: CancellationToken::new(),
+        };
         store.write(|tx| {
-            tx.create_tables()?;
+            // A newer layout may have tables of these names and of other types.
             tx.check_schema()?;
+            tx.create_tables()?;
             tx.check_key(&store.sealer)
         })?;
         Ok(store)
@@ -189,8 +207,18 @@ impl Store {
     ) -> Result<T, E> {
         let tx = View(self.db.begin_write().map_err(StoreError::from)?);
         let value = f(&tx)?;
-        tx.0.commit().map_err(StoreError::from)?;
+        if let Err(error) = tx.0.commit() {
+            // redb takes no more writes until the file is opened anew, and only then is it known what is in it.
+            tracing::error!(%error, "a commit failed: the store must be opened anew");
+            self.broken.cancel();
+            return Err(StoreError::from(error).into());
+        }
         Ok(value)
+    }
+
+    /// Waits until a commit has failed. From then on nothing can be written: the process should end and be started again.
+    pub async fn broken(&self) {
+        self.broken.cancelled().await;
     }
 
     /// [`Store::read`] on a blocking thread.
@@ -230,6 +258,24 @@ impl Store {
             Err(_) => Err(StoreError::Aborted.into()),
         }
     }
+}
+
+/// Empties a file whose creation was cut short: redb writes its mark last, and never opens a file without one. Only a file
+/// that holds nothing at all behind an unmarked header is such a file.
+fn discard_unfinished(mut file: &File) -> std::io::Result<()> {
+    let length = file.metadata()?.len();
+    // Where it is locked, somebody is creating it right now.
+    if length == 0 || length > UNFINISHED_AT_MOST || file.try_lock().is_err() {
+        return Ok(());
+    }
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes)?;
+    file.rewind()?;
+    let is_empty = |part: Option<&[u8]>| part.is_some_and(|part| part.iter().all(|b| *b == 0));
+    if is_empty(bytes.get(..MARK_BYTES)) && is_empty(bytes.get(HEADER_BYTES..)) {
+        file.set_len(0)?;
+    }
+    file.unlock()
 }
 
 fn builder() -> redb::Builder {

@@ -8,5 +8,10 @@
     missing_docs
 )]
 
+mod actions;
 mod bed;
+mod callbacks;
+mod chat;
+mod hostile;
+mod roles;
 mod smoke;
