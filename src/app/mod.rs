@@ -7,6 +7,7 @@ pub mod alerts;
 pub mod billing;
 pub mod cloud;
 pub mod configure;
+pub mod export;
 pub mod me;
 pub mod outcome;
 pub mod projects;

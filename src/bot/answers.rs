@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::command::{COMMANDS, Command, Needs, ParseError, parse};
 use super::roles::Allowed;
 use super::{Bot, Place, Reaction, Reply, operator};
+use crate::app::export::Table;
 use crate::app::outcome::UserFilter;
 use crate::app::{
     Error, Refusal, access, accounts, alerts, billing, me, projects, quota, settings, users,
@@ -203,6 +204,18 @@ impl super::Reader {
                 let view = accounts::view(tx, None, 1)?;
                 let task = accounts::balances_are_old(&view, now).then_some(TaskKind::ReadBalances);
                 return Ok(Reply::card(cards.accounts(&view, &look)).then(task));
+            }
+            Command::Export { table } => {
+                let words = cards.words();
+                let others: Vec<String> = Table::ALL
+                    .iter()
+                    .filter(|other| *other != table)
+                    .map(|other| format!("/export {}", other.word()))
+                    .collect();
+                let text = words.t("export.text", &[("others", &others.join("  "))]);
+                let title = words.t("export.title", &[("table", &table.word())]);
+                let card = cards.message(Tone::Info, &title, &text);
+                return Ok(Reply { file: Some(*table), ..Reply::card(card) });
             }
             Command::Me => cards.me(&me::view(tx, &settings, &asker.person, now)?, &look),
             Command::MonitorRun => {

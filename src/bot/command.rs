@@ -1,5 +1,6 @@
 //! Chat commands: one table is the parser, the help card and the README's list.
 
+use crate::app::export::Table;
 use crate::domain::{AmountError, BillPeriod, Money};
 
 /// What a person asked for.
@@ -70,6 +71,11 @@ pub enum Command {
     Accounts,
     /// The person's own users.
     Me,
+    /// A table as a file.
+    Export {
+        /// Which.
+        table: Table,
+    },
 }
 
 /// Who may use a command.
@@ -94,6 +100,7 @@ impl Command {
             | Command::Quota { .. }
             | Command::Billing { .. }
             | Command::Alerts { .. }
+            | Command::Export { .. }
             | Command::Monitor => Needs::Viewer,
             Command::Sync
             | Command::Allocate { .. }
@@ -316,6 +323,25 @@ pub static COMMANDS: &[Spec] = &[
         parse: |_, _| Ok(Command::Accounts),
     },
     Spec {
+        name: "export",
+        aliases: &["导出"],
+        arguments: "[users|spending|ledger|alerts]",
+        about: "command.export",
+        needs: Needs::Viewer,
+        parse: |_, arguments| {
+            let named = arguments.peek().and_then(|word| Table::from_word(&word.to_lowercase()));
+            Ok(Command::Export {
+                table: match named {
+                    Some(table) => {
+                        arguments.next();
+                        table
+                    }
+                    None => Table::Users,
+                },
+            })
+        },
+    },
+    Spec {
         name: "me",
         aliases: &["我的"],
         arguments: "",
@@ -461,6 +487,8 @@ mod tests {
         check("配置", Command::Config);
         check("/accounts", Command::Accounts);
         check("我的", Command::Me);
+        check("/export", Command::Export { table: Table::Users });
+        check("导出 LEDGER", Command::Export { table: Table::Ledger });
     }
 
     #[test]
@@ -474,6 +502,8 @@ mod tests {
             ("/monitor start", "start"),
             ("/monitor run run", "run"),
             ("/alerts alice warning", "warning"),
+            ("/export everything", "everything"),
+            ("/export users alerts", "alerts"),
         ] {
             match parse(text) {
                 Err(ParseError::Surplus { argument: found, .. }) => assert_eq!(found, argument),

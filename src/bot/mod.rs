@@ -18,12 +18,15 @@ use parking_lot::Mutex;
 
 pub use roles::Roles;
 
+use crate::app::export::Table;
 use crate::app::outcome::MonitorView;
 use crate::app::quota::person;
 use crate::cards::Cards;
 use crate::clock::Clock;
+use crate::domain::period::beijing;
 use crate::domain::{
-    ChatId, Dispatch, MessageId, OpenId, Operator, Report, Settings, TaskKind, UpdateTarget,
+    ChatId, Dispatch, FilePlace, MessageId, OpenId, Operator, Report, Settings, TaskKind,
+    UpdateTarget,
 };
 use crate::feishu::{self, CallbackAnswer, ChatKind, Event, EventKind, MessageReceived};
 use crate::monitor::{self, Bells, Monitor};
@@ -118,11 +121,13 @@ pub struct Parts {
 struct Reply {
     card: String,
     task: Option<TaskKind>,
+    /// A table that follows as a file.
+    file: Option<Table>,
 }
 
 impl Reply {
     fn card(card: crate::cards::Card) -> Self {
-        Self { card: card.into_string(), task: None }
+        Self { card: card.into_string(), task: None, file: None }
     }
 
     fn then(self, task: Option<TaskKind>) -> Self {
@@ -294,6 +299,16 @@ impl Place {
         };
         let message = NewMessage::new(&self.lane, dispatch, now);
         let owed = tx.owe(message, now)?;
+        if let Some(table) = reply.file {
+            let place = match &self.destination {
+                Destination::Reply(to) => FilePlace::Message { id: to.clone() },
+                Destination::Person(person) => FilePlace::Person { id: person.clone() },
+            };
+            let at = now.to_zoned(beijing()).strftime("%Y%m%d-%H%M%S");
+            let (name, table) = (format!("airgate-{}-{at}.csv", table.word()), table.word());
+            let dispatch = Dispatch::File { place, table: table.to_owned(), name };
+            tx.owe(NewMessage::new(&self.lane, dispatch, now), now)?;
+        }
         if let Some(task) = &reply.task {
             let target = UpdateTarget::SentBy { owed };
             let report = Report { target, lane: self.lane.clone() };

@@ -24,5 +24,5 @@ pub(super) fn start_log(default: &str) {
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     let json = std::env::var("AIRGATE_LOG_FORMAT").is_ok_and(|format| format == "json");
     // An Err means that a log was started already.
-    let _ = if json { builder.json().try_init() } else { builder.try_init() };
+    let _ = if json { builder.json().with_span_list(false).try_init() } else { builder.try_init() };
 }

@@ -8,6 +8,10 @@ use crate::config::Mode;
 use crate::server::Service;
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  airgate serve
+  airgate serve --config /etc/airgate/config.toml
+  AIRGATE_LOG_FORMAT=json RUST_LOG=info airgate serve")]
 pub(super) struct Options {
     #[command(flatten)]
     config: ConfigFile,

@@ -30,7 +30,9 @@ pub use ledger::{LedgerEntry, LedgerError, Operator};
 pub use link::{Freshness, ProjectInfo, ProjectLink};
 pub use money::{AmountError, Money};
 pub use monitoring::{AccountReading, CycleOutcome, CycleReport, MonitorState};
-pub use owed::{Dispatch, FailedMessage, OwedMessage, Report, Task, TaskKind, UpdateTarget};
+pub use owed::{
+    Dispatch, FailedMessage, FilePlace, OwedMessage, Report, Task, TaskKind, UpdateTarget,
+};
 pub use period::{BillPeriod, PeriodError};
 pub use settings::{SavedSettings, Settings};
 pub use spending::{ProjectBill, SpendingRecord};

@@ -37,6 +37,15 @@ pub enum Dispatch {
         /// Card JSON.
         card: String,
     },
+    /// A table as a file. It is made when it is delivered, so that a row here stays small.
+    File {
+        /// Where.
+        place: FilePlace,
+        /// The table's name, as in the command.
+        table: String,
+        /// The file's name.
+        name: String,
+    },
     /// A card for the custom bot's webhook (no callbacks in it).
     Webhook {
         /// Card JSON.
@@ -45,7 +54,7 @@ pub enum Dispatch {
 }
 
 impl Dispatch {
-    /// The card JSON.
+    /// The card JSON; empty for what is none.
     pub fn card(&self) -> &str {
         match self {
             Dispatch::ToChat { card, .. }
@@ -53,8 +62,25 @@ impl Dispatch {
             | Dispatch::Reply { card, .. }
             | Dispatch::Update { card, .. }
             | Dispatch::Webhook { card } => card,
+            Dispatch::File { .. } => "",
         }
     }
+}
+
+/// Where a file goes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "to")]
+pub enum FilePlace {
+    /// Into the chat of a message, in answer to it.
+    Message {
+        /// The message.
+        id: MessageId,
+    },
+    /// Into the direct chat with a person.
+    Person {
+        /// Who.
+        id: OpenId,
+    },
 }
 
 /// The message an update is for.

@@ -8,6 +8,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
+use tracing::{Instrument, Span};
 
 use crate::bot::{Bot, Reaction};
 use crate::cards::{Toast, Wording};
@@ -19,6 +20,17 @@ use crate::store::Store;
 
 /// The largest body that is read (contract §4).
 const BODY_LIMIT: usize = 1024 * 1024;
+
+/// The types of events that are acted on, see [`EventKind::event_type`].
+const EVENT_TYPES: [&str; 7] = [
+    "im.message.receive_v1",
+    "card.action.trigger",
+    "application.bot.menu_v6",
+    "im.chat.access_event.bot_p2p_chat_entered_v1",
+    "im.chat.member.bot.added_v1",
+    "im.chat.member.bot.deleted_v1",
+    "im.chat.disbanded_v1",
+];
 
 /// What handlers need.
 pub(super) struct App {
@@ -62,7 +74,7 @@ async fn answer(
         }
         Ok(Incoming::Stale { event_id, event_type }) => {
             tracing::info!(event_id, event_type, "an event older than 8 h is left alone");
-            ("stale", "stale", done())
+            (known_type(&event_type), "stale", done())
         }
         Ok(Incoming::Unhandled { event_id, event_type }) => {
             tracing::debug!(event_id, event_type, "an event of a type that is not handled");
@@ -87,7 +99,8 @@ async fn handle(app: &Arc<App>, event: feishu::Event) -> (&'static str, &'static
     let event_id = event.event_id.clone();
     let bot = Arc::clone(&app.bot);
     // In a task of its own: the platform hanging up must not leave an event half handled.
-    let handled = tokio::spawn(async move { bot.handle(event).await }).await;
+    let handling = async move { bot.handle(event).await }.instrument(Span::current());
+    let handled = tokio::spawn(handling).await;
     match handled {
         Ok(Ok(reaction)) => {
             let outcome = reaction.outcome();
@@ -117,6 +130,11 @@ async fn handle(app: &Arc<App>, event: feishu::Event) -> (&'static str, &'static
             (kind, "error", response)
         }
     }
+}
+
+/// An event type as a label: what comes from outside must not make series without end.
+fn known_type(event_type: &str) -> &'static str {
+    EVENT_TYPES.into_iter().find(|known| *known == event_type).unwrap_or("other")
 }
 
 fn done() -> Response {

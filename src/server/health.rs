@@ -11,7 +11,7 @@ use jiff::SignedDuration;
 use serde_json::json;
 
 use super::callbacks::App;
-use crate::domain::UserStatus;
+use crate::domain::{MonitorState, UserStatus};
 use crate::store::StoreError;
 
 /// A tenant token older than this means that Feishu has not been reached.
@@ -46,7 +46,7 @@ pub(super) async fn ready(State(app): State<Arc<App>>) -> Response {
 
 /// Prometheus text.
 pub(super) async fn metrics(State(app): State<Arc<App>>) -> Response {
-    let counted: Result<(usize, BTreeMap<UserStatus, u32>), StoreError> = app
+    let counted: Result<(usize, BTreeMap<UserStatus, u32>, MonitorState), StoreError> = app
         .store
         .reading(|tx| {
             let mut counts: BTreeMap<UserStatus, u32> =
@@ -54,12 +54,16 @@ pub(super) async fn metrics(State(app): State<Arc<App>>) -> Response {
             for user in tx.users()? {
                 *counts.entry(user.status).or_default() += 1;
             }
-            Ok((tx.owed_count()?, counts))
+            Ok((tx.owed_count()?, counts, tx.monitor_state()?))
         })
         .await;
-    if let Ok((owed, counts)) = counted {
+    if let Ok((owed, counts, monitor)) = counted {
         let owed = u32::try_from(owed).unwrap_or(u32::MAX);
         ::metrics::gauge!("airgate_outbox_pending").set(owed);
+        if let Some(at) = monitor.last_success {
+            let seconds = u32::try_from(at.as_second()).unwrap_or(u32::MAX);
+            ::metrics::gauge!("airgate_monitor_last_success_timestamp_seconds").set(seconds);
+        }
         for (status, count) in counts {
             ::metrics::gauge!("airgate_users", "status" => status.word()).set(count);
         }

@@ -3,6 +3,7 @@
 mod callbacks;
 mod health;
 pub mod metrics;
+mod request_id;
 mod service;
 
-pub use service::{Service, ServiceError};
+pub use service::{Service, ServiceError, cloud_client, feishu_client};

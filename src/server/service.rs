@@ -24,6 +24,7 @@ use crate::feishu::{self, CallbackKeys, CallbackVerifier};
 use crate::monitor::{self, Bells, Enforcer, Monitor};
 use crate::outbox::{self, Outbox};
 use crate::store::Store;
+use crate::store::backup::{BackupError, BackupFolder};
 use crate::volcengine;
 use crate::work::Worker;
 
@@ -39,6 +40,8 @@ const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 const TOKEN_INTERVAL: Duration = Duration::from_secs(30 * 60);
 /// And so soon after it failed.
 const TOKEN_RETRY: Duration = Duration::from_secs(10);
+/// Observations are folded into buckets so often.
+const METRICS_INTERVAL: Duration = Duration::from_secs(30);
 
 /// Why the service cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -55,6 +58,40 @@ pub enum ServiceError {
     /// The listener.
     #[error("server.listen: {0}")]
     Listen(#[from] std::io::Error),
+}
+
+fn base_url(config: &Config) -> Result<reqwest::Url, ServiceError> {
+    feishu::validate_base_url(&config.feishu.base_url)
+        .map_err(|error| ServiceError::BaseUrl(error.to_string()))
+}
+
+/// Feishu as the configuration names it.
+///
+/// # Errors
+/// Where the client cannot be set up.
+pub fn feishu_client(config: &Config, clock: Clock) -> Result<feishu::Client, ServiceError> {
+    let client = feishu::ClientConfig {
+        base_url: base_url(config)?,
+        app_id: config.feishu.app_id.clone(),
+        app_secret: config.feishu.app_secret.clone(),
+        timeout: FEISHU_TIMEOUT,
+    };
+    Ok(feishu::Client::new(client, clock)?)
+}
+
+/// Volcengine as the configuration names it.
+///
+/// # Errors
+/// Where the client cannot be set up.
+pub fn cloud_client(config: &Config, clock: Clock) -> Result<volcengine::Client, ServiceError> {
+    let client = volcengine::ClientConfig {
+        iam_endpoint: config.volcengine.iam_endpoint.clone(),
+        billing_endpoint: config.volcengine.billing_endpoint.clone(),
+        region: config.volcengine.region.clone(),
+        qps: config.volcengine.qps,
+        timeout: CLOUD_TIMEOUT,
+    };
+    Ok(volcengine::Client::new(client, clock)?)
 }
 
 /// A running service.
@@ -87,27 +124,9 @@ impl Service {
             config::Locale::EnUs => Locale::EnUs,
         };
         let cards = Arc::new(Cards::new(locale, OpSource::Random));
-        let base_url = feishu::validate_base_url(&config.feishu.base_url)
-            .map_err(|error| ServiceError::BaseUrl(error.to_string()))?;
-        let chat = feishu::Client::new(
-            feishu::ClientConfig {
-                base_url: base_url.clone(),
-                app_id: config.feishu.app_id.clone(),
-                app_secret: config.feishu.app_secret.clone(),
-                timeout: FEISHU_TIMEOUT,
-            },
-            clock.clone(),
-        )?;
-        let client = volcengine::Client::new(
-            volcengine::ClientConfig {
-                iam_endpoint: config.volcengine.iam_endpoint.clone(),
-                billing_endpoint: config.volcengine.billing_endpoint.clone(),
-                region: config.volcengine.region.clone(),
-                qps: config.volcengine.qps,
-                timeout: CLOUD_TIMEOUT,
-            },
-            clock.clone(),
-        )?;
+        let base_url = base_url(config)?;
+        let chat = feishu_client(config, clock.clone())?;
+        let client = cloud_client(config, clock.clone())?;
         let cloud = Cloud::new(store.clone(), client);
         let admins = config.feishu.admins.clone();
 
@@ -164,6 +183,12 @@ impl Service {
             clock: clock.clone(),
             bells: bells.clone(),
         });
+        let backups = config.store.backup_dir.as_ref().map(|folder| Backups {
+            folder: BackupFolder::new(folder, &config.store.path, config.store.backup_keep.get()),
+            interval: config.store.backup_interval,
+            store: store.clone(),
+            clock: clock.clone(),
+        });
         let app = Arc::new(App {
             bot: Arc::clone(&bot),
             verifier: CallbackVerifier::new(CallbackKeys {
@@ -178,12 +203,16 @@ impl Service {
         });
 
         let mut tasks = JoinSet::new();
+        if let Some(backups) = backups {
+            tasks.spawn(run_backups(backups, stop.clone()));
+        }
         tasks.spawn(outbox.run(stop.clone()));
         tasks.spawn(enforcer.run(stop.clone()));
         tasks.spawn(worker.run(stop.clone()));
         tasks.spawn(run_monitor(Arc::clone(&monitor), stop.clone()));
         tasks.spawn(keep_in_touch(chat, bot, stop.clone()));
         tasks.spawn(serve(listener, app, stop.clone()));
+        tasks.spawn(fold_metrics(stop.clone()));
         Ok(Self { address, stop, tasks, monitor, bells })
     }
 
@@ -224,10 +253,53 @@ async fn serve(listener: TcpListener, app: Arc<App>, stop: CancellationToken) {
         .route("/metrics", get(health::metrics))
         .with_state(app)
         .layer(CatchPanicLayer::new())
-        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, REQUEST_TIMEOUT));
+        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, REQUEST_TIMEOUT))
+        .layer(axum::middleware::from_fn(super::request_id::identify));
     let served = axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await;
     if let Err(error) = served {
         tracing::error!(%error, "the HTTP server ended");
+    }
+}
+
+/// What the scheduled backups need.
+struct Backups {
+    folder: BackupFolder,
+    interval: Duration,
+    store: Store,
+    clock: Clock,
+}
+
+/// Makes a backup at the start and one every interval. One that fails is told in the log and tried again an interval
+/// later.
+async fn run_backups(backups: Backups, stop: CancellationToken) {
+    loop {
+        let (folder, store) = (backups.folder.clone(), backups.store.clone());
+        let (now, told) = (backups.clock.now(), stop.clone());
+        let made =
+            tokio::task::spawn_blocking(move || folder.add(&store, now, &|| !told.is_cancelled()));
+        match made.await {
+            Ok(Ok((path, removed))) => {
+                tracing::info!(path = %path.display(), removed, "backup made");
+            }
+            Ok(Err(BackupError::Stopped)) => return,
+            Ok(Err(error)) => tracing::error!(%error, "no backup was made"),
+            Err(error) => tracing::error!(%error, "no backup was made"),
+        }
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(backups.interval) => {}
+        }
+    }
+}
+
+/// Folds what histograms observed into their buckets, which otherwise only a scrape does: without one they would grow.
+async fn fold_metrics(stop: CancellationToken) {
+    let Some(recorder) = super::metrics::recorder() else { return };
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(METRICS_INTERVAL) => recorder.run_upkeep(),
+        }
     }
 }
 

@@ -25,6 +25,17 @@ impl<S: Source> View<S> {
         self.get(META, "meta", name)
     }
 
+    /// The layout version of the file; `None` where it has none, so that it is not airgate's.
+    pub(super) fn schema_version(&self) -> Result<Option<u64>, StoreError> {
+        self.meta(SCHEMA)
+    }
+
+    /// Whether `sealer` has the key of the store; `false` also where the store holds no proof of one.
+    pub(super) fn is_key_of(&self, sealer: &Sealer) -> Result<bool, StoreError> {
+        let sealed = self.0.table(META)?.get(KEY_CHECK)?.map(|sealed| sealed.value().to_vec());
+        Ok(sealed.is_some_and(|sealed| sealer.open(KEY_CHECK, &sealed).is_ok()))
+    }
+
     /// What `/config` saved.
     ///
     /// # Errors
@@ -157,15 +168,23 @@ impl WriteTx {
         }
     }
 
+    #[cfg(test)]
+    pub(super) fn put_schema_version(&self, version: u64) -> Result<(), StoreError> {
+        self.put_meta(SCHEMA, &version)
+    }
+
+    /// Makes `sealer`'s key the one that opens the store.
+    pub(super) fn put_key_check(&self, sealer: &Sealer) -> Result<(), StoreError> {
+        let sealed = sealer.seal(KEY_CHECK, KEY_CHECK_TEXT)?;
+        insert_raw(&self.0, KEY_CHECK, &sealed)
+    }
+
     pub(super) fn check_key(&self, sealer: &Sealer) -> Result<(), StoreError> {
         let table = self.0.open_table(META)?;
         let known = table.get(KEY_CHECK)?.map(|sealed| sealed.value().to_vec());
         drop(table);
         match known {
-            None => {
-                let sealed = sealer.seal(KEY_CHECK, KEY_CHECK_TEXT)?;
-                insert_raw(&self.0, KEY_CHECK, &sealed)
-            }
+            None => self.put_key_check(sealer),
             Some(sealed) => match sealer.open(KEY_CHECK, &sealed) {
                 Ok(_) => Ok(()),
                 Err(_) => Err(StoreError::WrongKey),

@@ -8,11 +8,14 @@
 mod access;
 mod accounts;
 mod alerts;
+pub mod backup;
 mod events;
 mod links;
 mod meta;
 mod owed;
 mod quota;
+mod rekey;
+pub mod restore;
 pub mod seal;
 mod spending;
 mod tables;

@@ -12,6 +12,7 @@ mod actions;
 mod bed;
 mod callbacks;
 mod chat;
+mod cli;
 mod hostile;
 mod roles;
 mod smoke;
