@@ -8,11 +8,17 @@
     missing_docs
 )]
 
+mod accounts;
 mod actions;
 mod bed;
 mod callbacks;
 mod chat;
 mod cli;
+mod configure;
+mod export;
 mod hostile;
+mod me;
 mod roles;
+mod settings;
 mod smoke;
+mod welcome;
