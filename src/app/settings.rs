@@ -19,6 +19,17 @@ pub struct SettingsView {
     pub settings: Settings,
     /// What was saved in chat; what is there comes from it, the rest from the configuration.
     pub saved: SavedSettings,
+    /// The host of the webhook's address; the rest of it is secret.
+    pub webhook_host: Option<String>,
+}
+
+impl SettingsView {
+    /// What is in force with `saved` over what is configured.
+    pub fn new(saved: SavedSettings, configured: &Settings) -> Self {
+        let settings = saved.over(configured);
+        let webhook_host = settings.webhook_url.as_deref().map(config::webhook_host);
+        Self { settings, saved, webhook_host }
+    }
 }
 
 /// What a person wants, as typed. `None` leaves a value as it is.
@@ -44,8 +55,7 @@ pub fn view<S: crate::store::Source>(
     tx: &View<S>,
     configured: &Settings,
 ) -> Result<SettingsView, StoreError> {
-    let saved = tx.saved_settings()?;
-    Ok(SettingsView { settings: saved.over(configured), saved })
+    Ok(SettingsView::new(tx.saved_settings()?, configured))
 }
 
 /// Saves settings. A value that is in force already stays where it comes from.
@@ -106,7 +116,7 @@ pub fn save(
     }
     saved.updated = Some(now);
     tx.put_saved_settings(&saved)?;
-    Ok(SettingsView { settings: saved.over(configured), saved })
+    Ok(SettingsView::new(saved, configured))
 }
 
 fn typed(text: &Option<String>) -> Option<&str> {

@@ -22,7 +22,7 @@ use std::time::Duration;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 
-pub use address::{AddressError, api_address, webhook_address};
+pub use address::{AddressError, api_address, webhook_address, webhook_host};
 pub use master_key::{MasterKey, MasterKeyError};
 pub use problem::{Problem, Problems};
 

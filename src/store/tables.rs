@@ -45,6 +45,8 @@ pub(super) const LEDGER: Json<(One, One, u64)> = TableDefinition::new("ledger");
 pub(super) const BILLS: Json<(One, One, u32)> = TableDefinition::new("bills");
 /// (period as YYYYMM, account, username, project or "" for the total)
 pub(super) const SPENDING: Json<(u32, One, One, One)> = TableDefinition::new("spending");
+/// period as YYYYMM -> the sum of all users' totals
+pub(super) const PERIOD_TOTALS: Json<u32> = TableDefinition::new("period_totals");
 /// alert id
 pub(super) const ALERTS: Json<u64> = TableDefinition::new("alerts");
 /// (account, username, alert id): alerts of one user
@@ -232,6 +234,7 @@ pub(super) fn visit_tables<T: Visitor>(visitor: &mut T) -> Result<(), T::Error> 
     visitor.visit(LEDGER)?;
     visitor.visit(BILLS)?;
     visitor.visit(SPENDING)?;
+    visitor.visit(PERIOD_TOTALS)?;
     visitor.visit(ALERTS)?;
     visitor.visit(USER_ALERTS)?;
     visitor.visit(ACCESS_PENDING)?;

@@ -27,7 +27,7 @@ pub fn settings(size: Size) -> SettingsView {
         mobiles: (!small).then(|| vec!["+12345678901234567890".to_owned(); 20]),
         updated: Some(ago(30)),
     };
-    SettingsView { settings: saved.over(&configured), saved }
+    SettingsView::new(saved, &configured)
 }
 
 pub fn no_settings() -> SettingsView {
@@ -39,7 +39,7 @@ pub fn no_settings() -> SettingsView {
         webhook_url: None,
         mobiles: vec![],
     };
-    SettingsView { settings, saved }
+    SettingsView::new(saved, &settings)
 }
 
 fn account(size: Size, i: usize) -> Account {
