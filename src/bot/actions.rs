@@ -201,6 +201,14 @@ fn owe_task(tx: &WriteTx, done: &Done, click: &Click, now: Timestamp) -> Result<
     Ok(())
 }
 
+/// The clicked card is not replaced any more by balances that were asked for before.
+fn silence(tx: &WriteTx, click: &Click) -> Result<(), StoreError> {
+    match &click.report {
+        Some(Report { target: UpdateTarget::Message { id }, .. }) => tx.silence_balances(id),
+        _ => Ok(()),
+    }
+}
+
 /// The look of a card whose form is empty again.
 fn emptied(look: &Look) -> Look {
     Look { form: Default::default(), ..look.clone() }
@@ -428,9 +436,7 @@ impl Reader {
                 Ok(done.with_toast(cards, &Toast::TestAlertOwed))
             }
             Request::AccountsOpen { replacing, page } => {
-                if let Some(Report { target: UpdateTarget::Message { id }, .. }) = &click.report {
-                    tx.silence_balances(id)?;
-                }
+                silence(tx, click)?;
                 let view = accounts::view(tx, replacing.as_ref(), *page)?;
                 let wanted = replacing.is_none() && accounts::balances_are_old(&view, now);
                 let task = wanted.then_some(TaskKind::ReadBalances);
@@ -438,6 +444,7 @@ impl Reader {
             }
             Request::AccountSave { account, .. } => {
                 let task = accounts::save(tx, &self.store, account)?;
+                silence(tx, click)?;
                 let id = match &task {
                     TaskKind::CheckAccount { account, .. } => account.clone(),
                     _ => return show(),
@@ -448,6 +455,7 @@ impl Reader {
             }
             Request::AccountToggle { account, active, .. } => {
                 accounts::toggle(tx, account, *active, now)?;
+                silence(tx, click)?;
                 let name = tx.account(account)?.map(|account| account.name).unwrap_or_default();
                 let toast = Toast::AccountToggled { account: name, enabled: active.is_on() };
                 Ok(show()?.with_toast(cards, &toast))

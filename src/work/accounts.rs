@@ -6,8 +6,9 @@ use std::sync::Arc;
 use super::Worker;
 use crate::app::accounts::{self, Checked, Waiting};
 use crate::cards::{Card, Cards, Look, Role, Tone};
-use crate::domain::{AccountId, BalanceReading, Task, TaskKind};
+use crate::domain::{AccountId, BalanceReading, Task};
 use crate::store::{AccountSecrets, Source, StoreError, View, WriteTx};
+use crate::volcengine::Balance;
 
 impl Worker {
     /// Asks the cloud about a key pair, and keeps the pair where it is good.
@@ -29,18 +30,23 @@ impl Worker {
                 tracing::warn!(account = %waiting.account, ?why, "a key pair was not saved")
             }
         }
+        // Read before the card is made, so that it says all there is to say at once.
+        let balance = match &answer {
+            Ok(secrets) => Some(self.reading(self.cloud.with(secrets).balance().await)),
+            Err(_) => None,
+        };
         let (store, cards, now) = (self.store.clone(), Arc::clone(&self.cards), self.clock.now());
         blocking(move || {
             accounts::settle(&store, &waiting, answer, now, |tx, checked| {
+                if let (Checked::Saved { .. }, Some(balance)) = (checked, &balance) {
+                    tx.put_balance(&waiting.account, balance)?;
+                }
                 let card = checked_card(tx, &cards, &waiting, checked, now)?;
                 if !tx.finish_task(task.id)? {
                     return Ok(());
                 }
                 if let Some(report) = &task.report {
                     tx.owe_report(report, card.into_string(), task.created, now)?;
-                }
-                if matches!(checked, Checked::Saved { .. }) {
-                    tx.add_task(TaskKind::ReadBalances, task.report.clone(), now)?;
                 }
                 Ok(())
             })
@@ -84,16 +90,19 @@ impl Worker {
     }
 
     async fn read_balance(&self, id: &AccountId) -> BalanceReading {
-        let read = match self.cloud.account(id).await {
-            Ok(api) => api.balance().await.map_err(|error| error.to_string()),
-            Err(error) => Err(error.to_string()),
-        };
+        match self.cloud.account(id).await {
+            Ok(api) => self.reading(api.balance().await),
+            Err(error) => self.reading::<crate::app::cloud::CloudError>(Err(error)),
+        }
+    }
+
+    fn reading<E: std::fmt::Display>(&self, read: Result<Balance, E>) -> BalanceReading {
         let at = self.clock.now();
         match read {
             Ok(balance) => BalanceReading { available: Some(balance.available), error: None, at },
             Err(error) => {
-                tracing::warn!(account = %id, error, "a balance was not read");
-                BalanceReading { available: None, error: Some(error), at }
+                tracing::warn!(%error, "a balance was not read");
+                BalanceReading { available: None, error: Some(error.to_string()), at }
             }
         }
     }
