@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use super::samples::{self, Size, ago, amount, text};
-use super::*;
 use crate::app::accounts::{AccountRow, AccountsView};
 use crate::app::me::{MeView, MyUser};
 use crate::app::outcome::Level;
