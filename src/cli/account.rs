@@ -4,7 +4,7 @@ use std::io::{BufRead, IsTerminal};
 
 use secrecy::{ExposeSecret, SecretString};
 
-use super::table::table;
+use super::table::{Layout, table};
 use super::{ConfigFile, Failure, failed, open_existing_store, open_store, output};
 use crate::clock::Clock;
 use crate::domain::period::beijing;
@@ -138,7 +138,11 @@ fn list(options: &List) -> Result<(), Failure> {
             [account.id.to_string(), account.name, account.hint, state, updated]
         })
         .collect();
-    output::line(&table(["id", "name", "access key", "state", "updated (Beijing)"], &rows));
+    output::line(&table(
+        ["id", "name", "access key", "state", "updated (Beijing)"],
+        &rows,
+        Layout::Lines,
+    ));
     Ok(())
 }
 

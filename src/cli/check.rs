@@ -3,11 +3,12 @@
 mod cloud;
 mod feishu;
 
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
-use super::table::table;
+use super::table::{Layout, table};
 use super::{ConfigFile, Failure, output, runtime};
-use crate::config::Config;
+use crate::config::{Config, Problem};
 use crate::domain::{Account, Settings};
 use crate::store::{Store, StoreError, View};
 
@@ -88,14 +89,14 @@ pub(super) fn run(options: &Options) -> Result<(), Failure> {
     let config = match options.config.try_load() {
         Ok(config) => config,
         Err(problems) => {
-            let findings: Vec<Finding> = problems
-                .iter()
-                .map(|problem| {
-                    Finding::failed(&problem.subject, &problem.fault, options.config.hint())
-                })
-                .collect();
+            let mut findings: Vec<Finding> = problems.iter().map(problem).collect();
+            let many = findings.len();
+            if let Some(hint) = options.config.hint() {
+                let (result, mend) = hint.split_once(": ").unwrap_or((hint, ""));
+                findings.insert(0, Finding::new("configuration", Verdict::Warning, result, mend));
+            }
             show(&findings);
-            return Err(Failure::Configuration(match findings.len() {
+            return Err(Failure::Configuration(match many {
                 1 => "the configuration has a problem".to_owned(),
                 many => format!("the configuration has {many} problems"),
             }));
@@ -112,9 +113,19 @@ pub(super) fn run(options: &Options) -> Result<(), Failure> {
     }
 }
 
+/// What is wrong stands before what to do about it.
+fn problem(problem: &Problem) -> Finding {
+    let fault = problem.fault.as_str();
+    let split = fault.split_once("; ").or_else(|| fault.split_once(": "));
+    let (result, mend) = split.unwrap_or((fault, ""));
+    Finding::failed(&problem.subject, result, mend)
+}
+
 fn show(findings: &[Finding]) {
     let rows: Vec<[String; 3]> = findings.iter().map(Finding::cells).collect();
-    output::line(&table(["what", "result", "mend"], &rows));
+    // In a pipe every check is one line.
+    let layout = if std::io::stdout().is_terminal() { Layout::Wrapped } else { Layout::Lines };
+    output::line(&table(["what", "result", "mend"], &rows, layout));
 }
 
 fn check(config: &Config, options: &Options) -> Result<Vec<Finding>, Failure> {
@@ -197,7 +208,11 @@ fn store(config: &Config) -> (Finding, Option<Kept>) {
                     format!("chmod 600 {shown}"),
                 ),
                 false => {
-                    Finding::good("store", format!("{shown}, {} accounts", kept.accounts.len()))
+                    let accounts = match kept.accounts.len() {
+                        1 => "1 account".to_owned(),
+                        many => format!("{many} accounts"),
+                    };
+                    Finding::good("store", format!("{shown}, {accounts}"))
                 }
             };
             (finding, Some(kept))

@@ -90,12 +90,10 @@ impl ConfigFile {
         }
     }
 
-    /// What to do where there is no file; else nothing.
-    fn hint(&self) -> &'static str {
-        match self.path() {
-            Some(_) => "",
-            None => "no config.toml here: copy config.example.toml, or name one with --config",
-        }
+    /// What to do where there is no file.
+    fn hint(&self) -> Option<&'static str> {
+        let hint = "no config.toml here: copy config.example.toml, or name one with --config";
+        self.path().is_none().then_some(hint)
     }
 
     /// The configuration of the file; where there is none, of the environment alone.
@@ -105,7 +103,7 @@ impl ConfigFile {
 
     fn load(&self) -> Result<Config, Failure> {
         self.try_load().map_err(|problems| {
-            let text = format!("{problems}\n{}", self.hint());
+            let text = format!("{problems}\n{}", self.hint().unwrap_or_default());
             Failure::Configuration(text.trim_end().to_owned())
         })
     }

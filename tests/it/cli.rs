@@ -483,7 +483,7 @@ impl Served {
 
     /// The first line of the log from here on for which `wanted` gives something. All lines are JSON.
     #[track_caller]
-    fn wait<T>(&self, wanted: impl Fn(&serde_json::Value) -> Option<T>) -> T {
+    fn wait<T>(&self, mut wanted: impl FnMut(&serde_json::Value) -> Option<T>) -> T {
         loop {
             let line = self.log.recv_timeout(crate::bed::PATIENCE).expect("the log goes on");
             let value = serde_json::from_str(&line).unwrap_or_else(|_| panic!("not JSON: {line}"));

@@ -81,5 +81,16 @@ fn failed(what: &str, error: &Error, refused: &str) -> Finding {
         }
         _ => refused,
     };
-    Finding::failed(what, error.to_string(), mend)
+    // The transport's own reason is the last one of the chain.
+    let mut reason = None;
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        reason = Some(cause.to_string());
+        source = cause.source();
+    }
+    let result = match reason {
+        Some(reason) => format!("{error} ({reason})"),
+        None => error.to_string(),
+    };
+    Finding::failed(what, result, mend)
 }
