@@ -19,7 +19,7 @@ impl Bot {
             lane: person_lane(&person),
             destination: Destination::Person(person.clone()),
             direct: true,
-            direct_chat: None,
+            heard: None,
             keys: keys(&event_id),
         };
         let _turn = self.chats.turn(&place.lane).await;
@@ -70,6 +70,7 @@ impl Bot {
             .writing(move |tx| {
                 let first = tx.claim(&keys(&event_id), now)?;
                 tx.unwelcome(&chat)?;
+                tx.forget_chat(&chat)?;
                 Ok::<_, StoreError>(first)
             })
             .await?;

@@ -5,6 +5,7 @@
 
 mod actions;
 mod answers;
+mod catch_up;
 mod chats;
 pub mod command;
 mod greeting;
@@ -16,6 +17,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use parking_lot::Mutex;
 
+pub use catch_up::CatchUpError;
 pub use roles::Roles;
 
 use crate::app::export::Table;
@@ -164,13 +166,7 @@ impl Bot {
     /// # Errors
     /// The platform's, while the bot's own id could not be read.
     pub async fn learn_names(&self) -> Result<(), feishu::Error> {
-        let info = self.feishu.bot_info().await?;
-        if let Ok(id) = OpenId::new(info.open_id) {
-            *self.own_id.lock() = Some(id.clone());
-            if let Err(error) = self.store.writing(move |tx| tx.put_bot_open_id(&id)).await {
-                tracing::warn!(%error, "the bot's own id could not be kept");
-            }
-        }
+        self.learn_own_id().await?;
         for person in self.roles.people() {
             let known = person.clone();
             let known = self.store.reading(move |tx| tx.person_name(&known)).await;
@@ -192,6 +188,17 @@ impl Bot {
         Ok(())
     }
 
+    async fn learn_own_id(&self) -> Result<(), feishu::Error> {
+        let info = self.feishu.bot_info().await?;
+        if let Ok(id) = OpenId::new(info.open_id) {
+            *self.own_id.lock() = Some(id.clone());
+            if let Err(error) = self.store.writing(move |tx| tx.put_bot_open_id(&id)).await {
+                tracing::warn!(%error, "the bot's own id could not be kept");
+            }
+        }
+        Ok(())
+    }
+
     /// Handles an event once, however often it arrives.
     ///
     /// # Errors
@@ -204,9 +211,11 @@ impl Bot {
                 self.menu(event.event_id, operator_open_id, &event_key).await
             }
             EventKind::ChatEntered { chat_id, operator_open_id } => {
+                self.meet(chat_id.clone(), true, event.created_at).await?;
                 self.chat_entered(event.event_id, chat_id, operator_open_id).await
             }
             EventKind::BotAdded { chat_id, operator_open_id, name } => {
+                self.meet(chat_id.clone(), false, event.created_at).await?;
                 self.bot_added(event.event_id, chat_id, operator_open_id, name).await
             }
             EventKind::BotRemoved { chat_id } | EventKind::ChatDisbanded { chat_id } => {
@@ -238,15 +247,11 @@ impl Bot {
         };
         let mut keys = vec![format!("m:{message_id}")];
         keys.extend((!event_id.is_empty()).then(|| format!("e:{event_id}")));
-        let direct = match message.chat_kind {
-            ChatKind::Direct => ChatId::new(message.chat_id.clone()).ok(),
-            ChatKind::Group => None,
-        };
         let place = Place {
             lane: chat_lane(&message.chat_id),
             destination: Destination::Reply(message_id),
             direct: message.chat_kind == ChatKind::Direct,
-            direct_chat: direct,
+            heard: Some((message.chat_id.clone(), message.created_at)),
             keys,
         };
         let _turn = self.chats.turn(&message.chat_id).await;
@@ -284,12 +289,22 @@ struct Place {
     destination: Destination,
     /// Whether only the person reads the answer.
     direct: bool,
-    /// The direct chat it came from.
-    direct_chat: Option<ChatId>,
+    /// The chat it was written in, and when.
+    heard: Option<(String, Timestamp)>,
     keys: Vec<String>,
 }
 
 impl Place {
+    /// Remembers the chat it came from.
+    fn note_chat(&self, tx: &WriteTx, sender: &OpenId) -> Result<(), StoreError> {
+        let Some((chat, at)) = &self.heard else { return Ok(()) };
+        tx.know_chat(chat, self.direct, *at)?;
+        match ChatId::new(chat.as_str()) {
+            Ok(chat) if self.direct => tx.put_direct_chat(sender, &chat),
+            _ => Ok(()),
+        }
+    }
+
     /// Makes a reply owed, and the work that reports to it.
     fn owe(&self, tx: &WriteTx, reply: &Reply, now: Timestamp) -> Result<(), StoreError> {
         let card = reply.card.clone();

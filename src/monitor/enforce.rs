@@ -20,10 +20,10 @@ use crate::app::users;
 use crate::cards::{Cards, Look, Role};
 use crate::clock::Clock;
 use crate::domain::{
-    AccessCause, AccessGoal, AlertBody, Figures, OpenId, PendingAccess, Problem, RememberedAccess,
-    Settings, Switch, User, UserKey, UserStatus,
+    AccessCause, AccessGoal, AccessKeyInfo, AlertBody, Figures, OpenId, PendingAccess, Problem,
+    RememberedAccess, Settings, Switch, User, UserKey, UserStatus,
 };
-use crate::outbox::{Audience, raise};
+use crate::outbox::{Audience, note, raise};
 use crate::store::{Store, StoreError, WriteTx};
 use crate::volcengine::{self, KeyStatus};
 
@@ -33,6 +33,15 @@ const ALERT_AFTER: SignedDuration = SignedDuration::from_mins(1);
 const USERS_AT_ONCE: usize = 8;
 /// The longest pause between two tries.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+/// Pauses between reads after a write: reads may show the old state for seconds ("UpdateAccessKey"), and writing again
+/// instead of waiting may start that anew.
+const READ_BACK_PAUSES: [Duration; 5] = [
+    Duration::ZERO,
+    Duration::from_millis(200),
+    Duration::from_millis(400),
+    Duration::from_millis(800),
+    Duration::from_millis(1600),
+];
 /// The rows are looked at again after so long even if nobody rang.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
@@ -183,28 +192,24 @@ impl Enforcer {
     ) -> Result<Tried, EnforceError> {
         let api = self.cloud.account(&user.account).await?;
         let before = user_access(&api, user).await?;
+        let key = user.clone();
+        let remembered = self.store.reading(move |tx| tx.access_remembered(&key)).await?;
         match pending.goal {
             AccessGoal::Cut if before.keys.iter().any(|key| api.works_with(&key.id)) => {
                 return Err(EnforceError::OwnKey);
             }
             AccessGoal::Cut => match self.permit_cut(user, pending, &before).await? {
-                Permit::Go => cut(&api, user, &before).await?,
-                Permit::Withdrawn => return Ok(Tried::Withdrawn),
+                Permit::Go => {
+                    cut(&api, user, &before, remembered.as_ref()).await?;
+                    read_back(&api, user, UserAccess::is_cut).await
+                }
+                Permit::Withdrawn => Ok(Tried::Withdrawn),
             },
             AccessGoal::Restored => {
-                let key = user.clone();
-                let remembered = self.store.reading(move |tx| tx.access_remembered(&key)).await?;
                 restore(&api, user, &before, remembered.as_ref()).await?;
-                let after = user_access(&api, user).await?;
-                return if is_restored(&after, remembered.as_ref()) {
-                    Ok(Tried::Confirmed(after))
-                } else {
-                    Err(EnforceError::NotYet)
-                };
+                read_back(&api, user, |after| is_restored(after, remembered.as_ref())).await
             }
         }
-        let after = user_access(&api, user).await?;
-        if after.is_cut() { Ok(Tried::Confirmed(after)) } else { Err(EnforceError::NotYet) }
     }
 
     /// Looks at quota and wishes once more, and remembers what is active now: both in one transaction, committed before
@@ -280,7 +285,7 @@ impl Enforcer {
                     (AccessCause::QuotaUsedUp, AccessGoal::Restored) => {}
                     (AccessCause::Manual { operator }, goal) => {
                         let body = AlertBody::Manual { goal, operator: operator.clone() };
-                        tx.add_alert(Some(&key), body, now)?;
+                        note(tx, &key, body, now)?;
                     }
                 }
                 if let Some(report) = &pending.report {
@@ -380,21 +385,45 @@ fn withdraw(
     Ok(Permit::Withdrawn)
 }
 
+/// Reads until what was written shows.
+async fn read_back(
+    api: &volcengine::Account,
+    user: &UserKey,
+    is_done: impl Fn(&UserAccess) -> bool,
+) -> Result<Tried, EnforceError> {
+    for pause in READ_BACK_PAUSES {
+        tokio::time::sleep(pause).await;
+        let after = user_access(api, user).await?;
+        if is_done(&after) {
+            return Ok(Tried::Confirmed(after));
+        }
+    }
+    Err(EnforceError::NotYet)
+}
+
+/// Switches off what is read as on, and what airgate may just have switched on: that read may still be of before.
 async fn cut(
     api: &volcengine::Account,
     user: &UserKey,
     before: &UserAccess,
+    remembered: Option<&RememberedAccess>,
 ) -> Result<(), volcengine::Error> {
     let name = user.username.as_str();
-    for key in before.keys.iter().filter(|key| key.active.is_on()) {
+    let maybe_on = |key: &AccessKeyInfo| {
+        key.active.is_on() || remembered.is_some_and(|known| known.active_keys.contains(&key.id))
+    };
+    for key in before.keys.iter().filter(|key| maybe_on(key)) {
         unless_gone(api.update_access_key(name, &key.id, KeyStatus::Inactive).await)?;
     }
-    if before.login == Some(Switch::On) {
+    let login_maybe_on = before.login == Some(Switch::On)
+        || (before.login.is_some() && remembered.is_some_and(|known| known.login_allowed));
+    if login_maybe_on {
         unless_gone(api.set_login_allowed(name, false).await)?;
     }
     Ok(())
 }
 
+/// Switches on what is remembered, whatever was read: a read may still show what was before the cut.
 async fn restore(
     api: &volcengine::Account,
     user: &UserKey,
@@ -403,12 +432,10 @@ async fn restore(
 ) -> Result<(), volcengine::Error> {
     let name = user.username.as_str();
     let Some(remembered) = remembered else { return Ok(()) };
-    for key in before.keys.iter().filter(|key| !key.active.is_on()) {
-        if remembered.active_keys.contains(&key.id) {
-            unless_gone(api.update_access_key(name, &key.id, KeyStatus::Active).await)?;
-        }
+    for key in before.keys.iter().filter(|key| remembered.active_keys.contains(&key.id)) {
+        unless_gone(api.update_access_key(name, &key.id, KeyStatus::Active).await)?;
     }
-    if remembered.login_allowed && before.login == Some(Switch::Off) {
+    if remembered.login_allowed && before.login.is_some() {
         unless_gone(api.set_login_allowed(name, true).await)?;
     }
     Ok(())

@@ -32,6 +32,10 @@ pub(super) fn in_place_of(
     };
     let words = audience.cards.words();
     match (&owed.dispatch, &alert, disposition) {
+        // Without an alert chat the webhook was the only way: the alert itself goes on.
+        (Dispatch::Webhook { .. }, Some(alert), _) if audience.settings.alert_chat.is_none() => {
+            to_admins(tx, audience, alert, Some(reason), now)
+        }
         (Dispatch::Webhook { .. }, ..) => tell_admins(tx, audience, owed, reason, now),
         (Dispatch::File { place, table, .. }, ..) => {
             let title = words.t("export.failed", &[("table", table)]);

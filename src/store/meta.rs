@@ -15,6 +15,7 @@ const KEY_CHECK: &str = "key_check";
 const SETTINGS: &str = "settings";
 const MONITOR: &str = "monitor";
 const BOT: &str = "bot_open_id";
+const HEARD: &str = "heard_until";
 const UNDELIVERED_TOLD: &str = "undelivered_told_at";
 
 /// Sealed under the master key when the store is made; opening it proves the key.
@@ -58,6 +59,15 @@ impl<S: Source> View<S> {
     /// The store's.
     pub fn bot_open_id(&self) -> Result<Option<OpenId>, StoreError> {
         self.meta(BOT)
+    }
+
+    /// Until when everything that was said is known to have reached the bot over the long connection; none before the
+    /// first one.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn heard_until(&self) -> Result<Option<Timestamp>, StoreError> {
+        self.meta(HEARD)
     }
 
     /// When administrators were last told of a message that was given up.
@@ -113,6 +123,14 @@ impl WriteTx {
     /// The store's.
     pub fn put_bot_open_id(&self, bot: &OpenId) -> Result<(), StoreError> {
         self.put_meta(BOT, bot)
+    }
+
+    /// Keeps until when everything that was said has reached the bot.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn put_heard_until(&self, at: Timestamp) -> Result<(), StoreError> {
+        self.put_meta(HEARD, &at)
     }
 
     /// Keeps when administrators were told of a message that was given up.

@@ -87,6 +87,9 @@ pub(super) const WELCOMED: TableDefinition<'static, One, i64> = TableDefinition:
 /// account -> its balance as last read
 pub(super) const BALANCES: Json<One> = TableDefinition::new("balances");
 
+/// chat_id -> what kind of chat it is, and when the bot was last spoken to there
+pub(super) const CHATS: Json<One> = TableDefinition::new("chats");
+
 /// One transaction's view of the tables.
 pub struct View<S>(pub(super) S);
 
@@ -252,6 +255,7 @@ pub(super) fn visit_tables<T: Visitor>(visitor: &mut T) -> Result<(), T::Error> 
     visitor.visit(DIRECT_CHATS)?;
     visitor.visit(WELCOMED)?;
     visitor.visit(BALANCES)?;
+    visitor.visit(CHATS)?;
     Ok(())
 }
 

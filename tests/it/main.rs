@@ -10,14 +10,19 @@
 
 mod accounts;
 mod actions;
+mod bad_days;
 mod bed;
 mod callbacks;
 mod chat;
 mod cli;
 mod configure;
+mod connection;
+mod crash;
+mod enforce;
 mod export;
 mod hostile;
 mod me;
+mod monitor;
 mod roles;
 mod settings;
 mod smoke;

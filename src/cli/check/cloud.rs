@@ -6,7 +6,7 @@ use crate::app::cloud::{Cloud, CloudError};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::domain::{Account, BillPeriod};
-use crate::server::cloud_client;
+use crate::server::{Patience, cloud_client};
 use crate::volcengine::{self, Api, Call, RetryPolicy};
 
 /// Somebody waits for the answer; the service itself tries longer.
@@ -15,7 +15,7 @@ const RETRIES: usize = 1;
 /// Asks the cloud on behalf of each account.
 pub(super) async fn check(config: &Config, kept: &Kept, findings: &mut Vec<Finding>) {
     let clock = Clock::system();
-    let client = match cloud_client(config, clock.clone()) {
+    let client = match cloud_client(config, &Patience::default(), clock.clone()) {
         Ok(client) => client.with_retry(RetryPolicy { retries: RETRIES, ..RetryPolicy::default() }),
         Err(error) => {
             let mend =

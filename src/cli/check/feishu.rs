@@ -6,7 +6,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::domain::Settings;
 use crate::feishu::{ChatStatus, Client, Disposition, Error};
-use crate::server::feishu_client;
+use crate::server::{Patience, feishu_client};
 
 const TOKEN: &str = "Feishu token";
 const BOT: &str = "Feishu bot";
@@ -14,7 +14,7 @@ const CHAT: &str = "Feishu alert chat";
 
 /// Asks Feishu. Where there is no token, nothing else can be asked.
 pub(super) async fn check(config: &Config, settings: &Settings, findings: &mut Vec<Finding>) {
-    let client = match feishu_client(config, Clock::system()) {
+    let client = match feishu_client(config, &Patience::default(), Clock::system()) {
         Ok(client) => client,
         Err(error) => {
             let mend = "check feishu.base_url and the root certificates of this machine";
