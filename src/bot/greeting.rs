@@ -19,7 +19,7 @@ impl Bot {
             lane: person_lane(&person),
             destination: Destination::Person(person.clone()),
             direct: true,
-            direct_chat: None,
+            heard: None,
             keys: keys(&event_id),
             spoken: None,
         };
@@ -71,6 +71,7 @@ impl Bot {
             .writing(move |tx| {
                 let first = tx.claim(&keys(&event_id), now)?;
                 tx.unwelcome(&chat)?;
+                tx.forget_chat(&chat)?;
                 Ok::<_, StoreError>(first)
             })
             .await?;

@@ -257,7 +257,7 @@ impl Bot {
             lane: chat_lane(&message.chat_id),
             destination: Destination::Reply(message_id),
             direct: message.chat_kind == ChatKind::Direct,
-            direct_chat: direct,
+            heard: Some((message.chat_id.clone(), message.created_at)),
             keys,
             spoken: Some((message.chat_id.clone(), message.created_at)),
         };
@@ -296,14 +296,24 @@ struct Place {
     destination: Destination,
     /// Whether only the person reads the answer.
     direct: bool,
-    /// The direct chat it came from.
-    direct_chat: Option<ChatId>,
+    /// The chat it was written in, and when.
+    heard: Option<(String, Timestamp)>,
     keys: Vec<String>,
     /// The chat in which a message was written, and when.
     spoken: Option<(String, Timestamp)>,
 }
 
 impl Place {
+    /// Remembers the chat it came from.
+    fn note_chat(&self, tx: &WriteTx, sender: &OpenId) -> Result<(), StoreError> {
+        let Some((chat, at)) = &self.heard else { return Ok(()) };
+        tx.know_chat(chat, self.direct, *at)?;
+        match ChatId::new(chat.as_str()) {
+            Ok(chat) if self.direct => tx.put_direct_chat(sender, &chat),
+            _ => Ok(()),
+        }
+    }
+
     /// Makes a reply owed, and the work that reports to it.
     fn owe(&self, tx: &WriteTx, reply: &Reply, now: Timestamp) -> Result<(), StoreError> {
         let card = reply.card.clone();

@@ -77,7 +77,7 @@ async fn a_failure_of_the_cloud_says_what_was_saved_and_what_was_not() {
     // What was not saved is still in the form.
     assert!(shown.content.contains("\"default_value\":\"爱丽丝\""), "{}", shown.content);
     let user = bed.user("main/alice");
-    assert_eq!((user.remark.as_str(), user.display_name.as_str()), ("kept", ""));
+    assert_eq!((user.remark.as_str(), user.display_name.as_str()), ("kept", "alice"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
