@@ -5,8 +5,10 @@
 
 mod actions;
 mod answers;
+mod catch_up;
 mod chats;
 pub mod command;
+mod greeting;
 mod request;
 mod roles;
 
@@ -15,14 +17,18 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use parking_lot::Mutex;
 
+pub use catch_up::CatchUpError;
 pub use roles::Roles;
 
+use crate::app::export::Table;
 use crate::app::outcome::MonitorView;
 use crate::app::quota::person;
 use crate::cards::Cards;
 use crate::clock::Clock;
+use crate::domain::period::beijing;
 use crate::domain::{
-    Dispatch, MessageId, OpenId, Operator, Report, Settings, TaskKind, UpdateTarget,
+    ChatId, Dispatch, FilePlace, MessageId, OpenId, Operator, Report, Settings, TaskKind,
+    UpdateTarget,
 };
 use crate::feishu::{self, CallbackAnswer, ChatKind, Event, EventKind, MessageReceived};
 use crate::monitor::{self, Bells, Monitor};
@@ -68,8 +74,11 @@ pub struct Bot {
 
 /// What it takes to make a card of a transaction's view.
 struct Reader {
+    store: Store,
     cards: Arc<Cards>,
     settings: Settings,
+    base_url: String,
+    admins: Vec<OpenId>,
     monitor: Arc<Monitor>,
     clock: Clock,
 }
@@ -98,6 +107,8 @@ pub struct Parts {
     pub roles: Roles,
     /// Settings of the configuration; saved ones win.
     pub settings: Settings,
+    /// Whose host a webhook may be on: `feishu.base_url`.
+    pub base_url: String,
     /// For its card.
     pub monitor: Arc<Monitor>,
     /// For names of people and the bot's own id.
@@ -112,11 +123,13 @@ pub struct Parts {
 struct Reply {
     card: String,
     task: Option<TaskKind>,
+    /// A table that follows as a file.
+    file: Option<Table>,
 }
 
 impl Reply {
     fn card(card: crate::cards::Card) -> Self {
-        Self { card: card.into_string(), task: None }
+        Self { card: card.into_string(), task: None, file: None }
     }
 
     fn then(self, task: Option<TaskKind>) -> Self {
@@ -129,10 +142,13 @@ impl Bot {
     pub fn new(parts: Parts) -> Arc<Self> {
         let known = parts.store.read(View::bot_open_id).ok().flatten();
         Arc::new(Self {
-            store: parts.store,
+            store: parts.store.clone(),
             reader: Arc::new(Reader {
+                store: parts.store,
                 cards: parts.cards,
                 settings: parts.settings,
+                base_url: parts.base_url,
+                admins: parts.roles.admins(),
                 monitor: parts.monitor,
                 clock: parts.clock,
             }),
@@ -150,13 +166,7 @@ impl Bot {
     /// # Errors
     /// The platform's, while the bot's own id could not be read.
     pub async fn learn_names(&self) -> Result<(), feishu::Error> {
-        let info = self.feishu.bot_info().await?;
-        if let Ok(id) = OpenId::new(info.open_id) {
-            *self.own_id.lock() = Some(id.clone());
-            if let Err(error) = self.store.writing(move |tx| tx.put_bot_open_id(&id)).await {
-                tracing::warn!(%error, "the bot's own id could not be kept");
-            }
-        }
+        self.learn_own_id().await?;
         for person in self.roles.people() {
             let known = person.clone();
             let known = self.store.reading(move |tx| tx.person_name(&known)).await;
@@ -178,6 +188,17 @@ impl Bot {
         Ok(())
     }
 
+    async fn learn_own_id(&self) -> Result<(), feishu::Error> {
+        let info = self.feishu.bot_info().await?;
+        if let Ok(id) = OpenId::new(info.open_id) {
+            *self.own_id.lock() = Some(id.clone());
+            if let Err(error) = self.store.writing(move |tx| tx.put_bot_open_id(&id)).await {
+                tracing::warn!(%error, "the bot's own id could not be kept");
+            }
+        }
+        Ok(())
+    }
+
     /// Handles an event once, however often it arrives.
     ///
     /// # Errors
@@ -186,11 +207,22 @@ impl Bot {
         match event.kind {
             EventKind::Message(message) => self.message(event.event_id, message).await,
             EventKind::CardAction(action) => self.action(event.event_id, action).await,
-            EventKind::BotMenu { .. }
-            | EventKind::ChatEntered { .. }
-            | EventKind::BotAdded { .. }
-            | EventKind::BotRemoved { .. }
-            | EventKind::ChatDisbanded { .. } => Ok(Reaction::Ignored),
+            EventKind::BotMenu { operator_open_id, event_key } => {
+                self.menu(event.event_id, operator_open_id, &event_key).await
+            }
+            EventKind::ChatEntered { chat_id, operator_open_id } => {
+                self.meet(chat_id.clone(), true, event.created_at).await?;
+                self.chat_entered(event.event_id, chat_id, operator_open_id).await
+            }
+            EventKind::BotAdded { chat_id, operator_open_id, name } => {
+                self.meet(chat_id.clone(), false, event.created_at).await?;
+                self.bot_added(event.event_id, chat_id, operator_open_id, name).await
+            }
+            EventKind::BotRemoved { chat_id } | EventKind::ChatDisbanded { chat_id } => {
+                let gone = chat_id.clone();
+                self.store.writing(move |tx| tx.forget_chat(&gone)).await?;
+                self.bot_removed(event.event_id, chat_id).await
+            }
         }
     }
 
@@ -217,7 +249,18 @@ impl Bot {
         };
         let mut keys = vec![format!("m:{message_id}")];
         keys.extend((!event_id.is_empty()).then(|| format!("e:{event_id}")));
-        let place = Place { lane: chat_lane(&message.chat_id), message: message_id, keys };
+        let direct = match message.chat_kind {
+            ChatKind::Direct => ChatId::new(message.chat_id.clone()).ok(),
+            ChatKind::Group => None,
+        };
+        let place = Place {
+            lane: chat_lane(&message.chat_id),
+            destination: Destination::Reply(message_id),
+            direct: message.chat_kind == ChatKind::Direct,
+            heard: Some((message.chat_id.clone(), message.created_at)),
+            keys,
+            spoken: Some((message.chat_id.clone(), message.created_at)),
+        };
         let _turn = self.chats.turn(&message.chat_id).await;
         self.answer(sender, &text, place).await
     }
@@ -227,27 +270,69 @@ impl Bot {
         self.bells.outbox.notify_one();
         match task {
             Some(TaskKind::MonitorRun) => self.bells.monitor.notify_one(),
-            Some(TaskKind::Sync | TaskKind::RefreshProjects { .. }) => {
-                self.bells.tasks.notify_one()
-            }
+            Some(
+                TaskKind::Sync
+                | TaskKind::RefreshProjects { .. }
+                | TaskKind::UpdateProfile { .. }
+                | TaskKind::CheckAccount { .. }
+                | TaskKind::ReadBalances,
+            ) => self.bells.tasks.notify_one(),
             None => {}
         }
     }
 }
 
-/// Where a message came from, and by which keys it is known.
+/// Where an answer goes.
+enum Destination {
+    /// In answer to a message.
+    Reply(MessageId),
+    /// Into the direct chat with a person.
+    Person(OpenId),
+}
+
+/// Where a command came from, and by which keys it is known.
 struct Place {
     lane: String,
-    message: MessageId,
+    destination: Destination,
+    /// Whether only the person reads the answer.
+    direct: bool,
+    /// The chat it was written in, and when.
+    heard: Option<(String, Timestamp)>,
     keys: Vec<String>,
+    /// The chat in which a message was written, and when.
+    spoken: Option<(String, Timestamp)>,
 }
 
 impl Place {
+    /// Remembers the chat it came from.
+    fn note_chat(&self, tx: &WriteTx, sender: &OpenId) -> Result<(), StoreError> {
+        let Some((chat, at)) = &self.heard else { return Ok(()) };
+        tx.know_chat(chat, self.direct, *at)?;
+        match ChatId::new(chat.as_str()) {
+            Ok(chat) if self.direct => tx.put_direct_chat(sender, &chat),
+            _ => Ok(()),
+        }
+    }
+
     /// Makes a reply owed, and the work that reports to it.
     fn owe(&self, tx: &WriteTx, reply: &Reply, now: Timestamp) -> Result<(), StoreError> {
-        let dispatch = Dispatch::Reply { to: self.message.clone(), card: reply.card.clone() };
+        let card = reply.card.clone();
+        let dispatch = match &self.destination {
+            Destination::Reply(to) => Dispatch::Reply { to: to.clone(), card },
+            Destination::Person(person) => Dispatch::ToPerson { person: person.clone(), card },
+        };
         let message = NewMessage::new(&self.lane, dispatch, now);
         let owed = tx.owe(message, now)?;
+        if let Some(table) = reply.file {
+            let place = match &self.destination {
+                Destination::Reply(to) => FilePlace::Message { id: to.clone() },
+                Destination::Person(person) => FilePlace::Person { id: person.clone() },
+            };
+            let at = now.to_zoned(beijing()).strftime("%Y%m%d-%H%M%S");
+            let (name, table) = (format!("airgate-{}-{at}.csv", table.word()), table.word());
+            let dispatch = Dispatch::File { place, table: table.to_owned(), name };
+            tx.owe(NewMessage::new(&self.lane, dispatch, now), now)?;
+        }
         if let Some(task) = &reply.task {
             let target = UpdateTarget::SentBy { owed };
             let report = Report { target, lane: self.lane.clone() };

@@ -19,7 +19,7 @@ pub mod usage;
 pub mod user;
 
 pub use access::{AccessCause, AccessGoal, PendingAccess, RememberedAccess};
-pub use account::Account;
+pub use account::{Account, BalanceReading};
 pub use alert::{AlertBody, AlertKind, AlertRecord, BreakdownRow, Figures, Notice, Problem};
 pub use bill::{AmountField, BillSource};
 pub use decision::{Decision, decide};
@@ -30,10 +30,12 @@ pub use ledger::{LedgerEntry, LedgerError, Operator};
 pub use link::{Freshness, ProjectInfo, ProjectLink};
 pub use money::{AmountError, Money};
 pub use monitoring::{AccountReading, CycleOutcome, CycleReport, MonitorState};
-pub use owed::{Dispatch, FailedMessage, OwedMessage, Report, Task, TaskKind, UpdateTarget};
+pub use owed::{
+    Dispatch, FailedMessage, FilePlace, OwedMessage, Report, Task, TaskKind, UpdateTarget,
+};
 pub use period::{BillPeriod, PeriodError};
 pub use settings::{SavedSettings, Settings};
 pub use spending::{ProjectBill, SpendingRecord};
 pub use thresholds::{Thresholds, ThresholdsError};
 pub use usage::Usage;
-pub use user::{AccessKeyInfo, Switch, User, UserStatus};
+pub use user::{AccessKeyInfo, Profile, Switch, User, UserStatus};

@@ -12,6 +12,7 @@ use serde_json::json;
 
 use super::callbacks::App;
 use crate::domain::{MonitorState, UserStatus};
+use crate::feishu::connection::{ConnectionState, ConnectionStatus};
 use crate::store::StoreError;
 
 /// A tenant token older than this means that Feishu has not been reached.
@@ -22,18 +23,23 @@ pub(super) async fn alive() -> Json<serde_json::Value> {
     Json(json!({ "status": "ok" }))
 }
 
-/// 200 when the store answers and a tenant token was obtained in the last 2 h, else 503 with the reason.
+/// 200 when the store answers, a tenant token was obtained in the last 2 h, and the long connection, where there is to be
+/// one, is alive; else 503 with the reason.
 pub(super) async fn ready(State(app): State<Arc<App>>) -> Response {
     let store = app.store.reading(|tx| tx.owed_count()).await;
     let now = app.clock.now();
     let token = app.feishu.token_obtained_at();
+    let connection = app.connection.as_ref().map(ConnectionStatus::now);
     let reason = match (store, token) {
         (Err(error), _) => Some(format!("the store does not answer: {error}")),
         (Ok(_), None) => Some("no tenant token was obtained from Feishu yet".to_owned()),
         (Ok(_), Some(at)) if now.duration_since(at) > TOKEN_FRESH => {
             Some("the last tenant token from Feishu is older than 2 h".to_owned())
         }
-        _ => None,
+        _ => match connection {
+            Some(ConnectionState::Down { reason }) => Some(reason),
+            Some(ConnectionState::Up { .. }) | None => None,
+        },
     };
     match reason {
         None => Json(json!({ "status": "ready" })).into_response(),

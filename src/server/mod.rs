@@ -1,7 +1,8 @@
-//! The HTTP edge: callbacks, health, metrics; and the composition of the whole service.
+//! The edge: callbacks over HTTP or the long connection, health, metrics; and the composition of the whole service.
 
 mod callbacks;
 mod health;
+mod long_connection;
 pub mod metrics;
 mod request_id;
 mod service;

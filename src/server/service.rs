@@ -8,18 +8,20 @@ use axum::Router;
 use axum::http::StatusCode;
 use axum::routing::{get, post};
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::timeout::TimeoutLayer;
 
 use super::callbacks::{App, receive};
-use super::health;
+use super::{health, long_connection};
 use crate::app::cloud::Cloud;
 use crate::bot::{self, Bot, Roles};
 use crate::cards::{Cards, Locale, OpSource};
 use crate::clock::Clock;
 use crate::config::{self, Config};
+use crate::feishu::connection::Connection;
 use crate::feishu::{self, CallbackKeys, CallbackVerifier};
 use crate::monitor::{self, Bells, Enforcer, Monitor};
 use crate::outbox::{self, Outbox};
@@ -92,13 +94,16 @@ pub fn feishu_client(
     patience: &Patience,
     clock: Clock,
 ) -> Result<feishu::Client, ServiceError> {
-    let client = feishu::ClientConfig {
+    Ok(feishu::Client::new(chat_config(config, patience)?, clock)?)
+}
+
+fn chat_config(config: &Config, patience: &Patience) -> Result<feishu::ClientConfig, ServiceError> {
+    Ok(feishu::ClientConfig {
         base_url: base_url(config)?,
         app_id: config.feishu.app_id.clone(),
         app_secret: config.feishu.app_secret.clone(),
         timeout: patience.feishu_timeout,
-    };
-    Ok(feishu::Client::new(client, clock)?)
+    })
 }
 
 /// Volcengine as the configuration names it.
@@ -166,6 +171,12 @@ impl Service {
         let cards = Arc::new(Cards::new(locale, OpSource::Random));
         let base_url = base_url(config)?;
         let chat = feishu_client(config, &patience, clock.clone())?;
+        let connection = match config.feishu.mode {
+            config::Mode::Webhook => None,
+            config::Mode::Websocket => {
+                Some(Connection::new(chat_config(config, &patience)?, clock.clone())?)
+            }
+        };
         let client = cloud_client(config, &patience, clock.clone())?;
         let cloud = Cloud::new(store.clone(), client);
         let admins = config.feishu.admins.clone();
@@ -194,6 +205,7 @@ impl Service {
             store: store.clone(),
             cloud: cloud.clone(),
             cards: Arc::clone(&cards),
+            settings: settings.clone(),
             clock: clock.clone(),
             bell: Arc::clone(&bells.tasks),
             outbox_bell: Arc::clone(&bells.outbox),
@@ -215,7 +227,8 @@ impl Service {
             store: store.clone(),
             cards: Arc::clone(&cards),
             roles: Roles::new(admins, config.feishu.viewers.clone()),
-            settings,
+            settings: settings.clone(),
+            base_url: config.feishu.base_url.clone(),
             monitor: Arc::clone(&monitor),
             feishu: chat.clone(),
             clock: clock.clone(),
@@ -238,6 +251,7 @@ impl Service {
             store,
             feishu: chat.clone(),
             clock,
+            connection: connection.as_ref().map(|(_, status)| status.clone()),
         });
 
         let mut tasks = JoinSet::new();
@@ -249,6 +263,12 @@ impl Service {
         tasks.spawn(worker.run(stop.clone()));
         tasks.spawn(run_monitor(Arc::clone(&monitor), stop.clone()));
         tasks.spawn(keep_in_touch(chat, bot, stop.clone()));
+        if let Some((connection, status)) = connection {
+            let (settled, in_order) = watch::channel(false);
+            let app = Arc::clone(&app);
+            tasks.spawn(long_connection::follow(Arc::clone(&app), status, settled, stop.clone()));
+            tasks.spawn(long_connection::run(connection, app, in_order, stop.clone()));
+        }
         tasks.spawn(serve(listener, app, stop.clone()));
         tasks.spawn(fold_metrics(stop.clone()));
         Ok(Self { address, stop, tasks, monitor, bells })
@@ -283,9 +303,11 @@ impl Service {
 }
 
 async fn serve(listener: TcpListener, app: Arc<App>, stop: CancellationToken) {
-    let router = Router::new()
-        .route("/feishu/event", post(receive))
-        .route("/feishu/card", post(receive))
+    let callbacks =
+        Router::new().route("/feishu/event", post(receive)).route("/feishu/card", post(receive));
+    // Nobody calls where there is a long connection.
+    let router = if app.connection.is_some() { Router::new() } else { callbacks };
+    let router = router
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .route("/metrics", get(health::metrics))

@@ -6,15 +6,16 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::seal::Sealer;
-use super::tables::{META, PEOPLE, Source, View};
+use super::tables::{DIRECT_CHATS, META, PEOPLE, Source, View, WELCOMED};
 use super::{SCHEMA_VERSION, StoreError, WriteTx};
-use crate::domain::{MonitorState, OpenId, SavedSettings};
+use crate::domain::{ChatId, MonitorState, OpenId, SavedSettings};
 
 const SCHEMA: &str = "schema_version";
 const KEY_CHECK: &str = "key_check";
 const SETTINGS: &str = "settings";
 const MONITOR: &str = "monitor";
 const BOT: &str = "bot_open_id";
+const HEARD: &str = "heard_until";
 const UNDELIVERED_TOLD: &str = "undelivered_told_at";
 
 /// Sealed under the master key when the store is made; opening it proves the key.
@@ -60,6 +61,15 @@ impl<S: Source> View<S> {
         self.meta(BOT)
     }
 
+    /// Until when everything that was said is known to have reached the bot over the long connection; none before the
+    /// first one.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn heard_until(&self) -> Result<Option<Timestamp>, StoreError> {
+        self.meta(HEARD)
+    }
+
     /// When administrators were last told of a message that was given up.
     ///
     /// # Errors
@@ -74,6 +84,15 @@ impl<S: Source> View<S> {
     /// The store's.
     pub fn person_name(&self, person: &OpenId) -> Result<Option<String>, StoreError> {
         self.get(PEOPLE, "people", person.as_str())
+    }
+
+    /// The direct chat with a person, once it was seen.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn direct_chat(&self, person: &OpenId) -> Result<Option<ChatId>, StoreError> {
+        let chat = self.0.table(DIRECT_CHATS)?.get(person.as_str())?.map(|c| c.value().to_owned());
+        Ok(chat.and_then(|chat| ChatId::new(chat).ok()))
     }
 }
 
@@ -106,6 +125,14 @@ impl WriteTx {
         self.put_meta(BOT, bot)
     }
 
+    /// Keeps until when everything that was said has reached the bot.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn put_heard_until(&self, at: Timestamp) -> Result<(), StoreError> {
+        self.put_meta(HEARD, &at)
+    }
+
     /// Keeps when administrators were told of a message that was given up.
     ///
     /// # Errors
@@ -120,6 +147,35 @@ impl WriteTx {
     /// The store's.
     pub fn put_person_name(&self, person: &OpenId, name: &str) -> Result<(), StoreError> {
         self.put(PEOPLE, "people", person.as_str(), &name)
+    }
+
+    /// Keeps which chat is the direct one with a person.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn put_direct_chat(&self, person: &OpenId, chat: &ChatId) -> Result<(), StoreError> {
+        if self.direct_chat(person)?.as_ref() != Some(chat) {
+            self.0.open_table(DIRECT_CHATS)?.insert(person.as_str(), chat.as_str())?;
+        }
+        Ok(())
+    }
+
+    /// Notes that a person or a group was welcomed. Returns false where they were before.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn welcome(&self, whom: &str, now: Timestamp) -> Result<bool, StoreError> {
+        let before = self.0.open_table(WELCOMED)?.insert(whom, now.as_millisecond())?.is_some();
+        Ok(!before)
+    }
+
+    /// A group that the bot left is welcomed again when it comes back.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn unwelcome(&self, whom: &str) -> Result<(), StoreError> {
+        self.0.open_table(WELCOMED)?.remove(whom)?;
+        Ok(())
     }
 
     pub(super) fn check_schema(&self) -> Result<(), StoreError> {

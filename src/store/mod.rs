@@ -9,6 +9,7 @@ mod access;
 mod accounts;
 mod alerts;
 pub mod backup;
+mod chats;
 mod events;
 mod links;
 mod meta;
@@ -31,7 +32,8 @@ use std::sync::Arc;
 use redb::{Database, ReadableDatabase, StorageBackend};
 use tokio_util::sync::CancellationToken;
 
-pub use accounts::AccountSecrets;
+pub use accounts::{AccountSecrets, WaitingPair};
+pub use chats::KnownChat;
 pub use events::OpOutcome;
 pub use owed::NewMessage;
 pub use quota::AllocateError;

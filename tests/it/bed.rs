@@ -8,6 +8,7 @@ use airgate::config::Config;
 use airgate::domain::{
     AccountId, AlertKind, AlertRecord, ChatId, Money, Operator, Switch, User, UserKey, UserStatus,
 };
+use airgate::sandbox::feishu::connection::Times;
 use airgate::sandbox::feishu::{
     ClickAction, ClickResult, Feishu, FeishuConfig, Message, Sealed, Sender, SentEvent,
 };
@@ -88,6 +89,8 @@ impl Bed {
             Some(set("FEISHU__ENCRYPT_KEY", ENCRYPT_KEY)).filter(|key| !key.is_empty());
         chat.rate_limits = false;
         let feishu = Feishu::start(loopback().await.unwrap(), chat, clock.clone()).unwrap();
+        // Lines that die are noticed, and replaced, within seconds.
+        feishu.connections().set_times(Times { ping: 1, reconnect: 1, nonce: 1 });
         feishu.add_person(ADMIN, "王管理", "13800000001");
         feishu.add_person(ADMIN_2, "赵管理", "13800000002");
         feishu.add_person(VIEWER, "李查看", "13800000003");

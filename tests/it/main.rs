@@ -8,15 +8,23 @@
     missing_docs
 )]
 
+mod accounts;
 mod actions;
 mod bad_days;
 mod bed;
 mod callbacks;
 mod chat;
 mod cli;
+mod configure;
+mod connection;
 mod crash;
 mod enforce;
+mod export;
 mod hostile;
+mod incidents;
+mod me;
 mod monitor;
 mod roles;
+mod settings;
 mod smoke;
+mod welcome;
