@@ -29,10 +29,13 @@ pub(super) const ADMIN: &str = "ou_demo_admin";
 const ADMIN_NAME: &str = "王管理";
 const ADMIN_MOBILE: &str = "13800000001";
 const VIEWER: &str = "ou_demo_viewer";
+/// The person behind the sample user [`OWNED`]: may look at their own numbers.
+const OWNER: &str = "ou_demo_owner";
+const OWNED: (&str, &str) = ("main", "chen.yutong");
 const STRANGER: &str = "ou_demo_stranger";
 /// The people of the demo with their roles, in the page's order.
-pub(super) const ROLES: [(&str, &str); 3] =
-    [(ADMIN, "admin"), (VIEWER, "viewer"), (STRANGER, "stranger")];
+pub(super) const ROLES: [(&str, &str); 4] =
+    [(ADMIN, "admin"), (VIEWER, "viewer"), (OWNER, "owner"), (STRANGER, "stranger")];
 /// The alert group.
 pub(super) const GROUP: &str = "oc_demo_alerts";
 
@@ -95,6 +98,7 @@ pub(super) async fn start(
         Feishu::start(loopback().await.map_err(failed)?, chat, clock.clone()).map_err(failed)?;
     feishu.add_person(ADMIN, ADMIN_NAME, ADMIN_MOBILE);
     feishu.add_person(VIEWER, "李查看", "13800000002");
+    feishu.add_person(OWNER, "陈雨桐", "13800000004");
     feishu.add_person(STRANGER, "路人甲", "13800000003");
     feishu.add_group(GROUP, "云成本告警群");
 
@@ -196,6 +200,12 @@ fn set_up(tx: &WriteTx, world: &World, now: Timestamp) -> Result<(), Error> {
             };
             projects::add(tx, &user, &new, now)?;
         }
+    }
+    if let Some(mut owned) =
+        user_key(OWNED.0, OWNED.1).map(|key| tx.user(&key)).transpose()?.flatten()
+    {
+        owned.owner = OpenId::new(OWNER).ok();
+        tx.put_user(&owned)?;
     }
     let Ok(open_id) = OpenId::new(ADMIN) else { return Ok(()) };
     let operator = Operator::Person { open_id, name: Some(ADMIN_NAME.to_owned()) };

@@ -12,7 +12,7 @@ import { createPanel } from "./panel.js";
 import { avatar } from "./people.js";
 import { setShift, t } from "./words.js";
 
-const COMMANDS = ["/help", "/users", "/billing", "/alerts", "/monitor", "/sync"];
+const COMMANDS = ["/help", "/users", "/billing", "/alerts", "/monitor", "/sync", "/me"];
 const byId = (id) => document.getElementById(id);
 
 /** Everything the page knows. Messages are kept by chat, in the order they were sent. */
