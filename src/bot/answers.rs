@@ -13,7 +13,7 @@ use crate::app::{
 use crate::cards::{
     Candidate, CandidatesView, Card, HelpRow, HelpView, Look, Processing, Role, Toast, Tone,
 };
-use crate::domain::{AccessGoal, OpenId, TaskKind, UserKey};
+use crate::domain::{AccessGoal, ChatId, OpenId, TaskKind, UserKey};
 use crate::feishu::CallbackAnswer;
 use crate::store::{Source, StoreError, View, WriteTx};
 
@@ -61,11 +61,11 @@ impl Bot {
                 if !tx.claim(&place.keys, now)? {
                     return Ok::<_, StoreError>((false, None));
                 }
-                if let Some((chat, written_at)) = &place.spoken {
-                    tx.know_chat(chat, place.direct, *written_at)?;
-                }
-                if let Some(chat) = &place.direct_chat {
-                    tx.put_direct_chat(&sender, chat)?;
+                if let Some((chat, written_at)) = &place.heard {
+                    tx.know_chat(chat, direct, *written_at)?;
+                    if let (true, Ok(chat)) = (direct, ChatId::new(chat.as_str())) {
+                        tx.put_direct_chat(&sender, &chat)?;
+                    }
                 }
                 let reply = match (prepared, parsed) {
                     (Some(reply), _) => reply,

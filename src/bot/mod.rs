@@ -27,8 +27,7 @@ use crate::cards::Cards;
 use crate::clock::Clock;
 use crate::domain::period::beijing;
 use crate::domain::{
-    ChatId, Dispatch, FilePlace, MessageId, OpenId, Operator, Report, Settings, TaskKind,
-    UpdateTarget,
+    Dispatch, FilePlace, MessageId, OpenId, Operator, Report, Settings, TaskKind, UpdateTarget,
 };
 use crate::feishu::{self, CallbackAnswer, ChatKind, Event, EventKind, MessageReceived};
 use crate::monitor::{self, Bells, Monitor};
@@ -249,17 +248,12 @@ impl Bot {
         };
         let mut keys = vec![format!("m:{message_id}")];
         keys.extend((!event_id.is_empty()).then(|| format!("e:{event_id}")));
-        let direct = match message.chat_kind {
-            ChatKind::Direct => ChatId::new(message.chat_id.clone()).ok(),
-            ChatKind::Group => None,
-        };
         let place = Place {
             lane: chat_lane(&message.chat_id),
             destination: Destination::Reply(message_id),
             direct: message.chat_kind == ChatKind::Direct,
             heard: Some((message.chat_id.clone(), message.created_at)),
             keys,
-            spoken: Some((message.chat_id.clone(), message.created_at)),
         };
         let _turn = self.chats.turn(&message.chat_id).await;
         self.answer(sender, &text, place).await
@@ -299,8 +293,6 @@ struct Place {
     /// The chat it was written in, and when.
     heard: Option<(String, Timestamp)>,
     keys: Vec<String>,
-    /// The chat in which a message was written, and when.
-    spoken: Option<(String, Timestamp)>,
 }
 
 impl Place {
