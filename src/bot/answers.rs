@@ -13,7 +13,7 @@ use crate::app::{
 use crate::cards::{
     Candidate, CandidatesView, Card, HelpRow, HelpView, Look, Processing, Role, Toast, Tone,
 };
-use crate::domain::{AccessGoal, ChatId, OpenId, TaskKind, UserKey};
+use crate::domain::{AccessGoal, OpenId, TaskKind, UserKey};
 use crate::feishu::CallbackAnswer;
 use crate::store::{Source, StoreError, View, WriteTx};
 
@@ -61,12 +61,7 @@ impl Bot {
                 if !tx.claim(&place.keys, now)? {
                     return Ok::<_, StoreError>((false, None));
                 }
-                if let Some((chat, written_at)) = &place.heard {
-                    tx.know_chat(chat, direct, *written_at)?;
-                    if let (true, Ok(chat)) = (direct, ChatId::new(chat.as_str())) {
-                        tx.put_direct_chat(&sender, &chat)?;
-                    }
-                }
+                place.note_chat(tx, &sender)?;
                 let reply = match (prepared, parsed) {
                     (Some(reply), _) => reply,
                     (None, Ok(command)) => bot.carry_out(tx, &command, &sender, role, direct)?,

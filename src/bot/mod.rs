@@ -27,7 +27,8 @@ use crate::cards::Cards;
 use crate::clock::Clock;
 use crate::domain::period::beijing;
 use crate::domain::{
-    Dispatch, FilePlace, MessageId, OpenId, Operator, Report, Settings, TaskKind, UpdateTarget,
+    ChatId, Dispatch, FilePlace, MessageId, OpenId, Operator, Report, Settings, TaskKind,
+    UpdateTarget,
 };
 use crate::feishu::{self, CallbackAnswer, ChatKind, Event, EventKind, MessageReceived};
 use crate::monitor::{self, Bells, Monitor};
@@ -218,8 +219,6 @@ impl Bot {
                 self.bot_added(event.event_id, chat_id, operator_open_id, name).await
             }
             EventKind::BotRemoved { chat_id } | EventKind::ChatDisbanded { chat_id } => {
-                let gone = chat_id.clone();
-                self.store.writing(move |tx| tx.forget_chat(&gone)).await?;
                 self.bot_removed(event.event_id, chat_id).await
             }
         }
