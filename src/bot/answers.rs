@@ -61,12 +61,7 @@ impl Bot {
                 if !tx.claim(&place.keys, now)? {
                     return Ok::<_, StoreError>((false, None));
                 }
-                if let Some((chat, written_at)) = &place.spoken {
-                    tx.know_chat(chat, place.direct, *written_at)?;
-                }
-                if let Some(chat) = &place.direct_chat {
-                    tx.put_direct_chat(&sender, chat)?;
-                }
+                place.note_chat(tx, &sender)?;
                 let reply = match (prepared, parsed) {
                     (Some(reply), _) => reply,
                     (None, Ok(command)) => bot.carry_out(tx, &command, &sender, role, direct)?,

@@ -21,7 +21,6 @@ impl Bot {
             direct: true,
             heard: None,
             keys: keys(&event_id),
-            spoken: None,
         };
         let _turn = self.chats.turn(&place.lane).await;
         self.answer(person, key, place).await

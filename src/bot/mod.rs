@@ -219,8 +219,6 @@ impl Bot {
                 self.bot_added(event.event_id, chat_id, operator_open_id, name).await
             }
             EventKind::BotRemoved { chat_id } | EventKind::ChatDisbanded { chat_id } => {
-                let gone = chat_id.clone();
-                self.store.writing(move |tx| tx.forget_chat(&gone)).await?;
                 self.bot_removed(event.event_id, chat_id).await
             }
         }
@@ -249,17 +247,12 @@ impl Bot {
         };
         let mut keys = vec![format!("m:{message_id}")];
         keys.extend((!event_id.is_empty()).then(|| format!("e:{event_id}")));
-        let direct = match message.chat_kind {
-            ChatKind::Direct => ChatId::new(message.chat_id.clone()).ok(),
-            ChatKind::Group => None,
-        };
         let place = Place {
             lane: chat_lane(&message.chat_id),
             destination: Destination::Reply(message_id),
             direct: message.chat_kind == ChatKind::Direct,
             heard: Some((message.chat_id.clone(), message.created_at)),
             keys,
-            spoken: Some((message.chat_id.clone(), message.created_at)),
         };
         let _turn = self.chats.turn(&message.chat_id).await;
         self.answer(sender, &text, place).await
@@ -299,8 +292,6 @@ struct Place {
     /// The chat it was written in, and when.
     heard: Option<(String, Timestamp)>,
     keys: Vec<String>,
-    /// The chat in which a message was written, and when.
-    spoken: Option<(String, Timestamp)>,
 }
 
 impl Place {
