@@ -23,7 +23,7 @@ use bed::{Bed, Browser, ENGLISH, run};
 use serde_json::json;
 
 /// A card that answers a command: its name, the command, and what the card shows when it is finished.
-const ANSWERS: [(&str, &str); 15] = [
+const ANSWERS: [(&str, &str); 18] = [
     ("help", "/help"),
     ("users", "/users"),
     ("user", "/user wang.fang"),
@@ -39,6 +39,9 @@ const ANSWERS: [(&str, &str); 15] = [
     ("disable", "/disable sun.xiao"),
     ("enable", "/enable train-runner"),
     ("sync", "/sync"),
+    ("config", "/config"),
+    ("accounts", "/accounts"),
+    ("me", "/me"),
 ];
 
 /// The others, in the order they are taken.
@@ -100,9 +103,11 @@ async fn take_all(bed: &Bed) {
     bed.open().await;
     bed.converse("direct").await;
     for (name, command) in ANSWERS {
+        let changed = bed.js("document.querySelectorAll('.message-time .changed').length").await;
         bed.ask(command).await;
-        if name == "sync" {
-            bed.until("document.querySelectorAll('.message-time .changed').length > 0").await;
+        if ["sync", "accounts"].contains(&name) {
+            let count = "document.querySelectorAll('.message-time .changed').length";
+            bed.until(&format!("{count} > {changed}")).await;
         }
         take(bed, name).await;
     }
