@@ -6,6 +6,7 @@ pub mod alerts;
 pub mod billing;
 pub mod cloud;
 pub mod outcome;
+pub mod policies;
 pub mod projects;
 pub mod quota;
 pub mod refusal;

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::request::{Request, form_values};
 use super::roles::Allowed;
 use super::{Bot, Reaction, Reader, operator};
-use crate::app::{Error, Refusal, access, alerts, billing, projects, quota, users};
+use crate::app::{Error, Refusal, access, alerts, billing, policies, projects, quota, users};
 use crate::cards::{Card, ListPlace, Look, Processing, Toast, Tone};
 use crate::domain::{MessageId, Money, OpId, OpenId, Report, TaskKind, UpdateTarget};
 use crate::feishu::{CallbackAnswer, CardAction, ToastKind};
@@ -125,6 +125,7 @@ impl Bot {
         if rings_access {
             self.bells.access.notify_one();
         }
+        self.bells.policies.notify_one();
         Ok(Reaction::Answered(done.answer()))
     }
 }
@@ -245,6 +246,9 @@ impl Reader {
             }
             Request::ProjectAdd { user, link, .. } => {
                 let linked = projects::add(tx, user, link, now)?;
+                let report = click.report.clone();
+                let project = &linked.link.project;
+                policies::want(tx, user, project, &self.project_policies, report, now)?;
                 let label = linked.link.label().to_owned();
                 let mut look = clean.clone();
                 if !linked.listed {
@@ -264,6 +268,7 @@ impl Reader {
             Request::ProjectRemove { user, project, .. } => {
                 let link = tx.link(user, project)?;
                 projects::remove(tx, user, project, now)?;
+                policies::release(tx, user, project, click.report.clone(), now)?;
                 let label = link.map_or_else(|| project.to_string(), |l| l.label().to_owned());
                 Ok(show()?.with_toast(cards, &Toast::ProjectRemoved { label }))
             }

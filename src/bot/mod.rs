@@ -70,6 +70,7 @@ pub struct Bot {
 struct Reader {
     cards: Arc<Cards>,
     settings: Settings,
+    project_policies: Vec<String>,
     monitor: Arc<Monitor>,
     clock: Clock,
 }
@@ -98,6 +99,8 @@ pub struct Parts {
     pub roles: Roles,
     /// Settings of the configuration; saved ones win.
     pub settings: Settings,
+    /// Policies that are attached within each project that is linked (`access.project_policies`).
+    pub project_policies: Vec<String>,
     /// For its card.
     pub monitor: Arc<Monitor>,
     /// For names of people and the bot's own id.
@@ -133,6 +136,7 @@ impl Bot {
             reader: Arc::new(Reader {
                 cards: parts.cards,
                 settings: parts.settings,
+                project_policies: parts.project_policies,
                 monitor: parts.monitor,
                 clock: parts.clock,
             }),

@@ -25,7 +25,7 @@ use crate::monitor::{self, Bells, Enforcer, Monitor};
 use crate::outbox::{self, Outbox};
 use crate::store::Store;
 use crate::volcengine;
-use crate::work::Worker;
+use crate::work::{Authoriser, AuthoriserParts, Worker};
 
 /// A request to us that takes longer is given up: a slow sender must not hold a place.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
@@ -130,7 +130,18 @@ impl Service {
             admins.clone(),
             clock.clone(),
             bells.clone(),
-        );
+        )
+        .taking_policies(config.access.detach_policies);
+        let authoriser = Authoriser::new(AuthoriserParts {
+            store: store.clone(),
+            cloud: cloud.clone(),
+            cards: Arc::clone(&cards),
+            clock: clock.clone(),
+            cut_takes_policies: config.access.detach_policies,
+            in_flight: enforcer.in_flight(),
+            bell: Arc::clone(&bells.policies),
+            outbox_bell: Arc::clone(&bells.outbox),
+        });
         let worker = Worker {
             store: store.clone(),
             cloud: cloud.clone(),
@@ -157,6 +168,7 @@ impl Service {
             cards: Arc::clone(&cards),
             roles: Roles::new(admins, config.feishu.viewers.clone()),
             settings,
+            project_policies: config.access.project_policies.clone(),
             monitor: Arc::clone(&monitor),
             feishu: chat.clone(),
             clock: clock.clone(),
@@ -177,7 +189,8 @@ impl Service {
 
         let mut tasks = JoinSet::new();
         tasks.spawn(outbox.run(stop.clone()));
-        tasks.spawn(enforcer.run(stop.clone()));
+        tasks.spawn(Arc::new(enforcer).run(stop.clone()));
+        tasks.spawn(authoriser.run(stop.clone()));
         tasks.spawn(worker.run(stop.clone()));
         tasks.spawn(run_monitor(Arc::clone(&monitor), stop.clone()));
         tasks.spawn(keep_in_touch(chat, bot, stop.clone()));

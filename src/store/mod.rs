@@ -12,6 +12,7 @@ mod events;
 mod links;
 mod meta;
 mod owed;
+mod policies;
 mod quota;
 pub mod seal;
 mod spending;

@@ -54,6 +54,11 @@ pub(super) const USER_ALERTS: TableDefinition<'static, (One, One, u64), ()> =
 pub(super) const ACCESS_PENDING: Json<Two> = TableDefinition::new("access_pending");
 /// (account, username) -> what a restore puts back
 pub(super) const ACCESS_REMEMBERED: Json<Two> = TableDefinition::new("access_remembered");
+/// (account, username, project) -> policies that airgate attached there, or is to
+pub(super) const AUTHORISATIONS: Json<Three> = TableDefinition::new("authorisations");
+/// (account, username, project) of those for which something is owed
+pub(super) const AUTHORISATIONS_OWED: TableDefinition<'static, Three, ()> =
+    TableDefinition::new("authorisations_owed");
 /// `e:` event id, `m:` message id -> when it was seen, milliseconds since 1970
 pub(super) const SEEN: TableDefinition<'static, One, i64> = TableDefinition::new("seen");
 /// (when, key of `seen`)
@@ -212,6 +217,8 @@ impl View<WriteTransaction> {
         tx.open_table(USER_ALERTS)?;
         tx.open_table(ACCESS_PENDING)?;
         tx.open_table(ACCESS_REMEMBERED)?;
+        tx.open_table(AUTHORISATIONS)?;
+        tx.open_table(AUTHORISATIONS_OWED)?;
         tx.open_table(SEEN)?;
         tx.open_table(SEEN_BY_TIME)?;
         tx.open_table(OPS)?;

@@ -11,6 +11,7 @@ mod error;
 mod iam;
 mod pace;
 mod paging;
+mod policies;
 mod projects;
 mod sign;
 #[cfg(test)]

@@ -1,6 +1,8 @@
 //! Work that takes slow remote calls and reports to a card: reading users, listing projects. Owed as rows, so that a
 //! restart finishes what was asked for.
 
+mod authorise;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,6 +17,8 @@ use crate::cards::{Cards, Look, Role};
 use crate::clock::Clock;
 use crate::domain::{AccountId, Task, TaskKind, UserKey};
 use crate::store::{Store, StoreError};
+
+pub use authorise::{Authoriser, Parts as AuthoriserParts};
 
 /// After the store failed, tasks are looked at again after so long.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);

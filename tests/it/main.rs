@@ -9,4 +9,5 @@
 )]
 
 mod bed;
+mod policies;
 mod smoke;
