@@ -40,32 +40,27 @@ pub fn view<S: crate::store::Source>(
         Some(key) => Some(months(tx, key, &periods)?),
         None => None,
     };
+    // The totals alone say who is shown: only the page's projects have to be read.
     let records = match user {
         Some(key) => tx.spending_of(key, period)?,
-        None => tx.spending_in(period)?,
+        None => tx.totals_in(period)?,
     };
-    let mut by_user: BTreeMap<UserKey, Vec<SpendingRecord>> = BTreeMap::new();
-    for record in records {
-        by_user.entry(record.user.clone()).or_default().push(record);
-    }
-    let mut totals: Vec<(UserKey, Money, Vec<SpendingRecord>)> = by_user
+    let mut totals: Vec<(UserKey, Money)> = records
         .into_iter()
-        .map(|(key, records)| {
-            let projects: Vec<_> =
-                records.into_iter().filter(|record| record.project.is_some()).collect();
-            (key, projects.iter().map(|record| record.amount).sum(), projects)
-        })
+        .filter(|record| record.project.is_none())
+        .map(|record| (record.user, record.amount))
         .collect();
     totals.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
     let total_users = totals.len();
-    let total = totals.iter().map(|(_, total, _)| *total).sum();
+    let total = totals.iter().map(|(_, total)| *total).sum();
     let mut names: BTreeMap<Username, usize> = BTreeMap::new();
-    for (key, ..) in &totals {
+    for (key, _) in &totals {
         *names.entry(key.username.clone()).or_default() += 1;
     }
     let (shown, page, pages) = paginate(totals, page, USERS_A_PAGE);
     let mut users = Vec::with_capacity(shown.len());
-    for (key, total, records) in shown {
+    for (key, total) in shown {
+        let records = tx.spending_of(&key, period)?;
         let ambiguous = names.get(&key.username).is_some_and(|count| *count > 1);
         users.push(billing_user(tx, key, total, &records, ambiguous)?);
     }

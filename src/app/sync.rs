@@ -73,8 +73,17 @@ async fn read_account(
     let gone = confirm_gone(store, &api, id, &listed).await?;
     let (account, users, now) = (id.clone(), listed.clone(), clock.now());
     let changes = store.writing(move |tx| tx.apply_sync(&account, &users, &gone, now)).await?;
-    refresh_projects(store, cloud, clock, id).await?;
-    read_access(store, &api, clock, id).await?;
+    // The users are read by now. What else could not be read shows as unknown, and the next sync tries again.
+    for (what, read) in [
+        ("projects", refresh_projects(store, cloud, clock, id).await.map(drop)),
+        ("access", read_access(store, &api, clock, id).await),
+    ] {
+        match read {
+            Ok(()) => {}
+            Err(CloudError::Store(error)) => return Err(error.into()),
+            Err(error) => tracing::warn!(account = %id, what, %error, "not read"),
+        }
+    }
     Ok(AccountSync {
         account: id.clone(),
         users: listed.len(),
@@ -86,7 +95,7 @@ async fn read_account(
 }
 
 /// A list that changes while it is paged can skip a row: each user that is missing from it is asked for by name before it
-/// counts as gone.
+/// counts as gone. Where that question is not answered, the list is read once more instead.
 async fn confirm_gone(
     store: &Store,
     api: &volcengine::Account,
@@ -96,12 +105,30 @@ async fn confirm_gone(
     let account = id.clone();
     let known = store.reading(move |tx| tx.users_of(&account)).await?;
     let present: BTreeSet<&Username> = listed.iter().map(|user| &user.username).collect();
+    let mut missing: Vec<Username> = known
+        .into_iter()
+        .filter(|user| user.status != UserStatus::Gone)
+        .map(|user| user.key.username)
+        .filter(|username| !present.contains(username))
+        .collect();
+    let mut unanswered = false;
     let mut gone = Vec::new();
-    for user in known {
-        let missing = !present.contains(&user.key.username) && user.status != UserStatus::Gone;
-        if missing && api.get_user(user.key.username.as_str()).await?.is_none() {
-            gone.push(user.key.username);
+    for username in std::mem::take(&mut missing) {
+        match api.get_user(username.as_str()).await {
+            Ok(None) => gone.push(username),
+            Ok(Some(_)) => {}
+            Err(error) if error.is_transient() => return Err(error.into()),
+            Err(error) => {
+                tracing::warn!(account = %id, %error, "a missing user cannot be asked for");
+                unanswered = true;
+                missing.push(username);
+            }
         }
+    }
+    if unanswered {
+        let again = api.list_users().await?;
+        let listed = |username: &Username| again.iter().any(|u| u.username == username.as_str());
+        gone.extend(missing.into_iter().filter(|username| !listed(username)));
     }
     Ok(gone)
 }

@@ -98,26 +98,12 @@ impl Bot {
         let keys: Vec<String> =
             (!event_id.is_empty()).then(|| format!("e:{event_id}")).into_iter().collect();
         let alert = value.get("alert").and_then(serde_json::Value::as_u64);
-        let reader = Arc::clone(&self.reader);
-        let (done, rings_access) = self
-            .store
-            .writing(move |tx| {
-                if !tx.claim(&keys, now)? {
-                    return Ok::<_, StoreError>((None, false));
-                }
-                let click = reader.below_alert(tx, click, alert)?;
-                let done = match request.op() {
-                    Some(op) => reader.once(tx, op, &request, &click, now)?,
-                    None => reader.apply(tx, &request, &click, now)?,
-                };
-                if let (Some(task), Some(report)) = (&done.task, &click.report) {
-                    tx.add_task(task.clone(), Some(report.clone()), now)?;
-                } else if let Some(task) = &done.task {
-                    tx.add_task(task.clone(), None, now)?;
-                }
-                Ok((Some(done), matches!(request, Request::Access { .. })))
-            })
-            .await?;
+        let rings_access = matches!(request, Request::Access { .. });
+        let done = if request.only_reads() {
+            self.look_up(keys, request, click, alert, now).await?
+        } else {
+            self.carry_out(keys, request, click, alert, now).await?
+        };
         let Some(done) = done else { return Ok(Reaction::Duplicate) };
         if done.task.is_some() {
             self.ring(done.task.as_ref());
@@ -128,6 +114,75 @@ impl Bot {
         self.bells.policies.notify_one();
         Ok(Reaction::Answered(done.answer()))
     }
+
+    /// What only reads is made of a snapshot, so that it does not keep writers waiting; then it is noted. `None` for what was
+    /// handled before.
+    async fn look_up(
+        &self,
+        keys: Vec<String>,
+        request: Request,
+        click: Click,
+        alert: Option<u64>,
+        now: Timestamp,
+    ) -> Result<Option<Done>, StoreError> {
+        let reader = Arc::clone(&self.reader);
+        let looked_up = self.store.reading(move |tx| {
+            if tx.is_seen(&keys, now)? {
+                return Ok(None);
+            }
+            let click = reader.below_alert(tx, click, alert)?;
+            let opened = reader.open(tx, &request, &click, now);
+            let done = reader.settled(tx, opened, &request, &click, now)?;
+            Ok::<_, StoreError>(Some((keys, done, click)))
+        });
+        let Some((keys, done, click)) = looked_up.await? else { return Ok(None) };
+        let noted = self.store.writing(move |tx| {
+            if !tx.claim(&keys, now)? {
+                return Ok(None);
+            }
+            owe_task(tx, &done, &click, now)?;
+            Ok::<_, StoreError>(Some(done))
+        });
+        noted.await
+    }
+
+    /// What changes something is done, noted and shown in one transaction. `None` for what was handled before.
+    async fn carry_out(
+        &self,
+        keys: Vec<String>,
+        request: Request,
+        click: Click,
+        alert: Option<u64>,
+        now: Timestamp,
+    ) -> Result<Option<Done>, StoreError> {
+        let reader = Arc::clone(&self.reader);
+        let carried_out = self.store.writing(move |tx| {
+            if !tx.claim(&keys, now)? {
+                return Ok::<_, StoreError>(None);
+            }
+            let click = reader.below_alert(tx, click, alert)?;
+            let done = match request.op() {
+                Some(op) => reader.once(tx, op, &request, &click, now)?,
+                None => reader.apply(tx, &request, &click, now)?,
+            };
+            owe_task(tx, &done, &click, now)?;
+            Ok(Some(done))
+        });
+        carried_out.await
+    }
+}
+
+/// The work that an answer promises, reported to the clicked card.
+fn owe_task(tx: &WriteTx, done: &Done, click: &Click, now: Timestamp) -> Result<(), StoreError> {
+    if let Some(task) = &done.task {
+        tx.add_task(task.clone(), click.report.clone(), now)?;
+    }
+    Ok(())
+}
+
+/// The look of a card whose form is empty again.
+fn emptied(look: &Look) -> Look {
+    Look { form: Default::default(), ..look.clone() }
 }
 
 /// The clicked card is where a later result is shown.
@@ -139,9 +194,9 @@ fn report(action: &CardAction) -> Option<Report> {
 
 impl Reader {
     /// A card that takes the place of an alert in the group still says what the alert said.
-    fn below_alert(
+    fn below_alert<S: Source>(
         &self,
-        tx: &WriteTx,
+        tx: &View<S>,
         mut click: Click,
         alert: Option<u64>,
     ) -> Result<Click, StoreError> {
@@ -168,7 +223,13 @@ impl Reader {
         now: Timestamp,
     ) -> Result<Done, StoreError> {
         if let Some(first) = tx.op_outcome(op)? {
-            let card = match self.show(tx, request, &click.look, now) {
+            // What was applied must not come back filled in, under a new `op`: one more press would apply it again.
+            let look = if first.refused {
+                click.look.clone().with_banner(Tone::Error, first.toast.clone())
+            } else {
+                emptied(&click.look)
+            };
+            let card = match self.show(tx, request, &look, now) {
                 Ok(card) => Some(card),
                 Err(Error::Store(error)) => return Err(error),
                 Err(Error::Refused(_)) => None,
@@ -187,7 +248,7 @@ impl Reader {
         Ok(done)
     }
 
-    /// Applies a request. A refusal comes back as a toast and the card with what was typed; nothing was changed.
+    /// Applies a request.
     fn apply(
         &self,
         tx: &WriteTx,
@@ -195,7 +256,19 @@ impl Reader {
         click: &Click,
         now: Timestamp,
     ) -> Result<Done, StoreError> {
-        match self.perform(tx, request, click, now) {
+        self.settled(tx, self.perform(tx, request, click, now), request, click, now)
+    }
+
+    /// A refusal comes back as a toast and the card with what was typed; nothing was changed.
+    fn settled<S: Source>(
+        &self,
+        tx: &View<S>,
+        done: Result<Done, Error>,
+        request: &Request,
+        click: &Click,
+        now: Timestamp,
+    ) -> Result<Done, StoreError> {
+        match done {
             Ok(done) => Ok(done),
             Err(Error::Store(error)) => Err(error),
             Err(Error::Refused(refusal)) => {
@@ -212,6 +285,27 @@ impl Reader {
         }
     }
 
+    /// What only opens another card.
+    fn open<S: Source>(
+        &self,
+        tx: &View<S>,
+        request: &Request,
+        click: &Click,
+        now: Timestamp,
+    ) -> Result<Done, Error> {
+        let look = Look { form: Default::default(), ..click.look.clone() };
+        let Request::ProjectsOpen { user, page } = request else {
+            return self.show(tx, request, &look, now).map(Done::card);
+        };
+        let view = projects::view(tx, user, *page, now)?;
+        let wanted = look.role.may_change() && projects::list_is_old(&view, now);
+        let task = wanted.then(|| TaskKind::RefreshProjects {
+            account: user.account.clone(),
+            user: user.clone(),
+        });
+        Ok(Done { task, ..Done::card(self.cards.projects(&view, &look)) })
+    }
+
     fn perform(
         &self,
         tx: &WriteTx,
@@ -220,24 +314,16 @@ impl Reader {
         now: Timestamp,
     ) -> Result<Done, Error> {
         // After a form was applied its fields are empty again.
-        let clean = Look { form: Default::default(), ..click.look.clone() };
+        let clean = emptied(&click.look);
         let show = || self.show(tx, request, &clean, now).map(Done::card);
         let cards = &self.cards;
         match request {
             Request::UsersList(_)
             | Request::UserOpen { .. }
+            | Request::ProjectsOpen { .. }
             | Request::QuotaOpen { .. }
             | Request::BillingOpen { .. }
-            | Request::AlertsList { .. } => show(),
-            Request::ProjectsOpen { user, page } => {
-                let view = projects::view(tx, user, *page, now)?;
-                let wanted = click.look.role.may_change() && projects::list_is_old(&view, now);
-                let task = wanted.then(|| TaskKind::RefreshProjects {
-                    account: user.account.clone(),
-                    user: user.clone(),
-                });
-                Ok(Done { task, ..Done::card(cards.projects(&view, &clean)) })
-            }
+            | Request::AlertsList { .. } => self.open(tx, request, click, now),
             Request::Access { user, goal, .. } => {
                 let by = operator(tx, &click.operator)?;
                 access::request(tx, user, *goal, by, click.report.clone(), now)?;

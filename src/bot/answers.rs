@@ -25,7 +25,7 @@ impl Bot {
         let now = self.reader.clock.now();
         let role = self.roles.of(&sender);
         let parsed = parse(text);
-        let needs = parsed.as_ref().map_or(Needs::Anyone, Command::needs);
+        let needs = parsed.as_ref().map_or_else(ParseError::needs, Command::needs);
         let allowed = Allowed::check(role, needs);
         let denied = allowed.is_none();
         // What only reads is made before the transaction that notes it, so that it does not keep writers waiting.
@@ -247,7 +247,12 @@ impl super::Reader {
         match error {
             ParseError::Empty => self.help(allowed.role(), None, None),
             ParseError::Unknown { typed, nearest } => {
-                self.help(allowed.role(), Some(typed), *nearest)
+                // Nobody is pointed to a command that they may not use.
+                let usable = nearest.filter(|name| {
+                    let spec = COMMANDS.iter().find(|spec| spec.name == *name);
+                    spec.is_some_and(|spec| Allowed::check(allowed.role(), spec.needs).is_some())
+                });
+                self.help(allowed.role(), Some(typed), usable)
             }
             ParseError::Missing { command } => {
                 message(words.t("command.missing_argument", &[("usage", &command.usage())]))

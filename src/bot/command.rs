@@ -128,6 +128,19 @@ pub enum ParseError {
     BadPeriod(String),
 }
 
+impl ParseError {
+    /// Who may be told what is wrong: whoever may use the command that was meant.
+    pub fn needs(&self) -> Needs {
+        match self {
+            ParseError::Empty | ParseError::Unknown { .. } => Needs::Anyone,
+            ParseError::Missing { command } | ParseError::Surplus { command, .. } => command.needs,
+            // Only `/quota NAME AMOUNT` takes an amount.
+            ParseError::BadAmount(_) => Needs::Admin,
+            ParseError::BadPeriod(_) => Needs::Viewer,
+        }
+    }
+}
+
 /// One command of the table.
 #[derive(Debug)]
 pub struct Spec {

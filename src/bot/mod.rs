@@ -250,13 +250,7 @@ impl Place {
     /// Makes a reply owed, and the work that reports to it.
     fn owe(&self, tx: &WriteTx, reply: &Reply, now: Timestamp) -> Result<(), StoreError> {
         let dispatch = Dispatch::Reply { to: self.message.clone(), card: reply.card.clone() };
-        let message = NewMessage {
-            lane: self.lane.clone(),
-            dispatch,
-            not_before: now,
-            alert: None,
-            mention_mobiles: Vec::new(),
-        };
+        let message = NewMessage::new(&self.lane, dispatch, now);
         let owed = tx.owe(message, now)?;
         if let Some(task) = &reply.task {
             let target = UpdateTarget::SentBy { owed };

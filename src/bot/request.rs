@@ -135,6 +135,25 @@ impl Request {
         }
     }
 
+    /// Whether it changes nothing beyond being noted as handled. No default arm here either.
+    pub fn only_reads(&self) -> bool {
+        match self {
+            Request::UsersList(_)
+            | Request::UserOpen { .. }
+            | Request::ProjectsOpen { .. }
+            | Request::QuotaOpen { .. }
+            | Request::BillingOpen { .. }
+            | Request::AlertsList { .. } => true,
+            Request::Access { .. }
+            | Request::ProjectAdd { .. }
+            | Request::ProjectToggle { .. }
+            | Request::ProjectRemove { .. }
+            | Request::ToggleAll { .. }
+            | Request::Allocate { .. }
+            | Request::MonitorRun { .. } => false,
+        }
+    }
+
     /// The id by which it applies once.
     pub fn op(&self) -> Option<&OpId> {
         match self {

@@ -155,10 +155,7 @@ impl Demo {
     /// Sets up what an administrator would have set up by now: users read, projects linked, quota allocated, one cycle run.
     async fn furnish(&self, store: &Store, world: World) -> Result<(), Failure> {
         let now = self.clock.now();
-        store
-            .writing(move |tx| Ok::<_, StoreError>(tx.add_task(TaskKind::Sync, None, now)?))
-            .await
-            .map_err(failed)?;
+        store.writing(move |tx| tx.add_task(TaskKind::Sync, None, now)).await.map_err(failed)?;
         self.service.bells().tasks.notify_one();
         // The sync is done when its task is gone.
         while !store.reading(|tx| tx.tasks()).await.map_err(failed)?.is_empty() {
@@ -187,19 +184,19 @@ impl Demo {
     /// Lets a user's spending grow, as bills would.
     fn spending_control(&self) -> Control {
         let options: Vec<ControlOption> = self.cloud.read(|world| {
-            let mut seen = Vec::new();
-            let mut options = Vec::new();
-            for link in &world.suggested {
-                let who = (link.account_slug.clone(), link.username.clone());
-                if !seen.contains(&who) {
-                    options.push(ControlOption {
-                        value: json!(format!("{}/{}", who.0, who.1)),
-                        label: format!("{} 花费 10%", who.1),
-                    });
-                    seen.push(who);
-                }
-            }
-            options
+            let mut users: Vec<String> = world
+                .suggested
+                .iter()
+                .map(|link| format!("{}/{}", link.account_slug, link.username))
+                .collect();
+            users.sort();
+            users.dedup();
+            users
+                .into_iter()
+                .map(|user| ControlOption {
+                    label: format!("{user} 花费 10%"), value: json!(user)
+                })
+                .collect()
         });
         let (cloud, clock) = (self.cloud.clone(), self.clock.clone());
         Control::new("spend", "让花费增长", ControlKind::Select, move |request| {

@@ -103,6 +103,9 @@ pub struct OwedMessage {
     /// Mobile numbers of the people it mentions.
     #[serde(default)]
     pub mention_mobiles: Vec<String>,
+    /// Whether it is the plain form of one whose card the platform refused: nothing simpler can take its place.
+    #[serde(default)]
+    pub plain: bool,
 }
 
 /// A message that was given up.

@@ -69,6 +69,11 @@ enum EnforceError {
     Cloud(#[from] CloudError),
     #[error("the cloud still shows something else")]
     NotYet,
+    /// Cutting it would leave airgate without access, and nothing could be restored any more.
+    #[error(
+        "the access key that airgate itself works with belongs to this user; give the account a key of another user"
+    )]
+    OwnKey,
 }
 
 impl From<StoreError> for EnforceError {
@@ -193,6 +198,9 @@ impl Enforcer {
         let api = self.cloud.account(&user.account).await?;
         let before = user_access(&api, user).await?;
         match pending.goal {
+            AccessGoal::Cut if before.keys.iter().any(|key| api.works_with(&key.id)) => {
+                return Err(EnforceError::OwnKey);
+            }
             AccessGoal::Cut => {
                 // Keys and login are cut even while the policies cannot be read.
                 let (held, unread) = match self.held(&api, user).await {

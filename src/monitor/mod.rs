@@ -219,7 +219,14 @@ impl Monitor {
             if asked.is_empty() && !due {
                 return Ok(());
             }
-            let report = self.cycle().await?;
+            let report = match self.cycle().await {
+                Ok(report) => report,
+                Err(error) => {
+                    // What was due is still due.
+                    *self.due.lock() |= due;
+                    return Err(error);
+                }
+            };
             let card = self.cards.cycle_report(&report, &Look::new(Role::Admin, report.ended));
             let now = report.ended;
             self.store

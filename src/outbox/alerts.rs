@@ -99,7 +99,7 @@ fn owe(
         _ => audience.settings.mobiles.clone(),
     };
     let message =
-        NewMessage { lane, dispatch, not_before: now, alert: Some(alert.id), mention_mobiles };
+        NewMessage::new(&lane, dispatch, now).for_alert(Some(alert.id)).mentioning(mention_mobiles);
     tx.owe(message, now)?;
     Ok(())
 }

@@ -1,10 +1,11 @@
 //! One try to deliver one owed message, and what follows from how it went.
 
-use super::alerts::{Audience, to_admins};
-use super::{Outbox, chat_lane};
-use crate::domain::{ChatId, Dispatch, MessageId, OwedMessage, UpdateTarget};
+use super::Outbox;
+use super::alerts::Audience;
+use super::substitute::in_place_of;
+use crate::domain::{Dispatch, MessageId, OwedMessage, UpdateTarget};
 use crate::feishu::{Content, CustomBot, Disposition, Error, Recipient, validate_webhook_url};
-use crate::store::{NewMessage, StoreError};
+use crate::store::StoreError;
 
 /// Why a try failed.
 pub(super) enum Failure {
@@ -125,44 +126,16 @@ impl Outbox {
         let cards = std::sync::Arc::clone(&self.cards);
         self.store
             .writing(move |tx| {
+                let settings = tx.saved_settings()?.over(&configured);
+                let audience = Audience { cards: &cards, settings: &settings, admins: &admins };
                 // What takes its place is owed before it is given up, so that an alert never counts as lost in between.
-                match (&owed.dispatch, owed.alert) {
-                    (Dispatch::ToChat { .. }, Some(alert)) => {
-                        let settings = tx.saved_settings()?.over(&configured);
-                        let audience =
-                            Audience { cards: &cards, settings: &settings, admins: &admins };
-                        if let Some(alert) = tx.alert(alert)? {
-                            to_admins(tx, audience, &alert, Some(&reason), now)?;
-                        }
-                    }
-                    (Dispatch::Update { card, .. }, _)
-                        if disposition == Disposition::TooOldToUpdate =>
-                    {
-                        if let Some(chat) = chat_of(&owed.lane) {
-                            let message = NewMessage {
-                                lane: owed.lane.clone(),
-                                dispatch: Dispatch::ToChat { chat, card: card.clone() },
-                                not_before: now,
-                                alert: owed.alert,
-                                mention_mobiles: Vec::new(),
-                            };
-                            tx.owe(message, now)?;
-                        }
-                    }
-                    _ => {}
-                }
+                in_place_of(tx, audience, &owed, disposition, &reason, now)?;
                 tx.give_up(&owed, &reason, now)
             })
             .await?;
         self.bell.notify_one();
         Ok(())
     }
-}
-
-/// The chat of a lane, if it is one of a chat.
-fn chat_of(lane: &str) -> Option<ChatId> {
-    let chat = lane.strip_prefix(&chat_lane(""))?;
-    ChatId::new(chat).ok()
 }
 
 /// The card with a line at its end that mentions `people`.
@@ -193,12 +166,5 @@ mod tests {
         let people = ["ou_a".to_owned(), "ou_b".to_owned()];
         let value: serde_json::Value = serde_json::from_str(&mentioning(card, &people)).unwrap();
         assert_eq!(value["body"]["elements"][1]["content"], "<at id=ou_a></at> <at id=ou_b></at>");
-    }
-
-    #[test]
-    fn a_chat_lane_names_its_chat() {
-        assert_eq!(chat_of(&chat_lane("oc_1")).unwrap().as_str(), "oc_1");
-        assert_eq!(chat_of("hook"), None);
-        assert_eq!(chat_of("chat:"), None);
     }
 }

@@ -4,6 +4,7 @@
 mod alerts;
 mod deliver;
 mod people;
+mod substitute;
 
 use std::collections::HashSet;
 use std::sync::Arc;

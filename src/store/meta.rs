@@ -1,5 +1,6 @@
 //! Single values: schema version, key check, saved settings, the monitor's memory, the bot's own id, names of people.
 
+use jiff::Timestamp;
 use redb::{ReadableTable, WriteTransaction};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -14,6 +15,7 @@ const KEY_CHECK: &str = "key_check";
 const SETTINGS: &str = "settings";
 const MONITOR: &str = "monitor";
 const BOT: &str = "bot_open_id";
+const UNDELIVERED_TOLD: &str = "undelivered_told_at";
 
 /// Sealed under the master key when the store is made; opening it proves the key.
 const KEY_CHECK_TEXT: &[u8] = b"airgate";
@@ -45,6 +47,14 @@ impl<S: Source> View<S> {
     /// The store's.
     pub fn bot_open_id(&self) -> Result<Option<OpenId>, StoreError> {
         self.meta(BOT)
+    }
+
+    /// When administrators were last told of a message that was given up.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn undelivered_told_at(&self) -> Result<Option<Timestamp>, StoreError> {
+        self.meta(UNDELIVERED_TOLD)
     }
 
     /// A person's name, where it was read before.
@@ -83,6 +93,14 @@ impl WriteTx {
     /// The store's.
     pub fn put_bot_open_id(&self, bot: &OpenId) -> Result<(), StoreError> {
         self.put_meta(BOT, bot)
+    }
+
+    /// Keeps when administrators were told of a message that was given up.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn put_undelivered_told_at(&self, at: Timestamp) -> Result<(), StoreError> {
+        self.put_meta(UNDELIVERED_TOLD, &at)
     }
 
     /// Keeps a person's name.

@@ -17,9 +17,12 @@ mod quota;
 pub mod seal;
 mod spending;
 mod tables;
+#[cfg(test)]
+mod tests;
 mod users;
 
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
+use std::io::{Read, Seek};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -39,6 +42,13 @@ pub const SCHEMA_VERSION: u64 = 1;
 
 /// redb's page cache. The default of 1 GiB would break the promise on memory.
 const CACHE_BYTES: usize = 64 * 1024 * 1024;
+
+/// redb's mark at the beginning of a file (its design document, "Super-header").
+const MARK_BYTES: usize = 9;
+/// All that redb writes before the mark lies within these.
+const HEADER_BYTES: usize = 512;
+/// A new file is smaller.
+const UNFINISHED_AT_MOST: u64 = 16 * 1024 * 1024;
 
 /// A snapshot of the store.
 pub type ReadTx = View<redb::ReadTransaction>;
@@ -137,6 +147,7 @@ impl Store {
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         let file = options.open(path).map_err(io)?;
+        discard_unfinished(&file).map_err(io)?;
         let opened = redb::backends::FileBackend::new(file)
             .and_then(|backend| builder().create_with_backend(backend));
         match opened {
@@ -166,8 +177,9 @@ impl Store {
             broken: CancellationToken::new(),
         };
         store.write(|tx| {
-            tx.create_tables()?;
+            // A newer layout may have tables of these names and of other types.
             tx.check_schema()?;
+            tx.create_tables()?;
             tx.check_key(&store.sealer)
         })?;
         Ok(store)
@@ -247,6 +259,24 @@ impl Store {
             Err(_) => Err(StoreError::Aborted.into()),
         }
     }
+}
+
+/// Empties a file whose creation was cut short: redb writes its mark last, and never opens a file without one. Only a file
+/// that holds nothing at all behind an unmarked header is such a file.
+fn discard_unfinished(mut file: &File) -> std::io::Result<()> {
+    let length = file.metadata()?.len();
+    // Where it is locked, somebody is creating it right now.
+    if length == 0 || length > UNFINISHED_AT_MOST || file.try_lock().is_err() {
+        return Ok(());
+    }
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes)?;
+    file.rewind()?;
+    let is_empty = |part: Option<&[u8]>| part.is_some_and(|part| part.iter().all(|b| *b == 0));
+    if is_empty(bytes.get(..MARK_BYTES)) && is_empty(bytes.get(HEADER_BYTES..)) {
+        file.set_len(0)?;
+    }
+    file.unlock()
 }
 
 fn builder() -> redb::Builder {

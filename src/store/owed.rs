@@ -40,6 +40,40 @@ pub struct NewMessage {
     pub alert: Option<u64>,
     /// Mobile numbers of people it mentions.
     pub mention_mobiles: Vec<String>,
+    /// See [`OwedMessage::plain`].
+    pub plain: bool,
+}
+
+impl NewMessage {
+    /// A message that delivers no alert and mentions nobody, to be sent from `now` on.
+    pub fn new(lane: &str, dispatch: Dispatch, now: Timestamp) -> Self {
+        Self {
+            lane: lane.to_owned(),
+            dispatch,
+            not_before: now,
+            alert: None,
+            mention_mobiles: Vec::new(),
+            plain: false,
+        }
+    }
+
+    /// It delivers this alert.
+    #[must_use]
+    pub fn for_alert(self, alert: Option<u64>) -> Self {
+        Self { alert, ..self }
+    }
+
+    /// It mentions the people behind these mobile numbers.
+    #[must_use]
+    pub fn mentioning(self, mention_mobiles: Vec<String>) -> Self {
+        Self { mention_mobiles, ..self }
+    }
+
+    /// It is the plain form of one whose card was refused.
+    #[must_use]
+    pub fn plain(self) -> Self {
+        Self { plain: true, ..self }
+    }
 }
 
 impl<S: Source> View<S> {
@@ -145,6 +179,7 @@ impl WriteTx {
             last_error: None,
             alert: message.alert,
             mention_mobiles: message.mention_mobiles,
+            plain: message.plain,
         };
         self.put(OUTBOX, "outbox", (owed.lane.as_str(), id), &owed)?;
         if let Some(alert) = owed.alert {
@@ -260,11 +295,8 @@ impl WriteTx {
         let answered = asked.checked_add(AFTER_CLICK).unwrap_or(now);
         let dispatch = Dispatch::Update { target, card };
         let message = NewMessage {
-            lane: report.lane.clone(),
-            dispatch,
             not_before: answered.max(now),
-            alert: None,
-            mention_mobiles: Vec::new(),
+            ..NewMessage::new(&report.lane, dispatch, now)
         };
         self.owe(message, now)
     }

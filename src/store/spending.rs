@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use jiff::Timestamp;
 use redb::ReadableTable;
 
-use super::tables::{BILLS, Order, SPENDING, Source, View};
+use super::tables::{BILLS, Order, SPENDING, Source, View, decode};
 use super::{StoreError, WriteTx};
 use crate::domain::{
     AccountId, BillPeriod, Freshness, Money, ProjectBill, ProjectName, SpendingRecord, User,
@@ -65,6 +65,24 @@ impl<S: Source> View<S> {
             },
         )?;
         Ok(records)
+    }
+
+    /// Every user's total of a period, by user. Rows of projects are passed over without being decoded.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn totals_in(&self, period: BillPeriod) -> Result<Vec<SpendingRecord>, StoreError> {
+        let wanted = number(period);
+        let table = self.0.table(SPENDING)?;
+        let first = (wanted, "", "", "");
+        let mut totals = Vec::new();
+        for row in table.range::<(u32, &str, &str, &str)>(first..(wanted + 1, "", "", ""))? {
+            let (key, value) = row?;
+            if key.value().3.is_empty() {
+                totals.push(decode("spending", value.value())?);
+            }
+        }
+        Ok(totals)
     }
 
     /// A user's spending records of a period, the total first.
@@ -141,15 +159,16 @@ impl WriteTx {
         Ok(users)
     }
 
-    /// Sets how current the monitored links of a user are after a reading. Returns whether it has any.
+    /// Sets how current the monitored links of a user are after a reading. Returns whether the user has links at all: what
+    /// was read for others shows on those that are switched off, too.
     fn mark_links(&self, user: &User, reading: &RecordedReading) -> Result<bool, StoreError> {
         let current = BillPeriod::of(reading.at);
         let mut any = false;
         for mut link in self.links_of(&user.key)? {
+            any = true;
             if !link.monitored.is_on() {
                 continue;
             }
-            any = true;
             let freshness = match &reading.bills {
                 None => link.freshness.after_failure(),
                 Some(_) if !reading.projects.contains(&link.project) => link.freshness,

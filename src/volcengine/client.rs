@@ -282,6 +282,11 @@ impl fmt::Debug for Account {
 }
 
 impl Account {
+    /// Whether these calls are made with the access key of this id.
+    pub fn works_with(&self, access_key_id: &str) -> bool {
+        self.credentials.access_key_id == access_key_id
+    }
+
     /// Makes one call, with its retries.
     ///
     /// # Errors

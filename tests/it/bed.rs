@@ -5,7 +5,9 @@ use std::time::Duration;
 use airgate::clock::Clock;
 use airgate::config::Config;
 use airgate::domain::{AccountId, ChatId, UserKey};
-use airgate::sandbox::feishu::{Feishu, FeishuConfig, Message, SentEvent};
+use airgate::sandbox::feishu::{
+    ClickAction, ClickResult, Feishu, FeishuConfig, Message, Sealed, Sender, SentEvent,
+};
 use airgate::sandbox::volcengine::Cloud;
 use airgate::sandbox::world::{Account, World};
 use airgate::server::Service;
@@ -56,14 +58,24 @@ impl Bed {
         Self::with(world, &[]).await
     }
 
-    /// With further configuration, as `("MONITOR__BILL_SOURCE", "detail")`.
+    /// With further configuration, as `("MONITOR__BILL_SOURCE", "detail")`; an empty value unsets. The stand-in for Feishu
+    /// follows where it is about the app.
     pub async fn with(world: World, further: &[(&str, &str)]) -> Self {
         let clock = Clock::system();
         clock.set(NOW.parse().unwrap());
         let loopback = || TcpListener::bind("127.0.0.1:0");
         let cloud = Cloud::start(loopback().await.unwrap(), world, clock.clone()).await;
-        let mut chat = FeishuConfig::new(APP_ID, APP_SECRET, TOKEN);
-        chat.encrypt_key = Some(ENCRYPT_KEY.to_owned());
+        let set = |name: &str, usual: &str| {
+            let given = further.iter().rev().find(|(key, _)| *key == name);
+            given.map_or(usual, |(_, value)| *value).to_owned()
+        };
+        let mut chat = FeishuConfig::new(
+            &set("FEISHU__APP_ID", APP_ID),
+            APP_SECRET,
+            &set("FEISHU__VERIFICATION_TOKEN", TOKEN),
+        );
+        chat.encrypt_key =
+            Some(set("FEISHU__ENCRYPT_KEY", ENCRYPT_KEY)).filter(|key| !key.is_empty());
         chat.rate_limits = false;
         let feishu = Feishu::start(loopback().await.unwrap(), chat, clock.clone()).unwrap();
         feishu.add_person(ADMIN, "王管理", "13800000001");
@@ -94,7 +106,7 @@ impl Bed {
         // The last one given wins.
         env.reverse();
         let mut seen = std::collections::HashSet::new();
-        env.retain(|(name, _)| seen.insert(name.clone()));
+        env.retain(|(name, value)| seen.insert(name.clone()) && !value.is_empty());
         let config = Config::load(None, env).unwrap();
         let store = open(&config);
         let accounts = cloud.read(|world| world.accounts.clone());
@@ -213,10 +225,123 @@ impl Bed {
         }
     }
 
+    /// A person's words as the platform would tell them, not told to the service yet.
+    pub async fn unsent(&self, person: &str, chat: &str, text: &str) -> SentEvent {
+        self.feishu.set_service_url("http://127.0.0.1:1");
+        let sent = self.feishu.say(person, chat, text, false).await;
+        assert_eq!(sent.status, None);
+        self.feishu.set_service_url(&self.url(""));
+        sent
+    }
+
+    /// How many messages the bot has sent.
+    pub fn sent_count(&self) -> usize {
+        self.feishu.read(|state| {
+            state.all_messages().iter().filter(|message| message.sender == Sender::Bot).count()
+        })
+    }
+
+    /// Posts a body as it is to the service; the status and the answer's JSON (null where it is none).
+    pub async fn post(&self, path: &str, sealed: Sealed) -> (u16, Value) {
+        let mut request = reqwest::Client::new().post(self.url(path)).body(sealed.body);
+        for (name, value) in sealed.headers {
+            request = request.header(name, value);
+        }
+        let response = request.send().await.unwrap();
+        let status = response.status().as_u16();
+        (status, response.json().await.unwrap_or_default())
+    }
+
+    /// The status and text of a page of the service.
+    pub async fn get(&self, path: &str) -> (u16, String) {
+        let response = reqwest::get(self.url(path)).await.unwrap();
+        (response.status().as_u16(), response.text().await.unwrap())
+    }
+
+    /// Presses the button whose callback value has all members of `wanted`. It is there, and the press is answered in time.
+    pub async fn press(&self, person: &str, message_id: &str, wanted: Value) -> ClickResult {
+        let button = self
+            .feishu
+            .find_button(message_id, |value| has(value, &wanted))
+            .unwrap_or_else(|| panic!("no button {wanted} on {}", self.texts(message_id)));
+        answered(self.feishu.click(person, message_id, button).await)
+    }
+
+    /// Fills the form whose submit button is of this action, and sends it.
+    pub async fn submit(
+        &self,
+        person: &str,
+        message_id: &str,
+        action: &str,
+        fields: Value,
+    ) -> ClickResult {
+        let fields = fields.as_object().unwrap().clone();
+        let wanted = |value: &Value| value["action"] == action;
+        answered(self.feishu.form_click(person, message_id, wanted, fields).await)
+    }
+
+    /// A press that no button of the card need stand for: this value, these form fields. Answered in time all the same.
+    pub async fn forged(
+        &self,
+        person: &str,
+        message_id: &str,
+        value: Value,
+        form: Option<Value>,
+    ) -> ClickResult {
+        let action = ClickAction {
+            tag: "button".to_owned(),
+            value: Some(value),
+            name: form.as_ref().map(|_| "submit".to_owned()),
+            form_value: form.and_then(|form| form.as_object().cloned()),
+            ..ClickAction::default()
+        };
+        answered(self.feishu.click_raw(person, message_id, action).await)
+    }
+
+    /// What a person reads on a message as it stands now.
+    pub fn texts(&self, message_id: &str) -> String {
+        text_of(&self.feishu.message(message_id).unwrap())
+    }
+
+    /// A user as stored.
+    pub fn user(&self, key: &str) -> airgate::domain::User {
+        self.store.read(|tx| tx.user(&user(key))).unwrap().unwrap()
+    }
+
+    /// Waits until the service knows the bot's own id.
+    pub async fn introduced(&self) {
+        let until = tokio::time::Instant::now() + PATIENCE;
+        while self.store.read(|tx| tx.bot_open_id()).unwrap().is_none() {
+            assert!(tokio::time::Instant::now() < until, "the bot's own id was not read");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
     /// Messages of the alert group.
     pub fn alerts(&self) -> Vec<Message> {
         self.feishu.messages(ChatId::new(GROUP).unwrap().as_str())
     }
+}
+
+/// Whether a callback's value has all members of `wanted`.
+pub fn has(value: &Value, wanted: &Value) -> bool {
+    wanted.as_object().unwrap().iter().all(|(name, member)| value.get(name) == Some(member))
+}
+
+/// A click that reached the service and was answered as the contract says: 200, a valid card or toast, within 1 s.
+pub fn answered(result: ClickResult) -> ClickResult {
+    assert_eq!((result.status, result.error.as_deref()), (Some(200), None), "{result:?}");
+    assert!(result.elapsed < Duration::from_secs(1), "{result:?}");
+    result
+}
+
+/// The words of a click's toast, with its kind in front: `error: …`.
+pub fn toast_of(result: &ClickResult) -> String {
+    result
+        .toast
+        .as_ref()
+        .map(|toast| format!("{}: {}", toast.kind, toast.content))
+        .unwrap_or_default()
 }
 
 pub fn open(config: &Config) -> Store {
@@ -227,7 +352,7 @@ pub fn user(text: &str) -> UserKey {
     text.parse().unwrap()
 }
 
-/// Every text of a card, in order, joined by line feeds: what a person reads.
+/// Every text of a card, in order, joined by line feeds: what a person reads, markdown's entities included.
 pub fn text_of(message: &Message) -> String {
     fn collect(value: &Value, texts: &mut Vec<String>) {
         match value {
@@ -246,5 +371,56 @@ pub fn text_of(message: &Message) -> String {
     }
     let mut texts = Vec::new();
     collect(&serde_json::from_str(&message.content).unwrap(), &mut texts);
-    texts.join("\n")
+    shown(&texts.join("\n"))
+}
+
+/// The markdown of a card, as the client would interpret it.
+pub fn markdown_of(message: &Message) -> String {
+    fn collect(value: &Value, found: &mut Vec<String>) {
+        match value {
+            Value::Object(members) => {
+                if matches!(
+                    members.get("tag").and_then(Value::as_str),
+                    Some("markdown" | "lark_md")
+                ) && let Some(Value::String(text)) = members.get("content")
+                {
+                    found.push(text.clone());
+                }
+                members.values().for_each(|member| collect(member, found));
+            }
+            Value::Array(items) => items.iter().for_each(|item| collect(item, found)),
+            _ => {}
+        }
+    }
+    let mut found = Vec::new();
+    collect(&message.json(), &mut found);
+    found.join("\n")
+}
+
+/// Text with its entities as the characters that they stand for.
+fn shown(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('&') {
+        out.push_str(before);
+        rest = after;
+        let entity = after.split_once(';').and_then(|(name, after)| {
+            let c = match name {
+                "lt" => '<',
+                "gt" => '>',
+                "amp" => '&',
+                name => char::from_u32(name.strip_prefix('#')?.parse().ok()?)?,
+            };
+            Some((c, after))
+        });
+        match entity {
+            Some((c, after)) => {
+                out.push(c);
+                rest = after;
+            }
+            None => out.push('&'),
+        }
+    }
+    out.push_str(rest);
+    out
 }

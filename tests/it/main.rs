@@ -8,6 +8,11 @@
     missing_docs
 )]
 
+mod actions;
 mod bed;
+mod callbacks;
+mod chat;
+mod hostile;
 mod policies;
+mod roles;
 mod smoke;

@@ -1,0 +1,338 @@
+//! How long a card callback takes from the request's first byte to the answer's last, over HTTP with keep-alive: verify,
+//! decrypt, dispatch, read or change the store on disk (with its fsync), render, answer. A plain loop that keeps every
+//! single time, not criterion: what is promised is a percentile of single answers, not a mean.
+//!
+//! Run it with `cargo bench --bench callback`. It prints figures and judges nothing. The stores and the stand-in for
+//! Feishu live in this process, so its memory is an upper bound for the service's.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    missing_docs
+)]
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use airgate::clock::Clock;
+use airgate::config::Config;
+use airgate::domain::{
+    AccountId, AlertBody, BillPeriod, Figures, Freshness, Money, Operator, ProjectInfo,
+    ProjectLink, ProjectName, Switch, User, UserKey, UserStatus,
+};
+use airgate::sandbox::feishu::{Feishu, FeishuConfig, Sealed};
+use airgate::server::Service;
+use airgate::store::{AccountSecrets, AllocateError, RecordedReading, Store, StoreError};
+use rust_decimal::Decimal;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+
+const USERS: usize = 1_000;
+const LINKS_EACH: usize = 5;
+const PROJECTS: usize = 500;
+const ENTRIES_EACH: usize = 12;
+const MONTHS: usize = 4;
+const ALERTS: usize = 500;
+/// Sequential callbacks of each kind.
+const ROUNDS: usize = 150;
+/// Callbacks at a time in the second part.
+const AT_ONCE: usize = 8;
+const ADMIN: &str = "ou_admin";
+const CHAT: &str = "oc_bench";
+
+type Make = fn(usize) -> (Value, Value);
+
+/// What is clicked: a name, and the n-th click's callback value and form.
+const KINDS: &[(&str, Make)] = &[
+    ("users.list", |n| (json!({"action": "users.list", "page": n % 125 + 1}), Value::Null)),
+    ("users.list query", |n| {
+        (json!({"action": "users.list", "page": 1}), json!({"query": format!("u00{}", n % 100)}))
+    }),
+    ("user.open", |n| (json!({"action": "user.open", "user": user_at(n)}), Value::Null)),
+    ("projects.open", |n| (json!({"action": "projects.open", "user": user_at(n)}), Value::Null)),
+    ("quota.open", |n| (json!({"action": "quota.open", "user": user_at(n)}), Value::Null)),
+    ("billing.open", |n| {
+        (json!({"action": "billing.open", "period": "2026-11", "page": n % 125 + 1}), Value::Null)
+    }),
+    ("alerts.list", |n| (json!({"action": "alerts.list", "page": n % 60 + 1}), Value::Null)),
+    ("quota.allocate", |n| {
+        let op = uuid::Uuid::new_v4().simple().to_string();
+        let value = json!({"action": "quota.allocate", "user": user_at(n), "op": op});
+        (value, json!({"amount": "12.50", "note": "bench"}))
+    }),
+    ("project.toggle", |n| {
+        let project = project_of(n % USERS, n % LINKS_EACH);
+        let enabled = (n / USERS).is_multiple_of(2) && n.is_multiple_of(2);
+        let value = json!({"action": "project.toggle", "user": user_at(n), "project": project,
+            "enabled": enabled});
+        (value, Value::Null)
+    }),
+];
+
+fn user_at(n: usize) -> String {
+    format!("main/u{:04}", n * 37 % USERS)
+}
+
+fn project_of(user: usize, link: usize) -> String {
+    format!("project-{:03}", (user * 37 % USERS * 7 + link * 11) % PROJECTS)
+}
+
+fn main() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    runtime.block_on(run());
+}
+
+async fn run() {
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let clock = Clock::system();
+    clock.set("2026-11-23T02:00:00Z".parse().unwrap());
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut chat = FeishuConfig::new("cli_bench", "bench-secret", "bench-token");
+    chat.encrypt_key = Some("bench-encrypt-key".to_owned());
+    let feishu = Feishu::start(listener, chat, clock.clone()).unwrap();
+    feishu.add_person(ADMIN, "王管理", "13800000001");
+    feishu.add_group(CHAT, "压测群");
+    let path = folder.path().join("airgate.redb");
+    let config = config(&feishu, &path);
+    let store = Store::open(&path, config.security.master_key.expose()).unwrap();
+    let filling = Instant::now();
+    fill(&store, &clock);
+    println!(
+        "{USERS} users, {} links, {ALERTS} alerts, {MONTHS} months: file {} KiB, filled in {} ms",
+        USERS * LINKS_EACH,
+        std::fs::metadata(&path).unwrap().len() / 1024,
+        filling.elapsed().as_millis()
+    );
+    println!("fsync alone: {}", Times::of(fsyncs(folder.path())));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let service = Service::start(&config, store, listener, clock.clone()).unwrap();
+    let bench = Arc::new(Bench {
+        url: format!("http://{}/feishu/card", service.address()),
+        client: reqwest::Client::new(),
+        feishu,
+        clock,
+    });
+    for n in 0..20 {
+        bench.click(KINDS[n % KINDS.len()].1(n)).await;
+    }
+
+    println!("\none after the other, {ROUNDS} of each:");
+    let mut all = Vec::new();
+    for (name, make) in KINDS {
+        let mut times = Vec::new();
+        for n in 0..ROUNDS {
+            times.push(bench.click(make(n)).await);
+        }
+        all.extend(times.iter().copied());
+        println!("  {name:<18}{}", Times::of(times));
+    }
+    println!("  {:<18}{}", "all", Times::of(all));
+
+    let mut callers = tokio::task::JoinSet::new();
+    for caller in 0..AT_ONCE {
+        let bench = Arc::clone(&bench);
+        callers.spawn(async move {
+            let mut times = Vec::new();
+            for n in 0..ROUNDS {
+                let n = caller * ROUNDS + n;
+                times.push(bench.click(KINDS[n % KINDS.len()].1(n)).await);
+            }
+            times
+        });
+    }
+    let started = Instant::now();
+    let times: Vec<Duration> = callers.join_all().await.into_iter().flatten().collect();
+    let count = times.len();
+    println!("\n{AT_ONCE} at a time, all kinds in turn:");
+    println!("  {:<18}{}", "all", Times::of(times));
+    println!("  {count} callbacks in {} ms", started.elapsed().as_millis());
+    println!("\nmemory (stand-in and measuring included): {}", memory());
+    service.stop().await;
+}
+
+fn config(feishu: &Feishu, store: &Path) -> Config {
+    let key = "11".repeat(32);
+    let env = [
+        ("FEISHU__BASE_URL", feishu.url()),
+        ("FEISHU__APP_ID", "cli_bench"),
+        ("FEISHU__APP_SECRET", "bench-secret"),
+        ("FEISHU__VERIFICATION_TOKEN", "bench-token"),
+        ("FEISHU__ENCRYPT_KEY", "bench-encrypt-key"),
+        ("FEISHU__ADMINS", ADMIN),
+        ("FEISHU__ALERT_CHAT_ID", CHAT),
+        // Nobody listens there: nothing that is measured asks the cloud.
+        ("VOLCENGINE__IAM_ENDPOINT", "http://127.0.0.1:9"),
+        ("VOLCENGINE__BILLING_ENDPOINT", "http://127.0.0.1:9"),
+        ("MONITOR__ENABLED", "false"),
+        ("STORE__PATH", store.to_str().unwrap()),
+        ("SECURITY__MASTER_KEY", &key),
+    ];
+    let env = env.map(|(name, value)| (format!("AIRGATE__{name}"), value.to_owned()));
+    Config::load(None, env).unwrap()
+}
+
+/// The whole store in few transactions, through the same calls that the service makes.
+fn fill(store: &Store, clock: &Clock) {
+    let now = clock.now();
+    let account = AccountId::new("main").unwrap();
+    let secrets = AccountSecrets {
+        access_key_id: "AKLTbench0000000001".to_owned().into(),
+        secret_key: "bench".to_owned().into(),
+    };
+    store.save_account(&account, "云上主体", &secrets, now).unwrap();
+    let projects: Vec<ProjectInfo> = (0..PROJECTS)
+        .map(|n| ProjectInfo {
+            account: account.clone(),
+            name: ProjectName::new(format!("project-{n:03}")).unwrap(),
+            display_name: format!("第{n}项目组"),
+        })
+        .collect();
+    let mut months = vec![BillPeriod::of(now)];
+    while months.len() < MONTHS {
+        months.push(months[months.len() - 1].previous());
+    }
+    let since = months[MONTHS - 1];
+    store
+        .write(|tx| {
+            tx.replace_projects(&account, &projects, now)?;
+            for n in 0..USERS {
+                let key: UserKey = format!("main/u{:04}", n * 37 % USERS).parse().unwrap();
+                let mut user = User::new(key.clone(), now);
+                user.display_name = format!("使用者{n}");
+                user.email = format!("u{n}@example.com");
+                user.status = UserStatus::Active;
+                user.remark = "长期使用，按月结算".to_owned();
+                tx.put_user(&user)?;
+                for link in 0..LINKS_EACH {
+                    tx.put_link(&ProjectLink {
+                        user: key.clone(),
+                        project: ProjectName::new(project_of(n, link)).unwrap(),
+                        display_name: "项目组".to_owned(),
+                        monitored: Switch::On,
+                        since,
+                        spending: Money::ZERO,
+                        freshness: Freshness::Pending,
+                        created: now,
+                    })?;
+                }
+                for entry in 0..ENTRIES_EACH {
+                    let amount = Money::from_fen(i64::try_from(10_000 + n * entry).unwrap());
+                    tx.allocate(&key, amount, "每月额度", &Operator::System, now)?;
+                }
+            }
+            let bills = projects.iter().enumerate().flat_map(|(n, project)| {
+                months.iter().map(move |month| {
+                    let micros = i64::try_from((n + 1) * 123_457).unwrap();
+                    ((project.name.clone(), *month), Money::new(Decimal::new(micros, 6)))
+                })
+            });
+            tx.record_cycle(&[RecordedReading {
+                account: account.clone(),
+                bills: Some(bills.collect()),
+                projects: projects.iter().map(|project| project.name.clone()).collect(),
+                at: now,
+            }])?;
+            for n in 0..ALERTS {
+                let key: UserKey = user_at(n).parse().unwrap();
+                let user = tx.user(&key)?.unwrap();
+                let figures = Figures::of(&user, &tx.links_of(&key)?);
+                tx.add_alert(Some(&key), AlertBody::Warning { threshold: 80, figures }, now)?;
+            }
+            Ok::<_, AllocateError>(())
+        })
+        .unwrap();
+    let users = store.read(|tx| Ok::<_, StoreError>(tx.users()?.len())).unwrap();
+    assert_eq!(users, USERS);
+}
+
+struct Bench {
+    url: String,
+    client: reqwest::Client,
+    feishu: Feishu,
+    clock: Clock,
+}
+
+impl Bench {
+    /// Sends one click and reads its answer. Making, encrypting and signing it is the platform's part and not measured.
+    async fn click(&self, (value, form): (Value, Value)) -> Duration {
+        let mut event = json!({
+            "operator": {"open_id": ADMIN, "tenant_key": "t"},
+            "token": "c-bench",
+            "action": {"tag": "button", "value": value},
+            "host": "im_message",
+            "context": {"open_message_id": "om_bench", "open_chat_id": CHAT},
+        });
+        if !form.is_null() {
+            event["action"]["form_value"] = form;
+        }
+        let micros = self.clock.now().as_microsecond().to_string();
+        let envelope = self.feishu.envelope("card.action.trigger", &micros, event);
+        let Sealed { headers, body } = self.feishu.seal(&envelope);
+        let mut request = self.client.post(&self.url).body(body);
+        for (name, value) in headers {
+            request = request.header(name, value);
+        }
+        let started = Instant::now();
+        let response = request.send().await.unwrap();
+        let status = response.status();
+        let body = response.text().await.unwrap();
+        let elapsed = started.elapsed();
+        // Every click here is answered with a card and without an error toast.
+        let answer: Value = serde_json::from_str(&body).unwrap();
+        assert!(status.is_success() && answer.pointer("/card/data/body").is_some(), "{body}");
+        assert_ne!(answer.pointer("/toast/type"), Some(&Value::from("error")), "{body}");
+        elapsed
+    }
+}
+
+/// What one write and fsync of a page cost here: the floor of everything that is committed.
+fn fsyncs(folder: &Path) -> Vec<Duration> {
+    let mut file = std::fs::File::create(folder.join("fsync")).unwrap();
+    (0..200)
+        .map(|_| {
+            let started = Instant::now();
+            std::io::Write::write_all(&mut file, &[7; 4096]).unwrap();
+            file.sync_data().unwrap();
+            started.elapsed()
+        })
+        .collect()
+}
+
+struct Times(Vec<Duration>);
+
+impl Times {
+    fn of(mut times: Vec<Duration>) -> Self {
+        times.sort_unstable();
+        Self(times)
+    }
+
+    /// The smallest time that `percent` of all do not pass.
+    fn at(&self, percent: usize) -> Duration {
+        let rank = (self.0.len() * percent).div_ceil(100).max(1);
+        self.0[rank - 1]
+    }
+}
+
+impl std::fmt::Display for Times {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        for (name, percent) in [("p50", 50), ("p90", 90), ("p99", 99), ("max", 100)] {
+            let micros = self.at(percent).as_micros();
+            write!(f, "{name} {:>3}.{:02} ms  ", micros / 1000, micros % 1000 / 10)?;
+        }
+        Ok(())
+    }
+}
+
+fn memory() -> String {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let lines =
+        status.lines().filter(|line| line.starts_with("VmRSS") || line.starts_with("VmHWM"));
+    lines
+        .map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "))
+        .collect::<Vec<_>>()
+        .join(", ")
+}

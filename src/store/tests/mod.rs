@@ -1,0 +1,92 @@
+//! Tests of the store. This file has what they share.
+
+mod alerts;
+mod crash;
+mod exactly_once;
+mod links;
+mod old_values;
+mod opening;
+mod owed;
+mod properties;
+mod quota;
+mod spending;
+mod users;
+
+use jiff::Timestamp;
+use redb::backends::InMemoryBackend;
+use rust_decimal::Decimal;
+
+use super::{Store, StoreError, WriteTx};
+use crate::domain::{
+    AccountId, BillPeriod, Freshness, Money, Operator, ProjectLink, ProjectName, Switch, User,
+    UserKey,
+};
+
+pub(super) const KEY: [u8; 32] = [7; 32];
+
+pub(super) fn in_memory() -> Store {
+    Store::with_backend(InMemoryBackend::new(), &KEY).unwrap()
+}
+
+pub(super) fn at(text: &str) -> Timestamp {
+    text.parse().unwrap()
+}
+
+/// 2026-11-23, 10:00 in Beijing.
+pub(super) fn now() -> Timestamp {
+    at("2026-11-23T02:00:00Z")
+}
+
+pub(super) fn account(id: &str) -> AccountId {
+    AccountId::new(id).unwrap()
+}
+
+pub(super) fn user(key: &str) -> UserKey {
+    key.parse().unwrap()
+}
+
+pub(super) fn project(name: &str) -> ProjectName {
+    ProjectName::new(name).unwrap()
+}
+
+pub(super) fn month(text: &str) -> BillPeriod {
+    text.parse().unwrap()
+}
+
+pub(super) fn money(text: &str) -> Money {
+    text.parse().unwrap()
+}
+
+pub(super) fn micros(micros: i128) -> Money {
+    Money::new(Decimal::from_i128_with_scale(micros, 6))
+}
+
+/// What a write makes and a read finds.
+pub(super) fn write<T>(store: &Store, f: impl FnOnce(&WriteTx) -> Result<T, StoreError>) -> T {
+    store.write(f).unwrap()
+}
+
+/// A user without anything.
+pub(super) fn add_user(store: &Store, key: &str) -> User {
+    let user = User::new(user(key), now());
+    write(store, |tx| tx.put_user(&user));
+    user
+}
+
+/// A monitored link, not read yet.
+pub(super) fn link(key: &str, name: &str, since: &str) -> ProjectLink {
+    ProjectLink {
+        user: user(key),
+        project: project(name),
+        display_name: String::new(),
+        monitored: Switch::On,
+        since: month(since),
+        spending: Money::ZERO,
+        freshness: Freshness::Pending,
+        created: now(),
+    }
+}
+
+pub(super) fn somebody() -> Operator {
+    Operator::Person { open_id: "ou_1".parse().unwrap(), name: Some("王".to_owned()) }
+}

@@ -1,0 +1,253 @@
+//! Any sequence of allocations, changes of links and readings, against a model that counts in whole micro-yuan.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::app::projects::{self, NewLink};
+use crate::store::{AllocateError, RecordedReading};
+
+const USERS: [&str; 3] = ["main/a", "main/b", "main/ab"];
+const PROJECTS: [&str; 3] = ["p", "pp", "q"];
+const PERIODS: [&str; 4] = ["2026-08", "2026-09", "2026-10", "2026-11"];
+
+#[derive(Clone, Debug)]
+enum Step {
+    /// User, 分.
+    Allocate(usize, i64),
+    /// User, project, first period.
+    Link(usize, usize, usize),
+    Remove(usize, usize),
+    Toggle(usize, usize, bool),
+    ToggleAll(usize, bool),
+    /// Day of November, 1 to 28; amounts by project and period, micro-yuan; `None`: could not be read.
+    Cycle(i64, Option<[[i64; 4]; 3]>),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let (user, project) = (0..3usize, 0..3usize);
+    let amounts = prop::array::uniform3(prop::array::uniform4(-3_000_000i64..10_000_000));
+    prop_oneof![
+        3 => (user.clone(), -2_000i64..5_000).prop_map(|(u, fen)| Step::Allocate(u, fen)),
+        5 => (user.clone(), project.clone(), 0..4usize).prop_map(|(u, p, s)| Step::Link(u, p, s)),
+        2 => (user.clone(), project.clone()).prop_map(|(u, p)| Step::Remove(u, p)),
+        3 => (user.clone(), project, any::<bool>()).prop_map(|(u, p, on)| Step::Toggle(u, p, on)),
+        1 => (user, any::<bool>()).prop_map(|(u, on)| Step::ToggleAll(u, on)),
+        5 => (1..=28i64, prop::option::weighted(0.8, amounts)).prop_map(|(d, a)| Step::Cycle(d, a)),
+    ]
+}
+
+struct Linked {
+    on: bool,
+    since: usize,
+}
+
+/// What should be there.
+#[derive(Default)]
+struct Model {
+    /// Per user: (amount, total after), 分.
+    ledgers: [Vec<(i128, i128)>; 3],
+    /// (user, project)
+    links: BTreeMap<(usize, usize), Linked>,
+    /// (project, period) -> micro-yuan, and whether it is closed.
+    bills: BTreeMap<(usize, usize), (i128, bool)>,
+    /// (user, project, period) -> micro-yuan.
+    records: BTreeMap<(usize, usize, usize), i128>,
+}
+
+impl Model {
+    fn quota(&self, user: usize) -> i128 {
+        self.ledgers[user].iter().map(|(amount, _)| amount).sum()
+    }
+
+    fn spending(&self, project: usize, since: usize) -> i128 {
+        (since..4).filter_map(|period| self.bills.get(&(project, period))).map(|bill| bill.0).sum()
+    }
+
+    /// Half away from zero, in 分.
+    fn consumed(&self, user: usize) -> i128 {
+        let exact: i128 = self
+            .links
+            .iter()
+            .filter(|((of, _), link)| *of == user && link.on)
+            .map(|((_, project), link)| self.spending(*project, link.since))
+            .sum();
+        (exact.abs() + 5_000) / 10_000 * exact.signum()
+    }
+
+    /// Every change of a user's links or bills leaves a record of what is linked now; none goes away.
+    fn note(&mut self, user: usize) {
+        for ((_, project), link) in self.links.iter().filter(|((of, _), _)| *of == user) {
+            for period in link.since..4 {
+                if let Some((amount, _)) = self.bills.get(&(*project, period)) {
+                    self.records.insert((user, *project, period), *amount);
+                }
+            }
+        }
+    }
+}
+
+/// Does a step to both. The store's answer must be what the model expects.
+fn apply(store: &Store, model: &mut Model, step: &Step) {
+    match step {
+        Step::Allocate(u, fen) => {
+            let amount = Money::from_fen(*fen);
+            let done =
+                store.write(|tx| tx.allocate(&user(USERS[*u]), amount, "", &somebody(), now()));
+            let after = model.quota(*u) + i128::from(*fen);
+            match done {
+                Ok(_) => model.ledgers[*u].push((i128::from(*fen), after)),
+                Err(AllocateError::Refused(_)) => assert!(after < 0, "refused {fen}"),
+                Err(error) => panic!("{error}"),
+            }
+        }
+        Step::Link(u, p, s) => {
+            let new = NewLink {
+                typed: PROJECTS[*p].to_owned(),
+                since: PERIODS[*s].to_owned(),
+                ..NewLink::default()
+            };
+            let done = store.write(|tx| projects::add(tx, &user(USERS[*u]), &new, now()));
+            assert_eq!(done.is_ok(), !model.links.contains_key(&(*u, *p)));
+            model.links.entry((*u, *p)).or_insert(Linked { on: true, since: *s });
+            model.note(*u);
+        }
+        Step::Remove(u, p) => {
+            let name = project(PROJECTS[*p]);
+            let done = store.write(|tx| projects::remove(tx, &user(USERS[*u]), &name, now()));
+            assert_eq!(done.is_ok(), model.links.remove(&(*u, *p)).is_some());
+        }
+        Step::Toggle(u, p, on) => {
+            let name = project(PROJECTS[*p]);
+            let done = store
+                .write(|tx| projects::toggle(tx, &user(USERS[*u]), &name, (*on).into(), now()));
+            let link = model.links.get_mut(&(*u, *p));
+            assert_eq!(done.is_ok(), link.is_some());
+            if let Some(link) = link {
+                link.on = *on;
+            }
+        }
+        Step::ToggleAll(u, on) => {
+            let key = user(USERS[*u]);
+            store.write(|tx| projects::toggle_all(tx, &key, (*on).into(), now())).unwrap();
+            for (_, link) in model.links.iter_mut().filter(|((of, _), _)| of == u) {
+                link.on = *on;
+            }
+        }
+        Step::Cycle(day, amounts) => cycle(store, model, *day, amounts.as_ref()),
+    }
+}
+
+fn cycle(store: &Store, model: &mut Model, day: i64, amounts: Option<&[[i64; 4]; 3]>) {
+    let read_at = at(&format!("2026-11-{day:02}T02:00:00Z"));
+    let mut expected: BTreeSet<(usize, usize)> = BTreeSet::new();
+    for ((_, project), link) in model.links.iter().filter(|(_, link)| link.on) {
+        for period in link.since..4 {
+            if !model.bills.get(&(*project, period)).is_some_and(|bill| bill.1) {
+                expected.insert((period, *project));
+            }
+        }
+    }
+    let open = store.read(|tx| projects::open_periods(tx, &account("main"), read_at)).unwrap();
+    let open: BTreeSet<(usize, usize)> = open
+        .iter()
+        .flat_map(|(period, projects)| {
+            let period = PERIODS.iter().position(|p| month(p) == *period).unwrap();
+            projects.iter().map(move |name| {
+                (period, PROJECTS.iter().position(|p| *p == name.as_str()).unwrap())
+            })
+        })
+        .collect();
+    assert_eq!(open, expected);
+    let bills = amounts.map(|amounts| {
+        open.iter()
+            .map(|(period, p)| {
+                let amount = micros(i128::from(amounts[*p][*period]));
+                ((project(PROJECTS[*p]), month(PERIODS[*period])), amount)
+            })
+            .collect()
+    });
+    let reading = RecordedReading {
+        account: account("main"),
+        bills,
+        projects: open.iter().map(|(_, p)| project(PROJECTS[*p])).collect(),
+        at: read_at,
+    };
+    write(store, |tx| tx.record_cycle(&[reading]));
+    let Some(amounts) = amounts else { return };
+    for (period, p) in open {
+        // October settles on the 6th, earlier months did before; November stays open.
+        let closed = period < 2 || (period == 2 && day >= 6);
+        model.bills.insert((p, period), (i128::from(amounts[p][period]), closed));
+    }
+    (0..3).for_each(|user| model.note(user));
+}
+
+fn check(store: &Store, model: &Model) {
+    let fen = |fen: i128| Money::new(Decimal::from_i128_with_scale(fen, 2));
+    for (u, name) in USERS.iter().enumerate() {
+        let key = user(name);
+        let record = store.read(|tx| tx.user(&key)).unwrap().unwrap();
+        assert_eq!(record.quota, fen(model.quota(u)), "quota of {name}");
+        assert_eq!(record.consumed, fen(model.consumed(u)), "consumed of {name}");
+        let (mut entries, total) = store.read(|tx| tx.ledger(&key, usize::MAX)).unwrap();
+        entries.reverse();
+        assert_eq!(total, model.ledgers[u].len() as u64);
+        let booked: Vec<_> = entries.iter().map(|e| (e.seq, e.amount, e.total_after)).collect();
+        let expected: Vec<_> = (1..)
+            .zip(&model.ledgers[u])
+            .map(|(seq, (amount, after))| (seq, fen(*amount), fen(*after)))
+            .collect();
+        assert_eq!(booked, expected, "ledger of {name}");
+        let links = store.read(|tx| tx.links_of(&key)).unwrap();
+        let found: Vec<_> = links
+            .iter()
+            .map(|link| (link.project.to_string(), link.monitored.is_on(), link.spending))
+            .collect();
+        let expected: Vec<_> = model
+            .links
+            .iter()
+            .filter(|((of, _), _)| *of == u)
+            .map(|((_, p), link)| {
+                (PROJECTS[*p].to_owned(), link.on, micros(model.spending(*p, link.since)))
+            })
+            .collect();
+        assert_eq!(found, expected, "links of {name}");
+        for (n, period) in PERIODS.iter().enumerate() {
+            let records = store.read(|tx| tx.spending_of(&key, month(period))).unwrap();
+            let found: BTreeMap<_, _> = records
+                .iter()
+                .map(|r| (r.project.as_ref().map(ToString::to_string), r.amount))
+                .collect();
+            let mut expected: BTreeMap<_, _> = model
+                .records
+                .iter()
+                .filter(|((of, _, in_period), _)| (*of, *in_period) == (u, n))
+                .map(|((_, p, _), amount)| (Some(PROJECTS[*p].to_owned()), micros(*amount)))
+                .collect();
+            if !expected.is_empty() {
+                let total = model.records.iter();
+                let total = total.filter(|((of, _, in_period), _)| (*of, *in_period) == (u, n));
+                expected.insert(None, micros(total.map(|(_, amount)| amount).sum()));
+            }
+            assert_eq!(found, expected, "records of {name} in {period}");
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+    #[test]
+    fn the_numbers_are_exact_after_every_step(steps in prop::collection::vec(step(), 1..40)) {
+        let store = in_memory();
+        for key in USERS {
+            add_user(&store, key);
+        }
+        let mut model = Model::default();
+        for step in &steps {
+            apply(&store, &mut model, step);
+            check(&store, &model);
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! Users: what a sync and a reading of access change; access that is owed and remembered.
+
+use super::*;
+use crate::domain::{
+    AccessCause, AccessGoal, AccessKeyInfo, PendingAccess, RememberedAccess, UserStatus,
+};
+use crate::store::{CloudUser, SyncChanges};
+
+fn cloud(name: &str, display_name: &str) -> CloudUser {
+    CloudUser {
+        username: name.parse().unwrap(),
+        cloud_id: format!("id-{name}"),
+        display_name: display_name.to_owned(),
+        email: format!("{name}@example.com"),
+        phone: String::new(),
+    }
+}
+
+fn sync(store: &Store, listed: &[CloudUser], gone: &[&str], at: Timestamp) -> SyncChanges {
+    let gone: Vec<_> = gone.iter().map(|name| name.parse().unwrap()).collect();
+    write(store, |tx| tx.apply_sync(&account("main"), listed, &gone, at))
+}
+
+fn record(store: &Store, key: &str) -> User {
+    store.read(|tx| tx.user(&user(key))).unwrap().unwrap()
+}
+
+fn names(names: &[&str]) -> Vec<String> {
+    names.iter().map(|name| (*name).to_owned()).collect()
+}
+
+#[test]
+fn users_are_listed_by_account_and_name_and_no_account_sees_another_s() {
+    let store = in_memory();
+    for key in ["main/b", "a/z", "main/a", "main2/a", "mai/x"] {
+        add_user(&store, key);
+    }
+    let keys = |users: Vec<User>| -> Vec<String> {
+        users.into_iter().map(|user| user.key.to_string()).collect()
+    };
+    assert_eq!(
+        keys(store.read(|tx| tx.users()).unwrap()),
+        ["a/z", "mai/x", "main/a", "main/b", "main2/a"]
+    );
+    let of_main = store.read(|tx| tx.users_of(&account("main"))).unwrap();
+    assert_eq!(keys(of_main), ["main/a", "main/b"]);
+    assert_eq!(keys(store.read(|tx| tx.users_of(&account("zz"))).unwrap()), [""; 0]);
+}
+
+#[test]
+fn a_sync_adds_changes_and_leaves_alone() {
+    let store = in_memory();
+    add_user(&store, "other/alice");
+    let first = sync(&store, &[cloud("alice", "甲"), cloud("bob", "乙")], &[], now());
+    assert_eq!(first, SyncChanges { added: names(&["alice", "bob"]), ..Default::default() });
+    let alice = record(&store, "main/alice");
+    assert_eq!((alice.monitored, alice.auto_disable), (Switch::On, Switch::On));
+    assert_eq!((&alice.cloud_id[..], alice.status), ("id-alice", UserStatus::Unknown));
+    write(&store, |tx| tx.put_user(&User { remark: "老".to_owned(), ..alice.clone() }));
+
+    let later = at("2026-11-24T00:00:00Z");
+    let second = sync(&store, &[cloud("alice", "丙"), cloud("bob", "乙")], &[], later);
+    assert_eq!(second, SyncChanges { changed: names(&["alice"]), ..Default::default() });
+    let alice = record(&store, "main/alice");
+    assert_eq!((&alice.display_name[..], &alice.remark[..]), ("丙", "老"));
+    assert_eq!((alice.updated, record(&store, "main/bob").updated), (later, now()));
+
+    // Not listed, and nobody confirmed that bob is gone: the listing may have missed him.
+    let third = sync(&store, &[cloud("alice", "丙")], &[], later);
+    assert_eq!(third, SyncChanges::default());
+    assert_eq!(record(&store, "main/bob").status, UserStatus::Unknown);
+    assert_eq!(record(&store, "other/alice").display_name, "");
+}
+
+#[test]
+fn who_is_gone_keeps_the_history_and_comes_back_to_it() {
+    let store = in_memory();
+    sync(&store, &[cloud("alice", "甲")], &[], now());
+    let alice = user("main/alice");
+    let keys = [AccessKeyInfo { id: "AKLT1".to_owned(), active: Switch::On }];
+    store
+        .write(|tx| {
+            tx.record_access(&alice, &keys, Some(Switch::On), now())?;
+            tx.put_access_pending(&alice, &pending())?;
+            tx.allocate(&alice, money("5"), "", &Operator::System, now())
+        })
+        .unwrap();
+    let gone = sync(&store, &[], &["alice", "stranger"], now());
+    assert_eq!(gone, SyncChanges { gone: names(&["alice"]), ..Default::default() });
+    let record_gone = record(&store, "main/alice");
+    assert_eq!((record_gone.status, record_gone.quota), (UserStatus::Gone, money("5")));
+    assert!(record_gone.access_keys.is_empty() && record_gone.login.is_none());
+    assert_eq!(store.read(|tx| tx.access_pending(&alice)).unwrap(), None, "nothing left to cut");
+    assert_eq!(sync(&store, &[], &["alice"], now()), SyncChanges::default(), "told once");
+
+    let back = sync(&store, &[cloud("alice", "甲")], &[], now());
+    assert_eq!(back, SyncChanges { changed: names(&["alice"]), ..Default::default() });
+    let record_back = record(&store, "main/alice");
+    assert_eq!((record_back.status, record_back.quota), (UserStatus::Unknown, money("5")));
+    assert_eq!(record_back.access_read_at, None);
+}
+
+fn pending() -> PendingAccess {
+    PendingAccess {
+        goal: AccessGoal::Cut,
+        cause: AccessCause::Manual { operator: somebody() },
+        since: now(),
+        attempts: 2,
+        next_at: now(),
+        last_error: Some("慢".to_owned()),
+        delay_alerted: true,
+        report: None,
+    }
+}
+
+#[test]
+fn status_follows_from_what_was_read() {
+    let store = in_memory();
+    let alice = user("main/alice");
+    let (on, off) = (Switch::On, Switch::Off);
+    for (before, keys, login, status) in [
+        (UserStatus::Unknown, &[on, off][..], None, UserStatus::Active),
+        (UserStatus::Disabled, &[off], Some(on), UserStatus::Active),
+        (UserStatus::Active, &[off, off], Some(off), UserStatus::Disabled),
+        (UserStatus::Active, &[], Some(off), UserStatus::Disabled),
+        // Nothing that could be switched: cut only if airgate did it.
+        (UserStatus::Unknown, &[], None, UserStatus::Active),
+        (UserStatus::Disabled, &[], None, UserStatus::Disabled),
+    ] {
+        let mut record = User::new(alice.clone(), now());
+        record.status = before;
+        let keys: Vec<AccessKeyInfo> = keys
+            .iter()
+            .enumerate()
+            .map(|(n, active)| AccessKeyInfo { id: format!("AKLT{n}"), active: *active })
+            .collect();
+        let found = write(&store, |tx| {
+            tx.put_user(&record)?;
+            tx.record_access(&alice, &keys, login, now())
+        });
+        let found = found.unwrap();
+        assert_eq!(found.status, status, "{before:?} {keys:?} {login:?}");
+        assert_eq!((found.access_keys, found.access_read_at), (keys, Some(now())));
+    }
+    let ghost = user("main/ghost");
+    assert_eq!(write(&store, |tx| tx.record_access(&ghost, &[], None, now())), None);
+}
+
+#[test]
+fn a_change_of_access_is_owed_until_it_is_confirmed() {
+    let store = in_memory();
+    add_user(&store, "main/alice");
+    let alice = user("main/alice");
+    let remembered =
+        RememberedAccess { active_keys: vec!["AKLT1".to_owned()], login_allowed: true, cut: now() };
+    write(&store, |tx| {
+        tx.put_access_pending(&alice, &pending())?;
+        tx.put_access_remembered(&alice, &remembered)
+    });
+    assert_eq!(store.read(|tx| tx.access_pending(&alice)).unwrap(), Some(pending()));
+    assert_eq!(store.read(|tx| tx.all_access_pending()).unwrap(), [(alice.clone(), pending())]);
+    let confirm = |goal| write(&store, |tx| tx.confirm_access(&alice, goal, &[], None, now()));
+    let cut = confirm(AccessGoal::Cut).unwrap();
+    assert_eq!(cut.status, UserStatus::Disabled, "also where nothing could be switched off");
+    assert_eq!(record(&store, "main/alice"), cut);
+    assert_eq!(store.read(|tx| tx.all_access_pending()).unwrap(), []);
+    let kept = store.read(|tx| tx.access_remembered(&alice)).unwrap();
+    assert_eq!(kept, Some(remembered), "kept for as long as access is cut");
+    assert_eq!(confirm(AccessGoal::Restored).unwrap().status, UserStatus::Active);
+    assert_eq!(store.read(|tx| tx.access_remembered(&alice)).unwrap(), None);
+
+    write(&store, |tx| tx.put_access_pending(&alice, &pending()));
+    assert!(write(&store, |tx| tx.clear_access_pending(&alice)));
+    assert!(!write(&store, |tx| tx.clear_access_pending(&alice)));
+}
