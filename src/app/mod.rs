@@ -5,6 +5,7 @@ pub mod access;
 pub mod alerts;
 pub mod billing;
 pub mod cloud;
+pub mod create;
 pub mod outcome;
 pub mod policies;
 pub mod projects;

@@ -15,15 +15,15 @@ use crate::outbox::chat_lane;
 use crate::store::{OpOutcome, Source, StoreError, View, WriteTx};
 
 /// Who clicked, where, and what comes back in the form.
-struct Click {
-    operator: OpenId,
-    look: Look,
+pub(super) struct Click {
+    pub(super) operator: OpenId,
+    pub(super) look: Look,
     /// Where a later result is shown.
     report: Option<Report>,
 }
 
 /// What a click did.
-struct Done {
+pub(super) struct Done {
     toast: Option<(Tone, String)>,
     card: Option<Card>,
     task: Option<TaskKind>,
@@ -31,11 +31,15 @@ struct Done {
 }
 
 impl Done {
-    fn card(card: Card) -> Self {
+    pub(super) fn card(card: Card) -> Self {
         Self { toast: None, card: Some(card), task: None, refused: false }
     }
 
-    fn with_toast(self, cards: &crate::cards::Cards, toast: &Toast) -> Self {
+    pub(super) fn with_task(self, task: TaskKind) -> Self {
+        Self { task: Some(task), ..self }
+    }
+
+    pub(super) fn with_toast(self, cards: &crate::cards::Cards, toast: &Toast) -> Self {
         Self { toast: Some((toast.tone(), cards.words().toast(toast))), ..self }
     }
 
@@ -371,6 +375,7 @@ impl Reader {
                 let toast = Toast::QuotaAllocated { amount, total: done.entry.total_after };
                 Ok(Done::card(cards.quota(&done.quota, &clean)).with_toast(cards, &toast))
             }
+            Request::Create(request) => self.create(tx, request, click, now),
             Request::MonitorRun { .. } => {
                 let running = self.monitor.progress().running_since.is_some();
                 let toast = if running { Toast::CycleRunning } else { Toast::CycleStarted };
@@ -416,6 +421,7 @@ impl Reader {
             Request::AlertsList { user, kind, page } => {
                 cards.alerts(&alerts::view(tx, user.as_ref(), *kind, *page)?, look)
             }
+            Request::Create(request) => self.create_card(tx, request, look)?,
             Request::MonitorRun { .. } => cards.monitor(&self.monitor_view(tx, &settings)?, look),
         })
     }

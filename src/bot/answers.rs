@@ -6,7 +6,7 @@ use super::command::{COMMANDS, Command, Needs, ParseError, parse};
 use super::roles::Allowed;
 use super::{Bot, Place, Reaction, Reply, operator};
 use crate::app::outcome::UserFilter;
-use crate::app::{Error, Refusal, access, alerts, billing, projects, quota, users};
+use crate::app::{Error, Refusal, access, alerts, billing, create, projects, quota, users};
 use crate::cards::{
     Candidate, CandidatesView, Card, HelpRow, HelpView, Look, Processing, Role, Toast, Tone,
 };
@@ -170,6 +170,7 @@ impl super::Reader {
             Command::Enable { name } => self.confirm(tx, name, AccessGoal::Restored, &look)?,
             Command::Disable { name } => self.confirm(tx, name, AccessGoal::Cut, &look)?,
             Command::Monitor => cards.monitor(&self.monitor_view(tx, &settings)?, &look),
+            Command::Create => cards.create(&create::view(tx)?, &look),
             Command::Sync => {
                 let active = tx.accounts()?.into_iter().any(|account| account.active.is_on());
                 if !active {

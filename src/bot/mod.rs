@@ -7,6 +7,7 @@ mod actions;
 mod answers;
 mod chats;
 pub mod command;
+mod create;
 mod request;
 mod roles;
 
@@ -231,9 +232,9 @@ impl Bot {
         self.bells.outbox.notify_one();
         match task {
             Some(TaskKind::MonitorRun) => self.bells.monitor.notify_one(),
-            Some(TaskKind::Sync | TaskKind::RefreshProjects { .. }) => {
-                self.bells.tasks.notify_one()
-            }
+            Some(
+                TaskKind::Sync | TaskKind::RefreshProjects { .. } | TaskKind::CreateUser { .. },
+            ) => self.bells.tasks.notify_one(),
             None => {}
         }
     }

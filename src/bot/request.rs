@@ -3,7 +3,9 @@
 use serde_json::{Map, Value};
 
 use super::command::Needs;
+use super::create::{CreateRequest, CreateWhat};
 use crate::app::Refusal;
+use crate::app::create::CreateForm;
 use crate::app::outcome::UserFilter;
 use crate::app::projects::NewLink;
 use crate::cards::ListPlace;
@@ -108,6 +110,8 @@ pub enum Request {
         /// From 1.
         page: usize,
     },
+    /// `user.create`
+    Create(CreateRequest),
     /// `monitor.run`
     MonitorRun {
         /// Applies once.
@@ -131,6 +135,7 @@ impl Request {
             | Request::ProjectRemove { .. }
             | Request::ToggleAll { .. }
             | Request::Allocate { .. }
+            | Request::Create(_)
             | Request::MonitorRun { .. } => Needs::Admin,
         }
     }
@@ -150,6 +155,7 @@ impl Request {
             | Request::ProjectRemove { .. }
             | Request::ToggleAll { .. }
             | Request::Allocate { .. }
+            | Request::Create(_)
             | Request::MonitorRun { .. } => false,
         }
     }
@@ -162,6 +168,7 @@ impl Request {
             | Request::ProjectRemove { op, .. }
             | Request::Allocate { op, .. }
             | Request::MonitorRun { op } => Some(op),
+            Request::Create(create) => Some(&create.op),
             Request::UsersList(_)
             | Request::UserOpen { .. }
             | Request::ProjectsOpen { .. }
@@ -251,6 +258,23 @@ impl Request {
                 },
                 page: fields.page(),
             },
+            "user.create" => Request::Create(CreateRequest {
+                op: fields.op()?,
+                what: match fields.number("creation") {
+                    Some(id) => CreateWhat::Continue(id),
+                    None => CreateWhat::New(CreateForm {
+                        account: fields.typed("account"),
+                        username: fields.typed("username"),
+                        display_name: fields.typed("display_name"),
+                        email: fields.typed("email"),
+                        phone: fields.typed("phone"),
+                        project: fields.typed("project"),
+                        quota: fields.typed("quota"),
+                        login: fields.ticked("login"),
+                        access_key: fields.ticked("access_key"),
+                    }),
+                },
+            }),
             "monitor.run" => Request::MonitorRun { op: fields.op()? },
             _ => return Err(Refusal::UnknownAction(name)),
         })
@@ -270,7 +294,11 @@ pub fn form_values(action: &CardAction) -> std::collections::BTreeMap<String, St
     action
         .form
         .iter()
-        .filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned())))
+        .filter_map(|(name, value)| match value {
+            Value::String(text) => Some((name.clone(), text.clone())),
+            Value::Bool(ticked) => Some((name.clone(), ticked.to_string())),
+            _ => None,
+        })
         .collect()
 }
 
@@ -293,6 +321,19 @@ impl Fields<'_> {
             Some(Value::Number(number)) => number.to_string(),
             _ => String::new(),
         }
+    }
+
+    /// Whether a checker of a form is ticked.
+    fn ticked(&self, name: &str) -> bool {
+        match self.form.get(name) {
+            Some(Value::Bool(ticked)) => *ticked,
+            Some(Value::String(text)) => text == "true",
+            _ => false,
+        }
+    }
+
+    fn number(&self, name: &str) -> Option<u64> {
+        self.value.get(name)?.as_u64()
     }
 
     fn user(&self) -> Result<UserKey, Refusal> {

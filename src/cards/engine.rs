@@ -22,6 +22,8 @@ const TEMPLATES: &[(&str, &str)] = &[
     ("alerts.json.j2", include_str!("../../cards/alerts.json.j2")),
     ("billing.json.j2", include_str!("../../cards/billing.json.j2")),
     ("candidates.json.j2", include_str!("../../cards/candidates.json.j2")),
+    ("create.json.j2", include_str!("../../cards/create.json.j2")),
+    ("creation.json.j2", include_str!("../../cards/creation.json.j2")),
     ("cycle.json.j2", include_str!("../../cards/cycle.json.j2")),
     ("help.json.j2", include_str!("../../cards/help.json.j2")),
     ("message.json.j2", include_str!("../../cards/message.json.j2")),

@@ -19,6 +19,7 @@ pub mod wording;
 mod access;
 mod alerts;
 mod billing;
+mod create;
 mod engine;
 mod facts;
 mod general;
@@ -37,6 +38,7 @@ pub use role::Role;
 pub use wording::{Toast, Tone, Wording};
 
 pub use alerts::AlertVia;
+pub use create::SecretsView;
 pub use general::{Candidate, CandidatesView, HelpRow, HelpView};
 pub use monitor::Processing;
 

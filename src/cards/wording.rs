@@ -83,6 +83,8 @@ pub enum Toast {
         /// Towards what.
         goal: AccessGoal,
     },
+    /// A user is being made.
+    Creating(UserKey),
     /// The same form was submitted before: nothing was done again.
     Repeated,
     /// The input was refused.
@@ -103,6 +105,7 @@ impl Toast {
             Toast::CycleStarted
             | Toast::CycleRunning
             | Toast::AccessChanging { .. }
+            | Toast::Creating(_)
             | Toast::Repeated => Tone::Info,
             Toast::Refused(_) | Toast::Internal => Tone::Error,
         }
@@ -181,6 +184,7 @@ impl Wording {
             Refusal::AccessPending => self.t("refusal.access_pending", &[]),
             Refusal::NoAccount => self.t("refusal.no_account", &[]),
             Refusal::BadField(field) => self.t("refusal.bad_field", &[("field", field)]),
+            Refusal::Create(refusal) => self.create_refusal(refusal),
             Refusal::UnknownAction(action) => {
                 self.t("refusal.unknown_action", &[("action", &quote(action))])
             }
@@ -242,6 +246,7 @@ impl Wording {
             Toast::AccessChanging { user, goal: AccessGoal::Restored } => {
                 self.t("toast.access_restoring", &[("user", &user.username)])
             }
+            Toast::Creating(user) => self.t("toast.creating", &[("user", &user.username)]),
             Toast::Repeated => self.t("toast.repeated", &[]),
             Toast::Refused(refusal) => self.refusal(refusal),
             Toast::Internal => self.internal_error(),
@@ -379,6 +384,7 @@ impl Wording {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::app::create::CreateRefusal;
 
     fn words() -> Wording {
         Wording::new(Locale::ZhCn)
@@ -441,6 +447,18 @@ mod tests {
             Refusal::BadField("user"),
             Refusal::UnknownAction("users.fly".into()),
             Refusal::NothingRemembered,
+            CreateRefusal::Username(String::new()).into(),
+            CreateRefusal::Username("张 三".into()).into(),
+            CreateRefusal::DisplayName(129).into(),
+            CreateRefusal::Email("a@b".into()).into(),
+            CreateRefusal::Phone("138-0000".into()).into(),
+            CreateRefusal::Account.into(),
+            CreateRefusal::Project("web".into()).into(),
+            CreateRefusal::Quota.into(),
+            CreateRefusal::Exists(key("main/alice")).into(),
+            CreateRefusal::Running(key("main/alice")).into(),
+            CreateRefusal::Forgotten.into(),
+            CreateRefusal::Complete.into(),
         ]
     }
 
@@ -469,6 +487,7 @@ mod tests {
             Toast::CycleRunning,
             Toast::AccessChanging { user: key("main/alice"), goal: AccessGoal::Cut },
             Toast::AccessChanging { user: key("main/alice"), goal: AccessGoal::Restored },
+            Toast::Creating(key("main/alice")),
             Toast::Repeated,
             Toast::Refused(Refusal::AccessPending),
             Toast::Internal,

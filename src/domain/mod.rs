@@ -4,6 +4,7 @@ pub mod access;
 pub mod account;
 pub mod alert;
 pub mod bill;
+pub mod creation;
 pub mod decision;
 pub mod ids;
 pub mod ledger;
@@ -23,6 +24,7 @@ pub use access::{AccessCause, AccessGoal, PendingAccess, RememberedAccess};
 pub use account::Account;
 pub use alert::{AlertBody, AlertKind, AlertRecord, BreakdownRow, Figures, Notice, Problem};
 pub use bill::{AmountField, BillSource};
+pub use creation::{Creation, Halt, KeyStep, NewUser, SecretsSent, Step};
 pub use decision::{Decision, decide};
 pub use ids::{
     AccountId, ChatId, IdError, MessageId, OpId, OpenId, ProjectName, UserKey, Username,

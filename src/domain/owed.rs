@@ -37,6 +37,15 @@ pub enum Dispatch {
         /// Card JSON.
         card: String,
     },
+    /// A card with secrets in the direct chat with a person, sealed until it is delivered.
+    Secret {
+        /// Who.
+        person: OpenId,
+        /// Card JSON, sealed for this person; empty once it was thrown away.
+        sealed: String,
+        /// What it belongs to: its [`super::Creation::id`].
+        creation: u64,
+    },
     /// A card for the custom bot's webhook (no callbacks in it).
     Webhook {
         /// Card JSON.
@@ -45,7 +54,7 @@ pub enum Dispatch {
 }
 
 impl Dispatch {
-    /// The card JSON.
+    /// The card JSON; nothing where it is sealed.
     pub fn card(&self) -> &str {
         match self {
             Dispatch::ToChat { card, .. }
@@ -53,6 +62,7 @@ impl Dispatch {
             | Dispatch::Reply { card, .. }
             | Dispatch::Update { card, .. }
             | Dispatch::Webhook { card } => card,
+            Dispatch::Secret { .. } => "",
         }
     }
 }
@@ -141,6 +151,11 @@ pub enum TaskKind {
     Sync,
     /// Run a monitor cycle.
     MonitorRun,
+    /// Make a user.
+    CreateUser {
+        /// [`super::Creation::id`].
+        creation: u64,
+    },
     /// List an account's projects.
     RefreshProjects {
         /// Which account.

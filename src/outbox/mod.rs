@@ -4,6 +4,7 @@
 mod alerts;
 mod deliver;
 mod people;
+mod secrets;
 mod substitute;
 
 use std::collections::HashSet;

@@ -32,6 +32,8 @@ pub(super) fn in_place_of(
     };
     let words = audience.cards.words();
     match (&owed.dispatch, &alert, disposition) {
+        // The card of what it belongs to says so.
+        (Dispatch::Secret { .. }, ..) => Ok(()),
         (Dispatch::Webhook { .. }, ..) => tell_admins(tx, audience, owed, reason, now),
         (dispatch, _, Disposition::Refused) if !owed.plain => {
             let title = alert.as_ref().map_or_else(
@@ -71,6 +73,7 @@ fn with_card(dispatch: &Dispatch, card: String) -> Dispatch {
         Dispatch::Reply { to, .. } => Dispatch::Reply { to, card },
         Dispatch::Update { target, .. } => Dispatch::Update { target, card },
         Dispatch::Webhook { .. } => Dispatch::Webhook { card },
+        secret @ Dispatch::Secret { .. } => secret,
     }
 }
 

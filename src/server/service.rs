@@ -147,6 +147,8 @@ impl Service {
             cloud: cloud.clone(),
             cards: Arc::clone(&cards),
             clock: clock.clone(),
+            project_policies: config.access.project_policies.clone(),
+            policies_bell: Arc::clone(&bells.policies),
             bell: Arc::clone(&bells.tasks),
             outbox_bell: Arc::clone(&bells.outbox),
         };

@@ -8,6 +8,7 @@
 mod access;
 mod accounts;
 mod alerts;
+mod creation;
 mod events;
 mod links;
 mod meta;

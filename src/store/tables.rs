@@ -59,6 +59,8 @@ pub(super) const AUTHORISATIONS: Json<Three> = TableDefinition::new("authorisati
 /// (account, username, project) of those for which something is owed
 pub(super) const AUTHORISATIONS_OWED: TableDefinition<'static, Three, ()> =
     TableDefinition::new("authorisations_owed");
+/// creation id
+pub(super) const CREATIONS: Json<u64> = TableDefinition::new("creations");
 /// `e:` event id, `m:` message id -> when it was seen, milliseconds since 1970
 pub(super) const SEEN: TableDefinition<'static, One, i64> = TableDefinition::new("seen");
 /// (when, key of `seen`)
@@ -219,6 +221,7 @@ impl View<WriteTransaction> {
         tx.open_table(ACCESS_REMEMBERED)?;
         tx.open_table(AUTHORISATIONS)?;
         tx.open_table(AUTHORISATIONS_OWED)?;
+        tx.open_table(CREATIONS)?;
         tx.open_table(SEEN)?;
         tx.open_table(SEEN_BY_TIME)?;
         tx.open_table(OPS)?;

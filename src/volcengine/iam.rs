@@ -89,9 +89,9 @@ pub enum LoginAccess {
 }
 
 #[derive(Deserialize)]
-struct UserAnswer {
+pub(super) struct UserAnswer {
     #[serde(rename = "User")]
-    user: IamUser,
+    pub(super) user: IamUser,
 }
 
 #[derive(Deserialize)]

@@ -16,6 +16,7 @@ mod projects;
 mod sign;
 #[cfg(test)]
 mod tests;
+mod users;
 
 pub use billing::{Balance, BillReading};
 pub use client::{
@@ -26,3 +27,4 @@ pub use envelope::Answer;
 pub use error::{Error, ErrorKind, TransportFault};
 pub use iam::{AccessKey, IamUser, KeyStatus, LoginAccess};
 pub use projects::Project;
+pub use users::{NewAccessKey, NewIamUser};

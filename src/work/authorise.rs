@@ -139,23 +139,24 @@ impl Authoriser {
         let (user, project) = (listed.user.clone(), listed.project.clone());
         let cut_takes_policies = self.parts.cut_takes_policies;
         // Read again now that nobody else changes this user.
-        let due = self
-            .parts
-            .store
-            .writing(move |tx| {
-                let Some(owed) = tx.authorisation(&user, &project)? else { return Ok(None) };
-                let Some(record) = tx.user(&user)? else { return Ok(None) };
-                if record.status == UserStatus::Gone {
-                    tx.put_authorisation(&Authorisation { grants: Vec::new(), ..owed })?;
-                    return Ok(None);
-                }
-                let waits = tx.access_pending(&user)?.is_some()
-                    || (cut_takes_policies && record.status == UserStatus::Disabled);
-                let detaches = owed.grants.iter().any(|g| g.state == GrantState::Detaching);
-                Ok::<_, StoreError>((!waits || detaches).then_some((owed, waits)))
-            })
-            .await?;
-        let Some((owed, waits)) = due else { return Ok(()) };
+        let read = self.parts.store.reading(move |tx| {
+            let (Some(owed), Some(record)) = (tx.authorisation(&user, &project)?, tx.user(&user)?)
+            else {
+                return Ok(None);
+            };
+            let waits = tx.access_pending(&user)?.is_some()
+                || (cut_takes_policies && record.status == UserStatus::Disabled);
+            Ok::<_, StoreError>(Some((owed, waits, record.status)))
+        });
+        let Some((owed, waits, status)) = read.await? else {
+            return Ok(());
+        };
+        if status == UserStatus::Gone {
+            return self.change(&owed, |authorisation| authorisation.grants.clear()).await;
+        }
+        if waits && !owed.grants.iter().any(|grant| grant.state == GrantState::Detaching) {
+            return Ok(());
+        }
         let api = match self.parts.cloud.account(&owed.user.account).await {
             Ok(api) => api,
             Err(CloudError::Store(error)) => return Err(error),
@@ -363,7 +364,9 @@ fn report(
     tried: &Authorisation,
     now: jiff::Timestamp,
 ) -> Result<(), StoreError> {
-    let Some(report) = &tried.report else { return Ok(()) };
+    let Some(report) = &tried.report else {
+        return Ok(());
+    };
     match projects::view(tx, &tried.user, 1, now) {
         Ok(view) => {
             let card = cards.projects(&view, &Look::new(Role::Admin, now)).into_string();

@@ -2,6 +2,7 @@
 //! restart finishes what was asked for.
 
 mod authorise;
+mod create;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,6 +34,10 @@ pub struct Worker {
     pub cards: Arc<Cards>,
     /// Time.
     pub clock: Clock,
+    /// Policies that are attached within each project that is linked (`access.project_policies`).
+    pub project_policies: Vec<String>,
+    /// Rung when a policy was made owed.
+    pub policies_bell: Arc<Notify>,
     /// Rung when a task was added.
     pub bell: Arc<Notify>,
     /// Rung when something was made owed.
@@ -80,6 +85,7 @@ impl Worker {
                 TaskKind::RefreshProjects { account, user } => {
                     self.refresh_projects(task, account, user).await?;
                 }
+                TaskKind::CreateUser { creation } => self.create(task, creation).await?,
                 TaskKind::MonitorRun => return Ok(()),
             }
             self.outbox_bell.notify_one();

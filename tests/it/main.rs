@@ -12,6 +12,7 @@ mod actions;
 mod bed;
 mod callbacks;
 mod chat;
+mod create;
 mod hostile;
 mod policies;
 mod roles;

@@ -1,6 +1,7 @@
 //! Every card with small, large and hostile data, in both languages and for every role: checked by the strict card
 //! checker, looked at for markup that came from outside, and snapshotted.
 
+mod creating;
 mod samples;
 mod watch;
 
@@ -26,8 +27,17 @@ fn look(role: Role, size: Size) -> Look {
         Size::Small => look,
         Size::Large | Size::Hostile => {
             let text = samples::text(size, 400);
-            let values = ["amount", "note", "project", "project_name", "since", "query"]
-                .map(|name| (name.to_owned(), samples::text(size, 600)));
+            let values = [
+                "amount",
+                "note",
+                "project",
+                "project_name",
+                "since",
+                "query",
+                "username",
+                "email",
+            ]
+            .map(|name| (name.to_owned(), samples::text(size, 600)));
             let back = ListPlace {
                 page: 3,
                 filter: UserFilter::Unallocated,
@@ -60,6 +70,7 @@ fn all(cards: &Cards, role: Role, size: Size) -> Vec<Sample> {
     push("alerts_none", cards.alerts(&watch::no_alerts(), &look));
     push("monitor", cards.monitor(&watch::monitor(size), &look));
     push("monitor_never", cards.monitor(&watch::new_monitor(), &look));
+    creating::all(cards, &look, size, &mut push);
     push("help", cards.help(&watch::help(size), &look));
     push("candidates", cards.candidates(&watch::candidates(size), &look));
     for goal in [AccessGoal::Cut, AccessGoal::Restored] {
@@ -214,7 +225,8 @@ fn text_from_outside_is_only_text() {
 
 #[test]
 fn every_control_calls_back_and_mutating_ones_have_an_op_of_their_own() {
-    const KNOWN: [&str; 14] = [
+    const KNOWN: [&str; 15] = [
+        "user.create",
         "users.list",
         "user.open",
         "user.enable",
@@ -230,7 +242,8 @@ fn every_control_calls_back_and_mutating_ones_have_an_op_of_their_own() {
         "alerts.list",
         "monitor.run",
     ];
-    const WITH_OP: [&str; 6] = [
+    const WITH_OP: [&str; 7] = [
+        "user.create",
         "user.enable",
         "user.disable",
         "project.add",
@@ -238,7 +251,8 @@ fn every_control_calls_back_and_mutating_ones_have_an_op_of_their_own() {
         "quota.allocate",
         "monitor.run",
     ];
-    const MUTATING: [&str; 8] = [
+    const MUTATING: [&str; 9] = [
+        "user.create",
         "user.enable",
         "user.disable",
         "project.add",
@@ -348,7 +362,17 @@ fn snapshots() {
         }
         let en = Cards::new(Locale::EnUs, OpSource::Counter);
         for sample in all(&en, Role::Admin, Size::Small) {
-            if ["users", "user", "quota", "alert_warning_chat"].contains(&sample.name.as_str()) {
+            if [
+                "users",
+                "user",
+                "quota",
+                "alert_warning_chat",
+                "create",
+                "creation_half",
+                "secrets",
+            ]
+            .contains(&sample.name.as_str())
+            {
                 let name = format!("{}_en_us", sample.name);
                 insta::assert_json_snapshot!(name, sample.card.value());
             }
