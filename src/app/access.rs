@@ -4,7 +4,8 @@ use jiff::Timestamp;
 
 use super::{Error, Refusal, users};
 use crate::domain::{
-    AccessCause, AccessGoal, Operator, PendingAccess, Report, User, UserKey, UserStatus,
+    AccessCause, AccessGoal, Operator, PendingAccess, RememberedAccess, Report, User, UserKey,
+    UserStatus,
 };
 use crate::store::{View, WriteTx};
 
@@ -54,6 +55,13 @@ pub fn request(
     now: Timestamp,
 ) -> Result<(), Error> {
     check(tx, key, goal)?;
+    // A restore that is under way has put back only a part yet: what is remembered stays what the next restore puts back.
+    if goal == AccessGoal::Cut
+        && tx.access_pending(key)?.is_some()
+        && let Some(remembered) = tx.access_remembered(key)?
+    {
+        tx.put_access_remembered(key, &RememberedAccess { cut: now, ..remembered })?;
+    }
     tx.put_access_pending(
         key,
         &PendingAccess {

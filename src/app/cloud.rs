@@ -2,7 +2,7 @@
 
 use secrecy::ExposeSecret;
 
-use crate::domain::AccountId;
+use crate::domain::{AccountId, BillPeriod, Money, ProjectName};
 use crate::store::{Store, StoreError};
 use crate::volcengine;
 
@@ -15,6 +15,19 @@ pub enum CloudError {
     /// Its key pair does not open, or the store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// A bill that cannot be true. Counting it would leave no digits for exact sums.
+    #[error(
+        "the bill of {period} says {amount} for project {project}, which cannot be true; check it in \
+         the Volcengine console (费用中心)"
+    )]
+    AbsurdBill {
+        /// The month.
+        period: BillPeriod,
+        /// The project.
+        project: ProjectName,
+        /// What it says.
+        amount: Money,
+    },
     /// The cloud refused or did not answer.
     #[error(transparent)]
     Cloud(#[from] volcengine::Error),

@@ -6,6 +6,7 @@ pub mod alerts;
 pub mod billing;
 pub mod cloud;
 pub mod create;
+pub mod export;
 pub mod outcome;
 pub mod policies;
 pub mod projects;

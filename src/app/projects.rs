@@ -1,5 +1,7 @@
 //! Project links: the card's facts, linking, switching, removing.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use jiff::{SignedDuration, Timestamp};
 
 use super::outcome::ProjectsView;
@@ -220,17 +222,21 @@ pub fn open_periods<S: crate::store::Source>(
 > {
     let current = BillPeriod::of(now);
     let first = first_period(current);
-    let mut open = std::collections::BTreeMap::new();
+    let mut open = BTreeMap::new();
+    let gone: BTreeSet<UserKey> = tx
+        .users_of(account)?
+        .into_iter()
+        .filter(|user| user.status == UserStatus::Gone)
+        .map(|user| user.key)
+        .collect();
     for link in tx.links_of_account(account)? {
-        if !link.monitored.is_on() {
+        if !link.monitored.is_on() || gone.contains(&link.user) {
             continue;
         }
         for period in link.since.max(first).through(current) {
             let bill = tx.bill(account, &link.project, period)?;
             if bill.is_none_or(|bill| !bill.is_final(period)) {
-                open.entry(period)
-                    .or_insert_with(std::collections::BTreeSet::new)
-                    .insert(link.project.clone());
+                open.entry(period).or_insert_with(BTreeSet::new).insert(link.project.clone());
             }
         }
     }

@@ -148,6 +148,7 @@ async fn read_access(
     });
     users.sort_by_key(|user| user.access_read_at);
     for user in users.into_iter().take(ACCESS_READS) {
+        let began = clock.now();
         let access = match user_access(api, &user.key).await {
             Ok(access) => access,
             // Deleted meanwhile: the next sync finds it gone.
@@ -157,8 +158,10 @@ async fn read_access(
         let now = clock.now();
         store
             .writing(move |tx| {
-                // While a change of access is under way, enforcement writes the status.
-                if tx.access_pending(&user.key)?.is_none() {
+                // While a change of access is under way, enforcement writes the status; and one that was read back
+                // since this reading began is newer than it.
+                let read_at = tx.user(&user.key)?.and_then(|user| user.access_read_at);
+                if tx.access_pending(&user.key)?.is_none() && read_at.is_none_or(|at| at < began) {
                     tx.record_access(&user.key, &access.keys, access.login, now)?;
                 }
                 Ok::<_, StoreError>(())

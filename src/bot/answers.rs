@@ -49,6 +49,7 @@ impl Bot {
                 if !tx.claim(&place.keys, now)? {
                     return Ok::<_, StoreError>((false, None));
                 }
+                tx.know_chat(&place.chat_id, place.direct, place.written_at)?;
                 let reply = match (prepared, parsed) {
                     (Some(reply), _) => reply,
                     (None, Ok(command)) => bot.carry_out(tx, &command, &sender, role)?,

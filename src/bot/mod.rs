@@ -5,6 +5,7 @@
 
 mod actions;
 mod answers;
+mod catch_up;
 mod chats;
 pub mod command;
 mod create;
@@ -16,6 +17,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use parking_lot::Mutex;
 
+pub use catch_up::CatchUpError;
 pub use roles::Roles;
 
 use crate::app::outcome::MonitorView;
@@ -155,13 +157,7 @@ impl Bot {
     /// # Errors
     /// The platform's, while the bot's own id could not be read.
     pub async fn learn_names(&self) -> Result<(), feishu::Error> {
-        let info = self.feishu.bot_info().await?;
-        if let Ok(id) = OpenId::new(info.open_id) {
-            *self.own_id.lock() = Some(id.clone());
-            if let Err(error) = self.store.writing(move |tx| tx.put_bot_open_id(&id)).await {
-                tracing::warn!(%error, "the bot's own id could not be kept");
-            }
-        }
+        self.learn_own_id().await?;
         for person in self.roles.people() {
             let known = person.clone();
             let known = self.store.reading(move |tx| tx.person_name(&known)).await;
@@ -183,6 +179,17 @@ impl Bot {
         Ok(())
     }
 
+    async fn learn_own_id(&self) -> Result<(), feishu::Error> {
+        let info = self.feishu.bot_info().await?;
+        if let Ok(id) = OpenId::new(info.open_id) {
+            *self.own_id.lock() = Some(id.clone());
+            if let Err(error) = self.store.writing(move |tx| tx.put_bot_open_id(&id)).await {
+                tracing::warn!(%error, "the bot's own id could not be kept");
+            }
+        }
+        Ok(())
+    }
+
     /// Handles an event once, however often it arrives.
     ///
     /// # Errors
@@ -191,11 +198,17 @@ impl Bot {
         match event.kind {
             EventKind::Message(message) => self.message(event.event_id, message).await,
             EventKind::CardAction(action) => self.action(event.event_id, action).await,
-            EventKind::BotMenu { .. }
-            | EventKind::ChatEntered { .. }
-            | EventKind::BotAdded { .. }
-            | EventKind::BotRemoved { .. }
-            | EventKind::ChatDisbanded { .. } => Ok(Reaction::Ignored),
+            EventKind::ChatEntered { chat_id, .. } => {
+                self.meet(chat_id, true, event.created_at).await
+            }
+            EventKind::BotAdded { chat_id, .. } => {
+                self.meet(chat_id, false, event.created_at).await
+            }
+            EventKind::BotRemoved { chat_id } | EventKind::ChatDisbanded { chat_id } => {
+                self.store.writing(move |tx| tx.forget_chat(&chat_id)).await?;
+                Ok(Reaction::Ignored)
+            }
+            EventKind::BotMenu { .. } => Ok(Reaction::Ignored),
         }
     }
 
@@ -222,7 +235,14 @@ impl Bot {
         };
         let mut keys = vec![format!("m:{message_id}")];
         keys.extend((!event_id.is_empty()).then(|| format!("e:{event_id}")));
-        let place = Place { lane: chat_lane(&message.chat_id), message: message_id, keys };
+        let place = Place {
+            lane: chat_lane(&message.chat_id),
+            message: message_id,
+            keys,
+            chat_id: message.chat_id.clone(),
+            direct: message.chat_kind == ChatKind::Direct,
+            written_at: message.created_at,
+        };
         let _turn = self.chats.turn(&message.chat_id).await;
         self.answer(sender, &text, place).await
     }
@@ -245,6 +265,9 @@ struct Place {
     lane: String,
     message: MessageId,
     keys: Vec<String>,
+    chat_id: String,
+    direct: bool,
+    written_at: Timestamp,
 }
 
 impl Place {

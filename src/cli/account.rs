@@ -4,10 +4,12 @@ use std::io::{BufRead, IsTerminal};
 
 use secrecy::{ExposeSecret, SecretString};
 
-use super::{ConfigFile, Failure, open_store, output};
+use super::table::{Layout, table};
+use super::{ConfigFile, Failure, failed, open_existing_store, open_store, output};
 use crate::clock::Clock;
-use crate::domain::AccountId;
-use crate::store::{AccountSecrets, StoreError, View};
+use crate::domain::period::beijing;
+use crate::domain::{Account, AccountId, Switch};
+use crate::store::{AccountSecrets, Store, StoreError, View};
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
@@ -15,9 +17,20 @@ pub(super) enum Command {
     Add(Add),
     /// Lists the main accounts
     List(List),
+    /// Replaces an account's access key pair, read as two lines from standard input
+    Rotate(Named),
+    /// Switches an account on
+    Enable(Named),
+    /// Switches an account off: its users are kept, but not read
+    Disable(Named),
 }
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  airgate account add main --name 云上主体
+  printf '%s\\n%s\\n' \"$ACCESS_KEY_ID\" \"$SECRET_KEY\" | airgate account add labs
+
+`airgate check` says whether the cloud accepts the key pair.")]
 pub(super) struct Add {
     /// A slug: lower-case letters, digits, `-` and `_`
     id: String,
@@ -29,7 +42,21 @@ pub(super) struct Add {
 }
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  airgate account list")]
 pub(super) struct List {
+    #[command(flatten)]
+    config: ConfigFile,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  airgate account rotate main
+  airgate account disable labs
+  airgate account enable labs")]
+pub(super) struct Named {
+    /// The account
+    id: String,
     #[command(flatten)]
     config: ConfigFile,
 }
@@ -43,47 +70,106 @@ pub(super) fn run(command: &Command) -> Result<(), Failure> {
     match command {
         Command::Add(options) => add(options),
         Command::List(options) => list(options),
+        Command::Rotate(options) => rotate(options),
+        Command::Enable(options) => switch(options, Switch::On),
+        Command::Disable(options) => switch(options, Switch::Off),
     }
 }
 
 fn add(options: &Add) -> Result<(), Failure> {
-    let id = AccountId::new(options.id.as_str()).map_err(|error| {
-        Failure::Configuration(format!(
-            "`{}` cannot be an account id: {error}; use lower-case letters, digits, `-` and `_`",
-            options.id
-        ))
-    })?;
+    let id = account_id(&options.id)?;
     let name = options.name.clone().unwrap_or_else(|| id.to_string());
-    if name.trim().is_empty() || name.chars().count() > MAX_NAME {
+    let name = name.trim();
+    if name.is_empty() || name.chars().count() > MAX_NAME || name.chars().any(char::is_control) {
         return Err(Failure::Configuration(format!(
-            "the name must have 1 to {MAX_NAME} characters"
+            "the name must have 1 to {MAX_NAME} characters on one line"
         )));
     }
     let config = options.config.load()?;
     let store = open_store(&config, INSTEAD)?;
-    let known = store.read(|tx| tx.account(&id)).map_err(failed)?;
-    if known.is_some() {
-        return Err(Failure::Failed(format!("account `{id}` is there already")));
+    if store.read(|tx| tx.account(&id)).map_err(store_failed)?.is_some() {
+        return Err(Failure::Failed(format!(
+            "account `{id}` is there already: replace its key pair with `airgate account rotate {id}`"
+        )));
     }
     let secrets = read_secrets()?;
     let account =
-        store.save_account(&id, name.trim(), &secrets, Clock::system().now()).map_err(failed)?;
+        store.save_account(&id, name, &secrets, Clock::system().now()).map_err(store_failed)?;
     output::line(&format!("account `{}` added, access key {}", account.id, account.hint));
+    Ok(())
+}
+
+fn rotate(options: &Named) -> Result<(), Failure> {
+    let (store, known) = named(options)?;
+    let secrets = read_secrets()?;
+    let account = store
+        .save_account(&known.id, &known.name, &secrets, Clock::system().now())
+        .map_err(store_failed)?;
+    output::line(&format!(
+        "account `{}` has a new key pair, access key {} (was {})",
+        account.id, account.hint, known.hint
+    ));
+    Ok(())
+}
+
+fn switch(options: &Named, active: Switch) -> Result<(), Failure> {
+    let (store, known) = named(options)?;
+    store
+        .write(|tx| tx.set_account_active(&known.id, active, Clock::system().now()))
+        .map_err(store_failed)?;
+    output::line(&format!("account `{}` is {}", known.id, word(active)));
     Ok(())
 }
 
 fn list(options: &List) -> Result<(), Failure> {
     let config = options.config.load()?;
     let store = open_store(&config, INSTEAD)?;
-    let accounts = store.read(View::accounts).map_err(failed)?;
+    let accounts = store.read(View::accounts).map_err(store_failed)?;
     if accounts.is_empty() {
         output::line("no accounts yet: add one with `airgate account add ID`");
+        return Ok(());
     }
-    for account in accounts {
-        let state = if account.active.is_on() { "on" } else { "off" };
-        output::line(&format!("{}\t{}\t{}\t{state}", account.id, account.name, account.hint));
-    }
+    let rows: Vec<[String; 5]> = accounts
+        .into_iter()
+        .map(|account| {
+            let updated = account.updated.to_zoned(beijing()).strftime("%Y-%m-%d %H:%M");
+            let updated = updated.to_string();
+            let state = word(account.active).to_owned();
+            [account.id.to_string(), account.name, account.hint, state, updated]
+        })
+        .collect();
+    output::line(&table(
+        ["id", "name", "access key", "state", "updated (Beijing)"],
+        &rows,
+        Layout::Lines,
+    ));
     Ok(())
+}
+
+/// The store, and the account that the options name.
+fn named(options: &Named) -> Result<(Store, Account), Failure> {
+    let id = account_id(&options.id)?;
+    let config = options.config.load()?;
+    let store = open_existing_store(&config, INSTEAD)?;
+    match store.read(|tx| tx.account(&id)).map_err(store_failed)? {
+        Some(account) => Ok((store, account)),
+        None => Err(Failure::Failed(format!(
+            "there is no account `{id}`: `airgate account list` shows them"
+        ))),
+    }
+}
+
+fn account_id(text: &str) -> Result<AccountId, Failure> {
+    AccountId::new(text).map_err(|error| {
+        Failure::Configuration(format!(
+            "`{}` cannot be an account id: {error}; use lower-case letters, digits, `-` and `_`",
+            text.escape_debug()
+        ))
+    })
+}
+
+fn word(active: Switch) -> &'static str {
+    if active.is_on() { "on" } else { "off" }
 }
 
 /// Two lines from standard input; on a terminal asked for, without echo.
@@ -114,6 +200,6 @@ fn read_secrets() -> Result<AccountSecrets, Failure> {
     }
 }
 
-fn failed(error: StoreError) -> Failure {
-    Failure::Failed(error.to_string())
+fn store_failed(error: StoreError) -> Failure {
+    failed(error)
 }

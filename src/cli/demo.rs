@@ -38,6 +38,9 @@ const GROUP: &str = "oc_demo_alerts";
 const ADMIN_MOBILE: &str = "13800000001";
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  airgate demo
+  airgate demo --listen 127.0.0.1:9000")]
 pub(super) struct Options {
     /// Where the chat page listens; else 127.0.0.1:8787, or a free port
     #[arg(long, value_name = "ADDR")]

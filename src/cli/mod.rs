@@ -1,21 +1,41 @@
 //! The command line. One file per sub-command; exit codes: 0 done, 1 failed, 2 wrong usage or configuration.
 
 mod account;
+mod backup;
+mod check;
+mod completions;
 mod demo;
+mod export;
 mod output;
+mod progress;
+mod rekey;
+mod restore;
 mod serve;
+mod table;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::config::{self, Config};
+use crate::config::{self, Config, Problems};
 use crate::store::{Store, StoreError};
 
 /// Keeps Volcengine sub-accounts within their quota, from inside Feishu chat.
 #[derive(Debug, Parser)]
-#[command(name = "airgate", version, about, arg_required_else_help = true)]
+#[command(
+    name = "airgate",
+    version,
+    about,
+    arg_required_else_help = true,
+    after_help = "Examples:
+  airgate demo                    try everything, with no accounts anywhere
+  airgate check                   is the configuration right, do Feishu and Volcengine answer?
+  airgate account add main        add a main account; asks for its access key
+  airgate serve                   run the service
+
+Exit codes: 0 done, 1 failed, 2 wrong usage or configuration. AIRGATE_LOG_FORMAT=json logs JSON, RUST_LOG chooses what."
+)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -27,9 +47,21 @@ enum Command {
     Demo(demo::Options),
     /// The service
     Serve(serve::Options),
+    /// Checks configuration, store, Feishu and Volcengine, with the mend for each failure
+    Check(check::Options),
     /// Main accounts, while the service is stopped
     #[command(subcommand)]
     Account(account::Command),
+    /// Copies the store to a new file, while the service is stopped
+    Backup(backup::Options),
+    /// Puts a backup in the store's place, while the service is stopped
+    Restore(restore::Options),
+    /// Writes a table to standard output, while the service is stopped
+    Export(export::Options),
+    /// Seals all secrets under a new master key, while the service is stopped
+    Rekey(rekey::Options),
+    /// Prints the completions for a shell
+    Completions(completions::Options),
 }
 
 /// Where the configuration is.
@@ -41,21 +73,38 @@ struct ConfigFile {
 }
 
 impl ConfigFile {
-    /// The configuration of the named file; else of `config.toml`, where there is one; else of the environment alone.
-    fn load(&self) -> Result<Config, Failure> {
+    /// The named file; else `config.toml`, where there is one.
+    fn path(&self) -> Option<&Path> {
         let default = Path::new("config.toml");
-        let path = match &self.config {
-            Some(path) => Some(path.as_path()),
+        match &self.config {
+            Some(path) => Some(path),
             None => default.exists().then_some(default),
-        };
-        Config::load(path, config::environment()).map_err(|problems| {
-            let mut text = problems.to_string();
-            if path.is_none() {
-                text.push_str(
-                    "\nno config.toml here: copy config.example.toml, or name one with --config",
-                );
-            }
-            Failure::Configuration(text)
+        }
+    }
+
+    /// Where the configuration comes from, in words.
+    fn origin(&self) -> String {
+        match self.path() {
+            Some(path) => path.display().to_string(),
+            None => "from the environment".to_owned(),
+        }
+    }
+
+    /// What to do where there is no file.
+    fn hint(&self) -> Option<&'static str> {
+        let hint = "no config.toml here: copy config.example.toml, or name one with --config";
+        self.path().is_none().then_some(hint)
+    }
+
+    /// The configuration of the file; where there is none, of the environment alone.
+    fn try_load(&self) -> Result<Config, Problems> {
+        Config::load(self.path(), config::environment())
+    }
+
+    fn load(&self) -> Result<Config, Failure> {
+        self.try_load().map_err(|problems| {
+            let text = format!("{problems}\n{}", self.hint().unwrap_or_default());
+            Failure::Configuration(text.trim_end().to_owned())
         })
     }
 }
@@ -93,6 +142,23 @@ fn open_store(config: &Config, instead: &str) -> Result<Store, Failure> {
     )
 }
 
+/// The same where there has to be a store already: nothing is made.
+fn open_existing_store(config: &Config, instead: &str) -> Result<Store, Failure> {
+    let path = &config.store.path;
+    if path.symlink_metadata().is_err() {
+        return Err(Failure::Failed(format!(
+            "there is no store at {}: check store.path, or start the service once",
+            path.display()
+        )));
+    }
+    open_store(config, instead)
+}
+
+/// Any error as the reason of a failure.
+fn failed(error: impl std::fmt::Display) -> Failure {
+    Failure::Failed(error.to_string())
+}
+
 /// Runs the command that the arguments name.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -101,7 +167,13 @@ pub fn main() -> ExitCode {
     let done = match cli.command {
         Command::Demo(options) => demo::run(&options),
         Command::Serve(options) => serve::run(&options),
+        Command::Check(options) => check::run(&options),
         Command::Account(command) => account::run(&command),
+        Command::Backup(options) => backup::run(&options),
+        Command::Restore(options) => restore::run(&options),
+        Command::Export(options) => export::run(&options),
+        Command::Rekey(options) => rekey::run(&options),
+        Command::Completions(options) => completions::run(&options),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

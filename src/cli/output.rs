@@ -21,8 +21,13 @@ pub(super) fn error(text: &str) {
 /// `default` where it is not set.
 pub(super) fn start_log(default: &str) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
+    // The WebSocket library traces whole handshakes and frames; the ticket of the long connection is in the first.
+    let filter = ["tungstenite=info", "tokio_tungstenite=info"]
+        .into_iter()
+        .filter_map(|directive| directive.parse().ok())
+        .fold(filter, EnvFilter::add_directive);
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     let json = std::env::var("AIRGATE_LOG_FORMAT").is_ok_and(|format| format == "json");
     // An Err means that a log was started already.
-    let _ = if json { builder.json().try_init() } else { builder.try_init() };
+    let _ = if json { builder.json().with_span_list(false).try_init() } else { builder.try_init() };
 }

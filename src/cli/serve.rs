@@ -4,10 +4,13 @@ use tokio::net::TcpListener;
 
 use super::{ConfigFile, Failure, open_store, output, runtime, until_told_to_stop};
 use crate::clock::Clock;
-use crate::config::Mode;
 use crate::server::Service;
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  airgate serve
+  airgate serve --config /etc/airgate/config.toml
+  AIRGATE_LOG_FORMAT=json RUST_LOG=info airgate serve")]
 pub(super) struct Options {
     #[command(flatten)]
     config: ConfigFile,
@@ -15,12 +18,6 @@ pub(super) struct Options {
 
 pub(super) fn run(options: &Options) -> Result<(), Failure> {
     let config = options.config.load()?;
-    if config.feishu.mode == Mode::Websocket {
-        return Err(Failure::Configuration(
-            "feishu.mode: this version does not speak the long connection yet; use \"webhook\""
-                .to_owned(),
-        ));
-    }
     output::start_log("info");
     for warning in config.warnings() {
         tracing::warn!("{warning}");

@@ -17,11 +17,14 @@ use serde_json::{Value, json};
 use super::error::Error;
 use super::event::string;
 use super::http::{self, Answer};
+use super::message::{ChatKind, MessageReceived};
 use super::token::{Credentials, TokenSource};
 use crate::clock::Clock;
 
 /// Mobiles per question ("Obtain user ID via email or mobile number").
 const MOBILES_PER_CALL: usize = 50;
+/// The most messages that the platform gives at once ("Get chat history").
+const MESSAGES_PER_CALL: &str = "50";
 /// The platform's demand on `uuid` ("Send message").
 const UUID_LIMIT: usize = 50;
 
@@ -109,6 +112,15 @@ pub struct ChatInfo {
     pub name: String,
     /// Whether it still lives.
     pub status: ChatStatus,
+}
+
+/// A page of a chat's history.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MessagePage {
+    /// What people and bots wrote, oldest first; recalled messages are left out.
+    pub messages: Vec<MessageReceived>,
+    /// Gets the next page; none on the last.
+    pub next: Option<String>,
 }
 
 /// The REST client of one app. Clones share the token and the connections.
@@ -285,6 +297,40 @@ impl Client {
                 Some("dissolved" | "dissolved_save") => ChatStatus::Dissolved,
                 _ => ChatStatus::Normal,
             },
+        })
+    }
+
+    /// What was written in a chat since a moment (in whole seconds), oldest first ("Get chat history"). `page` is
+    /// [`MessagePage::next`] of the page before. The platform does not say here what kind of chat it is.
+    ///
+    /// Needs the scope im:message:readonly (or im:message), for groups im:message.group_msg as well. In a group's threads
+    /// only the first message is seen.
+    pub async fn chat_messages(
+        &self,
+        chat_id: &str,
+        kind: ChatKind,
+        since: Timestamp,
+        page: Option<&str>,
+    ) -> Result<MessagePage, Error> {
+        let mut url = self.url(&["im", "v1", "messages"]);
+        url.query_pairs_mut()
+            .append_pair("container_id_type", "chat")
+            .append_pair("container_id", chat_id)
+            .append_pair("start_time", &since.as_second().to_string())
+            .append_pair("sort_type", "ByCreateTimeAsc")
+            .append_pair("page_size", MESSAGES_PER_CALL)
+            .extend_pairs(page.map(|page| ("page_token", page)));
+        let answer = self.call("chat_messages", Method::GET, url, None).await?;
+        let data = answer.data();
+        let items = data.get("items").and_then(Value::as_array);
+        let has_more = data.get("has_more").and_then(Value::as_bool).unwrap_or(false);
+        Ok(MessagePage {
+            messages: items
+                .into_iter()
+                .flatten()
+                .filter_map(|item| MessageReceived::from_history(item, kind))
+                .collect(),
+            next: string(data, "page_token").filter(|_| has_more),
         })
     }
 

@@ -63,7 +63,7 @@ pub(super) async fn exchange(
 #[derive(Debug)]
 pub(super) struct Answer {
     endpoint: &'static str,
-    status: u16,
+    pub(super) status: u16,
     log_id: Option<String>,
     pub(super) body: Value,
 }

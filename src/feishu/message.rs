@@ -112,17 +112,8 @@ impl MessageReceived {
     pub(super) fn parse(event: &Value, event_created_at: Timestamp) -> Option<Self> {
         let message = event.get("message")?;
         let sender = event.get("sender")?;
-        let mentions: Vec<Mention> = message
-            .get("mentions")
-            .and_then(Value::as_array)
-            .into_iter()
-            .flatten()
-            .filter_map(parse_mention)
-            .collect();
-        let message_type = string(message, "message_type").unwrap_or_default();
-        let text = string(message, "content")
-            .and_then(|content| serde_json::from_str(&content).ok())
-            .and_then(|content| read_content(&message_type, &content, &mentions));
+        let mentions = parse_mentions(message);
+        let text = read_text(message, "message_type", message, &mentions);
         Some(Self {
             message_id: string(message, "message_id")?,
             chat_id: string(message, "chat_id")?,
@@ -137,13 +128,53 @@ impl MessageReceived {
             mentions,
         })
     }
+
+    /// A message as the history shows it ("Get chat history"), which is not as the event told it. None where it was
+    /// recalled, or lacks what it takes to answer it.
+    pub(super) fn from_history(item: &Value, chat_kind: ChatKind) -> Option<Self> {
+        if item.get("deleted").and_then(Value::as_bool) == Some(true) {
+            return None;
+        }
+        let sender = item.get("sender")?;
+        let mentions = parse_mentions(item);
+        Some(Self {
+            message_id: string(item, "message_id")?,
+            chat_id: string(item, "chat_id")?,
+            chat_kind,
+            sender_open_id: string(sender, "id")?,
+            sender_is_user: string(sender, "sender_type").as_deref() == Some("user")
+                && string(sender, "id_type").as_deref() == Some("open_id"),
+            created_at: item.get("create_time").and_then(instant)?,
+            text: read_text(item, "msg_type", item.get("body")?, &mentions),
+            mentions,
+        })
+    }
+}
+
+fn parse_mentions(message: &Value) -> Vec<Mention> {
+    let mentions = message.get("mentions").and_then(Value::as_array);
+    mentions.into_iter().flatten().filter_map(parse_mention).collect()
+}
+
+/// `body` holds the content: the message itself in events, its member `body` in the history.
+fn read_text(
+    message: &Value,
+    type_field: &str,
+    body: &Value,
+    mentions: &[Mention],
+) -> Option<String> {
+    let message_type = string(message, type_field)?;
+    let content = serde_json::from_str(&string(body, "content")?).ok()?;
+    read_content(&message_type, &content, mentions)
 }
 
 fn parse_mention(mention: &Value) -> Option<Mention> {
     Some(Mention {
         // A placeholder starts with @; anything else would be looked for in ordinary text.
         key: string(mention, "key").filter(|key| key.len() > 1 && key.starts_with('@'))?,
-        open_id: mention.get("id").and_then(|id| string(id, "open_id")),
+        // An object of ids in events, the open_id itself in the history.
+        open_id: string(mention, "id")
+            .or_else(|| mention.get("id").and_then(|id| string(id, "open_id"))),
         name: string(mention, "name").unwrap_or_default(),
         is_bot: string(mention, "mentioned_type").map(|kind| kind == "bot"),
     })

@@ -1,7 +1,8 @@
 //! The Feishu (飞书, Lark) Open Platform: what it sends, and what can be asked of it.
 //!
 //! Incoming: [`CallbackVerifier`] turns the bytes of one HTTP request into an [`Incoming`];
-//! [`parse_payload`] does the same for a payload that arrived over a channel which needs no signature.
+//! [`parse_payload`] does the same for a payload that arrived over a channel which needs no signature, as the
+//! long connection of [`connection`] is.
 //! Outgoing: [`Client`] for the REST API, [`CustomBot`] for a group's webhook. Every failed call is an
 //! [`Error`] whose [`Disposition`] says what a delivery loop can do about it.
 //!
@@ -13,6 +14,7 @@ mod answer;
 mod callback;
 mod card_action;
 mod client;
+pub mod connection;
 mod crypto;
 mod error;
 mod event;
@@ -29,7 +31,8 @@ pub use answer::{CallbackAnswer, Toast, ToastKind};
 pub use callback::{CallbackKeys, CallbackVerifier, Malformed, Rejection, Unauthorized};
 pub use card_action::CardAction;
 pub use client::{
-    BotInfo, ChatInfo, ChatStatus, Client, ClientConfig, Content, Recipient, SentMessage,
+    BotInfo, ChatInfo, ChatStatus, Client, ClientConfig, Content, MessagePage, Recipient,
+    SentMessage,
 };
 pub use error::{Disposition, Error, PlatformError};
 pub use event::{Event, EventKind, Incoming, parse_payload};

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures::StreamExt;
+use rust_decimal::Decimal;
 
 use super::Monitor;
 use crate::app::cloud::CloudError;
@@ -10,6 +11,10 @@ use crate::app::projects::open_periods;
 use crate::domain::{AccountId, AccountReading, BillPeriod, Money, ProjectName};
 use crate::store::{RecordedReading, StoreError};
 use crate::volcengine;
+
+/// A trillion 元 for a project and a month: with 10 decimals, sums over all months and projects stay within the 28 digits
+/// that are exact.
+const LARGEST_BILL: Decimal = Decimal::from_parts(0xD4A5_1000, 0xE8, 0, false, 0);
 
 /// What a cycle read: for the record, and for the report.
 pub(super) struct Collected {
@@ -63,8 +68,8 @@ impl Monitor {
                 None
             }
         };
-        let at = self.clock.now();
-        Ok((RecordedReading { account, bills, projects, at }, report))
+        // The amounts are from when the reading began: one that began before a period settled does not close it.
+        Ok((RecordedReading { account, bills, projects, at: now }, report))
     }
 
     async fn read_periods(
@@ -89,6 +94,10 @@ impl Monitor {
             }
             for project in projects {
                 let amount = reading.amounts.get(project.as_str()).copied().unwrap_or(Money::ZERO);
+                if amount.decimal().abs() > LARGEST_BILL {
+                    let (period, project) = (*period, project.clone());
+                    return Err(CloudError::AbsurdBill { period, project, amount });
+                }
                 bills.insert((project.clone(), *period), amount);
             }
         }

@@ -20,10 +20,11 @@ use crate::app::users;
 use crate::cards::{Cards, Look, Role};
 use crate::clock::Clock;
 use crate::domain::{
-    AccessCause, AccessGoal, AlertBody, Figures, GrantState, HeldPolicy, OpenId, PendingAccess,
-    PolicyScope, Problem, RememberedAccess, Settings, Switch, User, UserKey, UserStatus,
+    AccessCause, AccessGoal, AccessKeyInfo, AlertBody, Figures, GrantState, HeldPolicy, OpenId,
+    PendingAccess, PolicyScope, Problem, RememberedAccess, Settings, Switch, User, UserKey,
+    UserStatus,
 };
-use crate::outbox::{Audience, raise};
+use crate::outbox::{Audience, note, raise};
 use crate::store::{Store, StoreError, WriteTx};
 use crate::volcengine::{self, ErrorKind, KeyStatus};
 
@@ -33,6 +34,15 @@ const ALERT_AFTER: SignedDuration = SignedDuration::from_mins(1);
 const USERS_AT_ONCE: usize = 8;
 /// The longest pause between two tries.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+/// Pauses between reads after a write: reads may show the old state for seconds ("UpdateAccessKey"), and writing again
+/// instead of waiting may start that anew.
+const READ_BACK_PAUSES: [Duration; 5] = [
+    Duration::ZERO,
+    Duration::from_millis(200),
+    Duration::from_millis(400),
+    Duration::from_millis(800),
+    Duration::from_millis(1600),
+];
 /// The rows are looked at again after so long even if nobody rang.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
@@ -197,9 +207,11 @@ impl Enforcer {
     ) -> Result<Tried, EnforceError> {
         let api = self.cloud.account(&user.account).await?;
         let before = user_access(&api, user).await?;
+        let key = user.clone();
+        let remembered = self.store.reading(move |tx| tx.access_remembered(&key)).await?;
         match pending.goal {
             AccessGoal::Cut if before.keys.iter().any(|key| api.works_with(&key.id)) => {
-                return Err(EnforceError::OwnKey);
+                Err(EnforceError::OwnKey)
             }
             AccessGoal::Cut => {
                 // Keys and login are cut even while the policies cannot be read.
@@ -208,31 +220,29 @@ impl Enforcer {
                     Err(error) => (Vec::new(), Some(error)),
                 };
                 match self.permit_cut(user, pending, &before, held.clone()).await? {
-                    Permit::Go => cut(&api, user, &before, &held).await?,
+                    Permit::Go => {
+                        cut(&api, user, &before, remembered.as_ref()).await?;
+                        self.take_policies(&api, user, held, remembered.as_ref()).await?;
+                    }
                     Permit::Withdrawn => return Ok(Tried::Withdrawn),
                 }
                 if let Some(error) = unread {
                     return Err(error.into());
                 }
+                let read = read_back(&api, user, UserAccess::is_cut).await?;
+                match self.held(&api, user).await?.is_empty() {
+                    true => Ok(read),
+                    false => Err(EnforceError::NotYet),
+                }
             }
             AccessGoal::Restored => {
-                let key = user.clone();
-                let remembered = self.store.reading(move |tx| tx.access_remembered(&key)).await?;
                 restore(&api, user, &before, remembered.as_ref()).await?;
                 let policies_back = attach_again(&api, user, remembered.as_ref()).await?;
-                let after = user_access(&api, user).await?;
-                return if policies_back && is_restored(&after, remembered.as_ref()) {
-                    Ok(Tried::Confirmed(after))
-                } else {
-                    Err(EnforceError::NotYet)
-                };
+                read_back(&api, user, |after| {
+                    policies_back && is_restored(after, remembered.as_ref())
+                })
+                .await
             }
-        }
-        let after = user_access(&api, user).await?;
-        if after.is_cut() && self.held(&api, user).await?.is_empty() {
-            Ok(Tried::Confirmed(after))
-        } else {
-            Err(EnforceError::NotYet)
         }
     }
 
@@ -246,6 +256,27 @@ impl Enforcer {
             return Ok(Vec::new());
         }
         api.attached_policies(user.username.as_str()).await
+    }
+
+    /// Detaches what is read as attached, and what airgate may just have attached: that read may still be of before.
+    async fn take_policies(
+        &self,
+        api: &volcengine::Account,
+        user: &UserKey,
+        mut held: Vec<HeldPolicy>,
+        remembered: Option<&RememberedAccess>,
+    ) -> Result<(), volcengine::Error> {
+        if let Some(remembered) = remembered.filter(|_| self.policies_too) {
+            for policy in &remembered.policies {
+                if !held.contains(policy) {
+                    held.push(policy.clone());
+                }
+            }
+        }
+        for policy in &held {
+            unless_gone(api.detach_policy(user.username.as_str(), policy).await)?;
+        }
+        Ok(())
     }
 
     /// Looks at quota and wishes once more, and remembers what is active now: both in one transaction, committed before
@@ -333,7 +364,7 @@ impl Enforcer {
                     (AccessCause::QuotaUsedUp, AccessGoal::Restored) => {}
                     (AccessCause::Manual { operator }, goal) => {
                         let body = AlertBody::Manual { goal, operator: operator.clone() };
-                        tx.add_alert(Some(&key), body, now)?;
+                        note(tx, &key, body, now)?;
                     }
                 }
                 if let Some(report) = &pending.report {
@@ -433,21 +464,40 @@ fn withdraw(
     Ok(Permit::Withdrawn)
 }
 
+/// Reads until what was written shows.
+async fn read_back(
+    api: &volcengine::Account,
+    user: &UserKey,
+    is_done: impl Fn(&UserAccess) -> bool,
+) -> Result<Tried, EnforceError> {
+    for pause in READ_BACK_PAUSES {
+        tokio::time::sleep(pause).await;
+        let after = user_access(api, user).await?;
+        if is_done(&after) {
+            return Ok(Tried::Confirmed(after));
+        }
+    }
+    Err(EnforceError::NotYet)
+}
+
+/// Switches off what is read as on, and what airgate may just have switched on: that read may still be of before.
 async fn cut(
     api: &volcengine::Account,
     user: &UserKey,
     before: &UserAccess,
-    held: &[HeldPolicy],
+    remembered: Option<&RememberedAccess>,
 ) -> Result<(), volcengine::Error> {
     let name = user.username.as_str();
-    for key in before.keys.iter().filter(|key| key.active.is_on()) {
+    let maybe_on = |key: &AccessKeyInfo| {
+        key.active.is_on() || remembered.is_some_and(|known| known.active_keys.contains(&key.id))
+    };
+    for key in before.keys.iter().filter(|key| maybe_on(key)) {
         unless_gone(api.update_access_key(name, &key.id, KeyStatus::Inactive).await)?;
     }
-    if before.login == Some(Switch::On) {
+    let login_maybe_on = before.login == Some(Switch::On)
+        || (before.login.is_some() && remembered.is_some_and(|known| known.login_allowed));
+    if login_maybe_on {
         unless_gone(api.set_login_allowed(name, false).await)?;
-    }
-    for policy in held {
-        unless_gone(api.detach_policy(name, policy).await)?;
     }
     Ok(())
 }
@@ -462,9 +512,8 @@ async fn attach_again(
     let Some(wanted) = remembered.map(|r| &r.policies).filter(|wanted| !wanted.is_empty()) else {
         return Ok(true);
     };
-    let held = api.attached_policies(name).await?;
     let mut settled = Vec::new();
-    for policy in wanted.iter().filter(|policy| !held.contains(policy)) {
+    for policy in wanted {
         match api.attach_policy(name, policy).await {
             Ok(()) => {}
             // Held otherwise already, or deleted meanwhile with its project: nothing that reading back would show.
@@ -481,6 +530,7 @@ async fn attach_again(
     Ok(wanted.iter().all(|policy| settled.contains(&policy) || after.contains(policy)))
 }
 
+/// Switches on what is remembered, whatever was read: a read may still show what was before the cut.
 async fn restore(
     api: &volcengine::Account,
     user: &UserKey,
@@ -489,12 +539,10 @@ async fn restore(
 ) -> Result<(), volcengine::Error> {
     let name = user.username.as_str();
     let Some(remembered) = remembered else { return Ok(()) };
-    for key in before.keys.iter().filter(|key| !key.active.is_on()) {
-        if remembered.active_keys.contains(&key.id) {
-            unless_gone(api.update_access_key(name, &key.id, KeyStatus::Active).await)?;
-        }
+    for key in before.keys.iter().filter(|key| remembered.active_keys.contains(&key.id)) {
+        unless_gone(api.update_access_key(name, &key.id, KeyStatus::Active).await)?;
     }
-    if remembered.login_allowed && before.login == Some(Switch::Off) {
+    if remembered.login_allowed && before.login.is_some() {
         unless_gone(api.set_login_allowed(name, true).await)?;
     }
     Ok(())

@@ -90,7 +90,8 @@ fn note_cycle(
                 raise(tx, audience, None, problem(refused), now)?;
                 state.refused_accounts.push(account);
             }
-            (false, true) if reading.error.is_none() => {
+            // Without a call nothing is known of the key pair.
+            (false, true) if reading.error.is_none() && reading.calls > 0 => {
                 let recovered = Problem::CredentialsRecovered { account: account.clone() };
                 raise(tx, audience, None, problem(recovered), now)?;
                 state.refused_accounts.retain(|refused| *refused != account);

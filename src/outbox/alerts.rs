@@ -32,7 +32,7 @@ pub fn raise(
     now: Timestamp,
 ) -> Result<AlertRecord, StoreError> {
     let alert = tx.add_alert(user, body, now)?;
-    metrics::counter!("airgate_alerts_total", "type" => alert.body.kind().word()).increment(1);
+    count(&alert);
     let settings = audience.settings;
     if let Some(chat) = &settings.alert_chat {
         let card = card(tx, audience, &alert, AlertVia::Chat, None)?;
@@ -47,6 +47,25 @@ pub fn raise(
         to_admins(tx, audience, &alert, None, now)?;
     }
     Ok(alert)
+}
+
+/// Adds an alert record that nobody has to be told of: a person did it, and sees it on the card.
+///
+/// # Errors
+/// The store's.
+pub fn note(
+    tx: &WriteTx,
+    user: &UserKey,
+    body: AlertBody,
+    now: Timestamp,
+) -> Result<AlertRecord, StoreError> {
+    let alert = tx.add_alert(Some(user), body, now)?;
+    count(&alert);
+    Ok(alert)
+}
+
+fn count(alert: &AlertRecord) {
+    metrics::counter!("airgate_alerts_total", "type" => alert.body.kind().word()).increment(1);
 }
 
 /// Owes an alert to each administrator's direct chat.

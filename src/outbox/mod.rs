@@ -20,7 +20,7 @@ use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-pub use alerts::{Audience, raise};
+pub use alerts::{Audience, note, raise};
 pub use people::People;
 
 use crate::cards::Cards;

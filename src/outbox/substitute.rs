@@ -34,6 +34,10 @@ pub(super) fn in_place_of(
     match (&owed.dispatch, &alert, disposition) {
         // The card of what it belongs to says so.
         (Dispatch::Secret { .. }, ..) => Ok(()),
+        // Without an alert chat the webhook was the only way: the alert itself goes on.
+        (Dispatch::Webhook { .. }, Some(alert), _) if audience.settings.alert_chat.is_none() => {
+            to_admins(tx, audience, alert, Some(reason), now)
+        }
         (Dispatch::Webhook { .. }, ..) => tell_admins(tx, audience, owed, reason, now),
         (dispatch, _, Disposition::Refused) if !owed.plain => {
             let title = alert.as_ref().map_or_else(

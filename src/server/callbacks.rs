@@ -1,6 +1,8 @@
-//! `POST /feishu/event` and `/feishu/card`: both take events and card callbacks.
+//! `POST /feishu/event` and `/feishu/card`: both take events and card callbacks. What came over the long connection is
+//! handled here as well.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Json;
 use axum::body::Body;
@@ -8,10 +10,12 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
+use tracing::{Instrument, Span};
 
 use crate::bot::{Bot, Reaction};
 use crate::cards::{Toast, Wording};
 use crate::clock::Clock;
+use crate::feishu::connection::ConnectionStatus;
 use crate::feishu::{
     self, CallbackAnswer, CallbackVerifier, EventKind, Incoming, Rejection, ToastKind,
 };
@@ -19,6 +23,17 @@ use crate::store::Store;
 
 /// The largest body that is read (contract §4).
 const BODY_LIMIT: usize = 1024 * 1024;
+
+/// The types of events that are acted on, see [`EventKind::event_type`].
+const EVENT_TYPES: [&str; 7] = [
+    "im.message.receive_v1",
+    "card.action.trigger",
+    "application.bot.menu_v6",
+    "im.chat.access_event.bot_p2p_chat_entered_v1",
+    "im.chat.member.bot.added_v1",
+    "im.chat.member.bot.deleted_v1",
+    "im.chat.disbanded_v1",
+];
 
 /// What handlers need.
 pub(super) struct App {
@@ -28,6 +43,8 @@ pub(super) struct App {
     pub store: Store,
     pub feishu: feishu::Client,
     pub clock: Clock,
+    /// The long connection, where events come over one.
+    pub connection: Option<ConnectionStatus>,
 }
 
 /// Takes one callback: verified, decrypted, parsed, handled, answered.
@@ -38,9 +55,14 @@ pub(super) async fn receive(
 ) -> Response {
     let watch = tokio::time::Instant::now();
     let (kind, outcome, response) = answer(&app, &headers, body).await;
-    metrics::counter!("airgate_events_total", "type" => kind, "outcome" => outcome).increment(1);
-    metrics::histogram!("airgate_event_seconds").record(watch.elapsed());
+    count(kind, outcome, watch.elapsed());
     response
+}
+
+/// Counts an event, however it came.
+pub(super) fn count(kind: &'static str, outcome: &'static str, took: Duration) {
+    metrics::counter!("airgate_events_total", "type" => kind, "outcome" => outcome).increment(1);
+    metrics::histogram!("airgate_event_seconds").record(took);
 }
 
 async fn answer(
@@ -57,18 +79,20 @@ async fn answer(
         }
     };
     match app.verifier.open(headers, &body, app.clock.now()) {
-        Ok(Incoming::Challenge(challenge)) => {
-            ("url_verification", "ok", Json(json!({ "challenge": challenge })).into_response())
+        Ok(incoming) => {
+            let taken = take(app, incoming).await;
+            let response = match taken.verdict {
+                Verdict::Challenge(challenge) => {
+                    Json(json!({ "challenge": challenge })).into_response()
+                }
+                Verdict::Done => Json(json!({})).into_response(),
+                Verdict::Answer(answer) => Json(answer.to_json()).into_response(),
+                Verdict::Failed => {
+                    refuse(StatusCode::INTERNAL_SERVER_ERROR, "not handled, send it again")
+                }
+            };
+            (taken.kind, taken.outcome, response)
         }
-        Ok(Incoming::Stale { event_id, event_type }) => {
-            tracing::info!(event_id, event_type, "an event older than 8 h is left alone");
-            ("stale", "stale", done())
-        }
-        Ok(Incoming::Unhandled { event_id, event_type }) => {
-            tracing::debug!(event_id, event_type, "an event of a type that is not handled");
-            ("other", "ok", done())
-        }
-        Ok(Incoming::Event(event)) => handle(app, event).await,
         Err(Rejection::Unauthorized(reason)) => {
             tracing::warn!(%reason, "a callback was refused");
             let response = refuse(StatusCode::UNAUTHORIZED, &reason.to_string());
@@ -81,24 +105,61 @@ async fn answer(
     }
 }
 
-async fn handle(app: &Arc<App>, event: feishu::Event) -> (&'static str, &'static str, Response) {
+/// What became of something that came from the platform, by whichever way.
+pub(super) struct Taken {
+    /// The `type` of metrics.
+    pub kind: &'static str,
+    /// The `outcome` of metrics.
+    pub outcome: &'static str,
+    pub verdict: Verdict,
+}
+
+/// What the platform is told.
+pub(super) enum Verdict {
+    Challenge(String),
+    Done,
+    Answer(CallbackAnswer),
+    /// It should push the event again.
+    Failed,
+}
+
+/// Handles what came from the platform.
+pub(super) async fn take(app: &Arc<App>, incoming: Incoming) -> Taken {
+    match incoming {
+        Incoming::Challenge(challenge) => Taken {
+            kind: "url_verification",
+            outcome: "ok",
+            verdict: Verdict::Challenge(challenge),
+        },
+        Incoming::Stale { event_id, event_type } => {
+            tracing::info!(event_id, event_type, "an event older than 8 h is left alone");
+            Taken { kind: known_type(&event_type), outcome: "stale", verdict: Verdict::Done }
+        }
+        Incoming::Unhandled { event_id, event_type } => {
+            tracing::debug!(event_id, event_type, "an event of a type that is not handled");
+            Taken { kind: "other", outcome: "ok", verdict: Verdict::Done }
+        }
+        Incoming::Event(event) => handle(app, event).await,
+    }
+}
+
+async fn handle(app: &Arc<App>, event: feishu::Event) -> Taken {
     let kind = event.kind.event_type();
     let is_callback = matches!(event.kind, EventKind::CardAction(_));
     let event_id = event.event_id.clone();
     let bot = Arc::clone(&app.bot);
     // In a task of its own: the platform hanging up must not leave an event half handled.
-    let handled = tokio::spawn(async move { bot.handle(event).await }).await;
+    let handling = async move { bot.handle(event).await }.instrument(Span::current());
+    let handled = tokio::spawn(handling).await;
     match handled {
         Ok(Ok(reaction)) => {
             let outcome = reaction.outcome();
             tracing::info!(event_id, event_type = kind, outcome, "event");
-            let response = match reaction {
-                Reaction::Answered(answer) | Reaction::Denied(answer) => {
-                    Json(answer.to_json()).into_response()
-                }
-                Reaction::Handled | Reaction::Duplicate | Reaction::Ignored => done(),
+            let verdict = match reaction {
+                Reaction::Answered(answer) | Reaction::Denied(answer) => Verdict::Answer(answer),
+                Reaction::Handled | Reaction::Duplicate | Reaction::Ignored => Verdict::Done,
             };
-            (kind, outcome, response)
+            Taken { kind, outcome, verdict }
         }
         failed => {
             match failed {
@@ -108,19 +169,20 @@ async fn handle(app: &Arc<App>, event: feishu::Event) -> (&'static str, &'static
                 _ => tracing::error!(event_id, event_type = kind, "handling panicked"),
             }
             // Events are pushed again after a 500; callbacks never are, so the person is told.
-            let response = if is_callback {
+            let verdict = if is_callback {
                 let text = app.words.toast(&Toast::Internal);
-                Json(CallbackAnswer::toast(ToastKind::Error, text).to_json()).into_response()
+                Verdict::Answer(CallbackAnswer::toast(ToastKind::Error, text))
             } else {
-                refuse(StatusCode::INTERNAL_SERVER_ERROR, "not handled, send it again")
+                Verdict::Failed
             };
-            (kind, "error", response)
+            Taken { kind, outcome: "error", verdict }
         }
     }
 }
 
-fn done() -> Response {
-    Json(json!({})).into_response()
+/// An event type as a label: what comes from outside must not make series without end.
+fn known_type(event_type: &str) -> &'static str {
+    EVENT_TYPES.into_iter().find(|known| *known == event_type).unwrap_or("other")
 }
 
 fn refuse(status: StatusCode, reason: &str) -> Response {

@@ -11,7 +11,8 @@ use jiff::SignedDuration;
 use serde_json::json;
 
 use super::callbacks::App;
-use crate::domain::UserStatus;
+use crate::domain::{MonitorState, UserStatus};
+use crate::feishu::connection::{ConnectionState, ConnectionStatus};
 use crate::store::StoreError;
 
 /// A tenant token older than this means that Feishu has not been reached.
@@ -22,18 +23,23 @@ pub(super) async fn alive() -> Json<serde_json::Value> {
     Json(json!({ "status": "ok" }))
 }
 
-/// 200 when the store answers and a tenant token was obtained in the last 2 h, else 503 with the reason.
+/// 200 when the store answers, a tenant token was obtained in the last 2 h, and the long connection, where there is to be
+/// one, is alive; else 503 with the reason.
 pub(super) async fn ready(State(app): State<Arc<App>>) -> Response {
     let store = app.store.reading(|tx| tx.owed_count()).await;
     let now = app.clock.now();
     let token = app.feishu.token_obtained_at();
+    let connection = app.connection.as_ref().map(ConnectionStatus::now);
     let reason = match (store, token) {
         (Err(error), _) => Some(format!("the store does not answer: {error}")),
         (Ok(_), None) => Some("no tenant token was obtained from Feishu yet".to_owned()),
         (Ok(_), Some(at)) if now.duration_since(at) > TOKEN_FRESH => {
             Some("the last tenant token from Feishu is older than 2 h".to_owned())
         }
-        _ => None,
+        _ => match connection {
+            Some(ConnectionState::Down { reason }) => Some(reason),
+            Some(ConnectionState::Up { .. }) | None => None,
+        },
     };
     match reason {
         None => Json(json!({ "status": "ready" })).into_response(),
@@ -46,7 +52,7 @@ pub(super) async fn ready(State(app): State<Arc<App>>) -> Response {
 
 /// Prometheus text.
 pub(super) async fn metrics(State(app): State<Arc<App>>) -> Response {
-    let counted: Result<(usize, BTreeMap<UserStatus, u32>), StoreError> = app
+    let counted: Result<(usize, BTreeMap<UserStatus, u32>, MonitorState), StoreError> = app
         .store
         .reading(|tx| {
             let mut counts: BTreeMap<UserStatus, u32> =
@@ -54,12 +60,16 @@ pub(super) async fn metrics(State(app): State<Arc<App>>) -> Response {
             for user in tx.users()? {
                 *counts.entry(user.status).or_default() += 1;
             }
-            Ok((tx.owed_count()?, counts))
+            Ok((tx.owed_count()?, counts, tx.monitor_state()?))
         })
         .await;
-    if let Ok((owed, counts)) = counted {
+    if let Ok((owed, counts, monitor)) = counted {
         let owed = u32::try_from(owed).unwrap_or(u32::MAX);
         ::metrics::gauge!("airgate_outbox_pending").set(owed);
+        if let Some(at) = monitor.last_success {
+            let seconds = u32::try_from(at.as_second()).unwrap_or(u32::MAX);
+            ::metrics::gauge!("airgate_monitor_last_success_timestamp_seconds").set(seconds);
+        }
         for (status, count) in counts {
             ::metrics::gauge!("airgate_users", "status" => status.word()).set(count);
         }

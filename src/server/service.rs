@@ -8,37 +8,60 @@ use axum::Router;
 use axum::http::StatusCode;
 use axum::routing::{get, post};
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::timeout::TimeoutLayer;
 
 use super::callbacks::{App, receive};
-use super::health;
+use super::{health, long_connection};
 use crate::app::cloud::Cloud;
 use crate::bot::{self, Bot, Roles};
 use crate::cards::{Cards, Locale, OpSource};
 use crate::clock::Clock;
 use crate::config::{self, Config};
+use crate::feishu::connection::Connection;
 use crate::feishu::{self, CallbackKeys, CallbackVerifier};
 use crate::monitor::{self, Bells, Enforcer, Monitor};
 use crate::outbox::{self, Outbox};
 use crate::store::Store;
+use crate::store::backup::{BackupError, BackupFolder};
 use crate::volcengine;
 use crate::work::{Authoriser, AuthoriserParts, Worker};
 
 /// A request to us that takes longer is given up: a slow sender must not hold a place.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
-/// A call to Feishu.
-const FEISHU_TIMEOUT: Duration = Duration::from_secs(10);
-/// A call to Volcengine; the official SDK waits as long.
-const CLOUD_TIMEOUT: Duration = Duration::from_secs(30);
 /// What is in flight has so long to end after a stop.
 const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 /// The token is asked for again so often, so that readiness tells the truth even when nothing is sent.
 const TOKEN_INTERVAL: Duration = Duration::from_secs(30 * 60);
 /// And so soon after it failed.
 const TOKEN_RETRY: Duration = Duration::from_secs(10);
+/// Observations are folded into buckets so often.
+const METRICS_INTERVAL: Duration = Duration::from_secs(30);
+
+/// How long remote calls may take and how they are tried again.
+#[derive(Clone, Copy, Debug)]
+pub struct Patience {
+    /// The longest call to Feishu.
+    pub feishu_timeout: Duration,
+    /// The longest call to Volcengine.
+    pub cloud_timeout: Duration,
+    /// How a call to Volcengine is tried again.
+    pub cloud_retry: volcengine::RetryPolicy,
+}
+
+impl Default for Patience {
+    /// 10 s for Feishu; 30 s for Volcengine: the official SDK waits as long.
+    fn default() -> Self {
+        Self {
+            feishu_timeout: Duration::from_secs(10),
+            cloud_timeout: Duration::from_secs(30),
+            cloud_retry: volcengine::RetryPolicy::default(),
+        }
+    }
+}
 
 /// Why the service cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -55,6 +78,51 @@ pub enum ServiceError {
     /// The listener.
     #[error("server.listen: {0}")]
     Listen(#[from] std::io::Error),
+}
+
+fn base_url(config: &Config) -> Result<reqwest::Url, ServiceError> {
+    feishu::validate_base_url(&config.feishu.base_url)
+        .map_err(|error| ServiceError::BaseUrl(error.to_string()))
+}
+
+/// Feishu as the configuration names it.
+///
+/// # Errors
+/// Where the client cannot be set up.
+pub fn feishu_client(
+    config: &Config,
+    patience: &Patience,
+    clock: Clock,
+) -> Result<feishu::Client, ServiceError> {
+    Ok(feishu::Client::new(chat_config(config, patience)?, clock)?)
+}
+
+fn chat_config(config: &Config, patience: &Patience) -> Result<feishu::ClientConfig, ServiceError> {
+    Ok(feishu::ClientConfig {
+        base_url: base_url(config)?,
+        app_id: config.feishu.app_id.clone(),
+        app_secret: config.feishu.app_secret.clone(),
+        timeout: patience.feishu_timeout,
+    })
+}
+
+/// Volcengine as the configuration names it.
+///
+/// # Errors
+/// Where the client cannot be set up.
+pub fn cloud_client(
+    config: &Config,
+    patience: &Patience,
+    clock: Clock,
+) -> Result<volcengine::Client, ServiceError> {
+    let client = volcengine::ClientConfig {
+        iam_endpoint: config.volcengine.iam_endpoint.clone(),
+        billing_endpoint: config.volcengine.billing_endpoint.clone(),
+        region: config.volcengine.region.clone(),
+        qps: config.volcengine.qps,
+        timeout: patience.cloud_timeout,
+    };
+    Ok(volcengine::Client::new(client, clock)?.with_retry(patience.cloud_retry))
 }
 
 /// A running service.
@@ -77,6 +145,20 @@ impl Service {
         listener: TcpListener,
         clock: Clock,
     ) -> Result<Self, ServiceError> {
+        Self::start_with(config, store, listener, clock, Patience::default())
+    }
+
+    /// [`Service::start`] with another patience: tests do not wait as long as an operator does.
+    ///
+    /// # Errors
+    /// As [`Service::start`].
+    pub fn start_with(
+        config: &Config,
+        store: Store,
+        listener: TcpListener,
+        clock: Clock,
+        patience: Patience,
+    ) -> Result<Self, ServiceError> {
         super::metrics::recorder();
         let address = listener.local_addr()?;
         let stop = CancellationToken::new();
@@ -87,27 +169,15 @@ impl Service {
             config::Locale::EnUs => Locale::EnUs,
         };
         let cards = Arc::new(Cards::new(locale, OpSource::Random));
-        let base_url = feishu::validate_base_url(&config.feishu.base_url)
-            .map_err(|error| ServiceError::BaseUrl(error.to_string()))?;
-        let chat = feishu::Client::new(
-            feishu::ClientConfig {
-                base_url: base_url.clone(),
-                app_id: config.feishu.app_id.clone(),
-                app_secret: config.feishu.app_secret.clone(),
-                timeout: FEISHU_TIMEOUT,
-            },
-            clock.clone(),
-        )?;
-        let client = volcengine::Client::new(
-            volcengine::ClientConfig {
-                iam_endpoint: config.volcengine.iam_endpoint.clone(),
-                billing_endpoint: config.volcengine.billing_endpoint.clone(),
-                region: config.volcengine.region.clone(),
-                qps: config.volcengine.qps,
-                timeout: CLOUD_TIMEOUT,
-            },
-            clock.clone(),
-        )?;
+        let base_url = base_url(config)?;
+        let chat = feishu_client(config, &patience, clock.clone())?;
+        let connection = match config.feishu.mode {
+            config::Mode::Webhook => None,
+            config::Mode::Websocket => {
+                Some(Connection::new(chat_config(config, &patience)?, clock.clone())?)
+            }
+        };
+        let client = cloud_client(config, &patience, clock.clone())?;
         let cloud = Cloud::new(store.clone(), client);
         let admins = config.feishu.admins.clone();
 
@@ -176,6 +246,12 @@ impl Service {
             clock: clock.clone(),
             bells: bells.clone(),
         });
+        let backups = config.store.backup_dir.as_ref().map(|folder| Backups {
+            folder: BackupFolder::new(folder, &config.store.path, config.store.backup_keep.get()),
+            interval: config.store.backup_interval,
+            store: store.clone(),
+            clock: clock.clone(),
+        });
         let app = Arc::new(App {
             bot: Arc::clone(&bot),
             verifier: CallbackVerifier::new(CallbackKeys {
@@ -187,16 +263,27 @@ impl Service {
             store,
             feishu: chat.clone(),
             clock,
+            connection: connection.as_ref().map(|(_, status)| status.clone()),
         });
 
         let mut tasks = JoinSet::new();
+        if let Some(backups) = backups {
+            tasks.spawn(run_backups(backups, stop.clone()));
+        }
         tasks.spawn(outbox.run(stop.clone()));
         tasks.spawn(Arc::new(enforcer).run(stop.clone()));
         tasks.spawn(authoriser.run(stop.clone()));
         tasks.spawn(worker.run(stop.clone()));
         tasks.spawn(run_monitor(Arc::clone(&monitor), stop.clone()));
         tasks.spawn(keep_in_touch(chat, bot, stop.clone()));
+        if let Some((connection, status)) = connection {
+            let (settled, in_order) = watch::channel(false);
+            let app = Arc::clone(&app);
+            tasks.spawn(long_connection::follow(Arc::clone(&app), status, settled, stop.clone()));
+            tasks.spawn(long_connection::run(connection, app, in_order, stop.clone()));
+        }
         tasks.spawn(serve(listener, app, stop.clone()));
+        tasks.spawn(fold_metrics(stop.clone()));
         Ok(Self { address, stop, tasks, monitor, bells })
     }
 
@@ -229,18 +316,63 @@ impl Service {
 }
 
 async fn serve(listener: TcpListener, app: Arc<App>, stop: CancellationToken) {
-    let router = Router::new()
-        .route("/feishu/event", post(receive))
-        .route("/feishu/card", post(receive))
+    let callbacks =
+        Router::new().route("/feishu/event", post(receive)).route("/feishu/card", post(receive));
+    // Nobody calls where there is a long connection.
+    let router = if app.connection.is_some() { Router::new() } else { callbacks };
+    let router = router
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .route("/metrics", get(health::metrics))
         .with_state(app)
         .layer(CatchPanicLayer::new())
-        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, REQUEST_TIMEOUT));
+        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, REQUEST_TIMEOUT))
+        .layer(axum::middleware::from_fn(super::request_id::identify));
     let served = axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await;
     if let Err(error) = served {
         tracing::error!(%error, "the HTTP server ended");
+    }
+}
+
+/// What the scheduled backups need.
+struct Backups {
+    folder: BackupFolder,
+    interval: Duration,
+    store: Store,
+    clock: Clock,
+}
+
+/// Makes a backup at the start and one every interval. One that fails is told in the log and tried again an interval
+/// later.
+async fn run_backups(backups: Backups, stop: CancellationToken) {
+    loop {
+        let (folder, store) = (backups.folder.clone(), backups.store.clone());
+        let (now, told) = (backups.clock.now(), stop.clone());
+        let made =
+            tokio::task::spawn_blocking(move || folder.add(&store, now, &|| !told.is_cancelled()));
+        match made.await {
+            Ok(Ok((path, removed))) => {
+                tracing::info!(path = %path.display(), removed, "backup made");
+            }
+            Ok(Err(BackupError::Stopped)) => return,
+            Ok(Err(error)) => tracing::error!(%error, "no backup was made"),
+            Err(error) => tracing::error!(%error, "no backup was made"),
+        }
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(backups.interval) => {}
+        }
+    }
+}
+
+/// Folds what histograms observed into their buckets, which otherwise only a scrape does: without one they would grow.
+async fn fold_metrics(stop: CancellationToken) {
+    let Some(recorder) = super::metrics::recorder() else { return };
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(METRICS_INTERVAL) => recorder.run_upkeep(),
+        }
     }
 }
 

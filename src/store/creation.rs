@@ -6,9 +6,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
-use super::tables::{CREATIONS, Order, Source, View};
+use super::seal::Sealer;
+use super::tables::{CREATIONS, OUTBOX, Order, Source, View};
 use super::{Store, StoreError, WriteTx};
-use crate::domain::{Creation, OpId, OpenId, UserKey};
+use crate::domain::{Creation, Dispatch, OpId, OpenId, OwedMessage, UserKey};
 
 /// Creations that are kept. An older card of one can no longer be continued.
 const KEPT: u64 = 500;
@@ -47,15 +48,27 @@ impl Store {
     }
 
     fn seal_text(&self, context: &str, secret: &str) -> Result<String, StoreError> {
-        Ok(STANDARD.encode(self.sealer.seal(context, secret.as_bytes())?))
+        seal_text(&self.sealer, context, secret)
     }
 
     fn open_text(&self, context: &str, sealed: &str) -> Result<Zeroizing<String>, StoreError> {
-        let sealed = STANDARD.decode(sealed).map_err(|_| StoreError::Unsealable)?;
-        let opened = self.sealer.open(context, &sealed)?;
-        let text = std::str::from_utf8(&opened).map_err(|_| StoreError::Unsealable)?;
-        Ok(Zeroizing::new(text.to_owned()))
+        open_text(&self.sealer, context, sealed)
     }
+}
+
+fn seal_text(sealer: &Sealer, context: &str, secret: &str) -> Result<String, StoreError> {
+    Ok(STANDARD.encode(sealer.seal(context, secret.as_bytes())?))
+}
+
+fn open_text(
+    sealer: &Sealer,
+    context: &str,
+    sealed: &str,
+) -> Result<Zeroizing<String>, StoreError> {
+    let sealed = STANDARD.decode(sealed).map_err(|_| StoreError::Unsealable)?;
+    let opened = sealer.open(context, &sealed)?;
+    let text = std::str::from_utf8(&opened).map_err(|_| StoreError::Unsealable)?;
+    Ok(Zeroizing::new(text.to_owned()))
 }
 
 /// No account id holds a colon, so nothing sealed for a person opens as an account's key pair.
@@ -126,6 +139,51 @@ impl WriteTx {
             table.retain_in::<u64, _>(..oldest, |_, _| false)?;
         }
         Ok(id)
+    }
+
+    /// Another master key: what is sealed in creations and in owed messages is sealed anew.
+    ///
+    /// # Errors
+    /// [`StoreError::Unsealable`], or the store's.
+    pub(super) fn reseal_texts(&self, old: &Sealer, new: &Sealer) -> Result<(), StoreError> {
+        let again = |context: &str, sealed: &str| {
+            seal_text(new, context, &open_text(old, context, sealed)?)
+        };
+        let mut creations: Vec<Creation> = Vec::new();
+        self.scan::<_, Creation, u64, _>(
+            CREATIONS,
+            "creations",
+            ..,
+            Order::Ascending,
+            |_, creation| {
+                creations.push(creation);
+                ControlFlow::Continue(())
+            },
+        )?;
+        for mut creation in creations {
+            if let Some(sealed) = &creation.sealed {
+                creation.sealed = Some(again(&of_creation(creation.id), sealed)?);
+                self.put_creation(&creation)?;
+            }
+        }
+        let mut owed: Vec<OwedMessage> = Vec::new();
+        self.scan::<_, OwedMessage, (&str, u64), _>(
+            OUTBOX,
+            "outbox",
+            ..,
+            Order::Ascending,
+            |_, message| {
+                owed.push(message);
+                ControlFlow::Continue(())
+            },
+        )?;
+        for mut message in owed {
+            if let Dispatch::Secret { person, sealed, .. } = &mut message.dispatch {
+                *sealed = again(&for_person(person), sealed)?;
+                self.put_owed(&message)?;
+            }
+        }
+        Ok(())
     }
 
     /// Writes it.

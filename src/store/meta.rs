@@ -15,6 +15,7 @@ const KEY_CHECK: &str = "key_check";
 const SETTINGS: &str = "settings";
 const MONITOR: &str = "monitor";
 const BOT: &str = "bot_open_id";
+const HEARD: &str = "heard_until";
 const UNDELIVERED_TOLD: &str = "undelivered_told_at";
 
 /// Sealed under the master key when the store is made; opening it proves the key.
@@ -23,6 +24,17 @@ const KEY_CHECK_TEXT: &[u8] = b"airgate";
 impl<S: Source> View<S> {
     fn meta<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, StoreError> {
         self.get(META, "meta", name)
+    }
+
+    /// The layout version of the file; `None` where it has none, so that it is not airgate's.
+    pub(super) fn schema_version(&self) -> Result<Option<u64>, StoreError> {
+        self.meta(SCHEMA)
+    }
+
+    /// Whether `sealer` has the key of the store; `false` also where the store holds no proof of one.
+    pub(super) fn is_key_of(&self, sealer: &Sealer) -> Result<bool, StoreError> {
+        let sealed = self.0.table(META)?.get(KEY_CHECK)?.map(|sealed| sealed.value().to_vec());
+        Ok(sealed.is_some_and(|sealed| sealer.open(KEY_CHECK, &sealed).is_ok()))
     }
 
     /// What `/config` saved.
@@ -47,6 +59,15 @@ impl<S: Source> View<S> {
     /// The store's.
     pub fn bot_open_id(&self) -> Result<Option<OpenId>, StoreError> {
         self.meta(BOT)
+    }
+
+    /// Until when everything that was said is known to have reached the bot over the long connection; none before the
+    /// first one.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn heard_until(&self) -> Result<Option<Timestamp>, StoreError> {
+        self.meta(HEARD)
     }
 
     /// When administrators were last told of a message that was given up.
@@ -95,6 +116,14 @@ impl WriteTx {
         self.put_meta(BOT, bot)
     }
 
+    /// Keeps until when everything that was said has reached the bot.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn put_heard_until(&self, at: Timestamp) -> Result<(), StoreError> {
+        self.put_meta(HEARD, &at)
+    }
+
     /// Keeps when administrators were told of a message that was given up.
     ///
     /// # Errors
@@ -119,15 +148,23 @@ impl WriteTx {
         }
     }
 
+    #[cfg(test)]
+    pub(super) fn put_schema_version(&self, version: u64) -> Result<(), StoreError> {
+        self.put_meta(SCHEMA, &version)
+    }
+
+    /// Makes `sealer`'s key the one that opens the store.
+    pub(super) fn put_key_check(&self, sealer: &Sealer) -> Result<(), StoreError> {
+        let sealed = sealer.seal(KEY_CHECK, KEY_CHECK_TEXT)?;
+        insert_raw(&self.0, KEY_CHECK, &sealed)
+    }
+
     pub(super) fn check_key(&self, sealer: &Sealer) -> Result<(), StoreError> {
         let table = self.0.open_table(META)?;
         let known = table.get(KEY_CHECK)?.map(|sealed| sealed.value().to_vec());
         drop(table);
         match known {
-            None => {
-                let sealed = sealer.seal(KEY_CHECK, KEY_CHECK_TEXT)?;
-                insert_raw(&self.0, KEY_CHECK, &sealed)
-            }
+            None => self.put_key_check(sealer),
             Some(sealed) => match sealer.open(KEY_CHECK, &sealed) {
                 Ok(_) => Ok(()),
                 Err(_) => Err(StoreError::WrongKey),

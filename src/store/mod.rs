@@ -8,6 +8,8 @@
 mod access;
 mod accounts;
 mod alerts;
+pub mod backup;
+mod chats;
 mod creation;
 mod events;
 mod links;
@@ -15,6 +17,8 @@ mod meta;
 mod owed;
 mod policies;
 mod quota;
+mod rekey;
+pub mod restore;
 pub mod seal;
 mod spending;
 mod tables;
@@ -31,6 +35,7 @@ use redb::{Database, ReadableDatabase, StorageBackend};
 use tokio_util::sync::CancellationToken;
 
 pub use accounts::AccountSecrets;
+pub use chats::KnownChat;
 pub use events::OpOutcome;
 pub use owed::NewMessage;
 pub use quota::AllocateError;

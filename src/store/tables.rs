@@ -85,6 +85,9 @@ pub(super) const TASKS: Json<u64> = TableDefinition::new("tasks");
 /// open_id -> name
 pub(super) const PEOPLE: Json<One> = TableDefinition::new("people");
 
+/// chat_id -> what kind of chat it is, and when the bot was last spoken to there
+pub(super) const CHATS: Json<One> = TableDefinition::new("chats");
+
 /// One transaction's view of the tables.
 pub struct View<S>(pub(super) S);
 
@@ -203,35 +206,66 @@ impl View<WriteTransaction> {
 
     /// Makes every table, so that snapshots never meet a missing one.
     pub(super) fn create_tables(&self) -> Result<(), StoreError> {
-        let tx = &self.0;
-        tx.open_table(META)?;
-        tx.open_table(COUNTERS)?;
-        tx.open_table(ACCOUNTS)?;
-        tx.open_table(SECRETS)?;
-        tx.open_table(USERS)?;
-        tx.open_table(LINKS)?;
-        tx.open_table(PROJECTS)?;
-        tx.open_table(PROJECTS_LISTED)?;
-        tx.open_table(LEDGER)?;
-        tx.open_table(BILLS)?;
-        tx.open_table(SPENDING)?;
-        tx.open_table(ALERTS)?;
-        tx.open_table(USER_ALERTS)?;
-        tx.open_table(ACCESS_PENDING)?;
-        tx.open_table(ACCESS_REMEMBERED)?;
-        tx.open_table(AUTHORISATIONS)?;
-        tx.open_table(AUTHORISATIONS_OWED)?;
-        tx.open_table(CREATIONS)?;
-        tx.open_table(SEEN)?;
-        tx.open_table(SEEN_BY_TIME)?;
-        tx.open_table(OPS)?;
-        tx.open_table(OPS_BY_TIME)?;
-        tx.open_table(OUTBOX)?;
-        tx.open_table(ALERT_OWED)?;
-        tx.open_table(SENT)?;
-        tx.open_table(FAILED)?;
-        tx.open_table(TASKS)?;
-        tx.open_table(PEOPLE)?;
+        visit_tables(&mut Create(&self.0))
+    }
+}
+
+/// Does something to each table, whatever its types are.
+pub(super) trait Visitor {
+    /// Why it stops.
+    type Error;
+
+    /// Does it to one table.
+    fn visit<K: Key + 'static, V: Value + 'static>(
+        &mut self,
+        table: TableDefinition<'static, K, V>,
+    ) -> Result<(), Self::Error>;
+}
+
+/// Shows `visitor` every table. The one list of them: what is not in it is neither made nor backed up.
+pub(super) fn visit_tables<T: Visitor>(visitor: &mut T) -> Result<(), T::Error> {
+    visitor.visit(META)?;
+    visitor.visit(COUNTERS)?;
+    visitor.visit(ACCOUNTS)?;
+    visitor.visit(SECRETS)?;
+    visitor.visit(USERS)?;
+    visitor.visit(LINKS)?;
+    visitor.visit(PROJECTS)?;
+    visitor.visit(PROJECTS_LISTED)?;
+    visitor.visit(LEDGER)?;
+    visitor.visit(BILLS)?;
+    visitor.visit(SPENDING)?;
+    visitor.visit(ALERTS)?;
+    visitor.visit(USER_ALERTS)?;
+    visitor.visit(ACCESS_PENDING)?;
+    visitor.visit(ACCESS_REMEMBERED)?;
+    visitor.visit(AUTHORISATIONS)?;
+    visitor.visit(AUTHORISATIONS_OWED)?;
+    visitor.visit(CREATIONS)?;
+    visitor.visit(SEEN)?;
+    visitor.visit(SEEN_BY_TIME)?;
+    visitor.visit(OPS)?;
+    visitor.visit(OPS_BY_TIME)?;
+    visitor.visit(OUTBOX)?;
+    visitor.visit(ALERT_OWED)?;
+    visitor.visit(SENT)?;
+    visitor.visit(FAILED)?;
+    visitor.visit(TASKS)?;
+    visitor.visit(PEOPLE)?;
+    visitor.visit(CHATS)?;
+    Ok(())
+}
+
+struct Create<'a>(&'a WriteTransaction);
+
+impl Visitor for Create<'_> {
+    type Error = StoreError;
+
+    fn visit<K: Key + 'static, V: Value + 'static>(
+        &mut self,
+        table: TableDefinition<'static, K, V>,
+    ) -> Result<(), StoreError> {
+        self.0.open_table(table)?;
         Ok(())
     }
 }

@@ -141,6 +141,11 @@ impl Error {
         &self.details.kind
     }
 
+    /// What failed, and after a semicolon, where that is known, what to do about it; without the cloud's own words.
+    pub fn mend(&self) -> String {
+        Mend { action: self.details.action, kind: &self.details.kind }.to_string()
+    }
+
     /// The cloud's code (`InvalidAccessKey`), where it gave one.
     pub fn code(&self) -> Option<&str> {
         self.details.code.as_deref()
@@ -315,8 +320,8 @@ impl fmt::Display for Mend<'_> {
             ErrorKind::SplitBillNotEnabled(warning) if self.action == "ListSplitBillDetail" => {
                 return write!(
                     f,
-                    "no split bill: switch on 分账账单 in the console, or set monitor.bill_source = \"detail\" \
-                     (the cloud warns: {warning})"
+                    "there is no split bill (the cloud warns: {warning}); switch on 分账账单 in the console, or set \
+                     monitor.bill_source = \"detail\""
                 );
             }
             ErrorKind::SplitBillNotEnabled(warning) => {

@@ -133,8 +133,9 @@ impl Worker {
         let card = self
             .store
             .reading(move |tx| {
-                // Only a list that changed is worth replacing a card that somebody may be typing into.
-                if tx.projects_of(&key.account)? == before && refreshed.is_ok() {
+                // Somebody may be typing into the card by now, or have moved on: it is replaced only where there was nothing
+                // to choose from.
+                if !before.is_empty() && refreshed.is_ok() {
                     return Ok::<_, StoreError>(None);
                 }
                 let mut look = Look::new(Role::Admin, now);

@@ -2,16 +2,21 @@
 
 use std::time::Duration;
 
+use airgate::app::projects::{self, NewLink};
 use airgate::clock::Clock;
 use airgate::config::Config;
-use airgate::domain::{AccountId, ChatId, UserKey};
+use airgate::domain::{
+    AccountId, AlertKind, AlertRecord, ChatId, Money, Operator, Switch, User, UserKey, UserStatus,
+};
+use airgate::sandbox::feishu::connection::Times;
 use airgate::sandbox::feishu::{
     ClickAction, ClickResult, Feishu, FeishuConfig, Message, Sealed, Sender, SentEvent,
 };
 use airgate::sandbox::volcengine::Cloud;
 use airgate::sandbox::world::{Account, World};
-use airgate::server::Service;
-use airgate::store::{AccountSecrets, Store};
+use airgate::server::{Patience, Service};
+use airgate::store::{AccountSecrets, Store, StoreError};
+use airgate::volcengine::RetryPolicy;
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
@@ -28,7 +33,7 @@ pub const ENCRYPT_KEY: &str = "test-encrypt-key";
 /// The hour that tests begin at: 2026-11-23, 10:00 in Beijing.
 pub const NOW: &str = "2026-11-23T02:00:00Z";
 /// Nothing that is waited for takes this long unless it is broken.
-pub const PATIENCE: Duration = Duration::from_secs(15);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 pub struct Bed {
     pub feishu: Feishu,
@@ -36,6 +41,7 @@ pub struct Bed {
     pub store: Store,
     pub clock: Clock,
     pub config: Config,
+    pub patience: Patience,
     service: Option<Service>,
     _folder: TempDir,
 }
@@ -61,6 +67,11 @@ impl Bed {
     /// With further configuration, as `("MONITOR__BILL_SOURCE", "detail")`; an empty value unsets. The stand-in for Feishu
     /// follows where it is about the app.
     pub async fn with(world: World, further: &[(&str, &str)]) -> Self {
+        Self::with_patience(world, further, quick()).await
+    }
+
+    /// With other limits of time for remote calls.
+    pub async fn with_patience(world: World, further: &[(&str, &str)], patience: Patience) -> Self {
         let clock = Clock::system();
         clock.set(NOW.parse().unwrap());
         let loopback = || TcpListener::bind("127.0.0.1:0");
@@ -78,6 +89,8 @@ impl Bed {
             Some(set("FEISHU__ENCRYPT_KEY", ENCRYPT_KEY)).filter(|key| !key.is_empty());
         chat.rate_limits = false;
         let feishu = Feishu::start(loopback().await.unwrap(), chat, clock.clone()).unwrap();
+        // Lines that die are noticed, and replaced, within seconds.
+        feishu.connections().set_times(Times { ping: 1, reconnect: 1, nonce: 1 });
         feishu.add_person(ADMIN, "王管理", "13800000001");
         feishu.add_person(ADMIN_2, "赵管理", "13800000002");
         feishu.add_person(VIEWER, "李查看", "13800000003");
@@ -118,15 +131,22 @@ impl Bed {
             let id = AccountId::new(account.slug.as_str()).unwrap();
             store.save_account(&id, &account.name, &secrets, clock.now()).unwrap();
         }
-        let mut bed = Self { feishu, cloud, store, clock, config, service: None, _folder: folder };
+        let mut bed =
+            Self { feishu, cloud, store, clock, config, patience, service: None, _folder: folder };
         bed.start_service().await;
         bed
     }
 
     pub async fn start_service(&mut self) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let service =
-            Service::start(&self.config, self.store.clone(), listener, self.clock.clone()).unwrap();
+        let service = Service::start_with(
+            &self.config,
+            self.store.clone(),
+            listener,
+            self.clock.clone(),
+            self.patience,
+        )
+        .unwrap();
         self.feishu.set_service_url(&format!("http://{}", service.address()));
         self.service = Some(service);
     }
@@ -225,6 +245,90 @@ impl Bed {
         }
     }
 
+    /// Waits until the store says so.
+    pub async fn until(&self, what: &str, wanted: impl Fn(&Self) -> bool) {
+        until(what, || wanted(self)).await;
+    }
+
+    /// Puts users into the store as a sync does, without one.
+    pub fn know(&self, users: &[&str]) {
+        self.store
+            .write(|tx| {
+                for key in users {
+                    let mut record = User::new(user(key), self.clock.now());
+                    record.status = UserStatus::Active;
+                    tx.put_user(&record)?;
+                }
+                Ok::<_, StoreError>(())
+            })
+            .unwrap();
+    }
+
+    /// Links a project, monitored; an empty `since` is the current period.
+    pub fn link(&self, key: &str, project: &str, since: &str) {
+        let new =
+            NewLink { chosen: project.to_owned(), typed: String::new(), since: since.to_owned() };
+        self.store.write(|tx| projects::add(tx, &user(key), &new, self.clock.now())).unwrap();
+    }
+
+    /// Switches the monitoring of a link.
+    pub fn toggle(&self, key: &str, project: &str, monitored: bool) {
+        let (project, now) = (project.parse().unwrap(), self.clock.now());
+        self.store
+            .write(|tx| projects::toggle(tx, &user(key), &project, Switch::from(monitored), now))
+            .unwrap();
+    }
+
+    /// Books an allocation.
+    pub fn allocate(&self, key: &str, amount: &str) {
+        let amount: Money = amount.parse().unwrap();
+        let now = self.clock.now();
+        self.store.write(|tx| tx.allocate(&user(key), amount, "", &Operator::System, now)).unwrap();
+    }
+
+    /// Changes a user's record.
+    pub fn change(&self, key: &str, change: impl FnOnce(&mut User)) {
+        self.store
+            .write(|tx| {
+                let mut record = tx.user(&user(key))?.unwrap();
+                change(&mut record);
+                tx.put_user(&record)
+            })
+            .unwrap();
+    }
+
+    /// A user as the store has it.
+    pub fn record(&self, key: &str) -> User {
+        self.store.read(|tx| tx.user(&user(key))).unwrap().unwrap()
+    }
+
+    /// A user's exact spending: per link, and per month and project (`""`: the total).
+    pub fn amount(&self, key: &str, period: &str, project: &str) -> Option<String> {
+        let records =
+            self.store.read(|tx| tx.spending_of(&user(key), period.parse().unwrap())).unwrap();
+        records
+            .into_iter()
+            .find(|record| record.project.as_ref().map_or("", |name| name.as_str()) == project)
+            .map(|record| record.amount.decimal().normalize().to_string())
+    }
+
+    /// Every alert record, oldest first.
+    pub fn alert_records(&self) -> Vec<AlertRecord> {
+        let (mut alerts, _) = self.store.read(|tx| tx.alerts(None, None, 0, 1000)).unwrap();
+        alerts.reverse();
+        alerts
+    }
+
+    /// The kinds of all alert records, oldest first.
+    pub fn alert_kinds(&self) -> Vec<AlertKind> {
+        self.alert_records().iter().map(|alert| alert.body.kind()).collect()
+    }
+
+    /// Moves the clock to an instant.
+    pub fn at(&self, instant: &str) {
+        self.clock.set(instant.parse().unwrap());
+    }
+
     /// A person's words as the platform would tell them, not told to the service yet.
     pub async fn unsent(&self, person: &str, chat: &str, text: &str) -> SentEvent {
         self.feishu.set_service_url("http://127.0.0.1:1");
@@ -321,6 +425,20 @@ impl Bed {
     pub fn alerts(&self) -> Vec<Message> {
         self.feishu.messages(ChatId::new(GROUP).unwrap().as_str())
     }
+}
+
+/// Waits for a condition.
+pub async fn until(what: &str, wanted: impl Fn() -> bool) {
+    let end = tokio::time::Instant::now() + PATIENCE;
+    while !wanted() {
+        assert!(tokio::time::Instant::now() < end, "waited in vain: {what}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+/// Calls to the cloud are tried again as often as in service, without the waits between.
+pub fn quick() -> Patience {
+    Patience { cloud_retry: RetryPolicy::quick(), ..Patience::default() }
 }
 
 /// Whether a callback's value has all members of `wanted`.

@@ -9,11 +9,17 @@
 )]
 
 mod actions;
+mod bad_days;
 mod bed;
 mod callbacks;
 mod chat;
+mod cli;
+mod connection;
+mod crash;
 mod create;
+mod enforce;
 mod hostile;
+mod monitor;
 mod policies;
 mod roles;
 mod smoke;

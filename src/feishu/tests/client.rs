@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 use super::stub::{Reply, Stub};
 use crate::clock::Clock;
 use crate::feishu::{
-    BotInfo, ChatInfo, ChatStatus, Client, ClientConfig, Content, Disposition, Error, Recipient,
-    SentMessage,
+    BotInfo, ChatInfo, ChatKind, ChatStatus, Client, ClientConfig, Content, Disposition, Error,
+    MessagePage, Recipient, SentMessage, TextForBot,
 };
 
 pub(super) fn client(stub: &Stub, clock: Clock) -> Client {
@@ -43,6 +43,56 @@ fn sent() -> Value {
 }
 
 const CARD: &str = r#"{"schema":"2.0","body":{"elements":[]}}"#;
+
+#[tokio::test]
+async fn a_chats_history_is_read_page_by_page() {
+    let (stub, client) = start().await;
+    let item = |id: &str, sender: Value, msg_type: &str, content: &str, deleted: bool| {
+        json!({
+            "message_id": id, "msg_type": msg_type, "create_time": "1700000000123",
+            "update_time": "1700000000123", "deleted": deleted, "updated": false,
+            "chat_id": "oc_1", "sender": sender, "body": {"content": content},
+            "mentions": [{"key": "@_user_1", "id": "ou_bot", "id_type": "open_id",
+                "name": "airgate", "tenant_key": "t"}],
+        })
+    };
+    let person = json!({"id": "ou_1", "id_type": "open_id", "sender_type": "user"});
+    let app = json!({"id": "cli_1", "id_type": "app_id", "sender_type": "app"});
+    stub.will_say(json!({"code": 0, "msg": "success", "data": {
+    "has_more": true, "page_token": "next=&", "items": [
+        item("om_1", person.clone(), "text", r#"{"text":"@_user_1 /users"}"#, false),
+        item("om_2", person.clone(), "text", "This message was recalled", true),
+        item("om_3", app, "interactive", "{}", false),
+        item("om_4", person, "image", r#"{"image_key":"img_1"}"#, false),
+        json!({"message_id": "om_5"}),
+    ]}}))
+    .will_say(json!({"code": 0, "data": {"has_more": false, "page_token": "x", "items": []}}))
+    .will_say(json!({"code": 0, "data": {}}));
+    let since = Timestamp::from_millisecond(1_699_999_999_999).unwrap();
+    let kind = ChatKind::Group;
+    let page = client.chat_messages("oc_1", kind, since, None).await.unwrap();
+    let read: Vec<_> = page
+        .messages
+        .iter()
+        .map(|message| {
+            let text = message.text_for_bot(Some("ou_bot"));
+            (message.message_id.as_str(), message.sender_is_user, text)
+        })
+        .collect();
+    let text = TextForBot { mentioned: true, text: "/users".to_owned() };
+    assert_eq!(read, [("om_1", true, Some(text)), ("om_3", false, None), ("om_4", true, None)]);
+    let first = &page.messages[0];
+    assert_eq!((first.sender_open_id.as_str(), first.chat_id.as_str()), ("ou_1", "oc_1"));
+    assert_eq!(first.created_at.as_millisecond(), 1_700_000_000_123);
+    let page = client.chat_messages("oc_1", kind, since, page.next.as_deref()).await.unwrap();
+    assert_eq!(page, MessagePage { messages: Vec::new(), next: None });
+    let page = client.chat_messages("oc_1", kind, since, None).await.unwrap();
+    assert_eq!(page, MessagePage { messages: Vec::new(), next: None });
+    let paths: Vec<String> = stub.asked().into_iter().map(|asked| asked.path).collect();
+    let path = "/open-apis/im/v1/messages?container_id_type=chat&container_id=oc_1&start_time=1699999999\
+                &sort_type=ByCreateTimeAsc&page_size=50";
+    assert_eq!(paths, [path.to_owned(), format!("{path}&page_token=next%3D%26"), path.to_owned()]);
+}
 
 #[tokio::test]
 async fn messages_go_out_as_the_platform_wants_them() {

@@ -4,7 +4,7 @@
 mod client;
 mod events;
 mod properties;
-mod stub;
+pub(super) mod stub;
 mod text;
 mod token;
 mod vectors;

@@ -16,7 +16,7 @@ use tokio::net::TcpListener;
 const TOKEN_PATH: &str = "/open-apis/auth/v3/tenant_access_token/internal";
 
 /// One answer.
-pub(super) struct Reply {
+pub(in crate::feishu) struct Reply {
     pub status: u16,
     pub headers: Vec<(&'static str, String)>,
     pub body: Vec<u8>,
@@ -25,11 +25,11 @@ pub(super) struct Reply {
 }
 
 impl Reply {
-    pub(super) fn json(status: u16, body: Value) -> Self {
+    pub(in crate::feishu) fn json(status: u16, body: Value) -> Self {
         Self::bytes(status, body.to_string())
     }
 
-    pub(super) fn bytes(status: u16, body: impl Into<Vec<u8>>) -> Self {
+    pub(in crate::feishu) fn bytes(status: u16, body: impl Into<Vec<u8>>) -> Self {
         Self {
             status,
             headers: vec![("x-tt-logid", "log-1".to_owned())],
@@ -38,12 +38,12 @@ impl Reply {
         }
     }
 
-    pub(super) fn header(mut self, name: &'static str, value: &str) -> Self {
+    pub(in crate::feishu) fn header(mut self, name: &'static str, value: &str) -> Self {
         self.headers.push((name, value.to_owned()));
         self
     }
 
-    pub(super) fn cut(mut self) -> Self {
+    pub(in crate::feishu) fn cut(mut self) -> Self {
         self.cut = true;
         self
     }
@@ -51,7 +51,7 @@ impl Reply {
 
 /// One question.
 #[derive(Clone, Debug)]
-pub(super) struct Asked {
+pub(in crate::feishu) struct Asked {
     pub method: String,
     pub path: String,
     pub authorization: String,
@@ -68,7 +68,7 @@ struct Script {
 }
 
 #[derive(Clone)]
-pub(super) struct Stub {
+pub(in crate::feishu) struct Stub {
     pub url: Url,
     script: Arc<Mutex<Script>>,
     /// Token answers wait for a permit, so that a test can hold them back.
@@ -79,7 +79,7 @@ pub(super) struct Stub {
 
 impl Stub {
     /// A server with an open token gate.
-    pub(super) async fn start() -> Self {
+    pub(in crate::feishu) async fn start() -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
@@ -95,29 +95,29 @@ impl Stub {
     }
 
     /// The next answer outside the token endpoint.
-    pub(super) fn will(&self, reply: Reply) -> &Self {
+    pub(in crate::feishu) fn will(&self, reply: Reply) -> &Self {
         self.script.lock().replies.push_back(reply);
         self
     }
 
     /// The next success.
-    pub(super) fn will_say(&self, body: Value) -> &Self {
+    pub(in crate::feishu) fn will_say(&self, body: Value) -> &Self {
         self.will(Reply::json(200, body))
     }
 
     /// The next answer of the token endpoint; without one it gives `t-1`, `t-2`, … for 7200 s.
-    pub(super) fn token_will(&self, reply: Reply) -> &Self {
+    pub(in crate::feishu) fn token_will(&self, reply: Reply) -> &Self {
         self.script.lock().token_replies.push_back(reply);
         self
     }
 
     /// What was asked outside the token endpoint; forgets it.
-    pub(super) fn asked(&self) -> Vec<Asked> {
+    pub(in crate::feishu) fn asked(&self) -> Vec<Asked> {
         std::mem::take(&mut self.script.lock().asked)
     }
 
     /// How often a token was asked for.
-    pub(super) fn tokens(&self) -> usize {
+    pub(in crate::feishu) fn tokens(&self) -> usize {
         self.script.lock().tokens
     }
 }
@@ -174,7 +174,7 @@ async fn answer(
 }
 
 /// The token endpoint's answer.
-pub(super) fn token(token: &str, expire: i64) -> Reply {
+pub(in crate::feishu) fn token(token: &str, expire: i64) -> Reply {
     Reply::json(
         200,
         json!({"code": 0, "msg": "ok", "tenant_access_token": token, "expire": expire}),

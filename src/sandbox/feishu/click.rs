@@ -101,13 +101,16 @@ impl Feishu {
         let now = self.core.now();
         let micros = now.as_microsecond().to_string();
         let envelope = self.envelope("card.action.trigger", &micros, event);
-        let nonce = uuid::Uuid::new_v4().to_string();
-        let sealed = self.seal_as(&envelope, wire::go_time(now), nonce);
 
         // Held until the answer is applied, also when this future is dropped halfway.
         let lock = Lock::take(self, message_id);
         let start = Instant::now();
-        let reply = self.post("/feishu/card", sealed).await;
+        let reply = if self.core.connections.subscribed() {
+            self.core.connections.push(&envelope, self.core.config.patience).await
+        } else {
+            let nonce = uuid::Uuid::new_v4().to_string();
+            self.post("/feishu/card", self.seal_as(&envelope, wire::go_time(now), nonce)).await
+        };
         let elapsed = start.elapsed();
         let result = self.take_answer(&message, reply);
         drop(lock);
@@ -183,6 +186,9 @@ impl Feishu {
     fn take_answer(&self, message: &Message, reply: Reply) -> ClickResult {
         let (status, body) = match reply {
             Reply::TimedOut => return ClickResult::failed("200341 no answer within 3 s"),
+            Reply::NoConnection if self.core.connections.subscribed() => {
+                return ClickResult::failed("200340 nobody is connected");
+            }
             Reply::NoConnection if self.core.service_url.lock().is_none() => {
                 return ClickResult::failed("200340 no callback address");
             }

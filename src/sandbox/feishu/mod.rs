@@ -16,6 +16,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 mod api;
 pub mod cards;
 mod click;
+pub mod connection;
 mod fault;
 mod form;
 mod people;
@@ -32,6 +33,7 @@ pub use people::{Sealed, SentEvent};
 pub use state::{Chat, ChatKind, Message, Person, Request, Sender, State, UploadedFile};
 
 use crate::clock::Clock;
+use connection::Connections;
 use state::Hook;
 
 /// The tenant that everything belongs to.
@@ -106,6 +108,7 @@ pub(crate) struct Core {
     state: Mutex<State>,
     undelivered: Mutex<VecDeque<SentEvent>>,
     faults: Faults,
+    connections: Connections,
     changes: broadcast::Sender<Change>,
     /// Bumped with every change of the state, for those who wait.
     version: watch::Sender<u64>,
@@ -137,6 +140,7 @@ impl Feishu {
             state: Mutex::default(),
             undelivered: Mutex::default(),
             faults: Faults::default(),
+            connections: Connections::default(),
             changes: broadcast::channel(CHANGES).0,
             version: watch::channel(0).0,
             stop: stop.clone(),
@@ -240,6 +244,11 @@ impl Feishu {
     /// Makes every token invalid at once, as a new secret does.
     pub fn revoke_tokens(&self) {
         self.core.change(State::forget_tokens);
+    }
+
+    /// The long connections that clients opened. Once there was one, people's doings are told over them alone.
+    pub fn connections(&self) -> &Connections {
+        &self.core.connections
     }
 
     /// What goes wrong on demand.

@@ -65,6 +65,7 @@ impl Feishu {
             kind: "text".to_owned(),
             content: json!({"text": shown}).to_string(),
             revisions: 0,
+            mentions_bot: mention_bot,
             recalled: false,
             created_at: now,
             updated_at: now,
@@ -242,8 +243,12 @@ impl Feishu {
 
     async fn deliver(&self, mut event: SentEvent) -> SentEvent {
         let start = Instant::now();
-        let sealed = self.seal(&event.envelope);
-        event.status = match self.post("/feishu/event", sealed).await {
+        let reply = if self.core.connections.subscribed() {
+            self.core.connections.push(&event.envelope, self.core.config.patience).await
+        } else {
+            self.post("/feishu/event", self.seal(&event.envelope)).await
+        };
+        event.status = match reply {
             Reply::Answered { status, .. } => Some(status),
             Reply::TimedOut | Reply::NoConnection => None,
         };

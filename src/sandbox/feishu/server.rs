@@ -18,7 +18,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::state::Request;
-use super::{Core, Fault, api, wire};
+use super::{Core, Fault, api, connection, wire};
 
 /// The most bytes of a request: an upload of 30 MB and its frame.
 const BODY_LIMIT: usize = 31 * 1024 * 1024;
@@ -90,6 +90,22 @@ async fn serve(
     ConnectInfo(line): ConnectInfo<Line>,
     request: HttpRequest,
 ) -> Response {
+    if request.uri().path() == connection::PATH {
+        let (response, refusal) = match connection::upgrade(&core, request) {
+            Ok(response) => (response, None),
+            Err((response, refusal)) => (response, Some(refusal)),
+        };
+        core.change(|state| {
+            state.record(Request {
+                endpoint: "connection.upgrade",
+                status: response.status().as_u16(),
+                code: i64::from(refusal.is_some()),
+                message: refusal.unwrap_or_default(),
+                at: core.now(),
+            });
+        });
+        return response;
+    }
     let call = match read(request).await {
         Ok(call) => call,
         Err(error) => return json_response(413, json!({"code": 234006, "msg": error.to_string()})),

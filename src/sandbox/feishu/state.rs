@@ -45,6 +45,8 @@ pub struct Message {
     pub content: String,
     /// How often the content was changed after sending.
     pub revisions: u32,
+    /// Its text begins with a mention of the bot.
+    pub mentions_bot: bool,
     /// Taken back by the app.
     pub recalled: bool,
     /// When it was sent.
@@ -110,7 +112,7 @@ pub struct Chat {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
     /// The endpoint's name: `token`, `send`, `reply`, `patch`, `recall`, `message`, `messages`, `users.by_contact`,
-    /// `user`, `chats`, `chat`, `bot`, `file`, `hook`, or `unknown`.
+    /// `user`, `chats`, `chat`, `bot`, `file`, `hook`, `connection.endpoint`, `connection.upgrade`, or `unknown`.
     pub endpoint: &'static str,
     /// The HTTP status it was (or, where the answer was spoilt, would have been) answered with.
     pub status: u16,

@@ -85,10 +85,7 @@ impl Account {
         field: AmountField,
         wanted: &BTreeSet<String>,
     ) -> Result<BillReading, Error> {
-        let action = match source {
-            BillSource::Split => "ListSplitBillDetail",
-            BillSource::Detail => "ListBillDetail",
-        };
+        let action = action(source);
         let mut calls = 0;
         let mut reason = String::new();
         let mut doubted = None;
@@ -122,6 +119,25 @@ impl Account {
             }
         }
         Err(Error::new(action, ErrorKind::UnsettledBill(reason), ""))
+    }
+
+    /// Whether the bill of `period` can be read: asks for its first page only.
+    ///
+    /// # Errors
+    /// As [`Account::read_bill`], as far as the first page tells.
+    pub async fn probe_bill(&self, period: BillPeriod, source: BillSource) -> Result<(), Error> {
+        let action = action(source);
+        let call = Call::post(Api::Billing, action, page_request(period, source, 0));
+        let answer = self.call(&call).await?;
+        let result =
+            answer.result().ok_or_else(|| answer.unexpected("the answer has no Result"))?;
+        let mut fold = Fold::new(source, AmountField::Payable, &BTreeSet::new());
+        match fold.page(result) {
+            // What is on later pages is not this call's matter.
+            Ok(_) | Err(Trouble::Unsettled(_)) => Ok(()),
+            Err(Trouble::Refused(kind)) => Err(answer.error(kind, "")),
+            Err(Trouble::Malformed(message)) => Err(answer.unexpected(message)),
+        }
     }
 
     async fn read_pages(
@@ -184,6 +200,13 @@ impl Account {
                 .filter(|currency| !currency.is_empty())
                 .unwrap_or_else(|| "CNY".into()),
         })
+    }
+}
+
+fn action(source: BillSource) -> &'static str {
+    match source {
+        BillSource::Split => "ListSplitBillDetail",
+        BillSource::Detail => "ListBillDetail",
     }
 }
 

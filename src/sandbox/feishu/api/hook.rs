@@ -89,6 +89,7 @@ pub fn post(core: &Core, call: &Call) -> Outcome {
         kind: post.msg_type,
         content,
         revisions: 0,
+        mentions_bot: false,
         recalled: false,
         created_at: now,
         updated_at: now,

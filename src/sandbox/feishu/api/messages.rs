@@ -119,6 +119,7 @@ impl<'a> Draft<'a> {
             kind: self.kind.to_owned(),
             content: self.content.to_owned(),
             revisions: 0,
+            mentions_bot: false,
             recalled: false,
             created_at: now,
             updated_at: now,

@@ -3,9 +3,9 @@
 use axum::http::{Method, header};
 use serde_json::{Map, Value, json};
 
-use super::Core;
 use super::cards::parse_json;
 use super::server::{Answer, Call};
+use super::{Core, connection};
 
 mod content;
 mod directory;
@@ -22,6 +22,9 @@ type Outcome = Result<Answer, Answer>;
 /// The endpoint's name for faults and the log of requests.
 pub(super) fn endpoint(call: &Call) -> &'static str {
     let path: Vec<&str> = call.path.iter().map(String::as_str).collect();
+    if call.method == Method::POST && path == ["callback", "ws", "endpoint"] {
+        return "connection.endpoint";
+    }
     let Some(("open-apis", path)) = path.split_first().map(|(first, rest)| (*first, rest)) else {
         return "unknown";
     };
@@ -46,7 +49,7 @@ pub(super) fn endpoint(call: &Call) -> &'static str {
 
 /// Answers a request.
 pub(super) async fn answer(core: &Core, endpoint: &str, call: &Call) -> Answer {
-    let needs_token = !matches!(endpoint, "token" | "hook" | "unknown");
+    let needs_token = !matches!(endpoint, "token" | "hook" | "connection.endpoint" | "unknown");
     let outcome = match needs_token.then(|| authorize(core, call)) {
         Some(Err(refusal)) => Err(refusal),
         _ => match endpoint {
@@ -64,6 +67,7 @@ pub(super) async fn answer(core: &Core, endpoint: &str, call: &Call) -> Answer {
             "bot" => directory::bot(core),
             "file" => files::upload(core, call).await,
             "hook" => hook::post(core, call),
+            "connection.endpoint" => connection::discover(core, call),
             _ => Err(Answer::refuse_as(404, 99_991_404, "404 page not found")),
         },
     };

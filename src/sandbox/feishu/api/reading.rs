@@ -23,8 +23,19 @@ pub fn as_json(core: &Core, message: &Message) -> Value {
         "updated": message.revisions > 0,
         "chat_id": message.chat_id,
         "sender": {"id": id, "id_type": id_type, "sender_type": sender_type, "tenant_key": TENANT},
-        "body": {"content": readable(message)},
+        "body": {"content": readable(core, message)},
     });
+    if let (true, Some(shown)) = (message.mentions_bot, shown.as_object_mut()) {
+        // Not as in events: the id is the open_id itself, and nothing says that it is a bot.
+        let mention = json!([{
+            "key": "@_user_1",
+            "id": core.bot_open_id,
+            "id_type": "open_id",
+            "name": core.config.bot_name,
+            "tenant_key": TENANT,
+        }]);
+        shown.insert("mentions".to_owned(), mention);
+    }
     if let (Some(parent), Some(shown)) = (&message.reply_to, shown.as_object_mut()) {
         shown.insert("root_id".to_owned(), Value::from(parent.as_str()));
         shown.insert("parent_id".to_owned(), Value::from(parent.as_str()));
@@ -34,9 +45,13 @@ pub fn as_json(core: &Core, message: &Message) -> Value {
 
 /// The platform does not give a 2.0 card back: it answers the title and a notice in the old form. A client that
 /// compares cards would never find its own.
-fn readable(message: &Message) -> String {
+fn readable(core: &Core, message: &Message) -> String {
     if message.recalled {
         return "This message was recalled".to_owned();
+    }
+    if message.mentions_bot {
+        let name = format!("@{}", core.config.bot_name);
+        return message.content.replacen(&name, "@_user_1", 1);
     }
     if !message.is_card() {
         return message.content.clone();

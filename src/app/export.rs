@@ -1,0 +1,504 @@
+//! Tables for spreadsheets and programs: users, spending, ledger, alerts, as CSV or JSON (contract §7).
+//!
+//! Header names are the contract's in every locale. Amounts are numbers with 2 decimals. In CSV a text that a spreadsheet
+//! would take for a formula gets an apostrophe before it, and times are Beijing time as spreadsheets read them; in JSON texts are as
+//! they are, and times say their zone.
+
+use std::io::{self, Write};
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use crate::domain::period::beijing;
+use crate::domain::{AlertRecord, LedgerEntry, Money, Notice, SpendingRecord, User, UserKey};
+use crate::store::{Source, StoreError, View};
+
+/// What can be exported.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Table {
+    /// One row a user, by account and name.
+    Users,
+    /// One row a user, project and month, the user's total first; newest month first.
+    Spending,
+    /// One row an entry, by user, oldest first.
+    Ledger,
+    /// One row an alert, newest first.
+    Alerts,
+}
+
+impl Table {
+    /// Every table, in the contract's order.
+    pub const ALL: [Table; 4] = [Table::Users, Table::Spending, Table::Ledger, Table::Alerts];
+
+    /// Its name on the command line and in chat.
+    pub fn word(self) -> &'static str {
+        match self {
+            Table::Users => "users",
+            Table::Spending => "spending",
+            Table::Ledger => "ledger",
+            Table::Alerts => "alerts",
+        }
+    }
+
+    /// The table of that name.
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|table| table.word() == word)
+    }
+
+    /// The names of its columns.
+    pub fn header(self) -> &'static [&'static str] {
+        match self {
+            Table::Users => &[
+                "account",
+                "username",
+                "display_name",
+                "status",
+                "quota",
+                "consumed",
+                "remaining",
+                "usage_percent",
+                "projects_monitored",
+                "projects_total",
+                "owner",
+                "remark",
+            ],
+            Table::Spending => {
+                &["account", "username", "project", "period", "amount", "updated_at"]
+            }
+            Table::Ledger => {
+                &["account", "username", "time", "amount", "total_after", "note", "operator"]
+            }
+            Table::Alerts => {
+                &["account", "username", "time", "type", "title", "amount", "threshold", "notified"]
+            }
+        }
+    }
+}
+
+/// How a CSV file is meant to be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// Opened in a spreadsheet: a byte order mark, without which Chinese is not recognised, and CR LF.
+    Spreadsheet,
+    /// Read by a program: neither.
+    Pipe,
+}
+
+/// The word for a user's total among their projects (contract §1).
+pub const TOTAL: &str = "总计";
+
+/// Why an export stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum ExportError {
+    /// It could not be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// It could not be written.
+    #[error("cannot write the export: {0}")]
+    Write(#[from] io::Error),
+}
+
+/// A table as a CSV file for spreadsheets. `title` words an alert.
+///
+/// # Errors
+/// The store's.
+pub fn csv<S: Source>(
+    tx: &View<S>,
+    table: Table,
+    title: impl Fn(&AlertRecord) -> String,
+) -> Result<Vec<u8>, StoreError> {
+    let mut bytes = Vec::new();
+    match write_csv(tx, table, Form::Spreadsheet, title, &mut bytes) {
+        // Memory takes everything.
+        Ok(()) | Err(ExportError::Write(_)) => Ok(bytes),
+        Err(ExportError::Store(error)) => Err(error),
+    }
+}
+
+/// A table as CSV, row by row.
+///
+/// # Errors
+/// The store's, or the writer's.
+pub fn write_csv<S: Source>(
+    tx: &View<S>,
+    table: Table,
+    form: Form,
+    title: impl Fn(&AlertRecord) -> String,
+    mut out: impl Write,
+) -> Result<(), ExportError> {
+    let end = match form {
+        Form::Spreadsheet => {
+            out.write_all("\u{FEFF}".as_bytes())?;
+            csv::Terminator::CRLF
+        }
+        Form::Pipe => csv::Terminator::Any(b'\n'),
+    };
+    let mut writer = csv::WriterBuilder::new().terminator(end).from_writer(out);
+    writer.write_record(table.header()).map_err(io::Error::from)?;
+    rows(tx, table, &title, |cells| {
+        writer
+            .write_record(cells.iter().map(|cell| cell.csv()))
+            .map_err(|error| io::Error::from(error).into())
+    })?;
+    Ok(writer.flush()?)
+}
+
+/// A table as a JSON array of objects with the columns' names, row by row.
+///
+/// # Errors
+/// The store's, or the writer's.
+pub fn write_json<S: Source>(
+    tx: &View<S>,
+    table: Table,
+    title: impl Fn(&AlertRecord) -> String,
+    mut out: impl Write,
+) -> Result<(), ExportError> {
+    let mut before = "[\n";
+    rows(tx, table, &title, |cells| {
+        out.write_all(before.as_bytes())?;
+        before = ",\n";
+        let mut open = "{";
+        for (name, cell) in table.header().iter().zip(&cells) {
+            write!(out, "{open}\"{name}\":{}", cell.json())?;
+            open = ",";
+        }
+        Ok(out.write_all(b"}")?)
+    })?;
+    out.write_all(if before == "[\n" { b"[]\n" } else { b"\n]\n" })?;
+    Ok(out.flush()?)
+}
+
+/// One value of a row.
+#[derive(Debug)]
+enum Cell {
+    Text(String),
+    /// Digits as they stand.
+    Number(String),
+    Flag(bool),
+    Time(Timestamp),
+    Nothing,
+}
+
+impl Cell {
+    fn text(text: impl std::fmt::Display) -> Self {
+        Cell::Text(text.to_string())
+    }
+
+    fn money(amount: Money) -> Self {
+        let amount = amount.rounded();
+        Cell::Number(if amount.is_zero() { "0.00".to_owned() } else { amount.plain() })
+    }
+
+    fn csv(&self) -> String {
+        match self {
+            Cell::Text(text) => harmless(text),
+            Cell::Number(number) => number.clone(),
+            Cell::Flag(flag) => flag.to_string(),
+            Cell::Time(at) => at.to_zoned(beijing()).strftime("%Y-%m-%d %H:%M:%S").to_string(),
+            Cell::Nothing => String::new(),
+        }
+    }
+
+    fn json(&self) -> String {
+        match self {
+            Cell::Text(text) => Value::from(text.as_str()).to_string(),
+            Cell::Number(number) => number.clone(),
+            Cell::Flag(flag) => flag.to_string(),
+            Cell::Time(at) => {
+                let local = at.to_zoned(beijing()).strftime("%Y-%m-%dT%H:%M:%S%:z").to_string();
+                Value::from(local).to_string()
+            }
+            Cell::Nothing => Value::Null.to_string(),
+        }
+    }
+}
+
+/// Spreadsheets run a cell that begins like this as a formula, some also in full width ("CSV Injection", OWASP). The
+/// apostrophe says that it is text.
+fn harmless(text: &str) -> String {
+    if text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠']) {
+        format!("'{text}")
+    } else {
+        text.to_owned()
+    }
+}
+
+type Each<'a> = &'a mut dyn FnMut(Vec<Cell>) -> Result<(), ExportError>;
+
+fn rows<S: Source>(
+    tx: &View<S>,
+    table: Table,
+    title: &dyn Fn(&AlertRecord) -> String,
+    mut each: impl FnMut(Vec<Cell>) -> Result<(), ExportError>,
+) -> Result<(), ExportError> {
+    let each: Each<'_> = &mut each;
+    match table {
+        Table::Users => {
+            for user in tx.users()? {
+                each(user_row(tx, &user)?)?;
+            }
+        }
+        Table::Spending => {
+            for period in tx.spending_periods()? {
+                for record in tx.spending_in(period)? {
+                    each(spending_row(&record))?;
+                }
+            }
+        }
+        Table::Ledger => {
+            for user in tx.users()? {
+                let (entries, _) = tx.ledger(&user.key, usize::MAX)?;
+                for entry in entries.iter().rev() {
+                    each(ledger_row(entry))?;
+                }
+            }
+        }
+        Table::Alerts => {
+            let (alerts, _) = tx.alerts(None, None, 0, usize::MAX)?;
+            for alert in &alerts {
+                each(alert_row(alert, title(alert)))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn user_row<S: Source>(tx: &View<S>, user: &User) -> Result<Vec<Cell>, StoreError> {
+    let links = tx.links_of(&user.key)?;
+    let monitored = links.iter().filter(|link| link.monitored.is_on()).count();
+    let [account, username] = key_cells(Some(&user.key));
+    Ok(vec![
+        account,
+        username,
+        Cell::text(&user.display_name),
+        Cell::text(user.status.word()),
+        Cell::money(user.quota),
+        Cell::money(user.consumed),
+        Cell::money(user.remaining()),
+        Cell::Number(user.usage().percent().to_string()),
+        Cell::Number(monitored.to_string()),
+        Cell::Number(links.len().to_string()),
+        user.owner.as_ref().map_or(Cell::Nothing, Cell::text),
+        Cell::text(&user.remark),
+    ])
+}
+
+fn spending_row(record: &SpendingRecord) -> Vec<Cell> {
+    let [account, username] = key_cells(Some(&record.user));
+    vec![
+        account,
+        username,
+        record.project.as_ref().map_or_else(|| Cell::text(TOTAL), Cell::text),
+        Cell::text(record.period),
+        Cell::money(record.amount),
+        Cell::Time(record.updated),
+    ]
+}
+
+fn ledger_row(entry: &LedgerEntry) -> Vec<Cell> {
+    let [account, username] = key_cells(Some(&entry.user));
+    vec![
+        account,
+        username,
+        Cell::Time(entry.at),
+        Cell::money(entry.amount),
+        Cell::money(entry.total_after),
+        Cell::text(&entry.note),
+        Cell::text(entry.operator.label()),
+    ]
+}
+
+fn alert_row(alert: &AlertRecord, title: String) -> Vec<Cell> {
+    let [account, username] = key_cells(alert.user.as_ref());
+    vec![
+        account,
+        username,
+        Cell::Time(alert.at),
+        Cell::text(alert.body.kind().word()),
+        Cell::Text(title),
+        alert.body.amount().map_or(Cell::Nothing, Cell::money),
+        alert.body.threshold().map_or(Cell::Nothing, |percent| Cell::Number(percent.to_string())),
+        Cell::Flag(alert.notice == Notice::Delivered),
+    ]
+}
+
+fn key_cells(key: Option<&UserKey>) -> [Cell; 2] {
+    match key {
+        Some(key) => [Cell::text(&key.account), Cell::text(&key.username)],
+        None => [Cell::Nothing, Cell::Nothing],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+    use redb::backends::InMemoryBackend;
+
+    use super::*;
+    use crate::app::projects::{self, NewLink};
+    use crate::domain::{
+        AccessGoal, AccountId, AlertBody, Figures, OpenId, Operator, ProjectName, Username,
+    };
+    use crate::store::{CloudUser, RecordedReading, Store};
+
+    const NOW: &str = "2026-11-22T18:30:05.25Z";
+
+    fn filled() -> Store {
+        let store = Store::with_backend(InMemoryBackend::new(), &[1; 32]).unwrap();
+        let now: Timestamp = NOW.parse().unwrap();
+        let account = AccountId::new("main").unwrap();
+        let user: UserKey = "main/=cmd".parse().unwrap();
+        let operator = Operator::Person {
+            open_id: OpenId::new("ou_1").unwrap(),
+            name: Some("@李, \"四\"".into()),
+        };
+        store
+            .write(|tx| {
+                let listed = CloudUser {
+                    username: Username::new("=cmd").unwrap(),
+                    cloud_id: "1".into(),
+                    display_name: "张三\n二".into(),
+                    email: String::new(),
+                    phone: String::new(),
+                };
+                tx.apply_sync(&account, &[listed], &[], now)?;
+                let mut record = tx.user(&user)?.unwrap();
+                record.remark = "+1, 2".into();
+                record.owner = Some(OpenId::new("ou_9").unwrap());
+                tx.put_user(&record)?;
+                let link = NewLink {
+                    chosen: "team-a".into(),
+                    typed: String::new(),
+                    since: "2026-10".into(),
+                };
+                projects::add(tx, &user, &link, now).unwrap();
+                tx.allocate(&user, "1000".parse().unwrap(), "-note", &operator, now).unwrap();
+                tx.allocate(&user, "-200.5".parse().unwrap(), "", &Operator::System, now).unwrap();
+                let project = ProjectName::new("team-a").unwrap();
+                let amounts = [("2026-10", "-3.005"), ("2026-11", "1234.567")];
+                let bills: BTreeMap<_, _> = amounts
+                    .map(|(period, amount)| {
+                        ((project.clone(), period.parse().unwrap()), amount.parse().unwrap())
+                    })
+                    .into();
+                let reading = RecordedReading {
+                    account: account.clone(),
+                    bills: Some(bills),
+                    projects: [project].into(),
+                    at: now,
+                };
+                tx.record_cycle(&[reading])?;
+                let figures = Figures::of(&tx.user(&user)?.unwrap(), &[]);
+                tx.add_alert(Some(&user), AlertBody::Warning { threshold: 80, figures }, now)?;
+                tx.add_alert(None, AlertBody::Manual { goal: AccessGoal::Cut, operator }, now)?;
+                Ok::<_, StoreError>(())
+            })
+            .unwrap();
+        store
+    }
+
+    fn text(table: Table, form: Form) -> String {
+        let mut bytes = Vec::new();
+        let title = |alert: &AlertRecord| format!("=title {}", alert.id);
+        filled().read(|tx| write_csv(tx, table, form, title, &mut bytes)).unwrap();
+        String::from_utf8(bytes).unwrap()
+    }
+
+    #[test]
+    fn numbers_are_plain_and_no_text_starts_a_formula() {
+        assert_eq!(
+            text(Table::Users, Form::Pipe),
+            "account,username,display_name,status,quota,consumed,remaining,usage_percent,projects_monitored,\
+             projects_total,owner,remark\n\
+             main,'=cmd,\"张三\n二\",unknown,799.50,1231.56,0.00,154.0,1,1,ou_9,\"'+1, 2\"\n"
+        );
+        assert_eq!(
+            text(Table::Spending, Form::Pipe),
+            "account,username,project,period,amount,updated_at\n\
+             main,'=cmd,总计,2026-11,1234.57,2026-11-23 02:30:05\n\
+             main,'=cmd,team-a,2026-11,1234.57,2026-11-23 02:30:05\n\
+             main,'=cmd,总计,2026-10,-3.01,2026-11-23 02:30:05\n\
+             main,'=cmd,team-a,2026-10,-3.01,2026-11-23 02:30:05\n"
+        );
+        assert_eq!(
+            text(Table::Ledger, Form::Pipe),
+            "account,username,time,amount,total_after,note,operator\n\
+             main,'=cmd,2026-11-23 02:30:05,1000.00,1000.00,'-note,\"'@李, \"\"四\"\"\"\n\
+             main,'=cmd,2026-11-23 02:30:05,-200.50,799.50,,system\n"
+        );
+        assert_eq!(
+            text(Table::Alerts, Form::Pipe),
+            "account,username,time,type,title,amount,threshold,notified\n\
+             ,,2026-11-23 02:30:05,manual,'=title 2,,,false\n\
+             main,'=cmd,2026-11-23 02:30:05,warning,'=title 1,1231.56,80,false\n"
+        );
+    }
+
+    #[test]
+    fn a_file_for_spreadsheets_has_a_mark_and_their_line_ends() {
+        let store = filled();
+        let bytes = store.read(|tx| csv(tx, Table::Ledger, |_| String::new())).unwrap();
+        let file = String::from_utf8(bytes).unwrap();
+        assert!(file.starts_with("\u{FEFF}account,"));
+        let plain = file.trim_start_matches('\u{FEFF}').replace("\r\n", "\n");
+        assert_eq!(plain, text(Table::Ledger, Form::Pipe));
+        assert_eq!(file.matches("\r\n").count(), 3);
+    }
+
+    #[test]
+    fn json_has_the_columns_by_name_and_texts_as_they_are() {
+        let store = filled();
+        for table in Table::ALL {
+            let mut bytes = Vec::new();
+            store.read(|tx| write_json(tx, table, |_| "title".into(), &mut bytes)).unwrap();
+            let rows: Vec<serde_json::Map<String, Value>> = serde_json::from_slice(&bytes).unwrap();
+            assert!(!rows.is_empty());
+            for row in rows {
+                let names: std::collections::BTreeSet<&str> =
+                    row.keys().map(String::as_str).collect();
+                assert_eq!(names, table.header().iter().copied().collect());
+            }
+        }
+        let mut bytes = Vec::new();
+        store.read(|tx| write_json(tx, Table::Ledger, |_| String::new(), &mut bytes)).unwrap();
+        let text = String::from_utf8(bytes).unwrap();
+        assert!(
+            text.contains(
+                r#""username":"=cmd","time":"2026-11-23T02:30:05+08:00","amount":1000.00,"#
+            ),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn an_empty_store_gives_headers_and_an_empty_array() {
+        let store = Store::with_backend(InMemoryBackend::new(), &[1; 32]).unwrap();
+        for table in Table::ALL {
+            let mut bytes = Vec::new();
+            store.read(|tx| write_json(tx, table, |_| String::new(), &mut bytes)).unwrap();
+            assert_eq!(bytes, b"[]\n");
+            let csv = store.read(|tx| csv(tx, table, |_| String::new())).unwrap();
+            assert_eq!(String::from_utf8(csv).unwrap().lines().count(), 1);
+            assert_eq!(Table::from_word(table.word()), Some(table));
+        }
+    }
+
+    proptest! {
+        /// What a spreadsheet reads is the text or the text behind an apostrophe, and never begins a formula.
+        #[test]
+        fn any_text_comes_back_harmless(texts in prop::collection::vec(any::<String>(), 1..5)) {
+            let mut writer = csv::Writer::from_writer(Vec::new());
+            writer.write_record(texts.iter().map(|text| Cell::text(text).csv())).unwrap();
+            let bytes = writer.into_inner().unwrap();
+            let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(bytes.as_slice());
+            for record in reader.records() {
+                for (cell, text) in record.unwrap().iter().zip(&texts) {
+                    prop_assert!(!cell.starts_with(['=', '+', '-', '@', '\t', '\r']));
+                    prop_assert!(cell == text || cell.strip_prefix('\'') == Some(text));
+                }
+            }
+        }
+    }
+}

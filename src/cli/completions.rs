@@ -1,0 +1,24 @@
+//! `airgate completions`: what a shell needs to complete the command line.
+
+use clap::CommandFactory;
+use clap_complete::Shell;
+
+use super::{Cli, Failure, output};
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  airgate completions bash > /etc/bash_completion.d/airgate
+  airgate completions zsh > \"${fpath[1]}/_airgate\"
+  airgate completions fish > ~/.config/fish/completions/airgate.fish")]
+pub(super) struct Options {
+    /// Which shell
+    #[arg(value_enum, value_name = "SHELL")]
+    shell: Shell,
+}
+
+pub(super) fn run(options: &Options) -> Result<(), Failure> {
+    let mut script = Vec::new();
+    clap_complete::generate(options.shell, &mut Cli::command(), "airgate", &mut script);
+    output::line(String::from_utf8_lossy(&script).trim_end());
+    Ok(())
+}

@@ -1,0 +1,80 @@
+//! `airgate export`: tables on standard output, while the service is stopped.
+
+use std::io::{ErrorKind, Write};
+
+use clap::ValueEnum;
+
+use super::progress::Progress;
+use super::{ConfigFile, Failure, failed, open_existing_store};
+use crate::app::export::{ExportError, Form, Table, write_csv, write_json};
+use crate::cards::{Locale, Wording};
+use crate::config;
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  airgate export users > users.csv
+  airgate export ledger --format json | jq '.[] | select(.username == \"alice\")'
+
+CSV is UTF-8 without a byte order mark (the file that /export sends in chat has one); times are Beijing time. A text that
+begins like a formula (= + - @) has an apostrophe before it. Amounts are plain numbers with 2 decimals.")]
+pub(super) struct Options {
+    /// Which table
+    #[arg(value_enum, value_name = "TABLE")]
+    table: TableName,
+    /// In which form
+    #[arg(long, value_enum, default_value_t = Format::Csv)]
+    format: Format,
+    #[command(flatten)]
+    config: ConfigFile,
+}
+
+/// The contract's tables.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum TableName {
+    /// Users with quota, spending and usage
+    Users,
+    /// Spending per user, project and month
+    Spending,
+    /// Every change of a quota
+    Ledger,
+    /// Alert records
+    Alerts,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Format {
+    /// Comma-separated values
+    Csv,
+    /// An array of objects
+    Json,
+}
+
+/// While the service runs, the store is its own.
+const INSTEAD: &str = "stop it first, or send /export in chat";
+
+pub(super) fn run(options: &Options) -> Result<(), Failure> {
+    let config = options.config.load()?;
+    let store = open_existing_store(&config, INSTEAD)?;
+    let words = Wording::new(match config.locale {
+        config::Locale::ZhCn => Locale::ZhCn,
+        config::Locale::EnUs => Locale::EnUs,
+    });
+    let table = match options.table {
+        TableName::Users => Table::Users,
+        TableName::Spending => Table::Spending,
+        TableName::Ledger => Table::Ledger,
+        TableName::Alerts => Table::Alerts,
+    };
+    let _progress = Progress::start("reading the store");
+    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+    let title = |alert: &_| words.alert_title(alert);
+    let written = store.read(|tx| match options.format {
+        Format::Csv => write_csv(tx, table, Form::Pipe, title, &mut out),
+        Format::Json => write_json(tx, table, title, &mut out),
+    });
+    match written.and_then(|()| Ok(out.flush()?)) {
+        // A closed pipe is the reader's wish to stop.
+        Err(ExportError::Write(error)) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        done => done.map_err(failed),
+    }
+}

@@ -1,0 +1,129 @@
+//! One connection: what the client sends is checked, what it is sent is written in order.
+
+use futures::{SinkExt, StreamExt};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::mpsc;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+
+use super::Connections;
+use super::door::SERVICE_ID;
+use super::wire::{CONTROL, DATA, Frame};
+
+/// What a connection is told to do.
+#[derive(Clone)]
+pub enum Command {
+    /// Send these, each as one binary message.
+    Send(Vec<Vec<u8>>),
+    /// Close with a close frame.
+    Close(u16, String),
+    /// End without a word.
+    Drop,
+    /// Fall silent.
+    Silence,
+}
+
+/// Runs a connection to its end.
+pub async fn run<S>(connections: &Connections, socket: WebSocketStream<S>)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let (sender, commands) = mpsc::unbounded_channel();
+    let number = connections.change(|state| {
+        state.overview.opened = state.overview.opened.saturating_add(1);
+        let number = u64::from(state.overview.opened);
+        state.lines.insert(number, sender);
+        number
+    });
+    let mut line = Line { connections, socket, pinged: false };
+    line.serve(commands).await;
+    connections.change(|state| state.lines.remove(&number));
+}
+
+struct Line<'c, S> {
+    connections: &'c Connections,
+    socket: WebSocketStream<S>,
+    /// The first frame has to be a ping.
+    pinged: bool,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Line<'_, S> {
+    async fn serve(&mut self, mut commands: mpsc::UnboundedReceiver<Command>) {
+        let mut silent = false;
+        loop {
+            let message = tokio::select! {
+                command = commands.recv() => match command {
+                    Some(Command::Send(_)) if silent => continue,
+                    Some(Command::Send(messages)) => {
+                        for bytes in messages {
+                            if self.socket.send(Message::binary(bytes)).await.is_err() {
+                                return;
+                            }
+                        }
+                        continue;
+                    }
+                    Some(Command::Silence) => {
+                        silent = true;
+                        continue;
+                    }
+                    Some(Command::Close(code, reason)) => {
+                        self.close(code.into(), &reason).await;
+                        return;
+                    }
+                    Some(Command::Drop) | None => return,
+                },
+                message = self.socket.next(), if !silent => message,
+            };
+            let checked = match message {
+                None | Some(Err(_)) => return,
+                Some(Ok(Message::Binary(bytes))) => self.take(&bytes).await,
+                Some(Ok(Message::Close(farewell))) => {
+                    let code = farewell.map_or(1005, |frame| u16::from(frame.code));
+                    self.connections.change(|state| state.overview.farewells.push(code));
+                    return;
+                }
+                Some(Ok(Message::Text(_))) => Err("a text message".to_owned()),
+                Some(Ok(_)) => Ok(()),
+            };
+            if let Err(what) = checked {
+                self.close(CloseCode::Protocol, &what).await;
+                self.connections.violation(what);
+                return;
+            }
+        }
+    }
+
+    async fn close(&mut self, code: CloseCode, reason: &str) {
+        // A reason takes at most 123 bytes.
+        let reason: String = reason.chars().take(40).collect();
+        let frame = CloseFrame { code, reason: reason.into() };
+        let _ = self.socket.close(Some(frame)).await;
+    }
+
+    async fn take(&mut self, bytes: &[u8]) -> Result<(), String> {
+        let frame = Frame::read(bytes)?;
+        if frame.service != Some(SERVICE_ID) {
+            return Err(format!("a frame for service {:?}", frame.service));
+        }
+        match frame.method {
+            Some(CONTROL) if frame.is_ping(SERVICE_ID) => {
+                self.pinged = true;
+                let times = self.connections.change(|state| {
+                    state.overview.pings = state.overview.pings.saturating_add(1);
+                    state.times
+                });
+                let pong = Frame::pong(SERVICE_ID, times.to_json().to_string());
+                let sent = self.socket.send(Message::binary(pong.bytes())).await;
+                // A broken line shows with the next reading.
+                drop(sent);
+                Ok(())
+            }
+            Some(CONTROL) => Err(format!("a control frame that is no ping: {:?}", frame.headers)),
+            Some(DATA) if !self.pinged => Err("a reply before the first ping".to_owned()),
+            Some(DATA) => self.connections.settle(&frame),
+            method => Err(format!("a frame of method {method:?}")),
+        }
+    }
+}

@@ -1,0 +1,399 @@
+//! Backups: a snapshot of the store copied into a fresh file, which is a store itself and opens with the same key.
+//!
+//! The copy is made from one read transaction, so that a running service is not held up, under a temporary name; it gets
+//! its own name when it is complete and on the disk. A file that is there is never written over.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use redb::{
+    Database, Key, ReadTransaction, ReadableDatabase, ReadableTable, TableDefinition, TableHandle,
+    Value, WriteTransaction,
+};
+use tempfile::NamedTempFile;
+
+use super::tables::{Visitor, visit_tables};
+use super::{Store, StoreError};
+
+/// redb's page cache of the copy: what is written goes out soon.
+const COPY_CACHE_BYTES: usize = 16 * 1024 * 1024;
+/// Rows between two looks at whether to go on.
+const ROWS_AT_ONCE: usize = 1_000;
+/// `20261123T020000.123Z`: digits at `0`, in the order of time.
+const STAMP: &str = "00000000T000000.000Z";
+
+/// Why there is no backup.
+#[derive(Debug, thiserror::Error)]
+pub enum BackupError {
+    /// Nothing is written over.
+    #[error("{0} is there already: name a new file")]
+    Exists(PathBuf),
+    /// The disk.
+    #[error("cannot write {path}: {source}")]
+    Io {
+        /// Which file or folder.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The service stops.
+    #[error("the backup was broken off")]
+    Stopped,
+    /// The copy lacks a table of the store.
+    #[error("the backup lacks the table `{0}`: this airgate does not know it")]
+    Incomplete(String),
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+macro_rules! from_redb {
+    ($($error:ty),*) => {$(
+        impl From<$error> for BackupError {
+            fn from(error: $error) -> Self {
+                BackupError::Store(error.into())
+            }
+        }
+    )*};
+}
+from_redb!(
+    redb::DatabaseError,
+    redb::TransactionError,
+    redb::TableError,
+    redb::StorageError,
+    redb::CommitError
+);
+
+impl Store {
+    /// Copies the store as it is now to the new file `path` (mode 0600). `go_on` is asked now and then; `false` breaks the
+    /// copy off. Leaves nothing behind where it fails.
+    ///
+    /// # Errors
+    /// [`BackupError::Exists`] where `path` is there; else what the disk or the store says.
+    pub fn backup(&self, path: &Path, go_on: &dyn Fn() -> bool) -> Result<(), BackupError> {
+        self.backup_as(path, ".airgate-backup-", go_on)
+    }
+
+    fn backup_as(
+        &self,
+        path: &Path,
+        temporary: &str,
+        go_on: &dyn Fn() -> bool,
+    ) -> Result<(), BackupError> {
+        let io = |source| BackupError::Io { path: path.to_owned(), source };
+        if path.symlink_metadata().is_ok() {
+            return Err(BackupError::Exists(path.to_owned()));
+        }
+        let folder = folder_of(path);
+        let file = temporary_in(folder, temporary).map_err(io)?;
+        let from = self.db.begin_read()?;
+        let mut builder = Database::builder();
+        builder.set_cache_size(COPY_CACHE_BYTES);
+        let backend = redb::backends::FileBackend::new(file.reopen().map_err(io)?)?;
+        let copy = builder.create_with_backend(backend)?;
+        let into = copy.begin_write()?;
+        visit_tables(&mut Copy { from: &from, into: &into, go_on })?;
+        complete(&from, &into)?;
+        into.commit()?;
+        copy.close()?;
+        file.as_file().sync_all().map_err(io)?;
+        file.persist_noclobber(path).map_err(|error| match error.error.kind() {
+            std::io::ErrorKind::AlreadyExists => BackupError::Exists(path.to_owned()),
+            _ => io(error.error),
+        })?;
+        sync_folder(folder);
+        Ok(())
+    }
+}
+
+/// Where the running service puts its backups.
+#[derive(Clone, Debug)]
+pub struct BackupFolder {
+    folder: PathBuf,
+    stem: String,
+    keep: usize,
+}
+
+impl BackupFolder {
+    /// Backups of the store at `store` in `folder`, of which `keep` stay.
+    pub fn new(folder: &Path, store: &Path, keep: usize) -> Self {
+        let stem = store.file_stem().map_or("airgate".into(), |stem| stem.to_string_lossy());
+        Self { folder: folder.to_owned(), stem: stem.into_owned(), keep }
+    }
+
+    /// Makes a backup named after `now`, then removes the oldest of those that were made here before, until `keep` are
+    /// left. Files with other names are left alone. Returns the new file and how many were removed.
+    ///
+    /// # Errors
+    /// As [`Store::backup`]. Where it fails, nothing is removed.
+    pub fn add(
+        &self,
+        store: &Store,
+        now: Timestamp,
+        go_on: &dyn Fn() -> bool,
+    ) -> Result<(PathBuf, usize), BackupError> {
+        let io = |source| BackupError::Io { path: self.folder.clone(), source };
+        create_folder(&self.folder).map_err(io)?;
+        let temporary = format!(".{}-backup-", self.stem);
+        // What a killed process left half done. Only one process has the store.
+        for name in self.names().map_err(io)? {
+            if name.starts_with(&temporary) && name.ends_with(TEMPORARY_SUFFIX) {
+                std::fs::remove_file(self.folder.join(name)).map_err(io)?;
+            }
+        }
+        let stamp = now.strftime("%Y%m%dT%H%M%S%.3fZ");
+        let path = self.folder.join(format!("{}-{stamp}.redb", self.stem));
+        store.backup_as(&path, &temporary, go_on)?;
+        let mut own: Vec<String> =
+            self.names().map_err(io)?.into_iter().filter(|name| self.is_own(name)).collect();
+        own.sort_unstable_by(|a, b| b.cmp(a));
+        let old = own.split_off(self.keep.clamp(1, own.len().max(1)));
+        for name in &old {
+            std::fs::remove_file(self.folder.join(name)).map_err(io)?;
+        }
+        Ok((path, old.len()))
+    }
+
+    /// The names of all regular files in the folder.
+    fn names(&self) -> std::io::Result<Vec<String>> {
+        let mut names = Vec::new();
+        for entry in std::fs::read_dir(&self.folder)? {
+            let entry = entry?;
+            if entry.file_type()?.is_file()
+                && let Ok(name) = entry.file_name().into_string()
+            {
+                names.push(name);
+            }
+        }
+        Ok(names)
+    }
+
+    /// Whether a backup of this store was given this name here.
+    fn is_own(&self, name: &str) -> bool {
+        let stamp = name
+            .strip_prefix(&self.stem)
+            .and_then(|rest| rest.strip_prefix('-'))
+            .and_then(|rest| rest.strip_suffix(".redb"));
+        stamp.is_some_and(|stamp| {
+            stamp.len() == STAMP.len()
+                && stamp.bytes().zip(STAMP.bytes()).all(|(byte, shape)| match shape {
+                    b'0' => byte.is_ascii_digit(),
+                    mark => byte == mark,
+                })
+        })
+    }
+}
+
+const TEMPORARY_SUFFIX: &str = ".tmp";
+
+/// A new file, mode 0600, that goes away unless it is given another name.
+pub(super) fn temporary_in(folder: &Path, prefix: &str) -> std::io::Result<NamedTempFile> {
+    tempfile::Builder::new().prefix(prefix).suffix(TEMPORARY_SUFFIX).tempfile_in(folder)
+}
+
+/// The folder that `path` is in.
+pub(super) fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    }
+}
+
+/// Names reach the disk with their folder. Not every file system can do this, and none needs it to be consistent.
+pub(super) fn sync_folder(folder: &Path) {
+    let _ = File::open(folder).and_then(|folder| folder.sync_all());
+}
+
+fn create_folder(folder: &Path) -> std::io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)
+}
+
+struct Copy<'a> {
+    from: &'a ReadTransaction,
+    into: &'a WriteTransaction,
+    go_on: &'a dyn Fn() -> bool,
+}
+
+impl Visitor for Copy<'_> {
+    type Error = BackupError;
+
+    fn visit<K: Key + 'static, V: Value + 'static>(
+        &mut self,
+        table: TableDefinition<'static, K, V>,
+    ) -> Result<(), BackupError> {
+        let from = self.from.open_table(table)?;
+        let mut into = self.into.open_table(table)?;
+        for (i, row) in from.iter()?.enumerate() {
+            if i % ROWS_AT_ONCE == 0 && !(self.go_on)() {
+                return Err(BackupError::Stopped);
+            }
+            let (key, value) = row?;
+            into.insert(key.value(), value.value())?;
+        }
+        Ok(())
+    }
+}
+
+/// Every table of the store is in the copy.
+fn complete(from: &ReadTransaction, into: &WriteTransaction) -> Result<(), BackupError> {
+    let copied: Vec<String> = into.list_tables()?.map(|table| table.name().to_owned()).collect();
+    match from.list_tables()?.find(|table| !copied.iter().any(|name| name == table.name())) {
+        Some(table) => Err(BackupError::Incomplete(table.name().to_owned())),
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{AccountId, OpenId};
+    use crate::store::AccountSecrets;
+    use redb::{ReadableTableMetadata, backends::InMemoryBackend};
+
+    const KEY: [u8; 32] = [7; 32];
+    const NOW: &str = "2026-11-23T02:00:00.5Z";
+
+    fn filled() -> Store {
+        let store = Store::with_backend(InMemoryBackend::new(), &KEY).unwrap();
+        let secrets = AccountSecrets {
+            access_key_id: "AKLTx".to_owned().into(),
+            secret_key: "secret".to_owned().into(),
+        };
+        let id = AccountId::new("main").unwrap();
+        store.save_account(&id, "name", &secrets, NOW.parse().unwrap()).unwrap();
+        store
+            .write(|tx| {
+                for i in 0..5_000 {
+                    let id = OpenId::new(format!("ou_{i}")).unwrap();
+                    tx.put_person_name(&id, &format!("person {i}"))?;
+                }
+                tx.claim(&["e:1".to_owned()], NOW.parse().unwrap())?;
+                Ok::<_, StoreError>(())
+            })
+            .unwrap();
+        store
+    }
+
+    /// Rows of every table.
+    struct Rows<'a>(&'a ReadTransaction, Vec<(String, u64)>);
+
+    impl Visitor for Rows<'_> {
+        type Error = StoreError;
+
+        fn visit<K: Key + 'static, V: Value + 'static>(
+            &mut self,
+            table: TableDefinition<'static, K, V>,
+        ) -> Result<(), StoreError> {
+            let rows = self.0.open_table(table)?.len()?;
+            self.1.push((table.name().to_owned(), rows));
+            Ok(())
+        }
+    }
+
+    fn rows(store: &Store) -> Vec<(String, u64)> {
+        store
+            .read(|tx| {
+                let mut rows = Rows(&tx.0, Vec::new());
+                visit_tables(&mut rows)?;
+                Ok::<_, StoreError>(rows.1)
+            })
+            .unwrap()
+    }
+
+    #[test]
+    fn a_backup_is_a_store_with_every_row() {
+        let (folder, store) = (tempfile::tempdir().unwrap(), filled());
+        let path = folder.path().join("copy.redb");
+        store.backup(&path, &|| true).unwrap();
+        assert!(matches!(store.backup(&path, &|| true), Err(BackupError::Exists(_))));
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+        }
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "nothing else is left");
+        let copy = Store::open(&path, &KEY).unwrap();
+        assert_eq!(rows(&copy), rows(&store));
+        assert!(copy.account_secrets(&AccountId::new("main").unwrap()).unwrap().is_some());
+        drop(copy);
+        assert!(matches!(Store::open(&path, &[8; 32]), Err(StoreError::WrongKey)));
+    }
+
+    #[test]
+    fn writes_during_the_copy_are_not_in_it_and_are_not_held_up() {
+        let (folder, store) = (tempfile::tempdir().unwrap(), filled());
+        let path = folder.path().join("copy.redb");
+        let late = OpenId::new("ou_late").unwrap();
+        let write = || {
+            store.write(|tx| tx.put_person_name(&late, "late")).unwrap();
+            true
+        };
+        store.backup(&path, &write).unwrap();
+        let copy = Store::open(&path, &KEY).unwrap();
+        assert_eq!(copy.read(|tx| tx.person_name(&late)).unwrap(), None);
+        assert!(store.read(|tx| tx.person_name(&late)).unwrap().is_some());
+    }
+
+    #[test]
+    fn one_that_is_broken_off_leaves_nothing() {
+        let (folder, store) = (tempfile::tempdir().unwrap(), filled());
+        let path = folder.path().join("copy.redb");
+        assert!(matches!(store.backup(&path, &|| false), Err(BackupError::Stopped)));
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn a_table_that_is_not_in_the_list_is_noticed() {
+        let (folder, store) = (tempfile::tempdir().unwrap(), filled());
+        const OTHER: TableDefinition<'static, &str, u64> = TableDefinition::new("other");
+        store
+            .write(|tx| {
+                tx.0.open_table(OTHER)?;
+                Ok::<_, StoreError>(())
+            })
+            .unwrap();
+        let done = store.backup(&folder.path().join("copy.redb"), &|| true);
+        assert!(matches!(done, Err(BackupError::Incomplete(name)) if name == "other"));
+    }
+
+    #[test]
+    fn the_newest_are_kept_and_only_own_files_are_removed() {
+        let (folder, store) = (tempfile::tempdir().unwrap(), filled());
+        let others = [
+            "airgate.redb",
+            "airgate-20200101T000000.000Z.redb.old",
+            "airgate-20200101T000000Z.redb",
+            "airgate-2020-01-01.redb",
+            "other-20200101T000000.000Z.redb",
+            "airgate-before-20200101T000000.000Z.redb",
+        ];
+        for name in others {
+            std::fs::write(folder.path().join(name), "mine").unwrap();
+        }
+        std::fs::create_dir(folder.path().join("airgate-20200101T000000.001Z.redb")).unwrap();
+        std::fs::write(folder.path().join(".airgate-backup-killed.tmp"), "half").unwrap();
+        let backups = BackupFolder::new(folder.path(), Path::new("/x/airgate.redb"), 2);
+        let start: Timestamp = NOW.parse().unwrap();
+        let mut made = Vec::new();
+        for hour in 0..4 {
+            let now = start + jiff::SignedDuration::from_hours(hour);
+            made.push(backups.add(&store, now, &|| true).unwrap());
+        }
+        assert_eq!(made.iter().map(|(_, removed)| *removed).collect::<Vec<_>>(), [0, 0, 1, 1]);
+        assert_eq!(
+            made[0].0.file_name().unwrap().to_str().unwrap(),
+            "airgate-20261123T020000.500Z.redb"
+        );
+        let present: Vec<bool> = made.iter().map(|(path, _)| path.exists()).collect();
+        assert_eq!(present, [false, false, true, true]);
+        for name in others {
+            assert!(folder.path().join(name).exists(), "{name}");
+        }
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), others.len() + 1 + 2);
+    }
+}

@@ -1,0 +1,176 @@
+//! Bad days of the cloud while bills are read: amounts stay, nobody is warned or cut by mistake, the cycle is reported
+//! failed, chat keeps answering, and the next good day makes up for it.
+
+use std::time::Duration;
+
+use airgate::domain::{CycleOutcome, UserStatus};
+use airgate::sandbox::volcengine::{Fault, FaultRule};
+use airgate::sandbox::world::{BillRow, Product};
+use airgate::server::Patience;
+use futures::future::join_all;
+use rust_decimal::Decimal;
+
+use crate::bed::{ADMIN, Bed, one_account, quick, text_of};
+
+const LIST: &str = "ListSplitBillDetail";
+
+fn throttled(http: u16) -> Fault {
+    Fault::Code {
+        http,
+        code: "AccountFlowLimitExceeded".to_owned(),
+        message: "beyond the limit".to_owned(),
+    }
+}
+
+/// A user at 45 % of 1000 by 450 rows on two pages.
+async fn bed() -> Bed {
+    let mut world = one_account();
+    world.add_user("main", "alice").unwrap();
+    for _ in 0..450 {
+        world.spend("main", "team-a", Decimal::ONE, "2026-11".parse().unwrap()).unwrap();
+    }
+    let patience = Patience { cloud_timeout: Duration::from_secs(3), ..quick() };
+    let bed = Bed::with_patience(world, &[], patience).await;
+    bed.know(&["main/alice"]);
+    bed.link("main/alice", "team-a", "");
+    bed.allocate("main/alice", "1000");
+    let report = bed.cycle().await;
+    assert_eq!((report.outcome, report.warnings), (CycleOutcome::Ok, 0));
+    bed
+}
+
+/// The first page and the second.
+async fn each_page(name: &str, fault: Option<Fault>) {
+    join_all([0, 1].map(async |page| {
+        let bed = bed().await;
+        let day = format!("{name}, page {}", page + 1);
+        // By now everything is used up, if only somebody could read it.
+        bed.cloud.update(|world| {
+            world.spend("main", "team-a", 2000.into(), "2026-11".parse().unwrap()).unwrap();
+        });
+        match &fault {
+            Some(fault) => {
+                bed.cloud.faults().inject(FaultRule::new(fault.clone()).on(LIST).after(page));
+            }
+            None => bed.cloud.update(|world| world.set_split_enabled("main", false).unwrap()),
+        }
+        let asked = bed.ask(ADMIN, "/monitor run").await;
+        // Chat answers while the bill is read.
+        let users = text_of(&bed.ask(ADMIN, "/users").await);
+        assert!(users.contains("¥450.00"), "{day}: {users}");
+        let card =
+            bed.card_becomes(&asked.message_id, |card| card.contains("监控执行未完全成功")).await;
+        assert!(
+            text_of(&card).contains("未读全") || text_of(&card).contains("密钥被拒绝"),
+            "{day}"
+        );
+        bed.settled().await;
+        let record = bed.record("main/alice");
+        assert_eq!(record.consumed.to_string(), "¥450.00", "{day}");
+        assert_eq!(record.status, UserStatus::Active, "{day}");
+        assert!(record.triggered.is_empty(), "{day}");
+        assert_eq!(bed.amount("main/alice", "2026-11", "").as_deref(), Some("450"), "{day}");
+        let state = bed.store.read(|tx| tx.monitor_state()).unwrap();
+        let last = state.last.unwrap();
+        assert_eq!((last.outcome, last.warnings, last.disables), (CycleOutcome::Error, 0, 0));
+        // Refused credentials are an incident of their own.
+        let refused = usize::from(fault == Some(Fault::CredentialsRefused));
+        assert_eq!(bed.alert_records().len(), refused, "{day}");
+        assert_eq!(bed.cloud.count("UpdateAccessKey"), 0, "{day}");
+        let users = text_of(&bed.ask(ADMIN, "/users").await);
+        assert!(users.contains("数据截至"), "{day}: {users}");
+
+        bed.cloud.faults().clear();
+        bed.cloud.update(|world| world.set_split_enabled("main", true).unwrap());
+        let report = bed.cycle().await;
+        assert_eq!((report.outcome, report.disables), (CycleOutcome::Ok, 1), "{day}");
+        assert_eq!(bed.record("main/alice").consumed.to_string(), "¥2,450.00", "{day}");
+        let users = text_of(&bed.ask(ADMIN, "/users").await);
+        assert!(!users.contains("数据截至"), "{day}: {users}");
+    }))
+    .await;
+}
+
+macro_rules! days {
+    ($($name:ident: $fault:expr;)*) => {$(
+        #[tokio::test(flavor = "multi_thread")]
+        async fn $name() {
+            each_page(stringify!($name), $fault).await;
+        }
+    )*};
+}
+
+days! {
+    server_error: Some(Fault::Status(500));
+    bad_gateway: Some(Fault::Status(502));
+    throttled_with_429: Some(throttled(429));
+    throttled_with_400: Some(throttled(400));
+    throttled_with_200: Some(throttled(200));
+    no_answer: Some(Fault::Timeout);
+    reset: Some(Fault::ResetConnection);
+    half_an_answer: Some(Fault::CutBody);
+    another_shape: Some(Fault::WrongJson);
+    no_json: Some(Fault::NotJson);
+    credentials_refused: Some(Fault::CredentialsRefused);
+    split_bills_not_switched_on: None;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_short_trouble_is_got_over_within_the_cycle() {
+    let bed = bed().await;
+    for fault in [Fault::Status(500), throttled(200), throttled(429), Fault::LostAnswer] {
+        bed.cloud.faults().inject(FaultRule::new(fault).on(LIST).times(1));
+    }
+    let report = bed.cycle().await;
+    assert_eq!(report.outcome, CycleOutcome::Ok, "{report:?}");
+    assert_eq!(bed.cloud.faults().pending(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cloud_that_is_down_leaves_chat_and_quota_working() {
+    let bed = bed().await;
+    bed.cloud.faults().inject(FaultRule::new(Fault::ResetConnection));
+    for _ in 0..4 {
+        assert_eq!(bed.cycle().await.outcome, CycleOutcome::Error);
+    }
+    let quota = text_of(&bed.ask(ADMIN, "/quota alice 10").await);
+    assert!(quota.contains("¥1,010.00"), "{quota}");
+    let reply = bed.ask(ADMIN, "/sync").await;
+    bed.card_becomes(&reply.message_id, |card| card.contains("数据保持原样")).await;
+    assert_eq!(bed.record("main/alice").status, UserStatus::Active);
+    // One incident, however long it lasts.
+    assert_eq!(bed.alert_records().len(), 1);
+    bed.cloud.faults().clear();
+    assert_eq!(bed.cycle().await.outcome, CycleOutcome::Ok);
+    assert_eq!(bed.alert_records().len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bill_beyond_reason_fails_the_cycle_and_nothing_else() {
+    let bed = bed().await;
+    bed.cloud.update(|world| {
+        let period = "2026-11".parse().unwrap();
+        for _ in 0..2 {
+            let mut row = BillRow::new(period, "team-a", Product::Ecs, Decimal::ONE);
+            row.payable = Decimal::MAX / Decimal::TWO;
+            world.add_bill_row("main", row).unwrap();
+        }
+    });
+    let report = bed.cycle().await;
+    assert_eq!(report.outcome, CycleOutcome::Error);
+    assert_eq!((report.warnings, report.disables), (0, 0));
+    for amount in [Decimal::MAX, Decimal::MIN, Decimal::from(1_000_000_000_001_i64)] {
+        bed.cloud.update(|world| {
+            let rows = world.account_mut("main").unwrap();
+            let rows = rows.bill_rows_mut("2026-11".parse().unwrap());
+            rows.truncate(1);
+            rows[0].payable = amount;
+        });
+        let report = bed.cycle().await;
+        let error = report.accounts[0].error.clone().unwrap();
+        assert!(error.contains("team-a"), "{error}");
+    }
+    assert_eq!(bed.record("main/alice").consumed.to_string(), "¥450.00");
+    let asked = bed.ask(ADMIN, "/monitor run").await;
+    bed.card_becomes(&asked.message_id, |card| card.contains("监控执行未完全成功")).await;
+}

@@ -1,0 +1,410 @@
+//! Cutting and restoring access: nothing forgotten, nothing half done, a top-up wins, whatever the cloud does meanwhile.
+
+use airgate::app::access;
+use airgate::domain::{AccessGoal, AlertBody, AlertKind, Operator, Problem, UserStatus};
+use airgate::sandbox::volcengine::{Fault, FaultRule};
+use airgate::sandbox::world::{KeyStatus, Login, MissingLogin, World};
+use futures::future::join_all;
+use jiff::SignedDuration;
+use rust_decimal::Decimal;
+
+use crate::bed::{ADMIN, ADMIN_2, Bed, one_account, text_of, until, user};
+
+const ALICE: &str = "main/alice";
+
+/// A user with two active keys, an inactive one and console login.
+fn world() -> World {
+    let mut world = one_account();
+    world.add_user("main", "alice").unwrap();
+    for status in [KeyStatus::Active, KeyStatus::Active, KeyStatus::Inactive] {
+        world.add_key("main", "alice", status).unwrap();
+    }
+    world.spend("main", "team-a", 120.into(), "2026-11".parse().unwrap()).unwrap();
+    world
+}
+
+/// That user with 100 to spend and 120 spent, before the first cycle.
+async fn over_quota(world: World) -> Bed {
+    let bed = Bed::start(world).await;
+    bed.know(&[ALICE]);
+    bed.link(ALICE, "team-a", "");
+    bed.allocate(ALICE, "100");
+    bed
+}
+
+/// One cycle, not waiting for what it makes owed.
+async fn decide(bed: &Bed) {
+    let report = bed.service().monitor().cycle().await.unwrap();
+    assert_eq!(report.disables, 1);
+}
+
+/// Which keys are active, and whether login is allowed, in truth.
+fn access(bed: &Bed) -> (Vec<bool>, bool) {
+    bed.cloud.read(|world| {
+        let user = world.user("main", "alice").unwrap();
+        let keys = user.keys.iter().map(|key| key.status == KeyStatus::Active).collect();
+        (keys, user.login.allowed())
+    })
+}
+
+fn cut() -> (Vec<bool>, bool) {
+    (vec![false, false, false], false)
+}
+
+fn whole() -> (Vec<bool>, bool) {
+    (vec![true, true, false], true)
+}
+
+fn status(bed: &Bed) -> UserStatus {
+    bed.record(ALICE).status
+}
+
+/// Asks for a change as a person's click does.
+fn want(bed: &Bed, goal: AccessGoal) {
+    let by = Operator::Person { open_id: ADMIN.parse().unwrap(), name: None };
+    bed.store
+        .write(|tx| access::request(tx, &user(ALICE), goal, by, None, bed.clock.now()))
+        .unwrap();
+    bed.service().bells().access.notify_one();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn disabling_cuts_everything_and_enabling_restores_exactly_that() {
+    let bed = over_quota(world()).await;
+    let keys: Vec<String> = bed.cloud.read(|world| {
+        world.user("main", "alice").unwrap().keys.iter().map(|key| key.id.clone()).collect()
+    });
+    // What was active is remembered before the first write gets through.
+    bed.cloud.faults().inject(FaultRule::new(Fault::Status(500)).on("UpdateAccessKey"));
+    decide(&bed).await;
+    until("a first write", || bed.cloud.count("UpdateAccessKey") > 0).await;
+    let remembered = bed.store.read(|tx| tx.access_remembered(&user(ALICE))).unwrap().unwrap();
+    assert_eq!(remembered.active_keys, keys[..2]);
+    assert!(remembered.login_allowed);
+    assert_eq!(access(&bed), whole());
+    assert_eq!(bed.alert_kinds(), [AlertKind::Warning], "not disabled before it is read back");
+    bed.cloud.faults().clear();
+    bed.settled().await;
+    assert_eq!((access(&bed), status(&bed)), (cut(), UserStatus::Disabled));
+    assert_eq!(bed.alert_kinds(), [AlertKind::Warning, AlertKind::Disable]);
+    let alert = text_of(bed.alerts().last().unwrap());
+    assert!(alert.contains("alice") && alert.contains("¥120.00"), "{alert}");
+    // Another cycle finds nothing to do.
+    let report = bed.cycle().await;
+    assert_eq!((report.warnings, report.disables), (0, 0));
+
+    // A key that was deleted meanwhile is skipped, one that is new is left alone.
+    bed.cloud.update(|world| {
+        let user = world.user_mut("main", "alice").unwrap();
+        user.keys.remove(1);
+        user.add_key(KeyStatus::Inactive);
+    });
+    let enable = bed.ask(ADMIN, "/enable alice").await;
+    let button =
+        bed.feishu.find_button(&enable.message_id, |v| v["action"] == "user.enable").unwrap();
+    assert_eq!(bed.feishu.click(ADMIN, &enable.message_id, button).await.error, None);
+    bed.settled().await;
+    assert_eq!(access(&bed), (vec![true, false, false], true));
+    assert_eq!(status(&bed), UserStatus::Active);
+    assert_eq!(bed.store.read(|tx| tx.access_remembered(&user(ALICE))).unwrap(), None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_user_without_login_is_cut_and_restored_in_each_shape_of_the_answer() {
+    for missing in [MissingLogin::Error, MissingLogin::Stub, MissingLogin::Empty] {
+        let mut world = world();
+        world.user_mut("main", "alice").unwrap().login = Login::none(missing);
+        let bed = over_quota(world).await;
+        bed.cycle().await;
+        assert_eq!(access(&bed), cut(), "{missing:?}");
+        assert_eq!(status(&bed), UserStatus::Disabled);
+        want(&bed, AccessGoal::Restored);
+        bed.settled().await;
+        assert_eq!(access(&bed), (vec![true, true, false], false), "{missing:?}");
+        assert_eq!(bed.cloud.count("UpdateLoginProfile"), 0);
+        let created =
+            bed.cloud.read(|world| world.user("main", "alice").unwrap().login.profile.is_some());
+        assert!(!created, "{missing:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_user_with_nothing_to_cut_is_disabled_and_enabled_all_the_same() {
+    let mut world = one_account();
+    world.add_user("main", "alice").unwrap().login = Login::none(MissingLogin::Error);
+    world.spend("main", "team-a", 120.into(), "2026-11".parse().unwrap()).unwrap();
+    let bed = over_quota(world).await;
+    bed.cycle().await;
+    assert_eq!(status(&bed), UserStatus::Disabled);
+    assert_eq!(bed.cycle().await.disables, 0);
+    want(&bed, AccessGoal::Restored);
+    bed.settled().await;
+    assert_eq!(status(&bed), UserStatus::Active);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn reads_that_lag_behind_are_waited_for() {
+    for lag in [1, 2, 4] {
+        let mut world = world();
+        world.rules.lag = lag;
+        let bed = over_quota(world).await;
+        for _ in 0..2 {
+            bed.cycle().await;
+            assert_eq!((access(&bed), status(&bed)), (cut(), UserStatus::Disabled), "lag {lag}");
+            want(&bed, AccessGoal::Restored);
+            bed.settled().await;
+            assert_eq!((access(&bed), status(&bed)), (whole(), UserStatus::Active), "lag {lag}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whatever_fails_on_the_way_it_completes_and_forgets_nothing() {
+    // Before: keys, login. Write: first key, second key, login. Read back: keys, login.
+    const STEPS: [(&str, u32); 7] = [
+        ("ListAccessKeys", 0),
+        ("GetLoginProfile", 0),
+        ("UpdateAccessKey", 0),
+        ("UpdateAccessKey", 1),
+        ("UpdateLoginProfile", 0),
+        ("ListAccessKeys", 1),
+        ("GetLoginProfile", 1),
+    ];
+    let denied = Fault::Code {
+        http: 403,
+        code: "AccessDenied".to_owned(),
+        message: "not allowed".to_owned(),
+    };
+    // One more than a call is tried; what is not tried again hits once.
+    let faults = [
+        (Fault::Status(500), 5),
+        (Fault::ResetConnection, 5),
+        (Fault::LostAnswer, 5),
+        (Fault::CutBody, 5),
+        (Fault::NotJson, 1),
+        (denied, 1),
+        (Fault::CredentialsRefused, 1),
+    ];
+    join_all(faults.map(async |(fault, times)| {
+        let bed = over_quota(world()).await;
+        for (action, after) in STEPS {
+            let rule = FaultRule::new(fault.clone()).on(action).after(after).times(times);
+            bed.cloud.faults().inject(rule.clone());
+            bed.cycle().await;
+            let done = (access(&bed), status(&bed), bed.cloud.faults().pending());
+            assert_eq!(done, (cut(), UserStatus::Disabled, 0), "{fault:?} at {action} {after}");
+
+            bed.cloud.faults().inject(rule);
+            want(&bed, AccessGoal::Restored);
+            bed.settled().await;
+            let done = (access(&bed), status(&bed), bed.cloud.faults().pending());
+            assert_eq!(done, (whole(), UserStatus::Active, 0), "{fault:?} at {action} {after}");
+        }
+        let disables = bed.alert_kinds().iter().filter(|kind| **kind == AlertKind::Disable).count();
+        assert_eq!(disables, STEPS.len(), "{fault:?}");
+    }))
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_top_up_before_the_cut_wins() {
+    let bed = over_quota(world()).await;
+    bed.cloud.faults().inject(FaultRule::new(Fault::ResetConnection).on("ListAccessKeys"));
+    decide(&bed).await;
+    until("a try", || bed.cloud.count("ListAccessKeys") > 0).await;
+    let quota = bed.ask(ADMIN, "/quota alice 50").await;
+    assert!(text_of(&quota).contains("¥150.00"));
+    bed.cloud.faults().clear();
+    bed.settled().await;
+    assert_eq!(bed.cloud.count("UpdateAccessKey") + bed.cloud.count("UpdateLoginProfile"), 0);
+    assert_eq!((access(&bed), status(&bed)), (whole(), UserStatus::Active));
+    assert!(!bed.alert_kinds().contains(&AlertKind::Disable));
+    // And with automatic disable switched off meanwhile.
+    bed.allocate(ALICE, "-50");
+    bed.cloud.faults().inject(FaultRule::new(Fault::ResetConnection).on("ListAccessKeys"));
+    decide(&bed).await;
+    bed.change(ALICE, |user| user.auto_disable = airgate::domain::Switch::Off);
+    bed.cloud.faults().clear();
+    bed.settled().await;
+    assert_eq!((access(&bed), status(&bed)), (whole(), UserStatus::Active));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_top_up_in_the_middle_puts_everything_back() {
+    for lag in [0, 1, 3] {
+        let mut world = world();
+        world.rules.lag = lag;
+        let bed = over_quota(world).await;
+        bed.cloud.faults().inject(FaultRule::new(Fault::Status(500)).on("UpdateLoginProfile"));
+        decide(&bed).await;
+        until("both keys off", || access(&bed) == (vec![false; 3], true)).await;
+        bed.allocate(ALICE, "50");
+        bed.cloud.faults().clear();
+        bed.settled().await;
+        assert_eq!((access(&bed), status(&bed)), (whole(), UserStatus::Active), "lag {lag}");
+        assert!(!bed.alert_kinds().contains(&AlertKind::Disable));
+        assert_eq!(bed.store.read(|tx| tx.access_remembered(&user(ALICE))).unwrap(), None);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_top_up_while_the_cut_is_read_back_puts_everything_back() {
+    let bed = over_quota(world()).await;
+    // The keys are read once before the cut; the read after it fails.
+    let rule = FaultRule::new(Fault::Status(500)).on("ListAccessKeys").after(1);
+    bed.cloud.faults().inject(rule);
+    decide(&bed).await;
+    until("all off", || access(&bed) == cut()).await;
+    bed.allocate(ALICE, "50");
+    bed.cloud.faults().clear();
+    bed.settled().await;
+    assert_eq!((access(&bed), status(&bed)), (whole(), UserStatus::Active));
+    assert!(!bed.alert_kinds().contains(&AlertKind::Disable));
+}
+
+fn delays(bed: &Bed) -> usize {
+    let delay = |body: &AlertBody| {
+        matches!(body, AlertBody::Error { problem: Problem::AccessDelayed { .. } })
+    };
+    bed.alert_records().iter().filter(|alert| delay(&alert.body)).count()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cut_that_is_late_is_alerted_once_and_goes_on_being_tried() {
+    let bed = over_quota(world()).await;
+    bed.cloud.faults().inject(FaultRule::new(Fault::Status(503)).on("UpdateAccessKey"));
+    decide(&bed).await;
+    let tries = |bed: &Bed| {
+        let pending = bed.store.read(|tx| tx.access_pending(&user(ALICE))).unwrap();
+        pending.map_or(0, |pending| pending.attempts)
+    };
+    until("a failed try", || tries(&bed) >= 1).await;
+    assert_eq!(delays(&bed), 0);
+    bed.clock.advance(SignedDuration::from_secs(61));
+    until("the alert", || delays(&bed) == 1).await;
+    for _ in 0..3 {
+        let before = tries(&bed);
+        bed.clock.advance(SignedDuration::from_secs(61));
+        until("another try", || tries(&bed) > before).await;
+    }
+    assert_eq!(delays(&bed), 1);
+    until("its delivery", || bed.alerts().iter().any(|m| text_of(m).contains("停用尚未确认")))
+        .await;
+    let card = text_of(&bed.ask(ADMIN, "/monitor").await);
+    assert!(card.contains("alice"), "{card}");
+    bed.cloud.faults().clear();
+    bed.clock.advance(SignedDuration::from_secs(61));
+    bed.settled().await;
+    assert_eq!((access(&bed), status(&bed), delays(&bed)), (cut(), UserStatus::Disabled, 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restart_in_the_middle_completes_the_cut() {
+    let mut bed = over_quota(world()).await;
+    bed.cloud.faults().inject(FaultRule::new(Fault::Status(500)).on("UpdateLoginProfile"));
+    decide(&bed).await;
+    until("both keys off", || access(&bed) == (vec![false; 3], true)).await;
+    bed.restart().await;
+    bed.cloud.faults().clear();
+    bed.settled().await;
+    assert_eq!((access(&bed), status(&bed)), (cut(), UserStatus::Disabled));
+    want(&bed, AccessGoal::Restored);
+    bed.settled().await;
+    assert_eq!(access(&bed), whole());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cut_during_an_unfinished_restore_forgets_nothing() {
+    for lag in [0, 2] {
+        let mut world = world();
+        world.rules.lag = lag;
+        let bed = over_quota(world).await;
+        bed.cycle().await;
+        assert_eq!(access(&bed), cut());
+        let second = FaultRule::new(Fault::NotJson).on("ListAccessKeys").after(1);
+        bed.cloud.faults().inject(FaultRule::new(Fault::Status(500)).on("UpdateLoginProfile"));
+        bed.cloud.faults().inject(second);
+        want(&bed, AccessGoal::Restored);
+        until("the keys are on", || access(&bed) == (vec![true, true, false], false)).await;
+        want(&bed, AccessGoal::Cut);
+        bed.cloud.faults().clear();
+        bed.settled().await;
+        assert_eq!((access(&bed), status(&bed)), (cut(), UserStatus::Disabled), "lag {lag}");
+        want(&bed, AccessGoal::Restored);
+        bed.settled().await;
+        assert_eq!((access(&bed), status(&bed)), (whole(), UserStatus::Active), "lag {lag}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_who_takes_a_cut_back_gets_everything_back() {
+    let bed = over_quota(world()).await;
+    bed.cloud.faults().inject(FaultRule::new(Fault::Status(500)).on("UpdateLoginProfile"));
+    decide(&bed).await;
+    until("both keys off", || access(&bed) == (vec![false; 3], true)).await;
+    want(&bed, AccessGoal::Restored);
+    bed.cloud.faults().clear();
+    bed.settled().await;
+    assert_eq!((access(&bed), status(&bed)), (whole(), UserStatus::Active));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_administrators_at_once_change_access_once() {
+    let mut world = world();
+    world.account_mut("main").unwrap().bill_rows_mut("2026-11".parse().unwrap()).clear();
+    world.spend("main", "team-a", Decimal::ONE, "2026-11".parse().unwrap()).unwrap();
+    let bed = over_quota(world).await;
+    for (command, action, then, after) in [
+        ("/disable alice", "user.disable", UserStatus::Disabled, cut()),
+        ("/enable alice", "user.enable", UserStatus::Active, whole()),
+    ] {
+        let before = bed.alert_kinds().len();
+        let mut clicks = Vec::new();
+        for person in [ADMIN, ADMIN_2] {
+            let card = bed.ask(person, command).await;
+            let button =
+                bed.feishu.find_button(&card.message_id, |v| v["action"] == action).unwrap();
+            clicks.push((person, card.message_id, button));
+        }
+        // Ten presses each, all at the same time.
+        let presses = (0..20).map(|n| {
+            let (person, message, button) = clicks[n % 2].clone();
+            let feishu = bed.feishu.clone();
+            async move { feishu.click_raw(person, &message, button).await }
+        });
+        let results = join_all(presses).await;
+        assert!(results.iter().all(|result| result.status == Some(200)), "{results:?}");
+        bed.settled().await;
+        assert_eq!((access(&bed), status(&bed)), (after, then));
+        let kinds = bed.alert_kinds();
+        assert_eq!(kinds[before..], [AlertKind::Manual], "{command}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_user_who_is_gone_from_the_cloud_keeps_nothing_waiting() {
+    let bed = over_quota(world()).await;
+    bed.cloud.update(|world| world.account_mut("main").unwrap().users.remove("alice"));
+    decide(&bed).await;
+    until("a try", || bed.cloud.count("ListAccessKeys") > 0).await;
+    bed.sync().await;
+    bed.settled().await;
+    assert_eq!(status(&bed), UserStatus::Gone);
+    assert_eq!(bed.cycle().await.disables, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sync_that_read_before_the_cut_does_not_undo_its_record() {
+    let bed = over_quota(world()).await;
+    // The sync learns of the login, but late.
+    let slow = Fault::Slow(std::time::Duration::from_secs(3));
+    bed.cloud.faults().inject(FaultRule::new(slow).on("GetLoginProfile").times(1));
+    let reply = bed.ask(ADMIN, "/sync").await;
+    until("the reading", || bed.cloud.faults().pending() == 0).await;
+    decide(&bed).await;
+    until("the cut", || status(&bed) == UserStatus::Disabled).await;
+    bed.card_becomes(&reply.message_id, |card| !card.contains("正在")).await;
+    bed.settled().await;
+    assert_eq!((access(&bed), status(&bed)), (cut(), UserStatus::Disabled));
+    assert_eq!(bed.cycle().await.disables, 0);
+}
