@@ -24,7 +24,9 @@ fn table() -> String {
             Needs::Admin => "admins",
         };
         let aliases = spec.aliases.join(", ");
-        writeln!(table, "| `{}` | {aliases} | {about} | {who} |", spec.usage()).unwrap();
+        // A bar would end the cell, in code too.
+        let usage = spec.usage().replace('|', "\\|");
+        writeln!(table, "| `{usage}` | {aliases} | {about} | {who} |").unwrap();
     }
     table.push('\n');
     table

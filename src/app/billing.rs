@@ -13,6 +13,8 @@ use crate::store::{StoreError, View};
 pub const USERS_A_PAGE: usize = 8;
 /// Months that can be chosen and that a user's history shows.
 const MONTHS: usize = 24;
+/// Months of the chart.
+const CHARTED: usize = 6;
 
 /// The billing card's facts: all users of a period, or one user's projects and months.
 ///
@@ -64,10 +66,32 @@ pub fn view<S: crate::store::Source>(
         let ambiguous = names.get(&key.username).is_some_and(|count| *count > 1);
         users.push(billing_user(tx, key, total, &records, ambiguous)?);
     }
-    Ok(BillingView { period, periods, users, page, pages, total_users, total, of_user })
+    let recent = recent(tx, &periods, of_user.as_ref())?;
+    Ok(BillingView { period, periods, users, page, pages, total_users, total, recent, of_user })
 }
 
-fn billing_user<S: crate::store::Source>(
+/// The totals of the last months, oldest first.
+fn recent<S: crate::store::Source>(
+    tx: &View<S>,
+    periods: &[BillPeriod],
+    of_user: Option<&UserMonths>,
+) -> Result<Vec<(BillPeriod, Money)>, StoreError> {
+    let last = periods.iter().take(CHARTED).rev();
+    last.map(|period| {
+        let total = match of_user {
+            Some(own) => {
+                let known = own.months.iter().find(|(month, _)| month == period);
+                known.map_or(Money::ZERO, |(_, total)| *total)
+            }
+            None => tx.period_total(*period)?,
+        };
+        Ok((*period, total))
+    })
+    .collect()
+}
+
+/// One user's part of a period.
+pub(super) fn billing_user<S: crate::store::Source>(
     tx: &View<S>,
     key: UserKey,
     total: Money,

@@ -3,7 +3,7 @@
 use secrecy::ExposeSecret;
 
 use crate::domain::{AccountId, BillPeriod, Money, ProjectName};
-use crate::store::{Store, StoreError};
+use crate::store::{AccountSecrets, Store, StoreError};
 use crate::volcengine;
 
 /// Why an account cannot be spoken for.
@@ -56,9 +56,14 @@ impl Cloud {
             .await
             .map_err(|_| StoreError::Aborted)??
             .ok_or_else(|| CloudError::NoSuchAccount(id.clone()))?;
-        Ok(self.client.account(volcengine::Credentials {
+        Ok(self.with(&secrets))
+    }
+
+    /// Calls with a key pair that is no account's yet.
+    pub fn with(&self, secrets: &AccountSecrets) -> volcengine::Account {
+        self.client.account(volcengine::Credentials {
             access_key_id: secrets.access_key_id.expose_secret().to_owned(),
-            secret_key: secrets.secret_key,
-        }))
+            secret_key: secrets.secret_key.clone(),
+        })
     }
 }

@@ -2,16 +2,20 @@
 //! here knows cards or HTTP.
 
 pub mod access;
+pub mod accounts;
 pub mod alerts;
 pub mod billing;
 pub mod cloud;
+pub mod configure;
 pub mod create;
 pub mod export;
+pub mod me;
 pub mod outcome;
 pub mod policies;
 pub mod projects;
 pub mod quota;
 pub mod refusal;
+pub mod settings;
 pub mod sync;
 pub mod users;
 

@@ -227,6 +227,8 @@ pub struct BillingView {
     pub total_users: usize,
     /// Sum over all of them.
     pub total: Money,
+    /// The last months, oldest first: totals of everybody, or of the one user.
+    pub recent: Vec<(BillPeriod, Money)>,
     /// The one user the card is about, with the totals of their months (newest first).
     pub of_user: Option<UserMonths>,
 }

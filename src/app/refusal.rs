@@ -1,7 +1,23 @@
 //! Why a request of a person was refused: facts, worded by the chat layer in the person's language.
 
+use crate::config::AddressError;
 use crate::domain::ledger::LedgerError;
-use crate::domain::{AmountError, BillPeriod, ProjectName, ThresholdsError, UserKey};
+use crate::domain::{AccountId, AmountError, BillPeriod, ProjectName, ThresholdsError, UserKey};
+
+/// A field of text that has a longest length.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TextField {
+    /// The administrators' remark on a user.
+    Remark,
+    /// A user's display name.
+    DisplayName,
+    /// A user's e-mail address.
+    Email,
+    /// A user's mobile phone.
+    Phone,
+    /// A main account's name.
+    AccountName,
+}
 
 /// A refusal. Nothing was changed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -77,6 +93,52 @@ pub enum Refusal {
     /// There is no active account.
     #[error("no active account")]
     NoAccount,
+    /// Not a number of seconds that chat may set.
+    #[error("`{0}` is not a usable interval")]
+    BadInterval(String),
+    /// An address that alerts must not go to.
+    #[error("webhook address {0}")]
+    BadWebhook(AddressError),
+    /// Not a mobile number.
+    #[error("`{0}` is not a mobile number")]
+    BadMobile(String),
+    /// More mobile numbers than this.
+    #[error("more than {0} mobile numbers")]
+    TooManyMobiles(usize),
+    /// Not the id of a chat.
+    #[error("`{0}` is not a chat_id")]
+    BadChat(String),
+    /// Not a person of Feishu.
+    #[error("`{0}` is not an open_id")]
+    BadPerson(String),
+    /// A text is longer than it may be.
+    #[error("{field:?} has {chars} characters, more than {limit}")]
+    TooLong {
+        /// Which.
+        field: TextField,
+        /// How long it may be, in characters.
+        limit: usize,
+        /// How long it is.
+        chars: usize,
+    },
+    /// Not an e-mail address.
+    #[error("`{0}` is not an e-mail address")]
+    BadEmail(String),
+    /// An account id that cannot be one.
+    #[error("`{0}` cannot be an account id")]
+    BadAccountId(String),
+    /// There is an account of that id already.
+    #[error("account {0} exists already")]
+    AccountExists(AccountId),
+    /// There is no such account.
+    #[error("no account `{0}`")]
+    NoSuchAccount(String),
+    /// A key pair is incomplete or holds what none can hold.
+    #[error("the key pair is incomplete or garbled")]
+    BadKeyPair,
+    /// Secrets are asked for and shown in direct chats only.
+    #[error("only in the direct chat")]
+    DirectChatOnly,
     /// A field of a card action is missing or has the wrong form: the card is older than this version, or was not made by it.
     #[error("the card action lacks or garbles `{0}`")]
     BadField(&'static str),

@@ -7,32 +7,43 @@ use jiff::Timestamp;
 use super::request::{Request, form_values};
 use super::roles::Allowed;
 use super::{Bot, Reaction, Reader, operator};
-use crate::app::{Error, Refusal, access, alerts, billing, policies, projects, quota, users};
+use crate::app::{
+    Error, Refusal, access, accounts, alerts, billing, configure, policies, projects, quota,
+    settings, users,
+};
 use crate::cards::{Card, ListPlace, Look, Processing, Toast, Tone};
-use crate::domain::{MessageId, Money, OpId, OpenId, Report, TaskKind, UpdateTarget};
+use crate::domain::{
+    AlertBody, ChatId, MessageId, Money, OpId, OpenId, Problem, Report, TaskKind, UpdateTarget,
+};
 use crate::feishu::{CallbackAnswer, CardAction, ToastKind};
-use crate::outbox::chat_lane;
+use crate::outbox::{self, Audience, chat_lane};
 use crate::store::{OpOutcome, Source, StoreError, View, WriteTx};
 
 /// Who clicked, where, and what comes back in the form.
 pub(super) struct Click {
     pub(super) operator: OpenId,
+    chat: Option<ChatId>,
     pub(super) look: Look,
     /// Where a later result is shown.
     report: Option<Report>,
 }
 
 /// What a click did.
+#[derive(Default)]
 pub(super) struct Done {
     toast: Option<(Tone, String)>,
     card: Option<Card>,
     task: Option<TaskKind>,
     refused: bool,
+    /// Global settings are others now.
+    saved_settings: bool,
+    /// Messages are owed.
+    owes: bool,
 }
 
 impl Done {
     pub(super) fn card(card: Card) -> Self {
-        Self { toast: None, card: Some(card), task: None, refused: false }
+        Self { card: Some(card), ..Self::default() }
     }
 
     pub(super) fn with_task(self, task: TaskKind) -> Self {
@@ -94,6 +105,7 @@ impl Bot {
         let value = serde_json::Value::Object(action.value.clone());
         let click = Click {
             operator,
+            chat: action.chat_id.clone().and_then(|chat| ChatId::new(chat).ok()),
             look: Look::new(allowed.role(), now)
                 .with_back(ListPlace::of_value(&value))
                 .with_form(form_values(&action)),
@@ -116,6 +128,12 @@ impl Bot {
             self.bells.access.notify_one();
         }
         self.bells.policies.notify_one();
+        if done.saved_settings {
+            self.bells.settings.notify_one();
+        }
+        if done.owes {
+            self.bells.outbox.notify_one();
+        }
         Ok(Reaction::Answered(done.answer()))
     }
 
@@ -164,6 +182,11 @@ impl Bot {
             if !tx.claim(&keys, now)? {
                 return Ok::<_, StoreError>(None);
             }
+            if request.is_direct_only()
+                && (click.chat.is_none() || tx.direct_chat(&click.operator)? != click.chat)
+            {
+                return Ok(Some(reader.direct_only()));
+            }
             let click = reader.below_alert(tx, click, alert)?;
             let done = match request.op() {
                 Some(op) => reader.once(tx, op, &request, &click, now)?,
@@ -182,6 +205,14 @@ fn owe_task(tx: &WriteTx, done: &Done, click: &Click, now: Timestamp) -> Result<
         tx.add_task(task.clone(), click.report.clone(), now)?;
     }
     Ok(())
+}
+
+/// The clicked card is not replaced any more by balances that were asked for before.
+fn silence(tx: &WriteTx, click: &Click) -> Result<(), StoreError> {
+    match &click.report {
+        Some(Report { target: UpdateTarget::Message { id }, .. }) => tx.silence_balances(id),
+        _ => Ok(()),
+    }
 }
 
 /// The look of a card whose form is empty again.
@@ -217,6 +248,12 @@ impl Reader {
         Ok(click)
     }
 
+    /// Refuses what belongs into the direct chat: without the card, which would show it here.
+    fn direct_only(&self) -> Done {
+        let text = self.cards.words().toast(&Toast::Refused(Refusal::DirectChatOnly));
+        Done { toast: Some((Tone::Error, text)), refused: true, ..Done::default() }
+    }
+
     /// Applies a form unless its `op` was applied before; then the first outcome is answered again.
     fn once(
         &self,
@@ -239,12 +276,8 @@ impl Reader {
                 Err(Error::Refused(_)) => None,
             };
             let tone = if first.refused { Tone::Error } else { Tone::Info };
-            return Ok(Done {
-                toast: Some((tone, first.toast)),
-                card,
-                task: None,
-                refused: first.refused,
-            });
+            let toast = Some((tone, first.toast));
+            return Ok(Done { toast, card, refused: first.refused, ..Done::default() });
         }
         let done = self.apply(tx, request, click, now)?;
         let toast = done.toast.as_ref().map(|(_, text)| text.clone()).unwrap_or_default();
@@ -284,7 +317,8 @@ impl Reader {
                     Err(Error::Store(error)) => return Err(error),
                     Err(Error::Refused(_)) => None,
                 };
-                Ok(Done { toast: Some((Tone::Error, text)), card, task: None, refused: true })
+                let toast = Some((Tone::Error, text));
+                Ok(Done { toast, card, refused: true, ..Done::default() })
             }
         }
     }
@@ -327,7 +361,9 @@ impl Reader {
             | Request::ProjectsOpen { .. }
             | Request::QuotaOpen { .. }
             | Request::BillingOpen { .. }
-            | Request::AlertsList { .. } => self.open(tx, request, click, now),
+            | Request::AlertsList { .. }
+            | Request::ConfigureOpen { .. }
+            | Request::ConfigOpen => self.open(tx, request, click, now),
             Request::Access { user, goal, .. } => {
                 let by = operator(tx, &click.operator)?;
                 access::request(tx, user, *goal, by, click.report.clone(), now)?;
@@ -383,6 +419,58 @@ impl Reader {
                 let done = Done { task: Some(TaskKind::MonitorRun), ..Done::card(card) };
                 Ok(done.with_toast(cards, &toast))
             }
+            Request::Configure { user, settings, .. } => {
+                let profile = configure::save(tx, user, settings, now)?;
+                if profile.is_empty() {
+                    let detail = users::detail(tx, &self.settings(tx)?, users::get(tx, user)?)?;
+                    let done = Done::card(cards.user(&detail, &clean));
+                    return Ok(done.with_toast(cards, &Toast::UserSaved { user: user.clone() }));
+                }
+                let card = cards.processing(&Processing::Profile(user.clone()), &clean);
+                let task = Some(TaskKind::UpdateProfile { user: user.clone(), profile });
+                let done = Done { task, ..Done::card(card) };
+                Ok(done.with_toast(cards, &Toast::UserSaving { user: user.clone() }))
+            }
+            Request::ConfigSave { settings, .. } => {
+                settings::save(tx, &self.settings, &self.base_url, settings, now)?;
+                let done = Done { saved_settings: true, ..show()? };
+                Ok(done.with_toast(cards, &Toast::SettingsSaved))
+            }
+            Request::ConfigTest { .. } => {
+                let body = AlertBody::Error {
+                    problem: Problem::Test { operator: operator(tx, &click.operator)? },
+                };
+                let settings = self.settings(tx)?;
+                let audience = Audience { cards, settings: &settings, admins: &self.admins };
+                outbox::raise(tx, audience, None, body, now)?;
+                let done = Done { owes: true, ..show()? };
+                Ok(done.with_toast(cards, &Toast::TestAlertOwed))
+            }
+            Request::AccountsOpen { replacing, page } => {
+                silence(tx, click)?;
+                let view = accounts::view(tx, replacing.as_ref(), *page)?;
+                let wanted = replacing.is_none() && accounts::balances_are_old(&view, now);
+                let task = wanted.then_some(TaskKind::ReadBalances);
+                Ok(Done { task, ..Done::card(cards.accounts(&view, &clean)) })
+            }
+            Request::AccountSave { account, .. } => {
+                let task = accounts::save(tx, &self.store, account)?;
+                silence(tx, click)?;
+                let id = match &task {
+                    TaskKind::CheckAccount { account, .. } => account.clone(),
+                    _ => return show(),
+                };
+                let card = cards.processing(&Processing::Account(id), &clean);
+                let done = Done { task: Some(task), ..Done::card(card) };
+                Ok(done.with_toast(cards, &Toast::AccountChecking))
+            }
+            Request::AccountToggle { account, active, .. } => {
+                accounts::toggle(tx, account, *active, now)?;
+                silence(tx, click)?;
+                let name = tx.account(account)?.map(|account| account.name).unwrap_or_default();
+                let toast = Toast::AccountToggled { account: name, enabled: active.is_on() };
+                Ok(show()?.with_toast(cards, &toast))
+            }
         }
     }
 
@@ -423,6 +511,21 @@ impl Reader {
             }
             Request::Create(request) => self.create_card(tx, request, look)?,
             Request::MonitorRun { .. } => cards.monitor(&self.monitor_view(tx, &settings)?, look),
+            Request::ConfigureOpen { user } | Request::Configure { user, .. } => {
+                cards.configure(&users::detail(tx, &settings, users::get(tx, user)?)?, look)
+            }
+            Request::ConfigOpen | Request::ConfigSave { .. } | Request::ConfigTest { .. } => {
+                cards.settings(&settings::view(tx, &self.settings)?, look)
+            }
+            Request::AccountsOpen { replacing, page } => {
+                cards.accounts(&accounts::view(tx, replacing.as_ref(), *page)?, look)
+            }
+            Request::AccountSave { account, page, .. } => {
+                cards.accounts(&accounts::view(tx, account.known.as_ref(), *page)?, look)
+            }
+            Request::AccountToggle { page, .. } => {
+                cards.accounts(&accounts::view(tx, None, *page)?, look)
+            }
         })
     }
 }

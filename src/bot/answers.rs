@@ -5,14 +5,24 @@ use std::sync::Arc;
 use super::command::{COMMANDS, Command, Needs, ParseError, parse};
 use super::roles::Allowed;
 use super::{Bot, Place, Reaction, Reply, operator};
+use crate::app::export::Table;
 use crate::app::outcome::UserFilter;
-use crate::app::{Error, Refusal, access, alerts, billing, create, projects, quota, users};
+use crate::app::{
+    Error, Refusal, access, accounts, alerts, billing, create, me, projects, quota, settings, users,
+};
 use crate::cards::{
     Candidate, CandidatesView, Card, HelpRow, HelpView, Look, Processing, Role, Toast, Tone,
 };
 use crate::domain::{AccessGoal, OpenId, TaskKind, UserKey};
 use crate::feishu::CallbackAnswer;
 use crate::store::{Source, StoreError, View, WriteTx};
+
+/// Who asks, with the proof that they may, and whether only they read the answer.
+struct Asker {
+    person: OpenId,
+    allowed: Allowed,
+    direct: bool,
+}
 
 impl Bot {
     /// Answers a text that a person wrote to the bot.
@@ -24,6 +34,7 @@ impl Bot {
     ) -> Result<Reaction, StoreError> {
         let now = self.reader.clock.now();
         let role = self.roles.of(&sender);
+        let direct = place.direct;
         let parsed = parse(text);
         let needs = parsed.as_ref().map_or_else(ParseError::needs, Command::needs);
         let allowed = Allowed::check(role, needs);
@@ -36,8 +47,9 @@ impl Bot {
             }
             (Ok(command), Some(allowed)) if !command.writes() => {
                 let (bot, command) = (Arc::clone(&self.reader), command.clone());
+                let asker = Asker { person: sender.clone(), allowed, direct };
                 let reply =
-                    self.store.reading(move |tx| bot.reply(tx, &command, allowed, now)).await?;
+                    self.store.reading(move |tx| bot.reply(tx, &command, &asker, now)).await?;
                 Some(reply)
             }
             _ => None,
@@ -49,10 +61,10 @@ impl Bot {
                 if !tx.claim(&place.keys, now)? {
                     return Ok::<_, StoreError>((false, None));
                 }
-                tx.know_chat(&place.chat_id, place.direct, place.written_at)?;
+                place.note_chat(tx, &sender)?;
                 let reply = match (prepared, parsed) {
                     (Some(reply), _) => reply,
-                    (None, Ok(command)) => bot.carry_out(tx, &command, &sender, role)?,
+                    (None, Ok(command)) => bot.carry_out(tx, &command, &sender, role, direct)?,
                     (None, Err(_)) => return Ok((true, None)),
                 };
                 place.owe(tx, &reply, now)?;
@@ -82,13 +94,15 @@ impl super::Reader {
         command: &Command,
         sender: &OpenId,
         role: Role,
+        direct: bool,
     ) -> Result<Reply, StoreError> {
         let now = self.clock.now();
         let Command::Allocate { name, amount, note } = command else {
             let Some(allowed) = Allowed::check(role, command.needs()) else {
                 return Ok(Reply::card(self.denied_card(sender)));
             };
-            return self.reply(tx, command, allowed, now);
+            let asker = Asker { person: sender.clone(), allowed, direct };
+            return self.reply(tx, command, &asker, now);
         };
         let settings = self.settings(tx)?;
         let look = Look::new(role, now);
@@ -114,10 +128,10 @@ impl super::Reader {
         &self,
         tx: &View<S>,
         command: &Command,
-        allowed: Allowed,
+        asker: &Asker,
         now: jiff::Timestamp,
     ) -> Result<Reply, StoreError> {
-        match self.read(tx, command, allowed, now) {
+        match self.read(tx, command, asker, now) {
             Ok(reply) => Ok(reply),
             Err(error) => Ok(Reply::card(self.refused(tx, error)?)),
         }
@@ -127,9 +141,10 @@ impl super::Reader {
         &self,
         tx: &View<S>,
         command: &Command,
-        allowed: Allowed,
+        asker: &Asker,
         now: jiff::Timestamp,
     ) -> Result<Reply, Error> {
+        let allowed = asker.allowed;
         let settings = self.settings(tx)?;
         let look = Look::new(allowed.role(), now);
         let cards = &self.cards;
@@ -180,6 +195,28 @@ impl super::Reader {
                 let card = cards.processing(&Processing::Sync, &look);
                 return Ok(Reply::card(card).then(Some(TaskKind::Sync)));
             }
+            Command::Config => cards.settings(&settings::view(tx, &self.settings)?, &look),
+            Command::Accounts => {
+                if !asker.direct {
+                    return Err(Refusal::DirectChatOnly.into());
+                }
+                let view = accounts::view(tx, None, 1)?;
+                let task = accounts::balances_are_old(&view, now).then_some(TaskKind::ReadBalances);
+                return Ok(Reply::card(cards.accounts(&view, &look)).then(task));
+            }
+            Command::Export { table } => {
+                let words = cards.words();
+                let others: Vec<String> = Table::ALL
+                    .iter()
+                    .filter(|other| *other != table)
+                    .map(|other| format!("/export {}", other.word()))
+                    .collect();
+                let text = words.t("export.text", &[("others", &others.join("  "))]);
+                let title = words.t("export.title", &[("table", &table.word())]);
+                let card = cards.message(Tone::Info, &title, &text);
+                return Ok(Reply { file: Some(*table), ..Reply::card(card) });
+            }
+            Command::Me => cards.me(&me::view(tx, &settings, &asker.person, now)?, &look),
             Command::MonitorRun => {
                 let card = cards.processing(&Processing::Monitor, &look);
                 return Ok(Reply::card(card).then(Some(TaskKind::MonitorRun)));
@@ -274,6 +311,17 @@ impl super::Reader {
     }
 
     fn help(&self, role: Role, unknown: Option<&str>, nearest: Option<&str>) -> Card {
+        self.help_with(role, unknown, nearest, None)
+    }
+
+    /// The help card, with a notice on top.
+    pub(super) fn help_with(
+        &self,
+        role: Role,
+        unknown: Option<&str>,
+        nearest: Option<&str>,
+        notice: Option<(Tone, String)>,
+    ) -> Card {
         let words = self.cards.words();
         let rows = COMMANDS
             .iter()
@@ -291,6 +339,11 @@ impl super::Reader {
             unknown: unknown.map(str::to_owned),
             nearest: nearest.map(|name| format!("/{name}")),
         };
-        self.cards.help(&view, &Look::new(role, self.clock.now()))
+        let look = Look::new(role, self.clock.now());
+        let look = match notice {
+            Some((tone, text)) => look.with_banner(tone, text),
+            None => look,
+        };
+        self.cards.help(&view, &look)
     }
 }

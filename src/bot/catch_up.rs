@@ -115,13 +115,13 @@ impl Bot {
         chat_id: String,
         direct: bool,
         at: Timestamp,
-    ) -> Result<Reaction, StoreError> {
+    ) -> Result<(), StoreError> {
         let chat = chat_id.clone();
         // People open chats more often than they meet the bot.
         if self.store.reading(move |tx| tx.known_chat(&chat)).await?.is_none() {
             self.store.writing(move |tx| tx.know_chat(&chat_id, direct, at)).await?;
         }
-        Ok(Reaction::Ignored)
+        Ok(())
     }
 
     fn oldest(&self) -> Timestamp {

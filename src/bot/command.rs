@@ -1,5 +1,6 @@
 //! Chat commands: one table is the parser, the help card and the README's list.
 
+use crate::app::export::Table;
 use crate::domain::{AmountError, BillPeriod, Money};
 
 /// What a person asked for.
@@ -66,6 +67,17 @@ pub enum Command {
     Monitor,
     /// Start a monitor cycle.
     MonitorRun,
+    /// Global settings.
+    Config,
+    /// Main accounts.
+    Accounts,
+    /// The person's own users.
+    Me,
+    /// A table as a file.
+    Export {
+        /// Which.
+        table: Table,
+    },
 }
 
 /// Who may use a command.
@@ -83,20 +95,23 @@ impl Command {
     /// Who may use it. No default arm: a new command does not compile until somebody decides.
     pub fn needs(&self) -> Needs {
         match self {
-            Command::Help => Needs::Anyone,
+            Command::Help | Command::Me => Needs::Anyone,
             Command::Users { .. }
             | Command::User { .. }
             | Command::Projects { .. }
             | Command::Quota { .. }
             | Command::Billing { .. }
             | Command::Alerts { .. }
+            | Command::Export { .. }
             | Command::Monitor => Needs::Viewer,
             Command::Create
             | Command::Sync
             | Command::Allocate { .. }
             | Command::Enable { .. }
             | Command::Disable { .. }
-            | Command::MonitorRun => Needs::Admin,
+            | Command::MonitorRun
+            | Command::Config
+            | Command::Accounts => Needs::Admin,
         }
     }
 }
@@ -302,6 +317,49 @@ pub static COMMANDS: &[Spec] = &[
             _ => Ok(Command::Monitor),
         },
     },
+    Spec {
+        name: "config",
+        aliases: &["配置"],
+        arguments: "",
+        about: "command.config",
+        needs: Needs::Admin,
+        parse: |_, _| Ok(Command::Config),
+    },
+    Spec {
+        name: "accounts",
+        aliases: &["主账号"],
+        arguments: "",
+        about: "command.accounts",
+        needs: Needs::Admin,
+        parse: |_, _| Ok(Command::Accounts),
+    },
+    Spec {
+        name: "export",
+        aliases: &["导出"],
+        arguments: "[users|spending|ledger|alerts]",
+        about: "command.export",
+        needs: Needs::Viewer,
+        parse: |_, arguments| {
+            let named = arguments.peek().and_then(|word| Table::from_word(&word.to_lowercase()));
+            Ok(Command::Export {
+                table: match named {
+                    Some(table) => {
+                        arguments.next();
+                        table
+                    }
+                    None => Table::Users,
+                },
+            })
+        },
+    },
+    Spec {
+        name: "me",
+        aliases: &["我的"],
+        arguments: "",
+        about: "command.me",
+        needs: Needs::Anyone,
+        parse: |_, _| Ok(Command::Me),
+    },
 ];
 
 /// The words after the command.
@@ -439,6 +497,11 @@ mod tests {
         check("停用 alice", Command::Disable { name: name("alice") });
         check("/monitor", Command::Monitor);
         check("/Monitor RUN", Command::MonitorRun);
+        check("配置", Command::Config);
+        check("/accounts", Command::Accounts);
+        check("我的", Command::Me);
+        check("/export", Command::Export { table: Table::Users });
+        check("导出 LEDGER", Command::Export { table: Table::Ledger });
     }
 
     #[test]
@@ -452,6 +515,8 @@ mod tests {
             ("/monitor start", "start"),
             ("/monitor run run", "run"),
             ("/alerts alice warning", "warning"),
+            ("/export everything", "everything"),
+            ("/export users alerts", "alerts"),
         ] {
             match parse(text) {
                 Err(ParseError::Surplus { argument: found, .. }) => assert_eq!(found, argument),

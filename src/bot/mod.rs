@@ -9,6 +9,7 @@ mod catch_up;
 mod chats;
 pub mod command;
 mod create;
+mod greeting;
 mod request;
 mod roles;
 
@@ -20,12 +21,15 @@ use parking_lot::Mutex;
 pub use catch_up::CatchUpError;
 pub use roles::Roles;
 
+use crate::app::export::Table;
 use crate::app::outcome::MonitorView;
 use crate::app::quota::person;
 use crate::cards::Cards;
 use crate::clock::Clock;
+use crate::domain::period::beijing;
 use crate::domain::{
-    Dispatch, MessageId, OpenId, Operator, Report, Settings, TaskKind, UpdateTarget,
+    ChatId, Dispatch, FilePlace, MessageId, OpenId, Operator, Report, Settings, TaskKind,
+    UpdateTarget,
 };
 use crate::feishu::{self, CallbackAnswer, ChatKind, Event, EventKind, MessageReceived};
 use crate::monitor::{self, Bells, Monitor};
@@ -71,9 +75,12 @@ pub struct Bot {
 
 /// What it takes to make a card of a transaction's view.
 struct Reader {
+    store: Store,
     cards: Arc<Cards>,
     settings: Settings,
     project_policies: Vec<String>,
+    base_url: String,
+    admins: Vec<OpenId>,
     monitor: Arc<Monitor>,
     clock: Clock,
 }
@@ -104,6 +111,8 @@ pub struct Parts {
     pub settings: Settings,
     /// Policies that are attached within each project that is linked (`access.project_policies`).
     pub project_policies: Vec<String>,
+    /// Whose host a webhook may be on: `feishu.base_url`.
+    pub base_url: String,
     /// For its card.
     pub monitor: Arc<Monitor>,
     /// For names of people and the bot's own id.
@@ -118,11 +127,13 @@ pub struct Parts {
 struct Reply {
     card: String,
     task: Option<TaskKind>,
+    /// A table that follows as a file.
+    file: Option<Table>,
 }
 
 impl Reply {
     fn card(card: crate::cards::Card) -> Self {
-        Self { card: card.into_string(), task: None }
+        Self { card: card.into_string(), task: None, file: None }
     }
 
     fn then(self, task: Option<TaskKind>) -> Self {
@@ -135,11 +146,14 @@ impl Bot {
     pub fn new(parts: Parts) -> Arc<Self> {
         let known = parts.store.read(View::bot_open_id).ok().flatten();
         Arc::new(Self {
-            store: parts.store,
+            store: parts.store.clone(),
             reader: Arc::new(Reader {
+                store: parts.store,
                 cards: parts.cards,
                 settings: parts.settings,
                 project_policies: parts.project_policies,
+                base_url: parts.base_url,
+                admins: parts.roles.admins(),
                 monitor: parts.monitor,
                 clock: parts.clock,
             }),
@@ -198,17 +212,20 @@ impl Bot {
         match event.kind {
             EventKind::Message(message) => self.message(event.event_id, message).await,
             EventKind::CardAction(action) => self.action(event.event_id, action).await,
-            EventKind::ChatEntered { chat_id, .. } => {
-                self.meet(chat_id, true, event.created_at).await
+            EventKind::BotMenu { operator_open_id, event_key } => {
+                self.menu(event.event_id, operator_open_id, &event_key).await
             }
-            EventKind::BotAdded { chat_id, .. } => {
-                self.meet(chat_id, false, event.created_at).await
+            EventKind::ChatEntered { chat_id, operator_open_id } => {
+                self.meet(chat_id.clone(), true, event.created_at).await?;
+                self.chat_entered(event.event_id, chat_id, operator_open_id).await
+            }
+            EventKind::BotAdded { chat_id, operator_open_id, name } => {
+                self.meet(chat_id.clone(), false, event.created_at).await?;
+                self.bot_added(event.event_id, chat_id, operator_open_id, name).await
             }
             EventKind::BotRemoved { chat_id } | EventKind::ChatDisbanded { chat_id } => {
-                self.store.writing(move |tx| tx.forget_chat(&chat_id)).await?;
-                Ok(Reaction::Ignored)
+                self.bot_removed(event.event_id, chat_id).await
             }
-            EventKind::BotMenu { .. } => Ok(Reaction::Ignored),
         }
     }
 
@@ -237,11 +254,10 @@ impl Bot {
         keys.extend((!event_id.is_empty()).then(|| format!("e:{event_id}")));
         let place = Place {
             lane: chat_lane(&message.chat_id),
-            message: message_id,
-            keys,
-            chat_id: message.chat_id.clone(),
+            destination: Destination::Reply(message_id),
             direct: message.chat_kind == ChatKind::Direct,
-            written_at: message.created_at,
+            heard: Some((message.chat_id.clone(), message.created_at)),
+            keys,
         };
         let _turn = self.chats.turn(&message.chat_id).await;
         self.answer(sender, &text, place).await
@@ -253,29 +269,67 @@ impl Bot {
         match task {
             Some(TaskKind::MonitorRun) => self.bells.monitor.notify_one(),
             Some(
-                TaskKind::Sync | TaskKind::RefreshProjects { .. } | TaskKind::CreateUser { .. },
+                TaskKind::Sync
+                | TaskKind::RefreshProjects { .. }
+                | TaskKind::CreateUser { .. }
+                | TaskKind::UpdateProfile { .. }
+                | TaskKind::CheckAccount { .. }
+                | TaskKind::ReadBalances,
             ) => self.bells.tasks.notify_one(),
             None => {}
         }
     }
 }
 
-/// Where a message came from, and by which keys it is known.
+/// Where an answer goes.
+enum Destination {
+    /// In answer to a message.
+    Reply(MessageId),
+    /// Into the direct chat with a person.
+    Person(OpenId),
+}
+
+/// Where a command came from, and by which keys it is known.
 struct Place {
     lane: String,
-    message: MessageId,
-    keys: Vec<String>,
-    chat_id: String,
+    destination: Destination,
+    /// Whether only the person reads the answer.
     direct: bool,
-    written_at: Timestamp,
+    /// The chat it was written in, and when.
+    heard: Option<(String, Timestamp)>,
+    keys: Vec<String>,
 }
 
 impl Place {
+    /// Remembers the chat it came from.
+    fn note_chat(&self, tx: &WriteTx, sender: &OpenId) -> Result<(), StoreError> {
+        let Some((chat, at)) = &self.heard else { return Ok(()) };
+        tx.know_chat(chat, self.direct, *at)?;
+        match ChatId::new(chat.as_str()) {
+            Ok(chat) if self.direct => tx.put_direct_chat(sender, &chat),
+            _ => Ok(()),
+        }
+    }
+
     /// Makes a reply owed, and the work that reports to it.
     fn owe(&self, tx: &WriteTx, reply: &Reply, now: Timestamp) -> Result<(), StoreError> {
-        let dispatch = Dispatch::Reply { to: self.message.clone(), card: reply.card.clone() };
+        let card = reply.card.clone();
+        let dispatch = match &self.destination {
+            Destination::Reply(to) => Dispatch::Reply { to: to.clone(), card },
+            Destination::Person(person) => Dispatch::ToPerson { person: person.clone(), card },
+        };
         let message = NewMessage::new(&self.lane, dispatch, now);
         let owed = tx.owe(message, now)?;
+        if let Some(table) = reply.file {
+            let place = match &self.destination {
+                Destination::Reply(to) => FilePlace::Message { id: to.clone() },
+                Destination::Person(person) => FilePlace::Person { id: person.clone() },
+            };
+            let at = now.to_zoned(beijing()).strftime("%Y%m%d-%H%M%S");
+            let (name, table) = (format!("airgate-{}-{at}.csv", table.word()), table.word());
+            let dispatch = Dispatch::File { place, table: table.to_owned(), name };
+            tx.owe(NewMessage::new(&self.lane, dispatch, now), now)?;
+        }
         if let Some(task) = &reply.task {
             let target = UpdateTarget::SentBy { owed };
             let report = Report { target, lane: self.lane.clone() };

@@ -5,11 +5,16 @@ use serde_json::{Map, Value};
 use super::command::Needs;
 use super::create::{CreateRequest, CreateWhat};
 use crate::app::Refusal;
+use crate::app::accounts::NewAccount;
+use crate::app::configure::NewUserSettings;
 use crate::app::create::CreateForm;
 use crate::app::outcome::UserFilter;
 use crate::app::projects::NewLink;
+use crate::app::settings::NewSettings;
 use crate::cards::ListPlace;
-use crate::domain::{AccessGoal, AlertKind, BillPeriod, OpId, ProjectName, Switch, UserKey};
+use crate::domain::{
+    AccessGoal, AccountId, AlertKind, BillPeriod, OpId, ProjectName, Switch, UserKey,
+};
 use crate::feishu::CardAction;
 
 /// What a click asks for.
@@ -117,6 +122,59 @@ pub enum Request {
         /// Applies once.
         op: OpId,
     },
+    /// `user.configure` without a form: opens it.
+    ConfigureOpen {
+        /// Whose.
+        user: UserKey,
+    },
+    /// `user.configure`
+    Configure {
+        /// Whose.
+        user: UserKey,
+        /// Applies once.
+        op: Option<OpId>,
+        /// As typed.
+        settings: Box<NewUserSettings>,
+    },
+    /// `config.open`
+    ConfigOpen,
+    /// `config.save`
+    ConfigSave {
+        /// Applies once.
+        op: Option<OpId>,
+        /// As typed.
+        settings: Box<NewSettings>,
+    },
+    /// `config.test`: a test alert.
+    ConfigTest {
+        /// Applies once.
+        op: OpId,
+    },
+    /// `accounts.open`
+    AccountsOpen {
+        /// With the form for another key pair of this account.
+        replacing: Option<AccountId>,
+        /// From 1.
+        page: usize,
+    },
+    /// `account.save`
+    AccountSave {
+        /// Applies once.
+        op: Option<OpId>,
+        /// As typed.
+        account: Box<NewAccount>,
+        /// The page to show again.
+        page: usize,
+    },
+    /// `account.toggle`
+    AccountToggle {
+        /// Which.
+        account: AccountId,
+        /// The state that is wanted.
+        active: Switch,
+        /// The page to show again.
+        page: usize,
+    },
 }
 
 impl Request {
@@ -136,7 +194,15 @@ impl Request {
             | Request::ToggleAll { .. }
             | Request::Allocate { .. }
             | Request::Create(_)
-            | Request::MonitorRun { .. } => Needs::Admin,
+            | Request::MonitorRun { .. }
+            | Request::ConfigureOpen { .. }
+            | Request::Configure { .. }
+            | Request::ConfigOpen
+            | Request::ConfigSave { .. }
+            | Request::ConfigTest { .. }
+            | Request::AccountsOpen { .. }
+            | Request::AccountSave { .. }
+            | Request::AccountToggle { .. } => Needs::Admin,
         }
     }
 
@@ -148,7 +214,9 @@ impl Request {
             | Request::ProjectsOpen { .. }
             | Request::QuotaOpen { .. }
             | Request::BillingOpen { .. }
-            | Request::AlertsList { .. } => true,
+            | Request::AlertsList { .. }
+            | Request::ConfigureOpen { .. }
+            | Request::ConfigOpen => true,
             Request::Access { .. }
             | Request::ProjectAdd { .. }
             | Request::ProjectToggle { .. }
@@ -156,7 +224,13 @@ impl Request {
             | Request::ToggleAll { .. }
             | Request::Allocate { .. }
             | Request::Create(_)
-            | Request::MonitorRun { .. } => false,
+            | Request::MonitorRun { .. }
+            | Request::Configure { .. }
+            | Request::ConfigSave { .. }
+            | Request::ConfigTest { .. }
+            | Request::AccountsOpen { .. }
+            | Request::AccountSave { .. }
+            | Request::AccountToggle { .. } => false,
         }
     }
 
@@ -167,8 +241,12 @@ impl Request {
             | Request::ProjectAdd { op, .. }
             | Request::ProjectRemove { op, .. }
             | Request::Allocate { op, .. }
-            | Request::MonitorRun { op } => Some(op),
+            | Request::MonitorRun { op }
+            | Request::ConfigTest { op } => Some(op),
             Request::Create(create) => Some(&create.op),
+            Request::Configure { op, .. }
+            | Request::ConfigSave { op, .. }
+            | Request::AccountSave { op, .. } => op.as_ref(),
             Request::UsersList(_)
             | Request::UserOpen { .. }
             | Request::ProjectsOpen { .. }
@@ -176,8 +254,22 @@ impl Request {
             | Request::ToggleAll { .. }
             | Request::QuotaOpen { .. }
             | Request::BillingOpen { .. }
-            | Request::AlertsList { .. } => None,
+            | Request::AlertsList { .. }
+            | Request::ConfigureOpen { .. }
+            | Request::ConfigOpen
+            | Request::AccountsOpen { .. }
+            | Request::AccountToggle { .. } => None,
         }
+    }
+
+    /// Whether it belongs into the direct chat with the bot only, because key pairs are typed there.
+    pub fn is_direct_only(&self) -> bool {
+        matches!(
+            self,
+            Request::AccountsOpen { .. }
+                | Request::AccountSave { .. }
+                | Request::AccountToggle { .. }
+        )
     }
 
     /// Reads a card action.
@@ -276,6 +368,56 @@ impl Request {
                 },
             }),
             "monitor.run" => Request::MonitorRun { op: fields.op()? },
+            "user.configure" => {
+                let user = fields.user()?;
+                if action.form.is_empty() && action.name.is_none() {
+                    return Ok(Request::ConfigureOpen { user });
+                }
+                let settings = NewUserSettings {
+                    thresholds: fields.form_text("thresholds"),
+                    monitor: action.form_checked("monitor"),
+                    auto_disable: action.form_checked("auto_disable"),
+                    remark: fields.form_text("remark"),
+                    owner: fields.form_text("owner"),
+                    no_owner: action.form_checked("no_owner").unwrap_or(false),
+                    display_name: fields.form_text("display_name"),
+                    email: fields.form_text("email"),
+                    phone: fields.form_text("phone"),
+                };
+                let settings = Box::new(settings);
+                Request::Configure { user, op: fields.optional_op()?, settings }
+            }
+            "config.open" => Request::ConfigOpen,
+            "config.save" => Request::ConfigSave {
+                op: fields.optional_op()?,
+                settings: Box::new(NewSettings {
+                    thresholds: fields.form_text("thresholds"),
+                    interval_seconds: fields.form_text("interval_seconds"),
+                    webhook_url: fields.form_text("webhook_url"),
+                    mobiles: fields.form_text("mobiles"),
+                    alert_chat_id: fields.form_text("alert_chat_id"),
+                }),
+            },
+            "config.test" => Request::ConfigTest { op: fields.op()? },
+            "accounts.open" => {
+                Request::AccountsOpen { replacing: fields.optional_account()?, page: fields.page() }
+            }
+            "account.save" => Request::AccountSave {
+                op: fields.optional_op()?,
+                account: Box::new(NewAccount {
+                    known: fields.optional_account()?,
+                    id: fields.typed("account"),
+                    name: fields.typed("name"),
+                    access_key: fields.typed("access_key").into(),
+                    secret_key: fields.typed("secret_key").into(),
+                }),
+                page: fields.page(),
+            },
+            "account.toggle" => Request::AccountToggle {
+                account: fields.optional_account()?.ok_or(Refusal::BadField("account"))?,
+                active: fields.switch("enabled")?,
+                page: fields.page(),
+            },
             _ => return Err(Refusal::UnknownAction(name)),
         })
     }
@@ -289,15 +431,23 @@ fn search_text(action: &CardAction, fields: &Fields<'_>) -> String {
     action.input.clone().or_else(|| fields.text("query")).unwrap_or_default()
 }
 
-/// The form fields of an action by name, to be shown again where the input was refused.
+/// Fields that are never shown again.
+const SECRET_FIELDS: [&str; 2] = ["access_key", "secret_key"];
+
+/// The form fields of an action by name, to be shown again where the input was refused. Secrets are left out.
 pub fn form_values(action: &CardAction) -> std::collections::BTreeMap<String, String> {
     action
         .form
         .iter()
-        .filter_map(|(name, value)| match value {
-            Value::String(text) => Some((name.clone(), text.clone())),
-            Value::Bool(ticked) => Some((name.clone(), ticked.to_string())),
-            _ => None,
+        .filter_map(|(name, value)| {
+            let text = match value {
+                Value::String(_) if SECRET_FIELDS.contains(&name.as_str()) => return None,
+                Value::String(text) => text.clone(),
+                // A tick holds no secret, even where the field is called after one (`access_key` of user.create).
+                Value::Bool(on) => on.to_string(),
+                _ => return None,
+            };
+            Some((name.clone(), text))
         })
         .collect()
 }
@@ -334,6 +484,28 @@ impl Fields<'_> {
 
     fn number(&self, name: &str) -> Option<u64> {
         self.value.get(name)?.as_u64()
+    }
+
+    /// A form field; `None` where the form does not hold it.
+    fn form_text(&self, name: &str) -> Option<String> {
+        match self.form.get(name)? {
+            Value::String(text) => Some(text.clone()),
+            Value::Number(number) => Some(number.to_string()),
+            _ => None,
+        }
+    }
+
+    fn optional_account(&self) -> Result<Option<AccountId>, Refusal> {
+        self.text("account")
+            .map(|text| AccountId::new(text).map_err(|_| Refusal::BadField("account")))
+            .transpose()
+    }
+
+    fn optional_op(&self) -> Result<Option<OpId>, Refusal> {
+        match self.text("op") {
+            Some(_) => self.op().map(Some),
+            None => Ok(None),
+        }
     }
 
     fn user(&self) -> Result<UserKey, Refusal> {
@@ -436,6 +608,36 @@ mod tests {
     }
 
     #[test]
+    fn key_pairs_are_never_shown_again() {
+        let form = json!({"name": "x", "access_key": "AKLT", "secret_key": "s", "monitor": false});
+        let submitted = action(json!({"action": "account.save", "account": "main"}), form);
+        let shown = form_values(&submitted);
+        assert_eq!(shown.keys().collect::<Vec<_>>(), ["monitor", "name"]);
+        assert_eq!(shown["monitor"], "false");
+        let request = format!("{:?}", Request::of(&submitted).unwrap());
+        assert!(request.contains("main") && !request.contains("AKLT"), "{request}");
+
+        let ticked = action(json!({"action": "user.create"}), json!({"access_key": true}));
+        assert_eq!(form_values(&ticked)["access_key"], "true");
+    }
+
+    #[test]
+    fn the_settings_of_a_user_are_opened_and_saved_by_the_same_action() {
+        let value = json!({"action": "user.configure", "user": "main/alice"});
+        let user = "main/alice".parse().unwrap();
+        assert_eq!(request(value.clone()), Ok(Request::ConfigureOpen { user }));
+        let form = json!({"thresholds": "", "monitor": "false", "owner": "ou_1"});
+        match Request::of(&action(value, form)) {
+            Ok(Request::Configure { settings, op: None, .. }) => {
+                assert_eq!(settings.thresholds.as_deref(), Some(""));
+                assert_eq!((settings.monitor, settings.auto_disable), (Some(false), None));
+                assert_eq!((settings.owner.as_deref(), settings.remark), (Some("ou_1"), None));
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
     fn an_emptied_search_field_clears_the_search() {
         let value = json!({"action": "users.list", "filter": "warning", "query": "old", "page": 3});
         let paged = request(value.clone());
@@ -474,6 +676,11 @@ mod tests {
             (json!({"action": "alerts.list", "type": "x"}), Refusal::BadField("type")),
             (json!({"action": "billing.open", "period": "x"}), Refusal::BadPeriod("x".to_owned())),
             (json!({"action": "monitor.run"}), Refusal::BadField("op")),
+            (json!({"action": "config.test"}), Refusal::BadField("op")),
+            (json!({"action": "config.save", "op": "a b"}), Refusal::BadField("op")),
+            (json!({"action": "user.configure"}), Refusal::BadField("user")),
+            (json!({"action": "account.toggle", "enabled": true}), Refusal::BadField("account")),
+            (json!({"action": "account.save", "account": "A B"}), Refusal::BadField("account")),
         ] {
             assert_eq!(request(value.clone()), Err(refusal), "{value}");
         }

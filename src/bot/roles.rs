@@ -33,6 +33,11 @@ impl Roles {
         }
     }
 
+    /// The administrators.
+    pub fn admins(&self) -> Vec<OpenId> {
+        self.admins.iter().cloned().collect()
+    }
+
     /// Everybody who has a role.
     pub fn people(&self) -> Vec<OpenId> {
         self.admins.union(&self.viewers).cloned().collect()

@@ -75,6 +75,9 @@ impl Cards {
     /// The type as a tag. A recovery is of the type "error", but nobody should read that on a green card.
     fn alert_tag(&self, body: &AlertBody) -> Value {
         let kind = body.kind();
+        if is_test(body) {
+            return context! { text => self.words.t("kind.test", &[]), colour => "blue" };
+        }
         if is_recovery(body) {
             return context! { text => self.words.t("kind.recovered", &[]), colour => "green" };
         }
@@ -125,6 +128,10 @@ impl Cards {
                 }
                 Problem::AccessDelayed { goal: AccessGoal::Restored, reason } => {
                     (Some(words.t("alert.restore_delayed_text", &[])), Some(reason.clone()))
+                }
+                Problem::Test { operator } => {
+                    let operator = words.operator(operator);
+                    (Some(words.t("alert.test_text", &[("operator", &operator)])), None)
                 }
             },
         };
@@ -199,6 +206,9 @@ impl Cards {
                 Problem::CyclesFailing { reason, .. }
                 | Problem::CredentialsRefused { reason, .. }
                 | Problem::AccessDelayed { reason, .. } => Some(reason.clone()),
+                Problem::Test { operator } => {
+                    Some(words.t("alerts.by", &[("operator", &words.operator(operator))]))
+                }
                 Problem::CyclesRecovered | Problem::CredentialsRecovered { .. } => None,
             },
         };
@@ -237,9 +247,14 @@ fn alert_template(body: &AlertBody) -> &'static str {
         AlertBody::Disable { .. } => "red",
         AlertBody::Manual { goal: AccessGoal::Restored, .. } => "green",
         body if is_recovery(body) => "green",
+        body if is_test(body) => "blue",
         AlertBody::Manual { goal: AccessGoal::Cut, .. } => "violet",
         AlertBody::Error { .. } => "carmine",
     }
+}
+
+fn is_test(body: &AlertBody) -> bool {
+    matches!(body, AlertBody::Error { problem: Problem::Test { .. } })
 }
 
 fn is_recovery(body: &AlertBody) -> bool {

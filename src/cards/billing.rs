@@ -58,7 +58,20 @@ impl Cards {
                 }
             }),
         };
-        self.card("billing.json.j2", look, facts)
+        let chart: Vec<Value> = view
+            .recent
+            .iter()
+            .map(|(period, total)| {
+                context! { month => period.to_string(), amount => total.plain() }
+            })
+            .collect();
+        // One bar compares with nothing.
+        let chart = if chart.len() < 2 { Vec::new() } else { chart };
+        let card = self.card("billing.json.j2", look, context! { chart => chart, ..facts.clone() });
+        if card.fits() {
+            return card;
+        }
+        self.card("billing.json.j2", look, context! { chart => Vec::<Value>::new(), ..facts })
     }
 
     fn billing_user(&self, user: &BillingUser, limit: usize) -> Value {

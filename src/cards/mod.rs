@@ -17,15 +17,18 @@ pub mod role;
 pub mod wording;
 
 mod access;
+mod accounts;
 mod alerts;
 mod billing;
 mod create;
 mod engine;
 mod facts;
 mod general;
+mod me;
 mod monitor;
 mod projects;
 mod quota;
+mod settings;
 pub mod text;
 mod user;
 mod users;

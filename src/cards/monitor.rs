@@ -6,7 +6,9 @@ use super::facts;
 use super::text::clip;
 use super::{Card, Cards, Look};
 use crate::app::outcome::{AccountSync, MonitorView};
-use crate::domain::{AccessGoal, AccountReading, BillPeriod, CycleOutcome, CycleReport, UserKey};
+use crate::domain::{
+    AccessGoal, AccountId, AccountReading, BillPeriod, CycleOutcome, CycleReport, UserKey,
+};
 
 /// Accounts that a report lists one by one.
 const ACCOUNTS: usize = 8;
@@ -24,6 +26,10 @@ pub enum Processing {
     Monitor,
     /// A change of access.
     Access(UserKey, AccessGoal),
+    /// A user's data is being written to the cloud.
+    Profile(UserKey),
+    /// A main account's key pair is being checked.
+    Account(AccountId),
 }
 
 impl Cards {
@@ -157,6 +163,14 @@ impl Cards {
             Processing::Access(user, AccessGoal::Restored) => (
                 words.t("processing.restore", &[("user", &user.username)]),
                 words.t("processing.restore_text", &[]),
+            ),
+            Processing::Profile(user) => (
+                words.t("processing.profile", &[("user", &user.username)]),
+                words.t("processing.profile_text", &[]),
+            ),
+            Processing::Account(account) => (
+                words.t("processing.account", &[("account", account)]),
+                words.t("processing.account_text", &[]),
             ),
         };
         self.card("processing.json.j2", look, context! { title => title, text => text })

@@ -7,10 +7,12 @@ use jiff::Timestamp;
 use super::locale::{Catalogue, Locale};
 use super::text::{clean, clip};
 use crate::app::Refusal;
+use crate::app::refusal::TextField;
+use crate::config::AddressError;
 use crate::domain::period::beijing;
 use crate::domain::{
     AccessGoal, AlertBody, AlertKind, AlertRecord, AmountError, Freshness, LedgerError, Money,
-    Operator, Problem, ThresholdsError, UserKey, UserStatus,
+    Operator, Problem, SavedSettings, ThresholdsError, UserKey, UserStatus,
 };
 
 /// How serious a notice is. It chooses colours and the type of a toast.
@@ -85,6 +87,29 @@ pub enum Toast {
     },
     /// A user is being made.
     Creating(UserKey),
+    /// Global settings were saved.
+    SettingsSaved,
+    /// A test alert is on its way.
+    TestAlertOwed,
+    /// A user's settings were saved.
+    UserSaved {
+        /// Whose.
+        user: UserKey,
+    },
+    /// A user's settings were saved here, the cloud's data is being written.
+    UserSaving {
+        /// Whose.
+        user: UserKey,
+    },
+    /// A key pair is being checked.
+    AccountChecking,
+    /// An account was switched.
+    AccountToggled {
+        /// Which.
+        account: String,
+        /// On or off now.
+        enabled: bool,
+    },
     /// The same form was submitted before: nothing was done again.
     Repeated,
     /// The input was refused.
@@ -101,11 +126,17 @@ impl Toast {
             | Toast::ProjectAdded { .. }
             | Toast::ProjectRemoved { .. }
             | Toast::ProjectToggled { .. }
-            | Toast::AllToggled { .. } => Tone::Success,
+            | Toast::AllToggled { .. }
+            | Toast::SettingsSaved
+            | Toast::UserSaved { .. }
+            | Toast::AccountToggled { .. } => Tone::Success,
             Toast::CycleStarted
             | Toast::CycleRunning
             | Toast::AccessChanging { .. }
             | Toast::Creating(_)
+            | Toast::TestAlertOwed
+            | Toast::UserSaving { .. }
+            | Toast::AccountChecking
             | Toast::Repeated => Tone::Info,
             Toast::Refused(_) | Toast::Internal => Tone::Error,
         }
@@ -188,7 +219,58 @@ impl Wording {
             Refusal::UnknownAction(action) => {
                 self.t("refusal.unknown_action", &[("action", &quote(action))])
             }
+            Refusal::BadInterval(text) => self.t(
+                "refusal.bad_interval",
+                &[
+                    ("text", &quote(text)),
+                    ("least", &SavedSettings::SHORTEST_INTERVAL),
+                    ("most", &SavedSettings::LONGEST_INTERVAL),
+                ],
+            ),
+            Refusal::BadWebhook(error) => self.webhook_error(*error),
+            Refusal::BadMobile(text) => self.t("refusal.bad_mobile", &[("text", &quote(text))]),
+            Refusal::TooManyMobiles(limit) => {
+                self.t("refusal.too_many_mobiles", &[("limit", limit)])
+            }
+            Refusal::BadChat(text) => self.t("refusal.bad_chat", &[("text", &quote(text))]),
+            Refusal::BadPerson(text) => self.t("refusal.bad_person", &[("text", &quote(text))]),
+            Refusal::TooLong { field, limit, chars } => self.t(
+                "refusal.too_long",
+                &[("field", &self.field(*field)), ("limit", limit), ("chars", chars)],
+            ),
+            Refusal::BadEmail(text) => self.t("refusal.bad_email", &[("text", &quote(text))]),
+            Refusal::BadAccountId(text) => {
+                self.t("refusal.bad_account_id", &[("text", &quote(text))])
+            }
+            Refusal::AccountExists(id) => self.t("refusal.account_exists", &[("account", id)]),
+            Refusal::NoSuchAccount(id) => {
+                self.t("refusal.no_such_account", &[("account", &quote(id))])
+            }
+            Refusal::BadKeyPair => self.t("refusal.bad_key_pair", &[]),
+            Refusal::DirectChatOnly => self.t("refusal.direct_chat_only", &[]),
             Refusal::NothingRemembered => self.t("refusal.nothing_remembered", &[]),
+        }
+    }
+
+    /// What a field is called.
+    fn field(&self, field: TextField) -> String {
+        match field {
+            TextField::Remark => self.t("user.remark", &[]),
+            TextField::DisplayName => self.t("configure.display_name", &[]),
+            TextField::Email => self.t("user.email", &[]),
+            TextField::Phone => self.t("user.phone", &[]),
+            TextField::AccountName => self.t("accounts.name", &[]),
+        }
+    }
+
+    fn webhook_error(&self, error: AddressError) -> String {
+        match error {
+            AddressError::NotAnAddress | AddressError::Surplus => {
+                self.t("refusal.webhook_not_an_address", &[])
+            }
+            AddressError::Insecure => self.t("refusal.webhook_insecure", &[]),
+            AddressError::Adorned => self.t("refusal.webhook_adorned", &[]),
+            AddressError::ForeignHost => self.t("refusal.webhook_foreign_host", &[]),
         }
     }
 
@@ -247,6 +329,21 @@ impl Wording {
                 self.t("toast.access_restoring", &[("user", &user.username)])
             }
             Toast::Creating(user) => self.t("toast.creating", &[("user", &user.username)]),
+            Toast::SettingsSaved => self.t("toast.settings_saved", &[]),
+            Toast::TestAlertOwed => self.t("toast.test_alert_owed", &[]),
+            Toast::UserSaved { user } => {
+                self.t("toast.user_saved", &[("user", &clean(user.username.as_str()))])
+            }
+            Toast::UserSaving { user } => {
+                self.t("toast.user_saving", &[("user", &clean(user.username.as_str()))])
+            }
+            Toast::AccountChecking => self.t("toast.account_checking", &[]),
+            Toast::AccountToggled { account, enabled: true } => {
+                self.t("toast.account_on", &[("account", &label(account))])
+            }
+            Toast::AccountToggled { account, enabled: false } => {
+                self.t("toast.account_off", &[("account", &label(account))])
+            }
             Toast::Repeated => self.t("toast.repeated", &[]),
             Toast::Refused(refusal) => self.refusal(refusal),
             Toast::Internal => self.internal_error(),
@@ -287,6 +384,7 @@ impl Wording {
                 Problem::AccessDelayed { goal: AccessGoal::Restored, .. } => {
                     self.t("alert.restore_delayed", &[("user", &user)])
                 }
+                Problem::Test { .. } => self.t("alert.test", &[]),
             },
         }
     }
@@ -459,6 +557,26 @@ mod tests {
             CreateRefusal::Running(key("main/alice")).into(),
             CreateRefusal::Forgotten.into(),
             CreateRefusal::Complete.into(),
+            Refusal::BadInterval("59".into()),
+            Refusal::BadWebhook(AddressError::NotAnAddress),
+            Refusal::BadWebhook(AddressError::Insecure),
+            Refusal::BadWebhook(AddressError::Adorned),
+            Refusal::BadWebhook(AddressError::ForeignHost),
+            Refusal::BadMobile("138x".into()),
+            Refusal::TooManyMobiles(20),
+            Refusal::BadChat("ou_1".into()),
+            Refusal::BadPerson("alice".into()),
+            Refusal::TooLong { field: TextField::Remark, limit: 500, chars: 501 },
+            Refusal::TooLong { field: TextField::DisplayName, limit: 200, chars: 201 },
+            Refusal::TooLong { field: TextField::Email, limit: 200, chars: 201 },
+            Refusal::TooLong { field: TextField::Phone, limit: 200, chars: 201 },
+            Refusal::TooLong { field: TextField::AccountName, limit: 200, chars: 201 },
+            Refusal::BadEmail("a@b".into()),
+            Refusal::BadAccountId("主账号".into()),
+            Refusal::AccountExists("main".parse().unwrap()),
+            Refusal::NoSuchAccount("labs".into()),
+            Refusal::BadKeyPair,
+            Refusal::DirectChatOnly,
         ]
     }
 
@@ -488,6 +606,13 @@ mod tests {
             Toast::AccessChanging { user: key("main/alice"), goal: AccessGoal::Cut },
             Toast::AccessChanging { user: key("main/alice"), goal: AccessGoal::Restored },
             Toast::Creating(key("main/alice")),
+            Toast::SettingsSaved,
+            Toast::TestAlertOwed,
+            Toast::UserSaved { user: key("main/alice") },
+            Toast::UserSaving { user: key("main/alice") },
+            Toast::AccountChecking,
+            Toast::AccountToggled { account: "生产".into(), enabled: true },
+            Toast::AccountToggled { account: "生产".into(), enabled: false },
             Toast::Repeated,
             Toast::Refused(Refusal::AccessPending),
             Toast::Internal,

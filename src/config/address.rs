@@ -77,6 +77,16 @@ pub fn webhook_address(text: &str, base_url: &str) -> Result<String, AddressErro
     }
 }
 
+/// The host of a custom bot's address: all of it that may be shown, because who knows the whole address may post into the
+/// group.
+pub fn webhook_host(address: &str) -> String {
+    let Ok(url) = Url::parse(address) else { return String::new() };
+    match (url.host_str(), url.port()) {
+        (Some(host), Some(port)) => format!("{host}:{port}"),
+        (host, _) => host.unwrap_or_default().to_owned(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::AddressError::*;
@@ -106,6 +116,14 @@ mod tests {
         ] {
             assert_eq!(api_address(text).as_deref(), expected.as_deref(), "{text}");
         }
+    }
+
+    #[test]
+    fn of_a_webhook_only_the_host_is_shown() {
+        let shown = webhook_host("https://open.feishu.cn/open-apis/bot/v2/hook/s3cret?x=s3cret");
+        assert_eq!(shown, "open.feishu.cn");
+        assert_eq!(webhook_host("http://127.0.0.1:9000/hook/s3cret"), "127.0.0.1:9000");
+        assert_eq!(webhook_host("s3cret"), "");
     }
 
     #[test]

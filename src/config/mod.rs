@@ -22,7 +22,7 @@ use std::time::Duration;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 
-pub use address::{AddressError, api_address, webhook_address};
+pub use address::{AddressError, api_address, webhook_address, webhook_host};
 pub use master_key::{MasterKey, MasterKeyError};
 pub use problem::{Problem, Problems};
 
@@ -393,7 +393,10 @@ fn word(text: &str) -> Result<String, &'static str> {
 }
 
 /// A mobile number: digits, abroad with `+` and country code.
-fn mobile(text: &str) -> Result<String, &'static str> {
+///
+/// # Errors
+/// What a mobile number is.
+pub fn mobile(text: &str) -> Result<String, &'static str> {
     let digits = text.strip_prefix('+').unwrap_or(text);
     if (5..=20).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit()) {
         Ok(text.to_owned())

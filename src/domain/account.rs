@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{AccountId, Switch};
+use super::{AccountId, Money, Switch};
 
 /// A Volcengine main account, without its secrets (those are sealed in the store).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,6 +20,19 @@ pub struct Account {
     pub created: Timestamp,
     /// When it was last changed.
     pub updated: Timestamp,
+}
+
+/// What was last learned of an account's balance.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BalanceReading {
+    /// 可用余额; `None` where it could not be read.
+    #[serde(default)]
+    pub available: Option<Money>,
+    /// Why it could not be read.
+    #[serde(default)]
+    pub error: Option<String>,
+    /// When.
+    pub at: Timestamp,
 }
 
 impl Account {

@@ -117,6 +117,11 @@ pub enum Problem {
         /// The last reason.
         reason: String,
     },
+    /// Nothing: a person wants to see whether alerts arrive.
+    Test {
+        /// Who.
+        operator: Operator,
+    },
 }
 
 /// What an alert says.

@@ -21,7 +21,7 @@ pub mod usage;
 pub mod user;
 
 pub use access::{AccessCause, AccessGoal, PendingAccess, RememberedAccess};
-pub use account::Account;
+pub use account::{Account, BalanceReading};
 pub use alert::{AlertBody, AlertKind, AlertRecord, BreakdownRow, Figures, Notice, Problem};
 pub use bill::{AmountField, BillSource};
 pub use creation::{Creation, Halt, KeyStep, NewUser, SecretsSent, Step};
@@ -33,11 +33,13 @@ pub use ledger::{LedgerEntry, LedgerError, Operator};
 pub use link::{Freshness, ProjectInfo, ProjectLink};
 pub use money::{AmountError, Money};
 pub use monitoring::{AccountReading, CycleOutcome, CycleReport, MonitorState};
-pub use owed::{Dispatch, FailedMessage, OwedMessage, Report, Task, TaskKind, UpdateTarget};
+pub use owed::{
+    Dispatch, FailedMessage, FilePlace, OwedMessage, Report, Task, TaskKind, UpdateTarget,
+};
 pub use period::{BillPeriod, PeriodError};
 pub use policies::{Authorisation, Grant, GrantState, HeldPolicy, PolicyKind, PolicyScope};
 pub use settings::{SavedSettings, Settings};
 pub use spending::{ProjectBill, SpendingRecord};
 pub use thresholds::{Thresholds, ThresholdsError};
 pub use usage::Usage;
-pub use user::{AccessKeyInfo, Switch, User, UserStatus};
+pub use user::{AccessKeyInfo, Profile, Switch, User, UserStatus};

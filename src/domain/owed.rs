@@ -46,6 +46,15 @@ pub enum Dispatch {
         /// What it belongs to: its [`super::Creation::id`].
         creation: u64,
     },
+    /// A table as a file. It is made when it is delivered, so that a row here stays small.
+    File {
+        /// Where.
+        place: FilePlace,
+        /// The table's name, as in the command.
+        table: String,
+        /// The file's name.
+        name: String,
+    },
     /// A card for the custom bot's webhook (no callbacks in it).
     Webhook {
         /// Card JSON.
@@ -54,7 +63,7 @@ pub enum Dispatch {
 }
 
 impl Dispatch {
-    /// The card JSON; nothing where it is sealed.
+    /// The card JSON; empty for what is none, and where it is sealed.
     pub fn card(&self) -> &str {
         match self {
             Dispatch::ToChat { card, .. }
@@ -63,8 +72,25 @@ impl Dispatch {
             | Dispatch::Update { card, .. }
             | Dispatch::Webhook { card } => card,
             Dispatch::Secret { .. } => "",
+            Dispatch::File { .. } => "",
         }
     }
+}
+
+/// Where a file goes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "to")]
+pub enum FilePlace {
+    /// Into the chat of a message, in answer to it.
+    Message {
+        /// The message.
+        id: MessageId,
+    },
+    /// Into the direct chat with a person.
+    Person {
+        /// Who.
+        id: OpenId,
+    },
 }
 
 /// The message an update is for.
@@ -163,6 +189,26 @@ pub enum TaskKind {
         /// Whose projects card is updated with the result.
         user: super::UserKey,
     },
+    /// Write a user's personal data to the cloud.
+    UpdateProfile {
+        /// Whose.
+        user: super::UserKey,
+        /// What is wanted there.
+        profile: super::Profile,
+    },
+    /// Ask the cloud whether it takes a key pair, and keep the pair where it does.
+    CheckAccount {
+        /// Which account: a new one, or one whose pair is replaced.
+        account: AccountId,
+        /// What people call it.
+        name: String,
+        /// Under which name the pair waits, sealed, in the store.
+        pair: String,
+        /// Whether the account was there when it was asked for.
+        known: bool,
+    },
+    /// Read the balances of the active accounts.
+    ReadBalances,
 }
 
 /// Where the result of a task is shown.

@@ -72,6 +72,27 @@ pub struct AccessKeyInfo {
     pub active: Switch,
 }
 
+/// Personal data of a user in the cloud, as far as it is to change: `None` leaves what is there.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Profile {
+    /// Display name.
+    #[serde(default)]
+    pub display_name: Option<String>,
+    /// E-mail.
+    #[serde(default)]
+    pub email: Option<String>,
+    /// Mobile phone.
+    #[serde(default)]
+    pub phone: Option<String>,
+}
+
+impl Profile {
+    /// Whether nothing is to change.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
 /// An IAM sub-account and what airgate keeps about it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct User {

@@ -28,6 +28,9 @@ const MESSAGES_PER_CALL: &str = "50";
 /// The platform's demand on `uuid` ("Send message").
 const UUID_LIMIT: usize = 50;
 
+/// Of one upload: 30 MB over a slow line.
+const UPLOAD_TIMEOUT: Duration = Duration::from_secs(120);
+
 const JSON_UTF8: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
 
 /// Where the platform is, and who asks.
@@ -57,6 +60,8 @@ pub enum Recipient<'a> {
 pub enum Content {
     /// Card JSON; with the body around it at most 30 KB.
     Card(String),
+    /// An uploaded file, by its key: [`Client::upload_file`].
+    File(String),
     /// Text; `<at user_id="ou_…">Name</at>` mentions somebody.
     Text(String),
 }
@@ -65,6 +70,7 @@ impl Content {
     fn msg_type(&self) -> &'static str {
         match self {
             Self::Card(_) => "interactive",
+            Self::File(_) => "file",
             Self::Text(_) => "text",
         }
     }
@@ -73,6 +79,7 @@ impl Content {
     fn content(&self) -> String {
         match self {
             Self::Card(card) => card.clone(),
+            Self::File(key) => json!({ "file_key": key }).to_string(),
             Self::Text(text) => json!({ "text": text }).to_string(),
         }
     }
@@ -227,6 +234,39 @@ impl Client {
         let url = self.url(&["im", "v1", "messages", message_id]);
         let body = json!({ "content": card_json });
         self.call(endpoint, Method::PATCH, url, Some(body)).await.map(drop)
+    }
+
+    /// Uploads a file of 1 byte to 30 MB ("Upload file"); [`Content::File`] sends it. `name` has an extension, and nothing
+    /// that would end a quoted text.
+    pub async fn upload_file(&self, name: &str, bytes: Vec<u8>) -> Result<String, Error> {
+        let endpoint = "file_upload";
+        if bytes.is_empty() || name.chars().any(|c| c.is_control() || matches!(c, '"' | '\\')) {
+            return Err(Error::Unsendable { endpoint, what: "the file is empty or badly named" });
+        }
+        let boundary = format!("airgate-{}", uuid::Uuid::new_v4().simple());
+        let body = multipart(&boundary, name, &bytes);
+        let url = self.url(&["im", "v1", "files"]);
+        let attempt = async |token: &SecretString| {
+            let request = self
+                .shared
+                .http
+                .post(url.clone())
+                .timeout(UPLOAD_TIMEOUT)
+                .bearer_auth(token.expose_secret())
+                .header(CONTENT_TYPE, format!("multipart/form-data; boundary={boundary}"))
+                .body(body.clone());
+            http::exchange(endpoint, request).await
+        };
+        let tokens = &self.shared.tokens;
+        let token = tokens.get().await?;
+        let answer = match attempt(&token).await {
+            Err(error) if error.is_token_invalid() => {
+                tokens.discard(&token);
+                attempt(&tokens.get().await?).await?
+            }
+            result => result?,
+        };
+        string(answer.data(), "file_key").ok_or_else(|| answer.lacks("the answer has no file key"))
     }
 
     /// The people behind mobile numbers ("Obtain user ID via email or mobile number"), in the order asked; none
@@ -392,6 +432,25 @@ fn check_uuid(endpoint: &'static str, uuid: &str) -> Result<(), Error> {
         return Err(Error::Unsendable { endpoint, what: "the uuid must have 1 to 50 characters" });
     }
     Ok(())
+}
+
+/// A form of the fields that an upload takes (RFC 7578).
+fn multipart(boundary: &str, name: &str, file: &[u8]) -> Vec<u8> {
+    let mut body = Vec::with_capacity(file.len().saturating_add(1024));
+    for (field, value) in [("file_type", "stream"), ("file_name", name)] {
+        let part = format!(
+            "--{boundary}\r\nContent-Disposition: form-data; name=\"{field}\"\r\n\r\n{value}\r\n"
+        );
+        body.extend_from_slice(part.as_bytes());
+    }
+    let head = format!(
+        "--{boundary}\r\nContent-Disposition: form-data; name=\"file\"; filename=\"{name}\"\r\n\
+         Content-Type: application/octet-stream\r\n\r\n"
+    );
+    body.extend_from_slice(head.as_bytes());
+    body.extend_from_slice(file);
+    body.extend_from_slice(format!("\r\n--{boundary}--\r\n").as_bytes());
+    body
 }
 
 fn sent_message(answer: &Answer) -> Result<SentMessage, Error> {

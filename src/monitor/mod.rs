@@ -155,8 +155,9 @@ impl Monitor {
                 () = self.bells.monitor.notified() => {}
                 () = self.bells.settings.notified() => {
                     let saved = self.interval().await;
-                    if saved != interval {
-                        tracing::info!(interval_seconds = saved.as_secs(), "the interval changed");
+                    // Where the clock was moved past the next cycle, that is due so long from now.
+                    if saved != interval || self.is_past_next() {
+                        tracing::info!(interval_seconds = saved.as_secs(), "cycles are scheduled anew");
                         interval = saved;
                         scheduler.remove(&job).await?;
                         job = self.schedule(&scheduler, interval).await?;
@@ -189,6 +190,10 @@ impl Monitor {
 
     fn after(&self, interval: Duration) -> Option<Timestamp> {
         self.clock.now().checked_add(SignedDuration::try_from(interval).ok()?).ok()
+    }
+
+    fn is_past_next(&self) -> bool {
+        self.progress().next_at.is_some_and(|at| at < self.clock.now())
     }
 
     async fn interval(&self) -> Duration {

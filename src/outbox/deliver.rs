@@ -1,9 +1,13 @@
 //! One try to deliver one owed message, and what follows from how it went.
 
 use super::alerts::Audience;
+use super::file;
 use super::substitute::in_place_of;
 use super::{Outbox, secrets};
-use crate::domain::{Dispatch, MessageId, OwedMessage, UpdateTarget};
+use crate::app::export::{self, ExportError, Form, Table};
+use crate::domain::{
+    AlertRecord, ChatId, Dispatch, FilePlace, MessageId, OpenId, OwedMessage, UpdateTarget,
+};
 use crate::feishu::{Content, CustomBot, Disposition, Error, Recipient, validate_webhook_url};
 use crate::store::StoreError;
 
@@ -41,7 +45,21 @@ impl Outbox {
             }
             Dispatch::ToPerson { person, .. } => {
                 let to = Recipient::OpenId(person.as_str());
-                self.feishu.send(&to, &Content::Card(card), &owed.uuid).await?
+                let sent = self.feishu.send(&to, &Content::Card(card), &owed.uuid).await?;
+                self.learn_direct_chat(person, &sent.chat_id).await;
+                sent
+            }
+            Dispatch::File { place, table, name } => {
+                let content = Content::File(self.upload(table, name).await?);
+                match place {
+                    FilePlace::Message { id } => {
+                        self.feishu.reply(id.as_str(), &content, &owed.uuid).await?
+                    }
+                    FilePlace::Person { id } => {
+                        let to = Recipient::OpenId(id.as_str());
+                        self.feishu.send(&to, &content, &owed.uuid).await?
+                    }
+                }
             }
             Dispatch::Secret { person, sealed, .. } => {
                 let card = secrets::opened(&self.store, person, sealed).await?;
@@ -61,6 +79,35 @@ impl Outbox {
             }
         };
         Ok(MessageId::new(sent.message_id).ok())
+    }
+
+    /// Makes the file of a table and uploads it. Returns its key.
+    async fn upload(&self, table: &str, name: &str) -> Result<String, Failure> {
+        let table = Table::from_word(table).ok_or(Failure::Impossible("there is no such table"))?;
+        let words = self.cards.words();
+        let file = self.store.reading(move |tx| {
+            let mut file = file::Bounded::default();
+            let title = |alert: &AlertRecord| words.alert_title(alert);
+            match export::write_csv(tx, table, Form::Spreadsheet, title, &mut file) {
+                Ok(()) => Ok(Some(file.into_bytes())),
+                // Only its size stops a file in memory.
+                Err(ExportError::Write(_)) => Ok(None),
+                Err(ExportError::Store(error)) => Err(error),
+            }
+        });
+        let file = file.await?.ok_or(Failure::Impossible(
+            "the table is larger than 30 MB, more than a chat takes: use `airgate export` on the server",
+        ))?;
+        Ok(self.feishu.upload_file(name, file).await?)
+    }
+
+    /// A message to a person tells which chat is the direct one.
+    async fn learn_direct_chat(&self, person: &OpenId, chat: &str) {
+        let (person, Ok(chat)) = (person.clone(), ChatId::new(chat)) else { return };
+        let kept = self.store.writing(move |tx| tx.put_direct_chat(&person, &chat)).await;
+        if let Err(error) = kept {
+            tracing::warn!(%error, "a direct chat could not be kept");
+        }
     }
 
     async fn message_of(&self, target: &UpdateTarget) -> Result<MessageId, Failure> {

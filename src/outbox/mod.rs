@@ -3,6 +3,7 @@
 
 mod alerts;
 mod deliver;
+mod file;
 mod people;
 mod secrets;
 mod substitute;

@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::alerts::{Audience, to_admins};
 use super::{chat_lane, person_lane};
 use crate::cards::Tone;
-use crate::domain::{ChatId, Dispatch, OwedMessage};
+use crate::domain::{ChatId, Dispatch, FilePlace, OwedMessage};
 use crate::feishu::Disposition;
 use crate::store::{NewMessage, StoreError, WriteTx};
 
@@ -39,6 +39,15 @@ pub(super) fn in_place_of(
             to_admins(tx, audience, alert, Some(reason), now)
         }
         (Dispatch::Webhook { .. }, ..) => tell_admins(tx, audience, owed, reason, now),
+        (Dispatch::File { place, table, .. }, ..) => {
+            let title = words.t("export.failed", &[("table", table)]);
+            let card = audience.cards.message(Tone::Error, &title, reason).into_string();
+            let dispatch = match place.clone() {
+                FilePlace::Message { id } => Dispatch::Reply { to: id, card },
+                FilePlace::Person { id } => Dispatch::ToPerson { person: id, card },
+            };
+            tx.owe(NewMessage::new(&owed.lane, dispatch, now), now).map(drop)
+        }
         (dispatch, _, Disposition::Refused) if !owed.plain => {
             let title = alert.as_ref().map_or_else(
                 || words.t("undelivered.refused", &[]),
@@ -78,6 +87,8 @@ fn with_card(dispatch: &Dispatch, card: String) -> Dispatch {
         Dispatch::Update { target, .. } => Dispatch::Update { target, card },
         Dispatch::Webhook { .. } => Dispatch::Webhook { card },
         secret @ Dispatch::Secret { .. } => secret,
+        // It holds no card that could be refused.
+        file @ Dispatch::File { .. } => file,
     }
 }
 

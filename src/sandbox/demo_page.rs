@@ -14,6 +14,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use futures::future::BoxFuture;
 use futures::{FutureExt, Stream, stream};
+use parking_lot::Mutex;
 use rust_embed::RustEmbed;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -50,6 +51,25 @@ pub enum ControlKind {
     Select,
     /// A number.
     Number,
+    /// Its fields, and a button that sends them together as an object.
+    Form,
+    /// Not drawn: the page uses it by itself.
+    Hidden,
+}
+
+/// A select within a [`ControlKind::Form`].
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ControlField {
+    name: String,
+    label: String,
+    options: Vec<ControlOption>,
+}
+
+impl ControlField {
+    /// A field that is sent by this name and shown by this label.
+    pub fn new(name: &str, label: &str, options: Vec<ControlOption>) -> Self {
+        Self { name: name.to_owned(), label: label.to_owned(), options }
+    }
 }
 
 /// One choice of a [`ControlKind::Select`].
@@ -71,6 +91,7 @@ pub struct Control {
     label: String,
     kind: ControlKind,
     options: Vec<ControlOption>,
+    fields: Vec<ControlField>,
     reading: Option<Reading>,
     handler: Handler,
 }
@@ -88,6 +109,7 @@ impl Control {
             label: label.to_owned(),
             kind,
             options: Vec::new(),
+            fields: Vec::new(),
             reading: None,
             handler: Arc::new(move |request| handler(request).boxed()),
         }
@@ -96,6 +118,12 @@ impl Control {
     /// The choices of a select.
     pub fn options(mut self, options: Vec<ControlOption>) -> Self {
         self.options = options;
+        self
+    }
+
+    /// One more field of a form.
+    pub fn field(mut self, field: ControlField) -> Self {
+        self.fields.push(field);
         self
     }
 
@@ -118,6 +146,8 @@ struct Parts {
     people: Vec<(String, String)>,
     controls: Vec<Control>,
     notices: broadcast::Sender<(&'static str, Value)>,
+    /// What was last told about the monitor, for a page that is opened later.
+    monitor: Mutex<Value>,
     stop: CancellationToken,
 }
 
@@ -131,6 +161,7 @@ impl DemoPage {
                 people,
                 controls,
                 notices: broadcast::channel(NOTICES).0,
+                monitor: Mutex::new(Value::Null),
                 stop: CancellationToken::new(),
             }),
         }
@@ -142,8 +173,9 @@ impl DemoPage {
         let _ = self.parts.notices.send(("notice", json!({"text": text})));
     }
 
-    /// Tells every open page about the monitor.
+    /// Tells every open page, and those that are opened later, what goes on behind the chat.
     pub fn monitor(&self, data: Value) {
+        *self.parts.monitor.lock() = data.clone();
         let _ = self.parts.notices.send(("monitor", data));
     }
 
@@ -277,6 +309,7 @@ async fn overview(Shared(page): Shared<DemoPage>) -> Json<Value> {
             "people": page.people(state),
             "chats": chats,
             "bot": {"name": feishu.bot_name()},
+            "monitor": *page.parts.monitor.lock(),
         }))
     })
 }
@@ -450,6 +483,7 @@ async fn controls(Shared(page): Shared<DemoPage>) -> Json<Value> {
             "label": control.label,
             "kind": control.kind,
             "options": control.options,
+            "fields": control.fields,
             "value": control.reading.as_ref().map(|reading| reading()),
         })
     });

@@ -8,9 +8,9 @@ use secrecy::{ExposeSecret, SecretString};
 use zeroize::Zeroizing;
 
 use super::seal::Sealer;
-use super::tables::{ACCOUNTS, Order, SECRETS, Source, View};
+use super::tables::{ACCOUNTS, BALANCES, Order, SECRETS, Source, View};
 use super::{Store, StoreError, WriteTx};
-use crate::domain::{Account, AccountId, Switch};
+use crate::domain::{Account, AccountId, BalanceReading, Switch};
 
 /// A main account's access key pair.
 #[derive(Clone, Debug)]
@@ -49,8 +49,30 @@ impl<S: Source> View<S> {
         self.get(ACCOUNTS, "accounts", id.as_str())
     }
 
-    fn sealed_secrets(&self, id: &AccountId) -> Result<Option<Vec<u8>>, StoreError> {
-        Ok(self.0.table(SECRETS)?.get(id.as_str())?.map(|sealed| sealed.value().to_vec()))
+    /// An account's balance as last read.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn balance(&self, id: &AccountId) -> Result<Option<BalanceReading>, StoreError> {
+        self.get(BALANCES, "balances", id.as_str())
+    }
+
+    fn sealed_secrets(&self, bound_to: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(self.0.table(SECRETS)?.get(bound_to)?.map(|sealed| sealed.value().to_vec()))
+    }
+}
+
+/// A key pair that waits to be checked, sealed. Nothing of it can be read without the store's key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WaitingPair {
+    name: String,
+    sealed: Vec<u8>,
+}
+
+impl WaitingPair {
+    /// Under which name it waits.
+    pub fn name(&self) -> &str {
+        &self.name
     }
 }
 
@@ -60,8 +82,49 @@ impl Store {
     /// # Errors
     /// [`StoreError::Unsealable`] where it was tampered with.
     pub fn account_secrets(&self, id: &AccountId) -> Result<Option<AccountSecrets>, StoreError> {
-        let Some(sealed) = self.read(|tx| tx.sealed_secrets(id))? else { return Ok(None) };
-        open_pair(&self.sealer, id, &sealed).map(Some)
+        let Some(sealed) = self.read(|tx| tx.sealed_secrets(id.as_str()))? else {
+            return Ok(None);
+        };
+        open_pair(&self.sealer, id.as_str(), &sealed).map(Some)
+    }
+
+    /// Seals a key pair that has to wait until it is checked; [`WriteTx::put_waiting_pair`] keeps it.
+    ///
+    /// # Errors
+    /// Where the operating system gives no randomness.
+    pub fn seal_waiting(&self, secrets: &AccountSecrets) -> Result<WaitingPair, StoreError> {
+        // No account's id holds a slash.
+        let name = format!("waiting/{}", uuid::Uuid::new_v4().simple());
+        let sealed = seal_pair(&self.sealer, &name, secrets)?;
+        Ok(WaitingPair { name, sealed })
+    }
+
+    /// A key pair that waits; `None` where it no longer does.
+    ///
+    /// # Errors
+    /// [`StoreError::Unsealable`] where it was tampered with.
+    pub fn waiting_pair(&self, name: &str) -> Result<Option<AccountSecrets>, StoreError> {
+        let Some(sealed) = self.read(|tx| tx.sealed_secrets(name))? else { return Ok(None) };
+        open_pair(&self.sealer, name, &sealed).map(Some)
+    }
+
+    /// Adds or replaces an account as [`Store::save_account`] does, in the transaction of `also`.
+    ///
+    /// # Errors
+    /// The store's, or those of `also`.
+    pub fn save_account_and<T>(
+        &self,
+        id: &AccountId,
+        name: &str,
+        secrets: &AccountSecrets,
+        now: Timestamp,
+        also: impl FnOnce(&WriteTx, Account) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let sealed = seal_pair(&self.sealer, id.as_str(), secrets)?;
+        self.write(|tx| {
+            let account = tx.put_account(id, name, secrets, &sealed, now)?;
+            also(tx, account)
+        })
     }
 
     /// Adds an account, or replaces name and key pair of the one with this id, as one transaction.
@@ -75,8 +138,7 @@ impl Store {
         secrets: &AccountSecrets,
         now: Timestamp,
     ) -> Result<Account, StoreError> {
-        let sealed = seal_pair(&self.sealer, id, secrets)?;
-        self.write(|tx| tx.put_account(id, name, secrets, &sealed, now))
+        self.save_account_and(id, name, secrets, now, |_, account| Ok(account))
     }
 }
 
@@ -106,6 +168,32 @@ impl WriteTx {
         Ok(account)
     }
 
+    /// Keeps a sealed key pair until it is checked.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn put_waiting_pair(&self, pair: &WaitingPair) -> Result<(), StoreError> {
+        self.0.open_table(SECRETS)?.insert(pair.name.as_str(), pair.sealed.as_slice())?;
+        Ok(())
+    }
+
+    /// Forgets a key pair that waited.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn forget_waiting_pair(&self, name: &str) -> Result<(), StoreError> {
+        self.0.open_table(SECRETS)?.remove(name)?;
+        Ok(())
+    }
+
+    /// Keeps what was learned of an account's balance.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn put_balance(&self, id: &AccountId, balance: &BalanceReading) -> Result<(), StoreError> {
+        self.put(BALANCES, "balances", id.as_str(), balance)
+    }
+
     /// Switches an account on or off. Returns whether it exists.
     ///
     /// # Errors
@@ -125,7 +213,7 @@ impl WriteTx {
 /// Both halves are sealed as one, separated by a line feed (which neither can hold).
 fn seal_pair(
     sealer: &Sealer,
-    id: &AccountId,
+    bound_to: &str,
     secrets: &AccountSecrets,
 ) -> Result<Vec<u8>, StoreError> {
     let pair = Zeroizing::new(format!(
@@ -133,11 +221,11 @@ fn seal_pair(
         secrets.access_key_id.expose_secret(),
         secrets.secret_key.expose_secret()
     ));
-    sealer.seal(id.as_str(), pair.as_bytes())
+    sealer.seal(bound_to, pair.as_bytes())
 }
 
-fn open_pair(sealer: &Sealer, id: &AccountId, sealed: &[u8]) -> Result<AccountSecrets, StoreError> {
-    let pair = sealer.open(id.as_str(), sealed)?;
+fn open_pair(sealer: &Sealer, bound_to: &str, sealed: &[u8]) -> Result<AccountSecrets, StoreError> {
+    let pair = sealer.open(bound_to, sealed)?;
     let pair = std::str::from_utf8(&pair).map_err(|_| StoreError::Unsealable)?;
     let (access_key_id, secret_key) = pair.split_once('\n').ok_or(StoreError::Unsealable)?;
     Ok(AccountSecrets {

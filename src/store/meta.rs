@@ -6,9 +6,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::seal::Sealer;
-use super::tables::{META, PEOPLE, Source, View};
+use super::tables::{DIRECT_CHATS, META, PEOPLE, Source, View, WELCOMED};
 use super::{SCHEMA_VERSION, StoreError, WriteTx};
-use crate::domain::{MonitorState, OpenId, SavedSettings};
+use crate::domain::{ChatId, MonitorState, OpenId, SavedSettings};
 
 const SCHEMA: &str = "schema_version";
 const KEY_CHECK: &str = "key_check";
@@ -85,6 +85,15 @@ impl<S: Source> View<S> {
     pub fn person_name(&self, person: &OpenId) -> Result<Option<String>, StoreError> {
         self.get(PEOPLE, "people", person.as_str())
     }
+
+    /// The direct chat with a person, once it was seen.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn direct_chat(&self, person: &OpenId) -> Result<Option<ChatId>, StoreError> {
+        let chat = self.0.table(DIRECT_CHATS)?.get(person.as_str())?.map(|c| c.value().to_owned());
+        Ok(chat.and_then(|chat| ChatId::new(chat).ok()))
+    }
 }
 
 impl WriteTx {
@@ -138,6 +147,35 @@ impl WriteTx {
     /// The store's.
     pub fn put_person_name(&self, person: &OpenId, name: &str) -> Result<(), StoreError> {
         self.put(PEOPLE, "people", person.as_str(), &name)
+    }
+
+    /// Keeps which chat is the direct one with a person.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn put_direct_chat(&self, person: &OpenId, chat: &ChatId) -> Result<(), StoreError> {
+        if self.direct_chat(person)?.as_ref() != Some(chat) {
+            self.0.open_table(DIRECT_CHATS)?.insert(person.as_str(), chat.as_str())?;
+        }
+        Ok(())
+    }
+
+    /// Notes that a person or a group was welcomed. Returns false where they were before.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn welcome(&self, whom: &str, now: Timestamp) -> Result<bool, StoreError> {
+        let before = self.0.open_table(WELCOMED)?.insert(whom, now.as_millisecond())?.is_some();
+        Ok(!before)
+    }
+
+    /// A group that the bot left is welcomed again when it comes back.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn unwelcome(&self, whom: &str) -> Result<(), StoreError> {
+        self.0.open_table(WELCOMED)?.remove(whom)?;
+        Ok(())
     }
 
     pub(super) fn check_schema(&self) -> Result<(), StoreError> {

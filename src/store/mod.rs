@@ -34,7 +34,7 @@ use std::sync::Arc;
 use redb::{Database, ReadableDatabase, StorageBackend};
 use tokio_util::sync::CancellationToken;
 
-pub use accounts::AccountSecrets;
+pub use accounts::{AccountSecrets, WaitingPair};
 pub use chats::KnownChat;
 pub use events::OpOutcome;
 pub use owed::NewMessage;

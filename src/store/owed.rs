@@ -271,12 +271,42 @@ impl WriteTx {
         Ok(id)
     }
 
+    /// A card that somebody acted on is no longer replaced by balances that were asked for before: it may hold what they
+    /// are typing.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn silence_balances(&self, message: &MessageId) -> Result<(), StoreError> {
+        for mut task in self.tasks()? {
+            let shown = match &task.report {
+                Some(Report { target: UpdateTarget::Message { id }, .. }) => Some(id.clone()),
+                Some(Report { target: UpdateTarget::SentBy { owed }, .. }) => {
+                    self.sent_as(*owed)?
+                }
+                None => None,
+            };
+            if task.kind == TaskKind::ReadBalances && shown.as_ref() == Some(message) {
+                task.report = None;
+                self.put(TASKS, "tasks", task.id, &task)?;
+            }
+        }
+        Ok(())
+    }
+
     /// A task is done.
     ///
     /// # Errors
     /// The store's.
     pub fn finish_task(&self, id: u64) -> Result<bool, StoreError> {
         Ok(self.0.open_table(TASKS)?.remove(id)?.is_some())
+    }
+
+    /// A task as it stands now; `None` where it is done.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn task(&self, id: u64) -> Result<Option<Task>, StoreError> {
+        self.get(TASKS, "tasks", id)
     }
 
     /// Owes the result of what was asked for at `asked` to the card that shows it as under way. An update that overtakes

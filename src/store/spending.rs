@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use jiff::Timestamp;
 use redb::ReadableTable;
 
-use super::tables::{BILLS, Order, SPENDING, Source, View, decode};
+use super::tables::{BILLS, Order, PERIOD_TOTALS, SPENDING, Source, View, decode};
 use super::{StoreError, WriteTx};
 use crate::domain::{
     AccountId, BillPeriod, Freshness, Money, ProjectBill, ProjectName, SpendingRecord, User,
@@ -111,6 +111,15 @@ impl<S: Source> View<S> {
             },
         )?;
         Ok(records)
+    }
+
+    /// The sum of all users' totals of a period, kept so that nobody has to add up.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn period_total(&self, period: BillPeriod) -> Result<Money, StoreError> {
+        let total = self.get(PERIOD_TOTALS, "period_totals", number(period))?;
+        Ok(total.unwrap_or(Money::ZERO))
     }
 
     /// The periods that have spending records, newest first.
@@ -275,8 +284,13 @@ impl WriteTx {
         let name = project.map_or("", ProjectName::as_str);
         let key = (number(period), user.account.as_str(), user.username.as_str(), name);
         let known: Option<SpendingRecord> = self.get(SPENDING, "spending", key)?;
-        if known.is_some_and(|record| record.amount == amount) {
+        let before = known.as_ref().map(|record| record.amount);
+        if before == Some(amount) {
             return Ok(false);
+        }
+        if project.is_none() {
+            let total = self.period_total(period)? - before.unwrap_or(Money::ZERO) + amount;
+            self.put(PERIOD_TOTALS, "period_totals", number(period), &total)?;
         }
         let record = SpendingRecord {
             user: user.clone(),

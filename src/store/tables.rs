@@ -27,7 +27,7 @@ pub(super) const META: Json<One> = TableDefinition::new("meta");
 pub(super) const COUNTERS: TableDefinition<'static, One, u64> = TableDefinition::new("counters");
 /// account
 pub(super) const ACCOUNTS: Json<One> = TableDefinition::new("accounts");
-/// account -> sealed key pair
+/// account, or name of a pair that waits to be checked -> sealed key pair; the key is what it is bound to
 pub(super) const SECRETS: TableDefinition<'static, One, &'static [u8]> =
     TableDefinition::new("secrets");
 /// (account, username)
@@ -45,6 +45,8 @@ pub(super) const LEDGER: Json<(One, One, u64)> = TableDefinition::new("ledger");
 pub(super) const BILLS: Json<(One, One, u32)> = TableDefinition::new("bills");
 /// (period as YYYYMM, account, username, project or "" for the total)
 pub(super) const SPENDING: Json<(u32, One, One, One)> = TableDefinition::new("spending");
+/// period as YYYYMM -> the sum of all users' totals
+pub(super) const PERIOD_TOTALS: Json<u32> = TableDefinition::new("period_totals");
 /// alert id
 pub(super) const ALERTS: Json<u64> = TableDefinition::new("alerts");
 /// (account, username, alert id): alerts of one user
@@ -84,6 +86,13 @@ pub(super) const FAILED: Json<u64> = TableDefinition::new("failed");
 pub(super) const TASKS: Json<u64> = TableDefinition::new("tasks");
 /// open_id -> name
 pub(super) const PEOPLE: Json<One> = TableDefinition::new("people");
+/// open_id -> the direct chat with that person
+pub(super) const DIRECT_CHATS: TableDefinition<'static, One, One> =
+    TableDefinition::new("direct_chats");
+/// who or which chat was welcomed -> when, milliseconds since 1970
+pub(super) const WELCOMED: TableDefinition<'static, One, i64> = TableDefinition::new("welcomed");
+/// account -> its balance as last read
+pub(super) const BALANCES: Json<One> = TableDefinition::new("balances");
 
 /// chat_id -> what kind of chat it is, and when the bot was last spoken to there
 pub(super) const CHATS: Json<One> = TableDefinition::new("chats");
@@ -235,6 +244,7 @@ pub(super) fn visit_tables<T: Visitor>(visitor: &mut T) -> Result<(), T::Error> 
     visitor.visit(LEDGER)?;
     visitor.visit(BILLS)?;
     visitor.visit(SPENDING)?;
+    visitor.visit(PERIOD_TOTALS)?;
     visitor.visit(ALERTS)?;
     visitor.visit(USER_ALERTS)?;
     visitor.visit(ACCESS_PENDING)?;
@@ -253,6 +263,9 @@ pub(super) fn visit_tables<T: Visitor>(visitor: &mut T) -> Result<(), T::Error> 
     visitor.visit(TASKS)?;
     visitor.visit(PEOPLE)?;
     visitor.visit(CHATS)?;
+    visitor.visit(DIRECT_CHATS)?;
+    visitor.visit(WELCOMED)?;
+    visitor.visit(BALANCES)?;
     Ok(())
 }
 

@@ -6,7 +6,7 @@ use jiff::tz::TimeZone;
 use serde::{Deserialize, Deserializer};
 use serde_json::json;
 
-use super::client::{Account, Api, Call};
+use super::client::{Account, Api, Call, Input, Repeat};
 use super::error::{Error, ErrorKind};
 use super::paging::whole_list;
 
@@ -155,6 +155,42 @@ impl Account {
             Err(error) if error.is_not_found() => Ok(None),
             Err(error) => Err(error),
         }
+    }
+
+    /// Whether the cloud takes the key pair, and lets it read users: the cheapest look there is ("ListUsers", one row).
+    ///
+    /// # Errors
+    /// Any [`Error`]; the cloud's own reason where it refuses.
+    pub async fn check(&self) -> Result<(), Error> {
+        let page = [("Limit", "1".to_owned()), ("Offset", "0".to_owned())];
+        self.call(&Call::get(Api::Iam, "ListUsers", page)).await.map(drop)
+    }
+
+    /// Changes a user's display name, e-mail and phone; what is `None` stays ("UpdateUser").
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`] where there is no such user; the cloud's own reason where it refuses a value.
+    pub async fn update_user(
+        &self,
+        username: &str,
+        display_name: Option<&str>,
+        email: Option<&str>,
+        phone: Option<&str>,
+    ) -> Result<(), Error> {
+        let changes =
+            [("NewDisplayName", display_name), ("NewEmail", email), ("NewMobilePhone", phone)];
+        let mut query = vec![("UserName".into(), username.to_owned())];
+        for (name, value) in changes {
+            query.extend(value.map(|value| (name.into(), value.to_owned())));
+        }
+        let call = Call {
+            api: Api::Iam,
+            action: "UpdateUser",
+            input: Input::Query(query),
+            repeat: Repeat::Always,
+            secret: None,
+        };
+        self.call(&call).await.map(drop)
     }
 
     /// All access keys of a user ("ListAccessKeys", not paged).

@@ -1,8 +1,10 @@
 //! Work that takes slow remote calls and reports to a card: reading users, listing projects. Owed as rows, so that a
 //! restart finishes what was asked for.
 
+mod accounts;
 mod authorise;
 mod create;
+mod profile;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,12 +13,13 @@ use jiff::Timestamp;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
+use crate::app::accounts::Waiting;
 use crate::app::cloud::Cloud;
 use crate::app::outcome::AccountSync;
 use crate::app::{projects, sync};
 use crate::cards::{Cards, Look, Role};
 use crate::clock::Clock;
-use crate::domain::{AccountId, Task, TaskKind, UserKey};
+use crate::domain::{AccountId, Settings, Task, TaskKind, UserKey};
 use crate::store::{Store, StoreError};
 
 pub use authorise::{Authoriser, Parts as AuthoriserParts};
@@ -32,6 +35,8 @@ pub struct Worker {
     pub cloud: Cloud,
     /// Makes the reports.
     pub cards: Arc<Cards>,
+    /// Settings of the configuration; saved ones win.
+    pub settings: Settings,
     /// Time.
     pub clock: Clock,
     /// Policies that are attached within each project that is linked (`access.project_policies`).
@@ -86,6 +91,14 @@ impl Worker {
                     self.refresh_projects(task, account, user).await?;
                 }
                 TaskKind::CreateUser { creation } => self.create(task, creation).await?,
+                TaskKind::UpdateProfile { user, profile } => {
+                    self.update_profile(task, user, profile).await?;
+                }
+                TaskKind::CheckAccount { account, name, pair, known } => {
+                    let waiting = Waiting { account, name, pair, known };
+                    self.check_account(task, waiting).await?;
+                }
+                TaskKind::ReadBalances => self.read_balances(task).await?,
                 TaskKind::MonitorRun => return Ok(()),
             }
             self.outbox_bell.notify_one();

@@ -123,7 +123,7 @@ async fn a_line_that_breaks_closes_or_goes_dead_is_replaced() {
         readyz_becomes(&bed, |status, reason| status == 503 && reason.contains("connection")).await;
         // Pings every second: dead within two, however open the line looks.
         assert!(start.elapsed() < Duration::from_secs(6), "{end}: {:?}", start.elapsed());
-        let after = seen(&bed, |now| now.opened > before.opened).await;
+        let after = seen(&bed, |now| now.opened > before.opened && now.open == 1).await;
         assert!(after.endpoints > before.endpoints, "{end}: a fresh endpoint for each attempt");
         ready(&bed).await;
         assert!(text_of(&bed.ask(ADMIN, "/help").await).contains("/users"), "{end}");

@@ -8,18 +8,25 @@
     missing_docs
 )]
 
+mod accounts;
 mod actions;
 mod bad_days;
 mod bed;
 mod callbacks;
 mod chat;
 mod cli;
+mod configure;
 mod connection;
 mod crash;
 mod create;
 mod enforce;
+mod export;
 mod hostile;
+mod incidents;
+mod me;
 mod monitor;
 mod policies;
 mod roles;
+mod settings;
 mod smoke;
+mod welcome;

@@ -66,6 +66,11 @@ async fn commands() {
         ("/help", Anyone),
         ("帮助", Anyone),
         ("/xyzzy", Anyone),
+        ("/me", Anyone),
+        ("/export alerts", Viewer),
+        ("/export everything", Viewer),
+        ("/config", Admin),
+        ("/accounts", Admin),
         ("/users", Viewer),
         ("用户 alice", Viewer),
         ("/user alice", Viewer),
@@ -169,6 +174,15 @@ fn actions() -> Vec<(Value, Option<Value>, Needs)> {
         (json!({"action": "user.disable", "user": alice, "op": "a4"}), None, Admin),
         (json!({"action": "user.enable", "user": alice, "op": "a5"}), None, Admin),
         (json!({"action": "monitor.run", "op": "a6"}), None, Admin),
+        (json!({"action": "config.open"}), None, Admin),
+        (json!({"action": "config.save", "op": "a7"}), Some(json!({"thresholds": "70"})), Admin),
+        (json!({"action": "config.test", "op": "a8"}), None, Admin),
+        (json!({"action": "user.configure", "user": alice}), None, Admin),
+        (
+            json!({"action": "user.configure", "user": alice, "op": "a9"}),
+            Some(json!({"remark": "x"})),
+            Admin,
+        ),
     ]
 }
 

@@ -1,6 +1,7 @@
 //! Every card with small, large and hostile data, in both languages and for every role: checked by the strict card
 //! checker, looked at for markup that came from outside, and snapshotted.
 
+mod admin;
 mod creating;
 mod samples;
 mod watch;
@@ -10,6 +11,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::*;
+use crate::app::me::MeView;
 use crate::domain::AccessGoal;
 use crate::sandbox::feishu::cards::{Via, check_card};
 use samples::Size;
@@ -34,8 +36,19 @@ fn look(role: Role, size: Size) -> Look {
                 "project_name",
                 "since",
                 "query",
-                "username",
+                "thresholds",
+                "interval_seconds",
+                "webhook_url",
+                "mobiles",
+                "alert_chat_id",
+                "remark",
+                "display_name",
                 "email",
+                "phone",
+                "account",
+                "name",
+                "monitor",
+                "username",
             ]
             .map(|name| (name.to_owned(), samples::text(size, 600)));
             let back = ListPlace {
@@ -71,6 +84,15 @@ fn all(cards: &Cards, role: Role, size: Size) -> Vec<Sample> {
     push("monitor", cards.monitor(&watch::monitor(size), &look));
     push("monitor_never", cards.monitor(&watch::new_monitor(), &look));
     creating::all(cards, &look, size, &mut push);
+    push("settings", cards.settings(&admin::settings(size), &look));
+    push("settings_none", cards.settings(&admin::no_settings(), &look));
+    push("configure", cards.configure(&samples::detail(size), &look));
+    push("configure_gone", cards.configure(&samples::gone_detail(size), &look));
+    push("accounts", cards.accounts(&admin::accounts(size, false), &look));
+    push("accounts_replace", cards.accounts(&admin::accounts(size, true), &look));
+    push("accounts_none", cards.accounts(&admin::no_accounts(), &look));
+    push("me", cards.me(&admin::me(size), &look));
+    push("me_nobody", cards.me(&MeView { users: vec![], ..admin::me(size) }, &look));
     push("help", cards.help(&watch::help(size), &look));
     push("candidates", cards.candidates(&watch::candidates(size), &look));
     for goal in [AccessGoal::Cut, AccessGoal::Restored] {
@@ -87,6 +109,10 @@ fn all(cards: &Cards, role: Role, size: Size) -> Vec<Sample> {
         let access = Processing::Access(samples::key(size, 0), goal);
         push(&format!("processing_{word}"), cards.processing(&access, &look));
     }
+    let profile = Processing::Profile(samples::key(size, 0));
+    push("processing_profile", cards.processing(&profile, &look));
+    let account = Processing::Account("main".parse().unwrap());
+    push("processing_account", cards.processing(&account, &look));
     push("processing_sync", cards.processing(&Processing::Sync, &look));
     push("processing_monitor", cards.processing(&Processing::Monitor, &look));
     push("sync", cards.sync_report(&watch::syncs(size), &look));
@@ -225,7 +251,14 @@ fn text_from_outside_is_only_text() {
 
 #[test]
 fn every_control_calls_back_and_mutating_ones_have_an_op_of_their_own() {
-    const KNOWN: [&str; 15] = [
+    const KNOWN: [&str; 22] = [
+        "user.configure",
+        "config.open",
+        "config.save",
+        "config.test",
+        "accounts.open",
+        "account.save",
+        "account.toggle",
         "user.create",
         "users.list",
         "user.open",
@@ -242,7 +275,10 @@ fn every_control_calls_back_and_mutating_ones_have_an_op_of_their_own() {
         "alerts.list",
         "monitor.run",
     ];
-    const WITH_OP: [&str; 7] = [
+    const WITH_OP: [&str; 10] = [
+        "config.save",
+        "config.test",
+        "account.save",
         "user.create",
         "user.enable",
         "user.disable",
@@ -251,7 +287,12 @@ fn every_control_calls_back_and_mutating_ones_have_an_op_of_their_own() {
         "quota.allocate",
         "monitor.run",
     ];
-    const MUTATING: [&str; 9] = [
+    const MUTATING: [&str; 14] = [
+        "user.configure",
+        "config.save",
+        "config.test",
+        "account.save",
+        "account.toggle",
         "user.create",
         "user.enable",
         "user.disable",
@@ -280,7 +321,9 @@ fn every_control_calls_back_and_mutating_ones_have_an_op_of_their_own() {
             let action = value["action"].as_str().unwrap_or_else(|| panic!("{name}: no action"));
             assert!(KNOWN.contains(&action), "{name}: {action}");
             seen.insert(action.to_owned());
-            if WITH_OP.contains(&action) {
+            // It opens the form, and saves it.
+            let saves = action == "user.configure" && object.contains_key("form_action_type");
+            if WITH_OP.contains(&action) || saves {
                 let op =
                     value["op"].as_str().unwrap_or_else(|| panic!("{name}: {action} lacks op"));
                 assert!(ops.insert(format!("{locale} {op}")), "{name}: op {op} stands twice");
@@ -362,17 +405,20 @@ fn snapshots() {
         }
         let en = Cards::new(Locale::EnUs, OpSource::Counter);
         for sample in all(&en, Role::Admin, Size::Small) {
-            if [
+            let shown = [
                 "users",
                 "user",
                 "quota",
                 "alert_warning_chat",
+                "settings",
+                "configure",
+                "accounts",
+                "me",
                 "create",
                 "creation_half",
                 "secrets",
-            ]
-            .contains(&sample.name.as_str())
-            {
+            ];
+            if shown.contains(&sample.name.as_str()) {
                 let name = format!("{}_en_us", sample.name);
                 insta::assert_json_snapshot!(name, sample.card.value());
             }

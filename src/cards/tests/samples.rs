@@ -413,7 +413,7 @@ pub fn no_quota() -> QuotaView {
     }
 }
 
-fn billing_projects(size: Size, count: usize) -> Vec<BillingProject> {
+pub fn billing_projects(size: Size, count: usize) -> Vec<BillingProject> {
     (0..count)
         .map(|i| BillingProject {
             project: project(size, i),
@@ -458,6 +458,10 @@ pub fn billing(size: Size) -> BillingView {
         pages: if small { 1 } else { 12_500 },
         total_users: if small { 3 } else { 100_000 },
         total: amount(size, "7050.75"),
+        recent: ("2026-06".parse::<BillPeriod>().unwrap())
+            .through("2026-11".parse().unwrap())
+            .map(|period| (period, amount(size, "7050.754")))
+            .collect(),
         of_user: None,
     }
 }

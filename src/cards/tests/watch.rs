@@ -34,7 +34,11 @@ pub fn alert_records(size: Size) -> Vec<(&'static str, AlertRecord)> {
             true,
             AlertBody::Manual { goal: AccessGoal::Cut, operator: operator.clone() },
         ),
-        ("manual_restored", true, AlertBody::Manual { goal: AccessGoal::Restored, operator }),
+        (
+            "manual_restored",
+            true,
+            AlertBody::Manual { goal: AccessGoal::Restored, operator: operator.clone() },
+        ),
         (
             "cycles_failing",
             false,
@@ -57,6 +61,7 @@ pub fn alert_records(size: Size) -> Vec<(&'static str, AlertRecord)> {
             true,
             error(Problem::AccessDelayed { goal: AccessGoal::Restored, reason }),
         ),
+        ("test", false, error(Problem::Test { operator })),
     ];
     bodies
         .into_iter()

@@ -232,3 +232,31 @@ async fn the_stream_tells_messages_and_notices_and_ends_when_closed() {
     demo.page.close();
     while stream.chunk().await.unwrap().is_some() {}
 }
+
+#[test]
+fn the_pages_own_words_are_in_its_dictionary() {
+    let text = |name: &str| String::from_utf8(Files::get(name).unwrap().data.into_owned()).unwrap();
+    let dictionary = text("words.js");
+    let mut missing = Vec::new();
+    let mut found = 0;
+    for name in Files::iter() {
+        let text = text(&name);
+        for before in ["t(\"", "tf(\"", "data-text=\"", "data-label=\""] {
+            for (at, _) in text.match_indices(before) {
+                // `count("…")` is another function.
+                if before.ends_with("(\"") && text[..at].ends_with(|c: char| c.is_alphanumeric()) {
+                    continue;
+                }
+                let key = text[at + before.len()..].split('"').next().unwrap();
+                found += 1;
+                if !dictionary.contains(&format!("{key:?}:"))
+                    && !dictionary.contains(&format!("\n  {key}:"))
+                {
+                    missing.push(format!("{name}: {key}"));
+                }
+            }
+        }
+    }
+    assert!(found > 50, "{found}");
+    assert!(missing.is_empty(), "{missing:#?}");
+}

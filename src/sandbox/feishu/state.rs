@@ -180,7 +180,7 @@ impl State {
     }
 
     /// The requests that were answered, oldest first; only the last ten thousand are kept.
-    pub fn requests(&self) -> impl Iterator<Item = &Request> {
+    pub fn requests(&self) -> impl DoubleEndedIterator<Item = &Request> {
         self.requests.iter()
     }
 

@@ -32,7 +32,8 @@ export const api = {
 };
 
 /**
- * Listens to the server. `on.message` and `on.updated` get a message, `on.notice` its text,
+ * Listens to the server. `on.message` and `on.updated` get a message, `on.notice` its text, `on.monitor` what
+ * goes on behind the chat,
  * `on.connected` whether the stream is up and if it is up again after a break.
  */
 export function listen(on) {
@@ -51,6 +52,7 @@ export function listen(on) {
   source.addEventListener("message", parsed(on.message));
   source.addEventListener("updated", parsed(on.updated));
   source.addEventListener("notice", parsed((data) => on.notice(data.text)));
+  source.addEventListener("monitor", parsed(on.monitor));
   source.addEventListener("open", () => {
     on.connected(true, broken);
     broken = false;

@@ -5,12 +5,14 @@ import { cardSummary } from "./cards.js";
 import { createComposer, createThread, shortTime } from "./chat.js";
 import { createControls } from "./controls.js";
 import { h } from "./dom.js";
+import { createGuide } from "./guide.js";
 import { icon } from "./icons.js";
 import { toast } from "./overlay.js";
+import { createPanel } from "./panel.js";
 import { avatar } from "./people.js";
-import { t } from "./words.js";
+import { setShift, t } from "./words.js";
 
-const COMMANDS = ["/help", "/users", "/billing", "/alerts", "/monitor", "/sync"];
+const COMMANDS = ["/help", "/users", "/billing", "/alerts", "/monitor", "/sync", "/me"];
 const byId = (id) => document.getElementById(id);
 
 /** Everything the page knows. Messages are kept by chat, in the order they were sent. */
@@ -44,6 +46,35 @@ const composer = createComposer({
   say: (text, mention) => api.say(store.me, store.open, text, mention),
 });
 const controls = createControls({ list: byId("control-list"), log: byId("log") });
+const panel = createPanel(byId("panel"));
+const guide = createGuide({ host: byId("guide"), opener: byId("guide-open"), page: { show, shows } });
+
+/** Takes in what goes on behind the chat. */
+function heard(monitor) {
+  if (!monitor) return;
+  setShift(monitor.shift);
+  panel(monitor);
+  told = monitor.guide;
+  guide.heard(monitor.guide);
+}
+
+let told = null;
+
+/** The conversation that the guide speaks of. */
+function placeOf(where) {
+  if (where === "group") return told?.group;
+  return store.chats.find((chat) => chat.person === told?.as)?.id;
+}
+
+function show(person, where) {
+  become(person);
+  open(placeOf(where) ?? store.open, false);
+}
+
+/** Whether somebody looks at that conversation. */
+function shows(where) {
+  return store.open === placeOf(where) && !onList();
+}
 
 async function refetch(chat) {
   for (const message of await api.messages(chat)) arrived(message, false);
@@ -158,6 +189,7 @@ function open(id, keepList) {
   drawChats();
   composer.show();
   thread.show(id);
+  guide.moved();
 }
 
 // ---- the page around it ----
@@ -186,14 +218,14 @@ function dress() {
     document.body.dataset.view = "list";
     byId("chats").querySelector("[aria-current]")?.focus();
   });
-  const panel = (shown) => {
+  const drawer = (shown) => {
     document.body.classList.toggle("controls-shown", shown);
     byId("controls-open").setAttribute("aria-expanded", String(shown));
   };
-  byId("controls-open").addEventListener("click", () => panel(!document.body.classList.contains("controls-shown")));
-  byId("controls-close").addEventListener("click", () => { panel(false); byId("controls-open").focus(); });
-  addEventListener("keydown", (event) => { if (event.key === "Escape") panel(false); });
-  panel(matchMedia("(min-width: 1180px)").matches);
+  byId("controls-open").addEventListener("click", () => drawer(!document.body.classList.contains("controls-shown")));
+  byId("controls-close").addEventListener("click", () => { drawer(false); byId("controls-open").focus(); });
+  addEventListener("keydown", (event) => { if (event.key === "Escape") drawer(false); });
+  drawer(matchMedia("(min-width: 1180px)").matches);
 }
 
 async function load() {
@@ -204,6 +236,7 @@ async function load() {
   store.chats = state.chats;
   store.bot = state.bot ?? store.bot;
   await Promise.all(state.chats.map((chat) => refetch(chat.id)));
+  heard(state.monitor);
 }
 
 async function start() {
@@ -224,6 +257,7 @@ async function start() {
   listen({
     message: (message) => arrived(message, true),
     updated: (message) => arrived(message, true),
+    monitor: heard,
     notice: (text) => {
       controls.note(text);
       // The panel's log shows it; a toast is for when the log cannot be seen.

@@ -5,7 +5,7 @@ import { renderCard } from "./cards.js";
 import { icon } from "./icons.js";
 import { closePopups, toast } from "./overlay.js";
 import { avatar } from "./people.js";
-import { LANG, t } from "./words.js";
+import { LANG, now, t } from "./words.js";
 
 const GAP_MS = 5 * 60 * 1000;
 
@@ -15,7 +15,7 @@ function clock(ms) {
 
 function dayLabel(ms) {
   const day = new Date(ms);
-  const days = Math.round((new Date().setHours(0, 0, 0, 0) - new Date(ms).setHours(0, 0, 0, 0)) / 86400000);
+  const days = Math.round((new Date(now()).setHours(0, 0, 0, 0) - new Date(ms).setHours(0, 0, 0, 0)) / 86400000);
   if (days === 0) return t("Today");
   if (days === 1) return t("Yesterday");
   return day.toLocaleDateString(LANG, { year: "numeric", month: "short", day: "numeric" });
@@ -23,7 +23,7 @@ function dayLabel(ms) {
 
 /** The time of a message for the conversation list: a clock today, else a date. */
 export function shortTime(ms) {
-  const today = new Date(ms).toDateString() === new Date().toDateString();
+  const today = new Date(ms).toDateString() === new Date(now()).toDateString();
   return today ? clock(ms) : new Date(ms).toLocaleDateString(LANG, { month: "short", day: "numeric" });
 }
 
@@ -86,7 +86,16 @@ export function createThread({ host, store, click }) {
   }
 
   const nearEnd = () => host.scrollHeight - host.scrollTop - host.clientHeight < 120;
-  const toEnd = (smooth) => host.scrollTo({ top: host.scrollHeight, behavior: smooth ? "smooth" : "instant" });
+  const toEnd = (smooth) => {
+    following = true;
+    host.scrollTo({ top: host.scrollHeight, behavior: smooth ? "smooth" : "instant" });
+  };
+  // Whoever is at the end, or on the way there, stays with what comes in, until they scroll away themselves.
+  let following = true;
+  for (const by of ["wheel", "touchmove", "keydown", "pointerdown"]) {
+    host.addEventListener(by, () => { following = false; }, { passive: true });
+  }
+  host.addEventListener("scrollend", () => { following = nearEnd(); });
 
   function separator(previous, message) {
     const fresh = !previous || new Date(previous.at).toDateString() !== new Date(message.at).toDateString();
@@ -115,7 +124,7 @@ export function createThread({ host, store, click }) {
 
   function add(message) {
     if (message.chat !== chat || nodes.has(message.id)) return;
-    const stay = nearEnd() || (message.sender.kind === "person" && message.sender.id === store.me);
+    const stay = following || nearEnd() || (message.sender.kind === "person" && message.sender.id === store.me);
     host.querySelector(".empty")?.remove();
     const messages = store.messagesOf(chat);
     put(message, messages[messages.length - 2]);
@@ -127,7 +136,7 @@ export function createThread({ host, store, click }) {
   function update(message) {
     const node = nodes.get(message.id);
     if (!node || message.chat !== chat) return;
-    const stay = nearEnd();
+    const stay = following || nearEnd();
     const slot = node.querySelector(".message-content");
     const focused = slot.contains(document.activeElement) ? document.activeElement.closest("[data-path]")?.dataset.path : null;
     closePopups();

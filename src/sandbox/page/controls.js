@@ -5,7 +5,7 @@ import { h, spinner, uid } from "./dom.js";
 import { api } from "./api.js";
 import { toast } from "./overlay.js";
 import { shortTime } from "./chat.js";
-import { t } from "./words.js";
+import { now, t, tf } from "./words.js";
 
 const LOG_LINES = 30;
 
@@ -15,35 +15,70 @@ async function run(name, value, node, redraw) {
   node.classList.add("is-busy");
   try {
     const answer = await api.control(name, value);
-    if (answer.error) toast("error", answer.error);
-    else if (answer.message) toast("success", answer.message);
+    if (answer.error) toast("error", t(answer.error));
+    else if (answer.message) toast(answer.kind ?? "success", tf(answer.message, answer.args && { ...answer.args, platform: t(answer.args.platform) }));
     await redraw();
   } catch (error) {
-    toast("error", error.message);
+    toast("error", t(error.message));
   } finally {
     turning.remove();
     node.classList.remove("is-busy");
   }
 }
 
+function selectOf(id, options) {
+  return h("select", { class: "input", id }, options.map((option) => h("option", { value: String(option.value) }, t(option.label))));
+}
+
+/** Several selects and the button that sends them together. */
+function formControl(spec, go, redraw) {
+  const submit = h("button", { type: "submit", class: "btn btn-default btn-medium" }, h("span", { class: "btn-label" }, t("Go")));
+  const boxes = new Map();
+  const fields = spec.fields.map((field) => {
+    const id = uid("control");
+    const box = selectOf(id, field.options);
+    // What was chosen last stays chosen when the controls are drawn again.
+    const key = `${spec.name}.${field.name}`;
+    if (chosen.has(key)) box.value = chosen.get(key);
+    box.addEventListener("change", () => chosen.set(key, box.value));
+    boxes.set(field, box);
+    return h("div", { class: "control-part" }, h("label", { class: "sr-only", for: id }, t(field.label)), box);
+  });
+  const node = h("form", { class: "control-field" }, h("span", { class: "control-label" }, t(spec.label)),
+    fields.slice(0, -1), h("div", { class: "control-row" }, fields.at(-1), submit));
+  node.addEventListener("submit", (event) => {
+    event.preventDefault();
+    if (submit.classList.contains("is-busy")) return;
+    const value = {};
+    for (const [field, box] of boxes) {
+      value[field.name] = field.options.find((option) => String(option.value) === box.value)?.value ?? null;
+    }
+    go(value, submit, redraw);
+  });
+  return node;
+}
+
+const chosen = new Map();
+
 function control(spec, redraw) {
   const id = uid("control");
   const go = (value, node) => run(spec.name, value, node, redraw);
+  if (spec.kind === "form") return formControl(spec, go, redraw);
   if (spec.kind === "button") {
-    const node = h("button", { type: "button", class: "btn btn-default btn-medium fill" }, h("span", { class: "btn-label" }, spec.label));
+    const node = h("button", { type: "button", class: "btn btn-default btn-medium fill" }, h("span", { class: "btn-label" }, t(spec.label)));
     node.addEventListener("click", () => { if (!node.classList.contains("is-busy")) go(spec.value ?? null, node); });
     return node;
   }
   if (spec.kind === "toggle") {
     const box = h("input", { type: "checkbox", role: "switch", class: "switch", id });
     box.checked = spec.value === true;
-    const label = h("label", { class: "control-toggle", for: id }, h("span", null, spec.label), box);
+    const label = h("label", { class: "control-toggle", for: id }, h("span", null, t(spec.label)), box);
     box.addEventListener("change", () => go(box.checked, label));
     return label;
   }
-  const label = h("label", { class: "control-label", for: id }, spec.label);
+  const label = h("label", { class: "control-label", for: id }, t(spec.label));
   if (spec.kind === "select") {
-    const box = h("select", { class: "input", id }, (spec.options ?? []).map((option) => h("option", { value: String(option.value) }, option.label)));
+    const box = selectOf(id, spec.options ?? []);
     box.value = String(spec.value ?? "");
     const node = h("div", { class: "control-field" }, label, box);
     box.addEventListener("change", () => {
@@ -71,7 +106,7 @@ export function createControls({ list, log }) {
   async function draw() {
     const specs = await api.controls();
     const focused = list.contains(document.activeElement) ? document.activeElement.closest("[data-name]")?.dataset.name : null;
-    list.replaceChildren(...specs.map((spec) => {
+    list.replaceChildren(...specs.filter((spec) => spec.kind !== "hidden").map((spec) => {
       const node = control(spec, draw);
       node.dataset.name = spec.name;
       return node;
@@ -82,8 +117,8 @@ export function createControls({ list, log }) {
     }
   }
   function note(text) {
-    const now = Date.now();
-    log.prepend(h("li", null, h("time", { datetime: new Date(now).toISOString() }, shortTime(now)), " ", text));
+    log.closest("section").hidden = false;
+    log.prepend(h("li", null, h("time", { datetime: new Date(now()).toISOString() }, shortTime(now())), " ", text));
     while (log.children.length > LOG_LINES) log.lastElementChild.remove();
   }
   return { draw, note };

@@ -58,17 +58,121 @@ const ZH = {
   "Webhook": "自定义机器人",
   "admin": "管理员",
   "viewer": "只读",
+  "owner": "子账号本人",
   "stranger": "陌生人",
   "none": "无角色",
   "Today": "今天",
   "Yesterday": "昨天",
   "new": "条新消息",
   "No data": "暂无数据",
+
+  // Controls: what the server of the demo names in English.
+  "Let spending grow": "让花费增长",
+  "Run the monitor": "立即运行监控",
+  "Jump to the next month": "跳到下个月",
+  "Feishu": "飞书",
+  "Volcengine": "火山引擎",
+  "User": "用户",
+  "By": "增加",
+  "Go": "执行",
+  "+10% of the quota": "额度的 10%",
+  "+25% of the quota": "额度的 25%",
+  "+50% of the quota": "额度的 50%",
+  "+100% of the quota": "额度的 100%",
+  "works": "正常",
+  "answers 502": "返回 502",
+  "answers 503": "返回 503",
+  "does not answer": "不响应（超时）",
+  "answers after 5 s": "5 秒后才响应",
+  "refuses: too many requests": "限流（请求过多）",
+  "acts, but its answers are lost": "已执行但响应丢失",
+  "refuses airgate's key": "拒绝 airgate 的密钥",
+  "{user} spent another {amount}; the monitor's next cycle sees it": "{user} 又花费了 {amount}，下一轮监控可见",
+  "The monitor runs; its report is in the administrator's direct chat": "监控已开始，结果见管理员的单聊",
+  "It is {period} now": "现在是 {period}",
+  "{platform} is broken now": "{platform}已出故障",
+  "{platform} works again": "{platform}已恢复",
+  "Choose a user": "请选择用户",
+  "This user has no project yet": "该用户还没有项目",
+  "The bot did not answer": "机器人没有回应，是不是有平台出了故障？",
+  "The card shows no such form": "卡片上没有这个表单",
+
+  // The panel.
+  "Monitor": "监控",
+  "Running…": "运行中…",
+  "Last cycle": "上一轮",
+  "Next cycle": "下一轮",
+  "not yet": "尚无",
+  "all read": "读取完整",
+  "incomplete": "读取不完整",
+  "{users} users, {warnings} warnings, {disables} disabled": "{users} 个用户，告警 {warnings}，停用 {disables}",
+  "Access being changed": "正在变更的权限",
+  "cut": "停用",
+  "restored": "启用",
+  "tries": "次尝试",
+  "Outbox": "待发消息",
+  "Nothing waits": "没有待发消息",
+  "Nothing is being changed": "没有进行中的变更",
+  "{count} owed": "{count} 条待发",
+  "given up": "已放弃",
+  "Alert": "告警",
+  "Reply": "回复",
+  "Card update": "卡片更新",
+  "Calls to the platforms": "对平台的调用",
+  "No calls yet": "还没有调用",
+  "failed": "失败",
+  "broken on purpose": "演示故障",
+  "ok": "成功",
+
+  // The first minute.
+  "First steps": "快速上手",
+  "Hide the first steps": "隐藏快速上手",
+  "Show the first steps": "显示快速上手",
+  "Start over": "再看一遍",
+  "Done": "完成",
+  "Ask the bot for all users.": "先让机器人列出所有用户。",
+  "List users": "列出用户",
+  "An Qi (安琪) is new here: no project, no quota. Open her card.": "安琪是新来的：没有项目，也没有额度。打开她的卡片。",
+  "Open the user": "打开用户",
+  "Link the project whose bills are hers.": "关联她的项目，账单按项目归属到人。",
+  "Add the project": "添加项目",
+  "Allocate ¥1,000 to her.": "给她划拨 ¥1,000 额度。",
+  "Allocate quota": "划拨额度",
+  "Now she calls models all day: 85% of it is spent.": "让她用一天模型：花掉额度的 85%。",
+  "Let her spend": "让花费增长",
+  "The bills are there; let the monitor read them.": "账单已产生，让监控去读取。",
+  "She passed 80%: the alert group was warned.": "已超过 80%：告警群收到了预警。",
+  "See the warning": "查看预警",
+  "She goes on spending, and the quota is used up.": "她继续花费，直到额度用完。",
+  "Spend the rest": "花完额度",
+  "airgate switched off her key and her login.": "airgate 已停用她的密钥和登录。",
+  "See the disable": "查看停用",
+  "Allocate another ¥1,000.": "再追加 ¥1,000。",
+  "Top up": "追加额度",
+  "Give her back exactly what was active before.": "一键恢复她原来可用的密钥和登录。",
+  "Enable": "启用",
+  "That was the first minute. Now try it yourself: press anything, break a platform, jump to the next month.":
+    "第一分钟到此结束。接下来随便试：点任何按钮、弄坏一个平台、跳到下个月。",
 };
 
 /** The page's text for an English key. */
 export function t(text) {
   return CHINESE ? (ZH[text] ?? text) : text;
+}
+
+/** The same, with `{name}` filled from `args`. */
+export function tf(text, args) {
+  return t(text).replace(/\{(\w+)\}/g, (whole, name) => String(args?.[name] ?? whole));
+}
+
+let shift = 0;
+/** How far the demo's clock is ahead of this browser's, in milliseconds. */
+export function setShift(ms) {
+  shift = ms;
+}
+/** The demo's present, in milliseconds. */
+export function now() {
+  return Date.now() + shift;
 }
 
 /** The language tag for dates and numbers. */

@@ -55,6 +55,10 @@ impl Calls {
         self.log.lock().iter().cloned().collect()
     }
 
+    pub(super) fn last(&self, count: usize) -> Vec<Call> {
+        self.log.lock().iter().rev().take(count).cloned().collect()
+    }
+
     pub(super) fn count(&self, action: &str) -> usize {
         self.counts.borrow().get(action).copied().unwrap_or(0)
     }

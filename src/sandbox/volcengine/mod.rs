@@ -114,6 +114,11 @@ impl Cloud {
         self.gateway.calls.list()
     }
 
+    /// The last calls, newest first.
+    pub fn last_calls(&self, count: usize) -> Vec<Call> {
+        self.gateway.calls.last(count)
+    }
+
     /// How often an action was called since the start or [`Cloud::clear_calls`], refused calls included.
     pub fn count(&self, action: &str) -> usize {
         self.gateway.calls.count(action)

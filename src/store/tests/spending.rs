@@ -105,6 +105,10 @@ fn a_shared_project_counts_for_each_user_from_its_own_month() {
     };
     assert_eq!(totals("2026-11"), [row("main/alice", "3.5"), row("main/bob", "5")]);
     assert_eq!(totals("2026-10"), [row("main/alice", "10.004999")]);
+    let sum = |period| store.read(|tx| tx.period_total(month(period))).unwrap();
+    assert_eq!((sum("2026-11"), sum("2026-10")), (money("8.5"), money("10.004999")));
+    record(&store, read(&[("shared", "2026-11", "2"), ("own", "2026-11", "0")], now()));
+    assert_eq!((sum("2026-11"), sum("2026-10")), (money("4"), money("10.004999")));
     let periods = store.read(|tx| tx.spending_periods()).unwrap();
     assert_eq!(periods, [month("2026-11"), month("2026-10")]);
 }

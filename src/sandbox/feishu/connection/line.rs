@@ -21,7 +21,7 @@ pub enum Command {
     Close(u16, String),
     /// End without a word.
     Drop,
-    /// Fall silent.
+    /// Fall silent: take nothing in, send nothing, and stay open until the client gives up.
     Silence,
 }
 
@@ -74,8 +74,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Line<'_, S> {
                     }
                     Some(Command::Drop) | None => return,
                 },
-                message = self.socket.next(), if !silent => message,
+                message = self.socket.next() => message,
             };
+            if silent {
+                // Only that the client gave it up is noticed.
+                match message {
+                    None | Some(Err(_) | Ok(Message::Close(_))) => return,
+                    Some(Ok(_)) => continue,
+                }
+            }
             let checked = match message {
                 None | Some(Err(_)) => return,
                 Some(Ok(Message::Binary(bytes))) => self.take(&bytes).await,

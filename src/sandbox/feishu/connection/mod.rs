@@ -164,8 +164,8 @@ impl Connections {
         self.tell_all(&Command::Close(code, reason.to_owned()));
     }
 
-    /// From now on nothing is read from or written to the connections that are open: half-open lines, which look
-    /// connected to both sides.
+    /// From now on nothing that arrives on the connections that are open is looked at, and nothing is sent on them:
+    /// half-open lines, which look connected to both sides until the client gives up.
     pub fn silence_all(&self) {
         self.tell_all(&Command::Silence);
     }

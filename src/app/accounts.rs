@@ -1,0 +1,239 @@
+//! Main accounts: the list, and what has to be checked before a key pair is kept.
+
+use jiff::{SignedDuration, Timestamp};
+use secrecy::{ExposeSecret, SecretString};
+
+use super::refusal::TextField;
+use super::{Error, Refusal, paginate};
+use crate::domain::{Account, AccountId, BalanceReading, Switch, TaskKind};
+use crate::store::{AccountSecrets, Store, StoreError, View, WriteTx};
+
+/// Longest name, in characters.
+pub const NAME: usize = 200;
+/// Longest half of a key pair, in characters. Real ones have about 50 and 60.
+pub const KEY: usize = 200;
+/// Accounts of one page of the card.
+pub const ACCOUNTS_A_PAGE: usize = 6;
+/// A balance is read again when the card is opened and it is older.
+const BALANCE_FRESH: SignedDuration = SignedDuration::from_secs(60);
+
+/// The accounts card's facts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AccountsView {
+    /// The accounts of this page, by id.
+    pub accounts: Vec<AccountRow>,
+    /// From 1.
+    pub page: usize,
+    /// At least 1.
+    pub pages: usize,
+    /// All accounts.
+    pub total: usize,
+    /// The one whose key pair is to be replaced.
+    pub replacing: Option<Account>,
+}
+
+/// One account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AccountRow {
+    /// The account.
+    pub account: Account,
+    /// Its balance as last read.
+    pub balance: Option<BalanceReading>,
+    /// Users that are not gone.
+    pub users: usize,
+}
+
+/// The accounts card's facts; with `replacing`, the form for another key pair of that account.
+///
+/// # Errors
+/// [`Refusal::NoSuchAccount`], or the store's.
+pub fn view<S: crate::store::Source>(
+    tx: &View<S>,
+    replacing: Option<&AccountId>,
+    page: usize,
+) -> Result<AccountsView, Error> {
+    let all = tx.accounts()?;
+    let total = all.len();
+    let (shown, page, pages) = paginate(all, page, ACCOUNTS_A_PAGE);
+    let mut accounts = Vec::new();
+    for account in shown {
+        let users = tx.users_of(&account.id)?;
+        accounts.push(AccountRow {
+            balance: tx.balance(&account.id)?,
+            users: users
+                .iter()
+                .filter(|user| user.status != crate::domain::UserStatus::Gone)
+                .count(),
+            account,
+        });
+    }
+    let replacing = replacing.map(|id| get(tx, id)).transpose()?;
+    Ok(AccountsView { accounts, page, pages, total, replacing })
+}
+
+fn get<S: crate::store::Source>(tx: &View<S>, id: &AccountId) -> Result<Account, Error> {
+    tx.account(id)?.ok_or_else(|| Refusal::NoSuchAccount(id.to_string()).into())
+}
+
+/// Whether a balance should be read before somebody trusts it.
+pub fn balances_are_old(view: &AccountsView, now: Timestamp) -> bool {
+    view.accounts.iter().filter(|row| row.account.active.is_on()).any(|row| {
+        row.balance.as_ref().is_none_or(|read| now.duration_since(read.at) > BALANCE_FRESH)
+    })
+}
+
+/// What a person wants saved.
+#[derive(Clone, Debug)]
+pub struct NewAccount {
+    /// The account whose pair is replaced; `None` = a new one.
+    pub known: Option<AccountId>,
+    /// The id of a new one, as typed.
+    pub id: String,
+    /// What people call it; empty = as it is, or the id.
+    pub name: String,
+    /// As typed.
+    pub access_key: SecretString,
+    /// As typed.
+    pub secret_key: SecretString,
+}
+
+impl PartialEq for NewAccount {
+    fn eq(&self, other: &Self) -> bool {
+        let plain = |new: &Self| (new.known.clone(), new.id.clone(), new.name.clone());
+        plain(self) == plain(other)
+            && self.access_key.expose_secret() == other.access_key.expose_secret()
+            && self.secret_key.expose_secret() == other.secret_key.expose_secret()
+    }
+}
+
+impl Eq for NewAccount {}
+
+/// Checks what can be checked here and lets the key pair wait, sealed, for the cloud's word. Returns the task of asking
+/// the cloud.
+///
+/// # Errors
+/// Refusals; then nothing waits.
+pub fn save(tx: &WriteTx, store: &Store, new: &NewAccount) -> Result<TaskKind, Error> {
+    let (account, known_name) = match &new.known {
+        Some(id) => (id.clone(), Some(get(tx, id)?.name)),
+        None => {
+            let text = new.id.trim();
+            let id = AccountId::new(text).map_err(|_| Refusal::BadAccountId(text.to_owned()))?;
+            if tx.account(&id)?.is_some() {
+                return Err(Refusal::AccountExists(id).into());
+            }
+            (id, None)
+        }
+    };
+    let name = new.name.trim();
+    let chars = name.chars().count();
+    if chars > NAME {
+        let field = TextField::AccountName;
+        return Err(Refusal::TooLong { field, limit: NAME, chars }.into());
+    }
+    let known = known_name.is_some();
+    let name = match (name, known_name) {
+        ("", Some(known)) => known,
+        ("", None) => account.to_string(),
+        (name, _) => name.to_owned(),
+    };
+    let secrets = AccountSecrets {
+        access_key_id: half(&new.access_key)?,
+        secret_key: half(&new.secret_key)?,
+    };
+    let waiting = store.seal_waiting(&secrets)?;
+    tx.put_waiting_pair(&waiting)?;
+    Ok(TaskKind::CheckAccount { account, name, pair: waiting.name().to_owned(), known })
+}
+
+fn half(typed: &SecretString) -> Result<SecretString, Refusal> {
+    let text = typed.expose_secret().trim();
+    let usable =
+        (1..=KEY).contains(&text.chars().count()) && text.chars().all(|c| c.is_ascii_graphic());
+    if usable { Ok(text.to_owned().into()) } else { Err(Refusal::BadKeyPair) }
+}
+
+/// Switches an account on or off.
+///
+/// # Errors
+/// [`Refusal::NoSuchAccount`], or the store's.
+pub fn toggle(tx: &WriteTx, id: &AccountId, active: Switch, now: Timestamp) -> Result<(), Error> {
+    if tx.set_account_active(id, active, now)? {
+        Ok(())
+    } else {
+        Err(Refusal::NoSuchAccount(id.to_string()).into())
+    }
+}
+
+/// How the check of a key pair ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Checked {
+    /// The cloud took it, and it is kept.
+    Saved {
+        /// Whether the account is new.
+        new: bool,
+    },
+    /// The cloud refused it; the platform's own reason. Nothing was changed.
+    Refused(String),
+    /// The cloud could not be asked. Nothing was changed.
+    Unclear(String),
+    /// Meanwhile somebody else added an account of that id, or nothing waits any more.
+    Overtaken,
+}
+
+/// A key pair that waits to be checked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Waiting {
+    /// Which account.
+    pub account: AccountId,
+    /// What people call it.
+    pub name: String,
+    /// Under which name the pair waits.
+    pub pair: String,
+    /// Whether the account was there when it was asked for.
+    pub known: bool,
+}
+
+/// Ends the waiting of a key pair, in one transaction with `report`: kept where `answer` is good, forgotten in any case.
+///
+/// # Errors
+/// The store's.
+pub fn settle(
+    store: &Store,
+    waiting: &Waiting,
+    answer: Result<AccountSecrets, Checked>,
+    now: Timestamp,
+    report: impl FnOnce(&WriteTx, &Checked) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
+    let there = store.read(|tx| tx.account(&waiting.account))?;
+    let answer = match answer {
+        Ok(_) if there.is_some() != waiting.known => Err(Checked::Overtaken),
+        answer => answer,
+    };
+    match answer {
+        Ok(secrets) => {
+            store.save_account_and(&waiting.account, &waiting.name, &secrets, now, |tx, _| {
+                tx.forget_waiting_pair(&waiting.pair)?;
+                report(tx, &Checked::Saved { new: !waiting.known })
+            })
+        }
+        Err(checked) => store.write(|tx| {
+            tx.forget_waiting_pair(&waiting.pair)?;
+            report(tx, &checked)
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_pair_holds_no_blanks_and_is_not_endless() {
+        let half = |text: &str| super::half(&text.to_owned().into());
+        assert!(half(" AKLT1 ").is_ok_and(|key| key.expose_secret() == "AKLT1"));
+        for bad in ["", " ", "a b", "a\nb", "密钥", &"x".repeat(201)] {
+            assert_eq!(half(bad).map(drop), Err(Refusal::BadKeyPair));
+        }
+    }
+}

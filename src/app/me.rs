@@ -1,0 +1,71 @@
+//! What a person sees of the users that they own.
+
+use jiff::Timestamp;
+
+use super::outcome::{BillingProject, Level};
+use super::{billing, users};
+use crate::domain::{BillPeriod, Money, OpenId, Settings, User};
+use crate::store::{StoreError, View};
+
+/// The card of a person's own users.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MeView {
+    /// The shown month.
+    pub period: BillPeriod,
+    /// The person's users.
+    pub users: Vec<MyUser>,
+}
+
+/// One of a person's users.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MyUser {
+    /// The user.
+    pub user: User,
+    /// The account's name.
+    pub account_name: String,
+    /// How serious the usage is.
+    pub level: Level,
+    /// The oldest time that a stale amount is from, as in the users list.
+    pub stale: Option<Option<Timestamp>>,
+    /// The month's total.
+    pub total: Money,
+    /// The month's spending by project, dearest first.
+    pub projects: Vec<BillingProject>,
+}
+
+/// The users whose owner is `person`, and nobody else's.
+///
+/// # Errors
+/// The store's.
+pub fn view<S: crate::store::Source>(
+    tx: &View<S>,
+    settings: &Settings,
+    person: &OpenId,
+    now: Timestamp,
+) -> Result<MeView, StoreError> {
+    let period = BillPeriod::of(now);
+    let mut own = Vec::new();
+    for user in tx.users()? {
+        if user.owner.as_ref() != Some(person) {
+            continue;
+        }
+        let records: Vec<_> = tx
+            .spending_of(&user.key, period)?
+            .into_iter()
+            .filter(|record| record.project.is_some())
+            .collect();
+        let total = records.iter().map(|record| record.amount).sum();
+        let spent = billing::billing_user(tx, user.key.clone(), total, &records, false)?;
+        own.push(MyUser {
+            account_name: tx
+                .account(&user.key.account)?
+                .map_or_else(|| user.key.account.to_string(), |account| account.name),
+            level: Level::of(&user, users::thresholds_of(&user, settings)),
+            stale: spent.stale,
+            total,
+            projects: spent.projects,
+            user,
+        });
+    }
+    Ok(MeView { period, users: own })
+}

@@ -1,0 +1,191 @@
+//! Global settings: what is in force and where it comes from, and saving new values.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::{Error, Refusal};
+use crate::config;
+use crate::domain::{ChatId, SavedSettings, Settings};
+use crate::store::{StoreError, View, WriteTx};
+
+/// People that alerts mention at most.
+const MOBILES: usize = 20;
+
+/// The settings card's facts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SettingsView {
+    /// In force.
+    pub settings: Settings,
+    /// What was saved in chat; what is there comes from it, the rest from the configuration.
+    pub saved: SavedSettings,
+    /// The host of the webhook's address; the rest of it is secret.
+    pub webhook_host: Option<String>,
+}
+
+impl SettingsView {
+    /// What is in force with `saved` over what is configured.
+    pub fn new(saved: SavedSettings, configured: &Settings) -> Self {
+        let settings = saved.over(configured);
+        let webhook_host = settings.webhook_url.as_deref().map(config::webhook_host);
+        Self { settings, saved, webhook_host }
+    }
+}
+
+/// What a person wants, as typed. `None` leaves a value as it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NewSettings {
+    /// `50,80,90`; empty = the configuration's.
+    pub thresholds: Option<String>,
+    /// Seconds; empty = the configuration's.
+    pub interval_seconds: Option<String>,
+    /// Empty = as it is (the address is never shown), `-` = none.
+    pub webhook_url: Option<String>,
+    /// Separated by commas; empty or `-` = none.
+    pub mobiles: Option<String>,
+    /// Empty or `-` = none.
+    pub alert_chat_id: Option<String>,
+}
+
+/// The settings card's facts.
+///
+/// # Errors
+/// The store's.
+pub fn view<S: crate::store::Source>(
+    tx: &View<S>,
+    configured: &Settings,
+) -> Result<SettingsView, StoreError> {
+    Ok(SettingsView::new(tx.saved_settings()?, configured))
+}
+
+/// Saves settings. A value that is in force already stays where it comes from.
+///
+/// # Errors
+/// Refusals of each value; then nothing is saved.
+pub fn save(
+    tx: &WriteTx,
+    configured: &Settings,
+    base_url: &str,
+    new: &NewSettings,
+    now: Timestamp,
+) -> Result<SettingsView, Error> {
+    let mut saved = tx.saved_settings()?;
+    let in_force = saved.over(configured);
+    if let Some(text) = typed(&new.thresholds) {
+        saved.thresholds = match text {
+            "" => None,
+            text => {
+                let wanted = text.parse().map_err(Refusal::from)?;
+                if wanted == in_force.thresholds { saved.thresholds } else { Some(wanted) }
+            }
+        };
+    }
+    if let Some(text) = typed(&new.interval_seconds) {
+        saved.interval_seconds = match text {
+            "" => None,
+            text => {
+                // The configuration may set a shorter one; a form that is sent back untouched keeps it.
+                let same = text.parse().ok().map(Duration::from_secs) == Some(in_force.interval);
+                if same { saved.interval_seconds } else { Some(interval(text)?) }
+            }
+        };
+    }
+    if let Some(text) = typed(&new.webhook_url).filter(|text| !text.is_empty()) {
+        let wanted = match text {
+            none if is_none(none) => None,
+            text => Some(config::webhook_address(text, base_url).map_err(Refusal::BadWebhook)?),
+        };
+        if wanted != in_force.webhook_url {
+            saved.webhook_url = Some(wanted);
+        }
+    }
+    if let Some(text) = typed(&new.mobiles) {
+        let wanted = mobiles(text)?;
+        if wanted != in_force.mobiles {
+            saved.mobiles = Some(wanted);
+        }
+    }
+    if let Some(text) = typed(&new.alert_chat_id) {
+        let wanted = match text {
+            none if is_none(none) => None,
+            text => Some(chat(text)?),
+        };
+        if wanted != in_force.alert_chat {
+            saved.alert_chat = Some(wanted);
+        }
+    }
+    saved.updated = Some(now);
+    tx.put_saved_settings(&saved)?;
+    Ok(SettingsView::new(saved, configured))
+}
+
+fn typed(text: &Option<String>) -> Option<&str> {
+    text.as_deref().map(str::trim)
+}
+
+/// A word for "none", also where the platform leaves out what was emptied.
+fn is_none(text: &str) -> bool {
+    matches!(text, "" | "-" | "－" | "无")
+}
+
+fn interval(text: &str) -> Result<u64, Refusal> {
+    let allowed = SavedSettings::SHORTEST_INTERVAL..=SavedSettings::LONGEST_INTERVAL;
+    text.parse()
+        .ok()
+        .filter(|seconds| allowed.contains(seconds))
+        .ok_or_else(|| Refusal::BadInterval(text.to_owned()))
+}
+
+fn mobiles(text: &str) -> Result<Vec<String>, Refusal> {
+    let mut mobiles: Vec<String> = Vec::new();
+    let separates = |c: char| c.is_whitespace() || matches!(c, ',' | '，' | '、' | ';' | '；');
+    for part in text.split(separates).filter(|part| !is_none(part)) {
+        let mobile = config::mobile(part).map_err(|_| Refusal::BadMobile(part.to_owned()))?;
+        if !mobiles.contains(&mobile) {
+            mobiles.push(mobile);
+        }
+    }
+    if mobiles.len() > MOBILES {
+        return Err(Refusal::TooManyMobiles(MOBILES));
+    }
+    Ok(mobiles)
+}
+
+fn chat(text: &str) -> Result<ChatId, Refusal> {
+    let refusal = || Refusal::BadChat(text.to_owned());
+    let chat = ChatId::new(text).map_err(|_| refusal())?;
+    // Another kind of id would only be noticed when an alert cannot be delivered.
+    if text.starts_with("oc_") { Ok(chat) } else { Err(refusal()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn intervals_of_a_minute_to_a_week() {
+        assert_eq!(interval("60"), Ok(60));
+        assert_eq!(interval("604800"), Ok(604_800));
+        for bad in ["59", "604801", "-60", "1.5", "1h", "99999999999999999999"] {
+            assert_eq!(interval(bad), Err(Refusal::BadInterval(bad.to_owned())));
+        }
+    }
+
+    #[test]
+    fn mobiles_are_told_apart_and_counted_once() {
+        let found = mobiles("13800000001，+8613800000002 13800000001;").unwrap();
+        assert_eq!(found, ["13800000001", "+8613800000002"]);
+        assert_eq!(mobiles(" - "), Ok(vec![]));
+        assert_eq!(mobiles("1380000000x"), Err(Refusal::BadMobile("1380000000x".to_owned())));
+        let many: Vec<String> = (0..21).map(|i| format!("1380000{i:04}")).collect();
+        assert_eq!(mobiles(&many.join(",")), Err(Refusal::TooManyMobiles(20)));
+    }
+
+    #[test]
+    fn only_a_chat_id_is_a_chat() {
+        assert!(chat("oc_1").is_ok());
+        for bad in ["ou_1", "oc 1", "告警群"] {
+            assert_eq!(chat(bad), Err(Refusal::BadChat(bad.to_owned())));
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! A person's own users.
+
+use minijinja::{Value, context};
+
+use super::facts;
+use super::text::{fit, md};
+use super::{Card, Cards, Look};
+use crate::app::me::{MeView, MyUser};
+use crate::domain::Money;
+
+/// Users that the card shows.
+const USERS: usize = 5;
+/// Projects of each.
+const PROJECTS: usize = 10;
+
+impl Cards {
+    /// A person's own users, quota and spending: `/me`. It holds nothing to click: most who see it have no role.
+    pub fn me(&self, view: &MeView, look: &Look) -> Card {
+        let users: Vec<Value> =
+            view.users.iter().take(USERS).map(|own| self.my_user(own)).collect();
+        let facts = context! {
+            users => users,
+            more => view.users.len().saturating_sub(USERS),
+            total => view.users.len(),
+            period => view.period.to_string(),
+        };
+        self.card("me.json.j2", look, facts)
+    }
+
+    fn my_user(&self, own: &MyUser) -> Value {
+        let words = self.words;
+        let user = &own.user;
+        let rest = own.projects.get(PROJECTS..).unwrap_or_default();
+        let rest_sum: Money = rest.iter().map(|row| row.amount).sum();
+        let shown = own.projects.iter().take(PROJECTS);
+        let labels: Vec<String> = shown.clone().map(|row| md(&fit(&row.label, 15))).collect();
+        let amounts: Vec<String> = shown.map(|row| row.amount.to_string()).collect();
+        context! {
+            name => user.key.username.as_str(),
+            display => user.display_name.as_str(),
+            account => own.account_name.as_str(),
+            status => facts::status(words, user, None),
+            figures => facts::user_figures(words, user, own.level),
+            stale => facts::stale(words, own.stale),
+            total => own.total.to_string(),
+            count => own.projects.len(),
+            labels => labels.join("\n"),
+            amounts => amounts.join("\n"),
+            rest => rest.len(),
+            rest_sum => rest_sum.to_string(),
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! Global settings, and the settings of one user.
+
+use minijinja::context;
+
+use super::facts;
+use super::{Card, Cards, Look};
+use crate::app::outcome::UserDetail;
+use crate::app::settings::SettingsView;
+use crate::domain::{SavedSettings, Thresholds, UserStatus};
+
+impl Cards {
+    /// Global settings: `/config`, `config.open`, `config.save`.
+    pub fn settings(&self, view: &SettingsView, look: &Look) -> Card {
+        let words = self.words;
+        let none = || words.t("config.none", &[]);
+        let SettingsView { settings, saved, .. } = view;
+        let source = |saved: bool| {
+            let key = if saved { "config.from_chat" } else { "config.from_file" };
+            words.t(key, &[])
+        };
+        let row = |label: &str, value: String, from_chat: bool| {
+            context! { label => label, value => value, source => source(from_chat) }
+        };
+        let chat = settings.alert_chat.as_ref().map(|chat| chat.as_str().to_owned());
+        let mobiles = settings.mobiles.join(", ");
+        let rows = vec![
+            row(
+                &words.t("config.thresholds", &[]),
+                percents(&settings.thresholds),
+                saved.thresholds.is_some(),
+            ),
+            row(
+                &words.t("config.interval", &[]),
+                words.seconds(settings.interval.as_secs()),
+                saved.interval_seconds.is_some(),
+            ),
+            row(
+                &words.t("config.chat", &[]),
+                chat.clone().unwrap_or_else(none),
+                saved.alert_chat.is_some(),
+            ),
+            row(
+                &words.t("config.webhook", &[]),
+                view.webhook_host.as_ref().map_or_else(none, |host| format!("{host}/…")),
+                saved.webhook_url.is_some(),
+            ),
+            row(
+                &words.t("config.mobiles", &[]),
+                if mobiles.is_empty() { none() } else { mobiles.clone() },
+                saved.mobiles.is_some(),
+            ),
+        ];
+        let facts = context! {
+            rows => rows,
+            updated => saved.updated.map(|at| words.time_full(at)),
+            thresholds => settings.thresholds.to_string(),
+            interval => settings.interval.as_secs().to_string(),
+            least => SavedSettings::SHORTEST_INTERVAL,
+            chat => chat.unwrap_or_default(),
+            webhook => settings.webhook_url.is_some(),
+            mobiles => mobiles,
+            nowhere => settings.alert_chat.is_none() && settings.webhook_url.is_none(),
+        };
+        self.card("settings.json.j2", look, facts)
+    }
+
+    /// The form of a user's settings: `user.configure`.
+    pub fn configure(&self, detail: &UserDetail, look: &Look) -> Card {
+        let words = self.words;
+        let user = &detail.user;
+        let owner = user.owner.as_ref().map(|owner| owner.as_str().to_owned());
+        let facts = context! {
+            key => user.key.to_string(),
+            name => user.key.username.as_str(),
+            account => detail.account_name.as_str(),
+            template => facts::user_template(user, detail.level),
+            status => facts::status(words, user, detail.pending.as_ref()),
+            gone => user.status == UserStatus::Gone,
+            thresholds => user.thresholds.as_ref().map(ToString::to_string).unwrap_or_default(),
+            in_force => percents(&detail.thresholds),
+            monitor => user.monitored.is_on(),
+            auto_disable => user.auto_disable.is_on(),
+            remark => user.remark.as_str(),
+            owner => owner.clone(),
+            owner_name => detail.owner_name.clone().or(owner),
+            display => user.display_name.as_str(),
+            email => user.email.as_str(),
+            phone => user.phone.as_str(),
+        };
+        self.card("configure.json.j2", look, facts)
+    }
+}
+
+fn percents(thresholds: &Thresholds) -> String {
+    let texts: Vec<String> =
+        thresholds.percents().iter().map(|percent| format!("{percent}%")).collect();
+    texts.join(" / ")
+}

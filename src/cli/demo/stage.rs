@@ -1,0 +1,221 @@
+//! What the demo plays on: both stand-ins with sample data, the service between them, and what an administrator would
+//! have set up by now.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use parking_lot::Mutex;
+use secrecy::SecretString;
+use tokio::net::TcpListener;
+
+use super::super::Failure;
+use super::failed;
+use crate::app::projects::NewLink;
+use crate::app::{Error, projects};
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::domain::{AccountId, Money, OpenId, Operator, ProjectName, TaskKind, UserKey, Username};
+use crate::monitor::{Bells, Monitor};
+use crate::sandbox::feishu::{Feishu, FeishuConfig};
+use crate::sandbox::volcengine::Cloud;
+use crate::sandbox::world::{self, KeyStatus, PolicyKind, PolicyScope, World, WorldError};
+use crate::server::Service;
+use crate::store::{AccountSecrets, Store, StoreError, WriteTx};
+
+/// Who may do everything; the guide and the panel's buttons act as this person.
+pub(super) const ADMIN: &str = "ou_demo_admin";
+const ADMIN_NAME: &str = "王管理";
+const ADMIN_MOBILE: &str = "13800000001";
+const VIEWER: &str = "ou_demo_viewer";
+/// The person behind the sample user [`OWNED`]: may look at their own numbers.
+const OWNER: &str = "ou_demo_owner";
+const OWNED: (&str, &str) = ("main", "chen.yutong");
+const STRANGER: &str = "ou_demo_stranger";
+/// The people of the demo with their roles, in the page's order.
+pub(super) const ROLES: [(&str, &str); 4] =
+    [(ADMIN, "admin"), (VIEWER, "viewer"), (OWNER, "owner"), (STRANGER, "stranger")];
+/// The alert group.
+pub(super) const GROUP: &str = "oc_demo_alerts";
+
+/// The account of the user that the guide is about.
+pub(super) const HERO_ACCOUNT: &str = "main";
+/// The user that the guide is about: with a key and a login, but no project and no quota yet.
+pub(super) const HERO: &str = "an.qi";
+/// The project that is waiting for [`HERO`].
+pub(super) const HERO_PROJECT: &str = "hello-ai";
+
+/// What is broken on purpose, and how far the clock was moved.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Trouble {
+    /// The name of Feishu's trouble; `none` on a good day.
+    pub feishu: &'static str,
+    /// The name of Volcengine's trouble; `none` on a good day.
+    pub volcengine: &'static str,
+    /// From the host's time to the demo's.
+    pub shift: SignedDuration,
+}
+
+/// Handles of everything that runs. Clones are the same stage.
+#[derive(Clone)]
+pub(super) struct Stage {
+    pub feishu: Feishu,
+    pub cloud: Cloud,
+    pub store: Store,
+    pub clock: Clock,
+    pub bells: Bells,
+    pub monitor: Arc<Monitor>,
+    pub trouble: Arc<Mutex<Trouble>>,
+}
+
+impl Stage {
+    /// Both platforms work again.
+    pub fn heal(&self) {
+        self.feishu.faults().clear();
+        self.cloud.faults().clear();
+    }
+}
+
+/// Starts everything; the store is in `folder`.
+pub(super) async fn start(
+    folder: &Path,
+    seed: u64,
+    locale: &str,
+) -> Result<(Stage, Service), Failure> {
+    let clock = Clock::system();
+    let loopback = || TcpListener::bind("127.0.0.1:0");
+    let mut world = world::sample(clock.now(), seed);
+    add_hero(&mut world).map_err(failed)?;
+    let cloud = Cloud::start(loopback().await.map_err(failed)?, world.clone(), clock.clone()).await;
+
+    let secret = |name: &str| format!("demo-{name}-{}", uuid::Uuid::new_v4().simple());
+    let (app_secret, token) = (secret("secret"), secret("token"));
+    let encrypt_key: String = secret("key").chars().take(32).collect();
+    let mut chat = FeishuConfig::new("cli_demo", &app_secret, &token);
+    chat.encrypt_key = Some(encrypt_key.clone());
+    let feishu =
+        Feishu::start(loopback().await.map_err(failed)?, chat, clock.clone()).map_err(failed)?;
+    feishu.add_person(ADMIN, ADMIN_NAME, ADMIN_MOBILE);
+    feishu.add_person(VIEWER, "李查看", "13800000002");
+    feishu.add_person(OWNER, "陈雨桐", "13800000004");
+    feishu.add_person(STRANGER, "路人甲", "13800000003");
+    feishu.add_group(GROUP, "云成本告警群");
+
+    let entries = [
+        ("LOCALE", locale.to_owned()),
+        ("FEISHU__BASE_URL", feishu.url().to_owned()),
+        ("FEISHU__APP_ID", "cli_demo".to_owned()),
+        ("FEISHU__APP_SECRET", app_secret),
+        ("FEISHU__VERIFICATION_TOKEN", token),
+        ("FEISHU__ENCRYPT_KEY", encrypt_key),
+        ("FEISHU__ADMINS", ADMIN.to_owned()),
+        ("FEISHU__VIEWERS", VIEWER.to_owned()),
+        ("FEISHU__ALERT_CHAT_ID", GROUP.to_owned()),
+        ("FEISHU__ALERT_MOBILES", ADMIN_MOBILE.to_owned()),
+        ("VOLCENGINE__IAM_ENDPOINT", cloud.url()),
+        ("VOLCENGINE__BILLING_ENDPOINT", cloud.url()),
+        ("STORE__PATH", folder.join("airgate.redb").display().to_string()),
+        ("SECURITY__MASTER_KEY", random_key()),
+    ];
+    let env = entries.map(|(name, value)| (format!("AIRGATE__{name}"), value));
+    let config = Config::load(None, env).map_err(failed)?;
+    let store =
+        Store::open(&config.store.path, config.security.master_key.expose()).map_err(failed)?;
+    add_accounts(&store, &world, clock.now()).map_err(failed)?;
+    let listener = loopback().await.map_err(failed)?;
+    let service =
+        Service::start(&config, store.clone(), listener, clock.clone()).map_err(failed)?;
+    feishu.set_service_url(&format!("http://{}", service.address()));
+    let stage = Stage {
+        feishu,
+        cloud,
+        store,
+        clock,
+        bells: service.bells().clone(),
+        monitor: Arc::clone(service.monitor()),
+        trouble: Arc::new(Mutex::new(Trouble {
+            feishu: "none",
+            volcengine: "none",
+            shift: SignedDuration::ZERO,
+        })),
+    };
+    furnish(&stage, world).await?;
+    Ok((stage, service))
+}
+
+fn add_hero(world: &mut World) -> Result<(), WorldError> {
+    world.add_project(HERO_ACCOUNT, HERO_PROJECT, "新品试验")?;
+    let hero = world.add_user(HERO_ACCOUNT, HERO)?;
+    hero.display_name = "安琪".to_owned();
+    hero.email = format!("{HERO}@example.com");
+    hero.add_key(KeyStatus::Active);
+    hero.attach("ArkFullAccess", PolicyKind::System, PolicyScope::Project(HERO_PROJECT.to_owned()));
+    Ok(())
+}
+
+/// Sets up what an administrator would have set up by now: users read, projects linked, quota allocated, one cycle run.
+async fn furnish(stage: &Stage, world: World) -> Result<(), Failure> {
+    let (store, now) = (&stage.store, stage.clock.now());
+    store.writing(move |tx| tx.add_task(TaskKind::Sync, None, now)).await.map_err(failed)?;
+    stage.bells.tasks.notify_one();
+    // The sync is done when its task is gone.
+    while !store.reading(|tx| tx.tasks()).await.map_err(failed)?.is_empty() {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let clock = stage.clock.clone();
+    store
+        .writing(move |tx| set_up(tx, &world, clock.now()))
+        .await
+        .map_err(|error: Error| failed(error))?;
+    stage.monitor.cycle().await.map_err(failed)?;
+    Ok(())
+}
+
+fn add_accounts(store: &Store, world: &World, now: Timestamp) -> Result<(), StoreError> {
+    for account in &world.accounts {
+        let Ok(id) = AccountId::new(account.slug.as_str()) else { continue };
+        let secrets = AccountSecrets {
+            access_key_id: SecretString::from(account.access_key_id().to_owned()),
+            secret_key: SecretString::from(account.secret_key().to_owned()),
+        };
+        store.save_account(&id, &account.name, &secrets, now)?;
+    }
+    Ok(())
+}
+
+/// A user's key; `None` where the names are none.
+pub(super) fn user_key(account: &str, username: &str) -> Option<UserKey> {
+    Some(UserKey::new(AccountId::new(account).ok()?, Username::new(username).ok()?))
+}
+
+fn set_up(tx: &WriteTx, world: &World, now: Timestamp) -> Result<(), Error> {
+    for link in &world.suggested {
+        let Some(user) = user_key(&link.account_slug, &link.username) else { continue };
+        if ProjectName::new(link.project.as_str()).is_ok() {
+            let new = NewLink {
+                chosen: link.project.clone(),
+                typed: String::new(),
+                since: link.since.to_string(),
+            };
+            projects::add(tx, &user, &new, now)?;
+        }
+    }
+    if let Some(mut owned) =
+        user_key(OWNED.0, OWNED.1).map(|key| tx.user(&key)).transpose()?.flatten()
+    {
+        owned.owner = OpenId::new(OWNER).ok();
+        tx.put_user(&owned)?;
+    }
+    let Ok(open_id) = OpenId::new(ADMIN) else { return Ok(()) };
+    let operator = Operator::Person { open_id, name: Some(ADMIN_NAME.to_owned()) };
+    for quota in &world.suggested_quota {
+        let Some(user) = user_key(&quota.account_slug, &quota.username) else { continue };
+        tx.allocate(&user, Money::new(quota.amount), &quota.note, &operator, now)?;
+    }
+    Ok(())
+}
+
+fn random_key() -> String {
+    hex::encode(rand::random::<[u8; 32]>())
+}

@@ -1,0 +1,48 @@
+//! A file that is made in memory, no larger than a chat takes.
+
+use std::io;
+
+/// The largest file that the platform takes ("Upload file": 30 MB).
+const LIMIT: usize = 30 * 1024 * 1024;
+
+/// Takes what is written until it is too much.
+#[derive(Default)]
+pub(super) struct Bounded {
+    bytes: Vec<u8>,
+}
+
+impl Bounded {
+    /// What was written.
+    pub(super) fn into_bytes(self) -> Vec<u8> {
+        self.bytes
+    }
+}
+
+impl io::Write for Bounded {
+    fn write(&mut self, more: &[u8]) -> io::Result<usize> {
+        if self.bytes.len().saturating_add(more.len()) > LIMIT {
+            return Err(io::Error::other("the file is too large"));
+        }
+        self.bytes.extend_from_slice(more);
+        Ok(more.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use super::*;
+
+    #[test]
+    fn it_takes_what_a_chat_takes() {
+        let mut file = Bounded::default();
+        file.write_all(&vec![0; LIMIT]).unwrap();
+        assert!(file.write_all(b"x").is_err());
+        assert_eq!(file.into_bytes().len(), LIMIT);
+    }
+}

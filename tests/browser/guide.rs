@@ -1,0 +1,95 @@
+//! The guided first minute.
+
+use crate::bed::{Bed, Browser, ENGLISH, run};
+
+const STEPS: [&str; 11] = [
+    "list", "open", "project", "quota", "spend", "monitor", "warning", "grow", "disable", "topup",
+    "enable",
+];
+
+/// Presses the guide's button until its end; answers the steps that were pressed.
+async fn follow(bed: &Bed) -> Vec<String> {
+    let mut pressed = Vec::new();
+    loop {
+        let step = bed.js("document.querySelector('#guide').dataset.step").await;
+        let step = step.as_str().unwrap().to_owned();
+        if step == "end" {
+            return pressed;
+        }
+        assert!(!pressed.contains(&step), "{step} twice");
+        bed.click(".guide-go", "").await;
+        bed.until(&format!("document.querySelector('#guide').dataset.step !== '{step}'")).await;
+        pressed.push(step);
+    }
+}
+
+async fn first_minute(browser: Browser) {
+    run(browser, async |bed: &Bed| {
+        bed.open().await;
+        let mut pressed = follow(bed).await;
+        // Whoever looks at the group while the user is disabled has seen it.
+        if !pressed.iter().any(|step| step == "disable") {
+            pressed.insert(8, "disable".to_owned());
+        }
+        assert_eq!(pressed, STEPS);
+        bed.until("document.querySelector('.guide-count').textContent === '✓'").await;
+
+        // Both alerts are in the group, and the user has her access again.
+        bed.converse("group").await;
+        for header in ["orange", "red"] {
+            bed.until(&format!(
+                "[...document.querySelectorAll('.card')].some((card) => card.textContent.includes('an.qi') \
+                  && card.querySelector('.card-header')?.dataset.template === '{header}')"
+            ))
+            .await;
+        }
+        bed.converse("direct").await;
+        bed.ask("/user an.qi").await;
+        let card = bed.js("[...document.querySelectorAll('.card')].at(-1).textContent").await;
+        let card = card.as_str().unwrap();
+        assert!(card.contains("2,000.00") && card.contains("1,050.00"), "{card}");
+
+        // Put away, it stays away until it is wanted.
+        bed.click(".guide-go", "").await;
+        bed.until("document.querySelector('#guide').hidden").await;
+        bed.client.refresh().await.unwrap();
+        bed.until("document.querySelector('.chat-row') && !document.querySelector('#guide-open').hidden")
+            .await;
+        assert_eq!(bed.js("document.querySelector('#guide').hidden").await, true);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs Chromium and chromedriver; run by .ci/run"]
+async fn the_first_minute_from_start_to_end() {
+    first_minute(ENGLISH).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs Chromium and chromedriver; run by .ci/run"]
+async fn the_first_minute_on_a_phone_in_chinese() {
+    first_minute(Browser {
+        language: "zh-CN",
+        locale: "zh_cn",
+        width: 390,
+        height: 844,
+        phone: true,
+        ..ENGLISH
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs Chromium and chromedriver; run by .ci/run"]
+async fn it_notices_what_is_done_without_it() {
+    run(ENGLISH, async |bed: &Bed| {
+        bed.open().await;
+        bed.converse("direct").await;
+        bed.ask("/users").await;
+        bed.until("document.querySelector('#guide').dataset.step === 'open'").await;
+        bed.ask("/quota an.qi 500").await;
+        bed.until("document.querySelector('#guide').dataset.step === 'spend'").await;
+    })
+    .await;
+}

@@ -1,0 +1,137 @@
+//! Dark mode, a phone's width, a form that is refused, other people.
+
+use airgate::cards::{Locale, Wording};
+
+use crate::bed::{Bed, Browser, ENGLISH, last, run};
+
+/// The commands whose cards are the widest.
+const WIDE: [&str; 6] =
+    ["/help", "/users", "/quota wang.fang", "/billing", "/projects wang.fang", "/monitor"];
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs Chromium and chromedriver; run by .ci/run"]
+async fn nothing_is_wider_than_a_phone() {
+    let phone = Browser { width: 360, height: 740, phone: true, ..ENGLISH };
+    run(phone, async |bed: &Bed| {
+        let fits = "[document.documentElement, document.body, document.querySelector('#thread'), \
+            document.querySelector('.side')].every((node) => node.scrollWidth <= node.clientWidth) \
+            && document.documentElement.scrollWidth <= 360";
+        bed.open().await;
+        assert_eq!(bed.js(fits).await, true, "the list of conversations");
+        bed.converse("direct").await;
+        for command in WIDE {
+            bed.ask(command).await;
+            assert_eq!(bed.js(fits).await, true, "{command}");
+            let out = "[...document.querySelectorAll('.card *')].filter((node) => node.checkVisibility() \
+                && node.getBoundingClientRect().right > innerWidth + 1 && !node.closest('.table-scroll, [data-tag=table], svg')) \
+                .map((node) => `${node.tagName}.${node.className}: ${node.textContent.slice(0, 40)}`)";
+            assert_eq!(bed.js(out).await, serde_json::json!([]), "{command}: cut off on the right");
+        }
+        bed.click("#controls-open", "").await;
+        bed.until("document.querySelector('#controls').checkVisibility()").await;
+        assert_eq!(bed.js(fits).await, true, "the controls");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs Chromium and chromedriver; run by .ci/run"]
+async fn dark_mode_is_dark_and_readable() {
+    run(Browser { dark: true, ..ENGLISH }, async |bed: &Bed| {
+        bed.open().await;
+        bed.converse("direct").await;
+        for command in ["/users", "/user wang.fang", "/monitor"] {
+            bed.ask(command).await;
+        }
+        // Contrast of every piece of text with what is behind it, as WCAG 2 reckons it, drawn through a canvas so that
+        // any notation of a colour is understood.
+        let script = r#"
+            const brush = document.createElement('canvas').getContext('2d', { willReadFrequently: true });
+            brush.canvas.width = brush.canvas.height = 1;
+            const rgba = (color) => { brush.clearRect(0, 0, 1, 1); brush.fillStyle = color; brush.fillRect(0, 0, 1, 1);
+              return [...brush.getImageData(0, 0, 1, 1).data]; };
+            const over = (top, below) => { const a = top[3] / 255;
+              return [0, 1, 2].map((i) => top[i] * a + below[i] * (1 - a)).concat(255); };
+            const light = (c) => { const [r, g, b] = c.slice(0, 3).map((v) => { v /= 255;
+              return v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4; });
+              return 0.2126 * r + 0.7152 * g + 0.0722 * b; };
+            const behind = (node) => { const layers = [];
+              for (let at = node; at; at = at.parentElement) layers.push(rgba(getComputedStyle(at).backgroundColor));
+              return layers.reverse().reduce((below, layer) => over(layer, below), [0, 0, 0, 255]); };
+            const bad = [];
+            for (const node of document.querySelectorAll('body *')) {
+              const own = [...node.childNodes].some((child) => child.nodeType === 3 && child.data.trim() !== '');
+              if (!own || !node.checkVisibility() || node.closest('.avatar, .md-bar, svg, .chip, [aria-disabled], :disabled, option')) continue;
+              const back = behind(node);
+              const front = over(rgba(getComputedStyle(node).color), back);
+              const [a, b] = [light(front), light(back)];
+              const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+              if (ratio < 3.5) bad.push(`${ratio.toFixed(2)} ${node.tagName}.${node.className}: ${node.textContent.slice(0, 40)}`);
+            }
+            return [light(behind(document.body)), bad];"#;
+        let answer = bed.client.execute(script, Vec::new()).await.unwrap();
+        assert!(answer[0].as_f64().unwrap() < 0.05, "the page is dark: {}", answer[0]);
+        assert_eq!(answer[1], serde_json::json!([]), "texts that are hard to read");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs Chromium and chromedriver; run by .ci/run"]
+async fn a_form_with_bad_input_says_what_is_wrong() {
+    run(ENGLISH, async |bed: &Bed| {
+        bed.open().await;
+        bed.converse("direct").await;
+        bed.ask("/quota wang.fang").await;
+        // Nothing typed: the client itself refuses.
+        bed.click(&last("button.btn-primary_filled"), "").await;
+        bed.until(&format!(
+            "document.querySelector({})?.checkVisibility()",
+            serde_json::json!(last(".field-error:not([hidden])"))
+        ))
+        .await;
+        let amount = last(&format!(
+            "input[placeholder={}]",
+            serde_json::json!(Wording::new(Locale::EnUs).t("quota.amount_hint", &[]))
+        ));
+        // Something that is no amount: the service refuses, and what was typed stays.
+        bed.type_into(&amount, "twelve").await;
+        bed.press("Allocate").await;
+        let answer = bed.last_answer().await;
+        assert_eq!(answer["toast"]["type"], "error", "{answer:?}");
+        bed.until("document.querySelector('.toast-error')").await;
+        let value = format!("document.querySelector({}).value", serde_json::json!(amount));
+        assert_eq!(bed.js(&value).await, "twelve");
+        // And then an amount.
+        bed.type_into(&amount, "123.45").await;
+        bed.press("Allocate").await;
+        assert_eq!(bed.last_answer().await["toast"]["type"], "success");
+        bed.until(
+            "[...document.querySelectorAll('.card')].at(-1).textContent.includes('40,123.45')",
+        )
+        .await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs Chromium and chromedriver; run by .ci/run"]
+async fn everybody_sees_what_the_service_lets_them() {
+    run(ENGLISH, async |bed: &Bed| {
+        bed.open().await;
+        let forms =
+            format!("document.querySelectorAll({}).length", serde_json::json!(last(".field")));
+        for (person, may_read, may_write) in
+            [("admin", true, true), ("viewer", true, false), ("stranger", false, false)]
+        {
+            bed.click(".person-card-role", person).await;
+            bed.converse("direct").await;
+            bed.ask("/quota wang.fang").await;
+            let card = bed.js("[...document.querySelectorAll('.card')].at(-1).textContent").await;
+            let card = card.as_str().unwrap();
+            assert_eq!(card.contains("40,000.00"), may_read, "{person}: {card}");
+            assert_eq!(bed.js(&forms).await.as_u64() > Some(0), may_write, "{person}");
+        }
+    })
+    .await;
+}

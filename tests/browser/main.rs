@@ -1,0 +1,16 @@
+//! The demo's page in a real browser: what a newcomer does, by real clicks. Needs Chromium and chromedriver, so everything
+//! here is `#[ignore]`d in a plain `cargo test`; `.ci/run` installs them and runs it.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stderr
+)]
+
+mod actions;
+mod bed;
+mod guide;
+mod looks;
+mod trouble;

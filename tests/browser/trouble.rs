@@ -1,0 +1,84 @@
+//! Time and trouble, from the panel of controls.
+
+use crate::bed::{Bed, ENGLISH, run};
+
+async fn choose(bed: &Bed, control: &str, value: &str) {
+    bed.click(&format!("[data-name={control}] option[value={value}]"), "").await;
+    bed.until(&format!(
+        "document.querySelector('[data-name={control}] select').value === '{value}' \
+          && !document.querySelector('[data-name={control}].is-busy')"
+    ))
+    .await;
+}
+
+fn panel(text: &str) -> String {
+    format!("document.querySelector('#panel').textContent.includes('{text}')")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs Chromium and chromedriver; run by .ci/run"]
+async fn what_feishu_did_not_take_is_owed_and_arrives_later() {
+    run(ENGLISH, async |bed: &Bed| {
+        bed.open().await;
+        bed.converse("direct").await;
+        choose(bed, "feishu", "errors").await;
+        let before = bed.cards().await;
+        bed.type_into("#composer textarea", "/users").await;
+        bed.click("#composer .send", "").await;
+        bed.until(&panel("1 owed")).await;
+        bed.until(&panel("502")).await;
+        assert_eq!(bed.cards().await, before);
+        choose(bed, "feishu", "none").await;
+        bed.until(&format!("document.querySelectorAll('#thread article.card').length > {before}"))
+            .await;
+        bed.until(&panel("Nothing waits")).await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs Chromium and chromedriver; run by .ci/run"]
+async fn a_broken_cloud_makes_an_incomplete_cycle_that_heals() {
+    run(ENGLISH, async |bed: &Bed| {
+        bed.open().await;
+        bed.until(&panel("all read")).await;
+        choose(bed, "volcengine", "refused").await;
+        bed.click("[data-name=monitor]", "").await;
+        bed.until(&panel("incomplete")).await;
+        bed.until(&panel("broken on purpose")).await;
+        choose(bed, "volcengine", "none").await;
+        bed.click("[data-name=monitor]", "").await;
+        bed.until(&panel("all read")).await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs Chromium and chromedriver; run by .ci/run"]
+async fn the_next_month_begins_and_everything_goes_on() {
+    run(ENGLISH, async |bed: &Bed| {
+        bed.open().await;
+        bed.converse("direct").await;
+        let last = "document.querySelector('.panel-fact time').dateTime";
+        let before = bed.js(last).await;
+        bed.click("[data-name=month]", "").await;
+        bed.until(&format!(
+            "new Date({last}) - new Date({before}) > 3600e3 && {}",
+            panel("all read")
+        ))
+        .await;
+        // The next cycle is still to come, and people are answered.
+        bed.until(
+            "(() => { const times = document.querySelectorAll('.panel-fact time'); \
+              return new Date(times[1].dateTime) > new Date(times[0].dateTime); })()",
+        )
+        .await;
+        bed.ask("/users").await;
+        bed.press_first(".interactive, [data-tag=interactive_container]").await;
+        assert_eq!(bed.last_answer().await["error"], serde_json::Value::Null);
+        // Spending in the new month is seen.
+        bed.click("[data-name=spend] button[type=submit]", "").await;
+        bed.until("document.querySelector('.toast-success')").await;
+    })
+    .await;
+}

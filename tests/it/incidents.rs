@@ -1,0 +1,230 @@
+//! Incidents of the monitor, and how alerts reach people.
+
+use airgate::domain::{AlertBody, AlertKind, Notice, Problem, SavedSettings};
+use airgate::sandbox::feishu::Sender;
+use airgate::sandbox::volcengine::{Fault, FaultRule};
+
+use crate::bed::{ADMIN, ADMIN_2, Bed, GROUP, VIEWER, text_of, until};
+
+use crate::monitor::{alice, save, spend, two_accounts};
+
+fn problems(bed: &Bed) -> Vec<&'static str> {
+    let of = |body: &AlertBody| match body {
+        AlertBody::Error { problem } => Some(match problem {
+            Problem::CyclesFailing { .. } => "failing",
+            Problem::CyclesRecovered => "recovered",
+            Problem::CredentialsRefused { .. } => "refused",
+            Problem::CredentialsRecovered { .. } => "accepted",
+            Problem::AccessDelayed { .. } => "delayed",
+            Problem::Test { .. } => "test",
+        }),
+        _ => None,
+    };
+    bed.alert_records().iter().filter_map(|alert| of(&alert.body)).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn refused_credentials_are_alerted_once_and_their_recovery_once() {
+    let bed = two_accounts().await;
+    for _ in 0..2 {
+        bed.cloud.faults().inject(FaultRule::new(Fault::CredentialsRefused).of("main"));
+        bed.cycle().await;
+        bed.cycle().await;
+        bed.cloud.faults().clear();
+        // Another trouble in between is no recovery.
+        bed.cloud.faults().inject(FaultRule::new(Fault::NotJson).of("main"));
+        bed.cycle().await;
+        bed.cloud.faults().clear();
+        bed.cycle().await;
+        bed.cycle().await;
+    }
+    let one = ["refused", "failing", "accepted", "recovered"];
+    assert_eq!(problems(&bed), [one, one].concat());
+    let texts: Vec<String> = bed.alerts().iter().map(text_of).collect();
+    assert!(texts[0].contains("main") && texts[0].contains("密钥"), "{texts:?}");
+    assert_eq!(texts.len(), 8);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_read_is_no_recovery() {
+    let bed = two_accounts().await;
+    bed.cloud.faults().inject(FaultRule::new(Fault::CredentialsRefused).of("main"));
+    bed.cycle().await;
+    bed.toggle("main/alice", "team-a", false);
+    bed.cycle().await;
+    assert_eq!(problems(&bed), ["refused"]);
+    bed.toggle("main/alice", "team-a", true);
+    bed.cycle().await;
+    assert_eq!(problems(&bed), ["refused"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn three_failed_cycles_are_alerted_once_also_across_a_restart() {
+    let mut bed = two_accounts().await;
+    bed.cloud.faults().inject(FaultRule::new(Fault::NotJson).of("labs"));
+    bed.cycle().await;
+    bed.cycle().await;
+    assert_eq!(problems(&bed), [""; 0]);
+    bed.restart().await;
+    bed.cycle().await;
+    bed.cycle().await;
+    assert_eq!(problems(&bed), ["failing"]);
+    let card = text_of(&bed.alerts()[0]);
+    assert!(card.contains("labs") && card.contains("3"), "{card}");
+    bed.cloud.faults().clear();
+    bed.cycle().await;
+    bed.cycle().await;
+    assert_eq!(problems(&bed), ["failing", "recovered"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_alert_shows_its_projects_and_its_buttons_work() {
+    let bed = alice(&[("FEISHU__ALERT_MOBILES", "13800000002,13900000000")]).await;
+    bed.link("main/alice", "team-b", "");
+    bed.link("main/alice", "team-c", "");
+    bed.toggle("main/alice", "team-c", false);
+    spend(&bed, "team-a", "33.333333", "2026-11");
+    spend(&bed, "team-b", "51.006", "2026-11");
+    bed.cycle().await;
+    let alert = bed.alerts().pop().unwrap();
+    let text = text_of(&alert);
+    for part in ["alice", "84.3%", "80%", "¥84.34", "¥100.00", "team-a", "¥33.33", "¥51.01"] {
+        assert!(text.contains(part), "{part} in {text}");
+    }
+    assert!(!text.contains("team-c"), "{text}");
+    assert!(text.find("team-b") < text.find("team-a"), "dearest first: {text}");
+    // The one that somebody has; the other number belongs to nobody.
+    assert!(text.contains(&format!("<at id={ADMIN_2}></at>")), "{text}");
+
+    for (action, shows) in [("quota.open", "额度"), ("user.open", "alice")] {
+        let button = bed.feishu.find_button(&alert.message_id, |v| v["action"] == action).unwrap();
+        let clicked = bed.feishu.click_raw(ADMIN, &alert.message_id, button).await;
+        assert_eq!(clicked.error, None);
+        assert!(clicked.card_updated, "{action}: {clicked:?}");
+        assert!(text_of(&bed.feishu.message(&alert.message_id).unwrap()).contains(shows));
+    }
+
+    spend(&bed, "team-a", "6", "2026-11");
+    bed.cycle().await;
+    let alert = bed.alerts().pop().unwrap();
+    let disable =
+        bed.feishu.find_button(&alert.message_id, |v| v["action"] == "user.disable").unwrap();
+    let refused = bed.feishu.click(VIEWER, &alert.message_id, disable.clone()).await;
+    assert_eq!(refused.toast.unwrap().kind, "error");
+    bed.settled().await;
+    assert!(!bed.cloud.read(|world| world.user("main", "alice").unwrap().is_cut_off()));
+    let clicked = bed.feishu.click(ADMIN, &alert.message_id, disable).await;
+    assert_eq!(clicked.error, None);
+    bed.settled().await;
+    assert!(bed.cloud.read(|world| world.user("main", "alice").unwrap().is_cut_off()));
+    assert_eq!(bed.alert_kinds(), [AlertKind::Warning, AlertKind::Warning, AlertKind::Manual]);
+}
+
+/// The address of a custom bot of a group of its own, saved as the webhook.
+fn hook(bed: &Bed, chat: Option<&str>) {
+    bed.feishu.add_group("oc_hook", "机器人群");
+    let url = bed.feishu.add_hook("hook-1", Some("hook-secret"), "oc_hook");
+    let mut saved = SavedSettings { webhook_url: Some(Some(url)), ..SavedSettings::default() };
+    saved.alert_chat = Some(chat.map(|chat| chat.parse().unwrap()));
+    save(bed, &saved);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_webhook_gets_a_signed_card_without_buttons() {
+    let bed = alice(&[
+        ("FEISHU__ALERT_WEBHOOK_SECRET", "hook-secret"),
+        ("FEISHU__ALERT_MOBILES", "13800000001"),
+    ])
+    .await;
+    hook(&bed, Some(GROUP));
+    spend(&bed, "team-a", "50", "2026-11");
+    bed.cycle().await;
+    let [card] = &bed.feishu.messages("oc_hook")[..] else { panic!("one message") };
+    assert_eq!(card.sender, Sender::Hook("hook-1".to_owned()));
+    let text = text_of(card);
+    assert!(text.contains("50.0%") && text.contains("甲组") || text.contains("team-a"), "{text}");
+    assert!(text.contains(&format!("<at id={ADMIN}></at>")), "{text}");
+    assert!(!card.content.contains("\"button\"") && !card.content.contains("callback"));
+    assert_eq!(bed.alerts().len(), 1);
+    assert_eq!(bed.alert_records()[0].notice, Notice::Delivered);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn notified_is_set_when_the_last_way_has_delivered() {
+    use airgate::sandbox::feishu;
+    let bed = alice(&[("FEISHU__ALERT_WEBHOOK_SECRET", "hook-secret")]).await;
+    hook(&bed, Some(GROUP));
+    bed.feishu.faults().inject(feishu::FaultRule::new(feishu::Fault::Status(503)).on("send"));
+    spend(&bed, "team-a", "50", "2026-11");
+    bed.service().monitor().cycle().await.unwrap();
+    until("the webhook", || bed.feishu.messages("oc_hook").len() == 1).await;
+    until("two tries", || {
+        bed.feishu.requests().iter().filter(|request| request.endpoint == "send").count() >= 2
+    })
+    .await;
+    assert_eq!(bed.alert_records()[0].notice, Notice::Owed);
+    bed.feishu.faults().clear();
+    bed.settled().await;
+    assert_eq!(bed.alert_records()[0].notice, Notice::Delivered);
+    assert_eq!((bed.alerts().len(), bed.feishu.messages("oc_hook").len()), (1, 1));
+}
+
+/// The cards that the bot sent a person of its own accord.
+fn told(bed: &Bed, person: &str) -> Vec<String> {
+    let chat = bed.feishu.direct_chat(person);
+    let messages = bed.feishu.messages(&chat);
+    messages
+        .iter()
+        .filter(|m| m.sender == Sender::Bot && m.reply_to.is_none())
+        .map(text_of)
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_an_alert_chat_each_administrator_is_told() {
+    let bed = alice(&[]).await;
+    save(&bed, &SavedSettings { alert_chat: Some(None), ..SavedSettings::default() });
+    spend(&bed, "team-a", "50", "2026-11");
+    bed.cycle().await;
+    for admin in [ADMIN, ADMIN_2] {
+        let [card] = &told(&bed, admin)[..] else { panic!("{admin}") };
+        assert!(card.contains("50%") && !card.contains("无法送达"), "{card}");
+    }
+    assert!(told(&bed, VIEWER).is_empty());
+    assert!(bed.alerts().is_empty());
+    assert_eq!(bed.alert_records()[0].notice, Notice::Delivered);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_alert_whose_chat_is_gone_reaches_the_administrators_with_the_reason() {
+    type Spoil = fn(&Bed);
+    let spoils: [Spoil; 4] = [
+        |bed| bed.feishu.dissolve(GROUP),
+        |bed| bed.feishu.set_bot_in_chat(GROUP, false),
+        // A webhook alone, taken away.
+        |bed| {
+            hook(bed, None);
+            bed.feishu.dissolve("oc_hook");
+        },
+        // A chat that never was.
+        |bed| {
+            let chat = Some(Some("oc_nowhere".parse().unwrap()));
+            save(bed, &SavedSettings { alert_chat: chat, ..SavedSettings::default() });
+        },
+    ];
+    for (n, spoil) in spoils.into_iter().enumerate() {
+        let bed = alice(&[("FEISHU__ALERT_WEBHOOK_SECRET", "hook-secret")]).await;
+        spoil(&bed);
+        spend(&bed, "team-a", "50", "2026-11");
+        bed.cycle().await;
+        for admin in [ADMIN, ADMIN_2] {
+            let [card] = &told(&bed, admin)[..] else { panic!("{n} {admin}") };
+            assert!(card.contains("50%") && card.contains("无法送达"), "{card}");
+        }
+        assert_eq!(bed.alert_records()[0].notice, Notice::Delivered, "{n}");
+        assert!(bed.alerts().is_empty());
+        // Work goes on, and the give-up is on the monitor card.
+        let card = text_of(&bed.ask(ADMIN, "/monitor").await);
+        assert!(card.contains("发送失败"), "{card}");
+    }
+}
