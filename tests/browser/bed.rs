@@ -73,13 +73,30 @@ impl Drop for Process {
     }
 }
 
-fn line_with(out: &mut BufReader<ChildStdout>, wanted: &str) -> String {
+/// The first line that contains this; `None` where the process ends without one.
+fn line_with(out: &mut BufReader<ChildStdout>, wanted: &str) -> Option<String> {
     let mut line = String::new();
     while !line.contains(wanted) {
         line.clear();
-        assert_ne!(out.read_line(&mut line).unwrap(), 0, "ended without saying {wanted:?}");
+        if out.read_line(&mut line).unwrap() == 0 {
+            return None;
+        }
     }
-    line.trim().to_owned()
+    Some(line.trim().to_owned())
+}
+
+/// A chromedriver and its port. It chooses a free port of one address family and gives up where the other family's is
+/// taken, so it may need another try.
+fn driver() -> (Process, u16) {
+    for _ in 0..10 {
+        let (driver, mut out) =
+            Process::start(Command::new("chromedriver").arg("--port=0").stderr(Stdio::null()));
+        if let Some(started) = line_with(&mut out, "started successfully on port") {
+            let port = started.rsplit(' ').next().unwrap().trim_end_matches('.');
+            return (driver, port.parse().unwrap());
+        }
+    }
+    panic!("chromedriver finds no port");
 }
 
 /// Requests that WebDriver itself does not have.
@@ -121,11 +138,8 @@ pub async fn run(browser: Browser, test: impl AsyncFnOnce(&Bed)) {
         "--locale",
         browser.locale,
     ]));
-    let url = line_with(&mut demo_out, "http://");
-    let (driver, mut driver_out) =
-        Process::start(Command::new("chromedriver").arg("--port=0").stderr(Stdio::null()));
-    let started = line_with(&mut driver_out, "started successfully on port");
-    let port = started.rsplit(' ').next().unwrap().trim_end_matches('.');
+    let url = line_with(&mut demo_out, "http://").expect("the demo prints its address");
+    let (driver, port) = driver();
     let profile = tempfile::tempdir().unwrap();
     let client = open_browser(port, &profile, browser).await;
     let bed = Bed { client: client.clone(), url, browser };
@@ -150,7 +164,7 @@ pub async fn run(browser: Browser, test: impl AsyncFnOnce(&Bed)) {
     assert_eq!(stopped.code(), Some(0), "SIGTERM ends the demo cleanly");
 }
 
-async fn open_browser(port: &str, profile: &TempDir, browser: Browser) -> Client {
+async fn open_browser(port: u16, profile: &TempDir, browser: Browser) -> Client {
     let flags = [
         "--headless",
         "--no-sandbox",

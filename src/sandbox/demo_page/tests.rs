@@ -203,7 +203,7 @@ async fn controls_are_listed_and_run() {
     assert_eq!(
         list,
         json!([{"name": "grow", "label": "Grow", "kind": "select", "value": 10,
-            "options": [{"value": 10, "label": "10 %"}]}])
+            "options": [{"value": 10, "label": "10 %"}], "fields": []}])
     );
     let body = json!({"name": "grow", "value": 10});
     let (status, answer) = demo.post("/api/control", body).await;

@@ -58,7 +58,7 @@ const ZH = {
   "Webhook": "自定义机器人",
   "admin": "管理员",
   "viewer": "只读",
-  "owner": "子账号本人",
+  "owner": "本人",
   "stranger": "陌生人",
   "none": "无角色",
   "Today": "今天",
