@@ -4,8 +4,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{
-    Account, AccountId, AlertKind, AlertRecord, BillPeriod, Freshness, LedgerEntry, Money,
-    MonitorState, PendingAccess, ProjectInfo, ProjectLink, ProjectName, RememberedAccess,
+    Account, AccountId, AlertKind, AlertRecord, Authorisation, BillPeriod, Freshness, LedgerEntry,
+    Money, MonitorState, PendingAccess, ProjectInfo, ProjectLink, ProjectName, RememberedAccess,
     Thresholds, User, UserKey,
 };
 
@@ -158,6 +158,11 @@ pub struct ProjectsView {
     pub listed_at: Option<Timestamp>,
     /// The current bill period, the default of "since".
     pub current: BillPeriod,
+    /// Policies that airgate attached, or is to, within the links of this page; and what is still to be detached within
+    /// projects that are no longer linked.
+    pub authorisations: Vec<Authorisation>,
+    /// Whether policies of the user were taken away with their access, until it is restored.
+    pub suspended: bool,
 }
 
 /// The quota card.

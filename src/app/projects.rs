@@ -52,7 +52,14 @@ pub fn view<S: crate::store::Source>(
     candidates.truncate(CANDIDATES);
     let total = links.len();
     let monitored = links.iter().filter(|link| link.monitored.is_on()).count();
+    let linked: std::collections::BTreeSet<ProjectName> =
+        links.iter().map(|link| link.project.clone()).collect();
     let (links, page, pages) = paginate(links, page, LINKS_A_PAGE);
+    let mut authorisations = tx.authorisations_of(key)?;
+    authorisations.retain(|known| {
+        !linked.contains(&known.project) || links.iter().any(|link| link.project == known.project)
+    });
+    let suspended = tx.access_remembered(key)?.is_some_and(|known| !known.policies.is_empty());
     Ok(ProjectsView {
         user,
         links,
@@ -64,6 +71,8 @@ pub fn view<S: crate::store::Source>(
         more_candidates,
         listed_at: tx.projects_listed_at(&key.account)?,
         current: BillPeriod::of(now),
+        authorisations,
+        suspended,
     })
 }
 

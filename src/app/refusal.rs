@@ -142,6 +142,9 @@ pub enum Refusal {
     /// A field of a card action is missing or has the wrong form: the card is older than this version, or was not made by it.
     #[error("the card action lacks or garbles `{0}`")]
     BadField(&'static str),
+    /// A user is not made.
+    #[error(transparent)]
+    Create(#[from] super::create::CreateRefusal),
     /// No such action or form.
     #[error("unknown action `{0}`")]
     UnknownAction(String),

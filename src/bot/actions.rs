@@ -8,7 +8,8 @@ use super::request::{Request, form_values};
 use super::roles::Allowed;
 use super::{Bot, Reaction, Reader, operator};
 use crate::app::{
-    Error, Refusal, access, accounts, alerts, billing, configure, projects, quota, settings, users,
+    Error, Refusal, access, accounts, alerts, billing, configure, policies, projects, quota,
+    settings, users,
 };
 use crate::cards::{Card, ListPlace, Look, Processing, Toast, Tone};
 use crate::domain::{
@@ -19,17 +20,17 @@ use crate::outbox::{self, Audience, chat_lane};
 use crate::store::{OpOutcome, Source, StoreError, View, WriteTx};
 
 /// Who clicked, where, and what comes back in the form.
-struct Click {
-    operator: OpenId,
+pub(super) struct Click {
+    pub(super) operator: OpenId,
     chat: Option<ChatId>,
-    look: Look,
+    pub(super) look: Look,
     /// Where a later result is shown.
     report: Option<Report>,
 }
 
 /// What a click did.
 #[derive(Default)]
-struct Done {
+pub(super) struct Done {
     toast: Option<(Tone, String)>,
     card: Option<Card>,
     task: Option<TaskKind>,
@@ -41,11 +42,15 @@ struct Done {
 }
 
 impl Done {
-    fn card(card: Card) -> Self {
+    pub(super) fn card(card: Card) -> Self {
         Self { card: Some(card), ..Self::default() }
     }
 
-    fn with_toast(self, cards: &crate::cards::Cards, toast: &Toast) -> Self {
+    pub(super) fn with_task(self, task: TaskKind) -> Self {
+        Self { task: Some(task), ..self }
+    }
+
+    pub(super) fn with_toast(self, cards: &crate::cards::Cards, toast: &Toast) -> Self {
         Self { toast: Some((toast.tone(), cards.words().toast(toast))), ..self }
     }
 
@@ -122,6 +127,7 @@ impl Bot {
         if rings_access {
             self.bells.access.notify_one();
         }
+        self.bells.policies.notify_one();
         if done.saved_settings {
             self.bells.settings.notify_one();
         }
@@ -366,6 +372,9 @@ impl Reader {
             }
             Request::ProjectAdd { user, link, .. } => {
                 let linked = projects::add(tx, user, link, now)?;
+                let report = click.report.clone();
+                let project = &linked.link.project;
+                policies::want(tx, user, project, &self.project_policies, report, now)?;
                 let label = linked.link.label().to_owned();
                 let mut look = clean.clone();
                 if !linked.listed {
@@ -385,6 +394,7 @@ impl Reader {
             Request::ProjectRemove { user, project, .. } => {
                 let link = tx.link(user, project)?;
                 projects::remove(tx, user, project, now)?;
+                policies::release(tx, user, project, click.report.clone(), now)?;
                 let label = link.map_or_else(|| project.to_string(), |l| l.label().to_owned());
                 Ok(show()?.with_toast(cards, &Toast::ProjectRemoved { label }))
             }
@@ -401,6 +411,7 @@ impl Reader {
                 let toast = Toast::QuotaAllocated { amount, total: done.entry.total_after };
                 Ok(Done::card(cards.quota(&done.quota, &clean)).with_toast(cards, &toast))
             }
+            Request::Create(request) => self.create(tx, request, click, now),
             Request::MonitorRun { .. } => {
                 let running = self.monitor.progress().running_since.is_some();
                 let toast = if running { Toast::CycleRunning } else { Toast::CycleStarted };
@@ -498,6 +509,7 @@ impl Reader {
             Request::AlertsList { user, kind, page } => {
                 cards.alerts(&alerts::view(tx, user.as_ref(), *kind, *page)?, look)
             }
+            Request::Create(request) => self.create_card(tx, request, look)?,
             Request::MonitorRun { .. } => cards.monitor(&self.monitor_view(tx, &settings)?, look),
             Request::ConfigureOpen { user } | Request::Configure { user, .. } => {
                 cards.configure(&users::detail(tx, &settings, users::get(tx, user)?)?, look)

@@ -8,7 +8,7 @@ use super::{Bot, Place, Reaction, Reply, operator};
 use crate::app::export::Table;
 use crate::app::outcome::UserFilter;
 use crate::app::{
-    Error, Refusal, access, accounts, alerts, billing, me, projects, quota, settings, users,
+    Error, Refusal, access, accounts, alerts, billing, create, me, projects, quota, settings, users,
 };
 use crate::cards::{
     Candidate, CandidatesView, Card, HelpRow, HelpView, Look, Processing, Role, Toast, Tone,
@@ -186,6 +186,7 @@ impl super::Reader {
             Command::Enable { name } => self.confirm(tx, name, AccessGoal::Restored, &look)?,
             Command::Disable { name } => self.confirm(tx, name, AccessGoal::Cut, &look)?,
             Command::Monitor => cards.monitor(&self.monitor_view(tx, &settings)?, &look),
+            Command::Create => cards.create(&create::view(tx)?, &look),
             Command::Sync => {
                 let active = tx.accounts()?.into_iter().any(|account| account.active.is_on());
                 if !active {

@@ -18,6 +18,8 @@ pub enum Command {
         /// As typed.
         name: String,
     },
+    /// The form that makes a user.
+    Create,
     /// Read all IAM users.
     Sync,
     /// A user's projects.
@@ -102,7 +104,8 @@ impl Command {
             | Command::Alerts { .. }
             | Command::Export { .. }
             | Command::Monitor => Needs::Viewer,
-            Command::Sync
+            Command::Create
+            | Command::Sync
             | Command::Allocate { .. }
             | Command::Enable { .. }
             | Command::Disable { .. }
@@ -212,6 +215,14 @@ pub static COMMANDS: &[Spec] = &[
         about: "command.user",
         needs: Needs::Viewer,
         parse: |spec, arguments| Ok(Command::User { name: arguments.needed(spec)? }),
+    },
+    Spec {
+        name: "create",
+        aliases: &["创建"],
+        arguments: "",
+        about: "command.create",
+        needs: Needs::Admin,
+        parse: |_, _| Ok(Command::Create),
     },
     Spec {
         name: "sync",
@@ -451,6 +462,8 @@ mod tests {
         check("/user main/alice", Command::User { name: name("main/alice") });
         check("详情 Alice", Command::User { name: name("Alice") });
         check("/user [a@b.com](mailto:a@b.com)", Command::User { name: name("a@b.com") });
+        check("/create", Command::Create);
+        check("创建", Command::Create);
         check("/sync", Command::Sync);
         check("/projects alice", Command::Projects { name: name("alice") });
         check("/quota alice", Command::Quota { name: name("alice") });

@@ -8,6 +8,7 @@ mod answers;
 mod catch_up;
 mod chats;
 pub mod command;
+mod create;
 mod greeting;
 mod request;
 mod roles;
@@ -77,6 +78,7 @@ struct Reader {
     store: Store,
     cards: Arc<Cards>,
     settings: Settings,
+    project_policies: Vec<String>,
     base_url: String,
     admins: Vec<OpenId>,
     monitor: Arc<Monitor>,
@@ -107,6 +109,8 @@ pub struct Parts {
     pub roles: Roles,
     /// Settings of the configuration; saved ones win.
     pub settings: Settings,
+    /// Policies that are attached within each project that is linked (`access.project_policies`).
+    pub project_policies: Vec<String>,
     /// Whose host a webhook may be on: `feishu.base_url`.
     pub base_url: String,
     /// For its card.
@@ -147,6 +151,7 @@ impl Bot {
                 store: parts.store,
                 cards: parts.cards,
                 settings: parts.settings,
+                project_policies: parts.project_policies,
                 base_url: parts.base_url,
                 admins: parts.roles.admins(),
                 monitor: parts.monitor,
@@ -266,6 +271,7 @@ impl Bot {
             Some(
                 TaskKind::Sync
                 | TaskKind::RefreshProjects { .. }
+                | TaskKind::CreateUser { .. }
                 | TaskKind::UpdateProfile { .. }
                 | TaskKind::CheckAccount { .. }
                 | TaskKind::ReadBalances,

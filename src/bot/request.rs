@@ -3,9 +3,11 @@
 use serde_json::{Map, Value};
 
 use super::command::Needs;
+use super::create::{CreateRequest, CreateWhat};
 use crate::app::Refusal;
 use crate::app::accounts::NewAccount;
 use crate::app::configure::NewUserSettings;
+use crate::app::create::CreateForm;
 use crate::app::outcome::UserFilter;
 use crate::app::projects::NewLink;
 use crate::app::settings::NewSettings;
@@ -113,6 +115,8 @@ pub enum Request {
         /// From 1.
         page: usize,
     },
+    /// `user.create`
+    Create(CreateRequest),
     /// `monitor.run`
     MonitorRun {
         /// Applies once.
@@ -189,6 +193,7 @@ impl Request {
             | Request::ProjectRemove { .. }
             | Request::ToggleAll { .. }
             | Request::Allocate { .. }
+            | Request::Create(_)
             | Request::MonitorRun { .. }
             | Request::ConfigureOpen { .. }
             | Request::Configure { .. }
@@ -218,6 +223,7 @@ impl Request {
             | Request::ProjectRemove { .. }
             | Request::ToggleAll { .. }
             | Request::Allocate { .. }
+            | Request::Create(_)
             | Request::MonitorRun { .. }
             | Request::Configure { .. }
             | Request::ConfigSave { .. }
@@ -237,6 +243,7 @@ impl Request {
             | Request::Allocate { op, .. }
             | Request::MonitorRun { op }
             | Request::ConfigTest { op } => Some(op),
+            Request::Create(create) => Some(&create.op),
             Request::Configure { op, .. }
             | Request::ConfigSave { op, .. }
             | Request::AccountSave { op, .. } => op.as_ref(),
@@ -343,6 +350,23 @@ impl Request {
                 },
                 page: fields.page(),
             },
+            "user.create" => Request::Create(CreateRequest {
+                op: fields.op()?,
+                what: match fields.number("creation") {
+                    Some(id) => CreateWhat::Continue(id),
+                    None => CreateWhat::New(CreateForm {
+                        account: fields.typed("account"),
+                        username: fields.typed("username"),
+                        display_name: fields.typed("display_name"),
+                        email: fields.typed("email"),
+                        phone: fields.typed("phone"),
+                        project: fields.typed("project"),
+                        quota: fields.typed("quota"),
+                        login: fields.ticked("login"),
+                        access_key: fields.ticked("access_key"),
+                    }),
+                },
+            }),
             "monitor.run" => Request::MonitorRun { op: fields.op()? },
             "user.configure" => {
                 let user = fields.user()?;
@@ -415,10 +439,11 @@ pub fn form_values(action: &CardAction) -> std::collections::BTreeMap<String, St
     action
         .form
         .iter()
-        .filter(|(name, _)| !SECRET_FIELDS.contains(&name.as_str()))
         .filter_map(|(name, value)| {
             let text = match value {
+                Value::String(_) if SECRET_FIELDS.contains(&name.as_str()) => return None,
                 Value::String(text) => text.clone(),
+                // A tick holds no secret, even where the field is called after one (`access_key` of user.create).
                 Value::Bool(on) => on.to_string(),
                 _ => return None,
             };
@@ -446,6 +471,19 @@ impl Fields<'_> {
             Some(Value::Number(number)) => number.to_string(),
             _ => String::new(),
         }
+    }
+
+    /// Whether a checker of a form is ticked.
+    fn ticked(&self, name: &str) -> bool {
+        match self.form.get(name) {
+            Some(Value::Bool(ticked)) => *ticked,
+            Some(Value::String(text)) => text == "true",
+            _ => false,
+        }
+    }
+
+    fn number(&self, name: &str) -> Option<u64> {
+        self.value.get(name)?.as_u64()
     }
 
     /// A form field; `None` where the form does not hold it.
@@ -578,6 +616,9 @@ mod tests {
         assert_eq!(shown["monitor"], "false");
         let request = format!("{:?}", Request::of(&submitted).unwrap());
         assert!(request.contains("main") && !request.contains("AKLT"), "{request}");
+
+        let ticked = action(json!({"action": "user.create"}), json!({"access_key": true}));
+        assert_eq!(form_values(&ticked)["access_key"], "true");
     }
 
     #[test]

@@ -24,6 +24,8 @@ const TEMPLATES: &[(&str, &str)] = &[
     ("billing.json.j2", include_str!("../../cards/billing.json.j2")),
     ("candidates.json.j2", include_str!("../../cards/candidates.json.j2")),
     ("configure.json.j2", include_str!("../../cards/configure.json.j2")),
+    ("create.json.j2", include_str!("../../cards/create.json.j2")),
+    ("creation.json.j2", include_str!("../../cards/creation.json.j2")),
     ("cycle.json.j2", include_str!("../../cards/cycle.json.j2")),
     ("help.json.j2", include_str!("../../cards/help.json.j2")),
     ("me.json.j2", include_str!("../../cards/me.json.j2")),

@@ -20,6 +20,7 @@ mod access;
 mod accounts;
 mod alerts;
 mod billing;
+mod create;
 mod engine;
 mod facts;
 mod general;
@@ -40,6 +41,7 @@ pub use role::Role;
 pub use wording::{Toast, Tone, Wording};
 
 pub use alerts::AlertVia;
+pub use create::SecretsView;
 pub use general::{Candidate, CandidatesView, HelpRow, HelpView};
 pub use monitor::Processing;
 

@@ -6,10 +6,19 @@ use super::facts;
 use super::text::clip;
 use super::{Card, Cards, Look};
 use crate::app::outcome::ProjectsView;
-use crate::domain::{ProjectInfo, ProjectLink};
+use crate::domain::{Authorisation, Grant, GrantState, ProjectInfo, ProjectLink};
 
 /// How many options the project select has, where they fit: each counts as an element (R5), and names are long.
 const OPTIONS: [usize; 5] = [40, 25, 12, 5, 0];
+/// Characters of the line with a project's policies: fewer where the card is full otherwise.
+const LINE_CHARS: usize = 200;
+const SHORT_LINE_CHARS: usize = 24;
+/// Policies of a project that its line names.
+const POLICIES: usize = 4;
+/// Characters of a reason in that line.
+const REASON_CHARS: usize = 90;
+/// Projects that are no longer linked and whose policies are still to be detached, listed one by one.
+const LEAVING: usize = 3;
 /// Characters of an option's label.
 const OPTION_CHARS: usize = 40;
 
@@ -25,7 +34,21 @@ impl Cards {
     /// The card with at most `options` projects to choose from; the others are typed.
     fn projects_with(&self, view: &ProjectsView, look: &Look, options: usize) -> Card {
         let words = self.words;
-        let links: Vec<Value> = view.links.iter().map(|link| self.projects_link(link)).collect();
+        let chars = if options == 0 { SHORT_LINE_CHARS } else { LINE_CHARS };
+        let links: Vec<Value> =
+            view.links.iter().map(|link| self.projects_link(view, link, chars)).collect();
+        let leaving: Vec<String> = view
+            .authorisations
+            .iter()
+            .filter(|known| !view.links.iter().any(|link| link.project == known.project))
+            .take(LEAVING)
+            .map(|known| {
+                let (policies, project) =
+                    (self.policies(view, known, chars), known.project.as_str());
+                let project = clip(project, OPTION_CHARS);
+                self.words.t("policies.leaving", &[("project", &project), ("policies", &policies)])
+            })
+            .collect();
         let options = view.candidates.get(..options).unwrap_or(&view.candidates);
         let unlisted = view
             .more_candidates
@@ -43,6 +66,7 @@ impl Cards {
             name => view.user.key.username.as_str(),
             display => view.user.display_name.as_str(),
             links => links,
+            leaving => leaving,
             page => view.page,
             pages => view.pages,
             total => view.total,
@@ -57,14 +81,59 @@ impl Cards {
         self.card("projects.json.j2", look, facts)
     }
 
-    fn projects_link(&self, link: &ProjectLink) -> Value {
+    fn projects_link(&self, view: &ProjectsView, link: &ProjectLink, chars: usize) -> Value {
+        let known = view.authorisations.iter().find(|known| known.project == link.project);
+        let failed = known.is_some_and(|known| known.grants.iter().any(|g| g.error.is_some()));
+        let policies = known.map(|known| {
+            self.words.t("policies.line", &[("policies", &self.policies(view, known, chars))])
+        });
         let named = link.label() != link.project.as_str();
         context! {
             project => link.project.as_str(),
             id => named.then(|| link.project.as_str()),
             monitored => link.monitored.is_on(),
             since => link.since.to_string(),
+            policies => policies,
+            policies_failed => failed,
             ..facts::amount(self.words, link.label(), link.spending, Some(link.freshness))
+        }
+    }
+
+    /// The policies of a project in one line, each with what is the matter with it.
+    fn policies(&self, view: &ProjectsView, known: &Authorisation, chars: usize) -> String {
+        let mut parts: Vec<String> = known
+            .grants
+            .iter()
+            .take(POLICIES)
+            .map(|grant| {
+                let policy = clip(&grant.policy, OPTION_CHARS);
+                match self.policy_state(view, grant) {
+                    Some(state) => {
+                        self.words.t("policies.one", &[("policy", &policy), ("state", &state)])
+                    }
+                    None => policy,
+                }
+            })
+            .collect();
+        if let Some(more) = known.grants.len().checked_sub(POLICIES).filter(|more| *more > 0) {
+            parts.push(format!("+{more}"));
+        }
+        clip(&parts.join(&self.words.t("list.separator", &[])), chars)
+    }
+
+    fn policy_state(&self, view: &ProjectsView, grant: &Grant) -> Option<String> {
+        if let Some(error) = &grant.error {
+            let reason = clip(error, REASON_CHARS);
+            return Some(self.words.t("policies.failed", &[("reason", &reason)]));
+        }
+        match grant.state {
+            GrantState::Owed | GrantState::Attaching => {
+                Some(self.words.t("policies.attaching", &[]))
+            }
+            GrantState::Detaching => Some(self.words.t("policies.detaching", &[])),
+            GrantState::Held => Some(self.words.t("policies.held", &[])),
+            GrantState::Attached if view.suspended => Some(self.words.t("policies.suspended", &[])),
+            GrantState::Attached => None,
         }
     }
 }

@@ -85,6 +85,8 @@ pub enum Toast {
         /// Towards what.
         goal: AccessGoal,
     },
+    /// A user is being made.
+    Creating(UserKey),
     /// Global settings were saved.
     SettingsSaved,
     /// A test alert is on its way.
@@ -131,6 +133,7 @@ impl Toast {
             Toast::CycleStarted
             | Toast::CycleRunning
             | Toast::AccessChanging { .. }
+            | Toast::Creating(_)
             | Toast::TestAlertOwed
             | Toast::UserSaving { .. }
             | Toast::AccountChecking
@@ -212,6 +215,7 @@ impl Wording {
             Refusal::AccessPending => self.t("refusal.access_pending", &[]),
             Refusal::NoAccount => self.t("refusal.no_account", &[]),
             Refusal::BadField(field) => self.t("refusal.bad_field", &[("field", field)]),
+            Refusal::Create(refusal) => self.create_refusal(refusal),
             Refusal::UnknownAction(action) => {
                 self.t("refusal.unknown_action", &[("action", &quote(action))])
             }
@@ -324,6 +328,7 @@ impl Wording {
             Toast::AccessChanging { user, goal: AccessGoal::Restored } => {
                 self.t("toast.access_restoring", &[("user", &user.username)])
             }
+            Toast::Creating(user) => self.t("toast.creating", &[("user", &user.username)]),
             Toast::SettingsSaved => self.t("toast.settings_saved", &[]),
             Toast::TestAlertOwed => self.t("toast.test_alert_owed", &[]),
             Toast::UserSaved { user } => {
@@ -477,6 +482,7 @@ impl Wording {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::app::create::CreateRefusal;
 
     fn words() -> Wording {
         Wording::new(Locale::ZhCn)
@@ -539,6 +545,18 @@ mod tests {
             Refusal::BadField("user"),
             Refusal::UnknownAction("users.fly".into()),
             Refusal::NothingRemembered,
+            CreateRefusal::Username(String::new()).into(),
+            CreateRefusal::Username("张 三".into()).into(),
+            CreateRefusal::DisplayName(129).into(),
+            CreateRefusal::Email("a@b".into()).into(),
+            CreateRefusal::Phone("138-0000".into()).into(),
+            CreateRefusal::Account.into(),
+            CreateRefusal::Project("web".into()).into(),
+            CreateRefusal::Quota.into(),
+            CreateRefusal::Exists(key("main/alice")).into(),
+            CreateRefusal::Running(key("main/alice")).into(),
+            CreateRefusal::Forgotten.into(),
+            CreateRefusal::Complete.into(),
             Refusal::BadInterval("59".into()),
             Refusal::BadWebhook(AddressError::NotAnAddress),
             Refusal::BadWebhook(AddressError::Insecure),
@@ -587,6 +605,7 @@ mod tests {
             Toast::CycleRunning,
             Toast::AccessChanging { user: key("main/alice"), goal: AccessGoal::Cut },
             Toast::AccessChanging { user: key("main/alice"), goal: AccessGoal::Restored },
+            Toast::Creating(key("main/alice")),
             Toast::SettingsSaved,
             Toast::TestAlertOwed,
             Toast::UserSaved { user: key("main/alice") },

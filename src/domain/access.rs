@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Operator, Report};
+use super::{HeldPolicy, Operator, Report};
 
 /// The end state that enforcement works towards.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -62,6 +62,9 @@ pub struct RememberedAccess {
     /// Whether console login was allowed.
     #[serde(default)]
     pub login_allowed: bool,
+    /// Policies that were attached, scope by scope; empty where a cut leaves policies alone.
+    #[serde(default)]
+    pub policies: Vec<HeldPolicy>,
     /// Which cut it belongs to: its [`PendingAccess::since`].
     pub cut: Timestamp,
 }
@@ -75,6 +78,7 @@ impl RememberedAccess {
         earlier: Option<RememberedAccess>,
         active_keys: Vec<String>,
         login_allowed: bool,
+        policies: Vec<HeldPolicy>,
         cut: Timestamp,
     ) -> Self {
         match earlier {
@@ -85,10 +89,17 @@ impl RememberedAccess {
                     }
                 }
                 earlier.login_allowed |= login_allowed;
+                for policy in policies {
+                    if !earlier.policies.contains(&policy) {
+                        earlier.policies.push(policy);
+                    }
+                }
                 earlier
             }
-            Some(earlier) if active_keys.is_empty() && !login_allowed => Self { cut, ..earlier },
-            _ => Self { active_keys, login_allowed, cut },
+            Some(earlier) if active_keys.is_empty() && !login_allowed && policies.is_empty() => {
+                Self { cut, ..earlier }
+            }
+            _ => Self { active_keys, login_allowed, policies, cut },
         }
     }
 }
@@ -99,7 +110,12 @@ mod tests {
 
     fn remembered(keys: &[&str], login_allowed: bool, cut: &str) -> RememberedAccess {
         let active_keys = keys.iter().map(|key| (*key).to_owned()).collect();
-        RememberedAccess { active_keys, login_allowed, cut: cut.parse().unwrap() }
+        RememberedAccess {
+            active_keys,
+            login_allowed,
+            policies: Vec::new(),
+            cut: cut.parse().unwrap(),
+        }
     }
 
     fn before(
@@ -109,7 +125,7 @@ mod tests {
     ) -> RememberedAccess {
         let keys = keys.iter().map(|key| (*key).to_owned()).collect();
         let cut = "2026-11-01T00:00:00Z".parse().unwrap();
-        RememberedAccess::before_cut(earlier, keys, login_allowed, cut)
+        RememberedAccess::before_cut(earlier, keys, login_allowed, Vec::new(), cut)
     }
 
     #[test]
@@ -120,6 +136,23 @@ mod tests {
         // Second try: `a` and login are off already, and a new key `c` has appeared.
         let second = before(Some(first), &["b", "c"], false);
         assert_eq!(second, remembered(&["a", "b", "c"], true, cut));
+    }
+
+    #[test]
+    fn policies_of_a_retry_add_up_and_an_old_memory_without_them_is_read() {
+        let held = |name: &str| HeldPolicy {
+            name: name.to_owned(),
+            kind: crate::domain::PolicyKind::System,
+            scope: crate::domain::PolicyScope::Global,
+        };
+        let cut: Timestamp = "2026-11-01T00:00:00Z".parse().unwrap();
+        let first =
+            RememberedAccess::before_cut(None, vec![], false, vec![held("a"), held("b")], cut);
+        let again = RememberedAccess::before_cut(Some(first), vec![], false, vec![held("b")], cut);
+        assert_eq!(again.policies, [held("a"), held("b")]);
+        let old: RememberedAccess =
+            serde_json::from_str(r#"{"cut":"2026-11-01T00:00:00Z"}"#).unwrap();
+        assert!(old.policies.is_empty());
     }
 
     #[test]

@@ -4,6 +4,7 @@ pub mod access;
 pub mod account;
 pub mod alert;
 pub mod bill;
+pub mod creation;
 pub mod decision;
 pub mod ids;
 pub mod ledger;
@@ -12,6 +13,7 @@ pub mod money;
 pub mod monitoring;
 pub mod owed;
 pub mod period;
+pub mod policies;
 pub mod settings;
 pub mod spending;
 pub mod thresholds;
@@ -22,6 +24,7 @@ pub use access::{AccessCause, AccessGoal, PendingAccess, RememberedAccess};
 pub use account::{Account, BalanceReading};
 pub use alert::{AlertBody, AlertKind, AlertRecord, BreakdownRow, Figures, Notice, Problem};
 pub use bill::{AmountField, BillSource};
+pub use creation::{Creation, Halt, KeyStep, NewUser, SecretsSent, Step};
 pub use decision::{Decision, decide};
 pub use ids::{
     AccountId, ChatId, IdError, MessageId, OpId, OpenId, ProjectName, UserKey, Username,
@@ -34,6 +37,7 @@ pub use owed::{
     Dispatch, FailedMessage, FilePlace, OwedMessage, Report, Task, TaskKind, UpdateTarget,
 };
 pub use period::{BillPeriod, PeriodError};
+pub use policies::{Authorisation, Grant, GrantState, HeldPolicy, PolicyKind, PolicyScope};
 pub use settings::{SavedSettings, Settings};
 pub use spending::{ProjectBill, SpendingRecord};
 pub use thresholds::{Thresholds, ThresholdsError};

@@ -37,6 +37,15 @@ pub enum Dispatch {
         /// Card JSON.
         card: String,
     },
+    /// A card with secrets in the direct chat with a person, sealed until it is delivered.
+    Secret {
+        /// Who.
+        person: OpenId,
+        /// Card JSON, sealed for this person; empty once it was thrown away.
+        sealed: String,
+        /// What it belongs to: its [`super::Creation::id`].
+        creation: u64,
+    },
     /// A table as a file. It is made when it is delivered, so that a row here stays small.
     File {
         /// Where.
@@ -54,7 +63,7 @@ pub enum Dispatch {
 }
 
 impl Dispatch {
-    /// The card JSON; empty for what is none.
+    /// The card JSON; empty for what is none, and where it is sealed.
     pub fn card(&self) -> &str {
         match self {
             Dispatch::ToChat { card, .. }
@@ -62,6 +71,7 @@ impl Dispatch {
             | Dispatch::Reply { card, .. }
             | Dispatch::Update { card, .. }
             | Dispatch::Webhook { card } => card,
+            Dispatch::Secret { .. } => "",
             Dispatch::File { .. } => "",
         }
     }
@@ -167,6 +177,11 @@ pub enum TaskKind {
     Sync,
     /// Run a monitor cycle.
     MonitorRun,
+    /// Make a user.
+    CreateUser {
+        /// [`super::Creation::id`].
+        creation: u64,
+    },
     /// List an account's projects.
     RefreshProjects {
         /// Which account.

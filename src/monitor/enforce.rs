@@ -20,12 +20,13 @@ use crate::app::users;
 use crate::cards::{Cards, Look, Role};
 use crate::clock::Clock;
 use crate::domain::{
-    AccessCause, AccessGoal, AccessKeyInfo, AlertBody, Figures, OpenId, PendingAccess, Problem,
-    RememberedAccess, Settings, Switch, User, UserKey, UserStatus,
+    AccessCause, AccessGoal, AccessKeyInfo, AlertBody, Figures, GrantState, HeldPolicy, OpenId,
+    PendingAccess, PolicyScope, Problem, RememberedAccess, Settings, Switch, User, UserKey,
+    UserStatus,
 };
 use crate::outbox::{Audience, note, raise};
 use crate::store::{Store, StoreError, WriteTx};
-use crate::volcengine::{self, KeyStatus};
+use crate::volcengine::{self, ErrorKind, KeyStatus};
 
 /// A change that is not confirmed after so long is alerted, once.
 const ALERT_AFTER: SignedDuration = SignedDuration::from_mins(1);
@@ -54,7 +55,8 @@ pub struct Enforcer {
     admins: Vec<OpenId>,
     clock: Clock,
     bells: Bells,
-    in_flight: Mutex<HashSet<UserKey>>,
+    in_flight: Arc<Mutex<HashSet<UserKey>>>,
+    policies_too: bool,
 }
 
 /// How a try went.
@@ -106,9 +108,21 @@ impl Enforcer {
         admins: Vec<OpenId>,
         clock: Clock,
         bells: Bells,
-    ) -> Arc<Self> {
-        let in_flight = Mutex::new(HashSet::new());
-        Arc::new(Self { store, cloud, cards, settings, admins, clock, bells, in_flight })
+    ) -> Self {
+        let in_flight = Arc::default();
+        let policies_too = false;
+        Self { store, cloud, cards, settings, admins, clock, bells, in_flight, policies_too }
+    }
+
+    /// The same, where a cut also detaches every policy of the user (`access.detach_policies`).
+    #[must_use]
+    pub fn taking_policies(self, policies_too: bool) -> Self {
+        Self { policies_too, ..self }
+    }
+
+    /// The users whose access is being changed, for whoever must not interfere.
+    pub fn in_flight(&self) -> Arc<Mutex<HashSet<UserKey>>> {
+        Arc::clone(&self.in_flight)
     }
 
     /// Enforces until `stop`; then finishes the tries that are under way.
@@ -182,6 +196,7 @@ impl Enforcer {
             }
         }
         self.bells.outbox.notify_one();
+        self.bells.policies.notify_one();
         Ok(())
     }
 
@@ -198,18 +213,70 @@ impl Enforcer {
             AccessGoal::Cut if before.keys.iter().any(|key| api.works_with(&key.id)) => {
                 Err(EnforceError::OwnKey)
             }
-            AccessGoal::Cut => match self.permit_cut(user, pending, &before).await? {
-                Permit::Go => {
-                    cut(&api, user, &before, remembered.as_ref()).await?;
-                    read_back(&api, user, UserAccess::is_cut).await
+            AccessGoal::Cut => {
+                // Keys and login are cut even while the policies cannot be read.
+                let (held, unread) = match self.held(&api, user).await {
+                    Ok(held) => (held, None),
+                    Err(error) => (Vec::new(), Some(error)),
+                };
+                match self.permit_cut(user, pending, &before, held.clone()).await? {
+                    Permit::Go => {
+                        cut(&api, user, &before, remembered.as_ref()).await?;
+                        self.take_policies(&api, user, held, remembered.as_ref()).await?;
+                    }
+                    Permit::Withdrawn => return Ok(Tried::Withdrawn),
                 }
-                Permit::Withdrawn => Ok(Tried::Withdrawn),
-            },
+                if let Some(error) = unread {
+                    return Err(error.into());
+                }
+                let read = read_back(&api, user, UserAccess::is_cut).await?;
+                match self.held(&api, user).await?.is_empty() {
+                    true => Ok(read),
+                    false => Err(EnforceError::NotYet),
+                }
+            }
             AccessGoal::Restored => {
                 restore(&api, user, &before, remembered.as_ref()).await?;
-                read_back(&api, user, |after| is_restored(after, remembered.as_ref())).await
+                let policies_back = attach_again(&api, user, remembered.as_ref()).await?;
+                read_back(&api, user, |after| {
+                    policies_back && is_restored(after, remembered.as_ref())
+                })
+                .await
             }
         }
+    }
+
+    /// The policies that a cut takes; none where it leaves policies alone.
+    async fn held(
+        &self,
+        api: &volcengine::Account,
+        user: &UserKey,
+    ) -> Result<Vec<HeldPolicy>, volcengine::Error> {
+        if !self.policies_too {
+            return Ok(Vec::new());
+        }
+        api.attached_policies(user.username.as_str()).await
+    }
+
+    /// Detaches what is read as attached, and what airgate may just have attached: that read may still be of before.
+    async fn take_policies(
+        &self,
+        api: &volcengine::Account,
+        user: &UserKey,
+        mut held: Vec<HeldPolicy>,
+        remembered: Option<&RememberedAccess>,
+    ) -> Result<(), volcengine::Error> {
+        if let Some(remembered) = remembered.filter(|_| self.policies_too) {
+            for policy in &remembered.policies {
+                if !held.contains(policy) {
+                    held.push(policy.clone());
+                }
+            }
+        }
+        for policy in &held {
+            unless_gone(api.detach_policy(user.username.as_str(), policy).await)?;
+        }
+        Ok(())
     }
 
     /// Looks at quota and wishes once more, and remembers what is active now: both in one transaction, committed before
@@ -219,6 +286,7 @@ impl Enforcer {
         user: &UserKey,
         tried: &PendingAccess,
         before: &UserAccess,
+        mut held: Vec<HeldPolicy>,
     ) -> Result<Permit, StoreError> {
         let (key, tried, before) = (user.clone(), tried.clone(), before.clone());
         self.store
@@ -232,11 +300,22 @@ impl Enforcer {
                     let earlier = tx.access_remembered(&key)?;
                     return withdraw(tx, &key, pending, earlier.as_ref());
                 }
+                // What is to be taken away for good is not to come back.
+                for project in tx.authorisations_of(&key)? {
+                    let scope = PolicyScope::Project(project.project);
+                    for grant in project.grants {
+                        let leaves = grant.state == GrantState::Detaching;
+                        held.retain(|policy| {
+                            !(leaves && policy.scope == scope && policy.name == grant.policy)
+                        });
+                    }
+                }
                 let active = before.keys.iter().filter(|access_key| access_key.active.is_on());
                 let remembered = RememberedAccess::before_cut(
                     tx.access_remembered(&key)?,
                     active.map(|access_key| access_key.id.clone()).collect(),
                     before.login == Some(Switch::On),
+                    held,
                     pending.since,
                 );
                 tx.put_access_remembered(&key, &remembered)?;
@@ -421,6 +500,34 @@ async fn cut(
         unless_gone(api.set_login_allowed(name, false).await)?;
     }
     Ok(())
+}
+
+/// Puts each remembered policy back in its scope. Answers whether all of them are there again that still exist.
+async fn attach_again(
+    api: &volcengine::Account,
+    user: &UserKey,
+    remembered: Option<&RememberedAccess>,
+) -> Result<bool, volcengine::Error> {
+    let name = user.username.as_str();
+    let Some(wanted) = remembered.map(|r| &r.policies).filter(|wanted| !wanted.is_empty()) else {
+        return Ok(true);
+    };
+    let mut settled = Vec::new();
+    for policy in wanted {
+        match api.attach_policy(name, policy).await {
+            Ok(()) => {}
+            // Held otherwise already, or deleted meanwhile with its project: nothing that reading back would show.
+            Err(error) if error.is_not_found() => settled.push(policy),
+            Err(error)
+                if matches!(error.kind(), ErrorKind::AlreadyExists | ErrorKind::Conflict) =>
+            {
+                settled.push(policy);
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    let after = api.attached_policies(name).await?;
+    Ok(wanted.iter().all(|policy| settled.contains(&policy) || after.contains(policy)))
 }
 
 /// Switches on what is remembered, whatever was read: a read may still show what was before the cut.

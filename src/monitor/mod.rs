@@ -37,6 +37,8 @@ pub struct Bells {
     pub access: Arc<Notify>,
     /// A task was added.
     pub tasks: Arc<Notify>,
+    /// A policy was made owed to a user, or may be attached again.
+    pub policies: Arc<Notify>,
     /// A cycle was asked for, or the schedule says so.
     pub monitor: Arc<Notify>,
     /// Settings were saved.

@@ -1,9 +1,9 @@
 //! One try to deliver one owed message, and what follows from how it went.
 
-use super::Outbox;
 use super::alerts::Audience;
 use super::file;
 use super::substitute::in_place_of;
+use super::{Outbox, secrets};
 use crate::app::export::{self, ExportError, Form, Table};
 use crate::domain::{
     AlertRecord, ChatId, Dispatch, FilePlace, MessageId, OpenId, OwedMessage, UpdateTarget,
@@ -60,6 +60,11 @@ impl Outbox {
                         self.feishu.send(&to, &content, &owed.uuid).await?
                     }
                 }
+            }
+            Dispatch::Secret { person, sealed, .. } => {
+                let card = secrets::opened(&self.store, person, sealed).await?;
+                let to = Recipient::OpenId(person.as_str());
+                self.feishu.send(&to, &Content::Card(card), &owed.uuid).await?
             }
             Dispatch::Reply { to, .. } => {
                 self.feishu.reply(to.as_str(), &Content::Card(card), &owed.uuid).await?
@@ -176,6 +181,7 @@ impl Outbox {
                 let settings = tx.saved_settings()?.over(&configured);
                 let audience = Audience { cards: &cards, settings: &settings, admins: &admins };
                 // What takes its place is owed before it is given up, so that an alert never counts as lost in between.
+                secrets::lost(tx, &cards, &mut owed, &reason, now)?;
                 in_place_of(tx, audience, &owed, disposition, &reason, now)?;
                 tx.give_up(&owed, &reason, now)
             })

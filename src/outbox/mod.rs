@@ -5,6 +5,7 @@ mod alerts;
 mod deliver;
 mod file;
 mod people;
+mod secrets;
 mod substitute;
 
 use std::collections::HashSet;

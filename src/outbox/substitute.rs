@@ -32,6 +32,8 @@ pub(super) fn in_place_of(
     };
     let words = audience.cards.words();
     match (&owed.dispatch, &alert, disposition) {
+        // The card of what it belongs to says so.
+        (Dispatch::Secret { .. }, ..) => Ok(()),
         // Without an alert chat the webhook was the only way: the alert itself goes on.
         (Dispatch::Webhook { .. }, Some(alert), _) if audience.settings.alert_chat.is_none() => {
             to_admins(tx, audience, alert, Some(reason), now)
@@ -84,6 +86,7 @@ fn with_card(dispatch: &Dispatch, card: String) -> Dispatch {
         Dispatch::Reply { to, .. } => Dispatch::Reply { to, card },
         Dispatch::Update { target, .. } => Dispatch::Update { target, card },
         Dispatch::Webhook { .. } => Dispatch::Webhook { card },
+        secret @ Dispatch::Secret { .. } => secret,
         // It holds no card that could be refused.
         file @ Dispatch::File { .. } => file,
     }

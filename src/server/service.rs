@@ -28,7 +28,7 @@ use crate::outbox::{self, Outbox};
 use crate::store::Store;
 use crate::store::backup::{BackupError, BackupFolder};
 use crate::volcengine;
-use crate::work::Worker;
+use crate::work::{Authoriser, AuthoriserParts, Worker};
 
 /// A request to us that takes longer is given up: a slow sender must not hold a place.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
@@ -200,13 +200,26 @@ impl Service {
             admins.clone(),
             clock.clone(),
             bells.clone(),
-        );
+        )
+        .taking_policies(config.access.detach_policies);
+        let authoriser = Authoriser::new(AuthoriserParts {
+            store: store.clone(),
+            cloud: cloud.clone(),
+            cards: Arc::clone(&cards),
+            clock: clock.clone(),
+            cut_takes_policies: config.access.detach_policies,
+            in_flight: enforcer.in_flight(),
+            bell: Arc::clone(&bells.policies),
+            outbox_bell: Arc::clone(&bells.outbox),
+        });
         let worker = Worker {
             store: store.clone(),
             cloud: cloud.clone(),
             cards: Arc::clone(&cards),
             settings: settings.clone(),
             clock: clock.clone(),
+            project_policies: config.access.project_policies.clone(),
+            policies_bell: Arc::clone(&bells.policies),
             bell: Arc::clone(&bells.tasks),
             outbox_bell: Arc::clone(&bells.outbox),
         };
@@ -228,6 +241,7 @@ impl Service {
             cards: Arc::clone(&cards),
             roles: Roles::new(admins, config.feishu.viewers.clone()),
             settings: settings.clone(),
+            project_policies: config.access.project_policies.clone(),
             base_url: config.feishu.base_url.clone(),
             monitor: Arc::clone(&monitor),
             feishu: chat.clone(),
@@ -259,7 +273,8 @@ impl Service {
             tasks.spawn(run_backups(backups, stop.clone()));
         }
         tasks.spawn(outbox.run(stop.clone()));
-        tasks.spawn(enforcer.run(stop.clone()));
+        tasks.spawn(Arc::new(enforcer).run(stop.clone()));
+        tasks.spawn(authoriser.run(stop.clone()));
         tasks.spawn(worker.run(stop.clone()));
         tasks.spawn(run_monitor(Arc::clone(&monitor), stop.clone()));
         tasks.spawn(keep_in_touch(chat, bot, stop.clone()));

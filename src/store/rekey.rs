@@ -26,6 +26,7 @@ impl Store {
                 table.insert(account.as_str(), sealed.as_slice())?;
             }
             drop(table);
+            tx.reseal_texts(&self.sealer, &sealer)?;
             tx.put_key_check(&sealer)?;
             Ok(resealed.len())
         })
@@ -71,6 +72,23 @@ mod tests {
             let pair = new.account_secrets(id).unwrap().unwrap();
             assert_eq!(pair.secret_key.expose_secret(), secret);
         }
+    }
+
+    #[test]
+    fn a_secret_that_is_still_owed_to_somebody_opens_with_the_new_key() {
+        let folder = tempfile::tempdir().unwrap();
+        let old = store(&folder, &OLD).unwrap();
+        let person: crate::domain::OpenId = "ou_1".parse().unwrap();
+        let sealed = old.seal_for(&person, "the card").unwrap();
+        let dispatch =
+            crate::domain::Dispatch::Secret { person: person.clone(), sealed, creation: 1 };
+        let message = crate::store::NewMessage::new("person:ou_1", dispatch, Timestamp::UNIX_EPOCH);
+        old.write(|tx| tx.owe(message, Timestamp::UNIX_EPOCH)).unwrap();
+        old.rekey(&NEW).unwrap();
+        let new = store(&folder, &NEW).unwrap();
+        let heads = new.read(|tx| tx.lane_heads()).unwrap();
+        let crate::domain::Dispatch::Secret { sealed, .. } = &heads[0].dispatch else { panic!() };
+        assert_eq!(new.open_for(&person, sealed).unwrap().as_str(), "the card");
     }
 
     #[test]

@@ -56,6 +56,13 @@ pub(super) const USER_ALERTS: TableDefinition<'static, (One, One, u64), ()> =
 pub(super) const ACCESS_PENDING: Json<Two> = TableDefinition::new("access_pending");
 /// (account, username) -> what a restore puts back
 pub(super) const ACCESS_REMEMBERED: Json<Two> = TableDefinition::new("access_remembered");
+/// (account, username, project) -> policies that airgate attached there, or is to
+pub(super) const AUTHORISATIONS: Json<Three> = TableDefinition::new("authorisations");
+/// (account, username, project) of those for which something is owed
+pub(super) const AUTHORISATIONS_OWED: TableDefinition<'static, Three, ()> =
+    TableDefinition::new("authorisations_owed");
+/// creation id
+pub(super) const CREATIONS: Json<u64> = TableDefinition::new("creations");
 /// `e:` event id, `m:` message id -> when it was seen, milliseconds since 1970
 pub(super) const SEEN: TableDefinition<'static, One, i64> = TableDefinition::new("seen");
 /// (when, key of `seen`)
@@ -242,6 +249,9 @@ pub(super) fn visit_tables<T: Visitor>(visitor: &mut T) -> Result<(), T::Error> 
     visitor.visit(USER_ALERTS)?;
     visitor.visit(ACCESS_PENDING)?;
     visitor.visit(ACCESS_REMEMBERED)?;
+    visitor.visit(AUTHORISATIONS)?;
+    visitor.visit(AUTHORISATIONS_OWED)?;
+    visitor.visit(CREATIONS)?;
     visitor.visit(SEEN)?;
     visitor.visit(SEEN_BY_TIME)?;
     visitor.visit(OPS)?;

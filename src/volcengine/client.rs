@@ -173,7 +173,7 @@ pub enum Repeat {
 }
 
 /// One call of the API.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Call {
     /// The part it belongs to.
     pub api: Api,
@@ -183,6 +183,19 @@ pub struct Call {
     pub input: Input,
     /// Whether it may be repeated.
     pub repeat: Repeat,
+    /// A secret among the parameters, which is cut out of whatever the cloud says.
+    pub secret: Option<SecretString>,
+}
+
+impl fmt::Debug for Call {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Parameters may hold a password.
+        f.debug_struct("Call")
+            .field("api", &self.api)
+            .field("action", &self.action)
+            .field("repeat", &self.repeat)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Call {
@@ -197,12 +210,13 @@ impl Call {
             action,
             input: Input::Query(query.map(|(key, value)| (Cow::Borrowed(key), value)).into()),
             repeat: Repeat::Always,
+            secret: None,
         }
     }
 
     /// A POST that may be repeated.
     pub fn post(api: Api, action: &'static str, body: Value) -> Self {
-        Self { api, action, input: Input::Json(body), repeat: Repeat::Always }
+        Self { api, action, input: Input::Json(body), repeat: Repeat::Always, secret: None }
     }
 }
 
@@ -401,7 +415,12 @@ impl Account {
             &body,
             shared.clock.now(),
         )
-        .map_err(|error| error.redact(|text| self.redacted(text)))
+        .map_err(|error| {
+            error.redact(|text| match &call.secret {
+                Some(secret) => self.redacted(text).replace(secret.expose_secret(), "…"),
+                None => self.redacted(text),
+            })
+        })
     }
 
     /// What the cloud said, without this account's own keys: some of its messages repeat what was sent.

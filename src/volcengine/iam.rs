@@ -89,9 +89,9 @@ pub enum LoginAccess {
 }
 
 #[derive(Deserialize)]
-struct UserAnswer {
+pub(super) struct UserAnswer {
     #[serde(rename = "User")]
-    user: IamUser,
+    pub(super) user: IamUser,
 }
 
 #[derive(Deserialize)]
@@ -188,6 +188,7 @@ impl Account {
             action: "UpdateUser",
             input: Input::Query(query),
             repeat: Repeat::Always,
+            secret: None,
         };
         self.call(&call).await.map(drop)
     }

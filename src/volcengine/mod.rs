@@ -11,10 +11,12 @@ mod error;
 mod iam;
 mod pace;
 mod paging;
+mod policies;
 mod projects;
 mod sign;
 #[cfg(test)]
 mod tests;
+mod users;
 
 pub use billing::{Balance, BillReading};
 pub use client::{
@@ -25,3 +27,4 @@ pub use envelope::Answer;
 pub use error::{Error, ErrorKind, TransportFault};
 pub use iam::{AccessKey, IamUser, KeyStatus, LoginAccess};
 pub use projects::Project;
+pub use users::{NewAccessKey, NewIamUser};

@@ -2,6 +2,8 @@
 //! restart finishes what was asked for.
 
 mod accounts;
+mod authorise;
+mod create;
 mod profile;
 
 use std::sync::Arc;
@@ -20,6 +22,8 @@ use crate::clock::Clock;
 use crate::domain::{AccountId, Settings, Task, TaskKind, UserKey};
 use crate::store::{Store, StoreError};
 
+pub use authorise::{Authoriser, Parts as AuthoriserParts};
+
 /// After the store failed, tasks are looked at again after so long.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
 
@@ -35,6 +39,10 @@ pub struct Worker {
     pub settings: Settings,
     /// Time.
     pub clock: Clock,
+    /// Policies that are attached within each project that is linked (`access.project_policies`).
+    pub project_policies: Vec<String>,
+    /// Rung when a policy was made owed.
+    pub policies_bell: Arc<Notify>,
     /// Rung when a task was added.
     pub bell: Arc<Notify>,
     /// Rung when something was made owed.
@@ -82,6 +90,7 @@ impl Worker {
                 TaskKind::RefreshProjects { account, user } => {
                     self.refresh_projects(task, account, user).await?;
                 }
+                TaskKind::CreateUser { creation } => self.create(task, creation).await?,
                 TaskKind::UpdateProfile { user, profile } => {
                     self.update_profile(task, user, profile).await?;
                 }

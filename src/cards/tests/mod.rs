@@ -2,6 +2,7 @@
 //! checker, looked at for markup that came from outside, and snapshotted.
 
 mod admin;
+mod creating;
 mod samples;
 mod watch;
 
@@ -47,6 +48,7 @@ fn look(role: Role, size: Size) -> Look {
                 "account",
                 "name",
                 "monitor",
+                "username",
             ]
             .map(|name| (name.to_owned(), samples::text(size, 600)));
             let back = ListPlace {
@@ -81,6 +83,7 @@ fn all(cards: &Cards, role: Role, size: Size) -> Vec<Sample> {
     push("alerts_none", cards.alerts(&watch::no_alerts(), &look));
     push("monitor", cards.monitor(&watch::monitor(size), &look));
     push("monitor_never", cards.monitor(&watch::new_monitor(), &look));
+    creating::all(cards, &look, size, &mut push);
     push("settings", cards.settings(&admin::settings(size), &look));
     push("settings_none", cards.settings(&admin::no_settings(), &look));
     push("configure", cards.configure(&samples::detail(size), &look));
@@ -248,7 +251,7 @@ fn text_from_outside_is_only_text() {
 
 #[test]
 fn every_control_calls_back_and_mutating_ones_have_an_op_of_their_own() {
-    const KNOWN: [&str; 21] = [
+    const KNOWN: [&str; 22] = [
         "user.configure",
         "config.open",
         "config.save",
@@ -256,6 +259,7 @@ fn every_control_calls_back_and_mutating_ones_have_an_op_of_their_own() {
         "accounts.open",
         "account.save",
         "account.toggle",
+        "user.create",
         "users.list",
         "user.open",
         "user.enable",
@@ -271,10 +275,11 @@ fn every_control_calls_back_and_mutating_ones_have_an_op_of_their_own() {
         "alerts.list",
         "monitor.run",
     ];
-    const WITH_OP: [&str; 9] = [
+    const WITH_OP: [&str; 10] = [
         "config.save",
         "config.test",
         "account.save",
+        "user.create",
         "user.enable",
         "user.disable",
         "project.add",
@@ -282,12 +287,13 @@ fn every_control_calls_back_and_mutating_ones_have_an_op_of_their_own() {
         "quota.allocate",
         "monitor.run",
     ];
-    const MUTATING: [&str; 13] = [
+    const MUTATING: [&str; 14] = [
         "user.configure",
         "config.save",
         "config.test",
         "account.save",
         "account.toggle",
+        "user.create",
         "user.enable",
         "user.disable",
         "project.add",
@@ -408,6 +414,9 @@ fn snapshots() {
                 "configure",
                 "accounts",
                 "me",
+                "create",
+                "creation_half",
+                "secrets",
             ];
             if shown.contains(&sample.name.as_str()) {
                 let name = format!("{}_en_us", sample.name);

@@ -277,6 +277,7 @@ pub fn disabled_detail(size: Size) -> UserDetail {
     detail.remembered = Some(RememberedAccess {
         active_keys: detail.user.access_keys.iter().map(|key| key.id.clone()).collect(),
         login_allowed: true,
+        policies: vec![],
         cut: ago(3),
     });
     detail
@@ -312,8 +313,46 @@ pub fn projects(size: Size) -> ProjectsView {
         more_candidates: if small { 0 } else { 400 },
         listed_at: Some(ago(2)),
         current: BillPeriod::of(now()),
+        authorisations: authorisations(size, &user),
+        suspended: false,
         user,
     }
+}
+
+fn authorisations(size: Size, user: &User) -> Vec<Authorisation> {
+    use GrantState::*;
+    let count = if size == Size::Small { 5 } else { LINKS_A_PAGE + 9 };
+    (0..count)
+        .map(|i| {
+            // The last ones are no longer linked.
+            let project = if size == Size::Small && i == 4 {
+                "old-web".parse().unwrap()
+            } else {
+                project(size, i)
+            };
+            let mut made = Authorisation::new(user.key.clone(), project, ago(1));
+            let states = if i == 4 { &[Detaching][..] } else { &[Attached, Attaching, Held, Owed] };
+            made.grants = states
+                .iter()
+                .cycle()
+                .take(if size == Size::Small { states.len() } else { 30 })
+                .enumerate()
+                .map(|(g, state)| Grant {
+                    policy: match size {
+                        Size::Small => ["ArkFullAccess", "TOSFullAccess"][g % 2].to_owned(),
+                        _ => text(size, 64),
+                    },
+                    kind: None,
+                    state: *state,
+                    error: (size != Size::Small || (i == 1 && g == 1)).then(|| match size {
+                        Size::Small => "AttachPolicyInProject: PolicyNotExist".to_owned(),
+                        _ => text(size, 300),
+                    }),
+                })
+                .collect();
+            made
+        })
+        .collect()
 }
 
 pub fn no_projects() -> ProjectsView {
@@ -328,6 +367,8 @@ pub fn no_projects() -> ProjectsView {
         more_candidates: 0,
         listed_at: None,
         current: BillPeriod::of(now()),
+        authorisations: vec![],
+        suspended: true,
     }
 }
 

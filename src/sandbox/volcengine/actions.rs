@@ -60,6 +60,7 @@ const ACTIONS: &[Action] = &[
     action!("iam" "2018-01-01" "ListAccessKeys" Query keys::list),
     action!("iam" "2018-01-01" "CreateAccessKey" Query keys::create),
     action!("iam" "2018-01-01" "UpdateAccessKey" Query keys::update),
+    action!("iam" "2018-01-01" "DeleteAccessKey" Query keys::delete),
     action!("iam" "2018-01-01" "GetLoginProfile" Query login::get),
     action!("iam" "2018-01-01" "CreateLoginProfile" JsonOrQuery login::create),
     action!("iam" "2018-01-01" "UpdateLoginProfile" JsonOrQuery login::update),

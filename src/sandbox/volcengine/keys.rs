@@ -122,3 +122,22 @@ pub(super) fn update(context: &mut Context<'_>, params: &Params) -> Result<Reply
     key.set_status(status, now, lag);
     Ok(None)
 }
+
+/// Only a key that is switched off: the vendor's own tools switch it off first, and whether an active one may be deleted is
+/// not known.
+pub(super) fn delete(context: &mut Context<'_>, params: &Params) -> Result<Reply, Refusal> {
+    let id = params.required("AccessKeyId")?;
+    let (_, keys) = held(context, params)?;
+    let place = keys.iter().position(|key| key.id == id).ok_or_else(|| {
+        Refusal::new(404, "AccessKeyNotExist", format!("Access key '{id}' cannot be found."))
+    })?;
+    if keys.get(place).is_some_and(|key| key.status == KeyStatus::Active) {
+        return Err(Refusal::new(
+            409,
+            "DeleteConflictWithStatus",
+            format!("Access key '{id}' is active."),
+        ));
+    }
+    keys.remove(place);
+    Ok(None)
+}

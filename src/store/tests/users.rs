@@ -151,8 +151,12 @@ fn a_change_of_access_is_owed_until_it_is_confirmed() {
     let store = in_memory();
     add_user(&store, "main/alice");
     let alice = user("main/alice");
-    let remembered =
-        RememberedAccess { active_keys: vec!["AKLT1".to_owned()], login_allowed: true, cut: now() };
+    let remembered = RememberedAccess {
+        active_keys: vec!["AKLT1".to_owned()],
+        login_allowed: true,
+        policies: vec![],
+        cut: now(),
+    };
     write(&store, |tx| {
         tx.put_access_pending(&alice, &pending())?;
         tx.put_access_remembered(&alice, &remembered)

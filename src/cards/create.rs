@@ -1,0 +1,251 @@
+//! Making a user: the form, how far it is, and the secrets that only the operator reads.
+
+use jiff::Timestamp;
+use minijinja::{Value, context};
+
+use super::text::clip;
+use super::wording::Wording;
+use super::{Card, Cards, Look};
+use crate::app::create::{CreateRefusal, CreateView};
+use crate::domain::{Creation, Halt, KeyStep, SecretsSent, Step, UserKey};
+
+/// How many options the project select has, where they fit.
+const OPTIONS: [usize; 5] = [60, 40, 20, 8, 0];
+/// Characters of an option's label.
+const OPTION_CHARS: usize = 40;
+/// Accounts to choose from.
+const ACCOUNTS: usize = 10;
+/// Characters of a reason.
+const REASON_CHARS: usize = 300;
+
+/// The card that one person gets, once.
+#[derive(Clone, Copy)]
+pub struct SecretsView<'a> {
+    /// Whose.
+    pub user: &'a UserKey,
+    /// The initial password of console login.
+    pub password: Option<&'a str>,
+    /// Id and secret of the access key.
+    pub access_key: Option<(&'a str, &'a str)>,
+    /// When they were made.
+    pub now: Timestamp,
+}
+
+impl Cards {
+    /// The form: `/create`.
+    pub fn create(&self, view: &CreateView, look: &Look) -> Card {
+        let [most, fewer @ ..] = OPTIONS;
+        fewer.into_iter().fold(self.create_with(view, look, most), |card, options| {
+            if card.fits() { card } else { self.create_with(view, look, options) }
+        })
+    }
+
+    fn create_with(&self, view: &CreateView, look: &Look, options: usize) -> Card {
+        let typed = |name: &str| look.form.values.get(name).map(String::as_str).unwrap_or_default();
+        let several = view.accounts.len() > 1;
+        let shown = view.projects.get(..options).unwrap_or(&view.projects);
+        let more =
+            view.more_projects.saturating_add(view.projects.len().saturating_sub(shown.len()));
+        let projects: Vec<Value> = shown
+            .iter()
+            .map(|(project, accounts)| {
+                let (name, display) = (project.name.as_str(), project.display_name.trim());
+                let mut text = if display.is_empty() || display == name {
+                    clip(name, OPTION_CHARS)
+                } else {
+                    format!("{} ({})", clip(display, OPTION_CHARS), clip(name, OPTION_CHARS))
+                };
+                if several {
+                    let accounts: Vec<&str> =
+                        accounts.iter().take(3).map(|account| account.as_str()).collect();
+                    text = format!("{text} · {}", accounts.join(" "));
+                }
+                context! { value => name, text => text }
+            })
+            .collect();
+        let project = Some(typed("project"))
+            .filter(|chosen| shown.iter().any(|(known, _)| known.name.as_str() == *chosen));
+        let accounts: Vec<Value> = view
+            .accounts
+            .iter()
+            .take(ACCOUNTS)
+            .map(|account| {
+                let name = clip(&account.name, OPTION_CHARS);
+                let text = format!("{name} ({})", account.id);
+                context! { value => account.id.as_str(), text => text }
+            })
+            .collect();
+        let account = view
+            .accounts
+            .iter()
+            .take(ACCOUNTS)
+            .find(|account| account.id.as_str() == typed("account"))
+            .map(|account| account.id.as_str());
+        let ticked = |name: &str, default: bool| match typed(name) {
+            "" => default && look.form.values.is_empty(),
+            text => text == "true",
+        };
+        let facts = context! {
+            accounts => accounts,
+            several => several,
+            account => account,
+            only => view.accounts.first().map(|account| account.name.as_str()),
+            projects => projects,
+            project => project,
+            more => more,
+            login => ticked("login", true),
+            access_key => ticked("access_key", false),
+        };
+        self.card("create.json.j2", look, facts)
+    }
+
+    /// A user is being made; this card is updated when it is done.
+    pub fn creating(&self, user: &UserKey, look: &Look) -> Card {
+        let words = self.words;
+        let name = clip(user.username.as_str(), 64);
+        let facts = context! {
+            title => words.t("create.running", &[("user", &name)]),
+            text => words.t("create.running_text", &[]),
+        };
+        self.card("processing.json.j2", look, facts)
+    }
+
+    /// What exists by now of a user that was being made, and how to go on.
+    pub fn creation(&self, creation: &Creation, look: &Look) -> Card {
+        let words = self.words;
+        let wanted = &creation.wanted;
+        let complete = creation.is_complete();
+        let step = |step: Step| match step {
+            Step::Done => ("green", words.t("create.done", &[])),
+            Step::Tried => ("orange", words.t("create.unclear", &[])),
+            Step::Open => ("red", words.t("create.not_done", &[])),
+        };
+        let yes = |done: bool| step(if done { Step::Done } else { Step::Open });
+        let mut rows = Vec::new();
+        let mut row = |label: &str, (colour, text): (&'static str, String), detail: String| {
+            let detail = (!detail.is_empty()).then_some(detail);
+            rows.push(context! {
+                label => words.t(label, &[]), colour => colour, text => text, detail => detail
+            });
+        };
+        row("create.row_user", step(creation.user), clip(wanted.key.username.as_str(), 64));
+        if let Some(project) = &wanted.project {
+            row("create.row_project", yes(creation.linked), clip(project.as_str(), 64));
+        }
+        if let Some(quota) = wanted.quota {
+            row("create.row_quota", yes(creation.booked), quota.to_string());
+        }
+        if wanted.login {
+            row("create.row_login", step(creation.login), String::new());
+        }
+        if wanted.access_key {
+            let id = match &creation.key {
+                KeyStep::Done { id } => clip(id, 80),
+                KeyStep::Open | KeyStep::Tried { .. } => String::new(),
+            };
+            row("create.row_key", step(creation.key.step()), id);
+        }
+        let operator = words.operator(&creation.operator);
+        let (secrets, lost) = match &creation.sent {
+            SecretsSent::None => (None, false),
+            SecretsSent::Sent => {
+                (Some(words.t("create.secrets_sent", &[("operator", &operator)])), false)
+            }
+            SecretsSent::Lost { reason } => {
+                let reason = clip(reason, 120);
+                let args: [(&str, &dyn std::fmt::Display); 2] =
+                    [("operator", &operator), ("reason", &reason)];
+                (Some(words.t("create.secrets_lost", &args)), true)
+            }
+        };
+        let facts = context! {
+            key => wanted.key.to_string(),
+            name => wanted.key.username.as_str(),
+            account => wanted.key.account.as_str(),
+            display => wanted.display_name.as_str(),
+            complete => complete,
+            known => creation.user == Step::Done,
+            halted => creation.halt.as_ref().map(|_| words.creation_halted(creation)),
+            rows => rows,
+            secrets => secrets,
+            lost => lost,
+            creation => creation.id,
+        };
+        self.card("creation.json.j2", look, facts)
+    }
+
+    /// Password and access key, for one person's direct chat only. Plain JSON text and no [`Card`], so that it can neither be
+    /// printed nor owed by mistake.
+    pub fn secrets(&self, view: &SecretsView<'_>) -> zeroize::Zeroizing<String> {
+        let words = self.words;
+        let plain = |text: &str| serde_json::json!({ "tag": "plain_text", "content": text });
+        let mut elements = vec![serde_json::json!({
+            "tag": "markdown", "content": words.t("create.secrets_text", &[])
+        })];
+        let mut line = |key: &str, text: &str| {
+            elements.push(serde_json::json!({
+                "tag": "markdown", "content": format!("<font color='grey'>{}</font>", words.t(key, &[]))
+            }));
+            elements.push(serde_json::json!({ "tag": "div", "text": plain(text) }));
+        };
+        line("create.row_user", &clip(&view.user.to_string(), 120));
+        if let Some(password) = view.password {
+            line("create.password", password);
+        }
+        if let Some((id, secret)) = view.access_key {
+            line("create.key_id", id);
+            line("create.key_secret", secret);
+        }
+        let name = clip(view.user.username.as_str(), 64);
+        let title = words.t("create.secrets_title", &[("user", &name)]);
+        let time = words.time_full(view.now);
+        let card = serde_json::json!({
+            "schema": "2.0",
+            "config": { "update_multi": true, "enable_forward": false, "summary": { "content": title } },
+            "header": { "template": "violet", "title": plain(&title), "subtitle": plain(&time) },
+            "body": { "vertical_spacing": "4px", "elements": elements },
+        });
+        zeroize::Zeroizing::new(card.to_string())
+    }
+}
+
+impl Wording {
+    /// Why a creation stopped, and what that leaves.
+    pub fn creation_halted(&self, creation: &Creation) -> String {
+        match &creation.halt {
+            None => String::new(),
+            Some(Halt::Exists) => {
+                self.t("create.exists_in_cloud", &[("user", &creation.wanted.key)])
+            }
+            Some(Halt::Cloud { reason }) if creation.made_nothing() => {
+                self.t("create.nothing_made", &[("reason", &clip(reason, REASON_CHARS))])
+            }
+            Some(Halt::Cloud { reason }) => {
+                self.t("create.stopped", &[("reason", &clip(reason, REASON_CHARS))])
+            }
+        }
+    }
+
+    /// Why a user is not made.
+    pub(super) fn create_refusal(&self, refusal: &CreateRefusal) -> String {
+        let quote = |text: &str| clip(text, 60);
+        match refusal {
+            CreateRefusal::Username(name) if name.is_empty() => self.t("create.no_username", &[]),
+            CreateRefusal::Username(name) => {
+                self.t("create.bad_username", &[("name", &quote(name))])
+            }
+            CreateRefusal::DisplayName(chars) => {
+                self.t("create.bad_display_name", &[("chars", chars)])
+            }
+            CreateRefusal::Email(text) => self.t("create.bad_email", &[("text", &quote(text))]),
+            CreateRefusal::Phone(text) => self.t("create.bad_phone", &[("text", &quote(text))]),
+            CreateRefusal::Account => self.t("create.bad_account", &[]),
+            CreateRefusal::Project(name) => self.t("create.bad_project", &[("name", &quote(name))]),
+            CreateRefusal::Quota => self.t("create.bad_quota", &[]),
+            CreateRefusal::Exists(user) => self.t("create.exists", &[("user", user)]),
+            CreateRefusal::Running(user) => self.t("create.runs", &[("user", user)]),
+            CreateRefusal::Forgotten => self.t("create.forgotten", &[]),
+            CreateRefusal::Complete => self.t("create.complete", &[]),
+        }
+    }
+}

@@ -1,0 +1,225 @@
+//! IAM policies of users: which airgate attached within linked projects, and where a policy holds.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{ProjectName, Report, UserKey};
+
+/// Whose policy it is (`PolicyType`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PolicyKind {
+    /// The vendor's own.
+    System,
+    /// Made in the account.
+    Custom,
+}
+
+impl PolicyKind {
+    /// As the API writes it ("AttachUserPolicy").
+    pub fn as_str(self) -> &'static str {
+        match self {
+            PolicyKind::System => "System",
+            PolicyKind::Custom => "Custom",
+        }
+    }
+}
+
+/// Where a policy holds.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "scope", content = "project")]
+pub enum PolicyScope {
+    /// In the whole account.
+    Global,
+    /// Within one project.
+    Project(ProjectName),
+}
+
+/// A policy that hangs on a user, in one scope.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct HeldPolicy {
+    /// `PolicyName`.
+    pub name: String,
+    /// Whose policy it is.
+    pub kind: PolicyKind,
+    /// Where it holds.
+    #[serde(flatten)]
+    pub scope: PolicyScope,
+}
+
+/// How far one policy of a linked project is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GrantState {
+    /// To be attached; nothing was asked of the cloud yet.
+    Owed,
+    /// Being attached: the cloud may have done it already. Committed before the first call.
+    Attaching,
+    /// Attached, by airgate.
+    Attached,
+    /// The user held it already, in the project or in the whole account: not airgate's to take away.
+    Held,
+    /// To be detached, for airgate attached it.
+    Detaching,
+}
+
+/// One policy of a linked project.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Grant {
+    /// `PolicyName`.
+    pub policy: String,
+    /// Whose policy it is, once that is known.
+    #[serde(default)]
+    pub kind: Option<PolicyKind>,
+    /// How far it is.
+    pub state: GrantState,
+    /// Why the last try failed, in the cloud's words.
+    #[serde(default)]
+    pub error: Option<String>,
+}
+
+impl Grant {
+    /// Whether something is still owed for it.
+    pub fn is_owed(&self) -> bool {
+        matches!(self.state, GrantState::Owed | GrantState::Attaching | GrantState::Detaching)
+    }
+
+    /// Whether airgate attached it, or may have.
+    pub fn may_be_ours(&self) -> bool {
+        !matches!(self.state, GrantState::Owed | GrantState::Held)
+    }
+}
+
+/// The policies that airgate attached, or is to attach or detach, within one project of a user.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Authorisation {
+    /// The user.
+    pub user: UserKey,
+    /// The project.
+    pub project: ProjectName,
+    /// Policy by policy.
+    pub grants: Vec<Grant>,
+    /// Since when something is owed.
+    pub since: Timestamp,
+    /// How often that was tried.
+    #[serde(default)]
+    pub attempts: u32,
+    /// When it is tried next.
+    pub next_at: Timestamp,
+    /// The projects card that is shown anew when the first try has ended.
+    #[serde(default)]
+    pub report: Option<Report>,
+}
+
+impl Authorisation {
+    /// Nothing granted yet.
+    pub fn new(user: UserKey, project: ProjectName, now: Timestamp) -> Self {
+        let grants = Vec::new();
+        Self { user, project, grants, since: now, attempts: 0, next_at: now, report: None }
+    }
+
+    /// Whether anything is still to be asked of the cloud.
+    pub fn is_owed(&self) -> bool {
+        self.grants.iter().any(Grant::is_owed)
+    }
+
+    /// The project is linked: `policies` are wanted.
+    pub fn want(&mut self, policies: &[String]) {
+        for policy in policies {
+            match self.grants.iter_mut().find(|grant| grant.policy == *policy) {
+                Some(grant) => {
+                    grant.state = match grant.state {
+                        GrantState::Held | GrantState::Owed => GrantState::Owed,
+                        GrantState::Detaching | GrantState::Attaching => GrantState::Attaching,
+                        GrantState::Attached => GrantState::Attached,
+                    };
+                    grant.error = None;
+                }
+                None => self.grants.push(Grant {
+                    policy: policy.clone(),
+                    kind: None,
+                    state: GrantState::Owed,
+                    error: None,
+                }),
+            }
+        }
+    }
+
+    /// The link is removed: what airgate attached, or may have, is to be detached, the rest is left alone.
+    pub fn release(&mut self) {
+        self.grants.retain(Grant::may_be_ours);
+        for grant in &mut self.grants {
+            grant.state = GrantState::Detaching;
+            grant.error = None;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn authorisation(grants: &[(&str, GrantState)]) -> Authorisation {
+        let now = "2026-11-01T00:00:00Z".parse().unwrap();
+        let mut made =
+            Authorisation::new("main/alice".parse().unwrap(), "team-a".parse().unwrap(), now);
+        made.grants = grants
+            .iter()
+            .map(|(policy, state)| Grant {
+                policy: (*policy).to_owned(),
+                kind: None,
+                state: *state,
+                error: Some("x".to_owned()),
+            })
+            .collect();
+        made
+    }
+
+    fn states(authorisation: &Authorisation) -> Vec<(&str, GrantState)> {
+        authorisation.grants.iter().map(|grant| (grant.policy.as_str(), grant.state)).collect()
+    }
+
+    #[test]
+    fn a_removed_link_gives_back_exactly_what_airgate_may_have_attached() {
+        use GrantState::*;
+        let mut all = authorisation(&[
+            ("a", Owed),
+            ("b", Attaching),
+            ("c", Attached),
+            ("d", Held),
+            ("e", Detaching),
+        ]);
+        all.release();
+        assert_eq!(states(&all), [("b", Detaching), ("c", Detaching), ("e", Detaching)]);
+        assert!(all.is_owed());
+    }
+
+    #[test]
+    fn a_project_linked_again_while_its_policies_are_being_detached_keeps_them() {
+        use GrantState::*;
+        let mut again = authorisation(&[("a", Detaching), ("b", Held), ("old", Detaching)]);
+        again.want(&["a".to_owned(), "b".to_owned(), "c".to_owned()]);
+        assert_eq!(
+            states(&again),
+            [("a", Attaching), ("b", Owed), ("old", Detaching), ("c", Owed)]
+        );
+    }
+
+    #[test]
+    fn a_held_policy_is_written_flat() {
+        let held = HeldPolicy {
+            name: "ArkFullAccess".to_owned(),
+            kind: PolicyKind::System,
+            scope: PolicyScope::Project("team-a".parse().unwrap()),
+        };
+        let json = serde_json::to_string(&held).unwrap();
+        assert_eq!(
+            json,
+            r#"{"name":"ArkFullAccess","kind":"system","scope":"project","project":"team-a"}"#
+        );
+        assert_eq!(serde_json::from_str::<HeldPolicy>(&json).unwrap(), held);
+        let global = HeldPolicy { scope: PolicyScope::Global, ..held };
+        let json = serde_json::to_string(&global).unwrap();
+        assert_eq!(serde_json::from_str::<HeldPolicy>(&json).unwrap(), global);
+    }
+}

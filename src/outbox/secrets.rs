@@ -1,0 +1,46 @@
+//! Secrets that only one person reads: opened at delivery, thrown away where they cannot be delivered.
+
+use jiff::Timestamp;
+
+use super::deliver::Failure;
+use crate::cards::{Cards, Look, Role};
+use crate::domain::{Dispatch, OpenId, OwedMessage, SecretsSent};
+use crate::store::{Store, StoreError, WriteTx};
+
+/// The card of a sealed secret.
+pub(super) async fn opened(
+    store: &Store,
+    person: &OpenId,
+    sealed: &str,
+) -> Result<String, Failure> {
+    let (store, person, sealed) = (store.clone(), person.clone(), sealed.to_owned());
+    let opened = tokio::task::spawn_blocking(move || store.open_for(&person, &sealed)).await;
+    match opened {
+        Ok(Ok(card)) => Ok(card.to_string()),
+        Ok(Err(_)) => Err(Failure::Impossible("the sealed secret does not open")),
+        Err(_) => Err(Failure::Store(StoreError::Aborted)),
+    }
+}
+
+/// A secret that cannot be delivered is thrown away, and the card of what it belongs to says so.
+///
+/// # Errors
+/// The store's.
+pub(super) fn lost(
+    tx: &WriteTx,
+    cards: &Cards,
+    owed: &mut OwedMessage,
+    reason: &str,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let Dispatch::Secret { sealed, creation, .. } = &mut owed.dispatch else { return Ok(()) };
+    sealed.clear();
+    let Some(mut creation) = tx.creation(*creation)? else { return Ok(()) };
+    creation.sent = SecretsSent::Lost { reason: reason.to_owned() };
+    tx.put_creation(&creation)?;
+    if let Some(report) = &creation.report {
+        let card = cards.creation(&creation, &Look::new(Role::Admin, now));
+        tx.owe_report(report, card.into_string(), now, now)?;
+    }
+    Ok(())
+}

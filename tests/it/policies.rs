@@ -1,0 +1,358 @@
+//! Policies: attached with a project, detached with it, taken by a cut and put back, each step failing once.
+
+use std::collections::BTreeSet;
+
+use airgate::domain::GrantState;
+use airgate::sandbox::feishu::Message;
+use airgate::sandbox::volcengine::{Fault, FaultRule};
+use airgate::sandbox::world::{self, KeyStatus, PolicyKind, PolicyScope, World};
+use airgate::store::StoreError;
+use serde_json::json;
+
+use crate::bed::{ADMIN, Bed, PATIENCE, one_account, text_of, user};
+
+const TWO: (&str, &str) = ("ACCESS__PROJECT_POLICIES", "ArkFullAccess,TOSFullAccess");
+const DETACH: (&str, &str) = ("ACCESS__DETACH_POLICIES", "true");
+
+fn cloud() -> World {
+    let mut world = one_account();
+    world.add_project("main", "team-a", "甲组").unwrap();
+    world.add_project("main", "team-b", "乙组").unwrap();
+    world.add_user("main", "alice").unwrap();
+    world.add_key("main", "alice", KeyStatus::Active).unwrap();
+    world
+}
+
+fn project(name: &str) -> PolicyScope {
+    PolicyScope::Project(name.to_owned())
+}
+
+/// `name kind scope` of every policy that hangs on alice.
+fn held(bed: &Bed) -> BTreeSet<String> {
+    bed.cloud.read(|world| {
+        let alice = world.user("main", "alice").unwrap();
+        let scopes = alice.policies.iter().flat_map(|policy| {
+            policy.scopes.iter().map(move |(scope, _)| match scope {
+                PolicyScope::Global => format!("{} {} *", policy.name, policy.kind.as_str()),
+                PolicyScope::Project(p) => format!("{} {} {p}", policy.name, policy.kind.as_str()),
+            })
+        });
+        scopes.collect()
+    })
+}
+
+fn set(all: &[&str]) -> BTreeSet<String> {
+    all.iter().map(|text| (*text).to_owned()).collect()
+}
+
+async fn add(bed: &Bed, name: &str) -> Message {
+    let card = bed.ask(ADMIN, "/projects alice").await;
+    let fields = json!({ "project_name": name }).as_object().unwrap().clone();
+    let is_add = |value: &serde_json::Value| value["action"] == "project.add";
+    let added = bed.feishu.form_click(ADMIN, &card.message_id, is_add, fields).await;
+    assert_eq!(added.error, None);
+    bed.feishu.message(&card.message_id).unwrap()
+}
+
+async fn remove(bed: &Bed, name: &str) {
+    let card = bed.ask(ADMIN, "/projects alice").await;
+    let name = name.to_owned();
+    let wanted =
+        move |v: &serde_json::Value| v["action"] == "project.remove" && v["project"] == *name;
+    let button = bed.feishu.find_button(&card.message_id, wanted).unwrap();
+    assert_eq!(bed.feishu.click(ADMIN, &card.message_id, button).await.error, None);
+}
+
+async fn press(bed: &Bed, command: &str, action: &'static str) {
+    let card = bed.ask(ADMIN, command).await;
+    let button = bed.feishu.find_button(&card.message_id, |v| v["action"] == action).unwrap();
+    assert_eq!(bed.feishu.click(ADMIN, &card.message_id, button).await.error, None);
+}
+
+/// Waits until nothing is owed any more, policies included. The clock runs ahead, so that pauses do not take time.
+async fn settled(bed: &Bed) {
+    let until = tokio::time::Instant::now() + PATIENCE;
+    loop {
+        let owed = bed.store.read(|tx| tx.authorisations_owed()).unwrap();
+        if owed.is_empty() {
+            break;
+        }
+        assert!(tokio::time::Instant::now() < until, "{owed:#?}");
+        bed.clock.advance(jiff::SignedDuration::from_millis(200));
+        bed.service().bells().policies.notify_one();
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    bed.settled().await;
+}
+
+/// Access changes, pauses not waited for.
+async fn access_settled(bed: &Bed) {
+    let until = tokio::time::Instant::now() + PATIENCE;
+    while !bed.store.read(|tx| tx.all_access_pending()).unwrap().is_empty() {
+        assert!(tokio::time::Instant::now() < until, "access still changing");
+        bed.clock.advance(jiff::SignedDuration::from_millis(200));
+        bed.service().bells().access.notify_one();
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    settled(bed).await;
+}
+
+fn states(bed: &Bed, name: &str) -> Vec<(String, GrantState)> {
+    let known =
+        bed.store.read(|tx| tx.authorisation(&user("main/alice"), &name.parse().unwrap())).unwrap();
+    let grants = known.map(|known| known.grants).unwrap_or_default();
+    grants.into_iter().map(|grant| (grant.policy, grant.state)).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_linked_project_brings_its_policies_and_takes_exactly_those_along() {
+    let mut world = cloud();
+    world.user_mut("main", "alice").unwrap().attach(
+        "TOSFullAccess",
+        PolicyKind::System,
+        PolicyScope::Global,
+    );
+    let bed = Bed::with(world, &[TWO]).await;
+    bed.sync().await;
+    let card = add(&bed, "team-a").await;
+    settled(&bed).await;
+    assert_eq!(held(&bed), set(&["ArkFullAccess System team-a", "TOSFullAccess System *"]));
+    assert_eq!(
+        states(&bed, "team-a"),
+        [
+            ("ArkFullAccess".to_owned(), GrantState::Attached),
+            ("TOSFullAccess".to_owned(), GrantState::Held)
+        ]
+    );
+    // The card that said "being attached" says how it ended.
+    let card = bed.card_becomes(&card.message_id, |content| content.contains("原已持有")).await;
+    assert!(
+        text_of(&card).contains("授权 ArkFullAccess、TOSFullAccess（原已持有）"),
+        "{}",
+        text_of(&card)
+    );
+    remove(&bed, "team-a").await;
+    settled(&bed).await;
+    assert_eq!(held(&bed), set(&["TOSFullAccess System *"]));
+    assert!(states(&bed, "team-a").is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_policy_of_the_account_and_one_that_comes_later() {
+    let mut world = cloud();
+    world.account_mut("main").unwrap().custom_policies.insert("team-basics".to_owned());
+    let bed = Bed::with(world, &[("ACCESS__PROJECT_POLICIES", "team-basics,not-yet")]).await;
+    bed.sync().await;
+    let card = add(&bed, "team-a").await;
+    // One that exists nowhere is shown with the cloud's reason, and goes on being tried.
+    let card = bed.card_becomes(&card.message_id, |c| c.contains("PolicyNotExist")).await;
+    assert!(text_of(&card).contains("not-yet（失败，将重试"), "{}", text_of(&card));
+    assert_eq!(held(&bed), set(&["team-basics Custom team-a"]));
+    bed.cloud.update(|world| {
+        let account = world.account_mut("main").unwrap();
+        account.custom_policies.insert("not-yet".to_owned());
+    });
+    settled(&bed).await;
+    assert_eq!(held(&bed), set(&["team-basics Custom team-a", "not-yet Custom team-a"]));
+    remove(&bed, "team-a").await;
+    settled(&bed).await;
+    assert_eq!(held(&bed), set(&[]));
+}
+
+/// What can become of one call.
+fn faults() -> Vec<Fault> {
+    let refused =
+        Fault::Code { http: 403, code: "AccessDenied".to_owned(), message: "not now".to_owned() };
+    vec![refused, Fault::LostAnswer, Fault::NotJson]
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn attaching_and_detaching_survive_each_failure() {
+    for fault in faults() {
+        for (action, skip) in [
+            ("ListAttachedUserPolicies", 0),
+            ("AttachPolicyInProject", 0),
+            ("AttachPolicyInProject", 1),
+            ("DetachPolicyInProject", 0),
+            ("DetachPolicyInProject", 1),
+        ] {
+            let bed = Bed::with(cloud(), &[TWO]).await;
+            bed.sync().await;
+            bed.cloud
+                .faults()
+                .inject(FaultRule::new(fault.clone()).on(action).after(skip).times(1));
+            add(&bed, "team-a").await;
+            settled(&bed).await;
+            let both = ["ArkFullAccess System team-a", "TOSFullAccess System team-a"];
+            assert_eq!(held(&bed), set(&both), "{action} {fault:?}");
+            let all = states(&bed, "team-a");
+            assert!(
+                all.iter().all(|(_, s)| *s == GrantState::Attached),
+                "{action} {fault:?} {all:?}"
+            );
+            remove(&bed, "team-a").await;
+            settled(&bed).await;
+            assert_eq!(held(&bed), set(&[]), "{action} {fault:?}");
+            assert_eq!(bed.cloud.faults().pending(), 0);
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_crash_between_attaching_and_noting_it_still_knows_whose_it_is() {
+    let mut bed = Bed::with(cloud(), &[TWO]).await;
+    bed.sync().await;
+    // Nothing but the first attachment gets through, and nobody hears of it.
+    let refused = Fault::Status(403);
+    bed.cloud
+        .faults()
+        .inject(FaultRule::new(Fault::LostAnswer).on("AttachPolicyInProject").times(1));
+    bed.cloud.faults().inject(FaultRule::new(refused).on("AttachPolicyInProject"));
+    add(&bed, "team-a").await;
+    tokio::time::timeout(PATIENCE, bed.cloud.called("AttachPolicyInProject", 2)).await.unwrap();
+    bed.restart().await;
+    bed.cloud.faults().clear();
+    settled(&bed).await;
+    remove(&bed, "team-a").await;
+    bed.restart().await;
+    settled(&bed).await;
+    assert_eq!(held(&bed), set(&[]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn removed_while_the_policies_cannot_be_attached_leaves_nothing() {
+    let bed = Bed::with(cloud(), &[TWO]).await;
+    bed.sync().await;
+    bed.cloud.faults().inject(FaultRule::new(Fault::Status(403)).on("AttachPolicyInProject"));
+    add(&bed, "team-a").await;
+    tokio::time::timeout(PATIENCE, bed.cloud.called("AttachPolicyInProject", 1)).await.unwrap();
+    remove(&bed, "team-a").await;
+    bed.cloud.faults().clear();
+    settled(&bed).await;
+    assert_eq!(held(&bed), set(&[]));
+    add(&bed, "team-a").await;
+    settled(&bed).await;
+    assert_eq!(held(&bed).len(), 2);
+}
+
+/// Policies in every scope, of both kinds.
+fn loaded() -> World {
+    let mut world = cloud();
+    world.account_mut("main").unwrap().custom_policies.insert("mine".to_owned());
+    let alice = world.user_mut("main", "alice").unwrap();
+    alice.attach("ECSFullAccess", PolicyKind::System, PolicyScope::Global);
+    alice.attach("ArkFullAccess", PolicyKind::System, PolicyScope::Global);
+    alice.attach("ArkFullAccess", PolicyKind::System, project("team-b"));
+    alice.attach("mine", PolicyKind::Custom, project("team-a"));
+    world
+}
+
+const LOADED: [&str; 4] = [
+    "ECSFullAccess System *",
+    "ArkFullAccess System *",
+    "ArkFullAccess System team-b",
+    "mine Custom team-a",
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cut_takes_every_policy_and_a_restore_puts_each_back_whatever_fails_once() {
+    let steps = [
+        ("user.disable", "ListAttachedUserPolicies", 0),
+        ("user.disable", "UpdateAccessKey", 0),
+        ("user.disable", "DetachUserPolicy", 0),
+        ("user.disable", "DetachUserPolicy", 1),
+        ("user.disable", "DetachPolicyInProject", 1),
+        ("user.disable", "ListAttachedUserPolicies", 1),
+        ("user.enable", "ListAttachedUserPolicies", 0),
+        ("user.enable", "AttachUserPolicy", 1),
+        ("user.enable", "AttachPolicyInProject", 0),
+        ("user.enable", "ListAttachedUserPolicies", 1),
+    ];
+    for (n, (during, action, skip)) in steps.into_iter().enumerate() {
+        let fault = faults().swap_remove(n % 3);
+        let mut bed = Bed::with(loaded(), &[DETACH]).await;
+        bed.sync().await;
+        for (command, button) in
+            [("/disable alice", "user.disable"), ("/enable alice", "user.enable")]
+        {
+            if button == during {
+                let rule = FaultRule::new(fault.clone()).on(action).after(skip).times(1);
+                bed.cloud.faults().inject(rule);
+            }
+            press(&bed, command, button).await;
+            if button == during {
+                // A crash right after the failure.
+                tokio::time::timeout(PATIENCE, bed.cloud.called(action, skip as usize + 1))
+                    .await
+                    .unwrap();
+                bed.restart().await;
+            }
+            access_settled(&bed).await;
+            let expected = if button == "user.disable" { set(&[]) } else { set(&LOADED) };
+            assert_eq!(held(&bed), expected, "{during} {action} {skip} {fault:?} after {button}");
+        }
+        let alice = user("main/alice");
+        assert_eq!(bed.store.read(|tx| tx.access_remembered(&alice)).unwrap(), None);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_are_cut_even_while_policies_cannot_be_read() {
+    let bed = Bed::with(loaded(), &[DETACH]).await;
+    bed.sync().await;
+    bed.cloud.faults().inject(FaultRule::new(Fault::Status(403)).on("ListAttachedUserPolicies"));
+    press(&bed, "/disable alice", "user.disable").await;
+    let cut_off = || bed.cloud.read(|world| world.user("main", "alice").unwrap().is_cut_off());
+    let until = tokio::time::Instant::now() + PATIENCE;
+    while !cut_off() {
+        assert!(tokio::time::Instant::now() < until);
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    bed.cloud.faults().clear();
+    access_settled(&bed).await;
+    assert_eq!(held(&bed), set(&[]));
+    press(&bed, "/enable alice", "user.enable").await;
+    access_settled(&bed).await;
+    assert_eq!(held(&bed), set(&LOADED));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_access_is_cut_nothing_is_attached_and_what_is_removed_does_not_come_back() {
+    let bed = Bed::with(cloud(), &[TWO, DETACH]).await;
+    bed.sync().await;
+    add(&bed, "team-a").await;
+    settled(&bed).await;
+    press(&bed, "/disable alice", "user.disable").await;
+    access_settled(&bed).await;
+    assert_eq!(held(&bed), set(&[]));
+    remove(&bed, "team-a").await;
+    settled(&bed).await;
+    let card = add(&bed, "team-b").await;
+    assert!(text_of(&card).contains("附加中"), "{}", text_of(&card));
+    for _ in 0..5 {
+        bed.service().bells().policies.notify_one();
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    assert_eq!(held(&bed), set(&[]));
+    press(&bed, "/enable alice", "user.enable").await;
+    access_settled(&bed).await;
+    let both = ["ArkFullAccess System team-b", "TOSFullAccess System team-b"];
+    assert_eq!(held(&bed), set(&both));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_user_who_is_gone_is_owed_nothing() {
+    let bed = Bed::with(cloud(), &[TWO]).await;
+    bed.sync().await;
+    bed.cloud.faults().inject(FaultRule::new(Fault::Status(403)).on("AttachPolicyInProject"));
+    add(&bed, "team-a").await;
+    tokio::time::timeout(PATIENCE, bed.cloud.called("AttachPolicyInProject", 1)).await.unwrap();
+    bed.cloud.update(|world: &mut world::World| {
+        world.account_mut("main").unwrap().users.remove("alice");
+    });
+    bed.sync().await;
+    settled(&bed).await;
+    let left: Result<_, StoreError> =
+        bed.store.read(|tx| tx.authorisations_of(&user("main/alice")));
+    assert!(left.unwrap().is_empty());
+}
