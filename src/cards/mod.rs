@@ -45,14 +45,11 @@ pub use create::SecretsView;
 pub use general::{Candidate, CandidatesView, HelpRow, HelpView};
 pub use monitor::Processing;
 
-/// Rows of the users card: what always fits into one card (R5: 200 elements, R6: 30 KB).
-pub const USERS_A_PAGE: usize = 8;
-/// Links of the projects card.
-pub const LINKS_A_PAGE: usize = 6;
-/// Users of the billing card.
-pub const BILLING_USERS_A_PAGE: usize = 8;
-/// Rows of the alerts card.
-pub const ALERTS_A_PAGE: usize = 8;
+// Pages as the use cases cut them: what always fits into one card (R5: 200 elements, R6: 30 KB), which the tests check.
+pub use crate::app::alerts::ALERTS_A_PAGE;
+pub use crate::app::billing::USERS_A_PAGE as BILLING_USERS_A_PAGE;
+pub use crate::app::projects::LINKS_A_PAGE;
+pub use crate::app::users::USERS_A_PAGE;
 
 /// Where the `op` of a form comes from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
