@@ -14,7 +14,6 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use jiff::{SignedDuration, Timestamp};
-use parking_lot::Mutex;
 use reqwest::Url;
 use secrecy::SecretString;
 use tokio::sync::Notify;
@@ -62,7 +61,6 @@ pub struct Outbox {
     admins: Vec<OpenId>,
     clock: Clock,
     bell: Arc<Notify>,
-    in_flight: Mutex<HashSet<String>>,
 }
 
 /// What [`Outbox::new`] is made of.
@@ -101,16 +99,18 @@ impl Outbox {
             admins: parts.admins,
             clock: parts.clock,
             bell: parts.bell,
-            in_flight: Mutex::new(HashSet::new()),
         })
     }
 
     /// Delivers until `stop`; then finishes the tries that are under way.
     pub async fn run(self: Arc<Self>, stop: CancellationToken) {
         let mut tries = JoinSet::new();
+        // Belongs to this loop alone: a lane becomes free between two looks at the rows, never between a look and the
+        // tries that follow from it. Otherwise a row that was delivered in that moment would be sent a second time.
+        let mut busy = HashSet::new();
         loop {
             let pause = match self.store.reading(|tx| tx.lane_heads()).await {
-                Ok(heads) => self.start_due(heads, &mut tries),
+                Ok(heads) => self.start_due(heads, &mut busy, &mut tries),
                 Err(error) => {
                     tracing::error!(%error, "the outbox cannot be read");
                     LOOK_AGAIN
@@ -119,7 +119,12 @@ impl Outbox {
             tokio::select! {
                 () = stop.cancelled() => break,
                 () = self.bell.notified() => {}
-                Some(_) = tries.join_next(), if !tries.is_empty() => {}
+                Some(done) = tries.join_next(), if !tries.is_empty() => match done {
+                    Ok(lane) => {
+                        busy.remove(&lane);
+                    }
+                    Err(error) => tracing::error!(%error, "a try was broken off"),
+                },
                 () = tokio::time::sleep(pause) => {}
             }
         }
@@ -127,7 +132,12 @@ impl Outbox {
     }
 
     /// Starts a try for the head of every lane that is due and free. Returns how long until the next one is due.
-    fn start_due(self: &Arc<Self>, heads: Vec<OwedMessage>, tries: &mut JoinSet<()>) -> Duration {
+    fn start_due(
+        self: &Arc<Self>,
+        heads: Vec<OwedMessage>,
+        busy: &mut HashSet<String>,
+        tries: &mut JoinSet<String>,
+    ) -> Duration {
         let now = self.clock.now();
         let mut pause = LOOK_AGAIN;
         for owed in heads {
@@ -136,11 +146,9 @@ impl Outbox {
                 pause = pause.min(wait.try_into().unwrap_or(LOOK_AGAIN));
                 continue;
             }
-            let mut in_flight = self.in_flight.lock();
-            if in_flight.len() >= LANES_AT_ONCE || !in_flight.insert(owed.lane.clone()) {
+            if busy.len() >= LANES_AT_ONCE || !busy.insert(owed.lane.clone()) {
                 continue;
             }
-            drop(in_flight);
             let outbox = Arc::clone(self);
             tries.spawn(async move {
                 let lane = owed.lane.clone();
@@ -151,7 +159,7 @@ impl Outbox {
                     Ok(Err(error)) => tracing::error!(%error, lane, "a try could not be noted"),
                     Err(_) => tracing::error!(lane, "a try panicked"),
                 }
-                outbox.in_flight.lock().remove(&lane);
+                lane
             });
         }
         pause

@@ -169,6 +169,37 @@ async fn notified_is_set_when_the_last_way_has_delivered() {
     assert_eq!((bed.alerts().len(), bed.feishu.messages("oc_hook").len()), (1, 1));
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bell_that_never_stops_ringing_sends_nothing_twice() {
+    use airgate::domain::Dispatch;
+    use airgate::outbox::HOOK_LANE;
+    use airgate::store::NewMessage;
+    const MESSAGES: usize = 60;
+    let bed = alice(&[("FEISHU__ALERT_WEBHOOK_SECRET", "hook-secret")]).await;
+    hook(&bed, None);
+    let bells = bed.service().bells().clone();
+    let ringing = tokio::spawn(async move {
+        loop {
+            bells.outbox.notify_one();
+            tokio::task::yield_now().await;
+        }
+    });
+    // Only a custom bot shows it: everything else carries a key by which the platform drops the second.
+    let card = r#"{"schema":"2.0","body":{"elements":[{"tag":"markdown","content":"once"}]}}"#;
+    bed.store
+        .write(|tx| {
+            for _ in 0..MESSAGES {
+                let dispatch = Dispatch::Webhook { card: card.to_owned() };
+                tx.owe(NewMessage::new(HOOK_LANE, dispatch, bed.clock.now()), bed.clock.now())?;
+            }
+            Ok::<_, airgate::store::StoreError>(())
+        })
+        .unwrap();
+    bed.settled().await;
+    ringing.abort();
+    assert_eq!(bed.feishu.messages("oc_hook").len(), MESSAGES);
+}
+
 /// The cards that the bot sent a person of its own accord.
 fn told(bed: &Bed, person: &str) -> Vec<String> {
     let chat = bed.feishu.direct_chat(person);
