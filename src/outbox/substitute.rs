@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::alerts::{Audience, to_admins};
-use super::{chat_lane, person_lane};
+use super::{chat_lane, message_lane, person_lane};
 use crate::cards::Tone;
 use crate::domain::{ChatId, Dispatch, FilePlace, OwedMessage};
 use crate::feishu::Disposition;
@@ -46,7 +46,7 @@ pub(super) fn in_place_of(
                 FilePlace::Message { id } => Dispatch::Reply { to: id, card },
                 FilePlace::Person { id } => Dispatch::ToPerson { person: id, card },
             };
-            tx.owe(NewMessage::new(&owed.lane, dispatch, now), now).map(drop)
+            tx.owe(NewMessage::new(message_lane(&owed.lane), dispatch, now), now).map(drop)
         }
         (dispatch, _, Disposition::Refused) if !owed.plain => {
             let title = alert.as_ref().map_or_else(

@@ -24,6 +24,7 @@ fn client_at(base_url: Url, clock: Clock) -> Client {
         app_id: "cli_1".to_owned(),
         app_secret: SecretString::from("hidden-secret"),
         timeout: Duration::from_secs(30),
+        upload_timeout: Duration::from_secs(30),
     };
     Client::new(config, clock).unwrap()
 }
@@ -333,6 +334,7 @@ async fn secrets_are_not_printed() {
         app_id: "cli_1".into(),
         app_secret: SecretString::from("hidden-secret"),
         timeout: Duration::from_secs(1),
+        upload_timeout: Duration::from_secs(1),
     };
     let printed = format!("{client:?} {config:?} {error:?} {error}");
     assert!(!printed.contains("hidden") && !printed.contains("t-2"), "{printed}");
