@@ -73,7 +73,7 @@ pub struct FaultRule {
     pub action: Option<String>,
     /// The account's slug, or any.
     pub account: Option<String>,
-    /// The parameter `UserName`, or any.
+    /// The parameter `UserName` or `PrincipalName`, or any.
     pub user: Option<String>,
     /// Matching calls that pass before the first one that is hit (1: from the second bill page on).
     pub skip: u32,

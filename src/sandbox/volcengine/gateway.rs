@@ -101,7 +101,9 @@ impl Gateway {
             }
         };
         let action = metadata.action.clone().unwrap_or_default();
-        let user = admitted.params.shown().remove("UserName").unwrap_or_default();
+        let mut params = admitted.params.shown();
+        let user = params.remove("UserName").or_else(|| params.remove("PrincipalName"));
+        let user = user.unwrap_or_default();
         let fault = self.faults.take(&action, &admitted.account, &user);
         match fault {
             None => {

@@ -127,7 +127,7 @@ async fn row(bed: &Bed, card: &str, call: &'static str, fault: Fault, sees: Sees
     if call == "token" {
         bed.feishu.revoke_tokens();
     }
-    if fault == Fault::Refused {
+    if fault == Fault::Refused && call != "token" {
         bed.feishu.shut().await;
     } else {
         bed.feishu.faults().inject(FaultRule::new(fault.of_chat(call)).on(call));
