@@ -275,13 +275,19 @@ impl Reader {
                 Err(Error::Store(error)) => return Err(error),
                 Err(Error::Refused(_)) => None,
             };
-            let tone = if first.refused { Tone::Error } else { Tone::Info };
+            let tone = match (first.refused, first.succeeded) {
+                (true, _) => Tone::Error,
+                (false, true) => Tone::Success,
+                (false, false) => Tone::Info,
+            };
             let toast = Some((tone, first.toast));
             return Ok(Done { toast, card, refused: first.refused, ..Done::default() });
         }
         let done = self.apply(tx, request, click, now)?;
         let toast = done.toast.as_ref().map(|(_, text)| text.clone()).unwrap_or_default();
-        tx.put_op_outcome(op, &OpOutcome { refused: done.refused, toast, at: now })?;
+        let succeeded = matches!(done.toast, Some((Tone::Success, _)));
+        let outcome = OpOutcome { refused: done.refused, succeeded, toast, at: now };
+        tx.put_op_outcome(op, &outcome)?;
         Ok(done)
     }
 
