@@ -3,13 +3,15 @@
 use std::time::Duration;
 
 use airgate::domain::UserStatus;
+use airgate::sandbox::feishu::{Fault as ChatFault, FaultRule as ChatRule, State};
 use airgate::sandbox::volcengine::{Fault, FaultRule};
 use airgate::sandbox::world::{self, Account, World};
+use airgate::store::Store;
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use crate::bed::{ADMIN, ADMIN_2, Bed, GROUP, VIEWER, one_account, text_of, user};
+use crate::bed::{ADMIN, ADMIN_2, Bed, GROUP, VIEWER, one_account, text_of, toast_of, user};
 
 /// Accounts `main` (alice, bob, carol) and `lab` (alice, dave).
 fn two_accounts() -> World {
@@ -252,6 +254,36 @@ async fn what_is_not_understood_says_what_to_do() {
     // The largest amounts.
     says(&bed, ADMIN, "/quota carol 9,999,999,999.99", &["¥9,999,999,999.99"]).await;
     says(&bed, ADMIN, "/quota carol -10,000,000,000", &["单笔金额不能超过"]).await;
+}
+
+/// Just after the first start; and where the platform does not say whether a mention is a bot's.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mention_counts_also_before_the_bot_s_own_id_was_read() {
+    let mut bed = bed().await;
+    bed.introduced().await;
+    let folder = tempfile::tempdir().unwrap();
+    bed.feishu.faults().inject(ChatRule::new(ChatFault::Status(500)).on("bot"));
+    bed.store = Store::open(&folder.path().join("new.redb"), &[0x11; 32]).unwrap();
+    bed.restart().await;
+    let failed = |state: &State| {
+        state.requests().filter(|request| request.endpoint == "bot").nth(1).map(drop)
+    };
+    bed.feishu.wait_for(failed, crate::bed::PATIENCE).await.expect("a try that fails");
+    bed.feishu.faults().clear();
+    let own_id = bed.feishu.bot_open_id().to_owned();
+    for (open_id, is_for_it) in [("ou_other_bot", false), (own_id.as_str(), true)] {
+        let mut event = bed.unsent(ADMIN, GROUP, "x").await;
+        let message = &mut event.envelope["event"]["message"];
+        message["content"] = json!(json!({"text": "@_user_1 /help"}).to_string());
+        message["mentions"] = json!([{"key": "@_user_1", "id": {"open_id": open_id}, "name": "N"}]);
+        assert_eq!(bed.feishu.redeliver(&event).await.status, Some(200));
+        if is_for_it {
+            assert!(text_of(&bed.reply_to(&event).await.unwrap()).contains("airgate 使用帮助"));
+        }
+    }
+    bed.settled().await;
+    let groups = bed.alerts();
+    assert_eq!(groups.iter().filter(|message| text_of(message).contains("使用帮助")).count(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
