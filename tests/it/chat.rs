@@ -308,6 +308,15 @@ async fn a_name_of_several_accounts_lists_the_candidates() {
     assert_eq!(bed.user("lab/alice").quota.to_string(), "¥100.00");
     assert_eq!(bed.user("main/alice").quota.to_string(), "¥0.00");
     says(&bed, ADMIN, "/user lab/alice", &["实验室"]).await;
+    // Nor does a card's value guess, where it says only the name.
+    let card = bed.ask(ADMIN, "/users").await.message_id;
+    let bare = |name: &str| json!({"action": "user.open", "user": name});
+    let open = bed.forged(ADMIN, &card, bare("alice"), None).await;
+    assert!(toast_of(&open).starts_with("error") && toast_of(&open).contains("main/alice"));
+    let open = bed.forged(ADMIN, &card, bare("nobody"), None).await;
+    assert!(toast_of(&open).contains("nobody"), "{open:?}");
+    bed.forged(ADMIN, &card, bare("dave"), None).await;
+    assert!(bed.texts(&card).contains("实验室"), "{}", bed.texts(&card));
     // A candidate is one press away.
     let card = bed.ask(ADMIN, "/user alice").await;
     bed.press(ADMIN, &card.message_id, json!({"action": "user.open", "user": "main/alice"})).await;
