@@ -171,6 +171,33 @@ async fn a_reply_a_file_and_a_card_for_a_person_arrive_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_card_that_answers_something_else_is_not_taken_for_a_reply() {
+    let bed = bed().await;
+    let chat = bed.feishu.direct_chat(ADMIN);
+    let asked = bed.ask(ADMIN, "/help").await.reply_to.unwrap();
+    bed.settled().await;
+    bed.feishu.faults().inject(lost("reply", false));
+    bed.feishu.faults().inject(lost("send", true));
+    let now = bed.clock.now();
+    let reply = Dispatch::Reply { to: asked.parse().unwrap(), card: card("同名") };
+    let reply = NewMessage::new(&format!("chat:{chat}"), reply, now);
+    bed.store.write(|tx| tx.owe(reply, now)).unwrap();
+    one_more_try(&bed).await;
+    pass(&bed, 12).await;
+    // Of the same title, in the same chat, and not known to be delivered when the reply is looked for.
+    owe(&bed, Dispatch::ToPerson { person: ADMIN.parse().unwrap(), card: card("同名") });
+    pass(&bed, 60).await;
+    bed.feishu.faults().clear();
+    pass(&bed, 66).await;
+    bed.settled().await;
+    let mut messages = by_the_bot(&bed, &chat);
+    messages.retain(|message| message.content.contains("同名"));
+    let mut replies: Vec<_> = messages.into_iter().map(|message| message.reply_to).collect();
+    replies.sort();
+    assert_eq!(replies, [None, Some(asked)]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_was_clearly_refused_is_not_looked_for() {
     let bed = bed().await;
     bed.feishu
