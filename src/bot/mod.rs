@@ -333,7 +333,15 @@ struct Place {
 }
 
 impl Place {
-    /// Remembers the chat it came from.
+    /// Claims the command, and remembers the chat it came from. False for what was handled before.
+    fn begin(&self, tx: &WriteTx, sender: &OpenId, now: Timestamp) -> Result<bool, StoreError> {
+        if !tx.claim(&self.keys, now)? {
+            return Ok(false);
+        }
+        self.note_chat(tx, sender)?;
+        Ok(true)
+    }
+
     fn note_chat(&self, tx: &WriteTx, sender: &OpenId) -> Result<(), StoreError> {
         let Some((chat, at)) = &self.heard else { return Ok(()) };
         tx.know_chat(chat, self.direct, *at)?;

@@ -207,6 +207,9 @@ impl WriteTx {
     /// records and totals, and what counts as consumed. Also after a link was added, removed or switched. `read` says
     /// whether a bill reading is the cause.
     ///
+    /// A link that is switched off shows what its project is known to have cost, but its monthly records, and with them the
+    /// totals, stay as they were when it was switched off; switched on again, they catch up.
+    ///
     /// # Errors
     /// The store's.
     pub fn refresh_spending(
@@ -222,7 +225,17 @@ impl WriteTx {
             let mut spending = Money::ZERO;
             for (period, bill) in self.bills_since(&key.account, &link.project, link.since)? {
                 spending += bill.amount;
-                if self.put_spending(key, Some(&link.project), period, bill.amount, bill.read_at)? {
+                // What is read for others is not this user's while the link is switched off: a project that was handed over
+                // would count for both, month after month.
+                if link.monitored.is_on()
+                    && self.put_spending(
+                        key,
+                        Some(&link.project),
+                        period,
+                        bill.amount,
+                        bill.read_at,
+                    )?
+                {
                     touched.insert(period);
                 }
             }

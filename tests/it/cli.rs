@@ -267,7 +267,7 @@ fn export_writes_what_the_contract_names() {
                 email: String::new(),
                 phone: String::new(),
             };
-            tx.apply_sync(&alice.account, &[listed], &[], now)?;
+            tx.apply_sync(&alice.account, &[listed], &[], now, now)?;
             for amount in ["1000", "-200.5"] {
                 let amount: Money = amount.parse().unwrap();
                 tx.allocate(&alice, amount, "note", &Operator::System, now).unwrap();

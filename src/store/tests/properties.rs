@@ -76,9 +76,10 @@ impl Model {
         (exact.abs() + 5_000) / 10_000 * exact.signum()
     }
 
-    /// Every change of a user's links or bills leaves a record of what is linked now; none goes away.
+    /// Every change of a user's links or bills leaves a record of what is monitored now; none goes away.
     fn note(&mut self, user: usize) {
-        for ((_, project), link) in self.links.iter().filter(|((of, _), _)| *of == user) {
+        let monitored = self.links.iter().filter(|((of, _), link)| *of == user && link.on);
+        for ((_, project), link) in monitored {
             for period in link.since..4 {
                 if let Some((amount, _)) = self.bills.get(&(*project, period)) {
                     self.records.insert((user, *project, period), *amount);
@@ -127,6 +128,7 @@ fn apply(store: &Store, model: &mut Model, step: &Step) {
             if let Some(link) = link {
                 link.on = *on;
             }
+            model.note(*u);
         }
         Step::ToggleAll(u, on) => {
             let key = user(USERS[*u]);
@@ -134,6 +136,7 @@ fn apply(store: &Store, model: &mut Model, step: &Step) {
             for (_, link) in model.links.iter_mut().filter(|((of, _), _)| of == u) {
                 link.on = *on;
             }
+            model.note(*u);
         }
         Step::Cycle(day, amounts) => cycle(store, model, *day, amounts.as_ref()),
     }

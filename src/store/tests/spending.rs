@@ -142,8 +142,12 @@ fn switching_off_takes_out_of_consumed_and_on_brings_back_what_was_read_meanwhil
     record(&store, read(&[("p", "2026-11", "7")], at(LATER)));
     let (consumed, links) = numbers(&store, "main/alice");
     assert_eq!((consumed, links[0].1), (Money::ZERO, money("7")));
+    // Her month does not grow by what is bob's by now.
+    assert_eq!(months(&store, "main/alice", "2026-11"), [row("", "5"), row("p", "5")]);
+    assert_eq!(store.read(|tx| tx.period_total(month("2026-11"))).unwrap(), money("12"));
     toggle(&store, "main/alice", "p", Switch::On);
     assert_eq!(numbers(&store, "main/alice").0, money("7"));
+    assert_eq!(months(&store, "main/alice", "2026-11"), [row("", "7"), row("p", "7")]);
 }
 
 #[test]
