@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use jiff::Timestamp;
 
 use super::tables::{Order, Source, USERS, View};
-use super::{StoreError, WriteTx};
+use super::{Directory, StoreError, WriteTx};
 use crate::domain::{AccessKeyInfo, AccountId, Switch, User, UserKey, UserStatus, Username};
 
 /// What a sync reads of one IAM user.
@@ -44,7 +44,12 @@ impl<S: Source> View<S> {
         self.get(USERS, "users", (key.account.as_str(), key.username.as_str()))
     }
 
-    /// Every user, by account and name.
+    /// All users in memory, with what lists and look-ups need of them.
+    pub fn directory(&self) -> Directory {
+        self.1.borrow().clone()
+    }
+
+    /// Every user, by account and name. For work in the background: what somebody waits for asks [`View::directory`].
     ///
     /// # Errors
     /// The store's.
@@ -87,7 +92,9 @@ impl WriteTx {
     /// The store's.
     pub fn put_user(&self, user: &User) -> Result<(), StoreError> {
         let key = (user.key.account.as_str(), user.key.username.as_str());
-        self.put(USERS, "users", key, user)
+        self.put(USERS, "users", key, user)?;
+        self.1.borrow_mut().insert(user);
+        Ok(())
     }
 
     /// Takes over what a complete listing of an account's users said that began at `began`. Data that airgate itself has

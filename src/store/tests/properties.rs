@@ -6,6 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::app::projects::{self, NewLink};
+use crate::store::Directory;
 use crate::store::{AllocateError, RecordedReading};
 
 const USERS: [&str; 3] = ["main/a", "main/b", "main/ab"];
@@ -237,6 +238,25 @@ fn check(store: &Store, model: &Model) {
             assert_eq!(found, expected, "records of {name} in {period}");
         }
     }
+    check_derived(store);
+}
+
+/// What is kept beside the rows says what the rows say.
+fn check_derived(store: &Store) {
+    seen(store, |tx| {
+        let mut anew = Directory::default();
+        tx.users()?.iter().for_each(|user| anew.insert(user));
+        assert!(tx.directory().iter().eq(anew.iter()), "the directory");
+        for period in PERIODS {
+            let rows = tx.spending_in(month(period))?;
+            let totals = rows.iter().filter(|row| row.project.is_none());
+            let mut totals: Vec<_> = totals.map(|row| (row.user.clone(), row.amount)).collect();
+            totals.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+            assert_eq!(tx.spenders_in(month(period))?, totals.len());
+            assert_eq!(tx.dearest_in(month(period), 0, usize::MAX)?, totals, "ranks of {period}");
+        }
+        Ok(())
+    });
 }
 
 proptest! {
