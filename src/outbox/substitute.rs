@@ -117,19 +117,21 @@ fn tell_admins(
     Ok(())
 }
 
-/// The chat of a lane, if it is one of a chat.
+/// The chat of a lane, if it is one of a chat or of its files.
 pub(super) fn chat_of(lane: &str) -> Option<ChatId> {
-    let chat = lane.strip_prefix(&chat_lane(""))?;
+    let chat = message_lane(lane).strip_prefix(&chat_lane(""))?;
     ChatId::new(chat).ok()
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::file_lane;
     use super::*;
 
     #[test]
     fn a_chat_lane_names_its_chat() {
         assert_eq!(chat_of(&chat_lane("oc_1")).unwrap().as_str(), "oc_1");
+        assert_eq!(chat_of(&file_lane(&chat_lane("oc_1"))).unwrap().as_str(), "oc_1");
         assert_eq!(chat_of("hook"), None);
         assert_eq!(chat_of("chat:"), None);
     }
