@@ -17,6 +17,7 @@ pub mod quota;
 pub mod refusal;
 pub mod settings;
 pub mod sync;
+pub mod trouble;
 pub mod users;
 
 pub use refusal::Refusal;

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::trouble::Trouble;
 use crate::domain::{
     Account, AccountId, AlertKind, AlertRecord, Authorisation, BillPeriod, Freshness, LedgerEntry,
     Money, MonitorState, PendingAccess, ProjectInfo, ProjectLink, ProjectName, RememberedAccess,
@@ -310,7 +311,19 @@ pub struct AccountSync {
     /// User names that are no longer in the cloud.
     pub gone: Vec<String>,
     /// Why the account could not be read; then nothing of it was changed.
-    pub error: Option<String>,
+    pub error: Option<Trouble>,
+    /// What else could not be read although the users were: it stays as it was.
+    pub unread: Vec<(Unread, Trouble)>,
+}
+
+/// What a sync reads of an account besides its users.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Unread {
+    /// The list of projects.
+    Projects,
+    /// Keys and login of users.
+    Access,
 }
 
 /// What a quota allocation did.

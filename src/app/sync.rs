@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use jiff::{SignedDuration, Timestamp};
 
 use super::cloud::{Cloud, CloudError};
-use super::outcome::AccountSync;
+use super::outcome::{AccountSync, Unread};
 use crate::clock::Clock;
 use crate::domain::{
     AccessKeyInfo, Account, AccountId, ProjectInfo, ProjectName, Switch, User, UserKey, UserStatus,
@@ -40,7 +40,8 @@ pub async fn account(
             added: Vec::new(),
             changed: Vec::new(),
             gone: Vec::new(),
-            error: Some(error.to_string()),
+            error: Some(error.into()),
+            unread: Vec::new(),
         }),
     }
 }
@@ -75,15 +76,19 @@ async fn read_account(
     let (account, users, now) = (id.clone(), listed.clone(), clock.now());
     let changes =
         store.writing(move |tx| tx.apply_sync(&account, &users, &gone, began, now)).await?;
-    // The users are read by now. What else could not be read shows as unknown, and the next sync tries again.
+    // The users are read by now. What else could not be read stays as it was, is reported, and the next sync tries again.
+    let mut unread = Vec::new();
     for (what, read) in [
-        ("projects", refresh_projects(store, cloud, clock, id).await.map(drop)),
-        ("access", read_access(store, &api, clock, id).await),
+        (Unread::Projects, refresh_projects(store, cloud, clock, id).await.map(drop)),
+        (Unread::Access, read_access(store, &api, clock, id).await),
     ] {
         match read {
             Ok(()) => {}
             Err(CloudError::Store(error)) => return Err(error.into()),
-            Err(error) => tracing::warn!(account = %id, what, %error, "not read"),
+            Err(error) => {
+                tracing::warn!(account = %id, ?what, %error, "not read");
+                unread.push((what, error.into()));
+            }
         }
     }
     Ok(AccountSync {
@@ -93,6 +98,7 @@ async fn read_account(
         changed: changes.changed,
         gone: changes.gone,
         error: None,
+        unread,
     })
 }
 

@@ -35,7 +35,7 @@ use crate::domain::{
 };
 use crate::feishu::{self, CallbackAnswer, ChatKind, Event, EventKind, MessageReceived};
 use crate::monitor::{self, Bells, Monitor};
-use crate::outbox::chat_lane;
+use crate::outbox::{chat_lane, file_lane};
 use crate::store::{NewMessage, Source, Store, StoreError, View, WriteTx};
 
 /// A message waits so long for the bot's own id to be read, and those that come soon after it do not. The platform waits 3 s
@@ -368,7 +368,7 @@ impl Place {
             let at = now.to_zoned(beijing()).strftime("%Y%m%d-%H%M%S");
             let (name, table) = (format!("airgate-{}-{at}.csv", table.word()), table.word());
             let dispatch = Dispatch::File { place, table: table.to_owned(), name };
-            tx.owe(NewMessage::new(&self.lane, dispatch, now), now)?;
+            tx.owe(NewMessage::new(&file_lane(&self.lane), dispatch, now), now)?;
         }
         if let Some(task) = &reply.task {
             let target = UpdateTarget::SentBy { owed };

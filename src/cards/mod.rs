@@ -30,6 +30,7 @@ mod projects;
 mod quota;
 mod settings;
 pub mod text;
+mod trouble;
 mod user;
 mod users;
 

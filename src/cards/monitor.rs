@@ -5,7 +5,8 @@ use minijinja::{Value, context};
 use super::facts;
 use super::text::clip;
 use super::{Card, Cards, Look};
-use crate::app::outcome::{AccountSync, MonitorView};
+use crate::app::outcome::{AccountSync, MonitorView, Unread};
+use crate::app::trouble::Trouble;
 use crate::domain::{
     AccessGoal, AccountId, AccountReading, BillPeriod, CycleOutcome, CycleReport, UserKey,
 };
@@ -93,9 +94,11 @@ impl Cards {
     fn cycle_facts(&self, report: &CycleReport, named: impl Fn(&str) -> String) -> Value {
         let words = self.words;
         let seconds = report.ended.duration_since(report.started).as_secs();
-        let accounts: Vec<Value> = report
-            .accounts
-            .iter()
+        // What failed comes first: it must not be among those that are not listed.
+        let mut listed: Vec<&AccountReading> = report.accounts.iter().collect();
+        listed.sort_by_key(|reading| reading.error.is_none());
+        let accounts: Vec<Value> = listed
+            .into_iter()
             .take(ACCOUNTS)
             .map(|reading| reading_facts(reading, &named))
             .collect();
@@ -114,11 +117,25 @@ impl Cards {
 
     /// What a sync found: the card of `/sync` once it ended.
     pub fn sync_report(&self, accounts: &[AccountSync], look: &Look) -> Card {
-        let separator = self.words.t("list.separator", &[]);
+        let words = self.words;
+        let separator = words.t("list.separator", &[]);
+        let unread = |sync: &AccountSync| -> Vec<String> {
+            let of = |(what, trouble): &(Unread, Trouble)| {
+                let key = match what {
+                    Unread::Projects => "sync.no_projects",
+                    Unread::Access => "sync.no_access",
+                };
+                words.t(key, &[("reason", &words.trouble(trouble))])
+            };
+            sync.unread.iter().map(of).collect()
+        };
         let names = |names: &[String]| clip(&names.join(&separator), 120);
         let sum = |count: fn(&AccountSync) -> usize| accounts.iter().map(count).sum::<usize>();
-        let rows: Vec<Value> = accounts
-            .iter()
+        // What failed comes first: it must not be among those that are not listed.
+        let mut listed: Vec<&AccountSync> = accounts.iter().collect();
+        listed.sort_by_key(|sync| (sync.error.is_none(), sync.unread.is_empty()));
+        let rows: Vec<Value> = listed
+            .into_iter()
             .take(ACCOUNTS)
             .map(|sync| {
                 context! {
@@ -130,7 +147,8 @@ impl Cards {
                     changed_names => names(&sync.changed),
                     gone => sync.gone.len(),
                     gone_names => names(&sync.gone),
-                    error => sync.error.as_deref(),
+                    error => sync.error.as_ref().map(|error| words.trouble(error)),
+                    unread => unread(sync),
                 }
             })
             .collect();
@@ -141,7 +159,7 @@ impl Cards {
             added => sum(|sync| sync.added.len()),
             changed => sum(|sync| sync.changed.len()),
             gone => sum(|sync| sync.gone.len()),
-            failed => sum(|sync| usize::from(sync.error.is_some())),
+            failed => sum(|sync| usize::from(sync.error.is_some() || !sync.unread.is_empty())),
         };
         self.card("sync.json.j2", look, facts)
     }

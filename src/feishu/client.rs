@@ -28,9 +28,6 @@ const MESSAGES_PER_CALL: &str = "50";
 /// The platform's demand on `uuid` ("Send message").
 const UUID_LIMIT: usize = 50;
 
-/// Of one upload: 30 MB over a slow line.
-const UPLOAD_TIMEOUT: Duration = Duration::from_secs(120);
-
 const JSON_UTF8: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
 
 /// Where the platform is, and who asks.
@@ -44,6 +41,8 @@ pub struct ClientConfig {
     pub app_secret: SecretString,
     /// Of one whole exchange.
     pub timeout: Duration,
+    /// Of one upload: 30 MB over a slow line take longer.
+    pub upload_timeout: Duration,
 }
 
 /// Who gets a message.
@@ -149,6 +148,7 @@ struct Shared {
     http: reqwest::Client,
     base_url: Url,
     app_id: String,
+    upload_timeout: Duration,
     tokens: TokenSource,
 }
 
@@ -177,6 +177,7 @@ impl Client {
                 http,
                 base_url: config.base_url,
                 app_id: config.app_id,
+                upload_timeout: config.upload_timeout,
             }),
         })
     }
@@ -260,7 +261,7 @@ impl Client {
                 .shared
                 .http
                 .post(url.clone())
-                .timeout(UPLOAD_TIMEOUT)
+                .timeout(self.shared.upload_timeout)
                 .bearer_auth(token.expose_secret())
                 .header(CONTENT_TYPE, format!("multipart/form-data; boundary={boundary}"))
                 .body(body.clone());

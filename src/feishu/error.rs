@@ -5,6 +5,8 @@ use std::time::Duration;
 
 /// Name of the token endpoint. A call whose token could not be had was itself never sent.
 pub(super) const TOKEN_ENDPOINT: &str = "token";
+/// Name of a custom bot's webhook.
+pub(super) const WEBHOOK_ENDPOINT: &str = "webhook";
 /// [`Error::endpoint`] of [`super::Client::send`].
 pub const SEND_ENDPOINT: &str = "message_send";
 /// [`Error::endpoint`] of [`super::Client::reply`].
@@ -146,7 +148,12 @@ impl Error {
                 408 | 500.. => Disposition::RetryLater,
                 // A success whose words were lost on the way is still a success.
                 200..=299 => unclear(endpoint),
-                _ => Disposition::Refused,
+                // Too large for whoever is in between: that is the message's fault.
+                413 => Disposition::Refused,
+                // The address is typed in by people, and what waits for it can go another way.
+                _ if *endpoint == WEBHOOK_ENDPOINT => Disposition::Refused,
+                // A proxy's page, or another host than the platform's: no message is lost for that.
+                _ => Disposition::Credentials,
             },
             Self::Platform(error) => error.disposition(),
         }
@@ -329,8 +336,11 @@ mod tests {
             ("message_send", 504, Unclear),
             ("message_send", 500, RetryLater),
             ("message_send", 503, RetryLater),
-            ("message_send", 302, Refused),
-            ("message_send", 404, Refused),
+            ("message_send", 302, Credentials),
+            ("message_send", 403, Credentials),
+            ("message_send", 404, Credentials),
+            ("message_send", 413, Refused),
+            (WEBHOOK_ENDPOINT, 404, Refused),
             ("message_send", 429, RetryAfter(Duration::from_millis(2500))),
             (TOKEN_ENDPOINT, 200, RetryLater),
             (TOKEN_ENDPOINT, 504, RetryLater),

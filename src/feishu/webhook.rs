@@ -9,14 +9,11 @@ use reqwest::header::{CONTENT_TYPE, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value};
 
-use super::error::Error;
+use super::error::{Error, WEBHOOK_ENDPOINT};
 use super::{crypto, http};
 
 /// Largest body that a custom bot takes, in bytes ("Custom bot guide"; the FAQ's 30 KB is not relied on).
 pub const WEBHOOK_BODY_LIMIT: usize = 20 * 1024;
-
-const ENDPOINT: &str = "webhook";
-const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// One group's custom bot.
 #[derive(Clone)]
@@ -38,10 +35,10 @@ impl fmt::Debug for CustomBot {
 
 impl CustomBot {
     /// A bot behind `url`, which [`super::validate_webhook_url`] has checked. `secret` is that of its signature
-    /// setting; an empty one counts as none. Fails with [`Error::Setup`] only.
-    pub fn new(url: Url, secret: Option<SecretString>) -> Result<Self, Error> {
+    /// setting; an empty one counts as none. `timeout` is of one whole exchange. Fails with [`Error::Setup`] only.
+    pub fn new(url: Url, secret: Option<SecretString>, timeout: Duration) -> Result<Self, Error> {
         Ok(Self {
-            http: http::client(&url, TIMEOUT)?,
+            http: http::client(&url, timeout)?,
             url,
             secret: secret.filter(|secret| !secret.expose_secret().is_empty()),
         })
@@ -55,7 +52,7 @@ impl CustomBot {
         let body = self.body(card, now);
         if body.len() > WEBHOOK_BODY_LIMIT {
             return Err(Error::Unsendable {
-                endpoint: ENDPOINT,
+                endpoint: WEBHOOK_ENDPOINT,
                 what: "the card is over 20 KB, too large for a custom bot",
             });
         }
@@ -64,7 +61,7 @@ impl CustomBot {
             .post(self.url.clone())
             .header(CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8"))
             .body(body);
-        http::exchange(ENDPOINT, request).await.map(drop)
+        http::exchange(WEBHOOK_ENDPOINT, request).await.map(drop)
     }
 
     fn body(&self, card: &Value, now: Timestamp) -> Vec<u8> {

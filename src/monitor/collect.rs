@@ -64,7 +64,7 @@ impl Monitor {
             Err(error) => {
                 tracing::warn!(%account, %error, "bills not read");
                 report.credentials_refused = matches!(&error, CloudError::Cloud(error) if *error.kind() == volcengine::ErrorKind::Credentials);
-                report.error = Some(error.to_string());
+                report.error = Some(self.cards.words().trouble(&error.into()));
                 None
             }
         };

@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use super::Bells;
 use crate::app::cloud::{Cloud, CloudError};
 use crate::app::sync::{UserAccess, user_access};
+use crate::app::trouble::{Cause, Trouble};
 use crate::app::users;
 use crate::cards::{Cards, Look, Role};
 use crate::clock::Clock;
@@ -95,6 +96,16 @@ impl From<StoreError> for EnforceError {
 impl From<volcengine::Error> for EnforceError {
     fn from(error: volcengine::Error) -> Self {
         EnforceError::Cloud(error.into())
+    }
+}
+
+impl From<EnforceError> for Trouble {
+    fn from(error: EnforceError) -> Self {
+        match error {
+            EnforceError::Cloud(error) => error.into(),
+            EnforceError::NotYet => Cause::NotShownYet.into(),
+            EnforceError::OwnKey => Cause::OwnKey.into(),
+        }
     }
 }
 
@@ -201,7 +212,8 @@ impl Enforcer {
             Ok(Tried::Withdrawn) => tracing::info!(%user, "no longer wanted"),
             Err(error) => {
                 tracing::warn!(%user, goal = ?pending.goal, %error, "access not changed yet");
-                self.note_failure(user, pending, error.to_string()).await?;
+                let reason = self.cards.words().trouble(&error.into());
+                self.note_failure(user, pending, reason).await?;
             }
         }
         self.bells.outbox.notify_one();

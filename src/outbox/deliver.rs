@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::alerts::Audience;
 use super::file;
 use super::substitute::in_place_of;
-use super::{Outbox, secrets};
+use super::{Outbox, reason, secrets};
 use crate::app::export::{self, ExportError, Form, Table};
 use crate::domain::{
     AlertRecord, ChatId, Dispatch, FilePlace, MessageId, OpenId, OwedMessage, UpdateTarget,
@@ -13,26 +13,18 @@ use crate::domain::{
 use crate::feishu::{Content, CustomBot, Disposition, Error, Recipient, validate_webhook_url};
 use crate::store::StoreError;
 
-/// Why a try failed.
+/// Why a try failed, in the words of the log; [`reason::in_words`] has those for people.
+#[derive(Debug, thiserror::Error)]
 pub(super) enum Failure {
     /// The platform's error.
-    Feishu(Error),
-    /// It can never be delivered as it is.
+    #[error(transparent)]
+    Feishu(#[from] Error),
+    /// It can never be delivered as it is; the key of the text that says why.
+    #[error("{0}")]
     Impossible(&'static str),
     /// The store's error: try again.
-    Store(StoreError),
-}
-
-impl From<Error> for Failure {
-    fn from(error: Error) -> Self {
-        Failure::Feishu(error)
-    }
-}
-
-impl From<StoreError> for Failure {
-    fn from(error: StoreError) -> Self {
-        Failure::Store(error)
-    }
+    #[error(transparent)]
+    Store(#[from] StoreError),
 }
 
 impl Outbox {
@@ -85,7 +77,7 @@ impl Outbox {
 
     /// Makes the file of a table and uploads it. Returns its key.
     async fn upload(&self, table: &str, name: &str) -> Result<String, Failure> {
-        let table = Table::from_word(table).ok_or(Failure::Impossible("there is no such table"))?;
+        let table = Table::from_word(table).ok_or(Failure::Impossible("delivery.no_table"))?;
         let words = self.cards.words();
         let file = self.store.reading(move |tx| {
             let mut file = file::Bounded::default();
@@ -97,9 +89,7 @@ impl Outbox {
                 Err(ExportError::Store(error)) => Err(error),
             }
         });
-        let file = file.await?.ok_or(Failure::Impossible(
-            "the table is larger than 30 MB, more than a chat takes: use `airgate export` on the server",
-        ))?;
+        let file = file.await?.ok_or(Failure::Impossible("delivery.too_large"))?;
         Ok(self.feishu.upload_file(name, file).await?)
     }
 
@@ -118,7 +108,7 @@ impl Outbox {
             UpdateTarget::SentBy { owed } => {
                 let owed = *owed;
                 let sent = self.store.reading(move |tx| tx.sent_as(owed)).await?;
-                sent.ok_or(Failure::Impossible("the message to update was never delivered"))
+                sent.ok_or(Failure::Impossible("delivery.never_sent"))
             }
         }
     }
@@ -129,12 +119,12 @@ impl Outbox {
             .store
             .reading(move |tx| Ok::<_, StoreError>(tx.saved_settings()?.over(&configured)))
             .await?;
-        let url = settings.webhook_url.ok_or(Failure::Impossible("the webhook was removed"))?;
+        let url = settings.webhook_url.ok_or(Failure::Impossible("delivery.webhook_removed"))?;
         let url = validate_webhook_url(&url, &self.base_url)
-            .map_err(|_| Failure::Impossible("the webhook address is not allowed"))?;
+            .map_err(|_| Failure::Impossible("delivery.webhook_refused"))?;
         let card =
-            serde_json::from_str(card).map_err(|_| Failure::Impossible("the card is not JSON"))?;
-        let bot = CustomBot::new(url, self.webhook_secret.clone())?;
+            serde_json::from_str(card).map_err(|_| Failure::Impossible("delivery.refused"))?;
+        let bot = CustomBot::new(url, self.webhook_secret.clone(), self.webhook_timeout)?;
         Ok(bot.send_card(&card, self.clock.now()).await?)
     }
 
@@ -145,11 +135,12 @@ impl Outbox {
         failure: Failure,
         began: Timestamp,
     ) -> Result<(), StoreError> {
-        let (reason, disposition) = match &failure {
-            Failure::Feishu(error) => (error.to_string(), error.disposition()),
-            Failure::Impossible(reason) => ((*reason).to_owned(), Disposition::MessageGone),
-            Failure::Store(error) => (error.to_string(), Disposition::RetryLater),
+        let disposition = match &failure {
+            Failure::Feishu(error) => error.disposition(),
+            Failure::Impossible(_) => Disposition::MessageGone,
+            Failure::Store(_) => Disposition::RetryLater,
         };
+        let reason = reason::in_words(self.cards.words(), &failure);
         let again_at = match disposition {
             Disposition::RetryAfter(pause) => Some(self.retry_at(owed.attempts, Some(pause))),
             Disposition::RetryLater | Disposition::Unclear | Disposition::Credentials => {
@@ -180,13 +171,13 @@ impl Outbox {
                 owed = owed.id,
                 lane = owed.lane,
                 attempts = owed.attempts,
-                reason,
+                %failure,
                 "not delivered yet"
             );
             owed.not_before = again_at;
             return self.store.writing(move |tx| tx.note_try(&owed)).await;
         }
-        tracing::error!(owed = owed.id, lane = owed.lane, reason, "a message was given up");
+        tracing::error!(owed = owed.id, lane = owed.lane, %failure, "a message was given up");
         let (configured, admins) = (self.settings.clone(), self.admins.clone());
         let cards = std::sync::Arc::clone(&self.cards);
         self.store

@@ -5,6 +5,7 @@ mod alerts;
 mod deliver;
 mod file;
 mod people;
+mod reason;
 mod secrets;
 mod substitute;
 mod unclear;
@@ -51,6 +52,18 @@ pub fn person_lane(person: &OpenId) -> String {
     format!("person:{person}")
 }
 
+/// The lane of files that go where the messages of `lane` go: a slow upload must not hold up the chat's answers.
+pub fn file_lane(lane: &str) -> String {
+    format!("{FILES}{lane}")
+}
+
+/// The lane of a chat's messages, given that or the one of its files.
+fn message_lane(lane: &str) -> &str {
+    lane.strip_prefix(FILES).unwrap_or(lane)
+}
+
+const FILES: &str = "file:";
+
 /// The lane of the custom bot's webhook.
 pub const HOOK_LANE: &str = "hook";
 
@@ -63,6 +76,7 @@ pub struct Outbox {
     people: People,
     settings: Settings,
     webhook_secret: Option<SecretString>,
+    webhook_timeout: Duration,
     admins: Vec<OpenId>,
     clock: Clock,
     bell: Arc<Notify>,
@@ -83,6 +97,8 @@ pub struct Parts {
     pub settings: Settings,
     /// The custom bot's signing secret.
     pub webhook_secret: Option<SecretString>,
+    /// Of one post to the webhook.
+    pub webhook_timeout: Duration,
     /// Who gets an alert whose chat is gone.
     pub admins: Vec<OpenId>,
     /// Time.
@@ -102,6 +118,7 @@ impl Outbox {
             cards: parts.cards,
             settings: parts.settings,
             webhook_secret: parts.webhook_secret,
+            webhook_timeout: parts.webhook_timeout,
             admins: parts.admins,
             clock: parts.clock,
             bell: parts.bell,

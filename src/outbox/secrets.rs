@@ -17,7 +17,7 @@ pub(super) async fn opened(
     let opened = tokio::task::spawn_blocking(move || store.open_for(&person, &sealed)).await;
     match opened {
         Ok(Ok(card)) => Ok(card.to_string()),
-        Ok(Err(_)) => Err(Failure::Impossible("the sealed secret does not open")),
+        Ok(Err(_)) => Err(Failure::Impossible("delivery.unopened")),
         Err(_) => Err(Failure::Store(StoreError::Aborted)),
     }
 }

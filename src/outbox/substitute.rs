@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::alerts::{Audience, to_admins};
-use super::{chat_lane, person_lane};
+use super::{chat_lane, message_lane, person_lane};
 use crate::cards::Tone;
 use crate::domain::{ChatId, Dispatch, FilePlace, OwedMessage};
 use crate::feishu::Disposition;
@@ -46,7 +46,7 @@ pub(super) fn in_place_of(
                 FilePlace::Message { id } => Dispatch::Reply { to: id, card },
                 FilePlace::Person { id } => Dispatch::ToPerson { person: id, card },
             };
-            tx.owe(NewMessage::new(&owed.lane, dispatch, now), now).map(drop)
+            tx.owe(NewMessage::new(message_lane(&owed.lane), dispatch, now), now).map(drop)
         }
         (dispatch, _, Disposition::Refused) if !owed.plain => {
             let title = alert.as_ref().map_or_else(
@@ -117,19 +117,21 @@ fn tell_admins(
     Ok(())
 }
 
-/// The chat of a lane, if it is one of a chat.
+/// The chat of a lane, if it is one of a chat or of its files.
 pub(super) fn chat_of(lane: &str) -> Option<ChatId> {
-    let chat = lane.strip_prefix(&chat_lane(""))?;
+    let chat = message_lane(lane).strip_prefix(&chat_lane(""))?;
     ChatId::new(chat).ok()
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::file_lane;
     use super::*;
 
     #[test]
     fn a_chat_lane_names_its_chat() {
         assert_eq!(chat_of(&chat_lane("oc_1")).unwrap().as_str(), "oc_1");
+        assert_eq!(chat_of(&file_lane(&chat_lane("oc_1"))).unwrap().as_str(), "oc_1");
         assert_eq!(chat_of("hook"), None);
         assert_eq!(chat_of("chat:"), None);
     }

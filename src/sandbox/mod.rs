@@ -2,6 +2,7 @@
 //! loopback and share nothing with the clients: a stand-in that reuses the client's code cannot catch its mistakes.
 
 pub mod demo_page;
+mod door;
 pub mod feishu;
 pub mod volcengine;
 pub mod world;

@@ -46,6 +46,8 @@ const METRICS_INTERVAL: Duration = Duration::from_secs(30);
 pub struct Patience {
     /// The longest call to Feishu.
     pub feishu_timeout: Duration,
+    /// The longest upload to Feishu.
+    pub upload_timeout: Duration,
     /// The longest call to Volcengine.
     pub cloud_timeout: Duration,
     /// How a call to Volcengine is tried again.
@@ -53,10 +55,11 @@ pub struct Patience {
 }
 
 impl Default for Patience {
-    /// 10 s for Feishu; 30 s for Volcengine: the official SDK waits as long.
+    /// 10 s for Feishu, 2 min for a file; 30 s for Volcengine: the official SDK waits as long.
     fn default() -> Self {
         Self {
             feishu_timeout: Duration::from_secs(10),
+            upload_timeout: Duration::from_secs(120),
             cloud_timeout: Duration::from_secs(30),
             cloud_retry: volcengine::RetryPolicy::default(),
         }
@@ -103,6 +106,7 @@ fn chat_config(config: &Config, patience: &Patience) -> Result<feishu::ClientCon
         app_id: config.feishu.app_id.clone(),
         app_secret: config.feishu.app_secret.clone(),
         timeout: patience.feishu_timeout,
+        upload_timeout: patience.upload_timeout,
     })
 }
 
@@ -188,6 +192,7 @@ impl Service {
             cards: Arc::clone(&cards),
             settings: settings.clone(),
             webhook_secret: config.feishu.alert_webhook_secret.clone(),
+            webhook_timeout: patience.feishu_timeout,
             admins: admins.clone(),
             clock: clock.clone(),
             bell: Arc::clone(&bells.outbox),

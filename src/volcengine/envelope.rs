@@ -111,14 +111,13 @@ pub(super) fn open(
     let envelope: Envelope = match serde_json::from_slice(body) {
         Ok(envelope) => envelope,
         Err(error) => {
+            let cut = error.is_eof() && (success || body.starts_with(b"{"));
             let kind = match ErrorKind::of("", status) {
-                // Text that ends too early was cut on its way: worth another try.
-                ErrorKind::Unexpected if success && error.is_eof() => {
-                    ErrorKind::Transport(TransportFault::Broken)
-                }
-                kind if success || kind == ErrorKind::Throttled || kind == ErrorKind::Server => {
-                    kind
-                }
+                ErrorKind::Throttled => ErrorKind::Throttled,
+                ErrorKind::Server => ErrorKind::Server,
+                // JSON that ends too early was cut on its way: worth another try.
+                _ if cut => ErrorKind::Transport(TransportFault::Broken),
+                kind if success => kind,
                 // A page of some proxy between here and the cloud says nothing about keys or permissions.
                 _ => ErrorKind::Unexpected,
             };

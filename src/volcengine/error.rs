@@ -192,6 +192,11 @@ impl Error {
         )
     }
 
+    /// Whether the call was one for bills or balances: those take another permission than users.
+    pub fn is_about_bills(&self) -> bool {
+        BILLING_ACTIONS.contains(&self.details.action)
+    }
+
     /// How long the cloud asked to wait before the next try.
     pub fn retry_after(&self) -> Option<Duration> {
         self.details.retry_after

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::Worker;
 use crate::app::accounts::{self, Checked, Waiting};
+use crate::app::trouble::Trouble;
 use crate::cards::{Card, Cards, Look, Role, Tone};
 use crate::domain::{AccountId, BalanceReading, Task};
 use crate::store::{AccountSecrets, Source, StoreError, View, WriteTx};
@@ -57,8 +58,10 @@ impl Worker {
     async fn ask(&self, secrets: AccountSecrets) -> Result<AccountSecrets, Checked> {
         match self.cloud.with(&secrets).check().await {
             Ok(()) => Ok(secrets),
-            Err(error) if error.is_transient() => Err(Checked::Unclear(error.to_string())),
-            Err(error) => Err(Checked::Refused(error.to_string())),
+            Err(error) if error.is_transient() => {
+                Err(Checked::Unclear(self.cards.words().trouble(&error.into())))
+            }
+            Err(error) => Err(Checked::Refused(self.cards.words().trouble(&error.into()))),
         }
     }
 
@@ -96,13 +99,17 @@ impl Worker {
         }
     }
 
-    fn reading<E: std::fmt::Display>(&self, read: Result<Balance, E>) -> BalanceReading {
+    fn reading<E: std::fmt::Display + Into<Trouble>>(
+        &self,
+        read: Result<Balance, E>,
+    ) -> BalanceReading {
         let at = self.clock.now();
         match read {
             Ok(balance) => BalanceReading { available: Some(balance.available), error: None, at },
             Err(error) => {
                 tracing::warn!(%error, "a balance was not read");
-                BalanceReading { available: None, error: Some(error.to_string()), at }
+                let error = self.cards.words().trouble(&error.into());
+                BalanceReading { available: None, error: Some(error), at }
             }
         }
     }

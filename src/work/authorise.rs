@@ -168,7 +168,10 @@ impl Authoriser {
         let api = match self.parts.cloud.account(&owed.user.account).await {
             Ok(api) => api,
             Err(CloudError::Store(error)) => return Err(error),
-            Err(error) => return self.note(&owed, Some(&error.to_string())).await,
+            Err(error) => {
+                let reason = self.parts.cards.words().trouble(&error.into());
+                return self.note(&owed, Some(&reason)).await;
+            }
         };
         let mut failure = None;
         if !waits {
@@ -198,7 +201,7 @@ impl Authoriser {
         }
         let held = match api.attached_policies(owed.user.username.as_str()).await {
             Ok(held) => held,
-            Err(error) => return Ok(Some(error.to_string())),
+            Err(error) => return Ok(Some(self.parts.cards.words().trouble(&error.into()))),
         };
         let scope = PolicyScope::Project(owed.project.clone());
         self.change(owed, move |authorisation| {
@@ -245,7 +248,7 @@ impl Authoriser {
                         let to = Ok(To::Kind(PolicyKind::System));
                         self.settle(owed, grant, to).await?;
                     }
-                    Err(error.to_string())
+                    Err(self.parts.cards.words().trouble(&error.into()))
                 }
             };
             let again = matches!(to, Ok(To::Kind(_)));
@@ -268,7 +271,7 @@ impl Authoriser {
             Ok(()) => Ok(To::Gone),
             // Not attached, or the user or the project is gone: nothing to take away.
             Err(error) if error.is_not_found() => Ok(To::Gone),
-            Err(error) => Err(error.to_string()),
+            Err(error) => Err(self.parts.cards.words().trouble(&error.into())),
         };
         self.settle(owed, grant, to).await
     }

@@ -16,6 +16,7 @@ use super::Worker;
 use crate::app::cloud::CloudError;
 use crate::app::create;
 use crate::app::sync::{UserAccess, user_access};
+use crate::app::trouble::{Cause, Said, Trouble};
 use crate::cards::{Look, Role, SecretsView, Tone};
 use crate::domain::{
     AccessKeyInfo, Creation, Dispatch, Halt, KeyStep, SecretsSent, Step, Switch, Task, UserKey,
@@ -38,6 +39,8 @@ const PASSWORD_CHARS: usize = 20;
 enum Stop {
     /// The creation stops here, and says so.
     Halt(Halt),
+    /// It stops here for what the cloud did.
+    Cloud(Box<Trouble>),
     /// The store failed: the task stays and is done again.
     Store(StoreError),
 }
@@ -50,7 +53,7 @@ impl From<StoreError> for Stop {
 
 impl From<volcengine::Error> for Stop {
     fn from(error: volcengine::Error) -> Self {
-        Stop::Halt(Halt::Cloud { reason: error.to_string() })
+        Stop::Cloud(Box::new(error.into()))
     }
 }
 
@@ -77,6 +80,9 @@ impl Worker {
         creation.halt = match self.make(&mut creation).await {
             Ok(()) => None,
             Err(Stop::Halt(halt)) => Some(halt),
+            Err(Stop::Cloud(trouble)) => {
+                Some(Halt::Cloud { reason: self.cards.words().trouble(&trouble) })
+            }
             Err(Stop::Store(error)) => return Err(error),
         };
         let user = creation.wanted.key.clone();
@@ -111,7 +117,7 @@ impl Worker {
         let account = self.cloud.account(&creation.wanted.key.account).await;
         let api = account.map_err(|error| match error {
             CloudError::Store(error) => Stop::Store(error),
-            error => Stop::Halt(Halt::Cloud { reason: error.to_string() }),
+            error => Stop::Cloud(Box::new(error.into())),
         })?;
         self.make_user(&api, creation).await?;
         if creation.wanted.login {
@@ -186,7 +192,8 @@ impl Worker {
 
     async fn book(&self, creation: &mut Creation, made: volcengine::IamUser) -> Result<(), Stop> {
         let username = Username::new(made.username).map_err(|error| {
-            Stop::Halt(Halt::Cloud { reason: format!("the cloud's user name: {error}") })
+            let said = Said { words: Some(error.to_string()), ..Said::default() };
+            Stop::Cloud(Box::new(Trouble { cause: Cause::Unexpected, said }))
         })?;
         let cloud = CloudUser {
             username,

@@ -171,7 +171,7 @@ impl Worker {
                     account = %result.account, users = result.users, added = result.added.len(),
                     changed = result.changed.len(), gone = result.gone.len(), "users read"
                 ),
-                Some(error) => tracing::warn!(account = %result.account, error, "users not read"),
+                Some(error) => tracing::warn!(account = %result.account, ?error, "users not read"),
             }
         }
         let now = self.clock.now();
@@ -206,7 +206,8 @@ impl Worker {
                 }
                 let mut look = Look::new(Role::Admin, now);
                 if let Err(error) = &refreshed {
-                    let text = cards.words().t("projects.not_listed", &[("reason", error)]);
+                    let reason = cards.words().trouble(&error.into());
+                    let text = cards.words().t("projects.not_listed", &[("reason", &reason)]);
                     look = look.with_banner(crate::cards::Tone::Warning, text);
                 }
                 match projects::view(tx, &user, 1, now) {

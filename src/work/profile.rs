@@ -55,8 +55,10 @@ impl Worker {
     }
 
     async fn write_profile(&self, user: &UserKey, profile: &Profile) -> Result<(), String> {
-        let account = self.cloud.account(&user.account).await.map_err(|error| error.to_string())?;
+        let words = self.cards.words();
+        let account = self.cloud.account(&user.account).await;
         account
+            .map_err(|error| words.trouble(&error.into()))?
             .update_user(
                 user.username.as_str(),
                 profile.display_name.as_deref(),
@@ -64,7 +66,7 @@ impl Worker {
                 profile.phone.as_deref(),
             )
             .await
-            .map_err(|error| error.to_string())
+            .map_err(|error| words.trouble(&error.into()))
     }
 }
 

@@ -1,5 +1,5 @@
-//! Bad days of the cloud while bills are read: amounts stay, nobody is warned or cut by mistake, the cycle is reported
-//! failed, chat keeps answering, and the next good day makes up for it.
+//! Bad days of the cloud while bills are read, beyond the calls that fail one by one (`faults`): short ones, long ones,
+//! and bills that cannot be.
 
 use std::time::Duration;
 
@@ -7,7 +7,6 @@ use airgate::domain::{CycleOutcome, UserStatus};
 use airgate::sandbox::volcengine::{Fault, FaultRule};
 use airgate::sandbox::world::{BillRow, Product};
 use airgate::server::Patience;
-use futures::future::join_all;
 use rust_decimal::Decimal;
 
 use crate::bed::{ADMIN, Bed, one_account, quick, text_of};
@@ -39,80 +38,22 @@ async fn bed() -> Bed {
     bed
 }
 
-/// The first page and the second.
-async fn each_page(name: &str, fault: Option<Fault>) {
-    join_all([0, 1].map(async |page| {
-        let bed = bed().await;
-        let day = format!("{name}, page {}", page + 1);
-        // By now everything is used up, if only somebody could read it.
-        bed.cloud.update(|world| {
-            world.spend("main", "team-a", 2000.into(), "2026-11".parse().unwrap()).unwrap();
-        });
-        match &fault {
-            Some(fault) => {
-                bed.cloud.faults().inject(FaultRule::new(fault.clone()).on(LIST).after(page));
-            }
-            None => bed.cloud.update(|world| world.set_split_enabled("main", false).unwrap()),
-        }
-        let asked = bed.ask(ADMIN, "/monitor run").await;
-        // Chat answers while the bill is read.
-        let users = text_of(&bed.ask(ADMIN, "/users").await);
-        assert!(users.contains("¥450.00"), "{day}: {users}");
-        let card =
-            bed.card_becomes(&asked.message_id, |card| card.contains("监控执行未完全成功")).await;
-        assert!(
-            text_of(&card).contains("未读全") || text_of(&card).contains("密钥被拒绝"),
-            "{day}"
-        );
-        bed.settled().await;
-        let record = bed.record("main/alice");
-        assert_eq!(record.consumed.to_string(), "¥450.00", "{day}");
-        assert_eq!(record.status, UserStatus::Active, "{day}");
-        assert!(record.triggered.is_empty(), "{day}");
-        assert_eq!(bed.amount("main/alice", "2026-11", "").as_deref(), Some("450"), "{day}");
-        let state = bed.store.read(|tx| tx.monitor_state()).unwrap();
-        let last = state.last.unwrap();
-        assert_eq!((last.outcome, last.warnings, last.disables), (CycleOutcome::Error, 0, 0));
-        // Refused credentials are an incident of their own.
-        let refused = usize::from(fault == Some(Fault::CredentialsRefused));
-        assert_eq!(bed.alert_records().len(), refused, "{day}");
-        assert_eq!(bed.cloud.count("UpdateAccessKey"), 0, "{day}");
-        let users = text_of(&bed.ask(ADMIN, "/users").await);
-        assert!(users.contains("数据截至"), "{day}: {users}");
-
-        bed.cloud.faults().clear();
-        bed.cloud.update(|world| world.set_split_enabled("main", true).unwrap());
-        let report = bed.cycle().await;
-        assert_eq!((report.outcome, report.disables), (CycleOutcome::Ok, 1), "{day}");
-        assert_eq!(bed.record("main/alice").consumed.to_string(), "¥2,450.00", "{day}");
-        let users = text_of(&bed.ask(ADMIN, "/users").await);
-        assert!(!users.contains("数据截至"), "{day}: {users}");
-    }))
-    .await;
-}
-
-macro_rules! days {
-    ($($name:ident: $fault:expr;)*) => {$(
-        #[tokio::test(flavor = "multi_thread")]
-        async fn $name() {
-            each_page(stringify!($name), $fault).await;
-        }
-    )*};
-}
-
-days! {
-    server_error: Some(Fault::Status(500));
-    bad_gateway: Some(Fault::Status(502));
-    throttled_with_429: Some(throttled(429));
-    throttled_with_400: Some(throttled(400));
-    throttled_with_200: Some(throttled(200));
-    no_answer: Some(Fault::Timeout);
-    reset: Some(Fault::ResetConnection);
-    half_an_answer: Some(Fault::CutBody);
-    another_shape: Some(Fault::WrongJson);
-    no_json: Some(Fault::NotJson);
-    credentials_refused: Some(Fault::CredentialsRefused);
-    split_bills_not_switched_on: None;
+#[tokio::test(flavor = "multi_thread")]
+async fn split_bills_that_are_not_switched_on_are_no_zero() {
+    let bed = bed().await;
+    // By now everything is used up, if only somebody could read it.
+    bed.cloud.update(|world| {
+        world.spend("main", "team-a", 2000.into(), "2026-11".parse().unwrap()).unwrap();
+        world.set_split_enabled("main", false).unwrap();
+    });
+    let report = bed.cycle().await;
+    assert_eq!((report.outcome, report.disables), (CycleOutcome::Error, 0));
+    let error = report.accounts[0].error.clone().unwrap();
+    assert!(error.contains("开通分账账单") && error.contains("monitor.bill_source"), "{error}");
+    assert_eq!(bed.record("main/alice").consumed.to_string(), "¥450.00");
+    bed.cloud.update(|world| world.set_split_enabled("main", true).unwrap());
+    assert_eq!(bed.cycle().await.disables, 1);
+    assert_eq!(bed.record("main/alice").consumed.to_string(), "¥2,450.00");
 }
 
 #[tokio::test(flavor = "multi_thread")]

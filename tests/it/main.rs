@@ -21,6 +21,7 @@ mod crash;
 mod create;
 mod enforce;
 mod export;
+mod faults;
 mod hostile;
 mod incidents;
 mod me;

@@ -268,6 +268,7 @@ async fn what_was_sent_when_the_process_died_is_found_hours_later() {
                 app_id: APP_ID.to_owned(),
                 app_secret: APP_SECRET.to_owned().into(),
                 timeout: Duration::from_secs(10),
+                upload_timeout: Duration::from_secs(10),
             };
             let client = feishu::Client::new(config, bed.clock.clone()).unwrap();
             let content = feishu::Content::Card(row.dispatch.card().to_owned());

@@ -4,7 +4,8 @@ use jiff::ToSpan;
 
 use super::samples::{Size, ago, amount, display, key, links, now, pending, text, user};
 use super::*;
-use crate::app::outcome::{AccountSync, AlertsView, FailedDelivery, MonitorView};
+use crate::app::outcome::{AccountSync, AlertsView, FailedDelivery, MonitorView, Unread};
+use crate::app::trouble::{Cause, Said, Trouble};
 use crate::domain::*;
 
 fn figures(size: Size, consumed: &str) -> Figures {
@@ -228,6 +229,12 @@ pub fn candidates(size: Size) -> CandidatesView {
     }
 }
 
+fn trouble(size: Size) -> Trouble {
+    let words = if size == Size::Small { "AccessDenied".to_owned() } else { text(size, 2000) };
+    let said = Said { action: Some("ListUsers".to_owned()), words: Some(words), ..Said::default() };
+    Trouble { cause: Cause::UserPermission, said }
+}
+
 pub fn syncs(size: Size) -> Vec<AccountSync> {
     let small = size == Size::Small;
     (0..if small { 3 } else { 20 })
@@ -245,8 +252,12 @@ pub fn syncs(size: Size) -> Vec<AccountSync> {
                 vec![]
             },
             gone: if !small { vec![key(size, 2).username.to_string(); 500] } else { vec![] },
-            error: (i == 2)
-                .then(|| if small { "AccessDenied".to_owned() } else { text(size, 2000) }),
+            error: (i == 2).then(|| trouble(size)),
+            unread: if i == 1 {
+                vec![(Unread::Projects, trouble(size)), (Unread::Access, trouble(size))]
+            } else {
+                vec![]
+            },
         })
         .collect()
 }

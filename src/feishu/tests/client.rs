@@ -24,6 +24,7 @@ fn client_at(base_url: Url, clock: Clock) -> Client {
         app_id: "cli_1".to_owned(),
         app_secret: SecretString::from("hidden-secret"),
         timeout: Duration::from_secs(30),
+        upload_timeout: Duration::from_secs(30),
     };
     Client::new(config, clock).unwrap()
 }
@@ -227,8 +228,8 @@ async fn answers_are_judged_by_their_code_before_their_status() {
         (Reply::json(200, json!({"code": 232009, "msg": "dissolved"})), Disposition::ChatGone),
         (Reply::bytes(503, "<html>"), Disposition::RetryLater),
         (Reply::bytes(502, "<html>"), Disposition::Unclear),
-        (Reply::bytes(404, "<html>"), Disposition::Refused),
-        (Reply::bytes(302, "").header("location", "/elsewhere"), Disposition::Refused),
+        (Reply::bytes(404, "<html>"), Disposition::Credentials),
+        (Reply::bytes(302, "").header("location", "/elsewhere"), Disposition::Credentials),
         (Reply::bytes(200, "<html>"), Disposition::Unclear),
         (Reply::bytes(200, "{\"code\":0,\"da").cut(), Disposition::Unclear),
         (Reply::bytes(200, "{\"code\":0,\"da"), Disposition::Unclear),
@@ -333,6 +334,7 @@ async fn secrets_are_not_printed() {
         app_id: "cli_1".into(),
         app_secret: SecretString::from("hidden-secret"),
         timeout: Duration::from_secs(1),
+        upload_timeout: Duration::from_secs(1),
     };
     let printed = format!("{client:?} {config:?} {error:?} {error}");
     assert!(!printed.contains("hidden") && !printed.contains("t-2"), "{printed}");

@@ -12,7 +12,9 @@ const SECRET_PATH: &str = "/open-apis/bot/v2/hook/hidden-id";
 async fn start(secret: Option<&str>) -> (Stub, CustomBot) {
     let stub = Stub::start().await;
     let url = stub.url.join(SECRET_PATH).unwrap();
-    let bot = CustomBot::new(url, secret.map(SecretString::from)).unwrap();
+    let bot =
+        CustomBot::new(url, secret.map(SecretString::from), std::time::Duration::from_secs(10))
+            .unwrap();
     (stub, bot)
 }
 

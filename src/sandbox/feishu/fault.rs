@@ -32,6 +32,12 @@ pub enum Fault {
     ResetConnection,
     /// HTTP 200 with a body that is no JSON.
     NotJson,
+    /// A complete answer whose JSON ends halfway.
+    CutJson,
+    /// HTTP 200, `code` 0, and none of what the answer has to tell.
+    WrongJson,
+    /// The connection is reset, and from now on nothing listens: [`super::Feishu::open`] mends it.
+    Shut,
     /// The right answer, after this long.
     Slow(Duration),
 }
@@ -52,10 +58,17 @@ pub struct FaultRule {
 }
 
 impl FaultRule {
-    /// Strikes every request, for ever. [`Fault::CutBody`], [`Fault::ResetConnection`] and [`Fault::Slow`] take effect
-    /// first, the others do not; [`FaultRule::applied`] changes that.
+    /// Strikes every request, for ever. [`Fault::CutBody`], [`Fault::CutJson`], [`Fault::WrongJson`],
+    /// [`Fault::ResetConnection`] and [`Fault::Slow`] take effect first, the others do not; [`FaultRule::applied`] changes that.
     pub fn new(fault: Fault) -> Self {
-        let applied = matches!(fault, Fault::CutBody | Fault::ResetConnection | Fault::Slow(_));
+        let applied = matches!(
+            fault,
+            Fault::CutBody
+                | Fault::CutJson
+                | Fault::WrongJson
+                | Fault::ResetConnection
+                | Fault::Slow(_)
+        );
         Self { endpoint: None, skip: 0, times: None, applied, fault }
     }
 

@@ -32,6 +32,7 @@ pub use form::NoSuchComponent;
 pub use people::{Sealed, SentEvent};
 pub use state::{Chat, ChatKind, Message, Person, Request, Sender, State, UploadedFile};
 
+use super::door::{Door, DoorKeeper};
 use crate::clock::Clock;
 use connection::Connections;
 use state::Hook;
@@ -109,6 +110,7 @@ pub(crate) struct Core {
     undelivered: Mutex<VecDeque<SentEvent>>,
     faults: Faults,
     connections: Connections,
+    door: DoorKeeper,
     changes: broadcast::Sender<Change>,
     /// Bumped with every change of the state, for those who wait.
     version: watch::Sender<u64>,
@@ -129,8 +131,11 @@ impl Feishu {
             .build()
             .map_err(io::Error::other)?;
         let stop = CancellationToken::new();
+        let url = format!("http://{}", listener.local_addr()?);
+        let (door, keeper) = Door::new(listener);
         let core = Arc::new(Core {
-            url: format!("http://{}", listener.local_addr()?),
+            url,
+            door: keeper,
             bot_open_id: wire::derived_id("ou_", &config.app_id),
             service_url: Mutex::new(config.service_url.clone()),
             rate_limits: AtomicBool::new(config.rate_limits),
@@ -145,7 +150,7 @@ impl Feishu {
             version: watch::channel(0).0,
             stop: stop.clone(),
         });
-        server::spawn(listener, Arc::clone(&core));
+        server::spawn(door, Arc::clone(&core));
         Ok(Self { core, _running: Arc::new(stop.drop_guard()) })
     }
 
@@ -167,6 +172,16 @@ impl Feishu {
     /// The clock that the platform lives by.
     pub fn clock(&self) -> &Clock {
         &self.core.clock
+    }
+
+    /// Nothing listens any more: open connections are reset, new ones refused, until [`Feishu::open`].
+    pub async fn shut(&self) {
+        self.core.door.shut().await;
+    }
+
+    /// Listens again, at the same address.
+    pub async fn open(&self) {
+        self.core.door.open().await;
     }
 
     /// Where the service listens: its base address, without `/feishu/event`.

@@ -15,10 +15,11 @@ use axum::response::Response;
 use axum::serve::{IncomingStream, Listener};
 use serde_json::{Value, json};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 
 use super::state::Request;
 use super::{Core, Fault, api, connection, wire};
+use crate::sandbox::door::{Closing, Door};
 
 /// The most bytes of a request: an upload of 30 MB and its frame.
 const BODY_LIMIT: usize = 31 * 1024 * 1024;
@@ -70,14 +71,14 @@ impl Answer {
 }
 
 /// Starts serving; ends with the core's `stop`.
-pub(super) fn spawn(listener: TcpListener, core: Arc<Core>) {
+pub(super) fn spawn(door: Door, core: Arc<Core>) {
     let stop = core.stop.clone();
     let service = Router::new()
         .fallback(serve)
         .with_state(core)
         .into_make_service_with_connect_info::<Line>();
     tokio::spawn(async move {
-        let serving = axum::serve(Door(listener), service)
+        let serving = axum::serve(Lines(door), service)
             .with_graceful_shutdown(async move { stop.cancelled().await });
         if let Err(error) = serving.await {
             tracing::error!(%error, "the stand-in Feishu stopped serving");
@@ -209,6 +210,17 @@ async fn spoil(core: &Core, line: &Line, endpoint: &str, fault: Fault, answer: A
             finish(endpoint, answer)
         }
         Fault::NotJson => plain_response(200, "text/html", "<html>ok</html>".to_owned()),
+        Fault::CutJson => {
+            let body = answer.body.to_string();
+            let half: String = body.chars().take(body.chars().count() / 2).collect();
+            plain_response(answer.status, "application/json; charset=utf-8", half)
+        }
+        Fault::WrongJson => finish(endpoint, Answer::data(json!([42]))),
+        Fault::Shut => {
+            core.door.shut().await;
+            line.reset.store(true, Ordering::Release);
+            finish(endpoint, answer)
+        }
         Fault::Slow(delay) => {
             tokio::time::sleep(delay).await;
             if answer.code() == NOT_LOOKED_AT {
@@ -236,22 +248,22 @@ struct Line {
     reset: Arc<AtomicBool>,
 }
 
-impl Connected<IncomingStream<'_, Door>> for Line {
-    fn connect_info(stream: IncomingStream<'_, Door>) -> Self {
+impl Connected<IncomingStream<'_, Lines>> for Line {
+    fn connect_info(stream: IncomingStream<'_, Lines>) -> Self {
         stream.remote_addr().clone()
     }
 }
 
-struct Door(TcpListener);
+struct Lines(Door);
 
-impl Listener for Door {
+impl Listener for Lines {
     type Io = Wire;
     type Addr = Line;
 
     async fn accept(&mut self) -> (Wire, Line) {
-        let (stream, _) = Listener::accept(&mut self.0).await;
+        let (stream, _, closing) = self.0.next().await;
         let line = Line { reset: Arc::default() };
-        let wire = Wire { stream, line: line.clone() };
+        let wire = Wire { stream, line: line.clone(), closing };
         (wire, line)
     }
 
@@ -264,6 +276,7 @@ impl Listener for Door {
 struct Wire {
     stream: TcpStream,
     line: Line,
+    closing: Closing,
 }
 
 impl Wire {
@@ -283,6 +296,10 @@ impl AsyncRead for Wire {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        if self.closing.as_mut().poll(cx).is_ready() {
+            self.line.reset.store(true, Ordering::Release);
+            self.check()?;
+        }
         Pin::new(&mut self.stream).poll_read(cx, buffer)
     }
 }

@@ -22,6 +22,8 @@ pub enum Fault {
     Timeout,
     /// The action is done, half of the answer comes, then the connection ends.
     CutBody,
+    /// The action is done; a complete answer comes whose JSON ends halfway.
+    CutJson,
     /// The action is done; the answer is an envelope whose `Result` has another shape than any action's.
     WrongJson,
     /// The action is done; the answer is 200 with text that is not JSON.
@@ -34,6 +36,13 @@ pub enum Fault {
     ResetConnection,
     /// The action is done, then the connection is reset: the client cannot know.
     LostAnswer,
+    /// The connection is reset, the action is not done, and from now on nothing listens: [`super::Cloud::open`] mends it.
+    Shut,
+    /// HTTP 429, `AccountFlowLimitExceeded`. The action is not done.
+    Throttled {
+        /// The header `Retry-After`, seconds.
+        retry_after: Option<u64>,
+    },
 }
 
 impl Fault {
@@ -44,12 +53,15 @@ impl Fault {
             Self::Code { .. } => "Code",
             Self::Timeout => "Timeout",
             Self::CutBody => "CutBody",
+            Self::CutJson => "CutJson",
             Self::WrongJson => "WrongJson",
             Self::NotJson => "NotJson",
             Self::Slow(_) => "Slow",
             Self::CredentialsRefused => "CredentialsRefused",
             Self::ResetConnection => "ResetConnection",
             Self::LostAnswer => "LostAnswer",
+            Self::Shut => "Shut",
+            Self::Throttled { .. } => "Throttled",
         }
     }
 }
@@ -61,6 +73,8 @@ pub struct FaultRule {
     pub action: Option<String>,
     /// The account's slug, or any.
     pub account: Option<String>,
+    /// The parameter `UserName` or `PrincipalName`, or any.
+    pub user: Option<String>,
     /// Matching calls that pass before the first one that is hit (1: from the second bill page on).
     pub skip: u32,
     /// Calls that are hit, or all until [`Faults::clear`].
@@ -72,7 +86,7 @@ pub struct FaultRule {
 impl FaultRule {
     /// Every call of every account, until cleared.
     pub fn new(fault: Fault) -> Self {
-        Self { action: None, account: None, skip: 0, times: None, fault }
+        Self { action: None, account: None, user: None, skip: 0, times: None, fault }
     }
 
     /// Only calls of this action.
@@ -86,6 +100,13 @@ impl FaultRule {
     #[must_use]
     pub fn of(mut self, account: &str) -> Self {
         self.account = Some(account.to_owned());
+        self
+    }
+
+    /// Only calls about this user.
+    #[must_use]
+    pub fn about(mut self, user: &str) -> Self {
+        self.user = Some(user.to_owned());
         self
     }
 
@@ -127,12 +148,13 @@ impl Faults {
     }
 
     /// The fault that hits this call, if any. Every matching rule that still skips counts the call.
-    pub(super) fn take(&self, action: &str, account: &str) -> Option<Fault> {
+    pub(super) fn take(&self, action: &str, account: &str, user: &str) -> Option<Fault> {
         let mut rules = self.rules.lock();
         let mut hit = None;
         for rule in rules.iter_mut() {
             let matches = rule.action.as_deref().is_none_or(|a| a == action)
-                && rule.account.as_deref().is_none_or(|a| a == account);
+                && rule.account.as_deref().is_none_or(|a| a == account)
+                && rule.user.as_deref().is_none_or(|u| u == user);
             if !matches || rule.times == Some(0) {
                 continue;
             }
@@ -158,7 +180,7 @@ mod tests {
         faults.inject(
             FaultRule::new(Fault::Timeout).on("ListSplitBillDetail").of("main").after(1).times(2),
         );
-        let take = |action, account| faults.take(action, account).is_some();
+        let take = |action, account| faults.take(action, account, "alice").is_some();
         assert!(!take("ListUsers", "main"));
         assert!(!take("ListSplitBillDetail", "labs"));
         let hits: Vec<bool> = (0..5).map(|_| take("ListSplitBillDetail", "main")).collect();
@@ -169,6 +191,9 @@ mod tests {
         assert!(take("ListUsers", "main") && take("GetUser", "labs"));
         faults.clear();
         assert!(!take("ListUsers", "main"));
+        faults.inject(FaultRule::new(Fault::NotJson).about("bob"));
+        assert!(!take("GetUser", "main"));
+        assert_eq!(faults.take("GetUser", "main", "bob"), Some(Fault::NotJson));
     }
 
     #[test]
@@ -176,8 +201,8 @@ mod tests {
         let faults = Faults::default();
         faults.inject(FaultRule::new(Fault::Status(503)).times(1));
         faults.inject(FaultRule::new(Fault::NotJson).times(1));
-        assert_eq!(faults.take("A", "x"), Some(Fault::Status(503)));
-        assert_eq!(faults.take("A", "x"), Some(Fault::NotJson));
-        assert_eq!(faults.take("A", "x"), None);
+        assert_eq!(faults.take("A", "x", ""), Some(Fault::Status(503)));
+        assert_eq!(faults.take("A", "x", ""), Some(Fault::NotJson));
+        assert_eq!(faults.take("A", "x", ""), None);
     }
 }

@@ -23,6 +23,7 @@ use super::refusal::{GatewayCode, Metadata, Refusal, Reply, envelope};
 use super::signature::{Claim, Signed, decode_pairs};
 use super::throttle::Throttle;
 use crate::clock::Clock;
+use crate::sandbox::door::DoorKeeper;
 use crate::sandbox::world::{EmptyResult, KeyStatus, PolicyScope, World};
 
 /// Largest body that is read.
@@ -36,6 +37,7 @@ pub(super) struct Gateway {
     throttle: Mutex<Throttle>,
     clock: Clock,
     served: Mutex<u64>,
+    door: DoorKeeper,
     stop: CancellationToken,
 }
 
@@ -67,7 +69,12 @@ pub(super) async fn handle(
 }
 
 impl Gateway {
-    pub(super) fn new(world: World, clock: Clock, stop: CancellationToken) -> Self {
+    pub(super) fn new(
+        world: World,
+        clock: Clock,
+        door: DoorKeeper,
+        stop: CancellationToken,
+    ) -> Self {
         Self {
             world: Mutex::new(world),
             faults: Faults::default(),
@@ -75,6 +82,7 @@ impl Gateway {
             throttle: Mutex::default(),
             clock,
             served: Mutex::new(0),
+            door,
             stop,
         }
     }
@@ -93,7 +101,10 @@ impl Gateway {
             }
         };
         let action = metadata.action.clone().unwrap_or_default();
-        let fault = self.faults.take(&action, &admitted.account);
+        let mut params = admitted.params.shown();
+        let user = params.remove("UserName").or_else(|| params.remove("PrincipalName"));
+        let user = user.unwrap_or_default();
+        let fault = self.faults.take(&action, &admitted.account, &user);
         match fault {
             None => {
                 let outcome = self.run(&admitted);
@@ -150,6 +161,22 @@ impl Gateway {
                 let _ = done();
                 reset(cut)
             }
+            Fault::Shut => {
+                silent(self);
+                self.door.shut().await;
+                reset(cut)
+            }
+            Fault::Throttled { retry_after } => {
+                let refusal = Refusal {
+                    http: 429,
+                    ..Refusal::gateway(GatewayCode::AccountFlowLimitExceeded, "Too fast.")
+                };
+                let mut response = refused(refusal);
+                if let Some(seconds) = retry_after {
+                    response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+                }
+                response
+            }
             Fault::Slow(delay) => {
                 let response = done();
                 self.wait(delay).await;
@@ -163,6 +190,11 @@ impl Gateway {
                 let _ = done();
                 let result = serde_json::value::to_raw_value(&[42]).ok();
                 answer(metadata.clone(), &Ok(result))
+            }
+            Fault::CutJson => {
+                let (parts, body) = done().into_parts();
+                let body = axum::body::to_bytes(body, usize::MAX).await.unwrap_or_default();
+                Response::from_parts(parts, Body::from(body.slice(..body.len() / 2)))
             }
             Fault::CutBody => {
                 let (parts, body) = done().into_parts();

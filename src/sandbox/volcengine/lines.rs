@@ -1,4 +1,4 @@
-//! Connections that a handler can reset.
+//! Connections that a handler can reset, and that end when their door is shut.
 
 use std::io;
 use std::net::SocketAddr;
@@ -10,15 +10,18 @@ use std::task::{Context, Poll};
 use axum::extract::connect_info::Connected;
 use axum::serve::{IncomingStream, Listener};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
+
+use crate::sandbox::door::{Closing, Door};
 
 /// A listener whose connections can be reset.
-pub(super) struct Lines(pub(super) TcpListener);
+pub(super) struct Lines(pub(super) Door);
 
 /// One connection.
 pub(super) struct Line {
     stream: TcpStream,
     cut: Cut,
+    closing: Closing,
 }
 
 /// Resets the connection that a request came on.
@@ -46,13 +49,13 @@ impl Listener for Lines {
     type Addr = SocketAddr;
 
     async fn accept(&mut self) -> (Line, SocketAddr) {
-        let (stream, address) = Listener::accept(&mut self.0).await;
+        let (stream, address, closing) = self.0.next().await;
         let cut = Cut::default();
-        (Line { stream, cut }, address)
+        (Line { stream, cut, closing }, address)
     }
 
     fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.0.local_addr()
+        Ok(self.0.address())
     }
 }
 
@@ -68,6 +71,9 @@ impl AsyncRead for Line {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        if self.closing.as_mut().poll(context).is_ready() {
+            self.cut.now();
+        }
         self.cut.check(&self.stream)?;
         Pin::new(&mut self.stream).poll_read(context, buffer)
     }

@@ -25,7 +25,7 @@ mod users;
 mod tests;
 
 use std::future::IntoFuture;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
@@ -37,6 +37,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use self::gateway::Gateway;
 use self::lines::{Cut, Lines};
 use crate::clock::Clock;
+use crate::sandbox::door::{Door, DoorKeeper};
 use crate::sandbox::world::World;
 
 pub use self::calls::Call;
@@ -52,6 +53,7 @@ pub struct Cloud {
 /// The task that serves, for as long as a handle lives.
 struct Server {
     address: SocketAddr,
+    door: DoorKeeper,
     stop: CancellationToken,
     task: Mutex<Option<JoinHandle<()>>>,
     _stop_on_drop: DropGuard,
@@ -66,16 +68,15 @@ impl std::fmt::Debug for Cloud {
 impl Cloud {
     /// Serves `world` on `listener`; `clock` says what time it is in the cloud.
     pub async fn start(listener: TcpListener, world: World, clock: Clock) -> Cloud {
-        // A bound listener has an address; without one nobody could call.
-        let address =
-            listener.local_addr().unwrap_or_else(|_| SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
+        let (door, keeper) = Door::new(listener);
+        let address = door.address();
         let stop = CancellationToken::new();
-        let gateway = Arc::new(Gateway::new(world, clock, stop.clone()));
+        let gateway = Arc::new(Gateway::new(world, clock, keeper.clone(), stop.clone()));
         let router = Router::new()
             .fallback(gateway::handle)
             .with_state(gateway.clone())
             .into_make_service_with_connect_info::<Cut>();
-        let serving = axum::serve(Lines(listener), router)
+        let serving = axum::serve(Lines(door), router)
             .with_graceful_shutdown(stop.clone().cancelled_owned())
             .into_future();
         let task = tokio::spawn(async move {
@@ -87,6 +88,7 @@ impl Cloud {
             gateway,
             server: Arc::new(Server {
                 address,
+                door: keeper,
                 _stop_on_drop: stop.clone().drop_guard(),
                 stop,
                 task: Mutex::new(Some(task)),
@@ -97,6 +99,16 @@ impl Cloud {
     /// `http://127.0.0.1:PORT`, the endpoint of every service.
     pub fn url(&self) -> String {
         format!("http://{}", self.server.address)
+    }
+
+    /// Nothing listens any more: open connections are reset, new ones refused, until [`Cloud::open`].
+    pub async fn shut(&self) {
+        self.server.door.shut().await;
+    }
+
+    /// Listens again, at the same address.
+    pub async fn open(&self) {
+        self.server.door.open().await;
     }
 
     /// Accepts no more connections, ends the open ones, and waits for that.

@@ -66,6 +66,7 @@ fn connection(stub: &Stub) -> Connection {
         app_id: "cli_a1b2c3d4e5f60718".to_owned(),
         app_secret: SecretString::from("app-secret-demo"),
         timeout: Duration::from_secs(10),
+        upload_timeout: Duration::from_secs(10),
     };
     Connection::new(config, Clock::system()).unwrap().0
 }

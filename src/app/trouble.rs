@@ -1,0 +1,192 @@
+//! Why something at the cloud did not work, for people: typed, so that cards say it in the language of their readers. The
+//! cloud's own words come along untranslated, since its support and its documents know them.
+
+use serde::{Deserialize, Serialize};
+
+use super::cloud::CloudError;
+use crate::domain::{BillPeriod, Money, ProjectName};
+use crate::volcengine::{self, ErrorKind, TransportFault};
+
+/// A failure at the cloud.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trouble {
+    /// What it was, and with it what to do.
+    pub cause: Cause,
+    /// The cloud's words, as far as there are any.
+    pub said: Said,
+}
+
+/// What the cloud itself said of a failure, bounded and without secrets.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Said {
+    /// The API action (`ListUsers`).
+    pub action: Option<String>,
+    /// Its code and message, or which row of a bill it is about.
+    pub words: Option<String>,
+    /// The HTTP status.
+    pub status: Option<u16>,
+    /// What the vendor's support asks for.
+    pub request_id: Option<String>,
+}
+
+/// What a failure at the cloud was.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cause {
+    /// Above the rate limit.
+    Throttled,
+    /// Its own failure.
+    Server,
+    /// No connection.
+    Unreachable,
+    /// No answer in time.
+    NoAnswer,
+    /// The answer was cut short.
+    Broken,
+    /// The access key or its signature was refused.
+    Credentials,
+    /// The host's clock is off.
+    Clock,
+    /// The access key may not read bills.
+    BillPermission,
+    /// The access key may not manage users.
+    UserPermission,
+    /// What it is about is not there.
+    NotFound,
+    /// It is there already.
+    AlreadyExists,
+    /// Refused in the present state.
+    Conflict,
+    /// A quota of the cloud is used up.
+    Limit,
+    /// A value was refused.
+    BadInput,
+    /// The client is set up wrongly.
+    Configuration,
+    /// An answer that is not the API's, or an unknown code.
+    Unexpected,
+    /// Split bills are not switched on.
+    NoSplitBill {
+        /// The cloud's warning.
+        warning: String,
+    },
+    /// The bill is empty, with a warning.
+    EmptyBill {
+        /// The cloud's warning.
+        warning: String,
+    },
+    /// A row is not in CNY.
+    ForeignCurrency {
+        /// Its currency.
+        currency: String,
+    },
+    /// A row has no usable amount.
+    EmptyAmount {
+        /// The name of the amount, as the API spells it.
+        field: String,
+        /// What stands there instead.
+        found: String,
+    },
+    /// A bill changed while it was read, twice.
+    UnsettledBill,
+    /// A bill that cannot be true.
+    AbsurdBill {
+        /// The month.
+        period: BillPeriod,
+        /// The project.
+        project: ProjectName,
+        /// What it says.
+        amount: Money,
+    },
+    /// The account was removed.
+    NoSuchAccount,
+    /// The store failed, not the cloud.
+    Store,
+    /// A change was accepted and does not show yet.
+    NotShownYet,
+    /// The key that would be cut is the one that airgate works with.
+    OwnKey,
+}
+
+impl From<Cause> for Trouble {
+    fn from(cause: Cause) -> Self {
+        Self { cause, said: Said::default() }
+    }
+}
+
+impl From<&volcengine::Error> for Trouble {
+    fn from(error: &volcengine::Error) -> Self {
+        let mut row = None;
+        let cause = match error.kind() {
+            ErrorKind::Throttled => Cause::Throttled,
+            ErrorKind::Server => Cause::Server,
+            ErrorKind::Transport(TransportFault::Connect) => Cause::Unreachable,
+            ErrorKind::Transport(TransportFault::Timeout) => Cause::NoAnswer,
+            ErrorKind::Transport(TransportFault::Broken) => Cause::Broken,
+            ErrorKind::Credentials => Cause::Credentials,
+            ErrorKind::ClockSkew => Cause::Clock,
+            ErrorKind::Permission if error.is_about_bills() => Cause::BillPermission,
+            ErrorKind::Permission => Cause::UserPermission,
+            ErrorKind::NotFound => Cause::NotFound,
+            ErrorKind::AlreadyExists => Cause::AlreadyExists,
+            ErrorKind::Conflict => Cause::Conflict,
+            ErrorKind::Limit => Cause::Limit,
+            ErrorKind::BadInput => Cause::BadInput,
+            ErrorKind::Configuration => Cause::Configuration,
+            ErrorKind::Unexpected => Cause::Unexpected,
+            ErrorKind::SplitBillNotEnabled(warning) if error.action() == "ListSplitBillDetail" => {
+                Cause::NoSplitBill { warning: warning.clone() }
+            }
+            ErrorKind::SplitBillNotEnabled(warning) => {
+                Cause::EmptyBill { warning: warning.clone() }
+            }
+            ErrorKind::ForeignCurrency { currency, row: which } => {
+                row = Some(which.clone());
+                Cause::ForeignCurrency { currency: currency.clone() }
+            }
+            ErrorKind::EmptyAmount { field, found, row: which } => {
+                row = Some(which.clone());
+                Cause::EmptyAmount { field: (*field).to_owned(), found: found.clone() }
+            }
+            ErrorKind::UnsettledBill(_) => Cause::UnsettledBill,
+        };
+        // Without a code the words are this client's or a proxy's, in a language that nobody chose: the log has them.
+        let words = error.code().map(|code| match error.message() {
+            "" => code.to_owned(),
+            message => format!("{code}: {message}"),
+        });
+        let said = Said {
+            action: Some(error.action().to_owned()),
+            words: words.or(row),
+            status: error.status(),
+            request_id: error.request_id().map(ToOwned::to_owned),
+        };
+        Self { cause, said }
+    }
+}
+
+impl From<&CloudError> for Trouble {
+    fn from(error: &CloudError) -> Self {
+        match error {
+            CloudError::NoSuchAccount(_) => Cause::NoSuchAccount.into(),
+            CloudError::Store(_) => Cause::Store.into(),
+            CloudError::AbsurdBill { period, project, amount } => {
+                Cause::AbsurdBill { period: *period, project: project.clone(), amount: *amount }
+                    .into()
+            }
+            CloudError::Cloud(error) => error.into(),
+        }
+    }
+}
+
+impl From<CloudError> for Trouble {
+    fn from(error: CloudError) -> Self {
+        (&error).into()
+    }
+}
+
+impl From<volcengine::Error> for Trouble {
+    fn from(error: volcengine::Error) -> Self {
+        (&error).into()
+    }
+}

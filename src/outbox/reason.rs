@@ -1,0 +1,44 @@
+//! Why a message could not be delivered, in the words of those who read it.
+
+use super::deliver::Failure;
+use crate::cards::Wording;
+use crate::feishu::{Disposition, Error};
+
+/// What failed and, in brackets, what the platform itself said.
+pub(super) fn in_words(words: Wording, failure: &Failure) -> String {
+    match failure {
+        Failure::Feishu(error) => {
+            let text = words.t(key(error.disposition()), &[]);
+            match said(error) {
+                Some(said) => words.t("trouble.with_words", &[("text", &text), ("said", &said)]),
+                None => text,
+            }
+        }
+        Failure::Impossible(key) => words.t(key, &[]),
+        Failure::Store(_) => words.t("trouble.store", &[]),
+    }
+}
+
+fn key(disposition: Disposition) -> &'static str {
+    match disposition {
+        Disposition::RetryAfter(_) => "delivery.limited",
+        Disposition::RetryLater => "delivery.down",
+        Disposition::Unclear => "delivery.unclear",
+        Disposition::Credentials => "delivery.credentials",
+        Disposition::ChatGone => "delivery.chat_gone",
+        Disposition::RecipientUnreachable => "delivery.unreachable",
+        Disposition::MessageGone => "delivery.message_gone",
+        Disposition::TooOldToUpdate => "delivery.too_old",
+        Disposition::Refused => "delivery.refused",
+    }
+}
+
+/// The platform's own words, where it had any: its code is what its documents are searched by, its log id what its
+/// support asks for. What the transport or this client says is for the log.
+fn said(error: &Error) -> Option<String> {
+    match error {
+        Error::Platform(_) => Some(error.to_string()),
+        Error::Unreadable { status, .. } => Some(format!("HTTP {status}")),
+        _ => None,
+    }
+}
