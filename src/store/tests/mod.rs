@@ -9,6 +9,7 @@ mod opening;
 mod owed;
 mod properties;
 mod quota;
+mod released;
 mod spending;
 mod users;
 
