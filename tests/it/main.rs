@@ -26,7 +26,11 @@ mod incidents;
 mod me;
 mod monitor;
 mod policies;
+#[path = "../shared/process.rs"]
+mod process;
 mod roles;
 mod settings;
 mod smoke;
+#[path = "../shared/text.rs"]
+mod text;
 mod welcome;
