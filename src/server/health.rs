@@ -57,7 +57,7 @@ pub(super) async fn metrics(State(app): State<Arc<App>>) -> Response {
         .reading(|tx| {
             let mut counts: BTreeMap<UserStatus, u32> =
                 UserStatus::ALL.into_iter().map(|status| (status, 0)).collect();
-            for user in tx.users()? {
+            for (_, user) in tx.directory().iter() {
                 *counts.entry(user.status).or_default() += 1;
             }
             Ok((tx.owed_count()?, counts, tx.monitor_state()?))

@@ -25,6 +25,7 @@ mod hostile;
 mod incidents;
 mod me;
 mod monitor;
+mod order;
 mod policies;
 #[path = "../shared/process.rs"]
 mod process;
@@ -33,4 +34,5 @@ mod settings;
 mod smoke;
 #[path = "../shared/text.rs"]
 mod text;
+mod unclear;
 mod welcome;

@@ -1,5 +1,5 @@
-//! Files of released layouts. `tests/vectors/store-1.redb` was written by the airgate that released layout 1 and is never
-//! written again: whoever has such a file opens it with today's code. A new [`SCHEMA_VERSION`] adds a file of its own:
+//! Files of released layouts. `tests/vectors/store-1.redb` was written by the airgate of layout 1 and is never written
+//! again, and so on: whoever has such a file opens it with today's code. A new [`SCHEMA_VERSION`] adds a file of its own:
 //! `cargo test --lib store::tests::released -- --ignored` writes it where there is none yet, with what [`sample`]
 //! makes, before the layout is released.
 
@@ -30,7 +30,9 @@ fn file_of(version: u64) -> PathBuf {
 fn copy_of(version: u64) -> (tempfile::TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("airgate.redb");
-    std::fs::copy(file_of(version), &path).unwrap();
+    let file = file_of(version);
+    assert!(file.exists(), "no file of layout {version}: see the head of this module");
+    std::fs::copy(file, &path).unwrap();
     (folder, path)
 }
 
@@ -234,35 +236,36 @@ fn goes_on(store: &Store) {
     assert_eq!(delivered.notice, Notice::Delivered);
 }
 
-#[test]
-fn a_file_of_layout_1_opens_and_everything_in_it_is_read() {
-    let (folder, path) = copy_of(1);
-    let store = Store::open(&path, &KEY).unwrap();
-    check(&store);
-    goes_on(&store);
-    drop(store);
-    // As a backup it is taken, too.
-    let restored = folder.path().join("restored.redb");
-    restore(&file_of(1), &restored, &KEY, Present::Refuse, now()).unwrap();
-    check(&Store::open(&restored, &KEY).unwrap());
-    assert!(matches!(Store::open(&restored, &[8; 32]), Err(StoreError::WrongKey)));
+fn nothing_is_empty(store: &Store) {
+    let rows = rows(store);
+    let empty: Vec<_> = rows.iter().filter(|(_, rows)| **rows == 0).collect();
+    assert!(empty.is_empty(), "nothing in {empty:?}");
 }
 
 #[test]
-fn there_is_a_file_of_every_layout_with_something_in_every_table_of_then() {
+fn a_file_of_every_layout_opens_and_everything_in_it_is_read() {
     for version in 1..=SCHEMA_VERSION {
-        assert!(
-            file_of(version).exists(),
-            "no file of layout {version}: see the head of this module"
-        );
+        let (folder, path) = copy_of(version);
+        let store = Store::open(&path, &KEY).unwrap();
+        check(&store);
+        // What later layouts added is made of what was there.
+        nothing_is_empty(&store);
+        goes_on(&store);
+        drop(store);
+        // As a backup it is taken, too.
+        let restored = folder.path().join("restored.redb");
+        restore(&file_of(version), &restored, &KEY, Present::Refuse, now()).unwrap();
+        check(&Store::open(&restored, &KEY).unwrap());
+        assert!(matches!(Store::open(&restored, &[8; 32]), Err(StoreError::WrongKey)));
     }
-    // What is written today says all that there is to say.
+}
+
+#[test]
+fn what_the_next_file_is_made_of_says_all_that_there_is_to_say() {
     let store = in_memory();
     fill(&store);
     check(&store);
-    let rows = rows(&store);
-    let empty: Vec<_> = rows.iter().filter(|(_, rows)| **rows == 0).collect();
-    assert!(empty.is_empty(), "nothing in {empty:?}");
+    nothing_is_empty(&store);
 }
 
 #[test]

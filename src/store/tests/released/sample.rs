@@ -274,6 +274,7 @@ pub fn owed(new: NewMessage, id: u64, uuid: &str) -> OwedMessage {
         not_before: new.not_before,
         attempts: 0,
         first_tried: None,
+        last_tried: None,
         last_error: None,
         alert: new.alert,
         mention_mobiles: new.mention_mobiles,
