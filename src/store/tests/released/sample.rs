@@ -195,7 +195,7 @@ pub fn op() -> OpId {
 }
 
 pub fn outcome() -> OpOutcome {
-    OpOutcome { refused: true, toast: "不行".to_owned(), at: now() }
+    OpOutcome { refused: true, succeeded: false, toast: "不行".to_owned(), at: now() }
 }
 
 pub fn creation(sealed: Option<String>) -> Creation {
