@@ -21,6 +21,8 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 
+pub use crate::text::text_of;
+
 pub const ADMIN: &str = "ou_admin";
 pub const ADMIN_2: &str = "ou_admin_2";
 pub const VIEWER: &str = "ou_viewer";
@@ -475,28 +477,6 @@ pub fn user(text: &str) -> UserKey {
     text.parse().unwrap()
 }
 
-/// Every text of a card, in order, joined by line feeds: what a person reads, markdown's entities included.
-pub fn text_of(message: &Message) -> String {
-    fn collect(value: &Value, texts: &mut Vec<String>) {
-        match value {
-            Value::Object(members) => {
-                for (name, member) in members {
-                    match member {
-                        Value::String(text) if name == "content" => texts.push(text.clone()),
-                        member if name != "value" => collect(member, texts),
-                        _ => {}
-                    }
-                }
-            }
-            Value::Array(items) => items.iter().for_each(|item| collect(item, texts)),
-            _ => {}
-        }
-    }
-    let mut texts = Vec::new();
-    collect(&serde_json::from_str(&message.content).unwrap(), &mut texts);
-    shown(&texts.join("\n"))
-}
-
 /// The markdown of a card, as the client would interpret it.
 pub fn markdown_of(message: &Message) -> String {
     fn collect(value: &Value, found: &mut Vec<String>) {
@@ -518,32 +498,4 @@ pub fn markdown_of(message: &Message) -> String {
     let mut found = Vec::new();
     collect(&message.json(), &mut found);
     found.join("\n")
-}
-
-/// Text with its entities as the characters that they stand for.
-fn shown(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some((before, after)) = rest.split_once('&') {
-        out.push_str(before);
-        rest = after;
-        let entity = after.split_once(';').and_then(|(name, after)| {
-            let c = match name {
-                "lt" => '<',
-                "gt" => '>',
-                "amp" => '&',
-                name => char::from_u32(name.strip_prefix('#')?.parse().ok()?)?,
-            };
-            Some((c, after))
-        });
-        match entity {
-            Some((c, after)) => {
-                out.push(c);
-                rest = after;
-            }
-            None => out.push('&'),
-        }
-    }
-    out.push_str(rest);
-    out
 }

@@ -1,13 +1,12 @@
 //! The real binary between the stand-ins, killed where it hurts: nothing that was acknowledged is lost or done twice, and
 //! what was owed is delivered once.
 
-use std::io::{BufRead, BufReader, Write};
-use std::net::SocketAddr;
+use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::process::{Output, Stdio};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use airgate::app::projects::{self, NewLink};
 use airgate::clock::Clock;
@@ -22,9 +21,9 @@ use tempfile::TempDir;
 use tokio::net::TcpListener;
 
 use crate::bed::{
-    ADMIN, APP_ID, APP_SECRET, ENCRYPT_KEY, GROUP, PATIENCE, TOKEN, one_account, text_of, until,
-    user,
+    ADMIN, APP_ID, APP_SECRET, ENCRYPT_KEY, GROUP, TOKEN, one_account, text_of, until, user,
 };
+use crate::process::{Process, airgate};
 
 const ALICE: &str = "main/alice";
 const MASTER_KEY: &str = "7f3c0e8a91b2d4f6587a6b5c4d3e2f10aabbccddeeff00112233445566778899";
@@ -36,25 +35,6 @@ struct Outside {
     cloud: Cloud,
     clock: Clock,
     folder: TempDir,
-}
-
-/// A running `airgate serve`.
-struct Process {
-    child: Child,
-    log: Arc<Mutex<String>>,
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn airgate(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_airgate"));
-    command.args(arguments).env("AIRGATE_LOG_FORMAT", "json").env_remove("AIRGATE_CONFIG");
-    command
 }
 
 /// One user with two keys and login, 100 to spend and `spent` spent.
@@ -160,24 +140,7 @@ master_key = "{MASTER_KEY}"
 
     /// Starts the service and waits until it listens.
     async fn serve(&self, log: &str) -> Process {
-        let config = self.config();
-        let mut child = airgate(&["serve", "--config", config.to_str().unwrap()])
-            .env("RUST_LOG", log)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let kept = Arc::new(Mutex::new(String::new()));
-        let (stderr, keep) = (child.stderr.take().unwrap(), Arc::clone(&kept));
-        std::thread::spawn(move || {
-            for line in BufReader::new(stderr).lines().map_while(Result::ok) {
-                let mut keep = keep.lock();
-                keep.push_str(&line);
-                keep.push('\n');
-            }
-        });
-        let process = Process { child, log: kept };
+        let process = Process::start(&self.config(), log);
         until("the service to listen", || process.address().is_some()).await;
         self.feishu.set_service_url(&format!("http://{}", process.address().unwrap()));
         process
@@ -237,35 +200,6 @@ master_key = "{MASTER_KEY}"
             assert_eq!(entries.iter().map(|entry| entry.amount).sum::<Money>(), quota);
             (entries.len(), quota.to_string())
         })
-    }
-}
-
-impl Process {
-    fn address(&self) -> Option<SocketAddr> {
-        let log = self.log.lock();
-        let line = log.lines().find(|line| line.contains("airgate serves"))?;
-        let line: serde_json::Value = serde_json::from_str(line).ok()?;
-        line["fields"]["address"].as_str()?.parse().ok()
-    }
-
-    /// SIGKILL.
-    fn kill(mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-    }
-
-    /// SIGTERM, and how it ended after how long.
-    fn terminate(mut self) -> (ExitStatus, Duration) {
-        let start = Instant::now();
-        let pid = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
-        loop {
-            if let Some(status) = self.child.try_wait().unwrap() {
-                return (status, start.elapsed());
-            }
-            assert!(start.elapsed() < PATIENCE, "it does not stop");
-            std::thread::sleep(Duration::from_millis(20));
-        }
     }
 }
 

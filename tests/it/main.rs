@@ -28,8 +28,12 @@ mod me;
 mod monitor;
 mod order;
 mod policies;
+#[path = "../shared/process.rs"]
+mod process;
 mod roles;
 mod settings;
 mod smoke;
+#[path = "../shared/text.rs"]
+mod text;
 mod unclear;
 mod welcome;

@@ -114,6 +114,11 @@ impl Faults {
         self.rules.lock().clear();
     }
 
+    /// Rules that can still strike.
+    pub fn pending(&self) -> usize {
+        self.rules.lock().iter().filter(|rule| rule.times != Some(0)).count()
+    }
+
     /// The fault that strikes this request, if any, and whether the request takes effect first. Uses up a turn.
     pub(super) fn strike(&self, endpoint: &str) -> Option<(Fault, bool)> {
         let mut rules = self.rules.lock();
@@ -147,8 +152,9 @@ mod tests {
         assert_eq!(faults.strike("send"), None);
         assert_eq!(faults.strike("send"), Some((Fault::Timeout, false)));
         assert_eq!(faults.strike("send"), Some((Fault::Timeout, false)));
-        assert_eq!(faults.strike("send"), None);
+        assert_eq!((faults.strike("send"), faults.pending()), (None, 0));
         faults.inject(FaultRule::new(Fault::CutBody));
+        assert_eq!(faults.pending(), 1);
         assert_eq!(faults.strike("any"), Some((Fault::CutBody, true)));
         faults.clear();
         assert_eq!(faults.strike("any"), None);

@@ -10,6 +10,7 @@ mod opening;
 mod owed;
 mod properties;
 mod quota;
+mod released;
 mod spending;
 mod users;
 

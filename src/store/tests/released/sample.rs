@@ -1,0 +1,351 @@
+//! What stands in files of released layouts. A value whose type has grown since says here what the new part reads as.
+
+use std::collections::BTreeMap;
+
+use super::super::*;
+use crate::domain::{
+    AccessCause, AccessGoal, AccessKeyInfo, AccountReading, AlertBody, Authorisation,
+    BalanceReading, BreakdownRow, Creation, CycleOutcome, CycleReport, Dispatch, Figures,
+    FilePlace, Grant, GrantState, Halt, HeldPolicy, KeyStep, LedgerEntry, MonitorState, NewUser,
+    OpId, OwedMessage, PendingAccess, PolicyKind, PolicyScope, Problem, Profile, ProjectInfo,
+    RememberedAccess, Report, SavedSettings, SecretsSent, Step, TaskKind, Thresholds, UpdateTarget,
+    UserStatus,
+};
+use crate::store::{NewMessage, OpOutcome, RecordedReading};
+
+pub const LANE: &str = "chat:oc_1";
+
+pub fn balance() -> BalanceReading {
+    BalanceReading { available: Some(money("1200.5")), error: Some("慢".to_owned()), at: now() }
+}
+
+/// Alice with everything that can be known of a user, bob who is gone, carol who is being cut off.
+pub fn users() -> Vec<User> {
+    let keys = vec![
+        AccessKeyInfo { id: "AKLTalice1".to_owned(), active: Switch::On },
+        AccessKeyInfo { id: "AKLTalice2".to_owned(), active: Switch::Off },
+    ];
+    let alice = User {
+        cloud_id: "2100000001".to_owned(),
+        display_name: "爱丽丝".to_owned(),
+        email: "alice@example.com".to_owned(),
+        phone: "13800000001".to_owned(),
+        status: UserStatus::Active,
+        access_keys: keys,
+        login: Some(Switch::On),
+        access_read_at: Some(now()),
+        thresholds: Some(Thresholds::new([60, 120]).unwrap()),
+        auto_disable: Switch::Off,
+        triggered: [60].into(),
+        remark: "备注".to_owned(),
+        owner: Some("ou_1".parse().unwrap()),
+        ..User::new(user("main/alice"), now())
+    };
+    let gone = User { status: UserStatus::Gone, ..User::new(user("main/bob"), now()) };
+    let carol = User { monitored: Switch::Off, ..User::new(user("main/carol"), now()) };
+    vec![alice, gone, carol]
+}
+
+/// After the allocations, which empty what was triggered, and the reading.
+pub fn users_after() -> Vec<User> {
+    let mut users = users();
+    users[0].quota = money("799.5");
+    users[0].consumed = money("15.5");
+    users[0].spending_updated_at = Some(now());
+    users[0].triggered.clear();
+    users
+}
+
+pub fn projects() -> Vec<ProjectInfo> {
+    let info = |name: &str, display_name: &str| ProjectInfo {
+        account: account("main"),
+        name: project(name),
+        display_name: display_name.to_owned(),
+    };
+    vec![info("p", "甲"), info("q", "")]
+}
+
+pub fn links() -> Vec<ProjectLink> {
+    let off = ProjectLink { monitored: Switch::Off, ..link("main/alice", "q", "2026-11") };
+    vec![link("main/alice", "p", "2026-10"), off]
+}
+
+/// With display names and amounts.
+pub fn links_after() -> Vec<ProjectLink> {
+    let mut links = links();
+    links[0].display_name = "甲".to_owned();
+    links[0].spending = money("15.500001");
+    links[0].freshness = Freshness::Fresh(now());
+    links
+}
+
+pub fn ledger() -> [(UserKey, Money, &'static str); 2] {
+    [(user("main/alice"), money("1000"), "首笔"), (user("main/alice"), money("-200.5"), "")]
+}
+
+pub fn ledger_after() -> Vec<LedgerEntry> {
+    let entry = |seq, amount, total, note: &str| LedgerEntry {
+        seq,
+        user: user("main/alice"),
+        amount: money(amount),
+        total_after: money(total),
+        note: note.to_owned(),
+        operator: somebody(),
+        at: now(),
+    };
+    vec![entry(1, "1000", "1000", "首笔"), entry(2, "-200.5", "799.5", "")]
+}
+
+pub fn reading() -> RecordedReading {
+    let bills = [("2026-10", "10.000001"), ("2026-11", "5.5")];
+    RecordedReading {
+        account: account("main"),
+        bills: Some(bills.map(|(of, sum)| ((project("p"), month(of)), money(sum))).into()),
+        projects: [project("p")].into(),
+        at: now(),
+    }
+}
+
+/// One of each.
+pub fn alerts() -> Vec<AlertBody> {
+    let row = |freshness| BreakdownRow {
+        project: project("p"),
+        label: "甲".to_owned(),
+        spending: money("15.500001"),
+        freshness,
+    };
+    let breakdown = vec![
+        row(Freshness::Fresh(now())),
+        row(Freshness::Stale(Some(now()))),
+        row(Freshness::Stale(None)),
+        row(Freshness::Pending),
+    ];
+    let figures = Figures { quota: money("20"), consumed: money("15.5"), breakdown };
+    let reason = "原因".to_owned();
+    let problems = [
+        Problem::CyclesFailing { failures: 3, reason: reason.clone() },
+        Problem::CyclesRecovered,
+        Problem::CredentialsRefused { account: account("main"), reason: reason.clone() },
+        Problem::CredentialsRecovered { account: account("main") },
+        Problem::AccessDelayed { goal: AccessGoal::Cut, reason },
+        Problem::Test { operator: Operator::System },
+    ];
+    let mut alerts = vec![
+        AlertBody::Warning { threshold: 60, figures: figures.clone() },
+        AlertBody::Disable { figures },
+        AlertBody::Manual { goal: AccessGoal::Restored, operator: somebody() },
+    ];
+    alerts.extend(problems.map(|problem| AlertBody::Error { problem }));
+    alerts
+}
+
+pub fn report() -> Report {
+    let id = "om_card".parse().unwrap();
+    Report { target: UpdateTarget::Message { id }, lane: LANE.to_owned() }
+}
+
+pub fn pending() -> PendingAccess {
+    PendingAccess {
+        goal: AccessGoal::Cut,
+        cause: AccessCause::Manual { operator: somebody() },
+        since: now(),
+        attempts: 4,
+        next_at: now(),
+        last_error: Some("HTTP 500".to_owned()),
+        delay_alerted: true,
+        report: Some(report()),
+    }
+}
+
+pub fn remembered() -> RememberedAccess {
+    let held =
+        |scope| HeldPolicy { name: "ArkFullAccess".to_owned(), kind: PolicyKind::System, scope };
+    RememberedAccess {
+        active_keys: vec!["AKLTcarol1".to_owned()],
+        login_allowed: true,
+        policies: vec![held(PolicyScope::Global), held(PolicyScope::Project(project("p")))],
+        cut: now(),
+    }
+}
+
+pub fn authorisation() -> Authorisation {
+    let states = [
+        GrantState::Owed,
+        GrantState::Attaching,
+        GrantState::Attached,
+        GrantState::Held,
+        GrantState::Detaching,
+    ];
+    let grant = |state| Grant {
+        policy: format!("Policy{state:?}"),
+        kind: Some(PolicyKind::Custom),
+        state,
+        error: Some("HTTP 500".to_owned()),
+    };
+    Authorisation {
+        grants: states.map(grant).to_vec(),
+        attempts: 2,
+        report: Some(report()),
+        ..Authorisation::new(user("main/carol"), project("p"), now())
+    }
+}
+
+pub fn op() -> OpId {
+    "op-1".parse().unwrap()
+}
+
+pub fn outcome() -> OpOutcome {
+    OpOutcome { refused: true, succeeded: false, toast: "不行".to_owned(), at: now() }
+}
+
+pub fn creation(sealed: Option<String>) -> Creation {
+    Creation {
+        id: 1,
+        mark: "mark-1".to_owned(),
+        wanted: NewUser {
+            key: user("main/dave"),
+            display_name: "戴夫".to_owned(),
+            email: "dave@example.com".to_owned(),
+            phone: "13800000004".to_owned(),
+            project: Some(project("p")),
+            quota: Some(money("50")),
+            login: true,
+            access_key: true,
+        },
+        form: BTreeMap::from([("username".to_owned(), "dave".to_owned())]),
+        operator: somebody(),
+        ops: vec![op()],
+        running: true,
+        user: Step::Done,
+        linked: true,
+        booked: true,
+        login: Step::Tried,
+        key: KeyStep::Tried { before: vec!["AKLTdave1".to_owned()], at: now() },
+        sealed,
+        sent: SecretsSent::Lost { reason: "没了".to_owned() },
+        halt: Some(Halt::Cloud { reason: "HTTP 500".to_owned() }),
+        report: Some(report()),
+        created: now(),
+    }
+}
+
+/// One of each way, all in one lane; two more in front. The third carries an alert, and mentions somebody.
+pub fn messages(sealed: &str) -> Vec<NewMessage> {
+    let card = || r#"{"schema":"2.0"}"#.to_owned();
+    let (chat, person) = ("oc_1".parse().unwrap(), "ou_1".parse().unwrap());
+    let to_chat = Dispatch::ToChat { chat, card: card() };
+    let (message, by_id) = ("om_1".parse().unwrap(), UpdateTarget::SentBy { owed: 1 });
+    let place = FilePlace::Message { id: "om_1".parse().unwrap() };
+    let at_person = FilePlace::Person { id: "ou_1".parse().unwrap() };
+    let file = |place| Dispatch::File {
+        place,
+        table: "users".to_owned(),
+        name: "airgate-users.csv".to_owned(),
+    };
+    let new = |dispatch| NewMessage::new(LANE, dispatch, now());
+    vec![
+        new(to_chat.clone()),
+        new(to_chat.clone()),
+        new(to_chat.clone()).for_alert(Some(1)).mentioning(vec!["138".to_owned()]),
+        new(to_chat).plain(),
+        new(Dispatch::ToPerson { person, card: card() }),
+        new(Dispatch::Reply { to: message, card: card() }),
+        new(Dispatch::Update { target: by_id, card: card() }),
+        new(Dispatch::Update { target: report().target, card: card() }),
+        new(Dispatch::Secret {
+            person: "ou_1".parse().unwrap(),
+            sealed: sealed.to_owned(),
+            creation: 1,
+        }),
+        new(file(place)),
+        new(file(at_person)),
+        new(Dispatch::Webhook { card: card() }),
+    ]
+}
+
+/// A message as it is owed.
+pub fn owed(new: NewMessage, id: u64, uuid: &str) -> OwedMessage {
+    OwedMessage {
+        id,
+        lane: new.lane,
+        dispatch: new.dispatch,
+        uuid: uuid.to_owned(),
+        created: now(),
+        not_before: new.not_before,
+        attempts: 0,
+        first_tried: None,
+        last_tried: None,
+        last_error: None,
+        alert: new.alert,
+        mention_mobiles: new.mention_mobiles,
+        plain: new.plain,
+    }
+}
+
+/// The same after a try that failed.
+pub fn tried(owed: OwedMessage) -> OwedMessage {
+    let last_error = Some("HTTP 500".to_owned());
+    OwedMessage { attempts: 3, first_tried: Some(now()), last_error, ..owed }
+}
+
+/// One of each.
+pub fn tasks(waiting: &str) -> Vec<TaskKind> {
+    let profile = Profile {
+        display_name: Some("爱丽丝".to_owned()),
+        email: Some(String::new()),
+        phone: None,
+    };
+    vec![
+        TaskKind::Sync,
+        TaskKind::MonitorRun,
+        TaskKind::CreateUser { creation: 1 },
+        TaskKind::RefreshProjects { account: account("main"), user: user("main/alice") },
+        TaskKind::UpdateProfile { user: user("main/alice"), profile },
+        TaskKind::CheckAccount {
+            account: account("main"),
+            name: "云上主体".to_owned(),
+            pair: waiting.to_owned(),
+            known: true,
+        },
+        TaskKind::ReadBalances,
+    ]
+}
+
+pub fn settings() -> SavedSettings {
+    SavedSettings {
+        thresholds: Some(Thresholds::new([70, 90]).unwrap()),
+        interval_seconds: Some(600),
+        alert_chat: Some(Some("oc_1".parse().unwrap())),
+        webhook_url: Some(None),
+        mobiles: Some(vec!["13800000001".to_owned()]),
+        updated: Some(now()),
+    }
+}
+
+pub fn monitor() -> MonitorState {
+    let reading = AccountReading {
+        account: account("main"),
+        periods: vec![month("2026-10"), month("2026-11")],
+        rows: 300,
+        calls: 2,
+        error: Some("HTTP 500".to_owned()),
+        credentials_refused: true,
+        warning: Some("split bills".to_owned()),
+    };
+    let last = CycleReport {
+        started: now(),
+        ended: now(),
+        outcome: CycleOutcome::Error,
+        accounts: vec![reading],
+        users: 3,
+        warnings: 1,
+        disables: 1,
+    };
+    MonitorState {
+        last: Some(last),
+        last_success: Some(now()),
+        failures_in_a_row: 3,
+        failing_alerted: true,
+        refused_accounts: vec![account("main")],
+    }
+}

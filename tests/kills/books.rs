@@ -1,0 +1,42 @@
+//! What the outside was told, or made happen, and will look for in the end.
+
+use std::collections::BTreeMap;
+
+use airgate::domain::{AccessGoal, AlertKind, Money};
+
+/// An alert that must have been raised: its type, threshold, and what was consumed.
+pub type Expected = (AlertKind, u16, Money);
+
+/// The outside's books.
+#[derive(Debug, Default)]
+pub struct Books {
+    /// Acknowledged allocations by user and note; notes are not used twice.
+    pub ledger: BTreeMap<(String, String), Money>,
+    /// Messages that people wrote to the bot, with the replies that are due.
+    pub said: BTreeMap<String, usize>,
+    /// The links of a user, and whether they are monitored.
+    pub links: BTreeMap<String, BTreeMap<String, bool>>,
+    /// Acknowledged changes of access by hand, in order.
+    pub access: BTreeMap<String, Vec<AccessGoal>>,
+    /// Alerts of those who know exactly what they spend, in order.
+    pub alerts: BTreeMap<String, Vec<Expected>>,
+    /// Users that were made, each with its first quota.
+    pub made: BTreeMap<String, Money>,
+    /// Remarks as last saved.
+    pub remarks: BTreeMap<String, String>,
+}
+
+impl Books {
+    pub fn booked(&mut self, user: &str, note: &str, amount: Money) {
+        let before = self.ledger.insert((user.to_owned(), note.to_owned()), amount);
+        assert_eq!(before, None, "{user} {note}");
+    }
+
+    pub fn changed(&mut self, user: &str, goal: AccessGoal) {
+        self.access.entry(user.to_owned()).or_default().push(goal);
+    }
+
+    pub fn expect(&mut self, user: &str, alert: Expected) {
+        self.alerts.entry(user.to_owned()).or_default().push(alert);
+    }
+}

@@ -1,0 +1,156 @@
+//! Somebody in chat who repeats what was not acknowledged: messages as the platform does, by the same event; clicks as
+//! people do, by the same card and so the same `op`.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use airgate::sandbox::feishu::{ClickAction, Message, Sender};
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use crate::stage::{Stage, count};
+
+/// Between two tries.
+const BREATH: Duration = Duration::from_millis(15);
+
+pub struct Person {
+    pub stage: Arc<Stage>,
+    pub id: String,
+    pub rng: StdRng,
+}
+
+impl Person {
+    pub fn new(stage: &Arc<Stage>, id: &str) -> Self {
+        let digest = Sha256::digest(format!("{} {id}", stage.seed));
+        let seed = digest.iter().take(8).fold(0, |sum, byte| sum << 8 | u64::from(*byte));
+        Self { stage: Arc::clone(stage), id: id.to_owned(), rng: StdRng::seed_from_u64(seed) }
+    }
+
+    /// Waits up to so many milliseconds.
+    pub async fn pause(&mut self, at_most: u64) {
+        let pause = self.rng.random_range(0..=at_most);
+        tokio::time::sleep(Duration::from_millis(pause)).await;
+    }
+
+    fn reached(&self, status: Option<u16>, what: &str) -> bool {
+        count(&self.stage.tally.requests);
+        match status {
+            Some(200) => true,
+            None => false,
+            Some(status) => panic!("seed {}: {what}: HTTP {status}", self.stage.seed),
+        }
+    }
+
+    /// Writes to the bot in the direct chat until it is acknowledged. The message's id.
+    pub async fn say(&mut self, text: &str) -> String {
+        let chat = self.stage.feishu.direct_chat(&self.id);
+        self.say_in(&chat, text, false, 1).await
+    }
+
+    /// The same in any chat, where so many replies are due.
+    pub async fn say_in(&mut self, chat: &str, text: &str, mention: bool, due: usize) -> String {
+        let (stage, start) = (Arc::clone(&self.stage), Instant::now());
+        let mut sent = stage.feishu.say(&self.id, chat, text, mention).await;
+        while !self.reached(sent.status, text) {
+            if start.elapsed() > stage.patience {
+                stage.give_up(text);
+            }
+            tokio::time::sleep(BREATH).await;
+            sent = stage.feishu.redeliver(&sent).await;
+        }
+        count(&stage.tally.acknowledged);
+        let id = sent.message_id.clone().unwrap();
+        stage.books.lock().said.insert(id.clone(), due);
+        // The acknowledgement may be lost on its way, too.
+        if self.rng.random_ratio(1, 5) {
+            count(&stage.tally.repeated);
+            self.pause(40).await;
+            let again = stage.feishu.redeliver(&sent).await;
+            self.reached(again.status, text);
+        }
+        id
+    }
+
+    /// Writes, and waits for the reply.
+    pub async fn ask(&mut self, text: &str) -> Message {
+        let id = self.say(text).await;
+        self.reply(&id, text).await
+    }
+
+    pub async fn reply(&self, id: &str, what: &str) -> Message {
+        self.stage
+            .until(&format!("a reply to {what}"), || {
+                self.stage.feishu.read(|state| {
+                    // Replies come behind what they answer.
+                    let later =
+                        state.all_messages().iter().rev().take_while(|m| m.message_id != id);
+                    let reply = |m: &&Message| m.reply_to.as_deref() == Some(id);
+                    later.filter(|m| m.sender == Sender::Bot).find(reply).cloned()
+                })
+            })
+            .await
+    }
+
+    /// Presses until it is answered. The toast, as `error: …`.
+    pub async fn press(&mut self, card: &str, action: ClickAction) -> String {
+        let (stage, start) = (Arc::clone(&self.stage), Instant::now());
+        let what = format!("{:?}", action.value);
+        loop {
+            let result = stage.feishu.click_raw(&self.id, card, action.clone()).await;
+            if self.reached(result.status, &what) {
+                assert_eq!(result.error, None, "seed {}: {what}", stage.seed);
+                count(&stage.tally.acknowledged);
+                // An impatient finger.
+                if self.rng.random_ratio(1, 6) && action.value.as_ref().unwrap().get("op").is_some()
+                {
+                    count(&stage.tally.repeated);
+                    let again = stage.feishu.click_raw(&self.id, card, action).await;
+                    self.reached(again.status, &what);
+                }
+                return result
+                    .toast
+                    .map(|toast| format!("{}: {}", toast.kind, toast.content))
+                    .unwrap_or_default();
+            }
+            if start.elapsed() > stage.patience {
+                stage.give_up(&what);
+            }
+            tokio::time::sleep(BREATH).await;
+        }
+    }
+
+    /// The same, where nothing can be refused.
+    pub async fn do_press(&mut self, card: &str, action: ClickAction) {
+        let what = format!("{:?}", action.value);
+        let toast = self.press(card, action).await;
+        assert!(!toast.starts_with("error"), "seed {}: {what}: {toast}", self.stage.seed);
+    }
+
+    /// A button of this action on a card as it stands now.
+    pub fn button(&self, card: &str, action: &str) -> Option<ClickAction> {
+        self.button_with(card, action, |_| true)
+    }
+
+    pub fn button_with(
+        &self,
+        card: &str,
+        action: &str,
+        fits: impl Fn(&Value) -> bool,
+    ) -> Option<ClickAction> {
+        self.stage.feishu.find_button(card, |value| value["action"] == action && fits(value))
+    }
+
+    /// What sending the form of this action would send.
+    pub fn form(&self, card: &str, action: &str, fields: Value) -> Option<ClickAction> {
+        let fields = fields.as_object().unwrap().clone();
+        self.stage.feishu.fill_form(card, |value| value["action"] == action, fields).ok()
+    }
+
+    /// Waits for the button on the card.
+    pub async fn button_appears(&self, card: &str, action: &str) -> ClickAction {
+        let what = format!("{action} on {card} of {}", self.id);
+        self.stage.until(&what, || self.button(card, action)).await
+    }
+}

@@ -1,0 +1,203 @@
+//! The storm: the process is killed again and again, at random moments and in the middle of calls, while clients go on.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use airgate::sandbox::{feishu, volcengine};
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+use tokio::task::JoinHandle;
+
+use crate::process::Process;
+use crate::stage::{Stage, count, counted, seed, setting};
+use crate::{checks, parts};
+
+/// Kills of a plain `cargo test`.
+const KILLS: u64 = 240;
+/// Between two looks at the store while clients are at it.
+const LOOK_EVERY: u64 = 40;
+/// Calls to the cloud in whose middle the process is killed.
+const CLOUD_CALLS: [&str; 11] = [
+    "ListSplitBillDetail",
+    "ListAccessKeys",
+    "GetLoginProfile",
+    "UpdateAccessKey",
+    "UpdateLoginProfile",
+    "AttachPolicyInProject",
+    "DetachPolicyInProject",
+    "ListAttachedUserPolicies",
+    "CreateUser",
+    "CreateLoginProfile",
+    "CreateAccessKey",
+];
+/// And those to Feishu.
+const CHAT_CALLS: [&str; 6] = ["send", "reply", "patch", "hook", "file", "token"];
+/// A call that is waited for, and does not come, is waited for so long.
+const CALL_COMES: Duration = Duration::from_millis(500);
+
+pub struct Killer {
+    stage: Arc<Stage>,
+    rng: StdRng,
+    /// How long the last start took.
+    start: Duration,
+}
+
+impl Killer {
+    pub fn new(stage: &Arc<Stage>) -> Self {
+        let rng = StdRng::seed_from_u64(stage.seed);
+        Self { stage: Arc::clone(stage), rng, start: Duration::from_millis(50) }
+    }
+
+    /// A life of the process, and its end.
+    pub async fn strike(&mut self) {
+        if self.rng.random_ratio(1, 6) {
+            return self.at_start().await;
+        }
+        let begun = Instant::now();
+        let process = self.stage.serve().await;
+        self.start = begun.elapsed();
+        match self.rng.random_range(0..3) {
+            0 => {
+                let life = self.rng.random_range(0..450);
+                tokio::time::sleep(Duration::from_millis(life)).await;
+                self.stage.kill(process);
+            }
+            1 => self.in_cloud_call(process).await,
+            _ => self.in_delivery(process).await,
+        }
+    }
+
+    /// Before it listens, as far as that can be hit.
+    async fn at_start(&mut self) {
+        let process = Process::start(&self.stage.config(), "info");
+        let life = self.rng.random_range(0..=self.start.as_micros()) as u64;
+        tokio::time::sleep(Duration::from_micros(life)).await;
+        if process.address().is_none() {
+            count(&self.stage.tally.at_start);
+        }
+        self.stage.kill(process);
+    }
+
+    /// While the cloud has a call, which it carries out or does not.
+    async fn in_cloud_call(&mut self, process: Process) {
+        use volcengine::{Fault, FaultRule};
+        let action = CLOUD_CALLS[self.rng.random_range(0..CLOUD_CALLS.len())];
+        let fault = match self.rng.random_ratio(1, 2) {
+            true => Fault::Slow(Duration::from_secs(600)),
+            false => Fault::Timeout,
+        };
+        let faults = self.stage.cloud.faults();
+        let skip = self.rng.random_range(0..3);
+        faults.inject(FaultRule::new(fault).on(action).after(skip).times(1));
+        if comes(|| faults.pending() == 0).await {
+            count(&self.stage.tally.in_cloud_call);
+        }
+        self.stage.kill(process);
+        self.stage.cloud.faults().clear();
+    }
+
+    /// While Feishu has a request, which it carries out or does not.
+    async fn in_delivery(&mut self, process: Process) {
+        use feishu::{Fault, FaultRule};
+        let endpoint = CHAT_CALLS[self.rng.random_range(0..CHAT_CALLS.len())];
+        let rule = FaultRule::new(Fault::Timeout).on(endpoint).times(1);
+        let applied = self.rng.random_ratio(1, 2);
+        let faults = self.stage.feishu.faults();
+        faults.inject(rule.skip(self.rng.random_range(0..3)).applied(applied));
+        if comes(|| faults.pending() == 0).await {
+            count(&self.stage.tally.in_delivery);
+        }
+        self.stage.kill(process);
+        faults.clear();
+    }
+}
+
+async fn comes(struck: impl Fn() -> bool) -> bool {
+    let start = Instant::now();
+    while start.elapsed() < CALL_COMES {
+        if struck() {
+            return true;
+        }
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    struck()
+}
+
+/// Clients end, and what is owed is done. The process is stopped then.
+pub async fn settle(stage: &Arc<Stage>, process: Process, parts: Vec<JoinHandle<()>>) {
+    stage.finish();
+    for part in parts {
+        part.await.unwrap();
+    }
+    let start = Instant::now();
+    let mut process = process;
+    loop {
+        // The store is its own while it runs: it is stopped to be looked into.
+        tokio::time::sleep(Duration::from_millis(700)).await;
+        stage.stop(process).await;
+        let owed = stage.in_store(checks::owed);
+        if owed == 0 {
+            return;
+        }
+        if start.elapsed() > stage.patience {
+            stage.give_up(&format!("{owed} things are still owed"));
+        }
+        process = stage.serve().await;
+    }
+}
+
+/// Whether a client has failed already.
+pub fn failed(parts: &[JoinHandle<()>]) -> bool {
+    parts.iter().any(JoinHandle::is_finished)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn hundreds_of_kills_lose_nothing_and_do_nothing_twice() {
+    storm("webhook", setting("AIRGATE_KILLS", KILLS)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nor_do_they_where_events_come_over_the_long_connection() {
+    storm("websocket", setting("AIRGATE_KILLS", KILLS) / 4).await;
+}
+
+async fn storm(mode: &'static str, kills: u64) {
+    let seed = seed();
+    eprintln!("AIRGATE_SEED={seed}");
+    let stage = Stage::start(seed, Duration::from_secs(120), mode).await;
+    let start = Instant::now();
+    let parts = parts::begin(&stage);
+    let mut killer = Killer::new(&stage);
+    for n in 1..=kills {
+        killer.strike().await;
+        if failed(&parts) {
+            break;
+        }
+        if n % LOOK_EVERY == 0 {
+            checks::midway(&stage);
+        }
+    }
+    let process = stage.serve().await;
+    let stormed = start.elapsed();
+    settle(&stage, process, parts).await;
+    checks::everything(&stage);
+    let violations = stage.feishu.connections().overview().violations;
+    assert!(violations.is_empty(), "seed {seed}: {violations:#?}");
+    let complaints = stage.complaints.lock().clone();
+    assert!(complaints.is_empty(), "seed {seed}: {complaints:#?}");
+    let tally = &stage.tally;
+    eprintln!(
+        "{mode}: {} kills in {} s ({} before it listened, {} in a call to the cloud, {} in a delivery), {} s to settle; {} \
+         callbacks sent, {} acknowledged, {} of them repeated; {} allocations; lost 0, doubled 0",
+        counted(&tally.kills),
+        stormed.as_secs(),
+        counted(&tally.at_start),
+        counted(&tally.in_cloud_call),
+        counted(&tally.in_delivery),
+        start.elapsed().saturating_sub(stormed).as_secs(),
+        counted(&tally.requests),
+        counted(&tally.acknowledged),
+        counted(&tally.repeated),
+        stage.books.lock().ledger.len(),
+    );
+}
