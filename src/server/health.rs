@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
@@ -17,6 +18,9 @@ use crate::store::StoreError;
 
 /// A tenant token older than this means that Feishu has not been reached.
 const TOKEN_FRESH: SignedDuration = SignedDuration::from_hours(2);
+
+/// Figures that are counted from the store are at most this old.
+const COUNT_EVERY: Duration = Duration::from_millis(500);
 
 /// 200 while the process lives.
 pub(super) async fn alive() -> Json<serde_json::Value> {
@@ -52,6 +56,19 @@ pub(super) async fn ready(State(app): State<Arc<App>>) -> Response {
 
 /// Prometheus text.
 pub(super) async fn metrics(State(app): State<Arc<App>>) -> Response {
+    // One at a time, and seldom: the page is open to whoever reaches the port, and users are many.
+    let mut counted = app.counted.lock().await;
+    if counted.is_none_or(|at| at.elapsed() >= COUNT_EVERY) {
+        count(&app).await;
+        *counted = Some(tokio::time::Instant::now());
+    }
+    drop(counted);
+    let text = super::metrics::recorder().map(|recorder| recorder.render()).unwrap_or_default();
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response()
+}
+
+/// Sets the gauges that are counted from the store.
+async fn count(app: &App) {
     let counted: Result<(usize, BTreeMap<UserStatus, u32>, MonitorState), StoreError> = app
         .store
         .reading(|tx| {
@@ -74,6 +91,4 @@ pub(super) async fn metrics(State(app): State<Arc<App>>) -> Response {
             ::metrics::gauge!("airgate_users", "status" => status.word()).set(count);
         }
     }
-    let text = super::metrics::recorder().map(|recorder| recorder.render()).unwrap_or_default();
-    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response()
 }
