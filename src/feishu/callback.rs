@@ -6,8 +6,8 @@ use std::fmt;
 use jiff::Timestamp;
 use reqwest::header::HeaderMap;
 use secrecy::{ExposeSecret, SecretString};
-use serde::Deserialize;
 use serde::de::IgnoredAny;
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
@@ -193,7 +193,8 @@ impl CallbackVerifier {
 /// [`Value`]s takes up to a hundred times the memory of its text.
 #[derive(Deserialize)]
 struct Outer<'b> {
-    #[serde(borrow)]
+    /// Also where it is null: sealed nothing is not plain.
+    #[serde(borrow, default, deserialize_with = "whatever")]
     encrypt: Option<&'b RawValue>,
     #[serde(borrow)]
     header: Option<&'b RawValue>,
@@ -222,6 +223,10 @@ impl<'b> Outer<'b> {
             if error.is_data() { Malformed::NotAnEvent } else { Malformed::NotJson }
         })
     }
+}
+
+fn whatever<'b, D: Deserializer<'b>>(value: D) -> Result<Option<&'b RawValue>, D::Error> {
+    <&RawValue>::deserialize(value).map(Some)
 }
 
 fn text(value: &RawValue) -> Option<String> {

@@ -197,13 +197,16 @@ mod tests {
 
     use super::*;
 
-    /// A listener with so many places; one path answers at once, another with 8 MiB.
+    /// More than all buffers between two programs hold.
+    const LARGE: usize = 64 * 1024 * 1024;
+
+    /// A listener with so many places; one path answers at once, another with much.
     async fn listening(places: usize) -> (std::net::SocketAddr, CancellationToken) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let router = Router::new()
             .route("/", get(|| async { "here" }))
-            .route("/large", get(|| async { vec![b'x'; 8 * 1024 * 1024] }));
+            .route("/large", get(|| async { vec![b'x'; LARGE] }));
         let stop = CancellationToken::new();
         tokio::spawn(serve(listener, router, places, stop.clone()));
         (address, stop)
@@ -253,7 +256,7 @@ mod tests {
             .unwrap();
         let answer = to_the_end(&mut stream).await;
         assert!(answer.ends_with(b"here"));
-        assert!(to_the_end(&mut silent).await.len() < 8 * 1024 * 1024);
+        assert!(to_the_end(&mut silent).await.len() < LARGE);
     }
 
     #[tokio::test]

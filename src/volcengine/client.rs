@@ -416,10 +416,10 @@ impl Account {
             Some(secret) => self.redacted(text).replace(secret.expose_secret(), "…"),
             None => self.redacted(text),
         };
-        open(&body).or_else(|error| {
+        open(&body).map_err(|error| {
             // Once more without the secrets: its words are cut to a length, and half a secret would not be found in them.
             let body = redacted(&String::from_utf8_lossy(&body));
-            Err(open(body.as_bytes()).err().unwrap_or(error).redact(redacted))
+            open(body.as_bytes()).err().unwrap_or(error).redact(redacted)
         })
     }
 

@@ -140,7 +140,8 @@ async fn slow(address: SocketAddr, start: Vec<u8>, drip: u8) -> Duration {
     since.elapsed()
 }
 
-/// Sends a body as fast as it goes until the service has enough of it; whether the answer, where one was read, was a 413.
+/// Sends a body as fast as it goes until the service has enough of it; whether the answer, where one was read, says that it
+/// is too large, or that no place for large ones became free in time.
 async fn endless(address: SocketAddr, head: &str, piece: &[u8]) -> bool {
     let mut stream = connect(address).await;
     let (mut read, mut write) = stream.split();
@@ -156,7 +157,8 @@ async fn endless(address: SocketAddr, head: &str, piece: &[u8]) -> bool {
         () = sending => {}
         _ = read.read_to_end(&mut answer) => {}
     }
-    answer.is_empty() || answer.starts_with(b"HTTP/1.1 413")
+    let refusals: [&[u8]; 2] = [b"HTTP/1.1 413", b"HTTP/1.1 408"];
+    answer.is_empty() || refusals.iter().any(|refusal| answer.starts_with(refusal))
 }
 
 fn head(further: &str) -> String {
