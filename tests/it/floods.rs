@@ -16,7 +16,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::bed::{ADMIN, APP_ID, APP_SECRET, ENCRYPT_KEY, PATIENCE, TOKEN};
+use crate::bed::{ADMIN, APP_ID, APP_SECRET, ENCRYPT_KEY, PATIENCE, TOKEN, until};
 use crate::process::Process;
 
 /// Feishu waits so long for the answer to a click. (The service's own limit of 1 s is for a machine that is not flooded by
@@ -115,10 +115,9 @@ async fn connect(address: SocketAddr) -> TcpStream {
     }
 }
 
-/// Sends `start`, then a byte of `drip` every second for ever, until the service ends it; how long that took.
-async fn slow(address: SocketAddr, start: Vec<u8>, drip: u8) -> Duration {
+/// Sends `start`, then a byte of `drip` every second for ever, until the service ends it.
+async fn slow(address: SocketAddr, start: Vec<u8>, drip: u8) {
     let mut stream = connect(address).await;
-    let since = Instant::now();
     let (mut read, mut write) = stream.split();
     let sending = async {
         // A connection that was ended takes no more.
@@ -137,7 +136,6 @@ async fn slow(address: SocketAddr, start: Vec<u8>, drip: u8) -> Duration {
         () = sending => {}
         () = ending => {}
     }
-    since.elapsed()
 }
 
 /// Sends a body as fast as it goes until the service has enough of it; whether the answer, where one was read, says that it
@@ -183,7 +181,8 @@ async fn a_thousand_bad_connections_neither_stop_the_service_nor_fill_its_memory
     let address = target.address;
     let card = target.card().await;
     target.click(&card).await;
-    let quiet = target.process.peak_memory();
+    let (quiet, files) = (target.process.peak_memory(), target.process.open_files());
+    let since = Instant::now();
     let count = allowed(1000);
 
     // The slow ones, all of them until they are cut off.
@@ -246,11 +245,10 @@ async fn a_thousand_bad_connections_neither_stop_the_service_nor_fill_its_memory
     for ended in join_all(fast_ones).await {
         ended.unwrap();
     }
-    let mut longest = Duration::ZERO;
-    for ended in join_all(slow_ones).await {
-        longest = longest.max(ended.unwrap());
-    }
-    assert!(longest < PATIENCE, "a slow sender was held for {longest:?}");
+    // As the service sees it: a client whose connection was never accepted may wait for ever.
+    until("slow senders to be cut off", || target.process.open_files() < files + 20).await;
+    let longest = since.elapsed();
+    slow_ones.iter().for_each(tokio::task::JoinHandle::abort);
 
     let peak = target.process.peak_memory();
     let refused = refused.load(Ordering::Relaxed);

@@ -72,6 +72,11 @@ impl Process {
         line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() / 1024
     }
 
+    /// How many files it has open, connections included.
+    pub fn open_files(&self) -> usize {
+        std::fs::read_dir(format!("/proc/{}/fd", self.child.id())).unwrap().count()
+    }
+
     /// SIGTERM, then its end; what it logged.
     pub fn terminate(mut self) -> String {
         let pid = self.child.id().to_string();
