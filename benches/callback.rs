@@ -2,7 +2,8 @@
 //! decrypt, dispatch, read or change the store on disk (with its fsync), render, answer. A plain loop that keeps every
 //! single time, not criterion: what is promised is a percentile of single answers, not a mean.
 //!
-//! Run it with `cargo bench --bench callback`. It prints figures and judges nothing. The stores and the stand-in for
+//! Run it with `cargo bench --bench callback`, for another number of users than 1,000 with `-- 100000` behind it. It
+//! prints figures and judges nothing. The stores and the stand-in for
 //! Feishu live in this process, so its memory is an upper bound for the service's.
 
 #![allow(
@@ -15,7 +16,7 @@
 )]
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
 use airgate::clock::Clock;
@@ -31,12 +32,10 @@ use rust_decimal::Decimal;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-const USERS: usize = 1_000;
 const LINKS_EACH: usize = 5;
 const PROJECTS: usize = 500;
-const ENTRIES_EACH: usize = 12;
-const MONTHS: usize = 4;
-const ALERTS: usize = 500;
+const ENTRIES_EACH: usize = 4;
+const MONTHS: usize = 24;
 /// Sequential callbacks of each kind.
 const ROUNDS: usize = 150;
 /// Callbacks at a time in the second part.
@@ -44,29 +43,51 @@ const AT_ONCE: usize = 8;
 const ADMIN: &str = "ou_admin";
 const CHAT: &str = "oc_bench";
 
+/// How many users the store has: the number on the command line.
+static USERS: LazyLock<usize> =
+    LazyLock::new(|| std::env::args().find_map(|word| word.parse().ok()).unwrap_or(1_000));
+
+fn users() -> usize {
+    *USERS
+}
+
+fn alerts() -> usize {
+    users() / 2
+}
+
+/// The last page of `rows`, `each` a page, or one before it.
+fn page(n: usize, rows: usize, each: usize) -> usize {
+    n * 997 % (rows / each).max(1) + 1
+}
+
 type Make = fn(usize) -> (Value, Value);
 
 /// What is clicked: a name, and the n-th click's callback value and form.
 const KINDS: &[(&str, Make)] = &[
-    ("users.list", |n| (json!({"action": "users.list", "page": n % 125 + 1}), Value::Null)),
+    ("users.list", |n| (json!({"action": "users.list", "page": page(n, users(), 8)}), Value::Null)),
     ("users.list query", |n| {
-        (json!({"action": "users.list", "page": 1}), json!({"query": format!("u00{}", n % 100)}))
+        (json!({"action": "users.list", "page": 1}), json!({"query": format!("u000{}", n % 100)}))
     }),
     ("user.open", |n| (json!({"action": "user.open", "user": user_at(n)}), Value::Null)),
     ("projects.open", |n| (json!({"action": "projects.open", "user": user_at(n)}), Value::Null)),
     ("quota.open", |n| (json!({"action": "quota.open", "user": user_at(n)}), Value::Null)),
     ("billing.open", |n| {
-        (json!({"action": "billing.open", "period": "2026-11", "page": n % 125 + 1}), Value::Null)
+        (
+            json!({"action": "billing.open", "period": "2026-11", "page": page(n, users(), 8)}),
+            Value::Null,
+        )
     }),
-    ("alerts.list", |n| (json!({"action": "alerts.list", "page": n % 60 + 1}), Value::Null)),
+    ("alerts.list", |n| {
+        (json!({"action": "alerts.list", "page": page(n, alerts(), 8)}), Value::Null)
+    }),
     ("quota.allocate", |n| {
         let op = uuid::Uuid::new_v4().simple().to_string();
         let value = json!({"action": "quota.allocate", "user": user_at(n), "op": op});
         (value, json!({"amount": "12.50", "note": "bench"}))
     }),
     ("project.toggle", |n| {
-        let project = project_of(n % USERS, n % LINKS_EACH);
-        let enabled = (n / USERS).is_multiple_of(2) && n.is_multiple_of(2);
+        let project = project_of(n % users(), n % LINKS_EACH);
+        let enabled = (n / users()).is_multiple_of(2) && n.is_multiple_of(2);
         let value = json!({"action": "project.toggle", "user": user_at(n), "project": project,
             "enabled": enabled});
         (value, Value::Null)
@@ -74,14 +95,19 @@ const KINDS: &[(&str, Make)] = &[
 ];
 
 fn user_at(n: usize) -> String {
-    format!("main/u{:04}", n * 37 % USERS)
+    format!("main/u{:06}", n * 37 % users())
 }
 
 fn project_of(user: usize, link: usize) -> String {
-    format!("project-{:03}", (user * 37 % USERS * 7 + link * 11) % PROJECTS)
+    format!("project-{:03}", (user * 37 % users() * 7 + link * 11) % PROJECTS)
 }
 
 fn main() {
+    let mut words = std::env::args().skip_while(|word| word != "--fill").skip(1);
+    if let Some(path) = words.next() {
+        fill_at(Path::new(&path));
+        return;
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     runtime.block_on(run());
 }
@@ -89,7 +115,7 @@ fn main() {
 async fn run() {
     let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let clock = Clock::system();
-    clock.set("2026-11-23T02:00:00Z".parse().unwrap());
+    clock.set(NOW.parse().unwrap());
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let mut chat = FeishuConfig::new("cli_bench", "bench-secret", "bench-token");
     chat.encrypt_key = Some("bench-encrypt-key".to_owned());
@@ -98,18 +124,28 @@ async fn run() {
     feishu.add_group(CHAT, "压测群");
     let path = folder.path().join("airgate.redb");
     let config = config(&feishu, &path);
-    let store = Store::open(&path, config.security.master_key.expose()).unwrap();
     let filling = Instant::now();
-    fill(&store, &clock);
+    // By another process, so that what it needs is not counted as this one's memory.
+    let filled = std::process::Command::new(std::env::current_exe().unwrap())
+        .args([users().to_string().as_str(), "--fill", path.to_str().unwrap()])
+        .status();
+    assert!(filled.unwrap().success());
+    let filling = filling.elapsed();
+    let opening = Instant::now();
+    let store = Store::open(&path, config.security.master_key.expose()).unwrap();
+    let opening = opening.elapsed();
     println!(
-        "{USERS} users, {} links, {ALERTS} alerts, {MONTHS} months: file {} KiB, filled in {} ms",
-        USERS * LINKS_EACH,
+        "{} users, {} links, {} alerts, {MONTHS} months: file {} KiB, filled in {} ms, opened in {} ms",
+        users(),
+        users() * LINKS_EACH,
+        alerts(),
         std::fs::metadata(&path).unwrap().len() / 1024,
-        filling.elapsed().as_millis()
+        filling.as_millis(),
+        opening.as_millis()
     );
     println!("fsync alone: {}", Times::of(fsyncs(folder.path())));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let service = Service::start(&config, store, listener, clock.clone()).unwrap();
+    let service = Service::start(&config, store.clone(), listener, clock.clone()).unwrap();
     let bench = Arc::new(Bench {
         url: format!("http://{}/feishu/card", service.address()),
         client: reqwest::Client::new(),
@@ -150,6 +186,14 @@ async fn run() {
     println!("\n{AT_ONCE} at a time, all kinds in turn:");
     println!("  {:<18}{}", "all", Times::of(times));
     println!("  {count} callbacks in {} ms", started.elapsed().as_millis());
+    for (what, changed) in [("nothing changed", false), ("every amount changed", true)] {
+        let started = Instant::now();
+        let users = cycle(&store, &bench.clock, changed);
+        println!(
+            "\nrecording a cycle of {users} users, {what}: {} ms",
+            started.elapsed().as_millis()
+        );
+    }
     println!("\nmemory (stand-in and measuring included): {}", memory());
     service.stop().await;
 }
@@ -173,6 +217,44 @@ fn config(feishu: &Feishu, store: &Path) -> Config {
     ];
     let env = env.map(|(name, value)| (format!("AIRGATE__{name}"), value.to_owned()));
     Config::load(None, env).unwrap()
+}
+
+const NOW: &str = "2026-11-23T02:00:00Z";
+
+fn fill_at(path: &Path) {
+    let clock = Clock::system();
+    clock.set(NOW.parse().unwrap());
+    fill(&Store::open(path, &[0x11; 32]).unwrap(), &clock);
+}
+
+/// What a cycle records of the two open months.
+fn cycle(store: &Store, clock: &Clock, changed: bool) -> u64 {
+    let account = AccountId::new("main").unwrap();
+    let now = clock.now();
+    let month = BillPeriod::of(now);
+    let projects = store.read(|tx| tx.projects_of(&account)).unwrap();
+    let amount = |n: usize| {
+        Money::new(Decimal::new(
+            i64::try_from((n + 1) * 123_457 + usize::from(changed)).unwrap(),
+            6,
+        ))
+    };
+    let reading = RecordedReading {
+        account,
+        bills: Some(
+            projects
+                .iter()
+                .enumerate()
+                .flat_map(|(n, project)| {
+                    [month, month.previous()]
+                        .map(|month| ((project.name.clone(), month), amount(n)))
+                })
+                .collect(),
+        ),
+        projects: projects.iter().map(|project| project.name.clone()).collect(),
+        at: now,
+    };
+    store.write(|tx| tx.record_cycle(&[reading])).unwrap()
 }
 
 /// The whole store in few transactions, through the same calls that the service makes.
@@ -199,8 +281,8 @@ fn fill(store: &Store, clock: &Clock) {
     store
         .write(|tx| {
             tx.replace_projects(&account, &projects, now)?;
-            for n in 0..USERS {
-                let key: UserKey = format!("main/u{:04}", n * 37 % USERS).parse().unwrap();
+            for n in 0..users() {
+                let key: UserKey = format!("main/u{:06}", n * 37 % users()).parse().unwrap();
                 let mut user = User::new(key.clone(), now);
                 user.display_name = format!("使用者{n}");
                 user.email = format!("u{n}@example.com");
@@ -236,7 +318,7 @@ fn fill(store: &Store, clock: &Clock) {
                 projects: projects.iter().map(|project| project.name.clone()).collect(),
                 at: now,
             }])?;
-            for n in 0..ALERTS {
+            for n in 0..alerts() {
                 let key: UserKey = user_at(n).parse().unwrap();
                 let user = tx.user(&key)?.unwrap();
                 let figures = Figures::of(&user, &tx.links_of(&key)?);
@@ -245,8 +327,8 @@ fn fill(store: &Store, clock: &Clock) {
             Ok::<_, AllocateError>(())
         })
         .unwrap();
-    let users = store.read(|tx| Ok::<_, StoreError>(tx.users()?.len())).unwrap();
-    assert_eq!(users, USERS);
+    let known = store.read(|tx| Ok::<_, StoreError>(tx.users()?.len())).unwrap();
+    assert_eq!(known, users());
 }
 
 struct Bench {

@@ -55,15 +55,12 @@ pub fn view<S: crate::store::Source>(
     let all = tx.accounts()?;
     let total = all.len();
     let (shown, page, pages) = paginate(all, page, ACCOUNTS_A_PAGE);
+    let directory = tx.directory();
     let mut accounts = Vec::new();
     for account in shown {
-        let users = tx.users_of(&account.id)?;
         accounts.push(AccountRow {
             balance: tx.balance(&account.id)?,
-            users: users
-                .iter()
-                .filter(|user| user.status != crate::domain::UserStatus::Gone)
-                .count(),
+            users: directory.present_in(&account.id),
             account,
         });
     }

@@ -1,12 +1,10 @@
 //! Reading spending: per month, per user, per project.
 
-use std::collections::BTreeMap;
-
 use jiff::Timestamp;
 
 use super::outcome::{BillingProject, BillingUser, BillingView, UserMonths};
-use super::{Error, paginate, users};
-use crate::domain::{BillPeriod, Money, SpendingRecord, UserKey, Username};
+use super::{Error, users};
+use crate::domain::{BillPeriod, Money, SpendingRecord, UserKey};
 use crate::store::{StoreError, View};
 
 /// Users of one page of the billing card.
@@ -42,28 +40,31 @@ pub fn view<S: crate::store::Source>(
         Some(key) => Some(months(tx, key, &periods)?),
         None => None,
     };
-    // The totals alone say who is shown: only the page's projects have to be read.
-    let records = match user {
-        Some(key) => tx.spending_of(key, period)?,
-        None => tx.totals_in(period)?,
+    let page = page.max(1);
+    let (shown, page, pages, total_users, total) = match user {
+        Some(key) => {
+            let records = tx.spending_of(key, period)?;
+            let own: Vec<(UserKey, Money)> = records
+                .into_iter()
+                .filter(|record| record.project.is_none())
+                .map(|record| (record.user, record.amount))
+                .collect();
+            let (count, total) = (own.len(), own.iter().map(|(_, total)| *total).sum());
+            (own, 1, 1, count, total)
+        }
+        None => {
+            let count = tx.spenders_in(period)?;
+            let pages = count.div_ceil(USERS_A_PAGE).max(1);
+            let page = page.min(pages);
+            let shown = tx.dearest_in(period, (page - 1) * USERS_A_PAGE, USERS_A_PAGE)?;
+            (shown, page, pages, count, tx.period_total(period)?)
+        }
     };
-    let mut totals: Vec<(UserKey, Money)> = records
-        .into_iter()
-        .filter(|record| record.project.is_none())
-        .map(|record| (record.user, record.amount))
-        .collect();
-    totals.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
-    let total_users = totals.len();
-    let total = totals.iter().map(|(_, total)| *total).sum();
-    let mut names: BTreeMap<Username, usize> = BTreeMap::new();
-    for (key, _) in &totals {
-        *names.entry(key.username.clone()).or_default() += 1;
-    }
-    let (shown, page, pages) = paginate(totals, page, USERS_A_PAGE);
+    let directory = tx.directory();
     let mut users = Vec::with_capacity(shown.len());
     for (key, total) in shown {
         let records = tx.spending_of(&key, period)?;
-        let ambiguous = names.get(&key.username).is_some_and(|count| *count > 1);
+        let ambiguous = directory.is_ambiguous(&key);
         users.push(billing_user(tx, key, total, &records, ambiguous)?);
     }
     let recent = recent(tx, &periods, of_user.as_ref())?;

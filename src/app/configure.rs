@@ -145,6 +145,7 @@ pub fn written(
             field.clone_from(new);
         }
     }
+    user.profile_written_at = Some(now);
     user.updated = now;
     tx.put_user(&user)
 }

@@ -363,7 +363,7 @@ mod tests {
                     email: String::new(),
                     phone: String::new(),
                 };
-                tx.apply_sync(&account, &[listed], &[], now)?;
+                tx.apply_sync(&account, &[listed], &[], now, now)?;
                 let mut record = tx.user(&user)?.unwrap();
                 record.remark = "+1, 2".into();
                 record.owner = Some(OpenId::new("ou_9").unwrap());

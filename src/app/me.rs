@@ -45,10 +45,9 @@ pub fn view<S: crate::store::Source>(
 ) -> Result<MeView, StoreError> {
     let period = BillPeriod::of(now);
     let mut own = Vec::new();
-    for user in tx.users()? {
-        if user.owner.as_ref() != Some(person) {
-            continue;
-        }
+    let directory = tx.directory();
+    for (key, _) in directory.iter().filter(|(_, entry)| entry.owner.as_ref() == Some(person)) {
+        let Some(user) = tx.user(key)? else { continue };
         let records: Vec<_> = tx
             .spending_of(&user.key, period)?
             .into_iter()

@@ -61,15 +61,18 @@ pub enum Level {
 impl Level {
     /// The level of `user` with these thresholds in force.
     pub fn of(user: &User, thresholds: &Thresholds) -> Self {
-        let usage = user.usage();
-        if !user.is_allocated() {
-            Level::Unallocated
-        } else if usage.is_used_up() {
-            Level::UsedUp
-        } else if thresholds.percents().iter().any(|percent| usage.reaches(*percent)) {
-            Level::Warning
-        } else {
-            Level::Calm
+        Self::at(user.usage().whole_percent(), thresholds)
+    }
+
+    /// The level at so many whole percents of a quota, `None` where nothing is allocated.
+    pub fn at(percent: Option<i64>, thresholds: &Thresholds) -> Self {
+        match percent {
+            None => Level::Unallocated,
+            Some(100..) => Level::UsedUp,
+            Some(percent) if thresholds.percents().iter().any(|at| percent >= i64::from(*at)) => {
+                Level::Warning
+            }
+            Some(_) => Level::Calm,
         }
     }
 }

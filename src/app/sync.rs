@@ -52,6 +52,7 @@ async fn read_account(
     id: &AccountId,
 ) -> Result<AccountSync, CloudError> {
     let api = cloud.account(id).await?;
+    let began = clock.now();
     let listed: Vec<CloudUser> = api
         .list_users()
         .await?
@@ -72,7 +73,8 @@ async fn read_account(
         .collect();
     let gone = confirm_gone(store, &api, id, &listed).await?;
     let (account, users, now) = (id.clone(), listed.clone(), clock.now());
-    let changes = store.writing(move |tx| tx.apply_sync(&account, &users, &gone, now)).await?;
+    let changes =
+        store.writing(move |tx| tx.apply_sync(&account, &users, &gone, began, now)).await?;
     // The users are read by now. What else could not be read shows as unknown, and the next sync tries again.
     for (what, read) in [
         ("projects", refresh_projects(store, cloud, clock, id).await.map(drop)),
@@ -158,13 +160,7 @@ async fn read_access(
         let now = clock.now();
         store
             .writing(move |tx| {
-                // While a change of access is under way, enforcement writes the status; and one that was read back
-                // since this reading began is newer than it.
-                let read_at = tx.user(&user.key)?.and_then(|user| user.access_read_at);
-                if tx.access_pending(&user.key)?.is_none() && read_at.is_none_or(|at| at < began) {
-                    tx.record_access(&user.key, &access.keys, access.login, now)?;
-                }
-                Ok::<_, StoreError>(())
+                tx.record_access_read(&user.key, &access.keys, access.login, began, now)
             })
             .await?;
     }
@@ -222,6 +218,7 @@ pub async fn refresh_projects(
     clock: &Clock,
     id: &AccountId,
 ) -> Result<Timestamp, CloudError> {
+    let began = clock.now();
     let listed = cloud.account(id).await?.list_projects().await?;
     let projects: Vec<ProjectInfo> = listed
         .into_iter()
@@ -231,6 +228,14 @@ pub async fn refresh_projects(
         })
         .collect();
     let (account, now) = (id.clone(), clock.now());
-    store.writing(move |tx| tx.replace_projects(&account, &projects, now)).await?;
+    store
+        .writing(move |tx| {
+            // Somebody else may have asked later and been answered earlier.
+            if tx.projects_listed_at(&account)?.is_none_or(|listed| listed <= began) {
+                tx.replace_projects(&account, &projects, now)?;
+            }
+            Ok::<_, StoreError>(())
+        })
+        .await?;
     Ok(now)
 }

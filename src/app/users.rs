@@ -1,7 +1,5 @@
 //! Finding, listing and showing users.
 
-use std::collections::BTreeMap;
-
 use jiff::Timestamp;
 
 use super::outcome::{Level, UserDetail, UserFilter, UserRow, UsersPage};
@@ -9,7 +7,7 @@ use super::{Error, Refusal, paginate};
 use crate::domain::{
     Freshness, Money, ProjectLink, Settings, Thresholds, User, UserKey, UserStatus, Username,
 };
-use crate::store::{StoreError, View};
+use crate::store::{Directory, Entry, StoreError, View};
 
 /// Rows of the users card.
 pub const USERS_A_PAGE: usize = 8;
@@ -25,35 +23,47 @@ pub fn find<S: crate::store::Source>(tx: &View<S>, name: &str) -> Result<User, E
     {
         return Ok(user);
     }
-    if let Ok(username) = Username::new(name) {
-        let mut exact = Vec::new();
-        for account in tx.accounts()? {
-            exact.extend(tx.user(&UserKey::new(account.id, username.clone()))?);
-        }
-        if let Some(user) = only(name, exact)? {
-            return Ok(user);
-        }
+    if let Some(user) = exactly(tx, name)? {
+        return Ok(user);
     }
-    let users = tx.users()?;
+    let directory = tx.directory();
     let folded = name.to_lowercase();
-    let same = users
-        .iter()
-        .filter(|user| {
-            user.key.username.as_str().to_lowercase() == folded
-                || user.key.to_string().to_lowercase() == folded
-        })
-        .cloned()
-        .collect();
+    let named = |is: &dyn Fn(&Entry) -> bool| {
+        let found = directory.iter().filter(|(_, entry)| is(entry)).map(|(key, _)| tx.user(key));
+        found.filter_map(Result::transpose).collect::<Result<Vec<User>, StoreError>>()
+    };
+    let same = named(&|entry| entry.username() == folded || entry.key() == folded)?;
     if let Some(user) = only(name, same)? {
         return Ok(user);
     }
     // A display name that only one user has is as good as a name.
-    let displayed =
-        users.iter().filter(|user| user.display_name.to_lowercase() == folded).cloned().collect();
-    if let Some(user) = only(name, displayed)? {
+    if let Some(user) = only(name, named(&|entry| entry.display_name() == folded)?)? {
         return Ok(user);
     }
-    Err(Refusal::NoSuchUser { name: name.to_owned(), nearest: nearest(&folded, &users) }.into())
+    Err(Refusal::NoSuchUser { name: name.to_owned(), nearest: nearest(&folded, &directory) }.into())
+}
+
+/// The user that a card's value names: `account/username`, or `username` where only one account has it.
+///
+/// # Errors
+/// [`Refusal::NoSuchUser`], [`Refusal::AmbiguousUser`] with all candidates.
+pub fn key_of<S: crate::store::Source>(tx: &View<S>, text: &str) -> Result<UserKey, Error> {
+    if let Ok(key) = text.parse() {
+        return Ok(key);
+    }
+    exactly(tx, text)?
+        .map(|user| user.key)
+        .ok_or_else(|| Refusal::NoSuchUser { name: text.to_owned(), nearest: Vec::new() }.into())
+}
+
+/// The user of exactly this user name.
+fn exactly<S: crate::store::Source>(tx: &View<S>, name: &str) -> Result<Option<User>, Error> {
+    let Ok(username) = Username::new(name) else { return Ok(None) };
+    let mut found = Vec::new();
+    for account in tx.accounts()? {
+        found.extend(tx.user(&UserKey::new(account.id, username.clone()))?);
+    }
+    Ok(only(name, found)?)
 }
 
 /// The user of a card's value.
@@ -73,16 +83,22 @@ fn only(name: &str, mut found: Vec<User>) -> Result<Option<User>, Refusal> {
     Ok(found.pop())
 }
 
-fn nearest(name: &str, users: &[User]) -> Vec<UserKey> {
-    let mut scored: Vec<(usize, &UserKey)> = users
+fn nearest(name: &str, directory: &Directory) -> Vec<UserKey> {
+    let length = name.chars().count();
+    let close = (length / 3).max(1);
+    let mut scored: Vec<(usize, &UserKey)> = directory
         .iter()
-        .filter_map(|user| {
-            let username = user.key.username.as_str().to_lowercase();
-            let distance = strsim::damerau_levenshtein(name, &username);
-            let contains =
-                username.contains(name) || user.display_name.to_lowercase().contains(name);
-            let close = distance <= (name.chars().count() / 3).max(1);
-            (close || contains).then_some((if contains { 0 } else { distance }, &user.key))
+        .filter_map(|(key, entry)| {
+            let username = entry.username();
+            if username.contains(name) || entry.display_name().contains(name) {
+                return Some((0, key));
+            }
+            // What differs more in length cannot be close, and comparing is what takes time.
+            if username.chars().count().abs_diff(length) > close {
+                return None;
+            }
+            let distance = strsim::osa_distance(name, username);
+            (distance <= close).then_some((distance, key))
         })
         .collect();
     scored.sort();
@@ -100,44 +116,44 @@ pub fn list<S: crate::store::Source>(
     query: &str,
     page: usize,
 ) -> Result<UsersPage, StoreError> {
-    let users = tx.users()?;
-    let mut names: BTreeMap<&Username, usize> = BTreeMap::new();
-    for user in &users {
-        *names.entry(&user.key.username).or_default() += 1;
-    }
+    let directory = tx.directory();
     let folded = query.trim().to_lowercase();
-    let found = |user: &User| {
-        folded.is_empty()
-            || user.key.to_string().to_lowercase().contains(&folded)
-            || user.display_name.to_lowercase().contains(&folded)
-            || user.remark.to_lowercase().contains(&folded)
-    };
     let mut counts = [0usize; 4];
-    for user in &users {
+    let mut matching: Vec<&UserKey> = Vec::new();
+    let mut gone: Vec<&UserKey> = Vec::new();
+    let (mut total_quota, mut total_consumed) = (Money::ZERO, Money::ZERO);
+    for (key, entry) in directory.iter() {
+        let thresholds = entry.thresholds.as_deref().unwrap_or(&settings.thresholds);
+        let level = Level::at(entry.percent, thresholds);
         for (count, filter) in counts.iter_mut().zip(UserFilter::ALL) {
-            *count += usize::from(passes(user, filter, settings));
+            *count += usize::from(passes(entry, level, filter));
+        }
+        if passes(entry, level, filter) && entry.contains(&folded) {
+            total_quota += entry.quota;
+            total_consumed += entry.consumed;
+            match entry.status {
+                UserStatus::Gone => gone.push(key),
+                _ => matching.push(key),
+            }
         }
     }
-    let mut matching: Vec<&User> =
-        users.iter().filter(|user| passes(user, filter, settings) && found(user)).collect();
-    matching.sort_by_key(|user| user.status == UserStatus::Gone);
-    let total_quota = matching.iter().map(|user| user.quota).sum();
-    let total_consumed = matching.iter().map(|user| user.consumed).sum::<Money>();
+    matching.append(&mut gone);
     let count = matching.len();
     let (page_users, page, pages) = paginate(matching, page, USERS_A_PAGE);
     let mut rows = Vec::with_capacity(page_users.len());
-    for user in page_users {
-        let links = sorted(tx.links_of(&user.key)?);
+    for key in page_users {
+        let Some(user) = tx.user(key)? else { continue };
+        let links = sorted(tx.links_of(key)?);
         rows.push(UserRow {
-            user: user.clone(),
-            ambiguous: names.get(&user.key.username).is_some_and(|count| *count > 1),
-            level: Level::of(user, thresholds_of(user, settings)),
+            ambiguous: directory.is_ambiguous(key),
+            level: Level::of(&user, thresholds_of(&user, settings)),
             pending: tx.access_pending(&user.key)?,
             projects: links
                 .iter()
                 .map(|link| (link.label().to_owned(), link.monitored.is_on()))
                 .collect(),
             stale: stale(&links),
+            user,
         });
     }
     Ok(UsersPage {
@@ -153,15 +169,13 @@ pub fn list<S: crate::store::Source>(
     })
 }
 
-fn passes(user: &User, filter: UserFilter, settings: &Settings) -> bool {
+fn passes(user: &Entry, level: Level, filter: UserFilter) -> bool {
     let gone = user.status == UserStatus::Gone;
     match filter {
         UserFilter::All => true,
-        UserFilter::Warning => {
-            !gone && Level::of(user, thresholds_of(user, settings)) >= Level::Warning
-        }
+        UserFilter::Warning => !gone && level >= Level::Warning,
         UserFilter::Disabled => user.status == UserStatus::Disabled,
-        UserFilter::Unallocated => !gone && !user.is_allocated(),
+        UserFilter::Unallocated => !gone && level == Level::Unallocated,
     }
 }
 

@@ -13,19 +13,30 @@ use crate::app::{
 };
 use crate::cards::{Card, ListPlace, Look, Processing, Toast, Tone};
 use crate::domain::{
-    AlertBody, ChatId, MessageId, Money, OpId, OpenId, Problem, Report, TaskKind, UpdateTarget,
+    AlertBody, ChatId, MessageId, Money, OpenId, Problem, Report, TaskKind, UpdateTarget,
 };
 use crate::feishu::{CallbackAnswer, CardAction, ToastKind};
-use crate::outbox::{self, Audience, chat_lane};
+use crate::outbox::{self, Audience, chat_lane, person_lane};
 use crate::store::{OpOutcome, Source, StoreError, View, WriteTx};
 
 /// Who clicked, where, and what comes back in the form.
+#[derive(Clone)]
 pub(super) struct Click {
     pub(super) operator: OpenId,
     chat: Option<ChatId>,
     pub(super) look: Look,
     /// Where a later result is shown.
     report: Option<Report>,
+}
+
+/// A click that changes something, by whichever transaction it is taken up.
+struct Asked {
+    keys: Vec<String>,
+    request: Request,
+    click: Click,
+    /// The alert whose card was clicked.
+    alert: Option<u64>,
+    now: Timestamp,
 }
 
 /// What a click did.
@@ -94,6 +105,10 @@ impl Bot {
         if !role.may_read() {
             return Ok(Reaction::Denied(refuse(Refusal::NotAllowed)));
         }
+        let action = match self.with_account(action).await? {
+            Ok(action) => action,
+            Err(refusal) => return Ok(Reaction::Answered(refuse(refusal))),
+        };
         let request = match Request::of(&action) {
             Ok(request) => request,
             Err(refusal) => return Ok(Reaction::Answered(refuse(refusal))),
@@ -137,6 +152,26 @@ impl Bot {
         Ok(Reaction::Answered(done.answer()))
     }
 
+    /// Cards write a user as `account/username`. A value may also say `username`, as people do, where only one account has it.
+    async fn with_account(
+        &self,
+        mut action: CardAction,
+    ) -> Result<Result<CardAction, Refusal>, StoreError> {
+        let bare = match action.value.get("user").and_then(serde_json::Value::as_str) {
+            Some(name) if !name.is_empty() && !name.contains('/') => name.to_owned(),
+            _ => return Ok(Ok(action)),
+        };
+        let found = self.store.reading(move |tx| match users::key_of(tx, &bare) {
+            Ok(key) => Ok(Ok(key)),
+            Err(Error::Refused(refusal)) => Ok(Err(refusal)),
+            Err(Error::Store(error)) => Err(error),
+        });
+        Ok(found.await?.map(|key| {
+            action.value.insert("user".to_owned(), key.to_string().into());
+            action
+        }))
+    }
+
     /// What only reads is made of a snapshot, so that it does not keep writers waiting; then it is noted. `None` for what was
     /// handled before.
     async fn look_up(
@@ -152,23 +187,31 @@ impl Bot {
             if tx.is_seen(&keys, now)? {
                 return Ok(None);
             }
-            let click = reader.below_alert(tx, click, alert)?;
+            let click = reader.below_alert(tx, &click, alert)?;
             let opened = reader.open(tx, &request, &click, now);
-            let done = reader.settled(tx, opened, &request, &click, now)?;
-            Ok::<_, StoreError>(Some((keys, done, click)))
+            let done = match opened {
+                Ok(done) => done,
+                Err(Error::Store(error)) => return Err(error),
+                Err(Error::Refused(refusal)) => {
+                    reader.refusal(tx, &request, &click, refusal, now)?
+                }
+            };
+            Ok::<_, StoreError>(Some((keys, done, click, tx.last_owed()?)))
         });
-        let Some((keys, done, click)) = looked_up.await? else { return Ok(None) };
+        let Some((keys, done, click, last_owed)) = looked_up.await? else { return Ok(None) };
         let noted = self.store.writing(move |tx| {
             if !tx.claim(&keys, now)? {
                 return Ok(None);
             }
             owe_task(tx, &done, &click, now)?;
+            renew(tx, &done, &click, last_owed)?;
             Ok::<_, StoreError>(Some(done))
         });
         noted.await
     }
 
-    /// What changes something is done, noted and shown in one transaction. `None` for what was handled before.
+    /// What changes something is done, noted and shown in one transaction. A refusal takes that transaction back, with
+    /// whatever had been written by then, and is noted in another. `None` for what was handled before.
     async fn carry_out(
         &self,
         keys: Vec<String>,
@@ -177,25 +220,16 @@ impl Bot {
         alert: Option<u64>,
         now: Timestamp,
     ) -> Result<Option<Done>, StoreError> {
-        let reader = Arc::clone(&self.reader);
-        let carried_out = self.store.writing(move |tx| {
-            if !tx.claim(&keys, now)? {
-                return Ok::<_, StoreError>(None);
+        let asked = Arc::new(Asked { keys, request, click, alert, now });
+        let (reader, taken_up) = (Arc::clone(&self.reader), Arc::clone(&asked));
+        match self.store.writing(move |tx| reader.carry_out_click(tx, &taken_up)).await {
+            Ok(done) => Ok(done),
+            Err(Error::Store(error)) => Err(error),
+            Err(Error::Refused(refusal)) => {
+                let reader = Arc::clone(&self.reader);
+                self.store.writing(move |tx| reader.note_refusal(tx, &asked, refusal)).await
             }
-            if request.is_direct_only()
-                && (click.chat.is_none() || tx.direct_chat(&click.operator)? != click.chat)
-            {
-                return Ok(Some(reader.direct_only()));
-            }
-            let click = reader.below_alert(tx, click, alert)?;
-            let done = match request.op() {
-                Some(op) => reader.once(tx, op, &request, &click, now)?,
-                None => reader.apply(tx, &request, &click, now)?,
-            };
-            owe_task(tx, &done, &click, now)?;
-            Ok(Some(done))
-        });
-        carried_out.await
+        }
     }
 }
 
@@ -205,6 +239,31 @@ fn owe_task(tx: &WriteTx, done: &Done, click: &Click, now: Timestamp) -> Result<
         tx.add_task(task.clone(), click.report.clone(), now)?;
     }
     Ok(())
+}
+
+/// The clicked card shows something newer than what was owed to it by then.
+fn renew(tx: &WriteTx, done: &Done, click: &Click, last_owed: u64) -> Result<(), StoreError> {
+    match (&done.card, &click.report) {
+        (Some(card), Some(Report { target: UpdateTarget::Message { id }, lane })) => {
+            tx.renew_updates(lane, id, card.as_str(), last_owed)?;
+            // What the menu was asked for is owed there.
+            tx.renew_updates(&person_lane(&click.operator), id, card.as_str(), last_owed)
+        }
+        _ => Ok(()),
+    }
+}
+
+/// A form's first outcome, answered again to whoever submits it once more.
+fn note_outcome(
+    tx: &WriteTx,
+    request: &Request,
+    done: &Done,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let Some(op) = request.op() else { return Ok(()) };
+    let toast = done.toast.as_ref().map(|(_, text)| text.clone()).unwrap_or_default();
+    let succeeded = matches!(done.toast, Some((Tone::Success, _)));
+    tx.put_op_outcome(op, &OpOutcome { refused: done.refused, succeeded, toast, at: now })
 }
 
 /// The clicked card is not replaced any more by balances that were asked for before.
@@ -232,9 +291,10 @@ impl Reader {
     fn below_alert<S: Source>(
         &self,
         tx: &View<S>,
-        mut click: Click,
+        click: &Click,
         alert: Option<u64>,
     ) -> Result<Click, StoreError> {
+        let mut click = click.clone();
         let alert = match alert {
             Some(id) => tx.alert(id)?,
             None => None,
@@ -254,72 +314,104 @@ impl Reader {
         Done { toast: Some((Tone::Error, text)), refused: true, ..Done::default() }
     }
 
-    /// Applies a form unless its `op` was applied before; then the first outcome is answered again.
-    fn once(
-        &self,
-        tx: &WriteTx,
-        op: &OpId,
-        request: &Request,
-        click: &Click,
-        now: Timestamp,
-    ) -> Result<Done, StoreError> {
-        if let Some(first) = tx.op_outcome(op)? {
-            // What was applied must not come back filled in, under a new `op`: one more press would apply it again.
-            let look = if first.refused {
-                click.look.clone().with_banner(Tone::Error, first.toast.clone())
-            } else {
-                emptied(&click.look)
-            };
-            let card = match self.show(tx, request, &look, now) {
-                Ok(card) => Some(card),
-                Err(Error::Store(error)) => return Err(error),
-                Err(Error::Refused(_)) => None,
-            };
-            let tone = if first.refused { Tone::Error } else { Tone::Info };
-            let toast = Some((tone, first.toast));
-            return Ok(Done { toast, card, refused: first.refused, ..Done::default() });
+    /// Does what a click asks for; a form unless its `op` was applied before. An error of any kind takes the transaction
+    /// back, so that what is refused has changed nothing.
+    fn carry_out_click(&self, tx: &WriteTx, asked: &Asked) -> Result<Option<Done>, Error> {
+        let Asked { keys, request, click, alert, now } = asked;
+        if !tx.claim(keys, *now)? {
+            return Ok(None);
         }
-        let done = self.apply(tx, request, click, now)?;
-        let toast = done.toast.as_ref().map(|(_, text)| text.clone()).unwrap_or_default();
-        tx.put_op_outcome(op, &OpOutcome { refused: done.refused, toast, at: now })?;
-        Ok(done)
+        if request.is_direct_only()
+            && (click.chat.is_none() || tx.direct_chat(&click.operator)? != click.chat)
+        {
+            return Ok(Some(self.direct_only()));
+        }
+        let click = self.below_alert(tx, click, *alert)?;
+        if let Some(done) = self.answered_before(tx, request, &click, *now)? {
+            return Ok(Some(done));
+        }
+        let done = self.perform(tx, request, &click, *now)?;
+        note_outcome(tx, request, &done, *now)?;
+        owe_task(tx, &done, &click, *now)?;
+        renew(tx, &done, &click, u64::MAX)?;
+        Ok(Some(done))
     }
 
-    /// Applies a request.
-    fn apply(
+    /// Notes that a click was refused, where nothing else has become of it in between.
+    fn note_refusal(
+        &self,
+        tx: &WriteTx,
+        asked: &Asked,
+        refusal: Refusal,
+    ) -> Result<Option<Done>, StoreError> {
+        let Asked { keys, request, click, alert, now } = asked;
+        if !tx.claim(keys, *now)? {
+            return Ok(None);
+        }
+        let click = self.below_alert(tx, click, *alert)?;
+        if let Some(done) = self.answered_before(tx, request, &click, *now)? {
+            return Ok(Some(done));
+        }
+        let done = self.refusal(tx, request, &click, refusal, *now)?;
+        note_outcome(tx, request, &done, *now)?;
+        renew(tx, &done, &click, u64::MAX)?;
+        Ok(Some(done))
+    }
+
+    /// The first outcome of a form whose `op` was submitted before.
+    fn answered_before(
         &self,
         tx: &WriteTx,
         request: &Request,
         click: &Click,
         now: Timestamp,
-    ) -> Result<Done, StoreError> {
-        self.settled(tx, self.perform(tx, request, click, now), request, click, now)
+    ) -> Result<Option<Done>, StoreError> {
+        let Some(op) = request.op() else { return Ok(None) };
+        let Some(first) = tx.op_outcome(op)? else { return Ok(None) };
+        // What was applied must not come back filled in, under a new `op`: one more press would apply it again.
+        let look = if first.refused {
+            click.look.clone().with_banner(Tone::Error, first.toast.clone())
+        } else {
+            emptied(&click.look)
+        };
+        let card = self.shown(tx, request, &look, now)?;
+        let tone = match (first.refused, first.succeeded) {
+            (true, _) => Tone::Error,
+            (false, true) => Tone::Success,
+            (false, false) => Tone::Info,
+        };
+        let toast = Some((tone, first.toast));
+        Ok(Some(Done { toast, card, refused: first.refused, ..Done::default() }))
     }
 
-    /// A refusal comes back as a toast and the card with what was typed; nothing was changed.
-    fn settled<S: Source>(
+    /// A refusal comes back as a toast and the card with what was typed.
+    fn refusal<S: Source>(
         &self,
         tx: &View<S>,
-        done: Result<Done, Error>,
         request: &Request,
         click: &Click,
+        refusal: Refusal,
         now: Timestamp,
     ) -> Result<Done, StoreError> {
-        match done {
-            Ok(done) => Ok(done),
+        let text = self.cards.words().toast(&Toast::Refused(refusal));
+        let look = click.look.clone().with_banner(Tone::Error, text.clone());
+        let card = self.shown(tx, request, &look, now)?;
+        let toast = Some((Tone::Error, text));
+        Ok(Done { toast, card, refused: true, ..Done::default() })
+    }
+
+    /// The card that a request shows, where it can be shown.
+    fn shown<S: Source>(
+        &self,
+        tx: &View<S>,
+        request: &Request,
+        look: &Look,
+        now: Timestamp,
+    ) -> Result<Option<Card>, StoreError> {
+        match self.show(tx, request, look, now) {
+            Ok(card) => Ok(Some(card)),
             Err(Error::Store(error)) => Err(error),
-            Err(Error::Refused(refusal)) => {
-                let toast = Toast::Refused(refusal);
-                let text = self.cards.words().toast(&toast);
-                let look = click.look.clone().with_banner(Tone::Error, text.clone());
-                let card = match self.show(tx, request, &look, now) {
-                    Ok(card) => Some(card),
-                    Err(Error::Store(error)) => return Err(error),
-                    Err(Error::Refused(_)) => None,
-                };
-                let toast = Some((Tone::Error, text));
-                Ok(Done { toast, card, refused: true, ..Done::default() })
-            }
+            Err(Error::Refused(_)) => Ok(None),
         }
     }
 

@@ -54,26 +54,38 @@ impl Bot {
             }
             _ => None,
         };
-        let bot = Arc::clone(&self.reader);
-        let (handled, task) = self
-            .store
-            .writing(move |tx| {
-                if !tx.claim(&place.keys, now)? {
-                    return Ok::<_, StoreError>((false, None));
-                }
-                place.note_chat(tx, &sender)?;
-                let reply = match (prepared, parsed) {
-                    (Some(reply), _) => reply,
-                    (None, Ok(command)) => bot.carry_out(tx, &command, &sender, role, direct)?,
-                    (None, Err(_)) => return Ok((true, None)),
-                };
-                place.owe(tx, &reply, now)?;
-                Ok((true, reply.task))
-            })
-            .await?;
-        if !handled {
-            return Ok(Reaction::Duplicate);
-        }
+        let (bot, sender) = (Arc::clone(&self.reader), Arc::new(sender));
+        let place = Arc::new(place);
+        let (taken_up, by) = (Arc::clone(&place), Arc::clone(&sender));
+        let handled = self.store.writing(move |tx| {
+            if !taken_up.begin(tx, &by, now)? {
+                return Ok::<_, Error>(None);
+            }
+            let reply = match (prepared, parsed) {
+                (Some(reply), _) => reply,
+                (None, Ok(command)) => bot.carry_out(tx, &command, &by, role, direct)?,
+                (None, Err(_)) => return Ok(Some(None)),
+            };
+            taken_up.owe(tx, &reply, now)?;
+            Ok(Some(reply.task))
+        });
+        let handled = match handled.await {
+            Ok(handled) => handled,
+            Err(Error::Store(error)) => return Err(error),
+            // It took the transaction back, with whatever had been written by then.
+            Err(refused) => {
+                let bot = Arc::clone(&self.reader);
+                let answered = self.store.writing(move |tx| {
+                    if !place.begin(tx, &sender, now)? {
+                        return Ok::<_, StoreError>(None);
+                    }
+                    place.owe(tx, &Reply::card(bot.refused(tx, refused)?), now)?;
+                    Ok(Some(None))
+                });
+                answered.await?
+            }
+        };
+        let Some(task) = handled else { return Ok(Reaction::Duplicate) };
         self.ring(task.as_ref());
         Ok(if denied { Reaction::Denied(CallbackAnswer::default()) } else { Reaction::Handled })
     }
@@ -87,7 +99,7 @@ impl Command {
 }
 
 impl super::Reader {
-    /// A command that changes something.
+    /// A command that changes something; an error of any kind is to take the transaction back.
     fn carry_out(
         &self,
         tx: &WriteTx,
@@ -95,32 +107,24 @@ impl super::Reader {
         sender: &OpenId,
         role: Role,
         direct: bool,
-    ) -> Result<Reply, StoreError> {
+    ) -> Result<Reply, Error> {
         let now = self.clock.now();
         let Command::Allocate { name, amount, note } = command else {
             let Some(allowed) = Allowed::check(role, command.needs()) else {
                 return Ok(Reply::card(self.denied_card(sender)));
             };
             let asker = Asker { person: sender.clone(), allowed, direct };
-            return self.reply(tx, command, &asker, now);
+            return Ok(self.reply(tx, command, &asker, now)?);
         };
         let settings = self.settings(tx)?;
         let look = Look::new(role, now);
-        let done = users::find(tx, name).and_then(|user| {
-            let by = operator(tx, sender)?;
-            quota::allocate(tx, &settings, &user.key, *amount, note, &by, now)
-        });
-        Ok(match done {
-            Ok(done) => {
-                let toast = Toast::QuotaAllocated {
-                    amount: done.entry.amount,
-                    total: done.entry.total_after,
-                };
-                let text = self.cards.words().toast(&toast);
-                Reply::card(self.cards.quota(&done.quota, &look.with_banner(Tone::Success, text)))
-            }
-            Err(error) => Reply::card(self.refused(tx, error)?),
-        })
+        let user = users::find(tx, name)?;
+        let by = operator(tx, sender)?;
+        let done = quota::allocate(tx, &settings, &user.key, *amount, note, &by, now)?;
+        let toast =
+            Toast::QuotaAllocated { amount: done.entry.amount, total: done.entry.total_after };
+        let text = self.cards.words().toast(&toast);
+        Ok(Reply::card(self.cards.quota(&done.quota, &look.with_banner(Tone::Success, text))))
     }
 
     /// A command that only reads, or that asks for work.

@@ -68,10 +68,13 @@ impl Bot {
         let first = self
             .store
             .writing(move |tx| {
-                let first = tx.claim(&keys(&event_id), now)?;
+                // Told again later, it may have been taken in again since.
+                if !tx.claim(&keys(&event_id), now)? {
+                    return Ok::<_, StoreError>(false);
+                }
                 tx.unwelcome(&chat)?;
                 tx.forget_chat(&chat)?;
-                Ok::<_, StoreError>(first)
+                Ok(true)
             })
             .await?;
         Ok(if first { Reaction::Handled } else { Reaction::Duplicate })

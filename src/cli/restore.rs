@@ -13,7 +13,7 @@ use crate::store::restore::{Present, restore};
   airgate restore --force today.redb
 
 Without --force only where there is no store yet. With it, the present store stays beside the restored one as
-NAME.before-restore-TIME. A file that is damaged, of another version or of another master key is refused.")]
+NAME.before-restore-TIME. A file that is damaged, of a newer version or of another master key is refused.")]
 pub(super) struct Options {
     /// A backup
     #[arg(value_name = "FILE")]

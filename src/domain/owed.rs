@@ -63,6 +63,12 @@ pub enum Dispatch {
 }
 
 impl Dispatch {
+    /// Whether it makes a message, so that the platform knows a repetition by its [`OwedMessage::uuid`]. An update may be
+    /// repeated at will; a webhook has no such key.
+    pub fn makes_a_message(&self) -> bool {
+        !matches!(self, Dispatch::Update { .. } | Dispatch::Webhook { .. })
+    }
+
     /// The card JSON; empty for what is none, and where it is sealed.
     pub fn card(&self) -> &str {
         match self {
@@ -127,9 +133,13 @@ pub struct OwedMessage {
     /// How often it was tried.
     #[serde(default)]
     pub attempts: u32,
-    /// When it was first tried.
+    /// When it was first tried with this `uuid` such that it may have been delivered; none while every try was clearly
+    /// refused, or never left this machine.
     #[serde(default)]
     pub first_tried: Option<Timestamp>,
+    /// When the last such try ended.
+    #[serde(default)]
+    pub last_tried: Option<Timestamp>,
     /// Why the last try failed.
     #[serde(default)]
     pub last_error: Option<String>,

@@ -1,5 +1,6 @@
 //! Usage: consumed against quota, compared exactly.
 
+use rust_decimal::prelude::ToPrimitive;
 use rust_decimal::{Decimal, RoundingStrategy};
 
 use super::Money;
@@ -26,6 +27,25 @@ impl Usage {
                 .decimal()
                 .checked_mul(Decimal::ONE_HUNDRED)
                 .is_none_or(|consumed| consumed >= self.quota.decimal() * Decimal::from(percent))
+    }
+
+    /// The whole percents of the quota that are consumed, rounded down: what reaches a percentage is at or above it in
+    /// these. `None` where nothing is allocated.
+    pub fn whole_percent(self) -> Option<i64> {
+        if !self.quota.is_positive() {
+            return None;
+        }
+        let quota = self.quota.decimal();
+        let Some(consumed) = self.consumed.decimal().checked_mul(Decimal::ONE_HUNDRED) else {
+            return Some(i64::MAX);
+        };
+        let mut percent =
+            consumed.checked_div(quota).map_or(Decimal::MAX, |percent| percent.floor());
+        // A quotient of too many digits was rounded.
+        if percent.checked_mul(quota).is_some_and(|reached| reached > consumed) {
+            percent -= Decimal::ONE;
+        }
+        Some(percent.to_i64().unwrap_or(i64::MAX))
     }
 
     /// Whether the quota is used up.
@@ -102,6 +122,30 @@ mod tests {
         assert!(usage("1", "3").reaches(33));
         assert!(!usage("1", "3").reaches(34));
         assert!(!usage("1", "0").reaches(1));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn whole_percents_say_exactly_what_is_reached(
+            consumed in -1_000_000_000_000_i64..1_000_000_000_000,
+            scale in 0_u32..28,
+            quota in -5_i64..1_000_000_000,
+            percent in 1_u16..200,
+        ) {
+            let usage = Usage::new(
+                Money::new(Decimal::from_i128_with_scale(consumed.into(), scale)),
+                Money::from_fen(quota),
+            );
+            let reached = usage.whole_percent().is_some_and(|whole| whole >= percent.into());
+            proptest::prop_assert_eq!(reached, usage.reaches(percent));
+            // Right at the edge, and the smallest step below it.
+            let edge = usage.quota.decimal() * Decimal::from(percent) / Decimal::ONE_HUNDRED;
+            for consumed in [edge, edge - Decimal::new(1, 20)] {
+                let usage = Usage::new(Money::new(consumed), usage.quota);
+                let reached = usage.whole_percent().is_some_and(|whole| whole >= percent.into());
+                proptest::prop_assert_eq!(reached, usage.reaches(percent));
+            }
+        }
     }
 
     #[test]

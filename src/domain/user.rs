@@ -110,6 +110,9 @@ pub struct User {
     /// Mobile phone in the cloud.
     #[serde(default)]
     pub phone: String,
+    /// When airgate last wrote display name, e-mail or phone to the cloud.
+    #[serde(default)]
+    pub profile_written_at: Option<Timestamp>,
     /// What is known of the user's access.
     #[serde(default)]
     pub status: UserStatus,
@@ -162,6 +165,7 @@ impl User {
             display_name: String::new(),
             email: String::new(),
             phone: String::new(),
+            profile_written_at: None,
             status: UserStatus::Unknown,
             access_keys: Vec::new(),
             login: None,

@@ -14,10 +14,10 @@ use reqwest::{Method, Url};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
-use super::error::Error;
+use super::error::{Error, REPLY_ENDPOINT, SEND_ENDPOINT, UPDATE_ENDPOINT, UPLOAD_ENDPOINT};
 use super::event::string;
 use super::http::{self, Answer, Words};
-use super::message::{ChatKind, MessageReceived};
+use super::message::{ChatKind, MessageReceived, OwnMessage};
 use super::token::{Credentials, TokenSource};
 use crate::clock::Clock;
 
@@ -133,6 +133,15 @@ pub struct MessagePage {
     pub next: Option<String>,
 }
 
+/// A page of what this app wrote in a chat.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OwnMessagePage {
+    /// This app's messages of the page, oldest first; recalled ones are left out.
+    pub messages: Vec<OwnMessage>,
+    /// Gets the next page; none on the last.
+    pub next: Option<String>,
+}
+
 /// The REST client of one app. Clones share the token and the connections.
 #[derive(Clone)]
 pub struct Client {
@@ -193,7 +202,7 @@ impl Client {
         content: &Content,
         uuid: &str,
     ) -> Result<SentMessage, Error> {
-        let endpoint = "message_send";
+        let endpoint = SEND_ENDPOINT;
         check_uuid(endpoint, uuid)?;
         let (id_type, id) = match to {
             Recipient::Chat(id) => ("chat_id", id),
@@ -218,7 +227,7 @@ impl Client {
         content: &Content,
         uuid: &str,
     ) -> Result<SentMessage, Error> {
-        let endpoint = "message_reply";
+        let endpoint = REPLY_ENDPOINT;
         check_uuid(endpoint, uuid)?;
         check_id(endpoint, message_id)?;
         let url = self.url(&["im", "v1", "messages", message_id, "reply"]);
@@ -233,7 +242,7 @@ impl Client {
     /// Replaces the card of a message of this app ("Update message card"): not recalled, at most 14 days old,
     /// at most 5 times a second.
     pub async fn update_card(&self, message_id: &str, card_json: &str) -> Result<(), Error> {
-        let endpoint = "message_update";
+        let endpoint = UPDATE_ENDPOINT;
         check_id(endpoint, message_id)?;
         let url = self.url(&["im", "v1", "messages", message_id]);
         let body = json!({ "content": card_json });
@@ -243,7 +252,7 @@ impl Client {
     /// Uploads a file of 1 byte to 30 MB ("Upload file"); [`Content::File`] sends it. `name` has an extension, and nothing
     /// that would end a quoted text.
     pub async fn upload_file(&self, name: &str, bytes: Vec<u8>) -> Result<String, Error> {
-        let endpoint = "file_upload";
+        let endpoint = UPLOAD_ENDPOINT;
         if bytes.is_empty() || name.chars().any(|c| c.is_control() || matches!(c, '"' | '\\')) {
             return Err(Error::Unsendable { endpoint, what: "the file is empty or badly named" });
         }
@@ -356,26 +365,47 @@ impl Client {
         since: Timestamp,
         page: Option<&str>,
     ) -> Result<MessagePage, Error> {
+        let (items, next) = self.history(chat_id, since, None, page).await?;
+        let read = |item| MessageReceived::from_history(item, kind);
+        Ok(MessagePage { messages: items.iter().filter_map(read).collect(), next })
+    }
+
+    /// What this app itself wrote in a chat between two moments (in whole seconds), oldest first ("Get chat history").
+    /// Scopes and `page` as in [`Client::chat_messages`].
+    pub async fn own_messages(
+        &self,
+        chat_id: &str,
+        since: Timestamp,
+        until: Timestamp,
+        page: Option<&str>,
+    ) -> Result<OwnMessagePage, Error> {
+        let (items, next) = self.history(chat_id, since, Some(until), page).await?;
+        let read = |item| OwnMessage::from_history(item, &self.shared.app_id);
+        Ok(OwnMessagePage { messages: items.iter().filter_map(read).collect(), next })
+    }
+
+    async fn history(
+        &self,
+        chat_id: &str,
+        since: Timestamp,
+        until: Option<Timestamp>,
+        page: Option<&str>,
+    ) -> Result<(Vec<Value>, Option<String>), Error> {
         let mut url = self.url(&["im", "v1", "messages"]);
+        let until = until.map(|until| until.as_second().saturating_add(1).to_string());
         url.query_pairs_mut()
             .append_pair("container_id_type", "chat")
             .append_pair("container_id", chat_id)
             .append_pair("start_time", &since.as_second().to_string())
+            .extend_pairs(until.map(|until| ("end_time", until)))
             .append_pair("sort_type", "ByCreateTimeAsc")
             .append_pair("page_size", MESSAGES_PER_CALL)
             .extend_pairs(page.map(|page| ("page_token", page)));
         let answer = self.call("chat_messages", Method::GET, url, None).await?;
         let data = answer.data();
-        let items = data.get("items").and_then(Value::as_array);
+        let items = data.get("items").and_then(Value::as_array).cloned().unwrap_or_default();
         let has_more = data.get("has_more").and_then(Value::as_bool).unwrap_or(false);
-        Ok(MessagePage {
-            messages: items
-                .into_iter()
-                .flatten()
-                .filter_map(|item| MessageReceived::from_history(item, kind))
-                .collect(),
-            next: string(data, "page_token").filter(|_| has_more),
-        })
+        Ok((items, string(data, "page_token").filter(|_| has_more)))
     }
 
     fn url(&self, path: &[&str]) -> Url {

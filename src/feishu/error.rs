@@ -5,6 +5,14 @@ use std::time::Duration;
 
 /// Name of the token endpoint. A call whose token could not be had was itself never sent.
 pub(super) const TOKEN_ENDPOINT: &str = "token";
+/// [`Error::endpoint`] of [`super::Client::send`].
+pub const SEND_ENDPOINT: &str = "message_send";
+/// [`Error::endpoint`] of [`super::Client::reply`].
+pub const REPLY_ENDPOINT: &str = "message_reply";
+/// [`Error::endpoint`] of [`super::Client::update_card`].
+pub const UPDATE_ENDPOINT: &str = "message_update";
+/// [`Error::endpoint`] of [`super::Client::upload_file`].
+pub const UPLOAD_ENDPOINT: &str = "file_upload";
 
 /// A call that failed. No variant holds a secret or a URL.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -141,6 +149,34 @@ impl Error {
                 _ => Disposition::Refused,
             },
             Self::Platform(error) => error.disposition(),
+        }
+    }
+
+    /// Whether a message may have been sent although the call failed: the request went out, and what came back does not
+    /// say for certain that it was refused. Of calls that send nothing, false.
+    pub fn may_have_sent(&self) -> bool {
+        if !matches!(self.endpoint(), Some(SEND_ENDPOINT | REPLY_ENDPOINT)) {
+            return false;
+        }
+        match self {
+            Self::Setup(_) | Self::Unsendable { .. } | Self::NotSent { .. } => false,
+            Self::Interrupted { .. } => true,
+            Self::Unreadable { status, .. } => matches!(status, 200..=299 | 408 | 500..),
+            // Still being sent with the same uuid ("Send message", error codes).
+            Self::Platform(error) if error.code == 230049 => true,
+            Self::Platform(error) => {
+                error.status >= 500 && error.disposition() == Disposition::RetryLater
+            }
+        }
+    }
+
+    /// Whether it is the gateway that refused: its limits are counted per API and app, whoever the call was for ("Rate
+    /// limits"). Limits of one chat, person or message are none of these.
+    pub fn is_limit_of_app(&self) -> bool {
+        match self {
+            Self::Platform(error) => error.code == 99991400,
+            Self::Unreadable { status, .. } => *status == 429,
+            _ => false,
         }
     }
 

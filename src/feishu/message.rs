@@ -58,6 +58,55 @@ pub struct TextForBot {
     pub text: String,
 }
 
+/// A message of this app as the history shows it ("Get chat history").
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OwnMessage {
+    /// `om_…`
+    pub message_id: String,
+    /// The message that it answers.
+    pub parent_id: Option<String>,
+    /// What can be seen of it.
+    pub content: OwnContent,
+}
+
+/// What the history shows of a message of this app: of a JSON 2.0 card no more than its title.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OwnContent {
+    /// A card, by its title; empty where it has none.
+    Card(String),
+    /// A file, by its name.
+    File(String),
+    /// Anything else.
+    Other,
+}
+
+impl OwnMessage {
+    /// None where it was recalled, or was written by somebody else.
+    pub(super) fn from_history(item: &Value, app_id: &str) -> Option<Self> {
+        let sender = item.get("sender")?;
+        let is_own = string(sender, "id_type").as_deref() == Some("app_id")
+            && string(sender, "id").as_deref() == Some(app_id);
+        if !is_own || item.get("deleted").and_then(Value::as_bool) == Some(true) {
+            return None;
+        }
+        let content: Value = item
+            .get("body")
+            .and_then(|body| string(body, "content"))
+            .and_then(|content| serde_json::from_str(&content).ok())
+            .unwrap_or_default();
+        let text = |name: &str| string(&content, name).unwrap_or_default();
+        Some(Self {
+            message_id: string(item, "message_id")?,
+            parent_id: string(item, "parent_id").filter(|parent| !parent.is_empty()),
+            content: match string(item, "msg_type").as_deref() {
+                Some("interactive") => OwnContent::Card(text("title")),
+                Some("file") => OwnContent::File(text("file_name")),
+                _ => OwnContent::Other,
+            },
+        })
+    }
+}
+
 impl MessageReceived {
     /// The text as the bot with this open_id should read it; none where the message has no text.
     ///

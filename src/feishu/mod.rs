@@ -31,10 +31,13 @@ pub use answer::{CallbackAnswer, Toast, ToastKind};
 pub use callback::{CallbackKeys, CallbackVerifier, Malformed, Rejection, Unauthorized};
 pub use card_action::CardAction;
 pub use client::{
-    BotInfo, ChatInfo, ChatStatus, Client, ClientConfig, Content, MessagePage, Recipient,
-    SentMessage,
+    BotInfo, ChatInfo, ChatStatus, Client, ClientConfig, Content, MessagePage, OwnMessagePage,
+    Recipient, SentMessage,
 };
-pub use error::{Disposition, Error, PlatformError};
+pub use error::{
+    Disposition, Error, PlatformError, REPLY_ENDPOINT, SEND_ENDPOINT, UPDATE_ENDPOINT,
+    UPLOAD_ENDPOINT,
+};
 pub use event::{Event, EventKind, Incoming, parse_payload};
-pub use message::{ChatKind, Mention, MessageReceived, TextForBot};
+pub use message::{ChatKind, Mention, MessageReceived, OwnContent, OwnMessage, TextForBot};
 pub use webhook::{CustomBot, WEBHOOK_BODY_LIMIT};

@@ -30,7 +30,7 @@ use crate::volcengine::{self, ErrorKind, KeyStatus};
 
 /// A change that is not confirmed after so long is alerted, once.
 const ALERT_AFTER: SignedDuration = SignedDuration::from_mins(1);
-/// Users served side by side; each account's own pace still holds.
+/// Users of one account served side by side, at the account's own pace. An account whose calls hang holds up no other.
 const USERS_AT_ONCE: usize = 8;
 /// The longest pause between two tries.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
@@ -164,7 +164,8 @@ impl Enforcer {
                 continue;
             }
             let mut in_flight = self.in_flight.lock();
-            if in_flight.len() >= USERS_AT_ONCE || !in_flight.insert(user.clone()) {
+            let served = in_flight.iter().filter(|other| other.account == user.account).count();
+            if served >= USERS_AT_ONCE || !in_flight.insert(user.clone()) {
                 continue;
             }
             drop(in_flight);
@@ -172,11 +173,19 @@ impl Enforcer {
             tries.spawn(async move {
                 let tried =
                     std::panic::AssertUnwindSafe(enforcer.attempt(&user)).catch_unwind().await;
-                match tried {
-                    Ok(Ok(())) => {}
-                    Ok(Err(error)) => tracing::error!(%user, %error, "a try could not be noted"),
-                    Err(_) => tracing::error!(%user, "a try panicked"),
-                }
+                let rest = match tried {
+                    Ok(Ok(())) => Duration::ZERO,
+                    Ok(Err(error)) => {
+                        tracing::error!(%user, %error, "a try could not be noted");
+                        LOOK_AGAIN
+                    }
+                    Err(_) => {
+                        tracing::error!(%user, "a try panicked");
+                        LOOK_AGAIN
+                    }
+                };
+                // The row is as it was, due: without a rest it would be tried again at once, and for ever.
+                tokio::time::sleep(rest).await;
                 enforcer.in_flight.lock().remove(&user);
             });
         }

@@ -7,6 +7,7 @@ mod record;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::FutureExt;
 use jiff::{SignedDuration, Timestamp};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
@@ -259,7 +260,12 @@ impl Monitor {
         let started = self.clock.now();
         let watch = tokio::time::Instant::now();
         self.progress.lock().running_since = Some(started);
-        let result = self.collect_and_record(started).await;
+        // A panic must not end the monitor for good.
+        let cycle = std::panic::AssertUnwindSafe(self.collect_and_record(started));
+        let result = cycle.catch_unwind().await.unwrap_or_else(|_| {
+            tracing::error!("a cycle panicked");
+            Err(StoreError::Aborted)
+        });
         self.progress.lock().running_since = None;
         metrics::histogram!("airgate_monitor_run_seconds").record(watch.elapsed());
         let outcome = match &result {
@@ -289,11 +295,11 @@ impl Monitor {
 
     async fn collect_and_record(&self, started: Timestamp) -> Result<CycleReport, StoreError> {
         let collected = self.collect().await?;
-        let settings = self.settings_in_force().await?;
         let (cards, admins) = (Arc::clone(&self.cards), self.admins.clone());
-        let now = self.clock.now();
+        let (configured, now) = (self.settings.clone(), self.clock.now());
         self.store
             .writing(move |tx| {
+                let settings = tx.saved_settings()?.over(&configured);
                 let audience = Audience { cards: &cards, settings: &settings, admins: &admins };
                 record::record(tx, audience, &collected, started, now)
             })

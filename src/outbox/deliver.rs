@@ -1,5 +1,7 @@
 //! One try to deliver one owed message, and what follows from how it went.
 
+use jiff::Timestamp;
+
 use super::alerts::Audience;
 use super::file;
 use super::substitute::in_place_of;
@@ -136,11 +138,12 @@ impl Outbox {
         Ok(bot.send_card(&card, self.clock.now()).await?)
     }
 
-    /// Notes a failed try: later again, somewhere else, or given up.
+    /// Notes a failed try that began at `began`: later again, somewhere else, or given up.
     pub(super) async fn note_failure(
         &self,
         mut owed: OwedMessage,
         failure: Failure,
+        began: Timestamp,
     ) -> Result<(), StoreError> {
         let (reason, disposition) = match &failure {
             Failure::Feishu(error) => (error.to_string(), error.disposition()),
@@ -158,9 +161,19 @@ impl Outbox {
             | Disposition::TooOldToUpdate
             | Disposition::Refused => None,
         };
+        if let (Failure::Feishu(error), Some(again_at)) = (&failure, again_at)
+            && let Some(endpoint) = error.endpoint().filter(|_| error.is_limit_of_app())
+        {
+            let mut limited = self.limited.lock();
+            let until = limited.entry(endpoint).or_insert(again_at);
+            *until = again_at.max(*until);
+        }
         let now = self.clock.now();
         owed.attempts = owed.attempts.saturating_add(1);
-        owed.first_tried.get_or_insert(now);
+        if matches!(&failure, Failure::Feishu(error) if error.may_have_sent()) {
+            owed.first_tried.get_or_insert(began);
+            owed.last_tried = Some(now);
+        }
         owed.last_error = Some(reason.clone());
         if let Some(again_at) = again_at {
             tracing::warn!(
@@ -171,13 +184,17 @@ impl Outbox {
                 "not delivered yet"
             );
             owed.not_before = again_at;
-            return self.store.writing(move |tx| tx.put_owed(&owed)).await;
+            return self.store.writing(move |tx| tx.note_try(&owed)).await;
         }
         tracing::error!(owed = owed.id, lane = owed.lane, reason, "a message was given up");
         let (configured, admins) = (self.settings.clone(), self.admins.clone());
         let cards = std::sync::Arc::clone(&self.cards);
         self.store
             .writing(move |tx| {
+                // Its card may have been refused; the newer one is still to be tried.
+                if tx.was_renewed(&owed)? {
+                    return Ok(());
+                }
                 let settings = tx.saved_settings()?.over(&configured);
                 let audience = Audience { cards: &cards, settings: &settings, admins: &admins };
                 // What takes its place is owed before it is given up, so that an alert never counts as lost in between.

@@ -7,13 +7,15 @@ mod file;
 mod people;
 mod secrets;
 mod substitute;
+mod unclear;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt;
 use jiff::{SignedDuration, Timestamp};
+use parking_lot::Mutex;
 use reqwest::Url;
 use secrecy::SecretString;
 use tokio::sync::Notify;
@@ -25,8 +27,8 @@ pub use people::People;
 
 use crate::cards::Cards;
 use crate::clock::Clock;
-use crate::domain::{OpenId, OwedMessage, Settings};
-use crate::feishu;
+use crate::domain::{Dispatch, FilePlace, OpenId, OwedMessage, Settings};
+use crate::feishu::{self, REPLY_ENDPOINT, SEND_ENDPOINT, UPDATE_ENDPOINT, UPLOAD_ENDPOINT};
 use crate::store::{Store, StoreError};
 
 /// Lanes that are served side by side.
@@ -35,6 +37,9 @@ const LANES_AT_ONCE: usize = 16;
 const LOOK_AGAIN: Duration = Duration::from_secs(2);
 /// The longest pause between two tries.
 const LONGEST_PAUSE: Duration = Duration::from_secs(300);
+
+/// The same where a limit of the platform's says to wait for less.
+const LONGEST_UNDER_A_LIMIT: Duration = Duration::from_secs(15);
 
 /// The lane of everything that is shown in a chat.
 pub fn chat_lane(chat: &str) -> String {
@@ -61,6 +66,7 @@ pub struct Outbox {
     admins: Vec<OpenId>,
     clock: Clock,
     bell: Arc<Notify>,
+    limited: Mutex<HashMap<&'static str, Timestamp>>,
 }
 
 /// What [`Outbox::new`] is made of.
@@ -99,11 +105,20 @@ impl Outbox {
             admins: parts.admins,
             clock: parts.clock,
             bell: parts.bell,
+            limited: Mutex::default(),
         })
     }
 
     /// Delivers until `stop`; then finishes the tries that are under way.
     pub async fn run(self: Arc<Self>, stop: CancellationToken) {
+        // Before anything is tried: the process may have ended with tries under way.
+        while let Err(error) = self.doubt_what_was_under_way().await {
+            tracing::error!(%error, "the outbox cannot be read");
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = tokio::time::sleep(LOOK_AGAIN) => {}
+            }
+        }
         let mut tries = JoinSet::new();
         // Belongs to this loop alone: a lane becomes free between two looks at the rows, never between a look and the
         // tries that follow from it. Otherwise a row that was delivered in that moment would be sent a second time.
@@ -141,8 +156,9 @@ impl Outbox {
         let now = self.clock.now();
         let mut pause = LOOK_AGAIN;
         for owed in heads {
-            if owed.not_before > now {
-                let wait = owed.not_before.duration_since(now);
+            let due = owed.not_before.max(self.limited_until(&owed.dispatch).unwrap_or(now));
+            if due > now {
+                let wait = due.duration_since(now);
                 pause = pause.min(wait.try_into().unwrap_or(LOOK_AGAIN));
                 continue;
             }
@@ -155,24 +171,56 @@ impl Outbox {
                 // A panic must not take the lane away for good.
                 let tried = std::panic::AssertUnwindSafe(outbox.attempt(owed)).catch_unwind().await;
                 match tried {
-                    Ok(Ok(())) => {}
+                    Ok(Ok(())) => return lane,
                     Ok(Err(error)) => tracing::error!(%error, lane, "a try could not be noted"),
                     Err(_) => tracing::error!(lane, "a try panicked"),
                 }
+                // The row is as it was, due: without a rest it would be tried again at once, and for ever.
+                tokio::time::sleep(LOOK_AGAIN).await;
                 lane
             });
         }
         pause
     }
 
-    async fn attempt(&self, owed: OwedMessage) -> Result<(), StoreError> {
-        match self.deliver(&owed).await {
+    async fn attempt(&self, mut owed: OwedMessage) -> Result<(), StoreError> {
+        let began = self.clock.now();
+        let delivered = match self.settle_unclear(&mut owed).await {
+            Ok(None) => self.deliver(&owed).await,
+            settled => settled,
+        };
+        match delivered {
             Ok(message) => {
                 tracing::info!(owed = owed.id, lane = owed.lane, "delivered");
                 self.store.writing(move |tx| tx.delivered(&owed, message.as_ref())).await
             }
-            Err(failure) => self.note_failure(owed, failure).await,
+            Err(failure) => self.note_failure(owed, failure, began).await,
         }
+    }
+
+    async fn doubt_what_was_under_way(&self) -> Result<(), StoreError> {
+        let now = self.clock.now();
+        self.store.writing(move |tx| tx.doubt_lane_heads(now)).await
+    }
+
+    /// Until when the gateway takes no more of the calls that this one needs, whatever the lane.
+    fn limited_until(&self, dispatch: &Dispatch) -> Option<Timestamp> {
+        let needs: &[&'static str] = match dispatch {
+            Dispatch::ToChat { .. } | Dispatch::ToPerson { .. } | Dispatch::Secret { .. } => {
+                &[SEND_ENDPOINT]
+            }
+            Dispatch::Reply { .. } => &[REPLY_ENDPOINT],
+            Dispatch::Update { .. } => &[UPDATE_ENDPOINT],
+            Dispatch::File { place: FilePlace::Message { .. }, .. } => {
+                &[UPLOAD_ENDPOINT, REPLY_ENDPOINT]
+            }
+            Dispatch::File { place: FilePlace::Person { .. }, .. } => {
+                &[UPLOAD_ENDPOINT, SEND_ENDPOINT]
+            }
+            Dispatch::Webhook { .. } => &[],
+        };
+        let limited = self.limited.lock();
+        needs.iter().filter_map(|endpoint| limited.get(endpoint)).max().copied()
     }
 
     fn retry_at(&self, attempts: u32, at_least: Option<Duration>) -> Timestamp {
@@ -180,7 +228,10 @@ impl Outbox {
             .saturating_mul(2u32.saturating_pow(attempts.min(16)))
             .min(LONGEST_PAUSE);
         let jitter = Duration::from_millis(rand::random_range(0..250));
-        let pause = at_least.unwrap_or(doubled).saturating_add(jitter);
+        // Where the limit is reached again and again, what was said to be enough is not.
+        let pause = at_least
+            .map_or(doubled, |least| least.max(doubled.min(LONGEST_UNDER_A_LIMIT)))
+            .saturating_add(jitter);
         let now = self.clock.now();
         SignedDuration::try_from(pause)
             .ok()

@@ -55,8 +55,8 @@ pub(super) struct App {
     pub connection: Option<ConnectionStatus>,
     /// [`LARGE_BODIES`] places.
     pub large_bodies: Semaphore,
-    /// When the figures behind the metrics were counted last; locked while they are.
-    pub counted: tokio::sync::Mutex<Option<tokio::time::Instant>>,
+    /// Locked while the figures behind the metrics are counted.
+    pub counting: tokio::sync::Mutex<()>,
 }
 
 /// Takes one callback: verified, decrypted, parsed, handled, answered.

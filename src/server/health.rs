@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
@@ -18,9 +17,6 @@ use crate::store::StoreError;
 
 /// A tenant token older than this means that Feishu has not been reached.
 const TOKEN_FRESH: SignedDuration = SignedDuration::from_hours(2);
-
-/// Figures that are counted from the store are at most this old.
-const COUNT_EVERY: Duration = Duration::from_millis(500);
 
 /// 200 while the process lives.
 pub(super) async fn alive() -> Json<serde_json::Value> {
@@ -56,13 +52,10 @@ pub(super) async fn ready(State(app): State<Arc<App>>) -> Response {
 
 /// Prometheus text.
 pub(super) async fn metrics(State(app): State<Arc<App>>) -> Response {
-    // One at a time, and seldom: the page is open to whoever reaches the port, and users are many.
-    let mut counted = app.counted.lock().await;
-    if counted.is_none_or(|at| at.elapsed() >= COUNT_EVERY) {
-        count(&app).await;
-        *counted = Some(tokio::time::Instant::now());
-    }
-    drop(counted);
+    // One at a time: the page is open to whoever reaches the port, and users are many.
+    let turn = app.counting.lock().await;
+    count(&app).await;
+    drop(turn);
     let text = super::metrics::recorder().map(|recorder| recorder.render()).unwrap_or_default();
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response()
 }
@@ -74,7 +67,7 @@ async fn count(app: &App) {
         .reading(|tx| {
             let mut counts: BTreeMap<UserStatus, u32> =
                 UserStatus::ALL.into_iter().map(|status| (status, 0)).collect();
-            for user in tx.users()? {
+            for (_, user) in tx.directory().iter() {
                 *counts.entry(user.status).or_default() += 1;
             }
             Ok((tx.owed_count()?, counts, tx.monitor_state()?))

@@ -267,7 +267,7 @@ impl Service {
             clock,
             connection: connection.as_ref().map(|(_, status)| status.clone()),
             large_bodies: Semaphore::new(LARGE_BODIES),
-            counted: Mutex::default(),
+            counting: Mutex::default(),
         });
 
         let mut tasks = JoinSet::new();

@@ -178,11 +178,24 @@ impl WriteTx {
         Ok(())
     }
 
+    /// Refuses the layout of a newer airgate, whose tables may have these names and other types.
     pub(super) fn check_schema(&self) -> Result<(), StoreError> {
         match self.meta::<u64>(SCHEMA)? {
-            None => self.put_meta(SCHEMA, &SCHEMA_VERSION),
+            Some(found) if found > SCHEMA_VERSION => Err(StoreError::NewerSchema { found }),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// Brings an older layout, whose tables are there, up to this one.
+    pub(super) fn migrate(&self) -> Result<(), StoreError> {
+        let found = self.meta::<u64>(SCHEMA)?;
+        if let Some(1) = found {
+            self.rank_all()?;
+            self.sort_alerts()?;
+        }
+        match found {
             Some(SCHEMA_VERSION) => Ok(()),
-            Some(found) => Err(StoreError::NewerSchema { found }),
+            Some(_) | None => self.put_meta(SCHEMA, &SCHEMA_VERSION),
         }
     }
 

@@ -11,6 +11,7 @@ mod alerts;
 pub mod backup;
 mod chats;
 mod creation;
+mod directory;
 mod events;
 mod links;
 mod meta;
@@ -26,25 +27,31 @@ mod tables;
 mod tests;
 mod users;
 
+use std::cell::RefCell;
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use directory::Directories;
 use redb::{Database, ReadableDatabase, StorageBackend};
 use tokio_util::sync::CancellationToken;
 
 pub use accounts::{AccountSecrets, WaitingPair};
 pub use chats::KnownChat;
+pub use directory::{Directory, Entry};
 pub use events::OpOutcome;
 pub use owed::NewMessage;
 pub use quota::AllocateError;
 pub use spending::{BILL_MONTHS, RecordedReading};
 pub use tables::{Source, View};
+
 pub use users::{CloudUser, SyncChanges};
 
 /// The version of the file's layout. Older ones are migrated when opened; newer ones are refused.
-pub const SCHEMA_VERSION: u64 = 1;
+///
+/// 1: the first. 2: users of a period ranked by their total, alerts sorted by kind.
+pub const SCHEMA_VERSION: u64 = 2;
 
 /// redb's page cache. The default of 1 GiB would break the promise on memory.
 const CACHE_BYTES: usize = 64 * 1024 * 1024;
@@ -129,6 +136,7 @@ from_redb!(
 pub struct Store {
     db: Arc<Database>,
     sealer: Arc<seal::Sealer>,
+    directories: Arc<Directories>,
     broken: CancellationToken,
 }
 
@@ -180,13 +188,16 @@ impl Store {
         let store = Self {
             db: Arc::new(db),
             sealer: Arc::new(seal::Sealer::new(master_key)),
+            directories: Arc::default(),
             broken: CancellationToken::new(),
         };
         store.write(|tx| {
             // A newer layout may have tables of these names and of other types.
             tx.check_schema()?;
             tx.create_tables()?;
-            tx.check_key(&store.sealer)
+            tx.migrate()?;
+            tx.check_key(&store.sealer)?;
+            store.directories.load(tx)
         })?;
         Ok(store)
     }
@@ -199,8 +210,13 @@ impl Store {
         &self,
         f: impl FnOnce(&ReadTx) -> Result<T, E>,
     ) -> Result<T, E> {
-        let tx = self.db.begin_read().map_err(StoreError::from)?;
-        f(&View(tx))
+        loop {
+            let tx = self.db.begin_read().map_err(StoreError::from)?;
+            // Where several commits came between the two, a newer snapshot is as good.
+            if let Some(directory) = self.directories.seen_by(&tx)? {
+                return f(&View(tx, RefCell::new(directory)));
+            }
+        }
     }
 
     /// Runs `f` and commits what it did; an error from `f` takes everything back.
@@ -212,8 +228,10 @@ impl Store {
         &self,
         f: impl FnOnce(&WriteTx) -> Result<T, E>,
     ) -> Result<T, E> {
-        let tx = View(self.db.begin_write().map_err(StoreError::from)?);
+        let tx = self.db.begin_write().map_err(StoreError::from)?;
+        let tx = View(tx, RefCell::new(self.directories.latest()));
         let value = f(&tx)?;
+        self.directories.publish(&tx)?;
         if let Err(error) = tx.0.commit() {
             // redb takes no more writes until the file is opened anew, and only then is it known what is in it.
             tracing::error!(%error, "a commit failed: the store must be opened anew");

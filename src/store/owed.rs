@@ -1,18 +1,24 @@
 //! What is owed to the outside: messages by lane, and tasks.
 
-use std::ops::ControlFlow;
+use std::collections::HashSet;
+use std::ops::{Bound, ControlFlow};
 
 use jiff::{SignedDuration, Timestamp};
 use redb::{ReadableTable, ReadableTableMetadata};
 
-use super::tables::{ALERT_OWED, FAILED, OUTBOX, Order, SENT, Source, TASKS, View};
+use super::tables::{
+    ALERT_OWED, COUNTERS, FAILED, OUTBOX, Order, SENT, Source, TASKS, View, decode,
+};
 use super::{StoreError, WriteTx};
 use crate::domain::{
     Dispatch, FailedMessage, MessageId, Notice, OwedMessage, Report, Task, TaskKind, UpdateTarget,
 };
 
-/// Ids of delivered messages kept for updates of them.
-const SENT_KEPT: u64 = 2_000;
+/// Ids of delivered messages kept: for updates of them, and to tell them from a message whose delivery is unclear. A
+/// chat takes 5 messages a second, so these reach back more than the hour that matters there.
+const SENT_KEPT: u64 = 20_000;
+/// Of a long lane so many rows, the last ones, are looked through for updates of a card.
+const RENEWED_AMONG: usize = 200;
 /// Messages that were given up and are still shown.
 const FAILED_KEPT: u64 = 100;
 /// By then a click has been answered and shown.
@@ -82,19 +88,19 @@ impl<S: Source> View<S> {
     /// # Errors
     /// The store's.
     pub fn lane_heads(&self) -> Result<Vec<OwedMessage>, StoreError> {
+        let table = self.0.table(OUTBOX)?;
         let mut heads: Vec<OwedMessage> = Vec::new();
-        self.scan::<_, OwedMessage, (&str, u64), _>(
-            OUTBOX,
-            "outbox",
-            ..,
-            Order::Ascending,
-            |(lane, _), owed| {
-                if heads.last().is_none_or(|head| head.lane != lane) {
-                    heads.push(owed);
-                }
-                ControlFlow::Continue(())
-            },
-        )?;
+        // One look-up a lane: after an outage a lane may hold thousands of cards.
+        while let Some(row) = match heads.last() {
+            None => table.range::<(&str, u64)>(..)?.next(),
+            Some(head) => {
+                let end = Bound::Excluded((head.lane.as_str(), u64::MAX));
+                table.range::<(&str, u64)>((end, Bound::Unbounded))?.next()
+            }
+        } {
+            let (_, value) = row?;
+            heads.push(decode("outbox", value.value())?);
+        }
         Ok(heads)
     }
 
@@ -104,6 +110,14 @@ impl<S: Source> View<S> {
     /// The store's.
     pub fn owed(&self, lane: &str, id: u64) -> Result<Option<OwedMessage>, StoreError> {
         self.get(OUTBOX, "outbox", (lane, id))
+    }
+
+    /// The id of the message that became owed last.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn last_owed(&self) -> Result<u64, StoreError> {
+        Ok(self.0.table(COUNTERS)?.get("owed")?.map_or(0, |last| last.value()))
     }
 
     /// How many messages are owed.
@@ -121,6 +135,16 @@ impl<S: Source> View<S> {
     pub fn sent_as(&self, owed: u64) -> Result<Option<MessageId>, StoreError> {
         let id = self.0.table(SENT)?.get(owed)?.map(|id| id.value().to_owned());
         Ok(id.and_then(|id| MessageId::new(id).ok()))
+    }
+
+    /// The ids of all messages that are known to be delivered, as far back as they are kept.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn sent_messages(&self) -> Result<HashSet<String>, StoreError> {
+        let sent = self.0.table(SENT)?;
+        let ids = sent.iter()?.map(|row| row.map(|(_, id)| id.value().to_owned()));
+        Ok(ids.collect::<Result<_, _>>()?)
     }
 
     /// The last messages that were given up, newest first.
@@ -176,12 +200,13 @@ impl WriteTx {
             not_before: message.not_before,
             attempts: 0,
             first_tried: None,
+            last_tried: None,
             last_error: None,
             alert: message.alert,
             mention_mobiles: message.mention_mobiles,
             plain: message.plain,
         };
-        self.put(OUTBOX, "outbox", (owed.lane.as_str(), id), &owed)?;
+        self.put_owed(&owed)?;
         if let Some(alert) = owed.alert {
             self.0.open_table(ALERT_OWED)?.insert((alert, id), Way::Owed as u8)?;
             self.set_alert_notice(alert, Notice::Owed)?;
@@ -189,16 +214,96 @@ impl WriteTx {
         Ok(id)
     }
 
-    /// Keeps what a try learned.
+    /// Notes of every message that may have been on its way when the process last ended that it may have been
+    /// delivered: the first of each lane, where it was due.
     ///
     /// # Errors
     /// The store's.
-    pub fn put_owed(&self, owed: &OwedMessage) -> Result<(), StoreError> {
+    pub fn doubt_lane_heads(&self, now: Timestamp) -> Result<(), StoreError> {
+        for mut owed in self.lane_heads()? {
+            if owed.not_before <= now && owed.dispatch.makes_a_message() {
+                // It cannot have been tried earlier.
+                owed.first_tried.get_or_insert(owed.not_before.max(owed.created));
+                owed.last_tried = Some(now);
+                self.put_owed(&owed)?;
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn put_owed(&self, owed: &OwedMessage) -> Result<(), StoreError> {
         self.put(OUTBOX, "outbox", (owed.lane.as_str(), owed.id), owed)
     }
 
+    /// Keeps what a try learned, where it is still owed. What it is to say stays as it stands by now: see
+    /// [`WriteTx::renew_updates`].
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn note_try(&self, owed: &OwedMessage) -> Result<(), StoreError> {
+        match self.owed(&owed.lane, owed.id)? {
+            Some(standing) => {
+                self.put_owed(&OwedMessage { dispatch: standing.dispatch, ..owed.clone() })
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Whether it is to say something else by now than when it was read as `owed`: see [`WriteTx::renew_updates`].
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn was_renewed(&self, owed: &OwedMessage) -> Result<bool, StoreError> {
+        let standing = self.owed(&owed.lane, owed.id)?;
+        Ok(standing.is_some_and(|standing| standing.dispatch != owed.dispatch))
+    }
+
+    /// A message shows a newer card than the updates of it that were owed up to `last`: those become updates to this one,
+    /// so that an older card never takes its place.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn renew_updates(
+        &self,
+        lane: &str,
+        message: &MessageId,
+        newer: &str,
+        last: u64,
+    ) -> Result<(), StoreError> {
+        let mut updates = Vec::new();
+        let mut looked_at = 0;
+        self.scan::<_, OwedMessage, _, _>(
+            OUTBOX,
+            "outbox",
+            (lane, 0)..=(lane, last),
+            Order::Descending,
+            |_, owed| {
+                looked_at += 1;
+                if matches!(owed.dispatch, Dispatch::Update { .. }) {
+                    updates.push(owed);
+                }
+                match looked_at < RENEWED_AMONG {
+                    true => ControlFlow::Continue(()),
+                    false => ControlFlow::Break(()),
+                }
+            },
+        )?;
+        for mut owed in updates {
+            let Dispatch::Update { target, card } = &mut owed.dispatch else { continue };
+            let is_its = match target {
+                UpdateTarget::Message { id } => id == message,
+                UpdateTarget::SentBy { owed } => self.sent_as(*owed)?.as_ref() == Some(message),
+            };
+            if is_its && card != newer {
+                newer.clone_into(card);
+                self.put_owed(&owed)?;
+            }
+        }
+        Ok(())
+    }
+
     /// An owed message was delivered, as `message` where it made one. An alert whose last owed message this was becomes
-    /// delivered.
+    /// delivered. An update that is to show something newer by now stays owed.
     ///
     /// # Errors
     /// The store's.
@@ -207,6 +312,9 @@ impl WriteTx {
         owed: &OwedMessage,
         message: Option<&MessageId>,
     ) -> Result<(), StoreError> {
+        if self.was_renewed(owed)? {
+            return Ok(());
+        }
         self.0.open_table(OUTBOX)?.remove((owed.lane.as_str(), owed.id))?;
         if let Some(message) = message {
             let mut sent = self.0.open_table(SENT)?;

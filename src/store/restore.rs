@@ -1,9 +1,10 @@
 //! Putting a backup in the store's place.
 //!
 //! The backup is copied beside the store and examined there, so that neither it nor the store is touched before it is known to be
-//! whole, of this version, and of this key. Then the store keeps a second name, and the copy takes its first one: at no
+//! whole, of a version that opens, and of this key. Then the store keeps a second name, and the copy takes its first one: at no
 //! moment is there no store.
 
+use std::cell::RefCell;
 use std::fs::File;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -44,9 +45,9 @@ pub enum RestoreError {
         /// What was found.
         reason: String,
     },
-    /// It was made by another version.
+    /// It was made by a newer version.
     #[error(
-        "{path} has layout version {found}, this airgate knows {SCHEMA_VERSION}: restore it with the airgate that made it"
+        "{path} has layout version {found}, this airgate knows {SCHEMA_VERSION}: restore it with the newer airgate"
     )]
     OtherSchema {
         /// Which file.
@@ -151,7 +152,7 @@ fn keep_owner(copy: &File, like: &Path) {
 #[cfg(not(unix))]
 fn keep_owner(_: &File, _: &Path) {}
 
-/// Whether the store at `copy`, which came from `file`, is whole, of this version, and of this key.
+/// Whether the store at `copy`, which came from `file`, is whole, of a version that can be opened, and of this key.
 fn examine(copy: &Path, file: &Path, master_key: &[u8; 32]) -> Result<(), RestoreError> {
     let damaged = |reason: String| RestoreError::Damaged { path: file.to_owned(), reason };
     let opened = guarded(|| {
@@ -175,7 +176,8 @@ fn examine(copy: &Path, file: &Path, master_key: &[u8; 32]) -> Result<(), Restor
         .map_err(|reason| damaged(reason.replace(['\n', '\r'], " ")))?;
     match found {
         (None, _) => Err(damaged("it has no layout version".to_owned())),
-        (Some(found), _) if found != SCHEMA_VERSION => {
+        // An older layout is brought up to this one when the store is opened.
+        (Some(found), _) if found > SCHEMA_VERSION => {
             Err(RestoreError::OtherSchema { path: file.to_owned(), found })
         }
         (Some(_), false) => Err(RestoreError::OtherKey(file.to_owned())),
@@ -185,7 +187,7 @@ fn examine(copy: &Path, file: &Path, master_key: &[u8; 32]) -> Result<(), Restor
 
 /// Layout version, and whether the key is the store's.
 fn look(db: &Database, master_key: &[u8; 32]) -> Result<(Option<u64>, bool), StoreError> {
-    let view = View(db.begin_read()?);
+    let view = View(db.begin_read()?, RefCell::default());
     Ok((view.schema_version()?, view.is_key_of(&Sealer::new(master_key))?))
 }
 
@@ -298,8 +300,19 @@ mod tests {
         old.write(|tx| tx.put_schema_version(SCHEMA_VERSION + 1)).unwrap();
         drop(old);
         let refused = bed.restore(&bed.backup, Present::SetAside);
-        assert!(matches!(refused, Err(RestoreError::OtherSchema { found: 2, .. })), "{refused:?}");
+        assert!(matches!(refused, Err(RestoreError::OtherSchema { found: 3, .. })), "{refused:?}");
         bed.untouched();
+    }
+
+    #[test]
+    fn a_backup_of_an_older_layout_is_taken() {
+        let bed = bed();
+        let old = Store::open(&bed.backup, &KEY).unwrap();
+        old.write(|tx| tx.put_schema_version(1)).unwrap();
+        drop(old);
+        bed.restore(&bed.backup, Present::SetAside).unwrap();
+        let version = Store::open(&bed.store, &KEY).unwrap().read(|tx| tx.schema_version());
+        assert_eq!(version.unwrap(), Some(SCHEMA_VERSION));
     }
 
     #[test]

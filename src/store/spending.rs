@@ -1,12 +1,12 @@
 //! Bills as read, and what follows from them: links' spending, monthly records, users' consumption.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 
 use jiff::Timestamp;
 use redb::ReadableTable;
 
-use super::tables::{BILLS, Order, PERIOD_TOTALS, SPENDING, Source, View, decode};
+use super::tables::{BILLS, Order, PERIOD_TOTALS, SPENDING, SPENDING_RANKED, Source, View, decode};
 use super::{StoreError, WriteTx};
 use crate::domain::{
     AccountId, BillPeriod, Freshness, Money, ProjectBill, ProjectName, SpendingRecord, User,
@@ -28,6 +28,19 @@ pub struct RecordedReading {
 
 fn number(period: BillPeriod) -> u32 {
     u32::from(period.year().unsigned_abs()) * 100 + u32::from(period.month().unsigned_abs())
+}
+
+/// Where a total stands among those of its period: the higher, the lower. Exact to 8 decimals, which is more than anybody sees.
+fn rank(total: Money) -> i128 {
+    const DECIMALS: u32 = 8;
+    let total = total.decimal().round_dp(DECIMALS);
+    let scale = 10_i128.pow(DECIMALS.saturating_sub(total.scale()));
+    total.mantissa().saturating_mul(scale).saturating_neg()
+}
+
+/// The rows of a period in the table of ranks.
+fn ranks_in(period: BillPeriod) -> Range<(u32, i128, &'static str, &'static str)> {
+    (number(period), i128::MIN, "", "")..(number(period) + 1, i128::MIN, "", "")
 }
 
 impl<S: Source> View<S> {
@@ -67,22 +80,35 @@ impl<S: Source> View<S> {
         Ok(records)
     }
 
-    /// Every user's total of a period, by user. Rows of projects are passed over without being decoded.
+    /// Users of a period with their totals, dearest first: `count` of them after skipping `skip`.
     ///
     /// # Errors
     /// The store's.
-    pub fn totals_in(&self, period: BillPeriod) -> Result<Vec<SpendingRecord>, StoreError> {
-        let wanted = number(period);
-        let table = self.0.table(SPENDING)?;
-        let first = (wanted, "", "", "");
-        let mut totals = Vec::new();
-        for row in table.range::<(u32, &str, &str, &str)>(first..(wanted + 1, "", "", ""))? {
-            let (key, value) = row?;
-            if key.value().3.is_empty() {
-                totals.push(decode("spending", value.value())?);
+    pub fn dearest_in(
+        &self,
+        period: BillPeriod,
+        skip: usize,
+        count: usize,
+    ) -> Result<Vec<(UserKey, Money)>, StoreError> {
+        let totals = self.0.table(SPENDING)?;
+        let mut dearest = Vec::new();
+        for row in self.0.table(SPENDING_RANKED)?.range(ranks_in(period))?.skip(skip).take(count) {
+            let (key, ()) = row.map(|(key, value)| (key, value.value()))?;
+            let (period, _, account, username) = key.value();
+            if let Some(total) = totals.get((period, account, username, ""))? {
+                let total: SpendingRecord = decode("spending", total.value())?;
+                dearest.push((total.user, total.amount));
             }
         }
-        Ok(totals)
+        Ok(dearest)
+    }
+
+    /// How many users have spending records of a period.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn spenders_in(&self, period: BillPeriod) -> Result<usize, StoreError> {
+        Ok(self.0.table(SPENDING_RANKED)?.range(ranks_in(period))?.count())
     }
 
     /// A user's spending records of a period, the total first.
@@ -145,6 +171,24 @@ impl<S: Source> View<S> {
 }
 
 impl WriteTx {
+    /// Ranks the totals that are there: of a store from before there were ranks.
+    ///
+    /// # Errors
+    /// The store's.
+    pub(super) fn rank_all(&self) -> Result<(), StoreError> {
+        let spending = self.0.open_table(SPENDING)?;
+        let mut ranks = self.0.open_table(SPENDING_RANKED)?;
+        for row in spending.iter()? {
+            let (key, value) = row?;
+            let (period, account, username, project) = key.value();
+            if project.is_empty() {
+                let total: SpendingRecord = decode("spending", value.value())?;
+                ranks.insert((period, rank(total.amount), account, username), ())?;
+            }
+        }
+        Ok(())
+    }
+
     /// Records a cycle: bills, links, monthly records and users of all accounts at once. Accounts that could not be read
     /// keep their amounts, and their monitored links are marked stale. Returns how many users were brought up to date.
     ///
@@ -207,6 +251,9 @@ impl WriteTx {
     /// records and totals, and what counts as consumed. Also after a link was added, removed or switched. `read` says
     /// whether a bill reading is the cause.
     ///
+    /// A link that is switched off shows what its project is known to have cost, but its monthly records, and with them the
+    /// totals, stay as they were when it was switched off; switched on again, they catch up.
+    ///
     /// # Errors
     /// The store's.
     pub fn refresh_spending(
@@ -222,7 +269,17 @@ impl WriteTx {
             let mut spending = Money::ZERO;
             for (period, bill) in self.bills_since(&key.account, &link.project, link.since)? {
                 spending += bill.amount;
-                if self.put_spending(key, Some(&link.project), period, bill.amount, bill.read_at)? {
+                // What is read for others is not this user's while the link is switched off: a project that was handed over
+                // would count for both, month after month.
+                if link.monitored.is_on()
+                    && self.put_spending(
+                        key,
+                        Some(&link.project),
+                        period,
+                        bill.amount,
+                        bill.read_at,
+                    )?
+                {
                     touched.insert(period);
                 }
             }
@@ -291,6 +348,12 @@ impl WriteTx {
         if project.is_none() {
             let total = self.period_total(period)? - before.unwrap_or(Money::ZERO) + amount;
             self.put(PERIOD_TOTALS, "period_totals", number(period), &total)?;
+            let (account, username) = (key.1, key.2);
+            let mut ranks = self.0.open_table(SPENDING_RANKED)?;
+            if let Some(before) = before {
+                ranks.remove((number(period), rank(before), account, username))?;
+            }
+            ranks.insert((number(period), rank(amount), account, username), ())?;
         }
         let record = SpendingRecord {
             user: user.clone(),

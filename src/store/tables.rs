@@ -4,6 +4,7 @@
 //! file lacks, so that yesterday's file opens tomorrow.
 
 use std::borrow::Borrow;
+use std::cell::RefCell;
 use std::ops::{ControlFlow, RangeBounds};
 
 use redb::{
@@ -13,6 +14,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::StoreError;
+use super::directory::Directory;
 
 /// A table of JSON values.
 pub(super) type Json<K> = TableDefinition<'static, K, &'static [u8]>;
@@ -47,11 +49,17 @@ pub(super) const BILLS: Json<(One, One, u32)> = TableDefinition::new("bills");
 pub(super) const SPENDING: Json<(u32, One, One, One)> = TableDefinition::new("spending");
 /// period as YYYYMM -> the sum of all users' totals
 pub(super) const PERIOD_TOTALS: Json<u32> = TableDefinition::new("period_totals");
+/// (period as YYYYMM, rank of the user's total, account, username): the users of a period, dearest first
+pub(super) const SPENDING_RANKED: TableDefinition<'static, (u32, i128, One, One), ()> =
+    TableDefinition::new("spending_ranked");
 /// alert id
 pub(super) const ALERTS: Json<u64> = TableDefinition::new("alerts");
 /// (account, username, alert id): alerts of one user
 pub(super) const USER_ALERTS: TableDefinition<'static, (One, One, u64), ()> =
     TableDefinition::new("user_alerts");
+/// (kind, alert id): alerts of one kind
+pub(super) const KIND_ALERTS: TableDefinition<'static, (One, u64), ()> =
+    TableDefinition::new("kind_alerts");
 /// (account, username) -> change of access under way
 pub(super) const ACCESS_PENDING: Json<Two> = TableDefinition::new("access_pending");
 /// (account, username) -> what a restore puts back
@@ -97,8 +105,8 @@ pub(super) const BALANCES: Json<One> = TableDefinition::new("balances");
 /// chat_id -> what kind of chat it is, and when the bot was last spoken to there
 pub(super) const CHATS: Json<One> = TableDefinition::new("chats");
 
-/// One transaction's view of the tables.
-pub struct View<S>(pub(super) S);
+/// One transaction's view of the tables, and the users as it sees them.
+pub struct View<S>(pub(super) S, pub(super) RefCell<Directory>);
 
 /// What a read and a write transaction have in common.
 pub trait Source {
@@ -245,8 +253,10 @@ pub(super) fn visit_tables<T: Visitor>(visitor: &mut T) -> Result<(), T::Error> 
     visitor.visit(BILLS)?;
     visitor.visit(SPENDING)?;
     visitor.visit(PERIOD_TOTALS)?;
+    visitor.visit(SPENDING_RANKED)?;
     visitor.visit(ALERTS)?;
     visitor.visit(USER_ALERTS)?;
+    visitor.visit(KIND_ALERTS)?;
     visitor.visit(ACCESS_PENDING)?;
     visitor.visit(ACCESS_REMEMBERED)?;
     visitor.visit(AUTHORISATIONS)?;

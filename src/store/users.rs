@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use jiff::Timestamp;
 
 use super::tables::{Order, Source, USERS, View};
-use super::{StoreError, WriteTx};
+use super::{Directory, StoreError, WriteTx};
 use crate::domain::{AccessKeyInfo, AccountId, Switch, User, UserKey, UserStatus, Username};
 
 /// What a sync reads of one IAM user.
@@ -44,7 +44,12 @@ impl<S: Source> View<S> {
         self.get(USERS, "users", (key.account.as_str(), key.username.as_str()))
     }
 
-    /// Every user, by account and name.
+    /// All users in memory, with what lists and look-ups need of them.
+    pub fn directory(&self) -> Directory {
+        self.1.borrow().clone()
+    }
+
+    /// Every user, by account and name. For work in the background: what somebody waits for asks [`View::directory`].
     ///
     /// # Errors
     /// The store's.
@@ -87,10 +92,13 @@ impl WriteTx {
     /// The store's.
     pub fn put_user(&self, user: &User) -> Result<(), StoreError> {
         let key = (user.key.account.as_str(), user.key.username.as_str());
-        self.put(USERS, "users", key, user)
+        self.put(USERS, "users", key, user)?;
+        self.1.borrow_mut().insert(user);
+        Ok(())
     }
 
-    /// Takes over what a complete listing of an account's users said. Users of the account that are not in `listed` and are
+    /// Takes over what a complete listing of an account's users said that began at `began`. Data that airgate itself has
+    /// written to the cloud since then is newer, and left alone. Users of the account that are not in `listed` and are
     /// confirmed in `gone` become [`UserStatus::Gone`]; others that were not listed are left alone.
     ///
     /// # Errors
@@ -100,6 +108,7 @@ impl WriteTx {
         account: &AccountId,
         listed: &[CloudUser],
         gone: &[Username],
+        began: Timestamp,
         now: Timestamp,
     ) -> Result<SyncChanges, StoreError> {
         let mut changes = SyncChanges::default();
@@ -112,12 +121,12 @@ impl WriteTx {
             let key = UserKey::new(account.clone(), cloud.username.clone());
             match known.remove(&cloud.username) {
                 None => {
-                    let user = take_over(User::new(key, now), cloud);
+                    let user = take_over(User::new(key, now), cloud, began);
                     self.put_user(&user)?;
                     changes.added.push(cloud.username.to_string());
                 }
                 Some(before) => {
-                    let mut after = take_over(before.clone(), cloud);
+                    let mut after = take_over(before.clone(), cloud, began);
                     if after.status == UserStatus::Gone {
                         after.status = UserStatus::Unknown;
                         after.access_read_at = None;
@@ -142,6 +151,26 @@ impl WriteTx {
             }
         }
         Ok(changes)
+    }
+
+    /// [`WriteTx::record_access`] for a reading that began at `began`, unless something newer is known: while a change of
+    /// access is under way, enforcement writes the status; and one that was read back since is newer than the reading.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn record_access_read(
+        &self,
+        key: &UserKey,
+        keys: &[AccessKeyInfo],
+        login: Option<Switch>,
+        began: Timestamp,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let read_at = self.user(key)?.and_then(|user| user.access_read_at);
+        if self.access_pending(key)?.is_none() && read_at.is_none_or(|at| at < began) {
+            self.record_access(key, keys, login, now)?;
+        }
+        Ok(())
     }
 
     /// Takes over keys and login as just read from the cloud, and the status that follows from them: cut where there is
@@ -175,8 +204,11 @@ impl WriteTx {
     }
 }
 
-fn take_over(mut user: User, cloud: &CloudUser) -> User {
+fn take_over(mut user: User, cloud: &CloudUser, began: Timestamp) -> User {
     user.cloud_id.clone_from(&cloud.cloud_id);
+    if user.profile_written_at.is_some_and(|written| written >= began) {
+        return user;
+    }
     user.display_name.clone_from(&cloud.display_name);
     user.email.clone_from(&cloud.email);
     user.phone.clone_from(&cloud.phone);

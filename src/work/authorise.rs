@@ -123,11 +123,19 @@ impl Authoriser {
                 let user = owed.user.clone();
                 let tried =
                     std::panic::AssertUnwindSafe(authoriser.attempt(owed)).catch_unwind().await;
-                match tried {
-                    Ok(Ok(())) => {}
-                    Ok(Err(error)) => tracing::error!(%user, %error, "a try could not be noted"),
-                    Err(_) => tracing::error!(%user, "a try panicked"),
-                }
+                let rest = match tried {
+                    Ok(Ok(())) => Duration::ZERO,
+                    Ok(Err(error)) => {
+                        tracing::error!(%user, %error, "a try could not be noted");
+                        LOOK_AGAIN
+                    }
+                    Err(_) => {
+                        tracing::error!(%user, "a try panicked");
+                        LOOK_AGAIN
+                    }
+                };
+                // The row is as it was, due: without a rest it would be tried again at once, and for ever.
+                tokio::time::sleep(rest).await;
                 authoriser.parts.in_flight.lock().remove(&user);
                 authoriser.mine.lock().remove(&user);
             });

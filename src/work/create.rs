@@ -22,7 +22,7 @@ use crate::domain::{
     Username,
 };
 use crate::outbox::person_lane;
-use crate::store::{CloudUser, NewMessage, StoreError};
+use crate::store::{CloudUser, NewMessage, StoreError, WriteTx};
 use crate::volcengine::{self, KeyStatus, LoginAccess, NewIamUser};
 
 /// Calls of one step in one run, where the cloud's answers are unclear.
@@ -84,8 +84,9 @@ impl Worker {
             None => tracing::info!(%user, "a user was made"),
             Some(halt) => tracing::warn!(%user, ?halt, "a user was not made completely"),
         }
+        let began = self.clock.now();
         let access = match creation.user {
-            Step::Done => Some(self.access_of(&creation).await),
+            Step::Done => Some((self.access_of(&creation).await, began)),
             Step::Open | Step::Tried => None,
         };
         self.conclude(task, creation, access).await
@@ -355,8 +356,13 @@ impl Worker {
     }
 
     async fn keep(&self, creation: &Creation) -> Result<(), StoreError> {
-        let creation = creation.clone();
-        self.store.writing(move |tx| tx.put_creation(&creation)).await
+        let mut creation = creation.clone();
+        self.store
+            .writing(move |tx| {
+                keep_what_became_of_secrets(tx, &mut creation)?;
+                tx.put_creation(&creation)
+            })
+            .await
     }
 
     fn open(&self, creation: &Creation) -> Result<Secrets, StoreError> {
@@ -380,7 +386,7 @@ impl Worker {
         &self,
         task: Task,
         mut creation: Creation,
-        access: Option<UserAccess>,
+        access: Option<(UserAccess, Timestamp)>,
     ) -> Result<(), StoreError> {
         let now = self.clock.now();
         let message = self.secrets_due(&mut creation, now)?;
@@ -389,11 +395,13 @@ impl Worker {
         let cards = std::sync::Arc::clone(&self.cards);
         self.store
             .writing(move |tx| {
-                if let Some(message) = message {
-                    tx.owe(message, now)?;
+                match message {
+                    Some(message) => tx.owe(message, now).map(drop)?,
+                    None => keep_what_became_of_secrets(tx, &mut creation)?,
                 }
-                if let Some(access) = access {
-                    tx.record_access(&creation.wanted.key, &access.keys, access.login, now)?;
+                if let Some((access, began)) = access {
+                    let key = &creation.wanted.key;
+                    tx.record_access_read(key, &access.keys, access.login, began, now)?;
                 }
                 tx.put_creation(&creation)?;
                 if tx.finish_task(task.id)?
@@ -448,6 +456,14 @@ impl Worker {
         let dispatch = Dispatch::Secret { person, sealed, creation: creation.id };
         Ok(Some(NewMessage::new(&lane, dispatch, now)))
     }
+}
+
+/// Secrets of an earlier run may have been given up by the outbox while this one works.
+fn keep_what_became_of_secrets(tx: &WriteTx, creation: &mut Creation) -> Result<(), StoreError> {
+    if let Some(known) = tx.creation(creation.id)? {
+        creation.sent = known.sent;
+    }
+    Ok(())
 }
 
 /// A password that no rule refuses: every class of characters, none that are mistaken for one another.

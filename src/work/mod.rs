@@ -6,11 +6,14 @@ mod authorise;
 mod create;
 mod profile;
 
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::FutureExt;
 use jiff::Timestamp;
 use tokio::sync::Notify;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::accounts::Waiting;
@@ -24,10 +27,40 @@ use crate::store::{Store, StoreError};
 
 pub use authorise::{Authoriser, Parts as AuthoriserParts};
 
-/// After the store failed, tasks are looked at again after so long.
+/// After the store failed, or a task could not be done, it is looked at again after so long.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
+/// Tasks of one kind that are done side by side.
+const OF_A_KIND: usize = 4;
 
-/// Does tasks, one after the other.
+/// What a task has to itself while it is done. Tasks that want the same are done in the order they were asked for; others
+/// do not wait for each other.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Claim {
+    /// Reading the users of all accounts. What others write meanwhile is newer than what it read, and stays.
+    Users,
+    Balances,
+    Projects(AccountId),
+    KeyPair(AccountId),
+    Creation(u64),
+    Profile(UserKey),
+}
+
+impl Claim {
+    /// None for what somebody else does: cycles are the monitor's.
+    fn of(kind: &TaskKind) -> Option<Self> {
+        Some(match kind {
+            TaskKind::Sync => Self::Users,
+            TaskKind::MonitorRun => return None,
+            TaskKind::CreateUser { creation } => Self::Creation(*creation),
+            TaskKind::RefreshProjects { account, .. } => Self::Projects(account.clone()),
+            TaskKind::UpdateProfile { user, .. } => Self::Profile(user.clone()),
+            TaskKind::CheckAccount { account, .. } => Self::KeyPair(account.clone()),
+            TaskKind::ReadBalances => Self::Balances,
+        })
+    }
+}
+
+/// Does tasks, side by side where they do not depend on each other.
 pub struct Worker {
     /// Where the rows are.
     pub store: Store,
@@ -52,16 +85,23 @@ pub struct Worker {
 impl Worker {
     /// Works until `stop`. A task that is cut short is done again after the next start.
     pub async fn run(self, stop: CancellationToken) {
+        let worker = Arc::new(self);
+        let mut under_way = JoinSet::new();
+        // Belongs to this loop alone: a task ends between two looks at the rows, never between a look and the start that
+        // follows from it. Otherwise one that was just done would be done twice.
+        let mut claims = HashMap::new();
         loop {
-            let pause = tokio::select! {
-                () = stop.cancelled() => return,
-                done = self.do_all() => match done {
-                    Ok(()) => None,
-                    Err(error) => {
-                        tracing::error!(%error, "tasks cannot be done");
-                        Some(LOOK_AGAIN)
+            let pause = match worker.store.reading(|tx| tx.tasks()).await {
+                Ok(tasks) => {
+                    for task in startable(tasks, &mut claims) {
+                        under_way.spawn(Arc::clone(&worker).attempt(task));
                     }
-                },
+                    None
+                }
+                Err(error) => {
+                    tracing::error!(%error, "tasks cannot be read");
+                    Some(LOOK_AGAIN)
+                }
             };
             let rest = async {
                 match pause {
@@ -71,37 +111,48 @@ impl Worker {
             };
             tokio::select! {
                 () = stop.cancelled() => return,
-                () = self.bell.notified() => {}
+                () = worker.bell.notified() => {}
+                Some(ended) = under_way.join_next(), if !under_way.is_empty() => match ended {
+                    Ok(id) => {
+                        claims.remove(&id);
+                    }
+                    Err(error) => tracing::error!(%error, "a task was broken off"),
+                },
                 () = rest => {}
             }
         }
     }
 
-    async fn do_all(&self) -> Result<(), StoreError> {
-        loop {
-            let tasks = self.store.reading(|tx| tx.tasks()).await?;
-            // Cycles are the monitor's.
-            let Some(task) = tasks.into_iter().find(|task| task.kind != TaskKind::MonitorRun)
-            else {
-                return Ok(());
-            };
-            match task.kind.clone() {
-                TaskKind::Sync => self.sync(task).await?,
-                TaskKind::RefreshProjects { account, user } => {
-                    self.refresh_projects(task, account, user).await?;
-                }
-                TaskKind::CreateUser { creation } => self.create(task, creation).await?,
-                TaskKind::UpdateProfile { user, profile } => {
-                    self.update_profile(task, user, profile).await?;
-                }
-                TaskKind::CheckAccount { account, name, pair, known } => {
-                    let waiting = Waiting { account, name, pair, known };
-                    self.check_account(task, waiting).await?;
-                }
-                TaskKind::ReadBalances => self.read_balances(task).await?,
-                TaskKind::MonitorRun => return Ok(()),
+    /// Does a task. Returns its id.
+    async fn attempt(self: Arc<Self>, task: Task) -> u64 {
+        let id = task.id;
+        match std::panic::AssertUnwindSafe(self.carry_out(task)).catch_unwind().await {
+            Ok(Ok(())) => {
+                self.outbox_bell.notify_one();
+                return id;
             }
-            self.outbox_bell.notify_one();
+            Ok(Err(error)) => tracing::error!(task = id, %error, "a task cannot be done"),
+            Err(_) => tracing::error!(task = id, "a task panicked"),
+        }
+        tokio::time::sleep(LOOK_AGAIN).await;
+        id
+    }
+
+    async fn carry_out(&self, task: Task) -> Result<(), StoreError> {
+        match task.kind.clone() {
+            TaskKind::Sync => self.sync(task).await,
+            TaskKind::RefreshProjects { account, user } => {
+                self.refresh_projects(task, account, user).await
+            }
+            TaskKind::CreateUser { creation } => self.create(task, creation).await,
+            TaskKind::UpdateProfile { user, profile } => {
+                self.update_profile(task, user, profile).await
+            }
+            TaskKind::CheckAccount { account, name, pair, known } => {
+                self.check_account(task, Waiting { account, name, pair, known }).await
+            }
+            TaskKind::ReadBalances => self.read_balances(task).await,
+            TaskKind::MonitorRun => Ok(()),
         }
     }
 
@@ -134,36 +185,40 @@ impl Worker {
         account: AccountId,
         user: UserKey,
     ) -> Result<(), StoreError> {
-        let key = user.clone();
-        let before = self.store.reading(move |tx| tx.projects_of(&key.account)).await?;
+        let key = user.account.clone();
+        let before = self.store.reading(move |tx| tx.projects_of(&key)).await?;
         let refreshed =
             sync::refresh_projects(&self.store, &self.cloud, &self.clock, &account).await;
         if let Err(error) = &refreshed {
             tracing::warn!(%account, %error, "projects not listed");
         }
-        let now = self.clock.now();
-        let (key, cards) = (user.clone(), Arc::clone(&self.cards));
-        let card = self
-            .store
-            .reading(move |tx| {
+        let (cards, now) = (Arc::clone(&self.cards), self.clock.now());
+        self.store
+            .writing(move |tx| {
+                if !tx.finish_task(task.id)? {
+                    return Ok(());
+                }
                 // Somebody may be typing into the card by now, or have moved on: it is replaced only where there was nothing
                 // to choose from.
+                let Some(report) = &task.report else { return Ok(()) };
                 if !before.is_empty() && refreshed.is_ok() {
-                    return Ok::<_, StoreError>(None);
+                    return Ok(());
                 }
                 let mut look = Look::new(Role::Admin, now);
                 if let Err(error) = &refreshed {
                     let text = cards.words().t("projects.not_listed", &[("reason", error)]);
                     look = look.with_banner(crate::cards::Tone::Warning, text);
                 }
-                match projects::view(tx, &key, 1, now) {
-                    Ok(view) => Ok(Some(cards.projects(&view, &look).into_string())),
+                match projects::view(tx, &user, 1, now) {
+                    Ok(view) => {
+                        let card = cards.projects(&view, &look).into_string();
+                        tx.owe_report(report, card, task.created, now).map(drop)
+                    }
                     Err(crate::app::Error::Store(error)) => Err(error),
-                    Err(crate::app::Error::Refused(_)) => Ok(None),
+                    Err(crate::app::Error::Refused(_)) => Ok(()),
                 }
             })
-            .await?;
-        self.finish(task, card, now).await
+            .await
     }
 
     async fn finish(
@@ -182,5 +237,75 @@ impl Worker {
                 Ok(())
             })
             .await
+    }
+}
+
+/// The tasks that can be started now; their claims are noted.
+fn startable(tasks: Vec<Task>, claims: &mut HashMap<u64, Claim>) -> Vec<Task> {
+    let mut taken: HashSet<Claim> = claims.values().cloned().collect();
+    let mut start = Vec::new();
+    for task in tasks {
+        let Some(claim) = Claim::of(&task.kind).filter(|_| !claims.contains_key(&task.id)) else {
+            continue;
+        };
+        let kind = std::mem::discriminant(&claim);
+        let alike = claims.values().filter(|other| std::mem::discriminant(*other) == kind).count();
+        // One that has to wait goes before later ones that want the same.
+        if taken.insert(claim.clone()) && alike < OF_A_KIND {
+            claims.insert(task.id, claim);
+            start.push(task);
+        }
+    }
+    start
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tasks(kinds: &[TaskKind]) -> Vec<Task> {
+        let created = Timestamp::UNIX_EPOCH;
+        let task =
+            |(id, kind): (u64, &TaskKind)| Task { id, kind: kind.clone(), report: None, created };
+        (1..).zip(kinds).map(task).collect()
+    }
+
+    fn ids(started: &[Task]) -> Vec<u64> {
+        started.iter().map(|task| task.id).collect()
+    }
+
+    #[test]
+    fn what_wants_the_same_waits_in_order_and_nothing_else_does() {
+        let check = |account: &str| TaskKind::CheckAccount {
+            account: account.parse().unwrap(),
+            name: String::new(),
+            pair: String::new(),
+            known: true,
+        };
+        let asked = [
+            TaskKind::Sync,
+            check("main"),
+            TaskKind::MonitorRun,
+            TaskKind::Sync,
+            check("main"),
+            check("labs"),
+            TaskKind::CreateUser { creation: 7 },
+        ];
+        let mut claims = HashMap::new();
+        assert_eq!(ids(&startable(tasks(&asked), &mut claims)), [1, 2, 6, 7]);
+        // Nothing is started twice, whatever is rung.
+        assert_eq!(ids(&startable(tasks(&asked), &mut claims)), [0; 0]);
+        claims.remove(&2);
+        let rest: Vec<Task> = tasks(&asked).into_iter().filter(|task| task.id != 2).collect();
+        assert_eq!(ids(&startable(rest, &mut claims)), [5]);
+    }
+
+    #[test]
+    fn many_of_a_kind_leave_room_for_others() {
+        let mut asked: Vec<TaskKind> =
+            (0..9).map(|creation| TaskKind::CreateUser { creation }).collect();
+        asked.push(TaskKind::ReadBalances);
+        let mut claims = HashMap::new();
+        assert_eq!(ids(&startable(tasks(&asked), &mut claims)), [1, 2, 3, 4, 10]);
     }
 }

@@ -1,6 +1,6 @@
 //! Main accounts in chat: key pairs are checked, kept sealed, and never shown.
 
-use airgate::domain::AccountId;
+use airgate::domain::{AccountId, TaskKind};
 use airgate::sandbox::volcengine::{Fault, FaultRule};
 use airgate::sandbox::world::{Account, World};
 use secrecy::ExposeSecret;
@@ -139,4 +139,41 @@ async fn only_administrators_and_only_in_the_direct_chat() {
     bed.settled().await;
     let accounts = bed.store.read(|tx| tx.accounts()).unwrap();
     assert!(accounts.len() == 1 && accounts[0].active.is_on());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sync_that_hangs_does_not_delay_a_key_check() {
+    let bed = bed().await;
+    let card = bed.ask(ADMIN, "/accounts").await.message_id;
+    bed.settled().await;
+    bed.cloud.faults().inject(FaultRule::new(Fault::Timeout).on("ListUsers").of("main"));
+    bed.ask(ADMIN, "/sync").await;
+    let kinds = || -> Vec<TaskKind> {
+        let tasks = bed.store.read(|tx| tx.tasks()).unwrap();
+        tasks.into_iter().map(|task| task.kind).collect()
+    };
+    bed.until("the sync hangs", |bed| bed.cloud.count("ListUsers") > 0).await;
+    bed.submit(ADMIN, &card, "account.save", new(KEY, SECRET)).await;
+    bed.card_becomes(&card, |content| content.contains("AKLT…0002")).await;
+    assert_eq!(kinds(), [TaskKind::Sync]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_refused_takes_back_what_it_had_written() {
+    let bed = bed().await;
+    bed.cloud.faults().inject(FaultRule::new(Fault::Timeout).of("main"));
+    let card = bed.ask(ADMIN, "/accounts").await.message_id;
+    bed.until("the reply is noted", |bed| bed.store.read(|tx| tx.owed_count()).unwrap() == 0).await;
+    let reports = || -> Vec<bool> {
+        let tasks = bed.store.read(|tx| tx.tasks()).unwrap();
+        tasks.iter().map(|task| task.report.is_some()).collect()
+    };
+    assert_eq!(reports(), [true], "balances are being read");
+    // To open another card silences the balances first; then it finds that there is no such account.
+    let unknown = json!({"action": "accounts.open", "account": "nobody"});
+    let refused = bed.forged(ADMIN, &card, unknown, None).await;
+    assert!(toast_of(&refused).starts_with("error"), "{refused:?}");
+    assert_eq!(reports(), [true]);
+    bed.forged(ADMIN, &card, json!({"action": "accounts.open", "account": "main"}), None).await;
+    assert_eq!(reports(), [false]);
 }

@@ -159,9 +159,14 @@ impl Bed {
         format!("http://{}{path}", self.service().address())
     }
 
+    /// A graceful stop.
+    pub async fn stop(&mut self) {
+        self.service.take().unwrap().stop().await;
+    }
+
     /// A graceful stop and a new start on the same store.
     pub async fn restart(&mut self) {
-        self.service.take().unwrap().stop().await;
+        self.stop().await;
         self.start_service().await;
     }
 

@@ -3,7 +3,7 @@
 use airgate::app::access;
 use airgate::domain::{AccessGoal, AlertBody, AlertKind, Operator, Problem, UserStatus};
 use airgate::sandbox::volcengine::{Fault, FaultRule};
-use airgate::sandbox::world::{KeyStatus, Login, MissingLogin, World};
+use airgate::sandbox::world::{Account, KeyStatus, Login, MissingLogin, World};
 use futures::future::join_all;
 use jiff::SignedDuration;
 use rust_decimal::Decimal;
@@ -61,10 +61,12 @@ fn status(bed: &Bed) -> UserStatus {
 
 /// Asks for a change as a person's click does.
 fn want(bed: &Bed, goal: AccessGoal) {
+    want_of(bed, ALICE, goal);
+}
+
+fn want_of(bed: &Bed, key: &str, goal: AccessGoal) {
     let by = Operator::Person { open_id: ADMIN.parse().unwrap(), name: None };
-    bed.store
-        .write(|tx| access::request(tx, &user(ALICE), goal, by, None, bed.clock.now()))
-        .unwrap();
+    bed.store.write(|tx| access::request(tx, &user(key), goal, by, None, bed.clock.now())).unwrap();
     bed.service().bells().access.notify_one();
 }
 
@@ -407,4 +409,23 @@ async fn a_sync_that_read_before_the_cut_does_not_undo_its_record() {
     bed.settled().await;
     assert_eq!((access(&bed), status(&bed)), (cut(), UserStatus::Disabled));
     assert_eq!(bed.cycle().await.disables, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_that_hangs_takes_no_place_of_another_s_users() {
+    let mut world = world();
+    let labs = Account::new("labs", "实验室", 2_100_000_002, "AKLTlabs00000001", "labs-s");
+    world.accounts.push(labs);
+    let bed = Bed::start(world).await;
+    bed.know(&[ALICE]);
+    bed.cloud.faults().inject(FaultRule::new(Fault::Timeout).of("labs"));
+    for n in 0..20 {
+        let key = format!("labs/u{n:02}");
+        bed.know(&[&key]);
+        want_of(&bed, &key, AccessGoal::Cut);
+    }
+    until("they hang", || bed.cloud.count("ListAccessKeys") >= 8).await;
+    want(&bed, AccessGoal::Cut);
+    until("alice is cut", || status(&bed) == UserStatus::Disabled).await;
+    assert_eq!(access(&bed), cut());
 }

@@ -66,7 +66,12 @@ async fn a_group_is_welcomed_when_it_takes_the_bot_in() {
     assert_eq!(bed.alerts().len(), 1, "{:?}", bed.alerts());
     assert!(text_of(&bed.alerts()[0]).contains(GROUP));
     let removed = json!({"chat_id": GROUP, "operator_id": person(ADMIN)});
-    bed.feishu.push_event("im.chat.member.bot.deleted_v1", removed).await;
+    let gone = bed.feishu.push_event("im.chat.member.bot.deleted_v1", removed).await;
+    bed.feishu.push_event("im.chat.member.bot.added_v1", added.clone()).await;
+    bed.settled().await;
+    assert_eq!(bed.alerts().len(), 2);
+    // Told again that it was put out, it is in the group all the same.
+    bed.feishu.redeliver(&gone).await;
     bed.feishu.push_event("im.chat.member.bot.added_v1", added).await;
     bed.settled().await;
     assert_eq!(bed.alerts().len(), 2);

@@ -2,6 +2,7 @@
 
 mod alerts;
 mod crash;
+mod directory;
 mod exactly_once;
 mod links;
 mod old_values;
@@ -16,7 +17,7 @@ use jiff::Timestamp;
 use redb::backends::InMemoryBackend;
 use rust_decimal::Decimal;
 
-use super::{Store, StoreError, WriteTx};
+use super::{ReadTx, Store, StoreError, WriteTx};
 use crate::domain::{
     AccountId, BillPeriod, Freshness, Money, Operator, ProjectLink, ProjectName, Switch, User,
     UserKey,
@@ -64,6 +65,11 @@ pub(super) fn micros(micros: i128) -> Money {
 /// What a write makes and a read finds.
 pub(super) fn write<T>(store: &Store, f: impl FnOnce(&WriteTx) -> Result<T, StoreError>) -> T {
     store.write(f).unwrap()
+}
+
+/// What a snapshot has.
+pub(super) fn seen<T>(store: &Store, f: impl FnOnce(&ReadTx) -> Result<T, StoreError>) -> T {
+    store.read(f).unwrap()
 }
 
 /// A user without anything.

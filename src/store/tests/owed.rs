@@ -35,7 +35,7 @@ fn each_lane_shows_its_oldest_message() {
     assert_ne!(owed[0].uuid, owed[1].uuid);
     assert_eq!((owed[0].attempts, &owed[0].mention_mobiles[..]), (0, &["138".to_owned()][..]));
     let tried = OwedMessage { attempts: 3, last_error: Some("慢".to_owned()), ..owed[1].clone() };
-    write(&store, |tx| tx.put_owed(&tried));
+    write(&store, |tx| tx.note_try(&tried));
     assert_eq!(store.read(|tx| tx.owed("a", 2)).unwrap(), Some(tried.clone()));
     assert_eq!(heads(), [2, 4, 1], "a failed try keeps its place");
 
@@ -45,6 +45,32 @@ fn each_lane_shows_its_oldest_message() {
     assert_eq!(store.read(|tx| tx.owed_count()).unwrap(), 3);
     assert_eq!(store.read(|tx| tx.sent_as(2)).unwrap(), Some(sent("om_2")));
     assert_eq!(store.read(|tx| tx.sent_as(1)).unwrap(), None);
+}
+
+#[test]
+fn an_update_that_is_owed_shows_the_newest_card() {
+    let store = in_memory();
+    let update = |message: &str| {
+        let target = UpdateTarget::Message { id: sent(message) };
+        let dispatch = Dispatch::Update { target, card: "old".to_owned() };
+        owe(&store, NewMessage::new("a", dispatch, now()))
+    };
+    let (first, other, later) = (update("om_1"), update("om_2"), update("om_1"));
+    let card =
+        |id: u64| store.read(|tx| tx.owed("a", id)).unwrap().unwrap().dispatch.card().to_owned();
+    write(&store, |tx| tx.renew_updates("a", &sent("om_1"), "new", other.id));
+    assert_eq!([card(first.id), card(other.id), card(later.id)], ["new", "old", "old"]);
+    // The old one was on its way: whatever became of it, the new one is still to be shown.
+    let tried = OwedMessage { attempts: 1, ..first.clone() };
+    write(&store, |tx| tx.note_try(&tried));
+    write(&store, |tx| tx.delivered(&first, None));
+    assert_eq!(card(first.id), "new");
+    let standing = store.read(|tx| tx.owed("a", first.id)).unwrap().unwrap();
+    assert_eq!(standing.attempts, 1);
+    write(&store, |tx| tx.delivered(&standing, None));
+    // What is gone does not come back.
+    write(&store, |tx| tx.note_try(&tried));
+    assert_eq!(store.read(|tx| tx.owed("a", first.id)).unwrap(), None);
 }
 
 #[test]
@@ -71,9 +97,16 @@ fn what_was_sent_and_what_was_given_up_is_kept_for_a_while() {
         Ok(())
     });
     let sent_as = |id| store.read(|tx| tx.sent_as(id)).unwrap();
+    // 18,000 messages later.
+    write(&store, |tx| {
+        let id = tx.owe(message("a"), now())?;
+        let owed = tx.owed("a", id)?.unwrap();
+        tx.delivered(&owed, None)?;
+        tx.delivered(&OwedMessage { id: 20_099, ..owed }, Some(&sent("om_20099")))
+    });
     assert_eq!(
-        (sent_as(98), sent_as(99), sent_as(2_099)),
-        (None, Some(sent("om_99")), Some(sent("om_2099")))
+        (sent_as(98), sent_as(99), sent_as(20_099)),
+        (None, Some(sent("om_99")), Some(sent("om_20099")))
     );
     let failed = store.read(|tx| tx.failed_messages(1_000)).unwrap();
     assert_eq!(failed.len(), 100);

@@ -6,6 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::app::projects::{self, NewLink};
+use crate::store::Directory;
 use crate::store::{AllocateError, RecordedReading};
 
 const USERS: [&str; 3] = ["main/a", "main/b", "main/ab"];
@@ -76,9 +77,10 @@ impl Model {
         (exact.abs() + 5_000) / 10_000 * exact.signum()
     }
 
-    /// Every change of a user's links or bills leaves a record of what is linked now; none goes away.
+    /// Every change of a user's links or bills leaves a record of what is monitored now; none goes away.
     fn note(&mut self, user: usize) {
-        for ((_, project), link) in self.links.iter().filter(|((of, _), _)| *of == user) {
+        let monitored = self.links.iter().filter(|((of, _), link)| *of == user && link.on);
+        for ((_, project), link) in monitored {
             for period in link.since..4 {
                 if let Some((amount, _)) = self.bills.get(&(*project, period)) {
                     self.records.insert((user, *project, period), *amount);
@@ -127,6 +129,7 @@ fn apply(store: &Store, model: &mut Model, step: &Step) {
             if let Some(link) = link {
                 link.on = *on;
             }
+            model.note(*u);
         }
         Step::ToggleAll(u, on) => {
             let key = user(USERS[*u]);
@@ -134,6 +137,7 @@ fn apply(store: &Store, model: &mut Model, step: &Step) {
             for (_, link) in model.links.iter_mut().filter(|((of, _), _)| of == u) {
                 link.on = *on;
             }
+            model.note(*u);
         }
         Step::Cycle(day, amounts) => cycle(store, model, *day, amounts.as_ref()),
     }
@@ -234,6 +238,25 @@ fn check(store: &Store, model: &Model) {
             assert_eq!(found, expected, "records of {name} in {period}");
         }
     }
+    check_derived(store);
+}
+
+/// What is kept beside the rows says what the rows say.
+fn check_derived(store: &Store) {
+    seen(store, |tx| {
+        let mut anew = Directory::default();
+        tx.users()?.iter().for_each(|user| anew.insert(user));
+        assert!(tx.directory().iter().eq(anew.iter()), "the directory");
+        for period in PERIODS {
+            let rows = tx.spending_in(month(period))?;
+            let totals = rows.iter().filter(|row| row.project.is_none());
+            let mut totals: Vec<_> = totals.map(|row| (row.user.clone(), row.amount)).collect();
+            totals.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+            assert_eq!(tx.spenders_in(month(period))?, totals.len());
+            assert_eq!(tx.dearest_in(month(period), 0, usize::MAX)?, totals, "ranks of {period}");
+        }
+        Ok(())
+    });
 }
 
 proptest! {

@@ -100,15 +100,19 @@ fn a_shared_project_counts_for_each_user_from_its_own_month() {
     let users: Vec<String> = all.iter().map(|record| record.user.to_string()).collect();
     assert_eq!(users, ["main/alice", "main/alice", "main/alice", "main/bob", "main/bob"]);
     let totals = |period| -> Vec<(String, Money)> {
-        let totals = store.read(|tx| tx.totals_in(month(period))).unwrap();
-        totals.into_iter().map(|record| (record.user.to_string(), record.amount)).collect()
+        let totals = store.read(|tx| tx.dearest_in(month(period), 0, 9)).unwrap();
+        totals.into_iter().map(|(user, amount)| (user.to_string(), amount)).collect()
     };
-    assert_eq!(totals("2026-11"), [row("main/alice", "3.5"), row("main/bob", "5")]);
+    assert_eq!(totals("2026-11"), [row("main/bob", "5"), row("main/alice", "3.5")]);
     assert_eq!(totals("2026-10"), [row("main/alice", "10.004999")]);
     let sum = |period| store.read(|tx| tx.period_total(month(period))).unwrap();
     assert_eq!((sum("2026-11"), sum("2026-10")), (money("8.5"), money("10.004999")));
     record(&store, read(&[("shared", "2026-11", "2"), ("own", "2026-11", "0")], now()));
     assert_eq!((sum("2026-11"), sum("2026-10")), (money("4"), money("10.004999")));
+    assert_eq!(totals("2026-11"), [row("main/alice", "2"), row("main/bob", "2")], "equal: by name");
+    let second = store.read(|tx| tx.dearest_in(month("2026-11"), 1, 1)).unwrap();
+    assert_eq!(second[0].0.to_string(), "main/bob");
+    assert_eq!(store.read(|tx| tx.spenders_in(month("2026-11"))).unwrap(), 2);
     let periods = store.read(|tx| tx.spending_periods()).unwrap();
     assert_eq!(periods, [month("2026-11"), month("2026-10")]);
 }
@@ -142,8 +146,12 @@ fn switching_off_takes_out_of_consumed_and_on_brings_back_what_was_read_meanwhil
     record(&store, read(&[("p", "2026-11", "7")], at(LATER)));
     let (consumed, links) = numbers(&store, "main/alice");
     assert_eq!((consumed, links[0].1), (Money::ZERO, money("7")));
+    // Her month does not grow by what is bob's by now.
+    assert_eq!(months(&store, "main/alice", "2026-11"), [row("", "5"), row("p", "5")]);
+    assert_eq!(store.read(|tx| tx.period_total(month("2026-11"))).unwrap(), money("12"));
     toggle(&store, "main/alice", "p", Switch::On);
     assert_eq!(numbers(&store, "main/alice").0, money("7"));
+    assert_eq!(months(&store, "main/alice", "2026-11"), [row("", "7"), row("p", "7")]);
 }
 
 #[test]

@@ -18,7 +18,7 @@ fn cloud(name: &str, display_name: &str) -> CloudUser {
 
 fn sync(store: &Store, listed: &[CloudUser], gone: &[&str], at: Timestamp) -> SyncChanges {
     let gone: Vec<_> = gone.iter().map(|name| name.parse().unwrap()).collect();
-    write(store, |tx| tx.apply_sync(&account("main"), listed, &gone, at))
+    write(store, |tx| tx.apply_sync(&account("main"), listed, &gone, at, at))
 }
 
 fn record(store: &Store, key: &str) -> User {
@@ -144,6 +144,37 @@ fn status_follows_from_what_was_read() {
     }
     let ghost = user("main/ghost");
     assert_eq!(write(&store, |tx| tx.record_access(&ghost, &[], None, now())), None);
+}
+
+#[test]
+fn a_reading_that_was_overtaken_changes_nothing() {
+    let store = in_memory();
+    let alice = user("main/alice");
+    let before = at("2026-11-23T01:00:00Z");
+    let later = at("2026-11-23T03:00:00Z");
+    sync(&store, &[cloud("alice", "甲")], &[], before);
+    // Cut and read back while somebody else still reads what was there.
+    let keys = |active| [AccessKeyInfo { id: "AKLT1".to_owned(), active }];
+    let (off, on) = (keys(Switch::Off), keys(Switch::On));
+    write(&store, |tx| tx.confirm_access(&alice, AccessGoal::Cut, &off, None, now()));
+    write(&store, |tx| tx.record_access_read(&alice, &on, None, before, later));
+    assert_eq!(record(&store, "main/alice").status, UserStatus::Disabled);
+    write(&store, |tx| tx.record_access_read(&alice, &on, None, later, later));
+    assert_eq!(record(&store, "main/alice").status, UserStatus::Active);
+    // Named anew while the users are listed.
+    write(&store, |tx| {
+        let named = User {
+            display_name: "新".to_owned(),
+            profile_written_at: Some(now()),
+            ..tx.user(&alice)?.unwrap()
+        };
+        tx.put_user(&named)
+    });
+    let listed = [cloud("alice", "甲")];
+    write(&store, |tx| tx.apply_sync(&account("main"), &listed, &[], before, later));
+    assert_eq!(record(&store, "main/alice").display_name, "新");
+    write(&store, |tx| tx.apply_sync(&account("main"), &listed, &[], later, later));
+    assert_eq!(record(&store, "main/alice").display_name, "甲");
 }
 
 #[test]

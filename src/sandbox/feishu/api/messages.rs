@@ -63,7 +63,7 @@ pub fn reply(core: &Core, call: &Call) -> Outcome {
 }
 
 fn announce(core: &Core, sent: Sent) -> Answer {
-    let data = as_json(core, &sent.message);
+    let data = as_json(core, &core.state.lock(), &sent.message);
     if sent.fresh {
         core.tell(Change::Message(sent.message.message_id));
     }

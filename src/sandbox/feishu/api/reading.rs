@@ -2,13 +2,13 @@
 
 use serde_json::{Value, json};
 
-use super::super::state::{Message, Sender};
+use super::super::state::{Message, Sender, State};
 use super::super::{Core, TENANT};
 use super::content::invalid;
 use super::{Answer, Call, Outcome, field, known_query, page_size, page_start, part};
 
 /// A message as the platform shows it to the app.
-pub fn as_json(core: &Core, message: &Message) -> Value {
+pub fn as_json(core: &Core, state: &State, message: &Message) -> Value {
     let (id, id_type, sender_type) = match &message.sender {
         Sender::Bot => (core.config.app_id.as_str(), "app_id", "app"),
         Sender::Person(open_id) => (open_id.as_str(), "open_id", "user"),
@@ -23,7 +23,7 @@ pub fn as_json(core: &Core, message: &Message) -> Value {
         "updated": message.revisions > 0,
         "chat_id": message.chat_id,
         "sender": {"id": id, "id_type": id_type, "sender_type": sender_type, "tenant_key": TENANT},
-        "body": {"content": readable(core, message)},
+        "body": {"content": readable(core, state, message)},
     });
     if let (true, Some(shown)) = (message.mentions_bot, shown.as_object_mut()) {
         // Not as in events: the id is the open_id itself, and nothing says that it is a bot.
@@ -43,15 +43,25 @@ pub fn as_json(core: &Core, message: &Message) -> Value {
     shown
 }
 
+/// As received ("接收消息内容"), a file has its name beside the key.
+fn file(state: &State, message: &Message) -> String {
+    let key = message.json().get("file_key").and_then(Value::as_str).map(str::to_owned);
+    let name = key.as_deref().and_then(|key| state.file(key)).map(|file| &file.name);
+    json!({ "file_key": key, "file_name": name }).to_string()
+}
+
 /// The platform does not give a 2.0 card back: it answers the title and a notice in the old form. A client that
 /// compares cards would never find its own.
-fn readable(core: &Core, message: &Message) -> String {
+fn readable(core: &Core, state: &State, message: &Message) -> String {
     if message.recalled {
         return "This message was recalled".to_owned();
     }
     if message.mentions_bot {
         let name = format!("@{}", core.config.bot_name);
         return message.content.replacen(&name, "@_user_1", 1);
+    }
+    if message.kind == "file" {
+        return file(state, message);
     }
     if !message.is_card() {
         return message.content.clone();
@@ -74,7 +84,7 @@ pub fn message(core: &Core, call: &Call) -> Outcome {
         return Err(Answer::refuse(99_992_351, "The message_id is malformed."));
     }
     let message = state.message(id).ok_or_else(|| invalid("invalid message_id"))?;
-    Ok(Answer::data(json!({"items": [as_json(core, message)]})))
+    Ok(Answer::data(json!({"items": [as_json(core, &state, message)]})))
 }
 
 /// GET /im/v1/messages?container_id_type=chat.
@@ -124,7 +134,7 @@ pub fn messages(core: &Core, call: &Call) -> Outcome {
     let end = start.saturating_add(size);
     let more = found.len() > end;
     let items: Vec<_> =
-        found.iter().skip(start).take(size).map(|message| as_json(core, message)).collect();
+        found.iter().skip(start).take(size).map(|message| as_json(core, &state, message)).collect();
     let mut data = json!({"has_more": more, "items": items});
     if let (true, Some(data)) = (more, data.as_object_mut()) {
         data.insert("page_token".to_owned(), Value::from(format!("page-{end}")));

@@ -1,0 +1,178 @@
+//! What lists and look-ups need of every user, kept in memory: 100,000 users are searched and counted without decoding
+//! a row of the disk.
+//!
+//! A directory belongs to one revision of the users. Each transaction has the one of the state it sees: a snapshot takes
+//! it by the revision it reads, a transaction that changes users changes its own copy, which others see once it is
+//! committed. Copies share what they have in common.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use imbl::OrdMap;
+use parking_lot::Mutex;
+use redb::ReadableTable;
+
+use super::tables::{COUNTERS, Source};
+use super::{StoreError, WriteTx};
+use crate::domain::{AccountId, Money, OpenId, Thresholds, User, UserKey, UserStatus};
+
+/// The counter that changes with the users.
+const REVISION: &str = "users_revision";
+/// Revisions that are kept: a snapshot asks for its own right after it was taken.
+const KEPT: usize = 4;
+
+/// Between the parts of [`Entry::folded`]; names do not contain it.
+const PART: char = '\u{0}';
+
+/// What is kept of one user.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// Names and remark in lower case: `account/username`, display name, remark.
+    folded: Box<str>,
+    /// What is known of the user's access.
+    pub status: UserStatus,
+    /// Allocated total.
+    pub quota: Money,
+    /// Spending that counts.
+    pub consumed: Money,
+    /// The whole percents of the quota that are consumed; `None` where nothing is allocated.
+    pub percent: Option<i64>,
+    /// The user's own thresholds; `None` = the global default.
+    pub thresholds: Option<Box<Thresholds>>,
+    /// The Feishu person behind the user.
+    pub owner: Option<OpenId>,
+}
+
+impl Entry {
+    fn of(user: &User) -> Self {
+        let part = |text: &str| text.replace(PART, " ").to_lowercase();
+        let (key, display) = (part(&user.key.to_string()), part(&user.display_name));
+        Self {
+            folded: format!("{key}{PART}{display}{PART}{}", part(&user.remark)).into(),
+            status: user.status,
+            quota: user.quota,
+            consumed: user.consumed,
+            percent: user.usage().whole_percent(),
+            thresholds: user.thresholds.clone().map(Box::new),
+            owner: user.owner.clone(),
+        }
+    }
+
+    /// Whether key, display name or remark contain `folded`, a text in lower case; the empty one is in all.
+    pub fn contains(&self, folded: &str) -> bool {
+        self.folded.contains(folded)
+    }
+
+    /// `account/username` in lower case.
+    pub fn key(&self) -> &str {
+        self.folded.split(PART).next().unwrap_or_default()
+    }
+
+    /// The user name in lower case.
+    pub fn username(&self) -> &str {
+        self.key().split_once('/').map_or("", |(_, username)| username)
+    }
+
+    /// The display name in lower case.
+    pub fn display_name(&self) -> &str {
+        self.folded.split(PART).nth(1).unwrap_or_default()
+    }
+}
+
+/// All users at one revision.
+#[derive(Clone, Debug, Default)]
+pub struct Directory {
+    users: OrdMap<UserKey, Arc<Entry>>,
+    accounts: Arc<BTreeSet<AccountId>>,
+    changed: bool,
+}
+
+impl Directory {
+    /// All users, by account and name.
+    pub fn iter(&self) -> impl Iterator<Item = (&UserKey, &Entry)> {
+        self.users.iter().map(|(key, entry)| (key, &**entry))
+    }
+
+    /// Whether another account than the user's has a user of the same name, so that the account must be shown.
+    pub fn is_ambiguous(&self, user: &UserKey) -> bool {
+        self.accounts.iter().any(|account| {
+            *account != user.account
+                && self.users.contains_key(&UserKey::new(account.clone(), user.username.clone()))
+        })
+    }
+
+    /// How many users of an account are in the cloud.
+    pub fn present_in(&self, account: &AccountId) -> usize {
+        let users = self.users.iter().filter(|(key, _)| key.account == *account);
+        users.filter(|(_, entry)| entry.status != UserStatus::Gone).count()
+    }
+
+    pub(super) fn insert(&mut self, user: &User) {
+        let entry = Entry::of(user);
+        if self.users.get(&user.key).is_none_or(|known| **known != entry) {
+            if !self.accounts.contains(&user.key.account) {
+                Arc::make_mut(&mut self.accounts).insert(user.key.account.clone());
+            }
+            self.users.insert(user.key.clone(), Arc::new(entry));
+            self.changed = true;
+        }
+    }
+}
+
+/// The directories of the last revisions, of which one is committed and one may be about to be.
+#[derive(Default)]
+pub(super) struct Directories(Mutex<Vec<(u64, Directory)>>);
+
+impl Directories {
+    /// The directory of the state that a transaction sees; `None` where it is not kept any more.
+    ///
+    /// # Errors
+    /// The store's.
+    pub(super) fn seen_by<S: Source>(&self, tx: &S) -> Result<Option<Directory>, StoreError> {
+        let counted = tx.table(COUNTERS)?.get(REVISION)?.map_or(0, |last| last.value());
+        let kept = self.0.lock();
+        Ok(kept.iter().find(|(revision, _)| *revision == counted).map(|(_, kept)| kept.clone()))
+    }
+
+    /// The directory that a transaction begins with which may change it: there is only one of them at a time.
+    pub(super) fn latest(&self) -> Directory {
+        self.0.lock().last().map(|(_, directory)| directory.clone()).unwrap_or_default()
+    }
+
+    /// Makes what `tx` did to the users known under a revision of its own, right before it is committed.
+    ///
+    /// # Errors
+    /// The store's.
+    pub(super) fn publish(&self, tx: &WriteTx) -> Result<(), StoreError> {
+        let mut directory = tx.1.borrow_mut();
+        if directory.changed {
+            directory.changed = false;
+            self.keep(tx.next_number(REVISION)?, directory.clone());
+        }
+        Ok(())
+    }
+
+    /// Begins with the users that are on disk.
+    ///
+    /// # Errors
+    /// The store's.
+    pub(super) fn load(&self, tx: &WriteTx) -> Result<(), StoreError> {
+        let mut directory = Directory::default();
+        for user in tx.users()? {
+            directory.insert(&user);
+        }
+        directory.changed = false;
+        let counted = tx.0.table(COUNTERS)?.get(REVISION)?.map_or(0, |last| last.value());
+        self.keep(counted, directory);
+        Ok(())
+    }
+
+    fn keep(&self, revision: u64, directory: Directory) {
+        let mut kept = self.0.lock();
+        // A number that was given out and not committed is given out again.
+        kept.retain(|(known, _)| *known < revision);
+        kept.push((revision, directory));
+        let surplus = kept.len().saturating_sub(KEPT);
+        kept.drain(..surplus);
+    }
+}
