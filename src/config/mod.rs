@@ -299,12 +299,10 @@ impl Feishu {
             );
         }
         let viewers = reader.each(&keys::VIEWERS, str::parse::<OpenId>);
-        let alert_chat = reader.text(&keys::ALERT_CHAT_ID, |text| {
-            match ChatId::new(text) {
-                Ok(chat) if text.starts_with("oc_") => Ok(chat),
-                Ok(_) => Err("is not a chat_id: it begins with oc_".to_owned()),
-                Err(error) => Err(format!("is not a chat_id (oc_...): {error}")),
-            }
+        let alert_chat = reader.text(&keys::ALERT_CHAT_ID, |text| match ChatId::new(text) {
+            Ok(chat) if text.starts_with("oc_") => Ok(chat),
+            Ok(_) => Err("is not a chat_id: it begins with oc_".to_owned()),
+            Err(error) => Err(format!("is not a chat_id (oc_...): {error}")),
         });
         let base = base_url.clone().unwrap_or_default();
         let alert_webhook_url = reader.text(&keys::ALERT_WEBHOOK_URL, |text| {

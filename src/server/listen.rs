@@ -250,10 +250,7 @@ mod tests {
         silent.write_all(b"GET /large HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
         // It holds the only place until it is given up.
         let mut stream = TcpStream::connect(address).await.unwrap();
-        stream
-            .write_all(b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
-            .await
-            .unwrap();
+        stream.write_all(b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await.unwrap();
         let answer = to_the_end(&mut stream).await;
         assert!(answer.ends_with(b"here"));
         assert!(to_the_end(&mut silent).await.len() < LARGE);

@@ -119,9 +119,7 @@ impl Home {
         world.rules.calls_per_second = None;
         world.add_project("main", "team-a", "甲组").unwrap();
         world.add_user("main", "alice").unwrap();
-        world
-            .accounts
-            .push(Account::new("labs", "实验室", 2_100_000_002, LABS_KEY, LABS_SECRET));
+        world.accounts.push(Account::new("labs", "实验室", 2_100_000_002, LABS_KEY, LABS_SECRET));
         let cloud = Cloud::start(loopback().await.unwrap(), world, clock.clone()).await;
         let mut chat = FeishuConfig::new(APP_ID, APP_SECRET, TOKEN);
         chat.encrypt_key = Some(ENCRYPT_KEY.to_owned());
@@ -287,8 +285,10 @@ async fn everything_in_chat(home: &Home) {
     // Settings with a webhook's address: refused, saved, tested, and the custom bot says too much.
     let settings = home.ask("/config").await;
     let other = home.feishu.add_hook(OTHER_HOOK, Some(HOOK_SECRET), GROUP);
-    let fields = |interval: &str| json!({"thresholds": "50", "interval_seconds": interval, "webhook_url": other,
-        "mobiles": "", "alert_chat_id": GROUP});
+    let fields = |interval: &str| {
+        json!({"thresholds": "50", "interval_seconds": interval, "webhook_url": other,
+        "mobiles": "", "alert_chat_id": GROUP})
+    };
     home.submit(&settings, "config.save", fields("never")).await;
     let settings = home.ask("/config").await;
     home.submit(&settings, "config.save", fields("3600")).await;
@@ -304,7 +304,9 @@ async fn everything_in_chat(home: &Home) {
     for table in ["users", "spending", "ledger", "alerts"] {
         home.ask(&format!("/export {table}")).await;
     }
-    for command in ["/users", "/user alice", "/quota alice 5", "/billing", "/alerts", "/monitor", "/me"] {
+    for command in
+        ["/users", "/user alice", "/quota alice 5", "/billing", "/alerts", "/monitor", "/me"]
+    {
         home.ask(command).await;
     }
 }
@@ -344,8 +346,14 @@ async fn pages(process: &Process) {
 async fn no_secret_comes_out_anywhere() {
     let home = Home::new().await;
     let config = home.config();
-    assert_eq!(home.command(&config, &["account", "add", "main"], &format!("{KEY}\n{SECRET}\n")).0, 0);
-    assert_eq!(home.command(&config, &["account", "add", "main"], &format!("{KEY}\n{SECRET}\n")).0, 1);
+    assert_eq!(
+        home.command(&config, &["account", "add", "main"], &format!("{KEY}\n{SECRET}\n")).0,
+        0
+    );
+    assert_eq!(
+        home.command(&config, &["account", "add", "main"], &format!("{KEY}\n{SECRET}\n")).0,
+        1
+    );
     assert_eq!(home.command(&config, &["account", "rotate", "main"], &format!("{KEY}\n")).0, 1);
     assert_eq!(home.command(&config, &["check", "--offline"], "").0, 0);
     assert_eq!(home.command(&config, &["check"], "").0, 0);
@@ -407,7 +415,11 @@ async fn no_secret_comes_out_anywhere() {
     for message in &messages {
         // What people said themselves is theirs.
         let content = message.content.as_bytes();
-        clean("a message", content, SECRETS.into_iter().chain(all_tokens.iter().map(String::as_str)));
+        clean(
+            "a message",
+            content,
+            SECRETS.into_iter().chain(all_tokens.iter().map(String::as_str)),
+        );
         if message.chat_id == direct {
             told.push_str(&text_of(message));
         } else {
@@ -434,7 +446,11 @@ async fn no_secret_comes_out_anywhere() {
     for folder in [home.folder.path().to_owned(), home.path("backups")] {
         for entry in std::fs::read_dir(folder).unwrap().map(Result::unwrap) {
             if entry.file_type().unwrap().is_file() && entry.path() != config {
-                clean(&entry.path().display().to_string(), &std::fs::read(entry.path()).unwrap(), sealed());
+                clean(
+                    &entry.path().display().to_string(),
+                    &std::fs::read(entry.path()).unwrap(),
+                    sealed(),
+                );
                 looked += 1;
             }
         }
@@ -468,22 +484,49 @@ async fn a_bad_configuration_is_told_without_its_secrets() {
         ("a table", line("app_secret", &format!("app_secret = {{ value = \"{APP_SECRET}\" }}"))),
         ("a key in a key", line("app_secret", &format!("app_secret.value = \"{APP_SECRET}\""))),
         ("misspelled", line("app_secret", &format!("app_secrt = \"{APP_SECRET}\""))),
-        ("twice", line("app_secret", &format!("app_secret = \"{APP_SECRET}\"\napp_secret = \"{APP_SECRET}\""))),
+        (
+            "twice",
+            line(
+                "app_secret",
+                &format!("app_secret = \"{APP_SECRET}\"\napp_secret = \"{APP_SECRET}\""),
+            ),
+        ),
         ("no quotes", line("app_secret", &format!("app_secret = {APP_SECRET}"))),
         ("no end", line("app_secret", &format!("app_secret = \"{APP_SECRET}"))),
         ("no equals sign", line("app_secret", &format!("app_secret \"{APP_SECRET}\""))),
         ("a colon", line("app_secret", &format!("app_secret: {APP_SECRET}"))),
         ("a bad escape", line("app_secret", &format!("app_secret = \"\\q{APP_SECRET}\""))),
         ("blanks", line("app_secret", &format!("app_secret = \" {APP_SECRET}\""))),
-        ("both", line("app_secret", &format!("app_secret = \"{APP_SECRET}\"\napp_secret_file = \"x\""))),
+        (
+            "both",
+            line("app_secret", &format!("app_secret = \"{APP_SECRET}\"\napp_secret_file = \"x\"")),
+        ),
         ("a short key", line("master_key", &format!("master_key = \"{}\"", &MASTER_KEY[..62]))),
         ("a long key", line("master_key", &format!("master_key = \"{MASTER_KEY}00\""))),
         ("a key that is a number", line("master_key", "master_key = 0xca9a7e57ca9a7e5")),
-        ("another host", line("alert_webhook_url", &format!("alert_webhook_url = \"https://evil.example/{HOOK}\""))),
+        (
+            "another host",
+            line(
+                "alert_webhook_url",
+                &format!("alert_webhook_url = \"https://evil.example/{HOOK}\""),
+            ),
+        ),
         ("no address", line("alert_webhook_url", &format!("alert_webhook_url = \"{HOOK}\""))),
-        ("with a user", line("alert_webhook_url", &format!("alert_webhook_url = \"{}\"", hook.replace("//", "//a:b@")))),
-        ("a password in an address", line("base_url", &format!("base_url = \"https://bot:{APP_SECRET}@open.feishu.cn\""))),
-        ("a token in an address", line("iam_endpoint", &format!("iam_endpoint = \"https://iam.example/?key={SECRET}\""))),
+        (
+            "with a user",
+            line(
+                "alert_webhook_url",
+                &format!("alert_webhook_url = \"{}\"", hook.replace("//", "//a:b@")),
+            ),
+        ),
+        (
+            "a password in an address",
+            line("base_url", &format!("base_url = \"https://bot:{APP_SECRET}@open.feishu.cn\"")),
+        ),
+        (
+            "a token in an address",
+            line("iam_endpoint", &format!("iam_endpoint = \"https://iam.example/?key={SECRET}\"")),
+        ),
         ("the webhook for the chat", line("alert_chat_id", &format!("alert_chat_id = \"{hook}\""))),
         ("a section misspelled", good.replace("[security]", "[secrity]")),
     ] {
@@ -541,8 +584,10 @@ async fn debug_output_shows_no_secret() {
         encrypt_key: config.feishu.encrypt_key.clone(),
         verification_token: config.feishu.verification_token.clone(),
     };
-    let secrets =
-        AccountSecrets { access_key_id: KEY.to_owned().into(), secret_key: SECRET.to_owned().into() };
+    let secrets = AccountSecrets {
+        access_key_id: KEY.to_owned().into(),
+        secret_key: SECRET.to_owned().into(),
+    };
     let credentials =
         Credentials { access_key_id: KEY.to_owned(), secret_key: SECRET.to_owned().into() };
     let hook = feishu::validate_webhook_url(&home.hook, &base).unwrap();

@@ -160,7 +160,9 @@ async fn endless(address: SocketAddr, head: &str, piece: &[u8]) -> bool {
 }
 
 fn head(further: &str) -> String {
-    format!("POST /feishu/event HTTP/1.1\r\nhost: airgate\r\ncontent-type: application/json\r\n{further}")
+    format!(
+        "POST /feishu/event HTTP/1.1\r\nhost: airgate\r\ncontent-type: application/json\r\n{further}"
+    )
 }
 
 /// A megabyte that is JSON, signed by nobody, and a hundred times as large once it is a tree of values.
@@ -208,7 +210,8 @@ async fn a_thousand_bad_connections_neither_stop_the_service_nor_fill_its_memory
     let bomb = Arc::new(bomb());
     let fast_ones: Vec<_> = (0..part(10))
         .map(|number| {
-            let (stop, refused, bomb) = (Arc::clone(&stop), Arc::clone(&refused), Arc::clone(&bomb));
+            let (stop, refused, bomb) =
+                (Arc::clone(&stop), Arc::clone(&refused), Arc::clone(&bomb));
             tokio::spawn(async move {
                 while !stop.load(Ordering::Relaxed) {
                     match number % 3 {

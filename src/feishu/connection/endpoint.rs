@@ -103,7 +103,8 @@ impl Discovery {
         let secret = self.app_secret.expose_secret();
         let body = json!({ "AppID": self.app_id, "AppSecret": secret });
         let request = self.http.post(self.url.clone()).header("locale", "zh").json(&body);
-        let answer = http::exchange("connection_endpoint", request, Words::Without(&[secret])).await?;
+        let answer =
+            http::exchange("connection_endpoint", request, Words::Without(&[secret])).await?;
         if answer.status != 200 {
             return Err(answer.lacks("the status is not 200").into());
         }

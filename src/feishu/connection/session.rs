@@ -127,7 +127,10 @@ where
                 Arrival::Push(push) => self.desk.take(push, heard, &replies),
                 Arrival::Part | Arrival::Other => {}
                 Arrival::Garbled => {
-                    tracing::warn!(bytes = bytes.len(), "a message that is no frame was left alone");
+                    tracing::warn!(
+                        bytes = bytes.len(),
+                        "a message that is no frame was left alone"
+                    );
                 }
             }
         }
