@@ -1,5 +1,6 @@
 //! Global settings: what is in force and where it comes from, and saving new values.
 
+use std::fmt;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -11,6 +12,18 @@ use crate::store::{StoreError, View, WriteTx};
 
 /// People that alerts mention at most.
 const MOBILES: usize = 20;
+
+impl fmt::Debug for NewSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NewSettings")
+            .field("thresholds", &self.thresholds)
+            .field("interval_seconds", &self.interval_seconds)
+            .field("webhook_url", &self.webhook_url.as_ref().map(|_| "…"))
+            .field("mobiles", &self.mobiles)
+            .field("alert_chat_id", &self.alert_chat_id)
+            .finish()
+    }
+}
 
 /// The settings card's facts.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,8 +45,8 @@ impl SettingsView {
     }
 }
 
-/// What a person wants, as typed. `None` leaves a value as it is.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// What a person wants, as typed. `None` leaves a value as it is. `Debug` does not show the webhook's address.
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct NewSettings {
     /// `50,80,90`; empty = the configuration's.
     pub thresholds: Option<String>,

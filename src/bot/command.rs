@@ -362,6 +362,9 @@ pub static COMMANDS: &[Spec] = &[
     },
 ];
 
+/// No command is nearly as long, in bytes: what is longer is no misspelling of one.
+const LONGEST_WORD: usize = 64;
+
 /// The words after the command.
 struct Arguments {
     words: std::collections::VecDeque<String>,
@@ -421,7 +424,11 @@ fn unlinked(word: &str) -> &str {
     link.and_then(|link| link.split_once("](")).map_or(word, |(text, _)| text)
 }
 
+/// The command that was probably meant. Comparing costs the product of the lengths, and a word from outside may be long.
 fn nearest(word: &str) -> Option<&'static str> {
+    if word.len() > LONGEST_WORD {
+        return None;
+    }
     COMMANDS
         .iter()
         .flat_map(|spec| {
@@ -573,6 +580,28 @@ mod tests {
         #[test]
         fn never_panics(text in "\\PC{0,80}") {
             let _ = parse(&text);
+        }
+
+        #[test]
+        fn whatever_is_typed_becomes_a_command_of_the_table_or_a_bounded_refusal(
+            command in prop_oneof!["\\PC{0,12}", Just("x".repeat(1 << 20)), Just("字".repeat(1 << 18)),
+                (0..COMMANDS.len()).prop_map(|index| format!("/{}", COMMANDS[index].name))],
+            rest in prop::collection::vec("[0-9,.+¥-]{1,14}|[a-z/]{1,9}|run|2026-[0-9]{2}|\\PC{0,9}", 0..5),
+        ) {
+            let text = format!("{command} {}", rest.join(" "));
+            let start = std::time::Instant::now();
+            match parse(&text) {
+                // Nothing is added to what was typed.
+                Ok(Command::Allocate { name, amount, note }) => {
+                    prop_assert!(name.len() + note.len() < text.len());
+                    prop_assert_eq!(Money::parse_input(&amount.plain()), Ok(amount));
+                }
+                Ok(_) => {}
+                Err(ParseError::Unknown { typed, .. }) => prop_assert!(typed.len() <= text.len()),
+                Err(_) => {}
+            }
+            // A megabyte takes some 10 ms; compared with every command, 10 s.
+            prop_assert!(start.elapsed() < std::time::Duration::from_secs(5));
         }
 
         #[test]

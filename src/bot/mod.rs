@@ -10,7 +10,7 @@ mod chats;
 pub mod command;
 mod create;
 mod greeting;
-mod request;
+pub mod request;
 mod roles;
 
 use std::sync::Arc;

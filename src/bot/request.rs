@@ -432,7 +432,7 @@ fn search_text(action: &CardAction, fields: &Fields<'_>) -> String {
 }
 
 /// Fields that are never shown again.
-const SECRET_FIELDS: [&str; 2] = ["access_key", "secret_key"];
+const SECRET_FIELDS: [&str; 3] = ["access_key", "secret_key", "webhook_url"];
 
 /// The form fields of an action by name, to be shown again where the input was refused. Secrets are left out.
 pub fn form_values(action: &CardAction) -> std::collections::BTreeMap<String, String> {
@@ -608,8 +608,9 @@ mod tests {
     }
 
     #[test]
-    fn key_pairs_are_never_shown_again() {
-        let form = json!({"name": "x", "access_key": "AKLT", "secret_key": "s", "monitor": false});
+    fn secrets_are_never_shown_again() {
+        let form = json!({"name": "x", "access_key": "AKLT", "secret_key": "s", "monitor": false,
+            "webhook_url": "https://open.feishu.cn/hook"});
         let submitted = action(json!({"action": "account.save", "account": "main"}), form);
         let shown = form_values(&submitted);
         assert_eq!(shown.keys().collect::<Vec<_>>(), ["monitor", "name"]);

@@ -20,8 +20,13 @@ pub(super) fn error(text: &str) {
 /// Starts the log on standard error: readable, or JSON with `AIRGATE_LOG_FORMAT=json`; `RUST_LOG` chooses what is logged,
 /// `default` where it is not set.
 pub(super) fn start_log(default: &str) {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
-    // The WebSocket library traces whole handshakes and frames; the ticket of the long connection is in the first.
+    // The WebSocket library traces whole handshakes and frames; the ticket of the long connection is in the first. So it is
+    // heard above that only, whatever was asked for.
+    let wanted = std::env::var(EnvFilter::DEFAULT_ENV).ok().and_then(|text| {
+        let others = text.split(',').filter(|directive| !directive.contains("tungstenite"));
+        EnvFilter::try_new(others.collect::<Vec<_>>().join(",")).ok()
+    });
+    let filter = wanted.unwrap_or_else(|| EnvFilter::new(default));
     let filter = ["tungstenite=info", "tokio_tungstenite=info"]
         .into_iter()
         .filter_map(|directive| directive.parse().ok())

@@ -1,6 +1,8 @@
 //! `airgate serve`: the service.
 
-use tokio::net::TcpListener;
+use std::net::SocketAddr;
+
+use tokio::net::{TcpListener, TcpSocket};
 
 use super::{ConfigFile, Failure, open_store, output, runtime, until_told_to_stop};
 use crate::clock::Clock;
@@ -16,6 +18,18 @@ pub(super) struct Options {
     config: ConfigFile,
 }
 
+/// Connections that may wait to be accepted: the usual 128 are soon taken by a flood, and then the kernel drops others.
+const WAITING: u32 = 1024;
+
+fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    // A restart must not wait for connections of before.
+    #[cfg(unix)]
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(WAITING)
+}
+
 pub(super) fn run(options: &Options) -> Result<(), Failure> {
     let config = options.config.load()?;
     output::start_log("info");
@@ -24,7 +38,7 @@ pub(super) fn run(options: &Options) -> Result<(), Failure> {
     }
     let store = open_store(&config, "only one airgate may run on a store")?;
     runtime()?.block_on(async {
-        let listener = TcpListener::bind(config.server.listen).await.map_err(|error| {
+        let listener = listen(config.server.listen).map_err(|error| {
             Failure::Failed(format!("cannot listen on {}: {error}", config.server.listen))
         })?;
         let service = Service::start(&config, store.clone(), listener, Clock::system())

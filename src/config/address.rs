@@ -67,7 +67,9 @@ pub fn webhook_address(text: &str, base_url: &str) -> Result<String, AddressErro
     let url = secure(text)?;
     let host = url.host_str().unwrap_or_default();
     let of_platform = ["feishu.cn", "larksuite.com"].iter().any(|domain| {
-        host.strip_suffix(domain).is_some_and(|sub| sub.is_empty() || sub.ends_with('.'))
+        host.strip_suffix(domain).is_some_and(|sub| {
+            sub.is_empty() || sub.strip_suffix('.').is_some_and(|name| !name.is_empty())
+        })
     });
     let of_base = || Url::parse(base_url).is_ok_and(|base| base.host_str() == Some(host));
     if of_platform || is_loopback(&url) || of_base() {
@@ -139,6 +141,13 @@ mod tests {
             ("http://open.feishu.cn/hook/x", Err(Insecure)),
             ("http://feishu.corp.example/hook/x", Err(Insecure)),
             ("https://evilfeishu.cn/hook/x", Err(ForeignHost)),
+            ("https://.feishu.cn/hook/x", Err(ForeignHost)),
+            ("https://open.feishu.cn./hook/x", Err(ForeignHost)),
+            ("https://169.254.169.254/latest", Err(ForeignHost)),
+            ("https://[::ffff:127.0.0.1]/hook/x", Err(ForeignHost)),
+            ("http://[::ffff:169.254.169.254]/hook/x", Err(Insecure)),
+            ("http://0.0.0.0/hook/x", Err(Insecure)),
+            ("http://127.1:9000/hook/x", Ok(())),
             ("https://feishu.cn.evil.example/hook/x", Err(ForeignHost)),
             ("https://corp.example/hook/x", Err(ForeignHost)),
             ("https://open.feishu.cn@evil.example/x", Err(Adorned)),

@@ -184,20 +184,38 @@ impl Config {
         path: Option<&Path>,
         env: impl IntoIterator<Item = (String, String)>,
     ) -> Result<Self, Problems> {
+        let folder = path.and_then(Path::parent).unwrap_or(Path::new(""));
+        Self::from_table(path.map(sources::read_file).transpose(), folder, env)
+    }
+
+    /// The same from the text of a file that would be in `folder`.
+    ///
+    /// # Errors
+    /// As [`Config::load`].
+    pub fn parse(
+        text: &str,
+        folder: &Path,
+        env: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Self, Problems> {
+        Self::from_table(sources::parse(text, "the configuration").map(Some), folder, env)
+    }
+
+    fn from_table(
+        table: Result<Option<toml::Table>, Problem>,
+        folder: &Path,
+        env: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Self, Problems> {
         let mut sources = Sources::default();
         let mut problems = Vec::new();
-        if let Some(path) = path {
-            match sources::read_file(path) {
-                Ok(table) => sources.add_file(table, &mut problems),
-                Err(problem) => {
-                    problems.push(problem);
-                    sources.add_env(env, &mut problems);
-                    return Err(Problems(problems));
-                }
+        match table {
+            Ok(table) => sources.add_file(table.unwrap_or_default(), &mut problems),
+            Err(problem) => {
+                problems.push(problem);
+                sources.add_env(env, &mut problems);
+                return Err(Problems(problems));
             }
         }
         sources.add_env(env, &mut problems);
-        let folder = path.and_then(Path::parent).unwrap_or(Path::new(""));
         let mut reader = Reader { sources: &sources, folder, problems };
         match Self::read(&mut reader) {
             Some(config) if reader.problems.is_empty() => Ok(config),
@@ -281,8 +299,10 @@ impl Feishu {
             );
         }
         let viewers = reader.each(&keys::VIEWERS, str::parse::<OpenId>);
-        let alert_chat = reader.text(&keys::ALERT_CHAT_ID, |text| {
-            ChatId::new(text).map_err(|error| format!("is not a chat_id (oc_...): {error}"))
+        let alert_chat = reader.text(&keys::ALERT_CHAT_ID, |text| match ChatId::new(text) {
+            Ok(chat) if text.starts_with("oc_") => Ok(chat),
+            Ok(_) => Err("is not a chat_id: it begins with oc_".to_owned()),
+            Err(error) => Err(format!("is not a chat_id (oc_...): {error}")),
         });
         let base = base_url.clone().unwrap_or_default();
         let alert_webhook_url = reader.text(&keys::ALERT_WEBHOOK_URL, |text| {

@@ -49,9 +49,19 @@ impl fmt::Display for Problems {
 
 impl std::error::Error for Problems {}
 
-/// A text from outside, quoted, on one line and not too long to read.
+/// A text from outside, quoted, on one line and not too long to read. Of an address only scheme and host are shown: the rest
+/// may be a secret (a webhook's path, a password), whatever key it was put under.
 pub(super) fn quoted(text: &str) -> String {
-    format!("`{}`", one_line(text, 60))
+    match text.split_once("://") {
+        Some((scheme, rest)) => {
+            let end = rest.find(['/', '?', '#', '\\']).unwrap_or(rest.len());
+            let (authority, rest) = rest.split_at(end);
+            let host = authority.rsplit('@').next().unwrap_or_default();
+            let more = if rest.len() > 1 { "/…" } else { rest };
+            format!("`{}`", one_line(&format!("{scheme}://{host}{more}"), 60))
+        }
+        None => format!("`{}`", one_line(text, 60)),
+    }
 }
 
 /// Control characters escaped, cut after `most` characters.

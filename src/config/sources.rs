@@ -188,13 +188,15 @@ pub(super) fn read_file(path: &Path) -> Result<toml::Table, Problem> {
     let text = read_text(path).map_err(|fault| {
         Problem::new(subject(), format!("{fault} (--config or AIRGATE_CONFIG names it)"))
     })?;
-    toml::from_str(&text).map_err(|error| {
+    parse(&text, &subject())
+}
+
+/// Reads the text of a configuration file; problems are about `name`.
+pub(super) fn parse(text: &str, name: &str) -> Result<toml::Table, Problem> {
+    toml::from_str(text).map_err(|error| {
         let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
         let line = before.matches('\n').count() + 1;
-        Problem::new(
-            format!("{}:{line}", subject()),
-            format!("is not valid TOML: {}", error.message()),
-        )
+        Problem::new(format!("{name}:{line}"), format!("is not valid TOML: {}", error.message()))
     })
 }
 

@@ -405,6 +405,29 @@ proptest::proptest! {
     }
 }
 
+proptest::proptest! {
+    /// A file of whatever lines: no panic, one bounded line a problem, and no value of a secret in them.
+    #[test]
+    fn whatever_a_file_says_is_a_configuration_or_bounded_problems_without_secrets(
+        lines in proptest::collection::vec(
+            "\\[[a-z.]{0,12}\\]|[a-z_]{1,20} = (true|7|[0-9]{1,30}|\\[\\]|\"ou_1\"|1979-05-27|\\{a = 1\\})|\\PC{0,30}", 0..12),
+        secret in proptest::sample::select(vec!["app_secret", "encrypt_key", "verification_token"]),
+        value in proptest::sample::select(vec![
+            "\"s3cr3t-v4lue\"", "s3cr3t-v4lue", "[\"s3cr3t-v4lue\"]", "\"s3cr3t-v4lue", "{ a = \"s3cr3t-v4lue\" }",
+        ]),
+        at in 0_usize..12,
+    ) {
+        let mut lines = lines;
+        lines.insert(at.min(lines.len()), format!("[feishu]\n{secret} = {value}"));
+        if let Err(problems) = Config::parse(&lines.join("\n"), Path::new("/nowhere"), []) {
+            let told = problems.to_string();
+            assert_eq!(told.lines().count(), problems.iter().count(), "{told}");
+            assert!(told.lines().all(|line| line.chars().count() < 1100), "{told}");
+            assert!(!told.contains("s3cr3t"), "{told}");
+        }
+    }
+}
+
 #[test]
 fn every_declared_choice_is_known_to_its_type() {
     for section in SECTIONS {

@@ -1,5 +1,6 @@
 //! Settings that chat may change at run time.
 
+use std::fmt;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -7,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{ChatId, Thresholds};
 
-/// The settings in force.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// The settings in force. `Debug` does not show the webhook's address: who knows it can post.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Settings {
     /// For users without their own.
     pub thresholds: Thresholds,
@@ -22,8 +23,9 @@ pub struct Settings {
     pub mobiles: Vec<String>,
 }
 
-/// What `/config` saved. A value that is there takes precedence over the configuration file.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// What `/config` saved. A value that is there takes precedence over the configuration file. `Debug` does not show the
+/// webhook's address.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SavedSettings {
     /// For users without their own.
     #[serde(default)]
@@ -43,6 +45,31 @@ pub struct SavedSettings {
     /// When it was saved.
     #[serde(default)]
     pub updated: Option<Timestamp>,
+}
+
+impl fmt::Debug for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Settings")
+            .field("thresholds", &self.thresholds)
+            .field("interval", &self.interval)
+            .field("alert_chat", &self.alert_chat)
+            .field("webhook_url", &self.webhook_url.as_ref().map(|_| "…"))
+            .field("mobiles", &self.mobiles)
+            .finish()
+    }
+}
+
+impl fmt::Debug for SavedSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SavedSettings")
+            .field("thresholds", &self.thresholds)
+            .field("interval_seconds", &self.interval_seconds)
+            .field("alert_chat", &self.alert_chat)
+            .field("webhook_url", &self.webhook_url.as_ref().map(|url| url.as_ref().map(|_| "…")))
+            .field("mobiles", &self.mobiles)
+            .field("updated", &self.updated)
+            .finish()
+    }
 }
 
 impl SavedSettings {

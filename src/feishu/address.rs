@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use reqwest::Url;
 
 /// Hosts of the platform: Feishu in mainland China, Lark elsewhere.
-const PLATFORM_DOMAINS: [&str; 2] = [".feishu.cn", ".larksuite.com"];
+const PLATFORM_DOMAINS: [&str; 2] = ["feishu.cn", "larksuite.com"];
 
 /// Why an address cannot be the platform's base URL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -61,8 +61,11 @@ pub fn validate_webhook_url(text: &str, base_url: &Url) -> Result<Url, WebhookUr
         return Ok(url);
     }
     let host = url.host_str().unwrap_or_default();
-    let known =
-        PLATFORM_DOMAINS.iter().any(|domain| host.len() > domain.len() && host.ends_with(domain));
+    let known = PLATFORM_DOMAINS.iter().any(|domain| {
+        host.strip_suffix(domain).is_some_and(|sub| {
+            sub.is_empty() || sub.strip_suffix('.').is_some_and(|name| !name.is_empty())
+        })
+    });
     if !known && base_url.host_str() != Some(host) {
         return Err(WebhookUrlError::ForeignHost);
     }
@@ -141,7 +144,11 @@ mod tests {
             ("https://evilfeishu.cn/hook", Err(ForeignHost)),
             ("https://open.feishu.cn.evil.example/hook", Err(ForeignHost)),
             ("https://169.254.169.254/latest", Err(ForeignHost)),
+            ("https://feishu.cn/hook", Ok(())),
             ("https://.feishu.cn/", Err(ForeignHost)),
+            ("https://open.feishu.cn./hook", Err(ForeignHost)),
+            ("https://[::ffff:127.0.0.1]/hook", Err(ForeignHost)),
+            ("http://0.0.0.0/hook", Err(ForeignHost)),
             ("https://[::ffff:10.0.0.1]/", Err(ForeignHost)),
             ("https://open.feishu.cn@evil.example/hook", Err(UserName)),
             ("https://a:b@open.feishu.cn/hook", Err(UserName)),

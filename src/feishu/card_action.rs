@@ -1,13 +1,16 @@
 //! Somebody used a component of a card: the event card.action.trigger.
 
+use std::fmt;
+
 use serde_json::{Map, Value};
 
 use super::event::string;
 
 /// What was clicked, chosen or submitted, by whom, on which card ("Card callback structure").
 ///
-/// `value` and the fields come from the person's client: they say what is wanted, never what is allowed.
-#[derive(Clone, Debug, PartialEq)]
+/// `value` and the fields come from the person's client: they say what is wanted, never what is allowed. `Debug` shows the
+/// names of a form's fields and nothing that was typed: secrets are typed into forms.
+#[derive(Clone, PartialEq)]
 pub struct CardAction {
     /// Who did it.
     pub operator_open_id: String,
@@ -33,6 +36,23 @@ pub struct CardAction {
     pub checked: Option<bool>,
     /// The text of an input.
     pub input: Option<String>,
+}
+
+impl fmt::Debug for CardAction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CardAction")
+            .field("operator_open_id", &self.operator_open_id)
+            .field("message_id", &self.message_id)
+            .field("chat_id", &self.chat_id)
+            .field("tag", &self.tag)
+            .field("value", &self.value)
+            .field("name", &self.name)
+            .field("form", &self.form.keys().collect::<Vec<_>>())
+            .field("option", &self.option)
+            .field("options", &self.options)
+            .field("checked", &self.checked)
+            .finish_non_exhaustive()
+    }
 }
 
 impl CardAction {

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 
 use super::error::{Error, REPLY_ENDPOINT, SEND_ENDPOINT, UPDATE_ENDPOINT, UPLOAD_ENDPOINT};
 use super::event::string;
-use super::http::{self, Answer};
+use super::http::{self, Answer, Words};
 use super::message::{ChatKind, MessageReceived, OwnMessage};
 use super::token::{Credentials, TokenSource};
 use crate::clock::Clock;
@@ -55,10 +55,12 @@ pub enum Recipient<'a> {
 }
 
 /// What a message says.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum Content {
     /// Card JSON; with the body around it at most 30 KB.
     Card(String),
+    /// Card JSON with secrets in it.
+    SecretCard(SecretString),
     /// An uploaded file, by its key: [`Client::upload_file`].
     File(String),
     /// Text; `<at user_id="ou_…">Name</at>` mentions somebody.
@@ -68,7 +70,7 @@ pub enum Content {
 impl Content {
     fn msg_type(&self) -> &'static str {
         match self {
-            Self::Card(_) => "interactive",
+            Self::Card(_) | Self::SecretCard(_) => "interactive",
             Self::File(_) => "file",
             Self::Text(_) => "text",
         }
@@ -78,6 +80,7 @@ impl Content {
     fn content(&self) -> String {
         match self {
             Self::Card(card) => card.clone(),
+            Self::SecretCard(card) => card.expose_secret().to_owned(),
             Self::File(key) => json!({ "file_key": key }).to_string(),
             Self::Text(text) => json!({ "text": text }).to_string(),
         }
@@ -214,7 +217,8 @@ impl Client {
             "content": content.content(),
             "uuid": uuid,
         });
-        sent_message(&self.call(endpoint, Method::POST, url, Some(body)).await?)
+        let secret = matches!(content, Content::SecretCard(_));
+        sent_message(&self.call_with(endpoint, Method::POST, url, Some(body), secret).await?)
     }
 
     /// Answers a message ("Reply message"). `uuid` as in [`Client::send`].
@@ -265,7 +269,7 @@ impl Client {
                 .bearer_auth(token.expose_secret())
                 .header(CONTENT_TYPE, format!("multipart/form-data; boundary={boundary}"))
                 .body(body.clone());
-            http::exchange(endpoint, request).await
+            http::exchange(endpoint, request, Words::Without(&[token.expose_secret()])).await
         };
         let tokens = &self.shared.tokens;
         let token = tokens.get().await?;
@@ -416,6 +420,18 @@ impl Client {
         url: Url,
         body: Option<Value>,
     ) -> Result<Answer, Error> {
+        self.call_with(endpoint, method, url, body, false).await
+    }
+
+    /// [`Client::call`]; of a `secret` body nothing is kept that the platform says about it.
+    async fn call_with(
+        &self,
+        endpoint: &'static str,
+        method: Method,
+        url: Url,
+        body: Option<Value>,
+        secret: bool,
+    ) -> Result<Answer, Error> {
         let attempt = async |token: &SecretString| {
             let mut request = self
                 .shared
@@ -426,7 +442,9 @@ impl Client {
             if let Some(body) = &body {
                 request = request.json(body);
             }
-            http::exchange(endpoint, request).await
+            let known = [token.expose_secret()];
+            let words = if secret { Words::Unheard } else { Words::Without(&known) };
+            http::exchange(endpoint, request, words).await
         };
         let tokens = &self.shared.tokens;
         let token = tokens.get().await?;

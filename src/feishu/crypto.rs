@@ -25,7 +25,8 @@ pub(super) fn decrypt(
 ) -> Result<Zeroizing<Vec<u8>>, Undecryptable> {
     let mut key = Zeroizing::new([0u8; 32]);
     key.copy_from_slice(&Sha256::digest(encrypt_key.expose_secret().as_bytes()));
-    let mut sealed = STANDARD.decode(encrypt).map_err(|_| Undecryptable)?;
+    // Decrypted in place, hence wiped as well: what people type into forms may be a secret.
+    let mut sealed = Zeroizing::new(STANDARD.decode(encrypt).map_err(|_| Undecryptable)?);
     let (iv, blocks) = sealed.split_first_chunk_mut::<16>().ok_or(Undecryptable)?;
     let cipher = cbc::Decryptor::<Aes256>::new((&*key).into(), (&*iv).into());
     let plain = cipher.decrypt_padded::<Pkcs7>(blocks).map_err(|_| Undecryptable)?;

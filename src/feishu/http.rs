@@ -38,12 +38,41 @@ pub(super) fn client(url: &Url, timeout: Duration) -> Result<reqwest::Client, Er
     builder.build().map_err(|error| Error::Setup(Arc::new(error)))
 }
 
+/// What is kept of the platform's words: they may repeat what was sent, and errors end up in logs and on cards.
+#[derive(Clone, Copy)]
+pub(super) enum Words<'s> {
+    /// All but these texts.
+    Without(&'s [&'s str]),
+    /// None: the request was full of secrets.
+    Unheard,
+}
+
+impl Words<'_> {
+    /// The first [`MSG_LIMIT`] characters of what may be kept.
+    fn of(self, msg: &str) -> String {
+        match self {
+            // Cut afterwards: half a secret would not be found.
+            Self::Without(secrets) => without(msg, secrets).chars().take(MSG_LIMIT).collect(),
+            Self::Unheard => "…".to_owned(),
+        }
+    }
+}
+
+/// `text` with a dash in the place of every secret.
+pub(super) fn without(text: &str, secrets: &[&str]) -> String {
+    secrets
+        .iter()
+        .filter(|secret| !secret.is_empty())
+        .fold(text.to_owned(), |text, secret| text.replace(secret, "…"))
+}
+
 /// Sends one request and reads its answer. Success is `code` 0 and nothing else, whatever the status.
 pub(super) async fn exchange(
     endpoint: &'static str,
     request: RequestBuilder,
+    words: Words<'_>,
 ) -> Result<Answer, Error> {
-    let result = attempt(endpoint, request).await;
+    let result = attempt(endpoint, request, words).await;
     let outcome = match &result {
         Ok(answer) => {
             tracing::debug!(endpoint, log_id = answer.log_id, "feishu call");
@@ -86,7 +115,11 @@ impl Answer {
     }
 }
 
-async fn attempt(endpoint: &'static str, request: RequestBuilder) -> Result<Answer, Error> {
+async fn attempt(
+    endpoint: &'static str,
+    request: RequestBuilder,
+    words: Words<'_>,
+) -> Result<Answer, Error> {
     let response = request.send().await.map_err(|error| {
         let sent = !(error.is_connect() || error.is_builder());
         // The URL of a custom bot is a secret.
@@ -126,7 +159,7 @@ async fn attempt(endpoint: &'static str, request: RequestBuilder) -> Result<Answ
         status,
         code,
         inner_code: inner_code(code, msg),
-        msg: msg.chars().take(MSG_LIMIT).collect(),
+        msg: words.of(msg),
         log_id,
         retry_after,
     })
@@ -209,6 +242,15 @@ mod tests {
             assert_eq!(retry_after(&headers), wait, "{text:?}");
         }
         assert_eq!(retry_after(&HeaderMap::new()), None);
+    }
+
+    #[test]
+    fn what_was_sent_is_not_kept_when_the_platform_repeats_it() {
+        let msg = format!("{}app_secret s3cret-of-ours is wrong", "x".repeat(MSG_LIMIT - 15));
+        let kept = Words::Without(&["", "s3cret-of-ours"]).of(&msg);
+        assert!(kept.ends_with("app_secret … is"), "{kept}");
+        assert_eq!(Words::Without(&[]).of("as it is"), "as it is");
+        assert_eq!(Words::Unheard.of(&msg), "…");
     }
 
     #[test]

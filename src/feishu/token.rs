@@ -10,7 +10,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
 use super::error::{Error, TOKEN_ENDPOINT};
-use super::http;
+use super::http::{self, Words};
 use crate::clock::Clock;
 
 /// How long before its end a token is renewed ("Get tenant_access_token": asked again with less than 30 min
@@ -159,12 +159,10 @@ impl Shared {
     async fn ask(&self) -> Result<Held, Error> {
         // The life of the token is counted from before the question: the answer may have been on its way long.
         let asked_at = self.clock.now();
-        let body = json!({
-            "app_id": self.credentials.app_id,
-            "app_secret": self.credentials.app_secret.expose_secret(),
-        });
+        let secret = self.credentials.app_secret.expose_secret();
+        let body = json!({ "app_id": self.credentials.app_id, "app_secret": secret });
         let request = self.http.post(self.credentials.url.clone()).json(&body);
-        let answer = http::exchange(TOKEN_ENDPOINT, request).await?;
+        let answer = http::exchange(TOKEN_ENDPOINT, request, Words::Without(&[secret])).await?;
         // At top level, not under `data`.
         let token = answer
             .body

@@ -9,8 +9,9 @@ use reqwest::header::{CONTENT_TYPE, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value};
 
+use super::crypto;
 use super::error::{Error, WEBHOOK_ENDPOINT};
-use super::{crypto, http};
+use super::http::{self, Words};
 
 /// Largest body that a custom bot takes, in bytes ("Custom bot guide"; the FAQ's 30 KB is not relied on).
 pub const WEBHOOK_BODY_LIMIT: usize = 20 * 1024;
@@ -61,7 +62,10 @@ impl CustomBot {
             .post(self.url.clone())
             .header(CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8"))
             .body(body);
-        http::exchange(WEBHOOK_ENDPOINT, request).await.map(drop)
+        let secret = self.secret.as_ref().map_or("", |secret| secret.expose_secret());
+        // The last part of the path is what lets anybody post.
+        let key = self.url.path_segments().and_then(|mut path| path.next_back()).unwrap_or("");
+        http::exchange(WEBHOOK_ENDPOINT, request, Words::Without(&[secret, key])).await.map(drop)
     }
 
     fn body(&self, card: &Value, now: Timestamp) -> Vec<u8> {

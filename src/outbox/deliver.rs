@@ -58,7 +58,7 @@ impl Outbox {
             Dispatch::Secret { person, sealed, .. } => {
                 let card = secrets::opened(&self.store, person, sealed).await?;
                 let to = Recipient::OpenId(person.as_str());
-                self.feishu.send(&to, &Content::Card(card), &owed.uuid).await?
+                self.feishu.send(&to, &Content::SecretCard(card), &owed.uuid).await?
             }
             Dispatch::Reply { to, .. } => {
                 self.feishu.reply(to.as_str(), &Content::Card(card), &owed.uuid).await?

@@ -1,6 +1,7 @@
 //! Secrets that only one person reads: opened at delivery, thrown away where they cannot be delivered.
 
 use jiff::Timestamp;
+use secrecy::SecretString;
 
 use super::deliver::Failure;
 use crate::cards::{Cards, Look, Role};
@@ -12,11 +13,11 @@ pub(super) async fn opened(
     store: &Store,
     person: &OpenId,
     sealed: &str,
-) -> Result<String, Failure> {
+) -> Result<SecretString, Failure> {
     let (store, person, sealed) = (store.clone(), person.clone(), sealed.to_owned());
     let opened = tokio::task::spawn_blocking(move || store.open_for(&person, &sealed)).await;
     match opened {
-        Ok(Ok(card)) => Ok(card.to_string()),
+        Ok(Ok(card)) => Ok(SecretString::from(card.as_str())),
         Ok(Err(_)) => Err(Failure::Impossible("delivery.unopened")),
         Err(_) => Err(Failure::Store(StoreError::Aborted)),
     }

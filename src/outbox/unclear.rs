@@ -9,6 +9,7 @@
 //! there) the message is sent again: one alert too many is better than none.
 
 use jiff::{SignedDuration, Timestamp};
+use secrecy::ExposeSecret;
 use serde_json::Value;
 
 use super::deliver::Failure;
@@ -128,7 +129,8 @@ impl Outbox {
         let content = match &owed.dispatch {
             Dispatch::File { name, .. } => OwnContent::File(name.clone()),
             Dispatch::Secret { person, sealed, .. } => {
-                OwnContent::Card(title(&secrets::opened(&self.store, person, sealed).await?))
+                let card = secrets::opened(&self.store, person, sealed).await?;
+                OwnContent::Card(title(card.expose_secret()))
             }
             dispatch => OwnContent::Card(title(dispatch.card())),
         };

@@ -9,7 +9,9 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
+use futures::StreamExt;
 use serde_json::json;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tracing::{Instrument, Span};
 
 use crate::bot::{Bot, Reaction};
@@ -23,6 +25,12 @@ use crate::store::Store;
 
 /// The largest body that is read (contract §4).
 const BODY_LIMIT: usize = 1024 * 1024;
+
+/// Larger bodies than this take a place of [`App::large_bodies`]. What the platform sends is nearly always smaller.
+const SMALL_BODY: usize = 32 * 1024;
+/// How many larger bodies may be read and handled at the same time; more wait, unread. With them the memory that bodies
+/// take follows their number and not that of connections.
+pub(super) const LARGE_BODIES: usize = 32;
 
 /// The types of events that are acted on, see [`EventKind::event_type`].
 const EVENT_TYPES: [&str; 7] = [
@@ -45,6 +53,10 @@ pub(super) struct App {
     pub clock: Clock,
     /// The long connection, where events come over one.
     pub connection: Option<ConnectionStatus>,
+    /// [`LARGE_BODIES`] places.
+    pub large_bodies: Semaphore,
+    /// Locked while the figures behind the metrics are counted.
+    pub counting: tokio::sync::Mutex<()>,
 }
 
 /// Takes one callback: verified, decrypted, parsed, handled, answered.
@@ -70,9 +82,10 @@ async fn answer(
     headers: &HeaderMap,
     body: Body,
 ) -> (&'static str, &'static str, Response) {
-    let body = match axum::body::to_bytes(body, BODY_LIMIT).await {
-        Ok(body) => body,
-        Err(_) => {
+    // The place is held until the answer is made: what large bodies cost to handle is bounded as well.
+    let (body, _place) = match read(app, body).await {
+        Some(read) => read,
+        None => {
             let response =
                 refuse(StatusCode::PAYLOAD_TOO_LARGE, "the body is over 1 MiB or broken");
             return ("unknown", "invalid", response);
@@ -103,6 +116,25 @@ async fn answer(
             ("unknown", "invalid", refuse(StatusCode::BAD_REQUEST, &reason.to_string()))
         }
     }
+}
+
+/// The whole body; none where it is too large or broken.
+async fn read(app: &App, body: Body) -> Option<(Vec<u8>, Option<SemaphorePermit<'_>>)> {
+    let mut chunks = body.into_data_stream();
+    let mut bytes = Vec::new();
+    let mut place = None;
+    while let Some(chunk) = chunks.next().await {
+        let chunk = chunk.ok()?;
+        let length = bytes.len().saturating_add(chunk.len());
+        if length > BODY_LIMIT {
+            return None;
+        }
+        if length > SMALL_BODY && place.is_none() {
+            place = Some(app.large_bodies.acquire().await.ok()?);
+        }
+        bytes.extend_from_slice(&chunk);
+    }
+    Some((bytes, place))
 }
 
 /// What became of something that came from the platform, by whichever way.

@@ -52,6 +52,16 @@ pub(super) async fn ready(State(app): State<Arc<App>>) -> Response {
 
 /// Prometheus text.
 pub(super) async fn metrics(State(app): State<Arc<App>>) -> Response {
+    // One at a time: the page is open to whoever reaches the port, and users are many.
+    let turn = app.counting.lock().await;
+    count(&app).await;
+    drop(turn);
+    let text = super::metrics::recorder().map(|recorder| recorder.render()).unwrap_or_default();
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response()
+}
+
+/// Sets the gauges that are counted from the store.
+async fn count(app: &App) {
     let counted: Result<(usize, BTreeMap<UserStatus, u32>, MonitorState), StoreError> = app
         .store
         .reading(|tx| {
@@ -74,6 +84,4 @@ pub(super) async fn metrics(State(app): State<Arc<App>>) -> Response {
             ::metrics::gauge!("airgate_users", "status" => status.word()).set(count);
         }
     }
-    let text = super::metrics::recorder().map(|recorder| recorder.render()).unwrap_or_default();
-    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response()
 }

@@ -2,6 +2,7 @@
 
 mod callbacks;
 mod health;
+mod listen;
 mod long_connection;
 pub mod metrics;
 mod request_id;

@@ -8,14 +8,14 @@ use axum::Router;
 use axum::http::StatusCode;
 use axum::routing::{get, post};
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{Mutex, Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::timeout::TimeoutLayer;
 
-use super::callbacks::{App, receive};
-use super::{health, long_connection};
+use super::callbacks::{App, LARGE_BODIES, receive};
+use super::{health, listen, long_connection};
 use crate::app::cloud::Cloud;
 use crate::bot::{self, Bot, Roles};
 use crate::cards::{Cards, Locale, OpSource};
@@ -30,7 +30,7 @@ use crate::store::backup::{BackupError, BackupFolder};
 use crate::volcengine;
 use crate::work::{Authoriser, AuthoriserParts, Worker};
 
-/// A request to us that takes longer is given up: a slow sender must not hold a place.
+/// A request to us that takes longer, its body included, is given up: a slow sender must not hold a place.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 /// What is in flight has so long to end after a stop.
 const STOP_TIMEOUT: Duration = Duration::from_secs(10);
@@ -271,6 +271,8 @@ impl Service {
             feishu: chat.clone(),
             clock,
             connection: connection.as_ref().map(|(_, status)| status.clone()),
+            large_bodies: Semaphore::new(LARGE_BODIES),
+            counting: Mutex::default(),
         });
 
         let mut tasks = JoinSet::new();
@@ -335,10 +337,8 @@ async fn serve(listener: TcpListener, app: Arc<App>, stop: CancellationToken) {
         .layer(CatchPanicLayer::new())
         .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, REQUEST_TIMEOUT))
         .layer(axum::middleware::from_fn(super::request_id::identify));
-    let served = axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await;
-    if let Err(error) = served {
-        tracing::error!(%error, "the HTTP server ended");
-    }
+    listen::raise_file_limit();
+    listen::serve(listener, router, listen::places(), stop).await;
 }
 
 /// What the scheduled backups need.

@@ -18,7 +18,9 @@ pub struct Sealer {
 impl Sealer {
     /// A sealer of `security.master_key`.
     pub fn new(master_key: &[u8; 32]) -> Self {
-        Self { cipher: ChaCha20Poly1305::new(&Key::from(*master_key)) }
+        let key = Zeroizing::new(*master_key);
+        let key: &Key = (&*key).into();
+        Self { cipher: ChaCha20Poly1305::new(key) }
     }
 
     /// `nonce ‖ ciphertext` of `secret`, bound to `context`.

@@ -408,18 +408,18 @@ impl Account {
             }
             body.extend_from_slice(&chunk);
         }
-        envelope::open(
-            call.action,
-            response.status().as_u16(),
-            response.headers(),
-            &body,
-            shared.clock.now(),
-        )
-        .map_err(|error| {
-            error.redact(|text| match &call.secret {
-                Some(secret) => self.redacted(text).replace(secret.expose_secret(), "…"),
-                None => self.redacted(text),
-            })
+        let open = |body: &[u8]| {
+            let status = response.status().as_u16();
+            envelope::open(call.action, status, response.headers(), body, shared.clock.now())
+        };
+        let redacted = |text: &str| match &call.secret {
+            Some(secret) => self.redacted(text).replace(secret.expose_secret(), "…"),
+            None => self.redacted(text),
+        };
+        open(&body).map_err(|error| {
+            // Once more without the secrets: its words are cut to a length, and half a secret would not be found in them.
+            let body = redacted(&String::from_utf8_lossy(&body));
+            open(body.as_bytes()).err().unwrap_or(error).redact(redacted)
         })
     }
 

@@ -82,8 +82,12 @@ struct ErrorBody {
     message: Option<Value>,
 }
 
-/// Opens an answer. An error in the envelope counts whatever the HTTP status says.
-pub(super) fn open(
+/// Opens an answer of `action`. An error in the envelope counts whatever the HTTP status says; `now` turns a date in
+/// `Retry-After` into a time to wait.
+///
+/// # Errors
+/// What the cloud says, or [`ErrorKind::Unexpected`] where this is not an answer of the cloud's.
+pub fn open(
     action: &'static str,
     status: u16,
     headers: &HeaderMap,
@@ -191,10 +195,37 @@ fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn open_text(status: u16, body: &str) -> Result<Answer, Error> {
         open("ListUsers", status, &HeaderMap::new(), body.as_bytes(), Timestamp::UNIX_EPOCH)
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_answers_it_is_opened_or_a_bounded_error(
+            status in 100_u16..600,
+            body in prop_oneof![
+                prop::collection::vec(any::<u8>(), 0..200),
+                "\\PC{0,3000}".prop_map(String::into_bytes),
+                ("[A-Za-z.]{0,40}", "\\PC{0,2000}", any::<i64>(), "null|\\[\\]|\\{\\}|7|\"x\"").prop_map(|(code, message, n, result)| {
+                    serde_json::json!({
+                        "ResponseMetadata": {"RequestId": message, "Error": {"Code": code, "CodeN": n, "Message": message}},
+                    }).to_string().replace('}', &format!(",\"Result\":{result}}}")).into_bytes()
+                }),
+            ],
+            wait in "[0-9]{1,30}|\\PC{0,20}",
+        ) {
+            let mut headers = HeaderMap::new();
+            if let Ok(value) = wait.parse() {
+                headers.insert(RETRY_AFTER, value);
+            }
+            if let Err(error) = open("ListUsers", status, &headers, &body, Timestamp::UNIX_EPOCH) {
+                prop_assert!(error.to_string().chars().count() < 2000, "{error}");
+            }
+        }
     }
 
     #[test]

@@ -23,7 +23,7 @@ pub use client::{
     Account, Api, Call, Client, ClientConfig, Credentials, Input, Repeat, RetryPolicy,
 };
 pub use endpoint::{EndpointError, check_endpoint};
-pub use envelope::Answer;
+pub use envelope::{Answer, open as open_answer};
 pub use error::{Error, ErrorKind, TransportFault};
 pub use iam::{AccessKey, IamUser, KeyStatus, LoginAccess};
 pub use projects::Project;

@@ -207,3 +207,34 @@ async fn texts_of_the_cloud_and_of_people_are_only_text() {
     let read = text_of(&bed.ask(ADMIN, "/user u0").await);
     assert!(read.contains("<at id=all></at>"), "{read}");
 }
+
+proptest::proptest! {
+    /// The settings take what is delivered to and nothing else; neither takes an internal host.
+    #[test]
+    fn a_webhook_that_is_taken_is_delivered_to_and_is_no_internal_host(
+        scheme in "https?|ftp|HTTPS",
+        user in "(a:b@|a@|@)?",
+        host in "(open|x\\.y|evil)?[.]?(feishu\\.cn|larksuite\\.com|corp\\.example)[.]?(evil)?|localhost|127\\.[0-9]{1,3}|[0-9]{1,10}|\
+                 (10|127|169\\.254|192\\.168)\\.[0-9]{1,3}\\.[0-9]{1,3}|\\[::(1|ffff:127\\.0\\.0\\.1|ffff:10\\.0\\.0\\.1)?\\]|\\PC{1,12}",
+        port in "(:[0-9]{1,6})?",
+        rest in "(/[a-z0-9/?@#%.]{0,20})?",
+    ) {
+        use airgate::config::webhook_address;
+        use airgate::feishu::{validate_base_url, validate_webhook_url};
+        let base = "https://corp.example:8443";
+        let text = format!("{scheme}://{user}{host}{port}{rest}");
+        if let Ok(address) = webhook_address(&text, base) {
+            let url = validate_webhook_url(&address, &validate_base_url(base).unwrap())
+                .unwrap_or_else(|error| panic!("{text}: saved, and never delivered to: {error}"));
+            let host = url.host_str().unwrap();
+            let local = matches!(host, "localhost" | "[::1]")
+                || host.parse::<std::net::Ipv4Addr>().is_ok_and(|ip| ip.is_loopback());
+            let known = host == "corp.example"
+                || ["feishu.cn", "larksuite.com"]
+                    .iter()
+                    .any(|domain| host == *domain || host.ends_with(&format!(".{domain}")));
+            assert!(local || (known && url.scheme() == "https"), "{text}: {url}");
+            assert!(url.username().is_empty() && url.password().is_none(), "{text}");
+        }
+    }
+}

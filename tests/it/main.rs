@@ -13,6 +13,7 @@ mod actions;
 mod bad_days;
 mod bed;
 mod callbacks;
+mod canary;
 mod chat;
 mod cli;
 mod configure;
@@ -22,6 +23,7 @@ mod create;
 mod enforce;
 mod export;
 mod faults;
+mod floods;
 mod hostile;
 mod incidents;
 mod me;
@@ -31,6 +33,7 @@ mod policies;
 #[path = "../shared/process.rs"]
 mod process;
 mod roles;
+mod served;
 mod settings;
 mod smoke;
 #[path = "../shared/text.rs"]

@@ -85,7 +85,9 @@ async fn bad_values_are_refused_with_what_was_typed() {
         let refused =
             bed.submit(ADMIN, &card.message_id, "config.save", json!({name: value})).await;
         assert!(toast_of(&refused).starts_with("error"), "{name} {value}: {refused:?}");
-        assert_eq!(field(&bed, &card.message_id, name), json!(value), "{name}");
+        // What was typed comes back, but for the address of a webhook, which is a secret like a key.
+        let shown = if name == "webhook_url" { "" } else { value };
+        assert_eq!(field(&bed, &card.message_id, name), json!(shown), "{name}");
     }
     let saved = bed.store.read(|tx| tx.saved_settings()).unwrap();
     assert_eq!(saved, airgate::domain::SavedSettings::default());

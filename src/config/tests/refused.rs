@@ -22,7 +22,7 @@ const REFUSED: &[(&str, &str)] = &[
     ),
     (
         "[feishu]\nbase_url = \"https://a/b\"",
-        "feishu.base_url must be only scheme, host and port (`https://a/b`)",
+        "feishu.base_url must be only scheme, host and port (`https://a/…`)",
     ),
     ("[feishu]\napp_id = \"a b\"", "feishu.app_id must be a name without blanks (`a b`)"),
     ("[feishu]\napp_secret = 12345", "feishu.app_secret must be a text in quotes, not a number"),

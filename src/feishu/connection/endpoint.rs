@@ -12,8 +12,9 @@ use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_tls_with_config};
 
 use super::settings::Settings;
+use crate::feishu::address;
 use crate::feishu::error::Error;
-use crate::feishu::{address, http};
+use crate::feishu::http::{self, Words};
 
 /// A client that hears nothing for so long while connecting tries again.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
@@ -99,12 +100,11 @@ impl Failure {
 impl Discovery {
     /// Asks for a fresh endpoint; takes over the settings that come with it.
     pub(super) async fn ask(&self, settings: &mut Settings) -> Result<Endpoint, Failure> {
-        let body = json!({
-            "AppID": self.app_id,
-            "AppSecret": self.app_secret.expose_secret(),
-        });
+        let secret = self.app_secret.expose_secret();
+        let body = json!({ "AppID": self.app_id, "AppSecret": secret });
         let request = self.http.post(self.url.clone()).header("locale", "zh").json(&body);
-        let answer = http::exchange("connection_endpoint", request).await?;
+        let answer =
+            http::exchange("connection_endpoint", request, Words::Without(&[secret])).await?;
         if answer.status != 200 {
             return Err(answer.lacks("the status is not 200").into());
         }
@@ -153,9 +153,24 @@ impl Endpoint {
         );
         match tokio::time::timeout(CONNECT_TIMEOUT, connecting).await {
             Ok(Ok((socket, _))) => Ok(socket),
-            Ok(Err(error)) => Err(failure(&error)),
+            Ok(Err(error)) => Err(match failure(&error) {
+                Failure::Refused { status, code, auth_code, words } => {
+                    Failure::Refused { status, code, auth_code, words: self.hide(&words) }
+                }
+                Failure::Transport(words) => Failure::Transport(self.hide(&words)),
+                other => other,
+            }),
             Err(_) => Err(Failure::TimedOut),
         }
+    }
+
+    /// What the platform says, without the key and the ticket of the address, should it repeat them.
+    pub(super) fn hide(&self, words: &str) -> String {
+        let Ok(url) = Url::parse(self.url.expose_secret()) else { return String::new() };
+        let is_secret = |name: &str| matches!(name, "access_key" | "ticket");
+        url.query_pairs()
+            .filter(|(name, value)| is_secret(name) && !value.is_empty())
+            .fold(words.to_owned(), |words, (_, value)| words.replace(&*value, "…"))
     }
 }
 

@@ -18,6 +18,7 @@ const TOTAL_LIMIT: usize = 8 * 1024 * 1024;
 /// Ids are 36 characters; longer ones are not kept.
 const ID_LIMIT: usize = 200;
 
+#[derive(Debug)]
 struct Set {
     since: Instant,
     sum: usize,
@@ -26,7 +27,7 @@ struct Set {
 }
 
 /// The incomplete sets of one connection.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub(super) struct Fragments {
     sets: HashMap<String, Set>,
 }
@@ -78,10 +79,13 @@ impl Fragments {
         Some(parts.into_iter().flat_map(|(_, bytes)| bytes).collect())
     }
 
+    /// Bytes of all parts that are held.
+    pub(super) fn bytes(&self) -> usize {
+        self.sets.values().map(|set| set.bytes).sum()
+    }
+
     fn shrink(&mut self) {
-        while self.sets.len() > SETS
-            || self.sets.values().map(|set| set.bytes).sum::<usize>() > TOTAL_LIMIT
-        {
+        while self.sets.len() > SETS || self.bytes() > TOTAL_LIMIT {
             let oldest = self.sets.iter().min_by_key(|(_, set)| set.since);
             let Some(oldest) = oldest.map(|(id, _)| id.clone()) else { return };
             self.sets.remove(&oldest);

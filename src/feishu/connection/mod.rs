@@ -9,6 +9,7 @@
 mod endpoint;
 mod fragments;
 mod frame;
+mod inbox;
 mod session;
 mod settings;
 mod status;
@@ -25,6 +26,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use endpoint::{Discovery, Endpoint, Failure, Patience, Socket};
+pub use inbox::{Arrival, Inbox, Push};
 use session::{Desk, End, Session};
 use settings::Settings;
 use status::Teller;
@@ -109,21 +111,22 @@ impl Connection {
             };
             let pause = match opened {
                 Ok((endpoint, socket)) => {
-                    let Endpoint { host, device_id, service_id, .. } = endpoint;
+                    let Endpoint { host, device_id, service_id, .. } = &endpoint;
                     tracing::info!(host, device_id, "the long connection is open");
                     let opened = Instant::now();
                     let session = Session {
-                        service_id,
+                        service_id: *service_id,
                         settings: &mut self.settings,
                         teller: &mut self.teller,
                         desk: &desk,
                     };
                     let end = session.run(socket, &stop).await;
-                    self.teller.down(&end.to_string());
+                    let words = endpoint.hide(&end.to_string());
+                    self.teller.down(&words);
                     if matches!(end, End::Stopped) {
                         break;
                     }
-                    tracing::warn!(device_id, %end, "the long connection is lost");
+                    tracing::warn!(device_id, end = words, "the long connection is lost");
                     // One that ended with its first ping was not healthy, however it ended.
                     if opened.elapsed() >= self.settings.ping_interval {
                         failures = 0;

@@ -16,8 +16,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::PushAnswer;
-use super::fragments::Fragments;
-use super::frame::{Frame, Meaning, Verdict};
+use super::frame::{Frame, Verdict};
+use super::inbox::{Arrival, Inbox, Push};
 use super::settings::Settings;
 use super::status::Teller;
 use crate::clock::Clock;
@@ -94,7 +94,7 @@ where
         replies: mpsc::Sender<Vec<u8>>,
     ) -> End {
         let ping = Frame::ping(self.service_id).bytes();
-        let mut fragments = Fragments::default();
+        let mut inbox = Inbox::default();
         let mut heard = Instant::now();
         let mut ping_at = heard;
         loop {
@@ -118,26 +118,19 @@ where
             heard = Instant::now();
             self.teller.heard(self.desk.clock.now());
             let Message::Binary(bytes) = message else { continue };
-            let Some(mut frame) = Frame::read(&bytes) else {
-                tracing::warn!(bytes = bytes.len(), "a message that is no frame was left alone");
-                continue;
-            };
-            match frame.meaning() {
-                Meaning::Pong => {
-                    self.settings.update_from(frame.payload.as_deref().unwrap_or_default());
+            match inbox.take(&bytes, heard) {
+                Arrival::Pong(payload) => {
+                    self.settings.update_from(&payload);
                     let soonest = later(Instant::now(), self.settings.ping_interval);
                     ping_at = ping_at.min(soonest);
                 }
-                Meaning::Part { message_id, seq, sum } => {
-                    let message_id = message_id.to_owned();
-                    let bytes = frame.payload.take().unwrap_or_default();
-                    if let Some(payload) = fragments.add(&message_id, seq, sum, bytes, heard) {
-                        self.desk.take(frame, payload, heard, &replies);
-                    }
-                }
-                Meaning::Other => {
-                    let (kind, method) = (frame.header("type"), frame.method);
-                    tracing::debug!(kind, method, "a frame that needs no answer");
+                Arrival::Push(push) => self.desk.take(push, heard, &replies),
+                Arrival::Part | Arrival::Other => {}
+                Arrival::Garbled => {
+                    tracing::warn!(
+                        bytes = bytes.len(),
+                        "a message that is no frame was left alone"
+                    );
                 }
             }
         }
@@ -185,28 +178,22 @@ where
     F: Future<Output = PushAnswer> + Send + 'static,
 {
     /// Handles one whole push and replies with the frame that completed it.
-    fn take(
-        &self,
-        frame: Frame,
-        payload: Vec<u8>,
-        received: Instant,
-        replies: &mpsc::Sender<Vec<u8>>,
-    ) {
+    fn take(&self, mut push: Push, received: Instant, replies: &mpsc::Sender<Vec<u8>>) {
         let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else {
             tracing::warn!("too much is being handled; the platform is asked to push again");
-            let reply = frame.reply(&Verdict::Failed, received.elapsed());
-            let _ = replies.try_send(reply.bytes());
+            let _ = replies.try_send(push.refusal(received.elapsed()));
             return;
         };
         let (handler, replies) = (Arc::clone(&self.handler), replies.clone());
         let now = self.clock.now();
         self.tasks.spawn(async move {
+            let payload = push.take_payload();
             let mut handling = std::pin::pin!(handle(&*handler, payload, now));
             let left = REPLY_LIMIT.saturating_sub(received.elapsed());
             let verdict = timeout(left, &mut handling).await;
             let reply =
-                frame.reply(verdict.as_ref().unwrap_or(&Verdict::Failed), received.elapsed());
-            if replies.send(reply.bytes()).await.is_err() {
+                push.reply(verdict.as_ref().unwrap_or(&Verdict::Failed), received.elapsed());
+            if replies.send(reply).await.is_err() {
                 tracing::info!("a connection ended before its push was answered");
             }
             // What was begun is finished, also when the answer came too late: the repetition will find it done.

@@ -223,6 +223,11 @@ impl State {
         })
     }
 
+    /// Every token that was given out and is still good.
+    pub fn tokens(&self) -> Vec<String> {
+        self.tokens.iter().map(|token| token.value.clone()).collect()
+    }
+
     /// A token and the seconds it has left: the present one while it has half an hour, else a new one.
     pub(super) fn token(&mut self, now: Timestamp) -> (String, i64) {
         self.tokens.retain(|token| token.until > now);

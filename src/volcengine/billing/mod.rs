@@ -10,7 +10,7 @@ use serde_json::json;
 use serde_json::value::RawValue;
 
 use self::amount::amount;
-use self::fold::{Fold, Next, PAGE, Trouble};
+use self::fold::{Fold, Next, PAGE, Sums, Trouble};
 use super::client::{Account, Api, Call};
 use super::error::{Error, ErrorKind, bounded};
 use crate::domain::{AmountField, BillPeriod, BillSource, Money};
@@ -29,6 +29,39 @@ pub struct BillReading {
     pub calls: u32,
     /// What the cloud warned of beside its rows. For the operator to see.
     pub warning: Option<String>,
+}
+
+impl BillReading {
+    /// Adds up a bill from the `Result`s of its pages, read in their order; `calls` is how many it took. [`Account::read_bill`]
+    /// does the same page by page, and reads a bill that changed under it once more.
+    ///
+    /// # Errors
+    /// [`ErrorKind::UnsettledBill`] where the pages are not one whole bill, [`ErrorKind::Unexpected`] for what is no page, and
+    /// those of a bill that must not be counted.
+    pub fn of_pages<'p>(
+        source: BillSource,
+        field: AmountField,
+        wanted: &BTreeSet<String>,
+        pages: impl IntoIterator<Item = &'p str>,
+    ) -> Result<Self, ErrorKind> {
+        let mut fold = Fold::new(source, field, wanted);
+        let mut calls = 0;
+        for page in pages {
+            calls += 1;
+            match fold.page(page) {
+                Ok(Next::Page(_)) => {}
+                Ok(Next::Complete) => return Ok(Self::of(fold.finish(), calls)),
+                Err(Trouble::Unsettled(why)) => return Err(ErrorKind::UnsettledBill(why)),
+                Err(Trouble::Refused(kind)) => return Err(kind),
+                Err(Trouble::Malformed(_)) => return Err(ErrorKind::Unexpected),
+            }
+        }
+        Err(ErrorKind::UnsettledBill("its last page is missing".into()))
+    }
+
+    fn of(sums: Sums, calls: u32) -> Self {
+        Self { amounts: sums.amounts, rows: sums.rows, calls, warning: sums.warning }
+    }
 }
 
 /// The main account's balance ("QueryBalanceAcct", docs 6269/100429), in 元.
@@ -104,12 +137,7 @@ impl Account {
                     if let Some(warning) = &sums.warning {
                         tracing::warn!(action, %period, warning, "the bill carries a warning");
                     }
-                    return Ok(BillReading {
-                        amounts: sums.amounts,
-                        rows: sums.rows,
-                        calls,
-                        warning: sums.warning,
-                    });
+                    return Ok(BillReading::of(sums, calls));
                 }
                 Err(Stop::Failed(error)) => return Err(error),
                 Err(Stop::Unsettled(why)) => {

@@ -176,3 +176,11 @@ fn pauses_grow_to_their_bound_and_spread() {
         assert!(pauses.iter().any(|pause| *pause != pauses[0]), "{whole:?}");
     }
 }
+
+#[test]
+fn the_key_and_the_ticket_of_an_address_are_in_no_words() {
+    let text = "wss://msg.feishu.cn/ws/v2?device_id=7&access_key=k-1%2F2&service_id=5&ticket=t-77";
+    let endpoint = read_address(text).unwrap();
+    let said = "refused: ticket t-77 for k-1/2 of device 7";
+    assert_eq!(endpoint.hide(said), "refused: ticket … for … of device 7");
+}

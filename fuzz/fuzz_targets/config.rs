@@ -1,0 +1,34 @@
+//! A configuration: the file's text, then (after a line `---`) variables, one a line. No path of it is opened.
+#![no_main]
+
+use std::path::Path;
+
+use airgate::config::Config;
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|text: &str| {
+    // `KEY_file` would read what is on this machine.
+    if text.to_ascii_lowercase().contains("_file") {
+        return;
+    }
+    let (file, variables) = text.split_once("\n---\n").unwrap_or((text, ""));
+    let env = variables.lines().filter_map(|line| {
+        let (name, value) = line.split_once('=')?;
+        Some((format!("AIRGATE__{name}"), value.to_owned()))
+    });
+    match Config::parse(file, Path::new("/nowhere"), env) {
+        Ok(config) => {
+            let _ = config.warnings();
+            let _ = config.initial_settings();
+            assert!(!config.feishu.admins.is_empty());
+        }
+        Err(problems) => {
+            // One line a problem, each of a readable length.
+            assert_eq!(problems.to_string().lines().count(), problems.iter().count());
+            assert!(problems.iter().count() > 0);
+            for problem in problems.iter() {
+                assert!(problem.to_string().chars().count() <= 1_010);
+            }
+        }
+    }
+});
