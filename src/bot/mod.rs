@@ -18,6 +18,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use parking_lot::Mutex;
 
+pub use actions::ACTIONS;
 pub use catch_up::CatchUpError;
 pub use roles::Roles;
 

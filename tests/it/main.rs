@@ -19,6 +19,7 @@ mod configure;
 mod connection;
 mod crash;
 mod create;
+mod demo;
 mod enforce;
 mod export;
 mod hostile;

@@ -95,6 +95,7 @@ fn all(cards: &Cards, role: Role, size: Size) -> Vec<Sample> {
     push("me_nobody", cards.me(&MeView { users: vec![], ..admin::me(size) }, &look));
     push("help", cards.help(&watch::help(size), &look));
     push("candidates", cards.candidates(&watch::candidates(size), &look));
+    push("candidates_nobody", cards.candidates(&watch::nobody(size), &look));
     for goal in [AccessGoal::Cut, AccessGoal::Restored] {
         let word = if goal == AccessGoal::Cut { "cut" } else { "restore" };
         for (kind, detail) in [
