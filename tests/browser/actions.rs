@@ -193,7 +193,8 @@ async fn access(bed: &Bed) {
     becomes("status.active").await;
 }
 
-/// Step by step: nothing filled in, a name that is none, a cloud whose answers are lost, and on from there.
+/// Step by step: nothing filled in, a name that is none, a cloud that refuses everything, one that refuses the key, and on
+/// from there.
 async fn creating(bed: &Bed) {
     bed.ask("/create").await;
     bed.click(&last("button.btn-primary_filled"), "").await;
@@ -214,15 +215,27 @@ async fn creating(bed: &Bed) {
     let key = format!("[...document.querySelectorAll({ticks})].at(-1).checked");
     assert_eq!(bed.js(&key).await, true, "the tick stays");
 
-    choose(bed, "volcengine", "lost").await;
+    // The cloud is away: nothing was made, and the form is there again as it was sent.
+    choose(bed, "volcengine", "refused").await;
     fill(bed, "create.username", "deng.chao").await;
     bed.press(&word("create.submit")).await;
-    bed.until(&card_shows(&word("create.unclear"))).await;
+    bed.until(&card_shows("InvalidAccessKey")).await;
+    assert_eq!(filled(bed, "create.username").await, "deng.chao");
+    // It makes the user, but no key: what is there stays, and the rest is made later.
+    choose(bed, "volcengine", "denied").await;
+    bed.press(&word("create.submit")).await;
+    bed.until(&anywhere(&words("create.made_partly", "user", "deng.chao"))).await;
     choose(bed, "volcengine", "none").await;
-    bed.press(&word("create.continue")).await;
+    // What is secret comes by itself: the password is there by now, so that the card is not the last one.
+    let secrets = words("create.secrets_title", "user", "deng.chao");
+    bed.until(&card_shows(&secrets)).await;
+    bed.press_anywhere(&word("create.continue")).await;
     bed.until(&anywhere(&words("create.made", "user", "deng.chao"))).await;
-    // What is secret comes by itself.
-    bed.until(&card_shows(&words("create.secrets_title", "user", "deng.chao"))).await;
+    bed.until(&format!(
+        "[...document.querySelectorAll('.card')].filter((card) => card.textContent.includes({})).length === 2",
+        json!(secrets)
+    ))
+    .await;
     bed.until(&card_shows("AKLT")).await;
 }
 

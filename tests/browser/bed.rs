@@ -349,6 +349,14 @@ impl Bed {
         self.answered(before).await;
     }
 
+    /// Presses the last visible button of this label, on whatever card it is, and waits for the answer.
+    pub async fn press_anywhere(&self, label: &str) {
+        self.watch_clicks().await;
+        let before = self.js("window.answered.length").await.as_u64().unwrap();
+        self.click("#thread button.btn", label).await;
+        self.answered(before).await;
+    }
+
     /// Presses the first element of the last card that matches, and waits for the answer.
     pub async fn press_first(&self, selector: &str) {
         self.watch_clicks().await;

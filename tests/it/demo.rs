@@ -38,6 +38,7 @@ impl Demo {
     }
 
     async fn get(&self, path: &str) -> Value {
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
         let answer = client.get(format!("{}{path}", self.url)).send().await.unwrap();
         assert_eq!(answer.status(), 200, "{path}");

@@ -210,7 +210,7 @@ fn markdown(card: &Value) -> Vec<String> {
 fn without_own_markup(text: &str) -> String {
     let mut text = text.replace("</font>", "").replace("</text_tag>", "").replace("**", "");
     for colour in
-        ["green", "grey", "grey-300", "orange", "red", "blue", "carmine", "violet", "neutral"]
+        ["green", "grey", "grey-200", "orange", "red", "blue", "carmine", "violet", "neutral"]
     {
         text = text
             .replace(&format!("<font color='{colour}'>"), "")

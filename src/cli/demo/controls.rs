@@ -199,23 +199,31 @@ fn trouble_of_volcengine(stage: &Stage) -> Control {
         option("timeout", "does not answer"),
         option("lost", "acts, but its answers are lost"),
         option("refused", "refuses airgate's key"),
+        option("denied", "makes no access keys"),
     ];
     let (reading, stage) = (stage.clone(), stage.clone());
     let act = move |request: Value| {
         use volcengine::{Fault, FaultRule};
         let wanted = request.get("value").and_then(Value::as_str).unwrap_or_default();
-        let (name, fault) = match wanted {
-            "errors" => ("errors", Some(Fault::Status(503))),
-            "timeout" => ("timeout", Some(Fault::Timeout)),
-            "lost" => ("lost", Some(Fault::LostAnswer)),
-            "refused" => ("refused", Some(Fault::CredentialsRefused)),
+        let everywhere = |fault| Some(FaultRule::new(fault));
+        let (name, rule) = match wanted {
+            "errors" => ("errors", everywhere(Fault::Status(503))),
+            "timeout" => ("timeout", everywhere(Fault::Timeout)),
+            "lost" => ("lost", everywhere(Fault::LostAnswer)),
+            "refused" => ("refused", everywhere(Fault::CredentialsRefused)),
+            "denied" => {
+                let (code, message) = ("AccessDenied", "not authorized: iam:CreateAccessKey");
+                let (code, message) = (code.to_owned(), message.to_owned());
+                let fault = Fault::Code { http: 403, code, message };
+                ("denied", Some(FaultRule::new(fault).on("CreateAccessKey")))
+            }
             _ => ("none", None),
         };
         stage.cloud.faults().clear();
         stage.trouble.lock().volcengine = name;
-        let broken = fault.is_some();
-        if let Some(fault) = fault {
-            stage.cloud.faults().inject(FaultRule::new(fault));
+        let broken = rule.is_some();
+        if let Some(rule) = rule {
+            stage.cloud.faults().inject(rule);
         }
         async move { Ok(told("Volcengine", broken)) }
     };

@@ -94,6 +94,7 @@ const ZH = {
   "refuses: too many requests": "限流（请求过多）",
   "acts, but its answers are lost": "已执行但响应丢失",
   "refuses airgate's key": "拒绝 airgate 的密钥",
+  "makes no access keys": "拒绝创建访问密钥",
   "{user} spent another {amount}; the monitor's next cycle sees it": "{user} 又花费了 {amount}，下一轮监控可见",
   "The monitor runs; its report is in the administrator's direct chat": "监控已开始，结果见管理员的单聊",
   "It is {period} now": "现在是 {period}",
