@@ -25,14 +25,8 @@ pub fn find<S: crate::store::Source>(tx: &View<S>, name: &str) -> Result<User, E
     {
         return Ok(user);
     }
-    if let Ok(username) = Username::new(name) {
-        let mut exact = Vec::new();
-        for account in tx.accounts()? {
-            exact.extend(tx.user(&UserKey::new(account.id, username.clone()))?);
-        }
-        if let Some(user) = only(name, exact)? {
-            return Ok(user);
-        }
+    if let Some(user) = exactly(tx, name)? {
+        return Ok(user);
     }
     let users = tx.users()?;
     let folded = name.to_lowercase();
@@ -54,6 +48,29 @@ pub fn find<S: crate::store::Source>(tx: &View<S>, name: &str) -> Result<User, E
         return Ok(user);
     }
     Err(Refusal::NoSuchUser { name: name.to_owned(), nearest: nearest(&folded, &users) }.into())
+}
+
+/// The user that a card's value names: `account/username`, or `username` where only one account has it.
+///
+/// # Errors
+/// [`Refusal::NoSuchUser`], [`Refusal::AmbiguousUser`] with all candidates.
+pub fn key_of<S: crate::store::Source>(tx: &View<S>, text: &str) -> Result<UserKey, Error> {
+    if let Ok(key) = text.parse() {
+        return Ok(key);
+    }
+    exactly(tx, text)?
+        .map(|user| user.key)
+        .ok_or_else(|| Refusal::NoSuchUser { name: text.to_owned(), nearest: Vec::new() }.into())
+}
+
+/// The user of exactly this user name.
+fn exactly<S: crate::store::Source>(tx: &View<S>, name: &str) -> Result<Option<User>, Error> {
+    let Ok(username) = Username::new(name) else { return Ok(None) };
+    let mut found = Vec::new();
+    for account in tx.accounts()? {
+        found.extend(tx.user(&UserKey::new(account.id, username.clone()))?);
+    }
+    Ok(only(name, found)?)
 }
 
 /// The user of a card's value.

@@ -126,6 +126,10 @@ impl Bot {
         if !role.may_read() {
             return Ok(Reaction::Denied(refuse(Refusal::NotAllowed)));
         }
+        let action = match self.with_account(action).await? {
+            Ok(action) => action,
+            Err(refusal) => return Ok(Reaction::Answered(refuse(refusal))),
+        };
         let request = match declared(&action).and_then(Request::of) {
             Ok(request) => request,
             Err(refusal) => return Ok(Reaction::Answered(refuse(refusal))),
@@ -167,6 +171,26 @@ impl Bot {
             self.bells.outbox.notify_one();
         }
         Ok(Reaction::Answered(done.answer()))
+    }
+
+    /// Cards write a user as `account/username`. A value may also say `username`, as people do, where only one account has it.
+    async fn with_account(
+        &self,
+        mut action: CardAction,
+    ) -> Result<Result<CardAction, Refusal>, StoreError> {
+        let bare = match action.value.get("user").and_then(serde_json::Value::as_str) {
+            Some(name) if !name.is_empty() && !name.contains('/') => name.to_owned(),
+            _ => return Ok(Ok(action)),
+        };
+        let found = self.store.reading(move |tx| match users::key_of(tx, &bare) {
+            Ok(key) => Ok(Ok(key)),
+            Err(Error::Refused(refusal)) => Ok(Err(refusal)),
+            Err(Error::Store(error)) => Err(error),
+        });
+        Ok(found.await?.map(|key| {
+            action.value.insert("user".to_owned(), key.to_string().into());
+            action
+        }))
     }
 
     /// What only reads is made of a snapshot, so that it does not keep writers waiting; then it is noted. `None` for what was
@@ -307,13 +331,19 @@ impl Reader {
                 Err(Error::Store(error)) => return Err(error),
                 Err(Error::Refused(_)) => None,
             };
-            let tone = if first.refused { Tone::Error } else { Tone::Info };
+            let tone = match (first.refused, first.succeeded) {
+                (true, _) => Tone::Error,
+                (false, true) => Tone::Success,
+                (false, false) => Tone::Info,
+            };
             let toast = Some((tone, first.toast));
             return Ok(Done { toast, card, refused: first.refused, ..Done::default() });
         }
         let done = self.apply(tx, request, click, now)?;
         let toast = done.toast.as_ref().map(|(_, text)| text.clone()).unwrap_or_default();
-        tx.put_op_outcome(op, &OpOutcome { refused: done.refused, toast, at: now })?;
+        let succeeded = matches!(done.toast, Some((Tone::Success, _)));
+        let outcome = OpOutcome { refused: done.refused, succeeded, toast, at: now };
+        tx.put_op_outcome(op, &outcome)?;
         Ok(done)
     }
 

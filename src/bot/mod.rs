@@ -14,9 +14,11 @@ mod request;
 mod roles;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use parking_lot::Mutex;
+use tokio::time::Instant;
 
 pub use actions::ACTIONS;
 pub use catch_up::CatchUpError;
@@ -36,6 +38,11 @@ use crate::feishu::{self, CallbackAnswer, ChatKind, Event, EventKind, MessageRec
 use crate::monitor::{self, Bells, Monitor};
 use crate::outbox::chat_lane;
 use crate::store::{NewMessage, Source, Store, StoreError, View, WriteTx};
+
+/// A message waits so long for the bot's own id to be read, and those that come soon after it do not. The platform waits 3 s
+/// for the answer.
+const OWN_ID_PATIENCE: Duration = Duration::from_secs(1);
+const OWN_ID_AGAIN: Duration = Duration::from_secs(5);
 
 /// What became of an event.
 #[derive(Clone, Debug, PartialEq)]
@@ -72,6 +79,7 @@ pub struct Bot {
     bells: Bells,
     chats: chats::ChatOrder,
     own_id: Mutex<Option<OpenId>>,
+    own_id_asked: Mutex<Option<Instant>>,
 }
 
 /// What it takes to make a card of a transaction's view.
@@ -163,6 +171,7 @@ impl Bot {
             bells: parts.bells,
             chats: chats::ChatOrder::default(),
             own_id: Mutex::new(known),
+            own_id_asked: Mutex::default(),
         })
     }
 
@@ -244,7 +253,8 @@ impl Bot {
         ) else {
             return Ok(Reaction::Ignored);
         };
-        let own_id = self.own_id.lock().clone();
+        let _turn = self.chats.turn(&message.chat_id).await;
+        let own_id = self.own_id_for(&message).await;
         let read = message.text_for_bot(own_id.as_ref().map(OpenId::as_str));
         let text = match (message.chat_kind, read) {
             (ChatKind::Direct, read) => read.map(|read| read.text).unwrap_or_default(),
@@ -260,8 +270,30 @@ impl Bot {
             heard: Some((message.chat_id.clone(), message.created_at)),
             keys,
         };
-        let _turn = self.chats.turn(&message.chat_id).await;
         self.answer(sender, &text, place).await
+    }
+
+    /// The bot's own id, which tells whether a message in a group is for it. Just after the first start it may not have been
+    /// read yet; the message is not to be lost for that.
+    async fn own_id_for(&self, message: &MessageReceived) -> Option<OpenId> {
+        let known = self.own_id.lock().clone();
+        let is_needed = message.chat_kind == ChatKind::Group && !message.mentions.is_empty();
+        if known.is_some() || !is_needed {
+            return known;
+        }
+        {
+            let mut asked = self.own_id_asked.lock();
+            if asked.is_some_and(|asked| asked.elapsed() < OWN_ID_AGAIN) {
+                return None;
+            }
+            *asked = Some(Instant::now());
+        }
+        match tokio::time::timeout(OWN_ID_PATIENCE, self.learn_own_id()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(%error, "the bot's own id could not be read"),
+            Err(_) => tracing::warn!("the bot's own id could not be read in time"),
+        }
+        self.own_id.lock().clone()
     }
 
     /// Rings for what a transaction made owed.

@@ -161,7 +161,10 @@ fn failed(error: impl std::fmt::Display) -> Failure {
 
 /// Runs the command that the arguments name.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return misused(&error),
+    };
     // An Err means that a provider is installed already.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let done = match cli.command {
@@ -182,6 +185,35 @@ pub fn main() -> ExitCode {
             failure.exit_code()
         }
     }
+}
+
+/// Help and version as they are; wrong usage in one line, exit code 2.
+fn misused(error: &clap::Error) -> ExitCode {
+    use clap::error::ErrorKind::{
+        DisplayHelp, DisplayHelpOnMissingArgumentOrSubcommand, DisplayVersion,
+    };
+    if matches!(
+        error.kind(),
+        DisplayHelp | DisplayVersion | DisplayHelpOnMissingArgumentOrSubcommand
+    ) {
+        // An Err means a closed pipe.
+        let _ = error.print();
+    } else {
+        output::error(&usage_error(&error.to_string()));
+    }
+    ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
+}
+
+/// What clap says in several lines, in one: what is wrong, its tips, how to use it.
+fn usage_error(text: &str) -> String {
+    let parts: Vec<String> = text
+        .trim_start_matches("error: ")
+        .split("\n\n")
+        .map(|part| part.split_whitespace().collect::<Vec<_>>().join(" "))
+        .filter(|part| !part.is_empty() && !part.starts_with("For more information"))
+        .map(|part| part.replacen("Usage: ", "usage: ", 1).replacen("tip: ", "", 1))
+        .collect();
+    format!("{} (--help says more)", parts.join("; "))
 }
 
 /// A runtime for the commands that need one.
@@ -224,5 +256,33 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn wrong_usage_is_one_line() {
+        for (arguments, said) in [
+            (
+                &["airgate", "serv"][..],
+                "unrecognized subcommand 'serv'; a similar subcommand exists: 'serve'; usage: airgate <COMMAND> (--help says \
+                 more)",
+            ),
+            (
+                &["airgate", "serve", "x"],
+                "unexpected argument 'x' found; usage: airgate serve [OPTIONS] (--help says more)",
+            ),
+            (
+                &["airgate", "account", "rotate"],
+                "the following required arguments were not provided: <ID>; usage: airgate account rotate <ID> (--help says \
+                 more)",
+            ),
+            (
+                &["airgate", "export", "bills"],
+                "invalid value 'bills' for '<TABLE>' [possible values: users, spending, ledger, alerts] (--help says more)",
+            ),
+        ] {
+            let error = Cli::try_parse_from(arguments).unwrap_err();
+            assert_eq!(usage_error(&error.to_string()), said);
+            assert_eq!(error.exit_code(), 2);
+        }
     }
 }

@@ -48,8 +48,8 @@ pub struct SavedSettings {
 impl SavedSettings {
     /// The shortest interval between cycles that chat may set, in seconds.
     pub const SHORTEST_INTERVAL: u64 = 60;
-    /// The longest one: a week.
-    pub const LONGEST_INTERVAL: u64 = 7 * 24 * 3600;
+    /// The longest one, as in the configuration: a year.
+    pub const LONGEST_INTERVAL: u64 = 365 * 24 * 3600;
 
     /// Saved values over the configured ones.
     pub fn over(&self, configured: &Settings) -> Settings {

@@ -22,6 +22,9 @@ const PRUNED_AT_ONCE: usize = 20;
 pub struct OpOutcome {
     /// Whether the toast was an error.
     pub refused: bool,
+    /// Whether it was one of success; neither: it said that something began.
+    #[serde(default)]
+    pub succeeded: bool,
     /// The toast's text.
     pub toast: String,
     /// When.

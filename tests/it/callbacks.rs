@@ -262,7 +262,7 @@ async fn repetitions_are_not_processed_again_also_after_a_restart() {
     // A press under a new event id is a press again, and its op keeps it from being applied twice.
     let again = press(&bed, &micros(bed.clock.now()), "op-1");
     let (status, answer) = bed.post(PATHS[1], bed.feishu.seal(&again)).await;
-    assert_eq!((status, &answer["toast"]["type"]), (200, &json!("info")), "{answer}");
+    assert_eq!((status, &answer["toast"]["type"]), (200, &json!("success")), "{answer}");
     assert_eq!(quota(&bed), "¥101.00");
     let (_, entries) = bed.store.read(|tx| tx.ledger(&user("main/alice"), 10)).unwrap();
     assert_eq!(entries, 2);

@@ -3,13 +3,15 @@
 use std::time::Duration;
 
 use airgate::domain::UserStatus;
+use airgate::sandbox::feishu::{Fault as ChatFault, FaultRule as ChatRule, State};
 use airgate::sandbox::volcengine::{Fault, FaultRule};
 use airgate::sandbox::world::{self, Account, World};
+use airgate::store::Store;
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use crate::bed::{ADMIN, ADMIN_2, Bed, GROUP, VIEWER, one_account, text_of, user};
+use crate::bed::{ADMIN, ADMIN_2, Bed, GROUP, VIEWER, one_account, text_of, toast_of, user};
 
 /// Accounts `main` (alice, bob, carol) and `lab` (alice, dave).
 fn two_accounts() -> World {
@@ -254,6 +256,36 @@ async fn what_is_not_understood_says_what_to_do() {
     says(&bed, ADMIN, "/quota carol -10,000,000,000", &["单笔金额不能超过"]).await;
 }
 
+/// Just after the first start; and where the platform does not say whether a mention is a bot's.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mention_counts_also_before_the_bot_s_own_id_was_read() {
+    let mut bed = bed().await;
+    bed.introduced().await;
+    let folder = tempfile::tempdir().unwrap();
+    bed.feishu.faults().inject(ChatRule::new(ChatFault::Status(500)).on("bot"));
+    bed.store = Store::open(&folder.path().join("new.redb"), &[0x11; 32]).unwrap();
+    bed.restart().await;
+    let failed = |state: &State| {
+        state.requests().filter(|request| request.endpoint == "bot").nth(1).map(drop)
+    };
+    bed.feishu.wait_for(failed, crate::bed::PATIENCE).await.expect("a try that fails");
+    bed.feishu.faults().clear();
+    let own_id = bed.feishu.bot_open_id().to_owned();
+    for (open_id, is_for_it) in [("ou_other_bot", false), (own_id.as_str(), true)] {
+        let mut event = bed.unsent(ADMIN, GROUP, "x").await;
+        let message = &mut event.envelope["event"]["message"];
+        message["content"] = json!(json!({"text": "@_user_1 /help"}).to_string());
+        message["mentions"] = json!([{"key": "@_user_1", "id": {"open_id": open_id}, "name": "N"}]);
+        assert_eq!(bed.feishu.redeliver(&event).await.status, Some(200));
+        if is_for_it {
+            assert!(text_of(&bed.reply_to(&event).await.unwrap()).contains("airgate 使用帮助"));
+        }
+    }
+    bed.settled().await;
+    let groups = bed.alerts();
+    assert_eq!(groups.iter().filter(|message| text_of(message).contains("使用帮助")).count(), 1);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_name_of_several_accounts_lists_the_candidates() {
     let bed = bed().await;
@@ -276,6 +308,15 @@ async fn a_name_of_several_accounts_lists_the_candidates() {
     assert_eq!(bed.user("lab/alice").quota.to_string(), "¥100.00");
     assert_eq!(bed.user("main/alice").quota.to_string(), "¥0.00");
     says(&bed, ADMIN, "/user lab/alice", &["实验室"]).await;
+    // Nor does a card's value guess, where it says only the name.
+    let card = bed.ask(ADMIN, "/users").await.message_id;
+    let bare = |name: &str| json!({"action": "user.open", "user": name});
+    let open = bed.forged(ADMIN, &card, bare("alice"), None).await;
+    assert!(toast_of(&open).starts_with("error") && toast_of(&open).contains("main/alice"));
+    let open = bed.forged(ADMIN, &card, bare("nobody"), None).await;
+    assert!(toast_of(&open).contains("nobody"), "{open:?}");
+    bed.forged(ADMIN, &card, bare("dave"), None).await;
+    assert!(bed.texts(&card).contains("实验室"), "{}", bed.texts(&card));
     // A candidate is one press away.
     let card = bed.ask(ADMIN, "/user alice").await;
     bed.press(ADMIN, &card.message_id, json!({"action": "user.open", "user": "main/alice"})).await;

@@ -194,9 +194,14 @@ fn without_a_store_nothing_is_made() {
 #[test]
 fn wrong_usage_and_wrong_configuration_are_told_apart_from_failures() {
     let home = Home::new();
-    for arguments in [&["nonsense"][..], &["export", "nothing"], &["backup"], &[]] {
-        assert_eq!(home.run(arguments).code, 2, "{arguments:?}");
-    }
+    home.run(&["nonsense"]).refused(2, "--help");
+    home.run(&["export", "nothing"]).refused(2, "users, spending, ledger, alerts");
+    home.run(&["backup"]).refused(2, "<FILE>");
+    home.run(&["account", "list", "x"]).refused(2, "usage: airgate account list");
+    // Without any word, what there is.
+    let help = home.run(&[]);
+    assert_eq!((help.code, help.out.as_str()), (2, ""));
+    assert!(help.err.contains("Usage: airgate <COMMAND>"), "{}", help.err);
     let mut command = home.command(&["account", "list"]);
     command.env("AIRGATE__FEISHU__APP_ID", "").env("AIRGATE__NO__SUCH_KEY", "x");
     let refused = done(command);

@@ -58,7 +58,7 @@ async fn forged_values_are_refused_and_change_nothing() {
         json!({"action": "USER.OPEN", "user": alice}),
         json!({"action": "user.open"}),
         json!({"action": "user.open", "user": 5}),
-        json!({"action": "user.open", "user": "alice"}),
+        json!({"action": "user.open", "user": "alicia"}),
         json!({"action": "user.open", "user": "main/"}),
         json!({"action": "user.open", "user": "main/nobody"}),
         json!({"action": "user.open", "user": huge}),

@@ -80,7 +80,12 @@ fn a_failed_transaction_claims_nothing() {
 fn a_form_s_first_answer_is_kept_for_as_long_as_its_card_can_be_clicked() {
     let store = in_memory();
     let op = |n: usize| OpId::new(format!("op-{n}")).unwrap();
-    let outcome = |n: usize, at| OpOutcome { refused: n == 1, toast: format!("第{n}"), at };
+    let outcome = |n: usize, at| OpOutcome {
+        refused: n == 1,
+        succeeded: n == 2,
+        toast: format!("第{n}"),
+        at,
+    };
     for n in 0..30 {
         write(&store, |tx| tx.put_op_outcome(&op(n), &outcome(n, now())));
     }
