@@ -308,7 +308,7 @@ async fn an_export(bed: &Bed) {
     let text = bed
         .client
         .execute_async(
-            "const done = arguments.at(-1); fetch([...document.querySelectorAll('a.file')].at(-1).href) \
+            "const done = arguments[0]; fetch([...document.querySelectorAll('a.file')].at(-1).href) \
                .then((answer) => answer.text()).then(done);",
             Vec::new(),
         )

@@ -102,7 +102,10 @@ fn folder() -> PathBuf {
 
 async fn take(bed: &Bed, name: &str) {
     // A card that changed says so for a moment.
-    bed.until("!document.querySelector('.is-updated, .updated-flag, .toast')").await;
+    bed.until(
+        "![...document.querySelectorAll('.is-updated, .updated-flag, .toast')].some((node) => node.checkVisibility())",
+    )
+    .await;
     // Alone in the thread it is neither scrolled nor cut off.
     bed.js(
         "(() => { document.activeElement?.blur(); const rows = [...document.querySelectorAll('.message')]; \
