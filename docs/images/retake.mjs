@@ -54,8 +54,9 @@ async function toTop(card) {
 
 async function directChat(page) {
   await visit(page, "");
-  await page.locator(".chat-row", { hasText: /^airgate/ }).click();
-  await page.waitForTimeout(300);
+  await page.locator(".chat-row:has(.avatar-bot)").click();
+  // Whoever comes for the first time is greeted.
+  await page.locator("article.card").first().waitFor();
 }
 
 const wide = await open({ viewport: { width: 1280, height: 800 } });

@@ -19,6 +19,38 @@ use crate::feishu::{CallbackAnswer, CardAction, ToastKind};
 use crate::outbox::{self, Audience, chat_lane, person_lane};
 use crate::store::{OpOutcome, Source, StoreError, View, WriteTx};
 
+/// Every action of the cards, by the name that their callbacks carry. Another name is unknown, whatever else is there.
+pub const ACTIONS: [&str; 22] = [
+    "account.save",
+    "account.toggle",
+    "accounts.open",
+    "alerts.list",
+    "billing.open",
+    "config.open",
+    "config.save",
+    "config.test",
+    "monitor.run",
+    "project.add",
+    "project.remove",
+    "project.toggle",
+    "projects.open",
+    "projects.toggle_all",
+    "quota.allocate",
+    "quota.open",
+    "user.configure",
+    "user.create",
+    "user.disable",
+    "user.enable",
+    "user.open",
+    "users.list",
+];
+
+/// The action, if its name is declared.
+fn declared(action: &CardAction) -> Result<&CardAction, Refusal> {
+    let name = action.value.get("action").and_then(serde_json::Value::as_str).unwrap_or_default();
+    if ACTIONS.contains(&name) { Ok(action) } else { Err(Refusal::UnknownAction(name.to_owned())) }
+}
+
 /// Who clicked, where, and what comes back in the form.
 #[derive(Clone)]
 pub(super) struct Click {
@@ -109,7 +141,7 @@ impl Bot {
             Ok(action) => action,
             Err(refusal) => return Ok(Reaction::Answered(refuse(refusal))),
         };
-        let request = match Request::of(&action) {
+        let request = match declared(&action).and_then(Request::of) {
             Ok(request) => request,
             Err(refusal) => return Ok(Reaction::Answered(refuse(refusal))),
         };

@@ -252,18 +252,24 @@ impl super::Reader {
             Error::Refused(refusal) => refusal,
         };
         let look = Look::new(Role::Viewer, self.clock.now());
-        if let Refusal::AmbiguousUser { name, candidates } = &refusal {
-            let view = CandidatesView {
-                name: name.clone(),
-                candidates: candidates
-                    .iter()
-                    .map(|key| {
-                        let display_name = tx.user(key)?.map(|user| user.display_name);
-                        let display_name = display_name.unwrap_or_default();
-                        Ok(Candidate { key: key.clone(), display_name })
-                    })
-                    .collect::<Result<_, StoreError>>()?,
-            };
+        let words = self.cards.words();
+        let meant = match &refusal {
+            Refusal::AmbiguousUser { name, candidates } => Some((name, candidates, None)),
+            Refusal::NoSuchUser { name, nearest } => {
+                Some((name, nearest, Some(words.refusal(&refusal))))
+            }
+            _ => None,
+        };
+        if let Some((name, candidates, nobody)) = meant {
+            let candidates = candidates
+                .iter()
+                .map(|key| {
+                    let display_name = tx.user(key)?.map(|user| user.display_name);
+                    let display_name = display_name.unwrap_or_default();
+                    Ok(Candidate { key: key.clone(), display_name })
+                })
+                .collect::<Result<_, StoreError>>()?;
+            let view = CandidatesView { name: name.clone(), candidates, nobody };
             return Ok(self.cards.candidates(&view, &look));
         }
         let words = self.cards.words();

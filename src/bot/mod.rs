@@ -20,6 +20,7 @@ use jiff::Timestamp;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
+pub use actions::ACTIONS;
 pub use catch_up::CatchUpError;
 pub use roles::Roles;
 

@@ -33,15 +33,13 @@ pub fn figures(words: Wording, quota: Money, consumed: Money, level: Level) -> V
     }
 }
 
-/// Ten cells as markdown: the spent ones coloured, the others pale and of another shape, for those who see no colours.
+/// Ten cells as markdown, the spent ones coloured, the others pale.
 fn bar(level: Level, filled: usize, empty: usize) -> String {
     let mut bar = String::new();
-    if filled > 0 {
-        let colour = level_colour(level);
-        bar.push_str(&format!("<font color='{colour}'>{}</font>", "█".repeat(filled)));
-    }
-    if empty > 0 {
-        bar.push_str(&format!("<font color='grey-300'>{}</font>", "░".repeat(empty)));
+    for (colour, cells) in [(level_colour(level), filled), ("grey-200", empty)] {
+        if cells > 0 {
+            bar.push_str(&format!("<font color='{colour}'>{}</font>", "█".repeat(cells)));
+        }
     }
     bar
 }

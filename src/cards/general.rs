@@ -32,13 +32,15 @@ pub struct HelpRow {
     pub command: String,
 }
 
-/// Several users of one name.
+/// Several users of one name, or those of a name near to one that nobody has.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CandidatesView {
     /// What was typed.
     pub name: String,
     /// Whom it may mean.
     pub candidates: Vec<Candidate>,
+    /// What to say where nobody has the name.
+    pub nobody: Option<String>,
 }
 
 /// One of several users.
@@ -78,7 +80,7 @@ impl Cards {
         self.card("help.json.j2", look, facts)
     }
 
-    /// A name that several accounts have.
+    /// A name that several accounts have, or that nobody has.
     pub fn candidates(&self, view: &CandidatesView, look: &Look) -> Card {
         let rows: Vec<Value> = view
             .candidates
@@ -90,6 +92,7 @@ impl Cards {
             .collect();
         let facts = context! {
             name => view.name.as_str(),
+            nobody => view.nobody.as_deref(),
             rows => rows,
             more => view.candidates.len().saturating_sub(CANDIDATES),
         };

@@ -106,7 +106,7 @@ impl Cards {
             ok => report.outcome == CycleOutcome::Ok,
             started => words.time_full(report.started),
             ended => words.time_full(report.ended),
-            took => words.t("time.seconds", &[("count", &seconds.max(0))]),
+            took => (seconds > 0).then(|| words.t("time.seconds", &[("count", &seconds)])),
             users => report.users,
             warnings => report.warnings,
             disables => report.disables,

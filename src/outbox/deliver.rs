@@ -199,7 +199,7 @@ impl Outbox {
     }
 }
 
-/// The card with a line at its end that mentions `people`.
+/// The card with a line on top that mentions `people`: where the alert's own template has them.
 fn mentioning(card: &str, people: &[String]) -> String {
     if people.is_empty() {
         return card.to_owned();
@@ -210,7 +210,7 @@ fn mentioning(card: &str, people: &[String]) -> String {
     let mentions: Vec<String> = people.iter().map(|id| format!("<at id={id}></at>")).collect();
     let line = serde_json::json!({ "tag": "markdown", "content": mentions.join(" ") });
     match value.pointer_mut("/body/elements").and_then(serde_json::Value::as_array_mut) {
-        Some(elements) => elements.push(line),
+        Some(elements) => elements.insert(0, line),
         None => return card.to_owned(),
     }
     value.to_string()
@@ -221,11 +221,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn mentions_come_last_and_only_where_there_are_people() {
+    fn mentions_come_first_and_only_where_there_are_people() {
         let card = r#"{"schema":"2.0","body":{"elements":[{"tag":"hr"}]}}"#;
         assert_eq!(mentioning(card, &[]), card);
         let people = ["ou_a".to_owned(), "ou_b".to_owned()];
         let value: serde_json::Value = serde_json::from_str(&mentioning(card, &people)).unwrap();
-        assert_eq!(value["body"]["elements"][1]["content"], "<at id=ou_a></at> <at id=ou_b></at>");
+        assert_eq!(value["body"]["elements"][0]["content"], "<at id=ou_a></at> <at id=ou_b></at>");
     }
 }

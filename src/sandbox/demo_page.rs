@@ -255,6 +255,7 @@ pub fn router(state: DemoPage) -> Router {
         .route("/api/messages", get(messages))
         .route("/api/file/{key}", get(file))
         .route("/api/stream", get(events))
+        .route("/api/enter", post(enter))
         .route("/api/say", post(say))
         .route("/api/click", post(click))
         .route("/api/controls", get(controls))
@@ -446,6 +447,25 @@ async fn say(Shared(page): Shared<DemoPage>, said: Result<Json<Say>, JsonRejecti
         return Err(Refusal::bad("nothing was said"));
     }
     let sent = feishu.say(&said.person, &said.chat, text, mention).await;
+    Ok(Json(json!({"status": sent.status})))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Enter {
+    #[serde(rename = "as")]
+    person: String,
+}
+
+/// A person opens their direct chat: the platform tells the bot.
+async fn enter(
+    Shared(page): Shared<DemoPage>,
+    entered: Result<Json<Enter>, JsonRejection>,
+) -> Answer {
+    let Json(entered) = entered?;
+    let feishu = &page.parts.feishu;
+    page.chat_of(&entered.person, &feishu.direct_chat(&entered.person))?;
+    let sent = feishu.enter(&entered.person).await;
     Ok(Json(json!({"status": sent.status})))
 }
 

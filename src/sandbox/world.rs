@@ -282,6 +282,21 @@ impl World {
         Ok(())
     }
 
+    /// Lets a project's spending of a month go on: see [`Account::accrue`].
+    ///
+    /// # Errors
+    /// [`WorldError::NoSuchAccount`].
+    pub fn accrue(
+        &mut self,
+        slug: &str,
+        project: &str,
+        amount: Decimal,
+        period: BillPeriod,
+    ) -> Result<(), WorldError> {
+        self.account_mut(slug)?.accrue(project, amount, period);
+        Ok(())
+    }
+
     /// Switches 分账账单 of an account on or off.
     ///
     /// # Errors
@@ -380,6 +395,21 @@ impl Account {
         if let Some(date) = last {
             row.expense_date = date;
         }
+        self.add_bill_row(row);
+    }
+
+    /// Lets a model call that goes on cost `amount` 元 more: one row of the month grows, as the bill of a running endpoint
+    /// does, so that a demo which runs for hours has no more rows than one that just began.
+    pub fn accrue(&mut self, project: &str, amount: Decimal, period: BillPeriod) {
+        let instance = format!("ep-running-{project}");
+        let rows = self.bill_rows_mut(period);
+        if let Some(row) = rows.iter_mut().find(|row| row.instance == instance) {
+            row.payable += amount;
+            row.fit(row.coupon, row.round);
+            return;
+        }
+        let mut row = BillRow::new(period, project, Product::Ark, amount);
+        row.instance = instance;
         self.add_bill_row(row);
     }
 

@@ -266,6 +266,10 @@ impl Bed {
             if with == "group" { "群组" } else { "单聊" }
         ))
         .await;
+        if with == "direct" {
+            // Whoever comes for the first time is greeted.
+            self.until("document.querySelector('#thread article.card')").await;
+        }
     }
 
     /// The value of an expression in the page.
@@ -345,6 +349,14 @@ impl Bed {
         self.answered(before).await;
     }
 
+    /// Presses the last visible button of this label, on whatever card it is, and waits for the answer.
+    pub async fn press_anywhere(&self, label: &str) {
+        self.watch_clicks().await;
+        let before = self.js("window.answered.length").await.as_u64().unwrap();
+        self.click("#thread button.btn", label).await;
+        self.answered(before).await;
+    }
+
     /// Presses the first element of the last card that matches, and waits for the answer.
     pub async fn press_first(&self, selector: &str) {
         self.watch_clicks().await;
@@ -390,6 +402,24 @@ impl Bed {
     pub async fn last_answer(&self) -> Map<String, Value> {
         self.js("window.answered.at(-1)").await.as_object().unwrap().clone()
     }
+}
+
+/// Chooses an option of a control, and waits until it is in force.
+pub async fn choose(bed: &Bed, control: &str, value: &str) {
+    bed.click(&format!("[data-name={control}] option[value={value}]"), "").await;
+    bed.until(&format!(
+        "document.querySelector('[data-name={control}] select').value === '{value}' \
+          && !document.querySelector('[data-name={control}].is-busy')"
+    ))
+    .await;
+}
+
+/// Whether the last card shows this text.
+pub fn card_shows(text: &str) -> String {
+    format!(
+        "[...document.querySelectorAll('#thread .card')].at(-1)?.textContent.includes({})",
+        json!(text)
+    )
 }
 
 /// The selector of something in the last card.

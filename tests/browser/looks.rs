@@ -4,9 +4,23 @@ use airgate::cards::{Locale, Wording};
 
 use crate::bed::{Bed, Browser, ENGLISH, last, run};
 
-/// The commands whose cards are the widest.
-const WIDE: [&str; 6] =
-    ["/help", "/users", "/quota wang.fang", "/billing", "/projects wang.fang", "/monitor"];
+/// Commands whose cards together show every colour, field and list.
+const CARDS: [&str; 14] = [
+    "/help",
+    "/users",
+    "/user wang.fang",
+    "/user train-runner",
+    "/quota wang.fang",
+    "/billing",
+    "/projects wang.fang",
+    "/alerts",
+    "/monitor",
+    "/config",
+    "/accounts",
+    "/create",
+    "/disable sun.xiao",
+    "/enable train-runner",
+];
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs Chromium and chromedriver; run by .ci/run"]
@@ -19,7 +33,7 @@ async fn nothing_is_wider_than_a_phone() {
         bed.open().await;
         assert_eq!(bed.js(fits).await, true, "the list of conversations");
         bed.converse("direct").await;
-        for command in WIDE {
+        for command in CARDS {
             bed.ask(command).await;
             assert_eq!(bed.js(fits).await, true, "{command}");
             let out = "[...document.querySelectorAll('.card *')].filter((node) => node.checkVisibility() \
@@ -34,44 +48,91 @@ async fn nothing_is_wider_than_a_phone() {
     .await;
 }
 
+/// Contrast of every piece of text, and of every hint in an empty field, with what is behind it, as WCAG 2.2 reckons it
+/// (1.4.3: 4.5, large text 3). Colours are drawn through a canvas, so that any notation is understood. What is switched
+/// off is exempt there; bars are no text. Answers the lightness of the page, how many texts were looked at, and the bad.
+const CONTRAST: &str = r#"
+    const brush = document.createElement('canvas').getContext('2d', { willReadFrequently: true });
+    brush.canvas.width = brush.canvas.height = 1;
+    const rgba = (color) => { brush.clearRect(0, 0, 1, 1); brush.fillStyle = color; brush.fillRect(0, 0, 1, 1);
+      return [...brush.getImageData(0, 0, 1, 1).data]; };
+    const over = (top, below) => { const a = top[3] / 255;
+      return [0, 1, 2].map((i) => top[i] * a + below[i] * (1 - a)).concat(255); };
+    const light = (c) => { const [r, g, b] = c.slice(0, 3).map((v) => { v /= 255;
+      return v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4; });
+      return 0.2126 * r + 0.7152 * g + 0.0722 * b; };
+    const behind = (node) => { const layers = [];
+      for (let at = node; at; at = at.parentElement) layers.push(rgba(getComputedStyle(at).backgroundColor));
+      return layers.reverse().reduce((below, layer) => over(layer, below), [128, 128, 128, 255]); };
+    const bad = [];
+    let seen = 0;
+    for (const node of document.querySelectorAll('body *')) {
+      const own = [...node.childNodes].some((child) => child.nodeType === 3 && child.data.trim() !== '');
+      const field = node.matches('input:not([type=checkbox]), textarea');
+      if (!(own || field) || !node.checkVisibility()
+        || node.closest('.md-bar, [aria-disabled=true], :disabled, option, .sr-only, title')) continue;
+      seen += 1;
+      const svg = node.closest('svg');
+      const back = behind(svg ? svg.parentElement : node);
+      const style = getComputedStyle(node, field && node.value === '' ? '::placeholder' : null);
+      const front = over(rgba(svg ? style.fill : style.color), back);
+      const [a, b] = [light(front), light(back)];
+      const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+      const size = parseFloat(style.fontSize);
+      const large = size >= 24 || (size >= 18.66 && Number(style.fontWeight) >= 600);
+      if (ratio < (large ? 3 : 4.5))
+        bad.push(`${ratio.toFixed(2)} ${node.tagName}.${node.className}: ${(node.textContent || node.placeholder).slice(0, 40)}`);
+    }
+    return [light(behind(document.body)), seen, bad];"#;
+
+async fn everything_is_readable(browser: Browser) {
+    run(browser, async |bed: &Bed| {
+        bed.open().await;
+        for place in ["group", "direct"] {
+            bed.converse(place).await;
+            if place == "direct" {
+                for command in CARDS {
+                    bed.ask(command).await;
+                }
+                // Balances come after the card.
+                bed.until("document.querySelector('#thread').textContent.includes('¥1,180.50')")
+                    .await;
+            }
+            let answer = bed.client.execute(CONTRAST, Vec::new()).await.unwrap();
+            let page = answer[0].as_f64().unwrap();
+            assert!(if browser.dark { page < 0.05 } else { page > 0.9 }, "{place}: {page}");
+            assert!(answer[1].as_u64().unwrap() > 50, "{place}: {}", answer[1]);
+            assert_eq!(answer[2], serde_json::json!([]), "{place}: texts that are hard to read");
+        }
+    })
+    .await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs Chromium and chromedriver; run by .ci/run"]
-async fn dark_mode_is_dark_and_readable() {
-    run(Browser { dark: true, ..ENGLISH }, async |bed: &Bed| {
+async fn every_text_can_be_read_by_day() {
+    everything_is_readable(ENGLISH).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs Chromium and chromedriver; run by .ci/run"]
+async fn every_text_can_be_read_in_the_dark() {
+    everything_is_readable(Browser { dark: true, ..ENGLISH }).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs Chromium and chromedriver; run by .ci/run"]
+async fn nothing_moves_for_whoever_wants_it_still() {
+    run(ENGLISH, async |bed: &Bed| {
         bed.open().await;
         bed.converse("direct").await;
-        for command in ["/users", "/user wang.fang", "/monitor"] {
-            bed.ask(command).await;
-        }
-        // Contrast of every piece of text with what is behind it, as WCAG 2 reckons it, drawn through a canvas so that
-        // any notation of a colour is understood.
-        let script = r#"
-            const brush = document.createElement('canvas').getContext('2d', { willReadFrequently: true });
-            brush.canvas.width = brush.canvas.height = 1;
-            const rgba = (color) => { brush.clearRect(0, 0, 1, 1); brush.fillStyle = color; brush.fillRect(0, 0, 1, 1);
-              return [...brush.getImageData(0, 0, 1, 1).data]; };
-            const over = (top, below) => { const a = top[3] / 255;
-              return [0, 1, 2].map((i) => top[i] * a + below[i] * (1 - a)).concat(255); };
-            const light = (c) => { const [r, g, b] = c.slice(0, 3).map((v) => { v /= 255;
-              return v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4; });
-              return 0.2126 * r + 0.7152 * g + 0.0722 * b; };
-            const behind = (node) => { const layers = [];
-              for (let at = node; at; at = at.parentElement) layers.push(rgba(getComputedStyle(at).backgroundColor));
-              return layers.reverse().reduce((below, layer) => over(layer, below), [0, 0, 0, 255]); };
-            const bad = [];
-            for (const node of document.querySelectorAll('body *')) {
-              const own = [...node.childNodes].some((child) => child.nodeType === 3 && child.data.trim() !== '');
-              if (!own || !node.checkVisibility() || node.closest('.avatar, .md-bar, svg, .chip, [aria-disabled], :disabled, option')) continue;
-              const back = behind(node);
-              const front = over(rgba(getComputedStyle(node).color), back);
-              const [a, b] = [light(front), light(back)];
-              const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
-              if (ratio < 3.5) bad.push(`${ratio.toFixed(2)} ${node.tagName}.${node.className}: ${node.textContent.slice(0, 40)}`);
-            }
-            return [light(behind(document.body)), bad];"#;
-        let answer = bed.client.execute(script, Vec::new()).await.unwrap();
-        assert!(answer[0].as_f64().unwrap() < 0.05, "the page is dark: {}", answer[0]);
-        assert_eq!(answer[1], serde_json::json!([]), "texts that are hard to read");
+        bed.ask("/users").await;
+        let moving = "[...document.querySelectorAll('body *')].filter((node) => { const style = getComputedStyle(node); \
+            const long = (text) => text.split(',').some((time) => parseFloat(time) > 0.02); \
+            return !node.matches('.spinner, .is-updated') && (long(style.transitionDuration) && style.transitionProperty !== 'none' \
+              || style.animationName !== 'none' && long(style.animationDuration)); }).map((node) => node.className)";
+        assert_eq!(bed.js("matchMedia('(prefers-reduced-motion: reduce)').matches").await, true);
+        assert_eq!(bed.js(moving).await, serde_json::json!([]));
     })
     .await;
 }

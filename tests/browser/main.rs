@@ -11,6 +11,7 @@
 
 mod actions;
 mod bed;
+mod components;
 mod guide;
 mod looks;
 mod trouble;

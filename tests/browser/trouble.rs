@@ -1,15 +1,6 @@
 //! Time and trouble, from the panel of controls.
 
-use crate::bed::{Bed, ENGLISH, run};
-
-async fn choose(bed: &Bed, control: &str, value: &str) {
-    bed.click(&format!("[data-name={control}] option[value={value}]"), "").await;
-    bed.until(&format!(
-        "document.querySelector('[data-name={control}] select').value === '{value}' \
-          && !document.querySelector('[data-name={control}].is-busy')"
-    ))
-    .await;
-}
+use crate::bed::{Bed, ENGLISH, card_shows, choose, run};
 
 fn panel(text: &str) -> String {
     format!("document.querySelector('#panel').textContent.includes('{text}')")
@@ -79,6 +70,29 @@ async fn the_next_month_begins_and_everything_goes_on() {
         // Spending in the new month is seen.
         bed.click("[data-name=spend] button[type=submit]", "").await;
         bed.until("document.querySelector('.toast-success')").await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs Chromium and chromedriver; run by .ci/run"]
+async fn spending_grows_by_itself_until_somebody_stops_it() {
+    run(ENGLISH, async |bed: &Bed| {
+        bed.open().await;
+        // Off until it is wanted.
+        let speed = "document.querySelector('[data-name=speed] select').value";
+        assert_eq!(bed.js(speed).await, "off");
+        bed.converse("group").await;
+        choose(bed, "speed", "fast").await;
+        // From 48 % of the quota over its first threshold.
+        let warned = "[...document.querySelectorAll('.card')].some((card) => \
+            card.textContent.includes('chen.yutong reached 50%'))";
+        bed.until(warned).await;
+        choose(bed, "speed", "off").await;
+        bed.until("document.querySelector('.toast-info')").await;
+        bed.converse("direct").await;
+        bed.ask("/user chen.yutong").await;
+        bed.until(&card_shows("High usage")).await;
     })
     .await;
 }

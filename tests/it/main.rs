@@ -20,6 +20,7 @@ mod configure;
 mod connection;
 mod crash;
 mod create;
+mod demo;
 mod enforce;
 mod export;
 mod faults;

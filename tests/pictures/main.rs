@@ -15,15 +15,17 @@
 #[path = "../browser/bed.rs"]
 mod bed;
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use bed::{Bed, Browser, ENGLISH, run};
+use airgate::cards::{Locale, Wording};
+use bed::{Bed, Browser, ENGLISH, card_shows, choose, last, run};
 use serde_json::json;
 
-/// A card that answers a command: its name, the command, and what the card shows when it is finished.
-const ANSWERS: [(&str, &str); 18] = [
+/// A card that answers a command: its name, the command.
+const ANSWERS: [(&str, &str); 17] = [
     ("help", "/help"),
     ("users", "/users"),
     ("user", "/user wang.fang"),
@@ -36,17 +38,62 @@ const ANSWERS: [(&str, &str); 18] = [
     ("billing_user", "/billing wang.fang"),
     ("alerts", "/alerts"),
     ("monitor", "/monitor"),
-    ("disable", "/disable sun.xiao"),
     ("enable", "/enable train-runner"),
     ("sync", "/sync"),
     ("config", "/config"),
     ("accounts", "/accounts"),
-    ("me", "/me"),
+    ("create", "/create"),
 ];
 
-/// The others, in the order they are taken.
-const FURTHER: [&str; 6] =
-    ["cycle", "refused", "alert_warning", "alert_disable", "alert_error", "alert_recovered"];
+/// The others, in the order of the index.
+const FURTHER: [&str; 17] = [
+    "created_partly",
+    "created",
+    "secrets",
+    "configure",
+    "accounts_replace",
+    "disable",
+    "me",
+    "welcome",
+    "export",
+    "processing",
+    "cycle",
+    "refused",
+    "alert_warning",
+    "alert_disable",
+    "alert_error",
+    "alert_recovered",
+    "alert_test",
+];
+
+/// Which pictures show what a template makes.
+const TEMPLATES: [(&str, &str); 21] = [
+    ("access", "disable"),
+    ("accounts", "accounts"),
+    ("alert", "alert_warning"),
+    ("alerts", "alerts"),
+    ("billing", "billing"),
+    ("candidates", "candidates"),
+    ("configure", "configure"),
+    ("create", "create"),
+    ("creation", "created"),
+    ("cycle", "cycle"),
+    ("help", "help"),
+    ("me", "me"),
+    ("message", "not_found"),
+    ("monitor", "monitor"),
+    ("processing", "processing"),
+    ("projects", "projects"),
+    ("quota", "quota"),
+    ("settings", "config"),
+    ("sync", "sync"),
+    ("user", "user"),
+    ("users", "users"),
+];
+
+fn names() -> impl Iterator<Item = &'static str> {
+    ANSWERS.iter().map(|(name, _)| *name).chain(FURTHER)
+}
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/cards")
@@ -54,7 +101,10 @@ fn folder() -> PathBuf {
 
 async fn take(bed: &Bed, name: &str) {
     // A card that changed says so for a moment.
-    bed.until("!document.querySelector('.is-updated, .updated-flag, .toast')").await;
+    bed.until(
+        "![...document.querySelectorAll('.is-updated, .updated-flag, .toast')].some((node) => node.checkVisibility())",
+    )
+    .await;
     // Alone in the thread it is neither scrolled nor cut off.
     bed.js(
         "(() => { document.activeElement?.blur(); const rows = [...document.querySelectorAll('.message')]; \
@@ -74,78 +124,137 @@ async fn take(bed: &Bed, name: &str) {
     std::fs::write(folder().join(format!("{name}.{locale}.png")), png).unwrap();
 }
 
-async fn choose(bed: &Bed, control: &str, value: &str) {
-    bed.click(&format!("[data-name={control}] option[value={value}]"), "").await;
-    bed.until(&format!(
-        "document.querySelector('[data-name={control}] select').value === '{value}' \
-          && !document.querySelector('[data-name={control}].is-busy')"
-    ))
-    .await;
-}
-
-fn headed(template: &str) -> String {
-    format!(
-        "[...document.querySelectorAll('.card')].at(-1)?.querySelector('.card-header').dataset.template === '{template}'"
-    )
-}
-
-/// Leaves one card of the group, the last with a header of this colour.
-async fn only(bed: &Bed, template: &str) {
+/// Leaves one card of the conversation: the last that matches.
+async fn only(bed: &Bed, card: &str) {
+    let wanted = format!(
+        "[...document.querySelectorAll('.message.is-card')].filter((row) => {{ \
+           const card = row.querySelector('.card'); return {card}; }}).at(-1)"
+    );
+    bed.until(&wanted).await;
     bed.js(&format!(
-        "(() => {{ const rows = [...document.querySelectorAll('.message')]; \
-           const wanted = rows.filter((row) => row.querySelector('.card-header')?.dataset.template === '{template}').at(-1); \
-           for (const row of rows) row.style.display = row === wanted ? '' : 'none'; return true; }})()"
+        "(() => {{ const wanted = {wanted}; for (const row of document.querySelectorAll('.message')) \
+           row.style.display = row === wanted ? '' : 'none'; return true; }})()"
     ))
     .await;
+}
+
+async fn only_headed(bed: &Bed, template: &str) {
+    only(bed, &format!("card.querySelector('.card-header')?.dataset.template === '{template}'"))
+        .await;
+}
+
+async fn only_showing(bed: &Bed, text: &str) {
+    only(bed, &format!("card.textContent.includes({})", json!(text))).await;
+}
+
+/// The service's words in the language of the pictures.
+fn word(bed: &Bed, key: &str, arguments: &[(&str, &dyn std::fmt::Display)]) -> String {
+    let english = bed.browser.locale == "en_us";
+    Wording::new(if english { Locale::EnUs } else { Locale::ZhCn }).t(key, arguments)
+}
+
+async fn switch_to(bed: &Bed, english: &str, chinese: &str) {
+    let role = if bed.browser.language == "en-US" { english } else { chinese };
+    bed.click(".person-card-role", role).await;
+    bed.converse("direct").await;
+}
+
+const CHANGED: &str = "document.querySelectorAll('.message-time .changed').length";
+
+/// A user is made, in a cloud that makes no access key at first.
+async fn take_creation(bed: &Bed) {
+    bed.click(&last("button.select"), &word(bed, "create.choose_account", &[])).await;
+    bed.click(".popup [role=option]", "").await;
+    bed.type_into(&last("[data-path$='.1'] input"), "deng.chao").await;
+    bed.type_into(&last("[data-path$='.2'] input"), "邓超").await;
+    bed.type_into(&last("[data-path$='.7'] input"), "500").await;
+    bed.click(&last("[data-tag=checker] input"), "").await;
+    choose(bed, "volcengine", "denied").await;
+    bed.press(&word(bed, "create.submit", &[])).await;
+    let secrets = word(bed, "create.secrets_title", &[("user", &"deng.chao")]);
+    bed.until(&card_shows(&secrets)).await;
+    only_showing(bed, &word(bed, "create.made_partly", &[("user", &"deng.chao")])).await;
+    take(bed, "created_partly").await;
+    choose(bed, "volcengine", "none").await;
+    bed.press_anywhere(&word(bed, "create.continue", &[])).await;
+    let two = "[...document.querySelectorAll('.card')].filter((card) => card.textContent.includes(";
+    bed.until(&format!("{two}{})).length === 2", json!(secrets))).await;
+    only_showing(bed, &secrets).await;
+    take(bed, "secrets").await;
+    only_showing(bed, &word(bed, "create.made", &[("user", &"deng.chao")])).await;
+    take(bed, "created").await;
 }
 
 async fn take_all(bed: &Bed) {
     bed.open().await;
     bed.converse("direct").await;
+    take(bed, "welcome").await;
     for (name, command) in ANSWERS {
-        let changed = bed.js("document.querySelectorAll('.message-time .changed').length").await;
+        let changed = bed.js(CHANGED).await;
         bed.ask(command).await;
         if ["sync", "accounts"].contains(&name) {
-            let count = "document.querySelectorAll('.message-time .changed').length";
-            bed.until(&format!("{count} > {changed}")).await;
+            bed.until(&format!("{CHANGED} > {changed}")).await;
         }
         take(bed, name).await;
+        if name == "accounts" {
+            bed.press(&word(bed, "accounts.replace", &[])).await;
+            take(bed, "accounts_replace").await;
+        }
     }
-    let changed = bed.js("document.querySelectorAll('.message-time .changed').length").await;
+    take_creation(bed).await;
+    bed.ask("/user wang.fang").await;
+    bed.press(&word(bed, "button.settings", &[])).await;
+    take(bed, "configure").await;
+    bed.ask("/disable sun.xiao").await;
+    take(bed, "disable").await;
+    let changed = bed.js(CHANGED).await;
     bed.ask("/monitor run").await;
-    bed.until(&format!("document.querySelectorAll('.message-time .changed').length > {changed}"))
-        .await;
+    bed.until(&format!("{CHANGED} > {changed}")).await;
     take(bed, "cycle").await;
+    bed.ask("/export users").await;
+    bed.until("document.querySelector('a.file')").await;
+    take(bed, "export").await;
+    bed.ask("/config").await;
+    bed.press(&word(bed, "config.test", &[])).await;
 
     bed.converse("group").await;
-    only(bed, "orange").await;
-    take(bed, "alert_warning").await;
-    only(bed, "red").await;
-    take(bed, "alert_disable").await;
+    for (name, template) in [("alert_warning", "orange"), ("alert_disable", "red")] {
+        only_headed(bed, template).await;
+        take(bed, name).await;
+    }
+    only_showing(bed, &word(bed, "alert.test", &[])).await;
+    take(bed, "alert_test").await;
     choose(bed, "volcengine", "refused").await;
     bed.converse("direct").await;
     bed.ask("/monitor run").await;
     bed.until("document.querySelector('#panel').textContent.includes('InvalidAccessKey')").await;
     bed.converse("group").await;
-    bed.until("document.querySelectorAll('.message').length > 6").await;
+    only_showing(bed, "InvalidAccessKey").await;
     take(bed, "alert_error").await;
     choose(bed, "volcengine", "none").await;
     bed.converse("direct").await;
     bed.ask("/monitor run").await;
     bed.converse("group").await;
-    bed.until(&headed("green")).await;
+    only_headed(bed, "green").await;
     take(bed, "alert_recovered").await;
 
-    let stranger = json!(if bed.browser.language == "en-US" { "stranger" } else { "陌生人" });
-    bed.click(".person-card-role", stranger.as_str().unwrap()).await;
-    bed.converse("direct").await;
+    switch_to(bed, "owner", "本人").await;
+    bed.ask("/me").await;
+    take(bed, "me").await;
+    switch_to(bed, "stranger", "陌生人").await;
     bed.ask("/users").await;
     take(bed, "refused").await;
+    // What takes long: the cloud answers nothing.
+    switch_to(bed, "admin", "管理员").await;
+    choose(bed, "volcengine", "timeout").await;
+    bed.ask("/sync").await;
+    take(bed, "processing").await;
+    choose(bed, "volcengine", "none").await;
 }
 
 /// Shrinks the pictures where pngquant is there, and lists them for readers.
 fn finish() {
-    let names: Vec<&str> = ANSWERS.iter().map(|(name, _)| *name).chain(FURTHER).collect();
+    let names: Vec<&str> = names().collect();
     let files: Vec<PathBuf> = names
         .iter()
         .flat_map(|name| {
@@ -188,4 +297,25 @@ async fn pictures_of_every_card() {
         run(browser, async |bed: &Bed| take_all(bed).await).await;
     }
     finish();
+}
+
+#[test]
+fn every_template_has_its_picture_in_both_languages() {
+    let files = |folder: &str, ending: &str| -> BTreeSet<String> {
+        std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(folder))
+            .unwrap()
+            .filter_map(|entry| {
+                let name = entry.unwrap().file_name().into_string().unwrap();
+                name.strip_suffix(ending).map(str::to_owned)
+            })
+            .collect()
+    };
+    let wanted = |name: &'static str| ["zh_cn", "en_us"].map(|locale| format!("{name}.{locale}"));
+    assert_eq!(files("docs/cards", ".png"), names().flat_map(wanted).collect());
+    let mut templates = files("cards", ".json.j2");
+    assert!(templates.remove("parts"), "what templates share makes no card");
+    assert_eq!(templates, TEMPLATES.iter().map(|(template, _)| (*template).to_owned()).collect());
+    for (template, picture) in TEMPLATES {
+        assert!(names().any(|name| name == picture), "{template} is not shown");
+    }
 }

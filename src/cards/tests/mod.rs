@@ -95,6 +95,7 @@ fn all(cards: &Cards, role: Role, size: Size) -> Vec<Sample> {
     push("me_nobody", cards.me(&MeView { users: vec![], ..admin::me(size) }, &look));
     push("help", cards.help(&watch::help(size), &look));
     push("candidates", cards.candidates(&watch::candidates(size), &look));
+    push("candidates_nobody", cards.candidates(&watch::nobody(size), &look));
     for goal in [AccessGoal::Cut, AccessGoal::Restored] {
         let word = if goal == AccessGoal::Cut { "cut" } else { "restore" };
         for (kind, detail) in [
@@ -209,7 +210,7 @@ fn markdown(card: &Value) -> Vec<String> {
 fn without_own_markup(text: &str) -> String {
     let mut text = text.replace("</font>", "").replace("</text_tag>", "").replace("**", "");
     for colour in
-        ["green", "grey", "grey-300", "orange", "red", "blue", "carmine", "violet", "neutral"]
+        ["green", "grey", "grey-200", "orange", "red", "blue", "carmine", "violet", "neutral"]
     {
         text = text
             .replace(&format!("<font color='{colour}'>"), "")

@@ -226,6 +226,7 @@ pub fn candidates(size: Size) -> CandidatesView {
         candidates: (0..if size == Size::Small { 2 } else { 60 })
             .map(|i| Candidate { key: key(size, i), display_name: display(size, i) })
             .collect(),
+        nobody: None,
     }
 }
 
@@ -233,6 +234,16 @@ fn trouble(size: Size) -> Trouble {
     let words = if size == Size::Small { "AccessDenied".to_owned() } else { text(size, 2000) };
     let said = Said { action: Some("ListUsers".to_owned()), words: Some(words), ..Said::default() };
     Trouble { cause: Cause::UserPermission, said }
+}
+
+/// A name that nobody has.
+pub fn nobody(size: Size) -> CandidatesView {
+    let small = size == Size::Small;
+    let said =
+        if small { "没有名为「alicf」的子账号。".to_owned() } else { text(size, 2000) };
+    let mut view = candidates(size);
+    view.candidates.truncate(3);
+    CandidatesView { nobody: Some(said), ..view }
 }
 
 pub fn syncs(size: Size) -> Vec<AccountSync> {

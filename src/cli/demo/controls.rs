@@ -8,6 +8,7 @@ use jiff::SignedDuration;
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
+use super::growth::Speed;
 use super::guide;
 use super::stage::{ADMIN, Stage};
 use crate::domain::period::beijing;
@@ -26,8 +27,9 @@ const LATE: Duration = Duration::from_secs(5);
 pub(super) async fn all(stage: &Stage) -> Result<Vec<Control>, StoreError> {
     Ok(vec![
         spend(stage).await?,
+        speed(stage),
         acting(stage, "monitor", "Run the monitor", run_monitor),
-        acting(stage, "month", "Jump to the next month", next_month),
+        acting(stage, "month", "To the next month", next_month),
         trouble_of_feishu(stage),
         trouble_of_volcengine(stage),
         guide::control(stage),
@@ -72,6 +74,32 @@ async fn spend(stage: &Stage) -> Result<Control, StoreError> {
     Ok(Control::new("spend", "Let spending grow", ControlKind::Form, act)
         .field(ControlField::new("user", "User", users))
         .field(ControlField::new("percent", "By", shares)))
+}
+
+/// How fast spending grows by itself.
+fn speed(stage: &Stage) -> Control {
+    let options = vec![
+        option("off", "stands still"),
+        option("slow", "1% of the quota every 5 s"),
+        option("fast", "5% of the quota every 5 s"),
+    ];
+    let (reading, stage) = (stage.clone(), stage.clone());
+    let act = move |request: Value| {
+        let wanted = request.get("value").and_then(Value::as_str).and_then(Speed::from_word);
+        if let Some(speed) = wanted {
+            stage.trouble.lock().speed = speed;
+        }
+        async move {
+            match wanted {
+                Some(Speed::Off) => Ok(json!({"message": "Spending stands still", "kind": "info"})),
+                Some(_) => Ok(json!({"message": "Everybody spends; the monitor looks every 5 s"})),
+                None => Err("Choose a speed".to_owned()),
+            }
+        }
+    };
+    Control::new("speed", "Spending by itself", ControlKind::Select, act)
+        .options(options)
+        .reading(move || reading.trouble.lock().speed.word().into())
 }
 
 /// Adds a bill row of this share of the user's quota (of ¥1,000 where nothing is allocated) to the user's first project.
@@ -171,23 +199,31 @@ fn trouble_of_volcengine(stage: &Stage) -> Control {
         option("timeout", "does not answer"),
         option("lost", "acts, but its answers are lost"),
         option("refused", "refuses airgate's key"),
+        option("denied", "makes no access keys"),
     ];
     let (reading, stage) = (stage.clone(), stage.clone());
     let act = move |request: Value| {
         use volcengine::{Fault, FaultRule};
         let wanted = request.get("value").and_then(Value::as_str).unwrap_or_default();
-        let (name, fault) = match wanted {
-            "errors" => ("errors", Some(Fault::Status(503))),
-            "timeout" => ("timeout", Some(Fault::Timeout)),
-            "lost" => ("lost", Some(Fault::LostAnswer)),
-            "refused" => ("refused", Some(Fault::CredentialsRefused)),
+        let everywhere = |fault| Some(FaultRule::new(fault));
+        let (name, rule) = match wanted {
+            "errors" => ("errors", everywhere(Fault::Status(503))),
+            "timeout" => ("timeout", everywhere(Fault::Timeout)),
+            "lost" => ("lost", everywhere(Fault::LostAnswer)),
+            "refused" => ("refused", everywhere(Fault::CredentialsRefused)),
+            "denied" => {
+                let (code, message) = ("AccessDenied", "not authorized: iam:CreateAccessKey");
+                let (code, message) = (code.to_owned(), message.to_owned());
+                let fault = Fault::Code { http: 403, code, message };
+                ("denied", Some(FaultRule::new(fault).on("CreateAccessKey")))
+            }
             _ => ("none", None),
         };
         stage.cloud.faults().clear();
         stage.trouble.lock().volcengine = name;
-        let broken = fault.is_some();
-        if let Some(fault) = fault {
-            stage.cloud.faults().inject(FaultRule::new(fault));
+        let broken = rule.is_some();
+        if let Some(rule) = rule {
+            stage.cloud.faults().inject(rule);
         }
         async move { Ok(told("Volcengine", broken)) }
     };

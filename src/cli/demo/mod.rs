@@ -2,6 +2,7 @@
 //! is the real one, driven by real signed callbacks.
 
 mod controls;
+mod growth;
 mod guide;
 mod panel;
 mod stage;
@@ -50,6 +51,7 @@ pub(super) fn run(options: &Options) -> Result<(), Failure> {
         let page = page(&stage).await?;
         let stop = CancellationToken::new();
         let watch = tokio::spawn(panel::watch(stage.clone(), page.clone(), stop.clone()));
+        let spending = tokio::spawn(growth::run(stage.clone(), stop.clone()));
         let served = tokio::spawn({
             let (router, stop) = (demo_page::router(page.clone()), stop.clone());
             async move {
@@ -58,14 +60,27 @@ pub(super) fn run(options: &Options) -> Result<(), Failure> {
                     .await
             }
         });
-        output::line(&format!("http://{address}"));
+        greet(address, options);
         until_told_to_stop().await;
         stage.heal();
         page.close();
         stop.cancel();
-        let _ = tokio::join!(served, watch, service.stop());
+        let _ = tokio::join!(served, watch, spending, service.stop());
         Ok(())
     })
+}
+
+/// What stands in the terminal while the demo runs. The address has a line of its own.
+fn greet(address: SocketAddr, options: &Options) {
+    output::line(
+        "airgate demo: the real service between a built-in Feishu and a built-in Volcengine.",
+    );
+    output::line("Open this in a browser; the strip on top leads through the first minute:\n");
+    output::line(&format!("    http://{address}\n"));
+    output::line(&format!(
+        "Sample data {}; nothing leaves this machine, nothing is kept. Ctrl-C stops it.",
+        options.seed
+    ));
 }
 
 async fn page(stage: &Stage) -> Result<DemoPage, Failure> {

@@ -12,6 +12,7 @@ use tokio::net::TcpListener;
 
 use super::super::Failure;
 use super::failed;
+use super::growth::Speed;
 use crate::app::projects::NewLink;
 use crate::app::{Error, projects};
 use crate::clock::Clock;
@@ -46,7 +47,7 @@ pub(super) const HERO: &str = "an.qi";
 /// The project that is waiting for [`HERO`].
 pub(super) const HERO_PROJECT: &str = "hello-ai";
 
-/// What is broken on purpose, and how far the clock was moved.
+/// What is broken on purpose, how far the clock was moved, and how fast spending grows.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Trouble {
     /// The name of Feishu's trouble; `none` on a good day.
@@ -55,6 +56,8 @@ pub(super) struct Trouble {
     pub volcengine: &'static str,
     /// From the host's time to the demo's.
     pub shift: SignedDuration,
+    /// How fast spending grows by itself.
+    pub speed: Speed,
 }
 
 /// Handles of everything that runs. Clones are the same stage.
@@ -138,6 +141,7 @@ pub(super) async fn start(
             feishu: "none",
             volcengine: "none",
             shift: SignedDuration::ZERO,
+            speed: Speed::Off,
         })),
     };
     furnish(&stage, world).await?;

@@ -145,6 +145,16 @@ async fn people_talk_and_mention_the_bot_by_flag_or_by_name() {
 }
 
 #[tokio::test]
+async fn whoever_opens_their_direct_chat_is_told_to_the_bot() {
+    let demo = demo().await;
+    assert_eq!(demo.post("/api/enter", json!({"as": BOB})).await, (200, json!({"status": 200})));
+    let heard = demo.heard.lock().last().unwrap().clone();
+    assert_eq!(heard["header"]["event_type"], "im.chat.access_event.bot_p2p_chat_entered_v1");
+    assert_eq!(heard["event"]["chat_id"], demo.feishu.direct_chat(BOB));
+    assert_eq!(heard["event"]["operator_id"]["open_id"], BOB);
+}
+
+#[tokio::test]
 async fn a_click_answers_its_toast_or_its_error() {
     let demo = demo().await;
     let id = demo.send_card().await;
@@ -174,6 +184,8 @@ async fn what_nobody_may_do_is_refused_in_json() {
         ("/api/say", say("ou_nobody", GROUP, "x"), 404),
         ("/api/say", say(ALICE, "oc_nowhere", "x"), 404),
         ("/api/say", json!({"as": ALICE}), 422),
+        ("/api/enter", json!({"as": "ou_nobody"}), 404),
+        ("/api/enter", json!({"as": ALICE, "chat": own}), 422),
         ("/api/click", json!({"as": ALICE, "message": "om_x", "action": {"tag": "button"}}), 404),
         (
             "/api/click",

@@ -116,6 +116,13 @@ impl Feishu {
         self.send_event(sent).await
     }
 
+    /// A person opens their direct chat with the bot (用户进入与机器人的会话). The platform tells it each time.
+    pub async fn enter(&self, person: &str) -> SentEvent {
+        let ids = self.read(|state| ids(state, person));
+        let event = json!({"chat_id": self.direct_chat(person), "operator_id": ids});
+        self.push_event("im.chat.access_event.bot_p2p_chat_entered_v1", event).await
+    }
+
     /// Tells the service any other event, e.g. `im.chat.member.bot.deleted_v1`; `event` is the envelope's `event`.
     pub async fn push_event(&self, event_type: &str, event: Value) -> SentEvent {
         self.send_event(self.draft_event(event_type, event)).await

@@ -25,6 +25,7 @@ async function call(path, body) {
 export const api = {
   state: () => call("/api/state"),
   messages: (chat) => call(`/api/messages?chat=${encodeURIComponent(chat)}`),
+  enter: (as) => call("/api/enter", { as }),
   say: (as, chat, text, mention) => call("/api/say", { as, chat, text, mention }),
   click: (as, message, action) => call("/api/click", { as, message, action }),
   controls: () => call("/api/controls"),

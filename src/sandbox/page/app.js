@@ -68,7 +68,7 @@ function placeOf(where) {
 
 function show(person, where) {
   become(person);
-  open(placeOf(where) ?? store.open, false);
+  return open(placeOf(where) ?? store.open, false);
 }
 
 /** Whether somebody looks at that conversation. */
@@ -176,7 +176,8 @@ function onList() {
   return document.body.dataset.view === "list" && matchMedia("(max-width: 760px)").matches;
 }
 
-function open(id, keepList) {
+/** Opens a conversation; resolves when the bot knows, which is told of a direct chat each time it is opened. */
+async function open(id, keepList) {
   store.open = id;
   if (!keepList) document.body.dataset.view = "chat";
   if (id !== null && !onList()) store.unread.delete(id);
@@ -190,6 +191,12 @@ function open(id, keepList) {
   composer.show();
   thread.show(id);
   guide.moved();
+  if (chat?.kind !== "direct" || onList()) return;
+  try {
+    await api.enter(store.me);
+  } catch (error) {
+    toast("error", error.message);
+  }
 }
 
 // ---- the page around it ----

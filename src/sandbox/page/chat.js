@@ -85,10 +85,17 @@ export function createThread({ host, store, click }) {
         h("div", { class: "message-content" }, content(message))));
   }
 
-  const nearEnd = () => host.scrollHeight - host.scrollTop - host.clientHeight < 120;
+  const topOf = (node) => host.scrollTop + node.getBoundingClientRect().top - host.getBoundingClientRect().top - 8;
+  /** Where the end is read from: what is taller than the window begins at its top. */
+  const endAt = () => {
+    const end = host.scrollHeight - host.clientHeight;
+    const last = host.querySelector(".message:last-child");
+    return last ? Math.max(0, Math.min(end, topOf(last))) : end;
+  };
+  const nearEnd = () => host.scrollTop > endAt() - 120;
   const toEnd = (smooth) => {
     following = true;
-    host.scrollTo({ top: host.scrollHeight, behavior: smooth ? "smooth" : "instant" });
+    host.scrollTo({ top: endAt(), behavior: smooth ? "smooth" : "instant" });
   };
   // Whoever is at the end, or on the way there, stays with what comes in, until they scroll away themselves.
   let following = true;
@@ -136,8 +143,9 @@ export function createThread({ host, store, click }) {
   function update(message) {
     const node = nodes.get(message.id);
     if (!node || message.chat !== chat) return;
-    const stay = following || nearEnd();
     const slot = node.querySelector(".message-content");
+    const title = () => slot.querySelector(".card-title")?.textContent;
+    const before = title();
     const focused = slot.contains(document.activeElement) ? document.activeElement.closest("[data-path]")?.dataset.path : null;
     closePopups();
     slot.replaceChildren(content(message));
@@ -157,7 +165,9 @@ export function createThread({ host, store, click }) {
         card.querySelector(".updated-flag")?.remove();
       });
     }
-    if (stay) toEnd(false);
+    if (following) toEnd(false);
+    // A card that became another one is read from its top; one that changed in a detail stays where it is.
+    else if (title() !== before && host.scrollTop > topOf(node)) host.scrollTo({ top: topOf(node), behavior: "instant" });
   }
 
   return { show, add, update };

@@ -4,7 +4,7 @@ import { h } from "./dom.js";
 import { icon } from "./icons.js";
 import { markdown } from "./markdown.js";
 import { avatar, personName } from "./people.js";
-import { color } from "./palette.js";
+import { color, textColor } from "./palette.js";
 import { css, iconNode, pixels, sizeStyle, textNodes, textOf } from "./texts.js";
 import { LOCALE, t } from "./words.js";
 
@@ -19,7 +19,7 @@ export function div(element, ctx) {
   const content = h("div", {
     class: `text${text.lines ? " text-clamp" : ""}`,
     style: {
-      ...sizeStyle(text.text_size, ctx), color: css(color, text.text_color, ctx),
+      ...sizeStyle(text.text_size, ctx), color: css(textColor, text.text_color, ctx),
       "text-align": text.text_align ?? "", "-webkit-line-clamp": text.lines ? String(text.lines) : "",
     },
   }, textNodes(text, ctx));

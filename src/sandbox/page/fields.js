@@ -5,7 +5,7 @@ import { button } from "./buttons.js";
 import { field, guardDisabled } from "./field.js";
 import { icon } from "./icons.js";
 import { toast } from "./overlay.js";
-import { color } from "./palette.js";
+import { textColor } from "./palette.js";
 import { css, isEdges, sizeStyle, textNodes, textOf } from "./texts.js";
 import { LOCALE, t } from "./words.js";
 
@@ -136,7 +136,7 @@ export function checker(element, ctx) {
   const words = h("span", {
     class: "check-text",
     style: {
-      ...sizeStyle(text.text_size, ctx), color: css(color, text.text_color, ctx), "text-align": text.text_align ?? "",
+      ...sizeStyle(text.text_size, ctx), color: css(textColor, text.text_color, ctx), "text-align": text.text_align ?? "",
     },
   }, textNodes(text, ctx));
   const label = h("label", { class: "check-label" }, box, words);

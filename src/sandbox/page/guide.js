@@ -9,14 +9,14 @@ import { t } from "./words.js";
 
 /** `where` is the conversation in which the step is seen; `see` is a step that only looks. */
 const STEPS = [
-  { name: "list", where: "direct", text: "Ask the bot for all users.", go: "List users" },
+  { name: "list", where: "direct", text: "airgate keeps cloud sub-accounts within the money they were given. You are its administrator: ask for all users.", go: "List users" },
   { name: "open", where: "direct", text: "An Qi (安琪) is new here: no project, no quota. Open her card.", go: "Open the user" },
   { name: "project", where: "direct", text: "Link the project whose bills are hers.", go: "Add the project" },
   { name: "quota", where: "direct", text: "Allocate ¥1,000 to her.", go: "Allocate quota" },
   { name: "spend", where: null, text: "Now she calls models all day: 85% of it is spent.", go: "Let her spend" },
   { name: "monitor", where: "direct", text: "The bills are there; let the monitor read them.", go: "Run the monitor" },
   { name: "warning", where: "group", see: "warning", text: "She passed 80%: the alert group was warned.", go: "See the warning" },
-  { name: "grow", where: null, done: "disable", text: "She goes on spending, and the quota is used up.", go: "Spend the rest" },
+  { name: "grow", where: null, done: "disable", text: "She goes on spending, until the quota is used up.", go: "Spend the rest" },
   { name: "disable", where: "group", see: "disable", text: "airgate switched off her key and her login.", go: "See the disable" },
   { name: "topup", where: "direct", text: "Allocate another ¥1,000.", go: "Top up" },
   { name: "enable", where: "direct", text: "Give her back exactly what was active before.", go: "Enable" },
@@ -41,12 +41,7 @@ export function createGuide({ host, opener, page }) {
   const happened = (step) => (step.see ? seen.has(step.name) : told.done[step.done ?? step.name]);
 
   /** The first step after the last one that happened. */
-  function present() {
-    for (const step of STEPS) {
-      if (step.see && told.done[step.see] && page.shows(step.where)) seen.add(step.name);
-    }
-    return STEPS.findLastIndex(happened) + 1;
-  }
+  const present = () => STEPS.findLastIndex(happened) + 1;
 
   function rest() {
     clearTimeout(busy?.timer);
@@ -62,13 +57,14 @@ export function createGuide({ host, opener, page }) {
     host.hidden = closed;
     opener.hidden = !closed;
     const next = present();
+    const step = STEPS[next];
+    // Whoever looks at what is to be seen only goes on.
+    label.textContent = t(!step ? "Done" : step.see && page.shows(step.where) ? "Next" : step.go);
     if (next !== at) {
       rest();
       at = next;
-      const step = STEPS[at];
       count.textContent = step ? `${at + 1}/${STEPS.length}` : "✓";
       text.textContent = t(step ? step.text : END);
-      label.textContent = t(step ? step.go : "Done");
       bar.value = at / STEPS.length;
       host.dataset.step = step?.name ?? "end";
     }
@@ -84,13 +80,17 @@ export function createGuide({ host, opener, page }) {
     if (busy || told === null) return;
     const step = STEPS[at];
     if (!step) return shut();
-    if (step.where) page.show(told.as, step.where);
-    if (step.see) return draw();
+    if (step.see) {
+      seen.add(step.name);
+      page.show(told.as, step.where);
+      return draw();
+    }
     busy = { turning: spinner(t("Working…")), timer: setTimeout(rest, PATIENCE_MS) };
     go.append(busy.turning);
     go.classList.add("is-busy");
     go.setAttribute("aria-busy", "true");
     try {
+      if (step.where && !page.shows(step.where)) await page.show(told.as, step.where);
       await api.control("guide", step.name);
     } catch (error) {
       rest();

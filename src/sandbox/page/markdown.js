@@ -3,7 +3,7 @@
 
 import { h, safeUrl } from "./dom.js";
 import { decodeEntities } from "./entities.js";
-import { color, tagColors } from "./palette.js";
+import { color, tagColors, textColor } from "./palette.js";
 import { avatar, personName } from "./people.js";
 import { pager } from "./pager.js";
 import { LANG } from "./words.js";
@@ -360,7 +360,7 @@ const TAGS = {
   font(attributes, inner, ctx, depth) {
     const bar = BLOCKS.test(inner);
     const css = bar && attributes.color === "grey" ? "var(--grey-bar)"
-      : color(attributes.color ?? "default", ctx.colors);
+      : (bar ? color : textColor)(attributes.color ?? "default", ctx.colors);
     const content = inline(inner, ctx, depth);
     if (attributes.color === "default" || attributes.color === undefined) return content;
     return css ? h("span", { class: bar ? "md-bar" : null, style: { color: css } }, content) : [fault(`font ${attributes.color}`), content];

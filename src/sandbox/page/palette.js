@@ -53,6 +53,11 @@ export function color(name, declared) {
   return paletteColor(String(name));
 }
 
+/** The same for a text, where a bare hue is dark enough to be read on a light card. */
+export function textColor(name, declared) {
+  return HUES.has(name) && !Object.hasOwn(declared ?? {}, name) ? `var(--text-${name})` : color(name, declared);
+}
+
 /** The same for a background, where a bare "grey" is the pale grey of a panel and not a text's. */
 export function background(name, declared) {
   if (name === undefined || name === "default" || name === "") return "";

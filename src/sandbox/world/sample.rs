@@ -310,6 +310,7 @@ fn fill(
     for person in PEOPLE {
         add_person(world, person, current)?;
     }
+    world.account_mut("labs")?.balance.cash = Decimal::new(865_030, 2);
     world.user_mut("main", "ops-robot")?.login = Login::none(MissingLogin::Error);
     world.user_mut("labs", "train-runner")?.login = Login::none(MissingLogin::Stub);
     Ok(())
