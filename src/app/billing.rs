@@ -11,12 +11,15 @@ use crate::store::{StoreError, View};
 
 /// Users of one page of the billing card.
 pub const USERS_A_PAGE: usize = 8;
+/// Projects of one page of a user's billing card.
+pub const PROJECTS_A_PAGE: usize = 40;
 /// Months that can be chosen and that a user's history shows.
 const MONTHS: usize = 24;
 /// Months of the chart.
 const CHARTED: usize = 6;
 
-/// The billing card's facts: all users of a period, or one user's projects and months.
+/// The billing card's facts: all users of a period, or one user's projects and months. A page holds users, or projects of
+/// the one user.
 ///
 /// # Errors
 /// [`super::Refusal::NoSuchUser`], or the store's.
@@ -59,12 +62,17 @@ pub fn view<S: crate::store::Source>(
     for (key, _) in &totals {
         *names.entry(key.username.clone()).or_default() += 1;
     }
-    let (shown, page, pages) = paginate(totals, page, USERS_A_PAGE);
+    let asked = page;
+    let (shown, mut page, mut pages) = paginate(totals, page, USERS_A_PAGE);
     let mut users = Vec::with_capacity(shown.len());
     for (key, total) in shown {
         let records = tx.spending_of(&key, period)?;
         let ambiguous = names.get(&key.username).is_some_and(|count| *count > 1);
         users.push(billing_user(tx, key, total, &records, ambiguous)?);
+    }
+    if let (Some(_), Some(own)) = (&of_user, users.first_mut()) {
+        let projects = std::mem::take(&mut own.projects);
+        (own.projects, page, pages) = paginate(projects, asked, PROJECTS_A_PAGE);
     }
     let recent = recent(tx, &periods, of_user.as_ref())?;
     Ok(BillingView { period, periods, users, page, pages, total_users, total, recent, of_user })

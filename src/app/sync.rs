@@ -31,11 +31,12 @@ pub async fn account(
     clock: &Clock,
     account: &Account,
 ) -> Result<AccountSync, StoreError> {
-    match read_account(store, cloud, clock, &account.id).await {
+    match read_account(store, cloud, clock, account).await {
         Ok(sync) => Ok(sync),
         Err(CloudError::Store(error)) => Err(error),
         Err(error) => Ok(AccountSync {
             account: account.id.clone(),
+            name: account.name.clone(),
             users: 0,
             added: Vec::new(),
             changed: Vec::new(),
@@ -49,8 +50,9 @@ async fn read_account(
     store: &Store,
     cloud: &Cloud,
     clock: &Clock,
-    id: &AccountId,
+    account: &Account,
 ) -> Result<AccountSync, CloudError> {
+    let id = &account.id;
     let api = cloud.account(id).await?;
     let listed: Vec<CloudUser> = api
         .list_users()
@@ -71,8 +73,8 @@ async fn read_account(
         })
         .collect();
     let gone = confirm_gone(store, &api, id, &listed).await?;
-    let (account, users, now) = (id.clone(), listed.clone(), clock.now());
-    let changes = store.writing(move |tx| tx.apply_sync(&account, &users, &gone, now)).await?;
+    let (synced, users, now) = (id.clone(), listed.clone(), clock.now());
+    let changes = store.writing(move |tx| tx.apply_sync(&synced, &users, &gone, now)).await?;
     // The users are read by now. What else could not be read shows as unknown, and the next sync tries again.
     for (what, read) in [
         ("projects", refresh_projects(store, cloud, clock, id).await.map(drop)),
@@ -86,6 +88,7 @@ async fn read_account(
     }
     Ok(AccountSync {
         account: id.clone(),
+        name: account.name.clone(),
         users: listed.len(),
         added: changes.added,
         changed: changes.changed,

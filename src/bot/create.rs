@@ -6,8 +6,8 @@ use jiff::Timestamp;
 
 use super::actions::{Click, Done};
 use super::{Reader, operator};
-use crate::app::Error;
 use crate::app::create::{self, CreateForm, CreateRefusal};
+use crate::app::{Error, users};
 use crate::cards::{Card, Look, Toast};
 use crate::domain::{Creation, OpId, TaskKind};
 use crate::store::{Source, View, WriteTx};
@@ -70,7 +70,10 @@ impl Reader {
         };
         Ok(match creation {
             Some(Creation { running: true, wanted, .. }) => self.cards.creating(&wanted.key, look),
-            Some(creation) if !creation.made_nothing() => self.cards.creation(&creation, look),
+            Some(creation) if !creation.made_nothing() => {
+                let account = users::account_name(tx, &creation.wanted.key.account)?;
+                self.cards.creation(&creation, &account, look)
+            }
             Some(Creation { form, .. }) => {
                 let look = look.clone().with_form(form);
                 self.cards.create(&create::view(tx)?, &look)

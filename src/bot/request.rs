@@ -379,6 +379,7 @@ impl Request {
                     auto_disable: action.form_checked("auto_disable"),
                     remark: fields.form_text("remark"),
                     owner: fields.form_text("owner"),
+                    other_owner: fields.form_text("other_owner"),
                     no_owner: action.form_checked("no_owner").unwrap_or(false),
                     display_name: fields.form_text("display_name"),
                     email: fields.form_text("email"),

@@ -1,6 +1,6 @@
 //! The one place that prints: results to standard output, errors to standard error; and the log.
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 
 use tracing_subscriber::EnvFilter;
 
@@ -26,7 +26,10 @@ pub(super) fn start_log(default: &str) {
         .into_iter()
         .filter_map(|directive| directive.parse().ok())
         .fold(filter, EnvFilter::add_directive);
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal());
     let json = std::env::var("AIRGATE_LOG_FORMAT").is_ok_and(|format| format == "json");
     // An Err means that a log was started already.
     let _ = if json { builder.json().with_span_list(false).try_init() } else { builder.try_init() };

@@ -17,6 +17,8 @@ pub(super) enum Failure {
     Feishu(Error),
     /// It can never be delivered as it is.
     Impossible(&'static str),
+    /// A table that is more than a chat takes.
+    FileTooLarge,
     /// The store's error: try again.
     Store(StoreError),
 }
@@ -95,9 +97,7 @@ impl Outbox {
                 Err(ExportError::Store(error)) => Err(error),
             }
         });
-        let file = file.await?.ok_or(Failure::Impossible(
-            "the table is larger than 30 MB, more than a chat takes: use `airgate export` on the server",
-        ))?;
+        let file = file.await?.ok_or(Failure::FileTooLarge)?;
         Ok(self.feishu.upload_file(name, file).await?)
     }
 
@@ -145,6 +145,9 @@ impl Outbox {
         let (reason, disposition) = match &failure {
             Failure::Feishu(error) => (error.to_string(), error.disposition()),
             Failure::Impossible(reason) => ((*reason).to_owned(), Disposition::MessageGone),
+            Failure::FileTooLarge => {
+                (self.cards.words().t("export.too_large", &[]), Disposition::MessageGone)
+            }
             Failure::Store(error) => (error.to_string(), Disposition::RetryLater),
         };
         let again_at = match disposition {

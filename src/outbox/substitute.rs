@@ -118,7 +118,7 @@ fn tell_admins(
 }
 
 /// The chat of a lane, if it is one of a chat.
-fn chat_of(lane: &str) -> Option<ChatId> {
+pub fn chat_of(lane: &str) -> Option<ChatId> {
     let chat = lane.strip_prefix(&chat_lane(""))?;
     ChatId::new(chat).ok()
 }
