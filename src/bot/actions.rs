@@ -293,7 +293,7 @@ impl Reader {
                 Err(Error::Refused(_)) => None,
             };
             let tone = if first.refused { Tone::Error } else { Tone::Info };
-            let toast = Some((tone, first.toast));
+            let toast = (!first.toast.is_empty()).then_some((tone, first.toast));
             return Ok(Done { toast, card, refused: first.refused, ..Done::default() });
         }
         let done = self.apply(tx, request, click, now)?;

@@ -354,6 +354,7 @@ impl Request {
                 op: fields.op()?,
                 what: match fields.number("creation") {
                     Some(id) => CreateWhat::Continue(id),
+                    None if action.form.is_empty() && action.name.is_none() => CreateWhat::Form,
                     None => CreateWhat::New(CreateForm {
                         account: fields.typed("account"),
                         username: fields.typed("username"),
@@ -385,8 +386,7 @@ impl Request {
                     email: fields.form_text("email"),
                     phone: fields.form_text("phone"),
                 };
-                let settings = Box::new(settings);
-                Request::Configure { user, op: fields.optional_op()?, settings }
+                Request::Configure { user, op: fields.optional_op()?, settings: Box::new(settings) }
             }
             "config.open" => Request::ConfigOpen,
             "config.save" => Request::ConfigSave {
