@@ -188,8 +188,8 @@ async fn in_every_size_and_order(locale: &str) {
         card(&bed, &message);
         let text = bed.texts(&message);
         assert!(text.contains(&yuan(month_of(99, 0))), "{text}");
-        for m in 0..MONTHS.len() {
-            assert!(text.contains(&yuan(month_of(99, m))), "{}: {text}", MONTHS[m]);
+        for (m, month) in MONTHS.iter().enumerate() {
+            assert!(text.contains(&yuan(month_of(99, m))), "{month}: {text}");
         }
         let shown: Vec<usize> = text
             .lines()
