@@ -16,7 +16,8 @@ FROM debian:bookworm-slim
 RUN apt-get update \
     && apt-get install -y --no-install-recommends ca-certificates \
     && rm -rf /var/lib/apt/lists/* \
-    && useradd --system --uid 10001 --user-group --home-dir /data --shell /usr/sbin/nologin airgate \
+    && groupadd --gid 10001 airgate \
+    && useradd --uid 10001 --gid airgate --no-log-init --no-create-home --home-dir /data --shell /usr/sbin/nologin airgate \
     && install -d -o airgate -g airgate -m 0700 /data \
     # An empty file, so that a container that gets everything from its environment starts without a mount.
     && install -D -m 0644 /dev/null /etc/airgate/config.toml
@@ -30,7 +31,8 @@ ENV AIRGATE_CONFIG=/etc/airgate/config.toml \
     AIRGATE__STORE__PATH=/data/airgate.redb \
     AIRGATE__STORE__BACKUP_DIR=/data/backups
 
-USER airgate
+# By number, so that an orchestrator can see that it is not root.
+USER 10001:10001
 WORKDIR /data
 VOLUME /data
 EXPOSE 8080

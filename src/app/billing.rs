@@ -3,18 +3,21 @@
 use jiff::Timestamp;
 
 use super::outcome::{BillingProject, BillingUser, BillingView, UserMonths};
-use super::{Error, users};
+use super::{Error, paginate, users};
 use crate::domain::{BillPeriod, Money, SpendingRecord, UserKey};
 use crate::store::{StoreError, View};
 
 /// Users of one page of the billing card.
 pub const USERS_A_PAGE: usize = 8;
+/// Projects of one page of a user's billing card.
+pub const PROJECTS_A_PAGE: usize = 40;
 /// Months that can be chosen and that a user's history shows.
 const MONTHS: usize = 24;
 /// Months of the chart.
 const CHARTED: usize = 6;
 
-/// The billing card's facts: all users of a period, or one user's projects and months.
+/// The billing card's facts: all users of a period, or one user's projects and months. A page holds users, or projects of
+/// the one user.
 ///
 /// # Errors
 /// [`super::Refusal::NoSuchUser`], or the store's.
@@ -40,8 +43,8 @@ pub fn view<S: crate::store::Source>(
         Some(key) => Some(months(tx, key, &periods)?),
         None => None,
     };
-    let page = page.max(1);
-    let (shown, page, pages, total_users, total) = match user {
+    let asked = page.max(1);
+    let (shown, mut page, mut pages, total_users, total) = match user {
         Some(key) => {
             let records = tx.spending_of(key, period)?;
             let own: Vec<(UserKey, Money)> = records
@@ -55,7 +58,7 @@ pub fn view<S: crate::store::Source>(
         None => {
             let count = tx.spenders_in(period)?;
             let pages = count.div_ceil(USERS_A_PAGE).max(1);
-            let page = page.min(pages);
+            let page = asked.min(pages);
             let shown = tx.dearest_in(period, (page - 1) * USERS_A_PAGE, USERS_A_PAGE)?;
             (shown, page, pages, count, tx.period_total(period)?)
         }
@@ -66,6 +69,10 @@ pub fn view<S: crate::store::Source>(
         let records = tx.spending_of(&key, period)?;
         let ambiguous = directory.is_ambiguous(&key);
         users.push(billing_user(tx, key, total, &records, ambiguous)?);
+    }
+    if let (Some(_), Some(own)) = (&of_user, users.first_mut()) {
+        let projects = std::mem::take(&mut own.projects);
+        (own.projects, page, pages) = paginate(projects, asked, PROJECTS_A_PAGE);
     }
     let recent = recent(tx, &periods, of_user.as_ref())?;
     Ok(BillingView { period, periods, users, page, pages, total_users, total, recent, of_user })

@@ -5,12 +5,14 @@ use jiff::Timestamp;
 use super::refusal::TextField;
 use super::{Error, Refusal, users};
 use crate::domain::{OpenId, Profile, Switch, Thresholds, User, UserKey, UserStatus};
-use crate::store::{StoreError, WriteTx};
+use crate::store::{Source, StoreError, View, WriteTx};
 
 /// Longest remark, in characters.
 pub const REMARK: usize = 500;
 /// Longest name, e-mail address or phone, in characters.
 pub const NAME: usize = 200;
+/// People whom the form offers as owner: each takes some 50 bytes of the card.
+const OFFERED: usize = 100;
 
 /// What a person wants, as typed. `None` leaves a value as it is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -23,8 +25,10 @@ pub struct NewUserSettings {
     pub auto_disable: Option<bool>,
     /// Free text.
     pub remark: Option<String>,
-    /// The open_id of the person behind the user; empty = nobody.
+    /// The open_id of the person behind the user, as chosen; empty = nobody.
     pub owner: Option<String>,
+    /// Somebody who is not in the list: an open_id or a mobile number; empty = whoever was chosen.
+    pub other_owner: Option<String>,
     /// Nobody is behind the user any more, whoever is chosen.
     pub no_owner: bool,
     /// For the cloud.
@@ -35,7 +39,23 @@ pub struct NewUserSettings {
     pub phone: Option<String>,
 }
 
-/// Saves what is kept here. Returns what is still to be written to the cloud.
+/// What is still to be done after [`save`], because somebody else has to be asked.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Rest {
+    /// To be written to the cloud.
+    pub profile: Profile,
+    /// Whose number is this? They are to be the owner.
+    pub owner_mobile: Option<String>,
+}
+
+impl Rest {
+    /// Whether everything is done.
+    pub fn is_empty(&self) -> bool {
+        self.profile.is_empty() && self.owner_mobile.is_none()
+    }
+}
+
+/// Saves what is kept here.
 ///
 /// # Errors
 /// Refusals of each value, then nothing is saved; [`Refusal::UserGone`] where the cloud's data of a user who is gone is to
@@ -45,7 +65,7 @@ pub fn save(
     key: &UserKey,
     new: &NewUserSettings,
     now: Timestamp,
-) -> Result<Profile, Error> {
+) -> Result<Rest, Error> {
     let before = users::get(tx, key)?;
     let mut user = before.clone();
     if let Some(text) = &new.thresholds {
@@ -63,14 +83,19 @@ pub fn save(
     if let Some(text) = &new.remark {
         user.remark = bounded(text, TextField::Remark, REMARK)?;
     }
-    match new.owner.as_deref().map(str::trim) {
-        _ if new.no_owner => user.owner = None,
-        Some("") => user.owner = None,
-        Some(id) => {
-            let owner = OpenId::new(id).ok().filter(|id| id.as_str().starts_with("ou_"));
-            user.owner = Some(owner.ok_or_else(|| Refusal::BadPerson(id.to_owned()))?);
+    let mut owner_mobile = None;
+    if new.no_owner {
+        user.owner = None;
+    } else if let Some(other) = new.other_owner.as_deref().map(str::trim).filter(|o| !o.is_empty())
+    {
+        if other.starts_with("ou_") {
+            user.owner = Some(person(other)?);
+        } else {
+            let mobile = crate::config::mobile(other);
+            owner_mobile = Some(mobile.map_err(|_| Refusal::BadPerson(other.to_owned()))?);
         }
-        None => {}
+    } else if let Some(chosen) = new.owner.as_deref().map(str::trim) {
+        user.owner = if chosen.is_empty() { None } else { Some(person(chosen)?) };
     }
     let profile = profile(&before, new)?;
     if !profile.is_empty() && before.status == UserStatus::Gone {
@@ -80,7 +105,42 @@ pub fn save(
         user.updated = now;
         tx.put_user(&user)?;
     }
-    Ok(profile)
+    Ok(Rest { profile, owner_mobile })
+}
+
+/// Makes a person the owner who was looked up meanwhile.
+///
+/// # Errors
+/// The store's.
+pub fn owned(
+    tx: &WriteTx,
+    key: &UserKey,
+    owner: &OpenId,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    match tx.user(key)? {
+        Some(user) => tx.put_user(&User { owner: Some(owner.clone()), updated: now, ..user }),
+        None => Ok(()),
+    }
+}
+
+/// Whom the form offers as the owner of `user`: the present one, then everybody the bot knows, those whose names are known
+/// first.
+///
+/// # Errors
+/// The store's.
+pub fn possible_owners<S: Source>(tx: &View<S>, user: &User) -> Result<Vec<OpenId>, StoreError> {
+    let mut people: Vec<_> =
+        tx.known_people()?.into_iter().map(|(id, name)| (name.is_none(), name, id)).collect();
+    people.sort();
+    let others =
+        people.into_iter().map(|(_, _, id)| id).filter(|id| Some(id) != user.owner.as_ref());
+    Ok(user.owner.iter().cloned().chain(others).take(OFFERED).collect())
+}
+
+fn person(id: &str) -> Result<OpenId, Refusal> {
+    let person = OpenId::new(id).ok().filter(|id| id.as_str().starts_with("ou_"));
+    person.ok_or_else(|| Refusal::BadPerson(id.to_owned()))
 }
 
 /// What of the typed personal data differs from what the cloud has.

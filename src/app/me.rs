@@ -56,9 +56,7 @@ pub fn view<S: crate::store::Source>(
         let total = records.iter().map(|record| record.amount).sum();
         let spent = billing::billing_user(tx, user.key.clone(), total, &records, false)?;
         own.push(MyUser {
-            account_name: tx
-                .account(&user.key.account)?
-                .map_or_else(|| user.key.account.to_string(), |account| account.name),
+            account_name: users::account_name(tx, &user.key.account)?,
             level: Level::of(&user, users::thresholds_of(&user, settings)),
             stale: spent.stale,
             total,

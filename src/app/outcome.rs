@@ -221,7 +221,7 @@ pub struct BillingView {
     pub period: BillPeriod,
     /// Periods to choose from, newest first; holds `period`.
     pub periods: Vec<BillPeriod>,
-    /// Users of this page, dearest first.
+    /// Users of this page, dearest first; where it is about one user, that one with the projects of this page.
     pub users: Vec<BillingUser>,
     /// From 1.
     pub page: usize,
@@ -302,6 +302,9 @@ pub struct FailedDelivery {
 pub struct AccountSync {
     /// Which account.
     pub account: AccountId,
+    /// What people call it.
+    #[serde(default)]
+    pub name: String,
     /// Users read.
     pub users: usize,
     /// User names that are new.

@@ -31,11 +31,12 @@ pub async fn account(
     clock: &Clock,
     account: &Account,
 ) -> Result<AccountSync, StoreError> {
-    match read_account(store, cloud, clock, &account.id).await {
+    match read_account(store, cloud, clock, account).await {
         Ok(sync) => Ok(sync),
         Err(CloudError::Store(error)) => Err(error),
         Err(error) => Ok(AccountSync {
             account: account.id.clone(),
+            name: account.name.clone(),
             users: 0,
             added: Vec::new(),
             changed: Vec::new(),
@@ -50,8 +51,9 @@ async fn read_account(
     store: &Store,
     cloud: &Cloud,
     clock: &Clock,
-    id: &AccountId,
+    account: &Account,
 ) -> Result<AccountSync, CloudError> {
+    let id = &account.id;
     let api = cloud.account(id).await?;
     let began = clock.now();
     let listed: Vec<CloudUser> = api
@@ -73,9 +75,9 @@ async fn read_account(
         })
         .collect();
     let gone = confirm_gone(store, &api, id, &listed).await?;
-    let (account, users, now) = (id.clone(), listed.clone(), clock.now());
+    let (synced, users, now) = (id.clone(), listed.clone(), clock.now());
     let changes =
-        store.writing(move |tx| tx.apply_sync(&account, &users, &gone, began, now)).await?;
+        store.writing(move |tx| tx.apply_sync(&synced, &users, &gone, began, now)).await?;
     // The users are read by now. What else could not be read stays as it was, is reported, and the next sync tries again.
     let mut unread = Vec::new();
     for (what, read) in [
@@ -93,6 +95,7 @@ async fn read_account(
     }
     Ok(AccountSync {
         account: id.clone(),
+        name: account.name.clone(),
         users: listed.len(),
         added: changes.added,
         changed: changes.changed,

@@ -5,7 +5,8 @@ use jiff::Timestamp;
 use super::outcome::{Level, UserDetail, UserFilter, UserRow, UsersPage};
 use super::{Error, Refusal, paginate};
 use crate::domain::{
-    Freshness, Money, ProjectLink, Settings, Thresholds, User, UserKey, UserStatus, Username,
+    AccountId, Freshness, Money, ProjectLink, Settings, Thresholds, User, UserKey, UserStatus,
+    Username,
 };
 use crate::store::{Directory, Entry, StoreError, View};
 
@@ -190,9 +191,7 @@ pub fn detail<S: crate::store::Source>(
 ) -> Result<UserDetail, StoreError> {
     let thresholds = thresholds_of(&user, settings).clone();
     Ok(UserDetail {
-        account_name: tx
-            .account(&user.key.account)?
-            .map_or_else(|| user.key.account.to_string(), |account| account.name),
+        account_name: account_name(tx, &user.key.account)?,
         links: sorted(tx.links_of(&user.key)?),
         level: Level::of(&user, &thresholds),
         thresholds,
@@ -204,6 +203,17 @@ pub fn detail<S: crate::store::Source>(
         },
         user,
     })
+}
+
+/// What people call an account: its name, or its id where it is not known.
+///
+/// # Errors
+/// The store's.
+pub fn account_name<S: crate::store::Source>(
+    tx: &View<S>,
+    id: &AccountId,
+) -> Result<String, StoreError> {
+    Ok(tx.account(id)?.map_or_else(|| id.to_string(), |account| account.name))
 }
 
 /// The thresholds in force for a user.

@@ -162,6 +162,7 @@ impl Bot {
             (!event_id.is_empty()).then(|| format!("e:{event_id}")).into_iter().collect();
         let alert = value.get("alert").and_then(serde_json::Value::as_u64);
         let rings_access = matches!(request, Request::Access { .. });
+        let rings_names = matches!(request, Request::Configure { .. });
         let done = if request.only_reads() {
             self.look_up(keys, request, click, alert, now).await?
         } else {
@@ -173,6 +174,9 @@ impl Bot {
         }
         if rings_access {
             self.bells.access.notify_one();
+        }
+        if rings_names {
+            self.bells.names.notify_one();
         }
         self.bells.policies.notify_one();
         if done.saved_settings {
@@ -219,7 +223,7 @@ impl Bot {
             if tx.is_seen(&keys, now)? {
                 return Ok(None);
             }
-            let click = reader.below_alert(tx, &click, alert)?;
+            let click = reader.placed(tx, &click, alert)?;
             let opened = reader.open(tx, &request, &click, now);
             let done = match opened {
                 Ok(done) => done,
@@ -319,14 +323,27 @@ fn report(action: &CardAction) -> Option<Report> {
 }
 
 impl Reader {
-    /// A card that takes the place of an alert in the group still says what the alert said.
-    fn below_alert<S: Source>(
+    /// The click with what the store knows of its place: the kind of chat, and the alert that stood there.
+    fn placed<S: Source>(
         &self,
         tx: &View<S>,
         click: &Click,
         alert: Option<u64>,
     ) -> Result<Click, StoreError> {
         let mut click = click.clone();
+        if let Some(chat) = &click.chat {
+            click.look.in_group = tx.known_chat(chat.as_str())?.is_some_and(|chat| !chat.direct);
+        }
+        self.below_alert(tx, click, alert)
+    }
+
+    /// A card that takes the place of an alert in the group still says what the alert said.
+    fn below_alert<S: Source>(
+        &self,
+        tx: &View<S>,
+        mut click: Click,
+        alert: Option<u64>,
+    ) -> Result<Click, StoreError> {
         let alert = match alert {
             Some(id) => tx.alert(id)?,
             None => None,
@@ -358,7 +375,7 @@ impl Reader {
         {
             return Ok(Some(self.direct_only()));
         }
-        let click = self.below_alert(tx, click, *alert)?;
+        let click = self.placed(tx, click, *alert)?;
         if let Some(done) = self.answered_before(tx, request, &click, *now)? {
             return Ok(Some(done));
         }
@@ -380,7 +397,7 @@ impl Reader {
         if !tx.claim(keys, *now)? {
             return Ok(None);
         }
-        let click = self.below_alert(tx, click, *alert)?;
+        let click = self.placed(tx, click, *alert)?;
         if let Some(done) = self.answered_before(tx, request, &click, *now)? {
             return Ok(Some(done));
         }
@@ -412,7 +429,7 @@ impl Reader {
             (false, true) => Tone::Success,
             (false, false) => Tone::Info,
         };
-        let toast = Some((tone, first.toast));
+        let toast = (!first.toast.is_empty()).then_some((tone, first.toast));
         Ok(Some(Done { toast, card, refused: first.refused, ..Done::default() }))
     }
 
@@ -544,15 +561,19 @@ impl Reader {
                 Ok(done.with_toast(cards, &toast))
             }
             Request::Configure { user, settings, .. } => {
-                let profile = configure::save(tx, user, settings, now)?;
-                if profile.is_empty() {
+                let rest = configure::save(tx, user, settings, now)?;
+                if rest.is_empty() {
                     let detail = users::detail(tx, &self.settings(tx)?, users::get(tx, user)?)?;
                     let done = Done::card(cards.user(&detail, &clean));
                     return Ok(done.with_toast(cards, &Toast::UserSaved { user: user.clone() }));
                 }
                 let card = cards.processing(&Processing::Profile(user.clone()), &clean);
-                let task = Some(TaskKind::UpdateProfile { user: user.clone(), profile });
-                let done = Done { task, ..Done::card(card) };
+                let task = TaskKind::UpdateProfile {
+                    user: user.clone(),
+                    profile: rest.profile,
+                    owner_mobile: rest.owner_mobile,
+                };
+                let done = Done::card(card).with_task(task);
                 Ok(done.with_toast(cards, &Toast::UserSaving { user: user.clone() }))
             }
             Request::ConfigSave { settings, .. } => {
@@ -636,7 +657,9 @@ impl Reader {
             Request::Create(request) => self.create_card(tx, request, look)?,
             Request::MonitorRun { .. } => cards.monitor(&self.monitor_view(tx, &settings)?, look),
             Request::ConfigureOpen { user } | Request::Configure { user, .. } => {
-                cards.configure(&users::detail(tx, &settings, users::get(tx, user)?)?, look)
+                let user = users::get(tx, user)?;
+                let people = configure::possible_owners(tx, &user)?;
+                cards.configure(&users::detail(tx, &settings, user)?, &people, look)
             }
             Request::ConfigOpen | Request::ConfigSave { .. } | Request::ConfigTest { .. } => {
                 cards.settings(&settings::view(tx, &self.settings)?, look)

@@ -6,8 +6,8 @@ use jiff::Timestamp;
 
 use super::actions::{Click, Done};
 use super::{Reader, operator};
-use crate::app::Error;
 use crate::app::create::{self, CreateForm, CreateRefusal};
+use crate::app::{Error, users};
 use crate::cards::{Card, Look, Toast};
 use crate::domain::{Creation, OpId, TaskKind};
 use crate::store::{Source, View, WriteTx};
@@ -17,13 +17,15 @@ use crate::store::{Source, View, WriteTx};
 pub struct CreateRequest {
     /// Applies once.
     pub op: OpId,
-    /// A new user, or going on with one.
+    /// The form, a new user, or going on with one.
     pub what: CreateWhat,
 }
 
-/// A new user, or going on with one.
+/// The form, a new user, or going on with one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CreateWhat {
+    /// The empty form.
+    Form,
     /// What was typed.
     New(CreateForm),
     /// The creation that stopped.
@@ -46,6 +48,9 @@ impl Reader {
                 create::begin(tx, wanted, typed(form), &request.op, by, now)?
             }
             CreateWhat::Continue(id) => create::resume(tx, *id, &request.op, by)?,
+            CreateWhat::Form => {
+                return self.create_card(tx, request, &click.look).map(Done::card);
+            }
         };
         let user = creation.wanted.key.clone();
         let look = Look { form: Default::default(), ..click.look.clone() };
@@ -66,11 +71,14 @@ impl Reader {
             (CreateWhat::Continue(id), None) => {
                 Some(tx.creation(*id)?.ok_or(CreateRefusal::Forgotten)?)
             }
-            (CreateWhat::New(_), None) => None,
+            (CreateWhat::Form | CreateWhat::New(_), None) => None,
         };
         Ok(match creation {
             Some(Creation { running: true, wanted, .. }) => self.cards.creating(&wanted.key, look),
-            Some(creation) if !creation.made_nothing() => self.cards.creation(&creation, look),
+            Some(creation) if !creation.made_nothing() => {
+                let account = users::account_name(tx, &creation.wanted.key.account)?;
+                self.cards.creation(&creation, &account, look)
+            }
             Some(Creation { form, .. }) => {
                 let look = look.clone().with_form(form);
                 self.cards.create(&create::view(tx)?, &look)

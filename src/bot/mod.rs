@@ -10,6 +10,7 @@ mod chats;
 pub mod command;
 mod create;
 mod greeting;
+mod names;
 pub mod request;
 mod roles;
 
@@ -80,6 +81,7 @@ pub struct Bot {
     chats: chats::ChatOrder,
     own_id: Mutex<Option<OpenId>>,
     own_id_asked: Mutex<Option<Instant>>,
+    names: names::Asked,
 }
 
 /// What it takes to make a card of a transaction's view.
@@ -172,46 +174,8 @@ impl Bot {
             chats: chats::ChatOrder::default(),
             own_id: Mutex::new(known),
             own_id_asked: Mutex::default(),
+            names: names::Asked::default(),
         })
-    }
-
-    /// Learns the bot's own id, and the names of administrators and viewers. Without them it works, less well: an unknown
-    /// id counts any bot's mention as its own, an unknown name shows as an id.
-    ///
-    /// # Errors
-    /// The platform's, while the bot's own id could not be read.
-    pub async fn learn_names(&self) -> Result<(), feishu::Error> {
-        self.learn_own_id().await?;
-        for person in self.roles.people() {
-            let known = person.clone();
-            let known = self.store.reading(move |tx| tx.person_name(&known)).await;
-            if !matches!(known, Ok(None)) {
-                continue;
-            }
-            match self.feishu.person_name(person.as_str()).await {
-                Ok(Some(name)) => {
-                    let kept =
-                        self.store.writing(move |tx| tx.put_person_name(&person, &name)).await;
-                    if let Err(error) = kept {
-                        tracing::warn!(%error, "a name could not be kept");
-                    }
-                }
-                Ok(None) => {}
-                Err(error) => tracing::info!(%error, "a name could not be read"),
-            }
-        }
-        Ok(())
-    }
-
-    async fn learn_own_id(&self) -> Result<(), feishu::Error> {
-        let info = self.feishu.bot_info().await?;
-        if let Ok(id) = OpenId::new(info.open_id) {
-            *self.own_id.lock() = Some(id.clone());
-            if let Err(error) = self.store.writing(move |tx| tx.put_bot_open_id(&id)).await {
-                tracing::warn!(%error, "the bot's own id could not be kept");
-            }
-        }
-        Ok(())
     }
 
     /// Handles an event once, however often it arrives.

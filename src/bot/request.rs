@@ -354,6 +354,7 @@ impl Request {
                 op: fields.op()?,
                 what: match fields.number("creation") {
                     Some(id) => CreateWhat::Continue(id),
+                    None if action.form.is_empty() && action.name.is_none() => CreateWhat::Form,
                     None => CreateWhat::New(CreateForm {
                         account: fields.typed("account"),
                         username: fields.typed("username"),
@@ -379,13 +380,13 @@ impl Request {
                     auto_disable: action.form_checked("auto_disable"),
                     remark: fields.form_text("remark"),
                     owner: fields.form_text("owner"),
+                    other_owner: fields.form_text("other_owner"),
                     no_owner: action.form_checked("no_owner").unwrap_or(false),
                     display_name: fields.form_text("display_name"),
                     email: fields.form_text("email"),
                     phone: fields.form_text("phone"),
                 };
-                let settings = Box::new(settings);
-                Request::Configure { user, op: fields.optional_op()?, settings }
+                Request::Configure { user, op: fields.optional_op()?, settings: Box::new(settings) }
             }
             "config.open" => Request::ConfigOpen,
             "config.save" => Request::ConfigSave {

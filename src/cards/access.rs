@@ -53,6 +53,10 @@ impl Cards {
             key_count => keys.len(),
             more_keys => keys.len().saturating_sub(KEYS),
             login => login,
+            policies => match (goal, &detail.remembered) {
+                (AccessGoal::Restored, Some(remembered)) => remembered.policies.len(),
+                _ => 0,
+            },
             nothing_known => user.access_read_at.is_none() && detail.remembered.is_none(),
             cut_again => !cut && detail.level == Level::UsedUp && user.auto_disable.is_on()
                 && user.monitored.is_on(),

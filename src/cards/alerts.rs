@@ -1,5 +1,6 @@
 //! One alert as it is posted, and the list of them.
 
+use jiff::Timestamp;
 use minijinja::{Value, context};
 
 use super::facts;
@@ -178,7 +179,8 @@ impl Cards {
                 }
             })
             .collect();
-        let rows: Vec<Value> = view.alerts.iter().map(|alert| self.alerts_row(alert)).collect();
+        let rows: Vec<Value> =
+            view.alerts.iter().map(|alert| self.alerts_row(alert, look.now)).collect();
         let facts = context! {
             rows => rows,
             page => view.page,
@@ -192,7 +194,7 @@ impl Cards {
         self.card("alerts.json.j2", look, facts)
     }
 
-    fn alerts_row(&self, alert: &AlertRecord) -> Value {
+    fn alerts_row(&self, alert: &AlertRecord, now: Timestamp) -> Value {
         let words = self.words;
         let detail = match &alert.body {
             AlertBody::Warning { figures, .. } | AlertBody::Disable { figures } => Some(words.t(
@@ -215,7 +217,7 @@ impl Cards {
         context! {
             title => words.alert_title(alert),
             kind => self.alert_tag(&alert.body),
-            time => words.time(alert.at),
+            time => words.time_seen(alert.at, now),
             detail => detail,
             notice => match alert.notice {
                 Notice::NotOwed => words.t("notice.not_owed", &[]),

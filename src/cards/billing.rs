@@ -5,13 +5,12 @@ use minijinja::{Value, context};
 use super::facts;
 use super::text::{fit, md};
 use super::{Card, Cards, Look, shown_name};
+use crate::app::billing::PROJECTS_A_PAGE;
 use crate::app::outcome::{BillingProject, BillingUser, BillingView};
 use crate::domain::Money;
 
 /// Projects that a user's panel lists.
 const PANEL_PROJECTS: usize = 10;
-/// Projects on the card of one user.
-const OWN_PROJECTS: usize = 40;
 /// Months to choose from: each counts as an element (R5).
 const MONTHS: usize = 36;
 
@@ -19,7 +18,7 @@ impl Cards {
     /// The billing card: `/billing`, `billing.open`.
     pub fn billing(&self, view: &BillingView, look: &Look) -> Card {
         let own = view.of_user.as_ref();
-        let limit = if own.is_some() { OWN_PROJECTS } else { PANEL_PROJECTS };
+        let limit = if own.is_some() { PROJECTS_A_PAGE } else { PANEL_PROJECTS };
         let users: Vec<Value> =
             view.users.iter().map(|user| self.billing_user(user, limit)).collect();
         // The shown period is always among them, however old it is.

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use minijinja::{Value, context};
 
+use super::facts;
 use super::text::clip;
 use super::wording::Wording;
 use super::{Card, Cards, Look};
@@ -70,8 +71,7 @@ impl Cards {
             .iter()
             .take(ACCOUNTS)
             .map(|account| {
-                let name = clip(&account.name, OPTION_CHARS);
-                let text = format!("{name} ({})", account.id);
+                let text = facts::account(&account.name, &account.id);
                 context! { value => account.id.as_str(), text => text }
             })
             .collect();
@@ -110,8 +110,8 @@ impl Cards {
         self.card("processing.json.j2", look, facts)
     }
 
-    /// What exists by now of a user that was being made, and how to go on.
-    pub fn creation(&self, creation: &Creation, look: &Look) -> Card {
+    /// What exists by now of a user that was being made, and how to go on. `account` is what people call the account.
+    pub fn creation(&self, creation: &Creation, account: &str, look: &Look) -> Card {
         let words = self.words;
         let wanted = &creation.wanted;
         let complete = creation.is_complete();
@@ -161,7 +161,7 @@ impl Cards {
         let facts = context! {
             key => wanted.key.to_string(),
             name => wanted.key.username.as_str(),
-            account => wanted.key.account.as_str(),
+            account => account,
             display => wanted.display_name.as_str(),
             complete => complete,
             known => creation.user == Step::Done,

@@ -64,6 +64,7 @@ impl Engine {
         env.set_undefined_behavior(UndefinedBehavior::Strict);
         env.add_filter("md", |text: &str| text::md(text));
         env.add_filter("clip", |text: &str, max: usize| text::clip(text, max));
+        env.add_filter("clip_lines", |text: &str, max: usize| text::clip_lines(text, max));
         env.add_filter("fit", |text: &str, ems: usize| text::fit(text, ems));
         env.add_filter("paragraphs", paragraphs);
         env.add_function("t", move |key: &str, args: Kwargs| translate(words, key, &args));
@@ -72,6 +73,7 @@ impl Engine {
             OpSource::Random => uuid::Uuid::new_v4().simple().to_string(),
             OpSource::Counter => format!("op-{}", counter.fetch_add(1, Ordering::Relaxed) + 1),
         });
+        env.add_global("takes_policies", false);
         for (name, source) in TEMPLATES {
             if let Err(error) = env.add_template(name, source) {
                 // A test renders every template; a broken one cannot ship.
@@ -79,6 +81,11 @@ impl Engine {
             }
         }
         Self { env }
+    }
+
+    /// Sets what every template can ask for.
+    pub fn say(&mut self, name: &'static str, value: bool) {
+        self.env.add_global(name, value);
     }
 
     /// Renders a template to compact JSON.

@@ -3,9 +3,12 @@
 use jiff::Timestamp;
 use minijinja::{Value, context};
 
+use super::text::clip;
 use crate::app::outcome::Level;
 use crate::cards::wording::Wording;
-use crate::domain::{AccessGoal, Freshness, Money, PendingAccess, Switch, Usage, User, UserStatus};
+use crate::domain::{
+    AccessGoal, AccountId, Freshness, Money, PendingAccess, Switch, Usage, User, UserStatus,
+};
 
 /// Cells of a usage bar.
 const CELLS: u32 = 10;
@@ -124,6 +127,14 @@ pub fn amount(words: Wording, label: &str, amount: Money, freshness: Option<Fres
 /// The mark of a user's oldest stale amount.
 pub fn stale(words: Wording, stale: Option<Option<Timestamp>>) -> Option<String> {
     stale.map(|from| words.stale(from))
+}
+
+/// An account in a report: its name, with the id behind it, which commands and the server's log use.
+pub fn account(name: &str, id: &AccountId) -> String {
+    if name.is_empty() || name == id.as_str() {
+        return id.to_string();
+    }
+    format!("{} ({id})", clip(name, 40))
 }
 
 /// On or off in words.

@@ -70,8 +70,8 @@ impl Catalogue {
         }
     }
 
-    /// The text of `key` with `{name}` replaced by the arguments. What an argument holds is never looked at again. An
-    /// unknown key is shown itself; tests fail on it.
+    /// The text of `key` with `{name}` replaced by the arguments, and `{name:one|many}` by the word that goes with that
+    /// count. What an argument holds is never looked at again. An unknown key is shown itself; tests fail on it.
     pub fn t(&self, key: &str, args: &[(&str, &dyn Display)]) -> String {
         let Some(text) = self.texts.get(key) else {
             #[cfg(test)]
@@ -82,8 +82,15 @@ impl Catalogue {
         for piece in pieces(text) {
             match piece {
                 Piece::Text(text) => out.push_str(text),
-                Piece::Name(name) => match args.iter().find(|(known, _)| *known == name) {
-                    Some((_, value)) => out.push_str(&value.to_string()),
+                Piece::Name(name, forms) => match args.iter().find(|(known, _)| *known == name) {
+                    Some((_, value)) => {
+                        let value = value.to_string();
+                        out.push_str(match forms {
+                            Some((one, _)) if value == "1" => one,
+                            Some((_, many)) => many,
+                            None => &value,
+                        });
+                    }
                     None => {
                         #[cfg(test)]
                         assert!(args.iter().any(|(n, _)| *n == name), "`{key}` lacks `{name}`");
@@ -123,22 +130,26 @@ fn flatten(prefix: &str, table: &toml::Table, texts: &mut BTreeMap<String, Strin
 
 enum Piece<'a> {
     Text(&'a str),
-    Name(&'a str),
+    /// An argument, or the word that goes with it where it is 1, and where it is not.
+    Name(&'a str, Option<(&'a str, &'a str)>),
 }
 
-/// Splits at `{name}`; a brace that opens no name is text.
+/// Splits at `{name}` and `{name:one|many}`; a brace that opens no name is text.
 fn pieces(text: &str) -> Vec<Piece<'_>> {
     let mut pieces = Vec::new();
     let mut rest = text;
     while let Some((before, after)) = rest.split_once('{') {
-        match after.split_once('}') {
-            Some((name, tail)) if name.chars().all(|c| c.is_ascii_lowercase() || c == '_') => {
-                pieces.push(Piece::Text(before));
-                pieces.push(Piece::Name(name));
-                rest = tail;
-            }
-            _ => break,
+        let Some((inside, tail)) = after.split_once('}') else { break };
+        let (name, forms) = match inside.split_once(':') {
+            Some((name, forms)) => (name, forms.split_once('|')),
+            None => (inside, None),
+        };
+        if !name.chars().all(|c| c.is_ascii_lowercase() || c == '_') {
+            break;
         }
+        pieces.push(Piece::Text(before));
+        pieces.push(Piece::Name(name, forms));
+        rest = tail;
     }
     pieces.push(Piece::Text(rest));
     pieces
@@ -165,11 +176,36 @@ mod tests {
         assert_eq!(catalogue.t("a", &[("x", &"{y}"), ("y", &2)]), "{y}-2-{y} {Z} {");
     }
 
+    #[test]
+    fn a_word_goes_with_its_count() {
+        let catalogue = Catalogue::parse("a = \"{n} {n:key is|keys are} off\"");
+        for (count, text) in [(0, "0 keys are off"), (1, "1 key is off"), (11, "11 keys are off")] {
+            assert_eq!(catalogue.t("a", &[("n", &count)]), text);
+        }
+    }
+
+    /// A count and a noun in the plural, which is wrong for 1.
+    #[test]
+    fn english_words_go_with_their_counts() {
+        let nouns =
+            ["keys", "times", "months", "cycles", "rows", "calls", "accounts", "users", "projects"];
+        for (key, text) in &Catalogue::of(Locale::EnUs).texts {
+            let mut after_a_count = false;
+            for word in text.split([' ', ',', '.', ':', ';']) {
+                let plural = nouns.contains(&word);
+                assert!(!(after_a_count && plural), "`{key}`: {text}");
+                // One word may stand between: "{count} more keys".
+                let kept = after_a_count && matches!(word, "more" | "access" | "bill" | "failed");
+                after_a_count = (word.starts_with('{') && word.ends_with('}')) || kept;
+            }
+        }
+    }
+
     fn names(text: &str) -> BTreeSet<&str> {
         pieces(text)
             .into_iter()
             .filter_map(|piece| match piece {
-                Piece::Name(name) => Some(name),
+                Piece::Name(name, _) => Some(name),
                 Piece::Text(_) => None,
             })
             .collect()

@@ -146,12 +146,15 @@ pub struct Look {
     pub form: FormState,
     /// Where "back to the list" leads; `None` = its first page.
     pub back: Option<ListPlace>,
+    /// Whether it stands in a group: there the client offers the group's members where a person is chosen.
+    pub in_group: bool,
 }
 
 impl Look {
     /// No notice, empty fields.
     pub fn new(role: Role, now: Timestamp) -> Self {
-        Self { role, now, banner: None, form: FormState::default(), back: None }
+        let form = FormState::default();
+        Self { role, now, banner: None, form, back: None, in_group: false }
     }
 
     /// With a notice on top.
@@ -188,6 +191,13 @@ impl Cards {
     pub fn new(locale: Locale, ops: OpSource) -> Self {
         let words = Wording::new(locale);
         Self { words, engine: engine::Engine::new(words, ops) }
+    }
+
+    /// Whether a cut takes the user's policies as well (`access.detach_policies`): then the questions before it say so.
+    #[must_use]
+    pub fn taking_policies(mut self, takes: bool) -> Self {
+        self.engine.say("takes_policies", takes);
+        self
     }
 
     /// The words that the cards are written in.

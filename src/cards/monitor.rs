@@ -8,7 +8,7 @@ use super::{Card, Cards, Look};
 use crate::app::outcome::{AccountSync, MonitorView, Unread};
 use crate::app::trouble::Trouble;
 use crate::domain::{
-    AccessGoal, AccountId, AccountReading, BillPeriod, CycleOutcome, CycleReport, UserKey,
+    AccessGoal, Account, AccountId, AccountReading, BillPeriod, CycleOutcome, CycleReport, UserKey,
 };
 
 /// Accounts that a report lists one by one.
@@ -37,12 +37,6 @@ impl Cards {
     /// The monitor card: `/monitor`.
     pub fn monitor(&self, view: &MonitorView, look: &Look) -> Card {
         let words = self.words;
-        let named = |id: &str| {
-            view.accounts
-                .iter()
-                .find(|account| account.id.as_str() == id)
-                .map_or_else(|| id.to_owned(), |account| account.name.clone())
-        };
         let failed: Vec<Value> = view
             .failed
             .iter()
@@ -70,7 +64,7 @@ impl Cards {
             next => view.next_at.map(|at| words.time_full(at)),
             last_success => view.state.last_success.map(|at| words.time_full(at)),
             failures => view.state.failures_in_a_row,
-            last => view.state.last.as_ref().map(|report| self.cycle_facts(report, named)),
+            last => view.state.last.as_ref().map(|report| self.cycle_facts(report, &view.accounts)),
             owed => view.owed,
             failed => failed,
             access => access,
@@ -85,13 +79,13 @@ impl Cards {
         self.card("monitor.json.j2", look, facts)
     }
 
-    /// What a cycle did: the card of `/monitor run` once it ended.
-    pub fn cycle_report(&self, report: &CycleReport, look: &Look) -> Card {
-        let facts = context! { last => self.cycle_facts(report, ToOwned::to_owned) };
+    /// What a cycle did: the card of `/monitor run` once it ended. `known` accounts are called by their names.
+    pub fn cycle_report(&self, report: &CycleReport, known: &[Account], look: &Look) -> Card {
+        let facts = context! { last => self.cycle_facts(report, known) };
         self.card("cycle.json.j2", look, facts)
     }
 
-    fn cycle_facts(&self, report: &CycleReport, named: impl Fn(&str) -> String) -> Value {
+    fn cycle_facts(&self, report: &CycleReport, known: &[Account]) -> Value {
         let words = self.words;
         let seconds = report.ended.duration_since(report.started).as_secs();
         // What failed comes first: it must not be among those that are not listed.
@@ -100,7 +94,7 @@ impl Cards {
         let accounts: Vec<Value> = listed
             .into_iter()
             .take(ACCOUNTS)
-            .map(|reading| reading_facts(reading, &named))
+            .map(|reading| reading_facts(reading, known))
             .collect();
         context! {
             ok => report.outcome == CycleOutcome::Ok,
@@ -139,7 +133,7 @@ impl Cards {
             .take(ACCOUNTS)
             .map(|sync| {
                 context! {
-                    account => sync.account.as_str(),
+                    account => facts::account(&sync.name, &sync.account),
                     users => sync.users,
                     added => sync.added.len(),
                     added_names => names(&sync.added),
@@ -195,7 +189,9 @@ impl Cards {
     }
 }
 
-fn reading_facts(reading: &AccountReading, named: impl Fn(&str) -> String) -> Value {
+fn reading_facts(reading: &AccountReading, known: &[Account]) -> Value {
+    let named = known.iter().find(|account| account.id == reading.account);
+    let name = named.map_or("", |account| &account.name);
     let periods: Vec<String> = match reading.periods.as_slice() {
         [first, .., last] if reading.periods.len() > 4 => {
             let (first, last) = (first.min(last), first.max(last));
@@ -204,7 +200,7 @@ fn reading_facts(reading: &AccountReading, named: impl Fn(&str) -> String) -> Va
         few => few.iter().map(BillPeriod::to_string).collect(),
     };
     context! {
-        name => named(reading.account.as_str()),
+        name => facts::account(name, &reading.account),
         periods => periods.join(", "),
         rows => reading.rows,
         calls => reading.calls,

@@ -1,5 +1,6 @@
 //! A user's quota and its ledger.
 
+use jiff::Timestamp;
 use minijinja::{Value, context};
 
 use super::facts;
@@ -13,7 +14,7 @@ impl Cards {
         let words = self.words;
         let user = &view.user;
         let entries: Vec<Value> =
-            view.entries.iter().map(|entry| self.quota_entry(entry)).collect();
+            view.entries.iter().map(|entry| self.quota_entry(entry, look.now)).collect();
         let facts = context! {
             key => user.key.to_string(),
             name => user.key.username.as_str(),
@@ -28,10 +29,10 @@ impl Cards {
         self.card("quota.json.j2", look, facts)
     }
 
-    fn quota_entry(&self, entry: &LedgerEntry) -> Value {
+    fn quota_entry(&self, entry: &LedgerEntry, now: Timestamp) -> Value {
         let sign = if entry.amount.is_negative() { "" } else { "+" };
         context! {
-            time => self.words.time(entry.at),
+            time => self.words.time_seen(entry.at, now),
             amount => format!("{sign}{}", entry.amount),
             added => !entry.amount.is_negative(),
             total => entry.total_after.to_string(),

@@ -6,7 +6,7 @@ use super::facts;
 use super::{Card, Cards, Look};
 use crate::app::outcome::UserDetail;
 use crate::app::settings::SettingsView;
-use crate::domain::{SavedSettings, Thresholds, UserStatus};
+use crate::domain::{OpenId, SavedSettings, Thresholds, UserStatus};
 
 impl Cards {
     /// Global settings: `/config`, `config.open`, `config.save`.
@@ -64,11 +64,19 @@ impl Cards {
         self.card("settings.json.j2", look, facts)
     }
 
-    /// The form of a user's settings: `user.configure`.
-    pub fn configure(&self, detail: &UserDetail, look: &Look) -> Card {
+    /// The form of a user's settings: `user.configure`. `people` can be chosen as owner in a direct chat, where the client
+    /// would offer nobody but the chat's two members.
+    pub fn configure(&self, detail: &UserDetail, people: &[OpenId], look: &Look) -> Card {
         let words = self.words;
         let user = &detail.user;
         let owner = user.owner.as_ref().map(|owner| owner.as_str().to_owned());
+        let people: Vec<&str> = match look.in_group {
+            true => Vec::new(),
+            false => people.iter().map(OpenId::as_str).collect(),
+        };
+        // A choice that was refused with the rest of the form; only what is offered may be chosen (R22).
+        let typed = look.form.values.get("owner").filter(|id| !id.is_empty());
+        let chosen = typed.filter(|id| look.in_group || people.contains(&id.as_str())).cloned();
         let facts = context! {
             key => user.key.to_string(),
             name => user.key.username.as_str(),
@@ -82,6 +90,8 @@ impl Cards {
             auto_disable => user.auto_disable.is_on(),
             remark => user.remark.as_str(),
             owner => owner.clone(),
+            chosen => chosen.or_else(|| owner.clone()),
+            people => people.iter().map(ToString::to_string).collect::<Vec<_>>(),
             owner_name => detail.owner_name.clone().or(owner),
             display => user.display_name.as_str(),
             email => user.email.as_str(),

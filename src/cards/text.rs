@@ -36,6 +36,30 @@ pub fn clip(text: &str, max: usize) -> String {
     out
 }
 
+/// Several lines, each cleaned, at most `max` characters in all; empty lines at the ends go, and of several in a row all
+/// but one.
+pub fn clip_lines(text: &str, max: usize) -> String {
+    let mut out = String::new();
+    let mut blank = false;
+    for line in text.lines().map(clean) {
+        if line.is_empty() {
+            blank = !out.is_empty();
+            continue;
+        }
+        if !out.is_empty() {
+            out.push_str(if blank { "\n\n" } else { "\n" });
+        }
+        blank = false;
+        out.push_str(&line);
+    }
+    if out.chars().count() > max {
+        out = out.chars().take(max.saturating_sub(1)).collect();
+        out.truncate(out.trim_end().len());
+        out.push('…');
+    }
+    out
+}
+
 /// At most about `ems` wide when shown, so that a line does not wrap: the guess of each character's width is on the
 /// generous side. Cleaned first.
 pub fn fit(text: &str, ems: usize) -> String {
@@ -120,6 +144,14 @@ mod tests {
         assert_eq!(clip("一二三四五", 4), "一二三…");
         assert_eq!(clip("ab  cd", 5), "ab…");
         assert_eq!(clip("abc", 0), "…");
+    }
+
+    #[test]
+    fn lines_stay_lines() {
+        assert_eq!(clip_lines("\r\n a \r\nb\u{200B}\n\n\n\n\tc\n", 20), "a\nb\n\nc");
+        assert_eq!(clip_lines("一\n二三四", 4), "一\n二…");
+        assert_eq!(clip_lines("一\n\n二三", 3), "一…");
+        assert_eq!(clip_lines("\n \n", 9), "");
     }
 
     #[test]

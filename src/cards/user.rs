@@ -107,6 +107,7 @@ impl Cards {
             remembered => remembered.map(|remembered| context! {
                 keys => remembered.active_keys.len(),
                 login => remembered.login_allowed,
+                policies => remembered.policies.len(),
             }),
         }
     }

@@ -431,6 +431,12 @@ impl Wording {
         format!("{:02}-{:02} {:02}:{:02}", at.month(), at.day(), at.hour(), at.minute())
     }
 
+    /// For rows that reach back years, as they are seen at `now`: this year's with their time, older ones with their year.
+    pub fn time_seen(&self, at: Timestamp, now: Timestamp) -> String {
+        let year = |at: Timestamp| at.to_zoned(beijing()).year();
+        if year(at) == year(now) { self.time(at) } else { self.date(at) }
+    }
+
     /// `2026-11-23 09:05:07`, Beijing time: for details.
     pub fn time_full(&self, at: Timestamp) -> String {
         let at = at.to_zoned(beijing());
@@ -585,6 +591,10 @@ mod tests {
         let at: Timestamp = "2026-11-22T16:05:07Z".parse().unwrap();
         assert_eq!(words().time(at), "11-23 00:05");
         assert_eq!(words().time_full(at), "2026-11-23 00:05:07");
+        let new_year: Timestamp = "2026-12-31T16:00:00Z".parse().unwrap();
+        assert_eq!(words().time_seen(at, at), "11-23 00:05");
+        assert_eq!(words().time_seen(at, new_year), "2026-11-23");
+        assert_eq!(words().time_seen(new_year, new_year), "01-01 00:00");
         assert_eq!(words().seconds(3600), "1 小时");
         assert_eq!(words().seconds(5400), "90 分钟");
         assert_eq!(words().seconds(61), "61 秒");

@@ -44,7 +44,8 @@ pub(super) fn run(options: &Options) -> Result<(), Failure> {
     let _progress = Progress::start("sealing the secrets anew");
     let pairs = store.rekey(key.expose()).map_err(failed)?;
     output::line(&format!(
-        "{pairs} key pairs sealed anew; now set security.master_key to the new key"
+        "{pairs} key {} sealed anew; now set security.master_key to the new key",
+        if pairs == 1 { "pair" } else { "pairs" }
     ));
     Ok(())
 }

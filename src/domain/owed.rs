@@ -205,6 +205,9 @@ pub enum TaskKind {
         user: super::UserKey,
         /// What is wanted there.
         profile: super::Profile,
+        /// The mobile number of the person who is to be the user's owner.
+        #[serde(default)]
+        owner_mobile: Option<String>,
     },
     /// Ask the cloud whether it takes a key pair, and keep the pair where it does.
     CheckAccount {

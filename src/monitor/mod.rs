@@ -44,6 +44,8 @@ pub struct Bells {
     pub monitor: Arc<Notify>,
     /// Settings were saved.
     pub settings: Arc<Notify>,
+    /// There may be a person whose name is not known.
+    pub names: Arc<Notify>,
 }
 
 /// What the monitor is doing, for cards.
@@ -233,10 +235,11 @@ impl Monitor {
                     return Err(error);
                 }
             };
-            let card = self.cards.cycle_report(&report, &Look::new(Role::Admin, report.ended));
-            let now = report.ended;
+            let (cards, now) = (Arc::clone(&self.cards), report.ended);
             self.store
                 .writing(move |tx| {
+                    let look = Look::new(Role::Admin, now);
+                    let card = cards.cycle_report(&report, &tx.accounts()?, &look);
                     for task in asked {
                         if tx.finish_task(task.id)?
                             && let Some(target) = &task.report

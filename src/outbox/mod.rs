@@ -25,6 +25,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use alerts::{Audience, note, raise};
 pub use people::People;
+pub use substitute::chat_of;
 
 use crate::cards::Cards;
 use crate::clock::Clock;

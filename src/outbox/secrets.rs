@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use secrecy::SecretString;
 
 use super::deliver::Failure;
+use crate::app::users;
 use crate::cards::{Cards, Look, Role};
 use crate::domain::{Dispatch, OpenId, OwedMessage, SecretsSent};
 use crate::store::{Store, StoreError, WriteTx};
@@ -40,7 +41,8 @@ pub(super) fn lost(
     creation.sent = SecretsSent::Lost { reason: reason.to_owned() };
     tx.put_creation(&creation)?;
     if let Some(report) = &creation.report {
-        let card = cards.creation(&creation, &Look::new(Role::Admin, now));
+        let account = users::account_name(tx, &creation.wanted.key.account)?;
+        let card = cards.creation(&creation, &account, &Look::new(Role::Admin, now));
         tx.owe_report(report, card.into_string(), now, now)?;
     }
     Ok(())

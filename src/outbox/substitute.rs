@@ -118,7 +118,7 @@ fn tell_admins(
 }
 
 /// The chat of a lane, if it is one of a chat or of its files.
-pub(super) fn chat_of(lane: &str) -> Option<ChatId> {
+pub fn chat_of(lane: &str) -> Option<ChatId> {
     let chat = message_lane(lane).strip_prefix(&chat_lane(""))?;
     ChatId::new(chat).ok()
 }

@@ -8,7 +8,7 @@ use axum::Router;
 use axum::http::StatusCode;
 use axum::routing::{get, post};
 use tokio::net::TcpListener;
-use tokio::sync::{Mutex, Semaphore, watch};
+use tokio::sync::{Mutex, Notify, Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -38,6 +38,10 @@ const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 const TOKEN_INTERVAL: Duration = Duration::from_secs(30 * 60);
 /// And so soon after it failed.
 const TOKEN_RETRY: Duration = Duration::from_secs(10);
+/// Names of people who came to be known are asked for so often.
+const NAMES_INTERVAL: Duration = Duration::from_secs(30 * 60);
+/// And so soon where Feishu did not answer.
+const NAMES_RETRY: Duration = Duration::from_secs(60);
 /// Observations are folded into buckets so often.
 const METRICS_INTERVAL: Duration = Duration::from_secs(30);
 
@@ -172,7 +176,8 @@ impl Service {
             config::Locale::ZhCn => Locale::ZhCn,
             config::Locale::EnUs => Locale::EnUs,
         };
-        let cards = Arc::new(Cards::new(locale, OpSource::Random));
+        let cards = Cards::new(locale, OpSource::Random);
+        let cards = Arc::new(cards.taking_policies(config.access.detach_policies));
         let base_url = base_url(config)?;
         let chat = feishu_client(config, &patience, clock.clone())?;
         let connection = match config.feishu.mode {
@@ -220,6 +225,7 @@ impl Service {
         let worker = Worker {
             store: store.clone(),
             cloud: cloud.clone(),
+            feishu: chat.clone(),
             cards: Arc::clone(&cards),
             settings: settings.clone(),
             clock: clock.clone(),
@@ -227,6 +233,7 @@ impl Service {
             policies_bell: Arc::clone(&bells.policies),
             bell: Arc::clone(&bells.tasks),
             outbox_bell: Arc::clone(&bells.outbox),
+            names_bell: Arc::clone(&bells.names),
         };
         let monitor = Monitor::new(monitor::Parts {
             store: store.clone(),
@@ -284,7 +291,8 @@ impl Service {
         tasks.spawn(authoriser.run(stop.clone()));
         tasks.spawn(worker.run(stop.clone()));
         tasks.spawn(run_monitor(Arc::clone(&monitor), stop.clone()));
-        tasks.spawn(keep_in_touch(chat, bot, stop.clone()));
+        tasks.spawn(keep_in_touch(chat, Arc::clone(&bot), stop.clone()));
+        tasks.spawn(learn_names(bot, Arc::clone(&bells.names), stop.clone()));
         if let Some((connection, status)) = connection {
             let (settled, in_order) = watch::channel(false);
             let app = Arc::clone(&app);
@@ -389,14 +397,29 @@ async fn run_monitor(monitor: Arc<Monitor>, stop: CancellationToken) {
     }
 }
 
-/// Keeps a token at hand, and learns names once Feishu answers.
+/// Reads names that are not known: at the start, when told of new people, and from time to time.
+async fn learn_names(bot: Arc<Bot>, bell: Arc<Notify>, stop: CancellationToken) {
+    loop {
+        let pause = tokio::select! {
+            () = stop.cancelled() => return,
+            all = bot.learn_names() => if all { NAMES_INTERVAL } else { NAMES_RETRY },
+        };
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = bell.notified() => {}
+            () = tokio::time::sleep(pause) => {}
+        }
+    }
+}
+
+/// Keeps a token at hand, and learns the bot's own id once Feishu answers.
 async fn keep_in_touch(feishu: feishu::Client, bot: Arc<Bot>, stop: CancellationToken) {
     let mut named = false;
     loop {
         let touched = async {
             feishu.refresh_token().await?;
             if !named {
-                bot.learn_names().await?;
+                bot.learn_own_id().await?;
             }
             Ok::<_, feishu::Error>(())
         };

@@ -1,12 +1,15 @@
 //! Single values: schema version, key check, saved settings, the monitor's memory, the bot's own id, names of people.
 
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+
 use jiff::Timestamp;
 use redb::{ReadableTable, WriteTransaction};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::seal::Sealer;
-use super::tables::{DIRECT_CHATS, META, PEOPLE, Source, View, WELCOMED};
+use super::tables::{DIRECT_CHATS, META, Order, PEOPLE, Source, View, WELCOMED};
 use super::{SCHEMA_VERSION, StoreError, WriteTx};
 use crate::domain::{ChatId, MonitorState, OpenId, SavedSettings};
 
@@ -84,6 +87,27 @@ impl<S: Source> View<S> {
     /// The store's.
     pub fn person_name(&self, person: &OpenId) -> Result<Option<String>, StoreError> {
         self.get(PEOPLE, "people", person.as_str())
+    }
+
+    /// Everybody whose name was read, or who has a direct chat with the bot, by id.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn known_people(&self) -> Result<BTreeMap<OpenId, Option<String>>, StoreError> {
+        let mut people = BTreeMap::new();
+        for row in self.0.table(DIRECT_CHATS)?.iter()? {
+            if let Ok(person) = OpenId::new(row?.0.value()) {
+                people.insert(person, None);
+            }
+        }
+        let all = ..;
+        self.scan::<_, String, &str, _>(PEOPLE, "people", all, Order::Ascending, |id, name| {
+            if let Ok(person) = OpenId::new(id) {
+                people.insert(person, Some(name));
+            }
+            ControlFlow::Continue(())
+        })?;
+        Ok(people)
     }
 
     /// The direct chat with a person, once it was seen.

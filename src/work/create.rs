@@ -14,9 +14,9 @@ use zeroize::Zeroizing;
 
 use super::Worker;
 use crate::app::cloud::CloudError;
-use crate::app::create;
 use crate::app::sync::{UserAccess, user_access};
 use crate::app::trouble::{Cause, Said, Trouble};
+use crate::app::{create, users};
 use crate::cards::{Look, Role, SecretsView, Tone};
 use crate::domain::{
     AccessKeyInfo, Creation, Dispatch, Halt, KeyStep, SecretsSent, Step, Switch, Task, UserKey,
@@ -425,7 +425,10 @@ impl Worker {
                             cards.create(&view, &look)
                         }
                         (_, Err(crate::app::Error::Store(error))) => return Err(error),
-                        _ => cards.creation(&creation, &look),
+                        _ => {
+                            let name = users::account_name(tx, &creation.wanted.key.account)?;
+                            cards.creation(&creation, &name, &look)
+                        }
                     };
                     tx.owe_report(report, card.into_string(), task.created, now)?;
                 }

@@ -23,6 +23,7 @@ use crate::app::{projects, sync};
 use crate::cards::{Cards, Look, Role};
 use crate::clock::Clock;
 use crate::domain::{AccountId, Settings, Task, TaskKind, UserKey};
+use crate::feishu;
 use crate::store::{Store, StoreError};
 
 pub use authorise::{Authoriser, Parts as AuthoriserParts};
@@ -66,6 +67,8 @@ pub struct Worker {
     pub store: Store,
     /// The cloud.
     pub cloud: Cloud,
+    /// For people behind mobile numbers.
+    pub feishu: feishu::Client,
     /// Makes the reports.
     pub cards: Arc<Cards>,
     /// Settings of the configuration; saved ones win.
@@ -80,6 +83,8 @@ pub struct Worker {
     pub bell: Arc<Notify>,
     /// Rung when something was made owed.
     pub outbox_bell: Arc<Notify>,
+    /// Rung when there may be an owner whose name is not known.
+    pub names_bell: Arc<Notify>,
 }
 
 impl Worker {
@@ -145,8 +150,8 @@ impl Worker {
                 self.refresh_projects(task, account, user).await
             }
             TaskKind::CreateUser { creation } => self.create(task, creation).await,
-            TaskKind::UpdateProfile { user, profile } => {
-                self.update_profile(task, user, profile).await
+            TaskKind::UpdateProfile { user, profile, owner_mobile } => {
+                self.update_profile(task, user, profile, owner_mobile).await
             }
             TaskKind::CheckAccount { account, name, pair, known } => {
                 self.check_account(task, Waiting { account, name, pair, known }).await

@@ -1,12 +1,15 @@
-//! Writing a user's personal data to the cloud.
+//! What of a user's settings needs somebody else: personal data is written to the cloud, and Feishu says whose mobile
+//! number the new owner's is.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::Worker;
 use crate::app::{configure, users};
-use crate::cards::{Look, Role, Tone};
-use crate::domain::{Profile, Task, UserKey};
-use crate::store::StoreError;
+use crate::cards::{Look, Role, Toast, Tone};
+use crate::domain::{OpenId, Profile, Report, Task, UserKey};
+use crate::outbox::chat_of;
+use crate::store::{Source, StoreError, View};
 
 impl Worker {
     pub(super) async fn update_profile(
@@ -14,11 +17,19 @@ impl Worker {
         task: Task,
         user: UserKey,
         profile: Profile,
+        owner_mobile: Option<String>,
     ) -> Result<(), StoreError> {
-        let written = self.write_profile(&user, &profile).await;
+        let written = match profile.is_empty() {
+            true => Ok(()),
+            false => self.write_profile(&user, &profile).await,
+        };
         if let Err(reason) = &written {
             tracing::warn!(%user, reason, "a user's data was not written to the cloud");
         }
+        let owner = match &owner_mobile {
+            Some(mobile) => self.person_behind(mobile).await.map(Some),
+            None => Ok(None),
+        };
         let (cards, configured, now) =
             (Arc::clone(&self.cards), self.settings.clone(), self.clock.now());
         self.store
@@ -26,32 +37,50 @@ impl Worker {
                 if written.is_ok() {
                     configure::written(tx, &user, &profile, now)?;
                 }
+                if let Ok(Some(owner)) = &owner {
+                    configure::owned(tx, &user, owner, now)?;
+                }
                 let Some(record) = tx.user(&user)? else {
                     tx.finish_task(task.id)?;
                     return Ok(());
                 };
+                let people = configure::possible_owners(tx, &record)?;
                 let settings = tx.saved_settings()?.over(&configured);
                 let detail = users::detail(tx, &settings, record)?;
-                let (look, words) = (Look::new(Role::Admin, now), cards.words());
-                let card = match &written {
-                    Ok(()) => {
-                        let text = words.t("configure.cloud_saved", &[]);
-                        cards.user(&detail, &look.with_banner(Tone::Success, text))
-                    }
-                    Err(reason) => {
-                        let text = words.t("configure.cloud_failed", &[("reason", reason)]);
-                        let look = look.with_banner(Tone::Error, text).with_form(typed(&profile));
-                        cards.configure(&detail, &look)
-                    }
+                let (mut look, words) = (Look::new(Role::Admin, now), cards.words());
+                look.in_group = is_group(tx, task.report.as_ref())?;
+                let cloud_failed = written
+                    .err()
+                    .map(|reason| words.t("configure.cloud_failed", &[("reason", &reason)]));
+                let mut form = BTreeMap::new();
+                if cloud_failed.is_some() {
+                    form = typed(&profile);
+                }
+                if owner.is_err() {
+                    form.extend(owner_mobile.map(|mobile| ("other_owner".to_owned(), mobile)));
+                }
+                let failures: Vec<String> = cloud_failed.into_iter().chain(owner.err()).collect();
+                let card = if failures.is_empty() {
+                    let text = if profile.is_empty() {
+                        words.toast(&Toast::UserSaved { user: user.clone() })
+                    } else {
+                        words.t("configure.cloud_saved", &[])
+                    };
+                    cards.user(&detail, &look.with_banner(Tone::Success, text))
+                } else {
+                    let look = look.with_banner(Tone::Error, failures.join(" ")).with_form(form);
+                    cards.configure(&detail, &people, &look)
                 };
                 if tx.finish_task(task.id)?
                     && let Some(report) = &task.report
                 {
                     tx.owe_report(report, card.into_string(), task.created, now)?;
                 }
-                Ok(())
+                Ok::<_, StoreError>(())
             })
-            .await
+            .await?;
+        self.names_bell.notify_one();
+        Ok(())
     }
 
     async fn write_profile(&self, user: &UserKey, profile: &Profile) -> Result<(), String> {
@@ -68,10 +97,28 @@ impl Worker {
             .await
             .map_err(|error| words.trouble(&error.into()))
     }
+
+    /// Whose number it is, or in words why that is not known.
+    async fn person_behind(&self, mobile: &str) -> Result<OpenId, String> {
+        let words = self.cards.words();
+        let asked = self.feishu.open_ids_by_mobile(&[mobile.to_owned()]).await;
+        let found = asked.map_err(|error| {
+            tracing::warn!(%error, "the owner of a user could not be looked up");
+            words.t("configure.owner_unread", &[("reason", &error)])
+        })?;
+        let person = found.into_iter().find_map(|(_, id)| OpenId::new(id?).ok());
+        person.ok_or_else(|| words.t("configure.owner_unknown", &[("mobile", &mobile)]))
+    }
+}
+
+/// Whether the card of a report stands in a group.
+fn is_group<S: Source>(tx: &View<S>, report: Option<&Report>) -> Result<bool, StoreError> {
+    let Some(chat) = report.and_then(|report| chat_of(&report.lane)) else { return Ok(false) };
+    Ok(tx.known_chat(chat.as_str())?.is_some_and(|chat| !chat.direct))
 }
 
 /// What was not saved stays in the form.
-fn typed(profile: &Profile) -> std::collections::BTreeMap<String, String> {
+fn typed(profile: &Profile) -> BTreeMap<String, String> {
     [("display_name", &profile.display_name), ("email", &profile.email), ("phone", &profile.phone)]
         .into_iter()
         .filter_map(|(name, text)| Some((name.to_owned(), text.clone()?)))

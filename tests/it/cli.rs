@@ -309,7 +309,7 @@ fn rekey_is_all_or_nothing_and_the_old_key_opens_nothing_afterwards() {
     home.run(&["account", "list"]).good();
 
     let done_with = home.feed(&["rekey"], &format!("{}\n", "22".repeat(32)));
-    assert!(done_with.good().starts_with("1 key pairs"), "{}", done_with.out);
+    assert!(done_with.good().starts_with("1 key pair sealed"), "{}", done_with.out);
     assert!(!done_with.out.contains("2222"));
     home.run(&["account", "list"]).refused(1, "security.master_key is not the key");
     home.run(&["export", "users"]).refused(1, "security.master_key is not the key");

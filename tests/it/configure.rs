@@ -1,15 +1,17 @@
-//! A user's settings, and what of them goes to the cloud.
+//! A user's settings, and what of them goes to the cloud or is asked of Feishu.
 
 use airgate::sandbox::volcengine::{Fault, FaultRule};
 use serde_json::json;
 
-use crate::bed::{ADMIN, Bed, STRANGER, VIEWER, one_account, text_of, toast_of};
+use crate::bed::{ADMIN, ADMIN_2, Bed, GROUP, STRANGER, VIEWER, one_account, text_of, toast_of};
 
 async fn bed() -> Bed {
     let mut cloud = one_account();
     cloud.add_user("main", "alice").unwrap();
     let bed = Bed::start(cloud).await;
     bed.sync().await;
+    // Who wrote to the bot can be chosen as owner.
+    bed.ask(STRANGER, "/me").await;
     bed
 }
 
@@ -84,9 +86,12 @@ async fn a_failure_of_the_cloud_says_what_was_saved_and_what_was_not() {
 async fn bad_input_is_refused_and_only_administrators_save() {
     let bed = bed().await;
     let card = opened(&bed).await;
-    for (name, value) in
-        [("thresholds", "501"), ("email", "not an address"), ("phone", "12"), ("owner", "alice")]
-    {
+    for (name, value) in [
+        ("thresholds", "501"),
+        ("email", "not an address"),
+        ("phone", "12"),
+        ("other_owner", "alice"),
+    ] {
         let refused = bed.submit(ADMIN, &card, "user.configure", json!({name: value})).await;
         assert!(toast_of(&refused).starts_with("error"), "{name} {value}: {refused:?}");
     }
@@ -101,4 +106,91 @@ async fn bad_input_is_refused_and_only_administrators_save() {
     assert!(toast_of(&refused).contains("500"), "{refused:?}");
     let user = bed.user("main/alice");
     assert_eq!((user.remark.as_str(), user.thresholds, user.owner), ("", None, None));
+}
+
+/// Whom the select of the owner offers, in order.
+fn offered(bed: &Bed, card: &str) -> Vec<String> {
+    let json = bed.feishu.message(card).unwrap().json();
+    let form = json["body"]["elements"].as_array().unwrap().iter().find(|e| e["tag"] == "form");
+    let fields = form.unwrap()["elements"].as_array().unwrap();
+    let select = fields.iter().find(|field| field["name"] == "owner").unwrap();
+    let options = select["options"].as_array().cloned().unwrap_or_default();
+    options.iter().map(|option| option["value"].as_str().unwrap().to_owned()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn in_the_direct_chat_an_owner_is_chosen_among_those_the_bot_knows() {
+    let bed = bed().await;
+    let known = |bed: &Bed| {
+        let names = bed.store.read(|tx| tx.known_people()).unwrap();
+        names.values().filter(|name| name.is_some()).count() >= 3
+    };
+    bed.until("names of administrators and viewers", known).await;
+    let card = opened(&bed).await;
+    let people = offered(&bed, &card);
+    for person in [ADMIN, ADMIN_2, VIEWER, STRANGER] {
+        assert!(people.iter().any(|id| id == person), "{person}: {people:?}");
+    }
+    bed.submit(ADMIN, &card, "user.configure", json!({"owner": STRANGER})).await;
+    assert_eq!(bed.user("main/alice").owner.unwrap().as_str(), STRANGER);
+    // The name is read aside, and kept.
+    let named = |bed: &Bed| {
+        bed.store.read(|tx| tx.person_name(&STRANGER.parse().unwrap())).unwrap().is_some()
+    };
+    bed.until("the owner's name", named).await;
+    let shown = text_of(&bed.ask(VIEWER, "/user alice").await);
+    assert!(shown.contains("路人甲") && !shown.contains(STRANGER), "{shown}");
+    // The present owner comes first.
+    let card = opened(&bed).await;
+    assert_eq!(offered(&bed, &card)[0], STRANGER);
+
+    // In a group the client offers its members.
+    let there = bed.ask_in(ADMIN, GROUP, "/user alice", true).await.message_id;
+    bed.press(ADMIN, &there, json!({"action": "user.configure"})).await;
+    assert_eq!(offered(&bed, &there), Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_owner_nobody_knows_is_named_by_mobile_number_or_id() {
+    let bed = bed().await;
+    let card = opened(&bed).await;
+    let fields = json!({"other_owner": " 13800000004 ", "remark": "r"});
+    let saving = bed.submit(ADMIN, &card, "user.configure", fields).await;
+    assert!(toast_of(&saving).starts_with("info"), "{saving:?}");
+    bed.card_becomes(&card, |content| content.contains("alice 的设置已保存")).await;
+    let user = bed.user("main/alice");
+    assert_eq!((user.owner.unwrap().as_str(), user.remark.as_str()), (STRANGER, "r"));
+
+    bed.press(ADMIN, &card, json!({"action": "user.configure"})).await;
+    bed.submit(ADMIN, &card, "user.configure", json!({"other_owner": VIEWER})).await;
+    assert_eq!(bed.user("main/alice").owner.unwrap().as_str(), VIEWER);
+
+    // A number of nobody changes nothing, and stays in the form with the reason.
+    bed.press(ADMIN, &card, json!({"action": "user.configure"})).await;
+    let fields = json!({"other_owner": "13900000009", "display_name": "爱丽丝"});
+    bed.submit(ADMIN, &card, "user.configure", fields).await;
+    let shown = bed.card_becomes(&card, |content| content.contains("没有找到手机号")).await;
+    assert!(shown.content.contains("\"default_value\":\"13900000009\""), "{}", shown.content);
+    let user = bed.user("main/alice");
+    assert_eq!((user.owner.unwrap().as_str(), user.display_name.as_str()), (VIEWER, "爱丽丝"));
+    for neither in ["alice", "ou 1", "12"] {
+        let fields = json!({"other_owner": neither});
+        let refused = bed.submit(ADMIN, &card, "user.configure", fields).await;
+        assert!(toast_of(&refused).starts_with("error"), "{neither}: {refused:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_remark_keeps_its_lines() {
+    let bed = bed().await;
+    let card = opened(&bed).await;
+    let fields = json!({"remark": "第一行\r\n  第二行\n\n\n\n第三行 <at id=all></at>\n"});
+    bed.submit(ADMIN, &card, "user.configure", fields).await;
+    let shown = bed.texts(&card);
+    assert!(shown.contains("第一行\n第二行\n\n第三行 <at id=all></at>"), "{shown}");
+    // Saving the form again, for another field, changes nothing of it.
+    bed.press(ADMIN, &card, json!({"action": "user.configure"})).await;
+    bed.submit(ADMIN, &card, "user.configure", json!({"thresholds": "60"})).await;
+    let remark = bed.user("main/alice").remark;
+    assert_eq!(remark, "第一行\n第二行\n\n第三行 <at id=all></at>");
 }

@@ -142,6 +142,25 @@ fn assert_secret(bed: &Bed, what: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_form_opens_from_the_list_of_users() {
+    let bed = bed().await;
+    let list = bed.ask(ADMIN, "/users").await.message_id;
+    let button = json!({"action": "user.create"});
+    let value = bed.feishu.find_button(&list, |value| value["action"] == "user.create").unwrap();
+    bed.press(ADMIN, &list, button).await;
+    assert!(bed.texts(&list).contains("首个项目"), "{}", bed.texts(&list));
+    // The same press once more, from a client that still shows the list: the form again, and no word of refusal.
+    let again = bed.forged(ADMIN, &list, value.value.unwrap(), None).await;
+    assert_eq!(toast_of(&again), "");
+    bed.submit(ADMIN, &list, "user.create", json!({"username": "bob"})).await;
+    bed.card_becomes(&list, |content| content.contains("bob 已创建")).await;
+    assert_eq!(bed.user("main/bob").status, UserStatus::Active);
+
+    let viewers = bed.ask(VIEWER, "/users").await.message_id;
+    assert!(bed.feishu.find_button(&viewers, |value| value["action"] == "user.create").is_none());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn everything_at_once_in_the_direct_chat() {
     let bed = bed().await;
     let card = create(&bed, full()).await;

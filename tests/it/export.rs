@@ -1,8 +1,10 @@
 //! `/export`: tables as files in the chat.
 
+use airgate::domain::User;
+use airgate::store::StoreError;
 use serde_json::Value;
 
-use crate::bed::{ADMIN, Bed, STRANGER, VIEWER, one_account, text_of};
+use crate::bed::{ADMIN, Bed, PATIENCE, STRANGER, VIEWER, one_account, text_of, user};
 
 /// The files of a chat by name, with their texts.
 fn files(bed: &Bed, chat: &str) -> Vec<(String, String)> {
@@ -56,4 +58,34 @@ async fn strangers_get_no_file_and_an_unknown_table_is_refused() {
     for person in [STRANGER, ADMIN] {
         assert!(files(&bed, &bed.feishu.direct_chat(person)).is_empty());
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_table_that_no_chat_takes_is_answered_with_the_way_to_it() {
+    let bed = Bed::start(one_account()).await;
+    // 500 characters of 4 bytes in the remark, 200 in the name: 2.8 KB a user, 31 MB in all.
+    bed.store
+        .write(|tx| {
+            for i in 0..11_800 {
+                let mut record = User::new(user(&format!("main/user-{i}")), bed.clock.now());
+                record.remark = "𠀀".repeat(500);
+                record.display_name = "𠀁".repeat(200);
+                tx.put_user(&record)?;
+            }
+            Ok::<_, StoreError>(())
+        })
+        .unwrap();
+    let chat = bed.feishu.direct_chat(VIEWER);
+    let reply = bed.ask(VIEWER, "/export users").await;
+    assert!(text_of(&reply).contains("文件随后发到这里"), "{}", text_of(&reply));
+    let told = move |message: &airgate::sandbox::feishu::Message| {
+        message.content.contains("超过 30 MB") && message.content.contains("airgate export")
+    };
+    let seen = bed
+        .feishu
+        .wait_for(move |state| state.all_messages().iter().find(|m| told(m)).cloned(), PATIENCE);
+    let seen = seen.await.expect("an answer that says why there is no file");
+    assert_eq!(seen.chat_id, chat);
+    bed.settled().await;
+    assert!(files(&bed, &chat).is_empty());
 }

@@ -12,6 +12,7 @@ mod accounts;
 mod actions;
 mod bad_days;
 mod bed;
+mod billing;
 mod callbacks;
 mod canary;
 mod chat;

@@ -95,9 +95,9 @@ pub fn all(cards: &Cards, look: &Look, size: Size, push: &mut impl FnMut(&str, C
     push("create_accounts", cards.create(&view(size, several, many), look));
     push("create_unlisted", cards.create(&view(size, 1, 0), look));
     push("creating", cards.creating(&samples::key(size, 0), look));
-    push("creation", cards.creation(&creation(size), look));
+    push("creation", cards.creation(&creation(size), "云上主体", look));
     let half = Creation { key: KeyStep::Open, ..creation(size) };
-    push("creation_half", cards.creation(&halted(size, half), look));
+    push("creation_half", cards.creation(&halted(size, half), "云上主体", look));
     let unclear = Creation {
         user: Step::Tried,
         linked: false,
@@ -107,10 +107,10 @@ pub fn all(cards: &Cards, look: &Look, size: Size, push: &mut impl FnMut(&str, C
         sent: SecretsSent::None,
         ..creation(size)
     };
-    push("creation_unclear", cards.creation(&halted(size, unclear), look));
+    push("creation_unclear", cards.creation(&halted(size, unclear), "云上主体", look));
     let reason = samples::text(size, 300);
     let lost = Creation { sent: SecretsSent::Lost { reason }, ..creation(size) };
-    push("creation_lost", cards.creation(&lost, look));
+    push("creation_lost", cards.creation(&lost, "云上主体", look));
     let user = samples::key(size, 0);
     let secrets = cards.secrets(&SecretsView {
         user: &user,

@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::*;
 use crate::app::me::MeView;
-use crate::domain::AccessGoal;
+use crate::domain::{AccessGoal, HeldPolicy, PolicyKind, PolicyScope};
 use crate::sandbox::feishu::cards::{Via, check_card};
 use samples::Size;
 
@@ -86,8 +86,8 @@ fn all(cards: &Cards, role: Role, size: Size) -> Vec<Sample> {
     creating::all(cards, &look, size, &mut push);
     push("settings", cards.settings(&admin::settings(size), &look));
     push("settings_none", cards.settings(&admin::no_settings(), &look));
-    push("configure", cards.configure(&samples::detail(size), &look));
-    push("configure_gone", cards.configure(&samples::gone_detail(size), &look));
+    push("configure", cards.configure(&samples::detail(size), &samples::people(size), &look));
+    push("configure_gone", cards.configure(&samples::gone_detail(size), &[], &look));
     push("accounts", cards.accounts(&admin::accounts(size, false), &look));
     push("accounts_replace", cards.accounts(&admin::accounts(size, true), &look));
     push("accounts_none", cards.accounts(&admin::no_accounts(), &look));
@@ -118,7 +118,7 @@ fn all(cards: &Cards, role: Role, size: Size) -> Vec<Sample> {
     push("processing_monitor", cards.processing(&Processing::Monitor, &look));
     push("sync", cards.sync_report(&watch::syncs(size), &look));
     push("sync_none", cards.sync_report(&[], &look));
-    push("cycle", cards.cycle_report(&watch::cycle(size), &look));
+    push("cycle", cards.cycle_report(&watch::cycle(size), &watch::monitor(size).accounts, &look));
     for tone in [Tone::Info, Tone::Success, Tone::Warning, Tone::Error] {
         let text = samples::text(size, 600);
         push(&format!("message_{}", tone.word()), cards.message(tone, &text, &text));
@@ -366,6 +366,25 @@ fn the_way_back_survives_and_a_long_query_does_not_travel() {
     let long = ListPlace { query: "x".repeat(100), ..place };
     let card = cards.user(&samples::detail(Size::Small), &look.with_back(Some(long)));
     assert!(!card.as_str().contains("\"back\""));
+}
+
+#[test]
+fn a_cut_that_takes_policies_says_so_before() {
+    let cards = Cards::new(Locale::ZhCn, OpSource::Counter).taking_policies(true);
+    let look = Look::new(Role::Admin, samples::now());
+    let mut detail = samples::detail(Size::Small);
+    let question = cards.access_confirm(&detail, AccessGoal::Cut, &look);
+    assert!(question.as_str().contains("全部权限策略将被解除"), "{}", question.as_str());
+    assert!(question.as_str().contains("全部解除"), "{}", question.as_str());
+    assert!(cards.user(&detail, &look).as_str().contains("全部权限策略将被解除"));
+
+    detail = samples::disabled_detail(Size::Small);
+    let held =
+        HeldPolicy { name: "Ark".into(), kind: PolicyKind::System, scope: PolicyScope::Global };
+    detail.remembered.as_mut().unwrap().policies = vec![held];
+    let question = cards.access_confirm(&detail, AccessGoal::Restored, &look);
+    assert!(question.as_str().contains("恢复 1 个"), "{}", question.as_str());
+    assert!(cards.user(&detail, &look).as_str().contains("1 个权限策略"));
 }
 
 #[test]

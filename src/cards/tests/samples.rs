@@ -242,6 +242,14 @@ pub fn no_users() -> UsersPage {
     }
 }
 
+/// Whom the form of a user's settings offers as owner; the owner is among them.
+pub fn people(size: Size) -> Vec<OpenId> {
+    let others = if size == Size::Small { 2 } else { 99 };
+    let owner = user(size, 0).owner;
+    let others = (0..others).map(|i| format!("ou_{i:032x}").parse().unwrap());
+    owner.into_iter().chain(others).collect()
+}
+
 pub fn detail(size: Size) -> UserDetail {
     let user = user(size, 0);
     UserDetail {
@@ -471,7 +479,8 @@ pub fn billing_of_user(size: Size) -> BillingView {
     view.users.truncate(1);
     view.pages = 1;
     if size != Size::Small {
-        view.users[0].projects = billing_projects(size, 60);
+        view.users[0].projects = billing_projects(size, crate::app::billing::PROJECTS_A_PAGE);
+        view.pages = 3;
     }
     let months = if size == Size::Small { 3 } else { 24 };
     view.of_user = Some(UserMonths {

@@ -251,6 +251,11 @@ pub fn syncs(size: Size) -> Vec<AccountSync> {
     (0..if small { 3 } else { 20 })
         .map(|i| AccountSync {
             account: ["main", "lab", "finance"][i % 3].parse().unwrap(),
+            name: if small {
+                ["生产账号", "lab", ""][i % 3].to_owned()
+            } else {
+                text(size, 200)
+            },
             users: 13,
             added: if i == 0 || !small {
                 vec![key(size, 0).username.to_string(); if small { 2 } else { 500 }]

@@ -300,7 +300,7 @@ pub fn tasks(waiting: &str) -> Vec<TaskKind> {
         TaskKind::MonitorRun,
         TaskKind::CreateUser { creation: 1 },
         TaskKind::RefreshProjects { account: account("main"), user: user("main/alice") },
-        TaskKind::UpdateProfile { user: user("main/alice"), profile },
+        TaskKind::UpdateProfile { user: user("main/alice"), profile, owner_mobile: None },
         TaskKind::CheckAccount {
             account: account("main"),
             name: "云上主体".to_owned(),
