@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use super::noted::{note_outcome, owe_task, renew, silence};
 use super::request::{Request, form_values};
 use super::roles::Allowed;
 use super::{Bot, Reaction, Reader, operator};
@@ -16,8 +17,8 @@ use crate::domain::{
     AlertBody, ChatId, MessageId, Money, OpenId, Problem, Report, TaskKind, UpdateTarget,
 };
 use crate::feishu::{CallbackAnswer, CardAction, ToastKind};
-use crate::outbox::{self, Audience, chat_lane, person_lane};
-use crate::store::{OpOutcome, Source, StoreError, View, WriteTx};
+use crate::outbox::{self, Audience, chat_lane};
+use crate::store::{Source, StoreError, View, WriteTx};
 
 /// Every action of the cards, by the name that their callbacks carry. Another name is unknown, whatever else is there.
 pub const ACTIONS: [&str; 22] = [
@@ -58,7 +59,7 @@ pub(super) struct Click {
     chat: Option<ChatId>,
     pub(super) look: Look,
     /// Where a later result is shown.
-    report: Option<Report>,
+    pub(super) report: Option<Report>,
 }
 
 /// A click that changes something, by whichever transaction it is taken up.
@@ -74,10 +75,10 @@ struct Asked {
 /// What a click did.
 #[derive(Default)]
 pub(super) struct Done {
-    toast: Option<(Tone, String)>,
-    card: Option<Card>,
-    task: Option<TaskKind>,
-    refused: bool,
+    pub(super) toast: Option<(Tone, String)>,
+    pub(super) card: Option<Card>,
+    pub(super) task: Option<TaskKind>,
+    pub(super) refused: bool,
     /// Global settings are others now.
     saved_settings: bool,
     /// Messages are owed.
@@ -266,47 +267,6 @@ impl Bot {
                 self.store.writing(move |tx| reader.note_refusal(tx, &asked, refusal)).await
             }
         }
-    }
-}
-
-/// The work that an answer promises, reported to the clicked card.
-fn owe_task(tx: &WriteTx, done: &Done, click: &Click, now: Timestamp) -> Result<(), StoreError> {
-    if let Some(task) = &done.task {
-        tx.add_task(task.clone(), click.report.clone(), now)?;
-    }
-    Ok(())
-}
-
-/// The clicked card shows something newer than what was owed to it by then.
-fn renew(tx: &WriteTx, done: &Done, click: &Click, last_owed: u64) -> Result<(), StoreError> {
-    match (&done.card, &click.report) {
-        (Some(card), Some(Report { target: UpdateTarget::Message { id }, lane })) => {
-            tx.renew_updates(lane, id, card.as_str(), last_owed)?;
-            // What the menu was asked for is owed there.
-            tx.renew_updates(&person_lane(&click.operator), id, card.as_str(), last_owed)
-        }
-        _ => Ok(()),
-    }
-}
-
-/// A form's first outcome, answered again to whoever submits it once more.
-fn note_outcome(
-    tx: &WriteTx,
-    request: &Request,
-    done: &Done,
-    now: Timestamp,
-) -> Result<(), StoreError> {
-    let Some(op) = request.op() else { return Ok(()) };
-    let toast = done.toast.as_ref().map(|(_, text)| text.clone()).unwrap_or_default();
-    let succeeded = matches!(done.toast, Some((Tone::Success, _)));
-    tx.put_op_outcome(op, &OpOutcome { refused: done.refused, succeeded, toast, at: now })
-}
-
-/// The clicked card is not replaced any more by balances that were asked for before.
-fn silence(tx: &WriteTx, click: &Click) -> Result<(), StoreError> {
-    match &click.report {
-        Some(Report { target: UpdateTarget::Message { id }, .. }) => tx.silence_balances(id),
-        _ => Ok(()),
     }
 }
 

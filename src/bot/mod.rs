@@ -11,6 +11,7 @@ pub mod command;
 mod create;
 mod greeting;
 mod names;
+mod noted;
 pub mod request;
 mod roles;
 

@@ -10,11 +10,14 @@ use airgate::sandbox::feishu::{Fault, FaultRule, Message, Sender};
 use airgate::store::NewMessage;
 use jiff::SignedDuration;
 
-use crate::bed::{ADMIN, ADMIN_2, APP_ID, APP_SECRET, Bed, GROUP, one_account};
+use crate::bed::{ADMIN, ADMIN_2, APP_ID, APP_SECRET, Bed, GROUP, VIEWER, one_account};
 
-/// No cycles, so that nothing else is said.
+/// No cycles, so that nothing else is said. The outbox is at work: at its start it takes what is owed for possibly sent.
 async fn bed() -> Bed {
-    Bed::with(one_account(), &[("MONITOR__ENABLED", "false")]).await
+    let bed = Bed::with(one_account(), &[("MONITOR__ENABLED", "false")]).await;
+    owe(&bed, to_person(VIEWER));
+    bed.settled().await;
+    bed
 }
 
 /// A fault that spoils answers only, or one that keeps requests from being looked at.
