@@ -12,6 +12,7 @@ pub mod domain;
 pub mod feishu;
 pub mod monitor;
 pub mod outbox;
+pub mod owed;
 pub mod sandbox;
 pub mod server;
 pub mod store;

@@ -174,17 +174,17 @@ impl Bot {
             self.ring(done.task.as_ref());
         }
         if rings_access {
-            self.bells.access.notify_one();
+            self.wakers.access.notify_one();
         }
         if rings_names {
-            self.bells.names.notify_one();
+            self.wakers.names.notify_one();
         }
-        self.bells.policies.notify_one();
+        self.wakers.policies.notify_one();
         if done.saved_settings {
-            self.bells.settings.notify_one();
+            self.wakers.settings.notify_one();
         }
         if done.owes {
-            self.bells.outbox.notify_one();
+            self.wakers.outbox.notify_one();
         }
         Ok(Reaction::Answered(done.answer()))
     }

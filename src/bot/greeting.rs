@@ -107,7 +107,7 @@ impl Bot {
                 Ok(true)
             })
             .await?;
-        self.bells.outbox.notify_one();
+        self.wakers.outbox.notify_one();
         Ok(if first { Reaction::Handled } else { Reaction::Duplicate })
     }
 }

@@ -37,8 +37,9 @@ use crate::domain::{
     UpdateTarget,
 };
 use crate::feishu::{self, CallbackAnswer, ChatKind, Event, EventKind, MessageReceived};
-use crate::monitor::{self, Bells, Monitor};
+use crate::monitor::{self, Monitor};
 use crate::outbox::{chat_lane, file_lane};
+use crate::owed::Wakers;
 use crate::store::{NewMessage, Source, Store, StoreError, View, WriteTx};
 
 /// A message waits so long for the bot's own id to be read, and those that come soon after it do not. The platform waits 3 s
@@ -78,7 +79,7 @@ pub struct Bot {
     reader: Arc<Reader>,
     roles: Roles,
     feishu: feishu::Client,
-    bells: Bells,
+    wakers: Wakers,
     chats: chats::ChatOrder,
     own_id: Mutex<Option<OpenId>>,
     own_id_asked: Mutex<Option<Instant>>,
@@ -132,7 +133,7 @@ pub struct Parts {
     /// Time.
     pub clock: Clock,
     /// Whom to tell.
-    pub bells: Bells,
+    pub wakers: Wakers,
 }
 
 /// What a command answers: a card, and work that reports to it.
@@ -171,7 +172,7 @@ impl Bot {
             }),
             roles: parts.roles,
             feishu: parts.feishu,
-            bells: parts.bells,
+            wakers: parts.wakers,
             chats: chats::ChatOrder::default(),
             own_id: Mutex::new(known),
             own_id_asked: Mutex::default(),
@@ -263,9 +264,9 @@ impl Bot {
 
     /// Rings for what a transaction made owed.
     fn ring(&self, task: Option<&TaskKind>) {
-        self.bells.outbox.notify_one();
+        self.wakers.outbox.notify_one();
         match task {
-            Some(TaskKind::MonitorRun) => self.bells.monitor.notify_one(),
+            Some(TaskKind::MonitorRun) => self.wakers.monitor.notify_one(),
             Some(
                 TaskKind::Sync
                 | TaskKind::RefreshProjects { .. }
@@ -273,7 +274,7 @@ impl Bot {
                 | TaskKind::UpdateProfile { .. }
                 | TaskKind::CheckAccount { .. }
                 | TaskKind::ReadBalances,
-            ) => self.bells.tasks.notify_one(),
+            ) => self.wakers.tasks.notify_one(),
             None => {}
         }
     }

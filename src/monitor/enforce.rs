@@ -13,7 +13,6 @@ use parking_lot::Mutex;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::Bells;
 use crate::app::cloud::{Cloud, CloudError};
 use crate::app::sync::{UserAccess, user_access};
 use crate::app::trouble::{Cause, Trouble};
@@ -26,6 +25,7 @@ use crate::domain::{
     UserStatus,
 };
 use crate::outbox::{Audience, note, raise};
+use crate::owed::Wakers;
 use crate::store::{Store, StoreError, WriteTx};
 use crate::volcengine::{self, ErrorKind, KeyStatus};
 
@@ -55,7 +55,7 @@ pub struct Enforcer {
     settings: Settings,
     admins: Vec<OpenId>,
     clock: Clock,
-    bells: Bells,
+    wakers: Wakers,
     in_flight: Arc<Mutex<HashSet<UserKey>>>,
     policies_too: bool,
 }
@@ -118,11 +118,11 @@ impl Enforcer {
         settings: Settings,
         admins: Vec<OpenId>,
         clock: Clock,
-        bells: Bells,
+        wakers: Wakers,
     ) -> Self {
         let in_flight = Arc::default();
         let policies_too = false;
-        Self { store, cloud, cards, settings, admins, clock, bells, in_flight, policies_too }
+        Self { store, cloud, cards, settings, admins, clock, wakers, in_flight, policies_too }
     }
 
     /// The same, where a cut also detaches every policy of the user (`access.detach_policies`).
@@ -149,7 +149,7 @@ impl Enforcer {
             };
             tokio::select! {
                 () = stop.cancelled() => break,
-                () = self.bells.access.notified() => {}
+                () = self.wakers.access.notified() => {}
                 Some(_) = tries.join_next(), if !tries.is_empty() => {}
                 () = tokio::time::sleep(pause) => {}
             }
@@ -216,8 +216,8 @@ impl Enforcer {
                 self.note_failure(user, pending, reason).await?;
             }
         }
-        self.bells.outbox.notify_one();
-        self.bells.policies.notify_one();
+        self.wakers.outbox.notify_one();
+        self.wakers.policies.notify_one();
         Ok(())
     }
 
@@ -453,7 +453,7 @@ impl Enforcer {
         if let Err(error) = noted {
             tracing::error!(%user, %error, "a delay could not be alerted");
         }
-        self.bells.outbox.notify_one();
+        self.wakers.outbox.notify_one();
     }
 }
 

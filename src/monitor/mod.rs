@@ -24,29 +24,11 @@ use crate::domain::{
     AmountField, BillSource, CycleOutcome, CycleReport, OpenId, Settings, TaskKind,
 };
 use crate::outbox::Audience;
+use crate::owed::Wakers;
 use crate::store::{Source, Store, StoreError, View};
 
 /// Messages that were given up on the monitor card.
 const FAILED_SHOWN: usize = 5;
-
-/// Who is told when the monitor did something.
-#[derive(Clone, Default)]
-pub struct Bells {
-    /// Something was made owed.
-    pub outbox: Arc<Notify>,
-    /// A change of access was made owed.
-    pub access: Arc<Notify>,
-    /// A task was added.
-    pub tasks: Arc<Notify>,
-    /// A policy was made owed to a user, or may be attached again.
-    pub policies: Arc<Notify>,
-    /// A cycle was asked for, or the schedule says so.
-    pub monitor: Arc<Notify>,
-    /// Settings were saved.
-    pub settings: Arc<Notify>,
-    /// There may be a person whose name is not known.
-    pub names: Arc<Notify>,
-}
 
 /// What the monitor is doing, for cards.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -69,7 +51,7 @@ pub struct Monitor {
     amount_field: AmountField,
     concurrency: usize,
     clock: Clock,
-    bells: Bells,
+    wakers: Wakers,
     progress: Mutex<Progress>,
     due: Arc<Mutex<bool>>,
     one_at_a_time: tokio::sync::Mutex<()>,
@@ -98,7 +80,7 @@ pub struct Parts {
     /// Time.
     pub clock: Clock,
     /// Whom to tell.
-    pub bells: Bells,
+    pub wakers: Wakers,
 }
 
 impl Monitor {
@@ -115,7 +97,7 @@ impl Monitor {
             amount_field: parts.amount_field,
             concurrency: parts.concurrency.max(1),
             clock: parts.clock,
-            bells: parts.bells,
+            wakers: parts.wakers,
             progress: Mutex::new(Progress::default()),
             due: Arc::new(Mutex::new(false)),
             one_at_a_time: tokio::sync::Mutex::new(()),
@@ -142,7 +124,7 @@ impl Monitor {
         let mut interval = self.interval().await;
         let mut job = self.schedule(&scheduler, interval).await?;
         if self.enabled && self.is_overdue(interval).await {
-            self.bells.monitor.notify_one();
+            self.wakers.monitor.notify_one();
             *self.due.lock() = true;
         }
         loop {
@@ -155,8 +137,8 @@ impl Monitor {
             }
             tokio::select! {
                 () = stop.cancelled() => break,
-                () = self.bells.monitor.notified() => {}
-                () = self.bells.settings.notified() => {
+                () = self.wakers.monitor.notified() => {}
+                () = self.wakers.settings.notified() => {
                     let saved = self.interval().await;
                     // Where the clock was moved past the next cycle, that is due so long from now.
                     if saved != interval || self.is_past_next() {
@@ -185,7 +167,7 @@ impl Monitor {
                 if monitor.enabled {
                     *monitor.due.lock() = true;
                     monitor.progress.lock().next_at = monitor.after(interval);
-                    monitor.bells.monitor.notify_one();
+                    monitor.wakers.monitor.notify_one();
                 }
             })?)
             .await
@@ -250,7 +232,7 @@ impl Monitor {
                     Ok::<_, StoreError>(())
                 })
                 .await?;
-            self.bells.outbox.notify_one();
+            self.wakers.outbox.notify_one();
         }
     }
 
@@ -291,8 +273,8 @@ impl Monitor {
                 "cycle ended"
             );
         }
-        self.bells.outbox.notify_one();
-        self.bells.access.notify_one();
+        self.wakers.outbox.notify_one();
+        self.wakers.access.notify_one();
         result
     }
 

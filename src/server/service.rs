@@ -23,8 +23,9 @@ use crate::clock::Clock;
 use crate::config::{self, Config};
 use crate::feishu::connection::Connection;
 use crate::feishu::{self, CallbackKeys, CallbackVerifier};
-use crate::monitor::{self, Bells, Enforcer, Monitor};
+use crate::monitor::{self, Enforcer, Monitor};
 use crate::outbox::{self, Outbox};
+use crate::owed::Wakers;
 use crate::store::Store;
 use crate::store::backup::{BackupError, BackupFolder};
 use crate::volcengine;
@@ -139,7 +140,7 @@ pub struct Service {
     stop: CancellationToken,
     tasks: JoinSet<()>,
     monitor: Arc<Monitor>,
-    bells: Bells,
+    wakers: Wakers,
 }
 
 impl Service {
@@ -170,7 +171,7 @@ impl Service {
         super::metrics::recorder();
         let address = listener.local_addr()?;
         let stop = CancellationToken::new();
-        let bells = Bells::default();
+        let wakers = Wakers::default();
         let settings = config.initial_settings();
         let locale = match config.locale {
             config::Locale::ZhCn => Locale::ZhCn,
@@ -200,7 +201,7 @@ impl Service {
             webhook_timeout: patience.feishu_timeout,
             admins: admins.clone(),
             clock: clock.clone(),
-            bell: Arc::clone(&bells.outbox),
+            bell: Arc::clone(&wakers.outbox),
         });
         let enforcer = Enforcer::new(
             store.clone(),
@@ -209,7 +210,7 @@ impl Service {
             settings.clone(),
             admins.clone(),
             clock.clone(),
-            bells.clone(),
+            wakers.clone(),
         )
         .taking_policies(config.access.detach_policies);
         let authoriser = Authoriser::new(AuthoriserParts {
@@ -219,8 +220,8 @@ impl Service {
             clock: clock.clone(),
             cut_takes_policies: config.access.detach_policies,
             in_flight: enforcer.in_flight(),
-            bell: Arc::clone(&bells.policies),
-            outbox_bell: Arc::clone(&bells.outbox),
+            bell: Arc::clone(&wakers.policies),
+            outbox_bell: Arc::clone(&wakers.outbox),
         });
         let worker = Worker {
             store: store.clone(),
@@ -230,10 +231,10 @@ impl Service {
             settings: settings.clone(),
             clock: clock.clone(),
             project_policies: config.access.project_policies.clone(),
-            policies_bell: Arc::clone(&bells.policies),
-            bell: Arc::clone(&bells.tasks),
-            outbox_bell: Arc::clone(&bells.outbox),
-            names_bell: Arc::clone(&bells.names),
+            policies_bell: Arc::clone(&wakers.policies),
+            bell: Arc::clone(&wakers.tasks),
+            outbox_bell: Arc::clone(&wakers.outbox),
+            names_bell: Arc::clone(&wakers.names),
         };
         let monitor = Monitor::new(monitor::Parts {
             store: store.clone(),
@@ -246,7 +247,7 @@ impl Service {
             amount_field: config.monitor.amount_field,
             concurrency: config.monitor.concurrency.get(),
             clock: clock.clone(),
-            bells: bells.clone(),
+            wakers: wakers.clone(),
         });
         let bot = Bot::new(bot::Parts {
             store: store.clone(),
@@ -258,7 +259,7 @@ impl Service {
             monitor: Arc::clone(&monitor),
             feishu: chat.clone(),
             clock: clock.clone(),
-            bells: bells.clone(),
+            wakers: wakers.clone(),
         });
         let backups = config.store.backup_dir.as_ref().map(|folder| Backups {
             folder: BackupFolder::new(folder, &config.store.path, config.store.backup_keep.get()),
@@ -292,7 +293,7 @@ impl Service {
         tasks.spawn(worker.run(stop.clone()));
         tasks.spawn(run_monitor(Arc::clone(&monitor), stop.clone()));
         tasks.spawn(keep_in_touch(chat, Arc::clone(&bot), stop.clone()));
-        tasks.spawn(learn_names(bot, Arc::clone(&bells.names), stop.clone()));
+        tasks.spawn(learn_names(bot, Arc::clone(&wakers.names), stop.clone()));
         if let Some((connection, status)) = connection {
             let (settled, in_order) = watch::channel(false);
             let app = Arc::clone(&app);
@@ -301,7 +302,7 @@ impl Service {
         }
         tasks.spawn(serve(listener, app, stop.clone()));
         tasks.spawn(fold_metrics(stop.clone()));
-        Ok(Self { address, stop, tasks, monitor, bells })
+        Ok(Self { address, stop, tasks, monitor, wakers })
     }
 
     /// Where it listens.
@@ -315,8 +316,8 @@ impl Service {
     }
 
     /// Whom to tell of changes made from outside the service.
-    pub fn bells(&self) -> &Bells {
-        &self.bells
+    pub fn wakers(&self) -> &Wakers {
+        &self.wakers
     }
 
     /// Stops accepting, lets what is in flight end (10 s), and ends.

@@ -68,7 +68,7 @@ fn want(bed: &Bed, goal: AccessGoal) {
 fn want_of(bed: &Bed, key: &str, goal: AccessGoal) {
     let by = Operator::Person { open_id: ADMIN.parse().unwrap(), name: None };
     bed.store.write(|tx| access::request(tx, &user(key), goal, by, None, bed.clock.now())).unwrap();
-    bed.service().bells().access.notify_one();
+    bed.service().wakers().access.notify_one();
 }
 
 #[tokio::test(flavor = "multi_thread")]

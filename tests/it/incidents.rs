@@ -177,10 +177,10 @@ async fn a_bell_that_never_stops_ringing_sends_nothing_twice() {
     const MESSAGES: usize = 60;
     let bed = alice(&[("FEISHU__ALERT_WEBHOOK_SECRET", "hook-secret")]).await;
     hook(&bed, None);
-    let bells = bed.service().bells().clone();
+    let wakers = bed.service().wakers().clone();
     let ringing = tokio::spawn(async move {
         loop {
-            bells.outbox.notify_one();
+            wakers.outbox.notify_one();
             tokio::task::yield_now().await;
         }
     });

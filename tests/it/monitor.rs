@@ -60,7 +60,7 @@ pub async fn alice(further: &[(&str, &str)]) -> Bed {
 
 pub fn save(bed: &Bed, settings: &SavedSettings) {
     bed.store.write(|tx| tx.put_saved_settings(settings)).unwrap();
-    bed.service().bells().settings.notify_one();
+    bed.service().wakers().settings.notify_one();
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -17,7 +17,7 @@ fn card(title: &str) -> String {
 fn owe(bed: &Bed, lane: &str, dispatch: Dispatch) -> u64 {
     let now = bed.clock.now();
     let id = bed.store.write(|tx| tx.owe(NewMessage::new(lane, dispatch, now), now)).unwrap();
-    bed.service().bells().outbox.notify_one();
+    bed.service().wakers().outbox.notify_one();
     id
 }
 
@@ -43,7 +43,7 @@ async fn an_update_that_was_held_up_does_not_replace_a_newer_card() {
     bed.submit(ADMIN, &shown, "quota.allocate", fields).await;
     bed.feishu.faults().clear();
     bed.clock.advance(SignedDuration::from_mins(6));
-    bed.service().bells().outbox.notify_one();
+    bed.service().wakers().outbox.notify_one();
     bed.settled().await;
     let text = bed.texts(&shown);
     assert!(text.contains("¥12.50") && !text.contains("older"), "{text}");
@@ -68,7 +68,7 @@ async fn a_limit_of_the_gateway_holds_for_every_chat() {
     assert_eq!(row(&bed, &lane, second).unwrap().attempts, 0);
     bed.feishu.faults().clear();
     bed.clock.advance(SignedDuration::from_secs(31));
-    bed.service().bells().outbox.notify_one();
+    bed.service().wakers().outbox.notify_one();
     bed.settled().await;
     let sends = bed.feishu.requests().iter().filter(|request| request.endpoint == "send").count();
     assert_eq!(sends, 3);

@@ -79,7 +79,7 @@ async fn settled(bed: &Bed) {
         }
         assert!(tokio::time::Instant::now() < until, "{owed:#?}");
         bed.clock.advance(jiff::SignedDuration::from_millis(200));
-        bed.service().bells().policies.notify_one();
+        bed.service().wakers().policies.notify_one();
         tokio::time::sleep(std::time::Duration::from_millis(10)).await;
     }
     bed.settled().await;
@@ -91,7 +91,7 @@ async fn access_settled(bed: &Bed) {
     while !bed.store.read(|tx| tx.all_access_pending()).unwrap().is_empty() {
         assert!(tokio::time::Instant::now() < until, "access still changing");
         bed.clock.advance(jiff::SignedDuration::from_millis(200));
-        bed.service().bells().access.notify_one();
+        bed.service().wakers().access.notify_one();
         tokio::time::sleep(std::time::Duration::from_millis(10)).await;
     }
     settled(bed).await;
@@ -330,7 +330,7 @@ async fn while_access_is_cut_nothing_is_attached_and_what_is_removed_does_not_co
     let card = add(&bed, "team-b").await;
     assert!(text_of(&card).contains("附加中"), "{}", text_of(&card));
     for _ in 0..5 {
-        bed.service().bells().policies.notify_one();
+        bed.service().wakers().policies.notify_one();
         tokio::time::sleep(std::time::Duration::from_millis(10)).await;
     }
     assert_eq!(held(&bed), set(&[]));

@@ -51,7 +51,7 @@ fn owe(bed: &Bed, dispatch: Dispatch) -> u64 {
 }
 
 fn ring(bed: &Bed) {
-    bed.service().bells().outbox.notify_one();
+    bed.service().wakers().outbox.notify_one();
 }
 
 fn heads(bed: &Bed) -> Vec<OwedMessage> {

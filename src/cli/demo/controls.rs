@@ -155,8 +155,8 @@ async fn next_month(stage: Stage) -> Result<Value, String> {
         .writing(move |tx| tx.add_task(TaskKind::MonitorRun, None, now).map(drop))
         .await
         .map_err(|error: StoreError| error.to_string())?;
-    stage.bells.settings.notify_one();
-    stage.bells.monitor.notify_one();
+    stage.wakers.settings.notify_one();
+    stage.wakers.monitor.notify_one();
     Ok(json!({"message": "It is {period} now", "args": {"period": period.to_string()}}))
 }
 

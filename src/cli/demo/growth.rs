@@ -101,7 +101,7 @@ pub(super) async fn purchase(stage: &Stage, speed: Speed) -> Result<(), StoreErr
     }
     let now = stage.clock.now();
     stage.store.writing(move |tx| ask_for_a_cycle(tx, now)).await?;
-    stage.bells.monitor.notify_one();
+    stage.wakers.monitor.notify_one();
     Ok(())
 }
 

@@ -18,7 +18,8 @@ use crate::app::{Error, projects};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::domain::{AccountId, Money, OpenId, Operator, ProjectName, TaskKind, UserKey, Username};
-use crate::monitor::{Bells, Monitor};
+use crate::monitor::Monitor;
+use crate::owed::Wakers;
 use crate::sandbox::feishu::{Feishu, FeishuConfig};
 use crate::sandbox::volcengine::Cloud;
 use crate::sandbox::world::{self, KeyStatus, PolicyKind, PolicyScope, World, WorldError};
@@ -67,7 +68,7 @@ pub(super) struct Stage {
     pub cloud: Cloud,
     pub store: Store,
     pub clock: Clock,
-    pub bells: Bells,
+    pub wakers: Wakers,
     pub monitor: Arc<Monitor>,
     pub trouble: Arc<Mutex<Trouble>>,
 }
@@ -135,7 +136,7 @@ pub(super) async fn start(
         cloud,
         store,
         clock,
-        bells: service.bells().clone(),
+        wakers: service.wakers().clone(),
         monitor: Arc::clone(service.monitor()),
         trouble: Arc::new(Mutex::new(Trouble {
             feishu: "none",
@@ -162,7 +163,7 @@ fn add_hero(world: &mut World) -> Result<(), WorldError> {
 async fn furnish(stage: &Stage, world: World) -> Result<(), Failure> {
     let (store, now) = (&stage.store, stage.clock.now());
     store.writing(move |tx| tx.add_task(TaskKind::Sync, None, now)).await.map_err(failed)?;
-    stage.bells.tasks.notify_one();
+    stage.wakers.tasks.notify_one();
     // The sync is done when its task is gone.
     while !store.reading(|tx| tx.tasks()).await.map_err(failed)?.is_empty() {
         tokio::time::sleep(Duration::from_millis(20)).await;

@@ -154,7 +154,7 @@ async fn change(bed: &Bed, goal: AccessGoal, fault: Fault, steps: &[Step]) {
                 let (by, now) = (by.clone(), bed.clock.now());
                 bed.store.write(|tx| access::request(tx, &key, goal, by, None, now)).unwrap();
             }
-            bed.service().bells().access.notify_one();
+            bed.service().wakers().access.notify_one();
         }
     }
     for step in steps {
@@ -194,7 +194,7 @@ async fn change(bed: &Bed, goal: AccessGoal, fault: Fault, steps: &[Step]) {
         assert_eq!(step.delays(bed, goal), 0, "{cell}: a minute is not over");
     }
     bed.clock.advance(PAUSES);
-    bed.service().bells().access.notify_one();
+    bed.service().wakers().access.notify_one();
     for step in waiting() {
         let cell = &step.cell;
         until(&format!("{cell}: alerted"), || step.delays(bed, goal) == 1).await;

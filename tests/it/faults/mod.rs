@@ -228,8 +228,8 @@ fn button(value: serde_json::Value) -> feishu::ClickAction {
 async fn settled(bed: &Bed, cell: &str) {
     until(&format!("{cell}: everything completes"), || {
         bed.clock.advance(SignedDuration::from_secs(1));
-        bed.service().bells().outbox.notify_one();
-        bed.service().bells().access.notify_one();
+        bed.service().wakers().outbox.notify_one();
+        bed.service().wakers().access.notify_one();
         let owed = bed.store.read(|tx| {
             let messages = tx.owed_count()?;
             Ok::<_, airgate::store::StoreError>(
