@@ -1,6 +1,6 @@
 //! Why a request of a person was refused: facts, worded by the chat layer in the person's language.
 
-use crate::config::AddressError;
+use crate::address::AddressError;
 use crate::domain::ledger::LedgerError;
 use crate::domain::{AccountId, AmountError, BillPeriod, ProjectName, ThresholdsError, UserKey};
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::{Error, Refusal};
+use crate::address::{self, Url};
 use crate::config;
 use crate::domain::{ChatId, SavedSettings, Settings};
 use crate::store::{StoreError, View, WriteTx};
@@ -40,7 +41,7 @@ impl SettingsView {
     /// What is in force with `saved` over what is configured.
     pub fn new(saved: SavedSettings, configured: &Settings) -> Self {
         let settings = saved.over(configured);
-        let webhook_host = settings.webhook_url.as_deref().map(config::webhook_host);
+        let webhook_host = settings.webhook_url.as_deref().map(address::webhook_host);
         Self { settings, saved, webhook_host }
     }
 }
@@ -78,7 +79,7 @@ pub fn view<S: crate::store::Source>(
 pub fn save(
     tx: &WriteTx,
     configured: &Settings,
-    base_url: &str,
+    base_url: &Url,
     new: &NewSettings,
     now: Timestamp,
 ) -> Result<SettingsView, Error> {
@@ -106,7 +107,7 @@ pub fn save(
     if let Some(text) = typed(&new.webhook_url).filter(|text| !text.is_empty()) {
         let wanted = match text {
             none if is_none(none) => None,
-            text => Some(config::webhook_address(text, base_url).map_err(Refusal::BadWebhook)?),
+            text => Some(address::webhook_url(text, base_url).map_err(Refusal::BadWebhook)?.into()),
         };
         if wanted != in_force.webhook_url {
             saved.webhook_url = Some(wanted);
@@ -179,7 +180,7 @@ mod tests {
     fn intervals_of_a_minute_to_a_year() {
         assert_eq!(interval("60"), Ok(60));
         assert_eq!(interval("31536000"), Ok(31_536_000));
-        let max = crate::config::keys::INTERVAL_SECONDS.kind;
+        let max = crate::config::keys::INTERVAL_SECONDS.key.kind;
         assert!(matches!(max, crate::config::keys::Kind::Number { max: 31_536_000, .. }));
         for bad in ["59", "31536001", "-60", "1.5", "1h", "99999999999999999999"] {
             assert_eq!(interval(bad), Err(Refusal::BadInterval(bad.to_owned())));

@@ -26,6 +26,7 @@ pub use actions::ACTIONS;
 pub use catch_up::CatchUpError;
 pub use roles::Roles;
 
+use crate::address::Url;
 use crate::app::export::Table;
 use crate::app::outcome::MonitorView;
 use crate::app::quota::person;
@@ -92,7 +93,7 @@ struct Reader {
     cards: Arc<Cards>,
     settings: Settings,
     project_policies: Vec<String>,
-    base_url: String,
+    base_url: Url,
     admins: Vec<OpenId>,
     monitor: Arc<Monitor>,
     clock: Clock,
@@ -125,7 +126,7 @@ pub struct Parts {
     /// Policies that are attached within each project that is linked (`access.project_policies`).
     pub project_policies: Vec<String>,
     /// Whose host a webhook may be on: `feishu.base_url`.
-    pub base_url: String,
+    pub base_url: Url,
     /// For its card.
     pub monitor: Arc<Monitor>,
     /// For names of people and the bot's own id.

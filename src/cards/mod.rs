@@ -37,7 +37,8 @@ mod users;
 #[cfg(test)]
 mod tests;
 
-pub use locale::{Catalogue, Locale};
+pub use crate::config::Locale;
+pub use locale::Catalogue;
 pub use role::Role;
 pub use wording::{Toast, Tone, Wording};
 

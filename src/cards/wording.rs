@@ -4,11 +4,12 @@ use std::fmt::Display;
 
 use jiff::Timestamp;
 
-use super::locale::{Catalogue, Locale};
+use super::Locale;
+use super::locale::Catalogue;
 use super::text::{clean, clip};
+use crate::address::AddressError;
 use crate::app::Refusal;
 use crate::app::refusal::TextField;
-use crate::config::AddressError;
 use crate::domain::period::beijing;
 use crate::domain::{
     AccessGoal, AlertBody, AlertKind, AlertRecord, AmountError, Freshness, LedgerError, Money,
@@ -265,11 +266,11 @@ impl Wording {
 
     fn webhook_error(&self, error: AddressError) -> String {
         match error {
-            AddressError::NotAnAddress | AddressError::Surplus => {
+            AddressError::NotAUrl | AddressError::PathOrQuery => {
                 self.t("refusal.webhook_not_an_address", &[])
             }
             AddressError::Insecure => self.t("refusal.webhook_insecure", &[]),
-            AddressError::Adorned => self.t("refusal.webhook_adorned", &[]),
+            AddressError::UserOrFragment => self.t("refusal.webhook_adorned", &[]),
             AddressError::ForeignHost => self.t("refusal.webhook_foreign_host", &[]),
         }
     }
@@ -564,9 +565,9 @@ mod tests {
             CreateRefusal::Forgotten.into(),
             CreateRefusal::Complete.into(),
             Refusal::BadInterval("59".into()),
-            Refusal::BadWebhook(AddressError::NotAnAddress),
+            Refusal::BadWebhook(AddressError::NotAUrl),
             Refusal::BadWebhook(AddressError::Insecure),
-            Refusal::BadWebhook(AddressError::Adorned),
+            Refusal::BadWebhook(AddressError::UserOrFragment),
             Refusal::BadWebhook(AddressError::ForeignHost),
             Refusal::BadMobile("138x".into()),
             Refusal::TooManyMobiles(20),

@@ -7,8 +7,8 @@ use reqwest::header::HeaderMap;
 use reqwest::{RequestBuilder, Response, Url};
 use serde_json::Value;
 
-use super::address;
 use super::error::{Error, PlatformError};
+use crate::address;
 
 /// Answers of this API are far smaller; whatever is larger is not from it.
 const ANSWER_LIMIT: usize = 1024 * 1024;

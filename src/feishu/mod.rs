@@ -9,7 +9,6 @@
 //! This module knows nothing of accounts, quotas or cards of airgate; from the rest of the crate it uses the
 //! clock alone.
 
-mod address;
 mod answer;
 mod callback;
 mod card_action;
@@ -26,7 +25,6 @@ mod webhook;
 #[cfg(test)]
 mod tests;
 
-pub use address::{BaseUrlError, WebhookUrlError, validate_base_url, validate_webhook_url};
 pub use answer::{CallbackAnswer, Toast, ToastKind};
 pub use callback::{CallbackKeys, CallbackVerifier, Malformed, Rejection, Unauthorized};
 pub use card_action::CardAction;

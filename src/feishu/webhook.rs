@@ -35,7 +35,7 @@ impl fmt::Debug for CustomBot {
 }
 
 impl CustomBot {
-    /// A bot behind `url`, which [`super::validate_webhook_url`] has checked. `secret` is that of its signature
+    /// A bot behind `url`, which [`crate::address::webhook_url`] has checked. `secret` is that of its signature
     /// setting; an empty one counts as none. `timeout` is of one whole exchange. Fails with [`Error::Setup`] only.
     pub fn new(url: Url, secret: Option<SecretString>, timeout: Duration) -> Result<Self, Error> {
         Ok(Self {

@@ -6,11 +6,12 @@ use super::alerts::Audience;
 use super::file;
 use super::substitute::in_place_of;
 use super::{Outbox, reason, secrets};
+use crate::address;
 use crate::app::export::{self, ExportError, Form, Table};
 use crate::domain::{
     AlertRecord, ChatId, Dispatch, FilePlace, MessageId, OpenId, OwedMessage, UpdateTarget,
 };
-use crate::feishu::{Content, CustomBot, Disposition, Error, Recipient, validate_webhook_url};
+use crate::feishu::{Content, CustomBot, Disposition, Error, Recipient};
 use crate::store::StoreError;
 
 /// Why a try failed, in the words of the log; [`reason::in_words`] has those for people.
@@ -120,7 +121,7 @@ impl Outbox {
             .reading(move |tx| Ok::<_, StoreError>(tx.saved_settings()?.over(&configured)))
             .await?;
         let url = settings.webhook_url.ok_or(Failure::Impossible("delivery.webhook_removed"))?;
-        let url = validate_webhook_url(&url, &self.base_url)
+        let url = address::webhook_url(&url, &self.base_url)
             .map_err(|_| Failure::Impossible("delivery.webhook_refused"))?;
         let card =
             serde_json::from_str(card).map_err(|_| Failure::Impossible("delivery.refused"))?;

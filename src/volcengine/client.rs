@@ -33,7 +33,7 @@ const SETUP: &str = "Client";
 /// How to reach the cloud.
 #[derive(Clone, Debug)]
 pub struct ClientConfig {
-    /// Where IAM and the project actions are; see [`super::check_endpoint`].
+    /// Where IAM and the project actions are; see [`crate::address::api_url`].
     pub iam_endpoint: String,
     /// Where billing is.
     pub billing_endpoint: String,
@@ -228,7 +228,7 @@ impl Client {
     pub fn new(config: ClientConfig, clock: Clock) -> Result<Self, Error> {
         let endpoint = |key: &str, text: &str| {
             Endpoint::parse(text).map_err(|error| {
-                Error::new(SETUP, ErrorKind::Configuration, format!("volcengine.{key}: {error}"))
+                Error::new(SETUP, ErrorKind::Configuration, format!("volcengine.{key} {error}"))
                     .with_source(error)
             })
         };

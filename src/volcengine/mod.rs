@@ -22,7 +22,6 @@ pub use billing::{Balance, BillReading};
 pub use client::{
     Account, Api, Call, Client, ClientConfig, Credentials, Input, Repeat, RetryPolicy,
 };
-pub use endpoint::{EndpointError, check_endpoint};
 pub use envelope::{Answer, open as open_answer};
 pub use error::{Error, ErrorKind, TransportFault};
 pub use iam::{AccessKey, IamUser, KeyStatus, LoginAccess};

@@ -6,7 +6,7 @@ use std::time::Duration;
 use airgate::domain::{CycleOutcome, UserStatus};
 use airgate::sandbox::volcengine::{Fault, FaultRule};
 use airgate::sandbox::world::{BillRow, Product};
-use airgate::server::Patience;
+use airgate::server::Timeouts;
 use rust_decimal::Decimal;
 
 use crate::bed::{ADMIN, Bed, one_account, quick, text_of};
@@ -28,7 +28,7 @@ async fn bed() -> Bed {
     for _ in 0..450 {
         world.spend("main", "team-a", Decimal::ONE, "2026-11".parse().unwrap()).unwrap();
     }
-    let patience = Patience { cloud_timeout: Duration::from_secs(3), ..quick() };
+    let patience = Timeouts { cloud: Duration::from_secs(3), ..quick() };
     let bed = Bed::with_patience(world, &[], patience).await;
     bed.know(&["main/alice"]);
     bed.link("main/alice", "team-a", "");

@@ -14,7 +14,7 @@ use airgate::sandbox::feishu::{
 };
 use airgate::sandbox::volcengine::Cloud;
 use airgate::sandbox::world::{Account, World};
-use airgate::server::{Patience, Service};
+use airgate::server::{Service, Timeouts};
 use airgate::store::{AccountSecrets, Store, StoreError};
 use airgate::volcengine::RetryPolicy;
 use serde_json::Value;
@@ -43,7 +43,7 @@ pub struct Bed {
     pub store: Store,
     pub clock: Clock,
     pub config: Config,
-    pub patience: Patience,
+    pub patience: Timeouts,
     service: Option<Service>,
     _folder: TempDir,
 }
@@ -73,7 +73,7 @@ impl Bed {
     }
 
     /// With other limits of time for remote calls.
-    pub async fn with_patience(world: World, further: &[(&str, &str)], patience: Patience) -> Self {
+    pub async fn with_patience(world: World, further: &[(&str, &str)], patience: Timeouts) -> Self {
         let clock = Clock::system();
         clock.set(NOW.parse().unwrap());
         let loopback = || TcpListener::bind("127.0.0.1:0");
@@ -444,8 +444,8 @@ pub async fn until(what: &str, wanted: impl Fn() -> bool) {
 }
 
 /// Calls to the cloud are tried again as often as in service, without the waits between.
-pub fn quick() -> Patience {
-    Patience { cloud_retry: RetryPolicy::quick(), ..Patience::default() }
+pub fn quick() -> Timeouts {
+    Timeouts { cloud_retry: RetryPolicy::quick(), ..Timeouts::default() }
 }
 
 /// Whether a callback's value has all members of `wanted`.

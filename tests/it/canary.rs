@@ -562,7 +562,7 @@ async fn a_bad_configuration_is_told_without_its_secrets() {
 async fn debug_output_shows_no_secret() {
     let home = Home::new().await;
     let config = Config::load(Some(home.config().as_path()), environment().take(0)).unwrap();
-    let base = feishu::validate_base_url(&config.feishu.base_url).unwrap();
+    let base = config.feishu.base_url.clone();
     let form = json!({"webhook_url": home.hook, "access_key": KEY, "secret_key": SECRET});
     let payload = home.feishu.envelope(
         "card.action.trigger",
@@ -591,7 +591,7 @@ async fn debug_output_shows_no_secret() {
     };
     let credentials =
         Credentials { access_key_id: KEY.to_owned(), secret_key: SECRET.to_owned().into() };
-    let hook = feishu::validate_webhook_url(&home.hook, &base).unwrap();
+    let hook = airgate::address::webhook_url(&home.hook, &base).unwrap();
     let saved =
         SavedSettings { webhook_url: Some(Some(home.hook.clone())), ..SavedSettings::default() };
     let new = NewSettings { webhook_url: Some(home.hook.clone()), ..NewSettings::default() };

@@ -219,12 +219,11 @@ proptest::proptest! {
         port in "(:[0-9]{1,6})?",
         rest in "(/[a-z0-9/?@#%.]{0,20})?",
     ) {
-        use airgate::config::webhook_address;
-        use airgate::feishu::{validate_base_url, validate_webhook_url};
-        let base = "https://corp.example:8443";
+        use airgate::address::{api_url, webhook_url};
+        let base = api_url("https://corp.example:8443").unwrap();
         let text = format!("{scheme}://{user}{host}{port}{rest}");
-        if let Ok(address) = webhook_address(&text, base) {
-            let url = validate_webhook_url(&address, &validate_base_url(base).unwrap())
+        if let Ok(saved) = webhook_url(&text, &base) {
+            let url = webhook_url(saved.as_str(), &base)
                 .unwrap_or_else(|error| panic!("{text}: saved, and never delivered to: {error}"));
             let host = url.host_str().unwrap();
             let local = matches!(host, "localhost" | "[::1]")

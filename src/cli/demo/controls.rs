@@ -1,26 +1,24 @@
-//! What the page can do beyond chatting: let spending grow, jump in time, break the platforms and heal them.
+//! The page's controls besides the chat: let spending grow, jump in time, break the platforms and repair them.
 //!
-//! Words are English keys of the page's dictionary (`src/sandbox/page/words.js`); `{name}` in one is filled from `args`.
+//! Texts are English keys of the page's dictionary (`src/sandbox/page/words.js`); `{name}` in one is replaced from `args`.
 
 use std::time::Duration;
 
-use jiff::SignedDuration;
-use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
-use super::growth::Speed;
+use super::actions::{grow, next_month, run_monitor};
 use super::guide;
-use super::stage::{ADMIN, Stage};
-use crate::domain::period::beijing;
-use crate::domain::{BillPeriod, Money, TaskKind, UserKey};
+use super::scenario::Speed;
+use super::stage::Stage;
+use crate::domain::UserKey;
 use crate::sandbox::demo_page::{Control, ControlField, ControlKind, ControlOption};
 use crate::sandbox::feishu;
 use crate::sandbox::volcengine;
 use crate::store::StoreError;
 
-/// No more than this at once: the page offers up to 100.
-const MOST_PERCENT: u64 = 1_000;
-/// How late answers come on a slow day: later than a click waits, sooner than a call is given up.
+/// The maximum growth at once. The page offers up to 100.
+const MAX_PERCENT: u64 = 1_000;
+/// How long a slow platform takes to answer: longer than a click waits, shorter than the timeout of a call.
 const LATE: Duration = Duration::from_secs(5);
 
 /// Every control, in the order of the page.
@@ -30,8 +28,8 @@ pub(super) async fn all(stage: &Stage) -> Result<Vec<Control>, StoreError> {
         speed(stage),
         acting(stage, "monitor", "Run the monitor", run_monitor),
         acting(stage, "month", "To the next month", next_month),
-        trouble_of_feishu(stage),
-        trouble_of_volcengine(stage),
+        feishu_faults(stage),
+        volcengine_faults(stage),
         guide::control(stage),
     ])
 }
@@ -40,7 +38,7 @@ fn option(value: impl Into<Value>, label: &str) -> ControlOption {
     ControlOption { value: value.into(), label: label.to_owned() }
 }
 
-/// A button.
+/// A button that does `act`.
 fn acting<F, R>(stage: &Stage, name: &str, label: &str, act: F) -> Control
 where
     F: Fn(Stage) -> R + Send + Sync + 'static,
@@ -50,7 +48,7 @@ where
     Control::new(name, label, ControlKind::Button, move |_| act(stage.clone()))
 }
 
-/// Lets a user's spending grow, as bills would.
+/// Lets a user's spending grow, by adding to the bills.
 async fn spend(stage: &Stage) -> Result<Control, StoreError> {
     let users = stage.store.reading(|tx| tx.users()).await?;
     let users = users
@@ -67,7 +65,7 @@ async fn spend(stage: &Stage) -> Result<Control, StoreError> {
             let of = |name: &str| request.pointer(&format!("/value/{name}"));
             let user = of("user").and_then(Value::as_str).and_then(|key| key.parse().ok());
             let user: UserKey = user.ok_or("Choose a user")?;
-            let percent = of("percent").and_then(Value::as_u64).unwrap_or(10).min(MOST_PERCENT);
+            let percent = of("percent").and_then(Value::as_u64).unwrap_or(10).min(MAX_PERCENT);
             grow(&stage, &user, percent).await
         }
     };
@@ -76,7 +74,7 @@ async fn spend(stage: &Stage) -> Result<Control, StoreError> {
         .field(ControlField::new("percent", "By", shares)))
 }
 
-/// How fast spending grows by itself.
+/// Chooses how fast spending grows on its own.
 fn speed(stage: &Stage) -> Control {
     let options = vec![
         option("off", "stands still"),
@@ -87,7 +85,7 @@ fn speed(stage: &Stage) -> Control {
     let act = move |request: Value| {
         let wanted = request.get("value").and_then(Value::as_str).and_then(Speed::from_word);
         if let Some(speed) = wanted {
-            stage.trouble.lock().speed = speed;
+            stage.scenario.lock().speed = speed;
         }
         async move {
             match wanted {
@@ -99,68 +97,10 @@ fn speed(stage: &Stage) -> Control {
     };
     Control::new("speed", "Spending by itself", ControlKind::Select, act)
         .options(options)
-        .reading(move || reading.trouble.lock().speed.word().into())
+        .reading(move || reading.scenario.lock().speed.word().into())
 }
 
-/// Adds a bill row of this share of the user's quota (of ¥1,000 where nothing is allocated) to the user's first project.
-pub(super) async fn grow(stage: &Stage, user: &UserKey, percent: u64) -> Result<Value, String> {
-    let key = user.clone();
-    let (quota, project) = stage
-        .store
-        .reading(move |tx| {
-            let quota = tx.user(&key)?.map(|user| user.quota);
-            let link = tx.links_of(&key)?.into_iter().find(|link| link.monitored.is_on());
-            Ok::<_, StoreError>((quota, link.map(|link| link.project)))
-        })
-        .await
-        .map_err(|error| error.to_string())?;
-    let project = project.ok_or("This user has no project yet")?;
-    let quota =
-        quota.filter(|quota| quota.is_positive()).map_or(Decimal::ONE_THOUSAND, Money::decimal);
-    let amount = (quota * Decimal::from(percent) / Decimal::ONE_HUNDRED).round_dp(2);
-    let period = BillPeriod::of(stage.clock.now());
-    stage
-        .cloud
-        .update(|world| world.spend(user.account.as_str(), project.as_str(), amount, period))
-        .map_err(|error| error.to_string())?;
-    Ok(json!({
-        "message": "{user} spent another {amount}; the monitor's next cycle sees it",
-        "args": {"user": user.username.as_str(), "amount": Money::new(amount).to_string()},
-    }))
-}
-
-/// Says `/monitor run` as the administrator.
-pub(super) async fn run_monitor(stage: Stage) -> Result<Value, String> {
-    let chat = stage.feishu.direct_chat(ADMIN);
-    stage.feishu.say(ADMIN, &chat, "/monitor run", false).await;
-    Ok(json!({"message": "The monitor runs; its report is in the administrator's direct chat"}))
-}
-
-/// Moves everybody's clock to the morning of the next month's first day, and lets the monitor look.
-async fn next_month(stage: Stage) -> Result<Value, String> {
-    let failed = |error: jiff::Error| error.to_string();
-    let now = stage.clock.now();
-    let period = BillPeriod::of(now).next();
-    let morning = period.first_day().at(10, 0, 0, 0).to_zoned(beijing()).map_err(failed)?;
-    let by = morning.timestamp().duration_since(now);
-    let by = SignedDuration::from_secs(by.as_secs());
-    stage.clock.advance(by);
-    {
-        let mut trouble = stage.trouble.lock();
-        trouble.shift = trouble.shift.saturating_add(by);
-    }
-    let now = stage.clock.now();
-    stage
-        .store
-        .writing(move |tx| tx.add_task(TaskKind::MonitorRun, None, now).map(drop))
-        .await
-        .map_err(|error: StoreError| error.to_string())?;
-    stage.wakers.settings.notify_one();
-    stage.wakers.monitor.notify_one();
-    Ok(json!({"message": "It is {period} now", "args": {"period": period.to_string()}}))
-}
-
-fn trouble_of_feishu(stage: &Stage) -> Control {
+fn feishu_faults(stage: &Stage) -> Control {
     let options = vec![
         option("none", "works"),
         option("errors", "answers 502"),
@@ -180,7 +120,7 @@ fn trouble_of_feishu(stage: &Stage) -> Control {
             _ => ("none", None),
         };
         stage.feishu.faults().clear();
-        stage.trouble.lock().feishu = name;
+        stage.scenario.lock().feishu = name;
         let broken = fault.is_some();
         if let Some(fault) = fault {
             stage.feishu.faults().inject(FaultRule::new(fault));
@@ -189,10 +129,10 @@ fn trouble_of_feishu(stage: &Stage) -> Control {
     };
     Control::new("feishu", "Feishu", ControlKind::Select, act)
         .options(options)
-        .reading(move || reading.trouble.lock().feishu.into())
+        .reading(move || reading.scenario.lock().feishu.into())
 }
 
-fn trouble_of_volcengine(stage: &Stage) -> Control {
+fn volcengine_faults(stage: &Stage) -> Control {
     let options = vec![
         option("none", "works"),
         option("errors", "answers 503"),
@@ -220,7 +160,7 @@ fn trouble_of_volcengine(stage: &Stage) -> Control {
             _ => ("none", None),
         };
         stage.cloud.faults().clear();
-        stage.trouble.lock().volcengine = name;
+        stage.scenario.lock().volcengine = name;
         let broken = rule.is_some();
         if let Some(rule) = rule {
             stage.cloud.faults().inject(rule);
@@ -229,7 +169,7 @@ fn trouble_of_volcengine(stage: &Stage) -> Control {
     };
     Control::new("volcengine", "Volcengine", ControlKind::Select, act)
         .options(options)
-        .reading(move || reading.trouble.lock().volcengine.into())
+        .reading(move || reading.scenario.lock().volcengine.into())
 }
 
 fn told(platform: &str, broken: bool) -> Value {

@@ -14,7 +14,7 @@ mod reading;
 use std::time::Duration;
 
 use airgate::sandbox::{feishu, volcengine};
-use airgate::server::Patience;
+use airgate::server::Timeouts;
 use airgate::volcengine::RetryPolicy;
 use jiff::SignedDuration;
 use serde_json::json;
@@ -155,11 +155,11 @@ impl Fault {
 }
 
 /// Short calls, one retry of those to the cloud.
-fn patience() -> Patience {
-    Patience {
-        feishu_timeout: CALL,
-        upload_timeout: CALL,
-        cloud_timeout: CALL,
+fn patience() -> Timeouts {
+    Timeouts {
+        feishu: CALL,
+        upload: CALL,
+        cloud: CALL,
         cloud_retry: RetryPolicy { retries: 1, ..RetryPolicy::quick() },
     }
 }
