@@ -43,7 +43,7 @@ pub(super) fn run(options: &Options) -> Result<(), Failure> {
         })?;
         let service = Service::start(&config, store.clone(), listener, Clock::system())
             .map_err(|error| Failure::Failed(error.to_string()))?;
-        tracing::info!(address = %service.address(), "airgate is running");
+        tracing::info!(address = %service.address(), "airgate serves");
         let told = tokio::select! {
             () = until_told_to_stop() => true,
             () = store.broken() => false,

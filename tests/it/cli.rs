@@ -305,11 +305,11 @@ fn rekey_is_all_or_nothing_and_the_old_key_opens_nothing_afterwards() {
     let home = Home::new().with_account();
     home.feed(&["rekey"], "too short\n").refused(2, "openssl rand -base64 32");
     home.feed(&["rekey"], "").refused(2, "AIRGATE_NEW_MASTER_KEY");
-    home.feed(&["rekey"], &"11".repeat(32)).refused(1, "the one in use");
+    home.feed(&["rekey"], &"11".repeat(32)).refused(1, "already in use");
     home.run(&["account", "list"]).good();
 
     let done_with = home.feed(&["rekey"], &format!("{}\n", "22".repeat(32)));
-    assert!(done_with.good().starts_with("1 key pair sealed"), "{}", done_with.out);
+    assert!(done_with.good().starts_with("1 key pair re-encrypted"), "{}", done_with.out);
     assert!(!done_with.out.contains("2222"));
     home.run(&["account", "list"]).refused(1, "security.master_key is not the key");
     home.run(&["export", "users"]).refused(1, "security.master_key is not the key");
@@ -346,7 +346,7 @@ fn row<'a>(table: &'a str, what: &str) -> &'a str {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn check_asks_everything_and_names_the_mend() {
+async fn check_checks_everything_and_says_how_to_fix_it() {
     let (feishu, cloud, home) = online().await;
     let all = home.run(&["check"]);
     let table = all.good();
@@ -604,10 +604,15 @@ async fn metrics_are_those_of_the_manual() {
             [name.to_owned(), kind.to_owned(), help(name)]
         })
         .collect();
+    // The service here is in webhook mode, but other tests in this process may not be.
+    let only_websocket = |[_, _, help]: &[String; 3]| help.contains("Only in websocket mode.");
+    assert_eq!(wanted.iter().filter(|metric| only_websocket(metric)).count(), 2);
+    wanted.retain(|metric| !only_websocket(metric));
+    given.retain(|metric| !only_websocket(metric));
     wanted.sort();
     given.sort();
     assert_eq!(given, wanted);
-    assert_eq!(wanted.len(), 10, "contract §4");
+    assert_eq!(wanted.len(), 10, "docs/behaviour.md §4");
 
     let outcomes = ["ok", "error", "denied", "duplicate", "stale", "invalid", "throttled"];
     for line in text.lines().filter(|line| !line.starts_with('#')) {
