@@ -461,6 +461,40 @@ fn every_relative_link_leads_somewhere() {
     all_live(dead);
 }
 
+/// The words of actions in the first column of a table of a document.
+fn actions_described(section: &str) -> BTreeSet<&str> {
+    section
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `"))
+        .filter_map(|line| line.split(" | ").next())
+        .flat_map(|cell| cell.split('`'))
+        .filter(|word| word.contains('.'))
+        .collect()
+}
+
+#[test]
+fn the_behaviour_page_describes_every_action() {
+    let source = std::fs::read_to_string(root().join("src/bot/actions/table.rs")).unwrap();
+    let is_action = |word: &&str| {
+        word.contains('.') && word.bytes().all(|b| b.is_ascii_lowercase() || b"_.".contains(&b))
+    };
+    // Words that only older cards carry stand after `was`.
+    let rows = source.split("#[cfg(test)]").next().unwrap();
+    let literals: Vec<&str> = rows.split('"').collect();
+    let declared: BTreeSet<&str> = literals
+        .windows(2)
+        .step_by(2)
+        .filter(|pair| !pair[0].trim_end().ends_with("was"))
+        .map(|pair| pair[1])
+        .filter(is_action)
+        .collect();
+    let page = std::fs::read_to_string(root().join("docs/behaviour.md")).unwrap();
+    let section = page.split("\n## ").find(|section| section.starts_with("3. ")).unwrap();
+    let described = actions_described(section);
+    assert!(declared.len() > 20, "the actions were not found");
+    assert_eq!(described, declared, "left docs/behaviour.md §3, right src/bot/actions/table.rs");
+}
+
 #[test]
 fn dead_references_are_found() {
     let repository = repository();
