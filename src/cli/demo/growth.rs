@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::scenario::Speed;
 use super::stage::Stage;
 use crate::domain::{BillPeriod, Money, TaskKind, UserStatus};
-use crate::store::{StoreError, WriteTx};
+use crate::store::StoreError;
 
 /// Time between two purchases.
 const PACE: Duration = Duration::from_secs(5);
@@ -67,21 +67,14 @@ pub(super) async fn purchase(stage: &Stage, speed: Speed) -> Result<(), StoreErr
         }
     }
     let now = stage.clock.now();
-    stage.store.writing(move |tx| ask_for_a_cycle(tx, now)).await?;
+    // One per purchase, even if one is waiting: a cycle in progress may have read the bills already. The next cycle does them all.
+    stage.store.writing(move |tx| tx.add_task(TaskKind::MonitorRun, None, now).map(drop)).await?;
     stage.wakers.monitor.notify_one();
     Ok(())
 }
 
 fn share(quota: Money, speed: Speed) -> Decimal {
     (quota.decimal() * Decimal::from(speed.percent()) / Decimal::ONE_HUNDRED).round_dp(2)
-}
-
-/// One waiting task is enough: it reads everything up to then.
-fn ask_for_a_cycle(tx: &WriteTx, now: jiff::Timestamp) -> Result<(), StoreError> {
-    if tx.tasks()?.iter().any(|task| task.kind == TaskKind::MonitorRun) {
-        return Ok(());
-    }
-    tx.add_task(TaskKind::MonitorRun, None, now).map(drop)
 }
 
 #[cfg(test)]
