@@ -32,10 +32,10 @@ pub(super) trait Form: Copy {
     type Value;
 
     /// From the configuration file.
-    fn from_toml(self, value: &toml::Value) -> Result<Self::Value, String>;
+    fn parse_toml(self, value: &toml::Value) -> Result<Self::Value, String>;
 
     /// From an environment variable, which holds the bare text, or from a secret's file.
-    fn from_text(self, text: &str) -> Result<Self::Value, String>;
+    fn parse_text(self, text: &str) -> Result<Self::Value, String>;
 }
 
 /// A value, and the name it was given under.
@@ -169,14 +169,14 @@ impl Reader<'_> {
                 }
                 (Some((subject, value)), None) => {
                     let value = match value {
-                        Raw::Toml(value) => typed.form.from_toml(value),
-                        Raw::Env(text) => from_env(typed.form, text),
+                        Raw::Toml(value) => typed.form.parse_toml(value),
+                        Raw::Env(text) => parse_env(typed.form, text),
                     };
                     return self.accepted(subject, value);
                 }
                 (None, Some((subject, path))) => {
                     let text = self.secret_file(&subject, path)?;
-                    return self.accepted(subject, typed.form.from_text(&text));
+                    return self.accepted(subject, typed.form.parse_text(&text));
                 }
                 (None, None) => {}
             }
@@ -192,7 +192,7 @@ impl Reader<'_> {
                 let value = text
                     .parse::<toml::Value>()
                     .map_err(|error| format!("has a default that is not TOML: {error}"))
-                    .and_then(|value| typed.form.from_toml(&value));
+                    .and_then(|value| typed.form.parse_toml(&value));
                 self.accepted(key.path(), value)
             }
         }
@@ -246,11 +246,11 @@ macro_rules! text_forms {
         $(impl Form for $form {
             type Value = String;
 
-            fn from_toml(self, value: &toml::Value) -> Result<String, String> {
+            fn parse_toml(self, value: &toml::Value) -> Result<String, String> {
                 value.as_str().map(str::to_owned).ok_or_else(|| mistyped(self.kind(), value))
             }
 
-            fn from_text(self, text: &str) -> Result<String, String> {
+            fn parse_text(self, text: &str) -> Result<String, String> {
                 Ok(text.to_owned())
             }
         })+
@@ -262,11 +262,11 @@ text_forms! { Text Secret Choice Path }
 impl Form for Switch {
     type Value = bool;
 
-    fn from_toml(self, value: &toml::Value) -> Result<bool, String> {
+    fn parse_toml(self, value: &toml::Value) -> Result<bool, String> {
         value.as_bool().ok_or_else(|| mistyped(self.kind(), value))
     }
 
-    fn from_text(self, text: &str) -> Result<bool, String> {
+    fn parse_text(self, text: &str) -> Result<bool, String> {
         text.trim().parse().map_err(|_| misread(self.kind(), text))
     }
 }
@@ -274,7 +274,7 @@ impl Form for Switch {
 impl Form for Number {
     type Value = u32;
 
-    fn from_toml(self, value: &toml::Value) -> Result<u32, String> {
+    fn parse_toml(self, value: &toml::Value) -> Result<u32, String> {
         let number = value.as_integer().ok_or_else(|| mistyped(self.kind(), value))?;
         u32::try_from(number)
             .ok()
@@ -282,7 +282,7 @@ impl Form for Number {
             .ok_or_else(|| format!("{}, not {number}", expected(self.kind())))
     }
 
-    fn from_text(self, text: &str) -> Result<u32, String> {
+    fn parse_text(self, text: &str) -> Result<u32, String> {
         text.trim()
             .parse()
             .ok()
@@ -300,11 +300,11 @@ impl Number {
 impl Form for Texts {
     type Value = Vec<String>;
 
-    fn from_toml(self, value: &toml::Value) -> Result<Vec<String>, String> {
+    fn parse_toml(self, value: &toml::Value) -> Result<Vec<String>, String> {
         list_from_toml(self.kind(), value, |entry| entry.as_str().map(str::to_owned))
     }
 
-    fn from_text(self, text: &str) -> Result<Vec<String>, String> {
+    fn parse_text(self, text: &str) -> Result<Vec<String>, String> {
         list_from_text(self, self.kind(), text)
     }
 }
@@ -312,21 +312,21 @@ impl Form for Texts {
 impl Form for Percents {
     type Value = Vec<String>;
 
-    fn from_toml(self, value: &toml::Value) -> Result<Vec<String>, String> {
+    fn parse_toml(self, value: &toml::Value) -> Result<Vec<String>, String> {
         list_from_toml(self.kind(), value, |entry| Some(entry.as_integer()?.to_string()))
     }
 
-    fn from_text(self, text: &str) -> Result<Vec<String>, String> {
+    fn parse_text(self, text: &str) -> Result<Vec<String>, String> {
         list_from_text(self, self.kind(), text)
     }
 }
 
-fn from_env<F: Form>(form: F, text: &str) -> Result<F::Value, String> {
+fn parse_env<F: Form>(form: F, text: &str) -> Result<F::Value, String> {
     // Stands where the variable was not UTF-8; no value can contain it.
     if text.contains(char::REPLACEMENT_CHARACTER) {
         return Err("is not UTF-8 text".to_owned());
     }
-    form.from_text(text)
+    form.parse_text(text)
 }
 
 fn list_from_toml(
@@ -353,7 +353,7 @@ fn list_from_text(
 ) -> Result<Vec<String>, String> {
     if text.trim_start().starts_with('[') {
         let value: toml::Value = text.trim().parse().map_err(|_| misread(kind, text))?;
-        return form.from_toml(&value);
+        return form.parse_toml(&value);
     }
     let entries = text.split(',').map(str::trim).filter(|entry| !entry.is_empty());
     Ok(entries.map(str::to_owned).collect())
