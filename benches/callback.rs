@@ -25,7 +25,7 @@ use airgate::domain::{
     AccountId, AlertBody, BillPeriod, Figures, Freshness, Money, Operator, ProjectInfo,
     ProjectLink, ProjectName, Switch, User, UserKey, UserStatus,
 };
-use airgate::sandbox::feishu::{Feishu, FeishuConfig, Sealed};
+use airgate::sandbox::feishu::{FakeFeishu, FeishuConfig, Sealed};
 use airgate::server::Service;
 use airgate::store::{AccountSecrets, AllocateError, RecordedReading, Store, StoreError};
 use rust_decimal::Decimal;
@@ -119,7 +119,7 @@ async fn run() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let mut chat = FeishuConfig::new("cli_bench", "bench-secret", "bench-token");
     chat.encrypt_key = Some("bench-encrypt-key".to_owned());
-    let feishu = Feishu::start(listener, chat, clock.clone()).unwrap();
+    let feishu = FakeFeishu::start(listener, chat, clock.clone()).unwrap();
     feishu.add_person(ADMIN, "王管理", "13800000001");
     feishu.add_group(CHAT, "压测群");
     let path = folder.path().join("airgate.redb");
@@ -198,7 +198,7 @@ async fn run() {
     service.stop().await;
 }
 
-fn config(feishu: &Feishu, store: &Path) -> Config {
+fn config(feishu: &FakeFeishu, store: &Path) -> Config {
     let key = "11".repeat(32);
     let env = [
         ("FEISHU__BASE_URL", feishu.url()),
@@ -334,7 +334,7 @@ fn fill(store: &Store, clock: &Clock) {
 struct Bench {
     url: String,
     client: reqwest::Client,
-    feishu: Feishu,
+    feishu: FakeFeishu,
     clock: Clock,
 }
 

@@ -16,6 +16,7 @@ use crate::domain::{BillPeriod, Money, TaskKind, UserKey};
 use crate::sandbox::demo_page::{Control, ControlField, ControlKind, ControlOption};
 use crate::sandbox::feishu;
 use crate::sandbox::volcengine;
+use crate::sandbox::world::WorldError;
 use crate::store::StoreError;
 
 /// No more than this at once: the page offers up to 100.
@@ -121,8 +122,11 @@ pub(super) async fn grow(stage: &Stage, user: &UserKey, percent: u64) -> Result<
     let period = BillPeriod::of(stage.clock.now());
     stage
         .cloud
-        .update(|world| world.spend(user.account.as_str(), project.as_str(), amount, period))
-        .map_err(|error| error.to_string())?;
+        .update(|world| {
+            world.account_mut(user.account.as_str())?.spend(project.as_str(), amount, period);
+            Ok(())
+        })
+        .map_err(|error: WorldError| error.to_string())?;
     Ok(json!({
         "message": "{user} spent another {amount}; the monitor's next cycle sees it",
         "args": {"user": user.username.as_str(), "amount": Money::new(amount).to_string()},

@@ -12,7 +12,7 @@ const BOB: &str = "ou_bob";
 const GROUP: &str = "oc_group";
 
 struct Demo {
-    feishu: Feishu,
+    feishu: FakeFeishu,
     page: DemoPage,
     url: String,
     client: reqwest::Client,
@@ -30,7 +30,7 @@ async fn serve(router: Router) -> String {
 async fn demo() -> Demo {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let config = FeishuConfig::new("cli_app", "secret", "token");
-    let feishu = Feishu::start(listener, config, Clock::system()).unwrap();
+    let feishu = FakeFeishu::start(listener, config, Clock::system()).unwrap();
     feishu.add_person(ALICE, "Alice", "1");
     feishu.add_person(BOB, "Bob", "2");
     feishu.add_group(GROUP, "Ops");

@@ -2,48 +2,18 @@
 
 use std::time::{Duration, Instant};
 
-use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::api::{CARD_LIFE, replace};
-use super::cards;
-use super::form::{self, NoSuchComponent};
-use super::people::{Reply, ids};
-use super::state::{Message, Sender};
-use super::{Change, Feishu, TENANT, wire};
-
-/// What the client sends of a component, `event.action` of the callback.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct ClickAction {
-    /// The component's tag.
-    pub tag: String,
-    /// The value of its callback behavior.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub value: Option<Value>,
-    /// Its name.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub name: Option<String>,
-    /// The fields of its form, for a submit button.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub form_value: Option<Map<String, Value>>,
-    /// What was chosen in a select, an overflow or a picker.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub option: Option<String>,
-    /// What was chosen in a multiple selection.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub options: Option<Vec<String>>,
-    /// Whether a checker is ticked now.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub checked: Option<bool>,
-    /// What was typed into an input outside a form.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub input_value: Option<String>,
-}
+use super::core::{Change, TENANT};
+use super::form::{self, ClickAction, NoSuchComponent};
+use super::handle::FakeFeishu;
+use super::http::Reply;
+use super::state::{CARD_LIFE, Message, Sender};
+use super::{cards, wire};
 
 /// The words that pop up after a click.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Toast {
+pub struct ShownToast {
     /// `info`, `success`, `error` or `warning`.
     pub kind: String,
     /// The words.
@@ -56,7 +26,7 @@ pub struct ClickResult {
     /// HTTP status of the service's answer; `None` where there was none, or nothing was sent.
     pub status: Option<u16>,
     /// The words that pop up.
-    pub toast: Option<Toast>,
+    pub toast: Option<ShownToast>,
     /// Whether the answer replaced the card.
     pub card_updated: bool,
     /// What the person sees instead: the platform's number and words (`200341 …`), or why the client sent nothing.
@@ -71,7 +41,7 @@ impl ClickResult {
     }
 }
 
-impl Feishu {
+impl FakeFeishu {
     /// A person acts on a component of a card as it stands now. What is not there, is disabled, or would send an empty
     /// required field is not sent: `error` says so and `status` stays empty.
     pub async fn click(&self, person: &str, message_id: &str, action: ClickAction) -> ClickResult {
@@ -143,7 +113,7 @@ impl Feishu {
     }
 
     /// Fills a form and presses its submit button; `wanted` is asked about the button's callback value (null where it
-    /// has none). What the client would not send is answered as by [`Feishu::click`].
+    /// has none). What the client would not send is answered as by [`FakeFeishu::click`].
     pub async fn form_click(
         &self,
         person: &str,
@@ -174,7 +144,7 @@ impl Feishu {
     }
 
     fn operator(&self, person: &str) -> Value {
-        let mut operator = self.read(|state| ids(state, person));
+        let mut operator = self.read(|state| state.ids_of(person));
         if let Some(members) = operator.as_object_mut() {
             members.remove("user_id");
             members.insert("tenant_key".to_owned(), Value::from(TENANT));
@@ -229,7 +199,7 @@ impl Feishu {
                 let standing =
                     state.message_mut(&message.message_id).filter(|message| !message.recalled);
                 match standing {
-                    Some(message) => replace(message, card.to_string(), now),
+                    Some(message) => message.replace_content(card.to_string(), now),
                     None => return false,
                 }
                 true
@@ -239,7 +209,7 @@ impl Feishu {
             status: Some(status),
             toast: answer.get("toast").map(|toast| {
                 let text = |name| toast.get(name).and_then(Value::as_str);
-                Toast {
+                ShownToast {
                     kind: text("type").unwrap_or("info").to_owned(),
                     content: text("content").unwrap_or_default().to_owned(),
                 }
@@ -265,12 +235,12 @@ fn told(action: &ClickAction) -> Value {
 
 /// While a click is handled the card takes no other update.
 struct Lock<'a> {
-    feishu: &'a Feishu,
+    feishu: &'a FakeFeishu,
     message_id: &'a str,
 }
 
 impl<'a> Lock<'a> {
-    fn take(feishu: &'a Feishu, message_id: &'a str) -> Self {
+    fn take(feishu: &'a FakeFeishu, message_id: &'a str) -> Self {
         let lock = Self { feishu, message_id };
         lock.count(|locks| locks.saturating_add(1));
         lock

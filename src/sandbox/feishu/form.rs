@@ -1,9 +1,38 @@
 //! The client's side of a card: what can be clicked on it, and what a form sends (表单容器, 卡片回传交互回调).
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::cards::walk::{self, Node};
-use super::click::ClickAction;
+
+/// What the client sends of a component, `event.action` of the callback.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ClickAction {
+    /// The component's tag.
+    pub tag: String,
+    /// The value of its callback behavior.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub value: Option<Value>,
+    /// Its name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// The fields of its form, for a submit button.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub form_value: Option<Map<String, Value>>,
+    /// What was chosen in a select, an overflow or a picker.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub option: Option<String>,
+    /// What was chosen in a multiple selection.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub options: Option<Vec<String>>,
+    /// Whether a checker is ticked now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub checked: Option<bool>,
+    /// What was typed into an input outside a form.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub input_value: Option<String>,
+}
 
 /// What the client will not do.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

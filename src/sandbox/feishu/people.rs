@@ -4,10 +4,13 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::state::{ChatKind, Message, Sender};
-use super::{Change, Feishu, TENANT, wire};
+use super::core::{Change, TENANT};
+use super::handle::FakeFeishu;
+use super::http::Reply;
+use super::state::{ChatKind, Message, Sender, SentEvent};
+use super::wire;
 
-/// The most events that are kept for [`Feishu::redeliver_pending`].
+/// The most events that are kept for [`FakeFeishu::redeliver_pending`].
 const UNDELIVERED: usize = 1000;
 
 /// A body with the headers that vouch for it.
@@ -19,31 +22,7 @@ pub struct Sealed {
     pub body: String,
 }
 
-/// An event that was sent to the service.
-#[derive(Clone, Debug, PartialEq)]
-pub struct SentEvent {
-    /// `header.event_id`.
-    pub event_id: String,
-    /// `im.message.receive_v1` …
-    pub event_type: String,
-    /// The message it is about, where it is about one.
-    pub message_id: Option<String>,
-    /// The HTTP status it was answered with; `None`: no answer within 3 s, or no connection.
-    pub status: Option<u16>,
-    /// How long the answer took.
-    pub elapsed: Duration,
-    /// The envelope before encryption.
-    pub envelope: Value,
-}
-
-/// What came back from the service.
-pub(super) enum Reply {
-    Answered { status: u16, body: String },
-    TimedOut,
-    NoConnection,
-}
-
-impl Feishu {
+impl FakeFeishu {
     /// A person writes into a chat (their direct one or a group). The message stays in the chat and is told to the
     /// service. With `mention_bot` the text starts with a mention of the bot.
     pub async fn say(
@@ -77,7 +56,7 @@ impl Feishu {
                 .chats
                 .get(chat_id)
                 .is_some_and(|chat| matches!(chat.kind, ChatKind::Direct(_)));
-            (ids(state, person), direct)
+            (state.ids_of(person), direct)
         });
         self.core.tell(Change::Message(message_id.clone()));
 
@@ -118,7 +97,7 @@ impl Feishu {
 
     /// A person opens their direct chat with the bot (用户进入与机器人的会话). The platform tells it each time.
     pub async fn enter(&self, person: &str) -> SentEvent {
-        let ids = self.read(|state| ids(state, person));
+        let ids = self.read(|state| state.ids_of(person));
         let event = json!({"chat_id": self.direct_chat(person), "operator_id": ids});
         self.push_event("im.chat.access_event.bot_p2p_chat_entered_v1", event).await
     }
@@ -288,14 +267,6 @@ impl Feishu {
     }
 }
 
-/// The ids of a person as events carry them; a stranger has no union_id.
-pub(super) fn ids(state: &super::State, person: &str) -> Value {
-    state.person(person).map_or_else(
-        || json!({"union_id": null, "user_id": null, "open_id": person}),
-        super::Person::ids,
-    )
-}
-
-pub(super) fn event_id(envelope: &Value) -> String {
+fn event_id(envelope: &Value) -> String {
     envelope.pointer("/header/event_id").and_then(Value::as_str).unwrap_or_default().to_owned()
 }

@@ -1,6 +1,7 @@
 //! What the stand-in remembers: people, chats, messages, tokens, and what was asked of it.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::time::Duration;
 
 use axum::body::Bytes;
 use jiff::{SignedDuration, Timestamp};
@@ -14,6 +15,8 @@ const TOKEN_LIFE: SignedDuration = SignedDuration::from_secs(7200);
 const TOKEN_REUSE: SignedDuration = SignedDuration::from_mins(30);
 /// How long a `uuid` sends at most one message (发送消息).
 const UUID_LIFE: SignedDuration = SignedDuration::from_hours(1);
+/// How long a 2.0 card can be updated.
+pub(super) const CARD_LIFE: SignedDuration = SignedDuration::from_hours(14 * 24);
 /// The most requests, and the most rate windows, that are remembered.
 const REMEMBERED: usize = 10_000;
 
@@ -66,6 +69,13 @@ impl Message {
     /// Whether it is a card.
     pub fn is_card(&self) -> bool {
         self.kind == "interactive"
+    }
+
+    /// Gives a card its new content.
+    pub(super) fn replace_content(&mut self, content: String, now: Timestamp) {
+        self.content = content;
+        self.revisions = self.revisions.saturating_add(1);
+        self.updated_at = now;
     }
 }
 
@@ -122,6 +132,23 @@ pub struct Request {
     pub message: String,
     /// When.
     pub at: Timestamp,
+}
+
+/// An event that was sent to the service.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SentEvent {
+    /// `header.event_id`.
+    pub event_id: String,
+    /// `im.message.receive_v1` …
+    pub event_type: String,
+    /// The message it is about, where it is about one.
+    pub message_id: Option<String>,
+    /// The HTTP status it was answered with; `None`: no answer within 3 s, or no connection.
+    pub status: Option<u16>,
+    /// How long the answer took.
+    pub elapsed: Duration,
+    /// The envelope before encryption.
+    pub envelope: Value,
 }
 
 /// A custom bot.
@@ -221,6 +248,14 @@ impl State {
         self.people.get(id).or_else(|| {
             self.people.values().find(|person| person.union_id == id || person.user_id == id)
         })
+    }
+
+    /// The ids of a person as events carry them; a stranger has no union_id.
+    pub(super) fn ids_of(&self, person: &str) -> Value {
+        self.person(person).map_or_else(
+            || json!({"union_id": null, "user_id": null, "open_id": person}),
+            Person::ids,
+        )
     }
 
     /// Every token that was given out and is still good.

@@ -1,20 +1,12 @@
 //! The table of actions: service, version, name, how parameters may arrive, and who answers.
 
 use axum::http::HeaderMap;
-use jiff::Timestamp;
 
+use super::context::Context;
 use super::params::{Dialect, Params};
 use super::refusal::{GatewayCode, Refusal, Reply};
 use super::signature::decode_pairs;
 use super::{billing, keys, login, policies, projects, users};
-use crate::sandbox::world::{Account, Rules};
-
-/// What an action works on.
-pub(super) struct Context<'a> {
-    pub(super) account: &'a mut Account,
-    pub(super) rules: &'a Rules,
-    pub(super) now: Timestamp,
-}
 
 /// An action of the API.
 pub(super) struct Action {

@@ -4,8 +4,41 @@ use rust_decimal::Decimal;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::billing::{GroupPeriod, GroupTerm, List, shown_project};
-use crate::sandbox::world::{Account, BillRow, Product};
+use crate::sandbox::world::{BillRow, FakeAccount, Product};
+
+/// Which of the two lists is queried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum List {
+    /// ListBillDetail.
+    Detail,
+    /// ListSplitBillDetail.
+    Split,
+}
+
+/// `GroupPeriod`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum GroupPeriod {
+    Period,
+    Day,
+    Detail,
+}
+
+/// `GroupTerm`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum GroupTerm {
+    ChargeItem,
+    Instance,
+    Product,
+    Account,
+}
+
+/// The project of a row as that list shows it.
+pub(super) fn shown_project(row: &BillRow, list: List) -> &str {
+    if list == List::Detail && !row.product.project_known_in_detail() {
+        return "-";
+    }
+    &row.project
+}
 
 /// A row of either list.
 #[derive(Serialize)]
@@ -72,7 +105,7 @@ enum Own {
 
 /// A row as `list` shows it under that grouping: what a group has no single value for is empty.
 pub(super) fn wire<'a>(
-    account: &'a Account,
+    account: &'a FakeAccount,
     row: &'a BillRow,
     list: List,
     term: GroupTerm,

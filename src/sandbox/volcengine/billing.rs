@@ -7,8 +7,8 @@ use jiff::civil::Date;
 use rust_decimal::Decimal;
 use serde::Serialize;
 
-use super::actions::Context;
-use super::bill_rows::{WireRow, wire};
+use super::bill_rows::{GroupPeriod, GroupTerm, List, WireRow, shown_project, wire};
+use super::context::Context;
 use super::params::{Dialect, Page, Params};
 use super::refusal::{Refusal, Reply, reply};
 use crate::domain::BillPeriod;
@@ -20,32 +20,6 @@ const MOST: usize = 300;
 const MONTHS_BACK: i32 = 24;
 /// What an account without 分账账单 is told.
 const NOT_SWITCHED_ON: &str = "当前账号未开通分账能力，无数据";
-
-/// Which of the two lists is asked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum List {
-    /// ListBillDetail.
-    Detail,
-    /// ListSplitBillDetail.
-    Split,
-}
-
-/// `GroupPeriod`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum GroupPeriod {
-    Period,
-    Day,
-    Detail,
-}
-
-/// `GroupTerm`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum GroupTerm {
-    ChargeItem,
-    Instance,
-    Product,
-    Account,
-}
 
 /// A request for bill rows, checked.
 struct Query {
@@ -146,14 +120,6 @@ fn read_query(context: &Context<'_>, params: &Params, list: List) -> Result<Quer
         owners,
         projects,
     })
-}
-
-/// The project of a row as that list shows it.
-pub(super) fn shown_project(row: &BillRow, list: List) -> &str {
-    if list == List::Detail && !row.product.project_known_in_detail() {
-        return "-";
-    }
-    &row.project
 }
 
 impl Query {

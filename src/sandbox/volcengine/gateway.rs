@@ -14,16 +14,16 @@ use secrecy::ExposeSecret;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::actions::{Action, Context, find};
+use super::actions::{Action, find};
 use super::calls::{Call, Calls};
-use super::faults::{Fault, Faults};
-use super::lines::Cut;
+use super::context::Context;
+use super::fault::{Fault, Faults};
 use super::params::Params;
 use super::refusal::{GatewayCode, Metadata, Refusal, Reply, envelope};
-use super::signature::{Claim, Signed, decode_pairs};
+use super::signature::{Authorization, Signed, decode_pairs};
 use super::throttle::Throttle;
 use crate::clock::Clock;
-use crate::sandbox::door::DoorKeeper;
+use crate::sandbox::listener::{ListenerSwitch, Reset};
 use crate::sandbox::world::{EmptyResult, KeyStatus, PolicyScope, World};
 
 /// Largest body that is read.
@@ -37,7 +37,7 @@ pub(super) struct Gateway {
     throttle: Mutex<Throttle>,
     clock: Clock,
     served: Mutex<u64>,
-    door: DoorKeeper,
+    listener: ListenerSwitch,
     stop: CancellationToken,
 }
 
@@ -58,12 +58,12 @@ struct Admitted {
 /// Answers a call, whatever its path.
 pub(super) async fn handle(
     State(gateway): State<Arc<Gateway>>,
-    ConnectInfo(cut): ConnectInfo<Cut>,
+    ConnectInfo(connection): ConnectInfo<Reset>,
     request: Request,
 ) -> Response {
     let (parts, body) = request.into_parts();
     match axum::body::to_bytes(body, MOST_BYTES).await {
-        Ok(body) => gateway.serve(&parts, &body, &cut).await,
+        Ok(body) => gateway.serve(&parts, &body, &connection).await,
         Err(_) => plain(StatusCode::PAYLOAD_TOO_LARGE, "text/plain", "too large"),
     }
 }
@@ -72,7 +72,7 @@ impl Gateway {
     pub(super) fn new(
         world: World,
         clock: Clock,
-        door: DoorKeeper,
+        listener: ListenerSwitch,
         stop: CancellationToken,
     ) -> Self {
         Self {
@@ -82,12 +82,12 @@ impl Gateway {
             throttle: Mutex::default(),
             clock,
             served: Mutex::new(0),
-            door,
+            listener,
             stop,
         }
     }
 
-    async fn serve(&self, parts: &Parts, body: &Bytes, cut: &Cut) -> Response {
+    async fn serve(&self, parts: &Parts, body: &Bytes, connection: &Reset) -> Response {
         let mut incoming = Incoming::default();
         incoming.metadata.request_id = self.request_id();
         let admitted = self.admit(parts, body, &mut incoming);
@@ -104,14 +104,14 @@ impl Gateway {
         let mut params = admitted.params.shown();
         let user = params.remove("UserName").or_else(|| params.remove("PrincipalName"));
         let user = user.unwrap_or_default();
-        let fault = self.faults.take(&action, &admitted.account, &user);
+        let fault = self.faults.hit(|target| target.is(&action, &admitted.account, &user));
         match fault {
             None => {
                 let outcome = self.run(&admitted);
                 self.record_admitted(&metadata, &admitted, &outcome, None);
                 answer(metadata, &outcome)
             }
-            Some(fault) => self.spoil(fault, metadata, &admitted, cut).await,
+            Some(fault) => self.spoil(fault, metadata, &admitted, connection).await,
         }
     }
 
@@ -121,7 +121,7 @@ impl Gateway {
         fault: Fault,
         metadata: Metadata,
         admitted: &Admitted,
-        cut: &Cut,
+        connection: &Reset,
     ) -> Response {
         let name = Some(fault.name());
         let silent = |gateway: &Self| {
@@ -151,20 +151,20 @@ impl Gateway {
             Fault::Timeout => {
                 silent(self);
                 self.stop.cancelled().await;
-                reset(cut)
+                reset(connection)
             }
             Fault::ResetConnection => {
                 silent(self);
-                reset(cut)
+                reset(connection)
             }
             Fault::LostAnswer => {
                 let _ = done();
-                reset(cut)
+                reset(connection)
             }
             Fault::Shut => {
                 silent(self);
-                self.door.shut().await;
-                reset(cut)
+                self.listener.shut().await;
+                reset(connection)
             }
             Fault::Throttled { retry_after } => {
                 let refusal = Refusal {
@@ -219,13 +219,14 @@ impl Gateway {
         body: &[u8],
         incoming: &mut Incoming,
     ) -> Result<Admitted, (Refusal, Option<String>)> {
-        let claim = self.understand(parts, incoming).map_err(|refusal| (refusal, None))?;
-        let (account, permitted) =
-            self.authenticate(parts, body, incoming, &claim).map_err(|refusal| (refusal, None))?;
+        let authorization = self.understand(parts, incoming).map_err(|refusal| (refusal, None))?;
+        let (account, permitted) = self
+            .authenticate(parts, body, incoming, &authorization)
+            .map_err(|refusal| (refusal, None))?;
         let read = || {
             let name = incoming.metadata.action.as_deref().unwrap_or_default();
             let version = incoming.metadata.version.as_deref().unwrap_or_default();
-            let action = find(&claim.service, version, name)?;
+            let action = find(&authorization.service, version, name)?;
             if let Some(policies) = permitted
                 && !action.policies().iter().any(|policy| policies.contains(&(*policy).to_owned()))
             {
@@ -233,7 +234,7 @@ impl Gateway {
                     GatewayCode::AccessDenied,
                     format!(
                         "User is not authorized to perform: {}:{name} on resource: *",
-                        claim.service
+                        authorization.service
                     ),
                 ));
             }
@@ -249,7 +250,7 @@ impl Gateway {
     }
 
     /// What is called, and who claims to call.
-    fn understand(&self, parts: &Parts, incoming: &mut Incoming) -> Result<Claim, Refusal> {
+    fn understand(&self, parts: &Parts, incoming: &mut Incoming) -> Result<Authorization, Refusal> {
         incoming.query = decode_pairs(parts.uri.query().unwrap_or_default()).ok_or_else(|| {
             Refusal::gateway(GatewayCode::MissingRequestInfo, "The query is malformed.")
         })?;
@@ -269,16 +270,16 @@ impl Gateway {
                 ));
             }
         }
-        let claim = Claim::read(&parts.headers)?;
-        incoming.metadata.service = Some(claim.service.clone());
-        incoming.metadata.region = Some(claim.region.clone());
+        let authorization = Authorization::read(&parts.headers)?;
+        incoming.metadata.service = Some(authorization.service.clone());
+        incoming.metadata.region = Some(authorization.region.clone());
         if parts.uri.path() != "/" {
             return Err(Refusal::gateway(
                 GatewayCode::InvalidActionOrVersion,
                 "The path must be /.",
             ));
         }
-        Ok(claim)
+        Ok(authorization)
     }
 
     /// The account of the caller and, for a user, the policies it holds in the whole account.
@@ -287,9 +288,9 @@ impl Gateway {
         parts: &Parts,
         body: &[u8],
         incoming: &Incoming,
-        claim: &Claim,
+        authorization: &Authorization,
     ) -> Result<(String, Option<Vec<String>>), Refusal> {
-        claim.check_date(&parts.headers, self.clock.now())?;
+        authorization.check_date(&parts.headers, self.clock.now())?;
         if parts.headers.contains_key("x-security-token") {
             return Err(Refusal::gateway(
                 GatewayCode::InvalidSecretToken,
@@ -304,7 +305,7 @@ impl Gateway {
                 let users =
                     users.flat_map(|user| user.keys.iter().map(move |key| (key, Some(user))));
                 own.chain(users)
-                    .find(|(key, _)| key.id == claim.access_key_id)
+                    .find(|(key, _)| key.id == authorization.access_key_id)
                     .map(|(key, user)| (account, key, user))
             });
             let (account, key, user) = found
@@ -323,7 +324,7 @@ impl Gateway {
             headers: &parts.headers,
             body,
         };
-        claim.check_signature(&signed, secret.expose_secret())?;
+        authorization.check_signature(&signed, secret.expose_secret())?;
         Ok((account, policies))
     }
 
@@ -466,8 +467,8 @@ fn answer(mut metadata: Metadata, outcome: &Result<Reply, Refusal>) -> Response 
 }
 
 /// Resets the connection; what is returned is never written.
-fn reset(cut: &Cut) -> Response {
-    cut.now();
+fn reset(connection: &Reset) -> Response {
+    connection.now();
     Response::new(Body::empty())
 }
 

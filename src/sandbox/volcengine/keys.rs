@@ -3,7 +3,7 @@
 use secrecy::ExposeSecret;
 use serde::Serialize;
 
-use super::actions::Context;
+use super::context::Context;
 use super::params::Params;
 use super::refusal::{Refusal, Reply, reply};
 use super::users::{date, named};

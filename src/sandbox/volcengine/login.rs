@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use secrecy::SecretString;
 use serde::Serialize;
 
-use super::actions::Context;
+use super::context::Context;
 use super::params::Params;
 use super::refusal::{Refusal, Reply, reply};
 use super::users::{date, named};

@@ -2,12 +2,12 @@
 
 use serde::Serialize;
 
-use super::actions::Context;
+use super::context::Context;
 use super::params::Params;
 use super::projects;
 use super::refusal::{Refusal, Reply, reply};
 use super::users::{date, named};
-use crate::sandbox::world::{Account, PolicyKind, PolicyScope};
+use crate::sandbox::world::{FakeAccount, PolicyKind, PolicyScope};
 
 /// The vendor's own policies that the stand-in knows.
 const SYSTEM_POLICIES: &[&str] = &[
@@ -118,7 +118,7 @@ fn unknown(name: &str) -> Refusal {
     Refusal::new(404, "PolicyNotExist", format!("Policy '{name}' cannot be found."))
 }
 
-fn check_known(account: &Account, name: &str, kind: PolicyKind) -> Result<(), Refusal> {
+fn check_known(account: &FakeAccount, name: &str, kind: PolicyKind) -> Result<(), Refusal> {
     let known = match kind {
         PolicyKind::System => SYSTEM_POLICIES.contains(&name),
         PolicyKind::Custom => account.custom_policies.contains(name),

@@ -2,11 +2,11 @@
 
 use serde::Serialize;
 
-use super::actions::Context;
+use super::context::Context;
 use super::params::Params;
 use super::refusal::{Refusal, Reply, reply};
 use super::users::{DEFAULT, MOST, date};
-use crate::sandbox::world::{Account, Project};
+use crate::sandbox::world::{FakeAccount, Project};
 
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
@@ -35,7 +35,7 @@ struct ProjectList<'a> {
 }
 
 fn wire<'a>(
-    account: &Account,
+    account: &FakeAccount,
     project: &'a Project,
     has_permission: Option<bool>,
 ) -> WireProject<'a> {

@@ -14,9 +14,9 @@ use super::refusal::{GatewayCode, Refusal};
 /// How far `X-Date` may be off.
 const TOLERANCE: SignedDuration = SignedDuration::from_mins(15);
 
-/// What an `Authorization` header claims.
+/// A parsed `Authorization` header.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Claim {
+pub(super) struct Authorization {
     pub(super) access_key_id: String,
     /// `YYYYMMDD/region/service/request`.
     scope: String,
@@ -37,7 +37,7 @@ pub(super) struct Signed<'a> {
     pub(super) body: &'a [u8],
 }
 
-impl Claim {
+impl Authorization {
     /// Reads the `Authorization` header.
     pub(super) fn read(headers: &HeaderMap) -> Result<Self, Refusal> {
         let Some(header) = headers.get("authorization") else {
@@ -310,17 +310,17 @@ mod tests {
                  Signature=29ccf01cee143335097e9f0de4ae9dc0013dad74251fa55c73a760722d37fc2e",
             ),
         ]);
-        let claim = Claim::read(&headers).unwrap();
+        let authorization = Authorization::read(&headers).unwrap();
         let now = "2026-09-27T10:26:12Z".parse().unwrap();
-        claim.check_date(&headers, now).unwrap();
+        authorization.check_date(&headers, now).unwrap();
         let late = "2026-09-27T10:26:13Z".parse().unwrap();
-        assert_eq!(claim.check_date(&headers, late).unwrap_err().code, "InvalidTimestamp");
+        assert_eq!(authorization.check_date(&headers, late).unwrap_err().code, "InvalidTimestamp");
         let query = decode_pairs("Version=2018-01-01&Action=ListUsers&Limit=100&Offset=0").unwrap();
         let request =
             Signed { method: "GET", path: "/", query: &query, headers: &headers, body: b"" };
         let secret = "RXhhbXBsZVNlY3JldEZvclRlc3RWZWN0b3JzT25seQ==";
-        claim.check_signature(&request, secret).unwrap();
-        assert!(claim.check_signature(&request, "another").is_err());
+        authorization.check_signature(&request, secret).unwrap();
+        assert!(authorization.check_signature(&request, "another").is_err());
     }
 
     #[test]

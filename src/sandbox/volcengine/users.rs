@@ -3,10 +3,10 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::actions::Context;
+use super::context::Context;
 use super::params::Params;
 use super::refusal::{Refusal, Reply, reply};
-use crate::sandbox::world::{Account, User};
+use crate::sandbox::world::{FakeAccount, User};
 
 /// Largest `Limit` of the IAM lists.
 pub(super) const MOST: usize = 100;
@@ -51,7 +51,7 @@ pub(super) fn date(at: Timestamp) -> String {
     at.strftime("%Y%m%dT%H%M%SZ").to_string()
 }
 
-fn wire<'a>(account: &Account, user: &'a User) -> WireUser<'a> {
+fn wire<'a>(account: &FakeAccount, user: &'a User) -> WireUser<'a> {
     WireUser {
         id: user.id,
         user_name: &user.name,
@@ -69,7 +69,7 @@ fn wire<'a>(account: &Account, user: &'a User) -> WireUser<'a> {
     }
 }
 
-fn answer(account: &Account, user: &User) -> Result<Reply, Refusal> {
+fn answer(account: &FakeAccount, user: &User) -> Result<Reply, Refusal> {
     reply(&UserResult { user: wire(account, user) })
 }
 
@@ -79,7 +79,7 @@ pub(super) fn not_found(name: &str) -> Refusal {
 
 /// The user that a parameter names, checked for its form first.
 pub(super) fn named<'a>(
-    account: &'a mut Account,
+    account: &'a mut FakeAccount,
     params: &Params,
     parameter: &str,
 ) -> Result<&'a mut User, Refusal> {

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use rust_decimal::Decimal;
 
 use super::{
-    Account, BillRow, BillingMode, Category, KeyStatus, Login, MissingLogin, PolicyKind,
+    BillRow, BillingMode, Category, FakeAccount, KeyStatus, Login, MissingLogin, PolicyKind,
     PolicyScope, Product, SuggestedLink, SuggestedQuota, World, WorldError,
 };
 use crate::domain::BillPeriod;
@@ -262,14 +262,14 @@ const SPENDING: &[Spending] = &[
 pub fn sample(now: Timestamp, seed: u64) -> World {
     let mut world = World {
         accounts: vec![
-            Account::new(
+            FakeAccount::new(
                 "main",
                 "云上主体",
                 2_100_153_894,
                 "AKLTc2FuZGJveC1tYWluLWFjY291bnQta2V5MDAwMQ",
                 "c2FuZGJveC1tYWluLXNlY3JldC1ub3QtYS1yZWFsLW9uZQ==",
             ),
-            Account::new(
+            FakeAccount::new(
                 "labs",
                 "研究院",
                 2_100_287_713,
@@ -318,7 +318,7 @@ fn fill(
 
 /// Adds one person with everything that belongs to them.
 fn add_person(world: &mut World, person: &Person, current: BillPeriod) -> Result<(), WorldError> {
-    let user = world.add_user(person.account, person.name)?;
+    let user = world.account_mut(person.account)?.add_user(person.name);
     user.display_name = person.display_name.to_owned();
     user.email = format!("{}@example.com", person.name);
     for key in person.keys {
@@ -352,7 +352,7 @@ fn add_person(world: &mut World, person: &Person, current: BillPeriod) -> Result
 
 /// Spreads a project's month over rows whose 应付金额 adds up to exactly the amount of the table.
 fn bill_month(
-    account: &mut Account,
+    account: &mut FakeAccount,
     spending: &Spending,
     period: BillPeriod,
     last_day: i8,

@@ -5,8 +5,8 @@ use serde_json::Value;
 use super::super::cards::markdown::{self, Found};
 use super::super::cards::walk::{self, Node};
 use super::super::cards::{self, CARD_LIMIT, CardFault, Via};
+use super::super::http::ApiResponse;
 use super::super::state::State;
-use super::Answer;
 
 /// The most bytes of a request with a text.
 const TEXT_LIMIT: usize = 150 * 1024;
@@ -25,8 +25,8 @@ const KINDS: [&str; 11] = [
 ];
 
 /// A parameter that is wrong in itself.
-pub fn invalid(what: &str) -> Answer {
-    Answer::refuse(
+pub fn invalid(what: &str) -> ApiResponse {
+    ApiResponse::refuse(
         230_001,
         format!("Your request contains an invalid request parameter, ext={what}"),
     )
@@ -39,7 +39,7 @@ pub fn check(
     content: &str,
     via: Via,
     size: usize,
-) -> Result<(), Answer> {
+) -> Result<(), ApiResponse> {
     if !KINDS.contains(&kind) {
         return Err(invalid("invalid msg_type"));
     }
@@ -48,7 +48,7 @@ pub fn check(
         _ => TEXT_LIMIT,
     };
     if size > limit {
-        return Err(Answer::refuse(
+        return Err(ApiResponse::refuse(
             230_025,
             "The length of the message content reaches its limit.",
         ));
@@ -70,10 +70,9 @@ pub fn check(
         "text" => text("text").map(drop),
         "file" | "audio" | "media" => {
             let key = text("file_key")?;
-            let file = state
-                .files
-                .get(key)
-                .ok_or_else(|| Answer::refuse(230_017, "Bot is NOT the owner of the resource."))?;
+            let file = state.files.get(key).ok_or_else(|| {
+                ApiResponse::refuse(230_017, "Bot is NOT the owner of the resource.")
+            })?;
             let fits = match kind {
                 "audio" => file.kind == "opus",
                 "media" => file.kind == "mp4",
@@ -82,7 +81,7 @@ pub fn check(
             if fits {
                 Ok(())
             } else {
-                Err(Answer::refuse(
+                Err(ApiResponse::refuse(
                     230_055,
                     "The type of file upload does not match the type of message being sent.",
                 ))
@@ -92,7 +91,7 @@ pub fn check(
     }
 }
 
-fn check_card(state: &State, card: &Value, text: &str, via: Via) -> Result<(), Answer> {
+fn check_card(state: &State, card: &Value, text: &str, via: Via) -> Result<(), ApiResponse> {
     if matches!(card.get("type").and_then(Value::as_str), Some("template" | "card")) {
         return Err(refused_card(200_380, "template", "template does not exist", 1));
     }
@@ -106,7 +105,7 @@ fn check_card(state: &State, card: &Value, text: &str, via: Via) -> Result<(), A
 }
 
 /// 230099, the envelope of everything that is wrong with a card.
-pub fn card_refusal(faults: &[CardFault]) -> Answer {
+pub fn card_refusal(faults: &[CardFault]) -> ApiResponse {
     match faults.first() {
         Some(first) => refused_card(first.code(), &first.path, &first.to_string(), faults.len()),
         None => refused_card(200_621, "", "", 0),
@@ -114,9 +113,9 @@ pub fn card_refusal(faults: &[CardFault]) -> Answer {
 }
 
 /// 230099 with one reason.
-pub fn refused_card(code: u32, path: &str, message: &str, count: usize) -> Answer {
+pub fn refused_card(code: u32, path: &str, message: &str, count: usize) -> ApiResponse {
     tracing::warn!(code, path, message, count, "a card was refused");
-    Answer::refuse(
+    ApiResponse::refuse(
         230_099,
         format!(
             "Failed to create card content, ext=ErrCode: {code}; ErrPath: {path}; ErrMsg: {message} ({count} faults); \

@@ -5,9 +5,25 @@ use std::collections::BTreeSet;
 use jiff::civil::Date;
 use serde_json::Value;
 
-use super::CardFault;
-use super::rules::TAG_COLOURS;
+use super::fault::CardFault;
 use super::walk::Node;
+
+/// Colours of text tags and of a table's option cells.
+pub const TAG_COLOURS: [&str; 13] = [
+    "neutral",
+    "blue",
+    "turquoise",
+    "lime",
+    "orange",
+    "violet",
+    "indigo",
+    "wathet",
+    "green",
+    "yellow",
+    "red",
+    "purple",
+    "carmine",
+];
 
 /// Checks one component.
 pub fn check(node: &Node<'_>, faults: &mut Vec<CardFault>) {

@@ -1,12 +1,13 @@
-//! The rules of card-rules.md that are about places, names, colours, texts and tables. Each function names its rules.
+//! The rules of `docs/platforms/card-rules.md` that are about places, names, colours, texts and tables. Each function names its rules.
 
 use std::collections::{BTreeSet, HashMap};
 
 use serde_json::{Map, Value};
 
+use super::fault::{CardFault, ELEMENT_LIMIT, Via};
 use super::markdown::{self, Found};
+use super::options::{self, TAG_COLOURS};
 use super::walk::{self, Node};
-use super::{CardFault, ELEMENT_LIMIT, Via, options};
 
 /// Components a person acts on (表单容器, 配置卡片交互).
 const INTERACTIVE: [&str; 12] = [
@@ -42,22 +43,6 @@ const SHADES: [&str; 11] =
     ["50", "100", "200", "300", "350", "400", "500", "600", "700", "800", "900"];
 const GREYS: [&str; 14] = [
     "00", "50", "100", "200", "300", "350", "400", "500", "600", "650", "700", "800", "900", "950",
-];
-/// Colours of text tags and of a table's option cells.
-pub const TAG_COLOURS: [&str; 13] = [
-    "neutral",
-    "blue",
-    "turquoise",
-    "lime",
-    "orange",
-    "violet",
-    "indigo",
-    "wathet",
-    "green",
-    "yellow",
-    "red",
-    "purple",
-    "carmine",
 ];
 const TEXT_SIZES: [&str; 16] = [
     "heading-0",

@@ -8,24 +8,13 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 use tokio::sync::oneshot;
 
-use super::super::people::Reply;
+use super::super::http::Reply;
 use super::super::wire as ids;
-use super::Connections;
-use super::door::SERVICE_ID;
-use super::line::Command;
-use super::wire::{DATA, Frame, Pair};
+use super::hub::{Command, Connections, Pending};
+use super::wire::{DATA, Frame, Pair, SERVICE_ID};
 
 /// Pushes that are remembered, answered or not: a late reply is no fault.
 const REMEMBERED: usize = 1000;
-
-/// A push on its way.
-pub struct Pending {
-    /// The part that went out last, which the reply has to repeat; without its payload.
-    last: Frame,
-    is_callback: bool,
-    /// Who waits; none once it was answered.
-    waiting: Option<oneshot::Sender<Reply>>,
-}
 
 impl Connections {
     /// Pushes an envelope over one random connection and waits for the reply.

@@ -10,9 +10,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
-use super::super::{Feishu, FeishuConfig, SentEvent};
-use super::door::SERVICE_ID;
-use super::wire::{Frame, Pair};
+use super::super::{FakeFeishu, FeishuConfig, SentEvent};
+use super::wire::{Frame, Pair, SERVICE_ID};
 use super::{Overview, UpgradeRefusal};
 use crate::clock::Clock;
 
@@ -20,24 +19,24 @@ type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 const PATIENCE: Duration = Duration::from_secs(10);
 
-async fn stand() -> Feishu {
+async fn stand() -> FakeFeishu {
     let clock = Clock::manual("2026-11-23T02:00:00Z".parse().unwrap());
     let mut config = FeishuConfig::new("cli_app", "app-secret", "token");
     config.patience = Duration::from_millis(500);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let feishu = Feishu::start(listener, config, clock).unwrap();
+    let feishu = FakeFeishu::start(listener, config, clock).unwrap();
     feishu.add_person("ou_a", "Alice", "13800000001");
     feishu
 }
 
-async fn discover(feishu: &Feishu, body: Value) -> (u16, Value) {
+async fn discover(feishu: &FakeFeishu, body: Value) -> (u16, Value) {
     let request = reqwest::Client::builder().no_proxy().build().unwrap();
     let request = request.post(format!("{}/callback/ws/endpoint", feishu.url()));
     let response = request.header("locale", "zh").json(&body).send().await.unwrap();
     (response.status().as_u16(), serde_json::from_str(&response.text().await.unwrap()).unwrap())
 }
 
-async fn endpoint(feishu: &Feishu) -> String {
+async fn endpoint(feishu: &FakeFeishu) -> String {
     let body = json!({"AppID": "cli_app", "AppSecret": "app-secret"});
     let (status, answer) = discover(feishu, body).await;
     assert_eq!((status, &answer["code"]), (200, &json!(0)));
@@ -70,7 +69,7 @@ async fn receive(socket: &mut Socket) -> Option<Frame> {
     }
 }
 
-async fn connected(feishu: &Feishu) -> Socket {
+async fn connected(feishu: &FakeFeishu) -> Socket {
     let (mut socket, _) = connect_async(endpoint(feishu).await).await.unwrap();
     send(&mut socket, &ping()).await;
     let pong = receive(&mut socket).await.unwrap();
@@ -80,7 +79,7 @@ async fn connected(feishu: &Feishu) -> Socket {
     socket
 }
 
-fn say(feishu: &Feishu) -> tokio::task::JoinHandle<SentEvent> {
+fn say(feishu: &FakeFeishu) -> tokio::task::JoinHandle<SentEvent> {
     let feishu = feishu.clone();
     tokio::spawn(async move { feishu.say("ou_a", &feishu.direct_chat("ou_a"), "hi", false).await })
 }
@@ -92,7 +91,7 @@ fn reply(push: &Frame, payload: &Value) -> Frame {
     frame
 }
 
-async fn violation(feishu: &Feishu) -> Overview {
+async fn violation(feishu: &FakeFeishu) -> Overview {
     let found =
         feishu.connections().wait_for(|now| !now.violations.is_empty() && now.open == 0, PATIENCE);
     found.await.unwrap_or_else(|| panic!("{:?}", feishu.connections().overview()))

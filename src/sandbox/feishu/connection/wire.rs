@@ -6,6 +6,8 @@ use prost::Message as _;
 pub const CONTROL: i32 = 0;
 /// `method` of frames that carry something.
 pub const DATA: i32 = 1;
+/// `service` of every ping and push of this app.
+pub const SERVICE_ID: i32 = 33_554_678;
 
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct Pair {

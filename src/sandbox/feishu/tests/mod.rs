@@ -1,6 +1,7 @@
 //! The stand-in over real HTTP: every refusal, and the people's side against a tiny bot.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::State as Shared;
@@ -14,6 +15,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 use super::*;
+use crate::clock::Clock;
 
 mod api;
 mod clicks;
@@ -27,7 +29,7 @@ const GROUP: &str = "oc_group";
 
 /// A platform with Alice and a group, and a client that holds a token.
 struct Stand {
-    feishu: Feishu,
+    feishu: FakeFeishu,
     clock: Clock,
     client: reqwest::Client,
     token: String,
@@ -44,7 +46,7 @@ async fn stand_with(configure: impl FnOnce(&mut FeishuConfig)) -> Stand {
     config.rate_limits = false;
     configure(&mut config);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let feishu = Feishu::start(listener, config, clock.clone()).unwrap();
+    let feishu = FakeFeishu::start(listener, config, clock.clone()).unwrap();
     feishu.add_person(ALICE, "Alice", "13800000001");
     feishu.add_group(GROUP, "Ops");
     let mut stand = Stand {
@@ -133,7 +135,7 @@ struct BotParts {
 }
 
 impl Bot {
-    async fn start(feishu: &Feishu) -> Self {
+    async fn start(feishu: &FakeFeishu) -> Self {
         let bot = Self(Arc::new(BotParts {
             seen: Mutex::default(),
             bodies: Mutex::default(),

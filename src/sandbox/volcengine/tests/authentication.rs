@@ -171,7 +171,7 @@ async fn a_signature_is_good_for_fifteen_minutes_either_way() {
 #[tokio::test]
 async fn both_regions_work_and_odd_characters_are_signed_right() {
     let mut world = world();
-    world.add_user("main", "alice").unwrap().display_name = "爱 丽*丝~/+".to_owned();
+    world.account_mut("main").unwrap().add_user("alice").display_name = "爱 丽*丝~/+".to_owned();
     let bench = Bench::new(world).await;
     for region in ["cn-beijing", "cn-north-1"] {
         let mut request = Request::new(Method::GET, "iam", IAM, "ListUsers");
@@ -199,7 +199,7 @@ async fn a_query_key_sent_twice_is_refused() {
 #[tokio::test]
 async fn a_users_key_calls_only_while_active_and_permitted() {
     let mut world = world();
-    let user = world.add_user("main", "alice").unwrap();
+    let user = world.account_mut("main").unwrap().add_user("alice");
     let key = user.add_key(KeyStatus::Active);
     let secret = secrecy::ExposeSecret::expose_secret(&user.keys[0].secret).to_owned();
     let bench = Bench::new(world).await;

@@ -123,7 +123,7 @@ async fn totals_are_counted_only_on_request() {
 #[tokio::test]
 async fn split_bills_that_are_not_switched_on_are_empty_with_a_warning() {
     let (bench, call) = sample_bench().await;
-    bench.cloud.update(|world| world.set_split_enabled("main", false).unwrap());
+    bench.cloud.update(|world| world.account_mut("main").unwrap().split_bills_enabled = false);
     let result = call(&bench, "ListSplitBillDetail", body("2026-11", 0)).await.result();
     assert_eq!(result["Warning"], "当前账号未开通分账能力，无数据");
     assert_eq!(result["List"], json!([]));
@@ -139,7 +139,7 @@ async fn grouped_rows_add_up_and_show_the_latest_project() {
         let mut row = BillRow::new(november, project, Product::Ecs, yuan.parse().unwrap());
         row.instance = "i-1".to_owned();
         row.expense_date = jiff::civil::date(2026, 11, day);
-        world.add_bill_row("main", row).unwrap();
+        world.account_mut("main").unwrap().add_bill_row(row);
     }
     let bench = Bench::new(world).await;
     let list = async |group_period: i32, group_term: i32| {
@@ -195,7 +195,7 @@ async fn amounts_can_be_missing_and_currencies_foreign() {
     let mut row = BillRow::new(period("2026-11"), "default", Product::Ecs, Decimal::ONE);
     row.amounts_missing = true;
     row.currency = "USD".to_owned();
-    world.add_bill_row("main", row).unwrap();
+    world.account_mut("main").unwrap().add_bill_row(row);
     let bench = Bench::new(world).await;
     let result = bench.bills("ListSplitBillDetail", body("2026-11", 0)).await.result();
     assert_eq!(result["List"][0]["PayableAmount"], "");
@@ -205,7 +205,7 @@ async fn amounts_can_be_missing_and_currencies_foreign() {
 #[tokio::test]
 async fn bills_may_be_asked_by_form_and_the_balance_by_get() {
     let mut world = world();
-    world.spend("main", "default", "1.25".parse().unwrap(), period("2026-11")).unwrap();
+    world.account_mut("main").unwrap().spend("default", "1.25".parse().unwrap(), period("2026-11"));
     let bench = Bench::new(world).await;
     let mut form = Request::new(Method::POST, "billing", BILLING, "ListSplitBillDetail");
     form.body = "BillPeriod=2026-11&Limit=10&GroupPeriod=2&Product.1=ark_bd".to_owned();

@@ -9,7 +9,7 @@ use crate::sandbox::world::{EmptyResult, Login, MissingLogin, PolicyScope};
 async fn users_are_listed_page_by_page() {
     let mut world = world();
     for n in 0..230 {
-        let user = world.add_user("main", &format!("user-{n:03}")).unwrap();
+        let user = world.account_mut("main").unwrap().add_user(&format!("user-{n:03}"));
         user.display_name = format!("用户{n}");
     }
     let bench = Bench::new(world).await;
@@ -54,7 +54,7 @@ async fn a_user_is_made_renamed_and_found_again() {
 #[tokio::test]
 async fn keys_are_made_switched_and_read_back() {
     let mut world = world();
-    world.add_user("main", "alice").unwrap();
+    world.account_mut("main").unwrap().add_user("alice");
     let bench = Bench::new(world).await;
     let made = bench.iam(IAM, "CreateAccessKey", &[("UserName", "alice")]).await.result();
     let key = made["AccessKey"]["AccessKeyId"].as_str().unwrap().to_owned();
@@ -89,7 +89,7 @@ async fn keys_are_made_switched_and_read_back() {
 #[tokio::test]
 async fn login_is_forbidden_and_allowed_again() {
     let mut world = world();
-    world.add_user("main", "alice").unwrap();
+    world.account_mut("main").unwrap().add_user("alice");
     world.rules.lag = 1;
     let bench = Bench::new(world).await;
     let allowed = async || {
@@ -115,7 +115,7 @@ async fn a_missing_login_profile_has_three_shapes() {
         ("stub", MissingLogin::Stub),
         ("empty", MissingLogin::Empty),
     ] {
-        world.add_user("main", name).unwrap().login = Login::none(shape);
+        world.account_mut("main").unwrap().add_user(name).login = Login::none(shape);
     }
     let bench = Bench::new(world).await;
     let get = async |name: &str| bench.iam(IAM, "GetLoginProfile", &[("UserName", name)]).await;
@@ -144,8 +144,8 @@ async fn a_missing_login_profile_has_three_shapes() {
 #[tokio::test]
 async fn policies_hang_on_the_account_and_on_projects() {
     let mut world = world();
-    world.add_user("main", "alice").unwrap();
-    world.add_project("main", "team-a", "甲组").unwrap();
+    world.account_mut("main").unwrap().add_user("alice");
+    world.account_mut("main").unwrap().add_project("team-a", "甲组");
     let bench = Bench::new(world).await;
     let policy = [("PolicyName", "ArkFullAccess"), ("PolicyType", "System")];
     let global = [policy[0], policy[1], ("UserName", "alice")];
@@ -202,7 +202,7 @@ async fn policies_hang_on_the_account_and_on_projects() {
 async fn projects_are_listed_and_got() {
     let mut world = world();
     for n in 0..14 {
-        world.add_project("main", &format!("team-{n}"), "组").unwrap();
+        world.account_mut("main").unwrap().add_project(&format!("team-{n}"), "组");
     }
     let bench = Bench::new(world).await;
     let list = bench.iam(PROJECTS, "ListProjects", &[]).await.result();

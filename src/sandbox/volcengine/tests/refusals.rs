@@ -7,7 +7,7 @@ use crate::sandbox::world::ProjectFilter;
 
 fn with_alice() -> World {
     let mut world = world();
-    world.add_user("main", "alice").unwrap();
+    world.account_mut("main").unwrap().add_user("alice");
     world
 }
 
@@ -16,8 +16,8 @@ async fn iam_calls_that_are_refused() {
     let bench = Bench::new(with_alice()).await;
     let long = "x".repeat(65);
     let key = bench.cloud.update(|world| {
-        let id = world.add_key("main", "alice", KeyStatus::Active).unwrap();
-        world.add_key("main", "alice", KeyStatus::Inactive).unwrap();
+        let id = world.user_mut("main", "alice").unwrap().add_key(KeyStatus::Active);
+        world.user_mut("main", "alice").unwrap().add_key(KeyStatus::Inactive);
         id
     });
     let attach = [("PolicyName", "ArkFullAccess"), ("PolicyType", "System")];
@@ -246,7 +246,7 @@ async fn bill_calls_that_are_refused() {
 #[tokio::test]
 async fn too_many_calls_a_second_are_refused_for_that_account_only() {
     let mut world = world();
-    world.accounts.push(Account::new("labs", "研究院", 2, "AKLTlabs", "s2"));
+    world.accounts.push(FakeAccount::new("labs", "研究院", 2, "AKLTlabs", "s2"));
     world.rules.calls_per_second = Some(5);
     let bench = Bench::new(world).await;
     let request = Request::new(Method::GET, "iam", IAM, "ListUsers");

@@ -27,7 +27,7 @@ pub(crate) const LONG_AGO: Timestamp = Timestamp::constant(1_767_578_584, 0);
 #[derive(Clone, Debug, Default)]
 pub struct World {
     /// The main accounts.
-    pub accounts: Vec<Account>,
+    pub accounts: Vec<FakeAccount>,
     /// How the cloud answers where the real one leaves room.
     pub rules: Rules,
     /// Which user spends in which project, for whoever sets up airgate over this world.
@@ -103,7 +103,7 @@ pub enum EmptyResult {
 
 /// A main account.
 #[derive(Clone, Debug)]
-pub struct Account {
+pub struct FakeAccount {
     /// The id by which airgate is to know it.
     pub slug: String,
     /// Its name.
@@ -156,7 +156,7 @@ pub struct Balance {
 /// A user's spending is to be read from a project.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SuggestedLink {
-    /// [`Account::slug`].
+    /// [`FakeAccount::slug`].
     pub account_slug: String,
     /// [`User::name`].
     pub username: String,
@@ -169,7 +169,7 @@ pub struct SuggestedLink {
 /// An entry of a user's quota ledger.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SuggestedQuota {
-    /// [`Account::slug`].
+    /// [`FakeAccount::slug`].
     pub account_slug: String,
     /// [`User::name`].
     pub username: String,
@@ -186,12 +186,12 @@ impl World {
     }
 
     /// A cloud with one account.
-    pub fn with_account(account: Account) -> Self {
+    pub fn with_account(account: FakeAccount) -> Self {
         Self { accounts: vec![account], ..Self::default() }
     }
 
     /// The account of that slug.
-    pub fn account(&self, slug: &str) -> Option<&Account> {
+    pub fn account(&self, slug: &str) -> Option<&FakeAccount> {
         self.accounts.iter().find(|account| account.slug == slug)
     }
 
@@ -199,7 +199,7 @@ impl World {
     ///
     /// # Errors
     /// [`WorldError::NoSuchAccount`].
-    pub fn account_mut(&mut self, slug: &str) -> Result<&mut Account, WorldError> {
+    pub fn account_mut(&mut self, slug: &str) -> Result<&mut FakeAccount, WorldError> {
         self.accounts
             .iter_mut()
             .find(|account| account.slug == slug)
@@ -216,98 +216,14 @@ impl World {
     /// # Errors
     /// [`WorldError`] where the account or the user does not exist.
     pub fn user_mut(&mut self, slug: &str, name: &str) -> Result<&mut User, WorldError> {
-        let account = self.account_mut(slug)?;
-        account
+        self.account_mut(slug)?
             .users
             .get_mut(name)
             .ok_or_else(|| WorldError::NoSuchUser(slug.to_owned(), name.to_owned()))
     }
-
-    /// [`Account::add_user`] on the account of that slug.
-    ///
-    /// # Errors
-    /// [`WorldError::NoSuchAccount`].
-    pub fn add_user(&mut self, slug: &str, name: &str) -> Result<&mut User, WorldError> {
-        Ok(self.account_mut(slug)?.add_user(name))
-    }
-
-    /// [`User::add_key`] on that user. Answers the access key id.
-    ///
-    /// # Errors
-    /// [`WorldError`] where the account or the user does not exist.
-    pub fn add_key(
-        &mut self,
-        slug: &str,
-        user: &str,
-        status: KeyStatus,
-    ) -> Result<String, WorldError> {
-        Ok(self.user_mut(slug, user)?.add_key(status))
-    }
-
-    /// [`Account::add_project`] on the account of that slug.
-    ///
-    /// # Errors
-    /// [`WorldError::NoSuchAccount`].
-    pub fn add_project(
-        &mut self,
-        slug: &str,
-        name: &str,
-        display_name: &str,
-    ) -> Result<(), WorldError> {
-        self.account_mut(slug)?.add_project(name, display_name);
-        Ok(())
-    }
-
-    /// [`Account::add_bill_row`] on the account of that slug.
-    ///
-    /// # Errors
-    /// [`WorldError::NoSuchAccount`].
-    pub fn add_bill_row(&mut self, slug: &str, row: BillRow) -> Result<(), WorldError> {
-        self.account_mut(slug)?.add_bill_row(row);
-        Ok(())
-    }
-
-    /// [`Account::spend`] on the account of that slug.
-    ///
-    /// # Errors
-    /// [`WorldError::NoSuchAccount`].
-    pub fn spend(
-        &mut self,
-        slug: &str,
-        project: &str,
-        amount: Decimal,
-        period: BillPeriod,
-    ) -> Result<(), WorldError> {
-        self.account_mut(slug)?.spend(project, amount, period);
-        Ok(())
-    }
-
-    /// Lets a project's spending of a month go on: see [`Account::accrue`].
-    ///
-    /// # Errors
-    /// [`WorldError::NoSuchAccount`].
-    pub fn accrue(
-        &mut self,
-        slug: &str,
-        project: &str,
-        amount: Decimal,
-        period: BillPeriod,
-    ) -> Result<(), WorldError> {
-        self.account_mut(slug)?.accrue(project, amount, period);
-        Ok(())
-    }
-
-    /// Switches 分账账单 of an account on or off.
-    ///
-    /// # Errors
-    /// [`WorldError::NoSuchAccount`].
-    pub fn set_split_enabled(&mut self, slug: &str, enabled: bool) -> Result<(), WorldError> {
-        self.account_mut(slug)?.split_bills_enabled = enabled;
-        Ok(())
-    }
 }
 
-impl Account {
+impl FakeAccount {
     /// An account with one access key, split bills switched on, the project `default`, and nothing else.
     pub fn new(slug: &str, name: &str, id: i64, access_key_id: &str, secret_key: &str) -> Self {
         let mut account = Self {
@@ -343,7 +259,7 @@ impl Account {
         self.keys.first().map_or("", |key| key.id.as_str())
     }
 
-    /// The secret of [`Account::access_key_id`].
+    /// The secret of [`FakeAccount::access_key_id`].
     pub fn secret_key(&self) -> &str {
         self.keys.first().map_or("", |key| key.secret.expose_secret())
     }
@@ -439,7 +355,7 @@ mod tests {
 
     #[test]
     fn secrets_do_not_print() {
-        let mut account = Account::new("a", "甲", 1, "AKLTaaaa", "very-secret-key");
+        let mut account = FakeAccount::new("a", "甲", 1, "AKLTaaaa", "very-secret-key");
         let user = account.add_user("alice");
         user.add_key(KeyStatus::Active);
         let secret = user.keys[0].secret.expose_secret().to_owned();
@@ -450,7 +366,7 @@ mod tests {
 
     #[test]
     fn spending_adds_up_and_refunds_are_negative_rows() {
-        let mut account = Account::new("a", "甲", 1, "AKLTaaaa", "s");
+        let mut account = FakeAccount::new("a", "甲", 1, "AKLTaaaa", "s");
         let period: BillPeriod = "2026-11".parse().unwrap();
         account.spend("default", "10.000001".parse().unwrap(), period);
         account.spend("default", "-12.5".parse().unwrap(), period);
@@ -464,13 +380,10 @@ mod tests {
 
     #[test]
     fn what_does_not_exist_is_named() {
-        let mut world = World::with_account(Account::new("a", "甲", 1, "AKLTaaaa", "s"));
+        let mut world = World::with_account(FakeAccount::new("a", "甲", 1, "AKLTaaaa", "s"));
+        assert_eq!(world.account_mut("b").unwrap_err(), WorldError::NoSuchAccount("b".to_owned()));
         assert_eq!(
-            world.add_user("b", "alice").map(|_| ()).unwrap_err(),
-            WorldError::NoSuchAccount("b".to_owned())
-        );
-        assert_eq!(
-            world.add_key("a", "bob", KeyStatus::Active).unwrap_err(),
+            world.user_mut("a", "bob").unwrap_err(),
             WorldError::NoSuchUser("a".to_owned(), "bob".to_owned())
         );
     }

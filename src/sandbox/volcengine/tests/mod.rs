@@ -2,7 +2,7 @@
 
 mod authentication;
 mod billing;
-mod faults;
+mod fault;
 mod iam;
 mod refusals;
 
@@ -16,7 +16,7 @@ use sha2::{Digest, Sha256};
 
 use super::*;
 use crate::domain::BillPeriod;
-use crate::sandbox::world::{Account, KeyStatus, World, sample};
+use crate::sandbox::world::{FakeAccount, KeyStatus, World, sample};
 
 const KEY: &str = "AKLTtestkey";
 const SECRET: &str = "dGVzdC1zZWNyZXQ=";
@@ -34,7 +34,8 @@ fn period(text: &str) -> BillPeriod {
 
 /// An account `main` with no limit of calls a second.
 fn world() -> World {
-    let mut world = World::with_account(Account::new("main", "主体", 2_100_000_001, KEY, SECRET));
+    let mut world =
+        World::with_account(FakeAccount::new("main", "主体", 2_100_000_001, KEY, SECRET));
     world.rules.calls_per_second = None;
     world
 }
@@ -48,7 +49,7 @@ fn sample_world() -> World {
 
 /// A cloud and somebody who calls it.
 struct Bench {
-    cloud: Cloud,
+    cloud: FakeCloud,
     clock: Clock,
     http: reqwest::Client,
 }
@@ -59,7 +60,7 @@ impl Bench {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let clock = Clock::manual(now());
         Self {
-            cloud: Cloud::start(listener, world, clock.clone()).await,
+            cloud: FakeCloud::start(listener, world, clock.clone()).await,
             clock,
             http: reqwest::Client::new(),
         }

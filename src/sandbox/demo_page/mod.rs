@@ -21,7 +21,7 @@ use serde_json::{Value, json};
 use tokio::sync::broadcast;
 use tokio_util::sync::CancellationToken;
 
-use super::feishu::{Change, ChatKind, ClickAction, Feishu, Message, Sender, State};
+use super::feishu::{Change, ChatKind, ClickAction, FakeFeishu, Message, Sender, State};
 
 #[cfg(test)]
 mod tests;
@@ -141,7 +141,7 @@ pub struct DemoPage {
 }
 
 struct Parts {
-    feishu: Feishu,
+    feishu: FakeFeishu,
     /// People in the order the page shows them, with their role's label.
     people: Vec<(String, String)>,
     controls: Vec<Control>,
@@ -154,7 +154,7 @@ struct Parts {
 impl DemoPage {
     /// A page over `feishu`. `people` are (open_id, role label) in the order they are shown; people of the stand-in that
     /// are not named come last, without a role.
-    pub fn new(feishu: Feishu, people: Vec<(String, String)>, controls: Vec<Control>) -> Self {
+    pub fn new(feishu: FakeFeishu, people: Vec<(String, String)>, controls: Vec<Control>) -> Self {
         Self {
             parts: Arc::new(Parts {
                 feishu,

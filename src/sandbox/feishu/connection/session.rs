@@ -8,22 +8,8 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
-use super::Connections;
-use super::door::SERVICE_ID;
-use super::wire::{CONTROL, DATA, Frame};
-
-/// What a connection is told to do.
-#[derive(Clone)]
-pub enum Command {
-    /// Send these, each as one binary message.
-    Send(Vec<Vec<u8>>),
-    /// Close with a close frame.
-    Close(u16, String),
-    /// End without a word.
-    Drop,
-    /// Fall silent: take nothing in, send nothing, and stay open until the client gives up.
-    Silence,
-}
+use super::hub::{Command, Connections};
+use super::wire::{CONTROL, DATA, Frame, SERVICE_ID};
 
 /// Runs a connection to its end.
 pub async fn run<S>(connections: &Connections, socket: WebSocketStream<S>)
