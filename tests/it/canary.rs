@@ -130,7 +130,7 @@ impl Home {
         let mut chat = FeishuConfig::new(APP_ID, APP_SECRET, TOKEN);
         chat.encrypt_key = Some(ENCRYPT_KEY.to_owned());
         chat.rate_limits = false;
-        chat.patience = PATIENCE;
+        chat.reply_timeout = PATIENCE;
         let feishu = FakeFeishu::start(loopback().await.unwrap(), chat, clock).unwrap();
         feishu.add_person(ADMIN, "王管理", "13800000001");
         feishu.add_group(GROUP, "告警群");

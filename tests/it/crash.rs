@@ -57,7 +57,7 @@ impl Outside {
         let mut chat = FeishuConfig::new(APP_ID, APP_SECRET, TOKEN);
         chat.encrypt_key = Some(ENCRYPT_KEY.to_owned());
         chat.rate_limits = false;
-        chat.patience = Duration::from_secs(20);
+        chat.reply_timeout = Duration::from_secs(20);
         let feishu = FakeFeishu::start(loopback().await.unwrap(), chat, clock.clone()).unwrap();
         feishu.add_person(ADMIN, "王管理", "13800000001");
         feishu.add_group(GROUP, "告警群");

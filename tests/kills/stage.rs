@@ -160,7 +160,7 @@ impl Stage {
         let mut chat = FeishuConfig::new("cli_kills", "kills-secret", "kills-token");
         chat.encrypt_key = Some("kills-encrypt-key".to_owned());
         chat.rate_limits = false;
-        chat.patience = match mode {
+        chat.reply_timeout = match mode {
             // On a line that broke nobody answers any more: what was pushed there is pushed again after so long.
             "websocket" => Duration::from_millis(700),
             // As far as this machine is concerned: what counts here is not how fast it is.

@@ -196,7 +196,7 @@ impl Guide<'_> {
             Some((message, (false, action))) => {
                 self.click(&message, action).await?;
                 let action = form(&self.stage.feishu, &message);
-                (message, action.ok_or("The card shows no such form")?)
+                (message, action.ok_or("control.no_form")?)
             }
             None => self.asked(&format!("{command} {HERO}"), form).await?,
         };
@@ -210,7 +210,7 @@ impl Guide<'_> {
 
     async fn say(&self, text: &str) -> Result<(), String> {
         let sent = self.stage.feishu.say(ADMIN, &self.chat, text, false).await;
-        if sent.status == Some(200) { Ok(()) } else { Err("The bot did not answer".to_owned()) }
+        if sent.status == Some(200) { Ok(()) } else { Err("control.no_answer".to_owned()) }
     }
 
     /// The newest card in which something is found; where there is none, one that is asked for.
@@ -255,7 +255,7 @@ impl Guide<'_> {
             }
         };
         let found = tokio::time::timeout(PATIENCE, waiting).await.ok().flatten();
-        found.ok_or_else(|| "The bot did not answer".to_owned())
+        found.ok_or_else(|| "control.no_answer".to_owned())
     }
 
     async fn click(&self, message: &str, action: ClickAction) -> Result<(), String> {

@@ -11,25 +11,25 @@ use super::http::Reply;
 use super::state::{CARD_LIFE, Message, Sender};
 use super::{cards, wire};
 
-/// The words that pop up after a click.
+/// The toast shown after a click.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ShownToast {
     /// `info`, `success`, `error` or `warning`.
     pub kind: String,
-    /// The words.
+    /// Its text.
     pub content: String,
 }
 
-/// What a click came to.
+/// The outcome of a click.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ClickResult {
-    /// HTTP status of the service's answer; `None` where there was none, or nothing was sent.
+    /// HTTP status of the service's answer; `None` if there was none, or nothing was sent.
     pub status: Option<u16>,
-    /// The words that pop up.
+    /// The toast, if any.
     pub toast: Option<ShownToast>,
     /// Whether the answer replaced the card.
     pub card_updated: bool,
-    /// What the person sees instead: the platform's number and words (`200341 …`), or why the client sent nothing.
+    /// The error that the person sees: the platform's code and text (`200341 …`), or why the client sent nothing.
     pub error: Option<String>,
     /// How long the answer took.
     pub elapsed: Duration,
@@ -51,7 +51,7 @@ impl FakeFeishu {
         }
     }
 
-    /// Sends any action on any message, as a forged or outdated client might.
+    /// Sends any action on any message, as a forged or outdated client might do.
     pub async fn click_raw(
         &self,
         person: &str,
@@ -72,11 +72,11 @@ impl FakeFeishu {
         let micros = now.as_microsecond().to_string();
         let envelope = self.envelope("card.action.trigger", &micros, event);
 
-        // Held until the answer is applied, also when this future is dropped halfway.
+        // Held until the answer is applied, or this future is dropped.
         let lock = Lock::take(self, message_id);
         let start = Instant::now();
         let reply = if self.core.connections.subscribed() {
-            self.core.connections.push(&envelope, self.core.config.patience).await
+            self.core.connections.push(&envelope, self.core.config.reply_timeout).await
         } else {
             let nonce = uuid::Uuid::new_v4().to_string();
             self.post("/feishu/card", self.seal_as(&envelope, wire::go_time(now), nonce)).await
@@ -112,8 +112,8 @@ impl FakeFeishu {
         form::submit(&self.card(message_id)?, wanted, &fields)
     }
 
-    /// Fills a form and presses its submit button; `wanted` is asked about the button's callback value (null where it
-    /// has none). What the client would not send is answered as by [`FakeFeishu::click`].
+    /// Fills a form and presses its submit button; `wanted` gets the button's callback value (null where it
+    /// has none). What the client would not send is refused as by [`FakeFeishu::click`].
     pub async fn form_click(
         &self,
         person: &str,
@@ -127,7 +127,7 @@ impl FakeFeishu {
         }
     }
 
-    /// The card of a message that can be acted on.
+    /// The card of a message, if it accepts clicks.
     fn card(&self, message_id: &str) -> Result<Value, NoSuchComponent> {
         let none = |why: &str| NoSuchComponent::NoCard(format!("{message_id} {why}"));
         let message = self.message(message_id).ok_or_else(|| none("does not exist"))?;
@@ -152,7 +152,7 @@ impl FakeFeishu {
         operator
     }
 
-    /// Reads the service's answer and gives the message its new card.
+    /// Applies the service's answer to the message.
     fn take_answer(&self, message: &Message, reply: Reply) -> ClickResult {
         let (status, body) = match reply {
             Reply::TimedOut => return ClickResult::failed("200341 no answer within 3 s"),
@@ -179,7 +179,7 @@ impl FakeFeishu {
             let old = card
                 .as_ref()
                 .is_some_and(|card| card.get("schema").and_then(Value::as_str) != Some("2.0"));
-            // Whatever is wrong inside `card` is a bad card, everything else a bad answer.
+            // A fault inside `card` is a bad card, any other a bad answer.
             let shape = faults.iter().find(|fault| !fault.path.starts_with("/card"));
             let (code, first) = match shape {
                 Some(fault) => (200_672, Some(fault)),
@@ -233,7 +233,7 @@ fn told(action: &ClickAction) -> Value {
     told
 }
 
-/// While a click is handled the card takes no other update.
+/// Locks a card against other updates while a click is handled.
 struct Lock<'a> {
     feishu: &'a FakeFeishu,
     message_id: &'a str,

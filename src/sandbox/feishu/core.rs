@@ -15,19 +15,19 @@ use super::state::{SentEvent, State};
 use crate::clock::Clock;
 use crate::sandbox::listener::ListenerSwitch;
 
-/// The tenant that everything belongs to.
+/// The tenant.
 pub(super) const TENANT: &str = "2ed263bf32cf1651";
 
-/// What the stand-in is told about the app. Holds secrets, so it has no `Debug`.
+/// The stand-in's configuration of the app. Holds secrets, so it has no `Debug`.
 #[derive(Clone)]
 pub struct FeishuConfig {
     /// `cli_…`.
     pub app_id: String,
     /// The app's secret.
     pub app_secret: String,
-    /// Encrypts and signs events where set.
+    /// If set, encrypts and signs events.
     pub encrypt_key: Option<String>,
-    /// Comes with every event.
+    /// Sent with every event.
     pub verification_token: String,
     /// Where the service under test listens, e.g. `http://127.0.0.1:8080`; [`FakeFeishu::set_service_url`] sets it later.
     pub service_url: Option<String>,
@@ -36,7 +36,7 @@ pub struct FeishuConfig {
     /// Whether 5 messages a second and chat, 5 updates a second and message, and the custom bot's rates are enforced.
     pub rate_limits: bool,
     /// How long the service may take to answer an event or a click; 3 s on the real platform.
-    pub patience: Duration,
+    pub reply_timeout: Duration,
 }
 
 impl FeishuConfig {
@@ -50,23 +50,23 @@ impl FeishuConfig {
             service_url: None,
             bot_name: "airgate".to_owned(),
             rate_limits: true,
-            patience: Duration::from_secs(3),
+            reply_timeout: Duration::from_secs(3),
         }
     }
 }
 
-/// Something happened to a message.
+/// A change of a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
     /// A new message, by id.
     Message(String),
     /// A message's content was replaced.
     Updated(String),
-    /// A message was taken back.
+    /// A message was recalled.
     Recalled(String),
 }
 
-/// What the handle and the server share.
+/// The shared state.
 pub(crate) struct Core {
     pub(super) config: FeishuConfig,
     pub(super) url: String,
@@ -81,7 +81,7 @@ pub(crate) struct Core {
     pub(super) connections: Connections,
     pub(super) listener: ListenerSwitch,
     pub(super) changes: broadcast::Sender<Change>,
-    /// Bumped with every change of the state, for those who wait.
+    /// Incremented with every change of the state, for waiters.
     pub(super) version: watch::Sender<u64>,
     pub(super) stop: CancellationToken,
 }
@@ -91,14 +91,14 @@ impl Core {
         self.clock.now()
     }
 
-    /// Changes the state and wakes those who wait.
+    /// Changes the state and wakes waiters.
     pub(super) fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
         let out = change(&mut self.state.lock());
         self.version.send_modify(|v| *v = v.wrapping_add(1));
         out
     }
 
-    /// Tells the listeners. Nobody listening is no fault.
+    /// Notifies the subscribers, if any.
     pub(super) fn tell(&self, change: Change) {
         let _ = self.changes.send(change);
     }

@@ -1,4 +1,4 @@
-//! What Feishu, or the connection to it, does on a bad day.
+//! The faults of Feishu and of the connection to it.
 
 use std::time::Duration;
 
@@ -55,12 +55,13 @@ pub struct Endpoint(Option<String>);
 /// Which requests a fault hits.
 pub type FaultRule = fault::FaultRule<Endpoint, Spoiling>;
 
-/// The faults that wait for their requests.
+/// The rules in force.
 pub type Faults = fault::Faults<Endpoint, Spoiling>;
 
 impl FaultRule {
     /// Hits every request until cleared. [`Fault::CutBody`], [`Fault::CutJson`], [`Fault::WrongJson`],
-    /// [`Fault::ResetConnection`] and [`Fault::Slow`] take effect first, the others do not; [`FaultRule::applied`] changes that.
+    /// [`Fault::ResetConnection`] and [`Fault::Slow`] take effect first, the others do not; [`FaultRule::applied`]
+    /// changes that.
     pub fn new(fault: Fault) -> Self {
         let applied = matches!(
             fault,

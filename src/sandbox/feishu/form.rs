@@ -1,4 +1,4 @@
-//! The client's side of a card: what can be clicked on it, and what a form sends (表单容器, 卡片回传交互回调).
+//! The client's view of a card: what can be clicked on it, and what a form sends (表单容器, 卡片回传交互回调).
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -34,19 +34,19 @@ pub struct ClickAction {
     pub input_value: Option<String>,
 }
 
-/// What the client will not do.
+/// Why the client sends nothing.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NoSuchComponent {
-    /// There is no such message, or it is no card of the bot that still stands.
+    /// There is no such message, or it is not a current card of the bot.
     #[error("no such card: {0}")]
     NoCard(String),
     /// The card holds no component that would send this.
     #[error("the card has no such component: {0}")]
     NotThere(String),
-    /// The component is there and does not work.
+    /// The component is disabled.
     #[error("the component is disabled")]
     Disabled,
-    /// A required field is empty, or a field holds what it does not take.
+    /// A required field is empty, or a field has an invalid value.
     #[error("the form cannot be submitted: {0}")]
     Field(String),
 }
@@ -113,7 +113,7 @@ pub fn submit(
     Ok(action)
 }
 
-/// Whether a person can do this on the card as it stands.
+/// Whether a person can perform this action on the current card.
 pub fn allows(card: &Value, action: &ClickAction) -> Result<(), NoSuchComponent> {
     let nodes = walk::nodes(card);
     let in_form = action.form_value.is_some();
@@ -124,7 +124,7 @@ pub fn allows(card: &Value, action: &ClickAction) -> Result<(), NoSuchComponent>
             && callback_value(node) == action.value.as_ref()
             && (!in_form || submits(node))
             && action.name.as_deref().is_none_or(|name| node.text("name") == Some(name))
-            // A name is sent wherever the component has one; leaving it out is only sloppy outside forms.
+            // A name is sent if the component has one; only outside forms may it be omitted.
             && (!in_form || action.name.is_some())
     };
     let candidates: Vec<_> = nodes.iter().filter(fits).collect();

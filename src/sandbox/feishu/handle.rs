@@ -1,4 +1,4 @@
-//! The handle of a running stand-in: what tests and the demo set up, break and look at.
+//! The handle through which tests and the demo set up, break and inspect a running stand-in.
 
 use std::io;
 use std::sync::Arc;
@@ -18,10 +18,10 @@ use super::{server, wire};
 use crate::clock::Clock;
 use crate::sandbox::listener::ClosableListener;
 
-/// How many changes a slow listener may lag behind before it loses some.
+/// How many changes are buffered for a slow subscriber.
 const CHANGES: usize = 4096;
 
-/// The running stand-in. Clones are the same one; the server stops when the last is dropped.
+/// A running stand-in. Clones share one server, which stops when the last is dropped.
 #[derive(Clone)]
 pub struct FakeFeishu {
     pub(super) core: Arc<Core>,
@@ -29,12 +29,12 @@ pub struct FakeFeishu {
 }
 
 impl FakeFeishu {
-    /// Serves the platform on `listener` until the last clone is dropped. Called within a tokio runtime.
+    /// Serves the platform on `listener` until the last clone is dropped. Must be called within a tokio runtime.
     ///
     /// # Errors
     /// The listener has no address, or no HTTP client can be built.
     pub fn start(listener: TcpListener, config: FeishuConfig, clock: Clock) -> io::Result<Self> {
-        // Whoever was first has installed the same one.
+        // Fails only if it is already installed.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let client = reqwest::Client::builder()
             .no_proxy()
@@ -80,12 +80,12 @@ impl FakeFeishu {
         &self.core.config.bot_name
     }
 
-    /// The clock that the platform lives by.
+    /// The platform's clock.
     pub fn clock(&self) -> &Clock {
         &self.core.clock
     }
 
-    /// Nothing listens any more: open connections are reset, new ones refused, until [`FakeFeishu::open`].
+    /// Stops listening until [`FakeFeishu::open`]: resets open connections and refuses new ones.
     pub async fn shut(&self) {
         self.core.listener.shut().await;
     }
@@ -95,17 +95,17 @@ impl FakeFeishu {
         self.core.listener.open().await;
     }
 
-    /// Where the service listens: its base address, without `/feishu/event`.
+    /// Sets the service's base address, without `/feishu/event`.
     pub fn set_service_url(&self, url: &str) {
         *self.core.service_url.lock() = Some(url.trim_end_matches('/').to_owned());
     }
 
-    /// Whether the rate limits are enforced.
+    /// Enables or disables the rate limits.
     pub fn set_rate_limits(&self, enforced: bool) {
         self.core.rate_limits.store(enforced, Ordering::Relaxed);
     }
 
-    /// Adds a person and the direct chat with the bot.
+    /// Adds a person and their direct chat with the bot.
     pub fn add_person(&self, open_id: &str, name: &str, mobile: &str) {
         let chat = Chat {
             chat_id: wire::derived_id("oc_", open_id),
@@ -126,7 +126,7 @@ impl FakeFeishu {
         wire::derived_id("oc_", open_id)
     }
 
-    /// Adds a group with everybody and the bot in it.
+    /// Adds a group with everyone and the bot in it.
     pub fn add_group(&self, chat_id: &str, name: &str) {
         let chat = Chat {
             chat_id: chat_id.to_owned(),
@@ -140,7 +140,7 @@ impl FakeFeishu {
         });
     }
 
-    /// Puts the bot into a chat, or throws it out. No event is sent; [`FakeFeishu::push_event`] sends one.
+    /// Adds the bot to a chat or removes it. Sends no event; [`FakeFeishu::push_event`] does.
     pub fn set_bot_in_chat(&self, chat_id: &str, has_bot: bool) {
         self.core.change(|state| {
             if let Some(chat) = state.chats.get_mut(chat_id) {
@@ -158,7 +158,7 @@ impl FakeFeishu {
         });
     }
 
-    /// Adds a custom bot to a group; with a secret it demands signatures. Answers its address.
+    /// Adds a custom bot to a group and returns its address. With a secret it demands signatures.
     pub fn add_hook(&self, id: &str, secret: Option<&str>, chat_id: &str) -> String {
         self.core.change(|state| {
             let hook = Hook { secret: secret.map(str::to_owned), chat_id: chat_id.to_owned() };
@@ -167,27 +167,27 @@ impl FakeFeishu {
         format!("{}/open-apis/bot/v2/hook/{id}", self.core.url)
     }
 
-    /// Makes every token invalid at once, as a new secret does.
+    /// Invalidates every token, as a new secret does.
     pub fn revoke_tokens(&self) {
         self.core.change(State::forget_tokens);
     }
 
-    /// The long connections that clients opened. Once there was one, people's doings are told over them alone.
+    /// The long connections. Once a client has opened one, events are sent over them only.
     pub fn connections(&self) -> &Connections {
         &self.core.connections
     }
 
-    /// What goes wrong on demand.
+    /// The faults to inject.
     pub fn faults(&self) -> &Faults {
         &self.core.faults
     }
 
-    /// The chat's messages as they stand now, in the order they were sent, recalled ones included.
+    /// The chat's messages in their current state, in the order they were sent, including recalled ones.
     pub fn messages(&self, chat_id: &str) -> Vec<Message> {
         self.read(|state| state.messages(chat_id).cloned().collect())
     }
 
-    /// One message as it stands now.
+    /// One message in its current state.
     pub fn message(&self, message_id: &str) -> Option<Message> {
         self.read(|state| state.message(message_id).cloned())
     }
@@ -202,7 +202,7 @@ impl FakeFeishu {
         self.read(|state| state.file(file_key).cloned())
     }
 
-    /// Looks at the whole state under its lock; `look` is quick and asks this handle nothing, or it waits for itself.
+    /// Reads the whole state under its lock. `look` must be quick and must not use this handle, or it deadlocks.
     pub fn read<T>(&self, look: impl FnOnce(&State) -> T) -> T {
         look(&self.core.state.lock())
     }
@@ -212,7 +212,7 @@ impl FakeFeishu {
         self.core.changes.subscribe()
     }
 
-    /// Waits until `look` (as in [`FakeFeishu::read`]) finds something, looking again after every change of the state.
+    /// Waits until `look` (as in [`FakeFeishu::read`]) finds something; calls it after every change of the state.
     /// `None` after `timeout`.
     pub async fn wait_for<T>(
         &self,

@@ -1,13 +1,13 @@
-//! What the server hands to the endpoints, what they answer, and what the service answers to a push.
+//! Requests to the endpoints, their responses, and the service's reply to a push.
 
 use axum::body::Bytes;
 use axum::http::{HeaderMap, Method};
 use serde_json::{Value, json};
 
-/// A request, read whole.
+/// A complete request.
 pub(super) struct Call {
     pub method: Method,
-    /// The path's parts, decoded.
+    /// The decoded segments of the path.
     pub path: Vec<String>,
     pub query: Vec<(String, String)>,
     pub headers: HeaderMap,
@@ -47,7 +47,7 @@ impl ApiResponse {
     }
 }
 
-/// What came back from the service.
+/// The service's reply to an event or a click.
 pub(super) enum Reply {
     Answered { status: u16, body: String },
     TimedOut,

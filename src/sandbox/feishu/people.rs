@@ -1,4 +1,4 @@
-//! The other direction: what people do, told to the service as the platform tells it (事件订阅, 接收消息).
+//! What people do, sent to the service as the platform sends it (事件订阅, 接收消息).
 
 use std::time::{Duration, Instant};
 
@@ -10,10 +10,10 @@ use super::http::Reply;
 use super::state::{ChatKind, Message, Sender, SentEvent};
 use super::wire;
 
-/// The most events that are kept for [`FakeFeishu::redeliver_pending`].
+/// How many events are kept for [`FakeFeishu::redeliver_pending`].
 const UNDELIVERED: usize = 1000;
 
-/// A body with the headers that vouch for it.
+/// A body and its signature headers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sealed {
     /// Content type and the three `X-Lark-…` headers.
@@ -23,7 +23,7 @@ pub struct Sealed {
 }
 
 impl FakeFeishu {
-    /// A person writes into a chat (their direct one or a group). The message stays in the chat and is told to the
+    /// A person writes into a chat (their direct chat or a group). The message is added to the chat and sent to the
     /// service. With `mention_bot` the text starts with a mention of the bot.
     pub async fn say(
         &self,
@@ -95,24 +95,24 @@ impl FakeFeishu {
         self.send_event(sent).await
     }
 
-    /// A person opens their direct chat with the bot (用户进入与机器人的会话). The platform tells it each time.
+    /// A person opens their direct chat with the bot (用户进入与机器人的会话). The platform sends this event each time.
     pub async fn enter(&self, person: &str) -> SentEvent {
         let ids = self.read(|state| state.ids_of(person));
         let event = json!({"chat_id": self.direct_chat(person), "operator_id": ids});
         self.push_event("im.chat.access_event.bot_p2p_chat_entered_v1", event).await
     }
 
-    /// Tells the service any other event, e.g. `im.chat.member.bot.deleted_v1`; `event` is the envelope's `event`.
+    /// Sends any other event to the service, e.g. `im.chat.member.bot.deleted_v1`; `event` is the envelope's `event`.
     pub async fn push_event(&self, event_type: &str, event: Value) -> SentEvent {
         self.send_event(self.draft_event(event_type, event)).await
     }
 
-    /// Sends the very same event again, freshly encrypted and signed, as the platform does after silence.
+    /// Sends the same event again, freshly encrypted and signed, as the platform does if there was no answer.
     pub async fn redeliver(&self, event: &SentEvent) -> SentEvent {
         self.deliver(event.clone()).await
     }
 
-    /// Sends every event again that was not answered 200 in time. Answers how many went through now.
+    /// Resends every event that was not answered 200 in time. Returns how many succeeded.
     pub async fn redeliver_pending(&self) -> usize {
         let pending = std::mem::take(&mut *self.core.undelivered.lock());
         let mut through: usize = 0;
@@ -124,10 +124,10 @@ impl FakeFeishu {
         through
     }
 
-    /// The address check that the platform makes when an address is saved: the challenge must come back.
+    /// The platform's check when an address is saved: the service must return the challenge.
     ///
     /// # Errors
-    /// What was answered instead.
+    /// What the service answered instead.
     pub async fn verify_address(&self, path: &str) -> Result<(), String> {
         let challenge = wire::fresh_id("");
         let body = json!({
@@ -135,7 +135,7 @@ impl FakeFeishu {
             "token": self.core.config.verification_token,
             "type": "url_verification",
         });
-        // It comes unsigned even where events are signed.
+        // It is unsigned even where events are signed.
         let mut sealed = self.seal(&body);
         sealed.headers.truncate(1);
         match self.post(path, sealed).await {
@@ -154,7 +154,7 @@ impl FakeFeishu {
     }
 
     /// Encrypts (where the app has an Encrypt Key) and signs a body as the platform does. For tests that post
-    /// something of their own.
+    /// custom bodies.
     pub fn seal(&self, plain: &Value) -> Sealed {
         let timestamp = self.core.now().as_second().to_string();
         let nonce = rand::random_range(100_000_000_u32..1_000_000_000).to_string();
@@ -214,7 +214,7 @@ impl FakeFeishu {
         }
     }
 
-    /// Delivers, and remembers what did not go through.
+    /// Delivers an event, and keeps it if that fails.
     async fn send_event(&self, event: SentEvent) -> SentEvent {
         let sent = self.deliver(event).await;
         if sent.status != Some(200) {
@@ -230,7 +230,7 @@ impl FakeFeishu {
     async fn deliver(&self, mut event: SentEvent) -> SentEvent {
         let start = Instant::now();
         let reply = if self.core.connections.subscribed() {
-            self.core.connections.push(&event.envelope, self.core.config.patience).await
+            self.core.connections.push(&event.envelope, self.core.config.reply_timeout).await
         } else {
             self.post("/feishu/event", self.seal(&event.envelope)).await
         };
@@ -242,7 +242,7 @@ impl FakeFeishu {
         event
     }
 
-    /// Posts to the service, with the platform's patience.
+    /// Posts to the service, with the platform's timeout.
     pub(super) async fn post(&self, path: &str, sealed: Sealed) -> Reply {
         let Some(base) = self.core.service_url.lock().clone() else {
             return Reply::NoConnection;
@@ -256,7 +256,7 @@ impl FakeFeishu {
             let status = response.status().as_u16();
             Ok::<_, reqwest::Error>((status, response.text().await?))
         };
-        match tokio::time::timeout(self.core.config.patience, exchange).await {
+        match tokio::time::timeout(self.core.config.reply_timeout, exchange).await {
             Ok(Ok((status, body))) => Reply::Answered { status, body },
             Ok(Err(error)) => {
                 tracing::warn!(%error, "the service cannot be reached");

@@ -18,7 +18,7 @@ use super::state::Request;
 use super::{api, connection, wire};
 use crate::sandbox::listener::{ClosableListener, Reset};
 
-/// The most bytes of a request: an upload of 30 MB and its frame.
+/// Largest request, in bytes: an upload of 30 MB and its multipart framing.
 const BODY_LIMIT: usize = 31 * 1024 * 1024;
 
 /// The code logged for a request that a fault kept from being handled.
@@ -104,7 +104,7 @@ async fn read(request: HttpRequest) -> Result<Call, axum::Error> {
 fn finish(endpoint: &str, answer: ApiResponse) -> Response {
     let mut body = answer.body;
     let log_id = wire::fresh_id("");
-    // A refusal names its log; the custom bot's are shorter.
+    // A refusal carries its log id, except the custom bot's.
     if answer.status >= 400
         && endpoint != "hook"
         && let Some(body) = body.as_object_mut()

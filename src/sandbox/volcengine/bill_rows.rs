@@ -1,4 +1,4 @@
-//! Bill rows as they go over the wire: one shape for each of the two lists (facts §7.1).
+//! Bill rows on the wire, one shape for each of the two lists (`docs/platforms/volcengine.md` §7.1).
 
 use rust_decimal::Decimal;
 use serde::Serialize;
@@ -79,7 +79,7 @@ pub(super) struct WireRow<'a> {
     payable_amount: String,
 }
 
-/// What only one of the two lists has, or has in another type.
+/// Fields that only one of the two lists has, or that differ in type.
 #[derive(Serialize)]
 #[serde(untagged)]
 enum Own {
@@ -103,7 +103,7 @@ enum Own {
     },
 }
 
-/// A row as `list` shows it under that grouping: what a group has no single value for is empty.
+/// A row as `list` shows it under that grouping; a field without a single value in the group is empty.
 pub(super) fn wire<'a>(
     account: &'a FakeAccount,
     row: &'a BillRow,

@@ -1,4 +1,4 @@
-//! Bill lists and the balance (facts §7).
+//! Bill lists and the balance (`docs/platforms/volcengine.md` §7).
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -18,10 +18,10 @@ use crate::sandbox::world::{BillRow, ProjectFilter};
 const MOST: usize = 300;
 /// How many months back a period may lie.
 const MONTHS_BACK: i32 = 24;
-/// What an account without 分账账单 is told.
+/// The message for an account without 分账账单.
 const NOT_SWITCHED_ON: &str = "当前账号未开通分账能力，无数据";
 
-/// A request for bill rows, checked.
+/// A validated request for bill rows.
 struct Query {
     period: BillPeriod,
     page: Page,
@@ -137,7 +137,7 @@ impl Query {
             && !(self.ignore_zero && row.discount.is_zero())
     }
 
-    /// Puts rows together as the grouping wants. A grouped row shows the latest project of its rows.
+    /// Groups rows. A grouped row shows the latest project of its rows.
     fn group<'a>(&self, rows: impl Iterator<Item = &'a BillRow>) -> Vec<Cow<'a, BillRow>> {
         let is_detail = self.group_period == GroupPeriod::Detail
             && matches!(self.group_term, GroupTerm::ChargeItem | GroupTerm::Instance);

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use crate::sandbox::world::{FakeAccount, Rules};
 
-/// What an action works on.
+/// The context of an action.
 pub(super) struct Context<'a> {
     pub(super) account: &'a mut FakeAccount,
     pub(super) rules: &'a Rules,

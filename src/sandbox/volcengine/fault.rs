@@ -1,10 +1,10 @@
-//! What a real cloud does on a bad day.
+//! The faults of a cloud.
 
 use std::time::Duration;
 
 use crate::sandbox::fault;
 
-/// What happens to a call instead of its answer.
+/// What goes wrong with a call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fault {
     /// This HTTP status with a proxy's HTML page. The action is not done.
@@ -28,7 +28,7 @@ pub enum Fault {
     WrongJson,
     /// The action is done; the answer is 200 with text that is not JSON.
     NotJson,
-    /// The action is done, its answer comes after this long.
+    /// The action is done, its answer comes after this delay.
     Slow(Duration),
     /// `InvalidAccessKey`, as if the key had been deleted. The action is not done.
     CredentialsRefused,
@@ -81,7 +81,7 @@ pub struct Target {
 /// Which calls a fault hits.
 pub type FaultRule = fault::FaultRule<Target, Fault>;
 
-/// The faults that wait for their calls.
+/// The rules in force.
 pub type Faults = fault::Faults<Target, Fault>;
 
 impl FaultRule {

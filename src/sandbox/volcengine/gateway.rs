@@ -1,4 +1,4 @@
-//! The way of a call: action, authentication, limits, faults, the action itself, the answer.
+//! The path of a call: parsing, authentication, rate limit, faults, the action itself, the answer.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,10 +26,10 @@ use crate::clock::Clock;
 use crate::sandbox::listener::{ListenerSwitch, Reset};
 use crate::sandbox::world::{EmptyResult, KeyStatus, PolicyScope, World};
 
-/// Largest body that is read.
+/// Largest request body.
 const MOST_BYTES: usize = 1 << 20;
 
-/// What all calls share.
+/// The state shared by all calls.
 pub(super) struct Gateway {
     pub(super) world: Mutex<World>,
     pub(super) faults: Faults,
@@ -41,14 +41,14 @@ pub(super) struct Gateway {
     stop: CancellationToken,
 }
 
-/// A call as far as it has been understood.
+/// The part of a call that has been parsed so far.
 #[derive(Default)]
 struct Incoming {
     metadata: Metadata,
     query: Vec<(String, String)>,
 }
 
-/// A call that may be run.
+/// A call that passed every check.
 struct Admitted {
     action: &'static Action,
     account: String,
@@ -115,7 +115,7 @@ impl Gateway {
         }
     }
 
-    /// Runs the action, or not, and answers as the fault wants.
+    /// Answers as the fault demands, running the action or not.
     async fn spoil(
         &self,
         fault: Fault,
@@ -204,7 +204,7 @@ impl Gateway {
         }
     }
 
-    /// Waits, but not beyond the end of the server.
+    /// Waits, at most until the server stops.
     async fn wait(&self, delay: Duration) {
         tokio::select! {
             () = tokio::time::sleep(delay) => {}
@@ -212,7 +212,7 @@ impl Gateway {
         }
     }
 
-    /// Checks everything that the gateway checks before the action. On refusal, with the account where it is known.
+    /// Checks everything that the gateway checks before the action. A refusal comes with the account if it is known.
     fn admit(
         &self,
         parts: &Parts,
@@ -249,7 +249,7 @@ impl Gateway {
         }
     }
 
-    /// What is called, and who claims to call.
+    /// Parses which action is called, and by whom according to the `Authorization` header.
     fn understand(&self, parts: &Parts, incoming: &mut Incoming) -> Result<Authorization, Refusal> {
         incoming.query = decode_pairs(parts.uri.query().unwrap_or_default()).ok_or_else(|| {
             Refusal::gateway(GatewayCode::MissingRequestInfo, "The query is malformed.")
@@ -282,7 +282,7 @@ impl Gateway {
         Ok(authorization)
     }
 
-    /// The account of the caller and, for a user, the policies it holds in the whole account.
+    /// The caller's account and, for a user, the policies attached account-wide.
     fn authenticate(
         &self,
         parts: &Parts,
@@ -360,7 +360,7 @@ impl Gateway {
         }))
     }
 
-    /// The day and second of the call and a number nobody had before.
+    /// The time of the call and a unique number.
     fn request_id(&self) -> String {
         let mut served = self.served.lock();
         *served = served.wrapping_add(1);
@@ -428,7 +428,7 @@ impl Gateway {
     }
 }
 
-/// What proxies answer in the cloud's place.
+/// A proxy's error page.
 const HTML: &str = "<html><head><title>502 Bad Gateway</title></head><body>upstream</body></html>";
 
 fn unknown_key() -> Refusal {
@@ -446,8 +446,8 @@ fn plain(status: StatusCode, kind: &'static str, text: &'static str) -> Response
     response
 }
 
-/// The enveloped answer. ListBillDetail repeats the version without dashes and leaves out the region, as the vendor's own
-/// examples do.
+/// The answer in its envelope. ListBillDetail repeats the version without dashes and leaves out the region, as the
+/// vendor's own examples do.
 fn answer(mut metadata: Metadata, outcome: &Result<Reply, Refusal>) -> Response {
     if metadata.action.as_deref() == Some("ListBillDetail") {
         metadata.version = metadata.version.map(|version| version.replace('-', ""));
@@ -466,7 +466,7 @@ fn answer(mut metadata: Metadata, outcome: &Result<Reply, Refusal>) -> Response 
     response
 }
 
-/// Resets the connection; what is returned is never written.
+/// Resets the connection; the returned response is never written.
 fn reset(connection: &Reset) -> Response {
     connection.now();
     Response::new(Body::empty())

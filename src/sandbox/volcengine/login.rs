@@ -1,4 +1,4 @@
-//! Login profiles: whether a user may log in to the console.
+//! Login profiles: whether a user may sign in to the console.
 
 use jiff::Timestamp;
 use secrecy::SecretString;
@@ -40,7 +40,7 @@ struct ProfileResult<'a> {
 #[derive(Serialize)]
 struct Empty {}
 
-/// Safety settings that a request may carry. The stand-in keeps none of them, but refuses wrong types.
+/// Security settings that a request may carry. The stand-in stores none of them, but refuses wrong types.
 fn check_safety(params: &Params) -> Result<(), Refusal> {
     params.flag("SafeAuthFlag")?;
     params.text("SafeAuthType")?;

@@ -53,7 +53,7 @@ fn wire<'a>(
     }
 }
 
-/// No source names this code (facts §4): it is made up in the manner of the others.
+/// No source names this code (`docs/platforms/volcengine.md` §4); it is modelled on the others.
 pub(super) fn not_found(name: &str) -> Refusal {
     Refusal::new(404, "ProjectNotExist", format!("Project '{name}' cannot be found."))
 }

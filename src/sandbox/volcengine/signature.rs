@@ -1,4 +1,4 @@
-//! Verification of V4 signatures, written from facts §3 ("签名方法", document 6369/67270) and from nothing else.
+//! Verification of V4 signatures, written only from `docs/platforms/volcengine.md` §3 ("签名方法", document 6369/67270).
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 
 use super::refusal::{GatewayCode, Refusal};
 
-/// How far `X-Date` may be off.
+/// Tolerated clock skew of `X-Date`.
 const TOLERANCE: SignedDuration = SignedDuration::from_mins(15);
 
 /// A parsed `Authorization` header.
@@ -192,7 +192,7 @@ impl Authorization {
             .map_err(|_| mismatch())
     }
 
-    /// `None` where a signed header is missing or stands twice, or where a query key stands twice (on which the official
+    /// `None` if a signed header is missing or repeated, or a query key is repeated (on which the official
     /// signers disagree).
     fn canonical_request(&self, request: &Signed<'_>, body_hash: &str) -> Option<String> {
         let mut query: Vec<(&str, &str)> =
@@ -228,7 +228,7 @@ fn mac(key: &[u8], text: &[u8]) -> Option<Hmac<Sha256>> {
     Some(mac)
 }
 
-/// The value of a header that stands exactly once.
+/// The value of a header that occurs exactly once.
 fn one(headers: &HeaderMap, name: &str) -> Option<String> {
     let mut values = headers.get_all(name).iter();
     let value = values.next()?.to_str().ok()?.to_owned();
@@ -240,7 +240,7 @@ fn strip_default_port(host: &str) -> &str {
     host.strip_suffix(":80").or_else(|| host.strip_suffix(":443")).unwrap_or(host)
 }
 
-/// Everything but `A-Z a-z 0-9 - _ . ~` as `%XX`.
+/// Percent-encodes everything but `A-Z a-z 0-9 - _ . ~`.
 fn encode(text: &str) -> String {
     text.bytes().fold(String::new(), |mut out, byte| {
         match byte {
@@ -253,7 +253,7 @@ fn encode(text: &str) -> String {
     })
 }
 
-/// Decodes `a=b&c=d` as forms do (`+` is a space). `None` where a percent sign or the text behind it is broken.
+/// Decodes `a=b&c=d` as forms do (`+` is a space). `None` for an invalid percent escape or invalid UTF-8.
 pub(super) fn decode_pairs(text: &str) -> Option<Vec<(String, String)>> {
     text.split('&')
         .filter(|pair| !pair.is_empty())
@@ -295,7 +295,8 @@ mod tests {
         map
     }
 
-    /// The worked example of the signing document's transcription (facts §3, `get-plain`), signed by official signers.
+    /// The worked example of the signing document's transcription (`docs/platforms/volcengine.md` §3, `get-plain`),
+    /// signed by official signers.
     #[test]
     fn the_worked_example_verifies() {
         let hash = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";

@@ -77,7 +77,7 @@ pub(super) fn not_found(name: &str) -> Refusal {
     Refusal::new(404, "UserNotExist", format!("User '{name}' cannot be found."))
 }
 
-/// The user that a parameter names, checked for its form first.
+/// The user named by a parameter, whose syntax is checked first.
 pub(super) fn named<'a>(
     account: &'a mut FakeAccount,
     params: &Params,
@@ -101,7 +101,7 @@ fn taken(name: &str) -> Refusal {
     Refusal::new(409, "UserAlreadyExists", format!("User '{name}' already exists."))
 }
 
-/// Display names are not unlimited; where the limit lies is not documented.
+/// Display names have a limit, but it is not documented.
 fn check_display_name(name: &str) -> Result<(), Refusal> {
     (name.chars().count() <= 128)
         .then_some(())

@@ -1,4 +1,4 @@
-//! What a message may hold, by `msg_type` (发送消息内容), and whom its card may name.
+//! What a message may contain, by `msg_type` (发送消息内容), and which people its card may mention.
 
 use serde_json::Value;
 
@@ -8,7 +8,7 @@ use super::super::cards::{self, CARD_LIMIT, CardFault, Via};
 use super::super::http::ApiResponse;
 use super::super::state::State;
 
-/// The most bytes of a request with a text.
+/// Largest request with a text, in bytes.
 const TEXT_LIMIT: usize = 150 * 1024;
 const KINDS: [&str; 11] = [
     "text",
@@ -24,7 +24,7 @@ const KINDS: [&str; 11] = [
     "system",
 ];
 
-/// A parameter that is wrong in itself.
+/// The refusal of an invalid parameter.
 pub fn invalid(what: &str) -> ApiResponse {
     ApiResponse::refuse(
         230_001,
@@ -104,7 +104,7 @@ fn check_card(state: &State, card: &Value, text: &str, via: Via) -> Result<(), A
     }
 }
 
-/// 230099, the envelope of everything that is wrong with a card.
+/// 230099, the code for everything that is wrong with a card.
 pub fn card_refusal(faults: &[CardFault]) -> ApiResponse {
     match faults.first() {
         Some(first) => refused_card(first.code(), &first.path, &first.to_string(), faults.len()),
@@ -128,7 +128,7 @@ fn known(state: &State, id: &str) -> bool {
     id == "all" || state.person(id).is_some()
 }
 
-/// Whom the card names: components, and mentions in its markdown.
+/// The people that the card mentions, in components and in markdown.
 fn people(card: &Value) -> Vec<String> {
     let nodes = walk::nodes(card);
     let mut ids = Vec::new();

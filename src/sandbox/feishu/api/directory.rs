@@ -1,4 +1,4 @@
-//! People, chats and the bot itself (通过手机号或邮箱获取用户 ID, 获取单个用户信息, 获取群信息, 获取机器人信息).
+//! Endpoints for people, chats and the bot (通过手机号或邮箱获取用户 ID, 获取单个用户信息, 获取群信息, 获取机器人信息).
 
 use serde_json::{Value, json};
 
@@ -7,7 +7,7 @@ use super::super::http::{ApiResponse, Call};
 use super::super::state::{Chat, ChatKind, Person};
 use super::request::{Body, Outcome, field, known_query, page_size, page_start, part};
 
-/// The most numbers, and the most addresses, of one request.
+/// Most numbers, and most addresses, of one request.
 const BATCH: usize = 50;
 
 fn id_of<'a>(person: &'a Person, call: &Call) -> Result<&'a str, ApiResponse> {
@@ -19,7 +19,7 @@ fn id_of<'a>(person: &'a Person, call: &Call) -> Result<&'a str, ApiResponse> {
     }
 }
 
-/// POST /contact/v3/users/batch_get_id. Nobody here has an address.
+/// POST /contact/v3/users/batch_get_id. No person here has an e-mail address.
 pub fn by_contact(core: &Core, call: &Call) -> Outcome {
     known_query(call, &["user_id_type"])?;
     let body = Body::read(call, &["emails", "mobiles", "include_resigned"])?;

@@ -23,7 +23,7 @@ pub async fn upload(core: &Core, call: &Call) -> Outcome {
     if let Some(kind) = call.headers.get(header::CONTENT_TYPE) {
         request.headers_mut().insert(header::CONTENT_TYPE, kind.clone());
     }
-    // The body is in memory and was measured when it was read.
+    // The body is in memory; its size was checked when it was read.
     request.extensions_mut().insert(axum::extract::DefaultBodyLimit::disable());
     let mut parts =
         Multipart::from_request(request, &()).await.map_err(|error| invalid(&error.body_text()))?;

@@ -12,7 +12,7 @@ use super::super::state::{Message, Sender};
 use super::super::wire;
 use super::request::{Outcome, part};
 
-/// How far a signature's timestamp may be off, in seconds.
+/// Tolerated age of a signature's timestamp, in seconds.
 const SIGN_LIFE: i64 = 3600;
 
 #[derive(Deserialize)]

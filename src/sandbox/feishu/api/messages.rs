@@ -12,10 +12,10 @@ use super::content::{self, invalid};
 use super::reading::as_json;
 use super::request::{Body, Outcome, field, known_query, part};
 
-/// Messages a second into one chat, updates a second of one message.
+/// Messages per second and chat; updates per second and message.
 const RATE: usize = 5;
 const SECOND: SignedDuration = SignedDuration::from_secs(1);
-/// The most characters of a `uuid`.
+/// Longest `uuid`, in characters.
 const UUID_LIMIT: usize = 50;
 
 fn too_fast() -> ApiResponse {
@@ -90,7 +90,7 @@ impl<'a> Draft<'a> {
         Ok(Self { kind: body.required("msg_type")?, content: body.required("content")?, uuid })
     }
 
-    /// A known `uuid` sends nothing and answers the first message.
+    /// The message that this `uuid` has sent already.
     fn already_sent(&self, state: &mut State, now: Timestamp) -> Option<Sent> {
         let first = state.sent_as(self.uuid?, now)?;
         let message = state.message(&first)?.clone();

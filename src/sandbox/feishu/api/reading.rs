@@ -27,7 +27,7 @@ pub fn as_json(core: &Core, state: &State, message: &Message) -> Value {
         "body": {"content": readable(core, state, message)},
     });
     if let (true, Some(shown)) = (message.mentions_bot, shown.as_object_mut()) {
-        // Not as in events: the id is the open_id itself, and nothing says that it is a bot.
+        // Unlike in events, the id is the open_id itself, and nothing marks it as a bot.
         let mention = json!([{
             "key": "@_user_1",
             "id": core.bot_open_id,
@@ -44,15 +44,15 @@ pub fn as_json(core: &Core, state: &State, message: &Message) -> Value {
     shown
 }
 
-/// As received ("接收消息内容"), a file has its name beside the key.
+/// A received file ("接收消息内容") carries its name next to the key.
 fn file(state: &State, message: &Message) -> String {
     let key = message.json().get("file_key").and_then(Value::as_str).map(str::to_owned);
     let name = key.as_deref().and_then(|key| state.file(key)).map(|file| &file.name);
     json!({ "file_key": key, "file_name": name }).to_string()
 }
 
-/// The platform does not give a 2.0 card back: it answers the title and a notice in the old form. A client that
-/// compares cards would never find its own.
+/// The platform does not return a 2.0 card, but its title and a notice in the old form. A client that
+/// compares cards cannot recognise its own.
 fn readable(core: &Core, state: &State, message: &Message) -> String {
     if message.recalled {
         return "This message was recalled".to_owned();
@@ -143,7 +143,7 @@ pub fn messages(core: &Core, call: &Call) -> Outcome {
     Ok(ApiResponse::data(data))
 }
 
-/// A moment in whole seconds since 1970.
+/// A timestamp in whole seconds since 1970.
 fn seconds(call: &Call, name: &str) -> Result<Option<i64>, ApiResponse> {
     match call.query(name) {
         None => Ok(None),

@@ -14,7 +14,7 @@ pub(super) fn part(call: &Call, index: usize) -> &str {
     call.path.get(index).map_or("", String::as_str)
 }
 
-/// A field that is missing or ill-formed.
+/// The refusal of a missing or malformed field.
 pub(super) fn field(name: &str, description: &str) -> ApiResponse {
     ApiResponse {
         status: 400,
@@ -30,7 +30,7 @@ pub(super) fn field(name: &str, description: &str) -> ApiResponse {
 pub(super) struct Body(Map<String, Value>);
 
 impl Body {
-    /// Reads the body; a member beside `known` is refused, because nobody meant it.
+    /// Reads the body; refuses a member that is not in `known`, which must be a mistake.
     pub(super) fn read(call: &Call, known: &[&str]) -> Result<Self, ApiResponse> {
         let kind = call
             .headers
@@ -51,14 +51,14 @@ impl Body {
         }
     }
 
-    /// A text that must be there and not be empty.
+    /// Required, non-empty text.
     pub(super) fn required(&self, name: &str) -> Result<&str, ApiResponse> {
         self.optional(name)?
             .filter(|text| !text.is_empty())
             .ok_or_else(|| field(name, "is required"))
     }
 
-    /// A text that may be absent, but not be something else.
+    /// Optional text; any other type is refused.
     pub(super) fn optional(&self, name: &str) -> Result<Option<&str>, ApiResponse> {
         match self.0.get(name) {
             None | Some(Value::Null) => Ok(None),
@@ -104,7 +104,7 @@ pub(super) fn page_size(
     }
 }
 
-/// Where the page starts. Our page tokens are offsets, which no client may assume.
+/// The start of the page. Page tokens are offsets here, which no client may assume.
 pub(super) fn page_start(call: &Call) -> Result<usize, ApiResponse> {
     match call.query("page_token").filter(|token| !token.is_empty()) {
         None => Ok(0),

@@ -1,13 +1,13 @@
-//! Broken rules, and the limits that they are about. Rule numbers are those of `docs/platforms/card-rules.md`.
+//! Violated rules and the limits behind them. Rule numbers are those of `docs/platforms/card-rules.md`.
 
-/// The most bytes of a request that carries a card, and of a card (R6). 1 KB is taken as 1024 bytes.
+/// Largest card, and largest request that carries one, in bytes (R6). 1 KB is taken as 1024 bytes.
 pub const CARD_LIMIT: usize = 30 * 1024;
-/// The most bytes of a custom bot's request (自定义机器人使用指南).
+/// Largest request of a custom bot, in bytes (自定义机器人使用指南).
 pub const WEBHOOK_LIMIT: usize = 20 * 1024;
-/// The most components and elements of a card (R5).
+/// Most components and elements in a card (R5).
 pub const ELEMENT_LIMIT: usize = 200;
 
-/// The way a card reaches the platform; some rules depend on it.
+/// How a card reaches the platform; some rules depend on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Via {
     /// Sent or replied with by the app (发送消息, 回复消息).
@@ -20,11 +20,11 @@ pub enum Via {
     Webhook,
 }
 
-/// One broken rule.
+/// A violated rule.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{rule} at {path}: {message}")]
 pub struct CardFault {
-    /// The rule's number in card-rules.md (`R14`), or `schema`.
+    /// The rule's number (`R14`), or `schema`.
     pub rule: &'static str,
     /// JSON pointer into the card, empty for the card as a whole.
     pub path: String,

@@ -1,5 +1,6 @@
 //! The strict card checker: `card-v2.schema.json` (which attributes, values and places exist) plus every rule of
-//! `docs/platforms/card-rules.md` that a schema cannot express. The stand-in refuses what this refuses; card tests call it directly.
+//! `docs/platforms/card-rules.md` that a schema cannot express. The stand-in refuses what it refuses; card tests
+//! call it directly.
 
 use std::sync::LazyLock;
 
@@ -24,7 +25,7 @@ const SCHEMA: &str = include_str!("../card-v2.schema.json");
 /// Checks a card's JSON text against the schema and the rules.
 ///
 /// # Errors
-/// Every fault that was found, at least one.
+/// All faults found, at least one.
 pub fn check_card(card_json: &str, via: Via) -> Result<(), Vec<CardFault>> {
     let mut faults = Vec::new();
     check_size(card_json, via, &mut faults);
@@ -38,7 +39,7 @@ pub fn check_card(card_json: &str, via: Via) -> Result<(), Vec<CardFault>> {
 /// Checks the body that a server answers `card.action.trigger` with (R52).
 ///
 /// # Errors
-/// Every fault that was found, at least one; the path starts at the answer, not at the card in it.
+/// All faults found, at least one; paths start at the answer, not at the card in it.
 pub fn check_callback_answer(body: &str) -> Result<(), Vec<CardFault>> {
     let mut faults = Vec::new();
     if body.len() > CARD_LIMIT {
@@ -65,7 +66,7 @@ pub fn check_callback_answer(body: &str) -> Result<(), Vec<CardFault>> {
     if faults.is_empty() { Ok(()) } else { Err(faults) }
 }
 
-/// How many bytes the request takes that carries this card (R6): a full send body with the card as an escaped string,
+/// The size in bytes of the request that carries this card (R6): a full send body with the card as an escaped string,
 /// a webhook's body, or a callback's answer.
 pub fn request_size(card_json: &str, via: Via) -> usize {
     // Ids as long as the platform's; the card travels as a string in the two message calls, as an object elsewhere.
@@ -87,7 +88,7 @@ pub fn request_size(card_json: &str, via: Via) -> usize {
     let frame = frame.to_string().len();
     match via {
         Via::Send | Via::Patch => frame,
-        // The two quotes of the empty string make room for the object.
+        // The object replaces the two quotes of the empty string.
         Via::Webhook | Via::CallbackAnswer => {
             frame.saturating_sub(2).saturating_add(card_json.len())
         }
@@ -139,7 +140,7 @@ fn schema_faults(
         Ok(schema) => faults.extend(schema.iter_errors(value).map(|error| {
             let path = error.instance_path().to_string();
             let mut message = error.to_string();
-            // The library quotes the whole value, which may be a whole card.
+            // The library quotes the whole value, possibly a whole card.
             if let Some((cut, _)) = message.char_indices().nth(300) {
                 message.truncate(cut);
                 message.push('…');

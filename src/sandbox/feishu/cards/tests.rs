@@ -1,4 +1,4 @@
-//! For every rule one accepted and one refused card.
+//! One accepted and one refused card for every rule.
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -270,7 +270,7 @@ fn every_rule_accepts_one_card_and_refuses_another() {
         let refused = refused.to_string();
         let found = rules_of(check_card(&refused, Via::Send));
         assert!(found.contains(&rule), "{rule}: {found:?} for {refused}");
-        // Where the schema knows the rule as well it complains too; nothing else may.
+        // The schema may refuse it as well; nothing else may.
         assert!(found.iter().all(|r| *r == rule || *r == "schema"), "{rule}: {found:?}");
     }
 }
@@ -291,7 +291,7 @@ fn the_request_is_measured_with_the_card_as_an_escaped_string() {
     assert_eq!(request_size(&fits, Via::Send), CARD_LIMIT);
     assert_eq!(check_card(&fits, Via::Send), Ok(()));
     assert_eq!(rules_of(check_card(&sized(CARD_LIMIT - frame + 1), Via::Send)), ["R6"]);
-    // A quote costs one byte in an answer (an escape in the card) and three in a message (an escape of the escape).
+    // A quote costs one extra byte in an answer (escaped once) and three in a message (escaped twice).
     let quotes = card(json!([md(&"\"".repeat(8_000))])).to_string();
     assert_eq!(check_card(&quotes, Via::CallbackAnswer), Ok(()));
     assert_eq!(rules_of(check_card(&quotes, Via::Send)), ["R6"]);

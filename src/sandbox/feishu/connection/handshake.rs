@@ -1,4 +1,4 @@
-//! The way in: discovery over HTTP, and the upgrade to a WebSocket.
+//! How a client connects: discovery over HTTP, and the upgrade to a WebSocket.
 
 use std::sync::Arc;
 
@@ -19,11 +19,11 @@ use super::hub::UpgradeRefusal;
 use super::session;
 use super::wire::SERVICE_ID;
 
-/// Where WebSockets are opened.
+/// The path of the WebSocket.
 pub const PATH: &str = "/ws/v2";
 /// "at most 50 connections per app"
 const MOST: usize = 50;
-/// Tickets that were never used are forgotten beyond this many.
+/// How many unused tickets are kept.
 const TICKETS: usize = 1000;
 
 /// POST /callback/ws/endpoint.
@@ -69,11 +69,11 @@ pub fn discover(core: &Core, call: &Call) -> Result<ApiResponse, ApiResponse> {
     })
 }
 
-/// GET /ws/v2: turns the connection into a WebSocket, or says why not.
+/// GET /ws/v2: upgrades the connection to a WebSocket.
 ///
 /// # Errors
-/// The refusal, and its words.
-#[allow(clippy::result_large_err)] // The error is the answer.
+/// The refusal and its text.
+#[allow(clippy::result_large_err)] // The error is the response.
 pub fn upgrade(core: &Arc<Core>, request: Request) -> Result<Response, (Response, String)> {
     let key = match check(core, &request) {
         Ok(key) => key,
@@ -104,7 +104,7 @@ pub fn upgrade(core: &Arc<Core>, request: Request) -> Result<Response, (Response
     Ok(response)
 }
 
-/// The key of the handshake, where everything is as it should be.
+/// Validates the handshake and returns its key.
 fn check(core: &Core, request: &Request) -> Result<String, UpgradeRefusal> {
     let refusal =
         |status, auth_code, msg: &str| UpgradeRefusal { status, auth_code, msg: msg.to_owned() };

@@ -1,4 +1,4 @@
-//! The state of the long connections: who is connected, which pushes wait for a reply, and what was seen of the clients.
+//! The state of the long connections: the connected clients, the pushes that wait for a reply, and what was observed.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
@@ -11,14 +11,14 @@ use tokio::sync::{mpsc, oneshot, watch};
 use super::super::http::Reply;
 use super::wire::Frame;
 
-/// The times that clients are given, in seconds.
+/// The client settings, in seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Times {
-    /// From one ping to the next.
+    /// Interval between pings.
     pub ping: u32,
-    /// Between attempts to connect.
+    /// Interval between attempts to connect.
     pub reconnect: u32,
-    /// The first attempt waits for a random time up to this.
+    /// Upper bound of the random delay before the first attempt.
     pub nonce: u32,
 }
 
@@ -39,26 +39,26 @@ impl Times {
     }
 }
 
-/// What was seen of the clients so far.
+/// What was observed of the clients so far.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Overview {
     /// Connections open now, half-open ones included.
     pub open: usize,
     /// Connections made so far.
     pub opened: u32,
-    /// Endpoints given out so far.
+    /// Endpoints issued so far.
     pub endpoints: u32,
     /// Pings answered so far.
     pub pings: u32,
-    /// Pushes that were replied to.
+    /// Replies to pushes so far.
     pub replies: u32,
     /// Close frames that clients sent, by their codes.
     pub farewells: Vec<u16>,
-    /// What clients did that the platform would not understand.
+    /// Protocol violations of clients.
     pub violations: Vec<String>,
 }
 
-/// Why an upgrade is refused: the headers `Handshake-…`.
+/// The reason why an upgrade is refused: the headers `Handshake-…`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UpgradeRefusal {
     /// `Handshake-Status`: 403, 514 …
@@ -69,7 +69,7 @@ pub struct UpgradeRefusal {
     pub msg: String,
 }
 
-/// The long connections of the app. Clones are the same.
+/// The long connections of the app. Clones share them.
 #[derive(Clone, Default)]
 pub struct Connections {
     hub: Arc<Hub>,
@@ -78,28 +78,28 @@ pub struct Connections {
 #[derive(Default)]
 struct Hub {
     state: Mutex<HubState>,
-    /// Bumped with every change, for those who wait.
+    /// Incremented with every change, for waiters.
     version: watch::Sender<u64>,
 }
 
 #[derive(Default)]
 pub(super) struct HubState {
     pub(super) times: Times,
-    /// ticket -> device id; a ticket connects once.
+    /// Device id by ticket; a ticket is good for one connection.
     pub(super) tickets: HashMap<String, String>,
     pub(super) lines: BTreeMap<u64, mpsc::UnboundedSender<Command>>,
     pub(super) pending: HashMap<String, Pending>,
     /// Ids of `pending`, oldest first.
     pub(super) pushed: VecDeque<String>,
     pub(super) refusals: VecDeque<UpgradeRefusal>,
-    /// Payloads beyond this many bytes go out in parts.
+    /// Larger payloads are sent in parts of this many bytes.
     pub(super) part_size: Option<usize>,
     pub(super) seq: u64,
     pub(super) overview: Overview,
 }
 
 impl Connections {
-    /// What was seen so far.
+    /// What was observed so far.
     pub fn overview(&self) -> Overview {
         let state = self.hub.state.lock();
         Overview { open: state.lines.len(), ..state.overview.clone() }
@@ -125,27 +125,27 @@ impl Connections {
         tokio::time::timeout(patience, waiting).await.ok().flatten()
     }
 
-    /// Whether the app has chosen the long connection: once one was made.
+    /// Whether the app uses long connections, which it does once it has opened one.
     pub fn subscribed(&self) -> bool {
         self.hub.state.lock().overview.opened > 0
     }
 
-    /// The times that clients are given from now on: with the next endpoint, and with the next pong.
+    /// Sets the client settings, sent with the next endpoint and the next pong.
     pub fn set_times(&self, times: Times) {
         self.change(|state| state.times = times);
     }
 
-    /// Payloads beyond `bytes` go out in parts, the last one first; `None`: always whole.
+    /// Sends larger payloads in parts of `bytes`, the last one first; `None`: always whole.
     pub fn set_part_size(&self, bytes: Option<usize>) {
         self.change(|state| state.part_size = bytes.map(|bytes| bytes.max(1)));
     }
 
-    /// Refuses the next upgrade; may be called several times.
+    /// Refuses the next upgrade; refusals queue up.
     pub fn refuse_upgrade(&self, refusal: UpgradeRefusal) {
         self.change(|state| state.refusals.push_back(refusal));
     }
 
-    /// Ends every connection without a word, as a broken line does.
+    /// Drops every connection without a close frame, as a network failure does.
     pub fn drop_all(&self) {
         self.tell_all(&Command::Drop);
     }
@@ -155,8 +155,8 @@ impl Connections {
         self.tell_all(&Command::Close(code, reason.to_owned()));
     }
 
-    /// From now on nothing that arrives on the connections that are open is looked at, and nothing is sent on them:
-    /// half-open lines, which look connected to both sides until the client gives up.
+    /// Ignores everything that arrives on the open connections from now on, and sends nothing on them:
+    /// half-open connections, which look alive until the client gives up.
     pub fn silence_all(&self) {
         self.tell_all(&Command::Silence);
     }
@@ -168,7 +168,7 @@ impl Connections {
 
     fn tell_all(&self, command: &Command) {
         for line in self.hub.state.lock().lines.values() {
-            // A line that has just ended needs telling nothing.
+            // Fails only if the connection has just ended.
             let _ = line.send(command.clone());
         }
     }
@@ -185,24 +185,24 @@ impl Connections {
     }
 }
 
-/// What a connection is told to do.
+/// A command to a connection's task.
 #[derive(Clone)]
 pub enum Command {
-    /// Send these, each as one binary message.
+    /// Sends these, each as one binary message.
     Send(Vec<Vec<u8>>),
-    /// Close with a close frame.
+    /// Closes with a close frame.
     Close(u16, String),
-    /// End without a word.
+    /// Ends without a close frame.
     Drop,
-    /// Fall silent: take nothing in, send nothing, and stay open until the client gives up.
+    /// Ignores input, sends nothing, and stays open until the client gives up.
     Silence,
 }
 
-/// A push on its way.
+/// A push in flight.
 pub struct Pending {
-    /// The part that went out last, which the reply has to repeat; without its payload.
+    /// The part sent last, without its payload; the reply must repeat it.
     pub last: Frame,
     pub is_callback: bool,
-    /// Who waits; none once it was answered.
+    /// Receives the reply; `None` once it has.
     pub waiting: Option<oneshot::Sender<Reply>>,
 }

@@ -13,7 +13,7 @@ use super::super::wire as ids;
 use super::hub::{Command, Connections, Pending};
 use super::wire::{DATA, Frame, Pair, SERVICE_ID};
 
-/// Pushes that are remembered, answered or not: a late reply is no fault.
+/// How many pushes are kept, answered or not: a late reply is not a violation.
 const REMEMBERED: usize = 1000;
 
 impl Connections {
@@ -30,7 +30,7 @@ impl Connections {
         }
     }
 
-    /// Whether there was a connection.
+    /// Returns whether there was a connection.
     fn send(&self, envelope: &Value, waiting: oneshot::Sender<Reply>) -> bool {
         let event_type = envelope.pointer("/header/event_type").and_then(Value::as_str);
         let is_callback = event_type == Some("card.action.trigger");
@@ -52,7 +52,7 @@ impl Connections {
                     log_id: Some(u64::MAX.saturating_sub(state.seq)),
                     service: Some(SERVICE_ID),
                     method: Some(DATA),
-                    // Neither their order nor their number is documented.
+                    // Neither the order nor the number of headers is documented.
                     headers: vec![
                         Pair::new("trace_id", ids::fresh_id("")),
                         Pair::new("sum", parts.len().to_string()),
@@ -82,7 +82,7 @@ impl Connections {
         })
     }
 
-    /// Takes a reply: the frame of the push again, with `biz_rt` and a payload of its own.
+    /// Accepts a reply: the frame of the push with `biz_rt` added and another payload.
     pub(super) fn settle(&self, frame: &Frame) -> Result<(), String> {
         let (time, headers) = frame.headers.split_last().ok_or("a data frame without headers")?;
         let biz_rt = time.value.as_deref().and_then(|value| value.parse::<u64>().ok());
@@ -100,14 +100,14 @@ impl Connections {
             let reply = read(payload, pending.is_callback)?;
             let waiting = pending.waiting.take().ok_or("a second reply to one push")?;
             state.overview.replies = state.overview.replies.saturating_add(1);
-            // Nobody waits any more for one that came too late.
+            // Fails only if the reply came too late.
             let _ = waiting.send(reply);
             Ok(())
         })
     }
 }
 
-/// What a reply says, as an answer over HTTP would say it.
+/// Converts a reply to the equivalent HTTP answer.
 fn read(payload: &[u8], is_callback: bool) -> Result<Reply, String> {
     let payload: Value =
         serde_json::from_slice(payload).map_err(|error| format!("a reply's payload: {error}"))?;

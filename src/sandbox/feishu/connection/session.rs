@@ -1,4 +1,4 @@
-//! One connection: what the client sends is checked, what it is sent is written in order.
+//! One connection: checks what the client sends and writes commands in order.
 
 use futures::{SinkExt, StreamExt};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -11,7 +11,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use super::hub::{Command, Connections};
 use super::wire::{CONTROL, DATA, Frame, SERVICE_ID};
 
-/// Runs a connection to its end.
+/// Runs a connection until it ends.
 pub async fn run<S>(connections: &Connections, socket: WebSocketStream<S>)
 where
     S: AsyncRead + AsyncWrite + Unpin,
@@ -31,7 +31,7 @@ where
 struct Line<'c, S> {
     connections: &'c Connections,
     socket: WebSocketStream<S>,
-    /// The first frame has to be a ping.
+    /// Whether the client has sent a ping, which must be its first frame.
     pinged: bool,
 }
 
@@ -63,7 +63,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Line<'_, S> {
                 message = self.socket.next() => message,
             };
             if silent {
-                // Only that the client gave it up is noticed.
+                // Waits until the client gives up.
                 match message {
                     None | Some(Err(_) | Ok(Message::Close(_))) => return,
                     Some(Ok(_)) => continue,
@@ -109,7 +109,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Line<'_, S> {
                 });
                 let pong = Frame::pong(SERVICE_ID, times.to_json().to_string());
                 let sent = self.socket.send(Message::binary(pong.bytes())).await;
-                // A broken line shows with the next reading.
+                // A broken connection shows at the next read.
                 drop(sent);
                 Ok(())
             }

@@ -22,7 +22,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 async fn stand() -> FakeFeishu {
     let clock = Clock::manual("2026-11-23T02:00:00Z".parse().unwrap());
     let mut config = FeishuConfig::new("cli_app", "app-secret", "token");
-    config.patience = Duration::from_millis(500);
+    config.reply_timeout = Duration::from_millis(500);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let feishu = FakeFeishu::start(listener, config, clock).unwrap();
     feishu.add_person("ou_a", "Alice", "13800000001");
@@ -147,14 +147,14 @@ async fn a_push_and_its_reply() {
         send(&mut socket, &reply(&push, &payload)).await;
         assert_eq!(saying.await.unwrap().status, Some(status));
     }
-    // Silence, and then a reply that comes too late, which is no fault.
+    // Silence, and then a late reply, which is no violation.
     let saying = say(&feishu);
     let push = receive(&mut socket).await.unwrap();
     assert_eq!(saying.await.unwrap().status, None);
     send(&mut socket, &reply(&push, &json!({"code": 200}))).await;
     let seen = feishu.connections().wait_for(|now| now.replies == 3, PATIENCE).await.unwrap();
     assert_eq!(seen.violations, Vec::<String>::new());
-    // Without a connection there is nobody to tell, and nobody is called over HTTP instead.
+    // Without a connection the event is not sent, not even over HTTP.
     drop(socket);
     feishu.connections().wait_for(|now| now.open == 0, PATIENCE).await.unwrap();
     assert_eq!(say(&feishu).await.unwrap().status, None);

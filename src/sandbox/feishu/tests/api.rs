@@ -1,4 +1,4 @@
-//! What the platform does when it is asked properly, and its faults on demand.
+//! Valid requests, and injected faults.
 
 use jiff::SignedDuration;
 
@@ -15,7 +15,7 @@ async fn a_token_is_given_again_while_half_an_hour_is_left() {
     stand.clock.advance(SignedDuration::from_secs(1));
     stand.login().await;
     assert_ne!(stand.token, first);
-    // The old one lives on until its own end.
+    // The old token stays valid until it expires.
     stand.token = first;
     assert_eq!(stand.call("GET", "/bot/v3/info", None).await.0, 200);
     stand.clock.advance(SignedDuration::from_mins(30));
@@ -120,7 +120,7 @@ async fn people_chats_and_the_bot_are_known() {
     assert_eq!(bot["bot"]["open_id"], stand.feishu.bot_open_id());
 }
 
-/// Uploads three form fields by hand and answers status and body.
+/// Uploads three hand-made form fields and returns status and body.
 async fn upload(stand: &Stand, kind: &str, name: &str, content: &str) -> (u16, Value) {
     let part = |name: &str, value: &str| {
         format!("--B\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n")

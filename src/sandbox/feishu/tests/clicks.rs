@@ -1,4 +1,4 @@
-//! Clicks, as a client allows them and as the platform judges their answers.
+//! Clicks: what the client allows, and how the platform judges the answers.
 
 use futures::FutureExt;
 use jiff::SignedDuration;
@@ -49,7 +49,7 @@ async fn a_click_is_told_and_its_answer_replaces_the_card() {
     assert_eq!(event["context"], json!({"open_message_id": id, "open_chat_id": GROUP}));
     assert!(event["token"].as_str().unwrap().starts_with("c-"));
 
-    // The button went with the old card; only a forged click still sends it.
+    // The button is gone with the old card; only a forged click can still send it.
     let gone = stand.feishu.click(ALICE, &id, click.clone()).await;
     assert_eq!(gone.status, None);
     assert!(gone.error.is_some());
@@ -83,7 +83,7 @@ async fn a_bad_answer_shows_its_number_and_leaves_the_card() {
         assert!(!result.card_updated);
     }
     assert_eq!(stand.feishu.message(&id).unwrap().revisions, 0);
-    // Nothing changes, and nothing is wrong.
+    // An empty answer changes nothing and is no error.
     bot.answer(200, &json!({}));
     let click = stand.feishu.find_button(&id, wanted("go")).unwrap();
     let result = stand.feishu.click(ALICE, &id, click).await;
@@ -92,7 +92,7 @@ async fn a_bad_answer_shows_its_number_and_leaves_the_card() {
 
 #[tokio::test]
 async fn silence_shows_200341_and_no_address_200340() {
-    let stand = stand_with(|config| config.patience = Duration::from_millis(50)).await;
+    let stand = stand_with(|config| config.reply_timeout = Duration::from_millis(50)).await;
     let id = stand.send("interactive", card(json!([button("go")]))).await;
     let click = stand.feishu.find_button(&id, wanted("go")).unwrap();
     let result = stand.feishu.click(ALICE, &id, click.clone()).await;

@@ -1,4 +1,4 @@
-//! What people write reaches the service as the platform tells it.
+//! What people write reaches the service as the platform sends it.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! The stand-in over real HTTP: every refusal, and the people's side against a tiny bot.
+//! The stand-in over real HTTP, with a minimal bot as the service.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -96,7 +96,7 @@ impl Stand {
         Ok((response.status().as_u16(), response.text().await?))
     }
 
-    /// Sends into the group and answers the message's id.
+    /// Sends into the group and returns the message's id.
     async fn send(&self, kind: &str, content: Value) -> String {
         let body = json!({"receive_id": GROUP, "msg_type": kind, "content": content.to_string()});
         let path = "/im/v1/messages?receive_id_type=chat_id";
@@ -124,7 +124,7 @@ fn button(action: &str) -> Value {
 
 type Reaction = Box<dyn Fn(String, Value) -> BoxFuture<'static, (u16, String)> + Send + Sync>;
 
-/// A bot that checks what reaches it, remembers it, and answers as told.
+/// A bot that verifies and records what it receives and answers as configured.
 #[derive(Clone)]
 struct Bot(Arc<BotParts>);
 
@@ -184,7 +184,7 @@ async fn receive(
     (StatusCode::from_u16(status).unwrap(), body)
 }
 
-/// Verifies (where it is signed) and decrypts, as the documents say a receiver does.
+/// Verifies (if signed) and decrypts, as documented for receivers.
 fn open(headers: &HeaderMap, body: &str) -> Value {
     use aes::cipher::block_padding::Pkcs7;
     use aes::cipher::{BlockModeDecrypt, KeyIvInit};

@@ -1,4 +1,4 @@
-//! Every refusal: one table of requests and the codes they are answered with.
+//! Every refusal: a table of requests and the expected codes.
 
 use jiff::SignedDuration;
 
@@ -84,7 +84,7 @@ async fn what_is_sent_wrongly_is_refused_with_its_code() {
         assert!(answer["error"]["log_id"].is_string());
     }
     assert!(stand.feishu.messages(GROUP).is_empty());
-    // The reason of a refused card stands in the text.
+    // The text gives the reason why a card is refused.
     let (_, answer) = stand.call("POST", SEND, Some(content("interactive", &bad_card))).await;
     let msg = answer["msg"].as_str().unwrap();
     assert!(msg.contains("ext=ErrCode: 200621; ErrPath: /body/elements/0"), "{msg}");

@@ -1,4 +1,4 @@
-//! Bad days, and the life of the server.
+//! Faults, and the lifetime of the server.
 
 use std::time::Duration;
 

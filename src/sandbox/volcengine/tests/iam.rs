@@ -101,7 +101,7 @@ async fn login_is_forbidden_and_allowed_again() {
     assert_eq!(answer.result()["LoginProfile"]["LoginAllowed"], false);
     assert_eq!([allowed().await, allowed().await], [json!(true), json!(false)]);
     assert!(bench.cloud.read(|world| world.user("main", "alice").unwrap().is_cut_off()));
-    // Terraform asks by GET.
+    // Terraform uses GET.
     let allow = [("UserName", "alice"), ("LoginAllowed", "true")];
     bench.iam(IAM, "UpdateLoginProfile", &allow).await.result();
     assert_eq!([allowed().await, allowed().await], [json!(false), json!(true)]);

@@ -32,7 +32,7 @@ fn period(text: &str) -> BillPeriod {
     text.parse().unwrap()
 }
 
-/// An account `main` with no limit of calls a second.
+/// An account `main` without a rate limit.
 fn world() -> World {
     let mut world =
         World::with_account(FakeAccount::new("main", "主体", 2_100_000_001, KEY, SECRET));
@@ -40,14 +40,14 @@ fn world() -> World {
     world
 }
 
-/// The sample cloud with no limit of calls a second.
+/// The sample cloud without a rate limit.
 fn sample_world() -> World {
     let mut world = sample(now(), 7);
     world.rules.calls_per_second = None;
     world
 }
 
-/// A cloud and somebody who calls it.
+/// A cloud and a client.
 struct Bench {
     cloud: FakeCloud,
     clock: Clock,
@@ -114,7 +114,7 @@ impl Bench {
     }
 }
 
-/// What came back.
+/// A received answer.
 #[derive(Debug)]
 struct Answer {
     status: u16,
@@ -127,7 +127,7 @@ impl Answer {
         serde_json::from_str(&self.text).unwrap_or_else(|_| panic!("{self:?}"))
     }
 
-    /// `Result` of an answer that must be a success.
+    /// `Result` of an answer that must be successful.
     fn result(&self) -> Value {
         let json = self.json();
         assert_eq!(self.status, 200, "{self:?}");
@@ -189,7 +189,7 @@ impl Request {
         }
     }
 
-    /// Signs by hand, after the document.
+    /// Signs by hand, following the document.
     fn sign(&self, host: &str) -> SignedRequest {
         let escape = |text: &str| {
             text.bytes().fold(String::new(), |mut out, b| {

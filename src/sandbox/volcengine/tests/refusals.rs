@@ -1,4 +1,4 @@
-//! Requests that are signed well and still wrong.
+//! Correctly signed requests that are refused.
 
 use serde_json::json;
 
@@ -66,7 +66,7 @@ async fn iam_calls_that_are_refused() {
             404,
             "AccessKeyNotExist",
         ),
-        // Without a user the call is about the account's own keys.
+        // Without a user the call refers to the account's own keys.
         (
             IAM,
             "UpdateAccessKey",

@@ -1,4 +1,4 @@
-//! What the sample cloud promises to the demo.
+//! What the demo expects of the sample cloud.
 
 use std::collections::{BTreeMap, BTreeSet};
 
