@@ -149,7 +149,7 @@ async fn people_talk_and_mention_the_bot_by_flag_or_by_name() {
 }
 
 #[tokio::test]
-async fn whoever_opens_their_direct_chat_is_told_to_the_bot() {
+async fn opening_a_direct_chat_notifies_the_bot() {
     let demo = demo().await;
     assert_eq!(demo.post("/api/enter", json!({"as": BOB})).await, (200, json!({"status": 200})));
     let heard = demo.heard.lock().last().unwrap().clone();
@@ -177,7 +177,7 @@ async fn a_click_answers_its_toast_or_its_error() {
 }
 
 #[tokio::test]
-async fn what_nobody_may_do_is_refused_in_json() {
+async fn invalid_requests_are_refused_in_json() {
     let demo = demo().await;
     let own = demo.feishu.direct_chat(ALICE);
     let say =

@@ -42,8 +42,8 @@ impl ClickResult {
 }
 
 impl FakeFeishu {
-    /// A person acts on a component of a card as it stands now. What is not there, is disabled, or would send an empty
-    /// required field is not sent: `error` says so and `status` stays empty.
+    /// A person acts on a component of the current card. If it is missing or disabled, or a required field is empty,
+    /// nothing is sent: `error` says why and `status` is `None`.
     pub async fn click(&self, person: &str, message_id: &str, action: ClickAction) -> ClickResult {
         match self.card(message_id).and_then(|card| form::allows(&card, &action)) {
             Ok(()) => self.click_raw(person, message_id, action).await,
@@ -64,7 +64,7 @@ impl FakeFeishu {
         let event = json!({
             "operator": self.operator(person),
             "token": wire::fresh_id("c-"),
-            "action": told(&action),
+            "action": action_json(&action),
             "host": "im_message",
             "context": {"open_message_id": message_id, "open_chat_id": message.chat_id},
         });
@@ -73,7 +73,7 @@ impl FakeFeishu {
         let envelope = self.envelope("card.action.trigger", &micros, event);
 
         // Held until the answer is applied, or this future is dropped.
-        let lock = Lock::take(self, message_id);
+        let lock = CardLock::take(self, message_id);
         let start = Instant::now();
         let reply = if self.core.connections.subscribed() {
             self.core.connections.push(&envelope, self.core.config.reply_timeout).await
@@ -99,7 +99,7 @@ impl FakeFeishu {
         form::find_button(&self.card(message_id).ok()?, wanted)
     }
 
-    /// What pressing the wanted submit button would send: the form's first values, replaced by `fields`.
+    /// The action of pressing the wanted submit button: the form's initial values, overridden by `fields`.
     ///
     /// # Errors
     /// Why the client would send nothing.
@@ -220,26 +220,26 @@ impl FakeFeishu {
     }
 }
 
-/// `event.action`: what was sent, with the client's zone where the platform tells it.
-fn told(action: &ClickAction) -> Value {
-    let mut told = serde_json::to_value(action).unwrap_or_default();
+/// `event.action`, with the client's time zone for the components that carry it.
+fn action_json(action: &ClickAction) -> Value {
+    let mut json = serde_json::to_value(action).unwrap_or_default();
     let zoned = matches!(
         action.tag.as_str(),
         "button" | "interactive_container" | "date_picker" | "picker_time" | "picker_datetime"
     );
-    if let (true, Some(told)) = (zoned, told.as_object_mut()) {
-        told.insert("timezone".to_owned(), Value::from("Asia/Shanghai"));
+    if let (true, Some(json)) = (zoned, json.as_object_mut()) {
+        json.insert("timezone".to_owned(), Value::from("Asia/Shanghai"));
     }
-    told
+    json
 }
 
 /// Locks a card against other updates while a click is handled.
-struct Lock<'a> {
+struct CardLock<'a> {
     feishu: &'a FakeFeishu,
     message_id: &'a str,
 }
 
-impl<'a> Lock<'a> {
+impl<'a> CardLock<'a> {
     fn take(feishu: &'a FakeFeishu, message_id: &'a str) -> Self {
         let lock = Self { feishu, message_id };
         lock.count(|locks| locks.saturating_add(1));
@@ -255,7 +255,7 @@ impl<'a> Lock<'a> {
     }
 }
 
-impl Drop for Lock<'_> {
+impl Drop for CardLock<'_> {
     fn drop(&mut self) {
         self.count(|locks| locks.saturating_sub(1));
     }

@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 use tokio::sync::{broadcast, watch};
 use tokio_util::sync::CancellationToken;
 
-use super::connection::Connections;
+use super::connection::hub::Connections;
 use super::fault::Faults;
 use super::state::{SentEvent, State};
 use crate::clock::Clock;
@@ -29,7 +29,9 @@ pub struct FeishuConfig {
     pub encrypt_key: Option<String>,
     /// Sent with every event.
     pub verification_token: String,
-    /// Where the service under test listens, e.g. `http://127.0.0.1:8080`; [`FakeFeishu::set_service_url`] sets it later.
+    /// Where the service under test listens, e.g. `http://127.0.0.1:8080`; [`set_service_url`] sets it later.
+    ///
+    /// [`set_service_url`]: super::FakeFeishu::set_service_url
     pub service_url: Option<String>,
     /// The bot's name in mentions and messages.
     pub bot_name: String,

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use super::cards::walk::{self, Node};
 
-/// What the client sends of a component, `event.action` of the callback.
+/// An action on a component as the client sends it, `event.action` of the callback.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ClickAction {
@@ -20,16 +20,16 @@ pub struct ClickAction {
     /// The fields of its form, for a submit button.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub form_value: Option<Map<String, Value>>,
-    /// What was chosen in a select, an overflow or a picker.
+    /// The choice in a select, an overflow or a picker.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub option: Option<String>,
-    /// What was chosen in a multiple selection.
+    /// The choices in a multiple selection.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub options: Option<Vec<String>>,
     /// Whether a checker is ticked now.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub checked: Option<bool>,
-    /// What was typed into an input outside a form.
+    /// The text typed into an input outside a form.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub input_value: Option<String>,
 }
@@ -68,7 +68,7 @@ pub fn find_button(card: &Value, wanted: impl Fn(&Value) -> bool) -> Option<Clic
         })
 }
 
-/// What the client sends when the wanted submit button is pressed: the fields' first values, replaced by `fields`.
+/// The action of pressing the wanted submit button: the fields' initial values, overridden by `fields`.
 pub fn submit(
     card: &Value,
     wanted: impl Fn(&Value) -> bool,
@@ -199,7 +199,7 @@ fn is_empty(value: &Value) -> bool {
     }
 }
 
-/// Whether the component can come to hold this value.
+/// Whether a person can enter this value into the component.
 fn takes(node: &Node<'_>, value: &Value) -> Result<(), NoSuchComponent> {
     let offered = |one: &Value| {
         let options = node.list("options");
@@ -258,7 +258,7 @@ fn fields_of<'n, 'a>(nodes: &'n [Node<'a>], form: Option<usize>) -> Vec<&'n Node
         .collect()
 }
 
-/// What an untouched field sends. An empty input sends an empty text, another empty field nothing: both occur.
+/// The value of an untouched field: an empty text for an empty input, nothing for another empty field.
 fn initial(node: &Node<'_>) -> Option<Value> {
     let beijing = |member| node.text(member).map(|at| Value::from(format!("{at} +0800")));
     match node.tag {

@@ -10,7 +10,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{broadcast, watch};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::connection::Connections;
+use super::connection::hub::Connections;
 use super::core::{Change, Core, FeishuConfig};
 use super::fault::Faults;
 use super::state::{Chat, ChatKind, Hook, Message, Person, Request, State, UploadedFile};

@@ -11,7 +11,7 @@ use super::state::{ChatKind, Message, Sender, SentEvent};
 use super::wire;
 
 /// How many events are kept for [`FakeFeishu::redeliver_pending`].
-const UNDELIVERED: usize = 1000;
+const KEPT_EVENTS: usize = 1000;
 
 /// A body and its signature headers.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,23 +33,15 @@ impl FakeFeishu {
         mention_bot: bool,
     ) -> SentEvent {
         let now = self.core.now();
-        let message_id = wire::fresh_id("om_");
         let shown =
             if mention_bot { format!("@{} {text}", self.bot_name()) } else { text.to_owned() };
+        let content = json!({"text": shown}).to_string();
+        let sender = Sender::Person(person.to_owned());
         let message = Message {
-            message_id: message_id.clone(),
-            chat_id: chat_id.to_owned(),
-            sender: Sender::Person(person.to_owned()),
-            reply_to: None,
-            kind: "text".to_owned(),
-            content: json!({"text": shown}).to_string(),
-            revisions: 0,
             mentions_bot: mention_bot,
-            recalled: false,
-            created_at: now,
-            updated_at: now,
-            locks: 0,
+            ..Message::new(chat_id, sender, "text", content, now)
         };
+        let message_id = message.message_id.clone();
         let (ids, direct) = self.core.change(|state| {
             state.add_message(message);
             let direct = state
@@ -66,7 +58,7 @@ impl FakeFeishu {
         } else {
             json!({"text": text})
         };
-        let mut told = json!({
+        let mut sent_message = json!({
             "message_id": message_id,
             "create_time": millis,
             "update_time": millis,
@@ -75,7 +67,7 @@ impl FakeFeishu {
             "message_type": "text",
             "content": content.to_string(),
         });
-        if let (true, Some(told)) = (mention_bot, told.as_object_mut()) {
+        if let (true, Some(members)) = (mention_bot, sent_message.as_object_mut()) {
             let mention = json!([{
                 "key": "@_user_1",
                 "id": {"union_id": wire::derived_id("on_", self.bot_open_id()), "user_id": "",
@@ -84,11 +76,11 @@ impl FakeFeishu {
                 "name": self.bot_name(),
                 "tenant_key": TENANT,
             }]);
-            told.insert("mentions".to_owned(), mention);
+            members.insert("mentions".to_owned(), mention);
         }
         let event = json!({
             "sender": {"sender_id": ids, "sender_type": "user", "tenant_key": TENANT},
-            "message": told,
+            "message": sent_message,
         });
         let mut sent = self.draft_event("im.message.receive_v1", event);
         sent.message_id = Some(message_id);
@@ -219,7 +211,7 @@ impl FakeFeishu {
         let sent = self.deliver(event).await;
         if sent.status != Some(200) {
             let mut undelivered = self.core.undelivered.lock();
-            if undelivered.len() >= UNDELIVERED {
+            if undelivered.len() >= KEPT_EVENTS {
                 undelivered.pop_front();
             }
             undelivered.push_back(sent.clone());

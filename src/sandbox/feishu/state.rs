@@ -18,7 +18,7 @@ const UUID_LIFE: SignedDuration = SignedDuration::from_hours(1);
 /// How long a 2.0 card can be updated.
 pub(super) const CARD_LIFE: SignedDuration = SignedDuration::from_hours(14 * 24);
 /// How many requests, and how many rate windows, are kept.
-const REMEMBERED: usize = 10_000;
+const KEPT: usize = 10_000;
 
 /// Who wrote a message.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -61,6 +61,30 @@ pub struct Message {
 }
 
 impl Message {
+    /// A new message, as it is sent.
+    pub(super) fn new(
+        chat_id: &str,
+        sender: Sender,
+        kind: &str,
+        content: String,
+        now: Timestamp,
+    ) -> Self {
+        Self {
+            message_id: wire::fresh_id("om_"),
+            chat_id: chat_id.to_owned(),
+            sender,
+            reply_to: None,
+            kind: kind.to_owned(),
+            content,
+            revisions: 0,
+            mentions_bot: false,
+            recalled: false,
+            created_at: now,
+            updated_at: now,
+            locks: 0,
+        }
+    }
+
     /// The content as JSON; null if it is not JSON.
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.content).unwrap_or(Value::Null)
@@ -237,7 +261,7 @@ impl State {
     }
 
     pub(super) fn record(&mut self, request: Request) {
-        if self.requests.len() >= REMEMBERED {
+        if self.requests.len() >= KEPT {
             self.requests.pop_front();
         }
         self.requests.push_back(request);
@@ -302,7 +326,7 @@ impl State {
         window: SignedDuration,
         now: Timestamp,
     ) -> bool {
-        if self.windows.len() > REMEMBERED {
+        if self.windows.len() > KEPT {
             self.windows.clear();
         }
         let times = self.windows.entry(key).or_default();

@@ -70,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_documents_samples_come_out() {
+    fn the_documented_samples_are_reproduced() {
         let iv = hex::decode("3f7ef0f9564898d80f10ed5106127a46").unwrap();
         assert_eq!(
             encrypt("test key", iv.try_into().unwrap(), b"hello world"),

@@ -48,7 +48,7 @@ pub(super) struct WireRow<'a> {
     busi_period: String,
     expense_date: String,
     #[serde(flatten)]
-    own: Own,
+    own: ListFields,
     bill_detail_id: String,
     #[serde(rename = "BillID")]
     bill_id: String,
@@ -82,7 +82,7 @@ pub(super) struct WireRow<'a> {
 /// Fields that only one of the two lists has, or that differ in type.
 #[derive(Serialize)]
 #[serde(untagged)]
-enum Own {
+enum ListFields {
     #[serde(rename_all = "PascalCase")]
     Detail {
         expense_begin_time: String,
@@ -126,14 +126,14 @@ pub(super) fn wire<'a>(
     };
     let project = resource(shown_project(row, list));
     let own = match list {
-        List::Detail => Own::Detail {
+        List::Detail => ListFields::Detail {
             expense_begin_time: day.clone(),
             expense_end_time: "-".to_owned(),
             coupon_amount: amount(row.coupon),
             round_amount: RawValue::from_string(row.round.normalize().to_string())
                 .unwrap_or_else(|_| RawValue::NULL.to_owned()),
         },
-        List::Split => Own::Split {
+        List::Split => ListFields::Split {
             split_bill_detail_id: detail(format!("SplitDetail{:019}", row.id)),
             split_item_id: match row.product {
                 Product::Ark => resource(&row.instance).to_owned(),

@@ -15,7 +15,7 @@ use crate::domain::BillPeriod;
 use crate::sandbox::world::{BillRow, ProjectFilter};
 
 /// Largest `Limit` of the bill lists.
-const MOST: usize = 300;
+const MAX_LIMIT: usize = 300;
 /// How many months back a period may lie.
 const MONTHS_BACK: i32 = 24;
 /// The message for an account without 分账账单.
@@ -64,7 +64,7 @@ fn read_period(context: &Context<'_>, params: &Params) -> Result<BillPeriod, Ref
 
 fn read_query(context: &Context<'_>, params: &Params, list: List) -> Result<Query, Refusal> {
     let period = read_period(context, params)?;
-    let page = params.page(None, MOST)?;
+    let page = params.page(None, MAX_LIMIT)?;
     let group_period = match params.int("GroupPeriod")? {
         // Not documented; the console starts with the period.
         None | Some(0) => GroupPeriod::Period,

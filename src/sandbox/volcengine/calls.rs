@@ -7,7 +7,7 @@ use parking_lot::Mutex;
 use tokio::sync::watch;
 
 /// How many calls are kept.
-const REMEMBERED: usize = 20_000;
+const KEPT_CALLS: usize = 20_000;
 
 /// A received call, answered or not.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,7 +44,7 @@ impl Calls {
     pub(super) fn record(&self, call: Call) {
         let action = call.action.clone();
         let mut log = self.log.lock();
-        if log.len() == REMEMBERED {
+        if log.len() == KEPT_CALLS {
             log.pop_front();
         }
         log.push_back(call);

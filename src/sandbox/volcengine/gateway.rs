@@ -27,7 +27,7 @@ use crate::sandbox::listener::{ListenerSwitch, Reset};
 use crate::sandbox::world::{EmptyResult, KeyStatus, PolicyScope, World};
 
 /// Largest request body.
-const MOST_BYTES: usize = 1 << 20;
+const BODY_LIMIT: usize = 1 << 20;
 
 /// The state shared by all calls.
 pub(super) struct Gateway {
@@ -62,7 +62,7 @@ pub(super) async fn handle(
     request: Request,
 ) -> Response {
     let (parts, body) = request.into_parts();
-    match axum::body::to_bytes(body, MOST_BYTES).await {
+    match axum::body::to_bytes(body, BODY_LIMIT).await {
         Ok(body) => gateway.serve(&parts, &body, &connection).await,
         Err(_) => plain(StatusCode::PAYLOAD_TOO_LARGE, "text/plain", "too large"),
     }
@@ -124,7 +124,7 @@ impl Gateway {
         connection: &Reset,
     ) -> Response {
         let name = Some(fault.name());
-        let silent = |gateway: &Self| {
+        let unanswered = |gateway: &Self| {
             let params = Some(&admitted.params);
             gateway.write_down(&metadata, Some(admitted.account.clone()), params, None, None, name);
         };
@@ -149,12 +149,12 @@ impl Gateway {
             Fault::Code { http, code, message } => refused(Refusal::new(http, &code, message)),
             Fault::CredentialsRefused => refused(unknown_key()),
             Fault::Timeout => {
-                silent(self);
+                unanswered(self);
                 self.stop.cancelled().await;
                 reset(connection)
             }
             Fault::ResetConnection => {
-                silent(self);
+                unanswered(self);
                 reset(connection)
             }
             Fault::LostAnswer => {
@@ -162,7 +162,7 @@ impl Gateway {
                 reset(connection)
             }
             Fault::Shut => {
-                silent(self);
+                unanswered(self);
                 self.listener.shut().await;
                 reset(connection)
             }
@@ -219,7 +219,7 @@ impl Gateway {
         body: &[u8],
         incoming: &mut Incoming,
     ) -> Result<Admitted, (Refusal, Option<String>)> {
-        let authorization = self.understand(parts, incoming).map_err(|refusal| (refusal, None))?;
+        let authorization = self.parse(parts, incoming).map_err(|refusal| (refusal, None))?;
         let (account, permitted) = self
             .authenticate(parts, body, incoming, &authorization)
             .map_err(|refusal| (refusal, None))?;
@@ -250,7 +250,7 @@ impl Gateway {
     }
 
     /// Parses which action is called, and by whom according to the `Authorization` header.
-    fn understand(&self, parts: &Parts, incoming: &mut Incoming) -> Result<Authorization, Refusal> {
+    fn parse(&self, parts: &Parts, incoming: &mut Incoming) -> Result<Authorization, Refusal> {
         incoming.query = decode_pairs(parts.uri.query().unwrap_or_default()).ok_or_else(|| {
             Refusal::gateway(GatewayCode::MissingRequestInfo, "The query is malformed.")
         })?;

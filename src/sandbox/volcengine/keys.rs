@@ -10,7 +10,7 @@ use super::users::{date, named};
 use crate::sandbox::world::{AccessKey, KeyStatus};
 
 /// `AccessKeysPerUserQuota`.
-const MOST_KEYS: usize = 2;
+const KEY_LIMIT: usize = 2;
 
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
@@ -81,7 +81,7 @@ pub(super) fn create(context: &mut Context<'_>, params: &Params) -> Result<Reply
             ));
         }
     };
-    if user.keys.len() >= MOST_KEYS {
+    if user.keys.len() >= KEY_LIMIT {
         return Err(Refusal::new(
             409,
             "AccessKeyLimitExceeded",

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::context::Context;
 use super::params::Params;
 use super::refusal::{Refusal, Reply, reply};
-use super::users::{DEFAULT, MOST, date};
+use super::users::{DEFAULT_LIMIT, MAX_LIMIT, date};
 use crate::sandbox::world::{FakeAccount, Project};
 
 #[derive(Serialize)]
@@ -59,7 +59,7 @@ pub(super) fn not_found(name: &str) -> Refusal {
 }
 
 pub(super) fn list(context: &mut Context<'_>, params: &Params) -> Result<Reply, Refusal> {
-    let page = params.page(Some(DEFAULT), MOST)?;
+    let page = params.page(Some(DEFAULT_LIMIT), MAX_LIMIT)?;
     params.int("WithParentProject")?;
     let query = params.text("Query")?.unwrap_or_default().to_lowercase();
     let matching = || {

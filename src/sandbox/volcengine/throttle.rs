@@ -34,7 +34,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn accounts_have_a_second_each() {
+    fn each_account_has_its_own_rate_limit() {
         let mut throttle = Throttle::default();
         let start = Instant::now();
         let mut admit =

@@ -9,9 +9,9 @@ use super::refusal::{Refusal, Reply, reply};
 use crate::sandbox::world::{FakeAccount, User};
 
 /// Largest `Limit` of the IAM lists.
-pub(super) const MOST: usize = 100;
+pub(super) const MAX_LIMIT: usize = 100;
 /// `Limit` where none is sent.
-pub(super) const DEFAULT: usize = 10;
+pub(super) const DEFAULT_LIMIT: usize = 10;
 
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
@@ -109,7 +109,7 @@ fn check_display_name(name: &str) -> Result<(), Refusal> {
 }
 
 pub(super) fn list(context: &mut Context<'_>, params: &Params) -> Result<Reply, Refusal> {
-    let page = params.page(Some(DEFAULT), MOST)?;
+    let page = params.page(Some(DEFAULT_LIMIT), MAX_LIMIT)?;
     let query = params.text("Query")?.unwrap_or_default().to_lowercase();
     let matching = || {
         context.account.users.values().filter(|user| {

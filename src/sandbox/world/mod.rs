@@ -379,7 +379,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_exist_is_named() {
+    fn an_error_names_the_missing_account_or_user() {
         let mut world = World::with_account(FakeAccount::new("a", "甲", 1, "AKLTaaaa", "s"));
         assert_eq!(world.account_mut("b").unwrap_err(), WorldError::NoSuchAccount("b".to_owned()));
         assert_eq!(

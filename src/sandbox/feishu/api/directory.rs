@@ -8,7 +8,7 @@ use super::super::state::{Chat, ChatKind, Person};
 use super::request::{Body, Outcome, field, known_query, page_size, page_start, part};
 
 /// Most numbers, and most addresses, of one request.
-const BATCH: usize = 50;
+const BATCH_LIMIT: usize = 50;
 
 fn id_of<'a>(person: &'a Person, call: &Call) -> Result<&'a str, ApiResponse> {
     match call.query("user_id_type") {
@@ -24,7 +24,8 @@ pub fn by_contact(core: &Core, call: &Call) -> Outcome {
     known_query(call, &["user_id_type"])?;
     let body = Body::read(call, &["emails", "mobiles", "include_resigned"])?;
     body.flag("include_resigned")?;
-    let (emails, mobiles) = (body.texts("emails", BATCH)?, body.texts("mobiles", BATCH)?);
+    let (emails, mobiles) =
+        (body.texts("emails", BATCH_LIMIT)?, body.texts("mobiles", BATCH_LIMIT)?);
     let state = core.state.lock();
     let mut list: Vec<Value> = emails.iter().map(|email| json!({"email": email})).collect();
     for mobile in mobiles {

@@ -83,20 +83,7 @@ pub fn post(core: &Core, call: &Call) -> Outcome {
             }
         }
     }
-    let message = Message {
-        message_id: wire::fresh_id("om_"),
-        chat_id,
-        sender: Sender::Hook(id.to_owned()),
-        reply_to: None,
-        kind: post.msg_type,
-        content,
-        revisions: 0,
-        mentions_bot: false,
-        recalled: false,
-        created_at: now,
-        updated_at: now,
-        locks: 0,
-    };
+    let message = Message::new(&chat_id, Sender::Hook(id.to_owned()), &post.msg_type, content, now);
     let message_id = message.message_id.clone();
     core.change(|state| state.add_message(message));
     core.tell(Change::Message(message_id));

@@ -7,7 +7,6 @@ use super::super::cards::Via;
 use super::super::core::{Change, Core};
 use super::super::http::{ApiResponse, Call};
 use super::super::state::{CARD_LIFE, ChatKind, Message, Sender, State};
-use super::super::wire;
 use super::content::{self, invalid};
 use super::reading::as_json;
 use super::request::{Body, Outcome, field, known_query, part};
@@ -111,20 +110,9 @@ impl<'a> Draft<'a> {
         if core.limited() && !state.admit(format!("chat {chat_id}"), RATE, SECOND, now) {
             return Err(too_fast());
         }
-        let message = Message {
-            message_id: wire::fresh_id("om_"),
-            chat_id: chat_id.to_owned(),
-            sender: Sender::Bot,
-            reply_to,
-            kind: self.kind.to_owned(),
-            content: self.content.to_owned(),
-            revisions: 0,
-            mentions_bot: false,
-            recalled: false,
-            created_at: now,
-            updated_at: now,
-            locks: 0,
-        };
+        let content = self.content.to_owned();
+        let message = Message::new(chat_id, Sender::Bot, self.kind, content, now);
+        let message = Message { reply_to, ..message };
         if let Some(uuid) = self.uuid {
             state.remember_uuid(uuid, &message.message_id, now);
         }

@@ -284,7 +284,7 @@ fn a_patched_card_states_that_it_is_shared() {
 }
 
 #[test]
-fn the_request_is_measured_with_the_card_as_an_escaped_string() {
+fn the_request_size_counts_the_card_as_an_escaped_string() {
     let sized = |len: usize| card(json!([md(&"x".repeat(len))])).to_string();
     let frame = request_size(&sized(0), Via::Send);
     let fits = sized(CARD_LIMIT - frame);
@@ -344,7 +344,7 @@ fn a_custom_bots_card_cannot_call_back() {
 }
 
 #[test]
-fn callback_answers_hold_a_toast_and_a_card_or_nothing() {
+fn a_callback_answer_has_an_optional_toast_and_card() {
     let good = card(json!([]));
     for accepted in [
         json!({}),

@@ -22,9 +22,9 @@ use super::wire::SERVICE_ID;
 /// The path of the WebSocket.
 pub const PATH: &str = "/ws/v2";
 /// "at most 50 connections per app"
-const MOST: usize = 50;
+const MAX_CONNECTIONS: usize = 50;
 /// How many unused tickets are kept.
-const TICKETS: usize = 1000;
+const UNUSED_TICKETS: usize = 1000;
 
 /// POST /callback/ws/endpoint.
 pub fn discover(core: &Core, call: &Call) -> Result<ApiResponse, ApiResponse> {
@@ -56,7 +56,7 @@ pub fn discover(core: &Core, call: &Call) -> Result<ApiResponse, ApiResponse> {
         ids::fresh_id("")
     );
     let times = core.connections.change(|state| {
-        if state.tickets.len() >= TICKETS {
+        if state.tickets.len() >= UNUSED_TICKETS {
             state.tickets.clear();
         }
         state.tickets.insert(ticket, device_id);
@@ -139,7 +139,7 @@ fn check(core: &Core, request: &Request) -> Result<String, UpgradeRefusal> {
             Some(device) if whole && param("device_id") == Some(device.as_str()) => {}
             _ => return Err(refusal(514, Some(1), "the ticket is invalid or was used")),
         }
-        if state.lines.len() >= MOST {
+        if state.open.len() >= MAX_CONNECTIONS {
             return Err(refusal(514, Some(1_000_040_350), "too many connections"));
         }
         Ok(key.to_owned())

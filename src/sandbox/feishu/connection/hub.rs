@@ -87,7 +87,7 @@ pub(super) struct HubState {
     pub(super) times: Times,
     /// Device id by ticket; a ticket is good for one connection.
     pub(super) tickets: HashMap<String, String>,
-    pub(super) lines: BTreeMap<u64, mpsc::UnboundedSender<Command>>,
+    pub(super) open: BTreeMap<u64, mpsc::UnboundedSender<Command>>,
     pub(super) pending: HashMap<String, Pending>,
     /// Ids of `pending`, oldest first.
     pub(super) pushed: VecDeque<String>,
@@ -102,14 +102,14 @@ impl Connections {
     /// What was observed so far.
     pub fn overview(&self) -> Overview {
         let state = self.hub.state.lock();
-        Overview { open: state.lines.len(), ..state.overview.clone() }
+        Overview { open: state.open.len(), ..state.overview.clone() }
     }
 
-    /// Waits until what was seen satisfies `wanted`; none after `patience`.
+    /// Waits until what was seen satisfies `wanted`; none after `timeout`.
     pub async fn wait_for(
         &self,
         wanted: impl Fn(&Overview) -> bool,
-        patience: Duration,
+        timeout: Duration,
     ) -> Option<Overview> {
         let mut version = self.hub.version.subscribe();
         let waiting = async {
@@ -122,7 +122,7 @@ impl Connections {
                 version.changed().await.ok()?;
             }
         };
-        tokio::time::timeout(patience, waiting).await.ok().flatten()
+        tokio::time::timeout(timeout, waiting).await.ok().flatten()
     }
 
     /// Whether the app uses long connections, which it does once it has opened one.
@@ -167,9 +167,9 @@ impl Connections {
     }
 
     fn tell_all(&self, command: &Command) {
-        for line in self.hub.state.lock().lines.values() {
+        for connection in self.hub.state.lock().open.values() {
             // Fails only if the connection has just ended.
-            let _ = line.send(command.clone());
+            let _ = connection.send(command.clone());
         }
     }
 

@@ -2,7 +2,7 @@
 //! them. Strict: a client that sends what the real platform would not understand is disconnected and recorded.
 
 mod handshake;
-mod hub;
+pub(super) mod hub;
 mod push;
 mod session;
 #[cfg(test)]

@@ -14,16 +14,16 @@ use super::hub::{Command, Connections, Pending};
 use super::wire::{DATA, Frame, Pair, SERVICE_ID};
 
 /// How many pushes are kept, answered or not: a late reply is not a violation.
-const REMEMBERED: usize = 1000;
+const KEPT_PUSHES: usize = 1000;
 
 impl Connections {
     /// Pushes an envelope over one random connection and waits for the reply.
-    pub(in super::super) async fn push(&self, envelope: &Value, patience: Duration) -> Reply {
+    pub(in super::super) async fn push(&self, envelope: &Value, timeout: Duration) -> Reply {
         let (answer, reply) = oneshot::channel();
         if !self.send(envelope, answer) {
             return Reply::NoConnection;
         }
-        match tokio::time::timeout(patience, reply).await {
+        match tokio::time::timeout(timeout, reply).await {
             Ok(Ok(reply)) => reply,
             Ok(Err(_)) => Reply::NoConnection,
             Err(_) => Reply::TimedOut,
@@ -36,9 +36,10 @@ impl Connections {
         let is_callback = event_type == Some("card.action.trigger");
         let message_id = uuid::Uuid::new_v4().to_string();
         self.change(|state| {
-            let count = state.lines.len();
+            let count = state.open.len();
             let chosen = (count > 0).then(|| rand::random_range(0..count));
-            let Some(line) = chosen.and_then(|at| state.lines.values().nth(at)).cloned() else {
+            let Some(connection) = chosen.and_then(|at| state.open.values().nth(at)).cloned()
+            else {
                 return false;
             };
             let payload = envelope.to_string().into_bytes();
@@ -70,7 +71,7 @@ impl Connections {
             frames.reverse();
             let Some(last) = frames.last().cloned() else { return false };
             let last = Frame { payload: None, ..last };
-            if state.pushed.len() >= REMEMBERED
+            if state.pushed.len() >= KEPT_PUSHES
                 && let Some(oldest) = state.pushed.pop_front()
             {
                 state.pending.remove(&oldest);
@@ -78,7 +79,7 @@ impl Connections {
             state.pushed.push_back(message_id.clone());
             let pending = Pending { last, is_callback, waiting: Some(waiting) };
             state.pending.insert(message_id, pending);
-            line.send(Command::Send(frames.iter().map(Frame::bytes).collect())).is_ok()
+            connection.send(Command::Send(frames.iter().map(Frame::bytes).collect())).is_ok()
         })
     }
 

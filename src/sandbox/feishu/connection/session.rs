@@ -20,22 +20,22 @@ where
     let number = connections.change(|state| {
         state.overview.opened = state.overview.opened.saturating_add(1);
         let number = u64::from(state.overview.opened);
-        state.lines.insert(number, sender);
+        state.open.insert(number, sender);
         number
     });
-    let mut line = Line { connections, socket, pinged: false };
-    line.serve(commands).await;
-    connections.change(|state| state.lines.remove(&number));
+    let mut session = Session { connections, socket, pinged: false };
+    session.serve(commands).await;
+    connections.change(|state| state.open.remove(&number));
 }
 
-struct Line<'c, S> {
+struct Session<'c, S> {
     connections: &'c Connections,
     socket: WebSocketStream<S>,
     /// Whether the client has sent a ping, which must be its first frame.
     pinged: bool,
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> Line<'_, S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, S> {
     async fn serve(&mut self, mut commands: mpsc::UnboundedReceiver<Command>) {
         let mut silent = false;
         loop {

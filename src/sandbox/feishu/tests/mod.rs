@@ -1,4 +1,4 @@
-//! The stand-in over real HTTP, with a minimal bot as the service.
+//! The platform-in over real HTTP, with a minimal bot as the service.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,18 +28,18 @@ const ALICE: &str = "ou_alice";
 const GROUP: &str = "oc_group";
 
 /// A platform with Alice and a group, and a client that holds a token.
-struct Stand {
+struct Platform {
     feishu: FakeFeishu,
     clock: Clock,
     client: reqwest::Client,
     token: String,
 }
 
-async fn stand() -> Stand {
-    stand_with(|_| {}).await
+async fn platform() -> Platform {
+    platform_with(|_| {}).await
 }
 
-async fn stand_with(configure: impl FnOnce(&mut FeishuConfig)) -> Stand {
+async fn platform_with(configure: impl FnOnce(&mut FeishuConfig)) -> Platform {
     let clock = Clock::manual("2026-11-23T02:00:00Z".parse::<Timestamp>().unwrap());
     let mut config = FeishuConfig::new("cli_app", "app-secret", TOKEN);
     config.encrypt_key = Some(KEY.to_owned());
@@ -49,17 +49,17 @@ async fn stand_with(configure: impl FnOnce(&mut FeishuConfig)) -> Stand {
     let feishu = FakeFeishu::start(listener, config, clock.clone()).unwrap();
     feishu.add_person(ALICE, "Alice", "13800000001");
     feishu.add_group(GROUP, "Ops");
-    let mut stand = Stand {
+    let mut platform = Platform {
         feishu,
         clock,
         client: reqwest::Client::builder().no_proxy().build().unwrap(),
         token: String::new(),
     };
-    stand.login().await;
-    stand
+    platform.login().await;
+    platform
 }
 
-impl Stand {
+impl Platform {
     async fn login(&mut self) {
         let answer = self.ask_token("cli_app", "app-secret").await;
         self.token = answer["tenant_access_token"].as_str().unwrap().to_owned();

@@ -48,13 +48,13 @@ fn sample_world() -> World {
 }
 
 /// A cloud and a client.
-struct Bench {
+struct Fixture {
     cloud: FakeCloud,
     clock: Clock,
     http: reqwest::Client,
 }
 
-impl Bench {
+impl Fixture {
     async fn new(world: World) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
