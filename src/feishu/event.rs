@@ -100,18 +100,63 @@ pub enum EventKind {
 }
 
 impl EventKind {
-    /// The platform's name of the event type.
-    pub fn event_type(&self) -> &'static str {
+    /// The platform's name for this kind of event.
+    pub fn event_type(&self) -> EventType {
         match self {
-            Self::Message(_) => "im.message.receive_v1",
-            Self::CardAction(_) => "card.action.trigger",
-            Self::BotMenu { .. } => "application.bot.menu_v6",
-            Self::ChatEntered { .. } => "im.chat.access_event.bot_p2p_chat_entered_v1",
-            Self::BotAdded { .. } => "im.chat.member.bot.added_v1",
-            Self::BotRemoved { .. } => "im.chat.member.bot.deleted_v1",
-            Self::ChatDisbanded { .. } => "im.chat.disbanded_v1",
+            Self::Message(_) => EventType::Message,
+            Self::CardAction(_) => EventType::CardAction,
+            Self::BotMenu { .. } => EventType::BotMenu,
+            Self::ChatEntered { .. } => EventType::ChatEntered,
+            Self::BotAdded { .. } => EventType::BotAdded,
+            Self::BotRemoved { .. } => EventType::BotRemoved,
+            Self::ChatDisbanded { .. } => EventType::ChatDisbanded,
         }
     }
+}
+
+/// Declares [`EventType`]: each event type and the platform's name for it, once.
+macro_rules! event_types {
+    ($($(#[$doc:meta])* $variant:ident = $name:literal,)*) => {
+        /// The event types that airgate subscribes to.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum EventType {
+            $($(#[$doc])* $variant,)*
+        }
+
+        impl EventType {
+            /// The platform's name, e.g. `im.message.receive_v1`.
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $name,)*
+                }
+            }
+
+            /// The type with this name; none where airgate does not subscribe to it.
+            pub fn from_name(name: &str) -> Option<Self> {
+                match name {
+                    $($name => Some(Self::$variant),)*
+                    _ => None,
+                }
+            }
+        }
+    };
+}
+
+event_types! {
+    /// See [`EventKind::Message`].
+    Message = "im.message.receive_v1",
+    /// See [`EventKind::CardAction`].
+    CardAction = "card.action.trigger",
+    /// See [`EventKind::BotMenu`].
+    BotMenu = "application.bot.menu_v6",
+    /// See [`EventKind::ChatEntered`].
+    ChatEntered = "im.chat.access_event.bot_p2p_chat_entered_v1",
+    /// See [`EventKind::BotAdded`].
+    BotAdded = "im.chat.member.bot.added_v1",
+    /// See [`EventKind::BotRemoved`].
+    BotRemoved = "im.chat.member.bot.deleted_v1",
+    /// See [`EventKind::ChatDisbanded`].
+    ChatDisbanded = "im.chat.disbanded_v1",
 }
 
 /// Reads a payload whose origin is already certain: the plain JSON of an HTTP callback behind its checks, or of
@@ -179,24 +224,23 @@ fn parse_kind(
 ) -> Option<EventKind> {
     let chat_id = || string(event, "chat_id");
     let operator_id = || string(event.get("operator_id")?, "open_id");
-    Some(match event_type {
-        "im.message.receive_v1" => EventKind::Message(MessageReceived::parse(event, created_at)?),
-        "card.action.trigger" => EventKind::CardAction(CardAction::parse(event, payload)?),
-        "application.bot.menu_v6" => EventKind::BotMenu {
+    Some(match EventType::from_name(event_type)? {
+        EventType::Message => EventKind::Message(MessageReceived::parse(event, created_at)?),
+        EventType::CardAction => EventKind::CardAction(CardAction::parse(event, payload)?),
+        EventType::BotMenu => EventKind::BotMenu {
             operator_open_id: string(event.get("operator")?.get("operator_id")?, "open_id")?,
             event_key: string(event, "event_key")?,
         },
-        "im.chat.access_event.bot_p2p_chat_entered_v1" => {
+        EventType::ChatEntered => {
             EventKind::ChatEntered { chat_id: chat_id()?, operator_open_id: operator_id()? }
         }
-        "im.chat.member.bot.added_v1" => EventKind::BotAdded {
+        EventType::BotAdded => EventKind::BotAdded {
             chat_id: chat_id()?,
             operator_open_id: operator_id(),
             name: string(event, "name").unwrap_or_default(),
         },
-        "im.chat.member.bot.deleted_v1" => EventKind::BotRemoved { chat_id: chat_id()? },
-        "im.chat.disbanded_v1" => EventKind::ChatDisbanded { chat_id: chat_id()? },
-        _ => return None,
+        EventType::BotRemoved => EventKind::BotRemoved { chat_id: chat_id()? },
+        EventType::ChatDisbanded => EventKind::ChatDisbanded { chat_id: chat_id()? },
     })
 }
 

@@ -38,6 +38,6 @@ pub use error::{
     Disposition, Error, PlatformError, REPLY_ENDPOINT, SEND_ENDPOINT, UPDATE_ENDPOINT,
     UPLOAD_ENDPOINT,
 };
-pub use event::{Event, EventKind, Incoming, parse_payload};
+pub use event::{Event, EventKind, EventType, Incoming, parse_payload};
 pub use message::{ChatKind, Mention, MessageReceived, OwnContent, OwnMessage, TextForBot};
 pub use webhook::{CustomBot, WEBHOOK_BODY_LIMIT};

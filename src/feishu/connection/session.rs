@@ -21,7 +21,7 @@ use super::inbox::{Arrival, Inbox, Push};
 use super::settings::Settings;
 use super::status::Teller;
 use crate::clock::Clock;
-use crate::feishu::{Incoming, parse_payload};
+use crate::feishu::event::{EventType, Incoming, parse_payload};
 
 /// The platform waits 3 s for a reply, its way there included.
 const REPLY_LIMIT: Duration = Duration::from_millis(2800);
@@ -216,7 +216,7 @@ where
         return Verdict::Failed;
     };
     let event_type = payload.pointer("/header/event_type").and_then(Value::as_str);
-    let is_callback = event_type == Some("card.action.trigger");
+    let is_callback = event_type == Some(EventType::CardAction.as_str());
     let incoming = match parse_payload(&payload, now) {
         Ok(incoming) => incoming,
         Err(reason) => {

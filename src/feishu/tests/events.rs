@@ -35,7 +35,7 @@ fn kind_of(event_type: &str, event: Value) -> Option<EventKind> {
     let now = Timestamp::from_second(EPOCH + 5).unwrap();
     match parse_payload(&envelope(event_type, event), now).unwrap() {
         Incoming::Event(event) => {
-            assert_eq!(event.kind.event_type(), event_type);
+            assert_eq!(event.kind.event_type().as_str(), event_type);
             assert_eq!(event.tenant_key, "t1");
             Some(event.kind)
         }

@@ -118,7 +118,11 @@ fn requests_are_taken_and_refused_as_the_vectors_say() {
         }
         match (case.expect.as_deref(), result) {
             (Some("accept"), Ok(Incoming::Event(event))) => {
-                assert_eq!(Some(event.kind.event_type()), case.event_type.as_deref(), "{id}");
+                assert_eq!(
+                    Some(event.kind.event_type().as_str()),
+                    case.event_type.as_deref(),
+                    "{id}"
+                );
                 assert!(!event.event_id.is_empty(), "{id}");
             }
             (Some("accept"), Ok(Incoming::Challenge(challenge))) => {

@@ -171,7 +171,7 @@ async fn pushes_are_answered_as_the_official_client_answers_them() {
         let seen = line.seen.lock();
         for incoming in seen.iter() {
             if let Incoming::Event(event) = incoming {
-                handled.push(event.kind.event_type());
+                handled.push(event.kind.event_type().as_str());
             }
         }
         assert_eq!(handled.pop(), Some("application.bot.menu_v6"), "{id}");
