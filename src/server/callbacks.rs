@@ -153,7 +153,7 @@ pub(super) async fn take(app: &Arc<App>, incoming: Incoming) -> Taken {
             verdict: Verdict::Challenge(challenge),
         },
         Incoming::Stale { event_id, event_type } => {
-            tracing::info!(event_id, event_type, "an event older than 8 h is left alone");
+            tracing::info!(event_id, event_type, "ignored an event older than the event window");
             Taken { kind: known_type(&event_type), outcome: "stale", verdict: Verdict::Done }
         }
         Incoming::Unhandled { event_id, event_type } => {
