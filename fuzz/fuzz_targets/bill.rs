@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use airgate::domain::{AmountField, BillSource, Money};
-use airgate::volcengine::{BillReading, open_answer};
+use airgate::volcengine::{BillReading, open_response};
 use http::HeaderMap;
 use jiff::Timestamp;
 use libfuzzer_sys::fuzz_target;
@@ -20,7 +20,7 @@ fuzz_target!(|data: &[u8]| {
     let answers: Vec<_> = pages
         .split(|byte| *byte == 0)
         .map_while(|page| {
-            open_answer("ListSplitBillDetail", 200, &HeaderMap::new(), page, Timestamp::UNIX_EPOCH)
+            open_response("ListSplitBillDetail", 200, &HeaderMap::new(), page, Timestamp::UNIX_EPOCH)
                 .ok()
         })
         .collect();

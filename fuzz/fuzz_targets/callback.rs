@@ -3,6 +3,7 @@
 #![no_main]
 
 use airgate::bot::request::Request;
+use airgate::domain::EVENT_WINDOW;
 use airgate::feishu::{CallbackKeys, CallbackVerifier, EventKind, Incoming};
 use http::{HeaderMap, HeaderValue};
 use jiff::Timestamp;
@@ -16,11 +17,12 @@ const TOKEN: &str = "v7Rk2Mx9Qp4Ln8Td1Ws6Yb3Hc5Jf0Gz";
 fuzz_target!(|data: &[u8]| {
     let Some((choices, body)) = data.split_first() else { return };
     let (keyed, signed, wrong) = (choices & 1 != 0, choices & 2 != 0, choices & 4 != 0);
-    let verifier = CallbackVerifier::new(CallbackKeys {
+    let keys = CallbackKeys {
         app_id: "cli_a1b2c3d4e5f60718".to_owned(),
         encrypt_key: keyed.then(|| KEY.into()),
         verification_token: TOKEN.into(),
-    });
+    };
+    let verifier = CallbackVerifier::new(keys, EVENT_WINDOW);
     let mut headers = HeaderMap::new();
     if signed {
         let mut hash = Sha256::new();

@@ -4,6 +4,7 @@
 use aes::Aes256;
 use aes::cipher::block_padding::Pkcs7;
 use aes::cipher::{BlockModeEncrypt, KeyIvInit};
+use airgate::domain::EVENT_WINDOW;
 use airgate::feishu::{CallbackKeys, CallbackVerifier, Incoming, Rejection, parse_payload};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -56,7 +57,7 @@ fuzz_target!(|data: &[u8]| {
         Err(_) => assert!(matches!(opened, Err(Rejection::Malformed(_)))),
         Ok(payload) => {
             if opened.is_ok() {
-                assert_eq!(opened, parse_payload(&payload, now));
+                assert_eq!(opened, parse_payload(&payload, now, EVENT_WINDOW));
             }
         }
     }

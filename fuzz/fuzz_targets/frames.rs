@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use airgate::domain::EVENT_WINDOW;
 use airgate::feishu::connection::{Arrival, Inbox};
 use airgate::feishu::parse_payload;
 use jiff::Timestamp;
@@ -24,7 +25,7 @@ fuzz_target!(|data: &[u8]| {
             Arrival::Push(push) => {
                 assert!(push.payload().len() <= 1024 * 1024);
                 if let Ok(payload) = serde_json::from_slice(push.payload()) {
-                    let _ = parse_payload(&payload, Timestamp::UNIX_EPOCH);
+                    let _ = parse_payload(&payload, Timestamp::UNIX_EPOCH, EVENT_WINDOW);
                 }
                 let refusal = push.refusal(Duration::from_millis(1));
                 assert!(!matches!(inbox.take(&refusal, at), Arrival::Garbled));

@@ -50,7 +50,7 @@ impl Cloud {
     ///
     /// # Errors
     /// [`CloudError::NoSuchAccount`], [`CloudError::Store`].
-    pub async fn account(&self, id: &AccountId) -> Result<volcengine::Account, CloudError> {
+    pub async fn account(&self, id: &AccountId) -> Result<volcengine::AccountClient, CloudError> {
         let (store, wanted) = (self.store.clone(), id.clone());
         let secrets = tokio::task::spawn_blocking(move || store.account_secrets(&wanted))
             .await
@@ -60,7 +60,7 @@ impl Cloud {
     }
 
     /// Calls with a key pair that is no account's yet.
-    pub fn with(&self, secrets: &AccountSecrets) -> volcengine::Account {
+    pub fn with(&self, secrets: &AccountSecrets) -> volcengine::AccountClient {
         self.client.account(volcengine::Credentials {
             access_key_id: secrets.access_key_id.expose_secret().to_owned(),
             secret_key: secrets.secret_key.clone(),

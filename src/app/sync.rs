@@ -109,7 +109,7 @@ async fn read_account(
 /// counts as gone. Where that question is not answered, the list is read once more instead.
 async fn confirm_gone(
     store: &Store,
-    api: &volcengine::Account,
+    api: &volcengine::AccountClient,
     id: &AccountId,
     listed: &[CloudUser],
 ) -> Result<Vec<Username>, CloudError> {
@@ -146,7 +146,7 @@ async fn confirm_gone(
 
 async fn read_access(
     store: &Store,
-    api: &volcengine::Account,
+    api: &volcengine::AccountClient,
     clock: &Clock,
     id: &AccountId,
 ) -> Result<(), CloudError> {
@@ -197,7 +197,7 @@ impl UserAccess {
 /// # Errors
 /// The cloud's.
 pub async fn user_access(
-    api: &volcengine::Account,
+    api: &volcengine::AccountClient,
     key: &UserKey,
 ) -> Result<UserAccess, volcengine::Error> {
     let keys = api

@@ -231,7 +231,7 @@ impl Enforcer {
         let key = user.clone();
         let remembered = self.store.reading(move |tx| tx.access_remembered(&key)).await?;
         match pending.goal {
-            AccessGoal::Cut if before.keys.iter().any(|key| api.works_with(&key.id)) => {
+            AccessGoal::Cut if before.keys.iter().any(|key| api.uses_key(&key.id)) => {
                 Err(EnforceError::OwnKey)
             }
             AccessGoal::Cut => {
@@ -270,7 +270,7 @@ impl Enforcer {
     /// The policies that a cut takes; none where it leaves policies alone.
     async fn held(
         &self,
-        api: &volcengine::Account,
+        api: &volcengine::AccountClient,
         user: &UserKey,
     ) -> Result<Vec<HeldPolicy>, volcengine::Error> {
         if !self.policies_too {
@@ -282,7 +282,7 @@ impl Enforcer {
     /// Detaches what is read as attached, and what airgate may just have attached: that read may still be of before.
     async fn take_policies(
         &self,
-        api: &volcengine::Account,
+        api: &volcengine::AccountClient,
         user: &UserKey,
         mut held: Vec<HeldPolicy>,
         remembered: Option<&RememberedAccess>,
@@ -487,7 +487,7 @@ fn withdraw(
 
 /// Reads until what was written shows.
 async fn read_back(
-    api: &volcengine::Account,
+    api: &volcengine::AccountClient,
     user: &UserKey,
     is_done: impl Fn(&UserAccess) -> bool,
 ) -> Result<Tried, EnforceError> {
@@ -503,7 +503,7 @@ async fn read_back(
 
 /// Switches off what is read as on, and what airgate may just have switched on: that read may still be of before.
 async fn cut(
-    api: &volcengine::Account,
+    api: &volcengine::AccountClient,
     user: &UserKey,
     before: &UserAccess,
     remembered: Option<&RememberedAccess>,
@@ -525,7 +525,7 @@ async fn cut(
 
 /// Puts each remembered policy back in its scope. Answers whether all of them are there again that still exist.
 async fn attach_again(
-    api: &volcengine::Account,
+    api: &volcengine::AccountClient,
     user: &UserKey,
     remembered: Option<&RememberedAccess>,
 ) -> Result<bool, volcengine::Error> {
@@ -553,7 +553,7 @@ async fn attach_again(
 
 /// Switches on what is remembered, whatever was read: a read may still show what was before the cut.
 async fn restore(
-    api: &volcengine::Account,
+    api: &volcengine::AccountClient,
     user: &UserKey,
     before: &UserAccess,
     remembered: Option<&RememberedAccess>,

@@ -21,6 +21,7 @@ use crate::bot::{self, Bot, Roles};
 use crate::cards::{Cards, Locale, OpSource};
 use crate::clock::Clock;
 use crate::config::{self, Config};
+use crate::domain::EVENT_WINDOW;
 use crate::feishu::connection::Connection;
 use crate::feishu::{self, CallbackKeys, CallbackVerifier};
 use crate::monitor::{self, Enforcer, Monitor};
@@ -184,7 +185,8 @@ impl Service {
         let connection = match config.feishu.mode {
             config::Mode::Webhook => None,
             config::Mode::Websocket => {
-                Some(Connection::new(chat_config(config, &patience)?, clock.clone())?)
+                let config = chat_config(config, &patience)?;
+                Some(Connection::new(config, EVENT_WINDOW, clock.clone())?)
             }
         };
         let client = cloud_client(config, &patience, clock.clone())?;
@@ -269,11 +271,14 @@ impl Service {
         });
         let app = Arc::new(App {
             bot: Arc::clone(&bot),
-            verifier: CallbackVerifier::new(CallbackKeys {
-                app_id: config.feishu.app_id.clone(),
-                encrypt_key: config.feishu.encrypt_key.clone(),
-                verification_token: config.feishu.verification_token.clone(),
-            }),
+            verifier: CallbackVerifier::new(
+                CallbackKeys {
+                    app_id: config.feishu.app_id.clone(),
+                    encrypt_key: config.feishu.encrypt_key.clone(),
+                    verification_token: config.feishu.verification_token.clone(),
+                },
+                EVENT_WINDOW,
+            ),
             words: cards.words(),
             store,
             feishu: chat.clone(),

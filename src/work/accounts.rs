@@ -7,9 +7,8 @@ use super::Worker;
 use crate::app::accounts::{self, Checked, Waiting};
 use crate::app::trouble::Trouble;
 use crate::cards::{Card, Cards, Look, Role, Tone};
-use crate::domain::{AccountId, BalanceReading, Task};
+use crate::domain::{AccountId, BalanceReading, Money, Task};
 use crate::store::{AccountSecrets, Source, StoreError, View, WriteTx};
-use crate::volcengine::Balance;
 
 impl Worker {
     /// Asks the cloud about a key pair, and keeps the pair where it is good.
@@ -33,7 +32,7 @@ impl Worker {
         }
         // Read before the card is made, so that it says all there is to say at once.
         let balance = match &answer {
-            Ok(secrets) => Some(self.reading(self.cloud.with(secrets).balance().await)),
+            Ok(secrets) => Some(self.reading(self.cloud.with(secrets).available_balance().await)),
             Err(_) => None,
         };
         let (store, cards, now) = (self.store.clone(), Arc::clone(&self.cards), self.clock.now());
@@ -94,18 +93,18 @@ impl Worker {
 
     async fn read_balance(&self, id: &AccountId) -> BalanceReading {
         match self.cloud.account(id).await {
-            Ok(api) => self.reading(api.balance().await),
+            Ok(api) => self.reading(api.available_balance().await),
             Err(error) => self.reading::<crate::app::cloud::CloudError>(Err(error)),
         }
     }
 
     fn reading<E: std::fmt::Display + Into<Trouble>>(
         &self,
-        read: Result<Balance, E>,
+        read: Result<Money, E>,
     ) -> BalanceReading {
         let at = self.clock.now();
         match read {
-            Ok(balance) => BalanceReading { available: Some(balance.available), error: None, at },
+            Ok(available) => BalanceReading { available: Some(available), error: None, at },
             Err(error) => {
                 tracing::warn!(%error, "a balance was not read");
                 let error = self.cards.words().trouble(&error.into());

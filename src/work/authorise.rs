@@ -193,7 +193,7 @@ impl Authoriser {
     /// not be told.
     async fn look(
         &self,
-        api: &volcengine::Account,
+        api: &volcengine::AccountClient,
         owed: &Authorisation,
     ) -> Result<Option<String>, StoreError> {
         if !owed.grants.iter().any(|grant| grant.state == GrantState::Owed) {
@@ -228,7 +228,7 @@ impl Authoriser {
 
     async fn attach(
         &self,
-        api: &volcengine::Account,
+        api: &volcengine::AccountClient,
         owed: &Authorisation,
         grant: &Grant,
     ) -> Result<(), StoreError> {
@@ -262,7 +262,7 @@ impl Authoriser {
 
     async fn detach(
         &self,
-        api: &volcengine::Account,
+        api: &volcengine::AccountClient,
         owed: &Authorisation,
         grant: &Grant,
     ) -> Result<(), StoreError> {

@@ -131,7 +131,7 @@ impl Worker {
 
     async fn make_user(
         &self,
-        api: &volcengine::Account,
+        api: &volcengine::AccountClient,
         creation: &mut Creation,
     ) -> Result<(), Stop> {
         let wanted = creation.wanted.clone();
@@ -165,7 +165,7 @@ impl Worker {
             };
             match api.create_user(new).await {
                 Ok(made) => return self.book(creation, made).await,
-                Err(error) if error.is_unclear() || error.is_there_already() => {
+                Err(error) if error.is_unclear() || error.is_already_exists() => {
                     tokio::time::sleep(BEFORE_LOOKING).await;
                     failure = Some(error);
                 }
@@ -218,7 +218,7 @@ impl Worker {
 
     async fn make_login(
         &self,
-        api: &volcengine::Account,
+        api: &volcengine::AccountClient,
         creation: &mut Creation,
     ) -> Result<(), Stop> {
         let user = creation.wanted.key.clone();
@@ -247,7 +247,7 @@ impl Worker {
             match api.create_login_profile(name, &password).await {
                 Ok(()) => return self.login_made(creation).await,
                 // The answer to an earlier call was lost.
-                Err(error) if error.is_there_already() && !fresh => {
+                Err(error) if error.is_already_exists() && !fresh => {
                     return self.login_made(creation).await;
                 }
                 Err(error) if error.is_unclear() => {
@@ -278,7 +278,7 @@ impl Worker {
 
     async fn make_key(
         &self,
-        api: &volcengine::Account,
+        api: &volcengine::AccountClient,
         creation: &mut Creation,
     ) -> Result<(), Stop> {
         let user = creation.wanted.key.clone();
@@ -337,7 +337,7 @@ impl Worker {
     /// or that somebody made much later, are left alone.
     async fn sweep(
         &self,
-        api: &volcengine::Account,
+        api: &volcengine::AccountClient,
         user: &UserKey,
         before: &[String],
         at: Timestamp,
