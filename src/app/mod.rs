@@ -35,6 +35,16 @@ pub enum Error {
     Store(#[from] StoreError),
 }
 
+impl Error {
+    /// The refusal, where it is one; a failure of the store is passed on.
+    pub fn refusal(self) -> Result<Refusal, StoreError> {
+        match self {
+            Error::Refused(refusal) => Ok(refusal),
+            Error::Store(error) => Err(error),
+        }
+    }
+}
+
 impl From<AllocateError> for Error {
     fn from(error: AllocateError) -> Self {
         match error {

@@ -6,6 +6,7 @@ pub mod alert;
 pub mod bill;
 pub mod creation;
 pub mod decision;
+pub mod event_window;
 pub mod ids;
 pub mod ledger;
 pub mod link;
@@ -26,6 +27,7 @@ pub use alert::{AlertBody, AlertKind, AlertRecord, BreakdownRow, Figures, Notice
 pub use bill::{AmountField, BillSource};
 pub use creation::{Creation, Halt, KeyStep, NewUser, SecretsSent, Step};
 pub use decision::{Decision, decide};
+pub use event_window::EVENT_WINDOW;
 pub use ids::{
     AccountId, ChatId, IdError, MessageId, OpId, OpenId, ProjectName, UserKey, Username,
 };

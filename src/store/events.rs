@@ -6,12 +6,10 @@ use serde::{Deserialize, Serialize};
 
 use super::tables::{OPS, OPS_BY_TIME, SEEN, SEEN_BY_TIME, Source, View};
 use super::{StoreError, WriteTx};
-use crate::domain::OpId;
+use crate::domain::{EVENT_WINDOW, OpId};
 
-/// The platform repeats an event for at most 7 h 5 min; older ones are not processed at all (contract §4).
-const SEEN_FOR: SignedDuration = SignedDuration::from_hours(8);
-/// Kept a little longer than needed.
-const SEEN_KEPT: SignedDuration = SignedDuration::from_hours(9);
+/// How long rows of seen events are kept: somewhat longer than they count.
+const SEEN_KEPT: SignedDuration = SignedDuration::from_hours(EVENT_WINDOW.as_hours() + 1);
 /// A card can be clicked for 14 days after it was sent (卡片 JSON 2.0 版本更新说明), so its ops live longer.
 const OPS_KEPT: SignedDuration = SignedDuration::from_hours(15 * 24);
 /// At most so many old rows are removed with one new one.
@@ -40,7 +38,7 @@ impl<S: Source> View<S> {
         self.get(OPS, "ops", op.as_str())
     }
 
-    /// Whether any of `keys` was claimed in the last 8 h.
+    /// Whether any of `keys` was claimed within [`EVENT_WINDOW`].
     ///
     /// # Errors
     /// The store's.
@@ -48,7 +46,7 @@ impl<S: Source> View<S> {
         let seen = self.0.table(SEEN)?;
         for key in keys {
             let at = seen.get(key.as_str())?.map(|at| at.value());
-            if at.is_some_and(|at| at > millis_before(now, SEEN_FOR)) {
+            if at.is_some_and(|at| at > millis_before(now, EVENT_WINDOW)) {
                 return Ok(true);
             }
         }
@@ -58,7 +56,7 @@ impl<S: Source> View<S> {
 
 impl WriteTx {
     /// Claims an event by all its keys (event id, message id). Returns false, and changes nothing, where one of them was
-    /// claimed in the last 8 h: the event was handled already.
+    /// claimed within [`EVENT_WINDOW`]: the event was handled already.
     ///
     /// # Errors
     /// The store's.
