@@ -14,7 +14,7 @@ use redb::{Database, DatabaseError, ReadableDatabase};
 
 use super::backup::{folder_of, sync_folder, temporary_in};
 use super::seal::Sealer;
-use super::tables::View;
+use super::view::View;
 use super::{SCHEMA_VERSION, StoreError, builder};
 
 /// What to do with a store that is there.

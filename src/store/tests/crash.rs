@@ -8,7 +8,7 @@ use redb::StorageBackend;
 
 use super::*;
 use crate::domain::{AlertBody, Dispatch, Problem};
-use crate::store::{AllocateError, NewMessage};
+use crate::store::NewMessage;
 
 /// A change of the disk's image.
 #[derive(Clone, Debug)]
@@ -100,8 +100,8 @@ fn transaction(store: &Store, n: u64) {
             let dispatch = Dispatch::ToChat { chat: "oc_1".parse().unwrap(), card };
             let message = NewMessage::new("chat:oc_1", dispatch, now()).for_alert(Some(alert.id));
             tx.owe(message, now())?;
-            tx.allocate(&alice, Money::from_fen(100), "", &somebody(), now())?;
-            Ok::<_, AllocateError>(())
+            allocate(tx, &alice, Money::from_fen(100), "", now())?;
+            Ok::<_, Error>(())
         })
         .unwrap();
 }

@@ -22,7 +22,7 @@ fn claim(store: &Store, names: &[&str], at: Timestamp) -> bool {
 
 /// Rows of the two tables of claims.
 fn kept(store: &Store) -> (u64, u64) {
-    write(store, |tx| Ok((tx.0.open_table(SEEN)?.len()?, tx.0.open_table(SEEN_BY_TIME)?.len()?)))
+    write(store, |tx| Ok((tx.open(SEEN)?.len()?, tx.open(SEEN_BY_TIME)?.len()?)))
 }
 
 #[test]
@@ -100,8 +100,6 @@ fn a_form_s_first_answer_is_kept_for_as_long_as_its_card_can_be_clicked() {
         write(&store, |tx| tx.put_op_outcome(&op(n), &outcome(n, later)));
     }
     assert_eq!(read(1), None);
-    let rows = write(&store, |tx| {
-        Ok((tx.0.open_table(OPS)?.len()?, tx.0.open_table(OPS_BY_TIME)?.len()?))
-    });
+    let rows = write(&store, |tx| Ok((tx.open(OPS)?.len()?, tx.open(OPS_BY_TIME)?.len()?)));
     assert_eq!(rows, (3, 3));
 }

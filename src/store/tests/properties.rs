@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::app::projects::{self, NewLink};
 use crate::store::Directory;
-use crate::store::{AllocateError, RecordedReading};
+use crate::store::RecordedReading;
 
 const USERS: [&str; 3] = ["main/a", "main/b", "main/ab"];
 const PROJECTS: [&str; 3] = ["p", "pp", "q"];
@@ -95,12 +95,11 @@ fn apply(store: &Store, model: &mut Model, step: &Step) {
     match step {
         Step::Allocate(u, fen) => {
             let amount = Money::from_fen(*fen);
-            let done =
-                store.write(|tx| tx.allocate(&user(USERS[*u]), amount, "", &somebody(), now()));
+            let done = store.write(|tx| allocate(tx, &user(USERS[*u]), amount, "", now()));
             let after = model.quota(*u) + i128::from(*fen);
             match done {
                 Ok(_) => model.ledgers[*u].push((i128::from(*fen), after)),
-                Err(AllocateError::Refused(_)) => assert!(after < 0, "refused {fen}"),
+                Err(Error::Refused(_)) => assert!(after < 0, "refused {fen}"),
                 Err(error) => panic!("{error}"),
             }
         }
@@ -253,7 +252,11 @@ fn check_derived(store: &Store) {
             let mut totals: Vec<_> = totals.map(|row| (row.user.clone(), row.amount)).collect();
             totals.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
             assert_eq!(tx.spenders_in(month(period))?, totals.len());
-            assert_eq!(tx.dearest_in(month(period), 0, usize::MAX)?, totals, "ranks of {period}");
+            assert_eq!(
+                tx.top_spenders_in(month(period), 0, usize::MAX)?,
+                totals,
+                "ranks of {period}"
+            );
         }
         Ok(())
     });

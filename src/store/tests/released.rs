@@ -91,7 +91,7 @@ fn fill(store: &Store) {
         }
         tx.replace_projects(&account("main"), &sample::projects(), now())?;
         for (user, amount, note) in sample::ledger() {
-            tx.allocate(&user, amount, note, &somebody(), now()).unwrap();
+            allocate(tx, &user, amount, note, now()).unwrap();
         }
         tx.record_cycle(&[sample::reading()])?;
         for body in sample::alerts() {
@@ -222,7 +222,7 @@ fn goes_on(store: &Store) {
     write(store, |tx| {
         assert!(!tx.claim(&["e:1".to_owned()], now())?, "an event of before the update");
         assert!(!tx.welcome("ou_1", now())?);
-        let entry = tx.allocate(&alice, money("1"), "", &somebody(), now()).unwrap();
+        let entry = allocate(tx, &alice, money("1"), "", now()).unwrap();
         assert_eq!((entry.seq, entry.total_after), (3, money("800.5")));
         let alerts = sample::alerts().len() as u64;
         assert_eq!(tx.add_alert(None, sample::alerts().remove(0), now())?.id, alerts + 1);

@@ -100,7 +100,7 @@ fn a_shared_project_counts_for_each_user_from_its_own_month() {
     let users: Vec<String> = all.iter().map(|record| record.user.to_string()).collect();
     assert_eq!(users, ["main/alice", "main/alice", "main/alice", "main/bob", "main/bob"]);
     let totals = |period| -> Vec<(String, Money)> {
-        let totals = store.read(|tx| tx.dearest_in(month(period), 0, 9)).unwrap();
+        let totals = store.read(|tx| tx.top_spenders_in(month(period), 0, 9)).unwrap();
         totals.into_iter().map(|(user, amount)| (user.to_string(), amount)).collect()
     };
     assert_eq!(totals("2026-11"), [row("main/bob", "5"), row("main/alice", "3.5")]);
@@ -110,7 +110,7 @@ fn a_shared_project_counts_for_each_user_from_its_own_month() {
     record(&store, read(&[("shared", "2026-11", "2"), ("own", "2026-11", "0")], now()));
     assert_eq!((sum("2026-11"), sum("2026-10")), (money("4"), money("10.004999")));
     assert_eq!(totals("2026-11"), [row("main/alice", "2"), row("main/bob", "2")], "equal: by name");
-    let second = store.read(|tx| tx.dearest_in(month("2026-11"), 1, 1)).unwrap();
+    let second = store.read(|tx| tx.top_spenders_in(month("2026-11"), 1, 1)).unwrap();
     assert_eq!(second[0].0.to_string(), "main/bob");
     assert_eq!(store.read(|tx| tx.spenders_in(month("2026-11"))).unwrap(), 2);
     let periods = store.read(|tx| tx.spending_periods()).unwrap();
