@@ -28,7 +28,7 @@ pub struct AccountsView {
     pub pages: usize,
     /// All accounts.
     pub total: usize,
-    /// The one whose key pair is to be replaced.
+    /// The account whose key pair is being replaced.
     pub replacing: Option<Account>,
 }
 

@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_certainly_wrong_is_refused() {
+    fn bad_contact_data_is_refused() {
         for email in ["a", "a@b", "@b.cn", "a b@c.cn", "a@b@c.cn", "a@b."] {
             let refused = profile(&user(), &typed(email, "138****0001"));
             assert_eq!(refused, Err(Refusal::BadEmail(email.to_owned())));

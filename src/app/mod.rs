@@ -36,7 +36,7 @@ pub enum Error {
 }
 
 impl Error {
-    /// The refusal, where it is one; a failure of the store is passed on.
+    /// The refusal; a failure of the store is passed on.
     pub fn refusal(self) -> Result<Refusal, StoreError> {
         match self {
             Error::Refused(refusal) => Ok(refusal),

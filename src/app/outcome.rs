@@ -221,7 +221,7 @@ pub struct BillingView {
     pub period: BillPeriod,
     /// Periods to choose from, newest first; holds `period`.
     pub periods: Vec<BillPeriod>,
-    /// Users of this page, most expensive first; where it is about one user, that one with the projects of this page.
+    /// Users of this page, most expensive first; on one user's card, that user with the projects of this page.
     pub users: Vec<BillingUser>,
     /// From 1.
     pub page: usize,

@@ -1,4 +1,4 @@
-//! Authorisation of linked projects: which policies a user is to have within a project. `work` makes the calls to the cloud.
+//! Authorisation of linked projects: the policies that a user gets within a project. `work` makes the calls to the cloud.
 
 use jiff::Timestamp;
 

@@ -210,7 +210,7 @@ pub async fn refresh_projects(
     let (account, now) = (id.clone(), clock.now());
     store
         .writing(move |tx| {
-            // Somebody else may have asked later and been answered earlier.
+            // Another listing may have begun later and ended earlier.
             if tx.projects_listed_at(&account)?.is_none_or(|listed| listed <= began) {
                 tx.replace_projects(&account, &projects, now)?;
             }

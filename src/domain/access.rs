@@ -35,7 +35,7 @@ impl AccessGoal {
 pub struct UserAccess {
     /// Ids and states.
     pub keys: Vec<AccessKeyInfo>,
-    /// `None` where there is no login profile.
+    /// `None` if there is no login profile.
     pub login: Option<Switch>,
 }
 
@@ -45,7 +45,7 @@ impl UserAccess {
         self.login != Some(Switch::On) && !self.keys.iter().any(|key| key.active.is_on())
     }
 
-    /// The status that follows, where it was `before`.
+    /// The status that follows, given the status `before`.
     ///
     /// A user without keys and login has nothing to switch off: they count as disabled only if airgate disabled them.
     pub fn status(&self, before: UserStatus) -> UserStatus {

@@ -1,4 +1,4 @@
-//! Alert records. They hold facts, not sentences: wording is chosen when a card or a file is made.
+//! Alert records. They hold facts, not sentences: the wording is chosen when a card or a file is generated.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -91,7 +91,7 @@ impl Figures {
 pub enum Problem {
     /// Three cycles in a row failed.
     CyclesFailing {
-        /// How many by now.
+        /// How many so far.
         failures: u32,
         /// The last reason.
         reason: String,
@@ -132,12 +132,12 @@ pub enum AlertBody {
     Warning {
         /// In percent.
         threshold: u16,
-        /// The numbers then.
+        /// The numbers at that time.
         figures: Figures,
     },
     /// Access was cut and read back as cut.
     Disable {
-        /// The numbers then.
+        /// The numbers at that time.
         figures: Figures,
     },
     /// Something does not work, or works again.

@@ -1,6 +1,6 @@
-//! Contact data of a user: which display names, e-mail addresses and phone numbers are taken, wherever they are typed.
+//! Contact data of a user: which display names, e-mail addresses and phone numbers are accepted, wherever they are typed.
 //!
-//! An empty text is none of them; where a value may be left out, the caller asks first.
+//! An empty text is neither an e-mail address nor a phone number; callers for which a value is optional check that first.
 
 /// The longest display name, in characters.
 pub const DISPLAY_NAME_CHARS: usize = 128;
@@ -41,7 +41,7 @@ pub fn display_name(text: &str) -> Result<String, ContactError> {
 /// An e-mail address, trimmed: a dot-atom of ASCII before the last `@`, a host name with a dot after it.
 ///
 /// Quoted local parts and internationalised addresses are refused. The cloud documents neither, and an address that it
-/// takes and nobody can write to is worse than a refusal.
+/// accepts and nobody can write to is worse than a refusal.
 pub fn email(text: &str) -> Result<String, ContactError> {
     let text = text.trim();
     let is_dotted = |part: &str, is_allowed: fn(u8) -> bool| {
@@ -56,7 +56,7 @@ pub fn email(text: &str) -> Result<String, ContactError> {
     if is_email { Ok(text.to_owned()) } else { Err(ContactError::Email(text.to_owned())) }
 }
 
-/// A phone number, trimmed: digits, with `+` and the country code before them where there is one: `13800000000`,
+/// A phone number, trimmed: digits, optionally with `+` and the country code before them: `13800000000`,
 /// `+8613800000000`.
 pub fn phone(text: &str) -> Result<String, ContactError> {
     let text = text.trim();

@@ -18,14 +18,14 @@ pub enum Operator {
     Person {
         /// Who.
         open_id: OpenId,
-        /// Their name, where it could be read.
+        /// Their name, if it is known.
         #[serde(default)]
         name: Option<String>,
     },
 }
 
 impl Operator {
-    /// The name where known, else the open_id; `system` for the monitor.
+    /// The name if known, otherwise the open_id; `system` for the monitor.
     pub fn label(&self) -> &str {
         match self {
             Operator::System => "system",
@@ -61,9 +61,9 @@ pub enum LedgerError {
     /// The total would fall below 0.
     #[error("the total would fall to {after}")]
     BelowZero {
-        /// The quota before.
+        /// The quota before it.
         before: Money,
-        /// What it would be.
+        /// The quota after it.
         after: Money,
     },
     /// The total would exceed the supported range.

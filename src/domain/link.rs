@@ -82,8 +82,8 @@ pub struct ProjectLink {
 impl ProjectLink {
     /// How current the amount is after a reading.
     ///
-    /// It is fresh once every month that can be read has a bill. Where the project was linked during the cycle, with
-    /// earlier months, those come with the next cycle, and the link stays as it is until then. So does a link that is not
+    /// It is fresh once every month that can be read has a bill. If the project was linked during the cycle, with earlier
+    /// months, those come with the next cycle, and the link stays as it is until then. So does a link that is not
     /// monitored.
     pub fn freshness_after(&self, reading: &ProjectReading) -> Freshness {
         match reading {
@@ -100,14 +100,14 @@ impl ProjectLink {
         }
     }
 
-    /// The display name, or the project's key where there is none.
+    /// The display name, or the project's key if there is none.
     pub fn label(&self) -> &str {
         if self.display_name.trim().is_empty() { self.project.as_str() } else { &self.display_name }
     }
 }
 
-/// The oldest reading that a stale amount of a monitored link is from; `Some(None)` where one was never read. `None`: no
-/// amount is stale.
+/// The oldest reading that a stale amount of a monitored link is from; `Some(None)` if one was never read, `None` if
+/// no amount is stale.
 pub fn oldest_stale(links: &[ProjectLink]) -> Option<Option<Timestamp>> {
     links
         .iter()

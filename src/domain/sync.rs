@@ -110,7 +110,7 @@ impl User {
         }
     }
 
-    /// A user who was gone is in the cloud again: the history stays, and keys and login are to be read.
+    /// A user who was gone is in the cloud again: the history stays, and keys and login must be read.
     pub fn return_to_cloud(&mut self) {
         if self.status == UserStatus::Gone {
             self.status = UserStatus::Unknown;

@@ -40,7 +40,7 @@ pub enum UserStatus {
     Active,
     /// Access is cut.
     Disabled,
-    /// Keys and login were not read yet.
+    /// Keys and login have not been read.
     #[default]
     Unknown,
     /// 已移除: no longer in the cloud after a sync. Kept with its history, listed last, not monitored.
@@ -119,7 +119,7 @@ pub struct User {
     /// Access keys as last read.
     #[serde(default)]
     pub access_keys: Vec<AccessKeyInfo>,
-    /// Whether console login was allowed when last read; `None` where there is no login profile or it was not read.
+    /// Whether console login was allowed when last read; `None` if there is no login profile or it was not read.
     #[serde(default)]
     pub login: Option<Switch>,
     /// When keys and login were last read.

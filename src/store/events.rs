@@ -36,7 +36,7 @@ impl<S: Source> View<S> {
 }
 
 impl WriteTx {
-    /// Claims an event by all its keys (event id, message id). Returns false, and changes nothing, where one of them was
+    /// Claims an event by all its keys (event id, message id). Returns false, and changes nothing, if one of them was
     /// claimed within [`EVENT_WINDOW`]: the event was handled already.
     pub fn claim(&self, keys: &[String], now: Timestamp) -> Result<bool, StoreError> {
         if self.is_seen(keys, now)? {

@@ -152,7 +152,7 @@ impl WriteTx {
         Ok(!links.is_empty())
     }
 
-    /// What a reading, whose bills are recorded by now, means for one link.
+    /// What a reading means for one link. Its bills are already recorded.
     fn project_reading(
         &self,
         link: &ProjectLink,

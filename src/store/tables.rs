@@ -21,7 +21,7 @@ type One = &'static str;
 type Two = (&'static str, &'static str);
 type Three = (&'static str, &'static str, &'static str);
 
-/// A table whose values redb encodes itself.
+/// A table whose values are encoded by redb.
 type Plain<K, V> = TableDefinition<'static, K, V>;
 
 /// A table of `T`s, encoded as JSON.
@@ -44,7 +44,7 @@ impl<K: Key + 'static, T> Json<K, T> {
         Self { name, definition: TableDefinition::new(name), holds: PhantomData }
     }
 
-    /// The same table, one of whose rows holds a `U`.
+    /// The same table, for a row that holds a `U`.
     pub(super) fn holding<U>(self) -> Json<K, U> {
         Json { name: self.name, definition: self.definition, holds: PhantomData }
     }
