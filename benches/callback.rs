@@ -19,6 +19,7 @@ use std::path::Path;
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
+use airgate::app::quota::{self, Allocation};
 use airgate::clock::Clock;
 use airgate::config::Config;
 use airgate::domain::{
@@ -27,7 +28,7 @@ use airgate::domain::{
 };
 use airgate::sandbox::feishu::{FakeFeishu, FeishuConfig, Sealed};
 use airgate::server::Service;
-use airgate::store::{AccountSecrets, AllocateError, RecordedReading, Store, StoreError};
+use airgate::store::{AccountSecrets, RecordedReading, Store, StoreError};
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -303,7 +304,9 @@ fn fill(store: &Store, clock: &Clock) {
                 }
                 for entry in 0..ENTRIES_EACH {
                     let amount = Money::from_fen(i64::try_from(10_000 + n * entry).unwrap());
-                    tx.allocate(&key, amount, "每月额度", &Operator::System, now)?;
+                    let operator = &Operator::System;
+                    let new = Allocation { user: &key, amount, note: "每月额度", operator };
+                    quota::book(tx, &new, now)?;
                 }
             }
             let bills = projects.iter().enumerate().flat_map(|(n, project)| {
@@ -324,7 +327,7 @@ fn fill(store: &Store, clock: &Clock) {
                 let figures = Figures::of(&user, &tx.links_of(&key)?);
                 tx.add_alert(Some(&key), AlertBody::Warning { threshold: 80, figures }, now)?;
             }
-            Ok::<_, AllocateError>(())
+            Ok::<_, airgate::app::Error>(())
         })
         .unwrap();
     let known = store.read(|tx| Ok::<_, StoreError>(tx.users()?.len())).unwrap();

@@ -8,6 +8,7 @@ use super::noted::{note_outcome, owe_task, renew, silence};
 use super::request::{Request, form_values};
 use super::roles::Allowed;
 use super::{Bot, Reaction, Reader, operator};
+use crate::app::quota::Allocation;
 use crate::app::{
     Error, Refusal, access, accounts, alerts, billing, configure, policies, projects, quota,
     settings, users,
@@ -508,7 +509,8 @@ impl Reader {
                 let amount = Money::parse_input(amount).map_err(Refusal::from)?;
                 let by = operator(tx, &click.operator)?;
                 let settings = self.settings(tx)?;
-                let done = quota::allocate(tx, &settings, user, amount, note, &by, now)?;
+                let new = Allocation { user, amount, note, operator: &by };
+                let done = quota::allocate(tx, &settings, &new, now)?;
                 let toast = Toast::QuotaAllocated { amount, total: done.entry.total_after };
                 Ok(Done::card(cards.quota(&done.quota, &clean)).with_toast(cards, &toast))
             }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{ChatId, Thresholds};
 
-/// The settings in force. `Debug` does not show the webhook's address: who knows it can post.
+/// The settings in force. `Debug` hides the webhook's address: anyone who knows it can post.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Settings {
     /// For users without their own.
@@ -23,7 +23,7 @@ pub struct Settings {
     pub mobiles: Vec<String>,
 }
 
-/// What `/config` saved. A value that is there takes precedence over the configuration file. `Debug` does not show the
+/// The settings saved by `/config`. A value that is set takes precedence over the configuration file. `Debug` hides the
 /// webhook's address.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SavedSettings {

@@ -14,15 +14,15 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::cloud::{Cloud, CloudError};
-use crate::app::sync::{UserAccess, user_access};
+use crate::app::sync::user_access;
 use crate::app::trouble::{Cause, Trouble};
 use crate::app::users;
 use crate::cards::{Cards, Look, Role};
 use crate::clock::Clock;
 use crate::domain::{
     AccessCause, AccessGoal, AccessKeyInfo, AlertBody, Figures, GrantState, HeldPolicy, OpenId,
-    PendingAccess, PolicyScope, Problem, RememberedAccess, Settings, Switch, User, UserKey,
-    UserStatus,
+    PendingAccess, PolicyScope, Problem, RememberedAccess, Settings, Switch, User, UserAccess,
+    UserKey, UserStatus,
 };
 use crate::outbox::{Audience, note, raise};
 use crate::owed::Wakers;
@@ -369,9 +369,7 @@ impl Enforcer {
                     withdraw(tx, &key, pending, earlier.as_ref())?;
                     return Ok(());
                 }
-                let Some(record) =
-                    tx.confirm_access(&key, pending.goal, &access.keys, access.login, now)?
-                else {
+                let Some(record) = tx.confirm_access(&key, pending.goal, &access, now)? else {
                     return Ok(());
                 };
                 let settings = tx.saved_settings()?.over(&configured);

@@ -14,16 +14,16 @@ use zeroize::Zeroizing;
 
 use super::Worker;
 use crate::app::cloud::CloudError;
-use crate::app::sync::{UserAccess, user_access};
+use crate::app::sync::user_access;
 use crate::app::trouble::{Cause, Said, Trouble};
 use crate::app::{create, users};
 use crate::cards::{Look, Role, SecretsView, Tone};
 use crate::domain::{
-    AccessKeyInfo, Creation, Dispatch, Halt, KeyStep, SecretsSent, Step, Switch, Task, UserKey,
-    Username,
+    AccessKeyInfo, CloudUser, Creation, Dispatch, Halt, KeyStep, SecretsSent, Step, Switch, Task,
+    UserAccess, UserKey, Username,
 };
 use crate::outbox::person_lane;
-use crate::store::{CloudUser, NewMessage, StoreError, WriteTx};
+use crate::store::{NewMessage, StoreError, WriteTx};
 use crate::volcengine::{self, KeyStatus, LoginAccess, NewIamUser};
 
 /// Calls of one step in one run, where the cloud's answers are unclear.
@@ -408,7 +408,7 @@ impl Worker {
                 }
                 if let Some((access, began)) = access {
                     let key = &creation.wanted.key;
-                    tx.record_access_read(key, &access.keys, access.login, began, now)?;
+                    tx.record_access_read(key, &access, began, now)?;
                 }
                 tx.put_creation(&creation)?;
                 if tx.finish_task(task.id)?

@@ -35,10 +35,10 @@ impl Worker {
         self.store
             .writing(move |tx| {
                 if written.is_ok() {
-                    configure::written(tx, &user, &profile, now)?;
+                    configure::record_profile(tx, &user, &profile, now)?;
                 }
                 if let Ok(Some(owner)) = &owner {
-                    configure::owned(tx, &user, owner, now)?;
+                    configure::set_owner(tx, &user, owner, now)?;
                 }
                 let Some(record) = tx.user(&user)? else {
                     tx.finish_task(task.id)?;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use airgate::app::projects::{self, NewLink};
+use airgate::app::quota::{self, Allocation};
 use airgate::clock::Clock;
 use airgate::config::Config;
 use airgate::domain::{
@@ -290,7 +291,9 @@ impl Bed {
     pub fn allocate(&self, key: &str, amount: &str) {
         let amount: Money = amount.parse().unwrap();
         let now = self.clock.now();
-        self.store.write(|tx| tx.allocate(&user(key), amount, "", &Operator::System, now)).unwrap();
+        let (user, operator) = (user(key), Operator::System);
+        let new = Allocation { user: &user, amount, note: "", operator: &operator };
+        self.store.write(|tx| quota::book(tx, &new, now)).unwrap();
     }
 
     /// Changes a user's record.

@@ -5,11 +5,12 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+use airgate::app::quota::{self, Allocation};
 use airgate::clock::Clock;
-use airgate::domain::{AccountId, Money, Operator, UserKey, Username};
+use airgate::domain::{AccountId, CloudUser, Money, Operator, UserKey, Username};
 use airgate::sandbox::feishu::{FakeFeishu, FeishuConfig};
 use airgate::sandbox::volcengine::FakeCloud;
-use airgate::store::{CloudUser, Store, StoreError};
+use airgate::store::{Store, StoreError};
 use tokio::net::TcpListener;
 
 use crate::bed::{ADMIN, APP_ID, APP_SECRET, Bed, GROUP, TOKEN, one_account};
@@ -270,7 +271,9 @@ fn export_writes_what_the_contract_names() {
             tx.apply_sync(&alice.account, &[listed], &[], now, now)?;
             for amount in ["1000", "-200.5"] {
                 let amount: Money = amount.parse().unwrap();
-                tx.allocate(&alice, amount, "note", &Operator::System, now).unwrap();
+                let operator = &Operator::System;
+                let new = Allocation { user: &alice, amount, note: "note", operator };
+                quota::book(tx, &new, now).unwrap();
             }
             Ok::<_, StoreError>(())
         })

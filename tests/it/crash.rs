@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use airgate::app::projects::{self, NewLink};
+use airgate::app::quota::{self, Allocation};
 use airgate::clock::Clock;
 use airgate::domain::{AccountId, BillPeriod, Money, Operator, User, UserStatus};
 use airgate::sandbox::feishu::{self, FakeFeishu, FeishuConfig, Message, Sender, SentEvent};
@@ -86,7 +87,10 @@ impl Outside {
                     tx.put_user(&record)?;
                     let new = NewLink { chosen: "team-a".to_owned(), ..NewLink::default() };
                     projects::add(tx, &key, &new, now).unwrap();
-                    tx.allocate(&key, Money::from_fen(10_000), "", &Operator::System, now).unwrap();
+                    let amount = Money::from_fen(10_000);
+                    let operator = &Operator::System;
+                    let new = Allocation { user: &key, amount, note: "", operator };
+                    quota::book(tx, &new, now).unwrap();
                     Ok::<_, StoreError>(())
                 })
                 .unwrap();

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use airgate::app::projects::{self, NewLink};
+use airgate::app::quota::{self, Allocation};
 use airgate::domain::{
     AlertBody, AlertKind, BillPeriod, CycleOutcome, Money, Operator, SavedSettings, Switch,
     Thresholds, User, UserStatus,
@@ -255,13 +256,10 @@ async fn totals_equal_an_independent_exact_sum() {
         for _ in 0..10 {
             let fen = i64::try_from(next(10_000_000)).unwrap() - 3_000_000;
             let booked = bed.store.write(|tx| {
-                tx.allocate(
-                    &user("main/alice"),
-                    Money::from_fen(fen),
-                    "",
-                    &Operator::System,
-                    bed.clock.now(),
-                )
+                let (user, amount) = (user("main/alice"), Money::from_fen(fen));
+                let operator = Operator::System;
+                let new = Allocation { user: &user, amount, note: "", operator: &operator };
+                quota::book(tx, &new, bed.clock.now())
             });
             assert_eq!(booked.is_ok(), quota + i128::from(fen) >= 0);
             quota += if booked.is_ok() { i128::from(fen) } else { 0 };

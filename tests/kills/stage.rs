@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use airgate::app::quota::Allocation;
 use airgate::clock::Clock;
 use airgate::domain::{
     AccountId, BillPeriod, Money, Operator, ProjectInfo, ProjectName, User, UserKey, UserStatus,
@@ -269,8 +270,10 @@ master_key = "{MASTER_KEY}"
                     }
                     if let Some(fen) = quota(name) {
                         let amount = Money::from_fen(fen);
-                        tx.allocate(&key(name), amount, FIRST_QUOTA, &Operator::System, now)
-                            .unwrap();
+                        let operator = &Operator::System;
+                        let new =
+                            Allocation { user: &key(name), amount, note: FIRST_QUOTA, operator };
+                        airgate::app::quota::book(tx, &new, now).unwrap();
                         self.books.lock().booked(name, FIRST_QUOTA, amount);
                     }
                 }

@@ -14,6 +14,7 @@ use super::super::Failure;
 use super::failed;
 use super::growth::Speed;
 use crate::app::projects::NewLink;
+use crate::app::quota::{self, Allocation};
 use crate::app::{Error, projects};
 use crate::clock::Clock;
 use crate::config::Config;
@@ -215,9 +216,11 @@ fn set_up(tx: &WriteTx, world: &World, now: Timestamp) -> Result<(), Error> {
     }
     let Ok(open_id) = OpenId::new(ADMIN) else { return Ok(()) };
     let operator = Operator::Person { open_id, name: Some(ADMIN_NAME.to_owned()) };
-    for quota in &world.suggested_quota {
-        let Some(user) = user_key(&quota.account_slug, &quota.username) else { continue };
-        tx.allocate(&user, Money::new(quota.amount), &quota.note, &operator, now)?;
+    for suggested in &world.suggested_quota {
+        let Some(user) = user_key(&suggested.account_slug, &suggested.username) else { continue };
+        let (amount, note) = (Money::new(suggested.amount), &suggested.note);
+        let new = Allocation { user: &user, amount, note, operator: &operator };
+        quota::book(tx, &new, now)?;
     }
     Ok(())
 }
