@@ -39,7 +39,7 @@ pub struct SettingsView {
 impl SettingsView {
     /// What is in force with `saved` over what is configured.
     pub fn new(saved: SavedSettings, configured: &Settings) -> Self {
-        let settings = saved.over(configured);
+        let settings = saved.or_configured(configured);
         let webhook_host = settings.webhook_url.as_deref().map(config::webhook_host);
         Self { settings, saved, webhook_host }
     }
@@ -58,6 +58,14 @@ pub struct NewSettings {
     pub mobiles: Option<String>,
     /// Empty or `-` = none.
     pub alert_chat_id: Option<String>,
+}
+
+/// The settings in force: what was saved in chat, or the configured value where nothing was saved.
+pub fn settings_in_force<S: crate::store::Source>(
+    tx: &View<S>,
+    configured: &Settings,
+) -> Result<Settings, StoreError> {
+    Ok(tx.saved_settings()?.or_configured(configured))
 }
 
 /// The settings card's facts.
@@ -83,7 +91,7 @@ pub fn save(
     now: Timestamp,
 ) -> Result<SettingsView, Error> {
     let mut saved = tx.saved_settings()?;
-    let in_force = saved.over(configured);
+    let in_force = saved.or_configured(configured);
     if let Some(text) = typed(&new.thresholds) {
         saved.thresholds = match text {
             "" => None,
