@@ -68,7 +68,7 @@ impl Monitor {
                 None
             }
         };
-        // The reading counts as of its begin: one that began before a period settled does not close it.
+        // A reading counts from when it began: one that began before a period settled does not close the period.
         Ok((RecordedReading { account, bills, projects, at: now }, report))
     }
 

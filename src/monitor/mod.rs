@@ -82,7 +82,7 @@ pub struct MonitorParts {
 }
 
 impl Monitor {
-    /// A monitor of these parts.
+    /// Builds a monitor from its parts.
     pub fn new(parts: MonitorParts) -> Arc<Self> {
         Arc::new(Self {
             parts,

@@ -75,8 +75,8 @@ enum To {
     Gone,
 }
 
-/// Projects of users. One user at a time, since the projects of a user share the user's list of policies; few users at once,
-/// since access changes matter more.
+/// Projects of users. The projects of one user go one after the other, since they share the user's list of policies. Only a
+/// few users at once, since access changes matter more.
 impl Owed for Policies {
     const WHAT: &'static str = "policies";
     const PER_GROUP: usize = 4;
@@ -150,7 +150,7 @@ impl Owed for Policies {
 }
 
 impl Policies {
-    /// Policies of these parts.
+    /// Builds the loop from its parts.
     pub fn new(parts: PoliciesParts) -> Arc<Self> {
         Arc::new(Self { parts })
     }

@@ -10,10 +10,10 @@ use crate::domain::{
 use crate::outbox::Alerts;
 use crate::store::{StoreError, WriteTx};
 
-/// How many cycles fail in a row before it is alerted.
+/// How many failed cycles in a row raise an alert.
 const FAILURES_ALERTED: u32 = 3;
 
-/// Records, decides, and enqueues what follows. All of it, or on an error nothing.
+/// Records, decides, and enqueues what follows. On an error nothing is recorded.
 pub(super) fn record(
     tx: &WriteTx,
     alerts: &Alerts,

@@ -95,7 +95,7 @@ impl Outbox {
         Ok(self.parts.feishu.upload_file(name, file).await?)
     }
 
-    /// Keeps the direct chat with a person, which the answer to a message to them names.
+    /// Stores which chat is the direct one with a person. Feishu names it in its answer to a message to that person.
     async fn learn_direct_chat(&self, person: &OpenId, chat: &str) {
         let (person, Ok(chat)) = (person.clone(), ChatId::new(chat)) else { return };
         let kept = self.parts.store.writing(move |tx| tx.put_direct_chat(&person, &chat)).await;
@@ -179,7 +179,7 @@ impl Outbox {
             owed.not_before = retry_at;
             return self.parts.store.writing(move |tx| tx.note_try(&owed)).await;
         }
-        tracing::error!(owed = owed.id, lane = owed.lane, %failure, "a message is given up");
+        tracing::error!(owed = owed.id, lane = owed.lane, %failure, "message given up");
         let (cards, alerts) = (std::sync::Arc::clone(&self.parts.cards), self.parts.alerts.clone());
         self.parts
             .store

@@ -11,27 +11,24 @@
 //! # The states of a message
 //!
 //! ```text
-//!               head of its lane, due
-//!     owed ───────────────────────────▶ tried ──▶ delivered
-//!      ▲                                  │
-//!      │ back-off, or the pause           ├── refused for now: rate limit, 5xx, credentials
-//!      │ that Feishu asked for            │
-//!      ├──────────────────────────────────┤
-//!      │                                  ├── unclear: no answer, it may have arrived
-//!      │                                  │     │
-//!      │       within 55 min              │     │ later
-//!      │       (same uuid)                │     ▼
-//!      ├───────────────────────────────── │ ─ looked up in the chat ──found──▶ delivered
-//!      │       not there (new uuid)       │
-//!      │                                  └── cannot succeed: chat gone, card refused …
-//!      │                                        │
-//!      │          a substitute is owed          ▼
-//!      └──────────────────────────────────── given up, shown on /monitor
+//!             head of its lane, due              Feishu accepts it
+//!     owed ───────────────────────────▶ tried ───────────────────────▶ delivered
+//!      ▲                                  │                               ▲
+//!      ├── refused for now: back-off ─────┤                               │ found
+//!      │                                  │                 after 55 min  │
+//!      ├── within 55 min: same uuid ──────┼─▶ unclear ──────────────▶ looked up
+//!      │                                  │                               │
+//!      ├── new uuid ──────────────────────┼───────────────────────────────┘ not there
+//!      │                                  │
+//!      │                                  │ cannot succeed
+//!      │                                  ▼
+//!      └── a substitute is owed ────── given up, shown on /monitor
 //! ```
 //!
-//! - **Owed.** Where a lane's head is delayed, its whole lane waits.
+//! - **Owed.** While the head of a lane is delayed, the whole lane waits. So does every lane that needs a call for which
+//!   the app's rate limit was hit.
 //! - **Tried** (`deliver`). The message goes out under its `uuid`, an idempotency key that Feishu honors for an hour.
-//! - **Unclear** (`unclear`). Within that hour a retry with the same `uuid` is safe. Afterwards the history of the
+//! - **Unclear** (`unclear`). No answer: the message may have arrived. Within that hour a retry with the same `uuid` is safe. Afterwards the history of the
 //!   chat is searched for the message; if it is not there, it goes out under a new `uuid`. After a start, the head of each lane
 //!   counts as tried: the process may have ended while it was being sent.
 //! - **Given up** (`substitute`). The transaction that gives a message up also enqueues what replaces it, so that an alert
@@ -116,7 +113,7 @@ pub struct OutboxParts {
 }
 
 impl Outbox {
-    /// An outbox of these parts.
+    /// Builds an outbox from its parts.
     pub fn new(parts: OutboxParts) -> Arc<Self> {
         let people = People::new(parts.feishu.clone());
         Arc::new(Self { parts, people, limited: Mutex::default() })

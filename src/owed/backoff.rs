@@ -22,7 +22,7 @@ impl Backoff {
         after(now, self.pause(failures))
     }
 
-    /// The same, but no sooner than the remote side asked for.
+    /// Like [`Backoff::retry_at`], but no sooner than the remote side asked for.
     pub fn retry_no_sooner(self, at_least: Duration, failures: u32, now: Timestamp) -> Timestamp {
         after(now, self.pause(failures).max(at_least))
     }

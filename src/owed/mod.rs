@@ -25,7 +25,7 @@
 //! - **Done.** The attempt has written its outcome: the row is removed, or has a later time ([`Backoff`]). A remote failure
 //!   that was noted is an `Ok` here.
 //! - **Resting.** The attempt panicked, or its outcome could not be written. The row is as it was, due: without a rest it
-//!   would be attempted again at once, and forever. Its key stays taken meanwhile.
+//!   would be attempted again at once, and forever. Its key stays taken during the rest.
 //!
 //! # One round
 //!

@@ -39,11 +39,11 @@ impl Row {
     }
 
     fn due_at(self, seconds: u64) -> Self {
-        Self { due_at: seconds_(seconds), ..self }
+        Self { due_at: secs(seconds), ..self }
     }
 }
 
-fn seconds_(seconds: u64) -> Duration {
+fn secs(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
@@ -166,7 +166,7 @@ impl Bench {
 
     /// Lets time pass up to this second after the start.
     async fn until(&self, seconds: u64) {
-        tokio::time::sleep_until(self.rows.began + seconds_(seconds)).await;
+        tokio::time::sleep_until(self.rows.began + secs(seconds)).await;
     }
 
     fn enqueue(&self, row: Row) {
@@ -293,7 +293,7 @@ async fn a_stop_does_not_wait_for_a_rest() {
     bench.until(2).await;
     bench.stop.cancel();
     bench.running.await.unwrap();
-    assert_eq!(bench.rows.began.elapsed(), seconds_(2));
+    assert_eq!(bench.rows.began.elapsed(), secs(2));
     assert_eq!(bench.rows.rows.lock().len(), 1, "it is still owed");
 }
 

@@ -178,7 +178,7 @@ impl Service {
             config::Locale::EnUs => Locale::EnUs,
         };
         let cards = Cards::new(locale, OpSource::Random);
-        let cards = Arc::new(cards.taking_policies(config.access.detach_policies));
+        let cards = Arc::new(cards.with_detach_policies(config.access.detach_policies));
         let base_url = base_url(config)?;
         let chat = feishu_client(config, &patience, clock.clone())?;
         let connection = match config.feishu.mode {

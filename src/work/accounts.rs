@@ -117,7 +117,7 @@ impl Worker {
     }
 }
 
-/// Runs blocking work on the thread pool for it.
+/// Runs blocking work on the thread pool for blocking work.
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
 ) -> Result<T, StoreError> {

@@ -96,16 +96,16 @@ fn claimed(tasks: Vec<Task>) -> Vec<(Claim, Task)> {
 }
 
 impl Worker {
-    /// A worker of these parts.
+    /// Builds a worker from its parts.
     pub fn new(parts: WorkerParts) -> Arc<Self> {
         Arc::new(Self { parts })
     }
 
-    /// Works until `stop`. A task that is aborted by it starts over after the next start.
+    /// Works until `stop`. Tasks in flight are aborted, and start over after the next start.
     pub async fn run(self: Arc<Self>, stop: CancellationToken) {
         let wake = Arc::clone(&self.parts.wakers.tasks);
         let tasks = owed::run(self, wake, InFlight::default(), CancellationToken::new());
-        // A task may take minutes: dropping the loop aborts those in flight.
+        // A task may take minutes. Dropping the loop aborts those in flight.
         stop.run_until_cancelled(tasks).await;
     }
 

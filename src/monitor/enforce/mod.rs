@@ -3,13 +3,17 @@
 //! # The states of an access change
 //!
 //! ```text
-//!     pending ──────────────────────────────────────────────▶ withdrawn
-//!        │  the quota and the wish are checked again            ▲   nothing was switched off: forgotten
-//!        │  in the transaction that remembers                   │   otherwise: pending again, as a restore
-//!        ▼                                                      │
-//!     remembered ─▶ closed ─▶ read back ─▶ confirmed ───────────┘
-//!        │            │           │            topped up meanwhile
-//!        └────────────┴───────────┴──▶ pending, after a back-off; an alert once it is late
+//!                          no longer demanded
+//!     pending ───────────────────────────────────────────────▶ withdrawn
+//!        │                                                        ▲
+//!        │ still demanded: one transaction                        │ topped up during the cut
+//!        ▼                                                        │
+//!     remembered ─────▶ closed ─────▶ read back ──────────────────┤
+//!        │                │               │                       │ still demanded
+//!        │ failed         │ failed        │ not shown yet         ▼
+//!        └────────────────┴───────┬───────┘                   confirmed
+//!                                 ▼
+//!            pending again, after a back-off; one alert once it is late
 //! ```
 //!
 //! - **Pending.** A row ([`PendingAccess`]), written by the monitor's decision or by a person. A newer wish for the same
@@ -18,8 +22,9 @@
 //!   ([`RememberedAccess`](crate::domain::RememberedAccess)). Neither a crash nor a failed attempt can lose them.
 //! - **Closed** ([`cut`]). Keys and login are switched off, and with `access.detach_policies` the policies are detached.
 //! - **Read back.** The cloud shows the result. Only then does the user count as disabled.
-//! - **Confirmed** ([`settle`]). Status, alert, and the card of whoever asked, in one transaction.
-//! - **Withdrawn** ([`settle`]). The quota no longer demands the cut ([`must_be_cut`](crate::domain::must_be_cut)).
+//! - **Confirmed** ([`settle`]). Status, alert, and the card of the person who asked for it, in one transaction.
+//! - **Withdrawn** ([`settle`]). The quota no longer demands the cut ([`must_be_cut`](crate::domain::must_be_cut)). If an
+//!   attempt has begun to switch things off, a restore is pending instead; otherwise the row is removed.
 //! - **Late.** A change that is still pending after a minute raises one alert, and is retried without end.
 //!
 //! A restore ([`restore`]) takes the same way with nothing to remember: pending, opened, read back, confirmed.
@@ -140,7 +145,7 @@ impl From<EnforceError> for Trouble {
 }
 
 impl Enforcer {
-    /// An enforcer of these parts.
+    /// Builds an enforcer from its parts.
     pub fn new(parts: EnforcerParts) -> Arc<Self> {
         Arc::new(Self { parts })
     }

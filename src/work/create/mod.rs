@@ -14,7 +14,7 @@
 //!        certainly not made: refused, or looked up and not there
 //! ```
 //!
-//! - **Open.** Nothing was asked of the cloud.
+//! - **Open.** It certainly does not exist.
 //! - **Tried.** Committed before the call. From here on the thing may exist, so a retry, a crash or a lost answer never leads
 //!   to two users or two keys: the cloud is looked up first. The user is recognized by a mark in its description.
 //! - **Done.** Committed right after the call. The user is recorded with its first quota and project in the same
