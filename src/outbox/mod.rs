@@ -28,9 +28,9 @@
 //! - **Owed.** While the head of a lane is delayed, the whole lane waits. So does every lane that needs a call for which
 //!   the app's rate limit was hit.
 //! - **Tried** (`deliver`). The message goes out under its `uuid`, an idempotency key that Feishu honors for an hour.
-//! - **Unclear** (`unclear`). No answer: the message may have arrived. Within that hour a retry with the same `uuid` is safe. Afterwards the history of the
-//!   chat is searched for the message; if it is not there, it goes out under a new `uuid`. After a start, the head of each lane
-//!   counts as tried: the process may have ended while it was being sent.
+//! - **Unclear** (`unclear`). No answer: the message may have arrived. Within that hour a retry with the same `uuid` is
+//!   safe. Afterwards the chat's history is searched for the message; if it is not there, it goes out under a new `uuid`.
+//!   After a start, the head of each lane counts as tried: the process may have ended while it was being sent.
 //! - **Given up** (`substitute`). The transaction that gives a message up also enqueues what replaces it, so that an alert
 //!   never counts as lost in between.
 //!

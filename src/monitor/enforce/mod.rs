@@ -27,14 +27,15 @@
 //!   attempt has begun to switch things off, a restore is pending instead; otherwise the row is removed.
 //! - **Late.** A change that is still pending after a minute raises one alert, and is retried without end.
 //!
-//! A restore ([`restore`]) takes the same way with nothing to remember: pending, opened, read back, confirmed.
+//! A restore ([`restore`]) passes through the same states, except that there is nothing to remember and nothing to withdraw.
 //!
 //! # One cut
 //!
 //! A cycle finds the quota used up and writes a pending cut. The enforcer reads two active keys and a login, remembers them,
 //! and switches off the first key; the second call fails. The row becomes due again after half a second. The second
 //! attempt reads one active key, adds nothing to what is remembered, switches off the rest, and reads everything back as
-//! off. The user is disabled, the alert goes out. Next month's top-up restores both keys and the login.
+//! off. The user is disabled, the alert goes out. When an administrator enables the user again, exactly the two keys
+//! and the login come back.
 
 mod cut;
 mod restore;
