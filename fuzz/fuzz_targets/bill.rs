@@ -1,4 +1,4 @@
-//! Answers of the bill lists: first a byte of choices, then pages apart by a zero byte, each a whole answer.
+//! Answers of the bill lists: a byte of options, then complete pages separated by zero bytes.
 #![no_main]
 
 use std::collections::BTreeSet;
@@ -28,11 +28,11 @@ fuzz_target!(|data: &[u8]| {
     let pages = || answers.iter().filter_map(|answer| answer.result());
     let read = BillReading::of_pages(source, field, &wanted, pages());
     if let Ok(reading) = &read {
-        // Every wanted project and no other; no amount out of nothing.
+        // Exactly the requested projects, and no invented amounts.
         assert!(reading.amounts.keys().eq(wanted.iter()));
         assert!(reading.rows > 0 || reading.amounts.values().all(|sum| *sum == Money::ZERO));
     }
-    // Whom it is read for does not change what is there.
+    // The result does not depend on which projects are requested.
     let other: BTreeSet<String> = ["team-a".to_owned()].into();
     if let (Ok(both), Ok(one)) = (&read, BillReading::of_pages(source, field, &other, pages())) {
         assert_eq!(both.amounts["team-a"], one.amounts["team-a"]);

@@ -1,5 +1,5 @@
-//! One HTTP request to the callback address: first a byte of choices, then the body. With the right signature, a wrong one,
-//! or none; with an Encrypt Key and without.
+//! One HTTP request to the callback address: a byte of options, then the body. With a valid signature, an invalid one or
+//! none; with and without an Encrypt Key.
 #![no_main]
 
 use airgate::bot::request::Request;
@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use libfuzzer_sys::fuzz_target;
 use sha2::{Digest, Sha256};
 
-// Those of tests/vectors/feishu.json.
+// As in tests/vectors/feishu.json.
 const KEY: &str = "kZ3vQm8Xw1Lr5Tn0Yb7Hc2Jd9Fg4Sa6P";
 const TOKEN: &str = "v7Rk2Mx9Qp4Ln8Td1Ws6Yb3Hc5Jf0Gz";
 

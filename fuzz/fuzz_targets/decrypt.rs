@@ -1,4 +1,4 @@
-//! Decryption: the input as a sealed text, and as what was sealed (with the right signature), and with a bit of it changed.
+//! Decryption: the input as ciphertext, as the plaintext of a validly signed body, and that body with one bit flipped.
 #![no_main]
 
 use aes::Aes256;
@@ -45,10 +45,10 @@ fn open(encrypt: &str, signed: bool) -> Result<Incoming, Rejection> {
 }
 
 fuzz_target!(|data: &[u8]| {
-    // As it came.
+    // As ciphertext.
     let _ = open(&String::from_utf8_lossy(data), true);
     let _ = open(&STANDARD.encode(data), true);
-    // As what was sealed: it is opened, and judged like the same payload in the clear.
+    // As plaintext: decrypts, and is handled like the same payload unencrypted.
     let mut sealed = seal(data, [7; 16]);
     let opened = open(&STANDARD.encode(&sealed), true);
     let now = Timestamp::from_second(1_700_000_005).unwrap();
@@ -60,7 +60,7 @@ fuzz_target!(|data: &[u8]| {
             }
         }
     }
-    // Changed on its way and signed by nobody: never an event.
+    // Tampered with and unsigned: never an event.
     let last = sealed.len() - 1;
     sealed[data.len() % (last + 1)] ^= 1;
     assert!(!matches!(open(&STANDARD.encode(&sealed), false), Ok(Incoming::Event(_))));

@@ -1,4 +1,5 @@
-//! The binary messages of one long connection, each behind its length (2 bytes, little endian): frames, parts, payloads.
+//! The binary messages of one long connection, each preceded by its length (2 bytes, little endian): frames, parts,
+//! payloads.
 #![no_main]
 
 use std::time::Duration;
@@ -17,7 +18,7 @@ fuzz_target!(|data: &[u8]| {
         let length = usize::from(u16::from_le_bytes(*length)).min(after.len());
         let (message, after) = after.split_at(length);
         rest = after;
-        // Time passes as well: sets grow old.
+        // Advance the clock, so that entries expire.
         at += Duration::from_millis(length as u64);
         match inbox.take(message, at) {
             Arrival::Push(push) => {

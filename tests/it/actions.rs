@@ -18,11 +18,11 @@ use crate::bed::{
 fn small_cloud() -> World {
     let mut cloud = one_account();
     for (name, display) in [("team-a", "甲组"), ("team-b", "乙组")] {
-        cloud.add_project("main", name, display).unwrap();
+        cloud.account_mut("main").unwrap().add_project(name, display);
     }
     for name in ["alice", "bob"] {
-        cloud.add_user("main", name).unwrap();
-        cloud.add_key("main", name, world::KeyStatus::Active).unwrap();
+        cloud.account_mut("main").unwrap().add_user(name);
+        cloud.user_mut("main", name).unwrap().add_key(world::KeyStatus::Active);
     }
     for (project, month, fen) in [
         ("team-a", "2026-10", 1_000),
@@ -30,7 +30,11 @@ fn small_cloud() -> World {
         ("team-b", "2026-10", 300),
         ("team-b", "2026-11", 700),
     ] {
-        cloud.spend("main", project, Decimal::new(fen, 2), month.parse().unwrap()).unwrap();
+        cloud.account_mut("main").unwrap().spend(
+            project,
+            Decimal::new(fen, 2),
+            month.parse().unwrap(),
+        );
     }
     cloud
 }
@@ -98,7 +102,7 @@ fn field(bed: &Bed, message_id: &str, name: &str) -> Value {
 async fn the_list_is_paged_filtered_and_searched() {
     let mut cloud = one_account();
     for at in 0..20 {
-        cloud.add_user("main", &format!("user-{at:02}")).unwrap();
+        cloud.account_mut("main").unwrap().add_user(&format!("user-{at:02}"));
     }
     let bed = Bed::start(cloud).await;
     bed.sync().await;
@@ -247,16 +251,16 @@ async fn a_refused_project_comes_back_to_be_corrected() {
     assert!(toast_of(&bed.submit(ADMIN, &card, "project.add", both).await).starts_with("success"));
     let typo = bed.submit(ADMIN, &card, "project.add", json!({"project_name": "taem-c"})).await;
     assert!(toast_of(&typo).starts_with("success"), "{typo:?}");
-    assert!(bed.texts(&card).contains("项目列表里没有「taem-c」"), "{}", bed.texts(&card));
+    assert!(bed.texts(&card).contains("项目列表里没有“taem-c”"), "{}", bed.texts(&card));
     assert_eq!(links(), 3);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn links_are_paged() {
     let mut cloud = one_account();
-    cloud.add_user("main", "alice").unwrap();
+    cloud.account_mut("main").unwrap().add_user("alice");
     for at in 0..14 {
-        cloud.add_project("main", &format!("p-{at:02}"), "").unwrap();
+        cloud.account_mut("main").unwrap().add_project(&format!("p-{at:02}"), "");
     }
     let bed = Bed::start(cloud).await;
     bed.sync().await;
@@ -290,7 +294,7 @@ async fn quota_is_allocated_and_refusals_can_be_corrected() {
     let long = "字".repeat(501);
     for (amount, note, wanted) in [
         ("", "", "请填写金额"),
-        ("abc", "", "金额看不懂"),
+        ("abc", "", "金额格式不正确"),
         ("1,00", "", "逗号位置不对"),
         ("1.234", "", "最多两位小数"),
         ("0", "", "金额不能是 0"),
