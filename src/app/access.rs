@@ -58,18 +58,8 @@ pub fn request(
     {
         tx.put_access_remembered(key, &RememberedAccess { cut: now, ..remembered })?;
     }
-    tx.put_access_pending(
-        key,
-        &PendingAccess {
-            goal,
-            cause: AccessCause::Manual { operator },
-            since: now,
-            attempts: 0,
-            next_at: now,
-            last_error: None,
-            delay_alerted: false,
-            report,
-        },
-    )?;
+    let cause = AccessCause::Manual { operator };
+    let pending = PendingAccess::new(goal, cause, now).reporting_to(report);
+    tx.put_access_pending(key, &pending)?;
     Ok(())
 }

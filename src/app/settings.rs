@@ -39,7 +39,7 @@ pub struct SettingsView {
 impl SettingsView {
     /// What is in force with `saved` over what is configured.
     pub fn new(saved: SavedSettings, configured: &Settings) -> Self {
-        let settings = saved.over(configured);
+        let settings = saved.or_configured(configured);
         let webhook_host = settings.webhook_url.as_deref().map(config::webhook_host);
         Self { settings, saved, webhook_host }
     }
@@ -60,6 +60,14 @@ pub struct NewSettings {
     pub alert_chat_id: Option<String>,
 }
 
+/// The settings in force: what was saved in chat, or the configured value where nothing was saved.
+pub fn settings_in_force<S: crate::store::Source>(
+    tx: &View<S>,
+    configured: &Settings,
+) -> Result<Settings, StoreError> {
+    Ok(tx.saved_settings()?.or_configured(configured))
+}
+
 /// The settings card's facts.
 pub fn view<S: Source>(tx: &View<S>, configured: &Settings) -> Result<SettingsView, StoreError> {
     Ok(SettingsView::new(tx.saved_settings()?, configured))
@@ -77,7 +85,7 @@ pub fn save(
     now: Timestamp,
 ) -> Result<SettingsView, Error> {
     let mut saved = tx.saved_settings()?;
-    let in_force = saved.over(configured);
+    let in_force = saved.or_configured(configured);
     if let Some(text) = typed(&new.thresholds) {
         saved.thresholds = match text {
             "" => None,

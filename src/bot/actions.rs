@@ -18,7 +18,7 @@ use crate::domain::{
     AlertBody, ChatId, MessageId, Money, OpenId, Problem, Report, TaskKind, UpdateTarget,
 };
 use crate::feishu::{CallbackAnswer, CardAction, ToastKind};
-use crate::outbox::{self, Audience, chat_lane};
+use crate::outbox::chat_lane;
 use crate::store::{Source, StoreError, View, WriteTx};
 
 /// Every action of the cards, by the name that their callbacks carry. Another name is unknown, whatever else is there.
@@ -547,9 +547,7 @@ impl Reader {
                 let body = AlertBody::Error {
                     problem: Problem::Test { operator: operator(tx, &click.operator)? },
                 };
-                let settings = self.settings(tx)?;
-                let audience = Audience { cards, settings: &settings, admins: &self.admins };
-                outbox::raise(tx, audience, None, body, now)?;
+                self.alerts.raise(tx, None, body, now)?;
                 let done = Done { owes: true, ..show()? };
                 Ok(done.with_toast(cards, &Toast::TestAlertOwed))
             }

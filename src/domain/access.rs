@@ -107,6 +107,33 @@ pub struct PendingAccess {
     pub report: Option<Report>,
 }
 
+impl PendingAccess {
+    /// A change that becomes owed at `now`, due at once.
+    pub fn new(goal: AccessGoal, cause: AccessCause, now: Timestamp) -> Self {
+        Self {
+            goal,
+            cause,
+            since: now,
+            attempts: 0,
+            next_at: now,
+            last_error: None,
+            delay_alerted: false,
+            report: None,
+        }
+    }
+
+    /// The same, shown on a card when it is confirmed.
+    #[must_use]
+    pub fn reporting_to(self, report: Option<Report>) -> Self {
+        Self { report, ..self }
+    }
+
+    /// Whether this is the change that `other` was read from, however often it was tried since.
+    pub fn is_same_change(&self, other: &PendingAccess) -> bool {
+        (self.goal, self.since) == (other.goal, other.since)
+    }
+}
+
 /// What was active when access was cut. Committed before the first write to the cloud; enabling restores exactly this.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RememberedAccess {

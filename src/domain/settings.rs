@@ -78,8 +78,8 @@ impl SavedSettings {
     /// The longest one, as in the configuration: a year.
     pub const LONGEST_INTERVAL: u64 = 365 * 24 * 3600;
 
-    /// Saved values over the configured ones.
-    pub fn over(&self, configured: &Settings) -> Settings {
+    /// The settings in force: the saved values, or the configured ones where nothing was saved.
+    pub fn or_configured(&self, configured: &Settings) -> Settings {
         Settings {
             thresholds: self.thresholds.clone().unwrap_or_else(|| configured.thresholds.clone()),
             interval: self.interval_seconds.map_or(configured.interval, Duration::from_secs),
@@ -126,11 +126,11 @@ mod tests {
         let read: SavedSettings =
             serde_json::from_str(&serde_json::to_string(&saved).unwrap()).unwrap();
         assert_eq!(read, saved);
-        let settings = read.over(&configured);
+        let settings = read.or_configured(&configured);
         assert_eq!(settings.alert_chat, None);
         assert_eq!(settings.webhook_url, configured.webhook_url);
         assert_eq!(
-            serde_json::from_str::<SavedSettings>("{}").unwrap().over(&configured),
+            serde_json::from_str::<SavedSettings>("{}").unwrap().or_configured(&configured),
             configured
         );
     }
