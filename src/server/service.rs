@@ -18,14 +18,14 @@ use crate::bot::{self, Bot, Roles};
 use crate::cards::{Cards, OpSource};
 use crate::clock::Clock;
 use crate::config::{Config, Mode};
-use crate::domain::Settings;
+use crate::domain::{EVENT_WINDOW, Settings, UserKey};
 use crate::feishu::connection::{Connection, ConnectionStatus};
 use crate::feishu::{self, CallbackKeys, CallbackVerifier};
-use crate::monitor::{self, Enforcer, Monitor};
-use crate::outbox::{self, Outbox};
-use crate::owed::Wakers;
+use crate::monitor::{Enforcer, EnforcerParts, Monitor, MonitorParts, Policies, PoliciesParts};
+use crate::outbox::{Alerts, Outbox, OutboxParts};
+use crate::owed::{InFlight, Wakers};
 use crate::store::Store;
-use crate::work::{Authoriser, AuthoriserParts, Worker};
+use crate::work::{Worker, WorkerParts};
 
 /// Grace period for work in flight after a stop.
 const STOP_TIMEOUT: Duration = Duration::from_secs(10);
@@ -63,12 +63,13 @@ impl Service {
         let connection = match config.feishu.mode {
             Mode::Webhook => None,
             Mode::Websocket => {
-                Some(Connection::new(feishu_config(config, &timeouts), clock.clone())?)
+                let config = feishu_config(config, &timeouts);
+                Some(Connection::new(config, EVENT_WINDOW, clock.clone())?)
             }
         };
         let plan = Plan::new(config, store, clock, timeouts)?;
-        let (outbox, enforcer, worker) = (plan.outbox(), plan.enforcer(), plan.worker());
-        let authoriser = plan.authoriser(&enforcer);
+        let (outbox, worker) = (plan.outbox(), plan.worker());
+        let (enforcer, policies) = (plan.enforcer(), plan.policies());
         let monitor = plan.monitor();
         let bot = plan.bot(&monitor);
         let app = plan.app(&bot, connection.as_ref().map(|(_, status)| status.clone()));
@@ -76,8 +77,8 @@ impl Service {
         let stop = CancellationToken::new();
         let mut tasks = JoinSet::new();
         tasks.spawn(outbox.run(stop.clone()));
-        tasks.spawn(Arc::new(enforcer).run(stop.clone()));
-        tasks.spawn(authoriser.run(stop.clone()));
+        tasks.spawn(enforcer.run(stop.clone()));
+        tasks.spawn(policies.run(stop.clone()));
         tasks.spawn(worker.run(stop.clone()));
         tasks.spawn(run_monitor(Arc::clone(&monitor), stop.clone()));
         for chore in plan.chores(&bot) {
@@ -132,7 +133,10 @@ struct Plan<'a> {
     cards: Arc<Cards>,
     /// The configured settings, which saved ones override.
     settings: Settings,
+    alerts: Alerts,
     wakers: Wakers,
+    /// Users whom the enforcer or the policies are working on: never both.
+    users_in_flight: InFlight<UserKey>,
 }
 
 impl<'a> Plan<'a> {
@@ -143,7 +147,10 @@ impl<'a> Plan<'a> {
         timeouts: Timeouts,
     ) -> Result<Self, ServiceError> {
         let cards = Cards::new(config.locale, OpSource::Random)
-            .taking_policies(config.access.detach_policies);
+            .with_detach_policies(config.access.detach_policies);
+        let cards = Arc::new(cards);
+        let settings = config.initial_settings();
+        let admins = config.feishu.admins.clone();
         let client = cloud_client(config, &timeouts, clock.clone())?;
         Ok(Self {
             config,
@@ -152,76 +159,72 @@ impl<'a> Plan<'a> {
             cloud: Cloud::new(store.clone(), client),
             store,
             clock,
-            cards: Arc::new(cards),
-            settings: config.initial_settings(),
+            alerts: Alerts::new(Arc::clone(&cards), settings.clone(), admins),
+            cards,
+            settings,
             wakers: Wakers::default(),
+            users_in_flight: InFlight::default(),
         })
     }
 
     fn outbox(&self) -> Arc<Outbox> {
-        Outbox::new(outbox::Parts {
+        Outbox::new(OutboxParts {
             store: self.store.clone(),
             feishu: self.feishu.clone(),
             base_url: self.config.feishu.base_url.clone(),
             cards: Arc::clone(&self.cards),
-            settings: self.settings.clone(),
+            alerts: self.alerts.clone(),
             webhook_secret: self.config.feishu.alert_webhook_secret.clone(),
             webhook_timeout: self.timeouts.feishu,
-            admins: self.config.feishu.admins.clone(),
             clock: self.clock.clone(),
-            bell: Arc::clone(&self.wakers.outbox),
+            wakers: self.wakers.clone(),
         })
     }
 
-    fn enforcer(&self) -> Enforcer {
-        Enforcer::new(
-            self.store.clone(),
-            self.cloud.clone(),
-            Arc::clone(&self.cards),
-            self.settings.clone(),
-            self.config.feishu.admins.clone(),
-            self.clock.clone(),
-            self.wakers.clone(),
-        )
-        .taking_policies(self.config.access.detach_policies)
+    fn enforcer(&self) -> Arc<Enforcer> {
+        Enforcer::new(EnforcerParts {
+            store: self.store.clone(),
+            cloud: self.cloud.clone(),
+            cards: Arc::clone(&self.cards),
+            alerts: self.alerts.clone(),
+            clock: self.clock.clone(),
+            wakers: self.wakers.clone(),
+            in_flight: self.users_in_flight.clone(),
+            detach_policies: self.config.access.detach_policies,
+        })
     }
 
-    fn authoriser(&self, enforcer: &Enforcer) -> Arc<Authoriser> {
-        Authoriser::new(AuthoriserParts {
+    fn policies(&self) -> Arc<Policies> {
+        Policies::new(PoliciesParts {
             store: self.store.clone(),
             cloud: self.cloud.clone(),
             cards: Arc::clone(&self.cards),
             clock: self.clock.clone(),
-            cut_takes_policies: self.config.access.detach_policies,
-            in_flight: enforcer.in_flight(),
-            bell: Arc::clone(&self.wakers.policies),
-            outbox_bell: Arc::clone(&self.wakers.outbox),
+            wakers: self.wakers.clone(),
+            in_flight: self.users_in_flight.clone(),
+            detach_policies: self.config.access.detach_policies,
         })
     }
 
-    fn worker(&self) -> Worker {
-        Worker {
+    fn worker(&self) -> Arc<Worker> {
+        Worker::new(WorkerParts {
             store: self.store.clone(),
             cloud: self.cloud.clone(),
             feishu: self.feishu.clone(),
             cards: Arc::clone(&self.cards),
-            settings: self.settings.clone(),
+            alerts: self.alerts.clone(),
             clock: self.clock.clone(),
             project_policies: self.config.access.project_policies.clone(),
-            policies_bell: Arc::clone(&self.wakers.policies),
-            bell: Arc::clone(&self.wakers.tasks),
-            outbox_bell: Arc::clone(&self.wakers.outbox),
-            names_bell: Arc::clone(&self.wakers.names),
-        }
+            wakers: self.wakers.clone(),
+        })
     }
 
     fn monitor(&self) -> Arc<Monitor> {
-        Monitor::new(monitor::Parts {
+        Monitor::new(MonitorParts {
             store: self.store.clone(),
             cloud: self.cloud.clone(),
             cards: Arc::clone(&self.cards),
-            settings: self.settings.clone(),
-            admins: self.config.feishu.admins.clone(),
+            alerts: self.alerts.clone(),
             enabled: self.config.monitor.enabled,
             bill_source: self.config.monitor.bill_source,
             amount_field: self.config.monitor.amount_field,
@@ -238,6 +241,7 @@ impl<'a> Plan<'a> {
             cards: Arc::clone(&self.cards),
             roles: Roles::new(feishu.admins.clone(), feishu.viewers.clone()),
             settings: self.settings.clone(),
+            alerts: self.alerts.clone(),
             project_policies: self.config.access.project_policies.clone(),
             base_url: feishu.base_url.clone(),
             monitor: Arc::clone(monitor),
@@ -252,11 +256,14 @@ impl<'a> Plan<'a> {
         let feishu = &self.config.feishu;
         Arc::new(App {
             bot: Arc::clone(bot),
-            verifier: CallbackVerifier::new(CallbackKeys {
-                app_id: feishu.app_id.clone(),
-                encrypt_key: feishu.encrypt_key.clone(),
-                verification_token: feishu.verification_token.clone(),
-            }),
+            verifier: CallbackVerifier::new(
+                CallbackKeys {
+                    app_id: feishu.app_id.clone(),
+                    encrypt_key: feishu.encrypt_key.clone(),
+                    verification_token: feishu.verification_token.clone(),
+                },
+                EVENT_WINDOW,
+            ),
             words: self.cards.words(),
             store: self.store.clone(),
             feishu: self.feishu.clone(),

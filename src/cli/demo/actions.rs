@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::stage::{ADMIN, Stage};
 use crate::domain::period::beijing;
 use crate::domain::{BillPeriod, Money, TaskKind, UserKey};
+use crate::sandbox::world::WorldError;
 use crate::store::StoreError;
 
 /// Adds a bill row of `percent` of the user's quota (of ¥1,000 if nothing is allocated) to the user's first project.
@@ -21,17 +22,20 @@ pub(super) async fn grow(stage: &Stage, user: &UserKey, percent: u64) -> Result<
         })
         .await
         .map_err(|error| error.to_string())?;
-    let project = project.ok_or("This user has no project yet")?;
+    let project = project.ok_or("control.spend.no_project")?;
     let quota =
         quota.filter(|quota| quota.is_positive()).map_or(Decimal::ONE_THOUSAND, Money::decimal);
     let amount = (quota * Decimal::from(percent) / Decimal::ONE_HUNDRED).round_dp(2);
     let period = BillPeriod::of(stage.clock.now());
     stage
         .cloud
-        .update(|world| world.spend(user.account.as_str(), project.as_str(), amount, period))
-        .map_err(|error| error.to_string())?;
+        .update(|world| {
+            world.account_mut(user.account.as_str())?.spend(project.as_str(), amount, period);
+            Ok(())
+        })
+        .map_err(|error: WorldError| error.to_string())?;
     Ok(json!({
-        "message": "{user} spent another {amount}; the monitor's next cycle sees it",
+        "message": "control.spend.done",
         "args": {"user": user.username.as_str(), "amount": Money::new(amount).to_string()},
     }))
 }
@@ -40,7 +44,7 @@ pub(super) async fn grow(stage: &Stage, user: &UserKey, percent: u64) -> Result<
 pub(super) async fn run_monitor(stage: Stage) -> Result<Value, String> {
     let chat = stage.feishu.direct_chat(ADMIN);
     stage.feishu.say(ADMIN, &chat, "/monitor run", false).await;
-    Ok(json!({"message": "The monitor runs; its report is in the administrator's direct chat"}))
+    Ok(json!({"message": "control.monitor.done"}))
 }
 
 /// Moves all clocks to the morning of the first day of the next month, and asks the monitor for a cycle.
@@ -64,5 +68,5 @@ pub(super) async fn next_month(stage: Stage) -> Result<Value, String> {
         .map_err(|error: StoreError| error.to_string())?;
     stage.wakers.settings.notify_one();
     stage.wakers.monitor.notify_one();
-    Ok(json!({"message": "It is {period} now", "args": {"period": period.to_string()}}))
+    Ok(json!({"message": "control.month.done", "args": {"period": period.to_string()}}))
 }

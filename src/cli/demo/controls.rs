@@ -1,6 +1,6 @@
-//! The page's controls besides the chat: let spending grow, jump in time, break the platforms and repair them.
+//! The page's controls besides the chat: add spending, jump in time, break the platforms and repair them.
 //!
-//! Texts are English keys of the page's dictionary (`src/sandbox/page/words.js`); `{name}` in one is replaced from `args`.
+//! Labels and messages are keys of the page's catalogues (`src/sandbox/page/words/`); `{name}` is filled from `args`.
 
 use std::time::Duration;
 
@@ -26,8 +26,8 @@ pub(super) async fn all(stage: &Stage) -> Result<Vec<Control>, StoreError> {
     Ok(vec![
         spend(stage).await?,
         speed(stage),
-        acting(stage, "monitor", "Run the monitor", run_monitor),
-        acting(stage, "month", "To the next month", next_month),
+        acting(stage, "monitor", "control.monitor", run_monitor),
+        acting(stage, "month", "control.month", next_month),
         feishu_faults(stage),
         volcengine_faults(stage),
         guide::control(stage),
@@ -48,38 +48,36 @@ where
     Control::new(name, label, ControlKind::Button, move |_| act(stage.clone()))
 }
 
-/// Lets a user's spending grow, by adding to the bills.
+/// Adds spending to a user's bill.
 async fn spend(stage: &Stage) -> Result<Control, StoreError> {
     let users = stage.store.reading(|tx| tx.users()).await?;
     let users = users
         .iter()
         .map(|user| option(user.key.to_string(), &format!("{} {}", user.display_name, user.key)))
         .collect();
-    let shares = [10, 25, 50, 100]
-        .map(|percent| option(percent, &format!("+{percent}% of the quota")))
-        .to_vec();
+    let shares = [10, 25, 50, 100].map(|percent| option(percent, "control.spend.share")).to_vec();
     let stage = stage.clone();
     let act = move |request: Value| {
         let stage = stage.clone();
         async move {
             let of = |name: &str| request.pointer(&format!("/value/{name}"));
             let user = of("user").and_then(Value::as_str).and_then(|key| key.parse().ok());
-            let user: UserKey = user.ok_or("Choose a user")?;
+            let user: UserKey = user.ok_or("control.spend.no_user")?;
             let percent = of("percent").and_then(Value::as_u64).unwrap_or(10).min(MAX_PERCENT);
             grow(&stage, &user, percent).await
         }
     };
-    Ok(Control::new("spend", "Let spending grow", ControlKind::Form, act)
-        .field(ControlField::new("user", "User", users))
-        .field(ControlField::new("percent", "By", shares)))
+    Ok(Control::new("spend", "control.spend", ControlKind::Form, act)
+        .field(ControlField::new("user", "control.spend.user", users))
+        .field(ControlField::new("percent", "control.spend.by", shares)))
 }
 
 /// Chooses how fast spending grows on its own.
 fn speed(stage: &Stage) -> Control {
     let options = vec![
-        option("off", "stands still"),
-        option("slow", "1% of the quota every 5 s"),
-        option("fast", "5% of the quota every 5 s"),
+        option("off", "control.speed.off"),
+        option("slow", "control.speed.slow"),
+        option("fast", "control.speed.fast"),
     ];
     let (reading, stage) = (stage.clone(), stage.clone());
     let act = move |request: Value| {
@@ -89,24 +87,24 @@ fn speed(stage: &Stage) -> Control {
         }
         async move {
             match wanted {
-                Some(Speed::Off) => Ok(json!({"message": "Spending stands still", "kind": "info"})),
-                Some(_) => Ok(json!({"message": "Everybody spends; the monitor looks every 5 s"})),
-                None => Err("Choose a speed".to_owned()),
+                Some(Speed::Off) => Ok(json!({"message": "control.speed.stopped", "kind": "info"})),
+                Some(_) => Ok(json!({"message": "control.speed.running"})),
+                None => Err("control.speed.unknown".to_owned()),
             }
         }
     };
-    Control::new("speed", "Spending by itself", ControlKind::Select, act)
+    Control::new("speed", "control.speed", ControlKind::Select, act)
         .options(options)
         .reading(move || reading.scenario.lock().speed.word().into())
 }
 
 fn feishu_faults(stage: &Stage) -> Control {
     let options = vec![
-        option("none", "works"),
-        option("errors", "answers 502"),
-        option("timeout", "does not answer"),
-        option("slow", "answers after 5 s"),
-        option("limited", "refuses: too many requests"),
+        option("none", "control.fault.none"),
+        option("errors", "control.fault.502"),
+        option("timeout", "control.fault.timeout"),
+        option("slow", "control.fault.slow"),
+        option("limited", "control.fault.limited"),
     ];
     let (reading, stage) = (stage.clone(), stage.clone());
     let act = move |request: Value| {
@@ -125,21 +123,21 @@ fn feishu_faults(stage: &Stage) -> Control {
         if let Some(fault) = fault {
             stage.feishu.faults().inject(FaultRule::new(fault));
         }
-        async move { Ok(told("Feishu", broken)) }
+        async move { Ok(told("platform.feishu", broken)) }
     };
-    Control::new("feishu", "Feishu", ControlKind::Select, act)
+    Control::new("feishu", "platform.feishu", ControlKind::Select, act)
         .options(options)
         .reading(move || reading.scenario.lock().feishu.into())
 }
 
 fn volcengine_faults(stage: &Stage) -> Control {
     let options = vec![
-        option("none", "works"),
-        option("errors", "answers 503"),
-        option("timeout", "does not answer"),
-        option("lost", "acts, but its answers are lost"),
-        option("refused", "refuses airgate's key"),
-        option("denied", "makes no access keys"),
+        option("none", "control.fault.none"),
+        option("errors", "control.fault.503"),
+        option("timeout", "control.fault.timeout"),
+        option("lost", "control.fault.lost"),
+        option("refused", "control.fault.refused"),
+        option("denied", "control.fault.denied"),
     ];
     let (reading, stage) = (stage.clone(), stage.clone());
     let act = move |request: Value| {
@@ -165,15 +163,15 @@ fn volcengine_faults(stage: &Stage) -> Control {
         if let Some(rule) = rule {
             stage.cloud.faults().inject(rule);
         }
-        async move { Ok(told("Volcengine", broken)) }
+        async move { Ok(told("platform.volcengine", broken)) }
     };
-    Control::new("volcengine", "Volcengine", ControlKind::Select, act)
+    Control::new("volcengine", "platform.volcengine", ControlKind::Select, act)
         .options(options)
         .reading(move || reading.scenario.lock().volcengine.into())
 }
 
 fn told(platform: &str, broken: bool) -> Value {
-    let message = if broken { "{platform} is broken now" } else { "{platform} works again" };
+    let message = if broken { "control.fault.broken" } else { "control.fault.fixed" };
     let kind = if broken { "warning" } else { "success" };
     json!({"message": message, "kind": kind, "args": {"platform": platform}})
 }
