@@ -57,7 +57,7 @@ const REFUSED: &[(&str, &str)] = &[
     ),
     (
         "[feishu]\nadmins = [\"ou_1\", \"ou 2\"]",
-        "feishu.admins contains `ou 2`: it holds a character that is not allowed: ' '",
+        "feishu.admins contains `ou 2`: it contains a character that is not allowed: ' '",
     ),
     ("[feishu]\nviewers = [\"\"]", "feishu.viewers contains ``: it is empty"),
     (
@@ -66,7 +66,7 @@ const REFUSED: &[(&str, &str)] = &[
     ),
     (
         "[feishu]\nalert_chat_id = \"oc 1\"",
-        "feishu.alert_chat_id is not a chat_id (oc_...): it holds a character that is not allowed: ' ' (`oc 1`)",
+        "feishu.alert_chat_id is not a chat_id (oc_...): it contains a character that is not allowed: ' ' (`oc 1`)",
     ),
     (
         "[feishu]\nalert_webhook_url = \"https://feishu.cn.evil.example/hidden\"",
