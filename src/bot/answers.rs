@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::command::{COMMANDS, Command, Needs, ParseError, parse};
+use super::command::{COMMANDS, Command, ParseError, parse};
 use super::roles::Allowed;
 use super::{Bot, Place, Reaction, Reply, operator};
 use crate::app::export::Table;
@@ -11,9 +11,9 @@ use crate::app::{
     Error, Refusal, access, accounts, alerts, billing, create, me, projects, quota, settings, users,
 };
 use crate::cards::{
-    Candidate, CandidatesView, Card, HelpRow, HelpView, Look, Processing, Role, Toast, Tone,
+    Candidate, CandidatesView, Card, HelpRow, HelpView, Look, Processing, Toast, Tone,
 };
-use crate::domain::{AccessGoal, OpenId, TaskKind, UserKey};
+use crate::domain::{AccessGoal, Needs, OpenId, Role, TaskKind, UserKey};
 use crate::feishu::CallbackAnswer;
 use crate::store::{Source, StoreError, View, WriteTx};
 

@@ -1,7 +1,7 @@
 //! Chat commands: one table is the parser, the help card and the README's list.
 
 use crate::app::export::Table;
-use crate::domain::{AmountError, BillPeriod, Money};
+use crate::domain::{AmountError, BillPeriod, Money, Needs};
 
 /// What a person asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,17 +78,6 @@ pub enum Command {
         /// Which.
         table: Table,
     },
-}
-
-/// Who may use a command.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Needs {
-    /// Anybody.
-    Anyone,
-    /// Viewers and administrators.
-    Viewer,
-    /// Administrators.
-    Admin,
 }
 
 impl Command {

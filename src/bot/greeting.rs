@@ -1,8 +1,8 @@
 //! Events that are no commands: the bot's menu, a chat that is opened for the first time, a group that takes the bot in.
 
 use super::{Bot, Destination, Place, Reaction};
-use crate::cards::{Card, Role, Tone};
-use crate::domain::{ChatId, Dispatch, OpenId};
+use crate::cards::{Card, Tone};
+use crate::domain::{ChatId, Dispatch, OpenId, Role};
 use crate::outbox::{chat_lane, person_lane};
 use crate::store::{NewMessage, StoreError};
 

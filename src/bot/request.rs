@@ -2,7 +2,6 @@
 
 use serde_json::{Map, Value};
 
-use super::command::Needs;
 use super::create::{CreateRequest, CreateWhat};
 use crate::app::Refusal;
 use crate::app::accounts::NewAccount;
@@ -13,7 +12,7 @@ use crate::app::projects::NewLink;
 use crate::app::settings::NewSettings;
 use crate::cards::ListPlace;
 use crate::domain::{
-    AccessGoal, AccountId, AlertKind, BillPeriod, OpId, ProjectName, Switch, UserKey,
+    AccessGoal, AccountId, AlertKind, BillPeriod, Needs, OpId, ProjectName, Switch, UserKey,
 };
 use crate::feishu::CardAction;
 

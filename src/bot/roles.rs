@@ -2,9 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::command::Needs;
-use crate::cards::Role;
-use crate::domain::OpenId;
+use crate::domain::{Needs, OpenId, Role};
 
 /// The people of the configuration.
 #[derive(Clone, Debug, Default)]
@@ -53,12 +51,7 @@ pub struct Allowed {
 impl Allowed {
     /// The proof, where `role` allows `needs`.
     pub fn check(role: Role, needs: Needs) -> Option<Self> {
-        let allowed = match needs {
-            Needs::Anyone => true,
-            Needs::Viewer => role.may_read(),
-            Needs::Admin => role.may_change(),
-        };
-        allowed.then_some(Self { role })
+        role.meets(needs).then_some(Self { role })
     }
 
     /// The role that was looked at.

@@ -10,10 +10,9 @@ use minijinja::{Value, context};
 use serde::{Deserialize, Serialize};
 
 use crate::app::outcome::UserFilter;
-use crate::domain::UserKey;
+use crate::domain::{Role, UserKey};
 
 pub mod locale;
-pub mod role;
 pub mod wording;
 
 mod access;
@@ -38,7 +37,6 @@ mod users;
 mod tests;
 
 pub use locale::{Catalogue, Locale};
-pub use role::Role;
 pub use wording::{Toast, Tone, Wording};
 
 pub use alerts::AlertVia;

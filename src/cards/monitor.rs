@@ -8,7 +8,7 @@ use super::{Card, Cards, Look};
 use crate::app::outcome::{AccountSync, MonitorView, Unread};
 use crate::app::trouble::Trouble;
 use crate::domain::{
-    AccessGoal, Account, AccountId, AccountReading, BillPeriod, CycleOutcome, CycleReport, UserKey,
+    Account, AccountId, AccountReading, BillPeriod, CycleOutcome, CycleReport, UserKey,
 };
 
 /// Accounts that a report lists one by one.
@@ -25,8 +25,6 @@ pub enum Processing {
     Sync,
     /// A monitor cycle.
     Monitor,
-    /// A change of access.
-    Access(UserKey, AccessGoal),
     /// A user's data is being written to the cloud.
     Profile(UserKey),
     /// A main account's key pair is being checked.
@@ -168,14 +166,6 @@ impl Cards {
             Processing::Monitor => {
                 (words.t("processing.monitor", &[]), words.t("processing.monitor_text", &[]))
             }
-            Processing::Access(user, AccessGoal::Cut) => (
-                words.t("processing.cut", &[("user", &user.username)]),
-                words.t("processing.cut_text", &[]),
-            ),
-            Processing::Access(user, AccessGoal::Restored) => (
-                words.t("processing.restore", &[("user", &user.username)]),
-                words.t("processing.restore_text", &[]),
-            ),
             Processing::Profile(user) => (
                 words.t("processing.profile", &[("user", &user.username)]),
                 words.t("processing.profile_text", &[]),

@@ -110,8 +110,6 @@ pub enum Toast {
         /// On or off now.
         enabled: bool,
     },
-    /// The same form was submitted before: nothing was done again.
-    Repeated,
     /// The input was refused.
     Refused(Refusal),
     /// Something broke that the person cannot mend.
@@ -136,8 +134,7 @@ impl Toast {
             | Toast::Creating(_)
             | Toast::TestAlertOwed
             | Toast::UserSaving { .. }
-            | Toast::AccountChecking
-            | Toast::Repeated => Tone::Info,
+            | Toast::AccountChecking => Tone::Info,
             Toast::Refused(_) | Toast::Internal => Tone::Error,
         }
     }
@@ -344,7 +341,6 @@ impl Wording {
             Toast::AccountToggled { account, enabled: false } => {
                 self.t("toast.account_off", &[("account", &label(account))])
             }
-            Toast::Repeated => self.t("toast.repeated", &[]),
             Toast::Refused(refusal) => self.refusal(refusal),
             Toast::Internal => self.internal_error(),
         }
@@ -623,7 +619,6 @@ mod tests {
             Toast::AccountChecking,
             Toast::AccountToggled { account: "生产".into(), enabled: true },
             Toast::AccountToggled { account: "生产".into(), enabled: false },
-            Toast::Repeated,
             Toast::Refused(Refusal::AccessPending),
             Toast::Internal,
         ];

@@ -17,11 +17,11 @@ use crate::app::cloud::{Cloud, CloudError};
 use crate::app::sync::{UserAccess, user_access};
 use crate::app::trouble::{Cause, Trouble};
 use crate::app::users;
-use crate::cards::{Cards, Look, Role};
+use crate::cards::{Cards, Look};
 use crate::clock::Clock;
 use crate::domain::{
     AccessCause, AccessGoal, AccessKeyInfo, AlertBody, Figures, GrantState, HeldPolicy, OpenId,
-    PendingAccess, PolicyScope, Problem, RememberedAccess, Settings, Switch, User, UserKey,
+    PendingAccess, PolicyScope, Problem, RememberedAccess, Role, Settings, Switch, User, UserKey,
     UserStatus,
 };
 use crate::outbox::{Audience, note, raise};

@@ -18,10 +18,10 @@ pub use enforce::Enforcer;
 
 use crate::app::cloud::Cloud;
 use crate::app::outcome::{FailedDelivery, MonitorView};
-use crate::cards::{Cards, Look, Role};
+use crate::cards::{Cards, Look};
 use crate::clock::Clock;
 use crate::domain::{
-    AmountField, BillSource, CycleOutcome, CycleReport, OpenId, Settings, TaskKind,
+    AmountField, BillSource, CycleOutcome, CycleReport, OpenId, Role, Settings, TaskKind,
 };
 use crate::outbox::Audience;
 use crate::owed::Wakers;

@@ -5,8 +5,8 @@ use secrecy::SecretString;
 
 use super::deliver::Failure;
 use crate::app::users;
-use crate::cards::{Cards, Look, Role};
-use crate::domain::{Dispatch, OpenId, OwedMessage, SecretsSent};
+use crate::cards::{Cards, Look};
+use crate::domain::{Dispatch, OpenId, OwedMessage, Role, SecretsSent};
 use crate::store::{Store, StoreError, WriteTx};
 
 /// The card of a sealed secret.

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use super::Worker;
 use crate::app::accounts::{self, Checked, Waiting};
 use crate::app::trouble::Trouble;
-use crate::cards::{Card, Cards, Look, Role, Tone};
-use crate::domain::{AccountId, BalanceReading, Task};
+use crate::cards::{Card, Cards, Look, Tone};
+use crate::domain::{AccountId, BalanceReading, Role, Task};
 use crate::store::{AccountSecrets, Source, StoreError, View, WriteTx};
 use crate::volcengine::Balance;
 

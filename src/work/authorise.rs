@@ -17,10 +17,11 @@ use tokio_util::sync::CancellationToken;
 
 use crate::app::cloud::{Cloud, CloudError};
 use crate::app::projects;
-use crate::cards::{Cards, Look, Role};
+use crate::cards::{Cards, Look};
 use crate::clock::Clock;
 use crate::domain::{
-    Authorisation, Grant, GrantState, HeldPolicy, PolicyKind, PolicyScope, UserKey, UserStatus,
+    Authorisation, Grant, GrantState, HeldPolicy, PolicyKind, PolicyScope, Role, UserKey,
+    UserStatus,
 };
 use crate::store::{Store, StoreError, WriteTx};
 use crate::volcengine::{self, ErrorKind};

@@ -17,10 +17,10 @@ use crate::app::cloud::CloudError;
 use crate::app::sync::{UserAccess, user_access};
 use crate::app::trouble::{Cause, Said, Trouble};
 use crate::app::{create, users};
-use crate::cards::{Look, Role, SecretsView, Tone};
+use crate::cards::{Look, SecretsView, Tone};
 use crate::domain::{
-    AccessKeyInfo, Creation, Dispatch, Halt, KeyStep, SecretsSent, Step, Switch, Task, UserKey,
-    Username,
+    AccessKeyInfo, Creation, Dispatch, Halt, KeyStep, Role, SecretsSent, Step, Switch, Task,
+    UserKey, Username,
 };
 use crate::outbox::person_lane;
 use crate::store::{CloudUser, NewMessage, StoreError, WriteTx};

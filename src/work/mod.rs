@@ -20,9 +20,9 @@ use crate::app::accounts::Waiting;
 use crate::app::cloud::Cloud;
 use crate::app::outcome::AccountSync;
 use crate::app::{projects, sync};
-use crate::cards::{Cards, Look, Role};
+use crate::cards::{Cards, Look};
 use crate::clock::Clock;
-use crate::domain::{AccountId, Settings, Task, TaskKind, UserKey};
+use crate::domain::{AccountId, Role, Settings, Task, TaskKind, UserKey};
 use crate::feishu;
 use crate::store::{Store, StoreError};
 

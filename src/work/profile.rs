@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use super::Worker;
 use crate::app::{configure, users};
-use crate::cards::{Look, Role, Toast, Tone};
-use crate::domain::{OpenId, Profile, Report, Task, UserKey};
+use crate::cards::{Look, Toast, Tone};
+use crate::domain::{OpenId, Profile, Report, Role, Task, UserKey};
 use crate::outbox::chat_of;
 use crate::store::{Source, StoreError, View};
 

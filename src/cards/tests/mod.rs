@@ -107,8 +107,6 @@ fn all(cards: &Cards, role: Role, size: Size) -> Vec<Sample> {
             let name = format!("access_{word}{kind}");
             push(&name, cards.access_confirm(&detail, goal, &look));
         }
-        let access = Processing::Access(samples::key(size, 0), goal);
-        push(&format!("processing_{word}"), cards.processing(&access, &look));
     }
     let profile = Processing::Profile(samples::key(size, 0));
     push("processing_profile", cards.processing(&profile, &look));
