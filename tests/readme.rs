@@ -5,7 +5,7 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use airgate::bot::command::COMMANDS;
+use airgate::bot::commands::COMMANDS;
 use airgate::cards::{Locale, Wording};
 use airgate::domain::Needs;
 

@@ -2,7 +2,7 @@
 //! or none; with an Encrypt Key and without.
 #![no_main]
 
-use airgate::bot::request::Request;
+use airgate::bot::Request;
 use airgate::feishu::{CallbackKeys, CallbackVerifier, EventKind, Incoming};
 use http::{HeaderMap, HeaderValue};
 use jiff::Timestamp;

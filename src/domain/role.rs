@@ -1,4 +1,4 @@
-//! Who may do what: three roles, and what an action or a command requires (docs/behaviour.md §1).
+//! Who may do what: three roles, and what an action or a command requires (docs/behaviour.md §2).
 
 /// A person's role. It is looked up by the open_id of an event, never taken from what a card carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
