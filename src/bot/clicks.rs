@@ -11,7 +11,7 @@ use super::reaction::Reaction;
 use super::roles::Allowed;
 use super::state::Bot;
 use crate::app::{Error, Refusal, SplitRefusal, users};
-use crate::cards::{Card, ListPlace, Look, Toast, Tone};
+use crate::cards::{Card, CardContext, ListPlace, Toast, Tone};
 use crate::domain::{ChatId, MessageId, OpId, OpenId, Report, UpdateTarget};
 use crate::feishu::{CallbackAnswer, CardAction, ToastKind};
 use crate::outbox::chat_lane;
@@ -70,7 +70,7 @@ impl Bot {
             context: ClickContext {
                 operator,
                 chat: action.chat_id.clone().and_then(|chat| ChatId::new(chat).ok()),
-                look: Look::new(allowed.role(), self.handlers.clock.now())
+                ctx: CardContext::new(allowed.role(), self.handlers.clock.now())
                     .with_back(ListPlace::of_value(&value))
                     .with_form(form_values(&action)),
                 report: report(&action),
@@ -110,7 +110,7 @@ impl Bot {
         incoming: IncomingClick,
         action: Reading,
     ) -> Result<Option<ClickOutcome>, StoreError> {
-        let now = incoming.context.look.now;
+        let now = incoming.context.ctx.now;
         let handlers = Arc::clone(&self.handlers);
         let opened = self.store.reading(move |tx| {
             if tx.is_seen(&incoming.keys, now)? {
@@ -121,7 +121,7 @@ impl Bot {
             let outcome = match opened.split_refusal()? {
                 Ok(opened) => opened.into(),
                 Err(refusal) => {
-                    let show = |look: &Look| action.show(&handlers, tx, look);
+                    let show = |ctx: &CardContext| action.show(&handlers, tx, ctx);
                     handlers.refused_click(&click, refusal, show)?
                 }
             };
@@ -192,7 +192,7 @@ impl Handlers {
     ) -> Result<ClickContext, StoreError> {
         let mut click = incoming.context.clone();
         if let Some(chat) = &click.chat {
-            click.look.in_group = tx.known_chat(chat.as_str())?.is_some_and(|chat| !chat.direct);
+            click.ctx.in_group = tx.known_chat(chat.as_str())?.is_some_and(|chat| !chat.direct);
         }
         let alert = match incoming.alert {
             Some(id) => tx.alert(id)?,
@@ -202,7 +202,7 @@ impl Handlers {
             let words = self.cards.words();
             let (title, time) = (words.alert_title(&alert), words.time(alert.at));
             let text = words.t("alert.before", &[("title", &title), ("time", &time)]);
-            click.look = click.look.with_banner(Tone::Warning, text);
+            click.ctx = click.ctx.with_banner(Tone::Warning, text);
         }
         Ok(click)
     }
@@ -215,7 +215,7 @@ impl Handlers {
         click: &ChangingClick,
     ) -> Result<Option<ClickOutcome>, Error> {
         let ChangingClick { incoming, row, op, action } = click;
-        let now = incoming.context.look.now;
+        let now = incoming.context.ctx.now;
         if !tx.claim(&incoming.keys, now)? {
             return Ok(None);
         }
@@ -241,7 +241,7 @@ impl Handlers {
         refusal: Refusal,
     ) -> Result<Option<ClickOutcome>, StoreError> {
         let ChangingClick { incoming, op, action, .. } = click;
-        let now = incoming.context.look.now;
+        let now = incoming.context.ctx.now;
         if !tx.claim(&incoming.keys, now)? {
             return Ok(None);
         }
@@ -249,7 +249,7 @@ impl Handlers {
         if let Some(outcome) = self.first_outcome(tx, click, &context)? {
             return Ok(Some(outcome));
         }
-        let show = |look: &Look| action.show(self, tx, look);
+        let show = |ctx: &CardContext| action.show(self, tx, ctx);
         let outcome = self.refused_click(&context, refusal, show)?;
         put_op_outcome(tx, op.as_ref(), &outcome, now)?;
         supersede_updates(tx, &outcome, &context, u64::MAX)?;
@@ -266,12 +266,12 @@ impl Handlers {
         let Some(op) = &click.op else { return Ok(None) };
         let Some(first) = tx.op_outcome(op)? else { return Ok(None) };
         // An applied form must not come back filled in, under a new `op`: one more press would apply it again.
-        let look = if first.refused {
-            context.look.clone().with_banner(Tone::Error, first.toast.clone())
+        let ctx = if first.refused {
+            context.ctx.clone().with_banner(Tone::Error, first.toast.clone())
         } else {
             context.with_empty_form()
         };
-        let card = unless_refused(click.action.show(self, tx, &look))?;
+        let card = unless_refused(click.action.show(self, tx, &ctx))?;
         let tone = match (first.refused, first.succeeded) {
             (true, _) => Tone::Error,
             (false, true) => Tone::Success,
@@ -286,11 +286,11 @@ impl Handlers {
         &self,
         click: &ClickContext,
         refusal: Refusal,
-        show: impl FnOnce(&Look) -> Result<Card, Error>,
+        show: impl FnOnce(&CardContext) -> Result<Card, Error>,
     ) -> Result<ClickOutcome, StoreError> {
         let text = self.cards.words().toast(&Toast::Refused(refusal));
-        let look = click.look.clone().with_banner(Tone::Error, text.clone());
-        let card = unless_refused(show(&look))?;
+        let ctx = click.ctx.clone().with_banner(Tone::Error, text.clone());
+        let card = unless_refused(show(&ctx))?;
         Ok(ClickOutcome { toast: Some((Tone::Error, text)), card, refused: true, task: None })
     }
 

@@ -17,7 +17,7 @@ use crate::app::cloud::{Cloud, CloudError};
 use crate::app::sync::{UserAccess, user_access};
 use crate::app::trouble::{Cause, Trouble};
 use crate::app::users;
-use crate::cards::{Cards, Look};
+use crate::cards::{CardContext, Cards};
 use crate::clock::Clock;
 use crate::domain::{
     AccessCause, AccessGoal, AccessKeyInfo, AlertBody, Figures, GrantState, HeldPolicy, OpenId,
@@ -390,7 +390,8 @@ impl Enforcer {
                 }
                 if let Some(report) = &pending.report {
                     let detail = users::detail(tx, &settings, record)?;
-                    let card = cards.user(&detail, &Look::new(Role::Admin, now)).into_string();
+                    let card =
+                        cards.user(&detail, &CardContext::new(Role::Admin, now)).into_string();
                     tx.owe_report(report, card, pending.since, now)?;
                 }
                 tracing::info!(user = %key, goal = ?pending.goal, "access changed and read back");

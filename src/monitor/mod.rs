@@ -18,7 +18,7 @@ pub use enforce::Enforcer;
 
 use crate::app::cloud::Cloud;
 use crate::app::outcome::{FailedDelivery, MonitorView};
-use crate::cards::{Cards, Look};
+use crate::cards::{CardContext, Cards};
 use crate::clock::Clock;
 use crate::domain::{
     AmountField, BillSource, CycleOutcome, CycleReport, OpenId, Role, Settings, TaskKind,
@@ -220,7 +220,7 @@ impl Monitor {
             let (cards, now) = (Arc::clone(&self.cards), report.ended);
             self.store
                 .writing(move |tx| {
-                    let look = Look::new(Role::Admin, now);
+                    let look = CardContext::new(Role::Admin, now);
                     let card = cards.cycle_report(&report, &tx.accounts()?, &look);
                     for task in asked {
                         if tx.finish_task(task.id)?

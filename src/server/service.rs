@@ -18,7 +18,7 @@ use super::callbacks::{App, LARGE_BODIES, receive};
 use super::{health, listen, long_connection};
 use crate::app::cloud::Cloud;
 use crate::bot::{self, Bot, Roles};
-use crate::cards::{Cards, Locale, OpSource};
+use crate::cards::{Cards, Locale, OpIds};
 use crate::clock::Clock;
 use crate::config::{self, Config};
 use crate::feishu::connection::Connection;
@@ -177,8 +177,8 @@ impl Service {
             config::Locale::ZhCn => Locale::ZhCn,
             config::Locale::EnUs => Locale::EnUs,
         };
-        let cards = Cards::new(locale, OpSource::Random);
-        let cards = Arc::new(cards.taking_policies(config.access.detach_policies));
+        let cards = Cards::new(locale, OpIds::Random);
+        let cards = Arc::new(cards.with_detach_policies(config.access.detach_policies));
         let base_url = base_url(config)?;
         let chat = feishu_client(config, &patience, clock.clone())?;
         let connection = match config.feishu.mode {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::Worker;
 use crate::app::accounts::{self, Checked, Waiting};
 use crate::app::trouble::Trouble;
-use crate::cards::{Card, Cards, Look, Tone};
+use crate::cards::{Card, CardContext, Cards, Tone};
 use crate::domain::{AccountId, BalanceReading, Role, Task};
 use crate::store::{AccountSecrets, Source, StoreError, View, WriteTx};
 use crate::volcengine::Balance;
@@ -84,7 +84,7 @@ impl Worker {
                 let report = tx.task(task.id)?.and_then(|task| task.report);
                 tx.finish_task(task.id)?;
                 if let Some(report) = report {
-                    let card = list(tx, &cards, &Look::new(Role::Admin, now))?;
+                    let card = list(tx, &cards, &CardContext::new(Role::Admin, now))?;
                     tx.owe_report(&report, card.into_string(), task.created, now)?;
                 }
                 Ok(())
@@ -122,7 +122,7 @@ async fn blocking<T: Send + 'static>(
     tokio::task::spawn_blocking(work).await.map_err(|_| StoreError::Aborted)?
 }
 
-fn list<S: Source>(tx: &View<S>, cards: &Cards, look: &Look) -> Result<Card, StoreError> {
+fn list<S: Source>(tx: &View<S>, cards: &Cards, look: &CardContext) -> Result<Card, StoreError> {
     show(tx, cards, None, look)
 }
 
@@ -130,7 +130,7 @@ fn show<S: Source>(
     tx: &View<S>,
     cards: &Cards,
     replacing: Option<&AccountId>,
-    look: &Look,
+    look: &CardContext,
 ) -> Result<Card, StoreError> {
     match accounts::view(tx, replacing, 1) {
         Ok(view) => Ok(cards.accounts(&view, look)),
@@ -171,7 +171,7 @@ fn checked_card(
             (Tone::Warning, words.t("accounts.overtaken", &[("account", account)]))
         }
     };
-    let look = Look::new(Role::Admin, now).with_banner(tone, text);
+    let look = CardContext::new(Role::Admin, now).with_banner(tone, text);
     if matches!(checked, Checked::Saved { .. }) {
         return list(tx, cards, &look);
     }

@@ -17,7 +17,7 @@ use crate::app::cloud::CloudError;
 use crate::app::sync::{UserAccess, user_access};
 use crate::app::trouble::{Cause, Said, Trouble};
 use crate::app::{create, users};
-use crate::cards::{Look, SecretsView, Tone};
+use crate::cards::{CardContext, SecretsView, Tone};
 use crate::domain::{
     AccessKeyInfo, Creation, Dispatch, Halt, KeyStep, Role, SecretsSent, Step, Switch, Task,
     UserKey, Username,
@@ -414,7 +414,7 @@ impl Worker {
                 if tx.finish_task(task.id)?
                     && let Some(report) = &task.report
                 {
-                    let look = Look::new(Role::Admin, now);
+                    let look = CardContext::new(Role::Admin, now);
                     let view = create::view(tx);
                     let card = match (creation.made_nothing(), view) {
                         (true, Ok(view)) => {

@@ -20,7 +20,7 @@ use crate::app::accounts::Waiting;
 use crate::app::cloud::Cloud;
 use crate::app::outcome::AccountSync;
 use crate::app::{projects, sync};
-use crate::cards::{Cards, Look};
+use crate::cards::{CardContext, Cards};
 use crate::clock::Clock;
 use crate::domain::{AccountId, Role, Settings, Task, TaskKind, UserKey};
 use crate::feishu;
@@ -180,7 +180,8 @@ impl Worker {
             }
         }
         let now = self.clock.now();
-        let card = self.cards.sync_report(&results, &Look::new(Role::Admin, now)).into_string();
+        let card =
+            self.cards.sync_report(&results, &CardContext::new(Role::Admin, now)).into_string();
         self.finish(task, Some(card), now).await
     }
 
@@ -209,7 +210,7 @@ impl Worker {
                 if !before.is_empty() && refreshed.is_ok() {
                     return Ok(());
                 }
-                let mut look = Look::new(Role::Admin, now);
+                let mut look = CardContext::new(Role::Admin, now);
                 if let Err(error) = &refreshed {
                     let reason = cards.words().trouble(&error.into());
                     let text = cards.words().t("projects.not_listed", &[("reason", &reason)]);

@@ -5,7 +5,7 @@ use super::fields::Fields;
 use super::users::user_card;
 use crate::app::{Error, Refusal, access, users};
 use crate::bot::handlers::Handlers;
-use crate::cards::{Card, Look, Toast};
+use crate::cards::{Card, CardContext, Toast};
 use crate::domain::{AccessGoal, UserKey};
 use crate::store::{Source, View, WriteTx};
 
@@ -25,9 +25,9 @@ impl Action for UserEnable {
         &self,
         handlers: &Handlers,
         tx: &View<S>,
-        look: &Look,
+        ctx: &CardContext,
     ) -> Result<Card, Error> {
-        user_card(handlers, tx, &self.user, look)
+        user_card(handlers, tx, &self.user, ctx)
     }
 }
 
@@ -58,9 +58,9 @@ impl Action for UserDisable {
         &self,
         handlers: &Handlers,
         tx: &View<S>,
-        look: &Look,
+        ctx: &CardContext,
     ) -> Result<Card, Error> {
-        user_card(handlers, tx, &self.user, look)
+        user_card(handlers, tx, &self.user, ctx)
     }
 }
 
@@ -83,7 +83,7 @@ fn change_access(
     click: &ClickContext,
 ) -> Result<ClickOutcome, Error> {
     let by = handlers.operator(tx, &click.operator)?;
-    access::request(tx, user, goal, by, click.report.clone(), click.look.now)?;
+    access::request(tx, user, goal, by, click.report.clone(), click.ctx.now)?;
     let card = user_card(handlers, tx, user, &click.with_empty_form())?;
     let toast = Toast::AccessChanging { user: user.clone(), goal };
     Ok(ClickOutcome::card(card).with_toast(&handlers.cards, &toast))
@@ -95,9 +95,9 @@ pub fn confirm_access<S: Source>(
     tx: &View<S>,
     user: &UserKey,
     goal: AccessGoal,
-    look: &Look,
+    ctx: &CardContext,
 ) -> Result<Card, Error> {
     let user = access::check(tx, user, goal)?;
     let detail = users::detail(tx, &handlers.settings(tx)?, user)?;
-    Ok(handlers.cards.access_confirm(&detail, goal, look))
+    Ok(handlers.cards.access_confirm(&detail, goal, ctx))
 }

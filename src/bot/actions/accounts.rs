@@ -5,7 +5,7 @@ use super::fields::Fields;
 use crate::app::accounts::{self, NewAccount};
 use crate::app::{Error, Refusal};
 use crate::bot::handlers::Handlers;
-use crate::cards::{Card, Look, Processing, Toast};
+use crate::cards::{Card, CardContext, Processing, Toast};
 use crate::domain::{AccountId, Report, Switch, TaskKind, UpdateTarget};
 use crate::store::{Source, StoreError, View, WriteTx};
 
@@ -27,9 +27,9 @@ impl Action for AccountsOpen {
         &self,
         handlers: &Handlers,
         tx: &View<S>,
-        look: &Look,
+        ctx: &CardContext,
     ) -> Result<Card, Error> {
-        accounts_card(handlers, tx, self.replacing.as_ref(), self.page, look)
+        accounts_card(handlers, tx, self.replacing.as_ref(), self.page, ctx)
     }
 
     /// Also reads old balances again, unless a form is open that the result would replace.
@@ -37,12 +37,12 @@ impl Action for AccountsOpen {
         &self,
         handlers: &Handlers,
         tx: &View<S>,
-        look: &Look,
+        ctx: &CardContext,
     ) -> Result<Opened, Error> {
         let view = accounts::view(tx, self.replacing.as_ref(), self.page)?;
-        let refresh = self.replacing.is_none() && accounts::balances_are_old(&view, look.now);
+        let refresh = self.replacing.is_none() && accounts::balances_are_old(&view, ctx.now);
         let task = refresh.then_some(TaskKind::ReadBalances);
-        Ok(Opened { card: handlers.cards.accounts(&view, look), task })
+        Ok(Opened { card: handlers.cards.accounts(&view, ctx), task })
     }
 }
 
@@ -63,9 +63,9 @@ fn accounts_card<S: Source>(
     tx: &View<S>,
     replacing: Option<&AccountId>,
     page: usize,
-    look: &Look,
+    ctx: &CardContext,
 ) -> Result<Card, Error> {
-    Ok(handlers.cards.accounts(&accounts::view(tx, replacing, page)?, look))
+    Ok(handlers.cards.accounts(&accounts::view(tx, replacing, page)?, ctx))
 }
 
 /// Keeps balances that were requested earlier from replacing the clicked card.
@@ -103,9 +103,9 @@ impl Action for AccountSave {
         &self,
         handlers: &Handlers,
         tx: &View<S>,
-        look: &Look,
+        ctx: &CardContext,
     ) -> Result<Card, Error> {
-        accounts_card(handlers, tx, self.account.known.as_ref(), self.page, look)
+        accounts_card(handlers, tx, self.account.known.as_ref(), self.page, ctx)
     }
 }
 
@@ -118,12 +118,12 @@ impl Change for AccountSave {
     ) -> Result<ClickOutcome, Error> {
         let task = accounts::save(tx, &handlers.store, &self.account)?;
         drop_pending_balance_updates(tx, click)?;
-        let look = click.with_empty_form();
+        let ctx = click.with_empty_form();
         let account = match &task {
             TaskKind::CheckAccount { account, .. } => account.clone(),
-            _ => return self.show(handlers, tx, &look).map(ClickOutcome::card),
+            _ => return self.show(handlers, tx, &ctx).map(ClickOutcome::card),
         };
-        let card = handlers.cards.processing(&Processing::Account(account), &look);
+        let card = handlers.cards.processing(&Processing::Account(account), &ctx);
         Ok(ClickOutcome::card(card)
             .with_task(task)
             .with_toast(&handlers.cards, &Toast::AccountChecking))
@@ -154,9 +154,9 @@ impl Action for AccountToggle {
         &self,
         handlers: &Handlers,
         tx: &View<S>,
-        look: &Look,
+        ctx: &CardContext,
     ) -> Result<Card, Error> {
-        accounts_card(handlers, tx, None, self.page, look)
+        accounts_card(handlers, tx, None, self.page, ctx)
     }
 }
 
@@ -167,7 +167,7 @@ impl Change for AccountToggle {
         tx: &WriteTx,
         click: &ClickContext,
     ) -> Result<ClickOutcome, Error> {
-        accounts::toggle(tx, &self.account, self.active, click.look.now)?;
+        accounts::toggle(tx, &self.account, self.active, click.ctx.now)?;
         drop_pending_balance_updates(tx, click)?;
         let name = tx.account(&self.account)?.map(|account| account.name).unwrap_or_default();
         let toast = Toast::AccountToggled { account: name, enabled: self.active.is_on() };

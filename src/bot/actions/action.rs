@@ -3,7 +3,7 @@
 use super::fields::Fields;
 use crate::app::{Error, Refusal};
 use crate::bot::handlers::Handlers;
-use crate::cards::{Card, Cards, Look, Toast, Tone};
+use crate::cards::{Card, CardContext, Cards, Toast, Tone};
 use crate::domain::{ChatId, OpenId, Report, TaskKind};
 use crate::store::{Source, View, WriteTx};
 
@@ -21,7 +21,7 @@ pub trait Action: Sized {
         &self,
         handlers: &Handlers,
         tx: &View<S>,
-        look: &Look,
+        ctx: &CardContext,
     ) -> Result<Card, Error>;
 
     /// Opens the card. Implemented where opening may also start work in the background.
@@ -29,9 +29,9 @@ pub trait Action: Sized {
         &self,
         handlers: &Handlers,
         tx: &View<S>,
-        look: &Look,
+        ctx: &CardContext,
     ) -> Result<Opened, Error> {
-        Ok(Opened { card: self.show(handlers, tx, look)?, task: None })
+        Ok(Opened { card: self.show(handlers, tx, ctx)?, task: None })
     }
 }
 
@@ -54,15 +54,15 @@ pub struct ClickContext {
     /// Where.
     pub chat: Option<ChatId>,
     /// How cards in answer to the click are rendered, with the typed values in the form.
-    pub look: Look,
+    pub ctx: CardContext,
     /// The clicked card, where a later result is shown.
     pub report: Option<Report>,
 }
 
 impl ClickContext {
-    /// The look of a card whose form is empty again, as after its values were applied.
-    pub fn with_empty_form(&self) -> Look {
-        Look { form: Default::default(), ..self.look.clone() }
+    /// The context of a card whose form is empty again, as after its values were applied.
+    pub fn with_empty_form(&self) -> CardContext {
+        CardContext { form: Default::default(), ..self.ctx.clone() }
     }
 }
 

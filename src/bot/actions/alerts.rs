@@ -4,7 +4,7 @@ use super::action::Action;
 use super::fields::Fields;
 use crate::app::{Error, Refusal, alerts};
 use crate::bot::handlers::Handlers;
-use crate::cards::{Card, Look};
+use crate::cards::{Card, CardContext};
 use crate::domain::{AlertKind, UserKey};
 use crate::store::{Source, View};
 
@@ -35,9 +35,9 @@ impl Action for AlertsList {
         &self,
         handlers: &Handlers,
         tx: &View<S>,
-        look: &Look,
+        ctx: &CardContext,
     ) -> Result<Card, Error> {
         let view = alerts::view(tx, self.user.as_ref(), self.kind, self.page)?;
-        Ok(handlers.cards.alerts(&view, look))
+        Ok(handlers.cards.alerts(&view, ctx))
     }
 }

@@ -4,7 +4,7 @@ use super::action::Action;
 use super::fields::Fields;
 use crate::app::{Error, Refusal, billing};
 use crate::bot::handlers::Handlers;
-use crate::cards::{Card, Look};
+use crate::cards::{Card, CardContext};
 use crate::domain::{BillPeriod, UserKey};
 use crate::store::{Source, View};
 
@@ -36,9 +36,9 @@ impl Action for BillingOpen {
         &self,
         handlers: &Handlers,
         tx: &View<S>,
-        look: &Look,
+        ctx: &CardContext,
     ) -> Result<Card, Error> {
-        let view = billing::view(tx, self.period, self.user.as_ref(), self.page, look.now)?;
-        Ok(handlers.cards.billing(&view, look))
+        let view = billing::view(tx, self.period, self.user.as_ref(), self.page, ctx.now)?;
+        Ok(handlers.cards.billing(&view, ctx))
     }
 }

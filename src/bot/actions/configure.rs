@@ -6,7 +6,7 @@ use super::users::user_card;
 use crate::app::configure::{self, NewUserSettings};
 use crate::app::{Error, Refusal, users};
 use crate::bot::handlers::Handlers;
-use crate::cards::{Card, Look, Processing, Toast};
+use crate::cards::{Card, CardContext, Processing, Toast};
 use crate::domain::{TaskKind, UserKey};
 use crate::store::{Source, View, WriteTx};
 
@@ -26,9 +26,9 @@ impl Action for ConfigureOpen {
         &self,
         handlers: &Handlers,
         tx: &View<S>,
-        look: &Look,
+        ctx: &CardContext,
     ) -> Result<Card, Error> {
-        configure_card(handlers, tx, &self.user, look)
+        configure_card(handlers, tx, &self.user, ctx)
     }
 }
 
@@ -36,12 +36,12 @@ fn configure_card<S: Source>(
     handlers: &Handlers,
     tx: &View<S>,
     user: &UserKey,
-    look: &Look,
+    ctx: &CardContext,
 ) -> Result<Card, Error> {
     let user = users::get(tx, user)?;
     let people = configure::possible_owners(tx, &user)?;
     let detail = users::detail(tx, &handlers.settings(tx)?, user)?;
-    Ok(handlers.cards.configure(&detail, &people, look))
+    Ok(handlers.cards.configure(&detail, &people, ctx))
 }
 
 /// `user.configure` with a form: saves it.
@@ -76,9 +76,9 @@ impl Action for Configure {
         &self,
         handlers: &Handlers,
         tx: &View<S>,
-        look: &Look,
+        ctx: &CardContext,
     ) -> Result<Card, Error> {
-        configure_card(handlers, tx, &self.user, look)
+        configure_card(handlers, tx, &self.user, ctx)
     }
 }
 
@@ -89,14 +89,14 @@ impl Change for Configure {
         tx: &WriteTx,
         click: &ClickContext,
     ) -> Result<ClickOutcome, Error> {
-        let (user, cards, look) = (&self.user, &handlers.cards, click.with_empty_form());
-        let rest = configure::save(tx, user, &self.settings, click.look.now)?;
+        let (user, cards, ctx) = (&self.user, &handlers.cards, click.with_empty_form());
+        let rest = configure::save(tx, user, &self.settings, click.ctx.now)?;
         if rest.is_empty() {
-            let card = user_card(handlers, tx, user, &look)?;
+            let card = user_card(handlers, tx, user, &ctx)?;
             let toast = Toast::UserSaved { user: user.clone() };
             return Ok(ClickOutcome::card(card).with_toast(cards, &toast));
         }
-        let card = cards.processing(&Processing::Profile(user.clone()), &look);
+        let card = cards.processing(&Processing::Profile(user.clone()), &ctx);
         let task = TaskKind::UpdateProfile {
             user: user.clone(),
             profile: rest.profile,

@@ -7,7 +7,7 @@ use super::fields::Fields;
 use crate::app::create::{self, CreateForm, CreateRefusal};
 use crate::app::{Error, Refusal, users};
 use crate::bot::handlers::Handlers;
-use crate::cards::{Card, Look, Toast};
+use crate::cards::{Card, CardContext, Toast};
 use crate::domain::{Creation, OpId, TaskKind};
 use crate::store::{Source, View, WriteTx};
 
@@ -57,7 +57,7 @@ impl Action for Create {
         &self,
         handlers: &Handlers,
         tx: &View<S>,
-        look: &Look,
+        ctx: &CardContext,
     ) -> Result<Card, Error> {
         let cards = &handlers.cards;
         let creation = match (&self.step, tx.creation_of_op(&self.op)?) {
@@ -68,16 +68,16 @@ impl Action for Create {
             (CreateStep::Form | CreateStep::New(_), None) => None,
         };
         Ok(match creation {
-            Some(Creation { running: true, wanted, .. }) => cards.creating(&wanted.key, look),
+            Some(Creation { running: true, wanted, .. }) => cards.creating(&wanted.key, ctx),
             Some(creation) if !creation.made_nothing() => {
                 let account = users::account_name(tx, &creation.wanted.key.account)?;
-                cards.creation(&creation, &account, look)
+                cards.creation(&creation, &account, ctx)
             }
             Some(Creation { form, .. }) => {
-                let look = look.clone().with_form(form);
-                cards.create(&create::view(tx)?, &look)
+                let ctx = ctx.clone().with_form(form);
+                cards.create(&create::view(tx)?, &ctx)
             }
-            None => cards.create(&create::view(tx)?, look),
+            None => cards.create(&create::view(tx)?, ctx),
         })
     }
 }
@@ -94,11 +94,11 @@ impl Change for Create {
         let creation = match &self.step {
             CreateStep::New(form) => {
                 let wanted = create::check(tx, form)?;
-                create::begin(tx, wanted, typed_values(form), &self.op, by, click.look.now)?
+                create::begin(tx, wanted, typed_values(form), &self.op, by, click.ctx.now)?
             }
             CreateStep::Resume(id) => create::resume(tx, *id, &self.op, by)?,
             CreateStep::Form => {
-                return self.show(handlers, tx, &click.look).map(ClickOutcome::card);
+                return self.show(handlers, tx, &click.ctx).map(ClickOutcome::card);
             }
         };
         let user = creation.wanted.key.clone();

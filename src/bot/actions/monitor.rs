@@ -4,7 +4,7 @@ use super::action::{Action, Change, ClickContext, ClickOutcome};
 use super::fields::Fields;
 use crate::app::{Error, Refusal};
 use crate::bot::handlers::Handlers;
-use crate::cards::{Card, Look, Processing, Toast};
+use crate::cards::{Card, CardContext, Processing, Toast};
 use crate::domain::TaskKind;
 use crate::store::{Source, View, WriteTx};
 
@@ -21,9 +21,9 @@ impl Action for MonitorRun {
         &self,
         handlers: &Handlers,
         tx: &View<S>,
-        look: &Look,
+        ctx: &CardContext,
     ) -> Result<Card, Error> {
-        Ok(handlers.cards.monitor(&handlers.monitor_view(tx)?, look))
+        Ok(handlers.cards.monitor(&handlers.monitor_view(tx)?, ctx))
     }
 }
 

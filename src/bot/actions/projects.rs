@@ -5,7 +5,7 @@ use super::fields::Fields;
 use crate::app::projects::NewLink;
 use crate::app::{Error, Refusal, policies, projects};
 use crate::bot::handlers::Handlers;
-use crate::cards::{Card, Look, Toast, Tone};
+use crate::cards::{Card, CardContext, Toast, Tone};
 use crate::domain::{ProjectName, Switch, TaskKind, UserKey};
 use crate::store::{Source, StoreError, View, WriteTx};
 
@@ -27,9 +27,9 @@ impl Action for ProjectsOpen {
         &self,
         handlers: &Handlers,
         tx: &View<S>,
-        look: &Look,
+        ctx: &CardContext,
     ) -> Result<Card, Error> {
-        projects_card(handlers, tx, &self.user, self.page, look)
+        projects_card(handlers, tx, &self.user, self.page, ctx)
     }
 
     /// Also refreshes an old list of projects to choose from, for those who may choose.
@@ -37,15 +37,15 @@ impl Action for ProjectsOpen {
         &self,
         handlers: &Handlers,
         tx: &View<S>,
-        look: &Look,
+        ctx: &CardContext,
     ) -> Result<Opened, Error> {
-        let view = projects::view(tx, &self.user, self.page, look.now)?;
-        let refresh = look.role.may_change() && projects::list_is_old(&view, look.now);
+        let view = projects::view(tx, &self.user, self.page, ctx.now)?;
+        let refresh = ctx.role.may_change() && projects::list_is_old(&view, ctx.now);
         let task = refresh.then(|| TaskKind::RefreshProjects {
             account: self.user.account.clone(),
             user: self.user.clone(),
         });
-        Ok(Opened { card: handlers.cards.projects(&view, look), task })
+        Ok(Opened { card: handlers.cards.projects(&view, ctx), task })
     }
 }
 
@@ -54,9 +54,9 @@ fn projects_card<S: Source>(
     tx: &View<S>,
     user: &UserKey,
     page: usize,
-    look: &Look,
+    ctx: &CardContext,
 ) -> Result<Card, Error> {
-    Ok(handlers.cards.projects(&projects::view(tx, user, page, look.now)?, look))
+    Ok(handlers.cards.projects(&projects::view(tx, user, page, ctx.now)?, ctx))
 }
 
 /// What people call a linked project.
@@ -90,9 +90,9 @@ impl Action for ProjectAdd {
         &self,
         handlers: &Handlers,
         tx: &View<S>,
-        look: &Look,
+        ctx: &CardContext,
     ) -> Result<Card, Error> {
-        projects_card(handlers, tx, &self.user, 1, look)
+        projects_card(handlers, tx, &self.user, 1, ctx)
     }
 }
 
@@ -103,17 +103,17 @@ impl Change for ProjectAdd {
         tx: &WriteTx,
         click: &ClickContext,
     ) -> Result<ClickOutcome, Error> {
-        let (user, now) = (&self.user, click.look.now);
+        let (user, now) = (&self.user, click.ctx.now);
         let linked = projects::add(tx, user, &self.link, now)?;
         let project = &linked.link.project;
         policies::want(tx, user, project, &handlers.project_policies, click.report.clone(), now)?;
         let label = linked.link.label().to_owned();
-        let mut look = click.with_empty_form();
+        let mut ctx = click.with_empty_form();
         if !linked.listed {
             let text = handlers.cards.words().t("projects.not_in_list", &[("project", &label)]);
-            look = look.with_banner(Tone::Warning, text);
+            ctx = ctx.with_banner(Tone::Warning, text);
         }
-        let card = self.show(handlers, tx, &look)?;
+        let card = self.show(handlers, tx, &ctx)?;
         Ok(ClickOutcome::card(card).with_toast(&handlers.cards, &Toast::ProjectAdded { label }))
     }
 }
@@ -145,9 +145,9 @@ impl Action for ProjectToggle {
         &self,
         handlers: &Handlers,
         tx: &View<S>,
-        look: &Look,
+        ctx: &CardContext,
     ) -> Result<Card, Error> {
-        projects_card(handlers, tx, &self.user, self.page, look)
+        projects_card(handlers, tx, &self.user, self.page, ctx)
     }
 }
 
@@ -158,7 +158,7 @@ impl Change for ProjectToggle {
         tx: &WriteTx,
         click: &ClickContext,
     ) -> Result<ClickOutcome, Error> {
-        projects::toggle(tx, &self.user, &self.project, self.monitored, click.look.now)?;
+        projects::toggle(tx, &self.user, &self.project, self.monitored, click.ctx.now)?;
         let label = label_of(tx, &self.user, &self.project)?;
         let toast = Toast::ProjectToggled { label, enabled: self.monitored.is_on() };
         let card = self.show(handlers, tx, &click.with_empty_form())?;
@@ -186,9 +186,9 @@ impl Action for ProjectRemove {
         &self,
         handlers: &Handlers,
         tx: &View<S>,
-        look: &Look,
+        ctx: &CardContext,
     ) -> Result<Card, Error> {
-        projects_card(handlers, tx, &self.user, self.page, look)
+        projects_card(handlers, tx, &self.user, self.page, ctx)
     }
 }
 
@@ -199,7 +199,7 @@ impl Change for ProjectRemove {
         tx: &WriteTx,
         click: &ClickContext,
     ) -> Result<ClickOutcome, Error> {
-        let (user, project, now) = (&self.user, &self.project, click.look.now);
+        let (user, project, now) = (&self.user, &self.project, click.ctx.now);
         let label = label_of(tx, user, project)?;
         projects::remove(tx, user, project, now)?;
         policies::release(tx, user, project, click.report.clone(), now)?;
@@ -226,9 +226,9 @@ impl Action for ToggleAll {
         &self,
         handlers: &Handlers,
         tx: &View<S>,
-        look: &Look,
+        ctx: &CardContext,
     ) -> Result<Card, Error> {
-        projects_card(handlers, tx, &self.user, 1, look)
+        projects_card(handlers, tx, &self.user, 1, ctx)
     }
 }
 
@@ -239,7 +239,7 @@ impl Change for ToggleAll {
         tx: &WriteTx,
         click: &ClickContext,
     ) -> Result<ClickOutcome, Error> {
-        let links = projects::toggle_all(tx, &self.user, self.monitored, click.look.now)?;
+        let links = projects::toggle_all(tx, &self.user, self.monitored, click.ctx.now)?;
         let toast = Toast::AllToggled { enabled: self.monitored.is_on(), links };
         let card = self.show(handlers, tx, &click.with_empty_form())?;
         Ok(ClickOutcome::card(card).with_toast(&handlers.cards, &toast))

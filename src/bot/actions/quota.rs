@@ -7,7 +7,7 @@ use super::fields::Fields;
 use crate::app::outcome::QuotaView;
 use crate::app::{Error, Refusal, quota};
 use crate::bot::handlers::Handlers;
-use crate::cards::{Card, Look, Toast};
+use crate::cards::{Card, CardContext, Toast};
 use crate::domain::{Money, OpenId, UserKey};
 use crate::store::{Source, View, WriteTx};
 
@@ -27,9 +27,9 @@ impl Action for QuotaOpen {
         &self,
         handlers: &Handlers,
         tx: &View<S>,
-        look: &Look,
+        ctx: &CardContext,
     ) -> Result<Card, Error> {
-        quota_card(handlers, tx, &self.user, look)
+        quota_card(handlers, tx, &self.user, ctx)
     }
 }
 
@@ -37,10 +37,10 @@ fn quota_card<S: Source>(
     handlers: &Handlers,
     tx: &View<S>,
     user: &UserKey,
-    look: &Look,
+    ctx: &CardContext,
 ) -> Result<Card, Error> {
     let settings = handlers.settings(tx)?;
-    Ok(handlers.cards.quota(&quota::view(tx, &settings, user)?, look))
+    Ok(handlers.cards.quota(&quota::view(tx, &settings, user)?, ctx))
 }
 
 /// `quota.allocate`
@@ -67,9 +67,9 @@ impl Action for Allocate {
         &self,
         handlers: &Handlers,
         tx: &View<S>,
-        look: &Look,
+        ctx: &CardContext,
     ) -> Result<Card, Error> {
-        quota_card(handlers, tx, &self.user, look)
+        quota_card(handlers, tx, &self.user, ctx)
     }
 }
 
@@ -81,7 +81,7 @@ impl Change for Allocate {
         click: &ClickContext,
     ) -> Result<ClickOutcome, Error> {
         let amount = Money::parse_input(&self.amount).map_err(Refusal::from)?;
-        let (by, now) = (&click.operator, click.look.now);
+        let (by, now) = (&click.operator, click.ctx.now);
         let (view, toast) = allocate(handlers, tx, &self.user, amount, &self.note, by, now)?;
         let card = handlers.cards.quota(&view, &click.with_empty_form());
         Ok(ClickOutcome::card(card).with_toast(&handlers.cards, &toast))

@@ -5,7 +5,7 @@ use super::fields::Fields;
 use crate::app::settings::{self, NewSettings};
 use crate::app::{Error, Refusal};
 use crate::bot::handlers::Handlers;
-use crate::cards::{Card, Look, Toast};
+use crate::cards::{Card, CardContext, Toast};
 use crate::domain::{AlertBody, Problem};
 use crate::outbox::{self, Audience};
 use crate::store::{Source, View, WriteTx};
@@ -23,14 +23,18 @@ impl Action for ConfigOpen {
         &self,
         handlers: &Handlers,
         tx: &View<S>,
-        look: &Look,
+        ctx: &CardContext,
     ) -> Result<Card, Error> {
-        settings_card(handlers, tx, look)
+        settings_card(handlers, tx, ctx)
     }
 }
 
-fn settings_card<S: Source>(handlers: &Handlers, tx: &View<S>, look: &Look) -> Result<Card, Error> {
-    Ok(handlers.cards.settings(&settings::view(tx, &handlers.configured)?, look))
+fn settings_card<S: Source>(
+    handlers: &Handlers,
+    tx: &View<S>,
+    ctx: &CardContext,
+) -> Result<Card, Error> {
+    Ok(handlers.cards.settings(&settings::view(tx, &handlers.configured)?, ctx))
 }
 
 /// `config.save`
@@ -57,9 +61,9 @@ impl Action for ConfigSave {
         &self,
         handlers: &Handlers,
         tx: &View<S>,
-        look: &Look,
+        ctx: &CardContext,
     ) -> Result<Card, Error> {
-        settings_card(handlers, tx, look)
+        settings_card(handlers, tx, ctx)
     }
 }
 
@@ -71,7 +75,7 @@ impl Change for ConfigSave {
         click: &ClickContext,
     ) -> Result<ClickOutcome, Error> {
         let (configured, base_url) = (&handlers.configured, &handlers.base_url);
-        settings::save(tx, configured, base_url, &self.settings, click.look.now)?;
+        settings::save(tx, configured, base_url, &self.settings, click.ctx.now)?;
         let card = self.show(handlers, tx, &click.with_empty_form())?;
         Ok(ClickOutcome::card(card).with_toast(&handlers.cards, &Toast::SettingsSaved))
     }
@@ -90,9 +94,9 @@ impl Action for ConfigTest {
         &self,
         handlers: &Handlers,
         tx: &View<S>,
-        look: &Look,
+        ctx: &CardContext,
     ) -> Result<Card, Error> {
-        settings_card(handlers, tx, look)
+        settings_card(handlers, tx, ctx)
     }
 }
 
@@ -107,7 +111,7 @@ impl Change for ConfigTest {
         let body = AlertBody::Error { problem: Problem::Test { operator } };
         let (cards, settings) = (&handlers.cards, handlers.settings(tx)?);
         let audience = Audience { cards, settings: &settings, admins: &handlers.admins };
-        outbox::raise(tx, audience, None, body, click.look.now)?;
+        outbox::raise(tx, audience, None, body, click.ctx.now)?;
         let card = self.show(handlers, tx, &click.with_empty_form())?;
         Ok(ClickOutcome::card(card).with_toast(cards, &Toast::TestAlertOwed))
     }

@@ -26,7 +26,7 @@ use super::settings::{ConfigOpen, ConfigSave, ConfigTest};
 use super::users::{UserOpen, UsersList};
 use crate::app::{Error, Refusal};
 use crate::bot::handlers::Handlers;
-use crate::cards::{Card, Look};
+use crate::cards::{Card, CardContext};
 use crate::domain::{Needs, OpId};
 use crate::feishu::CardAction;
 use crate::store::{Source, View, WriteTx};
@@ -144,9 +144,9 @@ macro_rules! actions {
                 &self,
                 handlers: &Handlers,
                 tx: &View<S>,
-                look: &Look,
+                ctx: &CardContext,
             ) -> Result<Opened, Error> {
-                match self { $( Reading::$reading(action) => action.open(handlers, tx, look), )* }
+                match self { $( Reading::$reading(action) => action.open(handlers, tx, ctx), )* }
             }
 
             /// See [`Action::show`].
@@ -154,9 +154,9 @@ macro_rules! actions {
                 &self,
                 handlers: &Handlers,
                 tx: &View<S>,
-                look: &Look,
+                ctx: &CardContext,
             ) -> Result<Card, Error> {
-                match self { $( Reading::$reading(action) => action.show(handlers, tx, look), )* }
+                match self { $( Reading::$reading(action) => action.show(handlers, tx, ctx), )* }
             }
         }
 
@@ -180,9 +180,9 @@ macro_rules! actions {
                 &self,
                 handlers: &Handlers,
                 tx: &View<S>,
-                look: &Look,
+                ctx: &CardContext,
             ) -> Result<Card, Error> {
-                match self { $( Changing::$change(action) => action.show(handlers, tx, look), )* }
+                match self { $( Changing::$change(action) => action.show(handlers, tx, ctx), )* }
             }
         }
 

@@ -5,7 +5,7 @@ use super::fields::Fields;
 use crate::app::outcome::UserFilter;
 use crate::app::{Error, Refusal, users};
 use crate::bot::handlers::Handlers;
-use crate::cards::{Card, ListPlace, Look};
+use crate::cards::{Card, CardContext, ListPlace};
 use crate::domain::UserKey;
 use crate::store::{Source, View};
 
@@ -29,12 +29,12 @@ impl Action for UsersList {
         &self,
         handlers: &Handlers,
         tx: &View<S>,
-        look: &Look,
+        ctx: &CardContext,
     ) -> Result<Card, Error> {
         let Self(place) = self;
         let settings = handlers.settings(tx)?;
         let page = users::list(tx, &settings, place.filter, &place.query, place.page)?;
-        Ok(handlers.cards.users(&page, look))
+        Ok(handlers.cards.users(&page, ctx))
     }
 }
 
@@ -54,9 +54,9 @@ impl Action for UserOpen {
         &self,
         handlers: &Handlers,
         tx: &View<S>,
-        look: &Look,
+        ctx: &CardContext,
     ) -> Result<Card, Error> {
-        user_card(handlers, tx, &self.user, look)
+        user_card(handlers, tx, &self.user, ctx)
     }
 }
 
@@ -65,8 +65,8 @@ pub fn user_card<S: Source>(
     handlers: &Handlers,
     tx: &View<S>,
     user: &UserKey,
-    look: &Look,
+    ctx: &CardContext,
 ) -> Result<Card, Error> {
     let settings = handlers.settings(tx)?;
-    Ok(handlers.cards.user(&users::detail(tx, &settings, users::get(tx, user)?)?, look))
+    Ok(handlers.cards.user(&users::detail(tx, &settings, users::get(tx, user)?)?, ctx))
 }

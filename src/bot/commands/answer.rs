@@ -13,7 +13,7 @@ use crate::bot::origin::{Origin, Reply};
 use crate::bot::reaction::Reaction;
 use crate::bot::roles::Allowed;
 use crate::bot::state::Bot;
-use crate::cards::{Candidate, CandidatesView, Card, Look, Processing, Tone};
+use crate::cards::{Candidate, CandidatesView, Card, CardContext, Processing, Tone};
 use crate::domain::{OpenId, Role, TaskKind};
 use crate::feishu::CallbackAnswer;
 use crate::store::{Source, StoreError, View, WriteTx};
@@ -132,26 +132,26 @@ impl Handlers {
         requester: &Requester,
         now: Timestamp,
     ) -> Result<Reply, Error> {
-        let look = Look::new(requester.allowed.role(), now);
+        let ctx = CardContext::new(requester.allowed.role(), now);
         match change {
             Change::Sync => {
                 let active = tx.accounts()?.into_iter().any(|account| account.active.is_on());
                 if !active {
                     return Err(Refusal::NoAccount.into());
                 }
-                let card = self.cards.processing(&Processing::Sync, &look);
+                let card = self.cards.processing(&Processing::Sync, &ctx);
                 Ok(Reply::card(card).with_task(TaskKind::Sync))
             }
             Change::MonitorRun => {
-                let card = self.cards.processing(&Processing::Monitor, &look);
+                let card = self.cards.processing(&Processing::Monitor, &ctx);
                 Ok(Reply::card(card).with_task(TaskKind::MonitorRun))
             }
             Change::Allocate { name, amount, note } => {
                 let user = users::find(tx, name)?.key;
                 let by = &requester.person;
                 let (view, toast) = allocate(self, tx, &user, *amount, note, by, now)?;
-                let look = look.with_banner(Tone::Success, self.cards.words().toast(&toast));
-                Ok(Reply::card(self.cards.quota(&view, &look)))
+                let ctx = ctx.with_banner(Tone::Success, self.cards.words().toast(&toast));
+                Ok(Reply::card(self.cards.quota(&view, &ctx)))
             }
         }
     }
@@ -195,6 +195,6 @@ impl Handlers {
             })
             .collect::<Result<_, StoreError>>()?;
         let view = CandidatesView { name: name.clone(), candidates, nobody };
-        Ok(self.cards.candidates(&view, &Look::new(Role::Viewer, now)))
+        Ok(self.cards.candidates(&view, &CardContext::new(Role::Viewer, now)))
     }
 }

@@ -6,7 +6,7 @@ use crate::app::Refusal;
 use crate::bot::handlers::Handlers;
 use crate::bot::roles::Allowed;
 use crate::cards::text::clip;
-use crate::cards::{Card, HelpRow, HelpView, Look, Tone};
+use crate::cards::{Card, CardContext, HelpRow, HelpView, Tone};
 use crate::domain::{Needs, OpenId, Role};
 
 impl Handlers {
@@ -36,12 +36,12 @@ impl Handlers {
             unknown: unknown.map(str::to_owned),
             nearest: nearest.map(|name| format!("/{name}")),
         };
-        let look = Look::new(role, self.clock.now());
-        let look = match notice {
-            Some((tone, text)) => look.with_banner(tone, text),
-            None => look,
+        let ctx = CardContext::new(role, self.clock.now());
+        let ctx = match notice {
+            Some((tone, text)) => ctx.with_banner(tone, text),
+            None => ctx,
         };
-        self.cards.help(&view, &look)
+        self.cards.help(&view, &ctx)
     }
 
     /// The card for a text that is not a command, or for a command with wrong arguments.

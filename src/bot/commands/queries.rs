@@ -13,7 +13,7 @@ use crate::bot::actions::{
 };
 use crate::bot::handlers::Handlers;
 use crate::bot::origin::Reply;
-use crate::cards::{Card, ListPlace, Look, Tone};
+use crate::cards::{Card, CardContext, ListPlace, Tone};
 use crate::domain::{AccessGoal, UserKey};
 use crate::store::{Source, View};
 
@@ -38,46 +38,46 @@ impl Handlers {
         requester: &Requester,
         now: Timestamp,
     ) -> Result<Reply, Error> {
-        let look = &Look::new(requester.allowed.role(), now);
+        let ctx = &CardContext::new(requester.allowed.role(), now);
         let key = |name: &str| -> Result<UserKey, Error> { Ok(users::find(tx, name)?.key) };
         let optional_key = |name: &Option<String>| name.as_deref().map(key).transpose();
         Ok(match query {
-            Query::Help => self.help(look.role, None, None, None).into(),
+            Query::Help => self.help(ctx.role, None, None, None).into(),
             Query::Users { query } => {
                 let place = ListPlace { page: 1, filter: UserFilter::All, query: query.clone() };
-                UsersList(place).open(self, tx, look)?.into()
+                UsersList(place).open(self, tx, ctx)?.into()
             }
-            Query::User { name } => UserOpen { user: key(name)? }.open(self, tx, look)?.into(),
+            Query::User { name } => UserOpen { user: key(name)? }.open(self, tx, ctx)?.into(),
             Query::Projects { name } => {
-                ProjectsOpen { user: key(name)?, page: 1 }.open(self, tx, look)?.into()
+                ProjectsOpen { user: key(name)?, page: 1 }.open(self, tx, ctx)?.into()
             }
-            Query::Quota { name } => QuotaOpen { user: key(name)? }.open(self, tx, look)?.into(),
+            Query::Quota { name } => QuotaOpen { user: key(name)? }.open(self, tx, ctx)?.into(),
             Query::Billing { name, period } => {
                 let user = optional_key(name)?;
-                BillingOpen { period: *period, user, page: 1 }.open(self, tx, look)?.into()
+                BillingOpen { period: *period, user, page: 1 }.open(self, tx, ctx)?.into()
             }
             Query::Alerts { name } => {
                 let user = optional_key(name)?;
-                AlertsList { user, kind: None, page: 1 }.open(self, tx, look)?.into()
+                AlertsList { user, kind: None, page: 1 }.open(self, tx, ctx)?.into()
             }
             Query::Enable { name } => {
-                confirm_access(self, tx, &key(name)?, AccessGoal::Restored, look)?.into()
+                confirm_access(self, tx, &key(name)?, AccessGoal::Restored, ctx)?.into()
             }
             Query::Disable { name } => {
-                confirm_access(self, tx, &key(name)?, AccessGoal::Cut, look)?.into()
+                confirm_access(self, tx, &key(name)?, AccessGoal::Cut, ctx)?.into()
             }
-            Query::Monitor => self.cards.monitor(&self.monitor_view(tx)?, look).into(),
-            Query::Create => self.cards.create(&create::view(tx)?, look).into(),
-            Query::Config => ConfigOpen.open(self, tx, look)?.into(),
+            Query::Monitor => self.cards.monitor(&self.monitor_view(tx)?, ctx).into(),
+            Query::Create => self.cards.create(&create::view(tx)?, ctx).into(),
+            Query::Config => ConfigOpen.open(self, tx, ctx)?.into(),
             Query::Accounts => {
                 if !requester.direct {
                     return Err(Refusal::DirectChatOnly.into());
                 }
-                AccountsOpen { replacing: None, page: 1 }.open(self, tx, look)?.into()
+                AccountsOpen { replacing: None, page: 1 }.open(self, tx, ctx)?.into()
             }
             Query::Me => {
                 let view = me::view(tx, &self.settings(tx)?, &requester.person, now)?;
-                self.cards.me(&view, look).into()
+                self.cards.me(&view, ctx).into()
             }
             Query::Export { table } => Reply::card(self.export_card(*table)).with_file(*table),
         })
