@@ -123,7 +123,7 @@ async fn only_administrators_and_only_in_the_direct_chat() {
     let bed = bed().await;
     bed.introduced().await;
     let reply = bed.ask_in(ADMIN, GROUP, "/accounts", true).await;
-    assert!(text_of(&reply).contains("私聊"), "{}", text_of(&reply));
+    assert!(text_of(&reply).contains("单聊"), "{}", text_of(&reply));
     assert!(!text_of(&bed.ask(VIEWER, "/accounts").await).contains("AKLT"));
     let other = bed.ask_in(ADMIN, GROUP, "/users", true).await;
     for value in [

@@ -247,7 +247,7 @@ async fn a_refused_project_comes_back_to_be_corrected() {
     assert!(toast_of(&bed.submit(ADMIN, &card, "project.add", both).await).starts_with("success"));
     let typo = bed.submit(ADMIN, &card, "project.add", json!({"project_name": "taem-c"})).await;
     assert!(toast_of(&typo).starts_with("success"), "{typo:?}");
-    assert!(bed.texts(&card).contains("项目列表里没有「taem-c」"), "{}", bed.texts(&card));
+    assert!(bed.texts(&card).contains("项目列表里没有“taem-c”"), "{}", bed.texts(&card));
     assert_eq!(links(), 3);
 }
 
@@ -290,7 +290,7 @@ async fn quota_is_allocated_and_refusals_can_be_corrected() {
     let long = "字".repeat(501);
     for (amount, note, wanted) in [
         ("", "", "请填写金额"),
-        ("abc", "", "金额看不懂"),
+        ("abc", "", "金额格式不正确"),
         ("1,00", "", "逗号位置不对"),
         ("1.234", "", "最多两位小数"),
         ("0", "", "金额不能是 0"),

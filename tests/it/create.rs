@@ -326,8 +326,8 @@ async fn bad_input_comes_back_and_makes_nothing() {
     let bed = bed().await;
     let form = bed.ask(ADMIN, "/create").await;
     for (field, value, says) in [
-        ("username", "al ice", "不能作用户名"),
-        ("username", "张三", "不能作用户名"),
+        ("username", "al ice", "不能用作用户名"),
+        ("username", "张三", "不能用作用户名"),
         ("username", "alice", "main/alice 已存在"),
         ("email", "a@b", "不是邮箱"),
         ("phone", "138-0000", "不是手机号"),

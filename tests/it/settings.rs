@@ -28,7 +28,7 @@ async fn saved_values_win_over_the_file_and_survive_a_restart() {
     let card = bed.ask(ADMIN, "/config").await;
     let text = text_of(&card);
     assert!(text.contains("50% / 80% / 90%") && text.contains(GROUP), "{text}");
-    assert!(!text.contains("在此保存"), "{text}");
+    assert!(!text.contains("聊天中设置"), "{text}");
 
     let hook = bed.feishu.add_hook("s3cret-hook", None, GROUP);
     let fields = json!({"thresholds": "60，95", "interval_seconds": "1800", "webhook_url": hook,
@@ -37,7 +37,7 @@ async fn saved_values_win_over_the_file_and_survive_a_restart() {
     assert!(toast_of(&saved).starts_with("success"), "{saved:?}");
     let shown = bed.texts(&card.message_id);
     assert!(shown.contains("60% / 95%") && shown.contains("30 分钟"), "{shown}");
-    assert_eq!(shown.matches("在此保存").count(), 5, "{shown}");
+    assert_eq!(shown.matches("聊天中设置").count(), 5, "{shown}");
     let content = bed.feishu.message(&card.message_id).unwrap().content;
     assert!(!content.contains("s3cret-hook"), "the address of a webhook is nobody's to read");
 
