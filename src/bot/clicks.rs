@@ -70,7 +70,7 @@ impl Bot {
             context: ClickContext {
                 operator,
                 chat: action.chat_id.clone().and_then(|chat| ChatId::new(chat).ok()),
-                ctx: CardContext::new(allowed.role(), self.handlers.clock.now())
+                card_ctx: CardContext::new(allowed.role(), self.handlers.clock.now())
                     .with_back(ListPlace::of_value(&value))
                     .with_form(form_values(&action)),
                 report: report(&action),
@@ -110,7 +110,7 @@ impl Bot {
         incoming: IncomingClick,
         action: Reading,
     ) -> Result<Option<ClickOutcome>, StoreError> {
-        let now = incoming.context.ctx.now;
+        let now = incoming.context.card_ctx.now;
         let handlers = Arc::clone(&self.handlers);
         let opened = self.store.reading(move |tx| {
             if tx.is_seen(&incoming.keys, now)? {
@@ -192,7 +192,8 @@ impl Handlers {
     ) -> Result<ClickContext, StoreError> {
         let mut click = incoming.context.clone();
         if let Some(chat) = &click.chat {
-            click.ctx.in_group = tx.known_chat(chat.as_str())?.is_some_and(|chat| !chat.direct);
+            click.card_ctx.in_group =
+                tx.known_chat(chat.as_str())?.is_some_and(|chat| !chat.direct);
         }
         let alert = match incoming.alert {
             Some(id) => tx.alert(id)?,
@@ -202,7 +203,7 @@ impl Handlers {
             let words = self.cards.words();
             let (title, time) = (words.alert_title(&alert), words.time(alert.at));
             let text = words.t("alert.before", &[("title", &title), ("time", &time)]);
-            click.ctx = click.ctx.with_banner(Tone::Warning, text);
+            click.card_ctx = click.card_ctx.with_banner(Tone::Warning, text);
         }
         Ok(click)
     }
@@ -215,7 +216,7 @@ impl Handlers {
         click: &ChangingClick,
     ) -> Result<Option<ClickOutcome>, Error> {
         let ChangingClick { incoming, row, op, action } = click;
-        let now = incoming.context.ctx.now;
+        let now = incoming.context.card_ctx.now;
         if !tx.claim(&incoming.keys, now)? {
             return Ok(None);
         }
@@ -241,7 +242,7 @@ impl Handlers {
         refusal: Refusal,
     ) -> Result<Option<ClickOutcome>, StoreError> {
         let ChangingClick { incoming, op, action, .. } = click;
-        let now = incoming.context.ctx.now;
+        let now = incoming.context.card_ctx.now;
         if !tx.claim(&incoming.keys, now)? {
             return Ok(None);
         }
@@ -267,7 +268,7 @@ impl Handlers {
         let Some(first) = tx.op_outcome(op)? else { return Ok(None) };
         // An applied form must not come back filled in, under a new `op`: one more press would apply it again.
         let ctx = if first.refused {
-            context.ctx.clone().with_banner(Tone::Error, first.toast.clone())
+            context.card_ctx.clone().with_banner(Tone::Error, first.toast.clone())
         } else {
             context.with_empty_form()
         };
@@ -289,7 +290,7 @@ impl Handlers {
         show: impl FnOnce(&CardContext) -> Result<Card, Error>,
     ) -> Result<ClickOutcome, StoreError> {
         let text = self.cards.words().toast(&Toast::Refused(refusal));
-        let ctx = click.ctx.clone().with_banner(Tone::Error, text.clone());
+        let ctx = click.card_ctx.clone().with_banner(Tone::Error, text.clone());
         let card = unless_refused(show(&ctx))?;
         Ok(ClickOutcome { toast: Some((Tone::Error, text)), card, refused: true, task: None })
     }

@@ -83,7 +83,7 @@ fn change_access(
     click: &ClickContext,
 ) -> Result<ClickOutcome, Error> {
     let by = handlers.operator(tx, &click.operator)?;
-    access::request(tx, user, goal, by, click.report.clone(), click.ctx.now)?;
+    access::request(tx, user, goal, by, click.report.clone(), click.card_ctx.now)?;
     let card = user_card(handlers, tx, user, &click.with_empty_form())?;
     let toast = Toast::AccessChanging { user: user.clone(), goal };
     Ok(ClickOutcome::card(card).with_toast(&handlers.cards, &toast))

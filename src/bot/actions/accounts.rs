@@ -167,7 +167,7 @@ impl Change for AccountToggle {
         tx: &WriteTx,
         click: &ClickContext,
     ) -> Result<ClickOutcome, Error> {
-        accounts::toggle(tx, &self.account, self.active, click.ctx.now)?;
+        accounts::toggle(tx, &self.account, self.active, click.card_ctx.now)?;
         drop_pending_balance_updates(tx, click)?;
         let name = tx.account(&self.account)?.map(|account| account.name).unwrap_or_default();
         let toast = Toast::AccountToggled { account: name, enabled: self.active.is_on() };

@@ -54,7 +54,7 @@ pub struct ClickContext {
     /// Where.
     pub chat: Option<ChatId>,
     /// How cards in answer to the click are rendered, with the typed values in the form.
-    pub ctx: CardContext,
+    pub card_ctx: CardContext,
     /// The clicked card, where a later result is shown.
     pub report: Option<Report>,
 }
@@ -62,7 +62,7 @@ pub struct ClickContext {
 impl ClickContext {
     /// The context of a card whose form is empty again, as after its values were applied.
     pub fn with_empty_form(&self) -> CardContext {
-        CardContext { form: Default::default(), ..self.ctx.clone() }
+        CardContext { form: Default::default(), ..self.card_ctx.clone() }
     }
 }
 

@@ -94,11 +94,11 @@ impl Change for Create {
         let creation = match &self.step {
             CreateStep::New(form) => {
                 let wanted = create::check(tx, form)?;
-                create::begin(tx, wanted, typed_values(form), &self.op, by, click.ctx.now)?
+                create::begin(tx, wanted, typed_values(form), &self.op, by, click.card_ctx.now)?
             }
             CreateStep::Resume(id) => create::resume(tx, *id, &self.op, by)?,
             CreateStep::Form => {
-                return self.show(handlers, tx, &click.ctx).map(ClickOutcome::card);
+                return self.show(handlers, tx, &click.card_ctx).map(ClickOutcome::card);
             }
         };
         let user = creation.wanted.key.clone();

@@ -103,7 +103,7 @@ impl Change for ProjectAdd {
         tx: &WriteTx,
         click: &ClickContext,
     ) -> Result<ClickOutcome, Error> {
-        let (user, now) = (&self.user, click.ctx.now);
+        let (user, now) = (&self.user, click.card_ctx.now);
         let linked = projects::add(tx, user, &self.link, now)?;
         let project = &linked.link.project;
         policies::want(tx, user, project, &handlers.project_policies, click.report.clone(), now)?;
@@ -158,7 +158,7 @@ impl Change for ProjectToggle {
         tx: &WriteTx,
         click: &ClickContext,
     ) -> Result<ClickOutcome, Error> {
-        projects::toggle(tx, &self.user, &self.project, self.monitored, click.ctx.now)?;
+        projects::toggle(tx, &self.user, &self.project, self.monitored, click.card_ctx.now)?;
         let label = label_of(tx, &self.user, &self.project)?;
         let toast = Toast::ProjectToggled { label, enabled: self.monitored.is_on() };
         let card = self.show(handlers, tx, &click.with_empty_form())?;
@@ -199,7 +199,7 @@ impl Change for ProjectRemove {
         tx: &WriteTx,
         click: &ClickContext,
     ) -> Result<ClickOutcome, Error> {
-        let (user, project, now) = (&self.user, &self.project, click.ctx.now);
+        let (user, project, now) = (&self.user, &self.project, click.card_ctx.now);
         let label = label_of(tx, user, project)?;
         projects::remove(tx, user, project, now)?;
         policies::release(tx, user, project, click.report.clone(), now)?;
@@ -239,7 +239,7 @@ impl Change for ToggleAll {
         tx: &WriteTx,
         click: &ClickContext,
     ) -> Result<ClickOutcome, Error> {
-        let links = projects::toggle_all(tx, &self.user, self.monitored, click.ctx.now)?;
+        let links = projects::toggle_all(tx, &self.user, self.monitored, click.card_ctx.now)?;
         let toast = Toast::AllToggled { enabled: self.monitored.is_on(), links };
         let card = self.show(handlers, tx, &click.with_empty_form())?;
         Ok(ClickOutcome::card(card).with_toast(&handlers.cards, &toast))

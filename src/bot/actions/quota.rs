@@ -81,7 +81,7 @@ impl Change for Allocate {
         click: &ClickContext,
     ) -> Result<ClickOutcome, Error> {
         let amount = Money::parse_input(&self.amount).map_err(Refusal::from)?;
-        let (by, now) = (&click.operator, click.ctx.now);
+        let (by, now) = (&click.operator, click.card_ctx.now);
         let (view, toast) = allocate(handlers, tx, &self.user, amount, &self.note, by, now)?;
         let card = handlers.cards.quota(&view, &click.with_empty_form());
         Ok(ClickOutcome::card(card).with_toast(&handlers.cards, &toast))

@@ -75,7 +75,7 @@ impl Change for ConfigSave {
         click: &ClickContext,
     ) -> Result<ClickOutcome, Error> {
         let (configured, base_url) = (&handlers.configured, &handlers.base_url);
-        settings::save(tx, configured, base_url, &self.settings, click.ctx.now)?;
+        settings::save(tx, configured, base_url, &self.settings, click.card_ctx.now)?;
         let card = self.show(handlers, tx, &click.with_empty_form())?;
         Ok(ClickOutcome::card(card).with_toast(&handlers.cards, &Toast::SettingsSaved))
     }
@@ -111,7 +111,7 @@ impl Change for ConfigTest {
         let body = AlertBody::Error { problem: Problem::Test { operator } };
         let (cards, settings) = (&handlers.cards, handlers.settings(tx)?);
         let audience = Audience { cards, settings: &settings, admins: &handlers.admins };
-        outbox::raise(tx, audience, None, body, click.ctx.now)?;
+        outbox::raise(tx, audience, None, body, click.card_ctx.now)?;
         let card = self.show(handlers, tx, &click.with_empty_form())?;
         Ok(ClickOutcome::card(card).with_toast(cards, &Toast::TestAlertOwed))
     }
