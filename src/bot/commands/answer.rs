@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use super::command::{Change, Command};
 use super::parse::{Parsed, parse};
+use super::queries::Requester;
 use crate::app::{Error, Refusal, SplitRefusal, users};
 use crate::bot::actions::allocate;
 use crate::bot::handlers::Handlers;
@@ -17,14 +18,6 @@ use crate::cards::{Candidate, CandidatesView, Card, CardContext, Processing, Ton
 use crate::domain::{OpenId, Role, TaskKind};
 use crate::feishu::CallbackAnswer;
 use crate::store::{Source, StoreError, View, WriteTx};
-
-/// Who sent a command, with the proof that they may use it, and whether only they read the reply.
-#[derive(Clone)]
-pub(super) struct Requester {
-    pub(super) person: OpenId,
-    pub(super) allowed: Allowed,
-    pub(super) direct: bool,
-}
 
 /// How the reply comes about.
 enum Answer {

@@ -2,7 +2,6 @@
 
 use jiff::Timestamp;
 
-use super::answer::Requester;
 use super::command::Query;
 use crate::app::export::Table;
 use crate::app::outcome::UserFilter;
@@ -13,9 +12,17 @@ use crate::bot::actions::{
 };
 use crate::bot::handlers::Handlers;
 use crate::bot::origin::Reply;
+use crate::bot::roles::Allowed;
 use crate::cards::{Card, CardContext, ListPlace, Tone};
-use crate::domain::{AccessGoal, UserKey};
+use crate::domain::{AccessGoal, OpenId, UserKey};
 use crate::store::{Source, View};
+
+/// Who sent a command, with the proof that they may use it, and whether only they read the reply.
+pub(super) struct Requester {
+    pub(super) person: OpenId,
+    pub(super) allowed: Allowed,
+    pub(super) direct: bool,
+}
 
 impl From<Card> for Reply {
     fn from(card: Card) -> Self {
