@@ -20,7 +20,7 @@ use crate::feishu::CardAction;
 #[test]
 fn every_control_of_every_card_carries_what_its_row_says() {
     let mut ops = BTreeSet::new();
-    let mut unseen: BTreeSet<String> = ACTIONS.iter().map(|row| described(row)).collect();
+    let mut unseen: BTreeSet<String> = ACTIONS.iter().map(described).collect();
     everything(|locale, role, size, sample| {
         let name = format!("{} {locale} {role:?} {size:?}", sample.name);
         let card = sample.card.value();
