@@ -1,4 +1,4 @@
-//! What a person types to the bot.
+//! Messages that people type to the bot.
 #![no_main]
 
 use airgate::bot::commands::{Change, Command, parse};
@@ -9,6 +9,6 @@ fuzz_target!(|text: &str| {
     if let Ok(Command::Change(Change::Allocate { amount, .. })) = parse(text).command {
         assert_eq!(Money::parse_input(&amount.plain()), Ok(amount));
     }
-    // Blanks around do not matter.
+    // Surrounding whitespace is ignored.
     assert_eq!(parse(text), parse(&format!(" {text}\n")));
 });

@@ -5,11 +5,10 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::reaction::Reaction;
 use super::state::Bot;
-use crate::feishu::{self, ChatKind, Disposition, MessageReceived};
+use crate::domain::EVENT_WINDOW;
+use crate::feishu::{self, ChatKind, Disposition, EventType, MessageReceived};
 use crate::store::{KnownChat, StoreError};
 
-/// Older messages are left alone, like older events (docs/behaviour.md §4). Claims are kept for as long.
-const STALE_AFTER: SignedDuration = SignedDuration::from_hours(8);
 /// How much earlier than the gap reading starts: clocks differ, and a message may have been in flight when the connection
 /// ended. A message that is read twice is handled once.
 const MARGIN: SignedDuration = SignedDuration::from_mins(2);
@@ -19,7 +18,7 @@ const MAX_CHATS: usize = 500;
 const MAX_PAGES: usize = 20;
 
 /// The type of the event that such a message would have come with.
-const MESSAGE_EVENT: &str = "im.message.receive_v1";
+const MESSAGE_EVENT: &str = EventType::Message.as_str();
 
 /// Why catching up ended early. Messages read so far are handled; the whole can be repeated.
 #[derive(Debug, thiserror::Error)]
@@ -127,7 +126,7 @@ impl Bot {
     }
 
     fn oldest(&self) -> Timestamp {
-        earlier(self.handlers.clock.now(), STALE_AFTER)
+        earlier(self.handlers.clock.now(), EVENT_WINDOW)
     }
 }
 

@@ -320,16 +320,12 @@ mod tests {
     fn a_report_goes_to_the_clicked_card_in_its_chat() {
         let mut action = CardAction {
             operator_open_id: "ou_1".to_owned(),
-            token: String::new(),
             message_id: Some("om_1".to_owned()),
             chat_id: Some("oc_1".to_owned()),
-            tag: "button".to_owned(),
             value: serde_json::Map::new(),
             name: None,
             form: serde_json::Map::new(),
             option: None,
-            options: Vec::new(),
-            checked: None,
             input: None,
         };
         let found = report(&action).unwrap();

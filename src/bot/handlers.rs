@@ -8,17 +8,18 @@ use crate::cards::Cards;
 use crate::clock::Clock;
 use crate::domain::{OpenId, Operator, Settings};
 use crate::monitor::{self, Monitor};
+use crate::outbox::Alerts;
 use crate::store::{Source, Store, StoreError, View};
 
 /// Carries out what clicks and commands ask for, within a transaction of the caller.
 pub(super) struct Handlers {
     pub(super) store: Store,
     pub(super) cards: Arc<Cards>,
-    /// Settings of the configuration; saved ones take precedence.
+    /// Settings of the configuration.
     pub(super) configured: Settings,
     pub(super) project_policies: Vec<String>,
     pub(super) base_url: String,
-    pub(super) admins: Vec<OpenId>,
+    pub(super) alerts: Alerts,
     pub(super) monitor: Arc<Monitor>,
     pub(super) clock: Clock,
 }
@@ -26,7 +27,7 @@ pub(super) struct Handlers {
 impl Handlers {
     /// The settings in force.
     pub(super) fn settings<S: Source>(&self, tx: &View<S>) -> Result<Settings, StoreError> {
-        Ok(tx.saved_settings()?.over(&self.configured))
+        self.alerts.settings_in_force(tx)
     }
 
     /// The facts of the monitor's card.

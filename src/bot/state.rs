@@ -13,6 +13,7 @@ use crate::clock::Clock;
 use crate::domain::{Settings, TaskKind};
 use crate::feishu;
 use crate::monitor::Monitor;
+use crate::outbox::Alerts;
 use crate::owed::Wakers;
 use crate::store::Store;
 
@@ -38,6 +39,8 @@ pub struct Parts {
     pub roles: Roles,
     /// Settings of the configuration; saved ones take precedence.
     pub settings: Settings,
+    /// Raises alerts; knows the settings in force.
+    pub alerts: Alerts,
     /// Policies to attach within each linked project (`access.project_policies`).
     pub project_policies: Vec<String>,
     /// `feishu.base_url`: a webhook must be on its host.
@@ -63,7 +66,7 @@ impl Bot {
                 configured: parts.settings,
                 project_policies: parts.project_policies,
                 base_url: parts.base_url,
-                admins: parts.roles.admins(),
+                alerts: parts.alerts,
                 monitor: parts.monitor,
                 clock: parts.clock,
             }),

@@ -7,7 +7,7 @@ use super::text::{clip, md};
 use super::{Card, CardContext, Cards};
 use crate::app::outcome::{Level, UserDetail};
 use crate::cards::wording::Wording;
-use crate::domain::{BillPeriod, ProjectLink, Switch, UserStatus};
+use crate::domain::{BillPeriod, ProjectLink, Switch, UserStatus, oldest_stale};
 
 /// Max projects that the card lists; the projects card has all of them.
 const LINKS: usize = 8;
@@ -126,13 +126,4 @@ fn level_tag(words: Wording, level: Level) -> Option<Value> {
         Level::Calm | Level::Unallocated => "neutral",
     };
     Some(context! { text => text, colour => colour })
-}
-
-/// When the oldest stale amount of a monitored link was read, as in `UserRow::stale`.
-fn oldest_stale(links: &[ProjectLink]) -> Option<Option<jiff::Timestamp>> {
-    links
-        .iter()
-        .filter(|link| link.monitored.is_on() && link.freshness.is_stale())
-        .map(|link| link.freshness.read_at())
-        .min()
 }

@@ -18,11 +18,11 @@ use crate::bed::{
 fn small_cloud() -> World {
     let mut cloud = one_account();
     for (name, display) in [("team-a", "甲组"), ("team-b", "乙组")] {
-        cloud.add_project("main", name, display).unwrap();
+        cloud.account_mut("main").unwrap().add_project(name, display);
     }
     for name in ["alice", "bob"] {
-        cloud.add_user("main", name).unwrap();
-        cloud.add_key("main", name, world::KeyStatus::Active).unwrap();
+        cloud.account_mut("main").unwrap().add_user(name);
+        cloud.user_mut("main", name).unwrap().add_key(world::KeyStatus::Active);
     }
     for (project, month, fen) in [
         ("team-a", "2026-10", 1_000),
@@ -30,7 +30,11 @@ fn small_cloud() -> World {
         ("team-b", "2026-10", 300),
         ("team-b", "2026-11", 700),
     ] {
-        cloud.spend("main", project, Decimal::new(fen, 2), month.parse().unwrap()).unwrap();
+        cloud.account_mut("main").unwrap().spend(
+            project,
+            Decimal::new(fen, 2),
+            month.parse().unwrap(),
+        );
     }
     cloud
 }
@@ -98,7 +102,7 @@ fn field(bed: &Bed, message_id: &str, name: &str) -> Value {
 async fn the_list_is_paged_filtered_and_searched() {
     let mut cloud = one_account();
     for at in 0..20 {
-        cloud.add_user("main", &format!("user-{at:02}")).unwrap();
+        cloud.account_mut("main").unwrap().add_user(&format!("user-{at:02}"));
     }
     let bed = Bed::start(cloud).await;
     bed.sync().await;
@@ -254,9 +258,9 @@ async fn a_refused_project_comes_back_to_be_corrected() {
 #[tokio::test(flavor = "multi_thread")]
 async fn links_are_paged() {
     let mut cloud = one_account();
-    cloud.add_user("main", "alice").unwrap();
+    cloud.account_mut("main").unwrap().add_user("alice");
     for at in 0..14 {
-        cloud.add_project("main", &format!("p-{at:02}"), "").unwrap();
+        cloud.account_mut("main").unwrap().add_project(&format!("p-{at:02}"), "");
     }
     let bed = Bed::start(cloud).await;
     bed.sync().await;

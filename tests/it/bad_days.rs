@@ -24,9 +24,13 @@ fn throttled(http: u16) -> Fault {
 /// A user at 45 % of 1000 by 450 rows on two pages.
 async fn bed() -> Bed {
     let mut world = one_account();
-    world.add_user("main", "alice").unwrap();
+    world.account_mut("main").unwrap().add_user("alice");
     for _ in 0..450 {
-        world.spend("main", "team-a", Decimal::ONE, "2026-11".parse().unwrap()).unwrap();
+        world.account_mut("main").unwrap().spend(
+            "team-a",
+            Decimal::ONE,
+            "2026-11".parse().unwrap(),
+        );
     }
     let patience = Patience { cloud_timeout: Duration::from_secs(3), ..quick() };
     let bed = Bed::with_patience(world, &[], patience).await;
@@ -43,15 +47,15 @@ async fn split_bills_that_are_not_switched_on_are_no_zero() {
     let bed = bed().await;
     // By now everything is used up, if only somebody could read it.
     bed.cloud.update(|world| {
-        world.spend("main", "team-a", 2000.into(), "2026-11".parse().unwrap()).unwrap();
-        world.set_split_enabled("main", false).unwrap();
+        world.account_mut("main").unwrap().spend("team-a", 2000.into(), "2026-11".parse().unwrap());
+        world.account_mut("main").unwrap().split_bills_enabled = false;
     });
     let report = bed.cycle().await;
     assert_eq!((report.outcome, report.disables), (CycleOutcome::Error, 0));
     let error = report.accounts[0].error.clone().unwrap();
     assert!(error.contains("开通分账账单") && error.contains("monitor.bill_source"), "{error}");
     assert_eq!(bed.record("main/alice").consumed.to_string(), "¥450.00");
-    bed.cloud.update(|world| world.set_split_enabled("main", true).unwrap());
+    bed.cloud.update(|world| world.account_mut("main").unwrap().split_bills_enabled = true);
     assert_eq!(bed.cycle().await.disables, 1);
     assert_eq!(bed.record("main/alice").consumed.to_string(), "¥2,450.00");
 }
@@ -94,7 +98,7 @@ async fn a_bill_beyond_reason_fails_the_cycle_and_nothing_else() {
         for _ in 0..2 {
             let mut row = BillRow::new(period, "team-a", Product::Ecs, Decimal::ONE);
             row.payable = Decimal::MAX / Decimal::TWO;
-            world.add_bill_row("main", row).unwrap();
+            world.account_mut("main").unwrap().add_bill_row(row);
         }
     });
     let report = bed.cycle().await;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use airgate::app::projects::{self, NewLink};
+use airgate::app::quota::{self, Allocation};
 use airgate::clock::Clock;
 use airgate::config::Config;
 use airgate::domain::{
@@ -10,10 +11,10 @@ use airgate::domain::{
 };
 use airgate::sandbox::feishu::connection::Times;
 use airgate::sandbox::feishu::{
-    ClickAction, ClickResult, Feishu, FeishuConfig, Message, Sealed, Sender, SentEvent,
+    ClickAction, ClickResult, FakeFeishu, FeishuConfig, Message, Sealed, Sender, SentEvent,
 };
-use airgate::sandbox::volcengine::Cloud;
-use airgate::sandbox::world::{Account, World};
+use airgate::sandbox::volcengine::FakeCloud;
+use airgate::sandbox::world::{FakeAccount, World};
 use airgate::server::{Patience, Service};
 use airgate::store::{AccountSecrets, Store, StoreError};
 use airgate::volcengine::RetryPolicy;
@@ -38,8 +39,8 @@ pub const NOW: &str = "2026-11-23T02:00:00Z";
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
 pub struct Bed {
-    pub feishu: Feishu,
-    pub cloud: Cloud,
+    pub feishu: FakeFeishu,
+    pub cloud: FakeCloud,
     pub store: Store,
     pub clock: Clock,
     pub config: Config,
@@ -50,7 +51,7 @@ pub struct Bed {
 
 /// A cloud of one account `main`, without a limit on calls (tests of pacing set one).
 pub fn one_account() -> World {
-    let mut world = World::with_account(Account::new(
+    let mut world = World::with_account(FakeAccount::new(
         "main",
         "云上主体",
         2_100_000_001,
@@ -77,7 +78,7 @@ impl Bed {
         let clock = Clock::system();
         clock.set(NOW.parse().unwrap());
         let loopback = || TcpListener::bind("127.0.0.1:0");
-        let cloud = Cloud::start(loopback().await.unwrap(), world, clock.clone()).await;
+        let cloud = FakeCloud::start(loopback().await.unwrap(), world, clock.clone()).await;
         let set = |name: &str, usual: &str| {
             let given = further.iter().rev().find(|(key, _)| *key == name);
             given.map_or(usual, |(_, value)| *value).to_owned()
@@ -90,7 +91,7 @@ impl Bed {
         chat.encrypt_key =
             Some(set("FEISHU__ENCRYPT_KEY", ENCRYPT_KEY)).filter(|key| !key.is_empty());
         chat.rate_limits = false;
-        let feishu = Feishu::start(loopback().await.unwrap(), chat, clock.clone()).unwrap();
+        let feishu = FakeFeishu::start(loopback().await.unwrap(), chat, clock.clone()).unwrap();
         // Lines that die are noticed, and replaced, within seconds.
         feishu.connections().set_times(Times { ping: 1, reconnect: 1, nonce: 1 });
         feishu.add_person(ADMIN, "王管理", "13800000001");
@@ -290,7 +291,9 @@ impl Bed {
     pub fn allocate(&self, key: &str, amount: &str) {
         let amount: Money = amount.parse().unwrap();
         let now = self.clock.now();
-        self.store.write(|tx| tx.allocate(&user(key), amount, "", &Operator::System, now)).unwrap();
+        let (user, operator) = (user(key), Operator::System);
+        let new = Allocation { user: &user, amount, note: "", operator: &operator };
+        self.store.write(|tx| quota::book(tx, &new, now)).unwrap();
     }
 
     /// Changes a user's record.

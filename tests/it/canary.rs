@@ -6,14 +6,14 @@ use std::path::{Path, PathBuf};
 use airgate::app::settings::NewSettings;
 use airgate::clock::Clock;
 use airgate::config::{Config, environment};
-use airgate::domain::SavedSettings;
+use airgate::domain::{EVENT_WINDOW, SavedSettings};
 use airgate::feishu::{self, CallbackKeys, CallbackVerifier, Content, CustomBot, parse_payload};
 use airgate::sandbox::feishu::connection::Times;
 use airgate::sandbox::feishu::{
-    Fault as ChatFault, FaultRule as ChatRule, Feishu, FeishuConfig, Message, Sealed,
+    FakeFeishu, Fault as ChatFault, FaultRule as ChatRule, FeishuConfig, Message, Sealed,
 };
-use airgate::sandbox::volcengine::{Cloud, Fault, FaultRule};
-use airgate::sandbox::world::{Account, World};
+use airgate::sandbox::volcengine::{FakeCloud, Fault, FaultRule};
+use airgate::sandbox::world::{FakeAccount, World};
 use airgate::store::AccountSecrets;
 use airgate::volcengine::Credentials;
 use base64::Engine as _;
@@ -104,8 +104,8 @@ fn clean<'s>(what: &str, text: &[u8], secrets: impl IntoIterator<Item = &'s str>
 
 /// The platforms, and a folder with configuration and store.
 struct Home {
-    feishu: Feishu,
-    cloud: Cloud,
+    feishu: FakeFeishu,
+    cloud: FakeCloud,
     folder: TempDir,
     hook: String,
 }
@@ -114,18 +114,24 @@ impl Home {
     async fn new() -> Self {
         let clock = Clock::system();
         let loopback = || TcpListener::bind("127.0.0.1:0");
-        let main = Account::new("main", "云上主体", 2_100_000_001, KEY, SECRET);
+        let main = FakeAccount::new("main", "云上主体", 2_100_000_001, KEY, SECRET);
         let mut world = World::with_account(main);
         world.rules.calls_per_second = None;
-        world.add_project("main", "team-a", "甲组").unwrap();
-        world.add_user("main", "alice").unwrap();
-        world.accounts.push(Account::new("labs", "实验室", 2_100_000_002, LABS_KEY, LABS_SECRET));
-        let cloud = Cloud::start(loopback().await.unwrap(), world, clock.clone()).await;
+        world.account_mut("main").unwrap().add_project("team-a", "甲组");
+        world.account_mut("main").unwrap().add_user("alice");
+        world.accounts.push(FakeAccount::new(
+            "labs",
+            "实验室",
+            2_100_000_002,
+            LABS_KEY,
+            LABS_SECRET,
+        ));
+        let cloud = FakeCloud::start(loopback().await.unwrap(), world, clock.clone()).await;
         let mut chat = FeishuConfig::new(APP_ID, APP_SECRET, TOKEN);
         chat.encrypt_key = Some(ENCRYPT_KEY.to_owned());
         chat.rate_limits = false;
-        chat.patience = PATIENCE;
-        let feishu = Feishu::start(loopback().await.unwrap(), chat, clock).unwrap();
+        chat.reply_timeout = PATIENCE;
+        let feishu = FakeFeishu::start(loopback().await.unwrap(), chat, clock).unwrap();
         feishu.add_person(ADMIN, "王管理", "13800000001");
         feishu.add_group(GROUP, "告警群");
         let hook = feishu.add_hook(HOOK, Some(HOOK_SECRET), GROUP);
@@ -572,7 +578,8 @@ async fn debug_output_shows_no_secret() {
             "action": {"tag": "button", "value": {"action": "account.save"}, "form_value": form},
         }),
     );
-    let incoming = parse_payload(&payload, "2023-11-14T22:13:20Z".parse().unwrap()).unwrap();
+    let incoming =
+        parse_payload(&payload, "2023-11-14T22:13:20Z".parse().unwrap(), EVENT_WINDOW).unwrap();
     let client = feishu::ClientConfig {
         base_url: base.clone(),
         app_id: APP_ID.to_owned(),
@@ -601,7 +608,7 @@ async fn debug_output_shows_no_secret() {
         format!("{saved:?} {new:?}"),
         format!("{secrets:?} {credentials:?}"),
         format!("{client:?} {keys:?}"),
-        format!("{:?}", CallbackVerifier::new(keys.clone())),
+        format!("{:?}", CallbackVerifier::new(keys.clone(), EVENT_WINDOW)),
         format!("{:?}", feishu::Client::new(client.clone(), Clock::system()).unwrap()),
         format!(
             "{:?}",

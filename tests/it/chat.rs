@@ -5,7 +5,7 @@ use std::time::Duration;
 use airgate::domain::UserStatus;
 use airgate::sandbox::feishu::{Fault as ChatFault, FaultRule as ChatRule, State};
 use airgate::sandbox::volcengine::{Fault, FaultRule};
-use airgate::sandbox::world::{self, Account, World};
+use airgate::sandbox::world::{self, FakeAccount, World};
 use airgate::store::Store;
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
@@ -16,7 +16,7 @@ use crate::bed::{ADMIN, ADMIN_2, Bed, GROUP, VIEWER, one_account, text_of, toast
 /// Accounts `main` (alice, bob, carol) and `lab` (alice, dave).
 fn two_accounts() -> World {
     let mut cloud = one_account();
-    let lab = Account::new("lab", "实验室", 2_100_000_002, "AKLTlab00000000001", "lab-secret");
+    let lab = FakeAccount::new("lab", "实验室", 2_100_000_002, "AKLTlab00000000001", "lab-secret");
     cloud.accounts.push(lab);
     for (account, name, display) in [
         ("main", "alice", "爱丽丝"),
@@ -25,10 +25,10 @@ fn two_accounts() -> World {
         ("lab", "alice", "爱丽丝（实验）"),
         ("lab", "dave", "戴夫"),
     ] {
-        cloud.add_user(account, name).unwrap().display_name = display.to_owned();
-        cloud.add_key(account, name, world::KeyStatus::Active).unwrap();
+        cloud.account_mut(account).unwrap().add_user(name).display_name = display.to_owned();
+        cloud.user_mut(account, name).unwrap().add_key(world::KeyStatus::Active);
     }
-    cloud.add_project("main", "team-a", "甲组").unwrap();
+    cloud.account_mut("main").unwrap().add_project("team-a", "甲组");
     cloud
 }
 
@@ -329,7 +329,7 @@ async fn a_name_of_several_accounts_lists_the_candidates() {
 async fn just_below_the_quota_is_not_the_quota() {
     let mut cloud = two_accounts();
     let period = "2026-11".parse().unwrap();
-    cloud.spend("main", "team-a", Decimal::new(999_500_000, 6), period).unwrap();
+    cloud.account_mut("main").unwrap().spend("team-a", Decimal::new(999_500_000, 6), period);
     let bed = Bed::start(cloud).await;
     bed.sync().await;
     let card = bed.ask(ADMIN, "/projects bob").await;

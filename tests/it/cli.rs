@@ -5,11 +5,12 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+use airgate::app::quota::{self, Allocation};
 use airgate::clock::Clock;
-use airgate::domain::{AccountId, Money, Operator, UserKey, Username};
-use airgate::sandbox::feishu::{Feishu, FeishuConfig};
-use airgate::sandbox::volcengine::Cloud;
-use airgate::store::{CloudUser, Store, StoreError};
+use airgate::domain::{AccountId, CloudUser, Money, Operator, UserKey, Username};
+use airgate::sandbox::feishu::{FakeFeishu, FeishuConfig};
+use airgate::sandbox::volcengine::FakeCloud;
+use airgate::store::{Store, StoreError};
 use tokio::net::TcpListener;
 
 use crate::bed::{ADMIN, APP_ID, APP_SECRET, Bed, GROUP, TOKEN, one_account};
@@ -270,7 +271,9 @@ fn export_writes_what_the_contract_names() {
             tx.apply_sync(&alice.account, &[listed], &[], now, now)?;
             for amount in ["1000", "-200.5"] {
                 let amount: Money = amount.parse().unwrap();
-                tx.allocate(&alice, amount, "note", &Operator::System, now).unwrap();
+                let operator = &Operator::System;
+                let new = Allocation { user: &alice, amount, note: "note", operator };
+                quota::book(tx, &new, now).unwrap();
             }
             Ok::<_, StoreError>(())
         })
@@ -325,13 +328,13 @@ fn rekey_is_all_or_nothing_and_the_old_key_opens_nothing_afterwards() {
 }
 
 /// Stand-ins and a home that knows them.
-async fn online() -> (Feishu, Cloud, Home) {
+async fn online() -> (FakeFeishu, FakeCloud, Home) {
     let loopback = || TcpListener::bind("127.0.0.1:0");
     let clock = Clock::system();
-    let cloud = Cloud::start(loopback().await.unwrap(), one_account(), clock.clone()).await;
+    let cloud = FakeCloud::start(loopback().await.unwrap(), one_account(), clock.clone()).await;
     let mut chat = FeishuConfig::new(APP_ID, APP_SECRET, TOKEN);
     chat.rate_limits = false;
-    let feishu = Feishu::start(loopback().await.unwrap(), chat, clock).unwrap();
+    let feishu = FakeFeishu::start(loopback().await.unwrap(), chat, clock).unwrap();
     feishu.add_person(ADMIN, "王管理", "13800000001");
     feishu.add_group(GROUP, "告警群");
     let home = Home::with(feishu.url(), &cloud.url(), "").with_account();
@@ -368,7 +371,7 @@ async fn check_asks_everything_and_names_the_mend() {
     assert!(row(table, "Feishu alert chat").contains("告警群"));
 
     feishu.set_bot_in_chat(GROUP, false);
-    cloud.update(|world| world.set_split_enabled("main", false)).unwrap();
+    cloud.update(|world| world.account_mut("main").unwrap().split_bills_enabled = false);
     let failed = home.run(&["check"]);
     assert_eq!(failed.code, 1);
     assert_eq!(failed.err, "airgate: 2 checks failed: see the table\n");

@@ -7,7 +7,7 @@ use crate::bed::{ADMIN, ADMIN_2, Bed, GROUP, STRANGER, VIEWER, one_account, text
 
 async fn bed() -> Bed {
     let mut cloud = one_account();
-    cloud.add_user("main", "alice").unwrap();
+    cloud.account_mut("main").unwrap().add_user("alice");
     let bed = Bed::start(cloud).await;
     bed.sync().await;
     // Who wrote to the bot can be chosen as owner.

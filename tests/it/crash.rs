@@ -9,10 +9,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use airgate::app::projects::{self, NewLink};
+use airgate::app::quota::{self, Allocation};
 use airgate::clock::Clock;
 use airgate::domain::{AccountId, BillPeriod, Money, Operator, User, UserStatus};
-use airgate::sandbox::feishu::{self, Feishu, FeishuConfig, Message, Sender, SentEvent};
-use airgate::sandbox::volcengine::{self, Cloud};
+use airgate::sandbox::feishu::{self, FakeFeishu, FeishuConfig, Message, Sender, SentEvent};
+use airgate::sandbox::volcengine::{self, FakeCloud};
 use airgate::sandbox::world::{KeyStatus, World};
 use airgate::store::{AccountSecrets, Store, StoreError};
 use futures::future::join_all;
@@ -31,8 +32,8 @@ const HOOK_SECRET: &str = "hook-signing-secret";
 
 /// The platforms and a folder with configuration and store: everything but the process.
 struct Outside {
-    feishu: Feishu,
-    cloud: Cloud,
+    feishu: FakeFeishu,
+    cloud: FakeCloud,
     clock: Clock,
     folder: TempDir,
 }
@@ -40,12 +41,12 @@ struct Outside {
 /// One user with two keys and login, 100 to spend and `spent` spent.
 fn world(spent: i64) -> World {
     let mut world = one_account();
-    world.add_user("main", "alice").unwrap();
+    world.account_mut("main").unwrap().add_user("alice");
     for _ in 0..2 {
-        world.add_key("main", "alice", KeyStatus::Active).unwrap();
+        world.user_mut("main", "alice").unwrap().add_key(KeyStatus::Active);
     }
     let period = BillPeriod::of(Clock::system().now());
-    world.spend("main", "team-a", spent.into(), period).unwrap();
+    world.account_mut("main").unwrap().spend("team-a", spent.into(), period);
     world
 }
 
@@ -53,12 +54,12 @@ impl Outside {
     async fn with(world: World) -> Self {
         let clock = Clock::system();
         let loopback = || TcpListener::bind("127.0.0.1:0");
-        let cloud = Cloud::start(loopback().await.unwrap(), world, clock.clone()).await;
+        let cloud = FakeCloud::start(loopback().await.unwrap(), world, clock.clone()).await;
         let mut chat = FeishuConfig::new(APP_ID, APP_SECRET, TOKEN);
         chat.encrypt_key = Some(ENCRYPT_KEY.to_owned());
         chat.rate_limits = false;
-        chat.patience = Duration::from_secs(20);
-        let feishu = Feishu::start(loopback().await.unwrap(), chat, clock.clone()).unwrap();
+        chat.reply_timeout = Duration::from_secs(20);
+        let feishu = FakeFeishu::start(loopback().await.unwrap(), chat, clock.clone()).unwrap();
         feishu.add_person(ADMIN, "王管理", "13800000001");
         feishu.add_group(GROUP, "告警群");
         let outside = Self { feishu, cloud, clock, folder: tempfile::tempdir().unwrap() };
@@ -86,7 +87,10 @@ impl Outside {
                     tx.put_user(&record)?;
                     let new = NewLink { chosen: "team-a".to_owned(), ..NewLink::default() };
                     projects::add(tx, &key, &new, now).unwrap();
-                    tx.allocate(&key, Money::from_fen(10_000), "", &Operator::System, now).unwrap();
+                    let amount = Money::from_fen(10_000);
+                    let operator = &Operator::System;
+                    let new = Allocation { user: &key, amount, note: "", operator };
+                    quota::book(tx, &new, now).unwrap();
                     Ok::<_, StoreError>(())
                 })
                 .unwrap();

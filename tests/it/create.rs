@@ -43,8 +43,8 @@ impl Write for Sink {
 
 fn cloud() -> World {
     let mut world = one_account();
-    world.add_project("main", "team-a", "甲组").unwrap();
-    world.add_user("main", "alice").unwrap();
+    world.account_mut("main").unwrap().add_project("team-a", "甲组");
+    world.account_mut("main").unwrap().add_user("alice");
     world
 }
 
@@ -373,7 +373,9 @@ async fn bad_input_comes_back_and_makes_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_user_that_only_the_cloud_knows_is_left_alone() {
     let bed = bed().await;
-    bed.cloud.update(|world| world.add_user("main", "bob").map(drop)).unwrap();
+    bed.cloud.update(|world| {
+        world.account_mut("main").unwrap().add_user("bob");
+    });
     let card = create(&bed, full()).await;
     let text = text_of(&card);
     assert!(text.contains("云端已有用户 main/bob"), "{text}");
@@ -404,7 +406,7 @@ async fn an_operator_who_cannot_be_reached_is_said_and_nothing_is_kept() {
 #[tokio::test(flavor = "multi_thread")]
 async fn with_two_accounts_one_is_chosen() {
     let mut world = cloud();
-    world.accounts.push(airgate::sandbox::world::Account::new(
+    world.accounts.push(airgate::sandbox::world::FakeAccount::new(
         "labs",
         "实验室",
         2_100_000_002,

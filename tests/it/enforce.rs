@@ -4,7 +4,7 @@
 use airgate::app::access;
 use airgate::domain::{AccessGoal, AlertBody, AlertKind, Operator, Problem, UserStatus};
 use airgate::sandbox::volcengine::{Fault, FaultRule};
-use airgate::sandbox::world::{Account, KeyStatus, Login, MissingLogin, World};
+use airgate::sandbox::world::{FakeAccount, KeyStatus, Login, MissingLogin, World};
 use futures::future::join_all;
 use jiff::SignedDuration;
 use rust_decimal::Decimal;
@@ -16,11 +16,11 @@ const ALICE: &str = "main/alice";
 /// A user with two active keys, an inactive one and console login.
 fn world() -> World {
     let mut world = one_account();
-    world.add_user("main", "alice").unwrap();
+    world.account_mut("main").unwrap().add_user("alice");
     for status in [KeyStatus::Active, KeyStatus::Active, KeyStatus::Inactive] {
-        world.add_key("main", "alice", status).unwrap();
+        world.user_mut("main", "alice").unwrap().add_key(status);
     }
-    world.spend("main", "team-a", 120.into(), "2026-11".parse().unwrap()).unwrap();
+    world.account_mut("main").unwrap().spend("team-a", 120.into(), "2026-11".parse().unwrap());
     world
 }
 
@@ -134,8 +134,8 @@ async fn a_user_without_login_is_cut_and_restored_in_each_shape_of_the_answer() 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_user_with_nothing_to_cut_is_disabled_and_enabled_all_the_same() {
     let mut world = one_account();
-    world.add_user("main", "alice").unwrap().login = Login::none(MissingLogin::Error);
-    world.spend("main", "team-a", 120.into(), "2026-11".parse().unwrap()).unwrap();
+    world.account_mut("main").unwrap().add_user("alice").login = Login::none(MissingLogin::Error);
+    world.account_mut("main").unwrap().spend("team-a", 120.into(), "2026-11".parse().unwrap());
     let bed = over_quota(world).await;
     bed.cycle().await;
     assert_eq!(status(&bed), UserStatus::Disabled);
@@ -307,7 +307,7 @@ async fn a_person_who_takes_a_cut_back_gets_everything_back() {
 async fn two_administrators_at_once_change_access_once() {
     let mut world = world();
     world.account_mut("main").unwrap().bill_rows_mut("2026-11".parse().unwrap()).clear();
-    world.spend("main", "team-a", Decimal::ONE, "2026-11".parse().unwrap()).unwrap();
+    world.account_mut("main").unwrap().spend("team-a", Decimal::ONE, "2026-11".parse().unwrap());
     let bed = over_quota(world).await;
     for (command, action, then, after) in [
         ("/disable alice", "user.disable", UserStatus::Disabled, cut()),
@@ -367,7 +367,7 @@ async fn a_sync_that_read_before_the_cut_does_not_undo_its_record() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_account_that_hangs_takes_no_place_of_another_s_users() {
     let mut world = world();
-    let labs = Account::new("labs", "实验室", 2_100_000_002, "AKLTlabs00000001", "labs-s");
+    let labs = FakeAccount::new("labs", "实验室", 2_100_000_002, "AKLTlabs00000001", "labs-s");
     world.accounts.push(labs);
     let bed = Bed::start(world).await;
     bed.know(&[ALICE]);

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use airgate::clock::Clock;
-use airgate::sandbox::feishu::{ClickAction, Feishu, FeishuConfig};
+use airgate::sandbox::feishu::{ClickAction, FakeFeishu, FeishuConfig};
 use futures::future::join_all;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde_json::json;
@@ -30,7 +30,7 @@ const DRIP: Duration = Duration::from_secs(1);
 
 /// A service that is reached over HTTP, and its Feishu.
 struct Target {
-    feishu: Feishu,
+    feishu: FakeFeishu,
     process: Process,
     address: SocketAddr,
     _folder: TempDir,
@@ -43,7 +43,7 @@ impl Target {
         chat.encrypt_key = encrypt_key.map(str::to_owned);
         chat.rate_limits = false;
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let feishu = Feishu::start(listener, chat, Clock::system()).unwrap();
+        let feishu = FakeFeishu::start(listener, chat, Clock::system()).unwrap();
         feishu.add_person(ADMIN, "王管理", "13800000001");
         let folder = tempfile::tempdir().unwrap();
         let config = folder.path().join("config.toml");

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use airgate::app::projects::{self, NewLink};
+use airgate::app::quota::{self, Allocation};
 use airgate::domain::{
     AlertBody, AlertKind, BillPeriod, CycleOutcome, Money, Operator, SavedSettings, Switch,
     Thresholds, User, UserStatus,
 };
 use airgate::sandbox::volcengine::{Call, Fault, FaultRule};
-use airgate::sandbox::world::{Account, BillRow, Product, World};
+use airgate::sandbox::world::{BillRow, FakeAccount, Product, World};
 use rust_decimal::Decimal;
 
 use crate::bed::{ADMIN, ADMIN_2, Bed, VIEWER, one_account, text_of, until, user};
@@ -42,14 +43,16 @@ fn once(periods: &[&str]) -> BTreeMap<String, usize> {
 }
 
 pub fn spend(bed: &Bed, project: &str, amount: &str, month: &str) {
-    bed.cloud.update(|world| world.spend("main", project, decimal(amount), period(month))).unwrap();
+    bed.cloud.update(|world| {
+        world.account_mut("main").unwrap().spend(project, decimal(amount), period(month))
+    });
 }
 
 /// Alice, with `team-a` and 100 to spend.
 pub async fn alice(further: &[(&str, &str)]) -> Bed {
     let mut world = one_account();
-    world.add_project("main", "team-a", "甲组").unwrap();
-    world.add_user("main", "alice").unwrap();
+    world.account_mut("main").unwrap().add_project("team-a", "甲组");
+    world.account_mut("main").unwrap().add_user("alice");
     world.user_mut("main", "alice").unwrap().add_key(airgate::sandbox::world::KeyStatus::Active);
     let bed = Bed::with(world, further).await;
     bed.know(&["main/alice"]);
@@ -75,7 +78,7 @@ async fn records_hold_each_project_each_month_and_the_total() {
         ("side", "1000", "2026-11"),
         ("team-a", "999", "2026-09"),
     ] {
-        world.spend("main", project, decimal(amount), period(month)).unwrap();
+        world.account_mut("main").unwrap().spend(project, decimal(amount), period(month));
     }
     let bed = Bed::start(world).await;
     bed.know(&["main/alice"]);
@@ -122,8 +125,8 @@ async fn a_negative_total_is_below_every_threshold() {
 async fn earlier_months_are_filled_in_once() {
     let mut world = one_account();
     for month in ["2026-08", "2026-09", "2026-10", "2026-11"] {
-        world.spend("main", "team-a", decimal("1.5"), period(month)).unwrap();
-        world.spend("main", "team-b", decimal("2"), period(month)).unwrap();
+        world.account_mut("main").unwrap().spend("team-a", decimal("1.5"), period(month));
+        world.account_mut("main").unwrap().spend("team-b", decimal("2"), period(month));
     }
     let bed = Bed::start(world).await;
     bed.know(&["main/alice", "main/bob"]);
@@ -246,20 +249,17 @@ async fn totals_equal_an_independent_exact_sum() {
             let units = i64::try_from(next(2_000_000_000)).unwrap() - 600_000_000;
             let row =
                 BillRow::new(period(month), project, Product::Ecs, Decimal::new(units, scale));
-            bed.cloud.update(|world| world.add_bill_row("main", row)).unwrap();
+            bed.cloud.update(|world| world.account_mut("main").unwrap().add_bill_row(row));
             *sums.entry((project, month)).or_default() +=
                 i128::from(units) * 10_i128.pow(10 - scale);
         }
         for _ in 0..10 {
             let fen = i64::try_from(next(10_000_000)).unwrap() - 3_000_000;
             let booked = bed.store.write(|tx| {
-                tx.allocate(
-                    &user("main/alice"),
-                    Money::from_fen(fen),
-                    "",
-                    &Operator::System,
-                    bed.clock.now(),
-                )
+                let (user, amount) = (user("main/alice"), Money::from_fen(fen));
+                let operator = Operator::System;
+                let new = Allocation { user: &user, amount, note: "", operator: &operator };
+                quota::book(tx, &new, bed.clock.now())
             });
             assert_eq!(booked.is_ok(), quota + i128::from(fen) >= 0);
             quota += if booked.is_ok() { i128::from(fen) } else { 0 };
@@ -305,7 +305,7 @@ async fn the_configured_list_and_amount_are_counted() {
         for (product, payable) in [(Product::Ark, 20), (Product::Ecs, 10)] {
             let mut row = BillRow::new(period("2026-11"), "team-a", product, payable.into());
             row.fit(decimal("3.2"), decimal("0.05"));
-            world.add_bill_row("main", row).unwrap();
+            world.account_mut("main").unwrap().add_bill_row(row);
         }
         let further = [("MONITOR__BILL_SOURCE", source), ("MONITOR__AMOUNT_FIELD", field)];
         let bed = Bed::with(world, &further).await;
@@ -321,7 +321,7 @@ async fn the_configured_list_and_amount_are_counted() {
 /// `main` with alice and `labs` with bob, both with bills of 10 in `team-a`.
 pub async fn two_accounts() -> Bed {
     let mut world: World = one_account();
-    world.accounts.push(Account::new(
+    world.accounts.push(FakeAccount::new(
         "labs",
         "实验室",
         2_100_000_002,
@@ -329,7 +329,7 @@ pub async fn two_accounts() -> Bed {
         "labs-s",
     ));
     for account in ["main", "labs"] {
-        world.spend(account, "team-a", 10.into(), period("2026-11")).unwrap();
+        world.account_mut(account).unwrap().spend("team-a", 10.into(), period("2026-11"));
     }
     let bed = Bed::start(world).await;
     bed.know(&["main/alice", "labs/bob"]);
@@ -348,7 +348,7 @@ async fn a_bill_that_cannot_be_counted_stops_its_account_alone() {
             |world| {
                 let mut row = BillRow::new(period("2026-11"), "team-a", Product::Ecs, 90.into());
                 row.currency = "USD".to_owned();
-                world.add_bill_row("main", row).unwrap();
+                world.account_mut("main").unwrap().add_bill_row(row);
             },
             "USD",
         ),
@@ -356,11 +356,11 @@ async fn a_bill_that_cannot_be_counted_stops_its_account_alone() {
             |world| {
                 let mut row = BillRow::new(period("2026-11"), "team-a", Product::Ecs, 90.into());
                 row.amounts_missing = true;
-                world.add_bill_row("main", row).unwrap();
+                world.account_mut("main").unwrap().add_bill_row(row);
             },
             "PayableAmount",
         ),
-        (|world| world.set_split_enabled("main", false).unwrap(), "分账"),
+        (|world| world.account_mut("main").unwrap().split_bills_enabled = false, "分账"),
     ];
     for (spoil, words) in spoils {
         let bed = two_accounts().await;
@@ -368,9 +368,9 @@ async fn a_bill_that_cannot_be_counted_stops_its_account_alone() {
         let read_at = bed.record("main/alice").spending_updated_at.unwrap();
         bed.clock.advance(jiff::SignedDuration::from_hours(2));
         bed.cloud.update(spoil);
-        bed.cloud
-            .update(|world| world.spend("labs", "team-a", 5.into(), period("2026-11")))
-            .unwrap();
+        bed.cloud.update(|world| {
+            world.account_mut("labs").unwrap().spend("team-a", 5.into(), period("2026-11"))
+        });
         let report = bed.cycle().await;
         assert_eq!(report.outcome, CycleOutcome::Error);
         let [labs, main] = &report.accounts[..] else { panic!("{report:?}") };
@@ -404,7 +404,7 @@ async fn a_bill_that_cannot_be_counted_stops_its_account_alone() {
         assert!(card.contains(words), "{card}");
 
         bed.cloud.update(|world| {
-            world.set_split_enabled("main", true).unwrap();
+            world.account_mut("main").unwrap().split_bills_enabled = true;
             world.account_mut("main").unwrap().bill_rows_mut(period("2026-11")).truncate(1);
         });
         assert_eq!(bed.cycle().await.outcome, CycleOutcome::Ok);

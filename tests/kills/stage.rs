@@ -5,13 +5,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use airgate::app::quota::Allocation;
 use airgate::clock::Clock;
 use airgate::domain::{
     AccountId, BillPeriod, Money, Operator, ProjectInfo, ProjectName, User, UserKey, UserStatus,
 };
-use airgate::sandbox::feishu::{Feishu, FeishuConfig};
-use airgate::sandbox::volcengine::Cloud;
-use airgate::sandbox::world::{Account, KeyStatus, World};
+use airgate::sandbox::feishu::{FakeFeishu, FeishuConfig};
+use airgate::sandbox::volcengine::FakeCloud;
+use airgate::sandbox::world::{FakeAccount, KeyStatus, World};
 use airgate::store::{AccountSecrets, Store, StoreError};
 use parking_lot::Mutex;
 use tempfile::TempDir;
@@ -78,8 +79,8 @@ pub fn counted(counter: &AtomicUsize) -> usize {
 }
 
 pub struct Stage {
-    pub feishu: Feishu,
-    pub cloud: Cloud,
+    pub feishu: FakeFeishu,
+    pub cloud: FakeCloud,
     pub clock: Clock,
     pub tally: Tally,
     /// What the outside knows to be so.
@@ -97,7 +98,7 @@ pub struct Stage {
 
 /// Users by the parts they play, two keys each of which one is active.
 fn world(clock: &Clock) -> World {
-    let mut world = World::with_account(Account::new(
+    let mut world = World::with_account(FakeAccount::new(
         "main",
         "云上主体",
         2_100_000_001,
@@ -106,17 +107,17 @@ fn world(clock: &Clock) -> World {
     ));
     world.rules.calls_per_second = None;
     for name in everybody() {
-        world.add_user("main", name).unwrap();
+        world.account_mut("main").unwrap().add_user(name);
         for status in [KeyStatus::Active, KeyStatus::Inactive] {
-            world.add_key("main", name, status).unwrap();
+            world.user_mut("main", name).unwrap().add_key(status);
         }
     }
     for project in PROJECTS.into_iter().chain(SPENDERS).chain(RACERS) {
-        world.add_project("main", project, project).unwrap();
+        world.account_mut("main").unwrap().add_project(project, project);
     }
     // Something to page through.
     for _ in 0..400 {
-        world.spend("main", "default", 1.into(), BillPeriod::of(clock.now())).unwrap();
+        world.account_mut("main").unwrap().spend("default", 1.into(), BillPeriod::of(clock.now()));
     }
     world
 }
@@ -156,17 +157,17 @@ impl Stage {
     pub async fn start(seed: u64, patience: Duration, mode: &'static str) -> Arc<Self> {
         let clock = Clock::system();
         let loopback = || TcpListener::bind("127.0.0.1:0");
-        let cloud = Cloud::start(loopback().await.unwrap(), world(&clock), clock.clone()).await;
+        let cloud = FakeCloud::start(loopback().await.unwrap(), world(&clock), clock.clone()).await;
         let mut chat = FeishuConfig::new("cli_kills", "kills-secret", "kills-token");
         chat.encrypt_key = Some("kills-encrypt-key".to_owned());
         chat.rate_limits = false;
-        chat.patience = match mode {
+        chat.reply_timeout = match mode {
             // On a line that broke nobody answers any more: what was pushed there is pushed again after so long.
             "websocket" => Duration::from_millis(700),
             // As far as this machine is concerned: what counts here is not how fast it is.
             _ => Duration::from_secs(20),
         };
-        let feishu = Feishu::start(loopback().await.unwrap(), chat, clock.clone()).unwrap();
+        let feishu = FakeFeishu::start(loopback().await.unwrap(), chat, clock.clone()).unwrap();
         for (n, person) in everybody().map(keeper).chain(OTHERS.map(str::to_owned)).enumerate() {
             feishu.add_person(&person, &person, &format!("138000{n:05}"));
         }
@@ -269,8 +270,10 @@ master_key = "{MASTER_KEY}"
                     }
                     if let Some(fen) = quota(name) {
                         let amount = Money::from_fen(fen);
-                        tx.allocate(&key(name), amount, FIRST_QUOTA, &Operator::System, now)
-                            .unwrap();
+                        let operator = &Operator::System;
+                        let new =
+                            Allocation { user: &key(name), amount, note: FIRST_QUOTA, operator };
+                        airgate::app::quota::book(tx, &new, now).unwrap();
                         self.books.lock().booked(name, FIRST_QUOTA, amount);
                     }
                 }

@@ -71,7 +71,9 @@ fn accounts_card<S: Source>(
 /// Keeps balances that were requested earlier from replacing the clicked card.
 fn drop_pending_balance_updates(tx: &WriteTx, click: &ClickContext) -> Result<(), StoreError> {
     match &click.report {
-        Some(Report { target: UpdateTarget::Message { id }, .. }) => tx.silence_balances(id),
+        Some(Report { target: UpdateTarget::Message { id }, .. }) => {
+            tx.drop_pending_balance_updates(id)
+        }
         _ => Ok(()),
     }
 }

@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use super::action::{Action, Change, ClickContext, ClickOutcome};
 use super::fields::Fields;
 use crate::app::outcome::QuotaView;
+use crate::app::quota::Allocation;
 use crate::app::{Error, Refusal, quota};
 use crate::bot::handlers::Handlers;
 use crate::cards::{Card, CardContext, Toast};
@@ -100,7 +101,8 @@ pub fn allocate(
 ) -> Result<(QuotaView, Toast), Error> {
     let settings = handlers.settings(tx)?;
     let by = handlers.operator(tx, by)?;
-    let done = quota::allocate(tx, &settings, user, amount, note, &by, now)?;
+    let new = Allocation { user, amount, note, operator: &by };
+    let done = quota::allocate(tx, &settings, &new, now)?;
     let toast = Toast::QuotaAllocated { amount: done.entry.amount, total: done.entry.total_after };
     Ok((done.quota, toast))
 }

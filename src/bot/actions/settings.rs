@@ -7,7 +7,6 @@ use crate::app::{Error, Refusal};
 use crate::bot::handlers::Handlers;
 use crate::cards::{Card, CardContext, Toast};
 use crate::domain::{AlertBody, Problem};
-use crate::outbox::{self, Audience};
 use crate::store::{Source, View, WriteTx};
 
 /// `config.open`
@@ -109,10 +108,8 @@ impl Change for ConfigTest {
     ) -> Result<ClickOutcome, Error> {
         let operator = handlers.operator(tx, &click.operator)?;
         let body = AlertBody::Error { problem: Problem::Test { operator } };
-        let (cards, settings) = (&handlers.cards, handlers.settings(tx)?);
-        let audience = Audience { cards, settings: &settings, admins: &handlers.admins };
-        outbox::raise(tx, audience, None, body, click.card_ctx.now)?;
+        handlers.alerts.raise(tx, None, body, click.card_ctx.now)?;
         let card = self.show(handlers, tx, &click.with_empty_form())?;
-        Ok(ClickOutcome::card(card).with_toast(cards, &Toast::TestAlertOwed))
+        Ok(ClickOutcome::card(card).with_toast(&handlers.cards, &Toast::TestAlertOwed))
     }
 }

@@ -275,7 +275,7 @@ fn callback_values_carry_the_way_back_unless_its_query_is_long() {
 }
 
 #[test]
-fn a_cut_that_detach_policies_says_so_before() {
+fn the_question_before_a_cut_says_that_policies_are_detached() {
     let cards = Cards::new(Locale::ZhCn, OpIds::Counter).with_detach_policies(true);
     let ctx = CardContext::new(Role::Admin, samples::now());
     let mut detail = samples::detail(Size::Small);

@@ -89,7 +89,7 @@ async fn step(bed: &Bed, name: &str, action: &str, fault: Fault, sees: Sees) {
 
 async fn calls(fault: Fault, rows: &'static [(&str, [Sees; 13])]) {
     let mut world = one_account();
-    world.add_project("main", "team-a", "甲组").unwrap();
+    world.account_mut("main").unwrap().add_project("team-a", "甲组");
     let bed = Bed::with_patience(world, &[], patience()).await;
     bed.sync().await;
     for (n, (action, row)) in rows.iter().enumerate() {
