@@ -18,7 +18,7 @@ static EN_US: LazyLock<Catalogue> =
     LazyLock::new(|| Catalogue::parse(include_str!("../../cards/locales/en_us.toml")));
 
 impl Catalogue {
-    /// The catalogue of `locale`, parsed at the first use.
+    /// The catalogue of `locale`, parsed on first use.
     pub fn of(locale: Locale) -> &'static Catalogue {
         match locale {
             Locale::ZhCn => &ZH_CN,
@@ -26,8 +26,8 @@ impl Catalogue {
         }
     }
 
-    /// The text of `key` with `{name}` replaced by the arguments, and `{name:one|many}` by the word that goes with that
-    /// count. What an argument holds is never looked at again. An unknown key is shown itself; tests fail on it.
+    /// The text of `key`. `{name}` is replaced by the argument, and `{name:one|many}` by the word for that count.
+    /// Arguments are not expanded further. An unknown key is returned itself; tests fail on it.
     pub fn t(&self, key: &str, args: &[(&str, &dyn Display)]) -> String {
         let Some(text) = self.texts.get(key) else {
             #[cfg(test)]
@@ -62,7 +62,7 @@ impl Catalogue {
         let mut texts = BTreeMap::new();
         match source.parse::<toml::Table>() {
             Ok(table) => flatten("", &table, &mut texts),
-            // A test parses both files; a broken one cannot ship.
+            // A test parses both files, so a broken one cannot be released.
             Err(error) => tracing::error!(%error, "a catalogue of texts cannot be read"),
         }
         Self { texts }
@@ -86,11 +86,11 @@ fn flatten(prefix: &str, table: &toml::Table, texts: &mut BTreeMap<String, Strin
 
 enum Piece<'a> {
     Text(&'a str),
-    /// An argument, or the word that goes with it where it is 1, and where it is not.
+    /// An argument; or two words, the first for a count of 1, the second for any other.
     Name(&'a str, Option<(&'a str, &'a str)>),
 }
 
-/// Splits at `{name}` and `{name:one|many}`; a brace that opens no name is text.
+/// Splits at `{name}` and `{name:one|many}`. A brace that does not open a name is text.
 fn pieces(text: &str) -> Vec<Piece<'_>> {
     let mut pieces = Vec::new();
     let mut rest = text;
@@ -132,7 +132,7 @@ mod tests {
         }
     }
 
-    /// A count and a noun in the plural, which is wrong for 1.
+    /// A count followed by a plural noun, which is wrong for 1.
     #[test]
     fn english_words_go_with_their_counts() {
         let nouns =
@@ -142,7 +142,7 @@ mod tests {
             for word in text.split([' ', ',', '.', ':', ';']) {
                 let plural = nouns.contains(&word);
                 assert!(!(after_a_count && plural), "`{key}`: {text}");
-                // One word may stand between: "{count} more keys".
+                // One word may be in between: "{count} more keys".
                 let kept = after_a_count && matches!(word, "more" | "access" | "bill" | "failed");
                 after_a_count = (word.starts_with('{') && word.ends_with('}')) || kept;
             }

@@ -15,7 +15,7 @@ use super::error::ServiceError;
 use super::{chores, listen, long_connection, routes};
 use crate::app::cloud::Cloud;
 use crate::bot::{self, Bot, Roles};
-use crate::cards::{Cards, OpSource};
+use crate::cards::{Cards, OpIds};
 use crate::clock::Clock;
 use crate::config::{Config, Mode};
 use crate::domain::{EVENT_WINDOW, Settings, UserKey};
@@ -146,7 +146,7 @@ impl<'a> Plan<'a> {
         clock: Clock,
         timeouts: Timeouts,
     ) -> Result<Self, ServiceError> {
-        let cards = Cards::new(config.locale, OpSource::Random)
+        let cards = Cards::new(config.locale, OpIds::Random)
             .with_detach_policies(config.access.detach_policies);
         let cards = Arc::new(cards);
         let settings = config.initial_settings();

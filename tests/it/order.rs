@@ -1,6 +1,6 @@
 //! What people see last is the newest; limits of the platform are kept by everybody.
 
-use airgate::cards::{Cards, Locale, OpSource, Tone};
+use airgate::cards::{Cards, Locale, OpIds, Tone};
 use airgate::domain::{Dispatch, OwedMessage, UpdateTarget};
 use airgate::sandbox::feishu::{Fault, FaultRule};
 use airgate::store::NewMessage;
@@ -10,7 +10,7 @@ use serde_json::json;
 use crate::bed::{ADMIN, ADMIN_2, Bed, GROUP, one_account};
 
 fn card(title: &str) -> String {
-    let cards = Cards::new(Locale::ZhCn, OpSource::Random);
+    let cards = Cards::new(Locale::ZhCn, OpIds::Random);
     cards.message(Tone::Info, title, "words").into_string()
 }
 

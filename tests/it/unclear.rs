@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use airgate::cards::{Cards, Locale, OpSource, Tone};
+use airgate::cards::{Cards, Locale, OpIds, Tone};
 use airgate::domain::{Dispatch, MessageId, OwedMessage};
 use airgate::feishu;
 use airgate::sandbox::feishu::{Fault, FaultRule, Message, Sender};
@@ -26,7 +26,7 @@ fn lost(endpoint: &str, applied: bool) -> FaultRule {
 }
 
 fn card(title: &str) -> String {
-    let cards = Cards::new(Locale::ZhCn, OpSource::Random);
+    let cards = Cards::new(Locale::ZhCn, OpIds::Random);
     cards.message(Tone::Warning, title, "words").into_string()
 }
 
