@@ -1,4 +1,12 @@
 //! Integration tests: the real service over real HTTP, between the stand-ins for Feishu and Volcengine.
+//!
+//! Where a test stands: in the file that mirrors the module of `src` whose behaviour it proves. A test of
+//! `src/bot/actions/quota.rs` stands in `bot/actions/quota.rs`, one of `src/monitor/enforce.rs` in `monitor/enforce.rs`,
+//! one of a subcommand in `cli/`. It enters where people or platforms do, whatever lies below: a test of `/create` stands
+//! in `bot/actions/create`, though the work is done in `src/work`. What airgate promises as a whole stands in `promises/`,
+//! a file for each promise: `crash` (nothing lost, nothing done twice), `secrets` (none leaks), `faults` (every remote
+//! call with every fault), `main_job` (from sync to disable and back). `bed` is the service in this process;
+//! `../shared` holds what all test programs use: stand-ins, configuration, the binary, samples, texts, waiting.
 
 #![allow(
     clippy::unwrap_used,
@@ -8,37 +16,12 @@
     missing_docs
 )]
 
-mod accounts;
-mod actions;
-mod bad_days;
 mod bed;
-mod billing;
-mod callbacks;
-mod canary;
-mod chat;
+mod bot;
 mod cli;
-mod configure;
-mod connection;
-mod crash;
-mod create;
-mod demo;
-mod enforce;
-mod export;
-mod faults;
-mod floods;
-mod hostile;
-mod incidents;
-mod me;
 mod monitor;
-mod order;
-mod policies;
-#[path = "../shared/process.rs"]
-mod process;
-mod roles;
-mod served;
-mod settings;
-mod smoke;
-#[path = "../shared/text.rs"]
-mod text;
-mod unclear;
-mod welcome;
+mod outbox;
+mod promises;
+mod server;
+#[path = "../shared/mod.rs"]
+mod shared;

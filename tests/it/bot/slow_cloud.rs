@@ -1,0 +1,48 @@
+//! Chat while the cloud does not answer.
+
+use std::time::Duration;
+use airgate::domain::UserStatus;
+use airgate::sandbox::feishu::{Fault as ChatFault, FaultRule as ChatRule, State};
+use airgate::sandbox::volcengine::{Fault, FaultRule};
+use airgate::sandbox::world::{self, Account, World};
+use airgate::store::Store;
+use rust_decimal::Decimal;
+use serde_json::{Value, json};
+use tokio::time::Instant;
+use crate::bed::{ADMIN, ADMIN_2, Bed, GROUP, STRANGER, TIMEOUT, VIEWER, answered, eventually, eventually_some, fragment, has, labs, one_account, phrase, text, text_of, toast_of, user_key};
+use super::{bed, says, two_accounts};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cloud_that_does_not_answer_does_not_delay_chat() {
+    for fault in [Fault::Timeout, Fault::Slow(Duration::from_secs(5))] {
+        let bed = bed().await;
+        says(&bed, ADMIN, "/quota bob 10", &[]).await;
+        bed.clock.advance(jiff::SignedDuration::from_mins(30));
+        bed.cloud.faults().inject(FaultRule::new(fault.clone()));
+        for command in [
+            "/sync",
+            "/monitor run",
+            "/projects bob",
+            "/users",
+            "/user bob",
+            "/quota bob 1",
+            "/billing",
+            "/alerts",
+            "/monitor",
+            "/disable bob",
+            "/monitor run",
+            "/help",
+        ] {
+            let start = Instant::now();
+            bed.ask(ADMIN, command).await;
+            let took = start.elapsed();
+            assert!(took < Duration::from_secs(1), "{fault:?} {command}: {took:?}");
+        }
+        // Clicks are answered as fast, even one that needs the cloud.
+        let card = bed.ask(ADMIN, "/disable bob").await;
+        bed.press(ADMIN, &card.message_id, json!({"action": "user.disable"})).await;
+        assert!(bed.texts(&card.message_id).contains(&phrase("status.cutting")), "{}", bed.texts(&card.message_id));
+        bed.press(ADMIN, &card.message_id, json!({"action": "projects.open"})).await;
+        assert_eq!(bed.quota("main/bob"), "¥11.00");
+    }
+}
