@@ -72,10 +72,8 @@ pub struct Home {
 
 impl Home {
     pub fn new(configuration: &Configuration) -> Self {
-        let home = Self {
-            folder: tempfile::tempdir().unwrap(),
-            master_key: configuration.master_key(),
-        };
+        let home =
+            Self { folder: tempfile::tempdir().unwrap(), master_key: configuration.master_key() };
         home.configure(configuration);
         home
     }

@@ -9,7 +9,7 @@ use super::Bed;
 use crate::shared::cards::{callback_values, field_of, text_of};
 use crate::shared::environment::GROUP;
 use crate::shared::samples::user_key;
-use crate::shared::wait::{TIMEOUT, eventually, eventually_ok};
+use crate::shared::wait::{eventually, eventually_ok};
 
 impl Bed {
     pub fn message(&self, message_id: &str) -> Message {
@@ -30,23 +30,6 @@ impl Bed {
     pub fn field(&self, message_id: &str, name: &str) -> Value {
         field_of(&self.message(message_id), name)
             .unwrap_or_else(|| panic!("no field {name} on {}", self.texts(message_id)))
-    }
-
-    /// Waits until the content of a message satisfies `wanted`.
-    pub async fn card_becomes(
-        &self,
-        message_id: &str,
-        wanted: impl Fn(&str) -> bool + Send + Sync + 'static,
-    ) -> Message {
-        let id = message_id.to_owned();
-        let found = self
-            .feishu
-            .wait_for(
-                move |state| state.message(&id).filter(|m| wanted(&m.content)).cloned(),
-                TIMEOUT,
-            )
-            .await;
-        found.unwrap_or_else(|| panic!("it stays so: {}", self.message(message_id).content))
     }
 
     /// Waits until a text is on a message.

@@ -19,9 +19,9 @@ use tokio::net::TcpListener;
 
 pub use act::{answered, has, toast_of};
 
-use crate::shared::environment::{APP_ID, App, ENCRYPT_KEY, Environment, Options, TOKEN};
-pub use crate::shared::cards::{callback_values, field_of, markdown_of, text_of};
+pub use crate::shared::cards::{markdown_of, text_of};
 pub use crate::shared::environment::{ADMIN, ADMIN_2, GROUP, STRANGER, VIEWER};
+use crate::shared::environment::{APP_ID, App, ENCRYPT_KEY, Environment, Options, TOKEN};
 pub use crate::shared::samples::{labs, one_account, user_key};
 pub use crate::shared::text::{fragment, phrase, text};
 pub use crate::shared::wait::{TIMEOUT, eventually, eventually_ok, eventually_some};
@@ -57,11 +57,7 @@ impl Bed {
     }
 
     /// With other timeouts and retries for remote calls.
-    pub async fn with_timeouts(
-        world: World,
-        further: &[(&str, &str)],
-        timeouts: Patience,
-    ) -> Self {
+    pub async fn with_timeouts(world: World, further: &[(&str, &str)], timeouts: Patience) -> Self {
         let further: HashMap<&str, &str> = further.iter().copied().collect();
         let app = App {
             id: (*further.get("FEISHU__APP_ID").unwrap_or(&APP_ID)).to_owned(),

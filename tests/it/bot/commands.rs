@@ -1,17 +1,11 @@
 //! What people type and what they read: every command, its aliases, and what is not understood (docs/behaviour.md §2).
 
-use std::time::Duration;
 use airgate::domain::UserStatus;
-use airgate::sandbox::feishu::{Fault as ChatFault, FaultRule as ChatRule, State};
-use airgate::sandbox::volcengine::{Fault, FaultRule};
-use airgate::sandbox::world::{self, Account, World};
-use airgate::store::Store;
-use rust_decimal::Decimal;
-use serde_json::{Value, json};
-use tokio::time::Instant;
-use crate::bed::{ADMIN, ADMIN_2, Bed, GROUP, STRANGER, TIMEOUT, VIEWER, answered, eventually, eventually_some, fragment, has, labs, one_account, phrase, text, text_of, toast_of, user_key};
+use serde_json::json;
+
 use super::actions::allocated;
-use super::{bed, says, two_accounts};
+use super::{bed, says};
+use crate::bed::{ADMIN, ADMIN_2, fragment, phrase, text, text_of, user_key};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_command_and_alias_answers_its_card() {
@@ -21,21 +15,63 @@ async fn every_command_and_alias_answers_its_card() {
         says(&bed, ADMIN, command, &all).await;
     }
     for command in ["/users", "用户"] {
-        says(&bed, ADMIN, command, &[&text("users.subtitle", &[("count", &5)]), "main/alice", "bob", "鲍勃", &phrase("usage.unallocated"), &phrase("status.active")]).await;
+        says(
+            &bed,
+            ADMIN,
+            command,
+            &[
+                &text("users.subtitle", &[("count", &5)]),
+                "main/alice",
+                "bob",
+                "鲍勃",
+                &phrase("usage.unallocated"),
+                &phrase("status.active"),
+            ],
+        )
+        .await;
     }
     says(&bed, ADMIN, "/users 鲍", &[&text("users.subtitle", &[("count", &1)]), "bob"]).await;
     says(&bed, ADMIN, "用户 DAVE", &[&text("users.subtitle", &[("count", &1)]), "dave"]).await;
     for command in ["/user bob", "详情 bob"] {
-        says(&bed, ADMIN, command, &["bob", "云上主体", &phrase("user.key"), "AKLT", "50%", &phrase("switch.on")]).await;
+        says(
+            &bed,
+            ADMIN,
+            command,
+            &["bob", "云上主体", &phrase("user.key"), "AKLT", "50%", &phrase("switch.on")],
+        )
+        .await;
     }
     for command in ["/projects bob", "项目 bob"] {
-        says(&bed, ADMIN, command, &[&text("projects.title", &[("user", &"bob")]), &phrase("projects.add"), "甲组 (team-a)"]).await;
+        says(
+            &bed,
+            ADMIN,
+            command,
+            &[
+                &text("projects.title", &[("user", &"bob")]),
+                &phrase("projects.add"),
+                "甲组 (team-a)",
+            ],
+        )
+        .await;
     }
     for command in ["/quota bob", "额度 bob", "划拨 bob"] {
-        says(&bed, ADMIN, command, &[&text("quota.title", &[("user", &"bob")]), "¥0.00", &phrase("quota.none")]).await;
+        says(
+            &bed,
+            ADMIN,
+            command,
+            &[&text("quota.title", &[("user", &"bob")]), "¥0.00", &phrase("quota.none")],
+        )
+        .await;
     }
-    says(&bed, ADMIN, "/quota bob 1,000.50 一季度 预算", &[&allocated("¥1,000.50", "¥1,000.50")]).await;
-    says(&bed, ADMIN, "额度 bob －200.50 收回", &[&text("toast.quota_deducted", &[("amount", &"¥200.50"), ("total", &"¥800.00")])]).await;
+    says(&bed, ADMIN, "/quota bob 1,000.50 一季度 预算", &[&allocated("¥1,000.50", "¥1,000.50")])
+        .await;
+    says(
+        &bed,
+        ADMIN,
+        "额度 bob －200.50 收回",
+        &[&text("toast.quota_deducted", &[("amount", &"¥200.50"), ("total", &"¥800.00")])],
+    )
+    .await;
     says(&bed, ADMIN_2, "划拨 bob ¥１００", &["¥900.00"]).await;
     let (entries, _) = bed.store.read(|tx| tx.ledger(&user_key("main/bob"), 10)).unwrap();
     let booked: Vec<(String, String, &str)> = entries
@@ -67,13 +103,29 @@ async fn every_command_and_alias_answers_its_card() {
     }
     says(&bed, ADMIN, "告警 bob", &[&text("alerts.title_user", &[("user", &"bob")])]).await;
     for command in ["/disable bob", "停用 bob"] {
-        says(&bed, ADMIN, command, &[&text("access.disable_ask", &[("user", &"bob")]), &text("access.keys_off", &[("count", &1)]), &phrase("access.login_off")]).await;
+        says(
+            &bed,
+            ADMIN,
+            command,
+            &[
+                &text("access.disable_ask", &[("user", &"bob")]),
+                &text("access.keys_off", &[("count", &1)]),
+                &phrase("access.login_off"),
+            ],
+        )
+        .await;
     }
     for command in ["/enable bob", "启用 bob"] {
         says(&bed, ADMIN, command, &[&phrase("refusal.access_unchanged")]).await;
     }
     for command in ["/monitor", "监控"] {
-        says(&bed, ADMIN, command, &[&phrase("monitor.title"), &text("time.hours", &[("count", &1)])]).await;
+        says(
+            &bed,
+            ADMIN,
+            command,
+            &[&phrase("monitor.title"), &text("time.hours", &[("count", &1)])],
+        )
+        .await;
     }
     for command in ["/monitor run", "监控 run"] {
         let reply = bed.ask(ADMIN, command).await;
@@ -82,7 +134,11 @@ async fn every_command_and_alias_answers_its_card() {
     for command in ["/sync", "同步"] {
         let reply = bed.ask(ADMIN, command).await;
         let report = bed.shows(&reply.message_id, &phrase("sync.title")).await;
-        assert!(text_of(&report).contains(&text("sync.users", &[("count", &5)])), "{}", text_of(&report));
+        assert!(
+            text_of(&report).contains(&text("sync.users", &[("count", &5)])),
+            "{}",
+            text_of(&report)
+        );
     }
     // Asking for a confirmation changes nothing.
     assert_eq!(bed.user("main/bob").status, UserStatus::Active);
@@ -107,7 +163,8 @@ async fn slashes_case_and_blanks_do_not_matter() {
     for command in
         ["USER   bob", "/User\tbob ", "user BOB", "/user\nbob", "/user main/bob", "/user Main/Bob"]
     {
-        says(&bed, ADMIN, command, &["鲍勃", &text("user.account", &[("account", &"云上主体")])]).await;
+        says(&bed, ADMIN, command, &["鲍勃", &text("user.account", &[("account", &"云上主体")])])
+            .await;
     }
 }
 
@@ -161,8 +218,14 @@ async fn every_wrong_command_is_answered_with_what_to_do() {
         ("/quota bob 1.005", vec![phrase("refusal.amount_decimals")]),
         ("/quota bob 0", vec![phrase("refusal.amount_zero")]),
         ("/quota bob 0.00", vec![phrase("refusal.amount_zero")]),
-        ("/quota bob 10000000000", vec![text("refusal.amount_too_large", &[("limit", &"¥9,999,999,999.99")])]),
-        ("/quota bob -1", vec![text("refusal.below_zero", &[("after", &"-¥1.00"), ("before", &"¥0.00")])]),
+        (
+            "/quota bob 10000000000",
+            vec![text("refusal.amount_too_large", &[("limit", &"¥9,999,999,999.99")])],
+        ),
+        (
+            "/quota bob -1",
+            vec![text("refusal.below_zero", &[("after", &"-¥1.00"), ("before", &"¥0.00")])],
+        ),
         ("/quota nobody 1", vec![no_user("nobody")]),
         ("/user bbo", vec![no_user_but("bbo", "main/bob")]),
         ("/billing carl", vec![no_user_but("carl", "main/carol")]),
@@ -176,8 +239,15 @@ async fn every_wrong_command_is_answered_with_what_to_do() {
     let long = format!("/quota bob 1 {}", "字".repeat(501));
     says(&bed, ADMIN, &long, &[&text("refusal.note_too_long", &[("chars", &501)])]).await;
     assert_eq!(bed.ledger_entries("main/bob"), 0);
-    says(&bed, ADMIN, &format!("/quota bob 1 {}", "字".repeat(500)), &[&allocated("¥1.00", "¥1.00")]).await;
+    says(
+        &bed,
+        ADMIN,
+        &format!("/quota bob 1 {}", "字".repeat(500)),
+        &[&allocated("¥1.00", "¥1.00")],
+    )
+    .await;
     // The largest amounts.
     says(&bed, ADMIN, "/quota carol 9,999,999,999.99", &["¥9,999,999,999.99"]).await;
-    says(&bed, ADMIN, "/quota carol -10,000,000,000", &[&fragment("refusal.amount_too_large")]).await;
+    says(&bed, ADMIN, "/quota carol -10,000,000,000", &[&fragment("refusal.amount_too_large")])
+        .await;
 }

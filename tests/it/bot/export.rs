@@ -4,7 +4,7 @@ use airgate::domain::User;
 use airgate::store::StoreError;
 use serde_json::Value;
 
-use crate::bed::{ADMIN, ADMIN_2, Bed, GROUP, STRANGER, TIMEOUT, VIEWER, answered, eventually, eventually_some, fragment, has, labs, one_account, phrase, text, text_of, toast_of, user_key};
+use crate::bed::{ADMIN, Bed, STRANGER, VIEWER, fragment, one_account, phrase, text_of, user_key};
 
 /// The name and text of each file in a chat.
 fn files(bed: &Bed, chat: &str) -> Vec<(String, String)> {

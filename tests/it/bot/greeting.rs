@@ -3,7 +3,7 @@
 use airgate::sandbox::feishu::Message;
 use serde_json::{Value, json};
 
-use crate::bed::{ADMIN, ADMIN_2, Bed, GROUP, STRANGER, TIMEOUT, VIEWER, answered, eventually, eventually_some, fragment, has, labs, one_account, phrase, text, text_of, toast_of, user_key};
+use crate::bed::{ADMIN, Bed, GROUP, STRANGER, one_account, phrase, text_of};
 
 fn person(id: &str) -> Value {
     json!({"union_id": null, "user_id": null, "open_id": id})

@@ -5,7 +5,7 @@ use airgate::sandbox::world::{self, World};
 use rust_decimal::Decimal;
 use serde_json::json;
 
-use crate::bed::{ADMIN, markdown_of, ADMIN_2, Bed, GROUP, STRANGER, TIMEOUT, VIEWER, answered, eventually, eventually_some, fragment, has, labs, one_account, phrase, text, text_of, toast_of, user_key};
+use crate::bed::{ADMIN, Bed, markdown_of, one_account, text_of, toast_of, user_key};
 
 /// Users `alice` and `bob`, project `team-a`.
 fn small_cloud() -> World {

@@ -4,7 +4,7 @@ use airgate::sandbox::world::World;
 use rust_decimal::Decimal;
 use serde_json::json;
 
-use crate::bed::{ADMIN, ADMIN_2, Bed, GROUP, STRANGER, TIMEOUT, VIEWER, answered, eventually, eventually_some, fragment, has, labs, one_account, phrase, text, text_of, toast_of, user_key};
+use crate::bed::{ADMIN, Bed, STRANGER, VIEWER, one_account, phrase, text_of};
 
 fn cloud() -> World {
     let mut cloud = one_account();

@@ -1,16 +1,10 @@
 //! Whom the bot answers in groups: those who mention it, and no other bot.
 
-use std::time::Duration;
-use airgate::domain::UserStatus;
 use airgate::sandbox::feishu::{Fault as ChatFault, FaultRule as ChatRule, State};
-use airgate::sandbox::volcengine::{Fault, FaultRule};
-use airgate::sandbox::world::{self, Account, World};
-use airgate::store::Store;
-use rust_decimal::Decimal;
 use serde_json::{Value, json};
-use tokio::time::Instant;
-use crate::bed::{ADMIN, ADMIN_2, Bed, GROUP, STRANGER, TIMEOUT, VIEWER, answered, eventually, eventually_some, fragment, has, labs, one_account, phrase, text, text_of, toast_of, user_key};
-use super::{bed, says, two_accounts};
+
+use super::bed;
+use crate::bed::{ADMIN, GROUP, VIEWER, eventually_some, phrase, text_of};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn in_a_group_only_a_mention_of_the_bot_counts() {
@@ -92,5 +86,8 @@ async fn a_mention_counts_even_before_the_bot_knows_its_own_id() {
     }
     bed.settled().await;
     let groups = bed.alerts();
-    assert_eq!(groups.iter().filter(|message| text_of(message).contains(&phrase("help.title"))).count(), 1);
+    assert_eq!(
+        groups.iter().filter(|message| text_of(message).contains(&phrase("help.title"))).count(),
+        1
+    );
 }

@@ -3,7 +3,9 @@
 use airgate::sandbox::world::{self, World};
 use serde_json::{Value, json};
 
-use crate::bed::{ADMIN, ADMIN_2, Bed, GROUP, STRANGER, TIMEOUT, VIEWER, answered, eventually, eventually_some, fragment, has, labs, one_account, phrase, text, text_of, toast_of, user_key};
+use crate::bed::{
+    ADMIN, Bed, GROUP, STRANGER, VIEWER, one_account, phrase, text, text_of, toast_of, user_key,
+};
 
 #[derive(Clone, Copy, PartialEq)]
 enum Needs {

@@ -1,16 +1,9 @@
 //! A username that several accounts have.
 
-use std::time::Duration;
-use airgate::domain::UserStatus;
-use airgate::sandbox::feishu::{Fault as ChatFault, FaultRule as ChatRule, State};
-use airgate::sandbox::volcengine::{Fault, FaultRule};
-use airgate::sandbox::world::{self, Account, World};
-use airgate::store::Store;
-use rust_decimal::Decimal;
-use serde_json::{Value, json};
-use tokio::time::Instant;
-use crate::bed::{ADMIN, ADMIN_2, Bed, GROUP, STRANGER, TIMEOUT, VIEWER, answered, eventually, eventually_some, fragment, has, labs, one_account, phrase, text, text_of, toast_of, user_key};
-use super::{bed, says, two_accounts};
+use serde_json::json;
+
+use super::{bed, says};
+use crate::bed::{ADMIN, toast_of};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_name_of_several_accounts_lists_the_candidates() {

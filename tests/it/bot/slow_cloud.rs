@@ -1,16 +1,13 @@
 //! Chat while the cloud does not answer.
 
 use std::time::Duration;
-use airgate::domain::UserStatus;
-use airgate::sandbox::feishu::{Fault as ChatFault, FaultRule as ChatRule, State};
+
 use airgate::sandbox::volcengine::{Fault, FaultRule};
-use airgate::sandbox::world::{self, Account, World};
-use airgate::store::Store;
-use rust_decimal::Decimal;
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::time::Instant;
-use crate::bed::{ADMIN, ADMIN_2, Bed, GROUP, STRANGER, TIMEOUT, VIEWER, answered, eventually, eventually_some, fragment, has, labs, one_account, phrase, text, text_of, toast_of, user_key};
-use super::{bed, says, two_accounts};
+
+use super::{bed, says};
+use crate::bed::{ADMIN, phrase};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cloud_that_does_not_answer_does_not_delay_chat() {
@@ -41,7 +38,11 @@ async fn a_cloud_that_does_not_answer_does_not_delay_chat() {
         // Clicks are answered as fast, even one that needs the cloud.
         let card = bed.ask(ADMIN, "/disable bob").await;
         bed.press(ADMIN, &card.message_id, json!({"action": "user.disable"})).await;
-        assert!(bed.texts(&card.message_id).contains(&phrase("status.cutting")), "{}", bed.texts(&card.message_id));
+        assert!(
+            bed.texts(&card.message_id).contains(&phrase("status.cutting")),
+            "{}",
+            bed.texts(&card.message_id)
+        );
         bed.press(ADMIN, &card.message_id, json!({"action": "projects.open"})).await;
         assert_eq!(bed.quota("main/bob"), "¥11.00");
     }

@@ -1,16 +1,7 @@
 //! `/sync`: what a report says, and what the store has afterwards.
 
-use std::time::Duration;
-use airgate::domain::UserStatus;
-use airgate::sandbox::feishu::{Fault as ChatFault, FaultRule as ChatRule, State};
-use airgate::sandbox::volcengine::{Fault, FaultRule};
-use airgate::sandbox::world::{self, Account, World};
-use airgate::store::Store;
-use rust_decimal::Decimal;
-use serde_json::{Value, json};
-use tokio::time::Instant;
-use crate::bed::{ADMIN, ADMIN_2, Bed, GROUP, STRANGER, TIMEOUT, VIEWER, answered, eventually, eventually_some, fragment, has, labs, one_account, phrase, text, text_of, toast_of, user_key};
-use super::{bed, says, two_accounts};
+use super::{bed, says};
+use crate::bed::{ADMIN, phrase, text, text_of};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sync_reports_what_is_new_changed_and_gone() {
@@ -24,7 +15,14 @@ async fn a_sync_reports_what_is_new_changed_and_gone() {
     });
     let report = text_of(&bed.sync().await);
     let one = |key: &str| text(key, &[("count", &1)]);
-    for wanted in [one("sync.added"), one("sync.changed"), one("sync.gone"), "erin".to_owned(), "bob".to_owned(), "alice".to_owned()] {
+    for wanted in [
+        one("sync.added"),
+        one("sync.changed"),
+        one("sync.gone"),
+        "erin".to_owned(),
+        "bob".to_owned(),
+        "alice".to_owned(),
+    ] {
         assert!(report.contains(&wanted), "{wanted} is not in\n{report}");
     }
     says(&bed, ADMIN, "/users 小鲍", &[&text("users.subtitle", &[("count", &1)]), "bob"]).await;
@@ -38,6 +36,7 @@ async fn a_sync_reports_what_is_new_changed_and_gone() {
         says(&bed, ADMIN, command, &[&gone]).await;
     }
     let unchanged = text_of(&bed.sync().await);
-    let subtitle = text("sync.subtitle", &[("users", &5), ("added", &0), ("changed", &0), ("gone", &0)]);
+    let subtitle =
+        text("sync.subtitle", &[("users", &5), ("added", &0), ("changed", &0), ("gone", &0)]);
     assert!(unchanged.contains(&subtitle), "{unchanged}");
 }

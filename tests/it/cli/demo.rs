@@ -15,7 +15,8 @@ struct Demo {
 impl Demo {
     fn start(arguments: &[&str]) -> Self {
         let process = Process::start(airgate(&[&["demo"], arguments].concat()));
-        let address = |line: &str| line.trim().starts_with("http://").then(|| line.trim().to_owned());
+        let address =
+            |line: &str| line.trim().starts_with("http://").then(|| line.trim().to_owned());
         let url = process.find_line(address).expect("the demo prints its address");
         Self { process, url }
     }
@@ -34,7 +35,8 @@ impl Demo {
         eventually_ok("the alerts of the first cycle", async || {
             let messages = self.get("/api/messages?chat=oc_demo_alerts").await;
             let messages = messages.as_array().unwrap().iter();
-            let mut texts: Vec<String> = messages.map(|message| amounts(&message["card"])).collect();
+            let mut texts: Vec<String> =
+                messages.map(|message| amounts(&message["card"])).collect();
             texts.sort();
             if texts.len() >= 5 { Ok(texts) } else { Err(texts) }
         })

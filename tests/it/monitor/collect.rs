@@ -1,17 +1,14 @@
 //! What is read from bills, with how many calls, and what is recorded of it.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+
 use airgate::app::projects::{self, NewLink};
-use airgate::domain::{
-    AlertBody, AlertKind, BillPeriod, CycleOutcome, Money, Operator, SavedSettings, Switch,
-    Thresholds, User, UserStatus,
-};
-use airgate::sandbox::volcengine::{Call, Fault, FaultRule};
-use airgate::sandbox::world::{Account, BillRow, Product, World};
+use airgate::domain::{CycleOutcome, Money, Operator, User, UserStatus};
+use airgate::sandbox::world::{BillRow, Product, World};
 use rust_decimal::Decimal;
-use crate::bed::{fragment, phrase, text, ADMIN, ADMIN_2, Bed, VIEWER, one_account, text_of, eventually, user_key};
-use super::{alice, bills, decimal, once, period, reads, save, spend, two_accounts};
+
+use super::{decimal, period, reads, spend, two_accounts};
+use crate::bed::{ADMIN, Bed, one_account, text, text_of, user_key};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn spending_is_recorded_per_project_and_month_with_a_total() {

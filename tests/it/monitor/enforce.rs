@@ -9,7 +9,9 @@ use futures::future::join_all;
 use jiff::SignedDuration;
 use rust_decimal::Decimal;
 
-use crate::bed::{labs, phrase, text, ADMIN, ADMIN_2, Bed, one_account, text_of, eventually, user_key};
+use crate::bed::{
+    ADMIN, ADMIN_2, Bed, eventually, labs, one_account, phrase, text, text_of, user_key,
+};
 
 const ALICE: &str = "main/alice";
 
@@ -67,7 +69,9 @@ fn want(bed: &Bed, goal: AccessGoal) {
 
 fn want_of(bed: &Bed, key: &str, goal: AccessGoal) {
     let by = Operator::Person { open_id: ADMIN.parse().unwrap(), name: None };
-    bed.store.write(|tx| access::request(tx, &user_key(key), goal, by, None, bed.clock.now())).unwrap();
+    bed.store
+        .write(|tx| access::request(tx, &user_key(key), goal, by, None, bed.clock.now()))
+        .unwrap();
     bed.service().wakers().access.notify_one();
 }
 
@@ -244,8 +248,10 @@ async fn a_late_cut_raises_one_alert_and_is_still_retried() {
     }
     assert_eq!(delays(&bed), 1);
     let delayed = text("alert.cut_delayed", &[("user", &"alice")]);
-    eventually("its delivery", || bed.alerts().iter().any(|alert| text_of(alert).contains(&delayed)))
-        .await;
+    eventually("its delivery", || {
+        bed.alerts().iter().any(|alert| text_of(alert).contains(&delayed))
+    })
+    .await;
     let card = text_of(&bed.ask(ADMIN, "/monitor").await);
     assert!(card.contains("alice"), "{card}");
     bed.cloud.faults().clear();

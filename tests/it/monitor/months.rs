@@ -1,17 +1,10 @@
 //! Which months are read: earlier ones once, the last one until it is settled.
 
-use std::collections::BTreeMap;
-use std::time::Duration;
-use airgate::app::projects::{self, NewLink};
-use airgate::domain::{
-    AlertBody, AlertKind, BillPeriod, CycleOutcome, Money, Operator, SavedSettings, Switch,
-    Thresholds, User, UserStatus,
-};
-use airgate::sandbox::volcengine::{Call, Fault, FaultRule};
-use airgate::sandbox::world::{Account, BillRow, Product, World};
-use rust_decimal::Decimal;
-use crate::bed::{fragment, phrase, text, ADMIN, ADMIN_2, Bed, VIEWER, one_account, text_of, eventually, user_key};
-use super::{alice, bills, decimal, once, period, reads, save, spend, two_accounts};
+use airgate::domain::CycleOutcome;
+use airgate::sandbox::volcengine::{Fault, FaultRule};
+
+use super::{alice, decimal, once, period, reads, spend};
+use crate::bed::{Bed, one_account};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn earlier_months_are_filled_in_once() {
@@ -106,8 +99,7 @@ async fn months_that_ended_while_the_service_was_down_are_read_once_more() {
     bed.at("2027-01-20T00:00:00Z");
     // A cycle is overdue and runs by itself.
     bed.restart().await;
-    bed.eventually("the overdue cycle", |bed| bed.consumed("main/alice") == "¥22.00")
-        .await;
+    bed.eventually("the overdue cycle", |bed| bed.consumed("main/alice") == "¥22.00").await;
     assert_eq!(reads(&bed), once(&["2026-11", "2026-12", "2027-01"]));
     bed.cloud.clear_calls();
     bed.cycle().await;

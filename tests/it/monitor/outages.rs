@@ -9,7 +9,7 @@ use airgate::sandbox::world::{BillRow, Product};
 use airgate::server::Patience;
 use rust_decimal::Decimal;
 
-use crate::bed::{fragment, phrase, ADMIN, Bed, one_account, quick, text_of};
+use crate::bed::{ADMIN, Bed, fragment, one_account, phrase, quick, text_of};
 
 const LIST: &str = "ListSplitBillDetail";
 

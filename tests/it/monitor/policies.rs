@@ -9,7 +9,9 @@ use airgate::sandbox::world::{self, KeyStatus, PolicyKind, PolicyScope, World};
 use airgate::store::StoreError;
 use serde_json::json;
 
-use crate::bed::{eventually_ok, fragment, phrase, text, ADMIN, Bed, TIMEOUT, one_account, text_of, user_key};
+use crate::bed::{
+    ADMIN, Bed, TIMEOUT, eventually_ok, fragment, one_account, phrase, text, text_of, user_key,
+};
 
 const TWO: (&str, &str) = ("ACCESS__PROJECT_POLICIES", "ArkFullAccess,TOSFullAccess");
 const DETACH: (&str, &str) = ("ACCESS__DETACH_POLICIES", "true");
@@ -101,8 +103,10 @@ fn one(policy: &str, state: &str) -> String {
 }
 
 fn states(bed: &Bed, name: &str) -> Vec<(String, GrantState)> {
-    let known =
-        bed.store.read(|tx| tx.authorisation(&user_key("main/alice"), &name.parse().unwrap())).unwrap();
+    let known = bed
+        .store
+        .read(|tx| tx.authorisation(&user_key("main/alice"), &name.parse().unwrap()))
+        .unwrap();
     let grants = known.map(|known| known.grants).unwrap_or_default();
     grants.into_iter().map(|grant| (grant.policy, grant.state)).collect()
 }

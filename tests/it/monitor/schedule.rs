@@ -1,18 +1,13 @@
 //! When cycles run: on schedule, on request, one at a time.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
-use airgate::app::projects::{self, NewLink};
-use airgate::domain::{
-    AlertBody, AlertKind, BillPeriod, CycleOutcome, Money, Operator, SavedSettings, Switch,
-    Thresholds, User, UserStatus,
-};
+
+use airgate::domain::{AlertKind, SavedSettings};
 use airgate::sandbox::feishu;
-use airgate::sandbox::volcengine::{Call, Fault, FaultRule};
-use airgate::sandbox::world::{Account, BillRow, Product, World};
-use rust_decimal::Decimal;
-use crate::bed::{fragment, phrase, text, ADMIN, ADMIN_2, Bed, VIEWER, one_account, text_of, eventually, user_key};
-use super::{alice, bills, decimal, once, period, reads, save, spend, two_accounts};
+use airgate::sandbox::volcengine::{Fault, FaultRule};
+
+use super::{alice, bills, save, spend};
+use crate::bed::{ADMIN, ADMIN_2, Bed, VIEWER, eventually, phrase, text_of};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn cycles_requested_together_run_one_after_the_other_and_each_request_is_answered() {

@@ -1,17 +1,9 @@
 //! Warnings: at which thresholds, and how often.
 
-use std::collections::BTreeMap;
-use std::time::Duration;
-use airgate::app::projects::{self, NewLink};
-use airgate::domain::{
-    AlertBody, AlertKind, BillPeriod, CycleOutcome, Money, Operator, SavedSettings, Switch,
-    Thresholds, User, UserStatus,
-};
-use airgate::sandbox::volcengine::{Call, Fault, FaultRule};
-use airgate::sandbox::world::{Account, BillRow, Product, World};
-use rust_decimal::Decimal;
-use crate::bed::{fragment, phrase, text, ADMIN, ADMIN_2, Bed, VIEWER, one_account, text_of, eventually, user_key};
-use super::{alice, bills, decimal, once, period, reads, save, spend, two_accounts};
+use airgate::domain::{AlertBody, Switch, Thresholds, UserStatus};
+
+use super::{alice, once, reads, spend};
+use crate::bed::{ADMIN, Bed, text_of};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_negative_total_is_below_every_threshold() {

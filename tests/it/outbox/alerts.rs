@@ -5,7 +5,6 @@ use airgate::sandbox::feishu::Sender;
 use airgate::sandbox::volcengine::{Fault, FaultRule};
 
 use crate::bed::{ADMIN, ADMIN_2, Bed, GROUP, VIEWER, eventually, fragment, phrase, text, text_of};
-
 use crate::monitor::{alice, save, spend, two_accounts};
 
 fn problems(bed: &Bed) -> Vec<&'static str> {
@@ -41,7 +40,10 @@ async fn refused_credentials_are_alerted_once_and_their_recovery_once() {
     let one = ["refused", "failing", "accepted", "recovered"];
     assert_eq!(problems(&bed), [one, one].concat());
     let cards: Vec<String> = bed.alerts().iter().map(text_of).collect();
-    assert!(cards[0].contains(&text("alert.credentials_refused", &[("account", &"main")])), "{cards:?}");
+    assert!(
+        cards[0].contains(&text("alert.credentials_refused", &[("account", &"main")])),
+        "{cards:?}"
+    );
     assert_eq!(cards.len(), 8);
 }
 
@@ -97,7 +99,9 @@ async fn an_alert_shows_its_projects_and_its_buttons_work() {
     // One number is a person's; the other is nobody's.
     assert!(card.contains(&format!("<at id={ADMIN_2}></at>")), "{card}");
 
-    for (action, shows) in [("quota.open", phrase("quota.allocate")), ("user.open", "alice".to_owned())] {
+    for (action, shows) in
+        [("quota.open", phrase("quota.allocate")), ("user.open", "alice".to_owned())]
+    {
         let button = bed.feishu.find_button(&alert.message_id, |v| v["action"] == action).unwrap();
         let clicked = bed.feishu.click_raw(ADMIN, &alert.message_id, button).await;
         assert_eq!(clicked.error, None);

@@ -36,7 +36,8 @@ async fn a_delayed_update_does_not_replace_a_newer_card() {
     let lane = format!("chat:{}", bed.feishu.direct_chat(ADMIN));
     let target = UpdateTarget::Message { id: shown.parse().unwrap() };
     let id = owe(&bed, &lane, Dispatch::Update { target, card: card("older") });
-    bed.eventually("an attempt", |bed| row(bed, &lane, id).is_some_and(|row| row.attempts > 0)).await;
+    bed.eventually("an attempt", |bed| row(bed, &lane, id).is_some_and(|row| row.attempts > 0))
+        .await;
     // One click that only reads and one that changes something.
     bed.press(ADMIN, &shown, json!({"action": "quota.open"})).await;
     assert!(row(&bed, &lane, id).unwrap().dispatch.card().contains("main/alice"));
@@ -58,7 +59,8 @@ async fn a_rate_limit_of_the_gateway_applies_to_every_chat() {
     let group = format!("chat:{GROUP}");
     let first =
         owe(&bed, &group, Dispatch::ToChat { chat: GROUP.parse().unwrap(), card: card("1") });
-    bed.eventually("an attempt", |bed| row(bed, &group, first).is_some_and(|row| row.attempts > 0)).await;
+    bed.eventually("an attempt", |bed| row(bed, &group, first).is_some_and(|row| row.attempts > 0))
+        .await;
     let lane = format!("person:{ADMIN_2}");
     let person = Dispatch::ToPerson { person: ADMIN_2.parse().unwrap(), card: card("2") };
     let second = owe(&bed, &lane, person);

@@ -152,7 +152,8 @@ async fn a_reply_a_file_and_a_card_for_a_person_arrive_once() {
         }
         bed.feishu.faults().clear();
         bed.settled().await;
-        let mut kinds: Vec<_> = bed.by_the_bot(&chat)
+        let mut kinds: Vec<_> = bed
+            .by_the_bot(&chat)
             .into_iter()
             .map(|message| (message.kind, message.reply_to.is_some()))
             .collect();

@@ -62,7 +62,10 @@ async fn an_alert_that_was_owed_when_the_process_died_arrives_once() {
         eventually("the alert", || !outside.alerts().is_empty()).await;
         // The report of the cycle arrives as well.
         eventually("the report", || {
-            outside.replies(&run).iter().any(|reply| reply.content.contains(&phrase("cycle.title_ok")))
+            outside
+                .replies(&run)
+                .iter()
+                .any(|reply| reply.content.contains(&phrase("cycle.title_ok")))
         })
         .await;
         outside.quiet().await;
@@ -99,8 +102,7 @@ async fn a_disable_completes_after_the_process_died_halfway() {
         outside.cloud.faults().clear();
 
         let process = outside.serve("info");
-        eventually("the alert", || outside.disables() > 0)
-            .await;
+        eventually("the alert", || outside.disables() > 0).await;
         assert!(outside.cloud.read(|world| world.user("main", "alice").unwrap().is_cut_off()));
         let card = outside.say("/enable alice").await;
         let card = outside.reply(&card).await.message_id;

@@ -8,7 +8,7 @@ use airgate::sandbox::world::World;
 use jiff::SignedDuration;
 use serde_json::json;
 
-use crate::bed::{ADMIN, Bed, GROUP, TIMEOUT, STRANGER, VIEWER, one_account, text_of};
+use crate::bed::{ADMIN, Bed, GROUP, STRANGER, TIMEOUT, VIEWER, one_account, text_of};
 
 const ENDPOINT: &str = "connection.endpoint";
 

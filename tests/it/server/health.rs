@@ -3,7 +3,7 @@
 use airgate::sandbox::feishu::{Fault, FaultRule, State};
 use jiff::SignedDuration;
 
-use crate::bed::{ADMIN, Bed, STRANGER, eventually_some, one_account};
+use crate::bed::{Bed, STRANGER, eventually_some, one_account};
 use crate::shared::environment::{APP_SECRET, ENCRYPT_KEY, TOKEN};
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,14 +1,13 @@
 //! Disabling and enabling from cards.
 
 use std::time::Duration;
-use airgate::domain::{AlertKind, BillPeriod, UserStatus};
-use airgate::sandbox::feishu::ClickAction;
+
+use airgate::domain::{AlertKind, UserStatus};
 use airgate::sandbox::volcengine::{Fault, FaultRule};
-use airgate::sandbox::world::{self, World};
-use rust_decimal::Decimal;
-use serde_json::{Value, json};
-use crate::bed::{ADMIN, ADMIN_2, Bed, GROUP, STRANGER, TIMEOUT, VIEWER, answered, eventually, eventually_some, fragment, has, labs, one_account, phrase, text, text_of, toast_of, user_key};
-use super::{bed, op_of, small_cloud};
+use serde_json::json;
+
+use super::bed;
+use crate::bed::{ADMIN, ADMIN_2, phrase, text, text_of, toast_of};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn access_is_cut_and_restored_from_the_confirm_cards() {
@@ -18,7 +17,10 @@ async fn access_is_cut_and_restored_from_the_confirm_cards() {
     let card = bed.ask(ADMIN, "/disable alice").await.message_id;
     let done =
         bed.press(ADMIN, &card, json!({"action": "user.disable", "user": "main/alice"})).await;
-    assert_eq!(toast_of(&done), format!("info: {}", text("toast.access_cutting", &[("user", &"alice")])));
+    assert_eq!(
+        toast_of(&done),
+        format!("info: {}", text("toast.access_cutting", &[("user", &"alice")]))
+    );
     assert!(bed.texts(&card).contains(&phrase("status.cutting")), "{}", bed.texts(&card));
     // Another card refuses a second request.
     let other = bed.ask(ADMIN_2, "/disable alice").await;
@@ -31,10 +33,17 @@ async fn access_is_cut_and_restored_from_the_confirm_cards() {
     let again = bed.ask(ADMIN, "/disable alice").await;
     assert!(text_of(&again).contains(&phrase("refusal.access_unchanged")));
     let card = bed.ask(ADMIN, "/enable alice").await.message_id;
-    assert!(bed.texts(&card).contains(&text("access.keys_on", &[("count", &1)])), "{}", bed.texts(&card));
+    assert!(
+        bed.texts(&card).contains(&text("access.keys_on", &[("count", &1)])),
+        "{}",
+        bed.texts(&card)
+    );
     let done =
         bed.press(ADMIN, &card, json!({"action": "user.enable", "user": "main/alice"})).await;
-    assert_eq!(toast_of(&done), format!("info: {}", text("toast.access_restoring", &[("user", &"alice")])));
+    assert_eq!(
+        toast_of(&done),
+        format!("info: {}", text("toast.access_restoring", &[("user", &"alice")]))
+    );
     assert!(bed.texts(&card).contains(&phrase("status.restoring")), "{}", bed.texts(&card));
     bed.no_longer_shows(&card, &phrase("status.restoring")).await;
     bed.shows(&card, &phrase("status.active")).await;

@@ -6,7 +6,9 @@ use airgate::sandbox::world::{Account, World};
 use secrecy::ExposeSecret;
 use serde_json::json;
 
-use crate::bed::{ADMIN, ADMIN_2, Bed, GROUP, STRANGER, TIMEOUT, VIEWER, answered, eventually, eventually_some, fragment, has, one_account, phrase, text, text_of, toast_of, user_key};
+use crate::bed::{
+    ADMIN, Bed, GROUP, VIEWER, fragment, one_account, phrase, text, text_of, toast_of,
+};
 
 const KEY: &str = "AKLTlabs0000000002";
 const SECRET: &str = "labs-secret-key-do-not-show";
@@ -61,8 +63,7 @@ async fn a_wrong_key_pair_is_refused_with_the_platforms_reason() {
     let card = bed.ask(ADMIN, "/accounts").await;
     bed.settled().await;
     bed.submit(ADMIN, &card.message_id, "account.save", new(KEY, "wrong-secret")).await;
-    let shown =
-        bed.shows(&card.message_id, &fragment("accounts.refused")).await;
+    let shown = bed.shows(&card.message_id, &fragment("accounts.refused")).await;
     assert!(text_of(&shown).contains("Signature"), "{}", text_of(&shown));
     assert!(shown.content.contains("\"default_value\":\"labs\""), "{}", shown.content);
     assert!(!shown.content.contains("wrong-secret"));
@@ -163,7 +164,10 @@ async fn a_refused_press_rolls_back_what_it_had_written() {
     let bed = bed().await;
     bed.cloud.faults().inject(FaultRule::new(Fault::Timeout).of("main"));
     let card = bed.ask(ADMIN, "/accounts").await.message_id;
-    bed.eventually("the reply to be recorded", |bed| bed.store.read(|tx| tx.owed_count()).unwrap() == 0).await;
+    bed.eventually("the reply to be recorded", |bed| {
+        bed.store.read(|tx| tx.owed_count()).unwrap() == 0
+    })
+    .await;
     let reports = || -> Vec<bool> {
         let tasks = bed.store.read(|tx| tx.tasks()).unwrap();
         tasks.iter().map(|task| task.report.is_some()).collect()

@@ -1,14 +1,10 @@
 //! The list of alerts, and the buttons of an alert.
 
-use std::time::Duration;
-use airgate::domain::{AlertKind, BillPeriod, UserStatus};
-use airgate::sandbox::feishu::ClickAction;
-use airgate::sandbox::volcengine::{Fault, FaultRule};
-use airgate::sandbox::world::{self, World};
-use rust_decimal::Decimal;
-use serde_json::{Value, json};
-use crate::bed::{ADMIN, ADMIN_2, Bed, GROUP, STRANGER, TIMEOUT, VIEWER, answered, eventually, eventually_some, fragment, has, labs, one_account, phrase, text, text_of, toast_of, user_key};
-use super::{allocated, bed, op_of, small_cloud};
+use airgate::domain::{AlertKind, UserStatus};
+use serde_json::json;
+
+use super::{allocated, bed};
+use crate::bed::{ADMIN, VIEWER, phrase, text, text_of, toast_of};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn alerts_are_filtered_by_type_and_user() {

@@ -47,7 +47,11 @@ async fn billing_opens_by_month_and_user() {
     let read = bed.texts(&card);
     assert!(read.contains(&of_alice) && read.contains(&total("2026-11")), "{read}");
     bed.press(VIEWER, &card, json!({"action": "billing.open", "page": 1})).await;
-    assert!(bed.texts(&card).contains(&text("billing.subtitle", &[("count", &2)])), "{}", bed.texts(&card));
+    assert!(
+        bed.texts(&card).contains(&text("billing.subtitle", &[("count", &2)])),
+        "{}",
+        bed.texts(&card)
+    );
     // An option that is not a month, and a month without bills.
     let bad = ClickAction { option: Some("x".to_owned()), ..select("2026-10") };
     let refused = answered(bed.feishu.click_raw(VIEWER, &card, bad).await);

@@ -3,7 +3,10 @@
 use airgate::sandbox::volcengine::{Fault, FaultRule};
 use serde_json::json;
 
-use crate::bed::{ADMIN, ADMIN_2, Bed, GROUP, STRANGER, TIMEOUT, VIEWER, answered, eventually, eventually_some, fragment, has, labs, one_account, phrase, text, text_of, toast_of, user_key};
+use crate::bed::{
+    ADMIN, ADMIN_2, Bed, GROUP, STRANGER, VIEWER, fragment, one_account, phrase, text, text_of,
+    toast_of,
+};
 
 async fn bed() -> Bed {
     let mut cloud = one_account();
@@ -169,7 +172,8 @@ async fn an_owner_nobody_knows_is_named_by_mobile_number_or_id() {
     bed.press(ADMIN, &card, json!({"action": "user.configure"})).await;
     let fields = json!({"other_owner": "13900000009", "display_name": "爱丽丝"});
     bed.submit(ADMIN, &card, "user.configure", fields).await;
-    let shown = bed.shows(&card, &text("configure.owner_unknown", &[("mobile", &"13900000009")])).await;
+    let shown =
+        bed.shows(&card, &text("configure.owner_unknown", &[("mobile", &"13900000009")])).await;
     assert!(shown.content.contains("\"default_value\":\"13900000009\""), "{}", shown.content);
     let user = bed.user("main/alice");
     assert_eq!((user.owner.unwrap().as_str(), user.display_name.as_str()), (VIEWER, "爱丽丝"));

@@ -1,14 +1,12 @@
 //! The monitor card: a cycle started from it.
 
 use std::time::Duration;
-use airgate::domain::{AlertKind, BillPeriod, UserStatus};
-use airgate::sandbox::feishu::ClickAction;
+
 use airgate::sandbox::volcengine::{Fault, FaultRule};
-use airgate::sandbox::world::{self, World};
-use rust_decimal::Decimal;
-use serde_json::{Value, json};
-use crate::bed::{ADMIN, ADMIN_2, Bed, GROUP, STRANGER, TIMEOUT, VIEWER, answered, eventually, eventually_some, fragment, has, labs, one_account, phrase, text, text_of, toast_of, user_key};
-use super::{bed, op_of, small_cloud};
+use serde_json::json;
+
+use super::bed;
+use crate::bed::{ADMIN, ADMIN_2, answered, phrase, toast_of};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cycle_started_from_the_card_reports_to_it_once() {

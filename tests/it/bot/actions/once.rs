@@ -1,14 +1,11 @@
 //! A press applies once: however often it arrives, whoever presses, and not at all where it is refused.
 
-use std::time::Duration;
-use airgate::domain::{AlertKind, BillPeriod, UserStatus};
-use airgate::sandbox::feishu::ClickAction;
-use airgate::sandbox::volcengine::{Fault, FaultRule};
-use airgate::sandbox::world::{self, World};
-use rust_decimal::Decimal;
-use serde_json::{Value, json};
-use crate::bed::{ADMIN, ADMIN_2, Bed, GROUP, STRANGER, TIMEOUT, VIEWER, answered, eventually, eventually_some, fragment, has, labs, one_account, phrase, text, text_of, toast_of, user_key};
-use super::{allocated, bed, op_of, small_cloud};
+use serde_json::json;
+
+use super::{allocated, bed, op_of};
+use crate::bed::{
+    ADMIN, ADMIN_2, GROUP, STRANGER, VIEWER, answered, fragment, phrase, text, toast_of,
+};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_press_applies_once_however_often_it_arrives() {
@@ -72,7 +69,10 @@ async fn two_people_press_the_same_button_at_once() {
     let presses = [ADMIN, ADMIN_2, ADMIN, ADMIN_2];
     let presses = presses.map(|person| bed.feishu.click_raw(person, &card, cut.clone()));
     for result in futures::future::join_all(presses).await {
-        assert!(toast_of(&answered(result)).contains(&text("toast.access_cutting", &[("user", &"alice")])));
+        assert!(
+            toast_of(&answered(result))
+                .contains(&text("toast.access_cutting", &[("user", &"alice")]))
+        );
     }
     bed.settled().await;
     assert_eq!(bed.alert_records().len(), 1);

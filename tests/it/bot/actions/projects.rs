@@ -1,14 +1,10 @@
 //! The projects card: links are added, switched, removed and paged.
 
-use std::time::Duration;
-use airgate::domain::{AlertKind, BillPeriod, UserStatus};
-use airgate::sandbox::feishu::ClickAction;
-use airgate::sandbox::volcengine::{Fault, FaultRule};
-use airgate::sandbox::world::{self, World};
-use rust_decimal::Decimal;
+use airgate::domain::BillPeriod;
 use serde_json::{Value, json};
-use crate::bed::{ADMIN, ADMIN_2, Bed, GROUP, STRANGER, TIMEOUT, VIEWER, answered, eventually, eventually_some, fragment, has, labs, one_account, phrase, text, text_of, toast_of, user_key};
-use super::{bed, op_of, small_cloud};
+
+use super::{bed, op_of};
+use crate::bed::{ADMIN, Bed, one_account, phrase, text, text_of, toast_of, user_key};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn projects_are_linked_switched_and_removed() {
@@ -19,7 +15,10 @@ async fn projects_are_linked_switched_and_removed() {
     let done = bed
         .submit(ADMIN, &card, "project.add", json!({"project": "team-a", "since": "2026-10"}))
         .await;
-    assert_eq!(toast_of(&done), format!("success: {}", text("toast.project_added", &[("project", &"甲组")])));
+    assert_eq!(
+        toast_of(&done),
+        format!("success: {}", text("toast.project_added", &[("project", &"甲组")]))
+    );
     let link = bed.store.read(|tx| tx.link(&alice, &"team-a".parse().unwrap())).unwrap().unwrap();
     assert!(link.monitored.is_on());
     assert_eq!(link.since, "2026-10".parse::<BillPeriod>().unwrap());
@@ -35,7 +34,10 @@ async fn projects_are_linked_switched_and_removed() {
     // The target state is in the button: a second press changes nothing.
     let off = json!({"action": "project.toggle", "user": "main/alice", "project": "team-a", "enabled": false});
     let done = bed.press(ADMIN, &card, off.clone()).await;
-    assert_eq!(toast_of(&done), format!("success: {}", text("toast.project_off", &[("project", &"甲组")])));
+    assert_eq!(
+        toast_of(&done),
+        format!("success: {}", text("toast.project_off", &[("project", &"甲组")]))
+    );
     assert_eq!(bed.consumed("main/alice"), "¥7.00");
     bed.forged(ADMIN, &card, off, None).await;
     assert_eq!(bed.consumed("main/alice"), "¥7.00");
@@ -47,13 +49,20 @@ async fn projects_are_linked_switched_and_removed() {
     let done = bed.press(ADMIN, &card, all_off).await;
     assert_eq!(toast_of(&done), format!("success: {}", text("toast.all_off", &[("links", &2)])));
     assert_eq!(bed.consumed("main/alice"), "¥0.00");
-    assert!(bed.texts(&card).contains(&text("projects.subtitle", &[("monitored", &0), ("total", &2)])), "{}", bed.texts(&card));
+    assert!(
+        bed.texts(&card).contains(&text("projects.subtitle", &[("monitored", &0), ("total", &2)])),
+        "{}",
+        bed.texts(&card)
+    );
     bed.press(ADMIN, &card, json!({"action": "projects.toggle_all", "enabled": true})).await;
     assert_eq!(bed.consumed("main/alice"), "¥42.00");
 
     let done =
         bed.press(ADMIN, &card, json!({"action": "project.remove", "project": "team-a"})).await;
-    assert_eq!(toast_of(&done), format!("success: {}", text("toast.project_removed", &[("project", &"甲组")])));
+    assert_eq!(
+        toast_of(&done),
+        format!("success: {}", text("toast.project_removed", &[("project", &"甲组")]))
+    );
     assert_eq!(bed.consumed("main/alice"), "¥7.00");
     assert_eq!(bed.store.read(|tx| tx.links_of(&alice)).unwrap().len(), 1);
     // Its history is kept.
@@ -108,7 +117,10 @@ async fn a_refused_project_comes_back_to_be_corrected() {
     assert_eq!(link.since.to_string(), "2024-12");
     // Typed although linked; chosen and typed alike; unknown to the account.
     let done = bed.submit(ADMIN, &card, "project.add", json!({"project_name": "team-a"})).await;
-    assert!(toast_of(&done).contains(&text("refusal.already_linked", &[("project", &"甲组")])), "{done:?}");
+    assert!(
+        toast_of(&done).contains(&text("refusal.already_linked", &[("project", &"甲组")])),
+        "{done:?}"
+    );
     let both = json!({"project": "team-b", "project_name": " team-b "});
     assert!(toast_of(&bed.submit(ADMIN, &card, "project.add", both).await).starts_with("success"));
     let typo = bed.submit(ADMIN, &card, "project.add", json!({"project_name": "taem-c"})).await;
@@ -146,5 +158,10 @@ async fn links_are_paged() {
     seen.sort();
     seen.dedup();
     assert_eq!(seen.len(), 14);
-    assert!(bed.texts(&card).contains(&text("projects.subtitle", &[("monitored", &14), ("total", &14)])), "{}", bed.texts(&card));
+    assert!(
+        bed.texts(&card)
+            .contains(&text("projects.subtitle", &[("monitored", &14), ("total", &14)])),
+        "{}",
+        bed.texts(&card)
+    );
 }

@@ -1,14 +1,11 @@
 //! The quota card, and how quota is shown.
 
-use std::time::Duration;
-use airgate::domain::{AlertKind, BillPeriod, UserStatus};
-use airgate::sandbox::feishu::ClickAction;
-use airgate::sandbox::volcengine::{Fault, FaultRule};
-use airgate::sandbox::world::{self, World};
+use airgate::domain::UserStatus;
 use rust_decimal::Decimal;
-use serde_json::{Value, json};
-use crate::bed::{ADMIN, ADMIN_2, Bed, GROUP, STRANGER, TIMEOUT, VIEWER, answered, eventually, eventually_some, fragment, has, labs, one_account, phrase, text, text_of, toast_of, user_key};
-use super::{allocated, bed, op_of, small_cloud};
+use serde_json::json;
+
+use super::{allocated, bed, op_of};
+use crate::bed::{ADMIN, Bed, fragment, phrase, text, text_of, toast_of};
 use crate::bot::{says, two_accounts};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -45,7 +42,13 @@ async fn quota_is_allocated_and_refusals_can_be_corrected() {
     assert_eq!(bed.field(&card, "amount"), "");
     assert_eq!(bed.field(&card, "note"), "");
     let done = bed.submit(ADMIN, &card, "quota.allocate", json!({"amount": "-200.50"})).await;
-    assert_eq!(toast_of(&done), format!("success: {}", text("toast.quota_deducted", &[("amount", &"¥200.50"), ("total", &"¥800.00")])));
+    assert_eq!(
+        toast_of(&done),
+        format!(
+            "success: {}",
+            text("toast.quota_deducted", &[("amount", &"¥200.50"), ("total", &"¥800.00")])
+        )
+    );
     for _ in 0..10 {
         bed.submit(ADMIN, &card, "quota.allocate", json!({"amount": "1"})).await;
     }

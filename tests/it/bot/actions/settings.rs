@@ -1,8 +1,8 @@
 //! Global settings: `/config`, by real clicks.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::bed::{ADMIN, ADMIN_2, Bed, GROUP, STRANGER, TIMEOUT, VIEWER, answered, eventually, eventually_some, fragment, has, labs, one_account, phrase, text, text_of, toast_of, user_key};
+use crate::bed::{ADMIN, Bed, GROUP, VIEWER, one_account, phrase, text, text_of, toast_of};
 
 const OTHER: &str = "oc_other";
 
@@ -21,7 +21,10 @@ async fn saved_values_win_over_the_file_and_survive_a_restart() {
     let saved = bed.submit(ADMIN, &card.message_id, "config.save", fields).await;
     assert!(toast_of(&saved).starts_with("success"), "{saved:?}");
     let shown = bed.texts(&card.message_id);
-    assert!(shown.contains("60% / 95%") && shown.contains(&text("time.minutes", &[("count", &30)])), "{shown}");
+    assert!(
+        shown.contains("60% / 95%") && shown.contains(&text("time.minutes", &[("count", &30)])),
+        "{shown}"
+    );
     assert_eq!(shown.matches(&phrase("config.from_chat")).count(), 5, "{shown}");
     let content = bed.message(&card.message_id).content;
     assert!(!content.contains("s3cret-hook"), "the address of a webhook is a secret");
@@ -29,7 +32,10 @@ async fn saved_values_win_over_the_file_and_survive_a_restart() {
     bed.restart().await;
     let settings = bed.store.read(|tx| tx.saved_settings()).unwrap();
     assert_eq!(settings.interval_seconds, Some(1800));
-    assert!(text_of(&bed.ask(ADMIN, "/monitor").await).contains(&text("time.minutes", &[("count", &30)])));
+    assert!(
+        text_of(&bed.ask(ADMIN, "/monitor").await)
+            .contains(&text("time.minutes", &[("count", &30)]))
+    );
 
     // The test alert goes to the new group and the webhook, and mentions a person.
     let card = bed.ask(ADMIN, "/config").await;
@@ -39,7 +45,11 @@ async fn saved_values_win_over_the_file_and_survive_a_restart() {
     assert!(sent.iter().any(|message| message.content.contains(&phrase("alert.test"))), "{sent:?}");
     assert!(sent.iter().any(|message| message.content.contains("<at id=")), "{sent:?}");
     let hooked = bed.alerts();
-    assert_eq!(hooked.iter().filter(|m| m.content.contains(&phrase("alert.test"))).count(), 1, "{hooked:?}");
+    assert_eq!(
+        hooked.iter().filter(|m| m.content.contains(&phrase("alert.test"))).count(),
+        1,
+        "{hooked:?}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,14 +1,8 @@
 //! The list of users.
 
-use std::time::Duration;
-use airgate::domain::{AlertKind, BillPeriod, UserStatus};
-use airgate::sandbox::feishu::ClickAction;
-use airgate::sandbox::volcengine::{Fault, FaultRule};
-use airgate::sandbox::world::{self, World};
-use rust_decimal::Decimal;
-use serde_json::{Value, json};
-use crate::bed::{ADMIN, ADMIN_2, Bed, GROUP, STRANGER, TIMEOUT, VIEWER, answered, eventually, eventually_some, fragment, has, labs, one_account, phrase, text, text_of, toast_of, user_key};
-use super::{bed, op_of, small_cloud};
+use serde_json::json;
+
+use crate::bed::{ADMIN, Bed, VIEWER, has, one_account, text};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_list_is_paged_filtered_and_searched() {

@@ -9,8 +9,8 @@ use airgate::sandbox::volcengine::FaultRule;
 use airgate::sandbox::world::{KeyStatus, PolicyKind, PolicyScope, World};
 use futures::future::join_all;
 
-use super::{FAULTS, Fault, BACKOFF, cell, chat_answers, heal, is_for_people, timeouts, settled};
-use crate::bed::{phrase, text, ADMIN, Bed, one_account, text_of, eventually, user_key};
+use super::{BACKOFF, FAULTS, Fault, cell, chat_answers, heal, is_for_people, settled, timeouts};
+use crate::bed::{ADMIN, Bed, eventually, one_account, phrase, text, text_of, user_key};
 
 /// What is seen while the fault lasts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -202,7 +202,10 @@ async fn change(bed: &Bed, goal: AccessGoal, fault: Fault, steps: &[Step]) {
             if goal == AccessGoal::Cut { "alert.cut_delayed" } else { "alert.restore_delayed" };
         let title = text(title, &[("user", &step.user)]);
         eventually(&format!("{cell}: the alert to arrive"), || {
-            bed.alerts().iter().map(text_of).any(|card| card.contains(&title) && card.contains(&says))
+            bed.alerts()
+                .iter()
+                .map(text_of)
+                .any(|card| card.contains(&title) && card.contains(&says))
         })
         .await;
     }

@@ -8,8 +8,8 @@ use futures::future::join_all;
 use secrecy::ExposeSecret;
 use serde_json::json;
 
-use super::{FAULTS, Fault, cell, chat_answers, heal, is_for_people, timeouts, settled};
-use crate::bed::{fragment, phrase, text, ADMIN, Bed, one_account, text_of};
+use super::{FAULTS, Fault, cell, chat_answers, heal, is_for_people, settled, timeouts};
+use crate::bed::{ADMIN, Bed, fragment, one_account, phrase, text, text_of};
 
 /// What the card says once the attempt has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,6 +103,7 @@ async fn fail_calls(fault: Fault, rows: &'static [(&str, [Sees; 13])]) {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_call_that_creates_a_user() {
     // A bed does its tasks one after the other; beds share nothing.
-    let beds = FAULTS.iter().flat_map(|fault| TABLE.chunks(2).map(move |rows| fail_calls(*fault, rows)));
+    let beds =
+        FAULTS.iter().flat_map(|fault| TABLE.chunks(2).map(move |rows| fail_calls(*fault, rows)));
     join_all(beds).await;
 }

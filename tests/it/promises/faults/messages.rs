@@ -6,10 +6,10 @@ use airgate::sandbox::world::KeyStatus;
 use futures::future::join_all;
 
 use super::{
-    FAULTS, Fault, a_click_is_answered, cell, chat_answers, heal, is_for_people, timeouts, settled,
+    FAULTS, Fault, a_click_is_answered, cell, chat_answers, heal, is_for_people, settled, timeouts,
     within_a_second,
 };
-use crate::bed::{phrase, ADMIN, ADMIN_2, Bed, VIEWER, one_account, text_of, eventually};
+use crate::bed::{ADMIN, ADMIN_2, Bed, VIEWER, eventually, one_account, phrase, text_of};
 use crate::monitor::save;
 
 /// What is seen while the fault lasts.

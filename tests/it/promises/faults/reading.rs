@@ -8,9 +8,9 @@ use futures::future::join_all;
 use jiff::SignedDuration;
 
 use super::{
-    FAULTS, Fault, cell, chat_answers, heal, is_for_people, timeouts, settled, within_a_second,
+    FAULTS, Fault, cell, chat_answers, heal, is_for_people, settled, timeouts, within_a_second,
 };
-use crate::bed::{fragment, phrase, ADMIN, Bed, text_of};
+use crate::bed::{ADMIN, Bed, fragment, phrase, text_of};
 
 /// What a person sees of an account while one of its calls fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -136,8 +136,7 @@ async fn bills(action: &'static str, page: u32, row: [Sees; 13], faults: &'stati
     let asked = bed.ask(ADMIN, "/monitor run").await;
     let users = chat_answers(&bed, action).await;
     assert!(users.contains("¥301.00"), "{action}: {users}");
-    let card =
-        bed.shows(&asked.message_id, &phrase("cycle.title_error")).await;
+    let card = bed.shows(&asked.message_id, &phrase("cycle.title_error")).await;
     let card = text_of(&card);
     is_for_people(&card, action);
     let report = bed.store.read(|tx| tx.monitor_state()).unwrap().last.unwrap();
@@ -159,7 +158,10 @@ async fn bills(action: &'static str, page: u32, row: [Sees; 13], faults: &'stati
         assert_eq!(record.consumed.to_string(), "¥301.00", "{cell}");
         assert!(record.triggered.is_empty(), "{cell}: {record:?}");
         assert_eq!(bed.amount(&record.key.to_string(), MONTH, "").as_deref(), Some("301"));
-        assert!(user.contains(&fragment("stale.from")) && user.contains("¥301.00"), "{cell}: {user}");
+        assert!(
+            user.contains(&fragment("stale.from")) && user.contains("¥301.00"),
+            "{cell}: {user}"
+        );
         let pending = bed.store.read(|tx| tx.access_pending(&record.key)).unwrap();
         assert!(pending.is_none(), "{cell}: a cut was decided without reading the bill");
     }

@@ -72,7 +72,7 @@ async fn problems_of_a_configuration_are_reported_without_its_secrets() {
             clean(what, output.all().as_bytes(), [&MASTER_KEY[..62], "ca9a7e57ca9a7e5"]);
         }
     }
-        canaries.home.configure(&canaries.configuration());
+    canaries.home.configure(&canaries.configuration());
     // From the environment, under the right name and under wrong ones.
     for (name, value) in [
         ("FEISHU__APP_SECRT", APP_SECRET),

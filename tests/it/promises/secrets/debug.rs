@@ -15,7 +15,8 @@ use crate::bed::{ADMIN, TIMEOUT};
 #[tokio::test(flavor = "multi_thread")]
 async fn debug_output_shows_no_secret() {
     let canaries = Canaries::start().await;
-    let config = Config::load(Some(canaries.home.config_path().as_path()), environment().take(0)).unwrap();
+    let config =
+        Config::load(Some(canaries.home.config_path().as_path()), environment().take(0)).unwrap();
     let base = feishu::validate_base_url(&config.feishu.base_url).unwrap();
     let form = json!({"webhook_url": canaries.hook, "access_key": KEY, "secret_key": SECRET});
     let payload = canaries.feishu.envelope(
@@ -46,8 +47,10 @@ async fn debug_output_shows_no_secret() {
     let credentials =
         Credentials { access_key_id: KEY.to_owned(), secret_key: SECRET.to_owned().into() };
     let hook = feishu::validate_webhook_url(&canaries.hook, &base).unwrap();
-    let saved =
-        SavedSettings { webhook_url: Some(Some(canaries.hook.clone())), ..SavedSettings::default() };
+    let saved = SavedSettings {
+        webhook_url: Some(Some(canaries.hook.clone())),
+        ..SavedSettings::default()
+    };
     let new = NewSettings { webhook_url: Some(canaries.hook.clone()), ..NewSettings::default() };
     for shown in [
         format!("{config:#?}"),
@@ -59,8 +62,7 @@ async fn debug_output_shows_no_secret() {
         format!("{:?}", feishu::Client::new(client.clone(), Clock::system()).unwrap()),
         format!(
             "{:?}",
-            CustomBot::new(hook, config.feishu.alert_webhook_secret.clone(), TIMEOUT)
-                .unwrap()
+            CustomBot::new(hook, config.feishu.alert_webhook_secret.clone(), TIMEOUT).unwrap()
         ),
         format!("{incoming:?}"),
         format!("{:?}", Content::SecretCard(SECRET.to_owned().into())),

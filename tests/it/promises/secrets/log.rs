@@ -40,8 +40,9 @@ async fn no_secret_is_in_the_log_however_much_is_logged() {
     assert!(stopped.status.success());
     let log = stopped.log;
     assert!(log.contains("\"TRACE\""), "nothing was traced");
-    let mut secrets: Vec<String> =
-        [APP_SECRET, TOKEN, ENCRYPT_KEY, HOOK_SECRET, HOOK, "Bearer t-"].map(str::to_owned).to_vec();
+    let mut secrets: Vec<String> = [APP_SECRET, TOKEN, ENCRYPT_KEY, HOOK_SECRET, HOOK, "Bearer t-"]
+        .map(str::to_owned)
+        .to_vec();
     secrets.push(hex::encode(MASTER_KEY));
     outside.cloud.read(|world| {
         secrets.push(world.accounts[0].access_key_id().to_owned());

@@ -9,7 +9,7 @@ use super::{
     APP_ID, APP_SECRET, Canaries, ENCRYPT_KEY, HOOK_SECRET, KEY, LABS_KEY, LABS_SECRET,
     NEW_MASTER_KEY, OTHER_HOOK, SECRET, SECRETS, TOKEN, WRONG_SECRET, clean,
 };
-use crate::bed::{ADMIN, GROUP, eventually, fragment, phrase, text, text_of};
+use crate::bed::{ADMIN, GROUP, eventually, fragment, phrase, text_of};
 use crate::shared::process::Process;
 
 /// Uses every command and card that handles secrets, while platforms repeat secrets in their errors.

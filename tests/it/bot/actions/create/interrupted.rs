@@ -8,9 +8,7 @@ use serde_json::json;
 use super::{
     assert_complete, assert_secret, bed, create, created, ended, full, go_on, made, secrets,
 };
-use crate::bed::{
-    ADMIN, ADMIN_2, Bed, GROUP, TIMEOUT, fragment, phrase, text, text_of,
-};
+use crate::bed::{ADMIN, ADMIN_2, GROUP, TIMEOUT, fragment, phrase, text, text_of};
 
 /// How a call can fail, carried out or not.
 fn faults() -> [Fault; 6] {
@@ -82,7 +80,11 @@ async fn a_partial_creation_shows_what_exists_and_another_person_can_continue_it
     assert_eq!(secrets(&bed, ADMIN).len(), 1);
     bed.cloud.faults().clear();
     let card = go_on(&bed, ADMIN_2, &card).await;
-    assert!(text_of(&card).contains(&text("create.secrets_sent", &[("operator", &"赵管理")])), "{}", text_of(&card));
+    assert!(
+        text_of(&card).contains(&text("create.secrets_sent", &[("operator", &"赵管理")])),
+        "{}",
+        text_of(&card)
+    );
     let told = secrets(&bed, ADMIN_2);
     let key = made(&bed).unwrap().keys[0].secret.expose_secret().to_owned();
     assert!(told.len() == 1 && told[0].content.contains(&key));

@@ -13,7 +13,7 @@ use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 
 use crate::bed::{
-    ADMIN, Bed, GROUP, VIEWER, fragment, labs, one_account, phrase, text, text_of, toast_of, user_key,
+    ADMIN, Bed, GROUP, VIEWER, fragment, labs, one_account, phrase, text, text_of, toast_of,
 };
 
 const POLICIES: (&str, &str) = ("ACCESS__PROJECT_POLICIES", "ArkFullAccess");
@@ -70,7 +70,10 @@ fn full() -> Value {
 async fn create(bed: &Bed, fields: Value) -> Message {
     let form = bed.ask(ADMIN, "/create").await;
     let clicked = bed.submit(ADMIN, &form.message_id, "user.create", fields).await;
-    assert_eq!(toast_of(&clicked), format!("info: {}", text("toast.creating", &[("user", &"bob")])));
+    assert_eq!(
+        toast_of(&clicked),
+        format!("info: {}", text("toast.creating", &[("user", &"bob")]))
+    );
     ended(bed, &form.message_id).await
 }
 
@@ -200,7 +203,11 @@ async fn in_a_group_the_card_says_where_the_secrets_went() {
     let form = bed.ask_in(ADMIN, GROUP, "/create", true).await;
     bed.submit(ADMIN, &form.message_id, "user.create", full()).await;
     let card = ended(&bed, &form.message_id).await;
-    assert!(text_of(&card).contains(&text("create.secrets_sent", &[("operator", &"王管理")])), "{}", text_of(&card));
+    assert!(
+        text_of(&card).contains(&text("create.secrets_sent", &[("operator", &"王管理")])),
+        "{}",
+        text_of(&card)
+    );
     assert_complete(&bed, "group");
 }
 
@@ -249,7 +256,11 @@ async fn with_two_accounts_one_has_to_be_chosen() {
     let form = bed.ask(ADMIN, "/create").await;
     // `team-a` is a project of the other account.
     let result = bed.submit(ADMIN, &form.message_id, "user.create", fields.clone()).await;
-    assert!(toast_of(&result).contains(&text("create.bad_project", &[("name", &"team-a")])), "{}", toast_of(&result));
+    assert!(
+        toast_of(&result).contains(&text("create.bad_project", &[("name", &"team-a")])),
+        "{}",
+        toast_of(&result)
+    );
     fields["project"] = "default".into();
     bed.submit(ADMIN, &form.message_id, "user.create", fields).await;
     let card = ended(&bed, &form.message_id).await;

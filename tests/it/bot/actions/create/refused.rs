@@ -38,7 +38,11 @@ async fn bad_input_is_refused_stays_in_the_form_and_creates_nothing() {
     let mut fields = full();
     fields["project"] = "nowhere".into();
     let result = bed.forged(ADMIN, &form.message_id, forged.clone(), Some(fields)).await;
-    assert!(toast_of(&result).contains(&text("create.bad_project", &[("name", &"nowhere")])), "{}", toast_of(&result));
+    assert!(
+        toast_of(&result).contains(&text("create.bad_project", &[("name", &"nowhere")])),
+        "{}",
+        toast_of(&result)
+    );
     let mut value = forged;
     value["op"] = "forged-2".into();
     value["creation"] = 99.into();

@@ -1,29 +1,27 @@
-//! A demo, a chromedriver and a browser of their own for each test, and short ways to act and look. Everything is waited
-//! for as a condition in the page.
+//! A demo, a chromedriver and a browser for each test, and what a person does and sees in the page. Everything is waited for
+//! as a condition in the page.
 
-use std::io::{BufRead, BufReader};
+mod chrome;
+
 use std::panic::AssertUnwindSafe;
-use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-use axum::http::Method;
+use fantoccini::Client;
 use fantoccini::elements::{Element, ElementRef};
-use fantoccini::wd::WebDriverCompatibleCommand;
-use fantoccini::{Client, ClientBuilder};
 use futures::FutureExt;
-use hyper_util::client::legacy::connect::HttpConnector;
-use reqwest::Url;
 use serde_json::{Map, Value, json};
-use tempfile::TempDir;
 
-/// Nothing that is waited for takes this long unless it is broken.
-const PATIENCE: Duration = Duration::from_secs(40);
+use crate::shared::process::{Process, airgate};
+use chrome::{Vendor, driver, open_browser};
+
+/// Nothing that a test waits for takes this long unless it is broken.
+const TIMEOUT: Duration = Duration::from_secs(40);
 /// Between two looks at the page.
-const LOOK_AGAIN: Duration = Duration::from_millis(50);
+const POLL_INTERVAL: Duration = Duration::from_millis(50);
 /// How WebDriver names an element in JSON.
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 
-/// How the browser is.
+/// What the browser looks like.
 #[derive(Clone, Copy, Debug)]
 pub struct Browser {
     pub language: &'static str,
@@ -44,101 +42,19 @@ pub const ENGLISH: Browser = Browser {
     locale: "en_us",
 };
 
-/// A process of this test; ended when dropped.
-struct Process(Child);
-
-impl Process {
-    fn start(command: &mut Command) -> (Self, BufReader<ChildStdout>) {
-        let mut child = command
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap_or_else(|error| panic!("{command:?}: {error}"));
-        let out = BufReader::new(child.stdout.take().unwrap());
-        (Self(child), out)
-    }
-
-    /// Asks it to end, as a terminal does.
-    fn stop(mut self) -> ExitStatus {
-        let id = self.0.id().to_string();
-        Command::new("kill").args(["-TERM", &id]).status().unwrap();
-        self.0.wait().unwrap()
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-/// The first line that contains this; `None` where the process ends without one.
-fn line_with(out: &mut BufReader<ChildStdout>, wanted: &str) -> Option<String> {
-    let mut line = String::new();
-    while !line.contains(wanted) {
-        line.clear();
-        if out.read_line(&mut line).unwrap() == 0 {
-            return None;
-        }
-    }
-    Some(line.trim().to_owned())
-}
-
-/// A chromedriver and its port. It chooses a free port of one address family and gives up where the other family's is
-/// taken, so it may need another try.
-fn driver() -> (Process, u16) {
-    for _ in 0..10 {
-        let (driver, mut out) =
-            Process::start(Command::new("chromedriver").arg("--port=0").stderr(Stdio::null()));
-        if let Some(started) = line_with(&mut out, "started successfully on port") {
-            let port = started.rsplit(' ').next().unwrap().trim_end_matches('.');
-            return (driver, port.parse().unwrap());
-        }
-    }
-    panic!("chromedriver finds no port");
-}
-
-/// Requests that WebDriver itself does not have.
-#[derive(Debug)]
-struct Vendor {
-    path: &'static str,
-    body: Value,
-}
-
-impl WebDriverCompatibleCommand for Vendor {
-    fn endpoint(
-        &self,
-        base_url: &Url,
-        session_id: Option<&str>,
-    ) -> Result<Url, <Url as std::str::FromStr>::Err> {
-        base_url.join(&format!("session/{}/{}", session_id.unwrap(), self.path))
-    }
-
-    fn method_and_body(&self, _: &Url) -> (Method, Option<String>) {
-        (Method::POST, Some(self.body.to_string()))
-    }
-}
-
 pub struct Bed {
     pub client: Client,
     pub url: String,
-    #[allow(dead_code)] // The pictures' test uses it.
+    #[allow(dead_code)] // Used by the pictures.
     pub browser: Browser,
 }
 
-/// Runs a test in a browser, ends everything, and holds that the demo stopped cleanly and the console stayed silent.
+/// Runs a test in a browser, then ends everything. The demo must stop cleanly, and the console must stay silent.
 pub async fn run(browser: Browser, test: impl AsyncFnOnce(&Bed)) {
-    let (demo, mut demo_out) = Process::start(Command::new(env!("CARGO_BIN_EXE_airgate")).args([
-        "demo",
-        "--listen",
-        "127.0.0.1:0",
-        "--seed",
-        "7",
-        "--locale",
-        browser.locale,
-    ]));
-    let url = line_with(&mut demo_out, "http://").expect("the demo prints its address");
+    let arguments = ["demo", "--listen", "127.0.0.1:0", "--seed", "7", "--locale", browser.locale];
+    let demo = Process::start(airgate(&arguments));
+    let address = |line: &str| line.contains("http://").then(|| line.trim().to_owned());
+    let url = demo.find_line(address).expect("the demo prints its address");
     let (driver, port) = driver();
     let profile = tempfile::tempdir().unwrap();
     let client = open_browser(port, &profile, browser).await;
@@ -156,50 +72,12 @@ pub async fn run(browser: Browser, test: impl AsyncFnOnce(&Bed)) {
     }
     client.close().await.unwrap();
     drop(driver);
-    let stopped = demo.stop();
+    let stopped = demo.terminate();
     if let Err(panic) = done {
         std::panic::resume_unwind(panic);
     }
     assert_eq!(console, Vec::<String>::new(), "the console");
-    assert_eq!(stopped.code(), Some(0), "SIGTERM ends the demo cleanly");
-}
-
-async fn open_browser(port: u16, profile: &TempDir, browser: Browser) -> Client {
-    let flags = [
-        "--headless",
-        "--no-sandbox",
-        "--disable-gpu",
-        "--disable-quic",
-        "--no-first-run",
-        "--disable-background-networking",
-        "--disable-component-update",
-        "--disable-sync",
-        "--disable-dev-shm-usage",
-        "--hide-scrollbars",
-    ]
-    .map(str::to_owned)
-    .into_iter()
-    .chain([
-        format!("--user-data-dir={}", profile.path().display()),
-        format!("--window-size={},{}", browser.width, browser.height),
-        format!("--lang={}", browser.language),
-        format!("--accept-lang={}", browser.language),
-    ])
-    .collect::<Vec<_>>();
-    let wanted = json!({
-        "browserName": "chrome",
-        "goog:loggingPrefs": {"browser": "ALL"},
-        "goog:chromeOptions": {
-            "args": flags,
-            "prefs": {"intl.accept_languages": browser.language},
-        },
-    });
-    let Value::Object(capabilities) = wanted else { unreachable!() };
-    ClientBuilder::new(HttpConnector::new())
-        .capabilities(capabilities)
-        .connect(&format!("http://127.0.0.1:{port}"))
-        .await
-        .expect("chromedriver starts Chromium")
+    assert_eq!(stopped.status.code(), Some(0), "SIGTERM ends the demo cleanly");
 }
 
 impl Bed {
@@ -229,7 +107,7 @@ impl Bed {
         self.devtools("Emulation.setEmulatedMedia", json!({"features": features})).await;
     }
 
-    /// Warnings and errors that the console has shown since this was last asked.
+    /// Warnings and errors in the console since the last call.
     pub async fn console(&self) -> Vec<String> {
         let log = self.vendor("se/log", json!({"type": "browser"})).await;
         log.as_array()
@@ -240,7 +118,7 @@ impl Bed {
             .collect()
     }
 
-    /// Opens the page and waits until it is filled.
+    /// Opens the page and waits until it is complete.
     pub async fn open(&self) {
         self.client.goto(&self.url).await.unwrap();
         self.until(
@@ -267,7 +145,7 @@ impl Bed {
         ))
         .await;
         if with == "direct" {
-            // Whoever comes for the first time is greeted.
+            // A person who opens the chat for the first time is welcomed.
             self.until("document.querySelector('#thread article.card')").await;
         }
     }
@@ -281,8 +159,8 @@ impl Bed {
     pub async fn until(&self, expression: &str) {
         let begun = Instant::now();
         while !truthy(&self.js(expression).await) {
-            assert!(begun.elapsed() < PATIENCE, "never true: {expression}");
-            tokio::time::sleep(LOOK_AGAIN).await;
+            assert!(begun.elapsed() < TIMEOUT, "not true within {TIMEOUT:?}: {expression}");
+            tokio::time::sleep(POLL_INTERVAL).await;
         }
     }
 
@@ -297,29 +175,29 @@ impl Bed {
     }
 
     /// The last visible element that matches.
-    #[allow(dead_code)] // The pictures' test uses it.
+    #[allow(dead_code)] // Used by the pictures.
     pub async fn find(&self, selector: &str) -> Option<Element> {
         self.look(selector, "").await
     }
 
-    /// Presses what is found, as a hand does: it must be there, visible, and not covered.
+    /// Clicks an element, which must exist, be visible, and not be covered.
     pub async fn click(&self, selector: &str, text: &str) {
         let begun = Instant::now();
-        let mut why = "it is not there".to_owned();
-        while begun.elapsed() < PATIENCE {
+        let mut why = "it does not exist".to_owned();
+        while begun.elapsed() < TIMEOUT {
             if let Some(element) = self.look(selector, text).await {
-                // What scrolls in smoothly, or is redrawn just now, is pressed at the next try.
+                // An element that is still scrolling or being redrawn is clicked at the next attempt.
                 match element.click().await {
                     Ok(()) => return,
                     Err(error) => why = error.to_string(),
                 }
             }
-            tokio::time::sleep(LOOK_AGAIN).await;
+            tokio::time::sleep(POLL_INTERVAL).await;
         }
-        panic!("cannot press {selector} {text:?}: {why}");
+        panic!("cannot click {selector} {text:?}: {why}");
     }
 
-    /// Replaces what stands in a field, by typing.
+    /// Replaces the text of a field, by typing.
     pub async fn type_into(&self, selector: &str, text: &str) {
         self.until(&format!("document.querySelector({})", json!(selector))).await;
         let field = self.look(selector, "").await.unwrap();
@@ -327,7 +205,7 @@ impl Bed {
         field.send_keys(text).await.unwrap();
     }
 
-    /// Says something in the open conversation, and waits for what comes back.
+    /// Says something in the open conversation, and waits for another card.
     pub async fn ask(&self, text: &str) {
         let before = self.cards().await;
         self.type_into("#composer textarea", text).await;
@@ -341,7 +219,7 @@ impl Bed {
         self.js("document.querySelectorAll('#thread article.card').length").await.as_u64().unwrap()
     }
 
-    /// Presses a button of the last card, confirms what it asks, and waits for the answer.
+    /// Clicks a button of the last card, confirms if asked, and waits for the answer.
     pub async fn press(&self, label: &str) {
         self.watch_clicks().await;
         let before = self.js("window.answered.length").await.as_u64().unwrap();
@@ -349,7 +227,7 @@ impl Bed {
         self.answered(before).await;
     }
 
-    /// Presses the last visible button of this label, on whatever card it is, and waits for the answer.
+    /// Clicks the last visible button of this label on any card, and waits for the answer.
     pub async fn press_anywhere(&self, label: &str) {
         self.watch_clicks().await;
         let before = self.js("window.answered.length").await.as_u64().unwrap();
@@ -357,7 +235,7 @@ impl Bed {
         self.answered(before).await;
     }
 
-    /// Presses the first element of the last card that matches, and waits for the answer.
+    /// Clicks the first matching element of the last card, and waits for the answer.
     pub async fn press_first(&self, selector: &str) {
         self.watch_clicks().await;
         let before = self.js("window.answered.length").await.as_u64().unwrap();
@@ -370,7 +248,7 @@ impl Bed {
         self.answered(before).await;
     }
 
-    /// Confirms where something is asked, until one more click is answered.
+    /// Confirms if asked, and waits until one more click is answered.
     async fn answered(&self, before: u64) {
         let more = format!("window.answered.length > {before}");
         let asked = "document.querySelector('dialog.confirm[open]')";
@@ -382,7 +260,7 @@ impl Bed {
         self.until("!document.querySelector('.card.is-locked')").await;
     }
 
-    /// Keeps the names of the actions that were answered in `window.answered`.
+    /// Makes the page collect answered clicks in `window.answered`.
     async fn watch_clicks(&self) {
         self.client
             .execute(
@@ -398,13 +276,13 @@ impl Bed {
             .unwrap();
     }
 
-    /// What the last click was answered with.
+    /// The answer to the last click.
     pub async fn last_answer(&self) -> Map<String, Value> {
         self.js("window.answered.at(-1)").await.as_object().unwrap().clone()
     }
 }
 
-/// Chooses an option of a control, and waits until it is in force.
+/// Selects an option of a control, and waits until it takes effect.
 pub async fn choose(bed: &Bed, control: &str, value: &str) {
     bed.click(&format!("[data-name={control}] option[value={value}]"), "").await;
     bed.until(&format!(
