@@ -1,12 +1,16 @@
 //! Every metric of `docs/metrics.md`, and no other.
 
-use crate::bed::{Bed, one_account};
+use crate::bed::one_account;
+use crate::shared::environment::Environment;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn metrics_are_those_of_the_manual() {
-    let bed = Bed::start(one_account()).await;
+    // In a process of its own: services in one process share their metrics.
+    let environment = Environment::start(one_account()).await;
+    let process = environment.serve("info");
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let text = reqwest::get(bed.url("/metrics")).await.unwrap().text().await.unwrap();
+    let address = format!("http://{}/metrics", process.listening());
+    let text = reqwest::get(address).await.unwrap().text().await.unwrap();
     let manual =
         std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/metrics.md")).unwrap();
     let mut wanted: Vec<[String; 3]> = manual

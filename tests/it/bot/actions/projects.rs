@@ -118,7 +118,7 @@ async fn a_refused_project_comes_back_to_be_corrected() {
     // Typed although linked; chosen and typed alike; unknown to the account.
     let done = bed.submit(ADMIN, &card, "project.add", json!({"project_name": "team-a"})).await;
     assert!(
-        toast_of(&done).contains(&text("refusal.already_linked", &[("project", &"甲组")])),
+        toast_of(&done).contains(&text("refusal.already_linked", &[("project", &"team-a")])),
         "{done:?}"
     );
     let both = json!({"project": "team-b", "project_name": " team-b "});

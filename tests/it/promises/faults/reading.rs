@@ -10,7 +10,7 @@ use jiff::SignedDuration;
 use super::{
     FAULTS, Fault, cell, chat_answers, heal, is_for_people, settled, timeouts, within_a_second,
 };
-use crate::bed::{ADMIN, Bed, fragment, phrase, text_of};
+use crate::bed::{ADMIN, Bed, fragment, one_account, phrase, text_of};
 
 /// What a person sees of an account while one of its calls fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -332,10 +332,7 @@ async fn every_list() {
 /// A list of users with two pages: a page that fails does not mark users as gone.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_second_page_of_users() {
-    let mut world = World::empty();
-    world.rules.calls_per_second = None;
-    let account = Account::new("main", "主体", 2_100_000_001, "AKLTmain0000000001", "main-secret");
-    world.accounts.push(account);
+    let mut world = one_account();
     // 100 a page.
     for n in 0..101 {
         world.add_user("main", &format!("user-{n:03}")).unwrap();
