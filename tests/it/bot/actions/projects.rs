@@ -125,7 +125,11 @@ async fn a_refused_project_comes_back_to_be_corrected() {
     assert!(toast_of(&bed.submit(ADMIN, &card, "project.add", both).await).starts_with("success"));
     let typo = bed.submit(ADMIN, &card, "project.add", json!({"project_name": "taem-c"})).await;
     assert!(toast_of(&typo).starts_with("success"), "{typo:?}");
-    assert!(bed.texts(&card).contains("「taem-c」"), "{}", bed.texts(&card));
+    assert!(
+        bed.texts(&card).contains(&text("projects.not_in_list", &[("project", &"taem-c")])),
+        "{}",
+        bed.texts(&card)
+    );
     assert_eq!(links(), 3);
 }
 
