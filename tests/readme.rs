@@ -1,4 +1,4 @@
-//! The part of README.md that follows from the code: the table of commands.
+//! The parts of README.md and docs/behaviour.md that follow from the code: the tables of commands.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
@@ -42,6 +42,21 @@ fn the_table_of_commands_is_current() {
     if text != current {
         std::fs::write(&path, current).unwrap();
         panic!("README.md differed and was rewritten: look at it and commit it");
+    }
+}
+
+#[test]
+fn the_behaviour_page_names_every_command_with_its_aliases() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/behaviour.md");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let section = text.split("\n## ").find(|section| section.starts_with("2. ")).unwrap();
+    for spec in COMMANDS {
+        let usage = format!("`{}`", spec.usage().replace('|', "\\|"));
+        let row = section.lines().find(|line| line.starts_with("| `/") && line.contains(&usage));
+        let row = row.unwrap_or_else(|| panic!("docs/behaviour.md §2 lacks {usage}"));
+        for alias in spec.aliases {
+            assert!(row.contains(alias), "docs/behaviour.md §2: {usage} lacks {alias}");
+        }
     }
 }
 
