@@ -1,10 +1,10 @@
-//! How long a card callback takes from the request's first byte to the answer's last, over HTTP with keep-alive: verify,
-//! decrypt, dispatch, read or change the store on disk (with its fsync), render, answer. A plain loop that keeps every
-//! single time, not criterion: what is promised is a percentile of single answers, not a mean.
+//! Measures a card callback from the first byte of the request to the last byte of the answer, over HTTP with keep-alive:
+//! verify, decrypt, dispatch, read or change the store on disk (with its fsync), render, answer. A plain loop that records
+//! every time instead of criterion, because the promise is a percentile of single answers, not a mean.
 //!
-//! Run it with `cargo bench --bench callback`, for another number of users than 1,000 with `-- 100000` behind it. It
-//! prints figures and judges nothing. The stores and the stand-in for
-//! Feishu live in this process, so its memory is an upper bound for the service's.
+//! Run `cargo bench --bench callback`, or `cargo bench --bench callback -- 100000` for a number of users other than 1,000.
+//! It prints figures and has no thresholds. The stores and the stand-in for Feishu run in this process, so its memory is
+//! an upper bound for the service's.
 
 #![allow(
     clippy::unwrap_used,
@@ -19,15 +19,16 @@ use std::path::Path;
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
+use airgate::app::quota::{self, Allocation};
 use airgate::clock::Clock;
 use airgate::config::Config;
 use airgate::domain::{
     AccountId, AlertBody, BillPeriod, Figures, Freshness, Money, Operator, ProjectInfo,
     ProjectLink, ProjectName, Switch, User, UserKey, UserStatus,
 };
-use airgate::sandbox::feishu::{Feishu, FeishuConfig, Sealed};
+use airgate::sandbox::feishu::{FakeFeishu, FeishuConfig, Sealed};
 use airgate::server::Service;
-use airgate::store::{AccountSecrets, AllocateError, RecordedReading, Store, StoreError};
+use airgate::store::{AccountSecrets, RecordedReading, Store, StoreError};
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -36,14 +37,14 @@ const LINKS_EACH: usize = 5;
 const PROJECTS: usize = 500;
 const ENTRIES_EACH: usize = 4;
 const MONTHS: usize = 24;
-/// Sequential callbacks of each kind.
+/// Sequential callbacks per kind.
 const ROUNDS: usize = 150;
-/// Callbacks at a time in the second part.
+/// Concurrent callbacks in the second part.
 const AT_ONCE: usize = 8;
 const ADMIN: &str = "ou_admin";
 const CHAT: &str = "oc_bench";
 
-/// How many users the store has: the number on the command line.
+/// The number of users in the store, from the command line.
 static USERS: LazyLock<usize> =
     LazyLock::new(|| std::env::args().find_map(|word| word.parse().ok()).unwrap_or(1_000));
 
@@ -55,14 +56,14 @@ fn alerts() -> usize {
     users() / 2
 }
 
-/// The last page of `rows`, `each` a page, or one before it.
+/// The last page of `rows` rows, `each` per page, or the one before it.
 fn page(n: usize, rows: usize, each: usize) -> usize {
     n * 997 % (rows / each).max(1) + 1
 }
 
 type Make = fn(usize) -> (Value, Value);
 
-/// What is clicked: a name, and the n-th click's callback value and form.
+/// A kind of click: its name, and the callback value and form of the n-th click.
 const KINDS: &[(&str, Make)] = &[
     ("users.list", |n| (json!({"action": "users.list", "page": page(n, users(), 8)}), Value::Null)),
     ("users.list query", |n| {
@@ -119,13 +120,13 @@ async fn run() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let mut chat = FeishuConfig::new("cli_bench", "bench-secret", "bench-token");
     chat.encrypt_key = Some("bench-encrypt-key".to_owned());
-    let feishu = Feishu::start(listener, chat, clock.clone()).unwrap();
+    let feishu = FakeFeishu::start(listener, chat, clock.clone()).unwrap();
     feishu.add_person(ADMIN, "王管理", "13800000001");
     feishu.add_group(CHAT, "压测群");
     let path = folder.path().join("airgate.redb");
     let config = config(&feishu, &path);
     let filling = Instant::now();
-    // By another process, so that what it needs is not counted as this one's memory.
+    // In another process, so that its memory is not counted here.
     let filled = std::process::Command::new(std::env::current_exe().unwrap())
         .args([users().to_string().as_str(), "--fill", path.to_str().unwrap()])
         .status();
@@ -198,7 +199,7 @@ async fn run() {
     service.stop().await;
 }
 
-fn config(feishu: &Feishu, store: &Path) -> Config {
+fn config(feishu: &FakeFeishu, store: &Path) -> Config {
     let key = "11".repeat(32);
     let env = [
         ("FEISHU__BASE_URL", feishu.url()),
@@ -208,7 +209,7 @@ fn config(feishu: &Feishu, store: &Path) -> Config {
         ("FEISHU__ENCRYPT_KEY", "bench-encrypt-key"),
         ("FEISHU__ADMINS", ADMIN),
         ("FEISHU__ALERT_CHAT_ID", CHAT),
-        // Nobody listens there: nothing that is measured asks the cloud.
+        // Nothing listens there: no measured callback calls the cloud.
         ("VOLCENGINE__IAM_ENDPOINT", "http://127.0.0.1:9"),
         ("VOLCENGINE__BILLING_ENDPOINT", "http://127.0.0.1:9"),
         ("MONITOR__ENABLED", "false"),
@@ -227,7 +228,7 @@ fn fill_at(path: &Path) {
     fill(&Store::open(path, &[0x11; 32]).unwrap(), &clock);
 }
 
-/// What a cycle records of the two open months.
+/// Records the two open months, as a cycle does.
 fn cycle(store: &Store, clock: &Clock, changed: bool) -> u64 {
     let account = AccountId::new("main").unwrap();
     let now = clock.now();
@@ -257,7 +258,7 @@ fn cycle(store: &Store, clock: &Clock, changed: bool) -> u64 {
     store.write(|tx| tx.record_cycle(&[reading])).unwrap()
 }
 
-/// The whole store in few transactions, through the same calls that the service makes.
+/// Fills the store in a few transactions, through the same calls that the service makes.
 fn fill(store: &Store, clock: &Clock) {
     let now = clock.now();
     let account = AccountId::new("main").unwrap();
@@ -303,7 +304,9 @@ fn fill(store: &Store, clock: &Clock) {
                 }
                 for entry in 0..ENTRIES_EACH {
                     let amount = Money::from_fen(i64::try_from(10_000 + n * entry).unwrap());
-                    tx.allocate(&key, amount, "每月额度", &Operator::System, now)?;
+                    let operator = &Operator::System;
+                    let new = Allocation { user: &key, amount, note: "每月额度", operator };
+                    quota::book(tx, &new, now)?;
                 }
             }
             let bills = projects.iter().enumerate().flat_map(|(n, project)| {
@@ -324,7 +327,7 @@ fn fill(store: &Store, clock: &Clock) {
                 let figures = Figures::of(&user, &tx.links_of(&key)?);
                 tx.add_alert(Some(&key), AlertBody::Warning { threshold: 80, figures }, now)?;
             }
-            Ok::<_, AllocateError>(())
+            Ok::<_, airgate::app::Error>(())
         })
         .unwrap();
     let known = store.read(|tx| Ok::<_, StoreError>(tx.users()?.len())).unwrap();
@@ -334,12 +337,13 @@ fn fill(store: &Store, clock: &Clock) {
 struct Bench {
     url: String,
     client: reqwest::Client,
-    feishu: Feishu,
+    feishu: FakeFeishu,
     clock: Clock,
 }
 
 impl Bench {
-    /// Sends one click and reads its answer. Making, encrypting and signing it is the platform's part and not measured.
+    /// Sends one click and reads its answer. Does not measure building, encrypting and signing it, which is the
+    /// platform's part.
     async fn click(&self, (value, form): (Value, Value)) -> Duration {
         let mut event = json!({
             "operator": {"open_id": ADMIN, "tenant_key": "t"},
@@ -363,7 +367,7 @@ impl Bench {
         let status = response.status();
         let body = response.text().await.unwrap();
         let elapsed = started.elapsed();
-        // Every click here is answered with a card and without an error toast.
+        // Every answer here has a card and no error toast.
         let answer: Value = serde_json::from_str(&body).unwrap();
         assert!(status.is_success() && answer.pointer("/card/data/body").is_some(), "{body}");
         assert_ne!(answer.pointer("/toast/type"), Some(&Value::from("error")), "{body}");
@@ -371,7 +375,7 @@ impl Bench {
     }
 }
 
-/// What one write and fsync of a page cost here: the floor of everything that is committed.
+/// The cost of one write and fsync of a page here: the lower bound of every commit.
 fn fsyncs(folder: &Path) -> Vec<Duration> {
     let mut file = std::fs::File::create(folder.join("fsync")).unwrap();
     (0..200)
@@ -392,7 +396,7 @@ impl Times {
         Self(times)
     }
 
-    /// The smallest time that `percent` of all do not pass.
+    /// The smallest time that `percent` of all times do not exceed.
     fn at(&self, percent: usize) -> Duration {
         let rank = (self.0.len() * percent).div_ceil(100).max(1);
         self.0[rank - 1]

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes the corpora that the targets start from, out of tests/vectors: fuzz/corpus/<target>/."""
+"""Writes the seed corpora of the targets from tests/vectors to fuzz/corpus/<target>/."""
 
 import json
 import pathlib

@@ -114,6 +114,17 @@ fn rows(document: &str) -> Vec<(String, BTreeSet<String>)> {
         .collect()
 }
 
+/// An approval before large allocations, say, then has one place.
+#[test]
+fn the_ledger_has_one_way_in() {
+    let callers: Vec<String> = sources()
+        .into_iter()
+        .filter(|source| source.code.contains(".put_booking("))
+        .map(|source| source.path)
+        .collect();
+    assert_eq!(callers, ["app/quota.rs"]);
+}
+
 #[test]
 fn modules_use_whom_the_document_says() {
     let mut found: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();

@@ -1,4 +1,4 @@
-//! Addresses that people type in: what the settings take is what is delivered to, and never an internal host.
+//! Addresses that people type: an accepted one is exactly the one delivered to, and never an internal host.
 #![no_main]
 
 use airgate::config::{api_address, webhook_address, webhook_host};

@@ -1,10 +1,10 @@
-//! Answers of the bill lists: first a byte of choices, then pages apart by a zero byte, each a whole answer.
+//! Answers of the bill lists: a byte of options, then complete pages separated by zero bytes.
 #![no_main]
 
 use std::collections::BTreeSet;
 
 use airgate::domain::{AmountField, BillSource, Money};
-use airgate::volcengine::{BillReading, open_answer};
+use airgate::volcengine::{BillReading, open_response};
 use http::HeaderMap;
 use jiff::Timestamp;
 use libfuzzer_sys::fuzz_target;
@@ -20,7 +20,7 @@ fuzz_target!(|data: &[u8]| {
     let answers: Vec<_> = pages
         .split(|byte| *byte == 0)
         .map_while(|page| {
-            open_answer("ListSplitBillDetail", 200, &HeaderMap::new(), page, Timestamp::UNIX_EPOCH)
+            open_response("ListSplitBillDetail", 200, &HeaderMap::new(), page, Timestamp::UNIX_EPOCH)
                 .ok()
         })
         .collect();
@@ -28,11 +28,11 @@ fuzz_target!(|data: &[u8]| {
     let pages = || answers.iter().filter_map(|answer| answer.result());
     let read = BillReading::of_pages(source, field, &wanted, pages());
     if let Ok(reading) = &read {
-        // Every wanted project and no other; no amount out of nothing.
+        // Exactly the requested projects, and no invented amounts.
         assert!(reading.amounts.keys().eq(wanted.iter()));
         assert!(reading.rows > 0 || reading.amounts.values().all(|sum| *sum == Money::ZERO));
     }
-    // Whom it is read for does not change what is there.
+    // The result does not depend on which projects are requested.
     let other: BTreeSet<String> = ["team-a".to_owned()].into();
     if let (Ok(both), Ok(one)) = (&read, BillReading::of_pages(source, field, &other, pages())) {
         assert_eq!(both.amounts["team-a"], one.amounts["team-a"]);

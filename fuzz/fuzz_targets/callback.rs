@@ -1,26 +1,28 @@
-//! One HTTP request to the callback address: first a byte of choices, then the body. With the right signature, a wrong one,
-//! or none; with an Encrypt Key and without.
+//! One HTTP request to the callback address: a byte of options, then the body. With a valid signature, an invalid one or
+//! none; with and without an Encrypt Key.
 #![no_main]
 
 use airgate::bot::request::Request;
+use airgate::domain::EVENT_WINDOW;
 use airgate::feishu::{CallbackKeys, CallbackVerifier, EventKind, Incoming};
 use http::{HeaderMap, HeaderValue};
 use jiff::Timestamp;
 use libfuzzer_sys::fuzz_target;
 use sha2::{Digest, Sha256};
 
-// Those of tests/vectors/feishu.json.
+// As in tests/vectors/feishu.json.
 const KEY: &str = "kZ3vQm8Xw1Lr5Tn0Yb7Hc2Jd9Fg4Sa6P";
 const TOKEN: &str = "v7Rk2Mx9Qp4Ln8Td1Ws6Yb3Hc5Jf0Gz";
 
 fuzz_target!(|data: &[u8]| {
     let Some((choices, body)) = data.split_first() else { return };
     let (keyed, signed, wrong) = (choices & 1 != 0, choices & 2 != 0, choices & 4 != 0);
-    let verifier = CallbackVerifier::new(CallbackKeys {
+    let keys = CallbackKeys {
         app_id: "cli_a1b2c3d4e5f60718".to_owned(),
         encrypt_key: keyed.then(|| KEY.into()),
         verification_token: TOKEN.into(),
-    });
+    };
+    let verifier = CallbackVerifier::new(keys, EVENT_WINDOW);
     let mut headers = HeaderMap::new();
     if signed {
         let mut hash = Sha256::new();

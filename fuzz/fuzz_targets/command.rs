@@ -1,4 +1,4 @@
-//! What a person types to the bot.
+//! Messages that people type to the bot.
 #![no_main]
 
 use airgate::bot::command::{Command, parse};
@@ -17,6 +17,6 @@ fuzz_target!(|text: &str| {
             let _ = error.needs();
         }
     }
-    // Blanks around do not matter.
+    // Surrounding whitespace is ignored.
     assert_eq!(parse(text), parse(&format!(" {text}\n")));
 });

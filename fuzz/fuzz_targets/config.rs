@@ -1,4 +1,4 @@
-//! A configuration: the file's text, then (after a line `---`) variables, one a line. No path of it is opened.
+//! A configuration: the file's text, then (after a line `---`) variables, one per line. No path in it is opened.
 #![no_main]
 
 use std::path::Path;
@@ -7,7 +7,7 @@ use airgate::config::Config;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &str| {
-    // `KEY_file` would read what is on this machine.
+    // `KEY_file` would read files of this machine.
     if text.to_ascii_lowercase().contains("_file") {
         return;
     }
@@ -23,7 +23,7 @@ fuzz_target!(|text: &str| {
             assert!(!config.feishu.admins.is_empty());
         }
         Err(problems) => {
-            // One line a problem, each of a readable length.
+            // One line per problem, each of readable length.
             assert_eq!(problems.to_string().lines().count(), problems.iter().count());
             assert!(problems.iter().count() > 0);
             for problem in problems.iter() {

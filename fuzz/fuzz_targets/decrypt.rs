@@ -1,9 +1,10 @@
-//! Decryption: the input as a sealed text, and as what was sealed (with the right signature), and with a bit of it changed.
+//! Decryption: the input as ciphertext, as the plaintext of a validly signed body, and that body with one bit flipped.
 #![no_main]
 
 use aes::Aes256;
 use aes::cipher::block_padding::Pkcs7;
 use aes::cipher::{BlockModeEncrypt, KeyIvInit};
+use airgate::domain::EVENT_WINDOW;
 use airgate::feishu::{CallbackKeys, CallbackVerifier, Incoming, Rejection, parse_payload};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -45,10 +46,10 @@ fn open(encrypt: &str, signed: bool) -> Result<Incoming, Rejection> {
 }
 
 fuzz_target!(|data: &[u8]| {
-    // As it came.
+    // As ciphertext.
     let _ = open(&String::from_utf8_lossy(data), true);
     let _ = open(&STANDARD.encode(data), true);
-    // As what was sealed: it is opened, and judged like the same payload in the clear.
+    // As plaintext: decrypts, and is handled like the same payload unencrypted.
     let mut sealed = seal(data, [7; 16]);
     let opened = open(&STANDARD.encode(&sealed), true);
     let now = Timestamp::from_second(1_700_000_005).unwrap();
@@ -56,11 +57,11 @@ fuzz_target!(|data: &[u8]| {
         Err(_) => assert!(matches!(opened, Err(Rejection::Malformed(_)))),
         Ok(payload) => {
             if opened.is_ok() {
-                assert_eq!(opened, parse_payload(&payload, now));
+                assert_eq!(opened, parse_payload(&payload, now, EVENT_WINDOW));
             }
         }
     }
-    // Changed on its way and signed by nobody: never an event.
+    // Tampered with and unsigned: never an event.
     let last = sealed.len() - 1;
     sealed[data.len() % (last + 1)] ^= 1;
     assert!(!matches!(open(&STANDARD.encode(&sealed), false), Ok(Incoming::Event(_))));

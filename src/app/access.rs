@@ -1,4 +1,4 @@
-//! Cutting and restoring access, as far as the store goes: what is wanted becomes owed; enforcement does it.
+//! Cutting and restoring access: the change is recorded here as pending; enforcement makes it.
 
 use jiff::Timestamp;
 
@@ -7,17 +7,13 @@ use crate::domain::{
     AccessCause, AccessGoal, Operator, PendingAccess, RememberedAccess, Report, User, UserKey,
     UserStatus,
 };
-use crate::store::{View, WriteTx};
+use crate::store::{Source, View, WriteTx};
 
-/// Whether a person may ask for this change now.
+/// Checks whether a person may request this change now.
 ///
 /// # Errors
-/// Why not.
-pub fn check<S: crate::store::Source>(
-    tx: &View<S>,
-    key: &UserKey,
-    goal: AccessGoal,
-) -> Result<User, Error> {
+/// The [`Refusal`] that says why not.
+pub fn check<S: Source>(tx: &View<S>, key: &UserKey, goal: AccessGoal) -> Result<User, Error> {
     let user = users::get(tx, key)?;
     if user.status == UserStatus::Gone {
         return Err(Refusal::UserGone(key.clone()).into());
@@ -26,7 +22,7 @@ pub fn check<S: crate::store::Source>(
     if pending.as_ref().is_some_and(|pending| pending.goal == goal) {
         return Err(Refusal::AccessPending.into());
     }
-    // Turning back what is under way is always allowed.
+    // Reversing a pending change is always allowed.
     if pending.is_none() {
         match (goal, user.status) {
             (AccessGoal::Cut, UserStatus::Disabled)
@@ -42,7 +38,7 @@ pub fn check<S: crate::store::Source>(
     Ok(user)
 }
 
-/// Makes a change of access owed, decided by a person. Enforcement reports to `report` when it is confirmed.
+/// Records a change of access that a person decided as pending. Enforcement reports to `report` once it is confirmed.
 ///
 /// # Errors
 /// As [`check`].
@@ -55,25 +51,15 @@ pub fn request(
     now: Timestamp,
 ) -> Result<(), Error> {
     check(tx, key, goal)?;
-    // A restore that is under way has put back only a part yet: what is remembered stays what the next restore puts back.
+    // A pending restore may have put back only a part: the next restore must put back all that is remembered.
     if goal == AccessGoal::Cut
         && tx.access_pending(key)?.is_some()
         && let Some(remembered) = tx.access_remembered(key)?
     {
         tx.put_access_remembered(key, &RememberedAccess { cut: now, ..remembered })?;
     }
-    tx.put_access_pending(
-        key,
-        &PendingAccess {
-            goal,
-            cause: AccessCause::Manual { operator },
-            since: now,
-            attempts: 0,
-            next_at: now,
-            last_error: None,
-            delay_alerted: false,
-            report,
-        },
-    )?;
+    let cause = AccessCause::Manual { operator };
+    let pending = PendingAccess::new(goal, cause, now).reporting_to(report);
+    tx.put_access_pending(key, &pending)?;
     Ok(())
 }

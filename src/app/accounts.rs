@@ -1,4 +1,4 @@
-//! Main accounts: the list, and what has to be checked before a key pair is kept.
+//! Main accounts: the list, and the check of a key pair before it is kept.
 
 use jiff::{SignedDuration, Timestamp};
 use secrecy::{ExposeSecret, SecretString};
@@ -6,16 +6,16 @@ use secrecy::{ExposeSecret, SecretString};
 use super::refusal::TextField;
 use super::{Error, Refusal, paginate};
 use crate::domain::{Account, AccountId, BalanceReading, Switch, TaskKind};
-use crate::store::{AccountSecrets, Store, StoreError, View, WriteTx};
+use crate::store::{AccountSecrets, Source, Store, StoreError, View, WriteTx};
 
 /// Longest name, in characters.
-pub const NAME: usize = 200;
+pub const NAME_CHARS: usize = 200;
 /// Longest half of a key pair, in characters. Real ones have about 50 and 60.
-pub const KEY: usize = 200;
+pub const KEY_CHARS: usize = 200;
 /// Accounts of one page of the card.
 pub const ACCOUNTS_A_PAGE: usize = 6;
-/// A balance is read again when the card is opened and it is older.
-const BALANCE_FRESH: SignedDuration = SignedDuration::from_secs(60);
+/// The age from which a balance is read again when the card is opened.
+const MAX_BALANCE_AGE: SignedDuration = SignedDuration::from_secs(60);
 
 /// The accounts card's facts.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,7 +28,7 @@ pub struct AccountsView {
     pub pages: usize,
     /// All accounts.
     pub total: usize,
-    /// The one whose key pair is to be replaced.
+    /// The account whose key pair is being replaced.
     pub replacing: Option<Account>,
 }
 
@@ -46,8 +46,8 @@ pub struct AccountRow {
 /// The accounts card's facts; with `replacing`, the form for another key pair of that account.
 ///
 /// # Errors
-/// [`Refusal::NoSuchAccount`], or the store's.
-pub fn view<S: crate::store::Source>(
+/// [`Refusal::NoSuchAccount`].
+pub fn view<S: Source>(
     tx: &View<S>,
     replacing: Option<&AccountId>,
     page: usize,
@@ -68,14 +68,14 @@ pub fn view<S: crate::store::Source>(
     Ok(AccountsView { accounts, page, pages, total, replacing })
 }
 
-fn get<S: crate::store::Source>(tx: &View<S>, id: &AccountId) -> Result<Account, Error> {
+fn get<S: Source>(tx: &View<S>, id: &AccountId) -> Result<Account, Error> {
     tx.account(id)?.ok_or_else(|| Refusal::NoSuchAccount(id.to_string()).into())
 }
 
-/// Whether a balance should be read before somebody trusts it.
+/// Whether a shown balance is too old to rely on.
 pub fn balances_are_old(view: &AccountsView, now: Timestamp) -> bool {
     view.accounts.iter().filter(|row| row.account.active.is_on()).any(|row| {
-        row.balance.as_ref().is_none_or(|read| now.duration_since(read.at) > BALANCE_FRESH)
+        row.balance.as_ref().is_none_or(|read| now.duration_since(read.at) > MAX_BALANCE_AGE)
     })
 }
 
@@ -86,7 +86,7 @@ pub struct NewAccount {
     pub known: Option<AccountId>,
     /// The id of a new one, as typed.
     pub id: String,
-    /// What people call it; empty = as it is, or the id.
+    /// What people call it; empty = unchanged, or the id.
     pub name: String,
     /// As typed.
     pub access_key: SecretString,
@@ -105,11 +105,10 @@ impl PartialEq for NewAccount {
 
 impl Eq for NewAccount {}
 
-/// Checks what can be checked here and lets the key pair wait, sealed, for the cloud's word. Returns the task of asking
-/// the cloud.
+/// Checks the form and keeps the key pair, sealed, until the cloud has accepted it. Returns the task that asks the cloud.
 ///
 /// # Errors
-/// Refusals; then nothing waits.
+/// A refusal, and nothing is kept.
 pub fn save(tx: &WriteTx, store: &Store, new: &NewAccount) -> Result<TaskKind, Error> {
     let (account, known_name) = match &new.known {
         Some(id) => (id.clone(), Some(get(tx, id)?.name)),
@@ -124,9 +123,9 @@ pub fn save(tx: &WriteTx, store: &Store, new: &NewAccount) -> Result<TaskKind, E
     };
     let name = new.name.trim();
     let chars = name.chars().count();
-    if chars > NAME {
+    if chars > NAME_CHARS {
         let field = TextField::AccountName;
-        return Err(Refusal::TooLong { field, limit: NAME, chars }.into());
+        return Err(Refusal::TooLong { field, limit: NAME_CHARS, chars }.into());
     }
     let known = known_name.is_some();
     let name = match (name, known_name) {
@@ -145,15 +144,15 @@ pub fn save(tx: &WriteTx, store: &Store, new: &NewAccount) -> Result<TaskKind, E
 
 fn half(typed: &SecretString) -> Result<SecretString, Refusal> {
     let text = typed.expose_secret().trim();
-    let usable =
-        (1..=KEY).contains(&text.chars().count()) && text.chars().all(|c| c.is_ascii_graphic());
+    let usable = (1..=KEY_CHARS).contains(&text.chars().count())
+        && text.chars().all(|c| c.is_ascii_graphic());
     if usable { Ok(text.to_owned().into()) } else { Err(Refusal::BadKeyPair) }
 }
 
 /// Switches an account on or off.
 ///
 /// # Errors
-/// [`Refusal::NoSuchAccount`], or the store's.
+/// [`Refusal::NoSuchAccount`].
 pub fn toggle(tx: &WriteTx, id: &AccountId, active: Switch, now: Timestamp) -> Result<(), Error> {
     if tx.set_account_active(id, active, now)? {
         Ok(())
@@ -165,16 +164,16 @@ pub fn toggle(tx: &WriteTx, id: &AccountId, active: Switch, now: Timestamp) -> R
 /// How the check of a key pair ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Checked {
-    /// The cloud took it, and it is kept.
+    /// The cloud accepted it, and it is kept.
     Saved {
         /// Whether the account is new.
         new: bool,
     },
-    /// The cloud refused it; the platform's own reason. Nothing was changed.
+    /// The cloud refused it, for this reason. Nothing was changed.
     Refused(String),
-    /// The cloud could not be asked. Nothing was changed.
+    /// The cloud did not answer. Nothing was changed.
     Unclear(String),
-    /// Meanwhile somebody else added an account of that id, or nothing waits any more.
+    /// Meanwhile somebody else added an account with that id, or the pair no longer waits.
     Overtaken,
 }
 
@@ -185,16 +184,14 @@ pub struct Waiting {
     pub account: AccountId,
     /// What people call it.
     pub name: String,
-    /// Under which name the pair waits.
+    /// The name the pair waits under.
     pub pair: String,
-    /// Whether the account was there when it was asked for.
+    /// Whether the account existed when the check was requested.
     pub known: bool,
 }
 
-/// Ends the waiting of a key pair, in one transaction with `report`: kept where `answer` is good, forgotten in any case.
-///
-/// # Errors
-/// The store's.
+/// Ends the wait of a key pair, in one transaction with `report`: the account takes it if `answer` is good, and it no longer
+/// waits in any case.
 pub fn settle(
     store: &Store,
     waiting: &Waiting,
@@ -202,9 +199,9 @@ pub fn settle(
     now: Timestamp,
     report: impl FnOnce(&WriteTx, &Checked) -> Result<(), StoreError>,
 ) -> Result<(), StoreError> {
-    let there = store.read(|tx| tx.account(&waiting.account))?;
+    let present = store.read(|tx| tx.account(&waiting.account))?;
     let answer = match answer {
-        Ok(_) if there.is_some() != waiting.known => Err(Checked::Overtaken),
+        Ok(_) if present.is_some() != waiting.known => Err(Checked::Overtaken),
         answer => answer,
     };
     match answer {
@@ -226,7 +223,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_key_pair_holds_no_blanks_and_is_not_endless() {
+    fn a_key_pair_has_no_blanks_and_a_maximum_length() {
         let half = |text: &str| super::half(&text.to_owned().into());
         assert!(half(" AKLT1 ").is_ok_and(|key| key.expose_secret() == "AKLT1"));
         for bad in ["", " ", "a b", "a\nb", "密钥", &"x".repeat(201)] {

@@ -2,16 +2,13 @@
 
 use super::outcome::AlertsView;
 use crate::domain::{AlertKind, UserKey};
-use crate::store::{StoreError, View};
+use crate::store::{Source, StoreError, View};
 
 /// Alerts of one page.
 pub const ALERTS_A_PAGE: usize = 8;
 
 /// The alerts card's facts, newest first.
-///
-/// # Errors
-/// The store's.
-pub fn view<S: crate::store::Source>(
+pub fn view<S: Source>(
     tx: &View<S>,
     user: Option<&UserKey>,
     kind: Option<AlertKind>,

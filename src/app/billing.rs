@@ -4,24 +4,24 @@ use jiff::Timestamp;
 
 use super::outcome::{BillingProject, BillingUser, BillingView, UserMonths};
 use super::{Error, paginate, users};
-use crate::domain::{BillPeriod, Money, SpendingRecord, UserKey};
-use crate::store::{StoreError, View};
+use crate::domain::{BillPeriod, Money, SpendingRecord, UserKey, oldest_stale};
+use crate::store::{Source, StoreError, View};
 
 /// Users of one page of the billing card.
 pub const USERS_A_PAGE: usize = 8;
 /// Projects of one page of a user's billing card.
 pub const PROJECTS_A_PAGE: usize = 40;
 /// Months that can be chosen and that a user's history shows.
-const MONTHS: usize = 24;
+const MONTHS_SHOWN: usize = 24;
 /// Months of the chart.
-const CHARTED: usize = 6;
+const MONTHS_CHARTED: usize = 6;
 
 /// The billing card's facts: all users of a period, or one user's projects and months. A page holds users, or projects of
 /// the one user.
 ///
 /// # Errors
 /// [`super::Refusal::NoSuchUser`], or the store's.
-pub fn view<S: crate::store::Source>(
+pub fn view<S: Source>(
     tx: &View<S>,
     period: Option<BillPeriod>,
     user: Option<&UserKey>,
@@ -34,7 +34,7 @@ pub fn view<S: crate::store::Source>(
     periods.extend([current, period]);
     periods.sort_unstable_by(|a, b| b.cmp(a));
     periods.dedup();
-    periods.truncate(MONTHS);
+    periods.truncate(MONTHS_SHOWN);
     if !periods.contains(&period) {
         periods.push(period);
     }
@@ -59,7 +59,7 @@ pub fn view<S: crate::store::Source>(
             let count = tx.spenders_in(period)?;
             let pages = count.div_ceil(USERS_A_PAGE).max(1);
             let page = asked.min(pages);
-            let shown = tx.dearest_in(period, (page - 1) * USERS_A_PAGE, USERS_A_PAGE)?;
+            let shown = tx.top_spenders_in(period, (page - 1) * USERS_A_PAGE, USERS_A_PAGE)?;
             (shown, page, pages, count, tx.period_total(period)?)
         }
     };
@@ -79,12 +79,12 @@ pub fn view<S: crate::store::Source>(
 }
 
 /// The totals of the last months, oldest first.
-fn recent<S: crate::store::Source>(
+fn recent<S: Source>(
     tx: &View<S>,
     periods: &[BillPeriod],
     of_user: Option<&UserMonths>,
 ) -> Result<Vec<(BillPeriod, Money)>, StoreError> {
-    let last = periods.iter().take(CHARTED).rev();
+    let last = periods.iter().take(MONTHS_CHARTED).rev();
     last.map(|period| {
         let total = match of_user {
             Some(own) => {
@@ -99,7 +99,7 @@ fn recent<S: crate::store::Source>(
 }
 
 /// One user's part of a period.
-pub(super) fn billing_user<S: crate::store::Source>(
+pub(super) fn billing_user<S: Source>(
     tx: &View<S>,
     key: UserKey,
     total: Money,
@@ -126,12 +126,12 @@ pub(super) fn billing_user<S: crate::store::Source>(
         ambiguous,
         total,
         projects,
-        stale: users::stale(&links),
+        stale: oldest_stale(&links),
         key,
     })
 }
 
-fn months<S: crate::store::Source>(
+fn months<S: Source>(
     tx: &View<S>,
     key: &UserKey,
     periods: &[BillPeriod],

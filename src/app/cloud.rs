@@ -1,4 +1,4 @@
-//! The cloud, with the key pairs of the store.
+//! The cloud client, with the key pairs of the store.
 
 use secrecy::ExposeSecret;
 
@@ -6,16 +6,16 @@ use crate::domain::{AccountId, BillPeriod, Money, ProjectName};
 use crate::store::{AccountSecrets, Store, StoreError};
 use crate::volcengine;
 
-/// Why an account cannot be spoken for.
+/// Why a call for an account failed.
 #[derive(Debug, thiserror::Error)]
 pub enum CloudError {
     /// It was removed.
     #[error("account `{0}` is not known")]
     NoSuchAccount(AccountId),
-    /// Its key pair does not open, or the store failed.
+    /// Its key pair cannot be opened, or the store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// A bill that cannot be true. Counting it would leave no digits for exact sums.
+    /// A bill that cannot be true. Counting it would overflow exact sums.
     #[error(
         "the bill of {period} says {amount} for project {project}, which cannot be true; check it in \
          the Volcengine console (费用中心)"
@@ -41,7 +41,7 @@ pub struct Cloud {
 }
 
 impl Cloud {
-    /// The cloud as reached by `client`.
+    /// The cloud, reached through `client`.
     pub fn new(store: Store, client: volcengine::Client) -> Self {
         Self { store, client }
     }
@@ -50,7 +50,7 @@ impl Cloud {
     ///
     /// # Errors
     /// [`CloudError::NoSuchAccount`], [`CloudError::Store`].
-    pub async fn account(&self, id: &AccountId) -> Result<volcengine::Account, CloudError> {
+    pub async fn account(&self, id: &AccountId) -> Result<volcengine::AccountClient, CloudError> {
         let (store, wanted) = (self.store.clone(), id.clone());
         let secrets = tokio::task::spawn_blocking(move || store.account_secrets(&wanted))
             .await
@@ -59,8 +59,8 @@ impl Cloud {
         Ok(self.with(&secrets))
     }
 
-    /// Calls with a key pair that is no account's yet.
-    pub fn with(&self, secrets: &AccountSecrets) -> volcengine::Account {
+    /// Calls with a key pair that is not an account's yet.
+    pub fn with(&self, secrets: &AccountSecrets) -> volcengine::AccountClient {
         self.client.account(volcengine::Credentials {
             access_key_id: secrets.access_key_id.expose_secret().to_owned(),
             secret_key: secrets.secret_key.clone(),

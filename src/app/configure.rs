@@ -1,20 +1,19 @@
-//! A user's settings: those kept here, and the personal data that belongs into the cloud.
+//! A user's settings: those that airgate keeps, and the personal data in the cloud.
 
 use jiff::Timestamp;
 
 use super::refusal::TextField;
 use super::{Error, Refusal, users};
+use crate::domain::contact::{self, ContactError};
 use crate::domain::{OpenId, Profile, Switch, Thresholds, User, UserKey, UserStatus};
 use crate::store::{Source, StoreError, View, WriteTx};
 
 /// Longest remark, in characters.
-pub const REMARK: usize = 500;
-/// Longest name, e-mail address or phone, in characters.
-pub const NAME: usize = 200;
-/// People whom the form offers as owner: each takes some 50 bytes of the card.
-const OFFERED: usize = 100;
+pub const REMARK_CHARS: usize = 500;
+/// How many people the form offers as owner: each takes some 50 bytes of the card.
+const MAX_OWNERS_OFFERED: usize = 100;
 
-/// What a person wants, as typed. `None` leaves a value as it is.
+/// What a person typed. `None` leaves a value as it is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NewUserSettings {
     /// `50,80,90`; empty = the global ones.
@@ -27,9 +26,9 @@ pub struct NewUserSettings {
     pub remark: Option<String>,
     /// The open_id of the person behind the user, as chosen; empty = nobody.
     pub owner: Option<String>,
-    /// Somebody who is not in the list: an open_id or a mobile number; empty = whoever was chosen.
+    /// Somebody who is not in the list: an open_id or a mobile number; empty = the person who was chosen.
     pub other_owner: Option<String>,
-    /// Nobody is behind the user any more, whoever is chosen.
+    /// Remove the owner, whoever is chosen.
     pub no_owner: bool,
     /// For the cloud.
     pub display_name: Option<String>,
@@ -39,27 +38,26 @@ pub struct NewUserSettings {
     pub phone: Option<String>,
 }
 
-/// What is still to be done after [`save`], because somebody else has to be asked.
+/// What remains to do after [`save`], by calls to the cloud or to Feishu.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Rest {
-    /// To be written to the cloud.
+    /// To write to the cloud.
     pub profile: Profile,
-    /// Whose number is this? They are to be the owner.
+    /// The mobile number of the person who becomes the owner.
     pub owner_mobile: Option<String>,
 }
 
 impl Rest {
-    /// Whether everything is done.
+    /// Whether nothing remains.
     pub fn is_empty(&self) -> bool {
         self.profile.is_empty() && self.owner_mobile.is_none()
     }
 }
 
-/// Saves what is kept here.
+/// Saves the settings that airgate keeps.
 ///
 /// # Errors
-/// Refusals of each value, then nothing is saved; [`Refusal::UserGone`] where the cloud's data of a user who is gone is to
-/// change.
+/// A refusal of any value, and nothing is saved; [`Refusal::UserGone`] for personal data of a user who is gone.
 pub fn save(
     tx: &WriteTx,
     key: &UserKey,
@@ -81,7 +79,7 @@ pub fn save(
         user.auto_disable = Switch::from(on);
     }
     if let Some(text) = &new.remark {
-        user.remark = bounded(text, TextField::Remark, REMARK)?;
+        user.remark = remark(text)?;
     }
     let mut owner_mobile = None;
     if new.no_owner {
@@ -91,7 +89,7 @@ pub fn save(
         if other.starts_with("ou_") {
             user.owner = Some(person(other)?);
         } else {
-            let mobile = crate::config::mobile(other);
+            let mobile = contact::phone(other);
             owner_mobile = Some(mobile.map_err(|_| Refusal::BadPerson(other.to_owned()))?);
         }
     } else if let Some(chosen) = new.owner.as_deref().map(str::trim) {
@@ -108,11 +106,8 @@ pub fn save(
     Ok(Rest { profile, owner_mobile })
 }
 
-/// Makes a person the owner who was looked up meanwhile.
-///
-/// # Errors
-/// The store's.
-pub fn owned(
+/// Makes a person, who was looked up meanwhile, the owner.
+pub fn set_owner(
     tx: &WriteTx,
     key: &UserKey,
     owner: &OpenId,
@@ -124,18 +119,15 @@ pub fn owned(
     }
 }
 
-/// Whom the form offers as the owner of `user`: the present one, then everybody the bot knows, those whose names are known
-/// first.
-///
-/// # Errors
-/// The store's.
+/// The people that the form offers as owner of `user`: the present one, then everybody the bot knows, those whose names are
+/// known first.
 pub fn possible_owners<S: Source>(tx: &View<S>, user: &User) -> Result<Vec<OpenId>, StoreError> {
     let mut people: Vec<_> =
         tx.known_people()?.into_iter().map(|(id, name)| (name.is_none(), name, id)).collect();
     people.sort();
     let others =
         people.into_iter().map(|(_, _, id)| id).filter(|id| Some(id) != user.owner.as_ref());
-    Ok(user.owner.iter().cloned().chain(others).take(OFFERED).collect())
+    Ok(user.owner.iter().cloned().chain(others).take(MAX_OWNERS_OFFERED).collect())
 }
 
 fn person(id: &str) -> Result<OpenId, Refusal> {
@@ -143,53 +135,39 @@ fn person(id: &str) -> Result<OpenId, Refusal> {
     person.ok_or_else(|| Refusal::BadPerson(id.to_owned()))
 }
 
-/// What of the typed personal data differs from what the cloud has.
+/// The typed personal data that differs from what the cloud has. An empty text clears a value.
 fn profile(user: &User, new: &NewUserSettings) -> Result<Profile, Refusal> {
-    let changed = |text: &Option<String>, before: &str, field| -> Result<_, Refusal> {
-        let text = text.as_deref().map(|text| bounded(text, field, NAME)).transpose()?;
-        Ok(text.filter(|text| text != before))
-    };
-    let email = changed(&new.email, &user.email, TextField::Email)?;
-    if let Some(email) = &email
-        && !(email.is_empty() || looks_like_email(email))
-    {
-        return Err(Refusal::BadEmail(email.clone()));
-    }
-    let phone = changed(&new.phone, &user.phone, TextField::Phone)?;
-    if let Some(phone) = &phone
-        && !phone.is_empty()
-        && crate::config::mobile(phone).is_err()
-    {
-        return Err(Refusal::BadMobile(phone.clone()));
-    }
     Ok(Profile {
-        display_name: changed(&new.display_name, &user.display_name, TextField::DisplayName)?,
-        email,
-        phone,
+        display_name: changed(&new.display_name, &user.display_name, contact::display_name)?,
+        email: changed(&new.email, &user.email, contact::email)?,
+        phone: changed(&new.phone, &user.phone, contact::phone)?,
     })
 }
 
-/// Which addresses are taken is the cloud's matter; here only what is certainly none is refused.
-fn looks_like_email(text: &str) -> bool {
-    text.split_once('@').is_some_and(|(name, host)| {
-        !name.is_empty() && host.contains('.') && !host.contains('@') && !host.ends_with('.')
-    }) && !text.contains(char::is_whitespace)
+/// A typed value that differs from `before`, checked unless it is empty.
+fn changed(
+    text: &Option<String>,
+    before: &str,
+    check: fn(&str) -> Result<String, ContactError>,
+) -> Result<Option<String>, ContactError> {
+    match text.as_deref().map(str::trim).filter(|text| *text != before) {
+        None => Ok(None),
+        Some("") => Ok(Some(String::new())),
+        Some(text) => check(text).map(Some),
+    }
 }
 
-fn bounded(text: &str, field: TextField, limit: usize) -> Result<String, Refusal> {
+fn remark(text: &str) -> Result<String, Refusal> {
     let text = text.trim();
     let chars = text.chars().count();
-    if chars > limit {
-        return Err(Refusal::TooLong { field, limit, chars });
+    if chars > REMARK_CHARS {
+        return Err(Refusal::TooLong { field: TextField::Remark, limit: REMARK_CHARS, chars });
     }
     Ok(text.to_owned())
 }
 
-/// Takes over what the cloud took.
-///
-/// # Errors
-/// The store's.
-pub fn written(
+/// Records the personal data that the cloud accepted.
+pub fn record_profile(
     tx: &WriteTx,
     key: &UserKey,
     profile: &Profile,
@@ -240,15 +218,15 @@ mod tests {
     }
 
     #[test]
-    fn what_is_certainly_wrong_is_refused() {
+    fn bad_contact_data_is_refused() {
         for email in ["a", "a@b", "@b.cn", "a b@c.cn", "a@b@c.cn", "a@b."] {
             let refused = profile(&user(), &typed(email, "138****0001"));
             assert_eq!(refused, Err(Refusal::BadEmail(email.to_owned())));
         }
         let refused = profile(&user(), &typed("a@b.cn", "138"));
         assert_eq!(refused, Err(Refusal::BadMobile("138".to_owned())));
-        let long = "x".repeat(201);
-        let limit = Refusal::TooLong { field: TextField::Email, limit: 200, chars: 201 };
-        assert_eq!(profile(&user(), &typed(&long, "")), Err(limit));
+        let long = "x".repeat(129);
+        let named = NewUserSettings { display_name: Some(long), ..NewUserSettings::default() };
+        assert_eq!(profile(&user(), &named), Err(Refusal::BadDisplayName { chars: 129 }));
     }
 }

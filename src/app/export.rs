@@ -1,8 +1,8 @@
-//! Tables for spreadsheets and programs: users, spending, ledger, alerts, as CSV or JSON (contract §7).
+//! Tables for spreadsheets and programs: users, spending, ledger, alerts, as CSV or JSON (docs/behaviour.md §7).
 //!
-//! Header names are the contract's in every locale. Amounts are numbers with 2 decimals. In CSV a text that a spreadsheet
-//! would take for a formula gets an apostrophe before it, and times are Beijing time as spreadsheets read them; in JSON texts are as
-//! they are, and times say their zone.
+//! Header names are the same in every locale. Amounts are numbers with 2 decimals. In CSV, a text that a spreadsheet
+//! would take for a formula gets an apostrophe before it, and times are Beijing time as spreadsheets read them. In JSON, texts
+//! are unchanged, and times have their zone.
 
 use std::io::{self, Write};
 
@@ -16,18 +16,18 @@ use crate::store::{Source, StoreError, View};
 /// What can be exported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Table {
-    /// One row a user, by account and name.
+    /// One row per user, by account and name.
     Users,
-    /// One row a user, project and month, the user's total first; newest month first.
+    /// One row per user, project and month, the user's total first; newest month first.
     Spending,
-    /// One row an entry, by user, oldest first.
+    /// One row per entry, by user, oldest first.
     Ledger,
-    /// One row an alert, newest first.
+    /// One row per alert, newest first.
     Alerts,
 }
 
 impl Table {
-    /// Every table, in the contract's order.
+    /// Every table, in the order of docs/behaviour.md §7.
     pub const ALL: [Table; 4] = [Table::Users, Table::Spending, Table::Ledger, Table::Alerts];
 
     /// Its name on the command line and in chat.
@@ -75,7 +75,7 @@ impl Table {
     }
 }
 
-/// How a CSV file is meant to be read.
+/// What a CSV file is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
     /// Opened in a spreadsheet: a byte order mark, without which Chinese is not recognised, and CR LF.
@@ -84,41 +84,21 @@ pub enum Form {
     Pipe,
 }
 
-/// The word for a user's total among their projects (contract §1).
+/// The word for a user's total among their projects (docs/behaviour.md §1).
 pub const TOTAL: &str = "总计";
 
 /// Why an export stopped.
 #[derive(Debug, thiserror::Error)]
 pub enum ExportError {
-    /// It could not be read.
+    /// The store could not be read.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// It could not be written.
+    /// The output could not be written.
     #[error("cannot write the export: {0}")]
     Write(#[from] io::Error),
 }
 
-/// A table as a CSV file for spreadsheets. `title` words an alert.
-///
-/// # Errors
-/// The store's.
-pub fn csv<S: Source>(
-    tx: &View<S>,
-    table: Table,
-    title: impl Fn(&AlertRecord) -> String,
-) -> Result<Vec<u8>, StoreError> {
-    let mut bytes = Vec::new();
-    match write_csv(tx, table, Form::Spreadsheet, title, &mut bytes) {
-        // Memory takes everything.
-        Ok(()) | Err(ExportError::Write(_)) => Ok(bytes),
-        Err(ExportError::Store(error)) => Err(error),
-    }
-}
-
-/// A table as CSV, row by row.
-///
-/// # Errors
-/// The store's, or the writer's.
+/// Writes a table as CSV, row by row. `title` words an alert.
 pub fn write_csv<S: Source>(
     tx: &View<S>,
     table: Table,
@@ -143,10 +123,7 @@ pub fn write_csv<S: Source>(
     Ok(writer.flush()?)
 }
 
-/// A table as a JSON array of objects with the columns' names, row by row.
-///
-/// # Errors
-/// The store's, or the writer's.
+/// Writes a table as a JSON array of objects with the columns' names, row by row.
 pub fn write_json<S: Source>(
     tx: &View<S>,
     table: Table,
@@ -213,8 +190,8 @@ impl Cell {
     }
 }
 
-/// Spreadsheets run a cell that begins like this as a formula, some also in full width ("CSV Injection", OWASP). The
-/// apostrophe says that it is text.
+/// Spreadsheets run a cell that begins with such a character as a formula, some also in full width ("CSV Injection",
+/// OWASP). The apostrophe marks it as text.
 fn harmless(text: &str) -> String {
     if text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠']) {
         format!("'{text}")
@@ -338,10 +315,12 @@ mod tests {
 
     use super::*;
     use crate::app::projects::{self, NewLink};
+    use crate::app::quota::{self, Allocation};
     use crate::domain::{
-        AccessGoal, AccountId, AlertBody, Figures, OpenId, Operator, ProjectName, Username,
+        AccessGoal, AccountId, AlertBody, CloudUser, Figures, OpenId, Operator, ProjectName,
+        Username,
     };
-    use crate::store::{CloudUser, RecordedReading, Store};
+    use crate::store::{RecordedReading, Store};
 
     const NOW: &str = "2026-11-22T18:30:05.25Z";
 
@@ -374,8 +353,13 @@ mod tests {
                     since: "2026-10".into(),
                 };
                 projects::add(tx, &user, &link, now).unwrap();
-                tx.allocate(&user, "1000".parse().unwrap(), "-note", &operator, now).unwrap();
-                tx.allocate(&user, "-200.5".parse().unwrap(), "", &Operator::System, now).unwrap();
+                for (amount, note, operator) in
+                    [("1000", "-note", &operator), ("-200.5", "", &Operator::System)]
+                {
+                    let amount = amount.parse().unwrap();
+                    quota::book(tx, &Allocation { user: &user, amount, note, operator }, now)
+                        .unwrap();
+                }
                 let project = ProjectName::new("team-a").unwrap();
                 let amounts = [("2026-10", "-3.005"), ("2026-11", "1234.567")];
                 let bills: BTreeMap<_, _> = amounts
@@ -438,9 +422,7 @@ mod tests {
 
     #[test]
     fn a_file_for_spreadsheets_has_a_mark_and_their_line_ends() {
-        let store = filled();
-        let bytes = store.read(|tx| csv(tx, Table::Ledger, |_| String::new())).unwrap();
-        let file = String::from_utf8(bytes).unwrap();
+        let file = text(Table::Ledger, Form::Spreadsheet);
         assert!(file.starts_with("\u{FEFF}account,"));
         let plain = file.trim_start_matches('\u{FEFF}').replace("\r\n", "\n");
         assert_eq!(plain, text(Table::Ledger, Form::Pipe));
@@ -479,14 +461,17 @@ mod tests {
             let mut bytes = Vec::new();
             store.read(|tx| write_json(tx, table, |_| String::new(), &mut bytes)).unwrap();
             assert_eq!(bytes, b"[]\n");
-            let csv = store.read(|tx| csv(tx, table, |_| String::new())).unwrap();
+            let mut csv = Vec::new();
+            store
+                .read(|tx| write_csv(tx, table, Form::Spreadsheet, |_| String::new(), &mut csv))
+                .unwrap();
             assert_eq!(String::from_utf8(csv).unwrap().lines().count(), 1);
             assert_eq!(Table::from_word(table.word()), Some(table));
         }
     }
 
     proptest! {
-        /// What a spreadsheet reads is the text or the text behind an apostrophe, and never begins a formula.
+        /// A spreadsheet reads the text, or the text behind an apostrophe, and never a formula.
         #[test]
         fn any_text_comes_back_harmless(texts in prop::collection::vec(any::<String>(), 1..5)) {
             let mut writer = csv::Writer::from_writer(Vec::new());

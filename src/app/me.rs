@@ -4,8 +4,8 @@ use jiff::Timestamp;
 
 use super::outcome::{BillingProject, Level};
 use super::{billing, users};
-use crate::domain::{BillPeriod, Money, OpenId, Settings, User};
-use crate::store::{StoreError, View};
+use crate::domain::{BillPeriod, Money, OpenId, Settings, SpendingRecord, User};
+use crate::store::{Source, StoreError, View};
 
 /// The card of a person's own users.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,19 +25,16 @@ pub struct MyUser {
     pub account_name: String,
     /// How serious the usage is.
     pub level: Level,
-    /// The oldest time that a stale amount is from, as in the users list.
+    /// As in [`super::outcome::UserRow::stale`].
     pub stale: Option<Option<Timestamp>>,
     /// The month's total.
     pub total: Money,
-    /// The month's spending by project, dearest first.
+    /// The month's spending by project, most expensive first.
     pub projects: Vec<BillingProject>,
 }
 
 /// The users whose owner is `person`, and nobody else's.
-///
-/// # Errors
-/// The store's.
-pub fn view<S: crate::store::Source>(
+pub fn view<S: Source>(
     tx: &View<S>,
     settings: &Settings,
     person: &OpenId,
@@ -53,7 +50,7 @@ pub fn view<S: crate::store::Source>(
             .into_iter()
             .filter(|record| record.project.is_some())
             .collect();
-        let total = records.iter().map(|record| record.amount).sum();
+        let total = SpendingRecord::total_of(&records);
         let spent = billing::billing_user(tx, user.key.clone(), total, &records, false)?;
         own.push(MyUser {
             account_name: users::account_name(tx, &user.key.account)?,

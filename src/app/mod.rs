@@ -1,5 +1,5 @@
-//! Use cases. Each takes a transaction of the store (and, where needed, a client) and returns a typed outcome; nothing
-//! here knows cards or HTTP.
+//! Use cases. Each takes a transaction of the store, and a client if it needs one, and returns a typed outcome. Nothing here
+//! knows cards or HTTP.
 
 pub mod access;
 pub mod accounts;
@@ -22,32 +22,31 @@ pub mod users;
 
 pub use refusal::Refusal;
 
-use crate::store::{AllocateError, StoreError};
+use crate::store::StoreError;
 
-/// Why a use case did not do what was asked.
+/// Why a use case did nothing.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The person is told why.
     #[error(transparent)]
     Refused(#[from] Refusal),
-    /// The store failed; the person gets one fixed sentence.
+    /// The store failed; the person gets a fixed sentence.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
-impl From<AllocateError> for Error {
-    fn from(error: AllocateError) -> Self {
-        match error {
-            AllocateError::Refused(refused) => Error::Refused(refused.into()),
-            AllocateError::NoSuchUser => {
-                Error::Refused(Refusal::NoSuchUser { name: String::new(), nearest: Vec::new() })
-            }
-            AllocateError::Store(error) => Error::Store(error),
+impl Error {
+    /// The refusal; a failure of the store is passed on.
+    pub fn refusal(self) -> Result<Refusal, StoreError> {
+        match self {
+            Error::Refused(refusal) => Ok(refusal),
+            Error::Store(error) => Err(error),
         }
     }
 }
 
-/// Cuts a list into pages: the items of `page` (from 1, clamped to what there is), that page, and how many there are.
+/// Cuts a list into pages. Returns the items of `page` (from 1, clamped to the last one), that page, and how many there
+/// are.
 fn paginate<T>(items: Vec<T>, page: usize, size: usize) -> (Vec<T>, usize, usize) {
     let pages = items.len().div_ceil(size).max(1);
     let page = page.clamp(1, pages);

@@ -30,7 +30,7 @@ impl UserFilter {
     pub const ALL: [UserFilter; 4] =
         [UserFilter::All, UserFilter::Warning, UserFilter::Disabled, UserFilter::Unallocated];
 
-    /// The contract's word in card values.
+    /// The word for it in card values (docs/behaviour.md §3).
     pub fn word(self) -> &'static str {
         match self {
             UserFilter::All => "all",
@@ -40,13 +40,13 @@ impl UserFilter {
         }
     }
 
-    /// The filter of a contract word.
+    /// The filter that a word stands for.
     pub fn from_word(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|filter| filter.word() == word)
     }
 }
 
-/// How serious a user's usage is: it chooses colours.
+/// How serious a user's usage is; it decides colours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
     /// Nothing allocated.
@@ -65,7 +65,7 @@ impl Level {
         Self::at(user.usage().whole_percent(), thresholds)
     }
 
-    /// The level at so many whole percents of a quota, `None` where nothing is allocated.
+    /// The level at these whole percents of a quota; `None` means that nothing is allocated.
     pub fn at(percent: Option<i64>, thresholds: &Thresholds) -> Self {
         match percent {
             None => Level::Unallocated,
@@ -87,11 +87,11 @@ pub struct UserRow {
     pub ambiguous: bool,
     /// How serious the usage is.
     pub level: Level,
-    /// A change of access under way.
+    /// A pending change of access.
     pub pending: Option<PendingAccess>,
     /// All links: labels of the projects, monitored ones first, with whether each is monitored.
     pub projects: Vec<(String, bool)>,
-    /// The oldest time that a stale amount is from, where any monitored link is stale: `Some(None)` = never read.
+    /// See [`crate::domain::oldest_stale`].
     pub stale: Option<Option<Timestamp>>,
 }
 
@@ -125,17 +125,17 @@ pub struct UserDetail {
     pub user: User,
     /// The account's name.
     pub account_name: String,
-    /// All links, monitored first, dearest first.
+    /// All links, monitored first, most expensive first.
     pub links: Vec<ProjectLink>,
     /// Thresholds in force.
     pub thresholds: Thresholds,
     /// How serious the usage is.
     pub level: Level,
-    /// A change of access under way.
+    /// A pending change of access.
     pub pending: Option<PendingAccess>,
     /// What a restore would put back.
     pub remembered: Option<RememberedAccess>,
-    /// Name of the owner, where it could be read.
+    /// Name of the owner, if it is known.
     pub owner_name: Option<String>,
 }
 
@@ -162,10 +162,10 @@ pub struct ProjectsView {
     pub listed_at: Option<Timestamp>,
     /// The current bill period, the default of "since".
     pub current: BillPeriod,
-    /// Policies that airgate attached, or is to, within the links of this page; and what is still to be detached within
+    /// Policies that airgate attached, or has yet to attach, within the links of this page; and those to detach within
     /// projects that are no longer linked.
     pub authorisations: Vec<Authorisation>,
-    /// Whether policies of the user were taken away with their access, until it is restored.
+    /// Whether a cut detached policies of the user, until access is restored.
     pub suspended: bool,
 }
 
@@ -208,7 +208,7 @@ pub struct BillingUser {
     pub ambiguous: bool,
     /// The period's total, exact.
     pub total: Money,
-    /// Dearest first.
+    /// Most expensive first.
     pub projects: Vec<BillingProject>,
     /// As in [`UserRow::stale`].
     pub stale: Option<Option<Timestamp>>,
@@ -221,7 +221,7 @@ pub struct BillingView {
     pub period: BillPeriod,
     /// Periods to choose from, newest first; holds `period`.
     pub periods: Vec<BillPeriod>,
-    /// Users of this page, dearest first; where it is about one user, that one with the projects of this page.
+    /// Users of this page, most expensive first; on one user's card, that user with the projects of this page.
     pub users: Vec<BillingUser>,
     /// From 1.
     pub page: usize,
@@ -270,23 +270,23 @@ pub struct MonitorView {
     pub enabled: bool,
     /// Seconds between cycles.
     pub interval_seconds: u64,
-    /// Since when a cycle runs, if one does.
+    /// When the running cycle began, if there is one.
     pub running_since: Option<Timestamp>,
     /// When the next scheduled cycle is due.
     pub next_at: Option<Timestamp>,
-    /// What is kept between cycles.
+    /// What the monitor keeps between cycles.
     pub state: MonitorState,
     /// Accounts, to name those that were not read.
     pub accounts: Vec<Account>,
     /// Messages owed.
     pub owed: usize,
-    /// Messages given up, newest first, at most 5.
+    /// Messages whose delivery was given up, newest first, at most 5.
     pub failed: Vec<FailedDelivery>,
-    /// Changes of access under way.
+    /// Pending changes of access.
     pub access_pending: Vec<(UserKey, PendingAccess)>,
 }
 
-/// A message that was given up.
+/// A message whose delivery was given up.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FailedDelivery {
     /// Where it should have gone.
@@ -313,9 +313,9 @@ pub struct AccountSync {
     pub changed: Vec<String>,
     /// User names that are no longer in the cloud.
     pub gone: Vec<String>,
-    /// Why the account could not be read; then nothing of it was changed.
+    /// Why the account could not be read; nothing was changed then.
     pub error: Option<Trouble>,
-    /// What else could not be read although the users were: it stays as it was.
+    /// What could not be read although the users could; it stays as it was.
     pub unread: Vec<(Unread, Trouble)>,
 }
 

@@ -1,14 +1,11 @@
-//! Authorisation of linked projects, as far as the store goes: which policies are owed to a user within a project.
+//! Authorisation of linked projects: the policies that a user gets within a project. `work` makes the calls to the cloud.
 
 use jiff::Timestamp;
 
 use crate::domain::{Authorisation, PolicyScope, ProjectName, Report, UserKey};
 use crate::store::{StoreError, WriteTx};
 
-/// A project was linked: `policies` are owed to the user within it.
-///
-/// # Errors
-/// The store's.
+/// Records that a project was linked, so that `policies` are to be attached within it.
 pub fn want(
     tx: &WriteTx,
     user: &UserKey,
@@ -27,11 +24,8 @@ pub fn want(
     tx.put_authorisation(&Authorisation { since: now, attempts: 0, next_at: now, report, ..wanted })
 }
 
-/// A link was removed: what airgate attached within the project is to be detached, and is not to come back with access
-/// that is restored later.
-///
-/// # Errors
-/// The store's.
+/// Records that a link was removed: the policies that airgate attached within the project are to be detached, and a later
+/// restore of access does not bring them back.
 pub fn release(
     tx: &WriteTx,
     user: &UserKey,

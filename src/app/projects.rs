@@ -7,32 +7,22 @@ use jiff::{SignedDuration, Timestamp};
 use super::outcome::ProjectsView;
 use super::{Error, Refusal, paginate, users};
 use crate::domain::{
-    BillPeriod, Freshness, Money, ProjectLink, ProjectName, Switch, UserKey, UserStatus,
+    AccountId, BillPeriod, Freshness, Money, ProjectLink, ProjectName, Switch, UserKey, UserStatus,
 };
-use crate::store::{BILL_MONTHS, StoreError, View, WriteTx};
+use crate::store::{Source, StoreError, View, WriteTx};
 
 /// Links of one page of the projects card.
 pub const LINKS_A_PAGE: usize = 6;
-/// Options of the project select.
-const CANDIDATES: usize = 100;
-/// An older list of an account's projects is read again when a projects card is opened.
-const LISTED_FOR: SignedDuration = SignedDuration::from_mins(10);
-
-/// The earliest period that bills exist for (费用中心 ListBillDetail: from 2022-01).
-fn first_period(current: BillPeriod) -> BillPeriod {
-    let earliest = BillPeriod::new(2022, 1).unwrap_or(current);
-    let mut first = current;
-    for _ in 0..BILL_MONTHS {
-        first = first.previous();
-    }
-    first.max(earliest)
-}
+/// How many projects the card offers for linking.
+const MAX_CANDIDATES: usize = 100;
+/// The age from which a list of projects is read again when a projects card is opened.
+const MAX_LIST_AGE: SignedDuration = SignedDuration::from_mins(10);
 
 /// The projects card's facts.
 ///
 /// # Errors
 /// [`Refusal::NoSuchUser`], or the store's.
-pub fn view<S: crate::store::Source>(
+pub fn view<S: Source>(
     tx: &View<S>,
     key: &UserKey,
     page: usize,
@@ -48,12 +38,11 @@ pub fn view<S: crate::store::Source>(
     candidates.sort_by(|a, b| {
         (a.display_name.as_str(), &a.name).cmp(&(b.display_name.as_str(), &b.name))
     });
-    let more_candidates = candidates.len().saturating_sub(CANDIDATES);
-    candidates.truncate(CANDIDATES);
+    let more_candidates = candidates.len().saturating_sub(MAX_CANDIDATES);
+    candidates.truncate(MAX_CANDIDATES);
     let total = links.len();
     let monitored = links.iter().filter(|link| link.monitored.is_on()).count();
-    let linked: std::collections::BTreeSet<ProjectName> =
-        links.iter().map(|link| link.project.clone()).collect();
+    let linked: BTreeSet<ProjectName> = links.iter().map(|link| link.project.clone()).collect();
     let (links, page, pages) = paginate(links, page, LINKS_A_PAGE);
     let mut authorisations = tx.authorisations_of(key)?;
     authorisations.retain(|known| {
@@ -76,9 +65,9 @@ pub fn view<S: crate::store::Source>(
     })
 }
 
-/// Whether the account's list of projects should be read again before somebody chooses from it.
+/// Whether the account's list of projects is too old to choose from.
 pub fn list_is_old(view: &ProjectsView, now: Timestamp) -> bool {
-    view.listed_at.is_none_or(|at| now.duration_since(at) > LISTED_FOR)
+    view.listed_at.is_none_or(|at| now.duration_since(at) > MAX_LIST_AGE)
 }
 
 /// What a person wants linked.
@@ -97,7 +86,7 @@ pub struct NewLink {
 pub struct Linked {
     /// The link.
     pub link: ProjectLink,
-    /// Whether the account's list of projects knows it; a typed name may be mistyped.
+    /// Whether it is in the account's list of projects; a typed name may be mistyped.
     pub listed: bool,
 }
 
@@ -133,7 +122,7 @@ pub fn add(tx: &WriteTx, key: &UserKey, new: &NewLink, now: Timestamp) -> Result
         freshness: Freshness::Pending,
         created: now,
     })?;
-    // Another user's link may have had the project read already.
+    // The project may have been read already for another user's link.
     tx.refresh_spending(key, now, false)?;
     let link = tx.link(key, &project)?.ok_or(Refusal::NotLinked(project))?;
     Ok(Linked { link, listed })
@@ -145,14 +134,14 @@ fn parse_since(text: &str, current: BillPeriod) -> Result<BillPeriod, Refusal> {
         return Ok(current);
     }
     let period: BillPeriod = text.parse().map_err(|_| Refusal::BadPeriod(text.to_owned()))?;
-    let first = first_period(current);
+    let first = current.first_readable();
     if period < first || period > current {
         return Err(Refusal::PeriodOutOfRange { period, first, last: current });
     }
     Ok(period)
 }
 
-/// Switches the monitoring of one link; what the user consumed follows.
+/// Switches the monitoring of one link, and recomputes what the user consumed.
 ///
 /// # Errors
 /// [`Refusal::NotLinked`], [`Refusal::NoSuchUser`].
@@ -207,21 +196,14 @@ pub fn remove(
     Ok(())
 }
 
-/// The open periods that an account's monitored links count, with the projects to read in each: what a cycle has to ask
-/// the cloud for.
-///
-/// # Errors
-/// The store's.
-pub fn open_periods<S: crate::store::Source>(
+/// The open periods of an account's monitored links, with the projects to read in each: what a cycle reads from the cloud.
+pub fn open_periods<S: Source>(
     tx: &View<S>,
-    account: &crate::domain::AccountId,
+    account: &AccountId,
     now: Timestamp,
-) -> Result<
-    std::collections::BTreeMap<BillPeriod, std::collections::BTreeSet<ProjectName>>,
-    StoreError,
-> {
+) -> Result<BTreeMap<BillPeriod, BTreeSet<ProjectName>>, StoreError> {
     let current = BillPeriod::of(now);
-    let first = first_period(current);
+    let first = current.first_readable();
     let mut open = BTreeMap::new();
     let gone: BTreeSet<UserKey> = tx
         .users_of(account)?

@@ -4,8 +4,10 @@ use jiff::Timestamp;
 
 use super::outcome::{Allocated, Level, QuotaView};
 use super::{Error, Refusal, users};
-use crate::domain::{Money, Operator, Settings, UserKey, UserStatus};
-use crate::store::{StoreError, View, WriteTx};
+use crate::domain::{
+    LedgerEntry, Money, OpenId, Operator, Settings, UserKey, UserStatus, ledger, oldest_stale,
+};
+use crate::store::{Source, StoreError, View, WriteTx};
 
 /// Ledger entries on the quota card.
 const ENTRIES_SHOWN: usize = 10;
@@ -13,8 +15,8 @@ const ENTRIES_SHOWN: usize = 10;
 /// The quota card's facts.
 ///
 /// # Errors
-/// [`Refusal::NoSuchUser`], or the store's.
-pub fn view<S: crate::store::Source>(
+/// [`Refusal::NoSuchUser`].
+pub fn view<S: Source>(
     tx: &View<S>,
     settings: &Settings,
     key: &UserKey,
@@ -27,38 +29,54 @@ pub fn view<S: crate::store::Source>(
         user,
         entries,
         total_entries,
-        stale: users::stale(&links),
+        stale: oldest_stale(&links),
     })
 }
 
-/// Books an amount to a user's quota.
+/// An amount to add to a user's quota, or, below 0, to deduct from it.
+#[derive(Clone, Copy, Debug)]
+pub struct Allocation<'a> {
+    /// Whose quota.
+    pub user: &'a UserKey,
+    /// How much.
+    pub amount: Money,
+    /// Why; trimmed when it is booked.
+    pub note: &'a str,
+    /// Who decided it.
+    pub operator: &'a Operator,
+}
+
+/// Books an allocation: the one way into the ledger, whether from a command, a form or the creation of a user.
 ///
 /// # Errors
-/// [`Refusal::NoSuchUser`], [`Refusal::UserGone`] for adding to a user who is gone, [`Refusal::Ledger`].
+/// [`Refusal::NoSuchUser`], [`Refusal::UserGone`] when adding to a user who is gone, [`Refusal::Ledger`].
+pub fn book(tx: &WriteTx, new: &Allocation<'_>, now: Timestamp) -> Result<LedgerEntry, Error> {
+    let user = users::get(tx, new.user)?;
+    if user.status == UserStatus::Gone && new.amount.is_positive() {
+        return Err(Refusal::UserGone(new.user.clone()).into());
+    }
+    let (_, booked) = tx.ledger(new.user, 1)?;
+    let booking = ledger::book(user, booked, new.amount, new.note.trim(), new.operator, now)
+        .map_err(Refusal::from)?;
+    tx.put_booking(&booking)?;
+    Ok(booking.entry().clone())
+}
+
+/// Books an amount to a user's quota and returns the quota card afterwards.
+///
+/// # Errors
+/// As [`book`].
 pub fn allocate(
     tx: &WriteTx,
     settings: &Settings,
-    key: &UserKey,
-    amount: Money,
-    note: &str,
-    operator: &Operator,
+    new: &Allocation<'_>,
     now: Timestamp,
 ) -> Result<Allocated, Error> {
-    let user = users::get(tx, key)?;
-    if user.status == UserStatus::Gone && amount.is_positive() {
-        return Err(Refusal::UserGone(key.clone()).into());
-    }
-    let entry = tx.allocate(key, amount, note.trim(), operator, now)?;
-    Ok(Allocated { entry, quota: view(tx, settings, key)? })
+    let entry = book(tx, new, now)?;
+    Ok(Allocated { entry, quota: view(tx, settings, new.user)? })
 }
 
-/// Who did it, with the name where it is known.
-///
-/// # Errors
-/// The store's.
-pub fn person<S: crate::store::Source>(
-    tx: &View<S>,
-    open_id: crate::domain::OpenId,
-) -> Result<Operator, StoreError> {
+/// A person as an operator, with their name if it is known.
+pub fn person<S: Source>(tx: &View<S>, open_id: OpenId) -> Result<Operator, StoreError> {
     Ok(Operator::Person { name: tx.person_name(&open_id)?, open_id })
 }

@@ -1,20 +1,15 @@
-//! Why a request of a person was refused: facts, worded by the chat layer in the person's language.
+//! Why a person's request was refused: facts, which the chat layer words in the person's language.
 
 use crate::config::AddressError;
+use crate::domain::contact::ContactError;
 use crate::domain::ledger::LedgerError;
 use crate::domain::{AccountId, AmountError, BillPeriod, ProjectName, ThresholdsError, UserKey};
 
-/// A field of text that has a longest length.
+/// A text field with a maximum length.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TextField {
     /// The administrators' remark on a user.
     Remark,
-    /// A user's display name.
-    DisplayName,
-    /// A user's e-mail address.
-    Email,
-    /// A user's mobile phone.
-    Phone,
     /// A main account's name.
     AccountName,
 }
@@ -53,10 +48,10 @@ pub enum Refusal {
     /// Not a month.
     #[error("`{0}` is not a month of the form YYYY-MM")]
     BadPeriod(String),
-    /// A month outside what bills can be read for.
+    /// A month whose bills cannot be read.
     #[error("{period} is not between {first} and {last}")]
     PeriodOutOfRange {
-        /// What was asked for.
+        /// The requested month.
         period: BillPeriod,
         /// First allowed.
         first: BillPeriod,
@@ -72,7 +67,7 @@ pub enum Refusal {
     /// Two different projects were given, one chosen and one typed.
     #[error("two projects given")]
     TwoProjects,
-    /// A project name that cannot be one.
+    /// Not a project name.
     #[error("`{0}` cannot be a project name")]
     BadProject(String),
     /// The project is linked already.
@@ -81,14 +76,14 @@ pub enum Refusal {
     /// The project is not linked.
     #[error("{0} is not linked")]
     NotLinked(ProjectName),
-    /// Access is already as wanted.
-    #[error("access is already as wanted")]
+    /// Access is already cut, or already works.
+    #[error("access is already as requested")]
     AccessUnchanged,
-    /// A change of access is under way.
-    #[error("a change of access is under way")]
+    /// The same change of access is pending.
+    #[error("the change of access is pending")]
     AccessPending,
-    /// Nothing is remembered to be restored: access was not cut by airgate.
-    #[error("nothing is remembered to be restored")]
+    /// There is nothing to restore: airgate did not cut the access.
+    #[error("there is nothing to restore")]
     NothingRemembered,
     /// There is no active account.
     #[error("no active account")]
@@ -96,7 +91,7 @@ pub enum Refusal {
     /// Not a number of seconds that chat may set.
     #[error("`{0}` is not a usable interval")]
     BadInterval(String),
-    /// An address that alerts must not go to.
+    /// An address that alerts must not be sent to.
     #[error("webhook address {0}")]
     BadWebhook(AddressError),
     /// Not a mobile number.
@@ -111,43 +106,59 @@ pub enum Refusal {
     /// Not a person of Feishu.
     #[error("`{0}` is not an open_id")]
     BadPerson(String),
-    /// A text is longer than it may be.
+    /// A text is too long.
     #[error("{field:?} has {chars} characters, more than {limit}")]
     TooLong {
         /// Which.
         field: TextField,
-        /// How long it may be, in characters.
+        /// The maximum length, in characters.
         limit: usize,
         /// How long it is.
+        chars: usize,
+    },
+    /// Not a display name.
+    #[error("a display name of {chars} characters, or of several lines")]
+    BadDisplayName {
+        /// How long it is, in characters.
         chars: usize,
     },
     /// Not an e-mail address.
     #[error("`{0}` is not an e-mail address")]
     BadEmail(String),
-    /// An account id that cannot be one.
+    /// Not an account id.
     #[error("`{0}` cannot be an account id")]
     BadAccountId(String),
-    /// There is an account of that id already.
+    /// There is already an account with that id.
     #[error("account {0} exists already")]
     AccountExists(AccountId),
     /// There is no such account.
     #[error("no account `{0}`")]
     NoSuchAccount(String),
-    /// A key pair is incomplete or holds what none can hold.
+    /// A key pair is incomplete or contains impossible characters.
     #[error("the key pair is incomplete or garbled")]
     BadKeyPair,
-    /// Secrets are asked for and shown in direct chats only.
+    /// Secrets are entered and shown in direct chats only.
     #[error("only in the direct chat")]
     DirectChatOnly,
-    /// A field of a card action is missing or has the wrong form: the card is older than this version, or was not made by it.
+    /// A field of a card action is missing or malformed: the card is from another version, or not from airgate.
     #[error("the card action lacks or garbles `{0}`")]
     BadField(&'static str),
-    /// A user is not made.
+    /// A user is not created.
     #[error(transparent)]
     Create(#[from] super::create::CreateRefusal),
     /// No such action or form.
     #[error("unknown action `{0}`")]
     UnknownAction(String),
+}
+
+impl From<ContactError> for Refusal {
+    fn from(error: ContactError) -> Self {
+        match error {
+            ContactError::DisplayName { chars } => Refusal::BadDisplayName { chars },
+            ContactError::Email(text) => Refusal::BadEmail(text),
+            ContactError::Phone(text) => Refusal::BadMobile(text),
+        }
+    }
 }
 
 impl From<LedgerError> for Refusal {

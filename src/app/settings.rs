@@ -7,11 +7,11 @@ use jiff::Timestamp;
 
 use super::{Error, Refusal};
 use crate::config;
-use crate::domain::{ChatId, SavedSettings, Settings};
-use crate::store::{StoreError, View, WriteTx};
+use crate::domain::{ChatId, SavedSettings, Settings, contact};
+use crate::store::{Source, StoreError, View, WriteTx};
 
-/// People that alerts mention at most.
-const MOBILES: usize = 20;
+/// How many people alerts mention at most.
+const MAX_MOBILES: usize = 20;
 
 impl fmt::Debug for NewSettings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -30,22 +30,22 @@ impl fmt::Debug for NewSettings {
 pub struct SettingsView {
     /// In force.
     pub settings: Settings,
-    /// What was saved in chat; what is there comes from it, the rest from the configuration.
+    /// What was saved in chat: a value that is set comes from here, the others from the configuration.
     pub saved: SavedSettings,
-    /// The host of the webhook's address; the rest of it is secret.
+    /// The host of the webhook's address; the rest of the address is secret.
     pub webhook_host: Option<String>,
 }
 
 impl SettingsView {
     /// What is in force with `saved` over what is configured.
     pub fn new(saved: SavedSettings, configured: &Settings) -> Self {
-        let settings = saved.over(configured);
+        let settings = saved.or_configured(configured);
         let webhook_host = settings.webhook_url.as_deref().map(config::webhook_host);
         Self { settings, saved, webhook_host }
     }
 }
 
-/// What a person wants, as typed. `None` leaves a value as it is. `Debug` does not show the webhook's address.
+/// What a person typed. `None` leaves a value as it is. `Debug` does not show the webhook's address.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct NewSettings {
     /// `50,80,90`; empty = the configuration's.
@@ -60,21 +60,23 @@ pub struct NewSettings {
     pub alert_chat_id: Option<String>,
 }
 
-/// The settings card's facts.
-///
-/// # Errors
-/// The store's.
-pub fn view<S: crate::store::Source>(
+/// The settings in force: what was saved in chat, or the configured value where nothing was saved.
+pub fn settings_in_force<S: crate::store::Source>(
     tx: &View<S>,
     configured: &Settings,
-) -> Result<SettingsView, StoreError> {
+) -> Result<Settings, StoreError> {
+    Ok(tx.saved_settings()?.or_configured(configured))
+}
+
+/// The settings card's facts.
+pub fn view<S: Source>(tx: &View<S>, configured: &Settings) -> Result<SettingsView, StoreError> {
     Ok(SettingsView::new(tx.saved_settings()?, configured))
 }
 
-/// Saves settings. A value that is in force already stays where it comes from.
+/// Saves settings. A value that is already in force keeps its source.
 ///
 /// # Errors
-/// Refusals of each value; then nothing is saved.
+/// A refusal of any value, and nothing is saved.
 pub fn save(
     tx: &WriteTx,
     configured: &Settings,
@@ -83,7 +85,7 @@ pub fn save(
     now: Timestamp,
 ) -> Result<SettingsView, Error> {
     let mut saved = tx.saved_settings()?;
-    let in_force = saved.over(configured);
+    let in_force = saved.or_configured(configured);
     if let Some(text) = typed(&new.thresholds) {
         saved.thresholds = match text {
             "" => None,
@@ -97,7 +99,7 @@ pub fn save(
         saved.interval_seconds = match text {
             "" => None,
             text => {
-                // The configuration may set a shorter one; a form that is sent back untouched keeps it.
+                // The configuration may set a shorter interval; submitting the form unchanged keeps it.
                 let same = text.parse().ok().map(Duration::from_secs) == Some(in_force.interval);
                 if same { saved.interval_seconds } else { Some(interval(text)?) }
             }
@@ -136,7 +138,7 @@ fn typed(text: &Option<String>) -> Option<&str> {
     text.as_deref().map(str::trim)
 }
 
-/// A word for "none", also where the platform leaves out what was emptied.
+/// Whether a text means "none". Feishu leaves out fields that were emptied.
 fn is_none(text: &str) -> bool {
     matches!(text, "" | "-" | "－" | "无")
 }
@@ -153,13 +155,13 @@ fn mobiles(text: &str) -> Result<Vec<String>, Refusal> {
     let mut mobiles: Vec<String> = Vec::new();
     let separates = |c: char| c.is_whitespace() || matches!(c, ',' | '，' | '、' | ';' | '；');
     for part in text.split(separates).filter(|part| !is_none(part)) {
-        let mobile = config::mobile(part).map_err(|_| Refusal::BadMobile(part.to_owned()))?;
+        let mobile = contact::phone(part)?;
         if !mobiles.contains(&mobile) {
             mobiles.push(mobile);
         }
     }
-    if mobiles.len() > MOBILES {
-        return Err(Refusal::TooManyMobiles(MOBILES));
+    if mobiles.len() > MAX_MOBILES {
+        return Err(Refusal::TooManyMobiles(MAX_MOBILES));
     }
     Ok(mobiles)
 }
@@ -167,7 +169,7 @@ fn mobiles(text: &str) -> Result<Vec<String>, Refusal> {
 fn chat(text: &str) -> Result<ChatId, Refusal> {
     let refusal = || Refusal::BadChat(text.to_owned());
     let chat = ChatId::new(text).map_err(|_| refusal())?;
-    // Another kind of id would only be noticed when an alert cannot be delivered.
+    // Otherwise an id of another kind would be noticed only when an alert cannot be delivered.
     if text.starts_with("oc_") { Ok(chat) } else { Err(refusal()) }
 }
 

@@ -8,23 +8,20 @@ use super::cloud::{Cloud, CloudError};
 use super::outcome::{AccountSync, Unread};
 use crate::clock::Clock;
 use crate::domain::{
-    AccessKeyInfo, Account, AccountId, ProjectInfo, ProjectName, Switch, User, UserKey, UserStatus,
-    Username,
+    AccessKeyInfo, Account, AccountId, CloudUser, ProjectInfo, ProjectName, Switch, User,
+    UserAccess, UserKey, UserStatus, Username,
 };
-use crate::store::{CloudUser, Store, StoreError};
+use crate::store::{Store, StoreError};
 use crate::volcengine::{self, KeyStatus, LoginAccess};
 
-/// Users whose keys and login one sync reads at most: two calls each at the account's pace. The others follow with the
-/// next sync, longest unread first.
-const ACCESS_READS: usize = 200;
-/// Keys and login read more recently than this are not read again.
-const ACCESS_FRESH: SignedDuration = SignedDuration::from_mins(1);
+/// How many users' keys and login one sync reads at most: each takes two calls at the account's rate limit. The others
+/// follow with the next sync, longest unread first.
+const MAX_ACCESS_READS: usize = 200;
+/// The age from which keys and login are read again.
+const MIN_ACCESS_AGE: SignedDuration = SignedDuration::from_mins(1);
 
-/// Reads all users, and the projects, of one account into the store. An account that cannot be read is left as it is,
-/// with the reason in the result.
-///
-/// # Errors
-/// The store's.
+/// Reads all users and projects of one account into the store. An account that cannot be read is left as it is, with the
+/// reason in the result.
 pub async fn account(
     store: &Store,
     cloud: &Cloud,
@@ -69,7 +66,7 @@ async fn read_account(
                 phone: user.phone,
             }),
             Err(error) => {
-                tracing::warn!(account = %id, %error, "a user with an unusable name is left out");
+                tracing::warn!(account = %id, %error, "a user with an unusable name is skipped");
                 None
             }
         })
@@ -78,7 +75,7 @@ async fn read_account(
     let (synced, users, now) = (id.clone(), listed.clone(), clock.now());
     let changes =
         store.writing(move |tx| tx.apply_sync(&synced, &users, &gone, began, now)).await?;
-    // The users are read by now. What else could not be read stays as it was, is reported, and the next sync tries again.
+    // The users have been read. If the rest cannot be read, it stays as it was and is reported; the next sync retries.
     let mut unread = Vec::new();
     for (what, read) in [
         (Unread::Projects, refresh_projects(store, cloud, clock, id).await.map(drop)),
@@ -105,11 +102,11 @@ async fn read_account(
     })
 }
 
-/// A list that changes while it is paged can skip a row: each user that is missing from it is asked for by name before it
-/// counts as gone. Where that question is not answered, the list is read once more instead.
+/// A list that changes while it is paged can skip a row: each user missing from it is looked up by name before they count
+/// as gone. If a look-up fails for good, the list is read once more instead.
 async fn confirm_gone(
     store: &Store,
-    api: &volcengine::Account,
+    api: &volcengine::AccountClient,
     id: &AccountId,
     listed: &[CloudUser],
 ) -> Result<Vec<Username>, CloudError> {
@@ -130,7 +127,7 @@ async fn confirm_gone(
             Ok(Some(_)) => {}
             Err(error) if error.is_transient() => return Err(error.into()),
             Err(error) => {
-                tracing::warn!(account = %id, %error, "a missing user cannot be asked for");
+                tracing::warn!(account = %id, %error, "a missing user cannot be looked up");
                 unanswered = true;
                 missing.push(username);
             }
@@ -146,7 +143,7 @@ async fn confirm_gone(
 
 async fn read_access(
     store: &Store,
-    api: &volcengine::Account,
+    api: &volcengine::AccountClient,
     clock: &Clock,
     id: &AccountId,
 ) -> Result<(), CloudError> {
@@ -155,49 +152,26 @@ async fn read_access(
     let now = clock.now();
     users.retain(|user| {
         user.status != UserStatus::Gone
-            && user.access_read_at.is_none_or(|at| now.duration_since(at) > ACCESS_FRESH)
+            && user.access_read_at.is_none_or(|at| now.duration_since(at) > MIN_ACCESS_AGE)
     });
     users.sort_by_key(|user| user.access_read_at);
-    for user in users.into_iter().take(ACCESS_READS) {
+    for user in users.into_iter().take(MAX_ACCESS_READS) {
         let began = clock.now();
         let access = match user_access(api, &user.key).await {
             Ok(access) => access,
-            // Deleted meanwhile: the next sync finds it gone.
+            // Deleted meanwhile: the next sync finds that they are gone.
             Err(error) if error.is_not_found() => continue,
             Err(error) => return Err(error.into()),
         };
         let now = clock.now();
-        store
-            .writing(move |tx| {
-                tx.record_access_read(&user.key, &access.keys, access.login, began, now)
-            })
-            .await?;
+        store.writing(move |tx| tx.record_access_read(&user.key, &access, began, now)).await?;
     }
     Ok(())
 }
 
-/// Keys and login of a user as the cloud has them.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct UserAccess {
-    /// Ids and states.
-    pub keys: Vec<AccessKeyInfo>,
-    /// `None` where there is no login profile.
-    pub login: Option<Switch>,
-}
-
-impl UserAccess {
-    /// Whether nothing of it works.
-    pub fn is_cut(&self) -> bool {
-        self.login != Some(Switch::On) && !self.keys.iter().any(|key| key.active.is_on())
-    }
-}
-
 /// Reads keys and login of a user.
-///
-/// # Errors
-/// The cloud's.
 pub async fn user_access(
-    api: &volcengine::Account,
+    api: &volcengine::AccountClient,
     key: &UserKey,
 ) -> Result<UserAccess, volcengine::Error> {
     let keys = api
@@ -218,9 +192,6 @@ pub async fn user_access(
 }
 
 /// Reads an account's projects into the store. Returns when.
-///
-/// # Errors
-/// The cloud's or the store's.
 pub async fn refresh_projects(
     store: &Store,
     cloud: &Cloud,
@@ -239,7 +210,7 @@ pub async fn refresh_projects(
     let (account, now) = (id.clone(), clock.now());
     store
         .writing(move |tx| {
-            // Somebody else may have asked later and been answered earlier.
+            // Another listing may have begun later and ended earlier.
             if tx.projects_listed_at(&account)?.is_none_or(|listed| listed <= began) {
                 tx.replace_projects(&account, &projects, now)?;
             }

@@ -1,5 +1,5 @@
-//! Why something at the cloud did not work, for people: typed, so that cards say it in the language of their readers. The
-//! cloud's own words come along untranslated, since its support and its documents know them.
+//! Why something failed at the cloud, for people: typed, so that cards word it in their reader's language. The cloud's own
+//! words stay untranslated: its support and its documents use them.
 
 use serde::{Deserialize, Serialize};
 
@@ -10,13 +10,13 @@ use crate::volcengine::{self, ErrorKind, TransportFault};
 /// A failure at the cloud.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Trouble {
-    /// What it was, and with it what to do.
+    /// What went wrong, which decides what to do.
     pub cause: Cause,
-    /// The cloud's words, as far as there are any.
+    /// What the cloud said, if anything.
     pub said: Said,
 }
 
-/// What the cloud itself said of a failure, bounded and without secrets.
+/// What the cloud itself said about a failure; bounded, and without secrets.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Said {
     /// The API action (`ListUsers`).
@@ -25,11 +25,11 @@ pub struct Said {
     pub words: Option<String>,
     /// The HTTP status.
     pub status: Option<u16>,
-    /// What the vendor's support asks for.
+    /// The id that the vendor's support asks for.
     pub request_id: Option<String>,
 }
 
-/// What a failure at the cloud was.
+/// The cause of a failure at the cloud.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Cause {
@@ -51,9 +51,9 @@ pub enum Cause {
     BillPermission,
     /// The access key may not manage users.
     UserPermission,
-    /// What it is about is not there.
+    /// The object does not exist.
     NotFound,
-    /// It is there already.
+    /// The object exists already.
     AlreadyExists,
     /// Refused in the present state.
     Conflict,
@@ -84,10 +84,10 @@ pub enum Cause {
     EmptyAmount {
         /// The name of the amount, as the API spells it.
         field: String,
-        /// What stands there instead.
+        /// The value found instead.
         found: String,
     },
-    /// A bill changed while it was read, twice.
+    /// A bill changed twice while it was read.
     UnsettledBill,
     /// A bill that cannot be true.
     AbsurdBill {
@@ -102,9 +102,9 @@ pub enum Cause {
     NoSuchAccount,
     /// The store failed, not the cloud.
     Store,
-    /// A change was accepted and does not show yet.
+    /// A change was accepted but is not visible yet.
     NotShownYet,
-    /// The key that would be cut is the one that airgate works with.
+    /// The access to cut is that of airgate's own key.
     OwnKey,
 }
 
@@ -150,7 +150,7 @@ impl From<&volcengine::Error> for Trouble {
             }
             ErrorKind::UnsettledBill(_) => Cause::UnsettledBill,
         };
-        // Without a code the words are this client's or a proxy's, in a language that nobody chose: the log has them.
+        // Without a code, the words are this client's or a proxy's, not the cloud's: the log has them.
         let words = error.code().map(|code| match error.message() {
             "" => code.to_owned(),
             message => format!("{code}: {message}"),

@@ -1,23 +1,22 @@
 //! Finding, listing and showing users.
 
-use jiff::Timestamp;
-
 use super::outcome::{Level, UserDetail, UserFilter, UserRow, UsersPage};
 use super::{Error, Refusal, paginate};
 use crate::domain::{
-    AccountId, Freshness, Money, ProjectLink, Settings, Thresholds, User, UserKey, UserStatus,
-    Username,
+    AccountId, Money, ProjectLink, Settings, Thresholds, User, UserKey, UserStatus, Username,
+    oldest_stale,
 };
-use crate::store::{Directory, Entry, StoreError, View};
+use crate::store::{Directory, Entry, Source, StoreError, View};
 
 /// Rows of the users card.
 pub const USERS_A_PAGE: usize = 8;
 
-/// The user that a person means by `name`: `username` or `account/username`, exactly as written, else in other case.
+/// The user that a person means by `name`: `username` or `account/username`, exactly as written or else ignoring case, or
+/// the display name of a single user.
 ///
 /// # Errors
 /// [`Refusal::NoSuchUser`] with the nearest names, [`Refusal::AmbiguousUser`] with all candidates.
-pub fn find<S: crate::store::Source>(tx: &View<S>, name: &str) -> Result<User, Error> {
+pub fn find<S: Source>(tx: &View<S>, name: &str) -> Result<User, Error> {
     let name = name.trim();
     if let Ok(key) = name.parse::<UserKey>()
         && let Some(user) = tx.user(&key)?
@@ -37,18 +36,18 @@ pub fn find<S: crate::store::Source>(tx: &View<S>, name: &str) -> Result<User, E
     if let Some(user) = only(name, same)? {
         return Ok(user);
     }
-    // A display name that only one user has is as good as a name.
+    // A display name that only one user has identifies them.
     if let Some(user) = only(name, named(&|entry| entry.display_name() == folded)?)? {
         return Ok(user);
     }
     Err(Refusal::NoSuchUser { name: name.to_owned(), nearest: nearest(&folded, &directory) }.into())
 }
 
-/// The user that a card's value names: `account/username`, or `username` where only one account has it.
+/// The user that a card's value names: `account/username`, or `username` if only one account has it.
 ///
 /// # Errors
 /// [`Refusal::NoSuchUser`], [`Refusal::AmbiguousUser`] with all candidates.
-pub fn key_of<S: crate::store::Source>(tx: &View<S>, text: &str) -> Result<UserKey, Error> {
+pub fn key_of<S: Source>(tx: &View<S>, text: &str) -> Result<UserKey, Error> {
     if let Ok(key) = text.parse() {
         return Ok(key);
     }
@@ -58,7 +57,7 @@ pub fn key_of<S: crate::store::Source>(tx: &View<S>, text: &str) -> Result<UserK
 }
 
 /// The user of exactly this user name.
-fn exactly<S: crate::store::Source>(tx: &View<S>, name: &str) -> Result<Option<User>, Error> {
+fn exactly<S: Source>(tx: &View<S>, name: &str) -> Result<Option<User>, Error> {
     let Ok(username) = Username::new(name) else { return Ok(None) };
     let mut found = Vec::new();
     for account in tx.accounts()? {
@@ -67,11 +66,11 @@ fn exactly<S: crate::store::Source>(tx: &View<S>, name: &str) -> Result<Option<U
     Ok(only(name, found)?)
 }
 
-/// The user of a card's value.
+/// One user.
 ///
 /// # Errors
 /// [`Refusal::NoSuchUser`].
-pub fn get<S: crate::store::Source>(tx: &View<S>, key: &UserKey) -> Result<User, Error> {
+pub fn get<S: Source>(tx: &View<S>, key: &UserKey) -> Result<User, Error> {
     tx.user(key)?
         .ok_or_else(|| Refusal::NoSuchUser { name: key.to_string(), nearest: Vec::new() }.into())
 }
@@ -94,7 +93,7 @@ fn nearest(name: &str, directory: &Directory) -> Vec<UserKey> {
             if username.contains(name) || entry.display_name().contains(name) {
                 return Some((0, key));
             }
-            // What differs more in length cannot be close, and comparing is what takes time.
+            // Comparing is slow, and names whose lengths differ this much cannot be close.
             if username.chars().count().abs_diff(length) > close {
                 return None;
             }
@@ -107,10 +106,7 @@ fn nearest(name: &str, directory: &Directory) -> Vec<UserKey> {
 }
 
 /// One page of the users that match filter and search text; gone users come last.
-///
-/// # Errors
-/// The store's.
-pub fn list<S: crate::store::Source>(
+pub fn list<S: Source>(
     tx: &View<S>,
     settings: &Settings,
     filter: UserFilter,
@@ -153,7 +149,7 @@ pub fn list<S: crate::store::Source>(
                 .iter()
                 .map(|link| (link.label().to_owned(), link.monitored.is_on()))
                 .collect(),
-            stale: stale(&links),
+            stale: oldest_stale(&links),
             user,
         });
     }
@@ -181,10 +177,7 @@ fn passes(user: &Entry, level: Level, filter: UserFilter) -> bool {
 }
 
 /// Everything about one user.
-///
-/// # Errors
-/// The store's.
-pub fn detail<S: crate::store::Source>(
+pub fn detail<S: Source>(
     tx: &View<S>,
     settings: &Settings,
     user: User,
@@ -205,14 +198,8 @@ pub fn detail<S: crate::store::Source>(
     })
 }
 
-/// What people call an account: its name, or its id where it is not known.
-///
-/// # Errors
-/// The store's.
-pub fn account_name<S: crate::store::Source>(
-    tx: &View<S>,
-    id: &AccountId,
-) -> Result<String, StoreError> {
+/// The name of an account, or its id if the account is not known.
+pub fn account_name<S: Source>(tx: &View<S>, id: &AccountId) -> Result<String, StoreError> {
     Ok(tx.account(id)?.map_or_else(|| id.to_string(), |account| account.name))
 }
 
@@ -221,7 +208,7 @@ pub fn thresholds_of<'a>(user: &'a User, settings: &'a Settings) -> &'a Threshol
     user.thresholds.as_ref().unwrap_or(&settings.thresholds)
 }
 
-/// Monitored links first, dearest first.
+/// Sorts links: monitored ones first, each group by spending, largest first.
 pub fn sorted(mut links: Vec<ProjectLink>) -> Vec<ProjectLink> {
     links.sort_by(|a, b| {
         (!a.monitored.is_on())
@@ -230,16 +217,4 @@ pub fn sorted(mut links: Vec<ProjectLink>) -> Vec<ProjectLink> {
             .then_with(|| a.project.cmp(&b.project))
     });
     links
-}
-
-/// The oldest time that a stale amount of the monitored links is from; `Some(None)` where one was never read.
-pub fn stale(links: &[ProjectLink]) -> Option<Option<Timestamp>> {
-    links
-        .iter()
-        .filter(|link| link.monitored.is_on())
-        .filter_map(|link| match link.freshness {
-            Freshness::Stale(since) => Some(since),
-            Freshness::Fresh(_) | Freshness::Pending => None,
-        })
-        .min()
 }

@@ -8,6 +8,7 @@ use super::noted::{note_outcome, owe_task, renew, silence};
 use super::request::{Request, form_values};
 use super::roles::Allowed;
 use super::{Bot, Reaction, Reader, operator};
+use crate::app::quota::Allocation;
 use crate::app::{
     Error, Refusal, access, accounts, alerts, billing, configure, policies, projects, quota,
     settings, users,
@@ -17,7 +18,7 @@ use crate::domain::{
     AlertBody, ChatId, MessageId, Money, OpenId, Problem, Report, TaskKind, UpdateTarget,
 };
 use crate::feishu::{CallbackAnswer, CardAction, ToastKind};
-use crate::outbox::{self, Audience, chat_lane};
+use crate::outbox::chat_lane;
 use crate::store::{Source, StoreError, View, WriteTx};
 
 /// Every action of the cards, by the name that their callbacks carry. Another name is unknown, whatever else is there.
@@ -508,7 +509,8 @@ impl Reader {
                 let amount = Money::parse_input(amount).map_err(Refusal::from)?;
                 let by = operator(tx, &click.operator)?;
                 let settings = self.settings(tx)?;
-                let done = quota::allocate(tx, &settings, user, amount, note, &by, now)?;
+                let new = Allocation { user, amount, note, operator: &by };
+                let done = quota::allocate(tx, &settings, &new, now)?;
                 let toast = Toast::QuotaAllocated { amount, total: done.entry.total_after };
                 Ok(Done::card(cards.quota(&done.quota, &clean)).with_toast(cards, &toast))
             }
@@ -545,9 +547,7 @@ impl Reader {
                 let body = AlertBody::Error {
                     problem: Problem::Test { operator: operator(tx, &click.operator)? },
                 };
-                let settings = self.settings(tx)?;
-                let audience = Audience { cards, settings: &settings, admins: &self.admins };
-                outbox::raise(tx, audience, None, body, now)?;
+                self.alerts.raise(tx, None, body, now)?;
                 let done = Done { owes: true, ..show()? };
                 Ok(done.with_toast(cards, &Toast::TestAlertOwed))
             }
@@ -645,16 +645,12 @@ mod tests {
     fn a_report_goes_to_the_clicked_card_in_its_chat() {
         let mut action = CardAction {
             operator_open_id: "ou_1".to_owned(),
-            token: String::new(),
             message_id: Some("om_1".to_owned()),
             chat_id: Some("oc_1".to_owned()),
-            tag: "button".to_owned(),
             value: serde_json::Map::new(),
             name: None,
             form: serde_json::Map::new(),
             option: None,
-            options: Vec::new(),
-            checked: None,
             input: None,
         };
         let found = report(&action).unwrap();

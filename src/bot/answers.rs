@@ -7,6 +7,7 @@ use super::roles::Allowed;
 use super::{Bot, Place, Reaction, Reply, operator};
 use crate::app::export::Table;
 use crate::app::outcome::UserFilter;
+use crate::app::quota::Allocation;
 use crate::app::{
     Error, Refusal, access, accounts, alerts, billing, create, me, projects, quota, settings, users,
 };
@@ -120,7 +121,8 @@ impl super::Reader {
         let look = Look::new(role, now);
         let user = users::find(tx, name)?;
         let by = operator(tx, sender)?;
-        let done = quota::allocate(tx, &settings, &user.key, *amount, note, &by, now)?;
+        let new = Allocation { user: &user.key, amount: *amount, note, operator: &by };
+        let done = quota::allocate(tx, &settings, &new, now)?;
         let toast =
             Toast::QuotaAllocated { amount: done.entry.amount, total: done.entry.total_after };
         let text = self.cards.words().toast(&toast);

@@ -4,7 +4,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Bot, Reaction};
-use crate::feishu::{self, ChatKind, Disposition, MessageReceived};
+use crate::feishu::{self, ChatKind, Disposition, EventType, MessageReceived};
 use crate::store::{KnownChat, StoreError};
 
 /// Messages older than this are not acted on any more, as events are not (contract §4). What was handled is remembered
@@ -17,7 +17,7 @@ const CHATS: usize = 500;
 const PAGES: usize = 20;
 
 /// The event that such a message would have come with.
-const MESSAGE: &str = "im.message.receive_v1";
+const MESSAGE: &str = EventType::Message.as_str();
 
 /// Why catching up ended early. What was reached is handled; the whole can be repeated.
 #[derive(Debug, thiserror::Error)]

@@ -72,7 +72,7 @@ impl Bot {
                 if !tx.claim(&keys(&event_id), now)? {
                     return Ok::<_, StoreError>(false);
                 }
-                tx.unwelcome(&chat)?;
+                tx.forget_welcome(&chat)?;
                 tx.forget_chat(&chat)?;
                 Ok(true)
             })

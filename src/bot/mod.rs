@@ -38,7 +38,7 @@ use crate::domain::{
 };
 use crate::feishu::{self, CallbackAnswer, ChatKind, Event, EventKind, MessageReceived};
 use crate::monitor::{self, Monitor};
-use crate::outbox::{chat_lane, file_lane};
+use crate::outbox::{Alerts, chat_lane, file_lane};
 use crate::owed::Wakers;
 use crate::store::{NewMessage, Source, Store, StoreError, View, WriteTx};
 
@@ -93,14 +93,14 @@ struct Reader {
     settings: Settings,
     project_policies: Vec<String>,
     base_url: String,
-    admins: Vec<OpenId>,
+    alerts: Alerts,
     monitor: Arc<Monitor>,
     clock: Clock,
 }
 
 impl Reader {
     fn settings<S: Source>(&self, tx: &View<S>) -> Result<Settings, StoreError> {
-        Ok(tx.saved_settings()?.over(&self.settings))
+        self.alerts.settings_in_force(tx)
     }
 
     fn monitor_view<S: Source>(
@@ -122,6 +122,8 @@ pub struct Parts {
     pub roles: Roles,
     /// Settings of the configuration; saved ones win.
     pub settings: Settings,
+    /// Raises alerts; knows the settings in force.
+    pub alerts: Alerts,
     /// Policies that are attached within each project that is linked (`access.project_policies`).
     pub project_policies: Vec<String>,
     /// Whose host a webhook may be on: `feishu.base_url`.
@@ -166,7 +168,7 @@ impl Bot {
                 settings: parts.settings,
                 project_policies: parts.project_policies,
                 base_url: parts.base_url,
-                admins: parts.roles.admins(),
+                alerts: parts.alerts,
                 monitor: parts.monitor,
                 clock: parts.clock,
             }),

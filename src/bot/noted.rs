@@ -56,7 +56,9 @@ pub(super) fn note_outcome(
 /// The clicked card is not replaced any more by balances that were asked for before.
 pub(super) fn silence(tx: &WriteTx, click: &Click) -> Result<(), StoreError> {
     match &click.report {
-        Some(Report { target: UpdateTarget::Message { id }, .. }) => tx.silence_balances(id),
+        Some(Report { target: UpdateTarget::Message { id }, .. }) => {
+            tx.drop_pending_balance_updates(id)
+        }
         _ => Ok(()),
     }
 }

@@ -556,16 +556,12 @@ mod tests {
     fn action(value: Value, form: Value) -> CardAction {
         CardAction {
             operator_open_id: "ou_1".to_owned(),
-            token: String::new(),
             message_id: None,
             chat_id: None,
-            tag: "button".to_owned(),
             value: value.as_object().cloned().unwrap_or_default(),
             name: None,
             form: form.as_object().cloned().unwrap_or_default(),
             option: None,
-            options: Vec::new(),
-            checked: None,
             input: None,
         }
     }

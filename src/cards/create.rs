@@ -234,11 +234,6 @@ impl Wording {
             CreateRefusal::Username(name) => {
                 self.t("create.bad_username", &[("name", &quote(name))])
             }
-            CreateRefusal::DisplayName(chars) => {
-                self.t("create.bad_display_name", &[("chars", chars)])
-            }
-            CreateRefusal::Email(text) => self.t("create.bad_email", &[("text", &quote(text))]),
-            CreateRefusal::Phone(text) => self.t("create.bad_phone", &[("text", &quote(text))]),
             CreateRefusal::Account => self.t("create.bad_account", &[]),
             CreateRefusal::Project(name) => self.t("create.bad_project", &[("name", &quote(name))]),
             CreateRefusal::Quota => self.t("create.bad_quota", &[]),

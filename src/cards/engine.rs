@@ -73,7 +73,7 @@ impl Engine {
             OpSource::Random => uuid::Uuid::new_v4().simple().to_string(),
             OpSource::Counter => format!("op-{}", counter.fetch_add(1, Ordering::Relaxed) + 1),
         });
-        env.add_global("takes_policies", false);
+        env.add_global("detach_policies", false);
         for (name, source) in TEMPLATES {
             if let Err(error) = env.add_template(name, source) {
                 // A test renders every template; a broken one cannot ship.

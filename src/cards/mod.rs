@@ -195,8 +195,8 @@ impl Cards {
 
     /// Whether a cut takes the user's policies as well (`access.detach_policies`): then the questions before it say so.
     #[must_use]
-    pub fn taking_policies(mut self, takes: bool) -> Self {
-        self.engine.say("takes_policies", takes);
+    pub fn with_detach_policies(mut self, detach: bool) -> Self {
+        self.engine.say("detach_policies", detach);
         self
     }
 

@@ -7,7 +7,7 @@ use super::text::{clip, md};
 use super::{Card, Cards, Look};
 use crate::app::outcome::{Level, UserDetail};
 use crate::cards::wording::Wording;
-use crate::domain::{BillPeriod, ProjectLink, Switch, UserStatus};
+use crate::domain::{BillPeriod, ProjectLink, Switch, UserStatus, oldest_stale};
 
 /// Projects that the card lists; the projects card has them all.
 const LINKS: usize = 8;
@@ -126,13 +126,4 @@ fn level_tag(words: Wording, level: Level) -> Option<Value> {
         Level::Calm | Level::Unallocated => "neutral",
     };
     Some(context! { text => text, colour => colour })
-}
-
-/// The oldest time that a monitored link's stale amount is from, as in `UserRow::stale`.
-fn oldest_stale(links: &[ProjectLink]) -> Option<Option<jiff::Timestamp>> {
-    links
-        .iter()
-        .filter(|link| link.monitored.is_on() && link.freshness.is_stale())
-        .map(|link| link.freshness.read_at())
-        .min()
 }

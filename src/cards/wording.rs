@@ -238,6 +238,9 @@ impl Wording {
                 "refusal.too_long",
                 &[("field", &self.field(*field)), ("limit", limit), ("chars", chars)],
             ),
+            Refusal::BadDisplayName { chars } => {
+                self.t("refusal.bad_display_name", &[("chars", chars)])
+            }
             Refusal::BadEmail(text) => self.t("refusal.bad_email", &[("text", &quote(text))]),
             Refusal::BadAccountId(text) => {
                 self.t("refusal.bad_account_id", &[("text", &quote(text))])
@@ -256,9 +259,6 @@ impl Wording {
     fn field(&self, field: TextField) -> String {
         match field {
             TextField::Remark => self.t("user.remark", &[]),
-            TextField::DisplayName => self.t("configure.display_name", &[]),
-            TextField::Email => self.t("user.email", &[]),
-            TextField::Phone => self.t("user.phone", &[]),
             TextField::AccountName => self.t("accounts.name", &[]),
         }
     }
@@ -553,9 +553,6 @@ mod tests {
             Refusal::NothingRemembered,
             CreateRefusal::Username(String::new()).into(),
             CreateRefusal::Username("张 三".into()).into(),
-            CreateRefusal::DisplayName(129).into(),
-            CreateRefusal::Email("a@b".into()).into(),
-            CreateRefusal::Phone("138-0000".into()).into(),
             CreateRefusal::Account.into(),
             CreateRefusal::Project("web".into()).into(),
             CreateRefusal::Quota.into(),
@@ -573,10 +570,8 @@ mod tests {
             Refusal::BadChat("ou_1".into()),
             Refusal::BadPerson("alice".into()),
             Refusal::TooLong { field: TextField::Remark, limit: 500, chars: 501 },
-            Refusal::TooLong { field: TextField::DisplayName, limit: 200, chars: 201 },
-            Refusal::TooLong { field: TextField::Email, limit: 200, chars: 201 },
-            Refusal::TooLong { field: TextField::Phone, limit: 200, chars: 201 },
             Refusal::TooLong { field: TextField::AccountName, limit: 200, chars: 201 },
+            Refusal::BadDisplayName { chars: 129 },
             Refusal::BadEmail("a@b".into()),
             Refusal::BadAccountId("主账号".into()),
             Refusal::AccountExists("main".parse().unwrap()),

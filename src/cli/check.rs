@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use super::table::{Layout, table};
 use super::{ConfigFile, Failure, output, runtime};
+use crate::app::settings::settings_in_force;
 use crate::config::{Config, Problem};
 use crate::domain::{Account, Settings};
 use crate::store::{Store, StoreError, View};
@@ -194,9 +195,11 @@ fn store(config: &Config) -> (Finding, Option<Kept>) {
         return (finding, None);
     }
     let opened = Store::open(path, config.security.master_key.expose()).and_then(|store| {
-        let (accounts, saved) = store
-            .read(|tx: &View<_>| Ok::<_, StoreError>((tx.accounts()?, tx.saved_settings()?)))?;
-        Ok(Kept { store, accounts, settings: saved.over(&config.initial_settings()) })
+        let configured = config.initial_settings();
+        let (accounts, settings) = store.read(|tx: &View<_>| {
+            Ok::<_, StoreError>((tx.accounts()?, settings_in_force(tx, &configured)?))
+        })?;
+        Ok(Kept { store, accounts, settings })
     });
     match opened {
         Ok(kept) => {

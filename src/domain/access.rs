@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{HeldPolicy, Operator, Report};
+use super::{AccessKeyInfo, HeldPolicy, Operator, Report, Switch, User, UserStatus};
 
 /// The end state that enforcement works towards.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -13,6 +13,60 @@ pub enum AccessGoal {
     Cut,
     /// Exactly what was active before the cut is active again.
     Restored,
+}
+
+impl AccessGoal {
+    /// The user's status once the cloud confirms the goal.
+    pub fn confirmed_status(self) -> UserStatus {
+        match self {
+            AccessGoal::Cut => UserStatus::Disabled,
+            AccessGoal::Restored => UserStatus::Active,
+        }
+    }
+
+    /// Whether the confirmed goal uses up what was remembered: a restore has put all of it back, a cut still needs it.
+    pub fn uses_up_memory(self) -> bool {
+        self == AccessGoal::Restored
+    }
+}
+
+/// A user's keys and login as the cloud has them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UserAccess {
+    /// Ids and states.
+    pub keys: Vec<AccessKeyInfo>,
+    /// `None` if there is no login profile.
+    pub login: Option<Switch>,
+}
+
+impl UserAccess {
+    /// Whether none of it works.
+    pub fn is_cut(&self) -> bool {
+        self.login != Some(Switch::On) && !self.keys.iter().any(|key| key.active.is_on())
+    }
+
+    /// The status that follows, given the status `before`.
+    ///
+    /// A user without keys and login has nothing to switch off: they count as disabled only if airgate disabled them.
+    pub fn status(&self, before: UserStatus) -> UserStatus {
+        let has_nothing = self.keys.is_empty() && self.login.is_none();
+        match (self.is_cut(), has_nothing) {
+            (true, false) => UserStatus::Disabled,
+            (true, true) if before == UserStatus::Disabled => UserStatus::Disabled,
+            (true, true) | (false, _) => UserStatus::Active,
+        }
+    }
+}
+
+impl User {
+    /// Takes over keys and login as the cloud had them at `at`, and the status that follows from them.
+    pub fn take_access(&mut self, access: &UserAccess, at: Timestamp) {
+        self.status = access.status(self.status);
+        self.access_keys.clone_from(&access.keys);
+        self.login = access.login;
+        self.access_read_at = Some(at);
+        self.updated = at;
+    }
 }
 
 /// Why access changes.
@@ -28,32 +82,59 @@ pub enum AccessCause {
     },
 }
 
-/// A change of access that is owed until it is read back as done.
+/// A change of access, pending until the cloud is read back and confirms it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PendingAccess {
     /// What is wanted.
     pub goal: AccessGoal,
     /// Why.
     pub cause: AccessCause,
-    /// Since when it is owed.
+    /// When it became pending.
     pub since: Timestamp,
-    /// How often it was tried.
+    /// How many attempts were made.
     #[serde(default)]
     pub attempts: u32,
-    /// When it is tried next.
+    /// When the next attempt is due.
     pub next_at: Timestamp,
-    /// Why the last try failed, in the cloud's words.
+    /// Why the last attempt failed, in the cloud's words.
     #[serde(default)]
     pub last_error: Option<String>,
     /// Whether the delay was alerted.
     #[serde(default)]
     pub delay_alerted: bool,
-    /// The card that shows it as under way, updated at the end.
+    /// The card that shows it in progress, updated at the end.
     #[serde(default)]
     pub report: Option<Report>,
 }
 
-/// What was active when access was cut. Stored before the first write; enabling restores exactly this.
+impl PendingAccess {
+    /// A change that becomes owed at `now`, due at once.
+    pub fn new(goal: AccessGoal, cause: AccessCause, now: Timestamp) -> Self {
+        Self {
+            goal,
+            cause,
+            since: now,
+            attempts: 0,
+            next_at: now,
+            last_error: None,
+            delay_alerted: false,
+            report: None,
+        }
+    }
+
+    /// The same, shown on a card when it is confirmed.
+    #[must_use]
+    pub fn reporting_to(self, report: Option<Report>) -> Self {
+        Self { report, ..self }
+    }
+
+    /// Whether this is the change that `other` was read from, however often it was tried since.
+    pub fn is_same_change(&self, other: &PendingAccess) -> bool {
+        (self.goal, self.since) == (other.goal, other.since)
+    }
+}
+
+/// What was active when access was cut. Committed before the first write to the cloud; enabling restores exactly this.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RememberedAccess {
     /// Ids of the access keys that were active.
@@ -62,7 +143,7 @@ pub struct RememberedAccess {
     /// Whether console login was allowed.
     #[serde(default)]
     pub login_allowed: bool,
-    /// Policies that were attached, scope by scope; empty where a cut leaves policies alone.
+    /// Policies that were attached, by scope; empty where a cut leaves policies alone.
     #[serde(default)]
     pub policies: Vec<HeldPolicy>,
     /// Which cut it belongs to: its [`PendingAccess::since`].
@@ -70,10 +151,10 @@ pub struct RememberedAccess {
 }
 
 impl RememberedAccess {
-    /// What must be remembered before the first write of the cut begun at `cut`, given what is active now.
+    /// What to remember before the first write of the cut that began at `cut`, given what is active now.
     ///
-    /// A retry of the same cut adds to what its first try remembered: that try may already have switched keys off. A new cut
-    /// starts afresh, unless nothing is active: then an older memory is all there is to restore.
+    /// A retry of the same cut adds to what the first attempt remembered, which may already have switched keys off. A new
+    /// cut starts afresh, unless nothing is active: then the older memory is all there is to restore.
     pub fn before_cut(
         earlier: Option<RememberedAccess>,
         active_keys: Vec<String>,
@@ -108,6 +189,34 @@ impl RememberedAccess {
 mod tests {
     use super::*;
 
+    #[test]
+    fn the_status_follows_from_keys_and_login() {
+        use Switch::{Off, On};
+        use UserStatus::{Active, Disabled, Unknown};
+        for (keys, login, before, status) in [
+            // Anything that works is access.
+            (&[On][..], None, Disabled, Active),
+            (&[Off, On][..], Some(Off), Disabled, Active),
+            (&[][..], Some(On), Disabled, Active),
+            (&[Off][..], Some(On), Unknown, Active),
+            // Something is there and none of it works.
+            (&[Off][..], None, Active, Disabled),
+            (&[Off, Off][..], Some(Off), Unknown, Disabled),
+            (&[][..], Some(Off), Active, Disabled),
+            // Nothing is there.
+            (&[][..], None, Unknown, Active),
+            (&[][..], None, Active, Active),
+            (&[][..], None, Disabled, Disabled),
+        ] {
+            let keys: Vec<_> = keys
+                .iter()
+                .map(|active| AccessKeyInfo { id: "AKLT1".to_owned(), active: *active })
+                .collect();
+            let access = UserAccess { keys, login };
+            assert_eq!(access.status(before), status, "{access:?} after {before:?}");
+        }
+    }
+
     fn remembered(keys: &[&str], login_allowed: bool, cut: &str) -> RememberedAccess {
         let active_keys = keys.iter().map(|key| (*key).to_owned()).collect();
         RememberedAccess {
@@ -133,7 +242,7 @@ mod tests {
         let cut = "2026-11-01T00:00:00Z";
         let first = before(None, &["a", "b"], true);
         assert_eq!(first, remembered(&["a", "b"], true, cut));
-        // Second try: `a` and login are off already, and a new key `c` has appeared.
+        // Second attempt: `a` and login are off already, and a new key `c` has appeared.
         let second = before(Some(first), &["b", "c"], false);
         assert_eq!(second, remembered(&["a", "b", "c"], true, cut));
     }

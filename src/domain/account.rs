@@ -22,10 +22,10 @@ pub struct Account {
     pub updated: Timestamp,
 }
 
-/// What was last learned of an account's balance.
+/// An account's balance as last read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BalanceReading {
-    /// 可用余额; `None` where it could not be read.
+    /// 可用余额; `None` if it could not be read.
     #[serde(default)]
     pub available: Option<Money>,
     /// Why it could not be read.
@@ -36,7 +36,7 @@ pub struct BalanceReading {
 }
 
 impl Account {
-    /// The hint of an access key id: its first 4 and last 4 characters. Shorter ids show nothing of themselves.
+    /// The hint of an access key id: its first 4 and last 4 characters. A short id is hidden completely.
     pub fn hint_of(access_key_id: &str) -> String {
         let chars: Vec<char> = access_key_id.chars().collect();
         match (chars.get(..4), chars.len().checked_sub(4).and_then(|i| chars.get(i..))) {

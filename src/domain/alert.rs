@@ -1,4 +1,4 @@
-//! Alert records. They hold facts, not sentences: wording is chosen when a card or a file is made.
+//! Alert records. They hold facts, not sentences: the wording is chosen when a card or a file is generated.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -7,7 +7,7 @@ use super::{
     AccessGoal, AccountId, Freshness, Money, Operator, ProjectLink, ProjectName, User, UserKey,
 };
 
-/// The contract's four types.
+/// The four types of alerts (docs/behaviour.md §1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AlertKind {
@@ -26,7 +26,7 @@ impl AlertKind {
     pub const ALL: [AlertKind; 4] =
         [AlertKind::Warning, AlertKind::Disable, AlertKind::Error, AlertKind::Manual];
 
-    /// The contract's word, as in metrics, CSV and card values.
+    /// The word for it in metrics, CSV and card values (docs/behaviour.md §1).
     pub fn word(self) -> &'static str {
         match self {
             AlertKind::Warning => "warning",
@@ -36,7 +36,7 @@ impl AlertKind {
         }
     }
 
-    /// The type of a contract word.
+    /// The type that a word stands for.
     pub fn from_word(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.word() == word)
     }
@@ -62,7 +62,7 @@ pub struct Figures {
     pub quota: Money,
     /// Consumed when the alert was made.
     pub consumed: Money,
-    /// The monitored projects, dearest first.
+    /// The monitored projects, most expensive first.
     pub breakdown: Vec<BreakdownRow>,
 }
 
@@ -91,7 +91,7 @@ impl Figures {
 pub enum Problem {
     /// Three cycles in a row failed.
     CyclesFailing {
-        /// How many by now.
+        /// How many so far.
         failures: u32,
         /// The last reason.
         reason: String,
@@ -110,14 +110,14 @@ pub enum Problem {
         /// Which account.
         account: AccountId,
     },
-    /// A cut or restore of access is not confirmed after a minute.
+    /// A cut or restore of access was not confirmed within a minute.
     AccessDelayed {
         /// What is wanted.
         goal: AccessGoal,
         /// The last reason.
         reason: String,
     },
-    /// Nothing: a person wants to see whether alerts arrive.
+    /// No problem: a person checks whether alerts arrive.
     Test {
         /// Who.
         operator: Operator,
@@ -132,12 +132,12 @@ pub enum AlertBody {
     Warning {
         /// In percent.
         threshold: u16,
-        /// The numbers then.
+        /// The numbers at that time.
         figures: Figures,
     },
     /// Access was cut and read back as cut.
     Disable {
-        /// The numbers then.
+        /// The numbers at that time.
         figures: Figures,
     },
     /// Something does not work, or works again.
@@ -155,7 +155,7 @@ pub enum AlertBody {
 }
 
 impl AlertBody {
-    /// The contract's type.
+    /// Its type.
     pub fn kind(&self) -> AlertKind {
         match self {
             AlertBody::Warning { .. } => AlertKind::Warning,
@@ -185,13 +185,13 @@ impl AlertBody {
     }
 }
 
-/// How far the delivery of an alert is.
+/// The state of an alert's delivery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Notice {
-    /// Nothing to deliver: only recorded, or no alert chat and no webhook is set.
+    /// Nothing to deliver: it is only recorded, or neither an alert chat nor a webhook is set.
     NotOwed,
-    /// Owed.
+    /// Enqueued.
     Owed,
     /// Delivered.
     Delivered,
@@ -204,11 +204,11 @@ pub enum Notice {
 pub struct AlertRecord {
     /// Ascending in time.
     pub id: u64,
-    /// Whom it is about, if anybody.
+    /// The user it is about, if any.
     pub user: Option<UserKey>,
     /// What it says.
     pub body: AlertBody,
-    /// The contract's `notified`, in more detail.
+    /// The `notified` of docs/behaviour.md §1, in more detail.
     pub notice: Notice,
     /// When.
     pub at: Timestamp,

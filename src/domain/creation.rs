@@ -1,4 +1,4 @@
-//! Making a user, step by step: what is wanted, and how far it is.
+//! Creating a user, step by step: what is requested, and the state of each step.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Money, OpId, OpenId, Operator, ProjectName, Report, UserKey};
 
-/// A user to be made. Checked.
+/// A user to create. The values have been checked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NewUser {
     /// Account and user name.
@@ -30,39 +30,39 @@ pub struct NewUser {
     /// Whether console login is set up.
     #[serde(default)]
     pub login: bool,
-    /// Whether an access key is made.
+    /// Whether an access key is created.
     #[serde(default)]
     pub access_key: bool,
 }
 
-/// How far one thing is that can be made only once.
+/// The state of a step that must not be done twice.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Step {
-    /// It certainly was not made.
+    /// Certainly not done.
     #[default]
     Open,
-    /// It may have been made. Committed before the first call.
+    /// Possibly done. Committed before the first call.
     Tried,
-    /// It is there.
+    /// Done.
     Done,
 }
 
-/// How far the access key is.
+/// The state of the access key.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "step")]
 pub enum KeyStep {
-    /// None was made.
+    /// None was created.
     #[default]
     Open,
-    /// One may have been made, whose secret nobody has. Committed before the call.
+    /// One may have been created, whose secret nobody has. Committed before the call.
     Tried {
-        /// Keys that were there before: not ours.
+        /// Keys that existed before, so not created by this step.
         before: Vec<String>,
         /// When.
         at: Timestamp,
     },
-    /// It is there.
+    /// Created.
     Done {
         /// `AKLT…`
         id: String,
@@ -70,7 +70,7 @@ pub enum KeyStep {
 }
 
 impl KeyStep {
-    /// The same without the details.
+    /// The state without its details.
     pub fn step(&self) -> Step {
         match self {
             KeyStep::Open => Step::Open,
@@ -84,11 +84,11 @@ impl KeyStep {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "halt")]
 pub enum Halt {
-    /// The cloud has a user of that name, made by somebody else.
+    /// The cloud has a user of that name, created by somebody else.
     Exists,
     /// The cloud refused or did not answer.
     Cloud {
-        /// In its words.
+        /// Its reason.
         reason: String,
     },
 }
@@ -100,35 +100,35 @@ pub enum SecretsSent {
     /// There was nothing to send yet.
     #[default]
     None,
-    /// They are owed to, or were delivered in, the operator's direct chat.
+    /// They were enqueued for, or delivered to, the operator's direct chat.
     Sent,
-    /// The operator cannot be reached: they were thrown away.
+    /// The operator cannot be reached, so they were discarded.
     Lost {
-        /// In the platform's words.
+        /// Feishu's reason.
         reason: String,
     },
 }
 
-/// A user that is being made. Its row is kept, so that a repeat never makes anything twice.
+/// A user that is being created. The row is kept, so that a repeat never creates anything twice.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Creation {
     /// Ascending.
     pub id: u64,
-    /// Stands in the user's description in the cloud: by it the user is known again after an unclear failure.
+    /// A mark in the user's description in the cloud, by which the user is recognised after an unclear failure.
     pub mark: String,
-    /// What is wanted.
+    /// What is requested.
     pub wanted: NewUser,
     /// What was typed, by field.
     #[serde(default)]
     pub form: BTreeMap<String, String>,
-    /// Who asked for it, or for its continuation. Secrets go to this person.
+    /// Who requested it, or resumed it. Secrets go to this person.
     pub operator: Operator,
-    /// The forms that asked for it.
+    /// The forms that requested or resumed it.
     #[serde(default)]
     pub ops: Vec<OpId>,
-    /// Whether a task works on it.
+    /// Whether a task is running for it.
     pub running: bool,
-    /// The user itself. Done means that its record is kept, too.
+    /// The user itself. Done means that its record is stored, too.
     #[serde(default)]
     pub user: Step,
     /// Whether the first project was linked.
@@ -143,7 +143,7 @@ pub struct Creation {
     /// The access key.
     #[serde(default)]
     pub key: KeyStep,
-    /// Secrets that were not sent yet, sealed.
+    /// Secrets that are still to be sent, sealed.
     #[serde(default)]
     pub sealed: Option<String>,
     /// Where the secrets went.
@@ -155,24 +155,24 @@ pub struct Creation {
     /// The card that shows it.
     #[serde(default)]
     pub report: Option<Report>,
-    /// When it was asked for.
+    /// When it was requested.
     pub created: Timestamp,
 }
 
 impl Creation {
-    /// Whether everything that is wanted is there.
+    /// Whether everything that was requested exists.
     pub fn is_complete(&self) -> bool {
         self.user == Step::Done
             && (!self.wanted.login || self.login == Step::Done)
             && (!self.wanted.access_key || self.key.step() == Step::Done)
     }
 
-    /// Whether nothing of it exists for certain: then the form may be filled in anew.
+    /// Whether certainly nothing was created, so that the form may be filled in again.
     pub fn made_nothing(&self) -> bool {
         self.user == Step::Open
     }
 
-    /// The person who gets the secrets.
+    /// The person who receives the secrets.
     pub fn person(&self) -> Option<&OpenId> {
         match &self.operator {
             Operator::Person { open_id, .. } => Some(open_id),

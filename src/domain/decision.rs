@@ -2,22 +2,25 @@
 
 use super::{PendingAccess, Thresholds, User, UserStatus};
 
-/// What is to be done about one user now.
+/// The usage, in percent of the quota, at which access is cut. The same for everyone, whatever their warning thresholds.
+const CUT_AT: u16 = 100;
+
+/// What to do about one user now.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Decision {
     /// The highest threshold newly reached, in percent: one warning, however many were passed at once.
     pub warn: Option<u16>,
     /// Every threshold newly reached: they become triggered.
     pub newly_triggered: Vec<u16>,
-    /// Whether access is to be cut.
-    pub disable: bool,
+    /// Whether to cut the user's access.
+    pub cut: bool,
 }
 
-/// Decides for one user. Nothing for those who are gone, not monitored, or have nothing allocated.
+/// Decides for one user. Users who are gone, not monitored, or have nothing allocated are left alone.
 ///
-/// `defaults` are the global thresholds; `pending` is a change of access already under way.
+/// `defaults` are the global thresholds; `pending` is an access change already in progress.
 pub fn decide(user: &User, defaults: &Thresholds, pending: Option<&PendingAccess>) -> Decision {
-    if user.status == UserStatus::Gone || !user.monitored.is_on() || !user.is_allocated() {
+    if !is_watched(user) {
         return Decision::default();
     }
     let usage = user.usage();
@@ -33,12 +36,22 @@ pub fn decide(user: &User, defaults: &Thresholds, pending: Option<&PendingAccess
     Decision {
         warn: newly_triggered.last().copied(),
         newly_triggered,
-        disable: usage.is_used_up()
-            && user.auto_disable.is_on()
+        cut: must_be_cut(user)
             && user.status != UserStatus::Disabled
-            // A person who is just restoring access decides; the next cycle looks again.
+            // Someone who is restoring access right now decides; the next cycle checks again.
             && pending.is_none(),
     }
+}
+
+/// Whether the quota demands that this user has no access. The one rule for when a cut holds: [`decide`] orders a cut by it,
+/// and the enforcer withdraws an ordered cut when it no longer applies.
+pub fn must_be_cut(user: &User) -> bool {
+    is_watched(user) && user.auto_disable.is_on() && user.usage().reaches(CUT_AT)
+}
+
+/// Whether the monitor decides anything about this user.
+fn is_watched(user: &User) -> bool {
+    user.status != UserStatus::Gone && user.monitored.is_on() && user.is_allocated()
 }
 
 #[cfg(test)]
@@ -56,8 +69,8 @@ mod tests {
         user
     }
 
-    fn check(user: &User, warn: Option<u16>, newly: &[u16], disable: bool) {
-        let expected = Decision { warn, newly_triggered: newly.to_vec(), disable };
+    fn check(user: &User, warn: Option<u16>, newly: &[u16], cut: bool) {
+        let expected = Decision { warn, newly_triggered: newly.to_vec(), cut };
         assert_eq!(decide(user, &Thresholds::default(), None), expected);
     }
 
@@ -111,6 +124,56 @@ mod tests {
     }
 
     #[test]
+    fn a_cut_is_ordered_and_withdrawn_by_one_rule() {
+        let with = |consumed: &str, quota: &str, change: fn(&mut User)| {
+            let mut user = user(consumed, quota);
+            change(&mut user);
+            user
+        };
+        let unchanged: fn(&mut User) = |_| {};
+        for (consumed, quota, change, cut) in [
+            ("99.99", "100", unchanged, false),
+            ("100", "100", unchanged, true),
+            ("250", "100", unchanged, true),
+            // Nothing allocated: neither cut, nor kept cut once the allocation was taken back.
+            ("0", "0", unchanged, false),
+            ("50", "0", unchanged, false),
+            ("50", "-10", unchanged, false),
+            ("200", "100", |user| user.auto_disable = Switch::Off, false),
+            ("200", "100", |user| user.monitored = Switch::Off, false),
+            ("200", "100", |user| user.status = UserStatus::Gone, false),
+            ("200", "100", |user| user.status = UserStatus::Unknown, true),
+            // Own thresholds are for warnings.
+            ("200", "100", |user| user.thresholds = Some(Thresholds::new([400]).unwrap()), true),
+            ("60", "100", |user| user.thresholds = Some(Thresholds::new([50]).unwrap()), false),
+        ] {
+            let user = with(consumed, quota, change);
+            assert_eq!(must_be_cut(&user), cut, "the enforcer: {user:?}");
+            let decision = decide(&user, &Thresholds::default(), None);
+            assert_eq!(decision.cut, cut, "the monitor: {user:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_was_ordered_is_never_withdrawn_by_the_same_facts(
+            consumed in -1_000i64..300_000, quota in -1_000i64..200_000,
+            auto_disable: bool, monitored: bool, gone: bool,
+        ) {
+            let mut user = user("0", "0");
+            user.consumed = Money::from_fen(consumed);
+            user.quota = Money::from_fen(quota);
+            user.auto_disable = auto_disable.into();
+            user.monitored = monitored.into();
+            if gone {
+                user.status = UserStatus::Gone;
+            }
+            let decision = decide(&user, &Thresholds::default(), None);
+            prop_assert_eq!(decision.cut, must_be_cut(&user));
+        }
+    }
+
+    #[test]
     fn who_is_disabled() {
         let mut manual = user("200", "100");
         manual.auto_disable = Switch::Off;
@@ -121,18 +184,10 @@ mod tests {
         let mut unknown = user("200", "100");
         unknown.status = UserStatus::Unknown;
         check(&unknown, Some(90), &[50, 80, 90], true);
-        let pending = PendingAccess {
-            goal: AccessGoal::Cut,
-            cause: AccessCause::QuotaUsedUp,
-            since: already.created,
-            attempts: 0,
-            next_at: already.created,
-            last_error: None,
-            delay_alerted: false,
-            report: None,
-        };
+        let pending =
+            PendingAccess::new(AccessGoal::Cut, AccessCause::QuotaUsedUp, already.created);
         let decision = decide(&user("200", "100"), &Thresholds::default(), Some(&pending));
-        assert!(!decision.disable, "one is under way");
+        assert!(!decision.cut, "a cut is in progress");
     }
 
     proptest! {
@@ -147,9 +202,9 @@ mod tests {
             user.thresholds = Some(Thresholds::new(percents).unwrap());
             let first = decide(&user, &Thresholds::default(), None);
             prop_assert_eq!(first.warn.is_some(), !first.newly_triggered.is_empty());
-            prop_assert!(!first.disable || consumed >= quota);
+            prop_assert!(!first.cut || consumed >= quota);
             user.triggered.extend(first.newly_triggered);
-            if first.disable {
+            if first.cut {
                 user.status = UserStatus::Disabled;
             }
             prop_assert_eq!(decide(&user, &Thresholds::default(), None), Decision::default());

@@ -1,4 +1,4 @@
-//! Identifiers. Each is its own type, checked when it is made, so that one cannot stand where another belongs.
+//! Identifiers. Each kind is a type of its own, checked on construction, so that one cannot be used for another.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,14 +8,14 @@ use serde::{Deserialize, Serialize};
 /// Why a text is not an identifier of its kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum IdError {
-    /// Nothing there.
+    /// It is empty.
     #[error("it is empty")]
     Empty,
     /// Longer than the kind allows.
     #[error("it is longer than {0} characters")]
     TooLong(usize),
-    /// Holds a character that the kind does not allow.
-    #[error("it holds a character that is not allowed: {0:?}")]
+    /// Contains a character that the kind does not allow.
+    #[error("it contains a character that is not allowed: {0:?}")]
     BadCharacter(char),
 }
 
@@ -40,7 +40,7 @@ macro_rules! text_id {
         pub struct $name(String);
 
         impl $name {
-            /// Checks and takes a text.
+            /// Checks a text.
             pub fn new(text: impl Into<String>) -> Result<Self, IdError> {
                 let text = text.into();
                 check(&text, $max, $allowed)?;
@@ -86,8 +86,8 @@ text_id!(
     AccountId, 32, |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '_'
 );
 text_id!(
-    /// An IAM user name. Which characters are allowed is the cloud's matter (its documents disagree); here only what
-    /// would break a key or a command is refused: white space, control characters and `/`.
+    /// An IAM user name. The cloud decides which characters are valid (its documents disagree); only those that would break
+    /// a key or a command are refused here: white space, control characters and `/`.
     Username, 64, |c: char| !c.is_whitespace() && !c.is_control() && c != '/'
 );
 text_id!(
@@ -161,7 +161,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ids_refuse_what_would_break_a_key() {
+    fn ids_refuse_characters_that_would_break_a_key() {
         assert_eq!(AccountId::new("Main"), Err(IdError::BadCharacter('M')));
         assert_eq!(AccountId::new(""), Err(IdError::Empty));
         assert_eq!(AccountId::new("a".repeat(33)), Err(IdError::TooLong(32)));

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Money, OpenId, UserKey};
+use super::{Money, OpenId, User, UserKey};
 
 /// The longest note of an entry, in characters.
 pub const MAX_NOTE_CHARS: usize = 500;
@@ -18,14 +18,14 @@ pub enum Operator {
     Person {
         /// Who.
         open_id: OpenId,
-        /// Their name, where it could be read.
+        /// Their name, if it is known.
         #[serde(default)]
         name: Option<String>,
     },
 }
 
 impl Operator {
-    /// The name where known, else the open_id; `system` for the monitor.
+    /// The name if known, otherwise the open_id; `system` for the monitor.
     pub fn label(&self) -> &str {
         match self {
             Operator::System => "system",
@@ -61,12 +61,12 @@ pub enum LedgerError {
     /// The total would fall below 0.
     #[error("the total would fall to {after}")]
     BelowZero {
-        /// The quota before.
+        /// The quota before it.
         before: Money,
-        /// What it would be.
+        /// The quota after it.
         after: Money,
     },
-    /// The total would pass what an exact decimal holds in comfort.
+    /// The total would exceed the supported range.
     #[error("the total would be too large")]
     TotalTooLarge,
     /// The note is longer than [`MAX_NOTE_CHARS`].
@@ -74,11 +74,62 @@ pub enum LedgerError {
     NoteTooLong(usize),
 }
 
+/// A new entry and the user with the quota after it. Only [`book`] makes one, so neither is ever written without the other.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Booking {
+    entry: LedgerEntry,
+    user: User,
+}
+
+impl Booking {
+    /// The entry.
+    pub fn entry(&self) -> &LedgerEntry {
+        &self.entry
+    }
+
+    /// The user after it.
+    pub fn user(&self) -> &User {
+        &self.user
+    }
+}
+
+/// Adds `amount` to a user's quota, as the entry after the `booked` ones of the user's ledger. A top-up clears the
+/// thresholds that were triggered, so that they warn again.
+///
+/// # Errors
+/// Where the total would fall below 0 or exceed the supported range, or the note is too long.
+pub fn book(
+    mut user: User,
+    booked: u64,
+    amount: Money,
+    note: &str,
+    operator: &Operator,
+    now: Timestamp,
+) -> Result<Booking, LedgerError> {
+    check_note(note)?;
+    let total_after = total_after(user.quota, amount)?;
+    user.quota = total_after;
+    if amount.is_positive() {
+        user.triggered.clear();
+    }
+    user.updated = now;
+    let entry = LedgerEntry {
+        seq: booked + 1,
+        user: user.key.clone(),
+        amount,
+        total_after,
+        note: note.to_owned(),
+        operator: operator.clone(),
+        at: now,
+    };
+    Ok(Booking { entry, user })
+}
+
 /// The quota after allocating `amount` on top of `quota`.
 ///
 /// # Errors
 /// Where the total would fall below 0, or pass 100,000 times the largest single amount.
-pub fn total_after(quota: Money, amount: Money) -> Result<Money, LedgerError> {
+fn total_after(quota: Money, amount: Money) -> Result<Money, LedgerError> {
     let ceiling = Money::new(Money::MAX_SINGLE.decimal() * rust_decimal::Decimal::from(100_000));
     match quota.checked_add(amount) {
         Some(after) if after.is_negative() => Err(LedgerError::BelowZero { before: quota, after }),
@@ -91,7 +142,7 @@ pub fn total_after(quota: Money, amount: Money) -> Result<Money, LedgerError> {
 ///
 /// # Errors
 /// Where it has more than [`MAX_NOTE_CHARS`] characters.
-pub fn check_note(note: &str) -> Result<(), LedgerError> {
+fn check_note(note: &str) -> Result<(), LedgerError> {
     match note.chars().count() {
         count if count > MAX_NOTE_CHARS => Err(LedgerError::NoteTooLong(count)),
         _ => Ok(()),
@@ -102,6 +153,43 @@ pub fn check_note(note: &str) -> Result<(), LedgerError> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    fn alice(quota: &str) -> User {
+        let mut user = User::new("main/alice".parse().unwrap(), Timestamp::UNIX_EPOCH);
+        user.quota = quota.parse().unwrap();
+        user.triggered = [50, 80].into();
+        user
+    }
+
+    fn booked(user: User, amount: &str, note: &str) -> Result<Booking, LedgerError> {
+        let now = "2026-11-23T02:00:00Z".parse().unwrap();
+        book(user, 4, amount.parse().unwrap(), note, &Operator::System, now)
+    }
+
+    #[test]
+    fn entry_and_user_say_the_same() {
+        let booking = booked(alice("100"), "-30.5", "note").unwrap();
+        let (entry, user) = (booking.entry(), booking.user());
+        assert_eq!((entry.seq, &entry.user, &entry.note[..]), (5, &user.key, "note"));
+        assert_eq!((entry.total_after, user.quota), (user.quota, "69.5".parse().unwrap()));
+        assert_eq!(user.updated, entry.at);
+    }
+
+    #[test]
+    fn only_adding_lets_thresholds_warn_again() {
+        assert_eq!(booked(alice("100"), "-0.01", "").unwrap().user().triggered, [50, 80].into());
+        assert!(booked(alice("100"), "0.01", "").unwrap().user().triggered.is_empty());
+    }
+
+    #[test]
+    fn what_breaks_the_ledgers_rules_is_not_booked() {
+        let below = booked(alice("100"), "-100.01", "");
+        assert!(matches!(below, Err(LedgerError::BelowZero { .. })), "{below:?}");
+        let long = "额".repeat(MAX_NOTE_CHARS + 1);
+        assert_eq!(booked(alice("100"), "1", &long).err(), Some(LedgerError::NoteTooLong(501)));
+        let large = booked(alice("100"), "999999999999999.99", "").err();
+        assert_eq!(large, Some(LedgerError::TotalTooLarge));
+    }
 
     proptest! {
         #[test]

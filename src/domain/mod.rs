@@ -1,11 +1,13 @@
-//! Ground floor: plain types and rules of quota and spending. No I/O, no async, no clock of its own.
+//! Plain types, and the rules of quota, spending and access as pure functions. No I/O, no async, no clock.
 
 pub mod access;
 pub mod account;
 pub mod alert;
 pub mod bill;
+pub mod contact;
 pub mod creation;
 pub mod decision;
+pub mod event_window;
 pub mod ids;
 pub mod ledger;
 pub mod link;
@@ -16,21 +18,23 @@ pub mod period;
 pub mod policies;
 pub mod settings;
 pub mod spending;
+pub mod sync;
 pub mod thresholds;
 pub mod usage;
 pub mod user;
 
-pub use access::{AccessCause, AccessGoal, PendingAccess, RememberedAccess};
+pub use access::{AccessCause, AccessGoal, PendingAccess, RememberedAccess, UserAccess};
 pub use account::{Account, BalanceReading};
 pub use alert::{AlertBody, AlertKind, AlertRecord, BreakdownRow, Figures, Notice, Problem};
 pub use bill::{AmountField, BillSource};
 pub use creation::{Creation, Halt, KeyStep, NewUser, SecretsSent, Step};
-pub use decision::{Decision, decide};
+pub use decision::{Decision, decide, must_be_cut};
+pub use event_window::EVENT_WINDOW;
 pub use ids::{
     AccountId, ChatId, IdError, MessageId, OpId, OpenId, ProjectName, UserKey, Username,
 };
-pub use ledger::{LedgerEntry, LedgerError, Operator};
-pub use link::{Freshness, ProjectInfo, ProjectLink};
+pub use ledger::{Booking, LedgerEntry, LedgerError, Operator};
+pub use link::{Freshness, ProjectInfo, ProjectLink, ProjectReading, oldest_stale};
 pub use money::{AmountError, Money};
 pub use monitoring::{AccountReading, CycleOutcome, CycleReport, MonitorState};
 pub use owed::{
@@ -39,7 +43,8 @@ pub use owed::{
 pub use period::{BillPeriod, PeriodError};
 pub use policies::{Authorisation, Grant, GrantState, HeldPolicy, PolicyKind, PolicyScope};
 pub use settings::{SavedSettings, Settings};
-pub use spending::{ProjectBill, SpendingRecord};
+pub use spending::{BilledLink, Consumption, ProjectBill, SpendingRecord};
+pub use sync::{CloudUser, SyncChanges};
 pub use thresholds::{Thresholds, ThresholdsError};
 pub use usage::Usage;
 pub use user::{AccessKeyInfo, Profile, Switch, User, UserStatus};

@@ -1,4 +1,4 @@
-//! What the monitor remembers of its cycles.
+//! What the monitor keeps about its cycles.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -11,7 +11,7 @@ use super::{AccountId, BillPeriod};
 pub enum CycleOutcome {
     /// Every open period of every active account was read completely.
     Ok,
-    /// At least one was not.
+    /// At least one could not be read completely.
     Error,
 }
 
@@ -26,12 +26,12 @@ pub struct AccountReading {
     pub rows: u64,
     /// Bill calls made.
     pub calls: u32,
-    /// Why it could not be read completely, with the mend.
+    /// Why it could not be read completely, and how to fix it.
     pub error: Option<String>,
     /// Whether the reason is that the access key pair was refused.
     #[serde(default)]
     pub credentials_refused: bool,
-    /// What the platform remarked.
+    /// A warning of the cloud.
     #[serde(default)]
     pub warning: Option<String>,
 }
@@ -43,15 +43,15 @@ pub struct CycleReport {
     pub started: Timestamp,
     /// When it ended.
     pub ended: Timestamp,
-    /// How.
+    /// How it ended.
     pub outcome: CycleOutcome,
     /// Per account.
     pub accounts: Vec<AccountReading>,
-    /// Users whose numbers were recorded.
+    /// Users whose spending was recorded.
     pub users: u64,
-    /// Warnings it gave.
+    /// Warnings it raised.
     pub warnings: u64,
-    /// Users it began to disable.
+    /// Users whose access it began to cut.
     pub disables: u64,
 }
 
@@ -61,16 +61,16 @@ pub struct MonitorState {
     /// The last cycle that ended.
     #[serde(default)]
     pub last: Option<CycleReport>,
-    /// When a cycle last read everything.
+    /// When a cycle last succeeded.
     #[serde(default)]
     pub last_success: Option<Timestamp>,
     /// Failed cycles since then.
     #[serde(default)]
     pub failures_in_a_row: u32,
-    /// Whether the present run of failures was alerted.
+    /// Whether an alert was raised for the present run of failures.
     #[serde(default)]
     pub failing_alerted: bool,
-    /// Accounts whose refused credentials were alerted and have not recovered.
+    /// Accounts with an alert for refused credentials that have not recovered.
     #[serde(default)]
     pub refused_accounts: Vec<AccountId>,
 }

@@ -1,11 +1,12 @@
-//! What is owed to the outside: messages and longer work. Written in the transaction of its cause, so a crash loses none.
+//! What is owed to the outside: messages, and tasks that take remote calls. Rows are written in the transaction of their
+//! cause, so a crash loses none.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{AccountId, ChatId, MessageId, OpenId};
 
-/// One thing to put into chat.
+/// A message to send, and where.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "how")]
 pub enum Dispatch {
@@ -23,14 +24,14 @@ pub enum Dispatch {
         /// Card JSON.
         card: String,
     },
-    /// A card in answer to a message.
+    /// A card in reply to a message.
     Reply {
-        /// The message that is answered.
+        /// The message it replies to.
         to: MessageId,
         /// Card JSON.
         card: String,
     },
-    /// A new state of a card that was sent before.
+    /// A new state of a card that was sent earlier.
     Update {
         /// Which message.
         target: UpdateTarget,
@@ -41,12 +42,12 @@ pub enum Dispatch {
     Secret {
         /// Who.
         person: OpenId,
-        /// Card JSON, sealed for this person; empty once it was thrown away.
+        /// Card JSON, sealed for this person; empty once it was discarded.
         sealed: String,
-        /// What it belongs to: its [`super::Creation::id`].
+        /// The [`super::Creation::id`] it belongs to.
         creation: u64,
     },
-    /// A table as a file. It is made when it is delivered, so that a row here stays small.
+    /// A table as a file. It is generated on delivery, so that the row stays small.
     File {
         /// Where.
         place: FilePlace,
@@ -63,13 +64,13 @@ pub enum Dispatch {
 }
 
 impl Dispatch {
-    /// Whether it makes a message, so that the platform knows a repetition by its [`OwedMessage::uuid`]. An update may be
+    /// Whether it creates a message, so that Feishu recognises a repeat by its [`OwedMessage::uuid`]. An update may be
     /// repeated at will; a webhook has no such key.
     pub fn makes_a_message(&self) -> bool {
         !matches!(self, Dispatch::Update { .. } | Dispatch::Webhook { .. })
     }
 
-    /// The card JSON; empty for what is none, and where it is sealed.
+    /// The card JSON; empty for a file and for a sealed card.
     pub fn card(&self) -> &str {
         match self {
             Dispatch::ToChat { card, .. }
@@ -108,39 +109,39 @@ pub enum UpdateTarget {
         /// The id.
         id: MessageId,
     },
-    /// The message that an owed one of this id became.
+    /// The message that the owed message of this id became.
     SentBy {
         /// [`OwedMessage::id`].
         owed: u64,
     },
 }
 
-/// A message that is owed.
+/// A message to send, kept until it is delivered or given up.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OwedMessage {
-    /// Ascending in the order they were owed.
+    /// Ascending in the order of enqueueing.
     pub id: u64,
-    /// Messages of one lane go out one after the other; lanes do not wait for each other.
+    /// The queue it belongs to. Messages of one lane are sent one after the other; lanes do not wait for each other.
     pub lane: String,
-    /// What.
+    /// What is sent, and where.
     pub dispatch: Dispatch,
-    /// Idempotency key: the platform sends at most one message an hour for the same one.
+    /// Idempotency key: Feishu sends at most one message per hour for the same key.
     pub uuid: String,
-    /// When it became owed.
+    /// When it was enqueued.
     pub created: Timestamp,
-    /// Not to be tried before.
+    /// The earliest time of the next attempt.
     pub not_before: Timestamp,
-    /// How often it was tried.
+    /// How many attempts were made.
     #[serde(default)]
     pub attempts: u32,
-    /// When it was first tried with this `uuid` such that it may have been delivered; none while every try was clearly
-    /// refused, or never left this machine.
+    /// The first attempt with this `uuid` that may have delivered it; `None` while every attempt was clearly refused, or
+    /// never left this machine.
     #[serde(default)]
     pub first_tried: Option<Timestamp>,
-    /// When the last such try ended.
+    /// When the last such attempt ended.
     #[serde(default)]
     pub last_tried: Option<Timestamp>,
-    /// Why the last try failed.
+    /// Why the last attempt failed.
     #[serde(default)]
     pub last_error: Option<String>,
     /// The alert it delivers.
@@ -149,33 +150,33 @@ pub struct OwedMessage {
     /// Mobile numbers of the people it mentions.
     #[serde(default)]
     pub mention_mobiles: Vec<String>,
-    /// Whether it is the plain form of one whose card the platform refused: nothing simpler can take its place.
+    /// Whether it is the plain form of a message whose card Feishu refused: there is no simpler form to fall back to.
     #[serde(default)]
     pub plain: bool,
 }
 
-/// A message that was given up.
+/// A message whose delivery was given up.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FailedMessage {
-    /// What was owed.
+    /// The message.
     pub owed: OwedMessage,
-    /// Why, in the platform's words.
+    /// Why, in Feishu's words.
     pub reason: String,
     /// When it was given up.
     pub at: Timestamp,
 }
 
-/// Work that takes remote calls and reports to a card when it is done.
+/// A task that takes remote calls, and reports to a card when it is done.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Task {
-    /// Ascending in the order they were asked for.
+    /// Ascending in the order of enqueueing.
     pub id: u64,
     /// What.
     pub kind: TaskKind,
     /// The card to update at the end.
     #[serde(default)]
     pub report: Option<Report>,
-    /// When it was asked for.
+    /// When it was requested.
     pub created: Timestamp,
 }
 
@@ -187,7 +188,7 @@ pub enum TaskKind {
     Sync,
     /// Run a monitor cycle.
     MonitorRun,
-    /// Make a user.
+    /// Create a user.
     CreateUser {
         /// [`super::Creation::id`].
         creation: u64,
@@ -196,28 +197,28 @@ pub enum TaskKind {
     RefreshProjects {
         /// Which account.
         account: AccountId,
-        /// Whose projects card is updated with the result.
+        /// The user whose projects card is updated with the result.
         user: super::UserKey,
     },
     /// Write a user's personal data to the cloud.
     UpdateProfile {
         /// Whose.
         user: super::UserKey,
-        /// What is wanted there.
+        /// The changes.
         profile: super::Profile,
-        /// The mobile number of the person who is to be the user's owner.
+        /// The mobile number of the person who becomes the user's owner.
         #[serde(default)]
         owner_mobile: Option<String>,
     },
-    /// Ask the cloud whether it takes a key pair, and keep the pair where it does.
+    /// Ask the cloud whether it accepts a key pair, and keep the pair if it does.
     CheckAccount {
         /// Which account: a new one, or one whose pair is replaced.
         account: AccountId,
         /// What people call it.
         name: String,
-        /// Under which name the pair waits, sealed, in the store.
+        /// The name under which the sealed pair waits in the store.
         pair: String,
-        /// Whether the account was there when it was asked for.
+        /// Whether the account existed when the check was requested.
         known: bool,
     },
     /// Read the balances of the active accounts.

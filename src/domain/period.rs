@@ -21,6 +21,9 @@ pub struct BillPeriod {
 #[error("not a month of the form YYYY-MM")]
 pub struct PeriodError;
 
+/// How many months before the current one bills can be read: "at most 24 months" (docs/platforms/volcengine.md §7).
+const READABLE_MONTHS: i32 = 23;
+
 /// Beijing's zone. China has had no daylight saving time since 1991, so a fixed offset is exact.
 pub fn beijing() -> TimeZone {
     TimeZone::fixed(Offset::constant(8))
@@ -82,8 +85,23 @@ impl BillPeriod {
         std::iter::successors(first, move |period| (*period < last).then(|| period.next()))
     }
 
+    /// The first period whose bills can be read in this one: 23 months before, and not before 2022-01, when bills begin
+    /// (docs/platforms/volcengine.md §7).
+    pub fn first_readable(self) -> Self {
+        let mut first = self;
+        for _ in 0..READABLE_MONTHS {
+            first = first.previous();
+        }
+        first.max(Self { year: 2022, month: 1 })
+    }
+
+    /// Whether the bills of this period can no longer be read in `current`.
+    pub fn is_beyond_reach(self, current: BillPeriod) -> bool {
+        current.months_since(self) > READABLE_MONTHS
+    }
+
     /// The instant from which a complete reading of this period is final: the 6th of the following month, 10:00 Beijing
-    /// time. Bills arrive one to two days late, corrections until the 5th (volcengine facts, §7.6).
+    /// time. Bills arrive one to two days late, corrections until the 5th (docs/platforms/volcengine.md §7.6).
     pub fn settles_at(self) -> Timestamp {
         let next = self.next();
         date(next.year, next.month, 6)
@@ -160,6 +178,19 @@ mod tests {
     fn a_period_settles_on_the_6th_at_ten() {
         let period: BillPeriod = "2026-12".parse().unwrap();
         assert_eq!(period.settles_at(), at("2027-01-06T02:00:00Z"));
+    }
+
+    #[test]
+    fn bills_reach_back_two_years_and_begin_in_2022() {
+        for (current, first) in [
+            ("2026-11", "2024-12"),
+            ("2026-01", "2024-02"),
+            ("2023-12", "2022-01"),
+            ("2022-05", "2022-01"),
+        ] {
+            let period: fn(&str) -> BillPeriod = |text| text.parse().unwrap();
+            assert_eq!(period(current).first_readable().to_string(), first);
+        }
     }
 
     #[test]

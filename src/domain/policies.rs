@@ -1,17 +1,17 @@
-//! IAM policies of users: which airgate attached within linked projects, and where a policy holds.
+//! IAM policies of users: those that airgate attached within linked projects, and the scope of a policy.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{ProjectName, Report, UserKey};
 
-/// Whose policy it is (`PolicyType`).
+/// Who made the policy (`PolicyType`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PolicyKind {
     /// The vendor's own.
     System,
-    /// Made in the account.
+    /// Created in the account.
     Custom,
 }
 
@@ -25,7 +25,7 @@ impl PolicyKind {
     }
 }
 
-/// Where a policy holds.
+/// The scope of a policy.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "scope", content = "project")]
 pub enum PolicyScope {
@@ -35,31 +35,31 @@ pub enum PolicyScope {
     Project(ProjectName),
 }
 
-/// A policy that hangs on a user, in one scope.
+/// A policy attached to a user, in one scope.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct HeldPolicy {
     /// `PolicyName`.
     pub name: String,
-    /// Whose policy it is.
+    /// Who made the policy.
     pub kind: PolicyKind,
-    /// Where it holds.
+    /// Its scope.
     #[serde(flatten)]
     pub scope: PolicyScope,
 }
 
-/// How far one policy of a linked project is.
+/// The state of one policy of a linked project.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum GrantState {
-    /// To be attached; nothing was asked of the cloud yet.
+    /// To be attached; no call was made yet.
     Owed,
-    /// Being attached: the cloud may have done it already. Committed before the first call.
+    /// Being attached: the cloud may have attached it already. Committed before the first call.
     Attaching,
     /// Attached, by airgate.
     Attached,
-    /// The user held it already, in the project or in the whole account: not airgate's to take away.
+    /// The user held it before, in the project or in the whole account, so airgate never detaches it.
     Held,
-    /// To be detached, for airgate attached it.
+    /// To be detached, because airgate attached it.
     Detaching,
 }
 
@@ -68,62 +68,62 @@ pub enum GrantState {
 pub struct Grant {
     /// `PolicyName`.
     pub policy: String,
-    /// Whose policy it is, once that is known.
+    /// Who made the policy, once that is known.
     #[serde(default)]
     pub kind: Option<PolicyKind>,
-    /// How far it is.
+    /// Its state.
     pub state: GrantState,
-    /// Why the last try failed, in the cloud's words.
+    /// Why the last attempt failed, in the cloud's words.
     #[serde(default)]
     pub error: Option<String>,
 }
 
 impl Grant {
-    /// Whether something is still owed for it.
+    /// Whether it still needs a call to the cloud.
     pub fn is_owed(&self) -> bool {
         matches!(self.state, GrantState::Owed | GrantState::Attaching | GrantState::Detaching)
     }
 
-    /// Whether airgate attached it, or may have.
+    /// Whether airgate attached it, or may have attached it.
     pub fn may_be_ours(&self) -> bool {
         !matches!(self.state, GrantState::Owed | GrantState::Held)
     }
 }
 
-/// The policies that airgate attached, or is to attach or detach, within one project of a user.
+/// The policies that airgate attached, or has yet to attach or detach, within one project of a user.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Authorisation {
     /// The user.
     pub user: UserKey,
     /// The project.
     pub project: ProjectName,
-    /// Policy by policy.
+    /// One per policy.
     pub grants: Vec<Grant>,
-    /// Since when something is owed.
+    /// When the present work became pending.
     pub since: Timestamp,
-    /// How often that was tried.
+    /// How many attempts were made.
     #[serde(default)]
     pub attempts: u32,
-    /// When it is tried next.
+    /// When the next attempt is due.
     pub next_at: Timestamp,
-    /// The projects card that is shown anew when the first try has ended.
+    /// The projects card to update after the first attempt.
     #[serde(default)]
     pub report: Option<Report>,
 }
 
 impl Authorisation {
-    /// Nothing granted yet.
+    /// An authorisation without policies.
     pub fn new(user: UserKey, project: ProjectName, now: Timestamp) -> Self {
         let grants = Vec::new();
         Self { user, project, grants, since: now, attempts: 0, next_at: now, report: None }
     }
 
-    /// Whether anything is still to be asked of the cloud.
+    /// Whether any policy still needs a call to the cloud.
     pub fn is_owed(&self) -> bool {
         self.grants.iter().any(Grant::is_owed)
     }
 
-    /// The project is linked: `policies` are wanted.
+    /// The project is linked: `policies` are to be attached.
     pub fn want(&mut self, policies: &[String]) {
         for policy in policies {
             match self.grants.iter_mut().find(|grant| grant.policy == *policy) {
@@ -145,7 +145,7 @@ impl Authorisation {
         }
     }
 
-    /// The link is removed: what airgate attached, or may have, is to be detached, the rest is left alone.
+    /// The link is removed: policies that airgate attached, or may have, are to be detached; the others are left alone.
     pub fn release(&mut self) {
         self.grants.retain(Grant::may_be_ours);
         for grant in &mut self.grants {
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn a_removed_link_gives_back_exactly_what_airgate_may_have_attached() {
+    fn a_removed_link_detaches_exactly_what_airgate_may_have_attached() {
         use GrantState::*;
         let mut all = authorisation(&[
             ("a", Owed),

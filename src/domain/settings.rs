@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{ChatId, Thresholds};
 
-/// The settings in force. `Debug` does not show the webhook's address: who knows it can post.
+/// The settings in force. `Debug` hides the webhook's address: anyone who knows it can post.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Settings {
     /// For users without their own.
@@ -23,7 +23,7 @@ pub struct Settings {
     pub mobiles: Vec<String>,
 }
 
-/// What `/config` saved. A value that is there takes precedence over the configuration file. `Debug` does not show the
+/// The settings saved by `/config`. A value that is set takes precedence over the configuration file. `Debug` hides the
 /// webhook's address.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SavedSettings {
@@ -78,8 +78,8 @@ impl SavedSettings {
     /// The longest one, as in the configuration: a year.
     pub const LONGEST_INTERVAL: u64 = 365 * 24 * 3600;
 
-    /// Saved values over the configured ones.
-    pub fn over(&self, configured: &Settings) -> Settings {
+    /// The settings in force: the saved values, or the configured ones where nothing was saved.
+    pub fn or_configured(&self, configured: &Settings) -> Settings {
         Settings {
             thresholds: self.thresholds.clone().unwrap_or_else(|| configured.thresholds.clone()),
             interval: self.interval_seconds.map_or(configured.interval, Duration::from_secs),
@@ -126,11 +126,11 @@ mod tests {
         let read: SavedSettings =
             serde_json::from_str(&serde_json::to_string(&saved).unwrap()).unwrap();
         assert_eq!(read, saved);
-        let settings = read.over(&configured);
+        let settings = read.or_configured(&configured);
         assert_eq!(settings.alert_chat, None);
         assert_eq!(settings.webhook_url, configured.webhook_url);
         assert_eq!(
-            serde_json::from_str::<SavedSettings>("{}").unwrap().over(&configured),
+            serde_json::from_str::<SavedSettings>("{}").unwrap().or_configured(&configured),
             configured
         );
     }

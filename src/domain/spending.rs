@@ -1,11 +1,11 @@
-//! What was read from bills, and the monthly snapshots made of it.
+//! What was read from bills, and what follows from it: links' spending, monthly records, a user's consumption.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{BillPeriod, Money, ProjectName, UserKey};
+use super::{BillPeriod, Money, ProjectLink, ProjectName, UserKey};
 
-/// A project's spending in one bill period, as last read completely. The ground truth that links and records follow.
+/// A project's spending in one bill period, as last read completely. Links and records are computed from it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProjectBill {
     /// The exact sum of the period's rows, refunds included.
@@ -22,7 +22,7 @@ impl ProjectBill {
     }
 }
 
-/// The monthly snapshot: (user, project or total, bill period) -> amount.
+/// A month's spending of a user: for one project, or in total.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SpendingRecord {
     /// Whose spending.
@@ -37,9 +37,132 @@ pub struct SpendingRecord {
     pub updated: Timestamp,
 }
 
+impl SpendingRecord {
+    /// The total of a month: the sum of its records of projects.
+    pub fn total_of(records: &[SpendingRecord]) -> Money {
+        let projects = records.iter().filter(|record| record.project.is_some());
+        projects.map(|record| record.amount).sum()
+    }
+}
+
+/// A link, and its project's bills from the link's first period on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BilledLink {
+    /// The link.
+    pub link: ProjectLink,
+    /// Period by period.
+    pub bills: Vec<(BillPeriod, ProjectBill)>,
+}
+
+/// What follows from the bills for one user.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Consumption<'a> {
+    /// Spending of each link since its first period, in the order of the links.
+    pub spending: Vec<Money>,
+    /// The monthly records to write, by project and period. Records that are not among them stay as they are.
+    pub records: Vec<(&'a ProjectName, BillPeriod, &'a ProjectBill)>,
+    /// What counts against the quota, rounded to 2 decimals.
+    pub consumed: Money,
+}
+
+impl<'a> Consumption<'a> {
+    /// Computes it from a user's links.
+    ///
+    /// A link that is switched off still shows what its project is known to have cost. But it counts nothing, and its
+    /// monthly records stay as they were when it was switched off; switched on again, they catch up. Bills that are read
+    /// later for another user are not this user's: a project that was handed over would count for both, every month.
+    pub fn of(links: &'a [BilledLink]) -> Self {
+        let spending: Vec<Money> = links
+            .iter()
+            .map(|billed| billed.bills.iter().map(|(_, bill)| bill.amount).sum())
+            .collect();
+        let is_monitored = |billed: &BilledLink| billed.link.monitored.is_on();
+        let counting = links.iter().zip(&spending).filter(|(billed, _)| is_monitored(billed));
+        let consumed: Money = counting.map(|(_, spending)| *spending).sum();
+        let records = links
+            .iter()
+            .filter(|billed| is_monitored(billed))
+            .flat_map(|billed| {
+                let project = &billed.link.project;
+                billed.bills.iter().map(move |(period, bill)| (project, *period, bill))
+            })
+            .collect();
+        Self { spending, records, consumed: consumed.rounded() }
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+    use rust_decimal::Decimal;
+
     use super::*;
+    use crate::domain::{Freshness, Switch};
+
+    fn billed(n: usize, monitored: bool, micros: &[i64]) -> BilledLink {
+        let since: BillPeriod = "2026-01".parse().unwrap();
+        let bills =
+            since.through("2026-12".parse().unwrap()).zip(micros).map(|(period, micros)| {
+                let amount = Money::new(Decimal::new(*micros, 6));
+                (period, ProjectBill { amount, read_at: Timestamp::UNIX_EPOCH })
+            });
+        BilledLink {
+            link: ProjectLink {
+                user: "main/alice".parse().unwrap(),
+                project: format!("p{n}").parse().unwrap(),
+                display_name: String::new(),
+                monitored: Switch::from(monitored),
+                since,
+                spending: Money::ZERO,
+                freshness: Freshness::Pending,
+                created: Timestamp::UNIX_EPOCH,
+            },
+            bills: bills.collect(),
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn monitored_links_count_and_the_others_only_show(
+            links in prop::collection::vec(
+                (any::<bool>(), prop::collection::vec(-9_000_000_000_i64..9_000_000_000, 0..4)),
+                0..5,
+            ),
+        ) {
+            let billed: Vec<BilledLink> = links
+                .iter()
+                .enumerate()
+                .map(|(n, (monitored, micros))| billed(n, *monitored, micros))
+                .collect();
+            let found = Consumption::of(&billed);
+            let exact = |micros: i64| Money::new(Decimal::new(micros, 6));
+            for (spending, (_, micros)) in found.spending.iter().zip(&links) {
+                prop_assert_eq!(*spending, exact(micros.iter().sum()));
+            }
+            prop_assert_eq!(found.spending.len(), links.len());
+            let counted = links.iter().filter(|(monitored, _)| *monitored);
+            let sum: i64 = counted.clone().flat_map(|(_, micros)| micros).sum();
+            prop_assert_eq!(found.consumed, exact(sum).rounded());
+            prop_assert_eq!(found.records.len(), counted.map(|(_, micros)| micros.len()).sum::<usize>());
+            for (project, _, _) in &found.records {
+                let link = billed.iter().find(|billed| billed.link.project == **project);
+                prop_assert!(link.is_some_and(|billed| billed.link.monitored.is_on()));
+            }
+        }
+    }
+
+    #[test]
+    fn a_total_is_the_sum_of_projects_and_not_of_itself() {
+        let record = |project: Option<&str>, fen| SpendingRecord {
+            user: "main/alice".parse().unwrap(),
+            project: project.map(|name| name.parse().unwrap()),
+            period: "2026-11".parse().unwrap(),
+            amount: Money::from_fen(fen),
+            updated: Timestamp::UNIX_EPOCH,
+        };
+        let records = [record(None, 999), record(Some("a"), 100), record(Some("b"), -30)];
+        assert_eq!(SpendingRecord::total_of(&records), Money::from_fen(70));
+    }
 
     #[test]
     fn a_period_closes_only_by_a_reading_after_it_settled() {

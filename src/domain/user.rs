@@ -40,7 +40,7 @@ pub enum UserStatus {
     Active,
     /// Access is cut.
     Disabled,
-    /// Keys and login were not read yet.
+    /// Keys and login have not been read.
     #[default]
     Unknown,
     /// 已移除: no longer in the cloud after a sync. Kept with its history, listed last, not monitored.
@@ -52,7 +52,7 @@ impl UserStatus {
     pub const ALL: [UserStatus; 4] =
         [UserStatus::Active, UserStatus::Disabled, UserStatus::Unknown, UserStatus::Gone];
 
-    /// The contract's word, as in metrics and CSV.
+    /// The word for it in metrics and CSV (docs/behaviour.md §1).
     pub fn word(self) -> &'static str {
         match self {
             UserStatus::Active => "active",
@@ -72,7 +72,7 @@ pub struct AccessKeyInfo {
     pub active: Switch,
 }
 
-/// Personal data of a user in the cloud, as far as it is to change: `None` leaves what is there.
+/// Changes to a user's personal data in the cloud: `None` leaves a value as it is.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Profile {
     /// Display name.
@@ -87,7 +87,7 @@ pub struct Profile {
 }
 
 impl Profile {
-    /// Whether nothing is to change.
+    /// Whether it changes nothing.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
@@ -119,7 +119,7 @@ pub struct User {
     /// Access keys as last read.
     #[serde(default)]
     pub access_keys: Vec<AccessKeyInfo>,
-    /// Whether console login was allowed when last read; `None` where there is no login profile or it was not read.
+    /// Whether console login was allowed when last read; `None` if there is no login profile or it was not read.
     #[serde(default)]
     pub login: Option<Switch>,
     /// When keys and login were last read.
@@ -134,7 +134,7 @@ pub struct User {
     /// When `consumed` was last computed from a bill reading.
     #[serde(default)]
     pub spending_updated_at: Option<Timestamp>,
-    /// Whether the monitor looks at this user.
+    /// Whether the monitor checks this user.
     pub monitored: Switch,
     /// The user's own thresholds; `None` = the global default.
     #[serde(default)]

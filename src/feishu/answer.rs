@@ -1,4 +1,4 @@
-//! What a card callback is answered with.
+//! The answer to a card callback.
 
 use serde_json::{Map, Value, json};
 
@@ -11,7 +11,7 @@ pub enum ToastKind {
     Success,
     /// It did not work.
     Error,
-    /// It worked in part, or needs a look.
+    /// It worked in part, or needs attention.
     Warning,
 }
 
@@ -26,42 +26,42 @@ impl ToastKind {
     }
 }
 
-/// A short notice that the person who clicked sees for a moment.
+/// A short notice that is shown briefly to the person who clicked.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Toast {
+pub struct CallbackToast {
     /// Colour and icon.
     pub kind: ToastKind,
-    /// The text, as it is shown.
+    /// The text, exactly as shown.
     pub content: String,
 }
 
-/// The answer to a card callback ("Card callback communication": HTTP 200 within 3 s, a JSON object). The
+/// The answer to a card callback: HTTP 200 within 3 s with a JSON object (docs/platforms/feishu.md §9.2). The
 /// default, `{}`, changes nothing.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CallbackAnswer {
     /// Shown to the person who clicked.
-    pub toast: Option<Toast>,
+    pub toast: Option<CallbackToast>,
     /// Card JSON 2.0 that replaces the card.
     pub card: Option<Value>,
 }
 
 impl CallbackAnswer {
-    /// An answer that only shows a toast.
+    /// Creates an answer that only shows a toast.
     pub fn toast(kind: ToastKind, content: impl Into<String>) -> Self {
-        Self { toast: Some(Toast { kind, content: content.into() }), card: None }
+        Self { toast: Some(CallbackToast { kind, content: content.into() }), card: None }
     }
 
-    /// An answer that only replaces the card.
+    /// Creates an answer that only replaces the card.
     pub fn card(card: Value) -> Self {
         Self { toast: None, card: Some(card) }
     }
 
-    /// The same answer with this card in it.
+    /// Adds a card to the answer.
     pub fn with_card(self, card: Value) -> Self {
         Self { card: Some(card), ..self }
     }
 
-    /// The body of the HTTP answer.
+    /// Returns the body of the HTTP response.
     pub fn to_json(&self) -> Value {
         let mut body = Map::new();
         if let Some(toast) = &self.toast {

@@ -1,9 +1,9 @@
-//! From the bytes of an HTTP request to something that can be trusted: decryption, signature, verification
-//! token, app id. What the trusted payload says is read in [`super::event`].
+//! Authenticates the bytes of an HTTP request: decryption, signature, verification token, app id
+//! (docs/platforms/feishu.md §7). [`super::event`] reads the authenticated payload.
 
 use std::fmt;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use reqwest::header::HeaderMap;
 use secrecy::{ExposeSecret, SecretString};
 use serde::de::IgnoredAny;
@@ -13,83 +13,28 @@ use serde_json::value::RawValue;
 
 use super::crypto;
 use super::event::{self, Incoming};
+use super::rejection::{Malformed, Rejection, Unauthorized};
 
 const TIMESTAMP_HEADER: &str = "x-lark-request-timestamp";
 const NONCE_HEADER: &str = "x-lark-request-nonce";
 const SIGNATURE_HEADER: &str = "x-lark-signature";
 
-/// What an app's developer console shows under "Events and callbacks", "Encryption strategy".
+/// The keys shown in the app's developer console under "Events and callbacks", "Encryption strategy".
 #[derive(Clone, Debug)]
 pub struct CallbackKeys {
     /// The app's own id, `cli_…`.
     pub app_id: String,
-    /// With an Encrypt Key everything arrives encrypted and signed; without one, plain, protected by the
-    /// verification token alone. An empty key counts as none.
+    /// With an Encrypt Key, requests arrive encrypted and signed. Without one they arrive in plain text, protected
+    /// only by the verification token. An empty key counts as none.
     pub encrypt_key: Option<SecretString>,
-    /// Repeated by the platform in every event and callback.
+    /// The platform repeats it in every event and callback.
     pub verification_token: SecretString,
 }
 
-/// Why a request is not from the platform (HTTP 401).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Unauthorized {
-    /// An Encrypt Key is set and there is no signature.
-    #[error("the signature is missing")]
-    SignatureMissing,
-    /// The signature does not fit the body; the Encrypt Key differs from the console's.
-    #[error("the signature is wrong")]
-    SignatureWrong,
-    /// An Encrypt Key is set and the body is not encrypted.
-    #[error("the body is not encrypted though an Encrypt Key is set")]
-    NotEncrypted,
-    /// The body is encrypted and no Encrypt Key is set, or not the one it was encrypted with.
-    #[error("the body cannot be decrypted")]
-    Undecryptable,
-    /// Missing or not ours; the Verification Token differs from the console's.
-    #[error("the verification token is wrong")]
-    Token,
-    /// Meant for another app.
-    #[error("the event is for another app")]
-    App,
-}
-
-/// Why a request cannot be understood (HTTP 400).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Malformed {
-    /// The body, or what was inside the encryption, is not JSON.
-    #[error("the body is not JSON")]
-    NotJson,
-    /// JSON, but neither an event nor a url_verification. So are callbacks of the old kind
-    /// (card.action.trigger_v1): they have no envelope and no verification token. Subscribe to
-    /// card.action.trigger instead.
-    #[error("the body is not an event")]
-    NotAnEvent,
-}
-
-/// A request that is refused, nothing done.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Rejection {
-    /// Answer 401.
-    #[error(transparent)]
-    Unauthorized(#[from] Unauthorized),
-    /// Answer 400.
-    #[error(transparent)]
-    Malformed(#[from] Malformed),
-}
-
-impl Rejection {
-    /// The HTTP status to answer with.
-    pub fn status(self) -> u16 {
-        match self {
-            Self::Unauthorized(_) => 401,
-            Self::Malformed(_) => 400,
-        }
-    }
-}
-
-/// Opens events and card callbacks that arrive over HTTP; both may arrive at the same address.
+/// Verifies and reads the events and card callbacks that arrive over HTTP; both may use the same address.
 pub struct CallbackVerifier {
     keys: CallbackKeys,
+    max_event_age: SignedDuration,
 }
 
 impl fmt::Debug for CallbackVerifier {
@@ -99,17 +44,17 @@ impl fmt::Debug for CallbackVerifier {
 }
 
 impl CallbackVerifier {
-    /// A verifier for one app.
-    pub fn new(mut keys: CallbackKeys) -> Self {
+    /// Creates a verifier for one app. Events older than `max_event_age` become [`Incoming::Stale`].
+    pub fn new(mut keys: CallbackKeys, max_event_age: SignedDuration) -> Self {
         keys.encrypt_key = keys.encrypt_key.filter(|key| !key.expose_secret().is_empty());
-        Self { keys }
+        Self { keys, max_event_age }
     }
 
-    /// Verifies, decrypts and parses one request. `body` is the bytes as received: the signature covers them.
+    /// Verifies, decrypts and parses one request. `body` is the bytes as received, which the signature covers.
     ///
-    /// A url_verification needs no signature ("Configure the request URL": the platform sends it unsigned even
-    /// with an Encrypt Key), but the right token. The timestamp header is part of the signed text and nothing
-    /// else: its format is not documented and differs, so staleness goes by the event's `create_time`.
+    /// A url_verification needs the right token but no signature: the platform sends it unsigned even with an
+    /// Encrypt Key (docs/platforms/feishu.md §7.3). The timestamp header is only used as part of the signed text:
+    /// its format is undocumented and varies, so the event's `create_time` decides whether it is stale.
     pub fn open(
         &self,
         headers: &HeaderMap,
@@ -132,7 +77,7 @@ impl CallbackVerifier {
                     .map(|plain| serde_json::from_slice::<Value>(&plain));
                 match (signed, plain) {
                     (_, Some(Ok(payload))) if event::is_url_verification(&payload) => payload,
-                    // Whoever cannot sign learns nothing of how far decryption came.
+                    // A sender that cannot sign must not learn how far decryption got.
                     (Err(unsigned), _) => return Err(unsigned.into()),
                     (Ok(()), None) => return Err(Unauthorized::Undecryptable.into()),
                     (Ok(()), Some(Err(_))) => return Err(Malformed::NotJson.into()),
@@ -141,11 +86,11 @@ impl CallbackVerifier {
             }
         };
         self.check_sender(&payload)?;
-        event::parse_payload(&payload, now)
+        event::parse_payload(&payload, now, self.max_event_age)
     }
 
-    /// [`Self::check_sender`], as far as the token, for a body that is not read yet: without a signature nothing else says
-    /// that somebody may have a whole tree built of it.
+    /// Checks the token of an unsigned body before it is parsed in full: nothing else entitles its sender to make this
+    /// process build a whole tree from it. [`Self::check_sender`] follows.
     fn check_plain(&self, outer: &Outer<'_>) -> Result<(), Rejection> {
         let token = match (outer.header, outer.kind) {
             (Some(header), _) => {
@@ -163,11 +108,11 @@ impl CallbackVerifier {
 
     fn is_our_token(&self, token: &str) -> bool {
         let ours = self.keys.verification_token.expose_secret();
-        // An empty token of ours would let everybody in.
+        // An empty configured token would let everybody in.
         !ours.is_empty() && crypto::same(token.as_bytes(), ours.as_bytes())
     }
 
-    /// The verification token must be ours, and so must the app id where one is named.
+    /// Requires our verification token, and our app id where the payload names one.
     fn check_sender(&self, payload: &Value) -> Result<(), Rejection> {
         let (token, app_id) = match payload.get("header") {
             Some(header) => (header.get("token"), header.get("app_id")),
@@ -189,11 +134,11 @@ impl CallbackVerifier {
     }
 }
 
-/// The outermost members of a body, as they stand there. Nobody has proven yet to be the platform, and a tree of
-/// [`Value`]s takes up to a hundred times the memory of its text.
+/// The outermost members of a body, unparsed. The sender is not authenticated yet, and a tree of [`Value`]s takes up to a
+/// hundred times the memory of its text.
 #[derive(Deserialize)]
 struct Outer<'b> {
-    /// Also where it is null: sealed nothing is not plain.
+    /// Present even when null: an encrypted nothing is not plain text.
     #[serde(borrow, default, deserialize_with = "whatever")]
     encrypt: Option<&'b RawValue>,
     #[serde(borrow)]
@@ -212,7 +157,7 @@ struct Header<'b> {
 
 impl<'b> Outer<'b> {
     fn read(body: &'b [u8]) -> Result<Self, Malformed> {
-        // A list would be taken for the members in their order.
+        // serde would read a list as the members in order.
         if body.trim_ascii_start().first() != Some(&b'{') {
             return Err(match serde_json::from_slice::<IgnoredAny>(body) {
                 Ok(_) => Malformed::NotAnEvent,

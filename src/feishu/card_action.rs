@@ -1,39 +1,31 @@
-//! Somebody used a component of a card: the event card.action.trigger.
+//! A click on a card or a submitted form: the event card.action.trigger.
 
 use std::fmt;
 
 use serde_json::{Map, Value};
 
-use super::event::string;
+use super::fields::string;
 
-/// What was clicked, chosen or submitted, by whom, on which card ("Card callback structure").
+/// What was clicked, chosen or submitted, by whom, on which card (docs/platforms/feishu.md §9.1).
 ///
-/// `value` and the fields come from the person's client: they say what is wanted, never what is allowed. `Debug` shows the
-/// names of a form's fields and nothing that was typed: secrets are typed into forms.
+/// `value` and the fields come from the person's client: they express a wish, never a permission. `Debug` shows the
+/// names of a form's fields but not their values, because people type secrets into forms.
 #[derive(Clone, PartialEq)]
 pub struct CardAction {
-    /// Who did it.
+    /// The person who did it.
     pub operator_open_id: String,
-    /// The update token of this callback, `c-…`; empty where the platform does not send one.
-    pub token: String,
     /// The message that carries the card.
     pub message_id: Option<String>,
     /// The chat that the message is in.
     pub chat_id: Option<String>,
-    /// The kind of component, e.g. `button`.
-    pub tag: String,
-    /// What the card gave the component as its callback value; empty where that was nothing, or no object.
+    /// The callback value that the card gave the component; empty where there was none, or where it was not an object.
     pub value: Map<String, Value>,
     /// The component's name.
     pub name: Option<String>,
-    /// The fields of the form that was submitted, by name. Fields left empty may be missing.
+    /// The fields of the submitted form, by name. Empty fields may be missing.
     pub form: Map<String, Value>,
-    /// The choice of a select, an overflow menu or a picker.
+    /// The chosen option of a select, an overflow menu or a picker.
     pub option: Option<String>,
-    /// The choices of a multi-select.
-    pub options: Vec<String>,
-    /// The new state of a checker.
-    pub checked: Option<bool>,
     /// The text of an input.
     pub input: Option<String>,
 }
@@ -44,19 +36,16 @@ impl fmt::Debug for CardAction {
             .field("operator_open_id", &self.operator_open_id)
             .field("message_id", &self.message_id)
             .field("chat_id", &self.chat_id)
-            .field("tag", &self.tag)
             .field("value", &self.value)
             .field("name", &self.name)
             .field("form", &self.form.keys().collect::<Vec<_>>())
             .field("option", &self.option)
-            .field("options", &self.options)
-            .field("checked", &self.checked)
             .finish_non_exhaustive()
     }
 }
 
 impl CardAction {
-    /// None where nobody is named who did it, or nothing that was done.
+    /// Returns `None` if the operator or the action is missing.
     ///
     /// `payload` is the whole envelope: one documented example has `host` and `context` beside `event` instead
     /// of inside it.
@@ -70,29 +59,19 @@ impl CardAction {
         };
         Some(Self {
             operator_open_id: string(event.get("operator")?, "open_id")?,
-            token: string(event, "token").unwrap_or_default(),
             message_id: context("open_message_id"),
             chat_id: context("open_chat_id"),
-            tag: string(action, "tag").unwrap_or_default(),
             value: object(action, "value"),
             name: string(action, "name"),
             form: object(action, "form_value"),
             option: string(action, "option"),
-            options: action
-                .get("options")
-                .and_then(Value::as_array)
-                .into_iter()
-                .flatten()
-                .filter_map(|option| option.as_str().map(str::to_owned))
-                .collect(),
-            checked: action.get("checked").and_then(truth),
-            // An input that was emptied is an answer, too.
+            // An input that was emptied is a valid answer too.
             input: action.get("input_value").and_then(Value::as_str).map(str::to_owned),
         })
     }
 
-    /// A checker of the submitted form. What the platform sends for one is not documented: a boolean is
-    /// expected, its word as a string is taken as well.
+    /// Returns the state of a checker in the submitted form. The platform does not document its type: this accepts a
+    /// boolean or the words `"true"` and `"false"`.
     pub fn form_checked(&self, name: &str) -> Option<bool> {
         self.form.get(name).and_then(truth)
     }
@@ -124,29 +103,26 @@ mod tests {
     }
 
     #[test]
-    fn whatever_is_missing_or_odd_is_left_out() {
+    fn missing_and_malformed_fields_are_left_out() {
         let bare = parse(json!({"operator": {"open_id": "ou_a"}, "action": {}})).unwrap();
         assert_eq!(bare.operator_open_id, "ou_a");
-        assert_eq!((bare.token.as_str(), bare.tag.as_str()), ("", ""));
         assert_eq!((bare.message_id, bare.chat_id), (None, None));
-        assert!(bare.value.is_empty() && bare.form.is_empty() && bare.options.is_empty());
+        assert!(bare.value.is_empty() && bare.form.is_empty());
 
         let odd = parse(json!({
             "operator": {"open_id": "ou_a", "user_id": null}, "token": null,
             "action": {"value": "{\"action\":\"x\"}", "tag": 3, "form_value": null, "option": 5,
-                       "options": ["a", 1, "b"], "checked": "true", "input_value": ""},
+                       "input_value": ""},
             "context": null,
         }))
         .unwrap();
         assert!(odd.value.is_empty() && odd.form.is_empty());
         assert_eq!(odd.option, None);
-        assert_eq!(odd.options, ["a", "b"]);
-        assert_eq!(odd.checked, Some(true));
         assert_eq!(odd.input.as_deref(), Some(""));
     }
 
     #[test]
-    fn without_a_person_or_an_action_there_is_nothing_to_act_on() {
+    fn an_event_without_operator_or_action_is_not_parsed() {
         for event in [
             json!({"action": {"tag": "button"}}),
             json!({"operator": {"open_id": ""}, "action": {"tag": "button"}}),

@@ -1,7 +1,7 @@
 //! The REST API: messages, people, chats. One method per call, one request per call.
 //!
-//! Nothing is repeated here except a call whose token was refused, once, with a fresh token: such a call was
-//! not applied. Everything else is for the delivery loop above, which knows what it owes.
+//! The client retries only a call whose token was refused, once, with a fresh token: such a call was not applied. All
+//! other retries are up to the caller, which knows what is still undelivered.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -15,22 +15,22 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
 use super::error::{Error, REPLY_ENDPOINT, SEND_ENDPOINT, UPDATE_ENDPOINT, UPLOAD_ENDPOINT};
-use super::event::string;
-use super::http::{self, Answer, Words};
+use super::fields::string;
+use super::http::{self, Envelope, Redaction};
 use super::message::{ChatKind, MessageReceived, OwnMessage};
 use super::token::{Credentials, TokenSource};
 use crate::clock::Clock;
 
-/// Mobiles per question ("Obtain user ID via email or mobile number").
+/// Mobile numbers per request ("Obtain user ID via email or mobile number").
 const MOBILES_PER_CALL: usize = 50;
-/// The most messages that the platform gives at once ("Get chat history").
+/// The platform's largest page ("Get chat history").
 const MESSAGES_PER_CALL: &str = "50";
-/// The platform's demand on `uuid` ("Send message").
+/// The platform's limit on the length of `uuid`, in characters ("Send message").
 const UUID_LIMIT: usize = 50;
 
 const JSON_UTF8: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
 
-/// Where the platform is, and who asks.
+/// The platform's address and the app's credentials.
 #[derive(Clone, Debug)]
 pub struct ClientConfig {
     /// E.g. `https://open.feishu.cn`; checked by [`super::validate_base_url`].
@@ -39,32 +39,30 @@ pub struct ClientConfig {
     pub app_id: String,
     /// The App Secret of the developer console.
     pub app_secret: SecretString,
-    /// Of one whole exchange.
+    /// Timeout of one request, response included.
     pub timeout: Duration,
-    /// Of one upload: 30 MB over a slow line take longer.
+    /// Timeout of one upload: 30 MB over a slow line take longer.
     pub upload_timeout: Duration,
 }
 
-/// Who gets a message.
+/// The recipient of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Recipient<'a> {
     /// A chat, `oc_…`.
     Chat(&'a str),
-    /// A person, in the direct chat, `ou_…`.
+    /// A person, `ou_…`, in their direct chat with the bot.
     OpenId(&'a str),
 }
 
-/// What a message says.
+/// The content of a message.
 #[derive(Clone, Debug)]
 pub enum Content {
-    /// Card JSON; with the body around it at most 30 KB.
+    /// Card JSON; at most 30 KB including the request body around it.
     Card(String),
-    /// Card JSON with secrets in it.
+    /// Card JSON that contains secrets.
     SecretCard(SecretString),
     /// An uploaded file, by its key: [`Client::upload_file`].
     File(String),
-    /// Text; `<at user_id="ou_…">Name</at>` mentions somebody.
-    Text(String),
 }
 
 impl Content {
@@ -72,22 +70,20 @@ impl Content {
         match self {
             Self::Card(_) | Self::SecretCard(_) => "interactive",
             Self::File(_) => "file",
-            Self::Text(_) => "text",
         }
     }
 
-    /// `content` is a string that holds JSON.
+    /// Returns the `content` field: a string that holds JSON.
     fn content(&self) -> String {
         match self {
             Self::Card(card) => card.clone(),
             Self::SecretCard(card) => card.expose_secret().to_owned(),
             Self::File(key) => json!({ "file_key": key }).to_string(),
-            Self::Text(text) => json!({ "text": text }).to_string(),
         }
     }
 }
 
-/// A message that is in its chat.
+/// A message that was sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SentMessage {
     /// `om_…`
@@ -105,10 +101,10 @@ pub struct BotInfo {
     pub name: String,
 }
 
-/// Whether a chat still lives.
+/// Whether a chat still exists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ChatStatus {
-    /// It does.
+    /// It exists.
     Normal,
     /// It was dissolved, with or without its history.
     Dissolved,
@@ -119,25 +115,25 @@ pub enum ChatStatus {
 pub struct ChatInfo {
     /// The chat's name; empty where it has none.
     pub name: String,
-    /// Whether it still lives.
+    /// Whether it still exists.
     pub status: ChatStatus,
 }
 
 /// A page of a chat's history.
 #[derive(Clone, Debug, PartialEq)]
 pub struct MessagePage {
-    /// What people and bots wrote, oldest first; recalled messages are left out.
+    /// Messages by people and bots, oldest first, without recalled ones.
     pub messages: Vec<MessageReceived>,
-    /// Gets the next page; none on the last.
+    /// The token of the next page; `None` on the last.
     pub next: Option<String>,
 }
 
-/// A page of what this app wrote in a chat.
+/// A page of this app's own messages in a chat.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OwnMessagePage {
-    /// This app's messages of the page, oldest first; recalled ones are left out.
+    /// This app's messages on the page, oldest first, without recalled ones.
     pub messages: Vec<OwnMessage>,
-    /// Gets the next page; none on the last.
+    /// The token of the next page; `None` on the last.
     pub next: Option<String>,
 }
 
@@ -165,7 +161,7 @@ impl fmt::Debug for Client {
 }
 
 impl Client {
-    /// Sets the client up; nothing is sent yet. Fails with [`Error::Setup`] only.
+    /// Creates a client without sending anything. Fails only with [`Error::Setup`].
     pub fn new(config: ClientConfig, clock: Clock) -> Result<Self, Error> {
         let http = http::client(&config.base_url, config.timeout)?;
         let path = ["auth", "v3", "tenant_access_token", "internal"];
@@ -185,18 +181,18 @@ impl Client {
         })
     }
 
-    /// When the tenant token that is held was obtained; none before the first one and after a refused one.
+    /// Returns when the current tenant token was obtained; `None` before the first one and after a refused one.
     pub fn token_obtained_at(&self) -> Option<Timestamp> {
         self.shared.tokens.obtained_at()
     }
 
-    /// Asks for a tenant token now: a check of the credentials, and of the way to the platform.
+    /// Fetches a new tenant token now, which also checks the credentials and the connection to the platform.
     pub async fn refresh_token(&self) -> Result<(), Error> {
         self.shared.tokens.refresh().await
     }
 
-    /// Sends a message ("Send message"). The same `uuid` (at most 50 characters) sends at most one message
-    /// within an hour.
+    /// Sends a message ("Send message"). `uuid` (at most 50 characters) is the idempotency key: the platform sends at
+    /// most one message for it within an hour.
     pub async fn send(
         &self,
         to: &Recipient<'_>,
@@ -221,7 +217,7 @@ impl Client {
         sent_message(&self.call_with(endpoint, Method::POST, url, Some(body), secret).await?)
     }
 
-    /// Answers a message ("Reply message"). `uuid` as in [`Client::send`].
+    /// Replies to a message ("Reply message"). `uuid` as in [`Client::send`].
     pub async fn reply(
         &self,
         message_id: &str,
@@ -240,8 +236,8 @@ impl Client {
         sent_message(&self.call(endpoint, Method::POST, url, Some(body)).await?)
     }
 
-    /// Replaces the card of a message of this app ("Update message card"): not recalled, at most 14 days old,
-    /// at most 5 times a second.
+    /// Replaces the card of one of this app's messages ("Update message card"). The message must not be recalled or older
+    /// than 14 days; the platform allows 5 updates per second.
     pub async fn update_card(&self, message_id: &str, card_json: &str) -> Result<(), Error> {
         let endpoint = UPDATE_ENDPOINT;
         check_id(endpoint, message_id)?;
@@ -250,8 +246,8 @@ impl Client {
         self.call(endpoint, Method::PATCH, url, Some(body)).await.map(drop)
     }
 
-    /// Uploads a file of 1 byte to 30 MB ("Upload file"); [`Content::File`] sends it. `name` has an extension, and nothing
-    /// that would end a quoted text.
+    /// Uploads a file of 1 byte to 30 MB ("Upload file") and returns its key for [`Content::File`]. `name` needs an
+    /// extension and must not contain quotes, backslashes or control characters.
     pub async fn upload_file(&self, name: &str, bytes: Vec<u8>) -> Result<String, Error> {
         let endpoint = UPLOAD_ENDPOINT;
         if bytes.is_empty() || name.chars().any(|c| c.is_control() || matches!(c, '"' | '\\')) {
@@ -269,7 +265,7 @@ impl Client {
                 .bearer_auth(token.expose_secret())
                 .header(CONTENT_TYPE, format!("multipart/form-data; boundary={boundary}"))
                 .body(body.clone());
-            http::exchange(endpoint, request, Words::Without(&[token.expose_secret()])).await
+            http::exchange(endpoint, request, Redaction::Secrets(&[token.expose_secret()])).await
         };
         let tokens = &self.shared.tokens;
         let token = tokens.get().await?;
@@ -283,8 +279,8 @@ impl Client {
         string(answer.data(), "file_key").ok_or_else(|| answer.lacks("the answer has no file key"))
     }
 
-    /// The people behind mobile numbers ("Obtain user ID via email or mobile number"), in the order asked; none
-    /// for a number that nobody in the app's contact range has.
+    /// Looks up people by mobile number ("Obtain user ID via email or mobile number"). Returns every number with its
+    /// open_id, in the given order; `None` for a number that nobody in the app's contact range has.
     pub async fn open_ids_by_mobile(
         &self,
         mobiles: &[String],
@@ -297,7 +293,7 @@ impl Client {
             let answer = self.call("user_batch_get_id", Method::POST, url, Some(body)).await?;
             let people = answer.data().get("user_list").and_then(Value::as_array);
             for person in people.into_iter().flatten() {
-                // Without a match the entry comes without `user_id`, which is the open_id asked for.
+                // `user_id` holds the open_id. An entry without a match has none.
                 if let (Some(mobile), Some(id)) =
                     (string(person, "mobile"), string(person, "user_id"))
                 {
@@ -311,7 +307,7 @@ impl Client {
             .collect())
     }
 
-    /// A person's name ("Obtain user information"); none where the app may not read it.
+    /// Returns a person's name ("Obtain user information"); `None` if the app may not read it.
     pub async fn person_name(&self, open_id: &str) -> Result<Option<String>, Error> {
         let endpoint = "user_get";
         check_id(endpoint, open_id)?;
@@ -325,7 +321,7 @@ impl Client {
         }
     }
 
-    /// The bot's own open_id and name ("Obtain bot information").
+    /// Returns the bot's own open_id and name ("Obtain bot information").
     pub async fn bot_info(&self) -> Result<BotInfo, Error> {
         let url = self.url(&["bot", "v3", "info"]);
         let answer = self.call("bot_info", Method::GET, url, None).await?;
@@ -338,7 +334,7 @@ impl Client {
         })
     }
 
-    /// A chat's name and state ("Obtain group information").
+    /// Returns a chat's name and status ("Obtain group information").
     pub async fn chat(&self, chat_id: &str) -> Result<ChatInfo, Error> {
         let endpoint = "chat_get";
         check_id(endpoint, chat_id)?;
@@ -354,11 +350,11 @@ impl Client {
         })
     }
 
-    /// What was written in a chat since a moment (in whole seconds), oldest first ("Get chat history"). `page` is
-    /// [`MessagePage::next`] of the page before. The platform does not say here what kind of chat it is.
+    /// Reads a page of the messages in a chat since a time (in whole seconds), oldest first ("Get chat history").
+    /// `page` is [`MessagePage::next`] of the previous page. The platform does not say here what kind of chat it is.
     ///
-    /// Needs the scope im:message:readonly (or im:message), for groups im:message.group_msg as well. In a group's threads
-    /// only the first message is seen.
+    /// Needs the scope im:message:readonly (or im:message), and for groups im:message.group_msg as well. Of a thread in a
+    /// group, only the first message is returned.
     pub async fn chat_messages(
         &self,
         chat_id: &str,
@@ -371,8 +367,8 @@ impl Client {
         Ok(MessagePage { messages: items.iter().filter_map(read).collect(), next })
     }
 
-    /// What this app itself wrote in a chat between two moments (in whole seconds), oldest first ("Get chat history").
-    /// Scopes and `page` as in [`Client::chat_messages`].
+    /// Reads a page of this app's own messages in a chat between two times (in whole seconds), oldest first ("Get chat
+    /// history"). Scopes and `page` as in [`Client::chat_messages`].
     pub async fn own_messages(
         &self,
         chat_id: &str,
@@ -419,11 +415,11 @@ impl Client {
         method: Method,
         url: Url,
         body: Option<Value>,
-    ) -> Result<Answer, Error> {
+    ) -> Result<Envelope, Error> {
         self.call_with(endpoint, method, url, body, false).await
     }
 
-    /// [`Client::call`]; of a `secret` body nothing is kept that the platform says about it.
+    /// Like [`Client::call`]. If the body is `secret`, the platform's message is not kept: it may repeat the body.
     async fn call_with(
         &self,
         endpoint: &'static str,
@@ -431,7 +427,7 @@ impl Client {
         url: Url,
         body: Option<Value>,
         secret: bool,
-    ) -> Result<Answer, Error> {
+    ) -> Result<Envelope, Error> {
         let attempt = async |token: &SecretString| {
             let mut request = self
                 .shared
@@ -443,8 +439,8 @@ impl Client {
                 request = request.json(body);
             }
             let known = [token.expose_secret()];
-            let words = if secret { Words::Unheard } else { Words::Without(&known) };
-            http::exchange(endpoint, request, words).await
+            let redaction = if secret { Redaction::Everything } else { Redaction::Secrets(&known) };
+            http::exchange(endpoint, request, redaction).await
         };
         let tokens = &self.shared.tokens;
         let token = tokens.get().await?;
@@ -461,14 +457,14 @@ impl Client {
 /// `base/open-apis/…`, each segment escaped.
 fn api_url(base_url: &Url, path: &[&str]) -> Url {
     let mut url = base_url.clone();
-    // Fails for URLs without a host only, which are no base URLs.
+    // Fails only for URLs without a host, which cannot be base URLs.
     if let Ok(mut segments) = url.path_segments_mut() {
         segments.pop_if_empty().push("open-apis").extend(path);
     }
     url
 }
 
-/// An id becomes a segment of a path; these would make it another path.
+/// Refuses ids that, as a segment, would change the path.
 fn check_id(endpoint: &'static str, id: &str) -> Result<(), Error> {
     if id.is_empty() || id == "." || id == ".." {
         return Err(Error::Unsendable { endpoint, what: "the id is empty" });
@@ -483,7 +479,7 @@ fn check_uuid(endpoint: &'static str, uuid: &str) -> Result<(), Error> {
     Ok(())
 }
 
-/// A form of the fields that an upload takes (RFC 7578).
+/// Builds the multipart form of an upload (RFC 7578).
 fn multipart(boundary: &str, name: &str, file: &[u8]) -> Vec<u8> {
     let mut body = Vec::with_capacity(file.len().saturating_add(1024));
     for (field, value) in [("file_type", "stream"), ("file_name", name)] {
@@ -502,7 +498,7 @@ fn multipart(boundary: &str, name: &str, file: &[u8]) -> Vec<u8> {
     body
 }
 
-fn sent_message(answer: &Answer) -> Result<SentMessage, Error> {
+fn sent_message(answer: &Envelope) -> Result<SentMessage, Error> {
     let data = answer.data();
     Ok(SentMessage {
         message_id: string(data, "message_id")
@@ -511,7 +507,7 @@ fn sent_message(answer: &Answer) -> Result<SentMessage, Error> {
     })
 }
 
-/// Digits only, without China's code, so that `+86 138…` and `138…` are the same number.
+/// Keeps the digits, without China's country code, so that `+86 138…` and `138…` are the same number.
 fn bare_mobile(mobile: &str) -> String {
     let digits: String = mobile.chars().filter(char::is_ascii_digit).collect();
     match digits.strip_prefix("86") {

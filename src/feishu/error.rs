@@ -1,11 +1,11 @@
-//! What can go wrong with a call to the platform, and what can be done about it.
+//! Why a call to the platform failed, and how a caller can react.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Name of the token endpoint. A call whose token could not be had was itself never sent.
+/// [`Error::endpoint`] of the token endpoint. A call that failed to get its token was itself never sent.
 pub(super) const TOKEN_ENDPOINT: &str = "token";
-/// Name of a custom bot's webhook.
+/// [`Error::endpoint`] of a custom bot's webhook.
 pub(super) const WEBHOOK_ENDPOINT: &str = "webhook";
 /// [`Error::endpoint`] of [`super::Client::send`].
 pub const SEND_ENDPOINT: &str = "message_send";
@@ -16,13 +16,13 @@ pub const UPDATE_ENDPOINT: &str = "message_update";
 /// [`Error::endpoint`] of [`super::Client::upload_file`].
 pub const UPLOAD_ENDPOINT: &str = "file_upload";
 
-/// A call that failed. No variant holds a secret or a URL.
+/// Why a call failed. No variant holds a secret or a URL.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum Error {
-    /// The HTTP client could not be built, e.g. for want of root certificates.
+    /// The HTTP client could not be built, e.g. because there are no root certificates.
     #[error("the HTTP client cannot be set up")]
     Setup(#[source] Arc<reqwest::Error>),
-    /// The request was not sent: it would have been refused for certain.
+    /// The request was not sent because the platform would certainly have refused it.
     #[error("{endpoint}: {what}")]
     Unsendable {
         /// Which call.
@@ -35,18 +35,18 @@ pub enum Error {
     NotSent {
         /// Which call.
         endpoint: &'static str,
-        /// What the transport says.
+        /// The transport's error.
         source: Arc<reqwest::Error>,
     },
-    /// The request was sent, at least in part, and no complete answer came.
+    /// The request was sent, at least in part, but no complete response arrived.
     #[error("{endpoint}: no complete answer from the platform")]
     Interrupted {
         /// Which call.
         endpoint: &'static str,
-        /// What the transport says.
+        /// The transport's error.
         source: Arc<reqwest::Error>,
     },
-    /// An answer came that is not the platform's: not JSON, too large, without what it has to have.
+    /// The response is not the platform's: not JSON, too large, or without a required field.
     #[error("{endpoint}: HTTP {status}, {what} (log id {})", .log_id.as_deref().unwrap_or("-"))]
     Unreadable {
         /// Which call.
@@ -55,67 +55,67 @@ pub enum Error {
         status: u16,
         /// What is wrong with it.
         what: &'static str,
-        /// The platform's id of the request, for its support.
+        /// The platform's id of the request, for Feishu's support.
         log_id: Option<String>,
-        /// How long the answer says to wait.
+        /// How long the response says to wait.
         retry_after: Option<Duration>,
     },
-    /// The platform said no.
+    /// The platform refused the call.
     #[error(transparent)]
     Platform(#[from] Box<PlatformError>),
 }
 
-/// The platform's own error answer.
+/// The platform's own error response.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{endpoint}: {code} {msg} (HTTP {status}, log id {})", .log_id.as_deref().unwrap_or("-"))]
 pub struct PlatformError {
     /// Which call.
     pub endpoint: &'static str,
-    /// HTTP status; says less than the code.
+    /// HTTP status; less specific than the code.
     pub status: u16,
     /// The platform's code, never 0.
     pub code: i64,
-    /// The platform's words, cut to 400 characters.
+    /// The platform's message, cut to 400 characters.
     pub msg: String,
-    /// The `ErrCode` inside the words of 230099 ("card refused"), which is an envelope.
+    /// The `ErrCode` inside the message of 230099 ("card refused"), which wraps another error.
     pub inner_code: Option<i64>,
-    /// `X-Tt-Logid`: the platform's id of the request, for its support.
+    /// `X-Tt-Logid`: the platform's id of the request, for Feishu's support.
     pub log_id: Option<String>,
     /// `x-ogw-ratelimit-reset`: how long the gateway says to wait.
     pub retry_after: Option<Duration>,
 }
 
-/// What a delivery loop can do about a failed call.
+/// How a delivery loop should react to a failed call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Disposition {
-    /// A limit was reached: the same again, not before this long.
+    /// A rate limit was hit: retry no earlier than after this duration.
     RetryAfter(Duration),
-    /// The platform is down or not reachable; the call was not applied. The same again, with backoff.
+    /// The platform is down or unreachable and did not apply the call: retry with back-off.
     RetryLater,
-    /// The call may have been applied. A message may be repeated with the same uuid only, and only within the
-    /// hour for which the platform remembers it.
+    /// The call may have been applied. Retry a message only with the same uuid, and only within the hour for which the
+    /// platform remembers it.
     Unclear,
-    /// The app's id, secret, token or address is not accepted: nothing works until an administrator mends it.
+    /// The app's id, secret, token or address is not accepted: nothing works until an administrator fixes it.
     Credentials,
     /// The chat is dissolved, or the bot is no longer in it.
     ChatGone,
-    /// This person cannot be reached by the bot: outside its availability, resigned, or has stopped messages.
+    /// The bot cannot reach this person, who is outside its availability, has resigned or has blocked its messages.
     RecipientUnreachable,
-    /// The message to change or answer was recalled or deleted, or cannot be seen.
+    /// The message to update or reply to was recalled or deleted, or the bot cannot see it.
     MessageGone,
-    /// Cards can be changed for 14 days: send a new one.
+    /// The card is older than 14 days and cannot be updated: send a new one.
     TooOldToUpdate,
     /// Refused for good: the request is wrong, or a policy or a missing scope forbids it.
     Refused,
 }
 
-/// The gateway waits for whole windows; without a header this is enough for the limits per second.
+/// Wait without a header from the gateway: long enough for limits per second.
 const DEFAULT_WAIT: Duration = Duration::from_secs(1);
-/// System-wide pressure (11232) lasts longer.
+/// Wait for system-wide throttling (11232), which lasts longer.
 const PRESSURE_WAIT: Duration = Duration::from_secs(5);
 
 impl Error {
-    /// Which call failed; none where the client itself could not be set up.
+    /// Returns which call failed; `None` if the client itself could not be set up.
     pub fn endpoint(&self) -> Option<&'static str> {
         match self {
             Self::Setup(_) => None,
@@ -127,7 +127,7 @@ impl Error {
         }
     }
 
-    /// The platform's code, where it answered with one.
+    /// Returns the platform's code, if it sent one.
     pub fn code(&self) -> Option<i64> {
         match self {
             Self::Platform(error) => Some(error.code),
@@ -135,7 +135,7 @@ impl Error {
         }
     }
 
-    /// What can be done about it.
+    /// Returns how to react.
     pub fn disposition(&self) -> Disposition {
         match self {
             Self::Setup(_) | Self::NotSent { .. } => Disposition::RetryLater,
@@ -143,24 +143,24 @@ impl Error {
             Self::Interrupted { endpoint, .. } => unclear(endpoint),
             Self::Unreadable { endpoint, status, retry_after, .. } => match status {
                 429 => Disposition::RetryAfter(retry_after.unwrap_or(DEFAULT_WAIT)),
-                // A gateway that lost what is behind it cannot know whether that had been done.
+                // The gateway lost its backend and cannot know whether the call was applied.
                 502 | 504 => unclear(endpoint),
                 408 | 500.. => Disposition::RetryLater,
-                // A success whose words were lost on the way is still a success.
+                // A success with an unreadable body may still be a success.
                 200..=299 => unclear(endpoint),
-                // Too large for whoever is in between: that is the message's fault.
+                // Too large for a proxy in between: the message itself is the problem.
                 413 => Disposition::Refused,
-                // The address is typed in by people, and what waits for it can go another way.
+                // People type this address in, and its messages can be delivered another way.
                 _ if *endpoint == WEBHOOK_ENDPOINT => Disposition::Refused,
-                // A proxy's page, or another host than the platform's: no message is lost for that.
+                // A proxy's page, or a host other than the platform's: keep the message.
                 _ => Disposition::Credentials,
             },
             Self::Platform(error) => error.disposition(),
         }
     }
 
-    /// Whether a message may have been sent although the call failed: the request went out, and what came back does not
-    /// say for certain that it was refused. Of calls that send nothing, false.
+    /// Returns whether a message may have been sent although the call failed: the request went out, and the response does
+    /// not prove that it was refused. Always false for calls that send no message.
     pub fn may_have_sent(&self) -> bool {
         if !matches!(self.endpoint(), Some(SEND_ENDPOINT | REPLY_ENDPOINT)) {
             return false;
@@ -177,8 +177,8 @@ impl Error {
         }
     }
 
-    /// Whether it is the gateway that refused: its limits are counted per API and app, whoever the call was for ("Rate
-    /// limits"). Limits of one chat, person or message are none of these.
+    /// Returns whether the gateway's rate limit was hit, which counts per API and app regardless of the recipient
+    /// (docs/platforms/feishu.md §3). Limits of a single chat, person or message are not included.
     pub fn is_limit_of_app(&self) -> bool {
         match self {
             Self::Platform(error) => error.code == 99991400,
@@ -187,12 +187,12 @@ impl Error {
         }
     }
 
-    /// Whether the tenant token was refused, so that a fresh one may help.
+    /// Returns whether the tenant token was refused, so that a fresh one may help.
     pub(super) fn is_token_invalid(&self) -> bool {
         matches!(self.code(), Some(99991663 | 99991664 | 99991671))
     }
 
-    /// The `outcome` of the call in metrics.
+    /// Returns the `outcome` label of the call in metrics.
     pub(super) fn outcome(&self) -> &'static str {
         match self.disposition() {
             Disposition::RetryAfter(_) => "throttled",
@@ -212,15 +212,15 @@ fn unclear(endpoint: &str) -> Disposition {
 }
 
 impl PlatformError {
-    /// See [`Error::disposition`]. Codes: "General error codes", and the error tables of each API's page.
+    /// See [`Error::disposition`]. The codes are listed in docs/platforms/feishu.md §4.7.
     fn disposition(&self) -> Disposition {
         let wait = |least: Duration| {
             Disposition::RetryAfter(self.retry_after.map_or(least, |wait| wait.max(least)))
         };
-        // 230099 wraps what the card service said; where it does, that is the reason.
+        // 230099 wraps the card service's error, which is the actual reason.
         match self.inner_code.unwrap_or(self.code) {
-            // A JSON 2.0 card that somebody is using just now. 11310 has other meanings, which only its words
-            // tell apart.
+            // Somebody is using this JSON 2.0 card right now. 11310 has other meanings too, which only the
+            // message tells apart.
             200810 => return wait(DEFAULT_WAIT),
             11310 if self.msg.contains("card action is lock") => return wait(DEFAULT_WAIT),
             _ => {}
@@ -229,7 +229,7 @@ impl PlatformError {
             99991400 => Disposition::RetryAfter(self.retry_after.unwrap_or(DEFAULT_WAIT)),
             230020 | 230049 => wait(DEFAULT_WAIT),
             11232 | 11233 => wait(PRESSURE_WAIT),
-            // Daily and monthly quotas: they come back, but not soon.
+            // Daily and monthly quotas: they reset, but not soon.
             11247 | 99991403 => Disposition::RetryLater,
             10003
             | 10012
@@ -260,6 +260,19 @@ impl PlatformError {
     }
 }
 
+/// Returns the reason inside 230099: `… ext=ErrCode: 11310; ErrPath: …; ErrMsg: …`.
+pub(super) fn inner_code(code: i64, msg: &str) -> Option<i64> {
+    if code != 230099 {
+        return None;
+    }
+    let (_, after) = msg.split_once("ErrCode:")?;
+    let after = after.trim_start();
+    let digits = after
+        .find(|next: char| !next.is_ascii_digit())
+        .map_or(Some(after), |end| after.get(..end))?;
+    digits.parse().ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -270,7 +283,7 @@ mod tests {
             status,
             code,
             msg: msg.to_owned(),
-            inner_code: super::super::http::inner_code(code, msg),
+            inner_code: inner_code(code, msg),
             log_id: None,
             retry_after: None,
         }))
@@ -328,7 +341,7 @@ mod tests {
     }
 
     #[test]
-    fn answers_without_a_code_go_by_the_status() {
+    fn responses_without_a_code_are_judged_by_the_status() {
         use Disposition::*;
         for (endpoint, status, disposition) in [
             ("message_send", 200, Unclear),
@@ -353,6 +366,23 @@ mod tests {
                 retry_after: Some(Duration::from_millis(2500)),
             };
             assert_eq!(error.disposition(), disposition, "{error}");
+        }
+    }
+
+    #[test]
+    fn the_reason_for_a_refused_card_is_read_from_the_message() {
+        for (code, msg, inner) in [
+            (
+                230099,
+                "Failed to create card content, ext=ErrCode: 200621; ErrPath: ROOT",
+                Some(200621),
+            ),
+            (230099, "ext=ErrCode:11310", Some(11310)),
+            (230099, "ext=ErrCode: x", None),
+            (230099, "", None),
+            (230001, "ext=ErrCode: 200621;", None),
+        ] {
+            assert_eq!(inner_code(code, msg), inner, "{msg}");
         }
     }
 }

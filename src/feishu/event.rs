@@ -1,56 +1,51 @@
-//! What the platform reports: the event envelope and the events that are acted on.
+//! The event envelope and the events that airgate handles (docs/platforms/feishu.md §7.2, §8).
 //!
-//! Reading is lenient: unknown fields, missing optional ones, other key orders and `null`s do not matter. An
-//! event that lacks what it takes to act on it (who, where, which) is [`Incoming::Unhandled`], not an error: it
-//! came from the platform, and a refusal would only make it come again.
+//! Parsing is lenient: unknown fields, missing optional fields, key order and `null`s do not matter. An event
+//! without a required field (who, where, which) is [`Incoming::Unhandled`], not an error: it came from the
+//! platform, and refusing it would only make the platform push it again.
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
-use super::callback::{Malformed, Rejection};
 use super::card_action::CardAction;
+use super::fields::{instant, string};
 use super::message::MessageReceived;
+use super::rejection::{Malformed, Rejection};
 
-/// Events are pushed again for 7 h 5 min 15 s at most ("Receive events", retries); what is older than this is
-/// not worth acting on, and the memory of event ids need not reach further back.
-const STALE_AFTER: SignedDuration = SignedDuration::from_hours(8);
-
-/// Names of event types are short; a longer one is cut, so that logs stay bounded.
+/// Longer names of event types are cut, so that log lines stay bounded.
 const TYPE_LIMIT: usize = 100;
 
-/// A payload that came from the platform.
+/// An authenticated payload from the platform.
 #[derive(Clone, Debug, PartialEq)]
 #[allow(clippy::large_enum_variant)] // One per request, matched at once: a box would be one more allocation.
 pub enum Incoming {
-    /// A url_verification; answer `{"challenge": …}`.
+    /// A url_verification: answer `{"challenge": …}`.
     Challenge(String),
-    /// Something to act on, once per [`Event::event_id`].
+    /// An event to handle, once per [`Event::event_id`].
     Event(Event),
-    /// Older than 8 h; answer 200 and leave it.
+    /// An event older than the age limit: answer 200 and ignore it.
     Stale {
-        /// Identifies the event; empty where it had no id.
+        /// Identifies the event; empty if it has no id.
         event_id: String,
         /// E.g. `im.message.receive_v1`.
         event_type: String,
     },
-    /// Of a kind that is not acted on, or without what it takes; answer 200.
+    /// An event of a type that is not handled, or without a required field: answer 200.
     Unhandled {
-        /// Identifies the event; empty where it had no id.
+        /// Identifies the event; empty if it has no id.
         event_id: String,
         /// E.g. `im.message.receive_v1`.
         event_type: String,
     },
 }
 
-/// Something happened. It may be reported more than once, under the same id.
+/// An event. The platform may push it more than once, under the same id.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Event {
-    /// Identifies the event across repetitions.
+    /// Identifies the event across repeated pushes.
     pub event_id: String,
     /// When it happened, by the platform's clock.
     pub created_at: Timestamp,
-    /// The tenant it happened in; empty where the platform does not say.
-    pub tenant_key: String,
     /// What happened.
     pub kind: EventKind,
 }
@@ -58,41 +53,40 @@ pub struct Event {
 /// What happened.
 #[derive(Clone, Debug, PartialEq)]
 pub enum EventKind {
-    /// A message that the bot can see (im.message.receive_v1). Deduplicate by its message id, too: the
-    /// platform does not promise one event id for repetitions of a message.
+    /// A message that the bot can see. Deduplicate by message id too: the platform does not promise the same event
+    /// id when it pushes a message again.
     Message(MessageReceived),
-    /// Somebody used a component of a card (card.action.trigger).
+    /// Somebody used a component of a card.
     CardAction(CardAction),
-    /// Somebody chose an item of the bot's menu in the direct chat (application.bot.menu_v6). It names no chat:
-    /// answer by open_id.
+    /// Somebody chose an item from the bot's menu in the direct chat. The event names no chat: reply by open_id.
     BotMenu {
-        /// Who chose it.
+        /// The person who chose it.
         operator_open_id: String,
-        /// The key that the item was given in the console.
+        /// The item's key from the developer console.
         event_key: String,
     },
-    /// Somebody opened the direct chat (im.chat.access_event.bot_p2p_chat_entered_v1); sent every time.
+    /// Somebody opened the direct chat; sent every time.
     ChatEntered {
         /// The direct chat.
         chat_id: String,
-        /// Who opened it.
+        /// The person who opened it.
         operator_open_id: String,
     },
-    /// The bot was added to a group (im.chat.member.bot.added_v1).
+    /// The bot was added to a group.
     BotAdded {
         /// The group.
         chat_id: String,
-        /// Who added it, where the platform says.
+        /// The person who added it, if the platform says.
         operator_open_id: Option<String>,
-        /// The group's name; empty where the platform does not say.
+        /// The group's name; empty if the platform does not say.
         name: String,
     },
-    /// The bot was removed from a group (im.chat.member.bot.deleted_v1).
+    /// The bot was removed from a group.
     BotRemoved {
         /// The group.
         chat_id: String,
     },
-    /// A group was dissolved (im.chat.disbanded_v1).
+    /// A group was dissolved.
     ChatDisbanded {
         /// The group.
         chat_id: String,
@@ -100,26 +94,75 @@ pub enum EventKind {
 }
 
 impl EventKind {
-    /// The platform's name of the event type.
-    pub fn event_type(&self) -> &'static str {
+    /// Returns the type of this event.
+    pub fn event_type(&self) -> EventType {
         match self {
-            Self::Message(_) => "im.message.receive_v1",
-            Self::CardAction(_) => "card.action.trigger",
-            Self::BotMenu { .. } => "application.bot.menu_v6",
-            Self::ChatEntered { .. } => "im.chat.access_event.bot_p2p_chat_entered_v1",
-            Self::BotAdded { .. } => "im.chat.member.bot.added_v1",
-            Self::BotRemoved { .. } => "im.chat.member.bot.deleted_v1",
-            Self::ChatDisbanded { .. } => "im.chat.disbanded_v1",
+            Self::Message(_) => EventType::Message,
+            Self::CardAction(_) => EventType::CardAction,
+            Self::BotMenu { .. } => EventType::BotMenu,
+            Self::ChatEntered { .. } => EventType::ChatEntered,
+            Self::BotAdded { .. } => EventType::BotAdded,
+            Self::BotRemoved { .. } => EventType::BotRemoved,
+            Self::ChatDisbanded { .. } => EventType::ChatDisbanded,
         }
     }
 }
 
-/// Reads a payload whose origin is already certain: the plain JSON of an HTTP callback behind its checks, or of
-/// a long-connection frame, which has no signature. `now` decides what is stale.
+/// Declares [`EventType`]: each event type and the platform's name for it, once.
+macro_rules! event_types {
+    ($($(#[$doc:meta])* $variant:ident = $name:literal,)*) => {
+        /// The event types that airgate handles.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum EventType {
+            $($(#[$doc])* $variant,)*
+        }
+
+        impl EventType {
+            /// Returns the platform's name, e.g. `im.message.receive_v1`.
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $name,)*
+                }
+            }
+
+            /// Returns the type with this name, or `None` if airgate does not handle it.
+            pub fn from_name(name: &str) -> Option<Self> {
+                match name {
+                    $($name => Some(Self::$variant),)*
+                    _ => None,
+                }
+            }
+        }
+    };
+}
+
+event_types! {
+    /// See [`EventKind::Message`].
+    Message = "im.message.receive_v1",
+    /// See [`EventKind::CardAction`].
+    CardAction = "card.action.trigger",
+    /// See [`EventKind::BotMenu`].
+    BotMenu = "application.bot.menu_v6",
+    /// See [`EventKind::ChatEntered`].
+    ChatEntered = "im.chat.access_event.bot_p2p_chat_entered_v1",
+    /// See [`EventKind::BotAdded`].
+    BotAdded = "im.chat.member.bot.added_v1",
+    /// See [`EventKind::BotRemoved`].
+    BotRemoved = "im.chat.member.bot.deleted_v1",
+    /// See [`EventKind::ChatDisbanded`].
+    ChatDisbanded = "im.chat.disbanded_v1",
+}
+
+/// Parses a payload that is already authenticated: the JSON of a verified HTTP callback, or of a long-connection
+/// frame, which needs no signature. An event older than `max_age` at `now` is [`Incoming::Stale`].
 ///
-/// Fails with [`Malformed::NotAnEvent`] only. Events of version 1.0 (`uuid`, `ts`) are recognised and
-/// [`Incoming::Unhandled`]: none of them is acted on.
-pub fn parse_payload(payload: &Value, now: Timestamp) -> Result<Incoming, Rejection> {
+/// Fails only with [`Malformed::NotAnEvent`]. Version 1.0 events (`uuid`, `ts`) are recognised but
+/// [`Incoming::Unhandled`].
+pub fn parse_payload(
+    payload: &Value,
+    now: Timestamp,
+    max_age: SignedDuration,
+) -> Result<Incoming, Rejection> {
     if is_url_verification(payload) {
         return string(payload, "challenge")
             .map(Incoming::Challenge)
@@ -131,7 +174,7 @@ pub fn parse_payload(payload: &Value, now: Timestamp) -> Result<Incoming, Reject
     let event_type = string(header, "event_type").ok_or(Malformed::NotAnEvent)?;
     let event_id = string(header, "event_id");
     let created_at = header.get("create_time").and_then(instant);
-    if created_at.is_some_and(|at| now.duration_since(at) > STALE_AFTER) {
+    if created_at.is_some_and(|at| now.duration_since(at) > max_age) {
         return Ok(Incoming::Stale {
             event_id: event_id.unwrap_or_default(),
             event_type: bounded(&event_type),
@@ -141,13 +184,8 @@ pub fn parse_payload(payload: &Value, now: Timestamp) -> Result<Incoming, Reject
     let kind =
         payload.get("event").and_then(|event| parse_kind(&event_type, event, payload, created_at));
     Ok(match (event_id, kind) {
-        (Some(event_id), Some(kind)) => Incoming::Event(Event {
-            event_id,
-            created_at,
-            tenant_key: string(header, "tenant_key").unwrap_or_default(),
-            kind,
-        }),
-        // Without an id a repetition could not be told from a new event.
+        (Some(event_id), Some(kind)) => Incoming::Event(Event { event_id, created_at, kind }),
+        // Without an id, a repeated push would look like a new event.
         (event_id, _) => Incoming::Unhandled {
             event_id: event_id.unwrap_or_default(),
             event_type: bounded(&event_type),
@@ -155,7 +193,7 @@ pub fn parse_payload(payload: &Value, now: Timestamp) -> Result<Incoming, Reject
     })
 }
 
-/// Whether this is the platform's question on saving a request URL.
+/// Returns whether this is the request that the platform sends when somebody saves a request URL.
 pub(super) fn is_url_verification(payload: &Value) -> bool {
     payload.get("type").and_then(Value::as_str) == Some("url_verification")
 }
@@ -179,51 +217,24 @@ fn parse_kind(
 ) -> Option<EventKind> {
     let chat_id = || string(event, "chat_id");
     let operator_id = || string(event.get("operator_id")?, "open_id");
-    Some(match event_type {
-        "im.message.receive_v1" => EventKind::Message(MessageReceived::parse(event, created_at)?),
-        "card.action.trigger" => EventKind::CardAction(CardAction::parse(event, payload)?),
-        "application.bot.menu_v6" => EventKind::BotMenu {
+    Some(match EventType::from_name(event_type)? {
+        EventType::Message => EventKind::Message(MessageReceived::parse(event, created_at)?),
+        EventType::CardAction => EventKind::CardAction(CardAction::parse(event, payload)?),
+        EventType::BotMenu => EventKind::BotMenu {
             operator_open_id: string(event.get("operator")?.get("operator_id")?, "open_id")?,
             event_key: string(event, "event_key")?,
         },
-        "im.chat.access_event.bot_p2p_chat_entered_v1" => {
+        EventType::ChatEntered => {
             EventKind::ChatEntered { chat_id: chat_id()?, operator_open_id: operator_id()? }
         }
-        "im.chat.member.bot.added_v1" => EventKind::BotAdded {
+        EventType::BotAdded => EventKind::BotAdded {
             chat_id: chat_id()?,
             operator_open_id: operator_id(),
             name: string(event, "name").unwrap_or_default(),
         },
-        "im.chat.member.bot.deleted_v1" => EventKind::BotRemoved { chat_id: chat_id()? },
-        "im.chat.disbanded_v1" => EventKind::ChatDisbanded { chat_id: chat_id()? },
-        _ => return None,
+        EventType::BotRemoved => EventKind::BotRemoved { chat_id: chat_id()? },
+        EventType::ChatDisbanded => EventKind::ChatDisbanded { chat_id: chat_id()? },
     })
-}
-
-/// A field that is a string and not empty. The platform writes `""` and `null` for what it does not tell.
-pub(super) fn string(object: &Value, field: &str) -> Option<String> {
-    object.get(field)?.as_str().filter(|text| !text.is_empty()).map(str::to_owned)
-}
-
-/// An instant written as a number of seconds, milliseconds or microseconds since 1970, told apart by the number
-/// of digits: 10, 13 or 16. The unit differs between events (ms) and card callbacks (µs). Anything else is none.
-pub(super) fn instant(value: &Value) -> Option<Timestamp> {
-    let digits = match value {
-        Value::String(text) => text.clone(),
-        Value::Number(number) => number.to_string(),
-        _ => return None,
-    };
-    if !digits.bytes().all(|byte| byte.is_ascii_digit()) {
-        return None;
-    }
-    let count: i64 = digits.parse().ok()?;
-    match digits.len() {
-        10 => Timestamp::from_second(count),
-        13 => Timestamp::from_millisecond(count),
-        16 => Timestamp::from_microsecond(count),
-        _ => return None,
-    }
-    .ok()
 }
 
 fn bounded(event_type: &str) -> String {

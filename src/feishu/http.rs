@@ -1,4 +1,4 @@
-//! One exchange with the platform: bounded reading, the envelope `{"code", "msg", …}`, logs and metrics.
+//! One exchange with the platform: bounded reads, the envelope `{"code", "msg", …}`, logs and metrics.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,20 +8,20 @@ use reqwest::{RequestBuilder, Response, Url};
 use serde_json::Value;
 
 use super::address;
-use super::error::{Error, PlatformError};
+use super::error::{Error, PlatformError, inner_code};
 
-/// Answers of this API are far smaller; whatever is larger is not from it.
+/// The API's responses are far smaller; anything larger does not come from it.
 const ANSWER_LIMIT: usize = 1024 * 1024;
-/// Words of the platform that are kept.
+/// How many characters of the platform's message are kept.
 const MSG_LIMIT: usize = 400;
-/// Characters of a log id that are kept.
+/// How many characters of a log id are kept.
 const LOG_ID_LIMIT: usize = 100;
-/// No answer of the gateway's is believed that says to wait longer.
+/// Cap on the wait that the gateway asks for.
 const LONGEST_WAIT: Duration = Duration::from_secs(3600);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// An HTTP client for `url`'s host that follows no redirect: a redirect would carry a body, or a token, to
-/// somewhere nobody configured.
+/// Builds an HTTP client for `url`'s host. It follows no redirects: one would carry a body or a token to a host that
+/// nobody configured.
 pub(super) fn client(url: &Url, timeout: Duration) -> Result<reqwest::Client, Error> {
     let mut builder = reqwest::Client::builder()
         .redirect(reqwest::redirect::Policy::none())
@@ -32,47 +32,47 @@ pub(super) fn client(url: &Url, timeout: Duration) -> Result<reqwest::Client, Er
         builder = builder.no_proxy();
     }
     if url.scheme() == "http" {
-        // Works on a host without root certificates, too.
+        // Works on a host without root certificates too.
         builder = builder.tls_certs_only([]);
     }
     builder.build().map_err(|error| Error::Setup(Arc::new(error)))
 }
 
-/// What is kept of the platform's words: they may repeat what was sent, and errors end up in logs and on cards.
+/// What to cut out of the platform's messages: they may repeat the request, and errors end up in logs and on cards.
 #[derive(Clone, Copy)]
-pub(super) enum Words<'s> {
-    /// All but these texts.
-    Without(&'s [&'s str]),
-    /// None: the request was full of secrets.
-    Unheard,
+pub(super) enum Redaction<'s> {
+    /// These secrets.
+    Secrets(&'s [&'s str]),
+    /// The whole message: the request was full of secrets.
+    Everything,
 }
 
-impl Words<'_> {
-    /// The first [`MSG_LIMIT`] characters of what may be kept.
-    fn of(self, msg: &str) -> String {
+impl Redaction<'_> {
+    /// Returns the first [`MSG_LIMIT`] characters of the redacted message.
+    fn apply(self, msg: &str) -> String {
         match self {
-            // Cut afterwards: half a secret would not be found.
-            Self::Without(secrets) => without(msg, secrets).chars().take(MSG_LIMIT).collect(),
-            Self::Unheard => "…".to_owned(),
+            // Truncate last: half a secret would not be found.
+            Self::Secrets(secrets) => redact(msg, secrets).chars().take(MSG_LIMIT).collect(),
+            Self::Everything => "…".to_owned(),
         }
     }
 }
 
-/// `text` with a dash in the place of every secret.
-pub(super) fn without(text: &str, secrets: &[&str]) -> String {
+/// Replaces every secret in `text` with an ellipsis.
+fn redact(text: &str, secrets: &[&str]) -> String {
     secrets
         .iter()
         .filter(|secret| !secret.is_empty())
         .fold(text.to_owned(), |text, secret| text.replace(secret, "…"))
 }
 
-/// Sends one request and reads its answer. Success is `code` 0 and nothing else, whatever the status.
+/// Sends one request and reads the response. Only `code` 0 is a success, whatever the HTTP status.
 pub(super) async fn exchange(
     endpoint: &'static str,
     request: RequestBuilder,
-    words: Words<'_>,
-) -> Result<Answer, Error> {
-    let result = attempt(endpoint, request, words).await;
+    redaction: Redaction<'_>,
+) -> Result<Envelope, Error> {
+    let result = attempt(endpoint, request, redaction).await;
     let outcome = match &result {
         Ok(answer) => {
             tracing::debug!(endpoint, log_id = answer.log_id, "feishu call");
@@ -88,22 +88,22 @@ pub(super) async fn exchange(
     result
 }
 
-/// A success.
+/// The envelope of a successful response.
 #[derive(Debug)]
-pub(super) struct Answer {
+pub(super) struct Envelope {
     endpoint: &'static str,
     pub(super) status: u16,
     log_id: Option<String>,
     pub(super) body: Value,
 }
 
-impl Answer {
-    /// The `data` of the body; null where there is none.
+impl Envelope {
+    /// Returns the `data` of the body; null if there is none.
     pub(super) fn data(&self) -> &Value {
         self.body.get("data").unwrap_or(&Value::Null)
     }
 
-    /// The error of an answer that says success but lacks what it has to tell.
+    /// Returns the error for a success without a required field.
     pub(super) fn lacks(&self, what: &'static str) -> Error {
         Error::Unreadable {
             endpoint: self.endpoint,
@@ -118,8 +118,8 @@ impl Answer {
 async fn attempt(
     endpoint: &'static str,
     request: RequestBuilder,
-    words: Words<'_>,
-) -> Result<Answer, Error> {
+    redaction: Redaction<'_>,
+) -> Result<Envelope, Error> {
     let response = request.send().await.map_err(|error| {
         let sent = !(error.is_connect() || error.is_builder());
         // The URL of a custom bot is a secret.
@@ -151,7 +151,7 @@ async fn attempt(
         .and_then(Value::as_i64)
         .ok_or_else(|| unreadable("the answer has no code"))?;
     if code == 0 {
-        return Ok(Answer { endpoint, status, log_id, body });
+        return Ok(Envelope { endpoint, status, log_id, body });
     }
     let msg = body.get("msg").and_then(Value::as_str).unwrap_or_default();
     Err(Box::new(PlatformError {
@@ -159,14 +159,14 @@ async fn attempt(
         status,
         code,
         inner_code: inner_code(code, msg),
-        msg: words.of(msg),
+        msg: redaction.apply(msg),
         log_id,
         retry_after,
     })
     .into())
 }
 
-/// The body; none where it is over the limit.
+/// Returns the body; `None` if it is over the limit.
 async fn read(mut response: Response) -> Result<Option<Vec<u8>>, reqwest::Error> {
     let mut bytes = Vec::new();
     while let Some(chunk) = response.chunk().await? {
@@ -182,29 +182,16 @@ fn header<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
     headers.get(name)?.to_str().ok()
 }
 
-/// `x-ogw-ratelimit-reset` is in seconds and has been seen with a fraction.
+/// Reads `x-ogw-ratelimit-reset` or `Retry-After`, in seconds; the former has been seen with a fraction.
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let seconds =
         header(headers, "x-ogw-ratelimit-reset").or_else(|| header(headers, "retry-after"))?.trim();
-    // Refuses what is negative, not a number, or beyond all measure.
+    // Fails for negative, non-finite and overflowing values.
     let wait = Duration::try_from_secs_f64(seconds.parse().ok()?).ok()?;
     Some(wait.min(LONGEST_WAIT))
 }
 
-/// The reason inside 230099: `… ext=ErrCode: 11310; ErrPath: …; ErrMsg: …`.
-pub(super) fn inner_code(code: i64, msg: &str) -> Option<i64> {
-    if code != 230099 {
-        return None;
-    }
-    let (_, after) = msg.split_once("ErrCode:")?;
-    let after = after.trim_start();
-    let digits = after
-        .find(|next: char| !next.is_ascii_digit())
-        .map_or(Some(after), |end| after.get(..end))?;
-    digits.parse().ok()
-}
-
-/// An error with its causes, on one line.
+/// Shows an error with its causes on one line.
 struct Chain<'e>(&'e Error);
 
 impl std::fmt::Display for Chain<'_> {
@@ -224,7 +211,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn waiting_times_may_be_fractional_and_are_bounded() {
+    fn retry_delays_may_be_fractional_and_are_capped() {
         for (text, wait) in [
             ("2", Some(Duration::from_secs(2))),
             ("0.25", Some(Duration::from_millis(250))),
@@ -245,28 +232,11 @@ mod tests {
     }
 
     #[test]
-    fn what_was_sent_is_not_kept_when_the_platform_repeats_it() {
+    fn secrets_that_the_platform_repeats_are_redacted() {
         let msg = format!("{}app_secret s3cret-of-ours is wrong", "x".repeat(MSG_LIMIT - 15));
-        let kept = Words::Without(&["", "s3cret-of-ours"]).of(&msg);
+        let kept = Redaction::Secrets(&["", "s3cret-of-ours"]).apply(&msg);
         assert!(kept.ends_with("app_secret … is"), "{kept}");
-        assert_eq!(Words::Without(&[]).of("as it is"), "as it is");
-        assert_eq!(Words::Unheard.of(&msg), "…");
-    }
-
-    #[test]
-    fn the_reason_of_a_refused_card_is_read_from_its_words() {
-        for (code, msg, inner) in [
-            (
-                230099,
-                "Failed to create card content, ext=ErrCode: 200621; ErrPath: ROOT",
-                Some(200621),
-            ),
-            (230099, "ext=ErrCode:11310", Some(11310)),
-            (230099, "ext=ErrCode: x", None),
-            (230099, "", None),
-            (230001, "ext=ErrCode: 200621;", None),
-        ] {
-            assert_eq!(inner_code(code, msg), inner, "{msg}");
-        }
+        assert_eq!(Redaction::Secrets(&[]).apply("as it is"), "as it is");
+        assert_eq!(Redaction::Everything.apply(&msg), "…");
     }
 }

@@ -1,51 +1,51 @@
-//! A message that the bot received: its text, and whom it mentions.
+//! Messages: those that the bot receives, with their text and mentions, and its own in a chat's history.
 
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::event::{instant, string};
+use super::fields::{instant, string};
 
 /// Where a message was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ChatKind {
     /// Between one person and the bot.
     Direct,
-    /// Anything with more people; so is a kind that is not known, because there a mention is asked for.
+    /// Anything else, including unknown kinds: in a group the bot only reacts to mentions.
     Group,
 }
 
-/// Somebody that a message mentions.
+/// A mention in a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mention {
     /// The placeholder in the text, `@_user_1`.
     pub key: String,
-    /// Who it is; none for everybody.
+    /// The person or bot; `None` for everybody (`@all`).
     pub open_id: Option<String>,
-    /// The name as it was shown.
+    /// The name as shown.
     pub name: String,
-    /// Whether it is a bot, where the platform says.
+    /// Whether it is a bot, if the platform says.
     pub is_bot: Option<bool>,
 }
 
-/// A message ("Receive message", im.message.receive_v1).
+/// A message that the bot received ("Receive message", docs/platforms/feishu.md §8).
 #[derive(Clone, Debug, PartialEq)]
 pub struct MessageReceived {
-    /// `om_…`; identifies the message across repetitions of the event.
+    /// `om_…`; identifies the message across repeated pushes of the event.
     pub message_id: String,
     /// `oc_…`
     pub chat_id: String,
     /// Where it was written.
     pub chat_kind: ChatKind,
-    /// Who wrote it.
+    /// The author.
     pub sender_open_id: String,
     /// False for bots and apps.
     pub sender_is_user: bool,
     /// When it was written.
     pub created_at: Timestamp,
-    /// The text of a text or post message, with the placeholders of [`MessageReceived::mentions`] in it; none
-    /// for every other kind (image, file, sticker …) and for a recalled message. Links stay `[text](url)`.
+    /// The text of a text or post message, with the placeholders of [`MessageReceived::mentions`] in it. `None` for
+    /// other kinds (image, file, sticker, …) and for recalled messages. Links stay `[text](url)`.
     pub text: Option<String>,
-    /// Whom the text mentions.
+    /// The mentions in the text.
     pub mentions: Vec<Mention>,
 }
 
@@ -54,34 +54,34 @@ pub struct MessageReceived {
 pub struct TextForBot {
     /// Whether the bot is mentioned.
     pub mentioned: bool,
-    /// The text, trimmed, without the mentions of the bot, with names in the place of all others.
+    /// The trimmed text, without mentions of the bot; names replace the other placeholders.
     pub text: String,
 }
 
-/// A message of this app as the history shows it ("Get chat history").
+/// One of this app's own messages as the history shows it ("Get chat history", docs/platforms/feishu.md §4.8).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OwnMessage {
     /// `om_…`
     pub message_id: String,
-    /// The message that it answers.
+    /// The message it replies to.
     pub parent_id: Option<String>,
-    /// What can be seen of it.
+    /// Its visible content.
     pub content: OwnContent,
 }
 
-/// What the history shows of a message of this app: of a JSON 2.0 card no more than its title.
+/// The content of an own message in the history, which shows only the title of a JSON 2.0 card.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum OwnContent {
-    /// A card, by its title; empty where it has none.
+    /// A card's title; empty if it has none.
     Card(String),
-    /// A file, by its name.
+    /// A file's name.
     File(String),
     /// Anything else.
     Other,
 }
 
 impl OwnMessage {
-    /// None where it was recalled, or was written by somebody else.
+    /// Returns `None` if the message was recalled or is not from this app.
     pub(super) fn from_history(item: &Value, app_id: &str) -> Option<Self> {
         let sender = item.get("sender")?;
         let is_own = string(sender, "id_type").as_deref() == Some("app_id")
@@ -108,10 +108,10 @@ impl OwnMessage {
 }
 
 impl MessageReceived {
-    /// The text as the bot with this open_id should read it; none where the message has no text.
+    /// Returns the text as the bot with this open_id should read it; `None` if the message has no text.
     ///
-    /// While the bot's own open_id is not known, a mention of any bot counts as its own; where the platform does
-    /// not tell who is a bot, none does.
+    /// While the bot's own open_id is unknown, a mention of any bot counts as its own, as far as the platform says who
+    /// is a bot.
     pub fn text_for_bot(&self, bot_open_id: Option<&str>) -> Option<TextForBot> {
         let text = self.text.as_deref()?;
         let is_me = |mention: &Mention| match bot_open_id {
@@ -125,7 +125,7 @@ impl MessageReceived {
             read.push_str(before);
             match self.mention_at(from_at) {
                 Some((mention, after)) if is_me(mention) => {
-                    // What stood on either side of the mention stays two words.
+                    // The words on either side of the mention stay separate.
                     if !read.is_empty() && !read.ends_with(char::is_whitespace) {
                         read.push(' ');
                     }
@@ -148,8 +148,8 @@ impl MessageReceived {
         })
     }
 
-    /// The mention whose placeholder `text` starts with, and the text behind it. `@_user_1` is not the start
-    /// of `@_user_12`.
+    /// Returns the mention whose placeholder `text` starts with, and the text after it. `@_user_1` does not match
+    /// `@_user_12`.
     fn mention_at<'t>(&self, text: &'t str) -> Option<(&Mention, &'t str)> {
         self.mentions
             .iter()
@@ -157,7 +157,7 @@ impl MessageReceived {
             .find(|(_, after)| !after.starts_with(|next: char| next.is_ascii_digit()))
     }
 
-    /// None where it is not said who wrote what where.
+    /// Returns `None` if the message id, the chat or the author is missing.
     pub(super) fn parse(event: &Value, event_created_at: Timestamp) -> Option<Self> {
         let message = event.get("message")?;
         let sender = event.get("sender")?;
@@ -178,8 +178,8 @@ impl MessageReceived {
         })
     }
 
-    /// A message as the history shows it ("Get chat history"), which is not as the event told it. None where it was
-    /// recalled, or lacks what it takes to answer it.
+    /// Parses a message of the history, whose shape differs from the event's ("Get chat history",
+    /// docs/platforms/feishu.md §4.8). Returns `None` if it was recalled, or lacks a field that a reply needs.
     pub(super) fn from_history(item: &Value, chat_kind: ChatKind) -> Option<Self> {
         if item.get("deleted").and_then(Value::as_bool) == Some(true) {
             return None;
@@ -205,7 +205,7 @@ fn parse_mentions(message: &Value) -> Vec<Mention> {
     mentions.into_iter().flatten().filter_map(parse_mention).collect()
 }
 
-/// `body` holds the content: the message itself in events, its member `body` in the history.
+/// Reads the text. `body` is the object with the content: the message itself in events, its member `body` in the history.
 fn read_text(
     message: &Value,
     type_field: &str,
@@ -219,7 +219,7 @@ fn read_text(
 
 fn parse_mention(mention: &Value) -> Option<Mention> {
     Some(Mention {
-        // A placeholder starts with @; anything else would be looked for in ordinary text.
+        // A placeholder starts with @; anything else could match ordinary text.
         key: string(mention, "key").filter(|key| key.len() > 1 && key.starts_with('@'))?,
         // An object of ids in events, the open_id itself in the history.
         open_id: string(mention, "id")
@@ -237,8 +237,8 @@ fn read_content(message_type: &str, content: &Value, mentions: &[Mention]) -> Op
     }
 }
 
-/// The words of a post: title and paragraphs, one per line. Pictures and the like are skipped; a post of
-/// nothing else has no text.
+/// Returns the text of a post: title and paragraphs, one per line. Skips pictures and the like; a post with nothing else
+/// has no text.
 fn read_post(content: &Value, mentions: &[Mention]) -> Option<String> {
     let title = string(content, "title");
     let paragraphs = content.get("content")?.as_array()?;
@@ -268,7 +268,7 @@ struct Line {
 
 impl Line {
     fn push_text(&mut self, text: &str) {
-        // In a post a mention is an element of its own; put together, "@_user_1" and "0" would be user 10.
+        // In a post a mention is a separate element; joined, "@_user_1" and "0" would be user 10.
         if self.ends_in_mention && text.starts_with(|first: char| first.is_ascii_digit()) {
             self.text.push(' ');
         }
@@ -276,7 +276,7 @@ impl Line {
         self.ends_in_mention &= text.is_empty();
     }
 
-    /// `user_id` of a received post is the placeholder; posts written by apps have been seen with the open_id.
+    /// `user_id` is the placeholder in a received post; posts by apps have been seen with the open_id.
     fn push_mention(&mut self, element: &Value, mentions: &[Mention]) {
         let Some(user_id) = string(element, "user_id") else {
             return;

@@ -1,13 +1,12 @@
-//! The Feishu (飞书, Lark) Open Platform: what it sends, and what can be asked of it.
+//! Client for the Feishu (飞书, Lark) Open Platform. The facts it relies on: `docs/platforms/feishu.md`.
 //!
-//! Incoming: [`CallbackVerifier`] turns the bytes of one HTTP request into an [`Incoming`];
-//! [`parse_payload`] does the same for a payload that arrived over a channel which needs no signature, as the
-//! long connection of [`connection`] is.
+//! Incoming: [`CallbackVerifier`] turns the bytes of one HTTP request into an [`Incoming`]. [`parse_payload`]
+//! does the same for a payload that needs no signature, such as one from the long connection in [`connection`].
 //! Outgoing: [`Client`] for the REST API, [`CustomBot`] for a group's webhook. Every failed call is an
-//! [`Error`] whose [`Disposition`] says what a delivery loop can do about it.
+//! [`Error`] whose [`Disposition`] says how a delivery loop should react.
 //!
-//! This module knows nothing of accounts, quotas or cards of airgate; from the rest of the crate it uses the
-//! clock alone.
+//! This module knows nothing about airgate's accounts, quotas or cards; from the rest of the crate it uses only
+//! the clock.
 
 mod address;
 mod answer;
@@ -18,8 +17,10 @@ pub mod connection;
 mod crypto;
 mod error;
 mod event;
+mod fields;
 mod http;
 mod message;
+mod rejection;
 mod token;
 mod webhook;
 
@@ -27,8 +28,8 @@ mod webhook;
 mod tests;
 
 pub use address::{BaseUrlError, WebhookUrlError, validate_base_url, validate_webhook_url};
-pub use answer::{CallbackAnswer, Toast, ToastKind};
-pub use callback::{CallbackKeys, CallbackVerifier, Malformed, Rejection, Unauthorized};
+pub use answer::{CallbackAnswer, CallbackToast, ToastKind};
+pub use callback::{CallbackKeys, CallbackVerifier};
 pub use card_action::CardAction;
 pub use client::{
     BotInfo, ChatInfo, ChatStatus, Client, ClientConfig, Content, MessagePage, OwnMessagePage,
@@ -38,6 +39,7 @@ pub use error::{
     Disposition, Error, PlatformError, REPLY_ENDPOINT, SEND_ENDPOINT, UPDATE_ENDPOINT,
     UPLOAD_ENDPOINT,
 };
-pub use event::{Event, EventKind, Incoming, parse_payload};
+pub use event::{Event, EventKind, EventType, Incoming, parse_payload};
 pub use message::{ChatKind, Mention, MessageReceived, OwnContent, OwnMessage, TextForBot};
+pub use rejection::{Malformed, Rejection, Unauthorized};
 pub use webhook::{CustomBot, WEBHOOK_BODY_LIMIT};

@@ -1,4 +1,4 @@
-//! The tenant access token: fetched once for all callers, renewed before it ends, dropped when it is refused.
+//! The tenant access token: fetched once for all callers, renewed before it expires, dropped when it is refused.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,18 +10,18 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
 use super::error::{Error, TOKEN_ENDPOINT};
-use super::http::{self, Words};
+use super::http::{self, Redaction};
 use crate::clock::Clock;
 
-/// How long before its end a token is renewed ("Get tenant_access_token": asked again with less than 30 min
-/// left, the platform gives a new one, and the old one stays valid until its own end).
+/// How long before its expiry a token is renewed. With less than 30 min left the platform issues a new one, and the old
+/// one stays valid until it expires (docs/platforms/feishu.md §2).
 const EARLY: SignedDuration = SignedDuration::from_mins(10);
-/// A renewal that failed while the old token is still good is tried again after this long.
+/// Retry delay after a failed renewal while the old token is still valid.
 const RENEWAL_PAUSE: SignedDuration = SignedDuration::from_secs(30);
-/// No token lives longer ("at most 2 h"); a longer `expire` is not believed.
+/// Longest lifetime of a token, in seconds ("at most 2 h"); a longer `expire` is capped.
 const LONGEST_LIFE: i64 = 7200;
 
-/// What the token endpoint is asked with.
+/// What the token endpoint needs.
 pub(super) struct Credentials {
     pub(super) url: Url,
     pub(super) app_id: String,
@@ -39,9 +39,9 @@ struct Shared {
     credentials: Credentials,
     clock: Clock,
     held: Mutex<Option<Held>>,
-    /// Whoever has this asks the platform; it keeps the outcome of the last attempt that failed.
-    flight: Arc<tokio::sync::Mutex<Option<Failure>>>,
-    /// Attempts that have ended.
+    /// Held during a fetch, so that there is one at a time; keeps the error of the last one if it failed.
+    in_flight: Arc<tokio::sync::Mutex<Option<FailedFetch>>>,
+    /// How many fetches have ended.
     ended: AtomicU64,
 }
 
@@ -50,12 +50,12 @@ struct Held {
     token: SecretString,
     obtained_at: Timestamp,
     renew_at: Timestamp,
-    ends_at: Timestamp,
+    expires_at: Timestamp,
 }
 
-struct Failure {
-    /// Which attempt it was.
-    attempt: u64,
+struct FailedFetch {
+    /// The number of the fetch.
+    number: u64,
     error: Error,
 }
 
@@ -67,41 +67,41 @@ impl TokenSource {
                 credentials,
                 clock,
                 held: Mutex::new(None),
-                flight: Arc::default(),
+                in_flight: Arc::default(),
                 ended: AtomicU64::new(0),
             }),
         }
     }
 
-    /// A valid token. Waits for the platform only where there is none; callers who wait share one request and
+    /// Returns a valid token. Waits for the platform only if there is none; concurrent callers share one request and
     /// its outcome, success or failure.
     pub(super) async fn get(&self) -> Result<SecretString, Error> {
         let shared = &*self.shared;
         if let Some(held) = shared.valid() {
             if held.renew_at <= shared.clock.now() {
-                self.renew_behind();
+                self.renew_in_background();
             }
             return Ok(held.token);
         }
         let ended_before = shared.ended.load(Ordering::SeqCst);
-        let mut last_failure = shared.flight.lock().await;
+        let mut last_failure = shared.in_flight.lock().await;
         if let Some(held) = shared.valid() {
             return Ok(held.token);
         }
         match &*last_failure {
-            // It ended while this caller waited for it.
-            Some(failure) if failure.attempt > ended_before => Err(failure.error.clone()),
+            // This fetch ended while the caller waited for it.
+            Some(failure) if failure.number > ended_before => Err(failure.error.clone()),
             _ => shared.fetch(&mut last_failure).await,
         }
     }
 
-    /// Asks the platform for a token now, whatever is held.
+    /// Fetches a new token now, even if the current one is valid.
     pub(super) async fn refresh(&self) -> Result<(), Error> {
-        let mut last_failure = self.shared.flight.lock().await;
+        let mut last_failure = self.shared.in_flight.lock().await;
         self.shared.fetch(&mut last_failure).await.map(drop)
     }
 
-    /// Forgets this token, unless another one has taken its place.
+    /// Drops this token, unless another one has replaced it.
     pub(super) fn discard(&self, refused: &SecretString) {
         let mut held = self.shared.held.lock();
         if held.as_ref().is_some_and(|held| held.token.expose_secret() == refused.expose_secret()) {
@@ -109,15 +109,15 @@ impl TokenSource {
         }
     }
 
-    /// When the token that is held was obtained.
+    /// Returns when the current token was obtained.
     pub(super) fn obtained_at(&self) -> Option<Timestamp> {
         self.shared.held.lock().as_ref().map(|held| held.obtained_at)
     }
 
-    /// Renews the token in a task of its own, unless somebody is at it. A failure is logged by the exchange and
-    /// harms nobody while the old token lasts.
-    fn renew_behind(&self) {
-        let Ok(mut last_failure) = Arc::clone(&self.shared.flight).try_lock_owned() else {
+    /// Renews the token in the background, unless a fetch is already running. [`http::exchange`] logs a failure, which
+    /// does no harm while the old token is valid.
+    fn renew_in_background(&self) {
+        let Ok(mut last_failure) = Arc::clone(&self.shared.in_flight).try_lock_owned() else {
             return;
         };
         let shared = Arc::clone(&self.shared);
@@ -135,13 +135,13 @@ impl TokenSource {
 impl Shared {
     fn valid(&self) -> Option<Held> {
         let now = self.clock.now();
-        self.held.lock().as_ref().filter(|held| now < held.ends_at).cloned()
+        self.held.lock().as_ref().filter(|held| now < held.expires_at).cloned()
     }
 
-    /// One attempt, by whoever has the flight.
-    async fn fetch(&self, last_failure: &mut Option<Failure>) -> Result<SecretString, Error> {
-        let result = self.ask().await;
-        let attempt = self.ended.fetch_add(1, Ordering::SeqCst).saturating_add(1);
+    /// Fetches a token once; the caller holds [`Shared::in_flight`].
+    async fn fetch(&self, last_failure: &mut Option<FailedFetch>) -> Result<SecretString, Error> {
+        let result = self.request().await;
+        let number = self.ended.fetch_add(1, Ordering::SeqCst).saturating_add(1);
         match result {
             Ok(held) => {
                 *last_failure = None;
@@ -150,19 +150,19 @@ impl Shared {
                 Ok(token)
             }
             Err(error) => {
-                *last_failure = Some(Failure { attempt, error: error.clone() });
+                *last_failure = Some(FailedFetch { number, error: error.clone() });
                 Err(error)
             }
         }
     }
 
-    async fn ask(&self) -> Result<Held, Error> {
-        // The life of the token is counted from before the question: the answer may have been on its way long.
-        let asked_at = self.clock.now();
+    async fn request(&self) -> Result<Held, Error> {
+        // Count the lifetime from before the request: the response may have taken long.
+        let requested_at = self.clock.now();
         let secret = self.credentials.app_secret.expose_secret();
         let body = json!({ "app_id": self.credentials.app_id, "app_secret": secret });
         let request = self.http.post(self.credentials.url.clone()).json(&body);
-        let answer = http::exchange(TOKEN_ENDPOINT, request, Words::Without(&[secret])).await?;
+        let answer = http::exchange(TOKEN_ENDPOINT, request, Redaction::Secrets(&[secret])).await?;
         // At top level, not under `data`.
         let token = answer
             .body
@@ -179,10 +179,10 @@ impl Shared {
         let life = SignedDuration::from_secs(life.min(LONGEST_LIFE));
         Ok(Held {
             token: SecretString::from(token),
-            obtained_at: asked_at,
-            // A token that was given out short-lived is not renewed on every call.
-            renew_at: later(asked_at, (life - EARLY).max(life / 2)),
-            ends_at: later(asked_at, life),
+            obtained_at: requested_at,
+            // A short-lived token is not renewed on every call.
+            renew_at: later(requested_at, (life - EARLY).max(life / 2)),
+            expires_at: later(requested_at, life),
         })
     }
 }

@@ -1,4 +1,4 @@
-//! Custom bots: a group's webhook that takes messages one way, with an optional signature and no token.
+//! Custom bots: a group's one-way webhook, with an optional signature and no token (docs/platforms/feishu.md §6).
 
 use std::fmt;
 use std::time::Duration;
@@ -11,9 +11,10 @@ use serde_json::{Map, Value};
 
 use super::crypto;
 use super::error::{Error, WEBHOOK_ENDPOINT};
-use super::http::{self, Words};
+use super::http::{self, Redaction};
 
-/// Largest body that a custom bot takes, in bytes ("Custom bot guide"; the FAQ's 30 KB is not relied on).
+/// Largest body that a custom bot accepts, in bytes ("Custom bot guide"; the FAQ says 30 KB, which airgate does not
+/// rely on).
 pub const WEBHOOK_BODY_LIMIT: usize = 20 * 1024;
 
 /// One group's custom bot.
@@ -24,7 +25,7 @@ pub struct CustomBot {
     secret: Option<SecretString>,
 }
 
-/// The address itself lets anybody post into the group: only its host is shown.
+/// Shows only the host: anybody who knows the address can post into the group.
 impl fmt::Debug for CustomBot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("CustomBot")
@@ -35,8 +36,9 @@ impl fmt::Debug for CustomBot {
 }
 
 impl CustomBot {
-    /// A bot behind `url`, which [`super::validate_webhook_url`] has checked. `secret` is that of its signature
-    /// setting; an empty one counts as none. `timeout` is of one whole exchange. Fails with [`Error::Setup`] only.
+    /// Creates a client for the bot at `url`, which [`super::validate_webhook_url`] must have accepted. `secret` is the
+    /// bot's signature secret; an empty one counts as none. `timeout` covers one request with its response. Fails only
+    /// with [`Error::Setup`].
     pub fn new(url: Url, secret: Option<SecretString>, timeout: Duration) -> Result<Self, Error> {
         Ok(Self {
             http: http::client(&url, timeout)?,
@@ -45,10 +47,10 @@ impl CustomBot {
         })
     }
 
-    /// Posts a card. There is no key that would make a repetition safe: after an unclear outcome it is at least
-    /// once. `now` signs; the platform takes it within an hour of its own clock.
+    /// Posts a card. There is no idempotency key, so a retry after an unclear outcome may post it twice. `now` goes into
+    /// the signature; the platform accepts it within an hour of its own clock.
     ///
-    /// Judged by `code` alone: errors come with HTTP 200.
+    /// Only `code` decides about success: errors come with HTTP 200.
     pub async fn send_card(&self, card: &Value, now: Timestamp) -> Result<(), Error> {
         let body = self.body(card, now);
         if body.len() > WEBHOOK_BODY_LIMIT {
@@ -63,9 +65,11 @@ impl CustomBot {
             .header(CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8"))
             .body(body);
         let secret = self.secret.as_ref().map_or("", |secret| secret.expose_secret());
-        // The last part of the path is what lets anybody post.
+        // Whoever knows the last segment of the path can post.
         let key = self.url.path_segments().and_then(|mut path| path.next_back()).unwrap_or("");
-        http::exchange(WEBHOOK_ENDPOINT, request, Words::Without(&[secret, key])).await.map(drop)
+        http::exchange(WEBHOOK_ENDPOINT, request, Redaction::Secrets(&[secret, key]))
+            .await
+            .map(drop)
     }
 
     fn body(&self, card: &Value, now: Timestamp) -> Vec<u8> {
@@ -77,7 +81,7 @@ impl CustomBot {
             body.insert("sign".into(), sign.into());
         }
         body.insert("msg_type".into(), "interactive".into());
-        // Here the card is an object, not a string.
+        // Unlike in the message API, the card is an object, not a string.
         body.insert("card".into(), card.clone());
         Value::Object(body).to_string().into_bytes()
     }

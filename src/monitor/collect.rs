@@ -1,4 +1,4 @@
-//! Step 1 of a cycle: reading the open periods' bills.
+//! Step 1 of a cycle: reads the bills of the open periods.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,24 +12,24 @@ use crate::domain::{AccountId, AccountReading, BillPeriod, Money, ProjectName};
 use crate::store::{RecordedReading, StoreError};
 use crate::volcengine;
 
-/// A trillion 元 for a project and a month: with 10 decimals, sums over all months and projects stay within the 28 digits
-/// that are exact.
+/// A trillion 元 per project and month. Up to it, with 10 decimals, sums over all months and projects stay within the
+/// 28 digits that are exact.
 const LARGEST_BILL: Decimal = Decimal::from_parts(0xD4A5_1000, 0xE8, 0, false, 0);
 
-/// What a cycle read: for the record, and for the report.
+/// What a cycle read: to be recorded, and to be reported.
 pub(super) struct Collected {
     pub readings: Vec<RecordedReading>,
     pub report: Vec<AccountReading>,
 }
 
 impl Monitor {
-    /// Reads every open period of every active account, accounts side by side. An account is read completely or not at all.
+    /// Reads every open period of every active account, accounts concurrently. An account is read completely or not at all.
     pub(super) async fn collect(&self) -> Result<Collected, StoreError> {
-        let accounts = self.store.reading(|tx| tx.accounts()).await?;
+        let accounts = self.parts.store.reading(|tx| tx.accounts()).await?;
         let active = accounts.into_iter().filter(|account| account.active.is_on());
         let outcomes: Vec<Result<(RecordedReading, AccountReading), StoreError>> =
             futures::stream::iter(active.map(|account| self.read_account(account.id)))
-                .buffer_unordered(self.concurrency)
+                .buffer_unordered(self.parts.concurrency.max(1))
                 .collect()
                 .await;
         let mut collected = Collected { readings: Vec::new(), report: Vec::new() };
@@ -46,8 +46,8 @@ impl Monitor {
         &self,
         account: AccountId,
     ) -> Result<(RecordedReading, AccountReading), StoreError> {
-        let (id, now) = (account.clone(), self.clock.now());
-        let open = self.store.reading(move |tx| open_periods(tx, &id, now)).await?;
+        let (id, now) = (account.clone(), self.parts.clock.now());
+        let open = self.parts.store.reading(move |tx| open_periods(tx, &id, now)).await?;
         let mut report = AccountReading {
             account: account.clone(),
             periods: open.keys().copied().collect(),
@@ -64,11 +64,11 @@ impl Monitor {
             Err(error) => {
                 tracing::warn!(%account, %error, "bills not read");
                 report.credentials_refused = matches!(&error, CloudError::Cloud(error) if *error.kind() == volcengine::ErrorKind::Credentials);
-                report.error = Some(self.cards.words().trouble(&error.into()));
+                report.error = Some(self.parts.cards.words().trouble(&error.into()));
                 None
             }
         };
-        // The amounts are from when the reading began: one that began before a period settled does not close it.
+        // A reading counts from when it began: one that began before a period settled does not close the period.
         Ok((RecordedReading { account, bills, projects, at: now }, report))
     }
 
@@ -82,11 +82,12 @@ impl Monitor {
         if open.is_empty() {
             return Ok(bills);
         }
-        let api = self.cloud.account(account).await?;
+        let api = self.parts.cloud.account(account).await?;
         for (period, projects) in open {
             let wanted: BTreeSet<String> = projects.iter().map(ToString::to_string).collect();
-            let reading =
-                api.read_bill(*period, self.bill_source, self.amount_field, &wanted).await?;
+            let reading = api
+                .read_bill(*period, self.parts.bill_source, self.parts.amount_field, &wanted)
+                .await?;
             report.rows = report.rows.saturating_add(reading.rows);
             report.calls = report.calls.saturating_add(reading.calls);
             if reading.warning.is_some() {

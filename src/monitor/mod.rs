@@ -1,8 +1,19 @@
-//! The monitor: collect, record, decide, enforce; and its schedule.
+//! The monitor: collects bills, records them, decides; and enforces what was decided.
+//!
+//! # A cycle
+//!
+//! 1. **Collect** (`collect`). Reads the bills of the open periods. An account is read completely or not at all.
+//! 2. **Record** (`record`). Writes bills, links and users, in one transaction with the next step.
+//! 3. **Decide** ([`crate::domain::decide`]). Raises warnings, and enqueues a cut where the quota is used up.
+//! 4. **Enforce** (`enforce`). Runs in a loop of its own, independently of the cycle.
+//!
+//! Beside enforcement runs a loop for the `policies` of linked projects. The two never work on the same user at once.
 
 mod collect;
 mod enforce;
+mod policies;
 mod record;
+mod view;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,30 +21,28 @@ use std::time::Duration;
 use futures::FutureExt;
 use jiff::{SignedDuration, Timestamp};
 use parking_lot::Mutex;
-use tokio::sync::Notify;
 use tokio_cron_scheduler::{Job, JobScheduler, JobSchedulerError};
 use tokio_util::sync::CancellationToken;
 
-pub use enforce::Enforcer;
+pub use enforce::{Enforcer, EnforcerParts};
+pub use policies::{Policies, PoliciesParts};
+pub use view::view;
 
 use crate::app::cloud::Cloud;
-use crate::app::outcome::{FailedDelivery, MonitorView};
 use crate::cards::{Cards, Look, Role};
 use crate::clock::Clock;
-use crate::domain::{
-    AmountField, BillSource, CycleOutcome, CycleReport, OpenId, Settings, TaskKind,
-};
-use crate::outbox::Audience;
+use crate::domain::{AmountField, BillSource, CycleOutcome, CycleReport, TaskKind};
+use crate::outbox::Alerts;
 use crate::owed::Wakers;
-use crate::store::{Source, Store, StoreError, View};
+use crate::store::{Store, StoreError};
 
-/// Messages that were given up on the monitor card.
-const FAILED_SHOWN: usize = 5;
+/// Pause after a cycle that could not be recorded.
+const RETRY: Duration = Duration::from_secs(5);
 
 /// What the monitor is doing, for cards.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Progress {
-    /// Since when a cycle runs, if one does.
+    /// When the running cycle began, if one runs.
     pub running_since: Option<Timestamp>,
     /// When the next scheduled cycle is due.
     pub next_at: Option<Timestamp>,
@@ -41,108 +50,87 @@ pub struct Progress {
 
 /// Reads bills, records, decides.
 pub struct Monitor {
-    store: Store,
-    cloud: Cloud,
-    cards: Arc<Cards>,
-    settings: Settings,
-    admins: Vec<OpenId>,
-    enabled: bool,
-    bill_source: BillSource,
-    amount_field: AmountField,
-    concurrency: usize,
-    clock: Clock,
-    wakers: Wakers,
+    parts: MonitorParts,
     progress: Mutex<Progress>,
-    due: Arc<Mutex<bool>>,
+    /// Whether a scheduled cycle is due.
+    due: Mutex<bool>,
     one_at_a_time: tokio::sync::Mutex<()>,
 }
 
-/// What [`Monitor::new`] is made of.
-pub struct Parts {
+/// What [`Monitor::new`] needs.
+pub struct MonitorParts {
     /// State.
     pub store: Store,
     /// Where bills are read.
     pub cloud: Cloud,
-    /// Makes alerts.
+    /// Renders the reports.
     pub cards: Arc<Cards>,
-    /// Settings of the configuration; saved ones win.
-    pub settings: Settings,
-    /// Who gets alerts where neither chat nor webhook is set.
-    pub admins: Vec<OpenId>,
+    /// For warnings and incidents.
+    pub alerts: Alerts,
     /// Whether cycles are scheduled; `/monitor run` works either way.
     pub enabled: bool,
     /// Which bill list.
     pub bill_source: BillSource,
     /// Which amount of it.
     pub amount_field: AmountField,
-    /// Accounts read side by side.
+    /// Max accounts read concurrently.
     pub concurrency: usize,
     /// Time.
     pub clock: Clock,
-    /// Whom to tell.
+    /// Wakes the monitor, and the loops whose work follows from a cycle.
     pub wakers: Wakers,
 }
 
 impl Monitor {
-    /// A monitor over these parts.
-    pub fn new(parts: Parts) -> Arc<Self> {
+    /// Builds a monitor from its parts.
+    pub fn new(parts: MonitorParts) -> Arc<Self> {
         Arc::new(Self {
-            store: parts.store,
-            cloud: parts.cloud,
-            cards: parts.cards,
-            settings: parts.settings,
-            admins: parts.admins,
-            enabled: parts.enabled,
-            bill_source: parts.bill_source,
-            amount_field: parts.amount_field,
-            concurrency: parts.concurrency.max(1),
-            clock: parts.clock,
-            wakers: parts.wakers,
-            progress: Mutex::new(Progress::default()),
-            due: Arc::new(Mutex::new(false)),
-            one_at_a_time: tokio::sync::Mutex::new(()),
+            parts,
+            progress: Mutex::default(),
+            due: Mutex::default(),
+            one_at_a_time: tokio::sync::Mutex::default(),
         })
     }
 
-    /// What it is doing.
+    /// Returns what it is doing.
     pub fn progress(&self) -> Progress {
         *self.progress.lock()
     }
 
     /// Whether cycles are scheduled.
     pub fn is_enabled(&self) -> bool {
-        self.enabled
+        self.parts.enabled
     }
 
-    /// Runs cycles, scheduled or asked for, until `stop`, one after the other.
+    /// Runs cycles, scheduled or requested, until `stop`, one after the other.
     ///
     /// # Errors
-    /// Where the schedule cannot be set up.
+    /// If the schedule cannot be set up.
     pub async fn run(self: Arc<Self>, stop: CancellationToken) -> Result<(), JobSchedulerError> {
         let mut scheduler = JobScheduler::new().await?;
         scheduler.start().await?;
         let mut interval = self.interval().await;
         let mut job = self.schedule(&scheduler, interval).await?;
-        if self.enabled && self.is_overdue(interval).await {
-            self.wakers.monitor.notify_one();
+        if self.parts.enabled && self.is_overdue(interval).await {
+            self.parts.wakers.monitor.notify_one();
             *self.due.lock() = true;
         }
         loop {
-            if let Err(error) = self.run_what_is_asked_for().await {
+            if let Err(error) = self.run_requested().await {
                 tracing::error!(%error, "a cycle could not be recorded");
                 tokio::select! {
                     () = stop.cancelled() => break,
-                    () = tokio::time::sleep(Duration::from_secs(5)) => continue,
+                    () = tokio::time::sleep(RETRY) => continue,
                 }
             }
             tokio::select! {
                 () = stop.cancelled() => break,
-                () = self.wakers.monitor.notified() => {}
-                () = self.wakers.settings.notified() => {
+                () = self.parts.wakers.monitor.notified() => {}
+                () = self.parts.wakers.settings.notified() => {
                     let saved = self.interval().await;
-                    // Where the clock was moved past the next cycle, that is due so long from now.
+                    // If the clock was moved past the next cycle, that one is due a full interval from now.
                     if saved != interval || self.is_past_next() {
-                        tracing::info!(interval_seconds = saved.as_secs(), "cycles are scheduled anew");
+                        tracing::info!(interval_seconds = saved.as_secs(), "cycles are rescheduled");
                         interval = saved;
                         scheduler.remove(&job).await?;
                         job = self.schedule(&scheduler, interval).await?;
@@ -158,55 +146,54 @@ impl Monitor {
         scheduler: &JobScheduler,
         interval: Duration,
     ) -> Result<uuid::Uuid, JobSchedulerError> {
-        if self.enabled {
+        if self.parts.enabled {
             self.progress.lock().next_at = self.after(interval);
         }
         let monitor = Arc::clone(self);
         scheduler
             .add(Job::new_repeated(interval, move |_, _| {
-                if monitor.enabled {
+                if monitor.parts.enabled {
                     *monitor.due.lock() = true;
                     monitor.progress.lock().next_at = monitor.after(interval);
-                    monitor.wakers.monitor.notify_one();
+                    monitor.parts.wakers.monitor.notify_one();
                 }
             })?)
             .await
     }
 
     fn after(&self, interval: Duration) -> Option<Timestamp> {
-        self.clock.now().checked_add(SignedDuration::try_from(interval).ok()?).ok()
+        self.parts.clock.now().checked_add(SignedDuration::try_from(interval).ok()?).ok()
     }
 
     fn is_past_next(&self) -> bool {
-        self.progress().next_at.is_some_and(|at| at < self.clock.now())
+        self.progress().next_at.is_some_and(|at| at < self.parts.clock.now())
     }
 
+    /// The time between cycles. If the store cannot be read, the configured one.
     async fn interval(&self) -> Duration {
-        self.settings_in_force().await.map_or(self.settings.interval, |settings| settings.interval)
-    }
-
-    async fn settings_in_force(&self) -> Result<Settings, StoreError> {
-        let configured = self.settings.clone();
-        self.store.reading(move |tx| Ok(tx.saved_settings()?.over(&configured))).await
+        let alerts = self.parts.alerts.clone();
+        let saved = self.parts.store.reading(move |tx| alerts.settings_in_force(tx)).await;
+        saved.map_or(self.parts.alerts.configured().interval, |settings| settings.interval)
     }
 
     /// Whether a cycle should have run while the service was down.
     async fn is_overdue(&self, interval: Duration) -> bool {
-        let last = self.store.reading(|tx| tx.monitor_state()).await.ok().and_then(|s| s.last);
+        let last =
+            self.parts.store.reading(|tx| tx.monitor_state()).await.ok().and_then(|s| s.last);
         last.is_some_and(|last| {
-            let since = self.clock.now().duration_since(last.started);
+            let since = self.parts.clock.now().duration_since(last.started);
             since.unsigned_abs() >= interval
         })
     }
 
-    /// Runs a cycle if one is due or asked for, and reports it to everybody who asked before it began.
-    async fn run_what_is_asked_for(&self) -> Result<(), StoreError> {
+    /// Runs a cycle if one is due or requested, and reports it to everyone who requested one before it began.
+    async fn run_requested(&self) -> Result<(), StoreError> {
         loop {
-            let tasks = self.store.reading(|tx| tx.tasks()).await?;
-            let asked: Vec<_> =
+            let tasks = self.parts.store.reading(|tx| tx.tasks()).await?;
+            let requested: Vec<_> =
                 tasks.into_iter().filter(|task| task.kind == TaskKind::MonitorRun).collect();
             let due = std::mem::take(&mut *self.due.lock());
-            if asked.is_empty() && !due {
+            if requested.is_empty() && !due {
                 return Ok(());
             }
             let report = match self.cycle().await {
@@ -217,12 +204,13 @@ impl Monitor {
                     return Err(error);
                 }
             };
-            let (cards, now) = (Arc::clone(&self.cards), report.ended);
-            self.store
+            let (cards, now) = (Arc::clone(&self.parts.cards), report.ended);
+            self.parts
+                .store
                 .writing(move |tx| {
                     let look = Look::new(Role::Admin, now);
                     let card = cards.cycle_report(&report, &tx.accounts()?, &look);
-                    for task in asked {
+                    for task in requested {
                         if tx.finish_task(task.id)?
                             && let Some(target) = &task.report
                         {
@@ -232,17 +220,15 @@ impl Monitor {
                     Ok::<_, StoreError>(())
                 })
                 .await?;
-            self.wakers.outbox.notify_one();
+            self.parts.wakers.outbox.notify_one();
         }
     }
 
-    /// One cycle: collect, record, decide. Enforcement goes on by itself. Waits for one that is running.
-    ///
-    /// # Errors
-    /// The store's; whatever the cloud does is part of the report.
+    /// Runs one cycle: collect, record, decide. Waits for one that is running. Failures of the cloud are part of the
+    /// report.
     pub async fn cycle(&self) -> Result<CycleReport, StoreError> {
         let _turn = self.one_at_a_time.lock().await;
-        let started = self.clock.now();
+        let started = self.parts.clock.now();
         let watch = tokio::time::Instant::now();
         self.progress.lock().running_since = Some(started);
         // A panic must not end the monitor for good.
@@ -273,52 +259,17 @@ impl Monitor {
                 "cycle ended"
             );
         }
-        self.wakers.outbox.notify_one();
-        self.wakers.access.notify_one();
+        self.parts.wakers.outbox.notify_one();
+        self.parts.wakers.access.notify_one();
         result
     }
 
     async fn collect_and_record(&self, started: Timestamp) -> Result<CycleReport, StoreError> {
         let collected = self.collect().await?;
-        let (cards, admins) = (Arc::clone(&self.cards), self.admins.clone());
-        let (configured, now) = (self.settings.clone(), self.clock.now());
-        self.store
-            .writing(move |tx| {
-                let settings = tx.saved_settings()?.over(&configured);
-                let audience = Audience { cards: &cards, settings: &settings, admins: &admins };
-                record::record(tx, audience, &collected, started, now)
-            })
+        let (alerts, now) = (self.parts.alerts.clone(), self.parts.clock.now());
+        self.parts
+            .store
+            .writing(move |tx| record::record(tx, &alerts, &collected, started, now))
             .await
     }
-}
-
-/// The monitor card's facts.
-///
-/// # Errors
-/// The store's.
-pub fn view<S: Source>(
-    tx: &View<S>,
-    settings: &Settings,
-    progress: Progress,
-    enabled: bool,
-) -> Result<MonitorView, StoreError> {
-    Ok(MonitorView {
-        enabled,
-        interval_seconds: settings.interval.as_secs(),
-        running_since: progress.running_since,
-        next_at: progress.next_at,
-        state: tx.monitor_state()?,
-        accounts: tx.accounts()?,
-        owed: tx.owed_count()?,
-        failed: tx
-            .failed_messages(FAILED_SHOWN)?
-            .into_iter()
-            .map(|failed| FailedDelivery {
-                target: failed.owed.lane,
-                reason: failed.reason,
-                at: failed.at,
-            })
-            .collect(),
-        access_pending: tx.all_access_pending()?,
-    })
 }

@@ -1,4 +1,4 @@
-//! Steps 2 and 3 of a cycle: recording what was read, deciding, and what that makes owed; one transaction.
+//! Steps 2 and 3 of a cycle: records what was read, decides, and enqueues what follows; one transaction.
 
 use jiff::Timestamp;
 
@@ -7,50 +7,37 @@ use crate::domain::{
     AccessCause, AccessGoal, AccountReading, AlertBody, CycleOutcome, CycleReport, Figures,
     PendingAccess, Problem, decide,
 };
-use crate::outbox::{Audience, raise};
+use crate::outbox::Alerts;
 use crate::store::{StoreError, WriteTx};
 
-/// Failed cycles in a row that are one incident.
+/// How many failed cycles in a row raise an alert.
 const FAILURES_ALERTED: u32 = 3;
 
-/// Records, decides, and makes owed what follows.
-///
-/// # Errors
-/// The store's; then nothing was recorded.
+/// Records, decides, and enqueues what follows. On an error nothing is recorded.
 pub(super) fn record(
     tx: &WriteTx,
-    audience: Audience<'_>,
+    alerts: &Alerts,
     collected: &Collected,
     started: Timestamp,
     now: Timestamp,
 ) -> Result<CycleReport, StoreError> {
     let users = tx.record_cycle(&collected.readings)?;
+    let defaults = alerts.settings_in_force(tx)?.thresholds;
     let (mut warnings, mut disables) = (0, 0);
     for mut user in tx.users()? {
         let pending = tx.access_pending(&user.key)?;
-        let decision = decide(&user, &audience.settings.thresholds, pending.as_ref());
+        let decision = decide(&user, &defaults, pending.as_ref());
         if let Some(threshold) = decision.warn {
             user.triggered.extend(decision.newly_triggered);
             tx.put_user(&user)?;
             let figures = Figures::of(&user, &tx.links_of(&user.key)?);
             let body = AlertBody::Warning { threshold, figures };
-            raise(tx, audience, Some(&user.key), body, now)?;
+            alerts.raise(tx, Some(&user.key), body, now)?;
             warnings += 1;
         }
-        if decision.disable {
-            tx.put_access_pending(
-                &user.key,
-                &PendingAccess {
-                    goal: AccessGoal::Cut,
-                    cause: AccessCause::QuotaUsedUp,
-                    since: now,
-                    attempts: 0,
-                    next_at: now,
-                    last_error: None,
-                    delay_alerted: false,
-                    report: None,
-                },
-            )?;
+        if decision.cut {
+            let cut = PendingAccess::new(AccessGoal::Cut, AccessCause::QuotaUsedUp, now);
+            tx.put_access_pending(&user.key, &cut)?;
             disables += 1;
         }
     }
@@ -64,19 +51,12 @@ pub(super) fn record(
         warnings,
         disables,
     };
-    note_cycle(tx, audience, &report)?;
+    note_cycle(tx, alerts, &report)?;
     Ok(report)
 }
 
-/// Keeps how the cycle went, and alerts incidents: once when one begins, once when it ends.
-///
-/// # Errors
-/// The store's.
-fn note_cycle(
-    tx: &WriteTx,
-    audience: Audience<'_>,
-    report: &CycleReport,
-) -> Result<(), StoreError> {
+/// Stores the outcome of the cycle, and alerts incidents: once when one begins, once when it ends.
+fn note_cycle(tx: &WriteTx, alerts: &Alerts, report: &CycleReport) -> Result<(), StoreError> {
     let now = report.ended;
     let mut state = tx.monitor_state()?;
     let problem = |problem| AlertBody::Error { problem };
@@ -87,13 +67,13 @@ fn note_cycle(
             (true, false) => {
                 let reason = reading.error.clone().unwrap_or_default();
                 let refused = Problem::CredentialsRefused { account: account.clone(), reason };
-                raise(tx, audience, None, problem(refused), now)?;
+                alerts.raise(tx, None, problem(refused), now)?;
                 state.refused_accounts.push(account);
             }
-            // Without a call nothing is known of the key pair.
+            // Without a call nothing is known about the key pair.
             (false, true) if reading.error.is_none() && reading.calls > 0 => {
                 let recovered = Problem::CredentialsRecovered { account: account.clone() };
-                raise(tx, audience, None, problem(recovered), now)?;
+                alerts.raise(tx, None, problem(recovered), now)?;
                 state.refused_accounts.retain(|refused| *refused != account);
             }
             _ => {}
@@ -102,7 +82,7 @@ fn note_cycle(
     match report.outcome {
         CycleOutcome::Ok => {
             if state.failing_alerted {
-                raise(tx, audience, None, problem(Problem::CyclesRecovered), now)?;
+                alerts.raise(tx, None, problem(Problem::CyclesRecovered), now)?;
             }
             state.failures_in_a_row = 0;
             state.failing_alerted = false;
@@ -114,7 +94,7 @@ fn note_cycle(
                 let failures = state.failures_in_a_row;
                 let reason = first_reason(&report.accounts);
                 let failing = Problem::CyclesFailing { failures, reason };
-                raise(tx, audience, None, problem(failing), now)?;
+                alerts.raise(tx, None, problem(failing), now)?;
                 state.failing_alerted = true;
             }
         }

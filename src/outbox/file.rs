@@ -1,11 +1,11 @@
-//! A file that is made in memory, no larger than a chat takes.
+//! A file written in memory, no larger than Feishu accepts.
 
 use std::io;
 
-/// The largest file that the platform takes ("Upload file": 30 MB).
+/// The largest file that Feishu accepts ("Upload file": 30 MB).
 const LIMIT: usize = 30 * 1024 * 1024;
 
-/// Takes what is written until it is too much.
+/// A buffer that fails to grow past the limit.
 #[derive(Default)]
 pub(super) struct Bounded {
     bytes: Vec<u8>,

@@ -1,4 +1,4 @@
-//! Mobile numbers become people. Looked up at delivery, so that an alert never waits for it when it is made.
+//! Resolves mobile numbers to people. Done at delivery, so that raising an alert never waits for Feishu.
 
 use std::collections::HashMap;
 
@@ -6,20 +6,20 @@ use parking_lot::Mutex;
 
 use crate::feishu;
 
-/// Looks people up and remembers whom it found.
+/// Looks people up and caches who was found.
 pub struct People {
     feishu: feishu::Client,
     known: Mutex<HashMap<String, String>>,
 }
 
 impl People {
-    /// Nobody known yet.
+    /// An empty cache.
     pub fn new(feishu: feishu::Client) -> Self {
         Self { feishu, known: Mutex::new(HashMap::new()) }
     }
 
-    /// The open_ids behind `mobiles`. Numbers that belong to nobody are left out; where the look-up fails, so are all that are
-    /// not known yet: an alert without a mention is better than none.
+    /// Returns the open_ids behind `mobiles`, without numbers that belong to nobody. If the look-up fails, those not cached are
+    /// left out as well: an alert without a mention is better than none.
     pub async fn behind(&self, mobiles: &[String]) -> Vec<String> {
         let unknown: Vec<String> = {
             let known = self.known.lock();

@@ -1,10 +1,10 @@
-//! Why a message could not be delivered, in the words of those who read it.
+//! Why a message could not be delivered, in the language of the cards.
 
 use super::deliver::Failure;
 use crate::cards::Wording;
 use crate::feishu::{Disposition, Error};
 
-/// What failed and, in brackets, what the platform itself said.
+/// Says what failed and, in brackets, what Feishu itself said.
 pub(super) fn in_words(words: Wording, failure: &Failure) -> String {
     match failure {
         Failure::Feishu(error) => {
@@ -33,8 +33,8 @@ fn key(disposition: Disposition) -> &'static str {
     }
 }
 
-/// The platform's own words, where it had any: its code is what its documents are searched by, its log id what its
-/// support asks for. What the transport or this client says is for the log.
+/// What Feishu said, if anything: its documents are searched by error code, and its support asks for the log id. Messages
+/// of the transport or of this client go to the log only.
 fn said(error: &Error) -> Option<String> {
     match error {
         Error::Platform(_) => Some(error.to_string()),

@@ -1,4 +1,4 @@
-//! Secrets that only one person reads: opened at delivery, thrown away where they cannot be delivered.
+//! Secrets for one person: opened at delivery, discarded if they cannot be delivered.
 
 use jiff::Timestamp;
 use secrecy::SecretString;
@@ -9,7 +9,7 @@ use crate::cards::{Cards, Look, Role};
 use crate::domain::{Dispatch, OpenId, OwedMessage, SecretsSent};
 use crate::store::{Store, StoreError, WriteTx};
 
-/// The card of a sealed secret.
+/// Opens the card of a sealed secret.
 pub(super) async fn opened(
     store: &Store,
     person: &OpenId,
@@ -24,10 +24,7 @@ pub(super) async fn opened(
     }
 }
 
-/// A secret that cannot be delivered is thrown away, and the card of what it belongs to says so.
-///
-/// # Errors
-/// The store's.
+/// Discards a secret that cannot be delivered, and says so on the card of the user's creation.
 pub(super) fn lost(
     tx: &WriteTx,
     cards: &Cards,

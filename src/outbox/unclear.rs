@@ -1,43 +1,43 @@
-//! Sends of which it is not known whether they arrived. For an hour the message's `uuid` makes a repetition safe; later the
-//! chat's history is asked first.
+//! Sends whose outcome is unknown. For an hour the message's `uuid` makes a retry safe; later the chat's history is
+//! searched first.
 //!
-//! What is recognised: a message of this app in the same chat, written while it was tried, of the same kind, in answer to
-//! the same message (or to none), with the same title (a card) or name (a file), which is no other message that is known
-//! to be delivered. More than its title the platform does not give back of a card.
+//! A message is recognized as ours if this app wrote it in the same chat, while it was being tried, of the same kind, in
+//! reply to the same message (or to none), with the same title (a card) or name (a file), and if it is no other message that
+//! is known to be delivered. Feishu returns nothing of a card beyond its title.
 //!
-//! Where that cannot be found out (the app may not read the history, the direct chat is not known, too much was written
-//! there) the message is sent again: one alert too many is better than none.
+//! If the history cannot be searched (the app may not read it, the direct chat is not known, too much was written there),
+//! the message is sent again: one alert too many is better than none.
 
 use jiff::{SignedDuration, Timestamp};
 use secrecy::ExposeSecret;
 use serde_json::Value;
 
 use super::deliver::Failure;
-use super::substitute::chat_of;
+use super::lanes::chat_of;
 use super::{Outbox, secrets};
 use crate::domain::{ChatId, Dispatch, FilePlace, MessageId, OwedMessage};
 use crate::feishu::{Disposition, Error, OwnContent};
 
-/// The platform knows a `uuid` for an hour ("Send message"). Less a margin for slow requests: an upload may come before.
+/// How long a retry under the same `uuid` is safe. Feishu remembers a `uuid` for an hour ("Send message"); the margin is
+/// for slow requests, since an upload may precede the send.
 const UUID_HOLDS: SignedDuration = SignedDuration::from_mins(55);
-/// The platform's clock may differ from ours, and a request may have been on its way for a while.
+/// Searched before and after the tries: Feishu's clock may differ from ours, and a request may have been slow.
 const MARGIN: SignedDuration = SignedDuration::from_mins(5);
-/// Pages (of 50) of a history that are read.
+/// Max pages (of 50) read of a history.
 const PAGES: usize = 40;
-/// For so long after the first try a history is asked for again that cannot be read for now; then the message is sent
-/// anyway.
-const ASKED_FOR: SignedDuration = SignedDuration::from_hours(2);
+/// How long after the first try a history that cannot be read for now is retried; then the message is sent anyway.
+const HISTORY_RETRIED_FOR: SignedDuration = SignedDuration::from_hours(2);
 
-/// What a message is recognised by.
+/// What a message is recognized by.
 struct Likeness {
     parent: Option<String>,
     content: OwnContent,
 }
 
 impl Outbox {
-    /// Makes sure that a message may be sent now. Where an earlier try was unclear and the platform may have forgotten its
-    /// `uuid`, it is looked for: answers the message that it became; where it became none, it gets a new `uuid` (kept
-    /// before it is used).
+    /// Makes sure that a message may be sent now. If an earlier try was unclear and Feishu may have forgotten its `uuid`,
+    /// searches the chat for it. Returns the message found; if there is none, the message gets a new `uuid`, stored before it
+    /// is used.
     pub(super) async fn settle_unclear(
         &self,
         owed: &mut OwedMessage,
@@ -45,25 +45,25 @@ impl Outbox {
         let Some(first) = owed.first_tried.filter(|_| owed.dispatch.makes_a_message()) else {
             return Ok(None);
         };
-        let age = self.clock.now().duration_since(first);
+        let age = self.parts.clock.now().duration_since(first);
         if age < UUID_HOLDS {
             return Ok(None);
         }
         match self.look_up(owed, first).await {
             Ok(Some(message)) => {
-                tracing::info!(owed = owed.id, %message, "found in the chat: it had been delivered");
+                tracing::info!(owed = owed.id, %message, "found in the chat: it was delivered earlier");
                 return Ok(Some(message));
             }
             Ok(None) => {}
-            Err(Failure::Feishu(error)) if may_be_asked_again(&error) && age < ASKED_FOR => {
+            Err(Failure::Feishu(error)) if may_be_retried(&error) && age < HISTORY_RETRIED_FOR => {
                 return Err(error.into());
             }
             Err(Failure::Feishu(error)) => tracing::warn!(
                 owed = owed.id,
                 lane = owed.lane,
                 %error,
-                "whether it was delivered cannot be read from the chat (the app may lack the scope im:message:readonly, \
-                 or for groups im:message.group_msg): it is sent again"
+                "the chat's history cannot be read (the app may lack the scope im:message:readonly, or for groups \
+                 im:message.group_msg); the message is sent again, although it may have been delivered"
             ),
             Err(failure) => return Err(failure),
         }
@@ -71,11 +71,11 @@ impl Outbox {
         owed.first_tried = None;
         owed.last_tried = None;
         let row = owed.clone();
-        self.store.writing(move |tx| tx.note_try(&row)).await?;
+        self.parts.store.writing(move |tx| tx.note_try(&row)).await?;
         Ok(None)
     }
 
-    /// The message that it became, as far as the chat's history tells.
+    /// Searches the chat's history for the message.
     async fn look_up(
         &self,
         owed: &OwedMessage,
@@ -83,14 +83,17 @@ impl Outbox {
     ) -> Result<Option<MessageId>, Failure> {
         let Some(chat) = self.chat_it_goes_to(owed).await? else { return Ok(None) };
         let likeness = self.likeness(owed).await?;
-        let others = self.store.reading(|tx| tx.sent_messages()).await?;
-        let last = owed.last_tried.unwrap_or_else(|| self.clock.now());
+        let others = self.parts.store.reading(|tx| tx.sent_messages()).await?;
+        let last = owed.last_tried.unwrap_or_else(|| self.parts.clock.now());
         let since = first.checked_sub(MARGIN).unwrap_or(first);
         let until = last.checked_add(MARGIN).unwrap_or(last);
         let mut page: Option<String> = None;
         for _ in 0..PAGES {
-            let read =
-                self.feishu.own_messages(chat.as_str(), since, until, page.as_deref()).await?;
+            let read = self
+                .parts
+                .feishu
+                .own_messages(chat.as_str(), since, until, page.as_deref())
+                .await?;
             let found = read.messages.into_iter().find(|message| {
                 message.parent_id == likeness.parent
                     && message.content == likeness.content
@@ -104,11 +107,15 @@ impl Outbox {
                 return Ok(None);
             }
         }
-        tracing::warn!(owed = owed.id, lane = owed.lane, "more was written meanwhile than is read");
+        tracing::warn!(
+            owed = owed.id,
+            lane = owed.lane,
+            "more was written in the meantime than is searched"
+        );
         Ok(None)
     }
 
-    /// The chat it goes to, as far as it is known.
+    /// The chat it goes to, if known.
     async fn chat_it_goes_to(&self, owed: &OwedMessage) -> Result<Option<ChatId>, Failure> {
         let person = match &owed.dispatch {
             Dispatch::ToChat { chat, .. } => return Ok(Some(chat.clone())),
@@ -117,7 +124,7 @@ impl Outbox {
             | Dispatch::File { place: FilePlace::Person { id: person }, .. } => person.clone(),
             _ => return Ok(chat_of(&owed.lane)),
         };
-        Ok(self.store.reading(move |tx| tx.direct_chat(&person)).await?)
+        Ok(self.parts.store.reading(move |tx| tx.direct_chat(&person)).await?)
     }
 
     async fn likeness(&self, owed: &OwedMessage) -> Result<Likeness, Failure> {
@@ -129,7 +136,7 @@ impl Outbox {
         let content = match &owed.dispatch {
             Dispatch::File { name, .. } => OwnContent::File(name.clone()),
             Dispatch::Secret { person, sealed, .. } => {
-                let card = secrets::opened(&self.store, person, sealed).await?;
+                let card = secrets::opened(&self.parts.store, person, sealed).await?;
                 OwnContent::Card(title(card.expose_secret()))
             }
             dispatch => OwnContent::Card(title(dispatch.card())),
@@ -145,8 +152,8 @@ fn title(card: &str) -> String {
     title.unwrap_or_default().to_owned()
 }
 
-/// Whether the trouble may be over later.
-fn may_be_asked_again(error: &Error) -> bool {
+/// Whether a later read may succeed.
+fn may_be_retried(error: &Error) -> bool {
     matches!(
         error.disposition(),
         Disposition::RetryAfter(_)

@@ -2,7 +2,8 @@
 //! loopback and share nothing with the clients: a stand-in that reuses the client's code cannot catch its mistakes.
 
 pub mod demo_page;
-mod door;
+pub mod fault;
 pub mod feishu;
+mod listener;
 pub mod volcengine;
 pub mod world;

@@ -19,7 +19,7 @@ use crate::cards::{Toast, Wording};
 use crate::clock::Clock;
 use crate::feishu::connection::ConnectionStatus;
 use crate::feishu::{
-    self, CallbackAnswer, CallbackVerifier, EventKind, Incoming, Rejection, ToastKind,
+    self, CallbackAnswer, CallbackVerifier, EventKind, EventType, Incoming, Rejection, ToastKind,
 };
 use crate::store::Store;
 
@@ -31,17 +31,6 @@ const SMALL_BODY: usize = 32 * 1024;
 /// How many larger bodies may be read and handled at the same time; more wait, unread. With them the memory that bodies
 /// take follows their number and not that of connections.
 pub(super) const LARGE_BODIES: usize = 32;
-
-/// The types of events that are acted on, see [`EventKind::event_type`].
-const EVENT_TYPES: [&str; 7] = [
-    "im.message.receive_v1",
-    "card.action.trigger",
-    "application.bot.menu_v6",
-    "im.chat.access_event.bot_p2p_chat_entered_v1",
-    "im.chat.member.bot.added_v1",
-    "im.chat.member.bot.deleted_v1",
-    "im.chat.disbanded_v1",
-];
 
 /// What handlers need.
 pub(super) struct App {
@@ -164,7 +153,7 @@ pub(super) async fn take(app: &Arc<App>, incoming: Incoming) -> Taken {
             verdict: Verdict::Challenge(challenge),
         },
         Incoming::Stale { event_id, event_type } => {
-            tracing::info!(event_id, event_type, "an event older than 8 h is left alone");
+            tracing::info!(event_id, event_type, "ignored an event older than the event window");
             Taken { kind: known_type(&event_type), outcome: "stale", verdict: Verdict::Done }
         }
         Incoming::Unhandled { event_id, event_type } => {
@@ -176,7 +165,7 @@ pub(super) async fn take(app: &Arc<App>, incoming: Incoming) -> Taken {
 }
 
 async fn handle(app: &Arc<App>, event: feishu::Event) -> Taken {
-    let kind = event.kind.event_type();
+    let kind = event.kind.event_type().as_str();
     let is_callback = matches!(event.kind, EventKind::CardAction(_));
     let event_id = event.event_id.clone();
     let bot = Arc::clone(&app.bot);
@@ -214,7 +203,7 @@ async fn handle(app: &Arc<App>, event: feishu::Event) -> Taken {
 
 /// An event type as a label: what comes from outside must not make series without end.
 fn known_type(event_type: &str) -> &'static str {
-    EVENT_TYPES.into_iter().find(|known| *known == event_type).unwrap_or("other")
+    EventType::from_name(event_type).map_or("other", EventType::as_str)
 }
 
 fn refuse(status: StatusCode, reason: &str) -> Response {

@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
 use crate::domain::{AlertKind, UserStatus};
+use crate::feishu::EventType;
 
 /// Buckets of `airgate_event_seconds`, in seconds: around the limits that matter (20 ms, 1 s, 3 s).
 const EVENT_BUCKETS: &[f64] = &[0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 3.0];
@@ -111,7 +112,7 @@ pub static METRICS: &[Metric] = &[
 
 /// Series that are there from the start, so that the first count is seen as a change: label values in the order of the
 /// metric's labels. The event types and endpoints here are those that every installation sees.
-const EVENT_TYPES: [&str; 2] = ["im.message.receive_v1", "card.action.trigger"];
+const EVENT_TYPES: [EventType; 2] = [EventType::Message, EventType::CardAction];
 const EVENT_OUTCOMES: [&str; 5] = ["ok", "error", "denied", "duplicate", "stale"];
 const ACTIONS: [&str; 3] = ["ListUsers", "ListProjects", "ListSplitBillDetail"];
 const ENDPOINTS: [&str; 4] = ["token", "message_send", "message_reply", "message_update"];
@@ -153,7 +154,7 @@ fn describe() {
 fn begin() {
     let mut events: Vec<(&'static str, &'static str)> = EVENT_TYPES
         .into_iter()
-        .flat_map(|kind| EVENT_OUTCOMES.map(|outcome| (kind, outcome)))
+        .flat_map(|kind| EVENT_OUTCOMES.map(|outcome| (kind.as_str(), outcome)))
         .collect();
     events.extend([("url_verification", "ok"), ("unknown", "denied"), ("unknown", "invalid")]);
     for (kind, outcome) in events {

@@ -21,15 +21,16 @@ use crate::bot::{self, Bot, Roles};
 use crate::cards::{Cards, Locale, OpSource};
 use crate::clock::Clock;
 use crate::config::{self, Config};
+use crate::domain::EVENT_WINDOW;
 use crate::feishu::connection::Connection;
 use crate::feishu::{self, CallbackKeys, CallbackVerifier};
-use crate::monitor::{self, Enforcer, Monitor};
-use crate::outbox::{self, Outbox};
-use crate::owed::Wakers;
+use crate::monitor::{Enforcer, EnforcerParts, Monitor, MonitorParts, Policies, PoliciesParts};
+use crate::outbox::{Alerts, Outbox, OutboxParts};
+use crate::owed::{InFlight, Wakers};
 use crate::store::Store;
 use crate::store::backup::{BackupError, BackupFolder};
 use crate::volcengine;
-use crate::work::{Authoriser, AuthoriserParts, Worker};
+use crate::work::{Worker, WorkerParts};
 
 /// A request to us that takes longer, its body included, is given up: a slow sender must not hold a place.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
@@ -178,70 +179,67 @@ impl Service {
             config::Locale::EnUs => Locale::EnUs,
         };
         let cards = Cards::new(locale, OpSource::Random);
-        let cards = Arc::new(cards.taking_policies(config.access.detach_policies));
+        let cards = Arc::new(cards.with_detach_policies(config.access.detach_policies));
         let base_url = base_url(config)?;
         let chat = feishu_client(config, &patience, clock.clone())?;
         let connection = match config.feishu.mode {
             config::Mode::Webhook => None,
             config::Mode::Websocket => {
-                Some(Connection::new(chat_config(config, &patience)?, clock.clone())?)
+                let config = chat_config(config, &patience)?;
+                Some(Connection::new(config, EVENT_WINDOW, clock.clone())?)
             }
         };
         let client = cloud_client(config, &patience, clock.clone())?;
         let cloud = Cloud::new(store.clone(), client);
         let admins = config.feishu.admins.clone();
 
-        let outbox = Outbox::new(outbox::Parts {
+        let alerts = Alerts::new(Arc::clone(&cards), settings.clone(), admins.clone());
+        let outbox = Outbox::new(OutboxParts {
             store: store.clone(),
             feishu: chat.clone(),
             base_url,
             cards: Arc::clone(&cards),
-            settings: settings.clone(),
+            alerts: alerts.clone(),
             webhook_secret: config.feishu.alert_webhook_secret.clone(),
             webhook_timeout: patience.feishu_timeout,
-            admins: admins.clone(),
             clock: clock.clone(),
-            bell: Arc::clone(&wakers.outbox),
+            wakers: wakers.clone(),
         });
-        let enforcer = Enforcer::new(
-            store.clone(),
-            cloud.clone(),
-            Arc::clone(&cards),
-            settings.clone(),
-            admins.clone(),
-            clock.clone(),
-            wakers.clone(),
-        )
-        .taking_policies(config.access.detach_policies);
-        let authoriser = Authoriser::new(AuthoriserParts {
+        let users_in_flight = InFlight::default();
+        let enforcer = Enforcer::new(EnforcerParts {
+            store: store.clone(),
+            cloud: cloud.clone(),
+            cards: Arc::clone(&cards),
+            alerts: alerts.clone(),
+            clock: clock.clone(),
+            wakers: wakers.clone(),
+            in_flight: users_in_flight.clone(),
+            detach_policies: config.access.detach_policies,
+        });
+        let policies = Policies::new(PoliciesParts {
             store: store.clone(),
             cloud: cloud.clone(),
             cards: Arc::clone(&cards),
             clock: clock.clone(),
-            cut_takes_policies: config.access.detach_policies,
-            in_flight: enforcer.in_flight(),
-            bell: Arc::clone(&wakers.policies),
-            outbox_bell: Arc::clone(&wakers.outbox),
+            wakers: wakers.clone(),
+            in_flight: users_in_flight,
+            detach_policies: config.access.detach_policies,
         });
-        let worker = Worker {
+        let worker = Worker::new(WorkerParts {
             store: store.clone(),
             cloud: cloud.clone(),
             feishu: chat.clone(),
             cards: Arc::clone(&cards),
-            settings: settings.clone(),
+            alerts: alerts.clone(),
             clock: clock.clone(),
             project_policies: config.access.project_policies.clone(),
-            policies_bell: Arc::clone(&wakers.policies),
-            bell: Arc::clone(&wakers.tasks),
-            outbox_bell: Arc::clone(&wakers.outbox),
-            names_bell: Arc::clone(&wakers.names),
-        };
-        let monitor = Monitor::new(monitor::Parts {
+            wakers: wakers.clone(),
+        });
+        let monitor = Monitor::new(MonitorParts {
             store: store.clone(),
             cloud,
             cards: Arc::clone(&cards),
-            settings: settings.clone(),
-            admins: admins.clone(),
+            alerts: alerts.clone(),
             enabled: config.monitor.enabled,
             bill_source: config.monitor.bill_source,
             amount_field: config.monitor.amount_field,
@@ -253,7 +251,8 @@ impl Service {
             store: store.clone(),
             cards: Arc::clone(&cards),
             roles: Roles::new(admins, config.feishu.viewers.clone()),
-            settings: settings.clone(),
+            settings,
+            alerts,
             project_policies: config.access.project_policies.clone(),
             base_url: config.feishu.base_url.clone(),
             monitor: Arc::clone(&monitor),
@@ -269,11 +268,14 @@ impl Service {
         });
         let app = Arc::new(App {
             bot: Arc::clone(&bot),
-            verifier: CallbackVerifier::new(CallbackKeys {
-                app_id: config.feishu.app_id.clone(),
-                encrypt_key: config.feishu.encrypt_key.clone(),
-                verification_token: config.feishu.verification_token.clone(),
-            }),
+            verifier: CallbackVerifier::new(
+                CallbackKeys {
+                    app_id: config.feishu.app_id.clone(),
+                    encrypt_key: config.feishu.encrypt_key.clone(),
+                    verification_token: config.feishu.verification_token.clone(),
+                },
+                EVENT_WINDOW,
+            ),
             words: cards.words(),
             store,
             feishu: chat.clone(),
@@ -288,8 +290,8 @@ impl Service {
             tasks.spawn(run_backups(backups, stop.clone()));
         }
         tasks.spawn(outbox.run(stop.clone()));
-        tasks.spawn(Arc::new(enforcer).run(stop.clone()));
-        tasks.spawn(authoriser.run(stop.clone()));
+        tasks.spawn(enforcer.run(stop.clone()));
+        tasks.spawn(policies.run(stop.clone()));
         tasks.spawn(worker.run(stop.clone()));
         tasks.spawn(run_monitor(Arc::clone(&monitor), stop.clone()));
         tasks.spawn(keep_in_touch(chat, Arc::clone(&bot), stop.clone()));

@@ -1,41 +1,29 @@
-//! Changes of access under way, and what a restore puts back.
+//! Pending changes of access, and what a restore puts back.
 
 use std::ops::ControlFlow;
 
 use jiff::Timestamp;
 
-use super::tables::{ACCESS_PENDING, ACCESS_REMEMBERED, Order, Source, View};
-use super::{StoreError, WriteTx};
-use crate::domain::{
-    AccessGoal, AccessKeyInfo, AccountId, PendingAccess, RememberedAccess, Switch, User, UserKey,
-    UserStatus, Username,
-};
+use super::tables::{ACCESS_PENDING, ACCESS_REMEMBERED};
+use super::view::{Order, Source, View};
+use super::{StoreError, WriteTx, keys};
+use crate::domain::{AccessGoal, PendingAccess, RememberedAccess, User, UserAccess, UserKey};
 
 impl<S: Source> View<S> {
-    /// The change of access that a user is owed.
-    ///
-    /// # Errors
-    /// The store's.
+    /// A user's pending change of access.
     pub fn access_pending(&self, user: &UserKey) -> Result<Option<PendingAccess>, StoreError> {
-        let key = (user.account.as_str(), user.username.as_str());
-        self.get(ACCESS_PENDING, "access_pending", key)
+        self.get(ACCESS_PENDING, keys::of_user(user))
     }
 
-    /// All changes of access under way.
-    ///
-    /// # Errors
-    /// The store's.
+    /// All pending changes of access.
     pub fn all_access_pending(&self) -> Result<Vec<(UserKey, PendingAccess)>, StoreError> {
         let mut all = Vec::new();
-        self.scan::<_, PendingAccess, (&str, &str), _>(
+        self.scan::<_, _, (&str, &str), _>(
             ACCESS_PENDING,
-            "access_pending",
             ..,
             Order::Ascending,
             |key, pending| {
-                if let (Ok(account), Ok(username)) = (AccountId::new(key.0), Username::new(key.1)) {
-                    all.push((UserKey::new(account, username), pending));
-                }
+                all.extend(keys::user(key).map(|user| (user, pending)));
                 ControlFlow::Continue(())
             },
         )?;
@@ -43,88 +31,89 @@ impl<S: Source> View<S> {
     }
 
     /// What a restore would put back.
-    ///
-    /// # Errors
-    /// The store's.
     pub fn access_remembered(
         &self,
         user: &UserKey,
     ) -> Result<Option<RememberedAccess>, StoreError> {
-        let key = (user.account.as_str(), user.username.as_str());
-        self.get(ACCESS_REMEMBERED, "access_remembered", key)
+        self.get(ACCESS_REMEMBERED, keys::of_user(user))
     }
 }
 
 impl WriteTx {
-    /// Makes a change of access owed, or updates it.
-    ///
-    /// # Errors
-    /// The store's.
+    /// Records a change of access as pending, or updates it.
     pub fn put_access_pending(
         &self,
         user: &UserKey,
         pending: &PendingAccess,
     ) -> Result<(), StoreError> {
-        let key = (user.account.as_str(), user.username.as_str());
-        self.put(ACCESS_PENDING, "access_pending", key, pending)
+        self.put(ACCESS_PENDING, keys::of_user(user), pending)
     }
 
-    /// A change of access is done, or withdrawn. Returns whether one was owed.
-    ///
-    /// # Errors
-    /// The store's.
+    /// Removes a change of access that is done or withdrawn. Returns whether one was pending.
     pub fn clear_access_pending(&self, user: &UserKey) -> Result<bool, StoreError> {
-        let key = (user.account.as_str(), user.username.as_str());
-        Ok(self.0.open_table(ACCESS_PENDING)?.remove(key)?.is_some())
+        Ok(self.open(ACCESS_PENDING)?.remove(keys::of_user(user))?.is_some())
     }
 
-    /// Keeps what a restore puts back. Committed before the first write to the cloud.
-    ///
-    /// # Errors
-    /// The store's.
+    /// Keeps what a restore puts back. To be committed before the first write to the cloud.
     pub fn put_access_remembered(
         &self,
         user: &UserKey,
         remembered: &RememberedAccess,
     ) -> Result<(), StoreError> {
-        let key = (user.account.as_str(), user.username.as_str());
-        self.put(ACCESS_REMEMBERED, "access_remembered", key, remembered)
+        self.put(ACCESS_REMEMBERED, keys::of_user(user), remembered)
     }
 
-    /// Forgets it, after it was put back.
-    ///
-    /// # Errors
-    /// The store's.
+    /// Forgets what a restore puts back.
     pub fn clear_access_remembered(&self, user: &UserKey) -> Result<(), StoreError> {
-        let key = (user.account.as_str(), user.username.as_str());
-        self.0.open_table(ACCESS_REMEMBERED)?.remove(key)?;
+        self.open(ACCESS_REMEMBERED)?.remove(keys::of_user(user))?;
         Ok(())
     }
-}
 
-impl WriteTx {
-    /// A change of access was read back as done: takes over what was read, sets the status, and settles what was owed.
-    ///
-    /// # Errors
-    /// The store's.
+    /// Records that `access`, as read back from the cloud, is what a change of access wanted. Returns the user, if known.
     pub fn confirm_access(
         &self,
-        user: &UserKey,
+        key: &UserKey,
         goal: AccessGoal,
-        keys: &[AccessKeyInfo],
-        login: Option<Switch>,
+        access: &UserAccess,
         now: Timestamp,
     ) -> Result<Option<User>, StoreError> {
-        let Some(mut record) = self.record_access(user, keys, login, now)? else { return Ok(None) };
-        record.status = match goal {
-            AccessGoal::Cut => UserStatus::Disabled,
-            AccessGoal::Restored => UserStatus::Active,
-        };
-        self.put_user(&record)?;
-        self.clear_access_pending(user)?;
-        if goal == AccessGoal::Restored {
-            self.clear_access_remembered(user)?;
+        let Some(mut user) = self.user(key)? else { return Ok(None) };
+        user.take_access(access, now);
+        user.status = goal.confirmed_status();
+        self.put_user(&user)?;
+        self.clear_access_pending(key)?;
+        if goal.uses_up_memory() {
+            self.clear_access_remembered(key)?;
         }
-        Ok(Some(record))
+        Ok(Some(user))
+    }
+
+    /// [`WriteTx::record_access`] for a reading that began at `began`, unless something newer is known: enforcement writes
+    /// the status while a change of access is pending, and what it read back later is newer than this reading.
+    pub fn record_access_read(
+        &self,
+        key: &UserKey,
+        access: &UserAccess,
+        began: Timestamp,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let read_at = self.user(key)?.and_then(|user| user.access_read_at);
+        if self.access_pending(key)?.is_none() && read_at.is_none_or(|at| at < began) {
+            self.record_access(key, access, now)?;
+        }
+        Ok(())
+    }
+
+    /// Takes over keys and login as just read from the cloud, and the status that follows. Returns the user, if known.
+    pub fn record_access(
+        &self,
+        key: &UserKey,
+        access: &UserAccess,
+        now: Timestamp,
+    ) -> Result<Option<User>, StoreError> {
+        let Some(mut user) = self.user(key)? else { return Ok(None) };
+        user.take_access(access, now);
+        self.put_user(&user)?;
+        Ok(Some(user))
     }
 }

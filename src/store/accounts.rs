@@ -1,21 +1,20 @@
 //! Main accounts and their sealed key pairs.
 
-use std::ops::ControlFlow;
-
 use jiff::Timestamp;
 use redb::ReadableTable;
 use secrecy::{ExposeSecret, SecretString};
 use zeroize::Zeroizing;
 
 use super::seal::Sealer;
-use super::tables::{ACCOUNTS, BALANCES, Order, SECRETS, Source, View};
+use super::tables::{ACCOUNTS, BALANCES, SECRETS};
+use super::view::{Source, View};
 use super::{Store, StoreError, WriteTx};
 use crate::domain::{Account, AccountId, BalanceReading, Switch};
 
 /// A main account's access key pair.
 #[derive(Clone, Debug)]
 pub struct AccountSecrets {
-    /// `AKLT…`; not secret by itself, but never shown whole.
+    /// `AKLT…`; not a secret, but never shown in full.
     pub access_key_id: SecretString,
     /// The secret access key.
     pub secret_key: SecretString,
@@ -23,46 +22,26 @@ pub struct AccountSecrets {
 
 impl<S: Source> View<S> {
     /// All accounts, by id.
-    ///
-    /// # Errors
-    /// The store's.
     pub fn accounts(&self) -> Result<Vec<Account>, StoreError> {
-        let mut accounts = Vec::new();
-        self.scan::<_, Account, &str, _>(
-            ACCOUNTS,
-            "accounts",
-            ..,
-            Order::Ascending,
-            |_, account| {
-                accounts.push(account);
-                ControlFlow::Continue(())
-            },
-        )?;
-        Ok(accounts)
+        self.all(ACCOUNTS)
     }
 
     /// One account.
-    ///
-    /// # Errors
-    /// The store's.
     pub fn account(&self, id: &AccountId) -> Result<Option<Account>, StoreError> {
-        self.get(ACCOUNTS, "accounts", id.as_str())
+        self.get(ACCOUNTS, id.as_str())
     }
 
     /// An account's balance as last read.
-    ///
-    /// # Errors
-    /// The store's.
     pub fn balance(&self, id: &AccountId) -> Result<Option<BalanceReading>, StoreError> {
-        self.get(BALANCES, "balances", id.as_str())
+        self.get(BALANCES, id.as_str())
     }
 
     fn sealed_secrets(&self, bound_to: &str) -> Result<Option<Vec<u8>>, StoreError> {
-        Ok(self.0.table(SECRETS)?.get(bound_to)?.map(|sealed| sealed.value().to_vec()))
+        Ok(self.open(SECRETS)?.get(bound_to)?.map(|sealed| sealed.value().to_vec()))
     }
 }
 
-/// A key pair that waits to be checked, sealed. Nothing of it can be read without the store's key.
+/// A sealed key pair that waits to be checked. It cannot be read without the store's key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WaitingPair {
     name: String,
@@ -70,17 +49,17 @@ pub struct WaitingPair {
 }
 
 impl WaitingPair {
-    /// Under which name it waits.
+    /// The name it waits under.
     pub fn name(&self) -> &str {
         &self.name
     }
 }
 
 impl Store {
-    /// The key pair of an account; `None` where there is no such account.
+    /// The key pair of an account; `None` if there is no such account.
     ///
     /// # Errors
-    /// [`StoreError::Unsealable`] where it was tampered with.
+    /// [`StoreError::Unsealable`] if it was tampered with.
     pub fn account_secrets(&self, id: &AccountId) -> Result<Option<AccountSecrets>, StoreError> {
         let Some(sealed) = self.read(|tx| tx.sealed_secrets(id.as_str()))? else {
             return Ok(None);
@@ -88,10 +67,10 @@ impl Store {
         open_pair(&self.sealer, id.as_str(), &sealed).map(Some)
     }
 
-    /// Seals a key pair that has to wait until it is checked; [`WriteTx::put_waiting_pair`] keeps it.
+    /// Seals a key pair that waits to be checked; [`WriteTx::put_waiting_pair`] keeps it.
     ///
     /// # Errors
-    /// Where the operating system gives no randomness.
+    /// Fails if the operating system gives no randomness.
     pub fn seal_waiting(&self, secrets: &AccountSecrets) -> Result<WaitingPair, StoreError> {
         // No account's id holds a slash.
         let name = format!("waiting/{}", uuid::Uuid::new_v4().simple());
@@ -99,19 +78,16 @@ impl Store {
         Ok(WaitingPair { name, sealed })
     }
 
-    /// A key pair that waits; `None` where it no longer does.
+    /// A waiting key pair; `None` once it was forgotten.
     ///
     /// # Errors
-    /// [`StoreError::Unsealable`] where it was tampered with.
+    /// [`StoreError::Unsealable`] if it was tampered with.
     pub fn waiting_pair(&self, name: &str) -> Result<Option<AccountSecrets>, StoreError> {
         let Some(sealed) = self.read(|tx| tx.sealed_secrets(name))? else { return Ok(None) };
         open_pair(&self.sealer, name, &sealed).map(Some)
     }
 
-    /// Adds or replaces an account as [`Store::save_account`] does, in the transaction of `also`.
-    ///
-    /// # Errors
-    /// The store's, or those of `also`.
+    /// Adds or replaces an account as [`Store::save_account`] does, in one transaction with `also`.
     pub fn save_account_and<T>(
         &self,
         id: &AccountId,
@@ -128,9 +104,6 @@ impl Store {
     }
 
     /// Adds an account, or replaces name and key pair of the one with this id, as one transaction.
-    ///
-    /// # Errors
-    /// The store's.
     pub fn save_account(
         &self,
         id: &AccountId,
@@ -163,41 +136,29 @@ impl WriteTx {
                 updated: now,
             },
         };
-        self.put(ACCOUNTS, "accounts", id.as_str(), &account)?;
-        self.0.open_table(SECRETS)?.insert(id.as_str(), sealed)?;
+        self.put(ACCOUNTS, id.as_str(), &account)?;
+        self.open(SECRETS)?.insert(id.as_str(), sealed)?;
         Ok(account)
     }
 
     /// Keeps a sealed key pair until it is checked.
-    ///
-    /// # Errors
-    /// The store's.
     pub fn put_waiting_pair(&self, pair: &WaitingPair) -> Result<(), StoreError> {
-        self.0.open_table(SECRETS)?.insert(pair.name.as_str(), pair.sealed.as_slice())?;
+        self.open(SECRETS)?.insert(pair.name.as_str(), pair.sealed.as_slice())?;
         Ok(())
     }
 
-    /// Forgets a key pair that waited.
-    ///
-    /// # Errors
-    /// The store's.
+    /// Forgets a waiting key pair.
     pub fn forget_waiting_pair(&self, name: &str) -> Result<(), StoreError> {
-        self.0.open_table(SECRETS)?.remove(name)?;
+        self.open(SECRETS)?.remove(name)?;
         Ok(())
     }
 
-    /// Keeps what was learned of an account's balance.
-    ///
-    /// # Errors
-    /// The store's.
+    /// Keeps an account's balance as just read.
     pub fn put_balance(&self, id: &AccountId, balance: &BalanceReading) -> Result<(), StoreError> {
-        self.put(BALANCES, "balances", id.as_str(), balance)
+        self.put(BALANCES, id.as_str(), balance)
     }
 
     /// Switches an account on or off. Returns whether it exists.
-    ///
-    /// # Errors
-    /// The store's.
     pub fn set_account_active(
         &self,
         id: &AccountId,
@@ -205,12 +166,12 @@ impl WriteTx {
         now: Timestamp,
     ) -> Result<bool, StoreError> {
         let Some(account) = self.account(id)? else { return Ok(false) };
-        self.put(ACCOUNTS, "accounts", id.as_str(), &Account { active, updated: now, ..account })?;
+        self.put(ACCOUNTS, id.as_str(), &Account { active, updated: now, ..account })?;
         Ok(true)
     }
 }
 
-/// Both halves are sealed as one, separated by a line feed (which neither can hold).
+/// Seals both halves as one text, separated by a line feed, which neither can contain.
 fn seal_pair(
     sealer: &Sealer,
     bound_to: &str,

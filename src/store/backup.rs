@@ -1,7 +1,7 @@
-//! Backups: a snapshot of the store copied into a fresh file, which is a store itself and opens with the same key.
+//! Backups: a snapshot of the store, copied into a new file that is itself a store and opens with the same key.
 //!
-//! The copy is made from one read transaction, so that a running service is not held up, under a temporary name; it gets
-//! its own name when it is complete and on the disk. A file that is there is never written over.
+//! The copy is made from one read transaction, so it does not block a running service. It has a temporary name until it is
+//! complete and synced to disk. An existing file is never overwritten.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -16,18 +16,18 @@ use tempfile::NamedTempFile;
 use super::tables::{Visitor, visit_tables};
 use super::{Store, StoreError};
 
-/// redb's page cache of the copy: what is written goes out soon.
+/// redb's page cache of the copy, which is only written.
 const COPY_CACHE_BYTES: usize = 16 * 1024 * 1024;
-/// Rows between two looks at whether to go on.
-const ROWS_AT_ONCE: usize = 1_000;
-/// `20261123T020000.123Z`: digits at `0`, in the order of time.
+/// How many rows are copied between two checks of whether to go on.
+const ROWS_PER_CHECK: usize = 1_000;
+/// `20261123T020000.123Z`: a digit at each `0`. Sorts by time.
 const STAMP: &str = "00000000T000000.000Z";
 
 /// Why there is no backup.
 #[derive(Debug, thiserror::Error)]
 pub enum BackupError {
-    /// Nothing is written over.
-    #[error("{0} is there already: name a new file")]
+    /// The file exists.
+    #[error("{0} exists already: name a new file")]
     Exists(PathBuf),
     /// The disk.
     #[error("cannot write {path}: {source}")]
@@ -37,8 +37,8 @@ pub enum BackupError {
         /// Why.
         source: std::io::Error,
     },
-    /// The service stops.
-    #[error("the backup was broken off")]
+    /// The service is shutting down.
+    #[error("the backup was cancelled")]
     Stopped,
     /// The copy lacks a table of the store.
     #[error("the backup lacks the table `{0}`: this airgate does not know it")]
@@ -66,11 +66,11 @@ from_redb!(
 );
 
 impl Store {
-    /// Copies the store as it is now to the new file `path` (mode 0600). `go_on` is asked now and then; `false` breaks the
-    /// copy off. Leaves nothing behind where it fails.
+    /// Copies the store as it is now to the new file `path` (mode 0600). `go_on` is called now and then; `false` cancels the
+    /// copy. Leaves nothing behind if it fails.
     ///
     /// # Errors
-    /// [`BackupError::Exists`] where `path` is there; else what the disk or the store says.
+    /// [`BackupError::Exists`] if `path` exists; otherwise an error of the disk or the store.
     pub fn backup(&self, path: &Path, go_on: &dyn Fn() -> bool) -> Result<(), BackupError> {
         self.backup_as(path, ".airgate-backup-", go_on)
     }
@@ -107,7 +107,7 @@ impl Store {
     }
 }
 
-/// Where the running service puts its backups.
+/// The folder in which the running service keeps its backups.
 #[derive(Clone, Debug)]
 pub struct BackupFolder {
     folder: PathBuf,
@@ -116,17 +116,17 @@ pub struct BackupFolder {
 }
 
 impl BackupFolder {
-    /// Backups of the store at `store` in `folder`, of which `keep` stay.
+    /// Backups of the store at `store` in `folder`, of which the newest `keep` are kept.
     pub fn new(folder: &Path, store: &Path, keep: usize) -> Self {
         let stem = store.file_stem().map_or("airgate".into(), |stem| stem.to_string_lossy());
         Self { folder: folder.to_owned(), stem: stem.into_owned(), keep }
     }
 
-    /// Makes a backup named after `now`, then removes the oldest of those that were made here before, until `keep` are
-    /// left. Files with other names are left alone. Returns the new file and how many were removed.
+    /// Makes a backup named after `now`, then removes the oldest backups of this store until `keep` are left. Files with
+    /// other names are left alone. Returns the new file and how many were removed.
     ///
     /// # Errors
-    /// As [`Store::backup`]. Where it fails, nothing is removed.
+    /// As [`Store::backup`]. If it fails, nothing is removed.
     pub fn add(
         &self,
         store: &Store,
@@ -136,7 +136,7 @@ impl BackupFolder {
         let io = |source| BackupError::Io { path: self.folder.clone(), source };
         create_folder(&self.folder).map_err(io)?;
         let temporary = format!(".{}-backup-", self.stem);
-        // What a killed process left half done. Only one process has the store.
+        // A killed process may have left an unfinished file. Only one process has the store.
         for name in self.names().map_err(io)? {
             if name.starts_with(&temporary) && name.ends_with(TEMPORARY_SUFFIX) {
                 std::fs::remove_file(self.folder.join(name)).map_err(io)?;
@@ -169,7 +169,7 @@ impl BackupFolder {
         Ok(names)
     }
 
-    /// Whether a backup of this store was given this name here.
+    /// Whether this is the name of a backup of this store.
     fn is_own(&self, name: &str) -> bool {
         let stamp = name
             .strip_prefix(&self.stem)
@@ -187,7 +187,7 @@ impl BackupFolder {
 
 const TEMPORARY_SUFFIX: &str = ".tmp";
 
-/// A new file, mode 0600, that goes away unless it is given another name.
+/// A new file, mode 0600, that is deleted unless it is renamed.
 pub(super) fn temporary_in(folder: &Path, prefix: &str) -> std::io::Result<NamedTempFile> {
     tempfile::Builder::new().prefix(prefix).suffix(TEMPORARY_SUFFIX).tempfile_in(folder)
 }
@@ -200,7 +200,7 @@ pub(super) fn folder_of(path: &Path) -> &Path {
     }
 }
 
-/// Names reach the disk with their folder. Not every file system can do this, and none needs it to be consistent.
+/// Syncs a folder, and with it the names in it. Not every file system can, and none needs it to stay consistent.
 pub(super) fn sync_folder(folder: &Path) {
     let _ = File::open(folder).and_then(|folder| folder.sync_all());
 }
@@ -229,7 +229,7 @@ impl Visitor for Copy<'_> {
         let from = self.from.open_table(table)?;
         let mut into = self.into.open_table(table)?;
         for (i, row) in from.iter()?.enumerate() {
-            if i % ROWS_AT_ONCE == 0 && !(self.go_on)() {
+            if i % ROWS_PER_CHECK == 0 && !(self.go_on)() {
                 return Err(BackupError::Stopped);
             }
             let (key, value) = row?;
@@ -239,7 +239,7 @@ impl Visitor for Copy<'_> {
     }
 }
 
-/// Every table of the store is in the copy.
+/// Checks that every table of the store is in the copy.
 fn complete(from: &ReadTransaction, into: &WriteTransaction) -> Result<(), BackupError> {
     let copied: Vec<String> = into.list_tables()?.map(|table| table.name().to_owned()).collect();
     match from.list_tables()?.find(|table| !copied.iter().any(|name| name == table.name())) {
@@ -340,7 +340,7 @@ mod tests {
     }
 
     #[test]
-    fn one_that_is_broken_off_leaves_nothing() {
+    fn a_cancelled_backup_leaves_nothing() {
         let (folder, store) = (tempfile::tempdir().unwrap(), filled());
         let path = folder.path().join("copy.redb");
         assert!(matches!(store.backup(&path, &|| false), Err(BackupError::Stopped)));
@@ -353,7 +353,7 @@ mod tests {
         const OTHER: TableDefinition<'static, &str, u64> = TableDefinition::new("other");
         store
             .write(|tx| {
-                tx.0.open_table(OTHER)?;
+                tx.open(OTHER)?;
                 Ok::<_, StoreError>(())
             })
             .unwrap();

@@ -1,32 +1,20 @@
-//! The chats that the bot knows, and until when it has heard of everything said in them. Over the long connection the
-//! platform pushes to whoever is connected; what was said while nobody was is read from these chats' histories.
+//! The chats that the bot knows. Over the long connection, Feishu pushes a message only while the bot is connected; what
+//! it missed is read from the histories of these chats.
 
 use std::ops::ControlFlow;
 
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
 
-use super::tables::{CHATS, Order, Source, View};
+use super::tables::CHATS;
+use super::values::KnownChat;
+use super::view::{Order, Source, View};
 use super::{StoreError, WriteTx};
 
-/// A chat that the bot knows.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct KnownChat {
-    /// Between one person and the bot; else a group.
-    pub direct: bool,
-    /// When the bot was last spoken to there, or met the chat.
-    pub last_message: Timestamp,
-}
-
 impl<S: Source> View<S> {
-    /// The chats by id, those with the latest messages first.
-    ///
-    /// # Errors
-    /// The store's.
+    /// All chats with their ids, those with the latest messages first.
     pub fn known_chats(&self) -> Result<Vec<(String, KnownChat)>, StoreError> {
         let mut chats = Vec::new();
-        let all = ..;
-        self.scan::<_, KnownChat, &str, _>(CHATS, "chats", all, Order::Ascending, |id, chat| {
+        self.scan::<_, _, &str, _>(CHATS, .., Order::Ascending, |id, chat| {
             chats.push((id.to_owned(), chat));
             ControlFlow::Continue(())
         })?;
@@ -35,33 +23,24 @@ impl<S: Source> View<S> {
     }
 
     /// One chat.
-    ///
-    /// # Errors
-    /// The store's.
     pub fn known_chat(&self, chat_id: &str) -> Result<Option<KnownChat>, StoreError> {
-        self.get(CHATS, "chats", chat_id)
+        self.get(CHATS, chat_id)
     }
 }
 
 impl WriteTx {
     /// Remembers a chat.
-    ///
-    /// # Errors
-    /// The store's.
     pub fn know_chat(&self, chat_id: &str, direct: bool, at: Timestamp) -> Result<(), StoreError> {
         let known = self.known_chat(chat_id)?;
         if known.is_some_and(|known| known.last_message >= at && known.direct == direct) {
             return Ok(());
         }
-        self.put(CHATS, "chats", chat_id, &KnownChat { direct, last_message: at })
+        self.put(CHATS, chat_id, &KnownChat { direct, last_message: at })
     }
 
     /// Forgets a chat that the bot is no longer in.
-    ///
-    /// # Errors
-    /// The store's.
     pub fn forget_chat(&self, chat_id: &str) -> Result<(), StoreError> {
-        self.0.open_table(CHATS)?.remove(chat_id)?;
+        self.open(CHATS)?.remove(chat_id)?;
         Ok(())
     }
 }

@@ -1,4 +1,4 @@
-//! Users that are being made, and sealing of what only one person may read.
+//! Users that are being created, and the sealing of texts that only one person may read.
 
 use std::ops::ControlFlow;
 
@@ -7,31 +7,32 @@ use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
 use super::seal::Sealer;
-use super::tables::{CREATIONS, OUTBOX, Order, Source, View};
+use super::tables::{CREATIONS, OUTBOX};
+use super::view::{Order, Source, View};
 use super::{Store, StoreError, WriteTx};
-use crate::domain::{Creation, Dispatch, OpId, OpenId, OwedMessage, UserKey};
+use crate::domain::{Creation, Dispatch, OpId, OpenId, UserKey};
 
-/// Creations that are kept. An older card of one can no longer be continued.
+/// How many creations are kept. The card of an older one can no longer be continued.
 const KEPT: u64 = 500;
 
 impl Store {
     /// Seals a text that only `person` may read.
     ///
     /// # Errors
-    /// [`StoreError::Unsealable`] where the operating system gives no randomness.
+    /// [`StoreError::Unsealable`] if the operating system gives no randomness.
     pub fn seal_for(&self, person: &OpenId, secret: &str) -> Result<String, StoreError> {
         self.seal_text(&for_person(person), secret)
     }
 
-    /// What [`Store::seal_for`] sealed for the same person.
+    /// Opens what [`Store::seal_for`] sealed for the same person.
     ///
     /// # Errors
-    /// [`StoreError::Unsealable`] where it was tampered with, or is somebody else's.
+    /// [`StoreError::Unsealable`] if it was tampered with, or sealed for somebody else.
     pub fn open_for(&self, person: &OpenId, sealed: &str) -> Result<Zeroizing<String>, StoreError> {
         self.open_text(&for_person(person), sealed)
     }
 
-    /// Seals a secret of a creation that is under way.
+    /// Seals a secret of a running creation.
     ///
     /// # Errors
     /// As [`Store::seal_for`].
@@ -39,7 +40,7 @@ impl Store {
         self.seal_text(&of_creation(id), secret)
     }
 
-    /// What [`Store::seal_of_creation`] sealed for the same creation.
+    /// Opens what [`Store::seal_of_creation`] sealed for the same creation.
     ///
     /// # Errors
     /// As [`Store::open_for`].
@@ -71,7 +72,7 @@ fn open_text(
     Ok(Zeroizing::new(text.to_owned()))
 }
 
-/// No account id holds a colon, so nothing sealed for a person opens as an account's key pair.
+/// No account id contains a colon, so nothing sealed for a person opens as an account's key pair.
 fn for_person(person: &OpenId) -> String {
     format!("person:{person}")
 }
@@ -82,25 +83,16 @@ fn of_creation(id: u64) -> String {
 
 impl<S: Source> View<S> {
     /// One creation.
-    ///
-    /// # Errors
-    /// The store's.
     pub fn creation(&self, id: u64) -> Result<Option<Creation>, StoreError> {
-        self.get(CREATIONS, "creations", id)
+        self.get(CREATIONS, id)
     }
 
-    /// The creation that a form asked for.
-    ///
-    /// # Errors
-    /// The store's.
+    /// The creation that a form requested.
     pub fn creation_of_op(&self, op: &OpId) -> Result<Option<Creation>, StoreError> {
         self.find_creation(|creation| creation.ops.contains(op))
     }
 
-    /// The creation of this user that a task works on.
-    ///
-    /// # Errors
-    /// The store's.
+    /// The creation of this user that a task is running.
     pub fn running_creation(&self, user: &UserKey) -> Result<Option<Creation>, StoreError> {
         self.find_creation(|creation| creation.running && creation.wanted.key == *user)
     }
@@ -110,74 +102,40 @@ impl<S: Source> View<S> {
         wanted: impl Fn(&Creation) -> bool,
     ) -> Result<Option<Creation>, StoreError> {
         let mut found = None;
-        self.scan::<_, Creation, u64, _>(
-            CREATIONS,
-            "creations",
-            ..,
-            Order::Descending,
-            |_, creation| {
-                if wanted(&creation) {
-                    found = Some(creation);
-                    return ControlFlow::Break(());
-                }
-                ControlFlow::Continue(())
-            },
-        )?;
+        self.scan::<_, _, u64, _>(CREATIONS, .., Order::Descending, |_, creation| {
+            if wanted(&creation) {
+                found = Some(creation);
+                return ControlFlow::Break(());
+            }
+            ControlFlow::Continue(())
+        })?;
         Ok(found)
     }
 }
 
 impl WriteTx {
-    /// The id of a new creation. Ones that nobody will ask for any more are removed.
-    ///
-    /// # Errors
-    /// The store's.
+    /// The id of a new creation. Creations beyond the last [`KEPT`] are removed.
     pub fn next_creation(&self) -> Result<u64, StoreError> {
         let id = self.next_number("creations")?;
         if let Some(oldest) = id.checked_sub(KEPT) {
-            let mut table = self.0.open_table(CREATIONS)?;
+            let mut table = self.open(CREATIONS)?;
             table.retain_in::<u64, _>(..oldest, |_, _| false)?;
         }
         Ok(id)
     }
 
-    /// Another master key: what is sealed in creations and in owed messages is sealed anew.
-    ///
-    /// # Errors
-    /// [`StoreError::Unsealable`], or the store's.
+    /// Reseals the secrets in creations and in owed messages under another master key.
     pub(super) fn reseal_texts(&self, old: &Sealer, new: &Sealer) -> Result<(), StoreError> {
         let again = |context: &str, sealed: &str| {
             seal_text(new, context, &open_text(old, context, sealed)?)
         };
-        let mut creations: Vec<Creation> = Vec::new();
-        self.scan::<_, Creation, u64, _>(
-            CREATIONS,
-            "creations",
-            ..,
-            Order::Ascending,
-            |_, creation| {
-                creations.push(creation);
-                ControlFlow::Continue(())
-            },
-        )?;
-        for mut creation in creations {
+        for mut creation in self.all(CREATIONS)? {
             if let Some(sealed) = &creation.sealed {
                 creation.sealed = Some(again(&of_creation(creation.id), sealed)?);
                 self.put_creation(&creation)?;
             }
         }
-        let mut owed: Vec<OwedMessage> = Vec::new();
-        self.scan::<_, OwedMessage, (&str, u64), _>(
-            OUTBOX,
-            "outbox",
-            ..,
-            Order::Ascending,
-            |_, message| {
-                owed.push(message);
-                ControlFlow::Continue(())
-            },
-        )?;
-        for mut message in owed {
+        for mut message in self.all(OUTBOX)? {
             if let Dispatch::Secret { person, sealed, .. } = &mut message.dispatch {
                 *sealed = again(&for_person(person), sealed)?;
                 self.put_owed(&message)?;
@@ -186,11 +144,8 @@ impl WriteTx {
         Ok(())
     }
 
-    /// Writes it.
-    ///
-    /// # Errors
-    /// The store's.
+    /// Writes a creation.
     pub fn put_creation(&self, creation: &Creation) -> Result<(), StoreError> {
-        self.put(CREATIONS, "creations", creation.id, creation)
+        self.put(CREATIONS, creation.id, creation)
     }
 }

@@ -1,9 +1,9 @@
-//! What lists and look-ups need of every user, kept in memory: 100,000 users are searched and counted without decoding
-//! a row of the disk.
+//! What lists and look-ups need of every user, kept in memory: 100,000 users are searched and counted without decoding a
+//! row from disk.
 //!
-//! A directory belongs to one revision of the users. Each transaction has the one of the state it sees: a snapshot takes
-//! it by the revision it reads, a transaction that changes users changes its own copy, which others see once it is
-//! committed. Copies share what they have in common.
+//! A directory belongs to one revision of the users, and each transaction has the one of the state it sees: a snapshot
+//! finds it by the revision that it reads; a transaction that changes users changes its own copy, which others see once it
+//! is committed. Copies share their common parts.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -12,19 +12,20 @@ use imbl::OrdMap;
 use parking_lot::Mutex;
 use redb::ReadableTable;
 
-use super::tables::{COUNTERS, Source};
+use super::tables::COUNTERS;
+use super::view::Source;
 use super::{StoreError, WriteTx};
 use crate::domain::{AccountId, Money, OpenId, Thresholds, User, UserKey, UserStatus};
 
-/// The counter that changes with the users.
+/// The counter that goes up whenever users change.
 const REVISION: &str = "users_revision";
-/// Revisions that are kept: a snapshot asks for its own right after it was taken.
+/// How many revisions are kept: a snapshot looks up its own right after it was taken.
 const KEPT: usize = 4;
 
-/// Between the parts of [`Entry::folded`]; names do not contain it.
+/// Separates the parts of [`Entry::folded`]; names do not contain it.
 const PART: char = '\u{0}';
 
-/// What is kept of one user.
+/// What is kept in memory of one user.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
     /// Names and remark in lower case: `account/username`, display name, remark.
@@ -35,7 +36,7 @@ pub struct Entry {
     pub quota: Money,
     /// Spending that counts.
     pub consumed: Money,
-    /// The whole percents of the quota that are consumed; `None` where nothing is allocated.
+    /// Consumed whole percents of the quota; `None` if nothing is allocated.
     pub percent: Option<i64>,
     /// The user's own thresholds; `None` = the global default.
     pub thresholds: Option<Box<Thresholds>>,
@@ -58,7 +59,7 @@ impl Entry {
         }
     }
 
-    /// Whether key, display name or remark contain `folded`, a text in lower case; the empty one is in all.
+    /// Whether key, display name or remark contain `folded`, a text in lower case. An empty text matches everyone.
     pub fn contains(&self, folded: &str) -> bool {
         self.folded.contains(folded)
     }
@@ -93,7 +94,7 @@ impl Directory {
         self.users.iter().map(|(key, entry)| (key, &**entry))
     }
 
-    /// Whether another account than the user's has a user of the same name, so that the account must be shown.
+    /// Whether another account has a user of the same name, so that the account must be shown.
     pub fn is_ambiguous(&self, user: &UserKey) -> bool {
         self.accounts.iter().any(|account| {
             *account != user.account
@@ -119,30 +120,24 @@ impl Directory {
     }
 }
 
-/// The directories of the last revisions, of which one is committed and one may be about to be.
+/// The directories of the last revisions: the committed ones, and one that may be about to be committed.
 #[derive(Default)]
 pub(super) struct Directories(Mutex<Vec<(u64, Directory)>>);
 
 impl Directories {
-    /// The directory of the state that a transaction sees; `None` where it is not kept any more.
-    ///
-    /// # Errors
-    /// The store's.
+    /// The directory of the state that a transaction sees; `None` once it was evicted.
     pub(super) fn seen_by<S: Source>(&self, tx: &S) -> Result<Option<Directory>, StoreError> {
         let counted = tx.table(COUNTERS)?.get(REVISION)?.map_or(0, |last| last.value());
         let kept = self.0.lock();
         Ok(kept.iter().find(|(revision, _)| *revision == counted).map(|(_, kept)| kept.clone()))
     }
 
-    /// The directory that a transaction begins with which may change it: there is only one of them at a time.
+    /// The directory that a write transaction begins with: there is only one such transaction at a time.
     pub(super) fn latest(&self) -> Directory {
         self.0.lock().last().map(|(_, directory)| directory.clone()).unwrap_or_default()
     }
 
-    /// Makes what `tx` did to the users known under a revision of its own, right before it is committed.
-    ///
-    /// # Errors
-    /// The store's.
+    /// Publishes what `tx` did to the users under a revision of its own, right before the commit.
     pub(super) fn publish(&self, tx: &WriteTx) -> Result<(), StoreError> {
         let mut directory = tx.1.borrow_mut();
         if directory.changed {
@@ -152,24 +147,21 @@ impl Directories {
         Ok(())
     }
 
-    /// Begins with the users that are on disk.
-    ///
-    /// # Errors
-    /// The store's.
+    /// Loads the users from disk.
     pub(super) fn load(&self, tx: &WriteTx) -> Result<(), StoreError> {
         let mut directory = Directory::default();
         for user in tx.users()? {
             directory.insert(&user);
         }
         directory.changed = false;
-        let counted = tx.0.table(COUNTERS)?.get(REVISION)?.map_or(0, |last| last.value());
+        let counted = tx.open(COUNTERS)?.get(REVISION)?.map_or(0, |last| last.value());
         self.keep(counted, directory);
         Ok(())
     }
 
     fn keep(&self, revision: u64, directory: Directory) {
         let mut kept = self.0.lock();
-        // A number that was given out and not committed is given out again.
+        // The number of a transaction that was not committed is given out again.
         kept.retain(|(known, _)| *known < revision);
         kept.push((revision, directory));
         let surplus = kept.len().saturating_sub(KEPT);

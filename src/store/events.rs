@@ -1,54 +1,33 @@
-//! Exactly once: events and messages that were seen, and forms that were applied.
+//! Handled exactly once: events and messages that were seen, and forms that were applied.
 
 use jiff::{SignedDuration, Timestamp};
 use redb::ReadableTable;
-use serde::{Deserialize, Serialize};
 
-use super::tables::{OPS, OPS_BY_TIME, SEEN, SEEN_BY_TIME, Source, View};
+use super::tables::{OPS, OPS_BY_TIME, SEEN, SEEN_BY_TIME};
+use super::values::OpOutcome;
+use super::view::{Source, View};
 use super::{StoreError, WriteTx};
-use crate::domain::OpId;
+use crate::domain::{EVENT_WINDOW, OpId};
 
-/// The platform repeats an event for at most 7 h 5 min; older ones are not processed at all (contract §4).
-const SEEN_FOR: SignedDuration = SignedDuration::from_hours(8);
-/// Kept a little longer than needed.
-const SEEN_KEPT: SignedDuration = SignedDuration::from_hours(9);
-/// A card can be clicked for 14 days after it was sent (卡片 JSON 2.0 版本更新说明), so its ops live longer.
+/// How long rows of seen events are kept: somewhat longer than they count.
+const SEEN_KEPT: SignedDuration = SignedDuration::from_hours(EVENT_WINDOW.as_hours() + 1);
+/// How long outcomes are kept. A card can be clicked for 14 days after it was sent (卡片 JSON 2.0 版本更新说明).
 const OPS_KEPT: SignedDuration = SignedDuration::from_hours(15 * 24);
-/// At most so many old rows are removed with one new one.
+/// How many old rows are removed with each new one, at most.
 const PRUNED_AT_ONCE: usize = 20;
 
-/// What a form's first arrival answered.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct OpOutcome {
-    /// Whether the toast was an error.
-    pub refused: bool,
-    /// Whether it was one of success; neither: it said that something began.
-    #[serde(default)]
-    pub succeeded: bool,
-    /// The toast's text.
-    pub toast: String,
-    /// When.
-    pub at: Timestamp,
-}
-
 impl<S: Source> View<S> {
-    /// What a form answered when it was first submitted.
-    ///
-    /// # Errors
-    /// The store's.
+    /// How a form was answered when it was first submitted.
     pub fn op_outcome(&self, op: &OpId) -> Result<Option<OpOutcome>, StoreError> {
-        self.get(OPS, "ops", op.as_str())
+        self.get(OPS, op.as_str())
     }
 
-    /// Whether any of `keys` was claimed in the last 8 h.
-    ///
-    /// # Errors
-    /// The store's.
+    /// Whether any of `keys` was claimed within [`EVENT_WINDOW`].
     pub fn is_seen(&self, keys: &[String], now: Timestamp) -> Result<bool, StoreError> {
-        let seen = self.0.table(SEEN)?;
+        let seen = self.open(SEEN)?;
         for key in keys {
             let at = seen.get(key.as_str())?.map(|at| at.value());
-            if at.is_some_and(|at| at > millis_before(now, SEEN_FOR)) {
+            if at.is_some_and(|at| at > millis_before(now, EVENT_WINDOW)) {
                 return Ok(true);
             }
         }
@@ -57,17 +36,14 @@ impl<S: Source> View<S> {
 }
 
 impl WriteTx {
-    /// Claims an event by all its keys (event id, message id). Returns false, and changes nothing, where one of them was
-    /// claimed in the last 8 h: the event was handled already.
-    ///
-    /// # Errors
-    /// The store's.
+    /// Claims an event by all its keys (event id, message id). Returns false, and changes nothing, if one of them was
+    /// claimed within [`EVENT_WINDOW`]: the event was handled already.
     pub fn claim(&self, keys: &[String], now: Timestamp) -> Result<bool, StoreError> {
         if self.is_seen(keys, now)? {
             return Ok(false);
         }
-        let mut seen = self.0.open_table(SEEN)?;
-        let mut by_time = self.0.open_table(SEEN_BY_TIME)?;
+        let mut seen = self.open(SEEN)?;
+        let mut by_time = self.open(SEEN_BY_TIME)?;
         for key in keys {
             seen.insert(key.as_str(), now.as_millisecond())?;
             by_time.insert((now.as_millisecond(), key.as_str()), ())?;
@@ -88,20 +64,17 @@ impl WriteTx {
         Ok(true)
     }
 
-    /// Keeps what a form answered.
-    ///
-    /// # Errors
-    /// The store's.
+    /// Keeps how a form was answered.
     pub fn put_op_outcome(&self, op: &OpId, outcome: &OpOutcome) -> Result<(), StoreError> {
-        self.put(OPS, "ops", op.as_str(), outcome)?;
-        let mut by_time = self.0.open_table(OPS_BY_TIME)?;
+        self.put(OPS, op.as_str(), outcome)?;
+        let mut by_time = self.open(OPS_BY_TIME)?;
         by_time.insert((outcome.at.as_millisecond(), op.as_str()), ())?;
         let old: Vec<(i64, String)> = by_time
             .range(..(millis_before(outcome.at, OPS_KEPT), ""))?
             .take(PRUNED_AT_ONCE)
             .map(|row| row.map(|(key, _)| (key.value().0, key.value().1.to_owned())))
             .collect::<Result<_, _>>()?;
-        let mut ops = self.0.open_table(OPS)?;
+        let mut ops = self.open(OPS)?;
         for (at, op) in old {
             by_time.remove((at, op.as_str()))?;
             ops.remove(op.as_str())?;

@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
 use jiff::Timestamp;
-use redb::{ReadableTable, WriteTransaction};
+use redb::ReadableTable;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::seal::Sealer;
-use super::tables::{DIRECT_CHATS, META, Order, PEOPLE, Source, View, WELCOMED};
-use super::{SCHEMA_VERSION, StoreError, WriteTx};
+use super::tables::{DIRECT_CHATS, META, PEOPLE, WELCOMED};
+use super::view::{Order, Source, View};
+use super::{StoreError, WriteTx};
 use crate::domain::{ChatId, MonitorState, OpenId, SavedSettings};
 
 const SCHEMA: &str = "schema_version";
@@ -26,82 +27,60 @@ const KEY_CHECK_TEXT: &[u8] = b"airgate";
 
 impl<S: Source> View<S> {
     fn meta<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, StoreError> {
-        self.get(META, "meta", name)
+        self.get(META.holding(), name)
     }
 
-    /// The layout version of the file; `None` where it has none, so that it is not airgate's.
+    /// The layout version of the file; `None` if it has none, so that it is new or not airgate's.
     pub(super) fn schema_version(&self) -> Result<Option<u64>, StoreError> {
         self.meta(SCHEMA)
     }
 
-    /// Whether `sealer` has the key of the store; `false` also where the store holds no proof of one.
+    /// Whether `sealer` has the key of the store; `false` also if the store holds no proof of one.
     pub(super) fn is_key_of(&self, sealer: &Sealer) -> Result<bool, StoreError> {
-        let sealed = self.0.table(META)?.get(KEY_CHECK)?.map(|sealed| sealed.value().to_vec());
+        let sealed = self.open(META)?.get(KEY_CHECK)?.map(|sealed| sealed.value().to_vec());
         Ok(sealed.is_some_and(|sealed| sealer.open(KEY_CHECK, &sealed).is_ok()))
     }
 
     /// What `/config` saved.
-    ///
-    /// # Errors
-    /// The store's.
     pub fn saved_settings(&self) -> Result<SavedSettings, StoreError> {
         Ok(self.meta(SETTINGS)?.unwrap_or_default())
     }
 
     /// What the monitor keeps between cycles.
-    ///
-    /// # Errors
-    /// The store's.
     pub fn monitor_state(&self) -> Result<MonitorState, StoreError> {
         Ok(self.meta(MONITOR)?.unwrap_or_default())
     }
 
-    /// The bot's own open_id, once it was learned.
-    ///
-    /// # Errors
-    /// The store's.
+    /// The bot's own open_id, once it was looked up.
     pub fn bot_open_id(&self) -> Result<Option<OpenId>, StoreError> {
         self.meta(BOT)
     }
 
-    /// Until when everything that was said is known to have reached the bot over the long connection; none before the
-    /// first one.
-    ///
-    /// # Errors
-    /// The store's.
+    /// Up to when every message is known to have reached the bot over the long connection; `None` before the first
+    /// connection.
     pub fn heard_until(&self) -> Result<Option<Timestamp>, StoreError> {
         self.meta(HEARD)
     }
 
-    /// When administrators were last told of a message that was given up.
-    ///
-    /// # Errors
-    /// The store's.
+    /// When administrators were last told of a message whose delivery was given up.
     pub fn undelivered_told_at(&self) -> Result<Option<Timestamp>, StoreError> {
         self.meta(UNDELIVERED_TOLD)
     }
 
-    /// A person's name, where it was read before.
-    ///
-    /// # Errors
-    /// The store's.
+    /// A person's name, once it was looked up.
     pub fn person_name(&self, person: &OpenId) -> Result<Option<String>, StoreError> {
-        self.get(PEOPLE, "people", person.as_str())
+        self.get(PEOPLE, person.as_str())
     }
 
-    /// Everybody whose name was read, or who has a direct chat with the bot, by id.
-    ///
-    /// # Errors
-    /// The store's.
+    /// Everybody whose name was looked up or who has a direct chat with the bot, by id.
     pub fn known_people(&self) -> Result<BTreeMap<OpenId, Option<String>>, StoreError> {
         let mut people = BTreeMap::new();
-        for row in self.0.table(DIRECT_CHATS)?.iter()? {
+        for row in self.open(DIRECT_CHATS)?.iter()? {
             if let Ok(person) = OpenId::new(row?.0.value()) {
                 people.insert(person, None);
             }
         }
-        let all = ..;
-        self.scan::<_, String, &str, _>(PEOPLE, "people", all, Order::Ascending, |id, name| {
+        self.scan::<_, _, &str, _>(PEOPLE, .., Order::Ascending, |id, name| {
             if let Ok(person) = OpenId::new(id) {
                 people.insert(person, Some(name));
             }
@@ -111,133 +90,81 @@ impl<S: Source> View<S> {
     }
 
     /// The direct chat with a person, once it was seen.
-    ///
-    /// # Errors
-    /// The store's.
     pub fn direct_chat(&self, person: &OpenId) -> Result<Option<ChatId>, StoreError> {
-        let chat = self.0.table(DIRECT_CHATS)?.get(person.as_str())?.map(|c| c.value().to_owned());
+        let chat = self.open(DIRECT_CHATS)?.get(person.as_str())?.map(|c| c.value().to_owned());
         Ok(chat.and_then(|chat| ChatId::new(chat).ok()))
     }
 }
 
 impl WriteTx {
     fn put_meta<T: Serialize>(&self, name: &str, value: &T) -> Result<(), StoreError> {
-        self.put(META, "meta", name, value)
+        self.put(META.holding(), name, value)
     }
 
     /// Saves settings.
-    ///
-    /// # Errors
-    /// The store's.
     pub fn put_saved_settings(&self, settings: &SavedSettings) -> Result<(), StoreError> {
         self.put_meta(SETTINGS, settings)
     }
 
     /// Keeps the monitor's memory.
-    ///
-    /// # Errors
-    /// The store's.
     pub fn put_monitor_state(&self, state: &MonitorState) -> Result<(), StoreError> {
         self.put_meta(MONITOR, state)
     }
 
     /// Keeps the bot's own open_id.
-    ///
-    /// # Errors
-    /// The store's.
     pub fn put_bot_open_id(&self, bot: &OpenId) -> Result<(), StoreError> {
         self.put_meta(BOT, bot)
     }
 
-    /// Keeps until when everything that was said has reached the bot.
-    ///
-    /// # Errors
-    /// The store's.
+    /// Keeps up to when every message has reached the bot.
     pub fn put_heard_until(&self, at: Timestamp) -> Result<(), StoreError> {
         self.put_meta(HEARD, &at)
     }
 
-    /// Keeps when administrators were told of a message that was given up.
-    ///
-    /// # Errors
-    /// The store's.
+    /// Keeps when administrators were told of a message whose delivery was given up.
     pub fn put_undelivered_told_at(&self, at: Timestamp) -> Result<(), StoreError> {
         self.put_meta(UNDELIVERED_TOLD, &at)
     }
 
     /// Keeps a person's name.
-    ///
-    /// # Errors
-    /// The store's.
     pub fn put_person_name(&self, person: &OpenId, name: &str) -> Result<(), StoreError> {
-        self.put(PEOPLE, "people", person.as_str(), &name)
+        self.put(PEOPLE, person.as_str(), &name.to_owned())
     }
 
-    /// Keeps which chat is the direct one with a person.
-    ///
-    /// # Errors
-    /// The store's.
+    /// Keeps the direct chat with a person.
     pub fn put_direct_chat(&self, person: &OpenId, chat: &ChatId) -> Result<(), StoreError> {
         if self.direct_chat(person)?.as_ref() != Some(chat) {
-            self.0.open_table(DIRECT_CHATS)?.insert(person.as_str(), chat.as_str())?;
+            self.open(DIRECT_CHATS)?.insert(person.as_str(), chat.as_str())?;
         }
         Ok(())
     }
 
-    /// Notes that a person or a group was welcomed. Returns false where they were before.
-    ///
-    /// # Errors
-    /// The store's.
-    pub fn welcome(&self, whom: &str, now: Timestamp) -> Result<bool, StoreError> {
-        let before = self.0.open_table(WELCOMED)?.insert(whom, now.as_millisecond())?.is_some();
+    /// Records that a person or a group was welcomed. Returns false if they had been welcomed before.
+    pub fn welcome(&self, person_or_chat: &str, now: Timestamp) -> Result<bool, StoreError> {
+        let before = self.open(WELCOMED)?.insert(person_or_chat, now.as_millisecond())?.is_some();
         Ok(!before)
     }
 
-    /// A group that the bot left is welcomed again when it comes back.
-    ///
-    /// # Errors
-    /// The store's.
-    pub fn unwelcome(&self, whom: &str) -> Result<(), StoreError> {
-        self.0.open_table(WELCOMED)?.remove(whom)?;
+    /// Forgets a welcome: a group that the bot left is welcomed again when the bot comes back.
+    pub fn forget_welcome(&self, person_or_chat: &str) -> Result<(), StoreError> {
+        self.open(WELCOMED)?.remove(person_or_chat)?;
         Ok(())
     }
 
-    /// Refuses the layout of a newer airgate, whose tables may have these names and other types.
-    pub(super) fn check_schema(&self) -> Result<(), StoreError> {
-        match self.meta::<u64>(SCHEMA)? {
-            Some(found) if found > SCHEMA_VERSION => Err(StoreError::NewerSchema { found }),
-            Some(_) | None => Ok(()),
-        }
-    }
-
-    /// Brings an older layout, whose tables are there, up to this one.
-    pub(super) fn migrate(&self) -> Result<(), StoreError> {
-        let found = self.meta::<u64>(SCHEMA)?;
-        if let Some(1) = found {
-            self.rank_all()?;
-            self.sort_alerts()?;
-        }
-        match found {
-            Some(SCHEMA_VERSION) => Ok(()),
-            Some(_) | None => self.put_meta(SCHEMA, &SCHEMA_VERSION),
-        }
-    }
-
-    #[cfg(test)]
     pub(super) fn put_schema_version(&self, version: u64) -> Result<(), StoreError> {
         self.put_meta(SCHEMA, &version)
     }
 
-    /// Makes `sealer`'s key the one that opens the store.
+    /// Makes `sealer`'s key the key of the store.
     pub(super) fn put_key_check(&self, sealer: &Sealer) -> Result<(), StoreError> {
         let sealed = sealer.seal(KEY_CHECK, KEY_CHECK_TEXT)?;
-        insert_raw(&self.0, KEY_CHECK, &sealed)
+        self.open(META)?.insert(KEY_CHECK, sealed.as_slice())?;
+        Ok(())
     }
 
+    /// Checks that `sealer` has the key of the store; a new store takes it.
     pub(super) fn check_key(&self, sealer: &Sealer) -> Result<(), StoreError> {
-        let table = self.0.open_table(META)?;
-        let known = table.get(KEY_CHECK)?.map(|sealed| sealed.value().to_vec());
-        drop(table);
+        let known = self.open(META)?.get(KEY_CHECK)?.map(|sealed| sealed.value().to_vec());
         match known {
             None => self.put_key_check(sealer),
             Some(sealed) => match sealer.open(KEY_CHECK, &sealed) {
@@ -246,9 +173,4 @@ impl WriteTx {
             },
         }
     }
-}
-
-fn insert_raw(tx: &WriteTransaction, name: &str, bytes: &[u8]) -> Result<(), StoreError> {
-    tx.open_table(META)?.insert(name, bytes)?;
-    Ok(())
 }

@@ -1,9 +1,10 @@
-//! The store: one redb file. Every write to the disk is in this folder.
+//! The store: one redb file. Only this folder writes to the disk. It keeps tables, keys, encoding and transactions; the
+//! rules of what is written are in `domain`.
 //!
 //! Reads and writes are transactions: [`Store::read`] gives a snapshot, [`Store::write`] commits all of its closure's
-//! effects or none. A request's effect, its event id or `op`, and what it owes the outside go into one of them.
-//! redb calls block: async callers use [`Store::reading`] and [`Store::writing`], one hop to a blocking thread each, and
-//! no transaction lives across an await.
+//! effects or none. A request's effect, its event id or `op`, and the messages it sends go into one transaction.
+//! redb calls block: async callers use [`Store::reading`] and [`Store::writing`], which run on a blocking thread, and no
+//! transaction lives across an await.
 
 mod access;
 mod accounts;
@@ -13,11 +14,13 @@ mod chats;
 mod creation;
 mod directory;
 mod events;
+mod keys;
+mod ledger;
 mod links;
 mod meta;
+mod migrations;
 mod owed;
 mod policies;
-mod quota;
 mod rekey;
 pub mod restore;
 pub mod seal;
@@ -26,6 +29,8 @@ mod tables;
 #[cfg(test)]
 mod tests;
 mod users;
+mod values;
+mod view;
 
 use std::cell::RefCell;
 use std::fs::{File, OpenOptions};
@@ -38,30 +43,26 @@ use redb::{Database, ReadableDatabase, StorageBackend};
 use tokio_util::sync::CancellationToken;
 
 pub use accounts::{AccountSecrets, WaitingPair};
-pub use chats::KnownChat;
 pub use directory::{Directory, Entry};
-pub use events::OpOutcome;
 pub use owed::NewMessage;
-pub use quota::AllocateError;
-pub use spending::{BILL_MONTHS, RecordedReading};
-pub use tables::{Source, View};
+pub use spending::RecordedReading;
+pub use values::{KnownChat, OpOutcome};
+pub use view::{Source, View};
 
-pub use users::{CloudUser, SyncChanges};
-
-/// The version of the file's layout. Older ones are migrated when opened; newer ones are refused.
+/// The version of the file's layout. A file with an older one is migrated when it is opened; a newer one is refused.
 ///
 /// 1: the first. 2: users of a period ranked by their total, alerts sorted by kind.
 pub const SCHEMA_VERSION: u64 = 2;
 
-/// redb's page cache. The default of 1 GiB would break the promise on memory.
+/// redb's page cache. The default of 1 GiB would break the limit on memory (docs/behaviour.md §8).
 const CACHE_BYTES: usize = 64 * 1024 * 1024;
 
-/// redb's mark at the beginning of a file (its design document, "Super-header").
-const MARK_BYTES: usize = 9;
-/// All that redb writes before the mark lies within these.
+/// Length of redb's magic number at the beginning of a file (its design document, "Super-header").
+const MAGIC_BYTES: usize = 9;
+/// Everything that redb writes before the magic number lies within these bytes.
 const HEADER_BYTES: usize = 512;
-/// A new file is smaller.
-const UNFINISHED_AT_MOST: u64 = 16 * 1024 * 1024;
+/// A file that redb is still creating is smaller.
+const MAX_UNFINISHED_BYTES: u64 = 16 * 1024 * 1024;
 
 /// A snapshot of the store.
 pub type ReadTx = View<redb::ReadTransaction>;
@@ -87,8 +88,8 @@ pub enum StoreError {
     /// The master key does not open the secrets in it.
     #[error("security.master_key is not the key this store was written with")]
     WrongKey,
-    /// A sealed secret does not open.
-    #[error("a sealed secret does not open: it was changed, or belongs to another account")]
+    /// A sealed secret cannot be opened.
+    #[error("a sealed secret cannot be opened: it was changed, or belongs to another account")]
     Unsealable,
     /// The file cannot be created or opened.
     #[error("cannot open the store {path}: {source}")]
@@ -109,7 +110,7 @@ pub enum StoreError {
         /// Why.
         source: serde_json::Error,
     },
-    /// The blocking thread died.
+    /// The transaction's closure panicked.
     #[error("store: the transaction was aborted by a panic")]
     Aborted,
 }
@@ -147,10 +148,10 @@ impl std::fmt::Debug for Store {
 }
 
 impl Store {
-    /// Opens the store at `path`, creating it (mode 0600, its folder too) where there is none.
+    /// Opens the store at `path`, creating it (mode 0600) and its folder if missing.
     ///
     /// # Errors
-    /// [`StoreError::InUse`], [`StoreError::WrongKey`], [`StoreError::NewerSchema`], or what the disk says.
+    /// [`StoreError::InUse`], [`StoreError::WrongKey`], [`StoreError::NewerSchema`], or an I/O error.
     pub fn open(path: &Path, master_key: &[u8; 32]) -> Result<Self, StoreError> {
         let io = |source| StoreError::Io { path: path.to_owned(), source };
         if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
@@ -173,7 +174,7 @@ impl Store {
         }
     }
 
-    /// A store over any backend: in memory, or one that drops unsynced writes.
+    /// Opens a store on any backend: in memory, or one that drops unsynced writes.
     ///
     /// # Errors
     /// As [`Store::open`].
@@ -192,7 +193,7 @@ impl Store {
             broken: CancellationToken::new(),
         };
         store.write(|tx| {
-            // A newer layout may have tables of these names and of other types.
+            // A newer layout may have tables with these names and other types.
             tx.check_schema()?;
             tx.create_tables()?;
             tx.migrate()?;
@@ -203,27 +204,24 @@ impl Store {
     }
 
     /// Runs `f` on a snapshot.
-    ///
-    /// # Errors
-    /// What `f` returns, or the store's own.
     pub fn read<T, E: From<StoreError>>(
         &self,
         f: impl FnOnce(&ReadTx) -> Result<T, E>,
     ) -> Result<T, E> {
         loop {
             let tx = self.db.begin_read().map_err(StoreError::from)?;
-            // Where several commits came between the two, a newer snapshot is as good.
+            // If several commits came in between, a newer snapshot does as well.
             if let Some(directory) = self.directories.seen_by(&tx)? {
                 return f(&View(tx, RefCell::new(directory)));
             }
         }
     }
 
-    /// Runs `f` and commits what it did; an error from `f` takes everything back.
+    /// Runs `f` and commits what it did; an error from `f` rolls everything back.
     ///
     /// # Errors
-    /// What `f` returns, or the store's own. After a failed commit the effect may or may not be there: it is "unknown",
-    /// never "nothing happened".
+    /// What `f` returns, or the store's own. After a failed commit the effect may or may not be on disk: it is unknown, not
+    /// undone.
     pub fn write<T, E: From<StoreError>>(
         &self,
         f: impl FnOnce(&WriteTx) -> Result<T, E>,
@@ -233,15 +231,15 @@ impl Store {
         let value = f(&tx)?;
         self.directories.publish(&tx)?;
         if let Err(error) = tx.0.commit() {
-            // redb takes no more writes until the file is opened anew, and only then is it known what is in it.
-            tracing::error!(%error, "a commit failed: the store must be opened anew");
+            // redb refuses writes until the file is reopened; only then is it known what was written.
+            tracing::error!(%error, "a commit failed: the store must be reopened");
             self.broken.cancel();
             return Err(StoreError::from(error).into());
         }
         Ok(value)
     }
 
-    /// Waits until a commit has failed. From then on nothing can be written: the process should end and be started again.
+    /// Waits until a commit has failed. After that, nothing can be written: the process should be restarted.
     pub async fn broken(&self) {
         self.broken.cancelled().await;
     }
@@ -285,19 +283,19 @@ impl Store {
     }
 }
 
-/// Empties a file whose creation was cut short: redb writes its mark last, and never opens a file without one. Only a file
-/// that holds nothing at all behind an unmarked header is such a file.
+/// Empties a file whose creation was interrupted: redb writes its magic number last, and never opens a file without one.
+/// Such a file holds only zeros after a header without a magic number.
 fn discard_unfinished(mut file: &File) -> std::io::Result<()> {
     let length = file.metadata()?.len();
-    // Where it is locked, somebody is creating it right now.
-    if length == 0 || length > UNFINISHED_AT_MOST || file.try_lock().is_err() {
+    // A locked file is being created right now.
+    if length == 0 || length > MAX_UNFINISHED_BYTES || file.try_lock().is_err() {
         return Ok(());
     }
     let mut bytes = Vec::new();
     file.read_to_end(&mut bytes)?;
     file.rewind()?;
     let is_empty = |part: Option<&[u8]>| part.is_some_and(|part| part.iter().all(|b| *b == 0));
-    if is_empty(bytes.get(..MARK_BYTES)) && is_empty(bytes.get(HEADER_BYTES..)) {
+    if is_empty(bytes.get(..MAGIC_BYTES)) && is_empty(bytes.get(HEADER_BYTES..)) {
         file.set_len(0)?;
     }
     file.unlock()

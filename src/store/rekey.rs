@@ -1,4 +1,5 @@
-//! Another master key: every sealed secret is opened with the old one and sealed with the new one, in one transaction.
+//! Changing the master key: every sealed secret is opened with the old key and sealed with the new one, in one
+//! transaction.
 
 use redb::ReadableTable;
 
@@ -7,15 +8,15 @@ use super::tables::SECRETS;
 use super::{Store, StoreError};
 
 impl Store {
-    /// Seals all secrets, and the proof of the key, under `new_key` instead. Returns how many key pairs there were. The
-    /// handle is used up: it holds the old key.
+    /// Reseals all secrets, and the proof of the key, under `new_key`. Returns how many key pairs there were. Consumes the
+    /// handle, which holds the old key.
     ///
     /// # Errors
-    /// [`StoreError::Unsealable`] where a secret does not open; nothing is changed then. Otherwise the store's.
+    /// [`StoreError::Unsealable`] if a secret does not open; nothing is changed then.
     pub fn rekey(self, new_key: &[u8; 32]) -> Result<usize, StoreError> {
         let sealer = Sealer::new(new_key);
         self.write(|tx| {
-            let mut table = tx.0.open_table(SECRETS)?;
+            let mut table = tx.open(SECRETS)?;
             let mut resealed = Vec::new();
             for row in table.iter()? {
                 let (account, sealed) = row?;
@@ -98,7 +99,7 @@ mod tests {
         save(&store, "b", "second");
         store
             .write(|tx| {
-                tx.0.open_table(SECRETS)?.insert("b", [0u8; 40].as_slice())?;
+                tx.open(SECRETS)?.insert("b", [0u8; 40].as_slice())?;
                 Ok::<_, StoreError>(())
             })
             .unwrap();

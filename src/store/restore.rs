@@ -1,8 +1,8 @@
-//! Putting a backup in the store's place.
+//! Replacing the store with a backup.
 //!
-//! The backup is copied beside the store and examined there, so that neither it nor the store is touched before it is known to be
-//! whole, of a version that opens, and of this key. Then the store keeps a second name, and the copy takes its first one: at no
-//! moment is there no store.
+//! The backup is copied next to the store and checked there: neither of them is touched before the copy is known to be
+//! complete, of a layout that opens, and of this key. Then the store gets a second name, and the copy takes over the first one,
+//! so that there is a store at every moment.
 
 use std::cell::RefCell;
 use std::fs::File;
@@ -14,15 +14,15 @@ use redb::{Database, DatabaseError, ReadableDatabase};
 
 use super::backup::{folder_of, sync_folder, temporary_in};
 use super::seal::Sealer;
-use super::tables::View;
+use super::view::View;
 use super::{SCHEMA_VERSION, StoreError, builder};
 
-/// What to do with a store that is there.
+/// What to do with an existing store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Present {
-    /// Leave it, and refuse.
+    /// Keep it, and refuse to restore.
     Refuse,
-    /// Give it another name beside the new one.
+    /// Rename it in the same folder.
     SetAside,
 }
 
@@ -37,7 +37,7 @@ pub enum RestoreError {
         /// Why.
         source: std::io::Error,
     },
-    /// It is not a whole store.
+    /// It is not a complete store.
     #[error("{path} is damaged or not a backup of airgate ({reason}): use another one")]
     Damaged {
         /// Which file.
@@ -52,7 +52,7 @@ pub enum RestoreError {
     OtherSchema {
         /// Which file.
         path: PathBuf,
-        /// Its version.
+        /// Its layout version.
         found: u64,
     },
     /// Another master key sealed its secrets.
@@ -79,10 +79,10 @@ pub enum RestoreError {
     },
 }
 
-/// Puts the backup `file` at `store`. Returns the name that the store that was there has now, if there was one.
+/// Puts the backup `file` at `store`. Returns the new name of the previous store, if there was one.
 ///
 /// # Errors
-/// [`RestoreError`]; then everything is as it was.
+/// [`RestoreError`], and nothing is changed.
 pub fn restore(
     file: &Path,
     store: &Path,
@@ -96,14 +96,14 @@ pub fn restore(
     if !source.is_file() {
         return Err(unreadable(std::io::Error::other("not a regular file")));
     }
-    let there = store.symlink_metadata().is_ok();
-    if there && store.canonicalize().is_ok_and(|store| store == source) {
+    let exists = store.symlink_metadata().is_ok();
+    if exists && store.canonicalize().is_ok_and(|store| store == source) {
         return Err(RestoreError::Same(file.to_owned()));
     }
-    if there && present == Present::Refuse {
+    if exists && present == Present::Refuse {
         return Err(RestoreError::Exists(store.to_owned()));
     }
-    // Held until the end: nobody opens it meanwhile. One that does not open is damaged, which is why it is replaced.
+    // Held until the end, so that nobody opens it meanwhile. If it does not open it is damaged, and that is why it is replaced.
     let _held = match guarded(|| builder().open(store)) {
         Some(Err(DatabaseError::DatabaseAlreadyOpen)) => {
             return Err(RestoreError::InUse(store.to_owned()));
@@ -116,19 +116,19 @@ pub fn restore(
     let mut reader = File::open(&source).map_err(unreadable)?;
     std::io::copy(&mut reader, &mut copy.as_file()).map_err(io)?;
     examine(copy.path(), file, master_key)?;
-    keep_owner(copy.as_file(), if there { store } else { folder });
+    keep_owner(copy.as_file(), if exists { store } else { folder });
     copy.as_file().sync_all().map_err(io)?;
 
-    let aside = there.then(|| {
+    let aside = exists.then(|| {
         let mut name = store.file_name().unwrap_or_default().to_owned();
         name.push(format!(".before-restore-{}", now.strftime("%Y%m%dT%H%M%S%.3fZ")));
         store.with_file_name(name)
     });
     if let Some(aside) = &aside {
-        // A second name for the same file; where the file system has no such thing, its only one.
+        // A hard link keeps the store at both names; a file system without hard links takes a rename.
         if std::fs::hard_link(store, aside).is_err() {
             if aside.symlink_metadata().is_ok() {
-                return Err(io(std::io::Error::other(format!("{} is there", aside.display()))));
+                return Err(io(std::io::Error::other(format!("{} exists", aside.display()))));
             }
             std::fs::rename(store, aside).map_err(io)?;
         }
@@ -140,7 +140,8 @@ pub fn restore(
     Ok(aside)
 }
 
-/// Gives `copy` the owner of `like`: what root restores, the service still has to open. Nobody else can, nor needs to.
+/// Gives `copy` the owner of `like`, so that the service can open what root restored. Other users can neither do this nor
+/// need it.
 #[cfg(unix)]
 fn keep_owner(copy: &File, like: &Path) {
     use std::os::unix::fs::{MetadataExt, fchown};
@@ -152,11 +153,11 @@ fn keep_owner(copy: &File, like: &Path) {
 #[cfg(not(unix))]
 fn keep_owner(_: &File, _: &Path) {}
 
-/// Whether the store at `copy`, which came from `file`, is whole, of a version that can be opened, and of this key.
+/// Checks that the store at `copy`, a copy of `file`, is complete, of a layout that can be opened, and of this key.
 fn examine(copy: &Path, file: &Path, master_key: &[u8; 32]) -> Result<(), RestoreError> {
     let damaged = |reason: String| RestoreError::Damaged { path: file.to_owned(), reason };
     let opened = guarded(|| {
-        // An empty file would be made a store.
+        // redb would turn an empty file into a store.
         let length = std::fs::metadata(copy).map_err(|error| error.to_string())?.len();
         if length == 0 {
             return Err("the file is empty".to_owned());
@@ -167,7 +168,7 @@ fn examine(copy: &Path, file: &Path, master_key: &[u8; 32]) -> Result<(), Restor
             Ok(false) => return Err("its checksums do not match".to_owned()),
             Err(error) => return Err(error.to_string()),
         }
-        let found = look(&db, master_key).map_err(|error| error.to_string())?;
+        let found = layout_and_key(&db, master_key).map_err(|error| error.to_string())?;
         db.close().map_err(|error| error.to_string())?;
         Ok(found)
     });
@@ -176,7 +177,7 @@ fn examine(copy: &Path, file: &Path, master_key: &[u8; 32]) -> Result<(), Restor
         .map_err(|reason| damaged(reason.replace(['\n', '\r'], " ")))?;
     match found {
         (None, _) => Err(damaged("it has no layout version".to_owned())),
-        // An older layout is brought up to this one when the store is opened.
+        // An older layout is migrated when the store is opened.
         (Some(found), _) if found > SCHEMA_VERSION => {
             Err(RestoreError::OtherSchema { path: file.to_owned(), found })
         }
@@ -185,13 +186,13 @@ fn examine(copy: &Path, file: &Path, master_key: &[u8; 32]) -> Result<(), Restor
     }
 }
 
-/// Layout version, and whether the key is the store's.
-fn look(db: &Database, master_key: &[u8; 32]) -> Result<(Option<u64>, bool), StoreError> {
+/// The layout version, and whether the key is the store's.
+fn layout_and_key(db: &Database, master_key: &[u8; 32]) -> Result<(Option<u64>, bool), StoreError> {
     let view = View(db.begin_read()?, RefCell::default());
     Ok((view.schema_version()?, view.is_key_of(&Sealer::new(master_key))?))
 }
 
-/// redb may give up on a damaged file with a panic, which is `None` here.
+/// redb may panic on a damaged file, which gives `None` here.
 fn guarded<T>(open: impl FnOnce() -> T) -> Option<T> {
     catch_unwind(AssertUnwindSafe(open)).ok()
 }

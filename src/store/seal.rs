@@ -16,7 +16,7 @@ pub struct Sealer {
 }
 
 impl Sealer {
-    /// A sealer of `security.master_key`.
+    /// A sealer with `security.master_key`.
     pub fn new(master_key: &[u8; 32]) -> Self {
         let key = Zeroizing::new(*master_key);
         let key: &Key = (&*key).into();
@@ -26,7 +26,7 @@ impl Sealer {
     /// `nonce ‖ ciphertext` of `secret`, bound to `context`.
     ///
     /// # Errors
-    /// Where the operating system gives no randomness.
+    /// [`StoreError::Unsealable`] if the operating system gives no randomness.
     pub fn seal(&self, context: &str, secret: &[u8]) -> Result<Vec<u8>, StoreError> {
         let mut nonce = [0u8; NONCE_BYTES];
         rand::rngs::SysRng.try_fill_bytes(&mut nonce).map_err(|_| StoreError::Unsealable)?;
@@ -37,10 +37,10 @@ impl Sealer {
         Ok([nonce.as_slice(), sealed.as_slice()].concat())
     }
 
-    /// What [`Sealer::seal`] sealed for the same `context`.
+    /// Opens what [`Sealer::seal`] sealed for the same `context`.
     ///
     /// # Errors
-    /// [`StoreError::Unsealable`] where a bit, the key or the context differs.
+    /// [`StoreError::Unsealable`] if a bit, the key or the context differs.
     pub fn open(&self, context: &str, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, StoreError> {
         let (nonce, body) =
             sealed.split_first_chunk::<NONCE_BYTES>().ok_or(StoreError::Unsealable)?;

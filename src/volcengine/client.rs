@@ -1,4 +1,4 @@
-//! The HTTP client: signs, paces, sends, retries. What is asked for lives in the modules beside it.
+//! The HTTP client: signs, rate-limits, sends, retries. The actions are in the modules beside it.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -15,49 +15,50 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 
 use super::endpoint::Endpoint;
-use super::envelope::{self, Answer};
+use super::envelope::{self, ApiResponse};
 use super::error::{Error, ErrorKind, TransportFault};
-use super::pace::Pacer;
+use super::rate_limit::CallLimiter;
 use super::sign::{Signer, ToSign, canonical_query};
 use crate::clock::Clock;
 
-/// The largest answer that is read. A page of 300 bill rows takes about 1 MiB.
-const MAX_ANSWER: usize = 32 << 20;
-/// How long a connection may take to stand.
+/// Largest response accepted. A page of 300 bill rows takes about 1 MiB.
+const MAX_RESPONSE: usize = 32 << 20;
+/// Connect timeout.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// Pacers of keys that nobody uses any more are dropped when so many are kept.
-const MAX_IDLE_PACERS: usize = 256;
-/// The name under which errors of the setup itself are reported.
+/// Evict unused rate limiters beyond this many.
+const MAX_IDLE_LIMITERS: usize = 256;
+/// [`Error::action`] of errors of the setup itself.
 const SETUP: &str = "Client";
 
-/// How to reach the cloud.
+/// How to reach the API.
 #[derive(Clone, Debug)]
 pub struct ClientConfig {
-    /// Where IAM and the project actions are; see [`super::check_endpoint`].
+    /// The endpoint of IAM and the project actions; see [`super::check_endpoint`].
     pub iam_endpoint: String,
-    /// Where billing is.
+    /// The endpoint of billing.
     pub billing_endpoint: String,
     /// The region in the signature's scope (`cn-beijing`); both services are global.
     pub region: String,
-    /// Calls a second per access key, IAM and billing together.
+    /// Calls per second and access key, IAM and billing together.
     pub qps: NonZeroU32,
-    /// The longest a single request may take, answer included.
+    /// Timeout of a single request, response included.
     pub timeout: Duration,
 }
 
-/// When a failed call is tried again: only what [`Error::is_transient`] names, each time signed anew and paced.
+/// How failed calls are retried. Only [transient](Error::is_transient) failures are; each retry is signed again and takes
+/// its turn in the rate limiter.
 #[derive(Clone, Copy, Debug)]
 pub struct RetryPolicy {
-    /// Tries after the first.
+    /// Max retries after the first attempt.
     pub retries: usize,
-    /// The wait before the first of them; doubles each time, plus a random part of up to the same length.
+    /// Delay before the first retry; doubles each time, plus up to 100 % jitter.
     pub base_delay: Duration,
-    /// A `Retry-After` above this ends the tries: whoever called comes back in its own time.
+    /// A longer `Retry-After` ends the retries; the caller tries again later.
     pub max_retry_after: Duration,
 }
 
 impl Default for RetryPolicy {
-    /// 4 more tries after 0.3, 0.6, 1.2 and 2.4 s, and as much again by chance.
+    /// 4 retries after 0.3, 0.6, 1.2 and 2.4 s, plus jitter of up to as much again.
     fn default() -> Self {
         Self {
             retries: 4,
@@ -68,7 +69,7 @@ impl Default for RetryPolicy {
 }
 
 impl RetryPolicy {
-    /// As many tries as usual, with hardly a wait between them: for tests against a stand-in.
+    /// The usual number of retries with hardly any delay: for tests against a stand-in.
     pub fn quick() -> Self {
         Self { base_delay: Duration::from_millis(1), ..Self::default() }
     }
@@ -81,7 +82,7 @@ impl RetryPolicy {
             .with_max_times(self.retries)
     }
 
-    /// The wait before the next try; `planned` is `None` when there is none left.
+    /// Returns the delay before the next retry; `planned` is `None` if there are none left.
     fn wait(&self, error: &Error, planned: Option<Duration>) -> Option<Duration> {
         let planned = planned?;
         match error.retry_after() {
@@ -92,7 +93,7 @@ impl RetryPolicy {
     }
 }
 
-/// An access key pair of a main account, or of a sub-account with the needed permissions.
+/// An access key pair of a main account, or of a sub-account with the required permissions.
 #[derive(Clone)]
 pub struct Credentials {
     /// `AKLT…`
@@ -109,7 +110,7 @@ impl fmt::Debug for Credentials {
     }
 }
 
-/// The first 4 and last 4 characters of an access key id: all of it that may be shown.
+/// Returns the first 4 and last 4 characters of an access key id, the only part that may be shown.
 fn hint(id: &str) -> String {
     match (id.get(..4), id.get(id.len().saturating_sub(4)..)) {
         (Some(first), Some(last)) if id.len() >= 12 => format!("{first}…{last}"),
@@ -117,7 +118,7 @@ fn hint(id: &str) -> String {
     }
 }
 
-/// The cloud. Cheap to clone; clones share connections and pacing.
+/// The client of the API. Cheap to clone; clones share connections and rate limiters.
 #[derive(Clone)]
 pub struct Client {
     shared: Arc<Shared>,
@@ -131,18 +132,18 @@ struct Shared {
     region: String,
     qps: NonZeroU32,
     clock: Clock,
-    pacers: Mutex<HashMap<String, Arc<Pacer>>>,
+    limiters: Mutex<HashMap<String, Arc<CallLimiter>>>,
 }
 
-/// The cloud as one access key sees it. Cheap to clone and to make.
+/// Calls the API with one access key. Cheap to create and clone.
 #[derive(Clone)]
-pub struct Account {
+pub struct AccountClient {
     client: Client,
     credentials: Arc<Credentials>,
-    pacer: Arc<Pacer>,
+    limiter: Arc<CallLimiter>,
 }
 
-/// A part of the API: a version, a service name in the signature and an endpoint.
+/// A part of the API: version, service name in the signature, endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Api {
     /// Users, keys, login profiles, policies (2018-01-01).
@@ -153,37 +154,37 @@ pub enum Api {
     Billing,
 }
 
-/// Where the parameters of a call go, which also decides its method.
+/// How a call sends its parameters, which also determines the HTTP method.
 #[derive(Clone, Debug)]
 pub enum Input {
-    /// GET with everything in the query. IAM ignores a JSON body on these actions.
+    /// GET with all parameters in the query. IAM ignores a JSON body for these actions.
     Query(Vec<(Cow<'static, str>, String)>),
-    /// POST with a JSON object: secrets stay out of URLs and of proxy logs.
+    /// POST with a JSON object, which keeps secrets out of URLs and proxy logs.
     Json(Value),
 }
 
-/// Whether a call may be sent twice.
+/// When a call may be retried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Repeat {
-    /// Reads, and writes that say the wanted end state: after any transient failure.
+pub enum Retry {
+    /// After any transient failure: reads, and writes that state the desired end state.
     Always,
-    /// Writes that make something new (CreateUser, CreateAccessKey): only where the first was certainly not carried out. After
-    /// an unclear failure the caller looks before it repeats.
-    OnlyIfRefused,
+    /// Only if the API certainly did not apply the call: writes that create something (CreateUser, CreateAccessKey).
+    /// After an unclear failure the caller must check before it retries.
+    IfNotApplied,
 }
 
 /// One call of the API.
 #[derive(Clone)]
 pub struct Call {
-    /// The part it belongs to.
+    /// The part of the API it belongs to.
     pub api: Api,
-    /// The `Action`.
+    /// The action (`ListUsers`).
     pub action: &'static str,
     /// Its parameters.
     pub input: Input,
-    /// Whether it may be repeated.
-    pub repeat: Repeat,
-    /// A secret among the parameters, which is cut out of whatever the cloud says.
+    /// When it may be retried.
+    pub retry: Retry,
+    /// A secret among the parameters, which is redacted from the API's messages.
     pub secret: Option<SecretString>,
 }
 
@@ -193,13 +194,13 @@ impl fmt::Debug for Call {
         f.debug_struct("Call")
             .field("api", &self.api)
             .field("action", &self.action)
-            .field("repeat", &self.repeat)
+            .field("retry", &self.retry)
             .finish_non_exhaustive()
     }
 }
 
 impl Call {
-    /// A GET that may be repeated.
+    /// Creates a GET that may be retried.
     pub fn get<const N: usize>(
         api: Api,
         action: &'static str,
@@ -209,22 +210,22 @@ impl Call {
             api,
             action,
             input: Input::Query(query.map(|(key, value)| (Cow::Borrowed(key), value)).into()),
-            repeat: Repeat::Always,
+            retry: Retry::Always,
             secret: None,
         }
     }
 
-    /// A POST that may be repeated.
+    /// Creates a POST that may be retried.
     pub fn post(api: Api, action: &'static str, body: Value) -> Self {
-        Self { api, action, input: Input::Json(body), repeat: Repeat::Always, secret: None }
+        Self { api, action, input: Input::Json(body), retry: Retry::Always, secret: None }
     }
 }
 
 impl Client {
-    /// A client for `config`; `clock` dates the signatures.
+    /// Creates a client; `clock` dates the signatures.
     ///
     /// # Errors
-    /// [`ErrorKind::Configuration`] where an endpoint is refused or TLS cannot be set up.
+    /// [`ErrorKind::Configuration`] if an endpoint is invalid or TLS cannot be set up.
     pub fn new(config: ClientConfig, clock: Clock) -> Result<Self, Error> {
         let endpoint = |key: &str, text: &str| {
             Endpoint::parse(text).map_err(|error| {
@@ -254,29 +255,29 @@ impl Client {
                 region: config.region,
                 qps: config.qps,
                 clock,
-                pacers: Mutex::new(HashMap::new()),
+                limiters: Mutex::new(HashMap::new()),
             }),
             retry: RetryPolicy::default(),
         })
     }
 
-    /// The same client with other retries.
+    /// Replaces the retry policy.
     pub fn with_retry(mut self, retry: RetryPolicy) -> Self {
         self.retry = retry;
         self
     }
 
-    /// The cloud as this key sees it. All accounts made of one client with one access key id share its pace.
-    pub fn account(&self, credentials: Credentials) -> Account {
-        let mut pacers = self.shared.pacers.lock();
-        if pacers.len() >= MAX_IDLE_PACERS {
-            pacers.retain(|_, pacer| Arc::strong_count(pacer) > 1);
+    /// Returns a client for one access key. All clients for the same access key id share a rate limiter.
+    pub fn account(&self, credentials: Credentials) -> AccountClient {
+        let mut limiters = self.shared.limiters.lock();
+        if limiters.len() >= MAX_IDLE_LIMITERS {
+            limiters.retain(|_, limiter| Arc::strong_count(limiter) > 1);
         }
-        let pacer = pacers
+        let limiter = limiters
             .entry(credentials.access_key_id.clone())
-            .or_insert_with(|| Arc::new(Pacer::new(self.shared.qps)))
+            .or_insert_with(|| Arc::new(CallLimiter::new(self.shared.qps)))
             .clone();
-        Account { client: self.clone(), credentials: Arc::new(credentials), pacer }
+        AccountClient { client: self.clone(), credentials: Arc::new(credentials), limiter }
     }
 }
 
@@ -289,38 +290,37 @@ impl fmt::Debug for Client {
     }
 }
 
-impl fmt::Debug for Account {
+impl fmt::Debug for AccountClient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Account").field("credentials", &self.credentials).finish_non_exhaustive()
+        f.debug_struct("AccountClient")
+            .field("credentials", &self.credentials)
+            .finish_non_exhaustive()
     }
 }
 
-impl Account {
-    /// Whether these calls are made with the access key of this id.
-    pub fn works_with(&self, access_key_id: &str) -> bool {
+impl AccountClient {
+    /// Returns whether this client signs with the access key of this id.
+    pub fn uses_key(&self, access_key_id: &str) -> bool {
         self.credentials.access_key_id == access_key_id
     }
 
-    /// Makes one call, with its retries.
-    ///
-    /// # Errors
-    /// The last failure.
-    pub async fn call(&self, call: &Call) -> Result<Answer, Error> {
+    /// Makes one call with its retries, and returns the last failure.
+    pub async fn call(&self, call: &Call) -> Result<ApiResponse, Error> {
         let retry = &self.client.retry;
         (|| self.attempt(call))
             .retry(retry.schedule())
             .sleep(tokio::time::sleep)
-            .when(|error| match call.repeat {
-                Repeat::Always => error.is_transient(),
-                Repeat::OnlyIfRefused => error.is_refused_for_now(),
+            .when(|error| match call.retry {
+                Retry::Always => error.is_transient(),
+                Retry::IfNotApplied => error.was_not_applied(),
             })
             .adjust(|error, planned| retry.wait(error, planned))
             .await
     }
 
-    /// One request: its turn, its signature, its answer, its line in the log and in the metrics.
-    async fn attempt(&self, call: &Call) -> Result<Answer, Error> {
-        self.pacer.turn().await;
+    /// Sends one request when the rate limiter allows it, and records the outcome in the log and in the metrics.
+    async fn attempt(&self, call: &Call) -> Result<ApiResponse, Error> {
+        self.limiter.acquire().await;
         let outcome = self.send(call).await;
         let label = match &outcome {
             Ok(_) => "ok",
@@ -342,7 +342,7 @@ impl Account {
         outcome
     }
 
-    async fn send(&self, call: &Call) -> Result<Answer, Error> {
+    async fn send(&self, call: &Call) -> Result<ApiResponse, Error> {
         let shared = &self.client.shared;
         let (version, service, endpoint) = match call.api {
             Api::Iam => ("2018-01-01", "iam", &shared.iam),
@@ -399,11 +399,11 @@ impl Account {
         let mut response = request.send().await.map_err(broken)?;
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(broken)? {
-            if body.len() + chunk.len() > MAX_ANSWER {
+            if body.len() + chunk.len() > MAX_RESPONSE {
                 return Err(Error::new(
                     call.action,
                     ErrorKind::Unexpected,
-                    "the answer is larger than 32 MiB",
+                    "the response is larger than 32 MiB",
                 ));
             }
             body.extend_from_slice(&chunk);
@@ -417,13 +417,13 @@ impl Account {
             None => self.redacted(text),
         };
         open(&body).map_err(|error| {
-            // Once more without the secrets: its words are cut to a length, and half a secret would not be found in them.
+            // Redact before parsing again: the message is truncated, and half a secret would not be found in it.
             let body = redacted(&String::from_utf8_lossy(&body));
             open(body.as_bytes()).err().unwrap_or(error).redact(redacted)
         })
     }
 
-    /// What the cloud said, without this account's own keys: some of its messages repeat what was sent.
+    /// Redacts this account's own keys: some of the API's messages repeat the request.
     fn redacted(&self, text: &str) -> String {
         let Credentials { access_key_id, secret_key } = &*self.credentials;
         let mut text = text.to_owned();
@@ -447,7 +447,7 @@ fn transport_error(action: &'static str, error: reqwest::Error) -> Error {
     } else {
         TransportFault::Broken
     };
-    // The URL has the parameters of the call: they belong in no log.
+    // The URL contains the call's parameters, which must not be logged.
     let error = error.without_url();
     let mut message = error.to_string();
     let mut cause = std::error::Error::source(&error);
@@ -463,7 +463,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_long_wait_ends_the_tries_and_a_short_one_is_kept() {
+    fn a_long_retry_after_ends_the_retries_and_a_short_one_is_kept() {
         let policy = RetryPolicy::default();
         let planned = Some(Duration::from_millis(300));
         let error = |retry_after: Option<&str>| {
@@ -481,7 +481,7 @@ mod tests {
     }
 
     fn client() -> Client {
-        // Installed already by another test of this process, or now.
+        // Fails if another test has installed it already.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let config = ClientConfig {
             iam_endpoint: "http://127.0.0.1:1".into(),
@@ -498,7 +498,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn one_key_has_one_pace_however_many_accounts_are_made_of_it() {
+    async fn all_clients_of_one_key_share_a_rate_limiter() {
         let client = client();
         let accounts = [
             client.account(key("one")),
@@ -507,28 +507,28 @@ mod tests {
         ];
         let start = tokio::time::Instant::now();
         for n in 0..9 {
-            accounts[n % 3].pacer.turn().await;
+            accounts[n % 3].limiter.acquire().await;
         }
         let took = start.elapsed();
         assert!(took >= Duration::from_millis(1_599), "{took:?}");
-        // Another key has its own.
-        client.account(key("two")).pacer.turn().await;
+        // Another key has its own limiter.
+        client.account(key("two")).limiter.acquire().await;
         assert_eq!(start.elapsed(), took);
     }
 
     #[test]
-    fn pacers_in_use_are_kept_and_the_idle_ones_are_dropped() {
+    fn idle_rate_limiters_are_evicted_and_used_ones_kept() {
         let client = client();
         let used = client.account(key("used"));
-        for n in 0..2 * MAX_IDLE_PACERS {
+        for n in 0..2 * MAX_IDLE_LIMITERS {
             client.account(key(&n.to_string()));
         }
-        assert!(client.shared.pacers.lock().len() <= MAX_IDLE_PACERS);
-        assert!(Arc::ptr_eq(&used.pacer, &client.account(key("used")).pacer));
+        assert!(client.shared.limiters.lock().len() <= MAX_IDLE_LIMITERS);
+        assert!(Arc::ptr_eq(&used.limiter, &client.account(key("used")).limiter));
     }
 
     #[test]
-    fn keys_do_not_print() {
+    fn debug_does_not_show_the_keys() {
         let credentials = Credentials {
             access_key_id: "AKLTabcdefghijklmnop1234".into(),
             secret_key: SecretString::from("very secret"),

@@ -1,4 +1,5 @@
-//! The envelope around every answer: `ResponseMetadata` (with the error, if there is one) and `Result`.
+//! The envelope of every response: `ResponseMetadata` (with the error, if there is one) and `Result`
+//! (docs/platforms/volcengine.md §4).
 
 use jiff::Timestamp;
 use reqwest::header::{HeaderMap, RETRY_AFTER};
@@ -10,33 +11,33 @@ use std::time::Duration;
 
 use super::error::{Details, Error, ErrorKind, TransportFault, bounded};
 
-/// A successful answer.
+/// A successful response.
 #[derive(Debug)]
-pub struct Answer {
+pub struct ApiResponse {
     action: &'static str,
     request_id: Option<String>,
     /// Absent and `null` are the same.
     result: Option<Box<RawValue>>,
 }
 
-impl Answer {
-    /// The text of `Result`; `None` where it is absent or `null`, as it may be for actions that return nothing.
+impl ApiResponse {
+    /// Returns the text of `Result`; `None` if it is absent or `null`, as for actions that return nothing.
     pub fn result(&self) -> Option<&str> {
         self.result.as_deref().map(RawValue::get)
     }
 
-    /// `Result` as a `T`.
+    /// Parses `Result` as a `T`.
     ///
     /// # Errors
-    /// [`ErrorKind::Unexpected`] where there is none or it has another form: an absent list is not an empty list.
+    /// [`ErrorKind::Unexpected`] if it is absent or malformed: an absent list is not an empty list.
     pub fn parse<T: DeserializeOwned>(&self) -> Result<T, Error> {
-        let text = self.result().ok_or_else(|| self.unexpected("the answer has no Result"))?;
+        let text = self.result().ok_or_else(|| self.unexpected("the response has no Result"))?;
         serde_json::from_str(text).map_err(|error| {
-            self.unexpected(format!("the answer cannot be read: {error}")).with_source(error)
+            self.unexpected(format!("the response cannot be read: {error}")).with_source(error)
         })
     }
 
-    /// For logs and for the vendor's support.
+    /// Returns the request id, for logs and the vendor's support.
     pub fn request_id(&self) -> Option<&str> {
         self.request_id.as_deref()
     }
@@ -50,7 +51,7 @@ impl Answer {
     }
 }
 
-/// Every field is optional: the vendor's own examples lack some, and gateways answer in a second shape
+/// The body of a response. Every field is optional: the vendor's own examples lack some, and gateways use a second shape
 /// (`HTTPCode`, `errorcode`, `message`).
 #[derive(Deserialize)]
 struct Envelope {
@@ -82,18 +83,18 @@ struct ErrorBody {
     message: Option<Value>,
 }
 
-/// Opens an answer of `action`. An error in the envelope counts whatever the HTTP status says; `now` turns a date in
-/// `Retry-After` into a time to wait.
+/// Opens a response to `action`. An error in the envelope counts whatever the HTTP status; `now` turns a date in
+/// `Retry-After` into a delay.
 ///
 /// # Errors
-/// What the cloud says, or [`ErrorKind::Unexpected`] where this is not an answer of the cloud's.
+/// The API's error, or [`ErrorKind::Unexpected`] if the response is not the API's.
 pub fn open(
     action: &'static str,
     status: u16,
     headers: &HeaderMap,
     body: &[u8],
     now: Timestamp,
-) -> Result<Answer, Error> {
+) -> Result<ApiResponse, Error> {
     let header_id = || {
         let id = headers.get("x-tt-logid")?.to_str().ok()?;
         Some(bounded(id))
@@ -119,15 +120,15 @@ pub fn open(
             let kind = match ErrorKind::of("", status) {
                 ErrorKind::Throttled => ErrorKind::Throttled,
                 ErrorKind::Server => ErrorKind::Server,
-                // JSON that ends too early was cut on its way: worth another try.
+                // Truncated JSON was cut in transit: worth a retry.
                 _ if cut => ErrorKind::Transport(TransportFault::Broken),
                 kind if success => kind,
-                // A page of some proxy between here and the cloud says nothing about keys or permissions.
+                // A page of a proxy in between says nothing about keys or permissions.
                 _ => ErrorKind::Unexpected,
             };
             let start = body.get(..body.len().min(1200)).unwrap_or_default();
             let message = match String::from_utf8_lossy(start) {
-                // What was cut may be long and is of no use.
+                // A truncated body may be long and is useless.
                 _ if success => format!("not the API's JSON: {error}"),
                 text => format!("not the API's JSON: {text}"),
             };
@@ -142,7 +143,7 @@ pub fn open(
         let code = text(error.code.as_ref());
         let message = text(error.message.as_ref());
         let code_n = text(error.code_n.as_ref()).parse().ok().filter(|n| *n != 0);
-        // An empty object stands for "no error" in answers of Go services.
+        // Go services send an empty object for "no error".
         if !success || code_n.is_some() || !code.is_empty() || !message.is_empty() {
             let kind = ErrorKind::of(&code, status);
             let code = Some(code).filter(|code| !code.is_empty());
@@ -151,7 +152,7 @@ pub fn open(
     }
     let gateway_code = text(envelope.errorcode.as_ref());
     if envelope.http_code.is_some() || !gateway_code.is_empty() {
-        // Where the gateway wraps a failure in a 200, its own number is the status that counts.
+        // If the gateway wraps a failure in a 200, the status that counts is in the body.
         let inner = text(envelope.http_code.as_ref()).parse().unwrap_or(status);
         let kind = ErrorKind::of(&gateway_code, if success { inner } else { status });
         let code = Some(gateway_code).filter(|code| !code.is_empty());
@@ -167,14 +168,14 @@ pub fn open(
             ErrorKind::Unexpected,
             None,
             None,
-            "the answer has no ResponseMetadata: this is not the cloud's API",
+            "the response has no ResponseMetadata: this is not the cloud's API",
             request_id,
         ));
     }
-    Ok(Answer { action, request_id, result: envelope.result })
+    Ok(ApiResponse { action, request_id, result: envelope.result })
 }
 
-/// A code or message of whatever JSON type, bounded.
+/// Returns a code or message of any JSON type as bounded text.
 fn text(value: Option<&Value>) -> String {
     match value {
         None | Some(Value::Null) => String::new(),
@@ -183,7 +184,7 @@ fn text(value: Option<&Value>) -> String {
     }
 }
 
-/// `Retry-After` in seconds or as a date.
+/// Reads `Retry-After` in seconds or as a date.
 fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
     let value = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     if let Ok(seconds) = value.parse() {
@@ -199,13 +200,13 @@ mod tests {
 
     use super::*;
 
-    fn open_text(status: u16, body: &str) -> Result<Answer, Error> {
+    fn open_text(status: u16, body: &str) -> Result<ApiResponse, Error> {
         open("ListUsers", status, &HeaderMap::new(), body.as_bytes(), Timestamp::UNIX_EPOCH)
     }
 
     proptest! {
         #[test]
-        fn whatever_answers_it_is_opened_or_a_bounded_error(
+        fn any_response_is_opened_or_gives_a_bounded_error(
             status in 100_u16..600,
             body in prop_oneof![
                 prop::collection::vec(any::<u8>(), 0..200),
@@ -290,7 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn the_waiting_time_is_read_in_both_forms() {
+    fn retry_after_is_read_in_both_forms() {
         let now: Timestamp = "2026-11-23T10:00:00Z".parse().unwrap();
         for (value, expected) in [
             ("7", Some(Duration::from_secs(7))),
@@ -305,7 +306,7 @@ mod tests {
     }
 
     #[test]
-    fn the_request_id_of_a_failure_may_stand_in_a_header() {
+    fn the_request_id_of_a_failure_may_be_in_a_header() {
         let mut headers = HeaderMap::new();
         headers.insert("X-Tt-Logid", "log-1".parse().unwrap());
         let error = open("GetUser", 500, &headers, b"oops", Timestamp::UNIX_EPOCH).unwrap_err();

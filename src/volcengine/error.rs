@@ -1,18 +1,18 @@
-//! What can go wrong at the cloud, sorted by what to do about it.
+//! Why a call to the API failed, by what a caller can do about it.
 
 use std::fmt;
 use std::time::Duration;
 
-/// The longest message that is kept of what the cloud said, in characters.
+/// Longest part of the API's message that is kept, in characters.
 const MESSAGE_CHARS: usize = 300;
 
-/// A call that failed for good (after its retries, where it has any). Never holds a secret: the account's own keys are
-/// cut out of what the cloud says.
+/// Why a call failed for good, after any retries. Never holds a secret: the account's own keys are redacted from the API's
+/// messages.
 pub struct Error {
     details: Box<Details>,
 }
 
-/// All fields of an [`Error`] but its source.
+/// The fields of an [`Error`].
 #[derive(Debug)]
 pub(super) struct Details {
     pub(super) action: &'static str,
@@ -26,66 +26,66 @@ pub(super) struct Details {
     pub(super) source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
 
-/// The sort of a failure: what a caller decides by.
+/// The kind of a failure, which callers branch on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// Above the rate limit (`FlowLimitExceeded`, `AccountFlowLimitExceeded`, HTTP 429).
+    /// The rate limit was exceeded (`FlowLimitExceeded`, `AccountFlowLimitExceeded`, HTTP 429).
     Throttled,
-    /// The cloud's own failure (5xx, `InternalService…`, `ServiceUnavailableTemp`, `ServiceFailure`, `InternalError`).
+    /// A failure on the API's side (5xx, `InternalService…`, `ServiceUnavailableTemp`, `ServiceFailure`, `InternalError`).
     Server,
-    /// No complete answer arrived.
+    /// No complete response arrived.
     Transport(TransportFault),
     /// The access key or its signature was refused.
     Credentials,
     /// The host's clock is more than 15 minutes off (`InvalidTimestamp`).
     ClockSkew,
-    /// The access key may not do this.
+    /// The access key lacks the permission.
     Permission,
-    /// The user, key, profile, ... does not exist.
+    /// The user, key, profile, … does not exist.
     NotFound,
     /// Something of that name exists already.
     AlreadyExists,
-    /// Refused because of what hangs on it (`UserDeleteConflict…`).
+    /// Refused because other things depend on it (`UserDeleteConflict…`).
     Conflict,
-    /// A quota of the cloud is used up (`AccessKeyLimitExceeded`).
+    /// A quota of Volcengine is used up (`AccessKeyLimitExceeded`).
     Limit,
     /// A parameter was refused.
     BadInput,
-    /// This client is set up wrongly: an endpoint, a region, a key that cannot be sent.
+    /// This client is misconfigured: an invalid endpoint, or a region or key that cannot be sent.
     Configuration,
-    /// Anything else: an answer that is not the API's, an unknown code.
+    /// Anything else: a response that is not the API's, an unknown code.
     Unexpected,
-    /// The bill list is empty and carries this warning: split bills are not switched on. Not a zero.
+    /// The bill list is empty and has this warning: split bills are not switched on. Must not be read as zero.
     SplitBillNotEnabled(String),
     /// A row of a wanted project is not in CNY.
     ForeignCurrency {
-        /// The currency as it stands in the row.
+        /// The currency as the row has it.
         currency: String,
         /// Which row.
         row: String,
     },
-    /// A row of a wanted project, or the balance, has no usable value in the chosen amount. Not a zero.
+    /// A row of a wanted project, or the balance, has no usable amount. Must not be read as zero.
     EmptyAmount {
-        /// The name of the amount, as the API spells it.
+        /// The API's name of the amount.
         field: &'static str,
-        /// What stands there instead of an amount.
+        /// The value found instead.
         found: String,
         /// Which row.
         row: String,
     },
-    /// The pages of a bill did not add up to one complete list, twice; says how.
+    /// The pages of a bill were not one complete list, twice; holds the reason.
     UnsettledBill(String),
 }
 
-/// How an answer failed to arrive.
+/// Why no complete response arrived.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TransportFault {
     /// No connection: the request was never sent.
     Connect,
-    /// Not answered in time.
+    /// The response did not arrive in time.
     Timeout,
-    /// The connection broke, or the answer was cut short.
+    /// The connection broke, or the response was truncated.
     Broken,
 }
 
@@ -121,7 +121,7 @@ impl Error {
         self
     }
 
-    /// The same error with every text of the cloud's passed through `redact`.
+    /// Passes every text of the API's through `redact`.
     pub(super) fn redact(mut self, redact: impl Fn(&str) -> String) -> Self {
         let details = &mut *self.details;
         details.message = redact(&details.message);
@@ -131,52 +131,52 @@ impl Error {
         self
     }
 
-    /// The API action that failed (`ListUsers`), or `Client` for a bad setup.
+    /// Returns the action that failed (`ListUsers`), or `Client` for an error of the setup.
     pub fn action(&self) -> &'static str {
         self.details.action
     }
 
-    /// What to decide by.
+    /// Returns the kind, which callers branch on.
     pub fn kind(&self) -> &ErrorKind {
         &self.details.kind
     }
 
-    /// What failed, and after a semicolon, where that is known, what to do about it; without the cloud's own words.
-    pub fn mend(&self) -> String {
-        Mend { action: self.details.action, kind: &self.details.kind }.to_string()
+    /// Returns what failed and, after a semicolon, how to fix it if that is known; without the API's own message.
+    pub fn explanation(&self) -> String {
+        Explanation { action: self.details.action, kind: &self.details.kind }.to_string()
     }
 
-    /// The cloud's code (`InvalidAccessKey`), where it gave one.
+    /// Returns the API's code (`InvalidAccessKey`), if it sent one.
     pub fn code(&self) -> Option<&str> {
         self.details.code.as_deref()
     }
 
-    /// The cloud's number for the code; gateway errors have one.
+    /// Returns the API's numeric code, which gateway errors have.
     pub fn code_n(&self) -> Option<i64> {
         self.details.code_n
     }
 
-    /// What the cloud or the transport said, at most 300 characters on one line.
+    /// Returns the message of the API or the transport, at most 300 characters on one line.
     pub fn message(&self) -> &str {
         &self.details.message
     }
 
-    /// What the vendor's support asks for.
+    /// Returns the request id, which the vendor's support asks for.
     pub fn request_id(&self) -> Option<&str> {
         self.details.request_id.as_deref()
     }
 
-    /// The HTTP status, where an answer came.
+    /// Returns the HTTP status, if a response arrived.
     pub fn status(&self) -> Option<u16> {
         self.details.status
     }
 
-    /// Whether it is gone: shorthand for [`ErrorKind::NotFound`].
+    /// Returns whether the kind is [`ErrorKind::NotFound`].
     pub fn is_not_found(&self) -> bool {
         self.details.kind == ErrorKind::NotFound
     }
 
-    /// Whether the same call may well succeed a little later: throttled, the cloud's own failure, broken transport.
+    /// Returns whether a retry may succeed soon: throttled, a failure on the API's side, a transport failure.
     pub fn is_transient(&self) -> bool {
         matches!(
             self.details.kind,
@@ -184,33 +184,47 @@ impl Error {
         ) || self.details.status.is_some_and(|status| status == 429 || status >= 500)
     }
 
-    /// Whether the request was certainly not carried out and may well be taken later.
-    pub fn is_refused_for_now(&self) -> bool {
+    /// Returns whether the API certainly did not apply the request, and a retry may succeed.
+    pub fn was_not_applied(&self) -> bool {
         matches!(
             self.details.kind,
             ErrorKind::Throttled | ErrorKind::Transport(TransportFault::Connect)
         )
     }
 
-    /// Whether the call was one for bills or balances: those take another permission than users.
+    /// Returns whether the API may have applied the call although it failed: no complete or readable response arrived.
+    pub fn is_unclear(&self) -> bool {
+        match self.kind() {
+            ErrorKind::Server | ErrorKind::Unexpected => true,
+            ErrorKind::Transport(fault) => *fault != TransportFault::Connect,
+            _ => false,
+        }
+    }
+
+    /// Returns whether the kind is [`ErrorKind::AlreadyExists`].
+    pub fn is_already_exists(&self) -> bool {
+        *self.kind() == ErrorKind::AlreadyExists
+    }
+
+    /// Returns whether the call was about bills or the balance, which need a different permission than users.
     pub fn is_about_bills(&self) -> bool {
         BILLING_ACTIONS.contains(&self.details.action)
     }
 
-    /// How long the cloud asked to wait before the next try.
+    /// Returns how long the API asked to wait before the next attempt.
     pub fn retry_after(&self) -> Option<Duration> {
         self.details.retry_after
     }
 }
 
 impl ErrorKind {
-    /// Sorts a failure by its code first and its HTTP status second: the status of throttling is not dependable.
+    /// Classifies a failure by its code first and its HTTP status second: the status of throttling is unreliable.
     pub(super) fn of(code: &str, status: u16) -> Self {
         Self::of_code(code).unwrap_or_else(|| Self::of_status(status))
     }
 
     fn of_code(code: &str) -> Option<Self> {
-        // Exact names before parts of names: `ServiceNotFound` must not look like a user that is gone.
+        // Match exact names before parts: `ServiceNotFound` must not look like a deleted user.
         let kind = match code {
             "InvalidAccessKey"
             | "SignatureDoesNotMatch"
@@ -254,7 +268,7 @@ impl ErrorKind {
         }
     }
 
-    /// The `outcome` label of `airgate_cloud_requests_total`.
+    /// Returns the `outcome` label of `airgate_cloud_requests_total`.
     pub(super) fn outcome(&self) -> &'static str {
         match self {
             Self::Throttled => "throttled",
@@ -265,10 +279,10 @@ impl ErrorKind {
 }
 
 impl fmt::Display for Error {
-    /// One line: what failed, what to do where that is known, and the cloud's own words.
+    /// One line: what failed, how to fix it if that is known, and the API's own message.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Details { action, kind, code, message, request_id, status, .. } = &*self.details;
-        write!(f, "{action}: {}", Mend { action, kind })?;
+        write!(f, "{action}: {}", Explanation { action, kind })?;
         let mut said = Vec::new();
         match (code, message.is_empty()) {
             (Some(code), true) => said.push(code.clone()),
@@ -285,24 +299,24 @@ impl fmt::Display for Error {
     }
 }
 
-/// The failure and its mend in words.
-struct Mend<'a> {
+/// Explains a failure and how to fix it.
+struct Explanation<'a> {
     action: &'a str,
     kind: &'a ErrorKind,
 }
 
-impl fmt::Display for Mend<'_> {
+impl fmt::Display for Explanation<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.kind {
             ErrorKind::Throttled => {
-                "the cloud's rate limit was reached; it will be tried again, lower volcengine.qps if this stays"
+                "the cloud's rate limit was reached; airgate will retry, lower volcengine.qps if this persists"
             }
-            ErrorKind::Server => "the cloud failed on its side; it will be tried again",
+            ErrorKind::Server => "the cloud failed on its side; airgate will retry",
             ErrorKind::Transport(TransportFault::Connect) => {
                 "the cloud cannot be reached; check the network, a proxy and the endpoints in [volcengine]"
             }
             ErrorKind::Transport(TransportFault::Timeout) => "the cloud did not answer in time",
-            ErrorKind::Transport(TransportFault::Broken) => "the cloud's answer was cut short",
+            ErrorKind::Transport(TransportFault::Broken) => "the cloud's response was cut short",
             ErrorKind::Credentials => {
                 "the access key was refused; check in the console that it is active, then replace the key pair"
             }
@@ -310,18 +324,18 @@ impl fmt::Display for Mend<'_> {
                 "the host's clock is more than 15 minutes off; set it (time synchronisation)"
             }
             ErrorKind::Permission if BILLING_ACTIONS.contains(&self.action) => {
-                "the access key may not do this; attach BillingCenterReadOnlyAccess to its user"
+                "the access key lacks the permission; attach BillingCenterReadOnlyAccess to its user"
             }
             ErrorKind::Permission => {
-                "the access key may not do this; attach IAMFullAccess to its user"
+                "the access key lacks the permission; attach IAMFullAccess to its user"
             }
             ErrorKind::NotFound => "it does not exist in the cloud",
-            ErrorKind::AlreadyExists => "it exists in the cloud already",
-            ErrorKind::Conflict => "the cloud refuses it in the present state",
+            ErrorKind::AlreadyExists => "it already exists in the cloud",
+            ErrorKind::Conflict => "the cloud refuses it in its current state",
             ErrorKind::Limit => "a quota of the cloud is used up",
             ErrorKind::BadInput => "the cloud refused a value",
-            ErrorKind::Configuration => "the client is set up wrongly",
-            ErrorKind::Unexpected => "the cloud gave an unexpected answer",
+            ErrorKind::Configuration => "the client is misconfigured",
+            ErrorKind::Unexpected => "the cloud sent an unexpected response",
             ErrorKind::SplitBillNotEnabled(warning) if self.action == "ListSplitBillDetail" => {
                 return write!(
                     f,
@@ -335,20 +349,20 @@ impl fmt::Display for Mend<'_> {
             ErrorKind::ForeignCurrency { currency, row } => {
                 return write!(
                     f,
-                    "{row} is in {currency}, only CNY can be counted; take its project off the monitored ones"
+                    "{row} is in {currency}, only CNY can be counted; stop monitoring its project"
                 );
             }
             ErrorKind::EmptyAmount { field, found, row } => {
                 return write!(
                     f,
-                    "{row} has {found:?} as its {field}, which is no amount; wait for the bill to be completed, or \
+                    "{row} has {found:?} as its {field}, which is not an amount; wait for the bill to be completed, or \
                      set monitor.amount_field to another one"
                 );
             }
             ErrorKind::UnsettledBill(why) => {
                 return write!(
                     f,
-                    "the bill could not be read as a whole ({why}); it will be read again in the next cycle"
+                    "the bill could not be read completely ({why}); airgate will read it again in the next cycle"
                 );
             }
         })
@@ -372,7 +386,7 @@ impl std::error::Error for Error {
     }
 }
 
-/// One line of at most 300 characters: what comes from outside can neither flood a log nor forge a line in it.
+/// Returns one line of at most 300 characters, so that outside text can neither flood a log nor forge a line in it.
 pub(super) fn bounded(text: &str) -> String {
     let mut line = String::new();
     for (count, c) in text.trim().chars().enumerate() {
@@ -420,7 +434,7 @@ mod tests {
             ("InvalidAccessKeyId", 400, BadInput),
             ("MissingParameter", 400, BadInput),
             ("ParameterNotFound", 400, BadInput),
-            // Neither says that a user is gone.
+            // Neither means that a user is gone.
             ("ServiceNotFound", 404, Unexpected),
             ("", 404, Unexpected),
             ("SomethingNew", 400, Unexpected),
@@ -431,7 +445,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_cloud_says_is_one_bounded_line() {
+    fn the_message_is_one_bounded_line() {
         let error =
             Error::new("ListUsers", ErrorKind::Unexpected, format!("a\nb{}", "x".repeat(1000)));
         assert_eq!(error.message().chars().count(), MESSAGE_CHARS + 1);
@@ -439,7 +453,7 @@ mod tests {
     }
 
     #[test]
-    fn the_mend_is_named() {
+    fn the_text_says_how_to_fix_it() {
         let kind = ErrorKind::SplitBillNotEnabled("当前账号未开通分账能力，无数据".into());
         let text = Error::new("ListSplitBillDetail", kind, "").to_string();
         assert!(

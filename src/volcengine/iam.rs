@@ -1,4 +1,4 @@
-//! IAM 2018-01-01: users, access keys, console login.
+//! IAM 2018-01-01: users, access keys, console login (docs/platforms/volcengine.md §5).
 
 use jiff::Timestamp;
 use jiff::civil::DateTime;
@@ -6,20 +6,20 @@ use jiff::tz::TimeZone;
 use serde::{Deserialize, Deserializer};
 use serde_json::json;
 
-use super::client::{Account, Api, Call, Input, Repeat};
+use super::client::{AccountClient, Api, Call, Input, Retry};
 use super::error::{Error, ErrorKind};
 use super::paging::whole_list;
 
 /// An IAM sub-account ("ListUsers", docs 6257/65008).
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct IamUser {
-    /// The cloud's number for the user, as text; survives a rename. Empty where the cloud gave none.
+    /// The API's numeric id of the user, as text. Survives a rename; empty if the API sent none.
     #[serde(rename = "Id", default, deserialize_with = "id_text")]
     pub id: String,
-    /// The name that identifies the user within its main account.
+    /// Identifies the user within its main account.
     #[serde(rename = "UserName")]
     pub username: String,
-    /// What people read; may be empty.
+    /// The name shown to people; may be empty.
     #[serde(rename = "DisplayName", default, deserialize_with = "text")]
     pub display_name: String,
     /// May be empty.
@@ -36,14 +36,14 @@ pub struct IamUser {
 /// Whether an access key works.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum KeyStatus {
-    /// It signs requests.
+    /// The key can sign requests.
     Active,
-    /// It is switched off.
+    /// The key is switched off.
     Inactive,
 }
 
 impl KeyStatus {
-    /// As the API spells it: lower case ("UpdateAccessKey").
+    /// Returns the API's lower-case spelling ("UpdateAccessKey").
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Active => "active",
@@ -55,7 +55,7 @@ impl KeyStatus {
 impl<'de> Deserialize<'de> for KeyStatus {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        // Without regard to case: other writings are reported from the same gateway.
+        // Ignore the case: the same gateway has been seen with other spellings.
         [Self::Active, Self::Inactive]
             .into_iter()
             .find(|status| text.eq_ignore_ascii_case(status.as_str()))
@@ -63,7 +63,7 @@ impl<'de> Deserialize<'de> for KeyStatus {
     }
 }
 
-/// An access key of a user; its secret is not readable.
+/// A user's access key. The API never returns its secret.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct AccessKey {
     /// `AKLT…`
@@ -72,7 +72,7 @@ pub struct AccessKey {
     /// Whether it works.
     #[serde(rename = "Status")]
     pub status: KeyStatus,
-    /// When it was made, where the cloud says so.
+    /// When it was created, if the API says so.
     #[serde(rename = "CreateDate", default, deserialize_with = "instant")]
     pub created: Option<Timestamp>,
 }
@@ -80,11 +80,11 @@ pub struct AccessKey {
 /// Whether a user can log in to the console.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum LoginAccess {
-    /// No login was ever set up: nothing to forbid.
+    /// Login was never set up, so there is nothing to forbid.
     NoProfile,
-    /// Set up and switched off.
+    /// Set up and forbidden.
     Forbidden,
-    /// Set up and open.
+    /// Set up and allowed.
     Allowed,
 }
 
@@ -117,7 +117,7 @@ struct Profile {
 }
 
 impl Profile {
-    /// A user without a profile may be answered with a stub that was made at the beginning of time, or an empty object.
+    /// For a user without a profile, the API may send a stub created at the start of time, or an empty object.
     fn access(&self) -> LoginAccess {
         let stub = ["1970-01-01", "0001-01-01", "19700101", "00010101"]
             .iter()
@@ -132,11 +132,11 @@ impl Profile {
     }
 }
 
-impl Account {
-    /// All users of the main account, by name ("ListUsers").
+impl AccountClient {
+    /// Returns all users of the main account, by name ("ListUsers").
     ///
     /// # Errors
-    /// Any [`Error`]; an answer without a list is one, never an empty list.
+    /// Any [`Error`]. A response without a list is an error, never an empty list.
     pub async fn list_users(&self) -> Result<Vec<IamUser>, Error> {
         let users = whole_list(self, Api::Iam, "ListUsers", "UserMetadata", |user: &IamUser| {
             &user.username
@@ -144,7 +144,7 @@ impl Account {
         Ok(users.await?.into_values().collect())
     }
 
-    /// One user, or `None` where the cloud says that there is none of that name ("GetUser").
+    /// Returns a user, or `None` if the API says that there is none of that name ("GetUser").
     ///
     /// # Errors
     /// Any [`Error`] but [`ErrorKind::NotFound`].
@@ -157,19 +157,16 @@ impl Account {
         }
     }
 
-    /// Whether the cloud takes the key pair, and lets it read users: the cheapest look there is ("ListUsers", one row).
-    ///
-    /// # Errors
-    /// Any [`Error`]; the cloud's own reason where it refuses.
+    /// Checks cheaply that the API accepts the key pair and lets it read users ("ListUsers", one row).
     pub async fn check(&self) -> Result<(), Error> {
         let page = [("Limit", "1".to_owned()), ("Offset", "0".to_owned())];
         self.call(&Call::get(Api::Iam, "ListUsers", page)).await.map(drop)
     }
 
-    /// Changes a user's display name, e-mail and phone; what is `None` stays ("UpdateUser").
+    /// Changes a user's display name, e-mail and phone, leaving those that are `None` ("UpdateUser").
     ///
     /// # Errors
-    /// [`ErrorKind::NotFound`] where there is no such user; the cloud's own reason where it refuses a value.
+    /// [`ErrorKind::NotFound`] if there is no such user; [`ErrorKind::BadInput`] if the API refuses a value.
     pub async fn update_user(
         &self,
         username: &str,
@@ -187,28 +184,28 @@ impl Account {
             api: Api::Iam,
             action: "UpdateUser",
             input: Input::Query(query),
-            repeat: Repeat::Always,
+            retry: Retry::Always,
             secret: None,
         };
         self.call(&call).await.map(drop)
     }
 
-    /// All access keys of a user ("ListAccessKeys", not paged).
+    /// Returns all access keys of a user ("ListAccessKeys", not paged).
     ///
     /// # Errors
-    /// [`ErrorKind::NotFound`] where there is no such user; [`ErrorKind::Unexpected`] where a key's status is a word not
-    /// known here, or where there is no answer to read.
+    /// [`ErrorKind::NotFound`] if there is no such user; [`ErrorKind::Unexpected`] if a key has an unknown status or the
+    /// response has no result.
     pub async fn list_access_keys(&self, username: &str) -> Result<Vec<AccessKey>, Error> {
         let query = [("UserName", username.to_owned())];
         let answer = self.call(&Call::get(Api::Iam, "ListAccessKeys", query)).await?;
         Ok(answer.parse::<KeysAnswer>()?.keys.unwrap_or_default())
     }
 
-    /// Switches an access key on or off; setting what is set already is accepted ("UpdateAccessKey"). Reads may be stale
-    /// for seconds, so read it back before trusting it.
+    /// Switches an access key on or off ("UpdateAccessKey"). Idempotent. Reads may be stale for seconds, so read it back
+    /// before trusting it.
     ///
     /// # Errors
-    /// [`ErrorKind::NotFound`] where the key or the user is gone.
+    /// [`ErrorKind::NotFound`] if the key or the user is gone.
     pub async fn update_access_key(
         &self,
         username: &str,
@@ -224,10 +221,10 @@ impl Account {
         self.call(&call).await.map(drop)
     }
 
-    /// Whether a user can log in to the console ("GetLoginProfile").
+    /// Returns whether a user can log in to the console ("GetLoginProfile").
     ///
     /// # Errors
-    /// [`ErrorKind::NotFound`] where the user itself is gone; a user without a profile is no error.
+    /// [`ErrorKind::NotFound`] if the user itself is gone; a user without a profile is not an error.
     pub async fn login_profile(&self, username: &str) -> Result<LoginAccess, Error> {
         let query = [("UserName", username.to_owned())];
         let answer = match self.call(&Call::get(Api::Iam, "GetLoginProfile", query)).await {
@@ -242,10 +239,11 @@ impl Account {
         Ok(profile.map_or(LoginAccess::NoProfile, |profile| profile.access()))
     }
 
-    /// Opens or forbids console login; the password stays as it is ("UpdateLoginProfile"). Reads may be stale for seconds.
+    /// Allows or forbids console login without changing the password ("UpdateLoginProfile"). Reads may be stale for
+    /// seconds.
     ///
     /// # Errors
-    /// [`ErrorKind::NotFound`] where the user or its profile does not exist.
+    /// [`ErrorKind::NotFound`] if the user or its profile does not exist.
     pub async fn set_login_allowed(&self, username: &str, allowed: bool) -> Result<(), Error> {
         let body = json!({ "UserName": username, "LoginAllowed": allowed });
         let call = Call::post(Api::Iam, "UpdateLoginProfile", body);
@@ -253,18 +251,18 @@ impl Account {
     }
 }
 
-/// Says that the profile is missing, not its user.
+/// Returns whether the error means that the profile is missing, not its user.
 fn no_profile(error: &Error) -> bool {
     *error.kind() == ErrorKind::NotFound
         && !error.code().is_some_and(|code| code.starts_with("User"))
 }
 
-/// Text that may be `null`.
+/// Reads text that may be `null`.
 pub(super) fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     Option::deserialize(deserializer).map(Option::unwrap_or_default)
 }
 
-/// An id that is a number in some answers and text in others.
+/// Reads an id that is a number in some responses and text in others.
 fn id_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     #[derive(Deserialize)]
     #[serde(untagged)]
@@ -279,7 +277,7 @@ fn id_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Erro
     })
 }
 
-/// Times of IAM are `YYYYMMDDTHHMMSSZ`, UTC. What cannot be read is left out: nothing is decided by it.
+/// Reads a time of IAM, `YYYYMMDDTHHMMSSZ` in UTC. Unreadable times become `None`: no decision depends on them.
 fn instant<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp>, D::Error> {
     let text = text(deserializer)?;
     Ok(DateTime::strptime("%Y%m%dT%H%M%SZ", &text)
@@ -316,7 +314,7 @@ mod tests {
                 r#"{"LoginProfile":{"UserName":"a","LoginAllowed":true,"CreateDate":"20260901T020304Z"}}"#,
                 Allowed,
             ),
-            // Never taken for "nothing to forbid".
+            // Must never count as "nothing to forbid".
             (r#"{"LoginProfile":{"LoginAllowed":true}}"#, Allowed),
         ] {
             let answer: ProfileAnswer = serde_json::from_str(json).unwrap();
@@ -325,7 +323,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_is_read_whatever_the_case_of_its_status() {
+    fn the_status_of_a_key_is_read_in_any_case() {
         let key = |status: &str| {
             serde_json::from_str::<AccessKey>(&format!(
                 r#"{{"AccessKeyId":"AKLT1","UserName":"a","Status":"{status}","CreateDate":"20260901T020304Z"}}"#

@@ -1,7 +1,8 @@
-//! The HTTP API of Volcengine (火山引擎): signing, the envelope and its errors, IAM, projects, billing.
+//! Client for the HTTP API of Volcengine (火山引擎): signing, the envelope and its errors, IAM, projects, billing. The
+//! facts it relies on: `docs/platforms/volcengine.md`.
 //!
-//! A [`Client`] knows where the cloud is; an [`Account`] is the cloud as one access key sees it and has one method per
-//! action. Nothing here knows an airgate type above [`crate::domain`].
+//! A [`Client`] holds the endpoints; an [`AccountClient`] calls the API with one access key and has one method per action.
+//! Nothing here depends on an airgate type above [`crate::domain`].
 
 mod billing;
 mod client;
@@ -9,21 +10,21 @@ mod endpoint;
 mod envelope;
 mod error;
 mod iam;
-mod pace;
 mod paging;
 mod policies;
 mod projects;
+mod rate_limit;
 mod sign;
 #[cfg(test)]
 mod tests;
 mod users;
 
-pub use billing::{Balance, BillReading};
+pub use billing::BillReading;
 pub use client::{
-    Account, Api, Call, Client, ClientConfig, Credentials, Input, Repeat, RetryPolicy,
+    AccountClient, Api, Call, Client, ClientConfig, Credentials, Input, Retry, RetryPolicy,
 };
 pub use endpoint::{EndpointError, check_endpoint};
-pub use envelope::{Answer, open as open_answer};
+pub use envelope::{ApiResponse, open as open_response};
 pub use error::{Error, ErrorKind, TransportFault};
 pub use iam::{AccessKey, IamUser, KeyStatus, LoginAccess};
 pub use projects::Project;

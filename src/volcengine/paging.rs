@@ -1,4 +1,4 @@
-//! Lists of IAM that come in pages: users, projects.
+//! Paged lists of IAM: users, projects.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -6,18 +6,18 @@ use std::collections::btree_map::Entry;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
-use super::client::{Account, Api, Call};
+use super::client::{AccountClient, Api, Call};
 use super::error::Error;
 
-/// Rows a page. The largest `Limit` is not documented; 100 is what the vendor's terraform provider asks for.
+/// Rows per page. The largest `Limit` is undocumented; the vendor's Terraform provider uses 100.
 const PAGE: u64 = 100;
-/// Where a list that never ends is given up: 500,000 rows.
+/// Bound for a list that never ends: 500,000 rows.
 const MAX_PAGES: u64 = 5_000;
 
-/// Reads a whole list into a map by its rows' name: a list that changes while it is paged can repeat a row. It goes on by the
-/// number of rows received, so a server with smaller pages loses none.
+/// Reads a whole list into a map by row name, because a list that changes while it is paged can repeat a row. The offset
+/// advances by the number of rows received, so a server with smaller pages loses none.
 pub(super) async fn whole_list<T: DeserializeOwned>(
-    account: &Account,
+    account: &AccountClient,
     api: Api,
     action: &'static str,
     list: &'static str,
@@ -41,7 +41,7 @@ pub(super) async fn whole_list<T: DeserializeOwned>(
         let rows: Vec<T> = match (field(list), total) {
             (Some(rows), _) => serde_json::from_str(rows.get()).map_err(malformed)?,
             (None, Some(0)) => Vec::new(),
-            // Taking this for an empty list would make every user a gone one.
+            // Read as an empty list, this would make every user look deleted.
             (None, _) => return Err(answer.unexpected(format!("the answer has no {list}"))),
         };
         if rows.is_empty() {
@@ -51,12 +51,12 @@ pub(super) async fn whole_list<T: DeserializeOwned>(
             break;
         }
         offset += rows.len() as u64;
-        let mut news = false;
+        let mut has_new = false;
         for row in rows {
             match found.entry(name(&row).to_owned()) {
-                Entry::Vacant(place) => {
-                    news = true;
-                    place.insert(row);
+                Entry::Vacant(slot) => {
+                    has_new = true;
+                    slot.insert(row);
                 }
                 Entry::Occupied(mut known) => {
                     known.insert(row);
@@ -66,7 +66,7 @@ pub(super) async fn whole_list<T: DeserializeOwned>(
         if total.is_some_and(|total| offset >= total) {
             break;
         }
-        if !news || page + 1 == MAX_PAGES {
+        if !has_new || page + 1 == MAX_PAGES {
             return Err(answer.unexpected(format!("the pages of {list} do not end")));
         }
     }

@@ -1,8 +1,9 @@
-//! Policies of users, in the whole account (IAM 2018-01-01) and within projects (2021-08-01).
+//! Policies of users, in the whole account (IAM 2018-01-01) and within projects (2021-08-01);
+//! docs/platforms/volcengine.md §5 and §6.
 
 use serde::Deserialize;
 
-use super::client::{Account, Api, Call};
+use super::client::{AccountClient, Api, Call};
 use super::error::{Error, ErrorKind};
 use super::iam::text;
 use crate::domain::{HeldPolicy, PolicyKind, PolicyScope, ProjectName};
@@ -30,8 +31,8 @@ struct Scope {
 }
 
 impl Policy {
-    /// The words of `PolicyScopeType` are no closed set, so the project's name decides: without one, the policy holds in the
-    /// whole account.
+    /// Returns the policy once per scope. `PolicyScopeType` is not a closed set of words, so the project's name decides:
+    /// without one, the policy applies to the whole account.
     fn held(self) -> Result<Vec<HeldPolicy>, &'static str> {
         let kind = match self.kind.as_str() {
             kind if kind.eq_ignore_ascii_case("System") => PolicyKind::System,
@@ -57,11 +58,12 @@ impl Policy {
     }
 }
 
-impl Account {
-    /// Every policy of a user, scope by scope ("ListAttachedUserPolicies", not paged): those within projects stand there too.
+impl AccountClient {
+    /// Returns every policy of a user, once per scope ("ListAttachedUserPolicies", not paged). The list includes policies
+    /// within projects.
     ///
     /// # Errors
-    /// [`ErrorKind::NotFound`] where there is no such user; [`ErrorKind::Unexpected`] where a policy cannot be told.
+    /// [`ErrorKind::NotFound`] if there is no such user; [`ErrorKind::Unexpected`] if a policy cannot be read.
     pub async fn attached_policies(&self, username: &str) -> Result<Vec<HeldPolicy>, Error> {
         const ACTION: &str = "ListAttachedUserPolicies";
         let query = [("UserName", username.to_owned())];
@@ -74,11 +76,11 @@ impl Account {
         Ok(held)
     }
 
-    /// Attaches a policy to a user ("AttachUserPolicy", "AttachPolicyInProject"). It says the wanted end state and may be repeated.
+    /// Attaches a policy to a user ("AttachUserPolicy", "AttachPolicyInProject"). Safe to retry.
     ///
     /// # Errors
-    /// [`ErrorKind::NotFound`] where user, policy or project do not exist, [`ErrorKind::AlreadyExists`] or
-    /// [`ErrorKind::Conflict`] where the user holds it already.
+    /// [`ErrorKind::NotFound`] if user, policy or project do not exist; [`ErrorKind::AlreadyExists`] or
+    /// [`ErrorKind::Conflict`] if it is already attached.
     pub async fn attach_policy(&self, username: &str, policy: &HeldPolicy) -> Result<(), Error> {
         let call = match &policy.scope {
             PolicyScope::Global => global("AttachUserPolicy", username, policy),
@@ -89,10 +91,10 @@ impl Account {
         self.call(&call).await.map(drop)
     }
 
-    /// Detaches a policy from a user ("DetachUserPolicy", "DetachPolicyInProject"). It may be repeated.
+    /// Detaches a policy from a user ("DetachUserPolicy", "DetachPolicyInProject"). Safe to retry.
     ///
     /// # Errors
-    /// [`ErrorKind::NotFound`] where it is not attached, or user, policy or project do not exist.
+    /// [`ErrorKind::NotFound`] if it is not attached, or user, policy or project do not exist.
     pub async fn detach_policy(&self, username: &str, policy: &HeldPolicy) -> Result<(), Error> {
         let call = match &policy.scope {
             PolicyScope::Global => global("DetachUserPolicy", username, policy),

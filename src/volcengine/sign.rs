@@ -1,7 +1,7 @@
-//! V4 request signing ("签名方法", docs 6369/67270), proven by the vectors in `tests/vectors/volcengine-sign.json`.
+//! V4 request signing (docs/platforms/volcengine.md §3; "签名方法", docs 6369/67270), tested against the vectors in
+//! `tests/vectors/volcengine-sign.json`.
 //!
-//! The canonical query built by [`canonical_query`] is both what is signed and what stands in the URL, so that the two
-//! cannot differ.
+//! The query built by [`canonical_query`] is both signed and used in the URL, so the two cannot differ.
 
 use hmac::{Hmac, KeyInit, Mac};
 use jiff::Timestamp;
@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 
 const ALGORITHM: &str = "HMAC-SHA256";
 
-/// Whose key signs, and for which part of the cloud.
+/// The signing key and its scope.
 pub(super) struct Signer<'a> {
     pub(super) access_key_id: &'a str,
     pub(super) secret_key: &'a SecretString,
@@ -19,17 +19,17 @@ pub(super) struct Signer<'a> {
     pub(super) service: &'a str,
 }
 
-/// One request as it goes over the wire.
+/// A request as sent.
 pub(super) struct ToSign<'a> {
     pub(super) method: &'a str,
     /// From [`canonical_query`].
     pub(super) query: &'a str,
-    /// Names and values as sent, `Host` among them. Those that the vendor's SDKs do not sign are left out here as well.
+    /// Names and values as sent, including `Host`. Headers that the vendor's SDKs do not sign are ignored.
     pub(super) headers: &'a [(&'a str, &'a str)],
     pub(super) body: &'a [u8],
 }
 
-/// The three headers that make a request a signed one.
+/// The three headers that carry the signature.
 pub(super) struct Signature {
     /// `X-Date`
     pub(super) date: String,
@@ -40,7 +40,7 @@ pub(super) struct Signature {
 }
 
 impl Signer<'_> {
-    /// Signs `request` at the instant `at`; the cloud accepts it for 15 minutes around its own time.
+    /// Signs `request` with the time `at`, which may differ from the API's clock by up to 15 minutes.
     pub(super) fn sign(&self, request: &ToSign<'_>, at: Timestamp) -> Signature {
         let date = at.strftime("%Y%m%dT%H%M%SZ").to_string();
         let content_sha256 = hex::encode(Sha256::digest(request.body));
@@ -60,7 +60,7 @@ impl Signer<'_> {
         Signature { date, content_sha256, authorization }
     }
 
-    /// The `Authorization` value over exactly `headers` (names in lower case).
+    /// Returns the `Authorization` value that signs exactly `headers` (names in lower case).
     fn authorization(
         &self,
         request: &ToSign<'_>,
@@ -84,7 +84,8 @@ impl Signer<'_> {
         format!("{}/{}/{}/request", day(date), self.region, self.service)
     }
 
-    /// The key of one day, region and service. Unlike AWS's, the chain starts from the secret itself, without a prefix.
+    /// Derives the key of one day, region and service. Unlike AWS's, the chain starts with the secret itself, without a
+    /// prefix.
     fn signing_key(&self, date: &str) -> Zeroizing<[u8; 32]> {
         let secret = self.secret_key.expose_secret().as_bytes();
         let mut key = Zeroizing::new(hmac_sha256(secret, day(date)));
@@ -95,8 +96,8 @@ impl Signer<'_> {
     }
 }
 
-/// `key=value` pairs sorted by key, both percent-encoded (space is `%20`), an empty value as `key=`. A key must not
-/// stand twice: the official signers disagree on that.
+/// Returns `key=value` pairs sorted by key, percent-encoded (space is `%20`), an empty value as `key=`. Keys must be
+/// unique: the official signers disagree about repeated ones.
 pub(super) fn canonical_query<K: AsRef<str>, V: AsRef<str>>(pairs: &[(K, V)]) -> String {
     let mut pairs: Vec<(&str, &str)> =
         pairs.iter().map(|(key, value)| (key.as_ref(), value.as_ref())).collect();
@@ -124,12 +125,13 @@ fn encode_into(out: &mut String, text: &str) {
     }
 }
 
-/// What the vendor's Python and Go SDKs sign; `User-Agent`, `Accept` and whatever the transport adds are left free.
+/// Returns whether the vendor's Python and Go SDKs sign this header. `User-Agent`, `Accept` and headers that the transport
+/// adds are not signed.
 fn is_signed(name: &str) -> bool {
     matches!(name, "host" | "content-type" | "content-md5") || name.starts_with("x-")
 }
 
-/// The cloud cuts `:80` and `:443` off before it checks a signature; any other port stays.
+/// Removes `:80` and `:443`, as the API does before it checks a signature; other ports stay.
 fn without_default_port(host: &str) -> &str {
     host.strip_suffix(":80").or_else(|| host.strip_suffix(":443")).unwrap_or(host)
 }
@@ -163,13 +165,13 @@ fn string_to_sign(date: &str, scope: &str, canonical_request: &str) -> String {
     format!("{ALGORITHM}\n{date}\n{scope}\n{digest}")
 }
 
-/// The day of an `X-Date`.
+/// Returns the day of an `X-Date`.
 fn day(date: &str) -> &str {
     date.get(..8).unwrap_or(date)
 }
 
 fn hmac_sha256(key: &[u8], text: &str) -> [u8; 32] {
-    // HMAC takes keys of every length, so the error case does not exist.
+    // HMAC takes keys of any length, so this cannot fail.
     Hmac::<Sha256>::new_from_slice(key)
         .map(|mac| mac.chain_update(text.as_bytes()).finalize().into_bytes())
         .unwrap_or_default()
@@ -196,7 +198,8 @@ mod tests {
             .timestamp()
     }
 
-    /// Runs one vector; `all` signs what the SDKs sign, otherwise only host and date (the document's own example).
+    /// Checks one vector. `all` signs the headers that the SDKs sign, otherwise only host and date (the document's
+    /// example).
     fn check(vector: &Value, all: bool) {
         let id = vector["id"].as_str().unwrap();
         let text = |key: &str| vector[key].as_str().unwrap();
@@ -252,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn every_vector_of_the_official_signers() {
+    fn signatures_agree_with_every_vector_of_the_official_signers() {
         let file: Value = serde_json::from_str(VECTORS).unwrap();
         let vectors = file["vectors"].as_array().unwrap();
         assert!(vectors.len() >= 20);

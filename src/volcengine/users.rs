@@ -1,29 +1,29 @@
-//! Making IAM users: the calls that make something new and may not be repeated blindly.
+//! Creating IAM users: calls that create something and must not be retried blindly.
 
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::client::{Account, Api, Call, Repeat};
-use super::error::{Error, ErrorKind, TransportFault};
+use super::client::{AccountClient, Api, Call, Input, Retry};
+use super::error::Error;
 use super::iam::{IamUser, UserAnswer};
 
-/// A user to be made ("CreateUser"). Empty texts are not sent.
+/// A user to create ("CreateUser"). Empty values are not sent.
 #[derive(Clone, Copy, Debug)]
 pub struct NewIamUser<'a> {
     /// 1 to 64 of letters, digits, `_ . - @ ,`.
     pub username: &'a str,
-    /// What people read.
+    /// The name shown to people.
     pub display_name: &'a str,
     /// E-mail.
     pub email: &'a str,
     /// Mobile phone.
     pub phone: &'a str,
-    /// A remark: by it the caller knows the user again after an unclear failure.
+    /// A remark, by which the caller can recognise the user after an unclear failure.
     pub description: &'a str,
 }
 
-/// An access key that was just made. Its secret is shown this once.
+/// A new access key. The API shows its secret only once.
 #[derive(Clone, Debug)]
 pub struct NewAccessKey {
     /// `AKLT…`
@@ -46,27 +46,12 @@ struct KeyParts {
     secret: String,
 }
 
-impl Error {
-    /// Whether the call may have been carried out although it failed: no complete answer arrived, or none that can be read.
-    pub fn is_unclear(&self) -> bool {
-        match self.kind() {
-            ErrorKind::Server | ErrorKind::Unexpected => true,
-            ErrorKind::Transport(fault) => *fault != TransportFault::Connect,
-            _ => false,
-        }
-    }
-
-    /// Whether it failed because something of that name exists.
-    pub fn is_there_already(&self) -> bool {
-        *self.kind() == ErrorKind::AlreadyExists
-    }
-}
-
-impl Account {
-    /// Makes a user ("CreateUser"). Not repeated unless it was certainly refused: look with [`Account::get_user`] first.
+impl AccountClient {
+    /// Creates a user ("CreateUser"). Retried only if it was certainly not applied; after an unclear failure, check with
+    /// [`AccountClient::get_user`] first.
     ///
     /// # Errors
-    /// [`ErrorKind::AlreadyExists`]; [`Error::is_unclear`] where the user may exist now.
+    /// [`ErrorKind::AlreadyExists`](super::ErrorKind::AlreadyExists); [`Error::is_unclear`] if the user may exist now.
     pub async fn create_user(&self, new: NewIamUser<'_>) -> Result<IamUser, Error> {
         let query = [
             ("UserName", new.username.to_owned()),
@@ -76,18 +61,18 @@ impl Account {
             ("MobilePhone", new.phone.to_owned()),
         ];
         let mut call = Call::get(Api::Iam, "CreateUser", query);
-        if let super::Input::Query(pairs) = &mut call.input {
+        if let Input::Query(pairs) = &mut call.input {
             pairs.retain(|(_, value)| !value.is_empty());
         }
-        let call = Call { repeat: Repeat::OnlyIfRefused, ..call };
+        let call = Call { retry: Retry::IfNotApplied, ..call };
         Ok(self.call(&call).await?.parse::<UserAnswer>()?.user)
     }
 
-    /// Sets up console login, allowed, with a password that must be changed at the first one ("CreateLoginProfile", docs
-    /// 6257/65012). Not repeated unless it was certainly refused.
+    /// Sets up and allows console login with a password that must be changed at the first login ("CreateLoginProfile",
+    /// docs 6257/65012). Retried only if it was certainly not applied.
     ///
     /// # Errors
-    /// [`ErrorKind::AlreadyExists`]; [`Error::is_unclear`] where the profile may exist now.
+    /// [`ErrorKind::AlreadyExists`](super::ErrorKind::AlreadyExists); [`Error::is_unclear`] if the profile may exist now.
     pub async fn create_login_profile(
         &self,
         username: &str,
@@ -100,33 +85,34 @@ impl Account {
             "PasswordResetRequired": true,
         });
         let call = Call {
-            repeat: Repeat::OnlyIfRefused,
+            retry: Retry::IfNotApplied,
             secret: Some(password.clone()),
             ..Call::post(Api::Iam, "CreateLoginProfile", body)
         };
         self.call(&call).await.map(drop)
     }
 
-    /// Makes an access key ("CreateAccessKey"). Not repeated unless it was certainly refused: a repeat leaves a key whose secret
-    /// nobody has.
+    /// Creates an access key ("CreateAccessKey"). Retried only if it was certainly not applied: otherwise a retry could
+    /// leave a key whose secret nobody has.
     ///
     /// # Errors
-    /// [`ErrorKind::Limit`]; [`Error::is_unclear`] where there may be a key now.
+    /// [`ErrorKind::Limit`](super::ErrorKind::Limit); [`Error::is_unclear`] if there may be a key now.
     pub async fn create_access_key(&self, username: &str) -> Result<NewAccessKey, Error> {
         let query = [("UserName", username.to_owned())];
         let call =
-            Call { repeat: Repeat::OnlyIfRefused, ..Call::get(Api::Iam, "CreateAccessKey", query) };
+            Call { retry: Retry::IfNotApplied, ..Call::get(Api::Iam, "CreateAccessKey", query) };
         let answer = self.call(&call).await?;
-        // What a parser says of an answer may quote it, and this one has a secret in it.
+        // A parser's error may quote the response, which contains a secret.
         let parsed = answer.result().and_then(|text| serde_json::from_str::<KeyAnswer>(text).ok());
-        let KeyAnswer { key } = parsed.ok_or_else(|| answer.unexpected("the answer has no key"))?;
+        let KeyAnswer { key } =
+            parsed.ok_or_else(|| answer.unexpected("the response has no key"))?;
         Ok(NewAccessKey { id: key.id, secret: key.secret.into() })
     }
 
-    /// Deletes an access key ("DeleteAccessKey"). It may be repeated.
+    /// Deletes an access key ("DeleteAccessKey"). Safe to retry.
     ///
     /// # Errors
-    /// [`ErrorKind::NotFound`] where the key or the user is gone.
+    /// [`ErrorKind::NotFound`](super::ErrorKind::NotFound) if the key or the user is gone.
     pub async fn delete_access_key(
         &self,
         username: &str,

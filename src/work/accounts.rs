@@ -1,4 +1,4 @@
-//! Checking the key pairs of main accounts, and reading their balances.
+//! Checks the key pairs of main accounts, and reads their balances.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -7,18 +7,17 @@ use super::Worker;
 use crate::app::accounts::{self, Checked, Waiting};
 use crate::app::trouble::Trouble;
 use crate::cards::{Card, Cards, Look, Role, Tone};
-use crate::domain::{AccountId, BalanceReading, Task};
+use crate::domain::{AccountId, BalanceReading, Money, Task};
 use crate::store::{AccountSecrets, Source, StoreError, View, WriteTx};
-use crate::volcengine::Balance;
 
 impl Worker {
-    /// Asks the cloud about a key pair, and keeps the pair where it is good.
+    /// Asks the cloud about a key pair, and keeps the pair if it works.
     pub(super) async fn check_account(
         &self,
         task: Task,
         waiting: Waiting,
     ) -> Result<(), StoreError> {
-        let (store, pair) = (self.store.clone(), waiting.pair.clone());
+        let (store, pair) = (self.parts.store.clone(), waiting.pair.clone());
         let secrets = blocking(move || store.waiting_pair(&pair)).await;
         let answer = match secrets {
             Ok(Some(secrets)) => self.ask(secrets).await,
@@ -26,17 +25,20 @@ impl Worker {
             Err(error) => return Err(error),
         };
         match &answer {
-            Ok(_) => tracing::info!(account = %waiting.account, "a key pair was taken"),
+            Ok(_) => tracing::info!(account = %waiting.account, "key pair saved"),
             Err(why) => {
-                tracing::warn!(account = %waiting.account, ?why, "a key pair was not saved")
+                tracing::warn!(account = %waiting.account, ?why, "key pair not saved")
             }
         }
-        // Read before the card is made, so that it says all there is to say at once.
+        // Read before the card is rendered, so that the card is complete.
         let balance = match &answer {
-            Ok(secrets) => Some(self.reading(self.cloud.with(secrets).balance().await)),
+            Ok(secrets) => {
+                Some(self.reading(self.parts.cloud.with(secrets).available_balance().await))
+            }
             Err(_) => None,
         };
-        let (store, cards, now) = (self.store.clone(), Arc::clone(&self.cards), self.clock.now());
+        let (store, cards, now) =
+            (self.parts.store.clone(), Arc::clone(&self.parts.cards), self.parts.clock.now());
         blocking(move || {
             accounts::settle(&store, &waiting, answer, now, |tx, checked| {
                 if let (Checked::Saved { .. }, Some(balance)) = (checked, &balance) {
@@ -56,31 +58,32 @@ impl Worker {
     }
 
     async fn ask(&self, secrets: AccountSecrets) -> Result<AccountSecrets, Checked> {
-        match self.cloud.with(&secrets).check().await {
+        match self.parts.cloud.with(&secrets).check().await {
             Ok(()) => Ok(secrets),
             Err(error) if error.is_transient() => {
-                Err(Checked::Unclear(self.cards.words().trouble(&error.into())))
+                Err(Checked::Unclear(self.parts.cards.words().trouble(&error.into())))
             }
-            Err(error) => Err(Checked::Refused(self.cards.words().trouble(&error.into()))),
+            Err(error) => Err(Checked::Refused(self.parts.cards.words().trouble(&error.into()))),
         }
     }
 
     /// Reads the balances of the active accounts.
     pub(super) async fn read_balances(&self, task: Task) -> Result<(), StoreError> {
-        let accounts = self.store.reading(|tx| tx.accounts()).await?;
+        let accounts = self.parts.store.reading(|tx| tx.accounts()).await?;
         let active = accounts.into_iter().filter(|account| account.active.is_on());
         let readings = active.map(|account| async move {
             let read = self.read_balance(&account.id).await;
             (account.id, read)
         });
         let readings = futures::future::join_all(readings).await;
-        let (cards, now) = (Arc::clone(&self.cards), self.clock.now());
-        self.store
+        let (cards, now) = (Arc::clone(&self.parts.cards), self.parts.clock.now());
+        self.parts
+            .store
             .writing(move |tx| {
                 for (id, read) in &readings {
                     tx.put_balance(id, read)?;
                 }
-                // Somebody may have acted on the card meanwhile: then it is no longer replaced.
+                // If someone has used the card in the meantime, it is not replaced.
                 let report = tx.task(task.id)?.and_then(|task| task.report);
                 tx.finish_task(task.id)?;
                 if let Some(report) = report {
@@ -93,29 +96,29 @@ impl Worker {
     }
 
     async fn read_balance(&self, id: &AccountId) -> BalanceReading {
-        match self.cloud.account(id).await {
-            Ok(api) => self.reading(api.balance().await),
+        match self.parts.cloud.account(id).await {
+            Ok(api) => self.reading(api.available_balance().await),
             Err(error) => self.reading::<crate::app::cloud::CloudError>(Err(error)),
         }
     }
 
     fn reading<E: std::fmt::Display + Into<Trouble>>(
         &self,
-        read: Result<Balance, E>,
+        read: Result<Money, E>,
     ) -> BalanceReading {
-        let at = self.clock.now();
+        let at = self.parts.clock.now();
         match read {
-            Ok(balance) => BalanceReading { available: Some(balance.available), error: None, at },
+            Ok(available) => BalanceReading { available: Some(available), error: None, at },
             Err(error) => {
-                tracing::warn!(%error, "a balance was not read");
-                let error = self.cards.words().trouble(&error.into());
+                tracing::warn!(%error, "balance not read");
+                let error = self.parts.cards.words().trouble(&error.into());
                 BalanceReading { available: None, error: Some(error), at }
             }
         }
     }
 }
 
-/// Runs what blocks on a thread for it.
+/// Runs blocking work on the thread pool for blocking work.
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
 ) -> Result<T, StoreError> {
@@ -143,7 +146,7 @@ fn show<S: Source>(
     }
 }
 
-/// The accounts card with how the check ended. What was typed comes back where it was not kept, without the key pair.
+/// The accounts card with the outcome of the check. What was typed and not saved comes back, without the key pair.
 fn checked_card(
     tx: &WriteTx,
     cards: &Cards,

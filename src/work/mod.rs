@@ -1,20 +1,23 @@
-//! Work that takes slow remote calls and reports to a card: reading users, listing projects. Owed as rows, so that a
-//! restart finishes what was asked for.
+//! Tasks: longer work that a person requested on a card, and that reports to that card.
+//!
+//! A task is a row, so a restart finishes what was requested. Whatever the outcome, the task ends with it, and the card says
+//! what happened; only a failure of the store leaves the row and makes the task start over.
+//!
+//! Creating a user is the one task with states of its own: see `create`.
 
 mod accounts;
-mod authorise;
+mod claim;
 mod create;
 mod profile;
 
-use std::collections::{HashMap, HashSet};
+use std::mem::Discriminant;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::FutureExt;
 use jiff::Timestamp;
-use tokio::sync::Notify;
-use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+
+use claim::Claim;
 
 use crate::app::accounts::Waiting;
 use crate::app::cloud::Cloud;
@@ -22,125 +25,88 @@ use crate::app::outcome::AccountSync;
 use crate::app::{projects, sync};
 use crate::cards::{Cards, Look, Role};
 use crate::clock::Clock;
-use crate::domain::{AccountId, Settings, Task, TaskKind, UserKey};
+use crate::domain::{AccountId, Task, TaskKind, UserKey};
 use crate::feishu;
+use crate::outbox::Alerts;
+use crate::owed::{self, Due, InFlight, Owed, Wakers};
 use crate::store::{Store, StoreError};
 
-pub use authorise::{Authoriser, Parts as AuthoriserParts};
+/// Poll interval in case a wake-up is missed.
+const POLL: Duration = Duration::from_secs(30);
 
-/// After the store failed, or a task could not be done, it is looked at again after so long.
-const LOOK_AGAIN: Duration = Duration::from_secs(5);
-/// Tasks of one kind that are done side by side.
-const OF_A_KIND: usize = 4;
-
-/// What a task has to itself while it is done. Tasks that want the same are done in the order they were asked for; others
-/// do not wait for each other.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-enum Claim {
-    /// Reading the users of all accounts. What others write meanwhile is newer than what it read, and stays.
-    Users,
-    Balances,
-    Projects(AccountId),
-    KeyPair(AccountId),
-    Creation(u64),
-    Profile(UserKey),
-}
-
-impl Claim {
-    /// None for what somebody else does: cycles are the monitor's.
-    fn of(kind: &TaskKind) -> Option<Self> {
-        Some(match kind {
-            TaskKind::Sync => Self::Users,
-            TaskKind::MonitorRun => return None,
-            TaskKind::CreateUser { creation } => Self::Creation(*creation),
-            TaskKind::RefreshProjects { account, .. } => Self::Projects(account.clone()),
-            TaskKind::UpdateProfile { user, .. } => Self::Profile(user.clone()),
-            TaskKind::CheckAccount { account, .. } => Self::KeyPair(account.clone()),
-            TaskKind::ReadBalances => Self::Balances,
-        })
-    }
-}
-
-/// Does tasks, side by side where they do not depend on each other.
+/// Carries out tasks.
 pub struct Worker {
-    /// Where the rows are.
+    parts: WorkerParts,
+}
+
+/// What [`Worker::new`] needs.
+pub struct WorkerParts {
+    /// Holds the rows.
     pub store: Store,
     /// The cloud.
     pub cloud: Cloud,
     /// For people behind mobile numbers.
     pub feishu: feishu::Client,
-    /// Makes the reports.
+    /// Renders the reports.
     pub cards: Arc<Cards>,
-    /// Settings of the configuration; saved ones win.
-    pub settings: Settings,
+    /// For the settings in force.
+    pub alerts: Alerts,
     /// Time.
     pub clock: Clock,
-    /// Policies that are attached within each project that is linked (`access.project_policies`).
+    /// Policies that are attached within each linked project (`access.project_policies`).
     pub project_policies: Vec<String>,
-    /// Rung when a policy was made owed.
-    pub policies_bell: Arc<Notify>,
-    /// Rung when a task was added.
-    pub bell: Arc<Notify>,
-    /// Rung when something was made owed.
-    pub outbox_bell: Arc<Notify>,
-    /// Rung when there may be an owner whose name is not known.
-    pub names_bell: Arc<Notify>,
+    /// Wakes the worker, and the loops whose work follows from a task.
+    pub wakers: Wakers,
+}
+
+/// Tasks, each with its claim. The kinds of claims are the groups: many tasks of one kind leave room for others.
+impl Owed for Worker {
+    const WHAT: &'static str = "tasks";
+    const PER_GROUP: usize = 4;
+    const REST: Duration = Duration::from_secs(5);
+
+    type Row = (Claim, Task);
+    type Key = Claim;
+    type Group = Discriminant<Claim>;
+    type Error = StoreError;
+
+    async fn due(&self) -> Result<Due<(Claim, Task)>, StoreError> {
+        let tasks = self.parts.store.reading(|tx| tx.tasks()).await?;
+        Ok(Due { rows: claimed(tasks), poll_after: POLL })
+    }
+
+    fn key((claim, _): &(Claim, Task)) -> Claim {
+        claim.clone()
+    }
+
+    fn group(claim: &Claim) -> Discriminant<Claim> {
+        std::mem::discriminant(claim)
+    }
+
+    async fn attempt(&self, (_, task): (Claim, Task)) -> Result<(), StoreError> {
+        self.carry_out(task).await?;
+        self.parts.wakers.outbox.notify_one();
+        Ok(())
+    }
+}
+
+/// The worker's tasks with their claims.
+fn claimed(tasks: Vec<Task>) -> Vec<(Claim, Task)> {
+    tasks.into_iter().filter_map(|task| Some((Claim::of(&task.kind)?, task))).collect()
 }
 
 impl Worker {
-    /// Works until `stop`. A task that is cut short is done again after the next start.
-    pub async fn run(self, stop: CancellationToken) {
-        let worker = Arc::new(self);
-        let mut under_way = JoinSet::new();
-        // Belongs to this loop alone: a task ends between two looks at the rows, never between a look and the start that
-        // follows from it. Otherwise one that was just done would be done twice.
-        let mut claims = HashMap::new();
-        loop {
-            let pause = match worker.store.reading(|tx| tx.tasks()).await {
-                Ok(tasks) => {
-                    for task in startable(tasks, &mut claims) {
-                        under_way.spawn(Arc::clone(&worker).attempt(task));
-                    }
-                    None
-                }
-                Err(error) => {
-                    tracing::error!(%error, "tasks cannot be read");
-                    Some(LOOK_AGAIN)
-                }
-            };
-            let rest = async {
-                match pause {
-                    Some(pause) => tokio::time::sleep(pause).await,
-                    None => std::future::pending().await,
-                }
-            };
-            tokio::select! {
-                () = stop.cancelled() => return,
-                () = worker.bell.notified() => {}
-                Some(ended) = under_way.join_next(), if !under_way.is_empty() => match ended {
-                    Ok(id) => {
-                        claims.remove(&id);
-                    }
-                    Err(error) => tracing::error!(%error, "a task was broken off"),
-                },
-                () = rest => {}
-            }
-        }
+    /// Builds a worker from its parts.
+    pub fn new(parts: WorkerParts) -> Arc<Self> {
+        Arc::new(Self { parts })
     }
 
-    /// Does a task. Returns its id.
-    async fn attempt(self: Arc<Self>, task: Task) -> u64 {
-        let id = task.id;
-        match std::panic::AssertUnwindSafe(self.carry_out(task)).catch_unwind().await {
-            Ok(Ok(())) => {
-                self.outbox_bell.notify_one();
-                return id;
-            }
-            Ok(Err(error)) => tracing::error!(task = id, %error, "a task cannot be done"),
-            Err(_) => tracing::error!(task = id, "a task panicked"),
-        }
-        tokio::time::sleep(LOOK_AGAIN).await;
-        id
+    /// Works until `stop`. Tasks in flight are aborted, and start over after the next start.
+    pub async fn run(self: Arc<Self>, stop: CancellationToken) {
+        let wake = Arc::clone(&self.parts.wakers.tasks);
+        let tasks = owed::run(self, wake, InFlight::default(), CancellationToken::new());
+        // A task may take minutes. Dropping the loop aborts those in flight.
+        stop.run_until_cancelled(tasks).await;
     }
 
     async fn carry_out(&self, task: Task) -> Result<(), StoreError> {
@@ -162,12 +128,12 @@ impl Worker {
     }
 
     async fn sync(&self, task: Task) -> Result<(), StoreError> {
-        let accounts = self.store.reading(|tx| tx.accounts()).await?;
+        let accounts = self.parts.store.reading(|tx| tx.accounts()).await?;
         let active = accounts.into_iter().filter(|account| account.active.is_on());
         let readings = active.map(|account| async move {
-            sync::account(&self.store, &self.cloud, &self.clock, &account).await
+            sync::account(&self.parts.store, &self.parts.cloud, &self.parts.clock, &account).await
         });
-        // Accounts have their own pace, so they are read side by side.
+        // Each account has its own rate limiter, so they are read concurrently.
         let results: Vec<AccountSync> =
             futures::future::join_all(readings).await.into_iter().collect::<Result<_, _>>()?;
         for result in &results {
@@ -179,8 +145,9 @@ impl Worker {
                 Some(error) => tracing::warn!(account = %result.account, ?error, "users not read"),
             }
         }
-        let now = self.clock.now();
-        let card = self.cards.sync_report(&results, &Look::new(Role::Admin, now)).into_string();
+        let now = self.parts.clock.now();
+        let card =
+            self.parts.cards.sync_report(&results, &Look::new(Role::Admin, now)).into_string();
         self.finish(task, Some(card), now).await
     }
 
@@ -191,20 +158,26 @@ impl Worker {
         user: UserKey,
     ) -> Result<(), StoreError> {
         let key = user.account.clone();
-        let before = self.store.reading(move |tx| tx.projects_of(&key)).await?;
-        let refreshed =
-            sync::refresh_projects(&self.store, &self.cloud, &self.clock, &account).await;
+        let before = self.parts.store.reading(move |tx| tx.projects_of(&key)).await?;
+        let refreshed = sync::refresh_projects(
+            &self.parts.store,
+            &self.parts.cloud,
+            &self.parts.clock,
+            &account,
+        )
+        .await;
         if let Err(error) = &refreshed {
             tracing::warn!(%account, %error, "projects not listed");
         }
-        let (cards, now) = (Arc::clone(&self.cards), self.clock.now());
-        self.store
+        let (cards, now) = (Arc::clone(&self.parts.cards), self.parts.clock.now());
+        self.parts
+            .store
             .writing(move |tx| {
                 if !tx.finish_task(task.id)? {
                     return Ok(());
                 }
-                // Somebody may be typing into the card by now, or have moved on: it is replaced only where there was nothing
-                // to choose from.
+                // Someone may be typing into the card by now, or have moved on. It is replaced only if there was nothing to
+                // choose from.
                 let Some(report) = &task.report else { return Ok(()) };
                 if !before.is_empty() && refreshed.is_ok() {
                     return Ok(());
@@ -233,7 +206,8 @@ impl Worker {
         card: Option<String>,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        self.store
+        self.parts
+            .store
             .writing(move |tx| {
                 if tx.finish_task(task.id)?
                     && let (Some(report), Some(card)) = (&task.report, card)
@@ -246,28 +220,10 @@ impl Worker {
     }
 }
 
-/// The tasks that can be started now; their claims are noted.
-fn startable(tasks: Vec<Task>, claims: &mut HashMap<u64, Claim>) -> Vec<Task> {
-    let mut taken: HashSet<Claim> = claims.values().cloned().collect();
-    let mut start = Vec::new();
-    for task in tasks {
-        let Some(claim) = Claim::of(&task.kind).filter(|_| !claims.contains_key(&task.id)) else {
-            continue;
-        };
-        let kind = std::mem::discriminant(&claim);
-        let alike = claims.values().filter(|other| std::mem::discriminant(*other) == kind).count();
-        // One that has to wait goes before later ones that want the same.
-        if taken.insert(claim.clone()) && alike < OF_A_KIND {
-            claims.insert(task.id, claim);
-            start.push(task);
-        }
-    }
-    start
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::owed::Starts;
 
     fn tasks(kinds: &[TaskKind]) -> Vec<Task> {
         let created = Timestamp::UNIX_EPOCH;
@@ -276,19 +232,20 @@ mod tests {
         (1..).zip(kinds).map(task).collect()
     }
 
-    fn ids(started: &[Task]) -> Vec<u64> {
-        started.iter().map(|task| task.id).collect()
+    /// The ids of the tasks that start now.
+    fn started(tasks: Vec<Task>, starts: &mut Starts<Worker>) -> Vec<u64> {
+        claimed(tasks).iter().filter(|row| starts.start(row).is_some()).map(|(_, t)| t.id).collect()
     }
 
     #[test]
-    fn what_wants_the_same_waits_in_order_and_nothing_else_does() {
+    fn tasks_with_the_same_claim_wait_in_order_and_no_others_do() {
         let check = |account: &str| TaskKind::CheckAccount {
             account: account.parse().unwrap(),
             name: String::new(),
             pair: String::new(),
             known: true,
         };
-        let asked = [
+        let requested = [
             TaskKind::Sync,
             check("main"),
             TaskKind::MonitorRun,
@@ -297,21 +254,21 @@ mod tests {
             check("labs"),
             TaskKind::CreateUser { creation: 7 },
         ];
-        let mut claims = HashMap::new();
-        assert_eq!(ids(&startable(tasks(&asked), &mut claims)), [1, 2, 6, 7]);
-        // Nothing is started twice, whatever is rung.
-        assert_eq!(ids(&startable(tasks(&asked), &mut claims)), [0; 0]);
-        claims.remove(&2);
-        let rest: Vec<Task> = tasks(&asked).into_iter().filter(|task| task.id != 2).collect();
-        assert_eq!(ids(&startable(rest, &mut claims)), [5]);
+        let mut starts = Starts::new(InFlight::default());
+        assert_eq!(started(tasks(&requested), &mut starts), [1, 2, 6, 7]);
+        // Nothing starts twice, whatever wakes the worker.
+        assert_eq!(started(tasks(&requested), &mut starts), [0; 0]);
+        starts.end(&Claim::KeyPair("main".parse().unwrap()));
+        let rest: Vec<Task> = tasks(&requested).into_iter().filter(|task| task.id != 2).collect();
+        assert_eq!(started(rest, &mut starts), [5]);
     }
 
     #[test]
     fn many_of_a_kind_leave_room_for_others() {
-        let mut asked: Vec<TaskKind> =
+        let mut requested: Vec<TaskKind> =
             (0..9).map(|creation| TaskKind::CreateUser { creation }).collect();
-        asked.push(TaskKind::ReadBalances);
-        let mut claims = HashMap::new();
-        assert_eq!(ids(&startable(tasks(&asked), &mut claims)), [1, 2, 3, 4, 10]);
+        requested.push(TaskKind::ReadBalances);
+        let mut starts = Starts::new(InFlight::default());
+        assert_eq!(started(tasks(&requested), &mut starts), [1, 2, 3, 4, 10]);
     }
 }

@@ -1,5 +1,5 @@
-//! What of a user's settings needs somebody else: personal data is written to the cloud, and Feishu says whose mobile
-//! number the new owner's is.
+//! The part of a user's settings that needs a remote call: personal data goes to the cloud, and Feishu says who is behind the
+//! mobile number of a new owner.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -24,29 +24,29 @@ impl Worker {
             false => self.write_profile(&user, &profile).await,
         };
         if let Err(reason) = &written {
-            tracing::warn!(%user, reason, "a user's data was not written to the cloud");
+            tracing::warn!(%user, reason, "a user's profile was not written to the cloud");
         }
         let owner = match &owner_mobile {
             Some(mobile) => self.person_behind(mobile).await.map(Some),
             None => Ok(None),
         };
-        let (cards, configured, now) =
-            (Arc::clone(&self.cards), self.settings.clone(), self.clock.now());
-        self.store
+        let (cards, now) = (Arc::clone(&self.parts.cards), self.parts.clock.now());
+        let alerts = self.parts.alerts.clone();
+        self.parts
+            .store
             .writing(move |tx| {
                 if written.is_ok() {
-                    configure::written(tx, &user, &profile, now)?;
+                    configure::record_profile(tx, &user, &profile, now)?;
                 }
                 if let Ok(Some(owner)) = &owner {
-                    configure::owned(tx, &user, owner, now)?;
+                    configure::set_owner(tx, &user, owner, now)?;
                 }
                 let Some(record) = tx.user(&user)? else {
                     tx.finish_task(task.id)?;
                     return Ok(());
                 };
                 let people = configure::possible_owners(tx, &record)?;
-                let settings = tx.saved_settings()?.over(&configured);
-                let detail = users::detail(tx, &settings, record)?;
+                let detail = users::detail(tx, &alerts.settings_in_force(tx)?, record)?;
                 let (mut look, words) = (Look::new(Role::Admin, now), cards.words());
                 look.in_group = is_group(tx, task.report.as_ref())?;
                 let cloud_failed = written
@@ -79,13 +79,13 @@ impl Worker {
                 Ok::<_, StoreError>(())
             })
             .await?;
-        self.names_bell.notify_one();
+        self.parts.wakers.names.notify_one();
         Ok(())
     }
 
     async fn write_profile(&self, user: &UserKey, profile: &Profile) -> Result<(), String> {
-        let words = self.cards.words();
-        let account = self.cloud.account(&user.account).await;
+        let words = self.parts.cards.words();
+        let account = self.parts.cloud.account(&user.account).await;
         account
             .map_err(|error| words.trouble(&error.into()))?
             .update_user(
@@ -98,11 +98,11 @@ impl Worker {
             .map_err(|error| words.trouble(&error.into()))
     }
 
-    /// Whose number it is, or in words why that is not known.
+    /// Looks up whose number it is. An error says in words why that is unknown.
     async fn person_behind(&self, mobile: &str) -> Result<OpenId, String> {
-        let words = self.cards.words();
-        let asked = self.feishu.open_ids_by_mobile(&[mobile.to_owned()]).await;
-        let found = asked.map_err(|error| {
+        let words = self.parts.cards.words();
+        let answer = self.parts.feishu.open_ids_by_mobile(&[mobile.to_owned()]).await;
+        let found = answer.map_err(|error| {
             tracing::warn!(%error, "the owner of a user could not be looked up");
             words.t("configure.owner_unread", &[("reason", &error)])
         })?;
@@ -111,13 +111,13 @@ impl Worker {
     }
 }
 
-/// Whether the card of a report stands in a group.
+/// Whether the card of a report is in a group.
 fn is_group<S: Source>(tx: &View<S>, report: Option<&Report>) -> Result<bool, StoreError> {
     let Some(chat) = report.and_then(|report| chat_of(&report.lane)) else { return Ok(false) };
     Ok(tx.known_chat(chat.as_str())?.is_some_and(|chat| !chat.direct))
 }
 
-/// What was not saved stays in the form.
+/// The form with what was typed and not saved.
 fn typed(profile: &Profile) -> BTreeMap<String, String> {
     [("display_name", &profile.display_name), ("email", &profile.email), ("phone", &profile.phone)]
         .into_iter()

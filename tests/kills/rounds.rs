@@ -29,7 +29,9 @@ impl Purse {
         let target = self.quota * percent / 100 + 1;
         let amount = Decimal::new(target - self.consumed, 2);
         let period = BillPeriod::of(me.stage.clock.now());
-        me.stage.cloud.update(|world| world.spend("main", self.user, amount, period)).unwrap();
+        me.stage
+            .cloud
+            .update(|world| world.account_mut("main").unwrap().spend(self.user, amount, period));
         self.consumed = target;
     }
 

@@ -99,17 +99,17 @@ impl Deref for Stage {
 fn world(clock: &Clock) -> World {
     let mut world = one_account();
     for name in everybody() {
-        world.add_user("main", name).unwrap();
+        world.account_mut("main").unwrap().add_user(name);
         for status in [KeyStatus::Active, KeyStatus::Inactive] {
-            world.add_key("main", name, status).unwrap();
+            world.user_mut("main", name).unwrap().add_key(status);
         }
     }
     for project in PROJECTS.into_iter().chain(SPENDERS).chain(RACERS) {
-        world.add_project("main", project, project).unwrap();
+        world.account_mut("main").unwrap().add_project(project, project);
     }
     // Several pages.
     for _ in 0..400 {
-        world.spend("main", "default", 1.into(), BillPeriod::of(clock.now())).unwrap();
+        world.account_mut("main").unwrap().spend("default", 1.into(), BillPeriod::of(clock.now()));
     }
     world
 }

@@ -103,7 +103,7 @@ impl Killer {
         let rule = FaultRule::new(Fault::Timeout).on(endpoint).times(1);
         let applied = self.rng.random_ratio(1, 2);
         let faults = self.stage.feishu.faults();
-        faults.inject(rule.skip(self.rng.random_range(0..3)).applied(applied));
+        faults.inject(rule.after(self.rng.random_range(0..3)).applied(applied));
         if comes(|| faults.pending() == 0).await {
             count(&self.stage.tally.in_delivery);
         }

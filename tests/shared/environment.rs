@@ -5,8 +5,8 @@ use std::process::Command;
 use std::time::Duration;
 
 use airgate::clock::Clock;
-use airgate::sandbox::feishu::{Feishu, FeishuConfig};
-use airgate::sandbox::volcengine::Cloud;
+use airgate::sandbox::feishu::{FakeFeishu, FeishuConfig};
+use airgate::sandbox::volcengine::FakeCloud;
 use airgate::sandbox::world::World;
 use airgate::store::Store;
 use tempfile::TempDir;
@@ -137,8 +137,8 @@ impl Home {
 
 /// The stand-ins and the folder. Dropping it ends the stand-ins.
 pub struct Environment {
-    pub feishu: Feishu,
-    pub cloud: Cloud,
+    pub feishu: FakeFeishu,
+    pub cloud: FakeCloud,
     pub clock: Clock,
     pub home: Home,
     app: App,
@@ -154,14 +154,14 @@ impl Environment {
     pub async fn with(world: World, options: Options) -> Self {
         let Options { app, clock, feishu_timeout } = options;
         let loopback = || TcpListener::bind("127.0.0.1:0");
-        let cloud = Cloud::start(loopback().await.unwrap(), world, clock.clone()).await;
+        let cloud = FakeCloud::start(loopback().await.unwrap(), world, clock.clone()).await;
         let mut config = FeishuConfig::new(&app.id, &app.secret, &app.token);
         config.encrypt_key = Some(app.encrypt_key.clone()).filter(|key| !key.is_empty());
         config.rate_limits = false;
         if let Some(timeout) = feishu_timeout {
-            config.patience = timeout;
+            config.reply_timeout = timeout;
         }
-        let feishu = Feishu::start(loopback().await.unwrap(), config, clock.clone()).unwrap();
+        let feishu = FakeFeishu::start(loopback().await.unwrap(), config, clock.clone()).unwrap();
         feishu.add_person(ADMIN, "王管理", "13800000001");
         feishu.add_person(ADMIN_2, "赵管理", "13800000002");
         feishu.add_person(VIEWER, "李查看", "13800000003");
@@ -190,7 +190,7 @@ impl Environment {
     }
 }
 
-fn configuration(feishu: &Feishu, cloud: &Cloud, app: &App) -> Configuration {
+fn configuration(feishu: &FakeFeishu, cloud: &Cloud, app: &App) -> Configuration {
     Configuration::offline()
         .set("feishu.base_url", feishu.url())
         .set("feishu.app_id", &*app.id)

@@ -1,8 +1,9 @@
 //! Accounts, users, links and quotas that tests begin with.
 
 use airgate::app::projects::{self, NewLink};
+use airgate::app::quota::{self, Allocation};
 use airgate::domain::{AccountId, Money, Operator, User, UserKey, UserStatus};
-use airgate::sandbox::world::{Account, World};
+use airgate::sandbox::world::{FakeAccount, World};
 use airgate::store::{AccountSecrets, Store, StoreError};
 use jiff::Timestamp;
 
@@ -12,7 +13,7 @@ pub fn user_key(text: &str) -> UserKey {
 
 /// A cloud with the account `main` and no limit on calls; tests of rate limits set one.
 pub fn one_account() -> World {
-    let mut world = World::with_account(Account::new(
+    let mut world = World::with_account(FakeAccount::new(
         "main",
         "云上主体",
         2_100_000_001,
@@ -24,12 +25,12 @@ pub fn one_account() -> World {
 }
 
 /// A second account.
-pub fn labs() -> Account {
-    Account::new("labs", "实验室", 2_100_000_002, "AKLTlabs0000000001", "labs-secret")
+pub fn labs() -> FakeAccount {
+    FakeAccount::new("labs", "实验室", 2_100_000_002, "AKLTlabs0000000001", "labs-secret")
 }
 
 /// Registers accounts with their key pairs.
-pub fn register(store: &Store, accounts: &[Account], now: Timestamp) {
+pub fn register(store: &Store, accounts: &[FakeAccount], now: Timestamp) {
     for account in accounts {
         let secrets = AccountSecrets {
             access_key_id: account.access_key_id().to_owned().into(),
@@ -62,5 +63,7 @@ pub fn link(store: &Store, user: &str, project: &str, since: &str, now: Timestam
 
 pub fn allocate(store: &Store, user: &str, amount: &str, note: &str, now: Timestamp) {
     let amount: Money = amount.parse().unwrap();
-    store.write(|tx| tx.allocate(&user_key(user), amount, note, &Operator::System, now)).unwrap();
+    let (user, operator) = (user_key(user), Operator::System);
+    let new = Allocation { user: &user, amount, note, operator: &operator };
+    store.write(|tx| quota::book(tx, &new, now)).unwrap();
 }

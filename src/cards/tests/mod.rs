@@ -369,8 +369,8 @@ fn the_way_back_survives_and_a_long_query_does_not_travel() {
 }
 
 #[test]
-fn a_cut_that_takes_policies_says_so_before() {
-    let cards = Cards::new(Locale::ZhCn, OpSource::Counter).taking_policies(true);
+fn a_cut_that_detaches_policies_says_so_before() {
+    let cards = Cards::new(Locale::ZhCn, OpSource::Counter).with_detach_policies(true);
     let look = Look::new(Role::Admin, samples::now());
     let mut detail = samples::detail(Size::Small);
     let question = cards.access_confirm(&detail, AccessGoal::Cut, &look);

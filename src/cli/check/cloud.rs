@@ -84,14 +84,14 @@ async fn ask(
         Ok(()) => Finding::good(what("bills"), format!("{period} can be read")),
         Err(error) => failed(what("bills"), error),
     });
-    findings.push(match caller.balance().await {
-        Ok(balance) if balance.available.is_negative() => Finding::new(
+    findings.push(match caller.available_balance().await {
+        Ok(balance) if balance.is_negative() => Finding::new(
             what("balance"),
             super::Verdict::Warning,
-            format!("{} available", balance.available),
+            format!("{balance} available"),
             "top the account up: services may be stopped",
         ),
-        Ok(balance) => Finding::good(what("balance"), format!("{} available", balance.available)),
+        Ok(balance) => Finding::good(what("balance"), format!("{balance} available")),
         Err(error) => failed(what("balance"), error),
     });
 }
@@ -102,7 +102,7 @@ fn failed(what: String, error: impl Into<CloudError>) -> Finding {
         CloudError::Cloud(error) => error,
         error => return Finding::failed(what, error.to_string(), ""),
     };
-    let words = error.mend();
+    let words = error.explanation();
     let (result, mend) = words.split_once("; ").unwrap_or((&words, ""));
     let said = match (error.code(), error.message()) {
         (Some(code), message) => format!("{result} ({}, {code}: {message})", error.action()),

@@ -1,6 +1,6 @@
-//! What the page can do beyond chatting: let spending grow, jump in time, break the platforms and heal them.
+//! What the page can do beyond chatting: add spending, jump in time, break the platforms and fix them.
 //!
-//! Words are English keys of the page's dictionary (`src/sandbox/page/words.js`); `{name}` in one is filled from `args`.
+//! Labels and messages are keys of the page's catalogues (`src/sandbox/page/words/`); `{name}` is filled from `args`.
 
 use std::time::Duration;
 
@@ -16,11 +16,12 @@ use crate::domain::{BillPeriod, Money, TaskKind, UserKey};
 use crate::sandbox::demo_page::{Control, ControlField, ControlKind, ControlOption};
 use crate::sandbox::feishu;
 use crate::sandbox::volcengine;
+use crate::sandbox::world::WorldError;
 use crate::store::StoreError;
 
-/// No more than this at once: the page offers up to 100.
+/// Upper limit of a request; the page offers up to 100.
 const MOST_PERCENT: u64 = 1_000;
-/// How late answers come on a slow day: later than a click waits, sooner than a call is given up.
+/// Delay of slow answers: above the timeout of a click, below that of a call.
 const LATE: Duration = Duration::from_secs(5);
 
 /// Every control, in the order of the page.
@@ -28,10 +29,10 @@ pub(super) async fn all(stage: &Stage) -> Result<Vec<Control>, StoreError> {
     Ok(vec![
         spend(stage).await?,
         speed(stage),
-        acting(stage, "monitor", "Run the monitor", run_monitor),
-        acting(stage, "month", "To the next month", next_month),
-        trouble_of_feishu(stage),
-        trouble_of_volcengine(stage),
+        acting(stage, "monitor", "control.monitor", run_monitor),
+        acting(stage, "month", "control.month", next_month),
+        faults_of_feishu(stage),
+        faults_of_volcengine(stage),
         guide::control(stage),
     ])
 }
@@ -50,38 +51,36 @@ where
     Control::new(name, label, ControlKind::Button, move |_| act(stage.clone()))
 }
 
-/// Lets a user's spending grow, as bills would.
+/// Adds spending to a user's bill.
 async fn spend(stage: &Stage) -> Result<Control, StoreError> {
     let users = stage.store.reading(|tx| tx.users()).await?;
     let users = users
         .iter()
         .map(|user| option(user.key.to_string(), &format!("{} {}", user.display_name, user.key)))
         .collect();
-    let shares = [10, 25, 50, 100]
-        .map(|percent| option(percent, &format!("+{percent}% of the quota")))
-        .to_vec();
+    let shares = [10, 25, 50, 100].map(|percent| option(percent, "control.spend.share")).to_vec();
     let stage = stage.clone();
     let act = move |request: Value| {
         let stage = stage.clone();
         async move {
             let of = |name: &str| request.pointer(&format!("/value/{name}"));
             let user = of("user").and_then(Value::as_str).and_then(|key| key.parse().ok());
-            let user: UserKey = user.ok_or("Choose a user")?;
+            let user: UserKey = user.ok_or("control.spend.no_user")?;
             let percent = of("percent").and_then(Value::as_u64).unwrap_or(10).min(MOST_PERCENT);
             grow(&stage, &user, percent).await
         }
     };
-    Ok(Control::new("spend", "Let spending grow", ControlKind::Form, act)
-        .field(ControlField::new("user", "User", users))
-        .field(ControlField::new("percent", "By", shares)))
+    Ok(Control::new("spend", "control.spend", ControlKind::Form, act)
+        .field(ControlField::new("user", "control.spend.user", users))
+        .field(ControlField::new("percent", "control.spend.by", shares)))
 }
 
 /// How fast spending grows by itself.
 fn speed(stage: &Stage) -> Control {
     let options = vec![
-        option("off", "stands still"),
-        option("slow", "1% of the quota every 5 s"),
-        option("fast", "5% of the quota every 5 s"),
+        option("off", "control.speed.off"),
+        option("slow", "control.speed.slow"),
+        option("fast", "control.speed.fast"),
     ];
     let (reading, stage) = (stage.clone(), stage.clone());
     let act = move |request: Value| {
@@ -91,13 +90,13 @@ fn speed(stage: &Stage) -> Control {
         }
         async move {
             match wanted {
-                Some(Speed::Off) => Ok(json!({"message": "Spending stands still", "kind": "info"})),
-                Some(_) => Ok(json!({"message": "Everybody spends; the monitor looks every 5 s"})),
-                None => Err("Choose a speed".to_owned()),
+                Some(Speed::Off) => Ok(json!({"message": "control.speed.stopped", "kind": "info"})),
+                Some(_) => Ok(json!({"message": "control.speed.running"})),
+                None => Err("control.speed.unknown".to_owned()),
             }
         }
     };
-    Control::new("speed", "Spending by itself", ControlKind::Select, act)
+    Control::new("speed", "control.speed", ControlKind::Select, act)
         .options(options)
         .reading(move || reading.trouble.lock().speed.word().into())
 }
@@ -114,17 +113,20 @@ pub(super) async fn grow(stage: &Stage, user: &UserKey, percent: u64) -> Result<
         })
         .await
         .map_err(|error| error.to_string())?;
-    let project = project.ok_or("This user has no project yet")?;
+    let project = project.ok_or("control.spend.no_project")?;
     let quota =
         quota.filter(|quota| quota.is_positive()).map_or(Decimal::ONE_THOUSAND, Money::decimal);
     let amount = (quota * Decimal::from(percent) / Decimal::ONE_HUNDRED).round_dp(2);
     let period = BillPeriod::of(stage.clock.now());
     stage
         .cloud
-        .update(|world| world.spend(user.account.as_str(), project.as_str(), amount, period))
-        .map_err(|error| error.to_string())?;
+        .update(|world| {
+            world.account_mut(user.account.as_str())?.spend(project.as_str(), amount, period);
+            Ok(())
+        })
+        .map_err(|error: WorldError| error.to_string())?;
     Ok(json!({
-        "message": "{user} spent another {amount}; the monitor's next cycle sees it",
+        "message": "control.spend.done",
         "args": {"user": user.username.as_str(), "amount": Money::new(amount).to_string()},
     }))
 }
@@ -133,10 +135,10 @@ pub(super) async fn grow(stage: &Stage, user: &UserKey, percent: u64) -> Result<
 pub(super) async fn run_monitor(stage: Stage) -> Result<Value, String> {
     let chat = stage.feishu.direct_chat(ADMIN);
     stage.feishu.say(ADMIN, &chat, "/monitor run", false).await;
-    Ok(json!({"message": "The monitor runs; its report is in the administrator's direct chat"}))
+    Ok(json!({"message": "control.monitor.done"}))
 }
 
-/// Moves everybody's clock to the morning of the next month's first day, and lets the monitor look.
+/// Moves the clock to the morning of the next month's first day, and wakes the monitor.
 async fn next_month(stage: Stage) -> Result<Value, String> {
     let failed = |error: jiff::Error| error.to_string();
     let now = stage.clock.now();
@@ -157,16 +159,16 @@ async fn next_month(stage: Stage) -> Result<Value, String> {
         .map_err(|error: StoreError| error.to_string())?;
     stage.wakers.settings.notify_one();
     stage.wakers.monitor.notify_one();
-    Ok(json!({"message": "It is {period} now", "args": {"period": period.to_string()}}))
+    Ok(json!({"message": "control.month.done", "args": {"period": period.to_string()}}))
 }
 
-fn trouble_of_feishu(stage: &Stage) -> Control {
+fn faults_of_feishu(stage: &Stage) -> Control {
     let options = vec![
-        option("none", "works"),
-        option("errors", "answers 502"),
-        option("timeout", "does not answer"),
-        option("slow", "answers after 5 s"),
-        option("limited", "refuses: too many requests"),
+        option("none", "control.fault.none"),
+        option("errors", "control.fault.502"),
+        option("timeout", "control.fault.timeout"),
+        option("slow", "control.fault.slow"),
+        option("limited", "control.fault.limited"),
     ];
     let (reading, stage) = (stage.clone(), stage.clone());
     let act = move |request: Value| {
@@ -185,21 +187,21 @@ fn trouble_of_feishu(stage: &Stage) -> Control {
         if let Some(fault) = fault {
             stage.feishu.faults().inject(FaultRule::new(fault));
         }
-        async move { Ok(told("Feishu", broken)) }
+        async move { Ok(told("platform.feishu", broken)) }
     };
-    Control::new("feishu", "Feishu", ControlKind::Select, act)
+    Control::new("feishu", "platform.feishu", ControlKind::Select, act)
         .options(options)
         .reading(move || reading.trouble.lock().feishu.into())
 }
 
-fn trouble_of_volcengine(stage: &Stage) -> Control {
+fn faults_of_volcengine(stage: &Stage) -> Control {
     let options = vec![
-        option("none", "works"),
-        option("errors", "answers 503"),
-        option("timeout", "does not answer"),
-        option("lost", "acts, but its answers are lost"),
-        option("refused", "refuses airgate's key"),
-        option("denied", "makes no access keys"),
+        option("none", "control.fault.none"),
+        option("errors", "control.fault.503"),
+        option("timeout", "control.fault.timeout"),
+        option("lost", "control.fault.lost"),
+        option("refused", "control.fault.refused"),
+        option("denied", "control.fault.denied"),
     ];
     let (reading, stage) = (stage.clone(), stage.clone());
     let act = move |request: Value| {
@@ -225,15 +227,15 @@ fn trouble_of_volcengine(stage: &Stage) -> Control {
         if let Some(rule) = rule {
             stage.cloud.faults().inject(rule);
         }
-        async move { Ok(told("Volcengine", broken)) }
+        async move { Ok(told("platform.volcengine", broken)) }
     };
-    Control::new("volcengine", "Volcengine", ControlKind::Select, act)
+    Control::new("volcengine", "platform.volcengine", ControlKind::Select, act)
         .options(options)
         .reading(move || reading.trouble.lock().volcengine.into())
 }
 
 fn told(platform: &str, broken: bool) -> Value {
-    let message = if broken { "{platform} is broken now" } else { "{platform} works again" };
+    let message = if broken { "control.fault.broken" } else { "control.fault.fixed" };
     let kind = if broken { "warning" } else { "success" };
     json!({"message": message, "kind": kind, "args": {"platform": platform}})
 }

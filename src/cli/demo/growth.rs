@@ -92,12 +92,10 @@ pub(super) async fn purchase(stage: &Stage, speed: Speed) -> Result<(), StoreErr
             continue;
         }
         let amount = share(quota, speed);
-        let grown = stage
-            .cloud
-            .update(|world| world.accrue(account.as_str(), project.as_str(), amount, period));
-        if let Err(error) = grown {
-            tracing::error!(%error, "a stand-in's bill does not grow");
-        }
+        stage.cloud.update(|world| match world.account_mut(account.as_str()) {
+            Ok(account) => account.accrue(project.as_str(), amount, period),
+            Err(error) => tracing::error!(%error, "cannot grow the stand-in's bill"),
+        });
     }
     let now = stage.clock.now();
     stage.store.writing(move |tx| ask_for_a_cycle(tx, now)).await?;

@@ -9,7 +9,7 @@ use super::controls;
 use super::stage::{ADMIN, GROUP, HERO, HERO_ACCOUNT, HERO_PROJECT, Stage, user_key};
 use crate::domain::{AlertKind, BillPeriod, UserKey, UserStatus};
 use crate::sandbox::demo_page::{Control, ControlKind};
-use crate::sandbox::feishu::{ClickAction, ClickResult, Feishu};
+use crate::sandbox::feishu::{ClickAction, ClickResult, FakeFeishu};
 use crate::store::{StoreError, View};
 
 /// The first allocation and the top-up, 元.
@@ -119,9 +119,9 @@ fn is(value: &Value, action: &str, user: Option<&UserKey>) -> bool {
 
 /// The newest message of the chat in which something is found.
 fn newest<T>(
-    feishu: &Feishu,
+    feishu: &FakeFeishu,
     chat: &str,
-    mut look: impl FnMut(&Feishu, &str) -> Option<T>,
+    mut look: impl FnMut(&FakeFeishu, &str) -> Option<T>,
 ) -> Option<(String, T)> {
     let messages = feishu.messages(chat);
     messages
@@ -179,7 +179,7 @@ impl Guide<'_> {
         fields: Value,
     ) -> Result<(), String> {
         let fields: Map<String, Value> = fields.as_object().cloned().unwrap_or_default();
-        let form = |feishu: &Feishu, id: &str| {
+        let form = |feishu: &FakeFeishu, id: &str| {
             feishu.fill_form(id, |value| is(value, submit, Some(self.hero)), fields.clone()).ok()
         };
         // The last card is the one that is looked at.
@@ -196,28 +196,28 @@ impl Guide<'_> {
             Some((message, (false, action))) => {
                 self.click(&message, action).await?;
                 let action = form(&self.stage.feishu, &message);
-                (message, action.ok_or("The card shows no such form")?)
+                (message, action.ok_or("control.no_form")?)
             }
             None => self.asked(&format!("{command} {HERO}"), form).await?,
         };
         self.click(&message, action).await
     }
 
-    fn button(&self, action: &str) -> impl Fn(&Feishu, &str) -> Option<ClickAction> + use<> {
+    fn button(&self, action: &str) -> impl Fn(&FakeFeishu, &str) -> Option<ClickAction> + use<> {
         let (action, hero) = (action.to_owned(), self.hero.clone());
         move |feishu, id| feishu.find_button(id, |value| is(value, &action, Some(&hero)))
     }
 
     async fn say(&self, text: &str) -> Result<(), String> {
         let sent = self.stage.feishu.say(ADMIN, &self.chat, text, false).await;
-        if sent.status == Some(200) { Ok(()) } else { Err("The bot did not answer".to_owned()) }
+        if sent.status == Some(200) { Ok(()) } else { Err("control.no_answer".to_owned()) }
     }
 
     /// The newest card in which something is found; where there is none, one that is asked for.
     async fn card<T>(
         &self,
         command: &str,
-        look: impl Fn(&Feishu, &str) -> Option<T>,
+        look: impl Fn(&FakeFeishu, &str) -> Option<T>,
     ) -> Result<(String, T), String> {
         match newest(&self.stage.feishu, &self.chat, &look) {
             Some(found) => Ok(found),
@@ -229,7 +229,7 @@ impl Guide<'_> {
     async fn asked<T>(
         &self,
         command: &str,
-        look: impl Fn(&Feishu, &str) -> Option<T>,
+        look: impl Fn(&FakeFeishu, &str) -> Option<T>,
     ) -> Result<(String, T), String> {
         use tokio::sync::broadcast::error::RecvError;
         let feishu = &self.stage.feishu;
@@ -255,7 +255,7 @@ impl Guide<'_> {
             }
         };
         let found = tokio::time::timeout(PATIENCE, waiting).await.ok().flatten();
-        found.ok_or_else(|| "The bot did not answer".to_owned())
+        found.ok_or_else(|| "control.no_answer".to_owned())
     }
 
     async fn click(&self, message: &str, action: ClickAction) -> Result<(), String> {

@@ -30,7 +30,7 @@ pub(super) struct Options {
     /// Which sample data: the same number makes the same bills every time
     #[arg(long, value_name = "N", default_value_t = 7)]
     seed: u64,
-    /// The language of the cards
+    /// The language of the cards and of the page
     #[arg(long, default_value = "zh_cn", value_parser = ["zh_cn", "en_us"])]
     locale: String,
 }
@@ -48,7 +48,7 @@ pub(super) fn run(options: &Options) -> Result<(), Failure> {
             started = starting => started?,
             () = until_told_to_stop() => return Ok(()),
         };
-        let page = page(&stage).await?;
+        let page = page(&stage, &options.locale).await?;
         let stop = CancellationToken::new();
         let watch = tokio::spawn(panel::watch(stage.clone(), page.clone(), stop.clone()));
         let spending = tokio::spawn(growth::run(stage.clone(), stop.clone()));
@@ -83,10 +83,10 @@ fn greet(address: SocketAddr, options: &Options) {
     ));
 }
 
-async fn page(stage: &Stage) -> Result<DemoPage, Failure> {
+async fn page(stage: &Stage, locale: &str) -> Result<DemoPage, Failure> {
     let people = stage::ROLES.map(|(id, role)| (id.to_owned(), role.to_owned())).to_vec();
     let controls = controls::all(stage).await.map_err(failed)?;
-    Ok(DemoPage::new(stage.feishu.clone(), people, controls))
+    Ok(DemoPage::new(stage.feishu.clone(), locale, people, controls))
 }
 
 async fn listen(wanted: Option<SocketAddr>) -> Result<TcpListener, Failure> {

@@ -106,13 +106,13 @@ fn owed(message: &OwedMessage) -> Value {
     json!({"what": what(message), "attempts": message.attempts, "error": message.last_error})
 }
 
-/// Words of the page's dictionary.
+/// The end of a key `panel.owed.…`.
 fn what(message: &OwedMessage) -> &'static str {
     match message.dispatch {
-        _ if message.alert.is_some() => "Alert",
-        Dispatch::Reply { .. } => "Reply",
-        Dispatch::Update { .. } => "Card update",
-        _ => "Message",
+        _ if message.alert.is_some() => "alert",
+        Dispatch::Reply { .. } => "reply",
+        Dispatch::Update { .. } => "card_update",
+        _ => "message",
     }
 }
 
@@ -132,13 +132,13 @@ fn calls(stage: &Stage) -> Vec<Value> {
 fn chat_call(request: &feishu::Request) -> Value {
     let ok = request.code == 0 && request.status < 400;
     let (outcome, words) = match request.code {
-        // What the stand-in would have answered is not what was answered.
-        -1 => ("—".to_owned(), "broken on purpose"),
+        // Not handled; the status is not what the client got.
+        -1 => ("—".to_owned(), "panel.calls.fault"),
         0 => (request.status.to_string(), if ok { "" } else { request.message.as_str() }),
         code => (format!("{} {code}", request.status), request.message.as_str()),
     };
     json!({
-        "to": "Feishu", "name": request.endpoint, "at": request.at.as_millisecond(), "ok": ok,
+        "to": "feishu", "name": request.endpoint, "at": request.at.as_millisecond(), "ok": ok,
         "outcome": outcome, "words": words,
     })
 }
@@ -149,11 +149,11 @@ fn cloud_call(call: &volcengine::Call) -> Value {
         (Some(status), None) => {
             (status.to_string(), call.outcome_code.as_deref().unwrap_or_default())
         }
-        _ => ("—".to_owned(), "broken on purpose"),
+        _ => ("—".to_owned(), "panel.calls.fault"),
     };
     let account = call.account.as_deref().unwrap_or_default();
     json!({
-        "to": "Volcengine", "name": call.action, "of": account, "at": call.at.as_millisecond(),
+        "to": "volcengine", "name": call.action, "of": account, "at": call.at.as_millisecond(),
         "ok": ok, "outcome": outcome, "words": words,
     })
 }

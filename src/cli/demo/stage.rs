@@ -14,14 +14,15 @@ use super::super::Failure;
 use super::failed;
 use super::growth::Speed;
 use crate::app::projects::NewLink;
+use crate::app::quota::{self, Allocation};
 use crate::app::{Error, projects};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::domain::{AccountId, Money, OpenId, Operator, ProjectName, TaskKind, UserKey, Username};
 use crate::monitor::Monitor;
 use crate::owed::Wakers;
-use crate::sandbox::feishu::{Feishu, FeishuConfig};
-use crate::sandbox::volcengine::Cloud;
+use crate::sandbox::feishu::{FakeFeishu, FeishuConfig};
+use crate::sandbox::volcengine::FakeCloud;
 use crate::sandbox::world::{self, KeyStatus, PolicyKind, PolicyScope, World, WorldError};
 use crate::server::Service;
 use crate::store::{AccountSecrets, Store, StoreError, WriteTx};
@@ -64,8 +65,8 @@ pub(super) struct Trouble {
 /// Handles of everything that runs. Clones are the same stage.
 #[derive(Clone)]
 pub(super) struct Stage {
-    pub feishu: Feishu,
-    pub cloud: Cloud,
+    pub feishu: FakeFeishu,
+    pub cloud: FakeCloud,
     pub store: Store,
     pub clock: Clock,
     pub wakers: Wakers,
@@ -91,15 +92,16 @@ pub(super) async fn start(
     let loopback = || TcpListener::bind("127.0.0.1:0");
     let mut world = world::sample(clock.now(), seed);
     add_hero(&mut world).map_err(failed)?;
-    let cloud = Cloud::start(loopback().await.map_err(failed)?, world.clone(), clock.clone()).await;
+    let cloud =
+        FakeCloud::start(loopback().await.map_err(failed)?, world.clone(), clock.clone()).await;
 
     let secret = |name: &str| format!("demo-{name}-{}", uuid::Uuid::new_v4().simple());
     let (app_secret, token) = (secret("secret"), secret("token"));
     let encrypt_key: String = secret("key").chars().take(32).collect();
     let mut chat = FeishuConfig::new("cli_demo", &app_secret, &token);
     chat.encrypt_key = Some(encrypt_key.clone());
-    let feishu =
-        Feishu::start(loopback().await.map_err(failed)?, chat, clock.clone()).map_err(failed)?;
+    let feishu = FakeFeishu::start(loopback().await.map_err(failed)?, chat, clock.clone())
+        .map_err(failed)?;
     feishu.add_person(ADMIN, ADMIN_NAME, ADMIN_MOBILE);
     feishu.add_person(VIEWER, "李查看", "13800000002");
     feishu.add_person(OWNER, "陈雨桐", "13800000004");
@@ -150,8 +152,8 @@ pub(super) async fn start(
 }
 
 fn add_hero(world: &mut World) -> Result<(), WorldError> {
-    world.add_project(HERO_ACCOUNT, HERO_PROJECT, "新品试验")?;
-    let hero = world.add_user(HERO_ACCOUNT, HERO)?;
+    world.account_mut(HERO_ACCOUNT)?.add_project(HERO_PROJECT, "新品试验");
+    let hero = world.account_mut(HERO_ACCOUNT)?.add_user(HERO);
     hero.display_name = "安琪".to_owned();
     hero.email = format!("{HERO}@example.com");
     hero.add_key(KeyStatus::Active);
@@ -214,9 +216,11 @@ fn set_up(tx: &WriteTx, world: &World, now: Timestamp) -> Result<(), Error> {
     }
     let Ok(open_id) = OpenId::new(ADMIN) else { return Ok(()) };
     let operator = Operator::Person { open_id, name: Some(ADMIN_NAME.to_owned()) };
-    for quota in &world.suggested_quota {
-        let Some(user) = user_key(&quota.account_slug, &quota.username) else { continue };
-        tx.allocate(&user, Money::new(quota.amount), &quota.note, &operator, now)?;
+    for suggested in &world.suggested_quota {
+        let Some(user) = user_key(&suggested.account_slug, &suggested.username) else { continue };
+        let (amount, note) = (Money::new(suggested.amount), &suggested.note);
+        let new = Allocation { user: &user, amount, note, operator: &operator };
+        quota::book(tx, &new, now)?;
     }
     Ok(())
 }

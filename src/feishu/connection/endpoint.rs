@@ -1,4 +1,4 @@
-//! Where to connect: the discovery call and the WebSocket handshake, and how long to wait after each way they fail.
+//! Discovery and the WebSocket handshake, and the back-off after each kind of failure (docs/platforms/feishu.md §10.1).
 
 use std::time::Duration;
 
@@ -11,23 +11,23 @@ use tokio_tungstenite::tungstenite::Error as WsError;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_tls_with_config};
 
-use super::settings::Settings;
+use super::timings::Timings;
 use crate::feishu::address;
 use crate::feishu::error::Error;
-use crate::feishu::http::{self, Words};
+use crate::feishu::http::{self, Redaction};
 
-/// A client that hears nothing for so long while connecting tries again.
+/// Timeout of connecting and the handshake.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
-/// The largest message and frame that is read; events over HTTP have the same limit, and the frame adds little.
+/// Largest message and frame accepted: the limit of events over HTTP, plus a margin for the frame.
 const MESSAGE_LIMIT: usize = 1024 * 1024 + 64 * 1024;
-/// Replies that may wait to be written.
+/// Max bytes of replies waiting to be written.
 const WRITE_LIMIT: usize = 4 * 1024 * 1024;
-/// Words of the platform that are kept.
+/// How many characters of the platform's message are kept.
 const WORDS_LIMIT: usize = 200;
 
 pub(super) type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
-/// What discovery is asked with.
+/// The discovery call and its credentials.
 pub(super) struct Discovery {
     pub http: reqwest::Client,
     pub url: Url,
@@ -35,23 +35,23 @@ pub(super) struct Discovery {
     pub app_secret: SecretString,
 }
 
-/// A place to connect to, once: its ticket is short-lived.
+/// An endpoint to connect to once: its ticket is short-lived.
 pub(super) struct Endpoint {
-    /// As it came; the query holds a key and a ticket.
+    /// As received; the query holds a key and a ticket.
     pub url: SecretString,
     pub host: String,
-    /// Goes into pings.
+    /// Sent in pings.
     pub service_id: i32,
-    /// Names the connection in logs.
+    /// Identifies the connection in logs.
     pub device_id: String,
 }
 
-/// Why there is no connection. Shows no secret: the address that was connected to is not in it.
+/// Why connecting failed. Holds no secret: the endpoint's address is left out.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Failure {
+pub(super) enum ConnectError {
     #[error("no endpoint for the long connection: {0}")]
     Discovery(#[from] Error),
-    #[error("no endpoint for the long connection: the answer's address {0}")]
+    #[error("no endpoint for the long connection: the address in the response {0}")]
     Address(&'static str),
     #[error("the long connection was refused: HTTP {status}, handshake {code} {words}")]
     Refused { status: u16, code: i64, auth_code: i64, words: String },
@@ -61,33 +61,33 @@ pub(super) enum Failure {
     TimedOut,
 }
 
-/// How soon to try again.
+/// Which back-off applies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Patience {
-    /// A passing trouble.
-    Soon,
-    /// Official clients give up here: somebody has to mend the app first. This one goes on, seldom.
-    Seldom,
+pub(super) enum Backoff {
+    /// After a transient failure.
+    Short,
+    /// Where official clients give up: somebody has to fix the app first. This one keeps retrying, less often.
+    Long,
 }
 
-impl Failure {
-    pub(super) fn patience(&self) -> Patience {
+impl ConnectError {
+    pub(super) fn backoff(&self) -> Backoff {
         let lasting = match self {
-            // Official clients try again after "system busy" and "internal error" only. With another status than 200 the
-            // code does not count.
+            // Official clients only retry after "system busy" and "internal error". With a status other than 200 they
+            // ignore the code.
             Self::Discovery(Error::Platform(error)) => {
-                let passing = matches!(error.code, 1 | 1_000_040_343 | 99_991_400);
-                error.status == 200 && !passing
+                let transient = matches!(error.code, 1 | 1_000_040_343 | 99_991_400);
+                error.status == 200 && !transient
             }
             Self::Refused { code, auth_code, .. } => {
                 *code == 403 || (*code == 514 && *auth_code == 1_000_040_350)
             }
             _ => false,
         };
-        if lasting { Patience::Seldom } else { Patience::Soon }
+        if lasting { Backoff::Long } else { Backoff::Short }
     }
 
-    /// How long the platform says to wait, at least.
+    /// Returns the minimum wait that the platform asks for.
     pub(super) fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Discovery(Error::Platform(error)) => error.retry_after,
@@ -98,13 +98,13 @@ impl Failure {
 }
 
 impl Discovery {
-    /// Asks for a fresh endpoint; takes over the settings that come with it.
-    pub(super) async fn ask(&self, settings: &mut Settings) -> Result<Endpoint, Failure> {
+    /// Requests a fresh endpoint and applies the timings that come with it.
+    pub(super) async fn discover(&self, timings: &mut Timings) -> Result<Endpoint, ConnectError> {
         let secret = self.app_secret.expose_secret();
         let body = json!({ "AppID": self.app_id, "AppSecret": secret });
         let request = self.http.post(self.url.clone()).header("locale", "zh").json(&body);
         let answer =
-            http::exchange("connection_endpoint", request, Words::Without(&[secret])).await?;
+            http::exchange("connection_endpoint", request, Redaction::Secrets(&[secret])).await?;
         if answer.status != 200 {
             return Err(answer.lacks("the status is not 200").into());
         }
@@ -113,15 +113,15 @@ impl Discovery {
             .get("URL")
             .and_then(Value::as_str)
             .ok_or_else(|| answer.lacks("the answer has no address to connect to"))?;
-        let endpoint = read_address(url).map_err(Failure::Address)?;
+        let endpoint = read_address(url).map_err(ConnectError::Address)?;
         if let Some(given) = data.get("ClientConfig") {
-            settings.update(given);
+            timings.update(given);
         }
         Ok(endpoint)
     }
 }
 
-/// The parts of the address that a client needs. Only this machine may be talked to without TLS.
+/// Reads the endpoint from its address, which must use TLS unless it is on this machine.
 pub(super) fn read_address(text: &str) -> Result<Endpoint, &'static str> {
     let url = Url::parse(text).map_err(|_| "is not a URL")?;
     match url.scheme() {
@@ -142,30 +142,30 @@ pub(super) fn read_address(text: &str) -> Result<Endpoint, &'static str> {
 }
 
 impl Endpoint {
-    /// Connects. The address is used as it is: no subprotocol, no headers of our own.
-    pub(super) async fn connect(&self) -> Result<Socket, Failure> {
+    /// Connects to the unmodified address, without a subprotocol or extra headers.
+    pub(super) async fn connect(&self) -> Result<Socket, ConnectError> {
         let connecting = connect_async_tls_with_config(
             self.url.expose_secret(),
             Some(limits()),
-            // Replies are small and have a deadline.
+            // Disable Nagle: replies are small and have a deadline.
             true,
             None,
         );
         match tokio::time::timeout(CONNECT_TIMEOUT, connecting).await {
             Ok(Ok((socket, _))) => Ok(socket),
             Ok(Err(error)) => Err(match failure(&error) {
-                Failure::Refused { status, code, auth_code, words } => {
-                    Failure::Refused { status, code, auth_code, words: self.hide(&words) }
+                ConnectError::Refused { status, code, auth_code, words } => {
+                    ConnectError::Refused { status, code, auth_code, words: self.redact(&words) }
                 }
-                Failure::Transport(words) => Failure::Transport(self.hide(&words)),
+                ConnectError::Transport(words) => ConnectError::Transport(self.redact(&words)),
                 other => other,
             }),
-            Err(_) => Err(Failure::TimedOut),
+            Err(_) => Err(ConnectError::TimedOut),
         }
     }
 
-    /// What the platform says, without the key and the ticket of the address, should it repeat them.
-    pub(super) fn hide(&self, words: &str) -> String {
+    /// Removes the address's key and ticket from a message of the platform, which may repeat them.
+    pub(super) fn redact(&self, words: &str) -> String {
         let Ok(url) = Url::parse(self.url.expose_secret()) else { return String::new() };
         let is_secret = |name: &str| matches!(name, "access_key" | "ticket");
         url.query_pairs()
@@ -174,7 +174,7 @@ impl Endpoint {
     }
 }
 
-/// Bounds for what strangers send.
+/// Bounds the memory that a peer can make this process use.
 pub(super) fn limits() -> WebSocketConfig {
     WebSocketConfig::default()
         .read_buffer_size(16 * 1024)
@@ -184,20 +184,20 @@ pub(super) fn limits() -> WebSocketConfig {
         .max_frame_size(Some(MESSAGE_LIMIT))
 }
 
-fn failure(error: &WsError) -> Failure {
+fn failure(error: &WsError) -> ConnectError {
     match error {
         WsError::Http(response) => refusal(response.status().as_u16(), response.headers()),
-        // Its words hold the address.
-        WsError::Url(_) => Failure::Address("cannot be connected to"),
-        error => Failure::Transport(error.to_string()),
+        // The error's text contains the address.
+        WsError::Url(_) => ConnectError::Address("cannot be connected to"),
+        error => ConnectError::Transport(error.to_string()),
     }
 }
 
-/// An upgrade that was answered with something else, and why.
-pub(super) fn refusal(status: u16, headers: &HeaderMap) -> Failure {
+/// Returns why the platform refused the upgrade.
+pub(super) fn refusal(status: u16, headers: &HeaderMap) -> ConnectError {
     let text = |name| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let number = |name| text(name).parse().unwrap_or_default();
-    Failure::Refused {
+    ConnectError::Refused {
         status,
         code: number("handshake-status"),
         auth_code: number("handshake-autherrcode"),

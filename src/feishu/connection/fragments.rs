@@ -1,21 +1,21 @@
-//! Puts events together that came in parts. Parts may come in any order, with those of other events in between; a set
-//! that stays incomplete is dropped, and no set or number of sets can take unbounded memory.
+//! Reassembles events that arrive in parts. Parts may arrive in any order and interleaved with other events'. Incomplete
+//! events are dropped after a timeout, and their memory is bounded.
 
 use std::collections::HashMap;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// An incomplete set is dropped after so long (official clients: 5 s and 10 s).
-const PATIENCE: Duration = Duration::from_secs(10);
-/// The most parts of one event. How many the platform makes is not documented; its payloads are some 30 KB.
+/// How long an incomplete event is kept (official clients: 5 s and 10 s).
+const TIMEOUT: Duration = Duration::from_secs(10);
+/// Max parts of one event. The platform does not document its own limit; its payloads are about 30 KB.
 const PARTS: usize = 1024;
-/// The most bytes of one event, as over HTTP.
+/// Max bytes of one event, as over HTTP.
 const EVENT_LIMIT: usize = 1024 * 1024;
-/// The most incomplete sets, and bytes in all of them. The oldest goes first.
+/// Max incomplete events, and bytes in all of them. The oldest is evicted first.
 const SETS: usize = 64;
 const TOTAL_LIMIT: usize = 8 * 1024 * 1024;
-/// Ids are 36 characters; longer ones are not kept.
+/// Longest message id accepted, in bytes. The platform's have 36.
 const ID_LIMIT: usize = 200;
 
 #[derive(Debug)]
@@ -26,14 +26,14 @@ struct Set {
     bytes: usize,
 }
 
-/// The incomplete sets of one connection.
+/// The incomplete events of one connection.
 #[derive(Debug, Default)]
 pub(super) struct Fragments {
     sets: HashMap<String, Set>,
 }
 
 impl Fragments {
-    /// Takes a part; `seq` is below `sum`. Answers the whole payload when this part completed it.
+    /// Adds a part; `seq` is below `sum`. Returns the whole payload if this part completes it.
     pub(super) fn add(
         &mut self,
         message_id: &str,
@@ -42,7 +42,7 @@ impl Fragments {
         bytes: Vec<u8>,
         now: Instant,
     ) -> Option<Vec<u8>> {
-        self.sets.retain(|_, set| now.duration_since(set.since) < PATIENCE);
+        self.sets.retain(|_, set| now.duration_since(set.since) < TIMEOUT);
         if bytes.len() > EVENT_LIMIT {
             return None;
         }
@@ -70,7 +70,7 @@ impl Fragments {
             return None;
         }
         if set.parts.len() < sum {
-            self.shrink();
+            self.evict();
             return None;
         }
         let set = self.sets.remove(message_id)?;
@@ -79,12 +79,12 @@ impl Fragments {
         Some(parts.into_iter().flat_map(|(_, bytes)| bytes).collect())
     }
 
-    /// Bytes of all parts that are held.
+    /// Returns how many bytes all held parts have.
     pub(super) fn bytes(&self) -> usize {
         self.sets.values().map(|set| set.bytes).sum()
     }
 
-    fn shrink(&mut self) {
+    fn evict(&mut self) {
         while self.sets.len() > SETS || self.bytes() > TOTAL_LIMIT {
             let oldest = self.sets.iter().min_by_key(|(_, set)| set.since);
             let Some(oldest) = oldest.map(|(id, _)| id.clone()) else { return };
@@ -99,18 +99,18 @@ mod tests {
     use proptest::prelude::*;
 
     #[tokio::test(start_paused = true)]
-    async fn an_incomplete_set_is_forgotten_in_time() {
+    async fn an_incomplete_event_is_dropped_after_the_timeout() {
         let mut fragments = Fragments::default();
         let start = Instant::now();
         assert_eq!(fragments.add("m", 0, 2, b"a".to_vec(), start), None);
-        let late = start + PATIENCE;
+        let late = start + TIMEOUT;
         assert_eq!(fragments.add("m", 1, 2, b"b".to_vec(), late), None);
         assert_eq!(fragments.add("m", 0, 2, b"a".to_vec(), late), Some(b"ab".to_vec()));
         assert!(fragments.sets.is_empty());
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_contradicts_itself_or_is_too_large_is_dropped() {
+    async fn contradictory_and_oversized_parts_are_dropped() {
         let (mut fragments, now) = (Fragments::default(), Instant::now());
         assert_eq!(fragments.add("m", 0, 2, b"a".to_vec(), now), None);
         assert_eq!(fragments.add("m", 1, 3, b"b".to_vec(), now), None);
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn the_memory_of_incomplete_sets_is_bounded() {
+    async fn the_memory_of_incomplete_events_is_bounded() {
         let (mut fragments, now) = (Fragments::default(), Instant::now());
         for number in 0..1000_u32 {
             let at = now + Duration::from_micros(number.into());
@@ -140,7 +140,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_order_gives_the_whole(
+        fn parts_in_any_order_give_the_whole_payload(
             payload in prop::collection::vec(any::<u8>(), 1..200),
             order in Just((0..8_usize).collect::<Vec<_>>()).prop_shuffle(),
         ) {

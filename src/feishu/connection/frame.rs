@@ -1,4 +1,4 @@
-//! Frames: one protobuf (proto2) message per binary WebSocket message, and what the client may say in them.
+//! Frames: one protobuf (proto2) message per binary WebSocket message (docs/platforms/feishu.md §10.3).
 
 use std::time::Duration;
 
@@ -7,12 +7,12 @@ use base64::engine::general_purpose::STANDARD;
 use prost::Message as _;
 use serde_json::{Value, json};
 
-/// `method` of a frame that is about the connection itself.
+/// `method` of a frame about the connection itself.
 const CONTROL: i32 = 0;
-/// `method` of a frame that carries an event or a callback, or answers one.
+/// `method` of a frame with an event, a callback or the reply to one.
 const DATA: i32 = 1;
 
-/// A header; keys may repeat, the first one counts.
+/// A header. Keys may repeat; the first one counts.
 #[derive(Clone, PartialEq, prost::Message)]
 pub(super) struct Header {
     #[prost(string, required, tag = "1")]
@@ -21,8 +21,8 @@ pub(super) struct Header {
     pub value: String,
 }
 
-/// A frame. The four required fields are optional here because their absence has to be seen: a frame without them is
-/// not answered. Present, they are written even when 0.
+/// A frame. The four required fields are optional here to detect their absence: a frame without them gets no reply. If
+/// present, they are written even when 0.
 #[derive(Clone, PartialEq, prost::Message)]
 pub(super) struct Frame {
     #[prost(uint64, optional, tag = "1")]
@@ -45,27 +45,27 @@ pub(super) struct Frame {
     pub log_id_new: Option<String>,
 }
 
-/// What a frame from the platform is about.
+/// The meaning of a frame from the platform.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Meaning<'f> {
-    /// Answers a ping; may carry new settings.
+    /// The answer to a ping; may carry new timings.
     Pong,
-    /// A part of an event or callback, the whole of it where `sum` is 1.
+    /// A part of an event or callback; the whole if `sum` is 1.
     Part {
-        /// Joins the parts.
+        /// Identifies the event that the part belongs to.
         message_id: &'f str,
-        /// From 0, below `sum`.
+        /// The index of the part, from 0 and below `sum`.
         seq: usize,
-        /// How many parts there are, at least 1.
+        /// The number of parts, at least 1.
         sum: usize,
     },
-    /// Nothing that a client answers: the platform's pings, kinds that no official client handles (`card` among them),
-    /// data frames without the headers that say which part of what they are.
+    /// A frame without a reply: the platform's pings, types that no official client handles (`card` among them), and data
+    /// frames without the headers of a part.
     Other,
 }
 
 impl Frame {
-    /// Reads one binary message. None where it is not a frame, or lacks a required field.
+    /// Reads one binary message. Returns `None` if it is not a frame or lacks a required field.
     pub(super) fn read(bytes: &[u8]) -> Option<Self> {
         let frame = Self::decode(bytes).ok()?;
         let complete = frame.seq_id.is_some()
@@ -75,12 +75,12 @@ impl Frame {
         complete.then_some(frame)
     }
 
-    /// The bytes of one binary message.
+    /// Returns the bytes of one binary message.
     pub(super) fn bytes(&self) -> Vec<u8> {
         self.encode_to_vec()
     }
 
-    /// Sent right after connecting and then every ping interval.
+    /// Returns the frame to send after connecting and then once per ping interval.
     pub(super) fn ping(service_id: i32) -> Self {
         Self {
             seq_id: Some(0),
@@ -92,7 +92,7 @@ impl Frame {
         }
     }
 
-    /// The first header of this name. Their order is not documented.
+    /// Returns the first header of this name. The order of headers is undocumented.
     pub(super) fn header(&self, key: &str) -> Option<&str> {
         self.headers.iter().find(|header| header.key == key).map(|header| header.value.as_str())
     }
@@ -113,15 +113,15 @@ impl Frame {
         }
     }
 
-    /// The frame that answers the push which this frame completed: the same but for the payload and the header `biz_rt`
-    /// (how long it took, in ms).
-    pub(super) fn reply(mut self, verdict: &Verdict, took: Duration) -> Self {
+    /// Turns the frame that completed a push into its reply: the same frame with another payload, and with the header
+    /// `biz_rt` (processing time in ms; docs/platforms/feishu.md §10.4).
+    pub(super) fn reply(mut self, verdict: &ReplyBody, took: Duration) -> Self {
         let payload = match verdict {
-            Verdict::Done => json!({"code": 200}),
-            Verdict::Data(answer) => {
+            ReplyBody::Done => json!({"code": 200}),
+            ReplyBody::Data(answer) => {
                 json!({"code": 200, "data": STANDARD.encode(answer.to_string())})
             }
-            Verdict::Failed => json!({"code": 500}),
+            ReplyBody::Failed => json!({"code": 500}),
         };
         self.headers.push(Header { key: "biz_rt".to_owned(), value: took.as_millis().to_string() });
         self.payload = Some(payload.to_string().into_bytes());
@@ -129,12 +129,12 @@ impl Frame {
     }
 }
 
-/// What a push is answered with.
+/// The result that a reply reports.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Verdict {
-    /// Nothing more to say.
+pub(super) enum ReplyBody {
+    /// Handled, without data.
     Done,
-    /// A card callback's answer.
+    /// Handled, with the answer to a card callback.
     Data(Value),
     /// Not handled: the platform should push it again.
     Failed,

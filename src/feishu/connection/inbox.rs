@@ -1,34 +1,34 @@
-//! What arrives on one connection, put together: binary messages become frames, frames become whole pushes.
+//! Turns the binary messages of one connection into frames, and frames into whole pushes.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use super::fragments::Fragments;
-use super::frame::{Frame, Meaning, Verdict};
+use super::frame::{Frame, Meaning, ReplyBody};
 
-/// Reads the binary messages of one connection. Holds what came in parts and is not whole yet, within bounds.
+/// Reads the binary messages of one connection. Holds incomplete pushes, within bounds.
 #[derive(Debug, Default)]
 pub struct Inbox {
     fragments: Fragments,
 }
 
-/// What a binary message was.
+/// The content of a binary message.
 #[derive(Debug)]
 pub enum Arrival {
-    /// The answer to a ping, with its payload: settings, or nothing.
+    /// The answer to a ping, with its payload: timings, or nothing.
     Pong(Vec<u8>),
-    /// An event or callback, whole.
+    /// A whole event or callback.
     Push(Push),
-    /// A part of one that is not whole yet, or was dropped.
+    /// A part of an incomplete push, or one that was dropped.
     Part,
-    /// A frame that needs no answer.
+    /// A frame that needs no reply.
     Other,
-    /// No frame.
+    /// Not a frame.
     Garbled,
 }
 
-/// An event or callback, and the frame that completed it, which its answer repeats.
+/// An event or callback, with the frame that completed it, which the reply repeats.
 #[derive(Debug)]
 pub struct Push {
     frame: Frame,
@@ -36,7 +36,7 @@ pub struct Push {
 }
 
 impl Inbox {
-    /// Takes one binary message; `now` is when it arrived.
+    /// Takes one binary message that arrived at `now`.
     pub fn take(&mut self, bytes: &[u8], now: Instant) -> Arrival {
         let Some(mut frame) = Frame::read(bytes) else { return Arrival::Garbled };
         match frame.meaning() {
@@ -57,31 +57,31 @@ impl Inbox {
         }
     }
 
-    /// Bytes of parts that are held: at most 8 MiB.
+    /// Returns how many bytes of parts are held: at most 8 MiB.
     pub fn held(&self) -> usize {
         self.fragments.bytes()
     }
 }
 
 impl Push {
-    /// JSON, if the platform sent it: see [`crate::feishu::parse_payload`].
+    /// Returns the payload: JSON, if the platform sent it; see [`crate::feishu::parse_payload`].
     pub fn payload(&self) -> &[u8] {
         &self.payload
     }
 
-    /// The payload apart, for [`Push::reply`] once it is handled.
+    /// Takes the payload out, leaving what [`Push::reply`] needs.
     pub(super) fn take_payload(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.payload)
     }
 
-    /// The binary message that answers it.
-    pub(super) fn reply(self, verdict: &Verdict, took: Duration) -> Vec<u8> {
+    /// Returns the binary message that replies to the push.
+    pub(super) fn reply(self, verdict: &ReplyBody, took: Duration) -> Vec<u8> {
         self.frame.reply(verdict, took).bytes()
     }
 
-    /// The binary message that asks the platform to push it again; `took` is how long it was here.
+    /// Returns the binary message that asks the platform to push again; `took` is the time since arrival.
     pub fn refusal(self, took: Duration) -> Vec<u8> {
-        self.reply(&Verdict::Failed, took)
+        self.reply(&ReplyBody::Failed, took)
     }
 }
 
@@ -92,13 +92,13 @@ mod tests {
 
     use super::super::frame::Header;
     use super::*;
-    use crate::feishu::parse_payload;
+    use crate::feishu::event::parse_payload;
 
     fn header(key: &str, value: &str) -> Header {
         Header { key: key.to_owned(), value: value.to_owned() }
     }
 
-    /// Frames as the platform might mean them, with whatever in them.
+    /// Frames like the platform's, with arbitrary content.
     fn frame() -> impl Strategy<Value = Frame> {
         let word = prop_oneof![
             Just("event".to_owned()),
@@ -146,14 +146,14 @@ mod tests {
             let mut inbox = Inbox::default();
             for frame in frames {
                 let bytes = frame.encode_to_vec();
-                // What is written is read again, byte for byte.
+                // Writing a frame that was read gives the same bytes.
                 if let Some(read) = Frame::read(&bytes) {
                     prop_assert_eq!(read.bytes(), bytes.clone());
                 }
                 match inbox.take(&bytes, Instant::now()) {
                     Arrival::Push(push) => {
                         if let Ok(payload) = serde_json::from_slice(push.payload()) {
-                            let _ = parse_payload(&payload, jiff::Timestamp::UNIX_EPOCH);
+                            let _ = parse_payload(&payload, jiff::Timestamp::UNIX_EPOCH, jiff::SignedDuration::ZERO);
                         }
                         prop_assert!(push.payload().len() <= 1024 * 1024);
                         prop_assert!(Frame::read(&push.refusal(Duration::ZERO)).is_some());

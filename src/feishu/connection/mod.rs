@@ -1,36 +1,37 @@
-//! The long connection: events and card callbacks over a WebSocket that this side opens, so that no public address is
-//! needed ("Use long connection to receive events").
+//! The long connection: events and card callbacks over a WebSocket that airgate opens, so that it needs no public
+//! address (docs/platforms/feishu.md §10).
 //!
-//! [`Connection::run`] keeps one open for as long as the process lives: it asks for a fresh endpoint for each, notices a
-//! connection that is open but dead, and never runs out of attempts, whatever the platform answers; where official
-//! clients give up it goes on, seldom. [`ConnectionStatus`] tells whether events can arrive. What people wrote while none
-//! could is for the caller to read ([`super::Client::chat_messages`]): the platform pushes to whoever is connected.
+//! [`Connection::run`] keeps one connection open. It discovers a fresh endpoint for each, detects a connection that is
+//! open but dead, and never stops reconnecting: where the official clients give up, it retries less often.
+//! [`ConnectionStatus`] tells whether events can arrive. The platform does not replay messages after a gap, so the
+//! caller reads them from the chats' histories ([`super::Client::chat_messages`]).
 
 mod endpoint;
 mod fragments;
 mod frame;
 mod inbox;
 mod session;
-mod settings;
 mod status;
 #[cfg(test)]
 mod tests;
+mod timings;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::Value;
+use jiff::SignedDuration;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use endpoint::{Discovery, Endpoint, Failure, Patience, Socket};
+use endpoint::{Backoff, ConnectError, Discovery, Endpoint, Socket};
 pub use inbox::{Arrival, Inbox, Push};
-use session::{Desk, End, Session};
-use settings::Settings;
-use status::Teller;
+pub use session::PushAnswer;
+use session::{Dispatcher, End, Session};
+use status::StatusSender;
 pub use status::{ConnectionState, ConnectionStatus};
+use timings::Timings;
 
 use super::client::ClientConfig;
 use super::error::Error;
@@ -38,41 +39,36 @@ use super::event::Incoming;
 use super::http;
 use crate::clock::Clock;
 
-/// Pushes that are handled at the same time; more are refused, and come again.
-const PLACES: usize = 256;
-/// The pause after the first of several attempts that failed for passing reasons; it doubles with each.
+/// Max pushes handled concurrently. The platform is asked to push others again.
+const MAX_IN_FLIGHT: usize = 256;
+/// Back-off after the first transient failure; it doubles with each further one.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
-/// Pauses after refusals grow to this many times the platform's own interval.
-const SELDOM: u32 = 5;
-
-/// What a push is answered with.
-#[derive(Clone, Debug, PartialEq)]
-pub enum PushAnswer {
-    /// It was dealt with, or there was nothing to do.
-    Done,
-    /// A card callback: [`super::CallbackAnswer::to_json`].
-    Callback(Value),
-    /// It was not handled; the platform should push it again.
-    Failed,
-}
+/// Cap on the back-off after a refusal, as a multiple of the platform's reconnect interval.
+const MAX_LONG_FACTOR: u32 = 5;
 
 /// The long connection of one app.
 pub struct Connection {
     discovery: Discovery,
+    max_event_age: SignedDuration,
     clock: Clock,
-    settings: Settings,
-    teller: Teller,
+    timings: Timings,
+    status_sender: StatusSender,
 }
 
 impl Connection {
-    /// Sets the connection up; nothing is sent yet. Fails with [`Error::Setup`] only.
-    pub fn new(config: ClientConfig, clock: Clock) -> Result<(Self, ConnectionStatus), Error> {
+    /// Creates a connection without sending anything. Events older than `max_event_age` become [`Incoming::Stale`]. Fails
+    /// only with [`Error::Setup`].
+    pub fn new(
+        config: ClientConfig,
+        max_event_age: SignedDuration,
+        clock: Clock,
+    ) -> Result<(Self, ConnectionStatus), Error> {
         let mut url = config.base_url.clone();
-        // Fails for URLs without a host only, which are no base URLs.
+        // Fails only for URLs without a host, which cannot be base URLs.
         if let Ok(mut segments) = url.path_segments_mut() {
             segments.pop_if_empty().extend(["callback", "ws", "endpoint"]);
         }
-        let (teller, status) = Teller::new();
+        let (status_sender, status) = StatusSender::new();
         let connection = Self {
             discovery: Discovery {
                 http: http::client(&config.base_url, config.timeout)?,
@@ -80,29 +76,31 @@ impl Connection {
                 app_id: config.app_id,
                 app_secret: config.app_secret,
             },
+            max_event_age,
             clock,
-            settings: Settings::default(),
-            teller,
+            timings: Timings::default(),
+            status_sender,
         };
         Ok((connection, status))
     }
 
-    /// Keeps a connection open until `stop`, which closes it at once; returns when everything that was being handled is.
+    /// Keeps a connection open until `stop`, which closes it immediately. Returns when all in-flight pushes are handled.
     ///
-    /// Each push is handled in a task of its own by `handler`. A reply is due within 3 s: what takes longer is answered
-    /// as failed, and goes on.
+    /// `handler` runs in a separate task for each push. The platform expects a reply within 3 s: a push that takes
+    /// longer is answered as failed, and its handler runs to completion.
     pub async fn run<H, F>(mut self, handler: H, stop: CancellationToken)
     where
         H: Fn(Incoming) -> F + Send + Sync + 'static,
         F: Future<Output = PushAnswer> + Send + 'static,
     {
-        let desk = Desk {
+        let dispatcher = Dispatcher {
             handler: Arc::new(handler),
+            max_event_age: self.max_event_age,
             clock: self.clock.clone(),
             tasks: TaskTracker::new(),
-            places: Arc::new(Semaphore::new(PLACES)),
+            permits: Arc::new(Semaphore::new(MAX_IN_FLIGHT)),
         };
-        // In a row, without a healthy connection in between.
+        // Consecutive failures, without a healthy connection in between.
         let mut failures: u32 = 0;
         loop {
             let opened = tokio::select! {
@@ -116,30 +114,30 @@ impl Connection {
                     let opened = Instant::now();
                     let session = Session {
                         service_id: *service_id,
-                        settings: &mut self.settings,
-                        teller: &mut self.teller,
-                        desk: &desk,
+                        timings: &mut self.timings,
+                        status_sender: &mut self.status_sender,
+                        dispatcher: &dispatcher,
                     };
                     let end = session.run(socket, &stop).await;
-                    let words = endpoint.hide(&end.to_string());
-                    self.teller.down(&words);
+                    let reason = endpoint.redact(&end.to_string());
+                    self.status_sender.down(&reason);
                     if matches!(end, End::Stopped) {
                         break;
                     }
-                    tracing::warn!(device_id, end = words, "the long connection is lost");
-                    // One that ended with its first ping was not healthy, however it ended.
-                    if opened.elapsed() >= self.settings.ping_interval {
+                    tracing::warn!(device_id, reason, "the long connection was lost");
+                    // A connection that did not outlive its first ping interval was not healthy.
+                    if opened.elapsed() >= self.timings.ping_interval {
                         failures = 0;
-                        random_up_to(self.settings.reconnect_nonce)
+                        random_up_to(self.timings.reconnect_nonce)
                     } else {
                         failures = failures.saturating_add(1);
-                        pause(Patience::Soon, failures, &self.settings)
+                        pause(Backoff::Short, failures, &self.timings)
                     }
                 }
                 Err(failure) => {
                     failures = failures.saturating_add(1);
-                    self.teller.down(&failure.to_string());
-                    let pause = pause(failure.patience(), failures, &self.settings)
+                    self.status_sender.down(&failure.to_string());
+                    let pause = pause(failure.backoff(), failures, &self.timings)
                         .max(failure.retry_after().unwrap_or_default());
                     let seconds = pause.as_secs();
                     tracing::warn!(%failure, failures, seconds, "no long connection; trying again");
@@ -151,26 +149,26 @@ impl Connection {
                 () = tokio::time::sleep(pause) => {}
             }
         }
-        self.teller.down("the service is stopping");
-        desk.tasks.close();
-        desk.tasks.wait().await;
+        self.status_sender.down("the service is stopping");
+        dispatcher.tasks.close();
+        dispatcher.tasks.wait().await;
     }
 
-    /// A fresh endpoint, and a connection to it.
-    async fn open(&mut self) -> Result<(Endpoint, Socket), Failure> {
-        let endpoint = self.discovery.ask(&mut self.settings).await?;
+    /// Discovers a fresh endpoint and connects to it.
+    async fn open(&mut self) -> Result<(Endpoint, Socket), ConnectError> {
+        let endpoint = self.discovery.discover(&mut self.timings).await?;
         let socket = endpoint.connect().await?;
         Ok((endpoint, socket))
     }
 }
 
-/// How long to wait after this many failures in a row: between half of it and all of it, so that clients spread.
-fn pause(patience: Patience, failures: u32, settings: &Settings) -> Duration {
+/// Returns the back-off after this many consecutive failures, with up to 50 % jitter.
+fn pause(backoff: Backoff, failures: u32, timings: &Timings) -> Duration {
     let doubled = 2_u32.saturating_pow(failures.saturating_sub(1).min(16));
-    let interval = settings.reconnect_interval;
-    let whole = match patience {
-        Patience::Soon => FIRST_PAUSE.saturating_mul(doubled).min(interval),
-        Patience::Seldom => interval.saturating_mul(doubled.min(SELDOM)),
+    let interval = timings.reconnect_interval;
+    let whole = match backoff {
+        Backoff::Short => FIRST_PAUSE.saturating_mul(doubled).min(interval),
+        Backoff::Long => interval.saturating_mul(doubled.min(MAX_LONG_FACTOR)),
     };
     let half = whole.checked_div(2).unwrap_or_default();
     half.saturating_add(random_up_to(half))

@@ -1,9 +1,10 @@
-//! One connection, from its first ping to its end.
+//! One connection, from the first ping to the close.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures::{Sink, SinkExt, StreamExt, TryStream};
+use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{Semaphore, mpsc};
@@ -15,30 +16,40 @@ use tokio_tungstenite::tungstenite::{Error as WsError, Message};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::PushAnswer;
-use super::frame::{Frame, Verdict};
+use super::frame::{Frame, ReplyBody};
 use super::inbox::{Arrival, Inbox, Push};
-use super::settings::Settings;
-use super::status::Teller;
+use super::status::StatusSender;
+use super::timings::Timings;
 use crate::clock::Clock;
-use crate::feishu::{Incoming, parse_payload};
+use crate::feishu::event::{EventType, Incoming, parse_payload};
 
-/// The platform waits 3 s for a reply, its way there included.
+/// Reply deadline. The platform waits 3 s, network latency included.
 const REPLY_LIMIT: Duration = Duration::from_millis(2800);
-/// Replies that wait to be written.
+/// Max replies waiting to be written.
 const REPLIES: usize = 64;
-/// A close frame that cannot be written in this time is not written.
+/// Timeout of writing the close frame.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
-/// Words of a close frame that are kept.
+/// How many characters of a close frame's reason are kept.
 const WORDS_LIMIT: usize = 200;
+
+/// The handler's answer to a push.
+#[derive(Clone, Debug, PartialEq)]
+pub enum PushAnswer {
+    /// Handled, or there was nothing to do.
+    Done,
+    /// Handled, with the answer to a card callback: [`crate::feishu::CallbackAnswer::to_json`].
+    Callback(Value),
+    /// Not handled: the platform should push again.
+    Failed,
+}
 
 /// How a connection ended.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum End {
-    /// This side wanted it.
+    /// airgate closed it.
     #[error("the long connection was closed")]
     Stopped,
-    /// Nothing was heard for two ping intervals.
+    /// Nothing arrived for two ping intervals.
     #[error("the long connection was dead: nothing heard for {} s", .0.as_secs())]
     Dead(Duration),
     /// The platform closed it.
@@ -49,12 +60,12 @@ pub(super) enum End {
     Broken(Box<WsError>),
 }
 
-/// What a connection is run with.
+/// The state for running one connection.
 pub(super) struct Session<'c, H> {
     pub service_id: i32,
-    pub settings: &'c mut Settings,
-    pub teller: &'c mut Teller,
-    pub desk: &'c Desk<H>,
+    pub timings: &'c mut Timings,
+    pub status_sender: &'c mut StatusSender,
+    pub dispatcher: &'c Dispatcher<H>,
 }
 
 impl<H, F> Session<'_, H>
@@ -62,14 +73,14 @@ where
     H: Fn(Incoming) -> F + Send + Sync + 'static,
     F: Future<Output = PushAnswer> + Send + 'static,
 {
-    /// Runs the connection to its end. A stop closes it at once; what is being handled goes on.
+    /// Runs the connection until it ends. A stop closes it immediately; in-flight handlers keep running.
     pub(super) async fn run<S>(self, socket: WebSocketStream<S>, stop: &CancellationToken) -> End
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
         let (mut sink, mut stream) = socket.split();
         let (replies, mut outgoing) = mpsc::channel(REPLIES);
-        // Reading and writing side by side: a line that takes no more bytes must not keep death from being noticed.
+        // Read and write concurrently: a blocked write must not delay detecting a dead connection.
         let end = tokio::select! {
             biased;
             () = stop.cancelled() => End::Stopped,
@@ -98,16 +109,16 @@ where
         let mut heard = Instant::now();
         let mut ping_at = heard;
         loop {
-            let patience = self.settings.ping_interval.saturating_mul(2);
+            let max_silence = self.timings.ping_interval.saturating_mul(2);
             let received = tokio::select! {
                 received = stream.next() => received,
                 () = sleep_until(ping_at) => {
-                    // A full queue means that nothing gets written; then death will be noticed.
+                    // If the queue is full, nothing is being written and the connection will time out.
                     let _ = replies.try_send(ping.clone());
-                    ping_at = later(Instant::now(), self.settings.ping_interval);
+                    ping_at = later(Instant::now(), self.timings.ping_interval);
                     continue;
                 }
-                () = sleep_until(later(heard, patience)) => return End::Dead(patience),
+                () = sleep_until(later(heard, max_silence)) => return End::Dead(max_silence),
             };
             let message = match received {
                 None => return End::Closed(String::new()),
@@ -116,28 +127,25 @@ where
                 Some(Ok(message)) => message,
             };
             heard = Instant::now();
-            self.teller.heard(self.desk.clock.now());
+            self.status_sender.heard(self.dispatcher.clock.now());
             let Message::Binary(bytes) = message else { continue };
             match inbox.take(&bytes, heard) {
                 Arrival::Pong(payload) => {
-                    self.settings.update_from(&payload);
-                    let soonest = later(Instant::now(), self.settings.ping_interval);
+                    self.timings.update_from(&payload);
+                    let soonest = later(Instant::now(), self.timings.ping_interval);
                     ping_at = ping_at.min(soonest);
                 }
-                Arrival::Push(push) => self.desk.take(push, heard, &replies),
+                Arrival::Push(push) => self.dispatcher.dispatch(push, heard, &replies),
                 Arrival::Part | Arrival::Other => {}
                 Arrival::Garbled => {
-                    tracing::warn!(
-                        bytes = bytes.len(),
-                        "a message that is no frame was left alone"
-                    );
+                    tracing::warn!(bytes = bytes.len(), "ignored a message that is not a frame");
                 }
             }
         }
     }
 }
 
-/// Writes what waits, one after the other, until the line breaks.
+/// Writes queued messages in order until the connection breaks.
 async fn write(
     sink: &mut (impl Sink<Message, Error = WsError> + Unpin),
     outgoing: &mut mpsc::Receiver<Vec<u8>>,
@@ -147,7 +155,7 @@ async fn write(
             return error;
         }
     }
-    // The reader holds the other end for as long as it runs.
+    // The reader holds the sending end while it runs.
     std::future::pending().await
 }
 
@@ -162,73 +170,79 @@ fn later(at: Instant, by: Duration) -> Instant {
     at.checked_add(by).unwrap_or(at)
 }
 
-/// Where pushes are handled, each in its own task; outlives connections.
-pub(super) struct Desk<H> {
+/// Runs the handler for each push in a separate task. Outlives connections.
+pub(super) struct Dispatcher<H> {
     pub handler: Arc<H>,
+    pub max_event_age: SignedDuration,
     pub clock: Clock,
-    /// What is being handled.
+    /// In-flight pushes.
     pub tasks: TaskTracker,
-    /// How many more may be handled at the same time.
-    pub places: Arc<Semaphore>,
+    /// Limits the in-flight pushes.
+    pub permits: Arc<Semaphore>,
 }
 
-impl<H, F> Desk<H>
+impl<H, F> Dispatcher<H>
 where
     H: Fn(Incoming) -> F + Send + Sync + 'static,
     F: Future<Output = PushAnswer> + Send + 'static,
 {
-    /// Handles one whole push and replies with the frame that completed it.
-    fn take(&self, mut push: Push, received: Instant, replies: &mpsc::Sender<Vec<u8>>) {
-        let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else {
-            tracing::warn!("too much is being handled; the platform is asked to push again");
+    /// Starts handling a push, or asks the platform to push again if too many are in flight.
+    fn dispatch(&self, mut push: Push, received: Instant, replies: &mpsc::Sender<Vec<u8>>) {
+        let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() else {
+            tracing::warn!("too many pushes in flight; asking the platform to push again");
             let _ = replies.try_send(push.refusal(received.elapsed()));
             return;
         };
         let (handler, replies) = (Arc::clone(&self.handler), replies.clone());
-        let now = self.clock.now();
+        let (now, max_age) = (self.clock.now(), self.max_event_age);
         self.tasks.spawn(async move {
             let payload = push.take_payload();
-            let mut handling = std::pin::pin!(handle(&*handler, payload, now));
+            let mut handling = std::pin::pin!(handle(&*handler, payload, now, max_age));
             let left = REPLY_LIMIT.saturating_sub(received.elapsed());
-            let verdict = timeout(left, &mut handling).await;
+            let result = timeout(left, &mut handling).await;
             let reply =
-                push.reply(verdict.as_ref().unwrap_or(&Verdict::Failed), received.elapsed());
+                push.reply(result.as_ref().unwrap_or(&ReplyBody::Failed), received.elapsed());
             if replies.send(reply).await.is_err() {
                 tracing::info!("a connection ended before its push was answered");
             }
-            // What was begun is finished, also when the answer came too late: the repetition will find it done.
-            if verdict.is_err() {
+            // Finish even after the deadline: the repeated push then finds it done.
+            if result.is_err() {
                 tracing::warn!("a push was not handled in time");
                 handling.await;
             }
-            drop(place);
+            drop(permit);
         });
     }
 }
 
-async fn handle<H, F>(handler: &H, payload: Vec<u8>, now: jiff::Timestamp) -> Verdict
+async fn handle<H, F>(
+    handler: &H,
+    payload: Vec<u8>,
+    now: Timestamp,
+    max_age: SignedDuration,
+) -> ReplyBody
 where
     H: Fn(Incoming) -> F,
     F: Future<Output = PushAnswer>,
 {
     let Ok(payload) = serde_json::from_slice::<Value>(&payload) else {
-        tracing::warn!("a push that is not JSON");
-        return Verdict::Failed;
+        tracing::warn!("a push is not JSON");
+        return ReplyBody::Failed;
     };
     let event_type = payload.pointer("/header/event_type").and_then(Value::as_str);
-    let is_callback = event_type == Some("card.action.trigger");
-    let incoming = match parse_payload(&payload, now) {
+    let is_callback = event_type == Some(EventType::CardAction.as_str());
+    let incoming = match parse_payload(&payload, now, max_age) {
         Ok(incoming) => incoming,
         Err(reason) => {
             tracing::warn!(%reason, "a push was not understood");
-            return Verdict::Failed;
+            return ReplyBody::Failed;
         }
     };
     match handler(incoming).await {
-        PushAnswer::Callback(answer) => Verdict::Data(answer),
-        // An acknowledgement without data is shown as an error to the person who clicked.
-        PushAnswer::Done if is_callback => Verdict::Data(Value::Object(serde_json::Map::new())),
-        PushAnswer::Done => Verdict::Done,
-        PushAnswer::Failed => Verdict::Failed,
+        PushAnswer::Callback(answer) => ReplyBody::Data(answer),
+        // Without data, the client shows an error to the person who clicked.
+        PushAnswer::Done if is_callback => ReplyBody::Data(Value::Object(serde_json::Map::new())),
+        PushAnswer::Done => ReplyBody::Done,
+        PushAnswer::Failed => ReplyBody::Failed,
     }
 }

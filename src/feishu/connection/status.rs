@@ -1,29 +1,29 @@
-//! Whether the connection is up: for readiness, for metrics, and for whoever has to catch up after a gap.
+//! Whether the connection is up: for readiness, metrics and catching up after a gap.
 
 use jiff::Timestamp;
 use tokio::sync::watch;
 
-/// The connection as it is now.
+/// The current state of the connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ConnectionState {
-    /// There is none, or it has not been heard of yet.
+    /// There is no connection, or nothing has arrived on it yet.
     Down {
-        /// Why, in words without secrets.
+        /// The reason, without secrets.
         reason: String,
     },
-    /// It is alive.
+    /// The connection is alive.
     Up {
-        /// Counts the connections of this process, from 1.
+        /// Number of the connection in this process, from 1.
         number: u64,
-        /// When it was first heard of; from here on events arrive.
+        /// When the first message arrived; events arrive from here on.
         since: Timestamp,
-        /// When it was last heard of. What happens later may be lost if it is dead.
+        /// When the last message arrived. Later events may be lost if the connection is dead.
         heard: Timestamp,
     },
 }
 
 impl ConnectionState {
-    /// Which connection is up.
+    /// Returns the number of the connection, if one is up.
     pub fn number(&self) -> Option<u64> {
         match self {
             Self::Down { .. } => None,
@@ -32,37 +32,37 @@ impl ConnectionState {
     }
 }
 
-/// Follows the connection's state. Clones share it.
+/// Receives the connection's state. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct ConnectionStatus(watch::Receiver<ConnectionState>);
 
 impl ConnectionStatus {
-    /// The state now.
+    /// Returns the current state.
     pub fn now(&self) -> ConnectionState {
         self.0.borrow().clone()
     }
 
-    /// The state after it has changed since this handle last looked; none once the connection was stopped for good.
+    /// Waits for a change since the last call and returns the state; `None` once the connection has stopped for good.
     pub async fn next(&mut self) -> Option<ConnectionState> {
         self.0.changed().await.ok()?;
         Some(self.0.borrow_and_update().clone())
     }
 }
 
-/// The side that knows.
-pub(super) struct Teller {
+/// Publishes the connection's state.
+pub(super) struct StatusSender {
     state: watch::Sender<ConnectionState>,
-    /// Connections that were up so far.
+    /// How many connections have been up.
     count: u64,
 }
 
-impl Teller {
+impl StatusSender {
     pub(super) fn new() -> (Self, ConnectionStatus) {
-        let reason = "the long connection was not made yet".to_owned();
+        let reason = "the long connection has not been opened yet".to_owned();
         let (state, status) = watch::channel(ConnectionState::Down { reason });
-        let teller = Self { state, count: 0 };
-        teller.measure();
-        (teller, ConnectionStatus(status))
+        let status_sender = Self { state, count: 0 };
+        status_sender.measure();
+        (status_sender, ConnectionStatus(status))
     }
 
     pub(super) fn down(&self, reason: &str) {
@@ -70,7 +70,7 @@ impl Teller {
         self.measure();
     }
 
-    /// A connection gave a sign of life.
+    /// Records that a message arrived.
     pub(super) fn heard(&mut self, now: Timestamp) {
         let already_up = self.state.send_if_modified(|state| {
             if let ConnectionState::Up { heard, .. } = state {

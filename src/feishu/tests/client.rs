@@ -1,4 +1,4 @@
-//! The REST client against a server on loopback: what goes out, and what is made of what comes back.
+//! The REST client against a stub server: its requests, and how it reads the responses.
 
 use std::time::Duration;
 
@@ -59,7 +59,7 @@ async fn a_chats_history_is_read_page_by_page() {
     };
     let person = json!({"id": "ou_1", "id_type": "open_id", "sender_type": "user"});
     let app = json!({"id": "cli_1", "id_type": "app_id", "sender_type": "app"});
-    stub.will_say(json!({"code": 0, "msg": "success", "data": {
+    stub.reply_ok(json!({"code": 0, "msg": "success", "data": {
     "has_more": true, "page_token": "next=&", "items": [
         item("om_1", person.clone(), "text", r#"{"text":"@_user_1 /users"}"#, false),
         item("om_2", person.clone(), "text", "This message was recalled", true),
@@ -67,8 +67,8 @@ async fn a_chats_history_is_read_page_by_page() {
         item("om_4", person, "image", r#"{"image_key":"img_1"}"#, false),
         json!({"message_id": "om_5"}),
     ]}}))
-    .will_say(json!({"code": 0, "data": {"has_more": false, "page_token": "x", "items": []}}))
-    .will_say(json!({"code": 0, "data": {}}));
+    .reply_ok(json!({"code": 0, "data": {"has_more": false, "page_token": "x", "items": []}}))
+    .reply_ok(json!({"code": 0, "data": {}}));
     let since = Timestamp::from_millisecond(1_699_999_999_999).unwrap();
     let kind = ChatKind::Group;
     let page = client.chat_messages("oc_1", kind, since, None).await.unwrap();
@@ -89,32 +89,32 @@ async fn a_chats_history_is_read_page_by_page() {
     assert_eq!(page, MessagePage { messages: Vec::new(), next: None });
     let page = client.chat_messages("oc_1", kind, since, None).await.unwrap();
     assert_eq!(page, MessagePage { messages: Vec::new(), next: None });
-    let paths: Vec<String> = stub.asked().into_iter().map(|asked| asked.path).collect();
+    let paths: Vec<String> = stub.requests().into_iter().map(|request| request.path).collect();
     let path = "/open-apis/im/v1/messages?container_id_type=chat&container_id=oc_1&start_time=1699999999\
                 &sort_type=ByCreateTimeAsc&page_size=50";
     assert_eq!(paths, [path.to_owned(), format!("{path}&page_token=next%3D%26"), path.to_owned()]);
 }
 
 #[tokio::test]
-async fn messages_go_out_as_the_platform_wants_them() {
+async fn messages_are_sent_in_the_documented_form() {
     let (stub, client) = start().await;
     let message = SentMessage { message_id: "om_1".into(), chat_id: "oc_1".into() };
-    stub.will_say(sent()).will_say(sent()).will_say(sent());
+    stub.reply_ok(sent()).reply_ok(sent()).reply_ok(sent());
     let card = Content::Card(CARD.into());
-    let text = Content::Text("hi \"you\"".into());
+    let file = Content::File("file_v3_1".into());
     let (chat, person) = (Recipient::Chat("oc_1"), Recipient::OpenId("ou_1"));
     assert_eq!(client.send(&chat, &card, "u-1").await.unwrap(), message);
-    assert_eq!(client.send(&person, &text, "u-2").await.unwrap(), message);
+    assert_eq!(client.send(&person, &file, "u-2").await.unwrap(), message);
     assert_eq!(client.reply("om_0/x", &card, "u-3").await.unwrap(), message);
-    stub.will_say(json!({"code": 0, "msg": "success", "data": {}}));
+    stub.reply_ok(json!({"code": 0, "msg": "success", "data": {}}));
     client.update_card("om_1", CARD).await.unwrap();
 
-    let asked = stub.asked();
-    let parts: Vec<_> = asked
+    let requests = stub.requests();
+    let parts: Vec<_> = requests
         .iter()
-        .map(|asked| (asked.method.as_str(), asked.path.as_str(), asked.body.clone()))
+        .map(|request| (request.method.as_str(), request.path.as_str(), request.body.clone()))
         .collect();
-    let content = json!({"text": "hi \"you\""}).to_string();
+    let content = json!({"file_key": "file_v3_1"}).to_string();
     assert_eq!(
         parts,
         [
@@ -126,7 +126,7 @@ async fn messages_go_out_as_the_platform_wants_them() {
             (
                 "POST",
                 "/open-apis/im/v1/messages?receive_id_type=open_id",
-                json!({"receive_id": "ou_1", "msg_type": "text", "content": content, "uuid": "u-2"}),
+                json!({"receive_id": "ou_1", "msg_type": "file", "content": content, "uuid": "u-2"}),
             ),
             (
                 "POST",
@@ -136,43 +136,43 @@ async fn messages_go_out_as_the_platform_wants_them() {
             ("PATCH", "/open-apis/im/v1/messages/om_1", json!({"content": CARD})),
         ]
     );
-    assert!(asked.iter().all(|asked| {
-        asked.authorization == "Bearer t-1"
-            && asked.content_type == "application/json; charset=utf-8"
+    assert!(requests.iter().all(|request| {
+        request.authorization == "Bearer t-1"
+            && request.content_type == "application/json; charset=utf-8"
     }));
 }
 
 #[tokio::test]
-async fn mobiles_are_looked_up_fifty_at_a_time_in_the_order_asked() {
+async fn mobiles_are_looked_up_fifty_at_a_time_in_the_given_order() {
     let (stub, client) = start().await;
     let mobiles: Vec<String> = (0..60).map(|n| format!("138000000{n:02}")).collect();
-    stub.will_say(json!({"code": 0, "data": {"user_list": [
+    stub.reply_ok(json!({"code": 0, "data": {"user_list": [
         {"mobile": "+8613800000001", "user_id": "ou_one"}, {"mobile": "13800000002"}, null,
         {"mobile": "13800000000", "user_id": "ou_zero"}]}}));
-    stub.will_say(json!({"code": 0, "data": {"user_list": [{"mobile": "13800000059", "user_id": "ou_last"}]}}));
+    stub.reply_ok(json!({"code": 0, "data": {"user_list": [{"mobile": "13800000059", "user_id": "ou_last"}]}}));
     let found = client.open_ids_by_mobile(&mobiles).await.unwrap();
     assert_eq!(found.len(), 60);
     assert_eq!(found[0], ("13800000000".into(), Some("ou_zero".into())));
     assert_eq!(found[1], ("13800000001".into(), Some("ou_one".into())));
     assert_eq!(found[2], ("13800000002".into(), None));
     assert_eq!(found[59], ("13800000059".into(), Some("ou_last".into())));
-    let asked = stub.asked();
-    assert_eq!(asked.len(), 2);
-    assert_eq!(asked[0].path, "/open-apis/contact/v3/users/batch_get_id?user_id_type=open_id");
-    assert_eq!(asked[0].body["mobiles"].as_array().unwrap().len(), 50);
-    assert_eq!(asked[1].body["mobiles"].as_array().unwrap().len(), 10);
+    let requests = stub.requests();
+    assert_eq!(requests.len(), 2);
+    assert_eq!(requests[0].path, "/open-apis/contact/v3/users/batch_get_id?user_id_type=open_id");
+    assert_eq!(requests[0].body["mobiles"].as_array().unwrap().len(), 50);
+    assert_eq!(requests[1].body["mobiles"].as_array().unwrap().len(), 10);
     assert!(client.open_ids_by_mobile(&[]).await.unwrap().is_empty());
 }
 
 #[tokio::test]
 async fn people_bots_and_chats_are_read() {
     let (stub, client) = start().await;
-    stub.will_say(json!({"code": 0, "data": {"user": {"open_id": "ou_1", "name": "张三"}}}))
-        .will_say(json!({"code": 0, "data": {"user": {"open_id": "ou_1"}}}))
-        .will(Reply::json(400, json!({"code": 41050, "msg": "no user authority"})))
-        .will_say(json!({"code": 0, "bot": {"open_id": "ou_bot", "app_name": "Ops", "activate_status": 2}}))
-        .will_say(json!({"code": 0, "data": {"name": "运维", "chat_status": "normal"}}))
-        .will_say(json!({"code": 0, "data": {"name": "x", "chat_status": "dissolved_save"}}));
+    stub.reply_ok(json!({"code": 0, "data": {"user": {"open_id": "ou_1", "name": "张三"}}}))
+        .reply_ok(json!({"code": 0, "data": {"user": {"open_id": "ou_1"}}}))
+        .reply(Reply::json(400, json!({"code": 41050, "msg": "no user authority"})))
+        .reply_ok(json!({"code": 0, "bot": {"open_id": "ou_bot", "app_name": "Ops", "activate_status": 2}}))
+        .reply_ok(json!({"code": 0, "data": {"name": "运维", "chat_status": "normal"}}))
+        .reply_ok(json!({"code": 0, "data": {"name": "x", "chat_status": "dissolved_save"}}));
     assert_eq!(client.person_name("ou_1").await.unwrap().as_deref(), Some("张三"));
     assert_eq!(client.person_name("ou_1").await.unwrap(), None);
     assert_eq!(client.person_name("ou_1").await.unwrap(), None);
@@ -185,20 +185,20 @@ async fn people_bots_and_chats_are_read() {
         ChatInfo { name: "运维".into(), status: ChatStatus::Normal }
     );
     assert_eq!(client.chat("oc_1").await.unwrap().status, ChatStatus::Dissolved);
-    let asked = stub.asked();
-    let paths: Vec<_> = asked.iter().map(|asked| asked.path.as_str()).collect();
+    let requests = stub.requests();
+    let paths: Vec<_> = requests.iter().map(|request| request.path.as_str()).collect();
     let person = "/open-apis/contact/v3/users/ou_1?user_id_type=open_id";
     let chat = "/open-apis/im/v1/chats/oc_1";
     assert_eq!(paths, [person, person, person, "/open-apis/bot/v3/info", chat, chat]);
-    assert!(asked.iter().all(|asked| asked.method == "GET"));
+    assert!(requests.iter().all(|request| request.method == "GET"));
 }
 
 #[tokio::test]
-async fn answers_are_judged_by_their_code_before_their_status() {
+async fn responses_are_judged_by_their_code_before_their_status() {
     let send = async |reply: Reply| {
         let (stub, client) = start().await;
-        stub.will(reply);
-        client.send(&Recipient::Chat("oc_1"), &Content::Text("x".into()), "u").await
+        stub.reply(reply);
+        client.send(&Recipient::Chat("oc_1"), &Content::Card(CARD.into()), "u").await
     };
     // The code decides, whatever the status.
     assert!(send(Reply::json(400, sent())).await.is_ok());
@@ -246,10 +246,10 @@ async fn answers_are_judged_by_their_code_before_their_status() {
 }
 
 #[tokio::test]
-async fn a_refusal_keeps_what_support_asks_for_and_is_bounded() {
+async fn a_refusal_keeps_the_log_id_and_a_bounded_message() {
     let (stub, client) = start().await;
     let msg = format!("Failed to create card content, ext=ErrCode: 200861; {}", "长".repeat(5000));
-    stub.will(Reply::json(400, json!({"code": 230099, "msg": msg})));
+    stub.reply(Reply::json(400, json!({"code": 230099, "msg": msg})));
     let error = client.update_card("om_1", CARD).await.unwrap_err();
     assert_eq!(error.disposition(), Disposition::Refused);
     let Error::Platform(error) = error else {
@@ -262,7 +262,7 @@ async fn a_refusal_keeps_what_support_asks_for_and_is_bounded() {
 }
 
 #[tokio::test]
-async fn a_server_that_is_not_there_was_not_told_anything() {
+async fn without_a_connection_nothing_was_sent() {
     let (stub, client) = start().await;
     client.refresh_token().await.unwrap();
     // A port that was free a moment ago.
@@ -277,31 +277,31 @@ async fn a_server_that_is_not_there_was_not_told_anything() {
 }
 
 #[tokio::test]
-async fn a_server_that_hangs_up_may_have_done_it() {
+async fn a_call_whose_connection_broke_is_unclear() {
     let (stub, client) = start().await;
     client.refresh_token().await.unwrap();
-    // No body at all: the connection ends in the middle of the answer.
-    stub.will(Reply::bytes(200, "").cut());
+    // No body at all: the connection breaks in the middle of the response.
+    stub.reply(Reply::bytes(200, "").cut());
     let error = client.update_card("om_1", CARD).await.unwrap_err();
     assert!(matches!(error, Error::Interrupted { .. }), "{error:?}");
     assert_eq!(error.disposition(), Disposition::Unclear);
 }
 
 #[tokio::test]
-async fn what_would_be_refused_for_certain_is_not_sent() {
+async fn requests_that_would_certainly_be_refused_are_not_sent() {
     let (stub, client) = start().await;
-    let text = Content::Text("x".into());
+    let card = Content::Card(CARD.into());
     let long = "u".repeat(51);
     for error in [
-        client.send(&Recipient::Chat("oc_1"), &text, &long).await.unwrap_err(),
-        client.send(&Recipient::Chat("oc_1"), &text, "").await.unwrap_err(),
-        client.reply("", &text, "u").await.unwrap_err(),
+        client.send(&Recipient::Chat("oc_1"), &card, &long).await.unwrap_err(),
+        client.send(&Recipient::Chat("oc_1"), &card, "").await.unwrap_err(),
+        client.reply("", &card, "u").await.unwrap_err(),
         client.update_card("..", CARD).await.unwrap_err(),
         client.chat(".").await.unwrap_err(),
     ] {
         assert_eq!(error.disposition(), Disposition::Refused, "{error}");
     }
-    assert_eq!((stub.asked().len(), stub.tokens()), (0, 0));
+    assert_eq!((stub.requests().len(), stub.tokens()), (0, 0));
 }
 
 #[tokio::test]
@@ -309,11 +309,11 @@ async fn a_base_url_may_have_a_path() {
     let stub = Stub::start().await;
     let base = stub.url.join("/proxy/").unwrap();
     let client = client_at(base, clock());
-    // The stub's token endpoint is at the root: this one answers as any other path.
-    stub.will_say(json!({"code": 0, "tenant_access_token": "t-p", "expire": 7200}));
-    stub.will_say(json!({"code": 0, "data": {"name": "n"}}));
+    // The stub's token endpoint is at the root, so this path is scripted like any other.
+    stub.reply_ok(json!({"code": 0, "tenant_access_token": "t-p", "expire": 7200}));
+    stub.reply_ok(json!({"code": 0, "data": {"name": "n"}}));
     client.chat("oc_1").await.unwrap();
-    let paths: Vec<_> = stub.asked().into_iter().map(|asked| asked.path).collect();
+    let paths: Vec<_> = stub.requests().into_iter().map(|request| request.path).collect();
     assert_eq!(
         paths,
         [
@@ -326,7 +326,7 @@ async fn a_base_url_may_have_a_path() {
 #[tokio::test]
 async fn secrets_are_not_printed() {
     let (stub, client) = start().await;
-    stub.token_will(Reply::json(200, json!({"code": 10014, "msg": "app secret invalid"})));
+    stub.token_reply(Reply::json(200, json!({"code": 10014, "msg": "app secret invalid"})));
     let error = client.refresh_token().await.unwrap_err();
     client.refresh_token().await.unwrap();
     let config = ClientConfig {
@@ -346,10 +346,10 @@ async fn calls_are_counted_by_endpoint_and_outcome() {
     let handle = recorder.handle();
     let _guard = metrics::set_default_local_recorder(&recorder);
     let (stub, client) = start().await;
-    stub.will_say(json!({"code": 0, "bot": {"open_id": "ou_bot"}}))
-        .will(Reply::json(400, json!({"code": 99991672, "msg": "scope"})))
-        .will(Reply::json(429, json!({"code": 99991400, "msg": "limit"})))
-        .will(Reply::bytes(500, ""));
+    stub.reply_ok(json!({"code": 0, "bot": {"open_id": "ou_bot"}}))
+        .reply(Reply::json(400, json!({"code": 99991672, "msg": "scope"})))
+        .reply(Reply::json(429, json!({"code": 99991400, "msg": "limit"})))
+        .reply(Reply::bytes(500, ""));
     client.bot_info().await.unwrap();
     for _ in 0..3 {
         client.bot_info().await.unwrap_err();

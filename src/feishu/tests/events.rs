@@ -1,10 +1,10 @@
-//! What the envelope says: staleness, versions, senders, and the events that are acted on.
+//! The envelope: staleness, versions, senders, and the events that are handled.
 
 use jiff::{SignedDuration, Timestamp};
 use secrecy::SecretString;
 use serde_json::{Value, json};
 
-use super::{APP_ID, TOKEN, headers, verifier};
+use super::{APP_ID, MAX_AGE, TOKEN, headers, verifier};
 use crate::feishu::{
     CallbackKeys, CallbackVerifier, ChatKind, EventKind, Incoming, Malformed, Rejection,
     Unauthorized, parse_payload,
@@ -33,10 +33,9 @@ fn open_plain(payload: &Value) -> Result<Incoming, Rejection> {
 
 fn kind_of(event_type: &str, event: Value) -> Option<EventKind> {
     let now = Timestamp::from_second(EPOCH + 5).unwrap();
-    match parse_payload(&envelope(event_type, event), now).unwrap() {
+    match parse_payload(&envelope(event_type, event), now, MAX_AGE).unwrap() {
         Incoming::Event(event) => {
-            assert_eq!(event.kind.event_type(), event_type);
-            assert_eq!(event.tenant_key, "t1");
+            assert_eq!(event.kind.event_type().as_str(), event_type);
             Some(event.kind)
         }
         Incoming::Unhandled { event_type: other, event_id } => {
@@ -48,9 +47,8 @@ fn kind_of(event_type: &str, event: Value) -> Option<EventKind> {
 }
 
 #[test]
-fn events_are_stale_after_eight_hours_in_every_unit() {
+fn events_older_than_the_age_limit_are_stale_in_every_unit() {
     let menu = json!({"operator": {"operator_id": {"open_id": "ou_a"}}, "event_key": "k"});
-    let eight_hours = SignedDuration::from_hours(8);
     for create_time in [
         json!("1700000000"),
         json!("1700000000123"),
@@ -59,16 +57,17 @@ fn events_are_stale_after_eight_hours_in_every_unit() {
     ] {
         let mut payload = envelope("application.bot.menu_v6", menu.clone());
         payload["header"]["create_time"] = create_time.clone();
-        let created = match parse_payload(&payload, Timestamp::from_second(EPOCH).unwrap()) {
+        let created = match parse_payload(&payload, Timestamp::from_second(EPOCH).unwrap(), MAX_AGE)
+        {
             Ok(Incoming::Event(event)) => event.created_at,
             other => panic!("{other:?}"),
         };
         assert_eq!(created.as_second(), EPOCH, "{create_time}");
 
-        let last_moment = created + eight_hours;
-        assert!(matches!(parse_payload(&payload, last_moment), Ok(Incoming::Event(_))));
+        let last_moment = created + MAX_AGE;
+        assert!(matches!(parse_payload(&payload, last_moment, MAX_AGE), Ok(Incoming::Event(_))));
         assert_eq!(
-            parse_payload(&payload, last_moment + SignedDuration::from_millis(1)),
+            parse_payload(&payload, last_moment + SignedDuration::from_millis(1), MAX_AGE),
             Ok(Incoming::Stale {
                 event_id: "e1".into(),
                 event_type: "application.bot.menu_v6".into()
@@ -92,7 +91,7 @@ fn a_time_that_cannot_be_read_counts_as_now() {
     ] {
         let mut payload = envelope("application.bot.menu_v6", menu.clone());
         payload["header"]["create_time"] = create_time.clone();
-        match parse_payload(&payload, now) {
+        match parse_payload(&payload, now, MAX_AGE) {
             Ok(Incoming::Event(event)) => assert_eq!(event.created_at, now, "{create_time}"),
             other => panic!("{create_time}: {other:?}"),
         }
@@ -100,7 +99,7 @@ fn a_time_that_cannot_be_read_counts_as_now() {
 }
 
 #[test]
-fn the_sender_must_know_the_token_and_mean_this_app() {
+fn the_sender_must_have_the_token_and_address_this_app() {
     let good = envelope("im.chat.disbanded_v1", json!({"chat_id": "oc_1"}));
     assert!(matches!(open_plain(&good), Ok(Incoming::Event(_))));
 
@@ -125,7 +124,7 @@ fn the_sender_must_know_the_token_and_mean_this_app() {
 }
 
 #[test]
-fn an_empty_verification_token_lets_nobody_in() {
+fn an_empty_verification_token_accepts_nobody() {
     let mut payload = envelope("im.chat.disbanded_v1", json!({"chat_id": "oc_1"}));
     payload["header"]["token"] = json!("");
     let now = Timestamp::from_second(EPOCH).unwrap();
@@ -142,7 +141,7 @@ fn an_encrypted_body_without_a_key_cannot_be_read() {
 }
 
 #[test]
-fn version_1_events_are_known_and_left() {
+fn version_1_events_are_recognised_and_ignored() {
     let old = json!({"ts": "1502199207.7171419", "uuid": "u1", "token": TOKEN,
                      "type": "event_callback", "event": {"type": "message", "app_id": APP_ID}});
     assert_eq!(
@@ -159,7 +158,7 @@ fn version_1_events_are_known_and_left() {
 }
 
 #[test]
-fn what_is_no_event_is_malformed() {
+fn anything_but_an_event_is_malformed() {
     let not_an_event = Err(Rejection::Malformed(Malformed::NotAnEvent));
     for payload in [
         json!([]),
@@ -232,7 +231,7 @@ fn chat_events_say_where_and_who() {
 }
 
 #[test]
-fn events_without_who_or_where_are_left() {
+fn events_without_person_or_chat_are_ignored() {
     for (event_type, event) in [
         ("contact.user.created_v3", json!({"object": {}})),
         ("im.chat.disbanded_v1", json!({})),
@@ -249,7 +248,7 @@ fn events_without_who_or_where_are_left() {
 }
 
 #[test]
-fn a_message_lacking_who_where_or_which_is_left_and_oddities_are_borne() {
+fn a_message_needs_author_chat_and_id_and_tolerates_other_oddities() {
     let message = json!({
         "sender": {"sender_id": {"open_id": "ou_a", "user_id": null}, "sender_type": "bot"},
         "message": {"message_id": "om_1", "chat_id": "oc_1", "chat_type": "topic_group",
@@ -290,11 +289,12 @@ fn key_order_duplicates_and_unknown_fields_do_not_matter() {
 
 #[test]
 fn the_verifier_does_not_print_its_secrets() {
-    let verifier = CallbackVerifier::new(CallbackKeys {
+    let keys = CallbackKeys {
         app_id: APP_ID.into(),
         encrypt_key: Some(SecretString::from("hidden-key")),
         verification_token: SecretString::from("hidden-token"),
-    });
+    };
+    let verifier = CallbackVerifier::new(keys, MAX_AGE);
     let printed = format!("{verifier:?}");
     assert!(printed.contains(APP_ID) && !printed.contains("hidden"), "{printed}");
 }

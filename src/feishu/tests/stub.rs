@@ -1,4 +1,4 @@
-//! A server on loopback that answers as it is told and remembers what it was asked.
+//! A server on loopback with scripted responses that records its requests.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -15,12 +15,12 @@ use tokio::net::TcpListener;
 
 const TOKEN_PATH: &str = "/open-apis/auth/v3/tenant_access_token/internal";
 
-/// One answer.
+/// A scripted response.
 pub(in crate::feishu) struct Reply {
     pub status: u16,
     pub headers: Vec<(&'static str, String)>,
     pub body: Vec<u8>,
-    /// Promise this many bytes more than are sent, then hang up.
+    /// Whether the connection closes before the body is complete.
     pub cut: bool,
 }
 
@@ -49,9 +49,9 @@ impl Reply {
     }
 }
 
-/// One question.
+/// A recorded request.
 #[derive(Clone, Debug)]
-pub(in crate::feishu) struct Asked {
+pub(in crate::feishu) struct Received {
     pub method: String,
     pub path: String,
     pub authorization: String,
@@ -63,7 +63,7 @@ pub(in crate::feishu) struct Asked {
 struct Script {
     replies: VecDeque<Reply>,
     token_replies: VecDeque<Reply>,
-    asked: Vec<Asked>,
+    requests: Vec<Received>,
     tokens: usize,
 }
 
@@ -71,14 +71,14 @@ struct Script {
 pub(in crate::feishu) struct Stub {
     pub url: Url,
     script: Arc<Mutex<Script>>,
-    /// Token answers wait for a permit, so that a test can hold them back.
+    /// Token responses wait for a permit, so that a test can delay them.
     pub token_gate: Arc<tokio::sync::Semaphore>,
-    /// Moves whenever the token endpoint is asked.
-    pub token_asked: tokio::sync::watch::Sender<usize>,
+    /// Counts the token requests.
+    pub token_requests: tokio::sync::watch::Sender<usize>,
 }
 
 impl Stub {
-    /// A server with an open token gate.
+    /// Starts a server with an open token gate.
     pub(in crate::feishu) async fn start() -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -87,36 +87,36 @@ impl Stub {
             url: Url::parse(&url).unwrap(),
             script: Arc::default(),
             token_gate: Arc::new(tokio::sync::Semaphore::new(1000)),
-            token_asked: tokio::sync::watch::Sender::new(0),
+            token_requests: tokio::sync::watch::Sender::new(0),
         };
         let router = Router::new().fallback(answer).with_state(stub.clone());
         tokio::spawn(async move { axum::serve(listener, router).await });
         stub
     }
 
-    /// The next answer outside the token endpoint.
-    pub(in crate::feishu) fn will(&self, reply: Reply) -> &Self {
+    /// Scripts the next response outside the token endpoint.
+    pub(in crate::feishu) fn reply(&self, reply: Reply) -> &Self {
         self.script.lock().replies.push_back(reply);
         self
     }
 
-    /// The next success.
-    pub(in crate::feishu) fn will_say(&self, body: Value) -> &Self {
-        self.will(Reply::json(200, body))
+    /// Scripts the next success.
+    pub(in crate::feishu) fn reply_ok(&self, body: Value) -> &Self {
+        self.reply(Reply::json(200, body))
     }
 
-    /// The next answer of the token endpoint; without one it gives `t-1`, `t-2`, … for 7200 s.
-    pub(in crate::feishu) fn token_will(&self, reply: Reply) -> &Self {
+    /// Scripts the next response of the token endpoint; by default it issues `t-1`, `t-2`, … for 7200 s.
+    pub(in crate::feishu) fn token_reply(&self, reply: Reply) -> &Self {
         self.script.lock().token_replies.push_back(reply);
         self
     }
 
-    /// What was asked outside the token endpoint; forgets it.
-    pub(in crate::feishu) fn asked(&self) -> Vec<Asked> {
-        std::mem::take(&mut self.script.lock().asked)
+    /// Returns and forgets the requests outside the token endpoint.
+    pub(in crate::feishu) fn requests(&self) -> Vec<Received> {
+        std::mem::take(&mut self.script.lock().requests)
     }
 
-    /// How often a token was asked for.
+    /// Returns the number of token requests.
     pub(in crate::feishu) fn tokens(&self) -> usize {
         self.script.lock().tokens
     }
@@ -132,29 +132,29 @@ async fn answer(
     let header = |name: &str| {
         headers.get(name).map(|value| value.to_str().unwrap().to_owned()).unwrap_or_default()
     };
-    let asked = Asked {
+    let request = Received {
         method: method.to_string(),
         path: uri.to_string(),
         authorization: header("authorization"),
         content_type: header("content-type"),
         body: serde_json::from_slice(&body).unwrap_or_default(),
     };
-    let reply = if asked.path == TOKEN_PATH {
-        assert_eq!(asked.method, "POST");
-        assert_eq!(asked.authorization, "");
+    let reply = if request.path == TOKEN_PATH {
+        assert_eq!(request.method, "POST");
+        assert_eq!(request.authorization, "");
         let expected = json!({"app_id": "cli_1", "app_secret": "hidden-secret"});
-        assert_eq!(asked.body, expected);
+        assert_eq!(request.body, expected);
         let (reply, count) = {
             let mut script = stub.script.lock();
             script.tokens += 1;
             (script.token_replies.pop_front(), script.tokens)
         };
-        stub.token_asked.send_replace(count);
+        stub.token_requests.send_replace(count);
         stub.token_gate.acquire().await.unwrap().forget();
         reply.unwrap_or_else(|| token(&format!("t-{count}"), 7200))
     } else {
         let mut script = stub.script.lock();
-        script.asked.push(asked);
+        script.requests.push(request);
         script
             .replies
             .pop_front()
@@ -173,7 +173,7 @@ async fn answer(
     response.body(Body::from(reply.body)).unwrap()
 }
 
-/// The token endpoint's answer.
+/// A response of the token endpoint.
 pub(in crate::feishu) fn token(token: &str, expire: i64) -> Reply {
     Reply::json(
         200,

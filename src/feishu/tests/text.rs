@@ -1,4 +1,4 @@
-//! What a message says to the bot.
+//! How the bot reads the text of a message.
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -27,7 +27,7 @@ fn mentions() -> Value {
 }
 
 #[test]
-fn the_bots_mention_goes_and_others_become_names() {
+fn the_bots_mention_is_removed_and_others_become_names() {
     for (text, read) in [
         ("@_user_1 /status prod", "/status prod"),
         ("@_user_1/status", "/status"),
@@ -38,9 +38,9 @@ fn the_bots_mention_goes_and_others_become_names() {
         ("@_user_1 @_user_1 hi", "hi"),
         ("@_user_1", ""),
         ("@_user_12 and @_user_2", "Li and 张三"),
-        // Not one of the mentions, though it starts like one.
+        // Not a mention, though it starts like one.
         ("@_user_123 @_user_13", "@_user_123 @_user_13"),
-        // A name is not read again.
+        // Names are not scanned for placeholders.
         ("@_user_3 x", "@_user_1 x"),
         ("mail a@b.cn @ @@_user_2", "mail a@b.cn @ @张三"),
         ("@_all hello", "@_all hello"),
@@ -57,7 +57,7 @@ fn the_bots_mention_goes_and_others_become_names() {
 }
 
 #[test]
-fn who_is_meant_goes_by_the_open_id() {
+fn the_open_id_decides_whether_the_bot_is_mentioned() {
     let hello = json!({"text": "@_user_1 hi"});
     let mention = |id: &str, kind: Option<&str>| json!([{"key": "@_user_1", "id": {"open_id": id}, "name": "N", "mentioned_type": kind}]);
     for (mentions, me, mentioned, text) in [
@@ -90,7 +90,7 @@ fn posts_are_read_line_by_line() {
             json!({"title": "标题", "content": [[text("一")], [], [text("二"), json!({"tag": "img", "image_key": "i"})]]}),
             "标题\n一\n二",
         ),
-        // Side by side these would be the placeholder of user 12.
+        // Joined, these would be the placeholder of user 12.
         (json!({"content": [[at("@_user_1", ""), text("2 x")]]}), "2 x"),
         (json!({"content": [[at("@_user_2", ""), text(""), text("1")]]}), "张三 1"),
         (json!({"content": [[at("ou_2", "whoever"), text("!")]]}), "张三!"),
@@ -106,7 +106,7 @@ fn posts_are_read_line_by_line() {
 }
 
 #[test]
-fn what_is_not_text_has_none() {
+fn other_kinds_of_message_have_no_text() {
     for (message_type, content) in [
         ("image", json!({"image_key": "img_1"})),
         ("file", json!({"file_key": "f", "file_name": "a.txt"})),

@@ -1,4 +1,4 @@
-//! Custom bots against a server on loopback.
+//! Custom bots against a stub server.
 
 use jiff::Timestamp;
 use secrecy::SecretString;
@@ -27,27 +27,27 @@ fn success() -> Value {
 }
 
 #[tokio::test]
-async fn cards_are_signed_where_a_secret_is_set() {
+async fn cards_are_signed_if_a_secret_is_set() {
     let card = json!({"schema": "2.0", "body": {"elements": []}});
     let signed = json!({"timestamp": "1599360473", "sign": "l1N0gAcBjdwBvGm1xMjOF0XSyaLRpR7tuO5dHfhAYc8=",
                         "msg_type": "interactive", "card": card});
     let plain = json!({"msg_type": "interactive", "card": card});
     for (secret, body) in [(Some("demo"), signed), (None, plain.clone()), (Some(""), plain)] {
         let (stub, bot) = start(secret).await;
-        stub.will_say(success());
+        stub.reply_ok(success());
         bot.send_card(&card, now()).await.unwrap();
-        let asked = stub.asked();
-        assert_eq!(asked.len(), 1);
-        assert_eq!((asked[0].method.as_str(), asked[0].path.as_str()), ("POST", SECRET_PATH));
-        assert_eq!(asked[0].authorization, "");
-        assert_eq!(asked[0].content_type, "application/json; charset=utf-8");
-        assert_eq!(asked[0].body, body);
+        let requests = stub.requests();
+        assert_eq!(requests.len(), 1);
+        assert_eq!((requests[0].method.as_str(), requests[0].path.as_str()), ("POST", SECRET_PATH));
+        assert_eq!(requests[0].authorization, "");
+        assert_eq!(requests[0].content_type, "application/json; charset=utf-8");
+        assert_eq!(requests[0].body, body);
         assert_eq!(stub.tokens(), 0);
     }
 }
 
 #[tokio::test]
-async fn answers_are_judged_by_code_alone() {
+async fn responses_are_judged_by_their_code_alone() {
     let card = json!({});
     let second = std::time::Duration::from_secs(5);
     for (reply, disposition) in [
@@ -70,14 +70,14 @@ async fn answers_are_judged_by_code_alone() {
         (Reply::bytes(307, "").header("location", "http://127.0.0.1:1/"), Disposition::Refused),
     ] {
         let (stub, bot) = start(None).await;
-        stub.will(reply);
+        stub.reply(reply);
         let error = bot.send_card(&card, now()).await.unwrap_err();
         assert_eq!(error.disposition(), disposition, "{error}");
         assert_eq!(error.endpoint(), Some("webhook"));
-        assert_eq!(stub.asked().len(), 1);
+        assert_eq!(stub.requests().len(), 1);
     }
     let (stub, bot) = start(None).await;
-    stub.will(Reply::json(400, success()));
+    stub.reply(Reply::json(400, success()));
     bot.send_card(&card, now()).await.unwrap();
 }
 
@@ -91,19 +91,19 @@ async fn a_card_over_the_limit_is_not_sent() {
         .len();
     let largest = Value::from("x".repeat(WEBHOOK_BODY_LIMIT - frame));
     let larger = Value::from("x".repeat(WEBHOOK_BODY_LIMIT - frame + 1));
-    stub.will_say(success());
+    stub.reply_ok(success());
     bot.send_card(&largest, now()).await.unwrap();
     let error = bot.send_card(&larger, now()).await.unwrap_err();
     assert!(matches!(error, Error::Unsendable { .. }), "{error:?}");
     assert_eq!(error.disposition(), Disposition::Refused);
-    assert_eq!(stub.asked().len(), 1);
+    assert_eq!(stub.requests().len(), 1);
 }
 
 #[tokio::test]
 async fn neither_the_address_nor_the_secret_is_printed() {
     let (stub, bot) = start(Some("hidden-secret")).await;
-    // Hangs up, so that the transport's own error, which knows the URL, is part of ours.
-    stub.will(Reply::bytes(200, "").cut());
+    // Breaks the connection, so that our error wraps the transport's, which knows the URL.
+    stub.reply(Reply::bytes(200, "").cut());
     let error = bot.send_card(&json!({}), now()).await.unwrap_err();
     let source = std::error::Error::source(&error).unwrap();
     let printed = format!("{bot:?} {error} {error:?} {source} {source:?}");

@@ -1,5 +1,7 @@
 //! The page's interface over real HTTP, with a bot that answers every click with a toast.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use parking_lot::Mutex;
 use tokio::net::TcpListener;
 
@@ -12,7 +14,7 @@ const BOB: &str = "ou_bob";
 const GROUP: &str = "oc_group";
 
 struct Demo {
-    feishu: Feishu,
+    feishu: FakeFeishu,
     page: DemoPage,
     url: String,
     client: reqwest::Client,
@@ -30,7 +32,7 @@ async fn serve(router: Router) -> String {
 async fn demo() -> Demo {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let config = FeishuConfig::new("cli_app", "secret", "token");
-    let feishu = Feishu::start(listener, config, Clock::system()).unwrap();
+    let feishu = FakeFeishu::start(listener, config, Clock::system()).unwrap();
     feishu.add_person(ALICE, "Alice", "1");
     feishu.add_person(BOB, "Bob", "2");
     feishu.add_group(GROUP, "Ops");
@@ -52,7 +54,7 @@ async fn demo() -> Demo {
         .reading(|| json!(10)),
     ];
     let people = vec![(BOB.to_owned(), "viewer".to_owned())];
-    let page = DemoPage::new(feishu.clone(), people, controls);
+    let page = DemoPage::new(feishu.clone(), "en_us", people, controls);
     let url = serve(router(page.clone())).await;
     Demo {
         feishu,
@@ -106,7 +108,9 @@ async fn the_page_and_its_state_are_served() {
     let demo = demo().await;
     let page = demo.client.get(&demo.url).send().await.unwrap();
     assert_eq!(page.headers()["content-type"], "text/html; charset=utf-8");
-    assert!(page.text().await.unwrap().starts_with("<!doctype html>"));
+    let text = page.text().await.unwrap();
+    assert!(text.starts_with("<!doctype html>"));
+    assert!(text.contains("data-locale=\"en_us\""), "the page opens in the demo's language");
     let (_, state) = demo.get("/api/state").await;
     assert_eq!(
         state["people"],
@@ -145,7 +149,7 @@ async fn people_talk_and_mention_the_bot_by_flag_or_by_name() {
 }
 
 #[tokio::test]
-async fn whoever_opens_their_direct_chat_is_told_to_the_bot() {
+async fn opening_a_direct_chat_notifies_the_bot() {
     let demo = demo().await;
     assert_eq!(demo.post("/api/enter", json!({"as": BOB})).await, (200, json!({"status": 200})));
     let heard = demo.heard.lock().last().unwrap().clone();
@@ -173,7 +177,7 @@ async fn a_click_answers_its_toast_or_its_error() {
 }
 
 #[tokio::test]
-async fn what_nobody_may_do_is_refused_in_json() {
+async fn invalid_requests_are_refused_in_json() {
     let demo = demo().await;
     let own = demo.feishu.direct_chat(ALICE);
     let say =
@@ -202,7 +206,7 @@ async fn what_nobody_may_do_is_refused_in_json() {
     assert_eq!(demo.get("/api/messages").await.0, 400);
     assert_eq!(demo.get("/api/messages?chat=x").await.0, 404);
     assert!(demo.heard.lock().is_empty());
-    // A form of another site cannot speak for a person: only JSON is taken, which browsers ask about first.
+    // A form on another site cannot act for a person: only JSON is accepted, for which browsers send a preflight request.
     let url = format!("{}/api/say", demo.url);
     let plain = demo.client.post(url).body(say(ALICE, GROUP, "x").to_string());
     assert_eq!(plain.send().await.unwrap().status(), 415);
@@ -245,30 +249,85 @@ async fn the_stream_tells_messages_and_notices_and_ends_when_closed() {
     while stream.chunk().await.unwrap().is_some() {}
 }
 
+fn page_file(name: &str) -> String {
+    String::from_utf8(Files::get(name).unwrap().data.into_owned()).unwrap()
+}
+
+/// The keys and texts of one of the page's catalogues.
+fn catalogue(locale: &str) -> BTreeMap<String, String> {
+    let text = page_file(&format!("words/{locale}.js"));
+    let words = text.split_once("export default ").unwrap().1;
+    serde_json::from_str(words.trim().trim_end_matches(';')).unwrap()
+}
+
+/// The quoted texts (double quotes or backticks) that begin with each `before`.
+fn literals(text: &str, before: &str) -> Vec<String> {
+    let not_within_a_name = |at: usize| !text[..at].ends_with(|c: char| c.is_alphanumeric());
+    text.match_indices(before)
+        .filter(|(at, _)| not_within_a_name(*at))
+        .map(|(at, _)| text[at + before.len()..].split(['"', '`']).next().unwrap().to_owned())
+        .collect()
+}
+
 #[test]
-fn the_pages_own_words_are_in_its_dictionary() {
-    let text = |name: &str| String::from_utf8(Files::get(name).unwrap().data.into_owned()).unwrap();
-    let dictionary = text("words.js");
-    let mut missing = Vec::new();
-    let mut found = 0;
-    for name in Files::iter() {
-        let text = text(&name);
-        for before in ["t(\"", "tf(\"", "data-text=\"", "data-label=\""] {
-            for (at, _) in text.match_indices(before) {
-                // `count("…")` is another function.
-                if before.ends_with("(\"") && text[..at].ends_with(|c: char| c.is_alphanumeric()) {
-                    continue;
-                }
-                let key = text[at + before.len()..].split('"').next().unwrap();
-                found += 1;
-                if !dictionary.contains(&format!("{key:?}:"))
-                    && !dictionary.contains(&format!("\n  {key}:"))
-                {
-                    missing.push(format!("{name}: {key}"));
-                }
-            }
-        }
+fn both_catalogues_have_the_same_keys_and_arguments() {
+    let arguments = |text: &str| -> BTreeSet<String> {
+        let after = text.split('{').skip(1);
+        after.map(|rest| rest.split('}').next().unwrap().to_owned()).collect()
+    };
+    let of = |locale| -> BTreeMap<String, BTreeSet<String>> {
+        catalogue(locale).into_iter().map(|(key, text)| (key, arguments(&text))).collect()
+    };
+    assert_eq!(of("en_us"), of("zh_cn"));
+}
+
+#[test]
+fn every_key_that_is_used_has_a_text_and_every_text_is_used() {
+    let words = catalogue("en_us");
+    let mut sources: Vec<String> = Files::iter()
+        .filter(|name| !name.starts_with("words/"))
+        .map(|name| page_file(&name))
+        .collect();
+    let demo = concat!(env!("CARGO_MANIFEST_DIR"), "/src/cli/demo");
+    for file in std::fs::read_dir(demo).unwrap() {
+        sources.push(std::fs::read_to_string(file.unwrap().path()).unwrap());
     }
-    assert!(found > 50, "{found}");
-    assert!(missing.is_empty(), "{missing:#?}");
+    let spaces: BTreeSet<&str> = words.keys().map(|key| key.split('.').next().unwrap()).collect();
+    let mut used = BTreeSet::new();
+    let mut unknown = Vec::new();
+    let mut use_key = |key: &str| match key.split_once("${") {
+        // The rest of the key is only known when the page runs.
+        Some((start, _)) => {
+            let fitting: Vec<_> = words.keys().filter(|key| key.starts_with(start)).collect();
+            if fitting.is_empty() {
+                unknown.push(key.to_owned());
+            }
+            used.extend(fitting);
+        }
+        None => match words.get_key_value(key) {
+            Some((key, _)) => _ = used.insert(key),
+            None => unknown.push(key.to_owned()),
+        },
+    };
+    for source in &sources {
+        for before in ["t(\"", "t(`", "data-text=\"", "data-label=\""] {
+            literals(source, before).iter().for_each(|key| use_key(key));
+        }
+        // Keys that reach `t` some other way: everything quoted that looks like one.
+        let in_a_space =
+            |text: &&str| text.split_once('.').is_some_and(|(s, _)| spaces.contains(s));
+        let is_key = |text: &&str| {
+            text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "._".contains(c))
+        };
+        let is_file = |text: &str| [".js", ".css"].iter().any(|ending| text.ends_with(ending));
+        source
+            .split('"')
+            .filter(in_a_space)
+            .filter(is_key)
+            .filter(|text| !is_file(text))
+            .for_each(&mut use_key);
+    }
+    assert_eq!(unknown, Vec::<String>::new(), "keys without a text");
+    let unused: Vec<_> = words.keys().filter(|key| !used.contains(key)).collect();
+    assert_eq!(unused, Vec::<&String>::new(), "texts that nothing shows");
 }

@@ -2,64 +2,34 @@
 
 use std::time::{Duration, Instant};
 
-use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::api::{CARD_LIFE, replace};
-use super::cards;
-use super::form::{self, NoSuchComponent};
-use super::people::{Reply, ids};
-use super::state::{Message, Sender};
-use super::{Change, Feishu, TENANT, wire};
+use super::core::{Change, TENANT};
+use super::form::{self, ClickAction, NoSuchComponent};
+use super::handle::FakeFeishu;
+use super::http::Reply;
+use super::state::{CARD_LIFE, Message, Sender};
+use super::{cards, wire};
 
-/// What the client sends of a component, `event.action` of the callback.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct ClickAction {
-    /// The component's tag.
-    pub tag: String,
-    /// The value of its callback behavior.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub value: Option<Value>,
-    /// Its name.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub name: Option<String>,
-    /// The fields of its form, for a submit button.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub form_value: Option<Map<String, Value>>,
-    /// What was chosen in a select, an overflow or a picker.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub option: Option<String>,
-    /// What was chosen in a multiple selection.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub options: Option<Vec<String>>,
-    /// Whether a checker is ticked now.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub checked: Option<bool>,
-    /// What was typed into an input outside a form.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub input_value: Option<String>,
-}
-
-/// The words that pop up after a click.
+/// The toast shown after a click.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Toast {
+pub struct ShownToast {
     /// `info`, `success`, `error` or `warning`.
     pub kind: String,
-    /// The words.
+    /// Its text.
     pub content: String,
 }
 
-/// What a click came to.
+/// The outcome of a click.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ClickResult {
-    /// HTTP status of the service's answer; `None` where there was none, or nothing was sent.
+    /// HTTP status of the service's answer; `None` if there was none, or nothing was sent.
     pub status: Option<u16>,
-    /// The words that pop up.
-    pub toast: Option<Toast>,
+    /// The toast, if any.
+    pub toast: Option<ShownToast>,
     /// Whether the answer replaced the card.
     pub card_updated: bool,
-    /// What the person sees instead: the platform's number and words (`200341 …`), or why the client sent nothing.
+    /// The error that the person sees: the platform's code and text (`200341 …`), or why the client sent nothing.
     pub error: Option<String>,
     /// How long the answer took.
     pub elapsed: Duration,
@@ -71,9 +41,9 @@ impl ClickResult {
     }
 }
 
-impl Feishu {
-    /// A person acts on a component of a card as it stands now. What is not there, is disabled, or would send an empty
-    /// required field is not sent: `error` says so and `status` stays empty.
+impl FakeFeishu {
+    /// A person acts on a component of the current card. If it is missing or disabled, or a required field is empty,
+    /// nothing is sent: `error` says why and `status` is `None`.
     pub async fn click(&self, person: &str, message_id: &str, action: ClickAction) -> ClickResult {
         match self.card(message_id).and_then(|card| form::allows(&card, &action)) {
             Ok(()) => self.click_raw(person, message_id, action).await,
@@ -81,7 +51,7 @@ impl Feishu {
         }
     }
 
-    /// Sends any action on any message, as a forged or outdated client might.
+    /// Sends any action on any message, as a forged or outdated client might do.
     pub async fn click_raw(
         &self,
         person: &str,
@@ -94,7 +64,7 @@ impl Feishu {
         let event = json!({
             "operator": self.operator(person),
             "token": wire::fresh_id("c-"),
-            "action": told(&action),
+            "action": action_json(&action),
             "host": "im_message",
             "context": {"open_message_id": message_id, "open_chat_id": message.chat_id},
         });
@@ -102,11 +72,11 @@ impl Feishu {
         let micros = now.as_microsecond().to_string();
         let envelope = self.envelope("card.action.trigger", &micros, event);
 
-        // Held until the answer is applied, also when this future is dropped halfway.
-        let lock = Lock::take(self, message_id);
+        // Held until the answer is applied, or this future is dropped.
+        let lock = CardLock::take(self, message_id);
         let start = Instant::now();
         let reply = if self.core.connections.subscribed() {
-            self.core.connections.push(&envelope, self.core.config.patience).await
+            self.core.connections.push(&envelope, self.core.config.reply_timeout).await
         } else {
             let nonce = uuid::Uuid::new_v4().to_string();
             self.post("/feishu/card", self.seal_as(&envelope, wire::go_time(now), nonce)).await
@@ -129,7 +99,7 @@ impl Feishu {
         form::find_button(&self.card(message_id).ok()?, wanted)
     }
 
-    /// What pressing the wanted submit button would send: the form's first values, replaced by `fields`.
+    /// The action of pressing the wanted submit button: the form's initial values, overridden by `fields`.
     ///
     /// # Errors
     /// Why the client would send nothing.
@@ -142,8 +112,8 @@ impl Feishu {
         form::submit(&self.card(message_id)?, wanted, &fields)
     }
 
-    /// Fills a form and presses its submit button; `wanted` is asked about the button's callback value (null where it
-    /// has none). What the client would not send is answered as by [`Feishu::click`].
+    /// Fills a form and presses its submit button; `wanted` gets the button's callback value (null where it
+    /// has none). What the client would not send is refused as by [`FakeFeishu::click`].
     pub async fn form_click(
         &self,
         person: &str,
@@ -157,7 +127,7 @@ impl Feishu {
         }
     }
 
-    /// The card of a message that can be acted on.
+    /// The card of a message, if it accepts clicks.
     fn card(&self, message_id: &str) -> Result<Value, NoSuchComponent> {
         let none = |why: &str| NoSuchComponent::NoCard(format!("{message_id} {why}"));
         let message = self.message(message_id).ok_or_else(|| none("does not exist"))?;
@@ -174,7 +144,7 @@ impl Feishu {
     }
 
     fn operator(&self, person: &str) -> Value {
-        let mut operator = self.read(|state| ids(state, person));
+        let mut operator = self.read(|state| state.ids_of(person));
         if let Some(members) = operator.as_object_mut() {
             members.remove("user_id");
             members.insert("tenant_key".to_owned(), Value::from(TENANT));
@@ -182,7 +152,7 @@ impl Feishu {
         operator
     }
 
-    /// Reads the service's answer and gives the message its new card.
+    /// Applies the service's answer to the message.
     fn take_answer(&self, message: &Message, reply: Reply) -> ClickResult {
         let (status, body) = match reply {
             Reply::TimedOut => return ClickResult::failed("200341 no answer within 3 s"),
@@ -209,7 +179,7 @@ impl Feishu {
             let old = card
                 .as_ref()
                 .is_some_and(|card| card.get("schema").and_then(Value::as_str) != Some("2.0"));
-            // Whatever is wrong inside `card` is a bad card, everything else a bad answer.
+            // A fault inside `card` is a bad card, any other a bad answer.
             let shape = faults.iter().find(|fault| !fault.path.starts_with("/card"));
             let (code, first) = match shape {
                 Some(fault) => (200_672, Some(fault)),
@@ -229,7 +199,7 @@ impl Feishu {
                 let standing =
                     state.message_mut(&message.message_id).filter(|message| !message.recalled);
                 match standing {
-                    Some(message) => replace(message, card.to_string(), now),
+                    Some(message) => message.replace_content(card.to_string(), now),
                     None => return false,
                 }
                 true
@@ -239,7 +209,7 @@ impl Feishu {
             status: Some(status),
             toast: answer.get("toast").map(|toast| {
                 let text = |name| toast.get(name).and_then(Value::as_str);
-                Toast {
+                ShownToast {
                     kind: text("type").unwrap_or("info").to_owned(),
                     content: text("content").unwrap_or_default().to_owned(),
                 }
@@ -250,27 +220,27 @@ impl Feishu {
     }
 }
 
-/// `event.action`: what was sent, with the client's zone where the platform tells it.
-fn told(action: &ClickAction) -> Value {
-    let mut told = serde_json::to_value(action).unwrap_or_default();
+/// `event.action`, with the client's time zone for the components that carry it.
+fn action_json(action: &ClickAction) -> Value {
+    let mut json = serde_json::to_value(action).unwrap_or_default();
     let zoned = matches!(
         action.tag.as_str(),
         "button" | "interactive_container" | "date_picker" | "picker_time" | "picker_datetime"
     );
-    if let (true, Some(told)) = (zoned, told.as_object_mut()) {
-        told.insert("timezone".to_owned(), Value::from("Asia/Shanghai"));
+    if let (true, Some(json)) = (zoned, json.as_object_mut()) {
+        json.insert("timezone".to_owned(), Value::from("Asia/Shanghai"));
     }
-    told
+    json
 }
 
-/// While a click is handled the card takes no other update.
-struct Lock<'a> {
-    feishu: &'a Feishu,
+/// Locks a card against other updates while a click is handled.
+struct CardLock<'a> {
+    feishu: &'a FakeFeishu,
     message_id: &'a str,
 }
 
-impl<'a> Lock<'a> {
-    fn take(feishu: &'a Feishu, message_id: &'a str) -> Self {
+impl<'a> CardLock<'a> {
+    fn take(feishu: &'a FakeFeishu, message_id: &'a str) -> Self {
         let lock = Self { feishu, message_id };
         lock.count(|locks| locks.saturating_add(1));
         lock
@@ -285,7 +255,7 @@ impl<'a> Lock<'a> {
     }
 }
 
-impl Drop for Lock<'_> {
+impl Drop for CardLock<'_> {
     fn drop(&mut self) {
         self.count(|locks| locks.saturating_sub(1));
     }

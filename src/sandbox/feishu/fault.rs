@@ -1,14 +1,13 @@
-//! Faults on demand: what a platform, or the line to it, does on a bad day.
+//! The faults of Feishu and of the connection to it.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use parking_lot::Mutex;
+use crate::sandbox::fault;
 
 /// What goes wrong.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Fault {
-    /// This HTTP status with a page that is no JSON, as a gateway answers.
+    /// This HTTP status with an HTML page, as a gateway answers.
     Status(u16),
     /// A refusal in the platform's own form.
     Code {
@@ -24,42 +23,45 @@ pub enum Fault {
         /// `x-ogw-ratelimit-reset`, seconds, may be fractional.
         reset_seconds: f64,
     },
-    /// No answer for as long as the client waits.
+    /// No answer until the client gives up.
     Timeout,
     /// The answer's head and half of its body, then the end of the connection.
     CutBody,
     /// The connection is reset before a byte of the answer.
     ResetConnection,
-    /// HTTP 200 with a body that is no JSON.
+    /// HTTP 200 with a body that is not JSON.
     NotJson,
     /// A complete answer whose JSON ends halfway.
     CutJson,
-    /// HTTP 200, `code` 0, and none of what the answer has to tell.
+    /// HTTP 200 and `code` 0, but `data` has another shape than any endpoint's.
     WrongJson,
-    /// The connection is reset, and from now on nothing listens: [`super::Feishu::open`] mends it.
+    /// The connection is reset, and from now on nothing listens until [`super::FakeFeishu::open`].
     Shut,
-    /// The right answer, after this long.
+    /// The right answer, after this delay.
     Slow(Duration),
 }
 
-/// When a fault strikes. Rules are asked in the order they were injected; the first that fits strikes alone.
+/// A fault, and whether the request takes effect before its answer is spoilt.
 #[derive(Clone, Debug, PartialEq)]
-pub struct FaultRule {
-    /// The endpoint's name as in [`super::Request::endpoint`]; `None`: every one.
-    pub endpoint: Option<String>,
-    /// How many fitting requests pass first.
-    pub skip: u32,
-    /// How many requests are struck then; `None`: all.
-    pub times: Option<u32>,
-    /// Whether the request takes effect before its answer is spoilt.
-    pub applied: bool,
-    /// What goes wrong.
-    pub fault: Fault,
+pub struct Spoiling {
+    pub(super) fault: Fault,
+    pub(super) applied: bool,
 }
 
+/// The endpoint by its name in [`super::Request::endpoint`], or any.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Endpoint(Option<String>);
+
+/// Which requests a fault hits.
+pub type FaultRule = fault::FaultRule<Endpoint, Spoiling>;
+
+/// The rules in force.
+pub type Faults = fault::Faults<Endpoint, Spoiling>;
+
 impl FaultRule {
-    /// Strikes every request, for ever. [`Fault::CutBody`], [`Fault::CutJson`], [`Fault::WrongJson`],
-    /// [`Fault::ResetConnection`] and [`Fault::Slow`] take effect first, the others do not; [`FaultRule::applied`] changes that.
+    /// Hits every request until cleared. [`Fault::CutBody`], [`Fault::CutJson`], [`Fault::WrongJson`],
+    /// [`Fault::ResetConnection`] and [`Fault::Slow`] take effect first, the others do not; [`FaultRule::applied`]
+    /// changes that.
     pub fn new(fault: Fault) -> Self {
         let applied = matches!(
             fault,
@@ -69,94 +71,26 @@ impl FaultRule {
                 | Fault::ResetConnection
                 | Fault::Slow(_)
         );
-        Self { endpoint: None, skip: 0, times: None, applied, fault }
+        Self::hitting(Endpoint::default(), Spoiling { fault, applied })
     }
 
     /// Only requests to this endpoint.
-    pub fn on(mut self, endpoint: &str) -> Self {
-        self.endpoint = Some(endpoint.to_owned());
-        self
-    }
-
-    /// Lets this many fitting requests pass first.
-    pub fn skip(mut self, skip: u32) -> Self {
-        self.skip = skip;
-        self
-    }
-
-    /// Strikes this many requests, then no more.
-    pub fn times(mut self, times: u32) -> Self {
-        self.times = Some(times);
-        self
+    #[must_use]
+    pub fn on(self, endpoint: &str) -> Self {
+        self.narrowed(|target| target.0 = Some(endpoint.to_owned()))
     }
 
     /// Whether the request takes effect before its answer is spoilt.
+    #[must_use]
     pub fn applied(mut self, applied: bool) -> Self {
-        self.applied = applied;
+        self.fault.applied = applied;
         self
     }
 }
 
-/// The rules in force. Clones share them.
-#[derive(Clone, Debug, Default)]
-pub struct Faults {
-    rules: Arc<Mutex<Vec<FaultRule>>>,
-}
-
-impl Faults {
-    /// Adds a rule after those already there.
-    pub fn inject(&self, rule: FaultRule) {
-        self.rules.lock().push(rule);
-    }
-
-    /// Everything works again.
-    pub fn clear(&self) {
-        self.rules.lock().clear();
-    }
-
-    /// Rules that can still strike.
-    pub fn pending(&self) -> usize {
-        self.rules.lock().iter().filter(|rule| rule.times != Some(0)).count()
-    }
-
-    /// The fault that strikes this request, if any, and whether the request takes effect first. Uses up a turn.
-    pub(super) fn strike(&self, endpoint: &str) -> Option<(Fault, bool)> {
-        let mut rules = self.rules.lock();
-        let fits = |rule: &FaultRule| rule.endpoint.as_deref().is_none_or(|name| name == endpoint);
-        for rule in rules.iter_mut().filter(|rule| fits(rule)) {
-            if rule.skip > 0 {
-                rule.skip = rule.skip.saturating_sub(1);
-                continue;
-            }
-            match &mut rule.times {
-                Some(0) => continue,
-                Some(left) => *left = left.saturating_sub(1),
-                None => {}
-            }
-            return Some((rule.fault.clone(), rule.applied));
-        }
-        None
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_rule_skips_then_strikes_then_rests() {
-        let faults = Faults::default();
-        let rule = FaultRule::new(Fault::Timeout).on("send").skip(1).times(2);
-        faults.inject(rule);
-        assert_eq!(faults.strike("patch"), None);
-        assert_eq!(faults.strike("send"), None);
-        assert_eq!(faults.strike("send"), Some((Fault::Timeout, false)));
-        assert_eq!(faults.strike("send"), Some((Fault::Timeout, false)));
-        assert_eq!((faults.strike("send"), faults.pending()), (None, 0));
-        faults.inject(FaultRule::new(Fault::CutBody));
-        assert_eq!(faults.pending(), 1);
-        assert_eq!(faults.strike("any"), Some((Fault::CutBody, true)));
-        faults.clear();
-        assert_eq!(faults.strike("any"), None);
+impl Endpoint {
+    /// Whether a request to this endpoint matches.
+    pub(super) fn is(&self, endpoint: &str) -> bool {
+        self.0.as_deref().is_none_or(|name| name == endpoint)
     }
 }

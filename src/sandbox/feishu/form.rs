@@ -1,23 +1,52 @@
-//! The client's side of a card: what can be clicked on it, and what a form sends (表单容器, 卡片回传交互回调).
+//! The client's view of a card: what can be clicked on it, and what a form sends (表单容器, 卡片回传交互回调).
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::cards::walk::{self, Node};
-use super::click::ClickAction;
 
-/// What the client will not do.
+/// An action on a component as the client sends it, `event.action` of the callback.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ClickAction {
+    /// The component's tag.
+    pub tag: String,
+    /// The value of its callback behavior.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub value: Option<Value>,
+    /// Its name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// The fields of its form, for a submit button.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub form_value: Option<Map<String, Value>>,
+    /// The choice in a select, an overflow or a picker.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub option: Option<String>,
+    /// The choices in a multiple selection.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub options: Option<Vec<String>>,
+    /// Whether a checker is ticked now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub checked: Option<bool>,
+    /// The text typed into an input outside a form.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub input_value: Option<String>,
+}
+
+/// Why the client sends nothing.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NoSuchComponent {
-    /// There is no such message, or it is no card of the bot that still stands.
+    /// There is no such message, or it is not a current card of the bot.
     #[error("no such card: {0}")]
     NoCard(String),
     /// The card holds no component that would send this.
     #[error("the card has no such component: {0}")]
     NotThere(String),
-    /// The component is there and does not work.
+    /// The component is disabled.
     #[error("the component is disabled")]
     Disabled,
-    /// A required field is empty, or a field holds what it does not take.
+    /// A required field is empty, or a field has an invalid value.
     #[error("the form cannot be submitted: {0}")]
     Field(String),
 }
@@ -39,7 +68,7 @@ pub fn find_button(card: &Value, wanted: impl Fn(&Value) -> bool) -> Option<Clic
         })
 }
 
-/// What the client sends when the wanted submit button is pressed: the fields' first values, replaced by `fields`.
+/// The action of pressing the wanted submit button: the fields' initial values, overridden by `fields`.
 pub fn submit(
     card: &Value,
     wanted: impl Fn(&Value) -> bool,
@@ -84,7 +113,7 @@ pub fn submit(
     Ok(action)
 }
 
-/// Whether a person can do this on the card as it stands.
+/// Whether a person can perform this action on the current card.
 pub fn allows(card: &Value, action: &ClickAction) -> Result<(), NoSuchComponent> {
     let nodes = walk::nodes(card);
     let in_form = action.form_value.is_some();
@@ -95,7 +124,7 @@ pub fn allows(card: &Value, action: &ClickAction) -> Result<(), NoSuchComponent>
             && callback_value(node) == action.value.as_ref()
             && (!in_form || submits(node))
             && action.name.as_deref().is_none_or(|name| node.text("name") == Some(name))
-            // A name is sent wherever the component has one; leaving it out is only sloppy outside forms.
+            // A name is sent if the component has one; only outside forms may it be omitted.
             && (!in_form || action.name.is_some())
     };
     let candidates: Vec<_> = nodes.iter().filter(fits).collect();
@@ -170,7 +199,7 @@ fn is_empty(value: &Value) -> bool {
     }
 }
 
-/// Whether the component can come to hold this value.
+/// Whether a person can enter this value into the component.
 fn takes(node: &Node<'_>, value: &Value) -> Result<(), NoSuchComponent> {
     let offered = |one: &Value| {
         let options = node.list("options");
@@ -229,7 +258,7 @@ fn fields_of<'n, 'a>(nodes: &'n [Node<'a>], form: Option<usize>) -> Vec<&'n Node
         .collect()
 }
 
-/// What an untouched field sends. An empty input sends an empty text, another empty field nothing: both occur.
+/// The value of an untouched field: an empty text for an empty input, nothing for another empty field.
 fn initial(node: &Node<'_>) -> Option<Value> {
     let beijing = |member| node.text(member).map(|at| Value::from(format!("{at} +0800")));
     match node.tag {

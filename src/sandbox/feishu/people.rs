@@ -1,16 +1,19 @@
-//! The other direction: what people do, told to the service as the platform tells it (事件订阅, 接收消息).
+//! What people do, sent to the service as the platform sends it (事件订阅, 接收消息).
 
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::state::{ChatKind, Message, Sender};
-use super::{Change, Feishu, TENANT, wire};
+use super::core::{Change, TENANT};
+use super::handle::FakeFeishu;
+use super::http::Reply;
+use super::state::{ChatKind, Message, Sender, SentEvent};
+use super::wire;
 
-/// The most events that are kept for [`Feishu::redeliver_pending`].
-const UNDELIVERED: usize = 1000;
+/// How many events are kept for [`FakeFeishu::redeliver_pending`].
+const KEPT_EVENTS: usize = 1000;
 
-/// A body with the headers that vouch for it.
+/// A body and its signature headers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sealed {
     /// Content type and the three `X-Lark-…` headers.
@@ -19,32 +22,8 @@ pub struct Sealed {
     pub body: String,
 }
 
-/// An event that was sent to the service.
-#[derive(Clone, Debug, PartialEq)]
-pub struct SentEvent {
-    /// `header.event_id`.
-    pub event_id: String,
-    /// `im.message.receive_v1` …
-    pub event_type: String,
-    /// The message it is about, where it is about one.
-    pub message_id: Option<String>,
-    /// The HTTP status it was answered with; `None`: no answer within 3 s, or no connection.
-    pub status: Option<u16>,
-    /// How long the answer took.
-    pub elapsed: Duration,
-    /// The envelope before encryption.
-    pub envelope: Value,
-}
-
-/// What came back from the service.
-pub(super) enum Reply {
-    Answered { status: u16, body: String },
-    TimedOut,
-    NoConnection,
-}
-
-impl Feishu {
-    /// A person writes into a chat (their direct one or a group). The message stays in the chat and is told to the
+impl FakeFeishu {
+    /// A person writes into a chat (their direct chat or a group). The message is added to the chat and sent to the
     /// service. With `mention_bot` the text starts with a mention of the bot.
     pub async fn say(
         &self,
@@ -54,30 +33,22 @@ impl Feishu {
         mention_bot: bool,
     ) -> SentEvent {
         let now = self.core.now();
-        let message_id = wire::fresh_id("om_");
         let shown =
             if mention_bot { format!("@{} {text}", self.bot_name()) } else { text.to_owned() };
+        let content = json!({"text": shown}).to_string();
+        let sender = Sender::Person(person.to_owned());
         let message = Message {
-            message_id: message_id.clone(),
-            chat_id: chat_id.to_owned(),
-            sender: Sender::Person(person.to_owned()),
-            reply_to: None,
-            kind: "text".to_owned(),
-            content: json!({"text": shown}).to_string(),
-            revisions: 0,
             mentions_bot: mention_bot,
-            recalled: false,
-            created_at: now,
-            updated_at: now,
-            locks: 0,
+            ..Message::new(chat_id, sender, "text", content, now)
         };
+        let message_id = message.message_id.clone();
         let (ids, direct) = self.core.change(|state| {
             state.add_message(message);
             let direct = state
                 .chats
                 .get(chat_id)
                 .is_some_and(|chat| matches!(chat.kind, ChatKind::Direct(_)));
-            (ids(state, person), direct)
+            (state.ids_of(person), direct)
         });
         self.core.tell(Change::Message(message_id.clone()));
 
@@ -87,7 +58,7 @@ impl Feishu {
         } else {
             json!({"text": text})
         };
-        let mut told = json!({
+        let mut sent_message = json!({
             "message_id": message_id,
             "create_time": millis,
             "update_time": millis,
@@ -96,7 +67,7 @@ impl Feishu {
             "message_type": "text",
             "content": content.to_string(),
         });
-        if let (true, Some(told)) = (mention_bot, told.as_object_mut()) {
+        if let (true, Some(members)) = (mention_bot, sent_message.as_object_mut()) {
             let mention = json!([{
                 "key": "@_user_1",
                 "id": {"union_id": wire::derived_id("on_", self.bot_open_id()), "user_id": "",
@@ -105,35 +76,35 @@ impl Feishu {
                 "name": self.bot_name(),
                 "tenant_key": TENANT,
             }]);
-            told.insert("mentions".to_owned(), mention);
+            members.insert("mentions".to_owned(), mention);
         }
         let event = json!({
             "sender": {"sender_id": ids, "sender_type": "user", "tenant_key": TENANT},
-            "message": told,
+            "message": sent_message,
         });
         let mut sent = self.draft_event("im.message.receive_v1", event);
         sent.message_id = Some(message_id);
         self.send_event(sent).await
     }
 
-    /// A person opens their direct chat with the bot (用户进入与机器人的会话). The platform tells it each time.
+    /// A person opens their direct chat with the bot (用户进入与机器人的会话). The platform sends this event each time.
     pub async fn enter(&self, person: &str) -> SentEvent {
-        let ids = self.read(|state| ids(state, person));
+        let ids = self.read(|state| state.ids_of(person));
         let event = json!({"chat_id": self.direct_chat(person), "operator_id": ids});
         self.push_event("im.chat.access_event.bot_p2p_chat_entered_v1", event).await
     }
 
-    /// Tells the service any other event, e.g. `im.chat.member.bot.deleted_v1`; `event` is the envelope's `event`.
+    /// Sends any other event to the service, e.g. `im.chat.member.bot.deleted_v1`; `event` is the envelope's `event`.
     pub async fn push_event(&self, event_type: &str, event: Value) -> SentEvent {
         self.send_event(self.draft_event(event_type, event)).await
     }
 
-    /// Sends the very same event again, freshly encrypted and signed, as the platform does after silence.
+    /// Sends the same event again, freshly encrypted and signed, as the platform does if there was no answer.
     pub async fn redeliver(&self, event: &SentEvent) -> SentEvent {
         self.deliver(event.clone()).await
     }
 
-    /// Sends every event again that was not answered 200 in time. Answers how many went through now.
+    /// Resends every event that was not answered 200 in time. Returns how many succeeded.
     pub async fn redeliver_pending(&self) -> usize {
         let pending = std::mem::take(&mut *self.core.undelivered.lock());
         let mut through: usize = 0;
@@ -145,10 +116,10 @@ impl Feishu {
         through
     }
 
-    /// The address check that the platform makes when an address is saved: the challenge must come back.
+    /// The platform's check when an address is saved: the service must return the challenge.
     ///
     /// # Errors
-    /// What was answered instead.
+    /// What the service answered instead.
     pub async fn verify_address(&self, path: &str) -> Result<(), String> {
         let challenge = wire::fresh_id("");
         let body = json!({
@@ -156,7 +127,7 @@ impl Feishu {
             "token": self.core.config.verification_token,
             "type": "url_verification",
         });
-        // It comes unsigned even where events are signed.
+        // It is unsigned even where events are signed.
         let mut sealed = self.seal(&body);
         sealed.headers.truncate(1);
         match self.post(path, sealed).await {
@@ -175,7 +146,7 @@ impl Feishu {
     }
 
     /// Encrypts (where the app has an Encrypt Key) and signs a body as the platform does. For tests that post
-    /// something of their own.
+    /// custom bodies.
     pub fn seal(&self, plain: &Value) -> Sealed {
         let timestamp = self.core.now().as_second().to_string();
         let nonce = rand::random_range(100_000_000_u32..1_000_000_000).to_string();
@@ -235,12 +206,12 @@ impl Feishu {
         }
     }
 
-    /// Delivers, and remembers what did not go through.
+    /// Delivers an event, and keeps it if that fails.
     async fn send_event(&self, event: SentEvent) -> SentEvent {
         let sent = self.deliver(event).await;
         if sent.status != Some(200) {
             let mut undelivered = self.core.undelivered.lock();
-            if undelivered.len() >= UNDELIVERED {
+            if undelivered.len() >= KEPT_EVENTS {
                 undelivered.pop_front();
             }
             undelivered.push_back(sent.clone());
@@ -251,7 +222,7 @@ impl Feishu {
     async fn deliver(&self, mut event: SentEvent) -> SentEvent {
         let start = Instant::now();
         let reply = if self.core.connections.subscribed() {
-            self.core.connections.push(&event.envelope, self.core.config.patience).await
+            self.core.connections.push(&event.envelope, self.core.config.reply_timeout).await
         } else {
             self.post("/feishu/event", self.seal(&event.envelope)).await
         };
@@ -263,7 +234,7 @@ impl Feishu {
         event
     }
 
-    /// Posts to the service, with the platform's patience.
+    /// Posts to the service, with the platform's timeout.
     pub(super) async fn post(&self, path: &str, sealed: Sealed) -> Reply {
         let Some(base) = self.core.service_url.lock().clone() else {
             return Reply::NoConnection;
@@ -277,7 +248,7 @@ impl Feishu {
             let status = response.status().as_u16();
             Ok::<_, reqwest::Error>((status, response.text().await?))
         };
-        match tokio::time::timeout(self.core.config.patience, exchange).await {
+        match tokio::time::timeout(self.core.config.reply_timeout, exchange).await {
             Ok(Ok((status, body))) => Reply::Answered { status, body },
             Ok(Err(error)) => {
                 tracing::warn!(%error, "the service cannot be reached");
@@ -288,14 +259,6 @@ impl Feishu {
     }
 }
 
-/// The ids of a person as events carry them; a stranger has no union_id.
-pub(super) fn ids(state: &super::State, person: &str) -> Value {
-    state.person(person).map_or_else(
-        || json!({"union_id": null, "user_id": null, "open_id": person}),
-        super::Person::ids,
-    )
-}
-
-pub(super) fn event_id(envelope: &Value) -> String {
+fn event_id(envelope: &Value) -> String {
     envelope.pointer("/header/event_id").and_then(Value::as_str).unwrap_or_default().to_owned()
 }

@@ -1,84 +1,38 @@
-//! The line to the client: connections that can be reset on demand, one dispatcher, faults, the log of requests.
+//! The server: dispatches requests, applies faults, and keeps the log of requests.
 
 use std::io;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll};
 
 use axum::Router;
 use axum::body::{Body, Bytes};
-use axum::extract::connect_info::{ConnectInfo, Connected};
+use axum::extract::connect_info::ConnectInfo;
 use axum::extract::{Query, Request as HttpRequest, State as Shared};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::Response;
-use axum::serve::{IncomingStream, Listener};
 use serde_json::{Value, json};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 
+use super::core::Core;
+use super::fault::{Fault, Spoiling};
+use super::http::{ApiResponse, Call};
 use super::state::Request;
-use super::{Core, Fault, api, connection, wire};
-use crate::sandbox::door::{Closing, Door};
+use super::{api, connection, wire};
+use crate::sandbox::listener::{ClosableListener, Reset};
 
-/// The most bytes of a request: an upload of 30 MB and its frame.
+/// Largest request, in bytes: an upload of 30 MB and its multipart framing.
 const BODY_LIMIT: usize = 31 * 1024 * 1024;
 
-/// The code of a request that a fault kept from being looked at.
-const NOT_LOOKED_AT: i64 = -1;
-
-/// A request, read whole.
-pub(super) struct Call {
-    pub method: Method,
-    /// The path's parts, decoded.
-    pub path: Vec<String>,
-    pub query: Vec<(String, String)>,
-    pub headers: HeaderMap,
-    pub body: Bytes,
-}
-
-impl Call {
-    pub fn query(&self, name: &str) -> Option<&str> {
-        self.query.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
-    }
-}
-
-/// An answer in the platform's form.
-pub(super) struct Answer {
-    pub status: u16,
-    pub body: Value,
-}
-
-impl Answer {
-    /// `code` 0 with `data`.
-    pub fn data(data: Value) -> Self {
-        Self { status: 200, body: json!({"code": 0, "msg": "success", "data": data}) }
-    }
-
-    /// A refusal, HTTP 400.
-    pub fn refuse(code: i64, msg: impl Into<String>) -> Self {
-        Self::refuse_as(400, code, msg)
-    }
-
-    /// A refusal with this HTTP status.
-    pub fn refuse_as(status: u16, code: i64, msg: impl Into<String>) -> Self {
-        Self { status, body: json!({"code": code, "msg": msg.into()}) }
-    }
-
-    fn code(&self) -> i64 {
-        self.body.get("code").and_then(Value::as_i64).unwrap_or(0)
-    }
-}
+/// The code logged for a request that a fault kept from being handled.
+const NOT_HANDLED: i64 = -1;
 
 /// Starts serving; ends with the core's `stop`.
-pub(super) fn spawn(door: Door, core: Arc<Core>) {
+pub(super) fn spawn(listener: ClosableListener, core: Arc<Core>) {
     let stop = core.stop.clone();
     let service = Router::new()
         .fallback(serve)
         .with_state(core)
-        .into_make_service_with_connect_info::<Line>();
+        .into_make_service_with_connect_info::<Reset>();
     tokio::spawn(async move {
-        let serving = axum::serve(Lines(door), service)
+        let serving = axum::serve(listener, service)
             .with_graceful_shutdown(async move { stop.cancelled().await });
         if let Err(error) = serving.await {
             tracing::error!(%error, "the stand-in Feishu stopped serving");
@@ -88,7 +42,7 @@ pub(super) fn spawn(door: Door, core: Arc<Core>) {
 
 async fn serve(
     Shared(core): Shared<Arc<Core>>,
-    ConnectInfo(line): ConnectInfo<Line>,
+    ConnectInfo(reset): ConnectInfo<Reset>,
     request: HttpRequest,
 ) -> Response {
     if request.uri().path() == connection::PATH {
@@ -112,12 +66,12 @@ async fn serve(
         Err(error) => return json_response(413, json!({"code": 234006, "msg": error.to_string()})),
     };
     let endpoint = api::endpoint(&call);
-    let strike = core.faults.strike(endpoint);
-    let applied = strike.as_ref().is_none_or(|(_, applied)| *applied);
+    let spoiling = core.faults.hit(|target| target.is(endpoint));
+    let applied = spoiling.as_ref().is_none_or(|spoiling| spoiling.applied);
     let answer = if applied {
         api::answer(&core, endpoint, &call).await
     } else {
-        Answer::refuse_as(504, NOT_LOOKED_AT, "not looked at: a fault was injected")
+        ApiResponse::refuse_as(504, NOT_HANDLED, "not handled: a fault was injected")
     };
     core.change(|state| {
         state.record(Request {
@@ -128,9 +82,9 @@ async fn serve(
             at: core.now(),
         });
     });
-    match strike {
+    match spoiling {
         None => finish(endpoint, answer),
-        Some((fault, _)) => spoil(&core, &line, endpoint, fault, answer).await,
+        Some(Spoiling { fault, .. }) => spoil(&core, &reset, endpoint, fault, answer).await,
     }
 }
 
@@ -147,10 +101,10 @@ async fn read(request: HttpRequest) -> Result<Call, axum::Error> {
     })
 }
 
-fn finish(endpoint: &str, answer: Answer) -> Response {
+fn finish(endpoint: &str, answer: ApiResponse) -> Response {
     let mut body = answer.body;
     let log_id = wire::fresh_id("");
-    // A refusal names its log; the custom bot's are shorter.
+    // A refusal carries its log id, except the custom bot's.
     if answer.status >= 400
         && endpoint != "hook"
         && let Some(body) = body.as_object_mut()
@@ -184,16 +138,25 @@ fn set(response: &mut Response, name: &str, value: &str) {
     }
 }
 
-async fn spoil(core: &Core, line: &Line, endpoint: &str, fault: Fault, answer: Answer) -> Response {
+async fn spoil(
+    core: &Core,
+    reset: &Reset,
+    endpoint: &str,
+    fault: Fault,
+    answer: ApiResponse,
+) -> Response {
     match fault {
         Fault::Status(status) => plain_response(
             status,
             "text/html",
             format!("<html><body><h1>{status}</h1></body></html>"),
         ),
-        Fault::Code { http, code, msg } => finish(endpoint, Answer::refuse_as(http, code, msg)),
+        Fault::Code { http, code, msg } => {
+            finish(endpoint, ApiResponse::refuse_as(http, code, msg))
+        }
         Fault::RateLimited { reset_seconds } => {
-            let refusal = Answer::refuse_as(429, 99_991_400, "request trigger frequency limit");
+            let refusal =
+                ApiResponse::refuse_as(429, 99_991_400, "request trigger frequency limit");
             let mut response = finish(endpoint, refusal);
             set(&mut response, "x-ogw-ratelimit-limit", "50");
             set(&mut response, "x-ogw-ratelimit-reset", &reset_seconds.to_string());
@@ -206,7 +169,7 @@ async fn spoil(core: &Core, line: &Line, endpoint: &str, fault: Fault, answer: A
         }
         Fault::CutBody => cut(&answer.body.to_string()),
         Fault::ResetConnection => {
-            line.reset.store(true, Ordering::Release);
+            reset.now();
             finish(endpoint, answer)
         }
         Fault::NotJson => plain_response(200, "text/html", "<html>ok</html>".to_owned()),
@@ -215,15 +178,15 @@ async fn spoil(core: &Core, line: &Line, endpoint: &str, fault: Fault, answer: A
             let half: String = body.chars().take(body.chars().count() / 2).collect();
             plain_response(answer.status, "application/json; charset=utf-8", half)
         }
-        Fault::WrongJson => finish(endpoint, Answer::data(json!([42]))),
+        Fault::WrongJson => finish(endpoint, ApiResponse::data(json!([42]))),
         Fault::Shut => {
-            core.door.shut().await;
-            line.reset.store(true, Ordering::Release);
+            core.listener.shut().await;
+            reset.now();
             finish(endpoint, answer)
         }
         Fault::Slow(delay) => {
             tokio::time::sleep(delay).await;
-            if answer.code() == NOT_LOOKED_AT {
+            if answer.code() == NOT_HANDLED {
                 return plain_response(504, "text/html", "<html>504</html>".to_owned());
             }
             finish(endpoint, answer)
@@ -231,7 +194,7 @@ async fn spoil(core: &Core, line: &Line, endpoint: &str, fault: Fault, answer: A
     }
 }
 
-/// The head promises the whole body, the line ends halfway.
+/// Announces the whole body, sends half of it, and ends the connection.
 fn cut(body: &str) -> Response {
     let half: Vec<u8> = body.bytes().take(body.len() / 2).collect();
     let parts = [Ok(Bytes::from(half)), Err(io::Error::from(io::ErrorKind::ConnectionAborted))];
@@ -239,88 +202,4 @@ fn cut(body: &str) -> Response {
     set(&mut response, "content-type", "application/json");
     set(&mut response, "content-length", &body.len().to_string());
     response
-}
-
-/// The client's connection as the handlers see it.
-#[derive(Clone, Debug)]
-struct Line {
-    /// The next byte written resets the connection instead.
-    reset: Arc<AtomicBool>,
-}
-
-impl Connected<IncomingStream<'_, Lines>> for Line {
-    fn connect_info(stream: IncomingStream<'_, Lines>) -> Self {
-        stream.remote_addr().clone()
-    }
-}
-
-struct Lines(Door);
-
-impl Listener for Lines {
-    type Io = Wire;
-    type Addr = Line;
-
-    async fn accept(&mut self) -> (Wire, Line) {
-        let (stream, _, closing) = self.0.next().await;
-        let line = Line { reset: Arc::default() };
-        let wire = Wire { stream, line: line.clone(), closing };
-        (wire, line)
-    }
-
-    fn local_addr(&self) -> io::Result<Line> {
-        Ok(Line { reset: Arc::default() })
-    }
-}
-
-/// A TCP stream that resets when its line says so.
-struct Wire {
-    stream: TcpStream,
-    line: Line,
-    closing: Closing,
-}
-
-impl Wire {
-    fn check(&self) -> io::Result<()> {
-        if self.line.reset.load(Ordering::Acquire) {
-            // Without lingering, closing sends a reset rather than an orderly end.
-            self.stream.set_zero_linger()?;
-            return Err(io::ErrorKind::ConnectionReset.into());
-        }
-        Ok(())
-    }
-}
-
-impl AsyncRead for Wire {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        if self.closing.as_mut().poll(cx).is_ready() {
-            self.line.reset.store(true, Ordering::Release);
-            self.check()?;
-        }
-        Pin::new(&mut self.stream).poll_read(cx, buffer)
-    }
-}
-
-impl AsyncWrite for Wire {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffer: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        if let Err(error) = self.check() {
-            return Poll::Ready(Err(error));
-        }
-        Pin::new(&mut self.stream).poll_write(cx, buffer)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
-    }
 }

@@ -1,6 +1,7 @@
-//! What the stand-in remembers: people, chats, messages, tokens, and what was asked of it.
+//! The state of the stand-in: people, chats, messages, tokens, and the log of requests.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::time::Duration;
 
 use axum::body::Bytes;
 use jiff::{SignedDuration, Timestamp};
@@ -8,14 +9,16 @@ use serde_json::{Value, json};
 
 use super::wire;
 
-/// How long a token lives (自建应用获取 tenant_access_token).
+/// Lifetime of a token (自建应用获取 tenant_access_token).
 const TOKEN_LIFE: SignedDuration = SignedDuration::from_secs(7200);
-/// A token with at least this much left is given out again.
+/// A token with at least this much lifetime left is returned again.
 const TOKEN_REUSE: SignedDuration = SignedDuration::from_mins(30);
-/// How long a `uuid` sends at most one message (发送消息).
+/// Deduplication window of a `uuid` (发送消息).
 const UUID_LIFE: SignedDuration = SignedDuration::from_hours(1);
-/// The most requests, and the most rate windows, that are remembered.
-const REMEMBERED: usize = 10_000;
+/// How long a 2.0 card can be updated.
+pub(super) const CARD_LIFE: SignedDuration = SignedDuration::from_hours(14 * 24);
+/// How many requests, and how many rate windows, are kept.
+const KEPT: usize = 10_000;
 
 /// Who wrote a message.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -28,37 +31,61 @@ pub enum Sender {
     Hook(String),
 }
 
-/// A message as it stands now.
+/// A message in its current state.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
     /// `om_…`.
     pub message_id: String,
-    /// The chat it stands in.
+    /// The chat it is in.
     pub chat_id: String,
     /// Who wrote it.
     pub sender: Sender,
-    /// The message it answers.
+    /// The message it replies to.
     pub reply_to: Option<String>,
     /// `msg_type`: `text`, `interactive`, `file` …
     pub kind: String,
-    /// Its present content, JSON text.
+    /// Its current content, JSON text.
     pub content: String,
-    /// How often the content was changed after sending.
+    /// How many times the content was changed after sending.
     pub revisions: u32,
-    /// Its text begins with a mention of the bot.
+    /// Whether its text begins with a mention of the bot.
     pub mentions_bot: bool,
-    /// Taken back by the app.
+    /// Whether the app recalled it.
     pub recalled: bool,
     /// When it was sent.
     pub created_at: Timestamp,
     /// When its content was last changed.
     pub updated_at: Timestamp,
-    /// Clicks under way: the card is locked for other updates.
+    /// Clicks in flight; they lock the card against other updates.
     pub(super) locks: u32,
 }
 
 impl Message {
-    /// The content as JSON; null where it is none.
+    /// A new message, as it is sent.
+    pub(super) fn new(
+        chat_id: &str,
+        sender: Sender,
+        kind: &str,
+        content: String,
+        now: Timestamp,
+    ) -> Self {
+        Self {
+            message_id: wire::fresh_id("om_"),
+            chat_id: chat_id.to_owned(),
+            sender,
+            reply_to: None,
+            kind: kind.to_owned(),
+            content,
+            revisions: 0,
+            mentions_bot: false,
+            recalled: false,
+            created_at: now,
+            updated_at: now,
+            locks: 0,
+        }
+    }
+
+    /// The content as JSON; null if it is not JSON.
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.content).unwrap_or(Value::Null)
     }
@@ -67,6 +94,13 @@ impl Message {
     pub fn is_card(&self) -> bool {
         self.kind == "interactive"
     }
+
+    /// Gives a card its new content.
+    pub(super) fn replace_content(&mut self, content: String, now: Timestamp) {
+        self.content = content;
+        self.revisions = self.revisions.saturating_add(1);
+        self.updated_at = now;
+    }
 }
 
 /// A person of the tenant.
@@ -74,11 +108,11 @@ impl Message {
 pub struct Person {
     /// `ou_…`.
     pub open_id: String,
-    /// `on_…`, follows from the open_id.
+    /// `on_…`, derived from the open_id.
     pub union_id: String,
-    /// Follows from the open_id.
+    /// Derived from the open_id.
     pub user_id: String,
-    /// The shown name.
+    /// The display name.
     pub name: String,
     /// Mainland number without `+86`, or with `+` and country code.
     pub mobile: String,
@@ -89,7 +123,7 @@ pub struct Person {
 pub enum ChatKind {
     /// Between the app and the person of this open_id.
     Direct(String),
-    /// A group; everybody is in it.
+    /// A group that everyone is in.
     Group,
 }
 
@@ -104,7 +138,7 @@ pub struct Chat {
     pub kind: ChatKind,
     /// Whether the app's bot is in it.
     pub has_bot: bool,
-    /// Dissolved by its owner.
+    /// Whether its owner dissolved it.
     pub dissolved: bool,
 }
 
@@ -114,14 +148,31 @@ pub struct Request {
     /// The endpoint's name: `token`, `send`, `reply`, `patch`, `recall`, `message`, `messages`, `users.by_contact`,
     /// `user`, `chats`, `chat`, `bot`, `file`, `hook`, `connection.endpoint`, `connection.upgrade`, or `unknown`.
     pub endpoint: &'static str,
-    /// The HTTP status it was (or, where the answer was spoilt, would have been) answered with.
+    /// The HTTP status of the answer, before a fault spoilt it.
     pub status: u16,
-    /// The platform's code, 0 for success; -1 where a fault kept the request from being looked at.
+    /// The platform's code, 0 for success; -1 if a fault kept the request from being handled.
     pub code: i64,
     /// The platform's text.
     pub message: String,
-    /// When.
+    /// When it was answered.
     pub at: Timestamp,
+}
+
+/// An event that was sent to the service.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SentEvent {
+    /// `header.event_id`.
+    pub event_id: String,
+    /// `im.message.receive_v1` …
+    pub event_type: String,
+    /// The message that it is about, if any.
+    pub message_id: Option<String>,
+    /// The HTTP status of the answer; `None`: no answer within 3 s, or no connection.
+    pub status: Option<u16>,
+    /// How long the answer took.
+    pub elapsed: Duration,
+    /// The envelope before encryption.
+    pub envelope: Value,
 }
 
 /// A custom bot.
@@ -210,7 +261,7 @@ impl State {
     }
 
     pub(super) fn record(&mut self, request: Request) {
-        if self.requests.len() >= REMEMBERED {
+        if self.requests.len() >= KEPT {
             self.requests.pop_front();
         }
         self.requests.push_back(request);
@@ -223,12 +274,20 @@ impl State {
         })
     }
 
-    /// Every token that was given out and is still good.
+    /// The ids of a person as events carry them; a stranger has no union_id.
+    pub(super) fn ids_of(&self, person: &str) -> Value {
+        self.person(person).map_or_else(
+            || json!({"union_id": null, "user_id": null, "open_id": person}),
+            Person::ids,
+        )
+    }
+
+    /// Every token that is still valid.
     pub fn tokens(&self) -> Vec<String> {
         self.tokens.iter().map(|token| token.value.clone()).collect()
     }
 
-    /// A token and the seconds it has left: the present one while it has half an hour, else a new one.
+    /// A token and its remaining seconds: the current one while it has half an hour left, else a new one.
     pub(super) fn token(&mut self, now: Timestamp) -> (String, i64) {
         self.tokens.retain(|token| token.until > now);
         let left = |token: &Token| token.until.duration_since(now);
@@ -259,7 +318,7 @@ impl State {
         self.uuids.insert(uuid.to_owned(), (now, message_id.to_owned()));
     }
 
-    /// Counts one more event in the sliding window of `key`, unless it is full.
+    /// Counts one more event in the sliding window of `key`. Returns false if the window is full.
     pub(super) fn admit(
         &mut self,
         key: String,
@@ -267,7 +326,7 @@ impl State {
         window: SignedDuration,
         now: Timestamp,
     ) -> bool {
-        if self.windows.len() > REMEMBERED {
+        if self.windows.len() > KEPT {
             self.windows.clear();
         }
         let times = self.windows.entry(key).or_default();
@@ -294,7 +353,7 @@ impl Person {
         }
     }
 
-    /// `sender_id` and `operator_id` of events. user_id is null: the app has no right to employee ids.
+    /// `sender_id` and `operator_id` of events. user_id is null: the app lacks the permission for employee ids.
     pub(super) fn ids(&self) -> Value {
         json!({"union_id": self.union_id, "user_id": null, "open_id": self.open_id})
     }

@@ -1,5 +1,5 @@
-//! What travels: encryption and signature of events, the custom bot's signature, ids. Written from the documents and
-//! on purpose not shared with the service's own verification.
+//! Encryption and signature of events, the custom bot's signature, ids. Written from the documents and
+//! deliberately not shared with the service's own verification.
 
 use aes::Aes256;
 use aes::cipher::block_padding::Pkcs7;
@@ -24,7 +24,7 @@ pub fn encrypt(key: &str, iv: [u8; BLOCK], plain: &[u8]) -> String {
     }
     let cipher = cbc::Encryptor::<Aes256>::new(&key.into(), &iv.into());
     let mut out = iv.to_vec();
-    // The buffer is one padding longer than the text, the only thing this can complain about.
+    // Fails only if the buffer has no room for the padding, but it has.
     if let Ok(text) = cipher.encrypt_padded::<Pkcs7>(&mut buffer, plain.len()) {
         out.extend_from_slice(text);
     }
@@ -48,18 +48,18 @@ pub fn webhook_sign(timestamp: &str, secret: &str) -> String {
         .unwrap_or_default()
 }
 
-/// An id that follows from `seed`: the prefix and 32 hex digits.
+/// An id derived from `seed`: the prefix and 32 hex digits.
 pub fn derived_id(prefix: &str, seed: &str) -> String {
     let digest = hex::encode(Sha256::digest(format!("{prefix}{seed}").as_bytes()));
     format!("{prefix}{}", digest.get(..32).unwrap_or_default())
 }
 
-/// A fresh id: the prefix and 32 hex digits.
+/// A random id: the prefix and 32 hex digits.
 pub fn fresh_id(prefix: &str) -> String {
     format!("{prefix}{}", uuid::Uuid::new_v4().simple())
 }
 
-/// The timestamp header of card callbacks: the text form of a Go time, which no client may try to read as a number.
+/// The timestamp header of card callbacks: a Go time as text, which no client may parse as a number.
 pub fn go_time(at: Timestamp) -> String {
     let beijing = at.to_zoned(TimeZone::fixed(Offset::constant(8)));
     format!("{} +0800 CST m=+3612.1", beijing.strftime("%Y-%m-%d %H:%M:%S%.3f"))
@@ -70,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_documents_samples_come_out() {
+    fn the_documented_samples_are_reproduced() {
         let iv = hex::decode("3f7ef0f9564898d80f10ed5106127a46").unwrap();
         assert_eq!(
             encrypt("test key", iv.try_into().unwrap(), b"hello world"),

@@ -1,4 +1,4 @@
-// The demo server's interface, and the stream of what happens there.
+// The demo server's HTTP interface and its event stream.
 
 import { t } from "./words.js";
 
@@ -9,7 +9,7 @@ async function call(path, body) {
       method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body),
     });
   } catch (cause) {
-    throw new Error(t("Could not reach the demo server"), { cause });
+    throw new Error(t("app.unreachable"), { cause });
   }
   const text = await response.text();
   let answer = {};
@@ -33,9 +33,9 @@ export const api = {
 };
 
 /**
- * Listens to the server. `on.message` and `on.updated` get a message, `on.notice` its text, `on.monitor` what
+ * Listens to the server. `on.message` and `on.updated` get a message, `on.notice` a text, `on.monitor` the panel's data,
  * goes on behind the chat,
- * `on.connected` whether the stream is up and if it is up again after a break.
+ * `on.connected` whether the stream is up, and whether it is up again after a break.
  */
 export function listen(on) {
   const source = new EventSource("/api/stream");
@@ -61,7 +61,7 @@ export function listen(on) {
   source.addEventListener("error", () => {
     broken = true;
     on.connected(false, false);
-    // The browser gives up on an answer that is no stream; a restarted server deserves another try.
+    // The browser gives up if the response is not a stream; the server may just be restarting.
     if (source.readyState === EventSource.CLOSED) {
       setTimeout(() => listen(on), 2000);
       source.close();

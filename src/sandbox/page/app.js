@@ -1,8 +1,8 @@
-// The chat page of `airgate demo`: who you are, where you are, and what arrives.
+// The chat page of `airgate demo`: identity, conversations, and incoming messages.
 
 import { api, listen } from "./api.js";
 import { cardSummary } from "./cards.js";
-import { createComposer, createThread, shortTime } from "./chat.js";
+import { createComposer, createThread, senderName, shortTime } from "./chat.js";
 import { createControls } from "./controls.js";
 import { h } from "./dom.js";
 import { createGuide } from "./guide.js";
@@ -10,7 +10,7 @@ import { icon } from "./icons.js";
 import { toast } from "./overlay.js";
 import { createPanel } from "./panel.js";
 import { avatar } from "./people.js";
-import { setShift, t } from "./words.js";
+import { LANG, LOCALE, setShift, switchLanguage, t } from "./words.js";
 
 const COMMANDS = ["/help", "/users", "/billing", "/alerts", "/monitor", "/sync", "/me"];
 const byId = (id) => document.getElementById(id);
@@ -22,7 +22,7 @@ const store = {
   chat() { return this.chats.find((chat) => chat.id === this.open); },
   messagesOf(chat) { return this.messages.get(chat) ?? []; },
   visible() { return this.chats.filter((chat) => chat.kind === "group" || chat.person === this.me); },
-  /** Takes a message in; tells whether it is new, changed, or neither. */
+  /** Stores a message; returns whether it is "new", "changed" or "old". */
   take(message) {
     if (!this.messages.has(message.chat)) this.messages.set(message.chat, []);
     const list = this.messages.get(message.chat);
@@ -49,7 +49,7 @@ const controls = createControls({ list: byId("control-list"), log: byId("log") }
 const panel = createPanel(byId("panel"));
 const guide = createGuide({ host: byId("guide"), opener: byId("guide-open"), page: { show, shows } });
 
-/** Takes in what goes on behind the chat. */
+/** Handles the data about what happens behind the chat. */
 function heard(monitor) {
   if (!monitor) return;
   setShift(monitor.shift);
@@ -60,7 +60,7 @@ function heard(monitor) {
 
 let told = null;
 
-/** The conversation that the guide speaks of. */
+/** The conversation that a step of the guide refers to. */
 function placeOf(where) {
   if (where === "group") return told?.group;
   return store.chats.find((chat) => chat.person === told?.as)?.id;
@@ -71,7 +71,7 @@ function show(person, where) {
   return open(placeOf(where) ?? store.open, false);
 }
 
-/** Whether somebody looks at that conversation. */
+/** Whether that conversation is visible. */
 function shows(where) {
   return store.open === placeOf(where) && !onList();
 }
@@ -105,7 +105,7 @@ function arrived(message, live) {
   drawChats();
 }
 
-// ---- who you are ----
+// ---- identity ----
 
 function drawPeople() {
   const people = [...store.people.values()];
@@ -123,7 +123,7 @@ function drawPeople() {
           byId("people").querySelector("[aria-checked=true]").focus();
         },
       },
-    }, avatar(person), h("span", { class: "person-card-name" }, person.name), h("span", { class: "person-card-role" }, t(person.role)));
+    }, avatar(person), h("span", { class: "person-card-name" }, person.name), h("span", { class: "person-card-role" }, person.role && t(`role.${person.role}`)));
   }));
 }
 
@@ -140,8 +140,9 @@ function become(id) {
 function preview(chat) {
   const last = store.messagesOf(chat.id).at(-1);
   if (!last) return ["", ""];
-  const text = last.kind === "card" ? cardSummary(last.card) : last.kind === "file" ? `${t("[File]")} ${last.text ?? ""}` : last.text;
-  const who = chat.kind === "group" ? `${last.sender.name}: ` : "";
+  const text = last.kind === "card" ? cardSummary(last.card) : last.kind === "recalled" ? t("chat.recalled")
+    : last.kind === "file" ? `${t("chat.file")} ${last.text ?? ""}` : last.text;
+  const who = chat.kind === "group" ? `${senderName(last.sender)}: ` : "";
   return [`${who}${text ?? ""}`, shortTime(last.at)];
 }
 
@@ -156,9 +157,9 @@ function drawChats() {
     const unread = store.unread.get(chat.id) ?? 0;
     return h("li", null, h("button", {
       type: "button", class: "chat-row", "aria-current": chat.id === store.open ? "true" : null, data: { chat: chat.id },
-      on: { click: () => { 
+      on: { click: () => {
         open(chat.id, false);
-        // On a touch screen focus would raise the keyboard over what was just opened.
+        // On a touch screen, focus would raise the keyboard over the conversation.
         if (matchMedia("(hover: hover)").matches) composer.focus();
       } },
     },
@@ -166,24 +167,24 @@ function drawChats() {
     h("span", { class: "chat-text" },
       h("span", { class: "chat-line" }, h("span", { class: "chat-name" }, chatTitle(chat)), h("span", { class: "chat-time" }, time)),
       h("span", { class: "chat-line" }, h("span", { class: "chat-preview" }, text),
-        unread > 0 && h("span", { class: "unread", "aria-label": `${unread} ${t("new")}` }, unread > 99 ? "99+" : String(unread))))));
+        unread > 0 && h("span", { class: "unread", "aria-label": t("chat.unread", { count: unread }) }, unread > 99 ? "99+" : String(unread))))));
   }));
   if (focused) byId("chats").querySelector(`[data-chat="${CSS.escape(focused)}"]`)?.focus();
 }
 
-/** On a phone the list and a conversation take turns. */
+/** Whether the list hides the conversation: a phone shows only one of them. */
 function onList() {
   return document.body.dataset.view === "list" && matchMedia("(max-width: 760px)").matches;
 }
 
-/** Opens a conversation; resolves when the bot knows, which is told of a direct chat each time it is opened. */
+/** Opens a conversation; for a direct chat, resolves once the bot has been notified. */
 async function open(id, keepList) {
   store.open = id;
   if (!keepList) document.body.dataset.view = "chat";
   if (id !== null && !onList()) store.unread.delete(id);
   const chat = store.chat();
-  byId("title").textContent = chat ? chatTitle(chat) : t("Choose a conversation");
-  byId("subtitle").textContent = chat ? t(chat.kind === "group" ? "Group" : "Direct chat") : "";
+  byId("title").textContent = chat ? chatTitle(chat) : t("chat.choose");
+  byId("subtitle").textContent = chat ? t(chat.kind === "group" ? "chat.group" : "chat.direct") : "";
   byId("title-avatar").replaceChildren(chat ? avatar({ id: chat.id, name: chat.name, kind: chat.kind === "group" ? "group" : "bot" }) : "");
   byId("composer-area").hidden = !chat;
   history.replaceState(null, "", `#as=${encodeURIComponent(store.me)}&chat=${encodeURIComponent(id ?? "")}`);
@@ -199,12 +200,12 @@ async function open(id, keepList) {
   }
 }
 
-// ---- the page around it ----
+// ---- page frame ----
 
 function setTheme(theme) {
   document.documentElement.dataset.theme = theme;
   localStorage.setItem("theme", theme);
-  byId("theme").title = byId("theme").ariaLabel = `${t("Theme")}: ${t(theme)}`;
+  byId("theme").title = byId("theme").ariaLabel = `${t("app.theme")}: ${t(`app.theme.${theme}`)}`;
 }
 
 function dress() {
@@ -217,6 +218,9 @@ function dress() {
     node.ariaLabel = t(node.dataset.label);
     if (node.matches("button")) node.title = node.ariaLabel;
   }
+  document.documentElement.lang = LANG;
+  byId("locale").textContent = LOCALE === "zh_cn" ? "EN" : "中";
+  byId("locale").addEventListener("click", switchLanguage);
   const themes = ["auto", "light", "dark"];
   const saved = localStorage.getItem("theme");
   setTheme(themes.includes(saved) ? saved : "auto");
@@ -237,7 +241,7 @@ function dress() {
 
 async function load() {
   const state = await api.state();
-  // After a break the server may be another one: nothing known before it counts.
+  // After a break it may be another server, so forget everything.
   store.messages.clear();
   store.people = new Map(state.people.map((person) => [person.id, person]));
   store.chats = state.chats;
@@ -267,7 +271,7 @@ async function start() {
     monitor: heard,
     notice: (text) => {
       controls.note(text);
-      // The panel's log shows it; a toast is for when the log cannot be seen.
+      // A toast only if the panel's log is not visible.
       if (!document.body.classList.contains("controls-shown")) toast("info", text);
     },
     connected: async (up, again) => {

@@ -1,4 +1,4 @@
-// What is pressed: buttons, the overflow menu and the interactive container.
+// Buttons, the overflow menu and the interactive container.
 
 import { h, openUrl } from "./dom.js";
 import { controlWidth, guardDisabled } from "./field.js";
@@ -15,13 +15,13 @@ const TYPES = new Set([
 
 const FORM_ACTIONS = { form_submit: "submit", form_reset: "reset" };
 
-/** What a form's fields hold by name; null, with the first empty required field shown, if one is. */
+/** A form's values by field name; null if a required field is empty, which is then focused. */
 function collect(form) {
   const missing = form.fields.filter((field) => field.required && field.isEmpty());
   for (const field of form.fields) field.complain(missing.includes(field));
   if (missing.length > 0) {
     missing[0].focus();
-    toast("warning", t("Fill in the required fields"));
+    toast("warning", t("card.fill_in"));
     return null;
   }
   const values = {};
@@ -66,7 +66,7 @@ export function button(element, ctx) {
 /** The "…" menu. */
 export function overflow(element, ctx) {
   const node = h("button", {
-    type: "button", class: "btn btn-default btn-medium overflow", "aria-label": t("More"), title: t("More"),
+    type: "button", class: "btn btn-default btn-medium overflow", "aria-label": t("card.more"), title: t("card.more"),
     "aria-haspopup": "listbox",
   }, iconNode({ tag: "standard_icon", token: "more_outlined" }, ctx));
   controlWidth(node, element.width);
@@ -109,7 +109,7 @@ export function interactiveContainer(element, ctx) {
     return null;
   };
   node.addEventListener("click", (event) => {
-    // What stands inside and can be pressed itself takes the press.
+    // A clickable element inside handles the click itself.
     const inner = event.target.closest("button, a, input, textarea, [role=button], .field");
     if (inner === null || inner === node) {
       event.stopPropagation();

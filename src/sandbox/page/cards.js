@@ -24,16 +24,16 @@ const DRAW = {
   picker_datetime: dateField, select_img: selectImg, checker,
 };
 
-// Where these may stand is part of the card's rules: only directly in the body.
+// Allowed only directly in the body.
 const ROOT_ONLY = new Set(["form", "table"]);
 
-/** A box that says what the card got wrong, where it got it wrong. */
+/** An error box at the place of the fault. */
 export function faultBox(lines) {
   return h("div", { class: "card-fault-box", role: "alert" },
-    h("strong", null, `${t("Not known to Feishu cards")}: `), lines.join(", "));
+    h("strong", null, `${t("card.unsupported")}: `), lines.join(", "));
 }
 
-/** One component; whatever cannot be drawn is shown as a fault, never left out. */
+/** One component; one that cannot be drawn is shown as a fault, never omitted. */
 function renderElement(element, ctx, path) {
   const tag = element?.tag;
   if (!isComponent(tag)) return faultBox([`tag ${JSON.stringify(tag ?? element)}`]);
@@ -66,7 +66,7 @@ function renderAll(elements, ctx, path) {
 }
 
 /**
- * Sends what a component does: asks if it must be confirmed, opens its link, calls back. `extra` is what
+ * Performs a component's action: asks for confirmation, opens its link, calls back. `extra` is what
  * the component adds to the action. Resolves to the server's answer, or null if nothing was sent.
  */
 async function act(ctx, host, element, extra = {}) {
@@ -80,14 +80,14 @@ async function act(ctx, host, element, extra = {}) {
     if (behavior.type === "open_url") openUrl(behavior.pc_url || behavior.default_url);
   }
   const callback = behaviors.find((behavior) => behavior.type === "callback");
-  // Without behaviours a component still calls back, with no value.
+  // A component without behaviours still calls back, without a value.
   if (behaviors.length > 0 && !callback && !extra.form_value) return null;
   const action = { tag: element.tag };
   if (callback) action.value = callback.value;
   if (element.name) action.name = element.name;
   Object.assign(action, extra);
   ctx.lock.busy = true;
-  const turning = spinner(t("Working…"));
+  const turning = spinner(t("app.working"));
   host.classList.add("is-busy");
   host.setAttribute("aria-busy", "true");
   host.append(turning);
@@ -174,5 +174,5 @@ export function renderCard(card, env) {
 
 /** One line for conversation lists: the card's summary or its title. */
 export function cardSummary(card) {
-  return textOf(card?.config?.summary) || textOf(card?.header?.title) || t("[Card]");
+  return textOf(card?.config?.summary) || textOf(card?.header?.title) || t("chat.card");
 }

@@ -18,7 +18,7 @@ function rowsOf(data) {
   return Array.isArray(data?.values) ? data.values : [];
 }
 
-/** The series of a specification: names of the x values and, by series, a number for each. */
+/** The series of a specification: the x values and, for each series, one number per x value. */
 function read(spec) {
   const rows = rowsOf(spec.data);
   const flat = spec.direction === "horizontal";
@@ -60,7 +60,7 @@ function colorsOf(spec, element, count) {
 
 const text = (x, y, content, anchor = "middle", extra = {}) => s("text", { x, y, "text-anchor": anchor, ...extra }, content);
 
-/** Widest text in pixels, roughly: CJK signs are twice as wide as Latin letters. */
+/** Approximate width of the widest text in pixels: CJK characters are twice as wide as Latin letters. */
 function widthOf(content) {
   let sum = 0;
   for (const char of content) sum += char.codePointAt(0) > 0x2e80 ? 11 : 6.3;
@@ -176,7 +176,7 @@ function drawPie(svg, spec, slices, shades, width, height) {
       const side = x > cx ? "start" : "end";
       const whole = `${name} ${share}`;
       const room = side === "start" ? width - x : x;
-      // The legend has the names where they do not fit here.
+      // The legend shows names that do not fit here.
       svg.append(text(x, y + 4, widthOf(whole) <= room ? whole : share, side));
     }
     turn = end;
@@ -210,7 +210,7 @@ function draw(svg, element, spec, width, height) {
   return data.series.map(({ name }) => name);
 }
 
-/** A chart that is drawn again whenever its width changes. */
+/** A chart that is redrawn whenever its width changes. */
 export function chart(element, ctx) {
   const spec = element.chart_spec ?? {};
   if (!KINDS.has(spec.type)) return ctx.faultBox([`chart type ${JSON.stringify(spec.type)} is not drawn here`]);

@@ -16,12 +16,12 @@ function clock(ms) {
 function dayLabel(ms) {
   const day = new Date(ms);
   const days = Math.round((new Date(now()).setHours(0, 0, 0, 0) - new Date(ms).setHours(0, 0, 0, 0)) / 86400000);
-  if (days === 0) return t("Today");
-  if (days === 1) return t("Yesterday");
+  if (days === 0) return t("chat.today");
+  if (days === 1) return t("chat.yesterday");
   return day.toLocaleDateString(LANG, { year: "numeric", month: "short", day: "numeric" });
 }
 
-/** The time of a message for the conversation list: a clock today, else a date. */
+/** The time of a message for the conversation list: the time of day if it is from today, else the date. */
 export function shortTime(ms) {
   const today = new Date(ms).toDateString() === new Date(now()).toDateString();
   return today ? clock(ms) : new Date(ms).toLocaleDateString(LANG, { month: "short", day: "numeric" });
@@ -42,8 +42,13 @@ function textBubble(message, bot) {
 function fileBubble(message) {
   const url = typeof message.url === "string" && /^\/(?!\/)/.test(message.url) ? message.url : safeUrl(message.url);
   const inner = [h("span", { class: "file-icon" }, icon("file_outlined")),
-    h("span", { class: "file-name" }, message.text || t("[File]")), url && icon("download_outlined")];
+    h("span", { class: "file-name" }, message.text || t("chat.file")), url && icon("download_outlined")];
   return url ? h("a", { class: "file", href: url, download: "" }, inner) : h("div", { class: "file" }, inner);
+}
+
+/** Who wrote a message; a custom bot has no name of its own. */
+export function senderName(sender) {
+  return sender.kind === "hook" ? t("chat.webhook_name") : sender.name;
 }
 
 /** A view of one conversation's messages, kept up to date in place. */
@@ -63,30 +68,31 @@ export function createThread({ host, store, click }) {
   function content(message) {
     if (message.kind === "card") return cardOf(message);
     if (message.kind === "file") return fileBubble(message);
+    if (message.kind === "recalled") return h("div", { class: "bubble" }, t("chat.recalled"));
     return textBubble(message, store.bot.name);
   }
 
   function stamp(message) {
     const changed = message.updated_at > message.at;
     return [h("time", { datetime: new Date(message.at).toISOString() }, clock(message.at)),
-      changed && h("span", { class: "changed" }, ` · ${t("updated")} ${clock(message.updated_at)}`)];
+      changed && h("span", { class: "changed" }, ` · ${t("chat.updated")} ${clock(message.updated_at)}`)];
   }
 
   function row(message) {
     const { sender } = message;
     const mine = sender.kind === "person" && sender.id === store.me;
     const kind = sender.kind === "person" ? null : sender.kind;
-    const label = kind === "bot" ? t("Bot") : kind === "hook" ? t("Webhook") : null;
+    const label = kind === "bot" ? t("chat.bot") : kind === "hook" ? t("chat.webhook") : null;
     return h("li", { class: `message${mine ? " is-mine" : ""} is-${message.kind}`, data: { id: message.id } },
-      avatar({ id: sender.id, name: sender.name, kind }),
+      avatar({ id: sender.id, name: senderName(sender), kind }),
       h("div", { class: "message-main" },
-        h("div", { class: "message-meta" }, h("span", { class: "message-name" }, sender.name),
+        h("div", { class: "message-meta" }, h("span", { class: "message-name" }, senderName(sender)),
           label && h("span", { class: "badge" }, label), h("span", { class: "message-time" }, stamp(message))),
         h("div", { class: "message-content" }, content(message))));
   }
 
   const topOf = (node) => host.scrollTop + node.getBoundingClientRect().top - host.getBoundingClientRect().top - 8;
-  /** Where the end is read from: what is taller than the window begins at its top. */
+  /** The scroll position of the end; a message taller than the window starts at its top. */
   const endAt = () => {
     const end = host.scrollHeight - host.clientHeight;
     const last = host.querySelector(".message:last-child");
@@ -97,7 +103,7 @@ export function createThread({ host, store, click }) {
     following = true;
     host.scrollTo({ top: endAt(), behavior: smooth ? "smooth" : "instant" });
   };
-  // Whoever is at the end, or on the way there, stays with what comes in, until they scroll away themselves.
+  // Follows new messages while at the end, until the reader scrolls away.
   let following = true;
   for (const by of ["wheel", "touchmove", "keydown", "pointerdown"]) {
     host.addEventListener(by, () => { following = false; }, { passive: true });
@@ -125,7 +131,7 @@ export function createThread({ host, store, click }) {
     host.replaceChildren();
     const messages = store.messagesOf(id);
     messages.forEach((message, index) => put(message, messages[index - 1]));
-    if (messages.length === 0) host.append(h("li", { class: "empty" }, t("Nothing said yet. Try a command below.")));
+    if (messages.length === 0) host.append(h("li", { class: "empty" }, t("chat.empty")));
     toEnd(false);
   }
 
@@ -139,7 +145,7 @@ export function createThread({ host, store, click }) {
     if (stay) toEnd(true);
   }
 
-  /** Redraws a changed message: focus and scroll stay where they were, and the change is seen. */
+  /** Redraws a changed message: keeps focus and scroll position, and highlights the change. */
   function update(message) {
     const node = nodes.get(message.id);
     if (!node || message.chat !== chat) return;
@@ -158,7 +164,7 @@ export function createThread({ host, store, click }) {
     }
     if (message.kind === "card") {
       card.classList.add("is-updated");
-      card.append(h("span", { class: "updated-flag", role: "status" }, t("Card updated")));
+      card.append(h("span", { class: "updated-flag", role: "status" }, t("chat.card_updated")));
       card.addEventListener("animationend", (event) => {
         if (event.target !== card) return;
         card.classList.remove("is-updated");
@@ -166,7 +172,7 @@ export function createThread({ host, store, click }) {
       });
     }
     if (following) toEnd(false);
-    // A card that became another one is read from its top; one that changed in a detail stays where it is.
+    // Scroll to the top of a card that was replaced; keep the position if only a detail changed.
     else if (title() !== before && host.scrollTop > topOf(node)) host.scrollTo({ top: topOf(node), behavior: "instant" });
   }
 
@@ -190,13 +196,13 @@ export function createComposer({ form, chips, store, say, commands }) {
 
   async function submit(text) {
     const group = store.chat()?.kind === "group";
-    // What somebody typed as a mention is the mention, not a part of the text.
+    // A typed mention counts as the mention, not as part of the text.
     const name = store.bot.name.toLowerCase();
     const typed = group && text.toLowerCase().startsWith(`@${name}`);
     const bare = typed ? text.slice(name.length + 1).trim() : text.trim();
     if (bare === "" || form.classList.contains("is-sending")) return;
     form.classList.add("is-sending");
-    const turning = spinner(t("Working…"));
+    const turning = spinner(t("app.working"));
     send.append(turning);
     try {
       await say(bare, group && (mention || typed));
@@ -205,7 +211,7 @@ export function createComposer({ form, chips, store, say, commands }) {
       if (box.value === text) box.value = "";
       grow();
     } catch (error) {
-      toast("error", `${t("Not sent")}: ${error.message}`);
+      toast("error", `${t("chat.not_sent")}: ${error.message}`);
     } finally {
       turning.remove();
       form.classList.remove("is-sending");
@@ -233,7 +239,7 @@ export function createComposer({ form, chips, store, say, commands }) {
     show();
     box.focus();
   });
-  chips.setAttribute("aria-label", t("Commands"));
+  chips.setAttribute("aria-label", t("chat.commands"));
   chips.append(...commands.map((command) => h("button", {
     type: "button", class: "chip", on: { click: () => submit(command) },
   }, command)));
@@ -244,8 +250,8 @@ export function createComposer({ form, chips, store, say, commands }) {
     at.hidden = !group;
     at.setAttribute("aria-pressed", String(mention));
     at.textContent = `@${store.bot.name}`;
-    at.title = t("In a group the bot only hears messages that mention it");
-    box.placeholder = `${t("Message")} ${chat?.name ?? ""}`;
+    at.title = t("chat.mention");
+    box.placeholder = t("chat.message_to", { name: chat?.name ?? "" });
     box.setAttribute("aria-label", box.placeholder);
     grow();
   }

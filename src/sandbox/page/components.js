@@ -1,4 +1,4 @@
-// The parts of a card that only show something: text, rules, pictures, people.
+// The components that only display something: text, rules, images, people.
 
 import { h } from "./dom.js";
 import { icon } from "./icons.js";
@@ -48,11 +48,11 @@ export function hr() {
 const RATIOS = { large: "160px", medium: "80px", small: "40px", tiny: "16px" };
 
 function placeholder(key, label) {
-  return h("div", { class: "picture", role: "img", "aria-label": label || `${t("This picture stands for")} ${key}` },
+  return h("div", { class: "picture", role: "img", "aria-label": label || `${t("card.picture")} ${key}` },
     icon("image_outlined"), h("span", { class: "picture-key" }, label || key));
 }
 
-/** A picture: its bytes are on Feishu, so a frame with its description stands for it. */
+/** An image: its bytes are on Feishu, so a placeholder shows its description. */
 export function img(element) {
   const node = placeholder(element.img_key, textOf(element.alt));
   const size = /^(\d{1,4}px) (\d{1,4}px)$/.exec(element.size ?? "");
@@ -65,7 +65,7 @@ export function img(element) {
   return title ? h("figure", { class: "figure" }, h("figcaption", null, title), node) : h("div", null, node);
 }
 
-/** Several pictures in a grid. */
+/** Several images in a grid. */
 export function imgCombination(element) {
   const columns = { double: 2, bisect: 2, triple: 3, trisect: 3 }[element.combination_mode] ?? 3;
   return h("div", { class: "pictures", style: { "--columns": String(columns) } },
@@ -87,7 +87,7 @@ export function person(element, ctx) {
   return h("div", { class: "fit" }, personNode(element.user_id, element, ctx));
 }
 
-/** Several people; where only avatars are shown they overlap. */
+/** Several people; avatars without names overlap. */
 export function personList(element, ctx) {
   const overlapped = element.show_name === false || element.show_name === undefined;
   return h("div", { class: `person-list${overlapped ? " overlapped" : ""}` },
@@ -96,8 +96,8 @@ export function personList(element, ctx) {
     (element.persons ?? []).map(({ id }) => personNode(id, element, ctx)));
 }
 
-/** A voice message: a frame stands for it, as for pictures. */
+/** A voice message, shown as a placeholder. */
 export function audio(element) {
-  return h("div", { class: "audio", role: "img", "aria-label": t("Voice message") },
+  return h("div", { class: "audio", role: "img", "aria-label": t("card.voice") },
     icon("play_filled"), h("span", { class: "audio-line" }), h("span", null, element.show_time === false ? "" : "0:00"));
 }

@@ -1,22 +1,25 @@
-// The demo's controls: what a person cannot do from a chat (let spending grow, run the monitor now).
-// Which there are is the server's business.
+// The demo's controls: what a person cannot do from a chat (add spending, run the monitor now).
+// The server decides which there are.
 
 import { h, spinner, uid } from "./dom.js";
 import { api } from "./api.js";
 import { toast } from "./overlay.js";
 import { shortTime } from "./chat.js";
-import { now, t, tf } from "./words.js";
+import { now, t } from "./words.js";
 
 const LOG_LINES = 30;
 
+/** Arguments of a text that may be keys themselves. */
+const translated = (args) => Object.fromEntries(Object.entries(args ?? {}).map(([name, value]) => [name, t(value)]));
+
 async function run(name, value, node, redraw) {
-  const turning = spinner(t("Working…"));
+  const turning = spinner(t("app.working"));
   node.append(turning);
   node.classList.add("is-busy");
   try {
     const answer = await api.control(name, value);
     if (answer.error) toast("error", t(answer.error));
-    else if (answer.message) toast(answer.kind ?? "success", tf(answer.message, answer.args && { ...answer.args, platform: t(answer.args.platform) }));
+    else if (answer.message) toast(answer.kind ?? "success", t(answer.message, translated(answer.args)));
     await redraw();
   } catch (error) {
     toast("error", t(error.message));
@@ -27,17 +30,17 @@ async function run(name, value, node, redraw) {
 }
 
 function selectOf(id, options) {
-  return h("select", { class: "input", id }, options.map((option) => h("option", { value: String(option.value) }, t(option.label))));
+  return h("select", { class: "input", id }, options.map((option) => h("option", { value: String(option.value) }, t(option.label, option))));
 }
 
 /** Several selects and the button that sends them together. */
 function formControl(spec, go, redraw) {
-  const submit = h("button", { type: "submit", class: "btn btn-default btn-medium" }, h("span", { class: "btn-label" }, t("Go")));
+  const submit = h("button", { type: "submit", class: "btn btn-default btn-medium" }, h("span", { class: "btn-label" }, t("control.go")));
   const boxes = new Map();
   const fields = spec.fields.map((field) => {
     const id = uid("control");
     const box = selectOf(id, field.options);
-    // What was chosen last stays chosen when the controls are drawn again.
+    // Keep the selection when the controls are redrawn.
     const key = `${spec.name}.${field.name}`;
     if (chosen.has(key)) box.value = chosen.get(key);
     box.addEventListener("change", () => chosen.set(key, box.value));
@@ -90,7 +93,7 @@ function control(spec, redraw) {
   if (spec.kind === "number") {
     const box = h("input", { type: "number", class: "input", id, step: "any" });
     box.value = spec.value ?? "";
-    const apply = h("button", { type: "submit", class: "btn btn-default btn-medium" }, t("Apply"));
+    const apply = h("button", { type: "submit", class: "btn btn-default btn-medium" }, t("control.apply"));
     const node = h("form", { class: "control-field" }, label, h("div", { class: "control-row" }, box, apply));
     node.addEventListener("submit", (event) => {
       event.preventDefault();

@@ -1,4 +1,4 @@
-// Building DOM nodes. Nothing on this page ever goes through innerHTML: text from chats and cards
+// Building DOM nodes. This page never uses innerHTML: text from chats and cards
 // can only become text nodes.
 
 const SVG = "http://www.w3.org/2000/svg";
@@ -46,7 +46,7 @@ export function s(tag, props, ...children) {
 }
 
 let counter = 0;
-/** An id no other node of the page has. */
+/** An id that is unique on the page. */
 export function uid(prefix) {
   counter += 1;
   return `${prefix}-${counter}`;
@@ -67,7 +67,7 @@ export function safeUrl(url, { tel = false } = {}) {
   return null;
 }
 
-/** Opens a web address in a new tab that knows nothing of this page. */
+/** Opens a web address in a new tab without access to this page. */
 export function openUrl(url) {
   const target = safeUrl(url);
   if (target) window.open(target, "_blank", "noopener,noreferrer");

@@ -1,4 +1,4 @@
-// HTML entities in card texts: the way a bot writes signs that would otherwise be markup.
+// HTML entities in card texts: how a bot writes characters that would otherwise be markup.
 
 const NAMED = {
   amp: "&", lt: "<", gt: ">", quot: "\"", apos: "'", nbsp: "\u00a0", ensp: "\u2002", emsp: "\u2003",
@@ -22,7 +22,7 @@ function decoded(whole, body) {
   return valid ? String.fromCodePoint(code) : "\ufffd";
 }
 
-/** The text with its entities replaced; an unknown name stays as it was written. */
+/** The text with its entities replaced; unknown names stay as they are. */
 export function decodeEntities(text) {
   if (!text.includes("&")) return text;
   return text.replace(/&(#\d{1,7}|#[xX][\da-fA-F]{1,6}|[A-Za-z]{2,10});/g, decoded);

@@ -1,10 +1,10 @@
-// The frame of a form field, and what every control has in common.
+// The frame of a form field, and what all controls share.
 
 import { h, uid } from "./dom.js";
 import { pixels, textOf } from "./texts.js";
 import { t } from "./words.js";
 
-/** A control that is switched off still says why when it is pressed or pointed at. */
+/** A disabled control shows the reason when it is clicked or hovered. */
 export function guardDisabled(node, element) {
   if (!element.disabled) {
     const tip = textOf(element.hover_tips);
@@ -23,7 +23,7 @@ export function controlWidth(node, width) {
 }
 
 /**
- * The frame of a field: label, control, complaint. Inside a form it registers what the control holds.
+ * The frame of a field: label, control, error. Inside a form it registers the control's value.
  * `state` is {read, isEmpty, reset, focus?}.
  */
 export function field(element, ctx, control, state) {
@@ -46,7 +46,7 @@ export function field(element, ctx, control, state) {
   if (ctx.form && element.name) {
     const complain = (wrong) => {
       complaint.hidden = !wrong;
-      complaint.textContent = wrong ? t("This field is required") : "";
+      complaint.textContent = wrong ? t("card.required") : "";
       node.classList.toggle("is-wrong", wrong);
       named?.setAttribute("aria-invalid", String(wrong));
     };

@@ -1,4 +1,4 @@
-// What is filled in: text inputs, dates and times, checkers and picture choices.
+// Form fields: text inputs, dates and times, checkers and image choices.
 
 import { h, uid } from "./dom.js";
 import { button } from "./buttons.js";
@@ -49,12 +49,12 @@ export function input(element, ctx) {
 }
 
 function eye(box) {
-  const node = h("button", { type: "button", class: "input-eye", "aria-label": t("Show"), title: t("Show") },
+  const node = h("button", { type: "button", class: "input-eye", "aria-label": t("card.show"), title: t("card.show") },
     icon("eye_outlined"));
   node.addEventListener("click", () => {
     const hidden = box.type === "password";
     box.type = hidden ? "text" : "password";
-    node.title = t(hidden ? "Hide" : "Show");
+    node.title = t(hidden ? "card.hide" : "card.show");
     node.setAttribute("aria-label", node.title);
     node.classList.toggle("is-on", hidden);
   });
@@ -67,8 +67,8 @@ function sendsItself(element, ctx, box, control, initial) {
     if (answer && !answer.error) tick.hidden = true;
   };
   const tick = h("button", {
-    type: "button", class: "input-tick", hidden: true, "aria-label": t("Submit the value"),
-    title: t("Submit the value"), on: { click: send },
+    type: "button", class: "input-tick", hidden: true, "aria-label": t("card.submit_value"),
+    title: t("card.submit_value"), on: { click: send },
   }, icon("check_outlined"));
   box.addEventListener("input", () => { tick.hidden = box.value === initial; });
   box.addEventListener("keydown", (event) => {
@@ -127,7 +127,7 @@ export function dateField(element, ctx) {
   });
 }
 
-/** A checker: in a form a yes or no, outside it calls back when it is ticked, if it has behaviours. */
+/** A checker: a boolean in a form; outside one it calls back when ticked, if it has behaviours. */
 export function checker(element, ctx) {
   const initial = element.checked === true;
   const text = element.text ?? {};
@@ -178,7 +178,7 @@ export function checker(element, ctx) {
   return node;
 }
 
-/** select_img: pictures to choose from. */
+/** select_img: a choice among images. */
 export function selectImg(element, ctx) {
   const chosen = new Set();
   const columns = { bisect: 2, trisect: 3 }[element.layout] ?? 1;

@@ -1,5 +1,5 @@
-// The guided first minute: one suggestion at a time, done by one click, and taken off when it really happened (also
-// when somebody did it without the guide). What happened is the server's word; what was looked at is the page's.
+// The guided first minute: one suggestion at a time, done with one click, and ticked off once it has really happened (also
+// without the guide). The server reports what happened; the page knows what was looked at.
 
 import { api } from "./api.js";
 import { spinner } from "./dom.js";
@@ -7,27 +7,26 @@ import { icon } from "./icons.js";
 import { toast } from "./overlay.js";
 import { t } from "./words.js";
 
-/** `where` is the conversation in which the step is seen; `see` is a step that only looks. */
+/** The words of a step are `guide.NAME` and `guide.NAME.go`. `where`: its conversation; `see`: a step that only looks. */
 const STEPS = [
-  { name: "list", where: "direct", text: "airgate keeps cloud sub-accounts within the money they were given. You are its administrator: ask for all users.", go: "List users" },
-  { name: "open", where: "direct", text: "An Qi (安琪) is new here: no project, no quota. Open her card.", go: "Open the user" },
-  { name: "project", where: "direct", text: "Link the project whose bills are hers.", go: "Add the project" },
-  { name: "quota", where: "direct", text: "Allocate ¥1,000 to her.", go: "Allocate quota" },
-  { name: "spend", where: null, text: "Now she calls models all day: 85% of it is spent.", go: "Let her spend" },
-  { name: "monitor", where: "direct", text: "The bills are there; let the monitor read them.", go: "Run the monitor" },
-  { name: "warning", where: "group", see: "warning", text: "She passed 80%: the alert group was warned.", go: "See the warning" },
-  { name: "grow", where: null, done: "disable", text: "She goes on spending, until the quota is used up.", go: "Spend the rest" },
-  { name: "disable", where: "group", see: "disable", text: "airgate switched off her key and her login.", go: "See the disable" },
-  { name: "topup", where: "direct", text: "Allocate another ¥1,000.", go: "Top up" },
-  { name: "enable", where: "direct", text: "Give her back exactly what was active before.", go: "Enable" },
+  { name: "list", where: "direct" },
+  { name: "open", where: "direct" },
+  { name: "project", where: "direct" },
+  { name: "quota", where: "direct" },
+  { name: "spend", where: null },
+  { name: "monitor", where: "direct" },
+  { name: "warning", where: "group", see: "warning" },
+  { name: "grow", where: null, done: "disable" },
+  { name: "disable", where: "group", see: "disable" },
+  { name: "topup", where: "direct" },
+  { name: "enable", where: "direct" },
 ];
-const END = "That was the first minute. Now try it yourself: press anything, break a platform, jump to the next month.";
-/** A step that has not happened by then may be tried again. */
-const PATIENCE_MS = 15000;
+/** Timeout after which a step may be retried. */
+const RETRY_MS = 15000;
 
 /**
- * Runs the strip in `host`. `page.show(person, where)` opens a conversation, `page.shows(where)` tells whether one is
- * open. The returned object takes the server's word (`heard`), and is told that another conversation was opened.
+ * Runs the strip in `host`. `page.show(person, where)` opens a conversation, `page.shows(where)` returns whether one is
+ * open. Call `heard` with the server's progress, and `moved` when another conversation was opened.
  */
 export function createGuide({ host, opener, page }) {
   const [count, text, go, close, bar] = ["count", "text", "go", "close", "bar"].map((part) => host.querySelector(`.guide-${part}`));
@@ -58,13 +57,13 @@ export function createGuide({ host, opener, page }) {
     opener.hidden = !closed;
     const next = present();
     const step = STEPS[next];
-    // Whoever looks at what is to be seen only goes on.
-    label.textContent = t(!step ? "Done" : step.see && page.shows(step.where) ? "Next" : step.go);
+    // If it is already visible, only move on.
+    label.textContent = t(!step ? "guide.done" : step.see && page.shows(step.where) ? "guide.next" : `guide.${step.name}.go`);
     if (next !== at) {
       rest();
       at = next;
       count.textContent = step ? `${at + 1}/${STEPS.length}` : "✓";
-      text.textContent = t(step ? step.text : END);
+      text.textContent = t(`guide.${step?.name ?? "end"}`);
       bar.value = at / STEPS.length;
       host.dataset.step = step?.name ?? "end";
     }
@@ -85,7 +84,7 @@ export function createGuide({ host, opener, page }) {
       page.show(told.as, step.where);
       return draw();
     }
-    busy = { turning: spinner(t("Working…")), timer: setTimeout(rest, PATIENCE_MS) };
+    busy = { turning: spinner(t("app.working")), timer: setTimeout(rest, RETRY_MS) };
     go.append(busy.turning);
     go.classList.add("is-busy");
     go.setAttribute("aria-busy", "true");

@@ -1,5 +1,5 @@
 // Glyphs for Feishu's icon-library tokens ("user_outlined", "down-small-ccm_outlined"). The library
-// itself is not ours to ship, so each token is matched by the words in it to a neutral line drawing.
+// itself cannot be redistributed, so the words in each token select a neutral line drawing.
 
 import { s } from "./dom.js";
 
@@ -96,7 +96,7 @@ function glyphOf(token) {
   return "dot";
 }
 
-/** A glyph as large as the text around it; decoration only. */
+/** A glyph in the size of the surrounding text; decoration only. */
 export function icon(token, style) {
   const name = glyphOf(token);
   const filled = /_filled$/.test(token) && name !== "dot";

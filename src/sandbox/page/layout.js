@@ -7,7 +7,7 @@ import { iconNode, isEdges, pixels, space, textNodes, textOf } from "./texts.js"
 const FLEX = { left: "flex-start", center: "center", right: "flex-end" };
 const CROSS = { top: "flex-start", center: "center", bottom: "flex-end" };
 
-/** Makes `node` a box that lays its children out as the container's attributes say. */
+/** Makes `node` a box that lays out its children according to the container's attributes. */
 export function box(node, element, ctx, { padding = "", gap = "8px" } = {}) {
   const horizontal = element.direction === "horizontal";
   node.classList.add("box", horizontal ? "box-row" : "box-column");
@@ -63,7 +63,7 @@ function column(element, ctx, path) {
   return node;
 }
 
-/** Columns side by side; on a narrow card they stack, wrap or divide as flex_mode says. */
+/** Columns side by side; on a narrow card they stack, wrap or divide according to flex_mode. */
 export function columnSet(element, ctx) {
   const node = h("div", { class: "column-set", data: { flex: element.flex_mode ?? "none" } });
   node.style.setProperty("--gap", space(element.horizontal_spacing, "8px"));
@@ -72,7 +72,7 @@ export function columnSet(element, ctx) {
   if (back === null) node.append(ctx.faultBox([`colour ${element.background_style}`]));
   if (back) {
     node.style.background = back;
-    // Text keeps off the edge of a coloured set, unless its columns see to that themselves.
+    // Pad the edge of a coloured set, unless its columns have padding themselves.
     const padded = (element.columns ?? []).some((part) => part?.padding !== undefined);
     if (!padded) node.classList.add("has-background");
   }
@@ -84,7 +84,7 @@ export function columnSet(element, ctx) {
   return node;
 }
 
-/** A form: its fields report what they hold, its submit button sends them together. */
+/** A form: its submit button sends the values of all its fields. */
 export function form(element, ctx) {
   const node = box(h("div", { class: "card-form", role: "group" }), element, ctx, { gap: "12px" });
   const own = { name: element.name, fields: [] };
@@ -96,7 +96,7 @@ export function form(element, ctx) {
 export function collapsiblePanel(element, ctx) {
   const head = element.header ?? {};
   const title = textOf(head.title);
-  // What somebody opened stays open when the card is updated, unless the card itself says otherwise.
+  // Keep an opened panel open when the card is updated, unless the card says otherwise.
   const key = `panel:${ctx.path}:${title}:${element.expanded === true}`;
   let open = ctx.memory.get(key) ?? element.expanded === true;
   const id = uid("panel");

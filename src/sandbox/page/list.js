@@ -1,4 +1,4 @@
-// The list that drops down from a control: options to choose with pointer or keys, searched when long.
+// The drop-down list of a control: options chosen with pointer or keys; long lists are searchable.
 
 import { h, uid } from "./dom.js";
 import { icon } from "./icons.js";
@@ -8,14 +8,14 @@ import { t } from "./words.js";
 const SEARCH_FROM = 7;
 
 /**
- * A list of options hung under `anchor`. `options` are {value, label, lead?}; `selected` a Set of values;
+ * A list of options below `anchor`. `options` are {value, label, lead?}; `selected` is a Set of values;
  * `pick(option)` is called for each choice; with `multi` the list stays open.
  */
 export function list(anchor, { options, selected, pick, multi = false, closed }) {
   const id = uid("list");
   const rows = h("div", { class: "list", role: "listbox", id, "aria-multiselectable": multi ? "true" : null });
   const search = options.length >= SEARCH_FROM
-    ? h("input", { type: "search", class: "list-search", placeholder: t("Search"), "aria-label": t("Search"), "aria-controls": id, autocomplete: "off" })
+    ? h("input", { type: "search", class: "list-search", placeholder: t("card.search"), "aria-label": t("card.search"), "aria-controls": id, autocomplete: "off" })
     : null;
   const holder = search ?? rows;
   if (!search) rows.tabIndex = -1;
@@ -31,7 +31,7 @@ export function list(anchor, { options, selected, pick, multi = false, closed })
       },
     }, option.lead, h("span", { class: "list-label" }, option.label),
     selected.has(option.value) && icon("check_outlined"))));
-    if (shown.length === 0) rows.append(h("div", { class: "list-none" }, t("Nothing found")));
+    if (shown.length === 0) rows.append(h("div", { class: "list-none" }, t("card.nothing_found")));
     mark();
   }
   function mark() {

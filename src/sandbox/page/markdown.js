@@ -1,5 +1,5 @@
 // Feishu's markdown (the markdown component and lark_md), read into DOM nodes. Blocks first, then the
-// text inside them; what looks like a tag but is none of Feishu's is shown as an error.
+// text inside them; an unknown tag is shown as an error.
 
 import { h, safeUrl } from "./dom.js";
 import { decodeEntities } from "./entities.js";
@@ -44,7 +44,7 @@ function blocks(lines, ctx, depth) {
     const fence = FENCE.exec(line);
     if (line.trim() === "") {
       at += 1;
-      // One empty line separates; a second one is a gap somebody wanted.
+      // One empty line separates; further ones are deliberate gaps.
       if (at < lines.length && lines[at].trim() === "" && nodes.length > 0) {
         nodes.push(h("div", { class: "md-gap" }));
         while (at < lines.length && lines[at].trim() === "") at += 1;
@@ -186,7 +186,7 @@ export function inline(source, ctx, depth = 0) {
       push(h("br"));
       taken = 1;
     } else if (char === "\\" && PUNCTUATION.test(source[at + 1] ?? "")) {
-      // The escaped sign must not open an entity either.
+      // An escaped character must not start an entity either.
       push(document.createTextNode(source[at + 1]));
       taken = 2;
     } else if (char === "`") taken = codeAt(source, at, push);
@@ -224,7 +224,7 @@ function anchor(url, content) {
   return h("a", { href: target, target: "_blank", rel: "noopener noreferrer" }, content);
 }
 
-/** The parenthesis that closes the one at `open`; addresses may hold pairs of their own. */
+/** The parenthesis that closes the one at `open`; addresses may contain pairs. */
 function closingParenthesis(source, open) {
   let level = 0;
   for (let at = open; at < source.length && source[at] !== "\n"; at += 1) {
@@ -299,7 +299,7 @@ function emojiAt(rest, push) {
   return match[0].length;
 }
 
-/** Where the matching `</name>` starts, tags of the same name inside counted; -1 without one. */
+/** Where the matching `</name>` starts, nested tags considered; -1 if there is none. */
 function closingTag(source, from, name) {
   const pattern = new RegExp(`<(/?)${name}(?=[\\s>/])[^<>]*>`, "gi");
   pattern.lastIndex = from;
@@ -312,7 +312,7 @@ function closingTag(source, from, name) {
   return null;
 }
 
-// Tags that mean nothing without their end.
+// Tags that need an end tag.
 const PAIRED = new Set(["font", "text_tag", "number_tag", "a", "link", "raw"]);
 
 function tagAt(source, at, rest, ctx, depth, push) {
@@ -353,7 +353,7 @@ function mention(id, ctx) {
   return h("span", { class: `md-at${id === ctx.me ? " md-at-me" : ""}` }, `@${all ? "all" : personName(id, ctx)}`);
 }
 
-// Blocks drawn with letters (a usage bar): the empty part is a surface, not text to be read.
+// Bars drawn with characters: the empty part is a surface, not text.
 const BLOCKS = /^[\u2580-\u259f]+$/;
 
 const TAGS = {

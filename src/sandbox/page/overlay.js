@@ -1,4 +1,4 @@
-// What floats above the page: toasts, the confirm dialog, and popups hung on a control.
+// Toasts, the confirmation dialog, and popups of a control.
 
 import { h, uid } from "./dom.js";
 import { icon } from "./icons.js";
@@ -22,22 +22,22 @@ export function toast(type, content) {
     node.classList.add("leaving");
     setTimeout(() => node.remove(), 250);
   }
-  // Whoever reads it or points at it keeps it; a click puts it away.
+  // Hovering keeps it open; a click closes it.
   node.addEventListener("mouseenter", () => clearTimeout(timer));
   node.addEventListener("mouseleave", () => { timer = setTimeout(leave, 1500); });
   node.addEventListener("click", leave);
 }
 
-/** Asks before something is done; resolves to whether it was confirmed. */
+/** Asks for confirmation; resolves to whether it was given. */
 export function confirmDialog(title, text) {
   return new Promise((resolve) => {
     const [titleId, textId] = [uid("confirm"), uid("confirm")];
-    const ok = h("button", { type: "submit", value: "ok", class: "btn btn-primary_filled" }, t("Confirm"));
+    const ok = h("button", { type: "submit", value: "ok", class: "btn btn-primary_filled" }, t("card.confirm"));
     const dialog = h("dialog", { class: "confirm", "aria-labelledby": titleId, "aria-describedby": textId },
       h("form", { method: "dialog" },
         h("h2", { id: titleId }, title), h("p", { id: textId }, text),
         h("div", { class: "confirm-buttons" },
-          h("button", { type: "submit", value: "cancel", class: "btn btn-default" }, t("Cancel")), ok)));
+          h("button", { type: "submit", value: "cancel", class: "btn btn-default" }, t("card.cancel")), ok)));
     dialog.addEventListener("click", (event) => { if (event.target === dialog) dialog.close("cancel"); });
     dialog.addEventListener("close", () => {
       dialog.remove();
@@ -51,7 +51,7 @@ export function confirmDialog(title, text) {
 
 let openPopup = null;
 
-/** Hangs `content` under `anchor` until `close` is called, Escape is pressed or focus goes elsewhere. */
+/** Shows `content` below `anchor` until `close` is called, Escape is pressed or focus moves away. */
 export function popup(anchor, content, onClose) {
   openPopup?.close();
   const node = h("div", { class: "popup" }, content);

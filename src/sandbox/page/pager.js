@@ -6,18 +6,18 @@ import { t } from "./words.js";
 
 /**
  * Shows the first page by calling show(from, to) and returns the pager, or nothing for a single page.
- * The page is remembered under `key` in the card's memory, so an update does not turn it back.
+ * The page is stored under `key` in the card's memory, so that an update does not reset it.
  */
 export function pager(total, size, show, ctx, key) {
   const pages = Math.max(1, Math.ceil(total / size));
   const memory = ctx.memory ?? new Map();
   let page = Math.min(memory.get(key) ?? 0, pages - 1);
   const label = h("span", { class: "pager-label", "aria-live": "polite" });
-  const button = (name, text, step) => h("button", {
-    type: "button", class: "pager-button", "aria-label": t(text), title: t(text), on: { click: () => turn(step) },
+  const button = (name, key, step) => h("button", {
+    type: "button", class: "pager-button", "aria-label": t(key), title: t(key), on: { click: () => turn(step) },
   }, icon(name));
-  const previous = button("left_outlined", "Previous page", -1);
-  const next = button("right_outlined", "Next page", 1);
+  const previous = button("left_outlined", "card.previous_page", -1);
+  const next = button("right_outlined", "card.next_page", 1);
   function turn(step) {
     page = Math.min(Math.max(page + step, 0), pages - 1);
     memory.set(key, page);

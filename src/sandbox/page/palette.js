@@ -1,6 +1,6 @@
 // The colour palette of Feishu cards, for light and dark. A shade is its hue's base colour mixed with
 // the near end (50 to 400: towards the card's background) or the far end (600 to 900: towards its
-// text), so that one rule serves both themes; the base colours stand in card.css.
+// text), so that one rule serves both themes; the base colours are in card.css.
 
 const HUES = new Set([
   "blue", "carmine", "green", "indigo", "lime", "orange", "purple", "red", "sunflower",

@@ -1,7 +1,7 @@
-// What goes on behind the chat: the monitor, changes of access, the outbox, and the calls to both platforms.
+// What happens behind the chat: the monitor, access changes, the outbox, and the calls to both platforms.
 
 import { h } from "./dom.js";
-import { LANG, now, t, tf } from "./words.js";
+import { LANG, now, t } from "./words.js";
 
 function clock(ms) {
   const sameDay = new Date(ms).toDateString() === new Date(now()).toDateString();
@@ -14,39 +14,41 @@ const time = (ms) => h("time", { datetime: new Date(ms).toISOString() }, clock(m
 
 function monitorPart({ running, next_at: next, last }) {
   const fact = (name, ...value) => h("div", { class: "panel-fact" }, h("dt", null, t(name)), h("dd", null, ...value));
-  const result = last && h("span", { class: last.ok ? "is-good" : "is-bad" }, t(last.ok ? "all read" : "incomplete"));
+  const result = last && h("span", { class: last.ok ? "is-good" : "is-bad" }, t(last.ok ? "panel.complete" : "panel.incomplete"));
   return h("dl", { class: "panel-facts" },
-    fact("Last cycle", ...(running ? [t("Running…")] : last ? [time(last.at), " ", result] : [t("not yet")])),
-    last && h("div", { class: "panel-note" }, tf("{users} users, {warnings} warnings, {disables} disabled", last)),
+    fact("panel.last_cycle", ...(running ? [t("panel.running")] : last ? [time(last.at), " ", result] : [t("panel.not_yet")])),
+    last && h("div", { class: "panel-note" }, t("panel.cycle", last)),
     (last?.errors ?? []).map((error) => h("div", { class: "panel-note is-bad" }, error)),
-    next !== null && fact("Next cycle", time(next)));
+    next !== null && fact("panel.next_cycle", time(next)));
 }
 
+const attempts = (row) => row.attempts > 0 && ` · ${t("panel.attempts", { count: row.attempts })}`;
+
 function accessPart(list) {
-  if (list.length === 0) return h("p", { class: "panel-note" }, t("Nothing is being changed"));
+  if (list.length === 0) return h("p", { class: "panel-note" }, t("panel.access.none"));
   return h("ul", { class: "panel-rows" }, list.map((row) => h("li", null,
-    h("strong", null, `${t(row.goal)} `), row.user, row.attempts > 0 && ` · ${row.attempts} ${t("tries")}`,
+    h("strong", null, `${t(`panel.access.${row.goal}`)} `), row.user, attempts(row),
     row.error && h("div", { class: "panel-note is-bad" }, row.error))));
 }
 
 function outboxPart({ count, owed, failed }) {
-  if (count === 0 && failed.length === 0) return h("p", { class: "panel-note" }, t("Nothing waits"));
+  if (count === 0 && failed.length === 0) return h("p", { class: "panel-note" }, t("panel.outbox.empty"));
   return h("ul", { class: "panel-rows" },
-    owed.map((row) => h("li", null, t(row.what), row.attempts > 0 && ` · ${row.attempts} ${t("tries")}`,
+    owed.map((row) => h("li", null, t(`panel.owed.${row.what}`), attempts(row),
       row.error && h("div", { class: "panel-note is-bad" }, row.error))),
-    failed.map((row) => h("li", null, time(row.at), ` ${t(row.what)}: ${t("given up")}`,
+    failed.map((row) => h("li", null, time(row.at), ` ${t(`panel.owed.${row.what}`)}: ${t("panel.outbox.given_up")}`,
       h("div", { class: "panel-note is-bad" }, row.error))));
 }
 
 function callRow(call) {
   return h("li", { class: call.ok ? null : "is-failed" },
-    time(call.at), h("span", { class: `call-to to-${call.to.toLowerCase()}` }, t(call.to)),
+    time(call.at), h("span", { class: `call-to to-${call.to}` }, t(`platform.${call.to}`)),
     h("span", { class: "call-name" }, call.name, call.of && h("span", { class: "call-of" }, ` ${call.of}`)),
-    h("span", { class: call.ok ? "is-good" : "is-bad", "aria-label": `${t(call.ok ? "ok" : "failed")} ${call.outcome}` }, call.outcome),
+    h("span", { class: call.ok ? "is-good" : "is-bad", "aria-label": `${t(call.ok ? "panel.calls.ok" : "panel.calls.failed")} ${call.outcome}` }, call.outcome),
     call.words && h("span", { class: "call-words is-bad" }, t(call.words)));
 }
 
-/** Draws the panel into `host`; the returned function draws it anew. */
+/** Draws the panel into `host`; the returned function redraws it. */
 export function createPanel(host) {
   const part = (name, extra) => {
     const title = h("h3", { class: "side-title" }, t(name));
@@ -54,13 +56,13 @@ export function createPanel(host) {
     host.append(h("section", null, title, body));
     return { title, body };
   };
-  const monitor = part("Monitor");
-  const access = part("Access being changed");
-  const outbox = part("Outbox");
-  const calls = part("Calls to the platforms", { class: "panel-calls", tabindex: "0", role: "group", "aria-label": t("Calls to the platforms") });
+  const monitor = part("panel.monitor");
+  const access = part("panel.access");
+  const outbox = part("panel.outbox");
+  const calls = part("panel.calls", { class: "panel-calls", tabindex: "0", role: "group", "aria-label": t("panel.calls") });
   const shown = new Map();
 
-  /** Only what changed is drawn, so that a reader's place and selection stay. */
+  /** Only what changed is drawn, so that the reader's scroll position and selection stay. */
   function put(target, data, draw) {
     const text = JSON.stringify(data);
     if (shown.get(target) === text) return;
@@ -72,8 +74,8 @@ export function createPanel(host) {
     put(monitor, data.monitor, monitorPart);
     put(access, data.access, accessPart);
     put(outbox, data.outbox, outboxPart);
-    outbox.title.textContent = data.outbox.count > 0 ? `${t("Outbox")} · ${tf("{count} owed", data.outbox)}` : t("Outbox");
-    put(calls, data.calls, (list) => (list.length === 0 ? h("p", { class: "panel-note" }, t("No calls yet"))
+    outbox.title.textContent = data.outbox.count > 0 ? `${t("panel.outbox")} · ${t("panel.outbox.owed", data.outbox)}` : t("panel.outbox");
+    put(calls, data.calls, (list) => (list.length === 0 ? h("p", { class: "panel-note" }, t("panel.calls.none"))
       : h("ol", { class: "calls" }, list.map(callRow))));
   };
 }

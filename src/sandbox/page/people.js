@@ -20,7 +20,7 @@ function initials(name) {
   return (words.length > 1 ? words[0][0] + words[1][0] : chars.slice(0, 2).join("")).toUpperCase();
 }
 
-/** The name behind an open_id; the id itself, shortened, for somebody this demo does not know. */
+/** The name of an open_id; the shortened id for a person unknown to the demo. */
 export function personName(id, ctx) {
   const person = ctx.people?.get(id);
   if (person) return person.name;
@@ -29,8 +29,8 @@ export function personName(id, ctx) {
 }
 
 /**
- * A round avatar; it is decoration, the name stands beside it. `kind` bot, hook and group have glyphs;
- * `short` leaves one sign, for the small ones inside cards.
+ * A round avatar; decoration only, the name is next to it. `kind` bot, hook and group have glyphs;
+ * `short` shows one character, for the small ones inside cards.
  */
 export function avatar({ id, name, kind, short }) {
   const glyph = { bot: "robot_outlined", hook: "bell_outlined", group: "group_outlined" }[kind];

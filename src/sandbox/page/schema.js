@@ -1,4 +1,4 @@
-// What a card object may hold. Feishu refuses a card with one attribute its pages do not list, so the
+// The attributes of card objects. Feishu refuses a card with an undocumented attribute, so the
 // page shows such an attribute as an error instead of skipping it.
 
 const BOX = "direction padding horizontal_spacing vertical_spacing horizontal_align vertical_align";
@@ -93,7 +93,7 @@ export function unknownAttributes(kind, object) {
   return Object.keys(object).filter((name) => !SETS[kind].has(name));
 }
 
-/** Whether a component of this tag may stand among elements. */
+/** Whether a component of this tag is allowed among elements. */
 export function isComponent(tag) {
   return COMPONENTS.has(tag);
 }

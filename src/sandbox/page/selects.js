@@ -15,7 +15,7 @@ function optionsOf(element, ctx) {
       value: option.value, label: textOf(option.text), lead: option.icon && iconNode(option.icon, ctx),
     }));
   }
-  // Without candidates of its own a people select offers the chat's members.
+  // Without candidates a people select offers the chat's members.
   const ids = listed.length > 0 ? listed.map((option) => option.value) : [...ctx.people.keys()];
   return ids.map((id) => {
     const name = personName(id, ctx);
@@ -23,7 +23,7 @@ function optionsOf(element, ctx) {
   });
 }
 
-/** A fresh lead for each place it is shown: a node stands in one place only. */
+/** A new lead node for each place it is shown: a node can be in one place only. */
 const leadOf = (option) => (option.person
   ? avatar({ id: option.value, name: option.label, short: true }) : option.lead?.cloneNode(true));
 
@@ -41,10 +41,10 @@ function trigger(element) {
   });
 }
 
-/** Tells the field around a select what an input tells by itself. */
+/** Dispatches the events that an input would dispatch by itself. */
 const changed = (node) => node.dispatchEvent(new Event("input", { bubbles: true }));
 
-const hint = (element) => textOf(element.placeholder) || t("Choose");
+const hint = (element) => textOf(element.placeholder) || t("card.choose");
 
 /** select_static and select_person. */
 export function select(element, ctx) {
@@ -102,7 +102,7 @@ export function multiSelect(element, ctx) {
         ? h("span", { class: "select-hint" }, hint(element))
         : chosen.map((option) => h("span", { class: "chip-in" }, leadOf(option), h("span", null, option.label),
           h("span", {
-            class: "chip-out", title: `${t("Remove")} ${option.label}`,
+            class: "chip-out", title: `${t("card.remove")} ${option.label}`,
             on: { click: (event) => { event.stopPropagation(); toggle(option); } },
           }, icon("close_outlined"))))),
       icon("down_outlined"));

@@ -59,7 +59,7 @@ function cell(value, column, ctx) {
   }
 }
 
-/** A table of at most ten rows a page. */
+/** A table with at most ten rows per page. */
 export function table(element, ctx) {
   const columns = element.columns ?? [];
   const rows = element.rows ?? [];
@@ -77,7 +77,7 @@ export function table(element, ctx) {
         style: { "text-align": align(column), "vertical-align": { top: "top", bottom: "bottom" }[column.vertical_align] ?? "middle" },
       }, cell(row[column.name], column, ctx))))));
     if (rows.length === 0) {
-      body.append(h("tr", null, h("td", { class: "table-none", colspan: String(columns.length) }, t("No data"))));
+      body.append(h("tr", null, h("td", { class: "table-none", colspan: String(columns.length) }, t("card.no_data"))));
     }
   };
   const heads = columns.map((column) => h("th", {

@@ -19,7 +19,7 @@ export function textOf(text) {
   return own ?? text?.content ?? picked(text?.i18n_content) ?? "";
 }
 
-/** Nodes of a text object: markdown where its tag says so, plain text otherwise. */
+/** Nodes of a text object: markdown if its tag says so, else plain text. */
 export function textNodes(text, ctx) {
   if (text?.tag === "lark_md" || text?.tag === "markdown") return markdown(textOf(text), ctx);
   return [textOf(text)];
@@ -46,7 +46,7 @@ export function sizeStyle(name, ctx) {
 }
 
 const EDGES = /^(?:0|-?\d{1,2}px)(?: (?:0|-?\d{1,2}px)){0,3}$/;
-/** Whether a margin or padding has the form the card rules ask for. */
+/** Whether a margin or padding has the form that the card rules require. */
 export function isEdges(value) {
   return typeof value === "string" && EDGES.test(value);
 }

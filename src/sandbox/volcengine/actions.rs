@@ -1,20 +1,12 @@
-//! The table of actions: service, version, name, how parameters may arrive, and who answers.
+//! The table of actions: service, version, name, how parameters may arrive, and the handler.
 
 use axum::http::HeaderMap;
-use jiff::Timestamp;
 
+use super::context::Context;
 use super::params::{Dialect, Params};
 use super::refusal::{GatewayCode, Refusal, Reply};
 use super::signature::decode_pairs;
 use super::{billing, keys, login, policies, projects, users};
-use crate::sandbox::world::{Account, Rules};
-
-/// What an action works on.
-pub(super) struct Context<'a> {
-    pub(super) account: &'a mut Account,
-    pub(super) rules: &'a Rules,
-    pub(super) now: Timestamp,
-}
 
 /// An action of the API.
 pub(super) struct Action {
@@ -25,10 +17,10 @@ pub(super) struct Action {
     pub(super) run: fn(&mut Context<'_>, &Params) -> Result<Reply, Refusal>,
 }
 
-/// How the parameters of an action may arrive (facts §2).
+/// How the parameters of an action may arrive (`docs/platforms/volcengine.md` §2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Binding {
-    /// IAM: the query. A POST's body is not looked at, whatever it is.
+    /// IAM: the query. The body of a POST is ignored.
     Query,
     /// IAM: the query, or a form by POST.
     QueryOrForm,
@@ -98,7 +90,7 @@ pub(super) fn find(service: &str, version: &str, name: &str) -> Result<&'static 
 }
 
 impl Action {
-    /// The policies of which a user needs one to call this action.
+    /// The policies that allow a user to call this action; one suffices.
     pub(super) fn policies(&self) -> &'static [&'static str] {
         match self.service {
             "iam" => &["AdministratorAccess", "IAMFullAccess"],
@@ -118,7 +110,7 @@ impl Action {
         }
     }
 
-    /// Reads the parameters from where this action looks for them.
+    /// Reads the parameters from where this action expects them.
     pub(super) fn params(
         &self,
         method: &str,

@@ -1,11 +1,44 @@
-//! Bill rows as they go over the wire: one shape for each of the two lists (facts §7.1).
+//! Bill rows on the wire, one shape for each of the two lists (`docs/platforms/volcengine.md` §7.1).
 
 use rust_decimal::Decimal;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::billing::{GroupPeriod, GroupTerm, List, shown_project};
-use crate::sandbox::world::{Account, BillRow, Product};
+use crate::sandbox::world::{BillRow, FakeAccount, Product};
+
+/// Which of the two lists is queried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum List {
+    /// ListBillDetail.
+    Detail,
+    /// ListSplitBillDetail.
+    Split,
+}
+
+/// `GroupPeriod`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum GroupPeriod {
+    Period,
+    Day,
+    Detail,
+}
+
+/// `GroupTerm`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum GroupTerm {
+    ChargeItem,
+    Instance,
+    Product,
+    Account,
+}
+
+/// The project of a row as that list shows it.
+pub(super) fn shown_project(row: &BillRow, list: List) -> &str {
+    if list == List::Detail && !row.product.project_known_in_detail() {
+        return "-";
+    }
+    &row.project
+}
 
 /// A row of either list.
 #[derive(Serialize)]
@@ -15,7 +48,7 @@ pub(super) struct WireRow<'a> {
     busi_period: String,
     expense_date: String,
     #[serde(flatten)]
-    own: Own,
+    own: ListFields,
     bill_detail_id: String,
     #[serde(rename = "BillID")]
     bill_id: String,
@@ -46,10 +79,10 @@ pub(super) struct WireRow<'a> {
     payable_amount: String,
 }
 
-/// What only one of the two lists has, or has in another type.
+/// Fields that only one of the two lists has, or that differ in type.
 #[derive(Serialize)]
 #[serde(untagged)]
-enum Own {
+enum ListFields {
     #[serde(rename_all = "PascalCase")]
     Detail {
         expense_begin_time: String,
@@ -70,9 +103,9 @@ enum Own {
     },
 }
 
-/// A row as `list` shows it under that grouping: what a group has no single value for is empty.
+/// A row as `list` shows it under that grouping; a field without a single value in the group is empty.
 pub(super) fn wire<'a>(
-    account: &'a Account,
+    account: &'a FakeAccount,
     row: &'a BillRow,
     list: List,
     term: GroupTerm,
@@ -93,14 +126,14 @@ pub(super) fn wire<'a>(
     };
     let project = resource(shown_project(row, list));
     let own = match list {
-        List::Detail => Own::Detail {
+        List::Detail => ListFields::Detail {
             expense_begin_time: day.clone(),
             expense_end_time: "-".to_owned(),
             coupon_amount: amount(row.coupon),
             round_amount: RawValue::from_string(row.round.normalize().to_string())
                 .unwrap_or_else(|_| RawValue::NULL.to_owned()),
         },
-        List::Split => Own::Split {
+        List::Split => ListFields::Split {
             split_bill_detail_id: detail(format!("SplitDetail{:019}", row.id)),
             split_item_id: match row.product {
                 Product::Ark => resource(&row.instance).to_owned(),

@@ -1,4 +1,4 @@
-//! Bill lists and the balance (facts §7).
+//! Bill lists and the balance (`docs/platforms/volcengine.md` §7).
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -7,47 +7,21 @@ use jiff::civil::Date;
 use rust_decimal::Decimal;
 use serde::Serialize;
 
-use super::actions::Context;
-use super::bill_rows::{WireRow, wire};
+use super::bill_rows::{GroupPeriod, GroupTerm, List, WireRow, shown_project, wire};
+use super::context::Context;
 use super::params::{Dialect, Page, Params};
 use super::refusal::{Refusal, Reply, reply};
 use crate::domain::BillPeriod;
 use crate::sandbox::world::{BillRow, ProjectFilter};
 
 /// Largest `Limit` of the bill lists.
-const MOST: usize = 300;
+const MAX_LIMIT: usize = 300;
 /// How many months back a period may lie.
 const MONTHS_BACK: i32 = 24;
-/// What an account without 分账账单 is told.
+/// The message for an account without 分账账单.
 const NOT_SWITCHED_ON: &str = "当前账号未开通分账能力，无数据";
 
-/// Which of the two lists is asked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum List {
-    /// ListBillDetail.
-    Detail,
-    /// ListSplitBillDetail.
-    Split,
-}
-
-/// `GroupPeriod`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum GroupPeriod {
-    Period,
-    Day,
-    Detail,
-}
-
-/// `GroupTerm`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum GroupTerm {
-    ChargeItem,
-    Instance,
-    Product,
-    Account,
-}
-
-/// A request for bill rows, checked.
+/// A validated request for bill rows.
 struct Query {
     period: BillPeriod,
     page: Page,
@@ -90,7 +64,7 @@ fn read_period(context: &Context<'_>, params: &Params) -> Result<BillPeriod, Ref
 
 fn read_query(context: &Context<'_>, params: &Params, list: List) -> Result<Query, Refusal> {
     let period = read_period(context, params)?;
-    let page = params.page(None, MOST)?;
+    let page = params.page(None, MAX_LIMIT)?;
     let group_period = match params.int("GroupPeriod")? {
         // Not documented; the console starts with the period.
         None | Some(0) => GroupPeriod::Period,
@@ -148,14 +122,6 @@ fn read_query(context: &Context<'_>, params: &Params, list: List) -> Result<Quer
     })
 }
 
-/// The project of a row as that list shows it.
-pub(super) fn shown_project(row: &BillRow, list: List) -> &str {
-    if list == List::Detail && !row.product.project_known_in_detail() {
-        return "-";
-    }
-    &row.project
-}
-
 impl Query {
     fn wants(&self, row: &BillRow, account: i64, list: List) -> bool {
         let any = |wanted: &[String], value: &str| {
@@ -171,7 +137,7 @@ impl Query {
             && !(self.ignore_zero && row.discount.is_zero())
     }
 
-    /// Puts rows together as the grouping wants. A grouped row shows the latest project of its rows.
+    /// Groups rows. A grouped row shows the latest project of its rows.
     fn group<'a>(&self, rows: impl Iterator<Item = &'a BillRow>) -> Vec<Cow<'a, BillRow>> {
         let is_detail = self.group_period == GroupPeriod::Detail
             && matches!(self.group_term, GroupTerm::ChargeItem | GroupTerm::Instance);

@@ -6,19 +6,19 @@ use jiff::Timestamp;
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
-/// Calls that are remembered one by one.
-const REMEMBERED: usize = 20_000;
+/// How many calls are kept.
+const KEPT_CALLS: usize = 20_000;
 
-/// A call that came in, answered or not.
+/// A received call, answered or not.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Call {
     /// `Action`; empty where it was missing.
     pub action: String,
     /// The account's slug; `None` where the call did not get past authentication.
     pub account: Option<String>,
-    /// The parameters, passwords left out. Lists stand as they came: numbered, or as JSON text.
+    /// The parameters, passwords left out. Lists are kept as received: numbered, or as JSON text.
     pub params: BTreeMap<String, String>,
-    /// When it came, by the cloud's clock.
+    /// When it was received, by the cloud's clock.
     pub at: Timestamp,
     /// HTTP status; `None` where no answer was given.
     pub status: Option<u16>,
@@ -44,7 +44,7 @@ impl Calls {
     pub(super) fn record(&self, call: Call) {
         let action = call.action.clone();
         let mut log = self.log.lock();
-        if log.len() == REMEMBERED {
+        if log.len() == KEPT_CALLS {
             log.pop_front();
         }
         log.push_back(call);

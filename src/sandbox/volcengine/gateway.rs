@@ -1,4 +1,4 @@
-//! The way of a call: action, authentication, limits, faults, the action itself, the answer.
+//! The path of a call: parsing, authentication, rate limit, faults, the action itself, the answer.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,22 +14,22 @@ use secrecy::ExposeSecret;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::actions::{Action, Context, find};
+use super::actions::{Action, find};
 use super::calls::{Call, Calls};
-use super::faults::{Fault, Faults};
-use super::lines::Cut;
+use super::context::Context;
+use super::fault::{Fault, Faults};
 use super::params::Params;
 use super::refusal::{GatewayCode, Metadata, Refusal, Reply, envelope};
-use super::signature::{Claim, Signed, decode_pairs};
+use super::signature::{Authorization, Signed, decode_pairs};
 use super::throttle::Throttle;
 use crate::clock::Clock;
-use crate::sandbox::door::DoorKeeper;
+use crate::sandbox::listener::{ListenerSwitch, Reset};
 use crate::sandbox::world::{EmptyResult, KeyStatus, PolicyScope, World};
 
-/// Largest body that is read.
-const MOST_BYTES: usize = 1 << 20;
+/// Largest request body.
+const BODY_LIMIT: usize = 1 << 20;
 
-/// What all calls share.
+/// The state shared by all calls.
 pub(super) struct Gateway {
     pub(super) world: Mutex<World>,
     pub(super) faults: Faults,
@@ -37,18 +37,18 @@ pub(super) struct Gateway {
     throttle: Mutex<Throttle>,
     clock: Clock,
     served: Mutex<u64>,
-    door: DoorKeeper,
+    listener: ListenerSwitch,
     stop: CancellationToken,
 }
 
-/// A call as far as it has been understood.
+/// The part of a call that has been parsed so far.
 #[derive(Default)]
 struct Incoming {
     metadata: Metadata,
     query: Vec<(String, String)>,
 }
 
-/// A call that may be run.
+/// A call that passed every check.
 struct Admitted {
     action: &'static Action,
     account: String,
@@ -58,12 +58,12 @@ struct Admitted {
 /// Answers a call, whatever its path.
 pub(super) async fn handle(
     State(gateway): State<Arc<Gateway>>,
-    ConnectInfo(cut): ConnectInfo<Cut>,
+    ConnectInfo(connection): ConnectInfo<Reset>,
     request: Request,
 ) -> Response {
     let (parts, body) = request.into_parts();
-    match axum::body::to_bytes(body, MOST_BYTES).await {
-        Ok(body) => gateway.serve(&parts, &body, &cut).await,
+    match axum::body::to_bytes(body, BODY_LIMIT).await {
+        Ok(body) => gateway.serve(&parts, &body, &connection).await,
         Err(_) => plain(StatusCode::PAYLOAD_TOO_LARGE, "text/plain", "too large"),
     }
 }
@@ -72,7 +72,7 @@ impl Gateway {
     pub(super) fn new(
         world: World,
         clock: Clock,
-        door: DoorKeeper,
+        listener: ListenerSwitch,
         stop: CancellationToken,
     ) -> Self {
         Self {
@@ -82,12 +82,12 @@ impl Gateway {
             throttle: Mutex::default(),
             clock,
             served: Mutex::new(0),
-            door,
+            listener,
             stop,
         }
     }
 
-    async fn serve(&self, parts: &Parts, body: &Bytes, cut: &Cut) -> Response {
+    async fn serve(&self, parts: &Parts, body: &Bytes, connection: &Reset) -> Response {
         let mut incoming = Incoming::default();
         incoming.metadata.request_id = self.request_id();
         let admitted = self.admit(parts, body, &mut incoming);
@@ -104,27 +104,27 @@ impl Gateway {
         let mut params = admitted.params.shown();
         let user = params.remove("UserName").or_else(|| params.remove("PrincipalName"));
         let user = user.unwrap_or_default();
-        let fault = self.faults.take(&action, &admitted.account, &user);
+        let fault = self.faults.hit(|target| target.is(&action, &admitted.account, &user));
         match fault {
             None => {
                 let outcome = self.run(&admitted);
                 self.record_admitted(&metadata, &admitted, &outcome, None);
                 answer(metadata, &outcome)
             }
-            Some(fault) => self.spoil(fault, metadata, &admitted, cut).await,
+            Some(fault) => self.spoil(fault, metadata, &admitted, connection).await,
         }
     }
 
-    /// Runs the action, or not, and answers as the fault wants.
+    /// Answers as the fault demands, running the action or not.
     async fn spoil(
         &self,
         fault: Fault,
         metadata: Metadata,
         admitted: &Admitted,
-        cut: &Cut,
+        connection: &Reset,
     ) -> Response {
         let name = Some(fault.name());
-        let silent = |gateway: &Self| {
+        let unanswered = |gateway: &Self| {
             let params = Some(&admitted.params);
             gateway.write_down(&metadata, Some(admitted.account.clone()), params, None, None, name);
         };
@@ -149,22 +149,22 @@ impl Gateway {
             Fault::Code { http, code, message } => refused(Refusal::new(http, &code, message)),
             Fault::CredentialsRefused => refused(unknown_key()),
             Fault::Timeout => {
-                silent(self);
+                unanswered(self);
                 self.stop.cancelled().await;
-                reset(cut)
+                reset(connection)
             }
             Fault::ResetConnection => {
-                silent(self);
-                reset(cut)
+                unanswered(self);
+                reset(connection)
             }
             Fault::LostAnswer => {
                 let _ = done();
-                reset(cut)
+                reset(connection)
             }
             Fault::Shut => {
-                silent(self);
-                self.door.shut().await;
-                reset(cut)
+                unanswered(self);
+                self.listener.shut().await;
+                reset(connection)
             }
             Fault::Throttled { retry_after } => {
                 let refusal = Refusal {
@@ -204,7 +204,7 @@ impl Gateway {
         }
     }
 
-    /// Waits, but not beyond the end of the server.
+    /// Waits, at most until the server stops.
     async fn wait(&self, delay: Duration) {
         tokio::select! {
             () = tokio::time::sleep(delay) => {}
@@ -212,20 +212,21 @@ impl Gateway {
         }
     }
 
-    /// Checks everything that the gateway checks before the action. On refusal, with the account where it is known.
+    /// Checks everything that the gateway checks before the action. A refusal comes with the account if it is known.
     fn admit(
         &self,
         parts: &Parts,
         body: &[u8],
         incoming: &mut Incoming,
     ) -> Result<Admitted, (Refusal, Option<String>)> {
-        let claim = self.understand(parts, incoming).map_err(|refusal| (refusal, None))?;
-        let (account, permitted) =
-            self.authenticate(parts, body, incoming, &claim).map_err(|refusal| (refusal, None))?;
+        let authorization = self.parse(parts, incoming).map_err(|refusal| (refusal, None))?;
+        let (account, permitted) = self
+            .authenticate(parts, body, incoming, &authorization)
+            .map_err(|refusal| (refusal, None))?;
         let read = || {
             let name = incoming.metadata.action.as_deref().unwrap_or_default();
             let version = incoming.metadata.version.as_deref().unwrap_or_default();
-            let action = find(&claim.service, version, name)?;
+            let action = find(&authorization.service, version, name)?;
             if let Some(policies) = permitted
                 && !action.policies().iter().any(|policy| policies.contains(&(*policy).to_owned()))
             {
@@ -233,7 +234,7 @@ impl Gateway {
                     GatewayCode::AccessDenied,
                     format!(
                         "User is not authorized to perform: {}:{name} on resource: *",
-                        claim.service
+                        authorization.service
                     ),
                 ));
             }
@@ -248,8 +249,8 @@ impl Gateway {
         }
     }
 
-    /// What is called, and who claims to call.
-    fn understand(&self, parts: &Parts, incoming: &mut Incoming) -> Result<Claim, Refusal> {
+    /// Parses which action is called, and by whom according to the `Authorization` header.
+    fn parse(&self, parts: &Parts, incoming: &mut Incoming) -> Result<Authorization, Refusal> {
         incoming.query = decode_pairs(parts.uri.query().unwrap_or_default()).ok_or_else(|| {
             Refusal::gateway(GatewayCode::MissingRequestInfo, "The query is malformed.")
         })?;
@@ -269,27 +270,27 @@ impl Gateway {
                 ));
             }
         }
-        let claim = Claim::read(&parts.headers)?;
-        incoming.metadata.service = Some(claim.service.clone());
-        incoming.metadata.region = Some(claim.region.clone());
+        let authorization = Authorization::read(&parts.headers)?;
+        incoming.metadata.service = Some(authorization.service.clone());
+        incoming.metadata.region = Some(authorization.region.clone());
         if parts.uri.path() != "/" {
             return Err(Refusal::gateway(
                 GatewayCode::InvalidActionOrVersion,
                 "The path must be /.",
             ));
         }
-        Ok(claim)
+        Ok(authorization)
     }
 
-    /// The account of the caller and, for a user, the policies it holds in the whole account.
+    /// The caller's account and, for a user, the policies attached account-wide.
     fn authenticate(
         &self,
         parts: &Parts,
         body: &[u8],
         incoming: &Incoming,
-        claim: &Claim,
+        authorization: &Authorization,
     ) -> Result<(String, Option<Vec<String>>), Refusal> {
-        claim.check_date(&parts.headers, self.clock.now())?;
+        authorization.check_date(&parts.headers, self.clock.now())?;
         if parts.headers.contains_key("x-security-token") {
             return Err(Refusal::gateway(
                 GatewayCode::InvalidSecretToken,
@@ -304,7 +305,7 @@ impl Gateway {
                 let users =
                     users.flat_map(|user| user.keys.iter().map(move |key| (key, Some(user))));
                 own.chain(users)
-                    .find(|(key, _)| key.id == claim.access_key_id)
+                    .find(|(key, _)| key.id == authorization.access_key_id)
                     .map(|(key, user)| (account, key, user))
             });
             let (account, key, user) = found
@@ -323,7 +324,7 @@ impl Gateway {
             headers: &parts.headers,
             body,
         };
-        claim.check_signature(&signed, secret.expose_secret())?;
+        authorization.check_signature(&signed, secret.expose_secret())?;
         Ok((account, policies))
     }
 
@@ -359,7 +360,7 @@ impl Gateway {
         }))
     }
 
-    /// The day and second of the call and a number nobody had before.
+    /// The time of the call and a unique number.
     fn request_id(&self) -> String {
         let mut served = self.served.lock();
         *served = served.wrapping_add(1);
@@ -427,7 +428,7 @@ impl Gateway {
     }
 }
 
-/// What proxies answer in the cloud's place.
+/// A proxy's error page.
 const HTML: &str = "<html><head><title>502 Bad Gateway</title></head><body>upstream</body></html>";
 
 fn unknown_key() -> Refusal {
@@ -445,8 +446,8 @@ fn plain(status: StatusCode, kind: &'static str, text: &'static str) -> Response
     response
 }
 
-/// The enveloped answer. ListBillDetail repeats the version without dashes and leaves out the region, as the vendor's own
-/// examples do.
+/// The answer in its envelope. ListBillDetail repeats the version without dashes and leaves out the region, as the
+/// vendor's own examples do.
 fn answer(mut metadata: Metadata, outcome: &Result<Reply, Refusal>) -> Response {
     if metadata.action.as_deref() == Some("ListBillDetail") {
         metadata.version = metadata.version.map(|version| version.replace('-', ""));
@@ -465,9 +466,9 @@ fn answer(mut metadata: Metadata, outcome: &Result<Reply, Refusal>) -> Response 
     response
 }
 
-/// Resets the connection; what is returned is never written.
-fn reset(cut: &Cut) -> Response {
-    cut.now();
+/// Resets the connection; the returned response is never written.
+fn reset(connection: &Reset) -> Response {
+    connection.now();
     Response::new(Body::empty())
 }
 

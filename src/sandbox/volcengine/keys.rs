@@ -3,14 +3,14 @@
 use secrecy::ExposeSecret;
 use serde::Serialize;
 
-use super::actions::Context;
+use super::context::Context;
 use super::params::Params;
 use super::refusal::{Refusal, Reply, reply};
 use super::users::{date, named};
 use crate::sandbox::world::{AccessKey, KeyStatus};
 
 /// `AccessKeysPerUserQuota`.
-const MOST_KEYS: usize = 2;
+const KEY_LIMIT: usize = 2;
 
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
@@ -36,7 +36,7 @@ struct NewKey<'a> {
     access_key: WireKey<'a>,
 }
 
-/// The name (empty for the account itself) and the keys that a call is about.
+/// The user name (empty for the account itself) and the keys that a call refers to.
 fn held<'a>(
     context: &'a mut Context<'_>,
     params: &Params,
@@ -69,7 +69,7 @@ pub(super) fn list(context: &mut Context<'_>, params: &Params) -> Result<Reply, 
 }
 
 pub(super) fn create(context: &mut Context<'_>, params: &Params) -> Result<Reply, Refusal> {
-    // The stand-in makes no further keys of the main account: airgate has no business with them.
+    // The stand-in creates no keys for the main account: airgate never asks for them.
     let now = context.now;
     let user = match params.text("UserName")? {
         Some(_) => named(context.account, params, "UserName")?,
@@ -81,7 +81,7 @@ pub(super) fn create(context: &mut Context<'_>, params: &Params) -> Result<Reply
             ));
         }
     };
-    if user.keys.len() >= MOST_KEYS {
+    if user.keys.len() >= KEY_LIMIT {
         return Err(Refusal::new(
             409,
             "AccessKeyLimitExceeded",
@@ -123,7 +123,7 @@ pub(super) fn update(context: &mut Context<'_>, params: &Params) -> Result<Reply
     Ok(None)
 }
 
-/// Only a key that is switched off: the vendor's own tools switch it off first, and whether an active one may be deleted is
+/// Only an inactive key: the vendor's own tools deactivate it first, and whether an active one may be deleted is
 /// not known.
 pub(super) fn delete(context: &mut Context<'_>, params: &Params) -> Result<Reply, Refusal> {
     let id = params.required("AccessKeyId")?;

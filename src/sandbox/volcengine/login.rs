@@ -1,10 +1,10 @@
-//! Login profiles: whether a user may log in to the console.
+//! Login profiles: whether a user may sign in to the console.
 
 use jiff::Timestamp;
 use secrecy::SecretString;
 use serde::Serialize;
 
-use super::actions::Context;
+use super::context::Context;
 use super::params::Params;
 use super::refusal::{Refusal, Reply, reply};
 use super::users::{date, named};
@@ -40,7 +40,7 @@ struct ProfileResult<'a> {
 #[derive(Serialize)]
 struct Empty {}
 
-/// Safety settings that a request may carry. The stand-in keeps none of them, but refuses wrong types.
+/// Security settings that a request may carry. The stand-in stores none of them, but refuses wrong types.
 fn check_safety(params: &Params) -> Result<(), Refusal> {
     params.flag("SafeAuthFlag")?;
     params.text("SafeAuthType")?;

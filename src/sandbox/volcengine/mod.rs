@@ -1,6 +1,6 @@
 //! A strict stand-in for the Volcengine OpenAPI on loopback. It checks signatures, parameters and limits as the real
-//! gateway does (facts: signing 6369/67270, common codes 6408/78947, IAM codes 6257/64992), answers from a
-//! [`World`], and can be told to have a bad day ([`Faults`]).
+//! gateway does (`docs/platforms/volcengine.md` §3, §4), answers from a
+//! [`World`], and can inject faults ([`Faults`]).
 //!
 //! Invariant: nothing here uses `crate::volcengine`. A stand-in that shares the client's code cannot catch its mistakes.
 
@@ -8,10 +8,10 @@ mod actions;
 mod bill_rows;
 mod billing;
 mod calls;
-mod faults;
+mod context;
+mod fault;
 mod gateway;
 mod keys;
-mod lines;
 mod login;
 mod params;
 mod policies;
@@ -35,48 +35,47 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use self::gateway::Gateway;
-use self::lines::{Cut, Lines};
 use crate::clock::Clock;
-use crate::sandbox::door::{Door, DoorKeeper};
+use crate::sandbox::listener::{ClosableListener, ListenerSwitch, Reset};
 use crate::sandbox::world::World;
 
 pub use self::calls::Call;
-pub use self::faults::{Fault, FaultRule, Faults};
+pub use self::fault::{Fault, FaultRule, Faults};
 
-/// A running stand-in. Clones are handles of the same server, which ends with [`Cloud::stop`] or with the last of them.
+/// A running stand-in. Clones share one server, which ends with [`FakeCloud::stop`] or when the last clone is dropped.
 #[derive(Clone)]
-pub struct Cloud {
+pub struct FakeCloud {
     gateway: Arc<Gateway>,
     server: Arc<Server>,
 }
 
-/// The task that serves, for as long as a handle lives.
+/// The serving task, which ends with the last handle.
 struct Server {
     address: SocketAddr,
-    door: DoorKeeper,
+    listener: ListenerSwitch,
     stop: CancellationToken,
     task: Mutex<Option<JoinHandle<()>>>,
     _stop_on_drop: DropGuard,
 }
 
-impl std::fmt::Debug for Cloud {
+impl std::fmt::Debug for FakeCloud {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Cloud").field("address", &self.server.address).finish_non_exhaustive()
+        f.debug_struct("FakeCloud").field("address", &self.server.address).finish_non_exhaustive()
     }
 }
 
-impl Cloud {
-    /// Serves `world` on `listener`; `clock` says what time it is in the cloud.
-    pub async fn start(listener: TcpListener, world: World, clock: Clock) -> Cloud {
-        let (door, keeper) = Door::new(listener);
-        let address = door.address();
+impl FakeCloud {
+    /// Serves `world` on `listener`; the cloud takes its time from `clock`.
+    pub async fn start(listener: TcpListener, world: World, clock: Clock) -> FakeCloud {
+        let (listener, switch) = ClosableListener::new(listener);
+        let address = listener.address();
         let stop = CancellationToken::new();
-        let gateway = Arc::new(Gateway::new(world, clock, keeper.clone(), stop.clone()));
+        let gateway = Arc::new(Gateway::new(world, clock, switch.clone(), stop.clone()));
         let router = Router::new()
             .fallback(gateway::handle)
             .with_state(gateway.clone())
-            .into_make_service_with_connect_info::<Cut>();
-        let serving = axum::serve(Lines(door), router)
+            .into_make_service_with_connect_info::<Reset>();
+        let serving = axum::serve(listener, router)
             .with_graceful_shutdown(stop.clone().cancelled_owned())
             .into_future();
         let task = tokio::spawn(async move {
@@ -84,11 +83,11 @@ impl Cloud {
                 tracing::warn!(%error, "the stand-in cloud stopped serving");
             }
         });
-        Cloud {
+        FakeCloud {
             gateway,
             server: Arc::new(Server {
                 address,
-                door: keeper,
+                listener: switch,
                 _stop_on_drop: stop.clone().drop_guard(),
                 stop,
                 task: Mutex::new(Some(task)),
@@ -101,27 +100,27 @@ impl Cloud {
         format!("http://{}", self.server.address)
     }
 
-    /// Nothing listens any more: open connections are reset, new ones refused, until [`Cloud::open`].
+    /// Stops listening until [`FakeCloud::open`]: resets open connections and refuses new ones.
     pub async fn shut(&self) {
-        self.server.door.shut().await;
+        self.server.listener.shut().await;
     }
 
     /// Listens again, at the same address.
     pub async fn open(&self) {
-        self.server.door.open().await;
+        self.server.listener.open().await;
     }
 
-    /// Accepts no more connections, ends the open ones, and waits for that.
+    /// Stops accepting connections, ends the open ones, and waits until they have ended.
     pub async fn stop(&self) {
         self.server.stop.cancel();
         let task = self.server.task.lock().take();
         if let Some(task) = task {
-            // A panic of the task has been reported by the runtime.
+            // The runtime has already reported a panic of the task.
             let _ = task.await;
         }
     }
 
-    /// The calls so far, oldest first; of a very long run only the last 20,000.
+    /// The calls so far, oldest first; at most the last 20,000.
     pub fn calls(&self) -> Vec<Call> {
         self.gateway.calls.list()
     }
@@ -131,12 +130,12 @@ impl Cloud {
         self.gateway.calls.last(count)
     }
 
-    /// How often an action was called since the start or [`Cloud::clear_calls`], refused calls included.
+    /// How many times an action was called since the start or [`FakeCloud::clear_calls`], including refused calls.
     pub fn count(&self, action: &str) -> usize {
         self.gateway.calls.count(action)
     }
 
-    /// Waits until [`Cloud::count`] of the action is at least `calls`. Wrap it in a time-out.
+    /// Waits until [`FakeCloud::count`] of the action is at least `calls`. Wrap it in a timeout.
     pub async fn called(&self, action: &str, calls: usize) {
         self.gateway.calls.wait(action, calls).await;
     }
@@ -151,12 +150,12 @@ impl Cloud {
         change(&mut self.gateway.world.lock())
     }
 
-    /// Looks at the world between two calls.
+    /// Reads the world between two calls.
     pub fn read<T>(&self, look: impl FnOnce(&World) -> T) -> T {
         look(&self.gateway.world.lock())
     }
 
-    /// The faults to come.
+    /// The faults to inject.
     pub fn faults(&self) -> &Faults {
         &self.gateway.faults
     }

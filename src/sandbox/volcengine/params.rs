@@ -1,4 +1,4 @@
-//! Parameters of a call: from the query, a form or a JSON body, read with the types that the service demands.
+//! Parameters of a call from the query, a form or a JSON body, read with the types that the service demands.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::refusal::Refusal;
 
-/// Where the parameters stood.
+/// Where the parameters came from.
 #[derive(Clone, Debug)]
 enum Source {
     /// Query or form: everything is text, lists are numbered from 1.
@@ -15,7 +15,7 @@ enum Source {
     Json(Map<String, Value>),
 }
 
-/// Which service's codes a bad parameter is refused with.
+/// The service whose error codes apply to a bad parameter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Dialect {
     Iam,
@@ -43,7 +43,7 @@ impl Params {
         }
     }
 
-    /// Name and value of every parameter, with passwords left out.
+    /// Name and value of every parameter; passwords are masked.
     pub(super) fn shown(&self) -> BTreeMap<String, String> {
         let hide = |name: &str, value: String| match name {
             "Password" => "***".to_owned(),
@@ -67,7 +67,7 @@ impl Params {
         }
     }
 
-    /// A JSON value that is there and not null.
+    /// A JSON value that is present and not null.
     fn json<'a>(fields: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
         fields.get(name).filter(|value| !value.is_null())
     }
@@ -83,7 +83,7 @@ impl Params {
         }
     }
 
-    /// Text that must be there and not empty.
+    /// Required, non-empty text.
     pub(super) fn required(&self, name: &str) -> Result<String, Refusal> {
         self.text(name)?.filter(|text| !text.is_empty()).ok_or_else(|| self.dialect.missing(name))
     }

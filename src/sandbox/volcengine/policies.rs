@@ -2,14 +2,14 @@
 
 use serde::Serialize;
 
-use super::actions::Context;
+use super::context::Context;
 use super::params::Params;
 use super::projects;
 use super::refusal::{Refusal, Reply, reply};
 use super::users::{date, named};
-use crate::sandbox::world::{Account, PolicyKind, PolicyScope};
+use crate::sandbox::world::{FakeAccount, PolicyKind, PolicyScope};
 
-/// The vendor's own policies that the stand-in knows.
+/// The system policies that the stand-in knows.
 const SYSTEM_POLICIES: &[&str] = &[
     "AdministratorAccess",
     "ArkFullAccess",
@@ -94,7 +94,7 @@ pub(super) fn list(context: &mut Context<'_>, params: &Params) -> Result<Reply, 
     })
 }
 
-/// Name and type of the policy that a call is about.
+/// Name and type of the policy in a call.
 fn policy(params: &Params) -> Result<(String, PolicyKind), Refusal> {
     let name = params.required("PolicyName")?;
     if name.chars().count() > 64 {
@@ -118,7 +118,7 @@ fn unknown(name: &str) -> Refusal {
     Refusal::new(404, "PolicyNotExist", format!("Policy '{name}' cannot be found."))
 }
 
-fn check_known(account: &Account, name: &str, kind: PolicyKind) -> Result<(), Refusal> {
+fn check_known(account: &FakeAccount, name: &str, kind: PolicyKind) -> Result<(), Refusal> {
     let known = match kind {
         PolicyKind::System => SYSTEM_POLICIES.contains(&name),
         PolicyKind::Custom => account.custom_policies.contains(name),
@@ -126,7 +126,7 @@ fn check_known(account: &Account, name: &str, kind: PolicyKind) -> Result<(), Re
     known.then_some(()).ok_or_else(|| unknown(name))
 }
 
-/// Attaches in every scope, or refuses.
+/// Attaches in every scope or refuses.
 fn attach_all(
     context: &mut Context<'_>,
     params: &Params,

@@ -2,11 +2,11 @@
 
 use serde::Serialize;
 
-use super::actions::Context;
+use super::context::Context;
 use super::params::Params;
 use super::refusal::{Refusal, Reply, reply};
-use super::users::{DEFAULT, MOST, date};
-use crate::sandbox::world::{Account, Project};
+use super::users::{DEFAULT_LIMIT, MAX_LIMIT, date};
+use crate::sandbox::world::{FakeAccount, Project};
 
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
@@ -35,7 +35,7 @@ struct ProjectList<'a> {
 }
 
 fn wire<'a>(
-    account: &Account,
+    account: &FakeAccount,
     project: &'a Project,
     has_permission: Option<bool>,
 ) -> WireProject<'a> {
@@ -53,13 +53,13 @@ fn wire<'a>(
     }
 }
 
-/// No source names this code (facts §4): it is made up in the manner of the others.
+/// No source names this code (`docs/platforms/volcengine.md` §4); it is modelled on the others.
 pub(super) fn not_found(name: &str) -> Refusal {
     Refusal::new(404, "ProjectNotExist", format!("Project '{name}' cannot be found."))
 }
 
 pub(super) fn list(context: &mut Context<'_>, params: &Params) -> Result<Reply, Refusal> {
-    let page = params.page(Some(DEFAULT), MOST)?;
+    let page = params.page(Some(DEFAULT_LIMIT), MAX_LIMIT)?;
     params.int("WithParentProject")?;
     let query = params.text("Query")?.unwrap_or_default().to_lowercase();
     let matching = || {

@@ -1,4 +1,4 @@
-//! Refusals and the envelope around every answer (facts §4).
+//! Refusals and the envelope around every answer (`docs/platforms/volcengine.md` §4).
 
 use axum::http::StatusCode;
 use serde::Serialize;
@@ -28,7 +28,7 @@ impl Refusal {
     }
 }
 
-/// Codes that the gateway answers for any action.
+/// Error codes of the gateway, for any action.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum GatewayCode {
     MissingParameter,
@@ -70,7 +70,7 @@ impl GatewayCode {
     }
 }
 
-/// What an action returns: the content of `Result`, or nothing.
+/// The content of `Result`, or nothing.
 pub(super) type Reply = Option<Box<RawValue>>;
 
 /// A `Result` from its wire type.

@@ -1,4 +1,4 @@
-//! Verification of V4 signatures, written from facts §3 ("签名方法", document 6369/67270) and from nothing else.
+//! Verification of V4 signatures, written only from `docs/platforms/volcengine.md` §3 ("签名方法", document 6369/67270).
 
 use std::collections::BTreeMap;
 
@@ -11,12 +11,12 @@ use sha2::{Digest, Sha256};
 
 use super::refusal::{GatewayCode, Refusal};
 
-/// How far `X-Date` may be off.
+/// Tolerated clock skew of `X-Date`.
 const TOLERANCE: SignedDuration = SignedDuration::from_mins(15);
 
-/// What an `Authorization` header claims.
+/// A parsed `Authorization` header.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Claim {
+pub(super) struct Authorization {
     pub(super) access_key_id: String,
     /// `YYYYMMDD/region/service/request`.
     scope: String,
@@ -37,7 +37,7 @@ pub(super) struct Signed<'a> {
     pub(super) body: &'a [u8],
 }
 
-impl Claim {
+impl Authorization {
     /// Reads the `Authorization` header.
     pub(super) fn read(headers: &HeaderMap) -> Result<Self, Refusal> {
         let Some(header) = headers.get("authorization") else {
@@ -192,7 +192,7 @@ impl Claim {
             .map_err(|_| mismatch())
     }
 
-    /// `None` where a signed header is missing or stands twice, or where a query key stands twice (on which the official
+    /// `None` if a signed header is missing or repeated, or a query key is repeated (on which the official
     /// signers disagree).
     fn canonical_request(&self, request: &Signed<'_>, body_hash: &str) -> Option<String> {
         let mut query: Vec<(&str, &str)> =
@@ -228,7 +228,7 @@ fn mac(key: &[u8], text: &[u8]) -> Option<Hmac<Sha256>> {
     Some(mac)
 }
 
-/// The value of a header that stands exactly once.
+/// The value of a header that occurs exactly once.
 fn one(headers: &HeaderMap, name: &str) -> Option<String> {
     let mut values = headers.get_all(name).iter();
     let value = values.next()?.to_str().ok()?.to_owned();
@@ -240,7 +240,7 @@ fn strip_default_port(host: &str) -> &str {
     host.strip_suffix(":80").or_else(|| host.strip_suffix(":443")).unwrap_or(host)
 }
 
-/// Everything but `A-Z a-z 0-9 - _ . ~` as `%XX`.
+/// Percent-encodes everything but `A-Z a-z 0-9 - _ . ~`.
 fn encode(text: &str) -> String {
     text.bytes().fold(String::new(), |mut out, byte| {
         match byte {
@@ -253,7 +253,7 @@ fn encode(text: &str) -> String {
     })
 }
 
-/// Decodes `a=b&c=d` as forms do (`+` is a space). `None` where a percent sign or the text behind it is broken.
+/// Decodes `a=b&c=d` as forms do (`+` is a space). `None` for an invalid percent escape or invalid UTF-8.
 pub(super) fn decode_pairs(text: &str) -> Option<Vec<(String, String)>> {
     text.split('&')
         .filter(|pair| !pair.is_empty())
@@ -295,7 +295,8 @@ mod tests {
         map
     }
 
-    /// The worked example of the signing document's transcription (facts §3, `get-plain`), signed by official signers.
+    /// The worked example of the signing document's transcription (`docs/platforms/volcengine.md` §3, `get-plain`),
+    /// signed by official signers.
     #[test]
     fn the_worked_example_verifies() {
         let hash = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
@@ -310,17 +311,17 @@ mod tests {
                  Signature=29ccf01cee143335097e9f0de4ae9dc0013dad74251fa55c73a760722d37fc2e",
             ),
         ]);
-        let claim = Claim::read(&headers).unwrap();
+        let authorization = Authorization::read(&headers).unwrap();
         let now = "2026-09-27T10:26:12Z".parse().unwrap();
-        claim.check_date(&headers, now).unwrap();
+        authorization.check_date(&headers, now).unwrap();
         let late = "2026-09-27T10:26:13Z".parse().unwrap();
-        assert_eq!(claim.check_date(&headers, late).unwrap_err().code, "InvalidTimestamp");
+        assert_eq!(authorization.check_date(&headers, late).unwrap_err().code, "InvalidTimestamp");
         let query = decode_pairs("Version=2018-01-01&Action=ListUsers&Limit=100&Offset=0").unwrap();
         let request =
             Signed { method: "GET", path: "/", query: &query, headers: &headers, body: b"" };
         let secret = "RXhhbXBsZVNlY3JldEZvclRlc3RWZWN0b3JzT25seQ==";
-        claim.check_signature(&request, secret).unwrap();
-        assert!(claim.check_signature(&request, "another").is_err());
+        authorization.check_signature(&request, secret).unwrap();
+        assert!(authorization.check_signature(&request, "another").is_err());
     }
 
     #[test]

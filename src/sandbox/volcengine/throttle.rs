@@ -1,11 +1,11 @@
-//! The limit of calls a second of each account.
+//! The rate limit of each account.
 
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// Calls are counted over a second less what the way may shift them against each other.
+/// The rate window: a second, less what network jitter may move calls closer together.
 const WINDOW: Duration = Duration::from_millis(950);
 
 /// Recent calls by account.
@@ -34,7 +34,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn accounts_have_a_second_each() {
+    fn each_account_has_its_own_rate_limit() {
         let mut throttle = Throttle::default();
         let start = Instant::now();
         let mut admit =

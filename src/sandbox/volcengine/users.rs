@@ -3,15 +3,15 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::actions::Context;
+use super::context::Context;
 use super::params::Params;
 use super::refusal::{Refusal, Reply, reply};
-use crate::sandbox::world::{Account, User};
+use crate::sandbox::world::{FakeAccount, User};
 
 /// Largest `Limit` of the IAM lists.
-pub(super) const MOST: usize = 100;
+pub(super) const MAX_LIMIT: usize = 100;
 /// `Limit` where none is sent.
-pub(super) const DEFAULT: usize = 10;
+pub(super) const DEFAULT_LIMIT: usize = 10;
 
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
@@ -51,7 +51,7 @@ pub(super) fn date(at: Timestamp) -> String {
     at.strftime("%Y%m%dT%H%M%SZ").to_string()
 }
 
-fn wire<'a>(account: &Account, user: &'a User) -> WireUser<'a> {
+fn wire<'a>(account: &FakeAccount, user: &'a User) -> WireUser<'a> {
     WireUser {
         id: user.id,
         user_name: &user.name,
@@ -69,7 +69,7 @@ fn wire<'a>(account: &Account, user: &'a User) -> WireUser<'a> {
     }
 }
 
-fn answer(account: &Account, user: &User) -> Result<Reply, Refusal> {
+fn answer(account: &FakeAccount, user: &User) -> Result<Reply, Refusal> {
     reply(&UserResult { user: wire(account, user) })
 }
 
@@ -77,9 +77,9 @@ pub(super) fn not_found(name: &str) -> Refusal {
     Refusal::new(404, "UserNotExist", format!("User '{name}' cannot be found."))
 }
 
-/// The user that a parameter names, checked for its form first.
+/// The user named by a parameter, whose syntax is checked first.
 pub(super) fn named<'a>(
-    account: &'a mut Account,
+    account: &'a mut FakeAccount,
     params: &Params,
     parameter: &str,
 ) -> Result<&'a mut User, Refusal> {
@@ -101,7 +101,7 @@ fn taken(name: &str) -> Refusal {
     Refusal::new(409, "UserAlreadyExists", format!("User '{name}' already exists."))
 }
 
-/// Display names are not unlimited; where the limit lies is not documented.
+/// Display names have a limit, but it is not documented.
 fn check_display_name(name: &str) -> Result<(), Refusal> {
     (name.chars().count() <= 128)
         .then_some(())
@@ -109,7 +109,7 @@ fn check_display_name(name: &str) -> Result<(), Refusal> {
 }
 
 pub(super) fn list(context: &mut Context<'_>, params: &Params) -> Result<Reply, Refusal> {
-    let page = params.page(Some(DEFAULT), MOST)?;
+    let page = params.page(Some(DEFAULT_LIMIT), MAX_LIMIT)?;
     let query = params.text("Query")?.unwrap_or_default().to_lowercase();
     let matching = || {
         context.account.users.values().filter(|user| {

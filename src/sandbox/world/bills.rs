@@ -12,7 +12,7 @@ pub struct BillRow {
     pub id: u64,
     /// 账期: the month the row is billed in.
     pub period: BillPeriod,
-    /// The month the row is about: earlier than `period` for a late correction.
+    /// The month the row is for; earlier than `period` for a late correction.
     pub busi_period: BillPeriod,
     /// The day of the spending, Beijing time.
     pub expense_date: Date,
@@ -24,7 +24,7 @@ pub struct BillRow {
     pub category: Category,
     /// The resource.
     pub instance: String,
-    /// The project's name, or `-` where nobody knows.
+    /// The project's name, or `-` if it is unknown.
     pub project: String,
     /// 原价.
     pub original: Decimal,
@@ -42,14 +42,14 @@ pub struct BillRow {
     pub currency: String,
     /// 结算, or 非结算 (trials: nothing is charged).
     pub settled: bool,
-    /// The amounts of this row are answered as empty text.
+    /// Whether the amounts of this row are sent as empty text.
     pub amounts_missing: bool,
 }
 
-/// What can be used.
+/// Something that is billed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Product {
-    /// Model calls: their project shows in the split bill only.
+    /// Model calls, whose project only the split bill shows.
     Ark,
     /// Servers.
     Ecs,
@@ -100,12 +100,12 @@ impl Product {
         self.texts().2
     }
 
-    /// How the ids of its resources begin.
+    /// The prefix of its resource ids.
     pub const fn instance_prefix(self) -> &'static str {
         self.texts().3
     }
 
-    /// Whether ListBillDetail knows the project of its rows.
+    /// Whether ListBillDetail shows the project of its rows.
     pub const fn project_known_in_detail(self) -> bool {
         !matches!(self, Self::Ark | Self::Support)
     }
@@ -123,7 +123,7 @@ pub enum BillingMode {
 }
 
 impl BillingMode {
-    /// The number by which a request filters and the text that an answer has.
+    /// The number used in filters and the text used in answers.
     pub const fn code_and_text(self) -> (&'static str, &'static str) {
         match self {
             Self::Subscription => ("1", "包年包月"),
@@ -151,7 +151,7 @@ pub enum Category {
 }
 
 impl Category {
-    /// The code by which a request filters and the text that an answer has.
+    /// The code used in filters and the text used in answers.
     pub const fn code_and_text(self) -> (&'static str, &'static str) {
         match self {
             Self::ConsumeUse => ("consume-use", "消费-使用"),
@@ -165,8 +165,8 @@ impl Category {
 }
 
 impl BillRow {
-    /// A row of the first day of `period` whose 应付金额 is exactly `payable`; the other amounts are made to fit, with the
-    /// 6 and 10 decimals that real rows have. A negative amount makes a refund.
+    /// A row of the first day of `period` whose 应付金额 is exactly `payable`; the other amounts are derived, with the
+    /// 6 and 10 decimals that real rows have. A negative amount is a refund.
     pub fn new(period: BillPeriod, project: &str, product: Product, payable: Decimal) -> Self {
         let mut row = Self {
             id: 0,
@@ -196,12 +196,12 @@ impl BillRow {
         row
     }
 
-    /// Makes the other amounts fit to `payable`, a coupon and a rounding.
+    /// Derives the other amounts from `payable`, a coupon and a rounding.
     pub fn fit(&mut self, coupon: Decimal, round: Decimal) {
         self.coupon = coupon;
         self.round = round;
         self.discount = self.payable + coupon + round;
-        // A discount of 15 %: the list price has ten decimals as a rule.
+        // A discount of 15 %, so that the list price usually has ten decimals.
         let mut original = (self.discount / Decimal::new(85, 2)).round_dp(10);
         original.rescale(10);
         self.original = original;

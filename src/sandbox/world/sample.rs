@@ -1,13 +1,13 @@
 //! The sample cloud of `airgate demo`: two accounts, twelve users, nine projects, four months of bills.
 //!
-//! What each project costs a month is fixed by a table, so that the users stand where the demo wants them (one short of
-//! each threshold, one over quota); the seed decides how an amount is spread over rows, days and resources.
+//! A table fixes what each project costs per month, so that the users are where the demo wants them (one short of
+//! each threshold, one over quota); the seed determines how an amount is spread over rows, days and resources.
 
 use jiff::Timestamp;
 use rust_decimal::Decimal;
 
 use super::{
-    Account, BillRow, BillingMode, Category, KeyStatus, Login, MissingLogin, PolicyKind,
+    BillRow, BillingMode, Category, FakeAccount, KeyStatus, Login, MissingLogin, PolicyKind,
     PolicyScope, Product, SuggestedLink, SuggestedQuota, World, WorldError,
 };
 use crate::domain::BillPeriod;
@@ -19,9 +19,9 @@ struct Person {
     name: &'static str,
     display_name: &'static str,
     keys: &'static [KeyStatus],
-    /// (policy, project), the project empty where the policy holds in the whole account.
+    /// (policy, project); an empty project means the whole account.
     policies: &'static [(&'static str, &'static str)],
-    /// (project, months back from the current one since which it counts).
+    /// (project, how many months ago it started to count).
     links: &'static [(&'static str, usize)],
     /// (whole 元, note).
     quota: &'static [(i64, &'static str)],
@@ -40,7 +40,7 @@ const PEOPLE: &[Person] = &[
         links: &[("shop-web", 3)],
         quota: &[(40_000, "三季度预算"), (20_000, "大促追加")],
     },
-    // 79.6 %: just below 80 %. One of the projects was paid back more than it spent last month.
+    // 79.6 %: just below 80 %. One of the projects was refunded more than it spent last month.
     Person {
         account: "main",
         name: "li.bowen",
@@ -87,7 +87,7 @@ const PEOPLE: &[Person] = &[
         links: &[("data-lake", 3)],
         quota: &[(80_000, "数据湖年度额度")],
     },
-    // A robot: keys, but no console login.
+    // A service user: keys, but no console login.
     Person {
         account: "main",
         name: "ops-robot",
@@ -97,7 +97,7 @@ const PEOPLE: &[Person] = &[
         links: &[("default", 0), ("shop-pay", 0)],
         quota: &[(10_000, "自动化巡检")],
     },
-    // Nothing allocated, and no key at all.
+    // No quota and no key.
     Person {
         account: "main",
         name: "zhao.yiming",
@@ -148,7 +148,7 @@ const PEOPLE: &[Person] = &[
     },
 ];
 
-/// What a project costs, from three months back to the current month.
+/// What a project costs, from three months ago to the current month.
 struct Spending {
     account: &'static str,
     project: &'static str,
@@ -158,7 +158,7 @@ struct Spending {
     /// Rows of each month.
     rows: [usize; 4],
     products: &'static [Product],
-    /// (month, 元 paid back in it).
+    /// (month, 元 refunded in it).
     refund: Option<(usize, i64)>,
 }
 
@@ -199,7 +199,7 @@ const SPENDING: &[Spending] = &[
         products: &[Product::Tos, Product::Ecs, Product::Volume],
         refund: None,
     },
-    // Model calls: so many rows last month that a month does not fit on a page.
+    // Model calls, with more rows last month than fit on a page.
     Spending {
         account: "main",
         project: "ark-service",
@@ -245,7 +245,7 @@ const SPENDING: &[Spending] = &[
         products: &[Product::MlPlatform, Product::Ecs, Product::Tos],
         refund: None,
     },
-    // What nobody's project explains: airgate must neither lose it nor charge it to a user.
+    // Belongs to no user's project: airgate must neither lose it nor charge it to a user.
     Spending {
         account: "main",
         project: "-",
@@ -257,19 +257,19 @@ const SPENDING: &[Spending] = &[
     },
 ];
 
-/// The sample cloud as it stands at `now`: its bills end with the current Beijing month and begin three months before. The
-/// same `now` and `seed` give the same cloud; another seed spreads the same monthly amounts over other rows.
+/// The sample cloud at `now`: its bills cover the current Beijing month and the three before. The
+/// same `now` and `seed` give the same cloud; another seed distributes the same monthly amounts over other rows.
 pub fn sample(now: Timestamp, seed: u64) -> World {
     let mut world = World {
         accounts: vec![
-            Account::new(
+            FakeAccount::new(
                 "main",
                 "云上主体",
                 2_100_153_894,
                 "AKLTc2FuZGJveC1tYWluLWFjY291bnQta2V5MDAwMQ",
                 "c2FuZGJveC1tYWluLXNlY3JldC1ub3QtYS1yZWFsLW9uZQ==",
             ),
-            Account::new(
+            FakeAccount::new(
                 "labs",
                 "研究院",
                 2_100_287_713,
@@ -318,7 +318,7 @@ fn fill(
 
 /// Adds one person with everything that belongs to them.
 fn add_person(world: &mut World, person: &Person, current: BillPeriod) -> Result<(), WorldError> {
-    let user = world.add_user(person.account, person.name)?;
+    let user = world.account_mut(person.account)?.add_user(person.name);
     user.display_name = person.display_name.to_owned();
     user.email = format!("{}@example.com", person.name);
     for key in person.keys {
@@ -352,7 +352,7 @@ fn add_person(world: &mut World, person: &Person, current: BillPeriod) -> Result
 
 /// Spreads a project's month over rows whose 应付金额 adds up to exactly the amount of the table.
 fn bill_month(
-    account: &mut Account,
+    account: &mut FakeAccount,
     spending: &Spending,
     period: BillPeriod,
     last_day: i8,
@@ -371,14 +371,14 @@ fn bill_month(
         if product == Product::Support {
             row.billing_mode = BillingMode::Contract;
         }
-        // Now and then a coupon; the rounding of a single row goes either way.
+        // Some rows have a coupon; a row may be rounded up or down.
         let coupon = if n % 17 == 3 { dice.below(500) } else { 0 };
         let round = i64::try_from(dice.below(10_500)).unwrap_or(0) - 500;
         row.fit(Decimal::new(i64::try_from(coupon).unwrap_or(0), 2), Decimal::new(round, 6));
         account.add_bill_row(row);
     }
     if refund > 0 {
-        // A subscription of the month before, given back: a row of its own with negative amounts.
+        // A refund of last month's subscription: a separate row with negative amounts.
         let mut row = BillRow::new(
             period,
             spending.project,
@@ -405,7 +405,7 @@ fn months_before(period: BillPeriod, months: usize) -> BillPeriod {
     (0..months).fold(period, |period, _| period.previous())
 }
 
-/// SplitMix64: small, and the same for ever, which a generator of a crate does not promise.
+/// SplitMix64: small and stable; the generators of crates do not promise stability.
 struct Dice(u64);
 
 impl Dice {
@@ -427,7 +427,7 @@ impl Dice {
         choices.get(n).copied()
     }
 
-    /// Splits `total` into `parts` uneven parts that add up to it.
+    /// Splits `total` into `parts` uneven parts with that sum.
     fn shares(&mut self, total: i64, parts: usize) -> Vec<i64> {
         let weights: Vec<u64> = (0..parts).map(|_| 1 + self.below(1_000)).collect();
         let sum = i128::from(weights.iter().sum::<u64>().max(1));

@@ -9,11 +9,11 @@ use sha2::{Digest, Sha256};
 /// An IAM user.
 #[derive(Clone, Debug)]
 pub struct User {
-    /// The number that survives a rename.
+    /// The numeric id, which survives a rename.
     pub id: i64,
     /// `UserName`.
     pub name: String,
-    /// What people read.
+    /// The display name.
     pub display_name: String,
     /// A remark.
     pub description: String,
@@ -21,7 +21,7 @@ pub struct User {
     pub email: String,
     /// `MobilePhone`; may be empty.
     pub mobile_phone: String,
-    /// When it was made.
+    /// When it was created.
     pub created: Timestamp,
     /// When it was last changed.
     pub updated: Timestamp,
@@ -60,9 +60,9 @@ pub struct AccessKey {
     pub id: String,
     /// `SecretAccessKey`.
     pub secret: SecretString,
-    /// What holds now, whatever a stale read shows.
+    /// The actual status, even if a stale read shows another.
     pub status: KeyStatus,
-    /// When it was made.
+    /// When it was created.
     pub created: Timestamp,
     /// When its status was last set.
     pub updated: Timestamp,
@@ -76,7 +76,7 @@ struct Stale<T> {
     reads_left: u32,
 }
 
-/// Shows what is stale for as long as it lasts, else what holds.
+/// Returns the stale value while there are stale reads left, else the current one.
 fn read<T: Clone>(now: &T, stale: &mut Option<Stale<T>>) -> T {
     match stale {
         Some(old) if old.reads_left > 0 => {
@@ -90,7 +90,7 @@ fn read<T: Clone>(now: &T, stale: &mut Option<Stale<T>>) -> T {
     }
 }
 
-/// Makes the next `lag` reads show what was shown until now.
+/// Makes the next `lag` reads return the value shown so far.
 fn keep_showing<T: Clone>(shown: &T, stale: &mut Option<Stale<T>>, lag: u32) {
     if lag == 0 {
         *stale = None;
@@ -104,7 +104,7 @@ fn keep_showing<T: Clone>(shown: &T, stale: &mut Option<Stale<T>>, lag: u32) {
 }
 
 impl AccessKey {
-    /// A key pair of that status.
+    /// A key pair with that status.
     pub fn new(id: String, secret: SecretString, status: KeyStatus, at: Timestamp) -> Self {
         Self { id, secret, status, created: at, updated: at, stale: None }
     }
@@ -127,12 +127,12 @@ impl AccessKey {
 pub struct Login {
     /// The login profile, where there is one.
     pub profile: Option<LoginProfile>,
-    /// How GetLoginProfile says that there is none.
+    /// How GetLoginProfile answers if there is none.
     pub missing: MissingLogin,
     stale: Option<Stale<LoginProfile>>,
 }
 
-/// The three answers that have been seen for a login profile that does not exist.
+/// The three observed answers for a login profile that does not exist.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum MissingLogin {
     /// Error `LoginProfileNotExist`.
@@ -149,11 +149,11 @@ pub enum MissingLogin {
 pub struct LoginProfile {
     /// `LoginAllowed`.
     pub login_allowed: bool,
-    /// The password, never answered.
+    /// The password; no answer contains it.
     pub password: SecretString,
     /// `PasswordResetRequired`.
     pub password_reset_required: bool,
-    /// When it was made.
+    /// When it was created.
     pub created: Timestamp,
     /// When it was last changed.
     pub updated: Timestamp,
@@ -165,12 +165,12 @@ impl Login {
         Self { profile: Some(profile), missing: MissingLogin::default(), stale: None }
     }
 
-    /// No profile, and how that is answered.
+    /// No profile, answered in that way.
     pub fn none(missing: MissingLogin) -> Self {
         Self { profile: None, missing, stale: None }
     }
 
-    /// Whether the console lets the user in now, whatever a stale read shows.
+    /// Whether the user can sign in now, even if a stale read shows otherwise.
     pub fn allowed(&self) -> bool {
         self.profile.as_ref().is_some_and(|profile| profile.login_allowed)
     }
@@ -190,7 +190,7 @@ impl Login {
     }
 }
 
-/// Who wrote a policy.
+/// The author of a policy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PolicyKind {
     /// The vendor.
@@ -209,18 +209,18 @@ impl PolicyKind {
     }
 }
 
-/// A policy that hangs on a user.
+/// A policy attached to a user.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AttachedPolicy {
     /// `PolicyName`.
     pub name: String,
     /// `PolicyType`.
     pub kind: PolicyKind,
-    /// Where it holds, each with the time it was attached; never empty.
+    /// Its scopes with the time each was attached; never empty.
     pub scopes: Vec<(PolicyScope, Timestamp)>,
 }
 
-/// Where a policy holds.
+/// The scope of a policy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PolicyScope {
     /// In the whole account.
@@ -254,13 +254,13 @@ impl User {
         }
     }
 
-    /// Adds a key pair. Answers its access key id. The pair follows from the user's number, so equal worlds have equal
+    /// Adds a key pair and returns its access key id. The pair is derived from the user's id, so equal worlds have equal
     /// keys.
     pub fn add_key(&mut self, status: KeyStatus) -> String {
         self.new_key(status, self.created).id.clone()
     }
 
-    /// Adds a key pair made at `at`.
+    /// Adds a key pair created at `at`.
     pub(crate) fn new_key(&mut self, status: KeyStatus, at: Timestamp) -> AccessKey {
         self.keys_made = self.keys_made.saturating_add(1);
         let seed = Sha256::digest(format!("key {} {}", self.id, self.keys_made));
@@ -277,12 +277,12 @@ impl User {
         key
     }
 
-    /// Attaches a policy; nothing happens where it is attached already.
+    /// Attaches a policy unless it is attached already.
     pub fn attach(&mut self, name: &str, kind: PolicyKind, scope: PolicyScope) {
         self.attach_at(name, kind, scope, self.created);
     }
 
-    /// Attaches a policy. Answers whether it was not attached before.
+    /// Attaches a policy. Returns whether it was not attached before.
     pub(crate) fn attach_at(
         &mut self,
         name: &str,
@@ -309,7 +309,7 @@ impl User {
         }
     }
 
-    /// Detaches a policy. Answers whether it was attached.
+    /// Detaches a policy. Returns whether it was attached.
     pub(crate) fn detach(&mut self, name: &str, kind: PolicyKind, scope: &PolicyScope) -> bool {
         let mut found = false;
         for policy in &mut self.policies {
@@ -330,7 +330,7 @@ impl User {
         })
     }
 
-    /// Whether nothing of the user's access works: no active key, no console login.
+    /// Whether the user has no access left: no active key, no console login.
     pub fn is_cut_off(&self) -> bool {
         !self.login.allowed() && self.keys.iter().all(|key| key.status == KeyStatus::Inactive)
     }

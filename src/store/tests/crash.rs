@@ -1,4 +1,4 @@
-//! A disk that keeps only what was synced, and any part of what was not.
+//! Crashes on a disk that keeps everything that was synced, and any part of what was not.
 
 use std::io;
 use std::sync::Arc;
@@ -8,9 +8,9 @@ use redb::StorageBackend;
 
 use super::*;
 use crate::domain::{AlertBody, Dispatch, Problem};
-use crate::store::{AllocateError, NewMessage};
+use crate::store::NewMessage;
 
-/// A change of the disk's image.
+/// A change to the disk's image.
 #[derive(Clone, Debug)]
 enum Change {
     Write(usize, Vec<u8>),
@@ -100,13 +100,13 @@ fn transaction(store: &Store, n: u64) {
             let dispatch = Dispatch::ToChat { chat: "oc_1".parse().unwrap(), card };
             let message = NewMessage::new("chat:oc_1", dispatch, now()).for_alert(Some(alert.id));
             tx.owe(message, now())?;
-            tx.allocate(&alice, Money::from_fen(100), "", &somebody(), now())?;
-            Ok::<_, AllocateError>(())
+            allocate(tx, &alice, Money::from_fen(100), "", now())?;
+            Ok::<_, Error>(())
         })
         .unwrap();
 }
 
-/// How many transactions are in the store, after checking that each is there whole.
+/// How many transactions are in the store, after checking that each is complete.
 fn whole_transactions(store: &Store) -> u64 {
     let alice = user("main/alice");
     store
@@ -126,8 +126,8 @@ fn whole_transactions(store: &Store) -> u64 {
         .unwrap()
 }
 
-/// What is on the disk after a crash behind the first `crash` changes: everything up to the last sync, and of the later
-/// writes those that `keeps` says.
+/// The disk after a crash that follows the first `crash` changes: everything up to the last sync, and those of the later
+/// writes that `keeps` selects.
 fn after_crash(
     start: &[u8],
     changes: &[Change],
@@ -190,7 +190,7 @@ fn a_store_that_crashed_goes_on() {
     let store = Store::with_backend(disk.clone(), &KEY).unwrap();
     add_user(&store, "main/alice");
     (1..=3).for_each(|n| transaction(&store, n));
-    // Everything that the process had in memory is gone: no orderly close.
+    // The store is not closed: everything that the process had in memory is lost.
     let bytes = disk.0.lock().bytes.clone();
     let store = Store::with_backend(Disk::of(bytes), &KEY).unwrap();
     (4..=6).for_each(|n| transaction(&store, n));

@@ -84,15 +84,15 @@ fn an_older_store_gets_what_is_kept_beside_its_rows() {
         }])?;
         let problem = AlertBody::Error { problem: Problem::CyclesRecovered };
         tx.add_alert(None, problem, now())?;
-        tx.0.open_table(SPENDING_RANKED)?.retain(|_, ()| false)?;
-        tx.0.open_table(KIND_ALERTS)?.retain(|_, ()| false)?;
+        tx.open(SPENDING_RANKED)?.retain(|_, ()| false)?;
+        tx.open(KIND_ALERTS)?.retain(|_, ()| false)?;
         tx.put_schema_version(1)
     });
     drop(store);
     let store = Store::open(&path, &KEY).unwrap();
     seen(&store, |tx| {
         assert_eq!(tx.schema_version()?, Some(SCHEMA_VERSION));
-        assert_eq!(tx.dearest_in(month("2026-11"), 0, 9)?, [(user("main/alice"), money("5"))]);
+        assert_eq!(tx.top_spenders_in(month("2026-11"), 0, 9)?, [(user("main/alice"), money("5"))]);
         let (alerts, count) = tx.alerts(None, Some(AlertKind::Error), 0, 9)?;
         assert_eq!((alerts.len(), count), (1, 1));
         assert_eq!(names(tx), ["main/alice"]);

@@ -22,7 +22,7 @@ fn claim(store: &Store, names: &[&str], at: Timestamp) -> bool {
 
 /// Rows of the two tables of claims.
 fn kept(store: &Store) -> (u64, u64) {
-    write(store, |tx| Ok((tx.0.open_table(SEEN)?.len()?, tx.0.open_table(SEEN_BY_TIME)?.len()?)))
+    write(store, |tx| Ok((tx.open(SEEN)?.len()?, tx.open(SEEN_BY_TIME)?.len()?)))
 }
 
 #[test]
@@ -35,7 +35,7 @@ fn a_repeat_is_known_by_either_key() {
     let none = store.read(|tx| tx.is_seen(&keys(&["m:2", "e:2"]), now())).unwrap();
     assert!(!none, "a refused claim claims nothing");
     assert!(claim(&store, &["m:2", "e:2"], now()));
-    // Nothing to know it by: never a repeat.
+    // Without a key, nothing is a repeat.
     assert!(claim(&store, &[], now()) && claim(&store, &[], now()));
 }
 
@@ -54,7 +54,7 @@ fn old_claims_go_away_with_new_ones_and_a_renewed_one_stays() {
     for n in 0..30 {
         assert!(claim(&store, &[&format!("m:{n}"), &format!("e:{n}")], now()));
     }
-    // Claimed again after 8 h: its first row by time goes later, it must not take the new claim along.
+    // Claimed again after the event window: removing the first row by time later must not remove the new claim.
     assert!(claim(&store, &["e:0"], after(SignedDuration::from_mins(8 * 60 + 30))));
     assert_eq!(kept(&store), (60, 61));
     for n in 0..4 {
@@ -100,8 +100,6 @@ fn a_form_s_first_answer_is_kept_for_as_long_as_its_card_can_be_clicked() {
         write(&store, |tx| tx.put_op_outcome(&op(n), &outcome(n, later)));
     }
     assert_eq!(read(1), None);
-    let rows = write(&store, |tx| {
-        Ok((tx.0.open_table(OPS)?.len()?, tx.0.open_table(OPS_BY_TIME)?.len()?))
-    });
+    let rows = write(&store, |tx| Ok((tx.open(OPS)?.len()?, tx.open(OPS_BY_TIME)?.len()?)));
     assert_eq!(rows, (3, 3));
 }

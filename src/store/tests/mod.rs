@@ -4,12 +4,12 @@ mod alerts;
 mod crash;
 mod directory;
 mod exactly_once;
+mod ledger;
 mod links;
 mod old_values;
 mod opening;
 mod owed;
 mod properties;
-mod quota;
 mod released;
 mod spending;
 mod users;
@@ -19,9 +19,11 @@ use redb::backends::InMemoryBackend;
 use rust_decimal::Decimal;
 
 use super::{ReadTx, Store, StoreError, WriteTx};
+use crate::app::Error;
+use crate::app::quota::{self, Allocation};
 use crate::domain::{
-    AccountId, BillPeriod, Freshness, Money, Operator, ProjectLink, ProjectName, Switch, User,
-    UserKey,
+    AccountId, BillPeriod, Freshness, LedgerEntry, Money, Operator, ProjectLink, ProjectName,
+    Switch, User, UserKey,
 };
 
 pub(super) const KEY: [u8; 32] = [7; 32];
@@ -92,6 +94,17 @@ pub(super) fn link(key: &str, name: &str, since: &str) -> ProjectLink {
         freshness: Freshness::Pending,
         created: now(),
     }
+}
+
+/// Books an allocation of somebody's.
+pub(super) fn allocate(
+    tx: &WriteTx,
+    user: &UserKey,
+    amount: Money,
+    note: &str,
+    at: Timestamp,
+) -> Result<LedgerEntry, Error> {
+    quota::book(tx, &Allocation { user, amount, note, operator: &somebody() }, at)
 }
 
 pub(super) fn somebody() -> Operator {

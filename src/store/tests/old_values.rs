@@ -1,5 +1,5 @@
-//! Values as an older airgate wrote them, without what was added since: written by hand, because they must stay readable
-//! whatever the types become.
+//! Values as an older airgate wrote them, without fields that were added since. Written by hand, because they must stay
+//! readable whatever the types become.
 
 use serde_json::{Value, json};
 
@@ -13,43 +13,43 @@ use crate::store::tables::{
 const WHEN: &str = "2026-11-23T02:00:00Z";
 
 #[test]
-fn the_first_file_s_values_open() {
+fn values_of_the_first_layout_open() {
     let store = in_memory();
     write(&store, |tx| {
         let put_user = json!({"key": "main/alice", "monitored": "on", "auto_disable": "off",
             "created": WHEN, "updated": WHEN, "added_later": {"x": 1}});
-        tx.put(USERS, "users", ("main", "alice"), &put_user)?;
+        tx.put(USERS.holding(), ("main", "alice"), &put_user)?;
         let link = json!({"user": "main/alice", "project": "p", "monitored": "off",
             "since": "2026-10", "freshness": {"state": "stale", "at": null}, "created": WHEN});
-        tx.put(LINKS, "links", ("main", "alice", "p"), &link)?;
+        tx.put(LINKS.holding(), ("main", "alice", "p"), &link)?;
         let project = json!({"account": "main", "name": "p"});
-        tx.put(PROJECTS, "projects", ("main", "p"), &project)?;
+        tx.put(PROJECTS.holding(), ("main", "p"), &project)?;
         let entry = json!({"seq": 1, "user": "main/alice", "amount": "10.50",
             "total_after": "10.50", "operator": {"kind": "person", "open_id": "ou_1"}, "at": WHEN});
-        tx.put(LEDGER, "ledger", ("main", "alice", 1), &entry)?;
+        tx.put(LEDGER.holding(), ("main", "alice", 1), &entry)?;
         let bill = json!({"amount": "1.234567", "read_at": WHEN});
-        tx.put(BILLS, "bills", ("main", "p", 202_610), &bill)?;
+        tx.put(BILLS.holding(), ("main", "p", 202_610), &bill)?;
         let total = json!({"user": "main/alice", "project": null, "period": "2026-10",
             "amount": "1.234567", "updated": WHEN});
-        tx.put(SPENDING, "spending", (202_610, "main", "alice", ""), &total)?;
+        tx.put(SPENDING.holding(), (202_610, "main", "alice", ""), &total)?;
         let alert = json!({"id": 1, "user": null, "notice": "not_owed", "at": WHEN,
             "body": {"alert": "error", "problem": {"problem": "cycles_recovered"}}});
-        tx.put(ALERTS, "alerts", 1, &alert)?;
+        tx.put(ALERTS.holding(), 1, &alert)?;
         let pending = json!({"goal": "cut", "cause": {"cause": "quota_used_up"}, "since": WHEN,
             "next_at": WHEN});
-        tx.put(ACCESS_PENDING, "access_pending", ("main", "alice"), &pending)?;
+        tx.put(ACCESS_PENDING.holding(), ("main", "alice"), &pending)?;
         let remembered = json!({"cut": WHEN});
-        tx.put(ACCESS_REMEMBERED, "access_remembered", ("main", "alice"), &remembered)?;
+        tx.put(ACCESS_REMEMBERED.holding(), ("main", "alice"), &remembered)?;
         let owed = json!({"id": 1, "lane": "hook", "dispatch": {"how": "webhook", "card": "{}"},
             "uuid": "u", "created": WHEN, "not_before": WHEN});
-        tx.put(OUTBOX, "outbox", ("hook", 1), &owed)?;
-        tx.put(TASKS, "tasks", 1, &json!({"id": 1, "kind": {"task": "sync"}, "created": WHEN}))?;
-        tx.put(META, "meta", "settings", &json!({}))?;
+        tx.put(OUTBOX.holding(), ("hook", 1), &owed)?;
+        tx.put(TASKS.holding(), 1, &json!({"id": 1, "kind": {"task": "sync"}, "created": WHEN}))?;
+        tx.put(META.holding(), "settings", &json!({}))?;
         let reading = json!({"account": "main", "periods": ["2026-11"], "rows": 1, "calls": 1,
             "error": null});
         let report = json!({"started": WHEN, "ended": WHEN, "outcome": "ok", "users": 1,
             "warnings": 0, "disables": 0, "accounts": [reading]});
-        tx.put(META, "meta", "monitor", &json!({"last": report}))
+        tx.put(META.holding(), "monitor", &json!({"last": report}))
     });
     let alice = user("main/alice");
     store
@@ -85,7 +85,7 @@ fn the_first_file_s_values_open() {
 #[test]
 fn a_value_that_cannot_be_read_names_its_table() {
     let store = in_memory();
-    write(&store, |tx| tx.put(USERS, "users", ("main", "alice"), &Value::Null));
+    write(&store, |tx| tx.put(USERS.holding(), ("main", "alice"), &Value::Null));
     let read = store.read(|tx| tx.users());
     assert!(matches!(read, Err(StoreError::Codec { table: "users", .. })), "{read:?}");
 }

@@ -7,7 +7,7 @@ use secrecy::ExposeSecret;
 
 use super::*;
 use crate::store::AccountSecrets;
-use crate::store::tables::{META, SECRETS};
+use crate::store::tables::{Declared, META, SECRETS};
 
 fn pair(id: &str, secret: &str) -> AccountSecrets {
     AccountSecrets { access_key_id: id.to_owned().into(), secret_key: secret.to_owned().into() }
@@ -47,8 +47,8 @@ fn a_newer_layout_is_named_whatever_else_is_in_the_file() {
     let path = folder.path().join("airgate.redb");
     let db = Database::create(&path).unwrap();
     let tx = db.begin_write().unwrap();
-    tx.open_table(META).unwrap().insert("schema_version", b"99".as_slice()).unwrap();
-    // A table that the newer layout keeps under another type of key.
+    tx.open_table(META.definition()).unwrap().insert("schema_version", b"99".as_slice()).unwrap();
+    // A table whose keys have another type in the newer layout.
     let users: TableDefinition<'static, u64, &'static [u8]> = TableDefinition::new("users");
     tx.open_table(users).unwrap();
     tx.commit().unwrap();
@@ -96,7 +96,7 @@ fn a_sealed_pair_opens_only_for_its_own_account() {
         store.save_account(&account(id), id, &pair(ID, SECRET), now()).unwrap();
     }
     write(&store, |tx| {
-        let mut secrets = tx.0.open_table(SECRETS)?;
+        let mut secrets = tx.open(SECRETS)?;
         let moved = redb::ReadableTable::get(&secrets, "main")?.unwrap().value().to_vec();
         secrets.insert("labs", moved.as_slice())?;
         Ok(())

@@ -1,4 +1,4 @@
-//! Messages and tasks that are owed.
+//! Owed messages and tasks.
 
 use super::*;
 use crate::domain::{
@@ -60,7 +60,7 @@ fn an_update_that_is_owed_shows_the_newest_card() {
         |id: u64| store.read(|tx| tx.owed("a", id)).unwrap().unwrap().dispatch.card().to_owned();
     write(&store, |tx| tx.renew_updates("a", &sent("om_1"), "new", other.id));
     assert_eq!([card(first.id), card(other.id), card(later.id)], ["new", "old", "old"]);
-    // The old one was on its way: whatever became of it, the new one is still to be shown.
+    // The old one was in flight: whatever its outcome, the new one must still be shown.
     let tried = OwedMessage { attempts: 1, ..first.clone() };
     write(&store, |tx| tx.note_try(&tried));
     write(&store, |tx| tx.delivered(&first, None));
@@ -68,7 +68,7 @@ fn an_update_that_is_owed_shows_the_newest_card() {
     let standing = store.read(|tx| tx.owed("a", first.id)).unwrap().unwrap();
     assert_eq!(standing.attempts, 1);
     write(&store, |tx| tx.delivered(&standing, None));
-    // What is gone does not come back.
+    // A message that was removed does not come back.
     write(&store, |tx| tx.note_try(&tried));
     assert_eq!(store.read(|tx| tx.owed("a", first.id)).unwrap(), None);
 }
@@ -117,7 +117,7 @@ fn what_was_sent_and_what_was_given_up_is_kept_for_a_while() {
     assert_eq!(store.read(|tx| tx.owed_count()).unwrap(), 0);
 }
 
-/// An alert owed two ways, as a group and a webhook are.
+/// An alert with two deliveries, as to a group and a webhook.
 fn two_ways(store: &Store) -> (u64, OwedMessage, OwedMessage) {
     let body = AlertBody::Error { problem: Problem::CyclesRecovered };
     let alert = write(store, |tx| tx.add_alert(None, body, now()));

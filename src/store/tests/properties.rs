@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::app::projects::{self, NewLink};
 use crate::store::Directory;
-use crate::store::{AllocateError, RecordedReading};
+use crate::store::RecordedReading;
 
 const USERS: [&str; 3] = ["main/a", "main/b", "main/ab"];
 const PROJECTS: [&str; 3] = ["p", "pp", "q"];
@@ -44,7 +44,7 @@ struct Linked {
     since: usize,
 }
 
-/// What should be there.
+/// The expected state.
 #[derive(Default)]
 struct Model {
     /// Per user: (amount, total after), 分.
@@ -77,7 +77,7 @@ impl Model {
         (exact.abs() + 5_000) / 10_000 * exact.signum()
     }
 
-    /// Every change of a user's links or bills leaves a record of what is monitored now; none goes away.
+    /// Every change of a user's links or bills records what is monitored now; no record is ever removed.
     fn note(&mut self, user: usize) {
         let monitored = self.links.iter().filter(|((of, _), link)| *of == user && link.on);
         for ((_, project), link) in monitored {
@@ -90,17 +90,16 @@ impl Model {
     }
 }
 
-/// Does a step to both. The store's answer must be what the model expects.
+/// Applies a step to both. The store must answer as the model expects.
 fn apply(store: &Store, model: &mut Model, step: &Step) {
     match step {
         Step::Allocate(u, fen) => {
             let amount = Money::from_fen(*fen);
-            let done =
-                store.write(|tx| tx.allocate(&user(USERS[*u]), amount, "", &somebody(), now()));
+            let done = store.write(|tx| allocate(tx, &user(USERS[*u]), amount, "", now()));
             let after = model.quota(*u) + i128::from(*fen);
             match done {
                 Ok(_) => model.ledgers[*u].push((i128::from(*fen), after)),
-                Err(AllocateError::Refused(_)) => assert!(after < 0, "refused {fen}"),
+                Err(Error::Refused(_)) => assert!(after < 0, "refused {fen}"),
                 Err(error) => panic!("{error}"),
             }
         }
@@ -181,7 +180,7 @@ fn cycle(store: &Store, model: &mut Model, day: i64, amounts: Option<&[[i64; 4];
     write(store, |tx| tx.record_cycle(&[reading]));
     let Some(amounts) = amounts else { return };
     for (period, p) in open {
-        // October settles on the 6th, earlier months did before; November stays open.
+        // October settles on the 6th, earlier months have settled; November stays open.
         let closed = period < 2 || (period == 2 && day >= 6);
         model.bills.insert((p, period), (i128::from(amounts[p][period]), closed));
     }
@@ -241,7 +240,7 @@ fn check(store: &Store, model: &Model) {
     check_derived(store);
 }
 
-/// What is kept beside the rows says what the rows say.
+/// Indexes and sums agree with the rows.
 fn check_derived(store: &Store) {
     seen(store, |tx| {
         let mut anew = Directory::default();
@@ -253,7 +252,11 @@ fn check_derived(store: &Store) {
             let mut totals: Vec<_> = totals.map(|row| (row.user.clone(), row.amount)).collect();
             totals.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
             assert_eq!(tx.spenders_in(month(period))?, totals.len());
-            assert_eq!(tx.dearest_in(month(period), 0, usize::MAX)?, totals, "ranks of {period}");
+            assert_eq!(
+                tx.top_spenders_in(month(period), 0, usize::MAX)?,
+                totals,
+                "ranks of {period}"
+            );
         }
         Ok(())
     });

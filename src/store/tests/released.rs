@@ -1,7 +1,6 @@
-//! Files of released layouts. `tests/vectors/store-1.redb` was written by the airgate of layout 1 and is never written
-//! again, and so on: whoever has such a file opens it with today's code. A new [`SCHEMA_VERSION`] adds a file of its own:
-//! `cargo test --lib store::tests::released -- --ignored` writes it where there is none yet, with what [`sample`]
-//! makes, before the layout is released.
+//! Files of released layouts: `tests/vectors/store-1.redb` was written by an airgate with layout 1 and is never changed, and
+//! so on. Today's code must open each of them. A new [`SCHEMA_VERSION`] adds a file: before the layout is released,
+//! `cargo test --lib store::tests::released -- --ignored` writes it, if missing, with the content of [`sample`].
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -26,7 +25,7 @@ fn file_of(version: u64) -> PathBuf {
     vectors.join(format!("store-{version}.redb"))
 }
 
-/// A copy of the file of a layout in a throw-away folder: opening one changes it.
+/// A copy of a layout's file in a temporary folder: opening a file changes it.
 fn copy_of(version: u64) -> (tempfile::TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("airgate.redb");
@@ -36,7 +35,7 @@ fn copy_of(version: u64) -> (tempfile::TempDir, PathBuf) {
     (folder, path)
 }
 
-/// Rows by table.
+/// The number of rows of each table.
 struct Rows<'a>(&'a ReadTransaction, BTreeMap<String, u64>);
 
 impl Visitor for Rows<'_> {
@@ -71,7 +70,7 @@ fn same_pair(found: Option<AccountSecrets>) -> bool {
     found.access_key_id.expose_secret() == KEY_ID && found.secret_key.expose_secret() == SECRET
 }
 
-/// Puts something into every table.
+/// Puts rows into every table.
 fn fill(store: &Store) {
     let (alice, carol) = (user("main/alice"), user("main/carol"));
     store.save_account(&account("main"), "云上主体", &pair(), now()).unwrap();
@@ -91,7 +90,7 @@ fn fill(store: &Store) {
         }
         tx.replace_projects(&account("main"), &sample::projects(), now())?;
         for (user, amount, note) in sample::ledger() {
-            tx.allocate(&user, amount, note, &somebody(), now()).unwrap();
+            allocate(tx, &user, amount, note, now()).unwrap();
         }
         tx.record_cycle(&[sample::reading()])?;
         for body in sample::alerts() {
@@ -107,7 +106,7 @@ fn fill(store: &Store) {
         for message in sample::messages(&sealed) {
             tx.owe(message, now())?;
         }
-        // The first is delivered, the second given up, the third was tried.
+        // The first is delivered, the second given up, and the third was attempted.
         let owed = |id| tx.owed(sample::LANE, id).map(Option::unwrap);
         tx.delivered(&owed(1)?, Some(&"om_sent".parse().unwrap()))?;
         tx.give_up(&owed(2)?, "the chat is gone", now())?;
@@ -128,7 +127,7 @@ fn fill(store: &Store) {
     });
 }
 
-/// Everything that was put in is read as it was put in.
+/// Everything is read as it was put in.
 fn check(store: &Store) {
     let (alice, carol) = (user("main/alice"), user("main/carol"));
     assert!(same_pair(store.account_secrets(&account("main")).unwrap()));
@@ -216,13 +215,13 @@ fn check(store: &Store) {
         .unwrap();
 }
 
-/// Work goes on where it was left.
+/// Work continues where it stopped.
 fn goes_on(store: &Store) {
     let alice = user("main/alice");
     write(store, |tx| {
         assert!(!tx.claim(&["e:1".to_owned()], now())?, "an event of before the update");
         assert!(!tx.welcome("ou_1", now())?);
-        let entry = tx.allocate(&alice, money("1"), "", &somebody(), now()).unwrap();
+        let entry = allocate(tx, &alice, money("1"), "", now()).unwrap();
         assert_eq!((entry.seq, entry.total_after), (3, money("800.5")));
         let alerts = sample::alerts().len() as u64;
         assert_eq!(tx.add_alert(None, sample::alerts().remove(0), now())?.id, alerts + 1);
@@ -248,11 +247,11 @@ fn a_file_of_every_layout_opens_and_everything_in_it_is_read() {
         let (folder, path) = copy_of(version);
         let store = Store::open(&path, &KEY).unwrap();
         check(&store);
-        // What later layouts added is made of what was there.
+        // What later layouts added is derived from the older rows.
         nothing_is_empty(&store);
         goes_on(&store);
         drop(store);
-        // As a backup it is taken, too.
+        // It can also be restored as a backup.
         let restored = folder.path().join("restored.redb");
         restore(&file_of(version), &restored, &KEY, Present::Refuse, now()).unwrap();
         check(&Store::open(&restored, &KEY).unwrap());

@@ -100,7 +100,7 @@ fn a_shared_project_counts_for_each_user_from_its_own_month() {
     let users: Vec<String> = all.iter().map(|record| record.user.to_string()).collect();
     assert_eq!(users, ["main/alice", "main/alice", "main/alice", "main/bob", "main/bob"]);
     let totals = |period| -> Vec<(String, Money)> {
-        let totals = store.read(|tx| tx.dearest_in(month(period), 0, 9)).unwrap();
+        let totals = store.read(|tx| tx.top_spenders_in(month(period), 0, 9)).unwrap();
         totals.into_iter().map(|(user, amount)| (user.to_string(), amount)).collect()
     };
     assert_eq!(totals("2026-11"), [row("main/bob", "5"), row("main/alice", "3.5")]);
@@ -110,7 +110,7 @@ fn a_shared_project_counts_for_each_user_from_its_own_month() {
     record(&store, read(&[("shared", "2026-11", "2"), ("own", "2026-11", "0")], now()));
     assert_eq!((sum("2026-11"), sum("2026-10")), (money("4"), money("10.004999")));
     assert_eq!(totals("2026-11"), [row("main/alice", "2"), row("main/bob", "2")], "equal: by name");
-    let second = store.read(|tx| tx.dearest_in(month("2026-11"), 1, 1)).unwrap();
+    let second = store.read(|tx| tx.top_spenders_in(month("2026-11"), 1, 1)).unwrap();
     assert_eq!(second[0].0.to_string(), "main/bob");
     assert_eq!(store.read(|tx| tx.spenders_in(month("2026-11"))).unwrap(), 2);
     let periods = store.read(|tx| tx.spending_periods()).unwrap();
@@ -146,7 +146,7 @@ fn switching_off_takes_out_of_consumed_and_on_brings_back_what_was_read_meanwhil
     record(&store, read(&[("p", "2026-11", "7")], at(LATER)));
     let (consumed, links) = numbers(&store, "main/alice");
     assert_eq!((consumed, links[0].1), (Money::ZERO, money("7")));
-    // Her month does not grow by what is bob's by now.
+    // Her month does not grow by what is now bob's spending.
     assert_eq!(months(&store, "main/alice", "2026-11"), [row("", "5"), row("p", "5")]);
     assert_eq!(store.read(|tx| tx.period_total(month("2026-11"))).unwrap(), money("12"));
     toggle(&store, "main/alice", "p", Switch::On);
@@ -166,7 +166,7 @@ fn removing_a_link_keeps_its_records() {
     assert_eq!(numbers(&store, "main/alice").0, money("1"));
     let kept = [row("", "6"), row("p", "5"), row("q", "1")];
     assert_eq!(months(&store, "main/alice", "2026-11"), kept);
-    // The total goes on being the sum of what is there.
+    // The total remains the sum of the records.
     record(&store, read(&[("p", "2026-11", "50"), ("q", "2026-11", "2")], at(LATER)));
     let kept = [row("", "7"), row("p", "5"), row("q", "2")];
     assert_eq!(months(&store, "main/alice", "2026-11"), kept);
@@ -261,7 +261,7 @@ fn a_month_is_read_until_it_was_read_after_it_settled() {
     record(&store, read(&[("p", "2026-10", "2.5"), ("p", "2026-11", "3")], settled));
     assert_eq!(open(now()), [period("2026-11", &["p", "q"])]);
     assert_eq!(numbers(&store, "main/alice").0, money("6.5"));
-    // A new month: November stays open until it was read once more.
+    // A new month: November stays open until it has been read once more.
     let december = at("2026-12-07T02:00:00Z");
     assert_eq!(open(december)[0], period("2026-11", &["p", "q"]));
     toggle(&store, "main/bob", "q", Switch::Off);

@@ -1,10 +1,10 @@
-//! Users: what a sync and a reading of access change; access that is owed and remembered.
+//! Users: what a sync and a reading of access change; pending and remembered access.
 
 use super::*;
 use crate::domain::{
-    AccessCause, AccessGoal, AccessKeyInfo, PendingAccess, RememberedAccess, UserStatus,
+    AccessCause, AccessGoal, AccessKeyInfo, CloudUser, PendingAccess, RememberedAccess,
+    SyncChanges, UserAccess, UserStatus,
 };
-use crate::store::{CloudUser, SyncChanges};
 
 fn cloud(name: &str, display_name: &str) -> CloudUser {
     CloudUser {
@@ -19,6 +19,12 @@ fn cloud(name: &str, display_name: &str) -> CloudUser {
 fn sync(store: &Store, listed: &[CloudUser], gone: &[&str], at: Timestamp) -> SyncChanges {
     let gone: Vec<_> = gone.iter().map(|name| name.parse().unwrap()).collect();
     write(store, |tx| tx.apply_sync(&account("main"), listed, &gone, at, at))
+}
+
+fn access(keys: &[Switch], login: Option<Switch>) -> UserAccess {
+    let keys = keys.iter().enumerate();
+    let keys = keys.map(|(n, active)| AccessKeyInfo { id: format!("AKLT{n}"), active: *active });
+    UserAccess { keys: keys.collect(), login }
 }
 
 fn record(store: &Store, key: &str) -> User {
@@ -73,16 +79,16 @@ fn a_sync_adds_changes_and_leaves_alone() {
 }
 
 #[test]
-fn who_is_gone_keeps_the_history_and_comes_back_to_it() {
+fn a_user_who_is_gone_keeps_the_history_and_comes_back_to_it() {
     let store = in_memory();
     sync(&store, &[cloud("alice", "甲")], &[], now());
     let alice = user("main/alice");
-    let keys = [AccessKeyInfo { id: "AKLT1".to_owned(), active: Switch::On }];
+    let access = access(&[Switch::On], Some(Switch::On));
     store
         .write(|tx| {
-            tx.record_access(&alice, &keys, Some(Switch::On), now())?;
+            tx.record_access(&alice, &access, now())?;
             tx.put_access_pending(&alice, &pending())?;
-            tx.allocate(&alice, money("5"), "", &Operator::System, now())
+            allocate(tx, &alice, money("5"), "", now())
         })
         .unwrap();
     let gone = sync(&store, &[], &["alice", "stranger"], now());
@@ -123,27 +129,24 @@ fn status_follows_from_what_was_read() {
         (UserStatus::Disabled, &[off], Some(on), UserStatus::Active),
         (UserStatus::Active, &[off, off], Some(off), UserStatus::Disabled),
         (UserStatus::Active, &[], Some(off), UserStatus::Disabled),
-        // Nothing that could be switched: cut only if airgate did it.
+        // Nothing to switch off: disabled only if airgate disabled it.
         (UserStatus::Unknown, &[], None, UserStatus::Active),
         (UserStatus::Disabled, &[], None, UserStatus::Disabled),
     ] {
         let mut record = User::new(alice.clone(), now());
         record.status = before;
-        let keys: Vec<AccessKeyInfo> = keys
-            .iter()
-            .enumerate()
-            .map(|(n, active)| AccessKeyInfo { id: format!("AKLT{n}"), active: *active })
-            .collect();
+        let access = access(keys, login);
         let found = write(&store, |tx| {
             tx.put_user(&record)?;
-            tx.record_access(&alice, &keys, login, now())
+            tx.record_access(&alice, &access, now())
         });
         let found = found.unwrap();
-        assert_eq!(found.status, status, "{before:?} {keys:?} {login:?}");
-        assert_eq!((found.access_keys, found.access_read_at), (keys, Some(now())));
+        assert_eq!(found.status, status, "{before:?} {access:?}");
+        assert_eq!((found.access_keys, found.login), (access.keys, access.login));
+        assert_eq!(found.access_read_at, Some(now()));
     }
     let ghost = user("main/ghost");
-    assert_eq!(write(&store, |tx| tx.record_access(&ghost, &[], None, now())), None);
+    assert_eq!(write(&store, |tx| tx.record_access(&ghost, &access(&[], None), now())), None);
 }
 
 #[test]
@@ -153,15 +156,14 @@ fn a_reading_that_was_overtaken_changes_nothing() {
     let before = at("2026-11-23T01:00:00Z");
     let later = at("2026-11-23T03:00:00Z");
     sync(&store, &[cloud("alice", "甲")], &[], before);
-    // Cut and read back while somebody else still reads what was there.
-    let keys = |active| [AccessKeyInfo { id: "AKLT1".to_owned(), active }];
-    let (off, on) = (keys(Switch::Off), keys(Switch::On));
-    write(&store, |tx| tx.confirm_access(&alice, AccessGoal::Cut, &off, None, now()));
-    write(&store, |tx| tx.record_access_read(&alice, &on, None, before, later));
+    // Cut and read back while another reading, begun earlier, is still running.
+    let (off, on) = (access(&[Switch::Off], None), access(&[Switch::On], None));
+    write(&store, |tx| tx.confirm_access(&alice, AccessGoal::Cut, &off, now()));
+    write(&store, |tx| tx.record_access_read(&alice, &on, before, later));
     assert_eq!(record(&store, "main/alice").status, UserStatus::Disabled);
-    write(&store, |tx| tx.record_access_read(&alice, &on, None, later, later));
+    write(&store, |tx| tx.record_access_read(&alice, &on, later, later));
     assert_eq!(record(&store, "main/alice").status, UserStatus::Active);
-    // Named anew while the users are listed.
+    // Renamed while the users are listed.
     write(&store, |tx| {
         let named = User {
             display_name: "新".to_owned(),
@@ -178,7 +180,7 @@ fn a_reading_that_was_overtaken_changes_nothing() {
 }
 
 #[test]
-fn a_change_of_access_is_owed_until_it_is_confirmed() {
+fn a_change_of_access_is_pending_until_it_is_confirmed() {
     let store = in_memory();
     add_user(&store, "main/alice");
     let alice = user("main/alice");
@@ -194,9 +196,10 @@ fn a_change_of_access_is_owed_until_it_is_confirmed() {
     });
     assert_eq!(store.read(|tx| tx.access_pending(&alice)).unwrap(), Some(pending()));
     assert_eq!(store.read(|tx| tx.all_access_pending()).unwrap(), [(alice.clone(), pending())]);
-    let confirm = |goal| write(&store, |tx| tx.confirm_access(&alice, goal, &[], None, now()));
+    let nothing = access(&[], None);
+    let confirm = |goal| write(&store, |tx| tx.confirm_access(&alice, goal, &nothing, now()));
     let cut = confirm(AccessGoal::Cut).unwrap();
-    assert_eq!(cut.status, UserStatus::Disabled, "also where nothing could be switched off");
+    assert_eq!(cut.status, UserStatus::Disabled, "even if there was nothing to switch off");
     assert_eq!(record(&store, "main/alice"), cut);
     assert_eq!(store.read(|tx| tx.all_access_pending()).unwrap(), []);
     let kept = store.read(|tx| tx.access_remembered(&alice)).unwrap();

@@ -1,11 +1,11 @@
-//! Amounts as bills write them: JSON text or JSON numbers of any scale, never through a float.
+//! Reads the amounts of bills, which are JSON strings or JSON numbers of any scale, without floats.
 
 use rust_decimal::Decimal;
 use serde_json::value::RawValue;
 
 use crate::domain::Money;
 
-/// The exact amount of a JSON value; `None` where it is missing, empty, not a number, or beyond 28 digits.
+/// Returns the exact amount of a JSON value; `None` if it is missing, empty, not a number, or beyond 28 digits.
 pub(super) fn amount(value: Option<&RawValue>) -> Option<Money> {
     let json = value?.get();
     if json.starts_with('"') {
@@ -16,7 +16,7 @@ pub(super) fn amount(value: Option<&RawValue>) -> Option<Money> {
     }
 }
 
-/// Reads `-12.340`, also with an exponent (`1e-7`, a form of JSON numbers), without rounding.
+/// Reads `-12.340`, or `1e-7` with an exponent, without rounding.
 fn decimal(text: &str) -> Option<Decimal> {
     let (mantissa, exponent) = match text.split_once(['e', 'E']) {
         Some((mantissa, exponent)) => (mantissa, exponent.parse::<i32>().ok()?),
@@ -58,7 +58,7 @@ fn decimal(text: &str) -> Option<Decimal> {
     Decimal::try_from_i128_with_scale(units, u32::try_from(scale.max(0)).ok()?).ok()
 }
 
-/// The exact sum; `None` where it would take more than 28 digits (the decimal type would round instead).
+/// Returns the exact sum; `None` if it needs more than 28 digits, where the decimal type would round.
 pub(super) fn exact_sum(a: Money, b: Money) -> Option<Money> {
     if a.is_zero() {
         return Some(b);
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_exact_amount_is_refused() {
+    fn anything_but_an_exact_amount_is_refused() {
         for json in [
             "null",
             r#""""#,
@@ -153,7 +153,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn an_amount_reads_as_what_was_written(units in any::<i64>(), scale in 0u32..=18) {
+        fn an_amount_is_read_as_written(units in any::<i64>(), scale in 0u32..=18) {
             let exact = Decimal::new(units, scale);
             prop_assert_eq!(read(&exact.to_string()), Some(exact.normalize().to_string()));
             let scientific = format!("{units}e-{scale}");

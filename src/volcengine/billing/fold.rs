@@ -1,18 +1,18 @@
-//! Adding up one bill from its pages: pure, one page at a time, memory follows the wanted projects (and one 64-bit number
-//! a row), not the bill.
+//! Adds up one bill from its pages. Pure and incremental: memory grows with the wanted projects, plus a 64-bit hash and
+//! a page number per row id, not with the bill.
 //!
-//! The list is paged by offset without a snapshot, and new rows may come in while it is read. What counts as one complete
-//! read:
-//! - `Total` stands still: the rows received are exactly `Total`. Rows that share an id all count; nothing has moved, so
-//!   they are different rows. Only where ids tell rows apart within every page and yet come again on a later one, rows may
-//!   have moved behind a `Total` that was counted earlier: [`Fold::is_doubtful`].
-//! - `Total` grows: new rows pushed known ones onto later pages. From the page on that tells so, a row whose id came on an
-//!   earlier page is that same row and is not added again. The read is complete when the end was reached with at least
-//!   as many different rows as there were at the start: rows only move towards the end, so none of those was skipped.
+//! The list is paged by offset without a snapshot, and new rows may arrive while it is read. A read is complete if:
+//! - `Total` is stable: the rows received are exactly `Total`. Rows that share an id all count: nothing has moved, so
+//!   they are different rows. But if ids are unique within every page and still repeat on a later one, rows may have
+//!   moved while `Total` was outdated: [`Fold::is_doubtful`].
+//! - `Total` grows: new rows have pushed known ones onto later pages. From the page that reports the growth, a row
+//!   whose id appeared on an earlier page is the same row and is not added again. The read is complete once the end is
+//!   reached with at least as many different rows as there were at the start: rows only move towards the end, so none
+//!   of those was skipped.
 //! - `Total` shrinks: rows moved towards the start and some were skipped. Not complete.
-//! - no `Total`: the first page that is not full is the last.
+//! - `Total` is missing: the first page that is not full is the last.
 //!
-//! Anything else, and growth where the ids cannot tell rows apart, is [`Trouble::Unsettled`].
+//! Everything else is [`FoldError::Unsettled`], including growth where ids cannot tell rows apart.
 
 use std::borrow::Cow;
 use std::collections::hash_map::RandomState;
@@ -26,15 +26,15 @@ use super::amount::{amount, exact_sum};
 use crate::domain::{AmountField, BillSource, Money};
 use crate::volcengine::error::{ErrorKind, bounded};
 
-/// Rows a page: the largest `Limit` that the bill lists take.
+/// Rows per page: the largest `Limit` that the bill lists accept.
 pub(super) const PAGE: u64 = 300;
-/// Where a list that never ends is given up: 6 million rows.
+/// Bound for a list that never ends: 6 million rows.
 const MAX_PAGES: u32 = 20_000;
 
 /// What to do after a page.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Next {
-    /// Ask for the page that starts here.
+    /// Request the page at this offset.
     Page(u64),
     /// The bill is complete.
     Complete,
@@ -42,10 +42,10 @@ pub(super) enum Next {
 
 /// Why a read cannot go on.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Trouble {
-    /// The pages are not of one piece; a new read may succeed.
+pub(super) enum FoldError {
+    /// The pages are inconsistent; a new read may succeed.
     Unsettled(String),
-    /// The bill says something that must not be counted.
+    /// The bill contains something that must not be counted.
     Refused(ErrorKind),
     /// Not a page of a bill list.
     Malformed(String),
@@ -58,23 +58,23 @@ pub(super) struct Fold {
     amounts: BTreeMap<String, Money>,
     warning: Option<String>,
     pages: u32,
-    /// Rows received, those that came twice included: the next offset.
+    /// Rows received, including repeated ones: the next offset.
     received: u64,
     repeated: u64,
     first_total: Option<u64>,
     last_total: Option<u64>,
     grown: bool,
-    /// The hash of each row's id, and the page it came on last.
+    /// The hash of each row's id, and the last page it appeared on.
     seen: HashMap<u64, u32>,
     hasher: RandomState,
     ids_missing: bool,
-    /// Rows of one page share an id. A page is of one instant, so ids do not tell rows apart.
-    twins: bool,
-    /// A row's id came on an earlier page already though nothing is known to have moved.
-    came_again: bool,
+    /// Two rows of one page share an id. A page is consistent in itself, so ids are not unique.
+    ids_shared: bool,
+    /// A row's id appeared on an earlier page, although `Total` has not grown.
+    reappeared: bool,
 }
 
-/// What a complete read found.
+/// The result of a complete read.
 #[derive(PartialEq, Eq)]
 pub(super) struct Sums {
     pub(super) amounts: BTreeMap<String, Money>,
@@ -92,7 +92,8 @@ struct Page<'a> {
     warning: Option<String>,
 }
 
-/// The few of a row's hundred fields that are needed. Raw values: text in one list is a number in the other.
+/// The fields of a row that are needed, of about a hundred. Raw values, because a string in one list is a number in the
+/// other.
 #[derive(Deserialize)]
 struct Row<'a> {
     #[serde(rename = "SplitBillDetailId", borrow)]
@@ -116,7 +117,8 @@ struct Row<'a> {
 }
 
 impl<'a> Row<'a> {
-    /// The row's own id. Of split rows only `SplitBillDetailId` is: the rows split from one bill row share its `BillDetailId`.
+    /// Returns the row's own id: `SplitBillDetailId` for split rows, because all rows split from one bill row share its
+    /// `BillDetailId`.
     fn id(&self, source: BillSource) -> Option<&'a str> {
         let id = match source {
             BillSource::Split => self.split_id,
@@ -133,7 +135,7 @@ impl<'a> Row<'a> {
         }
     }
 
-    /// The row in words, for messages.
+    /// Describes the row for error messages.
     fn named(&self, source: BillSource, project: &str) -> String {
         let part = |text: &Option<Cow<'_, str>>| text.as_deref().unwrap_or("-").to_owned();
         bounded(&format!(
@@ -161,28 +163,30 @@ impl Fold {
             seen: HashMap::new(),
             hasher: RandomState::new(),
             ids_missing: false,
-            twins: false,
-            came_again: false,
+            ids_shared: false,
+            reappeared: false,
         }
     }
 
-    /// Takes the `Result` of the page at the offset that was asked for last (0 at first).
-    pub(super) fn page(&mut self, result: &str) -> Result<Next, Trouble> {
+    /// Adds the `Result` of the page at the offset requested last (initially 0).
+    pub(super) fn page(&mut self, result: &str) -> Result<Next, FoldError> {
         let page: Page<'_> = serde_json::from_str(result)
-            .map_err(|error| Trouble::Malformed(format!("the bill cannot be read: {error}")))?;
+            .map_err(|error| FoldError::Malformed(format!("the bill cannot be read: {error}")))?;
         let warning =
             page.warning.map(|warning| bounded(&warning)).filter(|warning| !warning.is_empty());
-        // -1 stands for "not counted".
+        // -1 means "not counted".
         let total = page.total.and_then(|total| u64::try_from(total).ok());
         let rows = match (page.rows, total, warning) {
             (rows, _, Some(warning))
                 if self.received == 0 && rows.as_ref().is_none_or(Vec::is_empty) =>
             {
-                return Err(Trouble::Refused(ErrorKind::SplitBillNotEnabled(warning)));
+                return Err(FoldError::Refused(ErrorKind::SplitBillNotEnabled(warning)));
             }
-            // A last, empty page may be written as `null`; a first one is not taken for an empty bill without a count.
+            // The last, empty page may be `null`. On the first page that is an empty bill only with a count.
             (None, None, _) if self.received == 0 || page.total.is_none() => {
-                return Err(Trouble::Malformed("the answer has neither rows nor a total".into()));
+                return Err(FoldError::Malformed(
+                    "the response has neither rows nor a total".into(),
+                ));
             }
             (rows, _, warning) => {
                 self.warning = self.warning.take().or(warning);
@@ -197,26 +201,26 @@ impl Fold {
         self.advance(rows.len() as u64)
     }
 
-    /// Whether rows may have moved although `Total` stood still. A second read that finds the same shows that they have
-    /// not, and just share ids.
+    /// Returns whether rows may have moved although `Total` is stable. If a second read finds the same, they have not
+    /// moved but share ids.
     pub(super) fn is_doubtful(&self) -> bool {
-        !self.grown && self.came_again && !self.twins
+        !self.grown && self.reappeared && !self.ids_shared
     }
 
-    /// What a complete read found.
+    /// Returns the result of a complete read.
     pub(super) fn finish(self) -> Sums {
         Sums { amounts: self.amounts, rows: self.received - self.repeated, warning: self.warning }
     }
 
-    /// Notes whether the list changed since the page before. A page that does not count leaves things as they were.
-    fn compare_total(&mut self, total: Option<u64>) -> Result<(), Trouble> {
+    /// Records whether the list changed since the previous page. A page without a count changes nothing.
+    fn compare_total(&mut self, total: Option<u64>) -> Result<(), FoldError> {
         let Some(total) = total else {
             return Ok(());
         };
         match self.last_total {
             Some(before) if total < before => {
-                return Err(Trouble::Unsettled(format!(
-                    "it shrank from {before} to {total} rows while it was read"
+                return Err(FoldError::Unsettled(format!(
+                    "it shrank from {before} to {total} rows while being read"
                 )));
             }
             Some(before) => self.grown |= total > before,
@@ -226,7 +230,7 @@ impl Fold {
         Ok(())
     }
 
-    fn row(&mut self, row: &Row<'_>) -> Result<(), Trouble> {
+    fn row(&mut self, row: &Row<'_>) -> Result<(), FoldError> {
         match row.id(self.source) {
             None => self.ids_missing = true,
             Some(id) => match self.seen.insert(self.hasher.hash_one(id), self.pages) {
@@ -235,42 +239,42 @@ impl Fold {
                     self.repeated += 1;
                     return Ok(());
                 }
-                Some(page) if page < self.pages => self.came_again = true,
-                Some(_) => self.twins = true,
+                Some(page) if page < self.pages => self.reappeared = true,
+                Some(_) => self.ids_shared = true,
             },
         }
         self.add(row)
     }
 
-    fn add(&mut self, row: &Row<'_>) -> Result<(), Trouble> {
+    fn add(&mut self, row: &Row<'_>) -> Result<(), FoldError> {
         let project = row.project.as_deref().unwrap_or_default();
         let Some(sum) = self.amounts.get_mut(project) else {
             return Ok(());
         };
         let currency = row.currency.as_deref().unwrap_or_default().trim();
         if !currency.is_empty() && !currency.eq_ignore_ascii_case("CNY") {
-            return Err(Trouble::Refused(ErrorKind::ForeignCurrency {
+            return Err(FoldError::Refused(ErrorKind::ForeignCurrency {
                 currency: bounded(currency),
                 row: row.named(self.source, project),
             }));
         }
         let (field, value) = row.amount(self.field);
         let Some(amount) = amount(value) else {
-            return Err(Trouble::Refused(ErrorKind::EmptyAmount {
+            return Err(FoldError::Refused(ErrorKind::EmptyAmount {
                 field,
                 found: bounded(value.map_or("", |value| value.get().trim_matches('"'))),
                 row: row.named(self.source, project),
             }));
         };
         *sum = exact_sum(*sum, amount).ok_or_else(|| {
-            Trouble::Malformed(format!("the sum of project {project} has more than 28 digits"))
+            FoldError::Malformed(format!("the sum of project {project} has more than 28 digits"))
         })?;
         Ok(())
     }
 
-    /// Decides how to go on after a page of `rows` rows.
-    fn advance(&mut self, rows: u64) -> Result<Next, Trouble> {
-        let unsettled = |why: String| Err(Trouble::Unsettled(why));
+    /// Decides how to continue after a page of `rows` rows.
+    fn advance(&mut self, rows: u64) -> Result<Next, FoldError> {
+        let unsettled = |why: String| Err(FoldError::Unsettled(why));
         let offset = self.received;
         self.received += rows;
         let ended = match self.last_total {
@@ -278,30 +282,32 @@ impl Fold {
                 let expected = total.saturating_sub(offset).min(PAGE);
                 if rows != expected {
                     return unsettled(format!(
-                        "{rows} rows came at offset {offset} of {total} where {expected} should have"
+                        "got {rows} rows at offset {offset} of {total}, expected {expected}"
                     ));
                 }
                 self.received >= total
             }
             None if rows > PAGE => {
-                return unsettled(format!("{rows} rows came where {PAGE} is the most"));
+                return unsettled(format!(
+                    "got {rows} rows on a page, at most {PAGE} were requested"
+                ));
             }
             None => rows < PAGE,
         };
         if self.grown && self.ids_missing {
-            return unsettled("it grew while it was read, and its rows have no ids".into());
+            return unsettled("it grew while being read, and its rows have no ids".into());
         }
-        if self.grown && (self.twins || self.came_again) {
-            return unsettled("it grew while it was read, and its rows share ids".into());
+        if self.grown && (self.ids_shared || self.reappeared) {
+            return unsettled("it grew while being read, and its rows share ids".into());
         }
-        // Without a total this is the only sign that rows moved, or that the pages go round in a circle.
-        if self.came_again && self.last_total.is_none() {
-            return unsettled("rows came twice".into());
+        // Without a total, this is the only sign that rows moved or that the pages repeat.
+        if self.reappeared && self.last_total.is_none() {
+            return unsettled("rows appeared twice".into());
         }
         let distinct = self.received - self.repeated;
         match self.first_total {
             Some(first) if ended && distinct < first => {
-                unsettled(format!("only {distinct} different rows came of {first}"))
+                unsettled(format!("got only {distinct} different rows of {first}"))
             }
             _ if ended => Ok(Next::Complete),
             _ if self.pages >= MAX_PAGES => {
@@ -311,7 +317,3 @@ impl Fold {
         }
     }
 }
-
-#[cfg(test)]
-#[path = "fold_tests.rs"]
-mod tests;

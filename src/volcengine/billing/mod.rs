@@ -1,7 +1,9 @@
-//! Billing 2022-01-01: what projects spent in a month, and the account's balance.
+//! Billing 2022-01-01: the monthly spending of projects, and the account's balance (docs/platforms/volcengine.md §7).
 
 mod amount;
 mod fold;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,34 +12,34 @@ use serde_json::json;
 use serde_json::value::RawValue;
 
 use self::amount::amount;
-use self::fold::{Fold, Next, PAGE, Sums, Trouble};
-use super::client::{Account, Api, Call};
+use self::fold::{Fold, FoldError, Next, PAGE, Sums};
+use super::client::{AccountClient, Api, Call};
 use super::error::{Error, ErrorKind, bounded};
 use crate::domain::{AmountField, BillPeriod, BillSource, Money};
 
-/// How often a bill is read from its start when it changes under the reading.
-const READS: u32 = 2;
+/// Max reads of a bill that changes while being read.
+const MAX_READS: u32 = 2;
 
 /// A complete reading of one bill period.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BillReading {
-    /// Every wanted project, exact; zero where the bill has no row of it.
+    /// The exact amount of every wanted project; zero if the bill has no row of it.
     pub amounts: BTreeMap<String, Money>,
-    /// Rows of the whole bill, each counted once.
+    /// Number of rows of the whole bill, each counted once.
     pub rows: u64,
-    /// Pages asked for, those of a reading that was started over included; retries are not.
+    /// Number of pages requested, including those of a first read that was repeated, but not retries.
     pub calls: u32,
-    /// What the cloud warned of beside its rows. For the operator to see.
+    /// The API's warning beside the rows, for the operator.
     pub warning: Option<String>,
 }
 
 impl BillReading {
-    /// Adds up a bill from the `Result`s of its pages, read in their order; `calls` is how many it took. [`Account::read_bill`]
-    /// does the same page by page, and reads a bill that changed under it once more.
+    /// Adds up a bill from the `Result`s of its pages, in order; `calls` is the number of pages used.
+    /// [`AccountClient::read_bill`] does the same page by page, and reads again if the bill changed meanwhile.
     ///
     /// # Errors
-    /// [`ErrorKind::UnsettledBill`] where the pages are not one whole bill, [`ErrorKind::Unexpected`] for what is no page, and
-    /// those of a bill that must not be counted.
+    /// [`ErrorKind::UnsettledBill`] if the pages are not one whole bill, [`ErrorKind::Unexpected`] if one is not a
+    /// page, and the errors of a bill that must not be counted.
     pub fn of_pages<'p>(
         source: BillSource,
         field: AmountField,
@@ -51,9 +53,9 @@ impl BillReading {
             match fold.page(page) {
                 Ok(Next::Page(_)) => {}
                 Ok(Next::Complete) => return Ok(Self::of(fold.finish(), calls)),
-                Err(Trouble::Unsettled(why)) => return Err(ErrorKind::UnsettledBill(why)),
-                Err(Trouble::Refused(kind)) => return Err(kind),
-                Err(Trouble::Malformed(_)) => return Err(ErrorKind::Unexpected),
+                Err(FoldError::Unsettled(why)) => return Err(ErrorKind::UnsettledBill(why)),
+                Err(FoldError::Refused(kind)) => return Err(kind),
+                Err(FoldError::Malformed(_)) => return Err(ErrorKind::Unexpected),
             }
         }
         Err(ErrorKind::UnsettledBill("its last page is missing".into()))
@@ -64,53 +66,26 @@ impl BillReading {
     }
 }
 
-/// The main account's balance ("QueryBalanceAcct", docs 6269/100429), in 元.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Balance {
-    /// 可用余额: below 0, services may be stopped.
-    pub available: Money,
-    /// 现金余额
-    pub cash: Money,
-    /// 冻结金额
-    pub frozen: Money,
-    /// 信用额度
-    pub credit_limit: Money,
-    /// 欠费金额
-    pub arrears: Money,
-    /// `CNY`, also where the cloud does not say.
-    pub currency: String,
-}
-
 #[derive(Deserialize)]
 struct BalanceAnswer {
     #[serde(rename = "AvailableBalance")]
     available: Option<Box<RawValue>>,
-    #[serde(rename = "CashBalance")]
-    cash: Option<Box<RawValue>>,
-    #[serde(rename = "FreezeAmount")]
-    frozen: Option<Box<RawValue>>,
-    #[serde(rename = "CreditLimit")]
-    credit_limit: Option<Box<RawValue>>,
-    #[serde(rename = "ArrearsBalance")]
-    arrears: Option<Box<RawValue>>,
-    #[serde(rename = "Currency")]
-    currency: Option<String>,
 }
 
-/// Why one pass over a bill did not end.
-enum Stop {
+/// Why one pass over a bill failed.
+enum PassError {
     Failed(Error),
     Unsettled(String),
 }
 
-impl Account {
-    /// Reads the whole bill of `period` and adds up `field` for each of the `wanted` projects ("ListSplitBillDetail", docs
-    /// 6269/1127494; "ListBillDetail", docs 6269/1127842). Refunds are negative rows and count as they are.
+impl AccountClient {
+    /// Reads the whole bill of `period` and adds up `field` for each `wanted` project ("ListSplitBillDetail", docs
+    /// 6269/1127494; "ListBillDetail", docs 6269/1127842). Refunds are negative rows and reduce the sum.
     ///
     /// # Errors
-    /// All or nothing: whatever goes wrong on any page fails the reading. Beside the errors of every call:
-    /// [`ErrorKind::SplitBillNotEnabled`], [`ErrorKind::EmptyAmount`], [`ErrorKind::ForeignCurrency`] and, where the bill changed
-    /// under two readings in a row so that neither is complete, [`ErrorKind::UnsettledBill`].
+    /// All or nothing: a failure on any page fails the read. Besides the errors of every call:
+    /// [`ErrorKind::SplitBillNotEnabled`], [`ErrorKind::EmptyAmount`], [`ErrorKind::ForeignCurrency`] and, if the bill
+    /// changed during both reads so that neither is complete, [`ErrorKind::UnsettledBill`].
     pub async fn read_bill(
         &self,
         period: BillPeriod,
@@ -122,25 +97,25 @@ impl Account {
         let mut calls = 0;
         let mut reason = String::new();
         let mut doubted = None;
-        for _ in 0..READS {
+        for _ in 0..MAX_READS {
             let fold = Fold::new(source, field, wanted);
             match self.read_pages(action, period, source, fold, &mut calls).await {
                 Ok(fold) => {
                     let doubtful = fold.is_doubtful();
                     let sums = fold.finish();
                     if doubtful && doubted.as_ref() != Some(&sums) {
-                        reason = "rows came on two pages".into();
-                        tracing::warn!(action, %period, why = reason, "the bill is read again");
+                        reason = "rows appeared on two pages".into();
+                        tracing::warn!(action, %period, why = reason, "reading the bill again");
                         doubted = Some(sums);
                         continue;
                     }
                     if let Some(warning) = &sums.warning {
-                        tracing::warn!(action, %period, warning, "the bill carries a warning");
+                        tracing::warn!(action, %period, warning, "the bill has a warning");
                     }
                     return Ok(BillReading::of(sums, calls));
                 }
-                Err(Stop::Failed(error)) => return Err(error),
-                Err(Stop::Unsettled(why)) => {
+                Err(PassError::Failed(error)) => return Err(error),
+                Err(PassError::Unsettled(why)) => {
                     tracing::warn!(action, %period, why, "the bill is not complete");
                     reason = why;
                 }
@@ -149,22 +124,22 @@ impl Account {
         Err(Error::new(action, ErrorKind::UnsettledBill(reason), ""))
     }
 
-    /// Whether the bill of `period` can be read: asks for its first page only.
+    /// Checks that the bill of `period` can be read, by its first page.
     ///
     /// # Errors
-    /// As [`Account::read_bill`], as far as the first page tells.
+    /// Those of [`AccountClient::read_bill`] that the first page reveals.
     pub async fn probe_bill(&self, period: BillPeriod, source: BillSource) -> Result<(), Error> {
         let action = action(source);
         let call = Call::post(Api::Billing, action, page_request(period, source, 0));
         let answer = self.call(&call).await?;
         let result =
-            answer.result().ok_or_else(|| answer.unexpected("the answer has no Result"))?;
+            answer.result().ok_or_else(|| answer.unexpected("the response has no Result"))?;
         let mut fold = Fold::new(source, AmountField::Payable, &BTreeSet::new());
         match fold.page(result) {
-            // What is on later pages is not this call's matter.
-            Ok(_) | Err(Trouble::Unsettled(_)) => Ok(()),
-            Err(Trouble::Refused(kind)) => Err(answer.error(kind, "")),
-            Err(Trouble::Malformed(message)) => Err(answer.unexpected(message)),
+            // Later pages are out of scope.
+            Ok(_) | Err(FoldError::Unsettled(_)) => Ok(()),
+            Err(FoldError::Refused(kind)) => Err(answer.error(kind, "")),
+            Err(FoldError::Malformed(message)) => Err(answer.unexpected(message)),
         }
     }
 
@@ -175,58 +150,47 @@ impl Account {
         source: BillSource,
         mut fold: Fold,
         calls: &mut u32,
-    ) -> Result<Fold, Stop> {
+    ) -> Result<Fold, PassError> {
         let mut offset = 0;
         loop {
             *calls += 1;
             let call = Call::post(Api::Billing, action, page_request(period, source, offset));
-            let answer = self.call(&call).await.map_err(Stop::Failed)?;
-            // Not `{}` for want of a result: a bill that is not there is not an empty bill.
-            let result = answer
-                .result()
-                .ok_or_else(|| Stop::Failed(answer.unexpected("the answer has no Result")))?;
+            let answer = self.call(&call).await.map_err(PassError::Failed)?;
+            // A missing result is not an empty bill.
+            let result = answer.result().ok_or_else(|| {
+                PassError::Failed(answer.unexpected("the response has no Result"))
+            })?;
             match fold.page(result) {
                 Ok(Next::Page(next)) => offset = next,
                 Ok(Next::Complete) => return Ok(fold),
-                Err(Trouble::Unsettled(why)) => return Err(Stop::Unsettled(why)),
-                Err(Trouble::Refused(kind)) => return Err(Stop::Failed(answer.error(kind, ""))),
-                Err(Trouble::Malformed(message)) => {
-                    return Err(Stop::Failed(answer.unexpected(message)));
+                Err(FoldError::Unsettled(why)) => return Err(PassError::Unsettled(why)),
+                Err(FoldError::Refused(kind)) => {
+                    return Err(PassError::Failed(answer.error(kind, "")));
+                }
+                Err(FoldError::Malformed(message)) => {
+                    return Err(PassError::Failed(answer.unexpected(message)));
                 }
             }
         }
     }
 
-    /// The main account's balance. Every amount has to be there: one that is missing is an error, not a zero.
+    /// Returns the main account's available balance (可用余额) in CNY ("QueryBalanceAcct", docs 6269/100429). Below 0,
+    /// services may be stopped.
     ///
     /// # Errors
-    /// [`ErrorKind::EmptyAmount`] for a missing or unreadable amount.
-    pub async fn balance(&self) -> Result<Balance, Error> {
+    /// [`ErrorKind::EmptyAmount`] for a missing or unreadable amount: it is not a zero.
+    pub async fn available_balance(&self) -> Result<Money, Error> {
         let call = Call::post(Api::Billing, "QueryBalanceAcct", json!({}));
         let answer = self.call(&call).await?;
-        let fields: BalanceAnswer = answer.parse()?;
-        let read = |field: &'static str, value: &Option<Box<RawValue>>| {
-            amount(value.as_deref()).ok_or_else(|| {
-                let found = value.as_deref().map_or("", RawValue::get);
-                let kind = ErrorKind::EmptyAmount {
-                    field,
-                    found: bounded(found.trim_matches('"')),
-                    row: "the balance".into(),
-                };
-                answer.error(kind, "")
-            })
-        };
-        Ok(Balance {
-            available: read("AvailableBalance", &fields.available)?,
-            cash: read("CashBalance", &fields.cash)?,
-            frozen: read("FreezeAmount", &fields.frozen)?,
-            credit_limit: read("CreditLimit", &fields.credit_limit)?,
-            arrears: read("ArrearsBalance", &fields.arrears)?,
-            currency: fields
-                .currency
-                .map(|currency| bounded(&currency))
-                .filter(|currency| !currency.is_empty())
-                .unwrap_or_else(|| "CNY".into()),
+        let value = answer.parse::<BalanceAnswer>()?.available;
+        amount(value.as_deref()).ok_or_else(|| {
+            let found = value.as_deref().map_or("", RawValue::get);
+            let kind = ErrorKind::EmptyAmount {
+                field: "AvailableBalance",
+                found: bounded(found.trim_matches('"')),
+                row: "the balance".into(),
+            };
+            answer.error(kind, "")
         })
     }
 }
@@ -238,16 +202,16 @@ fn action(source: BillSource) -> &'static str {
     }
 }
 
-/// The body that asks for one page.
+/// Returns the request body for one page.
 ///
-/// `GroupPeriod` 2 (detail), and `GroupTerm` 0 (charge item) where the action has it: the project of a row is the one that the
-/// resource was in at the end of its settlement hour, but rows grouped by day or by month show only the latest
-/// project, which would move a whole month's spending when a resource moves; coarser terms leave the project empty. The
-/// price is more rows.
+/// Requests `GroupPeriod` 2 (detail) and, where the action has it, `GroupTerm` 0 (charge item). A detail row belongs to
+/// the project that the resource was in at the end of its settlement hour. Rows grouped by day or month only show the
+/// latest project, which would move a whole month's spending together with the resource, and coarser terms leave the
+/// project empty. The cost is more rows.
 ///
-/// No `Project` filter is sent: sources contradict each other on whether it exists, and one that silently matched nothing
-/// would look like zero spending. Rows with nothing to pay are kept (`IgnoreZero` 0: the rule goes by the discounted
-/// price, which is not the amount that is counted).
+/// Sends no `Project` filter: sources contradict each other about its existence, and a filter that silently matched
+/// nothing would look like zero spending. Keeps rows with nothing to pay (`IgnoreZero` 0), because that option goes by
+/// the discounted price, which need not be the amount that is counted.
 fn page_request(period: BillPeriod, source: BillSource, offset: u64) -> serde_json::Value {
     let mut body = json!({
         "BillPeriod": period.to_string(),

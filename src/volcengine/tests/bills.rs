@@ -1,4 +1,4 @@
-//! Reading bills over HTTP: what is asked for, how often, and what is made of it.
+//! Reading bills over HTTP: the requests, their number, and the sums.
 
 use std::collections::BTreeSet;
 
@@ -34,7 +34,7 @@ fn period() -> BillPeriod {
 
 async fn read(fake: &Fake, source: BillSource) -> Result<BillReading, Error> {
     let account = fake.account();
-    // In a task of its own, as the monitor does: the future has to be Send.
+    // Spawned, as in the monitor: the future must be Send.
     tokio::spawn(async move {
         let wanted: BTreeSet<String> = ["team-a".to_owned(), "team-none".to_owned()].into();
         account.read_bill(period(), source, AmountField::Payable, &wanted).await
@@ -67,7 +67,7 @@ async fn the_number_of_calls_follows_the_rows() {
 }
 
 #[tokio::test]
-async fn bills_are_asked_for_in_detail_and_unfiltered() {
+async fn bills_are_requested_in_detail_and_unfiltered() {
     let fake = bill(301).await;
     read_split(&fake).await.unwrap();
     read(&fake, BillSource::Detail).await.unwrap();
@@ -110,7 +110,7 @@ async fn refunds_and_every_scale_are_exact() {
 }
 
 #[tokio::test]
-async fn a_throttled_page_is_read_again_and_counts_once() {
+async fn a_throttled_page_is_retried_and_counts_once() {
     let fake = Fake::start(|seen| match seen.n {
         1 => Reply::Error(200, "AccountFlowLimitExceeded"),
         2 => Reply::Cut,
@@ -126,7 +126,7 @@ async fn a_throttled_page_is_read_again_and_counts_once() {
 }
 
 #[tokio::test]
-async fn half_a_read_counts_nothing() {
+async fn a_partial_read_is_an_error() {
     for failure in [
         || Reply::Error(403, "AccessDenied"),
         || Reply::Raw(500, String::new()),
@@ -149,7 +149,7 @@ async fn half_a_read_counts_nothing() {
 
 #[tokio::test]
 async fn a_bill_that_grows_while_it_is_read_counts_each_row_once() {
-    // 7 rows come in before the first page is left behind: its last 7 rows come again.
+    // 7 rows arrive after the first page was read, so its last 7 rows appear again.
     let fake = Fake::start(|seen| match seen.offset() {
         0 => result(400, rows(0..300)),
         _ => result(407, rows(293..400)),
@@ -189,8 +189,8 @@ async fn a_bill_that_shrinks_is_read_again_once() {
 }
 
 #[tokio::test]
-async fn rows_that_moved_behind_a_total_that_stood_still_are_read_again() {
-    // The count is older than the page: row 299 came again and row 400 was pushed out of sight.
+async fn a_bill_whose_rows_moved_under_a_stable_total_is_read_again() {
+    // The count is older than the page: row 299 appeared again, and row 400 was pushed off the page.
     let fake = Fake::start(|seen| match seen.n {
         0 => result(401, rows(0..300)),
         1 => result(401, rows(299..400)),
@@ -204,7 +204,7 @@ async fn rows_that_moved_behind_a_total_that_stood_still_are_read_again() {
     assert_eq!(reading.amounts["team-a"], money("20.1"));
     assert_eq!((reading.rows, reading.calls), (402, 4));
 
-    // Twice the same: nothing moves, the rows just share their ids.
+    // Twice the same: nothing moved, the rows just share ids.
     let fake = Fake::start(|seen| match seen.offset() {
         0 => result(400, rows(0..300)),
         _ => result(400, rows(0..100)),
@@ -235,7 +235,7 @@ async fn rows_that_moved_behind_a_total_that_stood_still_are_read_again() {
 }
 
 #[tokio::test]
-async fn a_page_that_lost_rows_is_not_a_complete_read() {
+async fn a_page_with_missing_rows_is_not_a_complete_read() {
     let fake = Fake::start(|seen| match seen.offset() {
         0 => result(301, rows(0..299)),
         _ => result(301, rows(299..301)),
@@ -247,7 +247,7 @@ async fn a_page_that_lost_rows_is_not_a_complete_read() {
 }
 
 #[tokio::test]
-async fn what_must_not_be_counted_is_refused_with_its_mend() {
+async fn bills_that_must_not_be_counted_are_refused_with_the_way_to_fix_it() {
     let one = |change: Value| {
         Fake::start(move |_| {
             let mut row = rows(0..1).remove(0);
@@ -282,7 +282,7 @@ async fn what_must_not_be_counted_is_refused_with_its_mend() {
 }
 
 #[tokio::test]
-async fn a_warning_beside_rows_is_handed_on() {
+async fn a_warning_beside_rows_is_returned() {
     let fake = Fake::start(|_| {
         Reply::Result(json!({"List": rows(0..1), "Total": 1, "Warning": "数据延迟"}))
     })
@@ -293,31 +293,31 @@ async fn a_warning_beside_rows_is_handed_on() {
 }
 
 #[tokio::test]
-async fn the_balance_is_read_whole_or_not_at_all() {
+async fn an_unreadable_balance_is_not_zero() {
     let fake = Fake::start(|seen| {
         assert_eq!((seen.action(), &seen.body), ("QueryBalanceAcct", &json!({})));
         let mut result = json!({
             "AccountID": 2_100_000_001_i64, "AvailableBalance": "-100.50", "CashBalance": "120.5", "FreezeAmount": "20.00",
             "CreditLimit": 0, "ArrearsBalance": "0.00",
         });
-        if seen.n == 1 {
-            result["CashBalance"] = "".into();
+        match seen.n {
+            0 => {}
+            1 => result["AvailableBalance"] = "".into(),
+            2 => result["AvailableBalance"] = "1,000".into(),
+            _ => drop(result.as_object_mut().unwrap().remove("AvailableBalance")),
         }
         Reply::Result(result)
     })
     .await;
     let account = fake.account();
-    assert_eq!(
-        account.balance().await.unwrap(),
-        Balance {
-            available: money("-100.50"),
-            cash: money("120.50"),
-            frozen: money("20"),
-            credit_limit: Money::ZERO,
-            arrears: Money::ZERO,
-            currency: "CNY".into(),
-        }
-    );
-    let error = account.balance().await.unwrap_err();
-    assert!(matches!(error.kind(), ErrorKind::EmptyAmount { field: "CashBalance", .. }), "{error}");
+    assert_eq!(account.available_balance().await.unwrap(), money("-100.50"));
+    for found in ["", "1,000", ""] {
+        let error = account.available_balance().await.unwrap_err();
+        let kind = ErrorKind::EmptyAmount {
+            field: "AvailableBalance",
+            found: found.to_owned(),
+            row: "the balance".to_owned(),
+        };
+        assert_eq!(*error.kind(), kind);
+    }
 }

@@ -7,13 +7,13 @@ fn write() -> Call {
     Call::get(Api::Iam, "UpdateAccessKey", query)
 }
 
-/// Answers each request with the next reply of a list, then with success.
+/// Starts a server that answers request `n` with `list(n)`, or with success.
 async fn replies(list: impl Fn(usize) -> Option<Reply> + Send + Sync + 'static) -> Fake {
     Fake::start(move |seen| list(seen.n).unwrap_or(Reply::Result(Value::Null))).await
 }
 
 #[tokio::test]
-async fn what_is_sent_is_what_is_signed() {
+async fn requests_are_signed_as_sent() {
     let fake = replies(|_| None).await;
     let account = fake.account();
     account.call(&write()).await.unwrap();
@@ -30,7 +30,7 @@ async fn what_is_sent_is_what_is_signed() {
 }
 
 #[tokio::test]
-async fn an_error_counts_whatever_the_status_and_is_not_repeated() {
+async fn an_error_counts_whatever_the_status_and_is_not_retried() {
     for (status, code, kind) in [
         (200, "AccessDenied", ErrorKind::Permission),
         (200, "InvalidAccessKey", ErrorKind::Credentials),
@@ -55,7 +55,7 @@ async fn an_error_counts_whatever_the_status_and_is_not_repeated() {
 }
 
 #[tokio::test]
-async fn passing_failures_are_repeated_until_they_have_passed() {
+async fn transient_failures_are_retried_until_they_pass() {
     let failures: [fn() -> Reply; 9] = [
         || Reply::Error(200, "FlowLimitExceeded"),
         || Reply::Error(400, "AccountFlowLimitExceeded"),
@@ -78,7 +78,7 @@ async fn passing_failures_are_repeated_until_they_have_passed() {
 }
 
 #[tokio::test]
-async fn a_call_is_given_up_after_its_tries() {
+async fn a_call_fails_after_its_last_retry() {
     let fake = replies(|_| Some(Reply::Error(200, "AccountFlowLimitExceeded"))).await;
     let error = fake.account().call(&write()).await.unwrap_err();
     assert_eq!(*error.kind(), ErrorKind::Throttled);
@@ -87,7 +87,7 @@ async fn a_call_is_given_up_after_its_tries() {
 }
 
 #[tokio::test]
-async fn every_try_is_signed_anew() {
+async fn every_attempt_is_signed_again() {
     let clock = Clock::manual("2026-11-23T02:00:00Z".parse().unwrap());
     let moving = clock.clone();
     let mut fake = replies(move |n| {
@@ -102,9 +102,8 @@ async fn every_try_is_signed_anew() {
 }
 
 #[tokio::test]
-async fn what_makes_something_new_is_repeated_only_where_it_was_refused() {
-    let create =
-        Call { repeat: Repeat::OnlyIfRefused, ..Call::get(Api::Iam, "CreateAccessKey", []) };
+async fn creating_calls_are_retried_only_if_they_were_not_applied() {
+    let create = Call { retry: Retry::IfNotApplied, ..Call::get(Api::Iam, "CreateAccessKey", []) };
     for failure in
         [|| Reply::Raw(503, String::new()), || Reply::Error(500, "ServiceFailure"), || Reply::Cut]
     {
@@ -119,31 +118,31 @@ async fn what_makes_something_new_is_repeated_only_where_it_was_refused() {
 }
 
 #[tokio::test]
-async fn an_answer_that_does_not_come_times_out_and_is_asked_for_again() {
+async fn a_missing_response_times_out_and_is_retried() {
     let fake = replies(|n| (n < 1).then_some(Reply::Hang)).await;
-    let impatient = client(&fake.url, fake.clock.clone(), Duration::from_millis(500));
-    let account = impatient.account(credentials());
+    let hasty = client(&fake.url, fake.clock.clone(), Duration::from_millis(500));
+    let account = hasty.account(credentials());
     account.call(&write()).await.unwrap();
     assert!(fake.calls() >= 2);
 
     let fake = replies(|_| Some(Reply::Hang)).await;
     let once = RetryPolicy { retries: 0, ..RetryPolicy::quick() };
-    let impatient = client(&fake.url, fake.clock.clone(), Duration::from_millis(50));
-    let account = impatient.with_retry(once).account(credentials());
+    let hasty = client(&fake.url, fake.clock.clone(), Duration::from_millis(50));
+    let account = hasty.with_retry(once).account(credentials());
     let error = account.call(&write()).await.unwrap_err();
     assert_eq!(*error.kind(), ErrorKind::Transport(TransportFault::Timeout), "{error}");
     assert!(!error.to_string().contains("UserName"), "{error}");
 }
 
 #[tokio::test]
-async fn a_cloud_that_is_not_there_is_told_from_one_that_is_slow() {
+async fn an_unreachable_server_differs_from_a_slow_one() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     drop(listener);
     let account = client(&url, Clock::system(), Duration::from_secs(5)).account(credentials());
     let error = account.call(&write()).await.unwrap_err();
     assert_eq!(*error.kind(), ErrorKind::Transport(TransportFault::Connect));
-    assert!(error.is_refused_for_now());
+    assert!(error.was_not_applied());
 }
 
 #[tokio::test]
@@ -157,7 +156,7 @@ async fn a_redirect_is_not_followed() {
 }
 
 #[tokio::test]
-async fn an_endless_answer_is_not_read() {
+async fn an_oversized_response_is_refused() {
     let fake = replies(|_| Some(Reply::Raw(200, " ".repeat((32 << 20) + 1)))).await;
     let error = fake.account().call(&write()).await.unwrap_err();
     assert_eq!(*error.kind(), ErrorKind::Unexpected);
@@ -189,7 +188,7 @@ async fn every_request_is_counted_by_action_and_outcome() {
 }
 
 #[test]
-fn a_bad_setup_is_refused_by_the_name_of_its_key() {
+fn an_invalid_endpoint_is_reported_with_its_key() {
     let config = |iam: &str, billing: &str| ClientConfig {
         iam_endpoint: iam.into(),
         billing_endpoint: billing.into(),

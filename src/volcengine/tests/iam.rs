@@ -8,7 +8,7 @@ fn users(range: std::ops::Range<usize>) -> Value {
         .collect()
 }
 
-/// A list of `total` users, at most `most` a page; `counted` says whether `Total` stands in it.
+/// Serves `total` users, at most `most` per page; `counted` says whether the list has a `Total`.
 async fn list(total: usize, most: usize, counted: bool) -> Fake {
     Fake::start(move |seen| {
         assert_eq!(seen.query["Limit"], "100");
@@ -48,7 +48,7 @@ async fn all_users_are_read_whatever_the_page_size() {
 }
 
 #[tokio::test]
-async fn a_list_that_shifts_repeats_no_user() {
+async fn a_list_that_shifts_while_paged_has_no_duplicates() {
     let fake = Fake::start(|seen| {
         let rows = match seen.offset() {
             0 => users(0..100),
@@ -61,7 +61,7 @@ async fn a_list_that_shifts_repeats_no_user() {
 }
 
 #[tokio::test]
-async fn an_answer_without_a_list_is_no_empty_list() {
+async fn a_response_without_a_list_is_not_an_empty_list() {
     for result in [
         Value::Null,
         json!({}),
@@ -81,7 +81,7 @@ async fn an_answer_without_a_list_is_no_empty_list() {
 }
 
 #[tokio::test]
-async fn pages_that_do_not_end_are_given_up() {
+async fn endless_pages_are_an_error() {
     let fake = Fake::start(|_| Reply::Result(json!({"UserMetadata": users(0..100)}))).await;
     let error = fake.account().list_users().await.unwrap_err();
     assert_eq!(*error.kind(), ErrorKind::Unexpected);
@@ -89,7 +89,7 @@ async fn pages_that_do_not_end_are_given_up() {
 }
 
 #[tokio::test]
-async fn a_user_that_is_gone_is_none_and_a_broken_cloud_is_an_error() {
+async fn a_missing_user_is_none_and_a_failure_is_an_error() {
     let fake = Fake::start(|seen| match seen.query["UserName"].as_str() {
         "alice" => Reply::Result(json!({"User": {"Id": 7, "UserName": "alice", "Email": "a@b.c"}})),
         "denied" => Reply::Error(403, "AccessDenied"),
@@ -133,7 +133,7 @@ async fn keys_are_listed_and_switched_in_lower_case() {
 }
 
 #[tokio::test]
-async fn login_is_read_and_set() {
+async fn login_access_is_read_and_set() {
     let fake = Fake::start(|seen| {
         let user = seen.query.get("UserName").map(String::as_str);
         match (seen.action(), user.or(seen.body["UserName"].as_str())) {

@@ -1,4 +1,5 @@
-//! The client against a small server on loopback that answers as each test says, and refuses what is not signed as sent.
+//! The client against a fake server on loopback with scripted responses, which refuses requests that are not signed as
+//! sent.
 
 mod bills;
 mod calls;
@@ -26,10 +27,10 @@ use crate::clock::Clock;
 const KEY_ID: &str = "AKLTZjIwYzBjYzczNWQ4NDkwN3NzViZTgzZDAxYjE";
 const SECRET: &str = "WmpJd1l6QmpZemN6TldRNE5Ea3dOM056VmlaVGd6WkRBeFlqRQ==";
 
-/// A request as it arrived.
+/// A request as received.
 #[derive(Clone, Debug)]
 struct Seen {
-    /// Which request this is, from 0.
+    /// The number of the request, from 0.
     n: usize,
     method: String,
     host: String,
@@ -51,7 +52,7 @@ impl Seen {
     }
 }
 
-/// What the server answers.
+/// A scripted response.
 enum Reply {
     /// A `Result` in its envelope.
     Result(Value),
@@ -59,9 +60,9 @@ enum Reply {
     Error(u16, &'static str),
     Raw(u16, String),
     Redirect(String),
-    /// A body whose end never comes: the connection breaks.
+    /// A truncated body: the connection breaks.
     Cut,
-    /// No answer at all.
+    /// No response at all.
     Hang,
 }
 
@@ -93,7 +94,7 @@ impl Fake {
         client(&self.url, self.clock.clone(), Duration::from_secs(20))
     }
 
-    fn account(&self) -> Account {
+    fn account(&self) -> AccountClient {
         self.client().account(credentials())
     }
 
@@ -111,7 +112,7 @@ fn credentials() -> Credentials {
 }
 
 fn client(url: &str, clock: Clock, timeout: Duration) -> Client {
-    // Installed already by another test of this process, or now.
+    // Fails if another test has installed it already.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let config = ClientConfig {
         iam_endpoint: url.into(),
@@ -189,7 +190,7 @@ async fn answer(
     }
 }
 
-/// Whether the signature is that of exactly the bytes that arrived: raw query, `Host` with its port, content type, body.
+/// Returns whether the signature covers exactly the bytes received: raw query, `Host` with its port, content type, body.
 fn signed_as_sent(
     method: &Method,
     raw_query: &str,

@@ -23,7 +23,7 @@ fn files(bed: &Bed, chat: &str) -> Vec<(String, String)> {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_table_follows_as_a_file() {
     let mut cloud = one_account();
-    cloud.add_user("main", "alice").unwrap();
+    cloud.account_mut("main").unwrap().add_user("alice");
     let bed = Bed::start(cloud).await;
     bed.sync().await;
     bed.ask(ADMIN, "/quota alice 1000.5 =SUM(A1)").await;

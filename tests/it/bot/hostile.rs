@@ -10,10 +10,10 @@ use crate::bed::{ADMIN, Bed, markdown_of, one_account, text_of, toast_of, user_k
 /// Users `alice` and `bob`, project `team-a`.
 fn small_cloud() -> World {
     let mut cloud = one_account();
-    cloud.add_project("main", "team-a", "甲组").unwrap();
+    cloud.account_mut("main").unwrap().add_project("team-a", "甲组");
     for name in ["alice", "bob"] {
-        cloud.add_user("main", name).unwrap();
-        cloud.add_key("main", name, world::KeyStatus::Active).unwrap();
+        cloud.account_mut("main").unwrap().add_user(name);
+        cloud.user_mut("main", name).unwrap().add_key(world::KeyStatus::Active);
     }
     cloud
 }
@@ -165,12 +165,14 @@ async fn markup_in_texts_of_the_cloud_and_of_people_is_not_interpreted() {
     ];
     let mut cloud = one_account();
     for (at, text) in hostile.iter().enumerate() {
-        let user = cloud.add_user("main", &format!("u{at}")).unwrap();
+        let user = cloud.account_mut("main").unwrap().add_user(&format!("u{at}"));
         user.display_name = (*text).to_owned();
-        cloud.add_project("main", &format!("p{at}"), text).unwrap();
-        cloud
-            .spend("main", &format!("p{at}"), Decimal::new(95, 0), "2026-11".parse().unwrap())
-            .unwrap();
+        cloud.account_mut("main").unwrap().add_project(&format!("p{at}"), text);
+        cloud.account_mut("main").unwrap().spend(
+            &format!("p{at}"),
+            Decimal::new(95, 0),
+            "2026-11".parse().unwrap(),
+        );
     }
     let bed = Bed::start(cloud).await;
     bed.sync().await;

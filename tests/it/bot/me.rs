@@ -9,12 +9,12 @@ use crate::bed::{ADMIN, Bed, STRANGER, VIEWER, one_account, phrase, text_of};
 fn cloud() -> World {
     let mut cloud = one_account();
     for (name, project) in [("alice", "team-a"), ("bob", "team-b")] {
-        cloud.add_user("main", name).unwrap();
-        cloud.add_project("main", project, project).unwrap();
+        cloud.account_mut("main").unwrap().add_user(name);
+        cloud.account_mut("main").unwrap().add_project(project, project);
     }
     for (project, fen) in [("team-a", 1234), ("team-b", 5678)] {
         let period = "2026-11".parse().unwrap();
-        cloud.spend("main", project, Decimal::new(fen, 2), period).unwrap();
+        cloud.account_mut("main").unwrap().spend(project, Decimal::new(fen, 2), period);
     }
     cloud
 }

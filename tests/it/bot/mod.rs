@@ -12,14 +12,14 @@ mod same_name;
 mod slow_cloud;
 mod sync;
 
-use airgate::sandbox::world::{Account, KeyStatus, World};
+use airgate::sandbox::world::{FakeAccount, KeyStatus, World};
 
 use crate::bed::{Bed, one_account, text_of};
 
 /// Accounts `main` (alice, bob, carol) and `lab` (alice, dave).
 pub fn two_accounts() -> World {
     let mut cloud = one_account();
-    let lab = Account::new("lab", "实验室", 2_100_000_002, "AKLTlab00000000001", "lab-secret");
+    let lab = FakeAccount::new("lab", "实验室", 2_100_000_002, "AKLTlab00000000001", "lab-secret");
     cloud.accounts.push(lab);
     for (account, name, display) in [
         ("main", "alice", "爱丽丝"),
@@ -28,10 +28,10 @@ pub fn two_accounts() -> World {
         ("lab", "alice", "爱丽丝（实验）"),
         ("lab", "dave", "戴夫"),
     ] {
-        cloud.add_user(account, name).unwrap().display_name = display.to_owned();
-        cloud.add_key(account, name, KeyStatus::Active).unwrap();
+        cloud.account_mut(account).unwrap().add_user(name).display_name = display.to_owned();
+        cloud.user_mut(account, name).unwrap().add_key(KeyStatus::Active);
     }
-    cloud.add_project("main", "team-a", "甲组").unwrap();
+    cloud.account_mut("main").unwrap().add_project("team-a", "甲组");
     cloud
 }
 

@@ -24,10 +24,10 @@ fn allowed(has: Needs, needs: Needs) -> bool {
 
 fn cloud() -> World {
     let mut cloud = one_account();
-    cloud.add_user("main", "alice").unwrap();
-    cloud.add_key("main", "alice", world::KeyStatus::Active).unwrap();
-    cloud.add_project("main", "team-a", "甲组").unwrap();
-    cloud.add_project("main", "team-b", "乙组").unwrap();
+    cloud.account_mut("main").unwrap().add_user("alice");
+    cloud.user_mut("main", "alice").unwrap().add_key(world::KeyStatus::Active);
+    cloud.account_mut("main").unwrap().add_project("team-a", "甲组");
+    cloud.account_mut("main").unwrap().add_project("team-b", "乙组");
     cloud
 }
 

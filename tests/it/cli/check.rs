@@ -35,7 +35,7 @@ async fn check_asks_everything_and_says_how_to_fix_it() {
     assert!(row(table, "Feishu alert chat").contains("告警群"));
 
     feishu.set_bot_in_chat(GROUP, false);
-    cloud.update(|world| world.set_split_enabled("main", false)).unwrap();
+    cloud.update(|world| world.account_mut("main").unwrap().split_bills_enabled = false);
     let failed = home.run(&["check"]);
     assert_eq!(failed.code, 1);
     assert_eq!(failed.err, "airgate: 2 checks failed: see the table\n");

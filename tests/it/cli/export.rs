@@ -1,8 +1,9 @@
 //! `airgate export`.
 
+use airgate::app::quota::{self, Allocation};
 use airgate::clock::Clock;
-use airgate::domain::{Money, Operator, UserKey, Username};
-use airgate::store::{CloudUser, StoreError};
+use airgate::domain::{CloudUser, Money, Operator, UserKey, Username};
+use airgate::store::StoreError;
 
 use super::with_account;
 
@@ -23,7 +24,9 @@ fn each_table_has_its_columns_as_csv_and_json() {
             tx.apply_sync(&alice.account, &[listed], &[], now, now)?;
             for amount in ["1000", "-200.5"] {
                 let amount: Money = amount.parse().unwrap();
-                tx.allocate(&alice, amount, "note", &Operator::System, now).unwrap();
+                let operator = &Operator::System;
+                let new = Allocation { user: &alice, amount, note: "note", operator };
+                quota::book(tx, &new, now).unwrap();
             }
             Ok::<_, StoreError>(())
         })

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use airgate::app::projects::{self, NewLink};
+use airgate::app::quota::{self, Allocation};
 use airgate::domain::{CycleOutcome, Money, Operator, User, UserStatus};
 use airgate::sandbox::world::{BillRow, Product, World};
 use rust_decimal::Decimal;
@@ -22,7 +23,7 @@ async fn spending_is_recorded_per_project_and_month_with_a_total() {
         ("side", "1000", "2026-11"),
         ("team-a", "999", "2026-09"),
     ] {
-        world.spend("main", project, decimal(amount), period(month)).unwrap();
+        world.account_mut("main").unwrap().spend(project, decimal(amount), period(month));
     }
     let bed = Bed::start(world).await;
     bed.add_users(&["main/alice"]);
@@ -80,20 +81,17 @@ async fn totals_equal_an_independently_computed_exact_sum() {
             let units = i64::try_from(next(2_000_000_000)).unwrap() - 600_000_000;
             let row =
                 BillRow::new(period(month), project, Product::Ecs, Decimal::new(units, scale));
-            bed.cloud.update(|world| world.add_bill_row("main", row)).unwrap();
+            bed.cloud.update(|world| world.account_mut("main").unwrap().add_bill_row(row));
             *sums.entry((project, month)).or_default() +=
                 i128::from(units) * 10_i128.pow(10 - scale);
         }
         for _ in 0..10 {
             let fen = i64::try_from(next(10_000_000)).unwrap() - 3_000_000;
             let booked = bed.store.write(|tx| {
-                tx.allocate(
-                    &user_key("main/alice"),
-                    Money::from_fen(fen),
-                    "",
-                    &Operator::System,
-                    bed.clock.now(),
-                )
+                let (user, amount) = (user_key("main/alice"), Money::from_fen(fen));
+                let operator = Operator::System;
+                let new = Allocation { user: &user, amount, note: "", operator: &operator };
+                quota::book(tx, &new, bed.clock.now())
             });
             assert_eq!(booked.is_ok(), quota + i128::from(fen) >= 0);
             quota += if booked.is_ok() { i128::from(fen) } else { 0 };
@@ -137,7 +135,7 @@ async fn the_configured_list_and_amount_are_counted() {
         for (product, payable) in [(Product::Ark, 20), (Product::Ecs, 10)] {
             let mut row = BillRow::new(period("2026-11"), "team-a", product, payable.into());
             row.fit(decimal("3.2"), decimal("0.05"));
-            world.add_bill_row("main", row).unwrap();
+            world.account_mut("main").unwrap().add_bill_row(row);
         }
         let further = [("MONITOR__BILL_SOURCE", source), ("MONITOR__AMOUNT_FIELD", field)];
         let bed = Bed::with(world, &further).await;
@@ -158,7 +156,7 @@ async fn a_bill_that_cannot_be_counted_stops_its_account_alone() {
             |world| {
                 let mut row = BillRow::new(period("2026-11"), "team-a", Product::Ecs, 90.into());
                 row.currency = "USD".to_owned();
-                world.add_bill_row("main", row).unwrap();
+                world.account_mut("main").unwrap().add_bill_row(row);
             },
             "USD",
         ),
@@ -166,11 +164,14 @@ async fn a_bill_that_cannot_be_counted_stops_its_account_alone() {
             |world| {
                 let mut row = BillRow::new(period("2026-11"), "team-a", Product::Ecs, 90.into());
                 row.amounts_missing = true;
-                world.add_bill_row("main", row).unwrap();
+                world.account_mut("main").unwrap().add_bill_row(row);
             },
             "PayableAmount",
         ),
-        (|world| world.set_split_enabled("main", false).unwrap(), "monitor.bill_source"),
+        (
+            |world| world.account_mut("main").unwrap().split_bills_enabled = false,
+            "monitor.bill_source",
+        ),
     ];
     for (spoil, words) in spoils {
         let bed = two_accounts().await;
@@ -178,9 +179,9 @@ async fn a_bill_that_cannot_be_counted_stops_its_account_alone() {
         let read_at = bed.user("main/alice").spending_updated_at.unwrap();
         bed.clock.advance(jiff::SignedDuration::from_hours(2));
         bed.cloud.update(spoil);
-        bed.cloud
-            .update(|world| world.spend("labs", "team-a", 5.into(), period("2026-11")))
-            .unwrap();
+        bed.cloud.update(|world| {
+            world.account_mut("labs").unwrap().spend("team-a", 5.into(), period("2026-11"))
+        });
         let report = bed.cycle().await;
         assert_eq!(report.outcome, CycleOutcome::Error);
         let [labs, main] = &report.accounts[..] else { panic!("{report:?}") };
@@ -215,7 +216,7 @@ async fn a_bill_that_cannot_be_counted_stops_its_account_alone() {
         assert!(card.contains(words), "{card}");
 
         bed.cloud.update(|world| {
-            world.set_split_enabled("main", true).unwrap();
+            world.account_mut("main").unwrap().split_bills_enabled = true;
             world.account_mut("main").unwrap().bill_rows_mut(period("2026-11")).truncate(1);
         });
         assert_eq!(bed.cycle().await.outcome, CycleOutcome::Ok);

@@ -18,11 +18,11 @@ const ALICE: &str = "main/alice";
 /// A user with two active keys, an inactive one and console login.
 fn world() -> World {
     let mut world = one_account();
-    world.add_user("main", "alice").unwrap();
+    world.account_mut("main").unwrap().add_user("alice");
     for status in [KeyStatus::Active, KeyStatus::Active, KeyStatus::Inactive] {
-        world.add_key("main", "alice", status).unwrap();
+        world.user_mut("main", "alice").unwrap().add_key(status);
     }
-    world.spend("main", "team-a", 120.into(), "2026-11".parse().unwrap()).unwrap();
+    world.account_mut("main").unwrap().spend("team-a", 120.into(), "2026-11".parse().unwrap());
     world
 }
 
@@ -138,8 +138,8 @@ async fn a_user_without_login_is_cut_and_restored_whatever_the_cloud_answers_abo
 #[tokio::test(flavor = "multi_thread")]
 async fn a_user_with_nothing_to_cut_is_disabled_and_enabled_all_the_same() {
     let mut world = one_account();
-    world.add_user("main", "alice").unwrap().login = Login::none(MissingLogin::Error);
-    world.spend("main", "team-a", 120.into(), "2026-11".parse().unwrap()).unwrap();
+    world.account_mut("main").unwrap().add_user("alice").login = Login::none(MissingLogin::Error);
+    world.account_mut("main").unwrap().spend("team-a", 120.into(), "2026-11".parse().unwrap());
     let bed = over_quota(world).await;
     bed.cycle().await;
     assert_eq!(status(&bed), UserStatus::Disabled);
@@ -314,7 +314,7 @@ async fn a_restore_requested_halfway_through_a_cut_restores_everything() {
 async fn two_administrators_at_once_change_access_once() {
     let mut world = world();
     world.account_mut("main").unwrap().bill_rows_mut("2026-11".parse().unwrap()).clear();
-    world.spend("main", "team-a", Decimal::ONE, "2026-11".parse().unwrap()).unwrap();
+    world.account_mut("main").unwrap().spend("team-a", Decimal::ONE, "2026-11".parse().unwrap());
     let bed = over_quota(world).await;
     for (command, action, then, after) in [
         ("/disable alice", "user.disable", UserStatus::Disabled, cut()),

@@ -45,14 +45,16 @@ pub fn once(periods: &[&str]) -> BTreeMap<String, usize> {
 }
 
 pub fn spend(bed: &Bed, project: &str, amount: &str, month: &str) {
-    bed.cloud.update(|world| world.spend("main", project, decimal(amount), period(month))).unwrap();
+    bed.cloud.update(|world| {
+        world.account_mut("main").unwrap().spend(project, decimal(amount), period(month))
+    });
 }
 
 /// The service with alice, whose project is `team-a` and whose quota is 100.
 pub async fn alice(further: &[(&str, &str)]) -> Bed {
     let mut world = one_account();
-    world.add_project("main", "team-a", "甲组").unwrap();
-    world.add_user("main", "alice").unwrap();
+    world.account_mut("main").unwrap().add_project("team-a", "甲组");
+    world.account_mut("main").unwrap().add_user("alice");
     world.user_mut("main", "alice").unwrap().add_key(KeyStatus::Active);
     let bed = Bed::with(world, further).await;
     bed.add_users(&["main/alice"]);
@@ -71,7 +73,7 @@ pub async fn two_accounts() -> Bed {
     let mut world = one_account();
     world.accounts.push(labs());
     for account in ["main", "labs"] {
-        world.spend(account, "team-a", 10.into(), period("2026-11")).unwrap();
+        world.account_mut(account).unwrap().spend("team-a", 10.into(), period("2026-11"));
     }
     let bed = Bed::start(world).await;
     bed.add_users(&["main/alice", "labs/bob"]);

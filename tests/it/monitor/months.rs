@@ -10,8 +10,8 @@ use crate::bed::{Bed, one_account};
 async fn earlier_months_are_filled_in_once() {
     let mut world = one_account();
     for month in ["2026-08", "2026-09", "2026-10", "2026-11"] {
-        world.spend("main", "team-a", decimal("1.5"), period(month)).unwrap();
-        world.spend("main", "team-b", decimal("2"), period(month)).unwrap();
+        world.account_mut("main").unwrap().spend("team-a", decimal("1.5"), period(month));
+        world.account_mut("main").unwrap().spend("team-b", decimal("2"), period(month));
     }
     let bed = Bed::start(world).await;
     bed.add_users(&["main/alice", "main/bob"]);

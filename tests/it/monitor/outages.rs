@@ -24,9 +24,13 @@ fn throttled(http: u16) -> Fault {
 /// A user at 45 % of 1000, by 450 rows on two pages.
 async fn bed() -> Bed {
     let mut world = one_account();
-    world.add_user("main", "alice").unwrap();
+    world.account_mut("main").unwrap().add_user("alice");
     for _ in 0..450 {
-        world.spend("main", "team-a", Decimal::ONE, "2026-11".parse().unwrap()).unwrap();
+        world.account_mut("main").unwrap().spend(
+            "team-a",
+            Decimal::ONE,
+            "2026-11".parse().unwrap(),
+        );
     }
     let timeouts = Patience { cloud_timeout: Duration::from_secs(3), ..quick() };
     let bed = Bed::with_timeouts(world, &[], timeouts).await;
@@ -43,15 +47,15 @@ async fn split_bills_that_are_switched_off_do_not_count_as_zero() {
     let bed = bed().await;
     // The quota is used up, but the bill cannot be read.
     bed.cloud.update(|world| {
-        world.spend("main", "team-a", 2000.into(), "2026-11".parse().unwrap()).unwrap();
-        world.set_split_enabled("main", false).unwrap();
+        world.account_mut("main").unwrap().spend("team-a", 2000.into(), "2026-11".parse().unwrap());
+        world.account_mut("main").unwrap().split_bills_enabled = false;
     });
     let report = bed.cycle().await;
     assert_eq!((report.outcome, report.disables), (CycleOutcome::Error, 0));
     let error = report.accounts[0].error.clone().unwrap();
     assert!(error.contains(&fragment("trouble.no_split_bill")), "{error}");
     assert_eq!(bed.consumed("main/alice"), "¥450.00");
-    bed.cloud.update(|world| world.set_split_enabled("main", true).unwrap());
+    bed.cloud.update(|world| world.account_mut("main").unwrap().split_bills_enabled = true);
     assert_eq!(bed.cycle().await.disables, 1);
     assert_eq!(bed.consumed("main/alice"), "¥2,450.00");
 }
@@ -94,7 +98,7 @@ async fn an_absurd_bill_fails_the_cycle_and_changes_nothing() {
         for _ in 0..2 {
             let mut row = BillRow::new(period, "team-a", Product::Ecs, Decimal::ONE);
             row.payable = Decimal::MAX / Decimal::TWO;
-            world.add_bill_row("main", row).unwrap();
+            world.account_mut("main").unwrap().add_bill_row(row);
         }
     });
     let report = bed.cycle().await;

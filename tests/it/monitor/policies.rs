@@ -18,10 +18,10 @@ const DETACH: (&str, &str) = ("ACCESS__DETACH_POLICIES", "true");
 
 fn cloud() -> World {
     let mut world = one_account();
-    world.add_project("main", "team-a", "甲组").unwrap();
-    world.add_project("main", "team-b", "乙组").unwrap();
-    world.add_user("main", "alice").unwrap();
-    world.add_key("main", "alice", KeyStatus::Active).unwrap();
+    world.account_mut("main").unwrap().add_project("team-a", "甲组");
+    world.account_mut("main").unwrap().add_project("team-b", "乙组");
+    world.account_mut("main").unwrap().add_user("alice");
+    world.user_mut("main", "alice").unwrap().add_key(KeyStatus::Active);
     world
 }
 

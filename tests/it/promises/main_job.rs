@@ -10,11 +10,11 @@ use crate::bed::{ADMIN, Bed, one_account, text_of, user_key};
 #[tokio::test(flavor = "multi_thread")]
 async fn from_sync_to_disable_and_back() {
     let mut cloud = one_account();
-    cloud.add_project("main", "team-a", "甲组").unwrap();
-    cloud.add_user("main", "alice").unwrap();
-    cloud.add_key("main", "alice", world::KeyStatus::Active).unwrap();
+    cloud.account_mut("main").unwrap().add_project("team-a", "甲组");
+    cloud.account_mut("main").unwrap().add_user("alice");
+    cloud.user_mut("main", "alice").unwrap().add_key(world::KeyStatus::Active);
     let period = "2026-11".parse().unwrap();
-    cloud.spend("main", "team-a", Decimal::new(85_123456, 6), period).unwrap();
+    cloud.account_mut("main").unwrap().spend("team-a", Decimal::new(85_123456, 6), period);
     let bed = Bed::start(cloud).await;
     let alice = user_key("main/alice");
 
@@ -39,7 +39,9 @@ async fn from_sync_to_disable_and_back() {
     let warning = bed.alerts().pop().unwrap();
     assert!(text_of(&warning).contains("85.1%"), "{}", text_of(&warning));
 
-    bed.cloud.update(|cloud| cloud.spend("main", "team-a", Decimal::new(2000, 2), period)).unwrap();
+    bed.cloud.update(|cloud| {
+        cloud.account_mut("main").unwrap().spend("team-a", Decimal::new(2000, 2), period)
+    });
     bed.cycle().await;
     let record = bed.store.read(|tx| tx.user(&alice)).unwrap().unwrap();
     assert_eq!(record.status, UserStatus::Disabled);

@@ -30,12 +30,12 @@ impl Deref for Outside {
 /// One user with two keys and login, whose project costs `spent`.
 fn world(spent: i64) -> World {
     let mut world = one_account();
-    world.add_user("main", "alice").unwrap();
+    world.account_mut("main").unwrap().add_user("alice");
     for _ in 0..2 {
-        world.add_key("main", "alice", KeyStatus::Active).unwrap();
+        world.user_mut("main", "alice").unwrap().add_key(KeyStatus::Active);
     }
     let period = BillPeriod::of(Clock::system().now());
-    world.spend("main", "team-a", spent.into(), period).unwrap();
+    world.account_mut("main").unwrap().spend("team-a", spent.into(), period);
     world
 }
 

@@ -12,7 +12,7 @@ const PATHS: [&str; 2] = ["/feishu/event", "/feishu/card"];
 /// A service that knows the user `alice`.
 async fn bed_with(further: &[(&str, &str)]) -> Bed {
     let mut cloud = one_account();
-    cloud.add_user("main", "alice").unwrap();
+    cloud.account_mut("main").unwrap().add_user("alice");
     let bed = Bed::with(cloud, further).await;
     bed.sync().await;
     bed

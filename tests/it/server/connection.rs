@@ -37,8 +37,8 @@ async fn outage(bed: &Bed) {
 #[tokio::test(flavor = "multi_thread")]
 async fn commands_and_clicks_arrive_over_the_connection_whole_and_in_parts() {
     let mut cloud = one_account();
-    cloud.add_project("main", "team-a", "甲组").unwrap();
-    cloud.add_user("main", "alice").unwrap();
+    cloud.account_mut("main").unwrap().add_project("team-a", "甲组");
+    cloud.account_mut("main").unwrap().add_user("alice");
     let bed = start(cloud).await;
     for part_size in [None, Some(100)] {
         bed.feishu.connections().set_part_size(part_size);

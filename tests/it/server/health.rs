@@ -9,7 +9,7 @@ use crate::shared::environment::{APP_SECRET, ENCRYPT_KEY, TOKEN};
 #[tokio::test(flavor = "multi_thread")]
 async fn health_readiness_and_metrics() {
     let mut world = one_account();
-    world.add_user("main", "alice").unwrap();
+    world.account_mut("main").unwrap().add_user("alice");
     let mut bed = Bed::start(world).await;
     bed.sync().await;
     assert_eq!(bed.get("/healthz").await.0, 200);

@@ -1,4 +1,4 @@
-//! The connection against the vectors made with the official clients, and its behaviour in time.
+//! Tests of the long connection: the vectors made with the official clients, and its timing.
 
 mod endpoint;
 mod timing;
@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::{SinkExt, StreamExt};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use parking_lot::Mutex;
 use tokio::io::DuplexStream;
 use tokio::sync::Semaphore;
@@ -20,35 +20,35 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::endpoint::limits;
-use super::session::{Desk, End, Session};
-use super::settings::Settings;
-use super::status::Teller;
+use super::session::{Dispatcher, End, Session};
+use super::status::StatusSender;
+use super::timings::Timings;
 use super::{ConnectionStatus, PushAnswer};
 use crate::clock::Clock;
 use crate::feishu::Incoming;
 
 const SERVICE_ID: i32 = 33554678;
 
-/// A session over a pipe, with the platform's end of it.
+/// A session over a pipe, with the platform's end.
 struct Line {
     platform: WebSocketStream<DuplexStream>,
-    running: JoinHandle<(End, Settings)>,
+    running: JoinHandle<(End, Timings)>,
     stop: CancellationToken,
     status: ConnectionStatus,
     seen: Arc<Mutex<Vec<Incoming>>>,
 }
 
-/// Every push is answered by `answer` after `delay`.
-async fn line(answer: PushAnswer, delay: Duration, places: usize) -> Line {
+/// Starts a session that answers every push with `answer` after `delay`.
+async fn line(answer: PushAnswer, delay: Duration, permits: usize) -> Line {
     let (near, far) = tokio::io::duplex(1024 * 1024);
     let socket = WebSocketStream::from_raw_socket(near, Role::Client, Some(limits())).await;
     let platform = WebSocketStream::from_raw_socket(far, Role::Server, None).await;
     let stop = CancellationToken::new();
-    let (mut teller, status) = Teller::new();
+    let (mut status_sender, status) = StatusSender::new();
     let seen: Arc<Mutex<Vec<Incoming>>> = Arc::default();
     let (stopped, handled) = (stop.clone(), Arc::clone(&seen));
     let running = tokio::spawn(async move {
-        let desk = Desk {
+        let dispatcher = Dispatcher {
             handler: Arc::new(move |incoming| {
                 let (answer, handled) = (answer.clone(), Arc::clone(&handled));
                 async move {
@@ -57,22 +57,23 @@ async fn line(answer: PushAnswer, delay: Duration, places: usize) -> Line {
                     answer
                 }
             }),
+            max_event_age: SignedDuration::from_hours(8),
             clock: Clock::manual(Timestamp::from_second(1_700_000_000).unwrap()),
             tasks: TaskTracker::new(),
-            places: Arc::new(Semaphore::new(places)),
+            permits: Arc::new(Semaphore::new(permits)),
         };
-        let mut settings = Settings::default();
+        let mut timings = Timings::default();
         let session = Session {
             service_id: SERVICE_ID,
-            settings: &mut settings,
-            teller: &mut teller,
-            desk: &desk,
+            timings: &mut timings,
+            status_sender: &mut status_sender,
+            dispatcher: &dispatcher,
         };
         let end = session.run(socket, &stopped).await;
-        teller.down(&end.to_string());
-        desk.tasks.close();
-        desk.tasks.wait().await;
-        (end, settings)
+        status_sender.down(&end.to_string());
+        dispatcher.tasks.close();
+        dispatcher.tasks.wait().await;
+        (end, timings)
     });
     Line { platform, running, stop, status, seen }
 }
@@ -82,7 +83,7 @@ impl Line {
         self.platform.send(Message::binary(bytes)).await.unwrap();
     }
 
-    /// The next binary message; none at the end.
+    /// Returns the next binary message; `None` once the connection is closed.
     async fn receive(&mut self) -> Option<Vec<u8>> {
         loop {
             match self.platform.next().await? {

@@ -1,4 +1,4 @@
-//! What happens when, in paused time: pings, death, replies, the end.
+//! Timing of pings, replies, dead connections and the stop, in paused time.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ fn pong(payload: &str) -> Vec<u8> {
     frame.bytes()
 }
 
-/// An event of a kind that is not handled, as push number `seq`.
+/// Push number `seq`: an event of a type that is not handled.
 fn push(seq: u64) -> Vec<u8> {
     let header = |key: &str, value: &str| Header { key: key.to_owned(), value: value.to_owned() };
     let id = format!("push-{seq}");
@@ -61,13 +61,13 @@ async fn a_silent_connection_counts_as_dead_after_two_ping_intervals() {
     assert!(start.elapsed() >= INTERVAL * 2 && start.elapsed() < INTERVAL * 2 + INTERVAL / 10);
     assert!(pings.len() >= 2 && pings[0] < INTERVAL / 10, "{pings:?}");
     assert!(matches!(line.running.await.unwrap().0, End::Dead(_)));
-    // It never was up: nothing was ever heard of it.
+    // It was never up, because nothing ever arrived.
     let ConnectionState::Down { reason } = line.status.now() else { panic!() };
     assert!(reason.contains("dead"), "{reason}");
 }
 
 #[tokio::test(start_paused = true)]
-async fn pongs_keep_it_alive_and_change_its_pace() {
+async fn pongs_keep_the_connection_alive_and_change_the_ping_interval() {
     let mut line = line(PushAnswer::Done, Duration::ZERO, 10).await;
     let start = Instant::now();
     for _ in 0..5 {
@@ -86,13 +86,13 @@ async fn pongs_keep_it_alive_and_change_its_pace() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_takes_too_long_is_answered_in_time_and_finished_all_the_same() {
+async fn a_slow_push_is_answered_in_time_and_still_finished() {
     let mut line = line(PushAnswer::Done, Duration::from_secs(20), 2).await;
     line.receive().await.unwrap();
     let start = Instant::now();
     line.send(push(1)).await;
     line.send(push(2)).await;
-    // Two are being handled; a third is refused at once.
+    // Two are in flight; a third is refused immediately.
     line.send(push(3)).await;
     let refused = line.receive().await.unwrap();
     assert_eq!(Frame::read(&refused).unwrap().seq_id, Some(3));
@@ -109,7 +109,7 @@ async fn what_takes_too_long_is_answered_in_time_and_finished_all_the_same() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn slow_pushes_do_not_hold_up_pings() {
+async fn slow_pushes_do_not_delay_pings() {
     let mut line = line(PushAnswer::Done, INTERVAL * 3, 10).await;
     line.receive().await.unwrap();
     line.send(push(1)).await;
@@ -119,7 +119,7 @@ async fn slow_pushes_do_not_hold_up_pings() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stop_closes_at_once_with_a_close_frame() {
+async fn a_stop_closes_immediately_with_a_close_frame() {
     let mut line = line(PushAnswer::Done, Duration::from_secs(5), 10).await;
     line.receive().await.unwrap();
     line.send(push(1)).await;

@@ -10,7 +10,7 @@ use super::{SERVICE_ID, line};
 use crate::feishu::Incoming;
 use crate::feishu::connection::PushAnswer;
 use crate::feishu::connection::frame::{Frame, Header};
-use crate::feishu::connection::settings::Settings;
+use crate::feishu::connection::timings::Timings;
 
 const VECTORS: &str = include_str!("../../../../tests/vectors/feishu-ws.json");
 
@@ -110,7 +110,7 @@ fn frames_are_read_and_written_to_the_byte() {
     assert_eq!(Frame::ping(SERVICE_ID).bytes(), vectors.bytes("ping"));
 }
 
-/// A reply without what may differ: the value of `biz_rt`, and spaces in JSON (also inside `data`).
+/// Strips what may differ from a reply: the value of `biz_rt`, and spaces in JSON (also inside `data`).
 fn essence(bytes: &[u8]) -> (Frame, Value) {
     use base64::Engine;
     let mut frame = Frame::read(bytes).unwrap();
@@ -143,22 +143,22 @@ async fn pushes_are_answered_as_the_official_client_answers_them() {
         for _ in &exchange.out {
             replies.push(essence(&line.receive().await.unwrap()));
         }
-        // Whatever comes out beyond that comes out before the answer to one more push.
+        // Any unexpected reply would arrive before the reply to one more push.
         line.send(vectors.bytes("event-menu")).await;
         let last = essence(&line.receive().await.unwrap());
         assert_eq!(last.0, essence(&vectors.bytes("reply-event-menu")).0, "{id}");
         line.stop.cancel();
         assert_eq!(line.receive().await, None, "{id}");
-        let (_, settings) = line.running.await.unwrap();
+        let (_, timings) = line.running.await.unwrap();
 
         let mut expected: Vec<_> =
             exchange.out.iter().map(|frame| essence(&vectors.bytes(frame))).collect();
         if id == "event-no-handler" {
-            // Contested; what is not handled must not come again for ever (facts, 10.4).
+            // Clients disagree; an unhandled event must not be pushed forever (docs/platforms/feishu.md §10.4).
             expected[0].1 = serde_json::json!({"code": 200});
         }
         if matches!(id, "event-no-handler" | "event-bad-json") {
-            // The Python client leaves the time out when it failed.
+            // The Python client omits the time on failure.
             let (key, value) = ("biz_rt".to_owned(), String::new());
             expected[0].0.headers.push(Header { key, value });
         }
@@ -171,21 +171,21 @@ async fn pushes_are_answered_as_the_official_client_answers_them() {
         let seen = line.seen.lock();
         for incoming in seen.iter() {
             if let Incoming::Event(event) = incoming {
-                handled.push(event.kind.event_type());
+                handled.push(event.kind.event_type().as_str());
             }
         }
         assert_eq!(handled.pop(), Some("application.bot.menu_v6"), "{id}");
         assert_eq!(handled, exchange.handled, "{id}");
         if let Some(after) = &exchange.settings_after {
-            assert_eq!(settings, settings_of(after), "{id}");
+            assert_eq!(timings, timings_of(after), "{id}");
         }
     }
 }
 
-/// `ReconnectCount` is left out: this client never runs out of attempts.
-fn settings_of(after: &Map<String, Value>) -> Settings {
+/// Ignores `ReconnectCount`: this client never gives up.
+fn timings_of(after: &Map<String, Value>) -> Timings {
     let seconds = |name: &str| Duration::from_secs(after[name].as_u64().unwrap());
-    Settings {
+    Timings {
         ping_interval: seconds("PingInterval"),
         reconnect_interval: seconds("ReconnectInterval"),
         reconnect_nonce: seconds("ReconnectNonce"),
@@ -193,7 +193,7 @@ fn settings_of(after: &Map<String, Value>) -> Settings {
 }
 
 #[tokio::test]
-async fn malformed_messages_are_left_alone_and_the_connection_lives_on() {
+async fn malformed_messages_are_ignored_and_the_connection_survives() {
     let vectors = vectors();
     assert_eq!(vectors.malformed.cases.len(), 5);
     let mut line = line(PushAnswer::Done, Duration::ZERO, 10).await;
@@ -210,7 +210,7 @@ async fn malformed_messages_are_left_alone_and_the_connection_lives_on() {
 }
 
 #[tokio::test]
-async fn where_clients_differ_this_one_is_careful() {
+async fn where_clients_differ_this_one_takes_the_safe_side() {
     let vectors = vectors();
     assert_eq!(vectors.divergences.cases.len(), 3);
     for case in &vectors.divergences.cases {
@@ -218,10 +218,10 @@ async fn where_clients_differ_this_one_is_careful() {
         match case.id.as_str() {
             "div-seqid-wrong-wire-type" | "div-no-logid" => assert_eq!(frame, None, "{}", case.id),
             "div-pong-partial-config" => {
-                let mut settings = Settings::default();
-                settings.update_from(&frame.unwrap().payload.unwrap());
+                let mut timings = Timings::default();
+                timings.update_from(&frame.unwrap().payload.unwrap());
                 let ping_interval = Duration::from_secs(30);
-                assert_eq!(settings, Settings { ping_interval, ..Settings::default() });
+                assert_eq!(timings, Timings { ping_interval, ..Timings::default() });
             }
             other => panic!("{other}"),
         }

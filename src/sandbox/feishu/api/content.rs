@@ -1,14 +1,14 @@
-//! What a message may hold, by `msg_type` (发送消息内容), and whom its card may name.
+//! What a message may contain, by `msg_type` (发送消息内容), and which people its card may mention.
 
 use serde_json::Value;
 
 use super::super::cards::markdown::{self, Found};
 use super::super::cards::walk::{self, Node};
 use super::super::cards::{self, CARD_LIMIT, CardFault, Via};
+use super::super::http::ApiResponse;
 use super::super::state::State;
-use super::Answer;
 
-/// The most bytes of a request with a text.
+/// Largest request with a text, in bytes.
 const TEXT_LIMIT: usize = 150 * 1024;
 const KINDS: [&str; 11] = [
     "text",
@@ -24,9 +24,9 @@ const KINDS: [&str; 11] = [
     "system",
 ];
 
-/// A parameter that is wrong in itself.
-pub fn invalid(what: &str) -> Answer {
-    Answer::refuse(
+/// The refusal of an invalid parameter.
+pub fn invalid(what: &str) -> ApiResponse {
+    ApiResponse::refuse(
         230_001,
         format!("Your request contains an invalid request parameter, ext={what}"),
     )
@@ -39,7 +39,7 @@ pub fn check(
     content: &str,
     via: Via,
     size: usize,
-) -> Result<(), Answer> {
+) -> Result<(), ApiResponse> {
     if !KINDS.contains(&kind) {
         return Err(invalid("invalid msg_type"));
     }
@@ -48,7 +48,7 @@ pub fn check(
         _ => TEXT_LIMIT,
     };
     if size > limit {
-        return Err(Answer::refuse(
+        return Err(ApiResponse::refuse(
             230_025,
             "The length of the message content reaches its limit.",
         ));
@@ -70,10 +70,9 @@ pub fn check(
         "text" => text("text").map(drop),
         "file" | "audio" | "media" => {
             let key = text("file_key")?;
-            let file = state
-                .files
-                .get(key)
-                .ok_or_else(|| Answer::refuse(230_017, "Bot is NOT the owner of the resource."))?;
+            let file = state.files.get(key).ok_or_else(|| {
+                ApiResponse::refuse(230_017, "Bot is NOT the owner of the resource.")
+            })?;
             let fits = match kind {
                 "audio" => file.kind == "opus",
                 "media" => file.kind == "mp4",
@@ -82,7 +81,7 @@ pub fn check(
             if fits {
                 Ok(())
             } else {
-                Err(Answer::refuse(
+                Err(ApiResponse::refuse(
                     230_055,
                     "The type of file upload does not match the type of message being sent.",
                 ))
@@ -92,7 +91,7 @@ pub fn check(
     }
 }
 
-fn check_card(state: &State, card: &Value, text: &str, via: Via) -> Result<(), Answer> {
+fn check_card(state: &State, card: &Value, text: &str, via: Via) -> Result<(), ApiResponse> {
     if matches!(card.get("type").and_then(Value::as_str), Some("template" | "card")) {
         return Err(refused_card(200_380, "template", "template does not exist", 1));
     }
@@ -105,8 +104,8 @@ fn check_card(state: &State, card: &Value, text: &str, via: Via) -> Result<(), A
     }
 }
 
-/// 230099, the envelope of everything that is wrong with a card.
-pub fn card_refusal(faults: &[CardFault]) -> Answer {
+/// 230099, the code for everything that is wrong with a card.
+pub fn card_refusal(faults: &[CardFault]) -> ApiResponse {
     match faults.first() {
         Some(first) => refused_card(first.code(), &first.path, &first.to_string(), faults.len()),
         None => refused_card(200_621, "", "", 0),
@@ -114,9 +113,9 @@ pub fn card_refusal(faults: &[CardFault]) -> Answer {
 }
 
 /// 230099 with one reason.
-pub fn refused_card(code: u32, path: &str, message: &str, count: usize) -> Answer {
+pub fn refused_card(code: u32, path: &str, message: &str, count: usize) -> ApiResponse {
     tracing::warn!(code, path, message, count, "a card was refused");
-    Answer::refuse(
+    ApiResponse::refuse(
         230_099,
         format!(
             "Failed to create card content, ext=ErrCode: {code}; ErrPath: {path}; ErrMsg: {message} ({count} faults); \
@@ -129,7 +128,7 @@ fn known(state: &State, id: &str) -> bool {
     id == "all" || state.person(id).is_some()
 }
 
-/// Whom the card names: components, and mentions in its markdown.
+/// The people that the card mentions, in components and in markdown.
 fn people(card: &Value) -> Vec<String> {
     let nodes = walk::nodes(card);
     let mut ids = Vec::new();

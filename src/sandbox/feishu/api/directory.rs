@@ -1,15 +1,16 @@
-//! People, chats and the bot itself (通过手机号或邮箱获取用户 ID, 获取单个用户信息, 获取群信息, 获取机器人信息).
+//! Endpoints for people, chats and the bot (通过手机号或邮箱获取用户 ID, 获取单个用户信息, 获取群信息, 获取机器人信息).
 
 use serde_json::{Value, json};
 
+use super::super::core::{Core, TENANT};
+use super::super::http::{ApiResponse, Call};
 use super::super::state::{Chat, ChatKind, Person};
-use super::super::{Core, TENANT};
-use super::{Answer, Body, Call, Outcome, field, known_query, page_size, page_start, part};
+use super::request::{Body, Outcome, field, known_query, page_size, page_start, part};
 
-/// The most numbers, and the most addresses, of one request.
-const BATCH: usize = 50;
+/// Most numbers, and most addresses, of one request.
+const BATCH_LIMIT: usize = 50;
 
-fn id_of<'a>(person: &'a Person, call: &Call) -> Result<&'a str, Answer> {
+fn id_of<'a>(person: &'a Person, call: &Call) -> Result<&'a str, ApiResponse> {
     match call.query("user_id_type") {
         None | Some("open_id") => Ok(&person.open_id),
         Some("union_id") => Ok(&person.union_id),
@@ -18,12 +19,13 @@ fn id_of<'a>(person: &'a Person, call: &Call) -> Result<&'a str, Answer> {
     }
 }
 
-/// POST /contact/v3/users/batch_get_id. Nobody here has an address.
+/// POST /contact/v3/users/batch_get_id. No person here has an e-mail address.
 pub fn by_contact(core: &Core, call: &Call) -> Outcome {
     known_query(call, &["user_id_type"])?;
     let body = Body::read(call, &["emails", "mobiles", "include_resigned"])?;
     body.flag("include_resigned")?;
-    let (emails, mobiles) = (body.texts("emails", BATCH)?, body.texts("mobiles", BATCH)?);
+    let (emails, mobiles) =
+        (body.texts("emails", BATCH_LIMIT)?, body.texts("mobiles", BATCH_LIMIT)?);
     let state = core.state.lock();
     let mut list: Vec<Value> = emails.iter().map(|email| json!({"email": email})).collect();
     for mobile in mobiles {
@@ -35,7 +37,7 @@ pub fn by_contact(core: &Core, call: &Call) -> Outcome {
         }
         list.push(entry);
     }
-    Ok(Answer::data(json!({"user_list": list})))
+    Ok(ApiResponse::data(json!({"user_list": list})))
 }
 
 /// GET /contact/v3/users/:id.
@@ -45,7 +47,7 @@ pub fn user(core: &Core, call: &Call) -> Outcome {
     let state = core.state.lock();
     let person = state.person(id).filter(|person| id_of(person, call).is_ok_and(|own| own == id));
     match person {
-        Some(person) => Ok(Answer::data(json!({"user": {
+        Some(person) => Ok(ApiResponse::data(json!({"user": {
             "open_id": person.open_id,
             "union_id": person.union_id,
             "name": person.name,
@@ -53,9 +55,9 @@ pub fn user(core: &Core, call: &Call) -> Outcome {
         None if call.query("user_id_type").unwrap_or("open_id") == "open_id"
             && !id.starts_with("ou_") =>
         {
-            Err(Answer::refuse(99_992_351, "The open_id is malformed."))
+            Err(ApiResponse::refuse(99_992_351, "The open_id is malformed."))
         }
-        None => Err(Answer::refuse(41_050, "no user authority error")),
+        None => Err(ApiResponse::refuse(41_050, "no user authority error")),
     }
 }
 
@@ -85,7 +87,7 @@ pub fn chats(core: &Core, call: &Call) -> Outcome {
         })
         .collect();
     let next = if more { format!("page-{end}") } else { String::new() };
-    Ok(Answer::data(json!({"items": items, "has_more": more, "page_token": next})))
+    Ok(ApiResponse::data(json!({"items": items, "has_more": more, "page_token": next})))
 }
 
 /// GET /im/v1/chats/:id.
@@ -93,19 +95,22 @@ pub fn chat(core: &Core, call: &Call) -> Outcome {
     known_query(call, &["user_id_type"])?;
     let state = core.state.lock();
     let Some(chat) = state.chats.get(part(call, 4)) else {
-        return Err(Answer::refuse(232_006, "Your request specifies a chat_id which is invalid."));
+        return Err(ApiResponse::refuse(
+            232_006,
+            "Your request specifies a chat_id which is invalid.",
+        ));
     };
     if chat.dissolved {
-        return Err(Answer::refuse(232_009, "The chat has been dissolved."));
+        return Err(ApiResponse::refuse(232_009, "The chat has been dissolved."));
     }
     if !chat.has_bot {
-        return Err(Answer::refuse(232_011, "Operator can NOT be out of the chat."));
+        return Err(ApiResponse::refuse(232_011, "Operator can NOT be out of the chat."));
     }
     let mode = match chat.kind {
         ChatKind::Direct(_) => "p2p",
         ChatKind::Group => "group",
     };
-    Ok(Answer::data(json!({
+    Ok(ApiResponse::data(json!({
         "name": chat.name,
         "chat_mode": mode,
         "chat_type": "private",
@@ -117,7 +122,7 @@ pub fn chat(core: &Core, call: &Call) -> Outcome {
 
 /// GET /bot/v3/info.
 pub fn bot(core: &Core) -> Outcome {
-    Ok(Answer {
+    Ok(ApiResponse {
         status: 200,
         body: json!({"code": 0, "msg": "ok", "bot": {
             "activate_status": 2,

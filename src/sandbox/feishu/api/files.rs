@@ -5,9 +5,11 @@ use axum::extract::{FromRequest, Multipart};
 use axum::http::{Request, header};
 use serde_json::json;
 
+use super::super::core::Core;
+use super::super::http::{ApiResponse, Call};
 use super::super::state::UploadedFile;
-use super::super::{Core, wire};
-use super::{Answer, Call, Outcome};
+use super::super::wire;
+use super::request::Outcome;
 
 const KINDS: [&str; 7] = ["opus", "mp4", "pdf", "doc", "xls", "ppt", "stream"];
 /// The largest file.
@@ -15,12 +17,13 @@ const FILE_LIMIT: usize = 30 * 1024 * 1024;
 
 /// POST /im/v1/files.
 pub async fn upload(core: &Core, call: &Call) -> Outcome {
-    let invalid = |what: &str| Answer::refuse(234_001, format!("Invalid request param: {what}"));
+    let invalid =
+        |what: &str| ApiResponse::refuse(234_001, format!("Invalid request param: {what}"));
     let mut request = Request::new(Body::from(call.body.clone()));
     if let Some(kind) = call.headers.get(header::CONTENT_TYPE) {
         request.headers_mut().insert(header::CONTENT_TYPE, kind.clone());
     }
-    // The body is in memory and was measured when it was read.
+    // The body is in memory; its size was checked when it was read.
     request.extensions_mut().insert(axum::extract::DefaultBodyLimit::disable());
     let mut parts =
         Multipart::from_request(request, &()).await.map_err(|error| invalid(&error.body_text()))?;
@@ -42,13 +45,13 @@ pub async fn upload(core: &Core, call: &Call) -> Outcome {
     let name = name.filter(|name| name.contains('.')).ok_or_else(|| invalid("file_name"))?;
     let bytes = bytes.ok_or_else(|| invalid("file"))?;
     if bytes.is_empty() {
-        return Err(Answer::refuse(234_010, "File's size can't be 0."));
+        return Err(ApiResponse::refuse(234_010, "File's size can't be 0."));
     }
     if bytes.len() > FILE_LIMIT {
-        return Err(Answer::refuse(234_006, "The file size exceed the max value."));
+        return Err(ApiResponse::refuse(234_006, "The file size exceed the max value."));
     }
     let file = UploadedFile { file_key: wire::fresh_id("file_v3_"), name, kind, bytes };
     let key = file.file_key.clone();
     core.change(|state| state.files.insert(key.clone(), file));
-    Ok(Answer::data(json!({"file_key": key})))
+    Ok(ApiResponse::data(json!({"file_key": key})))
 }

@@ -6,11 +6,13 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::super::cards::{self, Via, WEBHOOK_LIMIT};
+use super::super::core::{Change, Core};
+use super::super::http::{ApiResponse, Call};
 use super::super::state::{Message, Sender};
-use super::super::{Change, Core, wire};
-use super::{Answer, Call, Outcome, part};
+use super::super::wire;
+use super::request::{Outcome, part};
 
-/// How far a signature's timestamp may be off, in seconds.
+/// Tolerated age of a signature's timestamp, in seconds.
 const SIGN_LIFE: i64 = 3600;
 
 #[derive(Deserialize)]
@@ -24,8 +26,8 @@ struct Post<'a> {
     card: Option<&'a RawValue>,
 }
 
-fn refuse(code: i64, msg: impl Into<String>) -> Answer {
-    let mut answer = Answer::refuse_as(200, code, msg);
+fn refuse(code: i64, msg: impl Into<String>) -> ApiResponse {
+    let mut answer = ApiResponse::refuse_as(200, code, msg);
     if let Some(body) = answer.body.as_object_mut() {
         body.insert("data".to_owned(), json!({}));
     }
@@ -81,31 +83,18 @@ pub fn post(core: &Core, call: &Call) -> Outcome {
             }
         }
     }
-    let message = Message {
-        message_id: wire::fresh_id("om_"),
-        chat_id,
-        sender: Sender::Hook(id.to_owned()),
-        reply_to: None,
-        kind: post.msg_type,
-        content,
-        revisions: 0,
-        mentions_bot: false,
-        recalled: false,
-        created_at: now,
-        updated_at: now,
-        locks: 0,
-    };
+    let message = Message::new(&chat_id, Sender::Hook(id.to_owned()), &post.msg_type, content, now);
     let message_id = message.message_id.clone();
     core.change(|state| state.add_message(message));
     core.tell(Change::Message(message_id));
-    Ok(Answer {
+    Ok(ApiResponse {
         status: 200,
         body: json!({"StatusCode": 0, "StatusMessage": "success", "code": 0, "data": {}, "msg": "success"}),
     })
 }
 
 /// The message's content as a message carries it.
-fn content(post: &Post<'_>) -> Result<String, Answer> {
+fn content(post: &Post<'_>) -> Result<String, ApiResponse> {
     let malformed = |what: &str| refuse(19_002, format!("params error, {what}"));
     match post.msg_type.as_str() {
         "interactive" => {

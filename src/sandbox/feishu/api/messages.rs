@@ -4,22 +4,21 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use super::super::cards::Via;
-use super::super::state::{ChatKind, Message, Sender, State};
-use super::super::{Change, Core, wire};
+use super::super::core::{Change, Core};
+use super::super::http::{ApiResponse, Call};
+use super::super::state::{CARD_LIFE, ChatKind, Message, Sender, State};
 use super::content::{self, invalid};
 use super::reading::as_json;
-use super::{Answer, Body, Call, Outcome, field, known_query, part};
+use super::request::{Body, Outcome, field, known_query, part};
 
-/// Messages a second into one chat, updates a second of one message.
+/// Messages per second and chat; updates per second and message.
 const RATE: usize = 5;
 const SECOND: SignedDuration = SignedDuration::from_secs(1);
-/// How long a 2.0 card can be updated.
-pub const CARD_LIFE: SignedDuration = SignedDuration::from_hours(14 * 24);
-/// The most characters of a `uuid`.
+/// Longest `uuid`, in characters.
 const UUID_LIMIT: usize = 50;
 
-fn too_fast() -> Answer {
-    Answer::refuse(
+fn too_fast() -> ApiResponse {
+    ApiResponse::refuse(
         230_020,
         "This operation triggers the frequency limit. Please reduce the frequency of requests.",
     )
@@ -62,12 +61,12 @@ pub fn reply(core: &Core, call: &Call) -> Outcome {
     .map(|message| announce(core, message))
 }
 
-fn announce(core: &Core, sent: Sent) -> Answer {
+fn announce(core: &Core, sent: Sent) -> ApiResponse {
     let data = as_json(core, &core.state.lock(), &sent.message);
     if sent.fresh {
         core.tell(Change::Message(sent.message.message_id));
     }
-    Answer::data(data)
+    ApiResponse::data(data)
 }
 
 struct Sent {
@@ -82,7 +81,7 @@ struct Draft<'a> {
 }
 
 impl<'a> Draft<'a> {
-    fn read(body: &'a Body) -> Result<Self, Answer> {
+    fn read(body: &'a Body) -> Result<Self, ApiResponse> {
         let uuid = body.optional("uuid")?.filter(|uuid| !uuid.is_empty());
         if uuid.is_some_and(|uuid| uuid.chars().count() > UUID_LIMIT) {
             return Err(field("uuid", "at most 50 characters"));
@@ -90,7 +89,7 @@ impl<'a> Draft<'a> {
         Ok(Self { kind: body.required("msg_type")?, content: body.required("content")?, uuid })
     }
 
-    /// A known `uuid` sends nothing and answers the first message.
+    /// The message that this `uuid` has sent already.
     fn already_sent(&self, state: &mut State, now: Timestamp) -> Option<Sent> {
         let first = state.sent_as(self.uuid?, now)?;
         let message = state.message(&first)?.clone();
@@ -104,27 +103,16 @@ impl<'a> Draft<'a> {
         size: usize,
         chat_id: &str,
         reply_to: Option<String>,
-    ) -> Result<Sent, Answer> {
+    ) -> Result<Sent, ApiResponse> {
         reachable(state, chat_id)?;
         content::check(state, self.kind, self.content, Via::Send, size)?;
         let now = core.now();
         if core.limited() && !state.admit(format!("chat {chat_id}"), RATE, SECOND, now) {
             return Err(too_fast());
         }
-        let message = Message {
-            message_id: wire::fresh_id("om_"),
-            chat_id: chat_id.to_owned(),
-            sender: Sender::Bot,
-            reply_to,
-            kind: self.kind.to_owned(),
-            content: self.content.to_owned(),
-            revisions: 0,
-            mentions_bot: false,
-            recalled: false,
-            created_at: now,
-            updated_at: now,
-            locks: 0,
-        };
+        let content = self.content.to_owned();
+        let message = Message::new(chat_id, Sender::Bot, self.kind, content, now);
+        let message = Message { reply_to, ..message };
         if let Some(uuid) = self.uuid {
             state.remember_uuid(uuid, &message.message_id, now);
         }
@@ -133,8 +121,8 @@ impl<'a> Draft<'a> {
     }
 }
 
-fn receiver_chat(state: &State, kind: &str, id: &str) -> Result<String, Answer> {
-    let invalid_id = || Answer::refuse(230_034, "The receive_id is invalid.");
+fn receiver_chat(state: &State, kind: &str, id: &str) -> Result<String, ApiResponse> {
+    let invalid_id = || ApiResponse::refuse(230_034, "The receive_id is invalid.");
     let prefix = match kind {
         "open_id" => "ou_",
         "union_id" => "on_",
@@ -160,7 +148,7 @@ fn receiver_chat(state: &State, kind: &str, id: &str) -> Result<String, Answer> 
             _ => person.user_id == id,
         })
         .ok_or_else(|| {
-            Answer::refuse(230_013, "Bot has NO availability to this user, or no such user.")
+            ApiResponse::refuse(230_013, "Bot has NO availability to this user, or no such user.")
         })?;
     state
         .chats
@@ -171,25 +159,25 @@ fn receiver_chat(state: &State, kind: &str, id: &str) -> Result<String, Answer> 
 }
 
 /// Whether the bot can write into the chat.
-fn reachable(state: &State, chat_id: &str) -> Result<(), Answer> {
+fn reachable(state: &State, chat_id: &str) -> Result<(), ApiResponse> {
     match state.chats.get(chat_id) {
         Some(chat) if chat.dissolved => {
-            Err(Answer::refuse(232_009, "The chat has been dissolved."))
+            Err(ApiResponse::refuse(232_009, "The chat has been dissolved."))
         }
         Some(chat) if chat.has_bot => Ok(()),
-        _ => Err(Answer::refuse(230_002, "Bot can NOT be out of the chat.")),
+        _ => Err(ApiResponse::refuse(230_002, "Bot can NOT be out of the chat.")),
     }
 }
 
 /// A message that exists and was not recalled.
-pub fn standing<'a>(state: &'a State, message_id: &str) -> Result<&'a Message, Answer> {
+pub fn standing<'a>(state: &'a State, message_id: &str) -> Result<&'a Message, ApiResponse> {
     if !message_id.starts_with("om_") {
-        return Err(Answer::refuse(99_992_351, "The message_id is malformed."));
+        return Err(ApiResponse::refuse(99_992_351, "The message_id is malformed."));
     }
     match state.message(message_id) {
         None => Err(invalid("invalid message_id")),
         Some(message) if message.recalled => {
-            Err(Answer::refuse(230_011, "The message was withdrawn."))
+            Err(ApiResponse::refuse(230_011, "The message was withdrawn."))
         }
         Some(message) => Ok(message),
     }
@@ -205,7 +193,7 @@ pub fn patch(core: &Core, call: &Call) -> Outcome {
     core.change(|state| {
         let message = standing(state, id)?;
         if message.sender != Sender::Bot {
-            return Err(Answer::refuse(
+            return Err(ApiResponse::refuse(
                 230_027,
                 "Lack of necessary permissions: the message was not sent by this app.",
             ));
@@ -214,7 +202,7 @@ pub fn patch(core: &Core, call: &Call) -> Outcome {
             return Err(invalid("This message is NOT a card."));
         }
         if now.duration_since(message.created_at) > CARD_LIFE {
-            return Err(Answer::refuse(230_031, "The card has expired."));
+            return Err(ApiResponse::refuse(230_031, "The card has expired."));
         }
         let shared = message.json().pointer("/config/update_multi") == Some(&Value::Bool(true));
         let locked = message.locks > 0;
@@ -231,19 +219,12 @@ pub fn patch(core: &Core, call: &Call) -> Outcome {
             return Err(too_fast());
         }
         if let Some(message) = state.message_mut(id) {
-            replace(message, card.to_owned(), now);
+            message.replace_content(card.to_owned(), now);
         }
         Ok(())
     })?;
     core.tell(Change::Updated(id.to_owned()));
-    Ok(Answer::data(json!({})))
-}
-
-/// Gives a card its new content.
-pub fn replace(message: &mut Message, content: String, now: Timestamp) {
-    message.content = content;
-    message.revisions = message.revisions.saturating_add(1);
-    message.updated_at = now;
+    Ok(ApiResponse::data(json!({})))
 }
 
 /// DELETE /im/v1/messages/:id.
@@ -252,7 +233,7 @@ pub fn recall(core: &Core, call: &Call) -> Outcome {
     let id = part(call, 4);
     core.change(|state| {
         if standing(state, id)?.sender != Sender::Bot {
-            return Err(Answer::refuse(230_026, "No permission to recall this message."));
+            return Err(ApiResponse::refuse(230_026, "No permission to recall this message."));
         }
         if let Some(message) = state.message_mut(id) {
             message.recalled = true;
@@ -260,5 +241,5 @@ pub fn recall(core: &Core, call: &Call) -> Outcome {
         Ok(())
     })?;
     core.tell(Change::Recalled(id.to_owned()));
-    Ok(Answer::data(json!({})))
+    Ok(ApiResponse::data(json!({})))
 }

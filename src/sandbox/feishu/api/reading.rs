@@ -2,10 +2,11 @@
 
 use serde_json::{Value, json};
 
+use super::super::core::{Core, TENANT};
+use super::super::http::{ApiResponse, Call};
 use super::super::state::{Message, Sender, State};
-use super::super::{Core, TENANT};
 use super::content::invalid;
-use super::{Answer, Call, Outcome, field, known_query, page_size, page_start, part};
+use super::request::{Outcome, field, known_query, page_size, page_start, part};
 
 /// A message as the platform shows it to the app.
 pub fn as_json(core: &Core, state: &State, message: &Message) -> Value {
@@ -26,7 +27,7 @@ pub fn as_json(core: &Core, state: &State, message: &Message) -> Value {
         "body": {"content": readable(core, state, message)},
     });
     if let (true, Some(shown)) = (message.mentions_bot, shown.as_object_mut()) {
-        // Not as in events: the id is the open_id itself, and nothing says that it is a bot.
+        // Unlike in events, the id is the open_id itself, and nothing marks it as a bot.
         let mention = json!([{
             "key": "@_user_1",
             "id": core.bot_open_id,
@@ -43,15 +44,15 @@ pub fn as_json(core: &Core, state: &State, message: &Message) -> Value {
     shown
 }
 
-/// As received ("接收消息内容"), a file has its name beside the key.
+/// A received file ("接收消息内容") carries its name next to the key.
 fn file(state: &State, message: &Message) -> String {
     let key = message.json().get("file_key").and_then(Value::as_str).map(str::to_owned);
     let name = key.as_deref().and_then(|key| state.file(key)).map(|file| &file.name);
     json!({ "file_key": key, "file_name": name }).to_string()
 }
 
-/// The platform does not give a 2.0 card back: it answers the title and a notice in the old form. A client that
-/// compares cards would never find its own.
+/// The platform does not return a 2.0 card, but its title and a notice in the old form. A client that
+/// compares cards cannot recognise its own.
 fn readable(core: &Core, state: &State, message: &Message) -> String {
     if message.recalled {
         return "This message was recalled".to_owned();
@@ -81,10 +82,10 @@ pub fn message(core: &Core, call: &Call) -> Outcome {
     let state = core.state.lock();
     let id = part(call, 4);
     if !id.starts_with("om_") {
-        return Err(Answer::refuse(99_992_351, "The message_id is malformed."));
+        return Err(ApiResponse::refuse(99_992_351, "The message_id is malformed."));
     }
     let message = state.message(id).ok_or_else(|| invalid("invalid message_id"))?;
-    Ok(Answer::data(json!({"items": [as_json(core, &state, message)]})))
+    Ok(ApiResponse::data(json!({"items": [as_json(core, &state, message)]})))
 }
 
 /// GET /im/v1/messages?container_id_type=chat.
@@ -117,7 +118,7 @@ pub fn messages(core: &Core, call: &Call) -> Outcome {
     match state.chats.get(chat_id) {
         None => return Err(invalid("invalid container_id")),
         Some(chat) if !chat.has_bot || chat.dissolved => {
-            return Err(Answer::refuse(230_002, "Bot can NOT be out of the chat."));
+            return Err(ApiResponse::refuse(230_002, "Bot can NOT be out of the chat."));
         }
         Some(_) => {}
     }
@@ -139,11 +140,11 @@ pub fn messages(core: &Core, call: &Call) -> Outcome {
     if let (true, Some(data)) = (more, data.as_object_mut()) {
         data.insert("page_token".to_owned(), Value::from(format!("page-{end}")));
     }
-    Ok(Answer::data(data))
+    Ok(ApiResponse::data(data))
 }
 
-/// A moment in whole seconds since 1970.
-fn seconds(call: &Call, name: &str) -> Result<Option<i64>, Answer> {
+/// A timestamp in whole seconds since 1970.
+fn seconds(call: &Call, name: &str) -> Result<Option<i64>, ApiResponse> {
     match call.query(name) {
         None => Ok(None),
         Some(text) if text.len() <= 10 => {

@@ -1,4 +1,4 @@
-//! Reading JSON the strict way: serde_json keeps the last of two equal members and says nothing, a card checker must not.
+//! Strict JSON parsing: serde_json silently keeps the last of two equal members, a card checker must not.
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ use serde_json::{Map, Number, Value};
 /// Parses `text` as one JSON value without comments, trailing commas, NaN or a member given twice in one object.
 ///
 /// # Errors
-/// serde_json's own words, with line and column.
+/// serde_json's error, with line and column.
 pub fn parse(text: &str) -> Result<Value, serde_json::Error> {
     let mut reader = serde_json::Deserializer::from_str(text);
     let value = Strict.deserialize(&mut reader)?;

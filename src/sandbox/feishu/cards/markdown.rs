@@ -1,6 +1,6 @@
-//! What the card rules ask of markdown: links, images, colours, mentions and tables. Code is not looked at.
+//! Finds what the card rules restrict in markdown: links, images, colours, mentions and tables. Skips code.
 
-/// One thing found in a text that a rule speaks about.
+/// An occurrence in a text that a rule restricts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Found {
     /// `![text](target)`.
@@ -17,7 +17,7 @@ pub enum Found {
     Audio,
 }
 
-/// Everything in `text` that a rule speaks about, in order of kinds.
+/// Everything in `text` that a rule restricts, ordered by kind.
 pub fn scan(text: &str) -> Vec<Found> {
     let text = without_code(text);
     let mut found = Vec::new();
@@ -71,7 +71,7 @@ fn without_code(text: &str) -> String {
     let mut rest = lines.as_str();
     while let Some((before, after)) = rest.split_once('`') {
         out.push_str(before);
-        // A lone backtick is text; a pair is code and leaves a space, so that what stood apart stays apart.
+        // A lone backtick is text; a pair is code and leaves a space, so that its neighbours stay apart.
         match after.split_once('`') {
             Some((_, tail)) => {
                 out.push(' ');
@@ -105,7 +105,7 @@ fn links(text: &str, found: &mut Vec<Found>) {
     }
 }
 
-/// The address up to the bracket that closes it (an address may hold pairs of brackets), and what follows.
+/// The address up to its closing bracket (it may contain pairs of brackets), and the rest.
 fn target(text: &str) -> (&str, &str) {
     let mut open: usize = 0;
     for (at, c) in text.char_indices() {
@@ -175,7 +175,7 @@ fn tags(text: &str, found: &mut Vec<Found>) {
             "a" => found.extend(value("href").map(Found::Link)),
             "link" => {
                 for client in ["url", "pc_url", "ios_url", "android_url"] {
-                    // Empty is a client's way of saying "the default address".
+                    // Empty means the default address.
                     found.extend(value(client).filter(|v| !v.is_empty()).map(Found::Link));
                 }
             }

@@ -1,11 +1,13 @@
-//! The strict card checker: `card-v2.schema.json` (what attributes, values and places exist) plus every rule of
-//! `card-rules.md` that a schema cannot say. The stand-in refuses what this refuses; card tests call it directly.
+//! The strict card checker: `card-v2.schema.json` (which attributes, values and places exist) plus every rule of
+//! `docs/platforms/card-rules.md` that a schema cannot express. The stand-in refuses what it refuses; card tests
+//! call it directly.
 
 use std::sync::LazyLock;
 
 use jsonschema::Validator;
 use serde_json::{Value, json};
 
+mod fault;
 mod json;
 pub(in crate::sandbox::feishu) mod markdown;
 mod options;
@@ -14,75 +16,16 @@ mod rules;
 mod tests;
 pub(in crate::sandbox::feishu) mod walk;
 
-pub use json::parse as parse_json;
+pub use self::fault::{CARD_LIMIT, CardFault, ELEMENT_LIMIT, Via, WEBHOOK_LIMIT};
+pub use self::json::parse as parse_json;
 
 /// The schema, as published beside the rules.
 const SCHEMA: &str = include_str!("../card-v2.schema.json");
 
-/// The most bytes of a request that carries a card, and of a card (R6). 1 KB is taken as 1024 bytes.
-pub const CARD_LIMIT: usize = 30 * 1024;
-/// The most bytes of a custom bot's request (自定义机器人使用指南).
-pub const WEBHOOK_LIMIT: usize = 20 * 1024;
-/// The most components and elements of a card (R5).
-pub const ELEMENT_LIMIT: usize = 200;
-
-/// The way a card reaches the platform; some rules depend on it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Via {
-    /// Sent or replied with by the app (发送消息, 回复消息).
-    Send,
-    /// The new content of a sent card (更新已发送的消息卡片).
-    Patch,
-    /// The card in the answer to a click (卡片回传交互回调).
-    CallbackAnswer,
-    /// Sent through a custom bot's address (自定义机器人使用指南).
-    Webhook,
-}
-
-/// One broken rule.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{rule} at {path}: {message}")]
-pub struct CardFault {
-    /// The rule's number in card-rules.md (`R14`), or `schema`.
-    pub rule: &'static str,
-    /// JSON pointer into the card, empty for the card as a whole.
-    pub path: String,
-    /// What is wrong.
-    pub message: String,
-}
-
-impl CardFault {
-    pub(crate) fn new(
-        rule: &'static str,
-        path: impl Into<String>,
-        message: impl Into<String>,
-    ) -> Self {
-        Self { rule, path: path.into(), message: message.into() }
-    }
-
-    /// The platform's error number for the rule (发送消息, "ErrCode" inside 230099), as far as it is known.
-    pub fn code(&self) -> u32 {
-        match self.rule {
-            "R5" | "R38" => 11310,
-            "R6" => 200860,
-            "R7" => 300301,
-            "R4" => 300302,
-            "R14" | "R15" => 200530,
-            "R16" => 300123,
-            "R31" => 200915,
-            "R32" => 200914,
-            "R33" => 300220,
-            "R34" => 300230,
-            "R35" => 200570,
-            _ => 200621,
-        }
-    }
-}
-
 /// Checks a card's JSON text against the schema and the rules.
 ///
 /// # Errors
-/// Every fault that was found, at least one.
+/// All faults found, at least one.
 pub fn check_card(card_json: &str, via: Via) -> Result<(), Vec<CardFault>> {
     let mut faults = Vec::new();
     check_size(card_json, via, &mut faults);
@@ -96,7 +39,7 @@ pub fn check_card(card_json: &str, via: Via) -> Result<(), Vec<CardFault>> {
 /// Checks the body that a server answers `card.action.trigger` with (R52).
 ///
 /// # Errors
-/// Every fault that was found, at least one; the path starts at the answer, not at the card in it.
+/// All faults found, at least one; paths start at the answer, not at the card in it.
 pub fn check_callback_answer(body: &str) -> Result<(), Vec<CardFault>> {
     let mut faults = Vec::new();
     if body.len() > CARD_LIMIT {
@@ -123,7 +66,7 @@ pub fn check_callback_answer(body: &str) -> Result<(), Vec<CardFault>> {
     if faults.is_empty() { Ok(()) } else { Err(faults) }
 }
 
-/// How many bytes the request takes that carries this card (R6): a full send body with the card as an escaped string,
+/// The size in bytes of the request that carries this card (R6): a full send body with the card as an escaped string,
 /// a webhook's body, or a callback's answer.
 pub fn request_size(card_json: &str, via: Via) -> usize {
     // Ids as long as the platform's; the card travels as a string in the two message calls, as an object elsewhere.
@@ -145,7 +88,7 @@ pub fn request_size(card_json: &str, via: Via) -> usize {
     let frame = frame.to_string().len();
     match via {
         Via::Send | Via::Patch => frame,
-        // The two quotes of the empty string make room for the object.
+        // The object replaces the two quotes of the empty string.
         Via::Webhook | Via::CallbackAnswer => {
             frame.saturating_sub(2).saturating_add(card_json.len())
         }
@@ -197,7 +140,7 @@ fn schema_faults(
         Ok(schema) => faults.extend(schema.iter_errors(value).map(|error| {
             let path = error.instance_path().to_string();
             let mut message = error.to_string();
-            // The library quotes the whole value, which may be a whole card.
+            // The library quotes the whole value, possibly a whole card.
             if let Some((cut, _)) = message.char_indices().nth(300) {
                 message.truncate(cut);
                 message.push('…');

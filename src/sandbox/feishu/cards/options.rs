@@ -1,13 +1,29 @@
-//! The rules about what one component offers: options, initial values and table cells (R22, R24, R31, R32).
+//! The rules about options, initial values and table cells (R22, R24, R31, R32).
 
 use std::collections::BTreeSet;
 
 use jiff::civil::Date;
 use serde_json::Value;
 
-use super::CardFault;
-use super::rules::TAG_COLOURS;
+use super::fault::CardFault;
 use super::walk::Node;
+
+/// Colours of text tags and of a table's option cells.
+pub const TAG_COLOURS: [&str; 13] = [
+    "neutral",
+    "blue",
+    "turquoise",
+    "lime",
+    "orange",
+    "violet",
+    "indigo",
+    "wathet",
+    "green",
+    "yellow",
+    "red",
+    "purple",
+    "carmine",
+];
 
 /// Checks one component.
 pub fn check(node: &Node<'_>, faults: &mut Vec<CardFault>) {
@@ -47,7 +63,7 @@ fn unique_options(node: &Node<'_>, faults: &mut Vec<CardFault>) {
     }
 }
 
-/// R22: what is chosen at first is offered; `by_text` also takes an option's text.
+/// R22: the initial choice is among the options; with `by_text` an option's text counts too.
 fn initial(node: &Node<'_>, by_text: bool, faults: &mut Vec<CardFault>) {
     let offered = values(node);
     let options = node.list("options");
@@ -88,7 +104,7 @@ fn shows(option: &Value, text: &str) -> bool {
         || translated.is_some_and(|all| all.values().any(|one| one.as_str() == Some(text)))
 }
 
-/// R24: the schema knows the pattern, not the calendar.
+/// R24: a valid date; the schema checks only the pattern.
 fn day(node: &Node<'_>, member: &str, faults: &mut Vec<CardFault>) {
     if let Some(text) = node.text(member) {
         let date = text.split(' ').next().unwrap_or(text);
@@ -155,7 +171,7 @@ fn fits(kind: &str, cell: &Value) -> bool {
             Value::Array(options) => options.iter().all(is_option),
             one => one.is_string(),
         },
-        // An unknown type is the schema's affair.
+        // The schema refuses unknown types.
         _ => true,
     }
 }

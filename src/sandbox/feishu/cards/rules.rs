@@ -1,12 +1,14 @@
-//! The rules of card-rules.md that are about places, names, colours, texts and tables. Each function names its rules.
+//! The rules of `docs/platforms/card-rules.md` about places, names, colours, texts and tables. Each function names
+//! its rules.
 
 use std::collections::{BTreeSet, HashMap};
 
 use serde_json::{Map, Value};
 
+use super::fault::{CardFault, ELEMENT_LIMIT, Via};
 use super::markdown::{self, Found};
+use super::options::{self, TAG_COLOURS};
 use super::walk::{self, Node};
-use super::{CardFault, ELEMENT_LIMIT, Via, options};
 
 /// Components a person acts on (表单容器, 配置卡片交互).
 const INTERACTIVE: [&str; 12] = [
@@ -43,22 +45,6 @@ const SHADES: [&str; 11] =
 const GREYS: [&str; 14] = [
     "00", "50", "100", "200", "300", "350", "400", "500", "600", "650", "700", "800", "900", "950",
 ];
-/// Colours of text tags and of a table's option cells.
-pub const TAG_COLOURS: [&str; 13] = [
-    "neutral",
-    "blue",
-    "turquoise",
-    "lime",
-    "orange",
-    "violet",
-    "indigo",
-    "wathet",
-    "green",
-    "yellow",
-    "red",
-    "purple",
-    "carmine",
-];
 const TEXT_SIZES: [&str; 16] = [
     "heading-0",
     "heading-1",
@@ -77,15 +63,15 @@ const TEXT_SIZES: [&str; 16] = [
     "small",
     "x-small",
 ];
-/// Components deep (R11).
+/// Maximum nesting of components (R11).
 const DEPTH_LIMIT: usize = 5;
-/// Tables in one markdown component (R37) and in a card (R38).
+/// Most tables in one markdown component (R37) and in a card (R38).
 const MARKDOWN_TABLES: usize = 4;
 const CARD_TABLES: usize = 5;
 
 type Faults = Vec<CardFault>;
 
-/// Applies every rule to a card that is JSON. It needs no valid card: the schema is looked at apart.
+/// Applies every rule to a card. The card may violate the schema, which is checked separately.
 pub fn check(card: &Value, via: Via, faults: &mut Faults) {
     let nodes = walk::nodes(card);
     config(card, via, &nodes, faults);
@@ -158,7 +144,7 @@ fn counts(nodes: &[Node<'_>], faults: &mut Faults) {
     }
 }
 
-/// R7. Their form is the schema's affair.
+/// R7. The schema checks their form.
 fn element_ids(nodes: &[Node<'_>], faults: &mut Faults) {
     let mut seen = BTreeSet::new();
     for node in nodes {
@@ -204,7 +190,7 @@ fn places(nodes: &[Node<'_>], faults: &mut Faults) {
     }
 }
 
-/// R14, R15: names of forms and components are one pool.
+/// R14, R15: forms and components share one namespace.
 fn names(nodes: &[Node<'_>], faults: &mut Faults) {
     let mut seen = BTreeSet::new();
     for node in nodes.iter().filter(|node| node.component) {
@@ -290,7 +276,7 @@ fn looks(card: &Value, nodes: &[Node<'_>], faults: &mut Faults) {
     let colours = declared(card, "color");
     let sizes = declared(card, "text_size");
     for node in nodes {
-        // The table's header has closed lists of its own, and so have text tags: the schema knows them.
+        // A table's header and text tags have closed lists of their own, which the schema checks.
         if node.path.ends_with("/header_style") || node.tag == "text_tag" {
             continue;
         }
@@ -332,7 +318,7 @@ fn is_markdown(node: &Node<'_>) -> bool {
     matches!(node.tag, "markdown" | "lark_md")
 }
 
-/// A text in every language it is written in; the first is the one without a language.
+/// A text in each of its languages; the first is the one without a language.
 fn languages(object: &Map<String, Value>) -> Vec<(&str, &str)> {
     let plain = object.get("content").and_then(Value::as_str).map(|text| ("", text));
     let translated = object
@@ -416,7 +402,7 @@ fn is_link(url: &str) -> bool {
     })
 }
 
-/// R38: components and markdown tables together, in the language that shows most of them.
+/// R38: components and markdown tables together, in the language with the most of them.
 fn card_tables(nodes: &[Node<'_>], faults: &mut Faults) {
     let components = nodes.iter().filter(|node| node.component && node.tag == "table").count();
     let texts: Vec<HashMap<&str, &str>> = nodes
@@ -446,7 +432,7 @@ fn card_tables(nodes: &[Node<'_>], faults: &mut Faults) {
     }
 }
 
-/// R27: a custom bot's card cannot call back, so whatever would is refused.
+/// R27: a custom bot's card cannot call back, so components that would are refused.
 fn webhook(nodes: &[Node<'_>], faults: &mut Faults) {
     for node in nodes.iter().filter(|node| node.component) {
         let opens =

@@ -1,4 +1,4 @@
-//! For every rule one accepted and one refused card.
+//! One accepted and one refused card for every rule.
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -270,7 +270,7 @@ fn every_rule_accepts_one_card_and_refuses_another() {
         let refused = refused.to_string();
         let found = rules_of(check_card(&refused, Via::Send));
         assert!(found.contains(&rule), "{rule}: {found:?} for {refused}");
-        // Where the schema knows the rule as well it complains too; nothing else may.
+        // The schema may refuse it as well; nothing else may.
         assert!(found.iter().all(|r| *r == rule || *r == "schema"), "{rule}: {found:?}");
     }
 }
@@ -284,14 +284,14 @@ fn a_patched_card_states_that_it_is_shared() {
 }
 
 #[test]
-fn the_request_is_measured_with_the_card_as_an_escaped_string() {
+fn the_request_size_counts_the_card_as_an_escaped_string() {
     let sized = |len: usize| card(json!([md(&"x".repeat(len))])).to_string();
     let frame = request_size(&sized(0), Via::Send);
     let fits = sized(CARD_LIMIT - frame);
     assert_eq!(request_size(&fits, Via::Send), CARD_LIMIT);
     assert_eq!(check_card(&fits, Via::Send), Ok(()));
     assert_eq!(rules_of(check_card(&sized(CARD_LIMIT - frame + 1), Via::Send)), ["R6"]);
-    // A quote costs one byte in an answer (an escape in the card) and three in a message (an escape of the escape).
+    // A quote costs one extra byte in an answer (escaped once) and three in a message (escaped twice).
     let quotes = card(json!([md(&"\"".repeat(8_000))])).to_string();
     assert_eq!(check_card(&quotes, Via::CallbackAnswer), Ok(()));
     assert_eq!(rules_of(check_card(&quotes, Via::Send)), ["R6"]);
@@ -344,7 +344,7 @@ fn a_custom_bots_card_cannot_call_back() {
 }
 
 #[test]
-fn callback_answers_hold_a_toast_and_a_card_or_nothing() {
+fn a_callback_answer_has_an_optional_toast_and_card() {
     let good = card(json!([]));
     for accepted in [
         json!({}),

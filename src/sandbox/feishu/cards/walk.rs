@@ -1,4 +1,4 @@
-//! A card as a flat list of its objects, each with what the rules want to know about where it stands.
+//! A card as a flat list of its objects, each with the context that the rules need.
 
 use serde_json::{Map, Value};
 
@@ -11,13 +11,13 @@ pub struct Node<'a> {
     pub object: &'a Map<String, Value>,
     /// Its `tag`, empty where it has none.
     pub tag: &'a str,
-    /// Stands in a list of components (`elements`, a checker's `buttons`), so it is one, and not a text or an icon.
+    /// Whether it is in a list of components (`elements`, a checker's `buttons`) and so is one, not a text or an icon.
     pub component: bool,
-    /// How many components deep it stands, itself included if it is one. A column does not count.
+    /// Its nesting depth in components, including itself if it is one. A column does not count.
     pub depth: usize,
     /// The index (in the list of nodes) of the form around it.
     pub form: Option<usize>,
-    /// Stands in a collapsible panel.
+    /// Whether it is in a collapsible panel.
     pub in_panel: bool,
 }
 
@@ -44,7 +44,7 @@ pub fn list<'a>(object: &'a Map<String, Value>, name: &str) -> &'a [Value] {
 }
 
 /// Every object of the card's header and body, outer ones first. What the developer defines freely (`chart_spec`, a
-/// table's `rows`, callback values) is not looked into.
+/// table's `rows`, callback values) is skipped.
 pub fn nodes(card: &Value) -> Vec<Node<'_>> {
     let mut out = Vec::new();
     for part in ["header", "body"] {

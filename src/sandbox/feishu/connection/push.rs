@@ -8,48 +8,38 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 use tokio::sync::oneshot;
 
-use super::super::people::Reply;
+use super::super::http::Reply;
 use super::super::wire as ids;
-use super::Connections;
-use super::door::SERVICE_ID;
-use super::line::Command;
-use super::wire::{DATA, Frame, Pair};
+use super::hub::{Command, Connections, Pending};
+use super::wire::{DATA, Frame, Pair, SERVICE_ID};
 
-/// Pushes that are remembered, answered or not: a late reply is no fault.
-const REMEMBERED: usize = 1000;
-
-/// A push on its way.
-pub struct Pending {
-    /// The part that went out last, which the reply has to repeat; without its payload.
-    last: Frame,
-    is_callback: bool,
-    /// Who waits; none once it was answered.
-    waiting: Option<oneshot::Sender<Reply>>,
-}
+/// How many pushes are kept, answered or not: a late reply is not a violation.
+const KEPT_PUSHES: usize = 1000;
 
 impl Connections {
     /// Pushes an envelope over one random connection and waits for the reply.
-    pub(in super::super) async fn push(&self, envelope: &Value, patience: Duration) -> Reply {
+    pub(in super::super) async fn push(&self, envelope: &Value, timeout: Duration) -> Reply {
         let (answer, reply) = oneshot::channel();
         if !self.send(envelope, answer) {
             return Reply::NoConnection;
         }
-        match tokio::time::timeout(patience, reply).await {
+        match tokio::time::timeout(timeout, reply).await {
             Ok(Ok(reply)) => reply,
             Ok(Err(_)) => Reply::NoConnection,
             Err(_) => Reply::TimedOut,
         }
     }
 
-    /// Whether there was a connection.
+    /// Returns whether there was a connection.
     fn send(&self, envelope: &Value, waiting: oneshot::Sender<Reply>) -> bool {
         let event_type = envelope.pointer("/header/event_type").and_then(Value::as_str);
         let is_callback = event_type == Some("card.action.trigger");
         let message_id = uuid::Uuid::new_v4().to_string();
         self.change(|state| {
-            let count = state.lines.len();
+            let count = state.open.len();
             let chosen = (count > 0).then(|| rand::random_range(0..count));
-            let Some(line) = chosen.and_then(|at| state.lines.values().nth(at)).cloned() else {
+            let Some(connection) = chosen.and_then(|at| state.open.values().nth(at)).cloned()
+            else {
                 return false;
             };
             let payload = envelope.to_string().into_bytes();
@@ -63,7 +53,7 @@ impl Connections {
                     log_id: Some(u64::MAX.saturating_sub(state.seq)),
                     service: Some(SERVICE_ID),
                     method: Some(DATA),
-                    // Neither their order nor their number is documented.
+                    // Neither the order nor the number of headers is documented.
                     headers: vec![
                         Pair::new("trace_id", ids::fresh_id("")),
                         Pair::new("sum", parts.len().to_string()),
@@ -81,7 +71,7 @@ impl Connections {
             frames.reverse();
             let Some(last) = frames.last().cloned() else { return false };
             let last = Frame { payload: None, ..last };
-            if state.pushed.len() >= REMEMBERED
+            if state.pushed.len() >= KEPT_PUSHES
                 && let Some(oldest) = state.pushed.pop_front()
             {
                 state.pending.remove(&oldest);
@@ -89,11 +79,11 @@ impl Connections {
             state.pushed.push_back(message_id.clone());
             let pending = Pending { last, is_callback, waiting: Some(waiting) };
             state.pending.insert(message_id, pending);
-            line.send(Command::Send(frames.iter().map(Frame::bytes).collect())).is_ok()
+            connection.send(Command::Send(frames.iter().map(Frame::bytes).collect())).is_ok()
         })
     }
 
-    /// Takes a reply: the frame of the push again, with `biz_rt` and a payload of its own.
+    /// Accepts a reply: the frame of the push with `biz_rt` added and another payload.
     pub(super) fn settle(&self, frame: &Frame) -> Result<(), String> {
         let (time, headers) = frame.headers.split_last().ok_or("a data frame without headers")?;
         let biz_rt = time.value.as_deref().and_then(|value| value.parse::<u64>().ok());
@@ -111,14 +101,14 @@ impl Connections {
             let reply = read(payload, pending.is_callback)?;
             let waiting = pending.waiting.take().ok_or("a second reply to one push")?;
             state.overview.replies = state.overview.replies.saturating_add(1);
-            // Nobody waits any more for one that came too late.
+            // Fails only if the reply came too late.
             let _ = waiting.send(reply);
             Ok(())
         })
     }
 }
 
-/// What a reply says, as an answer over HTTP would say it.
+/// Converts a reply to the equivalent HTTP answer.
 fn read(payload: &[u8], is_callback: bool) -> Result<Reply, String> {
     let payload: Value =
         serde_json::from_slice(payload).map_err(|error| format!("a reply's payload: {error}"))?;

@@ -10,34 +10,33 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
-use super::super::{Feishu, FeishuConfig, SentEvent};
-use super::door::SERVICE_ID;
-use super::wire::{Frame, Pair};
+use super::super::{FakeFeishu, FeishuConfig, SentEvent};
+use super::wire::{Frame, Pair, SERVICE_ID};
 use super::{Overview, UpgradeRefusal};
 use crate::clock::Clock;
 
 type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
-const PATIENCE: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 
-async fn stand() -> Feishu {
+async fn start() -> FakeFeishu {
     let clock = Clock::manual("2026-11-23T02:00:00Z".parse().unwrap());
     let mut config = FeishuConfig::new("cli_app", "app-secret", "token");
-    config.patience = Duration::from_millis(500);
+    config.reply_timeout = Duration::from_millis(500);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let feishu = Feishu::start(listener, config, clock).unwrap();
+    let feishu = FakeFeishu::start(listener, config, clock).unwrap();
     feishu.add_person("ou_a", "Alice", "13800000001");
     feishu
 }
 
-async fn discover(feishu: &Feishu, body: Value) -> (u16, Value) {
+async fn discover(feishu: &FakeFeishu, body: Value) -> (u16, Value) {
     let request = reqwest::Client::builder().no_proxy().build().unwrap();
     let request = request.post(format!("{}/callback/ws/endpoint", feishu.url()));
     let response = request.header("locale", "zh").json(&body).send().await.unwrap();
     (response.status().as_u16(), serde_json::from_str(&response.text().await.unwrap()).unwrap())
 }
 
-async fn endpoint(feishu: &Feishu) -> String {
+async fn endpoint(feishu: &FakeFeishu) -> String {
     let body = json!({"AppID": "cli_app", "AppSecret": "app-secret"});
     let (status, answer) = discover(feishu, body).await;
     assert_eq!((status, &answer["code"]), (200, &json!(0)));
@@ -70,7 +69,7 @@ async fn receive(socket: &mut Socket) -> Option<Frame> {
     }
 }
 
-async fn connected(feishu: &Feishu) -> Socket {
+async fn connected(feishu: &FakeFeishu) -> Socket {
     let (mut socket, _) = connect_async(endpoint(feishu).await).await.unwrap();
     send(&mut socket, &ping()).await;
     let pong = receive(&mut socket).await.unwrap();
@@ -80,7 +79,7 @@ async fn connected(feishu: &Feishu) -> Socket {
     socket
 }
 
-fn say(feishu: &Feishu) -> tokio::task::JoinHandle<SentEvent> {
+fn say(feishu: &FakeFeishu) -> tokio::task::JoinHandle<SentEvent> {
     let feishu = feishu.clone();
     tokio::spawn(async move { feishu.say("ou_a", &feishu.direct_chat("ou_a"), "hi", false).await })
 }
@@ -92,15 +91,15 @@ fn reply(push: &Frame, payload: &Value) -> Frame {
     frame
 }
 
-async fn violation(feishu: &Feishu) -> Overview {
+async fn violation(feishu: &FakeFeishu) -> Overview {
     let found =
-        feishu.connections().wait_for(|now| !now.violations.is_empty() && now.open == 0, PATIENCE);
+        feishu.connections().wait_for(|now| !now.violations.is_empty() && now.open == 0, TIMEOUT);
     found.await.unwrap_or_else(|| panic!("{:?}", feishu.connections().overview()))
 }
 
 #[tokio::test]
-async fn discovery_checks_who_asks() {
-    let feishu = stand().await;
+async fn discovery_checks_the_credentials() {
+    let feishu = start().await;
     for (body, status, code) in [
         (json!({"AppID": "cli_app", "AppSecret": "wrong"}), 200, 1_000_040_345),
         (json!({"AppID": "cli_other", "AppSecret": "app-secret"}), 200, 1_000_040_345),
@@ -115,7 +114,7 @@ async fn discovery_checks_who_asks() {
 
 #[tokio::test]
 async fn a_ticket_connects_once_and_refusals_say_why() {
-    let feishu = stand().await;
+    let feishu = start().await;
     let url = endpoint(&feishu).await;
     let _first = connect_async(url.as_str()).await.unwrap();
     let refusal = UpgradeRefusal { status: 403, auth_code: None, msg: "forbidden".to_owned() };
@@ -136,7 +135,7 @@ async fn a_ticket_connects_once_and_refusals_say_why() {
 
 #[tokio::test]
 async fn a_push_and_its_reply() {
-    let feishu = stand().await;
+    let feishu = start().await;
     let mut socket = connected(&feishu).await;
     for (payload, status) in
         [(json!({"code": 200}), 200), (json!({"code": 500, "headers": null, "data": null}), 500)]
@@ -148,22 +147,22 @@ async fn a_push_and_its_reply() {
         send(&mut socket, &reply(&push, &payload)).await;
         assert_eq!(saying.await.unwrap().status, Some(status));
     }
-    // Silence, and then a reply that comes too late, which is no fault.
+    // Silence, and then a late reply, which is no violation.
     let saying = say(&feishu);
     let push = receive(&mut socket).await.unwrap();
     assert_eq!(saying.await.unwrap().status, None);
     send(&mut socket, &reply(&push, &json!({"code": 200}))).await;
-    let seen = feishu.connections().wait_for(|now| now.replies == 3, PATIENCE).await.unwrap();
+    let seen = feishu.connections().wait_for(|now| now.replies == 3, TIMEOUT).await.unwrap();
     assert_eq!(seen.violations, Vec::<String>::new());
-    // Without a connection there is nobody to tell, and nobody is called over HTTP instead.
+    // Without a connection the event is not sent, not even over HTTP.
     drop(socket);
-    feishu.connections().wait_for(|now| now.open == 0, PATIENCE).await.unwrap();
+    feishu.connections().wait_for(|now| now.open == 0, TIMEOUT).await.unwrap();
     assert_eq!(say(&feishu).await.unwrap().status, None);
 }
 
 #[tokio::test]
 async fn a_push_in_parts_is_answered_by_the_frame_that_completed_it() {
-    let feishu = stand().await;
+    let feishu = start().await;
     feishu.connections().set_part_size(Some(200));
     let mut socket = connected(&feishu).await;
     let saying = say(&feishu);
@@ -182,7 +181,7 @@ async fn a_push_in_parts_is_answered_by_the_frame_that_completed_it() {
 }
 
 #[tokio::test]
-async fn whoever_breaks_the_rules_is_cut_off() {
+async fn a_client_that_breaks_the_protocol_is_disconnected() {
     let ok = json!({"code": 200});
     let data = |text: &str| json!({"code": 200, "data": STANDARD.encode(text)});
     type Spoil = fn(&mut Frame);
@@ -200,7 +199,7 @@ async fn whoever_breaks_the_rules_is_cut_off() {
         ("data", |_| (), data("{")),
     ];
     for (what, spoil, payload) in cases {
-        let feishu = stand().await;
+        let feishu = start().await;
         let mut socket = connected(&feishu).await;
         let _saying = say(&feishu);
         let push = receive(&mut socket).await.unwrap();
@@ -216,7 +215,7 @@ async fn whoever_breaks_the_rules_is_cut_off() {
         Message::binary(Frame { payload: Some(Vec::new()), ..ping() }.bytes()),
         Message::binary(Frame { method: Some(1), ..ping() }.bytes()),
     ] {
-        let feishu = stand().await;
+        let feishu = start().await;
         let (mut socket, _) = connect_async(endpoint(&feishu).await).await.unwrap();
         socket.send(message.clone()).await.unwrap();
         assert_eq!(receive(&mut socket).await, None, "{message:?}");

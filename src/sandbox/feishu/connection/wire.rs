@@ -1,11 +1,13 @@
-//! Frames of the long connection as the documents' proto2 has them, stated anew and read strictly.
+//! Frames of the long connection, written independently from the documented proto2 and read strictly.
 
 use prost::Message as _;
 
-/// `method` of frames about the connection.
+/// `method` of control frames.
 pub const CONTROL: i32 = 0;
-/// `method` of frames that carry something.
+/// `method` of data frames.
 pub const DATA: i32 = 1;
+/// `service` of every ping and push of this app.
+pub const SERVICE_ID: i32 = 33_554_678;
 
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct Pair {
@@ -73,7 +75,7 @@ impl Frame {
         found.and_then(|pair| pair.value.as_deref())
     }
 
-    /// What clients send to be told that they are still heard.
+    /// Whether this is a client's ping.
     pub fn is_ping(&self, service: i32) -> bool {
         *self
             == Self {

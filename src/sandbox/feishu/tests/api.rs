@@ -1,63 +1,63 @@
-//! What the platform does when it is asked properly, and its faults on demand.
+//! Valid requests, and injected faults.
 
 use jiff::SignedDuration;
 
 use super::*;
 
 #[tokio::test]
-async fn a_token_is_given_again_while_half_an_hour_is_left() {
-    let mut stand = stand().await;
-    let first = stand.token.clone();
-    stand.clock.advance(SignedDuration::from_mins(90));
-    let again = stand.ask_token("cli_app", "app-secret").await;
+async fn a_token_is_reused_while_half_an_hour_is_left() {
+    let mut platform = platform().await;
+    let first = platform.token.clone();
+    platform.clock.advance(SignedDuration::from_mins(90));
+    let again = platform.ask_token("cli_app", "app-secret").await;
     assert_eq!(again["tenant_access_token"], first.as_str());
     assert_eq!(again["expire"], 1800);
-    stand.clock.advance(SignedDuration::from_secs(1));
-    stand.login().await;
-    assert_ne!(stand.token, first);
-    // The old one lives on until its own end.
-    stand.token = first;
-    assert_eq!(stand.call("GET", "/bot/v3/info", None).await.0, 200);
-    stand.clock.advance(SignedDuration::from_mins(30));
-    let (status, answer) = stand.call("GET", "/bot/v3/info", None).await;
+    platform.clock.advance(SignedDuration::from_secs(1));
+    platform.login().await;
+    assert_ne!(platform.token, first);
+    // The old token stays valid until it expires.
+    platform.token = first;
+    assert_eq!(platform.call("GET", "/bot/v3/info", None).await.0, 200);
+    platform.clock.advance(SignedDuration::from_mins(30));
+    let (status, answer) = platform.call("GET", "/bot/v3/info", None).await;
     assert_eq!((status, &answer["code"]), (400, &json!(99_991_663)));
 }
 
 #[tokio::test]
-async fn a_uuid_sends_once_an_hour_and_answers_the_first_message() {
-    let mut stand = stand().await;
+async fn a_uuid_sends_once_an_hour_and_returns_the_first_message() {
+    let mut platform = platform().await;
     let path = "/im/v1/messages?receive_id_type=open_id";
     let body = json!({"receive_id": ALICE, "msg_type": "text", "uuid": "u1",
         "content": r#"{"text":"hi"}"#});
-    let (_, first) = stand.call("POST", path, Some(body.clone())).await;
-    let (_, second) = stand.call("POST", path, Some(body.clone())).await;
+    let (_, first) = platform.call("POST", path, Some(body.clone())).await;
+    let (_, second) = platform.call("POST", path, Some(body.clone())).await;
     assert_eq!(first["data"]["message_id"], second["data"]["message_id"]);
-    let chat = stand.feishu.direct_chat(ALICE);
-    assert_eq!(stand.feishu.messages(&chat).len(), 1);
-    stand.clock.advance(SignedDuration::from_hours(1));
-    stand.login().await;
-    stand.call("POST", path, Some(body)).await;
-    assert_eq!(stand.feishu.messages(&chat).len(), 2);
+    let chat = platform.feishu.direct_chat(ALICE);
+    assert_eq!(platform.feishu.messages(&chat).len(), 1);
+    platform.clock.advance(SignedDuration::from_hours(1));
+    platform.login().await;
+    platform.call("POST", path, Some(body)).await;
+    assert_eq!(platform.feishu.messages(&chat).len(), 2);
 }
 
 #[tokio::test]
 async fn a_card_is_sent_replied_to_updated_and_recalled() {
-    let stand = stand().await;
-    let mut changes = stand.feishu.subscribe();
-    let id = stand.send("interactive", card(json!([]))).await;
+    let platform = platform().await;
+    let mut changes = platform.feishu.subscribe();
+    let id = platform.send("interactive", card(json!([]))).await;
     let path = format!("/im/v1/messages/{id}/reply");
     let reply = json!({"msg_type": "text", "content": r#"{"text":"x"}"#, "reply_in_thread": false});
-    let (_, answer) = stand.call("POST", &path, Some(reply)).await;
+    let (_, answer) = platform.call("POST", &path, Some(reply)).await;
     assert_eq!(answer["data"]["parent_id"], id.as_str());
     let new = card(json!([{"tag": "hr"}]));
-    assert_eq!(stand.patch(&id, new.clone()).await, (200, 0));
-    let message = stand.feishu.message(&id).unwrap();
+    assert_eq!(platform.patch(&id, new.clone()).await, (200, 0));
+    let message = platform.feishu.message(&id).unwrap();
     assert_eq!((message.json(), message.revisions), (new.clone(), 1));
     let path = format!("/im/v1/messages/{id}");
-    assert_eq!(stand.call("DELETE", &path, None).await.0, 200);
-    assert_eq!(stand.patch(&id, new).await, (400, 230_011));
+    assert_eq!(platform.call("DELETE", &path, None).await.0, 200);
+    assert_eq!(platform.patch(&id, new).await, (400, 230_011));
     let reply_id = answer["data"]["message_id"].as_str().unwrap().to_owned();
-    let reply = stand.feishu.message(&reply_id).unwrap();
+    let reply = platform.feishu.message(&reply_id).unwrap();
     assert_eq!(reply.reply_to, Some(id.clone()));
     for expected in [
         Change::Message(id.clone()),
@@ -71,57 +71,57 @@ async fn a_card_is_sent_replied_to_updated_and_recalled() {
 
 #[tokio::test]
 async fn messages_are_listed_by_page_and_time_without_their_cards() {
-    let stand = stand().await;
+    let platform = platform().await;
     let mut titled = card(json!([]));
     titled["header"] = json!({"title": {"tag": "plain_text", "content": "Alert"}});
-    stand.send("interactive", titled).await;
-    let start = stand.clock.now().as_second();
-    stand.clock.advance(SignedDuration::from_secs(10));
-    stand.send("text", json!({"text": "a"})).await;
-    stand.send("text", json!({"text": "b"})).await;
+    platform.send("interactive", titled).await;
+    let start = platform.clock.now().as_second();
+    platform.clock.advance(SignedDuration::from_secs(10));
+    platform.send("text", json!({"text": "a"})).await;
+    platform.send("text", json!({"text": "b"})).await;
     let base = format!("/im/v1/messages?container_id_type=chat&container_id={GROUP}");
-    let (_, all) = stand.call("GET", &base, None).await;
+    let (_, all) = platform.call("GET", &base, None).await;
     let items = all["data"]["items"].as_array().unwrap();
     assert_eq!(items.len(), 3);
     let shown = items[0]["body"]["content"].as_str().unwrap();
     assert!(shown.contains("Alert") && !shown.contains("schema"), "{shown}");
     let later = format!("{base}&start_time={}&page_size=1", start + 1);
-    let (_, page) = stand.call("GET", &later, None).await;
+    let (_, page) = platform.call("GET", &later, None).await;
     assert_eq!(page["data"]["items"][0]["body"]["content"], r#"{"text":"a"}"#);
     assert_eq!(page["data"]["has_more"], true);
     let next = format!("{later}&page_token={}", page["data"]["page_token"].as_str().unwrap());
-    let (_, page) = stand.call("GET", &next, None).await;
+    let (_, page) = platform.call("GET", &next, None).await;
     assert_eq!(page["data"]["items"][0]["body"]["content"], r#"{"text":"b"}"#);
     assert_eq!(page["data"]["has_more"], false);
     let id = items[1]["message_id"].as_str().unwrap();
-    let (_, one) = stand.call("GET", &format!("/im/v1/messages/{id}"), None).await;
+    let (_, one) = platform.call("GET", &format!("/im/v1/messages/{id}"), None).await;
     assert_eq!(one["data"]["items"][0], items[1]);
 }
 
 #[tokio::test]
-async fn people_chats_and_the_bot_are_known() {
-    let stand = stand().await;
+async fn people_chats_and_the_bot_are_returned() {
+    let platform = platform().await;
     let body = json!({"mobiles": ["+8613800000001", "13900000000"]});
     let path = "/contact/v3/users/batch_get_id?user_id_type=open_id";
-    let (_, answer) = stand.call("POST", path, Some(body)).await;
+    let (_, answer) = platform.call("POST", path, Some(body)).await;
     let expected =
         json!([{"mobile": "+8613800000001", "user_id": ALICE}, {"mobile": "13900000000"}]);
     assert_eq!(answer["data"]["user_list"], expected);
     let path = format!("/contact/v3/users/{ALICE}?user_id_type=open_id");
-    assert_eq!(stand.call("GET", &path, None).await.1["data"]["user"]["name"], "Alice");
-    let (_, chats) = stand.call("GET", "/im/v1/chats?page_size=20", None).await;
+    assert_eq!(platform.call("GET", &path, None).await.1["data"]["user"]["name"], "Alice");
+    let (_, chats) = platform.call("GET", "/im/v1/chats?page_size=20", None).await;
     assert_eq!(chats["data"]["items"][0]["chat_id"], GROUP);
     assert_eq!(chats["data"]["items"].as_array().unwrap().len(), 1);
     let path = format!("/im/v1/chats/{GROUP}");
-    assert_eq!(stand.call("GET", &path, None).await.1["data"]["chat_mode"], "group");
-    let path = format!("/im/v1/chats/{}", stand.feishu.direct_chat(ALICE));
-    assert_eq!(stand.call("GET", &path, None).await.1["data"]["chat_mode"], "p2p");
-    let (_, bot) = stand.call("GET", "/bot/v3/info", None).await;
-    assert_eq!(bot["bot"]["open_id"], stand.feishu.bot_open_id());
+    assert_eq!(platform.call("GET", &path, None).await.1["data"]["chat_mode"], "group");
+    let path = format!("/im/v1/chats/{}", platform.feishu.direct_chat(ALICE));
+    assert_eq!(platform.call("GET", &path, None).await.1["data"]["chat_mode"], "p2p");
+    let (_, bot) = platform.call("GET", "/bot/v3/info", None).await;
+    assert_eq!(bot["bot"]["open_id"], platform.feishu.bot_open_id());
 }
 
-/// Uploads three form fields by hand and answers status and body.
-async fn upload(stand: &Stand, kind: &str, name: &str, content: &str) -> (u16, Value) {
+/// Uploads three hand-made form fields and returns status and body.
+async fn upload(platform: &Platform, kind: &str, name: &str, content: &str) -> (u16, Value) {
     let part = |name: &str, value: &str| {
         format!("--B\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n")
     };
@@ -131,10 +131,10 @@ async fn upload(stand: &Stand, kind: &str, name: &str, content: &str) -> (u16, V
         part("file_type", kind),
         part("file_name", name),
     );
-    let response = stand
+    let response = platform
         .client
-        .post(format!("{}/open-apis/im/v1/files", stand.feishu.url()))
-        .bearer_auth(&stand.token)
+        .post(format!("{}/open-apis/im/v1/files", platform.feishu.url()))
+        .bearer_auth(&platform.token)
         .header("content-type", "multipart/form-data; boundary=B")
         .body(body)
         .send()
@@ -146,39 +146,39 @@ async fn upload(stand: &Stand, kind: &str, name: &str, content: &str) -> (u16, V
 
 #[tokio::test]
 async fn a_file_is_kept_and_sent_by_its_key() {
-    let stand = stand().await;
-    let (status, answer) = upload(&stand, "stream", "users.csv", "a,b\n").await;
+    let platform = platform().await;
+    let (status, answer) = upload(&platform, "stream", "users.csv", "a,b\n").await;
     assert_eq!(status, 200, "{answer}");
     let key = answer["data"]["file_key"].as_str().unwrap();
-    let file = stand.feishu.file(key).unwrap();
+    let file = platform.feishu.file(key).unwrap();
     assert_eq!((file.name.as_str(), &file.bytes[..]), ("users.csv", &b"a,b\n"[..]));
-    stand.send("file", json!({"file_key": key})).await;
-    let (status, answer) = upload(&stand, "csv", "users.csv", "a,b\n").await;
+    platform.send("file", json!({"file_key": key})).await;
+    let (status, answer) = upload(&platform, "csv", "users.csv", "a,b\n").await;
     assert_eq!((status, &answer["code"]), (400, &json!(234_001)));
-    let (status, answer) = upload(&stand, "stream", "users.csv", "").await;
+    let (status, answer) = upload(&platform, "stream", "users.csv", "").await;
     assert_eq!((status, &answer["code"]), (400, &json!(234_010)));
 }
 
 #[tokio::test]
-async fn waiting_ends_with_the_change() {
-    let stand = stand().await;
-    let feishu = stand.feishu.clone();
+async fn wait_for_returns_once_the_state_changes() {
+    let platform = platform().await;
+    let feishu = platform.feishu.clone();
     let waiting = tokio::spawn(async move {
         let look = |state: &State| state.messages(GROUP).next().map(|m| m.message_id.clone());
         feishu.wait_for(look, Duration::from_secs(20)).await
     });
-    let id = stand.send("text", json!({"text": "x"})).await;
+    let id = platform.send("text", json!({"text": "x"})).await;
     assert_eq!(waiting.await.unwrap(), Some(id));
-    let none = stand.feishu.wait_for(|_| None::<()>, Duration::from_millis(1)).await;
+    let none = platform.feishu.wait_for(|_| None::<()>, Duration::from_millis(1)).await;
     assert_eq!(none, None);
 }
 
 #[tokio::test]
-async fn faults_strike_as_told_and_some_only_after_the_effect() {
-    let stand = stand().await;
+async fn faults_hit_as_configured_and_some_only_after_the_effect() {
+    let platform = platform().await;
     let path = "/im/v1/messages?receive_id_type=chat_id";
     let body = json!({"receive_id": GROUP, "msg_type": "text", "content": r#"{"text":"hi"}"#});
-    let patience = Duration::from_millis(100);
+    let timeout = Duration::from_millis(100);
     let slow = Duration::from_millis(20);
     let code = Fault::Code { http: 400, code: 230_020, msg: "slow down".to_owned() };
     // (fault, status and start of the body or none, whether the message stands)
@@ -193,12 +193,12 @@ async fn faults_strike_as_told_and_some_only_after_the_effect() {
         (Fault::ResetConnection, None, true),
     ];
     for (fault, expected, stands) in cases {
-        let before = stand.feishu.messages(GROUP).len();
+        let before = platform.feishu.messages(GROUP).len();
         let rule = FaultRule::new(fault.clone()).on("send").times(1);
-        stand.feishu.faults().inject(rule);
-        let asked = stand.text("POST", path, Some(body.clone()));
+        platform.feishu.faults().inject(rule);
+        let asked = platform.text("POST", path, Some(body.clone()));
         let result = match fault {
-            Fault::Timeout => tokio::time::timeout(patience, asked).await.ok(),
+            Fault::Timeout => tokio::time::timeout(timeout, asked).await.ok(),
             _ => Some(asked.await),
         };
         match (result.and_then(Result::ok), expected) {
@@ -208,11 +208,11 @@ async fn faults_strike_as_told_and_some_only_after_the_effect() {
             }
             (got, expected) => assert_eq!(got.is_some(), expected.is_some(), "{fault:?}"),
         }
-        let after = stand.feishu.messages(GROUP).len();
+        let after = platform.feishu.messages(GROUP).len();
         assert_eq!(after - before, usize::from(stands), "{fault:?}");
     }
-    stand.send("text", json!({"text": "all is well again"})).await;
-    let codes: Vec<_> = stand
+    platform.send("text", json!({"text": "all is well again"})).await;
+    let codes: Vec<_> = platform
         .feishu
         .requests()
         .iter()

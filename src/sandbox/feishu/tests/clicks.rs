@@ -1,4 +1,4 @@
-//! Clicks, as a client allows them and as the platform judges their answers.
+//! Clicks: what the client allows, and how the platform judges the answers.
 
 use futures::FutureExt;
 use jiff::SignedDuration;
@@ -15,24 +15,24 @@ fn wanted(action: &'static str) -> impl Fn(&Value) -> bool {
 }
 
 #[tokio::test]
-async fn a_click_is_told_and_its_answer_replaces_the_card() {
-    let stand = stand().await;
-    let bot = Bot::start(&stand.feishu).await;
-    let id = stand.send("interactive", card(json!([button("go")]))).await;
+async fn a_click_is_sent_and_its_answer_replaces_the_card() {
+    let platform = platform().await;
+    let bot = Bot::start(&platform.feishu).await;
+    let id = platform.send("interactive", card(json!([button("go")]))).await;
     let new = card(json!([{"tag": "hr"}]));
     bot.answer(
         200,
         &json!({"toast": {"type": "success", "content": "done"},
         "card": {"type": "raw", "data": new}}),
     );
-    let click = stand.feishu.find_button(&id, wanted("go")).unwrap();
-    let result = stand.feishu.click(ALICE, &id, click.clone()).await;
+    let click = platform.feishu.find_button(&id, wanted("go")).unwrap();
+    let result = platform.feishu.click(ALICE, &id, click.clone()).await;
     assert_eq!(result.status, Some(200));
     assert_eq!(result.error, None);
     let toast = result.toast.unwrap();
     assert_eq!((toast.kind.as_str(), toast.content.as_str()), ("success", "done"));
     assert!(result.card_updated);
-    let message = stand.feishu.message(&id).unwrap();
+    let message = platform.feishu.message(&id).unwrap();
     assert_eq!((message.json(), message.revisions), (new, 1));
 
     let (path, envelope) = bot.last();
@@ -49,19 +49,19 @@ async fn a_click_is_told_and_its_answer_replaces_the_card() {
     assert_eq!(event["context"], json!({"open_message_id": id, "open_chat_id": GROUP}));
     assert!(event["token"].as_str().unwrap().starts_with("c-"));
 
-    // The button went with the old card; only a forged click still sends it.
-    let gone = stand.feishu.click(ALICE, &id, click.clone()).await;
+    // The button is gone with the old card; only a forged click can still send it.
+    let gone = platform.feishu.click(ALICE, &id, click.clone()).await;
     assert_eq!(gone.status, None);
     assert!(gone.error.is_some());
-    let forged = stand.feishu.click_raw(ALICE, &id, click).await;
+    let forged = platform.feishu.click_raw(ALICE, &id, click).await;
     assert_eq!(forged.status, Some(200));
 }
 
 #[tokio::test]
-async fn a_bad_answer_shows_its_number_and_leaves_the_card() {
-    let stand = stand().await;
-    let bot = Bot::start(&stand.feishu).await;
-    let id = stand.send("interactive", card(json!([button("go")]))).await;
+async fn a_bad_answer_shows_its_code_and_leaves_the_card_unchanged() {
+    let platform = platform().await;
+    let bot = Bot::start(&platform.feishu).await;
+    let id = platform.send("interactive", card(json!([button("go")]))).await;
     let raw = |data: Value| json!({"card": {"type": "raw", "data": data}});
     let cases = [
         (500, json!({}), "200671"),
@@ -76,51 +76,51 @@ async fn a_bad_answer_shows_its_number_and_leaves_the_card() {
     ];
     for (status, body, number) in cases {
         bot.answer(status, &body);
-        let click = stand.feishu.find_button(&id, wanted("go")).unwrap();
-        let result = stand.feishu.click(ALICE, &id, click).await;
+        let click = platform.feishu.find_button(&id, wanted("go")).unwrap();
+        let result = platform.feishu.click(ALICE, &id, click).await;
         let error = result.error.unwrap();
         assert!(error.starts_with(number), "{body}: {error}");
         assert!(!result.card_updated);
     }
-    assert_eq!(stand.feishu.message(&id).unwrap().revisions, 0);
-    // Nothing changes, and nothing is wrong.
+    assert_eq!(platform.feishu.message(&id).unwrap().revisions, 0);
+    // An empty answer changes nothing and is no error.
     bot.answer(200, &json!({}));
-    let click = stand.feishu.find_button(&id, wanted("go")).unwrap();
-    let result = stand.feishu.click(ALICE, &id, click).await;
+    let click = platform.feishu.find_button(&id, wanted("go")).unwrap();
+    let result = platform.feishu.click(ALICE, &id, click).await;
     assert_eq!((result.error, result.toast, result.card_updated), (None, None, false));
 }
 
 #[tokio::test]
 async fn silence_shows_200341_and_no_address_200340() {
-    let stand = stand_with(|config| config.patience = Duration::from_millis(50)).await;
-    let id = stand.send("interactive", card(json!([button("go")]))).await;
-    let click = stand.feishu.find_button(&id, wanted("go")).unwrap();
-    let result = stand.feishu.click(ALICE, &id, click.clone()).await;
+    let platform = platform_with(|config| config.reply_timeout = Duration::from_millis(50)).await;
+    let id = platform.send("interactive", card(json!([button("go")]))).await;
+    let click = platform.feishu.find_button(&id, wanted("go")).unwrap();
+    let result = platform.feishu.click(ALICE, &id, click.clone()).await;
     assert!(result.error.unwrap().starts_with("200340"));
-    let bot = Bot::start(&stand.feishu).await;
+    let bot = Bot::start(&platform.feishu).await;
     bot.react(Box::new(|_, _| std::future::pending().boxed()));
-    let result = stand.feishu.click(ALICE, &id, click).await;
+    let result = platform.feishu.click(ALICE, &id, click).await;
     assert!(result.error.unwrap().starts_with("200341"));
 }
 
 #[tokio::test]
 async fn a_card_is_locked_while_its_click_is_handled() {
-    let stand = Arc::new(stand().await);
-    let bot = Bot::start(&stand.feishu).await;
-    let id = stand.send("interactive", card(json!([button("go")]))).await;
-    let (platform, message) = (Arc::clone(&stand), id.clone());
+    let platform = Arc::new(platform().await);
+    let bot = Bot::start(&platform.feishu).await;
+    let id = platform.send("interactive", card(json!([button("go")]))).await;
+    let (patching, message) = (Arc::clone(&platform), id.clone());
     bot.react(Box::new(move |_, _| {
-        let (platform, message) = (Arc::clone(&platform), message.clone());
+        let (platform, message) = (Arc::clone(&patching), message.clone());
         Box::pin(async move {
             let refused = platform.patch(&message, card(json!([]))).await;
             assert_eq!(refused, (400, 230_099));
             (200, "{}".to_owned())
         })
     }));
-    let click = stand.feishu.find_button(&id, wanted("go")).unwrap();
-    let result = stand.feishu.click(ALICE, &id, click).await;
+    let click = platform.feishu.find_button(&id, wanted("go")).unwrap();
+    let result = platform.feishu.click(ALICE, &id, click).await;
     assert_eq!(result.status, Some(200));
-    assert_eq!(stand.patch(&id, card(json!([]))).await, (200, 0));
+    assert_eq!(platform.patch(&id, card(json!([]))).await, (200, 0));
 }
 
 fn form() -> Value {
@@ -142,12 +142,12 @@ fn form() -> Value {
 }
 
 #[tokio::test]
-async fn a_form_sends_its_first_values_and_what_was_typed() {
-    let stand = stand().await;
-    let bot = Bot::start(&stand.feishu).await;
-    let id = stand.send("interactive", form()).await;
+async fn a_form_sends_initial_and_typed_values() {
+    let platform = platform().await;
+    let bot = Bot::start(&platform.feishu).await;
+    let id = platform.send("interactive", form()).await;
     let typed = fields(json!({"amount": "+100", "monitor": false}));
-    let result = stand.feishu.form_click(ALICE, &id, wanted("save"), typed).await;
+    let result = platform.feishu.form_click(ALICE, &id, wanted("save"), typed).await;
     assert_eq!(result.status, Some(200), "{result:?}");
     let (_, envelope) = bot.last();
     assert_eq!(
@@ -162,9 +162,9 @@ async fn a_form_sends_its_first_values_and_what_was_typed() {
 
 #[tokio::test]
 async fn the_client_does_not_send_what_its_card_does_not_allow() {
-    let stand = stand().await;
-    let bot = Bot::start(&stand.feishu).await;
-    let id = stand.send("interactive", form()).await;
+    let platform = platform().await;
+    let bot = Bot::start(&platform.feishu).await;
+    let id = platform.send("interactive", form()).await;
     for (action, typed) in [
         ("save", json!({})),
         ("save", json!({"amount": ""})),
@@ -176,13 +176,13 @@ async fn the_client_does_not_send_what_its_card_does_not_allow() {
         ("no", json!({"amount": "1"})),
         ("other", json!({"amount": "1"})),
     ] {
-        let result = stand.feishu.form_click(ALICE, &id, wanted(action), fields(typed)).await;
+        let result = platform.feishu.form_click(ALICE, &id, wanted(action), fields(typed)).await;
         assert!(result.error.is_some() && result.status.is_none(), "{result:?}");
     }
     let select = json!({"tag": "select_static", "options": [
         {"text": {"tag": "plain_text", "content": "a"}, "value": "a"}],
         "behaviors": [{"type": "callback", "value": {"action": "pick"}}]});
-    let id = stand.send("interactive", card(json!([button("go"), select]))).await;
+    let id = platform.send("interactive", card(json!([button("go"), select]))).await;
     let act = |action: Value| serde_json::from_value::<ClickAction>(action).unwrap();
     for action in [
         json!({"tag": "button", "value": {"action": "gone"}}),
@@ -193,13 +193,13 @@ async fn the_client_does_not_send_what_its_card_does_not_allow() {
         json!({"tag": "select_static", "value": {"action": "pick"}}),
         json!({"tag": "select_static", "value": {"action": "pick"}, "option": "b"}),
     ] {
-        let result = stand.feishu.click(ALICE, &id, act(action)).await;
+        let result = platform.feishu.click(ALICE, &id, act(action)).await;
         assert!(result.error.is_some() && result.status.is_none(), "{result:?}");
     }
     assert!(bot.0.seen.lock().is_empty());
     let pick = json!({"tag": "select_static", "value": {"action": "pick"}, "option": "a"});
-    let result = stand.feishu.click(ALICE, &id, act(pick)).await;
+    let result = platform.feishu.click(ALICE, &id, act(pick)).await;
     assert_eq!(result.status, Some(200), "{result:?}");
-    stand.clock.advance(SignedDuration::from_hours(14 * 24 + 1));
-    assert!(stand.feishu.find_button(&id, wanted("go")).is_none());
+    platform.clock.advance(SignedDuration::from_hours(14 * 24 + 1));
+    assert!(platform.feishu.find_button(&id, wanted("go")).is_none());
 }

@@ -1,6 +1,7 @@
-//! The stand-in over real HTTP: every refusal, and the people's side against a tiny bot.
+//! The platform-in over real HTTP, with a minimal bot as the service.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::State as Shared;
@@ -14,6 +15,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 use super::*;
+use crate::clock::Clock;
 
 mod api;
 mod clicks;
@@ -26,38 +28,38 @@ const ALICE: &str = "ou_alice";
 const GROUP: &str = "oc_group";
 
 /// A platform with Alice and a group, and a client that holds a token.
-struct Stand {
-    feishu: Feishu,
+struct Platform {
+    feishu: FakeFeishu,
     clock: Clock,
     client: reqwest::Client,
     token: String,
 }
 
-async fn stand() -> Stand {
-    stand_with(|_| {}).await
+async fn platform() -> Platform {
+    platform_with(|_| {}).await
 }
 
-async fn stand_with(configure: impl FnOnce(&mut FeishuConfig)) -> Stand {
+async fn platform_with(configure: impl FnOnce(&mut FeishuConfig)) -> Platform {
     let clock = Clock::manual("2026-11-23T02:00:00Z".parse::<Timestamp>().unwrap());
     let mut config = FeishuConfig::new("cli_app", "app-secret", TOKEN);
     config.encrypt_key = Some(KEY.to_owned());
     config.rate_limits = false;
     configure(&mut config);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let feishu = Feishu::start(listener, config, clock.clone()).unwrap();
+    let feishu = FakeFeishu::start(listener, config, clock.clone()).unwrap();
     feishu.add_person(ALICE, "Alice", "13800000001");
     feishu.add_group(GROUP, "Ops");
-    let mut stand = Stand {
+    let mut platform = Platform {
         feishu,
         clock,
         client: reqwest::Client::builder().no_proxy().build().unwrap(),
         token: String::new(),
     };
-    stand.login().await;
-    stand
+    platform.login().await;
+    platform
 }
 
-impl Stand {
+impl Platform {
     async fn login(&mut self) {
         let answer = self.ask_token("cli_app", "app-secret").await;
         self.token = answer["tenant_access_token"].as_str().unwrap().to_owned();
@@ -94,7 +96,7 @@ impl Stand {
         Ok((response.status().as_u16(), response.text().await?))
     }
 
-    /// Sends into the group and answers the message's id.
+    /// Sends into the group and returns the message's id.
     async fn send(&self, kind: &str, content: Value) -> String {
         let body = json!({"receive_id": GROUP, "msg_type": kind, "content": content.to_string()});
         let path = "/im/v1/messages?receive_id_type=chat_id";
@@ -122,7 +124,7 @@ fn button(action: &str) -> Value {
 
 type Reaction = Box<dyn Fn(String, Value) -> BoxFuture<'static, (u16, String)> + Send + Sync>;
 
-/// A bot that checks what reaches it, remembers it, and answers as told.
+/// A bot that verifies and records what it receives and answers as configured.
 #[derive(Clone)]
 struct Bot(Arc<BotParts>);
 
@@ -133,7 +135,7 @@ struct BotParts {
 }
 
 impl Bot {
-    async fn start(feishu: &Feishu) -> Self {
+    async fn start(feishu: &FakeFeishu) -> Self {
         let bot = Self(Arc::new(BotParts {
             seen: Mutex::default(),
             bodies: Mutex::default(),
@@ -182,7 +184,7 @@ async fn receive(
     (StatusCode::from_u16(status).unwrap(), body)
 }
 
-/// Verifies (where it is signed) and decrypts, as the documents say a receiver does.
+/// Verifies (if signed) and decrypts, as documented for receivers.
 fn open(headers: &HeaderMap, body: &str) -> Value {
     use aes::cipher::block_padding::Pkcs7;
     use aes::cipher::{BlockModeDecrypt, KeyIvInit};

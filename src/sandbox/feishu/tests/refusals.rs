@@ -1,4 +1,4 @@
-//! Every refusal: one table of requests and the codes they are answered with.
+//! Every refusal: a table of requests and the expected codes.
 
 use jiff::SignedDuration;
 
@@ -15,12 +15,12 @@ fn content(kind: &str, content: &str) -> Value {
 }
 
 #[tokio::test]
-async fn what_is_sent_wrongly_is_refused_with_its_code() {
-    let stand = stand().await;
-    stand.feishu.add_group("oc_left", "Left");
-    stand.feishu.set_bot_in_chat("oc_left", false);
-    stand.feishu.add_group("oc_gone", "Gone");
-    stand.feishu.dissolve("oc_gone");
+async fn invalid_requests_are_refused_with_their_code() {
+    let platform = platform().await;
+    platform.feishu.add_group("oc_left", "Left");
+    platform.feishu.set_bot_in_chat("oc_left", false);
+    platform.feishu.add_group("oc_gone", "Gone");
+    platform.feishu.dissolve("oc_gone");
     let by_open_id = "/im/v1/messages?receive_id_type=open_id";
     let with = |name: &str, value: Value| {
         let mut body = text_to(GROUP);
@@ -79,13 +79,13 @@ async fn what_is_sent_wrongly_is_refused_with_its_code() {
         ("/contact/v3/users/batch_get_id", json!({"mobiles": vec!["1"; 51]}), 99_992_402),
     ];
     for (path, body, code) in cases {
-        let (status, answer) = stand.call("POST", path, Some(body.clone())).await;
+        let (status, answer) = platform.call("POST", path, Some(body.clone())).await;
         assert_eq!((status, &answer["code"]), (400, &json!(code)), "{body}");
         assert!(answer["error"]["log_id"].is_string());
     }
-    assert!(stand.feishu.messages(GROUP).is_empty());
-    // The reason of a refused card stands in the text.
-    let (_, answer) = stand.call("POST", SEND, Some(content("interactive", &bad_card))).await;
+    assert!(platform.feishu.messages(GROUP).is_empty());
+    // The text gives the reason why a card is refused.
+    let (_, answer) = platform.call("POST", SEND, Some(content("interactive", &bad_card))).await;
     let msg = answer["msg"].as_str().unwrap();
     assert!(msg.contains("ext=ErrCode: 200621; ErrPath: /body/elements/0"), "{msg}");
 
@@ -105,75 +105,75 @@ async fn what_is_sent_wrongly_is_refused_with_its_code() {
         ("/im/v1/nothing", 404, 99_991_404),
     ];
     for (path, status, code) in gets {
-        let (got, answer) = stand.call("GET", path, None).await;
+        let (got, answer) = platform.call("GET", path, None).await;
         assert_eq!((got, &answer["code"]), (status, &json!(code)), "{path}");
     }
 }
 
 #[tokio::test]
-async fn who_is_not_the_app_is_refused() {
-    let mut stand = stand().await;
-    assert_eq!(stand.ask_token("cli_app", "wrong").await["code"], 10014);
-    assert_eq!(stand.ask_token("cli_x", "app-secret").await["code"], 10014);
+async fn wrong_app_credentials_are_refused() {
+    let mut platform = platform().await;
+    assert_eq!(platform.ask_token("cli_app", "wrong").await["code"], 10014);
+    assert_eq!(platform.ask_token("cli_x", "app-secret").await["code"], 10014);
     for (token, code) in [("", 99_991_661), ("x", 99_991_671), ("t-x", 99_991_663)] {
-        stand.token = token.to_owned();
-        let (status, answer) = stand.call("GET", "/bot/v3/info", None).await;
+        platform.token = token.to_owned();
+        let (status, answer) = platform.call("GET", "/bot/v3/info", None).await;
         assert_eq!((status, &answer["code"]), (400, &json!(code)), "{token}");
     }
-    stand.login().await;
-    stand.feishu.revoke_tokens();
-    let (_, answer) = stand.call("GET", "/bot/v3/info", None).await;
+    platform.login().await;
+    platform.feishu.revoke_tokens();
+    let (_, answer) = platform.call("GET", "/bot/v3/info", None).await;
     assert_eq!(answer["code"], 99_991_663);
 }
 
 #[tokio::test]
-async fn only_an_own_young_shared_card_is_updated() {
-    let mut stand = stand().await;
+async fn only_a_recent_shared_card_of_the_app_is_updated() {
+    let mut platform = platform().await;
     let good = card(json!([]));
-    let text = stand.send("text", json!({"text": "x"})).await;
-    assert_eq!(stand.patch(&text, good.clone()).await, (400, 230_001));
-    assert_eq!(stand.patch("om_nothing", good.clone()).await, (400, 230_001));
-    let said = stand.feishu.say(ALICE, GROUP, "hi", false).await;
+    let text = platform.send("text", json!({"text": "x"})).await;
+    assert_eq!(platform.patch(&text, good.clone()).await, (400, 230_001));
+    assert_eq!(platform.patch("om_nothing", good.clone()).await, (400, 230_001));
+    let said = platform.feishu.say(ALICE, GROUP, "hi", false).await;
     let said = said.message_id.unwrap();
-    assert_eq!(stand.patch(&said, good.clone()).await, (400, 230_027));
+    assert_eq!(platform.patch(&said, good.clone()).await, (400, 230_027));
     let path = format!("/im/v1/messages/{said}");
-    let (_, answer) = stand.call("DELETE", &path, None).await;
+    let (_, answer) = platform.call("DELETE", &path, None).await;
     assert_eq!(answer["code"], 230_026);
     let silent = json!({"schema": "2.0", "body": {"elements": []}});
-    let unshared = stand.send("interactive", silent.clone()).await;
-    assert_eq!(stand.patch(&unshared, good.clone()).await, (400, 230_099));
-    let id = stand.send("interactive", good.clone()).await;
-    assert_eq!(stand.patch(&id, silent).await, (400, 230_099));
-    assert_eq!(stand.patch(&id, good.clone()).await, (200, 0));
-    stand.clock.advance(SignedDuration::from_hours(14 * 24));
-    stand.login().await;
-    assert_eq!(stand.patch(&id, good.clone()).await, (200, 0));
-    stand.clock.advance(SignedDuration::from_secs(1));
-    assert_eq!(stand.patch(&id, good).await, (400, 230_031));
+    let unshared = platform.send("interactive", silent.clone()).await;
+    assert_eq!(platform.patch(&unshared, good.clone()).await, (400, 230_099));
+    let id = platform.send("interactive", good.clone()).await;
+    assert_eq!(platform.patch(&id, silent).await, (400, 230_099));
+    assert_eq!(platform.patch(&id, good.clone()).await, (200, 0));
+    platform.clock.advance(SignedDuration::from_hours(14 * 24));
+    platform.login().await;
+    assert_eq!(platform.patch(&id, good.clone()).await, (200, 0));
+    platform.clock.advance(SignedDuration::from_secs(1));
+    assert_eq!(platform.patch(&id, good).await, (400, 230_031));
 }
 
 #[tokio::test]
-async fn too_many_a_second_are_refused() {
-    let stand = stand().await;
-    let id = stand.send("interactive", card(json!([]))).await;
-    stand.feishu.set_rate_limits(true);
+async fn messages_above_the_rate_limit_are_refused() {
+    let platform = platform().await;
+    let id = platform.send("interactive", card(json!([]))).await;
+    platform.feishu.set_rate_limits(true);
     for turn in 0..6 {
         let expected = if turn < 5 { 0 } else { 230_020 };
-        let (_, answer) = stand.call("POST", SEND, Some(text_to(GROUP))).await;
+        let (_, answer) = platform.call("POST", SEND, Some(text_to(GROUP))).await;
         assert_eq!(answer["code"], expected);
-        assert_eq!(stand.patch(&id, card(json!([]))).await.1, expected);
+        assert_eq!(platform.patch(&id, card(json!([]))).await.1, expected);
     }
-    stand.clock.advance(SignedDuration::from_secs(1));
-    stand.send("text", json!({"text": "x"})).await;
-    assert_eq!(stand.patch(&id, card(json!([]))).await.1, 0);
+    platform.clock.advance(SignedDuration::from_secs(1));
+    platform.send("text", json!({"text": "x"})).await;
+    assert_eq!(platform.patch(&id, card(json!([]))).await.1, 0);
 }
 
 #[tokio::test]
 async fn a_custom_bot_checks_signature_time_size_and_card() {
-    let stand = stand().await;
-    stand.feishu.add_hook("h1", Some("demo"), GROUP);
-    stand.feishu.add_hook("h2", None, GROUP);
-    let now = stand.clock.now().as_second();
+    let platform = platform().await;
+    platform.feishu.add_hook("h1", Some("demo"), GROUP);
+    platform.feishu.add_hook("h2", None, GROUP);
+    let now = platform.clock.now().as_second();
     let signed = |offset: i64| {
         let at = (now + offset).to_string();
         let sign = wire::webhook_sign(&at, "demo");
@@ -203,16 +203,16 @@ async fn a_custom_bot_checks_signature_time_size_and_card() {
     ];
     for (hook, body, code) in cases {
         let path = format!("/bot/v2/hook/{hook}");
-        let (status, answer) = stand.call("POST", &path, Some(body.clone())).await;
+        let (status, answer) = platform.call("POST", &path, Some(body.clone())).await;
         assert_eq!((status, &answer["code"]), (200, &json!(code)), "{body} {answer}");
     }
-    let kept = stand.feishu.messages(GROUP);
+    let kept = platform.feishu.messages(GROUP);
     assert_eq!(kept.len(), 3);
     assert_eq!(kept[2].sender, Sender::Hook("h2".to_owned()));
-    stand.feishu.set_rate_limits(true);
+    platform.feishu.set_rate_limits(true);
     let text = json!({"msg_type": "text", "content": {"text": "x"}});
     for turn in 0..6 {
-        let (_, answer) = stand.call("POST", "/bot/v2/hook/h2", Some(text.clone())).await;
+        let (_, answer) = platform.call("POST", "/bot/v2/hook/h2", Some(text.clone())).await;
         assert_eq!(answer["code"], if turn < 5 { 0 } else { 11_232 });
     }
 }

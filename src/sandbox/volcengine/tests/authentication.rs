@@ -1,4 +1,4 @@
-//! Who is let in.
+//! Authentication.
 
 use serde_json::json;
 
@@ -8,12 +8,12 @@ type Tamper = fn(&mut SignedRequest);
 
 #[tokio::test]
 async fn a_request_changed_after_signing_is_refused() {
-    let bench = Bench::new(world()).await;
+    let fixture = Fixture::new(world()).await;
     let mut request = Request::new(Method::POST, "billing", BILLING, "ListBillDetail");
     request.body = json!({"BillPeriod": "2026-11", "Limit": 10, "GroupPeriod": 2}).to_string();
     request.content_type = Some("application/json");
-    let signed = request.sign(&bench.host());
-    assert_eq!(bench.send_raw(&signed).await.status, 200);
+    let signed = request.sign(&fixture.host());
+    assert_eq!(fixture.send_raw(&signed).await.status, 200);
 
     let mismatch = (401, "SignatureDoesNotMatch");
     let cases: &[(&str, Tamper, (u16, &str))] = &[
@@ -128,29 +128,29 @@ async fn a_request_changed_after_signing_is_refused() {
     for (name, tamper, (status, code)) in cases {
         let mut signed = signed.clone();
         tamper(&mut signed);
-        let answer = bench.send_raw(&signed).await;
+        let answer = fixture.send_raw(&signed).await;
         assert_eq!(answer.refusal(), (*status, (*code).to_owned()), "{name}");
         let error = &answer.json()["ResponseMetadata"]["Error"];
         assert!(error["CodeN"].is_u64(), "gateway errors carry a number: {answer:?}");
     }
-    assert_eq!(bench.cloud.calls().len(), cases.len() + 1);
-    let refused = bench.cloud.calls().pop().unwrap();
+    assert_eq!(fixture.cloud.calls().len(), cases.len() + 1);
+    let refused = fixture.cloud.calls().pop().unwrap();
     assert_eq!(refused.account, None);
     assert_eq!(refused.outcome_code.as_deref(), Some("InvalidSecretToken"));
 }
 
 #[tokio::test]
 async fn a_wrong_secret_is_refused() {
-    let bench = Bench::new(world()).await;
+    let fixture = Fixture::new(world()).await;
     let mut request = Request::new(Method::GET, "iam", IAM, "ListUsers");
     request.secret = "another".to_owned();
-    let answer = bench.send(&request).await;
+    let answer = fixture.send(&request).await;
     assert_eq!(answer.refusal(), (401, "SignatureDoesNotMatch".to_owned()));
 }
 
 #[tokio::test]
 async fn a_signature_is_good_for_fifteen_minutes_either_way() {
-    let bench = Bench::new(world()).await;
+    let fixture = Fixture::new(world()).await;
     for (date, status) in [
         ("20261123T011500Z", 200),
         ("20261123T011459Z", 403),
@@ -159,74 +159,74 @@ async fn a_signature_is_good_for_fifteen_minutes_either_way() {
     ] {
         let mut request = Request::new(Method::GET, "iam", IAM, "ListUsers");
         request.date = date.to_owned();
-        let answer = bench.send(&request).await;
+        let answer = fixture.send(&request).await;
         assert_eq!(answer.status, status, "{date}: {answer:?}");
     }
-    bench.clock.advance(jiff::SignedDuration::from_mins(16));
+    fixture.clock.advance(jiff::SignedDuration::from_mins(16));
     let request = Request::new(Method::GET, "iam", IAM, "ListUsers");
-    let refusal = bench.send(&request).await.refusal();
+    let refusal = fixture.send(&request).await.refusal();
     assert_eq!(refusal, (403, "InvalidTimestamp".to_owned()));
 }
 
 #[tokio::test]
-async fn both_regions_work_and_odd_characters_are_signed_right() {
+async fn both_regions_and_unusual_characters_verify() {
     let mut world = world();
-    world.add_user("main", "alice").unwrap().display_name = "爱 丽*丝~/+".to_owned();
-    let bench = Bench::new(world).await;
+    world.account_mut("main").unwrap().add_user("alice").display_name = "爱 丽*丝~/+".to_owned();
+    let fixture = Fixture::new(world).await;
     for region in ["cn-beijing", "cn-north-1"] {
         let mut request = Request::new(Method::GET, "iam", IAM, "ListUsers");
         request.region = region;
         request.add(&[("Query", "爱 丽*丝~/+")]);
-        let answer = bench.send(&request).await;
+        let answer = fixture.send(&request).await;
         assert_eq!(answer.result()["Total"], 1);
         assert_eq!(answer.json()["ResponseMetadata"]["Region"], region);
         // A space written as a plus sign is the same query.
-        let mut signed = request.sign(&bench.host());
+        let mut signed = request.sign(&fixture.host());
         signed.query = signed.query.replace("%20", "+");
-        assert_eq!(bench.send_raw(&signed).await.result()["Total"], 1);
+        assert_eq!(fixture.send_raw(&signed).await.result()["Total"], 1);
     }
 }
 
 #[tokio::test]
 async fn a_query_key_sent_twice_is_refused() {
-    let bench = Bench::new(world()).await;
+    let fixture = Fixture::new(world()).await;
     let mut request = Request::new(Method::GET, "iam", IAM, "ListUsers");
     request.add(&[("Query", "a"), ("Query", "b")]);
-    let refusal = bench.send(&request).await.refusal();
+    let refusal = fixture.send(&request).await.refusal();
     assert_eq!(refusal, (401, "SignatureDoesNotMatch".to_owned()));
 }
 
 #[tokio::test]
 async fn a_users_key_calls_only_while_active_and_permitted() {
     let mut world = world();
-    let user = world.add_user("main", "alice").unwrap();
+    let user = world.account_mut("main").unwrap().add_user("alice");
     let key = user.add_key(KeyStatus::Active);
     let secret = secrecy::ExposeSecret::expose_secret(&user.keys[0].secret).to_owned();
-    let bench = Bench::new(world).await;
+    let fixture = Fixture::new(world).await;
     let mut request = Request::new(Method::GET, "iam", IAM, "ListUsers");
     request.access_key = key.clone();
     request.secret = secret;
-    let refusal = bench.send(&request).await.refusal();
+    let refusal = fixture.send(&request).await.refusal();
     assert_eq!(refusal, (403, "AccessDenied".to_owned()));
 
     let policy = [("UserName", "alice"), ("PolicyName", "IAMFullAccess"), ("PolicyType", "System")];
-    bench.iam(IAM, "AttachUserPolicy", &policy).await.json();
-    assert_eq!(bench.send(&request).await.status, 200);
+    fixture.iam(IAM, "AttachUserPolicy", &policy).await.json();
+    assert_eq!(fixture.send(&request).await.status, 200);
 
     let off = [("UserName", "alice"), ("AccessKeyId", &*key), ("Status", "inactive")];
-    bench.iam(IAM, "UpdateAccessKey", &off).await.json();
-    let refusal = bench.send(&request).await.refusal();
+    fixture.iam(IAM, "UpdateAccessKey", &off).await.json();
+    let refusal = fixture.send(&request).await.refusal();
     assert_eq!(refusal, (401, "InvalidAccessKey".to_owned()));
 }
 
 #[tokio::test]
 async fn an_account_that_switches_its_own_key_off_is_locked_out() {
-    let bench = Bench::new(world()).await;
-    let keys = bench.iam(IAM, "ListAccessKeys", &[]).await.result();
+    let fixture = Fixture::new(world()).await;
+    let keys = fixture.iam(IAM, "ListAccessKeys", &[]).await.result();
     assert_eq!(keys["AccessKeyMetadata"][0]["AccessKeyId"], KEY);
     assert_eq!(keys["AccessKeyMetadata"][0]["UserName"], "");
     let off = [("AccessKeyId", KEY), ("Status", "inactive")];
-    assert_eq!(bench.iam(IAM, "UpdateAccessKey", &off).await.status, 200);
-    let refusal = bench.iam(IAM, "ListAccessKeys", &[]).await.refusal();
+    assert_eq!(fixture.iam(IAM, "UpdateAccessKey", &off).await.status, 200);
+    let refusal = fixture.iam(IAM, "ListAccessKeys", &[]).await.refusal();
     assert_eq!(refusal, (401, "InvalidAccessKey".to_owned()));
 }

@@ -8,22 +8,22 @@ use serde_json::json;
 use super::*;
 use crate::sandbox::world::{BillRow, Product, ProjectFilter};
 
-/// A bench that signs as the sample's account `main`.
-async fn sample_bench() -> (Bench, impl AsyncFn(&Bench, &str, Value) -> Answer) {
-    let bench = Bench::new(sample_world()).await;
-    let (key, secret) = bench.cloud.read(|world| {
+/// A fixture that signs as the sample's account `main`.
+async fn sample_bench() -> (Fixture, impl AsyncFn(&Fixture, &str, Value) -> Answer) {
+    let fixture = Fixture::new(sample_world()).await;
+    let (key, secret) = fixture.cloud.read(|world| {
         let main = world.account("main").unwrap();
         (main.access_key_id().to_owned(), main.secret_key().to_owned())
     });
-    let call = async move |bench: &Bench, action: &str, body: Value| {
+    let call = async move |fixture: &Fixture, action: &str, body: Value| {
         let mut request = Request::new(Method::POST, "billing", BILLING, action);
         request.access_key = key.clone();
         request.secret = secret.clone();
         request.body = body.to_string();
         request.content_type = Some("application/json");
-        bench.send(&request).await
+        fixture.send(&request).await
     };
-    (bench, call)
+    (fixture, call)
 }
 
 fn body(period: &str, offset: usize) -> Value {
@@ -43,11 +43,11 @@ fn sums(rows: &[Value]) -> BTreeMap<String, Decimal> {
 }
 
 #[tokio::test]
-async fn the_large_month_comes_in_pages_that_add_up() {
-    let (bench, call) = sample_bench().await;
+async fn the_pages_of_the_large_month_add_up() {
+    let (fixture, call) = sample_bench().await;
     let mut rows = Vec::new();
     loop {
-        let page = call(&bench, "ListSplitBillDetail", body("2026-10", rows.len())).await;
+        let page = call(&fixture, "ListSplitBillDetail", body("2026-10", rows.len())).await;
         let result = page.result();
         let list = result["List"].as_array().unwrap().clone();
         rows.extend(list);
@@ -57,13 +57,13 @@ async fn the_large_month_comes_in_pages_that_add_up() {
             break;
         }
     }
-    assert!(bench.cloud.count("ListSplitBillDetail") > 1);
+    assert!(fixture.cloud.count("ListSplitBillDetail") > 1);
     let mut ids: Vec<_> = rows.iter().map(|row| row["SplitBillDetailId"].to_string()).collect();
     ids.sort();
     ids.dedup();
     assert_eq!(ids.len(), rows.len());
     for (project, sum) in sums(&rows) {
-        let held = bench
+        let held = fixture
             .cloud
             .read(|world| world.account("main").unwrap().payable(&project, period("2026-10")));
         assert_eq!(sum, held, "{project}");
@@ -73,15 +73,15 @@ async fn the_large_month_comes_in_pages_that_add_up() {
     assert!(amount(&refund["OriginalBillAmount"]) < Decimal::ZERO);
     assert_ne!(refund["BusiPeriod"], refund["BillPeriod"]);
 
-    let beyond = call(&bench, "ListSplitBillDetail", body("2026-10", 100_000)).await.result();
+    let beyond = call(&fixture, "ListSplitBillDetail", body("2026-10", 100_000)).await.result();
     assert_eq!(beyond["List"], json!([]));
 }
 
 #[tokio::test]
 async fn the_two_lists_differ_as_the_real_ones_do() {
-    let (bench, call) = sample_bench().await;
-    let split = call(&bench, "ListSplitBillDetail", body("2026-08", 0)).await;
-    let detail = call(&bench, "ListBillDetail", body("2026-08", 0)).await;
+    let (fixture, call) = sample_bench().await;
+    let split = call(&fixture, "ListSplitBillDetail", body("2026-08", 0)).await;
+    let detail = call(&fixture, "ListBillDetail", body("2026-08", 0)).await;
     assert_eq!(split.json()["ResponseMetadata"]["Version"], "2022-01-01");
     assert_eq!(detail.json()["ResponseMetadata"]["Version"], "20220101");
     let (split, detail) = (split.result(), detail.result());
@@ -110,24 +110,24 @@ async fn the_two_lists_differ_as_the_real_ones_do() {
 
 #[tokio::test]
 async fn totals_are_counted_only_on_request() {
-    let (bench, call) = sample_bench().await;
+    let (fixture, call) = sample_bench().await;
     let mut plain = body("2026-11", 0);
     plain["NeedRecordNum"] = json!(0);
     for action in ["ListSplitBillDetail", "ListBillDetail"] {
-        let result = call(&bench, action, plain.clone()).await.result();
+        let result = call(&fixture, action, plain.clone()).await.result();
         assert_eq!(result["Total"], -1);
         assert!(!result["List"].as_array().unwrap().is_empty());
     }
 }
 
 #[tokio::test]
-async fn split_bills_that_are_not_switched_on_are_empty_with_a_warning() {
-    let (bench, call) = sample_bench().await;
-    bench.cloud.update(|world| world.set_split_enabled("main", false).unwrap());
-    let result = call(&bench, "ListSplitBillDetail", body("2026-11", 0)).await.result();
+async fn split_bills_that_are_off_are_empty_with_a_warning() {
+    let (fixture, call) = sample_bench().await;
+    fixture.cloud.update(|world| world.account_mut("main").unwrap().split_bills_enabled = false);
+    let result = call(&fixture, "ListSplitBillDetail", body("2026-11", 0)).await.result();
     assert_eq!(result["Warning"], "当前账号未开通分账能力，无数据");
     assert_eq!(result["List"], json!([]));
-    let detail = call(&bench, "ListBillDetail", body("2026-11", 0)).await.result();
+    let detail = call(&fixture, "ListBillDetail", body("2026-11", 0)).await.result();
     assert!(!detail["List"].as_array().unwrap().is_empty());
 }
 
@@ -139,12 +139,12 @@ async fn grouped_rows_add_up_and_show_the_latest_project() {
         let mut row = BillRow::new(november, project, Product::Ecs, yuan.parse().unwrap());
         row.instance = "i-1".to_owned();
         row.expense_date = jiff::civil::date(2026, 11, day);
-        world.add_bill_row("main", row).unwrap();
+        world.account_mut("main").unwrap().add_bill_row(row);
     }
-    let bench = Bench::new(world).await;
+    let fixture = Fixture::new(world).await;
     let list = async |group_period: i32, group_term: i32| {
         let body = json!({"BillPeriod": "2026-11", "Limit": 300, "GroupPeriod": group_period, "GroupTerm": group_term});
-        let result = bench.bills("ListBillDetail", body).await.result();
+        let result = fixture.bills("ListBillDetail", body).await.result();
         result["List"].as_array().unwrap().clone()
     };
     let month = list(0, 0).await;
@@ -157,30 +157,30 @@ async fn grouped_rows_add_up_and_show_the_latest_project() {
     let product = list(0, 2).await;
     assert_eq!((&product[0]["Project"], &product[0]["Product"]), (&json!(""), &json!("ECS")));
     let day = json!({"BillPeriod": "2026-11", "Limit": 300, "GroupPeriod": 2, "ExpenseDate": "2026-11-05"});
-    let day = bench.bills("ListBillDetail", day).await.result();
+    let day = fixture.bills("ListBillDetail", day).await.result();
     assert_eq!(day["List"].as_array().unwrap().len(), 1);
 }
 
 #[tokio::test]
 async fn a_project_filter_may_be_ignored_or_honoured() {
-    let (bench, call) = sample_bench().await;
+    let (fixture, call) = sample_bench().await;
     let mut filtered = body("2026-11", 0);
     filtered["Project"] = json!(["shop-web", "default"]);
-    let ignored = call(&bench, "ListSplitBillDetail", filtered.clone()).await.result();
+    let ignored = call(&fixture, "ListSplitBillDetail", filtered.clone()).await.result();
     assert!(sums(ignored["List"].as_array().unwrap()).len() > 2);
-    bench.cloud.update(|world| world.rules.project_filter = ProjectFilter::Honoured);
-    let honoured = call(&bench, "ListSplitBillDetail", filtered).await.result();
+    fixture.cloud.update(|world| world.rules.project_filter = ProjectFilter::Honoured);
+    let honoured = call(&fixture, "ListSplitBillDetail", filtered).await.result();
     let sums = sums(honoured["List"].as_array().unwrap());
     assert_eq!(sums.keys().collect::<Vec<_>>(), ["default", "shop-web"]);
 }
 
 #[tokio::test]
-async fn rows_are_filtered_as_asked() {
-    let (bench, call) = sample_bench().await;
+async fn rows_match_the_filters() {
+    let (fixture, call) = sample_bench().await;
     let count = async |name: &str, value: Value| {
         let mut query = body("2026-10", 0);
         query[name] = value;
-        call(&bench, "ListSplitBillDetail", query).await.result()["Total"].clone()
+        call(&fixture, "ListSplitBillDetail", query).await.result()["Total"].clone()
     };
     assert_eq!(count("BillCategory", json!(["refund-terminate"])).await, 1);
     assert_eq!(count("Product", json!(["ark_bd"])).await, 340);
@@ -195,29 +195,29 @@ async fn amounts_can_be_missing_and_currencies_foreign() {
     let mut row = BillRow::new(period("2026-11"), "default", Product::Ecs, Decimal::ONE);
     row.amounts_missing = true;
     row.currency = "USD".to_owned();
-    world.add_bill_row("main", row).unwrap();
-    let bench = Bench::new(world).await;
-    let result = bench.bills("ListSplitBillDetail", body("2026-11", 0)).await.result();
+    world.account_mut("main").unwrap().add_bill_row(row);
+    let fixture = Fixture::new(world).await;
+    let result = fixture.bills("ListSplitBillDetail", body("2026-11", 0)).await.result();
     assert_eq!(result["List"][0]["PayableAmount"], "");
     assert_eq!(result["List"][0]["Currency"], "USD");
 }
 
 #[tokio::test]
-async fn bills_may_be_asked_by_form_and_the_balance_by_get() {
+async fn bills_accept_a_form_and_the_balance_a_get() {
     let mut world = world();
-    world.spend("main", "default", "1.25".parse().unwrap(), period("2026-11")).unwrap();
-    let bench = Bench::new(world).await;
+    world.account_mut("main").unwrap().spend("default", "1.25".parse().unwrap(), period("2026-11"));
+    let fixture = Fixture::new(world).await;
     let mut form = Request::new(Method::POST, "billing", BILLING, "ListSplitBillDetail");
     form.body = "BillPeriod=2026-11&Limit=10&GroupPeriod=2&Product.1=ark_bd".to_owned();
     form.content_type = Some("application/x-www-form-urlencoded");
-    assert_eq!(bench.send(&form).await.result()["List"][0]["PayableAmount"], "1.25");
+    assert_eq!(fixture.send(&form).await.result()["List"][0]["PayableAmount"], "1.25");
     let mut query = Request::new(Method::POST, "billing", BILLING, "ListSplitBillDetail");
     query.add(&[("BillPeriod", "2026-11"), ("Limit", "10"), ("GroupPeriod", "2")]);
-    assert_eq!(bench.send(&query).await.result()["List"][0]["Project"], "default");
+    assert_eq!(fixture.send(&query).await.result()["List"][0]["Project"], "default");
 
     let get = Request::new(Method::GET, "billing", BILLING, "QueryBalanceAcct");
-    let got = bench.send(&get).await.result();
-    let posted = bench.bills("QueryBalanceAcct", json!({})).await.result();
+    let got = fixture.send(&get).await.result();
+    let posted = fixture.bills("QueryBalanceAcct", json!({})).await.result();
     assert_eq!(got, posted);
     assert_eq!(got["AvailableBalance"], "1180.50");
     assert_eq!(got["AccountID"], 2_100_000_001_i64);

@@ -9,14 +9,14 @@ use crate::sandbox::world::{EmptyResult, Login, MissingLogin, PolicyScope};
 async fn users_are_listed_page_by_page() {
     let mut world = world();
     for n in 0..230 {
-        let user = world.add_user("main", &format!("user-{n:03}")).unwrap();
+        let user = world.account_mut("main").unwrap().add_user(&format!("user-{n:03}"));
         user.display_name = format!("用户{n}");
     }
-    let bench = Bench::new(world).await;
+    let fixture = Fixture::new(world).await;
     let mut names = Vec::new();
     for (offset, rows) in [(0, 100), (100, 100), (200, 30), (300, 0)] {
         let page = [("Limit", "100"), ("Offset", &*offset.to_string())];
-        let result = bench.iam(IAM, "ListUsers", &page).await.result();
+        let result = fixture.iam(IAM, "ListUsers", &page).await.result();
         assert_eq!(result["Total"], 230);
         assert_eq!(result["Offset"], offset);
         let users = result["UserMetadata"].as_array().unwrap().clone();
@@ -26,42 +26,42 @@ async fn users_are_listed_page_by_page() {
     names.sort();
     names.dedup();
     assert_eq!(names.len(), 230);
-    let found = bench.iam(IAM, "ListUsers", &[("Query", "用户22")]).await.result();
+    let found = fixture.iam(IAM, "ListUsers", &[("Query", "用户22")]).await.result();
     assert_eq!(found["Total"], 11);
     assert_eq!(found["UserMetadata"].as_array().unwrap().len(), 10, "10 by default");
 }
 
 #[tokio::test]
-async fn a_user_is_made_renamed_and_found_again() {
-    let bench = Bench::new(world()).await;
+async fn a_user_is_created_renamed_and_found_again() {
+    let fixture = Fixture::new(world()).await;
     let made = [("UserName", "alice"), ("DisplayName", "爱丽丝"), ("Email", "a@example.com")];
-    let user = bench.iam(IAM, "CreateUser", &made).await.result()["User"].clone();
+    let user = fixture.iam(IAM, "CreateUser", &made).await.result()["User"].clone();
     assert_eq!(user["AccountId"], 2_100_000_001_i64);
     assert_eq!(user["CreateDate"], "20261123T013000Z");
     assert_eq!(user["DisplayName"], "爱丽丝");
-    let login = bench.iam(IAM, "GetLoginProfile", &[("UserName", "alice")]).await;
+    let login = fixture.iam(IAM, "GetLoginProfile", &[("UserName", "alice")]).await;
     assert_eq!(login.refusal(), (404, "LoginProfileNotExist".to_owned()));
 
     let change = [("UserName", "alice"), ("NewUserName", "alicia"), ("NewEmail", "")];
-    let changed = bench.iam(IAM, "UpdateUser", &change).await.result()["User"].clone();
+    let changed = fixture.iam(IAM, "UpdateUser", &change).await.result()["User"].clone();
     assert_eq!((&changed["UserName"], &changed["Email"]), (&json!("alicia"), &json!("")));
     let id = user["Id"].to_string();
-    let found = bench.iam(IAM, "GetUser", &[("ID", &id)]).await.result();
+    let found = fixture.iam(IAM, "GetUser", &[("ID", &id)]).await.result();
     assert_eq!(found["User"]["UserName"], "alicia");
     assert_eq!(found["User"]["DisplayName"], "爱丽丝");
 }
 
 #[tokio::test]
-async fn keys_are_made_switched_and_read_back() {
+async fn keys_are_created_toggled_and_read_back() {
     let mut world = world();
-    world.add_user("main", "alice").unwrap();
-    let bench = Bench::new(world).await;
-    let made = bench.iam(IAM, "CreateAccessKey", &[("UserName", "alice")]).await.result();
+    world.account_mut("main").unwrap().add_user("alice");
+    let fixture = Fixture::new(world).await;
+    let made = fixture.iam(IAM, "CreateAccessKey", &[("UserName", "alice")]).await.result();
     let key = made["AccessKey"]["AccessKeyId"].as_str().unwrap().to_owned();
     assert!(made["AccessKey"]["SecretAccessKey"].is_string());
     let off = [("UserName", "alice"), ("AccessKeyId", &*key), ("Status", "inactive")];
     let status = async || {
-        let list = bench.iam(IAM, "ListAccessKeys", &[("UserName", "alice")]).await.result();
+        let list = fixture.iam(IAM, "ListAccessKeys", &[("UserName", "alice")]).await.result();
         assert!(list["AccessKeyMetadata"][0].get("SecretAccessKey").is_none());
         list["AccessKeyMetadata"][0]["Status"].as_str().unwrap().to_owned()
     };
@@ -70,40 +70,40 @@ async fn keys_are_made_switched_and_read_back() {
         (EmptyResult::Null, Some(Value::Null)),
         (EmptyResult::Object, Some(json!({}))),
     ] {
-        bench.cloud.update(|world| world.rules.empty_result = empty);
-        let answer = bench.iam(IAM, "UpdateAccessKey", &off).await;
+        fixture.cloud.update(|world| world.rules.empty_result = empty);
+        let answer = fixture.iam(IAM, "UpdateAccessKey", &off).await;
         assert_eq!(answer.status, 200);
         assert_eq!(answer.json().get("Result").cloned(), shown);
     }
     assert_eq!(status().await, "inactive");
 
-    bench.cloud.update(|world| world.rules.lag = 2);
+    fixture.cloud.update(|world| world.rules.lag = 2);
     let on = [off[0], off[1], ("Status", "active")];
-    bench.iam(IAM, "UpdateAccessKey", &on).await.json();
+    fixture.iam(IAM, "UpdateAccessKey", &on).await.json();
     let shown = [status().await, status().await, status().await];
     assert_eq!(shown, ["inactive", "inactive", "active"]);
-    let found = bench.iam(IAM, "GetUser", &[("AccessKeyID", &key)]).await.result();
+    let found = fixture.iam(IAM, "GetUser", &[("AccessKeyID", &key)]).await.result();
     assert_eq!(found["User"]["UserName"], "alice");
 }
 
 #[tokio::test]
 async fn login_is_forbidden_and_allowed_again() {
     let mut world = world();
-    world.add_user("main", "alice").unwrap();
+    world.account_mut("main").unwrap().add_user("alice");
     world.rules.lag = 1;
-    let bench = Bench::new(world).await;
+    let fixture = Fixture::new(world).await;
     let allowed = async || {
-        let answer = bench.iam(IAM, "GetLoginProfile", &[("UserName", "alice")]).await;
+        let answer = fixture.iam(IAM, "GetLoginProfile", &[("UserName", "alice")]).await;
         answer.result()["LoginProfile"]["LoginAllowed"].clone()
     };
     let forbid = json!({"UserName": "alice", "LoginAllowed": false});
-    let answer = bench.post("iam", IAM, "UpdateLoginProfile", forbid).await;
+    let answer = fixture.post("iam", IAM, "UpdateLoginProfile", forbid).await;
     assert_eq!(answer.result()["LoginProfile"]["LoginAllowed"], false);
     assert_eq!([allowed().await, allowed().await], [json!(true), json!(false)]);
-    assert!(bench.cloud.read(|world| world.user("main", "alice").unwrap().is_cut_off()));
-    // Terraform asks by GET.
+    assert!(fixture.cloud.read(|world| world.user("main", "alice").unwrap().is_cut_off()));
+    // Terraform uses GET.
     let allow = [("UserName", "alice"), ("LoginAllowed", "true")];
-    bench.iam(IAM, "UpdateLoginProfile", &allow).await.result();
+    fixture.iam(IAM, "UpdateLoginProfile", &allow).await.result();
     assert_eq!([allowed().await, allowed().await], [json!(false), json!(true)]);
 }
 
@@ -115,24 +115,24 @@ async fn a_missing_login_profile_has_three_shapes() {
         ("stub", MissingLogin::Stub),
         ("empty", MissingLogin::Empty),
     ] {
-        world.add_user("main", name).unwrap().login = Login::none(shape);
+        world.account_mut("main").unwrap().add_user(name).login = Login::none(shape);
     }
-    let bench = Bench::new(world).await;
-    let get = async |name: &str| bench.iam(IAM, "GetLoginProfile", &[("UserName", name)]).await;
+    let fixture = Fixture::new(world).await;
+    let get = async |name: &str| fixture.iam(IAM, "GetLoginProfile", &[("UserName", name)]).await;
     assert_eq!(get("error").await.refusal(), (404, "LoginProfileNotExist".to_owned()));
     let stub = get("stub").await.result();
     assert_eq!(stub["LoginProfile"]["CreateDate"], "19700101T000000Z");
     assert_eq!(get("empty").await.result(), json!({}));
     for name in ["error", "stub", "empty"] {
         let forbid = json!({"UserName": name, "LoginAllowed": false});
-        let answer = bench.post("iam", IAM, "UpdateLoginProfile", forbid).await;
+        let answer = fixture.post("iam", IAM, "UpdateLoginProfile", forbid).await;
         assert_eq!(answer.refusal(), (404, "LoginProfileNotExist".to_owned()), "{name}");
         let make = json!({"UserName": name, "Password": "Good-Pass-1", "LoginAllowed": true});
-        let made = bench.post("iam", IAM, "CreateLoginProfile", make).await.result();
+        let made = fixture.post("iam", IAM, "CreateLoginProfile", make).await.result();
         assert_eq!(made["LoginProfile"]["LoginAllowed"], true);
         assert_eq!(get(name).await.result()["LoginProfile"]["CreateDate"], "20261123T013000Z");
     }
-    let shown: Vec<_> = bench
+    let shown: Vec<_> = fixture
         .cloud
         .calls()
         .into_iter()
@@ -142,11 +142,11 @@ async fn a_missing_login_profile_has_three_shapes() {
 }
 
 #[tokio::test]
-async fn policies_hang_on_the_account_and_on_projects() {
+async fn policies_attach_to_the_account_and_to_projects() {
     let mut world = world();
-    world.add_user("main", "alice").unwrap();
-    world.add_project("main", "team-a", "甲组").unwrap();
-    let bench = Bench::new(world).await;
+    world.account_mut("main").unwrap().add_user("alice");
+    world.account_mut("main").unwrap().add_project("team-a", "甲组");
+    let fixture = Fixture::new(world).await;
     let policy = [("PolicyName", "ArkFullAccess"), ("PolicyType", "System")];
     let global = [policy[0], policy[1], ("UserName", "alice")];
     let project = [
@@ -157,16 +157,16 @@ async fn policies_hang_on_the_account_and_on_projects() {
         ("ProjectName.1", "team-a"),
         ("ProjectName.2", "default"),
     ];
-    assert_eq!(bench.iam(IAM, "AttachUserPolicy", &global).await.status, 200);
+    assert_eq!(fixture.iam(IAM, "AttachUserPolicy", &global).await.status, 200);
     let mut form = Request::new(Method::POST, "iam", PROJECTS, "AttachPolicyInProject");
     let pairs: Vec<String> = project.iter().map(|(k, v)| format!("{k}={v}")).collect();
     form.body = pairs.join("&");
     form.content_type = Some("application/x-www-form-urlencoded");
-    assert_eq!(bench.send(&form).await.status, 200);
+    assert_eq!(fixture.send(&form).await.status, 200);
 
     let scopes = async || {
         let user = [("UserName", "alice")];
-        let list = bench.iam(IAM, "ListAttachedUserPolicies", &user).await.result();
+        let list = fixture.iam(IAM, "ListAttachedUserPolicies", &user).await.result();
         let policies = list["AttachedPolicyMetadata"].as_array().unwrap().clone();
         let scopes = policies.iter().flat_map(|policy| {
             assert_eq!(policy["PolicyTrn"], "trn:iam::0:policy/ArkFullAccess");
@@ -181,37 +181,37 @@ async fn policies_hang_on_the_account_and_on_projects() {
     };
     let all = ["Global  ", "Project team-a 甲组", "Project default 默认项目"];
     assert_eq!(scopes().await, all);
-    let again = bench.iam(PROJECTS, "AttachPolicyInProject", &project).await;
+    let again = fixture.iam(PROJECTS, "AttachPolicyInProject", &project).await;
     assert_eq!(again.refusal(), (409, "PolicyAlreadyExist".to_owned()));
     assert_eq!(scopes().await, all);
 
-    bench.iam(IAM, "DetachUserPolicy", &global).await.json();
+    fixture.iam(IAM, "DetachUserPolicy", &global).await.json();
     let one = &project[..5];
-    assert_eq!(bench.iam(PROJECTS, "DetachPolicyInProject", one).await.status, 200);
+    assert_eq!(fixture.iam(PROJECTS, "DetachPolicyInProject", one).await.status, 200);
     assert_eq!(scopes().await, ["Project default 默认项目"]);
-    let again = bench.iam(PROJECTS, "DetachPolicyInProject", one).await;
+    let again = fixture.iam(PROJECTS, "DetachPolicyInProject", one).await;
     assert_eq!(again.refusal(), (404, "PolicyNotExist".to_owned()));
-    bench.cloud.update(|world| world.rules.repeated_attachment_is_an_error = false);
-    assert_eq!(bench.iam(PROJECTS, "DetachPolicyInProject", one).await.status, 200);
+    fixture.cloud.update(|world| world.rules.repeated_attachment_is_an_error = false);
+    assert_eq!(fixture.iam(PROJECTS, "DetachPolicyInProject", one).await.status, 200);
     let scope = PolicyScope::Project("default".to_owned());
     let holds = |world: &World| world.user("main", "alice").unwrap().holds("ArkFullAccess", &scope);
-    assert!(bench.cloud.read(holds));
+    assert!(fixture.cloud.read(holds));
 }
 
 #[tokio::test]
-async fn projects_are_listed_and_got() {
+async fn projects_are_listed_and_read() {
     let mut world = world();
     for n in 0..14 {
-        world.add_project("main", &format!("team-{n}"), "组").unwrap();
+        world.account_mut("main").unwrap().add_project(&format!("team-{n}"), "组");
     }
-    let bench = Bench::new(world).await;
-    let list = bench.iam(PROJECTS, "ListProjects", &[]).await.result();
+    let fixture = Fixture::new(world).await;
+    let list = fixture.iam(PROJECTS, "ListProjects", &[]).await.result();
     assert_eq!((&list["Total"], &list["Limit"]), (&json!(15), &json!(10)));
     assert_eq!(list["Projects"].as_array().unwrap().len(), 10);
     let rest = [("Limit", "100"), ("Offset", "10")];
-    let list = bench.iam(PROJECTS, "ListProjects", &rest).await.result();
+    let list = fixture.iam(PROJECTS, "ListProjects", &rest).await.result();
     assert_eq!(list["Projects"].as_array().unwrap().len(), 5);
-    let got = bench.iam(PROJECTS, "GetProject", &[("ProjectName", "default")]).await.result();
+    let got = fixture.iam(PROJECTS, "GetProject", &[("ProjectName", "default")]).await.result();
     assert_eq!(got["DisplayName"], "默认项目");
     assert_eq!(got["AccountID"], 2_100_000_001_i64);
 }

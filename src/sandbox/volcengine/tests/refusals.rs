@@ -1,4 +1,4 @@
-//! Requests that are signed well and still wrong.
+//! Correctly signed requests that are refused.
 
 use serde_json::json;
 
@@ -7,17 +7,17 @@ use crate::sandbox::world::ProjectFilter;
 
 fn with_alice() -> World {
     let mut world = world();
-    world.add_user("main", "alice").unwrap();
+    world.account_mut("main").unwrap().add_user("alice");
     world
 }
 
 #[tokio::test]
 async fn iam_calls_that_are_refused() {
-    let bench = Bench::new(with_alice()).await;
+    let fixture = Fixture::new(with_alice()).await;
     let long = "x".repeat(65);
-    let key = bench.cloud.update(|world| {
-        let id = world.add_key("main", "alice", KeyStatus::Active).unwrap();
-        world.add_key("main", "alice", KeyStatus::Inactive).unwrap();
+    let key = fixture.cloud.update(|world| {
+        let id = world.user_mut("main", "alice").unwrap().add_key(KeyStatus::Active);
+        world.user_mut("main", "alice").unwrap().add_key(KeyStatus::Inactive);
         id
     });
     let attach = [("PolicyName", "ArkFullAccess"), ("PolicyType", "System")];
@@ -66,7 +66,7 @@ async fn iam_calls_that_are_refused() {
             404,
             "AccessKeyNotExist",
         ),
-        // Without a user the call is about the account's own keys.
+        // Without a user the call refers to the account's own keys.
         (
             IAM,
             "UpdateAccessKey",
@@ -126,7 +126,7 @@ async fn iam_calls_that_are_refused() {
         (PROJECTS, "GetProject", vec![("ProjectName", "nowhere")], 404, "ProjectNotExist"),
     ];
     for (version, action, params, status, code) in cases {
-        let answer = bench.iam(version, action, &params).await;
+        let answer = fixture.iam(version, action, &params).await;
         let expected = (status, code.to_owned());
         assert_eq!(answer.refusal(), expected, "{action} {params:?} {answer:?}");
         assert!(answer.log_id.is_some());
@@ -134,17 +134,17 @@ async fn iam_calls_that_are_refused() {
 }
 
 #[tokio::test]
-async fn a_json_body_to_a_get_action_is_not_looked_at() {
-    let bench = Bench::new(with_alice()).await;
-    let refused = bench.post("iam", IAM, "CreateUser", json!({"UserName": "bob"})).await;
+async fn the_json_body_of_a_get_action_is_ignored() {
+    let fixture = Fixture::new(with_alice()).await;
+    let refused = fixture.post("iam", IAM, "CreateUser", json!({"UserName": "bob"})).await;
     assert_eq!(refused.refusal(), (400, "ParameterNotFound".to_owned()));
-    let listed = bench.post("iam", IAM, "ListUsers", json!({"Limit": 50})).await;
+    let listed = fixture.post("iam", IAM, "ListUsers", json!({"Limit": 50})).await;
     assert_eq!(listed.result()["Limit"], 10);
 }
 
 #[tokio::test]
 async fn methods_and_services_that_are_refused() {
-    let bench = Bench::new(world()).await;
+    let fixture = Fixture::new(world()).await;
     for (method, service, version, action, status, code) in [
         (Method::PUT, "iam", IAM, "ListUsers", 405, "MethodNotAllowed"),
         (Method::DELETE, "billing", BILLING, "ListBillDetail", 405, "MethodNotAllowed"),
@@ -153,14 +153,14 @@ async fn methods_and_services_that_are_refused() {
         (Method::GET, "billing", IAM, "ListUsers", 404, "InvalidActionOrVersion"),
     ] {
         let request = Request::new(method, service, version, action);
-        let answer = bench.send(&request).await;
+        let answer = fixture.send(&request).await;
         assert_eq!(answer.refusal(), (status, code.to_owned()), "{service} {action}");
     }
 }
 
 #[tokio::test]
 async fn login_profile_calls_that_are_refused() {
-    let bench = Bench::new(with_alice()).await;
+    let fixture = Fixture::new(with_alice()).await;
     for (action, body, status, code) in [
         ("UpdateLoginProfile", json!({"LoginAllowed": false}), 400, "ParameterNotFound"),
         (
@@ -185,21 +185,21 @@ async fn login_profile_calls_that_are_refused() {
             "LoginProfileAlreadyExist",
         ),
     ] {
-        let answer = bench.post("iam", IAM, action, body.clone()).await;
+        let answer = fixture.post("iam", IAM, action, body.clone()).await;
         assert_eq!(answer.refusal(), (status, code.to_owned()), "{action} {body}");
     }
 }
 
 #[tokio::test]
 async fn bill_calls_that_are_refused() {
-    let bench = Bench::new(world()).await;
+    let fixture = Fixture::new(world()).await;
     let fine = json!({"BillPeriod": "2026-11", "Limit": 300, "Offset": 0, "GroupPeriod": 2});
     let with = |name: &str, value: Value| {
         let mut body = fine.clone();
         body[name] = value;
         body
     };
-    assert_eq!(bench.bills("ListSplitBillDetail", fine.clone()).await.status, 200);
+    assert_eq!(fixture.bills("ListSplitBillDetail", fine.clone()).await.status, 200);
     let cases = [
         (with("BillPeriod", Value::Null), "MissingParameter"),
         (with("BillPeriod", json!("")), "MissingParameter"),
@@ -227,33 +227,33 @@ async fn bill_calls_that_are_refused() {
     ];
     for action in ["ListBillDetail", "ListSplitBillDetail"] {
         for (body, code) in &cases {
-            let answer = bench.bills(action, body.clone()).await;
+            let answer = fixture.bills(action, body.clone()).await;
             assert_eq!(answer.refusal(), (400, (*code).to_owned()), "{action} {body}");
         }
     }
     let mut request = Request::new(Method::POST, "billing", BILLING, "ListBillDetail");
     request.body = fine.to_string();
     request.content_type = Some("text/plain");
-    let refusal = bench.send(&request).await.refusal();
+    let refusal = fixture.send(&request).await.refusal();
     assert_eq!(refusal, (400, "RequestInvalid".to_owned()));
 
-    bench.cloud.update(|world| world.rules.project_filter = ProjectFilter::Refused);
+    fixture.cloud.update(|world| world.rules.project_filter = ProjectFilter::Refused);
     let filtered = with("Project", json!(["default"]));
-    let refusal = bench.bills("ListSplitBillDetail", filtered).await.refusal();
+    let refusal = fixture.bills("ListSplitBillDetail", filtered).await.refusal();
     assert_eq!(refusal, (400, "RequestInvalid".to_owned()));
 }
 
 #[tokio::test]
-async fn too_many_calls_a_second_are_refused_for_that_account_only() {
+async fn calls_above_the_rate_limit_are_refused_for_that_account_only() {
     let mut world = world();
-    world.accounts.push(Account::new("labs", "研究院", 2, "AKLTlabs", "s2"));
+    world.accounts.push(FakeAccount::new("labs", "研究院", 2, "AKLTlabs", "s2"));
     world.rules.calls_per_second = Some(5);
-    let bench = Bench::new(world).await;
+    let fixture = Fixture::new(world).await;
     let request = Request::new(Method::GET, "iam", IAM, "ListUsers");
-    let signed = request.sign(&bench.host());
+    let signed = request.sign(&fixture.host());
     for status in [429, 400, 200] {
-        bench.cloud.update(|world| world.rules.throttle_status = status);
-        let calls = (0..12).map(|_| bench.send_raw(&signed));
+        fixture.cloud.update(|world| world.rules.throttle_status = status);
+        let calls = (0..12).map(|_| fixture.send_raw(&signed));
         let answers = futures::future::join_all(calls).await;
         let refused: Vec<_> =
             answers.iter().map(Answer::refusal).filter(|(_, code)| code != "none").collect();
@@ -264,5 +264,5 @@ async fn too_many_calls_a_second_are_refused_for_that_account_only() {
     let mut other = request;
     other.access_key = "AKLTlabs".to_owned();
     other.secret = "s2".to_owned();
-    assert_eq!(bench.send(&other).await.refusal(), (200, "none".to_owned()));
+    assert_eq!(fixture.send(&other).await.refusal(), (200, "none".to_owned()));
 }

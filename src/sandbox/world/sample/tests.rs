@@ -1,4 +1,4 @@
-//! What the sample cloud promises to the demo.
+//! What the demo expects of the sample cloud.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -36,7 +36,7 @@ fn standings(world: &World) -> BTreeMap<(String, String), (Decimal, Decimal)> {
 }
 
 #[test]
-fn users_stand_where_the_demo_wants_them() {
+fn users_are_at_the_usage_that_the_demo_needs() {
     for seed in [7, 8] {
         let world = sample("2026-11-23T01:30:00Z".parse().unwrap(), seed);
         let standings = standings(&world);
@@ -58,7 +58,7 @@ fn users_stand_where_the_demo_wants_them() {
 }
 
 #[test]
-fn users_and_projects_are_as_promised() {
+fn users_and_projects_match_the_tables() {
     let world = world();
     let users: Vec<_> = world.accounts.iter().flat_map(|a| a.users.values()).collect();
     let names: BTreeSet<_> = users.iter().map(|user| &user.name).collect();
@@ -84,7 +84,7 @@ fn users_and_projects_are_as_promised() {
 }
 
 #[test]
-fn bills_are_as_promised() {
+fn bills_match_the_table() {
     let world = world();
     let main = world.account("main").unwrap();
     let months = ["2026-08", "2026-09", "2026-10", "2026-11"].map(period);

@@ -1,4 +1,4 @@
-//! What stands in files of released layouts. A value whose type has grown since says here what the new part reads as.
+//! The content of files of released layouts. For a type that has grown since, it says how the new part is read.
 
 use std::collections::BTreeMap;
 

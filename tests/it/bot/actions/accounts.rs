@@ -2,7 +2,7 @@
 
 use airgate::domain::{AccountId, TaskKind};
 use airgate::sandbox::volcengine::{Fault, FaultRule};
-use airgate::sandbox::world::{Account, World};
+use airgate::sandbox::world::{FakeAccount, World};
 use secrecy::ExposeSecret;
 use serde_json::json;
 
@@ -14,8 +14,8 @@ const KEY: &str = "AKLTlabs0000000002";
 const SECRET: &str = "labs-secret-key-do-not-show";
 
 /// An account in the cloud that the service does not know yet.
-fn labs() -> Account {
-    Account::new("labs", "实验室", 2_100_000_002, KEY, SECRET)
+fn labs() -> FakeAccount {
+    FakeAccount::new("labs", "实验室", 2_100_000_002, KEY, SECRET)
 }
 
 async fn bed() -> Bed {

@@ -10,7 +10,7 @@ use crate::bed::{
 
 async fn bed() -> Bed {
     let mut cloud = one_account();
-    cloud.add_user("main", "alice").unwrap();
+    cloud.account_mut("main").unwrap().add_user("alice");
     let bed = Bed::start(cloud).await;
     bed.sync().await;
     // People who have written to the bot can be chosen as owner.

@@ -22,11 +22,11 @@ use crate::bed::{Bed, one_account, text};
 pub fn small_cloud() -> World {
     let mut cloud = one_account();
     for (name, display) in [("team-a", "甲组"), ("team-b", "乙组")] {
-        cloud.add_project("main", name, display).unwrap();
+        cloud.account_mut("main").unwrap().add_project(name, display);
     }
     for name in ["alice", "bob"] {
-        cloud.add_user("main", name).unwrap();
-        cloud.add_key("main", name, KeyStatus::Active).unwrap();
+        cloud.account_mut("main").unwrap().add_user(name);
+        cloud.user_mut("main", name).unwrap().add_key(KeyStatus::Active);
     }
     for (project, month, fen) in [
         ("team-a", "2026-10", 1_000),
@@ -34,7 +34,11 @@ pub fn small_cloud() -> World {
         ("team-b", "2026-10", 300),
         ("team-b", "2026-11", 700),
     ] {
-        cloud.spend("main", project, Decimal::new(fen, 2), month.parse().unwrap()).unwrap();
+        cloud.account_mut("main").unwrap().spend(
+            project,
+            Decimal::new(fen, 2),
+            month.parse().unwrap(),
+        );
     }
     cloud
 }

@@ -136,9 +136,9 @@ async fn a_refused_project_comes_back_to_be_corrected() {
 #[tokio::test(flavor = "multi_thread")]
 async fn links_are_paged() {
     let mut cloud = one_account();
-    cloud.add_user("main", "alice").unwrap();
+    cloud.account_mut("main").unwrap().add_user("alice");
     for at in 0..14 {
-        cloud.add_project("main", &format!("p-{at:02}"), "").unwrap();
+        cloud.account_mut("main").unwrap().add_project(&format!("p-{at:02}"), "");
     }
     let bed = Bed::start(cloud).await;
     bed.sync().await;

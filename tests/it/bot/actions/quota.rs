@@ -62,7 +62,7 @@ async fn quota_is_allocated_and_refusals_can_be_corrected() {
 async fn just_below_the_quota_is_not_the_quota() {
     let mut cloud = two_accounts();
     let period = "2026-11".parse().unwrap();
-    cloud.spend("main", "team-a", Decimal::new(999_500_000, 6), period).unwrap();
+    cloud.account_mut("main").unwrap().spend("team-a", Decimal::new(999_500_000, 6), period);
     let bed = Bed::start(cloud).await;
     bed.sync().await;
     let card = bed.ask(ADMIN, "/projects bob").await;

@@ -8,7 +8,7 @@ use crate::bed::{ADMIN, Bed, VIEWER, has, one_account, text};
 async fn the_list_is_paged_filtered_and_searched() {
     let mut cloud = one_account();
     for at in 0..20 {
-        cloud.add_user("main", &format!("user-{at:02}")).unwrap();
+        cloud.account_mut("main").unwrap().add_user(&format!("user-{at:02}"));
     }
     let bed = Bed::start(cloud).await;
     bed.sync().await;

@@ -116,10 +116,10 @@ impl Step {
 /// Users with two active keys, an inactive one, login, a policy everywhere and one in a project; 120 spent.
 fn world() -> World {
     let mut world = one_account();
-    world.add_project("main", "team-a", "甲组").unwrap();
-    world.spend("main", "team-a", 120.into(), "2026-11".parse().unwrap()).unwrap();
+    world.account_mut("main").unwrap().add_project("team-a", "甲组");
+    world.account_mut("main").unwrap().spend("team-a", 120.into(), "2026-11".parse().unwrap());
     for n in 0..CUT.len() {
-        let user = world.add_user("main", &format!("user-{n:02}")).unwrap();
+        let user = world.account_mut("main").unwrap().add_user(&format!("user-{n:02}"));
         for status in [KeyStatus::Active, KeyStatus::Active, KeyStatus::Inactive] {
             user.add_key(status);
         }

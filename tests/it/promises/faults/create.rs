@@ -90,7 +90,7 @@ async fn step(bed: &Bed, name: &str, action: &str, fault: Fault, sees: Sees) {
 
 async fn fail_calls(fault: Fault, rows: &'static [(&str, [Sees; 13])]) {
     let mut world = one_account();
-    world.add_project("main", "team-a", "甲组").unwrap();
+    world.account_mut("main").unwrap().add_project("team-a", "甲组");
     let bed = Bed::with_timeouts(world, &[], timeouts()).await;
     bed.sync().await;
     for (n, (action, row)) in rows.iter().enumerate() {

@@ -49,9 +49,9 @@ const ALICE: &str = "main/alice";
 /// A user at more than half of the quota, every way of alerting, and a mobile to mention.
 async fn bed() -> (Bed, String) {
     let mut world = one_account();
-    world.add_project("main", "team-a", "甲组").unwrap();
-    world.add_user("main", "alice").unwrap().add_key(KeyStatus::Active);
-    world.spend("main", "team-a", 600.into(), "2026-11".parse().unwrap()).unwrap();
+    world.account_mut("main").unwrap().add_project("team-a", "甲组");
+    world.account_mut("main").unwrap().add_user("alice").add_key(KeyStatus::Active);
+    world.account_mut("main").unwrap().spend("team-a", 600.into(), "2026-11".parse().unwrap());
     let further =
         [("FEISHU__ALERT_WEBHOOK_SECRET", "hook-secret"), ("FEISHU__ALERT_MOBILES", "13800000002")];
     let bed = Bed::with_timeouts(world, &further, timeouts()).await;

@@ -3,7 +3,7 @@
 
 use airgate::domain::{AlertBody, CycleOutcome, Freshness, Problem, UserStatus};
 use airgate::sandbox::volcengine::FaultRule;
-use airgate::sandbox::world::{Account, BillRow, KeyStatus, Product, World};
+use airgate::sandbox::world::{BillRow, FakeAccount, KeyStatus, Product, World};
 use futures::future::join_all;
 use jiff::SignedDuration;
 
@@ -63,9 +63,9 @@ fn world(faults: &[Fault]) -> World {
     for (n, slug) in slugs.enumerate() {
         let key = format!("AKLTaccount{n:08}");
         let id = 2_100_000_100 + i64::try_from(n).unwrap();
-        world.accounts.push(Account::new(&slug, &slug, id, &key, "main-secret"));
-        world.add_project(&slug, "team-a", "甲组").unwrap();
-        world.add_user(&slug, "alice").unwrap().add_key(KeyStatus::Active);
+        world.accounts.push(FakeAccount::new(&slug, &slug, id, &key, "main-secret"));
+        world.account_mut(&slug).unwrap().add_project("team-a", "甲组");
+        world.account_mut(&slug).unwrap().add_user("alice").add_key(KeyStatus::Active);
     }
     world
 }
@@ -94,7 +94,7 @@ fn amount(bed: &Bed, account: &str) -> (String, bool) {
 /// A row of a product that both kinds of bills attribute to its project.
 fn spend(world: &mut World, account: &str, amount: i64) {
     let row = BillRow::new(MONTH.parse().unwrap(), "team-a", Product::Ecs, amount.into());
-    world.add_bill_row(account, row).unwrap();
+    world.account_mut(account).unwrap().add_bill_row(row);
 }
 
 /// Every alice has spent 301 of 1000 when the bills are read; then 1000 more, which cuts everybody whose bill is read.
@@ -218,7 +218,7 @@ async fn every_page_of_every_bill() {
 /// What a sync can change of an account: its users, the name of its project, alice's keys and whether she may log in.
 fn change(world: &mut World, account: &str, round: usize) {
     let user = format!("new-{round}");
-    world.add_user(account, &user).unwrap();
+    world.account_mut(account).unwrap().add_user(&user);
     let account = world.account_mut(account).unwrap();
     account.users.remove(&format!("new-{}", round - 1));
     account.add_project(&format!("project-{round}"), "新组");
@@ -242,7 +242,7 @@ async fn lists(faults: &'static [Fault]) {
     let bed = Bed::with_timeouts(world, &[], timeouts()).await;
     bed.cloud.update(|world| {
         for account in &accounts {
-            world.add_user(account, "new-0").unwrap();
+            world.account_mut(account).unwrap().add_user("new-0");
         }
     });
     bed.sync().await;
@@ -335,7 +335,7 @@ async fn the_second_page_of_users() {
     let mut world = one_account();
     // 100 a page.
     for n in 0..101 {
-        world.add_user("main", &format!("user-{n:03}")).unwrap();
+        world.account_mut("main").unwrap().add_user(&format!("user-{n:03}"));
     }
     let bed = Bed::with_timeouts(world, &[], timeouts()).await;
     let known: Vec<String> = (0..101).map(|n| format!("main/user-{n:03}")).collect();

@@ -3,7 +3,7 @@
 use airgate::app::settings::NewSettings;
 use airgate::clock::Clock;
 use airgate::config::{Config, environment};
-use airgate::domain::SavedSettings;
+use airgate::domain::{EVENT_WINDOW, SavedSettings};
 use airgate::feishu::{self, CallbackKeys, CallbackVerifier, Content, CustomBot, parse_payload};
 use airgate::store::AccountSecrets;
 use airgate::volcengine::Credentials;
@@ -27,7 +27,8 @@ async fn debug_output_shows_no_secret() {
             "action": {"tag": "button", "value": {"action": "account.save"}, "form_value": form},
         }),
     );
-    let incoming = parse_payload(&payload, "2023-11-14T22:13:20Z".parse().unwrap()).unwrap();
+    let incoming =
+        parse_payload(&payload, "2023-11-14T22:13:20Z".parse().unwrap(), EVENT_WINDOW).unwrap();
     let client = feishu::ClientConfig {
         base_url: base.clone(),
         app_id: APP_ID.to_owned(),
@@ -58,7 +59,7 @@ async fn debug_output_shows_no_secret() {
         format!("{saved:?} {new:?}"),
         format!("{secrets:?} {credentials:?}"),
         format!("{client:?} {keys:?}"),
-        format!("{:?}", CallbackVerifier::new(keys.clone())),
+        format!("{:?}", CallbackVerifier::new(keys.clone(), EVENT_WINDOW)),
         format!("{:?}", feishu::Client::new(client.clone(), Clock::system()).unwrap()),
         format!(
             "{:?}",

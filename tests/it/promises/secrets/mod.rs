@@ -9,7 +9,7 @@ mod service;
 use std::ops::Deref;
 
 use airgate::sandbox::feishu::{Message, State};
-use airgate::sandbox::world::{Account, World};
+use airgate::sandbox::world::{FakeAccount, World};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use secrecy::ExposeSecret;
@@ -112,12 +112,18 @@ impl Deref for Canaries {
 
 impl Canaries {
     async fn start() -> Self {
-        let main = Account::new("main", "云上主体", 2_100_000_001, KEY, SECRET);
+        let main = FakeAccount::new("main", "云上主体", 2_100_000_001, KEY, SECRET);
         let mut world = World::with_account(main);
         world.rules.calls_per_second = None;
-        world.add_project("main", "team-a", "甲组").unwrap();
-        world.add_user("main", "alice").unwrap();
-        world.accounts.push(Account::new("labs", "实验室", 2_100_000_002, LABS_KEY, LABS_SECRET));
+        world.account_mut("main").unwrap().add_project("team-a", "甲组");
+        world.account_mut("main").unwrap().add_user("alice");
+        world.accounts.push(FakeAccount::new(
+            "labs",
+            "实验室",
+            2_100_000_002,
+            LABS_KEY,
+            LABS_SECRET,
+        ));
         let app = App::new(APP_ID, APP_SECRET, TOKEN, ENCRYPT_KEY);
         let options = Options { app, feishu_timeout: Some(TIMEOUT), ..Options::default() };
         let environment = Environment::with(world, options).await;

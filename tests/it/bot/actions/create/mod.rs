@@ -47,8 +47,8 @@ impl Write for Sink {
 
 fn cloud() -> World {
     let mut world = one_account();
-    world.add_project("main", "team-a", "甲组").unwrap();
-    world.add_user("main", "alice").unwrap();
+    world.account_mut("main").unwrap().add_project("team-a", "甲组");
+    world.account_mut("main").unwrap().add_user("alice");
     world
 }
 

@@ -58,7 +58,9 @@ async fn bad_input_is_refused_stays_in_the_form_and_creates_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_user_that_exists_only_in_the_cloud_is_left_alone() {
     let bed = bed().await;
-    bed.cloud.update(|world| world.add_user("main", "bob").map(drop)).unwrap();
+    bed.cloud.update(|world| {
+        world.account_mut("main").unwrap().add_user("bob");
+    });
     let card = create(&bed, full()).await;
     let exists = text("create.exists_in_cloud", &[("user", &"main/bob")]);
     assert!(text_of(&card).contains(&exists), "{}", text_of(&card));

@@ -1,4 +1,4 @@
-//! The way in: discovery over HTTP, and the upgrade to a WebSocket.
+//! How a client connects: discovery over HTTP, and the upgrade to a WebSocket.
 
 use std::sync::Arc;
 
@@ -12,30 +12,31 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::Role;
 
-use super::super::server::{Answer, Call};
-use super::super::{Core, wire as ids};
-use super::{UpgradeRefusal, line};
+use super::super::core::Core;
+use super::super::http::{ApiResponse, Call};
+use super::super::wire as ids;
+use super::hub::UpgradeRefusal;
+use super::session;
+use super::wire::SERVICE_ID;
 
-/// Where WebSockets are opened.
+/// The path of the WebSocket.
 pub const PATH: &str = "/ws/v2";
-/// What every ping and push of this app carries.
-pub const SERVICE_ID: i32 = 33_554_678;
 /// "at most 50 connections per app"
-const MOST: usize = 50;
-/// Tickets that were never used are forgotten beyond this many.
-const TICKETS: usize = 1000;
+const MAX_CONNECTIONS: usize = 50;
+/// How many unused tickets are kept.
+const UNUSED_TICKETS: usize = 1000;
 
 /// POST /callback/ws/endpoint.
-pub fn discover(core: &Core, call: &Call) -> Result<Answer, Answer> {
+pub fn discover(core: &Core, call: &Call) -> Result<ApiResponse, ApiResponse> {
     let is_json =
         text(&call.headers, header::CONTENT_TYPE.as_str()).starts_with("application/json");
     let body: Value = serde_json::from_slice(&call.body).unwrap_or_default();
     let field = |name| body.get(name).and_then(Value::as_str);
     let (Some(id), Some(secret), true) = (field("AppID"), field("AppSecret"), is_json) else {
-        return Err(Answer::refuse(10_003, "invalid param"));
+        return Err(ApiResponse::refuse(10_003, "invalid param"));
     };
     if !call.query.is_empty() || body.as_object().is_none_or(|members| members.len() != 2) {
-        return Err(Answer::refuse(10_003, "invalid param"));
+        return Err(ApiResponse::refuse(10_003, "invalid param"));
     }
     if text(&call.headers, "locale").is_empty() {
         core.connections.violation("discovery without the header locale".to_owned());
@@ -44,7 +45,7 @@ pub fn discover(core: &Core, call: &Call) -> Result<Answer, Answer> {
         core.connections.violation("discovery with a token".to_owned());
     }
     if id != core.config.app_id || secret != core.config.app_secret {
-        return Err(Answer::refuse_as(200, 1_000_040_345, "app id or app secret is invalid"));
+        return Err(ApiResponse::refuse_as(200, 1_000_040_345, "app id or app secret is invalid"));
     }
     let device_id = rand::random_range(7_000_000_000_000_000_000_u64..8_000_000_000_000_000_000);
     let (device_id, ticket) = (device_id.to_string(), ids::fresh_id(""));
@@ -55,24 +56,24 @@ pub fn discover(core: &Core, call: &Call) -> Result<Answer, Answer> {
         ids::fresh_id("")
     );
     let times = core.connections.change(|state| {
-        if state.tickets.len() >= TICKETS {
+        if state.tickets.len() >= UNUSED_TICKETS {
             state.tickets.clear();
         }
         state.tickets.insert(ticket, device_id);
         state.overview.endpoints = state.overview.endpoints.saturating_add(1);
         state.times
     });
-    Ok(Answer {
+    Ok(ApiResponse {
         status: 200,
         body: json!({"code": 0, "msg": "", "data": {"URL": url, "ClientConfig": times.to_json()}}),
     })
 }
 
-/// GET /ws/v2: turns the connection into a WebSocket, or says why not.
+/// GET /ws/v2: upgrades the connection to a WebSocket.
 ///
 /// # Errors
-/// The refusal, and its words.
-#[allow(clippy::result_large_err)] // The error is the answer.
+/// The refusal and its text.
+#[allow(clippy::result_large_err)] // The error is the response.
 pub fn upgrade(core: &Arc<Core>, request: Request) -> Result<Response, (Response, String)> {
     let key = match check(core, &request) {
         Ok(key) => key,
@@ -94,7 +95,7 @@ pub fn upgrade(core: &Arc<Core>, request: Request) -> Result<Response, (Response
                 let socket = WebSocketStream::from_raw_socket(io, Role::Server, None).await;
                 tokio::select! {
                     () = stop.cancelled() => {}
-                    () = line::run(&connections, socket) => {}
+                    () = session::run(&connections, socket) => {}
                 }
             }
             Err(error) => tracing::warn!(%error, "a client left during the upgrade"),
@@ -103,7 +104,7 @@ pub fn upgrade(core: &Arc<Core>, request: Request) -> Result<Response, (Response
     Ok(response)
 }
 
-/// The key of the handshake, where everything is as it should be.
+/// Validates the handshake and returns its key.
 fn check(core: &Core, request: &Request) -> Result<String, UpgradeRefusal> {
     let refusal =
         |status, auth_code, msg: &str| UpgradeRefusal { status, auth_code, msg: msg.to_owned() };
@@ -138,7 +139,7 @@ fn check(core: &Core, request: &Request) -> Result<String, UpgradeRefusal> {
             Some(device) if whole && param("device_id") == Some(device.as_str()) => {}
             _ => return Err(refusal(514, Some(1), "the ticket is invalid or was used")),
         }
-        if state.lines.len() >= MOST {
+        if state.open.len() >= MAX_CONNECTIONS {
             return Err(refusal(514, Some(1_000_040_350), "too many connections"));
         }
         Ok(key.to_owned())

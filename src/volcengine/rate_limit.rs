@@ -1,5 +1,5 @@
-//! Pacing: the cloud limits the calls per account (5 a second on the bill lists), so calls wait their turn here instead of
-//! being refused there.
+//! The rate limiter: Volcengine limits the calls per account (5 per second on the bill lists;
+//! docs/platforms/volcengine.md §7.6), so calls wait here instead of being refused there.
 
 use std::num::NonZeroU32;
 use std::time::Instant;
@@ -9,7 +9,7 @@ use governor::middleware::NoOpMiddleware;
 use governor::state::{InMemoryState, NotKeyed};
 use governor::{Quota, RateLimiter};
 
-/// tokio's clock rather than governor's own: the waiting below is tokio's, so both stand still together in tests.
+/// Uses tokio's clock instead of governor's, because the limiter sleeps on tokio's: tests can pause both together.
 #[derive(Clone, Debug)]
 struct TokioClock;
 
@@ -21,16 +21,16 @@ impl governor::clock::Clock for TokioClock {
     }
 }
 
-/// Lets calls through evenly spaced, so that no second ever sees more than `qps` of them.
-pub(super) struct Pacer {
+/// Spaces calls evenly, so that no one-second window has more than `qps` of them.
+pub(super) struct CallLimiter {
     limiter: RateLimiter<NotKeyed, InMemoryState, TokioClock, NoOpMiddleware<Instant>>,
-    /// Held while waiting: callers pass in the order they came, and none can starve.
+    /// Held while waiting, so that callers pass in order of arrival and none starves.
     queue: tokio::sync::Mutex<()>,
 }
 
-impl Pacer {
+impl CallLimiter {
     pub(super) fn new(qps: NonZeroU32) -> Self {
-        // A burst of one: a bucket of `qps` would let twice as many through in the first second.
+        // A burst of one: with a bucket of `qps`, the first second could see twice as many calls.
         let quota = Quota::per_second(qps).allow_burst(NonZeroU32::MIN);
         Self {
             limiter: RateLimiter::direct_with_clock(quota, TokioClock),
@@ -38,9 +38,9 @@ impl Pacer {
         }
     }
 
-    /// Waits for this call's turn. Never fails.
-    pub(super) async fn turn(&self) {
-        let _place = self.queue.lock().await;
+    /// Waits until the next call is allowed.
+    pub(super) async fn acquire(&self) {
+        let _queued = self.queue.lock().await;
         while let Err(early) = self.limiter.check() {
             tokio::time::sleep(early.wait_time_from(TokioClock.now())).await;
         }
@@ -54,20 +54,20 @@ mod tests {
     use std::time::Duration;
 
     #[tokio::test(start_paused = true)]
-    async fn no_second_sees_more_calls_than_allowed() {
-        let pacer = Arc::new(Pacer::new(NonZeroU32::new(5).unwrap()));
+    async fn no_second_has_more_calls_than_allowed() {
+        let limiter = Arc::new(CallLimiter::new(NonZeroU32::new(5).unwrap()));
         let start = tokio::time::Instant::now();
         let calls = (0..23).map(|_| {
-            let pacer = pacer.clone();
+            let limiter = limiter.clone();
             async move {
-                pacer.turn().await;
+                limiter.acquire().await;
                 start.elapsed()
             }
         });
         let mut passed = futures::future::join_all(calls).await;
         passed.sort();
         for window in passed.windows(6) {
-            // A hair of tolerance for tokio's millisecond timers.
+            // 1 ms of tolerance for tokio's timers.
             let span = window[5] - window[0];
             assert!(span >= Duration::from_millis(999), "{span:?}");
         }

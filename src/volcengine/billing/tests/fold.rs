@@ -1,10 +1,15 @@
-//! Tables and properties of adding up a bill from its pages.
+//! Adding up a bill from its pages: examples and properties.
 
-use super::*;
+use std::collections::BTreeSet;
+
 use proptest::prelude::*;
 use rust_decimal::Decimal;
 
-/// A row with an id (or none), a project and an amount written as `amount` (JSON).
+use crate::domain::{AmountField, BillSource, Money};
+use crate::volcengine::billing::fold::{Fold, FoldError, Next};
+use crate::volcengine::error::ErrorKind;
+
+/// A row with an id, a project and an amount given as JSON.
 fn row(id: &str, project: &str, amount: &str) -> String {
     format!(
         r#"{{"SplitBillDetailId":"{id}","BillDetailId":"shared","Project":"{project}","Currency":"CNY","Product":"ark_bd","InstanceNo":"ep-1","PayableAmount":{amount},"Unknown":[1]}}"#
@@ -35,8 +40,8 @@ fn money(text: &str) -> Money {
     text.parse().unwrap()
 }
 
-/// Feeds pages one after the other; the last outcome, and what was counted if it is complete.
-fn feed(pages: &[String]) -> Result<(Money, u64), Trouble> {
+/// Adds pages in order and returns the sum of project `a` and the number of rows, or the error.
+fn feed(pages: &[String]) -> Result<(Money, u64), FoldError> {
     let mut fold = fold_for(&["a"]);
     for (n, page) in pages.iter().enumerate() {
         match fold.page(page)? {
@@ -53,13 +58,13 @@ fn feed(pages: &[String]) -> Result<(Money, u64), Trouble> {
 
 fn unsettled(pages: &[String]) -> String {
     match feed(pages) {
-        Err(Trouble::Unsettled(why)) => why,
+        Err(FoldError::Unsettled(why)) => why,
         other => panic!("{other:?}"),
     }
 }
 
 #[test]
-fn only_wanted_projects_count_and_each_stands_in_the_result() {
+fn only_wanted_projects_count_and_each_is_in_the_result() {
     let mut fold = fold_for(&["a", "b", "none"]);
     let rows = [
         row("1", "a", r#""100.000000""#),
@@ -87,7 +92,7 @@ fn only_wanted_projects_count_and_each_stands_in_the_result() {
 }
 
 #[test]
-fn unattributed_spending_counts_under_its_own_name_when_it_is_asked_for() {
+fn unattributed_spending_counts_under_its_own_name_if_wanted() {
     let mut fold = fold_for(&["-"]);
     let rows = [row("1", "-", r#""2""#), row("2", "", r#""3""#)];
     assert_eq!(fold.page(&page(2, &rows)), Ok(Next::Complete));
@@ -107,14 +112,14 @@ fn each_field_and_source_reads_its_own_column() {
 }
 
 #[test]
-fn an_amount_that_is_none_or_foreign_fails_the_read_only_for_wanted_projects() {
+fn a_missing_or_foreign_amount_fails_the_read_only_for_wanted_projects() {
     let one = |project: &str, amount: &str, currency: &str| {
         let row = row("id7", project, amount).replace("CNY", currency);
         fold_for(&["a"]).page(&page(1, &[row]))
     };
     for amount in [r#""""#, "null", r#""abc""#, "true", r#""-""#] {
         match one("a", amount, "CNY") {
-            Err(Trouble::Refused(ErrorKind::EmptyAmount { field, row, .. })) => {
+            Err(FoldError::Refused(ErrorKind::EmptyAmount { field, row, .. })) => {
                 assert_eq!(field, "PayableAmount");
                 assert!(row.contains("id7") && row.contains("project a"), "{row}");
             }
@@ -124,21 +129,21 @@ fn an_amount_that_is_none_or_foreign_fails_the_read_only_for_wanted_projects() {
     }
     assert!(matches!(
         one("a", r#""1""#, "USD"),
-        Err(Trouble::Refused(ErrorKind::ForeignCurrency { currency, .. })) if currency == "USD"
+        Err(FoldError::Refused(ErrorKind::ForeignCurrency { currency, .. })) if currency == "USD"
     ));
     assert_eq!(one("b", r#""1""#, "USD"), Ok(Next::Complete));
     assert_eq!(one("a", r#""1""#, ""), Ok(Next::Complete));
     assert_eq!(one("a", r#""1""#, "cny"), Ok(Next::Complete));
-    // The chosen field is not there at all.
+    // The chosen field is absent.
     let none = r#"{"Total":1,"List":[{"Project":"a","DiscountBillAmount":"1"}]}"#;
     assert!(matches!(
         fold_for(&["a"]).page(none),
-        Err(Trouble::Refused(ErrorKind::EmptyAmount { .. }))
+        Err(FoldError::Refused(ErrorKind::EmptyAmount { .. }))
     ));
 }
 
 #[test]
-fn a_warning_without_rows_is_no_zero_and_one_with_rows_is_kept() {
+fn a_warning_without_rows_is_an_error_and_one_with_rows_is_kept() {
     for list in ["[]", "null"] {
         for total in [0, -1] {
             let json = format!(
@@ -146,7 +151,7 @@ fn a_warning_without_rows_is_no_zero_and_one_with_rows_is_kept() {
             );
             assert_eq!(
                 fold_for(&["a"]).page(&json),
-                Err(Trouble::Refused(ErrorKind::SplitBillNotEnabled(
+                Err(FoldError::Refused(ErrorKind::SplitBillNotEnabled(
                     "当前账号未开通分账能力，无数据".into()
                 )))
             );
@@ -159,7 +164,7 @@ fn a_warning_without_rows_is_no_zero_and_one_with_rows_is_kept() {
 }
 
 #[test]
-fn an_answer_without_list_and_count_is_no_empty_bill() {
+fn a_response_without_list_and_count_is_not_an_empty_bill() {
     for json in [
         "{}",
         r#"{"List":null}"#,
@@ -169,18 +174,18 @@ fn an_answer_without_list_and_count_is_no_empty_bill() {
         "[]",
         "null",
     ] {
-        assert!(matches!(fold_for(&["a"]).page(json), Err(Trouble::Malformed(_))), "{json}");
+        assert!(matches!(fold_for(&["a"]).page(json), Err(FoldError::Malformed(_))), "{json}");
     }
     assert_eq!(feed(&[page(0, &[])]), Ok((Money::ZERO, 0)));
     assert_eq!(feed(&[r#"{"List":null,"Total":0}"#.into()]), Ok((Money::ZERO, 0)));
 }
 
 #[test]
-fn pages_end_with_the_total_or_with_a_page_that_is_not_full() {
+fn the_last_page_is_given_by_the_total_or_is_not_full() {
     let full = ones(0, 300);
     assert_eq!(feed(&[page(300, &full)]), Ok((money("300"), 300)));
     assert_eq!(feed(&[page(301, &full), page(301, &ones(300, 1))]), Ok((money("301"), 301)));
-    // Not counted: one page more to see the end.
+    // Without a count, a full page needs another request to find the end.
     assert_eq!(feed(&[page(-1, &ones(0, 299))]), Ok((money("299"), 299)));
     assert_eq!(feed(&[page(-1, &full), page(-1, &[])]), Ok((money("300"), 300)));
     assert_eq!(
@@ -192,7 +197,7 @@ fn pages_end_with_the_total_or_with_a_page_that_is_not_full() {
 }
 
 #[test]
-fn pages_that_do_not_add_up_are_refused() {
+fn inconsistent_pages_are_refused() {
     let full = ones(0, 300);
     for pages in [
         vec![page(2, &ones(0, 1))],
@@ -204,7 +209,7 @@ fn pages_that_do_not_add_up_are_refused() {
         vec![page(600, &full), page(300, &[])],
         vec![page(600, &ones(0, 301))],
         vec![page(-1, &ones(0, 301))],
-        // The same page for ever, and nothing to tell its end by.
+        // The same page forever, without a count.
         vec![page(-1, &full), page(-1, &full)],
     ] {
         unsettled(&pages);
@@ -212,13 +217,13 @@ fn pages_that_do_not_add_up_are_refused() {
 }
 
 #[test]
-fn rows_that_share_an_id_count_while_nothing_moves() {
+fn rows_that_share_an_id_all_count_if_nothing_moves() {
     let mut rows = ones(0, 299);
     rows.push(row("r0", "a", r#""1.00""#));
     let pages = [page(301, &rows), page(301, &ones(1, 1))];
     assert_eq!(feed(&pages), Ok((money("301"), 301)));
     assert!(!doubtful(&pages));
-    // Ids that are good within a page and come again on the next leave a doubt.
+    // Ids that are unique within a page but repeat on the next are doubtful.
     assert!(doubtful(&[page(301, &ones(0, 300)), page(301, &ones(1, 1))]));
     assert!(!doubtful(&[page(301, &ones(0, 300)), page(301, &ones(300, 1))]));
     assert!(!doubtful(&[page(301, &ones(0, 300)), page(302, &ones(299, 2))]));
@@ -234,17 +239,17 @@ fn doubtful(pages: &[String]) -> bool {
 
 #[test]
 fn rows_pushed_onto_the_next_page_count_once() {
-    // 5 new rows at the start: the last 5 of the first page come again, the new ones are for the next cycle.
+    // 5 new rows at the start: the last 5 of the first page appear again; the next cycle counts the new ones.
     assert_eq!(
         feed(&[page(400, &ones(0, 300)), page(405, &ones(295, 105))]),
         Ok((money("400"), 400))
     );
-    // 5 new rows at the end: nothing moved, all count.
+    // 5 new rows at the end: nothing moved, so all count.
     assert_eq!(
         feed(&[page(400, &ones(0, 300)), page(405, &ones(300, 105))]),
         Ok((money("405"), 405))
     );
-    // It goes on growing: the end is where the latest total says.
+    // The bill keeps growing: the latest total gives the end.
     assert_eq!(
         feed(&[page(301, &ones(0, 300)), page(601, &ones(300, 300)), page(602, &ones(600, 2)),]),
         Ok((money("602"), 602))
@@ -259,54 +264,54 @@ fn growth_without_trustworthy_ids_is_not_complete() {
         .collect();
     let why = unsettled(&[page(400, &nameless), page(405, &ones(295, 105))]);
     assert!(why.contains("no ids"), "{why}");
-    // One page cannot repeat itself by moving: such ids tell nothing.
-    let mut twins = ones(0, 299);
-    twins.push(row("r0", "a", r#""1.00""#));
-    unsettled(&[page(400, &twins), page(405, &ones(300, 105))]);
-    // Rows came twice before the total told of any growth.
+    // Ids that repeat within one page are not unique.
+    let mut shared = ones(0, 299);
+    shared.push(row("r0", "a", r#""1.00""#));
+    unsettled(&[page(400, &shared), page(405, &ones(300, 105))]);
+    // Rows appeared twice before the total grew.
     unsettled(&[page(900, &ones(0, 300)), page(900, &ones(299, 300)), page(901, &ones(599, 300))]);
-    // More repeated than growth explains: rows of the start are missing.
+    // More repeated rows than the growth explains: others are missing.
     let why = unsettled(&[page(400, &ones(0, 300)), page(405, &ones(290, 105))]);
     assert!(why.contains("395"), "{why}");
-    // The id that split rows share with their siblings does not count as theirs.
+    // The id that split rows share with their siblings does not identify them.
     let siblings: Vec<String> =
         ones(0, 300).iter().map(|row| row.replacen("SplitBillDetailId", "Other", 1)).collect();
     unsettled(&[page(400, &siblings), page(405, &ones(300, 105))]);
 }
 
 #[test]
-fn a_sum_beyond_exactness_fails() {
+fn a_sum_that_cannot_be_exact_fails() {
     let rows = [row("1", "a", r#""10000000000000000000""#), row("2", "a", r#""0.0000000001""#)];
-    assert!(matches!(feed(&[page(2, &rows)]), Err(Trouble::Malformed(_))));
+    assert!(matches!(feed(&[page(2, &rows)]), Err(FoldError::Malformed(_))));
 }
 
-/// A row of a made-up bill: which project, how many units of 10^-scale, whether written as text.
+/// A generated row: its project, its amount in units of 10^-scale, and whether it is written as a string.
 #[derive(Clone, Debug)]
-struct Made {
+struct MadeRow {
     project: &'static str,
     units: i64,
     scale: u32,
     text: bool,
 }
 
-fn made() -> impl Strategy<Value = Made> {
+fn made() -> impl Strategy<Value = MadeRow> {
     (
         prop::sample::select(vec!["a", "b", "-", "other"]),
         -1_000_000_000_000i64..1_000_000_000_000,
         0u32..=12,
         any::<bool>(),
     )
-        .prop_map(|(project, units, scale, text)| Made { project, units, scale, text })
+        .prop_map(|(project, units, scale, text)| MadeRow { project, units, scale, text })
 }
 
-fn written(n: usize, made: &Made) -> String {
+fn written(n: usize, made: &MadeRow) -> String {
     let decimal = Decimal::new(made.units, made.scale);
     let amount = if made.text { format!("\"{decimal}\"") } else { decimal.to_string() };
     row(&format!("r{n}"), made.project, &amount)
 }
 
-/// The exact sum in units of 10^-12, on integers.
-fn exact(rows: &[Made], project: &str) -> i128 {
+/// Returns the exact sum in units of 10^-12, using integers.
+fn exact(rows: &[MadeRow], project: &str) -> i128 {
     rows.iter()
         .filter(|row| row.project == project)
         .map(|row| i128::from(row.units) * 10_i128.pow(12 - row.scale))
@@ -349,7 +354,7 @@ proptest! {
         }
     }
 
-    /// Whatever comes in at whatever place while the bill is read: what was there at the start counts exactly once.
+    /// Wherever rows arrive while the bill is read, those present at the start count exactly once.
     #[test]
     fn a_growing_bill_counts_its_first_rows_once(
         bill in prop::collection::vec(made(), 1..900),
@@ -368,8 +373,8 @@ proptest! {
                 Ok(Next::Complete) => break,
                 Err(trouble) => return Err(TestCaseError::fail(format!("{trouble:?}"))),
             }
-            for place in arrivals.next().unwrap_or_default() {
-                rows.insert(place.index(rows.len() + 1), row(&format!("r{fresh}"), "new", "1"));
+            for position in arrivals.next().unwrap_or_default() {
+                rows.insert(position.index(rows.len() + 1), row(&format!("r{fresh}"), "new", "1"));
                 fresh += 1;
             }
         }
@@ -384,7 +389,7 @@ proptest! {
     }
 
     #[test]
-    fn no_answer_panics(text in "\\PC{0,60}") {
+    fn arbitrary_responses_never_panic(text in "\\PC{0,60}") {
         let _ = fold_for(&["a"]).page(&text);
     }
 }

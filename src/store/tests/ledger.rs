@@ -1,13 +1,17 @@
-//! Allocating.
+//! Booking into the ledger.
 
 use super::*;
+use crate::app::Refusal;
 use crate::domain::{LedgerError, ledger::MAX_NOTE_CHARS};
-use crate::store::AllocateError;
 
-fn allocate(store: &Store, amount: &str, note: &str) -> Result<u64, AllocateError> {
+fn book(store: &Store, amount: &str, note: &str) -> Result<u64, Error> {
     let (alice, amount) = (user("main/alice"), money(amount));
     let later = at("2026-11-24T00:00:00Z");
-    store.write(|tx| tx.allocate(&alice, amount, note, &somebody(), later)).map(|entry| entry.seq)
+    store.write(|tx| allocate(tx, &alice, amount, note, later)).map(|entry| entry.seq)
+}
+
+fn refused(result: Result<u64, Error>) -> Refusal {
+    result.unwrap_err().refusal().unwrap()
 }
 
 #[test]
@@ -17,7 +21,7 @@ fn entries_are_numbered_and_carry_the_total() {
     add_user(&store, "main/alice2");
     add_user(&store, "labs/alice");
     for (n, amount) in ["100", "-30.5", "0.25"].into_iter().enumerate() {
-        assert_eq!(allocate(&store, amount, "备注").unwrap(), n as u64 + 1);
+        assert_eq!(book(&store, amount, "备注").unwrap(), n as u64 + 1);
     }
     let alice = user("main/alice");
     let (entries, total) = store.read(|tx| tx.ledger(&alice, 10)).unwrap();
@@ -49,9 +53,9 @@ fn only_adding_lets_thresholds_warn_again() {
     alice.triggered = [50, 80].into();
     write(&store, |tx| tx.put_user(&alice));
     let triggered = || store.read(|tx| tx.user(&alice.key)).unwrap().unwrap().triggered;
-    allocate(&store, "-10", "").unwrap();
+    book(&store, "-10", "").unwrap();
     assert_eq!(triggered(), [50, 80].into());
-    allocate(&store, "0.01", "").unwrap();
+    book(&store, "0.01", "").unwrap();
     assert!(triggered().is_empty());
 }
 
@@ -59,24 +63,25 @@ fn only_adding_lets_thresholds_warn_again() {
 fn what_is_refused_leaves_nothing_behind() {
     let store = in_memory();
     add_user(&store, "main/alice");
-    allocate(&store, "100", "").unwrap();
+    book(&store, "100", "").unwrap();
     let look = || {
         let alice = user("main/alice");
         store.read(|tx| Ok::<_, StoreError>((tx.user(&alice)?, tx.ledger(&alice, 10)?))).unwrap()
     };
     let before = look();
-    let below = allocate(&store, "-100.01", "");
-    assert!(matches!(below, Err(AllocateError::Refused(LedgerError::BelowZero { .. }))));
+    let below = book(&store, "-100.01", "");
+    assert!(matches!(refused(below), Refusal::Ledger(LedgerError::BelowZero { .. })));
     let long = "额".repeat(MAX_NOTE_CHARS + 1);
-    let note = allocate(&store, "1", &long);
-    assert!(matches!(note, Err(AllocateError::Refused(LedgerError::NoteTooLong(501)))));
-    let large = allocate(&store, "999999999999999.99", "");
-    assert!(matches!(large, Err(AllocateError::Refused(LedgerError::TotalTooLarge))));
+    let note = book(&store, "1", &long);
+    assert_eq!(refused(note), Refusal::Ledger(LedgerError::NoteTooLong(501)));
+    let large = book(&store, "999999999999999.99", "");
+    assert_eq!(refused(large), Refusal::Ledger(LedgerError::TotalTooLarge));
     assert_eq!(look(), before);
-    allocate(&store, "-100", &long[..MAX_NOTE_CHARS * 3]).unwrap();
+    book(&store, "-100", &long[..MAX_NOTE_CHARS * 3]).unwrap();
 
     let ghost = user("main/ghost");
-    let unknown = store.write(|tx| tx.allocate(&ghost, money("1"), "", &Operator::System, now()));
-    assert!(matches!(unknown, Err(AllocateError::NoSuchUser)));
+    let unknown = store.write(|tx| allocate(tx, &ghost, money("1"), "", now()));
+    let refusal = Refusal::NoSuchUser { name: "main/ghost".to_owned(), nearest: Vec::new() };
+    assert_eq!(refused(unknown.map(|entry| entry.seq)), refusal);
     assert_eq!(store.read(|tx| tx.ledger(&ghost, 1)).unwrap(), (vec![], 0));
 }

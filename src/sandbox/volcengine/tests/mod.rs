@@ -2,7 +2,7 @@
 
 mod authentication;
 mod billing;
-mod faults;
+mod fault;
 mod iam;
 mod refusals;
 
@@ -16,7 +16,7 @@ use sha2::{Digest, Sha256};
 
 use super::*;
 use crate::domain::BillPeriod;
-use crate::sandbox::world::{Account, KeyStatus, World, sample};
+use crate::sandbox::world::{FakeAccount, KeyStatus, World, sample};
 
 const KEY: &str = "AKLTtestkey";
 const SECRET: &str = "dGVzdC1zZWNyZXQ=";
@@ -32,34 +32,35 @@ fn period(text: &str) -> BillPeriod {
     text.parse().unwrap()
 }
 
-/// An account `main` with no limit of calls a second.
+/// An account `main` without a rate limit.
 fn world() -> World {
-    let mut world = World::with_account(Account::new("main", "主体", 2_100_000_001, KEY, SECRET));
+    let mut world =
+        World::with_account(FakeAccount::new("main", "主体", 2_100_000_001, KEY, SECRET));
     world.rules.calls_per_second = None;
     world
 }
 
-/// The sample cloud with no limit of calls a second.
+/// The sample cloud without a rate limit.
 fn sample_world() -> World {
     let mut world = sample(now(), 7);
     world.rules.calls_per_second = None;
     world
 }
 
-/// A cloud and somebody who calls it.
-struct Bench {
-    cloud: Cloud,
+/// A cloud and a client.
+struct Fixture {
+    cloud: FakeCloud,
     clock: Clock,
     http: reqwest::Client,
 }
 
-impl Bench {
+impl Fixture {
     async fn new(world: World) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let clock = Clock::manual(now());
         Self {
-            cloud: Cloud::start(listener, world, clock.clone()).await,
+            cloud: FakeCloud::start(listener, world, clock.clone()).await,
             clock,
             http: reqwest::Client::new(),
         }
@@ -113,7 +114,7 @@ impl Bench {
     }
 }
 
-/// What came back.
+/// A received answer.
 #[derive(Debug)]
 struct Answer {
     status: u16,
@@ -126,7 +127,7 @@ impl Answer {
         serde_json::from_str(&self.text).unwrap_or_else(|_| panic!("{self:?}"))
     }
 
-    /// `Result` of an answer that must be a success.
+    /// `Result` of an answer that must be successful.
     fn result(&self) -> Value {
         let json = self.json();
         assert_eq!(self.status, 200, "{self:?}");
@@ -188,7 +189,7 @@ impl Request {
         }
     }
 
-    /// Signs by hand, after the document.
+    /// Signs by hand, following the document.
     fn sign(&self, host: &str) -> SignedRequest {
         let escape = |text: &str| {
             text.bytes().fold(String::new(), |mut out, b| {

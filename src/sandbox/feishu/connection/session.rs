@@ -1,4 +1,4 @@
-//! One connection: what the client sends is checked, what it is sent is written in order.
+//! One connection: checks what the client sends and writes commands in order.
 
 use futures::{SinkExt, StreamExt};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -8,24 +8,10 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
-use super::Connections;
-use super::door::SERVICE_ID;
-use super::wire::{CONTROL, DATA, Frame};
+use super::hub::{Command, Connections};
+use super::wire::{CONTROL, DATA, Frame, SERVICE_ID};
 
-/// What a connection is told to do.
-#[derive(Clone)]
-pub enum Command {
-    /// Send these, each as one binary message.
-    Send(Vec<Vec<u8>>),
-    /// Close with a close frame.
-    Close(u16, String),
-    /// End without a word.
-    Drop,
-    /// Fall silent: take nothing in, send nothing, and stay open until the client gives up.
-    Silence,
-}
-
-/// Runs a connection to its end.
+/// Runs a connection until it ends.
 pub async fn run<S>(connections: &Connections, socket: WebSocketStream<S>)
 where
     S: AsyncRead + AsyncWrite + Unpin,
@@ -34,22 +20,22 @@ where
     let number = connections.change(|state| {
         state.overview.opened = state.overview.opened.saturating_add(1);
         let number = u64::from(state.overview.opened);
-        state.lines.insert(number, sender);
+        state.open.insert(number, sender);
         number
     });
-    let mut line = Line { connections, socket, pinged: false };
-    line.serve(commands).await;
-    connections.change(|state| state.lines.remove(&number));
+    let mut session = Session { connections, socket, pinged: false };
+    session.serve(commands).await;
+    connections.change(|state| state.open.remove(&number));
 }
 
-struct Line<'c, S> {
+struct Session<'c, S> {
     connections: &'c Connections,
     socket: WebSocketStream<S>,
-    /// The first frame has to be a ping.
+    /// Whether the client has sent a ping, which must be its first frame.
     pinged: bool,
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> Line<'_, S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, S> {
     async fn serve(&mut self, mut commands: mpsc::UnboundedReceiver<Command>) {
         let mut silent = false;
         loop {
@@ -77,7 +63,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Line<'_, S> {
                 message = self.socket.next() => message,
             };
             if silent {
-                // Only that the client gave it up is noticed.
+                // Waits until the client gives up.
                 match message {
                     None | Some(Err(_) | Ok(Message::Close(_))) => return,
                     Some(Ok(_)) => continue,
@@ -123,7 +109,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Line<'_, S> {
                 });
                 let pong = Frame::pong(SERVICE_ID, times.to_json().to_string());
                 let sent = self.socket.send(Message::binary(pong.bytes())).await;
-                // A broken line shows with the next reading.
+                // A broken connection shows at the next read.
                 drop(sent);
                 Ok(())
             }

@@ -1,5 +1,5 @@
 //! The chat page of `airgate demo`: its static files, and the HTTP interface through which a browser acts as the
-//! stand-in's people. Controls beyond chatting (let spending grow, jump in time) are passed in by whoever starts it.
+//! stand-in's people. Controls beyond chatting (add spending, jump in time) are passed in by the caller.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -21,21 +21,21 @@ use serde_json::{Value, json};
 use tokio::sync::broadcast;
 use tokio_util::sync::CancellationToken;
 
-use super::feishu::{Change, ChatKind, ClickAction, Feishu, Message, Sender, State};
+use super::feishu::{Change, ChatKind, ClickAction, FakeFeishu, Message, Sender, State};
 
 #[cfg(test)]
 mod tests;
 
-/// The page itself, in the binary.
+/// The page's files, embedded in the binary.
 #[derive(RustEmbed)]
 #[folder = "src/sandbox/page/"]
 struct Files;
 
-/// How many notices a slow browser may lag behind.
+/// How many notices are buffered for a slow browser.
 const NOTICES: usize = 256;
 /// The most bytes of a request from the page.
 const BODY_LIMIT: usize = 256 * 1024;
-/// Nothing from elsewhere is loaded, whatever a card says.
+/// The page loads nothing from other hosts, whatever a card contains.
 const POLICY: &str = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
                       base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
@@ -43,17 +43,17 @@ const POLICY: &str = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ControlKind {
-    /// Pressed.
+    /// A button.
     Button,
-    /// Switched on and off.
+    /// A switch.
     Toggle,
-    /// One of its options.
+    /// A choice among its options.
     Select,
     /// A number.
     Number,
-    /// Its fields, and a button that sends them together as an object.
+    /// Fields, and a button that sends them together as an object.
     Form,
-    /// Not drawn: the page uses it by itself.
+    /// Not drawn: the page's own code uses it.
     Hidden,
 }
 
@@ -66,7 +66,7 @@ pub struct ControlField {
 }
 
 impl ControlField {
-    /// A field that is sent by this name and shown by this label.
+    /// A field sent as `name` and labelled `label`.
     pub fn new(name: &str, label: &str, options: Vec<ControlOption>) -> Self {
         Self { name: name.to_owned(), label: label.to_owned(), options }
     }
@@ -75,9 +75,9 @@ impl ControlField {
 /// One choice of a [`ControlKind::Select`].
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ControlOption {
-    /// What is sent.
+    /// The value that is sent.
     pub value: Value,
-    /// What is shown.
+    /// The label that is shown.
     pub label: String,
 }
 
@@ -127,37 +127,45 @@ impl Control {
         self
     }
 
-    /// What the control shows as its present value; asked each time the page draws it.
+    /// Reads the current value, each time the page draws the control.
     pub fn reading(mut self, reading: impl Fn() -> Value + Send + Sync + 'static) -> Self {
         self.reading = Some(Arc::new(reading));
         self
     }
 }
 
-/// What the page is made of. Clones share it.
+/// The page. Clones share its state.
 #[derive(Clone)]
 pub struct DemoPage {
     parts: Arc<Parts>,
 }
 
 struct Parts {
-    feishu: Feishu,
+    feishu: FakeFeishu,
+    /// The language that the page opens in: `zh_cn` or `en_us`.
+    locale: String,
     /// People in the order the page shows them, with their role's label.
     people: Vec<(String, String)>,
     controls: Vec<Control>,
     notices: broadcast::Sender<(&'static str, Value)>,
-    /// What was last told about the monitor, for a page that is opened later.
+    /// The latest monitor data, for a page that is opened later.
     monitor: Mutex<Value>,
     stop: CancellationToken,
 }
 
 impl DemoPage {
-    /// A page over `feishu`. `people` are (open_id, role label) in the order they are shown; people of the stand-in that
-    /// are not named come last, without a role.
-    pub fn new(feishu: Feishu, people: Vec<(String, String)>, controls: Vec<Control>) -> Self {
+    /// A page over `feishu` that opens in the language of `locale` (`zh_cn` or `en_us`). `people` are (open_id, role
+    /// label) in the order they are shown; people of the stand-in that are not named come last, without a role.
+    pub fn new(
+        feishu: FakeFeishu,
+        locale: &str,
+        people: Vec<(String, String)>,
+        controls: Vec<Control>,
+    ) -> Self {
         Self {
             parts: Arc::new(Parts {
                 feishu,
+                locale: locale.to_owned(),
                 people,
                 controls,
                 notices: broadcast::channel(NOTICES).0,
@@ -169,17 +177,17 @@ impl DemoPage {
 
     /// Shows a line in every open page.
     pub fn notice(&self, text: &str) {
-        // No page open is no fault.
+        // Fails only if no page is open.
         let _ = self.parts.notices.send(("notice", json!({"text": text})));
     }
 
-    /// Tells every open page, and those that are opened later, what goes on behind the chat.
+    /// Sends what happens behind the chat to every open page, and to those opened later.
     pub fn monitor(&self, data: Value) {
         *self.parts.monitor.lock() = data.clone();
         let _ = self.parts.notices.send(("monitor", data));
     }
 
-    /// Ends the open event streams, which otherwise hold up a graceful stop.
+    /// Ends the open event streams, which would otherwise delay a graceful shutdown.
     pub fn close(&self) {
         self.parts.stop.cancel();
     }
@@ -204,7 +212,7 @@ impl DemoPage {
         let feishu = &self.parts.feishu;
         let (sender_kind, sender_id, sender_name) = match &message.sender {
             Sender::Bot => ("bot", feishu.bot_open_id(), feishu.bot_name()),
-            Sender::Hook(id) => ("hook", id.as_str(), "自定义机器人"),
+            Sender::Hook(id) => ("hook", id.as_str(), ""),
             Sender::Person(id) => {
                 let person = state.people().find(|person| person.open_id == *id);
                 ("person", id.as_str(), person.map_or(id.as_str(), |p| p.name.as_str()))
@@ -217,14 +225,13 @@ impl DemoPage {
             "sender": {"kind": sender_kind, "id": sender_id, "name": sender_name},
             "at": message.created_at.as_millisecond(),
             "updated_at": message.updated_at.as_millisecond(),
-            // Taking it back is a change of what is shown.
+            // A recall changes what is shown.
             "revision": message.revisions.saturating_add(u32::from(message.recalled)),
         });
         if let Some(members) = shown.as_object_mut() {
             let mut set = |name: &str, value: Value| members.insert(name.to_owned(), value);
             if message.recalled {
-                set("kind", "text".into());
-                set("text", "（消息已撤回）".into());
+                set("kind", "recalled".into());
             } else if message.is_card() {
                 set("kind", "card".into());
                 set("card", content);
@@ -265,10 +272,10 @@ pub fn router(state: DemoPage) -> Router {
         .with_state(state)
 }
 
-/// A refusal, as `{"error": …}`.
-struct Refusal(StatusCode, String);
+/// An error, answered as `{"error": …}`.
+struct PageError(StatusCode, String);
 
-impl Refusal {
+impl PageError {
     fn bad(reason: impl Into<String>) -> Self {
         Self(StatusCode::BAD_REQUEST, reason.into())
     }
@@ -278,19 +285,19 @@ impl Refusal {
     }
 }
 
-impl IntoResponse for Refusal {
+impl IntoResponse for PageError {
     fn into_response(self) -> Response {
         (self.0, Json(json!({"error": self.1}))).into_response()
     }
 }
 
-impl From<JsonRejection> for Refusal {
+impl From<JsonRejection> for PageError {
     fn from(rejection: JsonRejection) -> Self {
         Self(rejection.status(), rejection.body_text())
     }
 }
 
-type Answer = Result<Json<Value>, Refusal>;
+type JsonResult = Result<Json<Value>, PageError>;
 
 async fn overview(Shared(page): Shared<DemoPage>) -> Json<Value> {
     let feishu = &page.parts.feishu;
@@ -324,11 +331,11 @@ struct Wanted {
 async fn messages(
     Shared(page): Shared<DemoPage>,
     wanted: Result<Query<Wanted>, axum::extract::rejection::QueryRejection>,
-) -> Answer {
-    let Query(wanted) = wanted.map_err(|error| Refusal::bad(error.body_text()))?;
+) -> JsonResult {
+    let Query(wanted) = wanted.map_err(|error| PageError::bad(error.body_text()))?;
     page.parts.feishu.read(|state| {
         if !state.chats().any(|chat| chat.chat_id == wanted.chat) {
-            return Err(Refusal::missing("chat"));
+            return Err(PageError::missing("chat"));
         }
         let list: Vec<Value> =
             state.messages(&wanted.chat).map(|message| page.shown(state, message)).collect();
@@ -339,8 +346,8 @@ async fn messages(
 async fn file(
     Shared(page): Shared<DemoPage>,
     Path(key): Path<String>,
-) -> Result<Response, Refusal> {
-    let file = page.parts.feishu.file(&key).ok_or_else(|| Refusal::missing("file"))?;
+) -> Result<Response, PageError> {
+    let file = page.parts.feishu.file(&key).ok_or_else(|| PageError::missing("file"))?;
     // Characters that a header cannot hold, or that would end the quotes, are replaced.
     let name: String = file
         .name
@@ -364,7 +371,7 @@ async fn events(
     let notices = page.parts.notices.subscribe();
     let stream =
         stream::unfold((page, changes, notices), |(page, mut changes, mut notices)| async move {
-            // Whoever lagged behind lost something: the stream ends, the browser comes again and reads anew.
+            // A page that lagged has lost events: the stream ends, and the browser reconnects and reloads.
             let event = loop {
                 let event = tokio::select! {
                     () = page.parts.stop.cancelled() => return None,
@@ -393,22 +400,22 @@ impl DemoPage {
         Some(Event::default().event(name).data(shown.to_string()))
     }
 
-    /// The chat, if this person is in it.
-    fn chat_of(&self, person: &str, chat_id: &str) -> Result<ChatKind, Refusal> {
+    /// The kind of the chat, if this person is in it.
+    fn chat_of(&self, person: &str, chat_id: &str) -> Result<ChatKind, PageError> {
         self.parts.feishu.read(|state| {
             if !state.people().any(|known| known.open_id == person) {
-                return Err(Refusal::missing("person"));
+                return Err(PageError::missing("person"));
             }
             let chat = state
                 .chats()
                 .find(|chat| chat.chat_id == chat_id)
-                .ok_or_else(|| Refusal::missing("chat"))?;
+                .ok_or_else(|| PageError::missing("chat"))?;
             match &chat.kind {
-                ChatKind::Direct(owner) if owner != person => Err(Refusal(
+                ChatKind::Direct(owner) if owner != person => Err(PageError(
                     StatusCode::FORBIDDEN,
                     "this chat belongs to somebody else".to_owned(),
                 )),
-                _ if chat.dissolved => Err(Refusal::bad("this chat was dissolved")),
+                _ if chat.dissolved => Err(PageError::bad("this chat was dissolved")),
                 kind => Ok(kind.clone()),
             }
         })
@@ -426,7 +433,7 @@ struct Say {
     mention: bool,
 }
 
-async fn say(Shared(page): Shared<DemoPage>, said: Result<Json<Say>, JsonRejection>) -> Answer {
+async fn say(Shared(page): Shared<DemoPage>, said: Result<Json<Say>, JsonRejection>) -> JsonResult {
     let Json(said) = said?;
     let kind = page.chat_of(&said.person, &said.chat)?;
     let feishu = &page.parts.feishu;
@@ -435,7 +442,7 @@ async fn say(Shared(page): Shared<DemoPage>, said: Result<Json<Say>, JsonRejecti
         (ChatKind::Direct(_), _) => (text, false),
         (ChatKind::Group, None) => (text, said.mention),
         (ChatKind::Group, Some(rest)) => {
-            // Whoever is mentioned by hand is the bot: the name, whatever it is, is not part of the text.
+            // A mention typed by hand means the bot, whatever the name; it is not part of the text.
             let bare = match rest.strip_prefix(feishu.bot_name()) {
                 Some(bare) => bare,
                 None => rest.split_once(char::is_whitespace).map_or("", |(_, bare)| bare),
@@ -444,7 +451,7 @@ async fn say(Shared(page): Shared<DemoPage>, said: Result<Json<Say>, JsonRejecti
         }
     };
     if text.is_empty() {
-        return Err(Refusal::bad("nothing was said"));
+        return Err(PageError::bad("nothing was said"));
     }
     let sent = feishu.say(&said.person, &said.chat, text, mention).await;
     Ok(Json(json!({"status": sent.status})))
@@ -457,11 +464,11 @@ struct Enter {
     person: String,
 }
 
-/// A person opens their direct chat: the platform tells the bot.
+/// A person opens their direct chat; the platform notifies the bot.
 async fn enter(
     Shared(page): Shared<DemoPage>,
     entered: Result<Json<Enter>, JsonRejection>,
-) -> Answer {
+) -> JsonResult {
     let Json(entered) = entered?;
     let feishu = &page.parts.feishu;
     page.chat_of(&entered.person, &feishu.direct_chat(&entered.person))?;
@@ -481,10 +488,10 @@ struct Click {
 async fn click(
     Shared(page): Shared<DemoPage>,
     clicked: Result<Json<Click>, JsonRejection>,
-) -> Answer {
+) -> JsonResult {
     let Json(clicked) = clicked?;
     let feishu = &page.parts.feishu;
-    let message = feishu.message(&clicked.message).ok_or_else(|| Refusal::missing("message"))?;
+    let message = feishu.message(&clicked.message).ok_or_else(|| PageError::missing("message"))?;
     page.chat_of(&clicked.person, &message.chat_id)?;
     let result = feishu.click(&clicked.person, &clicked.message, clicked.action).await;
     let toast = result.toast.map(|toast| json!({"type": toast.kind, "content": toast.content}));
@@ -513,7 +520,7 @@ async fn controls(Shared(page): Shared<DemoPage>) -> Json<Value> {
 async fn control(
     Shared(page): Shared<DemoPage>,
     request: Result<Json<Value>, JsonRejection>,
-) -> Answer {
+) -> JsonResult {
     let Json(request) = request?;
     let name = request.get("name").and_then(Value::as_str);
     let control = page
@@ -521,19 +528,19 @@ async fn control(
         .controls
         .iter()
         .find(|control| Some(control.name.as_str()) == name)
-        .ok_or_else(|| Refusal::missing("control"))?;
+        .ok_or_else(|| PageError::missing("control"))?;
     match (control.handler)(request).await {
         Ok(answer) => Ok(Json(answer)),
-        Err(reason) => Err(Refusal(StatusCode::UNPROCESSABLE_ENTITY, reason)),
+        Err(reason) => Err(PageError(StatusCode::UNPROCESSABLE_ENTITY, reason)),
     }
 }
 
-async fn static_file(uri: Uri) -> Result<Response, Refusal> {
+async fn static_file(Shared(page): Shared<DemoPage>, uri: Uri) -> Result<Response, PageError> {
     let path = match uri.path().trim_start_matches('/') {
         "" => "index.html",
         path => path,
     };
-    let file = Files::get(path).ok_or_else(|| Refusal::missing("page"))?;
+    let file = Files::get(path).ok_or_else(|| PageError::missing("page"))?;
     let kind = match path.rsplit_once('.').map_or("", |(_, ending)| ending) {
         "html" => "text/html; charset=utf-8",
         "css" => "text/css; charset=utf-8",
@@ -550,5 +557,10 @@ async fn static_file(uri: Uri) -> Result<Response, Refusal> {
         (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
         (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY)),
     ];
-    Ok((headers, file.data.into_owned()).into_response())
+    let mut data = file.data.into_owned();
+    if path == "index.html" {
+        let locale = format!("data-locale=\"{}\"", page.parts.locale);
+        data = String::from_utf8_lossy(&data).replacen("data-locale=\"\"", &locale, 1).into_bytes();
+    }
+    Ok((headers, data).into_response())
 }

@@ -1,27 +1,28 @@
-//! The times that the platform sets for its clients, in the discovery answer and in pongs.
+//! The timings that the platform sets for its clients, in the discovery response and in pongs (docs/platforms/feishu.md
+//! §10.2).
 
 use std::time::Duration;
 
 use serde_json::Value;
 
-/// Longer times are not believed: a connection that pings once a day could be dead for two.
-const LONGEST: u64 = 3600;
+/// Longest accepted value, in seconds: with one ping a day, a connection could be dead for two days unnoticed.
+const MAX_SECONDS: u64 = 3600;
 
-/// How often to ping, and how long to wait before connecting again.
+/// How often to ping, and how long to wait before reconnecting.
 ///
-/// The platform also sends `ReconnectCount`, after which its own clients give up. This one never does.
+/// The platform also sends `ReconnectCount`, after which its own clients give up. This one ignores it and never gives up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Settings {
-    /// From one ping to the next.
+pub(super) struct Timings {
+    /// Interval between pings.
     pub ping_interval: Duration,
-    /// The longest pause between two attempts to connect that failed for passing reasons.
+    /// Cap on the back-off after transient failures.
     pub reconnect_interval: Duration,
-    /// The first attempt after a loss waits for a random time up to this, so that not all clients come at once.
+    /// Max jitter before the first reconnect after a loss, so that clients do not all return at once.
     pub reconnect_nonce: Duration,
 }
 
-impl Default for Settings {
-    /// The values of the official clients.
+impl Default for Timings {
+    /// The official clients' values.
     fn default() -> Self {
         Self {
             ping_interval: Duration::from_secs(120),
@@ -31,12 +32,12 @@ impl Default for Settings {
     }
 }
 
-impl Settings {
-    /// Takes over what is there and makes sense; the rest stays as it is.
+impl Timings {
+    /// Applies the values that are present and plausible; keeps the others.
     pub(super) fn update(&mut self, given: &Value) {
         let take = |name: &str, setting: &mut Duration| {
             let seconds = given.get(name).and_then(Value::as_u64);
-            if let Some(seconds) = seconds.filter(|seconds| (1..=LONGEST).contains(seconds)) {
+            if let Some(seconds) = seconds.filter(|seconds| (1..=MAX_SECONDS).contains(seconds)) {
                 *setting = Duration::from_secs(seconds);
             }
         };
@@ -45,7 +46,7 @@ impl Settings {
         take("ReconnectNonce", &mut self.reconnect_nonce);
     }
 
-    /// The same for the payload of a pong, which may be empty or anything else.
+    /// Like [`Self::update`], for the payload of a pong, which may be empty or not JSON.
     pub(super) fn update_from(&mut self, payload: &[u8]) {
         if let Ok(given) = serde_json::from_slice::<Value>(payload) {
             self.update(&given);
@@ -60,13 +61,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_makes_sense_is_taken_over() {
-        let seconds = |ping, interval, nonce| Settings {
+    fn only_plausible_values_are_applied() {
+        let seconds = |ping, interval, nonce| Timings {
             ping_interval: Duration::from_secs(ping),
             reconnect_interval: Duration::from_secs(interval),
             reconnect_nonce: Duration::from_secs(nonce),
         };
-        for (given, settings) in [
+        for (given, timings) in [
             (
                 json!({"ReconnectCount": 3, "ReconnectInterval": 60, "ReconnectNonce": 15, "PingInterval": 90}),
                 seconds(90, 60, 15),
@@ -80,13 +81,13 @@ mod tests {
             (json!([30]), seconds(120, 120, 30)),
             (json!(null), seconds(120, 120, 30)),
         ] {
-            let mut taken = Settings::default();
+            let mut taken = Timings::default();
             taken.update(&given);
-            assert_eq!(taken, settings, "{given}");
+            assert_eq!(taken, timings, "{given}");
         }
-        let mut settings = Settings::default();
-        settings.update_from(b"{\"PingInterval\":");
-        settings.update_from(b"");
-        assert_eq!(settings, Settings::default());
+        let mut timings = Timings::default();
+        timings.update_from(b"{\"PingInterval\":");
+        timings.update_from(b"");
+        assert_eq!(timings, Timings::default());
     }
 }

@@ -1,18 +1,21 @@
-//! Attaches and detaches the policies of linked projects, tried until it is done.
+//! Attaches and detaches the policies of linked projects, retried until the cloud has done it.
 //!
-//! What airgate attached must be told from what the user held before: the user's policies are read first, and that a
-//! policy is about to be attached is committed before the call. So a repeat after an unclear failure or a crash still
-//! knows whose it is.
+//! # The states of a policy in a project
+//!
+//! ```text
+//!     owed ──held already──▶ held (not airgate's to detach)
+//!       │
+//!       └──▶ attaching ──▶ attached ──link removed──▶ detaching ──▶ gone
+//! ```
+//!
+//! What airgate attached must be told apart from what the user held before. So the user's policies are read first, and
+//! "attaching" is committed before the call: a retry after a lost answer or a crash still knows whose policy it is.
+//!
+//! While an access change of the user is pending, policies wait; with `access.detach_policies` also while the access is cut.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::FutureExt;
-use jiff::SignedDuration;
-use parking_lot::Mutex;
-use tokio::sync::Notify;
-use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::cloud::{Cloud, CloudError};
@@ -22,46 +25,43 @@ use crate::clock::Clock;
 use crate::domain::{
     Authorisation, Grant, GrantState, HeldPolicy, PolicyKind, PolicyScope, UserKey, UserStatus,
 };
+use crate::owed::{self, Backoff, Due, InFlight, Owed, Wakers};
 use crate::store::{Store, StoreError, WriteTx};
 use crate::volcengine::{self, ErrorKind};
 
-/// Users served side by side; less than the enforcer's, which must always find room.
-const USERS_AT_ONCE: usize = 4;
-/// The longest pause between two tries.
-const LONGEST_PAUSE: Duration = Duration::from_secs(600);
-/// While something is owed, the rows are looked at again after so long even if nobody rang.
-const LOOK_AGAIN: Duration = Duration::from_secs(1);
-/// While nothing is.
-const IDLE: Duration = Duration::from_secs(30);
+/// Pauses between the attempts at one project of a user.
+const BACKOFF: Backoff =
+    Backoff { first: Duration::from_secs(1), longest: Duration::from_secs(600) };
+/// Poll interval while something is owed.
+const POLL: Duration = Duration::from_secs(1);
+/// Poll interval otherwise, in case a wake-up is missed.
+const IDLE_POLL: Duration = Duration::from_secs(30);
 
-/// What [`Authoriser::new`] is made of.
-pub struct Parts {
-    /// Where the rows are.
+/// Carries out what is owed to users' policies within their projects.
+pub struct Policies {
+    parts: PoliciesParts,
+}
+
+/// What [`Policies::new`] needs.
+pub struct PoliciesParts {
+    /// Holds the rows.
     pub store: Store,
     /// The cloud.
     pub cloud: Cloud,
-    /// Makes the reports.
+    /// Renders the reports.
     pub cards: Arc<Cards>,
     /// Time.
     pub clock: Clock,
-    /// Whether a cut takes all policies: then nothing is attached to a user whose access is cut.
-    pub cut_takes_policies: bool,
-    /// Users whose access or policies are being changed: shared with enforcement, so that an attachment and a cut never
-    /// overtake each other.
-    pub in_flight: Arc<Mutex<HashSet<UserKey>>>,
-    /// Rung when something was made owed here.
-    pub bell: Arc<Notify>,
-    /// Rung when a message was made owed.
-    pub outbox_bell: Arc<Notify>,
+    /// Wakes this loop, and the outbox.
+    pub wakers: Wakers,
+    /// The users whose access or policies are being changed: shared with the [`Enforcer`](super::Enforcer), so that an
+    /// attachment and a cut never overtake each other.
+    pub in_flight: InFlight<UserKey>,
+    /// Whether a cut also detaches every policy (`access.detach_policies`): then nothing is attached while access is cut.
+    pub detach_policies: bool,
 }
 
-/// Carries out what is owed to users' policies within their projects.
-pub struct Authoriser {
-    parts: Parts,
-    mine: Mutex<HashSet<UserKey>>,
-}
-
-/// What a call showed of a grant: where it was begun and what becomes of it.
+/// The outcome of a call for a grant: the state it was begun in, and the one that follows.
 struct Step {
     policy: String,
     from: GrantState,
@@ -75,85 +75,44 @@ enum To {
     Gone,
 }
 
-impl Authoriser {
-    /// An authoriser over these parts.
-    pub fn new(parts: Parts) -> Arc<Self> {
-        Arc::new(Self { parts, mine: Mutex::new(HashSet::new()) })
-    }
+/// Projects of users. The projects of one user go one after the other, since they share the user's list of policies. Only a
+/// few users at once, since access changes matter more.
+impl Owed for Policies {
+    const WHAT: &'static str = "policies";
+    const PER_GROUP: usize = 4;
+    const REST: Duration = POLL;
 
-    /// Works until `stop`; then finishes the tries that are under way.
-    pub async fn run(self: Arc<Self>, stop: CancellationToken) {
-        let mut tries = JoinSet::new();
-        loop {
-            let pause = match self.parts.store.reading(|tx| tx.authorisations_owed()).await {
-                Ok(owed) if owed.is_empty() => IDLE,
-                Ok(owed) => {
-                    self.start_due(owed, &mut tries);
-                    LOOK_AGAIN
-                }
-                Err(error) => {
-                    tracing::error!(%error, "authorisations cannot be read");
-                    LOOK_AGAIN
-                }
-            };
-            tokio::select! {
-                () = stop.cancelled() => break,
-                () = self.parts.bell.notified() => {}
-                Some(_) = tries.join_next(), if !tries.is_empty() => {}
-                () = tokio::time::sleep(pause) => {}
-            }
-        }
-        while tries.join_next().await.is_some() {}
-    }
+    type Row = Authorisation;
+    type Key = UserKey;
+    type Group = ();
+    type Error = StoreError;
 
-    fn start_due(self: &Arc<Self>, owed: Vec<Authorisation>, tries: &mut JoinSet<()>) {
+    async fn due(&self) -> Result<Due<Authorisation>, StoreError> {
+        let mut rows = self.parts.store.reading(|tx| tx.authorisations_owed()).await?;
+        let poll_after = if rows.is_empty() { IDLE_POLL } else { POLL };
         let now = self.parts.clock.now();
-        for owed in owed.into_iter().filter(|owed| owed.next_at <= now) {
-            {
-                let mut mine = self.mine.lock();
-                if mine.len() >= USERS_AT_ONCE
-                    || !self.parts.in_flight.lock().insert(owed.user.clone())
-                {
-                    continue;
-                }
-                mine.insert(owed.user.clone());
-            }
-            let authoriser = Arc::clone(self);
-            tries.spawn(async move {
-                let user = owed.user.clone();
-                let tried =
-                    std::panic::AssertUnwindSafe(authoriser.attempt(owed)).catch_unwind().await;
-                let rest = match tried {
-                    Ok(Ok(())) => Duration::ZERO,
-                    Ok(Err(error)) => {
-                        tracing::error!(%user, %error, "a try could not be noted");
-                        LOOK_AGAIN
-                    }
-                    Err(_) => {
-                        tracing::error!(%user, "a try panicked");
-                        LOOK_AGAIN
-                    }
-                };
-                // The row is as it was, due: without a rest it would be tried again at once, and for ever.
-                tokio::time::sleep(rest).await;
-                authoriser.parts.in_flight.lock().remove(&user);
-                authoriser.mine.lock().remove(&user);
-            });
-        }
+        rows.retain(|owed| owed.next_at <= now);
+        Ok(Due { rows, poll_after })
     }
 
-    /// One try for one project of one user.
+    fn key(owed: &Authorisation) -> UserKey {
+        owed.user.clone()
+    }
+
+    fn group(_: &UserKey) {}
+
+    /// One attempt for one project of one user.
     async fn attempt(&self, listed: Authorisation) -> Result<(), StoreError> {
         let (user, project) = (listed.user.clone(), listed.project.clone());
-        let cut_takes_policies = self.parts.cut_takes_policies;
-        // Read again now that nobody else changes this user.
+        let detach_policies = self.parts.detach_policies;
+        // Read again: the enforcer may have worked on this user since.
         let read = self.parts.store.reading(move |tx| {
             let (Some(owed), Some(record)) = (tx.authorisation(&user, &project)?, tx.user(&user)?)
             else {
                 return Ok(None);
             };
             let waits = tx.access_pending(&user)?.is_some()
-                || (cut_takes_policies && record.status == UserStatus::Disabled);
+                || (detach_policies && record.status == UserStatus::Disabled);
             Ok::<_, StoreError>(Some((owed, waits, record.status)))
         });
         let Some((owed, waits, status)) = read.await? else {
@@ -175,7 +134,7 @@ impl Authoriser {
         };
         let mut failure = None;
         if !waits {
-            failure = self.look(&api, &owed).await?;
+            failure = self.begin(&api, &owed).await?;
         }
         let (user, project) = (owed.user.clone(), owed.project.clone());
         let now = self.parts.store.reading(move |tx| tx.authorisation(&user, &project)).await?;
@@ -188,12 +147,26 @@ impl Authoriser {
         }
         self.note(&owed, failure.as_deref()).await
     }
+}
 
-    /// Tells what the user holds already from what is to be attached, and commits that it is about to be. Returns why that could
-    /// not be told.
-    async fn look(
+impl Policies {
+    /// Builds the loop from its parts.
+    pub fn new(parts: PoliciesParts) -> Arc<Self> {
+        Arc::new(Self { parts })
+    }
+
+    /// Works until `stop`; then finishes the attempts in flight.
+    pub async fn run(self: Arc<Self>, stop: CancellationToken) {
+        let wake = Arc::clone(&self.parts.wakers.policies);
+        let in_flight = self.parts.in_flight.clone();
+        owed::run(self, wake, in_flight, stop).await;
+    }
+
+    /// Separates what the user holds already from what is to be attached, and commits the latter as attaching. Returns the
+    /// reason if the cloud did not say what the user holds.
+    async fn begin(
         &self,
-        api: &volcengine::Account,
+        api: &volcengine::AccountClient,
         owed: &Authorisation,
     ) -> Result<Option<String>, StoreError> {
         if !owed.grants.iter().any(|grant| grant.state == GrantState::Owed) {
@@ -228,23 +201,23 @@ impl Authoriser {
 
     async fn attach(
         &self,
-        api: &volcengine::Account,
+        api: &volcengine::AccountClient,
         owed: &Authorisation,
         grant: &Grant,
     ) -> Result<(), StoreError> {
         let username = owed.user.username.as_str();
         let mut kind = grant.kind.unwrap_or(PolicyKind::System);
         loop {
-            let asked = api.attach_policy(username, &held(owed, grant, kind)).await;
-            let to = match asked {
+            let attached = api.attach_policy(username, &policy_of(owed, grant, kind)).await;
+            let to = match attached {
                 Ok(()) => Ok(To::State(GrantState::Attached)),
-                Err(error) if holds_already(&error) => Ok(To::State(GrantState::Attached)),
+                Err(error) if is_attached_already(&error) => Ok(To::State(GrantState::Attached)),
                 Err(error) if no_such_policy(&error) && kind == PolicyKind::System => {
                     Ok(To::Kind(PolicyKind::Custom))
                 }
                 Err(error) => {
                     if no_such_policy(&error) {
-                        // Neither kind exists (yet): from the beginning the next time.
+                        // Neither kind exists (yet): the next attempt starts with the vendor's again.
                         let to = Ok(To::Kind(PolicyKind::System));
                         self.settle(owed, grant, to).await?;
                     }
@@ -262,21 +235,21 @@ impl Authoriser {
 
     async fn detach(
         &self,
-        api: &volcengine::Account,
+        api: &volcengine::AccountClient,
         owed: &Authorisation,
         grant: &Grant,
     ) -> Result<(), StoreError> {
-        let held = held(owed, grant, grant.kind.unwrap_or(PolicyKind::System));
-        let to = match api.detach_policy(owed.user.username.as_str(), &held).await {
+        let policy = policy_of(owed, grant, grant.kind.unwrap_or(PolicyKind::System));
+        let to = match api.detach_policy(owed.user.username.as_str(), &policy).await {
             Ok(()) => Ok(To::Gone),
-            // Not attached, or the user or the project is gone: nothing to take away.
+            // Not attached, or the user or the project is gone: nothing to detach.
             Err(error) if error.is_not_found() => Ok(To::Gone),
             Err(error) => Err(self.parts.cards.words().trouble(&error.into())),
         };
         self.settle(owed, grant, to).await
     }
 
-    /// Notes how a call ended, unless something else is wanted of the grant by now.
+    /// Notes the outcome of a call, unless something else is wanted of the grant by now.
     async fn settle(
         &self,
         owed: &Authorisation,
@@ -285,7 +258,7 @@ impl Authoriser {
     ) -> Result<(), StoreError> {
         let step = Step { policy: grant.policy.clone(), from: grant.state, to };
         if let Err(error) = &step.to {
-            tracing::warn!(user = %owed.user, project = %owed.project, policy = step.policy, error, "a policy is not changed yet");
+            tracing::warn!(user = %owed.user, project = %owed.project, policy = step.policy, error, "policy not changed yet");
         }
         self.change(owed, move |authorisation| {
             let mut grants = std::mem::take(&mut authorisation.grants);
@@ -328,17 +301,10 @@ impl Authoriser {
             .await
     }
 
-    /// A try has ended: when the next one is due, and the card that waits for this.
+    /// The attempt has ended: sets when the next one is due, and updates the card that waits for this one.
     async fn note(&self, tried: &Authorisation, failure: Option<&str>) -> Result<(), StoreError> {
-        let doubled = Duration::from_secs(1)
-            .saturating_mul(2u32.saturating_pow(tried.attempts.min(16)))
-            .min(LONGEST_PAUSE)
-            .saturating_add(Duration::from_millis(rand::random_range(0..250)));
         let now = self.parts.clock.now();
-        let next_at = SignedDuration::try_from(doubled)
-            .ok()
-            .and_then(|pause| now.checked_add(pause).ok())
-            .unwrap_or(now);
+        let next_at = BACKOFF.retry_at(tried.attempts, now);
         let (tried, failure) = (tried.clone(), failure.map(str::to_owned));
         let cards = Arc::clone(&self.parts.cards);
         self.parts
@@ -363,12 +329,12 @@ impl Authoriser {
                 report(tx, &cards, &tried, now)
             })
             .await?;
-        self.parts.outbox_bell.notify_one();
+        self.parts.wakers.outbox.notify_one();
         Ok(())
     }
 }
 
-/// Shows the projects card anew, where one waits for the outcome of the first try.
+/// Updates the projects card, if one waits for the outcome of the first attempt.
 fn report(
     tx: &WriteTx,
     cards: &Cards,
@@ -389,16 +355,16 @@ fn report(
     }
 }
 
-fn held(owed: &Authorisation, grant: &Grant, kind: PolicyKind) -> HeldPolicy {
+fn policy_of(owed: &Authorisation, grant: &Grant, kind: PolicyKind) -> HeldPolicy {
     let scope = PolicyScope::Project(owed.project.clone());
     HeldPolicy { name: grant.policy.clone(), kind, scope }
 }
 
-fn holds_already(error: &volcengine::Error) -> bool {
+fn is_attached_already(error: &volcengine::Error) -> bool {
     matches!(error.kind(), ErrorKind::AlreadyExists | ErrorKind::Conflict)
 }
 
-/// Says that the policy does not exist, not its user or project.
+/// Whether it is the policy that does not exist, not its user or project.
 fn no_such_policy(error: &volcengine::Error) -> bool {
     error.is_not_found() && error.code().is_some_and(|code| code.starts_with("Policy"))
 }

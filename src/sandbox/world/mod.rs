@@ -1,5 +1,5 @@
-//! What the stand-in cloud holds: main accounts with their users, keys, projects and bills, and the rules by which it
-//! answers. Plain data with builder-like methods, so that a test says in a few lines which cloud it needs.
+//! The contents of the stand-in cloud: main accounts with their users, keys, projects and bills, and the rules by which it
+//! answers. Plain data with builder-like methods, so that a test describes the cloud it needs in a few lines.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,23 +20,23 @@ pub use users::{
     PolicyScope, User,
 };
 
-/// The instant at which everything that a builder adds was made.
+/// The creation time of everything that a builder method adds.
 pub(crate) const LONG_AGO: Timestamp = Timestamp::constant(1_767_578_584, 0);
 
 /// The whole cloud.
 #[derive(Clone, Debug, Default)]
 pub struct World {
     /// The main accounts.
-    pub accounts: Vec<Account>,
-    /// How the cloud answers where the real one leaves room.
+    pub accounts: Vec<FakeAccount>,
+    /// How the cloud behaves where the documentation leaves it open.
     pub rules: Rules,
-    /// Which user spends in which project, for whoever sets up airgate over this world.
+    /// Which user spends in which project, for setting up airgate on this world.
     pub suggested: Vec<SuggestedLink>,
-    /// Which user was allocated how much, in the order of the ledger.
+    /// Each user's quota entries, in the order of the ledger.
     pub suggested_quota: Vec<SuggestedQuota>,
 }
 
-/// The account or the user that a builder method named does not exist.
+/// A named account or user does not exist.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum WorldError {
     /// No account of that slug.
@@ -47,20 +47,20 @@ pub enum WorldError {
     NoSuchUser(String, String),
 }
 
-/// How the cloud answers where the real one leaves room.
+/// How the cloud behaves where the documentation leaves it open.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rules {
-    /// Calls that one account may make within a second; `None`: as many as it likes. 5 by default.
+    /// Calls per second and account; `None`: unlimited. 5 by default.
     pub calls_per_second: Option<u32>,
-    /// HTTP status of `AccountFlowLimitExceeded`: 429, 400 and 200 have all been seen. 429 by default.
+    /// HTTP status of `AccountFlowLimitExceeded`: 429, 400 and 200 have been observed. 429 by default.
     pub throttle_status: u16,
-    /// What becomes of a `Project` filter on the bill lists, where the sources contradict each other.
+    /// Effect of a `Project` filter on the bill lists, on which the sources disagree.
     pub project_filter: ProjectFilter,
-    /// What stands for `Result` where an action returns nothing.
+    /// `Result` of an action that returns nothing.
     pub empty_result: EmptyResult,
     /// Whether attaching twice, and detaching what is not attached, is an error.
     pub repeated_attachment_is_an_error: bool,
-    /// Reads of a key's status or of a login profile that still show the old state after a change. 0 by default.
+    /// How many reads of a key's status or of a login profile still show the old state after a change. 0 by default.
     pub lag: u32,
 }
 
@@ -77,19 +77,19 @@ impl Default for Rules {
     }
 }
 
-/// What becomes of a `Project` filter on the bill lists.
+/// Effect of a `Project` filter on the bill lists.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ProjectFilter {
-    /// The published description does not know it: rows of all projects come.
+    /// As in the published description, which does not know it: rows of all projects.
     #[default]
     Ignored,
-    /// The newest SDK models know it: only rows of these projects come.
+    /// As in the newest SDK models: only rows of these projects.
     Honoured,
     /// `RequestInvalid`.
     Refused,
 }
 
-/// What stands for `Result` where an action returns nothing.
+/// `Result` of an action that returns nothing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum EmptyResult {
     /// No `Result` at all.
@@ -103,14 +103,14 @@ pub enum EmptyResult {
 
 /// A main account.
 #[derive(Clone, Debug)]
-pub struct Account {
-    /// The id by which airgate is to know it.
+pub struct FakeAccount {
+    /// airgate's id of the account.
     pub slug: String,
     /// Its name.
     pub name: String,
-    /// Volcengine's number of the account.
+    /// Volcengine's account number.
     pub id: i64,
-    /// The account's own access keys; the first is the one that airgate is given.
+    /// The account's own access keys; airgate uses the first.
     pub keys: Vec<AccessKey>,
     /// Whether 分账账单 is switched on.
     pub split_bills_enabled: bool,
@@ -118,9 +118,9 @@ pub struct Account {
     pub users: BTreeMap<String, User>,
     /// Projects by name.
     pub projects: BTreeMap<String, Project>,
-    /// Policies that exist beside the vendor's own.
+    /// Policies that exist in addition to the system policies.
     pub custom_policies: BTreeSet<String>,
-    /// The account's money.
+    /// The account's balance.
     pub balance: Balance,
     bills: BTreeMap<BillPeriod, Vec<BillRow>>,
     users_made: i64,
@@ -130,17 +130,17 @@ pub struct Account {
 /// A project of an account.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Project {
-    /// The key by which bills name it.
+    /// The name used in bills.
     pub name: String,
-    /// What people read.
+    /// The display name.
     pub display_name: String,
     /// A remark.
     pub description: String,
-    /// When it was made.
+    /// When it was created.
     pub created: Timestamp,
 }
 
-/// What QueryBalanceAcct answers, in 元.
+/// The amounts of QueryBalanceAcct, in 元.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Balance {
     /// 现金余额.
@@ -153,10 +153,10 @@ pub struct Balance {
     pub arrears: Decimal,
 }
 
-/// A user's spending is to be read from a project.
+/// A link between a user and a project.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SuggestedLink {
-    /// [`Account::slug`].
+    /// [`FakeAccount::slug`].
     pub account_slug: String,
     /// [`User::name`].
     pub username: String,
@@ -169,7 +169,7 @@ pub struct SuggestedLink {
 /// An entry of a user's quota ledger.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SuggestedQuota {
-    /// [`Account::slug`].
+    /// [`FakeAccount::slug`].
     pub account_slug: String,
     /// [`User::name`].
     pub username: String,
@@ -186,20 +186,20 @@ impl World {
     }
 
     /// A cloud with one account.
-    pub fn with_account(account: Account) -> Self {
+    pub fn with_account(account: FakeAccount) -> Self {
         Self { accounts: vec![account], ..Self::default() }
     }
 
     /// The account of that slug.
-    pub fn account(&self, slug: &str) -> Option<&Account> {
+    pub fn account(&self, slug: &str) -> Option<&FakeAccount> {
         self.accounts.iter().find(|account| account.slug == slug)
     }
 
-    /// The account of that slug, to be changed.
+    /// The account of that slug, mutably.
     ///
     /// # Errors
     /// [`WorldError::NoSuchAccount`].
-    pub fn account_mut(&mut self, slug: &str) -> Result<&mut Account, WorldError> {
+    pub fn account_mut(&mut self, slug: &str) -> Result<&mut FakeAccount, WorldError> {
         self.accounts
             .iter_mut()
             .find(|account| account.slug == slug)
@@ -211,103 +211,19 @@ impl World {
         self.account(slug)?.users.get(name)
     }
 
-    /// The user of that name, to be changed.
+    /// The user of that name, mutably.
     ///
     /// # Errors
-    /// [`WorldError`] where the account or the user does not exist.
+    /// [`WorldError`] if the account or the user does not exist.
     pub fn user_mut(&mut self, slug: &str, name: &str) -> Result<&mut User, WorldError> {
-        let account = self.account_mut(slug)?;
-        account
+        self.account_mut(slug)?
             .users
             .get_mut(name)
             .ok_or_else(|| WorldError::NoSuchUser(slug.to_owned(), name.to_owned()))
     }
-
-    /// [`Account::add_user`] on the account of that slug.
-    ///
-    /// # Errors
-    /// [`WorldError::NoSuchAccount`].
-    pub fn add_user(&mut self, slug: &str, name: &str) -> Result<&mut User, WorldError> {
-        Ok(self.account_mut(slug)?.add_user(name))
-    }
-
-    /// [`User::add_key`] on that user. Answers the access key id.
-    ///
-    /// # Errors
-    /// [`WorldError`] where the account or the user does not exist.
-    pub fn add_key(
-        &mut self,
-        slug: &str,
-        user: &str,
-        status: KeyStatus,
-    ) -> Result<String, WorldError> {
-        Ok(self.user_mut(slug, user)?.add_key(status))
-    }
-
-    /// [`Account::add_project`] on the account of that slug.
-    ///
-    /// # Errors
-    /// [`WorldError::NoSuchAccount`].
-    pub fn add_project(
-        &mut self,
-        slug: &str,
-        name: &str,
-        display_name: &str,
-    ) -> Result<(), WorldError> {
-        self.account_mut(slug)?.add_project(name, display_name);
-        Ok(())
-    }
-
-    /// [`Account::add_bill_row`] on the account of that slug.
-    ///
-    /// # Errors
-    /// [`WorldError::NoSuchAccount`].
-    pub fn add_bill_row(&mut self, slug: &str, row: BillRow) -> Result<(), WorldError> {
-        self.account_mut(slug)?.add_bill_row(row);
-        Ok(())
-    }
-
-    /// [`Account::spend`] on the account of that slug.
-    ///
-    /// # Errors
-    /// [`WorldError::NoSuchAccount`].
-    pub fn spend(
-        &mut self,
-        slug: &str,
-        project: &str,
-        amount: Decimal,
-        period: BillPeriod,
-    ) -> Result<(), WorldError> {
-        self.account_mut(slug)?.spend(project, amount, period);
-        Ok(())
-    }
-
-    /// Lets a project's spending of a month go on: see [`Account::accrue`].
-    ///
-    /// # Errors
-    /// [`WorldError::NoSuchAccount`].
-    pub fn accrue(
-        &mut self,
-        slug: &str,
-        project: &str,
-        amount: Decimal,
-        period: BillPeriod,
-    ) -> Result<(), WorldError> {
-        self.account_mut(slug)?.accrue(project, amount, period);
-        Ok(())
-    }
-
-    /// Switches 分账账单 of an account on or off.
-    ///
-    /// # Errors
-    /// [`WorldError::NoSuchAccount`].
-    pub fn set_split_enabled(&mut self, slug: &str, enabled: bool) -> Result<(), WorldError> {
-        self.account_mut(slug)?.split_bills_enabled = enabled;
-        Ok(())
-    }
 }
 
-impl Account {
+impl FakeAccount {
     /// An account with one access key, split bills switched on, the project `default`, and nothing else.
     pub fn new(slug: &str, name: &str, id: i64, access_key_id: &str, secret_key: &str) -> Self {
         let mut account = Self {
@@ -338,17 +254,17 @@ impl Account {
         account
     }
 
-    /// The access key id that airgate is given.
+    /// The access key id that airgate uses.
     pub fn access_key_id(&self) -> &str {
         self.keys.first().map_or("", |key| key.id.as_str())
     }
 
-    /// The secret of [`Account::access_key_id`].
+    /// The secret of [`FakeAccount::access_key_id`].
     pub fn secret_key(&self) -> &str {
         self.keys.first().map_or("", |key| key.secret.expose_secret())
     }
 
-    /// Adds a user (or replaces the one of that name) without keys, with a login profile that allows login.
+    /// Adds or replaces a user without keys, with a login profile that allows login.
     pub fn add_user(&mut self, name: &str) -> &mut User {
         let user = User::new(self.next_user_id(), name, LONG_AGO);
         let entry = self.users.entry(name.to_owned());
@@ -361,13 +277,13 @@ impl Account {
         }
     }
 
-    /// A number that no user of this account had before.
+    /// A user id that is new in this account.
     pub(crate) fn next_user_id(&mut self) -> i64 {
         self.users_made = self.users_made.saturating_add(1);
         self.id.wrapping_mul(1_000_000).wrapping_add(self.users_made)
     }
 
-    /// Adds a project, or renames the one of that name.
+    /// Adds or replaces a project.
     pub fn add_project(&mut self, name: &str, display_name: &str) {
         self.projects.insert(
             name.to_owned(),
@@ -387,7 +303,7 @@ impl Account {
         self.bills.entry(row.period).or_default().push(row);
     }
 
-    /// Appends a plausible row of a model call that costs `amount` 元 (negative: a refund), dated like the last row of
+    /// Appends a row for a model call that costs `amount` 元 (negative: a refund), dated like the last row of
     /// that period.
     pub fn spend(&mut self, project: &str, amount: Decimal, period: BillPeriod) {
         let last = self.bill_rows(period).last().map(|row| row.expense_date);
@@ -398,8 +314,8 @@ impl Account {
         self.add_bill_row(row);
     }
 
-    /// Lets a model call that goes on cost `amount` 元 more: one row of the month grows, as the bill of a running endpoint
-    /// does, so that a demo which runs for hours has no more rows than one that just began.
+    /// Adds `amount` 元 to the project's running model call: one row of the month grows, as the bill of a running endpoint
+    /// does, so that a demo does not collect rows for hours.
     pub fn accrue(&mut self, project: &str, amount: Decimal, period: BillPeriod) {
         let instance = format!("ep-running-{project}");
         let rows = self.bill_rows_mut(period);
@@ -418,12 +334,12 @@ impl Account {
         self.bills.get(&period).map_or(&[], Vec::as_slice)
     }
 
-    /// The rows of a bill period, to be changed.
+    /// The rows of a bill period, mutably.
     pub fn bill_rows_mut(&mut self, period: BillPeriod) -> &mut Vec<BillRow> {
         self.bills.entry(period).or_default()
     }
 
-    /// 应付金额 of a project in a period, exactly.
+    /// The exact 应付金额 of a project in a period.
     pub fn payable(&self, project: &str, period: BillPeriod) -> Decimal {
         self.bill_rows(period)
             .iter()
@@ -439,7 +355,7 @@ mod tests {
 
     #[test]
     fn secrets_do_not_print() {
-        let mut account = Account::new("a", "甲", 1, "AKLTaaaa", "very-secret-key");
+        let mut account = FakeAccount::new("a", "甲", 1, "AKLTaaaa", "very-secret-key");
         let user = account.add_user("alice");
         user.add_key(KeyStatus::Active);
         let secret = user.keys[0].secret.expose_secret().to_owned();
@@ -450,7 +366,7 @@ mod tests {
 
     #[test]
     fn spending_adds_up_and_refunds_are_negative_rows() {
-        let mut account = Account::new("a", "甲", 1, "AKLTaaaa", "s");
+        let mut account = FakeAccount::new("a", "甲", 1, "AKLTaaaa", "s");
         let period: BillPeriod = "2026-11".parse().unwrap();
         account.spend("default", "10.000001".parse().unwrap(), period);
         account.spend("default", "-12.5".parse().unwrap(), period);
@@ -463,14 +379,11 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_exist_is_named() {
-        let mut world = World::with_account(Account::new("a", "甲", 1, "AKLTaaaa", "s"));
+    fn an_error_names_the_missing_account_or_user() {
+        let mut world = World::with_account(FakeAccount::new("a", "甲", 1, "AKLTaaaa", "s"));
+        assert_eq!(world.account_mut("b").unwrap_err(), WorldError::NoSuchAccount("b".to_owned()));
         assert_eq!(
-            world.add_user("b", "alice").map(|_| ()).unwrap_err(),
-            WorldError::NoSuchAccount("b".to_owned())
-        );
-        assert_eq!(
-            world.add_key("a", "bob", KeyStatus::Active).unwrap_err(),
+            world.user_mut("a", "bob").unwrap_err(),
             WorldError::NoSuchUser("a".to_owned(), "bob".to_owned())
         );
     }

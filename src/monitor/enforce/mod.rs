@@ -1,0 +1,259 @@
+//! The enforcer: cuts and restores access. Runs independently of the cycle and retries until the cloud confirms.
+//!
+//! # The states of an access change
+//!
+//! ```text
+//!                          no longer demanded
+//!     pending ───────────────────────────────────────────────▶ withdrawn
+//!        │                                                        ▲
+//!        │ still demanded: one transaction                        │ topped up during the cut
+//!        ▼                                                        │
+//!     remembered ─────▶ closed ─────▶ read back ──────────────────┤
+//!        │                │               │                       │ still demanded
+//!        │ failed         │ failed        │ not shown yet         ▼
+//!        └────────────────┴───────┬───────┘                   confirmed
+//!                                 ▼
+//!            pending again, after a back-off; one alert once it is late
+//! ```
+//!
+//! - **Pending.** A row ([`PendingAccess`]), written by the monitor's decision or by a person. A newer wish for the same
+//!   user replaces it; an attempt that was made for the older one then changes nothing in the store.
+//! - **Remembered.** Before the first write to the cloud, the keys, login and policies that are active are committed
+//!   ([`RememberedAccess`](crate::domain::RememberedAccess)). Neither a crash nor a failed attempt can lose them.
+//! - **Closed** ([`cut`]). Keys and login are switched off, and with `access.detach_policies` the policies are detached.
+//! - **Read back.** The cloud shows the result. Only then does the user count as disabled.
+//! - **Confirmed** ([`settle`]). Status, alert, and the card of the person who asked for it, in one transaction.
+//! - **Withdrawn** ([`settle`]). The quota no longer demands the cut ([`must_be_cut`](crate::domain::must_be_cut)). If an
+//!   attempt has begun to switch things off, a restore is pending instead; otherwise the row is removed.
+//! - **Late.** A change that is still pending after a minute raises one alert, and is retried without end.
+//!
+//! A restore ([`restore`]) passes through the same states, except that there is nothing to remember and nothing to withdraw.
+//!
+//! # One cut
+//!
+//! A cycle finds the quota used up and writes a pending cut. The enforcer reads two active keys and a login, remembers them,
+//! and switches off the first key; the second call fails. The row becomes due again after half a second. The second
+//! attempt reads one active key, adds nothing to what is remembered, switches off the rest, and reads everything back as
+//! off. The user is disabled, the alert goes out. When an administrator enables the user again, exactly the two keys
+//! and the login come back.
+
+mod cut;
+mod restore;
+mod settle;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use tokio_util::sync::CancellationToken;
+
+use crate::app::cloud::{Cloud, CloudError};
+use crate::app::sync::user_access;
+use crate::app::trouble::{Cause, Trouble};
+use crate::cards::Cards;
+use crate::clock::Clock;
+use crate::domain::{AccessGoal, AccountId, PendingAccess, UserAccess, UserKey};
+use crate::outbox::Alerts;
+use crate::owed::{self, Backoff, Due, InFlight, Owed, Wakers};
+use crate::store::{Store, StoreError};
+use crate::volcengine;
+
+/// A change that is not confirmed after this long is alerted, once.
+const ALERT_AFTER: SignedDuration = SignedDuration::from_mins(1);
+/// Pauses between the attempts at one change.
+const BACKOFF: Backoff =
+    Backoff { first: Duration::from_millis(500), longest: Duration::from_secs(60) };
+/// Pauses before each read after a write. Reads may show the old state for seconds ("UpdateAccessKey"), and writing again
+/// instead of waiting may restart that delay.
+const READ_BACK_PAUSES: [Duration; 5] = [
+    Duration::ZERO,
+    Duration::from_millis(200),
+    Duration::from_millis(400),
+    Duration::from_millis(800),
+    Duration::from_millis(1600),
+];
+/// Poll interval while a change is pending.
+const POLL: Duration = Duration::from_secs(1);
+/// Poll interval otherwise, in case a wake-up is missed.
+const IDLE_POLL: Duration = Duration::from_secs(30);
+
+/// Carries out pending access changes.
+pub struct Enforcer {
+    parts: EnforcerParts,
+}
+
+/// What [`Enforcer::new`] needs.
+pub struct EnforcerParts {
+    /// Holds the rows.
+    pub store: Store,
+    /// The cloud.
+    pub cloud: Cloud,
+    /// Renders the cards of those who asked.
+    pub cards: Arc<Cards>,
+    /// For confirmed cuts, and changes that are late.
+    pub alerts: Alerts,
+    /// Time.
+    pub clock: Clock,
+    /// Wakes the enforcer, and the loops whose work follows from it.
+    pub wakers: Wakers,
+    /// The users whose access or policies are being changed: shared with [`Policies`](super::Policies).
+    pub in_flight: InFlight<UserKey>,
+    /// Whether a cut also detaches every policy of the user (`access.detach_policies`).
+    pub detach_policies: bool,
+}
+
+/// The outcome of an attempt.
+enum Outcome {
+    /// Read back as done.
+    Confirmed(UserAccess),
+    /// No longer wanted; nothing was written.
+    Withdrawn,
+}
+
+#[derive(Debug, thiserror::Error)]
+enum EnforceError {
+    #[error(transparent)]
+    Cloud(#[from] CloudError),
+    #[error("the cloud does not show the change yet")]
+    NotYet,
+    /// Cutting it would lock airgate out, and nothing could be restored anymore.
+    #[error(
+        "airgate itself works with an access key of this user; give the account a key of another user"
+    )]
+    OwnKey,
+}
+
+impl From<StoreError> for EnforceError {
+    fn from(error: StoreError) -> Self {
+        EnforceError::Cloud(error.into())
+    }
+}
+
+impl From<volcengine::Error> for EnforceError {
+    fn from(error: volcengine::Error) -> Self {
+        EnforceError::Cloud(error.into())
+    }
+}
+
+impl From<EnforceError> for Trouble {
+    fn from(error: EnforceError) -> Self {
+        match error {
+            EnforceError::Cloud(error) => error.into(),
+            EnforceError::NotYet => Cause::NotShownYet.into(),
+            EnforceError::OwnKey => Cause::OwnKey.into(),
+        }
+    }
+}
+
+impl Enforcer {
+    /// Builds an enforcer from its parts.
+    pub fn new(parts: EnforcerParts) -> Arc<Self> {
+        Arc::new(Self { parts })
+    }
+
+    /// Enforces until `stop`; then finishes the attempts in flight.
+    pub async fn run(self: Arc<Self>, stop: CancellationToken) {
+        let wake = Arc::clone(&self.parts.wakers.access);
+        let in_flight = self.parts.in_flight.clone();
+        owed::run(self, wake, in_flight, stop).await;
+    }
+
+    async fn enforce(
+        &self,
+        user: &UserKey,
+        pending: &PendingAccess,
+    ) -> Result<Outcome, EnforceError> {
+        let api = self.parts.cloud.account(&user.account).await?;
+        let before = user_access(&api, user).await?;
+        let key = user.clone();
+        let remembered = self.parts.store.reading(move |tx| tx.access_remembered(&key)).await?;
+        match pending.goal {
+            AccessGoal::Cut => self.cut(&api, user, pending, before, remembered.as_ref()).await,
+            AccessGoal::Restored => {
+                restore::restore(&api, user, &before, remembered.as_ref()).await
+            }
+        }
+    }
+}
+
+/// Users with a pending change. Accounts are the groups: one whose calls hang delays no other.
+impl Owed for Enforcer {
+    const WHAT: &'static str = "access changes";
+    const PER_GROUP: usize = 8;
+    const REST: Duration = POLL;
+
+    type Row = UserKey;
+    type Key = UserKey;
+    type Group = AccountId;
+    type Error = StoreError;
+
+    async fn due(&self) -> Result<Due<UserKey>, StoreError> {
+        let pending = self.parts.store.reading(|tx| tx.all_access_pending()).await?;
+        if pending.is_empty() {
+            return Ok(Due { rows: Vec::new(), poll_after: IDLE_POLL });
+        }
+        let now = self.parts.clock.now();
+        for (user, pending) in &pending {
+            if !pending.delay_alerted && is_late(pending, now) {
+                self.alert_delay(user).await;
+            }
+        }
+        let due = pending.into_iter().filter(|(_, pending)| pending.next_at <= now);
+        Ok(Due { rows: due.map(|(user, _)| user).collect(), poll_after: POLL })
+    }
+
+    fn key(user: &UserKey) -> UserKey {
+        user.clone()
+    }
+
+    fn group(user: &UserKey) -> AccountId {
+        user.account.clone()
+    }
+
+    async fn attempt(&self, user: UserKey) -> Result<(), StoreError> {
+        let key = user.clone();
+        let pending = self.parts.store.reading(move |tx| tx.access_pending(&key)).await?;
+        let Some(pending) = pending else { return Ok(()) };
+        match self.enforce(&user, &pending).await {
+            Ok(Outcome::Confirmed(access)) => self.confirm(&user, pending, access).await?,
+            Ok(Outcome::Withdrawn) => tracing::info!(%user, "access change withdrawn"),
+            Err(error) => {
+                tracing::warn!(%user, goal = ?pending.goal, %error, "access not changed yet");
+                let reason = self.parts.cards.words().trouble(&error.into());
+                self.note_failure(&user, pending, reason).await?;
+            }
+        }
+        self.parts.wakers.outbox.notify_one();
+        // Policies wait while an access change of their user is pending.
+        self.parts.wakers.policies.notify_one();
+        Ok(())
+    }
+}
+
+fn is_late(pending: &PendingAccess, now: Timestamp) -> bool {
+    now.duration_since(pending.since) > ALERT_AFTER
+}
+
+/// Reads until what was written shows.
+async fn read_back(
+    api: &volcengine::AccountClient,
+    user: &UserKey,
+    is_done: impl Fn(&UserAccess) -> bool,
+) -> Result<Outcome, EnforceError> {
+    for pause in READ_BACK_PAUSES {
+        tokio::time::sleep(pause).await;
+        let after = user_access(api, user).await?;
+        if is_done(&after) {
+            return Ok(Outcome::Confirmed(after));
+        }
+    }
+    Err(EnforceError::NotYet)
+}
+
+/// What was deleted in the meantime needs no change.
+fn unless_gone(result: Result<(), volcengine::Error>) -> Result<(), volcengine::Error> {
+    match result {
+        Err(error) if error.is_not_found() => Ok(()),
+        result => result,
+    }
+}

@@ -1,0 +1,48 @@
+//! The names of lanes.
+
+use crate::domain::{ChatId, OpenId};
+
+/// The lane of the custom bot's webhook.
+pub const HOOK_LANE: &str = "hook";
+
+const CHAT: &str = "chat:";
+const PERSON: &str = "person:";
+const FILES: &str = "file:";
+
+/// The lane of everything that is shown in a chat.
+pub fn chat_lane(chat: &str) -> String {
+    format!("{CHAT}{chat}")
+}
+
+/// The lane of messages to a person whose direct chat is not known.
+pub fn person_lane(person: &OpenId) -> String {
+    format!("{PERSON}{person}")
+}
+
+/// The lane of files for the recipient of `lane`: a slow upload must not delay a chat's replies.
+pub fn file_lane(lane: &str) -> String {
+    format!("{FILES}{lane}")
+}
+
+/// The lane of a recipient's messages, given that lane or the one of its files.
+pub(super) fn message_lane(lane: &str) -> &str {
+    lane.strip_prefix(FILES).unwrap_or(lane)
+}
+
+/// The chat of a lane, if it is the lane of a chat or of its files.
+pub fn chat_of(lane: &str) -> Option<ChatId> {
+    ChatId::new(message_lane(lane).strip_prefix(CHAT)?).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_chat_lane_names_its_chat() {
+        assert_eq!(chat_of(&chat_lane("oc_1")).unwrap().as_str(), "oc_1");
+        assert_eq!(chat_of(&file_lane(&chat_lane("oc_1"))).unwrap().as_str(), "oc_1");
+        assert_eq!(chat_of("hook"), None);
+        assert_eq!(chat_of("chat:"), None);
+    }
+}

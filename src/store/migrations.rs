@@ -1,0 +1,60 @@
+//! Steps from one layout of the file to the next. A new layout is one function here and one row of [`STEPS`]; a sample of
+//! the last release in `tests/vectors` proves that its files still open.
+
+use redb::ReadableTable;
+
+use super::spending::rank;
+use super::tables::{ALERTS, KIND_ALERTS, SPENDING, SPENDING_RANKED};
+use super::{SCHEMA_VERSION, StoreError, WriteTx};
+
+type Step = fn(&WriteTx) -> Result<(), StoreError>;
+
+/// The steps in order: the first one leads from layout 1 to layout 2.
+const STEPS: [Step; 1] = [index_totals_and_alerts];
+
+const _: () = assert!(STEPS.len() as u64 + 1 == SCHEMA_VERSION);
+
+impl WriteTx {
+    /// Refuses the layout of a newer airgate, whose tables may have these names and other types.
+    pub(super) fn check_schema(&self) -> Result<(), StoreError> {
+        match self.schema_version()? {
+            Some(found) if found > SCHEMA_VERSION => Err(StoreError::NewerSchema { found }),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// Brings an older layout up to the present one. Every table exists already; a file without a version is new.
+    pub(super) fn migrate(&self) -> Result<(), StoreError> {
+        let found = self.schema_version()?;
+        let done = found.unwrap_or(SCHEMA_VERSION).saturating_sub(1);
+        for step in STEPS.iter().skip(usize::try_from(done).unwrap_or(usize::MAX)) {
+            step(self)?;
+        }
+        match found {
+            Some(SCHEMA_VERSION) => Ok(()),
+            Some(_) | None => self.put_schema_version(SCHEMA_VERSION),
+        }
+    }
+}
+
+/// Layout 1 to 2: users of a period are ranked by their total, and alerts are indexed by kind.
+fn index_totals_and_alerts(tx: &WriteTx) -> Result<(), StoreError> {
+    let spending = tx.open(SPENDING)?;
+    let mut ranks = tx.open(SPENDING_RANKED)?;
+    for row in spending.iter()? {
+        let (key, value) = row?;
+        let (period, account, username, project) = key.value();
+        if project.is_empty() {
+            let total = SPENDING.decode(value.value())?;
+            ranks.insert((period, rank(total.amount), account, username), ())?;
+        }
+    }
+    let alerts = tx.open(ALERTS)?;
+    let mut kinds = tx.open(KIND_ALERTS)?;
+    for row in alerts.iter()? {
+        let (id, value) = row?;
+        let alert = ALERTS.decode(value.value())?;
+        kinds.insert((alert.body.kind().word(), id.value()), ())?;
+    }
+    Ok(())
+}

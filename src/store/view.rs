@@ -1,0 +1,177 @@
+//! One transaction's view of the tables: rows are read, written and scanned here.
+
+use std::borrow::Borrow;
+use std::cell::RefCell;
+use std::ops::{ControlFlow, RangeBounds};
+
+use redb::{
+    Key, ReadTransaction, ReadableTable, TableDefinition, TableError, Value, WriteTransaction,
+};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::StoreError;
+use super::directory::Directory;
+use super::tables::{COUNTERS, Declared, Json, Visitor, visit_tables};
+
+/// One transaction's view of the tables, and the users as it sees them.
+pub struct View<S>(pub(super) S, pub(super) RefCell<Directory>);
+
+/// What a read and a write transaction have in common.
+pub trait Source {
+    /// An open table.
+    type Table<'a, K: Key + 'static, V: Value + 'static>: ReadableTable<K, V>
+    where
+        Self: 'a;
+
+    /// Opens a table.
+    fn table<K: Key + 'static, V: Value + 'static>(
+        &self,
+        table: TableDefinition<'static, K, V>,
+    ) -> Result<Self::Table<'_, K, V>, TableError>;
+}
+
+impl Source for ReadTransaction {
+    type Table<'a, K: Key + 'static, V: Value + 'static> = redb::ReadOnlyTable<K, V>;
+
+    fn table<K: Key + 'static, V: Value + 'static>(
+        &self,
+        table: TableDefinition<'static, K, V>,
+    ) -> Result<Self::Table<'_, K, V>, TableError> {
+        self.open_table(table)
+    }
+}
+
+impl Source for WriteTransaction {
+    type Table<'a, K: Key + 'static, V: Value + 'static> = redb::Table<'a, K, V>;
+
+    fn table<K: Key + 'static, V: Value + 'static>(
+        &self,
+        table: TableDefinition<'static, K, V>,
+    ) -> Result<Self::Table<'_, K, V>, TableError> {
+        self.open_table(table)
+    }
+}
+
+/// From which end a range is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Order {
+    /// From the first key.
+    Ascending,
+    /// From the last key.
+    Descending,
+}
+
+impl<S: Source> View<S> {
+    pub(super) fn open<D: Declared>(
+        &self,
+        table: D,
+    ) -> Result<S::Table<'_, D::Key, D::Value>, StoreError> {
+        Ok(self.0.table(table.definition())?)
+    }
+
+    pub(super) fn get<'k, K: Key + 'static, T: DeserializeOwned>(
+        &self,
+        table: Json<K, T>,
+        key: impl Borrow<K::SelfType<'k>>,
+    ) -> Result<Option<T>, StoreError> {
+        match self.open(table)?.get(key)? {
+            Some(value) => Ok(Some(table.decode(value.value())?)),
+            None => Ok(None),
+        }
+    }
+
+    /// Every value of a table, in key order.
+    pub(super) fn all<K: Key + 'static, T: DeserializeOwned>(
+        &self,
+        table: Json<K, T>,
+    ) -> Result<Vec<T>, StoreError> {
+        self.open(table)?.iter()?.map(|row| table.decode(row?.1.value())).collect()
+    }
+
+    /// The values from the key `first` on, in key order, up to the first key that does not `belong` to the prefix.
+    pub(super) fn with_prefix<'k, K: Key + 'static, T: DeserializeOwned>(
+        &self,
+        table: Json<K, T>,
+        first: K::SelfType<'k>,
+        belongs: impl Fn(K::SelfType<'_>) -> bool,
+    ) -> Result<Vec<T>, StoreError> {
+        let mut values = Vec::new();
+        for row in self.open(table)?.range::<K::SelfType<'k>>(first..)? {
+            let (key, value) = row?;
+            if !belongs(key.value()) {
+                break;
+            }
+            values.push(table.decode(value.value())?);
+        }
+        Ok(values)
+    }
+
+    /// Calls `each` for the rows of `range`, in key order (or from the end), until it breaks.
+    pub(super) fn scan<'k, K, T, Q, R>(
+        &self,
+        table: Json<K, T>,
+        range: R,
+        order: Order,
+        mut each: impl FnMut(K::SelfType<'_>, T) -> ControlFlow<()>,
+    ) -> Result<(), StoreError>
+    where
+        K: Key + 'static,
+        T: DeserializeOwned,
+        Q: Borrow<K::SelfType<'k>> + 'k,
+        R: RangeBounds<Q> + 'k,
+    {
+        let opened = self.open(table)?;
+        let mut rows = opened.range::<Q>(range)?;
+        while let Some(row) = match order {
+            Order::Ascending => rows.next(),
+            Order::Descending => rows.next_back(),
+        } {
+            let (key, value) = row?;
+            if each(key.value(), table.decode(value.value())?).is_break() {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl View<WriteTransaction> {
+    pub(super) fn put<'k, K: Key + 'static, T: Serialize>(
+        &self,
+        table: Json<K, T>,
+        key: impl Borrow<K::SelfType<'k>>,
+        value: &T,
+    ) -> Result<(), StoreError> {
+        let bytes = table.encode(value)?;
+        self.open(table)?.insert(key, bytes.as_slice())?;
+        Ok(())
+    }
+
+    /// The next number of a counter, from 1. Numbers are never given out twice.
+    pub(super) fn next_number(&self, counter: &'static str) -> Result<u64, StoreError> {
+        let mut counters = self.open(COUNTERS)?;
+        let next = counters.get(counter)?.map_or(0, |last| last.value()).saturating_add(1);
+        counters.insert(counter, next)?;
+        Ok(next)
+    }
+
+    /// Creates every table that is missing, so that snapshots never meet a missing one.
+    pub(super) fn create_tables(&self) -> Result<(), StoreError> {
+        visit_tables(&mut Create(&self.0))
+    }
+}
+
+struct Create<'a>(&'a WriteTransaction);
+
+impl Visitor for Create<'_> {
+    type Error = StoreError;
+
+    fn visit<K: Key + 'static, V: Value + 'static>(
+        &mut self,
+        table: TableDefinition<'static, K, V>,
+    ) -> Result<(), StoreError> {
+        self.0.open_table(table)?;
+        Ok(())
+    }
+}

@@ -1,0 +1,3 @@
+//! Tests of what a bill adds up to.
+
+mod fold;

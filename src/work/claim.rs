@@ -1,0 +1,31 @@
+//! What a task has to itself.
+
+use crate::domain::{AccountId, TaskKind, UserKey};
+
+/// What a task has to itself while it runs. Tasks with the same claim run in the order they were requested; others do not
+/// wait for each other.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Claim {
+    /// Reading the users of all accounts. What others write in the meantime is newer than what it read, and stays.
+    Users,
+    Balances,
+    Projects(AccountId),
+    KeyPair(AccountId),
+    Creation(u64),
+    Profile(UserKey),
+}
+
+impl Claim {
+    /// None for a task that the worker leaves alone: the monitor runs the cycles.
+    pub(super) fn of(kind: &TaskKind) -> Option<Self> {
+        Some(match kind {
+            TaskKind::Sync => Self::Users,
+            TaskKind::MonitorRun => return None,
+            TaskKind::CreateUser { creation } => Self::Creation(*creation),
+            TaskKind::RefreshProjects { account, .. } => Self::Projects(account.clone()),
+            TaskKind::UpdateProfile { user, .. } => Self::Profile(user.clone()),
+            TaskKind::CheckAccount { account, .. } => Self::KeyPair(account.clone()),
+            TaskKind::ReadBalances => Self::Balances,
+        })
+    }
+}
