@@ -190,7 +190,7 @@ impl Environment {
     }
 }
 
-fn configuration(feishu: &FakeFeishu, cloud: &Cloud, app: &App) -> Configuration {
+fn configuration(feishu: &FakeFeishu, cloud: &FakeCloud, app: &App) -> Configuration {
     Configuration::offline()
         .set("feishu.base_url", feishu.url())
         .set("feishu.app_id", &*app.id)
