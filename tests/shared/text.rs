@@ -7,7 +7,9 @@ use airgate::cards::{Locale, Wording};
 
 /// The text of this key, with its placeholders filled in.
 pub fn text(key: &str, arguments: &[(&str, &dyn Display)]) -> String {
-    Wording::new(Locale::ZhCn).t(key, arguments)
+    let text = Wording::new(Locale::ZhCn).t(key, arguments);
+    assert_ne!(text, key, "there is no such text");
+    text
 }
 
 /// A text without placeholders.

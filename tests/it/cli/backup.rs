@@ -16,7 +16,7 @@ fn backup_and_restore() {
     assert_eq!(made.good(), "backup written to b.redb\n");
     let backup = home.path("b.redb");
     assert_eq!(backup.metadata().unwrap().permissions().mode() & 0o777, 0o600);
-    home.run(&["backup", "b.redb"]).refused(1, "is there already");
+    home.run(&["backup", "b.redb"]).refused(1, "exists already");
     home.run(&["backup", "no/such/folder/b.redb"]).refused(1, "cannot write");
 
     home.run(&["account", "disable", "main"]).good();
