@@ -154,7 +154,8 @@ impl Stage {
             // The speed of this machine is not what is tested.
             _ => Duration::from_secs(20),
         };
-        let options = Options { clock: clock.clone(), feishu: Some(feishu), ..Options::default() };
+        let options =
+            Options { clock: clock.clone(), feishu_timeout: Some(feishu), ..Options::default() };
         let environment = Environment::with(world(&clock), options).await;
         let feishu = &environment.feishu;
         for (n, person) in everybody().map(keeper).chain(OTHERS.map(str::to_owned)).enumerate() {

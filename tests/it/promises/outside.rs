@@ -42,7 +42,8 @@ fn world(spent: i64) -> World {
 impl Outside {
     /// With alerts to the group and to a webhook, and a store that has the account, the user, a link and a quota of 100.
     pub async fn start(spent: i64) -> Self {
-        let options = Options { feishu: Some(Duration::from_secs(20)), ..Options::default() };
+        let options =
+            Options { feishu_timeout: Some(Duration::from_secs(20)), ..Options::default() };
         let environment = Environment::with(world(spent), options).await;
         let hook = environment.feishu.add_hook(HOOK, Some(HOOK_SECRET), GROUP);
         let configuration = environment
