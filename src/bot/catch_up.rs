@@ -1,5 +1,5 @@
-//! Catching up after a gap in the long connection: messages written meanwhile are read from the histories of the chats
-//! that the bot knows, and each is answered once, like one that arrives as an event.
+//! Catching up after a gap in the long connection: reads the messages written meanwhile from the histories of the chats
+//! that the bot knows, and answers each once, like one that arrives as an event.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -9,7 +9,7 @@ use crate::domain::EVENT_WINDOW;
 use crate::feishu::{self, ChatKind, Disposition, EventType, MessageReceived};
 use crate::store::{KnownChat, StoreError};
 
-/// How much earlier than the gap reading starts: clocks differ, and a message may have been in flight when the connection
+/// How far before the gap reading starts: clocks differ, and a message may have been in flight when the connection
 /// ended. A message that is read twice is handled once.
 const MARGIN: SignedDuration = SignedDuration::from_mins(2);
 /// Max chats to read, those with the latest messages first.
@@ -17,10 +17,10 @@ const MAX_CHATS: usize = 500;
 /// Max pages to read per chat, of 50 messages each.
 const MAX_PAGES: usize = 20;
 
-/// The type of the event that such a message would have come with.
+/// The type of event that would have delivered such a message.
 const MESSAGE_EVENT: &str = EventType::Message.as_str();
 
-/// Why catching up ended early. Messages read so far are handled; the whole can be repeated.
+/// Why catching up ended early. Messages read so far have been handled; catching up can be repeated.
 #[derive(Debug, thiserror::Error)]
 pub enum CatchUpError {
     /// The platform is unavailable.
@@ -91,7 +91,7 @@ impl Bot {
                 return Ok(());
             }
         }
-        tracing::warn!(chat_id, "a chat has more new messages than are read");
+        tracing::warn!(chat_id, "a chat has more new messages than airgate reads");
         Ok(())
     }
 
@@ -104,7 +104,7 @@ impl Bot {
             return Ok(false);
         }
         let outcome = reaction.outcome();
-        tracing::info!(message_id, outcome, "a message written during a gap");
+        tracing::info!(message_id, outcome, "handled a message written during a gap");
         metrics::counter!("airgate_events_total", "type" => MESSAGE_EVENT, "outcome" => outcome)
             .increment(1);
         Ok(true)

@@ -1,4 +1,4 @@
-//! Messages of one chat are handled in the order in which they arrive; chats do not wait for each other.
+//! Keeps the messages of one chat in order of arrival; chats do not wait for each other.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -31,7 +31,7 @@ mod tests {
     use futures::FutureExt;
 
     #[tokio::test]
-    async fn one_chat_waits_for_itself_only() {
+    async fn a_chat_waits_only_for_itself() {
         let order = ChatOrder::default();
         let first = order.turn("a").await;
         assert!(order.turn("a").now_or_never().is_none());

@@ -1,4 +1,4 @@
-//! What the transaction of a click records beside its effect: the promised task, a form's outcome, and which enqueued
+//! What the transaction of a click records besides its effect: the promised task, a form's outcome, and which enqueued
 //! updates the answered card supersedes.
 
 use jiff::Timestamp;
@@ -22,7 +22,7 @@ pub(super) fn add_task(
     Ok(())
 }
 
-/// Puts the answered card in place of updates of the clicked message that were enqueued up to `last_owed`: it is newer.
+/// Replaces updates of the clicked message enqueued up to `last_owed` with the card of the answer, which is newer.
 pub(super) fn supersede_updates(
     tx: &WriteTx,
     outcome: &ClickOutcome,
@@ -39,7 +39,7 @@ pub(super) fn supersede_updates(
     }
 }
 
-/// Stores a form's first outcome, which answers every later submit of the same form.
+/// Stores a form's first outcome, which answers every later submission of the same form.
 pub(super) fn put_op_outcome(
     tx: &WriteTx,
     op: Option<&OpId>,

@@ -19,7 +19,7 @@ use crate::store::{Source, StoreError, View, WriteTx};
 
 /// A click as it arrived.
 struct IncomingClick {
-    /// By which it is handled once.
+    /// The key by which it is handled once.
     keys: Vec<String>,
     context: ClickContext,
     /// The alert whose card was clicked.
@@ -208,7 +208,7 @@ impl Handlers {
         Ok(click)
     }
 
-    /// Performs a click, unless it was claimed, or its form applied, before. Any error rolls the transaction back, so that
+    /// Performs a click, unless it was claimed or its form was applied before. Any error rolls the transaction back, so that
     /// a refused click has changed nothing.
     fn perform_click(
         &self,
@@ -295,7 +295,7 @@ impl Handlers {
         Ok(ClickOutcome { toast: Some((Tone::Error, text)), card, refused: true, task: None })
     }
 
-    /// Refuses what belongs in the direct chat, without the card, which would show it here.
+    /// Refuses an action that belongs in the direct chat. Leaves out the card, which would expose it here.
     fn direct_chat_only(&self) -> ClickOutcome {
         let text = self.cards.words().toast(&Toast::Refused(Refusal::DirectChatOnly));
         ClickOutcome { toast: Some((Tone::Error, text)), refused: true, ..Default::default() }

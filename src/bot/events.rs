@@ -1,4 +1,4 @@
-//! The way in: an event goes to the file that handles its kind.
+//! The entry point: passes an event to the file that handles its kind.
 
 use super::reaction::Reaction;
 use super::state::Bot;

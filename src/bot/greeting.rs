@@ -30,7 +30,7 @@ impl Bot {
         self.answer(person, key, origin).await
     }
 
-    /// Welcomes somebody who opened the direct chat. The event comes every time; the welcome is sent once.
+    /// Welcomes somebody who opened the direct chat. The event arrives every time; the welcome is sent once.
     pub(super) async fn chat_entered(
         &self,
         event_id: String,

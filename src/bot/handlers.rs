@@ -1,4 +1,4 @@
-//! What it takes to carry out a request and to make a card from the view of a transaction.
+//! The dependencies for carrying out requests and making cards within a transaction.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use crate::monitor::{self, Monitor};
 use crate::outbox::Alerts;
 use crate::store::{Source, Store, StoreError, View};
 
-/// Carries out what clicks and commands ask for, within a transaction of the caller.
+/// Carries out clicks and commands within the caller's transaction.
 pub(super) struct Handlers {
     pub(super) store: Store,
     pub(super) cards: Arc<Cards>,

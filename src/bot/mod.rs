@@ -1,7 +1,7 @@
-//! Chat-facing: events of the platform become typed requests, use cases of `app` carry them out, cards answer.
+//! The chat-facing layer: platform events become typed requests, use cases of `app` carry them out, and cards answer.
 //!
-//! What an event changes, the mark that it was handled, and the reply or task that follows from it are committed in one
-//! transaction. Only then is the event acknowledged, so that an event that arrives again changes nothing.
+//! An event's changes, the record that it was handled, and the resulting reply or task are committed in one
+//! transaction. Only then is the event acknowledged, so that a repeated event changes nothing.
 //!
 //! # A click
 //!
@@ -12,7 +12,7 @@
 //! 4. An action that changes something is claimed, performed and shown in one write transaction. A form that was submitted
 //!    before (the same `op`) gets its first outcome again.
 //! 5. A refusal rolls the transaction back; a second one records it and shows the card with what was typed.
-//! 6. The loops that the row names, and those of an added task, are woken. The callback is answered with toast and card.
+//! 6. The loops that the row names, and those of an added task, are woken. The callback is answered with a toast and a card.
 //!
 //! # A message
 //!

@@ -10,9 +10,9 @@ use crate::domain::OpenId;
 use crate::feishu::{self, Disposition};
 use crate::store::{Source, Store, StoreError, View};
 
-/// Names looked up in one round, with one call each.
+/// Max names looked up per round, with one call each.
 const PER_ROUND: usize = 100;
-/// How long a name that could not be read is left alone. The app's contact range may have grown by then.
+/// Retry delay after a name could not be read. The app's contact range may have grown by then.
 const RETRY_AFTER: SignedDuration = SignedDuration::from_hours(24);
 
 /// Looks up names.
@@ -29,8 +29,8 @@ impl Names {
         Self { store, feishu, failed: Mutex::default() }
     }
 
-    /// Reads unknown names of `people`, of owners of users, and of those who wrote to the bot. Returns whether none is
-    /// left that can be looked up now.
+    /// Looks up the unknown names of `people`, of users' owners, and of those who wrote to the bot. Returns whether none
+    /// is left that can be looked up now.
     pub(super) async fn look_up(&self, people: Vec<OpenId>, now: Timestamp) -> bool {
         let Some(mut wanted) = self.unknown(people, now).await else { return false };
         let all = wanted.len() <= PER_ROUND;

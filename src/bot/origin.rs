@@ -11,7 +11,7 @@ use crate::domain::{
 use crate::outbox::file_lane;
 use crate::store::{NewMessage, StoreError, WriteTx};
 
-/// What answers a command: a card, and work that reports to it.
+/// The answer to a command: a card, and work that reports to it.
 pub(super) struct Reply {
     pub(super) card: String,
     pub(super) task: Option<TaskKind>,

@@ -12,7 +12,7 @@ use crate::store::{Store, View};
 
 /// How long a message waits for the look-up. The platform waits 3 s for the acknowledgement.
 const TIMEOUT: Duration = Duration::from_secs(1);
-/// For how long after a look-up messages do not start another one.
+/// Minimum interval between look-ups that messages start.
 const RETRY_AFTER: Duration = Duration::from_secs(5);
 
 /// The bot's own id.
@@ -36,9 +36,6 @@ impl OwnId {
     }
 
     /// Reads the id from the platform and stores it.
-    ///
-    /// # Errors
-    /// The platform's.
     pub(super) async fn look_up(&self) -> Result<(), feishu::Error> {
         let info = self.feishu.bot_info().await?;
         if let Ok(id) = OpenId::new(info.open_id) {

@@ -1,8 +1,8 @@
-//! What became of an event.
+//! The outcome of an event.
 
 use crate::feishu::CallbackAnswer;
 
-/// What became of an event.
+/// The outcome of an event.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Reaction {
     /// Handled; a reply is enqueued.

@@ -1,4 +1,4 @@
-//! The bot and what it is made of.
+//! The bot and its parts.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ use crate::outbox::Alerts;
 use crate::owed::Wakers;
 use crate::store::Store;
 
-/// The bot. [`Bot::handle`] is the way in.
+/// The bot. [`Bot::handle`] is the entry point.
 pub struct Bot {
     pub(super) store: Store,
     pub(super) handlers: Arc<Handlers>,
@@ -46,7 +46,7 @@ pub struct Parts {
     pub project_policies: Vec<String>,
     /// `feishu.base_url`: a webhook must be on its host.
     pub base_url: Url,
-    /// For its card.
+    /// For the monitor card.
     pub monitor: Arc<Monitor>,
     /// For people's names, the bot's own id, and histories of chats.
     pub feishu: feishu::Client,
@@ -82,15 +82,12 @@ impl Bot {
     }
 
     /// Reads the bot's own id from the platform.
-    ///
-    /// # Errors
-    /// The platform's.
     pub async fn learn_own_id(&self) -> Result<(), feishu::Error> {
         self.own_id.look_up().await
     }
 
-    /// Reads unknown names: of administrators, viewers, owners of users, and people who wrote to the bot. Returns whether
-    /// none is left that can be looked up now.
+    /// Looks up unknown names: of administrators, viewers, users' owners, and people who wrote to the bot. Returns
+    /// whether none is left that can be looked up now.
     pub async fn learn_names(&self) -> bool {
         self.names.look_up(self.roles.people(), self.handlers.clock.now()).await
     }
@@ -109,7 +106,7 @@ impl Bot {
         }
     }
 
-    /// Wakes a loop that an action gave something to do.
+    /// Wakes a loop that an action created work for.
     pub(super) fn wake(&self, wake: Wake) {
         match wake {
             Wake::Outbox => self.wakers.outbox.notify_one(),

@@ -1,4 +1,4 @@
-//! `user.enable` and `user.disable`: a user's access is restored or cut. The enforcer does it; here it is enqueued.
+//! `user.enable` and `user.disable`: enqueue restoring or cutting a user's access. The enforcer carries it out.
 
 use super::action::{Action, Change, ClickContext, ClickOutcome};
 use super::fields::Fields;
@@ -89,7 +89,7 @@ fn change_access(
     Ok(ClickOutcome::card(card).with_toast(&handlers.cards, &toast))
 }
 
-/// The question that `/enable` and `/disable` answer, with a button that does it.
+/// The confirmation card that `/enable` and `/disable` reply with; its button makes the change.
 pub fn confirm_access<S: Source>(
     handlers: &Handlers,
     tx: &View<S>,

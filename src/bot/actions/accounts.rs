@@ -12,7 +12,7 @@ use crate::store::{Source, StoreError, View, WriteTx};
 /// `accounts.open`
 #[derive(Debug, PartialEq, Eq)]
 pub struct AccountsOpen {
-    /// With the form for another key pair of this account.
+    /// Shows the form for replacing this account's key pair.
     pub replacing: Option<AccountId>,
     /// From 1.
     pub page: usize,
@@ -32,7 +32,7 @@ impl Action for AccountsOpen {
         accounts_card(handlers, tx, self.replacing.as_ref(), self.page, ctx)
     }
 
-    /// Also reads old balances again, unless a form is open that the result would replace.
+    /// Also refreshes stale balances, unless a form is open that the result would replace.
     fn open<S: Source>(
         &self,
         handlers: &Handlers,
@@ -83,7 +83,7 @@ fn drop_pending_balance_updates(tx: &WriteTx, click: &ClickContext) -> Result<()
 pub struct AccountSave {
     /// As typed.
     pub account: NewAccount,
-    /// The page to show again.
+    /// The page to return to.
     pub page: usize,
 }
 
@@ -137,9 +137,9 @@ impl Change for AccountSave {
 pub struct AccountToggle {
     /// Which account.
     pub account: AccountId,
-    /// The wanted state.
+    /// The desired state.
     pub active: Switch,
-    /// The page to show again.
+    /// The page to return to.
     pub page: usize,
 }
 

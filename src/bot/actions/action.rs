@@ -1,4 +1,4 @@
-//! What every action of a card has in common: how it is read, carried out and shown.
+//! What all card actions have in common: how they are read, carried out and shown.
 
 use super::fields::Fields;
 use crate::app::{Error, Refusal};
@@ -7,7 +7,7 @@ use crate::cards::{Card, CardContext, Cards, Toast, Tone};
 use crate::domain::{ChatId, OpenId, Report, TaskKind};
 use crate::store::{Source, View, WriteTx};
 
-/// What a card's control asks for: typed fields, read from the callback value and the form.
+/// The request that a card's control makes: typed fields, read from the callback value and the form.
 pub trait Action: Sized {
     /// Reads the fields.
     ///
@@ -15,8 +15,8 @@ pub trait Action: Sized {
     /// [`Refusal::BadField`] for a missing or malformed field, [`Refusal::BadPeriod`].
     fn read(fields: &Fields<'_>) -> Result<Self, Refusal>;
 
-    /// Makes the card that the action is about: what it opens, what it shows once it is carried out, and what comes back
-    /// with the typed values after a refusal.
+    /// Makes the action's card. It is shown when the action opens it, after the action is carried out, and, with the typed
+    /// values, after a refusal.
     fn show<S: Source>(
         &self,
         handlers: &Handlers,
@@ -51,7 +51,7 @@ pub trait Change: Action {
 pub struct ClickContext {
     /// Who clicked.
     pub operator: OpenId,
-    /// Where.
+    /// The chat.
     pub chat: Option<ChatId>,
     /// How cards in answer to the click are rendered, with the typed values in the form.
     pub card_ctx: CardContext,
@@ -60,7 +60,7 @@ pub struct ClickContext {
 }
 
 impl ClickContext {
-    /// The context of a card whose form is empty again, as after its values were applied.
+    /// The same context with an empty form, for use after the form's values were applied.
     pub fn with_empty_form(&self) -> CardContext {
         CardContext { form: Default::default(), ..self.card_ctx.clone() }
     }
@@ -74,10 +74,10 @@ pub struct Opened {
     pub task: Option<TaskKind>,
 }
 
-/// What a click led to.
+/// The outcome of a click.
 #[derive(Default)]
 pub struct ClickOutcome {
-    /// Shown for a moment.
+    /// Shown briefly.
     pub toast: Option<(Tone, String)>,
     /// Replaces the clicked card.
     pub card: Option<Card>,

@@ -1,4 +1,4 @@
-//! `user.create`: the form of a new user, what a submitted form asks for, and resuming a creation that stopped.
+//! `user.create`: the form for a new user, its submission, and resuming an interrupted creation.
 
 use std::collections::BTreeMap;
 
@@ -16,11 +16,11 @@ use crate::store::{Source, View, WriteTx};
 pub struct Create {
     /// The idempotency key, which the creation keeps.
     pub op: OpId,
-    /// What is asked for.
+    /// The request.
     pub step: CreateStep,
 }
 
-/// What a click on `user.create` asks for.
+/// What a click on `user.create` requests.
 #[derive(Debug, PartialEq, Eq)]
 pub enum CreateStep {
     /// The empty form.
@@ -52,7 +52,7 @@ impl Action for Create {
         Ok(Self { op, step })
     }
 
-    /// How far the creation is by now, or the form.
+    /// The creation's progress, or the form.
     fn show<S: Source>(
         &self,
         handlers: &Handlers,
@@ -83,7 +83,7 @@ impl Action for Create {
 }
 
 impl Change for Create {
-    /// Records what is to be created; a task creates it.
+    /// Records what to create; a task creates it.
     fn perform(
         &self,
         handlers: &Handlers,

@@ -1,4 +1,4 @@
-//! The fields of a card action: members of its callback value, and what the form holds.
+//! The fields of a card action: the members of its callback value and of its form.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use crate::app::Refusal;
 use crate::domain::{AccountId, OpId, ProjectName, Switch, UserKey};
 use crate::feishu::CardAction;
 
-/// Form fields that are never shown again.
+/// Form fields whose values are never shown again.
 const SECRET_FIELDS: [&str; 3] = ["access_key", "secret_key", "webhook_url"];
 
 /// The form fields of an action by name, to be shown again after a refusal. Secrets are left out.
@@ -20,7 +20,7 @@ pub fn form_values(action: &CardAction) -> BTreeMap<String, String> {
             let text = match value {
                 Value::String(_) if SECRET_FIELDS.contains(&name.as_str()) => return None,
                 Value::String(text) => text.clone(),
-                // A tick holds no secret, even in a field of that name (`access_key` of user.create).
+                // A checkbox holds no secret, even in a field of that name (`access_key` of user.create).
                 Value::Bool(on) => on.to_string(),
                 _ => return None,
             };
@@ -133,7 +133,7 @@ impl<'a> Fields<'a> {
         self.text("op").and_then(|text| OpId::new(text).ok()).ok_or(Refusal::BadField("op"))
     }
 
-    /// The wanted state of a switch.
+    /// The desired state of a switch.
     pub fn switch(&self, name: &'static str) -> Result<Switch, Refusal> {
         match self.action.value.get(name) {
             Some(Value::Bool(on)) => Ok(Switch::from(*on)),

@@ -125,9 +125,9 @@ pub struct ProjectToggle {
     pub user: UserKey,
     /// Which link.
     pub project: ProjectName,
-    /// The wanted state.
+    /// The desired state.
     pub monitored: Switch,
-    /// The page to show again.
+    /// The page to return to.
     pub page: usize,
 }
 
@@ -173,7 +173,7 @@ pub struct ProjectRemove {
     pub user: UserKey,
     /// Which link.
     pub project: ProjectName,
-    /// The page to show again.
+    /// The page to return to.
     pub page: usize,
 }
 
@@ -213,7 +213,7 @@ impl Change for ProjectRemove {
 pub struct ToggleAll {
     /// Whose projects.
     pub user: UserKey,
-    /// The wanted state.
+    /// The desired state.
     pub monitored: Switch,
 }
 

@@ -4,8 +4,8 @@
 //! `reads` lists actions that only open a card: they run on a snapshot, so that they do not wait for writers. `changes`
 //! lists those that run in a write transaction. Columns of a row:
 //!
-//! - the word, and after `was` the words that cards already lying in chats still use for it;
-//! - `form`: `Any`, or, where one word opens a form and submits it, which of the two this row is;
+//! - the word, and after `was` the words that older cards in chats still use for it;
+//! - `form`: `Any`; or, where the same word both opens and submits a form, which of the two this row handles;
 //! - `needs`: the role;
 //! - `op`: whether cards carry an idempotency key, by which a submitted form is applied once;
 //! - `chat`: `Any`, or `Direct` where secrets are typed;
@@ -36,9 +36,9 @@ use crate::store::{Source, View, WriteTx};
 pub enum Form {
     /// Always.
     Any,
-    /// Where a form is submitted with it.
+    /// Only when a form is submitted with it.
     Submitted,
-    /// Where no form is submitted with it.
+    /// Only when no form is submitted with it.
     Absent,
 }
 
@@ -47,7 +47,7 @@ pub enum Form {
 pub enum Op {
     /// Never.
     None,
-    /// Every card has one; a click without it is carried out all the same.
+    /// Every card has one; a click without it is carried out anyway.
     Optional,
     /// Every card has one; a click without it is refused.
     Required,
@@ -58,11 +58,11 @@ pub enum Op {
 pub enum Chat {
     /// In any chat.
     Any,
-    /// In the operator's direct chat with the bot only.
+    /// Only in the operator's direct chat with the bot.
     Direct,
 }
 
-/// A loop that an action gives something to do.
+/// A loop that an action may create work for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wake {
     /// The outbox.
@@ -73,7 +73,7 @@ pub enum Wake {
     Policies,
     /// The monitor's schedule.
     Settings,
-    /// The look-up of names.
+    /// The name look-up.
     Names,
 }
 
@@ -229,7 +229,7 @@ actions! {
     }
 }
 
-/// What a click asks for.
+/// What a click requests.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Does {
     /// Open a card.
@@ -238,7 +238,7 @@ pub enum Does {
     Changes(Changing),
 }
 
-/// A click's request, read and typed. It says what is wanted, never what is allowed.
+/// A click's request, read and typed. It expresses a wish, never a permission.
 #[derive(Debug)]
 pub struct Request {
     pub(in crate::bot) row: &'static Row,
@@ -268,7 +268,7 @@ impl Request {
     }
 }
 
-/// The row of a word.
+/// The row for a word.
 pub(super) fn find<'a>(rows: &'a [Row], word: &str, submitted: bool) -> Option<&'a Row> {
     rows.iter().find(|row| {
         let form = match row.form {

@@ -1,4 +1,4 @@
-//! The table against the cards: what every control of every card carries. And how clicks are read.
+//! Checks the table against what every control of every card carries, and how clicks are read.
 
 use std::collections::BTreeSet;
 
@@ -46,7 +46,7 @@ fn every_control_of_every_card_carries_what_its_row_says() {
                 assert!(ops.insert(format!("{locale} {op}")), "{name}: op {op} occurs twice");
             }
             // `accounts.open` only opens a card; it counts as a change because it also drops pending updates of the card.
-            // An alert's card in a group is one for everyone; the others are made for the person who sees them.
+            // An alert's card in a group is the same for everyone; the others are made for the person who sees them.
             if word != "accounts.open" && !sample.name.starts_with("alert_") {
                 assert!(!row.changes || role.meets(row.needs), "{name}: {word} for {role:?}");
             }
@@ -58,7 +58,7 @@ fn every_control_of_every_card_carries_what_its_row_says() {
     assert!(unseen.is_empty(), "on no card: {unseen:?}");
 }
 
-/// A row, by what tells it from the others.
+/// What distinguishes a row from the others.
 fn described(row: &Row) -> String {
     format!("{} {:?}", row.word, row.form)
 }

@@ -1,4 +1,4 @@
-//! `users.list` and `user.open`: the list of users, and one of them.
+//! `users.list` and `user.open`: the list of users, and a single user.
 
 use super::action::Action;
 use super::fields::Fields;

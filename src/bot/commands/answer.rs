@@ -1,4 +1,4 @@
-//! Answers a text: who may use the command, the reply, and the transaction that commits both.
+//! Answers a text: checks who may use the command, makes the reply, and commits it with the command's effect.
 
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ use crate::domain::{OpenId, Role, TaskKind};
 use crate::feishu::CallbackAnswer;
 use crate::store::{Source, StoreError, View, WriteTx};
 
-/// How the reply comes about.
+/// How the reply is made.
 enum Answer {
     /// It was made before the write transaction.
     Ready(Reply),
@@ -162,7 +162,7 @@ impl Handlers {
         }
     }
 
-    /// The card that says why a command was refused. For a name that several users have, or nobody has, it lists users to
+    /// The card that says why a command was refused. For an ambiguous or unknown name, it lists users to
     /// choose from.
     fn refused_card<S: Source>(
         &self,

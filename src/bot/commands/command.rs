@@ -1,4 +1,4 @@
-//! What a command is: its typed form, its row in the table, and why a text is not a command.
+//! Commands: their typed form, their row in the table, and why a text is not a command.
 
 use std::collections::VecDeque;
 
@@ -149,7 +149,7 @@ pub struct Spec {
     pub arguments: &'static str,
     /// The key of its description in the catalogue.
     pub about: &'static str,
-    /// Who may use it. A form that needs more says so by [`Arguments::require`].
+    /// Who may use it. A variant that needs a higher role calls [`Arguments::require`].
     pub needs: Needs,
     pub(super) parse: fn(&'static Spec, &mut Arguments) -> Result<Command, ParseError>,
 }
@@ -187,7 +187,7 @@ impl Arguments {
         self.needs
     }
 
-    /// From here on the command needs another role than its row says.
+    /// From here on, the command needs this role instead of the one in its row.
     pub(super) fn require(&mut self, needs: Needs) {
         self.needs = needs;
     }

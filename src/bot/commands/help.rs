@@ -10,8 +10,8 @@ use crate::cards::{Card, CardContext, HelpRow, HelpView, Tone};
 use crate::domain::{Needs, OpenId, Role};
 
 impl Handlers {
-    /// The help card: the commands that `role` may use. An unknown command and the one that was probably meant are named,
-    /// and a notice goes on top.
+    /// The help card: the commands that `role` may use. Names an unknown command and the one that was probably meant,
+    /// and puts a notice on top.
     pub(in crate::bot) fn help(
         &self,
         role: Role,

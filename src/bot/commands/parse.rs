@@ -9,7 +9,7 @@ use crate::domain::Needs;
 /// Longer words, in bytes, are not compared with command names: none is a misspelling of one.
 const LONGEST_WORD: usize = 64;
 
-/// A message, read.
+/// A parsed message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Parsed {
     /// Who may use the command, or be told what is wrong with it.
@@ -22,7 +22,7 @@ pub struct Parsed {
 pub fn parse(text: &str) -> Parsed {
     let mut words: VecDeque<String> =
         text.split_whitespace().map(|word| without_link(word).to_owned()).collect();
-    // The slash may stand apart, or be the full-width one of a Chinese keyboard.
+    // The slash may be followed by a space, or be the full-width one of a Chinese keyboard.
     let first = loop {
         let Some(word) = words.pop_front() else {
             return Parsed { needs: Needs::Anyone, command: Err(ParseError::Empty) };
@@ -260,7 +260,7 @@ mod tests {
                 Err(ParseError::Unknown { typed, .. }) => prop_assert!(typed.len() <= text.len()),
                 Err(_) => {}
             }
-            // A megabyte takes some 10 ms; compared with every command, 10 s.
+            // A megabyte takes about 10 ms; comparing it with every command would take 10 s.
             prop_assert!(start.elapsed() < std::time::Duration::from_secs(5));
         }
 
