@@ -1,4 +1,4 @@
-//! The question before access is cut or restored.
+//! The confirmation before access is cut or restored.
 
 use minijinja::{Value, context};
 

@@ -22,7 +22,7 @@ const REASON_CHARS: usize = 300;
 /// The secrets of a new user. One person gets them, once.
 #[derive(Clone, Copy)]
 pub struct SecretsView<'a> {
-    /// Of which user.
+    /// The user.
     pub user: &'a UserKey,
     /// The initial password of console login.
     pub password: Option<&'a str>,

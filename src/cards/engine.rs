@@ -1,7 +1,7 @@
 //! The template engine: minijinja, set up so that a template can produce only JSON, and outside text stays text.
 //!
-//! Templates escape everything they print as JSON values. A comma before a closing bracket is allowed: every macro of
-//! `parts.json.j2` ends with one, and [`compact`] removes those that are too many.
+//! Templates escape everything they print as JSON values. Trailing commas are allowed: every macro of
+//! `parts.json.j2` ends with one, and [`compact`] removes the surplus ones.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -53,7 +53,7 @@ pub enum RenderError {
     #[error("the template failed")]
     Template(#[from] Error),
     /// Its output is not JSON.
-    #[error("the template made no valid JSON")]
+    #[error("the template's output is not valid JSON")]
     Json(#[from] serde_json::Error),
 }
 
@@ -178,7 +178,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn surplus_commas_go_and_strings_stay() {
+    fn surplus_commas_are_removed_and_strings_kept() {
         assert_eq!(compact(r#"{ "a": [1, 2, , ], }"#), r#"{"a":[1,2]}"#);
         assert_eq!(compact(r#"["a, ]", "\", ]",]"#), r#"["a, ]","\", ]"]"#);
     }

@@ -62,7 +62,7 @@ pub fn level_colour(level: Level) -> &'static str {
     }
 }
 
-/// The level for the bar of an alert. The thresholds of that time are unknown today.
+/// The level for the bar of an alert. The thresholds in force at the time are no longer known.
 pub fn level_then(quota: Money, consumed: Money) -> Level {
     match Usage::new(consumed, quota) {
         _ if !quota.is_positive() => Level::Unallocated,

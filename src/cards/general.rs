@@ -80,7 +80,7 @@ impl Cards {
         self.card("help.json.j2", ctx, facts)
     }
 
-    /// The choice after a name that is ambiguous or unknown.
+    /// The choice offered for an ambiguous or unknown name.
     pub fn candidates(&self, view: &CandidatesView, ctx: &CardContext) -> Card {
         let rows: Vec<Value> = view
             .candidates

@@ -119,13 +119,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn arguments_are_put_in_once() {
+    fn arguments_are_substituted_once() {
         let catalogue = Catalogue::parse("a = \"{x}-{y}-{x} {Z} {\"");
         assert_eq!(catalogue.t("a", &[("x", &"{y}"), ("y", &2)]), "{y}-2-{y} {Z} {");
     }
 
     #[test]
-    fn a_word_goes_with_its_count() {
+    fn a_word_agrees_with_its_count() {
         let catalogue = Catalogue::parse("a = \"{n} {n:key is|keys are} off\"");
         for (count, text) in [(0, "0 keys are off"), (1, "1 key is off"), (11, "11 keys are off")] {
             assert_eq!(catalogue.t("a", &[("n", &count)]), text);
@@ -134,7 +134,7 @@ mod tests {
 
     /// A count followed by a plural noun, which is wrong for 1.
     #[test]
-    fn english_words_go_with_their_counts() {
+    fn english_words_agree_with_their_counts() {
         let nouns =
             ["keys", "times", "months", "cycles", "rows", "calls", "accounts", "users", "projects"];
         for (key, text) in &Catalogue::of(Locale::EnUs).texts {

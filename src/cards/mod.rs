@@ -207,7 +207,7 @@ impl Cards {
         self.words
     }
 
-    /// Renders a template with its facts and what every card has.
+    /// Renders a template with its facts and the variables that every card has.
     fn card(&self, template: &str, ctx: &CardContext, facts: Value) -> Card {
         let back = ctx.back.clone().unwrap_or_default();
         let banner = ctx.banner.as_ref().map(|banner| {
@@ -233,7 +233,7 @@ impl Cards {
                 let chain = chain_of(&error);
                 #[cfg(test)]
                 assert!(chain.is_empty(), "{template}: {chain}");
-                tracing::error!(template, error = chain, "a card could not be made");
+                tracing::error!(template, error = chain, "a card could not be rendered");
                 self.broken()
             }
         }

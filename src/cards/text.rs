@@ -133,13 +133,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn invisible_characters_go() {
+    fn invisible_characters_are_removed() {
         assert_eq!(clean("a\u{0}b\r\nc\u{202E}d\u{200B}"), "a b  cd");
         assert_eq!(clean("שלום 👩‍💻 中文"), "שלום 👩‍💻 中文");
     }
 
     #[test]
-    fn clipped_by_characters() {
+    fn text_is_truncated_by_characters() {
         assert_eq!(clip("一二三四", 4), "一二三四");
         assert_eq!(clip("一二三四五", 4), "一二三…");
         assert_eq!(clip("ab  cd", 5), "ab…");
@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_stay_lines() {
+    fn lines_are_kept() {
         assert_eq!(clip_lines("\r\n a \r\nb\u{200B}\n\n\n\n\tc\n", 20), "a\nb\n\nc");
         assert_eq!(clip_lines("一\n二三四", 4), "一\n二…");
         assert_eq!(clip_lines("一\n\n二三", 3), "一…");
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn fitted_by_width() {
+    fn text_is_fitted_by_width() {
         assert_eq!(fit("default", 7), "default");
         assert_eq!(fit("华东生产环境项目", 6), "华东生产环…");
         assert_eq!(fit("iiiiiiiiii", 4), "iiiiiiiiii");
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn markdown_that_is_only_text() {
+    fn markdown_marks_become_plain_text() {
         assert_eq!(md("<at id=all></at>"), "&lt;at id=all&gt;&lt;/at&gt;");
         assert_eq!(md("[a](https://b.c)"), "&#91;a&#93;&#40;https&#58;//b.c&#41;");
         assert_eq!(md("- x\n1. y"), "&#45; x 1. y");

@@ -76,7 +76,7 @@ mod tests {
     use crate::cards::{Cards, Locale, OpIds};
 
     #[test]
-    fn the_mend_comes_first_and_the_clouds_words_last() {
+    fn the_remedy_comes_first_and_the_clouds_words_last() {
         let trouble = Trouble {
             cause: Cause::Credentials,
             said: Said {

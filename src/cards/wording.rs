@@ -81,7 +81,7 @@ pub enum Toast {
     CycleRunning,
     /// A change of access is in progress.
     AccessChanging {
-        /// Of which user.
+        /// The user.
         user: UserKey,
         /// The wanted access.
         goal: AccessGoal,
@@ -94,19 +94,19 @@ pub enum Toast {
     TestAlertOwed,
     /// A user's settings were saved.
     UserSaved {
-        /// Of which user.
+        /// The user.
         user: UserKey,
     },
     /// A user's settings were saved, and their data is being written to the cloud.
     UserSaving {
-        /// Of which user.
+        /// The user.
         user: UserKey,
     },
     /// A key pair is being checked.
     AccountChecking,
     /// An account was switched on or off.
     AccountToggled {
-        /// Which account.
+        /// The account.
         account: String,
         /// On or off now.
         enabled: bool,
@@ -414,7 +414,7 @@ impl Wording {
         }
     }
 
-    /// Who made a change: the person's name or else open_id; a fixed name for the monitor.
+    /// Who made a change: the person's name, or else their open_id; a fixed name for the monitor.
     pub fn operator(&self, operator: &Operator) -> String {
         match operator {
             Operator::System => self.t("operator.system", &[]),

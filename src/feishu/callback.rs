@@ -89,8 +89,8 @@ impl CallbackVerifier {
         event::parse_payload(&payload, now, self.max_event_age)
     }
 
-    /// Checks the token of an unsigned body before it is parsed in full: nothing else entitles its sender to make this
-    /// process build a whole tree from it. [`Self::check_sender`] follows.
+    /// Checks the token of an unsigned body before it is parsed in full, so that a stranger cannot make this process
+    /// build a whole tree from it. [`Self::check_sender`] follows.
     fn check_plain(&self, outer: &Outer<'_>) -> Result<(), Rejection> {
         let token = match (outer.header, outer.kind) {
             (Some(header), _) => {
@@ -138,7 +138,7 @@ impl CallbackVerifier {
 /// hundred times the memory of its text.
 #[derive(Deserialize)]
 struct Outer<'b> {
-    /// Present even when null: an encrypted nothing is not plain text.
+    /// `Some` even for null: a body with a null `encrypt` is not plain text.
     #[serde(borrow, default, deserialize_with = "whatever")]
     encrypt: Option<&'b RawValue>,
     #[serde(borrow)]
@@ -157,7 +157,7 @@ struct Header<'b> {
 
 impl<'b> Outer<'b> {
     fn read(body: &'b [u8]) -> Result<Self, Malformed> {
-        // serde would read a list as the members in order.
+        // serde would accept a list of the members in order.
         if body.trim_ascii_start().first() != Some(&b'{') {
             return Err(match serde_json::from_slice::<IgnoredAny>(body) {
                 Ok(_) => Malformed::NotAnEvent,

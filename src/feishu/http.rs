@@ -20,7 +20,7 @@ const LOG_ID_LIMIT: usize = 100;
 const LONGEST_WAIT: Duration = Duration::from_secs(3600);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Builds an HTTP client for `url`'s host. It follows no redirects: one would carry a body or a token to a host that
+/// Builds an HTTP client for `url`'s host. It follows no redirects: one could carry a body or a token to a host that
 /// nobody configured.
 pub(super) fn client(url: &Url, timeout: Duration) -> Result<reqwest::Client, Error> {
     let mut builder = reqwest::Client::builder()

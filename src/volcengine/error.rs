@@ -48,7 +48,7 @@ pub enum ErrorKind {
     AlreadyExists,
     /// Refused because other things depend on it (`UserDeleteConflict…`).
     Conflict,
-    /// A quota of Volcengine is used up (`AccessKeyLimitExceeded`).
+    /// A service limit of Volcengine is reached (`AccessKeyLimitExceeded`).
     Limit,
     /// A parameter was refused.
     BadInput,
@@ -313,7 +313,7 @@ impl fmt::Display for Explanation<'_> {
             }
             ErrorKind::Server => "the cloud failed on its side; airgate will retry",
             ErrorKind::Transport(TransportFault::Connect) => {
-                "the cloud cannot be reached; check the network, a proxy and the endpoints in [volcengine]"
+                "the cloud cannot be reached; check the network, any proxy and the endpoints in [volcengine]"
             }
             ErrorKind::Transport(TransportFault::Timeout) => "the cloud did not answer in time",
             ErrorKind::Transport(TransportFault::Broken) => "the cloud's response was cut short",
@@ -331,8 +331,8 @@ impl fmt::Display for Explanation<'_> {
             }
             ErrorKind::NotFound => "it does not exist in the cloud",
             ErrorKind::AlreadyExists => "it already exists in the cloud",
-            ErrorKind::Conflict => "the cloud refuses it in its current state",
-            ErrorKind::Limit => "a quota of the cloud is used up",
+            ErrorKind::Conflict => "the cloud does not allow this in its current state",
+            ErrorKind::Limit => "a service limit of the cloud has been reached",
             ErrorKind::BadInput => "the cloud refused a value",
             ErrorKind::Configuration => "the client is misconfigured",
             ErrorKind::Unexpected => "the cloud sent an unexpected response",

@@ -205,7 +205,7 @@ fn markdown(card: &Value) -> Vec<String> {
     out
 }
 
-/// The rest of markdown without the markup that templates use.
+/// What remains of markdown without the markup that templates use.
 fn without_own_markup(text: &str) -> String {
     let mut text = text.replace("</font>", "").replace("</text_tag>", "").replace("**", "");
     for colour in

@@ -55,9 +55,9 @@ pub(super) enum ConnectError {
     Address(&'static str),
     #[error("the long connection was refused: HTTP {status}, handshake {code} {words}")]
     Refused { status: u16, code: i64, auth_code: i64, words: String },
-    #[error("the long connection cannot be made: {0}")]
+    #[error("the long connection cannot be established: {0}")]
     Transport(String),
-    #[error("the long connection cannot be made: no answer in {} s", CONNECT_TIMEOUT.as_secs())]
+    #[error("the long connection cannot be established: no answer in {} s", CONNECT_TIMEOUT.as_secs())]
     TimedOut,
 }
 

@@ -140,7 +140,7 @@ impl Connection {
                     let pause = pause(failure.backoff(), failures, &self.timings)
                         .max(failure.retry_after().unwrap_or_default());
                     let seconds = pause.as_secs();
-                    tracing::warn!(%failure, failures, seconds, "no long connection; trying again");
+                    tracing::warn!(%failure, failures, seconds, "the long connection is down; retrying");
                     pause
                 }
             };

@@ -50,7 +50,7 @@ pub(super) enum End {
     #[error("the long connection was closed")]
     Stopped,
     /// Nothing arrived for two ping intervals.
-    #[error("the long connection was dead: nothing heard for {} s", .0.as_secs())]
+    #[error("the long connection was dead: nothing received for {} s", .0.as_secs())]
     Dead(Duration),
     /// The platform closed it.
     #[error("the platform closed the long connection{0}")]

@@ -25,7 +25,7 @@ const MAX_READS: u32 = 2;
 pub struct BillReading {
     /// The exact amount of every wanted project; zero if the bill has no row of it.
     pub amounts: BTreeMap<String, Money>,
-    /// Number of rows of the whole bill, each counted once.
+    /// Number of rows in the whole bill, each counted once.
     pub rows: u64,
     /// Number of pages requested, including those of a first read that was repeated, but not retries.
     pub calls: u32,

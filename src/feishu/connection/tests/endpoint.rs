@@ -110,7 +110,7 @@ async fn every_discovery_response_leads_to_the_right_reaction() {
 }
 
 #[tokio::test]
-async fn the_wait_that_the_gateway_asks_for_is_kept() {
+async fn the_wait_that_the_gateway_asks_for_is_respected() {
     let stub = Stub::start().await;
     let mut connection = connection(&stub);
     let body = json!({"code": 99991400, "msg": "request trigger frequency limit"});
