@@ -1,8 +1,8 @@
-//! Faults on demand: which calls a fault hits, and how many of them. What can go wrong is each platform's own.
+//! Faults on demand: which calls a fault hits, and how many of them. Each platform defines its own faults.
 
 use parking_lot::Mutex;
 
-/// A fault of type `F` and the calls that it hits: those that match `target`, less the first `skip`, at most `times`.
+/// A fault of type `F` and the calls that it hits: those that match `target`, except the first `skip`, at most `times` of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FaultRule<T, F> {
     target: T,
@@ -51,7 +51,7 @@ impl<T, F> Default for Faults<T, F> {
 }
 
 impl<T, F> Faults<T, F> {
-    /// Adds a rule. Where several match a call, the one that was added first hits.
+    /// Adds a rule. If several match a call, the one added first hits.
     pub fn inject(&self, rule: FaultRule<T, F>) {
         self.rules.lock().push(rule);
     }

@@ -33,7 +33,7 @@ struct Files;
 
 /// How many notices are buffered for a slow browser.
 const NOTICES: usize = 256;
-/// The most bytes of a request from the page.
+/// Max size of a request from the page, in bytes.
 const BODY_LIMIT: usize = 256 * 1024;
 /// The page loads nothing from other hosts, whatever a card contains.
 const POLICY: &str = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
@@ -97,8 +97,8 @@ pub struct Control {
 }
 
 impl Control {
-    /// A control of this name (sent by the page) and label (shown). `handler` gets the page's whole request
-    /// (`{"name", "value"}`) and answers an object, whose `message` is shown, or why it failed.
+    /// A control with this name (sent by the page) and label (shown). `handler` gets the page's whole request
+    /// (`{"name", "value"}`) and returns an object, whose `message` is shown, or the reason why it failed.
     pub fn new<F, R>(name: &str, label: &str, kind: ControlKind, handler: F) -> Self
     where
         F: Fn(Value) -> R + Send + Sync + 'static,
@@ -155,7 +155,7 @@ struct Parts {
 
 impl DemoPage {
     /// A page over `feishu` that opens in the language of `locale` (`zh_cn` or `en_us`). `people` are (open_id, role
-    /// label) in the order they are shown; people of the stand-in that are not named come last, without a role.
+    /// label) in the order they are shown; the stand-in's other people come last, without a role.
     pub fn new(
         feishu: FakeFeishu,
         locale: &str,
@@ -175,13 +175,13 @@ impl DemoPage {
         }
     }
 
-    /// Shows a line in every open page.
+    /// Shows a line on every open page.
     pub fn notice(&self, text: &str) {
         // Fails only if no page is open.
         let _ = self.parts.notices.send(("notice", json!({"text": text})));
     }
 
-    /// Sends what happens behind the chat to every open page, and to those opened later.
+    /// Sends the monitor data to every open page, and to those opened later.
     pub fn monitor(&self, data: Value) {
         *self.parts.monitor.lock() = data.clone();
         let _ = self.parts.notices.send(("monitor", data));
@@ -305,7 +305,7 @@ async fn overview(Shared(page): Shared<DemoPage>) -> Json<Value> {
         let chats: Vec<Value> = state
             .chats()
             .map(|chat| match &chat.kind {
-                // A person's direct chat carries the name of the other side.
+                // A person's direct chat is shown under the other side's name.
                 ChatKind::Direct(person) => json!({"id": chat.chat_id, "name": feishu.bot_name(),
                     "kind": "direct", "person": person}),
                 ChatKind::Group => {
@@ -451,7 +451,7 @@ async fn say(Shared(page): Shared<DemoPage>, said: Result<Json<Say>, JsonRejecti
         }
     };
     if text.is_empty() {
-        return Err(PageError::bad("nothing was said"));
+        return Err(PageError::bad("the message is empty"));
     }
     let sent = feishu.say(&said.person, &said.chat, text, mention).await;
     Ok(Json(json!({"status": sent.status})))

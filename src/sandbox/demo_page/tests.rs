@@ -227,7 +227,7 @@ async fn controls_are_listed_and_run() {
 }
 
 #[tokio::test]
-async fn the_stream_tells_messages_and_notices_and_ends_when_closed() {
+async fn the_stream_carries_messages_and_notices_and_ends_when_closed() {
     let demo = demo().await;
     let url = format!("{}/api/stream", demo.url);
     let mut stream = demo.client.get(url).send().await.unwrap();
@@ -329,5 +329,5 @@ fn every_key_that_is_used_has_a_text_and_every_text_is_used() {
     }
     assert_eq!(unknown, Vec::<String>::new(), "keys without a text");
     let unused: Vec<_> = words.keys().filter(|key| !used.contains(key)).collect();
-    assert_eq!(unused, Vec::<&String>::new(), "texts that nothing shows");
+    assert_eq!(unused, Vec::<&String>::new(), "texts that are never shown");
 }

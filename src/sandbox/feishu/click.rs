@@ -90,7 +90,7 @@ impl FakeFeishu {
         ClickResult { elapsed, ..result }
     }
 
-    /// The first button (or interactive container) outside forms whose callback value is wanted, as a click on it.
+    /// A click on the first button (or interactive container) outside forms whose callback value `wanted` accepts.
     pub fn find_button(
         &self,
         message_id: &str,
@@ -99,7 +99,7 @@ impl FakeFeishu {
         form::find_button(&self.card(message_id).ok()?, wanted)
     }
 
-    /// The action of pressing the wanted submit button: the form's initial values, overridden by `fields`.
+    /// The action of pressing the submit button that `wanted` accepts: the form's initial values, overridden by `fields`.
     ///
     /// # Errors
     /// Why the client would send nothing.
@@ -112,8 +112,8 @@ impl FakeFeishu {
         form::submit(&self.card(message_id)?, wanted, &fields)
     }
 
-    /// Fills a form and presses its submit button; `wanted` gets the button's callback value (null where it
-    /// has none). What the client would not send is refused as by [`FakeFeishu::click`].
+    /// Fills a form and presses its submit button; `wanted` gets the button's callback value (null if it
+    /// has none). Like [`FakeFeishu::click`], refuses what the client would not send.
     pub async fn form_click(
         &self,
         person: &str,

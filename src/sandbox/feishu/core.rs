@@ -35,7 +35,7 @@ pub struct FeishuConfig {
     pub service_url: Option<String>,
     /// The bot's name in mentions and messages.
     pub bot_name: String,
-    /// Whether 5 messages a second and chat, 5 updates a second and message, and the custom bot's rates are enforced.
+    /// Whether rate limits are enforced: 5 messages a second per chat, 5 updates a second per message, and custom bots'.
     pub rate_limits: bool,
     /// How long the service may take to answer an event or a click; 3 s on the real platform.
     pub reply_timeout: Duration,

@@ -33,7 +33,7 @@ pub enum Fault {
     NotJson,
     /// A complete answer whose JSON ends halfway.
     CutJson,
-    /// HTTP 200 and `code` 0, but `data` has another shape than any endpoint's.
+    /// HTTP 200 and `code` 0, but `data` has a shape that no endpoint returns.
     WrongJson,
     /// The connection is reset, and from now on nothing listens until [`super::FakeFeishu::open`].
     Shut,

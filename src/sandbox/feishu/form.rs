@@ -51,7 +51,7 @@ pub enum NoSuchComponent {
     Field(String),
 }
 
-/// The card's buttons and interactive containers outside forms whose callback value is wanted.
+/// The card's first button or interactive container outside forms whose callback value `wanted` accepts.
 pub fn find_button(card: &Value, wanted: impl Fn(&Value) -> bool) -> Option<ClickAction> {
     walk::nodes(card)
         .iter()
@@ -68,7 +68,7 @@ pub fn find_button(card: &Value, wanted: impl Fn(&Value) -> bool) -> Option<Clic
         })
 }
 
-/// The action of pressing the wanted submit button: the fields' initial values, overridden by `fields`.
+/// The action of pressing the submit button that `wanted` accepts: the fields' initial values, overridden by `fields`.
 pub fn submit(
     card: &Value,
     wanted: impl Fn(&Value) -> bool,
@@ -164,7 +164,7 @@ fn check_one(
         _ => action.option.clone().map(Value::from),
     };
     let chosen = chosen
-        .ok_or_else(|| NoSuchComponent::Field(format!("a {} sends what was chosen", node.tag)))?;
+        .ok_or_else(|| NoSuchComponent::Field(format!("a {} needs something chosen", node.tag)))?;
     takes(node, &chosen)
 }
 

@@ -17,7 +17,7 @@ const TOKEN_REUSE: SignedDuration = SignedDuration::from_mins(30);
 const UUID_LIFE: SignedDuration = SignedDuration::from_hours(1);
 /// How long a 2.0 card can be updated.
 pub(super) const CARD_LIFE: SignedDuration = SignedDuration::from_hours(14 * 24);
-/// How many requests, and how many rate windows, are kept.
+/// Max requests, and max rate windows, kept.
 const KEPT: usize = 10_000;
 
 /// Who wrote a message.
@@ -61,7 +61,7 @@ pub struct Message {
 }
 
 impl Message {
-    /// A new message, as it is sent.
+    /// A new message, as sent.
     pub(super) fn new(
         chat_id: &str,
         sender: Sender,

@@ -34,8 +34,7 @@ export const api = {
 
 /**
  * Listens to the server. `on.message` and `on.updated` get a message, `on.notice` a text, `on.monitor` the panel's data,
- * goes on behind the chat,
- * `on.connected` whether the stream is up, and whether it is up again after a break.
+ * and `on.connected` whether the stream is up, and whether it came back after a break.
  */
 export function listen(on) {
   const source = new EventSource("/api/stream");

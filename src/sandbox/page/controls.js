@@ -1,5 +1,5 @@
-// The demo's controls: what a person cannot do from a chat (add spending, run the monitor now).
-// The server decides which there are.
+// The demo's controls, for what a person cannot do from a chat (add spending, run the monitor now).
+// The server decides which ones there are.
 
 import { h, spinner, uid } from "./dom.js";
 import { api } from "./api.js";

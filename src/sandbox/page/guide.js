@@ -1,5 +1,5 @@
 // The guided first minute: one suggestion at a time, done with one click, and ticked off once it has really happened (also
-// without the guide). The server reports what happened; the page knows what was looked at.
+// without the guide). The server reports what happened; the page knows what was viewed.
 
 import { api } from "./api.js";
 import { spinner } from "./dom.js";

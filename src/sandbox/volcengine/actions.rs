@@ -136,7 +136,7 @@ impl Action {
         };
         let in_json = || match kind.as_str() {
             "application/json" => Params::from_json(body, dialect),
-            other => Err(dialect.invalid("body", &format!("Content-Type '{other}' is not read"))),
+            other => Err(dialect.invalid("body", &format!("type '{other}' is not supported"))),
         };
         match (method, self.binding) {
             (

@@ -88,7 +88,7 @@ enum ListFields {
         expense_begin_time: String,
         expense_end_time: String,
         coupon_amount: String,
-        /// A JSON number, with the digits it has.
+        /// A JSON number that keeps its digits.
         round_amount: Box<RawValue>,
     },
     #[serde(rename_all = "PascalCase")]

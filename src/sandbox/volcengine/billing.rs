@@ -16,7 +16,7 @@ use crate::sandbox::world::{BillRow, ProjectFilter};
 
 /// Largest `Limit` of the bill lists.
 const MAX_LIMIT: usize = 300;
-/// How many months back a period may lie.
+/// How many months back a period may be.
 const MONTHS_BACK: i32 = 24;
 /// The message for an account without 分账账单.
 const NOT_SWITCHED_ON: &str = "当前账号未开通分账能力，无数据";

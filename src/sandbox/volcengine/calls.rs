@@ -12,15 +12,15 @@ const KEPT_CALLS: usize = 20_000;
 /// A received call, answered or not.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Call {
-    /// `Action`; empty where it was missing.
+    /// `Action`; empty if it was missing.
     pub action: String,
-    /// The account's slug; `None` where the call did not get past authentication.
+    /// The account's slug; `None` if the call did not get past authentication.
     pub account: Option<String>,
     /// The parameters, passwords left out. Lists are kept as received: numbered, or as JSON text.
     pub params: BTreeMap<String, String>,
     /// When it was received, by the cloud's clock.
     pub at: Timestamp,
-    /// HTTP status; `None` where no answer was given.
+    /// HTTP status; `None` if no answer was given.
     pub status: Option<u16>,
     /// `Error.Code` where the call was refused.
     pub outcome_code: Option<String>,

@@ -24,7 +24,7 @@ pub enum Fault {
     CutBody,
     /// The action is done; a complete answer comes whose JSON ends halfway.
     CutJson,
-    /// The action is done; the answer is an envelope whose `Result` has another shape than any action's.
+    /// The action is done; the answer is an envelope whose `Result` has a shape that no action returns.
     WrongJson,
     /// The action is done; the answer is 200 with text that is not JSON.
     NotJson,

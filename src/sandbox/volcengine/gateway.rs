@@ -204,7 +204,7 @@ impl Gateway {
         }
     }
 
-    /// Waits, at most until the server stops.
+    /// Waits, but no longer than until the server stops.
     async fn wait(&self, delay: Duration) {
         tokio::select! {
             () = tokio::time::sleep(delay) => {}
@@ -249,7 +249,7 @@ impl Gateway {
         }
     }
 
-    /// Parses which action is called, and by whom according to the `Authorization` header.
+    /// Parses which action is called, and which caller the `Authorization` header claims.
     fn parse(&self, parts: &Parts, incoming: &mut Incoming) -> Result<Authorization, Refusal> {
         incoming.query = decode_pairs(parts.uri.query().unwrap_or_default()).ok_or_else(|| {
             Refusal::gateway(GatewayCode::MissingRequestInfo, "The query is malformed.")

@@ -112,7 +112,7 @@ impl Params {
         }
     }
 
-    /// A list of texts; empty where it is absent.
+    /// A list of texts; empty if it is absent.
     pub(super) fn texts(&self, name: &str) -> Result<Vec<String>, Refusal> {
         let invalid = || self.dialect.invalid(name, "must be a list of strings");
         match &self.source {
@@ -131,7 +131,7 @@ impl Params {
         }
     }
 
-    /// A list of integers; empty where it is absent.
+    /// A list of integers; empty if it is absent.
     pub(super) fn ints(&self, name: &str) -> Result<Vec<i64>, Refusal> {
         let invalid = || self.dialect.invalid(name, "must be a list of integers");
         match &self.source {
@@ -148,7 +148,7 @@ impl Params {
         }
     }
 
-    /// `Offset` (0 by default) and `Limit` (`default`, or refused where there is none), at most `most` rows.
+    /// `Offset` (0 by default) and `Limit` (`default`, or refused if there is none), at most `most` rows.
     pub(super) fn page(&self, default: Option<usize>, most: usize) -> Result<Page, Refusal> {
         let limit = match self.int("Limit")? {
             None => default.ok_or_else(|| self.dialect.missing("Limit"))?,

@@ -126,7 +126,7 @@ fn check_known(account: &FakeAccount, name: &str, kind: PolicyKind) -> Result<()
     known.then_some(()).ok_or_else(|| unknown(name))
 }
 
-/// Attaches in every scope or refuses.
+/// Attaches in every scope, or refuses.
 fn attach_all(
     context: &mut Context<'_>,
     params: &Params,

@@ -63,7 +63,7 @@ impl Authorization {
                 .split_once('=')
                 .ok_or_else(|| malformed("each part must be name=value"))?;
             if parts.insert(name, value).is_some() {
-                return Err(malformed("a part stands twice"));
+                return Err(malformed("a part is given twice"));
             }
         }
         let signature =
@@ -79,7 +79,7 @@ impl Authorization {
             .map(str::to_owned)
             .collect();
         if !signed_headers.is_sorted_by(|a, b| a < b) {
-            return Err(malformed("SignedHeaders must be sorted, each once"));
+            return Err(malformed("SignedHeaders must be sorted and unique"));
         }
         if signed_headers
             .iter()

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// The rate window: a second, less what network jitter may move calls closer together.
+/// The rate window: a second, less an allowance for network jitter, which can move calls closer together.
 const WINDOW: Duration = Duration::from_millis(950);
 
 /// Recent calls by account.

@@ -39,10 +39,10 @@ pub struct World {
 /// A named account or user does not exist.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum WorldError {
-    /// No account of that slug.
+    /// No account with that slug.
     #[error("no account {0:?} in the stand-in cloud")]
     NoSuchAccount(String),
-    /// No user of that name in that account.
+    /// No user with that name in that account.
     #[error("no user {1:?} in account {0:?} of the stand-in cloud")]
     NoSuchUser(String, String),
 }
@@ -50,7 +50,7 @@ pub enum WorldError {
 /// How the cloud behaves where the documentation leaves it open.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rules {
-    /// Calls per second and account; `None`: unlimited. 5 by default.
+    /// Calls per second per account; `None`: unlimited. 5 by default.
     pub calls_per_second: Option<u32>,
     /// HTTP status of `AccountFlowLimitExceeded`: 429, 400 and 200 have been observed. 429 by default.
     pub throttle_status: u16,
@@ -80,7 +80,7 @@ impl Default for Rules {
 /// Effect of a `Project` filter on the bill lists.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ProjectFilter {
-    /// As in the published description, which does not know it: rows of all projects.
+    /// As in the published description, which lacks the filter: rows of all projects.
     #[default]
     Ignored,
     /// As in the newest SDK models: only rows of these projects.
@@ -190,12 +190,12 @@ impl World {
         Self { accounts: vec![account], ..Self::default() }
     }
 
-    /// The account of that slug.
+    /// The account with that slug.
     pub fn account(&self, slug: &str) -> Option<&FakeAccount> {
         self.accounts.iter().find(|account| account.slug == slug)
     }
 
-    /// The account of that slug, mutably.
+    /// The account with that slug, mutably.
     ///
     /// # Errors
     /// [`WorldError::NoSuchAccount`].
@@ -206,12 +206,12 @@ impl World {
             .ok_or_else(|| WorldError::NoSuchAccount(slug.to_owned()))
     }
 
-    /// The user of that name.
+    /// The user with that name.
     pub fn user(&self, slug: &str, name: &str) -> Option<&User> {
         self.account(slug)?.users.get(name)
     }
 
-    /// The user of that name, mutably.
+    /// The user with that name, mutably.
     ///
     /// # Errors
     /// [`WorldError`] if the account or the user does not exist.

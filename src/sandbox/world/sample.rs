@@ -107,7 +107,7 @@ const PEOPLE: &[Person] = &[
         links: &[("ark-service", 0)],
         quota: &[],
     },
-    // 94.97 %: the next one is over quota.
+    // 94.97 %: the next purchase goes over quota.
     Person {
         account: "labs",
         name: "lin.xia",
@@ -281,7 +281,7 @@ pub fn sample(now: Timestamp, seed: u64) -> World {
     };
     let current = BillPeriod::of(now);
     let filled = fill(&mut world, now, current, &mut Dice(seed));
-    debug_assert!(filled.is_ok(), "the tables name what is there: {filled:?}");
+    debug_assert!(filled.is_ok(), "the tables name something that does not exist: {filled:?}");
     world
 }
 
@@ -405,7 +405,7 @@ fn months_before(period: BillPeriod, months: usize) -> BillPeriod {
     (0..months).fold(period, |period, _| period.previous())
 }
 
-/// SplitMix64: small and stable; the generators of crates do not promise stability.
+/// SplitMix64: small and stable. Generators from crates do not promise stable output.
 struct Dice(u64);
 
 impl Dice {

@@ -225,7 +225,7 @@ pub struct AttachedPolicy {
 pub enum PolicyScope {
     /// In the whole account.
     Global,
-    /// In the project of that name.
+    /// In the project with that name.
     Project(String),
 }
 

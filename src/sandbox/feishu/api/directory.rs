@@ -7,7 +7,7 @@ use super::super::http::{ApiResponse, Call};
 use super::super::state::{Chat, ChatKind, Person};
 use super::request::{Body, Outcome, field, known_query, page_size, page_start, part};
 
-/// Most numbers, and most addresses, of one request.
+/// Max numbers, and max addresses, per request.
 const BATCH_LIMIT: usize = 50;
 
 fn id_of<'a>(person: &'a Person, call: &Call) -> Result<&'a str, ApiResponse> {

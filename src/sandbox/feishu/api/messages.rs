@@ -11,7 +11,7 @@ use super::content::{self, invalid};
 use super::reading::as_json;
 use super::request::{Body, Outcome, field, known_query, part};
 
-/// Messages per second and chat; updates per second and message.
+/// Messages per second in a chat; updates per second of a message.
 const RATE: usize = 5;
 const SECOND: SignedDuration = SignedDuration::from_secs(1);
 /// Longest `uuid`, in characters.
@@ -89,7 +89,7 @@ impl<'a> Draft<'a> {
         Ok(Self { kind: body.required("msg_type")?, content: body.required("content")?, uuid })
     }
 
-    /// The message that this `uuid` has sent already.
+    /// The message already sent with this `uuid`.
     fn already_sent(&self, state: &mut State, now: Timestamp) -> Option<Sent> {
         let first = state.sent_as(self.uuid?, now)?;
         let message = state.message(&first)?.clone();

@@ -51,8 +51,8 @@ fn file(state: &State, message: &Message) -> String {
     json!({ "file_key": key, "file_name": name }).to_string()
 }
 
-/// The platform does not return a 2.0 card, but its title and a notice in the old form. A client that
-/// compares cards cannot recognise its own.
+/// For a 2.0 card, the platform returns only its title and a notice in the old form. A client cannot recognise its own
+/// card by comparing content.
 fn readable(core: &Core, state: &State, message: &Message) -> String {
     if message.recalled {
         return "This message was recalled".to_owned();
@@ -104,7 +104,7 @@ pub fn messages(core: &Core, call: &Call) -> Outcome {
         ],
     )?;
     if call.query("container_id_type") != Some("chat") {
-        return Err(field("container_id_type", "chat is the only one here"));
+        return Err(field("container_id_type", "only chat is supported"));
     }
     let chat_id = call.query("container_id").ok_or_else(|| field("container_id", "is required"))?;
     let (from, until) = (seconds(call, "start_time")?, seconds(call, "end_time")?);

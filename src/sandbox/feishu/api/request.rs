@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use super::super::cards::parse_json;
 use super::super::http::{ApiResponse, Call};
 
-/// What an endpoint answers; a refusal may be returned early.
+/// An endpoint's answer; a refusal may be returned early.
 pub(super) type Outcome = Result<ApiResponse, ApiResponse>;
 
 /// The part of the path at `index`, counted from `open-apis`.
@@ -88,7 +88,7 @@ impl Body {
     }
 }
 
-/// A size of a page within its bounds.
+/// A page size within its bounds.
 pub(super) fn page_size(
     call: &Call,
     default: usize,

@@ -4,7 +4,7 @@
 pub const CARD_LIMIT: usize = 30 * 1024;
 /// Largest request of a custom bot, in bytes (自定义机器人使用指南).
 pub const WEBHOOK_LIMIT: usize = 20 * 1024;
-/// Most components and elements in a card (R5).
+/// Max components and elements in a card (R5).
 pub const ELEMENT_LIMIT: usize = 200;
 
 /// How a card reaches the platform; some rules depend on it.
@@ -41,7 +41,7 @@ impl CardFault {
         Self { rule, path: path.into(), message: message.into() }
     }
 
-    /// The platform's error number for the rule (发送消息, "ErrCode" inside 230099), as far as it is known.
+    /// The platform's error number for the rule (发送消息, "ErrCode" inside 230099), if known.
     pub fn code(&self) -> u32 {
         match self.rule {
             "R5" | "R38" => 11310,

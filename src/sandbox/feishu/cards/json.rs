@@ -1,4 +1,4 @@
-//! Strict JSON parsing: serde_json silently keeps the last of two equal members, a card checker must not.
+//! Strict JSON parsing: serde_json silently keeps the last of two members with the same name; a card checker must not.
 
 use std::fmt;
 

@@ -1,6 +1,6 @@
 //! The strict card checker: `card-v2.schema.json` (which attributes, values and places exist) plus every rule of
-//! `docs/platforms/card-rules.md` that a schema cannot express. The stand-in refuses what it refuses; card tests
-//! call it directly.
+//! `docs/platforms/card-rules.md` that a schema cannot express. The stand-in refuses every card that it refuses; card
+//! tests call it directly.
 
 use std::sync::LazyLock;
 

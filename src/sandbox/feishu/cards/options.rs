@@ -83,7 +83,7 @@ fn initial(node: &Node<'_>, by_text: bool, faults: &mut Vec<CardFault>) {
         faults.push(CardFault::new(
             "R22",
             node.at("initial_index"),
-            format!("{index} passes the number of options"),
+            format!("{index} exceeds the number of options"),
         ));
     }
     for value in node.list("selected_values").iter().filter_map(Value::as_str) {
@@ -112,7 +112,7 @@ fn day(node: &Node<'_>, member: &str, faults: &mut Vec<CardFault>) {
             faults.push(CardFault::new(
                 "R24",
                 node.at(member),
-                format!("`{text}` is not a day of the calendar"),
+                format!("`{text}` is not a calendar date"),
             ));
         }
     }

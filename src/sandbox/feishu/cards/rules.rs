@@ -10,7 +10,7 @@ use super::markdown::{self, Found};
 use super::options::{self, TAG_COLOURS};
 use super::walk::{self, Node};
 
-/// Components a person acts on (表单容器, 配置卡片交互).
+/// Components that a person acts on (表单容器, 配置卡片交互).
 const INTERACTIVE: [&str; 12] = [
     "button",
     "input",
@@ -65,7 +65,7 @@ const TEXT_SIZES: [&str; 16] = [
 ];
 /// Maximum nesting of components (R11).
 const DEPTH_LIMIT: usize = 5;
-/// Most tables in one markdown component (R37) and in a card (R38).
+/// Max tables in one markdown component (R37) and in a card (R38).
 const MARKDOWN_TABLES: usize = 4;
 const CARD_TABLES: usize = 5;
 
@@ -99,7 +99,7 @@ fn config(card: &Value, via: Via, nodes: &[Node<'_>], faults: &mut Faults) {
         faults.push(CardFault::new(
             "R4",
             "/config/update_multi",
-            "a card that is updated states update_multi: true, no card states false",
+            "an updated card must set update_multi: true, and no card may set it to false",
         ));
     }
     let audio: Vec<_> = nodes.iter().filter(|node| node.component && node.tag == "audio").collect();
@@ -115,7 +115,7 @@ fn config(card: &Value, via: Via, nodes: &[Node<'_>], faults: &mut Faults) {
         faults.push(CardFault::new(
             "R33",
             "/config/enable_forward",
-            "a card with audio states enable_forward: false",
+            "a card with audio must set enable_forward: false",
         ));
     }
     let mut ids = BTreeSet::new();
@@ -167,25 +167,25 @@ fn places(nodes: &[Node<'_>], faults: &mut Faults) {
             faults.push(CardFault::new(rule, node.path.clone(), message));
         };
         match node.tag {
-            "form" if node.depth > 1 => refuse("R9", "a form stands only directly in the body"),
-            "table" if node.depth > 1 => refuse("R10", "a table stands only directly in the body"),
+            "form" if node.depth > 1 => refuse("R9", "a form must be directly in the body"),
+            "table" if node.depth > 1 => refuse("R10", "a table must be directly in the body"),
             "multi_select_static" | "multi_select_person" if node.form.is_none() => {
-                refuse("R12", "a multiple selection stands only in a form");
+                refuse("R12", "a multiple selection must be in a form");
             }
             "select_img" => {
                 if node.object.get("multi_select") == Some(&Value::Bool(true))
                     && node.form.is_none()
                 {
-                    refuse("R13", "multi_select only in a form");
+                    refuse("R13", "multi_select must be in a form");
                 }
                 if node.in_panel {
-                    refuse("R13", "select_img never stands in a collapsible panel");
+                    refuse("R13", "select_img must not be in a collapsible panel");
                 }
             }
             _ => {}
         }
         if node.depth == DEPTH_LIMIT.saturating_add(1) {
-            refuse("R11", "more than five components deep");
+            refuse("R11", "nested more than five components deep");
         }
     }
 }
@@ -231,7 +231,7 @@ fn forms(nodes: &[Node<'_>], faults: &mut Faults) {
                 faults.push(CardFault::new(
                     "R16",
                     node.path.clone(),
-                    "a form holds at least one submit button",
+                    "a form needs at least one submit button",
                 ));
             }
         }
@@ -243,12 +243,12 @@ fn forms(nodes: &[Node<'_>], faults: &mut Faults) {
                 faults.push(CardFault::new(
                     "R17",
                     node.path.clone(),
-                    "form_action_type stands on every button in a form and on no other",
+                    "form_action_type belongs on every button in a form and on no other",
                 ));
             }
         }
         if node.form.is_none() && node.object.contains_key("required") {
-            faults.push(CardFault::new("R18", node.at("required"), "required only in a form"));
+            faults.push(CardFault::new("R18", node.at("required"), "required must be in a form"));
         }
     }
 }
@@ -380,7 +380,7 @@ fn text_faults(text: &str, path: &str, colours: &BTreeSet<&str>, via: Via, fault
                 .iter()
                 .any(|(name, id)| name == "email" || id.starts_with("on_"))
                 .then(|| {
-                    let message = "a custom bot mentions by open_id or user_id only";
+                    let message = "a custom bot can mention by open_id or user_id only";
                     ("R27", message.to_owned())
                 }),
             _ => None,
@@ -463,7 +463,7 @@ fn webhook(nodes: &[Node<'_>], faults: &mut Faults) {
             faults.push(CardFault::new(
                 "R27",
                 node.path.clone(),
-                "a custom bot names people by open_id or user_id only",
+                "a custom bot can name people by open_id or user_id only",
             ));
         }
     }

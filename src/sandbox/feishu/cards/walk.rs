@@ -9,7 +9,7 @@ pub struct Node<'a> {
     pub path: String,
     /// The object itself.
     pub object: &'a Map<String, Value>,
-    /// Its `tag`, empty where it has none.
+    /// Its `tag`, empty if it has none.
     pub tag: &'a str,
     /// Whether it is in a list of components (`elements`, a checker's `buttons`) and so is one, not a text or an icon.
     pub component: bool,
@@ -27,7 +27,7 @@ impl<'a> Node<'a> {
         self.object.get(name).and_then(Value::as_str)
     }
 
-    /// The members of the list `name`, none where it is absent or not a list.
+    /// The members of the list `name`, none if it is absent or not a list.
     pub fn list(&self, name: &str) -> &'a [Value] {
         list(self.object, name)
     }
@@ -38,12 +38,12 @@ impl<'a> Node<'a> {
     }
 }
 
-/// The members of the list `name` of `object`, none where it is absent or not a list.
+/// The members of the list `name` of `object`, none if it is absent or not a list.
 pub fn list<'a>(object: &'a Map<String, Value>, name: &str) -> &'a [Value] {
     object.get(name).and_then(Value::as_array).map_or(&[], Vec::as_slice)
 }
 
-/// Every object of the card's header and body, outer ones first. What the developer defines freely (`chart_spec`, a
+/// Every object of the card's header and body, outer ones first. Content that the developer defines freely (`chart_spec`, a
 /// table's `rows`, callback values) is skipped.
 pub fn nodes(card: &Value) -> Vec<Node<'_>> {
     let mut out = Vec::new();

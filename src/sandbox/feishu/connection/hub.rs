@@ -58,7 +58,7 @@ pub struct Overview {
     pub violations: Vec<String>,
 }
 
-/// The reason why an upgrade is refused: the headers `Handshake-…`.
+/// Why an upgrade is refused: the headers `Handshake-…`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UpgradeRefusal {
     /// `Handshake-Status`: 403, 514 …
@@ -105,7 +105,7 @@ impl Connections {
         Overview { open: state.open.len(), ..state.overview.clone() }
     }
 
-    /// Waits until what was seen satisfies `wanted`; none after `timeout`.
+    /// Waits until the observations satisfy `wanted`; `None` after `timeout`.
     pub async fn wait_for(
         &self,
         wanted: impl Fn(&Overview) -> bool,

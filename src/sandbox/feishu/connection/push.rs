@@ -112,7 +112,7 @@ impl Connections {
 fn read(payload: &[u8], is_callback: bool) -> Result<Reply, String> {
     let payload: Value =
         serde_json::from_slice(payload).map_err(|error| format!("a reply's payload: {error}"))?;
-    let members = payload.as_object().ok_or("a reply's payload that is no object")?;
+    let members = payload.as_object().ok_or("a reply whose payload is not an object")?;
     let known: HashSet<&str> = ["code", "data", "headers"].into();
     if let Some(unknown) = members.keys().find(|name| !known.contains(name.as_str())) {
         return Err(format!("a reply with `{unknown}`"));

@@ -113,7 +113,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, S> {
                 drop(sent);
                 Ok(())
             }
-            Some(CONTROL) => Err(format!("a control frame that is no ping: {:?}", frame.headers)),
+            Some(CONTROL) => Err(format!("a control frame other than a ping: {:?}", frame.headers)),
             Some(DATA) if !self.pinged => Err("a reply before the first ping".to_owned()),
             Some(DATA) => self.connections.settle(&frame),
             method => Err(format!("a frame of method {method:?}")),

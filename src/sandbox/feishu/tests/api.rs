@@ -181,7 +181,7 @@ async fn faults_hit_as_configured_and_some_only_after_the_effect() {
     let timeout = Duration::from_millis(100);
     let slow = Duration::from_millis(20);
     let code = Fault::Code { http: 400, code: 230_020, msg: "slow down".to_owned() };
-    // (fault, status and start of the body or none, whether the message stands)
+    // (fault, status and start of the body or none, whether the message was sent)
     let cases = [
         (Fault::Status(502), Some((502, "<html>")), false),
         (code, Some((400, r#"{"code":230020"#)), false),

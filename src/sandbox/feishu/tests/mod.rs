@@ -1,4 +1,4 @@
-//! The platform-in over real HTTP, with a minimal bot as the service.
+//! The stand-in over real HTTP, with a minimal bot as the service.
 
 use std::sync::Arc;
 use std::time::Duration;

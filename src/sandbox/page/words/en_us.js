@@ -1,4 +1,4 @@
-// The page's own words in English, by key. Between the braces stands JSON: a test reads it.
+// The page's own words in English, by key. Between the braces is JSON, which a test reads.
 
 export default {
   "app.you_are": "You are",
@@ -31,7 +31,7 @@ export default {
   "chat.send": "Send",
   "chat.not_sent": "Not sent",
   "chat.commands": "Commands",
-  "chat.mention": "In a group the bot only receives messages that mention it",
+  "chat.mention": "In a group, the bot only receives messages that mention it",
   "chat.bot": "Bot",
   "chat.webhook": "Webhook",
   "chat.webhook_name": "Custom bot",
@@ -104,8 +104,8 @@ export default {
   "panel.cycle": "{users} users, {warnings} warnings, {disables} disabled",
   "panel.access": "Access changes in progress",
   "panel.access.none": "None",
-  "panel.access.cut": "cut off",
-  "panel.access.restored": "restore",
+  "panel.access.cut": "disable",
+  "panel.access.restored": "enable",
   "panel.attempts": "attempts: {count}",
   "panel.outbox": "Outbox",
   "panel.outbox.empty": "Outbox empty",
@@ -129,7 +129,7 @@ export default {
   "guide.list.go": "List users",
   "guide.open": "An Qi (安琪) is new here: no project, no quota. Open her card.",
   "guide.open.go": "Open the user",
-  "guide.project": "Link her project so its cost counts for her.",
+  "guide.project": "Link her project so that its cost counts towards her quota.",
   "guide.project.go": "Add the project",
   "guide.quota": "Allocate ¥1,000 to her.",
   "guide.quota.go": "Allocate quota",

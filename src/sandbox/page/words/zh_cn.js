@@ -1,4 +1,4 @@
-// The page's own words in Chinese, by key. Between the braces stands JSON: a test reads it.
+// The page's own words in Chinese, by key. Between the braces is JSON, which a test reads.
 
 export default {
   "app.you_are": "当前身份",
