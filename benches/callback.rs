@@ -1,9 +1,9 @@
 //! Measures a card callback from the first byte of the request to the last byte of the answer, over HTTP with keep-alive:
 //! verify, decrypt, dispatch, read or change the store on disk (with its fsync), render, answer. A plain loop that records
-//! every time instead of criterion, because the promise is a percentile of single answers, not a mean.
+//! every time, not criterion, because the promise is a percentile of single answers, not a mean.
 //!
 //! Run `cargo bench --bench callback`, or `cargo bench --bench callback -- 100000` for a number of users other than 1,000.
-//! It prints figures and has no thresholds. The stores and the stand-in for Feishu run in this process, so its memory is
+//! Prints figures and has no thresholds. The stores and the stand-in for Feishu run in this process, so its memory is
 //! an upper bound for the service's.
 
 #![allow(
@@ -375,7 +375,7 @@ impl Bench {
     }
 }
 
-/// The cost of one write and fsync of a page here: the lower bound of every commit.
+/// The cost of one write and fsync of a page on this machine: the lower bound of every commit.
 fn fsyncs(folder: &Path) -> Vec<Duration> {
     let mut file = std::fs::File::create(folder.join("fsync")).unwrap();
     (0..200)

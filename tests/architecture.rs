@@ -1,14 +1,14 @@
-//! docs/architecture.md is true: what it says about who uses whom, and about what is absent where, is read from the
-//! sources and compared.
+//! docs/architecture.md is true: compares what it says about which module uses which, and about what is absent where, with
+//! the sources.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-/// Lines of the largest source file.
+/// Max lines per source file.
 const LONGEST: usize = 700;
-/// Files that may be longer, each with the reason.
+/// Files that may be longer, each with a reason.
 const LONGER: &[(&str, &str)] = &[];
 
 fn root() -> &'static Path {
@@ -29,11 +29,11 @@ fn files_below(folder: &Path, endings: &[&str]) -> Vec<PathBuf> {
     files
 }
 
-/// A source file of the library, without what only tests compile and without comments.
+/// A source file of the library, without test-only code and comments.
 struct Source {
     module: String,
     path: String,
-    /// Steps of `super` that stay within the module.
+    /// Levels of `super` that stay within the module.
     depth: usize,
     code: String,
 }
@@ -98,7 +98,7 @@ fn document() -> String {
     std::fs::read_to_string(root().join("docs/architecture.md")).unwrap()
 }
 
-/// The rows of the table of modules, top to bottom: module, whom it uses.
+/// The rows of the table of modules, top to bottom: the module, and the modules it uses.
 fn rows(document: &str) -> Vec<(String, BTreeSet<String>)> {
     let ticked = |cell: &str| -> Vec<String> {
         cell.split('`').skip(1).step_by(2).map(|name| name.trim_end_matches('/').into()).collect()
@@ -114,7 +114,7 @@ fn rows(document: &str) -> Vec<(String, BTreeSet<String>)> {
         .collect()
 }
 
-/// An approval before large allocations, say, then has one place.
+/// So that an approval step for large allocations, say, would have one place.
 #[test]
 fn the_ledger_has_one_way_in() {
     let callers: Vec<String> = sources()
@@ -126,7 +126,7 @@ fn the_ledger_has_one_way_in() {
 }
 
 #[test]
-fn modules_use_whom_the_document_says() {
+fn modules_use_the_modules_that_the_document_lists() {
     let mut found: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for source in sources() {
         let names = found.entry(source.module.clone()).or_default();
@@ -139,7 +139,7 @@ fn modules_use_whom_the_document_says() {
         let found = found.get(&module).unwrap_or_else(|| panic!("there is no `{module}`"));
         assert_eq!(
             *found, uses,
-            "`{module}`: left what src/ does, right the table of docs/architecture.md; where the code is right, say so there"
+            "`{module}`: src/ on the left, the table of docs/architecture.md on the right; if the code is right, correct the table"
         );
     }
 }
@@ -149,7 +149,7 @@ fn no_arrow_runs_back_up() {
     let mut below = BTreeSet::new();
     for (module, uses) in rows(&document()) {
         for name in &uses {
-            assert!(below.contains(name), "`{module}` uses `{name}`, which stands above it");
+            assert!(below.contains(name), "`{module}` uses `{name}`, which is above it");
         }
         below.insert(module);
     }
@@ -165,13 +165,13 @@ fn super_does_not_leave_its_module() {
 
 #[test]
 fn what_is_absent_stays_absent() {
-    // Modules, and what their code does not say.
+    // Modules, and the words that their code must not contain.
     let absent = [
         // Plain rules: no I/O, no waiting, no clock.
         ("domain", "async .await tokio std::fs std::net Clock ::now("),
         // Money never touches a float. (The lint `float_arithmetic` holds everywhere.)
         ("domain store volcengine app cards outbox monitor work bot cli", "f32 f64"),
-        // What people see is made of airgate's types, not of a platform's.
+        // What people see is built from airgate's types, not from a platform's.
         ("domain store config cards", "crate::feishu crate::volcengine"),
         // HTTP is spoken at the edges.
         ("domain store app cards monitor work bot", "reqwest axum"),
@@ -184,7 +184,7 @@ fn what_is_absent_stays_absent() {
                 }
             }
         }
-        // The database is the store's; nobody else holds a transaction but through its closures, which cannot wait.
+        // The database belongs to the store; everyone else gets transactions only through its closures, which cannot wait.
         assert!(source.module == "store" || !source.code.contains("redb::"), "{}", source.path);
     }
 }

@@ -1,4 +1,4 @@
-//! References lead somewhere: sections of documents, numbers of card rules, file names, links.
+//! No reference is dead: sections of documents, numbers of card rules, file names, links.
 //!
 //! A reference in code names its document (`docs/behaviour.md §4`). A bare `§7.1` refers to a document that the same file
 //! names; in a document it refers to the document itself. `R14` is a rule of `docs/platforms/card-rules.md`.
@@ -9,22 +9,22 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::{Component, Path, PathBuf};
 
-/// Folders of the repository whose files may be named.
+/// Folders of the repository whose files may be referred to.
 const FOLDERS: [&str; 7] = ["src", "tests", "benches", "cards", "docs", "fuzz", ".ci"];
-/// Folders in which references are looked for, besides the files of the root.
+/// Folders that are searched for references, besides the files in the root.
 const READ: [&str; 6] = ["src", "tests", "benches", "cards", "docs", "fuzz/fuzz_targets"];
-/// Endings of files that are read.
+/// Extensions of files that are read.
 const TEXTS: [&str; 7] = [".rs", ".md", ".j2", ".toml", ".js", ".mjs", ".json"];
-/// Endings by which a word in backticks counts as a file of this repository.
+/// Extensions that make a word in backticks count as a file of this repository.
 const ENDINGS: [&str; 10] =
     [".rs", ".md", ".j2", ".toml", ".py", ".mjs", ".js", ".css", ".html", ".service"];
-/// What a person has, or a run leaves behind, but the repository does not hold.
+/// Files that a person has, or a run leaves behind, but that are not in the repository.
 const ELSEWHERE: [&str; 2] = ["config.toml", "fuzz/artifacts/"];
-/// Files that hold references as examples, and data in which none are expected.
+/// Files that contain references as examples, and data in which none are expected.
 const SKIPPED: [&str; 3] = ["tests/documents.rs", "tests/vectors/", "src/cards/snapshots/"];
 
 const RULES: &str = "docs/platforms/card-rules.md";
-/// Statements of platforms are quoted there with the file names of other projects.
+/// The documents here quote platforms, and name files of other projects.
 const PLATFORMS: &str = "docs/platforms/";
 
 /// Ways in which documents outside the repository used to be named.
@@ -34,10 +34,10 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// A text with the place of each of its bytes.
+/// A text in which each byte can be traced to its line.
 struct Text {
     path: String,
-    /// Lines joined by spaces, without what marks a comment: a reference may be wrapped.
+    /// Lines joined by spaces, without comment markers: a reference may be wrapped.
     joined: String,
     /// Where each line begins in `joined`.
     lines: Vec<usize>,
@@ -106,7 +106,7 @@ fn repository() -> BTreeSet<String> {
 fn texts(repository: &BTreeSet<String>) -> Vec<Text> {
     let is_read = |path: &&String| {
         let in_folder = READ.iter().any(|folder| path.starts_with(&format!("{folder}/")));
-        // Of the root only what belongs to the repository: a developer's own notes may lie beside it.
+        // In the root, only files that belong to the repository: a developer's own notes may be there too.
         let in_root = path.starts_with("README")
             || ["Cargo.toml", "config.example.toml"].contains(&path.as_str());
         (in_folder || in_root)
@@ -156,7 +156,7 @@ fn number_after(rest: &str) -> &str {
     rest[..end].trim_end_matches('.')
 }
 
-/// The path with `.` and `..` taken out; `None` where it leaves the repository.
+/// The path with `.` and `..` resolved; `None` if it leaves the repository.
 fn normalised(path: &Path) -> Option<String> {
     let mut parts: Vec<&str> = Vec::new();
     for component in path.components() {
@@ -188,7 +188,7 @@ fn exists(path: &str, repository: &BTreeSet<String>) -> bool {
         || repository.range(folder.clone()..).next().is_some_and(|file| file.starts_with(&folder))
 }
 
-/// The words that end in `.md`, with where they begin and end.
+/// The words that end in `.md`, each with its start and end.
 fn documents_named(joined: &str) -> Vec<(usize, usize)> {
     let is_path = |c: char| c.is_ascii_alphanumeric() || "_-./".contains(c);
     joined
@@ -206,8 +206,8 @@ fn documents_named(joined: &str) -> Vec<(usize, usize)> {
         .collect()
 }
 
-/// The document that a `§` at `at` belongs to: the one named just before, with nothing but punctuation, "and" and other
-/// sections between.
+/// The document that a `§` at `at` belongs to: the one named just before it, with nothing but punctuation, "and" and
+/// other sections in between.
 fn document_before<'a>(
     joined: &'a str,
     documents: &[(usize, usize)],
@@ -252,11 +252,11 @@ fn check_sections(text: &Text, repository: &BTreeSet<String>, dead: &mut Vec<Str
             dead.push(format!("{}: §{number} is not a section of {meant}", text.place(at)));
         }
     }
-    // In code a document is named with its whole path, so that it can be opened from anywhere.
+    // Code names a document by its whole path, so that it can be opened from anywhere.
     if !text.is_document() {
         for (start, end) in documents {
             let named = &joined[start..end];
-            // Documents of other projects, and of this one in an address.
+            // Documents of other projects, and this project's within a URL.
             let is_ours = named.starts_with("docs/") || !named.contains('/');
             if is_ours
                 && normalised(Path::new(named)).is_none_or(|path| !repository.contains(&path))
@@ -268,7 +268,7 @@ fn check_sections(text: &Text, repository: &BTreeSet<String>, dead: &mut Vec<Str
 }
 
 fn check_old_forms(text: &Text, dead: &mut Vec<String>) {
-    // A contract of billing is a thing that platforms have.
+    // Platforms have billing contracts.
     if text.path.starts_with(PLATFORMS) {
         return;
     }
@@ -281,7 +281,7 @@ fn check_old_forms(text: &Text, dead: &mut Vec<String>) {
     }
 }
 
-/// The numbers `R1` … of a text, with where they stand.
+/// The numbers `R1` … in a text, each with its position.
 fn rules_in(joined: &str) -> Vec<(usize, u32)> {
     joined
         .match_indices('R')
@@ -311,7 +311,7 @@ fn check_rules(text: &Text, known: &BTreeSet<u32>, dead: &mut Vec<String>) {
     }
 }
 
-/// What stands between backticks, with where it begins. A pair does not run over the end of a line.
+/// The text between backticks, with its start. A pair does not span lines.
 fn in_backticks(text: &Text) -> Vec<(usize, &str)> {
     let mut found = Vec::new();
     for (number, start) in text.lines.iter().enumerate() {
@@ -345,7 +345,7 @@ fn check_file_names(text: &Text, repository: &BTreeSet<String>, dead: &mut Vec<S
         if !is_file_name(word, text.is_document() && !of_a_platform) {
             continue;
         }
-        // A path may leave out `src/`, as modules are named; a bare name is that of some file.
+        // A path may leave out `src/`, as module paths do; a bare name may be any file's.
         let found = target(text, word, repository).is_some()
             || exists(&format!("src/{word}"), repository)
             || (!word.contains('/') && names.contains(word));
@@ -355,7 +355,7 @@ fn check_file_names(text: &Text, repository: &BTreeSet<String>, dead: &mut Vec<S
     }
 }
 
-/// A heading as the part of an address after the `#`, as GitHub makes it.
+/// The anchor that GitHub derives from a heading: the part of an address after the `#`.
 fn anchor(heading: &str) -> String {
     heading
         .trim_start_matches('#')
@@ -371,7 +371,7 @@ fn check_links(text: &Text, repository: &BTreeSet<String>, dead: &mut Vec<String
     if !text.is_document() {
         return;
     }
-    // What stands between backticks is no link: blanked out, so that places stay.
+    // Text between backticks is not a link: blank it out, so that positions stay the same.
     let mut joined = text.joined.clone();
     for (at, code) in in_backticks(text) {
         joined.replace_range(at..at + code.len(), &"x".repeat(code.len()));
@@ -385,7 +385,7 @@ fn check_links(text: &Text, repository: &BTreeSet<String>, dead: &mut Vec<String
         let beside = Path::new(&text.path).parent().unwrap().join(path);
         let file = if path.is_empty() { Some(text.path.clone()) } else { normalised(&beside) };
         let Some(file) = file.filter(|file| exists(file, repository)) else {
-            dead.push(format!("{}: the link to {link} leads nowhere", text.place(at)));
+            dead.push(format!("{}: the link to {link} is dead", text.place(at)));
             continue;
         };
         if let Some(heading) = heading {
@@ -398,7 +398,7 @@ fn check_links(text: &Text, repository: &BTreeSet<String>, dead: &mut Vec<String
     }
 }
 
-/// Panics with one line for each reference that leads nowhere.
+/// Panics with one line for each dead reference.
 fn all_live(mut dead: Vec<String>) {
     dead.sort();
     dead.dedup();
@@ -406,11 +406,11 @@ fn all_live(mut dead: Vec<String>) {
     for line in &dead {
         writeln!(message, "{line}").unwrap();
     }
-    assert!(dead.is_empty(), "{} references lead nowhere:\n{message}", dead.len());
+    assert!(dead.is_empty(), "{} dead references:\n{message}", dead.len());
 }
 
 #[test]
-fn every_section_that_is_named_exists() {
+fn every_section_that_is_referred_to_exists() {
     let (repository, mut dead) = (repository(), Vec::new());
     for text in texts(&repository) {
         check_sections(&text, &repository, &mut dead);
@@ -428,7 +428,7 @@ fn no_document_outside_the_repository_is_referred_to() {
 }
 
 #[test]
-fn every_card_rule_that_is_named_exists() {
+fn every_card_rule_that_is_referred_to_exists() {
     let document = std::fs::read_to_string(root().join(RULES)).unwrap();
     let known: BTreeSet<u32> = document
         .split("**R")
@@ -444,7 +444,7 @@ fn every_card_rule_that_is_named_exists() {
 }
 
 #[test]
-fn every_file_that_is_named_exists() {
+fn every_file_that_is_referred_to_exists() {
     let (repository, mut dead) = (repository(), Vec::new());
     for text in texts(&repository) {
         check_file_names(&text, &repository, &mut dead);
@@ -453,7 +453,7 @@ fn every_file_that_is_named_exists() {
 }
 
 #[test]
-fn every_relative_link_leads_somewhere() {
+fn every_relative_link_has_a_target() {
     let (repository, mut dead) = (repository(), Vec::new());
     for text in texts(&repository) {
         check_links(&text, &repository, &mut dead);
@@ -461,7 +461,7 @@ fn every_relative_link_leads_somewhere() {
     all_live(dead);
 }
 
-/// The words of actions in the first column of a table of a document.
+/// The words of actions in the first column of a document's table.
 fn actions_described(section: &str) -> BTreeSet<&str> {
     section
         .lines()
@@ -478,7 +478,7 @@ fn the_behaviour_page_describes_every_action() {
     let is_action = |word: &&str| {
         word.contains('.') && word.bytes().all(|b| b.is_ascii_lowercase() || b"_.".contains(&b))
     };
-    // Words that only older cards carry stand after `was`.
+    // Words that only older cards carry follow `was`.
     let rows = source.split("#[cfg(test)]").next().unwrap();
     let literals: Vec<&str> = rows.split('"').collect();
     let declared: BTreeSet<&str> = literals
@@ -492,7 +492,7 @@ fn the_behaviour_page_describes_every_action() {
     let section = page.split("\n## ").find(|section| section.starts_with("3. ")).unwrap();
     let described = actions_described(section);
     assert!(declared.len() > 20, "the actions were not found");
-    assert_eq!(described, declared, "left docs/behaviour.md §3, right src/bot/actions/table.rs");
+    assert_eq!(described, declared, "left: docs/behaviour.md §3, right: src/bot/actions/table.rs");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Addresses that people type: an accepted one is exactly the one delivered to, and never an internal host.
+//! Addresses that people type: an accepted address is used for delivery unchanged, and is never an internal host.
 #![no_main]
 
 use airgate::address::{Url, api_url, webhook_host, webhook_url};

@@ -1,4 +1,4 @@
-//! Answers of the bill lists: a byte of options, then complete pages separated by zero bytes.
+//! Answers from the bill lists: a byte of options, then complete pages separated by zero bytes.
 #![no_main]
 
 use std::collections::BTreeSet;

@@ -1,5 +1,5 @@
-//! Each action of the cards, by a real click, forms that are refused included. An action that the code declares and that
-//! is not clicked here fails the test.
+//! Each action of the cards, by a real click, including refused forms. An action that the code declares but that is
+//! never clicked here fails the test.
 
 use std::collections::BTreeSet;
 
@@ -9,22 +9,22 @@ use serde_json::{Value, json};
 
 use crate::bed::{Bed, ENGLISH, card_shows, choose, last, run};
 
-/// What the service's words are.
+/// A text of the service.
 fn word(key: &str) -> String {
     Wording::new(Locale::EnUs).t(key, &[])
 }
 
-/// Words in which something is filled in.
+/// A text of the service with one placeholder filled in.
 fn words(key: &str, name: &str, value: &str) -> String {
     Wording::new(Locale::EnUs).t(key, &[(name, &value)])
 }
 
-/// Types into the last card's field of this label.
+/// Types into the last card's field with this label.
 async fn fill(bed: &Bed, label: &str, text: &str) {
     bed.type_into(&of_label(bed, label).await, text).await;
 }
 
-/// What stands in the last card's field of this label.
+/// The content of the last card's field with this label.
 async fn filled(bed: &Bed, label: &str) -> Value {
     let field = json!(of_label(bed, label).await);
     bed.js(&format!("document.querySelector({field}).value")).await
@@ -40,7 +40,7 @@ async fn of_label(bed: &Bed, label: &str) -> String {
     format!("#{}", bed.js(&found).await.as_str().unwrap())
 }
 
-/// Chooses in the last card's select that still shows this hint: searches, then presses what was found.
+/// Chooses an option of the last card's select that still shows this hint: searches, then clicks the match.
 async fn select(bed: &Bed, hint: &str, wanted: &str) {
     bed.click(&last("button.select"), &word(hint)).await;
     bed.until("document.querySelector('.popup [role=option]')").await;
@@ -57,7 +57,7 @@ async fn select(bed: &Bed, hint: &str, wanted: &str) {
     bed.until("!document.querySelector('.popup')").await;
 }
 
-/// Presses what the service must refuse: it says so, and the form is there again.
+/// Presses a button that the service must refuse: it says so, and the form is shown again.
 async fn refused(bed: &Bed, label: &str) {
     bed.press(&word(label)).await;
     let answer = bed.last_answer().await;
@@ -91,15 +91,15 @@ async fn a_users_settings(bed: &Bed) {
     assert_eq!(bed.js(&format!("document.querySelector({}).checked", json!(auto))).await, false);
 
     fill(bed, "user.thresholds", "60, 90").await;
-    // A direct chat offers whom the bot knows: here one of its viewers.
+    // A direct chat offers the people that the bot knows: here one of its viewers.
     select(bed, "configure.owner_hint", "李查看").await;
     bed.press(&word("configure.save")).await;
     for text in ["60% / 90%", "asked for in the team's chat"] {
         bed.until(&card_shows(text)).await;
     }
-    // By name where it could be read.
+    // By name, if it could be read.
     bed.until(&format!("{} || {}", card_shows("李查看"), card_shows("ou_demo_viewer"))).await;
-    // What the cloud keeps is written there first.
+    // Details that the cloud keeps are written there first.
     bed.press(&word("button.settings")).await;
     fill(bed, "user.email", "no address").await;
     refused(bed, "configure.save").await;
@@ -116,7 +116,7 @@ async fn the_projects(bed: &Bed) {
     bed.press(&word("project.turn_on")).await;
     bed.press(&word("projects.all_off")).await;
     bed.press(&word("projects.all_on")).await;
-    // A month that is none is refused, and what was typed stays.
+    // An invalid month is refused, and what was typed stays.
     fill(bed, "projects.typed", "hello-ai").await;
     fill(bed, "projects.since", "2026-13").await;
     refused(bed, "projects.add").await;
@@ -172,7 +172,7 @@ async fn the_alerts(bed: &Bed) {
     bed.press(&word("button.alerts")).await;
 }
 
-/// Off and on again, of a user who has a key and a login; from the user's card and from the card that asks.
+/// Off and on again, for a user with a key and a login; from the user's card and from the confirmation card.
 async fn access(bed: &Bed) {
     let becomes = async |status: &str| {
         bed.until(&format!(
@@ -194,8 +194,8 @@ async fn access(bed: &Bed) {
     becomes("status.active").await;
 }
 
-/// Step by step: nothing filled in, a name that is none, a cloud that refuses everything, one that refuses the key, and on
-/// from there.
+/// Step by step: nothing filled in, an invalid name, a cloud that refuses everything, one that refuses the key, and
+/// continuing from there.
 async fn creating(bed: &Bed) {
     bed.ask("/create").await;
     bed.click(&last("button.btn-primary_filled"), "").await;
@@ -214,20 +214,20 @@ async fn creating(bed: &Bed) {
     bed.until(&card_shows("hello-ai")).await;
     let ticks = json!(last("[data-tag=checker] input"));
     let key = format!("[...document.querySelectorAll({ticks})].at(-1).checked");
-    assert_eq!(bed.js(&key).await, true, "the tick stays");
+    assert_eq!(bed.js(&key).await, true, "the box stays ticked");
 
-    // The cloud is away: nothing was made, and the form is there again as it was sent.
+    // The cloud refuses: nothing was created, and the form is shown again as it was sent.
     choose(bed, "volcengine", "refused").await;
     fill(bed, "create.username", "deng.chao").await;
     bed.press(&word("create.submit")).await;
     bed.until(&card_shows("InvalidAccessKey")).await;
     assert_eq!(filled(bed, "create.username").await, "deng.chao");
-    // It makes the user, but no key: what is there stays, and the rest is made later.
+    // It creates the user, but no key: the user stays, and the rest is created later.
     choose(bed, "volcengine", "denied").await;
     bed.press(&word("create.submit")).await;
     bed.until(&anywhere(&words("create.made_partly", "user", "deng.chao"))).await;
     choose(bed, "volcengine", "none").await;
-    // What is secret comes by itself: the password is there by now, so that the card is not the last one.
+    // Secrets arrive in a card of their own: the password's has arrived by now, so the progress card is not the last one.
     let secrets = words("create.secrets_title", "user", "deng.chao");
     bed.until(&card_shows(&secrets)).await;
     bed.press_anywhere(&word("create.continue")).await;
@@ -268,7 +268,7 @@ async fn the_accounts(bed: &Bed) {
     // The stand-in's balances, read after the card was sent.
     bed.until(&card_shows("¥1,180.50")).await;
     bed.until(&card_shows("¥8,630.30")).await;
-    // A new one with an id that is none, then with keys that the cloud does not know.
+    // A new account with an invalid id, then with keys that the cloud does not know.
     fill(bed, "accounts.id", "A B").await;
     fill(bed, "accounts.name", "新账号").await;
     fill(bed, "accounts.access_key", "AKLTwrong0000000001").await;
@@ -280,7 +280,7 @@ async fn the_accounts(bed: &Bed) {
     fill(bed, "accounts.id", "third").await;
     wrong_keys(bed).await;
     assert_eq!(filled(bed, "accounts.id").await, "third");
-    // The keys of a known one.
+    // The keys of an existing account.
     bed.press(&word("accounts.replace")).await;
     wrong_keys(bed).await;
     bed.press(&word("accounts.cancel")).await;
@@ -319,7 +319,7 @@ async fn an_export(bed: &Bed) {
     assert!(text.contains("account,username,display_name") && text.contains("wang.fang"), "{text}");
 }
 
-/// Whoever owns a sub-account asks for it without any role.
+/// The owner of a sub-account can ask about it without any role.
 async fn ones_own(bed: &Bed) {
     bed.click(".person-card-role", "owner").await;
     bed.converse("direct").await;

@@ -1,4 +1,4 @@
-//! Dark mode, a phone's width, a form that is refused, other people.
+//! Dark mode, a phone's width, a refused form, other people.
 
 use airgate::cards::{Locale, Wording};
 

@@ -1,4 +1,4 @@
-//! Faults and time, from the panel of controls.
+//! Faults and time, driven from the controls panel.
 
 use crate::bed::{Bed, ENGLISH, card_shows, choose, run};
 
@@ -15,7 +15,7 @@ fn last_cycle(result: &str) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs Chromium and chromedriver; run by .ci/run"]
-async fn messages_that_feishu_refused_stay_owed_and_arrive_later() {
+async fn messages_that_feishu_refuses_stay_owed_and_arrive_later() {
     run(ENGLISH, async |bed: &Bed| {
         bed.open().await;
         bed.converse("direct").await;
@@ -74,7 +74,7 @@ async fn the_next_month_begins_and_everything_goes_on() {
         bed.ask("/users").await;
         bed.press_first(".interactive, [data-tag=interactive_container]").await;
         assert_eq!(bed.last_answer().await["error"], serde_json::Value::Null);
-        // Spending in the new month is seen.
+        // Spending in the new month is read.
         bed.click("[data-name=spend] button[type=submit]", "").await;
         bed.until("document.querySelector('.toast-success')").await;
     })

@@ -13,8 +13,8 @@ use tempfile::TempDir;
 use super::Browser;
 use crate::shared::process::Process;
 
-/// A chromedriver and its port. It picks a free port of one address family and gives up if the other family's is taken, so
-/// it may need another attempt.
+/// A chromedriver and its port. It picks a free port in one address family and gives up if the same port is taken in the
+/// other, so it may need another attempt.
 pub fn driver() -> (Process, u16) {
     let port = |line: &str| {
         let (_, rest) = line.split_once("started successfully on port ")?;

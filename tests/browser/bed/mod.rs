@@ -1,5 +1,5 @@
-//! A demo, a chromedriver and a browser for each test, and what a person does and sees in the page. Everything is waited for
-//! as a condition in the page.
+//! A demo, a chromedriver and a browser for each test, and what a person does and sees in the page. Every wait is for a
+//! condition in the page.
 
 mod chrome;
 
@@ -16,12 +16,12 @@ use chrome::{Vendor, driver, open_browser};
 
 /// Nothing that a test waits for takes this long unless it is broken.
 const TIMEOUT: Duration = Duration::from_secs(40);
-/// Between two looks at the page.
+/// Poll interval for conditions in the page.
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
 /// How WebDriver names an element in JSON.
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 
-/// What the browser looks like.
+/// The browser's settings.
 #[derive(Clone, Copy, Debug)]
 pub struct Browser {
     pub language: &'static str,
@@ -164,7 +164,7 @@ impl Bed {
         }
     }
 
-    /// The last visible element that matches the selector and, where a text is given, shows exactly that.
+    /// The last visible element that matches the selector and, if a text is given, shows exactly that text.
     async fn look(&self, selector: &str, text: &str) -> Option<Element> {
         let script = "const [selector, text] = arguments; \
             return [...document.querySelectorAll(selector)].filter((node) => (node.tagName === 'OPTION' || node.checkVisibility()) \
@@ -186,7 +186,7 @@ impl Bed {
         let mut why = "it does not exist".to_owned();
         while begun.elapsed() < TIMEOUT {
             if let Some(element) = self.look(selector, text).await {
-                // An element that is still scrolling or being redrawn is clicked at the next attempt.
+                // An element that is still scrolling or being redrawn is clicked on the next attempt.
                 match element.click().await {
                     Ok(()) => return,
                     Err(error) => why = error.to_string(),
@@ -227,7 +227,7 @@ impl Bed {
         self.answered(before).await;
     }
 
-    /// Clicks the last visible button of this label on any card, and waits for the answer.
+    /// Clicks the last visible button with this label on any card, and waits for the answer.
     pub async fn press_anywhere(&self, label: &str) {
         self.watch_clicks().await;
         let before = self.js("window.answered.length").await.as_u64().unwrap();
