@@ -1,4 +1,4 @@
-//! What clients were told, or caused, and check at the end.
+//! What clients were told or caused, to be checked at the end.
 
 use std::collections::BTreeMap;
 

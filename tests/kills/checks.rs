@@ -1,4 +1,4 @@
-//! Compares the records of both sides: nothing acknowledged is missing, nothing is there twice, and nothing is there that
+//! Compares the records of both sides: nothing acknowledged is missing, nothing exists twice, and nothing exists that
 //! nobody requested.
 
 use std::collections::BTreeMap;
@@ -122,7 +122,7 @@ fn links(stage: &Stage, store: &Store) {
     }
 }
 
-/// The cloud, the store and the last request agree, and a restore gave back exactly what was active.
+/// The cloud, the store and the last request agree, and a restore returned exactly what was active.
 fn access(stage: &Stage, store: &Store) {
     for user in everybody() {
         let last = stage.books.lock().access.get(user).and_then(|goals| goals.last().copied());
@@ -238,7 +238,7 @@ fn alert_of(message: &Message) -> Option<u64> {
     find(&message.json())
 }
 
-/// Each alert that is to be delivered is in the alert chat once, and in the webhook's chat at least once.
+/// Each alert to deliver is in the alert chat once, and in the webhook's chat at least once.
 fn deliveries(stage: &Stage, alerts: &[AlertRecord]) {
     let seed = stage.seed;
     let mut in_chat: BTreeMap<Option<u64>, usize> = BTreeMap::new();

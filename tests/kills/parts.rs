@@ -1,5 +1,5 @@
 //! The parts that clients play. Each works on one user, so that the outcome is known exactly, whatever happens to the service.
-//! After [`Stage::finish`], a part completes what it has begun and ends.
+//! After [`Stage::finish`], a part completes what it has started and ends.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -132,7 +132,7 @@ pub async fn change_access(me: &mut Person, user: &str, goal: AccessGoal) {
         AccessGoal::Restored => ("enable", "user.enable", "user.disable"),
     };
     let card = me.ask(&format!("/{command} {user}")).await.message_id;
-    let button = me.button(&card, action).expect("the button of the question");
+    let button = me.button(&card, action).expect("the confirmation button");
     me.do_press(&card, button).await;
     me.stage.books.lock().changed(user, goal);
     me.button_appears(&card, opposite).await;

@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 
 use crate::stage::{Stage, count};
 
-/// Between two attempts.
+/// Pause between two attempts.
 const RETRY_DELAY: Duration = Duration::from_millis(15);
 
 pub struct Person {
@@ -38,7 +38,7 @@ impl Person {
         count(&self.stage.tally.requests);
         match status {
             Some(200) => true,
-            // Another test's stand-in may listen at the port of the killed process.
+            // Another test's stand-in may be listening on the port of the killed process.
             None | Some(404) => false,
             Some(status) => panic!("seed {}: {what}: HTTP {status}", self.stage.seed),
         }
@@ -129,7 +129,7 @@ impl Person {
         assert!(!toast.starts_with("error"), "seed {}: {what}: {toast}", self.stage.seed);
     }
 
-    /// A button of this action on a card now.
+    /// A button with this action that is on a card now.
     pub fn button(&self, card: &str, action: &str) -> Option<ClickAction> {
         self.button_with(card, action, |_| true)
     }

@@ -123,7 +123,7 @@ pub async fn spender(mut me: Person, user: &'static str) {
     }
 }
 
-/// Is topped up at about the time of the cut: whichever wins, nothing stays half done.
+/// Is topped up at about the time of the cut: whichever wins, nothing is left half done.
 pub async fn racer(mut me: Person, user: &'static str) {
     let mut purse = Purse::new(user);
     while !me.stage.is_over() {

@@ -21,7 +21,7 @@ use crate::shared::wait::eventually;
 pub const ALERTS: &str = "oc_alerts";
 pub const HOOK: &str = "oc_hook";
 pub const TALK: &str = "oc_talk";
-/// The note of the quota that users begin with.
+/// The note of the users' initial quota.
 pub const FIRST_QUOTA: &str = "first quota";
 
 /// Users whose quota is changed.
@@ -129,7 +129,7 @@ pub fn keeper(name: &str) -> String {
     format!("ou_{}", name.replace('-', "_"))
 }
 
-/// People who write, besides the keepers.
+/// People who write to the bot, besides the keepers.
 pub const OTHERS: [&str; 3] = ["ou_maker", "ou_talker", "ou_viewer"];
 
 /// The seed of this run: the given one, or a random one.
@@ -151,7 +151,7 @@ impl Stage {
         let feishu = match mode {
             // Events that were pushed over a broken connection are pushed again after this.
             "websocket" => Duration::from_millis(700),
-            // The speed of this machine is not what is tested.
+            // The speed of this machine is not under test.
             _ => Duration::from_secs(20),
         };
         let options =
@@ -259,7 +259,7 @@ impl Stage {
         count(&self.tally.kills);
     }
 
-    /// SIGTERM: the process ends by itself, with 0.
+    /// SIGTERM: the process exits by itself, with code 0.
     pub async fn stop(&self, process: Process) {
         let stopped = tokio::task::spawn_blocking(move || process.terminate()).await.unwrap();
         self.feishu.set_service_url(NOWHERE);

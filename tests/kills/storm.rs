@@ -32,7 +32,7 @@ const CLOUD_CALLS: [&str; 11] = [
 ];
 /// Calls to Feishu during which it is killed.
 const CHAT_CALLS: [&str; 6] = ["send", "reply", "patch", "hook", "file", "token"];
-/// How long a kill waits for its call, which may not come.
+/// How long a kill waits for its call, which may never come.
 const CALL_TIMEOUT: Duration = Duration::from_millis(500);
 
 pub struct Killer {

@@ -102,7 +102,7 @@ fn folder() -> PathBuf {
 }
 
 async fn take(bed: &Bed, name: &str) {
-    // A card that has changed says so for a moment.
+    // A card that has changed is highlighted for a moment.
     bed.until(
         "![...document.querySelectorAll('.is-updated, .updated-flag, .toast')].some((node) => node.checkVisibility())",
     )
@@ -302,7 +302,7 @@ async fn pictures_of_every_card() {
 }
 
 #[test]
-fn every_template_has_its_picture_in_both_languages() {
+fn every_template_has_a_picture_in_both_languages() {
     let files = |folder: &str, ending: &str| -> BTreeSet<String> {
         std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(folder))
             .unwrap()
@@ -315,7 +315,7 @@ fn every_template_has_its_picture_in_both_languages() {
     let wanted = |name: &'static str| ["zh_cn", "en_us"].map(|locale| format!("{name}.{locale}"));
     assert_eq!(files("docs/cards", ".png"), names().flat_map(wanted).collect());
     let mut templates = files("cards", ".json.j2");
-    assert!(templates.remove("parts"), "the macros that templates share are no card");
+    assert!(templates.remove("parts"), "the macros that templates share are not a card");
     assert_eq!(templates, TEMPLATES.iter().map(|(template, _)| (*template).to_owned()).collect());
     for (template, picture) in TEMPLATES {
         assert!(names().any(|name| name == picture), "{template} is not shown");

@@ -76,7 +76,7 @@ pub fn callback_values(message: &Message) -> Vec<Value> {
     found
 }
 
-/// The initial value of the form field of this name: null for an empty one, `None` if there is no such field.
+/// The initial value of the form field with this name: null for an empty one, `None` if there is no such field.
 pub fn field_of(message: &Message, name: &str) -> Option<Value> {
     let mut found = None;
     walk(&message.json(), &mut |members| {

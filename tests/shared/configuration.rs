@@ -4,7 +4,7 @@ use toml::{Table, Value};
 
 /// The key that seals account secrets in the tests' stores.
 pub const MASTER_KEY: [u8; 32] = [0x11; 32];
-/// Nothing listens there.
+/// An address where nothing listens.
 pub const NOWHERE: &str = "http://127.0.0.1:1";
 
 /// A configuration file, built key by key.

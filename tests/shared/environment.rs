@@ -1,4 +1,4 @@
-//! What a service runs in: stand-ins for both platforms, and a folder with a configuration that knows them.
+//! The environment of a service: stand-ins for both platforms, and a folder with a configuration that points to them.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -50,7 +50,7 @@ impl Default for App {
     }
 }
 
-/// What an environment starts with.
+/// The initial contents of an environment.
 pub struct Options {
     pub app: App,
     pub clock: Clock,
@@ -104,7 +104,7 @@ impl Home {
         self.open_store(&self.store_path())
     }
 
-    /// Opens a store of this master key: a backup, for instance.
+    /// Opens a store with this master key: a backup, for instance.
     pub fn open_store(&self, path: &Path) -> Store {
         Store::open(path, &self.master_key)
             .unwrap_or_else(|error| panic!("{}: {error}", path.display()))

@@ -2,7 +2,7 @@
 //! quotas to begin with ([`samples`]), the binary as a child process ([`process`]), what people read on cards
 //! ([`cards`]), the texts they should read there ([`text`]), and waiting ([`wait`]).
 
-// Each test program uses a part of it.
+// Each test program uses only part of it.
 #![allow(dead_code)]
 
 pub mod cards;

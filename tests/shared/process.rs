@@ -56,7 +56,7 @@ pub fn run(mut command: Command, input: &str) -> Output {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    // Fails where the command ended without reading.
+    // Fails if the command ended without reading.
     let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
     let output = child.wait_with_output().unwrap();
     Output {
@@ -145,7 +145,7 @@ impl Process {
             .unwrap_or_else(|| panic!("the service ended before it listened:\n{}", self.log()))
     }
 
-    /// Where the service listens, if it does already.
+    /// The address of the service, if it listens already.
     pub fn address(&self) -> Option<SocketAddr> {
         self.written.state.lock().text.lines().find_map(address_in)
     }
@@ -183,7 +183,7 @@ impl Process {
         assert!(end.is_none());
     }
 
-    /// Memory in KiB: `VmRSS` for now, `VmHWM` for the most so far.
+    /// Memory in KiB: `VmRSS` for the current figure, `VmHWM` for the peak.
     pub fn memory(&self, figure: &str) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
         let line = status.lines().find(|line| line.starts_with(figure)).unwrap();
@@ -203,7 +203,7 @@ impl Drop for Process {
     }
 }
 
-/// Keeps the lines of a stream until it ends.
+/// Collects the lines of a stream until it ends.
 fn keep(stream: impl Read + Send + 'static, written: &Arc<Written>) {
     let written = Arc::clone(written);
     std::thread::spawn(move || {

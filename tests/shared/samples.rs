@@ -1,4 +1,4 @@
-//! Accounts, users, links and quotas that tests begin with.
+//! Accounts, users, links and quotas that tests start with.
 
 use airgate::app::projects::{self, NewLink};
 use airgate::app::quota::{self, Allocation};

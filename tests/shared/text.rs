@@ -1,5 +1,5 @@
-//! The texts that people should read: those of the Chinese catalogue, by key. A test spells a text out only where its
-//! wording is what is tested.
+//! The texts that people should read: those of the Chinese catalogue, by key. A test spells a text out only if its
+//! wording is under test.
 
 use std::fmt::Display;
 
@@ -17,7 +17,7 @@ pub fn phrase(key: &str) -> String {
     text(key, &[])
 }
 
-/// The longest piece of a text that its placeholders leave: for texts whose arguments a test does not know.
+/// The longest piece of a text between its placeholders, for texts whose arguments a test does not know.
 pub fn fragment(key: &str) -> String {
     const CATALOGUE: &str = include_str!("../../cards/locales/zh_cn.toml");
     let catalogue: toml::Table = CATALOGUE.parse().unwrap();
@@ -25,6 +25,6 @@ pub fn fragment(key: &str) -> String {
     let template = catalogue[section][name].as_str().unwrap();
     let pieces = template.split('{').map(|piece| piece.rsplit('}').next().unwrap());
     let longest = pieces.max_by_key(|piece| piece.chars().count()).unwrap();
-    assert!(longest.chars().count() >= 2, "{key} is little but placeholders: {template}");
+    assert!(longest.chars().count() >= 2, "{key} is little more than placeholders: {template}");
     longest.trim().to_owned()
 }

@@ -1,4 +1,4 @@
-//! Waiting for something to happen. The only place where a test sleeps: between two looks.
+//! Waiting for something to happen. The only place where a test sleeps: between two polls.
 
 use std::time::Duration;
 

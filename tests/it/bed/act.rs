@@ -14,7 +14,7 @@ use crate::shared::text::phrase;
 use crate::shared::wait::TIMEOUT;
 
 impl Bed {
-    /// Says something to the bot in the person's direct chat, and waits for the reply.
+    /// Writes to the bot in the person's direct chat, and waits for the reply.
     pub async fn ask(&self, person: &str, text: &str) -> Message {
         let chat = self.feishu.direct_chat(person);
         self.ask_in(person, &chat, text, false).await
@@ -44,7 +44,7 @@ impl Bed {
             .await
     }
 
-    /// Reads users and projects into the store, by `/sync`.
+    /// Reads users and projects into the store with `/sync`.
     pub async fn sync(&self) -> Message {
         let reply = self.ask(ADMIN, "/sync").await;
         self.no_longer_shows(&reply.message_id, &phrase("processing.sync")).await
@@ -100,7 +100,7 @@ impl Bed {
         sent
     }
 
-    /// Posts a body unchanged. Returns the status and the answer's JSON, null if it is none.
+    /// Posts a body unchanged. Returns the status and the answer's JSON, or null if the answer is not JSON.
     pub async fn post(&self, path: &str, sealed: Sealed) -> (u16, Value) {
         let mut request = reqwest::Client::new().post(self.url(path)).body(sealed.body);
         for (name, value) in sealed.headers {
@@ -170,7 +170,7 @@ pub fn answered(result: ClickResult) -> ClickResult {
     result
 }
 
-/// The toast of a click after its kind, as `error: …`; empty without one.
+/// The toast of a click, preceded by its kind, as in `error: …`; empty without a toast.
 pub fn toast_of(result: &ClickResult) -> String {
     let toast = result.toast.as_ref();
     toast.map(|toast| format!("{}: {}", toast.kind, toast.content)).unwrap_or_default()

@@ -1,4 +1,4 @@
-//! What the store, the chats and the service hold.
+//! Reads what the store, the chats and the service hold.
 
 use airgate::domain::{AlertKind, AlertRecord, Money, User};
 use airgate::sandbox::feishu::{Message, Sender};
@@ -32,14 +32,14 @@ impl Bed {
             .unwrap_or_else(|| panic!("no field {name} on {}", self.texts(message_id)))
     }
 
-    /// Waits until a text is on a message.
+    /// Waits until a message shows a text.
     pub async fn shows(&self, message_id: &str, text: &str) -> Message {
         let what = format!("{text:?} on a card");
         eventually(&what, || self.texts(message_id).contains(text)).await;
         self.message(message_id)
     }
 
-    /// Waits until a text is on a message no longer.
+    /// Waits until a message no longer shows a text.
     pub async fn no_longer_shows(&self, message_id: &str, text: &str) -> Message {
         let what = format!("{text:?} to leave a card");
         eventually(&what, || !self.texts(message_id).contains(text)).await;
@@ -112,7 +112,7 @@ impl Bed {
         entries.len()
     }
 
-    /// A user's exact spending in a month on a project, or in total where the project is empty.
+    /// A user's exact spending in a month on a project, or in total if the project is empty.
     pub fn amount(&self, user: &str, period: &str, project: &str) -> Option<String> {
         let records =
             self.store.read(|tx| tx.spending_of(&user_key(user), period.parse().unwrap()));
@@ -159,7 +159,7 @@ impl Bed {
         })
     }
 
-    /// How many messages of the bot answer this one.
+    /// How many of the bot's messages answer this one.
     pub fn replies_to(&self, message_id: &str) -> usize {
         self.feishu.read(|state| {
             let messages = state.all_messages().iter();

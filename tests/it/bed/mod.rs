@@ -51,7 +51,7 @@ impl Bed {
     }
 
     /// With further configuration, as `("MONITOR__BILL_SOURCE", "detail")`; an empty value unsets. The stand-in for Feishu
-    /// takes over what concerns the app, except a secret.
+    /// adopts the app's settings from it, except a secret.
     pub async fn with(world: World, further: &[(&str, &str)]) -> Self {
         Self::with_timeouts(world, further, quick()).await
     }
@@ -69,7 +69,7 @@ impl Bed {
         clock.set(NOW.parse().unwrap());
         let options = Options { app, clock, ..Options::default() };
         let environment = Environment::with(world, options).await;
-        // A dead connection is noticed, and replaced, within seconds.
+        // A dead connection is detected and replaced within seconds.
         environment.feishu.connections().set_times(Times { ping: 1, reconnect: 1, nonce: 1 });
         let variables =
             further.iter().map(|(name, value)| (format!("AIRGATE__{name}"), (*value).to_owned()));
@@ -123,7 +123,7 @@ impl Bed {
     }
 }
 
-/// As many retries of calls to the cloud as in service, without the delays between them.
+/// As many retries of calls to the cloud as in production, without the delays between them.
 pub fn quick() -> Timeouts {
     Timeouts { cloud_retry: RetryPolicy::quick(), ..Timeouts::default() }
 }

@@ -169,7 +169,7 @@ async fn slashes_case_and_blanks_do_not_matter() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_picture_in_the_direct_chat_gets_the_help_card() {
+async fn a_picture_in_the_direct_chat_is_answered_with_the_help_card() {
     let bed = bed().await;
     let mut event = bed.unsent(ADMIN, &bed.feishu.direct_chat(ADMIN), "x").await;
     event.envelope["event"]["message"]["message_type"] = json!("image");
@@ -180,7 +180,7 @@ async fn a_picture_in_the_direct_chat_gets_the_help_card() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_wrong_command_is_answered_with_what_to_do() {
+async fn every_wrong_command_is_answered_with_a_hint() {
     let bed = bed().await;
     let unknown = |command: &str| text("help.unknown", &[("command", &command)]);
     let nearest = |command: &str| text("help.nearest", &[("command", &command)]);

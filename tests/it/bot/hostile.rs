@@ -210,7 +210,7 @@ async fn markup_in_texts_of_the_cloud_and_of_people_is_not_interpreted() {
 }
 
 proptest::proptest! {
-    /// An address that the settings accept is one that the webhook delivers to, and never an internal host.
+    /// The webhook delivers to every address that the settings accept, and none of them is an internal host.
     #[test]
     fn an_accepted_webhook_is_delivered_to_and_is_no_internal_host(
         scheme in "https?|ftp|HTTPS",

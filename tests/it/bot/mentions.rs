@@ -1,4 +1,4 @@
-//! Whom the bot answers in groups: those who mention it, and no other bot.
+//! Who gets an answer in groups: people who mention the bot, and no other bot.
 
 use airgate::sandbox::feishu::{Fault as ChatFault, FaultRule as ChatRule, State};
 use serde_json::{Value, json};
@@ -37,7 +37,7 @@ async fn in_a_group_only_a_mention_of_the_bot_counts() {
     assert_eq!(bed.sent_count(), before + 1);
     let only_mentioned = bed.ask_in(ADMIN, GROUP, "", true).await;
     assert!(text_of(&only_mentioned).contains(&phrase("help.title")));
-    // The mention may stand anywhere.
+    // The mention may be anywhere.
     let mut event = bed.unsent(ADMIN, GROUP, "x").await;
     let message = &mut event.envelope["event"]["message"];
     message["content"] = json!(json!({"text": "/user @_user_2 carol"}).to_string());
@@ -59,7 +59,7 @@ async fn other_bots_are_not_answered() {
     assert_eq!(bed.sent_count(), before + 1);
 }
 
-/// Right after the first start, and if the platform does not say whether a mention is a bot.
+/// Right after the first start, including when the platform does not say whether a mention is a bot.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_mention_counts_even_before_the_bot_knows_its_own_id() {
     let mut bed = bed().await;

@@ -1,4 +1,4 @@
-//! Messages, menus and clicks, as `src/bot` takes them.
+//! Messages, menus and clicks, as `src/bot` handles them.
 
 mod actions;
 mod commands;

@@ -1,4 +1,4 @@
-//! A username that several accounts have.
+//! A username that exists in several accounts.
 
 use serde_json::json;
 
@@ -6,7 +6,7 @@ use super::{bed, says};
 use crate::bed::{ADMIN, toast_of};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_name_of_several_accounts_lists_the_candidates() {
+async fn a_name_in_several_accounts_lists_the_candidates() {
     let bed = bed().await;
     for command in [
         "/user alice",

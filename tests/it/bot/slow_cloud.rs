@@ -1,4 +1,4 @@
-//! Chat while the cloud does not answer.
+//! Chat keeps working while the cloud does not answer.
 
 use std::time::Duration;
 
@@ -35,7 +35,7 @@ async fn a_cloud_that_does_not_answer_does_not_delay_chat() {
             let took = start.elapsed();
             assert!(took < Duration::from_secs(1), "{fault:?} {command}: {took:?}");
         }
-        // Clicks are answered as fast, even one that needs the cloud.
+        // Clicks are answered just as fast, even one that needs the cloud.
         let card = bed.ask(ADMIN, "/disable bob").await;
         bed.press(ADMIN, &card.message_id, json!({"action": "user.disable"})).await;
         assert!(

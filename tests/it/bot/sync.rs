@@ -1,4 +1,4 @@
-//! `/sync`: what a report says, and what the store has afterwards.
+//! `/sync`: what the report says, and what the store holds afterwards.
 
 use super::{bed, says};
 use crate::bed::{ADMIN, phrase, text, text_of};

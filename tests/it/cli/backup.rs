@@ -45,14 +45,14 @@ fn backup_and_restore() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn scheduled_backups_are_kept_up_to_the_number_set() {
+async fn scheduled_backups_are_kept_up_to_the_configured_number() {
     let folder = tempfile::tempdir().unwrap();
     let backups = folder.path().join("new/backups");
     let further = [("STORE__BACKUP_DIR", backups.to_str().unwrap()), ("STORE__BACKUP_KEEP", "2")];
     let mut bed = Bed::with(one_account(), &further).await;
     let mut seen = std::collections::BTreeSet::new();
     for starts in 1..=4 {
-        // A new complete one, and no more files than are to be kept.
+        // A new complete one, and no more files than configured.
         let names = eventually_ok("another backup", async || {
             let names = if backups.exists() { names_in(&backups) } else { Vec::new() };
             let complete = |name: &&String| name.ends_with(".redb");

@@ -12,7 +12,7 @@ fn row<'a>(table: &'a str, what: &str) -> &'a str {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn check_asks_everything_and_says_how_to_fix_it() {
+async fn check_tests_everything_and_says_how_to_fix_failures() {
     let environment = online().await;
     let (feishu, cloud, home) = (&environment.feishu, &environment.cloud, &environment.home);
     let all = home.run(&["check"]);
@@ -60,7 +60,7 @@ async fn check_asks_everything_and_says_how_to_fix_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn check_goes_on_while_the_service_has_the_store() {
+async fn check_continues_while_the_service_has_the_store_open() {
     let environment = online().await;
     let (cloud, home) = (&environment.cloud, &environment.home);
     let running = home.store();
@@ -77,7 +77,7 @@ async fn check_goes_on_while_the_service_has_the_store() {
 }
 
 #[test]
-fn check_of_a_wrong_configuration_shows_every_problem() {
+fn check_of_an_invalid_configuration_shows_every_problem() {
     let home = offline();
     let mut command = home.command(&["check", "--offline"]);
     command.env("AIRGATE__FEISHU__APP_ID", "").env("AIRGATE__MONITOR__CONCURRENCY", "0");
@@ -93,7 +93,7 @@ fn check_of_a_wrong_configuration_shows_every_problem() {
 }
 
 #[test]
-fn check_says_when_the_key_is_not_the_stores() {
+fn check_says_that_the_key_is_not_the_stores() {
     let home = with_account();
     let mut command = home.command(&["check", "--offline"]);
     command.env("AIRGATE__SECURITY__MASTER_KEY", "33".repeat(32));

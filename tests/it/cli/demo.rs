@@ -1,4 +1,4 @@
-//! `airgate demo`: its address, its data, how it ends.
+//! `airgate demo`: its address, its data, its end.
 
 use std::net::TcpListener;
 
@@ -84,7 +84,7 @@ fn a_port_in_use_is_named_with_the_option_to_change_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_seed_makes_the_same_data_every_time() {
+async fn a_seed_produces_the_same_data_every_time() {
     let of = |seed: &str| Demo::start(&["--listen", "127.0.0.1:0", "--seed", seed]);
     let (one, same) = (of("7"), of("7"));
     let alerts = one.alerts().await;

@@ -1,4 +1,4 @@
-//! The command line, by the real binary.
+//! The command line, tested with the real binary.
 
 mod account;
 mod backup;

@@ -4,13 +4,13 @@ use super::offline;
 use crate::shared::process::run;
 
 #[test]
-fn wrong_usage_and_wrong_configuration_are_told_apart_from_failures() {
+fn wrong_usage_and_wrong_configuration_are_distinguished_from_failures() {
     let home = offline();
     home.run(&["nonsense"]).refused(2, "--help");
     home.run(&["export", "nothing"]).refused(2, "users, spending, ledger, alerts");
     home.run(&["backup"]).refused(2, "<FILE>");
     home.run(&["account", "list", "x"]).refused(2, "usage: airgate account list");
-    // Without a command, the help.
+    // Without a command, it prints the help.
     let help = home.run(&[]);
     assert_eq!((help.code, help.out.as_str()), (2, ""));
     assert!(help.err.contains("Usage: airgate <COMMAND>"), "{}", help.err);

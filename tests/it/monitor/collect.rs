@@ -1,4 +1,4 @@
-//! What is read from bills, with how many calls, and what is recorded of it.
+//! Reading bills: what is read, with how many calls, and what is recorded.
 
 use std::collections::BTreeMap;
 
@@ -149,7 +149,7 @@ async fn the_configured_list_and_amount_are_counted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_bill_that_cannot_be_counted_stops_its_account_alone() {
+async fn a_bill_that_cannot_be_counted_stops_only_its_account() {
     type Spoil = fn(&mut World);
     let spoils: [(Spoil, &str); 3] = [
         (
@@ -226,7 +226,7 @@ async fn a_bill_that_cannot_be_counted_stops_its_account_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn calls_depend_on_the_rows_of_the_bill_and_not_on_the_users() {
+async fn the_number_of_calls_depends_on_the_rows_of_the_bill_and_not_on_the_users() {
     let mut by_users = Vec::new();
     for users in [5, 500] {
         let bed = Bed::start(one_account()).await;

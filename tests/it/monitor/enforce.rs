@@ -76,7 +76,7 @@ fn want_of(bed: &Bed, key: &str, goal: AccessGoal) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_cut_takes_all_access_and_a_restore_gives_back_exactly_that() {
+async fn a_cut_removes_all_access_and_a_restore_returns_exactly_that() {
     let bed = over_quota(world()).await;
     let keys: Vec<String> = bed.cloud.read(|world| {
         world.user("main", "alice").unwrap().keys.iter().map(|key| key.id.clone()).collect()
@@ -136,7 +136,7 @@ async fn a_user_without_login_is_cut_and_restored_whatever_the_cloud_answers_abo
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_user_with_nothing_to_cut_is_disabled_and_enabled_all_the_same() {
+async fn a_user_with_nothing_to_cut_is_still_disabled_and_enabled() {
     let mut world = one_account();
     world.account_mut("main").unwrap().add_user("alice").login = Login::none(MissingLogin::Error);
     world.account_mut("main").unwrap().spend("team-a", 120.into(), "2026-11".parse().unwrap());
@@ -178,7 +178,7 @@ async fn a_top_up_before_the_cut_wins() {
     assert_eq!(bed.cloud.count("UpdateAccessKey") + bed.cloud.count("UpdateLoginProfile"), 0);
     assert_eq!((access(&bed), status(&bed)), (whole(), UserStatus::Active));
     assert!(!bed.alert_kinds().contains(&AlertKind::Disable));
-    // The same if automatic disabling is switched off meanwhile.
+    // The same happens if automatic disabling is switched off meanwhile.
     bed.allocate(ALICE, "-50");
     bed.cloud.faults().inject(FaultRule::new(Fault::ResetConnection).on("ListAccessKeys"));
     decide(&bed).await;
@@ -344,7 +344,7 @@ async fn two_administrators_at_once_change_access_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_cut_of_a_user_who_is_gone_from_the_cloud_is_given_up() {
+async fn a_cut_of_a_user_who_is_gone_from_the_cloud_is_abandoned() {
     let bed = over_quota(world()).await;
     bed.cloud.update(|world| world.account_mut("main").unwrap().users.remove("alice"));
     decide(&bed).await;

@@ -1,4 +1,4 @@
-//! The monitor: what it reads, records and warns of, and how it cuts and restores access.
+//! The monitor: what it reads, records and warns about, and how it cuts and restores access.
 
 mod collect;
 mod enforce;

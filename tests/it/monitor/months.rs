@@ -24,7 +24,7 @@ async fn earlier_months_are_filled_in_once() {
     bed.cycle().await;
     assert_eq!(reads(&bed), once(&["2026-11"]));
 
-    // A second user of the same project needs no reading; another project does, from its own first month.
+    // A second user of the same project needs no further reading; another project does, from its own first month.
     bed.cloud.clear_calls();
     bed.link("main/bob", "team-a", "2026-10");
     assert_eq!(bed.consumed("main/bob"), "¥3.00");

@@ -1,4 +1,4 @@
-//! Policies: attached with a project, detached with it, detached by a cut and attached again, with each step failing once.
+//! Policies: attached with a project, detached with it, detached by a cut and reattached, with each step failing once.
 
 use std::collections::BTreeSet;
 
@@ -261,7 +261,7 @@ const LOADED: [&str; 4] = [
 ];
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_cut_detaches_every_policy_and_a_restore_attaches_each_again_whatever_fails_once() {
+async fn a_cut_detaches_every_policy_and_a_restore_reattaches_each_whatever_fails_once() {
     let steps = [
         ("user.disable", "ListAttachedUserPolicies", 0),
         ("user.disable", "UpdateAccessKey", 0),

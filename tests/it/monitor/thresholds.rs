@@ -65,7 +65,7 @@ async fn a_threshold_warns_once_until_quota_is_added() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn spending_of_a_project_that_two_users_have_counts_for_both() {
+async fn spending_of_a_project_that_two_users_share_counts_for_both() {
     let bed = alice(&[]).await;
     bed.add_users(&["main/bob"]);
     bed.link("main/bob", "team-a", "");

@@ -1,4 +1,4 @@
-//! How alerts reach people, and which incidents of the monitor raise one.
+//! How alerts reach people, and which incidents of the monitor raise an alert.
 
 use airgate::domain::{AlertBody, AlertKind, Notice, Problem, SavedSettings};
 use airgate::sandbox::feishu::Sender;
@@ -61,7 +61,7 @@ async fn a_cycle_that_reads_nothing_is_not_a_recovery() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn three_failed_cycles_are_alerted_once_also_across_a_restart() {
+async fn three_failed_cycles_are_alerted_once_even_across_a_restart() {
     let mut bed = two_accounts().await;
     bed.cloud.faults().inject(FaultRule::new(Fault::NotJson).of("labs"));
     bed.cycle().await;
@@ -172,7 +172,7 @@ async fn an_alert_counts_as_delivered_once_every_channel_has_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn wake_ups_that_never_stop_send_nothing_twice() {
+async fn incessant_wake_ups_send_nothing_twice() {
     use airgate::domain::Dispatch;
     use airgate::outbox::HOOK_LANE;
     use airgate::store::NewMessage;
@@ -186,7 +186,7 @@ async fn wake_ups_that_never_stop_send_nothing_twice() {
             tokio::task::yield_now().await;
         }
     });
-    // Only a webhook would show it: other sends carry an idempotency key.
+    // Only a webhook would show duplicates: other sends carry an idempotency key.
     let card = r#"{"schema":"2.0","body":{"elements":[{"tag":"markdown","content":"once"}]}}"#;
     bed.store
         .write(|tx| {
@@ -202,7 +202,7 @@ async fn wake_ups_that_never_stop_send_nothing_twice() {
     assert_eq!(bed.feishu.messages("oc_hook").len(), MESSAGES);
 }
 
-/// The bot's cards in a direct chat that answer no message.
+/// The bot's cards in a direct chat that are not replies.
 fn told(bed: &Bed, person: &str) -> Vec<String> {
     let chat = bed.feishu.direct_chat(person);
     bed.by_the_bot(&chat).iter().filter(|m| m.reply_to.is_none()).map(text_of).collect()

@@ -1,4 +1,4 @@
-//! What the bot sends: alerts, replies and updates; each once, in order, even where the answer to a send is lost.
+//! What the bot sends: alerts, replies and updates; each once, in order, even if the answer to a send is lost.
 
 mod alerts;
 mod order;

@@ -77,7 +77,7 @@ async fn a_rate_limit_of_the_gateway_applies_to_every_chat() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn messages_of_one_chat_are_answered_in_their_order() {
+async fn messages_of_one_chat_are_answered_in_order() {
     let bed = Bed::start(one_account()).await;
     bed.add_users(&["main/bob"]);
     let chat = bed.feishu.direct_chat(ADMIN);

@@ -72,7 +72,7 @@ async fn one_more_attempt(bed: &Bed) {
     .await;
 }
 
-/// Lets time pass, in steps of the longest back-off.
+/// Advances the clock, in steps of the longest back-off.
 async fn pass(bed: &Bed, minutes: i64) {
     for _ in 0..minutes / 6 {
         if heads(bed).is_empty() {
@@ -112,7 +112,7 @@ async fn an_alert_arrives_once_however_often_its_answer_is_lost() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn another_alert_of_the_same_title_is_not_taken_for_it() {
+async fn another_alert_with_the_same_title_is_not_mistaken_for_it() {
     for applied in [true, false] {
         let bed = bed().await;
         let first = owe(&bed, to_group("告警"));
@@ -168,7 +168,7 @@ async fn a_reply_a_file_and_a_card_for_a_person_arrive_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_card_that_answers_something_else_is_not_taken_for_a_reply() {
+async fn a_card_that_answers_something_else_is_not_mistaken_for_a_reply() {
     let bed = bed().await;
     let chat = bed.feishu.direct_chat(ADMIN);
     let asked = bed.ask(ADMIN, "/help").await.reply_to.unwrap();
@@ -222,7 +222,7 @@ async fn a_message_is_sent_again_if_the_history_cannot_be_read() {
         one_more_attempt(&bed).await;
         let uuid = heads(&bed)[0].uuid.clone();
         pass(&bed, 60).await;
-        // A failure that may pass is waited for, but not for ever.
+        // A transient failure is waited out, but not forever.
         assert_eq!(heads(&bed)[0].uuid == uuid, may_pass);
         pass(&bed, 66).await;
         assert_ne!(heads(&bed)[0].uuid, uuid);

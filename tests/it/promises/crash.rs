@@ -1,5 +1,5 @@
-//! The real binary, killed where it hurts: nothing that was acknowledged is lost or done twice, and everything owed is
-//! delivered once.
+//! The real binary, killed at the worst moments: nothing that was acknowledged is lost or done twice, and everything owed
+//! is delivered once.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -128,7 +128,7 @@ async fn an_acknowledged_allocation_is_booked_once_wherever_the_process_dies() {
     let mut said = Vec::new();
     for round in 0..ROUNDS {
         let process = outside.serve("info");
-        // The platform sends again what was not acknowledged.
+        // The platform resends what was not acknowledged.
         outside.feishu.redeliver_pending().await;
         let acknowledged = Arc::new(Mutex::new(0));
         let killer = async {
@@ -165,7 +165,7 @@ async fn an_acknowledged_allocation_is_booked_once_wherever_the_process_dies() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn sigterm_ends_the_process_with_0_in_time_whatever_is_in_flight() {
+async fn sigterm_ends_the_process_with_exit_code_0_in_time_whatever_is_in_flight() {
     let outside = Outside::start(120).await;
     let process = outside.serve("info");
     let sent = outside.say("/quota alice 1").await;

@@ -1,4 +1,4 @@
-//! The main job from one end to the other.
+//! The main job, end to end.
 
 use airgate::domain::{AlertKind, UserStatus};
 use airgate::sandbox::world;

@@ -1,4 +1,4 @@
-//! What airgate promises as a whole, across its modules.
+//! The promises of airgate as a whole, across its modules.
 
 mod crash;
 mod faults;

@@ -1,4 +1,4 @@
-//! A user with a quota, what she spends, and the real binary that watches her.
+//! A user with a quota, her spending, and the real binary that monitors her.
 
 use std::ops::Deref;
 use std::time::Duration;

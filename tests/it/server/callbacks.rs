@@ -93,7 +93,7 @@ async fn both_paths_accept_events_and_callbacks() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn callbacks_of_strangers_are_refused_and_change_nothing() {
+async fn callbacks_from_strangers_are_refused_and_change_nothing() {
     let bed = bed_with(&[]).await;
     let event = allocation(&bed).await;
     let good = || bed.feishu.seal(&event.envelope);
@@ -178,7 +178,7 @@ async fn without_an_encrypt_key_the_token_decides() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_body_that_is_no_event_gets_400_and_an_oversized_one_413() {
+async fn a_body_that_is_not_an_event_gets_400_and_an_oversized_one_413() {
     let bed = bed_with(&[]).await;
     let open_bed = bed_with(&[("FEISHU__ENCRYPT_KEY", "")]).await;
     for (what, bed, sealed, wanted) in [
@@ -289,7 +289,7 @@ async fn events_that_are_not_handled_are_acknowledged() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_vectors_of_both_official_sdks() {
+async fn vectors_of_both_official_sdks_are_accepted_and_refused_as_expected() {
     let vectors: Value = serde_json::from_str(include_str!("../../vectors/feishu.json")).unwrap();
     // Where the two SDKs disagree, the vector's `recommended` counts.
     let of = |name: &str| vectors[name].as_array().unwrap().iter();

@@ -231,7 +231,7 @@ async fn a_thousand_bad_connections_neither_stop_the_service_nor_exhaust_its_mem
     for ended in join_all(fast_ones).await {
         ended.unwrap();
     }
-    // Counted on the side of the service: a client whose connection was never accepted may wait for ever.
+    // Counted on the service's side: a client whose connection was never accepted may wait forever.
     eventually("slow senders to be cut off", || target.process.open_files() < files + 20).await;
     let longest = since.elapsed();
     slow_ones.iter().for_each(tokio::task::JoinHandle::abort);
@@ -251,7 +251,7 @@ async fn a_thousand_bad_connections_neither_stop_the_service_nor_exhaust_its_mem
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn clients_that_send_requests_and_read_no_answers_are_cut_off() {
+async fn clients_that_send_requests_but_read_no_answers_are_cut_off() {
     let target = Target::start("").await;
     let address = target.address;
     let card = target.card().await;

@@ -7,7 +7,7 @@ use crate::bed::{Bed, STRANGER, eventually_some, one_account};
 use crate::shared::environment::{APP_SECRET, ENCRYPT_KEY, TOKEN};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn health_readiness_and_metrics() {
+async fn health_readiness_and_metrics_follow_the_services_state() {
     let mut world = one_account();
     world.account_mut("main").unwrap().add_user("alice");
     let mut bed = Bed::start(world).await;

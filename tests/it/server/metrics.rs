@@ -4,7 +4,7 @@ use crate::bed::one_account;
 use crate::shared::environment::Environment;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn metrics_are_those_of_the_manual() {
+async fn metrics_match_the_manual() {
     // In a process of its own: services in one process share their metrics.
     let environment = Environment::start(one_account()).await;
     let process = environment.serve("info");

@@ -35,7 +35,7 @@ fn everything(bed: &Bed) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_good_key_pair_is_kept_and_its_balance_read() {
+async fn a_valid_key_pair_is_saved_and_its_balance_read() {
     let bed = bed().await;
     let card = bed.ask(ADMIN, "/accounts").await;
     assert!(text_of(&card).contains("AKLT…0001"), "{}", text_of(&card));
@@ -77,7 +77,7 @@ async fn a_wrong_key_pair_is_refused_with_the_platforms_reason() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_key_pair_that_cannot_be_checked_is_not_kept() {
+async fn a_key_pair_that_cannot_be_checked_is_not_saved() {
     let bed = bed().await;
     let card = bed.ask(ADMIN, "/accounts").await;
     bed.settled().await;
@@ -96,7 +96,7 @@ async fn a_key_pair_that_cannot_be_checked_is_not_kept() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn keys_are_replaced_and_accounts_switched() {
+async fn keys_are_replaced_and_accounts_switched_on_and_off() {
     let bed = bed().await;
     let main = AccountId::new("main").unwrap();
     let card = bed.ask(ADMIN, "/accounts").await.message_id;
@@ -120,7 +120,7 @@ async fn keys_are_replaced_and_accounts_switched() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn only_administrators_and_only_in_the_direct_chat() {
+async fn only_administrators_manage_accounts_and_only_in_the_direct_chat() {
     let bed = bed().await;
     bed.introduced().await;
     let reply = bed.ask_in(ADMIN, GROUP, "/accounts", true).await;

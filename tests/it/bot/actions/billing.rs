@@ -1,4 +1,4 @@
-//! The billing card: opened by month and user; and where there is much to show, 100 users with 60 projects each over 7 months.
+//! The billing card: opened by month and user; and with much to show: 100 users with 60 projects each over 7 months.
 
 use std::collections::BTreeMap;
 
@@ -254,11 +254,11 @@ async fn every_amount_is_on_the_card_in_order(locale: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_hundred_users_with_sixty_projects_each() {
+async fn billing_fits_a_hundred_users_with_sixty_projects_each() {
     every_amount_is_on_the_card_in_order("zh_cn").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_hundred_users_with_sixty_projects_each_in_english() {
+async fn billing_fits_a_hundred_users_with_sixty_projects_each_in_english() {
     every_amount_is_on_the_card_in_order("en_us").await;
 }

@@ -1,4 +1,4 @@
-//! A user's settings: those kept here, those written to the cloud, and the owner, whom Feishu knows.
+//! A user's settings: those kept here, those written to the cloud, and the owner, who is looked up in Feishu.
 
 use airgate::sandbox::volcengine::{Fault, FaultRule};
 use serde_json::json;

@@ -1,4 +1,4 @@
-//! What people press, a file for each card: real clicks on the cards as they stand (docs/behaviour.md §3).
+//! What people press, with a file for each card: real clicks on the cards as sent (docs/behaviour.md §3).
 
 mod access;
 mod accounts;

@@ -23,7 +23,7 @@ async fn a_cycle_started_from_the_card_reports_to_it_once() {
     let done = answered(bed.feishu.click(ADMIN, &card, run.clone()).await);
     assert_eq!(toast_of(&done), format!("info: {}", phrase("toast.cycle_started")));
     assert!(bed.texts(&card).contains(&phrase("processing.monitor")), "{}", bed.texts(&card));
-    // The same press again starts no other cycle.
+    // The same press again does not start another cycle.
     let again = answered(bed.feishu.click_raw(ADMIN_2, &card, run).await);
     assert_eq!(toast_of(&again), format!("info: {}", phrase("toast.cycle_started")));
     bed.shows(&card, &phrase("cycle.title_ok")).await;

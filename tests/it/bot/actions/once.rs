@@ -1,4 +1,4 @@
-//! A press applies once: however often it arrives, whoever presses, and not at all where it is refused.
+//! A press applies once, however often it arrives and whoever presses, and not at all if it is refused.
 
 use serde_json::json;
 
@@ -42,7 +42,7 @@ async fn a_press_applies_once_however_often_it_arrives() {
         assert!(toast_of(&refused).contains(&fragment("refusal.below_zero")), "{refused:?}");
         assert_eq!(bed.field(&card, "amount"), amount);
     }
-    // The card that it was answered with works.
+    // The card in its answer works.
     let done = bed.submit(ADMIN, &card, "quota.allocate", json!({"amount": "-50"})).await;
     assert!(toast_of(&done).starts_with("success"), "{done:?}");
     assert_eq!(bed.quota("main/alice"), "¥50.00");

@@ -28,7 +28,7 @@ async fn projects_are_linked_switched_and_removed() {
     let link = bed.store.read(|tx| tx.link(&alice, &"team-b".parse().unwrap())).unwrap().unwrap();
     assert_eq!(link.since, "2026-11".parse::<BillPeriod>().unwrap());
     bed.cycle().await;
-    // 10 + 25 of October and November, 7 of November alone.
+    // 10 + 25 for October and November, 7 for November alone.
     assert_eq!(bed.consumed("main/alice"), "¥42.00");
 
     // The target state is in the button: a second press changes nothing.

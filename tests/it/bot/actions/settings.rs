@@ -7,7 +7,7 @@ use crate::bed::{ADMIN, Bed, GROUP, VIEWER, one_account, phrase, text, text_of, 
 const OTHER: &str = "oc_other";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn saved_values_win_over_the_file_and_survive_a_restart() {
+async fn saved_values_override_the_file_and_survive_a_restart() {
     let mut bed = Bed::start(one_account()).await;
     bed.feishu.add_group(OTHER, "另一个群");
     let card = bed.ask(ADMIN, "/config").await;
@@ -89,7 +89,7 @@ async fn bad_values_are_refused_and_stay_in_the_form() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn only_administrators_see_and_change_them_and_a_form_applies_once() {
+async fn only_administrators_see_and_change_settings_and_a_form_applies_once() {
     let bed = Bed::start(one_account()).await;
     let card = bed.ask(ADMIN, "/config").await;
     assert!(!text_of(&bed.ask(VIEWER, "/config").await).contains(GROUP));

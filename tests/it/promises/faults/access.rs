@@ -1,5 +1,5 @@
-//! Cutting and restoring access, with each call failing until the fault ends. Nobody stays cut in part, nobody counts as
-//! cut before it was read back, and a restore gives back exactly what was active.
+//! Cutting and restoring access, with each call failing until the fault ends. Nobody stays partly cut, nobody counts as
+//! cut before the cut was read back, and a restore returns exactly what was active.
 
 use std::collections::BTreeSet;
 
@@ -18,7 +18,7 @@ enum Sees {
     /// The user's card says that it is in progress, how many attempts failed and why. After a minute an alert says so,
     /// once. The service keeps retrying.
     UnderWayAndWhy,
-    /// It is done: of the answer to a write only its success matters, the result is read back.
+    /// It is done: only the success of a write matters, not the content of its answer; the result is read back.
     Done,
 }
 

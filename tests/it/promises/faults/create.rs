@@ -14,7 +14,7 @@ use crate::bed::{ADMIN, Bed, fragment, one_account, phrase, text, text_of};
 /// What the card says once the attempt has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Sees {
-    /// How far it got, why it stopped and how to continue.
+    /// How far the creation got, why it stopped and how to continue.
     StoppedAndWhy,
     /// That the user is created: after a lost answer the service reads the cloud.
     Done,
@@ -102,7 +102,7 @@ async fn fail_calls(fault: Fault, rows: &'static [(&str, [Sees; 13])]) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_call_that_creates_a_user() {
-    // A bed does its tasks one after the other; beds share nothing.
+    // A bed runs its tasks one after the other; beds share nothing.
     let beds =
         FAULTS.iter().flat_map(|fault| TABLE.chunks(2).map(move |rows| fail_calls(*fault, rows)));
     join_all(beds).await;

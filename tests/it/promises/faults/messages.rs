@@ -1,4 +1,4 @@
-//! Feishu's API and the webhook: what people see while a call of it fails, and after.
+//! Feishu's API and the webhook: what people see while a call fails, and afterwards.
 
 use airgate::domain::{CycleOutcome, Notice, SavedSettings};
 use airgate::sandbox::feishu::{FaultRule, Sender};
@@ -66,7 +66,7 @@ async fn bed() -> (Bed, String) {
     (bed, card)
 }
 
-/// What the person of a row waits for.
+/// What the person in a row waits for.
 struct Watch<'a> {
     bed: &'a Bed,
     call: &'static str,
@@ -204,7 +204,7 @@ async fn row(bed: &Bed, card: &str, call: &'static str, fault: Fault, sees: Sees
     }
     if matches!(call, "token" | "reply") {
         let (_, sent) = said.unwrap();
-        // Feishu pushes again what it thinks was lost.
+        // Feishu pushes an event again if it thinks that it was lost.
         assert_eq!(bed.feishu.redeliver(&sent).await.status, Some(200), "{cell}");
         settled(bed, &cell).await;
         assert_eq!((watch.replies(), entries(bed)), (1, entries_before + 1), "{cell}");

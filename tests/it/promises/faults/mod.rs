@@ -3,7 +3,7 @@
 //! Each table has a row per call and a column per fault ([`FAULTS`]); a cell says what a person sees while the fault lasts.
 //! In every cell three things are checked: the store keeps what it had (no partial reading is counted, nobody is cut by
 //! mistake, nothing owed is dropped), chat answers from the store within [`CHAT_LIMIT`], and once the fault is over
-//! everything completes, nothing lost and nothing doubled. A failing cell is named `call, fault`.
+//! everything completes, with nothing lost and nothing duplicated. A failing cell is named `call, fault`.
 
 mod access;
 mod connection;
@@ -28,7 +28,7 @@ const CHAT_LIMIT: Duration = Duration::from_secs(1);
 /// The timeout of remote calls: longer than [`CHAT_LIMIT`], or an answer that waits for one would go unnoticed.
 const CALL_TIMEOUT: Duration = Duration::from_millis(1200);
 const _: () = assert!(CALL_TIMEOUT.as_millis() > CHAT_LIMIT.as_millis());
-/// Longer than any timeout, here and in service.
+/// Longer than any timeout, here and in production.
 const HANGS: Duration = Duration::from_secs(30);
 /// Within every timeout.
 const LATE: Duration = Duration::from_millis(300);
@@ -44,7 +44,7 @@ pub enum Fault {
     Timeout,
     /// The call is carried out; the connection breaks in the middle of the answer.
     Reset,
-    /// HTTP 429 without a delay to wait for.
+    /// HTTP 429 without a retry delay.
     Throttled,
     /// HTTP 429 with `Retry-After`, or with the gateway's own header.
     ThrottledFor,
@@ -52,7 +52,7 @@ pub enum Fault {
     Server,
     /// The call is carried out; the answer is complete, but its JSON ends halfway.
     HalfJson,
-    /// The call is carried out; the answer is JSON of another shape.
+    /// The call is carried out; the answer is JSON with an unexpected shape.
     OtherShape,
     /// HTTP 200 with an HTML page, as from a proxy.
     Html,
@@ -184,7 +184,7 @@ fn is_for_people(text: &str, cell: &str) {
     }
 }
 
-/// Does something that has to be fast; a second time if a busy machine was late.
+/// Does something that must be fast; tries once more in case a busy machine was late.
 async fn within_a_second<T>(cell: &str, mut act: impl AsyncFnMut() -> T) -> T {
     let started = Instant::now();
     let done = act().await;

@@ -1,4 +1,4 @@
-//! Reading the cloud: bills, users, projects, keys and logins. Main accounts share nothing: whatever fails for one of them,
+//! Reading the cloud: bills, users, projects, keys and logins. Main accounts share nothing: whatever fails for one,
 //! the others are read.
 
 use airgate::domain::{AlertBody, CycleOutcome, Freshness, Problem, UserStatus};
@@ -76,7 +76,7 @@ fn halves() -> [&'static [Fault]; 2] {
     [first, second]
 }
 
-/// What each cell of a row is about.
+/// The fault, the expectation, the account and the name of each cell in a row.
 fn cells(call: &str, row: &[Sees; 13], faults: &[Fault]) -> Vec<(Fault, Sees, String, String)> {
     let one =
         |fault: &Fault| (*fault, cell(row, *fault), slug(*fault), format!("{call}, {fault:?}"));
@@ -97,7 +97,7 @@ fn spend(world: &mut World, account: &str, amount: i64) {
     world.account_mut(account).unwrap().add_bill_row(row);
 }
 
-/// Every alice has spent 301 of 1000 when the bills are read; then 1000 more, which cuts everybody whose bill is read.
+/// Every alice has spent 301 of 1000 when the bills are read; then 1000 more, which cuts everyone whose bill is read.
 async fn bills(action: &'static str, page: u32, row: [Sees; 13], faults: &'static [Fault]) {
     let mut world = world(faults);
     let accounts: Vec<String> = world.accounts.iter().map(|a| a.slug.clone()).collect();

@@ -1,4 +1,4 @@
-//! What is said about a configuration that is wrong.
+//! Reports about an invalid configuration.
 
 use super::{APP_SECRET, Canaries, FRAGMENTS, HOOK, MASTER_KEY, SECRET, SECRETS, clean};
 use crate::shared::process::run;

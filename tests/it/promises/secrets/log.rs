@@ -9,7 +9,7 @@ use crate::shared::configuration::MASTER_KEY;
 use crate::shared::environment::{APP_SECRET, ENCRYPT_KEY, TOKEN};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_secret_is_in_the_log_however_much_is_logged() {
+async fn no_secret_is_in_the_log_at_the_finest_level() {
     let outside = Outside::start(120).await;
     let process = outside.serve("trace");
     // Failures log most.

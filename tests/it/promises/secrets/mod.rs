@@ -1,4 +1,4 @@
-//! Canaries: secrets that look like nothing else, sent through everything, then searched for in all that comes out: logs
+//! Canaries: secrets that look like nothing else, sent through everything, then searched for in all output: logs
 //! at the finest level (those of every dependency included), metrics, cards, files, errors, and the store's own bytes.
 
 mod configuration;
@@ -35,7 +35,7 @@ const LABS_KEY: &str = "AKLTcanaryLabs00000000labs";
 const LABS_SECRET: &str = "cAnArYlAbSsEcReTkEy0123456789==";
 const WRONG_SECRET: &str = "cAnArYwRoNgSeCrEtKeY0123456789==";
 
-/// Those that exist from the start. Creating a user and fetching tokens adds others.
+/// The secrets that exist from the start. Creating a user and fetching tokens add others.
 const SECRETS: [&str; 14] = [
     APP_SECRET,
     TOKEN,
@@ -54,7 +54,7 @@ const SECRETS: [&str; 14] = [
     "&ticket=",
 ];
 
-/// How every canary begins, to find those that were cut short.
+/// The beginning of every canary, to find truncated ones.
 const FRAGMENTS: [&str; 3] = ["cAnArY", "canary-", "AKLTcanary"];
 
 /// The encodings in which a secret may leak.

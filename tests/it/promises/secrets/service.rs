@@ -1,4 +1,4 @@
-//! Everything that a service and its commands write.
+//! All output of a service and its commands.
 
 use airgate::sandbox::feishu::connection::Times;
 use airgate::sandbox::feishu::{Fault as ChatFault, FaultRule as ChatRule, Sealed};
@@ -118,7 +118,7 @@ async fn pages(process: &Process) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_secret_comes_out_anywhere() {
+async fn no_secret_appears_in_any_output() {
     let canaries = Canaries::start().await;
     assert_eq!(canaries.run(&["account", "add", "main"], &format!("{KEY}\n{SECRET}\n")).code, 0);
     assert_eq!(canaries.run(&["account", "add", "main"], &format!("{KEY}\n{SECRET}\n")).code, 1);
@@ -147,7 +147,7 @@ async fn no_secret_comes_out_anywhere() {
     let webhook = process.terminate().log;
     assert!(webhook.contains("\"TRACE\""), "the finest level was not logged");
 
-    // The same over the long connection, which is refused, cut, and closed with the address in the reason.
+    // The same over the long connection, which is refused, broken, and closed with the address in the reason.
     canaries.home.configure(&canaries.configuration().set("feishu.mode", "websocket"));
     let busy = ChatFault::Code { http: 200, code: 1, msg: format!("busy with {APP_SECRET}") };
     canaries.feishu.faults().inject(ChatRule::new(busy).on("connection.endpoint").times(1));

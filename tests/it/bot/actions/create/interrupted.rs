@@ -1,4 +1,4 @@
-//! Each step of creating a user fails, or the process ends in it: it is made once, completely, all the same.
+//! A step of creating a user fails, or the process ends during it: the user is still created once and completely.
 
 use airgate::sandbox::feishu::{Fault as ChatFault, FaultRule as ChatRule};
 use airgate::sandbox::volcengine::{Fault, FaultRule};
@@ -10,7 +10,7 @@ use super::{
 };
 use crate::bed::{ADMIN, ADMIN_2, GROUP, TIMEOUT, fragment, phrase, text, text_of};
 
-/// How a call can fail, carried out or not.
+/// How a call can fail, whether it was carried out or not.
 fn faults() -> [Fault; 6] {
     [
         Fault::LostAnswer,

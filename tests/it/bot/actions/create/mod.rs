@@ -226,7 +226,7 @@ async fn nothing_is_created_that_was_not_requested() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn pressed_ten_times_it_is_made_once() {
+async fn a_form_pressed_ten_times_creates_one_user() {
     let bed = bed().await;
     let form = bed.ask(ADMIN, "/create").await;
     let fields = full().as_object().unwrap().clone();
@@ -246,7 +246,7 @@ async fn pressed_ten_times_it_is_made_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn with_two_accounts_one_has_to_be_chosen() {
+async fn with_two_accounts_one_must_be_chosen() {
     let mut world = cloud();
     world.accounts.push(labs());
     let bed = Bed::with(world, &[]).await;

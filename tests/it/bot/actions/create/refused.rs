@@ -33,7 +33,7 @@ async fn bad_input_is_refused_stays_in_the_form_and_creates_nothing() {
         }
         assert_ne!(op_of(&bed, &form.message_id, "user.create"), op, "{field} {value}");
     }
-    // A forged project, a creation that is not known, and a person without the role.
+    // A forged project, an unknown creation, and a person without the role.
     let forged = json!({"action": "user.create", "op": "forged-1"});
     let mut fields = full();
     fields["project"] = "nowhere".into();
