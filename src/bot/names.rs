@@ -1,4 +1,4 @@
-//! Names of the people whom cards show. They are looked up in the background and stored, so that no answer waits for
+//! Names of the people that cards show. They are looked up in the background and stored, so that no answer waits for
 //! them; an unknown name shows as an id.
 
 use std::collections::{BTreeSet, HashMap};

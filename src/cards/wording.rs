@@ -579,7 +579,7 @@ mod tests {
     }
 
     #[test]
-    fn times_are_beijing_whatever_the_host() {
+    fn times_are_in_beijing_time_whatever_the_host() {
         let at: Timestamp = "2026-11-22T16:05:07Z".parse().unwrap();
         assert_eq!(words().time(at), "11-23 00:05");
         assert_eq!(words().time_full(at), "2026-11-23 00:05:07");

@@ -112,7 +112,7 @@ impl CallbackVerifier {
         !ours.is_empty() && crypto::same(token.as_bytes(), ours.as_bytes())
     }
 
-    /// Requires our verification token, and our app id where the payload names one.
+    /// Requires our verification token, and our app id if the payload names one.
     fn check_sender(&self, payload: &Value) -> Result<(), Rejection> {
         let (token, app_id) = match payload.get("header") {
             Some(header) => (header.get("token"), header.get("app_id")),

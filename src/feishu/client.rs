@@ -113,7 +113,7 @@ pub enum ChatStatus {
 /// A chat that the bot is in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChatInfo {
-    /// The chat's name; empty where it has none.
+    /// The chat's name; empty if it has none.
     pub name: String,
     /// Whether it still exists.
     pub status: ChatStatus,

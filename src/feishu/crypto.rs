@@ -12,7 +12,7 @@ use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 /// The text could not be decrypted: not padded standard base64, not an IV with whole blocks behind it, or wrong
-/// padding. Does not say which: that would only help somebody who guesses.
+/// padding. Does not say which: that would only help an attacker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the body cannot be decrypted")]
 pub(super) struct Undecryptable;

@@ -59,7 +59,7 @@ impl ListenerSwitch {
 
     async fn turn(&self, open: bool) {
         self.wanted.send_replace(open);
-        // Fails where the server has ended: then nothing listens either.
+        // Fails if the server has ended; nothing listens then anyway.
         let _ = self.is_open.clone().wait_for(|is_open| *is_open == open).await;
     }
 }

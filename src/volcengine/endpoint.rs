@@ -20,7 +20,7 @@ impl Endpoint {
         Ok(Self { url, host })
     }
 
-    /// The `Host` header: with the port where it is not the scheme's own.
+    /// The `Host` header, with the port unless it is the scheme's default.
     pub(super) fn host(&self) -> &str {
         &self.host
     }

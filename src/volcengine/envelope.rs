@@ -247,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn failures_in_every_shape() {
+    fn failures_are_read_in_every_shape() {
         use ErrorKind::*;
         let broken = Transport(TransportFault::Broken);
         for (status, body, kind, code) in [

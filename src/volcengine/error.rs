@@ -1,4 +1,4 @@
-//! Why a call to the API failed, by what a caller can do about it.
+//! Why a call to the API failed, classified by what a caller can do about it.
 
 use std::fmt;
 use std::time::Duration;

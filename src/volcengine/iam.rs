@@ -291,7 +291,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_shapes_of_a_login_profile() {
+    fn every_shape_of_a_login_profile_is_read() {
         use LoginAccess::*;
         for (json, access) in [
             (r#"{}"#, NoProfile),

@@ -214,7 +214,7 @@ async fn every_control_works_by_keyboard_and_has_a_name() {
     .await;
 }
 
-/// Focuses an element and presses keys, each where the focus is by then.
+/// Focuses an element and presses keys, each on the element that has the focus by then.
 async fn keys(bed: &Bed, selector: &str, keys: &[Key]) {
     bed.js(&format!("(document.querySelector({}).focus(), true)", json!(selector))).await;
     for key in keys {

@@ -16,7 +16,7 @@ pub struct Books {
     pub said: BTreeMap<String, usize>,
     /// The links of a user, and whether they are monitored.
     pub links: BTreeMap<String, BTreeMap<String, bool>>,
-    /// Acknowledged changes of access by hand, in order.
+    /// Acknowledged manual changes of access, in order.
     pub access: BTreeMap<String, Vec<AccessGoal>>,
     /// Alerts expected by users who know exactly what they spend, in order.
     pub alerts: BTreeMap<String, Vec<Expected>>,

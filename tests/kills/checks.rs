@@ -18,7 +18,7 @@ use crate::stage::{
     ALERTS, GATES, HOOK, PLANNERS, POLICY, RACERS, SPENDERS, Stage, TUNED, counted, everybody, key,
 };
 
-/// How many things are owed.
+/// How many items are owed.
 pub fn owed(store: &Store) -> usize {
     store
         .read(|tx| {

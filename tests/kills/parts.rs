@@ -112,7 +112,7 @@ async fn planner(mut me: Person, user: &'static str) {
     }
 }
 
-/// Cuts and restores access by hand, each time until the card confirms it.
+/// Cuts and restores access manually, each time until the card confirms it.
 async fn gatekeeper(mut me: Person, user: &'static str) {
     let mut goal = AccessGoal::Cut;
     while !me.stage.is_over() {

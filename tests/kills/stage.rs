@@ -28,7 +28,7 @@ pub const FIRST_QUOTA: &str = "first quota";
 pub const BANKS: [&str; 3] = ["bank-1", "bank-2", "bank-3"];
 /// Users whose projects are changed.
 pub const PLANNERS: [&str; 2] = ["plan-1", "plan-2"];
-/// Users whose access is cut and restored by hand.
+/// Users whose access is cut and restored manually.
 pub const GATES: [&str; 2] = ["gate-1", "gate-2"];
 /// Users who spend until they are cut off.
 pub const SPENDERS: [&str; 3] = ["spend-1", "spend-2", "spend-3"];

@@ -141,7 +141,7 @@ pub async fn settle(stage: &Arc<Stage>, process: Process, parts: Vec<JoinHandle<
             return;
         }
         if start.elapsed() > stage.timeout {
-            stage.give_up(&format!("{owed} things are still owed"));
+            stage.give_up(&format!("{owed} items are still owed"));
         }
         process = stage.serve().await;
     }

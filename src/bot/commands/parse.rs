@@ -6,7 +6,7 @@ use super::command::{Arguments, Command, ParseError};
 use super::table::COMMANDS;
 use crate::domain::Needs;
 
-/// Longer words, in bytes, are not compared with command names: none is a misspelling of one.
+/// Words longer than this, in bytes, are not compared with command names: they cannot be misspellings.
 const LONGEST_WORD: usize = 64;
 
 /// A parsed message.
@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn the_form_that_changes_something_needs_more_than_the_one_that_reads() {
+    fn the_variant_that_changes_something_needs_a_higher_role() {
         for (text, needs) in [
             ("/quota alice", Needs::Viewer),
             ("/quota", Needs::Viewer),

@@ -222,7 +222,7 @@ fn without_own_markup(text: &str) -> String {
 }
 
 #[test]
-fn text_from_outside_is_only_text() {
+fn outside_text_stays_plain_text() {
     everything(|locale, role, size, sample| {
         let name = format!("{} {locale} {role:?} {size:?}", sample.name);
         let card = sample.card.value();
@@ -313,7 +313,7 @@ fn a_refused_form_is_shown_again_with_its_values() {
 }
 
 #[test]
-fn cards_look_as_in_their_snapshots() {
+fn cards_match_their_snapshots() {
     let mut settings = insta::Settings::clone_current();
     settings.set_snapshot_path("../snapshots");
     settings.set_prepend_module_to_snapshot(false);

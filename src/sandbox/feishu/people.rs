@@ -127,7 +127,7 @@ impl FakeFeishu {
             "token": self.core.config.verification_token,
             "type": "url_verification",
         });
-        // It is unsigned even where events are signed.
+        // It is unsigned even if events are signed.
         let mut sealed = self.seal(&body);
         sealed.headers.truncate(1);
         match self.post(path, sealed).await {
@@ -145,7 +145,7 @@ impl FakeFeishu {
         }
     }
 
-    /// Encrypts (where the app has an Encrypt Key) and signs a body as the platform does. For tests that post
+    /// Encrypts (if the app has an Encrypt Key) and signs a body as the platform does. For tests that post
     /// custom bodies.
     pub fn seal(&self, plain: &Value) -> Sealed {
         let timestamp = self.core.now().as_second().to_string();

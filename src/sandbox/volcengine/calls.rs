@@ -22,7 +22,7 @@ pub struct Call {
     pub at: Timestamp,
     /// HTTP status; `None` if no answer was given.
     pub status: Option<u16>,
-    /// `Error.Code` where the call was refused.
+    /// `Error.Code` if the call was refused.
     pub outcome_code: Option<String>,
     /// The fault that hit it ([`super::Fault`]'s variant).
     pub fault: Option<&'static str>,

@@ -7,9 +7,9 @@ use crate::sandbox::fault;
 /// What goes wrong with a call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// This HTTP status with a proxy's HTML page. The action is not done.
+    /// This HTTP status with a proxy's HTML page. The action is not carried out.
     Status(u16),
-    /// An error envelope with this HTTP status, code and message. The action is not done.
+    /// An error envelope with this HTTP status, code and message. The action is not carried out.
     Code {
         /// HTTP status.
         http: u16,
@@ -18,28 +18,28 @@ pub enum Fault {
         /// `Error.Message`.
         message: String,
     },
-    /// No answer until the client gives up. The action is not done.
+    /// No answer until the client gives up. The action is not carried out.
     Timeout,
-    /// The action is done, half of the answer comes, then the connection ends.
+    /// The action is carried out; half of the answer arrives, then the connection ends.
     CutBody,
-    /// The action is done; a complete answer comes whose JSON ends halfway.
+    /// The action is carried out; a complete answer arrives, but its JSON ends halfway.
     CutJson,
-    /// The action is done; the answer is an envelope whose `Result` has a shape that no action returns.
+    /// The action is carried out; the answer is an envelope whose `Result` has a shape that no action returns.
     WrongJson,
-    /// The action is done; the answer is 200 with text that is not JSON.
+    /// The action is carried out; the answer is 200 with text that is not JSON.
     NotJson,
-    /// The action is done, its answer comes after this delay.
+    /// The action is carried out; its answer arrives after this delay.
     Slow(Duration),
-    /// `InvalidAccessKey`, as if the key had been deleted. The action is not done.
+    /// `InvalidAccessKey`, as if the key had been deleted. The action is not carried out.
     CredentialsRefused,
-    /// The connection is reset. The action is not done.
+    /// The connection is reset. The action is not carried out.
     ResetConnection,
-    /// The action is done, then the connection is reset: the client cannot know.
+    /// The action is carried out, then the connection is reset: the client cannot know the outcome.
     LostAnswer,
-    /// The connection is reset, the action is not done, and from now on nothing listens until
+    /// The connection is reset, the action is not carried out, and from now on nothing listens until
     /// [`super::FakeCloud::open`].
     Shut,
-    /// HTTP 429, `AccountFlowLimitExceeded`. The action is not done.
+    /// HTTP 429, `AccountFlowLimitExceeded`. The action is not carried out.
     Throttled {
         /// The header `Retry-After`, seconds.
         retry_after: Option<u64>,

@@ -10,7 +10,7 @@ use crate::sandbox::world::{FakeAccount, User};
 
 /// Largest `Limit` of the IAM lists.
 pub(super) const MAX_LIMIT: usize = 100;
-/// `Limit` where none is sent.
+/// The default `Limit`.
 pub(super) const DEFAULT_LIMIT: usize = 10;
 
 #[derive(Serialize)]

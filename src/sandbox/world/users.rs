@@ -125,7 +125,7 @@ impl AccessKey {
 /// Console login of a user.
 #[derive(Clone, Debug)]
 pub struct Login {
-    /// The login profile, where there is one.
+    /// The login profile, if there is one.
     pub profile: Option<LoginProfile>,
     /// How GetLoginProfile answers if there is none.
     pub missing: MissingLogin,
@@ -175,7 +175,7 @@ impl Login {
         self.profile.as_ref().is_some_and(|profile| profile.login_allowed)
     }
 
-    /// Replaces the profile; where there was one, the next `lag` reads still show it.
+    /// Replaces the profile; if there was one, the next `lag` reads still show it.
     pub(crate) fn set(&mut self, profile: LoginProfile, lag: u32) {
         if let Some(old) = &self.profile {
             keep_showing(old, &mut self.stale, lag);
@@ -347,7 +347,7 @@ mod tests {
         key.set_status(KeyStatus::Inactive, at, 2);
         assert_eq!(key.status, KeyStatus::Inactive);
         assert_eq!(key.read_status(), KeyStatus::Active);
-        // A second write meanwhile keeps what readers saw.
+        // A second write in the meantime does not change what readers see.
         key.set_status(KeyStatus::Inactive, at, 2);
         let shown: Vec<_> = (0..3).map(|_| key.read_status()).collect();
         assert_eq!(shown, [KeyStatus::Active, KeyStatus::Active, KeyStatus::Inactive]);

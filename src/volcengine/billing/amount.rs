@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn text_and_numbers_of_any_scale() {
+    fn text_and_numbers_of_any_scale_are_read() {
         for (json, exact) in [
             (r#""0.07""#, "0.07"),
             (r#""0.5192000001""#, "0.5192000001"),

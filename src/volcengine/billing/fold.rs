@@ -40,7 +40,7 @@ pub(super) enum Next {
     Complete,
 }
 
-/// Why a read cannot go on.
+/// Why a read cannot continue.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum FoldError {
     /// The pages are inconsistent; a new read may succeed.

@@ -204,7 +204,7 @@ fn action(source: BillSource) -> &'static str {
 
 /// Returns the request body for one page.
 ///
-/// Requests `GroupPeriod` 2 (detail) and, where the action has it, `GroupTerm` 0 (charge item). A detail row belongs to
+/// Requests `GroupPeriod` 2 (detail) and, if the action has it, `GroupTerm` 0 (charge item). A detail row belongs to
 /// the project that the resource was in at the end of its settlement hour. Rows grouped by day or month only show the
 /// latest project, which would move a whole month's spending together with the resource, and coarser terms leave the
 /// project empty. The cost is more rows.

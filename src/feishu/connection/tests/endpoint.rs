@@ -161,7 +161,7 @@ fn every_refused_handshake_gets_the_right_back_off() {
 #[test]
 fn pauses_grow_up_to_their_cap_with_jitter() {
     let timings = Timings::default();
-    for (patience, failures, whole) in [
+    for (backoff, failures, whole) in [
         (Backoff::Short, 1, 1),
         (Backoff::Short, 2, 2),
         (Backoff::Short, 4, 8),
@@ -172,7 +172,7 @@ fn pauses_grow_up_to_their_cap_with_jitter() {
         (Backoff::Long, u32::MAX, 600),
     ] {
         let whole = Duration::from_secs(whole);
-        let pauses: Vec<_> = (0..50).map(|_| pause(patience, failures, &timings)).collect();
+        let pauses: Vec<_> = (0..50).map(|_| pause(backoff, failures, &timings)).collect();
         assert!(pauses.iter().all(|pause| (whole / 2..=whole).contains(pause)), "{pauses:?}");
         assert!(pauses.iter().any(|pause| *pause != pauses[0]), "{whole:?}");
     }

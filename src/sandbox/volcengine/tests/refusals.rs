@@ -12,7 +12,7 @@ fn with_alice() -> World {
 }
 
 #[tokio::test]
-async fn iam_calls_that_are_refused() {
+async fn invalid_iam_calls_are_refused() {
     let fixture = Fixture::new(with_alice()).await;
     let long = "x".repeat(65);
     let key = fixture.cloud.update(|world| {
@@ -143,7 +143,7 @@ async fn the_json_body_of_a_get_action_is_ignored() {
 }
 
 #[tokio::test]
-async fn methods_and_services_that_are_refused() {
+async fn unknown_methods_and_services_are_refused() {
     let fixture = Fixture::new(world()).await;
     for (method, service, version, action, status, code) in [
         (Method::PUT, "iam", IAM, "ListUsers", 405, "MethodNotAllowed"),
@@ -159,7 +159,7 @@ async fn methods_and_services_that_are_refused() {
 }
 
 #[tokio::test]
-async fn login_profile_calls_that_are_refused() {
+async fn invalid_login_profile_calls_are_refused() {
     let fixture = Fixture::new(with_alice()).await;
     for (action, body, status, code) in [
         ("UpdateLoginProfile", json!({"LoginAllowed": false}), 400, "ParameterNotFound"),
@@ -191,7 +191,7 @@ async fn login_profile_calls_that_are_refused() {
 }
 
 #[tokio::test]
-async fn bill_calls_that_are_refused() {
+async fn invalid_bill_calls_are_refused() {
     let fixture = Fixture::new(world()).await;
     let fine = json!({"BillPeriod": "2026-11", "Limit": 300, "Offset": 0, "GroupPeriod": 2});
     let with = |name: &str, value: Value| {

@@ -1,3 +1,3 @@
-//! Tests of what a bill adds up to.
+//! Tests of adding up bills.
 
 mod fold;

@@ -266,7 +266,7 @@ async fn each_step((fault, part, parts): (Fault, usize, usize)) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_step_of_a_cut_and_of_a_restore() {
+async fn every_step_of_a_cut_and_of_a_restore_survives_every_fault() {
     let beds = FAULTS.iter().flat_map(|fault| {
         // Steps that take turns are spread over several beds.
         let parts = if *fault == Fault::Refused { 3 } else { 1 };

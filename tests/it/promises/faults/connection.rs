@@ -73,6 +73,6 @@ async fn outage(fault: Fault) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_fault_of_asking_for_the_address() {
+async fn connection_discovery_survives_every_fault() {
     join_all(FAULTS.map(outage)).await;
 }

@@ -101,7 +101,7 @@ async fn fail_calls(fault: Fault, rows: &'static [(&str, [Sees; 13])]) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_call_that_creates_a_user() {
+async fn every_call_that_creates_a_user_survives_every_fault() {
     // A bed runs its tasks one after the other; beds share nothing.
     let beds =
         FAULTS.iter().flat_map(|fault| TABLE.chunks(2).map(move |rows| fail_calls(*fault, rows)));

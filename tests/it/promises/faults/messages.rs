@@ -253,6 +253,6 @@ async fn each_call(fault: Fault) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_call_to_feishu() {
+async fn every_call_to_feishu_survives_every_fault() {
     join_all(FAULTS.map(each_call)).await;
 }

@@ -39,7 +39,7 @@ static LISTS: [(&str, [Sees; 13]); 5] = [
     ("ListProjects",           [W, W, W, W, W, W, W, W, W, W, W, W, I]),
     ("ListAccessKeys",         [W, W, W, W, W, W, W, W, W, W, W, W, I]),
     ("GetLoginProfile",        [W, W, W, W, W, W, W, W, W, W, W, W, I]),
-    ("ListProjects, asked for by /projects",
+    ("ListProjects, called by /projects",
                                [W, W, W, W, W, W, W, W, W, W, W, W, I]),
 ];
 
@@ -208,7 +208,7 @@ async fn bills(action: &'static str, page: u32, row: [Sees; 13], faults: &'stati
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_page_of_every_bill() {
+async fn every_page_of_every_bill_survives_every_fault() {
     let rows = BILLS
         .iter()
         .flat_map(|(action, page, row)| halves().map(|faults| bills(action, *page, *row, faults)));
@@ -324,14 +324,14 @@ async fn lists(faults: &'static [Fault]) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_list() {
+async fn every_list_survives_every_fault() {
     let [first, second] = halves();
     join_all([first, second, &FAULTS[..1]].map(lists)).await;
 }
 
 /// A list of users with two pages: a page that fails does not mark users as gone.
 #[tokio::test(flavor = "multi_thread")]
-async fn the_second_page_of_users() {
+async fn a_failing_second_page_marks_no_user_as_gone() {
     let mut world = one_account();
     // 100 a page.
     for n in 0..101 {
