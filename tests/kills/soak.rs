@@ -146,7 +146,7 @@ async fn load_faults_and_restarts_lose_nothing_duplicate_nothing_and_leak_no_mem
     eprintln!(
         "load: {load} callbacks acknowledged in {} s ({} a minute), {} repeated, {} allocations\n\
          survived: {} faults, {} kills, {} orderly restarts\n\
-         lost: 0, doubled: 0\n\
+         lost: 0, duplicated: 0\n\
          memory in KiB: {first} at the start of the last run, {last} at its end, {most} at most ({seen:?})",
         under_load.as_secs(),
         load as u64 * 60 / under_load.as_secs().max(1),

@@ -189,7 +189,7 @@ async fn storm(mode: &'static str, kills: u64) {
     let tally = &stage.tally;
     eprintln!(
         "{mode}: {} kills in {} s ({} before it listened, {} in a call to the cloud, {} in a delivery), {} s to settle; {} \
-         callbacks sent, {} acknowledged, {} of them repeated; {} allocations; lost 0, doubled 0",
+         callbacks sent, {} acknowledged, {} of them repeated; {} allocations; lost 0, duplicated 0",
         counted(&tally.kills),
         stormed.as_secs(),
         counted(&tally.at_start),
