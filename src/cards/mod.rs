@@ -111,7 +111,7 @@ pub struct FormState {
 /// came from.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ListPlace {
-    /// From 1.
+    /// The page, from 1.
     #[serde(default)]
     pub page: usize,
     /// The current filter.

@@ -25,7 +25,7 @@ pub enum Error {
     /// The request was not sent because the platform would certainly have refused it.
     #[error("{endpoint}: {what}")]
     Unsendable {
-        /// Which call.
+        /// The call that failed.
         endpoint: &'static str,
         /// What is wrong with it.
         what: &'static str,
@@ -33,7 +33,7 @@ pub enum Error {
     /// There was no connection, so the request was not sent.
     #[error("{endpoint}: no connection to the platform")]
     NotSent {
-        /// Which call.
+        /// The call that failed.
         endpoint: &'static str,
         /// The transport's error.
         source: Arc<reqwest::Error>,
@@ -41,7 +41,7 @@ pub enum Error {
     /// The request was sent, at least in part, but no complete response arrived.
     #[error("{endpoint}: no complete answer from the platform")]
     Interrupted {
-        /// Which call.
+        /// The call that failed.
         endpoint: &'static str,
         /// The transport's error.
         source: Arc<reqwest::Error>,
@@ -49,7 +49,7 @@ pub enum Error {
     /// The response is not the platform's: not JSON, too large, or without a required field.
     #[error("{endpoint}: HTTP {status}, {what} (log id {})", .log_id.as_deref().unwrap_or("-"))]
     Unreadable {
-        /// Which call.
+        /// The call that failed.
         endpoint: &'static str,
         /// HTTP status.
         status: u16,
@@ -69,7 +69,7 @@ pub enum Error {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{endpoint}: {code} {msg} (HTTP {status}, log id {})", .log_id.as_deref().unwrap_or("-"))]
 pub struct PlatformError {
-    /// Which call.
+    /// The call that failed.
     pub endpoint: &'static str,
     /// HTTP status; less specific than the code.
     pub status: u16,

@@ -17,7 +17,7 @@ const TYPE_LIMIT: usize = 100;
 
 /// An authenticated payload from the platform.
 #[derive(Clone, Debug, PartialEq)]
-#[allow(clippy::large_enum_variant)] // One per request, matched at once: a box would be one more allocation.
+#[allow(clippy::large_enum_variant)] // One per request, matched immediately: a box would only add an allocation.
 pub enum Incoming {
     /// A url_verification: answer `{"challenge": …}`.
     Challenge(String),

@@ -157,7 +157,7 @@ impl Shared {
     }
 
     async fn request(&self) -> Result<Held, Error> {
-        // Count the lifetime from before the request: the response may have taken long.
+        // Count the lifetime from before the request: the response may have taken a long time.
         let requested_at = self.clock.now();
         let secret = self.credentials.app_secret.expose_secret();
         let body = json!({ "app_id": self.credentials.app_id, "app_secret": secret });

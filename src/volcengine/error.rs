@@ -62,7 +62,7 @@ pub enum ErrorKind {
     ForeignCurrency {
         /// The currency as the row has it.
         currency: String,
-        /// Which row.
+        /// The row.
         row: String,
     },
     /// A row of a wanted project, or the balance, has no usable amount. Must not be read as zero.
@@ -71,7 +71,7 @@ pub enum ErrorKind {
         field: &'static str,
         /// The value found instead.
         found: String,
-        /// Which row.
+        /// The row.
         row: String,
     },
     /// The pages of a bill were not one complete list, twice; holds the reason.

@@ -12,7 +12,7 @@ use crate::store::{Source, View, WriteTx};
 /// `user.enable`
 #[derive(Debug, PartialEq, Eq)]
 pub struct UserEnable {
-    /// Whose access is restored.
+    /// The user whose access is restored.
     pub user: UserKey,
 }
 
@@ -45,7 +45,7 @@ impl Change for UserEnable {
 /// `user.disable`
 #[derive(Debug, PartialEq, Eq)]
 pub struct UserDisable {
-    /// Whose access is cut.
+    /// The user whose access is cut.
     pub user: UserKey,
 }
 

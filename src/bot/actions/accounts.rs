@@ -14,7 +14,7 @@ use crate::store::{Source, StoreError, View, WriteTx};
 pub struct AccountsOpen {
     /// Shows the form for replacing this account's key pair.
     pub replacing: Option<AccountId>,
-    /// From 1.
+    /// The page, from 1.
     pub page: usize,
 }
 
@@ -135,7 +135,7 @@ impl Change for AccountSave {
 /// `account.toggle`
 #[derive(Debug, PartialEq, Eq)]
 pub struct AccountToggle {
-    /// Which account.
+    /// The account.
     pub account: AccountId,
     /// The desired state.
     pub active: Switch,

@@ -11,11 +11,11 @@ use crate::store::{Source, View};
 /// `alerts.list`
 #[derive(Debug, PartialEq, Eq)]
 pub struct AlertsList {
-    /// Only of this user.
+    /// Only this user.
     pub user: Option<UserKey>,
-    /// Only of this type.
+    /// Only this type.
     pub kind: Option<AlertKind>,
-    /// From 1.
+    /// The page, from 1.
     pub page: usize,
 }
 

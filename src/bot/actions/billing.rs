@@ -13,9 +13,9 @@ use crate::store::{Source, View};
 pub struct BillingOpen {
     /// The month; `None` = the current one.
     pub period: Option<BillPeriod>,
-    /// Only of this user.
+    /// Only this user.
     pub user: Option<UserKey>,
-    /// From 1.
+    /// The page, from 1.
     pub page: usize,
 }
 

@@ -13,7 +13,7 @@ use crate::store::{Source, View, WriteTx};
 /// `user.configure` without a form: opens it.
 #[derive(Debug, PartialEq, Eq)]
 pub struct ConfigureOpen {
-    /// Whose settings.
+    /// The user.
     pub user: UserKey,
 }
 
@@ -47,7 +47,7 @@ fn configure_card<S: Source>(
 /// `user.configure` with a form: saves it.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Configure {
-    /// Whose settings.
+    /// The user.
     pub user: UserKey,
     /// As typed.
     pub settings: NewUserSettings,

@@ -12,9 +12,9 @@ use crate::store::{Source, StoreError, View, WriteTx};
 /// `projects.open`
 #[derive(Debug, PartialEq, Eq)]
 pub struct ProjectsOpen {
-    /// Whose projects.
+    /// The user.
     pub user: UserKey,
-    /// From 1.
+    /// The page, from 1.
     pub page: usize,
 }
 
@@ -68,7 +68,7 @@ fn label_of(tx: &WriteTx, user: &UserKey, project: &ProjectName) -> Result<Strin
 /// `project.add`
 #[derive(Debug, PartialEq, Eq)]
 pub struct ProjectAdd {
-    /// Whose project.
+    /// The user.
     pub user: UserKey,
     /// As chosen or typed.
     pub link: NewLink,
@@ -121,9 +121,9 @@ impl Change for ProjectAdd {
 /// `project.toggle`
 #[derive(Debug, PartialEq, Eq)]
 pub struct ProjectToggle {
-    /// Whose project.
+    /// The user.
     pub user: UserKey,
-    /// Which link.
+    /// The linked project.
     pub project: ProjectName,
     /// The desired state.
     pub monitored: Switch,
@@ -169,9 +169,9 @@ impl Change for ProjectToggle {
 /// `project.remove`
 #[derive(Debug, PartialEq, Eq)]
 pub struct ProjectRemove {
-    /// Whose project.
+    /// The user.
     pub user: UserKey,
-    /// Which link.
+    /// The linked project.
     pub project: ProjectName,
     /// The page to return to.
     pub page: usize,
@@ -211,7 +211,7 @@ impl Change for ProjectRemove {
 /// `projects.toggle_all`
 #[derive(Debug, PartialEq, Eq)]
 pub struct ToggleAll {
-    /// Whose projects.
+    /// The user.
     pub user: UserKey,
     /// The desired state.
     pub monitored: Switch,

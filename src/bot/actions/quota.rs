@@ -15,7 +15,7 @@ use crate::store::{Source, View, WriteTx};
 /// `quota.open`
 #[derive(Debug, PartialEq, Eq)]
 pub struct QuotaOpen {
-    /// Whose quota.
+    /// The user.
     pub user: UserKey,
 }
 
@@ -47,7 +47,7 @@ fn quota_card<S: Source>(
 /// `quota.allocate`
 #[derive(Debug, PartialEq, Eq)]
 pub struct Allocate {
-    /// Whose quota.
+    /// The user.
     pub user: UserKey,
     /// As typed.
     pub amount: String,

@@ -41,7 +41,7 @@ impl Action for UsersList {
 /// `user.open`
 #[derive(Debug, PartialEq, Eq)]
 pub struct UserOpen {
-    /// Whose card.
+    /// The user.
     pub user: UserKey,
 }
 

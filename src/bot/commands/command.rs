@@ -55,14 +55,14 @@ pub enum Query {
     },
     /// Spending.
     Billing {
-        /// Of one user, as typed.
+        /// The only user to show, as typed.
         name: Option<String>,
-        /// Of this month; `None` = the current one.
+        /// The month; `None` = the current one.
         period: Option<BillPeriod>,
     },
     /// Past alerts.
     Alerts {
-        /// Of one user, as typed.
+        /// The only user to show, as typed.
         name: Option<String>,
     },
     /// Asks before a user's access is restored.
@@ -85,7 +85,7 @@ pub enum Query {
     Me,
     /// A table as a file.
     Export {
-        /// Which table.
+        /// The table.
         table: Table,
     },
 }

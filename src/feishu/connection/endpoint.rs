@@ -61,7 +61,7 @@ pub(super) enum ConnectError {
     TimedOut,
 }
 
-/// Which back-off applies.
+/// The back-off that applies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Backoff {
     /// After a transient failure.
