@@ -110,8 +110,7 @@ impl OwnMessage {
 impl MessageReceived {
     /// Returns the text as the bot with this open_id should read it; `None` if the message has no text.
     ///
-    /// While the bot's own open_id is unknown, a mention of any bot counts as its own, provided that the platform
-    /// says who is a bot.
+    /// While the bot's own open_id is unknown, a mention counts as its own if the platform says that it is a bot.
     pub fn text_for_bot(&self, bot_open_id: Option<&str>) -> Option<TextForBot> {
         let text = self.text.as_deref()?;
         let is_me = |mention: &Mention| match bot_open_id {

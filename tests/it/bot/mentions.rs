@@ -59,7 +59,7 @@ async fn other_bots_are_not_answered() {
     assert_eq!(bed.sent_count(), before + 1);
 }
 
-/// Right after the first start, including when the platform does not say whether a mention is a bot.
+/// Right after the first start, even if the platform does not say whether the mention is a bot.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_mention_counts_even_before_the_bot_knows_its_own_id() {
     let mut bed = bed().await;

@@ -248,7 +248,7 @@ fn forms(nodes: &[Node<'_>], faults: &mut Faults) {
             }
         }
         if node.form.is_none() && node.object.contains_key("required") {
-            faults.push(CardFault::new("R18", node.at("required"), "required must be in a form"));
+            faults.push(CardFault::new("R18", node.at("required"), "allowed only in a form"));
         }
     }
 }
