@@ -164,7 +164,7 @@ fn check_one(
         _ => action.option.clone().map(Value::from),
     };
     let chosen = chosen
-        .ok_or_else(|| NoSuchComponent::Field(format!("a {} must send what was chosen", node.tag)))?;
+        .ok_or_else(|| NoSuchComponent::Field(format!("a {} must send a selection", node.tag)))?;
     takes(node, &chosen)
 }
 
