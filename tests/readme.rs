@@ -1,4 +1,4 @@
-//! The parts of README.md and docs/behaviour.md that are derived from the code: the tables of commands.
+//! The parts of README.md and docs/behaviour.md that follow from the code: the tables of commands.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
@@ -25,7 +25,7 @@ fn table() -> String {
             Needs::Admin => "admins",
         };
         let aliases = spec.aliases.join(", ");
-        // A vertical bar would end the cell, even in code.
+        // A bar would end the cell, in code too.
         let usage = spec.usage().replace('|', "\\|");
         writeln!(table, "| `{usage}` | {aliases} | {about} | {who} |").unwrap();
     }

@@ -1,4 +1,4 @@
-//! Messages: whether one is for the bot, and the command in it.
+//! A message: whether it is for the bot, and the text of the command in it.
 
 use super::origin::{Destination, Origin};
 use super::reaction::Reaction;

@@ -18,7 +18,7 @@ pub struct CardAction {
     pub message_id: Option<String>,
     /// The chat that the message is in.
     pub chat_id: Option<String>,
-    /// The callback value that the card gave the component; empty if there was none, or if it was not an object.
+    /// The callback value that the card gave the component; empty where there was none, or where it was not an object.
     pub value: Map<String, Value>,
     /// The component's name.
     pub name: Option<String>,
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn the_context_may_be_beside_the_event() {
+    fn the_context_may_stand_beside_the_event() {
         let event = json!({"operator": {"open_id": "ou_a"}, "action": {"tag": "checker"}});
         let context = json!({"open_message_id": "om_1", "open_chat_id": "oc_1"});
         let outside = json!({"host": "im_message", "context": context, "event": event});

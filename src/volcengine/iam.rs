@@ -117,7 +117,7 @@ struct Profile {
 }
 
 impl Profile {
-    /// For a user without a profile, the API may send a stub dated 1970-01-01, or an empty object.
+    /// For a user without a profile, the API may send a stub created at the start of time, or an empty object.
     fn access(&self) -> LoginAccess {
         let stub = ["1970-01-01", "0001-01-01", "19700101", "00010101"]
             .iter()

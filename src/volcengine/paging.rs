@@ -46,7 +46,7 @@ pub(super) async fn whole_list<T: DeserializeOwned>(
         };
         if rows.is_empty() {
             if page == 0 && total.is_some_and(|total| total > 0) {
-                return Err(answer.unexpected(format!("the answer counts {list} but lists none")));
+                return Err(answer.unexpected(format!("the answer counts {list} but has none")));
             }
             break;
         }

@@ -55,14 +55,14 @@ pub enum Query {
     },
     /// Spending.
     Billing {
-        /// The only user to show, as typed.
+        /// Of one user, as typed.
         name: Option<String>,
-        /// The month; `None` = the current one.
+        /// Of this month; `None` = the current one.
         period: Option<BillPeriod>,
     },
     /// Past alerts.
     Alerts {
-        /// The only user to show, as typed.
+        /// Of one user, as typed.
         name: Option<String>,
     },
     /// Asks before a user's access is restored.

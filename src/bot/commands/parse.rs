@@ -6,10 +6,10 @@ use super::command::{Arguments, Command, ParseError};
 use super::table::COMMANDS;
 use crate::domain::Needs;
 
-/// Words longer than this, in bytes, are not compared with command names: they cannot be misspellings.
+/// Longer words, in bytes, are not compared with command names: none is a misspelling of one.
 const LONGEST_WORD: usize = 64;
 
-/// A parsed message.
+/// A message, read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Parsed {
     /// Who may use the command, or be told what is wrong with it.
@@ -22,7 +22,7 @@ pub struct Parsed {
 pub fn parse(text: &str) -> Parsed {
     let mut words: VecDeque<String> =
         text.split_whitespace().map(|word| without_link(word).to_owned()).collect();
-    // The slash may be followed by a space, or be the full-width one of a Chinese keyboard.
+    // The slash may stand apart, or be the full-width one of a Chinese keyboard.
     let first = loop {
         let Some(word) = words.pop_front() else {
             return Parsed { needs: Needs::Anyone, command: Err(ParseError::Empty) };
@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn the_variant_that_changes_something_needs_a_higher_role() {
+    fn the_form_that_changes_something_needs_more_than_the_one_that_reads() {
         for (text, needs) in [
             ("/quota alice", Needs::Viewer),
             ("/quota", Needs::Viewer),
@@ -260,7 +260,7 @@ mod tests {
                 Err(ParseError::Unknown { typed, .. }) => prop_assert!(typed.len() <= text.len()),
                 Err(_) => {}
             }
-            // A megabyte takes about 10 ms; comparing it with every command would take 10 s.
+            // A megabyte takes some 10 ms; compared with every command, 10 s.
             prop_assert!(start.elapsed() < std::time::Duration::from_secs(5));
         }
 

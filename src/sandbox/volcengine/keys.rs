@@ -123,8 +123,8 @@ pub(super) fn update(context: &mut Context<'_>, params: &Params) -> Result<Reply
     Ok(None)
 }
 
-/// Deletes only an inactive key: the vendor's own tools deactivate it first, and it is unknown whether an active one
-/// can be deleted.
+/// Only an inactive key: the vendor's own tools deactivate it first, and whether an active one may be deleted is
+/// not known.
 pub(super) fn delete(context: &mut Context<'_>, params: &Params) -> Result<Reply, Refusal> {
     let id = params.required("AccessKeyId")?;
     let (_, keys) = held(context, params)?;

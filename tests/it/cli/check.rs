@@ -60,7 +60,7 @@ async fn check_tests_everything_and_says_how_to_fix_failures() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn check_continues_while_the_service_has_the_store_open() {
+async fn check_goes_on_while_the_service_has_the_store() {
     let environment = online().await;
     let (cloud, home) = (&environment.cloud, &environment.home);
     let running = home.store();

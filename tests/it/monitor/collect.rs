@@ -149,7 +149,7 @@ async fn the_configured_list_and_amount_are_counted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_bill_that_cannot_be_counted_stops_only_its_account() {
+async fn a_bill_that_cannot_be_counted_stops_its_account_alone() {
     type Spoil = fn(&mut World);
     let spoils: [(Spoil, &str); 3] = [
         (

@@ -51,8 +51,8 @@ fn file(state: &State, message: &Message) -> String {
     json!({ "file_key": key, "file_name": name }).to_string()
 }
 
-/// For a 2.0 card, the platform returns only its title and a notice in the old form. A client cannot recognise its own
-/// card by comparing content.
+/// The platform does not return a 2.0 card, but its title and a notice in the old form. A client that
+/// compares cards cannot recognise its own.
 fn readable(core: &Core, state: &State, message: &Message) -> String {
     if message.recalled {
         return "This message was recalled".to_owned();
