@@ -1,7 +1,7 @@
 //! The real binary under load between the stand-ins, killed at random moments hundreds of times, and the soak. Clients
 //! repeat what was not acknowledged, as Feishu and people do; at the end the records of both sides are compared.
 //!
-//! A test program of its own: it takes the whole machine, which would disturb tests that measure time.
+//! A separate test program: it uses the whole machine, which would disturb tests that measure time.
 //!
 //! `AIRGATE_KILLS` sets the number of kills, `AIRGATE_SOAK_SECONDS` the length of the soak, `AIRGATE_SEED` the seed.
 

@@ -119,7 +119,7 @@ async fn each_command_needs_its_role() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn help_names_what_a_person_may_use() {
+async fn help_lists_the_commands_that_a_person_may_use() {
     let bed = bed().await;
     for (person, listed, hidden) in [
         (ADMIN, &["/help", "/users", "/sync", "/disable"][..], &[][..]),

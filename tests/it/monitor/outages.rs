@@ -1,4 +1,4 @@
-//! Outages of the cloud while bills are read, short and long, and bills that cannot be true. For single calls that fail, see
+//! Outages of the cloud while bills are read, short and long, and bills that cannot be right. For single calls that fail, see
 //! `promises::faults`.
 
 use std::time::Duration;

@@ -125,7 +125,7 @@ async fn an_alert_shows_its_projects_and_its_buttons_work() {
     assert_eq!(bed.alert_kinds(), [AlertKind::Warning, AlertKind::Warning, AlertKind::Manual]);
 }
 
-/// Saves a webhook to a group of its own, and the alert chat.
+/// Saves a webhook to a separate group, and the alert chat.
 fn hook(bed: &Bed, chat: Option<&str>) {
     bed.feishu.add_group("oc_hook", "机器人群");
     let url = bed.feishu.add_hook("hook-1", Some("hook-secret"), "oc_hook");

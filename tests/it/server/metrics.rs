@@ -5,7 +5,7 @@ use crate::shared::environment::Environment;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn metrics_match_the_manual() {
-    // In a process of its own: services in one process share their metrics.
+    // In a separate process: services in one process share their metrics.
     let environment = Environment::start(one_account()).await;
     let process = environment.serve("info");
     let _ = rustls::crypto::ring::default_provider().install_default();

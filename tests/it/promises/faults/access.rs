@@ -58,7 +58,7 @@ static RESTORE: [Row; 10] = [
     ("login-read-back",     "GetLoginProfile",          1, [W, W, W, W, W, W, W, W, W, W, W, W, I]),
 ];
 
-/// A step. Each has a user of its own, so that all fail in parallel.
+/// A step. Each has its own user, so that all fail in parallel.
 struct Step {
     user: String,
     action: &'static str,
@@ -251,7 +251,7 @@ async fn each_step((fault, part, parts): (Fault, usize, usize)) {
         let mut steps = steps(goal, fault);
         steps.retain(|_| turn.next() == Some(part));
         if fault == Fault::Refused {
-            // This fault shuts the cloud for all, so the steps take turns.
+            // This fault shuts down the cloud for all, so the steps take turns.
             for step in steps {
                 change(&bed, goal, fault, &[step]).await;
             }

@@ -47,7 +47,7 @@ static LISTS: [(&str, [Sees; 13]); 5] = [
 const WELL: &str = "healthy";
 const MONTH: &str = "2026-11";
 
-/// The account of a fault. `refused` comes last, because it shuts the cloud for the others as well.
+/// The account of a fault. `refused` comes last, because it shuts down the cloud for the others as well.
 fn slug(fault: Fault) -> String {
     match fault {
         Fault::Refused => "z-refused".to_owned(),
@@ -109,7 +109,7 @@ async fn bills(action: &'static str, page: u32, row: [Sees; 13], faults: &'stati
         }
     }
     let source = if action == "ListBillDetail" { "detail" } else { "split" };
-    // One account at a time: the one that shuts the cloud must be the last.
+    // One account at a time: the one that shuts down the cloud must be the last.
     let further = [("MONITOR__BILL_SOURCE", source), ("MONITOR__CONCURRENCY", "1")];
     let bed = Bed::with_timeouts(world, &further, timeouts()).await;
     for account in &accounts {
@@ -260,7 +260,7 @@ async fn lists(faults: &'static [Fault]) {
             }
         });
         let mut cells = cells(call, row, faults);
-        // Accounts are read in parallel: the one that shuts the cloud for all has a bed of its own.
+        // Accounts are read in parallel: the one that shuts down the cloud for all has its own bed.
         let alone = faults.len() == 1;
         cells.retain(|(fault, ..)| alone || *fault != Fault::Refused);
         for (fault, _, account, _) in &cells {

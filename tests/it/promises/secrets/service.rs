@@ -21,7 +21,7 @@ async fn everything_in_chat(canaries: &Canaries) {
     canaries.submit(&accounts, "account.save", pair(WRONG_SECRET)).await;
     let refused = fragment("accounts.refused");
     canaries.shows(&accounts, &refused).await;
-    // The cloud repeats secrets in an error that is so long that it is cut off within one of them.
+    // The cloud repeats secrets in an error so long that it is truncated within one of them.
     let padding = "x".repeat(280);
     let echo = format!("secret {LABS_SECRET} of {LABS_KEY} {padding} {LABS_SECRET} {SECRET} {KEY}");
     let fault = Fault::Code { http: 403, code: "AccessDenied".to_owned(), message: echo };
