@@ -236,7 +236,7 @@ fn read_content(message_type: &str, content: &Value, mentions: &[Mention]) -> Op
     }
 }
 
-/// Returns the text of a post: title and paragraphs, one per line. Skips pictures and similar elements; a post with nothing else
+/// Returns the text of a post: title and paragraphs, one per line. Skips pictures and the like; a post with nothing else
 /// has no text.
 fn read_post(content: &Value, mentions: &[Mention]) -> Option<String> {
     let title = string(content, "title");

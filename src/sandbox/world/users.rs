@@ -165,7 +165,7 @@ impl Login {
         Self { profile: Some(profile), missing: MissingLogin::default(), stale: None }
     }
 
-    /// No profile, answered in that way.
+    /// No profile; `missing` says how GetLoginProfile answers.
     pub fn none(missing: MissingLogin) -> Self {
         Self { profile: None, missing, stale: None }
     }
