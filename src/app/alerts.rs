@@ -4,7 +4,7 @@ use super::outcome::AlertsView;
 use crate::domain::{AlertKind, UserKey};
 use crate::store::{Source, StoreError, View};
 
-/// Alerts of one page.
+/// Alerts on one page.
 pub const ALERTS_A_PAGE: usize = 8;
 
 /// The alerts card's facts, newest first.

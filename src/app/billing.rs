@@ -7,17 +7,17 @@ use super::{Error, paginate, users};
 use crate::domain::{BillPeriod, Money, SpendingRecord, UserKey, oldest_stale};
 use crate::store::{Source, StoreError, View};
 
-/// Users of one page of the billing card.
+/// Users on one page of the billing card.
 pub const USERS_A_PAGE: usize = 8;
-/// Projects of one page of a user's billing card.
+/// Projects on one page of a user's billing card.
 pub const PROJECTS_A_PAGE: usize = 40;
 /// Months that can be chosen and that a user's history shows.
 const MONTHS_SHOWN: usize = 24;
-/// Months of the chart.
+/// Months in the chart.
 const MONTHS_CHARTED: usize = 6;
 
-/// The billing card's facts: all users of a period, or one user's projects and months. A page holds users, or projects of
-/// the one user.
+/// The billing card's facts: all users of a period, or one user's projects and months. A page holds users, or projects
+/// of that one user.
 ///
 /// # Errors
 /// [`super::Refusal::NoSuchUser`], or the store's.

@@ -1,4 +1,4 @@
-//! The cloud client, with the key pairs of the store.
+//! The cloud client, with the key pairs from the store.
 
 use secrecy::ExposeSecret;
 
@@ -25,7 +25,7 @@ pub enum CloudError {
         period: BillPeriod,
         /// The project.
         project: ProjectName,
-        /// What it says.
+        /// The amount it gives.
         amount: Money,
     },
     /// The cloud refused or did not answer.

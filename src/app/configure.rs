@@ -1,4 +1,4 @@
-//! A user's settings: those that airgate keeps, and the personal data in the cloud.
+//! A user's settings: those that airgate stores, and the personal data in the cloud.
 
 use jiff::Timestamp;
 
@@ -18,7 +18,7 @@ const MAX_OWNERS_OFFERED: usize = 100;
 pub struct NewUserSettings {
     /// `50,80,90`; empty = the global ones.
     pub thresholds: Option<String>,
-    /// Whether the monitor looks at the user.
+    /// Whether the monitor watches the user.
     pub monitor: Option<bool>,
     /// Whether access is cut when the quota is used up.
     pub auto_disable: Option<bool>,
@@ -54,10 +54,10 @@ impl Rest {
     }
 }
 
-/// Saves the settings that airgate keeps.
+/// Saves the settings that airgate stores.
 ///
 /// # Errors
-/// A refusal of any value, and nothing is saved; [`Refusal::UserGone`] for personal data of a user who is gone.
+/// A refusal if any value is bad; nothing is saved then. [`Refusal::UserGone`] for personal data of a user who is gone.
 pub fn save(
     tx: &WriteTx,
     key: &UserKey,
@@ -106,7 +106,7 @@ pub fn save(
     Ok(Rest { profile, owner_mobile })
 }
 
-/// Makes a person, who was looked up meanwhile, the owner.
+/// Makes a person, who has been looked up in the meantime, the owner.
 pub fn set_owner(
     tx: &WriteTx,
     key: &UserKey,
@@ -119,8 +119,8 @@ pub fn set_owner(
     }
 }
 
-/// The people that the form offers as owner of `user`: the present one, then everybody the bot knows, those whose names are
-/// known first.
+/// The people that the form offers as owner of `user`: the current one, then everybody the bot knows, those with known
+/// names first.
 pub fn possible_owners<S: Source>(tx: &View<S>, user: &User) -> Result<Vec<OpenId>, StoreError> {
     let mut people: Vec<_> =
         tx.known_people()?.into_iter().map(|(id, name)| (name.is_none(), name, id)).collect();
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_changed_is_written_so_a_masked_phone_survives() {
+    fn only_changes_are_written_so_a_masked_phone_survives() {
         let same = profile(&user(), &typed(" a@b.cn ", "138****0001")).unwrap();
         assert!(same.is_empty());
         let emptied = profile(&user(), &typed("", "13800000001")).unwrap();

@@ -1,4 +1,4 @@
-//! What use cases return: the facts a card shows.
+//! What use cases return: the facts that a card shows.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -46,7 +46,7 @@ impl UserFilter {
     }
 }
 
-/// How serious a user's usage is; it decides colours.
+/// How serious a user's usage is; decides the colours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
     /// Nothing allocated.
@@ -65,7 +65,7 @@ impl Level {
         Self::at(user.usage().whole_percent(), thresholds)
     }
 
-    /// The level at these whole percents of a quota; `None` means that nothing is allocated.
+    /// The level at this usage in whole percent; `None` means that nothing is allocated.
     pub fn at(percent: Option<i64>, thresholds: &Thresholds) -> Self {
         match percent {
             None => Level::Unallocated,
@@ -162,10 +162,10 @@ pub struct ProjectsView {
     pub listed_at: Option<Timestamp>,
     /// The current bill period, the default of "since".
     pub current: BillPeriod,
-    /// Policies that airgate attached, or has yet to attach, within the links of this page; and those to detach within
+    /// Policies that airgate attached, or has yet to attach, within this page's projects, and those to detach within
     /// projects that are no longer linked.
     pub authorisations: Vec<Authorisation>,
-    /// Whether a cut detached policies of the user, until access is restored.
+    /// Whether a cut detached policies of the user that stay detached until access is restored.
     pub suspended: bool,
 }
 
@@ -189,11 +189,11 @@ pub struct QuotaView {
 pub struct BillingProject {
     /// The project's key.
     pub project: ProjectName,
-    /// What people read.
+    /// The name shown to people.
     pub label: String,
     /// Exact.
     pub amount: Money,
-    /// How current it is; `None` where the project is no longer linked (the record stays).
+    /// How current it is; `None` if the project is no longer linked (the record stays).
     pub freshness: Option<Freshness>,
 }
 
@@ -219,7 +219,7 @@ pub struct BillingUser {
 pub struct BillingView {
     /// The shown period.
     pub period: BillPeriod,
-    /// Periods to choose from, newest first; holds `period`.
+    /// Periods to choose from, newest first; includes `period`.
     pub periods: Vec<BillPeriod>,
     /// Users of this page, most expensive first; on one user's card, that user with the projects of this page.
     pub users: Vec<BillingUser>,
@@ -255,7 +255,7 @@ pub struct AlertsView {
     pub page: usize,
     /// At least 1.
     pub pages: usize,
-    /// All that match.
+    /// How many match in all.
     pub total: usize,
     /// Only of this user.
     pub user: Option<UserKey>,
@@ -274,11 +274,11 @@ pub struct MonitorView {
     pub running_since: Option<Timestamp>,
     /// When the next scheduled cycle is due.
     pub next_at: Option<Timestamp>,
-    /// What the monitor keeps between cycles.
+    /// What the monitor remembers between cycles.
     pub state: MonitorState,
     /// Accounts, to name those that were not read.
     pub accounts: Vec<Account>,
-    /// Messages owed.
+    /// How many messages are owed.
     pub owed: usize,
     /// Messages whose delivery was given up, newest first, at most 5.
     pub failed: Vec<FailedDelivery>,
@@ -302,7 +302,7 @@ pub struct FailedDelivery {
 pub struct AccountSync {
     /// Which account.
     pub account: AccountId,
-    /// What people call it.
+    /// The name shown to people.
     #[serde(default)]
     pub name: String,
     /// Users read.
@@ -315,7 +315,7 @@ pub struct AccountSync {
     pub gone: Vec<String>,
     /// Why the account could not be read; nothing was changed then.
     pub error: Option<Trouble>,
-    /// What could not be read although the users could; it stays as it was.
+    /// What could not be read although the users could be; it stays as it was.
     pub unread: Vec<(Unread, Trouble)>,
 }
 

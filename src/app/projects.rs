@@ -1,4 +1,4 @@
-//! Project links: the card's facts, linking, switching, removing.
+//! Project links: the data for the card; linking, switching, removing.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,7 +11,7 @@ use crate::domain::{
 };
 use crate::store::{Source, StoreError, View, WriteTx};
 
-/// Links of one page of the projects card.
+/// Links on one page of the projects card.
 pub const LINKS_A_PAGE: usize = 6;
 /// How many projects the card offers for linking.
 const MAX_CANDIDATES: usize = 100;
@@ -70,7 +70,7 @@ pub fn list_is_old(view: &ProjectsView, now: Timestamp) -> bool {
     view.listed_at.is_none_or(|at| now.duration_since(at) > MAX_LIST_AGE)
 }
 
-/// What a person wants linked.
+/// The link that a person requested.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NewLink {
     /// Chosen from the list; empty = none.
@@ -90,10 +90,10 @@ pub struct Linked {
     pub listed: bool,
 }
 
-/// Links a project, monitored.
+/// Links a project and monitors it.
 ///
 /// # Errors
-/// Refusals of the project's name, of the period, [`Refusal::AlreadyLinked`], [`Refusal::UserGone`].
+/// A refusal of the project's name or of the period, [`Refusal::AlreadyLinked`], [`Refusal::UserGone`].
 pub fn add(tx: &WriteTx, key: &UserKey, new: &NewLink, now: Timestamp) -> Result<Linked, Error> {
     let user = users::get(tx, key)?;
     if user.status == UserStatus::Gone {
@@ -141,7 +141,7 @@ fn parse_since(text: &str, current: BillPeriod) -> Result<BillPeriod, Refusal> {
     Ok(period)
 }
 
-/// Switches the monitoring of one link, and recomputes what the user consumed.
+/// Switches the monitoring of one link, and recomputes the user's consumption.
 ///
 /// # Errors
 /// [`Refusal::NotLinked`], [`Refusal::NoSuchUser`].

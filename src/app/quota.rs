@@ -1,4 +1,4 @@
-//! Quota: the card's facts, and allocating.
+//! Quota: the data for the card, and allocating.
 
 use jiff::Timestamp;
 
@@ -33,7 +33,7 @@ pub fn view<S: Source>(
     })
 }
 
-/// An amount to add to a user's quota, or, below 0, to deduct from it.
+/// An amount to add to a user's quota or, if it is below 0, to deduct from it.
 #[derive(Clone, Copy, Debug)]
 pub struct Allocation<'a> {
     /// Whose quota.
@@ -62,7 +62,7 @@ pub fn book(tx: &WriteTx, new: &Allocation<'_>, now: Timestamp) -> Result<Ledger
     Ok(booking.entry().clone())
 }
 
-/// Books an amount to a user's quota and returns the quota card afterwards.
+/// Books an allocation and returns the quota card that results.
 ///
 /// # Errors
 /// As [`book`].

@@ -1,4 +1,4 @@
-//! Global settings: what is in force and where it comes from, and saving new values.
+//! Global settings: the values in force and where they come from, and saving new ones.
 
 use std::fmt;
 use std::time::Duration;
@@ -30,14 +30,14 @@ impl fmt::Debug for NewSettings {
 pub struct SettingsView {
     /// In force.
     pub settings: Settings,
-    /// What was saved in chat: a value that is set comes from here, the others from the configuration.
+    /// The settings saved in chat: a value that is set here is in force, the others come from the configuration.
     pub saved: SavedSettings,
     /// The host of the webhook's address; the rest of the address is secret.
     pub webhook_host: Option<String>,
 }
 
 impl SettingsView {
-    /// What is in force with `saved` over what is configured.
+    /// The settings in force: `saved` takes precedence over what is configured.
     pub fn new(saved: SavedSettings, configured: &Settings) -> Self {
         let settings = saved.or_configured(configured);
         let webhook_host = settings.webhook_url.as_deref().map(address::webhook_host);
@@ -52,7 +52,7 @@ pub struct NewSettings {
     pub thresholds: Option<String>,
     /// Seconds; empty = the configuration's.
     pub interval_seconds: Option<String>,
-    /// Empty = as it is (the address is never shown), `-` = none.
+    /// Empty = unchanged (the address is never shown), `-` = none.
     pub webhook_url: Option<String>,
     /// Separated by commas; empty or `-` = none.
     pub mobiles: Option<String>,
@@ -76,7 +76,7 @@ pub fn view<S: Source>(tx: &View<S>, configured: &Settings) -> Result<SettingsVi
 /// Saves settings. A value that is already in force keeps its source.
 ///
 /// # Errors
-/// A refusal of any value, and nothing is saved.
+/// A refusal if any value is bad; nothing is saved then.
 pub fn save(
     tx: &WriteTx,
     configured: &Settings,
@@ -138,7 +138,7 @@ fn typed(text: &Option<String>) -> Option<&str> {
     text.as_deref().map(str::trim)
 }
 
-/// Whether a text means "none". Feishu leaves out fields that were emptied.
+/// Whether a text means "none". Feishu omits fields that were emptied.
 fn is_none(text: &str) -> bool {
     matches!(text, "" | "-" | "－" | "无")
 }
@@ -169,7 +169,7 @@ fn mobiles(text: &str) -> Result<Vec<String>, Refusal> {
 fn chat(text: &str) -> Result<ChatId, Refusal> {
     let refusal = || Refusal::BadChat(text.to_owned());
     let chat = ChatId::new(text).map_err(|_| refusal())?;
-    // Otherwise an id of another kind would be noticed only when an alert cannot be delivered.
+    // Otherwise, an id of another kind would be noticed only when an alert cannot be delivered.
     if text.starts_with("oc_") { Ok(chat) } else { Err(refusal()) }
 }
 
@@ -178,7 +178,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn intervals_of_a_minute_to_a_year() {
+    fn intervals_from_a_minute_to_a_year_are_accepted() {
         assert_eq!(interval("60"), Ok(60));
         assert_eq!(interval("31536000"), Ok(31_536_000));
         let max = crate::config::keys::INTERVAL_SECONDS.key.kind;
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn mobiles_are_told_apart_and_counted_once() {
+    fn mobiles_are_split_and_counted_once() {
         let found = mobiles("13800000001，+8613800000002 13800000001;").unwrap();
         assert_eq!(found, ["13800000001", "+8613800000002"]);
         assert_eq!(mobiles(" - "), Ok(vec![]));
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_chat_id_is_a_chat() {
+    fn only_a_chat_id_is_accepted_as_a_chat() {
         assert!(chat("oc_1").is_ok());
         for bad in ["ou_1", "oc 1", "告警群"] {
             assert_eq!(chat(bad), Err(Refusal::BadChat(bad.to_owned())));

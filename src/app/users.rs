@@ -8,11 +8,11 @@ use crate::domain::{
 };
 use crate::store::{Directory, Entry, Source, StoreError, View};
 
-/// Rows of the users card.
+/// Rows on one page of the users card.
 pub const USERS_A_PAGE: usize = 8;
 
-/// The user that a person means by `name`: `username` or `account/username`, exactly as written or else ignoring case, or
-/// the display name of a single user.
+/// The user that a person means by `name`: `username` or `account/username`, exactly as written or else ignoring case,
+/// or a display name that only one user has.
 ///
 /// # Errors
 /// [`Refusal::NoSuchUser`] with the nearest names, [`Refusal::AmbiguousUser`] with all candidates.
@@ -43,7 +43,7 @@ pub fn find<S: Source>(tx: &View<S>, name: &str) -> Result<User, Error> {
     Err(Refusal::NoSuchUser { name: name.to_owned(), nearest: nearest(&folded, &directory) }.into())
 }
 
-/// The user that a card's value names: `account/username`, or `username` if only one account has it.
+/// The user that a value on a card names: `account/username`, or `username` if only one account has it.
 ///
 /// # Errors
 /// [`Refusal::NoSuchUser`], [`Refusal::AmbiguousUser`] with all candidates.
@@ -56,7 +56,7 @@ pub fn key_of<S: Source>(tx: &View<S>, text: &str) -> Result<UserKey, Error> {
         .ok_or_else(|| Refusal::NoSuchUser { name: text.to_owned(), nearest: Vec::new() }.into())
 }
 
-/// The user of exactly this user name.
+/// The user with exactly this name.
 fn exactly<S: Source>(tx: &View<S>, name: &str) -> Result<Option<User>, Error> {
     let Ok(username) = Username::new(name) else { return Ok(None) };
     let mut found = Vec::new();
@@ -105,7 +105,7 @@ fn nearest(name: &str, directory: &Directory) -> Vec<UserKey> {
     scored.into_iter().take(3).map(|(_, key)| key.clone()).collect()
 }
 
-/// One page of the users that match filter and search text; gone users come last.
+/// One page of the users that match the filter and the search text; users who are gone come last.
 pub fn list<S: Source>(
     tx: &View<S>,
     settings: &Settings,

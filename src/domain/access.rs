@@ -24,7 +24,8 @@ impl AccessGoal {
         }
     }
 
-    /// Whether the confirmed goal uses up what was remembered: a restore has put all of it back, a cut still needs it.
+    /// Whether confirming the goal uses up the remembered access: a restore has put all of it back, a cut still needs
+    /// it.
     pub fn uses_up_memory(self) -> bool {
         self == AccessGoal::Restored
     }
@@ -40,12 +41,12 @@ pub struct UserAccess {
 }
 
 impl UserAccess {
-    /// Whether none of it works.
+    /// Whether neither a key nor the login works.
     pub fn is_cut(&self) -> bool {
         self.login != Some(Switch::On) && !self.keys.iter().any(|key| key.active.is_on())
     }
 
-    /// The status that follows, given the status `before`.
+    /// The status that this access implies, given the status `before`.
     ///
     /// A user without keys and login has nothing to switch off: they count as disabled only if airgate disabled them.
     pub fn status(&self, before: UserStatus) -> UserStatus {
@@ -59,7 +60,7 @@ impl UserAccess {
 }
 
 impl User {
-    /// Takes over keys and login as the cloud had them at `at`, and the status that follows from them.
+    /// Takes over keys and login as the cloud had them at `at`, and the status that they imply.
     pub fn take_access(&mut self, access: &UserAccess, at: Timestamp) {
         self.status = access.status(self.status);
         self.access_keys.clone_from(&access.keys);
@@ -85,7 +86,7 @@ pub enum AccessCause {
 /// A change of access, pending until the cloud is read back and confirms it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PendingAccess {
-    /// What is wanted.
+    /// The end state to reach.
     pub goal: AccessGoal,
     /// Why.
     pub cause: AccessCause,
@@ -108,7 +109,7 @@ pub struct PendingAccess {
 }
 
 impl PendingAccess {
-    /// A change that becomes owed at `now`, due at once.
+    /// A change requested at `now`, due at once.
     pub fn new(goal: AccessGoal, cause: AccessCause, now: Timestamp) -> Self {
         Self {
             goal,
@@ -128,7 +129,7 @@ impl PendingAccess {
         Self { report, ..self }
     }
 
-    /// Whether this is the change that `other` was read from, however often it was tried since.
+    /// Whether this is the same change as `other`, regardless of attempts made in between.
     pub fn is_same_change(&self, other: &PendingAccess) -> bool {
         (self.goal, self.since) == (other.goal, other.since)
     }
@@ -194,16 +195,16 @@ mod tests {
         use Switch::{Off, On};
         use UserStatus::{Active, Disabled, Unknown};
         for (keys, login, before, status) in [
-            // Anything that works is access.
+            // Anything that works counts as access.
             (&[On][..], None, Disabled, Active),
             (&[Off, On][..], Some(Off), Disabled, Active),
             (&[][..], Some(On), Disabled, Active),
             (&[Off][..], Some(On), Unknown, Active),
-            // Something is there and none of it works.
+            // Something exists, and none of it works.
             (&[Off][..], None, Active, Disabled),
             (&[Off, Off][..], Some(Off), Unknown, Disabled),
             (&[][..], Some(Off), Active, Disabled),
-            // Nothing is there.
+            // Nothing exists.
             (&[][..], None, Unknown, Active),
             (&[][..], None, Active, Active),
             (&[][..], None, Disabled, Disabled),
@@ -248,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn policies_of_a_retry_add_up_and_an_old_memory_without_them_is_read() {
+    fn policies_of_a_retry_add_up_and_an_old_memory_without_policies_still_opens() {
         let held = |name: &str| HeldPolicy {
             name: name.to_owned(),
             kind: crate::domain::PolicyKind::System,

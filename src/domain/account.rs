@@ -8,9 +8,9 @@ use super::{AccountId, Money, Switch};
 /// A Volcengine main account, without its secrets (those are sealed in the store).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Account {
-    /// The slug it is known by.
+    /// Its slug.
     pub id: AccountId,
-    /// What people call it.
+    /// The name shown to people.
     pub name: String,
     /// First 4 and last 4 characters of the access key id, e.g. `AKLT…0001`.
     pub hint: String,

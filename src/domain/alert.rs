@@ -47,7 +47,7 @@ impl AlertKind {
 pub struct BreakdownRow {
     /// The project's key.
     pub project: ProjectName,
-    /// What people read.
+    /// The name shown to people.
     pub label: String,
     /// Cumulative spending since the link's first period, exact.
     pub spending: Money,
@@ -67,7 +67,7 @@ pub struct Figures {
 }
 
 impl Figures {
-    /// The user's numbers, with the monitored ones of `links`.
+    /// The user's numbers, broken down by the monitored links among `links`.
     pub fn of(user: &User, links: &[ProjectLink]) -> Self {
         let mut breakdown: Vec<BreakdownRow> = links
             .iter()
@@ -112,12 +112,12 @@ pub enum Problem {
     },
     /// A cut or restore of access was not confirmed within a minute.
     AccessDelayed {
-        /// What is wanted.
+        /// The end state to reach.
         goal: AccessGoal,
         /// The last reason.
         reason: String,
     },
-    /// No problem: a person checks whether alerts arrive.
+    /// Not a problem: a person is checking that alerts arrive.
     Test {
         /// Who.
         operator: Operator,
@@ -135,7 +135,7 @@ pub enum AlertBody {
         /// The numbers at that time.
         figures: Figures,
     },
-    /// Access was cut and read back as cut.
+    /// Access was cut, and reading it back confirmed the cut.
     Disable {
         /// The numbers at that time.
         figures: Figures,

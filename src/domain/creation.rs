@@ -55,9 +55,9 @@ pub enum KeyStep {
     /// None was created.
     #[default]
     Open,
-    /// One may have been created, whose secret nobody has. Committed before the call.
+    /// One may have been created, but nobody has its secret. Committed before the call.
     Tried {
-        /// Keys that existed before, so not created by this step.
+        /// Keys that existed before, and so were not created by this step.
         before: Vec<String>,
         /// When.
         at: Timestamp,
@@ -128,7 +128,7 @@ pub struct Creation {
     pub ops: Vec<OpId>,
     /// Whether a task is running for it.
     pub running: bool,
-    /// The user itself. Done means that its record is stored, too.
+    /// The user itself. Done means that its record is stored as well.
     #[serde(default)]
     pub user: Step,
     /// Whether the first project was linked.
@@ -167,7 +167,7 @@ impl Creation {
             && (!self.wanted.access_key || self.key.step() == Step::Done)
     }
 
-    /// Whether certainly nothing was created, so that the form may be filled in again.
+    /// Whether it is certain that nothing was created, so that the form may be filled in again.
     pub fn made_nothing(&self) -> bool {
         self.user == Step::Open
     }

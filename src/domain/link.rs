@@ -51,7 +51,7 @@ pub enum ProjectReading {
     Complete {
         /// When the reading ended.
         at: Timestamp,
-        /// The periods from the link's first one on of which there is a bill.
+        /// The periods, from the link's first one on, for which there is a bill.
         billed: BTreeSet<BillPeriod>,
     },
 }
@@ -66,7 +66,7 @@ pub struct ProjectLink {
     /// What people read.
     #[serde(default)]
     pub display_name: String,
-    /// Whether its spending counts into `consumed`.
+    /// Whether its spending counts towards `consumed`.
     pub monitored: Switch,
     /// The first bill period that counts.
     pub since: BillPeriod,
@@ -82,8 +82,8 @@ pub struct ProjectLink {
 impl ProjectLink {
     /// How current the amount is after a reading.
     ///
-    /// It is fresh once every month that can be read has a bill. If the project was linked during the cycle, with earlier
-    /// months, those come with the next cycle, and the link stays as it is until then. So does a link that is not
+    /// It is fresh once every month that can be read has a bill. If the project was linked during the cycle and counts
+    /// earlier months, the next cycle reads them; until then, the link stays as it is. So does a link that is not
     /// monitored.
     pub fn freshness_after(&self, reading: &ProjectReading) -> Freshness {
         match reading {
@@ -106,8 +106,8 @@ impl ProjectLink {
     }
 }
 
-/// The oldest reading that a stale amount of a monitored link is from; `Some(None)` if one was never read, `None` if
-/// no amount is stale.
+/// When the oldest stale amount of a monitored link was read: `Some(None)` if one was never read, `None` if no amount
+/// is stale.
 pub fn oldest_stale(links: &[ProjectLink]) -> Option<Option<Timestamp>> {
     links
         .iter()
@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn the_oldest_stale_amount_of_monitored_links_counts() {
+    fn the_oldest_stale_amount_among_monitored_links_counts() {
         let since = "2026-11".parse().unwrap();
         let (older, newer) = (at("2026-11-01T00:00:00Z"), at("2026-11-02T00:00:00Z"));
         let stale = |read| link(since, Freshness::Stale(read));

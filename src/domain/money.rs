@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 #[serde(transparent)]
 pub struct Money(Decimal);
 
-/// Why a typed amount was refused. The words a person reads are chosen by the chat layer.
+/// Why a typed amount was refused. The chat layer chooses the words that a person reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AmountError {
     /// Nothing was typed.
@@ -24,7 +24,7 @@ pub enum AmountError {
     /// Not an amount at all.
     #[error("not an amount")]
     NotANumber,
-    /// Commas do not stand at thousands (`1,00`).
+    /// Commas that do not separate thousands (`1,00`).
     #[error("misplaced commas")]
     MisplacedCommas,
     /// Finer than 分.
@@ -305,7 +305,7 @@ mod tests {
     }
 
     #[test]
-    fn shown_half_away_from_zero() {
+    fn amounts_are_shown_rounded_half_away_from_zero() {
         for (exact, shown) in [
             ("0.005", "¥0.01"),
             ("-0.005", "-¥0.01"),

@@ -1,4 +1,4 @@
-//! What the monitor keeps about its cycles.
+//! What the monitor remembers about its cycles.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -31,7 +31,7 @@ pub struct AccountReading {
     /// Whether the reason is that the access key pair was refused.
     #[serde(default)]
     pub credentials_refused: bool,
-    /// A warning of the cloud.
+    /// A warning from the cloud.
     #[serde(default)]
     pub warning: Option<String>,
 }

@@ -1,5 +1,5 @@
-//! What is owed to the outside: messages, and tasks that take remote calls. Rows are written in the transaction of their
-//! cause, so a crash loses none.
+//! What is owed to the outside world: messages, and tasks that need remote calls. Each row is written in the
+//! transaction of its cause, so a crash loses none.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -64,8 +64,8 @@ pub enum Dispatch {
 }
 
 impl Dispatch {
-    /// Whether it creates a message, so that Feishu recognises a repeat by its [`OwedMessage::uuid`]. An update may be
-    /// repeated at will; a webhook has no such key.
+    /// Whether it creates a message, so that Feishu recognises a repeat by its [`OwedMessage::uuid`]. Repeating an
+    /// update does no harm; a webhook has no such key.
     pub fn makes_a_message(&self) -> bool {
         !matches!(self, Dispatch::Update { .. } | Dispatch::Webhook { .. })
     }
@@ -109,7 +109,7 @@ pub enum UpdateTarget {
         /// The id.
         id: MessageId,
     },
-    /// The message that the owed message of this id became.
+    /// The message that was sent for the owed message with this id.
     SentBy {
         /// [`OwedMessage::id`].
         owed: u64,
@@ -166,7 +166,7 @@ pub struct FailedMessage {
     pub at: Timestamp,
 }
 
-/// A task that takes remote calls, and reports to a card when it is done.
+/// A task that needs remote calls, and reports to a card when it is done.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Task {
     /// Ascending in the order of enqueueing.
@@ -214,9 +214,9 @@ pub enum TaskKind {
     CheckAccount {
         /// Which account: a new one, or one whose pair is replaced.
         account: AccountId,
-        /// What people call it.
+        /// The name shown to people.
         name: String,
-        /// The name under which the sealed pair waits in the store.
+        /// The name under which the store keeps the sealed pair until the check.
         pair: String,
         /// Whether the account existed when the check was requested.
         known: bool,

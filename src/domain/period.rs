@@ -55,7 +55,7 @@ impl BillPeriod {
         self.month
     }
 
-    /// The following month; the last representable one stays.
+    /// The following month; the last representable one stays the same.
     pub fn next(self) -> Self {
         match (self.year, self.month) {
             (2999, 12) => self,
@@ -64,7 +64,7 @@ impl BillPeriod {
         }
     }
 
-    /// The month before; the first representable one stays.
+    /// The previous month; the first representable one stays the same.
     pub fn previous(self) -> Self {
         match (self.year, self.month) {
             (2000, 1) => self,
@@ -73,20 +73,20 @@ impl BillPeriod {
         }
     }
 
-    /// The number of months from `earlier` to `self`; negative where `earlier` is later.
+    /// The number of months from `earlier` to `self`; negative if `earlier` is later.
     pub fn months_since(self, earlier: BillPeriod) -> i32 {
         (i32::from(self.year) - i32::from(earlier.year)) * 12 + i32::from(self.month)
             - i32::from(earlier.month)
     }
 
-    /// Every period from `self` to `last`, both included; none where `last` is earlier.
+    /// Every period from `self` to `last`, both included; none if `last` is earlier.
     pub fn through(self, last: BillPeriod) -> impl Iterator<Item = BillPeriod> {
         let first = (self <= last).then_some(self);
         std::iter::successors(first, move |period| (*period < last).then(|| period.next()))
     }
 
-    /// The first period whose bills can be read in this one: 23 months before, and not before 2022-01, when bills begin
-    /// (docs/platforms/volcengine.md §7).
+    /// The earliest period whose bills can still be read in this one: 23 months back, but not before 2022-01, when
+    /// bills begin (docs/platforms/volcengine.md §7).
     pub fn first_readable(self) -> Self {
         let mut first = self;
         for _ in 0..READABLE_MONTHS {

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{ProjectName, Report, UserKey};
 
-/// Who made the policy (`PolicyType`).
+/// Who created the policy (`PolicyType`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PolicyKind {
@@ -68,7 +68,7 @@ pub enum GrantState {
 pub struct Grant {
     /// `PolicyName`.
     pub policy: String,
-    /// Who made the policy, once that is known.
+    /// Who created the policy, once that is known.
     #[serde(default)]
     pub kind: Option<PolicyKind>,
     /// Its state.
@@ -123,7 +123,7 @@ impl Authorisation {
         self.grants.iter().any(Grant::is_owed)
     }
 
-    /// The project is linked: `policies` are to be attached.
+    /// Marks `policies` as to be attached, because the project is linked.
     pub fn want(&mut self, policies: &[String]) {
         for policy in policies {
             match self.grants.iter_mut().find(|grant| grant.policy == *policy) {
@@ -145,7 +145,8 @@ impl Authorisation {
         }
     }
 
-    /// The link is removed: policies that airgate attached, or may have, are to be detached; the others are left alone.
+    /// Marks the policies that airgate attached, or may have attached, as to be detached, because the link is removed.
+    /// Leaves the others alone.
     pub fn release(&mut self) {
         self.grants.retain(Grant::may_be_ours);
         for grant in &mut self.grants {
@@ -206,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn a_held_policy_is_written_flat() {
+    fn a_held_policy_is_serialised_flat() {
         let held = HeldPolicy {
             name: "ArkFullAccess".to_owned(),
             kind: PolicyKind::System,

@@ -1,4 +1,4 @@
-//! Settings that chat may change at run time.
+//! Settings that can be changed from chat at run time.
 
 use std::fmt;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! What was read from bills, and what follows from it: links' spending, monthly records, a user's consumption.
+//! Bills as read, and what is computed from them: links' spending, monthly records, a user's consumption.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -54,12 +54,12 @@ pub struct BilledLink {
     pub bills: Vec<(BillPeriod, ProjectBill)>,
 }
 
-/// What follows from the bills for one user.
+/// What the bills add up to for one user.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Consumption<'a> {
     /// Spending of each link since its first period, in the order of the links.
     pub spending: Vec<Money>,
-    /// The monthly records to write, by project and period. Records that are not among them stay as they are.
+    /// The monthly records to write, by project and period. All other records stay as they are.
     pub records: Vec<(&'a ProjectName, BillPeriod, &'a ProjectBill)>,
     /// What counts against the quota, rounded to 2 decimals.
     pub consumed: Money,
@@ -69,8 +69,9 @@ impl<'a> Consumption<'a> {
     /// Computes it from a user's links.
     ///
     /// A link that is switched off still shows what its project is known to have cost. But it counts nothing, and its
-    /// monthly records stay as they were when it was switched off; switched on again, they catch up. Bills that are read
-    /// later for another user are not this user's: a project that was handed over would count for both, every month.
+    /// monthly records stay as they were when it was switched off; once it is switched on again, they catch up. Until
+    /// then, bills read for another user of the project are not charged to this one: a project that was handed over
+    /// would count for both, every month.
     pub fn of(links: &'a [BilledLink]) -> Self {
         let spending: Vec<Money> = links
             .iter()
@@ -123,7 +124,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn monitored_links_count_and_the_others_only_show(
+        fn monitored_links_count_and_the_others_are_only_shown(
             links in prop::collection::vec(
                 (any::<bool>(), prop::collection::vec(-9_000_000_000_i64..9_000_000_000, 0..4)),
                 0..5,
@@ -165,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn a_period_closes_only_by_a_reading_after_it_settled() {
+    fn only_a_reading_after_a_period_settled_closes_it() {
         let period: BillPeriod = "2026-09".parse().unwrap();
         let bill = |at: &str| ProjectBill { amount: Money::ZERO, read_at: at.parse().unwrap() };
         assert!(!bill("2026-09-30T23:00:00Z").is_final(period));

@@ -37,13 +37,13 @@ pub struct SyncChanges {
 pub struct Synced {
     /// Users that are new or differ from what was known.
     pub present: Vec<User>,
-    /// Users who are gone now and were not before. What was pending for them is void.
+    /// Users who are gone now and were not before. Anything pending for them is void.
     pub gone: Vec<User>,
     /// All of them by name.
     pub changes: SyncChanges,
 }
 
-/// Compares what is `known` of an account with a complete listing that began at `began`.
+/// Compares the `known` users of an account with a complete listing that began at `began`.
 ///
 /// A known user who is not in `listed` becomes [`UserStatus::Gone`] only if `confirmed_gone` names them: a listing that
 /// changes while it is paged can skip a row. Others who were not listed are left alone.
@@ -93,7 +93,7 @@ pub fn after_sync(
 }
 
 impl User {
-    /// Takes over what the cloud says of the user.
+    /// Takes over what the cloud says about the user.
     pub fn take_cloud_data(&mut self, cloud: &CloudUser) {
         self.cloud_id.clone_from(&cloud.cloud_id);
         self.display_name.clone_from(&cloud.display_name);

@@ -64,7 +64,7 @@ impl fmt::Display for Thresholds {
 impl FromStr for Thresholds {
     type Err = ThresholdsError;
 
-    /// `50,80,90`, also with full-width commas, blanks and percent signs.
+    /// `50,80,90`, also with full-width commas, spaces and percent signs.
     fn from_str(text: &str) -> Result<Self, ThresholdsError> {
         let percents = text
             .split([',', '，', '、', ';', '；'])

@@ -30,7 +30,7 @@ impl From<bool> for Switch {
     }
 }
 
-/// What is known of a user's access to the cloud.
+/// What is known about a user's access to the cloud.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
@@ -113,7 +113,7 @@ pub struct User {
     /// When airgate last wrote display name, e-mail or phone to the cloud.
     #[serde(default)]
     pub profile_written_at: Option<Timestamp>,
-    /// What is known of the user's access.
+    /// What is known about the user's access.
     #[serde(default)]
     pub status: UserStatus,
     /// Access keys as last read.
@@ -144,7 +144,7 @@ pub struct User {
     /// Thresholds already alerted, in percent.
     #[serde(default)]
     pub triggered: BTreeSet<u16>,
-    /// Free text of the administrators.
+    /// Free text written by administrators.
     #[serde(default)]
     pub remark: String,
     /// The Feishu person behind the user.

@@ -62,7 +62,7 @@ pub struct PoliciesParts {
     pub detach_policies: bool,
 }
 
-/// The outcome of a call for a grant: the state it was begun in, and the one that follows.
+/// The outcome of a call for a grant: the state in which it began, and what becomes of the grant.
 struct Step {
     policy: String,
     from: GrantState,
@@ -76,8 +76,8 @@ enum To {
     Gone,
 }
 
-/// Projects of users. The projects of one user go one after the other, since they share the user's list of policies. Only a
-/// few users at once, since access changes matter more.
+/// Projects of users. The projects of one user are handled one after the other, since they share the user's list of
+/// policies, and only a few users at once, since access changes matter more.
 impl Owed for Policies {
     const WHAT: &'static str = "policies";
     const PER_GROUP: usize = 4;
@@ -250,7 +250,7 @@ impl Policies {
         self.settle(owed, grant, to).await
     }
 
-    /// Notes the outcome of a call, unless something else is wanted of the grant by now.
+    /// Records the outcome of a call, unless the grant has been changed in the meantime.
     async fn settle(
         &self,
         owed: &Authorisation,
@@ -302,7 +302,7 @@ impl Policies {
             .await
     }
 
-    /// The attempt has ended: sets when the next one is due, and updates the card that waits for this one.
+    /// Ends an attempt: sets when the next one is due, and updates the card that waits for this one.
     async fn note(&self, tried: &Authorisation, failure: Option<&str>) -> Result<(), StoreError> {
         let now = self.parts.clock.now();
         let next_at = BACKOFF.retry_at(tried.attempts, now);
@@ -365,7 +365,7 @@ fn is_attached_already(error: &volcengine::Error) -> bool {
     matches!(error.kind(), ErrorKind::AlreadyExists | ErrorKind::Conflict)
 }
 
-/// Whether it is the policy that does not exist, not its user or project.
+/// Whether it is the policy that does not exist, rather than its user or project.
 fn no_such_policy(error: &volcengine::Error) -> bool {
     error.is_not_found() && error.code().is_some_and(|code| code.starts_with("Policy"))
 }

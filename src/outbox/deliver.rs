@@ -28,7 +28,7 @@ pub(super) enum Failure {
 }
 
 impl Outbox {
-    /// Tries to deliver. Returns the id of the message that this made in the chat, if it made one.
+    /// Tries to deliver. Returns the id of the message that this created in the chat, if it created one.
     pub(super) async fn deliver(&self, owed: &OwedMessage) -> Result<Option<MessageId>, Failure> {
         let people = self.people.behind(&owed.mention_mobiles).await;
         let card = mentioning(owed.dispatch.card(), &people);
@@ -129,7 +129,8 @@ impl Outbox {
         Ok(bot.send_card(&card, self.parts.clock.now()).await?)
     }
 
-    /// Notes the failure of a try that began at `began`: the message is retried later, or given up and substituted.
+    /// Records the failure of a try that began at `began`: the message is retried later, or given up and replaced by a
+    /// substitute.
     pub(super) async fn note_failure(
         &self,
         mut owed: OwedMessage,
@@ -185,7 +186,7 @@ impl Outbox {
         self.parts
             .store
             .writing(move |tx| {
-                // Its card may be what was refused: the newer one has not been tried yet.
+                // The refused card may be the older one: the newer one has not been tried yet.
                 if tx.was_renewed(&owed)? {
                     return Ok(());
                 }
@@ -200,7 +201,7 @@ impl Outbox {
     }
 }
 
-/// The card with a line on top that mentions `people`, where the alert's template has its mentions.
+/// The card with a line on top that mentions `people`, in the place where the alert's template has its mentions.
 fn mentioning(card: &str, people: &[String]) -> String {
     if people.is_empty() {
         return card.to_owned();

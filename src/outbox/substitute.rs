@@ -31,7 +31,7 @@ pub(super) fn substitute(
     };
     let words = cards.words();
     match (&owed.dispatch, &alert, disposition) {
-        // The card of the creation says so.
+        // The creation's card says so.
         (Dispatch::Secret { .. }, ..) => Ok(()),
         // Without an alert chat the webhook was the only way to deliver the alert.
         (Dispatch::Webhook { .. }, Some(alert), _) if settings.alert_chat.is_none() => {
@@ -86,7 +86,7 @@ fn with_card(dispatch: &Dispatch, card: String) -> Dispatch {
         Dispatch::Update { target, .. } => Dispatch::Update { target, card },
         Dispatch::Webhook { .. } => Dispatch::Webhook { card },
         secret @ Dispatch::Secret { .. } => secret,
-        // It has no card that could be refused.
+        // A file has no card that could be refused.
         file @ Dispatch::File { .. } => file,
     }
 }

@@ -1,9 +1,9 @@
 //! Sends whose outcome is unknown. For an hour the message's `uuid` makes a retry safe; later the chat's history is
 //! searched first.
 //!
-//! A message is recognized as ours if this app wrote it in the same chat, while it was being tried, of the same kind, in
-//! reply to the same message (or to none), with the same title (a card) or name (a file), and if it is no other message that
-//! is known to be delivered. Feishu returns nothing of a card beyond its title.
+//! A message is recognised as ours if this app wrote it in the same chat, while it was being tried, of the same kind, in
+//! reply to the same message (or to none), with the same title (a card) or name (a file), and if it is not known as the
+//! delivery of another message. Of a card, Feishu returns nothing but the title.
 //!
 //! If the history cannot be searched (the app may not read it, the direct chat is not known, too much was written there),
 //! the message is sent again: one alert too many is better than none.
@@ -28,7 +28,7 @@ const PAGES: usize = 40;
 /// How long after the first try a history that cannot be read for now is retried; then the message is sent anyway.
 const HISTORY_RETRIED_FOR: SignedDuration = SignedDuration::from_hours(2);
 
-/// What a message is recognized by.
+/// What a message is recognised by.
 struct Likeness {
     parent: Option<String>,
     content: OwnContent,

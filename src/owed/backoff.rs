@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-/// Random delay added to each pause, in milliseconds, so that rows that failed together are not retried together.
+/// Random delay added to each pause, in milliseconds, so that rows that failed together are not all retried at once.
 const JITTER: std::ops::Range<u64> = 0..250;
 
 /// The pauses between attempts: `first`, doubled after each failure, capped at `longest`.

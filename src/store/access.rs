@@ -49,12 +49,12 @@ impl WriteTx {
         self.put(ACCESS_PENDING, keys::of_user(user), pending)
     }
 
-    /// Removes a change of access that is done or withdrawn. Returns whether one was pending.
+    /// Removes a change of access that has been confirmed or withdrawn. Returns whether one was pending.
     pub fn clear_access_pending(&self, user: &UserKey) -> Result<bool, StoreError> {
         Ok(self.open(ACCESS_PENDING)?.remove(keys::of_user(user))?.is_some())
     }
 
-    /// Keeps what a restore puts back. To be committed before the first write to the cloud.
+    /// Stores what a restore puts back. Must be committed before the first write to the cloud.
     pub fn put_access_remembered(
         &self,
         user: &UserKey,
@@ -69,7 +69,7 @@ impl WriteTx {
         Ok(())
     }
 
-    /// Records that `access`, as read back from the cloud, is what a change of access wanted. Returns the user, if known.
+    /// Records that `access`, as read back from the cloud, confirms a change of access. Returns the user, if known.
     pub fn confirm_access(
         &self,
         key: &UserKey,
@@ -88,8 +88,8 @@ impl WriteTx {
         Ok(Some(user))
     }
 
-    /// [`WriteTx::record_access`] for a reading that began at `began`, unless something newer is known: enforcement writes
-    /// the status while a change of access is pending, and what it read back later is newer than this reading.
+    /// Does [`WriteTx::record_access`] for a reading that began at `began`, unless something newer is known: while a
+    /// change of access is pending, enforcement writes the status, and anything it read back after `began` is newer.
     pub fn record_access_read(
         &self,
         key: &UserKey,
@@ -104,7 +104,8 @@ impl WriteTx {
         Ok(())
     }
 
-    /// Takes over keys and login as just read from the cloud, and the status that follows. Returns the user, if known.
+    /// Takes over keys and login as just read from the cloud, and the status that they imply. Returns the user, if
+    /// known.
     pub fn record_access(
         &self,
         key: &UserKey,

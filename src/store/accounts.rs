@@ -41,7 +41,7 @@ impl<S: Source> View<S> {
     }
 }
 
-/// A sealed key pair that waits to be checked. It cannot be read without the store's key.
+/// A sealed key pair waiting to be checked. It cannot be read without the store's key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WaitingPair {
     name: String,
@@ -49,7 +49,7 @@ pub struct WaitingPair {
 }
 
 impl WaitingPair {
-    /// The name it waits under.
+    /// The name it is stored under.
     pub fn name(&self) -> &str {
         &self.name
     }
@@ -67,18 +67,18 @@ impl Store {
         open_pair(&self.sealer, id.as_str(), &sealed).map(Some)
     }
 
-    /// Seals a key pair that waits to be checked; [`WriteTx::put_waiting_pair`] keeps it.
+    /// Seals a key pair that is yet to be checked; [`WriteTx::put_waiting_pair`] stores it.
     ///
     /// # Errors
-    /// Fails if the operating system gives no randomness.
+    /// If the operating system provides no randomness.
     pub fn seal_waiting(&self, secrets: &AccountSecrets) -> Result<WaitingPair, StoreError> {
-        // No account's id holds a slash.
+        // No account id contains a slash.
         let name = format!("waiting/{}", uuid::Uuid::new_v4().simple());
         let sealed = seal_pair(&self.sealer, &name, secrets)?;
         Ok(WaitingPair { name, sealed })
     }
 
-    /// A waiting key pair; `None` once it was forgotten.
+    /// A waiting key pair; `None` once it has been forgotten.
     ///
     /// # Errors
     /// [`StoreError::Unsealable`] if it was tampered with.
@@ -103,7 +103,7 @@ impl Store {
         })
     }
 
-    /// Adds an account, or replaces name and key pair of the one with this id, as one transaction.
+    /// Adds an account, or replaces the name and key pair of the one with this id, in one transaction.
     pub fn save_account(
         &self,
         id: &AccountId,
@@ -141,7 +141,7 @@ impl WriteTx {
         Ok(account)
     }
 
-    /// Keeps a sealed key pair until it is checked.
+    /// Stores a sealed key pair until it is checked.
     pub fn put_waiting_pair(&self, pair: &WaitingPair) -> Result<(), StoreError> {
         self.open(SECRETS)?.insert(pair.name.as_str(), pair.sealed.as_slice())?;
         Ok(())
@@ -153,7 +153,7 @@ impl WriteTx {
         Ok(())
     }
 
-    /// Keeps an account's balance as just read.
+    /// Stores an account's balance as just read.
     pub fn put_balance(&self, id: &AccountId, balance: &BalanceReading) -> Result<(), StoreError> {
         self.put(BALANCES, id.as_str(), balance)
     }

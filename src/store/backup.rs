@@ -16,20 +16,20 @@ use tempfile::NamedTempFile;
 use super::tables::{Visitor, visit_tables};
 use super::{Store, StoreError};
 
-/// redb's page cache of the copy, which is only written.
+/// redb's page cache for the copy, which is only written to.
 const COPY_CACHE_BYTES: usize = 16 * 1024 * 1024;
-/// How many rows are copied between two checks of whether to go on.
+/// How many rows are copied between two checks for cancellation.
 const ROWS_PER_CHECK: usize = 1_000;
 /// `20261123T020000.123Z`: a digit at each `0`. Sorts by time.
 const STAMP: &str = "00000000T000000.000Z";
 
-/// Why there is no backup.
+/// Why no backup was made.
 #[derive(Debug, thiserror::Error)]
 pub enum BackupError {
     /// The file exists.
     #[error("{0} exists already: name a new file")]
     Exists(PathBuf),
-    /// The disk.
+    /// A disk error.
     #[error("cannot write {path}: {source}")]
     Io {
         /// Which file or folder.
@@ -43,7 +43,7 @@ pub enum BackupError {
     /// The copy lacks a table of the store.
     #[error("the backup lacks the table `{0}`: this airgate does not know it")]
     Incomplete(String),
-    /// The store.
+    /// A store error.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -66,11 +66,11 @@ from_redb!(
 );
 
 impl Store {
-    /// Copies the store as it is now to the new file `path` (mode 0600). `go_on` is called now and then; `false` cancels the
-    /// copy. Leaves nothing behind if it fails.
+    /// Copies the store as it is now to the new file `path` (mode 0600). `go_on` is called from time to time; returning
+    /// `false` cancels the copy. Leaves nothing behind if it fails.
     ///
     /// # Errors
-    /// [`BackupError::Exists`] if `path` exists; otherwise an error of the disk or the store.
+    /// [`BackupError::Exists`] if `path` exists; otherwise a disk or store error.
     pub fn backup(&self, path: &Path, go_on: &dyn Fn() -> bool) -> Result<(), BackupError> {
         self.backup_as(path, ".airgate-backup-", go_on)
     }
@@ -136,7 +136,8 @@ impl BackupFolder {
         let io = |source| BackupError::Io { path: self.folder.clone(), source };
         create_folder(&self.folder).map_err(io)?;
         let temporary = format!(".{}-backup-", self.stem);
-        // A killed process may have left an unfinished file. Only one process has the store.
+        // A killed process may have left an unfinished file. No other process can be writing one: only one has the
+        // store open.
         for name in self.names().map_err(io)? {
             if name.starts_with(&temporary) && name.ends_with(TEMPORARY_SUFFIX) {
                 std::fs::remove_file(self.folder.join(name)).map_err(io)?;
@@ -200,7 +201,8 @@ pub(super) fn folder_of(path: &Path) -> &Path {
     }
 }
 
-/// Syncs a folder, and with it the names in it. Not every file system can, and none needs it to stay consistent.
+/// Syncs a folder, so that the names in it are on disk. Not every file system supports this, and none needs it to stay
+/// consistent.
 pub(super) fn sync_folder(folder: &Path) {
     let _ = File::open(folder).and_then(|folder| folder.sync_all());
 }
@@ -348,7 +350,7 @@ mod tests {
     }
 
     #[test]
-    fn a_table_that_is_not_in_the_list_is_noticed() {
+    fn a_table_missing_from_the_list_is_noticed() {
         let (folder, store) = (tempfile::tempdir().unwrap(), filled());
         const OTHER: TableDefinition<'static, &str, u64> = TableDefinition::new("other");
         store

@@ -19,7 +19,7 @@ impl Store {
     /// Seals a text that only `person` may read.
     ///
     /// # Errors
-    /// [`StoreError::Unsealable`] if the operating system gives no randomness.
+    /// [`StoreError::Unsealable`] if the operating system provides no randomness.
     pub fn seal_for(&self, person: &OpenId, secret: &str) -> Result<String, StoreError> {
         self.seal_text(&for_person(person), secret)
     }

@@ -1,9 +1,9 @@
-//! What lists and look-ups need of every user, kept in memory: 100,000 users are searched and counted without decoding a
-//! row from disk.
+//! What lists and look-ups need to know about every user, kept in memory: 100,000 users are searched and counted
+//! without decoding a row from disk.
 //!
-//! A directory belongs to one revision of the users, and each transaction has the one of the state it sees: a snapshot
-//! finds it by the revision that it reads; a transaction that changes users changes its own copy, which others see once it
-//! is committed. Copies share their common parts.
+//! A directory belongs to one revision of the users, and each transaction has the directory of the state it sees: a
+//! snapshot looks it up by the revision it reads; a transaction that changes users changes its own copy, which others
+//! see once it is committed. Copies share their common parts.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -19,24 +19,24 @@ use crate::domain::{AccountId, Money, OpenId, Thresholds, User, UserKey, UserSta
 
 /// The counter that goes up whenever users change.
 const REVISION: &str = "users_revision";
-/// How many revisions are kept: a snapshot looks up its own right after it was taken.
+/// How many revisions are kept. A few are enough: a snapshot looks up its own right after it is taken.
 const KEPT: usize = 4;
 
 /// Separates the parts of [`Entry::folded`]; names do not contain it.
 const PART: char = '\u{0}';
 
-/// What is kept in memory of one user.
+/// What is kept in memory about one user.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
     /// Names and remark in lower case: `account/username`, display name, remark.
     folded: Box<str>,
-    /// What is known of the user's access.
+    /// What is known about the user's access.
     pub status: UserStatus,
     /// Allocated total.
     pub quota: Money,
     /// Spending that counts.
     pub consumed: Money,
-    /// Consumed whole percents of the quota; `None` if nothing is allocated.
+    /// Usage in whole percent, rounded down; `None` if nothing is allocated.
     pub percent: Option<i64>,
     /// The user's own thresholds; `None` = the global default.
     pub thresholds: Option<Box<Thresholds>>,
@@ -132,12 +132,12 @@ impl Directories {
         Ok(kept.iter().find(|(revision, _)| *revision == counted).map(|(_, kept)| kept.clone()))
     }
 
-    /// The directory that a write transaction begins with: there is only one such transaction at a time.
+    /// The directory that a write transaction begins with; there is only one such transaction at a time.
     pub(super) fn latest(&self) -> Directory {
         self.0.lock().last().map(|(_, directory)| directory.clone()).unwrap_or_default()
     }
 
-    /// Publishes what `tx` did to the users under a revision of its own, right before the commit.
+    /// Publishes the users as changed by `tx` under a new revision, right before the commit.
     pub(super) fn publish(&self, tx: &WriteTx) -> Result<(), StoreError> {
         let mut directory = tx.1.borrow_mut();
         if directory.changed {
@@ -161,7 +161,7 @@ impl Directories {
 
     fn keep(&self, revision: u64, directory: Directory) {
         let mut kept = self.0.lock();
-        // The number of a transaction that was not committed is given out again.
+        // The revision of a transaction that was not committed is assigned again.
         kept.retain(|(known, _)| *known < revision);
         kept.push((revision, directory));
         let surplus = kept.len().saturating_sub(KEPT);

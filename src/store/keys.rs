@@ -1,4 +1,4 @@
-//! Keys of rows: how ids are written into them and read from them.
+//! Row keys: how ids are written into them and read from them.
 
 use crate::domain::{AccountId, BillPeriod, ProjectName, UserKey, Username};
 

@@ -1,4 +1,4 @@
-//! What is owed to the outside: messages by lane, and tasks.
+//! What is owed to the outside world: messages by lane, and tasks.
 
 use std::collections::HashSet;
 use std::ops::{Bound, ControlFlow};
@@ -14,11 +14,11 @@ use crate::domain::{
 };
 
 /// How many ids of delivered messages are kept: to update these messages, and to tell them from one whose delivery is
-/// unclear. A chat takes 5 messages a second, so they reach back more than the hour that matters for the latter.
+/// unclear. A chat accepts 5 messages a second, so they cover more than the hour that matters for the latter.
 const SENT_KEPT: u64 = 20_000;
 /// How many of a lane's newest rows are searched for updates of the same card.
 const SEARCHED_FOR_UPDATES: usize = 200;
-/// How many messages are kept whose delivery was given up.
+/// How many messages whose delivery was given up are kept.
 const FAILED_KEPT: u64 = 100;
 /// Time allowed for the client to display the callback's answer before an update is sent.
 const AFTER_CLICK: SignedDuration = SignedDuration::from_millis(800);
@@ -26,7 +26,7 @@ const AFTER_CLICK: SignedDuration = SignedDuration::from_millis(800);
 /// The state of one of an alert's deliveries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
-enum Way {
+enum DeliveryState {
     Owed = 0,
     Delivered = 1,
     Failed = 2,
@@ -35,7 +35,7 @@ enum Way {
 /// A message to enqueue.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewMessage {
-    /// The queue it is sent in order with: see [`OwedMessage::lane`].
+    /// The queue whose order it is sent in: see [`OwedMessage::lane`].
     pub lane: String,
     /// What is sent, and where.
     pub dispatch: Dispatch,
@@ -62,19 +62,19 @@ impl NewMessage {
         }
     }
 
-    /// It delivers this alert.
+    /// Sets the alert that it delivers.
     #[must_use]
     pub fn for_alert(self, alert: Option<u64>) -> Self {
         Self { alert, ..self }
     }
 
-    /// It mentions the people behind these mobile numbers.
+    /// Mentions the people behind these mobile numbers.
     #[must_use]
     pub fn mentioning(self, mention_mobiles: Vec<String>) -> Self {
         Self { mention_mobiles, ..self }
     }
 
-    /// It is the plain form of a message whose card was refused.
+    /// Marks it as the plain form of a message whose card was refused.
     #[must_use]
     pub fn plain(self) -> Self {
         Self { plain: true, ..self }
@@ -115,7 +115,7 @@ impl<S: Source> View<S> {
         Ok(usize::try_from(self.open(OUTBOX)?.len()?).unwrap_or(usize::MAX))
     }
 
-    /// The message that an owed one became.
+    /// The message that was sent for an owed one.
     pub fn sent_as(&self, owed: u64) -> Result<Option<MessageId>, StoreError> {
         let id = self.open(SENT)?.get(owed)?.map(|id| id.value().to_owned());
         Ok(id.and_then(|id| MessageId::new(id).ok()))
@@ -165,7 +165,7 @@ impl WriteTx {
         };
         self.put_owed(&owed)?;
         if let Some(alert) = owed.alert {
-            self.open(ALERT_OWED)?.insert((alert, id), Way::Owed as u8)?;
+            self.open(ALERT_OWED)?.insert((alert, id), DeliveryState::Owed as u8)?;
             self.set_alert_notice(alert, Notice::Owed)?;
         }
         Ok(id)
@@ -242,8 +242,8 @@ impl WriteTx {
         Ok(())
     }
 
-    /// Records that an owed message was delivered, as `message` if it created one. An alert whose last owed message this
-    /// was becomes delivered. An update whose content has changed meanwhile stays owed.
+    /// Records that an owed message was delivered, as `message` if it created one. If this was the last owed message of
+    /// an alert, the alert becomes delivered. An update whose content has changed meanwhile stays owed.
     pub fn delivered(
         &self,
         owed: &OwedMessage,
@@ -258,7 +258,7 @@ impl WriteTx {
             sent.insert(owed.id, message.as_str())?;
             sent.retain_in::<u64, _>(..owed.id.saturating_sub(SENT_KEPT), |_, _| false)?;
         }
-        self.settle_alert(owed, Way::Delivered)
+        self.settle_alert(owed, DeliveryState::Delivered)
     }
 
     /// Gives up the delivery of an owed message.
@@ -276,25 +276,25 @@ impl WriteTx {
             table.pop_first()?;
         }
         drop(table);
-        self.settle_alert(owed, Way::Failed)
+        self.settle_alert(owed, DeliveryState::Failed)
     }
 
     /// Records how one of an alert's deliveries ended. When none is left, the alert counts as delivered if any of them
     /// succeeded.
-    fn settle_alert(&self, owed: &OwedMessage, way: Way) -> Result<(), StoreError> {
+    fn settle_alert(&self, owed: &OwedMessage, state: DeliveryState) -> Result<(), StoreError> {
         let Some(alert) = owed.alert else { return Ok(()) };
         let mut table = self.open(ALERT_OWED)?;
-        table.insert((alert, owed.id), way as u8)?;
-        let ways = table
+        table.insert((alert, owed.id), state as u8)?;
+        let states = table
             .range((alert, 0)..=(alert, u64::MAX))?
-            .map(|row| row.map(|(_, way)| way.value()))
+            .map(|row| row.map(|(_, state)| state.value()))
             .collect::<Result<Vec<u8>, _>>()?;
-        if ways.contains(&(Way::Owed as u8)) {
+        if states.contains(&(DeliveryState::Owed as u8)) {
             return Ok(());
         }
         table.retain_in((alert, 0)..=(alert, u64::MAX), |_, _| false)?;
         drop(table);
-        let delivered = ways.contains(&(Way::Delivered as u8));
+        let delivered = states.contains(&(DeliveryState::Delivered as u8));
         self.set_alert_notice(alert, if delivered { Notice::Delivered } else { Notice::Failed })
     }
 
@@ -328,7 +328,7 @@ impl WriteTx {
         Ok(())
     }
 
-    /// Removes a task that is done. Returns whether it was there.
+    /// Removes a task that is done. Returns whether it existed.
     pub fn finish_task(&self, id: u64) -> Result<bool, StoreError> {
         Ok(self.open(TASKS)?.remove(id)?.is_some())
     }

@@ -39,7 +39,7 @@ impl<S: Source> View<S> {
 }
 
 impl WriteTx {
-    /// Writes an authorisation, or removes it where no policy is left.
+    /// Writes an authorisation, or removes it if no policy is left.
     pub fn put_authorisation(&self, authorisation: &Authorisation) -> Result<(), StoreError> {
         let key = keys::of_link(&authorisation.user, &authorisation.project);
         if authorisation.grants.is_empty() {

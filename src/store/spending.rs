@@ -1,5 +1,5 @@
-//! Bills as read, and what follows from them: links' spending, monthly records, users' consumption. The rules are in
-//! `domain::spending` and `domain::link`; here the rows are kept.
+//! Bills as read, and what is computed from them: links' spending, monthly records, users' consumption. The rules are
+//! in `domain::spending` and `domain::link`; this file keeps the rows.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::{ControlFlow, Range};
@@ -20,7 +20,7 @@ use crate::domain::{
 pub struct RecordedReading {
     /// Which account.
     pub account: AccountId,
-    /// Complete sums per project and period; `None` where the account could not be read completely.
+    /// Complete sums per project and period; `None` if the account could not be read completely.
     pub bills: Option<BTreeMap<(ProjectName, BillPeriod), Money>>,
     /// Every project that the cycle set out to read.
     pub projects: BTreeSet<ProjectName>,
@@ -28,7 +28,7 @@ pub struct RecordedReading {
     pub at: Timestamp,
 }
 
-/// Sort key of a total: larger totals come first. Exact to 8 decimals, more than anybody sees.
+/// Sort key of a total: larger totals come first. Exact to 8 decimals, more than is ever shown.
 pub(super) fn rank(total: Money) -> i128 {
     const DECIMALS: u32 = 8;
     let total = total.decimal().round_dp(DECIMALS);
@@ -79,7 +79,7 @@ impl<S: Source> View<S> {
         Ok(spenders)
     }
 
-    /// How many users have spending records of a period.
+    /// How many users have spending records for a period.
     pub fn spenders_in(&self, period: BillPeriod) -> Result<usize, StoreError> {
         Ok(self.open(SPENDING_RANKED)?.range(ranks_in(period))?.count())
     }
@@ -106,7 +106,7 @@ impl<S: Source> View<S> {
         let table = self.open(SPENDING)?;
         let mut periods = Vec::new();
         let mut below = u32::MAX;
-        // One look-up a period: from the last key of what is left.
+        // One look-up per period: the last of the remaining keys.
         while let Some(row) =
             table.range::<(u32, &str, &str, &str)>(..(below, "", "", ""))?.next_back()
         {
@@ -139,8 +139,8 @@ impl WriteTx {
         Ok(users)
     }
 
-    /// Sets how current the links of a user are after a reading. Returns whether the user has links at all: what was read
-    /// for others shows on those that are switched off, too.
+    /// Updates the freshness of a user's links after a reading. Returns whether the user has links at all: even those
+    /// that are switched off show what was read for others.
     fn mark_links(&self, user: &User, reading: &RecordedReading) -> Result<bool, StoreError> {
         let links = self.links_of(&user.key)?;
         for link in &links {
@@ -169,9 +169,9 @@ impl WriteTx {
         Ok(ProjectReading::Complete { at: reading.at, billed })
     }
 
-    /// Recomputes what follows from the bills for one user, as [`Consumption`] says: each link's spending, the monthly
-    /// records and totals, and what counts as consumed. Also after a link was added, removed or switched. `read` says
-    /// whether a bill reading is the cause.
+    /// Recomputes a user's [`Consumption`] from the bills: each link's spending, the monthly records and totals, and
+    /// what counts as consumed. Also called after a link was added, removed or switched; `read` says whether a bill
+    /// reading is the cause.
     pub fn refresh_spending(
         &self,
         key: &UserKey,

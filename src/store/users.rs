@@ -19,7 +19,7 @@ impl<S: Source> View<S> {
         self.1.borrow().clone()
     }
 
-    /// Every user, by account and name. For background work; what a person waits for uses [`View::directory`].
+    /// Every user, by account and name. For background work; anything that a person waits for uses [`View::directory`].
     pub fn users(&self) -> Result<Vec<User>, StoreError> {
         self.all(USERS)
     }

@@ -1,4 +1,4 @@
-//! One transaction's view of the tables: rows are read, written and scanned here.
+//! One transaction's view of the tables: reading, writing and scanning rows.
 
 use std::borrow::Borrow;
 use std::cell::RefCell;
@@ -53,7 +53,7 @@ impl Source for WriteTransaction {
     }
 }
 
-/// From which end a range is read.
+/// The direction in which a range is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Order {
     /// From the first key.
@@ -148,7 +148,7 @@ impl View<WriteTransaction> {
         Ok(())
     }
 
-    /// The next number of a counter, from 1. Numbers are never given out twice.
+    /// The next number of a counter, from 1. No number is assigned twice.
     pub(super) fn next_number(&self, counter: &'static str) -> Result<u64, StoreError> {
         let mut counters = self.open(COUNTERS)?;
         let next = counters.get(counter)?.map_or(0, |last| last.value()).saturating_add(1);

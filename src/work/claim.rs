@@ -1,12 +1,12 @@
-//! What a task has to itself.
+//! What a task holds exclusively.
 
 use crate::domain::{AccountId, TaskKind, UserKey};
 
-/// What a task has to itself while it runs. Tasks with the same claim run in the order they were requested; others do not
-/// wait for each other.
+/// What a task holds exclusively while it runs. Tasks with the same claim run in the order they were requested; others
+/// do not wait for each other.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Claim {
-    /// Reading the users of all accounts. What others write in the meantime is newer than what it read, and stays.
+    /// Reading the users of all accounts. What others write in the meantime is newer than what it read, and is kept.
     Users,
     Balances,
     Projects(AccountId),

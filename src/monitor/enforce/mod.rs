@@ -16,16 +16,17 @@
 //!            pending again, after a back-off; one alert once it is late
 //! ```
 //!
-//! - **Pending.** A row ([`PendingAccess`]), written by the monitor's decision or by a person. A newer wish for the same
-//!   user replaces it; an attempt that was made for the older one then changes nothing in the store.
+//! - **Pending.** A row ([`PendingAccess`]), written by the monitor's decision or by a person. A newer request for the same
+//!   user replaces it; an attempt made for the older one then changes nothing in the store.
 //! - **Remembered.** Before the first write to the cloud, the keys, login and policies that are active are committed
 //!   ([`RememberedAccess`](crate::domain::RememberedAccess)). Neither a crash nor a failed attempt can lose them.
 //! - **Closed** ([`cut`]). Keys and login are switched off, and with `access.detach_policies` the policies are detached.
 //! - **Read back.** The cloud shows the result. Only then does the user count as disabled.
-//! - **Confirmed** ([`settle`]). Status, alert, and the card of the person who asked for it, in one transaction.
+//! - **Confirmed** ([`settle`]). Status, alert, and the card of the person who requested it are written in one
+//!   transaction.
 //! - **Withdrawn** ([`settle`]). The quota no longer demands the cut ([`must_be_cut`](crate::domain::must_be_cut)). If an
 //!   attempt has begun to switch things off, a restore is pending instead; otherwise the row is removed.
-//! - **Late.** A change that is still pending after a minute raises one alert, and is retried without end.
+//! - **Late.** A change that is still pending after a minute raises one alert, and is retried indefinitely.
 //!
 //! A restore ([`restore`]) passes through the same states, except that there is nothing to remember and nothing to withdraw.
 //!
@@ -58,7 +59,7 @@ use crate::owed::{self, Backoff, Due, InFlight, Owed, Wakers};
 use crate::store::{Store, StoreError};
 use crate::volcengine;
 
-/// A change that is not confirmed after this long is alerted, once.
+/// A change that is not confirmed after this time raises one alert.
 const ALERT_AFTER: SignedDuration = SignedDuration::from_mins(1);
 /// Pauses between the attempts at one change.
 const BACKOFF: Backoff =
@@ -88,7 +89,7 @@ pub struct EnforcerParts {
     pub store: Store,
     /// The cloud.
     pub cloud: Cloud,
-    /// Renders the cards of those who asked.
+    /// Renders the cards of the people who requested changes.
     pub cards: Arc<Cards>,
     /// For confirmed cuts, and changes that are late.
     pub alerts: Alerts,
@@ -116,7 +117,7 @@ enum EnforceError {
     Cloud(#[from] CloudError),
     #[error("the cloud does not show the change yet")]
     NotYet,
-    /// Cutting it would lock airgate out, and nothing could be restored anymore.
+    /// Cutting it would lock airgate out, and nothing could ever be restored.
     #[error(
         "airgate itself works with an access key of this user; give the account a key of another user"
     )]
@@ -176,7 +177,7 @@ impl Enforcer {
     }
 }
 
-/// Users with a pending change. Accounts are the groups: one whose calls hang delays no other.
+/// Users with a pending change. Accounts are the groups: an account whose calls hang delays no other.
 impl Owed for Enforcer {
     const WHAT: &'static str = "access changes";
     const PER_GROUP: usize = 8;

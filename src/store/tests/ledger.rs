@@ -60,7 +60,7 @@ fn only_adding_lets_thresholds_warn_again() {
 }
 
 #[test]
-fn what_is_refused_leaves_nothing_behind() {
+fn a_refused_allocation_leaves_nothing_behind() {
     let store = in_memory();
     add_user(&store, "main/alice");
     book(&store, "100", "").unwrap();

@@ -18,7 +18,7 @@ use crate::volcengine::{self, KeyStatus, LoginAccess, NewIamUser};
 const TRIES: u32 = 3;
 /// Pause before a look-up after an unclear answer: reads may be stale for seconds.
 const STALE_READS: Duration = Duration::from_millis(400);
-/// A key created later than this after the attempt is someone else's.
+/// A key created more than this after the attempt is someone else's.
 const ATTEMPT_WINDOW: SignedDuration = SignedDuration::from_mins(10);
 
 impl Worker {
@@ -71,7 +71,7 @@ impl Worker {
                 }
             }
         }
-        // The last answer was unclear, too: one more look-up decides what the card says.
+        // The last answer was unclear as well: one more look-up decides what the card says.
         match api.get_user(name).await? {
             Some(found) if found.description == description => {
                 self.record_user(creation, found).await
@@ -262,7 +262,7 @@ impl Worker {
         Ok(())
     }
 
-    /// Commits how far the creation is.
+    /// Commits the progress of the creation.
     async fn keep(&self, creation: &Creation) -> Result<(), StoreError> {
         let mut creation = creation.clone();
         self.parts
