@@ -60,7 +60,7 @@ pub struct NewSettings {
     pub alert_chat_id: Option<String>,
 }
 
-/// The settings in force: what was saved in chat, or the configured value where nothing was saved.
+/// The settings in force: what was saved in chat, or the configured value if nothing was saved.
 pub fn settings_in_force<S: crate::store::Source>(
     tx: &View<S>,
     configured: &Settings,

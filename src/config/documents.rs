@@ -1,5 +1,5 @@
-//! The documents generated from the declaration: `config.example.toml` and the tables in `docs/configuration.md`. A test
-//! rewrites each one and fails if it differed, so that the committed version is up to date.
+//! The documents generated from the declaration: `config.example.toml` and the tables in `docs/configuration.md`. A
+//! test rewrites each one and fails if it differed, so that the committed version stays up to date.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -45,12 +45,12 @@ pub(super) fn example(optional: Optional) -> String {
     text
 }
 
-/// What the kind of the value adds to the description.
+/// The remarks that the kind of value adds to the description.
 fn remarks(key: &Key) -> String {
     match key.kind {
         Kind::Choice(words) => format!(" One of: {}.", words.join(", ")),
         Kind::Number { min, max } => format!(" From {min} to {max}."),
-        Kind::Secret => format!(" Secret; or set {}_file.", key.name),
+        Kind::Secret => format!(" Secret; alternatively, set {}_file to a path.", key.name),
         _ => String::new(),
     }
 }

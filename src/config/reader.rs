@@ -1,4 +1,4 @@
-//! Turns values as they were written into typed ones, and notes every refusal under the key's name.
+//! Turns values as they were written into typed ones, and records every refusal under the key's name.
 //!
 //! An accessor returns `None` if it noted a problem (or if an optional key was not given). The caller goes on to the next
 //! key, so that all problems are found in one pass.
@@ -322,7 +322,7 @@ impl Form for Percents {
 }
 
 fn parse_env<F: Form>(form: F, text: &str) -> Result<F::Value, String> {
-    // Stands where the variable was not UTF-8; no value can contain it.
+    // Marks where the variable was not UTF-8; no value can contain it.
     if text.contains(char::REPLACEMENT_CHARACTER) {
         return Err("is not UTF-8 text".to_owned());
     }

@@ -10,7 +10,7 @@ use super::problem::{ConfigProblem, quoted};
 /// The maximum size of a configuration or secret file, in bytes.
 const MAX_FILE: u64 = 1 << 20;
 
-/// A value as it was written.
+/// A value as written.
 #[derive(Clone)]
 pub(super) enum Raw {
     /// In the file.

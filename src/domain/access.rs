@@ -1,4 +1,4 @@
-//! Cutting and restoring a user's access: what is wanted, and what must be put back.
+//! Cutting and restoring a user's access: the goal, and what must be put back.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};

@@ -55,7 +55,7 @@ pub struct CycleReport {
     pub disables: u64,
 }
 
-/// What is kept between cycles.
+/// What the monitor remembers between cycles.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MonitorState {
     /// The last cycle that ended.

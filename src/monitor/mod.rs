@@ -1,4 +1,4 @@
-//! The monitor: collects bills, records them, decides; and enforces what was decided.
+//! The monitor: collects bills, records them, decides, and enforces its decisions.
 //!
 //! # A cycle
 //!
@@ -199,7 +199,7 @@ impl Monitor {
             let report = match self.cycle().await {
                 Ok(report) => report,
                 Err(error) => {
-                    // What was due is still due.
+                    // The cycle that was due is still due.
                     *self.due.lock() |= due;
                     return Err(error);
                 }

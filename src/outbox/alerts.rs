@@ -25,7 +25,7 @@ impl Alerts {
         Self { cards, configured: Arc::new(configured), admins: admins.into() }
     }
 
-    /// The settings in force: what was saved in chat, over the configuration.
+    /// The settings in force: what was saved in chat takes precedence over the configuration.
     pub fn settings_in_force<S: Source>(&self, tx: &View<S>) -> Result<Settings, StoreError> {
         settings_in_force(tx, &self.configured)
     }

@@ -117,7 +117,7 @@ pub static METRICS: &[Metric] = &[
         "airgate_feishu_reconnects_total",
         Kind::Counter,
         &[],
-        "Long connections that followed another one. Only in websocket mode.",
+        "Times that the long connection was re-established. Only in websocket mode.",
     ),
     metric("airgate_alerts_total", Kind::Counter, &["type"], "Alerts raised, by type."),
 ];

@@ -1,4 +1,4 @@
-//! The routes of the HTTP server, and what surrounds every request.
+//! The routes of the HTTP server, and the layers around every request.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! The composition of the service: from a configuration, an open store, a listener and a clock to a running whole.
+//! Composes the service: turns a configuration, an open store, a listener and a clock into a running whole.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -135,7 +135,7 @@ struct Plan<'a> {
     settings: Settings,
     alerts: Alerts,
     wakers: Wakers,
-    /// Users whom the enforcer or the policies are working on: never both.
+    /// Users that the enforcer or the policies loop is working on; never both at once.
     users_in_flight: InFlight<UserKey>,
 }
 

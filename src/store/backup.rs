@@ -41,7 +41,7 @@ pub enum BackupError {
     #[error("the backup was cancelled")]
     Stopped,
     /// The copy lacks a table of the store.
-    #[error("the backup lacks the table `{0}`: this airgate does not know it")]
+    #[error("the backup lacks the table `{0}`, which this airgate does not know")]
     Incomplete(String),
     /// A store error.
     #[error(transparent)]

@@ -79,7 +79,7 @@ pub enum StoreError {
     InUse(PathBuf),
     /// It was written by a newer airgate.
     #[error(
-        "the store has layout version {found}, this airgate knows {SCHEMA_VERSION}; use the newer airgate"
+        "the store has layout version {found}, but this airgate only knows {SCHEMA_VERSION}; use the newer one"
     )]
     NewerSchema {
         /// The version in the file.

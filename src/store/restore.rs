@@ -47,7 +47,7 @@ pub enum RestoreError {
     },
     /// It was made by a newer version.
     #[error(
-        "{path} has layout version {found}, this airgate knows {SCHEMA_VERSION}: restore it with the newer airgate"
+        "{path} has layout version {found}, but this airgate only knows {SCHEMA_VERSION}: restore it with the newer one"
     )]
     OtherSchema {
         /// Which file.
@@ -57,11 +57,11 @@ pub enum RestoreError {
     },
     /// Another master key sealed its secrets.
     #[error(
-        "{0} was written with another master key: set security.master_key to the key of that time"
+        "{0} was written with another master key: set security.master_key to the key used then"
     )]
     OtherKey(PathBuf),
     /// A store exists already.
-    #[error("there is a store at {0}: give --force to put the backup in its place")]
+    #[error("there is a store at {0}: use --force to replace it with the backup")]
     Exists(PathBuf),
     /// The service is running.
     #[error("the store {0} is in use by a running airgate: stop it first")]

@@ -1,5 +1,5 @@
 //! The guided first minute: what has happened to the demo's new user so far, and a click for each next step. It does what a
-//! person would do (send a command, press a button, fill in a form), so that nothing is faked.
+//! person would do (send a command, press a button, fill in a form), so nothing is faked.
 
 use std::time::Duration;
 

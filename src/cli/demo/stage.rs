@@ -43,7 +43,7 @@ pub(super) const GROUP: &str = "oc_demo_alerts";
 
 /// The account of [`HERO`].
 pub(super) const HERO_ACCOUNT: &str = "main";
-/// The user whom the guide is about: has a key and a login, but no project and no quota yet.
+/// The user that the guide is about: has a key and a login, but no project and no quota yet.
 pub(super) const HERO: &str = "an.qi";
 /// The project to link to [`HERO`].
 pub(super) const HERO_PROJECT: &str = "hello-ai";

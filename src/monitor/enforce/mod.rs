@@ -251,7 +251,7 @@ async fn read_back(
     Err(EnforceError::NotYet)
 }
 
-/// What was deleted in the meantime needs no change.
+/// Treats an object that was deleted in the meantime as changed.
 fn unless_gone(result: Result<(), volcengine::Error>) -> Result<(), volcengine::Error> {
     match result {
         Err(error) if error.is_not_found() => Ok(()),
