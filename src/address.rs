@@ -1,4 +1,4 @@
-//! The rules for the addresses that airgate sends secrets to: https, or plain http where it does not leave this machine.
+//! The rules for the addresses that airgate sends secrets to: https, or plain http if it does not leave this machine.
 //!
 //! The configuration, the settings card and both platform clients apply these rules, and only these: what one of them
 //! accepts is what the others use.

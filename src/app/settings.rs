@@ -10,7 +10,7 @@ use crate::address::{self, Url};
 use crate::domain::{ChatId, SavedSettings, Settings, contact};
 use crate::store::{Source, StoreError, View, WriteTx};
 
-/// How many people alerts mention at most.
+/// The most people that alerts mention.
 const MAX_MOBILES: usize = 20;
 
 impl fmt::Debug for NewSettings {

@@ -1,7 +1,7 @@
 //! Turns values as they were written into typed ones, and records every refusal under the key's name.
 //!
-//! An accessor returns `None` if it noted a problem (or if an optional key was not given). The caller goes on to the next
-//! key, so that all problems are found in one pass.
+//! An accessor returns `None` if it recorded a problem (or if an optional key was not set). The caller moves on to the
+//! next key, so that all problems are found in one pass.
 
 use std::fmt::Display;
 use std::path::{self, PathBuf};

@@ -144,7 +144,7 @@ pub struct RememberedAccess {
     /// Whether console login was allowed.
     #[serde(default)]
     pub login_allowed: bool,
-    /// Policies that were attached, by scope; empty where a cut leaves policies alone.
+    /// Policies that were attached, by scope; empty if cuts leave policies alone.
     #[serde(default)]
     pub policies: Vec<HeldPolicy>,
     /// Which cut it belongs to: its [`PendingAccess::since`].

@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn thresholds() {
+    fn thresholds_warn_once_usage_reaches_them() {
         check(&user("49.99", "100"), None, &[], false);
         check(&user("50", "100"), Some(50), &[50], false);
         check(&user("85", "100"), Some(80), &[50, 80], false);
@@ -135,7 +135,7 @@ mod tests {
             ("99.99", "100", unchanged, false),
             ("100", "100", unchanged, true),
             ("250", "100", unchanged, true),
-            // Nothing allocated: neither cut, nor kept cut once the allocation was taken back.
+            // Nothing allocated: neither cut, nor kept cut once the allocation has been deducted.
             ("0", "0", unchanged, false),
             ("50", "0", unchanged, false),
             ("50", "-10", unchanged, false),
@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn who_is_disabled() {
+    fn only_automatic_disable_cuts_and_never_twice() {
         let mut manual = user("200", "100");
         manual.auto_disable = Switch::Off;
         check(&manual, Some(90), &[50, 80, 90], false);

@@ -64,10 +64,10 @@ pub struct MonitorState {
     /// When a cycle last succeeded.
     #[serde(default)]
     pub last_success: Option<Timestamp>,
-    /// Failed cycles since then.
+    /// Failed cycles since the last success.
     #[serde(default)]
     pub failures_in_a_row: u32,
-    /// Whether an alert was raised for the present run of failures.
+    /// Whether an alert was raised for the current run of failures.
     #[serde(default)]
     pub failing_alerted: bool,
     /// Accounts with an alert for refused credentials that have not recovered.

@@ -99,7 +99,7 @@ pub struct Authorisation {
     pub project: ProjectName,
     /// One per policy.
     pub grants: Vec<Grant>,
-    /// When the present work became pending.
+    /// When the current work became pending.
     pub since: Timestamp,
     /// How many attempts were made.
     #[serde(default)]

@@ -78,7 +78,7 @@ impl SavedSettings {
     /// The longest one, as in the configuration: a year.
     pub const LONGEST_INTERVAL: u64 = 365 * 24 * 3600;
 
-    /// The settings in force: the saved values, or the configured ones where nothing was saved.
+    /// The settings in force: the saved values, or the configured ones if nothing was saved.
     pub fn or_configured(&self, configured: &Settings) -> Settings {
         Settings {
             thresholds: self.thresholds.clone().unwrap_or_else(|| configured.thresholds.clone()),
@@ -114,7 +114,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn saved_none_wins_over_a_configured_value_and_survives_a_round_trip() {
+    fn saved_none_overrides_a_configured_value_and_survives_a_round_trip() {
         let configured = Settings {
             thresholds: Thresholds::default(),
             interval: Duration::from_secs(3600),

@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn a_user_who_is_listed_again_is_read_again() {
+    fn a_user_who_reappears_must_be_read_again() {
         let mut gone = known("alice", UserStatus::Gone);
         gone.access_read_at = Some(at(BEGAN));
         let synced = sync(vec![gone], &[cloud("alice", "")], &["alice"]);

@@ -96,7 +96,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn typed_thresholds() {
+    fn thresholds_are_read_as_typed() {
         assert_eq!("90, 50，80%".parse::<Thresholds>().unwrap().percents(), [50, 80, 90]);
         assert_eq!("80,80".parse::<Thresholds>().unwrap().percents(), [80]);
         assert_eq!("".parse::<Thresholds>(), Err(ThresholdsError::Empty));

@@ -4,7 +4,7 @@
 //!
 //! 1. **Collect** (`collect`). Reads the bills of the open periods. An account is read completely or not at all.
 //! 2. **Record** (`record`). Writes bills, links and users, in one transaction with the next step.
-//! 3. **Decide** ([`crate::domain::decide`]). Raises warnings, and enqueues a cut where the quota is used up.
+//! 3. **Decide** ([`crate::domain::decide`]). Raises warnings, and enqueues a cut if the quota is used up.
 //! 4. **Enforce** (`enforce`). Runs in a loop of its own, independently of the cycle.
 //!
 //! Beside enforcement runs a loop for the `policies` of linked projects. The two never work on the same user at once.

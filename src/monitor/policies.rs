@@ -8,8 +8,8 @@
 //!       └──▶ attaching ──▶ attached ──link removed──▶ detaching ──▶ gone
 //! ```
 //!
-//! What airgate attached must be told apart from what the user held before. So the user's policies are read first, and
-//! "attaching" is committed before the call: a retry after a lost answer or a crash still knows whose policy it is.
+//! What airgate attached must be distinguishable from what the user held before. So the user's policies are read first,
+//! and "attaching" is committed before the call: a retry after a lost answer or a crash still knows whose policy it is.
 //!
 //! While an access change of the user is pending, policies wait; with `access.detach_policies` also while the access is cut.
 

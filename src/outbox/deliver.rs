@@ -223,7 +223,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn mentions_come_first_and_only_where_there_are_people() {
+    fn mentions_come_first_and_only_if_there_are_people() {
         let card = r#"{"schema":"2.0","body":{"elements":[{"tag":"hr"}]}}"#;
         assert_eq!(mentioning(card, &[]), card);
         let people = ["ou_a".to_owned(), "ou_b".to_owned()];

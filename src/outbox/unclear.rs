@@ -145,7 +145,7 @@ impl Outbox {
     }
 }
 
-/// The title of a card; empty where it has none.
+/// The title of a card; empty if it has none.
 fn title(card: &str) -> String {
     let card: Value = serde_json::from_str(card).unwrap_or_default();
     let title = card.pointer("/header/title/content").and_then(Value::as_str);

@@ -71,7 +71,7 @@ async fn answer(
     headers: &HeaderMap,
     body: Body,
 ) -> (&'static str, &'static str, Response) {
-    // The permit is held until the response is built, which bounds the cost of handling large bodies, too.
+    // The permit is held until the response is built, which also bounds the cost of handling large bodies.
     let (body, _permit) = match read(app, body).await {
         Some(read) => read,
         None => {

@@ -109,7 +109,7 @@ impl Service {
         &self.wakers
     }
 
-    /// Stops accepting requests and gives work in flight 10 s to end.
+    /// Stops accepting requests and gives work in flight 10 s to finish.
     pub async fn stop(mut self) {
         self.stop.cancel();
         let ended = tokio::time::timeout(STOP_TIMEOUT, async {

@@ -23,7 +23,7 @@ impl WriteTx {
         }
     }
 
-    /// Brings an older layout up to the present one. Every table exists already; a file without a version is new.
+    /// Brings an older layout up to the current one. Every table exists already; a file without a version is new.
     pub(super) fn migrate(&self) -> Result<(), StoreError> {
         let found = self.schema_version()?;
         let done = found.unwrap_or(SCHEMA_VERSION).saturating_sub(1);

@@ -190,7 +190,7 @@ impl WriteTx {
     }
 
     /// Records an attempt at a message that is still owed. Its content stays as it is in the store, where it may have
-    /// changed meanwhile: see [`WriteTx::renew_updates`].
+    /// changed in the meantime: see [`WriteTx::renew_updates`].
     pub fn note_try(&self, owed: &OwedMessage) -> Result<(), StoreError> {
         match self.owed(&owed.lane, owed.id)? {
             Some(standing) => {
@@ -243,7 +243,7 @@ impl WriteTx {
     }
 
     /// Records that an owed message was delivered, as `message` if it created one. If this was the last owed message of
-    /// an alert, the alert becomes delivered. An update whose content has changed meanwhile stays owed.
+    /// an alert, the alert becomes delivered. An update whose content has changed in the meantime stays owed.
     pub fn delivered(
         &self,
         owed: &OwedMessage,
@@ -338,17 +338,17 @@ impl WriteTx {
         self.get(TASKS, id)
     }
 
-    /// Enqueues the result of what was requested at `asked`, as an update of the card that shows it in progress. The update
-    /// waits a moment: if it overtook the answer to the click, that answer would undo it.
+    /// Enqueues the result of a request made at `requested_at`, as an update of the card that shows it in progress. The
+    /// update waits a moment: if it overtook the answer to the click, that answer would undo it.
     pub fn owe_report(
         &self,
         report: &Report,
         card: String,
-        asked: Timestamp,
+        requested_at: Timestamp,
         now: Timestamp,
     ) -> Result<u64, StoreError> {
         let target: UpdateTarget = report.target.clone();
-        let answered = asked.checked_add(AFTER_CLICK).unwrap_or(now);
+        let answered = requested_at.checked_add(AFTER_CLICK).unwrap_or(now);
         let dispatch = Dispatch::Update { target, card };
         let message = NewMessage {
             not_before: answered.max(now),

@@ -103,8 +103,8 @@ pub fn restore(
     if exists && present == Present::Refuse {
         return Err(RestoreError::Exists(store.to_owned()));
     }
-    // Held until the end, so that nobody opens it meanwhile. A store that does not open is damaged, which is why it is
-    // being replaced.
+    // Held until the end, so that nobody opens it in the meantime. A store that does not open is damaged, which is why
+    // it is being replaced.
     let _held = match guarded(|| builder().open(store)) {
         Some(Err(DatabaseError::DatabaseAlreadyOpen)) => {
             return Err(RestoreError::InUse(store.to_owned()));

@@ -111,7 +111,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn passwords_have_every_class_and_never_repeat() {
+    fn passwords_contain_every_class_and_never_repeat() {
         let mut seen = BTreeSet::new();
         for _ in 0..200 {
             let password = new_password().unwrap().expose_secret().to_owned();
