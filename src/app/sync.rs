@@ -85,7 +85,7 @@ async fn read_account(
             Ok(()) => {}
             Err(CloudError::Store(error)) => return Err(error.into()),
             Err(error) => {
-                tracing::warn!(account = %id, ?what, %error, "not read");
+                tracing::warn!(account = %id, ?what, %error, "part of an account could not be read");
                 unread.push((what, error.into()));
             }
         }

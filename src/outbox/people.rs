@@ -34,7 +34,7 @@ impl People {
                             Some(open_id) => {
                                 known.insert(mobile, open_id);
                             }
-                            None => tracing::warn!("a number of alert_mobiles belongs to nobody"),
+                            None => tracing::warn!("one of the alert_mobiles belongs to nobody"),
                         }
                     }
                 }

@@ -110,7 +110,7 @@ impl Outbox {
         tracing::warn!(
             owed = owed.id,
             lane = owed.lane,
-            "more was written in the meantime than is searched"
+            "too many messages were written in the meantime to search them all"
         );
         Ok(None)
     }

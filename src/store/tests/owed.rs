@@ -122,10 +122,10 @@ fn two_deliveries(store: &Store) -> (u64, OwedMessage, OwedMessage) {
     let body = AlertBody::Error { problem: Problem::CyclesRecovered };
     let alert = write(store, |tx| tx.add_alert(None, body, now()));
     assert_eq!(alert.notice, Notice::NotOwed);
-    let way = |lane: &str| owe(store, NewMessage { alert: Some(alert.id), ..message(lane) });
-    let ways = (alert.id, way("chat:oc_1"), way("hook"));
+    let owed = |lane: &str| owe(store, NewMessage { alert: Some(alert.id), ..message(lane) });
+    let deliveries = (alert.id, owed("chat:oc_1"), owed("hook"));
     assert_eq!(notice(store, alert.id), Notice::Owed);
-    ways
+    deliveries
 }
 
 fn notice(store: &Store, alert: u64) -> Notice {

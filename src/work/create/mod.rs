@@ -79,7 +79,7 @@ impl Worker {
         let user = creation.wanted.key.clone();
         match &creation.halt {
             None => tracing::info!(%user, "user created"),
-            Some(halt) => tracing::warn!(%user, ?halt, "user not created completely"),
+            Some(halt) => tracing::warn!(%user, ?halt, "user only partly created"),
         }
         let began = self.parts.clock.now();
         let access = match creation.user {
