@@ -17,7 +17,7 @@ pub const ACCOUNTS_A_PAGE: usize = 6;
 /// The age from which a balance is read again when the card is opened.
 const MAX_BALANCE_AGE: SignedDuration = SignedDuration::from_secs(60);
 
-/// The accounts card's facts.
+/// What the accounts card shows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AccountsView {
     /// The accounts of this page, by id.
@@ -43,7 +43,7 @@ pub struct AccountRow {
     pub users: usize,
 }
 
-/// The accounts card's facts; with `replacing`, the form for another key pair of that account.
+/// Reads what the accounts card shows; with `replacing`, the form for another key pair of that account.
 ///
 /// # Errors
 /// [`Refusal::NoSuchAccount`].

@@ -7,7 +7,7 @@ use crate::store::{Source, StoreError, View};
 /// Alerts on one page.
 pub const ALERTS_A_PAGE: usize = 8;
 
-/// The alerts card's facts, newest first.
+/// Reads what the alerts card shows: alerts, newest first.
 pub fn view<S: Source>(
     tx: &View<S>,
     user: Option<&UserKey>,

@@ -16,8 +16,8 @@ const MONTHS_SHOWN: usize = 24;
 /// Months in the chart.
 const MONTHS_CHARTED: usize = 6;
 
-/// The billing card's facts: all users of a period, or one user's projects and months. A page holds users, or projects
-/// of that one user.
+/// Reads what the billing card shows: all users of a period, or one user's projects and months. A page holds users, or
+/// projects of that one user.
 ///
 /// # Errors
 /// [`super::Refusal::NoSuchUser`], or the store's.

@@ -1,4 +1,4 @@
-//! Creating a user: the data for the form, the check of its input before anything is created, and what is recorded
+//! Creating a user: what the form shows, the check of its input before anything is created, and what is recorded
 //! together with the new user. `work::create` makes the calls to the cloud.
 
 use std::collections::BTreeMap;
@@ -76,7 +76,7 @@ impl From<CreateRefusal> for Error {
     }
 }
 
-/// The form's facts.
+/// What the form shows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CreateView {
     /// Active accounts.
@@ -87,7 +87,7 @@ pub struct CreateView {
     pub more_projects: usize,
 }
 
-/// The form's facts.
+/// Reads what the form shows.
 ///
 /// # Errors
 /// [`Refusal::NoAccount`], or the store's.

@@ -1,4 +1,4 @@
-//! Project links: the data for the card; linking, switching, removing.
+//! Project links: what the card shows; linking, switching, removing.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,7 +18,7 @@ const MAX_CANDIDATES: usize = 100;
 /// The age from which a list of projects is read again when a projects card is opened.
 const MAX_LIST_AGE: SignedDuration = SignedDuration::from_mins(10);
 
-/// The projects card's facts.
+/// Reads what the projects card shows.
 ///
 /// # Errors
 /// [`Refusal::NoSuchUser`], or the store's.

@@ -1,4 +1,4 @@
-//! Quota: the data for the card, and allocating.
+//! Quota: what the card shows, and allocating.
 
 use jiff::Timestamp;
 
@@ -12,7 +12,7 @@ use crate::store::{Source, StoreError, View, WriteTx};
 /// Ledger entries on the quota card.
 const ENTRIES_SHOWN: usize = 10;
 
-/// The quota card's facts.
+/// Reads what the quota card shows.
 ///
 /// # Errors
 /// [`Refusal::NoSuchUser`].

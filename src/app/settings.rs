@@ -25,7 +25,7 @@ impl fmt::Debug for NewSettings {
     }
 }
 
-/// The settings card's facts.
+/// What the settings card shows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SettingsView {
     /// In force.
@@ -68,7 +68,7 @@ pub fn settings_in_force<S: crate::store::Source>(
     Ok(tx.saved_settings()?.or_configured(configured))
 }
 
-/// The settings card's facts.
+/// Reads what the settings card shows.
 pub fn view<S: Source>(tx: &View<S>, configured: &Settings) -> Result<SettingsView, StoreError> {
     Ok(SettingsView::new(tx.saved_settings()?, configured))
 }
