@@ -72,7 +72,7 @@ fn get<S: Source>(tx: &View<S>, id: &AccountId) -> Result<Account, Error> {
     tx.account(id)?.ok_or_else(|| Refusal::NoSuchAccount(id.to_string()).into())
 }
 
-/// Whether any of the shown balances is too old to rely on.
+/// Returns whether any of the shown balances is too old to rely on.
 pub fn balances_are_old(view: &AccountsView, now: Timestamp) -> bool {
     view.accounts.iter().filter(|row| row.account.active.is_on()).any(|row| {
         row.balance.as_ref().is_none_or(|read| now.duration_since(read.at) > MAX_BALANCE_AGE)

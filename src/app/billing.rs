@@ -78,7 +78,7 @@ pub fn view<S: Source>(
     Ok(BillingView { period, periods, users, page, pages, total_users, total, recent, of_user })
 }
 
-/// The totals of the last months, oldest first.
+/// Returns the totals of the last months, oldest first.
 fn recent<S: Source>(
     tx: &View<S>,
     periods: &[BillPeriod],
@@ -98,7 +98,7 @@ fn recent<S: Source>(
     .collect()
 }
 
-/// One user's part of a period.
+/// Returns one user's part of a period.
 pub(super) fn billing_user<S: Source>(
     tx: &View<S>,
     key: UserKey,

@@ -41,12 +41,12 @@ pub struct Cloud {
 }
 
 impl Cloud {
-    /// The cloud, reached through `client`.
+    /// Creates the client for all accounts, reached through `client`.
     pub fn new(store: Store, client: volcengine::Client) -> Self {
         Self { store, client }
     }
 
-    /// Calls on behalf of one main account.
+    /// Returns a client that calls on behalf of one main account.
     ///
     /// # Errors
     /// [`CloudError::NoSuchAccount`], [`CloudError::Store`].
@@ -59,7 +59,7 @@ impl Cloud {
         Ok(self.with(&secrets))
     }
 
-    /// Calls with a key pair that is not an account's yet.
+    /// Returns a client that calls with a key pair that is not an account's yet.
     pub fn with(&self, secrets: &AccountSecrets) -> volcengine::AccountClient {
         self.client.account(volcengine::Credentials {
             access_key_id: secrets.access_key_id.expose_secret().to_owned(),

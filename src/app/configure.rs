@@ -48,7 +48,7 @@ pub struct Rest {
 }
 
 impl Rest {
-    /// Whether nothing remains.
+    /// Returns whether nothing remains.
     pub fn is_empty(&self) -> bool {
         self.profile.is_empty() && self.owner_mobile.is_none()
     }
@@ -119,8 +119,8 @@ pub fn set_owner(
     }
 }
 
-/// The people that the form offers as owner of `user`: the current one, then everybody the bot knows, those with known
-/// names first.
+/// Returns the people that the form offers as owner of `user`: the current one, then everybody the bot knows, those
+/// with known names first.
 pub fn possible_owners<S: Source>(tx: &View<S>, user: &User) -> Result<Vec<OpenId>, StoreError> {
     let mut people: Vec<_> =
         tx.known_people()?.into_iter().map(|(id, name)| (name.is_none(), name, id)).collect();
@@ -135,7 +135,7 @@ fn person(id: &str) -> Result<OpenId, Refusal> {
     person.ok_or_else(|| Refusal::BadPerson(id.to_owned()))
 }
 
-/// The typed personal data that differs from what the cloud has. An empty text clears a value.
+/// Returns the typed personal data that differs from what the cloud has. An empty text clears a value.
 fn profile(user: &User, new: &NewUserSettings) -> Result<Profile, Refusal> {
     Ok(Profile {
         display_name: changed(&new.display_name, &user.display_name, contact::display_name)?,
@@ -144,7 +144,7 @@ fn profile(user: &User, new: &NewUserSettings) -> Result<Profile, Refusal> {
     })
 }
 
-/// A typed value that differs from `before`, checked unless it is empty.
+/// Returns a typed value that differs from `before`, checked unless it is empty.
 fn changed(
     text: &Option<String>,
     before: &str,

@@ -175,13 +175,13 @@ pub fn check<S: Source>(tx: &View<S>, form: &CreateForm) -> Result<NewUser, Erro
     })
 }
 
-/// 1 to 64 of letters, digits, `_ . - @ ,` ("CreateUser").
+/// Returns whether a name is 1 to 64 characters out of letters, digits and `_ . - @ ,` ("CreateUser").
 fn is_username(name: &str) -> bool {
     (1..=64).contains(&name.len())
         && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.-@,".contains(&b))
 }
 
-/// The checked value; empty if none was given.
+/// Returns the checked value; empty if none was given.
 fn given(text: &str, check: fn(&str) -> Result<String, ContactError>) -> Result<String, Refusal> {
     if text.trim().is_empty() { Ok(String::new()) } else { Ok(check(text)?) }
 }

@@ -30,7 +30,7 @@ impl Table {
     /// Every table, in the order of docs/behaviour.md §7.
     pub const ALL: [Table; 4] = [Table::Users, Table::Spending, Table::Ledger, Table::Alerts];
 
-    /// The table's name on the command line and in chat.
+    /// Returns the table's name on the command line and in chat.
     pub fn word(self) -> &'static str {
         match self {
             Table::Users => "users",
@@ -40,12 +40,12 @@ impl Table {
         }
     }
 
-    /// The table with that name.
+    /// Returns the table with that name.
     pub fn from_word(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|table| table.word() == word)
     }
 
-    /// The names of its columns.
+    /// Returns the names of its columns.
     pub fn header(self) -> &'static [&'static str] {
         match self {
             Table::Users => &[

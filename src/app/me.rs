@@ -33,7 +33,7 @@ pub struct MyUser {
     pub projects: Vec<BillingProject>,
 }
 
-/// The users owned by `person`, and no others.
+/// Returns the users owned by `person`, and no others.
 pub fn view<S: Source>(
     tx: &View<S>,
     settings: &Settings,

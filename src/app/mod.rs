@@ -36,7 +36,7 @@ pub enum Error {
 }
 
 impl Error {
-    /// The refusal; a failure of the store is passed on.
+    /// Returns the refusal; a failure of the store is passed on.
     pub fn refusal(self) -> Result<Refusal, StoreError> {
         match self {
             Error::Refused(refusal) => Ok(refusal),
@@ -47,7 +47,7 @@ impl Error {
 
 /// Separates the two kinds of [`Error`], which callers handle differently.
 pub trait SplitRefusal<T> {
-    /// The value or the refusal, which the person is told; a failure of the store stays an error.
+    /// Returns the value or the refusal, which the person is told; a failure of the store stays an error.
     fn split_refusal(self) -> Result<Result<T, Refusal>, StoreError>;
 }
 

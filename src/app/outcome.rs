@@ -30,7 +30,7 @@ impl UserFilter {
     pub const ALL: [UserFilter; 4] =
         [UserFilter::All, UserFilter::Warning, UserFilter::Disabled, UserFilter::Unallocated];
 
-    /// The word for it in card values (docs/behaviour.md §3).
+    /// Returns the word for it in card values (docs/behaviour.md §3).
     pub fn word(self) -> &'static str {
         match self {
             UserFilter::All => "all",
@@ -40,7 +40,7 @@ impl UserFilter {
         }
     }
 
-    /// The filter that a word stands for.
+    /// Returns the filter that a word stands for.
     pub fn from_word(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|filter| filter.word() == word)
     }
@@ -60,12 +60,12 @@ pub enum Level {
 }
 
 impl Level {
-    /// The level of `user` with these thresholds in force.
+    /// Returns the level of `user` with these thresholds in force.
     pub fn of(user: &User, thresholds: &Thresholds) -> Self {
         Self::at(user.usage().whole_percent(), thresholds)
     }
 
-    /// The level at this usage in whole percent; `None` means that nothing is allocated.
+    /// Returns the level at this usage in whole percent; `None` means that nothing is allocated.
     pub fn at(percent: Option<i64>, thresholds: &Thresholds) -> Self {
         match percent {
             None => Level::Unallocated,

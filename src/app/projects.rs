@@ -65,7 +65,7 @@ pub fn view<S: Source>(
     })
 }
 
-/// Whether the account's list of projects is too old to choose from.
+/// Returns whether the account's list of projects is too old to choose from.
 pub fn list_is_old(view: &ProjectsView, now: Timestamp) -> bool {
     view.listed_at.is_none_or(|at| now.duration_since(at) > MAX_LIST_AGE)
 }
@@ -196,7 +196,8 @@ pub fn remove(
     Ok(())
 }
 
-/// The open periods of an account's monitored links, with the projects to read in each: what a cycle reads from the cloud.
+/// Returns the open periods of an account's monitored links, with the projects to read in each: what a cycle reads from
+/// the cloud.
 pub fn open_periods<S: Source>(
     tx: &View<S>,
     account: &AccountId,

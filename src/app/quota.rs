@@ -76,7 +76,7 @@ pub fn allocate(
     Ok(Allocated { entry, quota: view(tx, settings, new.user)? })
 }
 
-/// A person as an operator, with their name if it is known.
+/// Returns a person as an operator, with their name if it is known.
 pub fn person<S: Source>(tx: &View<S>, open_id: OpenId) -> Result<Operator, StoreError> {
     Ok(Operator::Person { name: tx.person_name(&open_id)?, open_id })
 }

@@ -37,7 +37,7 @@ pub struct SettingsView {
 }
 
 impl SettingsView {
-    /// The settings in force: `saved` takes precedence over what is configured.
+    /// Creates the view: `saved` takes precedence over what is configured.
     pub fn new(saved: SavedSettings, configured: &Settings) -> Self {
         let settings = saved.or_configured(configured);
         let webhook_host = settings.webhook_url.as_deref().map(address::webhook_host);
@@ -60,7 +60,7 @@ pub struct NewSettings {
     pub alert_chat_id: Option<String>,
 }
 
-/// The settings in force: what was saved in chat, or the configured value if nothing was saved.
+/// Returns the settings in force: what was saved in chat, or the configured value if nothing was saved.
 pub fn settings_in_force<S: crate::store::Source>(
     tx: &View<S>,
     configured: &Settings,
@@ -138,7 +138,7 @@ fn typed(text: &Option<String>) -> Option<&str> {
     text.as_deref().map(str::trim)
 }
 
-/// Whether a text means "none". Feishu omits fields that were emptied.
+/// Returns whether a text means "none". Feishu omits fields that were emptied.
 fn is_none(text: &str) -> bool {
     matches!(text, "" | "-" | "－" | "无")
 }

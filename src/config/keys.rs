@@ -82,7 +82,7 @@ pub struct Percents;
 macro_rules! kinds {
     ($($form:ident: |$self:ident| $kind:expr;)+) => {
         $(impl $form {
-            /// The form as data.
+            /// Returns the form as data.
             pub const fn kind($self) -> Kind {
                 $kind
             }
@@ -127,7 +127,7 @@ pub struct Section {
 pub const ENV_PREFIX: &str = "AIRGATE__";
 
 impl Key {
-    /// `feishu.app_id`
+    /// Returns the path, like `feishu.app_id`.
     pub fn path(&self) -> String {
         if self.section.is_empty() {
             self.name.to_owned()
@@ -136,12 +136,12 @@ impl Key {
         }
     }
 
-    /// `AIRGATE__FEISHU__APP_ID`
+    /// Returns the environment variable, like `AIRGATE__FEISHU__APP_ID`.
     pub fn env(&self) -> String {
         format!("{ENV_PREFIX}{}", self.path().replace('.', "__").to_ascii_uppercase())
     }
 
-    /// Whether its value must not be shown.
+    /// Returns whether its value must not be shown.
     pub fn is_secret(&self) -> bool {
         self.kind == Kind::Secret
     }

@@ -16,7 +16,7 @@ pub enum AccessGoal {
 }
 
 impl AccessGoal {
-    /// The user's status once the cloud confirms the goal.
+    /// Returns the user's status once the cloud confirms the goal.
     pub fn confirmed_status(self) -> UserStatus {
         match self {
             AccessGoal::Cut => UserStatus::Disabled,
@@ -24,8 +24,8 @@ impl AccessGoal {
         }
     }
 
-    /// Whether confirming the goal uses up the remembered access: a restore has put all of it back, a cut still needs
-    /// it.
+    /// Returns whether confirming the goal uses up the remembered access: a restore has put all of it back, a cut still
+    /// needs it.
     pub fn uses_up_memory(self) -> bool {
         self == AccessGoal::Restored
     }
@@ -41,12 +41,12 @@ pub struct UserAccess {
 }
 
 impl UserAccess {
-    /// Whether neither a key nor the login works.
+    /// Returns whether neither a key nor the login works.
     pub fn is_cut(&self) -> bool {
         self.login != Some(Switch::On) && !self.keys.iter().any(|key| key.active.is_on())
     }
 
-    /// The status that this access implies, given the status `before`.
+    /// Returns the status that this access implies, given the status `before`.
     ///
     /// A user without keys and login has nothing to switch off: they count as disabled only if airgate disabled them.
     pub fn status(&self, before: UserStatus) -> UserStatus {
@@ -109,7 +109,7 @@ pub struct PendingAccess {
 }
 
 impl PendingAccess {
-    /// A change requested at `now`, due at once.
+    /// Creates a change requested at `now`, due at once.
     pub fn new(goal: AccessGoal, cause: AccessCause, now: Timestamp) -> Self {
         Self {
             goal,
@@ -123,13 +123,13 @@ impl PendingAccess {
         }
     }
 
-    /// The same, shown on a card when it is confirmed.
+    /// Sets the card that shows the change once it is confirmed.
     #[must_use]
     pub fn reporting_to(self, report: Option<Report>) -> Self {
         Self { report, ..self }
     }
 
-    /// Whether this is the same change as `other`, regardless of attempts made in between.
+    /// Returns whether this is the same change as `other`, regardless of attempts made in between.
     pub fn is_same_change(&self, other: &PendingAccess) -> bool {
         (self.goal, self.since) == (other.goal, other.since)
     }
@@ -152,7 +152,7 @@ pub struct RememberedAccess {
 }
 
 impl RememberedAccess {
-    /// What to remember before the first write of the cut that began at `cut`, given what is active now.
+    /// Returns what to remember before the first write of the cut that began at `cut`, given what is active now.
     ///
     /// A retry of the same cut adds to what the first attempt remembered, which may already have switched keys off. A new
     /// cut starts afresh, unless nothing is active: then the older memory is all there is to restore.

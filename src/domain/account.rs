@@ -36,7 +36,7 @@ pub struct BalanceReading {
 }
 
 impl Account {
-    /// The hint of an access key id: its first 4 and last 4 characters. A short id is hidden completely.
+    /// Returns the hint of an access key id: its first 4 and last 4 characters. A short id is hidden completely.
     pub fn hint_of(access_key_id: &str) -> String {
         let chars: Vec<char> = access_key_id.chars().collect();
         match (chars.get(..4), chars.len().checked_sub(4).and_then(|i| chars.get(i..))) {

@@ -26,7 +26,7 @@ impl AlertKind {
     pub const ALL: [AlertKind; 4] =
         [AlertKind::Warning, AlertKind::Disable, AlertKind::Error, AlertKind::Manual];
 
-    /// The word for it in metrics, CSV and card values (docs/behaviour.md §1).
+    /// Returns the word for it in metrics, CSV and card values (docs/behaviour.md §1).
     pub fn word(self) -> &'static str {
         match self {
             AlertKind::Warning => "warning",
@@ -36,7 +36,7 @@ impl AlertKind {
         }
     }
 
-    /// The type that a word stands for.
+    /// Returns the type that a word stands for.
     pub fn from_word(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.word() == word)
     }
@@ -67,7 +67,7 @@ pub struct Figures {
 }
 
 impl Figures {
-    /// The user's numbers, broken down by the monitored links among `links`.
+    /// Returns the user's numbers, broken down by the monitored links among `links`.
     pub fn of(user: &User, links: &[ProjectLink]) -> Self {
         let mut breakdown: Vec<BreakdownRow> = links
             .iter()
@@ -155,7 +155,7 @@ pub enum AlertBody {
 }
 
 impl AlertBody {
-    /// Its type.
+    /// Returns its type.
     pub fn kind(&self) -> AlertKind {
         match self {
             AlertBody::Warning { .. } => AlertKind::Warning,
@@ -165,7 +165,7 @@ impl AlertBody {
         }
     }
 
-    /// The amount of the record: what was consumed.
+    /// Returns the amount of the record: what was consumed.
     pub fn amount(&self) -> Option<Money> {
         match self {
             AlertBody::Warning { figures, .. } | AlertBody::Disable { figures } => {
@@ -175,7 +175,7 @@ impl AlertBody {
         }
     }
 
-    /// The threshold of the record, in percent: 100 for an automatic disable.
+    /// Returns the threshold of the record, in percent: 100 for an automatic disable.
     pub fn threshold(&self) -> Option<u16> {
         match self {
             AlertBody::Warning { threshold, .. } => Some(*threshold),

@@ -70,7 +70,7 @@ pub enum KeyStep {
 }
 
 impl KeyStep {
-    /// The state without its details.
+    /// Returns the state without its details.
     pub fn step(&self) -> Step {
         match self {
             KeyStep::Open => Step::Open,
@@ -160,19 +160,19 @@ pub struct Creation {
 }
 
 impl Creation {
-    /// Whether everything that was requested exists.
+    /// Returns whether everything that was requested exists.
     pub fn is_complete(&self) -> bool {
         self.user == Step::Done
             && (!self.wanted.login || self.login == Step::Done)
             && (!self.wanted.access_key || self.key.step() == Step::Done)
     }
 
-    /// Whether it is certain that nothing was created, so that the form may be filled in again.
+    /// Returns whether it is certain that nothing was created, so that the form may be filled in again.
     pub fn made_nothing(&self) -> bool {
         self.user == Step::Open
     }
 
-    /// The person who receives the secrets.
+    /// Returns the person who receives the secrets.
     pub fn person(&self) -> Option<&OpenId> {
         match &self.operator {
             Operator::Person { open_id, .. } => Some(open_id),

@@ -43,13 +43,13 @@ pub fn decide(user: &User, defaults: &Thresholds, pending: Option<&PendingAccess
     }
 }
 
-/// Whether the quota demands that this user has no access. The one rule for when a cut applies: [`decide`] orders cuts
-/// by it, and the enforcer withdraws a pending cut once it no longer holds.
+/// Returns whether the quota demands that this user has no access. The one rule for when a cut applies: [`decide`]
+/// orders cuts by it, and the enforcer withdraws a pending cut once it no longer holds.
 pub fn must_be_cut(user: &User) -> bool {
     is_watched(user) && user.auto_disable.is_on() && user.usage().reaches(CUT_AT)
 }
 
-/// Whether the monitor decides anything about this user.
+/// Returns whether the monitor decides anything about this user.
 fn is_watched(user: &User) -> bool {
     user.status != UserStatus::Gone && user.monitored.is_on() && user.is_allocated()
 }

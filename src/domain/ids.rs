@@ -47,7 +47,7 @@ macro_rules! text_id {
                 Ok(Self(text))
             }
 
-            /// The text.
+            /// Returns the text.
             pub fn as_str(&self) -> &str {
                 &self.0
             }
@@ -122,7 +122,7 @@ pub struct UserKey {
 }
 
 impl UserKey {
-    /// The user `username` of `account`.
+    /// Creates the key of the user `username` of `account`.
     pub fn new(account: AccountId, username: Username) -> Self {
         Self { account, username }
     }

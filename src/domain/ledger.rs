@@ -25,7 +25,7 @@ pub enum Operator {
 }
 
 impl Operator {
-    /// The name if known, otherwise the open_id; `system` for the monitor.
+    /// Returns the name if known, otherwise the open_id; `system` for the monitor.
     pub fn label(&self) -> &str {
         match self {
             Operator::System => "system",
@@ -83,12 +83,12 @@ pub struct Booking {
 }
 
 impl Booking {
-    /// The entry.
+    /// Returns the entry.
     pub fn entry(&self) -> &LedgerEntry {
         &self.entry
     }
 
-    /// The user after it.
+    /// Returns the user after it.
     pub fn user(&self) -> &User {
         &self.user
     }
@@ -126,7 +126,7 @@ pub fn book(
     Ok(Booking { entry, user })
 }
 
-/// The quota after allocating `amount` on top of `quota`.
+/// Returns the quota after allocating `amount` on top of `quota`.
 ///
 /// # Errors
 /// If the total would fall below 0, or exceed 100,000 times the largest single amount.

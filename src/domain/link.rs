@@ -20,7 +20,7 @@ pub enum Freshness {
 }
 
 impl Freshness {
-    /// When the amount was read.
+    /// Returns when the amount was read.
     pub fn read_at(self) -> Option<Timestamp> {
         match self {
             Freshness::Pending => None,
@@ -29,12 +29,12 @@ impl Freshness {
         }
     }
 
-    /// Whether a card must mark the amount as old.
+    /// Returns whether a card must mark the amount as old.
     pub fn is_stale(self) -> bool {
         matches!(self, Freshness::Stale(_))
     }
 
-    /// The freshness of the same amount after a reading that failed.
+    /// Returns the freshness of the same amount after a reading that failed.
     pub fn after_failure(self) -> Self {
         Freshness::Stale(self.read_at())
     }
@@ -80,7 +80,7 @@ pub struct ProjectLink {
 }
 
 impl ProjectLink {
-    /// How current the amount is after a reading.
+    /// Returns how current the amount is after a reading.
     ///
     /// It is fresh once every month that can be read has a bill. If the project was linked during the cycle and counts
     /// earlier months, the next cycle reads them; until then, the link stays as it is. So does a link that is not
@@ -100,14 +100,14 @@ impl ProjectLink {
         }
     }
 
-    /// The display name, or the project's key if there is none.
+    /// Returns the display name, or the project's key if there is none.
     pub fn label(&self) -> &str {
         if self.display_name.trim().is_empty() { self.project.as_str() } else { &self.display_name }
     }
 }
 
-/// When the oldest stale amount of a monitored link was read: `Some(None)` if one was never read, `None` if no amount
-/// is stale.
+/// Returns when the oldest stale amount of a monitored link was read: `Some(None)` if one was never read, `None` if no
+/// amount is stale.
 pub fn oldest_stale(links: &[ProjectLink]) -> Option<Option<Timestamp>> {
     links
         .iter()

@@ -64,13 +64,13 @@ pub enum Dispatch {
 }
 
 impl Dispatch {
-    /// Whether it creates a message, so that Feishu recognises a repeat by its [`OwedMessage::uuid`]. Repeating an
-    /// update does no harm; a webhook has no such key.
+    /// Returns whether it creates a message, so that Feishu recognises a repeat by its [`OwedMessage::uuid`]. Repeating
+    /// an update does no harm; a webhook has no such key.
     pub fn makes_a_message(&self) -> bool {
         !matches!(self, Dispatch::Update { .. } | Dispatch::Webhook { .. })
     }
 
-    /// The card JSON; empty for a file and for a sealed card.
+    /// Returns the card JSON; empty for a file and for a sealed card.
     pub fn card(&self) -> &str {
         match self {
             Dispatch::ToChat { card, .. }

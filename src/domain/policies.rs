@@ -16,7 +16,7 @@ pub enum PolicyKind {
 }
 
 impl PolicyKind {
-    /// As the API writes it ("AttachUserPolicy").
+    /// Returns the kind as the API writes it ("AttachUserPolicy").
     pub fn as_str(self) -> &'static str {
         match self {
             PolicyKind::System => "System",
@@ -79,12 +79,12 @@ pub struct Grant {
 }
 
 impl Grant {
-    /// Whether it still needs a call to the cloud.
+    /// Returns whether it still needs a call to the cloud.
     pub fn is_owed(&self) -> bool {
         matches!(self.state, GrantState::Owed | GrantState::Attaching | GrantState::Detaching)
     }
 
-    /// Whether airgate attached it, or may have attached it.
+    /// Returns whether airgate attached it, or may have attached it.
     pub fn may_be_ours(&self) -> bool {
         !matches!(self.state, GrantState::Owed | GrantState::Held)
     }
@@ -112,13 +112,13 @@ pub struct Authorisation {
 }
 
 impl Authorisation {
-    /// An authorisation without policies.
+    /// Creates an authorisation without policies.
     pub fn new(user: UserKey, project: ProjectName, now: Timestamp) -> Self {
         let grants = Vec::new();
         Self { user, project, grants, since: now, attempts: 0, next_at: now, report: None }
     }
 
-    /// Whether any policy still needs a call to the cloud.
+    /// Returns whether any policy still needs a call to the cloud.
     pub fn is_owed(&self) -> bool {
         self.grants.iter().any(Grant::is_owed)
     }

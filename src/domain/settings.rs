@@ -78,7 +78,7 @@ impl SavedSettings {
     /// The longest one, as in the configuration: a year.
     pub const LONGEST_INTERVAL: u64 = 365 * 24 * 3600;
 
-    /// The settings in force: the saved values, or the configured ones if nothing was saved.
+    /// Returns the settings in force: the saved values, or the configured ones if nothing was saved.
     pub fn or_configured(&self, configured: &Settings) -> Settings {
         Settings {
             thresholds: self.thresholds.clone().unwrap_or_else(|| configured.thresholds.clone()),

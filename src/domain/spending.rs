@@ -15,8 +15,8 @@ pub struct ProjectBill {
 }
 
 impl ProjectBill {
-    /// Whether the period is closed for the project: it was read completely at or after the 6th of the following month,
-    /// 10:00 Beijing time, and need not be read again.
+    /// Returns whether the period is closed for the project: it was read completely at or after the 6th of the
+    /// following month, 10:00 Beijing time, and need not be read again.
     pub fn is_final(&self, period: BillPeriod) -> bool {
         self.read_at >= period.settles_at()
     }
@@ -38,7 +38,7 @@ pub struct SpendingRecord {
 }
 
 impl SpendingRecord {
-    /// The total of a month: the sum of its records of projects.
+    /// Returns the total of a month: the sum of its records of projects.
     pub fn total_of(records: &[SpendingRecord]) -> Money {
         let projects = records.iter().filter(|record| record.project.is_some());
         projects.map(|record| record.amount).sum()

@@ -101,7 +101,8 @@ impl User {
         self.phone.clone_from(&cloud.phone);
     }
 
-    /// The same from a listing that began at `began`: data that airgate has written to the cloud since then is newer.
+    /// Does the same for data from a listing that began at `began`: data that airgate has written to the cloud since
+    /// then is newer.
     fn take_listed(&mut self, cloud: &CloudUser, began: Timestamp) {
         if self.profile_written_at.is_some_and(|written| written >= began) {
             self.cloud_id.clone_from(&cloud.cloud_id);
@@ -110,7 +111,7 @@ impl User {
         }
     }
 
-    /// A user who was gone is in the cloud again: the history stays, and keys and login must be read.
+    /// Marks a user who was gone as in the cloud again: the history stays, and keys and login must be read.
     pub fn return_to_cloud(&mut self) {
         if self.status == UserStatus::Gone {
             self.status = UserStatus::Unknown;

@@ -97,7 +97,7 @@ impl Monitor {
         *self.progress.lock()
     }
 
-    /// Whether cycles are scheduled.
+    /// Returns whether cycles are scheduled.
     pub fn is_enabled(&self) -> bool {
         self.parts.enabled
     }
@@ -169,14 +169,14 @@ impl Monitor {
         self.progress().next_at.is_some_and(|at| at < self.parts.clock.now())
     }
 
-    /// The time between cycles. If the store cannot be read, the configured one.
+    /// Returns the time between cycles. If the store cannot be read, returns the configured one.
     async fn interval(&self) -> Duration {
         let alerts = self.parts.alerts.clone();
         let saved = self.parts.store.reading(move |tx| alerts.settings_in_force(tx)).await;
         saved.map_or(self.parts.alerts.configured().interval, |settings| settings.interval)
     }
 
-    /// Whether a cycle should have run while the service was down.
+    /// Returns whether a cycle should have run while the service was down.
     async fn is_overdue(&self, interval: Duration) -> bool {
         let last =
             self.parts.store.reading(|tx| tx.monitor_state()).await.ok().and_then(|s| s.last);

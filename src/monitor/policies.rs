@@ -102,7 +102,7 @@ impl Owed for Policies {
 
     fn group(_: &UserKey) {}
 
-    /// One attempt for one project of one user.
+    /// Makes one attempt for one project of one user.
     async fn attempt(&self, listed: Authorisation) -> Result<(), StoreError> {
         let (user, project) = (listed.user.clone(), listed.project.clone());
         let detach_policies = self.parts.detach_policies;
@@ -365,7 +365,7 @@ fn is_attached_already(error: &volcengine::Error) -> bool {
     matches!(error.kind(), ErrorKind::AlreadyExists | ErrorKind::Conflict)
 }
 
-/// Whether it is the policy that does not exist, rather than its user or project.
+/// Returns whether it is the policy that does not exist, rather than its user or project.
 fn no_such_policy(error: &volcengine::Error) -> bool {
     error.is_not_found() && error.code().is_some_and(|code| code.starts_with("Policy"))
 }

@@ -25,22 +25,22 @@ impl Alerts {
         Self { cards, configured: Arc::new(configured), admins: admins.into() }
     }
 
-    /// The settings in force: what was saved in chat takes precedence over the configuration.
+    /// Returns the settings in force: what was saved in chat takes precedence over the configuration.
     pub fn settings_in_force<S: Source>(&self, tx: &View<S>) -> Result<Settings, StoreError> {
         settings_in_force(tx, &self.configured)
     }
 
-    /// The configuration's settings, for when the store cannot be read.
+    /// Returns the configuration's settings, for when the store cannot be read.
     pub fn configured(&self) -> &Settings {
         &self.configured
     }
 
-    /// Whether this person is an administrator.
+    /// Returns whether this person is an administrator.
     pub(super) fn is_admin(&self, person: &OpenId) -> bool {
         self.admins.contains(person)
     }
 
-    /// The administrators.
+    /// Returns the administrators.
     pub(super) fn admins(&self) -> &[OpenId] {
         &self.admins
     }

@@ -201,7 +201,8 @@ impl Outbox {
     }
 }
 
-/// The card with a line on top that mentions `people`, in the place where the alert's template has its mentions.
+/// Returns the card with a line on top that mentions `people`, in the place where the alert's template has its
+/// mentions.
 fn mentioning(card: &str, people: &[String]) -> String {
     if people.is_empty() {
         return card.to_owned();

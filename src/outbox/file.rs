@@ -12,7 +12,7 @@ pub(super) struct Bounded {
 }
 
 impl Bounded {
-    /// The bytes written so far.
+    /// Returns the bytes written so far.
     pub(super) fn into_bytes(self) -> Vec<u8> {
         self.bytes
     }

@@ -137,7 +137,7 @@ impl Outbox {
         self.parts.store.writing(move |tx| tx.doubt_lane_heads(now)).await
     }
 
-    /// Until when the gateway rejects the calls that this message needs.
+    /// Returns until when the gateway rejects the calls that this message needs.
     fn limited_until(&self, dispatch: &Dispatch) -> Option<Timestamp> {
         let needs: &[&'static str] = match dispatch {
             Dispatch::ToChat { .. } | Dispatch::ToPerson { .. } | Dispatch::Secret { .. } => {

@@ -13,7 +13,7 @@ pub struct People {
 }
 
 impl People {
-    /// An empty cache.
+    /// Creates an empty cache.
     pub fn new(feishu: feishu::Client) -> Self {
         Self { feishu, known: Mutex::new(HashMap::new()) }
     }

@@ -17,7 +17,7 @@ pub struct Backoff {
 }
 
 impl Backoff {
-    /// When to retry what has just failed, after `failures` earlier failures.
+    /// Returns when to retry what has just failed, after `failures` earlier failures.
     pub fn retry_at(self, failures: u32, now: Timestamp) -> Timestamp {
         after(now, self.pause(failures))
     }

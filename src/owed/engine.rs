@@ -35,10 +35,10 @@ pub trait Owed: Send + Sync + 'static {
     /// Reads the rows that are due.
     fn due(&self) -> impl Future<Output = Result<Due<Self::Row>, Self::Error>> + Send;
 
-    /// The key of a row.
+    /// Returns the key of a row.
     fn key(row: &Self::Row) -> Self::Key;
 
-    /// The group of a key.
+    /// Returns the group of a key.
     fn group(key: &Self::Key) -> Self::Group;
 
     /// Makes one attempt and writes its outcome to the store. Remote failures are outcomes: an error means that

@@ -203,7 +203,8 @@ async fn handle(app: &Arc<App>, event: feishu::Event) -> Taken {
     }
 }
 
-/// The label of an event type. Unknown types share one, so that strangers cannot create an endless number of series.
+/// Returns the label of an event type. Unknown types share one, so that strangers cannot create an endless number of
+/// series.
 fn known_type(event_type: &str) -> &'static str {
     EventType::from_name(event_type).map_or("other", EventType::as_str)
 }

@@ -48,7 +48,7 @@ pub(super) fn raise_file_limit() {
     }
 }
 
-/// The maximum number of concurrent connections that leaves enough files for everything else.
+/// Returns the maximum number of concurrent connections that leaves enough files for everything else.
 pub(super) fn connection_limit() -> usize {
     let files = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
     let limit = CONNECTIONS.min(files.saturating_sub(OTHER_FILES)).max(OTHER_FILES / 4);

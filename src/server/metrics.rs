@@ -24,7 +24,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// Prometheus's name for it.
+    /// Returns Prometheus's name for it.
     pub fn word(self) -> &'static str {
         match self {
             Kind::Counter => "counter",
@@ -130,7 +130,7 @@ const ACTIONS: [&str; 3] = ["ListUsers", "ListProjects", "ListSplitBillDetail"];
 const ENDPOINTS: [&str; 4] = ["token", "message_send", "message_reply", "message_update"];
 const CALL_OUTCOMES: [&str; 4] = ["ok", "error", "denied", "throttled"];
 
-/// The process's recorder, installed by the first call. `None` if another recorder was already installed.
+/// Returns the process's recorder, installed by the first call. `None` if another recorder was already installed.
 pub fn recorder() -> Option<&'static PrometheusHandle> {
     static HANDLE: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
     HANDLE

@@ -94,17 +94,17 @@ impl Service {
         Ok(Self { address, stop, tasks, monitor, wakers: plan.wakers })
     }
 
-    /// The address that it listens on.
+    /// Returns the address that it listens on.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// The monitor.
+    /// Returns the monitor.
     pub fn monitor(&self) -> &Arc<Monitor> {
         &self.monitor
     }
 
-    /// What to wake after changes made from outside the service.
+    /// Returns the wake-up signals, for changes made from outside the service.
     pub fn wakers(&self) -> &Wakers {
         &self.wakers
     }
@@ -251,7 +251,7 @@ impl<'a> Plan<'a> {
         })
     }
 
-    /// What the handlers of requests and events need.
+    /// Returns what the handlers of requests and events need.
     fn app(&self, bot: &Arc<Bot>, connection: Option<ConnectionStatus>) -> Arc<App> {
         let feishu = &self.config.feishu;
         Arc::new(App {

@@ -10,12 +10,12 @@ use super::{StoreError, WriteTx, keys};
 use crate::domain::{AccessGoal, PendingAccess, RememberedAccess, User, UserAccess, UserKey};
 
 impl<S: Source> View<S> {
-    /// A user's pending change of access.
+    /// Returns a user's pending change of access.
     pub fn access_pending(&self, user: &UserKey) -> Result<Option<PendingAccess>, StoreError> {
         self.get(ACCESS_PENDING, keys::of_user(user))
     }
 
-    /// All pending changes of access.
+    /// Returns all pending changes of access.
     pub fn all_access_pending(&self) -> Result<Vec<(UserKey, PendingAccess)>, StoreError> {
         let mut all = Vec::new();
         self.scan::<_, _, (&str, &str), _>(
@@ -30,7 +30,7 @@ impl<S: Source> View<S> {
         Ok(all)
     }
 
-    /// What a restore would put back.
+    /// Returns what a restore would put back.
     pub fn access_remembered(
         &self,
         user: &UserKey,

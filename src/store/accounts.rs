@@ -21,17 +21,17 @@ pub struct AccountSecrets {
 }
 
 impl<S: Source> View<S> {
-    /// All accounts, by id.
+    /// Returns all accounts, by id.
     pub fn accounts(&self) -> Result<Vec<Account>, StoreError> {
         self.all(ACCOUNTS)
     }
 
-    /// One account.
+    /// Returns one account.
     pub fn account(&self, id: &AccountId) -> Result<Option<Account>, StoreError> {
         self.get(ACCOUNTS, id.as_str())
     }
 
-    /// An account's balance as last read.
+    /// Returns an account's balance as last read.
     pub fn balance(&self, id: &AccountId) -> Result<Option<BalanceReading>, StoreError> {
         self.get(BALANCES, id.as_str())
     }
@@ -49,14 +49,14 @@ pub struct WaitingPair {
 }
 
 impl WaitingPair {
-    /// The name it is stored under.
+    /// Returns the name it is stored under.
     pub fn name(&self) -> &str {
         &self.name
     }
 }
 
 impl Store {
-    /// The key pair of an account; `None` if there is no such account.
+    /// Returns the key pair of an account; `None` if there is no such account.
     ///
     /// # Errors
     /// [`StoreError::Unsealable`] if it was tampered with.
@@ -78,7 +78,7 @@ impl Store {
         Ok(WaitingPair { name, sealed })
     }
 
-    /// A waiting key pair; `None` once it has been forgotten.
+    /// Returns a waiting key pair; `None` once it has been forgotten.
     ///
     /// # Errors
     /// [`StoreError::Unsealable`] if it was tampered with.

@@ -116,7 +116,7 @@ pub struct BackupFolder {
 }
 
 impl BackupFolder {
-    /// Backups of the store at `store` in `folder`, of which the newest `keep` are kept.
+    /// Manages backups of the store at `store` in `folder`, of which the newest `keep` are kept.
     pub fn new(folder: &Path, store: &Path, keep: usize) -> Self {
         let stem = store.file_stem().map_or("airgate".into(), |stem| stem.to_string_lossy());
         Self { folder: folder.to_owned(), stem: stem.into_owned(), keep }
@@ -156,7 +156,7 @@ impl BackupFolder {
         Ok((path, old.len()))
     }
 
-    /// The names of all regular files in the folder.
+    /// Returns the names of all regular files in the folder.
     fn names(&self) -> std::io::Result<Vec<String>> {
         let mut names = Vec::new();
         for entry in std::fs::read_dir(&self.folder)? {
@@ -170,7 +170,7 @@ impl BackupFolder {
         Ok(names)
     }
 
-    /// Whether this is the name of a backup of this store.
+    /// Returns whether this is the name of a backup of this store.
     fn is_own(&self, name: &str) -> bool {
         let stamp = name
             .strip_prefix(&self.stem)
@@ -188,12 +188,12 @@ impl BackupFolder {
 
 const TEMPORARY_SUFFIX: &str = ".tmp";
 
-/// A new file, mode 0600, that is deleted unless it is renamed.
+/// Creates a new file, mode 0600, that is deleted unless it is renamed.
 pub(super) fn temporary_in(folder: &Path, prefix: &str) -> std::io::Result<NamedTempFile> {
     tempfile::Builder::new().prefix(prefix).suffix(TEMPORARY_SUFFIX).tempfile_in(folder)
 }
 
-/// The folder that `path` is in.
+/// Returns the folder that `path` is in.
 pub(super) fn folder_of(path: &Path) -> &Path {
     match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,

@@ -11,7 +11,7 @@ use super::view::{Order, Source, View};
 use super::{StoreError, WriteTx};
 
 impl<S: Source> View<S> {
-    /// All chats with their ids, most recently active first.
+    /// Returns all chats with their ids, most recently active first.
     pub fn known_chats(&self) -> Result<Vec<(String, KnownChat)>, StoreError> {
         let mut chats = Vec::new();
         self.scan::<_, _, &str, _>(CHATS, .., Order::Ascending, |id, chat| {
@@ -22,7 +22,7 @@ impl<S: Source> View<S> {
         Ok(chats)
     }
 
-    /// One chat.
+    /// Returns one chat.
     pub fn known_chat(&self, chat_id: &str) -> Result<Option<KnownChat>, StoreError> {
         self.get(CHATS, chat_id)
     }

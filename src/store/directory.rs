@@ -59,22 +59,23 @@ impl Entry {
         }
     }
 
-    /// Whether key, display name or remark contain `folded`, a text in lower case. An empty text matches everyone.
+    /// Returns whether key, display name or remark contain `folded`, a text in lower case. An empty text matches
+    /// everyone.
     pub fn contains(&self, folded: &str) -> bool {
         self.folded.contains(folded)
     }
 
-    /// `account/username` in lower case.
+    /// Returns `account/username` in lower case.
     pub fn key(&self) -> &str {
         self.folded.split(PART).next().unwrap_or_default()
     }
 
-    /// The user name in lower case.
+    /// Returns the user name in lower case.
     pub fn username(&self) -> &str {
         self.key().split_once('/').map_or("", |(_, username)| username)
     }
 
-    /// The display name in lower case.
+    /// Returns the display name in lower case.
     pub fn display_name(&self) -> &str {
         self.folded.split(PART).nth(1).unwrap_or_default()
     }
@@ -89,12 +90,12 @@ pub struct Directory {
 }
 
 impl Directory {
-    /// All users, by account and name.
+    /// Returns all users, by account and name.
     pub fn iter(&self) -> impl Iterator<Item = (&UserKey, &Entry)> {
         self.users.iter().map(|(key, entry)| (key, &**entry))
     }
 
-    /// Whether another account has a user of the same name, so that the account must be shown.
+    /// Returns whether another account has a user of the same name, so that the account must be shown.
     pub fn is_ambiguous(&self, user: &UserKey) -> bool {
         self.accounts.iter().any(|account| {
             *account != user.account
@@ -102,7 +103,7 @@ impl Directory {
         })
     }
 
-    /// How many users of an account are in the cloud.
+    /// Returns how many users of an account are in the cloud.
     pub fn present_in(&self, account: &AccountId) -> usize {
         let users = self.users.iter().filter(|(key, _)| key.account == *account);
         users.filter(|(_, entry)| entry.status != UserStatus::Gone).count()
@@ -125,14 +126,14 @@ impl Directory {
 pub(super) struct Directories(Mutex<Vec<(u64, Directory)>>);
 
 impl Directories {
-    /// The directory of the state that a transaction sees; `None` once it was evicted.
+    /// Returns the directory of the state that a transaction sees; `None` once it was evicted.
     pub(super) fn seen_by<S: Source>(&self, tx: &S) -> Result<Option<Directory>, StoreError> {
         let counted = tx.table(COUNTERS)?.get(REVISION)?.map_or(0, |last| last.value());
         let kept = self.0.lock();
         Ok(kept.iter().find(|(revision, _)| *revision == counted).map(|(_, kept)| kept.clone()))
     }
 
-    /// The directory that a write transaction begins with; there is only one such transaction at a time.
+    /// Returns the directory that a write transaction begins with; there is only one such transaction at a time.
     pub(super) fn latest(&self) -> Directory {
         self.0.lock().last().map(|(_, directory)| directory.clone()).unwrap_or_default()
     }

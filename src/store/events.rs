@@ -17,12 +17,12 @@ const OPS_KEPT: SignedDuration = SignedDuration::from_hours(15 * 24);
 const PRUNED_AT_ONCE: usize = 20;
 
 impl<S: Source> View<S> {
-    /// How a form was answered when it was first submitted.
+    /// Returns how a form was answered when it was first submitted.
     pub fn op_outcome(&self, op: &OpId) -> Result<Option<OpOutcome>, StoreError> {
         self.get(OPS, op.as_str())
     }
 
-    /// Whether any of `keys` was claimed within [`EVENT_WINDOW`].
+    /// Returns whether any of `keys` was claimed within [`EVENT_WINDOW`].
     pub fn is_seen(&self, keys: &[String], now: Timestamp) -> Result<bool, StoreError> {
         let seen = self.open(SEEN)?;
         for key in keys {

@@ -30,49 +30,49 @@ impl<S: Source> View<S> {
         self.get(META.holding(), name)
     }
 
-    /// The layout version of the file; `None` if it has none: the file is new, or not airgate's.
+    /// Returns the layout version of the file; `None` if it has none: the file is new, or not airgate's.
     pub(super) fn schema_version(&self) -> Result<Option<u64>, StoreError> {
         self.meta(SCHEMA)
     }
 
-    /// Whether `sealer` has the key of the store; also `false` if the store holds no proof of a key.
+    /// Returns whether `sealer` has the key of the store; also `false` if the store holds no proof of a key.
     pub(super) fn is_key_of(&self, sealer: &Sealer) -> Result<bool, StoreError> {
         let sealed = self.open(META)?.get(KEY_CHECK)?.map(|sealed| sealed.value().to_vec());
         Ok(sealed.is_some_and(|sealed| sealer.open(KEY_CHECK, &sealed).is_ok()))
     }
 
-    /// The settings saved by `/config`.
+    /// Returns the settings saved by `/config`.
     pub fn saved_settings(&self) -> Result<SavedSettings, StoreError> {
         Ok(self.meta(SETTINGS)?.unwrap_or_default())
     }
 
-    /// What the monitor remembers between cycles.
+    /// Returns what the monitor remembers between cycles.
     pub fn monitor_state(&self) -> Result<MonitorState, StoreError> {
         Ok(self.meta(MONITOR)?.unwrap_or_default())
     }
 
-    /// The bot's own open_id, once it was looked up.
+    /// Returns the bot's own open_id, once it was looked up.
     pub fn bot_open_id(&self) -> Result<Option<OpenId>, StoreError> {
         self.meta(BOT)
     }
 
-    /// The time up to which every message is known to have reached the bot over the long connection; `None` before the
-    /// first connection.
+    /// Returns the time up to which every message is known to have reached the bot over the long connection; `None`
+    /// before the first connection.
     pub fn heard_until(&self) -> Result<Option<Timestamp>, StoreError> {
         self.meta(HEARD)
     }
 
-    /// When administrators were last told of a message whose delivery was given up.
+    /// Returns when administrators were last told of a message whose delivery was given up.
     pub fn undelivered_told_at(&self) -> Result<Option<Timestamp>, StoreError> {
         self.meta(UNDELIVERED_TOLD)
     }
 
-    /// A person's name, once it was looked up.
+    /// Returns a person's name, once it was looked up.
     pub fn person_name(&self, person: &OpenId) -> Result<Option<String>, StoreError> {
         self.get(PEOPLE, person.as_str())
     }
 
-    /// Everybody whose name was looked up or who has a direct chat with the bot, by id.
+    /// Returns everybody whose name was looked up or who has a direct chat with the bot, by id.
     pub fn known_people(&self) -> Result<BTreeMap<OpenId, Option<String>>, StoreError> {
         let mut people = BTreeMap::new();
         for row in self.open(DIRECT_CHATS)?.iter()? {
@@ -89,7 +89,7 @@ impl<S: Source> View<S> {
         Ok(people)
     }
 
-    /// The direct chat with a person, once it was seen.
+    /// Returns the direct chat with a person, once it was seen.
     pub fn direct_chat(&self, person: &OpenId) -> Result<Option<ChatId>, StoreError> {
         let chat = self.open(DIRECT_CHATS)?.get(person.as_str())?.map(|c| c.value().to_owned());
         Ok(chat.and_then(|chat| ChatId::new(chat).ok()))

@@ -37,7 +37,7 @@ impl WriteTx {
     }
 }
 
-/// Layout 1 to 2: users of a period are ranked by their total, and alerts are indexed by kind.
+/// Migrates layout 1 to 2: users of a period are ranked by their total, and alerts are indexed by kind.
 fn index_totals_and_alerts(tx: &WriteTx) -> Result<(), StoreError> {
     let spending = tx.open(SPENDING)?;
     let mut ranks = tx.open(SPENDING_RANKED)?;

@@ -50,7 +50,7 @@ pub struct NewMessage {
 }
 
 impl NewMessage {
-    /// A message that delivers no alert and mentions nobody, due `now`.
+    /// Creates a message that delivers no alert and mentions nobody, due `now`.
     pub fn new(lane: &str, dispatch: Dispatch, now: Timestamp) -> Self {
         Self {
             lane: lane.to_owned(),
@@ -82,7 +82,7 @@ impl NewMessage {
 }
 
 impl<S: Source> View<S> {
-    /// The first owed message of every lane.
+    /// Returns the first owed message of every lane.
     pub fn lane_heads(&self) -> Result<Vec<OwedMessage>, StoreError> {
         let table = self.open(OUTBOX)?;
         let mut heads: Vec<OwedMessage> = Vec::new();
@@ -100,35 +100,35 @@ impl<S: Source> View<S> {
         Ok(heads)
     }
 
-    /// An owed message.
+    /// Returns an owed message.
     pub fn owed(&self, lane: &str, id: u64) -> Result<Option<OwedMessage>, StoreError> {
         self.get(OUTBOX, (lane, id))
     }
 
-    /// The id of the message that was enqueued last.
+    /// Returns the id of the message that was enqueued last.
     pub fn last_owed(&self) -> Result<u64, StoreError> {
         Ok(self.open(COUNTERS)?.get("owed")?.map_or(0, |last| last.value()))
     }
 
-    /// How many messages are owed.
+    /// Returns how many messages are owed.
     pub fn owed_count(&self) -> Result<usize, StoreError> {
         Ok(usize::try_from(self.open(OUTBOX)?.len()?).unwrap_or(usize::MAX))
     }
 
-    /// The message that was sent for an owed one.
+    /// Returns the message that was sent for an owed one.
     pub fn sent_as(&self, owed: u64) -> Result<Option<MessageId>, StoreError> {
         let id = self.open(SENT)?.get(owed)?.map(|id| id.value().to_owned());
         Ok(id.and_then(|id| MessageId::new(id).ok()))
     }
 
-    /// The ids of all messages that are known to be delivered, as far back as they are kept.
+    /// Returns the ids of all messages that are known to be delivered, as far back as they are kept.
     pub fn sent_messages(&self) -> Result<HashSet<String>, StoreError> {
         let sent = self.open(SENT)?;
         let ids = sent.iter()?.map(|row| row.map(|(_, id)| id.value().to_owned()));
         Ok(ids.collect::<Result<_, _>>()?)
     }
 
-    /// The last messages whose delivery was given up, newest first.
+    /// Returns the last messages whose delivery was given up, newest first.
     pub fn failed_messages(&self, count: usize) -> Result<Vec<FailedMessage>, StoreError> {
         let mut failed = Vec::new();
         self.scan::<_, _, u64, _>(FAILED, .., Order::Descending, |_, message| {
@@ -138,7 +138,7 @@ impl<S: Source> View<S> {
         Ok(failed)
     }
 
-    /// Tasks in the order they were requested.
+    /// Returns the tasks in the order they were requested.
     pub fn tasks(&self) -> Result<Vec<Task>, StoreError> {
         self.all(TASKS)
     }
@@ -200,7 +200,7 @@ impl WriteTx {
         }
     }
 
-    /// Whether its content has changed since it was read as `owed`: see [`WriteTx::renew_updates`].
+    /// Returns whether its content has changed since it was read as `owed`: see [`WriteTx::renew_updates`].
     pub fn was_renewed(&self, owed: &OwedMessage) -> Result<bool, StoreError> {
         let standing = self.owed(&owed.lane, owed.id)?;
         Ok(standing.is_some_and(|standing| standing.dispatch != owed.dispatch))
@@ -333,7 +333,7 @@ impl WriteTx {
         Ok(self.open(TASKS)?.remove(id)?.is_some())
     }
 
-    /// A task as it is now; `None` once it is done.
+    /// Returns a task as it is now; `None` once it is done.
     pub fn task(&self, id: u64) -> Result<Option<Task>, StoreError> {
         self.get(TASKS, id)
     }

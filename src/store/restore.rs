@@ -188,13 +188,13 @@ fn examine(copy: &Path, file: &Path, master_key: &[u8; 32]) -> Result<(), Restor
     }
 }
 
-/// The layout version, and whether the key is the store's.
+/// Returns the layout version, and whether the key is the store's.
 fn layout_and_key(db: &Database, master_key: &[u8; 32]) -> Result<(Option<u64>, bool), StoreError> {
     let view = View(db.begin_read()?, RefCell::default());
     Ok((view.schema_version()?, view.is_key_of(&Sealer::new(master_key))?))
 }
 
-/// redb may panic on a damaged file, which gives `None` here.
+/// Runs `open`. redb may panic on a damaged file, which gives `None` here.
 fn guarded<T>(open: impl FnOnce() -> T) -> Option<T> {
     catch_unwind(AssertUnwindSafe(open)).ok()
 }

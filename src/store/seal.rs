@@ -16,14 +16,14 @@ pub struct Sealer {
 }
 
 impl Sealer {
-    /// A sealer with `security.master_key`.
+    /// Creates a sealer with `security.master_key`.
     pub fn new(master_key: &[u8; 32]) -> Self {
         let key = Zeroizing::new(*master_key);
         let key: &Key = (&*key).into();
         Self { cipher: ChaCha20Poly1305::new(key) }
     }
 
-    /// `nonce ‖ ciphertext` of `secret`, bound to `context`.
+    /// Returns `nonce ‖ ciphertext` of `secret`, bound to `context`.
     ///
     /// # Errors
     /// [`StoreError::Unsealable`] if the operating system provides no randomness.

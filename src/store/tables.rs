@@ -44,7 +44,7 @@ impl<K: Key + 'static, T> Json<K, T> {
         Self { name, definition: TableDefinition::new(name), holds: PhantomData }
     }
 
-    /// The same table, for a row that holds a `U`.
+    /// Returns the same table, for a row that holds a `U`.
     pub(super) fn holding<U>(self) -> Json<K, U> {
         Json { name: self.name, definition: self.definition, holds: PhantomData }
     }
@@ -70,7 +70,7 @@ pub(super) trait Declared {
     /// The type of its values as redb stores them.
     type Value: Value + 'static;
 
-    /// The definition by which redb opens it.
+    /// Returns the definition by which redb opens it.
     fn definition(self) -> Plain<Self::Key, Self::Value>;
 }
 

@@ -146,7 +146,8 @@ fn show<S: Source>(
     }
 }
 
-/// The accounts card with the outcome of the check. Input that was not saved is shown again, without the key pair.
+/// Returns the accounts card with the outcome of the check. Input that was not saved is shown again, without the key
+/// pair.
 fn checked_card(
     tx: &WriteTx,
     cards: &Cards,

@@ -16,7 +16,7 @@ pub enum Claim {
 }
 
 impl Claim {
-    /// None for a task that the worker leaves alone: the monitor runs the cycles.
+    /// Returns `None` for a task that the worker leaves alone: the monitor runs the cycles.
     pub(super) fn of(kind: &TaskKind) -> Option<Self> {
         Some(match kind {
             TaskKind::Sync => Self::Users,

@@ -90,7 +90,7 @@ impl Owed for Worker {
     }
 }
 
-/// The worker's tasks with their claims.
+/// Returns the worker's tasks with their claims.
 fn claimed(tasks: Vec<Task>) -> Vec<(Claim, Task)> {
     tasks.into_iter().filter_map(|task| Some((Claim::of(&task.kind)?, task))).collect()
 }

@@ -111,13 +111,13 @@ impl Worker {
     }
 }
 
-/// Whether the card of a report is in a group.
+/// Returns whether the card of a report is in a group.
 fn is_group<S: Source>(tx: &View<S>, report: Option<&Report>) -> Result<bool, StoreError> {
     let Some(chat) = report.and_then(|report| chat_of(&report.lane)) else { return Ok(false) };
     Ok(tx.known_chat(chat.as_str())?.is_some_and(|chat| !chat.direct))
 }
 
-/// The form, filled in with the input that was not saved.
+/// Returns the form, filled in with the input that was not saved.
 fn typed(profile: &Profile) -> BTreeMap<String, String> {
     [("display_name", &profile.display_name), ("email", &profile.email), ("phone", &profile.phone)]
         .into_iter()

@@ -172,7 +172,7 @@ fn add_accounts(store: &Store, world: &World, now: Timestamp) -> Result<(), Stor
     Ok(())
 }
 
-/// A user's key; `None` if a name is not valid.
+/// Returns a user's key; `None` if a name is not valid.
 pub(super) fn user_key(account: &str, username: &str) -> Option<UserKey> {
     Some(UserKey::new(AccountId::new(account).ok()?, Username::new(username).ok()?))
 }

@@ -16,7 +16,7 @@ enum Permit {
 }
 
 impl Enforcer {
-    /// One attempt at a cut, up to reading it back.
+    /// Makes one attempt at a cut, up to reading it back.
     pub(super) async fn cut(
         &self,
         api: &volcengine::AccountClient,
@@ -50,7 +50,7 @@ impl Enforcer {
         }
     }
 
-    /// The policies that a cut detaches; none if cuts leave policies alone.
+    /// Returns the policies that a cut detaches; none if cuts leave policies alone.
     async fn held(
         &self,
         api: &volcengine::AccountClient,
