@@ -177,7 +177,7 @@ pub enum Checked {
     Overtaken,
 }
 
-/// A key pair waiting to be checked.
+/// A key pair that waits to be checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Waiting {
     /// Which account.

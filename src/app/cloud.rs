@@ -59,7 +59,7 @@ impl Cloud {
         Ok(self.with(&secrets))
     }
 
-    /// Returns a client that calls with a key pair that is not an account's yet.
+    /// Calls with a key pair that is not an account's yet.
     pub fn with(&self, secrets: &AccountSecrets) -> volcengine::AccountClient {
         self.client.account(volcengine::Credentials {
             access_key_id: secrets.access_key_id.expose_secret().to_owned(),

@@ -18,7 +18,7 @@ const MAX_OWNERS_OFFERED: usize = 100;
 pub struct NewUserSettings {
     /// `50,80,90`; empty = the global ones.
     pub thresholds: Option<String>,
-    /// Whether the monitor watches the user.
+    /// Whether the monitor looks at the user.
     pub monitor: Option<bool>,
     /// Whether access is cut when the quota is used up.
     pub auto_disable: Option<bool>,
@@ -135,7 +135,7 @@ fn person(id: &str) -> Result<OpenId, Refusal> {
     person.ok_or_else(|| Refusal::BadPerson(id.to_owned()))
 }
 
-/// Returns the typed personal data that differs from what the cloud has. An empty text clears a value.
+/// The typed personal data that differs from what the cloud has. An empty text clears a value.
 fn profile(user: &User, new: &NewUserSettings) -> Result<Profile, Refusal> {
     Ok(Profile {
         display_name: changed(&new.display_name, &user.display_name, contact::display_name)?,

@@ -274,7 +274,7 @@ pub struct MonitorView {
     pub running_since: Option<Timestamp>,
     /// When the next scheduled cycle is due.
     pub next_at: Option<Timestamp>,
-    /// What the monitor remembers between cycles.
+    /// What the monitor keeps between cycles.
     pub state: MonitorState,
     /// Accounts, to name those that were not read.
     pub accounts: Vec<Account>,

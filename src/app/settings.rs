@@ -52,7 +52,7 @@ pub struct NewSettings {
     pub thresholds: Option<String>,
     /// Seconds; empty = the configuration's.
     pub interval_seconds: Option<String>,
-    /// Empty = unchanged (the address is never shown), `-` = none.
+    /// Empty = as it is (the address is never shown), `-` = none.
     pub webhook_url: Option<String>,
     /// Separated by commas; empty or `-` = none.
     pub mobiles: Option<String>,
@@ -138,7 +138,7 @@ fn typed(text: &Option<String>) -> Option<&str> {
     text.as_deref().map(str::trim)
 }
 
-/// Returns whether a text means "none". Feishu omits fields that were emptied.
+/// Whether a text means "none". Feishu leaves out fields that were emptied.
 fn is_none(text: &str) -> bool {
     matches!(text, "" | "-" | "－" | "无")
 }

@@ -102,9 +102,8 @@ async fn read_account(
     })
 }
 
-/// Returns which of the missing users are gone. A list that changes while it is paged can skip a row: each user missing
-/// from it is looked up by name before they count as gone. If a look-up fails permanently, the list is read once more
-/// instead.
+/// A list that changes while it is paged can skip a row: each user missing from it is looked up by name before they count
+/// as gone. If a look-up fails for good, the list is read once more instead.
 async fn confirm_gone(
     store: &Store,
     api: &volcengine::AccountClient,

@@ -43,7 +43,7 @@ pub fn find<S: Source>(tx: &View<S>, name: &str) -> Result<User, Error> {
     Err(Refusal::NoSuchUser { name: name.to_owned(), nearest: nearest(&folded, &directory) }.into())
 }
 
-/// Returns the user that a value on a card names: `account/username`, or `username` if only one account has it.
+/// The user that a card's value names: `account/username`, or `username` if only one account has it.
 ///
 /// # Errors
 /// [`Refusal::NoSuchUser`], [`Refusal::AmbiguousUser`] with all candidates.

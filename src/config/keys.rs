@@ -225,8 +225,7 @@ declare! {
         STORE_PATH = "path", Path, Default("\"data/airgate.redb\""),
             "The store's file; created with mode 0600 if it does not exist.";
         BACKUP_DIR = "backup_dir", Path, Off("\"data/backups\""),
-            "Folder for the backups that the running service makes, at startup and then at the interval below. If not \
-             set, none are made.";
+            "Folder for the backups that the running service makes, at startup and then at the interval below. Not set: no backups.";
         BACKUP_KEEP = "backup_keep", Number(1, 10_000), Default("7"),
             "How many backups to keep; older ones are removed.";
         BACKUP_INTERVAL_HOURS = "backup_interval_hours", Number(1, 8760), Default("24"),

@@ -117,7 +117,7 @@ pub enum Problem {
         /// The last reason.
         reason: String,
     },
-    /// Not a problem: a person is checking that alerts arrive.
+    /// No problem: a person checks whether alerts arrive.
     Test {
         /// Who.
         operator: Operator,

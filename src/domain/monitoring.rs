@@ -55,7 +55,7 @@ pub struct CycleReport {
     pub disables: u64,
 }
 
-/// What the monitor remembers between cycles.
+/// What is kept between cycles.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MonitorState {
     /// The last cycle that ended.
@@ -67,7 +67,7 @@ pub struct MonitorState {
     /// Failed cycles since the last success.
     #[serde(default)]
     pub failures_in_a_row: u32,
-    /// Whether an alert was raised for the current run of failures.
+    /// Whether an alert was raised for the present run of failures.
     #[serde(default)]
     pub failing_alerted: bool,
     /// Accounts with an alert for refused credentials that have not recovered.

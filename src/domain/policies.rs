@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{ProjectName, Report, UserKey};
 
-/// Who created the policy (`PolicyType`).
+/// Who made the policy (`PolicyType`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PolicyKind {
@@ -16,7 +16,7 @@ pub enum PolicyKind {
 }
 
 impl PolicyKind {
-    /// Returns the kind as the API writes it ("AttachUserPolicy").
+    /// As the API writes it ("AttachUserPolicy").
     pub fn as_str(self) -> &'static str {
         match self {
             PolicyKind::System => "System",

@@ -93,7 +93,7 @@ pub fn after_sync(
 }
 
 impl User {
-    /// Takes over what the cloud says about the user.
+    /// Takes over what the cloud says of the user.
     pub fn take_cloud_data(&mut self, cloud: &CloudUser) {
         self.cloud_id.clone_from(&cloud.cloud_id);
         self.display_name.clone_from(&cloud.display_name);
@@ -101,8 +101,7 @@ impl User {
         self.phone.clone_from(&cloud.phone);
     }
 
-    /// Does the same for data from a listing that began at `began`: data that airgate has written to the cloud since
-    /// then is newer.
+    /// The same from a listing that began at `began`: data that airgate has written to the cloud since then is newer.
     fn take_listed(&mut self, cloud: &CloudUser, began: Timestamp) {
         if self.profile_written_at.is_some_and(|written| written >= began) {
             self.cloud_id.clone_from(&cloud.cloud_id);

@@ -4,7 +4,7 @@
 //!
 //! 1. **Collect** (`collect`). Reads the bills of the open periods. An account is read completely or not at all.
 //! 2. **Record** (`record`). Writes bills, links and users, in one transaction with the next step.
-//! 3. **Decide** ([`crate::domain::decide`]). Raises warnings, and enqueues a cut if the quota is used up.
+//! 3. **Decide** ([`crate::domain::decide`]). Raises warnings, and enqueues a cut where the quota is used up.
 //! 4. **Enforce** (`enforce`). Runs in a loop of its own, independently of the cycle.
 //!
 //! Beside enforcement runs a loop for the `policies` of linked projects. The two never work on the same user at once.
@@ -176,7 +176,7 @@ impl Monitor {
         saved.map_or(self.parts.alerts.configured().interval, |settings| settings.interval)
     }
 
-    /// Returns whether a cycle should have run while the service was down.
+    /// Whether a cycle should have run while the service was down.
     async fn is_overdue(&self, interval: Duration) -> bool {
         let last =
             self.parts.store.reading(|tx| tx.monitor_state()).await.ok().and_then(|s| s.last);
@@ -199,7 +199,7 @@ impl Monitor {
             let report = match self.cycle().await {
                 Ok(report) => report,
                 Err(error) => {
-                    // The cycle that was due is still due.
+                    // What was due is still due.
                     *self.due.lock() |= due;
                     return Err(error);
                 }

@@ -365,7 +365,7 @@ fn is_attached_already(error: &volcengine::Error) -> bool {
     matches!(error.kind(), ErrorKind::AlreadyExists | ErrorKind::Conflict)
 }
 
-/// Returns whether it is the policy that does not exist, rather than its user or project.
+/// Whether it is the policy that does not exist, not its user or project.
 fn no_such_policy(error: &volcengine::Error) -> bool {
     error.is_not_found() && error.code().is_some_and(|code| code.starts_with("Policy"))
 }

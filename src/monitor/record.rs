@@ -55,7 +55,7 @@ pub(super) fn record(
     Ok(report)
 }
 
-/// Stores the outcome of the cycle, and raises an alert when an incident begins and when it ends.
+/// Stores the outcome of the cycle, and alerts incidents: once when one begins, once when it ends.
 fn note_cycle(tx: &WriteTx, alerts: &Alerts, report: &CycleReport) -> Result<(), StoreError> {
     let now = report.ended;
     let mut state = tx.monitor_state()?;
@@ -70,7 +70,7 @@ fn note_cycle(tx: &WriteTx, alerts: &Alerts, report: &CycleReport) -> Result<(),
                 alerts.raise(tx, None, problem(refused), now)?;
                 state.refused_accounts.push(account);
             }
-            // If no call was made, nothing is known about the key pair.
+            // Without a call nothing is known about the key pair.
             (false, true) if reading.error.is_none() && reading.calls > 0 => {
                 let recovered = Problem::CredentialsRecovered { account: account.clone() };
                 alerts.raise(tx, None, problem(recovered), now)?;

@@ -129,8 +129,7 @@ impl Outbox {
         Ok(bot.send_card(&card, self.parts.clock.now()).await?)
     }
 
-    /// Records the failure of a try that began at `began`: the message is retried later, or given up and replaced by a
-    /// substitute.
+    /// Notes the failure of a try that began at `began`: the message is retried later, or given up and substituted.
     pub(super) async fn note_failure(
         &self,
         mut owed: OwedMessage,
@@ -201,8 +200,7 @@ impl Outbox {
     }
 }
 
-/// Returns the card with a line on top that mentions `people`, in the place where the alert's template has its
-/// mentions.
+/// The card with a line on top that mentions `people`, where the alert's template has its mentions.
 fn mentioning(card: &str, people: &[String]) -> String {
     if people.is_empty() {
         return card.to_owned();
@@ -224,7 +222,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn mentions_come_first_and_only_if_there_are_people() {
+    fn mentions_come_first_and_only_where_there_are_people() {
         let card = r#"{"schema":"2.0","body":{"elements":[{"tag":"hr"}]}}"#;
         assert_eq!(mentioning(card, &[]), card);
         let people = ["ou_a".to_owned(), "ou_b".to_owned()];

@@ -86,7 +86,7 @@ fn with_card(dispatch: &Dispatch, card: String) -> Dispatch {
         Dispatch::Update { target, .. } => Dispatch::Update { target, card },
         Dispatch::Webhook { .. } => Dispatch::Webhook { card },
         secret @ Dispatch::Secret { .. } => secret,
-        // A file has no card that could be refused.
+        // It has no card that could be refused.
         file @ Dispatch::File { .. } => file,
     }
 }

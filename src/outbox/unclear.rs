@@ -1,9 +1,9 @@
 //! Sends whose outcome is unknown. For an hour the message's `uuid` makes a retry safe; later the chat's history is
 //! searched first.
 //!
-//! A message is recognised as ours if this app wrote it in the same chat, while it was being tried, of the same kind, in
-//! reply to the same message (or to none), with the same title (a card) or name (a file), and if it is not known as the
-//! delivery of another message. Of a card, Feishu returns nothing but the title.
+//! A message is recognized as ours if this app wrote it in the same chat, while it was being tried, of the same kind, in
+//! reply to the same message (or to none), with the same title (a card) or name (a file), and if it is no other message that
+//! is known to be delivered. Feishu returns nothing of a card beyond its title.
 //!
 //! If the history cannot be searched (the app may not read it, the direct chat is not known, too much was written there),
 //! the message is sent again: one alert too many is better than none.

@@ -251,7 +251,7 @@ impl<'a> Plan<'a> {
         })
     }
 
-    /// Returns what the handlers of requests and events need.
+    /// What the handlers of requests and events need.
     fn app(&self, bot: &Arc<Bot>, connection: Option<ConnectionStatus>) -> Arc<App> {
         let feishu = &self.config.feishu;
         Arc::new(App {

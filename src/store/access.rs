@@ -88,8 +88,8 @@ impl WriteTx {
         Ok(Some(user))
     }
 
-    /// Does [`WriteTx::record_access`] for a reading that began at `began`, unless something newer is known: while a
-    /// change of access is pending, enforcement writes the status, and anything it read back after `began` is newer.
+    /// [`WriteTx::record_access`] for a reading that began at `began`, unless something newer is known: enforcement writes
+    /// the status while a change of access is pending, and what it read back later is newer than this reading.
     pub fn record_access_read(
         &self,
         key: &UserKey,

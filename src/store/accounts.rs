@@ -67,7 +67,7 @@ impl Store {
         open_pair(&self.sealer, id.as_str(), &sealed).map(Some)
     }
 
-    /// Seals a key pair that is yet to be checked; [`WriteTx::put_waiting_pair`] stores it.
+    /// Seals a key pair that waits to be checked; [`WriteTx::put_waiting_pair`] keeps it.
     ///
     /// # Errors
     /// If the operating system provides no randomness.
@@ -141,7 +141,7 @@ impl WriteTx {
         Ok(account)
     }
 
-    /// Stores a sealed key pair until it is checked.
+    /// Keeps a sealed key pair until it is checked.
     pub fn put_waiting_pair(&self, pair: &WaitingPair) -> Result<(), StoreError> {
         self.open(SECRETS)?.insert(pair.name.as_str(), pair.sealed.as_slice())?;
         Ok(())

@@ -136,8 +136,7 @@ impl BackupFolder {
         let io = |source| BackupError::Io { path: self.folder.clone(), source };
         create_folder(&self.folder).map_err(io)?;
         let temporary = format!(".{}-backup-", self.stem);
-        // A killed process may have left an unfinished file. No other process can be writing one: only one has the
-        // store open.
+        // A killed process may have left an unfinished file. Only one process has the store.
         for name in self.names().map_err(io)? {
             if name.starts_with(&temporary) && name.ends_with(TEMPORARY_SUFFIX) {
                 std::fs::remove_file(self.folder.join(name)).map_err(io)?;
@@ -170,7 +169,7 @@ impl BackupFolder {
         Ok(names)
     }
 
-    /// Returns whether this is the name of a backup of this store.
+    /// Whether this is the name of a backup of this store.
     fn is_own(&self, name: &str) -> bool {
         let stamp = name
             .strip_prefix(&self.stem)

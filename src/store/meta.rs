@@ -72,7 +72,7 @@ impl<S: Source> View<S> {
         self.get(PEOPLE, person.as_str())
     }
 
-    /// Returns everybody whose name was looked up or who has a direct chat with the bot, by id.
+    /// Everybody whose name was looked up or who has a direct chat with the bot, by id.
     pub fn known_people(&self) -> Result<BTreeMap<OpenId, Option<String>>, StoreError> {
         let mut people = BTreeMap::new();
         for row in self.open(DIRECT_CHATS)?.iter()? {
@@ -89,7 +89,7 @@ impl<S: Source> View<S> {
         Ok(people)
     }
 
-    /// Returns the direct chat with a person, once it was seen.
+    /// The direct chat with a person, once it was seen.
     pub fn direct_chat(&self, person: &OpenId) -> Result<Option<ChatId>, StoreError> {
         let chat = self.open(DIRECT_CHATS)?.get(person.as_str())?.map(|c| c.value().to_owned());
         Ok(chat.and_then(|chat| ChatId::new(chat).ok()))
@@ -131,7 +131,7 @@ impl WriteTx {
         self.put(PEOPLE, person.as_str(), &name.to_owned())
     }
 
-    /// Stores the direct chat with a person.
+    /// Keeps the direct chat with a person.
     pub fn put_direct_chat(&self, person: &OpenId, chat: &ChatId) -> Result<(), StoreError> {
         if self.direct_chat(person)?.as_ref() != Some(chat) {
             self.open(DIRECT_CHATS)?.insert(person.as_str(), chat.as_str())?;

@@ -26,7 +26,7 @@ const AFTER_CLICK: SignedDuration = SignedDuration::from_millis(800);
 /// The state of one of an alert's deliveries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
-enum DeliveryState {
+enum Way {
     Owed = 0,
     Delivered = 1,
     Failed = 2,
@@ -165,7 +165,7 @@ impl WriteTx {
         };
         self.put_owed(&owed)?;
         if let Some(alert) = owed.alert {
-            self.open(ALERT_OWED)?.insert((alert, id), DeliveryState::Owed as u8)?;
+            self.open(ALERT_OWED)?.insert((alert, id), Way::Owed as u8)?;
             self.set_alert_notice(alert, Notice::Owed)?;
         }
         Ok(id)
@@ -258,7 +258,7 @@ impl WriteTx {
             sent.insert(owed.id, message.as_str())?;
             sent.retain_in::<u64, _>(..owed.id.saturating_sub(SENT_KEPT), |_, _| false)?;
         }
-        self.settle_alert(owed, DeliveryState::Delivered)
+        self.settle_alert(owed, Way::Delivered)
     }
 
     /// Gives up the delivery of an owed message.
@@ -276,12 +276,12 @@ impl WriteTx {
             table.pop_first()?;
         }
         drop(table);
-        self.settle_alert(owed, DeliveryState::Failed)
+        self.settle_alert(owed, Way::Failed)
     }
 
     /// Records how one of an alert's deliveries ended. When none is left, the alert counts as delivered if any of them
     /// succeeded.
-    fn settle_alert(&self, owed: &OwedMessage, state: DeliveryState) -> Result<(), StoreError> {
+    fn settle_alert(&self, owed: &OwedMessage, state: Way) -> Result<(), StoreError> {
         let Some(alert) = owed.alert else { return Ok(()) };
         let mut table = self.open(ALERT_OWED)?;
         table.insert((alert, owed.id), state as u8)?;
@@ -289,12 +289,12 @@ impl WriteTx {
             .range((alert, 0)..=(alert, u64::MAX))?
             .map(|row| row.map(|(_, state)| state.value()))
             .collect::<Result<Vec<u8>, _>>()?;
-        if states.contains(&(DeliveryState::Owed as u8)) {
+        if states.contains(&(Way::Owed as u8)) {
             return Ok(());
         }
         table.retain_in((alert, 0)..=(alert, u64::MAX), |_, _| false)?;
         drop(table);
-        let delivered = states.contains(&(DeliveryState::Delivered as u8));
+        let delivered = states.contains(&(Way::Delivered as u8));
         self.set_alert_notice(alert, if delivered { Notice::Delivered } else { Notice::Failed })
     }
 

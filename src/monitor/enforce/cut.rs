@@ -28,7 +28,7 @@ impl Enforcer {
         if before.keys.iter().any(|key| api.uses_key(&key.id)) {
             return Err(EnforceError::OwnKey);
         }
-        // Keys and login are switched off even if the policies cannot be read.
+        // Keys and login are switched off even while the policies cannot be read.
         let (held, unread) = match self.held(api, user).await {
             Ok(held) => (held, None),
             Err(error) => (Vec::new(), Some(error)),
@@ -83,8 +83,8 @@ impl Enforcer {
         Ok(())
     }
 
-    /// Checks once more that the cut is wanted, and remembers what is active now, in one transaction that is committed
-    /// before the first write to the cloud.
+    /// Checks once more that the cut is wanted, and remembers what is active now: one transaction, committed before the first
+    /// write to the cloud.
     async fn permit_cut(
         &self,
         user: &UserKey,

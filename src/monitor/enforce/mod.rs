@@ -26,7 +26,7 @@
 //!   transaction.
 //! - **Withdrawn** ([`settle`]). The quota no longer demands the cut ([`must_be_cut`](crate::domain::must_be_cut)). If an
 //!   attempt has begun to switch things off, a restore is pending instead; otherwise the row is removed.
-//! - **Late.** A change that is still pending after a minute raises one alert, and is retried indefinitely.
+//! - **Late.** A change that is still pending after a minute raises one alert, and is retried without end.
 //!
 //! A restore ([`restore`]) passes through the same states, except that there is nothing to remember and nothing to withdraw.
 //!
@@ -59,7 +59,7 @@ use crate::owed::{self, Backoff, Due, InFlight, Owed, Wakers};
 use crate::store::{Store, StoreError};
 use crate::volcengine;
 
-/// A change that is not confirmed after this time raises one alert.
+/// A change that is not confirmed after this long is alerted, once.
 const ALERT_AFTER: SignedDuration = SignedDuration::from_mins(1);
 /// Pauses between the attempts at one change.
 const BACKOFF: Backoff =
@@ -117,7 +117,7 @@ enum EnforceError {
     Cloud(#[from] CloudError),
     #[error("the cloud does not show the change yet")]
     NotYet,
-    /// Cutting it would lock airgate out, and nothing could ever be restored.
+    /// Cutting it would lock airgate out, and nothing could be restored anymore.
     #[error(
         "airgate itself works with an access key of this user; give the account a key of another user"
     )]

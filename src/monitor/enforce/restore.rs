@@ -16,7 +16,7 @@ pub(super) async fn restore(
     read_back(api, user, |after| attached && is_restored(after, remembered)).await
 }
 
-/// Switches on what is remembered, whatever was read: a read may still show the state from before the cut.
+/// Switches on what is remembered, whatever was read: a read may still show the state before the cut.
 async fn switch_on(
     api: &volcengine::AccountClient,
     user: &UserKey,
@@ -48,7 +48,7 @@ async fn attach_policies(
     for policy in wanted {
         match api.attach_policy(name, policy).await {
             Ok(()) => {}
-            // Already held in another way, or deleted with its project in the meantime: reading back would not show it.
+            // Already held some other way, or deleted in the meantime with its project: reading back would not show it.
             Err(error) if error.is_not_found() => settled.push(policy),
             Err(error)
                 if matches!(error.kind(), ErrorKind::AlreadyExists | ErrorKind::Conflict) =>

@@ -63,7 +63,7 @@ impl Enforcer {
             .await
     }
 
-    /// Records a failed attempt: it is retried after a back-off.
+    /// The attempt failed: it is retried after a back-off.
     pub(super) async fn note_failure(
         &self,
         user: &UserKey,

@@ -11,8 +11,7 @@ use crate::clock::Clock;
 use crate::store::Store;
 use crate::store::backup::{BackupError, BackupFolder};
 
-/// Makes one backup per `store.backup_interval_hours`. A failure is logged, and the next attempt follows one interval
-/// later.
+/// Makes one backup per `store.backup_interval_hours`. A failure is logged, and the next attempt comes an interval later.
 pub(super) struct MakeBackup {
     folder: BackupFolder,
     interval: Duration,

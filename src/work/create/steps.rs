@@ -18,7 +18,7 @@ use crate::volcengine::{self, KeyStatus, LoginAccess, NewIamUser};
 const TRIES: u32 = 3;
 /// Pause before a look-up after an unclear answer: reads may be stale for seconds.
 const STALE_READS: Duration = Duration::from_millis(400);
-/// A key created more than this after the attempt is someone else's.
+/// A key created later than this after the attempt is someone else's.
 const ATTEMPT_WINDOW: SignedDuration = SignedDuration::from_mins(10);
 
 impl Worker {
