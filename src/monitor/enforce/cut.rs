@@ -16,7 +16,7 @@ enum Permit {
 }
 
 impl Enforcer {
-    /// Makes one attempt at a cut, up to reading it back.
+    /// One attempt at a cut, up to reading it back.
     pub(super) async fn cut(
         &self,
         api: &volcengine::AccountClient,
@@ -50,7 +50,7 @@ impl Enforcer {
         }
     }
 
-    /// Returns the policies that a cut detaches; none if cuts leave policies alone.
+    /// The policies that a cut detaches; none where it leaves policies alone.
     async fn held(
         &self,
         api: &volcengine::AccountClient,
