@@ -22,11 +22,11 @@ const MAX_BALANCE_AGE: SignedDuration = SignedDuration::from_secs(60);
 pub struct AccountsView {
     /// The accounts of this page, by id.
     pub accounts: Vec<AccountRow>,
-    /// From 1.
+    /// The number of this page, from 1.
     pub page: usize,
-    /// At least 1.
+    /// The number of pages, at least 1.
     pub pages: usize,
-    /// All accounts.
+    /// The number of all accounts.
     pub total: usize,
     /// The account whose key pair is being replaced.
     pub replacing: Option<Account>,
@@ -39,7 +39,7 @@ pub struct AccountRow {
     pub account: Account,
     /// Its balance as last read.
     pub balance: Option<BalanceReading>,
-    /// Users that are not gone.
+    /// The number of users that are not gone.
     pub users: usize,
 }
 
@@ -88,9 +88,9 @@ pub struct NewAccount {
     pub id: String,
     /// The name shown to people; empty = unchanged, or the id.
     pub name: String,
-    /// As typed.
+    /// The access key id, as typed.
     pub access_key: SecretString,
-    /// As typed.
+    /// The secret access key, as typed.
     pub secret_key: SecretString,
 }
 

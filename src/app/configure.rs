@@ -30,11 +30,11 @@ pub struct NewUserSettings {
     pub other_owner: Option<String>,
     /// Remove the owner, whoever is chosen.
     pub no_owner: bool,
-    /// For the cloud.
+    /// Display name, for the cloud.
     pub display_name: Option<String>,
-    /// For the cloud.
+    /// E-mail address, for the cloud.
     pub email: Option<String>,
-    /// For the cloud.
+    /// Mobile phone, for the cloud.
     pub phone: Option<String>,
 }
 

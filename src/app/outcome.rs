@@ -100,11 +100,11 @@ pub struct UserRow {
 pub struct UsersPage {
     /// The rows of this page.
     pub rows: Vec<UserRow>,
-    /// From 1.
+    /// The number of this page, from 1.
     pub page: usize,
-    /// At least 1.
+    /// The number of pages, at least 1.
     pub pages: usize,
-    /// Users that match filter and query.
+    /// The number of users that match filter and query.
     pub matching: usize,
     /// How many users each filter has (query not applied), in the order of [`UserFilter::ALL`].
     pub counts: [usize; 4],
@@ -146,13 +146,13 @@ pub struct ProjectsView {
     pub user: User,
     /// The links of this page.
     pub links: Vec<ProjectLink>,
-    /// From 1.
+    /// The number of this page, from 1.
     pub page: usize,
-    /// At least 1.
+    /// The number of pages, at least 1.
     pub pages: usize,
-    /// All links.
+    /// The number of all links.
     pub total: usize,
-    /// Monitored links.
+    /// The number of monitored links.
     pub monitored: usize,
     /// The account's projects that are not linked yet, by label, at most 100.
     pub candidates: Vec<ProjectInfo>,
@@ -191,7 +191,7 @@ pub struct BillingProject {
     pub project: ProjectName,
     /// The name shown to people.
     pub label: String,
-    /// Exact.
+    /// The exact amount.
     pub amount: Money,
     /// How current it is; `None` if the project is no longer linked (the record stays).
     pub freshness: Option<Freshness>,
@@ -223,11 +223,11 @@ pub struct BillingView {
     pub periods: Vec<BillPeriod>,
     /// Users of this page, most expensive first; on one user's card, that user with the projects of this page.
     pub users: Vec<BillingUser>,
-    /// From 1.
+    /// The number of this page, from 1.
     pub page: usize,
-    /// At least 1.
+    /// The number of pages, at least 1.
     pub pages: usize,
-    /// Users with spending in the period.
+    /// The number of users with spending in the period.
     pub total_users: usize,
     /// Sum over all of them.
     pub total: Money,
@@ -251,9 +251,9 @@ pub struct UserMonths {
 pub struct AlertsView {
     /// The alerts of this page, newest first.
     pub alerts: Vec<AlertRecord>,
-    /// From 1.
+    /// The number of this page, from 1.
     pub page: usize,
-    /// At least 1.
+    /// The number of pages, at least 1.
     pub pages: usize,
     /// How many match in all.
     pub total: usize,
@@ -305,7 +305,7 @@ pub struct AccountSync {
     /// The name shown to people.
     #[serde(default)]
     pub name: String,
-    /// Users read.
+    /// The number of users read.
     pub users: usize,
     /// User names that are new.
     pub added: Vec<String>,

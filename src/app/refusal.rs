@@ -109,7 +109,7 @@ pub enum Refusal {
     /// A text is too long.
     #[error("{field:?} has {chars} characters, more than {limit}")]
     TooLong {
-        /// Which.
+        /// Which field.
         field: TextField,
         /// The maximum length, in characters.
         limit: usize,

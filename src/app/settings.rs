@@ -28,7 +28,7 @@ impl fmt::Debug for NewSettings {
 /// What the settings card shows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SettingsView {
-    /// In force.
+    /// The settings in force.
     pub settings: Settings,
     /// The settings saved in chat: a value that is set here is in force, the others come from the configuration.
     pub saved: SavedSettings,

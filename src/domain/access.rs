@@ -78,7 +78,7 @@ pub enum AccessCause {
     QuotaUsedUp,
     /// A person decided.
     Manual {
-        /// Who.
+        /// The person who did it.
         operator: Operator,
     },
 }
@@ -88,7 +88,7 @@ pub enum AccessCause {
 pub struct PendingAccess {
     /// The end state to reach.
     pub goal: AccessGoal,
-    /// Why.
+    /// Why access changes.
     pub cause: AccessCause,
     /// When it became pending.
     pub since: Timestamp,

@@ -31,7 +31,7 @@ pub struct BalanceReading {
     /// Why it could not be read.
     #[serde(default)]
     pub error: Option<String>,
-    /// When.
+    /// When it was read.
     pub at: Timestamp,
 }
 

@@ -58,7 +58,7 @@ pub struct BreakdownRow {
 /// The numbers of an alert.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Figures {
-    /// Allocated total.
+    /// The allocated total.
     pub quota: Money,
     /// Consumed when the alert was made.
     pub consumed: Money,
@@ -119,7 +119,7 @@ pub enum Problem {
     },
     /// No problem: a person checks whether alerts arrive.
     Test {
-        /// Who.
+        /// The person who did it.
         operator: Operator,
     },
 }
@@ -142,14 +142,14 @@ pub enum AlertBody {
     },
     /// Something does not work, or works again.
     Error {
-        /// What.
+        /// The problem.
         problem: Problem,
     },
     /// A person cut or restored access.
     Manual {
         /// What was done.
         goal: AccessGoal,
-        /// Who.
+        /// The person who did it.
         operator: Operator,
     },
 }
@@ -210,6 +210,6 @@ pub struct AlertRecord {
     pub body: AlertBody,
     /// The `notified` of docs/behaviour.md §1, in more detail.
     pub notice: Notice,
-    /// When.
+    /// When it was raised.
     pub at: Timestamp,
 }

@@ -59,7 +59,7 @@ pub enum KeyStep {
     Tried {
         /// Keys that existed before, and so were not created by this step.
         before: Vec<String>,
-        /// When.
+        /// When it was tried.
         at: Timestamp,
     },
     /// Created.

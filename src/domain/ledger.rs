@@ -16,7 +16,7 @@ pub enum Operator {
     System,
     /// A person in Feishu.
     Person {
-        /// Who.
+        /// The person's open_id.
         open_id: OpenId,
         /// Their name, if it is known.
         #[serde(default)]
@@ -51,7 +51,7 @@ pub struct LedgerEntry {
     pub note: String,
     /// Who did it.
     pub operator: Operator,
-    /// When.
+    /// When it was booked.
     pub at: Timestamp,
 }
 

@@ -22,9 +22,9 @@ pub struct AccountReading {
     pub account: AccountId,
     /// Open periods that were read.
     pub periods: Vec<BillPeriod>,
-    /// Bill rows seen.
+    /// The number of bill rows read.
     pub rows: u64,
-    /// Bill calls made.
+    /// The number of bill calls made.
     pub calls: u32,
     /// Why it could not be read completely, and how to fix it.
     pub error: Option<String>,
@@ -47,11 +47,11 @@ pub struct CycleReport {
     pub outcome: CycleOutcome,
     /// Per account.
     pub accounts: Vec<AccountReading>,
-    /// Users whose spending was recorded.
+    /// The number of users whose spending was recorded.
     pub users: u64,
-    /// Warnings it raised.
+    /// The number of warnings it raised.
     pub warnings: u64,
-    /// Users whose access it began to cut.
+    /// The number of users whose access it began to cut.
     pub disables: u64,
 }
 

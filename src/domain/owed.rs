@@ -12,14 +12,14 @@ use super::{AccountId, ChatId, MessageId, OpenId};
 pub enum Dispatch {
     /// A new card in a chat.
     ToChat {
-        /// Where.
+        /// The chat to send it to.
         chat: ChatId,
         /// Card JSON.
         card: String,
     },
     /// A new card in the direct chat with a person.
     ToPerson {
-        /// Who.
+        /// The person to send it to.
         person: OpenId,
         /// Card JSON.
         card: String,
@@ -40,7 +40,7 @@ pub enum Dispatch {
     },
     /// A card with secrets in the direct chat with a person, sealed until it is delivered.
     Secret {
-        /// Who.
+        /// The person to send it to.
         person: OpenId,
         /// Card JSON, sealed for this person; empty once it was discarded.
         sealed: String,
@@ -49,7 +49,7 @@ pub enum Dispatch {
     },
     /// A table as a file. It is generated on delivery, so that the row stays small.
     File {
-        /// Where.
+        /// Where the file goes.
         place: FilePlace,
         /// The table's name, as in the command.
         table: String,
@@ -95,7 +95,7 @@ pub enum FilePlace {
     },
     /// Into the direct chat with a person.
     Person {
-        /// Who.
+        /// The person.
         id: OpenId,
     },
 }
@@ -171,7 +171,7 @@ pub struct FailedMessage {
 pub struct Task {
     /// Ascending in the order of enqueueing.
     pub id: u64,
-    /// What.
+    /// What to do.
     pub kind: TaskKind,
     /// The card to update at the end.
     #[serde(default)]

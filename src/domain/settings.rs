@@ -30,7 +30,7 @@ pub struct SavedSettings {
     /// For users without their own.
     #[serde(default)]
     pub thresholds: Option<Thresholds>,
-    /// Seconds.
+    /// The time between cycles, in seconds.
     #[serde(default)]
     pub interval_seconds: Option<u64>,
     /// `Some(None)`: saved as "none".

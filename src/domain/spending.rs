@@ -31,7 +31,7 @@ pub struct SpendingRecord {
     pub project: Option<ProjectName>,
     /// The month.
     pub period: BillPeriod,
-    /// Exact.
+    /// The exact amount.
     pub amount: Money,
     /// When it was last written.
     pub updated: Timestamp,

@@ -59,7 +59,7 @@ pub struct Monitor {
 
 /// What [`Monitor::new`] needs.
 pub struct MonitorParts {
-    /// State.
+    /// Holds the monitor's state.
     pub store: Store,
     /// Where bills are read.
     pub cloud: Cloud,
@@ -75,7 +75,7 @@ pub struct MonitorParts {
     pub amount_field: AmountField,
     /// Max accounts read concurrently.
     pub concurrency: usize,
-    /// Time.
+    /// The source of the current time.
     pub clock: Clock,
     /// Wakes the monitor, and the loops whose work follows from a cycle.
     pub wakers: Wakers,

@@ -51,7 +51,7 @@ pub struct PoliciesParts {
     pub cloud: Cloud,
     /// Renders the reports.
     pub cards: Arc<Cards>,
-    /// Time.
+    /// The source of the current time.
     pub clock: Clock,
     /// Wakes this loop, and the outbox.
     pub wakers: Wakers,

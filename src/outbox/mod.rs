@@ -106,7 +106,7 @@ pub struct OutboxParts {
     pub webhook_secret: Option<SecretString>,
     /// Timeout of one post to the webhook.
     pub webhook_timeout: Duration,
-    /// Time.
+    /// The source of the current time.
     pub clock: Clock,
     /// Wakes the outbox.
     pub wakers: Wakers,

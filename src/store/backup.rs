@@ -34,7 +34,7 @@ pub enum BackupError {
     Io {
         /// Which file or folder.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: std::io::Error,
     },
     /// The service is shutting down.

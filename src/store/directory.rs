@@ -32,9 +32,9 @@ pub struct Entry {
     folded: Box<str>,
     /// What is known about the user's access.
     pub status: UserStatus,
-    /// Allocated total.
+    /// The allocated total.
     pub quota: Money,
-    /// Spending that counts.
+    /// The spending that counts.
     pub consumed: Money,
     /// Usage in whole percent, rounded down; `None` if nothing is allocated.
     pub percent: Option<i64>,

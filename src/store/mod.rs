@@ -96,7 +96,7 @@ pub enum StoreError {
     Io {
         /// Which file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: std::io::Error,
     },
     /// redb's error.
@@ -107,7 +107,7 @@ pub enum StoreError {
     Codec {
         /// Which table.
         table: &'static str,
-        /// Why.
+        /// The cause.
         source: serde_json::Error,
     },
     /// The transaction's closure panicked.

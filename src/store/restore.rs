@@ -34,7 +34,7 @@ pub enum RestoreError {
     Unreadable {
         /// Which file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: std::io::Error,
     },
     /// It is not a complete store.
@@ -74,7 +74,7 @@ pub enum RestoreError {
     Io {
         /// Which file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: std::io::Error,
     },
 }

@@ -51,7 +51,7 @@ pub struct WorkerParts {
     pub cards: Arc<Cards>,
     /// For the settings in force.
     pub alerts: Alerts,
-    /// Time.
+    /// The source of the current time.
     pub clock: Clock,
     /// Policies that are attached within each linked project (`access.project_policies`).
     pub project_policies: Vec<String>,

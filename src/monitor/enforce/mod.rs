@@ -93,7 +93,7 @@ pub struct EnforcerParts {
     pub cards: Arc<Cards>,
     /// For confirmed cuts, and changes that are late.
     pub alerts: Alerts,
-    /// Time.
+    /// The source of the current time.
     pub clock: Clock,
     /// Wakes the enforcer, and the loops whose work follows from it.
     pub wakers: Wakers,
