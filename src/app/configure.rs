@@ -30,11 +30,11 @@ pub struct NewUserSettings {
     pub other_owner: Option<String>,
     /// Remove the owner, whoever is chosen.
     pub no_owner: bool,
-    /// Display name, for the cloud.
+    /// For the cloud.
     pub display_name: Option<String>,
-    /// E-mail address, for the cloud.
+    /// For the cloud.
     pub email: Option<String>,
-    /// Mobile phone, for the cloud.
+    /// For the cloud.
     pub phone: Option<String>,
 }
 
