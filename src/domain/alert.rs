@@ -130,7 +130,7 @@ pub enum Problem {
 pub enum AlertBody {
     /// A threshold was reached.
     Warning {
-        /// In percent.
+        /// The threshold, in percent.
         threshold: u16,
         /// The numbers at that time.
         figures: Figures,

@@ -63,7 +63,7 @@ pub struct ProjectLink {
     pub user: UserKey,
     /// The project's key in bills.
     pub project: ProjectName,
-    /// What people read.
+    /// The name shown to people.
     #[serde(default)]
     pub display_name: String,
     /// Whether its spending counts towards `consumed`.
@@ -123,7 +123,7 @@ pub struct ProjectInfo {
     pub account: AccountId,
     /// The project's key in bills.
     pub name: ProjectName,
-    /// What people read.
+    /// The name shown to people.
     #[serde(default)]
     pub display_name: String,
 }

@@ -45,7 +45,7 @@ pub struct CycleReport {
     pub ended: Timestamp,
     /// How it ended.
     pub outcome: CycleOutcome,
-    /// Per account.
+    /// What was read, by account.
     pub accounts: Vec<AccountReading>,
     /// The number of users whose spending was recorded.
     pub users: u64,

@@ -202,7 +202,7 @@ pub enum TaskKind {
     },
     /// Write a user's personal data to the cloud.
     UpdateProfile {
-        /// Whose.
+        /// The user to write.
         user: super::UserKey,
         /// The changes.
         profile: super::Profile,

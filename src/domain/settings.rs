@@ -11,7 +11,7 @@ use super::{ChatId, Thresholds};
 /// The settings in force. `Debug` hides the webhook's address: anyone who knows it can post.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Settings {
-    /// For users without their own.
+    /// The thresholds of users without their own.
     pub thresholds: Thresholds,
     /// Time from one cycle's start to the next.
     pub interval: Duration,
@@ -27,7 +27,7 @@ pub struct Settings {
 /// webhook's address.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SavedSettings {
-    /// For users without their own.
+    /// The thresholds of users without their own.
     #[serde(default)]
     pub thresholds: Option<Thresholds>,
     /// The time between cycles, in seconds.

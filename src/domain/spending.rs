@@ -50,7 +50,7 @@ impl SpendingRecord {
 pub struct BilledLink {
     /// The link.
     pub link: ProjectLink,
-    /// Period by period.
+    /// The bills, period by period.
     pub bills: Vec<(BillPeriod, ProjectBill)>,
 }
 

@@ -24,11 +24,11 @@ pub struct CloudUser {
 /// Names of the users that a sync added, changed and found gone.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SyncChanges {
-    /// New ones.
+    /// Users that are new.
     pub added: Vec<String>,
-    /// Data or presence changed.
+    /// Users whose data or presence changed.
     pub changed: Vec<String>,
-    /// No longer in the cloud.
+    /// Users that are no longer in the cloud.
     pub gone: Vec<String>,
 }
 
