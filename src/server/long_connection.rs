@@ -14,8 +14,7 @@ use crate::feishu::{EventKind, Incoming};
 
 /// How long a message waits for earlier ones that are still being read after a gap. The platform waits 3 s.
 const ORDER_TIMEOUT: Duration = Duration::from_millis(1500);
-/// How often the mark is updated up to which everything was received. A crash makes the gap longer by at most this
-/// much.
+/// How often the time up to which everything was received is saved. A crash makes the gap longer by at most this much.
 const MARK_EVERY: SignedDuration = SignedDuration::from_secs(30);
 /// The first back-off after catching up failed.
 const FIRST_PAUSE: Duration = Duration::from_secs(2);
