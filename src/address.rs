@@ -1,4 +1,4 @@
-//! The rules for the addresses that airgate sends secrets to: https, or plain http where it does not leave this machine.
+//! The rules for the addresses that airgate sends secrets to: https, or plain http if it does not leave this machine.
 //!
 //! The configuration, the settings card and both platform clients apply these rules, and only these: what one of them
 //! accepts is what the others use.
@@ -34,7 +34,7 @@ pub enum AddressError {
     ForeignHost,
 }
 
-/// Whether the URL's host is this machine, by name or number: `localhost`, 127.0.0.0/8 or `::1`.
+/// Returns whether the URL's host is this machine, by name or number: `localhost`, 127.0.0.0/8 or `::1`.
 pub fn is_loopback(url: &Url) -> bool {
     let host = url.host_str().unwrap_or_default();
     let ip = host.trim_start_matches('[').trim_end_matches(']');
@@ -67,8 +67,8 @@ pub fn webhook_url(text: &str, base_url: &Url) -> Result<Url, AddressError> {
     }
 }
 
-/// The host and port of a custom bot's address. The rest must not be shown: whoever knows the whole address can post to
-/// the group.
+/// Returns the host and port of a custom bot's address. The rest must not be shown: whoever knows the whole address can
+/// post to the group.
 pub fn webhook_host(address: &str) -> String {
     let Ok(url) = Url::parse(address) else { return String::new() };
     match (url.host_str(), url.port()) {

@@ -21,17 +21,17 @@ enum Source {
 }
 
 impl Clock {
-    /// The host's clock.
+    /// Returns the host's clock.
     pub fn system() -> Self {
         Self { source: Source::System(Arc::new(AtomicI64::new(0))) }
     }
 
-    /// A clock that stays at `at` until [`Clock::advance`] or [`Clock::set`] moves it.
+    /// Creates a clock that stays at `at` until [`Clock::advance`] or [`Clock::set`] moves it.
     pub fn manual(at: Timestamp) -> Self {
         Self { source: Source::Manual(Arc::new(AtomicI64::new(at.as_millisecond()))) }
     }
 
-    /// The current instant, in whole milliseconds.
+    /// Returns the current instant, in whole milliseconds.
     #[allow(clippy::disallowed_methods)] // The one place that may read the host's clock.
     pub fn now(&self) -> Timestamp {
         let millis = match &self.source {

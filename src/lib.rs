@@ -1,6 +1,6 @@
 //! airgate keeps Volcengine sub-accounts within the quota they were allocated, from inside Feishu chat.
 //!
-//! `docs/architecture.md` describes the architecture; each module's head says what the module is for.
+//! `docs/architecture.md` describes the architecture; the head of each module says what it is for.
 
 pub mod address;
 pub mod app;

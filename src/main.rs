@@ -1,4 +1,4 @@
-//! The `airgate` command, which hands over to [`airgate::cli`].
+//! The `airgate` command; all it does is call [`airgate::cli`].
 
 use std::process::ExitCode;
 

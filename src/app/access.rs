@@ -1,4 +1,4 @@
-//! Cutting and restoring access: the change is recorded here as pending; enforcement makes it.
+//! Cutting and restoring access: the change is recorded here as pending; enforcement carries it out.
 
 use jiff::Timestamp;
 
@@ -9,10 +9,10 @@ use crate::domain::{
 };
 use crate::store::{Source, View, WriteTx};
 
-/// Checks whether a person may request this change now.
+/// Checks whether this change can be requested now.
 ///
 /// # Errors
-/// The [`Refusal`] that says why not.
+/// The [`Refusal`] that says why it cannot.
 pub fn check<S: Source>(tx: &View<S>, key: &UserKey, goal: AccessGoal) -> Result<User, Error> {
     let user = users::get(tx, key)?;
     if user.status == UserStatus::Gone {
@@ -51,7 +51,7 @@ pub fn request(
     now: Timestamp,
 ) -> Result<(), Error> {
     check(tx, key, goal)?;
-    // A pending restore may have put back only a part: the next restore must put back all that is remembered.
+    // A pending restore may have put back only part: the next restore must put back everything that is remembered.
     if goal == AccessGoal::Cut
         && tx.access_pending(key)?.is_some()
         && let Some(remembered) = tx.access_remembered(key)?

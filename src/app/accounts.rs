@@ -1,4 +1,4 @@
-//! Main accounts: the list, and the check of a key pair before it is kept.
+//! Main accounts: the list, and the check of a key pair before it is saved.
 
 use jiff::{SignedDuration, Timestamp};
 use secrecy::{ExposeSecret, SecretString};
@@ -12,21 +12,21 @@ use crate::store::{AccountSecrets, Source, Store, StoreError, View, WriteTx};
 pub const NAME_CHARS: usize = 200;
 /// Longest half of a key pair, in characters. Real ones have about 50 and 60.
 pub const KEY_CHARS: usize = 200;
-/// Accounts of one page of the card.
+/// Accounts on one page of the card.
 pub const ACCOUNTS_A_PAGE: usize = 6;
 /// The age from which a balance is read again when the card is opened.
 const MAX_BALANCE_AGE: SignedDuration = SignedDuration::from_secs(60);
 
-/// The accounts card's facts.
+/// What the accounts card shows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AccountsView {
     /// The accounts of this page, by id.
     pub accounts: Vec<AccountRow>,
-    /// From 1.
+    /// The number of this page, from 1.
     pub page: usize,
-    /// At least 1.
+    /// The number of pages, at least 1.
     pub pages: usize,
-    /// All accounts.
+    /// The number of all accounts.
     pub total: usize,
     /// The account whose key pair is being replaced.
     pub replacing: Option<Account>,
@@ -39,11 +39,11 @@ pub struct AccountRow {
     pub account: Account,
     /// Its balance as last read.
     pub balance: Option<BalanceReading>,
-    /// Users that are not gone.
+    /// The number of users that are not gone.
     pub users: usize,
 }
 
-/// The accounts card's facts; with `replacing`, the form for another key pair of that account.
+/// Reads what the accounts card shows; with `replacing`, the form for another key pair of that account.
 ///
 /// # Errors
 /// [`Refusal::NoSuchAccount`].
@@ -72,25 +72,25 @@ fn get<S: Source>(tx: &View<S>, id: &AccountId) -> Result<Account, Error> {
     tx.account(id)?.ok_or_else(|| Refusal::NoSuchAccount(id.to_string()).into())
 }
 
-/// Whether a shown balance is too old to rely on.
+/// Returns whether any of the shown balances is too old to rely on.
 pub fn balances_are_old(view: &AccountsView, now: Timestamp) -> bool {
     view.accounts.iter().filter(|row| row.account.active.is_on()).any(|row| {
         row.balance.as_ref().is_none_or(|read| now.duration_since(read.at) > MAX_BALANCE_AGE)
     })
 }
 
-/// What a person wants saved.
+/// What a person submitted to be saved.
 #[derive(Clone, Debug)]
 pub struct NewAccount {
     /// The account whose pair is replaced; `None` = a new one.
     pub known: Option<AccountId>,
     /// The id of a new one, as typed.
     pub id: String,
-    /// What people call it; empty = unchanged, or the id.
+    /// The name shown to people; empty = unchanged, or the id.
     pub name: String,
-    /// As typed.
+    /// The access key id, as typed.
     pub access_key: SecretString,
-    /// As typed.
+    /// The secret access key, as typed.
     pub secret_key: SecretString,
 }
 
@@ -108,7 +108,7 @@ impl Eq for NewAccount {}
 /// Checks the form and keeps the key pair, sealed, until the cloud has accepted it. Returns the task that asks the cloud.
 ///
 /// # Errors
-/// A refusal, and nothing is kept.
+/// A refusal; nothing is stored then.
 pub fn save(tx: &WriteTx, store: &Store, new: &NewAccount) -> Result<TaskKind, Error> {
     let (account, known_name) = match &new.known {
         Some(id) => (id.clone(), Some(get(tx, id)?.name)),
@@ -173,7 +173,7 @@ pub enum Checked {
     Refused(String),
     /// The cloud did not answer. Nothing was changed.
     Unclear(String),
-    /// Meanwhile somebody else added an account with that id, or the pair no longer waits.
+    /// Meanwhile somebody else added an account with that id, or the pair is no longer waiting.
     Overtaken,
 }
 
@@ -182,16 +182,16 @@ pub enum Checked {
 pub struct Waiting {
     /// Which account.
     pub account: AccountId,
-    /// What people call it.
+    /// The name shown to people.
     pub name: String,
-    /// The name the pair waits under.
+    /// The name the pair is stored under.
     pub pair: String,
     /// Whether the account existed when the check was requested.
     pub known: bool,
 }
 
-/// Ends the wait of a key pair, in one transaction with `report`: the account takes it if `answer` is good, and it no longer
-/// waits in any case.
+/// Ends the wait of a key pair, in one transaction with `report`: if `answer` is good, the account takes it. It stops
+/// waiting in any case.
 pub fn settle(
     store: &Store,
     waiting: &Waiting,
@@ -223,7 +223,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_key_pair_has_no_blanks_and_a_maximum_length() {
+    fn a_key_pair_has_no_white_space_and_a_maximum_length() {
         let half = |text: &str| super::half(&text.to_owned().into());
         assert!(half(" AKLT1 ").is_ok_and(|key| key.expose_secret() == "AKLT1"));
         for bad in ["", " ", "a b", "a\nb", "密钥", &"x".repeat(201)] {

@@ -4,10 +4,10 @@ use super::outcome::AlertsView;
 use crate::domain::{AlertKind, UserKey};
 use crate::store::{Source, StoreError, View};
 
-/// Alerts of one page.
+/// Alerts on one page.
 pub const ALERTS_A_PAGE: usize = 8;
 
-/// The alerts card's facts, newest first.
+/// Reads what the alerts card shows: alerts, newest first.
 pub fn view<S: Source>(
     tx: &View<S>,
     user: Option<&UserKey>,

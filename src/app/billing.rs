@@ -7,17 +7,17 @@ use super::{Error, paginate, users};
 use crate::domain::{BillPeriod, Money, SpendingRecord, UserKey, oldest_stale};
 use crate::store::{Source, StoreError, View};
 
-/// Users of one page of the billing card.
+/// Users on one page of the billing card.
 pub const USERS_A_PAGE: usize = 8;
-/// Projects of one page of a user's billing card.
+/// Projects on one page of a user's billing card.
 pub const PROJECTS_A_PAGE: usize = 40;
 /// Months that can be chosen and that a user's history shows.
 const MONTHS_SHOWN: usize = 24;
-/// Months of the chart.
+/// Months in the chart.
 const MONTHS_CHARTED: usize = 6;
 
-/// The billing card's facts: all users of a period, or one user's projects and months. A page holds users, or projects of
-/// the one user.
+/// Reads what the billing card shows: all users of a period, or one user's projects and months. A page holds users, or
+/// projects of that one user.
 ///
 /// # Errors
 /// [`super::Refusal::NoSuchUser`], or the store's.
@@ -78,7 +78,7 @@ pub fn view<S: Source>(
     Ok(BillingView { period, periods, users, page, pages, total_users, total, recent, of_user })
 }
 
-/// The totals of the last months, oldest first.
+/// Returns the totals of the last months, oldest first.
 fn recent<S: Source>(
     tx: &View<S>,
     periods: &[BillPeriod],
@@ -98,7 +98,7 @@ fn recent<S: Source>(
     .collect()
 }
 
-/// One user's part of a period.
+/// Returns one user's part of a period.
 pub(super) fn billing_user<S: Source>(
     tx: &View<S>,
     key: UserKey,

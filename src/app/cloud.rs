@@ -1,4 +1,4 @@
-//! The cloud client, with the key pairs of the store.
+//! The cloud client, with the key pairs from the store.
 
 use secrecy::ExposeSecret;
 
@@ -25,7 +25,7 @@ pub enum CloudError {
         period: BillPeriod,
         /// The project.
         project: ProjectName,
-        /// What it says.
+        /// The amount it gives.
         amount: Money,
     },
     /// The cloud refused or did not answer.
@@ -41,12 +41,12 @@ pub struct Cloud {
 }
 
 impl Cloud {
-    /// The cloud, reached through `client`.
+    /// Creates the client for all accounts, reached through `client`.
     pub fn new(store: Store, client: volcengine::Client) -> Self {
         Self { store, client }
     }
 
-    /// Calls on behalf of one main account.
+    /// Returns a client that calls on behalf of one main account.
     ///
     /// # Errors
     /// [`CloudError::NoSuchAccount`], [`CloudError::Store`].

@@ -1,4 +1,4 @@
-//! A user's settings: those that airgate keeps, and the personal data in the cloud.
+//! A user's settings: those that airgate stores, and the personal data in the cloud.
 
 use jiff::Timestamp;
 
@@ -48,16 +48,16 @@ pub struct Rest {
 }
 
 impl Rest {
-    /// Whether nothing remains.
+    /// Returns whether nothing remains.
     pub fn is_empty(&self) -> bool {
         self.profile.is_empty() && self.owner_mobile.is_none()
     }
 }
 
-/// Saves the settings that airgate keeps.
+/// Saves the settings that airgate stores.
 ///
 /// # Errors
-/// A refusal of any value, and nothing is saved; [`Refusal::UserGone`] for personal data of a user who is gone.
+/// A refusal if any value is bad; nothing is saved then. [`Refusal::UserGone`] for personal data of a user who is gone.
 pub fn save(
     tx: &WriteTx,
     key: &UserKey,
@@ -106,7 +106,7 @@ pub fn save(
     Ok(Rest { profile, owner_mobile })
 }
 
-/// Makes a person, who was looked up meanwhile, the owner.
+/// Makes a person, who has been looked up in the meantime, the owner.
 pub fn set_owner(
     tx: &WriteTx,
     key: &UserKey,
@@ -119,8 +119,8 @@ pub fn set_owner(
     }
 }
 
-/// The people that the form offers as owner of `user`: the present one, then everybody the bot knows, those whose names are
-/// known first.
+/// Returns the people that the form offers as owner of `user`: the current one, then everybody the bot knows, those
+/// with known names first.
 pub fn possible_owners<S: Source>(tx: &View<S>, user: &User) -> Result<Vec<OpenId>, StoreError> {
     let mut people: Vec<_> =
         tx.known_people()?.into_iter().map(|(id, name)| (name.is_none(), name, id)).collect();
@@ -144,7 +144,7 @@ fn profile(user: &User, new: &NewUserSettings) -> Result<Profile, Refusal> {
     })
 }
 
-/// A typed value that differs from `before`, checked unless it is empty.
+/// Returns a typed value that differs from `before`, checked unless it is empty.
 fn changed(
     text: &Option<String>,
     before: &str,
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_changed_is_written_so_a_masked_phone_survives() {
+    fn only_changes_are_written_so_a_masked_phone_survives() {
         let same = profile(&user(), &typed(" a@b.cn ", "138****0001")).unwrap();
         assert!(same.is_empty());
         let emptied = profile(&user(), &typed("", "13800000001")).unwrap();

@@ -1,5 +1,5 @@
-//! Creating a user: the form's facts, the check of its input before anything is created, and what is recorded together with
-//! the new user. `work::create` makes the calls to the cloud.
+//! Creating a user: what the form shows, the check of its input before anything is created, and what is recorded
+//! together with the new user. `work::create` makes the calls to the cloud.
 
 use std::collections::BTreeMap;
 
@@ -21,7 +21,7 @@ const MAX_PROJECTS_OFFERED: usize = 200;
 /// What a person typed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CreateForm {
-    /// The account, where several are active; empty = the only one.
+    /// The account, if several are active; empty = the only one.
     pub account: String,
     /// User name.
     pub username: String,
@@ -41,7 +41,7 @@ pub struct CreateForm {
     pub access_key: bool,
 }
 
-/// Why a user is not created. Nothing was changed.
+/// Why a user was not created. Nothing was changed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CreateRefusal {
     /// The user name breaks the cloud's rules.
@@ -62,7 +62,7 @@ pub enum CreateRefusal {
     /// The same user is being created.
     #[error("{0} is being created")]
     Running(UserKey),
-    /// The creation is too old to be known.
+    /// The creation is too old: its record has been removed.
     #[error("the creation is no longer known")]
     Forgotten,
     /// Nothing is left to do.
@@ -76,7 +76,7 @@ impl From<CreateRefusal> for Error {
     }
 }
 
-/// The form's facts.
+/// What the form shows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CreateView {
     /// Active accounts.
@@ -87,7 +87,7 @@ pub struct CreateView {
     pub more_projects: usize,
 }
 
-/// The form's facts.
+/// Reads what the form shows.
 ///
 /// # Errors
 /// [`Refusal::NoAccount`], or the store's.
@@ -175,18 +175,18 @@ pub fn check<S: Source>(tx: &View<S>, form: &CreateForm) -> Result<NewUser, Erro
     })
 }
 
-/// 1 to 64 of letters, digits, `_ . - @ ,` ("CreateUser").
+/// Returns whether a name is 1 to 64 characters out of letters, digits and `_ . - @ ,` ("CreateUser").
 fn is_username(name: &str) -> bool {
     (1..=64).contains(&name.len())
         && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.-@,".contains(&b))
 }
 
-/// The checked value; empty if it was left out.
+/// Returns the checked value; empty if none was given.
 fn given(text: &str, check: fn(&str) -> Result<String, ContactError>) -> Result<String, Refusal> {
     if text.trim().is_empty() { Ok(String::new()) } else { Ok(check(text)?) }
 }
 
-/// Records a user that is to be created; a task does it.
+/// Records a user to be created by a task.
 pub fn begin(
     tx: &WriteTx,
     wanted: NewUser,
@@ -218,7 +218,7 @@ pub fn begin(
     Ok(creation)
 }
 
-/// Resumes a creation that stopped half-way. Secrets created from now on go to `operator`.
+/// Resumes a creation that stopped halfway. Secrets created from now on go to `operator`.
 ///
 /// # Errors
 /// [`CreateRefusal::Forgotten`], [`CreateRefusal::Running`], [`CreateRefusal::Complete`].
@@ -290,7 +290,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn user_names_are_ascii_without_slashes_and_blanks() {
+    fn user_names_are_ascii_without_slashes_and_spaces() {
         for name in ["a", "alice", "A.b-c_d@x,1", &"a".repeat(64)] {
             assert!(is_username(name), "{name}");
         }

@@ -30,7 +30,7 @@ impl Table {
     /// Every table, in the order of docs/behaviour.md §7.
     pub const ALL: [Table; 4] = [Table::Users, Table::Spending, Table::Ledger, Table::Alerts];
 
-    /// Its name on the command line and in chat.
+    /// Returns the table's name on the command line and in chat.
     pub fn word(self) -> &'static str {
         match self {
             Table::Users => "users",
@@ -40,12 +40,12 @@ impl Table {
         }
     }
 
-    /// The table of that name.
+    /// Returns the table with that name.
     pub fn from_word(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|table| table.word() == word)
     }
 
-    /// The names of its columns.
+    /// Returns the names of its columns.
     pub fn header(self) -> &'static [&'static str] {
         match self {
             Table::Users => &[
@@ -84,7 +84,7 @@ pub enum Form {
     Pipe,
 }
 
-/// The word for a user's total among their projects (docs/behaviour.md §1).
+/// The word that marks a user's total among their projects (docs/behaviour.md §1).
 pub const TOTAL: &str = "总计";
 
 /// Why an export stopped.
@@ -98,7 +98,7 @@ pub enum ExportError {
     Write(#[from] io::Error),
 }
 
-/// Writes a table as CSV, row by row. `title` words an alert.
+/// Writes a table as CSV, row by row. `title` puts an alert into words.
 pub fn write_csv<S: Source>(
     tx: &View<S>,
     table: Table,
@@ -149,7 +149,7 @@ pub fn write_json<S: Source>(
 #[derive(Debug)]
 enum Cell {
     Text(String),
-    /// Digits as they stand.
+    /// Digits, written as they are.
     Number(String),
     Flag(bool),
     Time(Timestamp),
@@ -190,7 +190,7 @@ impl Cell {
     }
 }
 
-/// Spreadsheets run a cell that begins with such a character as a formula, some also in full width ("CSV Injection",
+/// Spreadsheets treat a cell that begins with such a character as a formula, some also in full width ("CSV Injection",
 /// OWASP). The apostrophe marks it as text.
 fn harmless(text: &str) -> String {
     if text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠']) {
@@ -421,7 +421,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_for_spreadsheets_has_a_mark_and_their_line_ends() {
+    fn a_file_for_spreadsheets_has_a_byte_order_mark_and_crlf_line_ends() {
         let file = text(Table::Ledger, Form::Spreadsheet);
         assert!(file.starts_with("\u{FEFF}account,"));
         let plain = file.trim_start_matches('\u{FEFF}').replace("\r\n", "\n");
@@ -471,9 +471,9 @@ mod tests {
     }
 
     proptest! {
-        /// A spreadsheet reads the text, or the text behind an apostrophe, and never a formula.
+        /// A spreadsheet reads the text, or the text after an apostrophe, and never a formula.
         #[test]
-        fn any_text_comes_back_harmless(texts in prop::collection::vec(any::<String>(), 1..5)) {
+        fn any_text_is_exported_as_text_and_never_as_a_formula(texts in prop::collection::vec(any::<String>(), 1..5)) {
             let mut writer = csv::Writer::from_writer(Vec::new());
             writer.write_record(texts.iter().map(|text| Cell::text(text).csv())).unwrap();
             let bytes = writer.into_inner().unwrap();

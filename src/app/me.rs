@@ -1,4 +1,4 @@
-//! What a person sees of the users that they own.
+//! What a person sees of the users they own.
 
 use jiff::Timestamp;
 
@@ -10,7 +10,7 @@ use crate::store::{Source, StoreError, View};
 /// The card of a person's own users.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MeView {
-    /// The shown month.
+    /// The month shown.
     pub period: BillPeriod,
     /// The person's users.
     pub users: Vec<MyUser>,
@@ -33,7 +33,7 @@ pub struct MyUser {
     pub projects: Vec<BillingProject>,
 }
 
-/// The users whose owner is `person`, and nobody else's.
+/// Returns the users owned by `person`, and no others.
 pub fn view<S: Source>(
     tx: &View<S>,
     settings: &Settings,

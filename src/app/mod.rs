@@ -36,7 +36,7 @@ pub enum Error {
 }
 
 impl Error {
-    /// The refusal; a failure of the store is passed on.
+    /// Returns the refusal; a failure of the store is passed on.
     pub fn refusal(self) -> Result<Refusal, StoreError> {
         match self {
             Error::Refused(refusal) => Ok(refusal),
@@ -45,9 +45,9 @@ impl Error {
     }
 }
 
-/// Separates the two kinds of [`Error`], which callers treat differently.
+/// Separates the two kinds of [`Error`], which callers handle differently.
 pub trait SplitRefusal<T> {
-    /// The value or the refusal, which the person is told; a failure of the store stays an error.
+    /// Returns the value or the refusal, which the person is told; a failure of the store stays an error.
     fn split_refusal(self) -> Result<Result<T, Refusal>, StoreError>;
 }
 
@@ -61,8 +61,8 @@ impl<T> SplitRefusal<T> for Result<T, Error> {
     }
 }
 
-/// Cuts a list into pages. Returns the items of `page` (from 1, clamped to the last one), that page, and how many there
-/// are.
+/// Splits a list into pages. Returns the items of `page` (from 1, clamped to the last one), the number of that page,
+/// and the number of pages.
 fn paginate<T>(items: Vec<T>, page: usize, size: usize) -> (Vec<T>, usize, usize) {
     let pages = items.len().div_ceil(size).max(1);
     let page = page.clamp(1, pages);

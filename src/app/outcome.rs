@@ -1,4 +1,4 @@
-//! What use cases return: the facts a card shows.
+//! What use cases return: the facts that a card shows.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -30,7 +30,7 @@ impl UserFilter {
     pub const ALL: [UserFilter; 4] =
         [UserFilter::All, UserFilter::Warning, UserFilter::Disabled, UserFilter::Unallocated];
 
-    /// The word for it in card values (docs/behaviour.md §3).
+    /// Returns the word for it in card values (docs/behaviour.md §3).
     pub fn word(self) -> &'static str {
         match self {
             UserFilter::All => "all",
@@ -40,13 +40,13 @@ impl UserFilter {
         }
     }
 
-    /// The filter that a word stands for.
+    /// Returns the filter that a word stands for.
     pub fn from_word(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|filter| filter.word() == word)
     }
 }
 
-/// How serious a user's usage is; it decides colours.
+/// How serious a user's usage is; decides the colours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
     /// Nothing allocated.
@@ -60,12 +60,12 @@ pub enum Level {
 }
 
 impl Level {
-    /// The level of `user` with these thresholds in force.
+    /// Returns the level of `user` with these thresholds in force.
     pub fn of(user: &User, thresholds: &Thresholds) -> Self {
         Self::at(user.usage().whole_percent(), thresholds)
     }
 
-    /// The level at these whole percents of a quota; `None` means that nothing is allocated.
+    /// Returns the level at this usage in whole percent; `None` means that nothing is allocated.
     pub fn at(percent: Option<i64>, thresholds: &Thresholds) -> Self {
         match percent {
             None => Level::Unallocated,
@@ -100,11 +100,11 @@ pub struct UserRow {
 pub struct UsersPage {
     /// The rows of this page.
     pub rows: Vec<UserRow>,
-    /// From 1.
+    /// The number of this page, from 1.
     pub page: usize,
-    /// At least 1.
+    /// The number of pages, at least 1.
     pub pages: usize,
-    /// Users that match filter and query.
+    /// The number of users that match filter and query.
     pub matching: usize,
     /// How many users each filter has (query not applied), in the order of [`UserFilter::ALL`].
     pub counts: [usize; 4],
@@ -146,13 +146,13 @@ pub struct ProjectsView {
     pub user: User,
     /// The links of this page.
     pub links: Vec<ProjectLink>,
-    /// From 1.
+    /// The number of this page, from 1.
     pub page: usize,
-    /// At least 1.
+    /// The number of pages, at least 1.
     pub pages: usize,
-    /// All links.
+    /// The number of all links.
     pub total: usize,
-    /// Monitored links.
+    /// The number of monitored links.
     pub monitored: usize,
     /// The account's projects that are not linked yet, by label, at most 100.
     pub candidates: Vec<ProjectInfo>,
@@ -162,10 +162,10 @@ pub struct ProjectsView {
     pub listed_at: Option<Timestamp>,
     /// The current bill period, the default of "since".
     pub current: BillPeriod,
-    /// Policies that airgate attached, or has yet to attach, within the links of this page; and those to detach within
+    /// Policies that airgate attached, or has yet to attach, within this page's projects, and those to detach within
     /// projects that are no longer linked.
     pub authorisations: Vec<Authorisation>,
-    /// Whether a cut detached policies of the user, until access is restored.
+    /// Whether a cut detached policies of the user that stay detached until access is restored.
     pub suspended: bool,
 }
 
@@ -189,11 +189,11 @@ pub struct QuotaView {
 pub struct BillingProject {
     /// The project's key.
     pub project: ProjectName,
-    /// What people read.
+    /// The name shown to people.
     pub label: String,
-    /// Exact.
+    /// The exact amount.
     pub amount: Money,
-    /// How current it is; `None` where the project is no longer linked (the record stays).
+    /// How current it is; `None` if the project is no longer linked (the record stays).
     pub freshness: Option<Freshness>,
 }
 
@@ -219,15 +219,15 @@ pub struct BillingUser {
 pub struct BillingView {
     /// The shown period.
     pub period: BillPeriod,
-    /// Periods to choose from, newest first; holds `period`.
+    /// Periods to choose from, newest first; includes `period`.
     pub periods: Vec<BillPeriod>,
     /// Users of this page, most expensive first; on one user's card, that user with the projects of this page.
     pub users: Vec<BillingUser>,
-    /// From 1.
+    /// The number of this page, from 1.
     pub page: usize,
-    /// At least 1.
+    /// The number of pages, at least 1.
     pub pages: usize,
-    /// Users with spending in the period.
+    /// The number of users with spending in the period.
     pub total_users: usize,
     /// Sum over all of them.
     pub total: Money,
@@ -251,11 +251,11 @@ pub struct UserMonths {
 pub struct AlertsView {
     /// The alerts of this page, newest first.
     pub alerts: Vec<AlertRecord>,
-    /// From 1.
+    /// The number of this page, from 1.
     pub page: usize,
-    /// At least 1.
+    /// The number of pages, at least 1.
     pub pages: usize,
-    /// All that match.
+    /// How many match in all.
     pub total: usize,
     /// Only of this user.
     pub user: Option<UserKey>,
@@ -278,7 +278,7 @@ pub struct MonitorView {
     pub state: MonitorState,
     /// Accounts, to name those that were not read.
     pub accounts: Vec<Account>,
-    /// Messages owed.
+    /// How many messages are owed.
     pub owed: usize,
     /// Messages whose delivery was given up, newest first, at most 5.
     pub failed: Vec<FailedDelivery>,
@@ -302,10 +302,10 @@ pub struct FailedDelivery {
 pub struct AccountSync {
     /// Which account.
     pub account: AccountId,
-    /// What people call it.
+    /// The name shown to people.
     #[serde(default)]
     pub name: String,
-    /// Users read.
+    /// The number of users read.
     pub users: usize,
     /// User names that are new.
     pub added: Vec<String>,
@@ -315,7 +315,7 @@ pub struct AccountSync {
     pub gone: Vec<String>,
     /// Why the account could not be read; nothing was changed then.
     pub error: Option<Trouble>,
-    /// What could not be read although the users could; it stays as it was.
+    /// What could not be read although the users could be; it stays as it was.
     pub unread: Vec<(Unread, Trouble)>,
 }
 

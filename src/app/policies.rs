@@ -1,11 +1,12 @@
-//! Authorisation of linked projects: the policies that a user gets within a project. `work` makes the calls to the cloud.
+//! Authorisation for linked projects: the policies that a user is granted within a project. `work` makes the calls to
+//! the cloud.
 
 use jiff::Timestamp;
 
 use crate::domain::{Authorisation, PolicyScope, ProjectName, Report, UserKey};
 use crate::store::{StoreError, WriteTx};
 
-/// Records that a project was linked, so that `policies` are to be attached within it.
+/// Records that a project was linked and that `policies` are to be attached within it.
 pub fn want(
     tx: &WriteTx,
     user: &UserKey,

@@ -1,4 +1,4 @@
-//! Project links: the card's facts, linking, switching, removing.
+//! Project links: what the card shows; linking, switching, removing.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,14 +11,14 @@ use crate::domain::{
 };
 use crate::store::{Source, StoreError, View, WriteTx};
 
-/// Links of one page of the projects card.
+/// Links on one page of the projects card.
 pub const LINKS_A_PAGE: usize = 6;
 /// How many projects the card offers for linking.
 const MAX_CANDIDATES: usize = 100;
 /// The age from which a list of projects is read again when a projects card is opened.
 const MAX_LIST_AGE: SignedDuration = SignedDuration::from_mins(10);
 
-/// The projects card's facts.
+/// Reads what the projects card shows.
 ///
 /// # Errors
 /// [`Refusal::NoSuchUser`], or the store's.
@@ -65,12 +65,12 @@ pub fn view<S: Source>(
     })
 }
 
-/// Whether the account's list of projects is too old to choose from.
+/// Returns whether the account's list of projects is too old to choose from.
 pub fn list_is_old(view: &ProjectsView, now: Timestamp) -> bool {
     view.listed_at.is_none_or(|at| now.duration_since(at) > MAX_LIST_AGE)
 }
 
-/// What a person wants linked.
+/// The link that a person requested.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NewLink {
     /// Chosen from the list; empty = none.
@@ -90,10 +90,10 @@ pub struct Linked {
     pub listed: bool,
 }
 
-/// Links a project, monitored.
+/// Links a project and monitors it.
 ///
 /// # Errors
-/// Refusals of the project's name, of the period, [`Refusal::AlreadyLinked`], [`Refusal::UserGone`].
+/// A refusal of the project's name or of the period, [`Refusal::AlreadyLinked`], [`Refusal::UserGone`].
 pub fn add(tx: &WriteTx, key: &UserKey, new: &NewLink, now: Timestamp) -> Result<Linked, Error> {
     let user = users::get(tx, key)?;
     if user.status == UserStatus::Gone {
@@ -141,7 +141,7 @@ fn parse_since(text: &str, current: BillPeriod) -> Result<BillPeriod, Refusal> {
     Ok(period)
 }
 
-/// Switches the monitoring of one link, and recomputes what the user consumed.
+/// Switches the monitoring of one link, and recomputes the user's consumption.
 ///
 /// # Errors
 /// [`Refusal::NotLinked`], [`Refusal::NoSuchUser`].
@@ -196,7 +196,8 @@ pub fn remove(
     Ok(())
 }
 
-/// The open periods of an account's monitored links, with the projects to read in each: what a cycle reads from the cloud.
+/// Returns the open periods of an account's monitored links, with the projects to read in each: what a cycle reads from
+/// the cloud.
 pub fn open_periods<S: Source>(
     tx: &View<S>,
     account: &AccountId,

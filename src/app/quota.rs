@@ -1,4 +1,4 @@
-//! Quota: the card's facts, and allocating.
+//! Quota: what the card shows, and allocating.
 
 use jiff::Timestamp;
 
@@ -12,7 +12,7 @@ use crate::store::{Source, StoreError, View, WriteTx};
 /// Ledger entries on the quota card.
 const ENTRIES_SHOWN: usize = 10;
 
-/// The quota card's facts.
+/// Reads what the quota card shows.
 ///
 /// # Errors
 /// [`Refusal::NoSuchUser`].
@@ -33,7 +33,7 @@ pub fn view<S: Source>(
     })
 }
 
-/// An amount to add to a user's quota, or, below 0, to deduct from it.
+/// An amount to add to a user's quota or, if it is below 0, to deduct from it.
 #[derive(Clone, Copy, Debug)]
 pub struct Allocation<'a> {
     /// Whose quota.
@@ -62,7 +62,7 @@ pub fn book(tx: &WriteTx, new: &Allocation<'_>, now: Timestamp) -> Result<Ledger
     Ok(booking.entry().clone())
 }
 
-/// Books an amount to a user's quota and returns the quota card afterwards.
+/// Books an allocation and returns the quota card that results.
 ///
 /// # Errors
 /// As [`book`].
@@ -76,7 +76,7 @@ pub fn allocate(
     Ok(Allocated { entry, quota: view(tx, settings, new.user)? })
 }
 
-/// A person as an operator, with their name if it is known.
+/// Returns a person as an operator, with their name if it is known.
 pub fn person<S: Source>(tx: &View<S>, open_id: OpenId) -> Result<Operator, StoreError> {
     Ok(Operator::Person { name: tx.person_name(&open_id)?, open_id })
 }

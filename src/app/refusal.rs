@@ -1,4 +1,4 @@
-//! Why a person's request was refused: facts, which the chat layer words in the person's language.
+//! Why a person's request was refused: facts, which the chat layer puts into words in the person's language.
 
 use crate::address::AddressError;
 use crate::domain::contact::ContactError;
@@ -20,7 +20,7 @@ pub enum Refusal {
     /// The person's role does not allow it.
     #[error("not allowed for this role")]
     NotAllowed,
-    /// No user of that name; the nearest names.
+    /// No user with that name; holds the nearest names.
     #[error("no user `{name}`")]
     NoSuchUser {
         /// What was typed.
@@ -28,7 +28,7 @@ pub enum Refusal {
         /// Nearest known users, best first, at most 3.
         nearest: Vec<UserKey>,
     },
-    /// More than one account has a user of that name.
+    /// More than one account has a user with that name.
     #[error("`{name}` is the name of several users")]
     AmbiguousUser {
         /// What was typed.
@@ -97,19 +97,19 @@ pub enum Refusal {
     /// Not a mobile number.
     #[error("`{0}` is not a mobile number")]
     BadMobile(String),
-    /// More mobile numbers than this.
+    /// More mobile numbers than this maximum.
     #[error("more than {0} mobile numbers")]
     TooManyMobiles(usize),
     /// Not the id of a chat.
     #[error("`{0}` is not a chat_id")]
     BadChat(String),
-    /// Not a person of Feishu.
+    /// Not a person in Feishu.
     #[error("`{0}` is not an open_id")]
     BadPerson(String),
     /// A text is too long.
     #[error("{field:?} has {chars} characters, more than {limit}")]
     TooLong {
-        /// Which.
+        /// Which field.
         field: TextField,
         /// The maximum length, in characters.
         limit: usize,
@@ -143,7 +143,7 @@ pub enum Refusal {
     /// A field of a card action is missing or malformed: the card is from another version, or not from airgate.
     #[error("the card action lacks or garbles `{0}`")]
     BadField(&'static str),
-    /// A user is not created.
+    /// A user was not created.
     #[error(transparent)]
     Create(#[from] super::create::CreateRefusal),
     /// No such action or form.

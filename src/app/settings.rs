@@ -1,4 +1,4 @@
-//! Global settings: what is in force and where it comes from, and saving new values.
+//! Global settings: the values in force and where they come from, and saving new ones.
 
 use std::fmt;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use crate::address::{self, Url};
 use crate::domain::{ChatId, SavedSettings, Settings, contact};
 use crate::store::{Source, StoreError, View, WriteTx};
 
-/// How many people alerts mention at most.
+/// The most people that alerts mention.
 const MAX_MOBILES: usize = 20;
 
 impl fmt::Debug for NewSettings {
@@ -25,19 +25,19 @@ impl fmt::Debug for NewSettings {
     }
 }
 
-/// The settings card's facts.
+/// What the settings card shows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SettingsView {
-    /// In force.
+    /// The settings in force.
     pub settings: Settings,
-    /// What was saved in chat: a value that is set comes from here, the others from the configuration.
+    /// The settings saved in chat: a value that is set here is in force, the others come from the configuration.
     pub saved: SavedSettings,
     /// The host of the webhook's address; the rest of the address is secret.
     pub webhook_host: Option<String>,
 }
 
 impl SettingsView {
-    /// What is in force with `saved` over what is configured.
+    /// Creates the view: `saved` takes precedence over what is configured.
     pub fn new(saved: SavedSettings, configured: &Settings) -> Self {
         let settings = saved.or_configured(configured);
         let webhook_host = settings.webhook_url.as_deref().map(address::webhook_host);
@@ -60,7 +60,7 @@ pub struct NewSettings {
     pub alert_chat_id: Option<String>,
 }
 
-/// The settings in force: what was saved in chat, or the configured value where nothing was saved.
+/// Returns the settings in force: what was saved in chat, or the configured value if nothing was saved.
 pub fn settings_in_force<S: crate::store::Source>(
     tx: &View<S>,
     configured: &Settings,
@@ -68,7 +68,7 @@ pub fn settings_in_force<S: crate::store::Source>(
     Ok(tx.saved_settings()?.or_configured(configured))
 }
 
-/// The settings card's facts.
+/// Reads what the settings card shows.
 pub fn view<S: Source>(tx: &View<S>, configured: &Settings) -> Result<SettingsView, StoreError> {
     Ok(SettingsView::new(tx.saved_settings()?, configured))
 }
@@ -76,7 +76,7 @@ pub fn view<S: Source>(tx: &View<S>, configured: &Settings) -> Result<SettingsVi
 /// Saves settings. A value that is already in force keeps its source.
 ///
 /// # Errors
-/// A refusal of any value, and nothing is saved.
+/// A refusal if any value is bad; nothing is saved then.
 pub fn save(
     tx: &WriteTx,
     configured: &Settings,
@@ -169,7 +169,7 @@ fn mobiles(text: &str) -> Result<Vec<String>, Refusal> {
 fn chat(text: &str) -> Result<ChatId, Refusal> {
     let refusal = || Refusal::BadChat(text.to_owned());
     let chat = ChatId::new(text).map_err(|_| refusal())?;
-    // Otherwise an id of another kind would be noticed only when an alert cannot be delivered.
+    // Otherwise, an id of another kind would be noticed only when an alert cannot be delivered.
     if text.starts_with("oc_") { Ok(chat) } else { Err(refusal()) }
 }
 
@@ -178,7 +178,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn intervals_of_a_minute_to_a_year() {
+    fn intervals_from_a_minute_to_a_year_are_accepted() {
         assert_eq!(interval("60"), Ok(60));
         assert_eq!(interval("31536000"), Ok(31_536_000));
         let max = crate::config::keys::INTERVAL_SECONDS.key.kind;
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn mobiles_are_told_apart_and_counted_once() {
+    fn mobiles_are_split_and_counted_once() {
         let found = mobiles("13800000001，+8613800000002 13800000001;").unwrap();
         assert_eq!(found, ["13800000001", "+8613800000002"]);
         assert_eq!(mobiles(" - "), Ok(vec![]));
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_chat_id_is_a_chat() {
+    fn only_a_chat_id_is_accepted_as_a_chat() {
         assert!(chat("oc_1").is_ok());
         for bad in ["ou_1", "oc 1", "告警群"] {
             assert_eq!(chat(bad), Err(Refusal::BadChat(bad.to_owned())));

@@ -14,7 +14,7 @@ use crate::domain::{
 use crate::store::{Store, StoreError};
 use crate::volcengine::{self, KeyStatus, LoginAccess};
 
-/// How many users' keys and login one sync reads at most: each takes two calls at the account's rate limit. The others
+/// The most users whose keys and login one sync reads: each takes two calls at the account's rate limit. The others
 /// follow with the next sync, longest unread first.
 const MAX_ACCESS_READS: usize = 200;
 /// The age from which keys and login are read again.
@@ -85,7 +85,7 @@ async fn read_account(
             Ok(()) => {}
             Err(CloudError::Store(error)) => return Err(error.into()),
             Err(error) => {
-                tracing::warn!(account = %id, ?what, %error, "not read");
+                tracing::warn!(account = %id, ?what, %error, "part of an account could not be read");
                 unread.push((what, error.into()));
             }
         }
@@ -159,7 +159,7 @@ async fn read_access(
         let began = clock.now();
         let access = match user_access(api, &user.key).await {
             Ok(access) => access,
-            // Deleted meanwhile: the next sync finds that they are gone.
+            // Deleted in the meantime: the next sync finds that they are gone.
             Err(error) if error.is_not_found() => continue,
             Err(error) => return Err(error.into()),
         };
@@ -191,7 +191,7 @@ pub async fn user_access(
     Ok(UserAccess { keys, login })
 }
 
-/// Reads an account's projects into the store. Returns when.
+/// Reads an account's projects into the store. Returns when they were read.
 pub async fn refresh_projects(
     store: &Store,
     cloud: &Cloud,

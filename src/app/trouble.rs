@@ -1,5 +1,5 @@
-//! Why something failed at the cloud, for people: typed, so that cards word it in their reader's language. The cloud's own
-//! words stay untranslated: its support and its documents use them.
+//! Why something failed at the cloud, for people: typed, so that cards say it in their reader's language. The cloud's
+//! own words stay untranslated, because its support and its documents use them.
 
 use serde::{Deserialize, Serialize};
 
@@ -35,7 +35,7 @@ pub struct Said {
 pub enum Cause {
     /// Above the rate limit.
     Throttled,
-    /// Its own failure.
+    /// A failure inside the cloud.
     Server,
     /// No connection.
     Unreachable,
@@ -55,13 +55,13 @@ pub enum Cause {
     NotFound,
     /// The object exists already.
     AlreadyExists,
-    /// Refused in the present state.
+    /// Refused in the object's current state.
     Conflict,
     /// A quota of the cloud is used up.
     Limit,
     /// A value was refused.
     BadInput,
-    /// The client is set up wrongly.
+    /// The client is misconfigured.
     Configuration,
     /// An answer that is not the API's, or an unknown code.
     Unexpected,
@@ -82,7 +82,7 @@ pub enum Cause {
     },
     /// A row has no usable amount.
     EmptyAmount {
-        /// The name of the amount, as the API spells it.
+        /// The amount's field name in the API.
         field: String,
         /// The value found instead.
         found: String,
@@ -95,7 +95,7 @@ pub enum Cause {
         period: BillPeriod,
         /// The project.
         project: ProjectName,
-        /// What it says.
+        /// The amount it gives.
         amount: Money,
     },
     /// The account was removed.

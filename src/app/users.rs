@@ -8,11 +8,11 @@ use crate::domain::{
 };
 use crate::store::{Directory, Entry, Source, StoreError, View};
 
-/// Rows of the users card.
+/// Rows on one page of the users card.
 pub const USERS_A_PAGE: usize = 8;
 
-/// The user that a person means by `name`: `username` or `account/username`, exactly as written or else ignoring case, or
-/// the display name of a single user.
+/// Returns the user that a person means by `name`: `username` or `account/username`, exactly as written or else
+/// ignoring case, or a display name that only one user has.
 ///
 /// # Errors
 /// [`Refusal::NoSuchUser`] with the nearest names, [`Refusal::AmbiguousUser`] with all candidates.
@@ -56,7 +56,7 @@ pub fn key_of<S: Source>(tx: &View<S>, text: &str) -> Result<UserKey, Error> {
         .ok_or_else(|| Refusal::NoSuchUser { name: text.to_owned(), nearest: Vec::new() }.into())
 }
 
-/// The user of exactly this user name.
+/// Returns the user with exactly this name.
 fn exactly<S: Source>(tx: &View<S>, name: &str) -> Result<Option<User>, Error> {
     let Ok(username) = Username::new(name) else { return Ok(None) };
     let mut found = Vec::new();
@@ -66,7 +66,7 @@ fn exactly<S: Source>(tx: &View<S>, name: &str) -> Result<Option<User>, Error> {
     Ok(only(name, found)?)
 }
 
-/// One user.
+/// Reads one user.
 ///
 /// # Errors
 /// [`Refusal::NoSuchUser`].
@@ -105,7 +105,7 @@ fn nearest(name: &str, directory: &Directory) -> Vec<UserKey> {
     scored.into_iter().take(3).map(|(_, key)| key.clone()).collect()
 }
 
-/// One page of the users that match filter and search text; gone users come last.
+/// Returns one page of the users that match the filter and the search text; users who are gone come last.
 pub fn list<S: Source>(
     tx: &View<S>,
     settings: &Settings,
@@ -176,7 +176,7 @@ fn passes(user: &Entry, level: Level, filter: UserFilter) -> bool {
     }
 }
 
-/// Everything about one user.
+/// Reads everything about one user.
 pub fn detail<S: Source>(
     tx: &View<S>,
     settings: &Settings,
@@ -198,12 +198,12 @@ pub fn detail<S: Source>(
     })
 }
 
-/// The name of an account, or its id if the account is not known.
+/// Returns the name of an account, or its id if the account is not known.
 pub fn account_name<S: Source>(tx: &View<S>, id: &AccountId) -> Result<String, StoreError> {
     Ok(tx.account(id)?.map_or_else(|| id.to_string(), |account| account.name))
 }
 
-/// The thresholds in force for a user.
+/// Returns the thresholds in force for a user.
 pub fn thresholds_of<'a>(user: &'a User, settings: &'a Settings) -> &'a Thresholds {
     user.thresholds.as_ref().unwrap_or(&settings.thresholds)
 }

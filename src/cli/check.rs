@@ -179,7 +179,7 @@ fn policies(names: &[String]) -> Finding {
     }
 }
 
-/// What the store contributes to the checks.
+/// What the checks need from the store.
 struct Kept {
     store: Store,
     accounts: Vec<Account>,

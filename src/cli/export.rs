@@ -69,7 +69,7 @@ pub(super) fn run(options: &Options) -> Result<(), Failure> {
         Format::Json => write_json(tx, table, title, &mut out),
     });
     match written.and_then(|()| Ok(out.flush()?)) {
-        // The reader closed the pipe: it wants no more.
+        // The reader closed the pipe and wants no more.
         Err(ExportError::Write(error)) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
         done => done.map_err(failed),
     }

@@ -74,7 +74,7 @@ struct ConfigFile {
 }
 
 impl ConfigFile {
-    /// The named file, otherwise `config.toml` if there is one.
+    /// Returns the named file, otherwise `config.toml` if there is one.
     fn path(&self) -> Option<&Path> {
         let default = Path::new("config.toml");
         match &self.config {
@@ -83,7 +83,7 @@ impl ConfigFile {
         }
     }
 
-    /// Where the configuration comes from, for people.
+    /// Says where the configuration comes from, for people.
     fn origin(&self) -> String {
         match self.path() {
             Some(path) => path.display().to_string(),
@@ -91,7 +91,7 @@ impl ConfigFile {
         }
     }
 
-    /// What to do if there is no file.
+    /// Says what to do if there is no file.
     fn hint(&self) -> Option<&'static str> {
         let hint =
             "no config.toml in this folder: copy config.example.toml, or name a file with --config";
@@ -218,7 +218,7 @@ fn usage_error(text: &str) -> String {
     format!("{} (see --help)", parts.join("; "))
 }
 
-/// A runtime for the commands that need one.
+/// Creates a runtime for the commands that need one.
 fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()

@@ -6,7 +6,7 @@ use tracing_subscriber::EnvFilter;
 
 /// Prints a result.
 pub(super) fn line(text: &str) {
-    // An Err means that the reader closed the pipe: it wants no more.
+    // An Err means that the reader closed the pipe and wants no more.
     let _ = writeln!(std::io::stdout(), "{text}");
 }
 

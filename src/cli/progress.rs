@@ -1,4 +1,4 @@
-//! Shows on a terminal what is in progress if it takes longer than a second.
+//! Shows what is in progress on a terminal, if it takes longer than a second.
 
 use std::io::{IsTerminal, Write};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};

@@ -18,7 +18,8 @@ pub(super) struct Options {
     config: ConfigFile,
 }
 
-/// The backlog of connections waiting to be accepted. A flood soon fills the usual 128, and then the kernel drops others.
+/// The backlog of connections waiting to be accepted. A flood soon fills the usual 128, and then the kernel drops other
+/// connections.
 const BACKLOG: u32 = 1024;
 
 fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {

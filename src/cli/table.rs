@@ -71,7 +71,7 @@ fn wrapped(text: &str) -> Vec<String> {
     lines
 }
 
-/// The width in terminal cells; East Asian characters take two.
+/// Returns the width in terminal cells; East Asian characters take two.
 fn width(text: &str) -> usize {
     text.chars()
         .map(|c| match c {

@@ -1,5 +1,5 @@
-//! The documents generated from the declaration: `config.example.toml` and the tables in `docs/configuration.md`. A test
-//! rewrites each one and fails if it differed, so that the committed version is up to date.
+//! The documents generated from the declaration: `config.example.toml` and the tables in `docs/configuration.md`. A
+//! test rewrites each one and fails if it differed, so that the committed version stays up to date.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -13,7 +13,7 @@ pub(super) enum Optional {
     Given,
 }
 
-/// The example file: every key with its meaning; required keys are empty.
+/// Returns the example file: every key with its meaning; required keys are empty.
 pub(super) fn example(optional: Optional) -> String {
     let mut text = String::from(
         "# airgate's configuration: every key with its default. Generated from src/config/keys.rs.\n\
@@ -45,7 +45,7 @@ pub(super) fn example(optional: Optional) -> String {
     text
 }
 
-/// What the kind of the value adds to the description.
+/// Returns the remarks that the kind of value adds to the description.
 fn remarks(key: &Key) -> String {
     match key.kind {
         Kind::Choice(words) => format!(" One of: {}.", words.join(", ")),
@@ -70,7 +70,7 @@ fn wrapped(text: &str, width: usize) -> Vec<String> {
     lines
 }
 
-/// The tables of `docs/configuration.md`.
+/// Returns the tables of `docs/configuration.md`.
 fn tables() -> String {
     let mut text = String::new();
     for section in SECTIONS {

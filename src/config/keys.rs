@@ -12,7 +12,7 @@ pub struct Key {
     pub name: &'static str,
     /// What its value looks like.
     pub kind: Kind,
-    /// What applies if it is not given.
+    /// What applies if it is not set.
     pub unset: Unset,
     /// What it means, with its unit.
     pub doc: &'static str,
@@ -32,7 +32,7 @@ pub struct Typed<F> {
 pub enum Kind {
     /// A text.
     Text,
-    /// A text that must not be seen; can also be given as a file that `NAME_file` names.
+    /// A text that must not be shown; can also come from the file that `NAME_file` names.
     Secret,
     /// One of these words.
     Choice(&'static [&'static str]),
@@ -82,7 +82,7 @@ pub struct Percents;
 macro_rules! kinds {
     ($($form:ident: |$self:ident| $kind:expr;)+) => {
         $(impl $form {
-            /// The form as data.
+            /// Returns the form as data.
             pub const fn kind($self) -> Kind {
                 $kind
             }
@@ -101,7 +101,7 @@ kinds! {
     Percents: |self| Kind::Percents;
 }
 
-/// What applies if a key is not given.
+/// What applies if a key is not set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unset {
     /// Nothing: the key is required.
@@ -127,7 +127,7 @@ pub struct Section {
 pub const ENV_PREFIX: &str = "AIRGATE__";
 
 impl Key {
-    /// `feishu.app_id`
+    /// Returns the path, like `feishu.app_id`.
     pub fn path(&self) -> String {
         if self.section.is_empty() {
             self.name.to_owned()
@@ -136,12 +136,12 @@ impl Key {
         }
     }
 
-    /// `AIRGATE__FEISHU__APP_ID`
+    /// Returns the environment variable, like `AIRGATE__FEISHU__APP_ID`.
     pub fn env(&self) -> String {
         format!("{ENV_PREFIX}{}", self.path().replace('.', "__").to_ascii_uppercase())
     }
 
-    /// Whether its value must not be seen.
+    /// Returns whether its value must not be shown.
     pub fn is_secret(&self) -> bool {
         self.kind == Kind::Secret
     }
@@ -209,7 +209,7 @@ declare! {
         ALERT_WEBHOOK_SECRET = "alert_webhook_secret", Secret, Off("\"the custom bot's signing secret\""),
             "Signing secret of that custom bot (its security setting \"signature verification\").";
         ALERT_MOBILES = "alert_mobiles", Texts, Default("[]"),
-            "Mobile numbers of the people whom alerts mention; with country code (`+...`) outside China. Applies to a new store.";
+            "Mobile numbers of the people that alerts mention; with country code (`+...`) outside China. Applies to a new store.";
     }
     "volcengine", "The Volcengine API. Access keys are not configured here: use `airgate account add`, or /accounts in chat." => {
         IAM_ENDPOINT = "iam_endpoint", Text, Default("\"https://iam.volcengineapi.com\""),
@@ -231,7 +231,7 @@ declare! {
         BACKUP_INTERVAL_HOURS = "backup_interval_hours", Number(1, 8760), Default("24"),
             "Hours between backups.";
     }
-    "access", "What airgate grants to IAM users and takes from them." => {
+    "access", "What airgate grants to IAM users and takes away from them." => {
         PROJECT_POLICIES = "project_policies", Texts, Default("[]"),
             "IAM policies to attach to a user within each project linked to them, e.g. [\"ArkFullAccess\", \"TOSFullAccess\"].";
         DETACH_POLICIES = "detach_policies", Switch, Default("false"),
@@ -241,7 +241,7 @@ declare! {
     "security", "Encryption of stored secrets." => {
         MASTER_KEY = "master_key", Secret, Refused,
             "32 bytes in base64 or hex that encrypt the account secrets in the store. Generate them with `openssl rand -base64 32` \
-             and keep them apart from the backups: neither is of use without the other. `airgate rekey` changes the key.";
+             and keep them apart from the backups: neither is of any use without the other. `airgate rekey` changes the key.";
     }
     "monitor", "Reading bills, alerting and disabling users automatically." => {
         MONITOR_ENABLED = "enabled", Switch, Default("true"),
@@ -249,8 +249,8 @@ declare! {
         INTERVAL_SECONDS = "interval_seconds", Number(1, 31_536_000), Default("3600"),
             "Seconds from the start of one cycle to the start of the next. Applies to a new store.";
         ALERT_THRESHOLDS = "alert_thresholds", Percents, Default("[50, 80, 90]"),
-            "Percents of quota at which to alert, for users without thresholds of their own: up to 10, each from 1 to 500. Applies to \
-             a new store.";
+            "Percentages of the quota at which to alert, for users without thresholds of their own: up to 10, each from 1 to 500. \
+             Applies to a new store.";
         BILL_SOURCE = "bill_source", Choice(&["split", "detail"]), Default("\"split\""),
             "Bill to read spending from: `split` (ListSplitBillDetail, the only one that attributes model calls to projects; must be \
              enabled in the billing console) or `detail` (ListBillDetail).";

@@ -26,7 +26,7 @@ macro_rules! locales {
             /// The name of every language, in the order of [`Locale::ALL`].
             pub const WORDS: &[&str] = &[$($word),+];
 
-            /// The name in the configuration and on the platform.
+            /// Returns the name in the configuration and on the platform.
             pub fn word(self) -> &'static str {
                 match self {
                     $(Locale::$name => $word,)+

@@ -29,7 +29,7 @@ impl MasterKey {
         Self(Zeroizing::new(bytes))
     }
 
-    /// The bytes, for the cipher only.
+    /// Returns the bytes, for the cipher only.
     pub fn expose(&self) -> &[u8; 32] {
         &self.0
     }

@@ -44,7 +44,7 @@ pub struct Config {
     pub volcengine: Volcengine,
     /// The store and its backups.
     pub store: Store,
-    /// What is granted to IAM users and taken from them.
+    /// What airgate grants to IAM users and takes away from them.
     pub access: Access,
     /// Encryption of stored secrets.
     pub security: Security,
@@ -94,7 +94,7 @@ pub struct Feishu {
     pub alert_webhook_url: Option<SecretString>,
     /// The custom bot's signing secret.
     pub alert_webhook_secret: Option<SecretString>,
-    /// Mobile numbers of the people whom alerts mention, for a new store.
+    /// Mobile numbers of the people that alerts mention, for a new store.
     pub alert_mobiles: Vec<String>,
 }
 
@@ -149,9 +149,9 @@ pub struct Monitor {
     pub interval: Duration,
     /// For users without thresholds of their own, for a new store.
     pub thresholds: Thresholds,
-    /// Which bill spending is read from.
+    /// The bill that spending is read from.
     pub bill_source: BillSource,
-    /// Which amount of a bill row counts.
+    /// The amount of a bill row that counts.
     pub amount_field: AmountField,
     /// Maximum number of accounts read at the same time; 1 to 64.
     pub concurrency: NonZeroUsize,
@@ -246,7 +246,7 @@ impl Config {
         }
     }
 
-    /// What is allowed but unwise, one line each, naming the key; for the startup log and `airgate check`.
+    /// Values that are allowed but unwise, one line each, naming the key; for the startup log and `airgate check`.
     pub fn warnings(&self) -> Vec<String> {
         let mut warnings = Vec::new();
         if self.feishu.mode == Mode::Webhook && self.feishu.encrypt_key.is_none() {
@@ -290,7 +290,7 @@ impl Feishu {
             Ok(_) => Err("is not a chat_id: a chat_id begins with oc_".to_owned()),
             Err(error) => Err(format!("is not a chat_id (oc_...): {error}")),
         });
-        // Even if base_url was refused, the webhook is checked: against the platform's own hosts.
+        // Even if base_url was refused, the webhook is checked, against the platform's own hosts.
         let base = base_url.clone().or_else(|| Url::parse("https://open.feishu.cn").ok());
         let alert_webhook_url = base.and_then(|base| {
             reader.text(&keys::ALERT_WEBHOOK_URL, |text| {

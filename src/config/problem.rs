@@ -29,7 +29,7 @@ impl fmt::Display for ConfigProblem {
 pub struct ConfigError(pub(super) Vec<ConfigProblem>);
 
 impl ConfigError {
-    /// The problems, those of the sources first, then in the order of the declaration.
+    /// Returns the problems, those of the sources first, then in the order of the declaration.
     pub fn problems(&self) -> &[ConfigProblem] {
         &self.0
     }
@@ -49,8 +49,8 @@ impl fmt::Display for ConfigError {
 
 impl std::error::Error for ConfigError {}
 
-/// A text from outside: quoted, on one line, shortened. Of a URL only scheme and host are shown: the rest may be a secret (a
-/// webhook's path, a password), whatever key it was given under.
+/// Quotes a text from outside, on one line and shortened. Of a URL, only scheme and host are shown: the rest may be a
+/// secret (a webhook's path, a password), whatever key it was given under.
 pub(super) fn quoted(text: &str) -> String {
     match text.split_once("://") {
         Some((scheme, rest)) => {

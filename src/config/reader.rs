@@ -1,7 +1,7 @@
-//! Turns values as they were written into typed ones, and notes every refusal under the key's name.
+//! Turns values as they were written into typed ones, and records every refusal under the key's name.
 //!
-//! An accessor returns `None` if it noted a problem (or if an optional key was not given). The caller goes on to the next
-//! key, so that all problems are found in one pass.
+//! An accessor returns `None` if it recorded a problem (or if an optional key was not set). The caller moves on to the
+//! next key, so that all problems are found in one pass.
 
 use std::fmt::Display;
 use std::path::{self, PathBuf};
@@ -31,10 +31,10 @@ pub(super) struct Reader<'a> {
 pub(super) trait Form: Copy {
     type Value;
 
-    /// From the configuration file.
+    /// Parses a value from the configuration file.
     fn parse_toml(self, value: &toml::Value) -> Result<Self::Value, String>;
 
-    /// From an environment variable, which holds the bare text, or from a secret's file.
+    /// Parses a value from an environment variable, which holds the bare text, or from a secret's file.
     fn parse_text(self, text: &str) -> Result<Self::Value, String>;
 }
 
@@ -50,7 +50,7 @@ impl Reader<'_> {
         self.problems.push(ConfigProblem::new(subject, fault));
     }
 
-    /// A text, converted by `parse`.
+    /// Reads a text, converted by `parse`.
     pub(super) fn text<F: Form<Value = String>, T, E: Display>(
         &mut self,
         key: &Typed<F>,
@@ -77,7 +77,7 @@ impl Reader<'_> {
         }
     }
 
-    /// A secret, as it is.
+    /// Reads a secret, as it is.
     pub(super) fn secret(&mut self, key: &Typed<Secret>) -> Option<SecretString> {
         self.text(key, |text| {
             if text.trim() == text {
@@ -88,7 +88,7 @@ impl Reader<'_> {
         })
     }
 
-    /// One of the words of a choice.
+    /// Reads one of the words of a choice.
     pub(super) fn choice<T: DeserializeOwned>(&mut self, key: &Typed<Choice>) -> Option<T> {
         let Choice(words) = key.form;
         self.text(key, |word| {
@@ -97,23 +97,23 @@ impl Reader<'_> {
         })
     }
 
-    /// A path, relative to the configuration file's folder.
+    /// Reads a path, relative to the configuration file's folder.
     pub(super) fn path(&mut self, key: &Typed<Path>) -> Option<PathBuf> {
         let folder = self.folder;
         self.text(key, |text| Ok::<_, String>(within(folder, text)))
     }
 
-    /// `true` or `false`.
+    /// Reads `true` or `false`.
     pub(super) fn switch(&mut self, key: &Typed<Switch>) -> Option<bool> {
         self.given(key).map(|given| given.value)
     }
 
-    /// A whole number within the declared bounds.
+    /// Reads a whole number within the declared bounds.
     pub(super) fn number(&mut self, key: &Typed<Number>) -> Option<u32> {
         self.given(key).map(|given| given.value)
     }
 
-    /// A list, converted as a whole by `parse`.
+    /// Reads a list, converted as a whole by `parse`.
     pub(super) fn list<F: Form<Value = Vec<String>>, T, E: Display>(
         &mut self,
         key: &Typed<F>,
@@ -131,7 +131,7 @@ impl Reader<'_> {
         parse(&texts).map_err(|error| self.refuse(given.subject, error.to_string())).ok()
     }
 
-    /// A list without duplicates, each entry converted by `parse`.
+    /// Reads a list without duplicates, each entry converted by `parse`.
     pub(super) fn each<F: Form<Value = Vec<String>>, T: PartialEq, E: Display>(
         &mut self,
         key: &Typed<F>,
@@ -150,7 +150,7 @@ impl Reader<'_> {
         })
     }
 
-    /// The value that applies: the environment's, else the file's, else the default.
+    /// Returns the value that applies: the environment's, else the file's, else the default.
     fn given<F: Form>(&mut self, typed: &Typed<F>) -> Option<Given<F::Value>> {
         let (sources, key) = (self.sources, &typed.key);
         let layers = [(&sources.env, true), (&sources.file, false)];
@@ -208,7 +208,7 @@ impl Reader<'_> {
         }
     }
 
-    /// The content of the file that `NAME_file` names.
+    /// Reads the file that `NAME_file` names.
     fn secret_file(&mut self, subject: &str, path: &Raw) -> Option<String> {
         let path = match path {
             Raw::Env(path) => path.as_str(),
@@ -322,7 +322,7 @@ impl Form for Percents {
 }
 
 fn parse_env<F: Form>(form: F, text: &str) -> Result<F::Value, String> {
-    // Stands where the variable was not UTF-8; no value can contain it.
+    // Marks where the variable was not UTF-8; no value can contain it.
     if text.contains(char::REPLACEMENT_CHARACTER) {
         return Err("is not UTF-8 text".to_owned());
     }
@@ -359,7 +359,7 @@ fn list_from_text(
     Ok(entries.map(str::to_owned).collect())
 }
 
-/// How to set a key that is missing.
+/// Says how to set a key that is missing.
 fn how_to_set(key: &Key) -> String {
     let or_file = if key.is_secret() {
         format!(", or name a file that holds it with {}_file", key.name)
@@ -369,7 +369,7 @@ fn how_to_set(key: &Key) -> String {
     format!("set it in the configuration file or with {}{or_file}", key.env())
 }
 
-/// `"a" or "b"`
+/// Joins words as alternatives: `"a" or "b"`.
 fn alternatives(words: &[&str]) -> String {
     let words: Vec<String> = words.iter().map(|word| format!("\"{word}\"")).collect();
     match words.split_last() {
@@ -386,7 +386,7 @@ fn misread(kind: Kind, text: &str) -> String {
     format!("{}, not {}", expected(kind), quoted(text))
 }
 
-/// What a value must be.
+/// Says what a value must be.
 fn expected(kind: Kind) -> String {
     match kind {
         Kind::Text | Kind::Secret | Kind::Path => "must be a string in quotes".to_owned(),
@@ -398,7 +398,7 @@ fn expected(kind: Kind) -> String {
     }
 }
 
-/// The TOML type in words. Never shows the value, which may be a secret under a wrong name.
+/// Returns the TOML type in words. Never shows the value, which may be a secret under a wrong name.
 fn type_name(value: &toml::Value) -> &'static str {
     match value {
         toml::Value::String(_) => "a string",

@@ -10,7 +10,7 @@ use super::problem::{ConfigProblem, quoted};
 /// The maximum size of a configuration or secret file, in bytes.
 const MAX_FILE: u64 = 1 << 20;
 
-/// A value as it was written.
+/// A value as written.
 #[derive(Clone)]
 pub(super) enum Raw {
     /// In the file.
@@ -108,7 +108,7 @@ impl Sources {
     }
 }
 
-/// Every name that a value can be given under.
+/// Returns every name that a value can be given under.
 fn all_names() -> impl Iterator<Item = (&'static Key, Variant)> {
     SECTIONS.iter().flat_map(|section| section.keys).flat_map(|key| {
         let file = key.is_secret().then_some((key, Variant::File));
@@ -123,7 +123,7 @@ fn file_name(key: &Key, variant: Variant) -> String {
     }
 }
 
-/// `feishu.app_secret` or `feishu.app_secret_file`
+/// Returns the path in the file: `feishu.app_secret` or `feishu.app_secret_file`.
 pub(super) fn file_path(key: &Key, variant: Variant) -> String {
     match variant {
         Variant::Plain => key.path(),
@@ -131,7 +131,7 @@ pub(super) fn file_path(key: &Key, variant: Variant) -> String {
     }
 }
 
-/// `AIRGATE__FEISHU__APP_SECRET` or `AIRGATE__FEISHU__APP_SECRET_FILE`
+/// Returns the variable: `AIRGATE__FEISHU__APP_SECRET` or `AIRGATE__FEISHU__APP_SECRET_FILE`.
 pub(super) fn env_name(key: &Key, variant: Variant) -> String {
     match variant {
         Variant::Plain => key.env(),
@@ -150,7 +150,7 @@ fn unknown(name: &str, what: &str, near: Option<String>) -> ConfigProblem {
     ConfigProblem::new(subject, format!("is not a known {what}: {hint}"))
 }
 
-/// The key that an unknown name probably meant.
+/// Returns the key that an unknown name probably meant.
 fn nearest(section: &str, name: &str) -> Option<(&'static Key, Variant)> {
     // The right name in the wrong section, or `_file` on a key that is not a secret, beats any misspelling.
     let bare = name.strip_suffix("_file").unwrap_or(name);
@@ -168,12 +168,12 @@ fn nearest(section: &str, name: &str) -> Option<(&'static Key, Variant)> {
     })
 }
 
-/// From 0 to 1. The cost is the product of the lengths, so long names are skipped.
+/// Returns the likeness, from 0 to 1. The cost is the product of the lengths, so long names are skipped.
 fn likeness(name: &str, known: &str) -> f64 {
     if name.len() > 100 { 0.0 } else { strsim::normalized_damerau_levenshtein(name, known) }
 }
 
-/// The most similar candidate, if any is similar at all.
+/// Returns the most similar candidate, if any is similar at all.
 fn best<T>(candidates: impl Iterator<Item = (f64, T)>) -> Option<T> {
     candidates
         .filter(|(likeness, _)| *likeness >= 0.5)

@@ -1,4 +1,4 @@
-//! What is accepted, what is refused, and the words of the refusals.
+//! What is accepted, what is refused, and the wording of the refusals.
 
 mod refused;
 
@@ -207,12 +207,12 @@ fn secrets_come_from_files_beside_the_configuration() {
     let path = folder.path().join("config.toml");
     let load = |variables: &[(&str, &str)]| Config::load(Some(&path), env(variables));
 
-    // A file named in the environment wins over a value in the configuration file.
+    // A file named in the environment takes precedence over a value in the configuration file.
     let config = load(&[("AIRGATE__FEISHU__VERIFICATION_TOKEN_FILE", "token")]).unwrap();
     assert_eq!(config.feishu.app_secret.expose_secret(), "from-file");
     assert_eq!(config.feishu.verification_token.expose_secret(), "windows");
     assert_eq!(config.security.master_key.expose()[1], 1);
-    // And a value in the environment over a file named in the configuration file.
+    // So does a value in the environment over a file named in the configuration file.
     let config = load(&[("AIRGATE__FEISHU__APP_SECRET", "from-env")]).unwrap();
     assert_eq!(config.feishu.app_secret.expose_secret(), "from-env");
 

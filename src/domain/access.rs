@@ -1,4 +1,4 @@
-//! Cutting and restoring a user's access: what is wanted, and what must be put back.
+//! Cutting and restoring a user's access: the goal, and what must be put back.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -16,7 +16,7 @@ pub enum AccessGoal {
 }
 
 impl AccessGoal {
-    /// The user's status once the cloud confirms the goal.
+    /// Returns the user's status once the cloud confirms the goal.
     pub fn confirmed_status(self) -> UserStatus {
         match self {
             AccessGoal::Cut => UserStatus::Disabled,
@@ -24,7 +24,8 @@ impl AccessGoal {
         }
     }
 
-    /// Whether the confirmed goal uses up what was remembered: a restore has put all of it back, a cut still needs it.
+    /// Returns whether confirming the goal uses up the remembered access: a restore has put all of it back, a cut still
+    /// needs it.
     pub fn uses_up_memory(self) -> bool {
         self == AccessGoal::Restored
     }
@@ -40,12 +41,12 @@ pub struct UserAccess {
 }
 
 impl UserAccess {
-    /// Whether none of it works.
+    /// Returns whether neither a key nor the login works.
     pub fn is_cut(&self) -> bool {
         self.login != Some(Switch::On) && !self.keys.iter().any(|key| key.active.is_on())
     }
 
-    /// The status that follows, given the status `before`.
+    /// Returns the status that this access implies, given the status `before`.
     ///
     /// A user without keys and login has nothing to switch off: they count as disabled only if airgate disabled them.
     pub fn status(&self, before: UserStatus) -> UserStatus {
@@ -59,7 +60,7 @@ impl UserAccess {
 }
 
 impl User {
-    /// Takes over keys and login as the cloud had them at `at`, and the status that follows from them.
+    /// Takes over keys and login as the cloud had them at `at`, and the status that they imply.
     pub fn take_access(&mut self, access: &UserAccess, at: Timestamp) {
         self.status = access.status(self.status);
         self.access_keys.clone_from(&access.keys);
@@ -77,7 +78,7 @@ pub enum AccessCause {
     QuotaUsedUp,
     /// A person decided.
     Manual {
-        /// Who.
+        /// The person who did it.
         operator: Operator,
     },
 }
@@ -85,9 +86,9 @@ pub enum AccessCause {
 /// A change of access, pending until the cloud is read back and confirms it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PendingAccess {
-    /// What is wanted.
+    /// The end state to reach.
     pub goal: AccessGoal,
-    /// Why.
+    /// Why access changes.
     pub cause: AccessCause,
     /// When it became pending.
     pub since: Timestamp,
@@ -108,7 +109,7 @@ pub struct PendingAccess {
 }
 
 impl PendingAccess {
-    /// A change that becomes owed at `now`, due at once.
+    /// Creates a change requested at `now`, due at once.
     pub fn new(goal: AccessGoal, cause: AccessCause, now: Timestamp) -> Self {
         Self {
             goal,
@@ -122,13 +123,13 @@ impl PendingAccess {
         }
     }
 
-    /// The same, shown on a card when it is confirmed.
+    /// Sets the card that shows the change once it is confirmed.
     #[must_use]
     pub fn reporting_to(self, report: Option<Report>) -> Self {
         Self { report, ..self }
     }
 
-    /// Whether this is the change that `other` was read from, however often it was tried since.
+    /// Returns whether this is the same change as `other`, regardless of attempts made in between.
     pub fn is_same_change(&self, other: &PendingAccess) -> bool {
         (self.goal, self.since) == (other.goal, other.since)
     }
@@ -143,7 +144,7 @@ pub struct RememberedAccess {
     /// Whether console login was allowed.
     #[serde(default)]
     pub login_allowed: bool,
-    /// Policies that were attached, by scope; empty where a cut leaves policies alone.
+    /// Policies that were attached, by scope; empty if cuts leave policies alone.
     #[serde(default)]
     pub policies: Vec<HeldPolicy>,
     /// Which cut it belongs to: its [`PendingAccess::since`].
@@ -151,7 +152,7 @@ pub struct RememberedAccess {
 }
 
 impl RememberedAccess {
-    /// What to remember before the first write of the cut that began at `cut`, given what is active now.
+    /// Returns what to remember before the first write of the cut that began at `cut`, given what is active now.
     ///
     /// A retry of the same cut adds to what the first attempt remembered, which may already have switched keys off. A new
     /// cut starts afresh, unless nothing is active: then the older memory is all there is to restore.
@@ -194,16 +195,16 @@ mod tests {
         use Switch::{Off, On};
         use UserStatus::{Active, Disabled, Unknown};
         for (keys, login, before, status) in [
-            // Anything that works is access.
+            // Anything that works counts as access.
             (&[On][..], None, Disabled, Active),
             (&[Off, On][..], Some(Off), Disabled, Active),
             (&[][..], Some(On), Disabled, Active),
             (&[Off][..], Some(On), Unknown, Active),
-            // Something is there and none of it works.
+            // Something exists, and none of it works.
             (&[Off][..], None, Active, Disabled),
             (&[Off, Off][..], Some(Off), Unknown, Disabled),
             (&[][..], Some(Off), Active, Disabled),
-            // Nothing is there.
+            // Nothing exists.
             (&[][..], None, Unknown, Active),
             (&[][..], None, Active, Active),
             (&[][..], None, Disabled, Disabled),
@@ -248,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn policies_of_a_retry_add_up_and_an_old_memory_without_them_is_read() {
+    fn policies_of_a_retry_add_up_and_an_old_memory_without_policies_still_opens() {
         let held = |name: &str| HeldPolicy {
             name: name.to_owned(),
             kind: crate::domain::PolicyKind::System,

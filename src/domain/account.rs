@@ -8,9 +8,9 @@ use super::{AccountId, Money, Switch};
 /// A Volcengine main account, without its secrets (those are sealed in the store).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Account {
-    /// The slug it is known by.
+    /// Its slug.
     pub id: AccountId,
-    /// What people call it.
+    /// The name shown to people.
     pub name: String,
     /// First 4 and last 4 characters of the access key id, e.g. `AKLT…0001`.
     pub hint: String,
@@ -31,12 +31,12 @@ pub struct BalanceReading {
     /// Why it could not be read.
     #[serde(default)]
     pub error: Option<String>,
-    /// When.
+    /// When it was read.
     pub at: Timestamp,
 }
 
 impl Account {
-    /// The hint of an access key id: its first 4 and last 4 characters. A short id is hidden completely.
+    /// Returns the hint of an access key id: its first 4 and last 4 characters. A short id is hidden completely.
     pub fn hint_of(access_key_id: &str) -> String {
         let chars: Vec<char> = access_key_id.chars().collect();
         match (chars.get(..4), chars.len().checked_sub(4).and_then(|i| chars.get(i..))) {

@@ -26,7 +26,7 @@ impl AlertKind {
     pub const ALL: [AlertKind; 4] =
         [AlertKind::Warning, AlertKind::Disable, AlertKind::Error, AlertKind::Manual];
 
-    /// The word for it in metrics, CSV and card values (docs/behaviour.md §1).
+    /// Returns the word for it in metrics, CSV and card values (docs/behaviour.md §1).
     pub fn word(self) -> &'static str {
         match self {
             AlertKind::Warning => "warning",
@@ -36,7 +36,7 @@ impl AlertKind {
         }
     }
 
-    /// The type that a word stands for.
+    /// Returns the type that a word stands for.
     pub fn from_word(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.word() == word)
     }
@@ -47,7 +47,7 @@ impl AlertKind {
 pub struct BreakdownRow {
     /// The project's key.
     pub project: ProjectName,
-    /// What people read.
+    /// The name shown to people.
     pub label: String,
     /// Cumulative spending since the link's first period, exact.
     pub spending: Money,
@@ -58,7 +58,7 @@ pub struct BreakdownRow {
 /// The numbers of an alert.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Figures {
-    /// Allocated total.
+    /// The allocated total.
     pub quota: Money,
     /// Consumed when the alert was made.
     pub consumed: Money,
@@ -67,7 +67,7 @@ pub struct Figures {
 }
 
 impl Figures {
-    /// The user's numbers, with the monitored ones of `links`.
+    /// Returns the user's numbers, broken down by the monitored links among `links`.
     pub fn of(user: &User, links: &[ProjectLink]) -> Self {
         let mut breakdown: Vec<BreakdownRow> = links
             .iter()
@@ -112,14 +112,14 @@ pub enum Problem {
     },
     /// A cut or restore of access was not confirmed within a minute.
     AccessDelayed {
-        /// What is wanted.
+        /// The end state to reach.
         goal: AccessGoal,
         /// The last reason.
         reason: String,
     },
     /// No problem: a person checks whether alerts arrive.
     Test {
-        /// Who.
+        /// The person who did it.
         operator: Operator,
     },
 }
@@ -130,32 +130,32 @@ pub enum Problem {
 pub enum AlertBody {
     /// A threshold was reached.
     Warning {
-        /// In percent.
+        /// The threshold, in percent.
         threshold: u16,
         /// The numbers at that time.
         figures: Figures,
     },
-    /// Access was cut and read back as cut.
+    /// Access was cut, and reading it back confirmed the cut.
     Disable {
         /// The numbers at that time.
         figures: Figures,
     },
     /// Something does not work, or works again.
     Error {
-        /// What.
+        /// The problem.
         problem: Problem,
     },
     /// A person cut or restored access.
     Manual {
         /// What was done.
         goal: AccessGoal,
-        /// Who.
+        /// The person who did it.
         operator: Operator,
     },
 }
 
 impl AlertBody {
-    /// Its type.
+    /// Returns its type.
     pub fn kind(&self) -> AlertKind {
         match self {
             AlertBody::Warning { .. } => AlertKind::Warning,
@@ -165,7 +165,7 @@ impl AlertBody {
         }
     }
 
-    /// The amount of the record: what was consumed.
+    /// Returns the amount of the record: what was consumed.
     pub fn amount(&self) -> Option<Money> {
         match self {
             AlertBody::Warning { figures, .. } | AlertBody::Disable { figures } => {
@@ -175,7 +175,7 @@ impl AlertBody {
         }
     }
 
-    /// The threshold of the record, in percent: 100 for an automatic disable.
+    /// Returns the threshold of the record, in percent: 100 for an automatic disable.
     pub fn threshold(&self) -> Option<u16> {
         match self {
             AlertBody::Warning { threshold, .. } => Some(*threshold),
@@ -210,6 +210,6 @@ pub struct AlertRecord {
     pub body: AlertBody,
     /// The `notified` of docs/behaviour.md §1, in more detail.
     pub notice: Notice,
-    /// When.
+    /// When it was raised.
     pub at: Timestamp,
 }

@@ -1,4 +1,4 @@
-//! What a bill reading counts: which list it is read from and which of its amounts.
+//! What counts as spending: the bill list it is read from, and which amount of a row.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,7 +9,7 @@ pub enum BillSource {
     /// 分账账单 (ListSplitBillDetail): the only one that attributes model calls to projects; must be switched on.
     #[default]
     Split,
-    /// 明细账单 (ListBillDetail): always there, reports `-` as the project of some products.
+    /// 明细账单 (ListBillDetail): always available, but reports `-` as the project of some products.
     Detail,
 }
 

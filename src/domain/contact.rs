@@ -24,11 +24,11 @@ pub enum ContactError {
     #[error("`{0}` is not an e-mail address")]
     Email(String),
     /// Not a phone number.
-    #[error("a mobile number is 5 to 20 digits, abroad with + and country code before them")]
+    #[error("a mobile number is 5 to 20 digits, with + and a country code outside China")]
     Phone(String),
 }
 
-/// A display name, trimmed: one line of at most [`DISPLAY_NAME_CHARS`] characters.
+/// Checks and trims a display name: one line of at most [`DISPLAY_NAME_CHARS`] characters.
 pub fn display_name(text: &str) -> Result<String, ContactError> {
     let text = text.trim();
     let chars = text.chars().count();
@@ -38,7 +38,7 @@ pub fn display_name(text: &str) -> Result<String, ContactError> {
     Ok(text.to_owned())
 }
 
-/// An e-mail address, trimmed: a dot-atom of ASCII before the last `@`, a host name with a dot after it.
+/// Checks and trims an e-mail address: a dot-atom of ASCII before the last `@`, a host name with a dot after it.
 ///
 /// Quoted local parts and internationalised addresses are refused. The cloud documents neither, and an address that it
 /// accepts and nobody can write to is worse than a refusal.
@@ -56,7 +56,7 @@ pub fn email(text: &str) -> Result<String, ContactError> {
     if is_email { Ok(text.to_owned()) } else { Err(ContactError::Email(text.to_owned())) }
 }
 
-/// A phone number, trimmed: digits, optionally with `+` and the country code before them: `13800000000`,
+/// Checks and trims a phone number: digits, optionally with `+` and the country code before them: `13800000000`,
 /// `+8613800000000`.
 pub fn phone(text: &str) -> Result<String, ContactError> {
     let text = text.trim();

@@ -55,11 +55,11 @@ pub enum KeyStep {
     /// None was created.
     #[default]
     Open,
-    /// One may have been created, whose secret nobody has. Committed before the call.
+    /// One may have been created, but nobody has its secret. Committed before the call.
     Tried {
-        /// Keys that existed before, so not created by this step.
+        /// Keys that existed before, and so were not created by this step.
         before: Vec<String>,
-        /// When.
+        /// When it was tried.
         at: Timestamp,
     },
     /// Created.
@@ -70,7 +70,7 @@ pub enum KeyStep {
 }
 
 impl KeyStep {
-    /// The state without its details.
+    /// Returns the state without its details.
     pub fn step(&self) -> Step {
         match self {
             KeyStep::Open => Step::Open,
@@ -128,7 +128,7 @@ pub struct Creation {
     pub ops: Vec<OpId>,
     /// Whether a task is running for it.
     pub running: bool,
-    /// The user itself. Done means that its record is stored, too.
+    /// The user itself. Done means that its record is stored as well.
     #[serde(default)]
     pub user: Step,
     /// Whether the first project was linked.
@@ -160,19 +160,19 @@ pub struct Creation {
 }
 
 impl Creation {
-    /// Whether everything that was requested exists.
+    /// Returns whether everything that was requested exists.
     pub fn is_complete(&self) -> bool {
         self.user == Step::Done
             && (!self.wanted.login || self.login == Step::Done)
             && (!self.wanted.access_key || self.key.step() == Step::Done)
     }
 
-    /// Whether certainly nothing was created, so that the form may be filled in again.
+    /// Returns whether it is certain that nothing was created, so that the form may be filled in again.
     pub fn made_nothing(&self) -> bool {
         self.user == Step::Open
     }
 
-    /// The person who receives the secrets.
+    /// Returns the person who receives the secrets.
     pub fn person(&self) -> Option<&OpenId> {
         match &self.operator {
             Operator::Person { open_id, .. } => Some(open_id),

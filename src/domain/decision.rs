@@ -10,7 +10,7 @@ const CUT_AT: u16 = 100;
 pub struct Decision {
     /// The highest threshold newly reached, in percent: one warning, however many were passed at once.
     pub warn: Option<u16>,
-    /// Every threshold newly reached: they become triggered.
+    /// Every threshold newly reached; each is marked as triggered.
     pub newly_triggered: Vec<u16>,
     /// Whether to cut the user's access.
     pub cut: bool,
@@ -38,18 +38,18 @@ pub fn decide(user: &User, defaults: &Thresholds, pending: Option<&PendingAccess
         newly_triggered,
         cut: must_be_cut(user)
             && user.status != UserStatus::Disabled
-            // Someone who is restoring access right now decides; the next cycle checks again.
+            // A change in progress takes precedence, such as a person's restore; the next cycle checks again.
             && pending.is_none(),
     }
 }
 
-/// Whether the quota demands that this user has no access. The one rule for when a cut holds: [`decide`] orders a cut by it,
-/// and the enforcer withdraws an ordered cut when it no longer applies.
+/// Returns whether the quota demands that this user has no access. The one rule for when a cut applies: [`decide`]
+/// orders cuts by it, and the enforcer withdraws a pending cut once it no longer holds.
 pub fn must_be_cut(user: &User) -> bool {
     is_watched(user) && user.auto_disable.is_on() && user.usage().reaches(CUT_AT)
 }
 
-/// Whether the monitor decides anything about this user.
+/// Returns whether the monitor decides anything about this user.
 fn is_watched(user: &User) -> bool {
     user.status != UserStatus::Gone && user.monitored.is_on() && user.is_allocated()
 }
@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn thresholds() {
+    fn thresholds_warn_once_usage_reaches_them() {
         check(&user("49.99", "100"), None, &[], false);
         check(&user("50", "100"), Some(50), &[50], false);
         check(&user("85", "100"), Some(80), &[50, 80], false);
@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_alerted_is_not_alerted_again() {
+    fn a_triggered_threshold_does_not_warn_again() {
         let mut user = user("85", "100");
         user.triggered = [50, 80].into();
         check(&user, None, &[], false);
@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn own_thresholds_win_and_may_pass_100() {
+    fn own_thresholds_take_precedence_and_may_exceed_100() {
         let mut user = user("260", "100");
         user.thresholds = Some(Thresholds::new([150, 250, 400]).unwrap());
         user.auto_disable = Switch::Off;
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn who_is_left_alone() {
+    fn users_who_are_unallocated_gone_or_unmonitored_are_left_alone() {
         check(&user("100", "0"), None, &[], false);
         let mut gone = user("200", "100");
         gone.status = UserStatus::Gone;
@@ -135,7 +135,7 @@ mod tests {
             ("99.99", "100", unchanged, false),
             ("100", "100", unchanged, true),
             ("250", "100", unchanged, true),
-            // Nothing allocated: neither cut, nor kept cut once the allocation was taken back.
+            // Nothing allocated: neither cut, nor kept cut once the allocation has been deducted.
             ("0", "0", unchanged, false),
             ("50", "0", unchanged, false),
             ("50", "-10", unchanged, false),
@@ -156,7 +156,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_was_ordered_is_never_withdrawn_by_the_same_facts(
+        fn a_cut_is_never_withdrawn_by_the_facts_that_ordered_it(
             consumed in -1_000i64..300_000, quota in -1_000i64..200_000,
             auto_disable: bool, monitored: bool, gone: bool,
         ) {
@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn who_is_disabled() {
+    fn only_automatic_disable_cuts_and_never_twice() {
         let mut manual = user("200", "100");
         manual.auto_disable = Switch::Off;
         check(&manual, Some(90), &[50, 80, 90], false);
@@ -192,7 +192,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn deciding_again_after_it_was_done_does_nothing(
+        fn deciding_again_after_acting_does_nothing(
             consumed in -1_000_000i64..5_000_000, quota in 0i64..1_000_000,
             percents in prop::collection::btree_set(1u16..=500, 1..=10),
         ) {

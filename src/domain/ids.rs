@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// Why a text is not an identifier of its kind.
+/// Why a text is not a valid identifier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum IdError {
     /// It is empty.
@@ -47,7 +47,7 @@ macro_rules! text_id {
                 Ok(Self(text))
             }
 
-            /// The text.
+            /// Returns the text.
             pub fn as_str(&self) -> &str {
                 &self.0
             }
@@ -122,7 +122,7 @@ pub struct UserKey {
 }
 
 impl UserKey {
-    /// The user `username` of `account`.
+    /// Creates the key of the user `username` of `account`.
     pub fn new(account: AccountId, username: Username) -> Self {
         Self { account, username }
     }

@@ -16,7 +16,7 @@ pub enum Operator {
     System,
     /// A person in Feishu.
     Person {
-        /// Who.
+        /// The person's open_id.
         open_id: OpenId,
         /// Their name, if it is known.
         #[serde(default)]
@@ -25,7 +25,7 @@ pub enum Operator {
 }
 
 impl Operator {
-    /// The name if known, otherwise the open_id; `system` for the monitor.
+    /// Returns the name if known, otherwise the open_id; `system` for the monitor.
     pub fn label(&self) -> &str {
         match self {
             Operator::System => "system",
@@ -51,7 +51,7 @@ pub struct LedgerEntry {
     pub note: String,
     /// Who did it.
     pub operator: Operator,
-    /// When.
+    /// When it was booked.
     pub at: Timestamp,
 }
 
@@ -74,7 +74,8 @@ pub enum LedgerError {
     NoteTooLong(usize),
 }
 
-/// A new entry and the user with the quota after it. Only [`book`] makes one, so neither is ever written without the other.
+/// A new entry and the user with the quota after it. Only [`book`] creates one, so neither is ever written without the
+/// other.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Booking {
     entry: LedgerEntry,
@@ -82,22 +83,22 @@ pub struct Booking {
 }
 
 impl Booking {
-    /// The entry.
+    /// Returns the entry.
     pub fn entry(&self) -> &LedgerEntry {
         &self.entry
     }
 
-    /// The user after it.
+    /// Returns the user after it.
     pub fn user(&self) -> &User {
         &self.user
     }
 }
 
-/// Adds `amount` to a user's quota, as the entry after the `booked` ones of the user's ledger. A top-up clears the
-/// thresholds that were triggered, so that they warn again.
+/// Adds `amount` to a user's quota, as the entry that follows the `booked` ones in the user's ledger. A top-up clears
+/// the triggered thresholds, so that they warn again.
 ///
 /// # Errors
-/// Where the total would fall below 0 or exceed the supported range, or the note is too long.
+/// If the total would fall below 0 or exceed the supported range, or the note is too long.
 pub fn book(
     mut user: User,
     booked: u64,
@@ -125,10 +126,10 @@ pub fn book(
     Ok(Booking { entry, user })
 }
 
-/// The quota after allocating `amount` on top of `quota`.
+/// Returns the quota after allocating `amount` on top of `quota`.
 ///
 /// # Errors
-/// Where the total would fall below 0, or pass 100,000 times the largest single amount.
+/// If the total would fall below 0, or exceed 100,000 times the largest single amount.
 fn total_after(quota: Money, amount: Money) -> Result<Money, LedgerError> {
     let ceiling = Money::new(Money::MAX_SINGLE.decimal() * rust_decimal::Decimal::from(100_000));
     match quota.checked_add(amount) {
@@ -141,7 +142,7 @@ fn total_after(quota: Money, amount: Money) -> Result<Money, LedgerError> {
 /// Checks a note's length.
 ///
 /// # Errors
-/// Where it has more than [`MAX_NOTE_CHARS`] characters.
+/// If it has more than [`MAX_NOTE_CHARS`] characters.
 fn check_note(note: &str) -> Result<(), LedgerError> {
     match note.chars().count() {
         count if count > MAX_NOTE_CHARS => Err(LedgerError::NoteTooLong(count)),
@@ -167,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn entry_and_user_say_the_same() {
+    fn entry_and_user_agree() {
         let booking = booked(alice("100"), "-30.5", "note").unwrap();
         let (entry, user) = (booking.entry(), booking.user());
         assert_eq!((entry.seq, &entry.user, &entry.note[..]), (5, &user.key, "note"));
@@ -182,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn what_breaks_the_ledgers_rules_is_not_booked() {
+    fn an_entry_that_breaks_the_rules_is_not_booked() {
         let below = booked(alice("100"), "-100.01", "");
         assert!(matches!(below, Err(LedgerError::BelowZero { .. })), "{below:?}");
         let long = "额".repeat(MAX_NOTE_CHARS + 1);
@@ -193,7 +194,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_total_is_the_exact_sum_of_what_was_accepted(
+        fn the_total_is_the_exact_sum_of_the_accepted_amounts(
             amounts in prop::collection::vec(-500_000_000_000i64..=999_999_999_999, 0..100),
         ) {
             let mut quota = Money::ZERO;

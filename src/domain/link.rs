@@ -20,7 +20,7 @@ pub enum Freshness {
 }
 
 impl Freshness {
-    /// When the amount was read.
+    /// Returns when the amount was read.
     pub fn read_at(self) -> Option<Timestamp> {
         match self {
             Freshness::Pending => None,
@@ -29,12 +29,12 @@ impl Freshness {
         }
     }
 
-    /// Whether a card must mark the amount as old.
+    /// Returns whether a card must mark the amount as old.
     pub fn is_stale(self) -> bool {
         matches!(self, Freshness::Stale(_))
     }
 
-    /// The freshness of the same amount after a reading that failed.
+    /// Returns the freshness of the same amount after a reading that failed.
     pub fn after_failure(self) -> Self {
         Freshness::Stale(self.read_at())
     }
@@ -51,7 +51,7 @@ pub enum ProjectReading {
     Complete {
         /// When the reading ended.
         at: Timestamp,
-        /// The periods from the link's first one on of which there is a bill.
+        /// The periods, from the link's first one on, for which there is a bill.
         billed: BTreeSet<BillPeriod>,
     },
 }
@@ -63,10 +63,10 @@ pub struct ProjectLink {
     pub user: UserKey,
     /// The project's key in bills.
     pub project: ProjectName,
-    /// What people read.
+    /// The name shown to people.
     #[serde(default)]
     pub display_name: String,
-    /// Whether its spending counts into `consumed`.
+    /// Whether its spending counts towards `consumed`.
     pub monitored: Switch,
     /// The first bill period that counts.
     pub since: BillPeriod,
@@ -80,10 +80,10 @@ pub struct ProjectLink {
 }
 
 impl ProjectLink {
-    /// How current the amount is after a reading.
+    /// Returns how current the amount is after a reading.
     ///
-    /// It is fresh once every month that can be read has a bill. If the project was linked during the cycle, with earlier
-    /// months, those come with the next cycle, and the link stays as it is until then. So does a link that is not
+    /// It is fresh once every month that can be read has a bill. If the project was linked during the cycle and counts
+    /// earlier months, the next cycle reads them; until then, the link stays as it is. So does a link that is not
     /// monitored.
     pub fn freshness_after(&self, reading: &ProjectReading) -> Freshness {
         match reading {
@@ -100,14 +100,14 @@ impl ProjectLink {
         }
     }
 
-    /// The display name, or the project's key if there is none.
+    /// Returns the display name, or the project's key if there is none.
     pub fn label(&self) -> &str {
         if self.display_name.trim().is_empty() { self.project.as_str() } else { &self.display_name }
     }
 }
 
-/// The oldest reading that a stale amount of a monitored link is from; `Some(None)` if one was never read, `None` if
-/// no amount is stale.
+/// Returns when the oldest stale amount of a monitored link was read: `Some(None)` if one was never read, `None` if no
+/// amount is stale.
 pub fn oldest_stale(links: &[ProjectLink]) -> Option<Option<Timestamp>> {
     links
         .iter()
@@ -123,7 +123,7 @@ pub struct ProjectInfo {
     pub account: AccountId,
     /// The project's key in bills.
     pub name: ProjectName,
-    /// What people read.
+    /// The name shown to people.
     #[serde(default)]
     pub display_name: String,
 }
@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn the_oldest_stale_amount_of_monitored_links_counts() {
+    fn the_oldest_stale_amount_among_monitored_links_counts() {
         let since = "2026-11".parse().unwrap();
         let (older, newer) = (at("2026-11-01T00:00:00Z"), at("2026-11-02T00:00:00Z"));
         let stale = |read| link(since, Freshness::Stale(read));

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 #[serde(transparent)]
 pub struct Money(Decimal);
 
-/// Why a typed amount was refused. The words a person reads are chosen by the chat layer.
+/// Why a typed amount was refused. The chat layer chooses the words that a person reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AmountError {
     /// Nothing was typed.
@@ -24,7 +24,7 @@ pub enum AmountError {
     /// Not an amount at all.
     #[error("not an amount")]
     NotANumber,
-    /// Commas do not stand at thousands (`1,00`).
+    /// Commas that do not separate thousands (`1,00`).
     #[error("misplaced commas")]
     MisplacedCommas,
     /// Finer than 分.
@@ -45,44 +45,44 @@ impl Money {
     /// The largest single amount that may be typed: ¥9,999,999,999.99.
     pub const MAX_SINGLE: Money = Money(Decimal::from_parts(0xD4A5_0FFF, 0xE8, 0, false, 2));
 
-    /// An amount from an exact decimal in 元.
+    /// Creates an amount from an exact decimal in 元.
     pub const fn new(amount: Decimal) -> Self {
         Money(amount)
     }
 
-    /// An amount from whole 分 (1/100 元).
+    /// Creates an amount from whole 分 (1/100 元).
     pub fn from_fen(fen: i64) -> Self {
         Money(Decimal::new(fen, 2))
     }
 
-    /// The exact decimal in 元.
+    /// Returns the exact decimal in 元.
     pub const fn decimal(self) -> Decimal {
         self.0
     }
 
-    /// Rounded to 2 decimals, half away from zero: how amounts are stored on a user and shown.
+    /// Returns it rounded to 2 decimals, half away from zero: how amounts are stored on a user and shown.
     pub fn rounded(self) -> Self {
         let mut amount = self.0.round_dp_with_strategy(2, RoundingStrategy::MidpointAwayFromZero);
         amount.rescale(2);
         Money(amount)
     }
 
-    /// Whether the amount is exactly 0.
+    /// Returns whether the amount is exactly 0.
     pub fn is_zero(self) -> bool {
         self.0.is_zero()
     }
 
-    /// Whether the amount is below 0.
+    /// Returns whether the amount is below 0.
     pub fn is_negative(self) -> bool {
         self.0.is_sign_negative() && !self.0.is_zero()
     }
 
-    /// Whether the amount is above 0.
+    /// Returns whether the amount is above 0.
     pub fn is_positive(self) -> bool {
         self.0.is_sign_positive() && !self.0.is_zero()
     }
 
-    /// `None` instead of an overflow (28 significant digits).
+    /// Adds, or returns `None` instead of an overflow (28 significant digits).
     pub fn checked_add(self, other: Money) -> Option<Money> {
         self.0.checked_add(other.0).map(Money)
     }
@@ -154,13 +154,13 @@ impl Money {
         Ok(amount)
     }
 
-    /// Plain text with 2 decimals and no separators (`-200.50`), for forms and CSV.
+    /// Returns plain text with 2 decimals and no separators (`-200.50`), for forms and CSV.
     pub fn plain(self) -> String {
         format!("{:.2}", self.rounded().0)
     }
 }
 
-/// Full-width digits, signs, comma, point and both yen signs in their narrow form.
+/// Maps full-width digits, signs, comma, point and both yen signs to their narrow form.
 fn narrow(c: char) -> char {
     match c {
         '\u{FF01}'..='\u{FF5E}' => char::from_u32(c as u32 - 0xFEE0).unwrap_or(c),
@@ -172,7 +172,7 @@ fn narrow(c: char) -> char {
 }
 
 impl fmt::Display for Money {
-    /// `¥1,234.56`, `-¥200.50`.
+    /// Formats as `¥1,234.56`, `-¥200.50`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let rounded = self.rounded();
         let plain = format!("{:.2}", rounded.0.abs());
@@ -192,7 +192,7 @@ impl fmt::Display for Money {
 impl FromStr for Money {
     type Err = rust_decimal::Error;
 
-    /// An exact amount as platforms write it (`-90.123456`), any number of decimals up to 28.
+    /// Parses an exact amount as platforms write it (`-90.123456`), with any number of decimals up to 28.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         Decimal::from_str_exact(text.trim()).map(Money)
     }
@@ -305,7 +305,7 @@ mod tests {
     }
 
     #[test]
-    fn shown_half_away_from_zero() {
+    fn amounts_are_shown_rounded_half_away_from_zero() {
         for (exact, shown) in [
             ("0.005", "¥0.01"),
             ("-0.005", "-¥0.01"),

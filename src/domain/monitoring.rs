@@ -1,4 +1,4 @@
-//! What the monitor keeps about its cycles.
+//! What the monitor remembers about its cycles.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -22,16 +22,16 @@ pub struct AccountReading {
     pub account: AccountId,
     /// Open periods that were read.
     pub periods: Vec<BillPeriod>,
-    /// Bill rows seen.
+    /// The number of bill rows read.
     pub rows: u64,
-    /// Bill calls made.
+    /// The number of bill calls made.
     pub calls: u32,
     /// Why it could not be read completely, and how to fix it.
     pub error: Option<String>,
     /// Whether the reason is that the access key pair was refused.
     #[serde(default)]
     pub credentials_refused: bool,
-    /// A warning of the cloud.
+    /// A warning from the cloud.
     #[serde(default)]
     pub warning: Option<String>,
 }
@@ -45,13 +45,13 @@ pub struct CycleReport {
     pub ended: Timestamp,
     /// How it ended.
     pub outcome: CycleOutcome,
-    /// Per account.
+    /// What was read, by account.
     pub accounts: Vec<AccountReading>,
-    /// Users whose spending was recorded.
+    /// The number of users whose spending was recorded.
     pub users: u64,
-    /// Warnings it raised.
+    /// The number of warnings it raised.
     pub warnings: u64,
-    /// Users whose access it began to cut.
+    /// The number of users whose access it began to cut.
     pub disables: u64,
 }
 
@@ -64,7 +64,7 @@ pub struct MonitorState {
     /// When a cycle last succeeded.
     #[serde(default)]
     pub last_success: Option<Timestamp>,
-    /// Failed cycles since then.
+    /// Failed cycles since the last success.
     #[serde(default)]
     pub failures_in_a_row: u32,
     /// Whether an alert was raised for the present run of failures.

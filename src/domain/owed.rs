@@ -1,5 +1,5 @@
-//! What is owed to the outside: messages, and tasks that take remote calls. Rows are written in the transaction of their
-//! cause, so a crash loses none.
+//! What is owed to the outside world: messages, and tasks that need remote calls. Each row is written in the
+//! transaction of its cause, so a crash loses none.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -12,14 +12,14 @@ use super::{AccountId, ChatId, MessageId, OpenId};
 pub enum Dispatch {
     /// A new card in a chat.
     ToChat {
-        /// Where.
+        /// The chat to send it to.
         chat: ChatId,
         /// Card JSON.
         card: String,
     },
     /// A new card in the direct chat with a person.
     ToPerson {
-        /// Who.
+        /// The person to send it to.
         person: OpenId,
         /// Card JSON.
         card: String,
@@ -40,7 +40,7 @@ pub enum Dispatch {
     },
     /// A card with secrets in the direct chat with a person, sealed until it is delivered.
     Secret {
-        /// Who.
+        /// The person to send it to.
         person: OpenId,
         /// Card JSON, sealed for this person; empty once it was discarded.
         sealed: String,
@@ -49,7 +49,7 @@ pub enum Dispatch {
     },
     /// A table as a file. It is generated on delivery, so that the row stays small.
     File {
-        /// Where.
+        /// Where the file goes.
         place: FilePlace,
         /// The table's name, as in the command.
         table: String,
@@ -64,13 +64,13 @@ pub enum Dispatch {
 }
 
 impl Dispatch {
-    /// Whether it creates a message, so that Feishu recognises a repeat by its [`OwedMessage::uuid`]. An update may be
-    /// repeated at will; a webhook has no such key.
+    /// Returns whether it creates a message, so that Feishu recognises a repeat by its [`OwedMessage::uuid`]. Repeating
+    /// an update does no harm; a webhook has no such key.
     pub fn makes_a_message(&self) -> bool {
         !matches!(self, Dispatch::Update { .. } | Dispatch::Webhook { .. })
     }
 
-    /// The card JSON; empty for a file and for a sealed card.
+    /// Returns the card JSON; empty for a file and for a sealed card.
     pub fn card(&self) -> &str {
         match self {
             Dispatch::ToChat { card, .. }
@@ -95,7 +95,7 @@ pub enum FilePlace {
     },
     /// Into the direct chat with a person.
     Person {
-        /// Who.
+        /// The person.
         id: OpenId,
     },
 }
@@ -109,7 +109,7 @@ pub enum UpdateTarget {
         /// The id.
         id: MessageId,
     },
-    /// The message that the owed message of this id became.
+    /// The message that was sent for the owed message with this id.
     SentBy {
         /// [`OwedMessage::id`].
         owed: u64,
@@ -166,12 +166,12 @@ pub struct FailedMessage {
     pub at: Timestamp,
 }
 
-/// A task that takes remote calls, and reports to a card when it is done.
+/// A task that needs remote calls, and reports to a card when it is done.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Task {
     /// Ascending in the order of enqueueing.
     pub id: u64,
-    /// What.
+    /// What to do.
     pub kind: TaskKind,
     /// The card to update at the end.
     #[serde(default)]
@@ -202,7 +202,7 @@ pub enum TaskKind {
     },
     /// Write a user's personal data to the cloud.
     UpdateProfile {
-        /// Whose.
+        /// The user to write.
         user: super::UserKey,
         /// The changes.
         profile: super::Profile,
@@ -214,9 +214,9 @@ pub enum TaskKind {
     CheckAccount {
         /// Which account: a new one, or one whose pair is replaced.
         account: AccountId,
-        /// What people call it.
+        /// The name shown to people.
         name: String,
-        /// The name under which the sealed pair waits in the store.
+        /// The name under which the store keeps the sealed pair until the check.
         pair: String,
         /// Whether the account existed when the check was requested.
         known: bool,

@@ -24,13 +24,13 @@ pub struct PeriodError;
 /// How many months before the current one bills can be read: "at most 24 months" (docs/platforms/volcengine.md §7).
 const READABLE_MONTHS: i32 = 23;
 
-/// Beijing's zone. China has had no daylight saving time since 1991, so a fixed offset is exact.
+/// Returns Beijing's zone. China has had no daylight saving time since 1991, so a fixed offset is exact.
 pub fn beijing() -> TimeZone {
     TimeZone::fixed(Offset::constant(8))
 }
 
 impl BillPeriod {
-    /// A period from its year (2000 to 2999) and month (1 to 12).
+    /// Creates a period from its year (2000 to 2999) and month (1 to 12).
     pub fn new(year: i16, month: i8) -> Result<Self, PeriodError> {
         if (2000..=2999).contains(&year) && (1..=12).contains(&month) {
             Ok(Self { year, month })
@@ -39,23 +39,23 @@ impl BillPeriod {
         }
     }
 
-    /// The period that an instant belongs to.
+    /// Returns the period that an instant belongs to.
     pub fn of(at: Timestamp) -> Self {
         let day = at.to_zoned(beijing()).date();
         Self { year: day.year().clamp(2000, 2999), month: day.month() }
     }
 
-    /// The year, 2000 to 2999.
+    /// Returns the year, 2000 to 2999.
     pub fn year(self) -> i16 {
         self.year
     }
 
-    /// The month, 1 to 12.
+    /// Returns the month, 1 to 12.
     pub fn month(self) -> i8 {
         self.month
     }
 
-    /// The following month; the last representable one stays.
+    /// Returns the following month; the last representable one stays the same.
     pub fn next(self) -> Self {
         match (self.year, self.month) {
             (2999, 12) => self,
@@ -64,7 +64,7 @@ impl BillPeriod {
         }
     }
 
-    /// The month before; the first representable one stays.
+    /// Returns the previous month; the first representable one stays the same.
     pub fn previous(self) -> Self {
         match (self.year, self.month) {
             (2000, 1) => self,
@@ -73,20 +73,20 @@ impl BillPeriod {
         }
     }
 
-    /// The number of months from `earlier` to `self`; negative where `earlier` is later.
+    /// Returns the number of months from `earlier` to `self`; negative if `earlier` is later.
     pub fn months_since(self, earlier: BillPeriod) -> i32 {
         (i32::from(self.year) - i32::from(earlier.year)) * 12 + i32::from(self.month)
             - i32::from(earlier.month)
     }
 
-    /// Every period from `self` to `last`, both included; none where `last` is earlier.
+    /// Returns every period from `self` to `last`, both included; none if `last` is earlier.
     pub fn through(self, last: BillPeriod) -> impl Iterator<Item = BillPeriod> {
         let first = (self <= last).then_some(self);
         std::iter::successors(first, move |period| (*period < last).then(|| period.next()))
     }
 
-    /// The first period whose bills can be read in this one: 23 months before, and not before 2022-01, when bills begin
-    /// (docs/platforms/volcengine.md §7).
+    /// Returns the earliest period whose bills can still be read in this one: 23 months back, but not before 2022-01,
+    /// when bills begin (docs/platforms/volcengine.md §7).
     pub fn first_readable(self) -> Self {
         let mut first = self;
         for _ in 0..READABLE_MONTHS {
@@ -95,13 +95,13 @@ impl BillPeriod {
         first.max(Self { year: 2022, month: 1 })
     }
 
-    /// Whether the bills of this period can no longer be read in `current`.
+    /// Returns whether the bills of this period can no longer be read in `current`.
     pub fn is_beyond_reach(self, current: BillPeriod) -> bool {
         current.months_since(self) > READABLE_MONTHS
     }
 
-    /// The instant from which a complete reading of this period is final: the 6th of the following month, 10:00 Beijing
-    /// time. Bills arrive one to two days late, corrections until the 5th (docs/platforms/volcengine.md §7.6).
+    /// Returns the instant from which a complete reading of this period is final: the 6th of the following month, 10:00
+    /// Beijing time. Bills arrive one to two days late, corrections until the 5th (docs/platforms/volcengine.md §7.6).
     pub fn settles_at(self) -> Timestamp {
         let next = self.next();
         date(next.year, next.month, 6)
@@ -110,12 +110,12 @@ impl BillPeriod {
             .map_or(Timestamp::MAX, |at| at.timestamp())
     }
 
-    /// The first day of the month.
+    /// Returns the first day of the month.
     pub fn first_day(self) -> Date {
         date(self.year, self.month, 1)
     }
 
-    /// The last day of the month.
+    /// Returns the last day of the month.
     pub fn last_day(self) -> Date {
         self.first_day()
             .checked_add(1.month())

@@ -68,7 +68,7 @@ pub enum GrantState {
 pub struct Grant {
     /// `PolicyName`.
     pub policy: String,
-    /// Who made the policy, once that is known.
+    /// Who created the policy, once that is known.
     #[serde(default)]
     pub kind: Option<PolicyKind>,
     /// Its state.
@@ -79,12 +79,12 @@ pub struct Grant {
 }
 
 impl Grant {
-    /// Whether it still needs a call to the cloud.
+    /// Returns whether it still needs a call to the cloud.
     pub fn is_owed(&self) -> bool {
         matches!(self.state, GrantState::Owed | GrantState::Attaching | GrantState::Detaching)
     }
 
-    /// Whether airgate attached it, or may have attached it.
+    /// Returns whether airgate attached it, or may have attached it.
     pub fn may_be_ours(&self) -> bool {
         !matches!(self.state, GrantState::Owed | GrantState::Held)
     }
@@ -99,7 +99,7 @@ pub struct Authorisation {
     pub project: ProjectName,
     /// One per policy.
     pub grants: Vec<Grant>,
-    /// When the present work became pending.
+    /// When the current work became pending.
     pub since: Timestamp,
     /// How many attempts were made.
     #[serde(default)]
@@ -112,18 +112,18 @@ pub struct Authorisation {
 }
 
 impl Authorisation {
-    /// An authorisation without policies.
+    /// Creates an authorisation without policies.
     pub fn new(user: UserKey, project: ProjectName, now: Timestamp) -> Self {
         let grants = Vec::new();
         Self { user, project, grants, since: now, attempts: 0, next_at: now, report: None }
     }
 
-    /// Whether any policy still needs a call to the cloud.
+    /// Returns whether any policy still needs a call to the cloud.
     pub fn is_owed(&self) -> bool {
         self.grants.iter().any(Grant::is_owed)
     }
 
-    /// The project is linked: `policies` are to be attached.
+    /// Marks `policies` as to be attached, because the project is linked.
     pub fn want(&mut self, policies: &[String]) {
         for policy in policies {
             match self.grants.iter_mut().find(|grant| grant.policy == *policy) {
@@ -145,7 +145,8 @@ impl Authorisation {
         }
     }
 
-    /// The link is removed: policies that airgate attached, or may have, are to be detached; the others are left alone.
+    /// Marks the policies that airgate attached, or may have attached, as to be detached, because the link is removed.
+    /// Leaves the others alone.
     pub fn release(&mut self) {
         self.grants.retain(Grant::may_be_ours);
         for grant in &mut self.grants {
@@ -206,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn a_held_policy_is_written_flat() {
+    fn a_held_policy_is_serialised_flat() {
         let held = HeldPolicy {
             name: "ArkFullAccess".to_owned(),
             kind: PolicyKind::System,

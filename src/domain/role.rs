@@ -12,17 +12,17 @@ pub enum Role {
 }
 
 impl Role {
-    /// Whether the person may change things.
+    /// Returns whether the person may change things.
     pub fn may_change(self) -> bool {
         self == Role::Admin
     }
 
-    /// Whether the person may read what administrators read.
+    /// Returns whether the person may read what administrators read.
     pub fn may_read(self) -> bool {
         self != Role::Stranger
     }
 
-    /// Whether the role is enough for `needs`.
+    /// Returns whether the role is enough for `needs`.
     pub fn meets(self, needs: Needs) -> bool {
         match needs {
             Needs::Anyone => true,

@@ -1,4 +1,4 @@
-//! Settings that chat may change at run time.
+//! Settings that can be changed from chat at run time.
 
 use std::fmt;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use super::{ChatId, Thresholds};
 /// The settings in force. `Debug` hides the webhook's address: anyone who knows it can post.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Settings {
-    /// For users without their own.
+    /// The thresholds of users without their own.
     pub thresholds: Thresholds,
     /// Time from one cycle's start to the next.
     pub interval: Duration,
@@ -27,10 +27,10 @@ pub struct Settings {
 /// webhook's address.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SavedSettings {
-    /// For users without their own.
+    /// The thresholds of users without their own.
     #[serde(default)]
     pub thresholds: Option<Thresholds>,
-    /// Seconds.
+    /// The time between cycles, in seconds.
     #[serde(default)]
     pub interval_seconds: Option<u64>,
     /// `Some(None)`: saved as "none".
@@ -78,7 +78,7 @@ impl SavedSettings {
     /// The longest one, as in the configuration: a year.
     pub const LONGEST_INTERVAL: u64 = 365 * 24 * 3600;
 
-    /// The settings in force: the saved values, or the configured ones where nothing was saved.
+    /// Returns the settings in force: the saved values, or the configured ones if nothing was saved.
     pub fn or_configured(&self, configured: &Settings) -> Settings {
         Settings {
             thresholds: self.thresholds.clone().unwrap_or_else(|| configured.thresholds.clone()),
@@ -114,7 +114,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn saved_none_wins_over_a_configured_value_and_survives_a_round_trip() {
+    fn saved_none_overrides_a_configured_value_and_survives_a_round_trip() {
         let configured = Settings {
             thresholds: Thresholds::default(),
             interval: Duration::from_secs(3600),

@@ -1,4 +1,4 @@
-//! What was read from bills, and what follows from it: links' spending, monthly records, a user's consumption.
+//! Bills as read, and what is computed from them: links' spending, monthly records, a user's consumption.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -15,8 +15,8 @@ pub struct ProjectBill {
 }
 
 impl ProjectBill {
-    /// Whether the period is closed for the project: it was read completely at or after the 6th of the following month,
-    /// 10:00 Beijing time, and need not be read again.
+    /// Returns whether the period is closed for the project: it was read completely at or after the 6th of the
+    /// following month, 10:00 Beijing time, and need not be read again.
     pub fn is_final(&self, period: BillPeriod) -> bool {
         self.read_at >= period.settles_at()
     }
@@ -31,14 +31,14 @@ pub struct SpendingRecord {
     pub project: Option<ProjectName>,
     /// The month.
     pub period: BillPeriod,
-    /// Exact.
+    /// The exact amount.
     pub amount: Money,
     /// When it was last written.
     pub updated: Timestamp,
 }
 
 impl SpendingRecord {
-    /// The total of a month: the sum of its records of projects.
+    /// Returns the total of a month: the sum of its records of projects.
     pub fn total_of(records: &[SpendingRecord]) -> Money {
         let projects = records.iter().filter(|record| record.project.is_some());
         projects.map(|record| record.amount).sum()
@@ -50,16 +50,16 @@ impl SpendingRecord {
 pub struct BilledLink {
     /// The link.
     pub link: ProjectLink,
-    /// Period by period.
+    /// The bills, period by period.
     pub bills: Vec<(BillPeriod, ProjectBill)>,
 }
 
-/// What follows from the bills for one user.
+/// What the bills add up to for one user.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Consumption<'a> {
     /// Spending of each link since its first period, in the order of the links.
     pub spending: Vec<Money>,
-    /// The monthly records to write, by project and period. Records that are not among them stay as they are.
+    /// The monthly records to write, by project and period. All other records stay as they are.
     pub records: Vec<(&'a ProjectName, BillPeriod, &'a ProjectBill)>,
     /// What counts against the quota, rounded to 2 decimals.
     pub consumed: Money,
@@ -69,8 +69,9 @@ impl<'a> Consumption<'a> {
     /// Computes it from a user's links.
     ///
     /// A link that is switched off still shows what its project is known to have cost. But it counts nothing, and its
-    /// monthly records stay as they were when it was switched off; switched on again, they catch up. Bills that are read
-    /// later for another user are not this user's: a project that was handed over would count for both, every month.
+    /// monthly records stay as they were when it was switched off; once it is switched on again, they catch up. Until
+    /// then, bills read for another user of the project are not charged to this one: a project that was handed over
+    /// would count for both, every month.
     pub fn of(links: &'a [BilledLink]) -> Self {
         let spending: Vec<Money> = links
             .iter()
@@ -123,7 +124,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn monitored_links_count_and_the_others_only_show(
+        fn monitored_links_count_and_the_others_are_only_shown(
             links in prop::collection::vec(
                 (any::<bool>(), prop::collection::vec(-9_000_000_000_i64..9_000_000_000, 0..4)),
                 0..5,
@@ -165,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn a_period_closes_only_by_a_reading_after_it_settled() {
+    fn only_a_reading_after_a_period_settled_closes_it() {
         let period: BillPeriod = "2026-09".parse().unwrap();
         let bill = |at: &str| ProjectBill { amount: Money::ZERO, read_at: at.parse().unwrap() };
         assert!(!bill("2026-09-30T23:00:00Z").is_final(period));

@@ -24,11 +24,11 @@ pub struct CloudUser {
 /// Names of the users that a sync added, changed and found gone.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SyncChanges {
-    /// New ones.
+    /// Users that are new.
     pub added: Vec<String>,
-    /// Data or presence changed.
+    /// Users whose data or presence changed.
     pub changed: Vec<String>,
-    /// No longer in the cloud.
+    /// Users that are no longer in the cloud.
     pub gone: Vec<String>,
 }
 
@@ -37,13 +37,13 @@ pub struct SyncChanges {
 pub struct Synced {
     /// Users that are new or differ from what was known.
     pub present: Vec<User>,
-    /// Users who are gone now and were not before. What was pending for them is void.
+    /// Users who are gone now and were not before. Anything pending for them is void.
     pub gone: Vec<User>,
     /// All of them by name.
     pub changes: SyncChanges,
 }
 
-/// Compares what is `known` of an account with a complete listing that began at `began`.
+/// Compares the `known` users of an account with a complete listing that began at `began`.
 ///
 /// A known user who is not in `listed` becomes [`UserStatus::Gone`] only if `confirmed_gone` names them: a listing that
 /// changes while it is paged can skip a row. Others who were not listed are left alone.
@@ -110,7 +110,7 @@ impl User {
         }
     }
 
-    /// A user who was gone is in the cloud again: the history stays, and keys and login must be read.
+    /// Marks a user who was gone as in the cloud again: the history stays, and keys and login must be read.
     pub fn return_to_cloud(&mut self) {
         if self.status == UserStatus::Gone {
             self.status = UserStatus::Unknown;
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn a_user_who_is_listed_again_is_read_again() {
+    fn a_user_who_reappears_must_be_read_again() {
         let mut gone = known("alice", UserStatus::Gone);
         gone.access_read_at = Some(at(BEGAN));
         let synced = sync(vec![gone], &[cloud("alice", "")], &["alice"]);

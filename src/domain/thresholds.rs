@@ -40,21 +40,21 @@ impl Thresholds {
         }
     }
 
-    /// The percents, ascending.
+    /// Returns the percents, ascending.
     pub fn percents(&self) -> &[u16] {
         &self.0
     }
 }
 
 impl Default for Thresholds {
-    /// 50, 80, 90.
+    /// Returns 50, 80, 90.
     fn default() -> Self {
         Self(vec![50, 80, 90])
     }
 }
 
 impl fmt::Display for Thresholds {
-    /// `50, 80, 90`
+    /// Formats as `50, 80, 90`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let percents: Vec<String> = self.0.iter().map(u16::to_string).collect();
         f.write_str(&percents.join(", "))
@@ -64,7 +64,7 @@ impl fmt::Display for Thresholds {
 impl FromStr for Thresholds {
     type Err = ThresholdsError;
 
-    /// `50,80,90`, also with full-width commas, blanks and percent signs.
+    /// Parses `50,80,90`, also with full-width commas, spaces and percent signs.
     fn from_str(text: &str) -> Result<Self, ThresholdsError> {
         let percents = text
             .split([',', '，', '、', ';', '；'])
@@ -96,7 +96,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn typed_thresholds() {
+    fn thresholds_are_read_as_typed() {
         assert_eq!("90, 50，80%".parse::<Thresholds>().unwrap().percents(), [50, 80, 90]);
         assert_eq!("80,80".parse::<Thresholds>().unwrap().percents(), [80]);
         assert_eq!("".parse::<Thresholds>(), Err(ThresholdsError::Empty));

@@ -13,12 +13,12 @@ pub struct Usage {
 }
 
 impl Usage {
-    /// Usage of `quota` by `consumed`.
+    /// Creates the usage of `quota` by `consumed`.
     pub fn new(consumed: Money, quota: Money) -> Self {
         Self { consumed, quota }
     }
 
-    /// Whether usage is at or above `percent`. Never, where nothing is allocated.
+    /// Returns whether usage is at or above `percent`. Always false if nothing is allocated.
     pub fn reaches(self, percent: u16) -> bool {
         // consumed / quota >= percent / 100, without dividing.
         self.quota.is_positive()
@@ -29,8 +29,8 @@ impl Usage {
                 .is_none_or(|consumed| consumed >= self.quota.decimal() * Decimal::from(percent))
     }
 
-    /// The whole percents of the quota that are consumed, rounded down: what reaches a percentage is at or above it in
-    /// these. `None` where nothing is allocated.
+    /// Returns usage in whole percent, rounded down: it is at or above a whole percentage exactly when usage reaches
+    /// that percentage. `None` if nothing is allocated.
     pub fn whole_percent(self) -> Option<i64> {
         if !self.quota.is_positive() {
             return None;
@@ -41,20 +41,20 @@ impl Usage {
         };
         let mut percent =
             consumed.checked_div(quota).map_or(Decimal::MAX, |percent| percent.floor());
-        // A quotient of too many digits was rounded.
+        // A quotient with too many digits may have been rounded up.
         if percent.checked_mul(quota).is_some_and(|reached| reached > consumed) {
             percent -= Decimal::ONE;
         }
         Some(percent.to_i64().unwrap_or(i64::MAX))
     }
 
-    /// Whether the quota is used up.
+    /// Returns whether the quota is used up.
     pub fn is_used_up(self) -> bool {
         self.reaches(100)
     }
 
-    /// Percent with one decimal, half away from zero, 0 where nothing is allocated. Anything below 100 % shows at most
-    /// 99.9: people must not read "100.0 %" beside a user who is rightly not disabled.
+    /// Returns usage in percent with one decimal, rounded half away from zero; 0 if nothing is allocated. Anything
+    /// below 100 % shows at most 99.9: people must not read "100.0 %" beside a user who is rightly not disabled.
     pub fn percent(self) -> Decimal {
         if !self.quota.is_positive() {
             return Decimal::new(0, 1);
@@ -73,7 +73,7 @@ impl Usage {
         shown
     }
 
-    /// How many of `cells` a bar fills: 0 only for nothing, all only for 100 % and more.
+    /// Returns how many of a bar's `cells` are filled: none only for no usage, all only for 100 % or more.
     pub fn filled(self, cells: u32) -> u32 {
         if !self.quota.is_positive() || !self.consumed.is_positive() {
             return 0;
@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn compared_exactly_shown_with_one_decimal() {
+    fn usage_is_compared_exactly_and_shown_with_one_decimal() {
         for (consumed, quota, shown, used_up) in [
             ("0", "0", "0.0", false),
             ("5", "0", "0.0", false),

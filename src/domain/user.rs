@@ -18,7 +18,7 @@ pub enum Switch {
 }
 
 impl Switch {
-    /// Whether it is on.
+    /// Returns whether it is on.
     pub fn is_on(self) -> bool {
         self == Switch::On
     }
@@ -30,7 +30,7 @@ impl From<bool> for Switch {
     }
 }
 
-/// What is known of a user's access to the cloud.
+/// What is known about a user's access to the cloud.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
@@ -52,7 +52,7 @@ impl UserStatus {
     pub const ALL: [UserStatus; 4] =
         [UserStatus::Active, UserStatus::Disabled, UserStatus::Unknown, UserStatus::Gone];
 
-    /// The word for it in metrics and CSV (docs/behaviour.md §1).
+    /// Returns the word for it in metrics and CSV (docs/behaviour.md §1).
     pub fn word(self) -> &'static str {
         match self {
             UserStatus::Active => "active",
@@ -87,7 +87,7 @@ pub struct Profile {
 }
 
 impl Profile {
-    /// Whether it changes nothing.
+    /// Returns whether it changes nothing.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
@@ -113,7 +113,7 @@ pub struct User {
     /// When airgate last wrote display name, e-mail or phone to the cloud.
     #[serde(default)]
     pub profile_written_at: Option<Timestamp>,
-    /// What is known of the user's access.
+    /// What is known about the user's access.
     #[serde(default)]
     pub status: UserStatus,
     /// Access keys as last read.
@@ -144,7 +144,7 @@ pub struct User {
     /// Thresholds already alerted, in percent.
     #[serde(default)]
     pub triggered: BTreeSet<u16>,
-    /// Free text of the administrators.
+    /// Free text written by administrators.
     #[serde(default)]
     pub remark: String,
     /// The Feishu person behind the user.
@@ -157,7 +157,7 @@ pub struct User {
 }
 
 impl User {
-    /// A user as first seen by a sync: monitoring and automatic disable on, nothing allocated.
+    /// Creates a user as first seen by a sync: monitoring and automatic disable on, nothing allocated.
     pub fn new(key: UserKey, now: Timestamp) -> Self {
         Self {
             key,
@@ -184,17 +184,17 @@ impl User {
         }
     }
 
-    /// Consumed against quota.
+    /// Returns the usage: consumed against quota.
     pub fn usage(&self) -> Usage {
         Usage::new(self.consumed, self.quota)
     }
 
-    /// max(0, quota - consumed).
+    /// Returns max(0, quota - consumed).
     pub fn remaining(&self) -> Money {
         (self.quota - self.consumed).max(Money::ZERO)
     }
 
-    /// Whether anything is allocated.
+    /// Returns whether anything is allocated.
     pub fn is_allocated(&self) -> bool {
         self.quota.is_positive()
     }

@@ -12,8 +12,8 @@ use crate::domain::{AccountId, AccountReading, BillPeriod, Money, ProjectName};
 use crate::store::{RecordedReading, StoreError};
 use crate::volcengine;
 
-/// A trillion 元 per project and month. Up to it, with 10 decimals, sums over all months and projects stay within the
-/// 28 digits that are exact.
+/// A trillion 元 per project and month. Up to this limit, sums of amounts with 10 decimals over all months and projects
+/// stay within the 28 digits that are exact.
 const LARGEST_BILL: Decimal = Decimal::from_parts(0xD4A5_1000, 0xE8, 0, false, 0);
 
 /// What a cycle read: to be recorded, and to be reported.
@@ -68,7 +68,7 @@ impl Monitor {
                 None
             }
         };
-        // A reading counts from when it began: one that began before a period settled does not close the period.
+        // A reading is dated by its start: one that began before a period settled does not close the period.
         Ok((RecordedReading { account, bills, projects, at: now }, report))
     }
 

@@ -1,4 +1,4 @@
-//! The monitor: collects bills, records them, decides; and enforces what was decided.
+//! The monitor: collects bills, records them, decides, and enforces its decisions.
 //!
 //! # A cycle
 //!
@@ -59,7 +59,7 @@ pub struct Monitor {
 
 /// What [`Monitor::new`] needs.
 pub struct MonitorParts {
-    /// State.
+    /// Holds the monitor's state.
     pub store: Store,
     /// Where bills are read.
     pub cloud: Cloud,
@@ -75,7 +75,7 @@ pub struct MonitorParts {
     pub amount_field: AmountField,
     /// Max accounts read concurrently.
     pub concurrency: usize,
-    /// Time.
+    /// The source of the current time.
     pub clock: Clock,
     /// Wakes the monitor, and the loops whose work follows from a cycle.
     pub wakers: Wakers,
@@ -97,7 +97,7 @@ impl Monitor {
         *self.progress.lock()
     }
 
-    /// Whether cycles are scheduled.
+    /// Returns whether cycles are scheduled.
     pub fn is_enabled(&self) -> bool {
         self.parts.enabled
     }
@@ -169,7 +169,7 @@ impl Monitor {
         self.progress().next_at.is_some_and(|at| at < self.parts.clock.now())
     }
 
-    /// The time between cycles. If the store cannot be read, the configured one.
+    /// Returns the time between cycles. If the store cannot be read, returns the configured one.
     async fn interval(&self) -> Duration {
         let alerts = self.parts.alerts.clone();
         let saved = self.parts.store.reading(move |tx| alerts.settings_in_force(tx)).await;

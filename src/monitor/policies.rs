@@ -8,8 +8,8 @@
 //!       └──▶ attaching ──▶ attached ──link removed──▶ detaching ──▶ gone
 //! ```
 //!
-//! What airgate attached must be told apart from what the user held before. So the user's policies are read first, and
-//! "attaching" is committed before the call: a retry after a lost answer or a crash still knows whose policy it is.
+//! What airgate attached must be distinguishable from what the user held before. So the user's policies are read first,
+//! and "attaching" is committed before the call: a retry after a lost answer or a crash still knows whose policy it is.
 //!
 //! While an access change of the user is pending, policies wait; with `access.detach_policies` also while the access is cut.
 
@@ -51,7 +51,7 @@ pub struct PoliciesParts {
     pub cloud: Cloud,
     /// Renders the reports.
     pub cards: Arc<Cards>,
-    /// Time.
+    /// The source of the current time.
     pub clock: Clock,
     /// Wakes this loop, and the outbox.
     pub wakers: Wakers,
@@ -62,7 +62,7 @@ pub struct PoliciesParts {
     pub detach_policies: bool,
 }
 
-/// The outcome of a call for a grant: the state it was begun in, and the one that follows.
+/// The outcome of a call for a grant: the state in which it began, and what becomes of the grant.
 struct Step {
     policy: String,
     from: GrantState,
@@ -76,8 +76,8 @@ enum To {
     Gone,
 }
 
-/// Projects of users. The projects of one user go one after the other, since they share the user's list of policies. Only a
-/// few users at once, since access changes matter more.
+/// Projects of users. The projects of one user are handled one after the other, since they share the user's list of
+/// policies, and only a few users at once, since access changes matter more.
 impl Owed for Policies {
     const WHAT: &'static str = "policies";
     const PER_GROUP: usize = 4;
@@ -102,7 +102,7 @@ impl Owed for Policies {
 
     fn group(_: &UserKey) {}
 
-    /// One attempt for one project of one user.
+    /// Makes one attempt for one project of one user.
     async fn attempt(&self, listed: Authorisation) -> Result<(), StoreError> {
         let (user, project) = (listed.user.clone(), listed.project.clone());
         let detach_policies = self.parts.detach_policies;
@@ -250,7 +250,7 @@ impl Policies {
         self.settle(owed, grant, to).await
     }
 
-    /// Notes the outcome of a call, unless something else is wanted of the grant by now.
+    /// Records the outcome of a call, unless the grant has been changed in the meantime.
     async fn settle(
         &self,
         owed: &Authorisation,
@@ -302,7 +302,7 @@ impl Policies {
             .await
     }
 
-    /// The attempt has ended: sets when the next one is due, and updates the card that waits for this one.
+    /// Ends an attempt: sets when the next one is due, and updates the card that waits for this one.
     async fn note(&self, tried: &Authorisation, failure: Option<&str>) -> Result<(), StoreError> {
         let now = self.parts.clock.now();
         let next_at = BACKOFF.retry_at(tried.attempts, now);

@@ -20,33 +20,33 @@ pub struct Alerts {
 }
 
 impl Alerts {
-    /// Alerts as cards, to the chat and webhook of the settings in force; to `admins` where neither is set.
+    /// Sends alerts as cards to the chat and webhook of the settings in force, or to `admins` if neither is set.
     pub fn new(cards: Arc<Cards>, configured: Settings, admins: Vec<OpenId>) -> Self {
         Self { cards, configured: Arc::new(configured), admins: admins.into() }
     }
 
-    /// The settings in force: what was saved in chat, over the configuration.
+    /// Returns the settings in force: what was saved in chat takes precedence over the configuration.
     pub fn settings_in_force<S: Source>(&self, tx: &View<S>) -> Result<Settings, StoreError> {
         settings_in_force(tx, &self.configured)
     }
 
-    /// The configuration's settings, for when the store cannot be read.
+    /// Returns the configuration's settings, for when the store cannot be read.
     pub fn configured(&self) -> &Settings {
         &self.configured
     }
 
-    /// Whether this person is an administrator.
+    /// Returns whether this person is an administrator.
     pub(super) fn is_admin(&self, person: &OpenId) -> bool {
         self.admins.contains(person)
     }
 
-    /// The administrators.
+    /// Returns the administrators.
     pub(super) fn admins(&self) -> &[OpenId] {
         &self.admins
     }
 
-    /// Adds an alert record and enqueues its delivery to the alert chat and the webhook. Where neither is set, to each
-    /// administrator.
+    /// Adds an alert record and enqueues its delivery to the alert chat and the webhook. If neither is set, each
+    /// administrator receives it.
     pub fn raise(
         &self,
         tx: &WriteTx,
@@ -82,7 +82,7 @@ impl Alerts {
         record(tx, Some(user), body, now)
     }
 
-    /// Enqueues an alert to each administrator's direct chat; with the reason, where it could not be delivered elsewhere.
+    /// Enqueues an alert to each administrator's direct chat, with the reason if it could not be delivered elsewhere.
     pub(super) fn to_admins(
         &self,
         tx: &WriteTx,

@@ -28,7 +28,7 @@ pub(super) enum Failure {
 }
 
 impl Outbox {
-    /// Tries to deliver. Returns the id of the message that this made in the chat, if it made one.
+    /// Tries to deliver. Returns the id of the message that this created in the chat, if it created one.
     pub(super) async fn deliver(&self, owed: &OwedMessage) -> Result<Option<MessageId>, Failure> {
         let people = self.people.behind(&owed.mention_mobiles).await;
         let card = mentioning(owed.dispatch.card(), &people);
@@ -185,7 +185,7 @@ impl Outbox {
         self.parts
             .store
             .writing(move |tx| {
-                // Its card may be what was refused: the newer one has not been tried yet.
+                // The refused card may be the older one: the newer one has not been tried yet.
                 if tx.was_renewed(&owed)? {
                     return Ok(());
                 }

@@ -12,7 +12,7 @@ pub(super) struct Bounded {
 }
 
 impl Bounded {
-    /// What was written.
+    /// Returns the bytes written so far.
     pub(super) fn into_bytes(self) -> Vec<u8> {
         self.bytes
     }
@@ -39,7 +39,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_takes_what_a_chat_takes() {
+    fn it_accepts_what_a_chat_accepts() {
         let mut file = Bounded::default();
         file.write_all(&vec![0; LIMIT]).unwrap();
         assert!(file.write_all(b"x").is_err());

@@ -9,27 +9,27 @@ const CHAT: &str = "chat:";
 const PERSON: &str = "person:";
 const FILES: &str = "file:";
 
-/// The lane of everything that is shown in a chat.
+/// Returns the lane of everything that is shown in a chat.
 pub fn chat_lane(chat: &str) -> String {
     format!("{CHAT}{chat}")
 }
 
-/// The lane of messages to a person whose direct chat is not known.
+/// Returns the lane of messages to a person whose direct chat is not known.
 pub fn person_lane(person: &OpenId) -> String {
     format!("{PERSON}{person}")
 }
 
-/// The lane of files for the recipient of `lane`: a slow upload must not delay a chat's replies.
+/// Returns the lane of files for the recipient of `lane`: a slow upload must not delay a chat's replies.
 pub fn file_lane(lane: &str) -> String {
     format!("{FILES}{lane}")
 }
 
-/// The lane of a recipient's messages, given that lane or the one of its files.
+/// Returns the lane of a recipient's messages, given that lane or the one of its files.
 pub(super) fn message_lane(lane: &str) -> &str {
     lane.strip_prefix(FILES).unwrap_or(lane)
 }
 
-/// The chat of a lane, if it is the lane of a chat or of its files.
+/// Returns the chat of a lane, if it is the lane of a chat or of its files.
 pub fn chat_of(lane: &str) -> Option<ChatId> {
     ChatId::new(message_lane(lane).strip_prefix(CHAT)?).ok()
 }

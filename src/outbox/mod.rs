@@ -5,7 +5,7 @@
 //!
 //! # Lanes
 //!
-//! A lane is a line in front of one recipient: a chat, a person, the webhook, and beside each chat one for its files.
+//! A lane is a queue for one recipient: a chat, a person or the webhook. Each chat also has a lane for its files.
 //! Only the first message of a lane is attempted; the others wait for it. Lanes do not wait for one another.
 //!
 //! # The states of a message
@@ -27,7 +27,7 @@
 //!
 //! - **Owed.** While the head of a lane is delayed, the whole lane waits. So does every lane that needs a call for which
 //!   the app's rate limit was hit.
-//! - **Tried** (`deliver`). The message goes out under its `uuid`, an idempotency key that Feishu honors for an hour.
+//! - **Tried** (`deliver`). The message goes out under its `uuid`, an idempotency key that Feishu honours for an hour.
 //! - **Unclear** (`unclear`). No answer: the message may have arrived. Within that hour a retry with the same `uuid` is
 //!   safe. Afterwards the chat's history is searched for the message; if it is not there, it goes out under a new `uuid`.
 //!   After a start, the head of each lane counts as tried: the process may have ended while it was being sent.
@@ -37,9 +37,9 @@
 //! # One message
 //!
 //! The monitor raises an alert: a row for the alert chat's lane. The outbox posts it; the connection breaks before
-//! the answer. The row notes when it was first tried and becomes due again after half a second. The retry carries the same
-//! `uuid`: Feishu recognizes it and answers with the message that the first try made. The row is removed and the id
-//! kept, so that later updates of the card find it.
+//! the answer. The row records when it was first tried, and becomes due again after half a second. The retry carries
+//! the same `uuid`: Feishu recognises it and answers with the message that the first try created. The row is removed
+//! and the id kept, so that later updates of the card find it.
 
 mod alerts;
 mod deliver;
@@ -77,8 +77,8 @@ const POLL: Duration = Duration::from_secs(2);
 /// Pauses between the tries of one message.
 const BACKOFF: Backoff =
     Backoff { first: Duration::from_millis(500), longest: Duration::from_secs(300) };
-/// The same while Feishu's rate limit allows an earlier retry. Where the limit is hit again and again, the pause that Feishu
-/// asks for is not enough.
+/// The same while Feishu's rate limit allows an earlier retry. If the limit is hit again and again, the pause that
+/// Feishu asks for is not enough.
 const BACKOFF_UNDER_A_LIMIT: Backoff =
     Backoff { first: BACKOFF.first, longest: Duration::from_secs(15) };
 
@@ -106,7 +106,7 @@ pub struct OutboxParts {
     pub webhook_secret: Option<SecretString>,
     /// Timeout of one post to the webhook.
     pub webhook_timeout: Duration,
-    /// Time.
+    /// The source of the current time.
     pub clock: Clock,
     /// Wakes the outbox.
     pub wakers: Wakers,
@@ -137,7 +137,7 @@ impl Outbox {
         self.parts.store.writing(move |tx| tx.doubt_lane_heads(now)).await
     }
 
-    /// Until when the gateway rejects the calls that this message needs.
+    /// Returns until when the gateway rejects the calls that this message needs.
     fn limited_until(&self, dispatch: &Dispatch) -> Option<Timestamp> {
         let needs: &[&'static str] = match dispatch {
             Dispatch::ToChat { .. } | Dispatch::ToPerson { .. } | Dispatch::Secret { .. } => {

@@ -13,7 +13,7 @@ pub struct People {
 }
 
 impl People {
-    /// An empty cache.
+    /// Creates an empty cache.
     pub fn new(feishu: feishu::Client) -> Self {
         Self { feishu, known: Mutex::new(HashMap::new()) }
     }
@@ -34,7 +34,7 @@ impl People {
                             Some(open_id) => {
                                 known.insert(mobile, open_id);
                             }
-                            None => tracing::warn!("a number of alert_mobiles belongs to nobody"),
+                            None => tracing::warn!("one of the alert_mobiles belongs to nobody"),
                         }
                     }
                 }

@@ -33,8 +33,8 @@ fn key(disposition: Disposition) -> &'static str {
     }
 }
 
-/// What Feishu said, if anything: its documents are searched by error code, and its support asks for the log id. Messages
-/// of the transport or of this client go to the log only.
+/// Returns what Feishu said, if anything: its documents are searched by error code, and its support asks for the log
+/// id. Messages of the transport or of this client go to the log only.
 fn said(error: &Error) -> Option<String> {
     match error {
         Error::Platform(_) => Some(error.to_string()),

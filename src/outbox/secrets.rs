@@ -1,4 +1,4 @@
-//! Secrets for one person: opened at delivery, discarded if they cannot be delivered.
+//! Secrets for one person: opened on delivery, discarded if they cannot be delivered.
 
 use jiff::Timestamp;
 use secrecy::SecretString;

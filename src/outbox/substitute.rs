@@ -31,7 +31,7 @@ pub(super) fn substitute(
     };
     let words = cards.words();
     match (&owed.dispatch, &alert, disposition) {
-        // The card of the creation says so.
+        // The creation's card says so.
         (Dispatch::Secret { .. }, ..) => Ok(()),
         // Without an alert chat the webhook was the only way to deliver the alert.
         (Dispatch::Webhook { .. }, Some(alert), _) if settings.alert_chat.is_none() => {

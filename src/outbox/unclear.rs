@@ -28,7 +28,7 @@ const PAGES: usize = 40;
 /// How long after the first try a history that cannot be read for now is retried; then the message is sent anyway.
 const HISTORY_RETRIED_FOR: SignedDuration = SignedDuration::from_hours(2);
 
-/// What a message is recognized by.
+/// What a message is recognised by.
 struct Likeness {
     parent: Option<String>,
     content: OwnContent,
@@ -110,12 +110,12 @@ impl Outbox {
         tracing::warn!(
             owed = owed.id,
             lane = owed.lane,
-            "more was written in the meantime than is searched"
+            "too many messages were written in the meantime to search them all"
         );
         Ok(None)
     }
 
-    /// The chat it goes to, if known.
+    /// Returns the chat it goes to, if known.
     async fn chat_it_goes_to(&self, owed: &OwedMessage) -> Result<Option<ChatId>, Failure> {
         let person = match &owed.dispatch {
             Dispatch::ToChat { chat, .. } => return Ok(Some(chat.clone())),
@@ -145,14 +145,14 @@ impl Outbox {
     }
 }
 
-/// The title of a card; empty where it has none.
+/// Returns the title of a card; empty if it has none.
 fn title(card: &str) -> String {
     let card: Value = serde_json::from_str(card).unwrap_or_default();
     let title = card.pointer("/header/title/content").and_then(Value::as_str);
     title.unwrap_or_default().to_owned()
 }
 
-/// Whether a later read may succeed.
+/// Returns whether a later read may succeed.
 fn may_be_retried(error: &Error) -> bool {
     matches!(
         error.disposition(),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-/// Random delay added to each pause, in milliseconds, so that rows that failed together are not retried together.
+/// Random delay added to each pause, in milliseconds, so that rows that failed together are not all retried at once.
 const JITTER: std::ops::Range<u64> = 0..250;
 
 /// The pauses between attempts: `first`, doubled after each failure, capped at `longest`.
@@ -17,7 +17,7 @@ pub struct Backoff {
 }
 
 impl Backoff {
-    /// When to retry what has just failed, after `failures` earlier failures.
+    /// Returns when to retry what has just failed, after `failures` earlier failures.
     pub fn retry_at(self, failures: u32, now: Timestamp) -> Timestamp {
         after(now, self.pause(failures))
     }

@@ -20,25 +20,25 @@ pub trait Owed: Send + Sync + 'static {
     const WHAT: &'static str;
     /// Max attempts in flight per group.
     const PER_GROUP: usize;
-    /// How long a row rests after an attempt that could not note its outcome; also the pause after a failed read.
+    /// How long a row rests after an attempt that could not record its outcome; also the pause after a failed read.
     const REST: Duration;
 
     /// What one attempt is made for.
     type Row: Send + 'static;
-    /// What an attempt has to itself while it runs.
+    /// What an attempt holds exclusively while it runs.
     type Key: Clone + fmt::Debug + Eq + Hash + Send + 'static;
     /// Which keys share [`Owed::PER_GROUP`].
     type Group: Eq + Send;
-    /// Why rows could not be read, or an outcome could not be noted.
+    /// Why rows could not be read, or an outcome could not be recorded.
     type Error: fmt::Display + Send;
 
     /// Reads the rows that are due.
     fn due(&self) -> impl Future<Output = Result<Due<Self::Row>, Self::Error>> + Send;
 
-    /// The key of a row.
+    /// Returns the key of a row.
     fn key(row: &Self::Row) -> Self::Key;
 
-    /// The group of a key.
+    /// Returns the group of a key.
     fn group(key: &Self::Key) -> Self::Group;
 
     /// Makes one attempt and writes its outcome to the store. Remote failures are outcomes: an error means that
@@ -56,8 +56,8 @@ pub struct Due<R> {
 
 /// The keys whose attempts are in flight. Loops that share a set (clones) never work on the same key at the same time.
 ///
-/// Another loop may free a key between this one's reading of the rows and its start of an attempt, so an attempt of
-/// a loop that shares its set reads its row again before it acts.
+/// Another loop may free a key after this one has read the rows and before it starts an attempt, so in a loop that
+/// shares its set, an attempt reads its row again before it acts.
 #[derive(Debug)]
 pub struct InFlight<K>(Arc<Mutex<HashSet<K>>>);
 
@@ -85,7 +85,7 @@ impl<O: Owed> Starts<O> {
         Self { own: HashMap::new(), in_flight }
     }
 
-    /// Takes the key of a row, where it is free and its group has room.
+    /// Takes the key of a row if the key is free and its group has room.
     pub(crate) fn start(&mut self, row: &O::Row) -> Option<O::Key> {
         let key = O::key(row);
         let group = O::group(&key);
@@ -143,7 +143,7 @@ pub async fn run<O: Owed>(
     while attempts.join_next().await.is_some() {}
 }
 
-/// One attempt, and the rest that follows where nothing was noted. Returns the key: the loop frees it.
+/// Makes one attempt, and rests after it if nothing was recorded. Returns the key, for the loop to free.
 async fn attempt<O: Owed>(
     owed: Arc<O>,
     row: O::Row,
@@ -153,7 +153,7 @@ async fn attempt<O: Owed>(
     match AssertUnwindSafe(owed.attempt(row)).catch_unwind().await {
         Ok(Ok(())) => return key,
         Ok(Err(error)) => {
-            tracing::error!(owed = O::WHAT, ?key, %error, "the outcome of an attempt was not noted");
+            tracing::error!(owed = O::WHAT, ?key, %error, "the outcome of an attempt was not recorded");
         }
         Err(_) => tracing::error!(owed = O::WHAT, ?key, "an attempt panicked"),
     }

@@ -1,4 +1,4 @@
-//! The engine over rows in memory. Time is paused: it moves on when everything waits.
+//! The engine over rows in memory. Time is paused: it advances when every task is waiting.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Due, InFlight, Owed, run};
 
-/// How an attempt ends. The row is removed where it succeeds, and stays as it was otherwise.
+/// How an attempt ends. If it succeeds, the row is removed; otherwise the row stays as it was.
 #[derive(Clone, Copy)]
 enum Ends {
     Well,
@@ -25,7 +25,7 @@ struct Row {
     /// `group/key/number`.
     name: &'static str,
     due_at: Duration,
-    /// How the first attempts end; later ones end well.
+    /// How the first attempts end; later ones succeed.
     first: VecDeque<Ends>,
 }
 
@@ -54,7 +54,7 @@ const POLL: Duration = Duration::from_secs(60);
 struct Rows {
     began: Instant,
     rows: Mutex<Vec<Row>>,
-    /// What happened, with the second.
+    /// What happened, and at which second.
     log: Mutex<Vec<(u64, String)>>,
     failing_reads: Mutex<u32>,
     /// How long a read takes after it has seen the rows.
@@ -79,7 +79,7 @@ impl Owed for Rows {
             let mut failing = self.failing_reads.lock();
             if *failing > 0 {
                 *failing -= 1;
-                return Err("the store is out of order");
+                return Err("the store is broken");
             }
         }
         let now = self.began.elapsed();
@@ -112,7 +112,7 @@ impl Owed for Rows {
             Ends::Unnoted => Err("the disk is full"),
             Ends::InAPanic => {
                 drop(rows);
-                panic!("as the test wants it")
+                panic!("on purpose")
             }
         }
     }
@@ -123,7 +123,7 @@ impl Rows {
         self.log.lock().push((self.began.elapsed().as_secs(), what));
     }
 
-    /// The names of the rows that were started, with the second.
+    /// The names of the rows that were started, and at which second.
     fn starts(&self) -> Vec<(u64, String)> {
         let log = self.log.lock();
         let starts = log.iter().filter_map(|(at, what)| {
@@ -133,7 +133,7 @@ impl Rows {
     }
 }
 
-/// A loop over rows, running.
+/// A running loop over rows.
 struct Bench {
     rows: Arc<Rows>,
     wake: Arc<Notify>,
@@ -183,7 +183,7 @@ impl Bench {
 }
 
 #[tokio::test(start_paused = true)]
-async fn rows_of_a_key_go_one_after_the_other_and_keys_side_by_side() {
+async fn rows_of_a_key_run_one_by_one_and_keys_run_concurrently() {
     let bench = Bench::over(vec![row("g/a/1"), row("g/a/2"), row("h/b/1"), row("g/a/3")]);
     bench.assert_starts(&[(0, "g/a/1"), (0, "h/b/1"), (1, "g/a/2"), (2, "g/a/3")]).await;
 }
@@ -197,7 +197,7 @@ async fn a_full_group_waits_and_leaves_room_for_others() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_panic_rests_its_key_and_ends_nothing_else() {
+async fn a_panic_rests_its_key_and_stops_nothing_else() {
     let rows = vec![row("g/a/1").ends(&[Ends::InAPanic]), row("g/a/2"), row("g/b/1"), row("g/b/2")];
     let bench = Bench::over(rows);
     let expected = [(0, "g/a/1"), (0, "g/b/1"), (1, "g/b/2"), (6, "g/a/1"), (7, "g/a/2")];
@@ -206,7 +206,7 @@ async fn a_panic_rests_its_key_and_ends_nothing_else() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_attempt_that_noted_nothing_rests_each_time() {
+async fn an_attempt_that_recorded_nothing_rests_each_time() {
     let bench = Bench::over(vec![row("g/a/1").ends(&[Ends::Unnoted, Ends::Unnoted])]);
     // Wake-ups do not shorten a rest.
     for second in [2, 3, 8] {
@@ -217,7 +217,7 @@ async fn an_attempt_that_noted_nothing_rests_each_time() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_wake_up_starts_what_was_enqueued_and_the_poll_what_nobody_woke_for() {
+async fn a_wake_up_starts_new_rows_and_the_poll_finds_the_others() {
     let bench = Bench::over(Vec::new());
     bench.until(3).await;
     bench.enqueue(row("g/a/1"));
@@ -270,7 +270,7 @@ async fn loops_that_share_a_set_never_work_on_the_same_key_at_once() {
     tokio::task::yield_now().await;
     let other = Bench::sharing(vec![row("g/a/2"), row("g/c/1"), row("g/d/1")], shared.clone());
     one.until(2).await;
-    // The first loop's attempts have not taken the second one's room.
+    // The first loop's attempts did not count against the second one's limit.
     let started: Vec<String> = other.rows.starts().into_iter().map(|(_, name)| name).collect();
     assert_eq!(started, ["g/c/1", "g/d/1", "g/a/2"]);
     assert_eq!(other.rows.starts()[2].0, 1, "after the first loop's attempt on the same key");

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::Notify;
 
-/// Wakes the loops that carry out what is owed. A loop also polls, so a lost wake-up costs time and nothing else.
+/// Wakes the loops that carry out what is owed. Every loop also polls, so a lost wake-up only costs time.
 #[derive(Clone, Default)]
 pub struct Wakers {
     /// The outbox: a message was enqueued.

@@ -1,5 +1,5 @@
-//! `POST /feishu/event` and `/feishu/card`: both accept events and card callbacks. What arrives over the long connection is
-//! handled here, too.
+//! `POST /feishu/event` and `/feishu/card`: both accept events and card callbacks. Events that arrive over the long
+//! connection are handled here as well.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,7 +26,7 @@ use crate::store::Store;
 /// The maximum size of a body, in bytes (docs/behaviour.md §4).
 const BODY_LIMIT: usize = 1024 * 1024;
 
-/// Larger bodies than this need a permit of [`App::large_bodies`]. What the platform sends is nearly always smaller.
+/// Larger bodies than this need a permit of [`App::large_bodies`]. The platform's requests are nearly always smaller.
 const SMALL_BODY: usize = 32 * 1024;
 /// The maximum number of large bodies read and handled at the same time; further ones wait, unread. This bounds the memory
 /// for bodies independently of the number of connections.
@@ -60,7 +60,7 @@ pub(super) async fn receive(
     response
 }
 
-/// Records the metrics of an event, whichever way it arrived.
+/// Records the metrics of an event, however it arrived.
 pub(super) fn count(kind: &'static str, outcome: &'static str, took: Duration) {
     metrics::counter!("airgate_events_total", "type" => kind, "outcome" => outcome).increment(1);
     metrics::histogram!("airgate_event_seconds").record(took);
@@ -71,7 +71,7 @@ async fn answer(
     headers: &HeaderMap,
     body: Body,
 ) -> (&'static str, &'static str, Response) {
-    // The permit is held until the response is built, which bounds the cost of handling large bodies, too.
+    // The permit is held until the response is built, which also bounds the cost of handling large bodies.
     let (body, _permit) = match read(app, body).await {
         Some(read) => read,
         None => {
@@ -128,7 +128,7 @@ async fn read(app: &App, body: Body) -> Option<(Vec<u8>, Option<SemaphorePermit<
     Some((bytes, permit))
 }
 
-/// The outcome of something that came from the platform, whichever way it arrived.
+/// The outcome of something that came from the platform, however it arrived.
 pub(super) struct Taken {
     /// The metrics' `type` label.
     pub kind: &'static str,
@@ -203,7 +203,8 @@ async fn handle(app: &Arc<App>, event: feishu::Event) -> Taken {
     }
 }
 
-/// The label of an event type. Unknown types share one, so that what strangers send cannot create endless series.
+/// Returns the label of an event type. Unknown types share one, so that strangers cannot create an endless number of
+/// series.
 fn known_type(event_type: &str) -> &'static str {
     EventType::from_name(event_type).map_or("other", EventType::as_str)
 }

@@ -21,7 +21,7 @@ pub struct Timeouts {
 }
 
 impl Default for Timeouts {
-    /// 10 s for Feishu and 2 min for a file; 30 s for Volcengine, like its official SDK.
+    /// Returns 10 s for Feishu and 2 min for a file; 30 s for Volcengine, like its official SDK.
     fn default() -> Self {
         Self {
             feishu: Duration::from_secs(10),
@@ -32,7 +32,7 @@ impl Default for Timeouts {
     }
 }
 
-/// A client for the configured Feishu app.
+/// Creates a client for the configured Feishu app.
 pub fn feishu_client(
     config: &Config,
     timeouts: &Timeouts,
@@ -41,7 +41,7 @@ pub fn feishu_client(
     Ok(feishu::Client::new(feishu_config(config, timeouts), clock)?)
 }
 
-/// What every client of the configured Feishu app needs.
+/// Returns what every client of the configured Feishu app needs.
 pub(super) fn feishu_config(config: &Config, timeouts: &Timeouts) -> feishu::ClientConfig {
     feishu::ClientConfig {
         base_url: config.feishu.base_url.clone(),
@@ -52,7 +52,7 @@ pub(super) fn feishu_config(config: &Config, timeouts: &Timeouts) -> feishu::Cli
     }
 }
 
-/// A client for the configured Volcengine endpoints.
+/// Creates a client for the configured Volcengine endpoints.
 pub fn cloud_client(
     config: &Config,
     timeouts: &Timeouts,

@@ -22,7 +22,7 @@ use tokio_util::task::TaskTracker;
 /// Header read timeout; also closes idle keep-alive connections. A shorter one would save little and would close connections
 /// that the platform keeps open, just as it sends a request.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
-/// Write timeout: how long a client may accept no byte of a response.
+/// Write timeout: how long a client may go without accepting a byte of a response.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 /// The maximum size of a request's head, and of the read-ahead into its body. The platform's heads are below 2 KiB.
 const BUFFER: usize = 32 * 1024;
@@ -48,7 +48,7 @@ pub(super) fn raise_file_limit() {
     }
 }
 
-/// The maximum number of concurrent connections that leaves enough files for everything else.
+/// Returns the maximum number of concurrent connections that leaves enough files for everything else.
 pub(super) fn connection_limit() -> usize {
     let files = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
     let limit = CONNECTIONS.min(files.saturating_sub(OTHER_FILES)).max(OTHER_FILES / 4);
@@ -76,7 +76,7 @@ pub(super) async fn serve(
             let stream = match listener.accept().await {
                 Ok((stream, _)) => stream,
                 Err(error) => {
-                    // A connection that was gone before it was accepted needs no attention.
+                    // A connection that was closed before it was accepted needs no attention.
                     if !is_of_one_connection(&error) {
                         tracing::warn!(%error, "cannot accept connections");
                         tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -215,7 +215,7 @@ mod tests {
 
     async fn to_the_end(stream: &mut TcpStream) -> Vec<u8> {
         let mut bytes = Vec::new();
-        // A reset counts as the end, too.
+        // A reset counts as the end as well.
         let _ = stream.read_to_end(&mut bytes).await;
         bytes
     }

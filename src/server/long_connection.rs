@@ -1,5 +1,5 @@
-//! Events over the long connection. They are handled like those over HTTP; after a gap, the bot reads the messages that were
-//! written meanwhile.
+//! Events over the long connection. They are handled like those over HTTP; after a gap, the bot reads the messages
+//! written in the meantime.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,14 +14,15 @@ use crate::feishu::{EventKind, Incoming};
 
 /// How long a message waits for earlier ones that are still being read after a gap. The platform waits 3 s.
 const ORDER_TIMEOUT: Duration = Duration::from_millis(1500);
-/// How often the mark of what was received is updated. A crash makes the gap longer by at most this.
+/// How often the time up to which everything was received is saved. A crash makes the gap longer by at most this much.
 const MARK_EVERY: SignedDuration = SignedDuration::from_secs(30);
 /// The first back-off after catching up failed.
 const FIRST_PAUSE: Duration = Duration::from_secs(2);
 /// The longest back-off; each one is twice as long as the one before.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
-/// Keeps the connection open until `stop` and handles what arrives. `in_order` says whether everything earlier was handled.
+/// Keeps the connection open until `stop` and handles what arrives. `in_order` says whether everything earlier has been
+/// handled.
 pub(super) async fn run(
     connection: Connection,
     app: Arc<App>,
@@ -56,8 +57,8 @@ async fn answer(
     }
 }
 
-/// Follows the connection's state until `stop`: records up to when everything was received, and catches up from there
-/// whenever the connection is back.
+/// Follows the connection's state until `stop`: records the time up to which everything was received, and catches up
+/// from there whenever the connection is back.
 pub(super) async fn follow(
     app: Arc<App>,
     mut status: ConnectionStatus,

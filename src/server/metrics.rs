@@ -24,7 +24,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// Prometheus's name for it.
+    /// Returns Prometheus's name for it.
     pub fn word(self) -> &'static str {
         match self {
             Kind::Counter => "counter",
@@ -117,7 +117,7 @@ pub static METRICS: &[Metric] = &[
         "airgate_feishu_reconnects_total",
         Kind::Counter,
         &[],
-        "Long connections that followed another one. Only in websocket mode.",
+        "Times that the long connection was re-established. Only in websocket mode.",
     ),
     metric("airgate_alerts_total", Kind::Counter, &["type"], "Alerts raised, by type."),
 ];
@@ -130,7 +130,7 @@ const ACTIONS: [&str; 3] = ["ListUsers", "ListProjects", "ListSplitBillDetail"];
 const ENDPOINTS: [&str; 4] = ["token", "message_send", "message_reply", "message_update"];
 const CALL_OUTCOMES: [&str; 4] = ["ok", "error", "denied", "throttled"];
 
-/// The process's recorder, installed by the first call. `None` if another recorder was already installed.
+/// Returns the process's recorder, installed by the first call. `None` if another recorder was already installed.
 pub fn recorder() -> Option<&'static PrometheusHandle> {
     static HANDLE: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
     HANDLE

@@ -1,4 +1,4 @@
-//! A request id for every HTTP request, present in each log line that the request causes and in its response.
+//! A request id for every HTTP request: it appears in every log line that the request causes, and in the response.
 
 use axum::extract::{MatchedPath, Request};
 use axum::http::{HeaderName, HeaderValue};

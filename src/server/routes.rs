@@ -1,4 +1,4 @@
-//! The routes of the HTTP server, and what surrounds every request.
+//! The routes of the HTTP server, and the layers around every request.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use super::request_id::identify;
 /// Timeout of a request, including its body: a slow sender must not hold a connection for longer.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Callbacks, unless events arrive over a long connection; health and metrics.
+/// Routes callbacks, unless events arrive over a long connection; health and metrics.
 pub(super) fn router(app: Arc<App>) -> Router {
     let router = if app.connection.is_some() {
         Router::new()

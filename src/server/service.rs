@@ -1,4 +1,4 @@
-//! The composition of the service: from a configuration, an open store, a listener and a clock to a running whole.
+//! Composes the service: turns a configuration, an open store, a listener and a clock into a running whole.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -94,22 +94,22 @@ impl Service {
         Ok(Self { address, stop, tasks, monitor, wakers: plan.wakers })
     }
 
-    /// The address that it listens on.
+    /// Returns the address that it listens on.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// The monitor.
+    /// Returns the monitor.
     pub fn monitor(&self) -> &Arc<Monitor> {
         &self.monitor
     }
 
-    /// What to wake after changes made from outside the service.
+    /// Returns the wake-up signals, for changes made from outside the service.
     pub fn wakers(&self) -> &Wakers {
         &self.wakers
     }
 
-    /// Stops accepting requests and gives work in flight 10 s to end.
+    /// Stops accepting requests and gives work in flight 10 s to finish.
     pub async fn stop(mut self) {
         self.stop.cancel();
         let ended = tokio::time::timeout(STOP_TIMEOUT, async {
@@ -135,7 +135,7 @@ struct Plan<'a> {
     settings: Settings,
     alerts: Alerts,
     wakers: Wakers,
-    /// Users whom the enforcer or the policies are working on: never both.
+    /// Users that the enforcer or the policies loop is working on; never both at once.
     users_in_flight: InFlight<UserKey>,
 }
 

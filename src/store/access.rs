@@ -10,12 +10,12 @@ use super::{StoreError, WriteTx, keys};
 use crate::domain::{AccessGoal, PendingAccess, RememberedAccess, User, UserAccess, UserKey};
 
 impl<S: Source> View<S> {
-    /// A user's pending change of access.
+    /// Returns a user's pending change of access.
     pub fn access_pending(&self, user: &UserKey) -> Result<Option<PendingAccess>, StoreError> {
         self.get(ACCESS_PENDING, keys::of_user(user))
     }
 
-    /// All pending changes of access.
+    /// Returns all pending changes of access.
     pub fn all_access_pending(&self) -> Result<Vec<(UserKey, PendingAccess)>, StoreError> {
         let mut all = Vec::new();
         self.scan::<_, _, (&str, &str), _>(
@@ -30,7 +30,7 @@ impl<S: Source> View<S> {
         Ok(all)
     }
 
-    /// What a restore would put back.
+    /// Returns what a restore would put back.
     pub fn access_remembered(
         &self,
         user: &UserKey,
@@ -49,12 +49,12 @@ impl WriteTx {
         self.put(ACCESS_PENDING, keys::of_user(user), pending)
     }
 
-    /// Removes a change of access that is done or withdrawn. Returns whether one was pending.
+    /// Removes a change of access that has been confirmed or withdrawn. Returns whether one was pending.
     pub fn clear_access_pending(&self, user: &UserKey) -> Result<bool, StoreError> {
         Ok(self.open(ACCESS_PENDING)?.remove(keys::of_user(user))?.is_some())
     }
 
-    /// Keeps what a restore puts back. To be committed before the first write to the cloud.
+    /// Stores what a restore puts back. Must be committed before the first write to the cloud.
     pub fn put_access_remembered(
         &self,
         user: &UserKey,
@@ -69,7 +69,7 @@ impl WriteTx {
         Ok(())
     }
 
-    /// Records that `access`, as read back from the cloud, is what a change of access wanted. Returns the user, if known.
+    /// Records that `access`, as read back from the cloud, confirms a change of access. Returns the user, if known.
     pub fn confirm_access(
         &self,
         key: &UserKey,
@@ -104,7 +104,8 @@ impl WriteTx {
         Ok(())
     }
 
-    /// Takes over keys and login as just read from the cloud, and the status that follows. Returns the user, if known.
+    /// Takes over keys and login as just read from the cloud, and the status that they imply. Returns the user, if
+    /// known.
     pub fn record_access(
         &self,
         key: &UserKey,

@@ -21,17 +21,17 @@ pub struct AccountSecrets {
 }
 
 impl<S: Source> View<S> {
-    /// All accounts, by id.
+    /// Returns all accounts, by id.
     pub fn accounts(&self) -> Result<Vec<Account>, StoreError> {
         self.all(ACCOUNTS)
     }
 
-    /// One account.
+    /// Returns one account.
     pub fn account(&self, id: &AccountId) -> Result<Option<Account>, StoreError> {
         self.get(ACCOUNTS, id.as_str())
     }
 
-    /// An account's balance as last read.
+    /// Returns an account's balance as last read.
     pub fn balance(&self, id: &AccountId) -> Result<Option<BalanceReading>, StoreError> {
         self.get(BALANCES, id.as_str())
     }
@@ -41,7 +41,7 @@ impl<S: Source> View<S> {
     }
 }
 
-/// A sealed key pair that waits to be checked. It cannot be read without the store's key.
+/// A sealed key pair waiting to be checked. It cannot be read without the store's key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WaitingPair {
     name: String,
@@ -49,14 +49,14 @@ pub struct WaitingPair {
 }
 
 impl WaitingPair {
-    /// The name it waits under.
+    /// Returns the name it is stored under.
     pub fn name(&self) -> &str {
         &self.name
     }
 }
 
 impl Store {
-    /// The key pair of an account; `None` if there is no such account.
+    /// Returns the key pair of an account; `None` if there is no such account.
     ///
     /// # Errors
     /// [`StoreError::Unsealable`] if it was tampered with.
@@ -70,15 +70,15 @@ impl Store {
     /// Seals a key pair that waits to be checked; [`WriteTx::put_waiting_pair`] keeps it.
     ///
     /// # Errors
-    /// Fails if the operating system gives no randomness.
+    /// If the operating system provides no randomness.
     pub fn seal_waiting(&self, secrets: &AccountSecrets) -> Result<WaitingPair, StoreError> {
-        // No account's id holds a slash.
+        // No account id contains a slash.
         let name = format!("waiting/{}", uuid::Uuid::new_v4().simple());
         let sealed = seal_pair(&self.sealer, &name, secrets)?;
         Ok(WaitingPair { name, sealed })
     }
 
-    /// A waiting key pair; `None` once it was forgotten.
+    /// Returns a waiting key pair; `None` once it has been forgotten.
     ///
     /// # Errors
     /// [`StoreError::Unsealable`] if it was tampered with.
@@ -103,7 +103,7 @@ impl Store {
         })
     }
 
-    /// Adds an account, or replaces name and key pair of the one with this id, as one transaction.
+    /// Adds an account, or replaces the name and key pair of the one with this id, in one transaction.
     pub fn save_account(
         &self,
         id: &AccountId,
@@ -153,7 +153,7 @@ impl WriteTx {
         Ok(())
     }
 
-    /// Keeps an account's balance as just read.
+    /// Stores an account's balance as just read.
     pub fn put_balance(&self, id: &AccountId, balance: &BalanceReading) -> Result<(), StoreError> {
         self.put(BALANCES, id.as_str(), balance)
     }

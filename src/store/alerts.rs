@@ -9,12 +9,12 @@ use super::{StoreError, WriteTx, keys};
 use crate::domain::{AlertBody, AlertKind, AlertRecord, Notice, UserKey};
 
 impl<S: Source> View<S> {
-    /// One alert.
+    /// Returns one alert.
     pub fn alert(&self, id: u64) -> Result<Option<AlertRecord>, StoreError> {
         self.get(ALERTS, id)
     }
 
-    /// Alerts, newest first: `count` of them after skipping `skip`, and how many match in all.
+    /// Returns alerts, newest first: `count` of them after skipping `skip`, and how many match in all.
     pub fn alerts(
         &self,
         user: Option<&UserKey>,

@@ -16,34 +16,34 @@ use tempfile::NamedTempFile;
 use super::tables::{Visitor, visit_tables};
 use super::{Store, StoreError};
 
-/// redb's page cache of the copy, which is only written.
+/// redb's page cache for the copy, which is only written to.
 const COPY_CACHE_BYTES: usize = 16 * 1024 * 1024;
-/// How many rows are copied between two checks of whether to go on.
+/// How many rows are copied between two checks for cancellation.
 const ROWS_PER_CHECK: usize = 1_000;
 /// `20261123T020000.123Z`: a digit at each `0`. Sorts by time.
 const STAMP: &str = "00000000T000000.000Z";
 
-/// Why there is no backup.
+/// Why no backup was made.
 #[derive(Debug, thiserror::Error)]
 pub enum BackupError {
     /// The file exists.
     #[error("{0} exists already: name a new file")]
     Exists(PathBuf),
-    /// The disk.
+    /// A disk error.
     #[error("cannot write {path}: {source}")]
     Io {
         /// Which file or folder.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: std::io::Error,
     },
     /// The service is shutting down.
     #[error("the backup was cancelled")]
     Stopped,
     /// The copy lacks a table of the store.
-    #[error("the backup lacks the table `{0}`: this airgate does not know it")]
+    #[error("the backup lacks the table `{0}`, which this airgate does not know")]
     Incomplete(String),
-    /// The store.
+    /// A store error.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -66,11 +66,11 @@ from_redb!(
 );
 
 impl Store {
-    /// Copies the store as it is now to the new file `path` (mode 0600). `go_on` is called now and then; `false` cancels the
-    /// copy. Leaves nothing behind if it fails.
+    /// Copies the store as it is now to the new file `path` (mode 0600). `go_on` is called from time to time; returning
+    /// `false` cancels the copy. Leaves nothing behind if it fails.
     ///
     /// # Errors
-    /// [`BackupError::Exists`] if `path` exists; otherwise an error of the disk or the store.
+    /// [`BackupError::Exists`] if `path` exists; otherwise a disk or store error.
     pub fn backup(&self, path: &Path, go_on: &dyn Fn() -> bool) -> Result<(), BackupError> {
         self.backup_as(path, ".airgate-backup-", go_on)
     }
@@ -116,7 +116,7 @@ pub struct BackupFolder {
 }
 
 impl BackupFolder {
-    /// Backups of the store at `store` in `folder`, of which the newest `keep` are kept.
+    /// Manages backups of the store at `store` in `folder`, of which the newest `keep` are kept.
     pub fn new(folder: &Path, store: &Path, keep: usize) -> Self {
         let stem = store.file_stem().map_or("airgate".into(), |stem| stem.to_string_lossy());
         Self { folder: folder.to_owned(), stem: stem.into_owned(), keep }
@@ -155,7 +155,7 @@ impl BackupFolder {
         Ok((path, old.len()))
     }
 
-    /// The names of all regular files in the folder.
+    /// Returns the names of all regular files in the folder.
     fn names(&self) -> std::io::Result<Vec<String>> {
         let mut names = Vec::new();
         for entry in std::fs::read_dir(&self.folder)? {
@@ -187,12 +187,12 @@ impl BackupFolder {
 
 const TEMPORARY_SUFFIX: &str = ".tmp";
 
-/// A new file, mode 0600, that is deleted unless it is renamed.
+/// Creates a new file, mode 0600, that is deleted unless it is renamed.
 pub(super) fn temporary_in(folder: &Path, prefix: &str) -> std::io::Result<NamedTempFile> {
     tempfile::Builder::new().prefix(prefix).suffix(TEMPORARY_SUFFIX).tempfile_in(folder)
 }
 
-/// The folder that `path` is in.
+/// Returns the folder that `path` is in.
 pub(super) fn folder_of(path: &Path) -> &Path {
     match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
@@ -200,7 +200,8 @@ pub(super) fn folder_of(path: &Path) -> &Path {
     }
 }
 
-/// Syncs a folder, and with it the names in it. Not every file system can, and none needs it to stay consistent.
+/// Syncs a folder, so that the names in it are on disk. Not every file system supports this, and none needs it to stay
+/// consistent.
 pub(super) fn sync_folder(folder: &Path) {
     let _ = File::open(folder).and_then(|folder| folder.sync_all());
 }
@@ -348,7 +349,7 @@ mod tests {
     }
 
     #[test]
-    fn a_table_that_is_not_in_the_list_is_noticed() {
+    fn a_table_missing_from_the_list_is_noticed() {
         let (folder, store) = (tempfile::tempdir().unwrap(), filled());
         const OTHER: TableDefinition<'static, &str, u64> = TableDefinition::new("other");
         store

@@ -1,5 +1,5 @@
-//! The chats that the bot knows. Over the long connection, Feishu pushes a message only while the bot is connected; what
-//! it missed is read from the histories of these chats.
+//! The chats that the bot knows. Over the long connection, Feishu pushes a message only while the bot is connected;
+//! messages it missed are read from the histories of these chats.
 
 use std::ops::ControlFlow;
 
@@ -11,7 +11,7 @@ use super::view::{Order, Source, View};
 use super::{StoreError, WriteTx};
 
 impl<S: Source> View<S> {
-    /// All chats with their ids, those with the latest messages first.
+    /// Returns all chats with their ids, most recently active first.
     pub fn known_chats(&self) -> Result<Vec<(String, KnownChat)>, StoreError> {
         let mut chats = Vec::new();
         self.scan::<_, _, &str, _>(CHATS, .., Order::Ascending, |id, chat| {
@@ -22,7 +22,7 @@ impl<S: Source> View<S> {
         Ok(chats)
     }
 
-    /// One chat.
+    /// Returns one chat.
     pub fn known_chat(&self, chat_id: &str) -> Result<Option<KnownChat>, StoreError> {
         self.get(CHATS, chat_id)
     }
@@ -51,7 +51,7 @@ mod tests {
     use crate::store::Store;
 
     #[test]
-    fn chats_are_known_by_their_latest_message() {
+    fn chats_are_kept_with_their_latest_message() {
         let store = Store::with_backend(redb::backends::InMemoryBackend::new(), &[1; 32]).unwrap();
         let at = |second| Timestamp::from_second(second).unwrap();
         store
@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn the_mark_is_kept() {
+    fn heard_until_is_kept() {
         let store = Store::with_backend(redb::backends::InMemoryBackend::new(), &[1; 32]).unwrap();
         assert_eq!(store.read(|tx| tx.heard_until()).unwrap(), None);
         let at = Timestamp::from_second(1_700_000_000).unwrap();

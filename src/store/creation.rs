@@ -19,7 +19,7 @@ impl Store {
     /// Seals a text that only `person` may read.
     ///
     /// # Errors
-    /// [`StoreError::Unsealable`] if the operating system gives no randomness.
+    /// [`StoreError::Unsealable`] if the operating system provides no randomness.
     pub fn seal_for(&self, person: &OpenId, secret: &str) -> Result<String, StoreError> {
         self.seal_text(&for_person(person), secret)
     }
@@ -72,7 +72,8 @@ fn open_text(
     Ok(Zeroizing::new(text.to_owned()))
 }
 
-/// No account id contains a colon, so nothing sealed for a person opens as an account's key pair.
+/// Returns the context that a secret for a person is bound to. No account id contains a colon, so nothing sealed for a
+/// person opens as an account's key pair.
 fn for_person(person: &OpenId) -> String {
     format!("person:{person}")
 }
@@ -82,17 +83,17 @@ fn of_creation(id: u64) -> String {
 }
 
 impl<S: Source> View<S> {
-    /// One creation.
+    /// Returns one creation.
     pub fn creation(&self, id: u64) -> Result<Option<Creation>, StoreError> {
         self.get(CREATIONS, id)
     }
 
-    /// The creation that a form requested.
+    /// Returns the creation that a form requested.
     pub fn creation_of_op(&self, op: &OpId) -> Result<Option<Creation>, StoreError> {
         self.find_creation(|creation| creation.ops.contains(op))
     }
 
-    /// The creation of this user that a task is running.
+    /// Returns the creation of this user that a task is running.
     pub fn running_creation(&self, user: &UserKey) -> Result<Option<Creation>, StoreError> {
         self.find_creation(|creation| creation.running && creation.wanted.key == *user)
     }
@@ -114,7 +115,7 @@ impl<S: Source> View<S> {
 }
 
 impl WriteTx {
-    /// The id of a new creation. Creations beyond the last [`KEPT`] are removed.
+    /// Returns the id of a new creation. Creations beyond the last [`KEPT`] are removed.
     pub fn next_creation(&self) -> Result<u64, StoreError> {
         let id = self.next_number("creations")?;
         if let Some(oldest) = id.checked_sub(KEPT) {

@@ -1,9 +1,9 @@
-//! What lists and look-ups need of every user, kept in memory: 100,000 users are searched and counted without decoding a
-//! row from disk.
+//! What lists and look-ups need to know about every user, kept in memory: 100,000 users are searched and counted
+//! without decoding a row from disk.
 //!
-//! A directory belongs to one revision of the users, and each transaction has the one of the state it sees: a snapshot
-//! finds it by the revision that it reads; a transaction that changes users changes its own copy, which others see once it
-//! is committed. Copies share their common parts.
+//! A directory belongs to one revision of the users, and each transaction has the directory of the state it sees: a
+//! snapshot looks it up by the revision it reads; a transaction that changes users changes its own copy, which others
+//! see once it is committed. Copies share their common parts.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -19,24 +19,24 @@ use crate::domain::{AccountId, Money, OpenId, Thresholds, User, UserKey, UserSta
 
 /// The counter that goes up whenever users change.
 const REVISION: &str = "users_revision";
-/// How many revisions are kept: a snapshot looks up its own right after it was taken.
+/// How many revisions are kept. A few are enough: a snapshot looks up its own right after it is taken.
 const KEPT: usize = 4;
 
 /// Separates the parts of [`Entry::folded`]; names do not contain it.
 const PART: char = '\u{0}';
 
-/// What is kept in memory of one user.
+/// What is kept in memory about one user.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
     /// Names and remark in lower case: `account/username`, display name, remark.
     folded: Box<str>,
-    /// What is known of the user's access.
+    /// What is known about the user's access.
     pub status: UserStatus,
-    /// Allocated total.
+    /// The allocated total.
     pub quota: Money,
-    /// Spending that counts.
+    /// The spending that counts.
     pub consumed: Money,
-    /// Consumed whole percents of the quota; `None` if nothing is allocated.
+    /// Usage in whole percent, rounded down; `None` if nothing is allocated.
     pub percent: Option<i64>,
     /// The user's own thresholds; `None` = the global default.
     pub thresholds: Option<Box<Thresholds>>,
@@ -59,22 +59,23 @@ impl Entry {
         }
     }
 
-    /// Whether key, display name or remark contain `folded`, a text in lower case. An empty text matches everyone.
+    /// Returns whether key, display name or remark contain `folded`, a text in lower case. An empty text matches
+    /// everyone.
     pub fn contains(&self, folded: &str) -> bool {
         self.folded.contains(folded)
     }
 
-    /// `account/username` in lower case.
+    /// Returns `account/username` in lower case.
     pub fn key(&self) -> &str {
         self.folded.split(PART).next().unwrap_or_default()
     }
 
-    /// The user name in lower case.
+    /// Returns the user name in lower case.
     pub fn username(&self) -> &str {
         self.key().split_once('/').map_or("", |(_, username)| username)
     }
 
-    /// The display name in lower case.
+    /// Returns the display name in lower case.
     pub fn display_name(&self) -> &str {
         self.folded.split(PART).nth(1).unwrap_or_default()
     }
@@ -89,12 +90,12 @@ pub struct Directory {
 }
 
 impl Directory {
-    /// All users, by account and name.
+    /// Returns all users, by account and name.
     pub fn iter(&self) -> impl Iterator<Item = (&UserKey, &Entry)> {
         self.users.iter().map(|(key, entry)| (key, &**entry))
     }
 
-    /// Whether another account has a user of the same name, so that the account must be shown.
+    /// Returns whether another account has a user of the same name, so that the account must be shown.
     pub fn is_ambiguous(&self, user: &UserKey) -> bool {
         self.accounts.iter().any(|account| {
             *account != user.account
@@ -102,7 +103,7 @@ impl Directory {
         })
     }
 
-    /// How many users of an account are in the cloud.
+    /// Returns how many users of an account are in the cloud.
     pub fn present_in(&self, account: &AccountId) -> usize {
         let users = self.users.iter().filter(|(key, _)| key.account == *account);
         users.filter(|(_, entry)| entry.status != UserStatus::Gone).count()
@@ -125,19 +126,19 @@ impl Directory {
 pub(super) struct Directories(Mutex<Vec<(u64, Directory)>>);
 
 impl Directories {
-    /// The directory of the state that a transaction sees; `None` once it was evicted.
+    /// Returns the directory of the state that a transaction sees; `None` once it was evicted.
     pub(super) fn seen_by<S: Source>(&self, tx: &S) -> Result<Option<Directory>, StoreError> {
         let counted = tx.table(COUNTERS)?.get(REVISION)?.map_or(0, |last| last.value());
         let kept = self.0.lock();
         Ok(kept.iter().find(|(revision, _)| *revision == counted).map(|(_, kept)| kept.clone()))
     }
 
-    /// The directory that a write transaction begins with: there is only one such transaction at a time.
+    /// Returns the directory that a write transaction begins with; there is only one such transaction at a time.
     pub(super) fn latest(&self) -> Directory {
         self.0.lock().last().map(|(_, directory)| directory.clone()).unwrap_or_default()
     }
 
-    /// Publishes what `tx` did to the users under a revision of its own, right before the commit.
+    /// Publishes the users as changed by `tx` under a new revision, right before the commit.
     pub(super) fn publish(&self, tx: &WriteTx) -> Result<(), StoreError> {
         let mut directory = tx.1.borrow_mut();
         if directory.changed {
@@ -161,7 +162,7 @@ impl Directories {
 
     fn keep(&self, revision: u64, directory: Directory) {
         let mut kept = self.0.lock();
-        // The number of a transaction that was not committed is given out again.
+        // The revision of a transaction that was not committed is assigned again.
         kept.retain(|(known, _)| *known < revision);
         kept.push((revision, directory));
         let surplus = kept.len().saturating_sub(KEPT);

@@ -1,4 +1,4 @@
-//! Handled exactly once: events and messages that were seen, and forms that were applied.
+//! Exactly-once handling: events and messages already seen, and forms already applied.
 
 use jiff::{SignedDuration, Timestamp};
 use redb::ReadableTable;
@@ -9,20 +9,20 @@ use super::view::{Source, View};
 use super::{StoreError, WriteTx};
 use crate::domain::{EVENT_WINDOW, OpId};
 
-/// How long rows of seen events are kept: somewhat longer than they count.
+/// How long rows of seen events are kept: somewhat longer than the event window.
 const SEEN_KEPT: SignedDuration = SignedDuration::from_hours(EVENT_WINDOW.as_hours() + 1);
 /// How long outcomes are kept. A card can be clicked for 14 days after it was sent (卡片 JSON 2.0 版本更新说明).
 const OPS_KEPT: SignedDuration = SignedDuration::from_hours(15 * 24);
-/// How many old rows are removed with each new one, at most.
+/// The most old rows removed with each new one.
 const PRUNED_AT_ONCE: usize = 20;
 
 impl<S: Source> View<S> {
-    /// How a form was answered when it was first submitted.
+    /// Returns how a form was answered when it was first submitted.
     pub fn op_outcome(&self, op: &OpId) -> Result<Option<OpOutcome>, StoreError> {
         self.get(OPS, op.as_str())
     }
 
-    /// Whether any of `keys` was claimed within [`EVENT_WINDOW`].
+    /// Returns whether any of `keys` was claimed within [`EVENT_WINDOW`].
     pub fn is_seen(&self, keys: &[String], now: Timestamp) -> Result<bool, StoreError> {
         let seen = self.open(SEEN)?;
         for key in keys {
@@ -37,7 +37,7 @@ impl<S: Source> View<S> {
 
 impl WriteTx {
     /// Claims an event by all its keys (event id, message id). Returns false, and changes nothing, if one of them was
-    /// claimed within [`EVENT_WINDOW`]: the event was handled already.
+    /// claimed within [`EVENT_WINDOW`]: the event has already been handled.
     pub fn claim(&self, keys: &[String], now: Timestamp) -> Result<bool, StoreError> {
         if self.is_seen(keys, now)? {
             return Ok(false);
@@ -64,7 +64,7 @@ impl WriteTx {
         Ok(true)
     }
 
-    /// Keeps how a form was answered.
+    /// Stores how a form was answered.
     pub fn put_op_outcome(&self, op: &OpId, outcome: &OpOutcome) -> Result<(), StoreError> {
         self.put(OPS, op.as_str(), outcome)?;
         let mut by_time = self.open(OPS_BY_TIME)?;

@@ -1,18 +1,18 @@
-//! Keys of rows: how ids are written into them and read from them.
+//! Row keys: how ids are written into them and read from them.
 
 use crate::domain::{AccountId, BillPeriod, ProjectName, UserKey, Username};
 
-/// (account, username)
+/// Returns (account, username).
 pub(super) fn of_user(user: &UserKey) -> (&str, &str) {
     (user.account.as_str(), user.username.as_str())
 }
 
-/// The user of a key that [`of_user`] made.
+/// Returns the user of a key that [`of_user`] made.
 pub(super) fn user((account, username): (&str, &str)) -> Option<UserKey> {
     Some(UserKey::new(AccountId::new(account).ok()?, Username::new(username).ok()?))
 }
 
-/// (account, username, project)
+/// Returns (account, username, project).
 pub(super) fn of_link<'a>(
     user: &'a UserKey,
     project: &'a ProjectName,
@@ -20,24 +20,24 @@ pub(super) fn of_link<'a>(
     (user.account.as_str(), user.username.as_str(), project.as_str())
 }
 
-/// (account, username, number): a numbered row of a user
+/// Returns (account, username, number): a numbered row of a user.
 pub(super) fn of_numbered(user: &UserKey, number: u64) -> (&str, &str, u64) {
     (user.account.as_str(), user.username.as_str(), number)
 }
 
-/// A period as YYYYMM.
+/// Returns a period as YYYYMM.
 pub(super) fn of_period(period: BillPeriod) -> u32 {
     u32::from(period.year().unsigned_abs()) * 100 + u32::from(period.month().unsigned_abs())
 }
 
-/// The period of a number that [`of_period`] made.
+/// Returns the period of a number that [`of_period`] made.
 pub(super) fn period(number: u32) -> Option<BillPeriod> {
     let year = i16::try_from(number / 100).ok()?;
     let month = i8::try_from(number % 100).ok()?;
     BillPeriod::new(year, month).ok()
 }
 
-/// (period, account, username, project or "" for the total)
+/// Returns (period, account, username, project or "" for the total).
 pub(super) fn of_spending<'a>(
     period: BillPeriod,
     user: &'a UserKey,

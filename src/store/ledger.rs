@@ -8,7 +8,7 @@ use super::{StoreError, WriteTx, keys};
 use crate::domain::{Booking, LedgerEntry, UserKey};
 
 impl<S: Source> View<S> {
-    /// The last `count` ledger entries of a user, newest first, and how many there are in all.
+    /// Returns the last `count` ledger entries of a user, newest first, and how many there are in all.
     pub fn ledger(
         &self,
         user: &UserKey,

@@ -9,7 +9,7 @@ use super::{StoreError, WriteTx, keys};
 use crate::domain::{AccountId, ProjectInfo, ProjectLink, ProjectName, UserKey};
 
 impl<S: Source> View<S> {
-    /// A user's links, by project.
+    /// Returns a user's links, by project.
     pub fn links_of(&self, user: &UserKey) -> Result<Vec<ProjectLink>, StoreError> {
         let (account, username) = keys::of_user(user);
         self.with_prefix(LINKS, (account, username, ""), |key| {
@@ -17,12 +17,12 @@ impl<S: Source> View<S> {
         })
     }
 
-    /// The links of all users of an account.
+    /// Returns the links of all users of an account.
     pub fn links_of_account(&self, account: &AccountId) -> Result<Vec<ProjectLink>, StoreError> {
         self.with_prefix(LINKS, (account.as_str(), "", ""), |key| key.0 == account.as_str())
     }
 
-    /// One link.
+    /// Returns one link.
     pub fn link(
         &self,
         user: &UserKey,
@@ -31,12 +31,12 @@ impl<S: Source> View<S> {
         self.get(LINKS, keys::of_link(user, project))
     }
 
-    /// The account's projects as last listed, by name.
+    /// Returns the account's projects as last listed, by name.
     pub fn projects_of(&self, account: &AccountId) -> Result<Vec<ProjectInfo>, StoreError> {
         self.with_prefix(PROJECTS, (account.as_str(), ""), |key| key.0 == account.as_str())
     }
 
-    /// One project as last listed.
+    /// Returns one project as last listed.
     pub fn project(
         &self,
         account: &AccountId,
@@ -45,7 +45,7 @@ impl<S: Source> View<S> {
         self.get(PROJECTS, (account.as_str(), project.as_str()))
     }
 
-    /// When the account's projects were last listed.
+    /// Returns when the account's projects were last listed.
     pub fn projects_listed_at(&self, account: &AccountId) -> Result<Option<Timestamp>, StoreError> {
         let millis = self.open(PROJECTS_LISTED)?.get(account.as_str())?.map(|at| at.value());
         Ok(millis.and_then(|millis| Timestamp::from_millisecond(millis).ok()))

@@ -22,7 +22,7 @@ const BOT: &str = "bot_open_id";
 const HEARD: &str = "heard_until";
 const UNDELIVERED_TOLD: &str = "undelivered_told_at";
 
-/// Sealed under the master key when the store is made; opening it proves the key.
+/// Sealed under the master key when the store is created; opening it proves that a key is the right one.
 const KEY_CHECK_TEXT: &[u8] = b"airgate";
 
 impl<S: Source> View<S> {
@@ -30,44 +30,44 @@ impl<S: Source> View<S> {
         self.get(META.holding(), name)
     }
 
-    /// The layout version of the file; `None` if it has none, so that it is new or not airgate's.
+    /// Returns the layout version of the file; `None` if it has none: the file is new, or not airgate's.
     pub(super) fn schema_version(&self) -> Result<Option<u64>, StoreError> {
         self.meta(SCHEMA)
     }
 
-    /// Whether `sealer` has the key of the store; `false` also if the store holds no proof of one.
+    /// Returns whether `sealer` has the key of the store; also `false` if the store holds no proof of a key.
     pub(super) fn is_key_of(&self, sealer: &Sealer) -> Result<bool, StoreError> {
         let sealed = self.open(META)?.get(KEY_CHECK)?.map(|sealed| sealed.value().to_vec());
         Ok(sealed.is_some_and(|sealed| sealer.open(KEY_CHECK, &sealed).is_ok()))
     }
 
-    /// What `/config` saved.
+    /// Returns the settings saved by `/config`.
     pub fn saved_settings(&self) -> Result<SavedSettings, StoreError> {
         Ok(self.meta(SETTINGS)?.unwrap_or_default())
     }
 
-    /// What the monitor keeps between cycles.
+    /// Returns what the monitor remembers between cycles.
     pub fn monitor_state(&self) -> Result<MonitorState, StoreError> {
         Ok(self.meta(MONITOR)?.unwrap_or_default())
     }
 
-    /// The bot's own open_id, once it was looked up.
+    /// Returns the bot's own open_id, once it was looked up.
     pub fn bot_open_id(&self) -> Result<Option<OpenId>, StoreError> {
         self.meta(BOT)
     }
 
-    /// Up to when every message is known to have reached the bot over the long connection; `None` before the first
-    /// connection.
+    /// Returns the time up to which every message is known to have reached the bot over the long connection; `None`
+    /// before the first connection.
     pub fn heard_until(&self) -> Result<Option<Timestamp>, StoreError> {
         self.meta(HEARD)
     }
 
-    /// When administrators were last told of a message whose delivery was given up.
+    /// Returns when administrators were last told of a message whose delivery was given up.
     pub fn undelivered_told_at(&self) -> Result<Option<Timestamp>, StoreError> {
         self.meta(UNDELIVERED_TOLD)
     }
 
-    /// A person's name, once it was looked up.
+    /// Returns a person's name, once it was looked up.
     pub fn person_name(&self, person: &OpenId) -> Result<Option<String>, StoreError> {
         self.get(PEOPLE, person.as_str())
     }
@@ -106,27 +106,27 @@ impl WriteTx {
         self.put_meta(SETTINGS, settings)
     }
 
-    /// Keeps the monitor's memory.
+    /// Stores what the monitor remembers between cycles.
     pub fn put_monitor_state(&self, state: &MonitorState) -> Result<(), StoreError> {
         self.put_meta(MONITOR, state)
     }
 
-    /// Keeps the bot's own open_id.
+    /// Stores the bot's own open_id.
     pub fn put_bot_open_id(&self, bot: &OpenId) -> Result<(), StoreError> {
         self.put_meta(BOT, bot)
     }
 
-    /// Keeps up to when every message has reached the bot.
+    /// Stores the time up to which every message has reached the bot.
     pub fn put_heard_until(&self, at: Timestamp) -> Result<(), StoreError> {
         self.put_meta(HEARD, &at)
     }
 
-    /// Keeps when administrators were told of a message whose delivery was given up.
+    /// Stores when administrators were last told of a message whose delivery was given up.
     pub fn put_undelivered_told_at(&self, at: Timestamp) -> Result<(), StoreError> {
         self.put_meta(UNDELIVERED_TOLD, &at)
     }
 
-    /// Keeps a person's name.
+    /// Stores a person's name.
     pub fn put_person_name(&self, person: &OpenId, name: &str) -> Result<(), StoreError> {
         self.put(PEOPLE, person.as_str(), &name.to_owned())
     }

@@ -23,7 +23,7 @@ impl WriteTx {
         }
     }
 
-    /// Brings an older layout up to the present one. Every table exists already; a file without a version is new.
+    /// Brings an older layout up to the current one. Every table exists already; a file without a version is new.
     pub(super) fn migrate(&self) -> Result<(), StoreError> {
         let found = self.schema_version()?;
         let done = found.unwrap_or(SCHEMA_VERSION).saturating_sub(1);
@@ -37,7 +37,7 @@ impl WriteTx {
     }
 }
 
-/// Layout 1 to 2: users of a period are ranked by their total, and alerts are indexed by kind.
+/// Migrates layout 1 to 2: users of a period are ranked by their total, and alerts are indexed by kind.
 fn index_totals_and_alerts(tx: &WriteTx) -> Result<(), StoreError> {
     let spending = tx.open(SPENDING)?;
     let mut ranks = tx.open(SPENDING_RANKED)?;

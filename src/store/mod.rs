@@ -1,5 +1,5 @@
-//! The store: one redb file. Only this folder writes to the disk. It keeps tables, keys, encoding and transactions; the
-//! rules of what is written are in `domain`.
+//! The store: one redb file. Only this folder writes to the disk. It owns tables, keys, encoding and transactions; the
+//! rules for what is written are in `domain`.
 //!
 //! Reads and writes are transactions: [`Store::read`] gives a snapshot, [`Store::write`] commits all of its closure's
 //! effects or none. A request's effect, its event id or `op`, and the messages it sends go into one transaction.
@@ -59,7 +59,7 @@ const CACHE_BYTES: usize = 64 * 1024 * 1024;
 
 /// Length of redb's magic number at the beginning of a file (its design document, "Super-header").
 const MAGIC_BYTES: usize = 9;
-/// Everything that redb writes before the magic number lies within these bytes.
+/// Everything that redb writes before the magic number fits within these bytes.
 const HEADER_BYTES: usize = 512;
 /// A file that redb is still creating is smaller.
 const MAX_UNFINISHED_BYTES: u64 = 16 * 1024 * 1024;
@@ -79,7 +79,7 @@ pub enum StoreError {
     InUse(PathBuf),
     /// It was written by a newer airgate.
     #[error(
-        "the store has layout version {found}, this airgate knows {SCHEMA_VERSION}; use the newer airgate"
+        "the store has layout version {found}, but this airgate only knows {SCHEMA_VERSION}; use the newer one"
     )]
     NewerSchema {
         /// The version in the file.
@@ -96,7 +96,7 @@ pub enum StoreError {
     Io {
         /// Which file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: std::io::Error,
     },
     /// redb's error.
@@ -107,7 +107,7 @@ pub enum StoreError {
     Codec {
         /// Which table.
         table: &'static str,
-        /// Why.
+        /// The cause.
         source: serde_json::Error,
     },
     /// The transaction's closure panicked.
@@ -210,18 +210,18 @@ impl Store {
     ) -> Result<T, E> {
         loop {
             let tx = self.db.begin_read().map_err(StoreError::from)?;
-            // If several commits came in between, a newer snapshot does as well.
+            // If several commits came in between, a newer snapshot is just as good.
             if let Some(directory) = self.directories.seen_by(&tx)? {
                 return f(&View(tx, RefCell::new(directory)));
             }
         }
     }
 
-    /// Runs `f` and commits what it did; an error from `f` rolls everything back.
+    /// Runs `f` and commits its changes; an error from `f` rolls everything back.
     ///
     /// # Errors
-    /// What `f` returns, or the store's own. After a failed commit the effect may or may not be on disk: it is unknown, not
-    /// undone.
+    /// The error of `f`, or of the store. After a failed commit the effect may or may not be on disk: it is unknown,
+    /// not undone.
     pub fn write<T, E: From<StoreError>>(
         &self,
         f: impl FnOnce(&WriteTx) -> Result<T, E>,

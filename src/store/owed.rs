@@ -1,4 +1,4 @@
-//! What is owed to the outside: messages by lane, and tasks.
+//! What is owed to the outside world: messages by lane, and tasks.
 
 use std::collections::HashSet;
 use std::ops::{Bound, ControlFlow};
@@ -14,11 +14,11 @@ use crate::domain::{
 };
 
 /// How many ids of delivered messages are kept: to update these messages, and to tell them from one whose delivery is
-/// unclear. A chat takes 5 messages a second, so they reach back more than the hour that matters for the latter.
+/// unclear. A chat accepts 5 messages a second, so they cover more than the hour that matters for the latter.
 const SENT_KEPT: u64 = 20_000;
 /// How many of a lane's newest rows are searched for updates of the same card.
 const SEARCHED_FOR_UPDATES: usize = 200;
-/// How many messages are kept whose delivery was given up.
+/// How many messages whose delivery was given up are kept.
 const FAILED_KEPT: u64 = 100;
 /// Time allowed for the client to display the callback's answer before an update is sent.
 const AFTER_CLICK: SignedDuration = SignedDuration::from_millis(800);
@@ -35,7 +35,7 @@ enum Way {
 /// A message to enqueue.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewMessage {
-    /// The queue it is sent in order with: see [`OwedMessage::lane`].
+    /// The queue whose order it is sent in: see [`OwedMessage::lane`].
     pub lane: String,
     /// What is sent, and where.
     pub dispatch: Dispatch,
@@ -50,7 +50,7 @@ pub struct NewMessage {
 }
 
 impl NewMessage {
-    /// A message that delivers no alert and mentions nobody, due `now`.
+    /// Creates a message that delivers no alert and mentions nobody, due `now`.
     pub fn new(lane: &str, dispatch: Dispatch, now: Timestamp) -> Self {
         Self {
             lane: lane.to_owned(),
@@ -62,19 +62,19 @@ impl NewMessage {
         }
     }
 
-    /// It delivers this alert.
+    /// Sets the alert that it delivers.
     #[must_use]
     pub fn for_alert(self, alert: Option<u64>) -> Self {
         Self { alert, ..self }
     }
 
-    /// It mentions the people behind these mobile numbers.
+    /// Mentions the people behind these mobile numbers.
     #[must_use]
     pub fn mentioning(self, mention_mobiles: Vec<String>) -> Self {
         Self { mention_mobiles, ..self }
     }
 
-    /// It is the plain form of a message whose card was refused.
+    /// Marks it as the plain form of a message whose card was refused.
     #[must_use]
     pub fn plain(self) -> Self {
         Self { plain: true, ..self }
@@ -82,7 +82,7 @@ impl NewMessage {
 }
 
 impl<S: Source> View<S> {
-    /// The first owed message of every lane.
+    /// Returns the first owed message of every lane.
     pub fn lane_heads(&self) -> Result<Vec<OwedMessage>, StoreError> {
         let table = self.open(OUTBOX)?;
         let mut heads: Vec<OwedMessage> = Vec::new();
@@ -100,35 +100,35 @@ impl<S: Source> View<S> {
         Ok(heads)
     }
 
-    /// An owed message.
+    /// Returns an owed message.
     pub fn owed(&self, lane: &str, id: u64) -> Result<Option<OwedMessage>, StoreError> {
         self.get(OUTBOX, (lane, id))
     }
 
-    /// The id of the message that was enqueued last.
+    /// Returns the id of the message that was enqueued last.
     pub fn last_owed(&self) -> Result<u64, StoreError> {
         Ok(self.open(COUNTERS)?.get("owed")?.map_or(0, |last| last.value()))
     }
 
-    /// How many messages are owed.
+    /// Returns how many messages are owed.
     pub fn owed_count(&self) -> Result<usize, StoreError> {
         Ok(usize::try_from(self.open(OUTBOX)?.len()?).unwrap_or(usize::MAX))
     }
 
-    /// The message that an owed one became.
+    /// Returns the message that was sent for an owed one.
     pub fn sent_as(&self, owed: u64) -> Result<Option<MessageId>, StoreError> {
         let id = self.open(SENT)?.get(owed)?.map(|id| id.value().to_owned());
         Ok(id.and_then(|id| MessageId::new(id).ok()))
     }
 
-    /// The ids of all messages that are known to be delivered, as far back as they are kept.
+    /// Returns the ids of all messages that are known to be delivered, as far back as they are kept.
     pub fn sent_messages(&self) -> Result<HashSet<String>, StoreError> {
         let sent = self.open(SENT)?;
         let ids = sent.iter()?.map(|row| row.map(|(_, id)| id.value().to_owned()));
         Ok(ids.collect::<Result<_, _>>()?)
     }
 
-    /// The last messages whose delivery was given up, newest first.
+    /// Returns the last messages whose delivery was given up, newest first.
     pub fn failed_messages(&self, count: usize) -> Result<Vec<FailedMessage>, StoreError> {
         let mut failed = Vec::new();
         self.scan::<_, _, u64, _>(FAILED, .., Order::Descending, |_, message| {
@@ -138,7 +138,7 @@ impl<S: Source> View<S> {
         Ok(failed)
     }
 
-    /// Tasks in the order they were requested.
+    /// Returns the tasks in the order they were requested.
     pub fn tasks(&self) -> Result<Vec<Task>, StoreError> {
         self.all(TASKS)
     }
@@ -190,7 +190,7 @@ impl WriteTx {
     }
 
     /// Records an attempt at a message that is still owed. Its content stays as it is in the store, where it may have
-    /// changed meanwhile: see [`WriteTx::renew_updates`].
+    /// changed in the meantime: see [`WriteTx::renew_updates`].
     pub fn note_try(&self, owed: &OwedMessage) -> Result<(), StoreError> {
         match self.owed(&owed.lane, owed.id)? {
             Some(standing) => {
@@ -200,7 +200,7 @@ impl WriteTx {
         }
     }
 
-    /// Whether its content has changed since it was read as `owed`: see [`WriteTx::renew_updates`].
+    /// Returns whether its content has changed since it was read as `owed`: see [`WriteTx::renew_updates`].
     pub fn was_renewed(&self, owed: &OwedMessage) -> Result<bool, StoreError> {
         let standing = self.owed(&owed.lane, owed.id)?;
         Ok(standing.is_some_and(|standing| standing.dispatch != owed.dispatch))
@@ -242,8 +242,8 @@ impl WriteTx {
         Ok(())
     }
 
-    /// Records that an owed message was delivered, as `message` if it created one. An alert whose last owed message this
-    /// was becomes delivered. An update whose content has changed meanwhile stays owed.
+    /// Records that an owed message was delivered, as `message` if it created one. If this was the last owed message of
+    /// an alert, the alert becomes delivered. An update whose content has changed in the meantime stays owed.
     pub fn delivered(
         &self,
         owed: &OwedMessage,
@@ -281,20 +281,20 @@ impl WriteTx {
 
     /// Records how one of an alert's deliveries ended. When none is left, the alert counts as delivered if any of them
     /// succeeded.
-    fn settle_alert(&self, owed: &OwedMessage, way: Way) -> Result<(), StoreError> {
+    fn settle_alert(&self, owed: &OwedMessage, state: Way) -> Result<(), StoreError> {
         let Some(alert) = owed.alert else { return Ok(()) };
         let mut table = self.open(ALERT_OWED)?;
-        table.insert((alert, owed.id), way as u8)?;
-        let ways = table
+        table.insert((alert, owed.id), state as u8)?;
+        let states = table
             .range((alert, 0)..=(alert, u64::MAX))?
-            .map(|row| row.map(|(_, way)| way.value()))
+            .map(|row| row.map(|(_, state)| state.value()))
             .collect::<Result<Vec<u8>, _>>()?;
-        if ways.contains(&(Way::Owed as u8)) {
+        if states.contains(&(Way::Owed as u8)) {
             return Ok(());
         }
         table.retain_in((alert, 0)..=(alert, u64::MAX), |_, _| false)?;
         drop(table);
-        let delivered = ways.contains(&(Way::Delivered as u8));
+        let delivered = states.contains(&(Way::Delivered as u8));
         self.set_alert_notice(alert, if delivered { Notice::Delivered } else { Notice::Failed })
     }
 
@@ -328,27 +328,27 @@ impl WriteTx {
         Ok(())
     }
 
-    /// Removes a task that is done. Returns whether it was there.
+    /// Removes a task that is done. Returns whether it existed.
     pub fn finish_task(&self, id: u64) -> Result<bool, StoreError> {
         Ok(self.open(TASKS)?.remove(id)?.is_some())
     }
 
-    /// A task as it is now; `None` once it is done.
+    /// Returns a task as it is now; `None` once it is done.
     pub fn task(&self, id: u64) -> Result<Option<Task>, StoreError> {
         self.get(TASKS, id)
     }
 
-    /// Enqueues the result of what was requested at `asked`, as an update of the card that shows it in progress. The update
-    /// waits a moment: if it overtook the answer to the click, that answer would undo it.
+    /// Enqueues the result of a request made at `requested_at`, as an update of the card that shows it in progress. The
+    /// update waits a moment: if it overtook the answer to the click, that answer would undo it.
     pub fn owe_report(
         &self,
         report: &Report,
         card: String,
-        asked: Timestamp,
+        requested_at: Timestamp,
         now: Timestamp,
     ) -> Result<u64, StoreError> {
         let target: UpdateTarget = report.target.clone();
-        let answered = asked.checked_add(AFTER_CLICK).unwrap_or(now);
+        let answered = requested_at.checked_add(AFTER_CLICK).unwrap_or(now);
         let dispatch = Dispatch::Update { target, card };
         let message = NewMessage {
             not_before: answered.max(now),

@@ -8,7 +8,7 @@ use super::{StoreError, WriteTx, keys};
 use crate::domain::{Authorisation, ProjectName, UserKey};
 
 impl<S: Source> View<S> {
-    /// The policies that airgate attached to a user within a project, or has yet to attach.
+    /// Returns the policies that airgate attached to a user within a project, or has yet to attach.
     pub fn authorisation(
         &self,
         user: &UserKey,
@@ -17,7 +17,7 @@ impl<S: Source> View<S> {
         self.get(AUTHORISATIONS, keys::of_link(user, project))
     }
 
-    /// The same for all projects of a user, including those that are no longer linked.
+    /// Returns the same for all projects of a user, including those that are no longer linked.
     pub fn authorisations_of(&self, user: &UserKey) -> Result<Vec<Authorisation>, StoreError> {
         let (account, username) = keys::of_user(user);
         self.with_prefix(AUTHORISATIONS, (account, username, ""), |key| {
@@ -25,7 +25,7 @@ impl<S: Source> View<S> {
         })
     }
 
-    /// All authorisations that still need a call to the cloud.
+    /// Returns all authorisations that still need a call to the cloud.
     pub fn authorisations_owed(&self) -> Result<Vec<Authorisation>, StoreError> {
         let all = self.open(AUTHORISATIONS)?;
         let mut owed = Vec::new();
@@ -39,7 +39,7 @@ impl<S: Source> View<S> {
 }
 
 impl WriteTx {
-    /// Writes an authorisation, or removes it where no policy is left.
+    /// Writes an authorisation, or removes it if no policy is left.
     pub fn put_authorisation(&self, authorisation: &Authorisation) -> Result<(), StoreError> {
         let key = keys::of_link(&authorisation.user, &authorisation.project);
         if authorisation.grants.is_empty() {

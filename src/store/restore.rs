@@ -1,8 +1,8 @@
 //! Replacing the store with a backup.
 //!
-//! The backup is copied next to the store and checked there: neither of them is touched before the copy is known to be
-//! complete, of a layout that opens, and of this key. Then the store gets a second name, and the copy takes over the first one,
-//! so that there is a store at every moment.
+//! The backup is copied next to the store and checked there. The store is not touched until the copy is known to be
+//! complete, to have a layout that opens, and to belong to this key. Then the store gets a second name, and the copy
+//! takes over the first one, so that there is a store at every moment.
 
 use std::cell::RefCell;
 use std::fs::File;
@@ -34,7 +34,7 @@ pub enum RestoreError {
     Unreadable {
         /// Which file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: std::io::Error,
     },
     /// It is not a complete store.
@@ -47,7 +47,7 @@ pub enum RestoreError {
     },
     /// It was made by a newer version.
     #[error(
-        "{path} has layout version {found}, this airgate knows {SCHEMA_VERSION}: restore it with the newer airgate"
+        "{path} has layout version {found}, but this airgate only knows {SCHEMA_VERSION}: restore it with the newer one"
     )]
     OtherSchema {
         /// Which file.
@@ -57,24 +57,24 @@ pub enum RestoreError {
     },
     /// Another master key sealed its secrets.
     #[error(
-        "{0} was written with another master key: set security.master_key to the key of that time"
+        "{0} was written with another master key: set security.master_key to the key used then"
     )]
     OtherKey(PathBuf),
-    /// There is a store.
-    #[error("there is a store at {0}: give --force to put the backup in its place")]
+    /// A store exists already.
+    #[error("there is a store at {0}: use --force to replace it with the backup")]
     Exists(PathBuf),
-    /// The service runs.
+    /// The service is running.
     #[error("the store {0} is in use by a running airgate: stop it first")]
     InUse(PathBuf),
     /// The backup is the store.
     #[error("{0} is the store itself")]
     Same(PathBuf),
-    /// The disk.
+    /// A disk error.
     #[error("cannot write {path}: {source}")]
     Io {
         /// Which file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: std::io::Error,
     },
 }
@@ -103,7 +103,8 @@ pub fn restore(
     if exists && present == Present::Refuse {
         return Err(RestoreError::Exists(store.to_owned()));
     }
-    // Held until the end, so that nobody opens it meanwhile. If it does not open it is damaged, and that is why it is replaced.
+    // Held until the end, so that nobody opens it in the meantime. A store that does not open is damaged, which is why
+    // it is being replaced.
     let _held = match guarded(|| builder().open(store)) {
         Some(Err(DatabaseError::DatabaseAlreadyOpen)) => {
             return Err(RestoreError::InUse(store.to_owned()));
@@ -153,7 +154,8 @@ fn keep_owner(copy: &File, like: &Path) {
 #[cfg(not(unix))]
 fn keep_owner(_: &File, _: &Path) {}
 
-/// Checks that the store at `copy`, a copy of `file`, is complete, of a layout that can be opened, and of this key.
+/// Checks that the store at `copy`, a copy of `file`, is complete, has a layout that can be opened, and belongs to this
+/// key.
 fn examine(copy: &Path, file: &Path, master_key: &[u8; 32]) -> Result<(), RestoreError> {
     let damaged = |reason: String| RestoreError::Damaged { path: file.to_owned(), reason };
     let opened = guarded(|| {
@@ -186,13 +188,13 @@ fn examine(copy: &Path, file: &Path, master_key: &[u8; 32]) -> Result<(), Restor
     }
 }
 
-/// The layout version, and whether the key is the store's.
+/// Returns the layout version, and whether the key is the store's.
 fn layout_and_key(db: &Database, master_key: &[u8; 32]) -> Result<(Option<u64>, bool), StoreError> {
     let view = View(db.begin_read()?, RefCell::default());
     Ok((view.schema_version()?, view.is_key_of(&Sealer::new(master_key))?))
 }
 
-/// redb may panic on a damaged file, which gives `None` here.
+/// Runs `open`. redb may panic on a damaged file, which gives `None` here.
 fn guarded<T>(open: impl FnOnce() -> T) -> Option<T> {
     catch_unwind(AssertUnwindSafe(open)).ok()
 }
@@ -240,7 +242,7 @@ mod tests {
             restore(file, &self.store, &KEY, present, now())
         }
 
-        /// Nothing was changed, and nothing is left over.
+        /// Asserts that nothing was changed, and nothing is left over.
         fn untouched(&self) {
             assert_eq!(name_in(&self.store).as_deref(), Some("now"));
             let files = std::fs::read_dir(self.store.parent().unwrap()).unwrap().count();
@@ -269,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn where_there_is_no_store_nothing_is_set_aside() {
+    fn without_an_existing_store_nothing_is_set_aside() {
         let bed = bed();
         let fresh = bed.folder.path().join("new/folder/airgate.redb");
         assert_eq!(restore(&bed.backup, &fresh, &KEY, Present::Refuse, now()).unwrap(), None);
@@ -277,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_a_backup_is_refused() {
+    fn a_file_that_is_not_a_backup_is_refused() {
         let bed = bed();
         for (name, content) in [("empty", ""), ("text", "hello"), ("long", &"x".repeat(100_000))] {
             let path = bed.folder.path().join(name);
@@ -293,7 +295,7 @@ mod tests {
     }
 
     #[test]
-    fn another_key_or_version_is_refused_and_said() {
+    fn another_key_or_version_is_refused_and_named() {
         let bed = bed();
         let refused = restore(&bed.backup, &bed.store, &[8; 32], Present::SetAside, now());
         assert!(matches!(refused, Err(RestoreError::OtherKey(_))));
@@ -306,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn a_backup_of_an_older_layout_is_taken() {
+    fn a_backup_of_an_older_layout_is_accepted() {
         let bed = bed();
         let old = Store::open(&bed.backup, &KEY).unwrap();
         old.write(|tx| tx.put_schema_version(1)).unwrap();
@@ -335,9 +337,9 @@ mod tests {
         assert_eq!(std::fs::read_to_string(aside).unwrap(), "rubbish");
     }
 
-    /// Wherever a bit turns, the backup is refused, or nothing of its content was hit.
+    /// Wherever a bit flips, the backup is refused, or none of its content was hit.
     #[test]
-    fn a_turned_bit_never_changes_what_is_restored() {
+    fn a_flipped_bit_never_changes_what_is_restored() {
         let bed = bed();
         let whole = std::fs::read(&bed.backup).unwrap();
         let used = whole.iter().rposition(|byte| *byte != 0).unwrap();

@@ -16,17 +16,17 @@ pub struct Sealer {
 }
 
 impl Sealer {
-    /// A sealer with `security.master_key`.
+    /// Creates a sealer with `security.master_key`.
     pub fn new(master_key: &[u8; 32]) -> Self {
         let key = Zeroizing::new(*master_key);
         let key: &Key = (&*key).into();
         Self { cipher: ChaCha20Poly1305::new(key) }
     }
 
-    /// `nonce ‖ ciphertext` of `secret`, bound to `context`.
+    /// Returns `nonce ‖ ciphertext` of `secret`, bound to `context`.
     ///
     /// # Errors
-    /// [`StoreError::Unsealable`] if the operating system gives no randomness.
+    /// [`StoreError::Unsealable`] if the operating system provides no randomness.
     pub fn seal(&self, context: &str, secret: &[u8]) -> Result<Vec<u8>, StoreError> {
         let mut nonce = [0u8; NONCE_BYTES];
         rand::rngs::SysRng.try_fill_bytes(&mut nonce).map_err(|_| StoreError::Unsealable)?;
@@ -56,7 +56,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn opens_only_unchanged_with_the_same_key_and_context() {
+    fn a_secret_opens_only_unchanged_with_the_same_key_and_context() {
         let sealer = Sealer::new(&[7; 32]);
         let sealed = sealer.seal("main", b"secret").unwrap();
         assert_eq!(sealer.open("main", &sealed).unwrap().as_slice(), b"secret");
@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn the_same_secret_never_looks_the_same() {
+    fn the_same_secret_never_looks_the_same_twice() {
         let sealer = Sealer::new(&[7; 32]);
         assert_ne!(sealer.seal("main", b"x").unwrap(), sealer.seal("main", b"x").unwrap());
     }

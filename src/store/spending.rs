@@ -1,5 +1,5 @@
-//! Bills as read, and what follows from them: links' spending, monthly records, users' consumption. The rules are in
-//! `domain::spending` and `domain::link`; here the rows are kept.
+//! Bills as read, and what is computed from them: links' spending, monthly records, users' consumption. The rules are
+//! in `domain::spending` and `domain::link`; this file keeps the rows.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::{ControlFlow, Range};
@@ -20,7 +20,7 @@ use crate::domain::{
 pub struct RecordedReading {
     /// Which account.
     pub account: AccountId,
-    /// Complete sums per project and period; `None` where the account could not be read completely.
+    /// Complete sums per project and period; `None` if the account could not be read completely.
     pub bills: Option<BTreeMap<(ProjectName, BillPeriod), Money>>,
     /// Every project that the cycle set out to read.
     pub projects: BTreeSet<ProjectName>,
@@ -28,7 +28,7 @@ pub struct RecordedReading {
     pub at: Timestamp,
 }
 
-/// Sort key of a total: larger totals come first. Exact to 8 decimals, more than anybody sees.
+/// Returns the sort key of a total: larger totals come first. Exact to 8 decimals, more than is ever shown.
 pub(super) fn rank(total: Money) -> i128 {
     const DECIMALS: u32 = 8;
     let total = total.decimal().round_dp(DECIMALS);
@@ -36,14 +36,14 @@ pub(super) fn rank(total: Money) -> i128 {
     total.mantissa().saturating_mul(scale).saturating_neg()
 }
 
-/// The rows of a period in the table of ranks.
+/// Returns the rows of a period in the table of ranks.
 fn ranks_in(period: BillPeriod) -> Range<(u32, i128, &'static str, &'static str)> {
     let number = keys::of_period(period);
     (number, i128::MIN, "", "")..(number + 1, i128::MIN, "", "")
 }
 
 impl<S: Source> View<S> {
-    /// A project's bill of one period, as last read.
+    /// Returns a project's bill of one period, as last read.
     pub fn bill(
         &self,
         account: &AccountId,
@@ -53,13 +53,13 @@ impl<S: Source> View<S> {
         self.get(BILLS, (account.as_str(), project.as_str(), keys::of_period(period)))
     }
 
-    /// All spending records of a period, by user, each user's total first.
+    /// Returns all spending records of a period, by user, each user's total first.
     pub fn spending_in(&self, period: BillPeriod) -> Result<Vec<SpendingRecord>, StoreError> {
         let wanted = keys::of_period(period);
         self.with_prefix(SPENDING, (wanted, "", "", ""), |key| key.0 == wanted)
     }
 
-    /// Users of a period with their totals, largest first: `count` of them after skipping `skip`.
+    /// Returns users of a period with their totals, largest first: `count` of them after skipping `skip`.
     pub fn top_spenders_in(
         &self,
         period: BillPeriod,
@@ -79,12 +79,12 @@ impl<S: Source> View<S> {
         Ok(spenders)
     }
 
-    /// How many users have spending records of a period.
+    /// Returns how many users have spending records for a period.
     pub fn spenders_in(&self, period: BillPeriod) -> Result<usize, StoreError> {
         Ok(self.open(SPENDING_RANKED)?.range(ranks_in(period))?.count())
     }
 
-    /// A user's spending records of a period, the total first.
+    /// Returns a user's spending records of a period, the total first.
     pub fn spending_of(
         &self,
         user: &UserKey,
@@ -95,18 +95,18 @@ impl<S: Source> View<S> {
         self.with_prefix(SPENDING, first, |key| (key.0, key.1, key.2) == prefix)
     }
 
-    /// The sum of all users' totals of a period, kept so that no reader has to add them up.
+    /// Returns the sum of all users' totals of a period, kept so that no reader has to add them up.
     pub fn period_total(&self, period: BillPeriod) -> Result<Money, StoreError> {
         let total = self.get(PERIOD_TOTALS, keys::of_period(period))?;
         Ok(total.unwrap_or(Money::ZERO))
     }
 
-    /// The periods that have spending records, newest first.
+    /// Returns the periods that have spending records, newest first.
     pub fn spending_periods(&self) -> Result<Vec<BillPeriod>, StoreError> {
         let table = self.open(SPENDING)?;
         let mut periods = Vec::new();
         let mut below = u32::MAX;
-        // One look-up a period: from the last key of what is left.
+        // One look-up per period: the last of the remaining keys.
         while let Some(row) =
             table.range::<(u32, &str, &str, &str)>(..(below, "", "", ""))?.next_back()
         {
@@ -139,8 +139,8 @@ impl WriteTx {
         Ok(users)
     }
 
-    /// Sets how current the links of a user are after a reading. Returns whether the user has links at all: what was read
-    /// for others shows on those that are switched off, too.
+    /// Updates the freshness of a user's links after a reading. Returns whether the user has links at all: even those
+    /// that are switched off show what was read for others.
     fn mark_links(&self, user: &User, reading: &RecordedReading) -> Result<bool, StoreError> {
         let links = self.links_of(&user.key)?;
         for link in &links {
@@ -152,7 +152,7 @@ impl WriteTx {
         Ok(!links.is_empty())
     }
 
-    /// What a reading means for one link. Its bills are already recorded.
+    /// Returns what a reading means for one link. Its bills are already recorded.
     fn project_reading(
         &self,
         link: &ProjectLink,
@@ -169,9 +169,9 @@ impl WriteTx {
         Ok(ProjectReading::Complete { at: reading.at, billed })
     }
 
-    /// Recomputes what follows from the bills for one user, as [`Consumption`] says: each link's spending, the monthly
-    /// records and totals, and what counts as consumed. Also after a link was added, removed or switched. `read` says
-    /// whether a bill reading is the cause.
+    /// Recomputes a user's [`Consumption`] from the bills: each link's spending, the monthly records and totals, and
+    /// what counts as consumed. Also called after a link was added, removed or switched; `read` says whether a bill
+    /// reading is the cause.
     pub fn refresh_spending(
         &self,
         key: &UserKey,

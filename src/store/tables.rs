@@ -1,7 +1,7 @@
 //! The tables, their keys, and how values are encoded.
 //!
-//! Keys are typed tuples in the order they are listed. Values are JSON: self-describing, with defaults for what an older
-//! file lacks, so that yesterday's file opens tomorrow.
+//! Keys are typed tuples in the order they are listed. Values are JSON: self-describing, with defaults for fields that
+//! an older file lacks, so that yesterday's file opens tomorrow.
 
 use std::marker::PhantomData;
 
@@ -44,7 +44,7 @@ impl<K: Key + 'static, T> Json<K, T> {
         Self { name, definition: TableDefinition::new(name), holds: PhantomData }
     }
 
-    /// The same table, for a row that holds a `U`.
+    /// Returns the same table, for a row that holds a `U`.
     pub(super) fn holding<U>(self) -> Json<K, U> {
         Json { name: self.name, definition: self.definition, holds: PhantomData }
     }
@@ -70,7 +70,7 @@ pub(super) trait Declared {
     /// The type of its values as redb stores them.
     type Value: Value + 'static;
 
-    /// What redb opens it by.
+    /// Returns the definition by which redb opens it.
     fn definition(self) -> Plain<Self::Key, Self::Value>;
 }
 
@@ -109,7 +109,7 @@ macro_rules! tables {
     ($($(#[$doc:meta])* $table:ident: $kind:ty = $name:literal;)*) => {
         $($(#[$doc])* pub(super) const $table: $kind = <$kind>::new($name);)*
 
-        /// Shows `visitor` every table.
+        /// Passes every table to `visitor`.
         pub(super) fn visit_tables<T: Visitor>(visitor: &mut T) -> Result<(), T::Error> {
             $(visitor.visit($table.definition())?;)*
             Ok(())
@@ -120,11 +120,11 @@ macro_rules! tables {
 tables! {
     /// name -> value: schema version, saved settings, the monitor's memory …
     META: Json<One, ()> = "meta";
-    /// name -> last number given out
+    /// name -> last number assigned
     COUNTERS: Plain<One, u64> = "counters";
     /// account -> the account, without its key pair
     ACCOUNTS: Json<One, Account> = "accounts";
-    /// account, or name of a pair that waits to be checked -> sealed key pair; it is bound to this key
+    /// account, or name of a pair waiting to be checked -> sealed key pair, which is bound to this row's key
     SECRETS: Plain<One, &'static [u8]> = "secrets";
     /// (account, username)
     USERS: Json<Two, User> = "users";
@@ -172,7 +172,7 @@ tables! {
     OUTBOX: Json<(One, u64), OwedMessage> = "outbox";
     /// (alert id, owed id) -> state of that delivery of the alert
     ALERT_OWED: Plain<(u64, u64), u8> = "alert_owed";
-    /// owed id -> message id that it became
+    /// owed id -> id of the message that was sent for it
     SENT: Plain<u64, One> = "sent";
     /// owed id -> message whose delivery was given up
     FAILED: Json<u64, FailedMessage> = "failed";
@@ -186,6 +186,6 @@ tables! {
     WELCOMED: Plain<One, i64> = "welcomed";
     /// account -> its balance as last read
     BALANCES: Json<One, BalanceReading> = "balances";
-    /// chat_id -> what kind of chat it is, and when the bot was last spoken to there
+    /// chat_id -> what kind of chat it is, and when the last message was sent to the bot there
     CHATS: Json<One, KnownChat> = "chats";
 }

@@ -9,22 +9,23 @@ use crate::domain::sync::{CloudUser, SyncChanges, after_sync};
 use crate::domain::{AccountId, User, UserKey, Username};
 
 impl<S: Source> View<S> {
-    /// One user.
+    /// Returns one user.
     pub fn user(&self, key: &UserKey) -> Result<Option<User>, StoreError> {
         self.get(USERS, keys::of_user(key))
     }
 
-    /// All users in memory, with what lists and look-ups need of them.
+    /// Returns the directory: all users in memory, with what lists and look-ups need to know about them.
     pub fn directory(&self) -> Directory {
         self.1.borrow().clone()
     }
 
-    /// Every user, by account and name. For background work; what a person waits for uses [`View::directory`].
+    /// Returns every user, by account and name. For background work; anything that a person waits for uses
+    /// [`View::directory`].
     pub fn users(&self) -> Result<Vec<User>, StoreError> {
         self.all(USERS)
     }
 
-    /// Every user of one account, by name.
+    /// Returns every user of one account, by name.
     pub fn users_of(&self, account: &AccountId) -> Result<Vec<User>, StoreError> {
         self.with_prefix(USERS, (account.as_str(), ""), |key| key.0 == account.as_str())
     }

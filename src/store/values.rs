@@ -1,14 +1,14 @@
-//! Values of rows that only the store and its callers know.
+//! Row values known only to the store and its callers.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// How the first arrival of a form was answered.
+/// How a form was answered when it was first submitted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OpOutcome {
     /// Whether the toast was an error.
     pub refused: bool,
-    /// Whether it was one of success. Neither: it said that something began.
+    /// Whether the toast reported success. If neither is set, it said that something has begun.
     #[serde(default)]
     pub succeeded: bool,
     /// The toast's text.
@@ -20,8 +20,8 @@ pub struct OpOutcome {
 /// A chat that the bot knows.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KnownChat {
-    /// Between one person and the bot; otherwise a group.
+    /// Whether it is a direct chat between one person and the bot; otherwise it is a group.
     pub direct: bool,
-    /// When the bot was last spoken to there, or met the chat.
+    /// When the last message was sent to the bot there, or when the bot first saw the chat.
     pub last_message: Timestamp,
 }

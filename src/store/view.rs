@@ -1,4 +1,4 @@
-//! One transaction's view of the tables: rows are read, written and scanned here.
+//! One transaction's view of the tables: reading, writing and scanning rows.
 
 use std::borrow::Borrow;
 use std::cell::RefCell;
@@ -53,7 +53,7 @@ impl Source for WriteTransaction {
     }
 }
 
-/// From which end a range is read.
+/// The direction in which a range is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Order {
     /// From the first key.
@@ -81,7 +81,7 @@ impl<S: Source> View<S> {
         }
     }
 
-    /// Every value of a table, in key order.
+    /// Returns every value of a table, in key order.
     pub(super) fn all<K: Key + 'static, T: DeserializeOwned>(
         &self,
         table: Json<K, T>,
@@ -89,7 +89,8 @@ impl<S: Source> View<S> {
         self.open(table)?.iter()?.map(|row| table.decode(row?.1.value())).collect()
     }
 
-    /// The values from the key `first` on, in key order, up to the first key that does not `belong` to the prefix.
+    /// Returns the values from the key `first` on, in key order, up to the first key that does not `belong` to the
+    /// prefix.
     pub(super) fn with_prefix<'k, K: Key + 'static, T: DeserializeOwned>(
         &self,
         table: Json<K, T>,
@@ -148,7 +149,7 @@ impl View<WriteTransaction> {
         Ok(())
     }
 
-    /// The next number of a counter, from 1. Numbers are never given out twice.
+    /// Returns the next number of a counter, from 1. No number is assigned twice.
     pub(super) fn next_number(&self, counter: &'static str) -> Result<u64, StoreError> {
         let mut counters = self.open(COUNTERS)?;
         let next = counters.get(counter)?.map_or(0, |last| last.value()).saturating_add(1);

@@ -118,7 +118,7 @@ impl Worker {
     }
 }
 
-/// Runs blocking work on the thread pool for blocking work.
+/// Runs blocking work on a blocking thread.
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
 ) -> Result<T, StoreError> {
@@ -138,7 +138,7 @@ fn show<S: Source>(
     match accounts::view(tx, replacing, 1) {
         Ok(view) => Ok(cards.accounts(&view, look)),
         Err(crate::app::Error::Store(error)) => Err(error),
-        // The account is gone: the list says so.
+        // The account is gone, as the list shows.
         Err(crate::app::Error::Refused(refusal)) => {
             let text = cards.words().refusal(&refusal);
             Ok(cards.message(Tone::Error, &cards.words().t("refused.title", &[]), &text))
@@ -146,7 +146,8 @@ fn show<S: Source>(
     }
 }
 
-/// The accounts card with the outcome of the check. What was typed and not saved comes back, without the key pair.
+/// Returns the accounts card with the outcome of the check. Input that was not saved is shown again, without the key
+/// pair.
 fn checked_card(
     tx: &WriteTx,
     cards: &Cards,

@@ -1,12 +1,12 @@
-//! What a task has to itself.
+//! What a task holds exclusively.
 
 use crate::domain::{AccountId, TaskKind, UserKey};
 
-/// What a task has to itself while it runs. Tasks with the same claim run in the order they were requested; others do not
-/// wait for each other.
+/// What a task holds exclusively while it runs. Tasks with the same claim run in the order they were requested; others
+/// do not wait for each other.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Claim {
-    /// Reading the users of all accounts. What others write in the meantime is newer than what it read, and stays.
+    /// Reading the users of all accounts. What others write in the meantime is newer than what it read, and is kept.
     Users,
     Balances,
     Projects(AccountId),
@@ -16,7 +16,7 @@ pub enum Claim {
 }
 
 impl Claim {
-    /// None for a task that the worker leaves alone: the monitor runs the cycles.
+    /// Returns `None` for a task that the worker leaves alone: the monitor runs the cycles.
     pub(super) fn of(kind: &TaskKind) -> Option<Self> {
         Some(match kind {
             TaskKind::Sync => Self::Users,

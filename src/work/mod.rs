@@ -1,9 +1,9 @@
 //! Tasks: longer work that a person requested on a card, and that reports to that card.
 //!
-//! A task is a row, so a restart finishes what was requested. Whatever the outcome, the task ends with it, and the card says
-//! what happened; only a failure of the store leaves the row and makes the task start over.
+//! A task is a row, so a restart finishes what was requested. Whatever the outcome, the task then ends, and the card
+//! says what happened. Only a failure of the store leaves the row in place, so that the task starts over.
 //!
-//! Creating a user is the one task with states of its own: see `create`.
+//! Only creating a user has states of its own: see `create`.
 
 mod accounts;
 mod claim;
@@ -51,7 +51,7 @@ pub struct WorkerParts {
     pub cards: Arc<Cards>,
     /// For the settings in force.
     pub alerts: Alerts,
-    /// Time.
+    /// The source of the current time.
     pub clock: Clock,
     /// Policies that are attached within each linked project (`access.project_policies`).
     pub project_policies: Vec<String>,
@@ -90,7 +90,7 @@ impl Owed for Worker {
     }
 }
 
-/// The worker's tasks with their claims.
+/// Returns the worker's tasks with their claims.
 fn claimed(tasks: Vec<Task>) -> Vec<(Claim, Task)> {
     tasks.into_iter().filter_map(|task| Some((Claim::of(&task.kind)?, task))).collect()
 }
@@ -241,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn tasks_with_the_same_claim_wait_in_order_and_no_others_do() {
+    fn only_tasks_with_the_same_claim_wait_for_each_other_in_order() {
         let check = |account: &str| TaskKind::CheckAccount {
             account: account.parse().unwrap(),
             name: String::new(),
@@ -267,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn many_of_a_kind_leave_room_for_others() {
+    fn many_tasks_of_a_kind_leave_room_for_others() {
         let mut requested: Vec<TaskKind> =
             (0..9).map(|creation| TaskKind::CreateUser { creation }).collect();
         requested.push(TaskKind::ReadBalances);

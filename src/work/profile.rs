@@ -98,7 +98,7 @@ impl Worker {
             .map_err(|error| words.trouble(&error.into()))
     }
 
-    /// Looks up whose number it is. An error says in words why that is unknown.
+    /// Looks up the person behind a mobile number. The error says in words why they could not be found.
     async fn person_behind(&self, mobile: &str) -> Result<OpenId, String> {
         let words = self.parts.cards.words();
         let answer = self.parts.feishu.open_ids_by_mobile(&[mobile.to_owned()]).await;
@@ -111,13 +111,13 @@ impl Worker {
     }
 }
 
-/// Whether the card of a report is in a group.
+/// Returns whether the card of a report is in a group.
 fn is_group<S: Source>(tx: &View<S>, report: Option<&Report>) -> Result<bool, StoreError> {
     let Some(chat) = report.and_then(|report| chat_of(&report.lane)) else { return Ok(false) };
     Ok(tx.known_chat(chat.as_str())?.is_some_and(|chat| !chat.direct))
 }
 
-/// The form with what was typed and not saved.
+/// Returns the form, filled in with the input that was not saved.
 fn typed(profile: &Profile) -> BTreeMap<String, String> {
     [("display_name", &profile.display_name), ("email", &profile.email), ("phone", &profile.phone)]
         .into_iter()

@@ -96,7 +96,7 @@ async fn ask(
     });
 }
 
-/// What failed, in the cloud's own words, and how to fix it.
+/// Reports what failed, in the cloud's own words, and how to fix it.
 fn failed(what: String, error: impl Into<CloudError>) -> Finding {
     let error = match error.into() {
         CloudError::Cloud(error) => error,

@@ -66,7 +66,7 @@ async fn alert_chat(client: &Client, settings: &Settings) -> Finding {
     }
 }
 
-/// A failed call. `refused` is the fix if Feishu refused this call in particular.
+/// Reports a failed call. `refused` is the fix if Feishu refused this call in particular.
 fn failed(what: &str, error: &Error, refused: &str) -> Finding {
     let fix = match error.disposition() {
         Disposition::Credentials => {

@@ -21,7 +21,7 @@ const MAX_PERCENT: u64 = 1_000;
 /// How long a slow platform takes to answer: longer than a click waits, shorter than the timeout of a call.
 const LATE: Duration = Duration::from_secs(5);
 
-/// Every control, in the order of the page.
+/// Returns every control, in the order of the page.
 pub(super) async fn all(stage: &Stage) -> Result<Vec<Control>, StoreError> {
     Ok(vec![
         spend(stage).await?,
@@ -38,7 +38,7 @@ fn option(value: impl Into<Value>, label: &str) -> ControlOption {
     ControlOption { value: value.into(), label: label.to_owned() }
 }
 
-/// A button that does `act`.
+/// Creates a button that does `act`.
 fn acting<F, R>(stage: &Stage, name: &str, label: &str, act: F) -> Control
 where
     F: Fn(Stage) -> R + Send + Sync + 'static,

@@ -34,8 +34,8 @@ pub(super) async fn run(stage: Stage, stop: CancellationToken) {
     }
 }
 
-/// Lets every user who is able spend a share of their quota, and asks the monitor for a cycle. A disabled user has no key to
-/// spend with.
+/// Lets every user who can spend a share of their quota do so, and asks the monitor for a cycle. A disabled user has no
+/// key to spend with.
 pub(super) async fn purchase(stage: &Stage, speed: Speed) -> Result<(), StoreError> {
     let spending = stage
         .store
@@ -65,7 +65,8 @@ pub(super) async fn purchase(stage: &Stage, speed: Speed) -> Result<(), StoreErr
         });
     }
     let now = stage.clock.now();
-    // One per purchase, even if one is waiting: a cycle in progress may have read the bills already. The next cycle does them all.
+    // One per purchase, even if one is waiting: a cycle in progress may have read the bills already. The next cycle
+    // handles them all.
     stage.store.writing(move |tx| tx.add_task(TaskKind::MonitorRun, None, now).map(drop)).await?;
     stage.wakers.monitor.notify_one();
     Ok(())

@@ -1,5 +1,5 @@
 //! The guided first minute: what has happened to the demo's new user so far, and a click for each next step. It does what a
-//! person would do (send a command, press a button, fill in a form), so that nothing is faked.
+//! person would do (send a command, press a button, fill in a form), so nothing is faked.
 
 use std::time::Duration;
 
@@ -77,7 +77,7 @@ impl Progress {
         Ok(())
     }
 
-    /// The page's form of it.
+    /// Returns it as JSON for the page.
     pub fn json(&self) -> Value {
         json!({
             "as": ADMIN,
@@ -92,7 +92,7 @@ impl Progress {
     }
 }
 
-/// The control that performs the step that the page names.
+/// Returns the control that performs the step that the page names.
 pub(super) fn control(stage: &Stage) -> Control {
     let stage = stage.clone();
     Control::new("guide", "Guide", ControlKind::Hidden, move |request| {
@@ -111,13 +111,13 @@ fn hero() -> Option<UserKey> {
     user_key(HERO_ACCOUNT, HERO)
 }
 
-/// Whether a callback value requests this action, for this user if one is given.
+/// Returns whether a callback value requests this action, for this user if one is given.
 fn is(value: &Value, action: &str, user: Option<&UserKey>) -> bool {
     let says = |name: &str, wanted: &str| value.get(name).and_then(Value::as_str) == Some(wanted);
     says("action", action) && user.is_none_or(|user| says("user", &user.to_string()))
 }
 
-/// The newest card of the chat in which `look` finds something.
+/// Returns the newest card of the chat in which `look` finds something.
 fn newest<T>(
     feishu: &FakeFeishu,
     chat: &str,
@@ -213,7 +213,7 @@ impl Guide<'_> {
         if sent.status == Some(200) { Ok(()) } else { Err("control.no_answer".to_owned()) }
     }
 
-    /// The newest card in which `look` finds something; if there is none, a card that `command` requests.
+    /// Returns the newest card in which `look` finds something; if there is none, a card that `command` requests.
     async fn card<T>(
         &self,
         command: &str,

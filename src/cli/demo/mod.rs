@@ -50,7 +50,7 @@ pub(super) fn run(options: &Options) -> Result<(), Failure> {
         let page_listener = listen(options.listen).await?;
         let address = page_listener.local_addr().map_err(failed)?;
         let folder = tempfile::tempdir().map_err(failed)?;
-        // Ctrl-C works during startup, too.
+        // Ctrl-C works during startup as well.
         let starting = stage::start(folder.path(), options.seed, options.locale);
         let (stage, service) = tokio::select! {
             started = starting => started?,

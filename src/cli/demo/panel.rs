@@ -106,7 +106,7 @@ fn owed(message: &OwedMessage) -> Value {
     json!({"what": what(message), "attempts": message.attempts, "error": message.last_error})
 }
 
-/// The kind of a message: the end of a key `panel.owed.…`.
+/// Returns the kind of a message: the end of a key `panel.owed.…`.
 fn what(message: &OwedMessage) -> &'static str {
     match message.dispatch {
         _ if message.alert.is_some() => "alert",
@@ -116,7 +116,7 @@ fn what(message: &OwedMessage) -> &'static str {
     }
 }
 
-/// The calls that airgate made, newest first.
+/// Returns the calls that airgate made, newest first.
 fn calls(stage: &Stage) -> Vec<Value> {
     let chat: Vec<(Timestamp, Value)> = stage.feishu.read(|state| {
         let all = state.requests();

@@ -16,7 +16,7 @@ pub(super) struct Scenario {
 }
 
 impl Default for Scenario {
-    /// A good day: everything works, and nothing changes on its own.
+    /// Returns the scenario of a good day: everything works, and nothing changes on its own.
     fn default() -> Self {
         Self { feishu: "none", volcengine: "none", shift: SignedDuration::ZERO, speed: Speed::Off }
     }
@@ -33,7 +33,7 @@ pub(super) enum Speed {
 }
 
 impl Speed {
-    /// The page's word for it.
+    /// Returns the page's word for it.
     pub const fn word(self) -> &'static str {
         match self {
             Self::Off => "off",
@@ -42,12 +42,12 @@ impl Speed {
         }
     }
 
-    /// The speed with this word.
+    /// Returns the speed with this word.
     pub fn from_word(word: &str) -> Option<Self> {
         [Self::Off, Self::Slow, Self::Fast].into_iter().find(|speed| speed.word() == word)
     }
 
-    /// What each purchase costs, in percent of the quota.
+    /// Returns what each purchase costs, in percent of the quota.
     pub const fn percent(self) -> i64 {
         match self {
             Self::Off => 0,

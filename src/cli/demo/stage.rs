@@ -43,7 +43,7 @@ pub(super) const GROUP: &str = "oc_demo_alerts";
 
 /// The account of [`HERO`].
 pub(super) const HERO_ACCOUNT: &str = "main";
-/// The user whom the guide is about: has a key and a login, but no project and no quota yet.
+/// The user that the guide is about: has a key and a login, but no project and no quota yet.
 pub(super) const HERO: &str = "an.qi";
 /// The project to link to [`HERO`].
 pub(super) const HERO_PROJECT: &str = "hello-ai";
@@ -172,7 +172,7 @@ fn add_accounts(store: &Store, world: &World, now: Timestamp) -> Result<(), Stor
     Ok(())
 }
 
-/// A user's key; `None` if a name is not valid.
+/// Returns a user's key; `None` if a name is not valid.
 pub(super) fn user_key(account: &str, username: &str) -> Option<UserKey> {
     Some(UserKey::new(AccountId::new(account).ok()?, Username::new(username).ok()?))
 }

@@ -16,13 +16,14 @@
 //!            pending again, after a back-off; one alert once it is late
 //! ```
 //!
-//! - **Pending.** A row ([`PendingAccess`]), written by the monitor's decision or by a person. A newer wish for the same
-//!   user replaces it; an attempt that was made for the older one then changes nothing in the store.
+//! - **Pending.** A row ([`PendingAccess`]), written by the monitor's decision or by a person. A newer request for the same
+//!   user replaces it; an attempt made for the older one then changes nothing in the store.
 //! - **Remembered.** Before the first write to the cloud, the keys, login and policies that are active are committed
 //!   ([`RememberedAccess`](crate::domain::RememberedAccess)). Neither a crash nor a failed attempt can lose them.
 //! - **Closed** ([`cut`]). Keys and login are switched off, and with `access.detach_policies` the policies are detached.
 //! - **Read back.** The cloud shows the result. Only then does the user count as disabled.
-//! - **Confirmed** ([`settle`]). Status, alert, and the card of the person who asked for it, in one transaction.
+//! - **Confirmed** ([`settle`]). Status, alert, and the card of the person who requested it are written in one
+//!   transaction.
 //! - **Withdrawn** ([`settle`]). The quota no longer demands the cut ([`must_be_cut`](crate::domain::must_be_cut)). If an
 //!   attempt has begun to switch things off, a restore is pending instead; otherwise the row is removed.
 //! - **Late.** A change that is still pending after a minute raises one alert, and is retried without end.
@@ -88,11 +89,11 @@ pub struct EnforcerParts {
     pub store: Store,
     /// The cloud.
     pub cloud: Cloud,
-    /// Renders the cards of those who asked.
+    /// Renders the cards of the people who requested changes.
     pub cards: Arc<Cards>,
     /// For confirmed cuts, and changes that are late.
     pub alerts: Alerts,
-    /// Time.
+    /// The source of the current time.
     pub clock: Clock,
     /// Wakes the enforcer, and the loops whose work follows from it.
     pub wakers: Wakers,
@@ -176,7 +177,7 @@ impl Enforcer {
     }
 }
 
-/// Users with a pending change. Accounts are the groups: one whose calls hang delays no other.
+/// Users with a pending change. Accounts are the groups: an account whose calls hang delays no other.
 impl Owed for Enforcer {
     const WHAT: &'static str = "access changes";
     const PER_GROUP: usize = 8;
@@ -250,7 +251,7 @@ async fn read_back(
     Err(EnforceError::NotYet)
 }
 
-/// What was deleted in the meantime needs no change.
+/// Treats an object that was deleted in the meantime as changed.
 fn unless_gone(result: Result<(), volcengine::Error>) -> Result<(), volcengine::Error> {
     match result {
         Err(error) if error.is_not_found() => Ok(()),

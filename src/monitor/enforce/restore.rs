@@ -4,7 +4,7 @@ use super::{EnforceError, Outcome, read_back, unless_gone};
 use crate::domain::{RememberedAccess, Switch, UserAccess, UserKey};
 use crate::volcengine::{self, ErrorKind, KeyStatus};
 
-/// One attempt at a restore, up to reading it back.
+/// Makes one attempt at a restore, up to reading it back.
 pub(super) async fn restore(
     api: &volcengine::AccountClient,
     user: &UserKey,
@@ -62,7 +62,7 @@ async fn attach_policies(
     Ok(wanted.iter().all(|policy| settled.contains(&policy) || after.contains(policy)))
 }
 
-/// Whether everything remembered that still exists is active.
+/// Returns whether everything remembered that still exists is active.
 fn is_restored(after: &UserAccess, remembered: Option<&RememberedAccess>) -> bool {
     remembered.is_none_or(|remembered| {
         let keys = after.keys.iter().filter(|key| remembered.active_keys.contains(&key.id));

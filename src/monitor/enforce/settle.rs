@@ -12,7 +12,7 @@ use crate::domain::{
 use crate::store::{StoreError, WriteTx};
 
 impl Enforcer {
-    /// The change was read back as done: updates the user, and tells whoever is to know.
+    /// Records a change that was read back as done: updates the user, and notifies those concerned.
     pub(super) async fn confirm(
         &self,
         user: &UserKey,
@@ -26,7 +26,7 @@ impl Enforcer {
             .writing(move |tx| {
                 let Some(pending) = tx.access_pending(&key)? else { return Ok(()) };
                 if !pending.is_same_change(&tried) {
-                    // A newer wish replaced this one; it is tried next.
+                    // A newer request replaced this one; it is tried next.
                     return Ok(());
                 }
                 let Some(record) = tx.user(&key)? else { return Ok(()) };
@@ -44,7 +44,7 @@ impl Enforcer {
                         let figures = Figures::of(&record, &tx.links_of(&key)?);
                         alerts.raise(tx, Some(&key), AlertBody::Disable { figures }, now)?;
                     }
-                    // A cut that was withdrawn before anyone was told about it.
+                    // Undoes a cut that was withdrawn before anyone was told about it.
                     (AccessCause::QuotaUsedUp, AccessGoal::Restored) => {}
                     (AccessCause::Manual { operator }, goal) => {
                         let body = AlertBody::Manual { goal, operator: operator.clone() };

@@ -20,7 +20,7 @@ pub(super) struct MakeBackup {
 }
 
 impl MakeBackup {
-    /// `None` if no folder for backups is configured.
+    /// Returns `None` if no folder for backups is configured.
     pub(super) fn new(needs: &Needs<'_>) -> Option<Self> {
         let config = &needs.config.store;
         let folder = config.backup_dir.as_ref()?;

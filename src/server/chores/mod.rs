@@ -9,7 +9,7 @@ mod token;
 
 pub(super) use runner::{Chore, Needs, run};
 
-/// Every chore.
+/// Returns every chore.
 pub(super) fn all(needs: &Needs<'_>) -> Vec<Box<dyn Chore>> {
     let mut chores: Vec<Box<dyn Chore>> = vec![
         Box::new(token::KeepToken::new(needs)),

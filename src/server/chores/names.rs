@@ -1,4 +1,4 @@
-//! Looks up the names of people whom the bot came to know.
+//! Looks up the names of people that the bot has come across.
 
 use std::sync::Arc;
 use std::time::Duration;

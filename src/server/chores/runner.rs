@@ -21,7 +21,7 @@ const PANIC_PAUSE: Duration = Duration::from_secs(60);
 
 /// Something to do at startup and from time to time.
 pub(in crate::server) trait Chore: Send + Sync {
-    /// For the log.
+    /// Returns the chore's name, for the log.
     fn name(&self) -> &'static str;
 
     /// Runs once and returns how long to wait before the next run. Must return soon after `stop` is cancelled.

@@ -47,7 +47,7 @@ fn pages_are_newest_first_and_count_what_matches() {
 }
 
 #[test]
-fn a_number_is_not_given_out_again_after_a_failed_transaction_nor_skipped() {
+fn a_failed_transaction_neither_repeats_nor_skips_a_number() {
     let store = in_memory();
     let failed = store.write(|tx| {
         tx.add_alert(None, manual(), now())?;

@@ -1,4 +1,4 @@
-//! Crashes on a disk that keeps everything that was synced, and any part of what was not.
+//! Crashes on a disk that keeps everything that was synced, and an arbitrary part of the rest.
 
 use std::io;
 use std::sync::Arc;
@@ -147,7 +147,7 @@ fn after_crash(
 }
 
 #[test]
-fn after_a_crash_every_committed_transaction_is_there_and_none_by_half() {
+fn after_a_crash_every_committed_transaction_is_there_and_none_is_half_applied() {
     let disk = Disk::default();
     let store = Store::with_backend(disk.clone(), &KEY).unwrap();
     add_user(&store, "main/alice");
@@ -185,7 +185,7 @@ fn after_a_crash_every_committed_transaction_is_there_and_none_by_half() {
 }
 
 #[test]
-fn a_store_that_crashed_goes_on() {
+fn a_store_goes_on_after_a_crash() {
     let disk = Disk::default();
     let store = Store::with_backend(disk.clone(), &KEY).unwrap();
     add_user(&store, "main/alice");
@@ -198,7 +198,7 @@ fn a_store_that_crashed_goes_on() {
 }
 
 #[test]
-fn a_creation_that_was_cut_short_is_begun_anew() {
+fn an_interrupted_creation_of_the_store_starts_over() {
     let disk = Disk::default();
     Store::with_backend(disk.clone(), &KEY).unwrap();
     let changes = disk.0.lock().changes.clone();

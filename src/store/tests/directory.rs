@@ -1,4 +1,4 @@
-//! The users in memory: each transaction sees those of its own state.
+//! The users in memory: each transaction sees the users of its own state.
 
 use std::sync::mpsc::channel;
 
@@ -12,7 +12,7 @@ fn names(tx: &View<impl Source>) -> Vec<String> {
 }
 
 #[test]
-fn what_was_taken_back_was_never_there() {
+fn a_rolled_back_change_was_never_there() {
     let store = in_memory();
     add_user(&store, "main/alice");
     let refused: Result<(), StoreError> = store.write(|tx| {
@@ -49,7 +49,7 @@ fn a_snapshot_keeps_the_users_it_began_with() {
 }
 
 #[test]
-fn readers_and_writers_side_by_side_never_see_two_states() {
+fn concurrent_readers_and_writers_never_see_mixed_states() {
     let store = in_memory();
     let other = store.clone();
     let writer = std::thread::spawn(move || {
@@ -69,7 +69,7 @@ fn readers_and_writers_side_by_side_never_see_two_states() {
 }
 
 #[test]
-fn an_older_store_gets_what_is_kept_beside_its_rows() {
+fn opening_an_older_store_builds_the_newer_indexes() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("airgate.redb");
     let store = Store::open(&path, &KEY).unwrap();

@@ -26,7 +26,7 @@ fn kept(store: &Store) -> (u64, u64) {
 }
 
 #[test]
-fn a_repeat_is_known_by_either_key() {
+fn a_repeat_is_recognised_by_either_key() {
     let store = in_memory();
     assert!(claim(&store, &["m:1", "e:1"], now()));
     assert!(!claim(&store, &["m:1", "e:1"], now()));
@@ -49,7 +49,7 @@ fn a_claim_holds_for_eight_hours() {
 }
 
 #[test]
-fn old_claims_go_away_with_new_ones_and_a_renewed_one_stays() {
+fn new_claims_remove_old_ones_but_not_a_renewed_one() {
     let store = in_memory();
     for n in 0..30 {
         assert!(claim(&store, &[&format!("m:{n}"), &format!("e:{n}")], now()));

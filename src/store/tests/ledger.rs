@@ -60,15 +60,15 @@ fn only_adding_lets_thresholds_warn_again() {
 }
 
 #[test]
-fn what_is_refused_leaves_nothing_behind() {
+fn a_refused_allocation_leaves_nothing_behind() {
     let store = in_memory();
     add_user(&store, "main/alice");
     book(&store, "100", "").unwrap();
-    let look = || {
+    let state = || {
         let alice = user("main/alice");
         store.read(|tx| Ok::<_, StoreError>((tx.user(&alice)?, tx.ledger(&alice, 10)?))).unwrap()
     };
-    let before = look();
+    let before = state();
     let below = book(&store, "-100.01", "");
     assert!(matches!(refused(below), Refusal::Ledger(LedgerError::BelowZero { .. })));
     let long = "额".repeat(MAX_NOTE_CHARS + 1);
@@ -76,7 +76,7 @@ fn what_is_refused_leaves_nothing_behind() {
     assert_eq!(refused(note), Refusal::Ledger(LedgerError::NoteTooLong(501)));
     let large = book(&store, "999999999999999.99", "");
     assert_eq!(refused(large), Refusal::Ledger(LedgerError::TotalTooLarge));
-    assert_eq!(look(), before);
+    assert_eq!(state(), before);
     book(&store, "-100", &long[..MAX_NOTE_CHARS * 3]).unwrap();
 
     let ghost = user("main/ghost");

@@ -1,4 +1,4 @@
-//! Links and the accounts' projects; small values: settings, the monitor's memory, names.
+//! Links and the accounts' projects; single values: settings, the monitor's state, names.
 
 use super::*;
 use crate::domain::{MonitorState, OpenId, ProjectInfo, SavedSettings};
@@ -60,7 +60,7 @@ fn a_listing_replaces_the_account_s_projects_and_renames_links() {
 }
 
 #[test]
-fn small_values_come_back() {
+fn single_values_are_read_back() {
     let store = in_memory();
     let (bot, person) = (OpenId::new("ou_bot").unwrap(), OpenId::new("ou_1").unwrap());
     assert_eq!(store.read(|tx| tx.saved_settings()).unwrap(), SavedSettings::default());

@@ -1,4 +1,4 @@
-//! Tests of the store. This file has what they share.
+//! Tests of the store. This file has what they have in common.
 
 mod alerts;
 mod crash;
@@ -65,17 +65,17 @@ pub(super) fn micros(micros: i128) -> Money {
     Money::new(Decimal::from_i128_with_scale(micros, 6))
 }
 
-/// What a write makes and a read finds.
+/// Commits what `f` does.
 pub(super) fn write<T>(store: &Store, f: impl FnOnce(&WriteTx) -> Result<T, StoreError>) -> T {
     store.write(f).unwrap()
 }
 
-/// What a snapshot has.
+/// Reads from a snapshot.
 pub(super) fn seen<T>(store: &Store, f: impl FnOnce(&ReadTx) -> Result<T, StoreError>) -> T {
     store.read(f).unwrap()
 }
 
-/// A user without anything.
+/// Adds a user with nothing allocated.
 pub(super) fn add_user(store: &Store, key: &str) -> User {
     let user = User::new(user(key), now());
     write(store, |tx| tx.put_user(&user));
@@ -96,7 +96,7 @@ pub(super) fn link(key: &str, name: &str, since: &str) -> ProjectLink {
     }
 }
 
-/// Books an allocation of somebody's.
+/// Books an allocation made by a person.
 pub(super) fn allocate(
     tx: &WriteTx,
     user: &UserKey,

@@ -1,5 +1,5 @@
-//! Values as an older airgate wrote them, without fields that were added since. Written by hand, because they must stay
-//! readable whatever the types become.
+//! Values as an older airgate wrote them, without the fields that have been added since. Written by hand, because they
+//! must stay readable however the types change.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! Opening: the lock, the layout's version, the master key; sealed accounts.
+//! Opening a store: the lock, the layout's version, the master key; sealed accounts.
 
 use std::os::unix::fs::PermissionsExt;
 
@@ -17,7 +17,7 @@ const ID: &str = "AKLTSEALEDIDSEALEDID0001";
 const SECRET: &str = "c2VhbGVkLXNlY3JldC1zZWFsZWQ=";
 
 #[test]
-fn a_second_opening_is_told_that_it_is_in_use() {
+fn opening_a_store_that_is_in_use_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("data/airgate.redb");
     let first = Store::open(&path, &KEY).unwrap();
@@ -29,7 +29,7 @@ fn a_second_opening_is_told_that_it_is_in_use() {
 }
 
 #[test]
-fn another_master_key_is_named_and_changes_nothing() {
+fn a_wrong_master_key_is_reported_and_changes_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("airgate.redb");
     let store = Store::open(&path, &KEY).unwrap();
@@ -42,7 +42,7 @@ fn another_master_key_is_named_and_changes_nothing() {
 }
 
 #[test]
-fn a_newer_layout_is_named_whatever_else_is_in_the_file() {
+fn a_newer_layout_is_reported_whatever_else_is_in_the_file() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("airgate.redb");
     let db = Database::create(&path).unwrap();
@@ -60,7 +60,7 @@ fn a_newer_layout_is_named_whatever_else_is_in_the_file() {
 }
 
 #[test]
-fn a_file_that_is_no_store_is_refused_and_left_alone() {
+fn a_file_that_is_not_a_store_is_refused_and_left_alone() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("airgate.redb");
     let mut zeros_and_text = vec![0; 8192];

@@ -37,7 +37,7 @@ fn each_lane_shows_its_oldest_message() {
     let tried = OwedMessage { attempts: 3, last_error: Some("慢".to_owned()), ..owed[1].clone() };
     write(&store, |tx| tx.note_try(&tried));
     assert_eq!(store.read(|tx| tx.owed("a", 2)).unwrap(), Some(tried.clone()));
-    assert_eq!(heads(), [2, 4, 1], "a failed try keeps its place");
+    assert_eq!(heads(), [2, 4, 1], "a failed attempt keeps its place");
 
     write(&store, |tx| tx.delivered(&tried, Some(&sent("om_2"))));
     write(&store, |tx| tx.delivered(&owed[0], None));
@@ -48,7 +48,7 @@ fn each_lane_shows_its_oldest_message() {
 }
 
 #[test]
-fn an_update_that_is_owed_shows_the_newest_card() {
+fn an_owed_update_shows_the_newest_card() {
     let store = in_memory();
     let update = |message: &str| {
         let target = UpdateTarget::Message { id: sent(message) };
@@ -74,7 +74,7 @@ fn an_update_that_is_owed_shows_the_newest_card() {
 }
 
 #[test]
-fn ids_go_on_after_everything_was_delivered() {
+fn ids_continue_after_everything_was_delivered() {
     let store = in_memory();
     let first = owe(&store, message("a"));
     write(&store, |tx| tx.delivered(&first, None));
@@ -82,7 +82,7 @@ fn ids_go_on_after_everything_was_delivered() {
 }
 
 #[test]
-fn what_was_sent_and_what_was_given_up_is_kept_for_a_while() {
+fn sent_and_failed_messages_are_kept_for_a_while() {
     let store = in_memory();
     write(&store, |tx| {
         for n in 1..=2_100 {
@@ -122,10 +122,10 @@ fn two_ways(store: &Store) -> (u64, OwedMessage, OwedMessage) {
     let body = AlertBody::Error { problem: Problem::CyclesRecovered };
     let alert = write(store, |tx| tx.add_alert(None, body, now()));
     assert_eq!(alert.notice, Notice::NotOwed);
-    let way = |lane: &str| owe(store, NewMessage { alert: Some(alert.id), ..message(lane) });
-    let ways = (alert.id, way("chat:oc_1"), way("hook"));
+    let owed = |lane: &str| owe(store, NewMessage { alert: Some(alert.id), ..message(lane) });
+    let deliveries = (alert.id, owed("chat:oc_1"), owed("hook"));
     assert_eq!(notice(store, alert.id), Notice::Owed);
-    ways
+    deliveries
 }
 
 fn notice(store: &Store, alert: u64) -> Notice {
@@ -133,7 +133,7 @@ fn notice(store: &Store, alert: u64) -> Notice {
 }
 
 #[test]
-fn an_alert_is_delivered_when_no_way_is_left_and_one_of_them_arrived() {
+fn an_alert_is_delivered_once_all_its_deliveries_have_ended_and_one_succeeded() {
     let store = in_memory();
     let other = two_ways(&store);
     for (first, second, ends) in [
@@ -158,7 +158,7 @@ fn an_alert_is_delivered_when_no_way_is_left_and_one_of_them_arrived() {
 }
 
 #[test]
-fn a_way_that_replaces_another_keeps_the_alert_owed() {
+fn a_delivery_that_replaces_another_keeps_the_alert_owed() {
     let store = in_memory();
     let (alert, chat, hook) = two_ways(&store);
     write(&store, |tx| tx.delivered(&hook, None));
@@ -173,7 +173,7 @@ fn a_way_that_replaces_another_keeps_the_alert_owed() {
 }
 
 #[test]
-fn tasks_are_done_in_the_order_they_were_asked_for() {
+fn tasks_are_listed_in_the_order_they_were_requested() {
     let store = in_memory();
     let report = Report { target: UpdateTarget::SentBy { owed: 7 }, lane: "chat:oc_1".to_owned() };
     let refresh = TaskKind::RefreshProjects { account: account("main"), user: user("main/alice") };
@@ -192,7 +192,7 @@ fn tasks_are_done_in_the_order_they_were_asked_for() {
 }
 
 #[test]
-fn a_report_waits_until_the_click_was_answered() {
+fn a_report_waits_until_the_click_has_been_answered() {
     let store = in_memory();
     let report =
         Report { target: UpdateTarget::Message { id: sent("om_1") }, lane: "c".to_owned() };

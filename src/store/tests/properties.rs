@@ -243,9 +243,9 @@ fn check(store: &Store, model: &Model) {
 /// Indexes and sums agree with the rows.
 fn check_derived(store: &Store) {
     seen(store, |tx| {
-        let mut anew = Directory::default();
-        tx.users()?.iter().for_each(|user| anew.insert(user));
-        assert!(tx.directory().iter().eq(anew.iter()), "the directory");
+        let mut rebuilt = Directory::default();
+        tx.users()?.iter().for_each(|user| rebuilt.insert(user));
+        assert!(tx.directory().iter().eq(rebuilt.iter()), "the directory");
         for period in PERIODS {
             let rows = tx.spending_in(month(period))?;
             let totals = rows.iter().filter(|row| row.project.is_none());

@@ -219,7 +219,7 @@ fn check(store: &Store) {
 fn goes_on(store: &Store) {
     let alice = user("main/alice");
     write(store, |tx| {
-        assert!(!tx.claim(&["e:1".to_owned()], now())?, "an event of before the update");
+        assert!(!tx.claim(&["e:1".to_owned()], now())?, "an event from before the update");
         assert!(!tx.welcome("ou_1", now())?);
         let entry = allocate(tx, &alice, money("1"), "", now()).unwrap();
         assert_eq!((entry.seq, entry.total_after), (3, money("800.5")));
@@ -260,7 +260,7 @@ fn a_file_of_every_layout_opens_and_everything_in_it_is_read() {
 }
 
 #[test]
-fn what_the_next_file_is_made_of_says_all_that_there_is_to_say() {
+fn the_sample_fills_every_table_and_is_read_back() {
     let store = in_memory();
     fill(&store);
     check(&store);

@@ -132,7 +132,7 @@ fn the_same_amount_again_changes_no_record() {
 }
 
 #[test]
-fn switching_off_takes_out_of_consumed_and_on_brings_back_what_was_read_meanwhile() {
+fn switching_off_removes_a_link_from_consumed_and_switching_on_adds_what_was_read_meanwhile() {
     let store = in_memory();
     for key in ["main/alice", "main/bob"] {
         add_user(&store, key);
@@ -142,7 +142,7 @@ fn switching_off_takes_out_of_consumed_and_on_brings_back_what_was_read_meanwhil
     toggle(&store, "main/alice", "p", Switch::Off);
     assert_eq!(numbers(&store, "main/alice").0, Money::ZERO);
     assert_eq!(numbers(&store, "main/bob").0, money("5"));
-    // Bob still has the project read; what the card shows of alice's link must not lag behind.
+    // Bob's link keeps the project being read; what the card shows for alice's link must not lag behind.
     record(&store, read(&[("p", "2026-11", "7")], at(LATER)));
     let (consumed, links) = numbers(&store, "main/alice");
     assert_eq!((consumed, links[0].1), (Money::ZERO, money("7")));
@@ -179,7 +179,7 @@ fn removing_a_link_keeps_its_records() {
 }
 
 #[test]
-fn an_unread_account_keeps_its_amounts_and_says_from_when() {
+fn an_unread_account_keeps_its_amounts_and_their_reading_time() {
     let store = in_memory();
     add_user(&store, "main/alice");
     for name in ["p", "new"] {
@@ -203,7 +203,7 @@ fn an_unread_account_keeps_its_amounts_and_says_from_when() {
 }
 
 #[test]
-fn a_link_added_while_the_cycle_ran_is_not_called_fresh() {
+fn a_link_added_during_a_cycle_is_not_marked_fresh() {
     let store = in_memory();
     for key in ["main/alice", "main/bob"] {
         add_user(&store, key);
@@ -230,7 +230,7 @@ fn a_link_added_while_the_cycle_ran_is_not_called_fresh() {
 }
 
 #[test]
-fn a_month_is_read_until_it_was_read_after_it_settled() {
+fn a_month_is_read_until_a_reading_after_it_settled() {
     let store = in_memory();
     for key in ["main/alice", "main/bob"] {
         add_user(&store, key);

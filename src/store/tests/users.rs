@@ -97,7 +97,7 @@ fn a_user_who_is_gone_keeps_the_history_and_comes_back_to_it() {
     assert_eq!((record_gone.status, record_gone.quota), (UserStatus::Gone, money("5")));
     assert!(record_gone.access_keys.is_empty() && record_gone.login.is_none());
     assert_eq!(store.read(|tx| tx.access_pending(&alice)).unwrap(), None, "nothing left to cut");
-    assert_eq!(sync(&store, &[], &["alice"], now()), SyncChanges::default(), "told once");
+    assert_eq!(sync(&store, &[], &["alice"], now()), SyncChanges::default(), "reported once");
 
     let back = sync(&store, &[cloud("alice", "甲")], &[], now());
     assert_eq!(back, SyncChanges { changed: names(&["alice"]), ..Default::default() });
@@ -150,7 +150,7 @@ fn status_follows_from_what_was_read() {
 }
 
 #[test]
-fn a_reading_that_was_overtaken_changes_nothing() {
+fn an_outdated_reading_changes_nothing() {
     let store = in_memory();
     let alice = user("main/alice");
     let before = at("2026-11-23T01:00:00Z");

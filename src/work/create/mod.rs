@@ -15,8 +15,8 @@
 //! ```
 //!
 //! - **Open.** It certainly does not exist.
-//! - **Tried.** Committed before the call. From here on the thing may exist, so a retry, a crash or a lost answer never leads
-//!   to two users or two keys: the cloud is looked up first. The user is recognized by a mark in its description.
+//! - **Tried.** Committed before the call. From here on, the user, login or key may exist. A retry, a crash or a lost answer
+//!   never leads to two of them: the cloud is asked first. The user is recognised by a mark in its description.
 //! - **Done.** Committed right after the call. The user is recorded with its first quota and project in the same
 //!   transaction. A password is sealed in the store before the login is created with it, a key as soon as it is created.
 //!
@@ -43,7 +43,7 @@ use crate::volcengine;
 
 /// Why a run ended early.
 enum Stop {
-    /// The creation stops here, and says so.
+    /// The creation stops here, and its card says so.
     Halt(Halt),
     /// It stops here because the cloud refused or did not answer.
     Cloud(Box<Trouble>),
@@ -79,7 +79,7 @@ impl Worker {
         let user = creation.wanted.key.clone();
         match &creation.halt {
             None => tracing::info!(%user, "user created"),
-            Some(halt) => tracing::warn!(%user, ?halt, "user not created completely"),
+            Some(halt) => tracing::warn!(%user, ?halt, "user only partly created"),
         }
         let began = self.parts.clock.now();
         let access = match creation.user {
@@ -171,7 +171,7 @@ impl Worker {
     }
 }
 
-/// Takes over what became of secrets that were sent earlier: the outbox may have given them up during this run.
+/// Keeps the record of secrets sent earlier: the outbox may have given them up during this run.
 fn keep_what_became_of_secrets(tx: &WriteTx, creation: &mut Creation) -> Result<(), StoreError> {
     if let Some(known) = tx.creation(creation.id)? {
         creation.sent = known.sent;

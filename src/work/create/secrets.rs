@@ -14,7 +14,7 @@ use crate::store::{NewMessage, StoreError};
 /// Characters of a password. An account's rules are not known; 20 characters of four classes meet all common ones.
 const PASSWORD_CHARS: usize = 20;
 
-/// Secrets that exist and were not sent yet. Only ever written sealed.
+/// Secrets that exist and have not been sent yet. Only ever written sealed.
 #[derive(Default, Serialize, Deserialize)]
 pub(super) struct Secrets {
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -30,7 +30,7 @@ impl Secrets {
 }
 
 impl Worker {
-    /// Opens the secrets that were not sent yet.
+    /// Opens the secrets that have not been sent yet.
     pub(super) fn open(&self, creation: &Creation) -> Result<Secrets, StoreError> {
         let Some(sealed) = &creation.sealed else { return Ok(Secrets::default()) };
         let text = self.parts.store.open_of_creation(creation.id, sealed)?;
@@ -83,7 +83,7 @@ impl Worker {
     }
 }
 
-/// Generates a password that no rule refuses: every class of characters, none that are mistaken for one another.
+/// Generates a password that satisfies every common rule: all classes of characters, and none that are easily confused.
 pub(super) fn new_password() -> Result<SecretString, StoreError> {
     use rand::TryRng;
     const CLASSES: [&[u8]; 4] =
@@ -111,7 +111,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn passwords_have_every_class_and_never_repeat() {
+    fn passwords_contain_every_class_and_never_repeat() {
         let mut seen = BTreeSet::new();
         for _ in 0..200 {
             let password = new_password().unwrap().expose_secret().to_owned();

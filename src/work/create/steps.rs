@@ -71,7 +71,7 @@ impl Worker {
                 }
             }
         }
-        // The last answer was unclear, too: one more look-up decides what the card says.
+        // The last answer was unclear as well: one more look-up decides what the card says.
         match api.get_user(name).await? {
             Some(found) if found.description == description => {
                 self.record_user(creation, found).await
@@ -262,7 +262,7 @@ impl Worker {
         Ok(())
     }
 
-    /// Commits how far the creation is.
+    /// Commits the progress of the creation.
     async fn keep(&self, creation: &Creation) -> Result<(), StoreError> {
         let mut creation = creation.clone();
         self.parts

@@ -1,4 +1,5 @@
-//! The content of files of released layouts. For a type that has grown since, it says how the new part is read.
+//! The content of files of released layouts. For a type that has gained fields since, it says how they are read from
+//! the old file.
 
 use std::collections::BTreeMap;
 
@@ -19,7 +20,7 @@ pub fn balance() -> BalanceReading {
     BalanceReading { available: Some(money("1200.5")), error: Some("慢".to_owned()), at: now() }
 }
 
-/// Alice with everything that can be known of a user, bob who is gone, carol who is being cut off.
+/// Alice with everything that can be known about a user, Bob who is gone, Carol whose access is being cut.
 pub fn users() -> Vec<User> {
     let keys = vec![
         AccessKeyInfo { id: "AKLTalice1".to_owned(), active: Switch::On },
@@ -46,7 +47,7 @@ pub fn users() -> Vec<User> {
     vec![alice, gone, carol]
 }
 
-/// After the allocations, which empty what was triggered, and the reading.
+/// The same users after the allocations, which clear the triggered thresholds, and after the reading.
 pub fn users_after() -> Vec<User> {
     let mut users = users();
     users[0].quota = money("799.5");
@@ -229,7 +230,8 @@ pub fn creation(sealed: Option<String>) -> Creation {
     }
 }
 
-/// One of each way, all in one lane; two more in front. The third carries an alert, and mentions somebody.
+/// One of each kind of dispatch, all in one lane, with two more in front. The third carries an alert and mentions
+/// somebody.
 pub fn messages(sealed: &str) -> Vec<NewMessage> {
     let card = || r#"{"schema":"2.0"}"#.to_owned();
     let (chat, person) = ("oc_1".parse().unwrap(), "ou_1".parse().unwrap());
@@ -263,7 +265,7 @@ pub fn messages(sealed: &str) -> Vec<NewMessage> {
     ]
 }
 
-/// A message as it is owed.
+/// The owed message that a new one becomes.
 pub fn owed(new: NewMessage, id: u64, uuid: &str) -> OwedMessage {
     OwedMessage {
         id,
@@ -282,7 +284,7 @@ pub fn owed(new: NewMessage, id: u64, uuid: &str) -> OwedMessage {
     }
 }
 
-/// The same after a try that failed.
+/// The same after a failed attempt.
 pub fn tried(owed: OwedMessage) -> OwedMessage {
     let last_error = Some("HTTP 500".to_owned());
     OwedMessage { attempts: 3, first_tried: Some(now()), last_error, ..owed }
