@@ -154,7 +154,7 @@ declare! {
             "Where billing calls go. `http://` only for loopback hosts.";
         REGION = "region", Text, Default("\"cn-beijing\""),
             "Region that requests are signed for.";
-        QPS = "qps", Number { min: 1, max: 1000 }, Default("5"),
+        QPS = "qps", Number { min: 1, max: 1000 }, Default("4"),
             "Calls a second per account, IAM and billing together. 5 is the billing API's limit.";
     }
     "store", "Where state is kept: one file." => {

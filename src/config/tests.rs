@@ -68,7 +68,7 @@ fn the_least_gives_the_defaults_of_the_contract() {
     assert_eq!(config.volcengine.iam_endpoint, "https://iam.volcengineapi.com");
     assert_eq!(config.volcengine.billing_endpoint, "https://billing.volcengineapi.com");
     assert_eq!(config.volcengine.region, "cn-beijing");
-    assert_eq!(config.volcengine.qps.get(), 5);
+    assert_eq!(config.volcengine.qps.get(), 4);
     assert_eq!(config.store.path, Path::new("data/airgate.redb"));
     assert_eq!(config.store.backup_dir, None);
     assert_eq!(config.store.backup_keep.get(), 7);
