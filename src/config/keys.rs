@@ -155,7 +155,8 @@ declare! {
         REGION = "region", Text, Default("\"cn-beijing\""),
             "Region that requests are signed for.";
         QPS = "qps", Number { min: 1, max: 1000 }, Default("4"),
-            "Calls a second per account, IAM and billing together. 5 is the billing API's limit.";
+            "Calls a second per main account, IAM and billing together. Volcengine refuses more than 5 on bills, and the console \
+             counts too.";
     }
     "store", "Where state is kept: one file." => {
         STORE_PATH = "path", Path, Default("\"data/airgate.redb\""),

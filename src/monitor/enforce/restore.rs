@@ -1,7 +1,7 @@
 //! Restoring access: exactly what was remembered, as far as it still exists.
 
 use super::{EnforceError, Outcome, read_back, unless_gone};
-use crate::domain::{RememberedAccess, Switch, UserAccess, UserKey};
+use crate::domain::{HeldPolicy, PolicyScope, RememberedAccess, Switch, UserAccess, UserKey};
 use crate::volcengine::{self, ErrorKind, KeyStatus};
 
 /// One attempt at a restore, up to reading it back.
@@ -44,8 +44,11 @@ async fn attach_policies(
     let Some(wanted) = remembered.map(|r| &r.policies).filter(|wanted| !wanted.is_empty()) else {
         return Ok(true);
     };
-    let mut settled = Vec::new();
-    for policy in wanted {
+    // Within projects first: once the user holds a policy in the whole account, the cloud refuses to attach it in a project.
+    let mut wanted: Vec<&HeldPolicy> = wanted.iter().collect();
+    wanted.sort_by_key(|policy| policy.scope == PolicyScope::Global);
+    let mut settled: Vec<&HeldPolicy> = Vec::new();
+    for policy in &wanted {
         match api.attach_policy(name, policy).await {
             Ok(()) => {}
             // Already held some other way, or deleted in the meantime with its project: reading back would not show it.
