@@ -78,8 +78,8 @@ impl<'de> Deserialize<'de> for KeyStatus {
 /// A user's access key. The API never returns its secret.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct AccessKey {
-    /// `AKLT…`
-    #[serde(rename = "AccessKeyId")]
+    /// `AKLT…`; empty if the API sent none, so that one such key does not hide the others.
+    #[serde(rename = "AccessKeyId", default, deserialize_with = "text")]
     pub id: String,
     /// Whether it works.
     #[serde(rename = "Status", default)]

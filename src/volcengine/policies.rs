@@ -17,7 +17,7 @@ struct PoliciesAnswer {
 
 #[derive(Deserialize)]
 struct Policy {
-    #[serde(rename = "PolicyName")]
+    #[serde(rename = "PolicyName", default, deserialize_with = "text")]
     name: String,
     #[serde(rename = "PolicyType", default, deserialize_with = "text")]
     kind: String,

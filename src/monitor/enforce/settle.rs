@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use super::{BACKOFF, Enforcer, is_late};
 use crate::app::users;
-use crate::cards::{Look, Role};
+use crate::cards::CardContext;
 use crate::domain::{
-    AccessCause, AccessGoal, AlertBody, Figures, PendingAccess, Problem, UserAccess, UserKey,
+    AccessCause, AccessGoal, AlertBody, Figures, PendingAccess, Problem, Role, UserAccess, UserKey,
     must_be_cut,
 };
 use crate::store::{StoreError, WriteTx};
@@ -53,7 +53,8 @@ impl Enforcer {
                 }
                 if let Some(report) = &pending.report {
                     let detail = users::detail(tx, &alerts.settings_in_force(tx)?, record)?;
-                    let card = cards.user(&detail, &Look::new(Role::Admin, now)).into_string();
+                    let card =
+                        cards.user(&detail, &CardContext::new(Role::Admin, now)).into_string();
                     tx.owe_report(report, card, pending.since, now)?;
                 }
                 tracing::info!(user = %key, goal = ?pending.goal, "access changed and read back");
