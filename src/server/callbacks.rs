@@ -21,6 +21,7 @@ use crate::feishu::connection::ConnectionStatus;
 use crate::feishu::{
     self, CallbackAnswer, CallbackVerifier, EventKind, EventType, Incoming, Rejection, ToastKind,
 };
+use crate::monitor::Monitor;
 use crate::store::Store;
 
 /// The largest body that is read (contract §4).
@@ -35,6 +36,7 @@ pub(super) const LARGE_BODIES: usize = 32;
 /// What handlers need.
 pub(super) struct App {
     pub bot: Arc<Bot>,
+    pub monitor: Arc<Monitor>,
     pub verifier: CallbackVerifier,
     pub words: Wording,
     pub store: Store,

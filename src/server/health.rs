@@ -18,9 +18,18 @@ use crate::store::StoreError;
 /// A tenant token older than this means that Feishu has not been reached.
 const TOKEN_FRESH: SignedDuration = SignedDuration::from_hours(2);
 
-/// 200 while the process lives.
-pub(super) async fn alive() -> Json<serde_json::Value> {
-    Json(json!({ "status": "ok" }))
+/// 200 while the process lives; 503 with the reason when the monitor is late: a restart helps.
+pub(super) async fn alive(State(app): State<Arc<App>>) -> Response {
+    match app.monitor.progress().late_since {
+        None => Json(json!({ "status": "ok" })).into_response(),
+        Some(since) => {
+            let reason = format!(
+                "the monitor is late: no cycle has begun since {since}; see the log, and restart the service"
+            );
+            let body = Json(json!({ "status": "late", "reason": reason }));
+            (StatusCode::SERVICE_UNAVAILABLE, body).into_response()
+        }
+    }
 }
 
 /// 200 when the store answers, a tenant token was obtained in the last 2 h, and the long connection, where there is to be

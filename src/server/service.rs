@@ -268,6 +268,7 @@ impl Service {
         });
         let app = Arc::new(App {
             bot: Arc::clone(&bot),
+            monitor: Arc::clone(&monitor),
             verifier: CallbackVerifier::new(
                 CallbackKeys {
                     app_id: config.feishu.app_id.clone(),

@@ -144,6 +144,7 @@ pub fn monitor(size: Size) -> MonitorView {
         interval_seconds: 3600,
         running_since: (!small).then(now),
         next_at: Some(now()),
+        late_since: (!small).then(|| ago(9)),
         state: MonitorState {
             last: Some(cycle(size)),
             last_success: Some(ago(4)),
@@ -183,6 +184,7 @@ pub fn new_monitor() -> MonitorView {
         interval_seconds: 90,
         running_since: None,
         next_at: None,
+        late_since: None,
         state: MonitorState::default(),
         accounts: vec![],
         owed: 0,

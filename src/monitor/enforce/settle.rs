@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
-use super::{BACKOFF, Enforcer, is_late};
-use crate::app::users;
+use super::{BACKOFF, Enforcer};
+use crate::app::cloud::CloudError;
+use crate::app::trouble::{Cause, Trouble};
+use crate::app::{sync, users};
 use crate::cards::{Look, Role};
 use crate::domain::{
     AccessCause, AccessGoal, AlertBody, Figures, PendingAccess, Problem, UserAccess, UserKey,
@@ -46,6 +48,8 @@ impl Enforcer {
                     }
                     // A cut that was withdrawn before anyone was told about it.
                     (AccessCause::QuotaUsedUp, AccessGoal::Restored) => {}
+                    // Alerted when it was found.
+                    (AccessCause::Reopened, _) => {}
                     (AccessCause::Manual { operator }, goal) => {
                         let body = AlertBody::Manual { goal, operator: operator.clone() };
                         alerts.note(tx, &key, body, now)?;
@@ -60,6 +64,51 @@ impl Enforcer {
                 Ok(())
             })
             .await
+    }
+
+    /// The cloud has no user of that name: reads the account's users, so that the change follows a user who was renamed, or
+    /// ends if the user is gone.
+    pub(super) async fn settle_missing(
+        &self,
+        user: &UserKey,
+        tried: PendingAccess,
+    ) -> Result<(), StoreError> {
+        let (store, now) = (&self.parts.store, self.parts.clock.now());
+        let read = sync::users(store, &self.parts.cloud, &self.parts.clock, &user.account).await;
+        let trouble: Trouble = match read {
+            Ok(changes) => {
+                tracing::info!(%user, ?changes, "a user whose access is to change was not there");
+                Cause::NotFound.into()
+            }
+            Err(CloudError::Store(error)) => return Err(error),
+            Err(error) => error.into(),
+        };
+        let (key, since) = (user.clone(), tried.since);
+        let (cards, alerts) = (Arc::clone(&self.parts.cards), self.parts.alerts.clone());
+        let (report, goes_on) = (tried.report.clone(), self.parts.store.clone());
+        let ended = goes_on
+            .writing(move |tx| {
+                let all = tx.all_access_pending()?;
+                let same = |(other, pending): &(UserKey, PendingAccess)| {
+                    other.account == key.account && pending.since == since
+                };
+                if let Some((other, _)) = all.into_iter().find(same) {
+                    return Ok(other != key);
+                }
+                if let (Some(report), Some(record)) = (&report, tx.user(&key)?) {
+                    let detail = users::detail(tx, &alerts.settings_in_force(tx)?, record)?;
+                    let card = cards.user(&detail, &Look::new(Role::Admin, now)).into_string();
+                    tx.owe_report(report, card, since, now)?;
+                }
+                Ok::<_, StoreError>(true)
+            })
+            .await?;
+        if ended {
+            // A user who was renamed is next.
+            self.parts.wakers.access.notify_one();
+            return Ok(());
+        }
+        self.note_failure(user, tried, self.parts.cards.words().trouble(&trouble)).await
     }
 
     /// The attempt failed: it is retried after a back-off.
@@ -96,7 +145,7 @@ impl Enforcer {
             .store
             .writing(move |tx| {
                 let Some(mut pending) = tx.access_pending(&key)? else { return Ok(()) };
-                if pending.delay_alerted || !is_late(&pending, now) {
+                if pending.delay_alerted {
                     return Ok(());
                 }
                 pending.delay_alerted = true;
