@@ -55,7 +55,7 @@ async fn read_account(
 ) -> Result<AccountSync, CloudError> {
     let id = &account.id;
     let api = cloud.account(id).await?;
-    let (changes, listed) = read_users(store, &api, clock, id).await?;
+    let (changes, listed) = read_users(store, cloud, &api, clock, id).await?;
     // The users have been read. If the rest cannot be read, it stays as it was and is reported; the next sync retries.
     let mut unread = Vec::new();
     for (what, read) in [
@@ -91,20 +91,27 @@ pub async fn users(
     id: &AccountId,
 ) -> Result<SyncChanges, CloudError> {
     let api = cloud.account(id).await?;
-    Ok(read_users(store, &api, clock, id).await?.0)
+    Ok(read_users(store, cloud, &api, clock, id).await?.0)
 }
 
 /// Reads all users of one account into the store. Returns what changed, and how many there are.
 async fn read_users(
     store: &Store,
+    cloud: &Cloud,
     api: &volcengine::AccountClient,
     clock: &Clock,
     id: &AccountId,
 ) -> Result<(SyncChanges, usize), CloudError> {
     let began = clock.now();
-    let listed: Vec<CloudUser> = api
-        .list_users()
-        .await?
+    let users = api.list_users().await?;
+    let number = match users.iter().find_map(|user| user.account) {
+        Some(number) => Some(number),
+        None => api.balance_owner().await,
+    };
+    if let Some(number) = number {
+        cloud.keep_number(id, number).await?;
+    }
+    let listed: Vec<CloudUser> = users
         .into_iter()
         .filter_map(|user| match Username::new(user.username.clone()) {
             Ok(username) => Some(CloudUser {

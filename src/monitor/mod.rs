@@ -5,13 +5,15 @@
 //! 1. **Collect** (`collect`). Reads the bills of the open periods. An account is read completely or not at all.
 //! 2. **Record** (`record`). Writes bills, links and users, in one transaction with the next step.
 //! 3. **Decide** ([`crate::domain::decide`]). Raises warnings, and enqueues a cut where the quota is used up.
-//! 4. **Enforce** (`enforce`). Runs in a loop of its own, independently of the cycle.
+//! 4. **Recheck** (`recheck`). Reads the access of users that are disabled: what was opened again is cut again.
+//! 5. **Enforce** (`enforce`). Runs in a loop of its own, independently of the cycle.
 //!
 //! Beside enforcement runs a loop for the `policies` of linked projects. The two never work on the same user at once.
 
 mod collect;
 mod enforce;
 mod policies;
+mod recheck;
 mod record;
 mod schedule;
 mod view;
@@ -241,7 +243,11 @@ impl Monitor {
         *self.begun.lock() = begun;
         *self.running_since.lock() = Some(started);
         // A panic must not end the monitor for good.
-        let cycle = std::panic::AssertUnwindSafe(self.collect_and_record(started));
+        let cycle = std::panic::AssertUnwindSafe(async {
+            let report = self.collect_and_record(started).await?;
+            self.recheck_disabled().await?;
+            Ok(report)
+        });
         let result = cycle.catch_unwind().await.unwrap_or_else(|_| {
             tracing::error!("a cycle panicked");
             Err(StoreError::Aborted)

@@ -9,6 +9,7 @@ use serde_json::json;
 use super::client::{AccountClient, Api, Call, Input, Retry};
 use super::error::{Error, ErrorKind};
 use super::paging::whole_list;
+use crate::domain::AccountNumber;
 
 /// An IAM sub-account ("ListUsers", docs 6257/65008).
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -31,6 +32,9 @@ pub struct IamUser {
     /// May be empty.
     #[serde(rename = "Description", default, deserialize_with = "text")]
     pub description: String,
+    /// The main account that the user belongs to, if the API says so.
+    #[serde(rename = "AccountId", default, deserialize_with = "account_number")]
+    pub account: Option<AccountNumber>,
 }
 
 /// Whether an access key works.
@@ -92,6 +96,18 @@ pub enum LoginAccess {
 pub(super) struct UserAnswer {
     #[serde(rename = "User")]
     pub(super) user: IamUser,
+}
+
+#[derive(Deserialize)]
+struct FirstUsers {
+    #[serde(rename = "UserMetadata")]
+    users: Option<Vec<Owned>>,
+}
+
+#[derive(Deserialize)]
+struct Owned {
+    #[serde(rename = "AccountId", default, deserialize_with = "account_number")]
+    account: Option<AccountNumber>,
 }
 
 #[derive(Deserialize)]
@@ -157,10 +173,17 @@ impl AccountClient {
         }
     }
 
-    /// Checks cheaply that the API accepts the key pair and lets it read users ("ListUsers", one row).
-    pub async fn check(&self) -> Result<(), Error> {
+    /// Checks cheaply that the API accepts the key pair and lets it read users ("ListUsers", one row). Returns the number of
+    /// the main account that the key pair belongs to; `None` if it has no user and does not let the balance be read.
+    pub async fn check(&self) -> Result<Option<AccountNumber>, Error> {
         let page = [("Limit", "1".to_owned()), ("Offset", "0".to_owned())];
-        self.call(&Call::get(Api::Iam, "ListUsers", page)).await.map(drop)
+        let answer = self.call(&Call::get(Api::Iam, "ListUsers", page)).await?;
+        let users = answer.parse::<FirstUsers>().ok().and_then(|page| page.users);
+        let number = users.into_iter().flatten().find_map(|user| user.account);
+        match number {
+            Some(number) => Ok(Some(number)),
+            None => Ok(self.balance_owner().await),
+        }
     }
 
     /// Changes a user's display name, e-mail and phone, leaving those that are `None` ("UpdateUser").
@@ -275,6 +298,18 @@ fn id_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Erro
         Some(Id::Text(id)) => id,
         None => String::new(),
     })
+}
+
+/// Reads the number of a main account, which is a number or text. 0 and whatever is neither say nothing.
+pub(super) fn account_number<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<AccountNumber>, D::Error> {
+    let value = Option::<serde_json::Value>::deserialize(deserializer)?;
+    let number = value.and_then(|value| match value {
+        serde_json::Value::String(text) => text.trim().parse().ok(),
+        value => value.as_i64(),
+    });
+    Ok(number.filter(|number| *number > 0).map(AccountNumber))
 }
 
 /// Reads a time of IAM, `YYYYMMDDTHHMMSSZ` in UTC. Unreadable times become `None`: no decision depends on them.

@@ -135,11 +135,7 @@ impl Enforcer {
         owed::run(self, wake, in_flight, stop).await;
     }
 
-    async fn enforce(
-        &self,
-        user: &UserKey,
-        pending: &PendingAccess,
-    ) -> Result<Outcome, Failures> {
+    async fn enforce(&self, user: &UserKey, pending: &PendingAccess) -> Result<Outcome, Failures> {
         let api = self.parts.cloud.account(&user.account).await?;
         let key = user.clone();
         let remembered = self.parts.store.reading(move |tx| tx.access_remembered(&key)).await?;

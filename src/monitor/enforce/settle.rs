@@ -9,7 +9,7 @@ use crate::app::{sync, users};
 use crate::cards::{Look, Role};
 use crate::domain::{
     AccessCause, AccessGoal, AlertBody, Figures, PendingAccess, Problem, UserAccess, UserKey,
-    must_be_cut,
+    UserStatus, must_be_cut,
 };
 use crate::store::{StoreError, WriteTx};
 
@@ -48,8 +48,11 @@ impl Enforcer {
                     }
                     // A cut that was withdrawn before anyone was told about it.
                     (AccessCause::QuotaUsedUp, AccessGoal::Restored) => {}
-                    // Alerted when it was found.
-                    (AccessCause::Reopened, _) => {}
+                    (AccessCause::Reopened, AccessGoal::Cut) => {
+                        let problem = Problem::AccessReopened;
+                        alerts.raise(tx, Some(&key), AlertBody::Error { problem }, now)?;
+                    }
+                    (AccessCause::Reopened, AccessGoal::Restored) => {}
                     (AccessCause::Manual { operator }, goal) => {
                         let body = AlertBody::Manual { goal, operator: operator.clone() };
                         alerts.note(tx, &key, body, now)?;
@@ -75,30 +78,31 @@ impl Enforcer {
     ) -> Result<(), StoreError> {
         let (store, now) = (&self.parts.store, self.parts.clock.now());
         let read = sync::users(store, &self.parts.cloud, &self.parts.clock, &user.account).await;
-        let trouble: Trouble = match read {
+        let (trouble, moved): (Trouble, _) = match read {
             Ok(changes) => {
                 tracing::info!(%user, ?changes, "a user whose access is to change was not there");
-                Cause::NotFound.into()
+                (Cause::NotFound.into(), changes.moved)
             }
             Err(CloudError::Store(error)) => return Err(error),
-            Err(error) => error.into(),
+            Err(error) => (error.into(), Vec::new()),
         };
-        let (key, since) = (user.clone(), tried.since);
+        let (key, change) = (user.clone(), tried.clone());
         let (cards, alerts) = (Arc::clone(&self.parts.cards), self.parts.alerts.clone());
-        let (report, goes_on) = (tried.report.clone(), self.parts.store.clone());
-        let ended = goes_on
+        let ended = store
             .writing(move |tx| {
-                let all = tx.all_access_pending()?;
-                let same = |(other, pending): &(UserKey, PendingAccess)| {
-                    other.account == key.account && pending.since == since
-                };
-                if let Some((other, _)) = all.into_iter().find(same) {
-                    return Ok(other != key);
+                let pending = tx.access_pending(&key)?;
+                if pending.is_some_and(|pending| pending.is_same_change(&change)) {
+                    return Ok(false);
                 }
-                if let (Some(report), Some(record)) = (&report, tx.user(&key)?) {
+                let now_called = moved.into_iter().find(|(from, _)| *from == key);
+                let key = now_called.map_or(key, |(_, to)| to);
+                // The change of one who was renamed goes on, and so does its report.
+                if let (Some(report), Some(record)) = (&change.report, tx.user(&key)?)
+                    && record.status == UserStatus::Gone
+                {
                     let detail = users::detail(tx, &alerts.settings_in_force(tx)?, record)?;
                     let card = cards.user(&detail, &Look::new(Role::Admin, now)).into_string();
-                    tx.owe_report(report, card, since, now)?;
+                    tx.owe_report(report, card, change.since, now)?;
                 }
                 Ok::<_, StoreError>(true)
             })

@@ -15,7 +15,8 @@ use self::amount::amount;
 use self::fold::{Fold, FoldError, Next, PAGE, Sums};
 use super::client::{AccountClient, Api, Call};
 use super::error::{Error, ErrorKind, bounded};
-use crate::domain::{AmountField, BillPeriod, BillSource, Money};
+use super::iam::account_number;
+use crate::domain::{AccountNumber, AmountField, BillPeriod, BillSource, Money};
 
 /// Max reads of a bill that changes while being read.
 const MAX_READS: u32 = 2;
@@ -64,6 +65,12 @@ impl BillReading {
     fn of(sums: Sums, calls: u32) -> Self {
         Self { amounts: sums.amounts, rows: sums.rows, calls, warning: sums.warning }
     }
+}
+
+#[derive(Deserialize)]
+struct OwnerAnswer {
+    #[serde(rename = "AccountID", default, deserialize_with = "account_number")]
+    account: Option<AccountNumber>,
 }
 
 #[derive(Deserialize)]
@@ -172,6 +179,13 @@ impl AccountClient {
                 }
             }
         }
+    }
+
+    /// Returns the number of the main account whose balance the key pair can read ("QueryBalanceAcct"); `None` if it cannot.
+    pub async fn balance_owner(&self) -> Option<AccountNumber> {
+        let call = Call::post(Api::Billing, "QueryBalanceAcct", json!({}));
+        let answer = self.call(&call).await.ok()?;
+        answer.parse::<OwnerAnswer>().ok()?.account
     }
 
     /// Returns the main account's available balance (可用余额) in CNY ("QueryBalanceAcct", docs 6269/100429). Below 0,
