@@ -1,5 +1,5 @@
-//! The one source of the current time. Everything that needs "now" is handed a [`Clock`], so that months,
-//! retries and schedules can be tested, and the demo can jump ahead, without sleeping.
+//! The one source of the current time. Everything that needs "now" is passed a [`Clock`], so that tests of months, retries and
+//! schedules need no sleep, and the demo can jump ahead.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -19,7 +19,7 @@ pub struct Clock {
 enum Source {
     /// The host's clock plus a shift in milliseconds.
     System(Arc<AtomicI64>),
-    /// Stands still at this many milliseconds since 1970 until it is moved.
+    /// Stays at this many milliseconds since 1970 until it is moved.
     Manual(Arc<AtomicI64>),
 }
 
@@ -29,13 +29,13 @@ impl Clock {
         Self { source: Source::System(Arc::new(AtomicI64::new(0))) }
     }
 
-    /// A clock that stands still at `at` until [`Clock::advance`] or [`Clock::set`] moves it.
+    /// A clock that stays at `at` until [`Clock::advance`] or [`Clock::set`] moves it.
     pub fn manual(at: Timestamp) -> Self {
         Self { source: Source::Manual(Arc::new(AtomicI64::new(at.as_millisecond()))) }
     }
 
     /// The current instant, in whole milliseconds.
-    #[allow(clippy::disallowed_methods)] // The one place that may ask the host.
+    #[allow(clippy::disallowed_methods)] // The one place that may read the host's clock.
     pub fn now(&self) -> Timestamp {
         let millis = match &self.source {
             Source::System(shift) => {

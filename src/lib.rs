@@ -1,7 +1,8 @@
 //! airgate keeps Volcengine sub-accounts within the quota they were allocated, from inside Feishu chat.
 //!
-//! `docs/architecture.md` draws the house; each module's own head says what it is for.
+//! `docs/architecture.md` describes the architecture; each module's head says what the module is for.
 
+pub mod address;
 pub mod app;
 pub mod bot;
 pub mod cards;

@@ -1,4 +1,4 @@
-//! The `airgate` command: parses the command line and hands over.
+//! The `airgate` command, which hands over to [`airgate::cli`].
 
 use std::process::ExitCode;
 

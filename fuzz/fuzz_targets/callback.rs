@@ -2,7 +2,7 @@
 //! none; with and without an Encrypt Key.
 #![no_main]
 
-use airgate::bot::request::Request;
+use airgate::bot::Request;
 use airgate::domain::EVENT_WINDOW;
 use airgate::feishu::{CallbackKeys, CallbackVerifier, EventKind, Incoming};
 use http::{HeaderMap, HeaderValue};

@@ -22,11 +22,11 @@ fuzz_target!(|text: &str| {
             let _ = config.initial_settings();
             assert!(!config.feishu.admins.is_empty());
         }
-        Err(problems) => {
-            // One line per problem, each of readable length.
-            assert_eq!(problems.to_string().lines().count(), problems.iter().count());
-            assert!(problems.iter().count() > 0);
-            for problem in problems.iter() {
+        Err(error) => {
+            // One line per problem, each of a readable length.
+            assert_eq!(error.to_string().lines().count(), error.problems().len());
+            assert!(!error.problems().is_empty());
+            for problem in error.problems() {
                 assert!(problem.to_string().chars().count() <= 1_010);
             }
         }

@@ -45,6 +45,22 @@ impl Error {
     }
 }
 
+/// Separates the two kinds of [`Error`], which callers treat differently.
+pub trait SplitRefusal<T> {
+    /// The value or the refusal, which the person is told; a failure of the store stays an error.
+    fn split_refusal(self) -> Result<Result<T, Refusal>, StoreError>;
+}
+
+impl<T> SplitRefusal<T> for Result<T, Error> {
+    fn split_refusal(self) -> Result<Result<T, Refusal>, StoreError> {
+        match self {
+            Ok(value) => Ok(Ok(value)),
+            Err(Error::Refused(refusal)) => Ok(Err(refusal)),
+            Err(Error::Store(error)) => Err(error),
+        }
+    }
+}
+
 /// Cuts a list into pages. Returns the items of `page` (from 1, clamped to the last one), that page, and how many there
 /// are.
 fn paginate<T>(items: Vec<T>, page: usize, size: usize) -> (Vec<T>, usize, usize) {

@@ -1,6 +1,6 @@
 //! Why a person's request was refused: facts, which the chat layer words in the person's language.
 
-use crate::config::AddressError;
+use crate::address::AddressError;
 use crate::domain::contact::ContactError;
 use crate::domain::ledger::LedgerError;
 use crate::domain::{AccountId, AmountError, BillPeriod, ProjectName, ThresholdsError, UserKey};

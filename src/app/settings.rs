@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::{Error, Refusal};
-use crate::config;
+use crate::address::{self, Url};
 use crate::domain::{ChatId, SavedSettings, Settings, contact};
 use crate::store::{Source, StoreError, View, WriteTx};
 
@@ -40,7 +40,7 @@ impl SettingsView {
     /// What is in force with `saved` over what is configured.
     pub fn new(saved: SavedSettings, configured: &Settings) -> Self {
         let settings = saved.or_configured(configured);
-        let webhook_host = settings.webhook_url.as_deref().map(config::webhook_host);
+        let webhook_host = settings.webhook_url.as_deref().map(address::webhook_host);
         Self { settings, saved, webhook_host }
     }
 }
@@ -80,7 +80,7 @@ pub fn view<S: Source>(tx: &View<S>, configured: &Settings) -> Result<SettingsVi
 pub fn save(
     tx: &WriteTx,
     configured: &Settings,
-    base_url: &str,
+    base_url: &Url,
     new: &NewSettings,
     now: Timestamp,
 ) -> Result<SettingsView, Error> {
@@ -108,7 +108,7 @@ pub fn save(
     if let Some(text) = typed(&new.webhook_url).filter(|text| !text.is_empty()) {
         let wanted = match text {
             none if is_none(none) => None,
-            text => Some(config::webhook_address(text, base_url).map_err(Refusal::BadWebhook)?),
+            text => Some(address::webhook_url(text, base_url).map_err(Refusal::BadWebhook)?.into()),
         };
         if wanted != in_force.webhook_url {
             saved.webhook_url = Some(wanted);
@@ -181,7 +181,7 @@ mod tests {
     fn intervals_of_a_minute_to_a_year() {
         assert_eq!(interval("60"), Ok(60));
         assert_eq!(interval("31536000"), Ok(31_536_000));
-        let max = crate::config::keys::INTERVAL_SECONDS.kind;
+        let max = crate::config::keys::INTERVAL_SECONDS.key.kind;
         assert!(matches!(max, crate::config::keys::Kind::Number { max: 31_536_000, .. }));
         for bad in ["59", "31536001", "-60", "1.5", "1h", "99999999999999999999"] {
             assert_eq!(interval(bad), Err(Refusal::BadInterval(bad.to_owned())));

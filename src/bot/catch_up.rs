@@ -1,49 +1,50 @@
-//! After a gap in the long connection: what people wrote meanwhile is read from the histories of the chats that the bot
-//! knows, and answered once, like what arrives by itself.
+//! Catching up after a gap in the long connection: messages written meanwhile are read from the histories of the chats
+//! that the bot knows, and each is answered once, like one that arrives as an event.
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Bot, Reaction};
+use super::reaction::Reaction;
+use super::state::Bot;
+use crate::domain::EVENT_WINDOW;
 use crate::feishu::{self, ChatKind, Disposition, EventType, MessageReceived};
 use crate::store::{KnownChat, StoreError};
 
-/// Messages older than this are not acted on any more, as events are not (contract §4). What was handled is remembered
-/// for as long.
-const STALE_AFTER: SignedDuration = SignedDuration::from_hours(8);
-/// Clocks differ, and a message may have been on its way when the connection ended. What is read twice is handled once.
+/// How much earlier than the gap reading starts: clocks differ, and a message may have been in flight when the connection
+/// ended. A message that is read twice is handled once.
 const MARGIN: SignedDuration = SignedDuration::from_mins(2);
-/// The most chats that are read, those with the latest messages first, and pages (of 50) of each.
-const CHATS: usize = 500;
-const PAGES: usize = 20;
+/// Max chats to read, those with the latest messages first.
+const MAX_CHATS: usize = 500;
+/// Max pages to read per chat, of 50 messages each.
+const MAX_PAGES: usize = 20;
 
-/// The event that such a message would have come with.
-const MESSAGE: &str = EventType::Message.as_str();
+/// The type of the event that such a message would have come with.
+const MESSAGE_EVENT: &str = EventType::Message.as_str();
 
-/// Why catching up ended early. What was reached is handled; the whole can be repeated.
+/// Why catching up ended early. Messages read so far are handled; the whole can be repeated.
 #[derive(Debug, thiserror::Error)]
 pub enum CatchUpError {
-    /// The platform cannot be asked just now.
+    /// The platform is unavailable.
     #[error(transparent)]
     Feishu(#[from] feishu::Error),
-    /// The store's.
+    /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
 impl Bot {
-    /// Handles what was written since `since` (at most 8 h ago) and has not been handled; in groups, what mentions the
-    /// bot. Answers how many messages that were.
+    /// Handles messages since `since` (at most 8 h ago) that have not been handled; in groups, those that mention the bot.
+    /// Returns how many there were.
     ///
     /// # Errors
-    /// Where the platform or the store fails for now. A chat that cannot be read for good is passed over.
+    /// The platform or the store failed, and a retry may help. A chat that can never be read is skipped.
     pub async fn catch_up(&self, since: Timestamp) -> Result<usize, CatchUpError> {
-        // Here the platform does not say which mention is a bot's.
-        if self.own_id.lock().is_none() {
-            self.learn_own_id().await?;
+        // A history does not say which mention is a bot's.
+        if self.own_id.known().is_none() {
+            self.own_id.look_up().await?;
         }
         let chats = self.store.reading(|tx| tx.known_chats()).await?;
         let mut handled: usize = 0;
-        for (chat_id, chat) in chats.into_iter().take(CHATS) {
+        for (chat_id, chat) in chats.into_iter().take(MAX_CHATS) {
             match self.catch_up_in(&chat_id, &chat, since, &mut handled).await {
                 Ok(()) => {}
                 Err(CatchUpError::Feishu(error)) => match error.disposition() {
@@ -77,10 +78,10 @@ impl Bot {
         let kind = if chat.direct { ChatKind::Direct } else { ChatKind::Group };
         let from = earlier(since, MARGIN).max(self.oldest());
         let mut page: Option<String> = None;
-        for _ in 0..PAGES {
+        for _ in 0..MAX_PAGES {
             let read = self.feishu.chat_messages(chat_id, kind, from, page.as_deref()).await?;
             for message in read.messages {
-                // Time has passed since the first page was asked for.
+                // Time has passed since the first page was requested.
                 if message.created_at >= self.oldest() && self.handle_late(message).await? {
                     *handled = handled.saturating_add(1);
                 }
@@ -90,34 +91,34 @@ impl Bot {
                 return Ok(());
             }
         }
-        tracing::warn!(chat_id, "more was written meanwhile than is read");
+        tracing::warn!(chat_id, "a chat has more new messages than are read");
         Ok(())
     }
 
-    /// Whether there was something to do.
+    /// Returns whether the message was handled now.
     async fn handle_late(&self, message: MessageReceived) -> Result<bool, StoreError> {
         let message_id = message.message_id.clone();
-        // There is no event, hence no event id: the message's id is its key.
+        // There is no event, so the message's id is its only key.
         let reaction = self.message(String::new(), message).await?;
         if matches!(reaction, Reaction::Ignored | Reaction::Duplicate) {
             return Ok(false);
         }
         let outcome = reaction.outcome();
         tracing::info!(message_id, outcome, "a message written during a gap");
-        metrics::counter!("airgate_events_total", "type" => MESSAGE, "outcome" => outcome)
+        metrics::counter!("airgate_events_total", "type" => MESSAGE_EVENT, "outcome" => outcome)
             .increment(1);
         Ok(true)
     }
 
-    /// Remembers a chat before anything is said in it.
-    pub(super) async fn meet(
+    /// Remembers a chat before the first message in it.
+    pub(super) async fn remember_chat(
         &self,
         chat_id: String,
         direct: bool,
         at: Timestamp,
     ) -> Result<(), StoreError> {
         let chat = chat_id.clone();
-        // People open chats more often than they meet the bot.
+        // People open a known chat far more often than a new one.
         if self.store.reading(move |tx| tx.known_chat(&chat)).await?.is_none() {
             self.store.writing(move |tx| tx.know_chat(&chat_id, direct, at)).await?;
         }
@@ -125,7 +126,7 @@ impl Bot {
     }
 
     fn oldest(&self) -> Timestamp {
-        earlier(self.reader.clock.now(), STALE_AFTER)
+        earlier(self.handlers.clock.now(), EVENT_WINDOW)
     }
 }
 

@@ -1,4 +1,4 @@
-//! Messages of one chat are handled in the order they came; chats do not wait for each other.
+//! Messages of one chat are handled in the order in which they arrive; chats do not wait for each other.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -6,18 +6,18 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use tokio::sync::OwnedMutexGuard;
 
-/// Hands out turns. Within a chat first come, first served.
+/// Hands out turns: first come, first served within a chat.
 #[derive(Default)]
 pub struct ChatOrder {
     chats: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
 }
 
 impl ChatOrder {
-    /// Waits for this chat's turn; it ends when the guard is dropped.
+    /// Waits for a turn in this chat. It ends when the guard is dropped.
     pub async fn turn(&self, chat: &str) -> OwnedMutexGuard<()> {
         let queue = {
             let mut chats = self.chats.lock();
-            // Chats that nobody waits for are forgotten.
+            // Drop chats that nobody waits for.
             chats.retain(|_, queue| Arc::strong_count(queue) > 1);
             Arc::clone(chats.entry(chat.to_owned()).or_default())
         };

@@ -1,13 +1,17 @@
-//! Events that are no commands: the bot's menu, a chat that is opened for the first time, a group that takes the bot in.
+//! Events that are not commands: the bot's menu, a chat that somebody opens, a group that adds or removes the bot.
 
-use super::{Bot, Destination, Place, Reaction};
-use crate::cards::{Card, Role, Tone};
-use crate::domain::{ChatId, Dispatch, OpenId};
+use super::origin::{Destination, Origin};
+use super::reaction::Reaction;
+use super::state::Bot;
+use crate::cards::text::clip;
+use crate::cards::{Card, Tone};
+use crate::domain::{ChatId, Dispatch, OpenId, Role};
 use crate::outbox::{chat_lane, person_lane};
 use crate::store::{NewMessage, StoreError};
 
 impl Bot {
-    /// A menu item was pressed: its key is a command, answered in the person's direct chat (the event names no chat).
+    /// Handles a menu item. Its key is a command; the reply goes to the person's direct chat, since the event names no
+    /// chat.
     pub(super) async fn menu(
         &self,
         event_id: String,
@@ -15,18 +19,18 @@ impl Bot {
         key: &str,
     ) -> Result<Reaction, StoreError> {
         let Ok(person) = OpenId::new(operator) else { return Ok(Reaction::Ignored) };
-        let place = Place {
+        let origin = Origin {
             lane: person_lane(&person),
             destination: Destination::Person(person.clone()),
             direct: true,
-            heard: None,
+            chat: None,
             keys: keys(&event_id),
         };
-        let _turn = self.chats.turn(&place.lane).await;
-        self.answer(person, key, place).await
+        let _turn = self.chats.turn(&origin.lane).await;
+        self.answer(person, key, origin).await
     }
 
-    /// Somebody opened the direct chat. The event comes every time; the welcome once.
+    /// Welcomes somebody who opened the direct chat. The event comes every time; the welcome is sent once.
     pub(super) async fn chat_entered(
         &self,
         event_id: String,
@@ -37,12 +41,12 @@ impl Bot {
             return Ok(Reaction::Ignored);
         };
         let role = self.roles.of(&person);
-        let card = self.reader.welcome(role, "welcome.person", &[]);
-        let known = (person.clone(), chat.clone());
-        self.welcome(event_id, person.to_string(), chat, Some(known), card).await
+        let card = self.handlers.welcome(role, "welcome.person", &[]);
+        let direct = (person.clone(), chat.clone());
+        self.welcome(event_id, person.to_string(), chat, Some(direct), card).await
     }
 
-    /// A group took the bot in.
+    /// Welcomes a group that added the bot.
     pub(super) async fn bot_added(
         &self,
         event_id: String,
@@ -53,22 +57,23 @@ impl Bot {
         let Ok(chat) = ChatId::new(chat) else { return Ok(Reaction::Ignored) };
         let operator = operator.and_then(|id| OpenId::new(id).ok());
         let role = operator.map_or(Role::Stranger, |id| self.roles.of(&id));
-        let name = crate::cards::text::clip(&name, 60);
-        let card = self.reader.welcome(role, "welcome.group", &[("name", &name), ("chat", &chat)]);
+        let name = clip(&name, 60);
+        let card =
+            self.handlers.welcome(role, "welcome.group", &[("name", &name), ("chat", &chat)]);
         self.welcome(event_id, chat.to_string(), chat, None, card).await
     }
 
-    /// A group put the bot out, or is no more: should it take the bot in again, it is welcomed again.
+    /// Forgets a group that removed the bot or was disbanded. If it adds the bot again, it is welcomed again.
     pub(super) async fn bot_removed(
         &self,
         event_id: String,
         chat: String,
     ) -> Result<Reaction, StoreError> {
-        let now = self.reader.clock.now();
+        let now = self.handlers.clock.now();
         let first = self
             .store
             .writing(move |tx| {
-                // Told again later, it may have been taken in again since.
+                // If the event arrives again later, the group may have added the bot again.
                 if !tx.claim(&keys(&event_id), now)? {
                     return Ok::<_, StoreError>(false);
                 }
@@ -83,12 +88,12 @@ impl Bot {
     async fn welcome(
         &self,
         event_id: String,
-        whom: String,
+        welcomed: String,
         chat: ChatId,
         direct: Option<(OpenId, ChatId)>,
         card: Card,
     ) -> Result<Reaction, StoreError> {
-        let now = self.reader.clock.now();
+        let now = self.handlers.clock.now();
         let first = self
             .store
             .writing(move |tx| {
@@ -98,7 +103,7 @@ impl Bot {
                 if let Some((person, chat)) = &direct {
                     tx.put_direct_chat(person, chat)?;
                 }
-                if tx.welcome(&whom, now)? {
+                if tx.welcome(&welcomed, now)? {
                     let lane = chat_lane(chat.as_str());
                     let dispatch = Dispatch::ToChat { chat, card: card.into_string() };
                     let message = NewMessage::new(&lane, dispatch, now);
@@ -112,7 +117,7 @@ impl Bot {
     }
 }
 
-impl super::Reader {
+impl super::handlers::Handlers {
     /// The help card with a greeting on top.
     fn welcome(
         &self,
@@ -121,7 +126,7 @@ impl super::Reader {
         arguments: &[(&str, &dyn std::fmt::Display)],
     ) -> Card {
         let text = self.cards.words().t(text, arguments);
-        self.help_with(role, None, None, Some((Tone::Info, text)))
+        self.help(role, None, None, Some((Tone::Info, text)))
     }
 }
 

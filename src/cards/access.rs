@@ -4,16 +4,16 @@ use minijinja::{Value, context};
 
 use super::facts;
 use super::text::{clip, md};
-use super::{Card, Cards, Look};
+use super::{Card, CardContext, Cards};
 use crate::app::outcome::{Level, UserDetail};
 use crate::domain::{AccessGoal, Switch, UserStatus};
 
-/// Keys that the card names.
+/// Max access keys that the card names.
 const KEYS: usize = 6;
 
 impl Cards {
-    /// What `/enable` and `/disable` answer: what will happen, and a button that does it.
-    pub fn access_confirm(&self, detail: &UserDetail, goal: AccessGoal, look: &Look) -> Card {
+    /// The reply to `/enable` and `/disable`: what will happen, and a button that does it.
+    pub fn access_confirm(&self, detail: &UserDetail, goal: AccessGoal, ctx: &CardContext) -> Card {
         let words = self.words;
         let user = &detail.user;
         let cut = goal == AccessGoal::Cut;
@@ -61,6 +61,6 @@ impl Cards {
             cut_again => !cut && detail.level == Level::UsedUp && user.auto_disable.is_on()
                 && user.monitored.is_on(),
         };
-        self.card("access.json.j2", look, facts)
+        self.card("access.json.j2", ctx, facts)
     }
 }

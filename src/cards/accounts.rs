@@ -2,12 +2,12 @@
 
 use minijinja::{Value, context};
 
-use super::{Card, Cards, Look};
+use super::{Card, CardContext, Cards};
 use crate::app::accounts::{AccountRow, AccountsView};
 
 impl Cards {
     /// Main accounts: `/accounts`, `accounts.open`, `account.save`, `account.toggle`.
-    pub fn accounts(&self, view: &AccountsView, look: &Look) -> Card {
+    pub fn accounts(&self, view: &AccountsView, ctx: &CardContext) -> Card {
         let rows: Vec<Value> = view.accounts.iter().map(|row| self.account_row(row)).collect();
         let facts = context! {
             rows => rows,
@@ -20,7 +20,7 @@ impl Cards {
                 hint => account.hint.as_str(),
             }),
         };
-        self.card("accounts.json.j2", look, facts)
+        self.card("accounts.json.j2", ctx, facts)
     }
 
     fn account_row(&self, row: &AccountRow) -> Value {

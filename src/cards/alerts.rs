@@ -1,26 +1,26 @@
-//! One alert as it is posted, and the list of them.
+//! A posted alert, and the list of past alerts.
 
 use jiff::Timestamp;
 use minijinja::{Value, context};
 
 use super::facts;
 use super::text::clip;
-use super::{Card, Cards, Look};
+use super::{Card, CardContext, Cards};
 use crate::app::outcome::{AlertsView, UserDetail};
 use crate::domain::{
     AccessGoal, AccountId, AlertBody, AlertKind, AlertRecord, Figures, Money, Notice, OpenId,
     Problem, UserStatus,
 };
 
-/// Projects of the breakdown that an alert lists.
+/// Max projects in an alert's breakdown.
 const BREAKDOWN: usize = 12;
 
-/// The way an alert goes.
+/// How an alert is posted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum AlertVia {
-    /// Into a chat, by the app: with buttons, updatable.
+    /// To a chat, by the app: with buttons, and it can be updated.
     Chat,
-    /// Through a custom bot's address: cannot call back (自定义机器人使用指南).
+    /// Through a custom bot's webhook, whose cards cannot call back (自定义机器人使用指南).
     Webhook,
 }
 
@@ -36,8 +36,8 @@ impl Cards {
         self.alert_mentioning(alert, detail, via, fallback_reason, &[])
     }
 
-    /// An alert as it is posted. `detail` is the user as they are now, where the alert is about one that is still known;
-    /// `fallback_reason` says why it comes to a person instead of the group; `people` are mentioned.
+    /// A posted alert. `detail` is the current state of the user it is about, if there is one and it is still known.
+    /// `fallback_reason` says why it goes to a person instead of the group. `people` are mentioned.
     pub fn alert_mentioning(
         &self,
         alert: &AlertRecord,
@@ -74,7 +74,7 @@ impl Cards {
         self.render("alert.json.j2", facts)
     }
 
-    /// The type as a tag. A recovery is of the type "error", but nobody should read that on a green card.
+    /// The type as a tag. A recovery has the type "error", which a green card should not say.
     fn alert_tag(&self, body: &AlertBody) -> Value {
         let kind = body.kind();
         if is_test(body) {
@@ -182,8 +182,8 @@ impl Cards {
         }
     }
 
-    /// The alert records: `/alerts`, `alerts.list`.
-    pub fn alerts(&self, view: &AlertsView, look: &Look) -> Card {
+    /// Past alerts: `/alerts`, `alerts.list`.
+    pub fn alerts(&self, view: &AlertsView, ctx: &CardContext) -> Card {
         let words = self.words;
         let kinds: Vec<Value> = AlertKind::ALL
             .into_iter()
@@ -196,7 +196,7 @@ impl Cards {
             })
             .collect();
         let rows: Vec<Value> =
-            view.alerts.iter().map(|alert| self.alerts_row(alert, look.now)).collect();
+            view.alerts.iter().map(|alert| self.alerts_row(alert, ctx.now)).collect();
         let facts = context! {
             rows => rows,
             page => view.page,
@@ -207,7 +207,7 @@ impl Cards {
             kind => view.kind.map(AlertKind::word),
             kinds => kinds,
         };
-        self.card("alerts.json.j2", look, facts)
+        self.card("alerts.json.j2", ctx, facts)
     }
 
     fn alerts_row(&self, alert: &AlertRecord, now: Timestamp) -> Value {
@@ -249,7 +249,7 @@ impl Cards {
     }
 }
 
-/// Mentions as markdown. An id that could break out of the tag is none of the platform's and is left out.
+/// Mentions as markdown. An id that could break out of the tag cannot be the platform's and is left out.
 fn mentions(people: &[OpenId]) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
     let tags: Vec<String> = people

@@ -4,24 +4,24 @@ use minijinja::{Value, context};
 
 use super::facts;
 use super::text::{fit, md};
-use super::{Card, Cards, Look, shown_name};
+use super::{Card, CardContext, Cards, shown_name};
 use crate::app::billing::PROJECTS_A_PAGE;
 use crate::app::outcome::{BillingProject, BillingUser, BillingView};
 use crate::domain::Money;
 
-/// Projects that a user's panel lists.
+/// Max projects in a user's panel.
 const PANEL_PROJECTS: usize = 10;
-/// Months to choose from: each counts as an element (R5).
+/// Max months to choose from: each counts as an element (R5).
 const MONTHS: usize = 36;
 
 impl Cards {
     /// The billing card: `/billing`, `billing.open`.
-    pub fn billing(&self, view: &BillingView, look: &Look) -> Card {
+    pub fn billing(&self, view: &BillingView, ctx: &CardContext) -> Card {
         let own = view.of_user.as_ref();
         let limit = if own.is_some() { PROJECTS_A_PAGE } else { PANEL_PROJECTS };
         let users: Vec<Value> =
             view.users.iter().map(|user| self.billing_user(user, limit)).collect();
-        // The shown period is always among them, however old it is.
+        // The shown period is always an option, however old it is.
         let mut periods: Vec<String> =
             view.periods.iter().take(MONTHS).map(ToString::to_string).collect();
         let period = view.period.to_string();
@@ -64,13 +64,13 @@ impl Cards {
                 context! { month => period.to_string(), amount => total.plain() }
             })
             .collect();
-        // One bar compares with nothing.
+        // A single bar compares nothing.
         let chart = if chart.len() < 2 { Vec::new() } else { chart };
-        let card = self.card("billing.json.j2", look, context! { chart => chart, ..facts.clone() });
+        let card = self.card("billing.json.j2", ctx, context! { chart => chart, ..facts.clone() });
         if card.fits() {
             return card;
         }
-        self.card("billing.json.j2", look, context! { chart => Vec::<Value>::new(), ..facts })
+        self.card("billing.json.j2", ctx, context! { chart => Vec::<Value>::new(), ..facts })
     }
 
     fn billing_user(&self, user: &BillingUser, limit: usize) -> Value {
@@ -93,7 +93,7 @@ impl Cards {
         }
     }
 
-    /// A line that never wraps, because the amounts stand line by line in a column of their own.
+    /// A line that must not wrap: the amounts are in a separate column, line by line.
     fn billing_label(&self, row: &BillingProject) -> String {
         match row.freshness.map(|freshness| self.words.freshness(freshness)) {
             Some(Some(mark)) => {

@@ -1,4 +1,4 @@
-//! Making a user: the form, how far it is, and the secrets that only the operator reads.
+//! Creating a user: the form, the progress, and the secrets that only the operator reads.
 
 use jiff::Timestamp;
 use minijinja::{Value, context};
@@ -6,43 +6,43 @@ use minijinja::{Value, context};
 use super::facts;
 use super::text::clip;
 use super::wording::Wording;
-use super::{Card, Cards, Look};
+use super::{Card, CardContext, Cards};
 use crate::app::create::{CreateRefusal, CreateView};
 use crate::domain::{Creation, Halt, KeyStep, SecretsSent, Step, UserKey};
 
-/// How many options the project select has, where they fit.
+/// How many options the project select offers; the first number that fits is used.
 const OPTIONS: [usize; 5] = [60, 40, 20, 8, 0];
-/// Characters of an option's label.
+/// Max length of an option's label, in characters.
 const OPTION_CHARS: usize = 40;
-/// Accounts to choose from.
+/// Max accounts to choose from.
 const ACCOUNTS: usize = 10;
-/// Characters of a reason.
+/// Max length of a reason, in characters.
 const REASON_CHARS: usize = 300;
 
-/// The card that one person gets, once.
+/// The secrets of a new user. One person gets them, once.
 #[derive(Clone, Copy)]
 pub struct SecretsView<'a> {
-    /// Whose.
+    /// Of which user.
     pub user: &'a UserKey,
     /// The initial password of console login.
     pub password: Option<&'a str>,
     /// Id and secret of the access key.
     pub access_key: Option<(&'a str, &'a str)>,
-    /// When they were made.
+    /// When they were created.
     pub now: Timestamp,
 }
 
 impl Cards {
     /// The form: `/create`.
-    pub fn create(&self, view: &CreateView, look: &Look) -> Card {
+    pub fn create(&self, view: &CreateView, ctx: &CardContext) -> Card {
         let [most, fewer @ ..] = OPTIONS;
-        fewer.into_iter().fold(self.create_with(view, look, most), |card, options| {
-            if card.fits() { card } else { self.create_with(view, look, options) }
+        fewer.into_iter().fold(self.create_with(view, ctx, most), |card, options| {
+            if card.fits() { card } else { self.create_with(view, ctx, options) }
         })
     }
 
-    fn create_with(&self, view: &CreateView, look: &Look, options: usize) -> Card {
-        let typed = |name: &str| look.form.values.get(name).map(String::as_str).unwrap_or_default();
+    fn create_with(&self, view: &CreateView, ctx: &CardContext, options: usize) -> Card {
+        let typed = |name: &str| ctx.form.values.get(name).map(String::as_str).unwrap_or_default();
         let several = view.accounts.len() > 1;
         let shown = view.projects.get(..options).unwrap_or(&view.projects);
         let more =
@@ -82,7 +82,7 @@ impl Cards {
             .find(|account| account.id.as_str() == typed("account"))
             .map(|account| account.id.as_str());
         let ticked = |name: &str, default: bool| match typed(name) {
-            "" => default && look.form.values.is_empty(),
+            "" => default && ctx.form.values.is_empty(),
             text => text == "true",
         };
         let facts = context! {
@@ -96,22 +96,22 @@ impl Cards {
             login => ticked("login", true),
             access_key => ticked("access_key", false),
         };
-        self.card("create.json.j2", look, facts)
+        self.card("create.json.j2", ctx, facts)
     }
 
-    /// A user is being made; this card is updated when it is done.
-    pub fn creating(&self, user: &UserKey, look: &Look) -> Card {
+    /// Says that a user is being created. The card is updated when this is done.
+    pub fn creating(&self, user: &UserKey, ctx: &CardContext) -> Card {
         let words = self.words;
         let name = clip(user.username.as_str(), 64);
         let facts = context! {
             title => words.t("create.running", &[("user", &name)]),
             text => words.t("create.running_text", &[]),
         };
-        self.card("processing.json.j2", look, facts)
+        self.card("processing.json.j2", ctx, facts)
     }
 
-    /// What exists by now of a user that was being made, and how to go on. `account` is what people call the account.
-    pub fn creation(&self, creation: &Creation, account: &str, look: &Look) -> Card {
+    /// Which parts of a new user exist so far, and how to continue. `account` is the account's name.
+    pub fn creation(&self, creation: &Creation, account: &str, ctx: &CardContext) -> Card {
         let words = self.words;
         let wanted = &creation.wanted;
         let complete = creation.is_complete();
@@ -171,11 +171,11 @@ impl Cards {
             lost => lost,
             creation => creation.id,
         };
-        self.card("creation.json.j2", look, facts)
+        self.card("creation.json.j2", ctx, facts)
     }
 
-    /// Password and access key, for one person's direct chat only. Plain JSON text and no [`Card`], so that it can neither be
-    /// printed nor owed by mistake.
+    /// Password and access key, for one person's direct chat only. Returns JSON text rather than a [`Card`], so that it can
+    /// be neither printed nor enqueued by mistake.
     pub fn secrets(&self, view: &SecretsView<'_>) -> zeroize::Zeroizing<String> {
         let words = self.words;
         let plain = |text: &str| serde_json::json!({ "tag": "plain_text", "content": text });
@@ -210,7 +210,7 @@ impl Cards {
 }
 
 impl Wording {
-    /// Why a creation stopped, and what that leaves.
+    /// Why a creation stopped, and what exists.
     pub fn creation_halted(&self, creation: &Creation) -> String {
         match &creation.halt {
             None => String::new(),
@@ -226,7 +226,7 @@ impl Wording {
         }
     }
 
-    /// Why a user is not made.
+    /// Why a user cannot be created.
     pub(super) fn create_refusal(&self, refusal: &CreateRefusal) -> String {
         let quote = |text: &str| clip(text, 60);
         match refusal {

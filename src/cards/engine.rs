@@ -1,7 +1,7 @@
-//! The template engine: minijinja set up so that a template can only make JSON, and text from outside only text.
+//! The template engine: minijinja, set up so that a template can produce only JSON, and outside text stays text.
 //!
-//! Templates escape everything they print as JSON values. They may leave a comma before a closing bracket: every macro
-//! of `parts.json.j2` ends with one, and [`compact`] takes the surplus out.
+//! Templates escape everything they print as JSON values. A comma before a closing bracket is allowed: every macro of
+//! `parts.json.j2` ends with one, and [`compact`] removes those that are too many.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use minijinja::value::{Kwargs, Serde};
 use minijinja::{Environment, Error, UndefinedBehavior, Value};
 
 use super::text;
-use super::{ListPlace, OpSource};
+use super::{ListPlace, OpIds};
 use crate::cards::wording::Wording;
 
 /// Every template, by name.
@@ -46,20 +46,20 @@ pub struct Engine {
     env: Environment<'static>,
 }
 
-/// Why no card came out. Always a mistake in a template or its context, never in the data.
+/// Why a card could not be rendered. Always a mistake in a template or its context, never in the data.
 #[derive(Debug, thiserror::Error)]
 pub enum RenderError {
     /// The template failed.
     #[error("the template failed")]
     Template(#[from] Error),
-    /// It made something that is not JSON.
+    /// Its output is not JSON.
     #[error("the template made no valid JSON")]
     Json(#[from] serde_json::Error),
 }
 
 impl Engine {
-    /// Parses every template.
-    pub fn new(words: Wording, ops: OpSource) -> Self {
+    /// Parses all templates.
+    pub fn new(words: Wording, ops: OpIds) -> Self {
         let mut env = Environment::new();
         env.set_undefined_behavior(UndefinedBehavior::Strict);
         env.add_filter("md", |text: &str| text::md(text));
@@ -70,28 +70,28 @@ impl Engine {
         env.add_function("t", move |key: &str, args: Kwargs| translate(words, key, &args));
         let counter = AtomicU64::new(0);
         env.add_function("op", move || match ops {
-            OpSource::Random => uuid::Uuid::new_v4().simple().to_string(),
-            OpSource::Counter => format!("op-{}", counter.fetch_add(1, Ordering::Relaxed) + 1),
+            OpIds::Random => uuid::Uuid::new_v4().simple().to_string(),
+            OpIds::Counter => format!("op-{}", counter.fetch_add(1, Ordering::Relaxed) + 1),
         });
         env.add_global("detach_policies", false);
         for (name, source) in TEMPLATES {
             if let Err(error) = env.add_template(name, source) {
-                // A test renders every template; a broken one cannot ship.
+                // A test renders every template, so a broken one cannot be released.
                 tracing::error!(name, error = format!("{error:#}"), "a card template is broken");
             }
         }
         Self { env }
     }
 
-    /// Sets what every template can ask for.
-    pub fn say(&mut self, name: &'static str, value: bool) {
+    /// Sets a variable that every template can read.
+    pub fn set(&mut self, name: &'static str, value: bool) {
         self.env.add_global(name, value);
     }
 
     /// Renders a template to compact JSON.
     ///
     /// # Errors
-    /// Where the template fails or makes no JSON.
+    /// The template failed or its output is not JSON.
     pub fn render(&self, template: &str, context: Value) -> Result<String, RenderError> {
         let text = self.env.get_template(template)?.render(context)?;
         let value: serde_json::Value = serde_json::from_str(&compact(&text))?;
@@ -99,8 +99,8 @@ impl Engine {
     }
 }
 
-/// The function `act(NAME, member=value, ...)` that makes a callback's value. The place in the users list goes along, so
-/// that the way back to it survives every click.
+/// The template function `act(WORD, member=value, ...)`, which makes a callback value. It adds the place in the users
+/// list, so that the way back survives every click.
 pub fn act(back: Option<&ListPlace>) -> Value {
     let back = back.filter(|place| place.is_small()).map(|place| Value::from(Serde(place.clone())));
     Value::from_function(move |name: &str, args: Kwargs| -> Result<Value, Error> {
@@ -131,13 +131,13 @@ fn translate(words: Wording, key: &str, args: &Kwargs) -> Result<String, Error> 
     Ok(words.t(key, &args))
 }
 
-/// Markdown that shows exactly this text, its line breaks kept.
+/// Escapes text as markdown and keeps its line breaks.
 fn paragraphs(text: &str) -> String {
     let lines: Vec<String> = text.lines().map(text::md).collect();
     lines.join("\n")
 }
 
-/// Takes out commas that stand before a closing bracket or after another comma, strings left alone.
+/// Removes commas before a closing bracket or after another comma, except within strings.
 fn compact(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut comma = false;
@@ -161,7 +161,7 @@ fn compact(text: &str) -> String {
     out
 }
 
-/// Copies the rest of a string literal, its closing quote included.
+/// Copies the rest of a string literal, including the closing quote.
 fn string(chars: &mut std::str::Chars<'_>, out: &mut String) {
     while let Some(c) = chars.next() {
         out.push(c);

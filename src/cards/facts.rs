@@ -1,4 +1,4 @@
-//! What several cards show, in one form: usage, status, projects, times.
+//! Facts that several cards show in the same form: usage, status, projects, times.
 
 use jiff::Timestamp;
 use minijinja::{Value, context};
@@ -36,7 +36,7 @@ pub fn figures(words: Wording, quota: Money, consumed: Money, level: Level) -> V
     }
 }
 
-/// Ten cells as markdown, the spent ones coloured, the others pale.
+/// Ten cells as markdown: the spent ones coloured, the others pale.
 fn bar(level: Level, filled: usize, empty: usize) -> String {
     let mut bar = String::new();
     for (colour, cells) in [(level_colour(level), filled), ("grey-200", empty)] {
@@ -47,7 +47,7 @@ fn bar(level: Level, filled: usize, empty: usize) -> String {
     bar
 }
 
-/// The same of a user.
+/// The same for a user.
 pub fn user_figures(words: Wording, user: &User, level: Level) -> Value {
     figures(words, user.quota, user.consumed, level)
 }
@@ -62,7 +62,7 @@ pub fn level_colour(level: Level) -> &'static str {
     }
 }
 
-/// The level that the bar of an alert is drawn in: nobody knows today's thresholds of then.
+/// The level for the bar of an alert. The thresholds of that time are unknown today.
 pub fn level_then(quota: Money, consumed: Money) -> Level {
     match Usage::new(consumed, quota) {
         _ if !quota.is_positive() => Level::Unallocated,
@@ -71,7 +71,7 @@ pub fn level_then(quota: Money, consumed: Money) -> Level {
     }
 }
 
-/// The status as tags: a change under way takes the place of the status.
+/// The status as tags. A pending change replaces the status.
 pub fn status(words: Wording, user: &User, pending: Option<&PendingAccess>) -> Value {
     match pending {
         Some(pending) => context! {
@@ -103,7 +103,7 @@ pub fn user_template(user: &User, level: Level) -> &'static str {
     }
 }
 
-/// What a change of access under way looks like.
+/// A pending change of access.
 pub fn pending(words: Wording, pending: &PendingAccess) -> Value {
     context! {
         text => words.pending(pending.goal),
@@ -124,12 +124,12 @@ pub fn amount(words: Wording, label: &str, amount: Money, freshness: Option<Fres
     }
 }
 
-/// The mark of a user's oldest stale amount.
+/// The mark of a user's oldest stale amount, if any.
 pub fn stale(words: Wording, stale: Option<Option<Timestamp>>) -> Option<String> {
     stale.map(|from| words.stale(from))
 }
 
-/// An account in a report: its name, with the id behind it, which commands and the server's log use.
+/// An account in a report: its name, followed by its id, which commands and the server's log use.
 pub fn account(name: &str, id: &AccountId) -> String {
     if name.is_empty() || name == id.as_str() {
         return id.to_string();

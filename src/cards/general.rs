@@ -2,7 +2,7 @@
 
 use minijinja::{Value, context};
 
-use super::{Card, Cards, Look, colour};
+use super::{Card, CardContext, Cards, colour};
 use crate::cards::wording::Tone;
 use crate::domain::{BillPeriod, UserKey};
 
@@ -11,9 +11,9 @@ use crate::domain::{BillPeriod, UserKey};
 pub struct HelpView {
     /// The commands, in the order of the command table.
     pub rows: Vec<HelpRow>,
-    /// The command that nobody knows.
+    /// The unknown command.
     pub unknown: Option<String>,
-    /// The nearest one, written like [`HelpRow::command`].
+    /// The most similar command, written like [`HelpRow::command`].
     pub nearest: Option<String>,
 }
 
@@ -26,20 +26,20 @@ pub struct HelpRow {
     pub alias: String,
     /// What it does.
     pub about: String,
-    /// Whether only administrators may use it: others do not see it.
+    /// Whether only administrators may use it. Others do not see it.
     pub admin_only: bool,
     /// The command's own name as a person types it: `/user`.
     pub command: String,
 }
 
-/// Several users of one name, or those of a name near to one that nobody has.
+/// Users to choose from: several with the same name, or some with a name similar to an unknown one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CandidatesView {
     /// What was typed.
     pub name: String,
-    /// Whom it may mean.
+    /// The users it may mean.
     pub candidates: Vec<Candidate>,
-    /// What to say where nobody has the name.
+    /// The text to show if no user has the name.
     pub nobody: Option<String>,
 }
 
@@ -52,16 +52,16 @@ pub struct Candidate {
     pub display_name: String,
 }
 
-/// Candidates that a card lists.
+/// Max candidates that a card lists.
 const CANDIDATES: usize = 20;
 
 impl Cards {
-    /// All commands that the person may use: `/help`, and the answer to an unknown command.
-    pub fn help(&self, view: &HelpView, look: &Look) -> Card {
+    /// All commands that the person may use: for `/help` and unknown commands.
+    pub fn help(&self, view: &HelpView, ctx: &CardContext) -> Card {
         let rows: Vec<Value> = view
             .rows
             .iter()
-            .filter(|row| look.role.may_change() || !row.admin_only)
+            .filter(|row| ctx.role.may_change() || !row.admin_only)
             .map(|row| {
                 context! {
                     usage => row.usage.as_str(),
@@ -75,13 +75,13 @@ impl Cards {
             rows => rows,
             unknown => view.unknown.as_deref(),
             nearest => view.nearest.as_deref(),
-            period => BillPeriod::of(look.now).to_string(),
+            period => BillPeriod::of(ctx.now).to_string(),
         };
-        self.card("help.json.j2", look, facts)
+        self.card("help.json.j2", ctx, facts)
     }
 
-    /// A name that several accounts have, or that nobody has.
-    pub fn candidates(&self, view: &CandidatesView, look: &Look) -> Card {
+    /// The choice after a name that is ambiguous or unknown.
+    pub fn candidates(&self, view: &CandidatesView, ctx: &CardContext) -> Card {
         let rows: Vec<Value> = view
             .candidates
             .iter()
@@ -96,10 +96,10 @@ impl Cards {
             rows => rows,
             more => view.candidates.len().saturating_sub(CANDIDATES),
         };
-        self.card("candidates.json.j2", look, facts)
+        self.card("candidates.json.j2", ctx, facts)
     }
 
-    /// A notice or an error by itself. `text` may have several lines.
+    /// A notice or an error on its own. `text` may have several lines.
     pub fn message(&self, tone: Tone, title: &str, text: &str) -> Card {
         let facts = context! {
             title => title,

@@ -1,54 +1,10 @@
-//! The languages airgate speaks, and their catalogues of texts (`cards/locales/*.toml`), compiled in.
+//! The catalogues of texts (`cards/locales/*.toml`), one per language, compiled in.
 
 use std::collections::BTreeMap;
-use std::fmt::{self, Display};
-use std::str::FromStr;
+use std::fmt::Display;
 use std::sync::LazyLock;
 
-/// A language.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Locale {
-    /// 简体中文.
-    #[default]
-    ZhCn,
-    /// English.
-    EnUs,
-}
-
-/// Not the name of a language that airgate speaks.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not a locale, use zh_cn or en_us")]
-pub struct LocaleError(String);
-
-impl Locale {
-    /// All languages.
-    pub const ALL: [Locale; 2] = [Locale::ZhCn, Locale::EnUs];
-
-    /// The name in the configuration and on the platform.
-    pub fn word(self) -> &'static str {
-        match self {
-            Locale::ZhCn => "zh_cn",
-            Locale::EnUs => "en_us",
-        }
-    }
-}
-
-impl Display for Locale {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.word())
-    }
-}
-
-impl FromStr for Locale {
-    type Err = LocaleError;
-
-    fn from_str(text: &str) -> Result<Self, LocaleError> {
-        Self::ALL
-            .into_iter()
-            .find(|locale| locale.word() == text)
-            .ok_or_else(|| LocaleError(text.to_owned()))
-    }
-}
+use crate::config::Locale;
 
 /// The texts of one language, by dotted keys (`users.title`).
 #[derive(Debug)]
@@ -62,7 +18,7 @@ static EN_US: LazyLock<Catalogue> =
     LazyLock::new(|| Catalogue::parse(include_str!("../../cards/locales/en_us.toml")));
 
 impl Catalogue {
-    /// The catalogue of `locale`, parsed at the first use.
+    /// The catalogue of `locale`, parsed on first use.
     pub fn of(locale: Locale) -> &'static Catalogue {
         match locale {
             Locale::ZhCn => &ZH_CN,
@@ -70,8 +26,8 @@ impl Catalogue {
         }
     }
 
-    /// The text of `key` with `{name}` replaced by the arguments, and `{name:one|many}` by the word that goes with that
-    /// count. What an argument holds is never looked at again. An unknown key is shown itself; tests fail on it.
+    /// The text of `key`. `{name}` is replaced by the argument, and `{name:one|many}` by the word for that count.
+    /// Arguments are not expanded further. An unknown key is returned itself; tests fail on it.
     pub fn t(&self, key: &str, args: &[(&str, &dyn Display)]) -> String {
         let Some(text) = self.texts.get(key) else {
             #[cfg(test)]
@@ -106,7 +62,7 @@ impl Catalogue {
         let mut texts = BTreeMap::new();
         match source.parse::<toml::Table>() {
             Ok(table) => flatten("", &table, &mut texts),
-            // A test parses both files; a broken one cannot ship.
+            // A test parses both files, so a broken one cannot be released.
             Err(error) => tracing::error!(%error, "a catalogue of texts cannot be read"),
         }
         Self { texts }
@@ -130,11 +86,11 @@ fn flatten(prefix: &str, table: &toml::Table, texts: &mut BTreeMap<String, Strin
 
 enum Piece<'a> {
     Text(&'a str),
-    /// An argument, or the word that goes with it where it is 1, and where it is not.
+    /// An argument; or two words, the first for a count of 1, the second for any other.
     Name(&'a str, Option<(&'a str, &'a str)>),
 }
 
-/// Splits at `{name}` and `{name:one|many}`; a brace that opens no name is text.
+/// Splits at `{name}` and `{name:one|many}`. A brace that does not open a name is text.
 fn pieces(text: &str) -> Vec<Piece<'_>> {
     let mut pieces = Vec::new();
     let mut rest = text;
@@ -163,14 +119,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_of_languages() {
-        for locale in Locale::ALL {
-            assert_eq!(locale.word().parse::<Locale>().unwrap(), locale);
-        }
-        assert_eq!("".parse::<Locale>(), Err(LocaleError(String::new())));
-    }
-
-    #[test]
     fn arguments_are_put_in_once() {
         let catalogue = Catalogue::parse("a = \"{x}-{y}-{x} {Z} {\"");
         assert_eq!(catalogue.t("a", &[("x", &"{y}"), ("y", &2)]), "{y}-2-{y} {Z} {");
@@ -184,7 +132,7 @@ mod tests {
         }
     }
 
-    /// A count and a noun in the plural, which is wrong for 1.
+    /// A count followed by a plural noun, which is wrong for 1.
     #[test]
     fn english_words_go_with_their_counts() {
         let nouns =
@@ -194,7 +142,7 @@ mod tests {
             for word in text.split([' ', ',', '.', ':', ';']) {
                 let plural = nouns.contains(&word);
                 assert!(!(after_a_count && plural), "`{key}`: {text}");
-                // One word may stand between: "{count} more keys".
+                // One word may be in between: "{count} more keys".
                 let kept = after_a_count && matches!(word, "more" | "access" | "bill" | "failed");
                 after_a_count = (word.starts_with('{') && word.ends_with('}')) || kept;
             }
@@ -212,16 +160,19 @@ mod tests {
     }
 
     #[test]
-    fn both_catalogues_have_the_same_keys_and_placeholders() {
-        let (zh, en) = (Catalogue::of(Locale::ZhCn), Catalogue::of(Locale::EnUs));
-        assert!(zh.texts.len() > 100);
+    fn all_catalogues_have_the_same_keys_and_placeholders() {
         let keys = |c: &Catalogue| c.texts.keys().cloned().collect::<BTreeSet<_>>();
-        let missing: Vec<_> = keys(zh).symmetric_difference(&keys(en)).cloned().collect();
-        assert!(missing.is_empty(), "only in one catalogue: {missing:?}");
-        for (key, text) in &zh.texts {
-            assert!(!text.trim().is_empty(), "`{key}` is empty");
-            let english = en.texts.get(key).unwrap();
-            assert_eq!(names(text), names(english), "placeholders of `{key}`");
+        let first = Catalogue::of(Locale::default());
+        assert!(first.texts.len() > 100);
+        for locale in Locale::ALL {
+            let other = Catalogue::of(locale);
+            let missing: Vec<_> = keys(first).symmetric_difference(&keys(other)).cloned().collect();
+            assert!(missing.is_empty(), "only in one of the catalogues: {missing:?} ({locale})");
+            for (key, text) in &first.texts {
+                let translated = other.texts.get(key).unwrap();
+                assert!(!translated.trim().is_empty(), "`{key}` is empty in {locale}");
+                assert_eq!(names(text), names(translated), "placeholders of `{key}` in {locale}");
+            }
         }
     }
 

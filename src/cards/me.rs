@@ -4,18 +4,18 @@ use minijinja::{Value, context};
 
 use super::facts;
 use super::text::{fit, md};
-use super::{Card, Cards, Look};
+use super::{Card, CardContext, Cards};
 use crate::app::me::{MeView, MyUser};
 use crate::domain::Money;
 
-/// Users that the card shows.
+/// Max users on the card.
 const USERS: usize = 5;
-/// Projects of each.
+/// Max projects per user.
 const PROJECTS: usize = 10;
 
 impl Cards {
-    /// A person's own users, quota and spending: `/me`. It holds nothing to click: most who see it have no role.
-    pub fn me(&self, view: &MeView, look: &Look) -> Card {
+    /// A person's own users, quota and spending: `/me`. It has no controls, since most people who see it have no role.
+    pub fn me(&self, view: &MeView, ctx: &CardContext) -> Card {
         let users: Vec<Value> =
             view.users.iter().take(USERS).map(|own| self.my_user(own)).collect();
         let facts = context! {
@@ -24,7 +24,7 @@ impl Cards {
             total => view.users.len(),
             period => view.period.to_string(),
         };
-        self.card("me.json.j2", look, facts)
+        self.card("me.json.j2", ctx, facts)
     }
 
     fn my_user(&self, own: &MyUser) -> Value {

@@ -1,7 +1,8 @@
-//! Facts become cards: Feishu card JSON 2.0, one template of `cards/` each.
+//! Renders facts as cards: Feishu card JSON 2.0, one template of `cards/` per card.
 //!
-//! A function takes the facts of a use case and a [`Look`] (who sees it, when, with which notice on top) and returns a
-//! [`Card`]. Templates lay out; everything that is worded, rounded or coloured is decided here.
+//! A function takes the facts of a use case and a [`CardContext`] (who sees the card, when, with which notice on top) and returns
+//! a [`Card`]. Templates do the layout; wording, rounding and colours are decided here. Rules R1 to R38 are those of
+//! `docs/platforms/card-rules.md`.
 
 use std::collections::BTreeMap;
 
@@ -10,10 +11,9 @@ use minijinja::{Value, context};
 use serde::{Deserialize, Serialize};
 
 use crate::app::outcome::UserFilter;
-use crate::domain::UserKey;
+use crate::domain::{Role, UserKey};
 
 pub mod locale;
-pub mod role;
 pub mod wording;
 
 mod access;
@@ -35,10 +35,10 @@ mod user;
 mod users;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
-pub use locale::{Catalogue, Locale};
-pub use role::Role;
+pub use crate::config::Locale;
+pub use locale::Catalogue;
 pub use wording::{Toast, Tone, Wording};
 
 pub use alerts::AlertVia;
@@ -46,46 +46,46 @@ pub use create::SecretsView;
 pub use general::{Candidate, CandidatesView, HelpRow, HelpView};
 pub use monitor::Processing;
 
-// Pages as the use cases cut them: what always fits into one card (R5: 200 elements, R6: 30 KB), which the tests check.
+// Page sizes of the use cases. Tests check that a full page fits into one card (R5: 200 elements, R6: 30 KB).
 pub use crate::app::alerts::ALERTS_A_PAGE;
 pub use crate::app::billing::USERS_A_PAGE as BILLING_USERS_A_PAGE;
 pub use crate::app::projects::LINKS_A_PAGE;
 pub use crate::app::users::USERS_A_PAGE;
 
-/// Where the `op` of a form comes from.
+/// How the `op` of a form, its idempotency key, is generated.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum OpSource {
-    /// A random UUID each: the service.
+pub enum OpIds {
+    /// As a random UUID: in the service.
     #[default]
     Random,
-    /// `op-1`, `op-2`, … for snapshots.
+    /// As `op-1`, `op-2`, …: in snapshots.
     Counter,
 }
 
-/// A finished card: text that is known to be JSON.
+/// A rendered card: valid JSON text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Card(String);
 
 impl Card {
-    /// The JSON text, as the `content` of a message takes it.
+    /// The JSON text, for the `content` of a message.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The JSON text itself.
+    /// Takes the JSON text.
     pub fn into_string(self) -> String {
         self.0
     }
 
-    /// Whether a message can carry it: the request takes 30 KB with the card as an escaped string (发送消息), less a margin
-    /// for what the server adds, and 200 elements.
+    /// Whether a message can carry it: at most 200 elements, and 30 KB per request with the card as an escaped string
+    /// (发送消息), less a margin for what the server adds.
     fn fits(&self) -> bool {
         let escaped = self.0.bytes().filter(|byte| matches!(byte, b'"' | b'\\')).count();
         let elements = self.0.matches("\"tag\":").count();
         self.0.len().saturating_add(escaped) <= 29_000 && elements <= 200
     }
 
-    /// The JSON value, as a callback's answer and a custom bot's message take it.
+    /// The JSON value, for a callback's answer and a custom bot's message.
     pub fn value(&self) -> serde_json::Value {
         serde_json::from_str(&self.0).unwrap_or_default()
     }
@@ -94,51 +94,52 @@ impl Card {
 /// A notice on top of a card.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Banner {
-    /// Chooses the colour.
+    /// Determines the colour.
     pub tone: Tone,
     /// Plain text.
     pub text: String,
 }
 
-/// What a person typed into a form that was refused: it comes back with the card.
+/// What a person typed into a form that was refused. It is shown again with the card.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FormState {
     /// By field name.
     pub values: BTreeMap<String, String>,
 }
 
-/// A place in the users list. It travels in callback values as `back`, so that "back" leads where the person came from.
+/// A place in the users list. Callback values carry it as `back`, so that the back button returns to where the person
+/// came from.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ListPlace {
     /// From 1.
     #[serde(default)]
     pub page: usize,
-    /// The filter in force.
+    /// The current filter.
     #[serde(default)]
     pub filter: UserFilter,
-    /// The search text in force; empty = none.
+    /// The current search text; empty = none.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub query: String,
 }
 
 impl ListPlace {
-    /// The place that a callback value carries, if it carries one.
+    /// The place in a callback value, if there is one.
     pub fn of_value(value: &serde_json::Value) -> Option<Self> {
         serde_json::from_value(value.get("back")?.clone()).ok()
     }
 
-    /// Whether it is short enough to go along in every value of a card.
+    /// Whether it is short enough to be repeated in every callback value of a card.
     fn is_small(&self) -> bool {
         self.query.chars().count() <= 24
     }
 }
 
-/// Who looks at a card, when, and with which notice and form values.
+/// How a card is rendered: for whom, when, and with which notice and form values.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Look {
-    /// Chooses which buttons there are. The role is checked again when one is pressed.
+pub struct CardContext {
+    /// Determines which buttons there are. The role is checked again when one is pressed.
     pub role: Role,
-    /// The present.
+    /// The current time.
     pub now: Timestamp,
     /// A notice on top.
     pub banner: Option<Banner>,
@@ -146,11 +147,11 @@ pub struct Look {
     pub form: FormState,
     /// Where "back to the list" leads; `None` = its first page.
     pub back: Option<ListPlace>,
-    /// Whether it stands in a group: there the client offers the group's members where a person is chosen.
+    /// Whether the card is in a group. There the client offers the group's members when a person is to be chosen.
     pub in_group: bool,
 }
 
-impl Look {
+impl CardContext {
     /// No notice, empty fields.
     pub fn new(role: Role, now: Timestamp) -> Self {
         let form = FormState::default();
@@ -188,35 +189,36 @@ pub struct Cards {
 
 impl Cards {
     /// Parses the templates once.
-    pub fn new(locale: Locale, ops: OpSource) -> Self {
+    pub fn new(locale: Locale, ops: OpIds) -> Self {
         let words = Wording::new(locale);
         Self { words, engine: engine::Engine::new(words, ops) }
     }
 
-    /// Whether a cut takes the user's policies as well (`access.detach_policies`): then the questions before it say so.
+    /// Sets whether a cut also detaches the user's policies (`access.detach_policies`). If so, the question before a cut
+    /// says so.
     #[must_use]
-    pub fn with_detach_policies(mut self, detach: bool) -> Self {
-        self.engine.say("detach_policies", detach);
+    pub fn with_detach_policies(mut self, detach_policies: bool) -> Self {
+        self.engine.set("detach_policies", detach_policies);
         self
     }
 
-    /// The words that the cards are written in.
+    /// The wording of the cards' language.
     pub fn words(&self) -> Wording {
         self.words
     }
 
-    /// A template with its facts and what every card has.
-    fn card(&self, template: &str, look: &Look, facts: Value) -> Card {
-        let back = look.back.clone().unwrap_or_default();
-        let banner = look.banner.as_ref().map(|banner| {
+    /// Renders a template with its facts and what every card has.
+    fn card(&self, template: &str, ctx: &CardContext, facts: Value) -> Card {
+        let back = ctx.back.clone().unwrap_or_default();
+        let banner = ctx.banner.as_ref().map(|banner| {
             context! { text => banner.text.as_str(), colour => colour(banner.tone) }
         });
         let frame = context! {
-            act => engine::act(look.back.as_ref()),
-            admin => look.role.may_change(),
-            reader => look.role.may_read(),
+            act => engine::act(ctx.back.as_ref()),
+            admin => ctx.role.may_change(),
+            reader => ctx.role.may_read(),
             banner => banner,
-            form => Value::from_pairs(look.form.values.clone()),
+            form => Value::from_pairs(ctx.form.values.clone()),
             back => context! {
                 page => back.page.max(1), filter => back.filter.word(), query => back.query
             },
@@ -237,7 +239,7 @@ impl Cards {
         }
     }
 
-    /// Made without a template: what is shown where a template fails.
+    /// The card shown when a template fails. It is made without one.
     fn broken(&self) -> Card {
         let text = self.words.internal_error();
         let card = serde_json::json!({
@@ -251,7 +253,7 @@ impl Cards {
     }
 }
 
-/// An error with everything that caused it, in one line.
+/// An error and its causes, in one line.
 fn chain_of(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
@@ -263,7 +265,7 @@ fn chain_of(error: &dyn std::error::Error) -> String {
     text
 }
 
-/// The palette's colour of a tone.
+/// The colour of a tone in Feishu's palette.
 fn colour(tone: Tone) -> &'static str {
     match tone {
         Tone::Info => "blue",
@@ -273,7 +275,7 @@ fn colour(tone: Tone) -> &'static str {
     }
 }
 
-/// A user's name as a card shows it: with the account where the name alone is not clear.
+/// A user's name as a card shows it: with the account if the name alone is ambiguous.
 fn shown_name(key: &UserKey, ambiguous: bool) -> String {
     if ambiguous { key.to_string() } else { key.username.to_string() }
 }

@@ -1,32 +1,30 @@
-//! The monitor's state, its cycles and syncs, and cards of what is still under way.
+//! The monitor's state, reports of its cycles and of syncs, and cards for work in progress.
 
 use minijinja::{Value, context};
 
 use super::facts;
 use super::text::clip;
-use super::{Card, Cards, Look};
+use super::{Card, CardContext, Cards};
 use crate::app::outcome::{AccountSync, MonitorView, Unread};
 use crate::app::trouble::Trouble;
 use crate::domain::{
-    AccessGoal, Account, AccountId, AccountReading, BillPeriod, CycleOutcome, CycleReport, UserKey,
+    Account, AccountId, AccountReading, BillPeriod, CycleOutcome, CycleReport, UserKey,
 };
 
-/// Accounts that a report lists one by one.
+/// Max accounts that a report lists one by one.
 const ACCOUNTS: usize = 8;
-/// Changes of access that the monitor card lists.
+/// Max pending changes of access that the monitor card lists.
 const PENDING: usize = 5;
-/// Given-up messages that the monitor card lists.
+/// Max undeliverable messages that the monitor card lists.
 const FAILED: usize = 5;
 
-/// What a "processing" card waits for.
+/// What a "processing" card is waiting for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Processing {
     /// Reading all IAM users.
     Sync,
     /// A monitor cycle.
     Monitor,
-    /// A change of access.
-    Access(UserKey, AccessGoal),
     /// A user's data is being written to the cloud.
     Profile(UserKey),
     /// A main account's key pair is being checked.
@@ -35,7 +33,7 @@ pub enum Processing {
 
 impl Cards {
     /// The monitor card: `/monitor`.
-    pub fn monitor(&self, view: &MonitorView, look: &Look) -> Card {
+    pub fn monitor(&self, view: &MonitorView, ctx: &CardContext) -> Card {
         let words = self.words;
         let failed: Vec<Value> = view
             .failed
@@ -78,19 +76,19 @@ impl Cards {
                 _ => "red",
             },
         };
-        self.card("monitor.json.j2", look, facts)
+        self.card("monitor.json.j2", ctx, facts)
     }
 
-    /// What a cycle did: the card of `/monitor run` once it ended. `known` accounts are called by their names.
-    pub fn cycle_report(&self, report: &CycleReport, known: &[Account], look: &Look) -> Card {
+    /// The report of a finished cycle, for `/monitor run`. Accounts in `known` are shown by name.
+    pub fn cycle_report(&self, report: &CycleReport, known: &[Account], ctx: &CardContext) -> Card {
         let facts = context! { last => self.cycle_facts(report, known) };
-        self.card("cycle.json.j2", look, facts)
+        self.card("cycle.json.j2", ctx, facts)
     }
 
     fn cycle_facts(&self, report: &CycleReport, known: &[Account]) -> Value {
         let words = self.words;
         let seconds = report.ended.duration_since(report.started).as_secs();
-        // What failed comes first: it must not be among those that are not listed.
+        // Failures come first, so that they are always listed.
         let mut listed: Vec<&AccountReading> = report.accounts.iter().collect();
         listed.sort_by_key(|reading| reading.error.is_none());
         let accounts: Vec<Value> = listed
@@ -111,8 +109,8 @@ impl Cards {
         }
     }
 
-    /// What a sync found: the card of `/sync` once it ended.
-    pub fn sync_report(&self, accounts: &[AccountSync], look: &Look) -> Card {
+    /// The report of a finished sync, for `/sync`.
+    pub fn sync_report(&self, accounts: &[AccountSync], ctx: &CardContext) -> Card {
         let words = self.words;
         let separator = words.t("list.separator", &[]);
         let unread = |sync: &AccountSync| -> Vec<String> {
@@ -127,7 +125,7 @@ impl Cards {
         };
         let names = |names: &[String]| clip(&names.join(&separator), 120);
         let sum = |count: fn(&AccountSync) -> usize| accounts.iter().map(count).sum::<usize>();
-        // What failed comes first: it must not be among those that are not listed.
+        // Failures come first, so that they are always listed.
         let mut listed: Vec<&AccountSync> = accounts.iter().collect();
         listed.sort_by_key(|sync| (sync.error.is_none(), sync.unread.is_empty()));
         let rows: Vec<Value> = listed
@@ -157,11 +155,11 @@ impl Cards {
             gone => sum(|sync| sync.gone.len()),
             failed => sum(|sync| usize::from(sync.error.is_some() || !sync.unread.is_empty())),
         };
-        self.card("sync.json.j2", look, facts)
+        self.card("sync.json.j2", ctx, facts)
     }
 
-    /// Something is under way; the card is replaced when it ends.
-    pub fn processing(&self, kind: &Processing, look: &Look) -> Card {
+    /// Says that work is in progress. The card is replaced when it ends.
+    pub fn processing(&self, kind: &Processing, ctx: &CardContext) -> Card {
         let words = self.words;
         let (title, text) = match kind {
             Processing::Sync => {
@@ -170,14 +168,6 @@ impl Cards {
             Processing::Monitor => {
                 (words.t("processing.monitor", &[]), words.t("processing.monitor_text", &[]))
             }
-            Processing::Access(user, AccessGoal::Cut) => (
-                words.t("processing.cut", &[("user", &user.username)]),
-                words.t("processing.cut_text", &[]),
-            ),
-            Processing::Access(user, AccessGoal::Restored) => (
-                words.t("processing.restore", &[("user", &user.username)]),
-                words.t("processing.restore_text", &[]),
-            ),
             Processing::Profile(user) => (
                 words.t("processing.profile", &[("user", &user.username)]),
                 words.t("processing.profile_text", &[]),
@@ -187,7 +177,7 @@ impl Cards {
                 words.t("processing.account_text", &[]),
             ),
         };
-        self.card("processing.json.j2", look, context! { title => title, text => text })
+        self.card("processing.json.j2", ctx, context! { title => title, text => text })
     }
 }
 

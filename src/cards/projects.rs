@@ -4,35 +4,36 @@ use minijinja::{Value, context};
 
 use super::facts;
 use super::text::clip;
-use super::{Card, Cards, Look};
+use super::{Card, CardContext, Cards};
 use crate::app::outcome::ProjectsView;
 use crate::domain::{Authorisation, Grant, GrantState, ProjectInfo, ProjectLink};
 
-/// How many options the project select has, where they fit: each counts as an element (R5), and names are long.
+/// How many options the project select offers; the first number that fits is used. Each option counts as an element
+/// (R5), and names are long.
 const OPTIONS: [usize; 5] = [40, 25, 12, 5, 0];
-/// Characters of the line with a project's policies: fewer where the card is full otherwise.
+/// Max length of the line with a project's policies, in characters; less if the card would be too large.
 const LINE_CHARS: usize = 200;
 const SHORT_LINE_CHARS: usize = 24;
-/// Policies of a project that its line names.
+/// Max policies that a project's line names.
 const POLICIES: usize = 4;
-/// Characters of a reason in that line.
+/// Max length of a reason in that line, in characters.
 const REASON_CHARS: usize = 90;
-/// Projects that are no longer linked and whose policies are still to be detached, listed one by one.
+/// Max unlinked projects with policies still to be detached that are listed one by one.
 const LEAVING: usize = 3;
-/// Characters of an option's label.
+/// Max length of an option's label, in characters.
 const OPTION_CHARS: usize = 40;
 
 impl Cards {
     /// The projects card: `/projects`, `projects.open`.
-    pub fn projects(&self, view: &ProjectsView, look: &Look) -> Card {
+    pub fn projects(&self, view: &ProjectsView, ctx: &CardContext) -> Card {
         let [most, fewer @ ..] = OPTIONS;
-        fewer.into_iter().fold(self.projects_with(view, look, most), |card, options| {
-            if card.fits() { card } else { self.projects_with(view, look, options) }
+        fewer.into_iter().fold(self.projects_with(view, ctx, most), |card, options| {
+            if card.fits() { card } else { self.projects_with(view, ctx, options) }
         })
     }
 
-    /// The card with at most `options` projects to choose from; the others are typed.
-    fn projects_with(&self, view: &ProjectsView, look: &Look, options: usize) -> Card {
+    /// The card with at most `options` projects to choose from; other names can be typed.
+    fn projects_with(&self, view: &ProjectsView, ctx: &CardContext, options: usize) -> Card {
         let words = self.words;
         let chars = if options == 0 { SHORT_LINE_CHARS } else { LINE_CHARS };
         let links: Vec<Value> =
@@ -54,7 +55,7 @@ impl Cards {
             .more_candidates
             .saturating_add(view.candidates.len().saturating_sub(options.len()));
         let chosen =
-            look.form.values.get("project").filter(|chosen| {
+            ctx.form.values.get("project").filter(|chosen| {
                 options.iter().any(|option| option.name.as_str() == chosen.as_str())
             });
         let option_values: Vec<Value> = options
@@ -78,7 +79,7 @@ impl Cards {
             consumed => view.user.consumed.to_string(),
             current => view.current.to_string(),
         };
-        self.card("projects.json.j2", look, facts)
+        self.card("projects.json.j2", ctx, facts)
     }
 
     fn projects_link(&self, view: &ProjectsView, link: &ProjectLink, chars: usize) -> Value {
@@ -99,7 +100,7 @@ impl Cards {
         }
     }
 
-    /// The policies of a project in one line, each with what is the matter with it.
+    /// The policies of a project in one line, each with its state.
     fn policies(&self, view: &ProjectsView, known: &Authorisation, chars: usize) -> String {
         let mut parts: Vec<String> = known
             .grants

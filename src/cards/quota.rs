@@ -4,17 +4,17 @@ use jiff::Timestamp;
 use minijinja::{Value, context};
 
 use super::facts;
-use super::{Card, Cards, Look};
+use super::{Card, CardContext, Cards};
 use crate::app::outcome::QuotaView;
 use crate::domain::LedgerEntry;
 
 impl Cards {
     /// The quota card: `/quota`, `quota.open`, `quota.allocate`.
-    pub fn quota(&self, view: &QuotaView, look: &Look) -> Card {
+    pub fn quota(&self, view: &QuotaView, ctx: &CardContext) -> Card {
         let words = self.words;
         let user = &view.user;
         let entries: Vec<Value> =
-            view.entries.iter().map(|entry| self.quota_entry(entry, look.now)).collect();
+            view.entries.iter().map(|entry| self.quota_entry(entry, ctx.now)).collect();
         let facts = context! {
             key => user.key.to_string(),
             name => user.key.username.as_str(),
@@ -26,7 +26,7 @@ impl Cards {
             entries => entries,
             total_entries => view.total_entries,
         };
-        self.card("quota.json.j2", look, facts)
+        self.card("quota.json.j2", ctx, facts)
     }
 
     fn quota_entry(&self, entry: &LedgerEntry, now: Timestamp) -> Value {

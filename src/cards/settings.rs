@@ -3,14 +3,14 @@
 use minijinja::context;
 
 use super::facts;
-use super::{Card, Cards, Look};
+use super::{Card, CardContext, Cards};
 use crate::app::outcome::UserDetail;
 use crate::app::settings::SettingsView;
 use crate::domain::{OpenId, SavedSettings, Thresholds, UserStatus};
 
 impl Cards {
     /// Global settings: `/config`, `config.open`, `config.save`.
-    pub fn settings(&self, view: &SettingsView, look: &Look) -> Card {
+    pub fn settings(&self, view: &SettingsView, ctx: &CardContext) -> Card {
         let words = self.words;
         let none = || words.t("config.none", &[]);
         let SettingsView { settings, saved, .. } = view;
@@ -61,22 +61,22 @@ impl Cards {
             mobiles => mobiles,
             nowhere => settings.alert_chat.is_none() && settings.webhook_url.is_none(),
         };
-        self.card("settings.json.j2", look, facts)
+        self.card("settings.json.j2", ctx, facts)
     }
 
-    /// The form of a user's settings: `user.configure`. `people` can be chosen as owner in a direct chat, where the client
-    /// would offer nobody but the chat's two members.
-    pub fn configure(&self, detail: &UserDetail, people: &[OpenId], look: &Look) -> Card {
+    /// The form of a user's settings: `user.configure`. In a direct chat `people` can be chosen as owner; the client alone
+    /// would offer only the chat's two members.
+    pub fn configure(&self, detail: &UserDetail, people: &[OpenId], ctx: &CardContext) -> Card {
         let words = self.words;
         let user = &detail.user;
         let owner = user.owner.as_ref().map(|owner| owner.as_str().to_owned());
-        let people: Vec<&str> = match look.in_group {
+        let people: Vec<&str> = match ctx.in_group {
             true => Vec::new(),
             false => people.iter().map(OpenId::as_str).collect(),
         };
-        // A choice that was refused with the rest of the form; only what is offered may be chosen (R22).
-        let typed = look.form.values.get("owner").filter(|id| !id.is_empty());
-        let chosen = typed.filter(|id| look.in_group || people.contains(&id.as_str())).cloned();
+        // Keep the choice of a refused form, but only an offered option may be preselected (R22).
+        let typed = ctx.form.values.get("owner").filter(|id| !id.is_empty());
+        let chosen = typed.filter(|id| ctx.in_group || people.contains(&id.as_str())).cloned();
         let facts = context! {
             key => user.key.to_string(),
             name => user.key.username.as_str(),
@@ -97,7 +97,7 @@ impl Cards {
             email => user.email.as_str(),
             phone => user.phone.as_str(),
         };
-        self.card("configure.json.j2", look, facts)
+        self.card("configure.json.j2", ctx, facts)
     }
 }
 

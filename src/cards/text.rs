@@ -1,9 +1,9 @@
-//! Text from outside, made safe and short enough to stand on a card.
+//! Makes text from outside safe and short enough for a card.
 
 use std::fmt::Write as _;
 
-/// One line without anything invisible: control characters and line breaks become blanks, characters that reorder or
-/// hide their neighbours are dropped.
+/// One line without invisible characters: control characters and line breaks become blanks; characters that reorder or
+/// hide their neighbours are removed.
 pub fn clean(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
@@ -24,7 +24,7 @@ pub fn clean(text: &str) -> String {
     out.trim().to_owned()
 }
 
-/// At most `max` characters, the last one `…` where something was cut. Cleaned first.
+/// Cleans text and truncates it to `max` characters, the last of which is then `…`.
 pub fn clip(text: &str, max: usize) -> String {
     let text = clean(text);
     if text.chars().count() <= max {
@@ -36,8 +36,8 @@ pub fn clip(text: &str, max: usize) -> String {
     out
 }
 
-/// Several lines, each cleaned, at most `max` characters in all; empty lines at the ends go, and of several in a row all
-/// but one.
+/// Cleans each line and truncates the whole to `max` characters. Empty lines at both ends are removed, and runs of them
+/// reduced to one.
 pub fn clip_lines(text: &str, max: usize) -> String {
     let mut out = String::new();
     let mut blank = false;
@@ -60,8 +60,8 @@ pub fn clip_lines(text: &str, max: usize) -> String {
     out
 }
 
-/// At most about `ems` wide when shown, so that a line does not wrap: the guess of each character's width is on the
-/// generous side. Cleaned first.
+/// Cleans text and truncates it to a width of about `ems`, so that a line does not wrap. The width of a character is
+/// estimated generously.
 pub fn fit(text: &str, ems: usize) -> String {
     let text = clean(text);
     let room = ems.saturating_mul(100);
@@ -98,8 +98,8 @@ fn hundredths_of_em(c: char) -> usize {
     }
 }
 
-/// Text as markdown that shows exactly this text: no markup, mention, link or template expression (富文本（Markdown）,
-/// "特殊字符转义": HTML entities). One line; cleaned first.
+/// Cleans text to one line and escapes it as markdown, so that markup, mentions, links and template expressions show as
+/// plain text (富文本（Markdown）, "特殊字符转义": HTML entities).
 pub fn md(text: &str) -> String {
     let text = clean(text);
     let mut out = String::with_capacity(text.len());
@@ -111,7 +111,7 @@ pub fn md(text: &str) -> String {
             '>' => out.push_str("&gt;"),
             '*' | '~' | '[' | ']' | '(' | ')' | '#' | ':' | '_' | '$' | '\\' | '`' | '|' | '!'
             | '@' | '{' | '}' => entity(c, &mut out),
-            // Marks only at the start of a line: lists, rules, headings, numbered lists.
+            // Markup only at the start of a line: lists, rules, headings, numbered lists.
             '-' | '+' | '=' if at == 0 => entity(c, &mut out),
             '.' if at > 0 && only_digits => entity(c, &mut out),
             c => out.push(c),

@@ -1,10 +1,10 @@
-//! Failures at the cloud in words.
+//! Puts failures of the cloud into words.
 
 use super::wording::Wording;
 use crate::app::trouble::{Cause, Said, Trouble};
 
 impl Wording {
-    /// What failed and what to do about it, and in brackets what the cloud itself said. Plain text, not markdown.
+    /// Says what failed and what to do about it, with the cloud's own message in brackets. Plain text, not markdown.
     pub fn trouble(&self, trouble: &Trouble) -> String {
         let text = self.cause(&trouble.cause);
         let Said { action, words, status, request_id } = &trouble.said;
@@ -79,7 +79,7 @@ impl Wording {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cards::{Cards, Locale, OpSource};
+    use crate::cards::{Cards, Locale, OpIds};
 
     #[test]
     fn the_mend_comes_first_and_the_clouds_words_last() {
@@ -92,12 +92,12 @@ mod tests {
                 request_id: Some("2026".to_owned()),
             },
         };
-        let chinese = Cards::new(Locale::ZhCn, OpSource::Counter).words();
+        let chinese = Cards::new(Locale::ZhCn, OpIds::Counter).words();
         let text = chinese.trouble(&trouble);
         assert!(text.starts_with("访问密钥被拒绝") && text.contains("/accounts"), "{text}");
         let end = "（ListUsers；InvalidAccessKey: no such key；HTTP 401；请求 ID 2026）";
         assert!(text.ends_with(end), "{text}");
-        let english = Cards::new(Locale::EnUs, OpSource::Counter).words();
+        let english = Cards::new(Locale::EnUs, OpIds::Counter).words();
         let text = english.trouble(&Cause::Unreachable.into());
         assert!(text.starts_with("The cloud cannot be reached") && !text.contains('('), "{text}");
     }

@@ -4,19 +4,19 @@ use minijinja::{Value, context};
 
 use super::facts;
 use super::text::{clip, md};
-use super::{Card, Cards, Look};
+use super::{Card, CardContext, Cards};
 use crate::app::outcome::{Level, UserDetail};
 use crate::cards::wording::Wording;
 use crate::domain::{BillPeriod, ProjectLink, Switch, UserStatus, oldest_stale};
 
-/// Projects that the card lists; the projects card has them all.
+/// Max projects that the card lists; the projects card has all of them.
 const LINKS: usize = 8;
-/// Access keys that the card lists.
+/// Max access keys that the card lists.
 const KEYS: usize = 6;
 
 impl Cards {
     /// One user: `/user`, `user.open`.
-    pub fn user(&self, detail: &UserDetail, look: &Look) -> Card {
+    pub fn user(&self, detail: &UserDetail, ctx: &CardContext) -> Card {
         let words = self.words;
         let user = &detail.user;
         let monitored = detail.links.iter().filter(|link| link.monitored.is_on()).count();
@@ -38,12 +38,12 @@ impl Cards {
             monitored => monitored,
             total => detail.links.len(),
             more => detail.links.len().saturating_sub(LINKS),
-            period => BillPeriod::of(look.now).to_string(),
+            period => BillPeriod::of(ctx.now).to_string(),
             disabled => user.status == UserStatus::Disabled,
             gone => user.status == UserStatus::Gone,
             ..self.user_settings(detail)
         };
-        self.card("user.json.j2", look, facts)
+        self.card("user.json.j2", ctx, facts)
     }
 
     fn user_link(&self, link: &ProjectLink) -> Value {

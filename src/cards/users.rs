@@ -3,21 +3,21 @@
 use minijinja::{Value, context};
 
 use super::facts;
-use super::{Card, Cards, ListPlace, Look, shown_name};
+use super::{Card, CardContext, Cards, ListPlace, shown_name};
 use crate::app::outcome::{UserFilter, UserRow, UsersPage};
 use crate::cards::wording::Wording;
 
-/// The longest search text that goes along in callback values, in characters.
+/// Max length of the search text in callback values, in characters.
 const QUERY_CHARS: usize = 100;
 
 impl Cards {
     /// The users list: `/users`, `users.list`.
-    pub fn users(&self, page: &UsersPage, look: &Look) -> Card {
+    pub fn users(&self, page: &UsersPage, ctx: &CardContext) -> Card {
         let words = self.words;
         let query: String = page.query.chars().take(QUERY_CHARS).collect();
         let place = ListPlace { page: page.page, filter: page.filter, query: query.clone() };
         let here = place != ListPlace { page: 1, ..ListPlace::default() };
-        let look = &look.clone().with_back(here.then_some(place));
+        let ctx = &ctx.clone().with_back(here.then_some(place));
         let filters: Vec<Value> = UserFilter::ALL
             .into_iter()
             .zip(page.counts)
@@ -47,7 +47,7 @@ impl Cards {
                 (true, _) => words.t("users.none_here", &[]),
             },
         };
-        self.card("users.json.j2", look, facts)
+        self.card("users.json.j2", ctx, facts)
     }
 
     fn users_row(&self, row: &UserRow) -> Value {

@@ -1,30 +1,31 @@
-//! The one place that words facts for people: refusals, alert titles, statuses, times, toasts.
+//! Puts facts into words for people: refusals, alert titles, statuses, times, toasts. The only place that does.
 
 use std::fmt::Display;
 
 use jiff::Timestamp;
 
-use super::locale::{Catalogue, Locale};
+use super::Locale;
+use super::locale::Catalogue;
 use super::text::{clean, clip};
+use crate::address::AddressError;
 use crate::app::Refusal;
 use crate::app::refusal::TextField;
-use crate::config::AddressError;
 use crate::domain::period::beijing;
 use crate::domain::{
     AccessGoal, AlertBody, AlertKind, AlertRecord, AmountError, Freshness, LedgerError, Money,
     Operator, Problem, SavedSettings, ThresholdsError, UserKey, UserStatus,
 };
 
-/// How serious a notice is. It chooses colours and the type of a toast.
+/// How serious a notice is. It determines colours and the type of a toast.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Tone {
-    /// For your information.
+    /// Information.
     Info,
-    /// Done.
+    /// Something succeeded.
     Success,
-    /// Look at this.
+    /// Something needs attention.
     Warning,
-    /// Refused or failed.
+    /// Something was refused or failed.
     Error,
 }
 
@@ -45,24 +46,24 @@ impl Tone {
 pub enum Toast {
     /// A ledger entry was made.
     QuotaAllocated {
-        /// Added, or deducted where below 0.
+        /// Added; deducted if negative.
         amount: Money,
         /// The quota now.
         total: Money,
     },
     /// A project was linked.
     ProjectAdded {
-        /// What people read.
+        /// The project's display name.
         label: String,
     },
     /// A link was removed.
     ProjectRemoved {
-        /// What people read.
+        /// The project's display name.
         label: String,
     },
     /// A link's monitoring was switched.
     ProjectToggled {
-        /// What people read.
+        /// The project's display name.
         label: String,
         /// On or off now.
         enabled: bool,
@@ -76,16 +77,16 @@ pub enum Toast {
     },
     /// A monitor cycle was started.
     CycleStarted,
-    /// A monitor cycle was running already.
+    /// A monitor cycle was already running.
     CycleRunning,
-    /// A change of access is under way.
+    /// A change of access is in progress.
     AccessChanging {
-        /// Whose.
+        /// Of which user.
         user: UserKey,
-        /// Towards what.
+        /// The wanted access.
         goal: AccessGoal,
     },
-    /// A user is being made.
+    /// A user is being created.
     Creating(UserKey),
     /// Global settings were saved.
     SettingsSaved,
@@ -93,28 +94,26 @@ pub enum Toast {
     TestAlertOwed,
     /// A user's settings were saved.
     UserSaved {
-        /// Whose.
+        /// Of which user.
         user: UserKey,
     },
-    /// A user's settings were saved here, the cloud's data is being written.
+    /// A user's settings were saved, and their data is being written to the cloud.
     UserSaving {
-        /// Whose.
+        /// Of which user.
         user: UserKey,
     },
     /// A key pair is being checked.
     AccountChecking,
-    /// An account was switched.
+    /// An account was switched on or off.
     AccountToggled {
-        /// Which.
+        /// Which account.
         account: String,
         /// On or off now.
         enabled: bool,
     },
-    /// The same form was submitted before: nothing was done again.
-    Repeated,
     /// The input was refused.
     Refused(Refusal),
-    /// Something broke that the person cannot mend.
+    /// Something broke that the person cannot fix.
     Internal,
 }
 
@@ -136,24 +135,23 @@ impl Toast {
             | Toast::Creating(_)
             | Toast::TestAlertOwed
             | Toast::UserSaving { .. }
-            | Toast::AccountChecking
-            | Toast::Repeated => Tone::Info,
+            | Toast::AccountChecking => Tone::Info,
             Toast::Refused(_) | Toast::Internal => Tone::Error,
         }
     }
 }
 
-/// The longest text from outside that a sentence quotes, in characters.
+/// Max length of outside text quoted in a sentence, in characters.
 const QUOTED: usize = 60;
 
-/// Words facts in one language. Cheap to copy.
+/// Puts facts into words of one language. Cheap to copy.
 #[derive(Clone, Copy, Debug)]
 pub struct Wording {
     catalogue: &'static Catalogue,
 }
 
 impl Wording {
-    /// The words of `locale`.
+    /// The wording of `locale`.
     pub fn new(locale: Locale) -> Self {
         Self { catalogue: Catalogue::of(locale) }
     }
@@ -163,7 +161,7 @@ impl Wording {
         self.catalogue.t(key, args)
     }
 
-    /// What is wrong and what to do. Plain text, not markdown.
+    /// Says what is wrong and what to do about it. Plain text, not markdown.
     pub fn refusal(&self, refusal: &Refusal) -> String {
         let quote = |text: &str| clip(text, QUOTED);
         match refusal {
@@ -255,7 +253,7 @@ impl Wording {
         }
     }
 
-    /// What a field is called.
+    /// The name of a field.
     fn field(&self, field: TextField) -> String {
         match field {
             TextField::Remark => self.t("user.remark", &[]),
@@ -265,11 +263,11 @@ impl Wording {
 
     fn webhook_error(&self, error: AddressError) -> String {
         match error {
-            AddressError::NotAnAddress | AddressError::Surplus => {
+            AddressError::NotAUrl | AddressError::PathOrQuery => {
                 self.t("refusal.webhook_not_an_address", &[])
             }
             AddressError::Insecure => self.t("refusal.webhook_insecure", &[]),
-            AddressError::Adorned => self.t("refusal.webhook_adorned", &[]),
+            AddressError::UserOrFragment => self.t("refusal.webhook_adorned", &[]),
             AddressError::ForeignHost => self.t("refusal.webhook_foreign_host", &[]),
         }
     }
@@ -287,7 +285,7 @@ impl Wording {
         }
     }
 
-    /// The fixed sentence for whatever is not the person's doing.
+    /// The fixed sentence for errors that the person did not cause.
     pub fn internal_error(&self) -> String {
         self.t("error.internal", &[])
     }
@@ -344,13 +342,12 @@ impl Wording {
             Toast::AccountToggled { account, enabled: false } => {
                 self.t("toast.account_off", &[("account", &label(account))])
             }
-            Toast::Repeated => self.t("toast.repeated", &[]),
             Toast::Refused(refusal) => self.refusal(refusal),
             Toast::Internal => self.internal_error(),
         }
     }
 
-    /// An alert in one line, as cards and files show it.
+    /// The title of an alert, as in cards and files.
     pub fn alert_title(&self, alert: &AlertRecord) -> String {
         let user = match &alert.user {
             Some(key) => clean(key.username.as_str()),
@@ -410,7 +407,7 @@ impl Wording {
         }
     }
 
-    /// A change of access under way.
+    /// A pending change of access.
     pub fn pending(&self, goal: AccessGoal) -> String {
         match goal {
             AccessGoal::Cut => self.t("status.cutting", &[]),
@@ -418,7 +415,7 @@ impl Wording {
         }
     }
 
-    /// Who did it: the name, else the open_id; the monitor by its own name.
+    /// Who made a change: the person's name or else open_id; a fixed name for the monitor.
     pub fn operator(&self, operator: &Operator) -> String {
         match operator {
             Operator::System => self.t("operator.system", &[]),
@@ -426,19 +423,19 @@ impl Wording {
         }
     }
 
-    /// `11-23 09:05`, Beijing time: for rows.
+    /// `11-23 09:05`, Beijing time; for rows.
     pub fn time(&self, at: Timestamp) -> String {
         let at = at.to_zoned(beijing());
         format!("{:02}-{:02} {:02}:{:02}", at.month(), at.day(), at.hour(), at.minute())
     }
 
-    /// For rows that reach back years, as they are seen at `now`: this year's with their time, older ones with their year.
+    /// For rows that reach back years: a time of the year of `now` as `11-23 09:05`, an older one as `2025-11-23`.
     pub fn time_seen(&self, at: Timestamp, now: Timestamp) -> String {
         let year = |at: Timestamp| at.to_zoned(beijing()).year();
         if year(at) == year(now) { self.time(at) } else { self.date(at) }
     }
 
-    /// `2026-11-23 09:05:07`, Beijing time: for details.
+    /// `2026-11-23 09:05:07`, Beijing time; for details.
     pub fn time_full(&self, at: Timestamp) -> String {
         let at = at.to_zoned(beijing());
         let date = at.date();
@@ -450,7 +447,7 @@ impl Wording {
         at.to_zoned(beijing()).date().to_string()
     }
 
-    /// A span of whole seconds, in the largest unit that stays whole.
+    /// A duration in the largest unit that divides it.
     pub fn seconds(&self, seconds: u64) -> String {
         match seconds {
             s if s > 0 && s.is_multiple_of(3600) => {
@@ -463,7 +460,7 @@ impl Wording {
         }
     }
 
-    /// The mark of amounts that could not be read again; `None` = there was no reading yet.
+    /// The mark of stale amounts: when they were read, or (`None`) that they never were.
     pub fn stale(&self, from: Option<Timestamp>) -> String {
         match from {
             Some(at) => self.t("stale.from", &[("time", &self.time(at))]),
@@ -471,7 +468,7 @@ impl Wording {
         }
     }
 
-    /// The mark beside one amount; nothing where it is current.
+    /// The mark beside an amount; `None` if the amount is fresh.
     pub fn freshness(&self, freshness: Freshness) -> Option<String> {
         match freshness {
             Freshness::Fresh(_) => None,
@@ -562,9 +559,9 @@ mod tests {
             CreateRefusal::Forgotten.into(),
             CreateRefusal::Complete.into(),
             Refusal::BadInterval("59".into()),
-            Refusal::BadWebhook(AddressError::NotAnAddress),
+            Refusal::BadWebhook(AddressError::NotAUrl),
             Refusal::BadWebhook(AddressError::Insecure),
-            Refusal::BadWebhook(AddressError::Adorned),
+            Refusal::BadWebhook(AddressError::UserOrFragment),
             Refusal::BadWebhook(AddressError::ForeignHost),
             Refusal::BadMobile("138x".into()),
             Refusal::TooManyMobiles(20),
@@ -619,7 +616,6 @@ mod tests {
             Toast::AccountChecking,
             Toast::AccountToggled { account: "生产".into(), enabled: true },
             Toast::AccountToggled { account: "生产".into(), enabled: false },
-            Toast::Repeated,
             Toast::Refused(Refusal::AccessPending),
             Toast::Internal,
         ];

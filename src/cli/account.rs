@@ -13,15 +13,15 @@ use crate::store::{AccountSecrets, Store, StoreError, View};
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
-    /// Adds a main account; reads access key id and secret key as two lines from standard input
+    /// Add a main account; reads access key ID and secret key as two lines from standard input
     Add(Add),
-    /// Lists the main accounts
+    /// List the main accounts
     List(List),
-    /// Replaces an account's access key pair, read as two lines from standard input
+    /// Replace an account's access key pair, read as two lines from standard input
     Rotate(Named),
-    /// Switches an account on
+    /// Enable an account
     Enable(Named),
-    /// Switches an account off: its users are kept, but not read
+    /// Disable an account: its users are kept but no longer read
     Disable(Named),
 }
 
@@ -30,11 +30,11 @@ pub(super) enum Command {
   airgate account add main --name 云上主体
   printf '%s\\n%s\\n' \"$ACCESS_KEY_ID\" \"$SECRET_KEY\" | airgate account add labs
 
-`airgate check` says whether the cloud accepts the key pair.")]
+Run `airgate check` to see whether Volcengine accepts the key pair.")]
 pub(super) struct Add {
-    /// A slug: lower-case letters, digits, `-` and `_`
+    /// Account ID: lower-case letters, digits, `-` and `_`
     id: String,
-    /// What people call it; the id where not given
+    /// Display name [default: the account ID]
     #[arg(long)]
     name: Option<String>,
     #[command(flatten)]
@@ -55,15 +55,15 @@ pub(super) struct List {
   airgate account disable labs
   airgate account enable labs")]
 pub(super) struct Named {
-    /// The account
+    /// Account ID
     id: String,
     #[command(flatten)]
     config: ConfigFile,
 }
 
-/// While the service runs, the store is its own.
+/// What to do while the service holds the store.
 const INSTEAD: &str = "stop it first, or manage accounts in chat with /accounts";
-/// Longest name, in characters.
+/// Maximum length of a display name, in characters.
 const MAX_NAME: usize = 200;
 
 pub(super) fn run(command: &Command) -> Result<(), Failure> {
@@ -82,14 +82,14 @@ fn add(options: &Add) -> Result<(), Failure> {
     let name = name.trim();
     if name.is_empty() || name.chars().count() > MAX_NAME || name.chars().any(char::is_control) {
         return Err(Failure::Configuration(format!(
-            "the name must have 1 to {MAX_NAME} characters on one line"
+            "the name must be 1 to {MAX_NAME} characters on one line"
         )));
     }
     let config = options.config.load()?;
     let store = open_store(&config, INSTEAD)?;
     if store.read(|tx| tx.account(&id)).map_err(store_failed)?.is_some() {
         return Err(Failure::Failed(format!(
-            "account `{id}` is there already: replace its key pair with `airgate account rotate {id}`"
+            "account `{id}` already exists: replace its key pair with `airgate account rotate {id}`"
         )));
     }
     let secrets = read_secrets()?;
@@ -128,7 +128,7 @@ fn list(options: &List) -> Result<(), Failure> {
     let store = open_store(&config, INSTEAD)?;
     let accounts = store.read(View::accounts).map_err(store_failed)?;
     if accounts.is_empty() {
-        output::line("no accounts yet: add one with `airgate account add ID`");
+        output::line("there are no accounts yet: add one with `airgate account add ID`");
         return Ok(());
     }
     let rows: Vec<[String; 5]> = accounts
@@ -148,7 +148,7 @@ fn list(options: &List) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The store, and the account that the options name.
+/// Opens the store and finds the account that the options name.
 fn named(options: &Named) -> Result<(Store, Account), Failure> {
     let id = account_id(&options.id)?;
     let config = options.config.load()?;
@@ -156,7 +156,7 @@ fn named(options: &Named) -> Result<(Store, Account), Failure> {
     match store.read(|tx| tx.account(&id)).map_err(store_failed)? {
         Some(account) => Ok((store, account)),
         None => Err(Failure::Failed(format!(
-            "there is no account `{id}`: `airgate account list` shows them"
+            "there is no account `{id}`: `airgate account list` lists all accounts"
         ))),
     }
 }
@@ -164,7 +164,7 @@ fn named(options: &Named) -> Result<(Store, Account), Failure> {
 fn account_id(text: &str) -> Result<AccountId, Failure> {
     AccountId::new(text).map_err(|error| {
         Failure::Configuration(format!(
-            "`{}` cannot be an account id: {error}; use lower-case letters, digits, `-` and `_`",
+            "`{}` is not a valid account ID: {error}; use lower-case letters, digits, `-` and `_`",
             text.escape_debug()
         ))
     })
@@ -185,14 +185,14 @@ fn refuse_used(store: &Store, secrets: &AccountSecrets, id: &AccountId) -> Resul
     }
 }
 
-/// Two lines from standard input; on a terminal asked for, without echo.
+/// Reads two lines from standard input; prompts without echo on a terminal.
 fn read_secrets() -> Result<AccountSecrets, Failure> {
     let unreadable =
         |error: std::io::Error| Failure::Failed(format!("cannot read the key pair: {error}"));
     let (access_key_id, secret_key): (SecretString, SecretString) =
         if std::io::stdin().is_terminal() {
             let ask = |prompt| rpassword::prompt_password(prompt).map(SecretString::from);
-            (ask("access key id: ").map_err(unreadable)?, ask("secret key: ").map_err(unreadable)?)
+            (ask("access key ID: ").map_err(unreadable)?, ask("secret key: ").map_err(unreadable)?)
         } else {
             let mut lines = std::io::stdin().lock().lines();
             let mut next = || -> Result<SecretString, Failure> {
@@ -208,7 +208,7 @@ fn read_secrets() -> Result<AccountSecrets, Failure> {
     match (usable(&access_key_id), usable(&secret_key)) {
         (Some(access_key_id), Some(secret_key)) => Ok(AccountSecrets { access_key_id, secret_key }),
         _ => Err(Failure::Failed(
-            "give the access key id and the secret key as two lines on standard input".to_owned(),
+            "pass the access key ID and the secret key as two lines on standard input".to_owned(),
         )),
     }
 }

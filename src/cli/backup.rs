@@ -1,4 +1,4 @@
-//! `airgate backup`: a copy of the store, while the service is stopped.
+//! `airgate backup`: copies the store, while the service is stopped.
 
 use std::path::PathBuf;
 
@@ -10,18 +10,18 @@ use super::{ConfigFile, Failure, failed, open_existing_store, output};
   airgate backup /backup/airgate-before-upgrade.redb
   airgate backup --config /etc/airgate/config.toml today.redb
 
-The file is a store itself and opens with the same master key. It is never written over one that is there.
+The copy is itself a store and opens with the same master key. Existing files are never overwritten.
 A running service makes its own backups: see store.backup_dir, backup_interval_hours and backup_keep.")]
 pub(super) struct Options {
-    /// The new file
+    /// File to create
     #[arg(value_name = "FILE")]
     file: PathBuf,
     #[command(flatten)]
     config: ConfigFile,
 }
 
-/// While the service runs, the store is its own.
-const INSTEAD: &str = "it makes its own backups in store.backup_dir; stop it to make one by hand (no chat command does)";
+/// What to do while the service holds the store.
+const INSTEAD: &str = "it makes its own backups in store.backup_dir; stop it to make one by hand (there is no chat command)";
 
 pub(super) fn run(options: &Options) -> Result<(), Failure> {
     let config = options.config.load()?;

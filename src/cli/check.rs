@@ -1,4 +1,4 @@
-//! `airgate check`: whether everything the service needs is there, and what to do where it is not.
+//! `airgate check`: checks everything that the service needs, and says how to fix what is wrong.
 
 mod cloud;
 mod feishu;
@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use super::table::{Layout, table};
 use super::{ConfigFile, Failure, output, runtime};
 use crate::app::settings::settings_in_force;
-use crate::config::{Config, Problem};
+use crate::config::{Config, ConfigProblem};
 use crate::domain::{Account, Settings};
 use crate::store::{Store, StoreError, View};
 
@@ -18,24 +18,23 @@ use crate::store::{Store, StoreError, View};
   airgate check
   airgate check --config /etc/airgate/config.toml --offline
 
-Nothing is changed, neither here nor at Feishu or Volcengine. Exit code: 0 where everything works, 1 where a check
-failed, 2 where the configuration is wrong. While the service runs its store is not opened, and the accounts in it
-are not checked.")]
+Changes nothing, neither here nor at Feishu or Volcengine. Exit codes: 0 everything works, 1 a check failed, 2 the
+configuration is wrong. While the service is running, its store cannot be opened, so accounts are not checked.")]
 pub(super) struct Options {
-    /// Only what can be checked on this machine
+    /// Only check what can be checked on this machine
     #[arg(long)]
     offline: bool,
     #[command(flatten)]
     config: ConfigFile,
 }
 
-/// What one check found.
+/// The result of a check.
 enum Verdict {
     Good,
-    /// Works, but is unwise.
+    /// Works, but is not advisable.
     Warning,
     Failed,
-    /// Could not be asked for a reason that is not its own.
+    /// Could not be checked, for an unrelated reason.
     Skipped,
 }
 
@@ -44,7 +43,7 @@ struct Finding {
     what: String,
     verdict: Verdict,
     result: String,
-    mend: String,
+    fix: String,
 }
 
 impl Finding {
@@ -52,8 +51,8 @@ impl Finding {
         Self::new(what, Verdict::Good, result, "")
     }
 
-    fn failed(what: impl Into<String>, result: impl Into<String>, mend: impl Into<String>) -> Self {
-        Self::new(what, Verdict::Failed, result, mend)
+    fn failed(what: impl Into<String>, result: impl Into<String>, fix: impl Into<String>) -> Self {
+        Self::new(what, Verdict::Failed, result, fix)
     }
 
     fn skipped(what: impl Into<String>, result: impl Into<String>) -> Self {
@@ -64,9 +63,9 @@ impl Finding {
         what: impl Into<String>,
         verdict: Verdict,
         result: impl Into<String>,
-        mend: impl Into<String>,
+        fix: impl Into<String>,
     ) -> Self {
-        Self { what: what.into(), verdict, result: result.into(), mend: mend.into() }
+        Self { what: what.into(), verdict, result: result.into(), fix: fix.into() }
     }
 
     fn cells(&self) -> [String; 3] {
@@ -80,21 +79,21 @@ impl Finding {
             "" => word.to_owned(),
             result => format!("{word}: {result}"),
         };
-        [self.what.clone(), result, self.mend.clone()]
+        [self.what.clone(), result, self.fix.clone()]
     }
 }
 
 pub(super) fn run(options: &Options) -> Result<(), Failure> {
-    // Failed calls are told in the table; RUST_LOG shows more.
+    // The table reports failed calls; RUST_LOG shows more.
     output::start_log("off");
     let config = match options.config.try_load() {
         Ok(config) => config,
-        Err(problems) => {
-            let mut findings: Vec<Finding> = problems.iter().map(problem).collect();
+        Err(error) => {
+            let mut findings: Vec<Finding> = error.problems().iter().map(problem).collect();
             let many = findings.len();
             if let Some(hint) = options.config.hint() {
-                let (result, mend) = hint.split_once(": ").unwrap_or((hint, ""));
-                findings.insert(0, Finding::new("configuration", Verdict::Warning, result, mend));
+                let (result, fix) = hint.split_once(": ").unwrap_or((hint, ""));
+                findings.insert(0, Finding::new("configuration", Verdict::Warning, result, fix));
             }
             show(&findings);
             return Err(Failure::Configuration(match many {
@@ -114,26 +113,26 @@ pub(super) fn run(options: &Options) -> Result<(), Failure> {
     }
 }
 
-/// What is wrong stands before what to do about it.
-fn problem(problem: &Problem) -> Finding {
+/// Splits a problem into what is wrong and how to fix it.
+fn problem(problem: &ConfigProblem) -> Finding {
     let fault = problem.fault.as_str();
     let split = fault.split_once("; ").or_else(|| fault.split_once(": "));
-    let (result, mend) = split.unwrap_or((fault, ""));
-    Finding::failed(&problem.subject, result, mend)
+    let (result, fix) = split.unwrap_or((fault, ""));
+    Finding::failed(&problem.subject, result, fix)
 }
 
 fn show(findings: &[Finding]) {
     let rows: Vec<[String; 3]> = findings.iter().map(Finding::cells).collect();
-    // In a pipe every check is one line.
+    // In a pipe, every check is one line.
     let layout = if std::io::stdout().is_terminal() { Layout::Wrapped } else { Layout::Lines };
-    output::line(&table(["what", "result", "mend"], &rows, layout));
+    output::line(&table(["check", "result", "fix"], &rows, layout));
 }
 
 fn check(config: &Config, options: &Options) -> Result<Vec<Finding>, Failure> {
     let mut findings = vec![Finding::good("configuration", options.config.origin())];
     for warning in config.warnings() {
-        let (what, mend) = warning.split_once("; ").unwrap_or((&warning, ""));
-        findings.push(Finding::new("configuration", Verdict::Warning, what, mend));
+        let (what, fix) = warning.split_once("; ").unwrap_or((&warning, ""));
+        findings.push(Finding::new("configuration", Verdict::Warning, what, fix));
     }
     findings.push(policies(&config.access.project_policies));
     let (finding, kept) = store(config);
@@ -153,13 +152,16 @@ fn check(config: &Config, options: &Options) -> Result<Vec<Finding>, Failure> {
         feishu::check(config, &settings, &mut findings).await;
         match kept {
             Some(kept) => cloud::check(config, &kept, &mut findings).await,
-            None => findings.push(Finding::skipped("Volcengine", "the accounts are in the store")),
+            None => findings.push(Finding::skipped(
+                "Volcengine",
+                "the accounts are in the store, which could not be opened",
+            )),
         }
     });
     Ok(findings)
 }
 
-/// Names of policies, as IAM allows them ("CreatePolicy": letters, digits and `+=,.@-_`, at most 64 characters).
+/// Checks that policy names are ones that IAM allows ("CreatePolicy": letters, digits and `+=,.@-_`, at most 64 characters).
 fn policies(names: &[String]) -> Finding {
     let what = "access.project_policies";
     let usable = |name: &String| {
@@ -169,15 +171,15 @@ fn policies(names: &[String]) -> Finding {
     match names.iter().find(|name| !usable(name)) {
         Some(name) => Finding::failed(
             what,
-            format!("`{name}` cannot be the name of a policy"),
-            "write it as the IAM console shows it, like \"ArkFullAccess\"",
+            format!("`{name}` is not a valid policy name"),
+            "write it as the IAM console shows it, e.g. \"ArkFullAccess\"",
         ),
         None if names.is_empty() => Finding::good(what, "none"),
         None => Finding::good(what, names.join(", ")),
     }
 }
 
-/// What the store tells.
+/// What the store contributes to the checks.
 struct Kept {
     store: Store,
     accounts: Vec<Account>,
@@ -189,7 +191,7 @@ fn store(config: &Config) -> (Finding, Option<Kept>) {
     let shown = path.display();
     if path.symlink_metadata().is_err() {
         let finding = match writable(path) {
-            Ok(()) => Finding::good("store", format!("none yet, the first start makes {shown}")),
+            Ok(()) => Finding::good("store", format!("none yet; the first start creates {shown}")),
             Err(folder) => unwritable("store", &folder),
         };
         return (finding, None);
@@ -207,7 +209,7 @@ fn store(config: &Config) -> (Finding, Option<Kept>) {
                 true => Finding::new(
                     "store",
                     Verdict::Warning,
-                    format!("others on this machine may read {shown}"),
+                    format!("other users of this machine can read {shown}"),
                     format!("chmod 600 {shown}"),
                 ),
                 false => {
@@ -224,15 +226,17 @@ fn store(config: &Config) -> (Finding, Option<Kept>) {
             (Finding::skipped("store", format!("{shown} is in use by a running airgate")), None)
         }
         Err(error) => {
-            let mend = match &error {
+            let fix = match &error {
                 StoreError::WrongKey => {
                     "set security.master_key to the key that the store was written with"
                 }
-                StoreError::NewerSchema { .. } => "use the newer airgate",
-                StoreError::Io { .. } => "let the user that runs airgate read and write it",
-                _ => "put a backup in its place: airgate restore FILE --force",
+                StoreError::NewerSchema { .. } => "run the newer airgate",
+                StoreError::Io { .. } => {
+                    "give the user that runs airgate read and write access to it"
+                }
+                _ => "restore a backup: airgate restore FILE --force",
             };
-            (Finding::failed("store", error.to_string(), mend), None)
+            (Finding::failed("store", error.to_string(), fix), None)
         }
     }
 }
@@ -246,7 +250,7 @@ fn backups(config: &Config) -> Finding {
         Ok(()) => Finding::good(
             what,
             format!(
-                "every {} h in {}, {} are kept",
+                "every {} h in {}, the newest {} are kept",
                 config.store.backup_interval.as_secs() / 3600,
                 folder.display(),
                 config.store.backup_keep
@@ -259,12 +263,12 @@ fn backups(config: &Config) -> Finding {
 fn unwritable(what: &str, folder: &Path) -> Finding {
     Finding::failed(
         what,
-        format!("nothing can be written in {}", folder.display()),
-        "let the user that runs airgate write there",
+        format!("cannot write to {}", folder.display()),
+        "give the user that runs airgate write access",
     )
 }
 
-/// Whether a file at `path` could be made, its folders too; else the folder that does not let it.
+/// Checks that a file at `path` and its folders can be created. The error is the folder that does not allow it.
 fn writable(path: &Path) -> Result<(), PathBuf> {
     let folder = path.ancestors().skip(1).find(|folder| folder.exists());
     let folder = folder.filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));

@@ -1,4 +1,4 @@
-//! `airgate completions`: what a shell needs to complete the command line.
+//! `airgate completions`: prints a shell's completion script.
 
 use clap::CommandFactory;
 use clap_complete::Shell;
@@ -11,7 +11,7 @@ use super::{Cli, Failure, output};
   airgate completions zsh > \"${fpath[1]}/_airgate\"
   airgate completions fish > ~/.config/fish/completions/airgate.fish")]
 pub(super) struct Options {
-    /// Which shell
+    /// Shell to print completions for
     #[arg(value_enum, value_name = "SHELL")]
     shell: Shell,
 }

@@ -1,4 +1,4 @@
-//! `airgate export`: tables on standard output, while the service is stopped.
+//! `airgate export`: writes tables to standard output, while the service is stopped.
 
 use std::io::{ErrorKind, Write};
 
@@ -7,8 +7,7 @@ use clap::ValueEnum;
 use super::progress::Progress;
 use super::{ConfigFile, Failure, failed, open_existing_store};
 use crate::app::export::{ExportError, Form, Table, write_csv, write_json};
-use crate::cards::{Locale, Wording};
-use crate::config;
+use crate::cards::Wording;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
@@ -16,26 +15,26 @@ use crate::config;
   airgate export ledger --format json | jq '.[] | select(.username == \"alice\")'
 
 CSV is UTF-8 without a byte order mark (the file that /export sends in chat has one); times are Beijing time. A text that
-begins like a formula (= + - @) has an apostrophe before it. Amounts are plain numbers with 2 decimals.")]
+begins like a formula (= + - @) is prefixed with an apostrophe. Amounts are plain numbers with 2 decimals.")]
 pub(super) struct Options {
-    /// Which table
+    /// Table to export
     #[arg(value_enum, value_name = "TABLE")]
     table: TableName,
-    /// In which form
+    /// Output format
     #[arg(long, value_enum, default_value_t = Format::Csv)]
     format: Format,
     #[command(flatten)]
     config: ConfigFile,
 }
 
-/// The contract's tables.
+/// The tables that can be exported.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum TableName {
     /// Users with quota, spending and usage
     Users,
     /// Spending per user, project and month
     Spending,
-    /// Every change of a quota
+    /// Every change of quota
     Ledger,
     /// Alert records
     Alerts,
@@ -49,16 +48,13 @@ enum Format {
     Json,
 }
 
-/// While the service runs, the store is its own.
+/// What to do while the service holds the store.
 const INSTEAD: &str = "stop it first, or send /export in chat";
 
 pub(super) fn run(options: &Options) -> Result<(), Failure> {
     let config = options.config.load()?;
     let store = open_existing_store(&config, INSTEAD)?;
-    let words = Wording::new(match config.locale {
-        config::Locale::ZhCn => Locale::ZhCn,
-        config::Locale::EnUs => Locale::EnUs,
-    });
+    let words = Wording::new(config.locale);
     let table = match options.table {
         TableName::Users => Table::Users,
         TableName::Spending => Table::Spending,
@@ -73,7 +69,7 @@ pub(super) fn run(options: &Options) -> Result<(), Failure> {
         Format::Json => write_json(tx, table, title, &mut out),
     });
     match written.and_then(|()| Ok(out.flush()?)) {
-        // A closed pipe is the reader's wish to stop.
+        // The reader closed the pipe: it wants no more.
         Err(ExportError::Write(error)) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
         done => done.map_err(failed),
     }

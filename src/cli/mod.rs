@@ -1,4 +1,4 @@
-//! The command line. One file per sub-command; exit codes: 0 done, 1 failed, 2 wrong usage or configuration.
+//! The command line: one file per sub-command. Exit codes: 0 success, 1 failure, 2 wrong usage or configuration.
 
 mod account;
 mod backup;
@@ -18,7 +18,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::config::{self, Config, Problems};
+use crate::config::{self, Config, ConfigError};
 use crate::store::{Store, StoreError};
 
 /// Keeps Volcengine sub-accounts within their quota, from inside Feishu chat.
@@ -29,12 +29,13 @@ use crate::store::{Store, StoreError};
     about,
     arg_required_else_help = true,
     after_help = "Examples:
-  airgate demo                    try everything, with no accounts anywhere
-  airgate check                   is the configuration right, do Feishu and Volcengine answer?
-  airgate account add main        add a main account; asks for its access key
+  airgate demo                    try everything, without any accounts
+  airgate check                   check the configuration and the access to Feishu and Volcengine
+  airgate account add main        add a main account; prompts for its access key
   airgate serve                   run the service
 
-Exit codes: 0 done, 1 failed, 2 wrong usage or configuration. AIRGATE_LOG_FORMAT=json logs JSON, RUST_LOG chooses what."
+Exit codes: 0 success, 1 failure, 2 wrong usage or configuration.
+AIRGATE_LOG_FORMAT=json logs as JSON; RUST_LOG sets the log filter."
 )]
 struct Cli {
     #[command(subcommand)]
@@ -43,37 +44,37 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// The whole product on this machine, with no accounts anywhere: stand-ins, sample data, a chat page in the browser
+    /// Run the whole product on this machine, without any accounts: stand-ins, sample data and a chat page in the browser
     Demo(demo::Options),
-    /// The service
+    /// Run the service
     Serve(serve::Options),
-    /// Checks configuration, store, Feishu and Volcengine, with the mend for each failure
+    /// Check configuration, store, Feishu and Volcengine, and say how to fix what fails
     Check(check::Options),
-    /// Main accounts, while the service is stopped
+    /// Manage main accounts, while the service is stopped
     #[command(subcommand)]
     Account(account::Command),
-    /// Copies the store to a new file, while the service is stopped
+    /// Copy the store to a new file, while the service is stopped
     Backup(backup::Options),
-    /// Puts a backup in the store's place, while the service is stopped
+    /// Restore the store from a backup, while the service is stopped
     Restore(restore::Options),
-    /// Writes a table to standard output, while the service is stopped
+    /// Write a table to standard output, while the service is stopped
     Export(export::Options),
-    /// Seals all secrets under a new master key, while the service is stopped
+    /// Re-encrypt all secrets with a new master key, while the service is stopped
     Rekey(rekey::Options),
-    /// Prints the completions for a shell
+    /// Print the completions for a shell
     Completions(completions::Options),
 }
 
-/// Where the configuration is.
+/// The option that names the configuration file.
 #[derive(Debug, clap::Args)]
 struct ConfigFile {
-    /// Configuration file
+    /// Configuration file [default: config.toml, if there is one]
     #[arg(long, value_name = "FILE", env = "AIRGATE_CONFIG")]
     config: Option<PathBuf>,
 }
 
 impl ConfigFile {
-    /// The named file; else `config.toml`, where there is one.
+    /// The named file, otherwise `config.toml` if there is one.
     fn path(&self) -> Option<&Path> {
         let default = Path::new("config.toml");
         match &self.config {
@@ -82,7 +83,7 @@ impl ConfigFile {
         }
     }
 
-    /// Where the configuration comes from, in words.
+    /// Where the configuration comes from, for people.
     fn origin(&self) -> String {
         match self.path() {
             Some(path) => path.display().to_string(),
@@ -90,14 +91,15 @@ impl ConfigFile {
         }
     }
 
-    /// What to do where there is no file.
+    /// What to do if there is no file.
     fn hint(&self) -> Option<&'static str> {
-        let hint = "no config.toml here: copy config.example.toml, or name one with --config";
+        let hint =
+            "no config.toml in this folder: copy config.example.toml, or name a file with --config";
         self.path().is_none().then_some(hint)
     }
 
-    /// The configuration of the file; where there is none, of the environment alone.
-    fn try_load(&self) -> Result<Config, Problems> {
+    /// Loads the configuration from the file and the environment; without a file, from the environment alone.
+    fn try_load(&self) -> Result<Config, ConfigError> {
         Config::load(self.path(), config::environment())
     }
 
@@ -109,7 +111,7 @@ impl ConfigFile {
     }
 }
 
-/// Why a command failed, in the words that go to standard error.
+/// Why a command failed, as printed to standard error.
 #[derive(Debug, thiserror::Error)]
 enum Failure {
     /// Exit code 2.
@@ -129,7 +131,7 @@ impl Failure {
     }
 }
 
-/// Opens the store. `instead` names the chat command to use while the service runs.
+/// Opens the store. `instead` says what to do if the service is running.
 fn open_store(config: &Config, instead: &str) -> Result<Store, Failure> {
     Store::open(&config.store.path, config.security.master_key.expose()).map_err(
         |error| match error {
@@ -142,30 +144,30 @@ fn open_store(config: &Config, instead: &str) -> Result<Store, Failure> {
     )
 }
 
-/// The same where there has to be a store already: nothing is made.
+/// Opens a store that must already exist.
 fn open_existing_store(config: &Config, instead: &str) -> Result<Store, Failure> {
     let path = &config.store.path;
     if path.symlink_metadata().is_err() {
         return Err(Failure::Failed(format!(
-            "there is no store at {}: check store.path, or start the service once",
+            "there is no store at {}: check store.path, or start the service once to create it",
             path.display()
         )));
     }
     open_store(config, instead)
 }
 
-/// Any error as the reason of a failure.
+/// Wraps any error as a failure.
 fn failed(error: impl std::fmt::Display) -> Failure {
     Failure::Failed(error.to_string())
 }
 
-/// Runs the command that the arguments name.
+/// Parses the arguments and runs the command.
 pub fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => return misused(&error),
     };
-    // An Err means that a provider is installed already.
+    // An Err means that a provider is already installed.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let done = match cli.command {
         Command::Demo(options) => demo::run(&options),
@@ -187,7 +189,7 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// Help and version as they are; wrong usage in one line, exit code 2.
+/// Prints help and version as they are, and a usage error on one line, with exit code 2.
 fn misused(error: &clap::Error) -> ExitCode {
     use clap::error::ErrorKind::{
         DisplayHelp, DisplayHelpOnMissingArgumentOrSubcommand, DisplayVersion,
@@ -196,7 +198,7 @@ fn misused(error: &clap::Error) -> ExitCode {
         error.kind(),
         DisplayHelp | DisplayVersion | DisplayHelpOnMissingArgumentOrSubcommand
     ) {
-        // An Err means a closed pipe.
+        // An Err means that the pipe is closed.
         let _ = error.print();
     } else {
         output::error(&usage_error(&error.to_string()));
@@ -204,7 +206,7 @@ fn misused(error: &clap::Error) -> ExitCode {
     ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
 }
 
-/// What clap says in several lines, in one: what is wrong, its tips, how to use it.
+/// Joins clap's lines into one: the error, its tips, the usage.
 fn usage_error(text: &str) -> String {
     let parts: Vec<String> = text
         .trim_start_matches("error: ")
@@ -213,7 +215,7 @@ fn usage_error(text: &str) -> String {
         .filter(|part| !part.is_empty() && !part.starts_with("For more information"))
         .map(|part| part.replacen("Usage: ", "usage: ", 1).replacen("tip: ", "", 1))
         .collect();
-    format!("{} (--help says more)", parts.join("; "))
+    format!("{} (see --help)", parts.join("; "))
 }
 
 /// A runtime for the commands that need one.
@@ -221,7 +223,7 @@ fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
-        .map_err(|error| Failure::Failed(format!("no runtime: {error}")))
+        .map_err(|error| Failure::Failed(format!("cannot start the runtime: {error}")))
 }
 
 /// Waits for Ctrl-C or SIGTERM.
@@ -263,21 +265,21 @@ mod tests {
         for (arguments, said) in [
             (
                 &["airgate", "serv"][..],
-                "unrecognized subcommand 'serv'; a similar subcommand exists: 'serve'; usage: airgate <COMMAND> (--help says \
-                 more)",
+                "unrecognized subcommand 'serv'; a similar subcommand exists: 'serve'; usage: airgate <COMMAND> (see \
+                 --help)",
             ),
             (
                 &["airgate", "serve", "x"],
-                "unexpected argument 'x' found; usage: airgate serve [OPTIONS] (--help says more)",
+                "unexpected argument 'x' found; usage: airgate serve [OPTIONS] (see --help)",
             ),
             (
                 &["airgate", "account", "rotate"],
-                "the following required arguments were not provided: <ID>; usage: airgate account rotate <ID> (--help says \
-                 more)",
+                "the following required arguments were not provided: <ID>; usage: airgate account rotate <ID> (see \
+                 --help)",
             ),
             (
                 &["airgate", "export", "bills"],
-                "invalid value 'bills' for '<TABLE>' [possible values: users, spending, ledger, alerts] (--help says more)",
+                "invalid value 'bills' for '<TABLE>' [possible values: users, spending, ledger, alerts] (see --help)",
             ),
         ] {
             let error = Cli::try_parse_from(arguments).unwrap_err();

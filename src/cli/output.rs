@@ -1,27 +1,27 @@
-//! The one place that prints: results to standard output, errors to standard error; and the log.
+//! The one place that prints: results to standard output, errors and the log to standard error.
 
 use std::io::{IsTerminal, Write};
 
 use tracing_subscriber::EnvFilter;
 
-/// A line of a result.
+/// Prints a result.
 pub(super) fn line(text: &str) {
-    // A closed pipe is the reader's wish to stop.
+    // An Err means that the reader closed the pipe: it wants no more.
     let _ = writeln!(std::io::stdout(), "{text}");
 }
 
-/// An error, as one line a problem.
+/// Prints an error, one line per problem.
 pub(super) fn error(text: &str) {
     for line in text.lines() {
         let _ = writeln!(std::io::stderr(), "airgate: {line}");
     }
 }
 
-/// Starts the log on standard error: readable, or JSON with `AIRGATE_LOG_FORMAT=json`; `RUST_LOG` chooses what is logged,
-/// `default` where it is not set.
+/// Starts the log on standard error: as text, or as JSON with `AIRGATE_LOG_FORMAT=json`. `RUST_LOG` sets the filter; without
+/// it, `default` applies.
 pub(super) fn start_log(default: &str) {
-    // The WebSocket library traces whole handshakes and frames; the ticket of the long connection is in the first. So it is
-    // heard above that only, whatever was asked for.
+    // The WebSocket library traces whole handshakes and frames, and a handshake contains the ticket of the long connection. So
+    // its level is capped at `info`, whatever RUST_LOG says.
     let wanted = std::env::var(EnvFilter::DEFAULT_ENV).ok().and_then(|text| {
         let others = text.split(',').filter(|directive| !directive.contains("tungstenite"));
         EnvFilter::try_new(others.collect::<Vec<_>>().join(",")).ok()
@@ -31,12 +31,12 @@ pub(super) fn start_log(default: &str) {
         .into_iter()
         .filter_map(|directive| directive.parse().ok())
         .fold(filter, EnvFilter::add_directive);
-    // Colours are for people: in a file or a journal they are noise.
+    // Colours only on a terminal.
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_ansi(std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none())
         .with_writer(std::io::stderr);
     let json = std::env::var("AIRGATE_LOG_FORMAT").is_ok_and(|format| format == "json");
-    // An Err means that a log was started already.
+    // An Err means that a log was already started.
     let _ = if json { builder.json().with_span_list(false).try_init() } else { builder.try_init() };
 }

@@ -1,14 +1,14 @@
-//! Says on a terminal what is under way, where it takes longer than a second.
+//! Shows on a terminal what is in progress if it takes longer than a second.
 
 use std::io::{IsTerminal, Write};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-/// What is shorter needs no words; then the line is written anew so often.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// Below this, show nothing; afterwards, redraw at this interval.
+const REDRAW: Duration = Duration::from_secs(1);
 
-/// Shows its text on standard error from a second after it was made until it is dropped; nothing where that is no terminal.
+/// Shows its text on standard error, from a second after its creation until it is dropped. Does nothing without a terminal.
 pub(super) struct Progress {
     running: Option<(Sender<()>, JoinHandle<()>)>,
 }
@@ -17,19 +17,19 @@ impl Progress {
     pub(super) fn start(text: &str) -> Self {
         let running = std::io::stderr()
             .is_terminal()
-            .then(|| Self::onto(std::io::stderr(), text.to_owned(), PATIENCE));
+            .then(|| Self::onto(std::io::stderr(), text.to_owned(), REDRAW));
         Self { running }
     }
 
     fn onto(
         mut screen: impl Write + Send + 'static,
         text: String,
-        patience: Duration,
+        redraw: Duration,
     ) -> (Sender<()>, JoinHandle<()>) {
         let (stop, stopped) = channel();
         let thread = std::thread::spawn(move || {
             let mut rounds: u32 = 0;
-            while stopped.recv_timeout(patience) == Err(RecvTimeoutError::Timeout) {
+            while stopped.recv_timeout(redraw) == Err(RecvTimeoutError::Timeout) {
                 rounds += 1;
                 let _ = write!(screen, "\r{text} … {rounds} s\u{1b}[K");
                 let _ = screen.flush();
@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn what_takes_long_is_shown_and_wiped_away() {
+    fn a_long_operation_is_shown_and_its_line_cleared() {
         let screen = Screen::default();
         let shown = Progress::onto(screen.clone(), "reading".into(), Duration::from_millis(1));
         while screen.0.lock().is_empty() {
@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_quick_is_not_shown() {
+    fn a_quick_operation_is_not_shown() {
         let screen = Screen::default();
         let shown = Progress::onto(screen.clone(), "reading".into(), Duration::from_secs(3600));
         drop(Progress { running: Some(shown) });

@@ -1,4 +1,4 @@
-//! `airgate rekey`: another master key.
+//! `airgate rekey`: changes the master key.
 
 use std::io::{BufRead, IsTerminal};
 
@@ -8,7 +8,7 @@ use super::progress::Progress;
 use super::{ConfigFile, Failure, failed, open_existing_store, output};
 use crate::config::MasterKey;
 
-/// Where the new key may be.
+/// The variable that may hold the new key.
 const VARIABLE: &str = "AIRGATE_NEW_MASTER_KEY";
 
 #[derive(Debug, clap::Args)]
@@ -16,15 +16,15 @@ const VARIABLE: &str = "AIRGATE_NEW_MASTER_KEY";
   openssl rand -base64 32 > new.key && airgate rekey < new.key
   AIRGATE_NEW_MASTER_KEY=$(cat new.key) airgate rekey
 
-The configuration holds the present key until this is done, and the new one from then on. Everything is sealed anew in
-one transaction: it is done whole or not at all. Backups made before need the old key.")]
+Keep the current key in the configuration until the command is done, then set the new one. All secrets are re-encrypted in
+one transaction, so either all of them change or none. Earlier backups still need the old key.")]
 pub(super) struct Options {
     #[command(flatten)]
     config: ConfigFile,
 }
 
-/// While the service runs, the store is its own.
-const INSTEAD: &str = "stop it first (no chat command changes the master key)";
+/// What to do while the service holds the store.
+const INSTEAD: &str = "stop it first (there is no chat command that changes the master key)";
 
 pub(super) fn run(options: &Options) -> Result<(), Failure> {
     let config = options.config.load()?;
@@ -32,25 +32,25 @@ pub(super) fn run(options: &Options) -> Result<(), Failure> {
     let text = new_key()?;
     let key: MasterKey = text.expose_secret().trim().parse().map_err(|error| {
         Failure::Configuration(format!(
-            "the new master key {error}: give 32 bytes, made with `openssl rand -base64 32`, in {VARIABLE} or as one \
-             line of standard input"
+            "the new master key {error}: pass 32 bytes, generated with `openssl rand -base64 32`, in {VARIABLE} or as one \
+             line on standard input"
         ))
     })?;
     if key.expose() == config.security.master_key.expose() {
         return Err(Failure::Failed(
-            "the new master key is the one in use: nothing to do".to_owned(),
+            "the new master key is already in use: nothing to do".to_owned(),
         ));
     }
-    let _progress = Progress::start("sealing the secrets anew");
+    let _progress = Progress::start("re-encrypting the secrets");
     let pairs = store.rekey(key.expose()).map_err(failed)?;
     output::line(&format!(
-        "{pairs} key {} sealed anew; now set security.master_key to the new key",
+        "{pairs} key {} re-encrypted; now set security.master_key to the new key",
         if pairs == 1 { "pair" } else { "pairs" }
     ));
     Ok(())
 }
 
-/// From the environment; else one line of standard input, asked for without echo on a terminal.
+/// Reads the key from the environment, otherwise one line from standard input; prompts without echo on a terminal.
 fn new_key() -> Result<SecretString, Failure> {
     if let Ok(text) = std::env::var(VARIABLE) {
         return Ok(text.into());

@@ -1,4 +1,4 @@
-//! `airgate restore`: a backup in the store's place.
+//! `airgate restore`: replaces the store with a backup.
 
 use std::path::PathBuf;
 
@@ -12,13 +12,13 @@ use crate::store::restore::{Present, restore};
   airgate restore backup/airgate-20261123T020000.000Z.redb
   airgate restore --force today.redb
 
-Without --force only where there is no store yet. With it, the present store stays beside the restored one as
-NAME.before-restore-TIME. A file that is damaged, of a newer version or of another master key is refused.")]
+Without --force, only if there is no store yet. With it, the previous store is kept next to the restored one as
+NAME.before-restore-TIME. A file that is damaged, from a newer version or under another master key is refused.")]
 pub(super) struct Options {
-    /// A backup
+    /// Backup to restore
     #[arg(value_name = "FILE")]
     file: PathBuf,
-    /// Put it in the place of the present store, which is kept under another name
+    /// Replace an existing store, which is kept under another name
     #[arg(long)]
     force: bool,
     #[command(flatten)]
@@ -28,9 +28,9 @@ pub(super) struct Options {
 pub(super) fn run(options: &Options) -> Result<(), Failure> {
     let config = options.config.load()?;
     let present = if options.force { Present::SetAside } else { Present::Refuse };
-    // A damaged file may end in a panic, which is caught and told as an error of one line.
+    // A damaged file may cause a panic, which is caught and reported as an error of one line.
     std::panic::set_hook(Box::new(|_| {}));
-    let progress = Progress::start("examining the backup");
+    let progress = Progress::start("checking the backup");
     let key = config.security.master_key.expose();
     let now = Clock::system().now();
     let done = restore(&options.file, &config.store.path, key, present, now).map_err(failed);
@@ -43,7 +43,7 @@ pub(super) fn run(options: &Options) -> Result<(), Failure> {
         options.file.display()
     ));
     if let Some(aside) = aside {
-        output::line(&format!("the store that was there is now {}", aside.display()));
+        output::line(&format!("the previous store is kept as {}", aside.display()));
     }
     Ok(())
 }

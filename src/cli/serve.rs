@@ -1,4 +1,4 @@
-//! `airgate serve`: the service.
+//! `airgate serve`: runs the service.
 
 use std::net::SocketAddr;
 
@@ -18,16 +18,16 @@ pub(super) struct Options {
     config: ConfigFile,
 }
 
-/// Connections that may wait to be accepted: the usual 128 are soon taken by a flood, and then the kernel drops others.
-const WAITING: u32 = 1024;
+/// The backlog of connections waiting to be accepted. A flood soon fills the usual 128, and then the kernel drops others.
+const BACKLOG: u32 = 1024;
 
 fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-    // A restart must not wait for connections of before.
+    // A restart must not wait for the previous process's connections.
     #[cfg(unix)]
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
-    socket.listen(WAITING)
+    socket.listen(BACKLOG)
 }
 
 pub(super) fn run(options: &Options) -> Result<(), Failure> {
@@ -54,7 +54,7 @@ pub(super) fn run(options: &Options) -> Result<(), Failure> {
             Ok(())
         } else {
             Err(Failure::Failed(
-                "a write to the store failed (is the disk full?); mend it and start again"
+                "a write to the store failed (is the disk full?); fix the cause and start again"
                     .to_owned(),
             ))
         }

@@ -1,18 +1,18 @@
-//! Tables for people, in columns.
+//! Prints tables in aligned columns.
 
-/// The widest column, in cells of a terminal.
-const WIDEST: usize = 60;
+/// The maximum width of a column, in terminal cells.
+const MAX_WIDTH: usize = 60;
 
-/// What becomes of cells that are wider than a column may be.
+/// How to lay out cells that exceed the maximum width.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Layout {
-    /// Each row is one line; wide cells push the following ones to the right.
+    /// Each row is one line; wide cells push the ones after them to the right.
     Lines,
-    /// They are broken between words; a row may take several lines.
+    /// Wide cells are wrapped between words; a row can take several lines.
     Wrapped,
 }
 
-/// `rows` under `header`, columns aligned, without blanks at the ends of lines.
+/// Formats `rows` under `header` in aligned columns, without trailing spaces.
 pub(super) fn table<const N: usize>(
     header: [&str; N],
     rows: &[[String; N]],
@@ -31,7 +31,7 @@ pub(super) fn table<const N: usize>(
     for row in &rows {
         for (widest, cell) in widths.iter_mut().zip(row) {
             let cell = cell.iter().map(|line| width(line)).max().unwrap_or(0);
-            *widest = (*widest).max(cell.min(WIDEST));
+            *widest = (*widest).max(cell.min(MAX_WIDTH));
         }
     }
     let mut lines = Vec::new();
@@ -50,18 +50,18 @@ pub(super) fn table<const N: usize>(
     lines.join("\n")
 }
 
-/// Nothing that moves the cursor.
+/// Replaces control characters, which could move the cursor.
 fn clean(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
-/// Broken between words into lines of at most [`WIDEST`] cells; a longer word has a line of its own.
+/// Wraps a text between words into lines of at most [`MAX_WIDTH`] cells; a longer word gets a line of its own.
 fn wrapped(text: &str) -> Vec<String> {
     let mut lines = vec![String::new()];
     for word in text.split_whitespace() {
         match lines.last_mut() {
             Some(line) if line.is_empty() => line.push_str(word),
-            Some(line) if width(line) + 1 + width(word) <= WIDEST => {
+            Some(line) if width(line) + 1 + width(word) <= MAX_WIDTH => {
                 line.push(' ');
                 line.push_str(word);
             }
@@ -71,7 +71,7 @@ fn wrapped(text: &str) -> Vec<String> {
     lines
 }
 
-/// Cells of a terminal; characters of East Asia take two.
+/// The width in terminal cells; East Asian characters take two.
 fn width(text: &str) -> usize {
     text.chars()
         .map(|c| match c {
@@ -88,7 +88,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn columns_are_aligned_by_what_a_terminal_shows() {
+    fn columns_are_aligned_by_terminal_width() {
         let rows =
             [["main", "云上主体", "on"], ["b", "x", "off\nline"]].map(|row| row.map(str::to_owned));
         assert_eq!(
@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn wide_cells_are_broken_or_stand_out() {
+    fn wide_cells_are_wrapped_or_push_the_rest() {
         let long = "word ".repeat(20);
         let rows = [["a".to_owned(), long.trim().to_owned(), "z".to_owned()]];
         let lines = table(["1", "2", "3"], &rows, Layout::Lines);

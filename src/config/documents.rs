@@ -1,25 +1,25 @@
-//! The documents that follow from the declaration: `config.example.toml` and the table in `docs/configuration.md`. A
-//! test rewrites each and fails where it differed, so that what is committed is what holds.
+//! The documents generated from the declaration: `config.example.toml` and the tables in `docs/configuration.md`. A test
+//! rewrites each one and fails if it differed, so that the committed version is up to date.
 
 use std::fmt::Write as _;
 use std::path::Path;
 
 use super::keys::{Key, Kind, SECTIONS, Unset};
 
-/// What an example file shows of the keys that may be missing.
+/// How an example file shows optional keys.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Optional {
     Commented,
     Given,
 }
 
-/// The example file: every key with its meaning; those that must be given are empty.
+/// The example file: every key with its meaning; required keys are empty.
 pub(super) fn example(optional: Optional) -> String {
     let mut text = String::from(
-        "# airgate's configuration, every key with its default. Generated from src/config/keys.rs.\n\
-         # Give every key that is \"\" here, and admins; keys behind a # may stay away.\n\
-         # Each key may come from the environment instead: AIRGATE__SECTION__KEY. Each secret may stand in a file of its\n\
-         # own instead: KEY_file = \"path\". Paths are relative to this file's folder. More: docs/configuration.md.\n",
+        "# airgate's configuration: every key with its default. Generated from src/config/keys.rs.\n\
+         # Fill in every empty key and `admins`. Commented keys are optional.\n\
+         # A key can also be set in the environment, as AIRGATE__SECTION__KEY, and a secret in a file of its own, with\n\
+         # KEY_file = \"path\". Paths are relative to this file's folder. See docs/configuration.md.\n",
     );
     for section in SECTIONS {
         if !section.name.is_empty() {
@@ -45,12 +45,12 @@ pub(super) fn example(optional: Optional) -> String {
     text
 }
 
-/// What the value's kind says beyond the description.
+/// What the kind of the value adds to the description.
 fn remarks(key: &Key) -> String {
     match key.kind {
         Kind::Choice(words) => format!(" One of: {}.", words.join(", ")),
         Kind::Number { min, max } => format!(" From {min} to {max}."),
-        Kind::Secret => format!(" Secret: or {}_file.", key.name),
+        Kind::Secret => format!(" Secret; or set {}_file.", key.name),
         _ => String::new(),
     }
 }
@@ -82,15 +82,15 @@ fn tables() -> String {
         text.push_str("\n| key | value | default | meaning |\n| --- | --- | --- | --- |\n");
         for key in section.keys {
             let value = match key.kind {
-                Kind::Text => "text".to_owned(),
-                Kind::Secret => "text, *secret*".to_owned(),
+                Kind::Text => "string".to_owned(),
+                Kind::Secret => "string, *secret*".to_owned(),
                 Kind::Choice(words) => {
                     words.iter().map(|word| format!("`\"{word}\"`")).collect::<Vec<_>>().join(", ")
                 }
                 Kind::Path => "path".to_owned(),
                 Kind::Switch => "`true`, `false`".to_owned(),
                 Kind::Number { min, max } => format!("{min} to {max}"),
-                Kind::Texts => "list of texts".to_owned(),
+                Kind::Texts => "list of strings".to_owned(),
                 Kind::Percents => "list of percents".to_owned(),
             };
             let default = match key.unset {
@@ -104,7 +104,7 @@ fn tables() -> String {
     text
 }
 
-/// `document` with what stands between its marks replaced.
+/// Replaces the tables between the marks of `document`.
 fn with_tables(document: &str) -> String {
     let (head, rest) = document.split_once("<!-- keys:").expect("a mark `<!-- keys: ... -->`");
     let (mark, rest) = rest.split_once("-->\n").expect("the mark's end");
@@ -112,7 +112,7 @@ fn with_tables(document: &str) -> String {
     format!("{head}<!-- keys:{mark}-->\n{}\n<!-- keys end -->{tail}", tables())
 }
 
-/// Brings a committed file up to date; fails where it was not, so that the change is seen and committed.
+/// Brings a committed file up to date, and fails if it was not, so that the change gets committed.
 fn keep(path: &str, fresh: impl FnOnce(&str) -> String) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
     let committed = std::fs::read_to_string(&path).unwrap_or_default();

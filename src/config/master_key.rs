@@ -1,4 +1,4 @@
-//! The master key: 32 bytes that seal the account secrets in the store.
+//! The master key: 32 bytes that encrypt the account secrets in the store.
 
 use std::fmt;
 use std::str::FromStr;
@@ -12,19 +12,19 @@ use zeroize::Zeroizing;
 #[derive(Clone)]
 pub struct MasterKey(Zeroizing<[u8; 32]>);
 
-/// Why a text is no master key. Tells nothing about the text.
+/// Why a text is not a master key. Reveals nothing about the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum MasterKeyError {
     /// Neither base64 nor hex.
     #[error("is neither base64 nor hex")]
     Encoding,
-    /// Decodes to another number of bytes.
-    #[error("holds {0} bytes, not 32")]
+    /// Decodes to a different number of bytes.
+    #[error("is {0} bytes long, not 32")]
     Length(usize),
 }
 
 impl MasterKey {
-    /// The key made of these bytes.
+    /// Wraps the bytes of a key.
     pub fn new(bytes: [u8; 32]) -> Self {
         Self(Zeroizing::new(bytes))
     }
@@ -44,10 +44,10 @@ impl fmt::Debug for MasterKey {
 impl FromStr for MasterKey {
     type Err = MasterKeyError;
 
-    /// 64 hex digits, or base64: standard or url-safe, padded or not. Blanks around it are ignored.
+    /// Parses 64 hex digits, or base64: standard or URL-safe, padded or not. Surrounding white space is ignored.
     fn from_str(text: &str) -> Result<Self, MasterKeyError> {
         let text = text.trim();
-        // 64 hex digits are also base64, of 48 bytes: never a valid key, so the two cannot be confused.
+        // 64 hex digits are also valid base64, but of 48 bytes, which is never a key: the two cannot be confused.
         let bytes = if text.len() == 64 && text.bytes().all(|b| b.is_ascii_hexdigit()) {
             hex::decode(text).map_err(|_| MasterKeyError::Encoding)?
         } else {

@@ -1,9 +1,9 @@
-//! Typed configuration: one TOML file, overridden by the environment, all problems reported at once.
+//! Typed configuration: one TOML file, overridden by the environment; all problems are reported at once.
 //!
-//! [`keys`] declares every key once; this module says which type each becomes and what its value must satisfy.
+//! [`keys`] declares every key once. This module decides which type each becomes and which values are valid.
 
-mod address;
 pub mod keys;
+mod locale;
 mod master_key;
 mod problem;
 mod reader;
@@ -22,20 +22,21 @@ use std::time::Duration;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 
-pub use address::{AddressError, api_address, webhook_address, webhook_host};
+pub use locale::{Locale, LocaleError};
 pub use master_key::{MasterKey, MasterKeyError};
-pub use problem::{Problem, Problems};
+pub use problem::{ConfigError, ConfigProblem};
 
+use crate::address::{self, Url};
 use crate::domain::{AmountField, BillSource, ChatId, OpenId, Settings, Thresholds};
 use reader::Reader;
 use sources::Sources;
 
-/// The configuration, checked. `Debug` shows no secret.
+/// A valid configuration. `Debug` shows no secrets.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// Language of cards and messages.
     pub locale: Locale,
-    /// HTTP.
+    /// The HTTP server.
     pub server: Server,
     /// The chat platform.
     pub feishu: Feishu,
@@ -45,26 +46,16 @@ pub struct Config {
     pub store: Store,
     /// What is granted to IAM users and taken from them.
     pub access: Access,
-    /// Encryption of what is stored.
+    /// Encryption of stored secrets.
     pub security: Security,
-    /// Reading of bills, alerts.
+    /// Reading bills, alerting.
     pub monitor: Monitor,
-}
-
-/// Language of cards and messages.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Locale {
-    /// Simplified Chinese.
-    ZhCn,
-    /// English.
-    EnUs,
 }
 
 /// `[server]`
 #[derive(Clone, Debug)]
 pub struct Server {
-    /// Where to listen.
+    /// The address to listen on.
     pub listen: SocketAddr,
 }
 
@@ -72,9 +63,9 @@ pub struct Server {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Mode {
-    /// Feishu calls us.
+    /// Feishu calls airgate.
     Webhook,
-    /// Long connection.
+    /// Over a long connection that airgate opens.
     Websocket,
 }
 
@@ -83,40 +74,40 @@ pub enum Mode {
 pub struct Feishu {
     /// How events arrive.
     pub mode: Mode,
-    /// Scheme, host and port of the open platform, without a slash at the end.
-    pub base_url: String,
+    /// The open platform: scheme, host and port.
+    pub base_url: Url,
     /// App ID.
     pub app_id: String,
     /// App Secret.
     pub app_secret: SecretString,
-    /// Encrypt Key; `None`: callbacks come in the clear, and their signature, made with an empty key, proves nothing.
+    /// Encrypt Key. Without it callbacks arrive unencrypted, and their signature, made with an empty key, proves nothing.
     pub encrypt_key: Option<SecretString>,
     /// Verification Token.
     pub verification_token: SecretString,
-    /// Those who may do everything; at least one.
+    /// People who may do everything; at least one.
     pub admins: Vec<OpenId>,
-    /// Those who may use every read command.
+    /// People who may use every read-only command.
     pub viewers: Vec<OpenId>,
-    /// The group that alerts go to, for a new store.
+    /// The group that receives alerts, for a new store.
     pub alert_chat: Option<ChatId>,
-    /// The custom bot's address, for a new store. Whoever knows it can post, hence a secret.
+    /// The custom bot's address, for a new store. A secret, because anyone who knows it can post.
     pub alert_webhook_url: Option<SecretString>,
     /// The custom bot's signing secret.
     pub alert_webhook_secret: Option<SecretString>,
-    /// Mobile numbers of the people that alerts mention, for a new store.
+    /// Mobile numbers of the people whom alerts mention, for a new store.
     pub alert_mobiles: Vec<String>,
 }
 
 /// `[volcengine]`
 #[derive(Clone, Debug)]
 pub struct Volcengine {
-    /// Scheme, host and port of IAM, without a slash at the end.
-    pub iam_endpoint: String,
-    /// Scheme, host and port of billing, without a slash at the end.
-    pub billing_endpoint: String,
+    /// IAM: scheme, host and port.
+    pub iam_endpoint: Url,
+    /// Billing: scheme, host and port.
+    pub billing_endpoint: Url,
     /// Region that requests are signed for.
     pub region: String,
-    /// Calls a second per account.
+    /// Maximum calls per second per account.
     pub qps: NonZeroU32,
 }
 
@@ -125,48 +116,48 @@ pub struct Volcengine {
 pub struct Store {
     /// The store's file.
     pub path: PathBuf,
-    /// Where the running service puts backups; `None`: it makes none.
+    /// Where the running service puts backups; without it, none are made.
     pub backup_dir: Option<PathBuf>,
-    /// How many backups are kept; at least 1.
+    /// How many backups to keep.
     pub backup_keep: NonZeroUsize,
-    /// From one backup to the next.
+    /// Time between backups.
     pub backup_interval: Duration,
 }
 
 /// `[access]`
 #[derive(Clone, Debug)]
 pub struct Access {
-    /// IAM policies attached to a user within each project that is linked to it.
+    /// IAM policies to attach to a user within each project linked to them.
     pub project_policies: Vec<String>,
-    /// Whether disabling detaches every policy.
+    /// Whether a cut also detaches every policy.
     pub detach_policies: bool,
 }
 
 /// `[security]`
 #[derive(Clone, Debug)]
 pub struct Security {
-    /// Seals the account secrets in the store.
+    /// Encrypts the account secrets in the store.
     pub master_key: MasterKey,
 }
 
 /// `[monitor]`
 #[derive(Clone, Debug)]
 pub struct Monitor {
-    /// Whether cycles run on their own.
+    /// Whether cycles run on a schedule.
     pub enabled: bool,
-    /// From one cycle's start to the next, for a new store; at least a second.
+    /// From the start of one cycle to the start of the next, for a new store; at least a second.
     pub interval: Duration,
-    /// For users without their own, for a new store.
+    /// For users without thresholds of their own, for a new store.
     pub thresholds: Thresholds,
-    /// Where spending is read from.
+    /// Which bill spending is read from.
     pub bill_source: BillSource,
-    /// Which amount counts.
+    /// Which amount of a bill row counts.
     pub amount_field: AmountField,
-    /// Accounts that are read at the same time; 1 to 64.
+    /// Maximum number of accounts read at the same time; 1 to 64.
     pub concurrency: NonZeroUsize,
 }
 
-/// The variables of the process, for [`Config::load`]. What is not UTF-8 is refused there, under the key's name.
+/// The variables of the process, for [`Config::load`], which refuses values that are not UTF-8 under the key's name.
 pub fn environment() -> impl Iterator<Item = (String, String)> {
     std::env::vars_os().map(|(name, value)| {
         (name.to_string_lossy().into_owned(), value.to_string_lossy().into_owned())
@@ -174,37 +165,32 @@ pub fn environment() -> impl Iterator<Item = (String, String)> {
 }
 
 impl Config {
-    /// Reads and checks the file at `path` (`None`: there is none, everything comes from the environment) and the
-    /// variables `env`, which take precedence. Relative paths start at the file's folder, without a file at the working
-    /// directory.
+    /// Loads the configuration from the file at `path`, if there is one, and from the variables `env`, which take
+    /// precedence. Relative paths start from the file's folder or, without a file, from the working directory.
     ///
-    /// # Errors
-    /// Everything that is wrong. A file that cannot be read or parsed hides what else is wrong with values.
+    /// The error lists every problem. If the file cannot be read or parsed, values are not checked.
     pub fn load(
         path: Option<&Path>,
         env: impl IntoIterator<Item = (String, String)>,
-    ) -> Result<Self, Problems> {
+    ) -> Result<Self, ConfigError> {
         let folder = path.and_then(Path::parent).unwrap_or(Path::new(""));
         Self::from_table(path.map(sources::read_file).transpose(), folder, env)
     }
 
-    /// The same from the text of a file that would be in `folder`.
-    ///
-    /// # Errors
-    /// As [`Config::load`].
+    /// Like [`Config::load`], from the text of a file in `folder`.
     pub fn parse(
         text: &str,
         folder: &Path,
         env: impl IntoIterator<Item = (String, String)>,
-    ) -> Result<Self, Problems> {
+    ) -> Result<Self, ConfigError> {
         Self::from_table(sources::parse(text, "the configuration").map(Some), folder, env)
     }
 
     fn from_table(
-        table: Result<Option<toml::Table>, Problem>,
+        table: Result<Option<toml::Table>, ConfigProblem>,
         folder: &Path,
         env: impl IntoIterator<Item = (String, String)>,
-    ) -> Result<Self, Problems> {
+    ) -> Result<Self, ConfigError> {
         let mut sources = Sources::default();
         let mut problems = Vec::new();
         match table {
@@ -212,18 +198,18 @@ impl Config {
             Err(problem) => {
                 problems.push(problem);
                 sources.add_env(env, &mut problems);
-                return Err(Problems(problems));
+                return Err(ConfigError(problems));
             }
         }
         sources.add_env(env, &mut problems);
         let mut reader = Reader { sources: &sources, folder, problems };
         match Self::read(&mut reader) {
             Some(config) if reader.problems.is_empty() => Ok(config),
-            _ => Err(Problems(reader.problems)),
+            _ => Err(ConfigError(reader.problems)),
         }
     }
 
-    /// `None` only where a problem was noted. Every section is read before the first is asked for its result.
+    /// Returns `None` only after noting a problem. Reads every section before unwrapping the first, to find all problems.
     fn read(reader: &mut Reader<'_>) -> Option<Self> {
         let locale = reader.choice(&keys::LOCALE);
         let server = Server::read(reader);
@@ -245,7 +231,7 @@ impl Config {
         })
     }
 
-    /// The settings of a new store; what `/config` saved takes precedence over them.
+    /// The settings of a new store. What `/config` saves takes precedence.
     pub fn initial_settings(&self) -> Settings {
         Settings {
             thresholds: self.monitor.thresholds.clone(),
@@ -260,12 +246,12 @@ impl Config {
         }
     }
 
-    /// What is allowed but unwise, one line each, naming the key; for the log at start and `airgate check`.
+    /// What is allowed but unwise, one line each, naming the key; for the startup log and `airgate check`.
     pub fn warnings(&self) -> Vec<String> {
         let mut warnings = Vec::new();
         if self.feishu.mode == Mode::Webhook && self.feishu.encrypt_key.is_none() {
             warnings.push(
-                "feishu.encrypt_key is not set: callbacks come in the clear and their signature proves nothing, only the \
+                "feishu.encrypt_key is not set: callbacks arrive unencrypted, their signature proves nothing, and only the \
                  verification token protects them; set an Encrypt Key in the developer console and here"
                     .to_owned(),
             );
@@ -286,7 +272,7 @@ impl Server {
 impl Feishu {
     fn read(reader: &mut Reader<'_>) -> Option<Self> {
         let mode = reader.choice(&keys::MODE);
-        let base_url = reader.text(&keys::BASE_URL, api_address);
+        let base_url = reader.text(&keys::BASE_URL, address::api_url);
         let app_id = reader.text(&keys::APP_ID, word);
         let app_secret = reader.secret(&keys::APP_SECRET);
         let encrypt_key = reader.secret(&keys::ENCRYPT_KEY);
@@ -294,19 +280,22 @@ impl Feishu {
         let admins = reader.each(&keys::ADMINS, str::parse::<OpenId>);
         if admins.as_ref().is_some_and(Vec::is_empty) {
             reader.refuse(
-                keys::ADMINS.path(),
-                "is empty: nobody could administrate; put your open_id (ou_...) into it",
+                keys::ADMINS.key.path(),
+                "is empty: nobody could administer airgate; add your open_id (ou_...)",
             );
         }
         let viewers = reader.each(&keys::VIEWERS, str::parse::<OpenId>);
         let alert_chat = reader.text(&keys::ALERT_CHAT_ID, |text| match ChatId::new(text) {
             Ok(chat) if text.starts_with("oc_") => Ok(chat),
-            Ok(_) => Err("is not a chat_id: it begins with oc_".to_owned()),
+            Ok(_) => Err("is not a chat_id: a chat_id begins with oc_".to_owned()),
             Err(error) => Err(format!("is not a chat_id (oc_...): {error}")),
         });
-        let base = base_url.clone().unwrap_or_default();
-        let alert_webhook_url = reader.text(&keys::ALERT_WEBHOOK_URL, |text| {
-            webhook_address(text, &base).map(SecretString::from)
+        // Even if base_url was refused, the webhook is checked: against the platform's own hosts.
+        let base = base_url.clone().or_else(|| Url::parse("https://open.feishu.cn").ok());
+        let alert_webhook_url = base.and_then(|base| {
+            reader.text(&keys::ALERT_WEBHOOK_URL, |text| {
+                address::webhook_url(text, &base).map(|url| SecretString::from(String::from(url)))
+            })
         });
         let alert_webhook_secret = reader.secret(&keys::ALERT_WEBHOOK_SECRET);
         let alert_mobiles = reader.each(&keys::ALERT_MOBILES, mobile);
@@ -329,8 +318,8 @@ impl Feishu {
 
 impl Volcengine {
     fn read(reader: &mut Reader<'_>) -> Option<Self> {
-        let iam_endpoint = reader.text(&keys::IAM_ENDPOINT, api_address);
-        let billing_endpoint = reader.text(&keys::BILLING_ENDPOINT, api_address);
+        let iam_endpoint = reader.text(&keys::IAM_ENDPOINT, address::api_url);
+        let billing_endpoint = reader.text(&keys::BILLING_ENDPOINT, address::api_url);
         let region = reader.text(&keys::REGION, word);
         let qps = reader.number(&keys::QPS).and_then(NonZeroU32::new);
         Some(Self {
@@ -369,7 +358,7 @@ impl Security {
     fn read(reader: &mut Reader<'_>) -> Option<Self> {
         let master_key = reader.text(&keys::MASTER_KEY, |text| {
             text.parse::<MasterKey>().map_err(|error| {
-                format!("{error}: give 32 bytes, made with `openssl rand -base64 32`")
+                format!("{error}: use 32 bytes, generated with `openssl rand -base64 32`")
             })
         });
         Some(Self { master_key: master_key? })
@@ -404,23 +393,20 @@ fn count(number: u32) -> Option<NonZeroUsize> {
     usize::try_from(number).ok().and_then(NonZeroUsize::new)
 }
 
-/// A name without blanks.
+/// A name without spaces.
 fn word(text: &str) -> Result<String, &'static str> {
     if text.is_empty() || text.chars().any(|c| c.is_whitespace() || c.is_control()) {
-        return Err("must be a name without blanks");
+        return Err("must be a name without spaces");
     }
     Ok(text.to_owned())
 }
 
-/// A mobile number: digits, abroad with `+` and country code.
-///
-/// # Errors
-/// What a mobile number is.
+/// Checks a mobile number: digits, with `+` and a country code outside China.
 pub fn mobile(text: &str) -> Result<String, &'static str> {
     let digits = text.strip_prefix('+').unwrap_or(text);
     if (5..=20).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit()) {
         Ok(text.to_owned())
     } else {
-        Err("a mobile number is 5 to 20 digits, abroad with + and country code before them")
+        Err("a mobile number is 5 to 20 digits, with + and a country code outside China")
     }
 }

@@ -2,23 +2,23 @@
 
 use std::fmt;
 
-/// One thing to mend.
+/// One thing to fix.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Problem {
-    /// What it is about: a key (`feishu.app_id`, with the variable's name where the value came from the environment)
-    /// or the file.
+pub struct ConfigProblem {
+    /// What it is about: the file, or a key (`feishu.app_id`), followed by the variable's name if the value came from the
+    /// environment.
     pub subject: String,
-    /// What is wrong and what to do, to be read after the subject.
+    /// What is wrong and how to fix it, worded to follow the subject.
     pub fault: String,
 }
 
-impl Problem {
+impl ConfigProblem {
     pub(super) fn new(subject: impl Into<String>, fault: impl Into<String>) -> Self {
         Self { subject: one_line(&subject.into(), 500), fault: one_line(&fault.into(), 500) }
     }
 }
 
-impl fmt::Display for Problem {
+impl fmt::Display for ConfigProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.subject, self.fault)
     }
@@ -26,16 +26,16 @@ impl fmt::Display for Problem {
 
 /// Why a configuration was refused: at least one problem, displayed one per line.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Problems(pub(super) Vec<Problem>);
+pub struct ConfigError(pub(super) Vec<ConfigProblem>);
 
-impl Problems {
-    /// The problems in the order of the declaration, those of the sources first.
-    pub fn iter(&self) -> impl Iterator<Item = &Problem> {
-        self.0.iter()
+impl ConfigError {
+    /// The problems, those of the sources first, then in the order of the declaration.
+    pub fn problems(&self) -> &[ConfigProblem] {
+        &self.0
     }
 }
 
-impl fmt::Display for Problems {
+impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (i, problem) in self.0.iter().enumerate() {
             if i > 0 {
@@ -47,10 +47,10 @@ impl fmt::Display for Problems {
     }
 }
 
-impl std::error::Error for Problems {}
+impl std::error::Error for ConfigError {}
 
-/// A text from outside, quoted, on one line and not too long to read. Of an address only scheme and host are shown: the rest
-/// may be a secret (a webhook's path, a password), whatever key it was put under.
+/// A text from outside: quoted, on one line, shortened. Of a URL only scheme and host are shown: the rest may be a secret (a
+/// webhook's path, a password), whatever key it was given under.
 pub(super) fn quoted(text: &str) -> String {
     match text.split_once("://") {
         Some((scheme, rest)) => {
@@ -64,17 +64,17 @@ pub(super) fn quoted(text: &str) -> String {
     }
 }
 
-/// Control characters escaped, cut after `most` characters.
-fn one_line(text: &str, most: usize) -> String {
+/// Escapes control characters and cuts after `max` characters.
+fn one_line(text: &str, max: usize) -> String {
     let mut line = String::new();
-    for c in text.chars().take(most) {
+    for c in text.chars().take(max) {
         if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') {
             line.extend(c.escape_default());
         } else {
             line.push(c);
         }
     }
-    if text.chars().nth(most).is_some() {
+    if text.chars().nth(max).is_some() {
         line.push('…');
     }
     line

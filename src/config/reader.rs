@@ -1,63 +1,68 @@
-//! From values as written to typed ones: one accessor per kind, every refusal noted under the key's name.
+//! Turns values as they were written into typed ones, and notes every refusal under the key's name.
 //!
-//! An accessor returns `None` where a problem was noted (or, for an optional key, nothing was given): the caller goes on
-//! with the next key, so that all problems are found in one go.
+//! An accessor returns `None` if it noted a problem (or if an optional key was not given). The caller goes on to the next
+//! key, so that all problems are found in one pass.
 
 use std::fmt::Display;
-use std::path::{Path, PathBuf};
+use std::path::{self, PathBuf};
 
 use secrecy::SecretString;
 use serde::de::DeserializeOwned;
 use serde::de::value::{Error as WordError, StrDeserializer};
 
-use super::keys::{Key, Kind, Unset};
-use super::problem::{Problem, quoted};
+use super::keys::{
+    Choice, Key, Kind, Number, Path, Percents, Secret, Switch, Text, Texts, Typed, Unset,
+};
+use super::problem::{ConfigProblem, quoted};
 use super::sources::{Raw, Sources, Variant, env_name, file_path, read_secret, within};
 
-/// No list of a configuration is longer than this.
+/// The maximum length of a list.
 const MAX_LIST: usize = 1000;
 
 /// Reads typed values and collects what is wrong with them.
 pub(super) struct Reader<'a> {
     pub(super) sources: &'a Sources,
-    /// Where relative paths start.
-    pub(super) folder: &'a Path,
-    pub(super) problems: Vec<Problem>,
+    /// The folder that relative paths start from.
+    pub(super) folder: &'a path::Path,
+    pub(super) problems: Vec<ConfigProblem>,
 }
 
-/// A value that has the form of its kind, and the name it was given under.
-struct Given {
+/// The form of a key's value: how it is read from each source, and as which type.
+pub(super) trait Form: Copy {
+    type Value;
+
+    /// From the configuration file.
+    fn parse_toml(self, value: &toml::Value) -> Result<Self::Value, String>;
+
+    /// From an environment variable, which holds the bare text, or from a secret's file.
+    fn parse_text(self, text: &str) -> Result<Self::Value, String>;
+}
+
+/// A value, and the name it was given under.
+struct Given<T> {
     subject: String,
-    value: Shaped,
-}
-
-/// The forms a value can have.
-enum Shaped {
-    Text(String),
-    Switch(bool),
-    Number(u32),
-    List(Vec<String>),
+    value: T,
 }
 
 impl Reader<'_> {
     /// Notes a problem.
     pub(super) fn refuse(&mut self, subject: impl Into<String>, fault: impl Into<String>) {
-        self.problems.push(Problem::new(subject, fault));
+        self.problems.push(ConfigProblem::new(subject, fault));
     }
 
-    /// A text that `parse` takes.
-    pub(super) fn text<T, E: Display>(
+    /// A text, converted by `parse`.
+    pub(super) fn text<F: Form<Value = String>, T, E: Display>(
         &mut self,
-        key: &Key,
+        key: &Typed<F>,
         parse: impl FnOnce(&str) -> Result<T, E>,
     ) -> Option<T> {
         let given = self.given(key)?;
-        let Shaped::Text(text) = given.value else { return None };
+        let (key, text) = (&key.key, given.value);
         if text.is_empty() {
-            // Where a key may be missing, empty means the same: deployments pass empty variables for what they lack.
+            // For an optional key, empty means "not set": deployments pass empty variables for what they do not use.
             if !matches!(key.unset, Unset::Off(_)) {
-                let mend = mend(key);
-                self.refuse(given.subject, format!("is empty: {mend}"));
+                let hint = how_to_set(key);
+                self.refuse(given.subject, format!("is empty: {hint}"));
             }
             return None;
         }
@@ -72,8 +77,8 @@ impl Reader<'_> {
         }
     }
 
-    /// A text of kind `Secret`.
-    pub(super) fn secret(&mut self, key: &Key) -> Option<SecretString> {
+    /// A secret, as it is.
+    pub(super) fn secret(&mut self, key: &Typed<Secret>) -> Option<SecretString> {
         self.text(key, |text| {
             if text.trim() == text {
                 Ok(SecretString::from(text))
@@ -83,66 +88,60 @@ impl Reader<'_> {
         })
     }
 
-    /// One of the words of a `Choice`.
-    pub(super) fn choice<T: DeserializeOwned>(&mut self, key: &Key) -> Option<T> {
-        let Kind::Choice(words) = key.kind else { return None };
+    /// One of the words of a choice.
+    pub(super) fn choice<T: DeserializeOwned>(&mut self, key: &Typed<Choice>) -> Option<T> {
+        let Choice(words) = key.form;
         self.text(key, |word| {
             T::deserialize(StrDeserializer::<WordError>::new(word))
                 .map_err(|_| format!("must be {}", alternatives(words)))
         })
     }
 
-    /// A path, seen from the configuration file's folder.
-    pub(super) fn path(&mut self, key: &Key) -> Option<PathBuf> {
+    /// A path, relative to the configuration file's folder.
+    pub(super) fn path(&mut self, key: &Typed<Path>) -> Option<PathBuf> {
         let folder = self.folder;
         self.text(key, |text| Ok::<_, String>(within(folder, text)))
     }
 
     /// `true` or `false`.
-    pub(super) fn switch(&mut self, key: &Key) -> Option<bool> {
-        match self.given(key)?.value {
-            Shaped::Switch(on) => Some(on),
-            _ => None,
-        }
+    pub(super) fn switch(&mut self, key: &Typed<Switch>) -> Option<bool> {
+        self.given(key).map(|given| given.value)
     }
 
-    /// A whole number within the kind's bounds.
-    pub(super) fn number(&mut self, key: &Key) -> Option<u32> {
-        match self.given(key)?.value {
-            Shaped::Number(number) => Some(number),
-            _ => None,
-        }
+    /// A whole number within the declared bounds.
+    pub(super) fn number(&mut self, key: &Typed<Number>) -> Option<u32> {
+        self.given(key).map(|given| given.value)
     }
 
-    /// A list whose texts, together, `parse` takes.
-    pub(super) fn list<T, E: Display>(
+    /// A list, converted as a whole by `parse`.
+    pub(super) fn list<F: Form<Value = Vec<String>>, T, E: Display>(
         &mut self,
-        key: &Key,
+        key: &Typed<F>,
         parse: impl FnOnce(&[String]) -> Result<T, E>,
     ) -> Option<T> {
         let given = self.given(key)?;
-        let Shaped::List(texts) = given.value else { return None };
+        let texts = given.value;
         if texts.len() > MAX_LIST {
             self.refuse(
                 given.subject,
-                format!("holds {} entries, more than {MAX_LIST}", texts.len()),
+                format!("has {} entries; the maximum is {MAX_LIST}", texts.len()),
             );
             return None;
         }
         parse(&texts).map_err(|error| self.refuse(given.subject, error.to_string())).ok()
     }
 
-    /// A list of distinct texts, each of which `parse` takes.
-    pub(super) fn each<T: PartialEq, E: Display>(
+    /// A list without duplicates, each entry converted by `parse`.
+    pub(super) fn each<F: Form<Value = Vec<String>>, T: PartialEq, E: Display>(
         &mut self,
-        key: &Key,
+        key: &Typed<F>,
         parse: impl Fn(&str) -> Result<T, E>,
     ) -> Option<Vec<T>> {
         self.list(key, |texts| {
             let mut values = Vec::with_capacity(texts.len());
             for text in texts {
                 let value =
-                    parse(text).map_err(|error| format!("holds {}: {error}", quoted(text)))?;
+                    parse(text).map_err(|error| format!("contains {}: {error}", quoted(text)))?;
                 if !values.contains(&value) {
                     values.push(value);
                 }
@@ -151,9 +150,9 @@ impl Reader<'_> {
         })
     }
 
-    /// The value in force: environment over file over default.
-    fn given(&mut self, key: &Key) -> Option<Given> {
-        let sources = self.sources;
+    /// The value that applies: the environment's, else the file's, else the default.
+    fn given<F: Form>(&mut self, typed: &Typed<F>) -> Option<Given<F::Value>> {
+        let (sources, key) = (self.sources, &typed.key);
         let layers = [(&sources.env, true), (&sources.file, false)];
         for (layer, is_env) in layers {
             let named = |variant| {
@@ -168,33 +167,38 @@ impl Reader<'_> {
                     self.refuse(subject, format!("and {other} are both given: keep one of them"));
                     return None;
                 }
-                (Some((subject, value)), None) => return self.shaped(key, subject, value),
-                (None, Some((subject, path))) => return self.secret_file(subject, path),
+                (Some((subject, value)), None) => {
+                    let value = match value {
+                        Raw::Toml(value) => typed.form.parse_toml(value),
+                        Raw::Env(text) => parse_env(typed.form, text),
+                    };
+                    return self.accepted(subject, value);
+                }
+                (None, Some((subject, path))) => {
+                    let text = self.secret_file(&subject, path)?;
+                    return self.accepted(subject, typed.form.parse_text(&text));
+                }
                 (None, None) => {}
             }
         }
         match key.unset {
             Unset::Off(_) => None,
             Unset::Refused => {
-                let mend = mend(key);
-                self.refuse(key.path(), format!("is missing: {mend}"));
+                let hint = how_to_set(key);
+                self.refuse(key.path(), format!("is missing: {hint}"));
                 None
             }
-            Unset::Default(text) => match text.parse() {
-                Ok(value) => self.shaped(key, key.path(), &Raw::Toml(value)),
-                Err(error) => {
-                    self.refuse(key.path(), format!("has a default that is not TOML: {error}"));
-                    None
-                }
-            },
+            Unset::Default(text) => {
+                let value = text
+                    .parse::<toml::Value>()
+                    .map_err(|error| format!("has a default that is not TOML: {error}"))
+                    .and_then(|value| typed.form.parse_toml(&value));
+                self.accepted(key.path(), value)
+            }
         }
     }
 
-    fn shaped(&mut self, key: &Key, subject: String, raw: &Raw) -> Option<Given> {
-        let value = match raw {
-            Raw::Toml(value) => shape(key.kind, value),
-            Raw::Env(text) => shape_env(key.kind, text),
-        };
+    fn accepted<T>(&mut self, subject: String, value: Result<T, String>) -> Option<Given<T>> {
         match value {
             Ok(value) => Some(Given { subject, value }),
             Err(fault) => {
@@ -205,7 +209,7 @@ impl Reader<'_> {
     }
 
     /// The content of the file that `NAME_file` names.
-    fn secret_file(&mut self, subject: String, path: &Raw) -> Option<Given> {
+    fn secret_file(&mut self, subject: &str, path: &Raw) -> Option<String> {
         let path = match path {
             Raw::Env(path) => path.as_str(),
             Raw::Toml(toml::Value::String(path)) => path,
@@ -227,7 +231,7 @@ impl Reader<'_> {
                 );
                 None
             }
-            Ok(text) => Some(Given { subject, value: Shaped::Text(text) }),
+            Ok(text) => Some(text),
             Err(fault) => {
                 self.refuse(subject, format!("names {}, which {fault}", quoted(path)));
                 None
@@ -236,8 +240,127 @@ impl Reader<'_> {
     }
 }
 
-/// How to give a missing key.
-fn mend(key: &Key) -> String {
+/// Forms that are a text in both sources.
+macro_rules! text_forms {
+    ($($form:ident)+) => {
+        $(impl Form for $form {
+            type Value = String;
+
+            fn parse_toml(self, value: &toml::Value) -> Result<String, String> {
+                value.as_str().map(str::to_owned).ok_or_else(|| mistyped(self.kind(), value))
+            }
+
+            fn parse_text(self, text: &str) -> Result<String, String> {
+                Ok(text.to_owned())
+            }
+        })+
+    };
+}
+
+text_forms! { Text Secret Choice Path }
+
+impl Form for Switch {
+    type Value = bool;
+
+    fn parse_toml(self, value: &toml::Value) -> Result<bool, String> {
+        value.as_bool().ok_or_else(|| mistyped(self.kind(), value))
+    }
+
+    fn parse_text(self, text: &str) -> Result<bool, String> {
+        text.trim().parse().map_err(|_| misread(self.kind(), text))
+    }
+}
+
+impl Form for Number {
+    type Value = u32;
+
+    fn parse_toml(self, value: &toml::Value) -> Result<u32, String> {
+        let number = value.as_integer().ok_or_else(|| mistyped(self.kind(), value))?;
+        u32::try_from(number)
+            .ok()
+            .filter(|number| self.allows(*number))
+            .ok_or_else(|| format!("{}, not {number}", expected(self.kind())))
+    }
+
+    fn parse_text(self, text: &str) -> Result<u32, String> {
+        text.trim()
+            .parse()
+            .ok()
+            .filter(|number| self.allows(*number))
+            .ok_or_else(|| misread(self.kind(), text))
+    }
+}
+
+impl Number {
+    fn allows(self, number: u32) -> bool {
+        (self.0..=self.1).contains(&number)
+    }
+}
+
+impl Form for Texts {
+    type Value = Vec<String>;
+
+    fn parse_toml(self, value: &toml::Value) -> Result<Vec<String>, String> {
+        list_from_toml(self.kind(), value, |entry| entry.as_str().map(str::to_owned))
+    }
+
+    fn parse_text(self, text: &str) -> Result<Vec<String>, String> {
+        list_from_text(self, self.kind(), text)
+    }
+}
+
+impl Form for Percents {
+    type Value = Vec<String>;
+
+    fn parse_toml(self, value: &toml::Value) -> Result<Vec<String>, String> {
+        list_from_toml(self.kind(), value, |entry| Some(entry.as_integer()?.to_string()))
+    }
+
+    fn parse_text(self, text: &str) -> Result<Vec<String>, String> {
+        list_from_text(self, self.kind(), text)
+    }
+}
+
+fn parse_env<F: Form>(form: F, text: &str) -> Result<F::Value, String> {
+    // Stands where the variable was not UTF-8; no value can contain it.
+    if text.contains(char::REPLACEMENT_CHARACTER) {
+        return Err("is not UTF-8 text".to_owned());
+    }
+    form.parse_text(text)
+}
+
+fn list_from_toml(
+    kind: Kind,
+    value: &toml::Value,
+    entry: impl Fn(&toml::Value) -> Option<String>,
+) -> Result<Vec<String>, String> {
+    value
+        .as_array()
+        .ok_or_else(|| mistyped(kind, value))?
+        .iter()
+        .map(|value| {
+            entry(value)
+                .ok_or_else(|| format!("{}, but contains {}", expected(kind), type_name(value)))
+        })
+        .collect()
+}
+
+/// Entries separated by commas, or a list as in TOML.
+fn list_from_text(
+    form: impl Form<Value = Vec<String>>,
+    kind: Kind,
+    text: &str,
+) -> Result<Vec<String>, String> {
+    if text.trim_start().starts_with('[') {
+        let value: toml::Value = text.trim().parse().map_err(|_| misread(kind, text))?;
+        return form.parse_toml(&value);
+    }
+    let entries = text.split(',').map(str::trim).filter(|entry| !entry.is_empty());
+    Ok(entries.map(str::to_owned).collect())
+}
+
+/// How to set a key that is missing.
+fn how_to_set(key: &Key) -> String {
     let or_file = if key.is_secret() {
         format!(", or name a file that holds it with {}_file", key.name)
     } else {
@@ -255,85 +378,35 @@ fn alternatives(words: &[&str]) -> String {
     }
 }
 
-/// What is expected, for a value of the wrong type.
+fn mistyped(kind: Kind, value: &toml::Value) -> String {
+    format!("{}, not {}", expected(kind), type_name(value))
+}
+
+fn misread(kind: Kind, text: &str) -> String {
+    format!("{}, not {}", expected(kind), quoted(text))
+}
+
+/// What a value must be.
 fn expected(kind: Kind) -> String {
     match kind {
-        Kind::Text | Kind::Secret | Kind::Path => "must be a text in quotes".to_owned(),
+        Kind::Text | Kind::Secret | Kind::Path => "must be a string in quotes".to_owned(),
         Kind::Choice(words) => format!("must be {}", alternatives(words)),
         Kind::Switch => "must be true or false".to_owned(),
         Kind::Number { min, max } => format!("must be a whole number from {min} to {max}"),
-        Kind::Texts => r#"must be a list of texts like ["a", "b"]"#.to_owned(),
+        Kind::Texts => r#"must be a list of strings like ["a", "b"]"#.to_owned(),
         Kind::Percents => "must be a list of whole percents like [50, 80, 90]".to_owned(),
     }
 }
 
-/// The TOML type in words. Never the value: it may be a secret under a wrong name.
+/// The TOML type in words. Never shows the value, which may be a secret under a wrong name.
 fn type_name(value: &toml::Value) -> &'static str {
     match value {
-        toml::Value::String(_) => "a text",
+        toml::Value::String(_) => "a string",
         toml::Value::Integer(_) => "a number",
         toml::Value::Float(_) => "a fraction",
         toml::Value::Boolean(_) => "true or false",
         toml::Value::Datetime(_) => "a date",
         toml::Value::Array(_) => "a list",
         toml::Value::Table(_) => "a table",
-    }
-}
-
-fn shape(kind: Kind, value: &toml::Value) -> Result<Shaped, String> {
-    let wrong = || format!("{}, not {}", expected(kind), type_name(value));
-    match (kind, value) {
-        (Kind::Text | Kind::Secret | Kind::Path | Kind::Choice(_), toml::Value::String(text)) => {
-            Ok(Shaped::Text(text.clone()))
-        }
-        (Kind::Switch, toml::Value::Boolean(on)) => Ok(Shaped::Switch(*on)),
-        (Kind::Number { min, max }, toml::Value::Integer(number)) => u32::try_from(*number)
-            .ok()
-            .filter(|number| (min..=max).contains(number))
-            .map(Shaped::Number)
-            .ok_or_else(|| format!("{}, not {number}", expected(kind))),
-        (Kind::Texts | Kind::Percents, toml::Value::Array(values)) => values
-            .iter()
-            .map(|value| match (kind, value) {
-                (Kind::Texts, toml::Value::String(text)) => Ok(text.clone()),
-                (Kind::Percents, toml::Value::Integer(percent)) => Ok(percent.to_string()),
-                (_, other) => Err(format!("{}, but holds {}", expected(kind), type_name(other))),
-            })
-            .collect::<Result<_, _>>()
-            .map(Shaped::List),
-        _ => Err(wrong()),
-    }
-}
-
-/// A variable holds the bare text; lists are separated by commas or written as in TOML.
-fn shape_env(kind: Kind, text: &str) -> Result<Shaped, String> {
-    // Not a possible part of any value: it stands where the variable was not UTF-8.
-    if text.contains(char::REPLACEMENT_CHARACTER) {
-        return Err("is not UTF-8 text".to_owned());
-    }
-    let wrong = || format!("{}, not {}", expected(kind), quoted(text));
-    match kind {
-        Kind::Text | Kind::Secret | Kind::Path | Kind::Choice(_) => {
-            Ok(Shaped::Text(text.to_owned()))
-        }
-        Kind::Switch => text.trim().parse().map(Shaped::Switch).map_err(|_| wrong()),
-        Kind::Number { min, max } => text
-            .trim()
-            .parse::<u32>()
-            .ok()
-            .filter(|number| (min..=max).contains(number))
-            .map(Shaped::Number)
-            .ok_or_else(wrong),
-        Kind::Texts | Kind::Percents if text.trim_start().starts_with('[') => {
-            let value: toml::Value = text.trim().parse().map_err(|_| wrong())?;
-            shape(kind, &value)
-        }
-        Kind::Texts | Kind::Percents => Ok(Shaped::List(
-            text.split(',')
-                .map(str::trim)
-                .filter(|part| !part.is_empty())
-                .map(str::to_owned)
-                .collect(),
-        )),
     }
 }

@@ -1,14 +1,13 @@
-//! The two sources, file and environment, sorted by the declared keys. Values stay as they were written; names that no
-//! key has are problems.
+//! The two sources, file and environment, looked up by declared key. Values stay as written; unknown names are problems.
 
 use std::collections::HashMap;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use super::keys::{ENV_PREFIX, Key, SECTIONS};
-use super::problem::{Problem, quoted};
+use super::problem::{ConfigProblem, quoted};
 
-/// A configuration or secret file larger than this is something else.
+/// The maximum size of a configuration or secret file, in bytes.
 const MAX_FILE: u64 = 1 << 20;
 
 /// A value as it was written.
@@ -20,17 +19,17 @@ pub(super) enum Raw {
     Env(String),
 }
 
-/// Whether a name was the key's own or its `_file` variant.
+/// Whether a value was given under the key's own name or its `_file` variant.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Variant {
     Plain,
     File,
 }
 
-/// What one source gives, by section, name and variant.
+/// The values of one source, by section, name and variant.
 type Layer = HashMap<(&'static str, &'static str, Variant), Raw>;
 
-/// Everything that was given.
+/// The values of both sources.
 #[derive(Default)]
 pub(super) struct Sources {
     pub(super) file: Layer,
@@ -38,8 +37,8 @@ pub(super) struct Sources {
 }
 
 impl Sources {
-    /// Sorts the content of a configuration file.
-    pub(super) fn add_file(&mut self, table: toml::Table, problems: &mut Vec<Problem>) {
+    /// Adds the content of a configuration file.
+    pub(super) fn add_file(&mut self, table: toml::Table, problems: &mut Vec<ConfigProblem>) {
         for (name, value) in table {
             let is_section = SECTIONS.iter().any(|s| !s.name.is_empty() && s.name == name);
             match value {
@@ -48,7 +47,7 @@ impl Sources {
                         self.add_file_value(&name, &key, value, problems);
                     }
                 }
-                _ if is_section => problems.push(Problem::new(
+                _ if is_section => problems.push(ConfigProblem::new(
                     &name,
                     format!("must be a table: write [{name}] and its keys below it"),
                 )),
@@ -67,7 +66,7 @@ impl Sources {
         section: &str,
         name: &str,
         value: toml::Value,
-        problems: &mut Vec<Problem>,
+        problems: &mut Vec<ConfigProblem>,
     ) {
         let known = all_names()
             .find(|(key, variant)| key.section == section && file_name(key, *variant) == name);
@@ -84,11 +83,11 @@ impl Sources {
         }
     }
 
-    /// Sorts environment variables; those without the prefix are not ours.
+    /// Adds environment variables. Those without the prefix are ignored.
     pub(super) fn add_env(
         &mut self,
         variables: impl IntoIterator<Item = (String, String)>,
-        problems: &mut Vec<Problem>,
+        problems: &mut Vec<ConfigProblem>,
     ) {
         let mut ours: Vec<_> =
             variables.into_iter().filter(|(name, _)| name.starts_with(ENV_PREFIX)).collect();
@@ -109,7 +108,7 @@ impl Sources {
     }
 }
 
-/// Every name a value may be given under.
+/// Every name that a value can be given under.
 fn all_names() -> impl Iterator<Item = (&'static Key, Variant)> {
     SECTIONS.iter().flat_map(|section| section.keys).flat_map(|key| {
         let file = key.is_secret().then_some((key, Variant::File));
@@ -140,20 +139,20 @@ pub(super) fn env_name(key: &Key, variant: Variant) -> String {
     }
 }
 
-fn unknown(name: &str, what: &str, near: Option<String>) -> Problem {
-    let mend = match near {
+fn unknown(name: &str, what: &str, near: Option<String>) -> ConfigProblem {
+    let hint = match near {
         Some(near) => format!("did you mean {near}?"),
-        None => "remove it; config.example.toml lists all".to_owned(),
+        None => "remove it; config.example.toml lists all keys".to_owned(),
     };
-    // A name that needs no quoting is shown as every other subject is.
+    // A plain name is shown unquoted, like every other subject.
     let plain = name.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c));
     let subject = if plain && name.len() <= 80 { name.to_owned() } else { quoted(name) };
-    Problem::new(subject, format!("is not a known {what}: {mend}"))
+    ConfigProblem::new(subject, format!("is not a known {what}: {hint}"))
 }
 
-/// The key that was probably meant by an unknown name.
+/// The key that an unknown name probably meant.
 fn nearest(section: &str, name: &str) -> Option<(&'static Key, Variant)> {
-    // The right name in the wrong section, or `_file` after what is no secret, is nearer than any misspelling.
+    // The right name in the wrong section, or `_file` on a key that is not a secret, beats any misspelling.
     let bare = name.strip_suffix("_file").unwrap_or(name);
     let moved =
         all_names().find(|(key, variant)| file_name(key, *variant) == name || key.name == bare);
@@ -169,12 +168,12 @@ fn nearest(section: &str, name: &str) -> Option<(&'static Key, Variant)> {
     })
 }
 
-/// 0 to 1. It costs the product of the lengths, and a name from outside may be long.
+/// From 0 to 1. The cost is the product of the lengths, so long names are skipped.
 fn likeness(name: &str, known: &str) -> f64 {
     if name.len() > 100 { 0.0 } else { strsim::normalized_damerau_levenshtein(name, known) }
 }
 
-/// The likeliest candidate, if any is at all alike.
+/// The most similar candidate, if any is similar at all.
 fn best<T>(candidates: impl Iterator<Item = (f64, T)>) -> Option<T> {
     candidates
         .filter(|(likeness, _)| *likeness >= 0.5)
@@ -183,24 +182,27 @@ fn best<T>(candidates: impl Iterator<Item = (f64, T)>) -> Option<T> {
 }
 
 /// Reads the configuration file.
-pub(super) fn read_file(path: &Path) -> Result<toml::Table, Problem> {
+pub(super) fn read_file(path: &Path) -> Result<toml::Table, ConfigProblem> {
     let subject = || path.display().to_string();
     let text = read_text(path).map_err(|fault| {
-        Problem::new(subject(), format!("{fault} (--config or AIRGATE_CONFIG names it)"))
+        ConfigProblem::new(subject(), format!("{fault} (--config or AIRGATE_CONFIG names it)"))
     })?;
     parse(&text, &subject())
 }
 
-/// Reads the text of a configuration file; problems are about `name`.
-pub(super) fn parse(text: &str, name: &str) -> Result<toml::Table, Problem> {
+/// Parses the text of a configuration file; problems have the subject `name`.
+pub(super) fn parse(text: &str, name: &str) -> Result<toml::Table, ConfigProblem> {
     toml::from_str(text).map_err(|error| {
         let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
         let line = before.matches('\n').count() + 1;
-        Problem::new(format!("{name}:{line}"), format!("is not valid TOML: {}", error.message()))
+        ConfigProblem::new(
+            format!("{name}:{line}"),
+            format!("is not valid TOML: {}", error.message()),
+        )
     })
 }
 
-/// Reads a file of a secret: its content without the newline that editors add.
+/// Reads a secret's file, without the trailing newline that editors add.
 pub(super) fn read_secret(path: &Path) -> Result<String, String> {
     let mut text = read_text(path)?;
     if text.ends_with('\n') {
@@ -218,12 +220,12 @@ fn read_text(path: &Path) -> Result<String, String> {
         .and_then(|file| file.take(MAX_FILE + 1).read_to_end(&mut bytes))
         .map_err(|error| format!("cannot be read: {error}"))?;
     if bytes.len() as u64 > MAX_FILE {
-        return Err("is larger than 1 MiB: it cannot be the right file".to_owned());
+        return Err("is larger than 1 MiB, so it is probably the wrong file".to_owned());
     }
     String::from_utf8(bytes).map_err(|_| "is not UTF-8 text".to_owned())
 }
 
-/// `path` as seen from `folder`.
+/// Resolves `path` relative to `folder`.
 pub(super) fn within(folder: &Path, path: &str) -> PathBuf {
     folder.join(path)
 }

@@ -1,4 +1,4 @@
-//! What is accepted, what is refused and in which words.
+//! What is accepted, what is refused, and the words of the refusals.
 
 mod refused;
 
@@ -13,8 +13,8 @@ use super::*;
 
 const HEX_KEY: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
 
-/// The least that a start needs.
-fn least() -> Vec<(String, String)> {
+/// The variables of the keys that are required.
+fn required() -> Vec<(String, String)> {
     env(&[
         ("AIRGATE__FEISHU__APP_ID", "cli_1"),
         ("AIRGATE__FEISHU__APP_SECRET", "seen-1"),
@@ -28,17 +28,17 @@ fn env(variables: &[(&str, &str)]) -> Vec<(String, String)> {
     variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
 }
 
-fn load(file: &str, variables: &[(&str, &str)]) -> Result<Config, Problems> {
+fn load(file: &str, variables: &[(&str, &str)]) -> Result<Config, ConfigError> {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("config.toml");
     fs::write(&path, file).unwrap();
     Config::load(Some(&path), env(variables))
 }
 
-/// Loads `file` and the least, without what `file` gives itself.
-fn load_with_least(file: &str) -> Result<Config, Problems> {
+/// Loads `file` together with the required variables that it does not give itself.
+fn load_with_required(file: &str) -> Result<Config, ConfigError> {
     let given: toml::Table = toml::from_str(file).unwrap();
-    let mut variables = least();
+    let mut variables = required();
     for (section, keys) in &given {
         for key in keys.as_table().into_iter().flat_map(|keys| keys.keys()) {
             let name = format!("AIRGATE__{section}__{}", key.trim_end_matches("_file"));
@@ -49,24 +49,24 @@ fn load_with_least(file: &str) -> Result<Config, Problems> {
     load(file, &variables)
 }
 
-fn lines(result: Result<Config, Problems>) -> Vec<String> {
+fn lines(result: Result<Config, ConfigError>) -> Vec<String> {
     result.unwrap_err().to_string().lines().map(str::to_owned).collect()
 }
 
 #[test]
-fn the_least_gives_the_defaults_of_the_contract() {
-    let config = Config::load(None, least()).unwrap();
+fn the_required_keys_alone_give_the_documented_defaults() {
+    let config = Config::load(None, required()).unwrap();
     assert_eq!(config.locale, Locale::ZhCn);
     assert_eq!(config.server.listen, "127.0.0.1:8080".parse().unwrap());
     assert_eq!(config.feishu.mode, Mode::Webhook);
-    assert_eq!(config.feishu.base_url, "https://open.feishu.cn");
+    assert_eq!(config.feishu.base_url.as_str(), "https://open.feishu.cn/");
     assert_eq!(config.feishu.app_id, "cli_1");
     assert_eq!(config.feishu.app_secret.expose_secret(), "seen-1");
     assert!(config.feishu.encrypt_key.is_none());
     assert_eq!(config.feishu.admins, [OpenId::new("ou_1").unwrap()]);
     assert!(config.feishu.viewers.is_empty());
-    assert_eq!(config.volcengine.iam_endpoint, "https://iam.volcengineapi.com");
-    assert_eq!(config.volcengine.billing_endpoint, "https://billing.volcengineapi.com");
+    assert_eq!(config.volcengine.iam_endpoint.as_str(), "https://iam.volcengineapi.com/");
+    assert_eq!(config.volcengine.billing_endpoint.as_str(), "https://billing.volcengineapi.com/");
     assert_eq!(config.volcengine.region, "cn-beijing");
     assert_eq!(config.volcengine.qps.get(), 5);
     assert_eq!(config.store.path, Path::new("data/airgate.redb"));
@@ -142,7 +142,7 @@ fn a_full_file_is_read() {
     .unwrap();
     assert_eq!(config.locale, Locale::EnUs);
     assert_eq!(config.feishu.mode, Mode::Websocket);
-    assert_eq!(config.feishu.base_url, "https://open.larksuite.com");
+    assert_eq!(config.feishu.base_url.as_str(), "https://open.larksuite.com/");
     assert_eq!(config.feishu.admins.len(), 2, "a repeated id counts once");
     assert_eq!(config.store.path, Path::new("/var/lib/airgate.redb"));
     assert!(config.store.backup_dir.unwrap().ends_with("backups"));
@@ -155,7 +155,7 @@ fn a_full_file_is_read() {
 
 #[test]
 fn the_environment_overrides_the_file_key_by_key() {
-    let mut variables = least();
+    let mut variables = required();
     variables.extend(env(&[
         ("AIRGATE__LOCALE", "en_us"),
         ("AIRGATE__FEISHU__VIEWERS", " ou_5 , ou_6 ,"),
@@ -164,7 +164,7 @@ fn the_environment_overrides_the_file_key_by_key() {
         ("AIRGATE__MONITOR__ALERT_THRESHOLDS", "90,70"),
         ("AIRGATE__MONITOR__INTERVAL_SECONDS", "60"),
         ("AIRGATE__FEISHU__ALERT_CHAT_ID", ""),
-        // Not keys: they steer the command line.
+        // Not keys: they control the command line.
         ("AIRGATE_CONFIG", "x"),
         ("AIRGATE_LOG_FORMAT", "json"),
         ("AIRGATE_NEW_MASTER_KEY", "x"),
@@ -181,8 +181,12 @@ fn the_environment_overrides_the_file_key_by_key() {
     assert!(config.access.detach_policies);
     assert_eq!(config.monitor.thresholds.percents(), [70, 90]);
     assert_eq!(config.monitor.interval, Duration::from_secs(60));
-    assert_eq!(config.monitor.concurrency.get(), 2, "what the environment leaves alone stays");
-    assert_eq!(config.feishu.alert_chat, None, "an empty variable takes an optional key back");
+    assert_eq!(
+        config.monitor.concurrency.get(),
+        2,
+        "keys that the environment does not set keep the file's value"
+    );
+    assert_eq!(config.feishu.alert_chat, None, "an empty variable unsets an optional key");
     assert_eq!(config.store.path, folder.path().join("data/airgate.redb"));
 }
 
@@ -238,10 +242,10 @@ fn secrets_come_from_files_beside_the_configuration() {
 #[test]
 fn a_secret_given_twice_in_one_place_is_refused() {
     assert_eq!(
-        lines(load_with_least("[feishu]\napp_secret = \"a\"\napp_secret_file = \"b\"")),
+        lines(load_with_required("[feishu]\napp_secret = \"a\"\napp_secret_file = \"b\"")),
         ["feishu.app_secret and feishu.app_secret_file are both given: keep one of them"]
     );
-    let mut variables = least();
+    let mut variables = required();
     variables.extend(env(&[("AIRGATE__SECURITY__MASTER_KEY_FILE", "b")]));
     assert_eq!(
         lines(Config::load(None, variables)),
@@ -251,14 +255,14 @@ fn a_secret_given_twice_in_one_place_is_refused() {
 }
 
 #[test]
-fn all_problems_are_told_at_once() {
+fn all_problems_are_reported_at_once() {
     assert_eq!(
         lines(load(
             "colour = 1\n[feishu]\nmode = \"carrier pigeon\"\napp_idd = \"x\"\n[monitor]\nconcurrency = 65",
             &[("AIRGATE__VOLCENGINE__QPS", "many"), ("AIRGATE__FEISHU__APPID", "x")],
         )),
         [
-            "colour is not a known key: remove it; config.example.toml lists all",
+            "colour is not a known key: remove it; config.example.toml lists all keys",
             "feishu.app_idd is not a known key: did you mean feishu.app_id?",
             "AIRGATE__FEISHU__APPID is not a known key: did you mean AIRGATE__FEISHU__APP_ID?",
             "feishu.mode must be \"webhook\" or \"websocket\" (`carrier pigeon`)",
@@ -267,7 +271,7 @@ fn all_problems_are_told_at_once() {
              file that holds it with app_secret_file",
             "feishu.verification_token is missing: set it in the configuration file or with \
              AIRGATE__FEISHU__VERIFICATION_TOKEN, or name a file that holds it with verification_token_file",
-            "feishu.admins is empty: nobody could administrate; put your open_id (ou_...) into it",
+            "feishu.admins is empty: nobody could administer airgate; add your open_id (ou_...)",
             "volcengine.qps (AIRGATE__VOLCENGINE__QPS) must be a whole number from 1 to 1000, not `many`",
             "security.master_key is missing: set it in the configuration file or with AIRGATE__SECURITY__MASTER_KEY, or name \
              a file that holds it with master_key_file",
@@ -283,7 +287,7 @@ fn unusable_files_are_one_line() {
     assert!(told[0].contains("config.toml:2 is not valid TOML: "), "{told:?}");
     assert_eq!(told[1], "AIRGATE__LOCAL is not a known key: did you mean AIRGATE__LOCALE?");
 
-    let told = lines(Config::load(Some(Path::new("/nonexistent/config.toml")), least()));
+    let told = lines(Config::load(Some(Path::new("/nonexistent/config.toml")), required()));
     assert_eq!(
         told,
         [
@@ -292,7 +296,7 @@ fn unusable_files_are_one_line() {
         ]
     );
     let folder = TempDir::new().unwrap();
-    let told = lines(Config::load(Some(folder.path()), least()));
+    let told = lines(Config::load(Some(folder.path()), required()));
     assert_eq!(told.len(), 1, "{told:?}");
     assert!(told[0].contains(" cannot be read: "), "{told:?}");
 }
@@ -308,7 +312,7 @@ fn bad_variables_are_named() {
         (
             "AIRGATE__FEISHU__VIEWERS",
             "[\"ou_1\"",
-            "feishu.viewers (AIRGATE__FEISHU__VIEWERS) must be a list of texts like [\"a\", \"b\"], not `[\"ou_1\"`",
+            "feishu.viewers (AIRGATE__FEISHU__VIEWERS) must be a list of strings like [\"a\", \"b\"], not `[\"ou_1\"`",
         ),
         (
             "AIRGATE__MONITOR__ALERT_THRESHOLDS",
@@ -327,7 +331,7 @@ fn bad_variables_are_named() {
             "AIRGATE__feishu__mode is not a known key: did you mean AIRGATE__FEISHU__MODE?",
         ),
     ] {
-        let mut variables = least();
+        let mut variables = required();
         variables.extend(env(&[(name, value)]));
         assert_eq!(lines(Config::load(None, variables)), [line]);
     }
@@ -337,7 +341,7 @@ fn bad_variables_are_named() {
 fn a_webhook_on_the_host_of_base_url_is_accepted() {
     let file = "[feishu]\nbase_url = \"https://feishu.corp.example\"\n\
                 alert_webhook_url = \"https://feishu.corp.example/hook/x\"\n";
-    let settings = load_with_least(file).unwrap().initial_settings();
+    let settings = load_with_required(file).unwrap().initial_settings();
     assert_eq!(settings.webhook_url.as_deref(), Some("https://feishu.corp.example/hook/x"));
 }
 
@@ -345,14 +349,14 @@ fn a_webhook_on_the_host_of_base_url_is_accepted() {
 fn debug_shows_no_secret() {
     let file = "[feishu]\nencrypt_key = \"seen-3\"\nalert_webhook_secret = \"seen-4\"\n\
                 alert_webhook_url = \"https://open.feishu.cn/open-apis/bot/v2/hook/seen-5\"\n";
-    let shown = format!("{:?}", load_with_least(file).unwrap());
+    let shown = format!("{:?}", load_with_required(file).unwrap());
     assert!(!shown.contains("seen-"), "{shown}");
     assert!(!shown.contains("[0, 1, 2"), "{shown}");
 }
 
 #[test]
-fn unsigned_callbacks_are_warned_of() {
-    let warnings = |file| load_with_least(file).unwrap().warnings();
+fn unencrypted_callbacks_give_a_warning() {
+    let warnings = |file| load_with_required(file).unwrap().warnings();
     assert_eq!(warnings("").len(), 1);
     assert!(warnings("")[0].starts_with("feishu.encrypt_key is not set: "));
     assert!(warnings("[feishu]\nencrypt_key = \"e\"").is_empty());
@@ -362,11 +366,11 @@ fn unsigned_callbacks_are_warned_of() {
 #[test]
 fn the_example_file_lacks_nothing_but_the_required_values() {
     let text = example(Optional::Commented);
-    let required = |key: &&keys::Key| key.unset == Unset::Refused;
+    let is_required = |key: &&keys::Key| key.unset == Unset::Refused;
     let keys = || SECTIONS.iter().flat_map(|section| section.keys);
     let told = lines(load(&text, &[]));
     let expected: Vec<String> = keys()
-        .filter(|key| required(key) || key.path() == "feishu.admins")
+        .filter(|key| is_required(key) || key.path() == "feishu.admins")
         .map(|key| format!("{} is empty: ", key.path()))
         .collect();
     assert_eq!(told.len(), expected.len(), "{told:?}");
@@ -374,8 +378,8 @@ fn the_example_file_lacks_nothing_but_the_required_values() {
         assert!(line.starts_with(start), "{line}");
     }
 
-    // With them it is the defaults, and the values shown for the other keys are good ones.
-    let variables = least();
+    // With those it loads as the defaults, and the values shown for the optional keys are valid.
+    let variables = required();
     let variables: Vec<_> = variables.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
     let from_example = load(&text, &variables).unwrap();
     let defaults = load("", &variables).unwrap();
@@ -385,20 +389,20 @@ fn the_example_file_lacks_nothing_but_the_required_values() {
 }
 
 proptest::proptest! {
-    /// Whatever a variable or a file holds, the answer is a configuration or lines that each name a subject.
+    /// Whatever a variable contains, the result is a configuration or one line per problem.
     #[test]
-    fn nothing_given_breaks_the_form_of_the_answer(name in "(\\PC|\n){0,12}", value in "(\\PC|\\pC){0,80}") {
+    fn any_variable_gives_a_configuration_or_one_line_per_problem(name in "(\\PC|\n){0,12}", value in "(\\PC|\\pC){0,80}") {
         let mut cases = vec![(format!("AIRGATE__{name}"), value.clone())];
         for key in SECTIONS.iter().flat_map(|section| section.keys) {
             cases.push((key.env(), value.clone()));
         }
         for case in cases {
-            let mut variables = least();
+            let mut variables = required();
             variables.retain(|(name, _)| *name != case.0);
             variables.push(case);
             if let Err(problems) = Config::load(None, variables) {
                 let told = problems.to_string();
-                assert_eq!(told.lines().count(), problems.iter().count(), "{told}");
+                assert_eq!(told.lines().count(), problems.problems().len(), "{told}");
                 assert!(told.lines().all(|line| line.chars().count() < 1100 && !line.contains('\u{2028}')));
             }
         }
@@ -406,9 +410,9 @@ proptest::proptest! {
 }
 
 proptest::proptest! {
-    /// A file of whatever lines: no panic, one bounded line a problem, and no value of a secret in them.
+    /// A file of arbitrary lines: no panic, one bounded line per problem, and no secret value in it.
     #[test]
-    fn whatever_a_file_says_is_a_configuration_or_bounded_problems_without_secrets(
+    fn any_file_gives_a_configuration_or_bounded_problems_without_secrets(
         lines in proptest::collection::vec(
             "\\[[a-z.]{0,12}\\]|[a-z_]{1,20} = (true|7|[0-9]{1,30}|\\[\\]|\"ou_1\"|1979-05-27|\\{a = 1\\})|\\PC{0,30}", 0..12),
         secret in proptest::sample::select(vec!["app_secret", "encrypt_key", "verification_token"]),
@@ -421,7 +425,7 @@ proptest::proptest! {
         lines.insert(at.min(lines.len()), format!("[feishu]\n{secret} = {value}"));
         if let Err(problems) = Config::parse(&lines.join("\n"), Path::new("/nowhere"), []) {
             let told = problems.to_string();
-            assert_eq!(told.lines().count(), problems.iter().count(), "{told}");
+            assert_eq!(told.lines().count(), problems.problems().len(), "{told}");
             assert!(told.lines().all(|line| line.chars().count() < 1100), "{told}");
             assert!(!told.contains("s3cr3t"), "{told}");
         }
@@ -434,7 +438,7 @@ fn every_declared_choice_is_known_to_its_type() {
         for key in section.keys {
             let Kind::Choice(words) = key.kind else { continue };
             for word in words {
-                let mut variables = least();
+                let mut variables = required();
                 variables.push((key.env(), (*word).to_owned()));
                 assert!(Config::load(None, variables).is_ok(), "{} = {word}", key.path());
             }

@@ -16,6 +16,7 @@ pub mod monitoring;
 pub mod owed;
 pub mod period;
 pub mod policies;
+pub mod role;
 pub mod settings;
 pub mod spending;
 pub mod sync;
@@ -44,6 +45,7 @@ pub use owed::{
 };
 pub use period::{BillPeriod, PeriodError};
 pub use policies::{Authorisation, Grant, GrantState, HeldPolicy, PolicyKind, PolicyScope};
+pub use role::{Needs, Role};
 pub use settings::{SavedSettings, Settings};
 pub use spending::{BilledLink, Consumption, ProjectBill, SpendingRecord};
 pub use sync::{CloudUser, SyncChanges};

@@ -33,7 +33,7 @@ const JSON_UTF8: HeaderValue = HeaderValue::from_static("application/json; chars
 /// The platform's address and the app's credentials.
 #[derive(Clone, Debug)]
 pub struct ClientConfig {
-    /// E.g. `https://open.feishu.cn`; checked by [`super::validate_base_url`].
+    /// E.g. `https://open.feishu.cn`; checked by [`crate::address::api_url`].
     pub base_url: Url,
     /// `cli_…`
     pub app_id: String,

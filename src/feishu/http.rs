@@ -7,8 +7,8 @@ use reqwest::header::HeaderMap;
 use reqwest::{RequestBuilder, Response, Url};
 use serde_json::Value;
 
-use super::address;
 use super::error::{Error, PlatformError, inner_code};
+use crate::address;
 
 /// The API's responses are far smaller; anything larger does not come from it.
 const ANSWER_LIMIT: usize = 1024 * 1024;

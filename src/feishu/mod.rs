@@ -6,9 +6,8 @@
 //! [`Error`] whose [`Disposition`] says how a delivery loop should react.
 //!
 //! This module knows nothing about airgate's accounts, quotas or cards; from the rest of the crate it uses only
-//! the clock.
+//! the clock and the rules for addresses.
 
-mod address;
 mod answer;
 mod callback;
 mod card_action;
@@ -27,7 +26,6 @@ mod webhook;
 #[cfg(test)]
 mod tests;
 
-pub use address::{BaseUrlError, WebhookUrlError, validate_base_url, validate_webhook_url};
 pub use answer::{CallbackAnswer, CallbackToast, ToastKind};
 pub use callback::{CallbackKeys, CallbackVerifier};
 pub use card_action::CardAction;

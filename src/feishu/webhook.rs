@@ -36,7 +36,7 @@ impl fmt::Debug for CustomBot {
 }
 
 impl CustomBot {
-    /// Creates a client for the bot at `url`, which [`super::validate_webhook_url`] must have accepted. `secret` is the
+    /// Creates a client for the bot at `url`, which [`crate::address::webhook_url`] must have accepted. `secret` is the
     /// bot's signature secret; an empty one counts as none. `timeout` covers one request with its response. Fails only
     /// with [`Error::Setup`].
     pub fn new(url: Url, secret: Option<SecretString>, timeout: Duration) -> Result<Self, Error> {

@@ -33,9 +33,9 @@ pub use policies::{Policies, PoliciesParts};
 pub use view::view;
 
 use crate::app::cloud::Cloud;
-use crate::cards::{Cards, Look, Role};
+use crate::cards::{CardContext, Cards};
 use crate::clock::{Clock, Moment};
-use crate::domain::{AmountField, BillSource, CycleOutcome, CycleReport, TaskKind};
+use crate::domain::{AmountField, BillSource, CycleOutcome, CycleReport, Role, TaskKind};
 use crate::outbox::Alerts;
 use crate::owed::Wakers;
 use crate::store::{Store, StoreError};
@@ -218,7 +218,7 @@ impl Monitor {
             self.parts
                 .store
                 .writing(move |tx| {
-                    let look = Look::new(Role::Admin, now);
+                    let look = CardContext::new(Role::Admin, now);
                     let card = cards.cycle_report(&report, &tx.accounts()?, &look);
                     for task in requested {
                         if tx.finish_task(task.id)?

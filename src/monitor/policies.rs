@@ -20,10 +20,11 @@ use tokio_util::sync::CancellationToken;
 
 use crate::app::cloud::{Cloud, CloudError};
 use crate::app::projects;
-use crate::cards::{Cards, Look, Role};
+use crate::cards::{CardContext, Cards};
 use crate::clock::Clock;
 use crate::domain::{
-    Authorisation, Grant, GrantState, HeldPolicy, PolicyKind, PolicyScope, UserKey, UserStatus,
+    Authorisation, Grant, GrantState, HeldPolicy, PolicyKind, PolicyScope, Role, UserKey,
+    UserStatus,
 };
 use crate::owed::{self, Backoff, Due, InFlight, Owed, Wakers};
 use crate::store::{Store, StoreError, WriteTx};
@@ -346,7 +347,7 @@ fn report(
     };
     match projects::view(tx, &tried.user, 1, now) {
         Ok(view) => {
-            let card = cards.projects(&view, &Look::new(Role::Admin, now)).into_string();
+            let card = cards.projects(&view, &CardContext::new(Role::Admin, now)).into_string();
             tx.owe_report(report, card, tried.since, now)?;
             Ok(())
         }

@@ -5,11 +5,12 @@ use jiff::Timestamp;
 use super::file;
 use super::substitute::substitute;
 use super::{BACKOFF, BACKOFF_UNDER_A_LIMIT, Outbox, reason, secrets};
+use crate::address;
 use crate::app::export::{self, ExportError, Form, Table};
 use crate::domain::{
     AlertRecord, ChatId, Dispatch, FilePlace, MessageId, OpenId, OwedMessage, UpdateTarget,
 };
-use crate::feishu::{Content, CustomBot, Disposition, Error, Recipient, validate_webhook_url};
+use crate::feishu::{Content, CustomBot, Disposition, Error, Recipient};
 use crate::store::StoreError;
 
 /// Why a try failed, as the log says it; [`reason::in_words`] says it for people.
@@ -119,7 +120,7 @@ impl Outbox {
         let alerts = self.parts.alerts.clone();
         let settings = self.parts.store.reading(move |tx| alerts.settings_in_force(tx)).await?;
         let url = settings.webhook_url.ok_or(Failure::Impossible("delivery.webhook_removed"))?;
-        let url = validate_webhook_url(&url, &self.parts.base_url)
+        let url = address::webhook_url(&url, &self.parts.base_url)
             .map_err(|_| Failure::Impossible("delivery.webhook_refused"))?;
         let card =
             serde_json::from_str(card).map_err(|_| Failure::Impossible("delivery.refused"))?;

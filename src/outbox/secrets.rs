@@ -5,8 +5,8 @@ use secrecy::SecretString;
 
 use super::deliver::Failure;
 use crate::app::users;
-use crate::cards::{Cards, Look, Role};
-use crate::domain::{Dispatch, OpenId, OwedMessage, SecretsSent};
+use crate::cards::{CardContext, Cards};
+use crate::domain::{Dispatch, OpenId, OwedMessage, Role, SecretsSent};
 use crate::store::{Store, StoreError, WriteTx};
 
 /// Opens the card of a sealed secret.
@@ -39,7 +39,7 @@ pub(super) fn lost(
     tx.put_creation(&creation)?;
     if let Some(report) = &creation.report {
         let account = users::account_name(tx, &creation.wanted.key.account)?;
-        let card = cards.creation(&creation, &account, &Look::new(Role::Admin, now));
+        let card = cards.creation(&creation, &account, &CardContext::new(Role::Admin, now));
         tx.owe_report(report, card.into_string(), now, now)?;
     }
     Ok(())

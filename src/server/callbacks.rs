@@ -1,5 +1,5 @@
-//! `POST /feishu/event` and `/feishu/card`: both take events and card callbacks. What came over the long connection is
-//! handled here as well.
+//! `POST /feishu/event` and `/feishu/card`: both accept events and card callbacks. What arrives over the long connection is
+//! handled here, too.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,16 +24,16 @@ use crate::feishu::{
 use crate::monitor::Monitor;
 use crate::store::Store;
 
-/// The largest body that is read (contract §4).
+/// The maximum size of a body, in bytes (docs/behaviour.md §4).
 const BODY_LIMIT: usize = 1024 * 1024;
 
-/// Larger bodies than this take a place of [`App::large_bodies`]. What the platform sends is nearly always smaller.
+/// Larger bodies than this need a permit of [`App::large_bodies`]. What the platform sends is nearly always smaller.
 const SMALL_BODY: usize = 32 * 1024;
-/// How many larger bodies may be read and handled at the same time; more wait, unread. With them the memory that bodies
-/// take follows their number and not that of connections.
+/// The maximum number of large bodies read and handled at the same time; further ones wait, unread. This bounds the memory
+/// for bodies independently of the number of connections.
 pub(super) const LARGE_BODIES: usize = 32;
 
-/// What handlers need.
+/// What the handlers of requests and events need.
 pub(super) struct App {
     pub bot: Arc<Bot>,
     pub monitor: Arc<Monitor>,
@@ -42,15 +42,15 @@ pub(super) struct App {
     pub store: Store,
     pub feishu: feishu::Client,
     pub clock: Clock,
-    /// The long connection, where events come over one.
+    /// The long connection, if events arrive over one.
     pub connection: Option<ConnectionStatus>,
-    /// [`LARGE_BODIES`] places.
+    /// Has [`LARGE_BODIES`] permits.
     pub large_bodies: Semaphore,
-    /// Locked while the figures behind the metrics are counted.
+    /// Held while the values of the gauges are counted.
     pub counting: tokio::sync::Mutex<()>,
 }
 
-/// Takes one callback: verified, decrypted, parsed, handled, answered.
+/// Handles one callback: verifies, decrypts and parses it, acts on it and answers.
 pub(super) async fn receive(
     State(app): State<Arc<App>>,
     headers: HeaderMap,
@@ -62,7 +62,7 @@ pub(super) async fn receive(
     response
 }
 
-/// Counts an event, however it came.
+/// Records the metrics of an event, whichever way it arrived.
 pub(super) fn count(kind: &'static str, outcome: &'static str, took: Duration) {
     metrics::counter!("airgate_events_total", "type" => kind, "outcome" => outcome).increment(1);
     metrics::histogram!("airgate_event_seconds").record(took);
@@ -73,12 +73,14 @@ async fn answer(
     headers: &HeaderMap,
     body: Body,
 ) -> (&'static str, &'static str, Response) {
-    // The place is held until the answer is made: what large bodies cost to handle is bounded as well.
-    let (body, _place) = match read(app, body).await {
+    // The permit is held until the response is built, which bounds the cost of handling large bodies, too.
+    let (body, _permit) = match read(app, body).await {
         Some(read) => read,
         None => {
-            let response =
-                refuse(StatusCode::PAYLOAD_TOO_LARGE, "the body is over 1 MiB or broken");
+            let response = refuse(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "the body is larger than 1 MiB or incomplete",
+            );
             return ("unknown", "invalid", response);
         }
     };
@@ -92,57 +94,57 @@ async fn answer(
                 Verdict::Done => Json(json!({})).into_response(),
                 Verdict::Answer(answer) => Json(answer.to_json()).into_response(),
                 Verdict::Failed => {
-                    refuse(StatusCode::INTERNAL_SERVER_ERROR, "not handled, send it again")
+                    refuse(StatusCode::INTERNAL_SERVER_ERROR, "not handled; send it again")
                 }
             };
             (taken.kind, taken.outcome, response)
         }
         Err(Rejection::Unauthorized(reason)) => {
-            tracing::warn!(%reason, "a callback was refused");
+            tracing::warn!(%reason, "callback refused");
             let response = refuse(StatusCode::UNAUTHORIZED, &reason.to_string());
             ("unknown", "denied", response)
         }
         Err(Rejection::Malformed(reason)) => {
-            tracing::warn!(%reason, "a callback was not understood");
+            tracing::warn!(%reason, "malformed callback");
             ("unknown", "invalid", refuse(StatusCode::BAD_REQUEST, &reason.to_string()))
         }
     }
 }
 
-/// The whole body; none where it is too large or broken.
+/// Reads the whole body. Returns `None` if it is too large or incomplete.
 async fn read(app: &App, body: Body) -> Option<(Vec<u8>, Option<SemaphorePermit<'_>>)> {
     let mut chunks = body.into_data_stream();
     let mut bytes = Vec::new();
-    let mut place = None;
+    let mut permit = None;
     while let Some(chunk) = chunks.next().await {
         let chunk = chunk.ok()?;
         let length = bytes.len().saturating_add(chunk.len());
         if length > BODY_LIMIT {
             return None;
         }
-        if length > SMALL_BODY && place.is_none() {
-            place = Some(app.large_bodies.acquire().await.ok()?);
+        if length > SMALL_BODY && permit.is_none() {
+            permit = Some(app.large_bodies.acquire().await.ok()?);
         }
         bytes.extend_from_slice(&chunk);
     }
-    Some((bytes, place))
+    Some((bytes, permit))
 }
 
-/// What became of something that came from the platform, by whichever way.
+/// The outcome of something that came from the platform, whichever way it arrived.
 pub(super) struct Taken {
-    /// The `type` of metrics.
+    /// The metrics' `type` label.
     pub kind: &'static str,
-    /// The `outcome` of metrics.
+    /// The metrics' `outcome` label.
     pub outcome: &'static str,
     pub verdict: Verdict,
 }
 
-/// What the platform is told.
+/// What to answer the platform.
 pub(super) enum Verdict {
     Challenge(String),
     Done,
     Answer(CallbackAnswer),
-    /// It should push the event again.
+    /// Not handled: the platform is asked to push the event again.
     Failed,
 }
 
@@ -159,7 +161,7 @@ pub(super) async fn take(app: &Arc<App>, incoming: Incoming) -> Taken {
             Taken { kind: known_type(&event_type), outcome: "stale", verdict: Verdict::Done }
         }
         Incoming::Unhandled { event_id, event_type } => {
-            tracing::debug!(event_id, event_type, "an event of a type that is not handled");
+            tracing::debug!(event_id, event_type, "event of an unhandled type ignored");
             Taken { kind: "other", outcome: "ok", verdict: Verdict::Done }
         }
         Incoming::Event(event) => handle(app, event).await,
@@ -171,7 +173,7 @@ async fn handle(app: &Arc<App>, event: feishu::Event) -> Taken {
     let is_callback = matches!(event.kind, EventKind::CardAction(_));
     let event_id = event.event_id.clone();
     let bot = Arc::clone(&app.bot);
-    // In a task of its own: the platform hanging up must not leave an event half handled.
+    // In a task of its own, so that a closed connection does not leave an event half handled.
     let handling = async move { bot.handle(event).await }.instrument(Span::current());
     let handled = tokio::spawn(handling).await;
     match handled {
@@ -187,11 +189,11 @@ async fn handle(app: &Arc<App>, event: feishu::Event) -> Taken {
         failed => {
             match failed {
                 Ok(Err(error)) => {
-                    tracing::error!(event_id, event_type = kind, %error, "not handled")
+                    tracing::error!(event_id, event_type = kind, %error, "event not handled")
                 }
-                _ => tracing::error!(event_id, event_type = kind, "handling panicked"),
+                _ => tracing::error!(event_id, event_type = kind, "event handling panicked"),
             }
-            // Events are pushed again after a 500; callbacks never are, so the person is told.
+            // The platform pushes an event again after a 500, but never a card callback: there the user sees an error.
             let verdict = if is_callback {
                 let text = app.words.toast(&Toast::Internal);
                 Verdict::Answer(CallbackAnswer::toast(ToastKind::Error, text))
@@ -203,7 +205,7 @@ async fn handle(app: &Arc<App>, event: feishu::Event) -> Taken {
     }
 }
 
-/// An event type as a label: what comes from outside must not make series without end.
+/// The label of an event type. Unknown types share one, so that what strangers send cannot create endless series.
 fn known_type(event_type: &str) -> &'static str {
     EventType::from_name(event_type).map_or("other", EventType::as_str)
 }

@@ -15,10 +15,10 @@ use crate::domain::{MonitorState, UserStatus};
 use crate::feishu::connection::{ConnectionState, ConnectionStatus};
 use crate::store::StoreError;
 
-/// A tenant token older than this means that Feishu has not been reached.
+/// A tenant token older than this means that Feishu was not reached recently.
 const TOKEN_FRESH: SignedDuration = SignedDuration::from_hours(2);
 
-/// 200 while the process lives; 503 with the reason when the monitor is late: a restart helps.
+/// Answers 200 while the process is alive, and 503 with the reason if the monitor is late: then a restart helps.
 pub(super) async fn alive(State(app): State<Arc<App>>) -> Response {
     match app.monitor.progress().late_since {
         None => Json(json!({ "status": "ok" })).into_response(),
@@ -32,8 +32,8 @@ pub(super) async fn alive(State(app): State<Arc<App>>) -> Response {
     }
 }
 
-/// 200 when the store answers, a tenant token was obtained in the last 2 h, and the long connection, where there is to be
-/// one, is alive; else 503 with the reason.
+/// Answers 200 if the store answers, a tenant token was obtained in the last 2 h, and the long connection (in websocket mode)
+/// is alive; otherwise 503 with the reason.
 pub(super) async fn ready(State(app): State<Arc<App>>) -> Response {
     let store = app.store.reading(|tx| tx.owed_count()).await;
     let now = app.clock.now();
@@ -41,7 +41,7 @@ pub(super) async fn ready(State(app): State<Arc<App>>) -> Response {
     let connection = app.connection.as_ref().map(ConnectionStatus::now);
     let reason = match (store, token) {
         (Err(error), _) => Some(format!("the store does not answer: {error}")),
-        (Ok(_), None) => Some("no tenant token was obtained from Feishu yet".to_owned()),
+        (Ok(_), None) => Some("no tenant token has been obtained from Feishu yet".to_owned()),
         (Ok(_), Some(at)) if now.duration_since(at) > TOKEN_FRESH => {
             Some("the last tenant token from Feishu is older than 2 h".to_owned())
         }
@@ -59,9 +59,9 @@ pub(super) async fn ready(State(app): State<Arc<App>>) -> Response {
     }
 }
 
-/// Prometheus text.
+/// Answers with the metrics as Prometheus text.
 pub(super) async fn metrics(State(app): State<Arc<App>>) -> Response {
-    // One at a time: the page is open to whoever reaches the port, and users are many.
+    // One scrape at a time: anyone who reaches the port can ask, and counting visits every user.
     let turn = app.counting.lock().await;
     count(&app).await;
     drop(turn);
@@ -69,7 +69,7 @@ pub(super) async fn metrics(State(app): State<Arc<App>>) -> Response {
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response()
 }
 
-/// Sets the gauges that are counted from the store.
+/// Sets the gauges whose values come from the store.
 async fn count(app: &App) {
     let counted: Result<(usize, BTreeMap<UserStatus, u32>, MonitorState), StoreError> = app
         .store

@@ -1,5 +1,5 @@
-//! The listener: HTTP/1.1 with bounds for whatever strangers do. A connection may be slow, silent or endless; it holds
-//! one place out of many for a limited time, and little memory.
+//! The listener: HTTP/1.1 with limits that hold up against hostile clients. A connection may be slow, silent or endless; it
+//! holds one of many permits for a limited time, and little memory.
 
 use std::io;
 use std::pin::Pin;
@@ -19,75 +19,76 @@ use tokio::time::Sleep;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-/// A connection without a whole head for so long is closed: a slow sender's, and one that is kept alive and idle. Shorter
-/// would save little and close lines under the requests of a platform that keeps them open.
+/// Header read timeout; also closes idle keep-alive connections. A shorter one would save little and would close connections
+/// that the platform keeps open, just as it sends a request.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
-/// A connection that takes no byte of its answer for so long is closed.
+/// Write timeout: how long a client may accept no byte of a response.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
-/// The largest head, and what is read ahead of a body. The platform's heads are below 2 KiB.
+/// The maximum size of a request's head, and of the read-ahead into its body. The platform's heads are below 2 KiB.
 const BUFFER: usize = 32 * 1024;
-/// The most connections at the same time; more wait to be accepted.
+/// The maximum number of concurrent connections; further ones wait to be accepted.
 const CONNECTIONS: u64 = 1500;
-/// Open files that are not connections: the store, backups, calls to the platforms, and a margin.
+/// Open files besides connections: the store, backups, calls to the platforms, and a margin.
 const OTHER_FILES: u64 = 200;
-/// The limit of open files that is asked for.
+/// The limit on open files to ask for.
 const FILES: u64 = 4096;
-/// Accepting failed (no files left, no memory): so long until the next try.
+/// Retry delay after accepting failed (out of files or memory).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(500);
 
-/// Raises the process's own limit of open files as far as the system lets it, up to what [`places`] needs: many systems
+/// Raises the process's limit on open files as far as the system allows, up to what [`connection_limit`] needs. Many systems
 /// start programs with 1,024.
 pub(super) fn raise_file_limit() {
     let limit = getrlimit(Resource::Nofile);
-    let wanted = limit.maximum.map_or(FILES, |most| most.min(FILES));
+    let wanted = limit.maximum.map_or(FILES, |maximum| maximum.min(FILES));
     if limit.current.is_some_and(|now| now < wanted) {
         let raised = Rlimit { current: Some(wanted), maximum: limit.maximum };
         if let Err(error) = setrlimit(Resource::Nofile, raised) {
-            tracing::warn!(%error, "the limit of open files cannot be raised");
+            tracing::warn!(%error, "the limit on open files cannot be raised");
         }
     }
 }
 
-/// How many connections there may be: as many as leave files for everything else.
-pub(super) fn places() -> usize {
+/// The maximum number of concurrent connections that leaves enough files for everything else.
+pub(super) fn connection_limit() -> usize {
     let files = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
-    let places = CONNECTIONS.min(files.saturating_sub(OTHER_FILES)).max(OTHER_FILES / 4);
-    usize::try_from(places).unwrap_or(usize::MAX)
+    let limit = CONNECTIONS.min(files.saturating_sub(OTHER_FILES)).max(OTHER_FILES / 4);
+    usize::try_from(limit).unwrap_or(usize::MAX)
 }
 
-/// Serves `router` to at most `places` connections at a time until `stop`; returns when what was in flight is answered.
+/// Serves `router` on at most `limit` concurrent connections until `stop`. Returns when requests in flight are answered.
 pub(super) async fn serve(
     listener: TcpListener,
     router: Router,
-    places: usize,
+    limit: usize,
     stop: CancellationToken,
 ) {
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT).max_buf_size(BUFFER);
-    let places = Arc::new(Semaphore::new(places));
+    let permits = Arc::new(Semaphore::new(limit));
     let connections = TaskTracker::new();
     let accepting = async {
         loop {
-            if places.available_permits() == 0 {
-                tracing::warn!("every place for a connection is taken; new ones wait");
+            if permits.available_permits() == 0 {
+                tracing::warn!("the connection limit is reached; new connections wait");
             }
             // The semaphore is never closed.
-            let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
+            let Ok(permit) = Arc::clone(&permits).acquire_owned().await else { return };
             let stream = match listener.accept().await {
                 Ok((stream, _)) => stream,
                 Err(error) => {
-                    // A connection that was gone before it was accepted is nobody's trouble.
+                    // A connection that was gone before it was accepted needs no attention.
                     if !is_of_one_connection(&error) {
-                        tracing::warn!(%error, "no connection can be accepted");
+                        tracing::warn!(%error, "cannot accept connections");
                         tokio::time::sleep(ACCEPT_PAUSE).await;
                     }
                     continue;
                 }
             };
-            // Answers are small and awaited.
+            // Responses are small, and clients wait for them.
             let _ = stream.set_nodelay(true);
             let service = TowerToHyperService::new(router.clone());
-            let connection = http.serve_connection(TokioIo::new(Patient::new(stream)), service);
+            let connection =
+                http.serve_connection(TokioIo::new(TimeoutStream::new(stream)), service);
             let stop = stop.clone();
             connections.spawn(async move {
                 let mut connection = std::pin::pin!(connection);
@@ -101,7 +102,7 @@ pub(super) async fn serve(
                 if let Err(error) = ended {
                     tracing::debug!(%error, "a connection ended early");
                 }
-                drop(place);
+                drop(permit);
             });
         }
     };
@@ -119,14 +120,14 @@ fn is_of_one_connection(error: &io::Error) -> bool {
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
 }
 
-/// A stream whose writing fails when the other side takes nothing for [`WRITE_TIMEOUT`].
-struct Patient {
+/// A stream whose writes fail when the client accepts nothing for [`WRITE_TIMEOUT`].
+struct TimeoutStream {
     stream: TcpStream,
-    /// Set while a write waits.
+    /// The timer of a pending write.
     waiting: Option<Pin<Box<Sleep>>>,
 }
 
-impl Patient {
+impl TimeoutStream {
     fn new(stream: TcpStream) -> Self {
         Self { stream, waiting: None }
     }
@@ -147,7 +148,7 @@ impl Patient {
     }
 }
 
-impl AsyncRead for Patient {
+impl AsyncRead for TimeoutStream {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -157,7 +158,7 @@ impl AsyncRead for Patient {
     }
 }
 
-impl AsyncWrite for Patient {
+impl AsyncWrite for TimeoutStream {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -197,30 +198,30 @@ mod tests {
 
     use super::*;
 
-    /// More than all buffers between two programs hold.
+    /// More than all buffers between two programs can hold.
     const LARGE: usize = 64 * 1024 * 1024;
 
-    /// A listener with so many places; one path answers at once, another with much.
-    async fn listening(places: usize) -> (std::net::SocketAddr, CancellationToken) {
+    /// A listener with this connection limit. One path gives a short response, another a large one.
+    async fn listening(limit: usize) -> (std::net::SocketAddr, CancellationToken) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let router = Router::new()
             .route("/", get(|| async { "here" }))
             .route("/large", get(|| async { vec![b'x'; LARGE] }));
         let stop = CancellationToken::new();
-        tokio::spawn(serve(listener, router, places, stop.clone()));
+        tokio::spawn(serve(listener, router, limit, stop.clone()));
         (address, stop)
     }
 
     async fn to_the_end(stream: &mut TcpStream) -> Vec<u8> {
         let mut bytes = Vec::new();
-        // A reset is an end as well.
+        // A reset counts as the end, too.
         let _ = stream.read_to_end(&mut bytes).await;
         bytes
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_connection_without_a_whole_head_is_closed_in_time() {
+    async fn a_connection_without_a_complete_head_is_closed_in_time() {
         let (address, _stop) = listening(10).await;
         for sent in ["", "GET / HTT", "GET / HTTP/1.1\r\nhost: x\r\nx-slow: "] {
             let mut stream = TcpStream::connect(address).await.unwrap();
@@ -233,7 +234,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_connection_that_is_kept_alive_and_idle_is_closed_in_time() {
+    async fn an_idle_keep_alive_connection_is_closed_in_time() {
         let (address, _stop) = listening(10).await;
         let mut stream = TcpStream::connect(address).await.unwrap();
         stream.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
@@ -244,11 +245,11 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_connection_that_takes_no_answer_is_closed_in_time() {
+    async fn a_client_that_reads_no_response_is_disconnected_in_time() {
         let (address, _stop) = listening(1).await;
         let mut silent = TcpStream::connect(address).await.unwrap();
         silent.write_all(b"GET /large HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
-        // It holds the only place until it is given up.
+        // It holds the only permit until it is disconnected.
         let mut stream = TcpStream::connect(address).await.unwrap();
         stream.write_all(b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await.unwrap();
         let answer = to_the_end(&mut stream).await;
@@ -257,18 +258,18 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_head_without_end_is_refused() {
+    async fn an_endless_head_is_refused() {
         let (address, _stop) = listening(10).await;
         let mut stream = TcpStream::connect(address).await.unwrap();
         let endless = format!("GET / HTTP/1.1\r\nhost: x\r\nx: {}", "x".repeat(2 * BUFFER));
-        // It may be closed before all is written.
+        // The connection may be closed before everything is written.
         let _ = stream.write_all(endless.as_bytes()).await;
         let answer = to_the_end(&mut stream).await;
         assert!(answer.is_empty() || answer.starts_with(b"HTTP/1.1 431"), "{answer:?}");
     }
 
     #[tokio::test]
-    async fn a_stop_ends_idle_connections_at_once() {
+    async fn a_stop_closes_idle_connections_at_once() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let stop = CancellationToken::new();
@@ -285,10 +286,10 @@ mod tests {
     }
 
     #[test]
-    fn connections_leave_files_for_everything_else() {
+    fn the_connection_limit_leaves_files_for_everything_else() {
         raise_file_limit();
         let files = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
-        assert!(places() as u64 <= CONNECTIONS);
-        assert!(files < OTHER_FILES * 2 || places() as u64 + OTHER_FILES <= files);
+        assert!(connection_limit() as u64 <= CONNECTIONS);
+        assert!(files < OTHER_FILES * 2 || connection_limit() as u64 + OTHER_FILES <= files);
     }
 }

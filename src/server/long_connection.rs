@@ -1,4 +1,4 @@
-//! Events over the long connection: they are handled like those over HTTP, and after a gap the bot reads up on what was
+//! Events over the long connection. They are handled like those over HTTP; after a gap, the bot reads the messages that were
 //! written meanwhile.
 
 use std::sync::Arc;
@@ -12,15 +12,16 @@ use super::callbacks::{App, Verdict, count, take};
 use crate::feishu::connection::{Connection, ConnectionState, ConnectionStatus, PushAnswer};
 use crate::feishu::{EventKind, Incoming};
 
-/// A message that arrives while earlier ones are being read up waits so long for them. The platform waits 3 s.
-const ORDER_PATIENCE: Duration = Duration::from_millis(1500);
-/// How far the mark of what was heard may lag behind while all is well: a crash makes the gap longer by as much.
+/// How long a message waits for earlier ones that are still being read after a gap. The platform waits 3 s.
+const ORDER_TIMEOUT: Duration = Duration::from_millis(1500);
+/// How often the mark of what was received is updated. A crash makes the gap longer by at most this.
 const MARK_EVERY: SignedDuration = SignedDuration::from_secs(30);
-/// Reading up that failed is tried again after this pause, which doubles up to the other.
+/// The first back-off after catching up failed.
 const FIRST_PAUSE: Duration = Duration::from_secs(2);
+/// The longest back-off; each one is twice as long as the one before.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
-/// Keeps the connection until `stop` and handles what arrives. `in_order` tells whether everything earlier was handled.
+/// Keeps the connection open until `stop` and handles what arrives. `in_order` says whether everything earlier was handled.
 pub(super) async fn run(
     connection: Connection,
     app: Arc<App>,
@@ -44,7 +45,7 @@ async fn answer(
         && matches!(event.kind, EventKind::Message(_))
     {
         let turn = in_order.wait_for(|in_order| *in_order);
-        let _ = tokio::time::timeout(ORDER_PATIENCE, turn).await;
+        let _ = tokio::time::timeout(ORDER_TIMEOUT, turn).await;
     }
     let taken = take(app, incoming).await;
     count(taken.kind, taken.outcome, watch.elapsed());
@@ -55,8 +56,8 @@ async fn answer(
     }
 }
 
-/// Follows the connection until `stop`: keeps the mark until when everything was heard, and reads up from there whenever
-/// there is a connection again.
+/// Follows the connection's state until `stop`: records up to when everything was received, and catches up from there
+/// whenever the connection is back.
 pub(super) async fn follow(
     app: Arc<App>,
     mut status: ConnectionStatus,
@@ -75,8 +76,8 @@ pub(super) async fn follow(
                     continue;
                 }
             };
-            read_up(&app, &settled).await;
-            // From `since` on everything arrives by itself, for as long as this connection lives.
+            catch_up(&app, &settled).await;
+            // While this connection lives, everything from `since` on arrives over it.
             mark(&app, since).await;
             let mut marked = since;
             let mut last = since;
@@ -101,8 +102,9 @@ pub(super) async fn follow(
     }
 }
 
-/// Reads up from the mark, as often as it takes. Without a mark there never was a connection, hence no gap.
-async fn read_up(app: &App, settled: &watch::Sender<bool>) {
+/// Handles what was written since the mark, retrying until it succeeds. Without a mark there was never a connection, so there
+/// is no gap.
+async fn catch_up(app: &App, settled: &watch::Sender<bool>) {
     let mut pause = FIRST_PAUSE;
     loop {
         let result = match app.store.reading(|tx| tx.heard_until()).await {
@@ -110,17 +112,17 @@ async fn read_up(app: &App, settled: &watch::Sender<bool>) {
             Ok(Some(since)) => app.bot.catch_up(since).await,
             Err(error) => Err(error.into()),
         };
-        // Later messages wait for the first attempt only: while the histories cannot be read, the order is lost.
+        // Newer messages wait for the first attempt only: while chat histories cannot be read, the order is lost.
         settled.send_replace(true);
         match result {
             Ok(handled) => {
                 if handled > 0 {
-                    tracing::info!(handled, "messages written during the gap were handled");
+                    tracing::info!(handled, "handled messages written during the gap");
                 }
                 return;
             }
             Err(error) => {
-                tracing::warn!(%error, "what was written during the gap cannot be read yet");
+                tracing::warn!(%error, "messages written during the gap cannot be read yet");
             }
         }
         tokio::time::sleep(pause).await;
@@ -130,6 +132,6 @@ async fn read_up(app: &App, settled: &watch::Sender<bool>) {
 
 async fn mark(app: &App, at: Timestamp) {
     if let Err(error) = app.store.writing(move |tx| tx.put_heard_until(at)).await {
-        tracing::warn!(%error, "until when everything was heard could not be kept");
+        tracing::warn!(%error, "the time up to which everything was received could not be saved");
     }
 }

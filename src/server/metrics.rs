@@ -1,4 +1,4 @@
-//! The Prometheus recorder: one for the process; and the one declaration of what it records.
+//! The Prometheus recorder, one per process, and the one declaration of every metric.
 
 use std::sync::OnceLock;
 
@@ -15,7 +15,7 @@ const RUN_BUCKETS: &[f64] = &[0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3600
 /// How a metric behaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// Only grows, from 0 at every start.
+    /// Only grows, starting from 0 at every start of the process.
     Counter,
     /// Goes up and down.
     Gauge,
@@ -24,7 +24,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// Prometheus's word.
+    /// Prometheus's name for it.
     pub fn word(self) -> &'static str {
         match self {
             Kind::Counter => "counter",
@@ -34,7 +34,7 @@ impl Kind {
     }
 }
 
-/// A metric of the contract, §4.
+/// A declared metric; docs/behaviour.md §4 lists those that operators can rely on.
 #[derive(Clone, Copy, Debug)]
 pub struct Metric {
     /// Its name.
@@ -43,7 +43,7 @@ pub struct Metric {
     pub kind: Kind,
     /// The names of its labels.
     pub labels: &'static [&'static str],
-    /// What it says, with its unit.
+    /// What it measures, with its unit.
     pub help: &'static str,
 }
 
@@ -56,25 +56,25 @@ const fn metric(
     Metric { name, kind, labels, help }
 }
 
-/// Every metric. `docs/metrics.md` is made from it.
+/// Every metric. The table in `docs/metrics.md` is generated from it; a test compares it with what the code emits.
 pub static METRICS: &[Metric] = &[
     metric(
         "airgate_events_total",
         Kind::Counter,
         &["type", "outcome"],
-        "Events and card callbacks from Feishu, by event type and what became of them.",
+        "Events and card callbacks from Feishu, by event type and outcome.",
     ),
     metric(
         "airgate_event_seconds",
         Kind::Histogram,
         &[],
-        "Time from the arrival of an event or callback to its answer, in seconds. Feishu gives up after 3.",
+        "Time from the arrival of an event or callback to its response, in seconds. Feishu gives up after 3.",
     ),
     metric(
         "airgate_monitor_runs_total",
         Kind::Counter,
         &["outcome"],
-        "Monitor cycles that ended. error: something could not be read or recorded.",
+        "Finished monitor cycles. error: something could not be read or recorded.",
     ),
     metric(
         "airgate_monitor_run_seconds",
@@ -86,39 +86,51 @@ pub static METRICS: &[Metric] = &[
         "airgate_monitor_last_success_timestamp_seconds",
         Kind::Gauge,
         &[],
-        "When a cycle last read everything, in seconds since 1970, also before a restart. 0: never.",
+        "When a cycle last read everything, in seconds since 1970; survives restarts. 0: never.",
     ),
     metric(
         "airgate_cloud_requests_total",
         Kind::Counter,
         &["action", "outcome"],
-        "Requests to Volcengine by API action, each try counted.",
+        "Requests to Volcengine by API action; every attempt counts.",
     ),
     metric(
         "airgate_feishu_requests_total",
         Kind::Counter,
         &["endpoint", "outcome"],
-        "Requests to Feishu by endpoint, each try counted.",
+        "Requests to Feishu by endpoint; every attempt counts.",
     ),
     metric(
         "airgate_outbox_pending",
         Kind::Gauge,
         &[],
-        "Messages owed to Feishu and not delivered yet.",
+        "Messages owed to Feishu that are not delivered yet.",
     ),
     metric("airgate_users", Kind::Gauge, &["status"], "IAM users by status."),
-    metric("airgate_alerts_total", Kind::Counter, &["type"], "Alerts that were raised, by type."),
+    metric(
+        "airgate_feishu_connection_up",
+        Kind::Gauge,
+        &[],
+        "1 while the long connection is alive, otherwise 0. Only in websocket mode.",
+    ),
+    metric(
+        "airgate_feishu_reconnects_total",
+        Kind::Counter,
+        &[],
+        "Long connections that followed another one. Only in websocket mode.",
+    ),
+    metric("airgate_alerts_total", Kind::Counter, &["type"], "Alerts raised, by type."),
 ];
 
-/// Series that are there from the start, so that the first count is seen as a change: label values in the order of the
-/// metric's labels. The event types and endpoints here are those that every installation sees.
+/// Label values of series that exist from the start, so that the first count shows as a change. The event types and endpoints
+/// are those that every installation sees.
 const EVENT_TYPES: [EventType; 2] = [EventType::Message, EventType::CardAction];
 const EVENT_OUTCOMES: [&str; 5] = ["ok", "error", "denied", "duplicate", "stale"];
 const ACTIONS: [&str; 3] = ["ListUsers", "ListProjects", "ListSplitBillDetail"];
 const ENDPOINTS: [&str; 4] = ["token", "message_send", "message_reply", "message_update"];
 const CALL_OUTCOMES: [&str; 4] = ["ok", "error", "denied", "throttled"];
 
-/// The process's recorder, installed with the first call. `None` where somebody else installed another.
+/// The process's recorder, installed by the first call. `None` if another recorder was already installed.
 pub fn recorder() -> Option<&'static PrometheusHandle> {
     static HANDLE: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
     HANDLE
@@ -150,7 +162,7 @@ fn describe() {
     }
 }
 
-/// Starts every series that is known beforehand.
+/// Starts every series that is known in advance.
 fn begin() {
     let mut events: Vec<(&'static str, &'static str)> = EVENT_TYPES
         .into_iter()
@@ -182,14 +194,16 @@ fn begin() {
     }
     metrics::gauge!("airgate_outbox_pending").set(0);
     metrics::gauge!("airgate_monitor_last_success_timestamp_seconds").set(0);
-    // Made, so that its buckets are shown; nothing is observed.
+    // Registers them, so that their buckets show; observes nothing.
     let _ = metrics::histogram!("airgate_event_seconds");
     let _ = metrics::histogram!("airgate_monitor_run_seconds");
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
     use std::fmt::Write as _;
+    use std::path::Path;
 
     use super::*;
 
@@ -212,7 +226,7 @@ mod tests {
         text
     }
 
-    /// Brings the table up to date; fails where it was not, so that the change is seen and committed.
+    /// Brings the table up to date, and fails if it was not, so that the change gets committed.
     #[test]
     fn the_table_in_the_manual_is_up_to_date() {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/metrics.md");
@@ -224,5 +238,48 @@ mod tests {
             std::fs::write(path, fresh).unwrap();
             panic!("{path} was out of date and has been rewritten: commit it");
         }
+    }
+
+    /// A metric as the code emits it: name, kind and labels.
+    type Emission = (String, &'static str, BTreeSet<String>);
+
+    /// Every `counter!`, `gauge!` and `histogram!` of the sources, apart from those here, which only start series.
+    fn emissions(folder: &Path, found: &mut BTreeSet<Emission>) {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                emissions(&path, found);
+            } else if path.extension().is_some_and(|ending| ending == "rs")
+                && !path.ends_with("server/metrics.rs")
+            {
+                let source = std::fs::read_to_string(&path).unwrap();
+                for kind in [Kind::Counter, Kind::Gauge, Kind::Histogram] {
+                    let call = format!("metrics::{}!(", kind.word());
+                    for rest in source.split(&call).skip(1) {
+                        let strings: Vec<&str> =
+                            rest.split_once(';').unwrap().0.split('"').collect();
+                        // A string is followed by ` =>` if it is a label's name.
+                        let labels = strings.iter().zip(strings.iter().skip(1)).skip(1).step_by(2);
+                        let labels = labels.filter(|(_, after)| after.starts_with(" =>"));
+                        let labels = labels.map(|(name, _)| (*name).to_owned()).collect();
+                        found.insert((strings[1].to_owned(), kind.word(), labels));
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_code_emits_the_declared_metrics_and_no_others() {
+        let mut emitted = BTreeSet::new();
+        emissions(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut emitted);
+        let declared: BTreeSet<Emission> = METRICS
+            .iter()
+            .map(|metric| {
+                let labels = metric.labels.iter().map(|label| (*label).to_owned()).collect();
+                (metric.name.to_owned(), metric.kind.word(), labels)
+            })
+            .collect();
+        assert_eq!(emitted, declared, "left what the code emits, right what is declared");
     }
 }

@@ -1,11 +1,17 @@
-//! The edge: callbacks over HTTP or the long connection, health, metrics; and the composition of the whole service.
+//! The edge: callbacks over HTTP or the long connection, health and metrics. Composes the whole service and runs its chores.
 
 mod callbacks;
+mod chores;
+mod clients;
+mod error;
 mod health;
 mod listen;
 mod long_connection;
 pub mod metrics;
 mod request_id;
+mod routes;
 mod service;
 
-pub use service::{Patience, Service, ServiceError, cloud_client, feishu_client};
+pub use clients::{Timeouts, cloud_client, feishu_client};
+pub use error::ServiceError;
+pub use service::Service;

@@ -1,4 +1,4 @@
-//! A request id for every HTTP request: in each line of the log that it causes, and in its answer.
+//! A request id for every HTTP request, present in each log line that the request causes and in its response.
 
 use axum::extract::{MatchedPath, Request};
 use axum::http::{HeaderName, HeaderValue};
@@ -7,16 +7,15 @@ use axum::response::Response;
 use tracing::Instrument;
 
 const HEADER: HeaderName = HeaderName::from_static("x-request-id");
-/// The longest id that is taken over from outside.
+/// The maximum length of an id from outside.
 const MAX_LENGTH: usize = 64;
 
-/// Runs the request in a span that carries its id: `X-Request-Id` of the proxy in front, where it is usable, else a new
-/// one.
+/// Runs the request in a span with its id: the reverse proxy's `X-Request-Id` if it is usable, otherwise a new one.
 pub(super) async fn identify(request: Request, next: Next) -> Response {
     let given = request.headers().get(HEADER).and_then(usable).map(str::to_owned);
     let id = given.unwrap_or_else(|| uuid::Uuid::new_v4().simple().to_string());
     let path = request.extensions().get::<MatchedPath>().cloned();
-    // At the highest level, so that no filter takes the id from the lines within.
+    // At the highest level, so that no filter removes the id from the lines inside the span.
     let span = tracing::error_span!(
         "request",
         request_id = id,
@@ -36,7 +35,7 @@ pub(super) async fn identify(request: Request, next: Next) -> Response {
     .await
 }
 
-/// What cannot be mistaken for anything else in a log.
+/// Accepts only ids that cannot be mistaken for anything else in a log.
 fn usable(value: &HeaderValue) -> Option<&str> {
     let text = value.to_str().ok()?;
     let plain = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));

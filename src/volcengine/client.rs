@@ -33,7 +33,7 @@ const SETUP: &str = "Client";
 /// How to reach the API.
 #[derive(Clone, Debug)]
 pub struct ClientConfig {
-    /// The endpoint of IAM and the project actions; see [`super::check_endpoint`].
+    /// The endpoint of IAM and the project actions; see [`crate::address::api_url`].
     pub iam_endpoint: String,
     /// The endpoint of billing.
     pub billing_endpoint: String,
@@ -229,7 +229,7 @@ impl Client {
     pub fn new(config: ClientConfig, clock: Clock) -> Result<Self, Error> {
         let endpoint = |key: &str, text: &str| {
             Endpoint::parse(text).map_err(|error| {
-                Error::new(SETUP, ErrorKind::Configuration, format!("volcengine.{key}: {error}"))
+                Error::new(SETUP, ErrorKind::Configuration, format!("volcengine.{key} {error}"))
                     .with_source(error)
             })
         };

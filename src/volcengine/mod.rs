@@ -23,7 +23,6 @@ pub use billing::BillReading;
 pub use client::{
     AccountClient, Api, Call, Client, ClientConfig, Credentials, Input, Retry, RetryPolicy,
 };
-pub use endpoint::{EndpointError, check_endpoint};
 pub use envelope::{ApiResponse, open as open_response};
 pub use error::{Error, ErrorKind, TransportFault};
 pub use iam::{AccessKey, IamUser, KeyStatus, LoginAccess};

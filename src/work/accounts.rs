@@ -7,8 +7,8 @@ use super::Worker;
 use crate::app::accounts::{self, Accepted, Checked, Waiting};
 use crate::app::cloud::CloudError;
 use crate::app::trouble::Trouble;
-use crate::cards::{Card, Cards, Look, Role, Tone};
-use crate::domain::{AccountId, BalanceReading, Money, Task};
+use crate::cards::{Card, CardContext, Cards, Tone};
+use crate::domain::{AccountId, BalanceReading, Money, Role, Task};
 use crate::store::{AccountSecrets, Source, StoreError, View, WriteTx};
 
 impl Worker {
@@ -108,7 +108,7 @@ impl Worker {
                 let report = tx.task(task.id)?.and_then(|task| task.report);
                 tx.finish_task(task.id)?;
                 if let Some(report) = report {
-                    let card = list(tx, &cards, &Look::new(Role::Admin, now))?;
+                    let card = list(tx, &cards, &CardContext::new(Role::Admin, now))?;
                     tx.owe_report(&report, card.into_string(), task.created, now)?;
                 }
                 Ok(())
@@ -146,7 +146,7 @@ async fn blocking<T: Send + 'static>(
     tokio::task::spawn_blocking(work).await.map_err(|_| StoreError::Aborted)?
 }
 
-fn list<S: Source>(tx: &View<S>, cards: &Cards, look: &Look) -> Result<Card, StoreError> {
+fn list<S: Source>(tx: &View<S>, cards: &Cards, look: &CardContext) -> Result<Card, StoreError> {
     show(tx, cards, None, look)
 }
 
@@ -154,7 +154,7 @@ fn show<S: Source>(
     tx: &View<S>,
     cards: &Cards,
     replacing: Option<&AccountId>,
-    look: &Look,
+    look: &CardContext,
 ) -> Result<Card, StoreError> {
     match accounts::view(tx, replacing, 1) {
         Ok(view) => Ok(cards.accounts(&view, look)),
@@ -199,7 +199,7 @@ fn checked_card(
             (Tone::Warning, words.t("accounts.overtaken", &[("account", account)]))
         }
     };
-    let look = Look::new(Role::Admin, now).with_banner(tone, text);
+    let look = CardContext::new(Role::Admin, now).with_banner(tone, text);
     if matches!(checked, Checked::Saved { .. }) {
         return list(tx, cards, &look);
     }

@@ -23,9 +23,9 @@ use crate::app::accounts::Waiting;
 use crate::app::cloud::Cloud;
 use crate::app::outcome::AccountSync;
 use crate::app::{projects, sync};
-use crate::cards::{Cards, Look, Role};
+use crate::cards::{CardContext, Cards};
 use crate::clock::Clock;
-use crate::domain::{AccountId, Task, TaskKind, UserKey};
+use crate::domain::{AccountId, Role, Task, TaskKind, UserKey};
 use crate::feishu;
 use crate::outbox::Alerts;
 use crate::owed::{self, Due, InFlight, Owed, Wakers};
@@ -148,8 +148,11 @@ impl Worker {
         let now = self.parts.clock.now();
         // It may have found that a disabled user was opened again.
         self.parts.wakers.access.notify_one();
-        let card =
-            self.parts.cards.sync_report(&results, &Look::new(Role::Admin, now)).into_string();
+        let card = self
+            .parts
+            .cards
+            .sync_report(&results, &CardContext::new(Role::Admin, now))
+            .into_string();
         self.finish(task, Some(card), now).await
     }
 
@@ -184,7 +187,7 @@ impl Worker {
                 if !before.is_empty() && refreshed.is_ok() {
                     return Ok(());
                 }
-                let mut look = Look::new(Role::Admin, now);
+                let mut look = CardContext::new(Role::Admin, now);
                 if let Err(error) = &refreshed {
                     let reason = cards.words().trouble(&error.into());
                     let text = cards.words().t("projects.not_listed", &[("reason", &reason)]);

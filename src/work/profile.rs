@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use super::Worker;
 use crate::app::{configure, users};
-use crate::cards::{Look, Role, Toast, Tone};
-use crate::domain::{OpenId, Profile, Report, Task, UserKey};
+use crate::cards::{CardContext, Toast, Tone};
+use crate::domain::{OpenId, Profile, Report, Role, Task, UserKey};
 use crate::outbox::chat_of;
 use crate::store::{Source, StoreError, View};
 
@@ -47,7 +47,7 @@ impl Worker {
                 };
                 let people = configure::possible_owners(tx, &record)?;
                 let detail = users::detail(tx, &alerts.settings_in_force(tx)?, record)?;
-                let (mut look, words) = (Look::new(Role::Admin, now), cards.words());
+                let (mut look, words) = (CardContext::new(Role::Admin, now), cards.words());
                 look.in_group = is_group(tx, task.report.as_ref())?;
                 let cloud_failed = written
                     .err()

@@ -1,4 +1,4 @@
-//! Every component of the card schema: drawn, or shown as a fault; and each that is used, by keyboard.
+//! Every component of the card schema is drawn, or shown as a fault; every control works by keyboard.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::bed::{Bed, Browser, ENGLISH, run};
 
-/// What the stand-in for Feishu checks cards by.
+/// The schema against which the stand-in for Feishu checks cards.
 const SCHEMA: &str = include_str!("../../src/sandbox/feishu/card-v2.schema.json");
 
 fn plain(text: &str) -> Value {
@@ -71,7 +71,7 @@ fn gallery() -> Value {
     })
 }
 
-/// Draws a card at the end of the conversation; what it sends is kept in `window.sent`.
+/// Draws a card at the end of the conversation. `window.sent` collects what it sends.
 async fn draw(bed: &Bed, card: &Value) {
     let script = "const [card, done] = arguments; import('/cards.js').then(({ renderCard }) => { \
         window.sent = []; document.querySelector('#drawn')?.remove(); \
@@ -106,7 +106,7 @@ async fn every_component_and_attribute_is_drawn_or_shown_as_a_fault() {
         let drawn: BTreeSet<String> = serde_json::from_value(drawn).unwrap();
         assert_eq!(drawn, tags, "the gallery has one of each");
 
-        // Every attribute that the schema names is known to the page, and one that it does not name is a fault.
+        // The page knows every attribute of the schema, and shows any other as a fault.
         for tag in &tags {
             let names: Vec<&String> = defs[tag]["properties"].as_object().unwrap().keys().collect();
             let script = "const [tag, names, done] = arguments; import('/schema.js').then(({ unknownAttributes }) => \
@@ -123,7 +123,7 @@ async fn every_component_and_attribute_is_drawn_or_shown_as_a_fault() {
             let faults = bed.js(FAULTS).await.to_string();
             assert!(faults.contains(&format!("{tag}.sparkle")), "{tag}: {faults}");
         }
-        // A component that nobody knows, and a column that is none.
+        // An unknown component, and a column that is not one.
         for strange in [json!({"tag": "hologram"}), json!({"tag": "column_set", "columns": [{"tag": "hologram"}]})] {
             draw(bed, &json!({"schema": "2.0", "body": {"elements": [strange]}})).await;
             assert!(bed.js(FAULTS).await.to_string().contains("hologram"));
@@ -151,7 +151,7 @@ async fn every_control_works_by_keyboard_and_has_a_name() {
         bed.open().await;
         bed.converse("direct").await;
         draw(bed, &gallery()).await;
-        // Whatever can have the focus shows it, and says what it is.
+        // Everything that can have the focus shows it, and has a name.
         let silent = "[...document.querySelectorAll('#drawn :is(button, input, textarea, a, [tabindex])')] \
             .filter((node) => node.checkVisibility() && !node.disabled).flatMap((node) => { node.focus(); \
               const style = getComputedStyle(node); \
@@ -160,7 +160,7 @@ async fn every_control_works_by_keyboard_and_has_a_name() {
               const shown = style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) >= 2; \
               return document.activeElement === node && shown && (name || node.matches('.table-scroll')) ? [] \
                 : [`${node.tagName}.${node.className}: ${name}`]; })";
-        // A key press first: then the browser shows the focus that a script gives.
+        // After a key press the browser also shows focus that a script sets.
         keys(bed, "#drawn .btn", &[Key::Tab]).await;
         assert_eq!(bed.js(silent).await, json!([]));
 
@@ -214,7 +214,7 @@ async fn every_control_works_by_keyboard_and_has_a_name() {
     .await;
 }
 
-/// Gives the focus to an element and presses keys, each where the focus is by then.
+/// Focuses an element and presses keys, each where the focus is by then.
 async fn keys(bed: &Bed, selector: &str, keys: &[Key]) {
     bed.js(&format!("(document.querySelector({}).focus(), true)", json!(selector))).await;
     for key in keys {

@@ -7,7 +7,7 @@ const STEPS: [&str; 11] = [
     "enable",
 ];
 
-/// Presses the guide's button until its end; answers the steps that were pressed.
+/// Clicks through the guide. Returns its steps.
 async fn follow(bed: &Bed) -> Vec<String> {
     let mut pressed = Vec::new();
     loop {
@@ -29,7 +29,7 @@ async fn first_minute(browser: Browser) {
         assert_eq!(follow(bed).await, STEPS);
         bed.until("document.querySelector('.guide-count').textContent === '✓'").await;
 
-        // Both alerts are in the group, and the user has her access again.
+        // Both alerts are in the group, and the user has access again.
         bed.converse("group").await;
         for header in ["orange", "red"] {
             bed.until(&format!(
@@ -44,7 +44,7 @@ async fn first_minute(browser: Browser) {
         let card = card.as_str().unwrap();
         assert!(card.contains("2,000.00") && card.contains("1,050.00"), "{card}");
 
-        // Put away, it stays away until it is wanted.
+        // Once hidden, the guide stays hidden until it is opened.
         bed.click(".guide-go", "").await;
         bed.until("document.querySelector('#guide').hidden").await;
         bed.client.refresh().await.unwrap();
@@ -77,7 +77,7 @@ async fn the_first_minute_on_a_phone_in_chinese() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs Chromium and chromedriver; run by .ci/run"]
-async fn it_notices_what_is_done_without_it() {
+async fn the_guide_notices_steps_taken_without_it() {
     run(ENGLISH, async |bed: &Bed| {
         bed.open().await;
         bed.converse("direct").await;

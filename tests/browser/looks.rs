@@ -48,9 +48,9 @@ async fn nothing_is_wider_than_a_phone() {
     .await;
 }
 
-/// Contrast of every piece of text, and of every hint in an empty field, with what is behind it, as WCAG 2.2 reckons it
-/// (1.4.3: 4.5, large text 3). Colours are drawn through a canvas, so that any notation is understood. What is switched
-/// off is exempt there; bars are no text. Answers the lightness of the page, how many texts were looked at, and the bad.
+/// The contrast of every text, and of every placeholder in an empty field, against its background, as WCAG 2.2 defines it
+/// (1.4.3: at least 4.5, 3 for large text). Colours are drawn on a canvas to resolve any notation. Disabled elements are
+/// exempt, bars are not text. Returns the lightness of the page, how many texts were measured, and those that fail.
 const CONTRAST: &str = r#"
     const brush = document.createElement('canvas').getContext('2d', { willReadFrequently: true });
     brush.canvas.width = brush.canvas.height = 1;
@@ -94,7 +94,7 @@ async fn everything_is_readable(browser: Browser) {
                 for command in CARDS {
                     bed.ask(command).await;
                 }
-                // Balances come after the card.
+                // Balances arrive after the card.
                 bed.until("document.querySelector('#thread').textContent.includes('¥1,180.50')")
                     .await;
             }
@@ -110,19 +110,19 @@ async fn everything_is_readable(browser: Browser) {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs Chromium and chromedriver; run by .ci/run"]
-async fn every_text_can_be_read_by_day() {
+async fn every_text_is_readable_in_light_mode() {
     everything_is_readable(ENGLISH).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs Chromium and chromedriver; run by .ci/run"]
-async fn every_text_can_be_read_in_the_dark() {
+async fn every_text_is_readable_in_dark_mode() {
     everything_is_readable(Browser { dark: true, ..ENGLISH }).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs Chromium and chromedriver; run by .ci/run"]
-async fn nothing_moves_for_whoever_wants_it_still() {
+async fn nothing_moves_for_people_who_prefer_reduced_motion() {
     run(ENGLISH, async |bed: &Bed| {
         bed.open().await;
         bed.converse("direct").await;
@@ -155,7 +155,7 @@ async fn a_form_with_bad_input_says_what_is_wrong() {
             "input[placeholder={}]",
             serde_json::json!(Wording::new(Locale::EnUs).t("quota.amount_hint", &[]))
         ));
-        // Something that is no amount: the service refuses, and what was typed stays.
+        // Not an amount: the service refuses, and the field keeps what was typed.
         bed.type_into(&amount, "twelve").await;
         bed.press("Allocate").await;
         let answer = bed.last_answer().await;
@@ -163,7 +163,7 @@ async fn a_form_with_bad_input_says_what_is_wrong() {
         bed.until("document.querySelector('.toast-error')").await;
         let value = format!("document.querySelector({}).value", serde_json::json!(amount));
         assert_eq!(bed.js(&value).await, "twelve");
-        // And then an amount.
+        // An amount.
         bed.type_into(&amount, "123.45").await;
         bed.press("Allocate").await;
         assert_eq!(bed.last_answer().await["toast"]["type"], "success");
@@ -177,7 +177,7 @@ async fn a_form_with_bad_input_says_what_is_wrong() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs Chromium and chromedriver; run by .ci/run"]
-async fn everybody_sees_what_the_service_lets_them() {
+async fn each_role_sees_what_the_service_allows() {
     run(ENGLISH, async |bed: &Bed| {
         bed.open().await;
         let forms =

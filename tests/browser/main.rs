@@ -1,5 +1,5 @@
-//! The demo's page in a real browser: what a newcomer does, by real clicks. Needs Chromium and chromedriver, so everything
-//! here is `#[ignore]`d in a plain `cargo test`; `.ci/run` installs them and runs it.
+//! The demo's page in a real browser: what a newcomer does, by real clicks. Needs Chromium and chromedriver, so every test
+//! is `#[ignore]`d in a plain `cargo test`; `.ci/run` installs both and runs them.
 
 #![allow(
     clippy::unwrap_used,
@@ -14,4 +14,6 @@ mod bed;
 mod components;
 mod guide;
 mod looks;
+#[path = "../shared/mod.rs"]
+mod shared;
 mod trouble;

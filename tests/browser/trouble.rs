@@ -1,4 +1,4 @@
-//! Time and trouble, from the panel of controls.
+//! Faults and time, from the panel of controls.
 
 use crate::bed::{Bed, ENGLISH, card_shows, choose, run};
 
@@ -15,7 +15,7 @@ fn last_cycle(result: &str) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs Chromium and chromedriver; run by .ci/run"]
-async fn what_feishu_did_not_take_is_owed_and_arrives_later() {
+async fn messages_that_feishu_refused_stay_owed_and_arrive_later() {
     run(ENGLISH, async |bed: &Bed| {
         bed.open().await;
         bed.converse("direct").await;
@@ -36,7 +36,7 @@ async fn what_feishu_did_not_take_is_owed_and_arrives_later() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs Chromium and chromedriver; run by .ci/run"]
-async fn a_broken_cloud_makes_an_incomplete_cycle_that_heals() {
+async fn a_broken_cloud_makes_a_cycle_incomplete_until_it_recovers() {
     run(ENGLISH, async |bed: &Bed| {
         bed.open().await;
         bed.until(&last_cycle("complete")).await;
@@ -65,7 +65,7 @@ async fn the_next_month_begins_and_everything_goes_on() {
             last_cycle("complete")
         ))
         .await;
-        // The next cycle is still to come, and people are answered.
+        // The next cycle is still ahead, and people are answered.
         bed.until(
             "(() => { const times = document.querySelectorAll('.panel-fact time'); \
               return new Date(times[1].dateTime) > new Date(times[0].dateTime); })()",
@@ -86,7 +86,7 @@ async fn the_next_month_begins_and_everything_goes_on() {
 async fn spending_grows_by_itself_until_somebody_stops_it() {
     run(ENGLISH, async |bed: &Bed| {
         bed.open().await;
-        // Off until it is wanted.
+        // Off by default.
         let speed = "document.querySelector('[data-name=speed] select').value";
         assert_eq!(bed.js(speed).await, "off");
         bed.converse("group").await;

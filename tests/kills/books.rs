@@ -1,26 +1,26 @@
-//! What the outside was told, or made happen, and will look for in the end.
+//! What clients were told, or caused, and check at the end.
 
 use std::collections::BTreeMap;
 
 use airgate::domain::{AccessGoal, AlertKind, Money};
 
-/// An alert that must have been raised: its type, threshold, and what was consumed.
+/// An alert that must have been raised: its kind, threshold, and the amount consumed.
 pub type Expected = (AlertKind, u16, Money);
 
-/// The outside's books.
+/// The clients' records.
 #[derive(Debug, Default)]
 pub struct Books {
-    /// Acknowledged allocations by user and note; notes are not used twice.
+    /// Acknowledged allocations by user and note. No note is used twice.
     pub ledger: BTreeMap<(String, String), Money>,
-    /// Messages that people wrote to the bot, with the replies that are due.
+    /// Messages to the bot, each with the number of replies expected.
     pub said: BTreeMap<String, usize>,
     /// The links of a user, and whether they are monitored.
     pub links: BTreeMap<String, BTreeMap<String, bool>>,
     /// Acknowledged changes of access by hand, in order.
     pub access: BTreeMap<String, Vec<AccessGoal>>,
-    /// Alerts of those who know exactly what they spend, in order.
+    /// Alerts expected by users who know exactly what they spend, in order.
     pub alerts: BTreeMap<String, Vec<Expected>>,
-    /// Users that were made, each with its first quota.
+    /// Created users, each with the first quota.
     pub made: BTreeMap<String, Money>,
     /// Remarks as last saved.
     pub remarks: BTreeMap<String, String>,

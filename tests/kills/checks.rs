@@ -1,5 +1,5 @@
-//! The books of both sides compared: nothing that was acknowledged is missing, nothing is there twice, and nothing is there
-//! that nobody asked for.
+//! Compares the records of both sides: nothing acknowledged is missing, nothing is there twice, and nothing is there that
+//! nobody requested.
 
 use std::collections::BTreeMap;
 
@@ -12,12 +12,13 @@ use airgate::store::{Store, StoreError};
 use secrecy::ExposeSecret;
 use serde_json::Value;
 
+use crate::shared::cards::text_of;
+use crate::shared::text::{fragment, phrase, text};
 use crate::stage::{
     ALERTS, GATES, HOOK, PLANNERS, POLICY, RACERS, SPENDERS, Stage, TUNED, counted, everybody, key,
 };
-use crate::text::text_of;
 
-/// Everything that is owed.
+/// How many things are owed.
 pub fn owed(store: &Store) -> usize {
     store
         .read(|tx| {
@@ -28,7 +29,7 @@ pub fn owed(store: &Store) -> usize {
         .unwrap()
 }
 
-/// While clients are still at it: every acknowledged allocation is booked once, and ledgers add up.
+/// While clients are still working: every acknowledged allocation is booked once, and ledgers add up.
 pub fn midway(stage: &Stage) {
     stage.in_store(|store| {
         let acknowledged = stage.books.lock().ledger.clone();
@@ -39,7 +40,7 @@ pub fn midway(stage: &Stage) {
     });
 }
 
-/// Every ledger entry by user and note, after checking that none is there twice and that they add up.
+/// Every ledger entry by user and note, after checking that none is booked twice and that they add up.
 fn ledger(stage: &Stage, store: &Store) -> BTreeMap<(String, String), Money> {
     let seed = stage.seed;
     let mut found = BTreeMap::new();
@@ -69,7 +70,7 @@ pub fn everything(stage: &Stage) {
         allocations(stage, store);
         links(stage, store);
         access(stage, store);
-        made(stage, store);
+        creations(stage, store);
         for user in TUNED {
             let wanted = stage.books.lock().remarks.get(user).cloned().unwrap_or_default();
             let record = store.read(|tx| tx.user(&key(user))).unwrap().unwrap();
@@ -88,7 +89,7 @@ fn allocations(stage: &Stage, store: &Store) {
     let books = stage.books.lock();
     let mut wanted = books.ledger.clone();
     for (user, quota) in &books.made {
-        wanted.insert((user.clone(), "首笔额度".to_owned()), *quota);
+        wanted.insert((user.clone(), phrase("create.first_quota")), *quota);
     }
     assert_eq!(ledger(stage, store), wanted, "seed {}: the ledger", stage.seed);
 }
@@ -121,11 +122,11 @@ fn links(stage: &Stage, store: &Store) {
     }
 }
 
-/// The cloud, the store and what was asked for last agree; restored is exactly what was active.
+/// The cloud, the store and the last request agree, and a restore gave back exactly what was active.
 fn access(stage: &Stage, store: &Store) {
     for user in everybody() {
         let last = stage.books.lock().access.get(user).and_then(|goals| goals.last().copied());
-        // Those who spend end restored.
+        // Spenders end with access.
         let cut = last == Some(AccessGoal::Cut);
         let record = store.read(|tx| tx.user(&key(user))).unwrap().unwrap();
         let status = if cut { UserStatus::Disabled } else { UserStatus::Active };
@@ -141,8 +142,8 @@ fn access(stage: &Stage, store: &Store) {
     }
 }
 
-/// Users that were made are there once, with one key, and their secrets were told once.
-fn made(stage: &Stage, store: &Store) {
+/// Created users exist once, with one key, and their secrets were sent once.
+fn creations(stage: &Stage, store: &Store) {
     let made = stage.books.lock().made.clone();
     let told: String = stage
         .feishu
@@ -159,7 +160,7 @@ fn made(stage: &Stage, store: &Store) {
         let password = &user.login.profile.as_ref().expect(&what).password;
         for secret in [password.expose_secret(), user.keys[0].secret.expose_secret()] {
             let times = told.matches(secret).count();
-            assert_eq!(times, 1, "{what}: a secret was told {times} times");
+            assert_eq!(times, 1, "{what}: a secret was sent {times} times");
         }
         let record = store.read(|tx| tx.user(&key(name))).unwrap().expect(&what);
         assert_eq!(record.status, UserStatus::Active, "{what}");
@@ -170,7 +171,7 @@ fn made(stage: &Stage, store: &Store) {
     assert_eq!(users, everybody().count() + made.len(), "seed {}: users", stage.seed);
 }
 
-/// Each cause has its record, once.
+/// Each cause has one record.
 fn causes(stage: &Stage, alerts: &[AlertRecord]) {
     let books = stage.books.lock();
     let of = |user: &'static str| alerts.iter().filter(move |alert| alert.user == Some(key(user)));
@@ -209,7 +210,7 @@ fn causes(stage: &Stage, alerts: &[AlertRecord]) {
     });
     let (mut failing, mut refused) = (false, false);
     for problem in problems {
-        // Told once when it begins and once when it ends.
+        // Alerted once when it begins and once when it ends.
         let (state, is) = match problem {
             Problem::CyclesFailing { .. } => (&mut failing, true),
             Problem::CyclesRecovered { .. } => (&mut failing, false),
@@ -222,7 +223,7 @@ fn causes(stage: &Stage, alerts: &[AlertRecord]) {
     }
 }
 
-/// The alert that a card is about, where its buttons say so.
+/// The alert that a card is about, if its buttons say so.
 fn alert_of(message: &Message) -> Option<u64> {
     fn find(value: &Value) -> Option<u64> {
         match value {
@@ -237,7 +238,7 @@ fn alert_of(message: &Message) -> Option<u64> {
     find(&message.json())
 }
 
-/// Each record that is to be told stands in the alert chat once, and came out of the custom bot at least once.
+/// Each alert that is to be delivered is in the alert chat once, and in the webhook's chat at least once.
 fn deliveries(stage: &Stage, alerts: &[AlertRecord]) {
     let seed = stage.seed;
     let mut in_chat: BTreeMap<Option<u64>, usize> = BTreeMap::new();
@@ -257,29 +258,30 @@ fn deliveries(stage: &Stage, alerts: &[AlertRecord]) {
         if let (Some(user), Some(amount)) = (&alert.user, alert.body.amount()) {
             assert_eq!(in_chat.get(&Some(alert.id)), Some(&1), "seed {seed}: {alert:?}");
             let threshold = match alert.body.threshold() {
-                Some(100) => "已自动停用".to_owned(),
+                Some(100) => text("alert.disable", &[("user", &user.username)]),
                 threshold => format!("{}%", threshold.unwrap()),
             };
             let facts = [user.username.to_string(), amount.to_string(), threshold];
-            let fits = |message: &&Message| facts.iter().all(|f| message.content.contains(f));
+            let fits =
+                |message: &&Message| facts.iter().all(|fact| text_of(message).contains(fact));
             let times = by_hook.iter().filter(fits).count();
-            assert!(times >= 1, "seed {seed}: the custom bot did not tell {alert:?}");
+            assert!(times >= 1, "seed {seed}: not delivered by the webhook: {alert:?}");
         }
     }
     let in_chat: usize = in_chat.values().sum();
     assert_eq!(in_chat, told, "seed {seed}: messages in the alert chat");
-    // It has no key by which the platform drops a second one; each may come of one interruption.
+    // A webhook has no idempotency key: each interruption may cause a second message.
     let doubled = by_hook.len().saturating_sub(told);
     let interruptions = counted(&stage.tally.kills) + counted(&stage.tally.faults);
-    assert!(by_hook.len() >= told, "seed {seed}: the custom bot told too little");
+    assert!(by_hook.len() >= told, "seed {seed}: too few messages by the webhook");
     assert!(doubled <= interruptions, "seed {seed}: {doubled} doubled");
     eprintln!(
-        "alerts: {} recorded, {told} told once each, {doubled} more by the custom bot",
+        "alerts: {} recorded, {told} delivered once each, {doubled} more by the webhook",
         alerts.len()
     );
 }
 
-/// Every message to the bot has the replies that are due, and the bot spoke of its own accord only to tell secrets.
+/// Every message to the bot has the expected replies, and the bot started a conversation only to send secrets.
 fn replies(stage: &Stage) {
     let books = stage.books.lock();
     let mut found: BTreeMap<String, usize> = BTreeMap::new();
@@ -299,20 +301,22 @@ fn replies(stage: &Stage) {
         assert_eq!(times, *due, "seed {}: replies to {text}", stage.seed);
     }
     assert!(found.is_empty(), "seed {}: {found:?}", stage.seed);
-    // A creation that stopped half-way has told by then what there was to tell.
+    // Secrets are sent as soon as they exist, so creations that stopped halfway have sent theirs.
     let makers = stage.feishu.direct_chat("ou_maker");
-    unasked.retain(|card| card.chat_id != makers || !card.content.contains("的密码和密钥"));
+    unasked.retain(|card| {
+        card.chat_id != makers || !card.content.contains(&fragment("create.secrets_title"))
+    });
     assert!(unasked.is_empty(), "seed {}: nobody asked for {unasked:#?}", stage.seed);
     eprintln!("replies: {} messages answered", books.said.len());
 }
 
-/// A backup is complete or is not there, whenever its making was cut short.
+/// A backup is complete or does not exist, whenever its creation was interrupted.
 fn backups(stage: &Stage) {
     let mut complete = 0;
-    for entry in std::fs::read_dir(stage.backups()).unwrap() {
+    for entry in std::fs::read_dir(stage.home.path("backups")).unwrap() {
         let path = entry.unwrap().path();
         assert_eq!(path.extension().unwrap(), "redb", "left behind: {}", path.display());
-        let copy = stage.open(&path);
+        let copy = stage.home.open_store(&path);
         ledger(stage, &copy);
         complete += 1;
     }

@@ -1,9 +1,9 @@
 //! The real binary under load between the stand-ins, killed at random moments hundreds of times, and the soak. Clients
-//! repeat what was not acknowledged, as Feishu and people do; at the end the books of both sides are compared.
+//! repeat what was not acknowledged, as Feishu and people do; at the end the records of both sides are compared.
 //!
-//! A target of its own: it takes all of the machine, which tests beside it that measure time would feel.
+//! A test program of its own: it takes the whole machine, which would disturb tests that measure time.
 //!
-//! `AIRGATE_KILLS` sets how many kills, `AIRGATE_SOAK_SECONDS` how long the soak, `AIRGATE_SEED` the randomness.
+//! `AIRGATE_KILLS` sets the number of kills, `AIRGATE_SOAK_SECONDS` the length of the soak, `AIRGATE_SEED` the seed.
 
 #![allow(
     clippy::unwrap_used,
@@ -19,11 +19,9 @@ mod checks;
 mod creation;
 mod parts;
 mod person;
-#[path = "../shared/process.rs"]
-mod process;
 mod rounds;
+#[path = "../shared/mod.rs"]
+mod shared;
 mod soak;
 mod stage;
 mod storm;
-#[path = "../shared/text.rs"]
-mod text;

@@ -1,5 +1,5 @@
-//! The parts that clients play. Each looks after one user, so that what must come of it is known exactly, whatever happens
-//! to the service meanwhile. A part ends when it has finished what it began after [`Stage::finish`].
+//! The parts that clients play. Each works on one user, so that the outcome is known exactly, whatever happens to the service.
+//! After [`Stage::finish`], a part completes what it has begun and ends.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,11 +11,12 @@ use tokio::task::JoinHandle;
 
 use crate::person::Person;
 use crate::rounds;
+use crate::shared::text::{fragment, phrase};
 use crate::stage::{
     BANKS, GATES, PLANNERS, PROJECTS, RACERS, SPENDERS, Stage, TALK, TUNED, keeper,
 };
 
-/// Everybody begins.
+/// Starts every part.
 pub fn begin(stage: &Arc<Stage>) -> Vec<JoinHandle<()>> {
     let mut parts = Vec::new();
     let person = |name: &str| Person::new(stage, &keeper(name));
@@ -89,7 +90,7 @@ async fn planner(mut me: Person, user: &'static str) {
                     && (action == "project.remove" || value["enabled"] == becomes.unwrap())
             })
         };
-        // A card may show what was before: a report that came after it.
+        // An update that arrived late may have put an older state on the card.
         let Some(action) = found else {
             card = me.ask(&format!("/projects {user}")).await.message_id;
             continue;
@@ -111,7 +112,7 @@ async fn planner(mut me: Person, user: &'static str) {
     }
 }
 
-/// Cuts and restores access by hand, each time until the card says that it is done.
+/// Cuts and restores access by hand, each time until the card confirms it.
 async fn gatekeeper(mut me: Person, user: &'static str) {
     let mut goal = AccessGoal::Cut;
     while !me.stage.is_over() {
@@ -124,7 +125,7 @@ async fn gatekeeper(mut me: Person, user: &'static str) {
     }
 }
 
-/// Asks for a change of access and waits until it is confirmed on the card.
+/// Requests a change of access and waits until the card confirms it.
 pub async fn change_access(me: &mut Person, user: &str, goal: AccessGoal) {
     let (command, action, opposite) = match goal {
         AccessGoal::Cut => ("disable", "user.disable", "user.enable"),
@@ -154,7 +155,7 @@ async fn tuner(mut me: Person, user: &'static str) {
     }
 }
 
-/// Makes users with all that belongs to them; where that stops half-way, goes on.
+/// Creates users with everything; continues creations that stop halfway.
 async fn maker(mut me: Person) {
     for n in 0.. {
         if me.stage.is_over() {
@@ -167,18 +168,18 @@ async fn maker(mut me: Person) {
         let first = me.form(&card, "user.create", fields).expect("the form");
         me.do_press(&card, first).await;
         me.stage.books.lock().made.insert(name.clone(), Money::from_fen(5_000));
-        let mut rests = 0;
+        let mut pauses = 0;
         while !is_made(&me, &card).await {
-            assert!(rests < 100, "seed {}: {name} does not get any further", me.stage.seed);
-            if let Some(go_on) = me.button(&card, "user.create") {
-                me.do_press(&card, go_on).await;
+            assert!(pauses < 100, "seed {}: {name} makes no progress", me.stage.seed);
+            if let Some(resume) = me.button(&card, "user.create") {
+                me.do_press(&card, resume).await;
                 continue;
             }
-            // Nothing was made, says the card: the form is there again. A report may still be on its way, so it is not
-            // believed at once; and what it says may have been overtaken, so a refusal is none to worry about.
-            rests += 1;
+            // The card says that nothing was created, and shows the form again. An update may still be on its way, so the
+            // form is sent again only after a while; a refusal is fine if the user has been created meanwhile.
+            pauses += 1;
             tokio::time::sleep(Duration::from_secs(1)).await;
-            if rests % 3 == 0
+            if pauses % 3 == 0
                 && let Some(form) = me.form(&card, "user.create", json!({}))
             {
                 let toast = me.press(&card, form).await;
@@ -191,23 +192,23 @@ async fn maker(mut me: Person) {
     }
 }
 
-/// Waits until the card says how a creation ended; whether everything is there.
+/// Waits until the card says how a creation ended. Returns whether it is complete.
 async fn is_made(me: &Person, card: &str) -> bool {
     let ended = || {
         let content = me.stage.feishu.message(card)?.content;
-        (!content.contains("正在")).then_some(content)
+        (!content.contains(&phrase("create.running_text"))).then_some(content)
     };
-    me.stage.until("the end of a creation", ended).await.contains("已创建")
+    me.stage.until("the end of a creation", ended).await.contains(&fragment("create.made"))
 }
 
-/// Whether everything is there in the cloud.
+/// Whether the user is complete in the cloud.
 fn is_complete(stage: &Stage, name: &str) -> bool {
     stage.cloud.read(|world| {
         world.user("main", name).is_some_and(|user| user.keys.len() == 1 && user.login.allowed())
     })
 }
 
-/// Asks this and that, here and there.
+/// Sends various commands in various chats.
 async fn talker_of(mut me: Person) {
     const COMMANDS: [&str; 9] = [
         "/help",

@@ -1,5 +1,5 @@
-//! Somebody in chat who repeats what was not acknowledged: messages as the platform does, by the same event; clicks as
-//! people do, by the same card and so the same `op`.
+//! A person in chat. What was not acknowledged is repeated: messages by the platform, as the same event; clicks by the
+//! person, on the same card and so with the same `op`.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -12,8 +12,8 @@ use sha2::{Digest, Sha256};
 
 use crate::stage::{Stage, count};
 
-/// Between two tries.
-const BREATH: Duration = Duration::from_millis(15);
+/// Between two attempts.
+const RETRY_DELAY: Duration = Duration::from_millis(15);
 
 pub struct Person {
     pub stage: Arc<Stage>,
@@ -28,7 +28,7 @@ impl Person {
         Self { stage: Arc::clone(stage), id: id.to_owned(), rng: StdRng::seed_from_u64(seed) }
     }
 
-    /// Waits up to so many milliseconds.
+    /// Waits for a random time, at most this many milliseconds.
     pub async fn pause(&mut self, at_most: u64) {
         let pause = self.rng.random_range(0..=at_most);
         tokio::time::sleep(Duration::from_millis(pause)).await;
@@ -38,33 +38,33 @@ impl Person {
         count(&self.stage.tally.requests);
         match status {
             Some(200) => true,
-            // Where the killed process listened, a stand-in of another test may listen now.
+            // Another test's stand-in may listen at the port of the killed process.
             None | Some(404) => false,
             Some(status) => panic!("seed {}: {what}: HTTP {status}", self.stage.seed),
         }
     }
 
-    /// Writes to the bot in the direct chat until it is acknowledged. The message's id.
+    /// Writes to the bot in the direct chat, repeated until acknowledged. Returns the message's id.
     pub async fn say(&mut self, text: &str) -> String {
         let chat = self.stage.feishu.direct_chat(&self.id);
         self.say_in(&chat, text, false, 1).await
     }
 
-    /// The same in any chat, where so many replies are due.
+    /// The same in any chat, for a command with this many replies.
     pub async fn say_in(&mut self, chat: &str, text: &str, mention: bool, due: usize) -> String {
         let (stage, start) = (Arc::clone(&self.stage), Instant::now());
         let mut sent = stage.feishu.say(&self.id, chat, text, mention).await;
         while !self.reached(sent.status, text) {
-            if start.elapsed() > stage.patience {
+            if start.elapsed() > stage.timeout {
                 stage.give_up(text);
             }
-            tokio::time::sleep(BREATH).await;
+            tokio::time::sleep(RETRY_DELAY).await;
             sent = stage.feishu.redeliver(&sent).await;
         }
         count(&stage.tally.acknowledged);
         let id = sent.message_id.clone().unwrap();
         stage.books.lock().said.insert(id.clone(), due);
-        // The acknowledgement may be lost on its way, too.
+        // The acknowledgement may be lost as well.
         if self.rng.random_ratio(1, 5) {
             count(&stage.tally.repeated);
             self.pause(40).await;
@@ -84,7 +84,7 @@ impl Person {
         self.stage
             .until(&format!("a reply to {what}"), || {
                 self.stage.feishu.read(|state| {
-                    // Replies come behind what they answer.
+                    // Replies follow the message that they answer.
                     let later =
                         state.all_messages().iter().rev().take_while(|m| m.message_id != id);
                     let reply = |m: &&Message| m.reply_to.as_deref() == Some(id);
@@ -94,7 +94,7 @@ impl Person {
             .await
     }
 
-    /// Presses until it is answered. The toast, as `error: …`.
+    /// Clicks, repeated until answered. Returns the toast, as `error: …`.
     pub async fn press(&mut self, card: &str, action: ClickAction) -> String {
         let (stage, start) = (Arc::clone(&self.stage), Instant::now());
         let what = format!("{:?}", action.value);
@@ -103,7 +103,7 @@ impl Person {
             if self.reached(result.status, &what) {
                 assert_eq!(result.error, None, "seed {}: {what}", stage.seed);
                 count(&stage.tally.acknowledged);
-                // An impatient finger.
+                // Sometimes people click twice.
                 if self.rng.random_ratio(1, 6) && action.value.as_ref().unwrap().get("op").is_some()
                 {
                     count(&stage.tally.repeated);
@@ -115,21 +115,21 @@ impl Person {
                     .map(|toast| format!("{}: {}", toast.kind, toast.content))
                     .unwrap_or_default();
             }
-            if start.elapsed() > stage.patience {
+            if start.elapsed() > stage.timeout {
                 stage.give_up(&what);
             }
-            tokio::time::sleep(BREATH).await;
+            tokio::time::sleep(RETRY_DELAY).await;
         }
     }
 
-    /// The same, where nothing can be refused.
+    /// The same for a click that must not be refused.
     pub async fn do_press(&mut self, card: &str, action: ClickAction) {
         let what = format!("{:?}", action.value);
         let toast = self.press(card, action).await;
         assert!(!toast.starts_with("error"), "seed {}: {what}: {toast}", self.stage.seed);
     }
 
-    /// A button of this action on a card as it stands now.
+    /// A button of this action on a card now.
     pub fn button(&self, card: &str, action: &str) -> Option<ClickAction> {
         self.button_with(card, action, |_| true)
     }
@@ -143,7 +143,7 @@ impl Person {
         self.stage.feishu.find_button(card, |value| value["action"] == action && fits(value))
     }
 
-    /// What sending the form of this action would send.
+    /// The click that sends the form of this action, filled in.
     pub fn form(&self, card: &str, action: &str, fields: Value) -> Option<ClickAction> {
         let fields = fields.as_object().unwrap().clone();
         self.stage.feishu.fill_form(card, |value| value["action"] == action, fields).ok()

@@ -1,4 +1,4 @@
-//! Users who spend: past their thresholds, out of their quota, cut off, topped up, restored, and again.
+//! Users who spend: past their thresholds, over their quota, cut off, topped up, restored, and so on.
 
 use airgate::domain::{AccessGoal, AlertKind, BillPeriod, Money};
 use rand::RngExt;
@@ -6,10 +6,11 @@ use rust_decimal::Decimal;
 
 use crate::parts::change_access;
 use crate::person::Person;
+use crate::shared::text::phrase;
 
 const THRESHOLDS: [i64; 3] = [50, 80, 90];
 
-/// A spender's own account of it, in fen.
+/// What a spender knows, in fen.
 struct Purse {
     user: &'static str,
     quota: i64,
@@ -23,7 +24,7 @@ impl Purse {
         Self { user, quota: 10_000, consumed: 0, triggered: Vec::new(), top_ups: 0 }
     }
 
-    /// Spends, or gets back, until `percent` of the quota is used.
+    /// Spends, or gets a refund, until `percent` of the quota is used.
     fn spend_to(&mut self, me: &Person, percent: i64) {
         let target = self.quota * percent / 100 + 1;
         let amount = Decimal::new(target - self.consumed, 2);
@@ -34,7 +35,7 @@ impl Purse {
         self.consumed = target;
     }
 
-    /// What the monitor must say of it.
+    /// Records the warning that the monitor must raise now, if any.
     fn expect_warning(&mut self, me: &Person) {
         let newly: Vec<i64> = THRESHOLDS
             .into_iter()
@@ -62,7 +63,7 @@ impl Purse {
     }
 }
 
-/// Has a cycle run that begins after now, until one reads everything.
+/// Requests cycles until one that started after now reads everything.
 async fn monitor(me: &mut Person) {
     loop {
         let card = me.ask("/monitor run").await.message_id;
@@ -70,16 +71,16 @@ async fn monitor(me: &mut Person) {
         let report = stage
             .until("the report of a cycle", || {
                 let content = stage.feishu.message(&card)?.content;
-                (!content.contains("正在执行监控")).then_some(content)
+                (!content.contains(&phrase("processing.monitor"))).then_some(content)
             })
             .await;
-        if report.contains("监控执行完成") {
+        if report.contains(&phrase("cycle.title_ok")) {
             return;
         }
     }
 }
 
-/// Waits until no change of access is under way. Whether the user is cut off then.
+/// Waits until no change of access is in progress. Returns whether the user is cut off.
 async fn is_disabled(me: &mut Person, user: &str) -> bool {
     loop {
         let card = me.ask(&format!("/user {user}")).await.message_id;
@@ -93,12 +94,12 @@ async fn is_disabled(me: &mut Person, user: &str) -> bool {
     }
 }
 
-/// Knows to the fen what was consumed when, and so which alerts must be there.
+/// Knows to the fen what was consumed when, and so which alerts to expect.
 pub async fn spender(mut me: Person, user: &'static str) {
     let mut purse = Purse::new(user);
     while !me.stage.is_over() {
         for percent in [52, 70, 83, 93] {
-            // Some are passed by: then one warning is for several thresholds.
+            // Some steps are skipped: then one warning covers several thresholds.
             if me.rng.random_ratio(1, 3) {
                 continue;
             }
@@ -122,7 +123,7 @@ pub async fn spender(mut me: Person, user: &'static str) {
     }
 }
 
-/// Is topped up at about the time of the cut: whichever wins, nothing is left half done.
+/// Is topped up at about the time of the cut: whichever wins, nothing stays half done.
 pub async fn racer(mut me: Person, user: &'static str) {
     let mut purse = Purse::new(user);
     while !me.stage.is_over() {
@@ -132,7 +133,7 @@ pub async fn racer(mut me: Person, user: &'static str) {
         let fen = purse.quota;
         purse.top_up(&mut me, fen).await;
         me.reply(&run, "/monitor run").await;
-        // Whatever cycle saw it used up has ended.
+        // Every cycle that saw the quota used up has ended.
         monitor(&mut me).await;
         if is_disabled(&mut me, user).await {
             change_access(&mut me, user, AccessGoal::Restored).await;

@@ -1,4 +1,4 @@
-//! The soak: mixed load, faults of both platforms, kills and orderly restarts, then a long life with faults alone in which
+//! The soak: mixed load, faults of both platforms, kills and orderly restarts; then one long run with faults only, in which
 //! memory is watched. `cargo test --release -- --ignored soak`.
 
 use std::sync::Arc;
@@ -8,34 +8,26 @@ use airgate::sandbox::{feishu, volcengine};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
-use crate::process::Process;
 use crate::stage::{Stage, counted, seed, setting};
 use crate::storm::{failed, settle};
 use crate::{checks, parts};
 
-/// How long it lasts where nobody says.
+/// The default length.
 const SECONDS: u64 = 240;
-/// The contract's limit.
+/// docs/behaviour.md §8, in KiB.
 const MOST_MEMORY: u64 = 300 * 1024;
-/// Caches fill; more than this from the middle to the end of a life is a leak. KiB.
+/// Growth in KiB from the middle to the end of a run beyond which memory leaks. Caches still fill.
 const MOST_GROWTH: u64 = 48 * 1024;
 
-/// Resident memory in KiB.
-fn memory(process: &Process) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{}/status", process.child.id())).unwrap();
-    let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
-    line.split_whitespace().nth(1).unwrap().parse().unwrap()
-}
-
-/// Bad days of both platforms, one after the other.
-struct Trouble {
+/// Faults of both platforms, one after the other.
+struct Faults {
     stage: Arc<Stage>,
     rng: StdRng,
     injected: usize,
 }
 
-impl Trouble {
-    fn one_more(&mut self) {
+impl Faults {
+    fn inject(&mut self) {
         if self.rng.random_ratio(1, 2) {
             let (fault, on) = self.of_the_cloud();
             let rule = volcengine::FaultRule::new(fault).times(1);
@@ -89,21 +81,21 @@ impl Trouble {
         }
     }
 
-    /// Those that have not struck yet are taken back.
+    /// Removes the faults that have not taken effect yet.
     fn end(&mut self) {
         let (cloud, chat) = (self.stage.cloud.faults(), self.stage.feishu.faults());
         let waiting = cloud.pending() + chat.pending();
         cloud.clear();
         chat.clear();
-        let struck = std::mem::take(&mut self.injected).saturating_sub(waiting);
-        self.stage.tally.faults.fetch_add(struck, std::sync::atomic::Ordering::Relaxed);
+        let used = std::mem::take(&mut self.injected).saturating_sub(waiting);
+        self.stage.tally.faults.fetch_add(used, std::sync::atomic::Ordering::Relaxed);
     }
 
-    /// Faults for so long, every 50 to 250 ms.
-    async fn last(&mut self, life: Duration) {
+    /// Injects faults every 50 to 250 ms for this long.
+    async fn run(&mut self, length: Duration) {
         let start = Instant::now();
-        while start.elapsed() < life {
-            self.one_more();
+        while start.elapsed() < length {
+            self.inject();
             let pause = self.rng.random_range(50..250);
             tokio::time::sleep(Duration::from_millis(pause)).await;
         }
@@ -112,34 +104,34 @@ impl Trouble {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "takes minutes: AIRGATE_SOAK_SECONDS says how many seconds, 240 where it does not"]
+#[ignore = "takes minutes: AIRGATE_SOAK_SECONDS sets the length, 240 by default"]
 async fn load_faults_and_restarts_lose_nothing_double_nothing_and_leak_nothing() {
     let (seed, seconds) = (seed(), setting("AIRGATE_SOAK_SECONDS", SECONDS));
     eprintln!("AIRGATE_SEED={seed}");
-    // What failed is tried again after pauses that double, to 5 min.
+    // The back-off grows to 5 min.
     let stage = Stage::start(seed, Duration::from_secs(900), "webhook").await;
     let rng = StdRng::seed_from_u64(seed);
-    let mut trouble = Trouble { stage: Arc::clone(&stage), rng, injected: 0 };
+    let mut faults = Faults { stage: Arc::clone(&stage), rng, injected: 0 };
     let start = Instant::now();
     let parts = parts::begin(&stage);
-    // Short lives.
+    // Short runs.
     while start.elapsed().as_secs() < seconds / 2 && !failed(&parts) {
         let process = stage.serve().await;
-        let life = trouble.rng.random_range(200..4_000);
-        trouble.last(Duration::from_millis(life)).await;
-        match trouble.rng.random_ratio(3, 5) {
+        let life = faults.rng.random_range(200..4_000);
+        faults.run(Duration::from_millis(life)).await;
+        match faults.rng.random_ratio(3, 5) {
             true => stage.kill(process),
             false => stage.stop(process).await,
         }
     }
-    // A long one.
+    // A long run.
     let process = stage.serve().await;
-    let mut seen = vec![memory(&process)];
+    let mut seen = vec![process.memory("VmRSS")];
     let part = Duration::from_secs(seconds / 2) / 8;
     for _ in 0..8 {
         if !failed(&parts) {
-            trouble.last(part).await;
-            seen.push(memory(&process));
+            faults.run(part).await;
+            seen.push(process.memory("VmRSS"));
         }
     }
     let load = counted(&stage.tally.acknowledged);
@@ -155,7 +147,7 @@ async fn load_faults_and_restarts_lose_nothing_double_nothing_and_leak_nothing()
         "load: {load} callbacks acknowledged in {} s ({} a minute), {} repeated, {} allocations\n\
          survived: {} faults, {} kills, {} orderly restarts\n\
          lost: 0, doubled: 0\n\
-         memory in KiB: {first} at the start of the last life, {last} at its end, {most} at most ({seen:?})",
+         memory in KiB: {first} at the start of the last run, {last} at its end, {most} at most ({seen:?})",
         under_load.as_secs(),
         load as u64 * 60 / under_load.as_secs().max(1),
         counted(&tally.repeated),

@@ -1,72 +1,66 @@
-//! Everything but the process: the platforms, a folder with configuration and store, and what is counted.
+//! Everything but the process: the environment, who does what, and what is counted.
 
-use std::path::PathBuf;
+use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use airgate::app::quota::Allocation;
 use airgate::clock::Clock;
-use airgate::domain::{
-    AccountId, BillPeriod, Money, Operator, ProjectInfo, ProjectName, User, UserKey, UserStatus,
-};
-use airgate::sandbox::feishu::{FakeFeishu, FeishuConfig};
-use airgate::sandbox::volcengine::FakeCloud;
-use airgate::sandbox::world::{FakeAccount, KeyStatus, World};
-use airgate::store::{AccountSecrets, Store, StoreError};
+use airgate::domain::{AccountId, BillPeriod, ProjectInfo, ProjectName, UserKey};
+use airgate::sandbox::world::{KeyStatus, World};
+use airgate::store::{Store, StoreError};
 use parking_lot::Mutex;
-use tempfile::TempDir;
-use tokio::net::TcpListener;
 
 use crate::books::Books;
-use crate::process::Process;
+use crate::shared::configuration::NOWHERE;
+use crate::shared::environment::{Environment, Options};
+use crate::shared::process::Process;
+use crate::shared::samples::{self, one_account, user_key};
+use crate::shared::wait::eventually;
 
 pub const ALERTS: &str = "oc_alerts";
 pub const HOOK: &str = "oc_hook";
 pub const TALK: &str = "oc_talk";
-const MASTER_KEY: &str = "7f3c0e8a91b2d4f6587a6b5c4d3e2f10aabbccddeeff00112233445566778899";
-/// Nobody listens there.
-const NOWHERE: &str = "http://127.0.0.1:1";
-/// What every user has to spend at the beginning.
+/// The note of the quota that users begin with.
 pub const FIRST_QUOTA: &str = "first quota";
 
-/// Whose quota is changed and nothing else.
+/// Users whose quota is changed.
 pub const BANKS: [&str; 3] = ["bank-1", "bank-2", "bank-3"];
-/// Whose projects change.
+/// Users whose projects are changed.
 pub const PLANNERS: [&str; 2] = ["plan-1", "plan-2"];
-/// Whose access is cut and restored by hand.
+/// Users whose access is cut and restored by hand.
 pub const GATES: [&str; 2] = ["gate-1", "gate-2"];
-/// Who spend until they are cut off.
+/// Users who spend until they are cut off.
 pub const SPENDERS: [&str; 3] = ["spend-1", "spend-2", "spend-3"];
-/// Who is topped up while being cut off.
+/// Users who are topped up while being cut off.
 pub const RACERS: [&str; 1] = ["race-1"];
-/// Whose settings change.
+/// Users whose settings are changed.
 pub const TUNED: [&str; 1] = ["tune-1"];
 /// Projects to choose from.
 pub const PROJECTS: [&str; 5] = ["p-a", "p-b", "p-c", "p-d", "p-e"];
-/// The policy that comes with a project.
+/// The policy that is attached with a project.
 pub const POLICY: &str = "ArkFullAccess";
 
-/// What was done and what happened, for the report.
+/// Counts for the report.
 #[derive(Debug, Default)]
 pub struct Tally {
-    /// Callbacks sent to the service, repeats included.
+    /// Callbacks sent to the service, repetitions included.
     pub requests: AtomicUsize,
-    /// Those that were answered.
+    /// Callbacks that were acknowledged.
     pub acknowledged: AtomicUsize,
-    /// Those that were answered and sent once more all the same.
+    /// Acknowledged callbacks that were repeated nevertheless.
     pub repeated: AtomicUsize,
     /// SIGKILLs.
     pub kills: AtomicUsize,
-    /// Those of them before it listened.
+    /// Kills before the service listened.
     pub at_start: AtomicUsize,
-    /// Those of them in the middle of a call to the cloud.
+    /// Kills in the middle of a call to the cloud.
     pub in_cloud_call: AtomicUsize,
-    /// Those of them in the middle of a delivery to Feishu.
+    /// Kills in the middle of a delivery to Feishu.
     pub in_delivery: AtomicUsize,
     /// SIGTERMs.
     pub stops: AtomicUsize,
-    /// Faults that struck.
+    /// Faults that took effect.
     pub faults: AtomicUsize,
 }
 
@@ -79,33 +73,31 @@ pub fn counted(counter: &AtomicUsize) -> usize {
 }
 
 pub struct Stage {
-    pub feishu: FakeFeishu,
-    pub cloud: FakeCloud,
-    pub clock: Clock,
+    environment: Environment,
     pub tally: Tally,
-    /// What the outside knows to be so.
+    /// What clients know to be true.
     pub books: Mutex<Books>,
     pub seed: u64,
-    /// Nothing that is waited for takes this long unless it is broken.
-    pub patience: Duration,
-    /// What processes that have ended had to say that should not be.
+    /// Nothing that a client waits for takes this long unless it is broken.
+    pub timeout: Duration,
+    /// Errors and panics that ended processes have logged.
     pub complaints: Mutex<Vec<String>>,
-    /// How events come: `feishu.mode`.
+    /// How events arrive: `feishu.mode`.
     mode: &'static str,
-    folder: TempDir,
     over: AtomicBool,
 }
 
-/// Users by the parts they play, two keys each of which one is active.
+impl Deref for Stage {
+    type Target = Environment;
+
+    fn deref(&self) -> &Environment {
+        &self.environment
+    }
+}
+
+/// A cloud with every user, each with an active and an inactive key.
 fn world(clock: &Clock) -> World {
-    let mut world = World::with_account(FakeAccount::new(
-        "main",
-        "云上主体",
-        2_100_000_001,
-        "AKLTmain0000000001",
-        "main-secret",
-    ));
-    world.rules.calls_per_second = None;
+    let mut world = one_account();
     for name in everybody() {
         world.account_mut("main").unwrap().add_user(name);
         for status in [KeyStatus::Active, KeyStatus::Inactive] {
@@ -115,7 +107,7 @@ fn world(clock: &Clock) -> World {
     for project in PROJECTS.into_iter().chain(SPENDERS).chain(RACERS) {
         world.account_mut("main").unwrap().add_project(project, project);
     }
-    // Something to page through.
+    // Several pages.
     for _ in 0..400 {
         world.account_mut("main").unwrap().spend("default", 1.into(), BillPeriod::of(clock.now()));
     }
@@ -129,18 +121,18 @@ pub fn everybody() -> impl Iterator<Item = &'static str> {
 
 /// `main/…`
 pub fn key(name: &str) -> UserKey {
-    format!("main/{name}").parse().unwrap()
+    user_key(&format!("main/{name}"))
 }
 
-/// The administrator who looks after a user.
+/// The administrator who works on a user.
 pub fn keeper(name: &str) -> String {
     format!("ou_{}", name.replace('-', "_"))
 }
 
-/// Who writes, beside the keepers.
+/// People who write, besides the keepers.
 pub const OTHERS: [&str; 3] = ["ou_maker", "ou_talker", "ou_viewer"];
 
-/// The seed of this run: given, or a new one.
+/// The seed of this run: the given one, or a random one.
 pub fn seed() -> u64 {
     match std::env::var("AIRGATE_SEED") {
         Ok(text) => text.parse().expect("AIRGATE_SEED is a number"),
@@ -149,213 +141,142 @@ pub fn seed() -> u64 {
 }
 
 /// A number from the environment.
-pub fn setting(name: &str, usual: u64) -> u64 {
-    std::env::var(name).map_or(usual, |text| text.parse().expect("a whole number"))
+pub fn setting(name: &str, default: u64) -> u64 {
+    std::env::var(name).map_or(default, |text| text.parse().expect("a whole number"))
 }
 
 impl Stage {
-    pub async fn start(seed: u64, patience: Duration, mode: &'static str) -> Arc<Self> {
+    pub async fn start(seed: u64, timeout: Duration, mode: &'static str) -> Arc<Self> {
         let clock = Clock::system();
-        let loopback = || TcpListener::bind("127.0.0.1:0");
-        let cloud = FakeCloud::start(loopback().await.unwrap(), world(&clock), clock.clone()).await;
-        let mut chat = FeishuConfig::new("cli_kills", "kills-secret", "kills-token");
-        chat.encrypt_key = Some("kills-encrypt-key".to_owned());
-        chat.rate_limits = false;
-        chat.reply_timeout = match mode {
-            // On a line that broke nobody answers any more: what was pushed there is pushed again after so long.
+        let feishu = match mode {
+            // Events that were pushed over a broken connection are pushed again after this.
             "websocket" => Duration::from_millis(700),
-            // As far as this machine is concerned: what counts here is not how fast it is.
+            // The speed of this machine is not what is tested.
             _ => Duration::from_secs(20),
         };
-        let feishu = FakeFeishu::start(loopback().await.unwrap(), chat, clock.clone()).unwrap();
+        let options =
+            Options { clock: clock.clone(), feishu_timeout: Some(feishu), ..Options::default() };
+        let environment = Environment::with(world(&clock), options).await;
+        let feishu = &environment.feishu;
         for (n, person) in everybody().map(keeper).chain(OTHERS.map(str::to_owned)).enumerate() {
-            feishu.add_person(&person, &person, &format!("138000{n:05}"));
+            feishu.add_person(&person, &person, &format!("139000{n:05}"));
         }
-        for chat in [ALERTS, HOOK, TALK] {
+        for chat in [HOOK, TALK] {
             feishu.add_group(chat, chat);
         }
         feishu.set_service_url(NOWHERE);
+        let hook = feishu.add_hook("hook-id-0001", Some("hook-secret"), HOOK);
+        let mut admins: Vec<String> = everybody().map(keeper).collect();
+        admins.extend(["ou_maker".to_owned(), "ou_talker".to_owned()]);
+        let configuration = environment
+            .configuration()
+            .set("feishu.mode", mode)
+            .set("feishu.admins", admins)
+            .set("feishu.viewers", vec!["ou_viewer"])
+            .set("feishu.alert_webhook_url", hook)
+            .set("feishu.alert_webhook_secret", "hook-secret")
+            .set("store.backup_dir", "backups")
+            .set("store.backup_keep", 3)
+            .set("access.project_policies", vec![POLICY])
+            .set("monitor.interval_seconds", 1);
+        environment.home.configure(&configuration);
         let stage = Self {
-            feishu,
-            cloud,
-            clock,
+            environment,
             tally: Tally::default(),
             books: Mutex::default(),
             seed,
-            patience,
+            timeout,
             complaints: Mutex::default(),
             mode,
-            folder: tempfile::tempdir().unwrap(),
             over: AtomicBool::new(false),
         };
-        stage.configure(mode);
-        stage.furnish();
+        stage.fill_store();
         Arc::new(stage)
     }
 
-    fn configure(&self, mode: &str) {
-        let (feishu, cloud) = (self.feishu.url(), self.cloud.url());
-        let hook = self.feishu.add_hook("hook-id-0001", Some("hook-secret"), HOOK);
-        let mut admins: Vec<String> = everybody().map(keeper).collect();
-        admins.extend(["ou_maker".to_owned(), "ou_talker".to_owned()]);
-        let text = format!(
-            r#"
-[server]
-listen = "127.0.0.1:0"
-[feishu]
-mode = "{mode}"
-base_url = "{feishu}"
-app_id = "cli_kills"
-app_secret = "kills-secret"
-verification_token = "kills-token"
-encrypt_key = "kills-encrypt-key"
-admins = {admins:?}
-viewers = ["ou_viewer"]
-alert_chat_id = "{ALERTS}"
-alert_webhook_url = "{hook}"
-alert_webhook_secret = "hook-secret"
-[volcengine]
-iam_endpoint = "{cloud}"
-billing_endpoint = "{cloud}"
-qps = 1000
-[store]
-path = "data/airgate.redb"
-backup_dir = "backups"
-backup_keep = 3
-[access]
-project_policies = ["{POLICY}"]
-[monitor]
-interval_seconds = 1
-[security]
-master_key = "{MASTER_KEY}"
-"#
-        );
-        std::fs::write(self.config(), text).unwrap();
-    }
-
-    /// A store with the account, its projects and users; the spenders with a project and something to spend.
-    fn furnish(&self) {
-        self.in_store(|store| {
-            let (now, main) = (self.clock.now(), AccountId::new("main").unwrap());
-            let secrets = self.cloud.read(|world| AccountSecrets {
-                access_key_id: world.accounts[0].access_key_id().to_owned().into(),
-                secret_key: world.accounts[0].secret_key().to_owned().into(),
-            });
-            store.save_account(&main, "云上主体", &secrets, now).unwrap();
-            let names = PROJECTS.into_iter().chain(SPENDERS).chain(RACERS);
-            let projects: Vec<ProjectInfo> = names
-                .map(|name| ProjectInfo {
-                    account: main.clone(),
-                    name: ProjectName::new(name).unwrap(),
-                    display_name: name.to_owned(),
-                })
-                .collect();
-            let quota = |name: &str| match name {
-                name if BANKS.contains(&name) => Some(100_000_000),
-                name if SPENDERS.contains(&name) || RACERS.contains(&name) => Some(10_000),
-                _ => None,
-            };
-            let furnished = store.write(|tx| {
-                tx.replace_projects(&main, &projects, now)?;
-                for name in everybody() {
-                    let mut record = User::new(key(name), now);
-                    record.status = UserStatus::Active;
-                    tx.put_user(&record)?;
-                    if SPENDERS.contains(&name) || RACERS.contains(&name) {
-                        let new = airgate::app::projects::NewLink {
-                            chosen: name.to_owned(),
-                            ..Default::default()
-                        };
-                        airgate::app::projects::add(tx, &key(name), &new, now).unwrap();
-                    }
-                    if let Some(fen) = quota(name) {
-                        let amount = Money::from_fen(fen);
-                        let operator = &Operator::System;
-                        let new =
-                            Allocation { user: &key(name), amount, note: FIRST_QUOTA, operator };
-                        airgate::app::quota::book(tx, &new, now).unwrap();
-                        self.books.lock().booked(name, FIRST_QUOTA, amount);
-                    }
-                }
+    /// Creates a store with the account, its projects and users, and gives users projects and quota by their parts.
+    fn fill_store(&self) {
+        let (store, now) = (self.home.store(), self.clock.now());
+        self.register_accounts(&store);
+        let account = AccountId::new("main").unwrap();
+        let projects: Vec<ProjectInfo> = PROJECTS
+            .into_iter()
+            .chain(SPENDERS)
+            .chain(RACERS)
+            .map(|name| ProjectInfo {
+                account: account.clone(),
+                name: ProjectName::new(name).unwrap(),
+                display_name: name.to_owned(),
+            })
+            .collect();
+        store
+            .write(|tx| {
+                tx.replace_projects(&account, &projects, now)?;
                 Ok::<_, StoreError>(())
-            });
-            furnished.unwrap();
-        });
-    }
-
-    pub fn config(&self) -> PathBuf {
-        self.folder.path().join("config.toml")
-    }
-
-    pub fn backups(&self) -> PathBuf {
-        self.folder.path().join("backups")
-    }
-
-    /// Opens a store while no process has it.
-    pub fn open(&self, path: &std::path::Path) -> Store {
-        let key: [u8; 32] = hex::decode(MASTER_KEY).unwrap().try_into().unwrap();
-        Store::open(path, &key).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
-    }
-
-    /// Looks into the store while no process has it.
-    pub fn in_store<T>(&self, look: impl FnOnce(&Store) -> T) -> T {
-        look(&self.open(&self.folder.path().join("data/airgate.redb")))
-    }
-
-    /// Starts the process and waits until it can be reached.
-    pub async fn serve(&self) -> Process {
-        let mut process = Process::start(&self.config(), "info");
-        let start = Instant::now();
-        while !self.listens(&process) {
-            if let Some(status) = process.child.try_wait().unwrap() {
-                panic!("seed {}: it ended with {status}: {}", self.seed, process.log.lock());
+            })
+            .unwrap();
+        for name in everybody() {
+            let key = format!("main/{name}");
+            samples::add_users(&store, &[&key], now);
+            let spends = SPENDERS.contains(&name) || RACERS.contains(&name);
+            if spends {
+                samples::link(&store, &key, name, "", now);
             }
-            assert!(start.elapsed() < self.patience, "seed {}: it does not start", self.seed);
-            tokio::time::sleep(Duration::from_millis(2)).await;
+            let quota = if BANKS.contains(&name) {
+                "1000000"
+            } else if spends {
+                "100"
+            } else {
+                continue;
+            };
+            samples::allocate(&store, &key, quota, FIRST_QUOTA, now);
+            self.books.lock().booked(name, FIRST_QUOTA, quota.parse().unwrap());
         }
-        process
     }
 
-    /// Whether the process can be reached by now; clients are told where.
-    fn listens(&self, process: &Process) -> bool {
-        let Some(address) = process.address() else { return false };
-        if self.mode == "websocket" && self.feishu.connections().overview().open == 0 {
-            return false;
+    /// Reads the store while no process has it open.
+    pub fn in_store<T>(&self, look: impl FnOnce(&Store) -> T) -> T {
+        look(&self.home.store())
+    }
+
+    /// Starts the process and waits until events reach it.
+    pub async fn serve(&self) -> Process {
+        let process = self.home.start("info");
+        let address = process.listening();
+        if self.mode == "websocket" {
+            let connections = self.feishu.connections();
+            eventually("the long connection", || connections.overview().open > 0).await;
         }
         self.feishu.set_service_url(&format!("http://{address}"));
-        true
+        process
     }
 
     /// SIGKILL.
     pub fn kill(&self, process: Process) {
-        let log = Arc::clone(&process.log);
-        // What is under way is cut off; what comes now does not reach whoever gets the port next.
+        // Requests in flight are cut off; later ones must not reach whoever gets the port next.
         self.feishu.set_service_url(NOWHERE);
-        process.kill();
+        self.read_log(&process.kill());
         count(&self.tally.kills);
-        self.read_log(&log);
     }
 
-    /// SIGTERM: it ends by itself, with 0.
+    /// SIGTERM: the process ends by itself, with 0.
     pub async fn stop(&self, process: Process) {
-        let log = Arc::clone(&process.log);
-        let (status, took) =
-            tokio::task::spawn_blocking(move || process.terminate()).await.unwrap();
+        let stopped = tokio::task::spawn_blocking(move || process.terminate()).await.unwrap();
         self.feishu.set_service_url(NOWHERE);
-        assert_eq!(status.code(), Some(0), "seed {}: {}", self.seed, log.lock());
-        assert!(took < Duration::from_secs(20), "seed {}: stopped after {took:?}", self.seed);
+        let (seed, took) = (self.seed, stopped.took);
+        assert_eq!(stopped.status.code(), Some(0), "seed {seed}: {}", stopped.log);
+        assert!(took < Duration::from_secs(20), "seed {seed}: stopped after {took:?}");
         count(&self.tally.stops);
-        self.read_log(&log);
+        self.read_log(&stopped.log);
     }
 
-    /// What is an error to the service itself, faults of others aside, is one here.
-    fn read_log(&self, log: &Mutex<String>) {
-        let log = log.lock();
+    /// Collects what the service logged as its own errors; faults of the platforms are warnings.
+    fn read_log(&self, log: &str) {
         let bad = |line: &&str| line.contains("\"ERROR\"") || line.contains("panicked");
         self.complaints.lock().extend(log.lines().filter(bad).map(str::to_owned));
     }
 
-    /// Clients finish what they have begun.
+    /// Tells clients to finish what they have begun.
     pub fn finish(&self) {
         self.over.store(true, Ordering::SeqCst);
     }
@@ -364,14 +285,14 @@ master_key = "{MASTER_KEY}"
         self.over.load(Ordering::SeqCst)
     }
 
-    /// Waits until `found` finds something.
+    /// Waits until there is a value, and returns it.
     pub async fn until<T>(&self, what: &str, mut found: impl FnMut() -> Option<T>) -> T {
         let start = Instant::now();
         loop {
             if let Some(found) = found() {
                 return found;
             }
-            if start.elapsed() > self.patience {
+            if start.elapsed() > self.timeout {
                 self.give_up(what);
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
@@ -379,6 +300,11 @@ master_key = "{MASTER_KEY}"
     }
 
     pub fn give_up(&self, what: &str) -> ! {
-        panic!("seed {}: waited in vain: {what}\n{:#?}", self.seed, self.complaints.lock())
+        panic!(
+            "seed {}: waited {:?} for {what}\n{:#?}",
+            self.seed,
+            self.timeout,
+            self.complaints.lock()
+        )
     }
 }

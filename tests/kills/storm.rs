@@ -1,4 +1,4 @@
-//! The storm: the process is killed again and again, at random moments and in the middle of calls, while clients go on.
+//! The storm: the process is killed again and again, at random moments and in the middle of calls, while clients continue.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -8,15 +8,15 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use tokio::task::JoinHandle;
 
-use crate::process::Process;
+use crate::shared::process::Process;
 use crate::stage::{Stage, count, counted, seed, setting};
 use crate::{checks, parts};
 
-/// Kills of a plain `cargo test`.
+/// Kills in a plain `cargo test`.
 const KILLS: u64 = 240;
-/// Between two looks at the store while clients are at it.
-const LOOK_EVERY: u64 = 40;
-/// Calls to the cloud in whose middle the process is killed.
+/// Kills between two checks of the store while clients are working.
+const CHECK_EVERY: u64 = 40;
+/// Calls to the cloud during which the process is killed.
 const CLOUD_CALLS: [&str; 11] = [
     "ListSplitBillDetail",
     "ListAccessKeys",
@@ -30,10 +30,10 @@ const CLOUD_CALLS: [&str; 11] = [
     "CreateLoginProfile",
     "CreateAccessKey",
 ];
-/// And those to Feishu.
+/// Calls to Feishu during which it is killed.
 const CHAT_CALLS: [&str; 6] = ["send", "reply", "patch", "hook", "file", "token"];
-/// A call that is waited for, and does not come, is waited for so long.
-const CALL_COMES: Duration = Duration::from_millis(500);
+/// How long a kill waits for its call, which may not come.
+const CALL_TIMEOUT: Duration = Duration::from_millis(500);
 
 pub struct Killer {
     stage: Arc<Stage>,
@@ -48,7 +48,7 @@ impl Killer {
         Self { stage: Arc::clone(stage), rng, start: Duration::from_millis(50) }
     }
 
-    /// A life of the process, and its end.
+    /// Starts the process and kills it.
     pub async fn strike(&mut self) {
         if self.rng.random_ratio(1, 6) {
             return self.at_start().await;
@@ -67,9 +67,9 @@ impl Killer {
         }
     }
 
-    /// Before it listens, as far as that can be hit.
+    /// Kills the process before it listens, if the timing is right.
     async fn at_start(&mut self) {
-        let process = Process::start(&self.stage.config(), "info");
+        let process = self.stage.home.start("info");
         let life = self.rng.random_range(0..=self.start.as_micros()) as u64;
         tokio::time::sleep(Duration::from_micros(life)).await;
         if process.address().is_none() {
@@ -78,7 +78,7 @@ impl Killer {
         self.stage.kill(process);
     }
 
-    /// While the cloud has a call, which it carries out or does not.
+    /// Kills the process during a call to the cloud, which is carried out or not.
     async fn in_cloud_call(&mut self, process: Process) {
         use volcengine::{Fault, FaultRule};
         let action = CLOUD_CALLS[self.rng.random_range(0..CLOUD_CALLS.len())];
@@ -96,7 +96,7 @@ impl Killer {
         self.stage.cloud.faults().clear();
     }
 
-    /// While Feishu has a request, which it carries out or does not.
+    /// Kills the process during a call to Feishu, which is carried out or not.
     async fn in_delivery(&mut self, process: Process) {
         use feishu::{Fault, FaultRule};
         let endpoint = CHAT_CALLS[self.rng.random_range(0..CHAT_CALLS.len())];
@@ -112,18 +112,19 @@ impl Killer {
     }
 }
 
-async fn comes(struck: impl Fn() -> bool) -> bool {
+/// Waits for a call. Returns whether it came.
+async fn comes(came: impl Fn() -> bool) -> bool {
     let start = Instant::now();
-    while start.elapsed() < CALL_COMES {
-        if struck() {
+    while start.elapsed() < CALL_TIMEOUT {
+        if came() {
             return true;
         }
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
-    struck()
+    came()
 }
 
-/// Clients end, and what is owed is done. The process is stopped then.
+/// Waits until clients have finished and nothing is owed, then stops the process.
 pub async fn settle(stage: &Arc<Stage>, process: Process, parts: Vec<JoinHandle<()>>) {
     stage.finish();
     for part in parts {
@@ -132,14 +133,14 @@ pub async fn settle(stage: &Arc<Stage>, process: Process, parts: Vec<JoinHandle<
     let start = Instant::now();
     let mut process = process;
     loop {
-        // The store is its own while it runs: it is stopped to be looked into.
+        // The process has the store open while it runs, so it is stopped for each check.
         tokio::time::sleep(Duration::from_millis(700)).await;
         stage.stop(process).await;
         let owed = stage.in_store(checks::owed);
         if owed == 0 {
             return;
         }
-        if start.elapsed() > stage.patience {
+        if start.elapsed() > stage.timeout {
             stage.give_up(&format!("{owed} things are still owed"));
         }
         process = stage.serve().await;
@@ -157,7 +158,7 @@ async fn hundreds_of_kills_lose_nothing_and_do_nothing_twice() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nor_do_they_where_events_come_over_the_long_connection() {
+async fn kills_lose_nothing_when_events_arrive_over_the_long_connection() {
     storm("websocket", setting("AIRGATE_KILLS", KILLS) / 4).await;
 }
 
@@ -173,7 +174,7 @@ async fn storm(mode: &'static str, kills: u64) {
         if failed(&parts) {
             break;
         }
-        if n % LOOK_EVERY == 0 {
+        if n % CHECK_EVERY == 0 {
             checks::midway(&stage);
         }
     }

@@ -1,6 +1,6 @@
 //! The pictures of `docs/cards`: every card with the demo's data, in both languages, as the demo's page draws them.
 //!
-//! `cargo test --test pictures -- --ignored` takes them anew. Needs Chromium, chromedriver, a font for Chinese
+//! `cargo test --test pictures -- --ignored` retakes them. Needs Chromium, chromedriver, a font for Chinese
 //! (fonts-noto-cjk) and, for small files, pngquant. Look at them before committing.
 
 #![allow(
@@ -12,8 +12,10 @@
 )]
 
 #[allow(dead_code)] // The browser tests use more of it.
-#[path = "../browser/bed.rs"]
+#[path = "../browser/bed/mod.rs"]
 mod bed;
+#[path = "../shared/mod.rs"]
+mod shared;
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -66,7 +68,7 @@ const FURTHER: [&str; 17] = [
     "alert_test",
 ];
 
-/// Which pictures show what a template makes.
+/// A picture for each template.
 const TEMPLATES: [(&str, &str); 21] = [
     ("access", "disable"),
     ("accounts", "accounts"),
@@ -100,7 +102,7 @@ fn folder() -> PathBuf {
 }
 
 async fn take(bed: &Bed, name: &str) {
-    // A card that changed says so for a moment.
+    // A card that has changed says so for a moment.
     bed.until(
         "![...document.querySelectorAll('.is-updated, .updated-flag, .toast')].some((node) => node.checkVisibility())",
     )
@@ -124,7 +126,7 @@ async fn take(bed: &Bed, name: &str) {
     std::fs::write(folder().join(format!("{name}.{locale}.png")), png).unwrap();
 }
 
-/// Leaves one card of the conversation: the last that matches.
+/// Hides all cards of the conversation but the last that matches.
 async fn only(bed: &Bed, card: &str) {
     let wanted = format!(
         "[...document.querySelectorAll('.message.is-card')].filter((row) => {{ \
@@ -147,7 +149,7 @@ async fn only_showing(bed: &Bed, text: &str) {
     only(bed, &format!("card.textContent.includes({})", json!(text))).await;
 }
 
-/// The service's words in the language of the pictures.
+/// A text of the service in the language of the pictures.
 fn word(bed: &Bed, key: &str, arguments: &[(&str, &dyn std::fmt::Display)]) -> String {
     let english = bed.browser.locale == "en_us";
     Wording::new(if english { Locale::EnUs } else { Locale::ZhCn }).t(key, arguments)
@@ -161,7 +163,7 @@ async fn switch_to(bed: &Bed, english: &str, chinese: &str) {
 
 const CHANGED: &str = "document.querySelectorAll('.message-time .changed').length";
 
-/// A user is made, in a cloud that makes no access key at first.
+/// A user is created, in a cloud that refuses the access key at first.
 async fn take_creation(bed: &Bed) {
     bed.click(&last("button.select"), &word(bed, "create.choose_account", &[])).await;
     bed.click(".popup [role=option]", "").await;
@@ -244,7 +246,7 @@ async fn take_all(bed: &Bed) {
     switch_to(bed, "stranger", "陌生人").await;
     bed.ask("/users").await;
     take(bed, "refused").await;
-    // What takes long: the cloud answers nothing.
+    // A command in progress: the cloud does not answer.
     switch_to(bed, "admin", "管理员").await;
     choose(bed, "volcengine", "timeout").await;
     bed.ask("/sync").await;
@@ -252,7 +254,7 @@ async fn take_all(bed: &Bed) {
     choose(bed, "volcengine", "none").await;
 }
 
-/// Shrinks the pictures where pngquant is there, and lists them for readers.
+/// Shrinks the pictures if pngquant is installed, and writes the index.
 fn finish() {
     let names: Vec<&str> = names().collect();
     let files: Vec<PathBuf> = names
@@ -275,10 +277,10 @@ fn finish() {
         .args(&files)
         .status();
     if shrunk.is_err() {
-        eprintln!("pngquant is not there: the pictures are larger than they need be");
+        eprintln!("pngquant is not installed: the pictures are larger than necessary");
     }
     let mut index = String::from(
-        "# The cards\n\nAs the demo's page draws them; `cargo test --test pictures -- --ignored` takes them anew.\n\n\
+        "# The cards\n\nAs the demo's page draws them; `cargo test --test pictures -- --ignored` retakes them.\n\n\
          | card | zh_cn | en_us |\n| --- | --- | --- |\n",
     );
     for name in names {
@@ -313,7 +315,7 @@ fn every_template_has_its_picture_in_both_languages() {
     let wanted = |name: &'static str| ["zh_cn", "en_us"].map(|locale| format!("{name}.{locale}"));
     assert_eq!(files("docs/cards", ".png"), names().flat_map(wanted).collect());
     let mut templates = files("cards", ".json.j2");
-    assert!(templates.remove("parts"), "what templates share makes no card");
+    assert!(templates.remove("parts"), "the macros that templates share are no card");
     assert_eq!(templates, TEMPLATES.iter().map(|(template, _)| (*template).to_owned()).collect());
     for (template, picture) in TEMPLATES {
         assert!(names().any(|name| name == picture), "{template} is not shown");

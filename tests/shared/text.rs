@@ -1,54 +1,30 @@
-//! What people read on cards.
+//! The texts that people should read: those of the Chinese catalogue, by key. A test spells a text out only where its
+//! wording is what is tested.
 
-use airgate::sandbox::feishu::Message;
-use serde_json::Value;
+use std::fmt::Display;
 
-/// Every text of a card, in order, joined by line feeds: what a person reads, markdown's entities included.
-pub fn text_of(message: &Message) -> String {
-    fn collect(value: &Value, texts: &mut Vec<String>) {
-        match value {
-            Value::Object(members) => {
-                for (name, member) in members {
-                    match member {
-                        Value::String(text) if name == "content" => texts.push(text.clone()),
-                        member if name != "value" => collect(member, texts),
-                        _ => {}
-                    }
-                }
-            }
-            Value::Array(items) => items.iter().for_each(|item| collect(item, texts)),
-            _ => {}
-        }
-    }
-    let mut texts = Vec::new();
-    collect(&serde_json::from_str(&message.content).unwrap(), &mut texts);
-    shown(&texts.join("\n"))
+use airgate::cards::{Locale, Wording};
+
+/// The text of this key, with its placeholders filled in.
+pub fn text(key: &str, arguments: &[(&str, &dyn Display)]) -> String {
+    let text = Wording::new(Locale::ZhCn).t(key, arguments);
+    assert_ne!(text, key, "there is no such text");
+    text
 }
 
-/// Text with its entities as the characters that they stand for.
-pub fn shown(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some((before, after)) = rest.split_once('&') {
-        out.push_str(before);
-        rest = after;
-        let entity = after.split_once(';').and_then(|(name, after)| {
-            let c = match name {
-                "lt" => '<',
-                "gt" => '>',
-                "amp" => '&',
-                name => char::from_u32(name.strip_prefix('#')?.parse().ok()?)?,
-            };
-            Some((c, after))
-        });
-        match entity {
-            Some((c, after)) => {
-                out.push(c);
-                rest = after;
-            }
-            None => out.push('&'),
-        }
-    }
-    out.push_str(rest);
-    out
+/// A text without placeholders.
+pub fn phrase(key: &str) -> String {
+    text(key, &[])
+}
+
+/// The longest piece of a text that its placeholders leave: for texts whose arguments a test does not know.
+pub fn fragment(key: &str) -> String {
+    const CATALOGUE: &str = include_str!("../../cards/locales/zh_cn.toml");
+    let catalogue: toml::Table = CATALOGUE.parse().unwrap();
+    let (section, name) = key.split_once('.').unwrap();
+    let template = catalogue[section][name].as_str().unwrap();
+    let pieces = template.split('{').map(|piece| piece.rsplit('}').next().unwrap());
+    let longest = pieces.max_by_key(|piece| piece.chars().count()).unwrap();
+    assert!(longest.chars().count() >= 2, "{key} is little but placeholders: {template}");
+    longest.trim().to_owned()
 }

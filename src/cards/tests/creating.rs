@@ -1,4 +1,4 @@
-//! Cards of making a user.
+//! Cards of creating a user.
 
 use super::samples::{self, Size};
 use super::*;
@@ -90,16 +90,16 @@ fn halted(size: Size, creation: Creation) -> Creation {
     Creation { halt: Some(Halt::Cloud { reason }), ..creation }
 }
 
-pub fn all(cards: &Cards, look: &Look, size: Size, push: &mut impl FnMut(&str, Card)) {
+pub fn all(cards: &Cards, ctx: &CardContext, size: Size, push: &mut impl FnMut(&str, Card)) {
     let small = size == Size::Small;
     let (several, many) = if small { (2, 3) } else { (10, 200) };
-    push("create", cards.create(&view(size, 1, many), look));
-    push("create_accounts", cards.create(&view(size, several, many), look));
-    push("create_unlisted", cards.create(&view(size, 1, 0), look));
-    push("creating", cards.creating(&samples::key(size, 0), look));
-    push("creation", cards.creation(&creation(size), "云上主体", look));
+    push("create", cards.create(&view(size, 1, many), ctx));
+    push("create_accounts", cards.create(&view(size, several, many), ctx));
+    push("create_unlisted", cards.create(&view(size, 1, 0), ctx));
+    push("creating", cards.creating(&samples::key(size, 0), ctx));
+    push("creation", cards.creation(&creation(size), "云上主体", ctx));
     let half = Creation { key: KeyStep::Open, ..creation(size) };
-    push("creation_half", cards.creation(&halted(size, half), "云上主体", look));
+    push("creation_half", cards.creation(&halted(size, half), "云上主体", ctx));
     let unclear = Creation {
         user: Step::Tried,
         linked: false,
@@ -109,10 +109,10 @@ pub fn all(cards: &Cards, look: &Look, size: Size, push: &mut impl FnMut(&str, C
         sent: SecretsSent::None,
         ..creation(size)
     };
-    push("creation_unclear", cards.creation(&halted(size, unclear), "云上主体", look));
+    push("creation_unclear", cards.creation(&halted(size, unclear), "云上主体", ctx));
     let reason = samples::text(size, 300);
     let lost = Creation { sent: SecretsSent::Lost { reason }, ..creation(size) };
-    push("creation_lost", cards.creation(&lost, "云上主体", look));
+    push("creation_lost", cards.creation(&lost, "云上主体", ctx));
     let user = samples::key(size, 0);
     let secrets = cards.secrets(&SecretsView {
         user: &user,
@@ -125,7 +125,7 @@ pub fn all(cards: &Cards, look: &Look, size: Size, push: &mut impl FnMut(&str, C
 
 #[test]
 fn a_refused_form_comes_back_as_it_was() {
-    let cards = Cards::new(Locale::ZhCn, OpSource::Counter);
+    let cards = Cards::new(Locale::ZhCn, OpIds::Counter);
     let typed = [
         ("username", "al ice"),
         ("email", "a@b.cn"),
@@ -135,8 +135,8 @@ fn a_refused_form_comes_back_as_it_was() {
         ("access_key", "true"),
     ];
     let typed = typed.map(|(name, value)| (name.to_owned(), value.to_owned()));
-    let look = Look::new(Role::Admin, samples::now()).with_form(typed.into());
-    let card = cards.create(&view(Size::Small, 2, 3), &look).value();
+    let ctx = CardContext::new(Role::Admin, samples::now()).with_form(typed.into());
+    let card = cards.create(&view(Size::Small, 2, 3), &ctx).value();
     let mut all = Vec::new();
     objects(&card, &mut all);
     let field = |name: &str, member: &str| {

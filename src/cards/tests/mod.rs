@@ -1,12 +1,11 @@
-//! Every card with small, large and hostile data, in both languages and for every role: checked by the strict card
-//! checker, looked at for markup that came from outside, and snapshotted.
+//! Every card with small, large and hostile data, in both languages and for every role: validated by the strict card
+//! checker, searched for markup from outside text, and compared with snapshots. What its controls carry is compared with
+//! the table of actions in `bot/actions/tests.rs`.
 
 mod admin;
 mod creating;
-mod samples;
+pub(crate) mod samples;
 mod watch;
-
-use std::collections::BTreeSet;
 
 use serde_json::Value;
 
@@ -16,17 +15,17 @@ use crate::domain::{AccessGoal, HeldPolicy, PolicyKind, PolicyScope};
 use crate::sandbox::feishu::cards::{Via, check_card};
 use samples::Size;
 
-/// One card to be checked: its name, the card, and how it travels.
-struct Sample {
-    name: String,
-    card: Card,
+/// One card to check: its name, the card, and how it is sent.
+pub(crate) struct Sample {
+    pub(crate) name: String,
+    pub(crate) card: Card,
     via: Via,
 }
 
-fn look(role: Role, size: Size) -> Look {
-    let look = Look::new(role, samples::now());
+fn context_for(role: Role, size: Size) -> CardContext {
+    let ctx = CardContext::new(role, samples::now());
     match size {
-        Size::Small => look,
+        Size::Small => ctx,
         Size::Large | Size::Hostile => {
             let text = samples::text(size, 400);
             let values = [
@@ -56,46 +55,46 @@ fn look(role: Role, size: Size) -> Look {
                 filter: UserFilter::Unallocated,
                 query: samples::text(size, 24),
             };
-            look.with_banner(Tone::Error, text).with_form(values.into()).with_back(Some(back))
+            ctx.with_banner(Tone::Error, text).with_form(values.into()).with_back(Some(back))
         }
     }
 }
 
 fn all(cards: &Cards, role: Role, size: Size) -> Vec<Sample> {
-    let look = look(role, size);
+    let ctx = context_for(role, size);
     let mut out = Vec::new();
     let mut push = |name: &str, card: Card| {
         out.push(Sample { name: name.to_owned(), card, via: Via::Send });
     };
-    push("users", cards.users(&samples::users(size), &look));
-    push("users_none", cards.users(&samples::no_users(), &look));
-    push("user", cards.user(&samples::detail(size), &look));
-    push("user_pending", cards.user(&samples::pending_detail(size), &look));
-    push("user_gone", cards.user(&samples::gone_detail(size), &look));
-    push("projects", cards.projects(&samples::projects(size), &look));
-    push("projects_none", cards.projects(&samples::no_projects(), &look));
-    push("quota", cards.quota(&samples::quota(size), &look));
-    push("quota_none", cards.quota(&samples::no_quota(), &look));
-    push("billing", cards.billing(&samples::billing(size), &look));
-    push("billing_user", cards.billing(&samples::billing_of_user(size), &look));
-    push("billing_none", cards.billing(&samples::no_billing(), &look));
-    push("alerts", cards.alerts(&watch::alerts(size), &look));
-    push("alerts_none", cards.alerts(&watch::no_alerts(), &look));
-    push("monitor", cards.monitor(&watch::monitor(size), &look));
-    push("monitor_never", cards.monitor(&watch::new_monitor(), &look));
-    creating::all(cards, &look, size, &mut push);
-    push("settings", cards.settings(&admin::settings(size), &look));
-    push("settings_none", cards.settings(&admin::no_settings(), &look));
-    push("configure", cards.configure(&samples::detail(size), &samples::people(size), &look));
-    push("configure_gone", cards.configure(&samples::gone_detail(size), &[], &look));
-    push("accounts", cards.accounts(&admin::accounts(size, false), &look));
-    push("accounts_replace", cards.accounts(&admin::accounts(size, true), &look));
-    push("accounts_none", cards.accounts(&admin::no_accounts(), &look));
-    push("me", cards.me(&admin::me(size), &look));
-    push("me_nobody", cards.me(&MeView { users: vec![], ..admin::me(size) }, &look));
-    push("help", cards.help(&watch::help(size), &look));
-    push("candidates", cards.candidates(&watch::candidates(size), &look));
-    push("candidates_nobody", cards.candidates(&watch::nobody(size), &look));
+    push("users", cards.users(&samples::users(size), &ctx));
+    push("users_none", cards.users(&samples::no_users(), &ctx));
+    push("user", cards.user(&samples::detail(size), &ctx));
+    push("user_pending", cards.user(&samples::pending_detail(size), &ctx));
+    push("user_gone", cards.user(&samples::gone_detail(size), &ctx));
+    push("projects", cards.projects(&samples::projects(size), &ctx));
+    push("projects_none", cards.projects(&samples::no_projects(), &ctx));
+    push("quota", cards.quota(&samples::quota(size), &ctx));
+    push("quota_none", cards.quota(&samples::no_quota(), &ctx));
+    push("billing", cards.billing(&samples::billing(size), &ctx));
+    push("billing_user", cards.billing(&samples::billing_of_user(size), &ctx));
+    push("billing_none", cards.billing(&samples::no_billing(), &ctx));
+    push("alerts", cards.alerts(&watch::alerts(size), &ctx));
+    push("alerts_none", cards.alerts(&watch::no_alerts(), &ctx));
+    push("monitor", cards.monitor(&watch::monitor(size), &ctx));
+    push("monitor_never", cards.monitor(&watch::new_monitor(), &ctx));
+    creating::all(cards, &ctx, size, &mut push);
+    push("settings", cards.settings(&admin::settings(size), &ctx));
+    push("settings_none", cards.settings(&admin::no_settings(), &ctx));
+    push("configure", cards.configure(&samples::detail(size), &samples::people(size), &ctx));
+    push("configure_gone", cards.configure(&samples::gone_detail(size), &[], &ctx));
+    push("accounts", cards.accounts(&admin::accounts(size, false), &ctx));
+    push("accounts_replace", cards.accounts(&admin::accounts(size, true), &ctx));
+    push("accounts_none", cards.accounts(&admin::no_accounts(), &ctx));
+    push("me", cards.me(&admin::me(size), &ctx));
+    push("me_nobody", cards.me(&MeView { users: vec![], ..admin::me(size) }, &ctx));
+    push("help", cards.help(&watch::help(size), &ctx));
+    push("candidates", cards.candidates(&watch::candidates(size), &ctx));
+    push("candidates_nobody", cards.candidates(&watch::nobody(size), &ctx));
     for goal in [AccessGoal::Cut, AccessGoal::Restored] {
         let word = if goal == AccessGoal::Cut { "cut" } else { "restore" };
         for (kind, detail) in [
@@ -105,20 +104,18 @@ fn all(cards: &Cards, role: Role, size: Size) -> Vec<Sample> {
             ("_gone", samples::gone_detail(size)),
         ] {
             let name = format!("access_{word}{kind}");
-            push(&name, cards.access_confirm(&detail, goal, &look));
+            push(&name, cards.access_confirm(&detail, goal, &ctx));
         }
-        let access = Processing::Access(samples::key(size, 0), goal);
-        push(&format!("processing_{word}"), cards.processing(&access, &look));
     }
     let profile = Processing::Profile(samples::key(size, 0));
-    push("processing_profile", cards.processing(&profile, &look));
+    push("processing_profile", cards.processing(&profile, &ctx));
     let account = Processing::Account("main".parse().unwrap());
-    push("processing_account", cards.processing(&account, &look));
-    push("processing_sync", cards.processing(&Processing::Sync, &look));
-    push("processing_monitor", cards.processing(&Processing::Monitor, &look));
-    push("sync", cards.sync_report(&watch::syncs(size), &look));
-    push("sync_none", cards.sync_report(&[], &look));
-    push("cycle", cards.cycle_report(&watch::cycle(size), &watch::monitor(size).accounts, &look));
+    push("processing_account", cards.processing(&account, &ctx));
+    push("processing_sync", cards.processing(&Processing::Sync, &ctx));
+    push("processing_monitor", cards.processing(&Processing::Monitor, &ctx));
+    push("sync", cards.sync_report(&watch::syncs(size), &ctx));
+    push("sync_none", cards.sync_report(&[], &ctx));
+    push("cycle", cards.cycle_report(&watch::cycle(size), &watch::monitor(size).accounts, &ctx));
     for tone in [Tone::Info, Tone::Success, Tone::Warning, Tone::Error] {
         let text = samples::text(size, 600);
         push(&format!("message_{}", tone.word()), cards.message(tone, &text, &text));
@@ -137,9 +134,10 @@ fn all(cards: &Cards, role: Role, size: Size) -> Vec<Sample> {
     out
 }
 
-fn everything(mut visit: impl FnMut(Locale, Role, Size, &Sample)) {
+/// Visits every card, in both languages, for every role, with data of every size.
+pub(crate) fn everything(mut visit: impl FnMut(Locale, Role, Size, &Sample)) {
     for locale in Locale::ALL {
-        let cards = Cards::new(locale, OpSource::Counter);
+        let cards = Cards::new(locale, OpIds::Counter);
         for role in [Role::Admin, Role::Viewer, Role::Stranger] {
             for size in [Size::Small, Size::Large, Size::Hostile] {
                 for sample in all(&cards, role, size) {
@@ -176,7 +174,8 @@ fn strings<'a>(value: &'a Value, name: &'a str, out: &mut Vec<(&'a str, &'a str)
     }
 }
 
-fn objects<'a>(value: &'a Value, out: &mut Vec<&'a serde_json::Map<String, Value>>) {
+/// Every object within a card.
+pub(crate) fn objects<'a>(value: &'a Value, out: &mut Vec<&'a serde_json::Map<String, Value>>) {
     match value {
         Value::Array(items) => items.iter().for_each(|item| objects(item, out)),
         Value::Object(members) => {
@@ -206,7 +205,7 @@ fn markdown(card: &Value) -> Vec<String> {
     out
 }
 
-/// What remains of markdown when the markup that templates use is taken out.
+/// The rest of markdown without the markup that templates use.
 fn without_own_markup(text: &str) -> String {
     let mut text = text.replace("</font>", "").replace("</text_tag>", "").replace("**", "");
     for colour in
@@ -229,7 +228,7 @@ fn text_from_outside_is_only_text() {
         let card = sample.card.value();
         for text in markdown(&card) {
             let rest = without_own_markup(&text);
-            // Brackets of our own texts are full-width or none; these marks have no other source than outside text.
+            // Our own texts use none of these marks (brackets are full-width), so they can come only from outside text.
             for mark in ['<', '>', '*', '~', '[', ']', '_', '$', '`', '|', '@', '\\'] {
                 assert!(!rest.contains(mark), "{name}: `{mark}` in {text:?}");
             }
@@ -237,118 +236,25 @@ fn text_from_outside_is_only_text() {
         let mut all = Vec::new();
         strings(&card, "", &mut all);
         for (member, text) in all {
-            // Keys must come back as they are; what is read must hold nothing invisible.
+            // Keys must come back unchanged; text for people must hold nothing invisible.
             if matches!(member, "user" | "project" | "value" | "query" | "initial_option") {
                 continue;
             }
             let invisible =
                 |c: char| (c.is_control() && c != '\n') || ('\u{202A}'..='\u{202E}').contains(&c);
             assert!(!text.contains(invisible), "{name}: {member} holds {text:?}");
-            // Template syntax is not run: 7*7 stays.
+            // Template syntax is not evaluated: 7*7 stays.
             assert!(!text.contains("X49X"), "{name}: {text:?}");
         }
     });
 }
 
 #[test]
-fn every_control_calls_back_and_mutating_ones_have_an_op_of_their_own() {
-    const KNOWN: [&str; 22] = [
-        "user.configure",
-        "config.open",
-        "config.save",
-        "config.test",
-        "accounts.open",
-        "account.save",
-        "account.toggle",
-        "user.create",
-        "users.list",
-        "user.open",
-        "user.enable",
-        "user.disable",
-        "projects.open",
-        "project.add",
-        "project.toggle",
-        "project.remove",
-        "projects.toggle_all",
-        "quota.open",
-        "quota.allocate",
-        "billing.open",
-        "alerts.list",
-        "monitor.run",
-    ];
-    const WITH_OP: [&str; 10] = [
-        "config.save",
-        "config.test",
-        "account.save",
-        "user.create",
-        "user.enable",
-        "user.disable",
-        "project.add",
-        "project.remove",
-        "quota.allocate",
-        "monitor.run",
-    ];
-    const MUTATING: [&str; 14] = [
-        "user.configure",
-        "config.save",
-        "config.test",
-        "account.save",
-        "account.toggle",
-        "user.create",
-        "user.enable",
-        "user.disable",
-        "project.add",
-        "project.remove",
-        "quota.allocate",
-        "monitor.run",
-        "project.toggle",
-        "projects.toggle_all",
-    ];
-    let mut ops = BTreeSet::new();
-    let mut seen = BTreeSet::new();
-    everything(|locale, role, size, sample| {
-        let name = format!("{} {locale} {role:?} {size:?}", sample.name);
-        let card = sample.card.value();
-        let mut all = Vec::new();
-        objects(&card, &mut all);
-        for object in all {
-            let tag = object.get("tag").and_then(Value::as_str).unwrap_or("");
-            let acts = matches!(tag, "button" | "select_static" | "interactive_container")
-                && !(tag == "select_static" && object.contains_key("name"));
-            if !acts {
-                continue;
-            }
-            let value = &object["behaviors"][0]["value"];
-            let action = value["action"].as_str().unwrap_or_else(|| panic!("{name}: no action"));
-            assert!(KNOWN.contains(&action), "{name}: {action}");
-            seen.insert(action.to_owned());
-            // It opens the form, and saves it.
-            let saves = action == "user.configure" && object.contains_key("form_action_type");
-            if WITH_OP.contains(&action) || saves {
-                let op =
-                    value["op"].as_str().unwrap_or_else(|| panic!("{name}: {action} lacks op"));
-                assert!(ops.insert(format!("{locale} {op}")), "{name}: op {op} stands twice");
-            } else {
-                assert!(value.get("op").is_none(), "{name}: {action} has an op");
-            }
-            // Alert cards in a group are one for all; the others are made for who looks.
-            if role != Role::Admin && !sample.name.starts_with("alert_") {
-                assert!(!MUTATING.contains(&action), "{name}: {action} for {role:?}");
-            }
-            if let Some(user) = value.get("user") {
-                user.as_str().unwrap().parse::<UserKey>().unwrap();
-            }
-        }
-    });
-    assert_eq!(seen.len(), KNOWN.len(), "only {seen:?} occur");
-}
-
-#[test]
-fn the_way_back_survives_and_a_long_query_does_not_travel() {
+fn callback_values_carry_the_way_back_unless_its_query_is_long() {
     let place = ListPlace { page: 2, filter: UserFilter::Disabled, query: "web".to_owned() };
-    let cards = Cards::new(Locale::ZhCn, OpSource::Counter);
-    let look = Look::new(Role::Admin, samples::now()).with_back(Some(place.clone()));
-    let card = cards.user(&samples::detail(Size::Small), &look).value();
+    let cards = Cards::new(Locale::ZhCn, OpIds::Counter);
+    let ctx = CardContext::new(Role::Admin, samples::now()).with_back(Some(place.clone()));
+    let card = cards.user(&samples::detail(Size::Small), &ctx).value();
     let mut all = Vec::new();
     objects(&card, &mut all);
     let values: Vec<&Value> =
@@ -364,38 +270,38 @@ fn the_way_back_survives_and_a_long_query_does_not_travel() {
     );
 
     let long = ListPlace { query: "x".repeat(100), ..place };
-    let card = cards.user(&samples::detail(Size::Small), &look.with_back(Some(long)));
+    let card = cards.user(&samples::detail(Size::Small), &ctx.with_back(Some(long)));
     assert!(!card.as_str().contains("\"back\""));
 }
 
 #[test]
-fn a_cut_that_detaches_policies_says_so_before() {
-    let cards = Cards::new(Locale::ZhCn, OpSource::Counter).with_detach_policies(true);
-    let look = Look::new(Role::Admin, samples::now());
+fn the_question_before_a_cut_says_that_policies_are_detached() {
+    let cards = Cards::new(Locale::ZhCn, OpIds::Counter).with_detach_policies(true);
+    let ctx = CardContext::new(Role::Admin, samples::now());
     let mut detail = samples::detail(Size::Small);
-    let question = cards.access_confirm(&detail, AccessGoal::Cut, &look);
+    let question = cards.access_confirm(&detail, AccessGoal::Cut, &ctx);
     assert!(question.as_str().contains("全部权限策略将被解除"), "{}", question.as_str());
     assert!(question.as_str().contains("全部解除"), "{}", question.as_str());
-    assert!(cards.user(&detail, &look).as_str().contains("全部权限策略将被解除"));
+    assert!(cards.user(&detail, &ctx).as_str().contains("全部权限策略将被解除"));
 
     detail = samples::disabled_detail(Size::Small);
     let held =
         HeldPolicy { name: "Ark".into(), kind: PolicyKind::System, scope: PolicyScope::Global };
     detail.remembered.as_mut().unwrap().policies = vec![held];
-    let question = cards.access_confirm(&detail, AccessGoal::Restored, &look);
+    let question = cards.access_confirm(&detail, AccessGoal::Restored, &ctx);
     assert!(question.as_str().contains("恢复 1 个"), "{}", question.as_str());
-    assert!(cards.user(&detail, &look).as_str().contains("1 个权限策略"));
+    assert!(cards.user(&detail, &ctx).as_str().contains("1 个权限策略"));
 }
 
 #[test]
-fn a_refused_input_comes_back_with_its_values() {
-    let cards = Cards::new(Locale::ZhCn, OpSource::Counter);
+fn a_refused_form_is_shown_again_with_its_values() {
+    let cards = Cards::new(Locale::ZhCn, OpIds::Counter);
     let values =
         [("amount", "1,00"), ("note", "Q4 \"预算\"")].map(|(k, v)| (k.to_owned(), v.to_owned()));
-    let look = Look::new(Role::Admin, samples::now())
+    let ctx = CardContext::new(Role::Admin, samples::now())
         .with_banner(Tone::Error, "逗号位置不对")
         .with_form(values.into());
-    let card = cards.quota(&samples::quota(Size::Small), &look).value();
+    let card = cards.quota(&samples::quota(Size::Small), &ctx).value();
     let mut all = Vec::new();
     objects(&card, &mut all);
     let field = |name: &str| {
@@ -407,23 +313,23 @@ fn a_refused_input_comes_back_with_its_values() {
 }
 
 #[test]
-fn snapshots() {
+fn cards_look_as_in_their_snapshots() {
     let mut settings = insta::Settings::clone_current();
     settings.set_snapshot_path("../snapshots");
     settings.set_prepend_module_to_snapshot(false);
     settings.bind(|| {
-        let zh = Cards::new(Locale::ZhCn, OpSource::Counter);
+        let zh = Cards::new(Locale::ZhCn, OpIds::Counter);
         for sample in all(&zh, Role::Admin, Size::Small) {
             insta::assert_json_snapshot!(sample.name, sample.card.value());
         }
-        let viewer = Cards::new(Locale::ZhCn, OpSource::Counter);
+        let viewer = Cards::new(Locale::ZhCn, OpIds::Counter);
         for sample in all(&viewer, Role::Viewer, Size::Small) {
             if ["user", "projects", "quota", "help"].contains(&sample.name.as_str()) {
                 let name = format!("{}_viewer", sample.name);
                 insta::assert_json_snapshot!(name, sample.card.value());
             }
         }
-        let en = Cards::new(Locale::EnUs, OpSource::Counter);
+        let en = Cards::new(Locale::EnUs, OpIds::Counter);
         for sample in all(&en, Role::Admin, Size::Small) {
             let shown = [
                 "users",
@@ -443,7 +349,7 @@ fn snapshots() {
                 insta::assert_json_snapshot!(name, sample.card.value());
             }
         }
-        let hostile = Cards::new(Locale::ZhCn, OpSource::Counter);
+        let hostile = Cards::new(Locale::ZhCn, OpIds::Counter);
         for sample in all(&hostile, Role::Admin, Size::Hostile) {
             if ["users", "projects", "billing", "alert_warning_chat"]
                 .contains(&sample.name.as_str())
@@ -457,10 +363,10 @@ fn snapshots() {
 
 #[test]
 fn a_random_op_is_new_each_time_and_an_op_id() {
-    let cards = Cards::new(Locale::ZhCn, OpSource::Random);
-    let look = Look::new(Role::Admin, samples::now());
+    let cards = Cards::new(Locale::ZhCn, OpIds::Random);
+    let ctx = CardContext::new(Role::Admin, samples::now());
     let op = || {
-        let card = cards.quota(&samples::quota(Size::Small), &look).value();
+        let card = cards.quota(&samples::quota(Size::Small), &ctx).value();
         let mut all = Vec::new();
         objects(&card, &mut all);
         let value = all.iter().find_map(|o| o.get("op")).unwrap();

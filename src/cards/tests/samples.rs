@@ -9,14 +9,14 @@ use crate::app::outcome::{
 };
 use crate::domain::*;
 
-/// How bad the data is.
+/// How demanding the data is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Size {
-    /// As in a small company.
+    /// That of a small company.
     Small,
     /// Full pages, long names, huge amounts.
     Large,
-    /// Full pages of markup, template syntax, invisible characters and what escapes longest.
+    /// Full pages of markup, template syntax, invisible characters and those with the longest escapes.
     Hostile,
 }
 
@@ -51,7 +51,7 @@ pub fn key(size: Size, i: usize) -> UserKey {
             names[i % names.len()].to_owned()
         }
         Size::Large => format!("{}{i}", "very-long-user-name-".repeat(3)),
-        // Every character that is allowed and takes the most room once it is escaped.
+        // All allowed characters with the longest escapes.
         Size::Hostile => {
             format!("{i}{}", "~\\\"{*😀<\u{202E}_".repeat(8).chars().take(62).collect::<String>())
         }
@@ -80,7 +80,7 @@ pub(super) fn amount(size: Size, small: &str) -> Money {
     }
 }
 
-/// The `i`th user with usage that differs from row to row.
+/// The `i`th user. Usage differs from row to row.
 pub fn user(size: Size, i: usize) -> User {
     let mut user = User::new(key(size, i), ago(24 * 90));
     user.display_name = display(size, i);
@@ -242,7 +242,7 @@ pub fn no_users() -> UsersPage {
     }
 }
 
-/// Whom the form of a user's settings offers as owner; the owner is among them.
+/// The people that the form of a user's settings offers as owner, the current owner included.
 pub fn people(size: Size) -> Vec<OpenId> {
     let others = if size == Size::Small { 2 } else { 99 };
     let owner = user(size, 0).owner;

@@ -239,7 +239,7 @@ fn trouble(size: Size) -> Trouble {
     Trouble { cause: Cause::UserPermission, said }
 }
 
-/// A name that nobody has.
+/// A name that no user has.
 pub fn nobody(size: Size) -> CandidatesView {
     let small = size == Size::Small;
     let said =

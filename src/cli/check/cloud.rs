@@ -1,4 +1,4 @@
-//! Whether each account's key pair is accepted and may do what airgate does with it.
+//! Checks that Volcengine accepts each account's key pair and allows what airgate does with it.
 
 use super::super::progress::Progress;
 use super::{Finding, Kept};
@@ -6,27 +6,27 @@ use crate::app::cloud::{Cloud, CloudError};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::domain::{Account, BillPeriod};
-use crate::server::{Patience, cloud_client};
+use crate::server::{Timeouts, cloud_client};
 use crate::volcengine::{self, Api, Call, RetryPolicy};
 
-/// Somebody waits for the answer; the service itself tries longer.
+/// Fewer retries than the service makes: someone is waiting for the result.
 const RETRIES: usize = 1;
 
-/// Asks the cloud on behalf of each account.
+/// Checks each account.
 pub(super) async fn check(config: &Config, kept: &Kept, findings: &mut Vec<Finding>) {
     let clock = Clock::system();
-    let client = match cloud_client(config, &Patience::default(), clock.clone()) {
+    let client = match cloud_client(config, &Timeouts::default(), clock.clone()) {
         Ok(client) => client.with_retry(RetryPolicy { retries: RETRIES, ..RetryPolicy::default() }),
         Err(error) => {
-            let mend =
+            let fix =
                 "check the endpoints in [volcengine] and the root certificates of this machine";
-            findings.push(Finding::failed("Volcengine", error.to_string(), mend));
+            findings.push(Finding::failed("Volcengine", error.to_string(), fix));
             return;
         }
     };
     if kept.accounts.is_empty() {
-        let mend = "add one: airgate account add ID, or /accounts in chat";
-        findings.push(Finding::failed("Volcengine", "no account is known", mend));
+        let fix = "add one: airgate account add ID, or /accounts in chat";
+        findings.push(Finding::failed("Volcengine", "there is no account", fix));
     }
     let cloud = Cloud::new(kept.store.clone(), client);
     for account in &kept.accounts {
@@ -34,12 +34,12 @@ pub(super) async fn check(config: &Config, kept: &Kept, findings: &mut Vec<Findi
             ask(config, &cloud, account, BillPeriod::of(clock.now()), findings).await;
         } else {
             let what = format!("account {}", account.id);
-            findings.push(Finding::skipped(what, "it is switched off"));
+            findings.push(Finding::skipped(what, "it is disabled"));
         }
     }
 }
 
-/// Cheap calls: a page of users, a page of projects, the first page of this month's bill, the balance.
+/// Makes cheap calls: a page of users, a page of projects, the first page of this month's bill, the balance.
 async fn ask(
     config: &Config,
     cloud: &Cloud,
@@ -47,14 +47,14 @@ async fn ask(
     period: BillPeriod,
     findings: &mut Vec<Finding>,
 ) {
-    let _progress = Progress::start(&format!("asking Volcengine about account {}", account.id));
+    let _progress = Progress::start(&format!("checking account {}", account.id));
     let what = |part: &str| format!("account {} {part}", account.id);
     let parts = ["projects", "bills", "balance"];
     let caller = match cloud.account(&account.id).await {
         Ok(caller) => caller,
         Err(error) => {
-            let mend = format!("give it a new key pair: airgate account rotate {}", account.id);
-            findings.push(Finding::failed(what("access key"), error.to_string(), mend));
+            let fix = format!("set a new key pair: airgate account rotate {}", account.id);
+            findings.push(Finding::failed(what("access key"), error.to_string(), fix));
             return;
         }
     };
@@ -89,25 +89,25 @@ async fn ask(
             what("balance"),
             super::Verdict::Warning,
             format!("{balance} available"),
-            "top the account up: services may be stopped",
+            "top up the account: services may be stopped",
         ),
         Ok(balance) => Finding::good(what("balance"), format!("{balance} available")),
         Err(error) => failed(what("balance"), error),
     });
 }
 
-/// What failed with the cloud's own words, and what to do.
+/// What failed, in the cloud's own words, and how to fix it.
 fn failed(what: String, error: impl Into<CloudError>) -> Finding {
     let error = match error.into() {
         CloudError::Cloud(error) => error,
         error => return Finding::failed(what, error.to_string(), ""),
     };
     let words = error.explanation();
-    let (result, mend) = words.split_once("; ").unwrap_or((&words, ""));
+    let (result, fix) = words.split_once("; ").unwrap_or((&words, ""));
     let said = match (error.code(), error.message()) {
         (Some(code), message) => format!("{result} ({}, {code}: {message})", error.action()),
         (None, "") => format!("{result} ({})", error.action()),
         (None, message) => format!("{result} ({}: {message})", error.action()),
     };
-    Finding::failed(what, said, mend)
+    Finding::failed(what, said, fix)
 }

@@ -1,4 +1,4 @@
-//! Whether the app gets a token, is a bot, and is in the chat that alerts go to.
+//! Checks that the app gets a token, is a bot, and is a member of the alert chat.
 
 use super::super::progress::Progress;
 use super::Finding;
@@ -6,23 +6,23 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::domain::Settings;
 use crate::feishu::{ChatStatus, Client, Disposition, Error};
-use crate::server::{Patience, feishu_client};
+use crate::server::{Timeouts, feishu_client};
 
 const TOKEN: &str = "Feishu token";
 const BOT: &str = "Feishu bot";
 const CHAT: &str = "Feishu alert chat";
 
-/// Asks Feishu. Where there is no token, nothing else can be asked.
+/// Checks Feishu. Without a token, the other checks are skipped.
 pub(super) async fn check(config: &Config, settings: &Settings, findings: &mut Vec<Finding>) {
-    let client = match feishu_client(config, &Patience::default(), Clock::system()) {
+    let client = match feishu_client(config, &Timeouts::default(), Clock::system()) {
         Ok(client) => client,
         Err(error) => {
-            let mend = "check feishu.base_url and the root certificates of this machine";
-            findings.push(Finding::failed(TOKEN, error.to_string(), mend));
+            let fix = "check feishu.base_url and the root certificates of this machine";
+            findings.push(Finding::failed(TOKEN, error.to_string(), fix));
             return;
         }
     };
-    let progress = Progress::start("asking Feishu for a token");
+    let progress = Progress::start("requesting a token from Feishu");
     let token = client.refresh_token().await;
     drop(progress);
     if let Err(error) = token {
@@ -31,12 +31,12 @@ pub(super) async fn check(config: &Config, settings: &Settings, findings: &mut V
         return;
     }
     findings.push(Finding::good(TOKEN, &config.feishu.app_id));
-    let _progress = Progress::start("asking Feishu about the bot");
+    let _progress = Progress::start("checking the bot at Feishu");
     findings.push(match client.bot_info().await {
         Ok(bot) => Finding::good(BOT, format!("{} ({})", bot.name, bot.open_id)),
         Err(error) => {
-            let mend = "switch on the app's bot ability (机器人) in the developer console, and publish a version";
-            failed(BOT, &error, mend)
+            let fix = "enable the app's bot capability (机器人) in the developer console, and publish a version";
+            failed(BOT, &error, fix)
         }
     });
     findings.push(alert_chat(&client, settings).await);
@@ -50,25 +50,25 @@ async fn alert_chat(client: &Client, settings: &Settings) -> Finding {
         };
         return Finding::good(CHAT, result);
     };
-    let mend =
-        "set another alert chat with /config in chat, or feishu.alert_chat_id for a new store";
+    let fix =
+        "choose another alert chat with /config, or with feishu.alert_chat_id for a new store";
     match client.chat(chat.as_str()).await {
         Ok(info) if info.status == ChatStatus::Dissolved => {
-            Finding::failed(CHAT, format!("{chat} was dissolved"), mend)
+            Finding::failed(CHAT, format!("{chat} was dissolved"), fix)
         }
         Ok(info) => Finding::good(CHAT, format!("{} ({chat})", info.name)),
         Err(error) if error.disposition() == Disposition::ChatGone => Finding::failed(
             CHAT,
             format!("the bot is not in {chat} ({error})"),
-            "add the bot to the group, or set another alert chat with /config",
+            "add the bot to the group, or choose another alert chat with /config",
         ),
-        Err(error) => failed(CHAT, &error, mend),
+        Err(error) => failed(CHAT, &error, fix),
     }
 }
 
-/// A failed call; `refused` is the mend where Feishu said no to this very call.
+/// A failed call. `refused` is the fix if Feishu refused this call in particular.
 fn failed(what: &str, error: &Error, refused: &str) -> Finding {
-    let mend = match error.disposition() {
+    let fix = match error.disposition() {
         Disposition::Credentials => {
             "check feishu.app_id and feishu.app_secret against the developer console"
         }
@@ -81,7 +81,7 @@ fn failed(what: &str, error: &Error, refused: &str) -> Finding {
         }
         _ => refused,
     };
-    // The transport's own reason is the last one of the chain.
+    // The last error of the chain is the transport's own reason.
     let mut reason = None;
     let mut source = std::error::Error::source(error);
     while let Some(cause) = source {
@@ -92,5 +92,5 @@ fn failed(what: &str, error: &Error, refused: &str) -> Finding {
         Some(reason) => format!("{error} ({reason})"),
         None => error.to_string(),
     };
-    Finding::failed(what, result, mend)
+    Finding::failed(what, result, fix)
 }

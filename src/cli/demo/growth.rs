@@ -1,5 +1,5 @@
-//! Spending that goes on by itself at a chosen speed: real rows in the stand-in's bills, and a cycle of the monitor that
-//! reads them. Off until somebody chooses a speed, so that a demo which nobody touches stays as it was made.
+//! Spending that continues on its own at a chosen speed: real rows in the stand-in's bills, and a cycle of the monitor that
+//! reads them. Off until someone chooses a speed, so that an untouched demo does not change.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -8,48 +8,15 @@ use rust_decimal::Decimal;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
+use super::scenario::Speed;
 use super::stage::Stage;
 use crate::domain::{BillPeriod, Money, TaskKind, UserStatus};
-use crate::store::{StoreError, WriteTx};
+use crate::store::StoreError;
 
-/// Between two purchases.
+/// Time between two purchases.
 const PACE: Duration = Duration::from_secs(5);
 
-/// How fast everybody spends.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Speed {
-    /// Nothing happens by itself.
-    #[default]
-    Off,
-    Slow,
-    Fast,
-}
-
-impl Speed {
-    /// What the page sends and shows.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Off => "off",
-            Self::Slow => "slow",
-            Self::Fast => "fast",
-        }
-    }
-
-    pub fn from_word(word: &str) -> Option<Self> {
-        [Self::Off, Self::Slow, Self::Fast].into_iter().find(|speed| speed.word() == word)
-    }
-
-    /// Percent of the quota that each purchase costs.
-    const fn percent(self) -> i64 {
-        match self {
-            Self::Off => 0,
-            Self::Slow => 1,
-            Self::Fast => 5,
-        }
-    }
-}
-
-/// Lets everybody spend until `stop`.
+/// Lets everyone spend until `stop`.
 pub(super) async fn run(stage: Stage, stop: CancellationToken) {
     let mut pace = tokio::time::interval(PACE);
     pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -58,16 +25,16 @@ pub(super) async fn run(stage: Stage, stop: CancellationToken) {
             () = stop.cancelled() => return,
             _ = pace.tick() => {}
         }
-        let speed = stage.trouble.lock().speed;
+        let speed = stage.scenario.lock().speed;
         if speed != Speed::Off
             && let Err(error) = purchase(&stage, speed).await
         {
-            tracing::error!(%error, "spending does not grow");
+            tracing::error!(%error, "the demo's spending cannot grow");
         }
     }
 }
 
-/// Everybody who can spends a share of their quota, and the monitor is asked to look. Whoever is disabled has no key to
+/// Lets every user who is able spend a share of their quota, and asks the monitor for a cycle. A disabled user has no key to
 /// spend with.
 pub(super) async fn purchase(stage: &Stage, speed: Speed) -> Result<(), StoreError> {
     let spending = stage
@@ -87,7 +54,7 @@ pub(super) async fn purchase(stage: &Stage, speed: Speed) -> Result<(), StoreErr
     let period = BillPeriod::of(stage.clock.now());
     let mut billed = BTreeSet::new();
     for (account, project, quota) in spending {
-        // Two people of one project make one bill.
+        // A project shared by two users gets one row.
         if !billed.insert((account.clone(), project.clone())) {
             continue;
         }
@@ -98,7 +65,8 @@ pub(super) async fn purchase(stage: &Stage, speed: Speed) -> Result<(), StoreErr
         });
     }
     let now = stage.clock.now();
-    stage.store.writing(move |tx| ask_for_a_cycle(tx, now)).await?;
+    // One per purchase, even if one is waiting: a cycle in progress may have read the bills already. The next cycle does them all.
+    stage.store.writing(move |tx| tx.add_task(TaskKind::MonitorRun, None, now).map(drop)).await?;
     stage.wakers.monitor.notify_one();
     Ok(())
 }
@@ -107,26 +75,19 @@ fn share(quota: Money, speed: Speed) -> Decimal {
     (quota.decimal() * Decimal::from(speed.percent()) / Decimal::ONE_HUNDRED).round_dp(2)
 }
 
-/// One that waits is enough: it reads what has come in since.
-fn ask_for_a_cycle(tx: &WriteTx, now: jiff::Timestamp) -> Result<(), StoreError> {
-    if tx.tasks()?.iter().any(|task| task.kind == TaskKind::MonitorRun) {
-        return Ok(());
-    }
-    tx.add_task(TaskKind::MonitorRun, None, now).map(drop)
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::stage::{self, HERO_ACCOUNT};
     use super::*;
+    use crate::config::Locale;
     use crate::domain::User;
 
-    async fn until(stage: &Stage, account: &str, name: &str, is_so: impl Fn(&User) -> bool) {
+    async fn until(stage: &Stage, account: &str, name: &str, holds: impl Fn(&User) -> bool) {
         let key = stage::user_key(account, name).unwrap();
         loop {
             let key = key.clone();
             let user = stage.store.reading(move |tx| tx.user(&key)).await.unwrap().unwrap();
-            if is_so(&user) {
+            if holds(&user) {
                 return;
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
@@ -134,9 +95,9 @@ mod tests {
     }
 
     #[tokio::test(flavor = "multi_thread")]
-    async fn whoever_has_a_key_spends_and_the_monitor_reads_it() {
+    async fn users_with_a_key_spend_and_the_monitor_reads_it() {
         let folder = tempfile::tempdir().unwrap();
-        let (stage, service) = stage::start(folder.path(), 7, "en_us").await.unwrap();
+        let (stage, service) = stage::start(folder.path(), 7, Locale::EnUs).await.unwrap();
         until(&stage, "labs", "train-runner", |user| user.status == UserStatus::Disabled).await;
         let period = BillPeriod::of(stage.clock.now());
         let billed = |account: &str, project: &str| {
@@ -148,12 +109,12 @@ mod tests {
         purchase(&stage, Speed::Slow).await.unwrap();
         let grown = rows();
         purchase(&stage, Speed::Slow).await.unwrap();
-        // Two users are linked to it: it grows once a purchase, by 1 % of one's quota, and in the same row.
+        // Two users are linked to it: each purchase adds 1% of one user's quota, in the same row.
         assert_eq!(main("shop-web") - shop, Decimal::from(1_200));
         assert!(grown > before && rows() == grown);
-        // Its user is disabled since the first cycle.
+        // The first cycle disabled its user.
         assert_eq!(billed("labs", "vision-lab"), vision);
-        // The monitor comes to it by itself.
+        // The monitor reads it on its own.
         until(&stage, "main", "chen.yutong", |user| {
             user.consumed.decimal() * Decimal::TWO >= user.quota.decimal()
         })

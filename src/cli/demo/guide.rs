@@ -1,11 +1,11 @@
-//! The guided first minute: what has happened to the demo's newcomer so far, and each next thing done by one click. It
-//! does what a person does (says a command, presses a button, fills in a form), so that nothing in it is pretended.
+//! The guided first minute: what has happened to the demo's new user so far, and a click for each next step. It does what a
+//! person would do (send a command, press a button, fill in a form), so that nothing is faked.
 
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
-use super::controls;
+use super::actions;
 use super::stage::{ADMIN, GROUP, HERO, HERO_ACCOUNT, HERO_PROJECT, Stage, user_key};
 use crate::domain::{AlertKind, BillPeriod, UserKey, UserStatus};
 use crate::sandbox::demo_page::{Control, ControlKind};
@@ -14,14 +14,14 @@ use crate::store::{StoreError, View};
 
 /// The first allocation and the top-up, 元.
 const QUOTA: &str = "1000";
-/// Spending that passes the warning at 80 %.
+/// Spending that exceeds the warning threshold of 80%.
 const FIRST_SPENDING: u64 = 85;
-/// Spending that uses up the rest.
+/// Spending that uses up the rest of the quota.
 const MORE_SPENDING: u64 = 20;
-/// How long the bot may take to answer a command.
-const PATIENCE: Duration = Duration::from_secs(12);
+/// How long to wait for the bot to answer a command.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(12);
 
-/// What has happened so far. It stays true what was true once.
+/// What has happened so far. A step once done stays done.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Progress {
     list: bool,
@@ -37,7 +37,7 @@ pub(super) struct Progress {
 }
 
 impl Progress {
-    /// Looks at chat, bills and store, and notes what has happened since.
+    /// Checks chat, bills and store for steps done since the last call.
     pub fn advance<S: crate::store::Source>(
         &mut self,
         stage: &Stage,
@@ -77,7 +77,7 @@ impl Progress {
         Ok(())
     }
 
-    /// As the page wants it.
+    /// The page's form of it.
     pub fn json(&self) -> Value {
         json!({
             "as": ADMIN,
@@ -92,7 +92,7 @@ impl Progress {
     }
 }
 
-/// The control that does the step named by the page.
+/// The control that performs the step that the page names.
 pub(super) fn control(stage: &Stage) -> Control {
     let stage = stage.clone();
     Control::new("guide", "Guide", ControlKind::Hidden, move |request| {
@@ -111,13 +111,13 @@ fn hero() -> Option<UserKey> {
     user_key(HERO_ACCOUNT, HERO)
 }
 
-/// Whether a callback value asks for this action, of this user where one is named.
+/// Whether a callback value requests this action, for this user if one is given.
 fn is(value: &Value, action: &str, user: Option<&UserKey>) -> bool {
     let says = |name: &str, wanted: &str| value.get(name).and_then(Value::as_str) == Some(wanted);
     says("action", action) && user.is_none_or(|user| says("user", &user.to_string()))
 }
 
-/// The newest message of the chat in which something is found.
+/// The newest card of the chat in which `look` finds something.
 fn newest<T>(
     feishu: &FakeFeishu,
     chat: &str,
@@ -155,22 +155,22 @@ impl Guide<'_> {
                 let fields = json!({"amount": QUOTA, "note": note});
                 self.fill("quota", "quota.allocate", "/quota", fields).await
             }
-            "spend" => controls::grow(self.stage, self.hero, FIRST_SPENDING).await.map(drop),
-            "monitor" => controls::run_monitor(self.stage.clone()).await.map(drop),
+            "spend" => actions::grow(self.stage, self.hero, FIRST_SPENDING).await.map(drop),
+            "monitor" => actions::run_monitor(self.stage.clone()).await.map(drop),
             "grow" => {
-                controls::grow(self.stage, self.hero, MORE_SPENDING).await?;
-                controls::run_monitor(self.stage.clone()).await.map(drop)
+                actions::grow(self.stage, self.hero, MORE_SPENDING).await?;
+                actions::run_monitor(self.stage.clone()).await.map(drop)
             }
             "enable" => {
                 let button = self.button("user.enable");
-                let (message, action) = self.asked(&format!("/enable {HERO}"), button).await?;
+                let (message, action) = self.requested(&format!("/enable {HERO}"), button).await?;
                 self.click(&message, action).await
             }
             _ => Err("no such step".to_owned()),
         }
     }
 
-    /// Fills in a form of the newcomer: on the card that has it, on the one that leads to it, or on a new one.
+    /// Fills in a form about the new user: on the card that has it, on one that leads to it, or on a new one.
     async fn fill(
         &self,
         noun: &str,
@@ -182,7 +182,7 @@ impl Guide<'_> {
         let form = |feishu: &FakeFeishu, id: &str| {
             feishu.fill_form(id, |value| is(value, submit, Some(self.hero)), fields.clone()).ok()
         };
-        // The last card is the one that is looked at.
+        // The person is looking at the last card.
         let last = newest(&self.stage.feishu, &self.chat, |_, _| Some(()));
         let opening = format!("{noun}.open");
         let open = self.button(&opening);
@@ -198,7 +198,7 @@ impl Guide<'_> {
                 let action = form(&self.stage.feishu, &message);
                 (message, action.ok_or("control.no_form")?)
             }
-            None => self.asked(&format!("{command} {HERO}"), form).await?,
+            None => self.requested(&format!("{command} {HERO}"), form).await?,
         };
         self.click(&message, action).await
     }
@@ -213,7 +213,7 @@ impl Guide<'_> {
         if sent.status == Some(200) { Ok(()) } else { Err("control.no_answer".to_owned()) }
     }
 
-    /// The newest card in which something is found; where there is none, one that is asked for.
+    /// The newest card in which `look` finds something; if there is none, a card that `command` requests.
     async fn card<T>(
         &self,
         command: &str,
@@ -221,12 +221,12 @@ impl Guide<'_> {
     ) -> Result<(String, T), String> {
         match newest(&self.stage.feishu, &self.chat, &look) {
             Some(found) => Ok(found),
-            None => self.asked(command, look).await,
+            None => self.requested(command, look).await,
         }
     }
 
-    /// Asks for a card and waits for it.
-    async fn asked<T>(
+    /// Sends a command and waits for the card in which `look` finds something.
+    async fn requested<T>(
         &self,
         command: &str,
         look: impl Fn(&FakeFeishu, &str) -> Option<T>,
@@ -254,7 +254,7 @@ impl Guide<'_> {
                 }
             }
         };
-        let found = tokio::time::timeout(PATIENCE, waiting).await.ok().flatten();
+        let found = tokio::time::timeout(ANSWER_TIMEOUT, waiting).await.ok().flatten();
         found.ok_or_else(|| "control.no_answer".to_owned())
     }
 
@@ -264,7 +264,7 @@ impl Guide<'_> {
     }
 }
 
-/// Why a click came to nothing, in the words that the person sees.
+/// Why a click failed, in the words that the person sees.
 fn refusal(result: ClickResult) -> Option<String> {
     let toast = result.toast.filter(|toast| toast.kind == "error").map(|toast| toast.content);
     result.error.or(toast)

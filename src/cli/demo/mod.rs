@@ -1,54 +1,62 @@
-//! `airgate demo`: the whole product on this machine. Stand-ins for both platforms, sample data, a chat page; the service
-//! is the real one, driven by real signed callbacks.
+//! `airgate demo`: the whole product on this machine, with stand-ins for both platforms, sample data and a chat page. The
+//! service is the real one, driven by real signed callbacks.
 
+mod actions;
 mod controls;
 mod growth;
 mod guide;
 mod panel;
+mod scenario;
 mod stage;
 
 use std::net::SocketAddr;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use self::stage::Stage;
+use self::stage::{Stage, failed};
 use super::{Failure, output, runtime, until_told_to_stop};
+use crate::config::Locale;
 use crate::sandbox::demo_page::{self, DemoPage};
 
-/// Where the page listens if that is free.
-const USUAL_ADDRESS: &str = "127.0.0.1:8787";
+/// Where the page listens if the port is free.
+const DEFAULT_ADDRESS: &str = "127.0.0.1:8787";
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   airgate demo
   airgate demo --listen 127.0.0.1:9000 --locale en_us")]
 pub(super) struct Options {
-    /// Where the chat page listens; else 127.0.0.1:8787, or a free port
+    /// Address of the chat page [default: 127.0.0.1:8787, or a free port]
     #[arg(long, value_name = "ADDR")]
     listen: Option<SocketAddr>,
-    /// Which sample data: the same number makes the same bills every time
+    /// Seed of the sample data: the same number gives the same bills
     #[arg(long, value_name = "N", default_value_t = 7)]
     seed: u64,
-    /// The language of the cards and of the page
-    #[arg(long, default_value = "zh_cn", value_parser = ["zh_cn", "en_us"])]
-    locale: String,
+    /// Language of the cards and the page
+    #[arg(long, default_value_t, value_parser = locales())]
+    locale: Locale,
+}
+
+fn locales() -> impl TypedValueParser<Value = Locale> {
+    PossibleValuesParser::new(Locale::WORDS).try_map(|word| word.parse::<Locale>())
 }
 
 pub(super) fn run(options: &Options) -> Result<(), Failure> {
-    // What goes wrong is often wanted to here, and the page shows it.
+    // Most failures here are intended, and the page shows them.
     output::start_log("error");
     runtime()?.block_on(async {
         let page_listener = listen(options.listen).await?;
         let address = page_listener.local_addr().map_err(failed)?;
         let folder = tempfile::tempdir().map_err(failed)?;
-        // Who stops it while it starts does not wait until it has started.
-        let starting = stage::start(folder.path(), options.seed, &options.locale);
+        // Ctrl-C works during startup, too.
+        let starting = stage::start(folder.path(), options.seed, options.locale);
         let (stage, service) = tokio::select! {
             started = starting => started?,
             () = until_told_to_stop() => return Ok(()),
         };
-        let page = page(&stage, &options.locale).await?;
+        let page = page(&stage, options.locale).await?;
         let stop = CancellationToken::new();
         let watch = tokio::spawn(panel::watch(stage.clone(), page.clone(), stop.clone()));
         let spending = tokio::spawn(growth::run(stage.clone(), stop.clone()));
@@ -70,36 +78,38 @@ pub(super) fn run(options: &Options) -> Result<(), Failure> {
     })
 }
 
-/// What stands in the terminal while the demo runs. The address has a line of its own.
+/// Prints the address, on a line of its own, and what the demo is.
 fn greet(address: SocketAddr, options: &Options) {
     output::line(
         "airgate demo: the real service between a built-in Feishu and a built-in Volcengine.",
     );
-    output::line("Open this in a browser; the strip on top leads through the first minute:\n");
+    output::line(
+        "Open this in a browser; the bar at the top guides you through the first minute:\n",
+    );
     output::line(&format!("    http://{address}\n"));
     output::line(&format!(
-        "Sample data {}; nothing leaves this machine, nothing is kept. Ctrl-C stops it.",
+        "Sample data {}. Nothing leaves this machine and nothing is kept. Press Ctrl-C to stop.",
         options.seed
     ));
 }
 
-async fn page(stage: &Stage, locale: &str) -> Result<DemoPage, Failure> {
+async fn page(stage: &Stage, locale: Locale) -> Result<DemoPage, Failure> {
     let people = stage::ROLES.map(|(id, role)| (id.to_owned(), role.to_owned())).to_vec();
     let controls = controls::all(stage).await.map_err(failed)?;
-    Ok(DemoPage::new(stage.feishu.clone(), locale, people, controls))
+    Ok(DemoPage::new(stage.feishu.clone(), locale.word(), people, controls))
 }
 
 async fn listen(wanted: Option<SocketAddr>) -> Result<TcpListener, Failure> {
     let cannot = |address: &str, error: std::io::Error| {
         Failure::Failed(format!(
-            "cannot listen on {address}: {error}; choose another with --listen"
+            "cannot listen on {address}: {error}; choose another address with --listen"
         ))
     };
     match wanted {
         Some(address) => {
             TcpListener::bind(address).await.map_err(|error| cannot(&address.to_string(), error))
         }
-        None => match TcpListener::bind(USUAL_ADDRESS).await {
+        None => match TcpListener::bind(DEFAULT_ADDRESS).await {
             Ok(listener) => Ok(listener),
             Err(_) => {
                 let free = "127.0.0.1:0";
@@ -107,8 +117,4 @@ async fn listen(wanted: Option<SocketAddr>) -> Result<TcpListener, Failure> {
             }
         },
     }
-}
-
-fn failed(error: impl std::fmt::Display) -> Failure {
-    Failure::Failed(format!("the demo cannot start: {error}"))
 }

@@ -1,4 +1,4 @@
-//! The live side panel: what goes on behind the chat, told to the page whenever it changed.
+//! The live side panel: what happens behind the chat, sent to the page whenever it changes.
 
 use std::time::Duration;
 
@@ -14,14 +14,14 @@ use crate::sandbox::demo_page::DemoPage;
 use crate::sandbox::{feishu, volcengine};
 use crate::store::{Source, StoreError, View};
 
-/// How often the stage is looked at.
+/// Poll interval.
 const PACE: Duration = Duration::from_millis(700);
-/// Calls, newest first.
+/// How many calls are shown.
 const CALLS_SHOWN: usize = 50;
-/// Owed and failed messages, and changes of access.
+/// How many owed messages, failed messages and access changes are shown of each.
 const ROWS_SHOWN: usize = 8;
 
-/// Tells the page what changed until `stop`.
+/// Sends the page what changed, until `stop`.
 pub(super) async fn watch(stage: Stage, page: DemoPage, stop: CancellationToken) {
     let mut told = Value::Null;
     let mut progress = Progress::default();
@@ -56,7 +56,7 @@ pub(super) async fn watch(stage: Stage, page: DemoPage, stop: CancellationToken)
 
 fn look<S: Source>(stage: &Stage, tx: &View<S>, progress: &Progress) -> Result<Value, StoreError> {
     let millis = |at: Timestamp| at.as_millisecond();
-    let trouble = *stage.trouble.lock();
+    let scenario = *stage.scenario.lock();
     let working = stage.monitor.progress();
     let state = tx.monitor_state()?;
     let last = state.last.map(|cycle| {
@@ -88,8 +88,8 @@ fn look<S: Source>(stage: &Stage, tx: &View<S>, progress: &Progress) -> Result<V
         })
         .collect();
     Ok(json!({
-        "shift": i64::try_from(trouble.shift.as_millis()).unwrap_or(0),
-        "trouble": {"feishu": trouble.feishu, "volcengine": trouble.volcengine},
+        "shift": i64::try_from(scenario.shift.as_millis()).unwrap_or(0),
+        "trouble": {"feishu": scenario.feishu, "volcengine": scenario.volcengine},
         "calls": calls(stage),
         "outbox": {"count": tx.owed_count()?, "owed": owed, "failed": failed},
         "access": access,
@@ -106,7 +106,7 @@ fn owed(message: &OwedMessage) -> Value {
     json!({"what": what(message), "attempts": message.attempts, "error": message.last_error})
 }
 
-/// The end of a key `panel.owed.…`.
+/// The kind of a message: the end of a key `panel.owed.…`.
 fn what(message: &OwedMessage) -> &'static str {
     match message.dispatch {
         _ if message.alert.is_some() => "alert",

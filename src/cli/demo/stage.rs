@@ -1,23 +1,22 @@
-//! What the demo plays on: both stand-ins with sample data, the service between them, and what an administrator would
-//! have set up by now.
+//! The demo's stage: both stand-ins with sample data, the service between them, and what an administrator would have set up
+//! by now.
 
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use parking_lot::Mutex;
 use secrecy::SecretString;
 use tokio::net::TcpListener;
 
 use super::super::Failure;
-use super::failed;
-use super::growth::Speed;
+use super::scenario::Scenario;
 use crate::app::projects::NewLink;
 use crate::app::quota::{self, Allocation};
 use crate::app::{Error, projects};
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{Config, Locale};
 use crate::domain::{AccountId, Money, OpenId, Operator, ProjectName, TaskKind, UserKey, Username};
 use crate::monitor::Monitor;
 use crate::owed::Wakers;
@@ -27,12 +26,12 @@ use crate::sandbox::world::{self, KeyStatus, PolicyKind, PolicyScope, World, Wor
 use crate::server::Service;
 use crate::store::{AccountSecrets, Store, StoreError, WriteTx};
 
-/// Who may do everything; the guide and the panel's buttons act as this person.
+/// The administrator. The guide and the panel's buttons act as this person.
 pub(super) const ADMIN: &str = "ou_demo_admin";
 const ADMIN_NAME: &str = "王管理";
 const ADMIN_MOBILE: &str = "13800000001";
 const VIEWER: &str = "ou_demo_viewer";
-/// The person behind the sample user [`OWNED`]: may look at their own numbers.
+/// The owner of the sample user [`OWNED`]; may see that user's numbers.
 const OWNER: &str = "ou_demo_owner";
 const OWNED: (&str, &str) = ("main", "chen.yutong");
 const STRANGER: &str = "ou_demo_stranger";
@@ -42,27 +41,14 @@ pub(super) const ROLES: [(&str, &str); 4] =
 /// The alert group.
 pub(super) const GROUP: &str = "oc_demo_alerts";
 
-/// The account of the user that the guide is about.
+/// The account of [`HERO`].
 pub(super) const HERO_ACCOUNT: &str = "main";
-/// The user that the guide is about: with a key and a login, but no project and no quota yet.
+/// The user whom the guide is about: has a key and a login, but no project and no quota yet.
 pub(super) const HERO: &str = "an.qi";
-/// The project that is waiting for [`HERO`].
+/// The project to link to [`HERO`].
 pub(super) const HERO_PROJECT: &str = "hello-ai";
 
-/// What is broken on purpose, how far the clock was moved, and how fast spending grows.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Trouble {
-    /// The name of Feishu's trouble; `none` on a good day.
-    pub feishu: &'static str,
-    /// The name of Volcengine's trouble; `none` on a good day.
-    pub volcengine: &'static str,
-    /// From the host's time to the demo's.
-    pub shift: SignedDuration,
-    /// How fast spending grows by itself.
-    pub speed: Speed,
-}
-
-/// Handles of everything that runs. Clones are the same stage.
+/// Handles to everything that runs. Clones share the stage.
 #[derive(Clone)]
 pub(super) struct Stage {
     pub feishu: FakeFeishu,
@@ -71,22 +57,22 @@ pub(super) struct Stage {
     pub clock: Clock,
     pub wakers: Wakers,
     pub monitor: Arc<Monitor>,
-    pub trouble: Arc<Mutex<Trouble>>,
+    pub scenario: Arc<Mutex<Scenario>>,
 }
 
 impl Stage {
-    /// Both platforms work again.
+    /// Clears the faults of both platforms.
     pub fn heal(&self) {
         self.feishu.faults().clear();
         self.cloud.faults().clear();
     }
 }
 
-/// Starts everything; the store is in `folder`.
+/// Starts everything, with the store in `folder`.
 pub(super) async fn start(
     folder: &Path,
     seed: u64,
-    locale: &str,
+    locale: Locale,
 ) -> Result<(Stage, Service), Failure> {
     let clock = Clock::system();
     let loopback = || TcpListener::bind("127.0.0.1:0");
@@ -109,7 +95,7 @@ pub(super) async fn start(
     feishu.add_group(GROUP, "云成本告警群");
 
     let entries = [
-        ("LOCALE", locale.to_owned()),
+        ("LOCALE", locale.to_string()),
         ("FEISHU__BASE_URL", feishu.url().to_owned()),
         ("FEISHU__APP_ID", "cli_demo".to_owned()),
         ("FEISHU__APP_SECRET", app_secret),
@@ -140,12 +126,7 @@ pub(super) async fn start(
         clock,
         wakers: service.wakers().clone(),
         monitor: Arc::clone(service.monitor()),
-        trouble: Arc::new(Mutex::new(Trouble {
-            feishu: "none",
-            volcengine: "none",
-            shift: SignedDuration::ZERO,
-            speed: Speed::Off,
-        })),
+        scenario: Arc::default(),
     };
     furnish(&stage, world).await?;
     Ok((stage, service))
@@ -166,7 +147,7 @@ async fn furnish(stage: &Stage, world: World) -> Result<(), Failure> {
     let (store, now) = (&stage.store, stage.clock.now());
     store.writing(move |tx| tx.add_task(TaskKind::Sync, None, now)).await.map_err(failed)?;
     stage.wakers.tasks.notify_one();
-    // The sync is done when its task is gone.
+    // When the task is gone, the sync is done.
     while !store.reading(|tx| tx.tasks()).await.map_err(failed)?.is_empty() {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
@@ -191,7 +172,7 @@ fn add_accounts(store: &Store, world: &World, now: Timestamp) -> Result<(), Stor
     Ok(())
 }
 
-/// A user's key; `None` where the names are none.
+/// A user's key; `None` if a name is not valid.
 pub(super) fn user_key(account: &str, username: &str) -> Option<UserKey> {
     Some(UserKey::new(AccountId::new(account).ok()?, Username::new(username).ok()?))
 }
@@ -223,6 +204,11 @@ fn set_up(tx: &WriteTx, world: &World, now: Timestamp) -> Result<(), Error> {
         quota::book(tx, &new, now)?;
     }
     Ok(())
+}
+
+/// Wraps an error that keeps the demo from starting.
+pub(super) fn failed(error: impl std::fmt::Display) -> Failure {
+    Failure::Failed(format!("the demo cannot start: {error}"))
 }
 
 fn random_key() -> String {

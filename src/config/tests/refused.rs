@@ -1,9 +1,9 @@
 //! At least one refusal of every key, word for word.
 
 use super::super::keys::SECTIONS;
-use super::{lines, load_with_least};
+use super::{lines, load_with_required};
 
-/// (TOML, the only line it gives)
+/// (TOML, the only problem it gives)
 const REFUSED: &[(&str, &str)] = &[
     ("locale = \"fr\"", "locale must be \"zh_cn\" or \"en_us\" (`fr`)"),
     ("locale = 1", "locale must be \"zh_cn\" or \"en_us\", not a number"),
@@ -11,7 +11,7 @@ const REFUSED: &[(&str, &str)] = &[
         "[server]\nlisten = \":8080\"",
         "server.listen must be an IP address and a port like 127.0.0.1:8080 (`:8080`)",
     ),
-    ("[server]\nlisten = 8080", "server.listen must be a text in quotes, not a number"),
+    ("[server]\nlisten = 8080", "server.listen must be a string in quotes, not a number"),
     (
         "[feishu]\nmode = \"\"",
         "feishu.mode is empty: set it in the configuration file or with AIRGATE__FEISHU__MODE",
@@ -24,8 +24,8 @@ const REFUSED: &[(&str, &str)] = &[
         "[feishu]\nbase_url = \"https://a/b\"",
         "feishu.base_url must be only scheme, host and port (`https://a/…`)",
     ),
-    ("[feishu]\napp_id = \"a b\"", "feishu.app_id must be a name without blanks (`a b`)"),
-    ("[feishu]\napp_secret = 12345", "feishu.app_secret must be a text in quotes, not a number"),
+    ("[feishu]\napp_id = \"a b\"", "feishu.app_id must be a name without spaces (`a b`)"),
+    ("[feishu]\napp_secret = 12345", "feishu.app_secret must be a string in quotes, not a number"),
     (
         "[feishu]\napp_secret = \" hidden\"",
         "feishu.app_secret begins or ends with white space: remove it",
@@ -45,24 +45,24 @@ const REFUSED: &[(&str, &str)] = &[
     ),
     (
         "[feishu]\nverification_token = true",
-        "feishu.verification_token must be a text in quotes, not true or false",
+        "feishu.verification_token must be a string in quotes, not true or false",
     ),
     (
         "[feishu]\nadmins = []",
-        "feishu.admins is empty: nobody could administrate; put your open_id (ou_...) into it",
+        "feishu.admins is empty: nobody could administer airgate; add your open_id (ou_...)",
     ),
     (
         "[feishu]\nadmins = \"ou_1\"",
-        "feishu.admins must be a list of texts like [\"a\", \"b\"], not a text",
+        "feishu.admins must be a list of strings like [\"a\", \"b\"], not a string",
     ),
     (
         "[feishu]\nadmins = [\"ou_1\", \"ou 2\"]",
-        "feishu.admins holds `ou 2`: it contains a character that is not allowed: ' '",
+        "feishu.admins contains `ou 2`: it contains a character that is not allowed: ' '",
     ),
-    ("[feishu]\nviewers = [\"\"]", "feishu.viewers holds ``: it is empty"),
+    ("[feishu]\nviewers = [\"\"]", "feishu.viewers contains ``: it is empty"),
     (
         "[feishu]\nviewers = [1]",
-        "feishu.viewers must be a list of texts like [\"a\", \"b\"], but holds a number",
+        "feishu.viewers must be a list of strings like [\"a\", \"b\"], but contains a number",
     ),
     (
         "[feishu]\nalert_chat_id = \"oc 1\"",
@@ -70,7 +70,7 @@ const REFUSED: &[(&str, &str)] = &[
     ),
     (
         "[feishu]\nalert_webhook_url = \"https://feishu.cn.evil.example/hidden\"",
-        "feishu.alert_webhook_url must be on a Feishu or Lark host (feishu.cn, larksuite.com or below), on the host of \
+        "feishu.alert_webhook_url must be on a Feishu or Lark host (feishu.cn, larksuite.com or a subdomain), on the host of \
          feishu.base_url, or on a loopback host",
     ),
     (
@@ -83,7 +83,7 @@ const REFUSED: &[(&str, &str)] = &[
     ),
     (
         "[feishu]\nalert_mobiles = [\"Tom\"]",
-        "feishu.alert_mobiles holds `Tom`: a mobile number is 5 to 20 digits, abroad with + and country code before them",
+        "feishu.alert_mobiles contains `Tom`: a mobile number is 5 to 20 digits, with + and a country code outside China",
     ),
     (
         "[volcengine]\niam_endpoint = \"iam.volcengineapi.com\"",
@@ -95,7 +95,7 @@ const REFUSED: &[(&str, &str)] = &[
     ),
     (
         "[volcengine]\nregion = \"cn beijing\"",
-        "volcengine.region must be a name without blanks (`cn beijing`)",
+        "volcengine.region must be a name without spaces (`cn beijing`)",
     ),
     ("[volcengine]\nqps = 0", "volcengine.qps must be a whole number from 1 to 1000, not 0"),
     ("[volcengine]\nqps = 1001", "volcengine.qps must be a whole number from 1 to 1000, not 1001"),
@@ -107,7 +107,7 @@ const REFUSED: &[(&str, &str)] = &[
         "[store]\npath = \"\"",
         "store.path is empty: set it in the configuration file or with AIRGATE__STORE__PATH",
     ),
-    ("[store]\nbackup_dir = 1", "store.backup_dir must be a text in quotes, not a number"),
+    ("[store]\nbackup_dir = 1", "store.backup_dir must be a string in quotes, not a number"),
     ("[store]\nbackup_keep = 0", "store.backup_keep must be a whole number from 1 to 10000, not 0"),
     (
         "[store]\nbackup_interval_hours = 0",
@@ -115,19 +115,19 @@ const REFUSED: &[(&str, &str)] = &[
     ),
     (
         "[access]\nproject_policies = [\"A B\"]",
-        "access.project_policies holds `A B`: must be a name without blanks",
+        "access.project_policies contains `A B`: must be a name without spaces",
     ),
     (
         "[access]\ndetach_policies = \"yes\"",
-        "access.detach_policies must be true or false, not a text",
+        "access.detach_policies must be true or false, not a string",
     ),
     (
         "[security]\nmaster_key = \"c2hvcnQ=\"",
-        "security.master_key holds 5 bytes, not 32: give 32 bytes, made with `openssl rand -base64 32`",
+        "security.master_key is 5 bytes long, not 32: use 32 bytes, generated with `openssl rand -base64 32`",
     ),
     (
         "[security]\nmaster_key = \"hidden password\"",
-        "security.master_key is neither base64 nor hex: give 32 bytes, made with `openssl rand -base64 32`",
+        "security.master_key is neither base64 nor hex: use 32 bytes, generated with `openssl rand -base64 32`",
     ),
     ("[monitor]\nenabled = 1", "monitor.enabled must be true or false, not a number"),
     (
@@ -148,7 +148,7 @@ const REFUSED: &[(&str, &str)] = &[
     ),
     (
         "[monitor]\nalert_thresholds = [0.5]",
-        "monitor.alert_thresholds must be a list of whole percents like [50, 80, 90], but holds a fraction",
+        "monitor.alert_thresholds must be a list of whole percents like [50, 80, 90], but contains a fraction",
     ),
     (
         "[monitor]\nbill_source = \"Split\"",
@@ -169,14 +169,14 @@ const REFUSED: &[(&str, &str)] = &[
     ("[store]\npath_file = \"x\"", "store.path_file is not a known key: did you mean store.path?"),
     (
         "[store]\n\"a\\nb\" = 1",
-        "`store.a\\nb` is not a known key: remove it; config.example.toml lists all",
+        "`store.a\\nb` is not a known key: remove it; config.example.toml lists all keys",
     ),
 ];
 
 #[test]
-fn every_key_is_refused_with_its_name_and_the_mend() {
+fn every_key_is_refused_by_name_with_a_fix() {
     for (file, line) in REFUSED {
-        let told = lines(load_with_least(file));
+        let told = lines(load_with_required(file));
         assert_eq!(told, [*line], "{file}");
         assert!(!told[0].contains("hidden"), "{file} shows a secret");
     }

@@ -12,7 +12,7 @@ use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_tls_with_config};
 
 use super::timings::Timings;
-use crate::feishu::address;
+use crate::address;
 use crate::feishu::error::Error;
 use crate::feishu::http::{self, Redaction};
 

@@ -6,9 +6,9 @@ use super::{BACKOFF, Enforcer};
 use crate::app::cloud::CloudError;
 use crate::app::trouble::{Cause, Trouble};
 use crate::app::{sync, users};
-use crate::cards::{Look, Role};
+use crate::cards::CardContext;
 use crate::domain::{
-    AccessCause, AccessGoal, AlertBody, Figures, PendingAccess, Problem, UserAccess, UserKey,
+    AccessCause, AccessGoal, AlertBody, Figures, PendingAccess, Problem, Role, UserAccess, UserKey,
     UserStatus, must_be_cut,
 };
 use crate::store::{StoreError, WriteTx};
@@ -60,7 +60,8 @@ impl Enforcer {
                 }
                 if let Some(report) = &pending.report {
                     let detail = users::detail(tx, &alerts.settings_in_force(tx)?, record)?;
-                    let card = cards.user(&detail, &Look::new(Role::Admin, now)).into_string();
+                    let card =
+                        cards.user(&detail, &CardContext::new(Role::Admin, now)).into_string();
                     tx.owe_report(report, card, pending.since, now)?;
                 }
                 tracing::info!(user = %key, goal = ?pending.goal, "access changed and read back");
@@ -101,7 +102,7 @@ impl Enforcer {
                     && record.status == UserStatus::Gone
                 {
                     let detail = users::detail(tx, &alerts.settings_in_force(tx)?, record)?;
-                    let card = cards.user(&detail, &Look::new(Role::Admin, now)).into_string();
+                    let card = cards.user(&detail, &CardContext::new(Role::Admin, now)).into_string();
                     tx.owe_report(report, card, change.since, now)?;
                 }
                 Ok::<_, StoreError>(true)

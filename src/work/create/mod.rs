@@ -36,8 +36,8 @@ use crate::app::cloud::CloudError;
 use crate::app::sync::user_access;
 use crate::app::trouble::Trouble;
 use crate::app::{create, users};
-use crate::cards::{Look, Role, Tone};
-use crate::domain::{AccessKeyInfo, Creation, Halt, KeyStep, Step, Switch, Task, UserAccess};
+use crate::cards::{CardContext, Tone};
+use crate::domain::{AccessKeyInfo, Creation, Halt, KeyStep, Role, Step, Switch, Task, UserAccess};
 use crate::store::{StoreError, WriteTx};
 use crate::volcengine;
 
@@ -147,7 +147,7 @@ impl Worker {
                 if tx.finish_task(task.id)?
                     && let Some(report) = &task.report
                 {
-                    let look = Look::new(Role::Admin, now);
+                    let look = CardContext::new(Role::Admin, now);
                     let view = create::view(tx);
                     let card = match (creation.made_nothing(), view) {
                         (true, Ok(view)) => {

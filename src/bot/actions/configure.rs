@@ -1,0 +1,108 @@
+//! `user.configure`: opens the form of a user's settings, and saves it.
+
+use super::action::{Action, Change, ClickContext, ClickOutcome};
+use super::fields::Fields;
+use super::users::user_card;
+use crate::app::configure::{self, NewUserSettings};
+use crate::app::{Error, Refusal, users};
+use crate::bot::handlers::Handlers;
+use crate::cards::{Card, CardContext, Processing, Toast};
+use crate::domain::{TaskKind, UserKey};
+use crate::store::{Source, View, WriteTx};
+
+/// `user.configure` without a form: opens it.
+#[derive(Debug, PartialEq, Eq)]
+pub struct ConfigureOpen {
+    /// Whose settings.
+    pub user: UserKey,
+}
+
+impl Action for ConfigureOpen {
+    fn read(fields: &Fields<'_>) -> Result<Self, Refusal> {
+        Ok(Self { user: fields.user()? })
+    }
+
+    fn show<S: Source>(
+        &self,
+        handlers: &Handlers,
+        tx: &View<S>,
+        ctx: &CardContext,
+    ) -> Result<Card, Error> {
+        configure_card(handlers, tx, &self.user, ctx)
+    }
+}
+
+fn configure_card<S: Source>(
+    handlers: &Handlers,
+    tx: &View<S>,
+    user: &UserKey,
+    ctx: &CardContext,
+) -> Result<Card, Error> {
+    let user = users::get(tx, user)?;
+    let people = configure::possible_owners(tx, &user)?;
+    let detail = users::detail(tx, &handlers.settings(tx)?, user)?;
+    Ok(handlers.cards.configure(&detail, &people, ctx))
+}
+
+/// `user.configure` with a form: saves it.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Configure {
+    /// Whose settings.
+    pub user: UserKey,
+    /// As typed.
+    pub settings: NewUserSettings,
+}
+
+impl Action for Configure {
+    fn read(fields: &Fields<'_>) -> Result<Self, Refusal> {
+        Ok(Self {
+            user: fields.user()?,
+            settings: NewUserSettings {
+                thresholds: fields.form_text("thresholds"),
+                monitor: fields.checked("monitor"),
+                auto_disable: fields.checked("auto_disable"),
+                remark: fields.form_text("remark"),
+                owner: fields.form_text("owner"),
+                other_owner: fields.form_text("other_owner"),
+                no_owner: fields.ticked("no_owner"),
+                display_name: fields.form_text("display_name"),
+                email: fields.form_text("email"),
+                phone: fields.form_text("phone"),
+            },
+        })
+    }
+
+    fn show<S: Source>(
+        &self,
+        handlers: &Handlers,
+        tx: &View<S>,
+        ctx: &CardContext,
+    ) -> Result<Card, Error> {
+        configure_card(handlers, tx, &self.user, ctx)
+    }
+}
+
+impl Change for Configure {
+    fn perform(
+        &self,
+        handlers: &Handlers,
+        tx: &WriteTx,
+        click: &ClickContext,
+    ) -> Result<ClickOutcome, Error> {
+        let (user, cards, ctx) = (&self.user, &handlers.cards, click.with_empty_form());
+        let rest = configure::save(tx, user, &self.settings, click.card_ctx.now)?;
+        if rest.is_empty() {
+            let card = user_card(handlers, tx, user, &ctx)?;
+            let toast = Toast::UserSaved { user: user.clone() };
+            return Ok(ClickOutcome::card(card).with_toast(cards, &toast));
+        }
+        let card = cards.processing(&Processing::Profile(user.clone()), &ctx);
+        let task = TaskKind::UpdateProfile {
+            user: user.clone(),
+            profile: rest.profile,
+            owner_mobile: rest.owner_mobile,
+        };
+        let toast = Toast::UserSaving { user: user.clone() };
+        Ok(ClickOutcome::card(card).with_task(task).with_toast(cards, &toast))
+    }
+}

@@ -1,0 +1,153 @@
+//! The fields of a card action: members of its callback value, and what the form holds.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use crate::app::Refusal;
+use crate::domain::{AccountId, OpId, ProjectName, Switch, UserKey};
+use crate::feishu::CardAction;
+
+/// Form fields that are never shown again.
+const SECRET_FIELDS: [&str; 3] = ["access_key", "secret_key", "webhook_url"];
+
+/// The form fields of an action by name, to be shown again after a refusal. Secrets are left out.
+pub fn form_values(action: &CardAction) -> BTreeMap<String, String> {
+    action
+        .form
+        .iter()
+        .filter_map(|(name, value)| {
+            let text = match value {
+                Value::String(_) if SECRET_FIELDS.contains(&name.as_str()) => return None,
+                Value::String(text) => text.clone(),
+                // A tick holds no secret, even in a field of that name (`access_key` of user.create).
+                Value::Bool(on) => on.to_string(),
+                _ => return None,
+            };
+            Some((name.clone(), text))
+        })
+        .collect()
+}
+
+/// Reads fields of a card action.
+pub struct Fields<'a> {
+    action: &'a CardAction,
+}
+
+impl<'a> Fields<'a> {
+    /// The fields of `action`.
+    pub fn of(action: &'a CardAction) -> Self {
+        Self { action }
+    }
+
+    /// Whether a form was submitted. The platform leaves out empty fields, so the form itself may be empty.
+    pub fn is_submitted(&self) -> bool {
+        !self.action.form.is_empty() || self.action.name.is_some()
+    }
+
+    /// The chosen option of a select.
+    pub fn option(&self) -> Option<String> {
+        self.action.option.clone()
+    }
+
+    /// The text to search for. A submitted search form counts even if its field is empty or missing: this clears the
+    /// search.
+    pub fn search(&self) -> String {
+        if self.action.form.contains_key("query") || self.action.name.is_some() {
+            return self.typed("query");
+        }
+        self.action.input.clone().or_else(|| self.text("query")).unwrap_or_default()
+    }
+
+    /// A member of the callback value, unless it is missing or empty.
+    pub fn text(&self, name: &str) -> Option<String> {
+        let text = self.action.value.get(name)?.as_str()?;
+        (!text.is_empty()).then(|| text.to_owned())
+    }
+
+    /// A form field. Empty if nothing was typed: the platform then sends an empty text or no field.
+    pub fn typed(&self, name: &str) -> String {
+        self.form_text(name).unwrap_or_default()
+    }
+
+    /// A form field; `None` if the form does not hold it.
+    pub fn form_text(&self, name: &str) -> Option<String> {
+        match self.action.form.get(name)? {
+            Value::String(text) => Some(text.clone()),
+            Value::Number(number) => Some(number.to_string()),
+            _ => None,
+        }
+    }
+
+    /// Whether a checker of the form is ticked; `None` if the form does not hold it.
+    pub fn checked(&self, name: &str) -> Option<bool> {
+        self.action.form_checked(name)
+    }
+
+    /// Whether a checker of the form is ticked.
+    pub fn ticked(&self, name: &str) -> bool {
+        self.checked(name).unwrap_or(false)
+    }
+
+    /// A number of the callback value.
+    pub fn number(&self, name: &str) -> Option<u64> {
+        self.action.value.get(name)?.as_u64()
+    }
+
+    /// The account, if the value names one.
+    pub fn optional_account(&self) -> Result<Option<AccountId>, Refusal> {
+        self.text("account")
+            .map(|text| AccountId::new(text).map_err(|_| Refusal::BadField("account")))
+            .transpose()
+    }
+
+    /// The idempotency key, if there is one.
+    pub fn optional_op(&self) -> Result<Option<OpId>, Refusal> {
+        match self.text("op") {
+            Some(_) => self.op().map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// The user.
+    pub fn user(&self) -> Result<UserKey, Refusal> {
+        self.optional_user()?.ok_or(Refusal::BadField("user"))
+    }
+
+    /// The user, if the value names one.
+    pub fn optional_user(&self) -> Result<Option<UserKey>, Refusal> {
+        self.text("user")
+            .map(|text| text.parse().map_err(|_| Refusal::BadField("user")))
+            .transpose()
+    }
+
+    /// The project.
+    pub fn project(&self) -> Result<ProjectName, Refusal> {
+        self.text("project")
+            .and_then(|text| ProjectName::new(text).ok())
+            .ok_or(Refusal::BadField("project"))
+    }
+
+    /// The idempotency key.
+    pub fn op(&self) -> Result<OpId, Refusal> {
+        self.text("op").and_then(|text| OpId::new(text).ok()).ok_or(Refusal::BadField("op"))
+    }
+
+    /// The wanted state of a switch.
+    pub fn switch(&self, name: &'static str) -> Result<Switch, Refusal> {
+        match self.action.value.get(name) {
+            Some(Value::Bool(on)) => Ok(Switch::from(*on)),
+            _ => Err(Refusal::BadField(name)),
+        }
+    }
+
+    /// The page, from 1; 1 if the value names none.
+    pub fn page(&self) -> usize {
+        let page = match self.action.value.get("page") {
+            Some(Value::Number(number)) => number.as_u64(),
+            Some(Value::String(text)) => text.parse().ok(),
+            _ => None,
+        };
+        page.and_then(|page| usize::try_from(page).ok()).unwrap_or(1).max(1)
+    }
+}

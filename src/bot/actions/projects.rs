@@ -1,0 +1,247 @@
+//! `projects.open`, `project.add`, `project.toggle`, `project.remove`, `projects.toggle_all`: a user's projects.
+
+use super::action::{Action, Change, ClickContext, ClickOutcome, Opened};
+use super::fields::Fields;
+use crate::app::projects::NewLink;
+use crate::app::{Error, Refusal, policies, projects};
+use crate::bot::handlers::Handlers;
+use crate::cards::{Card, CardContext, Toast, Tone};
+use crate::domain::{ProjectName, Switch, TaskKind, UserKey};
+use crate::store::{Source, StoreError, View, WriteTx};
+
+/// `projects.open`
+#[derive(Debug, PartialEq, Eq)]
+pub struct ProjectsOpen {
+    /// Whose projects.
+    pub user: UserKey,
+    /// From 1.
+    pub page: usize,
+}
+
+impl Action for ProjectsOpen {
+    fn read(fields: &Fields<'_>) -> Result<Self, Refusal> {
+        Ok(Self { user: fields.user()?, page: fields.page() })
+    }
+
+    fn show<S: Source>(
+        &self,
+        handlers: &Handlers,
+        tx: &View<S>,
+        ctx: &CardContext,
+    ) -> Result<Card, Error> {
+        projects_card(handlers, tx, &self.user, self.page, ctx)
+    }
+
+    /// Also refreshes an old list of projects to choose from, for those who may choose.
+    fn open<S: Source>(
+        &self,
+        handlers: &Handlers,
+        tx: &View<S>,
+        ctx: &CardContext,
+    ) -> Result<Opened, Error> {
+        let view = projects::view(tx, &self.user, self.page, ctx.now)?;
+        let refresh = ctx.role.may_change() && projects::list_is_old(&view, ctx.now);
+        let task = refresh.then(|| TaskKind::RefreshProjects {
+            account: self.user.account.clone(),
+            user: self.user.clone(),
+        });
+        Ok(Opened { card: handlers.cards.projects(&view, ctx), task })
+    }
+}
+
+fn projects_card<S: Source>(
+    handlers: &Handlers,
+    tx: &View<S>,
+    user: &UserKey,
+    page: usize,
+    ctx: &CardContext,
+) -> Result<Card, Error> {
+    Ok(handlers.cards.projects(&projects::view(tx, user, page, ctx.now)?, ctx))
+}
+
+/// What people call a linked project.
+fn label_of(tx: &WriteTx, user: &UserKey, project: &ProjectName) -> Result<String, StoreError> {
+    let link = tx.link(user, project)?;
+    Ok(link.map_or_else(|| project.to_string(), |link| link.label().to_owned()))
+}
+
+/// `project.add`
+#[derive(Debug, PartialEq, Eq)]
+pub struct ProjectAdd {
+    /// Whose project.
+    pub user: UserKey,
+    /// As chosen or typed.
+    pub link: NewLink,
+}
+
+impl Action for ProjectAdd {
+    fn read(fields: &Fields<'_>) -> Result<Self, Refusal> {
+        Ok(Self {
+            user: fields.user()?,
+            link: NewLink {
+                chosen: fields.typed("project"),
+                typed: fields.typed("project_name"),
+                since: fields.typed("since"),
+            },
+        })
+    }
+
+    fn show<S: Source>(
+        &self,
+        handlers: &Handlers,
+        tx: &View<S>,
+        ctx: &CardContext,
+    ) -> Result<Card, Error> {
+        projects_card(handlers, tx, &self.user, 1, ctx)
+    }
+}
+
+impl Change for ProjectAdd {
+    fn perform(
+        &self,
+        handlers: &Handlers,
+        tx: &WriteTx,
+        click: &ClickContext,
+    ) -> Result<ClickOutcome, Error> {
+        let (user, now) = (&self.user, click.card_ctx.now);
+        let linked = projects::add(tx, user, &self.link, now)?;
+        let project = &linked.link.project;
+        policies::want(tx, user, project, &handlers.project_policies, click.report.clone(), now)?;
+        let label = linked.link.label().to_owned();
+        let mut ctx = click.with_empty_form();
+        if !linked.listed {
+            let text = handlers.cards.words().t("projects.not_in_list", &[("project", &label)]);
+            ctx = ctx.with_banner(Tone::Warning, text);
+        }
+        let card = self.show(handlers, tx, &ctx)?;
+        Ok(ClickOutcome::card(card).with_toast(&handlers.cards, &Toast::ProjectAdded { label }))
+    }
+}
+
+/// `project.toggle`
+#[derive(Debug, PartialEq, Eq)]
+pub struct ProjectToggle {
+    /// Whose project.
+    pub user: UserKey,
+    /// Which link.
+    pub project: ProjectName,
+    /// The wanted state.
+    pub monitored: Switch,
+    /// The page to show again.
+    pub page: usize,
+}
+
+impl Action for ProjectToggle {
+    fn read(fields: &Fields<'_>) -> Result<Self, Refusal> {
+        Ok(Self {
+            user: fields.user()?,
+            project: fields.project()?,
+            monitored: fields.switch("enabled")?,
+            page: fields.page(),
+        })
+    }
+
+    fn show<S: Source>(
+        &self,
+        handlers: &Handlers,
+        tx: &View<S>,
+        ctx: &CardContext,
+    ) -> Result<Card, Error> {
+        projects_card(handlers, tx, &self.user, self.page, ctx)
+    }
+}
+
+impl Change for ProjectToggle {
+    fn perform(
+        &self,
+        handlers: &Handlers,
+        tx: &WriteTx,
+        click: &ClickContext,
+    ) -> Result<ClickOutcome, Error> {
+        projects::toggle(tx, &self.user, &self.project, self.monitored, click.card_ctx.now)?;
+        let label = label_of(tx, &self.user, &self.project)?;
+        let toast = Toast::ProjectToggled { label, enabled: self.monitored.is_on() };
+        let card = self.show(handlers, tx, &click.with_empty_form())?;
+        Ok(ClickOutcome::card(card).with_toast(&handlers.cards, &toast))
+    }
+}
+
+/// `project.remove`
+#[derive(Debug, PartialEq, Eq)]
+pub struct ProjectRemove {
+    /// Whose project.
+    pub user: UserKey,
+    /// Which link.
+    pub project: ProjectName,
+    /// The page to show again.
+    pub page: usize,
+}
+
+impl Action for ProjectRemove {
+    fn read(fields: &Fields<'_>) -> Result<Self, Refusal> {
+        Ok(Self { user: fields.user()?, project: fields.project()?, page: fields.page() })
+    }
+
+    fn show<S: Source>(
+        &self,
+        handlers: &Handlers,
+        tx: &View<S>,
+        ctx: &CardContext,
+    ) -> Result<Card, Error> {
+        projects_card(handlers, tx, &self.user, self.page, ctx)
+    }
+}
+
+impl Change for ProjectRemove {
+    fn perform(
+        &self,
+        handlers: &Handlers,
+        tx: &WriteTx,
+        click: &ClickContext,
+    ) -> Result<ClickOutcome, Error> {
+        let (user, project, now) = (&self.user, &self.project, click.card_ctx.now);
+        let label = label_of(tx, user, project)?;
+        projects::remove(tx, user, project, now)?;
+        policies::release(tx, user, project, click.report.clone(), now)?;
+        let card = self.show(handlers, tx, &click.with_empty_form())?;
+        Ok(ClickOutcome::card(card).with_toast(&handlers.cards, &Toast::ProjectRemoved { label }))
+    }
+}
+
+/// `projects.toggle_all`
+#[derive(Debug, PartialEq, Eq)]
+pub struct ToggleAll {
+    /// Whose projects.
+    pub user: UserKey,
+    /// The wanted state.
+    pub monitored: Switch,
+}
+
+impl Action for ToggleAll {
+    fn read(fields: &Fields<'_>) -> Result<Self, Refusal> {
+        Ok(Self { user: fields.user()?, monitored: fields.switch("enabled")? })
+    }
+
+    fn show<S: Source>(
+        &self,
+        handlers: &Handlers,
+        tx: &View<S>,
+        ctx: &CardContext,
+    ) -> Result<Card, Error> {
+        projects_card(handlers, tx, &self.user, 1, ctx)
+    }
+}
+
+impl Change for ToggleAll {
+    fn perform(
+        &self,
+        handlers: &Handlers,
+        tx: &WriteTx,
+        click: &ClickContext,
+    ) -> Result<ClickOutcome, Error> {
+        let links = projects::toggle_all(tx, &self.user, self.monitored, click.card_ctx.now)?;
+        let toast = Toast::AllToggled { enabled: self.monitored.is_on(), links };
+        let card = self.show(handlers, tx, &click.with_empty_form())?;
+        Ok(ClickOutcome::card(card).with_toast(&handlers.cards, &toast))
+    }
+}

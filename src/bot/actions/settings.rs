@@ -1,0 +1,115 @@
+//! `config.open`, `config.save`, `config.test`: global settings, and a test alert.
+
+use super::action::{Action, Change, ClickContext, ClickOutcome};
+use super::fields::Fields;
+use crate::app::settings::{self, NewSettings};
+use crate::app::{Error, Refusal};
+use crate::bot::handlers::Handlers;
+use crate::cards::{Card, CardContext, Toast};
+use crate::domain::{AlertBody, Problem};
+use crate::store::{Source, View, WriteTx};
+
+/// `config.open`
+#[derive(Debug, PartialEq, Eq)]
+pub struct ConfigOpen;
+
+impl Action for ConfigOpen {
+    fn read(_: &Fields<'_>) -> Result<Self, Refusal> {
+        Ok(Self)
+    }
+
+    fn show<S: Source>(
+        &self,
+        handlers: &Handlers,
+        tx: &View<S>,
+        ctx: &CardContext,
+    ) -> Result<Card, Error> {
+        settings_card(handlers, tx, ctx)
+    }
+}
+
+fn settings_card<S: Source>(
+    handlers: &Handlers,
+    tx: &View<S>,
+    ctx: &CardContext,
+) -> Result<Card, Error> {
+    Ok(handlers.cards.settings(&settings::view(tx, &handlers.configured)?, ctx))
+}
+
+/// `config.save`
+#[derive(Debug, PartialEq, Eq)]
+pub struct ConfigSave {
+    /// As typed.
+    pub settings: NewSettings,
+}
+
+impl Action for ConfigSave {
+    fn read(fields: &Fields<'_>) -> Result<Self, Refusal> {
+        Ok(Self {
+            settings: NewSettings {
+                thresholds: fields.form_text("thresholds"),
+                interval_seconds: fields.form_text("interval_seconds"),
+                webhook_url: fields.form_text("webhook_url"),
+                mobiles: fields.form_text("mobiles"),
+                alert_chat_id: fields.form_text("alert_chat_id"),
+            },
+        })
+    }
+
+    fn show<S: Source>(
+        &self,
+        handlers: &Handlers,
+        tx: &View<S>,
+        ctx: &CardContext,
+    ) -> Result<Card, Error> {
+        settings_card(handlers, tx, ctx)
+    }
+}
+
+impl Change for ConfigSave {
+    fn perform(
+        &self,
+        handlers: &Handlers,
+        tx: &WriteTx,
+        click: &ClickContext,
+    ) -> Result<ClickOutcome, Error> {
+        let (configured, base_url) = (&handlers.configured, &handlers.base_url);
+        settings::save(tx, configured, base_url, &self.settings, click.card_ctx.now)?;
+        let card = self.show(handlers, tx, &click.with_empty_form())?;
+        Ok(ClickOutcome::card(card).with_toast(&handlers.cards, &Toast::SettingsSaved))
+    }
+}
+
+/// `config.test`: a test alert.
+#[derive(Debug, PartialEq, Eq)]
+pub struct ConfigTest;
+
+impl Action for ConfigTest {
+    fn read(_: &Fields<'_>) -> Result<Self, Refusal> {
+        Ok(Self)
+    }
+
+    fn show<S: Source>(
+        &self,
+        handlers: &Handlers,
+        tx: &View<S>,
+        ctx: &CardContext,
+    ) -> Result<Card, Error> {
+        settings_card(handlers, tx, ctx)
+    }
+}
+
+impl Change for ConfigTest {
+    fn perform(
+        &self,
+        handlers: &Handlers,
+        tx: &WriteTx,
+        click: &ClickContext,
+    ) -> Result<ClickOutcome, Error> {
+        let operator = handlers.operator(tx, &click.operator)?;
+        let body = AlertBody::Error { problem: Problem::Test { operator } };
+        handlers.alerts.raise(tx, None, body, click.card_ctx.now)?;
+        let card = self.show(handlers, tx, &click.with_empty_form())?;
+        Ok(ClickOutcome::card(card).with_toast(&handlers.cards, &Toast::TestAlertOwed))
+    }
+}

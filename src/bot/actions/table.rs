@@ -1,0 +1,337 @@
+//! The table of actions. A row declares the word that a card's callback value carries, who may use it, and the type that
+//! implements it; parsing and dispatch follow from the rows.
+//!
+//! `reads` lists actions that only open a card: they run on a snapshot, so that they do not wait for writers. `changes`
+//! lists those that run in a write transaction. Columns of a row:
+//!
+//! - the word, and after `was` the words that cards already lying in chats still use for it;
+//! - `form`: `Any`, or, where one word opens a form and submits it, which of the two this row is;
+//! - `needs`: the role;
+//! - `op`: whether cards carry an idempotency key, by which a submitted form is applied once;
+//! - `chat`: `Any`, or `Direct` where secrets are typed;
+//! - `wakes`: the loops that have something to do afterwards. Background tasks wake theirs without being listed.
+
+use super::access::{UserDisable, UserEnable};
+use super::accounts::{AccountSave, AccountToggle, AccountsOpen};
+use super::action::{Action, Change, ClickContext, ClickOutcome, Opened};
+use super::alerts::AlertsList;
+use super::billing::BillingOpen;
+use super::configure::{Configure, ConfigureOpen};
+use super::create::Create;
+use super::fields::Fields;
+use super::monitor::MonitorRun;
+use super::projects::{ProjectAdd, ProjectRemove, ProjectToggle, ProjectsOpen, ToggleAll};
+use super::quota::{Allocate, QuotaOpen};
+use super::settings::{ConfigOpen, ConfigSave, ConfigTest};
+use super::users::{UserOpen, UsersList};
+use crate::app::{Error, Refusal};
+use crate::bot::handlers::Handlers;
+use crate::cards::{Card, CardContext};
+use crate::domain::{Needs, OpId};
+use crate::feishu::CardAction;
+use crate::store::{Source, View, WriteTx};
+
+/// When a word stands for an action.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// Always.
+    Any,
+    /// Where a form is submitted with it.
+    Submitted,
+    /// Where no form is submitted with it.
+    Absent,
+}
+
+/// Whether callback values carry an `op`, an idempotency key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Op {
+    /// Never.
+    None,
+    /// Every card has one; a click without it is carried out all the same.
+    Optional,
+    /// Every card has one; a click without it is refused.
+    Required,
+}
+
+/// Where an action may be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Chat {
+    /// In any chat.
+    Any,
+    /// In the operator's direct chat with the bot only.
+    Direct,
+}
+
+/// A loop that an action gives something to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wake {
+    /// The outbox.
+    Outbox,
+    /// The enforcer.
+    Access,
+    /// Policies of linked projects.
+    Policies,
+    /// The monitor's schedule.
+    Settings,
+    /// The look-up of names.
+    Names,
+}
+
+/// A row of the table.
+#[derive(Debug)]
+pub struct Row {
+    /// The word in callback values.
+    pub word: &'static str,
+    /// Words that older cards use for it.
+    pub former_words: &'static [&'static str],
+    /// When the word stands for this action.
+    pub form: Form,
+    /// Who may use it.
+    pub needs: Needs,
+    /// Whether it changes something beyond being recorded as handled.
+    pub changes: bool,
+    /// Whether cards carry an idempotency key for it.
+    pub op: Op,
+    /// Where it may be used.
+    pub chat: Chat,
+    pub(in crate::bot) wakes: &'static [Wake],
+    read: fn(&Fields<'_>) -> Result<Does, Refusal>,
+}
+
+macro_rules! actions {
+    (
+        reads { $(
+            $reading:ident: $rword:literal $(was $rwas:literal)*, form $rform:ident, needs $rneeds:ident;
+        )* }
+        changes { $(
+            $change:ident: $cword:literal $(was $cwas:literal)*, form $cform:ident, needs $cneeds:ident,
+            op $op:ident, chat $chat:ident, wakes [$($wake:ident)*];
+        )* }
+    ) => {
+        /// Every action.
+        pub static ACTIONS: &[Row] = &[
+            $( Row {
+                word: $rword,
+                former_words: &[$($rwas),*],
+                form: Form::$rform,
+                needs: Needs::$rneeds,
+                changes: false,
+                op: Op::None,
+                chat: Chat::Any,
+                wakes: &[],
+                read: |fields| $reading::read(fields).map(Does::from),
+            }, )*
+            $( Row {
+                word: $cword,
+                former_words: &[$($cwas),*],
+                form: Form::$cform,
+                needs: Needs::$cneeds,
+                changes: true,
+                op: Op::$op,
+                chat: Chat::$chat,
+                wakes: &[$(Wake::$wake),*],
+                read: |fields| $change::read(fields).map(Does::from),
+            }, )*
+        ];
+
+        /// An action that only opens a card.
+        #[derive(Debug, PartialEq, Eq)]
+        pub enum Reading { $( $reading($reading), )* }
+
+        impl Reading {
+            /// See [`Action::open`].
+            pub fn open<S: Source>(
+                &self,
+                handlers: &Handlers,
+                tx: &View<S>,
+                ctx: &CardContext,
+            ) -> Result<Opened, Error> {
+                match self { $( Reading::$reading(action) => action.open(handlers, tx, ctx), )* }
+            }
+
+            /// See [`Action::show`].
+            pub fn show<S: Source>(
+                &self,
+                handlers: &Handlers,
+                tx: &View<S>,
+                ctx: &CardContext,
+            ) -> Result<Card, Error> {
+                match self { $( Reading::$reading(action) => action.show(handlers, tx, ctx), )* }
+            }
+        }
+
+        /// An action that changes something.
+        #[derive(Debug, PartialEq, Eq)]
+        pub enum Changing { $( $change($change), )* }
+
+        impl Changing {
+            /// See [`Change::perform`].
+            pub fn perform(
+                &self,
+                handlers: &Handlers,
+                tx: &WriteTx,
+                click: &ClickContext,
+            ) -> Result<ClickOutcome, Error> {
+                match self { $( Changing::$change(action) => action.perform(handlers, tx, click), )* }
+            }
+
+            /// See [`Action::show`].
+            pub fn show<S: Source>(
+                &self,
+                handlers: &Handlers,
+                tx: &View<S>,
+                ctx: &CardContext,
+            ) -> Result<Card, Error> {
+                match self { $( Changing::$change(action) => action.show(handlers, tx, ctx), )* }
+            }
+        }
+
+        $( impl From<$reading> for Does {
+            fn from(action: $reading) -> Self {
+                Does::Reads(Reading::$reading(action))
+            }
+        } )*
+        $( impl From<$change> for Does {
+            fn from(action: $change) -> Self {
+                Does::Changes(Changing::$change(action))
+            }
+        } )*
+    };
+}
+
+actions! {
+    reads {
+        UsersList:     "users.list",          form Any,       needs Viewer;
+        UserOpen:      "user.open",           form Any,       needs Viewer;
+        ProjectsOpen:  "projects.open",       form Any,       needs Viewer;
+        QuotaOpen:     "quota.open",          form Any,       needs Viewer;
+        BillingOpen:   "billing.open",        form Any,       needs Viewer;
+        AlertsList:    "alerts.list",         form Any,       needs Viewer;
+        ConfigureOpen: "user.configure",      form Absent,    needs Admin;
+        ConfigOpen:    "config.open",         form Any,       needs Admin;
+    }
+    changes {
+        UserEnable:    "user.enable",         form Any,       needs Admin, op Required, chat Any,    wakes [Access];
+        UserDisable:   "user.disable",        form Any,       needs Admin, op Required, chat Any,    wakes [Access];
+        ProjectAdd:    "project.add",         form Any,       needs Admin, op Required, chat Any,    wakes [Policies];
+        ProjectToggle: "project.toggle",      form Any,       needs Admin, op None,     chat Any,    wakes [];
+        ProjectRemove: "project.remove",      form Any,       needs Admin, op Required, chat Any,    wakes [Policies];
+        ToggleAll:     "projects.toggle_all", form Any,       needs Admin, op None,     chat Any,    wakes [];
+        Allocate:      "quota.allocate",      form Any,       needs Admin, op Required, chat Any,    wakes [];
+        Create:        "user.create",         form Any,       needs Admin, op Required, chat Any,    wakes [];
+        Configure:     "user.configure",      form Submitted, needs Admin, op Optional, chat Any,    wakes [Names];
+        MonitorRun:    "monitor.run",         form Any,       needs Admin, op Required, chat Any,    wakes [];
+        ConfigSave:    "config.save",         form Any,       needs Admin, op Optional, chat Any,    wakes [Settings];
+        ConfigTest:    "config.test",         form Any,       needs Admin, op Required, chat Any,    wakes [Outbox];
+        AccountsOpen:  "accounts.open",       form Any,       needs Admin, op None,     chat Direct, wakes [];
+        AccountSave:   "account.save",        form Any,       needs Admin, op Optional, chat Direct, wakes [];
+        AccountToggle: "account.toggle",      form Any,       needs Admin, op None,     chat Direct, wakes [];
+    }
+}
+
+/// What a click asks for.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Does {
+    /// Open a card.
+    Reads(Reading),
+    /// Change something.
+    Changes(Changing),
+}
+
+/// A click's request, read and typed. It says what is wanted, never what is allowed.
+#[derive(Debug)]
+pub struct Request {
+    pub(in crate::bot) row: &'static Row,
+    /// The idempotency key.
+    pub(in crate::bot) op: Option<OpId>,
+    pub(in crate::bot) does: Does,
+}
+
+impl Request {
+    /// Reads a card action.
+    ///
+    /// # Errors
+    /// [`Refusal::UnknownAction`], [`Refusal::BadField`] for a missing or malformed field, [`Refusal::BadPeriod`].
+    pub fn of(action: &CardAction) -> Result<Self, Refusal> {
+        let fields = Fields::of(action);
+        let word = fields.text("action").unwrap_or_default();
+        let Some(row) = find(ACTIONS, &word, fields.is_submitted()) else {
+            return Err(Refusal::UnknownAction(word));
+        };
+        let does = (row.read)(&fields)?;
+        let op = match row.op {
+            Op::None => None,
+            Op::Optional => fields.optional_op()?,
+            Op::Required => Some(fields.op()?),
+        };
+        Ok(Self { row, op, does })
+    }
+}
+
+/// The row of a word.
+pub(super) fn find<'a>(rows: &'a [Row], word: &str, submitted: bool) -> Option<&'a Row> {
+    rows.iter().find(|row| {
+        let form = match row.form {
+            Form::Any => true,
+            Form::Submitted => submitted,
+            Form::Absent => !submitted,
+        };
+        form && (row.word == word || row.former_words.contains(&word))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_that_older_cards_carry_still_leads_to_its_action() {
+        let row = |word, former_words, form| Row {
+            word,
+            former_words,
+            form,
+            needs: Needs::Admin,
+            changes: false,
+            op: Op::None,
+            chat: Chat::Any,
+            wakes: &[],
+            read: |_| Err(Refusal::AccessPending),
+        };
+        let rows = [
+            row("quota.book", &["quota.allocate", "quota.add"], Form::Any),
+            row("limit.set", &["limit.edit"], Form::Submitted),
+            row("limit.set", &["limit.edit"], Form::Absent),
+        ];
+        for (word, submitted, index) in [
+            ("quota.book", false, Some(0)),
+            ("quota.allocate", true, Some(0)),
+            ("quota.add", false, Some(0)),
+            ("limit.edit", true, Some(1)),
+            ("limit.edit", false, Some(2)),
+            ("quota.drop", false, None),
+            ("", false, None),
+        ] {
+            let found = find(&rows, word, submitted);
+            let expected = index.map(|index: usize| std::ptr::from_ref(&rows[index]));
+            assert_eq!(found.map(std::ptr::from_ref), expected, "{word}");
+        }
+    }
+
+    #[test]
+    fn every_word_leads_to_one_row() {
+        for submitted in [false, true] {
+            let mut words: Vec<&str> = Vec::new();
+            for row in ACTIONS {
+                if matches!((row.form, submitted), (Form::Submitted, false) | (Form::Absent, true))
+                {
+                    continue;
+                }
+                words.extend(std::iter::once(row.word).chain(row.former_words.iter().copied()));
+            }
+            let count = words.len();
+            words.sort_unstable();
+            words.dedup();
+            assert_eq!(words.len(), count, "{words:?}");
+        }
+    }
+}

@@ -1,0 +1,210 @@
+//! The table against the cards: what every control of every card carries. And how clicks are read.
+
+use std::collections::BTreeSet;
+
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use super::configure::{Configure, ConfigureOpen};
+use super::projects::ProjectToggle;
+use super::quota::Allocate;
+use super::table::{Does, find};
+use super::*;
+use crate::app::Refusal;
+use crate::app::outcome::UserFilter;
+use crate::cards::ListPlace;
+use crate::cards::tests::{everything, objects};
+use crate::domain::{Needs, Role, Switch, UserKey};
+use crate::feishu::CardAction;
+
+#[test]
+fn every_control_of_every_card_carries_what_its_row_says() {
+    let mut ops = BTreeSet::new();
+    let mut unseen: BTreeSet<String> = ACTIONS.iter().map(described).collect();
+    everything(|locale, role, size, sample| {
+        let name = format!("{} {locale} {role:?} {size:?}", sample.name);
+        let card = sample.card.value();
+        let mut all = Vec::new();
+        objects(&card, &mut all);
+        for object in all {
+            let tag = object.get("tag").and_then(Value::as_str).unwrap_or("");
+            let calls_back = matches!(tag, "button" | "select_static" | "interactive_container")
+                && !(tag == "select_static" && object.contains_key("name"));
+            if !calls_back {
+                continue;
+            }
+            let value = &object["behaviors"][0]["value"];
+            let word = value["action"].as_str().unwrap_or_else(|| panic!("{name}: no action"));
+            let row = find(ACTIONS, word, object.contains_key("form_action_type"))
+                .unwrap_or_else(|| panic!("{name}: `{word}` is not in the table"));
+            assert_eq!(row.word, word, "{name}: a card uses a former word");
+            unseen.remove(&described(row));
+            if row.op == Op::None {
+                assert!(value.get("op").is_none(), "{name}: {word} has an op");
+            } else {
+                let op = value["op"].as_str().unwrap_or_else(|| panic!("{name}: {word} lacks op"));
+                assert!(ops.insert(format!("{locale} {op}")), "{name}: op {op} occurs twice");
+            }
+            // `accounts.open` only opens a card; it counts as a change because it also drops pending updates of the card.
+            // An alert's card in a group is one for everyone; the others are made for the person who sees them.
+            if word != "accounts.open" && !sample.name.starts_with("alert_") {
+                assert!(!row.changes || role.meets(row.needs), "{name}: {word} for {role:?}");
+            }
+            if let Some(user) = value.get("user") {
+                user.as_str().unwrap().parse::<UserKey>().unwrap();
+            }
+        }
+    });
+    assert!(unseen.is_empty(), "on no card: {unseen:?}");
+}
+
+/// A row, by what tells it from the others.
+fn described(row: &Row) -> String {
+    format!("{} {:?}", row.word, row.form)
+}
+
+#[test]
+fn only_administrators_change_anything() {
+    for row in ACTIONS.iter().filter(|row| row.changes) {
+        assert_eq!(row.needs, Needs::Admin, "{}", row.word);
+        assert!(!Role::Viewer.meets(row.needs), "{}", row.word);
+    }
+}
+
+fn action(value: Value, form: Value) -> CardAction {
+    CardAction {
+        operator_open_id: "ou_1".to_owned(),
+        message_id: None,
+        chat_id: None,
+        value: value.as_object().cloned().unwrap_or_default(),
+        name: None,
+        form: form.as_object().cloned().unwrap_or_default(),
+        option: None,
+        input: None,
+    }
+}
+
+fn submitted(action: &CardAction) -> Result<Does, Refusal> {
+    Request::of(action).map(|request| request.does)
+}
+
+fn clicked(value: Value) -> Result<Does, Refusal> {
+    submitted(&action(value, json!({})))
+}
+
+#[test]
+fn fields_are_read_from_value_form_and_option() {
+    let user: UserKey = "main/alice".parse().unwrap();
+    let value = json!({
+        "action": "project.toggle", "user": "main/alice", "project": "p", "enabled": false
+    });
+    let toggle = ProjectToggle {
+        user: user.clone(),
+        project: "p".parse().unwrap(),
+        monitored: Switch::Off,
+        page: 1,
+    };
+    assert_eq!(clicked(value), Ok(toggle.into()));
+
+    let form = action(
+        json!({"action": "quota.allocate", "user": "main/alice", "op": "o1"}),
+        json!({"amount": "100", "note": "x"}),
+    );
+    let allocate = Allocate { user, amount: "100".to_owned(), note: "x".to_owned() };
+    let request = Request::of(&form).unwrap();
+    assert_eq!((request.op, request.does), ("o1".parse().ok(), allocate.into()));
+
+    let mut chosen = action(json!({"action": "billing.open", "period": "2026-10"}), json!({}));
+    chosen.option = Some("2026-09".to_owned());
+    let september = BillingOpen { period: "2026-09".parse().ok(), user: None, page: 1 };
+    assert_eq!(submitted(&chosen), Ok(september.into()));
+}
+
+#[test]
+fn secrets_are_never_shown_again() {
+    let form = json!({"name": "x", "access_key": "AKLT", "secret_key": "s", "monitor": false,
+        "webhook_url": "https://open.feishu.cn/hook"});
+    let submitted = action(json!({"action": "account.save", "account": "main"}), form);
+    let shown = form_values(&submitted);
+    assert_eq!(shown.keys().collect::<Vec<_>>(), ["monitor", "name"]);
+    assert_eq!(shown["monitor"], "false");
+    let request = format!("{:?}", Request::of(&submitted).unwrap());
+    assert!(request.contains("main") && !request.contains("AKLT"), "{request}");
+
+    let ticked = action(json!({"action": "user.create"}), json!({"access_key": true}));
+    assert_eq!(form_values(&ticked)["access_key"], "true");
+}
+
+#[test]
+fn the_settings_of_a_user_are_opened_and_saved_by_the_same_word() {
+    let value = json!({"action": "user.configure", "user": "main/alice"});
+    let user = "main/alice".parse().unwrap();
+    assert_eq!(clicked(value.clone()), Ok(ConfigureOpen { user }.into()));
+    let form = json!({"thresholds": "", "monitor": "false", "owner": "ou_1"});
+    let saved = Request::of(&action(value, form)).unwrap();
+    assert_eq!(saved.op, None);
+    let Does::Changes(Changing::Configure(Configure { settings, .. })) = saved.does else {
+        panic!("{saved:?}");
+    };
+    assert_eq!(settings.thresholds.as_deref(), Some(""));
+    assert_eq!((settings.monitor, settings.auto_disable), (Some(false), None));
+    assert_eq!((settings.owner.as_deref(), settings.remark), (Some("ou_1"), None));
+}
+
+#[test]
+fn an_emptied_search_field_clears_the_search() {
+    let value = json!({"action": "users.list", "filter": "warning", "query": "old", "page": 3});
+    let list = |page: usize, query: &str| {
+        let (filter, query) = (UserFilter::Warning, query.to_owned());
+        Ok(UsersList(ListPlace { page, filter, query }).into())
+    };
+    assert_eq!(clicked(value.clone()), list(3, "old"));
+    let mut search = action(value, json!({}));
+    search.name = Some("search".to_owned());
+    assert_eq!(submitted(&search), list(3, ""));
+}
+
+#[test]
+fn a_missing_or_malformed_field_is_named() {
+    for (value, refusal) in [
+        (json!({}), Refusal::UnknownAction(String::new())),
+        (json!({"action": 5}), Refusal::UnknownAction(String::new())),
+        (json!({"action": "user.drop"}), Refusal::UnknownAction("user.drop".to_owned())),
+        (json!({"action": "user.open"}), Refusal::BadField("user")),
+        (json!({"action": "user.open", "user": "alice"}), Refusal::BadField("user")),
+        (json!({"action": "user.disable", "user": "main/alice"}), Refusal::BadField("op")),
+        (
+            json!({"action": "user.disable", "user": "main/alice", "op": "a b"}),
+            Refusal::BadField("op"),
+        ),
+        (
+            json!({"action": "project.toggle", "user": "main/alice", "project": "p"}),
+            Refusal::BadField("enabled"),
+        ),
+        (
+            json!({"action": "project.toggle", "user": "main/alice", "project": "p", "enabled": "yes"}),
+            Refusal::BadField("enabled"),
+        ),
+        (json!({"action": "users.list", "filter": "x"}), Refusal::BadField("filter")),
+        (json!({"action": "alerts.list", "type": "x"}), Refusal::BadField("type")),
+        (json!({"action": "billing.open", "period": "x"}), Refusal::BadPeriod("x".to_owned())),
+        (json!({"action": "monitor.run"}), Refusal::BadField("op")),
+        (json!({"action": "config.test"}), Refusal::BadField("op")),
+        (json!({"action": "config.save", "op": "a b"}), Refusal::BadField("op")),
+        (json!({"action": "user.configure"}), Refusal::BadField("user")),
+        (json!({"action": "account.toggle", "enabled": true}), Refusal::BadField("account")),
+        (json!({"action": "account.save", "account": "A B"}), Refusal::BadField("account")),
+    ] {
+        assert_eq!(clicked(value.clone()), Err(refusal), "{value}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn hostile_values_never_panic(
+        action in "[a-z.]{0,20}", field in "[a-z_]{1,8}", text in "\\PC{0,40}", number in any::<i64>(),
+    ) {
+        let _ = clicked(json!({"action": action, field.clone(): text, "page": number}));
+        let _ = clicked(json!({"action": action, field: number, "page": text}));
+    }
+}

@@ -1,0 +1,336 @@
+//! A click on a card: read, checked, claimed, carried out, recorded, answered.
+
+use std::sync::Arc;
+
+use super::actions::{
+    Changing, Chat, ClickContext, ClickOutcome, Does, Reading, Request, Row, form_values,
+};
+use super::click_records::{add_task, put_op_outcome, supersede_updates};
+use super::handlers::Handlers;
+use super::reaction::Reaction;
+use super::roles::Allowed;
+use super::state::Bot;
+use crate::app::{Error, Refusal, SplitRefusal, users};
+use crate::cards::{Card, CardContext, ListPlace, Toast, Tone};
+use crate::domain::{ChatId, MessageId, OpId, OpenId, Report, UpdateTarget};
+use crate::feishu::{CallbackAnswer, CardAction, ToastKind};
+use crate::outbox::chat_lane;
+use crate::store::{Source, StoreError, View, WriteTx};
+
+/// A click as it arrived.
+struct IncomingClick {
+    /// By which it is handled once.
+    keys: Vec<String>,
+    context: ClickContext,
+    /// The alert whose card was clicked.
+    alert: Option<u64>,
+}
+
+/// A click that changes something. Shared by the transaction that performs it and the one that records a refusal.
+struct ChangingClick {
+    incoming: IncomingClick,
+    row: &'static Row,
+    op: Option<OpId>,
+    action: Changing,
+}
+
+impl Bot {
+    /// Handles a card action.
+    pub(super) async fn click(
+        &self,
+        event_id: String,
+        action: CardAction,
+    ) -> Result<Reaction, StoreError> {
+        let words = self.handlers.cards.words();
+        let refuse = |refusal: Refusal| {
+            CallbackAnswer::toast(ToastKind::Error, words.toast(&Toast::Refused(refusal)))
+        };
+        let Ok(operator) = OpenId::new(action.operator_open_id.clone()) else {
+            return Ok(Reaction::Ignored);
+        };
+        let role = self.roles.of(&operator);
+        // A person without a role does not learn which actions and users exist.
+        if !role.may_read() {
+            return Ok(Reaction::Denied(refuse(Refusal::NotAllowed)));
+        }
+        let action = match self.with_account(action).await.split_refusal()? {
+            Ok(action) => action,
+            Err(refusal) => return Ok(Reaction::Answered(refuse(refusal))),
+        };
+        let Request { row, op, does } = match Request::of(&action) {
+            Ok(request) => request,
+            Err(refusal) => return Ok(Reaction::Answered(refuse(refusal))),
+        };
+        let Some(allowed) = Allowed::check(role, row.needs) else {
+            return Ok(Reaction::Denied(refuse(Refusal::NotAllowed)));
+        };
+        let value = serde_json::Value::Object(action.value.clone());
+        let incoming = IncomingClick {
+            keys: (!event_id.is_empty()).then(|| format!("e:{event_id}")).into_iter().collect(),
+            context: ClickContext {
+                operator,
+                chat: action.chat_id.clone().and_then(|chat| ChatId::new(chat).ok()),
+                card_ctx: CardContext::new(allowed.role(), self.handlers.clock.now())
+                    .with_back(ListPlace::of_value(&value))
+                    .with_form(form_values(&action)),
+                report: report(&action),
+            },
+            alert: value.get("alert").and_then(serde_json::Value::as_u64),
+        };
+        let outcome = match does {
+            Does::Reads(action) => self.open(incoming, action).await?,
+            Does::Changes(action) => {
+                self.carry_out(ChangingClick { incoming, row, op, action }).await?
+            }
+        };
+        let Some(outcome) = outcome else { return Ok(Reaction::Duplicate) };
+        row.wakes.iter().for_each(|wake| self.wake(*wake));
+        if let Some(task) = &outcome.task {
+            self.wake_for_task(task);
+        }
+        Ok(Reaction::Answered(callback_answer(outcome)))
+    }
+
+    /// Completes a user's name. Cards write a user as `account/username`; a value may also hold a bare `username`, as
+    /// people type it, if only one account has it.
+    async fn with_account(&self, mut action: CardAction) -> Result<CardAction, Error> {
+        let bare = match action.value.get("user").and_then(serde_json::Value::as_str) {
+            Some(name) if !name.is_empty() && !name.contains('/') => name.to_owned(),
+            _ => return Ok(action),
+        };
+        let key = self.store.reading(move |tx| users::key_of(tx, &bare)).await?;
+        action.value.insert("user".to_owned(), key.to_string().into());
+        Ok(action)
+    }
+
+    /// Opens a card on a snapshot, so that it does not wait for writers, and then records the click. Returns `None` if it
+    /// was handled before.
+    async fn open(
+        &self,
+        incoming: IncomingClick,
+        action: Reading,
+    ) -> Result<Option<ClickOutcome>, StoreError> {
+        let now = incoming.context.card_ctx.now;
+        let handlers = Arc::clone(&self.handlers);
+        let opened = self.store.reading(move |tx| {
+            if tx.is_seen(&incoming.keys, now)? {
+                return Ok(None);
+            }
+            let click = handlers.locate(tx, &incoming)?;
+            let opened = action.open(&handlers, tx, &click.with_empty_form());
+            let outcome = match opened.split_refusal()? {
+                Ok(opened) => opened.into(),
+                Err(refusal) => {
+                    let show = |ctx: &CardContext| action.show(&handlers, tx, ctx);
+                    handlers.refused_click(&click, refusal, show)?
+                }
+            };
+            Ok::<_, StoreError>(Some((incoming.keys, outcome, click, tx.last_owed()?)))
+        });
+        let Some((keys, outcome, click, last_owed)) = opened.await? else { return Ok(None) };
+        let recorded = self.store.writing(move |tx| {
+            if !tx.claim(&keys, now)? {
+                return Ok(None);
+            }
+            add_task(tx, &outcome, &click, now)?;
+            supersede_updates(tx, &outcome, &click, last_owed)?;
+            Ok::<_, StoreError>(Some(outcome))
+        });
+        recorded.await
+    }
+
+    /// Performs, records and shows a change in one transaction. A refusal rolls it back, and a second transaction records
+    /// the refusal. Returns `None` if the click was handled before.
+    async fn carry_out(&self, click: ChangingClick) -> Result<Option<ClickOutcome>, StoreError> {
+        let click = Arc::new(click);
+        let (handlers, performed) = (Arc::clone(&self.handlers), Arc::clone(&click));
+        let done = self.store.writing(move |tx| handlers.perform_click(tx, &performed)).await;
+        match done.split_refusal()? {
+            Ok(outcome) => Ok(outcome),
+            Err(refusal) => {
+                let handlers = Arc::clone(&self.handlers);
+                self.store.writing(move |tx| handlers.record_refusal(tx, &click, refusal)).await
+            }
+        }
+    }
+}
+
+/// The clicked card, where a later result is shown.
+fn report(action: &CardAction) -> Option<Report> {
+    let id = MessageId::new(action.message_id.clone()?).ok()?;
+    let lane = chat_lane(action.chat_id.as_deref().unwrap_or(id.as_str()));
+    Some(Report { target: UpdateTarget::Message { id }, lane })
+}
+
+fn callback_answer(outcome: ClickOutcome) -> CallbackAnswer {
+    let answer = match outcome.toast {
+        Some((tone, text)) => CallbackAnswer::toast(toast_kind(tone), text),
+        None => CallbackAnswer::default(),
+    };
+    match outcome.card {
+        Some(card) => answer.with_card(card.value()),
+        None => answer,
+    }
+}
+
+fn toast_kind(tone: Tone) -> ToastKind {
+    match tone {
+        Tone::Info => ToastKind::Info,
+        Tone::Success => ToastKind::Success,
+        Tone::Warning => ToastKind::Warning,
+        Tone::Error => ToastKind::Error,
+    }
+}
+
+impl Handlers {
+    /// Adds what the store knows of the clicked message: the kind of its chat, and the alert that it showed. A card that
+    /// replaces an alert in a group repeats what the alert said.
+    fn locate<S: Source>(
+        &self,
+        tx: &View<S>,
+        incoming: &IncomingClick,
+    ) -> Result<ClickContext, StoreError> {
+        let mut click = incoming.context.clone();
+        if let Some(chat) = &click.chat {
+            click.card_ctx.in_group =
+                tx.known_chat(chat.as_str())?.is_some_and(|chat| !chat.direct);
+        }
+        let alert = match incoming.alert {
+            Some(id) => tx.alert(id)?,
+            None => None,
+        };
+        if let Some(alert) = alert {
+            let words = self.cards.words();
+            let (title, time) = (words.alert_title(&alert), words.time(alert.at));
+            let text = words.t("alert.before", &[("title", &title), ("time", &time)]);
+            click.card_ctx = click.card_ctx.with_banner(Tone::Warning, text);
+        }
+        Ok(click)
+    }
+
+    /// Performs a click, unless it was claimed, or its form applied, before. Any error rolls the transaction back, so that
+    /// a refused click has changed nothing.
+    fn perform_click(
+        &self,
+        tx: &WriteTx,
+        click: &ChangingClick,
+    ) -> Result<Option<ClickOutcome>, Error> {
+        let ChangingClick { incoming, row, op, action } = click;
+        let now = incoming.context.card_ctx.now;
+        if !tx.claim(&incoming.keys, now)? {
+            return Ok(None);
+        }
+        if row.chat == Chat::Direct && !is_in_direct_chat(tx, &incoming.context)? {
+            return Ok(Some(self.direct_chat_only()));
+        }
+        let context = self.locate(tx, incoming)?;
+        if let Some(outcome) = self.first_outcome(tx, click, &context)? {
+            return Ok(Some(outcome));
+        }
+        let outcome = action.perform(self, tx, &context)?;
+        put_op_outcome(tx, op.as_ref(), &outcome, now)?;
+        add_task(tx, &outcome, &context, now)?;
+        supersede_updates(tx, &outcome, &context, u64::MAX)?;
+        Ok(Some(outcome))
+    }
+
+    /// Records that a click was refused, unless it has been handled in the meantime.
+    fn record_refusal(
+        &self,
+        tx: &WriteTx,
+        click: &ChangingClick,
+        refusal: Refusal,
+    ) -> Result<Option<ClickOutcome>, StoreError> {
+        let ChangingClick { incoming, op, action, .. } = click;
+        let now = incoming.context.card_ctx.now;
+        if !tx.claim(&incoming.keys, now)? {
+            return Ok(None);
+        }
+        let context = self.locate(tx, incoming)?;
+        if let Some(outcome) = self.first_outcome(tx, click, &context)? {
+            return Ok(Some(outcome));
+        }
+        let show = |ctx: &CardContext| action.show(self, tx, ctx);
+        let outcome = self.refused_click(&context, refusal, show)?;
+        put_op_outcome(tx, op.as_ref(), &outcome, now)?;
+        supersede_updates(tx, &outcome, &context, u64::MAX)?;
+        Ok(Some(outcome))
+    }
+
+    /// The first outcome of a form that was submitted before with the same `op`.
+    fn first_outcome(
+        &self,
+        tx: &WriteTx,
+        click: &ChangingClick,
+        context: &ClickContext,
+    ) -> Result<Option<ClickOutcome>, StoreError> {
+        let Some(op) = &click.op else { return Ok(None) };
+        let Some(first) = tx.op_outcome(op)? else { return Ok(None) };
+        // An applied form must not come back filled in, under a new `op`: one more press would apply it again.
+        let ctx = if first.refused {
+            context.card_ctx.clone().with_banner(Tone::Error, first.toast.clone())
+        } else {
+            context.with_empty_form()
+        };
+        let card = unless_refused(click.action.show(self, tx, &ctx))?;
+        let tone = match (first.refused, first.succeeded) {
+            (true, _) => Tone::Error,
+            (false, true) => Tone::Success,
+            (false, false) => Tone::Info,
+        };
+        let toast = (!first.toast.is_empty()).then_some((tone, first.toast));
+        Ok(Some(ClickOutcome { toast, card, refused: first.refused, task: None }))
+    }
+
+    /// A refusal: a toast, and the card with what was typed.
+    fn refused_click(
+        &self,
+        click: &ClickContext,
+        refusal: Refusal,
+        show: impl FnOnce(&CardContext) -> Result<Card, Error>,
+    ) -> Result<ClickOutcome, StoreError> {
+        let text = self.cards.words().toast(&Toast::Refused(refusal));
+        let ctx = click.card_ctx.clone().with_banner(Tone::Error, text.clone());
+        let card = unless_refused(show(&ctx))?;
+        Ok(ClickOutcome { toast: Some((Tone::Error, text)), card, refused: true, task: None })
+    }
+
+    /// Refuses what belongs in the direct chat, without the card, which would show it here.
+    fn direct_chat_only(&self) -> ClickOutcome {
+        let text = self.cards.words().toast(&Toast::Refused(Refusal::DirectChatOnly));
+        ClickOutcome { toast: Some((Tone::Error, text)), refused: true, ..Default::default() }
+    }
+}
+
+/// Whether the click came from the operator's own direct chat with the bot.
+fn is_in_direct_chat(tx: &WriteTx, click: &ClickContext) -> Result<bool, StoreError> {
+    Ok(click.chat.is_some() && tx.direct_chat(&click.operator)? == click.chat)
+}
+
+/// The card, if it can be shown.
+fn unless_refused(card: Result<Card, Error>) -> Result<Option<Card>, StoreError> {
+    Ok(card.split_refusal()?.ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_report_goes_to_the_clicked_card_in_its_chat() {
+        let mut action = CardAction {
+            operator_open_id: "ou_1".to_owned(),
+            message_id: Some("om_1".to_owned()),
+            chat_id: Some("oc_1".to_owned()),
+            value: serde_json::Map::new(),
+            name: None,
+            form: serde_json::Map::new(),
+            option: None,
+            input: None,
+        };
+        let found = report(&action).unwrap();
+        assert_eq!(found.lane, "chat:oc_1");
+        action.message_id = None;
+        assert_eq!(report(&action), None);
+    }
+}

@@ -1,0 +1,193 @@
+//! Answers a text: who may use the command, the reply, and the transaction that commits both.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::command::{Change, Command};
+use super::parse::{Parsed, parse};
+use super::queries::Requester;
+use crate::app::{Error, Refusal, SplitRefusal, users};
+use crate::bot::actions::allocate;
+use crate::bot::handlers::Handlers;
+use crate::bot::origin::{Origin, Reply};
+use crate::bot::reaction::Reaction;
+use crate::bot::roles::Allowed;
+use crate::bot::state::Bot;
+use crate::cards::{Candidate, CandidatesView, Card, CardContext, Processing, Tone};
+use crate::domain::{OpenId, Role, TaskKind};
+use crate::feishu::CallbackAnswer;
+use crate::store::{Source, StoreError, View, WriteTx};
+
+/// How the reply comes about.
+enum Answer {
+    /// It was made before the write transaction.
+    Ready(Reply),
+    /// The write transaction carries this out and makes it.
+    Pending(Change, Requester),
+}
+
+impl Bot {
+    /// Answers a text that a person wrote to the bot.
+    pub(in crate::bot) async fn answer(
+        &self,
+        sender: OpenId,
+        text: &str,
+        origin: Origin,
+    ) -> Result<Reaction, StoreError> {
+        let now = self.handlers.clock.now();
+        let Parsed { needs, command } = parse(text);
+        let allowed = Allowed::check(self.roles.of(&sender), needs);
+        let answer = match (allowed, command) {
+            (None, _) => Answer::Ready(Reply::card(self.handlers.denied_card(&sender))),
+            (Some(allowed), Err(error)) => {
+                Answer::Ready(Reply::card(self.handlers.not_understood(&error, allowed)))
+            }
+            (Some(allowed), Ok(command)) => {
+                let requester =
+                    Requester { person: sender.clone(), allowed, direct: origin.direct };
+                match command {
+                    // Made on a snapshot, so that it does not keep writers waiting.
+                    Command::Query(query) => {
+                        let handlers = Arc::clone(&self.handlers);
+                        let made = self.store.reading(move |tx| {
+                            let reply = handlers.query(tx, &query, &requester, now);
+                            handlers.or_refused(tx, reply, now)
+                        });
+                        Answer::Ready(made.await?)
+                    }
+                    Command::Change(change) => Answer::Pending(change, requester),
+                }
+            }
+        };
+        let task = match self.commit(answer, Arc::new(origin), sender, now).await? {
+            Some(reply) => reply.task,
+            None => return Ok(Reaction::Duplicate),
+        };
+        self.wakers.outbox.notify_one();
+        if let Some(task) = &task {
+            self.wake_for_task(task);
+        }
+        Ok(match allowed {
+            Some(_) => Reaction::Handled,
+            None => Reaction::Denied(CallbackAnswer::default()),
+        })
+    }
+
+    /// Claims the command, carries it out and enqueues the reply in one transaction. A refusal rolls it back, and a second
+    /// transaction says why. Returns `None` if the command was handled before.
+    async fn commit(
+        &self,
+        answer: Answer,
+        origin: Arc<Origin>,
+        sender: OpenId,
+        now: Timestamp,
+    ) -> Result<Option<Reply>, StoreError> {
+        let sender = Arc::new(sender);
+        let (handlers, from, by) =
+            (Arc::clone(&self.handlers), Arc::clone(&origin), Arc::clone(&sender));
+        let committed = self.store.writing(move |tx| {
+            if !from.claim(tx, &by, now)? {
+                return Ok::<_, Error>(None);
+            }
+            let reply = match answer {
+                Answer::Ready(reply) => reply,
+                Answer::Pending(change, requester) => {
+                    handlers.carry_out(tx, &change, &requester, now)?
+                }
+            };
+            from.enqueue(tx, &reply, now)?;
+            Ok(Some(reply))
+        });
+        let refusal = match committed.await.split_refusal()? {
+            Ok(committed) => return Ok(committed),
+            Err(refusal) => refusal,
+        };
+        let handlers = Arc::clone(&self.handlers);
+        let refused = self.store.writing(move |tx| {
+            if !origin.claim(tx, &sender, now)? {
+                return Ok::<_, StoreError>(None);
+            }
+            let reply = Reply::card(handlers.refused_card(tx, &refusal, now)?);
+            origin.enqueue(tx, &reply, now)?;
+            Ok(Some(reply))
+        });
+        refused.await
+    }
+}
+
+impl Handlers {
+    /// Carries out a command that changes something or starts work. Any error rolls the transaction back.
+    fn carry_out(
+        &self,
+        tx: &WriteTx,
+        change: &Change,
+        requester: &Requester,
+        now: Timestamp,
+    ) -> Result<Reply, Error> {
+        let ctx = CardContext::new(requester.allowed.role(), now);
+        match change {
+            Change::Sync => {
+                let active = tx.accounts()?.into_iter().any(|account| account.active.is_on());
+                if !active {
+                    return Err(Refusal::NoAccount.into());
+                }
+                let card = self.cards.processing(&Processing::Sync, &ctx);
+                Ok(Reply::card(card).with_task(TaskKind::Sync))
+            }
+            Change::MonitorRun => {
+                let card = self.cards.processing(&Processing::Monitor, &ctx);
+                Ok(Reply::card(card).with_task(TaskKind::MonitorRun))
+            }
+            Change::Allocate { name, amount, note } => {
+                let user = users::find(tx, name)?.key;
+                let by = &requester.person;
+                let (view, toast) = allocate(self, tx, &user, *amount, note, by, now)?;
+                let ctx = ctx.with_banner(Tone::Success, self.cards.words().toast(&toast));
+                Ok(Reply::card(self.cards.quota(&view, &ctx)))
+            }
+        }
+    }
+
+    /// The reply, or the card that says why it was refused.
+    fn or_refused<S: Source>(
+        &self,
+        tx: &View<S>,
+        reply: Result<Reply, Error>,
+        now: Timestamp,
+    ) -> Result<Reply, StoreError> {
+        match reply.split_refusal()? {
+            Ok(reply) => Ok(reply),
+            Err(refusal) => Ok(Reply::card(self.refused_card(tx, &refusal, now)?)),
+        }
+    }
+
+    /// The card that says why a command was refused. For a name that several users have, or nobody has, it lists users to
+    /// choose from.
+    fn refused_card<S: Source>(
+        &self,
+        tx: &View<S>,
+        refusal: &Refusal,
+        now: Timestamp,
+    ) -> Result<Card, StoreError> {
+        let words = self.cards.words();
+        let (name, candidates, nobody) = match refusal {
+            Refusal::AmbiguousUser { name, candidates } => (name, candidates, None),
+            Refusal::NoSuchUser { name, nearest } => (name, nearest, Some(words.refusal(refusal))),
+            _ => {
+                let (title, text) = (words.t("refused.title", &[]), words.refusal(refusal));
+                return Ok(self.cards.message(Tone::Error, &title, &text));
+            }
+        };
+        let candidates = candidates
+            .iter()
+            .map(|key| {
+                let display_name = tx.user(key)?.map(|user| user.display_name);
+                let display_name = display_name.unwrap_or_default();
+                Ok(Candidate { key: key.clone(), display_name })
+            })
+            .collect::<Result<_, StoreError>>()?;
+        let view = CandidatesView { name: name.clone(), candidates, nobody };
+        Ok(self.cards.candidates(&view, &CardContext::new(Role::Viewer, now)))
+    }
+}

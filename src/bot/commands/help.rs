@@ -1,0 +1,81 @@
+//! Cards about the commands themselves: help, a text that is not understood, a command that is not allowed.
+
+use super::command::ParseError;
+use super::table::COMMANDS;
+use crate::app::Refusal;
+use crate::bot::handlers::Handlers;
+use crate::bot::roles::Allowed;
+use crate::cards::text::clip;
+use crate::cards::{Card, CardContext, HelpRow, HelpView, Tone};
+use crate::domain::{Needs, OpenId, Role};
+
+impl Handlers {
+    /// The help card: the commands that `role` may use. An unknown command and the one that was probably meant are named,
+    /// and a notice goes on top.
+    pub(in crate::bot) fn help(
+        &self,
+        role: Role,
+        unknown: Option<&str>,
+        nearest: Option<&str>,
+        notice: Option<(Tone, String)>,
+    ) -> Card {
+        let words = self.cards.words();
+        let rows = COMMANDS
+            .iter()
+            .filter(|spec| role.meets(spec.needs))
+            .map(|spec| HelpRow {
+                usage: spec.usage(),
+                alias: spec.aliases.join(" "),
+                about: words.t(spec.about, &[]),
+                admin_only: spec.needs == Needs::Admin,
+                command: format!("/{}", spec.name),
+            })
+            .collect();
+        let view = HelpView {
+            rows,
+            unknown: unknown.map(str::to_owned),
+            nearest: nearest.map(|name| format!("/{name}")),
+        };
+        let ctx = CardContext::new(role, self.clock.now());
+        let ctx = match notice {
+            Some((tone, text)) => ctx.with_banner(tone, text),
+            None => ctx,
+        };
+        self.cards.help(&view, &ctx)
+    }
+
+    /// The card for a text that is not a command, or for a command with wrong arguments.
+    pub(super) fn not_understood(&self, error: &ParseError, allowed: Allowed) -> Card {
+        let words = self.cards.words();
+        let role = allowed.role();
+        let text = match error {
+            ParseError::Empty => return self.help(role, None, None, None),
+            ParseError::Unknown { typed, nearest } => {
+                // Do not suggest a command that the person may not use.
+                let usable = nearest.filter(|name| {
+                    let spec = COMMANDS.iter().find(|spec| spec.name == *name);
+                    spec.is_some_and(|spec| role.meets(spec.needs))
+                });
+                return self.help(role, Some(typed), usable, None);
+            }
+            ParseError::MissingArgument { command } => {
+                words.t("command.missing_argument", &[("usage", &command.usage())])
+            }
+            ParseError::UnexpectedArgument { command, argument } => words.t(
+                "command.surplus_argument",
+                &[("argument", &clip(argument, 40)), ("usage", &command.usage())],
+            ),
+            ParseError::BadAmount(error) => words.refusal(&Refusal::BadAmount(*error)),
+            ParseError::BadPeriod(text) => words.refusal(&Refusal::BadPeriod(text.clone())),
+        };
+        self.cards.message(Tone::Error, &words.t("refused.title", &[]), &text)
+    }
+
+    /// The card for somebody whose role does not allow a command. It shows the person's id, which the administrator of a
+    /// new installation has to put into the configuration.
+    pub(super) fn denied_card(&self, sender: &OpenId) -> Card {
+        let words = self.cards.words();
+        let text = words.t("denied.text", &[("open_id", sender)]);
+        self.cards.message(Tone::Error, &words.t("denied.title", &[]), &text)
+    }
+}

@@ -1,0 +1,46 @@
+//! A message: whether it is for the bot, and the text of the command in it.
+
+use super::origin::{Destination, Origin};
+use super::reaction::Reaction;
+use super::state::Bot;
+use crate::domain::{MessageId, OpenId};
+use crate::feishu::{ChatKind, MessageReceived};
+use crate::outbox::chat_lane;
+use crate::store::StoreError;
+
+impl Bot {
+    /// Handles a message: one in a direct chat, or one in a group that mentions the bot.
+    pub(super) async fn message(
+        &self,
+        event_id: String,
+        message: MessageReceived,
+    ) -> Result<Reaction, StoreError> {
+        if !message.sender_is_user {
+            return Ok(Reaction::Ignored);
+        }
+        let (Ok(sender), Ok(message_id)) = (
+            OpenId::new(message.sender_open_id.clone()),
+            MessageId::new(message.message_id.clone()),
+        ) else {
+            return Ok(Reaction::Ignored);
+        };
+        let _turn = self.chats.turn(&message.chat_id).await;
+        let own_id = self.own_id.for_message(&message).await;
+        let read = message.text_for_bot(own_id.as_ref().map(OpenId::as_str));
+        let text = match (message.chat_kind, read) {
+            (ChatKind::Direct, read) => read.map(|read| read.text).unwrap_or_default(),
+            (ChatKind::Group, Some(read)) if read.mentioned => read.text,
+            (ChatKind::Group, _) => return Ok(Reaction::Ignored),
+        };
+        let mut keys = vec![format!("m:{message_id}")];
+        keys.extend((!event_id.is_empty()).then(|| format!("e:{event_id}")));
+        let origin = Origin {
+            lane: chat_lane(&message.chat_id),
+            destination: Destination::Reply(message_id),
+            direct: message.chat_kind == ChatKind::Direct,
+            chat: Some((message.chat_id.clone(), message.created_at)),
+            keys,
+        };
+        self.answer(sender, &text, origin).await
+    }
+}

@@ -1,0 +1,112 @@
+//! Where a command came from, and the reply that goes back there.
+
+use jiff::Timestamp;
+
+use crate::app::export::Table;
+use crate::cards::Card;
+use crate::domain::period::beijing;
+use crate::domain::{
+    ChatId, Dispatch, FilePlace, MessageId, OpenId, Report, TaskKind, UpdateTarget,
+};
+use crate::outbox::file_lane;
+use crate::store::{NewMessage, StoreError, WriteTx};
+
+/// What answers a command: a card, and work that reports to it.
+pub(super) struct Reply {
+    pub(super) card: String,
+    pub(super) task: Option<TaskKind>,
+    /// A table that follows as a file.
+    pub(super) file: Option<Table>,
+}
+
+impl Reply {
+    /// Only a card.
+    pub(super) fn card(card: Card) -> Self {
+        Self { card: card.into_string(), task: None, file: None }
+    }
+
+    /// The same with background work.
+    pub(super) fn with_task(self, task: TaskKind) -> Self {
+        Self { task: Some(task), ..self }
+    }
+
+    /// The same with a table as a file.
+    pub(super) fn with_file(self, table: Table) -> Self {
+        Self { file: Some(table), ..self }
+    }
+}
+
+/// Where a reply goes.
+pub(super) enum Destination {
+    /// In reply to a message.
+    Reply(MessageId),
+    /// Into the direct chat with a person.
+    Person(OpenId),
+}
+
+/// Where a command came from, and the keys by which it is handled once.
+pub(super) struct Origin {
+    pub(super) lane: String,
+    pub(super) destination: Destination,
+    /// Whether only the sender reads the reply.
+    pub(super) direct: bool,
+    /// The chat it was written in, and when.
+    pub(super) chat: Option<(String, Timestamp)>,
+    pub(super) keys: Vec<String>,
+}
+
+impl Origin {
+    /// Claims the command and remembers its chat. Returns false if it was handled before.
+    pub(super) fn claim(
+        &self,
+        tx: &WriteTx,
+        sender: &OpenId,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        if !tx.claim(&self.keys, now)? {
+            return Ok(false);
+        }
+        self.remember_chat(tx, sender)?;
+        Ok(true)
+    }
+
+    fn remember_chat(&self, tx: &WriteTx, sender: &OpenId) -> Result<(), StoreError> {
+        let Some((chat, at)) = &self.chat else { return Ok(()) };
+        tx.know_chat(chat, self.direct, *at)?;
+        match ChatId::new(chat.as_str()) {
+            Ok(chat) if self.direct => tx.put_direct_chat(sender, &chat),
+            _ => Ok(()),
+        }
+    }
+
+    /// Enqueues a reply, and the work that reports to it.
+    pub(super) fn enqueue(
+        &self,
+        tx: &WriteTx,
+        reply: &Reply,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let card = reply.card.clone();
+        let dispatch = match &self.destination {
+            Destination::Reply(to) => Dispatch::Reply { to: to.clone(), card },
+            Destination::Person(person) => Dispatch::ToPerson { person: person.clone(), card },
+        };
+        let owed = tx.owe(NewMessage::new(&self.lane, dispatch, now), now)?;
+        if let Some(table) = reply.file {
+            let place = match &self.destination {
+                Destination::Reply(to) => FilePlace::Message { id: to.clone() },
+                Destination::Person(person) => FilePlace::Person { id: person.clone() },
+            };
+            let at = now.to_zoned(beijing()).strftime("%Y%m%d-%H%M%S");
+            let (name, table) = (format!("airgate-{}-{at}.csv", table.word()), table.word());
+            let dispatch = Dispatch::File { place, table: table.to_owned(), name };
+            tx.owe(NewMessage::new(&file_lane(&self.lane), dispatch, now), now)?;
+        }
+        if let Some(task) = &reply.task {
+            let target = UpdateTarget::SentBy { owed };
+            let report = Report { target, lane: self.lane.clone() };
+            tx.add_task(task.clone(), Some(report), now)?;
+        }
+        Ok(())
+    }
+}

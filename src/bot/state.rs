@@ -1,0 +1,122 @@
+//! The bot and what it is made of.
+
+use std::sync::Arc;
+
+use super::actions::Wake;
+use super::chats::ChatOrder;
+use super::handlers::Handlers;
+use super::names::Names;
+use super::own_id::OwnId;
+use super::roles::Roles;
+use crate::address::Url;
+use crate::cards::Cards;
+use crate::clock::Clock;
+use crate::domain::{Settings, TaskKind};
+use crate::feishu;
+use crate::monitor::Monitor;
+use crate::outbox::Alerts;
+use crate::owed::Wakers;
+use crate::store::Store;
+
+/// The bot. [`Bot::handle`] is the way in.
+pub struct Bot {
+    pub(super) store: Store,
+    pub(super) handlers: Arc<Handlers>,
+    pub(super) roles: Roles,
+    pub(super) feishu: feishu::Client,
+    pub(super) wakers: Wakers,
+    pub(super) chats: ChatOrder,
+    pub(super) own_id: OwnId,
+    pub(super) names: Names,
+}
+
+/// What [`Bot::new`] takes.
+pub struct Parts {
+    /// State.
+    pub store: Store,
+    /// Makes cards.
+    pub cards: Arc<Cards>,
+    /// Who may do what.
+    pub roles: Roles,
+    /// Settings of the configuration; saved ones take precedence.
+    pub settings: Settings,
+    /// Raises alerts; knows the settings in force.
+    pub alerts: Alerts,
+    /// Policies to attach within each linked project (`access.project_policies`).
+    pub project_policies: Vec<String>,
+    /// `feishu.base_url`: a webhook must be on its host.
+    pub base_url: Url,
+    /// For its card.
+    pub monitor: Arc<Monitor>,
+    /// For people's names, the bot's own id, and histories of chats.
+    pub feishu: feishu::Client,
+    /// Time.
+    pub clock: Clock,
+    /// Wakes the loops that carry out what a request enqueued.
+    pub wakers: Wakers,
+}
+
+impl Bot {
+    /// A bot made of `parts`.
+    pub fn new(parts: Parts) -> Arc<Self> {
+        let (store, feishu) = (parts.store, parts.feishu);
+        Arc::new(Self {
+            handlers: Arc::new(Handlers {
+                store: store.clone(),
+                cards: parts.cards,
+                configured: parts.settings,
+                project_policies: parts.project_policies,
+                base_url: parts.base_url,
+                alerts: parts.alerts,
+                monitor: parts.monitor,
+                clock: parts.clock,
+            }),
+            roles: parts.roles,
+            wakers: parts.wakers,
+            chats: ChatOrder::default(),
+            own_id: OwnId::new(store.clone(), feishu.clone()),
+            names: Names::new(store.clone(), feishu.clone()),
+            store,
+            feishu,
+        })
+    }
+
+    /// Reads the bot's own id from the platform.
+    ///
+    /// # Errors
+    /// The platform's.
+    pub async fn learn_own_id(&self) -> Result<(), feishu::Error> {
+        self.own_id.look_up().await
+    }
+
+    /// Reads unknown names: of administrators, viewers, owners of users, and people who wrote to the bot. Returns whether
+    /// none is left that can be looked up now.
+    pub async fn learn_names(&self) -> bool {
+        self.names.look_up(self.roles.people(), self.handlers.clock.now()).await
+    }
+
+    /// Wakes the loop that carries out an added task, and the outbox.
+    pub(super) fn wake_for_task(&self, task: &TaskKind) {
+        self.wakers.outbox.notify_one();
+        match task {
+            TaskKind::MonitorRun => self.wakers.monitor.notify_one(),
+            TaskKind::Sync
+            | TaskKind::RefreshProjects { .. }
+            | TaskKind::CreateUser { .. }
+            | TaskKind::UpdateProfile { .. }
+            | TaskKind::CheckAccount { .. }
+            | TaskKind::ReadBalances => self.wakers.tasks.notify_one(),
+        }
+    }
+
+    /// Wakes a loop that an action gave something to do.
+    pub(super) fn wake(&self, wake: Wake) {
+        match wake {
+            Wake::Outbox => self.wakers.outbox.notify_one(),
+            Wake::Access => self.wakers.access.notify_one(),
+            Wake::Policies => self.wakers.policies.notify_one(),
+            Wake::Settings => self.wakers.settings.notify_one(),
+            Wake::Names => self.wakers.names.notify_one(),
+        }
+    }
+}

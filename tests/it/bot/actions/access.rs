@@ -1,0 +1,64 @@
+//! Disabling and enabling from cards.
+
+use std::time::Duration;
+
+use airgate::domain::{AlertKind, UserStatus};
+use airgate::sandbox::volcengine::{Fault, FaultRule};
+use serde_json::json;
+
+use super::bed;
+use crate::bed::{ADMIN, ADMIN_2, phrase, text, text_of, toast_of};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn access_is_cut_and_restored_from_the_confirm_cards() {
+    let bed = bed().await;
+    let slow = Fault::Slow(Duration::from_millis(300));
+    bed.cloud.faults().inject(FaultRule::new(slow));
+    let card = bed.ask(ADMIN, "/disable alice").await.message_id;
+    let done =
+        bed.press(ADMIN, &card, json!({"action": "user.disable", "user": "main/alice"})).await;
+    assert_eq!(
+        toast_of(&done),
+        format!("info: {}", text("toast.access_cutting", &[("user", &"alice")]))
+    );
+    assert!(bed.texts(&card).contains(&phrase("status.cutting")), "{}", bed.texts(&card));
+    // Another card refuses a second request.
+    let other = bed.ask(ADMIN_2, "/disable alice").await;
+    assert!(text_of(&other).contains(&phrase("refusal.access_pending")));
+    bed.no_longer_shows(&card, &phrase("status.cutting")).await;
+    bed.shows(&card, &phrase("status.disabled")).await;
+    assert!(bed.is_cut_off("alice"));
+    assert_eq!(bed.user("main/alice").status, UserStatus::Disabled);
+
+    let again = bed.ask(ADMIN, "/disable alice").await;
+    assert!(text_of(&again).contains(&phrase("refusal.access_unchanged")));
+    let card = bed.ask(ADMIN, "/enable alice").await.message_id;
+    assert!(
+        bed.texts(&card).contains(&text("access.keys_on", &[("count", &1)])),
+        "{}",
+        bed.texts(&card)
+    );
+    let done =
+        bed.press(ADMIN, &card, json!({"action": "user.enable", "user": "main/alice"})).await;
+    assert_eq!(
+        toast_of(&done),
+        format!("info: {}", text("toast.access_restoring", &[("user", &"alice")]))
+    );
+    assert!(bed.texts(&card).contains(&phrase("status.restoring")), "{}", bed.texts(&card));
+    bed.no_longer_shows(&card, &phrase("status.restoring")).await;
+    bed.shows(&card, &phrase("status.active")).await;
+    assert!(!bed.is_cut_off("alice"));
+    assert_eq!(bed.user("main/alice").status, UserStatus::Active);
+
+    assert_eq!(bed.alert_kinds(), [AlertKind::Manual, AlertKind::Manual]);
+    bed.cloud.faults().clear();
+
+    // So do the buttons on the user's card.
+    let card = bed.ask(ADMIN, "/user bob").await.message_id;
+    bed.press(ADMIN, &card, json!({"action": "user.disable"})).await;
+    bed.settled().await;
+    assert!(bed.texts(&card).contains(&phrase("status.disabled")), "{}", bed.texts(&card));
+    bed.press(ADMIN, &card, json!({"action": "user.enable"})).await;
+    bed.settled().await;
+    assert_eq!(bed.user("main/bob").status, UserStatus::Active);
+}

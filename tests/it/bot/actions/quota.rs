@@ -1,0 +1,80 @@
+//! The quota card, and how quota is shown.
+
+use airgate::domain::UserStatus;
+use rust_decimal::Decimal;
+use serde_json::json;
+
+use super::{allocated, bed, op_of};
+use crate::bed::{ADMIN, Bed, fragment, phrase, text, text_of, toast_of};
+use crate::bot::{says, two_accounts};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn quota_is_allocated_and_refusals_can_be_corrected() {
+    let bed = bed().await;
+    let card = bed.ask(ADMIN, "/quota alice").await.message_id;
+    let long = "字".repeat(501);
+    for (amount, note, wanted) in [
+        ("", "", phrase("refusal.amount_empty")),
+        ("abc", "", phrase("refusal.amount_not_a_number")),
+        ("1,00", "", phrase("refusal.amount_commas")),
+        ("1.234", "", phrase("refusal.amount_decimals")),
+        ("0", "", phrase("refusal.amount_zero")),
+        ("10000000000", "", fragment("refusal.amount_too_large")),
+        ("-1", "", text("refusal.below_zero", &[("after", &"-¥1.00"), ("before", &"¥0.00")])),
+        ("5", long.as_str(), text("refusal.note_too_long", &[("chars", &501)])),
+    ] {
+        let op = op_of(&bed, &card, "quota.allocate");
+        let value = json!({"action": "quota.allocate", "user": "main/alice", "op": op});
+        let form = json!({"amount": amount, "note": note});
+        let done = bed.forged(ADMIN, &card, value, Some(form)).await;
+        assert!(toast_of(&done).starts_with("error: "), "{amount}: {done:?}");
+        assert!(toast_of(&done).contains(&wanted), "{amount}: {done:?}");
+        assert!(done.card_updated);
+        assert_eq!(bed.field(&card, "amount"), amount);
+        assert_ne!(op_of(&bed, &card, "quota.allocate"), op);
+    }
+    assert_eq!(bed.quota("main/alice"), "¥0.00");
+    let done = bed
+        .submit(ADMIN, &card, "quota.allocate", json!({"amount": "1,000.5", "note": "首笔"}))
+        .await;
+    assert_eq!(toast_of(&done), format!("success: {}", allocated("¥1,000.50", "¥1,000.50")));
+    // The form is empty again.
+    assert_eq!(bed.field(&card, "amount"), "");
+    assert_eq!(bed.field(&card, "note"), "");
+    let done = bed.submit(ADMIN, &card, "quota.allocate", json!({"amount": "-200.50"})).await;
+    assert_eq!(
+        toast_of(&done),
+        format!(
+            "success: {}",
+            text("toast.quota_deducted", &[("amount", &"¥200.50"), ("total", &"¥800.00")])
+        )
+    );
+    for _ in 0..10 {
+        bed.submit(ADMIN, &card, "quota.allocate", json!({"amount": "1"})).await;
+    }
+    assert_eq!(bed.ledger_entries("main/alice"), 12);
+    let rows = bed.message(&card).json();
+    let table = rows["body"]["elements"].as_array().unwrap().iter().find(|e| e["tag"] == "table");
+    assert_eq!(table.unwrap()["rows"].as_array().unwrap().len(), 10);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn just_below_the_quota_is_not_the_quota() {
+    let mut cloud = two_accounts();
+    let period = "2026-11".parse().unwrap();
+    cloud.account_mut("main").unwrap().spend("team-a", Decimal::new(999_500_000, 6), period);
+    let bed = Bed::start(cloud).await;
+    bed.sync().await;
+    let card = bed.ask(ADMIN, "/projects bob").await;
+    bed.submit(ADMIN, &card.message_id, "project.add", json!({"project": "team-a"})).await;
+    says(&bed, ADMIN, "/quota bob 1000", &[]).await;
+    bed.cycle().await;
+    for command in ["/users bob", "/user bob", "/quota bob"] {
+        says(&bed, ADMIN, command, &["99.9%", "¥999.50"]).await;
+        let read = text_of(&bed.ask(ADMIN, command).await);
+        assert!(!read.contains("100.0%") && !read.contains("100%"), "{read}");
+    }
+    says(&bed, ADMIN, "/users bob", &["1/1", "甲组", "¥0.50"]).await;
+    assert_eq!(bed.user("main/bob").status, UserStatus::Active);
+    assert!(!bed.is_cut_off("bob"));
+}

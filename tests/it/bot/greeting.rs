@@ -1,0 +1,78 @@
+//! The bot's menu, and the welcome to people and groups.
+
+use airgate::sandbox::feishu::Message;
+use serde_json::{Value, json};
+
+use crate::bed::{ADMIN, Bed, GROUP, STRANGER, one_account, phrase, text_of};
+
+fn person(id: &str) -> Value {
+    json!({"union_id": null, "user_id": null, "open_id": id})
+}
+
+async fn menu(bed: &Bed, who: &str, key: &str) -> Vec<Message> {
+    let event = json!({"operator": {"operator_name": "", "operator_id": person(who)},
+        "event_key": key, "timestamp": 1_700_000_000});
+    let sent = bed.feishu.push_event("application.bot.menu_v6", event).await;
+    assert_eq!(sent.status, Some(200));
+    bed.feishu.redeliver(&sent).await;
+    bed.settled().await;
+    bed.feishu.messages(&bed.feishu.direct_chat(who))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_menu_item_is_a_command_answered_in_the_direct_chat_once() {
+    let bed = Bed::start(one_account()).await;
+    let answers = menu(&bed, ADMIN, "monitor").await;
+    assert_eq!(answers.len(), 1, "{answers:?}");
+    assert!(text_of(&answers[0]).contains(&phrase("monitor.title")));
+    // The menu answers in the direct chat, where the accounts card is allowed; its buttons work.
+    let answers = menu(&bed, ADMIN, "accounts").await;
+    let card = answers.last().unwrap();
+    bed.press(ADMIN, &card.message_id, json!({"action": "accounts.open", "account": "main"})).await;
+    assert!(bed.texts(&card.message_id).contains(&phrase("accounts.replace")));
+    let denied = menu(&bed, STRANGER, "monitor").await;
+    assert!(text_of(&denied[0]).contains(STRANGER));
+    let unknown = menu(&bed, STRANGER, "no_such_thing").await;
+    assert!(text_of(unknown.last().unwrap()).contains("/help"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_who_opens_the_direct_chat_is_welcomed_once() {
+    let mut bed = Bed::start(one_account()).await;
+    let chat = bed.feishu.direct_chat(STRANGER);
+    let event = json!({"chat_id": chat, "operator_id": person(STRANGER)});
+    for round in 0..3 {
+        if round == 2 {
+            bed.restart().await;
+        }
+        let kind = "im.chat.access_event.bot_p2p_chat_entered_v1";
+        assert_eq!(bed.feishu.push_event(kind, event.clone()).await.status, Some(200));
+        bed.settled().await;
+        let messages = bed.feishu.messages(&chat);
+        assert_eq!(messages.len(), 1, "{messages:?}");
+        assert!(text_of(&messages[0]).contains(&phrase("welcome.person")));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_group_is_welcomed_when_it_adds_the_bot() {
+    let bed = Bed::start(one_account()).await;
+    let added = json!({"chat_id": GROUP, "operator_id": person(ADMIN), "external": false,
+        "name": "告警群 <at id=all></at>"});
+    for _ in 0..2 {
+        bed.feishu.push_event("im.chat.member.bot.added_v1", added.clone()).await;
+    }
+    bed.settled().await;
+    assert_eq!(bed.alerts().len(), 1, "{:?}", bed.alerts());
+    assert!(text_of(&bed.alerts()[0]).contains(GROUP));
+    let removed = json!({"chat_id": GROUP, "operator_id": person(ADMIN)});
+    let gone = bed.feishu.push_event("im.chat.member.bot.deleted_v1", removed).await;
+    bed.feishu.push_event("im.chat.member.bot.added_v1", added.clone()).await;
+    bed.settled().await;
+    assert_eq!(bed.alerts().len(), 2);
+    // A repeated event about the removal does not cause another welcome.
+    bed.feishu.redeliver(&gone).await;
+    bed.feishu.push_event("im.chat.member.bot.added_v1", added).await;
+    bed.settled().await;
+    assert_eq!(bed.alerts().len(), 2);
+}

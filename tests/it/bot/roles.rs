@@ -1,0 +1,276 @@
+//! Who may do what: docs/behaviour.md §2, roles.
+
+use airgate::sandbox::world::{self, World};
+use serde_json::{Value, json};
+
+use crate::bed::{
+    ADMIN, Bed, GROUP, STRANGER, VIEWER, one_account, phrase, text, text_of, toast_of, user_key,
+};
+
+#[derive(Clone, Copy, PartialEq)]
+enum Needs {
+    Anyone,
+    Viewer,
+    Admin,
+}
+
+use Needs::{Admin, Anyone, Viewer};
+
+const PEOPLE: [(&str, Needs); 3] = [(ADMIN, Admin), (VIEWER, Viewer), (STRANGER, Anyone)];
+
+fn allowed(has: Needs, needs: Needs) -> bool {
+    has as u8 >= needs as u8
+}
+
+fn cloud() -> World {
+    let mut cloud = one_account();
+    cloud.account_mut("main").unwrap().add_user("alice");
+    cloud.user_mut("main", "alice").unwrap().add_key(world::KeyStatus::Active);
+    cloud.account_mut("main").unwrap().add_project("team-a", "甲组");
+    cloud.account_mut("main").unwrap().add_project("team-b", "乙组");
+    cloud
+}
+
+/// The service with alice, who has a linked project and a quota.
+async fn bed() -> Bed {
+    let bed = Bed::start(cloud()).await;
+    bed.sync().await;
+    let card = bed.ask(ADMIN, "/projects alice").await.message_id;
+    bed.submit(ADMIN, &card, "project.add", json!({"project": "team-a"})).await;
+    bed.ask(ADMIN, "/quota alice 100").await;
+    bed.settled().await;
+    bed
+}
+
+/// Everything that a person may change, as text.
+fn state(bed: &Bed) -> String {
+    bed.store
+        .read(|tx| {
+            let alice = user_key("main/alice");
+            Ok::<_, airgate::store::StoreError>(format!(
+                "{:?} {:?} {:?} {:?} {:?} {:?} {:?}",
+                tx.user(&alice)?,
+                tx.links_of(&alice)?,
+                tx.ledger(&alice, 10)?,
+                tx.alerts(None, None, 0, 10)?,
+                tx.access_pending(&alice)?,
+                tx.tasks()?,
+                tx.saved_settings()?,
+            ))
+        })
+        .unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_command_needs_its_role() {
+    let bed = bed().await;
+    for (command, needs) in [
+        ("/help", Anyone),
+        ("帮助", Anyone),
+        ("/xyzzy", Anyone),
+        ("/me", Anyone),
+        ("/export alerts", Viewer),
+        ("/export everything", Viewer),
+        ("/config", Admin),
+        ("/accounts", Admin),
+        ("/users", Viewer),
+        ("用户 alice", Viewer),
+        ("/user alice", Viewer),
+        ("/projects alice", Viewer),
+        ("/quota alice", Viewer),
+        ("/billing", Viewer),
+        ("/billing alice 2026-10", Viewer),
+        ("/alerts", Viewer),
+        ("/alerts alice", Viewer),
+        ("/monitor", Viewer),
+        // Wrong arguments reveal no more than the command itself.
+        ("/user", Viewer),
+        ("/user alice bob", Viewer),
+        ("/user nobody", Viewer),
+        ("/billing 2026-13", Viewer),
+        ("/quota alice abc", Admin),
+        ("/sync now", Admin),
+        ("/disable", Admin),
+        ("/quota alice 5", Admin),
+        ("划拨 alice -5", Admin),
+        ("/disable alice", Admin),
+        ("/enable alice", Admin),
+        ("/sync", Admin),
+        ("/monitor run", Admin),
+    ] {
+        // Lowest role first: those who may run it change the state.
+        for (person, role) in PEOPLE.into_iter().rev() {
+            for group in [false, true] {
+                let before = state(&bed);
+                let asked_before = bed.cloud.calls().len();
+                let chat = if group { GROUP.to_owned() } else { bed.feishu.direct_chat(person) };
+                let read = text_of(&bed.ask_in(person, &chat, command, group).await);
+                let denied = read.contains(&phrase("denied.title"));
+                assert_eq!(!denied, allowed(role, needs), "{command} by {person}: {read}");
+                if denied {
+                    assert!(read.contains(person), "{command}: {read}");
+                    assert_eq!(state(&bed), before, "{command} by {person}");
+                    assert_eq!(bed.cloud.calls().len(), asked_before, "{command} by {person}");
+                }
+                bed.settled().await;
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn help_names_what_a_person_may_use() {
+    let bed = bed().await;
+    for (person, listed, hidden) in [
+        (ADMIN, &["/help", "/users", "/sync", "/disable"][..], &[][..]),
+        (VIEWER, &["/help", "/users", "/monitor"], &["/sync", "/disable", "/enable"]),
+        (STRANGER, &["/help"], &["/users", "/quota", "/sync", "/monitor"]),
+    ] {
+        for command in ["/help", "/xyzzy", ""] {
+            let read = text_of(&bed.ask(person, command).await);
+            for word in listed {
+                assert!(read.contains(word), "{person} {word}: {read}");
+            }
+            for word in hidden {
+                assert!(!read.contains(word), "{person} {word}: {read}");
+            }
+        }
+    }
+    // The suggested command reveals none either.
+    let read = text_of(&bed.ask(STRANGER, "/usres").await);
+    assert!(!read.contains("/users"), "{read}");
+    let read = text_of(&bed.ask(VIEWER, "/usres").await);
+    assert!(read.contains(&text("help.nearest", &[("command", &"/users")])), "{read}");
+}
+
+fn actions() -> Vec<(Value, Option<Value>, Needs)> {
+    let alice = "main/alice";
+    vec![
+        (json!({"action": "users.list", "page": 1}), None, Viewer),
+        (json!({"action": "users.list"}), Some(json!({"query": "a"})), Viewer),
+        (json!({"action": "user.open", "user": alice}), None, Viewer),
+        (json!({"action": "projects.open", "user": alice}), None, Viewer),
+        (json!({"action": "quota.open", "user": alice}), None, Viewer),
+        (json!({"action": "billing.open", "period": "2026-10"}), None, Viewer),
+        (json!({"action": "billing.open", "user": alice}), None, Viewer),
+        (json!({"action": "alerts.list", "user": alice, "type": "warning"}), None, Viewer),
+        (
+            json!({"action": "project.toggle", "user": alice, "project": "team-a", "enabled": false}),
+            None,
+            Admin,
+        ),
+        (json!({"action": "projects.toggle_all", "user": alice, "enabled": true}), None, Admin),
+        (
+            json!({"action": "project.add", "user": alice, "op": "a1"}),
+            Some(json!({"project": "team-b"})),
+            Admin,
+        ),
+        (
+            json!({"action": "project.remove", "user": alice, "project": "team-a", "op": "a2"}),
+            None,
+            Admin,
+        ),
+        (
+            json!({"action": "quota.allocate", "user": alice, "op": "a3"}),
+            Some(json!({"amount": "5"})),
+            Admin,
+        ),
+        (json!({"action": "user.disable", "user": alice, "op": "a4"}), None, Admin),
+        (json!({"action": "user.enable", "user": alice, "op": "a5"}), None, Admin),
+        (json!({"action": "monitor.run", "op": "a6"}), None, Admin),
+        (json!({"action": "config.open"}), None, Admin),
+        (json!({"action": "config.save", "op": "a7"}), Some(json!({"thresholds": "70"})), Admin),
+        (json!({"action": "config.test", "op": "a8"}), None, Admin),
+        (json!({"action": "user.configure", "user": alice}), None, Admin),
+        (
+            json!({"action": "user.configure", "user": alice, "op": "a9"}),
+            Some(json!({"remark": "x"})),
+            Admin,
+        ),
+    ]
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_action_needs_its_role_whoever_the_card_was_for() {
+    let bed = bed().await;
+    // An administrator's card in the group, where everybody can click.
+    let card = bed.ask_in(ADMIN, GROUP, "/user alice", true).await.message_id;
+    for (value, form, needs) in actions() {
+        for (person, role) in PEOPLE.into_iter().rev() {
+            bed.settled().await;
+            let (before, calls) = (state(&bed), bed.cloud.calls().len());
+            let done = bed.forged(person, &card, value.clone(), form.clone()).await;
+            if allowed(role, needs) {
+                assert_ne!(
+                    done.toast.as_ref().map(|toast| toast.kind.as_str()),
+                    Some("error"),
+                    "{value} by {person}: {done:?}"
+                );
+                assert!(done.card_updated, "{value} by {person}");
+            } else {
+                assert_eq!(
+                    toast_of(&done),
+                    format!("error: {}", phrase("refusal.not_allowed")),
+                    "{value} by {person}"
+                );
+                assert!(!done.card_updated, "{value} by {person}");
+                assert_eq!(state(&bed), before, "{value} by {person}");
+                assert_eq!(bed.cloud.calls().len(), calls, "{value} by {person}");
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn fields_of_a_callback_cannot_claim_a_role() {
+    let bed = bed().await;
+    let card = bed.ask(VIEWER, "/user alice").await.message_id;
+    let before = state(&bed);
+    for extra in ["role", "operator", "admin", "open_id"] {
+        let mut value = json!({"action": "quota.allocate", "user": "main/alice", "op": "x1"});
+        value[extra] = json!(ADMIN);
+        let form = json!({"amount": "5", "operator": ADMIN});
+        let done = bed.forged(VIEWER, &card, value, Some(form)).await;
+        assert!(toast_of(&done).starts_with("error"), "{done:?}");
+    }
+    assert_eq!(state(&bed), before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn cards_of_a_viewer_have_no_button_that_changes_anything() {
+    const READING: [&str; 6] =
+        ["users.list", "user.open", "projects.open", "quota.open", "billing.open", "alerts.list"];
+    let bed = bed().await;
+    let foreign = |content: &str| {
+        let names =
+            content.split("\"action\":\"").skip(1).filter_map(|rest| rest.split('"').next());
+        names.filter(|name| !READING.contains(name)).map(str::to_owned).collect::<Vec<_>>()
+    };
+    for command in [
+        "/help",
+        "/users",
+        "/user alice",
+        "/projects alice",
+        "/quota alice",
+        "/billing",
+        "/billing alice",
+        "/alerts",
+        "/alerts alice",
+        "/monitor",
+        "/user nobody",
+        "/sync",
+    ] {
+        let reply = bed.ask(VIEWER, command).await;
+        assert_eq!(foreign(&reply.content), [""; 0], "{command}");
+    }
+    let card = bed.ask_in(ADMIN, GROUP, "/user alice", true).await;
+    assert!(!foreign(&card.content).is_empty());
+    for (value, form, needs) in actions() {
+        if needs == Admin || form.is_some() {
+            continue;
+        }
+        bed.forged(VIEWER, &card.message_id, value.clone(), None).await;
+        let content = bed.feishu.message(&card.message_id).unwrap().content;
+        assert_eq!(foreign(&content), [""; 0], "{value}");
+    }
+}

@@ -1,0 +1,103 @@
+//! `airgate check`.
+
+use super::{offline, online, with_account};
+use crate::bed::GROUP;
+use crate::shared::process::run;
+
+/// The row of the table that begins with `what`.
+#[track_caller]
+fn row<'a>(table: &'a str, what: &str) -> &'a str {
+    let found = table.lines().find(|line| line.starts_with(what));
+    found.unwrap_or_else(|| panic!("no row {what}:\n{table}"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn check_asks_everything_and_says_how_to_fix_it() {
+    let environment = online().await;
+    let (feishu, cloud, home) = (&environment.feishu, &environment.cloud, &environment.home);
+    let all = home.run(&["check"]);
+    let table = all.good();
+    for what in [
+        "configuration",
+        "access.project_policies",
+        "store",
+        "backups",
+        "Feishu token",
+        "Feishu bot",
+        "Feishu alert chat",
+        "account main access key",
+        "account main projects",
+        "account main bills",
+        "account main balance",
+    ] {
+        assert!(row(table, what).contains(" ok"), "{table}");
+    }
+    assert!(row(table, "Feishu alert chat").contains("告警群"));
+
+    feishu.set_bot_in_chat(GROUP, false);
+    cloud.update(|world| world.account_mut("main").unwrap().split_bills_enabled = false);
+    let failed = home.run(&["check"]);
+    assert_eq!(failed.code, 1);
+    assert_eq!(failed.err, "airgate: 2 checks failed: see the table\n");
+    let chat = row(&failed.out, "Feishu alert chat");
+    assert!(chat.contains("FAILED") && chat.contains("add the bot to the group"), "{chat}");
+    let bills = row(&failed.out, "account main bills");
+    assert!(bills.contains("FAILED") && bills.contains("分账账单"), "{bills}");
+
+    let wrong = home.feed(&["account", "rotate", "main"], "AKLTmain0000000001\nwrong-secret\n");
+    wrong.good();
+    let mut command = home.command(&["check"]);
+    command.env("AIRGATE__FEISHU__APP_SECRET", "wrong-app-secret");
+    command.env("AIRGATE__ACCESS__PROJECT_POLICIES", "Good,Bad/Name");
+    let failed = run(command, "");
+    assert_eq!(failed.code, 1);
+    assert!(row(&failed.out, "Feishu token").contains("feishu.app_secret"), "{}", failed.out);
+    assert!(row(&failed.out, "Feishu bot").contains("skipped"));
+    assert!(row(&failed.out, "account main access key").contains("replace the key pair"));
+    assert!(row(&failed.out, "account main bills").contains("skipped"));
+    assert!(row(&failed.out, "access.project_policies").contains("Bad/Name"));
+    assert!(!failed.out.contains("wrong-secret") && !failed.out.contains("wrong-app-secret"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn check_goes_on_while_the_service_has_the_store() {
+    let environment = online().await;
+    let (cloud, home) = (&environment.cloud, &environment.home);
+    let running = home.store();
+    let table = home.run(&["check"]);
+    assert!(row(table.good(), "store").contains("in use by a running airgate"), "{}", table.out);
+    assert!(row(&table.out, "Feishu bot").contains(" ok"));
+    assert!(row(&table.out, "Volcengine").contains("skipped"));
+    drop(running);
+    cloud.clear_calls();
+    let offline = home.run(&["check", "--offline"]);
+    assert!(row(offline.good(), "store").contains(" ok"));
+    assert!(row(&offline.out, "Feishu").contains("skipped: --offline"));
+    assert!(cloud.calls().is_empty());
+}
+
+#[test]
+fn check_of_a_wrong_configuration_shows_every_problem() {
+    let home = offline();
+    let mut command = home.command(&["check", "--offline"]);
+    command.env("AIRGATE__FEISHU__APP_ID", "").env("AIRGATE__MONITOR__CONCURRENCY", "0");
+    let failed = run(command, "");
+    assert_eq!(failed.code, 2);
+    assert_eq!(failed.err, "airgate: the configuration has 2 problems\n");
+    assert!(row(&failed.out, "feishu.app_id").contains("FAILED"), "{}", failed.out);
+    assert!(row(&failed.out, "monitor.concurrency").contains("FAILED"), "{}", failed.out);
+
+    let fresh = home.run(&["check", "--offline"]);
+    assert!(row(fresh.good(), "store").contains("none yet"), "{}", fresh.out);
+    assert!(!home.store_path().exists(), "check creates nothing");
+}
+
+#[test]
+fn check_says_when_the_key_is_not_the_stores() {
+    let home = with_account();
+    let mut command = home.command(&["check", "--offline"]);
+    command.env("AIRGATE__SECURITY__MASTER_KEY", "33".repeat(32));
+    let failed = run(command, "");
+    assert_eq!(failed.code, 1);
+    assert!(row(&failed.out, "store").contains("set security.master_key"), "{}", failed.out);
+}

@@ -1,0 +1,50 @@
+//! `airgate serve`.
+
+use std::path::PathBuf;
+
+use airgate::domain::AccountId;
+use serde_json::Value;
+
+use super::online;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_service_logs_request_ids_makes_a_backup_and_stops_when_told() {
+    let environment = online().await;
+    let home = &environment.home;
+    let process = environment.serve("debug");
+    let parse = |line: &str| -> Value {
+        serde_json::from_str(line).unwrap_or_else(|_| panic!("not JSON: {line}"))
+    };
+    let backup = process.find_line(|line| {
+        let fields = &parse(line)["fields"];
+        if fields["message"] != "backup made" {
+            return None;
+        }
+        fields["path"].as_str().map(PathBuf::from)
+    });
+    let url = format!("http://{}/healthz", process.listening());
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let client = reqwest::Client::new();
+    let answer = client.get(&url).header("x-request-id", "proxy-1.a_B").send().await.unwrap();
+    assert_eq!(answer.headers()["x-request-id"], "proxy-1.a_B");
+    let logged = process.find_line(|line| {
+        let span = &parse(line)["span"];
+        (span["request_id"] == "proxy-1.a_B" && span["path"] == "/healthz").then_some(())
+    });
+    assert!(logged.is_some(), "{}", process.log());
+    for hostile in ["a b", "x\u{1b}[31m", &"x".repeat(65), ""] {
+        let answer = client.get(&url).header("x-request-id", hostile.as_bytes()).send().await;
+        let Ok(answer) = answer else { continue };
+        let id = answer.headers()["x-request-id"].to_str().unwrap();
+        assert!(id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit()), "{id}");
+    }
+    home.run(&["serve"]).refused(1, "only one airgate may run on a store");
+    let stopped = process.terminate();
+    assert_eq!(stopped.status.code(), Some(0));
+    stopped.log.lines().for_each(|line| drop(parse(line)));
+
+    let backup = home.path("").join(backup.unwrap());
+    assert_eq!(backup.parent().unwrap().file_name().unwrap(), "backups");
+    let copy = home.open_store(&backup);
+    assert!(copy.account_secrets(&AccountId::new("main").unwrap()).unwrap().is_some());
+}

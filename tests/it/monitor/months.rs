@@ -1,0 +1,108 @@
+//! Which months are read: earlier ones once, the last one until it is settled.
+
+use airgate::domain::CycleOutcome;
+use airgate::sandbox::volcengine::{Fault, FaultRule};
+
+use super::{alice, decimal, once, period, reads, spend};
+use crate::bed::{Bed, one_account};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn earlier_months_are_filled_in_once() {
+    let mut world = one_account();
+    for month in ["2026-08", "2026-09", "2026-10", "2026-11"] {
+        world.account_mut("main").unwrap().spend("team-a", decimal("1.5"), period(month));
+        world.account_mut("main").unwrap().spend("team-b", decimal("2"), period(month));
+    }
+    let bed = Bed::start(world).await;
+    bed.add_users(&["main/alice", "main/bob"]);
+    bed.link("main/alice", "team-a", "2026-08");
+    bed.cycle().await;
+    assert_eq!(reads(&bed), once(&["2026-08", "2026-09", "2026-10", "2026-11"]));
+    assert_eq!(bed.consumed("main/alice"), "¥6.00");
+
+    bed.cloud.clear_calls();
+    bed.cycle().await;
+    assert_eq!(reads(&bed), once(&["2026-11"]));
+
+    // A second user of the same project needs no reading; another project does, from its own first month.
+    bed.cloud.clear_calls();
+    bed.link("main/bob", "team-a", "2026-10");
+    assert_eq!(bed.consumed("main/bob"), "¥3.00");
+    bed.link("main/bob", "team-b", "2026-10");
+    bed.cycle().await;
+    assert_eq!(reads(&bed), once(&["2026-10", "2026-11"]));
+    assert_eq!(bed.consumed("main/bob"), "¥7.00");
+    assert_eq!(bed.consumed("main/alice"), "¥6.00");
+    assert_eq!(bed.amount("main/bob", "2026-09", "team-a"), None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_month_stays_open_until_it_is_read_after_ten_on_the_6th() {
+    let bed = alice(&[]).await;
+    bed.at("2026-11-30T15:00:00Z");
+    spend(&bed, "team-a", "10", "2026-11");
+    bed.cycle().await;
+
+    // Its last days, and corrections, arrive in the next month.
+    bed.at("2026-12-05T09:00:00Z");
+    spend(&bed, "team-a", "2.25", "2026-11");
+    bed.cloud.clear_calls();
+    bed.cycle().await;
+    assert_eq!(reads(&bed), once(&["2026-11", "2026-12"]));
+    assert_eq!(bed.consumed("main/alice"), "¥12.25");
+
+    // A reading a minute before ten leaves it open; the first reading at or after ten closes it.
+    for (at, periods) in [
+        ("2026-12-06T01:59:00Z", &["2026-11", "2026-12"][..]),
+        ("2026-12-06T02:00:00Z", &["2026-11", "2026-12"]),
+        ("2026-12-06T02:00:30Z", &["2026-12"]),
+    ] {
+        bed.at(at);
+        bed.cloud.clear_calls();
+        bed.cycle().await;
+        assert_eq!(reads(&bed), once(periods), "{at}");
+    }
+    bed.at("2026-12-07T09:00:00Z");
+    spend(&bed, "team-a", "50", "2026-11");
+    bed.cycle().await;
+    assert_eq!(bed.consumed("main/alice"), "¥12.25");
+    assert_eq!(bed.amount("main/alice", "2026-11", "").as_deref(), Some("12.25"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reading_that_fails_on_the_6th_does_not_close_the_month() {
+    let bed = alice(&[]).await;
+    spend(&bed, "team-a", "10", "2026-11");
+    bed.cycle().await;
+    bed.at("2026-12-06T03:00:00Z");
+    spend(&bed, "team-a", "1", "2026-11");
+    // November is read, December fails: the account counts as unread.
+    bed.cloud.faults().inject(FaultRule::new(Fault::NotJson).on("ListSplitBillDetail").after(1));
+    let report = bed.cycle().await;
+    assert_eq!(report.outcome, CycleOutcome::Error);
+    assert_eq!(bed.consumed("main/alice"), "¥10.00");
+    bed.cloud.faults().clear();
+    bed.cloud.clear_calls();
+    bed.cycle().await;
+    assert_eq!(reads(&bed), once(&["2026-11", "2026-12"]));
+    assert_eq!(bed.consumed("main/alice"), "¥11.00");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn months_that_ended_while_the_service_was_down_are_read_once_more() {
+    let mut bed = alice(&[]).await;
+    spend(&bed, "team-a", "10", "2026-11");
+    bed.cycle().await;
+    spend(&bed, "team-a", "5", "2026-11");
+    spend(&bed, "team-a", "7", "2026-12");
+    bed.cloud.clear_calls();
+    bed.at("2027-01-20T00:00:00Z");
+    // A cycle is overdue and runs by itself.
+    bed.restart().await;
+    bed.eventually("the overdue cycle", |bed| bed.consumed("main/alice") == "¥22.00").await;
+    assert_eq!(reads(&bed), once(&["2026-11", "2026-12", "2027-01"]));
+    bed.cloud.clear_calls();
+    bed.cycle().await;
+    assert_eq!(reads(&bed), once(&["2027-01"]));
+    assert_eq!(bed.amount("main/alice", "2026-12", "").as_deref(), Some("7"));
+}

@@ -1,0 +1,5 @@
+//! What the bot sends: alerts, replies and updates; each once, in order, even where the answer to a send is lost.
+
+mod alerts;
+mod order;
+mod unclear;

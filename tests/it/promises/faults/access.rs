@@ -1,0 +1,276 @@
+//! Cutting and restoring access, with each call failing until the fault ends. Nobody stays cut in part, nobody counts as
+//! cut before it was read back, and a restore gives back exactly what was active.
+
+use std::collections::BTreeSet;
+
+use airgate::app::access;
+use airgate::domain::{AccessGoal, AlertBody, Operator, PendingAccess, Problem, UserStatus};
+use airgate::sandbox::volcengine::FaultRule;
+use airgate::sandbox::world::{KeyStatus, PolicyKind, PolicyScope, World};
+use futures::future::join_all;
+
+use super::{BACKOFF, FAULTS, Fault, cell, chat_answers, heal, is_for_people, settled, timeouts};
+use crate::bed::{ADMIN, Bed, eventually, one_account, phrase, text, text_of, user_key};
+
+/// What is seen while the fault lasts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sees {
+    /// The user's card says that it is in progress, how many attempts failed and why. After a minute an alert says so,
+    /// once. The service keeps retrying.
+    UnderWayAndWhy,
+    /// It is done: of the answer to a write only its success matters, the result is read back.
+    Done,
+}
+
+const W: Sees = Sees::UnderWayAndWhy;
+const I: Sees = Sees::Done;
+
+type Row = (&'static str, &'static str, u32, [Sees; 13]);
+
+/// A name, the action, and how many calls of that action precede it.
+#[rustfmt::skip]
+static CUT: [Row; 11] = [
+    //                          the cloud is        refused, timeout, reset, 429, 429+, 500, half, shape, page, 403 page, credentials, hangs, late
+    ("read-keys",           "ListAccessKeys",           0, [W, W, W, W, W, W, W, W, W, W, W, W, I]),
+    ("read-login",          "GetLoginProfile",          0, [W, W, W, W, W, W, W, W, W, W, W, W, I]),
+    ("read-policies",       "ListAttachedUserPolicies", 0, [W, W, W, W, W, W, W, W, W, W, W, W, I]),
+    ("first-key-off",       "UpdateAccessKey",          0, [W, W, W, W, W, W, W, I, W, W, W, W, I]),
+    ("second-key-off",      "UpdateAccessKey",          1, [W, W, W, W, W, W, W, I, W, W, W, W, I]),
+    ("login-off",           "UpdateLoginProfile",       0, [W, W, W, W, W, W, W, I, W, W, W, W, I]),
+    ("policy-off",          "DetachUserPolicy",         0, [W, W, W, W, W, W, W, I, W, W, W, W, I]),
+    ("project-policy-off",  "DetachPolicyInProject",    0, [W, W, W, W, W, W, W, I, W, W, W, W, I]),
+    ("keys-read-back",      "ListAccessKeys",           1, [W, W, W, W, W, W, W, W, W, W, W, W, I]),
+    ("login-read-back",     "GetLoginProfile",          1, [W, W, W, W, W, W, W, W, W, W, W, W, I]),
+    ("policies-read-back",  "ListAttachedUserPolicies", 1, [W, W, W, W, W, W, W, W, W, W, W, W, I]),
+];
+
+#[rustfmt::skip]
+static RESTORE: [Row; 10] = [
+    ("read-keys",           "ListAccessKeys",           0, [W, W, W, W, W, W, W, W, W, W, W, W, I]),
+    ("read-login",          "GetLoginProfile",          0, [W, W, W, W, W, W, W, W, W, W, W, W, I]),
+    ("first-key-on",        "UpdateAccessKey",          0, [W, W, W, W, W, W, W, I, W, W, W, W, I]),
+    ("second-key-on",       "UpdateAccessKey",          1, [W, W, W, W, W, W, W, I, W, W, W, W, I]),
+    ("login-on",            "UpdateLoginProfile",       0, [W, W, W, W, W, W, W, I, W, W, W, W, I]),
+    ("policy-on",           "AttachUserPolicy",         0, [W, W, W, W, W, W, W, I, W, W, W, W, I]),
+    ("project-policy-on",   "AttachPolicyInProject",    0, [W, W, W, W, W, W, W, I, W, W, W, W, I]),
+    ("policies-read-back",  "ListAttachedUserPolicies", 0, [W, W, W, W, W, W, W, W, W, W, W, W, I]),
+    ("keys-read-back",      "ListAccessKeys",           1, [W, W, W, W, W, W, W, W, W, W, W, W, I]),
+    ("login-read-back",     "GetLoginProfile",          1, [W, W, W, W, W, W, W, W, W, W, W, W, I]),
+];
+
+/// A step. Each has a user of its own, so that all fail in parallel.
+struct Step {
+    user: String,
+    action: &'static str,
+    before: u32,
+    sees: Sees,
+    cell: String,
+}
+
+fn steps(goal: AccessGoal, fault: Fault) -> Vec<Step> {
+    let rows: &[Row] = if goal == AccessGoal::Cut { &CUT } else { &RESTORE };
+    let step = |(n, (name, action, before, row)): (usize, &Row)| Step {
+        user: format!("user-{n:02}"),
+        action,
+        before: *before,
+        sees: cell(row, fault),
+        cell: format!("{goal:?} {name} ({action}), {fault:?}"),
+    };
+    rows.iter().enumerate().map(step).collect()
+}
+
+impl Step {
+    fn key(&self) -> String {
+        format!("main/{}", self.user)
+    }
+
+    fn pending(&self, bed: &Bed) -> Option<PendingAccess> {
+        bed.store.read(|tx| tx.access_pending(&user_key(&self.key()))).unwrap()
+    }
+
+    fn alerts(&self, bed: &Bed, wanted: impl Fn(&AlertBody) -> bool) -> usize {
+        let mine = Some(user_key(&self.key()));
+        let records = bed.alert_records();
+        records.iter().filter(|alert| alert.user == mine && wanted(&alert.body)).count()
+    }
+
+    fn delays(&self, bed: &Bed, goal: AccessGoal) -> usize {
+        self.alerts(bed, |body| {
+            matches!(body, AlertBody::Error { problem: Problem::AccessDelayed { goal: g, .. } } if *g == goal)
+        })
+    }
+
+    /// Which keys are active, whether login is allowed, and which policies are attached where, in the cloud.
+    fn truth(&self, bed: &Bed) -> (Vec<bool>, bool, BTreeSet<String>) {
+        bed.cloud.read(|world| {
+            let user = world.user("main", &self.user).unwrap();
+            let keys = user.keys.iter().map(|key| key.status == KeyStatus::Active).collect();
+            let policies = user.policies.iter().flat_map(|policy| {
+                policy.scopes.iter().map(move |(scope, _)| format!("{} {scope:?}", policy.name))
+            });
+            (keys, user.login.allowed(), policies.collect())
+        })
+    }
+}
+
+/// Users with two active keys, an inactive one, login, a policy everywhere and one in a project; 120 spent.
+fn world() -> World {
+    let mut world = one_account();
+    world.account_mut("main").unwrap().add_project("team-a", "甲组");
+    world.account_mut("main").unwrap().spend("team-a", 120.into(), "2026-11".parse().unwrap());
+    for n in 0..CUT.len() {
+        let user = world.account_mut("main").unwrap().add_user(&format!("user-{n:02}"));
+        for status in [KeyStatus::Active, KeyStatus::Active, KeyStatus::Inactive] {
+            user.add_key(status);
+        }
+        user.attach("TOSReadOnlyAccess", PolicyKind::System, PolicyScope::Global);
+        let project = PolicyScope::Project("team-a".to_owned());
+        user.attach("ArkFullAccess", PolicyKind::System, project);
+    }
+    world
+}
+
+/// Changes the access of these users while their steps fail, then ends the faults.
+async fn change(bed: &Bed, goal: AccessGoal, fault: Fault, steps: &[Step]) {
+    let all = format!("{goal:?}, {fault:?}");
+    let before: Vec<_> = steps.iter().map(|step| step.truth(bed)).collect();
+    for step in steps {
+        let rule = FaultRule::new(fault.of_cloud()).on(step.action).about(&step.user);
+        bed.cloud.faults().inject(rule.after(step.before));
+    }
+    match goal {
+        AccessGoal::Cut => {
+            for step in steps {
+                bed.allocate(&step.key(), "100");
+            }
+            let report = bed.service().monitor().cycle().await.unwrap();
+            assert_eq!(usize::try_from(report.disables).unwrap(), steps.len(), "{all}");
+        }
+        AccessGoal::Restored => {
+            let by = Operator::Person { open_id: ADMIN.parse().unwrap(), name: None };
+            for step in steps {
+                let key = user_key(&step.key());
+                let (by, now) = (by.clone(), bed.clock.now());
+                bed.store.write(|tx| access::request(tx, &key, goal, by, None, now)).unwrap();
+            }
+            bed.service().wakers().access.notify_one();
+        }
+    }
+    for step in steps {
+        eventually(&format!("{}: an attempt", step.cell), || match step.sees {
+            Sees::UnderWayAndWhy => step.pending(bed).is_some_and(|pending| pending.attempts > 0),
+            Sees::Done => step.pending(bed).is_none(),
+        })
+        .await;
+    }
+    chat_answers(bed, &all).await;
+    let (old, new) = match goal {
+        AccessGoal::Cut => (UserStatus::Active, UserStatus::Disabled),
+        AccessGoal::Restored => (UserStatus::Disabled, UserStatus::Active),
+    };
+    let delayed = || steps.iter().filter(|step| step.sees == W);
+    for step in delayed() {
+        let cell = &step.cell;
+        assert_eq!(bed.user(&step.key()).status, old, "{cell}: before it was read back");
+        assert_eq!(
+            step.alerts(bed, |body| matches!(body, AlertBody::Disable { .. })),
+            usize::from(goal == AccessGoal::Restored),
+            "{cell}"
+        );
+        let remembered = bed.store.read(|tx| tx.access_remembered(&user_key(&step.key()))).unwrap();
+        if goal == AccessGoal::Cut {
+            // What has been cut so far is remembered. The third key was inactive before.
+            let (keys, login, policies) = step.truth(bed);
+            let touched = keys[..2] != [true, true] || !login || policies.len() < 2;
+            let known = remembered.map(|known| (known.active_keys.len(), known.login_allowed));
+            assert!(!touched || known == Some((2, true)), "{cell}: {known:?}");
+        }
+        let card = text_of(&bed.ask(ADMIN, &format!("/user {}", step.user)).await);
+        let state = if goal == AccessGoal::Cut { "status.cutting" } else { "status.restoring" };
+        assert!(card.contains(&phrase(state)), "{cell}: {card}");
+        assert!(card.contains(&fault.said_of_cloud()), "{cell}: {card}");
+        is_for_people(&card, cell);
+        assert_eq!(step.delays(bed, goal), 0, "{cell}: alerted before a minute has passed");
+    }
+    bed.clock.advance(BACKOFF);
+    bed.service().wakers().access.notify_one();
+    for step in delayed() {
+        let cell = &step.cell;
+        eventually(&format!("{cell}: an alert"), || step.delays(bed, goal) == 1).await;
+        let says = fault.said_of_cloud();
+        let title =
+            if goal == AccessGoal::Cut { "alert.cut_delayed" } else { "alert.restore_delayed" };
+        let title = text(title, &[("user", &step.user)]);
+        eventually(&format!("{cell}: the alert to arrive"), || {
+            bed.alerts()
+                .iter()
+                .map(text_of)
+                .any(|card| card.contains(&title) && card.contains(&says))
+        })
+        .await;
+    }
+
+    heal(bed).await;
+    settled(bed, &all).await;
+    for (step, before) in steps.iter().zip(before) {
+        let cell = &step.cell;
+        let late = usize::from(step.sees == W);
+        assert_eq!(step.delays(bed, goal), late, "{cell}: alerts that it is late");
+        assert_eq!(bed.user(&step.key()).status, new, "{cell}");
+        let disables = step.alerts(bed, |body| matches!(body, AlertBody::Disable { .. }));
+        assert_eq!(disables, 1, "{cell}: alerts that it is cut");
+        let truth = step.truth(bed);
+        let remembered = bed.store.read(|tx| tx.access_remembered(&user_key(&step.key()))).unwrap();
+        match goal {
+            AccessGoal::Cut => {
+                assert_eq!(truth, (vec![false; 3], false, BTreeSet::new()), "{cell}");
+                let remembered = remembered.unwrap();
+                assert_eq!(remembered.active_keys.len(), 2, "{cell}");
+                assert_eq!(remembered.policies.len(), before.2.len(), "{cell}");
+            }
+            AccessGoal::Restored => {
+                let policies = ["TOSReadOnlyAccess", "ArkFullAccess"];
+                assert_eq!((truth.0, truth.1), (vec![true, true, false], true), "{cell}");
+                assert_eq!(truth.2.len(), policies.len(), "{cell}: {:?}", truth.2);
+                assert_eq!(remembered, None, "{cell}");
+            }
+        }
+    }
+}
+
+async fn each_step((fault, part, parts): (Fault, usize, usize)) {
+    let further = [("ACCESS__DETACH_POLICIES", "true")];
+    let bed = Bed::with_timeouts(world(), &further, timeouts()).await;
+    for n in 0..CUT.len() {
+        let key = format!("main/user-{n:02}");
+        bed.add_users(&[&key]);
+        bed.link(&key, "team-a", "");
+    }
+    for goal in [AccessGoal::Cut, AccessGoal::Restored] {
+        let mut turn = (0..parts).cycle();
+        let mut steps = steps(goal, fault);
+        steps.retain(|_| turn.next() == Some(part));
+        if fault == Fault::Refused {
+            // This fault shuts the cloud for all, so the steps take turns.
+            for step in steps {
+                change(&bed, goal, fault, &[step]).await;
+            }
+        } else {
+            change(&bed, goal, fault, &steps).await;
+        }
+    }
+    let messages = bed.feishu.read(|state| state.all_messages().to_vec());
+    for message in messages.iter().filter(|message| message.kind == "interactive") {
+        is_for_people(&text_of(message), &format!("{fault:?}"));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_step_of_a_cut_and_of_a_restore() {
+    let beds = FAULTS.iter().flat_map(|fault| {
+        // Steps that take turns are spread over several beds.
+        let parts = if *fault == Fault::Refused { 3 } else { 1 };
+        (0..parts).map(move |part| (*fault, part, parts))
+    });
+    join_all(beds.map(each_step)).await;
+}

@@ -1,0 +1,55 @@
+//! Every metric of `docs/metrics.md`, and no other.
+
+use crate::bed::one_account;
+use crate::shared::environment::Environment;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn metrics_are_those_of_the_manual() {
+    // In a process of its own: services in one process share their metrics.
+    let environment = Environment::start(one_account()).await;
+    let process = environment.serve("info");
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let address = format!("http://{}/metrics", process.listening());
+    let text = reqwest::get(address).await.unwrap().text().await.unwrap();
+    let manual =
+        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/metrics.md")).unwrap();
+    let mut wanted: Vec<[String; 3]> = manual
+        .lines()
+        .filter(|line| line.starts_with("| `airgate_"))
+        .map(|line| {
+            let cells: Vec<&str> = line.trim_matches('|').split(" | ").map(str::trim).collect();
+            [cells[0].trim_matches('`').to_owned(), cells[1].to_owned(), cells[3].to_owned()]
+        })
+        .collect();
+    let help = |name: &str| {
+        let start = format!("# HELP {name} ");
+        text.lines().find_map(|line| line.strip_prefix(&start)).unwrap_or("no help").to_owned()
+    };
+    let mut given: Vec<[String; 3]> = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("# TYPE "))
+        .map(|line| {
+            let (name, kind) = line.split_once(' ').unwrap();
+            [name.to_owned(), kind.to_owned(), help(name)]
+        })
+        .collect();
+    // This service is in webhook mode.
+    let only_websocket = |[_, _, help]: &[String; 3]| help.contains("Only in websocket mode.");
+    assert_eq!(wanted.iter().filter(|metric| only_websocket(metric)).count(), 2);
+    wanted.retain(|metric| !only_websocket(metric));
+    wanted.sort();
+    given.sort();
+    assert_eq!(given, wanted);
+    assert_eq!(wanted.len(), 10, "docs/behaviour.md §4");
+
+    let outcomes = ["ok", "error", "denied", "duplicate", "stale", "invalid", "throttled"];
+    for line in text.lines().filter(|line| !line.starts_with('#')) {
+        if let Some((_, rest)) = line.split_once("outcome=\"") {
+            let outcome = rest.split('"').next().unwrap();
+            assert!(outcomes.contains(&outcome), "{line}");
+        }
+    }
+    for status in ["active", "disabled", "unknown", "gone"] {
+        assert!(text.contains(&format!("airgate_users{{status=\"{status}\"}}")), "{text}");
+    }
+}

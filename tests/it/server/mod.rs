@@ -1,0 +1,7 @@
+//! The HTTP side: callbacks, the long connection, floods, health and metrics.
+
+mod callbacks;
+mod connection;
+mod floods;
+mod health;
+mod metrics;
