@@ -15,10 +15,10 @@ use serde_json::Value;
 use super::endpoint::Endpoint;
 use super::envelope::{self, ApiResponse};
 use super::error::{Error, ErrorKind, TransportFault};
-use super::identity::AccountNumber;
 use super::rate_limit::{KeyState, Limiters};
 use super::sign::{Signer, ToSign, canonical_query};
 use crate::clock::Clock;
+use crate::domain::AccountNumber;
 
 /// Largest response accepted. A page of 300 bill rows takes about 1 MiB.
 const MAX_RESPONSE: usize = 32 << 20;

@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 
 use super::client::{AccountClient, Api, Call, Input, Retry};
 use super::error::{Error, ErrorKind, bounded};
-use super::identity::AccountNumber;
 use super::paging::whole_list;
+use crate::domain::AccountNumber;
 
 /// An IAM sub-account ("ListUsers", docs 6257/65008).
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -32,7 +32,7 @@ pub struct IamUser {
     /// May be empty.
     #[serde(rename = "Description", default, deserialize_with = "text")]
     pub description: String,
-    /// The main account, if the API says so.
+    /// The main account that the user belongs to, if the API says so.
     #[serde(rename = "AccountId", default, deserialize_with = "account_number")]
     pub account: Option<AccountNumber>,
 }
@@ -173,10 +173,15 @@ impl AccountClient {
         }
     }
 
-    /// Checks cheaply that the API accepts the key pair and lets it read users ("ListUsers", one row).
-    pub async fn check(&self) -> Result<(), Error> {
+    /// Checks cheaply that the API accepts the key pair and lets it read users ("ListUsers", one row). Returns the number of
+    /// the main account that the key pair belongs to; `None` if it has no user and does not let the balance be read.
+    pub async fn check(&self) -> Result<Option<AccountNumber>, Error> {
         let page = [("Limit", "1".to_owned()), ("Offset", "0".to_owned())];
-        self.call(&Call::get(Api::Iam, "ListUsers", page)).await.map(drop)
+        let answer = self.call(&Call::get(Api::Iam, "ListUsers", page)).await?;
+        match self.learn_from(&answer) {
+            Some(number) => Ok(Some(number)),
+            None => Ok(self.balance_owner().await),
+        }
     }
 
     /// Changes a user's display name, e-mail and phone, leaving those that are `None` ("UpdateUser").
@@ -283,11 +288,12 @@ pub(super) fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String,
     })
 }
 
+/// Reads the number of a main account, which is a number or text. 0 and whatever is neither say nothing.
 pub(super) fn account_number<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<AccountNumber>, D::Error> {
     let number = text(deserializer)?.trim().parse().ok();
-    Ok(number.filter(|number| *number != 0).map(AccountNumber::new))
+    Ok(number.filter(|number| *number > 0).map(AccountNumber))
 }
 
 /// Reads a time of IAM, `YYYYMMDDTHHMMSSZ` in UTC. Unreadable times become `None`: no decision depends on them.
@@ -390,7 +396,7 @@ mod tests {
             r#"{"Id":10000,"UserName":"alice","DisplayName":"爱丽丝","Email":null,"MobilePhone":[],"AccountId":"1","Tags":7}"#,
         )
         .unwrap();
-        assert_eq!(user.account, Some(AccountNumber::new(1)));
+        assert_eq!(user.account, Some(AccountNumber(1)));
         let odd: IamUser = serde_json::from_str(
             r#"{"Id":null,"UserName":"alice","DisplayName":7,"Email":{},"AccountId":"-"}"#,
         )

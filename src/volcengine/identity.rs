@@ -1,68 +1,39 @@
 //! Which main account a key pair belongs to, by the number that the cloud gives it.
 
-use std::fmt;
-
 use serde::Deserialize;
 use serde_json::json;
 use serde_json::value::RawValue;
 
 use super::client::{AccountClient, Api, Call};
+use super::envelope::ApiResponse;
 use super::error::Error;
+use super::paging::count;
+use crate::domain::AccountNumber;
 
-/// The cloud's number of a main account (`AccountId`, `OwnerID`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct AccountNumber(u64);
-
-impl AccountNumber {
-    /// The account of this number.
-    pub const fn new(number: u64) -> Self {
-        Self(number)
-    }
-
-    /// Returns the number.
-    pub const fn get(self) -> u64 {
-        self.0
-    }
-
-    /// Reads a JSON number or its text. 0 and anything else is no account.
-    pub(super) fn read(value: Option<&RawValue>) -> Option<Self> {
-        let json = value?.get();
-        let number = match json.strip_prefix('"').and_then(|text| text.strip_suffix('"')) {
-            Some(text) => text.trim(),
-            None => json,
-        };
-        number.parse().ok().filter(|number| *number != 0).map(Self)
-    }
+/// Reads a JSON number or its text. 0 and anything else is no account.
+pub(super) fn read_number(value: Option<&RawValue>) -> Option<AccountNumber> {
+    count(value?).filter(|number| *number > 0).map(AccountNumber)
 }
 
-impl fmt::Display for AccountNumber {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-/// The place of the number: `AccountId` of users, `AccountID` of projects and of the balance.
+/// The places of the number: `AccountId` of users, `AccountID` of projects and of the balance.
 #[derive(Deserialize)]
-pub(super) struct Owned {
+struct Owned {
     #[serde(rename = "AccountID", alias = "AccountId")]
     number: Option<Box<RawValue>>,
+    #[serde(rename = "UserMetadata", alias = "Projects")]
+    rows: Option<Vec<Owned>>,
 }
 
 impl Owned {
-    pub(super) fn number(&self) -> Option<AccountNumber> {
-        AccountNumber::read(self.number.as_deref())
+    fn number(&self) -> Option<AccountNumber> {
+        read_number(self.number.as_deref())
+            .or_else(|| self.rows.iter().flatten().find_map(Self::number))
     }
 }
 
-#[derive(Deserialize)]
-struct ProjectsAnswer {
-    #[serde(rename = "Projects")]
-    projects: Option<Vec<Owned>>,
-}
-
 impl AccountClient {
-    /// Returns the number of the main account that the key pair belongs to: from memory, else from the balance
-    /// ("QueryBalanceAcct"), else from a project ("ListProjects"; each account has one). Other calls learn it as well.
+    /// Returns the number of the main account that the key pair belongs to: from memory, else from the balance, else from a
+    /// project ("ListProjects"; each account has one). Other calls learn it as well.
     ///
     /// # Errors
     /// Those of "ListProjects", or [`ErrorKind::Unexpected`](super::ErrorKind::Unexpected) if no response says it.
@@ -70,20 +41,27 @@ impl AccountClient {
         if let Some(known) = self.known_account() {
             return Ok(known);
         }
-        let balance = self.call(&Call::post(Api::Billing, "QueryBalanceAcct", json!({}))).await;
-        if let Some(number) = balance.ok().and_then(|answer| answer.parse::<Owned>().ok()?.number())
-        {
-            self.learn(number);
+        if let Some(number) = self.balance_owner().await {
             return Ok(number);
         }
         let one = [("Limit", "1".to_owned()), ("Offset", "0".to_owned())];
         let answer = self.call(&Call::get(Api::Projects, "ListProjects", one)).await?;
-        let projects = answer.parse::<ProjectsAnswer>()?.projects.unwrap_or_default();
-        let number = projects.iter().find_map(Owned::number).ok_or_else(|| {
+        self.learn_from(&answer).ok_or_else(|| {
             answer.unexpected("the response does not say which account the projects belong to")
-        })?;
+        })
+    }
+
+    /// Returns the number of the main account whose balance the key pair can read ("QueryBalanceAcct"); `None` if it cannot.
+    pub async fn balance_owner(&self) -> Option<AccountNumber> {
+        let call = Call::post(Api::Billing, "QueryBalanceAcct", json!({}));
+        self.learn_from(&self.call(&call).await.ok()?)
+    }
+
+    /// Returns and notes the number that a response shows.
+    pub(super) fn learn_from(&self, answer: &ApiResponse) -> Option<AccountNumber> {
+        let number = answer.parse::<Owned>().ok()?.number()?;
         self.learn(number);
-        Ok(number)
+        Some(number)
     }
 }
 
@@ -97,6 +75,8 @@ mod tests {
             (r#"{"AccountID":2100000001}"#, Some(2_100_000_001)),
             (r#"{"AccountId":"2100000001"}"#, Some(2_100_000_001)),
             (r#"{"AccountId":" 7 "}"#, Some(7)),
+            (r#"{"Projects":[{"ProjectName":"default","AccountID":7}]}"#, Some(7)),
+            (r#"{"UserMetadata":[{},{"AccountId":7}]}"#, Some(7)),
             (r#"{"AccountId":0}"#, None),
             (r#"{"AccountId":-1}"#, None),
             (r#"{"AccountId":"-"}"#, None),
@@ -105,7 +85,7 @@ mod tests {
             ("{}", None),
         ] {
             let owned: Owned = serde_json::from_str(json).unwrap();
-            assert_eq!(owned.number(), number.map(AccountNumber::new), "{json}");
+            assert_eq!(owned.number(), number.map(AccountNumber), "{json}");
         }
     }
 }

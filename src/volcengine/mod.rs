@@ -27,6 +27,5 @@ pub use client::{
 pub use envelope::{ApiResponse, open as open_response};
 pub use error::{Error, ErrorKind, TransportFault};
 pub use iam::{AccessKey, IamUser, KeyStatus, LoginAccess};
-pub use identity::AccountNumber;
 pub use projects::Project;
 pub use users::{NewAccessKey, NewIamUser};

@@ -5,8 +5,8 @@ use serde::Deserialize;
 use super::client::{AccountClient, Api};
 use super::error::Error;
 use super::iam::{account_number, text};
-use super::identity::AccountNumber;
 use super::paging::whole_list;
+use crate::domain::AccountNumber;
 
 /// A project, to which bills attribute spending ("ListProjects", docs 6649/1131880).
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]

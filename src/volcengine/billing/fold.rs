@@ -28,9 +28,9 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::amount::{amount, exact_sum};
-use crate::domain::{AmountField, BillSource, Money};
+use crate::domain::{AccountNumber, AmountField, BillSource, Money};
 use crate::volcengine::error::{ErrorKind, bounded};
-use crate::volcengine::identity::AccountNumber;
+use crate::volcengine::identity::read_number;
 use crate::volcengine::paging::count;
 
 /// Rows per page: the largest `Limit` that the bill lists accept.
@@ -306,7 +306,7 @@ impl Fold {
 
     /// Returns whether a row belongs to the account. A row without an owner does: the request asks for its rows only.
     fn is_own(&mut self, row: &Row<'_>) -> Result<bool, FoldError> {
-        let Some(owner) = AccountNumber::read(row.owner) else { return Ok(true) };
+        let Some(owner) = read_number(row.owner) else { return Ok(true) };
         match self.owner {
             Some(own) => Ok(owner == own),
             None if *self.first_owner.get_or_insert(owner) == owner => Ok(true),

@@ -16,8 +16,7 @@ use self::amount::amount;
 use self::fold::{Fold, FoldError, Next, PAGE, Sums, rows_of};
 use super::client::{AccountClient, Api, Call};
 use super::error::{Error, ErrorKind, bounded};
-use super::identity::{AccountNumber, Owned};
-use crate::domain::{AmountField, BillPeriod, BillSource, Money};
+use crate::domain::{AccountNumber, AmountField, BillPeriod, BillSource, Money};
 
 /// Max reads of a bill that changes while being read.
 const MAX_READS: u32 = 2;
@@ -234,9 +233,7 @@ impl AccountClient {
     pub async fn available_balance(&self) -> Result<Money, Error> {
         let call = Call::post(Api::Billing, "QueryBalanceAcct", json!({}));
         let answer = self.call(&call).await?;
-        if let Some(number) = answer.parse::<Owned>().ok().and_then(|owned| owned.number()) {
-            self.learn(number);
-        }
+        self.learn_from(&answer);
         let value = answer.parse::<BalanceAnswer>()?.available;
         amount(value.as_deref()).ok_or_else(|| {
             let found = value.as_deref().map_or("", RawValue::get);
@@ -287,7 +284,7 @@ fn page_request(
             fields.insert("GroupTerm".into(), 0.into());
         }
         if let Some(owner) = owner {
-            fields.insert("OwnerID".into(), json!([owner.get()]));
+            fields.insert("OwnerID".into(), json!([owner.0]));
         }
     }
     body
