@@ -66,7 +66,7 @@ async fn attach_policies(
         }
     }
     let after = failures.keep(api.attached_policies(name).await).unwrap_or_default();
-    wanted.iter().all(|policy| settled.contains(&policy) || after.contains(policy))
+    wanted.iter().all(|policy| settled.contains(policy) || after.contains(policy))
 }
 
 /// Whether everything remembered that still exists is active.
