@@ -81,6 +81,8 @@ pub enum AccessCause {
         /// The person who did it.
         operator: Operator,
     },
+    /// What airgate had cut was opened again behind its back.
+    Reopened,
 }
 
 /// A change of access, pending until the cloud is read back and confirms it.

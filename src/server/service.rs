@@ -72,7 +72,7 @@ impl Service {
         let (enforcer, policies) = (plan.enforcer(), plan.policies());
         let monitor = plan.monitor();
         let bot = plan.bot(&monitor);
-        let app = plan.app(&bot, connection.as_ref().map(|(_, status)| status.clone()));
+        let app = plan.app(&bot, &monitor, connection.as_ref().map(|(_, status)| status.clone()));
 
         let stop = CancellationToken::new();
         let mut tasks = JoinSet::new();
@@ -252,10 +252,16 @@ impl<'a> Plan<'a> {
     }
 
     /// What the handlers of requests and events need.
-    fn app(&self, bot: &Arc<Bot>, connection: Option<ConnectionStatus>) -> Arc<App> {
+    fn app(
+        &self,
+        bot: &Arc<Bot>,
+        monitor: &Arc<Monitor>,
+        connection: Option<ConnectionStatus>,
+    ) -> Arc<App> {
         let feishu = &self.config.feishu;
         Arc::new(App {
             bot: Arc::clone(bot),
+            monitor: Arc::clone(monitor),
             verifier: CallbackVerifier::new(
                 CallbackKeys {
                     app_id: feishu.app_id.clone(),

@@ -82,7 +82,7 @@ fn opening_an_older_store_builds_the_newer_indexes() {
             projects: [project("p")].into(),
             at: now(),
         }])?;
-        let problem = AlertBody::Error { problem: Problem::CyclesRecovered };
+        let problem = AlertBody::Error { problem: Problem::CyclesRecovered { accounts: vec![] } };
         tx.add_alert(None, problem, now())?;
         tx.open(SPENDING_RANKED)?.retain(|_, ()| false)?;
         tx.open(KIND_ALERTS)?.retain(|_, ()| false)?;
