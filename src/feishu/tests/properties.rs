@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::{APP_ID, MAX_AGE, TOKEN, headers, verifier};
-use crate::feishu::{EventKind, Incoming, crypto, parse_payload};
+use crate::feishu::{EventKind, Incoming, Rejection, Unauthorized, crypto, parse_payload};
 
 const KEY: &str = "kZ3vQm8Xw1Lr5Tn0Yb7Hc2Jd9Fg4Sa6P";
 
@@ -144,6 +144,24 @@ proptest! {
         prop_assert!(verifier(KEY, TOKEN).open(&given, &changed, now()).is_err());
     }
 
+    /// Whether the padding happens to be right is chance, and must not decide about the answer.
+    #[test]
+    fn what_another_key_encrypted_is_always_unauthorised(
+        blocks in prop::collection::vec(any::<u8>(), 16..200),
+        plain in prop::collection::vec(any::<u8>(), 0..40),
+    ) {
+        let undecryptable = Err(Rejection::Unauthorized(Unauthorized::Undecryptable));
+        let whole = blocks.len() / 16 * 16;
+        let sealed = STANDARD.encode(&blocks[..whole]);
+        // The second body has right padding, around what is hardly ever JSON.
+        let plain = [&[b'<'], &plain[..]].concat();
+        for sealed in [sealed, encrypt(&plain, [7; 16])] {
+            let body = json!({ "encrypt": sealed }).to_string();
+            let opened = verifier(KEY, TOKEN).open(&signed(&body), body.as_bytes(), now());
+            prop_assert_eq!(opened, undecryptable.clone());
+        }
+    }
+
     #[test]
     fn sealed_garbage_never_panics(plain in prop::collection::vec(any::<u8>(), 0..200), inner in any_json()) {
         for plain in [plain, inner.to_string().into_bytes()] {
@@ -154,17 +172,35 @@ proptest! {
         }
     }
 
+    /// Names and labels are made of letters that the author does not type.
     #[test]
-    fn the_bots_reading_of_a_text_never_panics(text in "(@_user_[0-9]{1,2}|@|[a 世🔥]){0,20}") {
+    fn only_what_the_author_typed_becomes_words(
+        text in "(@_user_[0-9]{1,2}|@_all|@|\\[|\\]\\(|\\]\\(https://[xyz]*\\)|[a 世🔥\n]){0,20}",
+        name in "[N @_]{0,10}",
+        label in "[L 9]{1,8}",
+        post in any::<bool>(),
+    ) {
+        let link = format!("[{label}](https://x.cn)");
+        let (kind, content) = if post {
+            ("post", json!({"title": text, "content": [[
+                {"tag": "text", "text": text}, {"tag": "at", "user_id": "@_user_10", "user_name": name},
+                {"tag": "at", "user_id": "@_user_77", "user_name": name}, {"tag": "text", "text": link},
+                {"tag": "a", "text": label, "href": "https://x.cn"}, {"tag": "odd", "text": name}]]}))
+        } else {
+            ("text", json!({"text": format!("{text} {link} @_user_10")}))
+        };
         let event = json!({
             "sender": {"sender_id": {"open_id": "ou_a"}},
-            "message": {"message_id": "om", "chat_id": "oc", "message_type": "text",
-                "content": json!({"text": text}).to_string(),
-                "mentions": [{"key": "@_user_1", "id": {"open_id": "ou_bot"}, "name": "机"},
-                             {"key": "@_user_10", "id": {"open_id": "ou_x"}, "name": "X"}]},
+            "message": {"message_id": "om", "chat_id": "oc", "message_type": kind,
+                "content": content.to_string(),
+                "mentions": [{"key": "@_user_1", "id": {"open_id": "ou_bot"}, "name": name},
+                             {"key": "@_user_10", "id": {"open_id": "ou_x"}, "name": name}]},
         });
         let message = crate::feishu::message::MessageReceived::parse(&event, now()).unwrap();
         let heard = message.text_for_bot(Some("ou_bot")).unwrap();
-        prop_assert!(!heard.text.contains("@_user_10"));
+        let words = heard.words();
+        prop_assert!(!words.contains(['N', 'L', '9']) || text.contains('9'), "{words:?}");
+        prop_assert!(!words.contains("@_user_10"), "{words:?}");
+        prop_assert!(heard.mentioned);
     }
 }

@@ -8,6 +8,7 @@ use super::core::{Change, TENANT};
 use super::form::{self, ClickAction, NoSuchComponent};
 use super::handle::FakeFeishu;
 use super::http::Reply;
+use super::quirks::Quirks;
 use super::state::{CARD_LIFE, Message, Sender};
 use super::{cards, wire};
 
@@ -41,6 +42,16 @@ impl ClickResult {
     }
 }
 
+/// The action as it arrives.
+fn quirky(action: ClickAction, quirks: &Quirks) -> ClickAction {
+    let value = match action.value {
+        Some(_) if quirks.submits_lack_value && action.form_value.is_some() => None,
+        Some(value) if quirks.values_are_text => Some(Value::from(value.to_string())),
+        value => value,
+    };
+    ClickAction { value, ..action }
+}
+
 impl FakeFeishu {
     /// A person acts on a component of the current card. If it is missing or disabled, or a required field is empty,
     /// nothing is sent: `error` says why and `status` is `None`.
@@ -61,10 +72,11 @@ impl FakeFeishu {
         let Some(message) = self.message(message_id) else {
             return ClickResult::failed(NoSuchComponent::NoCard(message_id.to_owned()));
         };
+        let quirks = self.read(|state| state.quirks.clone());
         let event = json!({
-            "operator": self.operator(person),
+            "operator": self.operator(person, &quirks),
             "token": wire::fresh_id("c-"),
-            "action": action_json(&action),
+            "action": action_json(&quirky(action, &quirks)),
             "host": "im_message",
             "context": {"open_message_id": message_id, "open_chat_id": message.chat_id},
         });
@@ -76,7 +88,8 @@ impl FakeFeishu {
         let lock = CardLock::take(self, message_id);
         let start = Instant::now();
         let reply = if self.core.connections.subscribed() {
-            self.core.connections.push(&envelope, self.core.config.reply_timeout).await
+            let kind = if quirks.clicks_are_card_frames { "card" } else { "event" };
+            self.core.connections.push(&envelope, kind, self.core.config.reply_timeout).await
         } else {
             let nonce = uuid::Uuid::new_v4().to_string();
             self.post("/feishu/card", self.seal_as(&envelope, wire::go_time(now), nonce)).await
@@ -143,10 +156,15 @@ impl FakeFeishu {
         Ok(message.json())
     }
 
-    fn operator(&self, person: &str) -> Value {
+    fn operator(&self, person: &str, quirks: &Quirks) -> Value {
         let mut operator = self.read(|state| state.ids_of(person));
         if let Some(members) = operator.as_object_mut() {
             members.remove("user_id");
+        }
+        if quirks.operators_are_nested {
+            operator = json!({ "user_id": operator });
+        }
+        if let Some(members) = operator.as_object_mut() {
             members.insert("tenant_key".to_owned(), Value::from(TENANT));
         }
         operator

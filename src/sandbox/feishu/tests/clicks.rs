@@ -203,3 +203,28 @@ async fn the_client_does_not_send_what_its_card_does_not_allow() {
     platform.clock.advance(SignedDuration::from_hours(14 * 24 + 1));
     assert!(platform.feishu.find_button(&id, wanted("go")).is_none());
 }
+
+#[tokio::test]
+async fn a_click_may_arrive_in_other_shapes() {
+    let platform = platform().await;
+    let bot = Bot::start(&platform.feishu).await;
+    bot.answer(200, &json!({}));
+    let id = platform.send("interactive", card(json!([button("go")]))).await;
+    platform.feishu.set_quirks(|quirks| {
+        quirks.operators_are_nested = true;
+        quirks.values_are_text = true;
+    });
+    let click = platform.feishu.find_button(&id, wanted("go")).unwrap();
+    platform.feishu.click(ALICE, &id, click.clone()).await;
+    let event = bot.last().1["event"].clone();
+    assert_eq!(event["operator"]["open_id"], Value::Null);
+    assert_eq!(event["operator"]["user_id"]["open_id"], ALICE);
+    assert_eq!(event["action"]["value"], r#"{"action":"go"}"#);
+
+    platform.feishu.set_quirks(|quirks| quirks.submits_lack_value = true);
+    let submit = ClickAction { form_value: Some(Map::new()), ..click };
+    platform.feishu.click_raw(ALICE, &id, submit).await;
+    let event = bot.last().1["event"].clone();
+    assert_eq!(event["action"]["value"], Value::Null);
+    assert_eq!(event["action"]["form_value"], json!({}));
+}

@@ -1,0 +1,18 @@
+//! What the platform has been seen to do, or may do, where its documents say otherwise or nothing. Off by default.
+
+/// The switches, for [`super::FakeFeishu::set_quirks`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Quirks {
+    /// The history shows cards flattened and without their title, whatever `card_msg_content_type` asks for.
+    pub history_hides_titles: bool,
+    /// Custom bots answer a success with `StatusCode` and `StatusMessage` alone.
+    pub hooks_answer_in_old_form: bool,
+    /// A submitted form comes without the value of its button.
+    pub submits_lack_value: bool,
+    /// The ids of a click's operator are one level deeper, in `operator.user_id`.
+    pub operators_are_nested: bool,
+    /// Clicks come over the long connection in frames of the type `card`.
+    pub clicks_are_card_frames: bool,
+    /// The value of a component comes as JSON text.
+    pub values_are_text: bool,
+}
