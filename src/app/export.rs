@@ -444,7 +444,9 @@ mod tests {
                     row.keys().map(String::as_str).collect();
                 assert_eq!(names, table.header().iter().copied().collect());
                 for name in ["amount", "total_after", "quota", "consumed", "remaining"] {
-                    let Some(amount) = row.get(name).filter(|amount| !amount.is_null()) else { continue };
+                    let Some(amount) = row.get(name).filter(|amount| !amount.is_null()) else {
+                        continue;
+                    };
                     let (_, decimals) = amount.as_str().unwrap().split_once('.').unwrap();
                     assert_eq!(decimals.len(), 2, "{name}: {amount}");
                 }

@@ -262,7 +262,8 @@ impl Config {
     /// What is allowed but unwise, one line each, naming the key; for the startup log and `airgate check`.
     pub fn warnings(&self) -> Vec<String> {
         let mut warnings = Vec::new();
-        if matches!(&self.feishu.events, Events::Webhook(secrets) if secrets.encrypt_key.is_none()) {
+        if matches!(&self.feishu.events, Events::Webhook(secrets) if secrets.encrypt_key.is_none())
+        {
             warnings.push(
                 "feishu.encrypt_key is not set: callbacks arrive unencrypted, their signature proves nothing, and only the \
                  verification token protects them; set an Encrypt Key in the developer console and here"

@@ -19,9 +19,9 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 /// Callbacks, unless events arrive over a long connection; health and metrics.
 pub(super) fn router(app: Arc<App>) -> Router {
     let router = match app.inbound {
-        Inbound::Callbacks(_) => Router::new()
-            .route("/feishu/event", post(receive))
-            .route("/feishu/card", post(receive)),
+        Inbound::Callbacks(_) => {
+            Router::new().route("/feishu/event", post(receive)).route("/feishu/card", post(receive))
+        }
         Inbound::LongConnection(_) => Router::new(),
     };
     router

@@ -11,8 +11,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::callbacks::{App, Inbound, LARGE_BODIES};
 use super::clients::{Timeouts, cloud_client, feishu_client, feishu_config};
+use super::door::Door;
 use super::error::ServiceError;
-use super::{chores, listen, long_connection, routes};
+use super::{chores, long_connection, routes};
 use crate::app::cloud::Cloud;
 use crate::bot::{self, Bot, Roles};
 use crate::cards::{Cards, OpIds};
@@ -58,8 +59,19 @@ impl Service {
         clock: Clock,
         timeouts: Timeouts,
     ) -> Result<Self, ServiceError> {
+        Self::start_behind(config, store, Door::open(listener)?, clock, timeouts)
+    }
+
+    /// Like [`Service::start_with`], behind a listener that is open already.
+    pub fn start_behind(
+        config: &Config,
+        store: Store,
+        door: Door,
+        clock: Clock,
+        timeouts: Timeouts,
+    ) -> Result<Self, ServiceError> {
         super::metrics::recorder();
-        let address = listener.local_addr()?;
+        let address = door.address();
         let (inbound, connection) = match &config.feishu.events {
             Events::Webhook(secrets) => {
                 let keys = CallbackKeys {
@@ -98,7 +110,8 @@ impl Service {
             tasks.spawn(long_connection::follow(Arc::clone(&app), status, settled, stop.clone()));
             tasks.spawn(long_connection::run(connection, app, in_order, stop.clone()));
         }
-        tasks.spawn(serve(listener, app, stop.clone()));
+        door.lead_to(routes::router(app));
+        tasks.spawn(door.serve(stop.clone()));
         Ok(Self { address, stop, tasks, monitor, wakers: plan.wakers })
     }
 
@@ -283,11 +296,6 @@ impl<'a> Plan<'a> {
             clock: &self.clock,
         })
     }
-}
-
-async fn serve(listener: TcpListener, app: Arc<App>, stop: CancellationToken) {
-    listen::raise_file_limit();
-    listen::serve(listener, routes::router(app), listen::connection_limit(), stop).await;
 }
 
 async fn run_monitor(monitor: Arc<Monitor>, stop: CancellationToken) {
