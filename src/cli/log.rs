@@ -13,8 +13,6 @@ use tracing_subscriber::fmt::MakeWriter;
 const QUEUE_BYTES: usize = 256 * 1024;
 /// How long the end of the process waits for the queue to empty.
 const END_TIMEOUT: Duration = Duration::from_secs(1);
-/// The counter of dropped lines.
-const DROPPED: &str = "airgate_log_dropped_total";
 
 /// A queue of lines, with a thread that writes them. Clones share it.
 #[derive(Clone, Default)]
@@ -50,7 +48,7 @@ impl Queue {
         if state.bytes.saturating_add(line.len()) > QUEUE_BYTES {
             state.dropped = state.dropped.saturating_add(1);
             drop(state);
-            metrics::counter!(DROPPED).increment(1);
+            metrics::counter!("airgate_log_dropped_total").increment(1);
             return;
         }
         state.bytes = state.bytes.saturating_add(line.len());
