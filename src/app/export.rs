@@ -151,6 +151,8 @@ enum Cell {
     Text(String),
     /// Digits, written as they are.
     Number(String),
+    /// Yuan with two decimals. In JSON it is a string: most readers turn a JSON number into a float.
+    Money(String),
     Flag(bool),
     Time(Timestamp),
     Nothing,
@@ -163,13 +165,13 @@ impl Cell {
 
     fn money(amount: Money) -> Self {
         let amount = amount.rounded();
-        Cell::Number(if amount.is_zero() { "0.00".to_owned() } else { amount.plain() })
+        Cell::Money(if amount.is_zero() { "0.00".to_owned() } else { amount.plain() })
     }
 
     fn csv(&self) -> String {
         match self {
             Cell::Text(text) => harmless(text),
-            Cell::Number(number) => number.clone(),
+            Cell::Number(digits) | Cell::Money(digits) => digits.clone(),
             Cell::Flag(flag) => flag.to_string(),
             Cell::Time(at) => at.to_zoned(beijing()).strftime("%Y-%m-%d %H:%M:%S").to_string(),
             Cell::Nothing => String::new(),
@@ -178,7 +180,7 @@ impl Cell {
 
     fn json(&self) -> String {
         match self {
-            Cell::Text(text) => Value::from(text.as_str()).to_string(),
+            Cell::Text(text) | Cell::Money(text) => Value::from(text.as_str()).to_string(),
             Cell::Number(number) => number.clone(),
             Cell::Flag(flag) => flag.to_string(),
             Cell::Time(at) => {
@@ -441,6 +443,13 @@ mod tests {
                 let names: std::collections::BTreeSet<&str> =
                     row.keys().map(String::as_str).collect();
                 assert_eq!(names, table.header().iter().copied().collect());
+                for name in ["amount", "total_after", "quota", "consumed", "remaining"] {
+                    let Some(amount) = row.get(name).filter(|amount| !amount.is_null()) else {
+                        continue;
+                    };
+                    let (_, decimals) = amount.as_str().unwrap().split_once('.').unwrap();
+                    assert_eq!(decimals.len(), 2, "{name}: {amount}");
+                }
             }
         }
         let mut bytes = Vec::new();
@@ -448,7 +457,7 @@ mod tests {
         let text = String::from_utf8(bytes).unwrap();
         assert!(
             text.contains(
-                r#""username":"=cmd","time":"2026-11-23T02:30:05+08:00","amount":1000.00,"#
+                r#""username":"=cmd","time":"2026-11-23T02:30:05+08:00","amount":"1000.00","#
             ),
             "{text}"
         );

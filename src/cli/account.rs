@@ -7,6 +7,7 @@ use secrecy::{ExposeSecret, SecretString};
 use super::table::{Layout, table};
 use super::{ConfigFile, Failure, failed, open_existing_store, open_store, output};
 use crate::clock::Clock;
+use crate::config::unmarked;
 use crate::domain::period::beijing;
 use crate::domain::{Account, AccountId, Switch};
 use crate::store::{AccountSecrets, Store, StoreError, View};
@@ -196,7 +197,8 @@ fn read_secrets() -> Result<AccountSecrets, Failure> {
         } else {
             let mut lines = std::io::stdin().lock().lines();
             let mut next = || -> Result<SecretString, Failure> {
-                Ok(lines.next().transpose().map_err(unreadable)?.unwrap_or_default().into())
+                let line = lines.next().transpose().map_err(unreadable)?.unwrap_or_default();
+                Ok(unmarked(&line).into())
             };
             (next()?, next()?)
         };

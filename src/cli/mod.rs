@@ -6,6 +6,7 @@ mod check;
 mod completions;
 mod demo;
 mod export;
+mod log;
 mod output;
 mod progress;
 mod rekey;
@@ -153,6 +154,7 @@ fn open_existing_store(config: &Config, instead: &str) -> Result<Store, Failure>
             path.display()
         )));
     }
+    let _progress = progress::Progress::start("opening the store");
     open_store(config, instead)
 }
 
@@ -180,13 +182,15 @@ pub fn main() -> ExitCode {
         Command::Rekey(options) => rekey::run(&options),
         Command::Completions(options) => completions::run(&options),
     };
-    match done {
+    let code = match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             output::error(&failure.to_string());
             failure.exit_code()
         }
-    }
+    };
+    output::end_log();
+    code
 }
 
 /// Prints help and version as they are, and a usage error on one line, with exit code 2.

@@ -6,7 +6,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::progress::Progress;
 use super::{ConfigFile, Failure, failed, open_existing_store, output};
-use crate::config::MasterKey;
+use crate::config::{MasterKey, unmarked};
 
 /// The variable that may hold the new key.
 const VARIABLE: &str = "AIRGATE_NEW_MASTER_KEY";
@@ -61,5 +61,5 @@ fn new_key() -> Result<SecretString, Failure> {
         return Ok(rpassword::prompt_password("new master key: ").map_err(unreadable)?.into());
     }
     let line = std::io::stdin().lock().lines().next().transpose().map_err(unreadable)?;
-    Ok(line.unwrap_or_default().into())
+    Ok(unmarked(&line.unwrap_or_default()).into())
 }

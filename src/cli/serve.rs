@@ -1,12 +1,17 @@
 //! `airgate serve`: runs the service.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpSocket};
+use tokio::sync::oneshot;
+use tokio::time::Instant;
 
 use super::{ConfigFile, Failure, open_store, output, runtime, until_told_to_stop};
 use crate::clock::Clock;
-use crate::server::Service;
+use crate::config::Config;
+use crate::server::{Door, Service, Timeouts};
+use crate::store::Store;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
@@ -22,6 +27,9 @@ pub(super) struct Options {
 /// connections.
 const BACKLOG: u32 = 1024;
 
+/// How often the log says that the store is still being opened.
+const STILL_OPENING: Duration = Duration::from_secs(5);
+
 fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
     // A restart must not wait for the previous process's connections.
@@ -31,19 +39,50 @@ fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
     socket.listen(BACKLOG)
 }
 
+/// Opens the store, and says from time to time that it is still being opened.
+async fn opened(config: Config) -> Result<Store, Failure> {
+    let path = config.store.path.display().to_string();
+    let (done, opened) = oneshot::channel();
+    // A thread of its own: unlike the runtime's, it does not keep the process from ending.
+    std::thread::spawn(move || {
+        // An Err means that the process is ending.
+        let _ = done.send(open_store(&config, "only one airgate may run on a store"));
+    });
+    let mut opened = std::pin::pin!(opened);
+    let start = Instant::now();
+    loop {
+        match tokio::time::timeout(STILL_OPENING, opened.as_mut()).await {
+            Ok(Ok(store)) => return store,
+            Ok(Err(_)) => {
+                return Err(Failure::Failed(format!("the store {path} cannot be opened")));
+            }
+            Err(_) => {
+                let seconds = start.elapsed().as_secs();
+                tracing::warn!(path, seconds, "still opening the store: /readyz answers 503");
+            }
+        }
+    }
+}
+
 pub(super) fn run(options: &Options) -> Result<(), Failure> {
     let config = options.config.load()?;
     output::start_log("info");
     for warning in config.warnings() {
         tracing::warn!("{warning}");
     }
-    let store = open_store(&config, "only one airgate may run on a store")?;
     runtime()?.block_on(async {
-        let listener = listen(config.server.listen).map_err(|error| {
+        // Before the store is opened, which may take minutes: a supervisor that asks must not take that for a hang.
+        let door = listen(config.server.listen).and_then(Door::open).map_err(|error| {
             Failure::Failed(format!("cannot listen on {}: {error}", config.server.listen))
         })?;
-        let service = Service::start(&config, store.clone(), listener, Clock::system())
-            .map_err(|error| Failure::Failed(error.to_string()))?;
+        let store = tokio::select! {
+            opened = opened(config.clone()) => opened?,
+            () = until_told_to_stop() => return Ok(()),
+        };
+        let timeouts = Timeouts::default();
+        let service =
+            Service::start_behind(&config, store.clone(), door, Clock::system(), timeouts)
+                .map_err(|error| Failure::Failed(error.to_string()))?;
         tracing::info!(address = %service.address(), "airgate serves");
         let told = tokio::select! {
             () = until_told_to_stop() => true,

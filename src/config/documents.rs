@@ -31,7 +31,7 @@ pub(super) fn example(optional: Optional) -> String {
                 writeln!(text, "# {line}").unwrap();
             }
             match (key.unset, optional) {
-                (Unset::Refused, _) => writeln!(text, "{} = \"\"", key.name),
+                (Unset::Refused | Unset::RefusedIn(_), _) => writeln!(text, "{} = \"\"", key.name),
                 (Unset::Default(value), _) | (Unset::Off(value), Optional::Given) => {
                     writeln!(text, "{} = {value}", key.name)
                 }
@@ -95,6 +95,7 @@ fn tables() -> String {
             };
             let default = match key.unset {
                 Unset::Refused => "**required**".to_owned(),
+                Unset::RefusedIn(mode) => format!("**required** in {mode} mode"),
                 Unset::Default(value) => format!("`{value}`"),
                 Unset::Off(_) => "not set".to_owned(),
             };

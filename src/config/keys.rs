@@ -106,6 +106,8 @@ kinds! {
 pub enum Unset {
     /// Nothing: the key is required.
     Refused,
+    /// The same in this `feishu.mode`; no other mode reads the key.
+    RefusedIn(&'static str),
     /// This value, in TOML.
     Default(&'static str),
     /// The feature is off. Holds an example in TOML.
@@ -168,7 +170,7 @@ macro_rules! declare {
     };
 }
 
-use Unset::{Default, Off, Refused};
+use Unset::{Default, Off, Refused, RefusedIn};
 
 declare! {
     "", "" => {
@@ -193,8 +195,8 @@ declare! {
             "Encrypt Key, from the console: Events & Callbacks, Encryption Strategy. Set it in webhook mode: without it, callbacks \
              arrive unencrypted, their signature proves nothing, and only the verification token protects them. Not used in \
              websocket mode.";
-        VERIFICATION_TOKEN = "verification_token", Secret, Refused,
-            "Verification Token, from the same page as the Encrypt Key.";
+        VERIFICATION_TOKEN = "verification_token", Secret, RefusedIn("webhook"),
+            "Verification Token, from the same page as the Encrypt Key. Not used in websocket mode.";
         ADMINS = "admins", Texts, Default("[]"),
             "open_ids (`ou_...`, as seen by this app) of the administrators, who may do everything. At least one.";
         VIEWERS = "viewers", Texts, Default("[]"),
@@ -226,7 +228,7 @@ declare! {
         STORE_PATH = "path", Path, Default("\"data/airgate.redb\""),
             "The store's file; created with mode 0600 if it does not exist.";
         BACKUP_DIR = "backup_dir", Path, Off("\"data/backups\""),
-            "Folder for the backups that the running service makes, at startup and then at the interval below. Not set: no backups.";
+            "Folder for the backups that the running service makes, at the interval below and across restarts. Not set: no backups.";
         BACKUP_KEEP = "backup_keep", Number(1, 10_000), Default("7"),
             "How many backups to keep; older ones are removed.";
         BACKUP_INTERVAL_HOURS = "backup_interval_hours", Number(1, 8760), Default("24"),

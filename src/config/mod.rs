@@ -25,6 +25,7 @@ use serde::Deserialize;
 pub use locale::{Locale, LocaleError};
 pub use master_key::{MasterKey, MasterKeyError};
 pub use problem::{ConfigError, ConfigProblem};
+pub use sources::unmarked;
 
 use crate::address::{self, Url};
 use crate::domain::{AmountField, BillSource, ChatId, OpenId, Settings, Thresholds};
@@ -59,31 +60,43 @@ pub struct Server {
     pub listen: SocketAddr,
 }
 
-/// How events arrive.
+/// `feishu.mode`
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Mode {
-    /// Feishu calls airgate.
+enum Mode {
     Webhook,
+    Websocket,
+}
+
+/// How events arrive.
+#[derive(Clone, Debug)]
+pub enum Events {
+    /// Feishu calls airgate.
+    Webhook(CallbackSecrets),
     /// Over a long connection that airgate opens.
     Websocket,
+}
+
+/// What proves that a callback comes from Feishu.
+#[derive(Clone, Debug)]
+pub struct CallbackSecrets {
+    /// Encrypt Key. Without it callbacks arrive unencrypted, and their signature, made with an empty key, proves nothing.
+    pub encrypt_key: Option<SecretString>,
+    /// Verification Token.
+    pub verification_token: SecretString,
 }
 
 /// `[feishu]`
 #[derive(Clone, Debug)]
 pub struct Feishu {
     /// How events arrive.
-    pub mode: Mode,
+    pub events: Events,
     /// The open platform: scheme, host and port.
     pub base_url: Url,
     /// App ID.
     pub app_id: String,
     /// App Secret.
     pub app_secret: SecretString,
-    /// Encrypt Key. Without it callbacks arrive unencrypted, and their signature, made with an empty key, proves nothing.
-    pub encrypt_key: Option<SecretString>,
-    /// Verification Token.
-    pub verification_token: SecretString,
     /// People who may do everything; at least one.
     pub admins: Vec<OpenId>,
     /// People who may use every read-only command.
@@ -249,7 +262,8 @@ impl Config {
     /// Values that are allowed but unwise, one line each, naming the key; for the startup log and `airgate check`.
     pub fn warnings(&self) -> Vec<String> {
         let mut warnings = Vec::new();
-        if self.feishu.mode == Mode::Webhook && self.feishu.encrypt_key.is_none() {
+        if matches!(&self.feishu.events, Events::Webhook(secrets) if secrets.encrypt_key.is_none())
+        {
             warnings.push(
                 "feishu.encrypt_key is not set: callbacks arrive unencrypted, their signature proves nothing, and only the \
                  verification token protects them; set an Encrypt Key in the developer console and here"
@@ -275,8 +289,11 @@ impl Feishu {
         let base_url = reader.text(&keys::BASE_URL, address::api_url);
         let app_id = reader.text(&keys::APP_ID, word);
         let app_secret = reader.secret(&keys::APP_SECRET);
-        let encrypt_key = reader.secret(&keys::ENCRYPT_KEY);
-        let verification_token = reader.secret(&keys::VERIFICATION_TOKEN);
+        // A mode that was refused is checked like the default.
+        let events = match mode {
+            Some(Mode::Websocket) => Some(Events::Websocket),
+            Some(Mode::Webhook) | None => CallbackSecrets::read(reader).map(Events::Webhook),
+        };
         let admins = reader.each(&keys::ADMINS, str::parse::<OpenId>);
         if admins.as_ref().is_some_and(Vec::is_empty) {
             reader.refuse(
@@ -300,12 +317,10 @@ impl Feishu {
         let alert_webhook_secret = reader.secret(&keys::ALERT_WEBHOOK_SECRET);
         let alert_mobiles = reader.each(&keys::ALERT_MOBILES, mobile);
         Some(Self {
-            mode: mode?,
+            events: mode.and(events)?,
             base_url: base_url?,
             app_id: app_id?,
             app_secret: app_secret?,
-            encrypt_key,
-            verification_token: verification_token?,
             admins: admins?,
             viewers: viewers?,
             alert_chat,
@@ -313,6 +328,14 @@ impl Feishu {
             alert_webhook_secret,
             alert_mobiles: alert_mobiles?,
         })
+    }
+}
+
+impl CallbackSecrets {
+    fn read(reader: &mut Reader<'_>) -> Option<Self> {
+        let encrypt_key = reader.secret(&keys::ENCRYPT_KEY);
+        let verification_token = reader.secret(&keys::VERIFICATION_TOKEN);
+        Some(Self { encrypt_key, verification_token: verification_token? })
     }
 }
 

@@ -14,7 +14,7 @@ use super::keys::{
     Choice, Key, Kind, Number, Path, Percents, Secret, Switch, Text, Texts, Typed, Unset,
 };
 use super::problem::{ConfigProblem, quoted};
-use super::sources::{Raw, Sources, Variant, env_name, file_path, read_secret, within};
+use super::sources::{Raw, Sources, Variant, env_name, file_path, read_secret, unmarked, within};
 
 /// The maximum length of a list.
 const MAX_LIST: usize = 1000;
@@ -183,7 +183,7 @@ impl Reader<'_> {
         }
         match key.unset {
             Unset::Off(_) => None,
-            Unset::Refused => {
+            Unset::Refused | Unset::RefusedIn(_) => {
                 let hint = how_to_set(key);
                 self.refuse(key.path(), format!("is missing: {hint}"));
                 None
@@ -326,7 +326,7 @@ fn parse_env<F: Form>(form: F, text: &str) -> Result<F::Value, String> {
     if text.contains(char::REPLACEMENT_CHARACTER) {
         return Err("is not UTF-8 text".to_owned());
     }
-    form.parse_text(text)
+    form.parse_text(unmarked(text))
 }
 
 fn list_from_toml(

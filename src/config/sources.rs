@@ -222,7 +222,13 @@ fn read_text(path: &Path) -> Result<String, String> {
     if bytes.len() as u64 > MAX_FILE {
         return Err("is larger than 1 MiB, so it is probably the wrong file".to_owned());
     }
-    String::from_utf8(bytes).map_err(|_| "is not UTF-8 text".to_owned())
+    let text = String::from_utf8(bytes).map_err(|_| "is not UTF-8 text".to_owned())?;
+    Ok(unmarked(&text).to_owned())
+}
+
+/// The text without the byte order mark that some editors and shells put in front of it.
+pub fn unmarked(text: &str) -> &str {
+    text.strip_prefix('\u{FEFF}').unwrap_or(text)
 }
 
 /// Resolves `path` relative to `folder`.

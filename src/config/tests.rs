@@ -49,6 +49,14 @@ fn load_with_required(file: &str) -> Result<Config, ConfigError> {
     load(file, &variables)
 }
 
+/// The secrets of webhook mode.
+fn callbacks(config: &Config) -> &CallbackSecrets {
+    match &config.feishu.events {
+        Events::Webhook(secrets) => secrets,
+        Events::Websocket => panic!("not in webhook mode"),
+    }
+}
+
 fn lines(result: Result<Config, ConfigError>) -> Vec<String> {
     result.unwrap_err().to_string().lines().map(str::to_owned).collect()
 }
@@ -58,11 +66,10 @@ fn the_required_keys_alone_give_the_documented_defaults() {
     let config = Config::load(None, required()).unwrap();
     assert_eq!(config.locale, Locale::ZhCn);
     assert_eq!(config.server.listen, "127.0.0.1:8080".parse().unwrap());
-    assert_eq!(config.feishu.mode, Mode::Webhook);
     assert_eq!(config.feishu.base_url.as_str(), "https://open.feishu.cn/");
     assert_eq!(config.feishu.app_id, "cli_1");
     assert_eq!(config.feishu.app_secret.expose_secret(), "seen-1");
-    assert!(config.feishu.encrypt_key.is_none());
+    assert!(callbacks(&config).encrypt_key.is_none());
     assert_eq!(config.feishu.admins, [OpenId::new("ou_1").unwrap()]);
     assert!(config.feishu.viewers.is_empty());
     assert_eq!(config.volcengine.iam_endpoint.as_str(), "https://iam.volcengineapi.com/");
@@ -141,7 +148,7 @@ fn a_full_file_is_read() {
     )
     .unwrap();
     assert_eq!(config.locale, Locale::EnUs);
-    assert_eq!(config.feishu.mode, Mode::Websocket);
+    assert!(matches!(config.feishu.events, Events::Websocket));
     assert_eq!(config.feishu.base_url.as_str(), "https://open.larksuite.com/");
     assert_eq!(config.feishu.admins.len(), 2, "a repeated id counts once");
     assert_eq!(config.store.path, Path::new("/var/lib/airgate.redb"));
@@ -210,7 +217,7 @@ fn secrets_come_from_files_beside_the_configuration() {
     // A file named in the environment takes precedence over a value in the configuration file.
     let config = load(&[("AIRGATE__FEISHU__VERIFICATION_TOKEN_FILE", "token")]).unwrap();
     assert_eq!(config.feishu.app_secret.expose_secret(), "from-file");
-    assert_eq!(config.feishu.verification_token.expose_secret(), "windows");
+    assert_eq!(callbacks(&config).verification_token.expose_secret(), "windows");
     assert_eq!(config.security.master_key.expose()[1], 1);
     // So does a value in the environment over a file named in the configuration file.
     let config = load(&[("AIRGATE__FEISHU__APP_SECRET", "from-env")]).unwrap();
@@ -237,6 +244,42 @@ fn secrets_come_from_files_beside_the_configuration() {
         refused(variable, ""),
         [format!("{subject} is empty: name the file that holds the secret")]
     );
+}
+
+#[test]
+fn a_byte_order_mark_is_no_part_of_a_value() {
+    let folder = TempDir::new().unwrap();
+    let write = |name: &str, text: &str| {
+        fs::write(folder.path().join(name), format!("\u{FEFF}{text}\r\n")).unwrap();
+    };
+    write("secret", "from-file");
+    write("key", HEX_KEY);
+    write(
+        "config.toml",
+        "[feishu]\napp_id = \"cli_1\"\napp_secret_file = \"secret\"\nadmins = [\"ou_1\"]\n\
+         [security]\nmaster_key_file = \"key\"",
+    );
+    let path = folder.path().join("config.toml");
+    let token = env(&[("AIRGATE__FEISHU__VERIFICATION_TOKEN", "\u{FEFF}token")]);
+    let config = Config::load(Some(&path), token).unwrap();
+    assert_eq!(config.feishu.app_secret.expose_secret(), "from-file");
+    assert_eq!(callbacks(&config).verification_token.expose_secret(), "token");
+    assert_eq!(config.security.master_key.expose()[31], 0x1f);
+}
+
+#[test]
+fn a_mode_demands_only_the_keys_that_it_uses() {
+    let mut variables = required();
+    variables.retain(|(name, _)| name != "AIRGATE__FEISHU__VERIFICATION_TOKEN");
+    let told = lines(Config::load(None, variables.clone()));
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(told[0].starts_with("feishu.verification_token is missing"), "{told:?}");
+    variables.extend(env(&[("AIRGATE__FEISHU__MODE", "websocket")]));
+    let config = Config::load(None, variables.clone()).unwrap();
+    assert!(matches!(config.feishu.events, Events::Websocket));
+    // As deployments pass what they do not use.
+    variables.extend(env(&[("AIRGATE__FEISHU__VERIFICATION_TOKEN", "")]));
+    assert!(Config::load(None, variables).is_ok());
 }
 
 #[test]
@@ -366,7 +409,7 @@ fn unencrypted_callbacks_give_a_warning() {
 #[test]
 fn the_example_file_lacks_nothing_but_the_required_values() {
     let text = example(Optional::Commented);
-    let is_required = |key: &&keys::Key| key.unset == Unset::Refused;
+    let is_required = |key: &&keys::Key| matches!(key.unset, Unset::Refused | Unset::RefusedIn(_));
     let keys = || SECTIONS.iter().flat_map(|section| section.keys);
     let told = lines(load(&text, &[]));
     let expected: Vec<String> = keys()
@@ -385,7 +428,7 @@ fn the_example_file_lacks_nothing_but_the_required_values() {
     let defaults = load("", &variables).unwrap();
     assert_eq!(from_example.initial_settings(), defaults.initial_settings());
     let full = load(&example(Optional::Given), &variables).unwrap();
-    assert!(full.store.backup_dir.is_some() && full.feishu.encrypt_key.is_some());
+    assert!(full.store.backup_dir.is_some() && callbacks(&full).encrypt_key.is_some());
 }
 
 proptest::proptest! {

@@ -141,6 +141,9 @@ pub struct OwedMessage {
     /// When the last such attempt ended.
     #[serde(default)]
     pub last_tried: Option<Timestamp>,
+    /// Since when every attempt was answered with an error of the platform's own; `None` if the last one was not.
+    #[serde(default)]
+    pub failing_since: Option<Timestamp>,
     /// Why the last attempt failed.
     #[serde(default)]
     pub last_error: Option<String>,

@@ -101,6 +101,15 @@ pub struct BotInfo {
     pub name: String,
 }
 
+/// A scope that the app's published version asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AppScope {
+    /// Its name.
+    pub name: String,
+    /// Whether it is granted; otherwise it waits for an administrator of the tenant.
+    pub is_granted: bool,
+}
+
 /// Whether a chat still exists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ChatStatus {
@@ -332,6 +341,44 @@ impl Client {
                 .ok_or_else(|| answer.lacks("the answer does not name the bot"))?,
             name: string(bot, "app_name").unwrap_or_default(),
         })
+    }
+
+    /// Returns the scopes that the app's published version asks for (docs/platforms/feishu.md §12.7). Needs no scope itself.
+    pub async fn scopes(&self) -> Result<Vec<AppScope>, Error> {
+        let url = self.url(&["application", "v6", "scopes"]);
+        let answer = self.call("app_scopes", Method::GET, url, None).await?;
+        let scopes = answer.data().get("scopes").and_then(Value::as_array);
+        let scopes = scopes.ok_or_else(|| answer.lacks("the answer lists no scopes"))?;
+        // Scopes of people's own tokens are listed as well.
+        let of_app = scopes.iter().filter(|scope| {
+            string(scope, "scope_type").is_none_or(|kind| kind.is_empty() || kind == "tenant")
+        });
+        Ok(of_app
+            .filter_map(|scope| {
+                let is_granted = scope.get("grant_status").and_then(Value::as_i64) == Some(1);
+                Some(AppScope { name: string(scope, "scope_name")?, is_granted })
+            })
+            .collect())
+    }
+
+    /// Returns the types of events that the app's published version subscribes to; `None` if no version is known to be
+    /// published (docs/platforms/feishu.md §12.7). Fails with [`Disposition::NotPermitted`] without a scope of its own.
+    ///
+    /// [`Disposition::NotPermitted`]: super::Disposition::NotPermitted
+    pub async fn subscribed_events(&self, app_id: &str) -> Result<Option<Vec<String>>, Error> {
+        let endpoint = "app_versions";
+        check_id(endpoint, app_id)?;
+        let mut url = self.url(&["application", "v6", "applications", app_id, "app_versions"]);
+        url.query_pairs_mut().append_pair("lang", "zh_cn").append_pair("page_size", "20");
+        let answer = self.call(endpoint, Method::GET, url, None).await?;
+        let versions = answer.data().get("items").and_then(Value::as_array);
+        let live = versions.into_iter().flatten().find(|version| {
+            let is_approved = version.get("status").and_then(Value::as_i64) == Some(1);
+            is_approved && string(version, "publish_time").is_some_and(|at| !at.is_empty())
+        });
+        let events = live.and_then(|version| version.get("event_infos")).and_then(Value::as_array);
+        Ok(events
+            .map(|events| events.iter().filter_map(|event| string(event, "event_type")).collect()))
     }
 
     /// Returns a chat's name and status ("Obtain group information").

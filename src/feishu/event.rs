@@ -118,6 +118,9 @@ macro_rules! event_types {
         }
 
         impl EventType {
+            /// Every type.
+            pub const ALL: &[Self] = &[$(Self::$variant,)*];
+
             /// Returns the platform's name, e.g. `im.message.receive_v1`.
             pub const fn as_str(self) -> &'static str {
                 match self {

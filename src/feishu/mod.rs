@@ -20,6 +20,7 @@ mod fields;
 mod http;
 mod message;
 mod rejection;
+pub mod setup;
 mod text;
 mod token;
 mod webhook;
@@ -31,8 +32,8 @@ pub use answer::{CallbackAnswer, CallbackToast, ToastKind};
 pub use callback::{CallbackKeys, CallbackVerifier};
 pub use card_action::CardAction;
 pub use client::{
-    BotInfo, ChatInfo, ChatStatus, Client, ClientConfig, Content, MessagePage, OwnMessagePage,
-    Recipient, SentMessage,
+    AppScope, BotInfo, ChatInfo, ChatStatus, Client, ClientConfig, Content, MessagePage,
+    OwnMessagePage, Recipient, SentMessage,
 };
 pub use error::{
     Disposition, Error, PlatformError, REPLY_ENDPOINT, SEND_ENDPOINT, UPDATE_ENDPOINT,

@@ -1,10 +1,11 @@
 //! One try to deliver one message, and what follows from its outcome.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::file;
-use super::substitute::substitute;
-use super::{BACKOFF, BACKOFF_UNDER_A_LIMIT, Outbox, reason, secrets};
+use super::mentions::{Whom, mentioning, named_in, without};
+use super::substitute::{substitute, tell_admins};
+use super::{BACKOFF, BACKOFF_UNDER_A_LIMIT, Outbox, poison, reason, secrets};
 use crate::address;
 use crate::app::export::{self, ExportError, Form, Table};
 use crate::domain::{
@@ -12,6 +13,9 @@ use crate::domain::{
 };
 use crate::feishu::{Content, CustomBot, Disposition, Error, Recipient};
 use crate::store::StoreError;
+
+/// How long a message waits for a permission before administrators are told.
+const TELL_AFTER: SignedDuration = SignedDuration::from_mins(1);
 
 /// Why a try failed, as the log says it; [`reason::in_words`] says it for people.
 #[derive(Debug, thiserror::Error)]
@@ -31,7 +35,43 @@ impl Outbox {
     /// Tries to deliver. Returns the id of the message that this created in the chat, if it created one.
     pub(super) async fn deliver(&self, owed: &OwedMessage) -> Result<Option<MessageId>, Failure> {
         let people = self.people.behind(&owed.mention_mobiles).await;
-        let card = mentioning(owed.dispatch.card(), &people);
+        let mut card = mentioning(owed.dispatch.card(), &people);
+        let mut sent = self.send(owed, card.clone()).await;
+        // One person whom Feishu does not know is enough for the card to be refused. First without those whom the refusal
+        // names, then without anybody: the figures matter more.
+        for attempt in 0..2 {
+            let Err(Failure::Feishu(error)) = &sent else { break };
+            if !error.is_about_person_in_card() {
+                break;
+            }
+            let named = named_in(error);
+            let whom = if attempt == 0 { Whom::Only(&named) } else { Whom::Everybody };
+            if let Some(fewer) = without(&card, whom) {
+                tracing::warn!(owed = owed.id, ?named, "Feishu refuses a card for a person in it");
+                self.refused(&named).await;
+                card = fewer;
+                sent = self.send(owed, card.clone()).await;
+            }
+        }
+        sent
+    }
+
+    /// Remembers people whom Feishu refuses: they are neither mentioned nor offered again.
+    async fn refused(&self, people: &[String]) {
+        self.people.forget(people);
+        let people: Vec<OpenId> = people.iter().filter_map(|id| OpenId::new(id).ok()).collect();
+        let noted = self.parts.store.writing(move |tx| tx.refuse_people(&people)).await;
+        if let Err(error) = noted {
+            tracing::warn!(%error, "a refused person could not be noted");
+        }
+    }
+
+    /// Sends the message with this card.
+    pub(super) async fn send(
+        &self,
+        owed: &OwedMessage,
+        card: String,
+    ) -> Result<Option<MessageId>, Failure> {
         let sent = match &owed.dispatch {
             Dispatch::ToChat { chat, .. } => {
                 let to = Recipient::Chat(chat.as_str());
@@ -129,6 +169,32 @@ impl Outbox {
         Ok(bot.send_card(&card, self.parts.clock.now()).await?)
     }
 
+    /// Keeps a message until an administrator has granted what the app lacks, and tells them.
+    async fn wait_for_permission(
+        &self,
+        owed: OwedMessage,
+        reason: String,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let is_told = now.duration_since(owed.created) >= TELL_AFTER;
+        let (cards, alerts) = (std::sync::Arc::clone(&self.parts.cards), self.parts.alerts.clone());
+        self.parts
+            .store
+            .writing(move |tx| {
+                tx.note_try(&owed)?;
+                if is_told {
+                    let text = "undelivered.waiting";
+                    tell_admins(tx, &cards, &alerts, &owed, text, &reason, now)?;
+                }
+                Ok::<_, StoreError>(())
+            })
+            .await?;
+        if is_told {
+            self.parts.wakers.outbox.notify_one();
+        }
+        Ok(())
+    }
+
     /// Notes the failure of a try that began at `began`: the message is retried later, or given up and substituted.
     pub(super) async fn note_failure(
         &self,
@@ -138,6 +204,10 @@ impl Outbox {
     ) -> Result<(), StoreError> {
         let disposition = match &failure {
             Failure::Feishu(error) => error.disposition(),
+            // The person is still waiting for the table.
+            Failure::Impossible(_) if matches!(owed.dispatch, Dispatch::File { .. }) => {
+                Disposition::Refused
+            }
             Failure::Impossible(_) => Disposition::MessageGone,
             Failure::Store(_) => Disposition::RetryLater,
         };
@@ -171,7 +241,11 @@ impl Outbox {
             owed.last_tried = Some(now);
         }
         owed.last_error = Some(reason.clone());
+        owed.failing_since = poison::failing_since(&owed, &failure, began);
         if let Some(retry_at) = retry_at {
+            if self.settle_poison(&owed, &reason).await? {
+                return Ok(());
+            }
             tracing::warn!(
                 owed = owed.id,
                 lane = owed.lane,
@@ -180,6 +254,9 @@ impl Outbox {
                 "not delivered yet"
             );
             owed.not_before = retry_at;
+            if disposition == Disposition::NotPermitted {
+                return self.wait_for_permission(owed, reason, now).await;
+            }
             return self.parts.store.writing(move |tx| tx.note_try(&owed)).await;
         }
         tracing::error!(owed = owed.id, lane = owed.lane, %failure, "message given up");
@@ -199,36 +276,5 @@ impl Outbox {
             .await?;
         self.parts.wakers.outbox.notify_one();
         Ok(())
-    }
-}
-
-/// The card with a line on top that mentions `people`, where the alert's template has its mentions.
-fn mentioning(card: &str, people: &[String]) -> String {
-    if people.is_empty() {
-        return card.to_owned();
-    }
-    let Ok(mut value) = serde_json::from_str::<serde_json::Value>(card) else {
-        return card.to_owned();
-    };
-    let mentions: Vec<String> = people.iter().map(|id| format!("<at id={id}></at>")).collect();
-    let line = serde_json::json!({ "tag": "markdown", "content": mentions.join(" ") });
-    match value.pointer_mut("/body/elements").and_then(serde_json::Value::as_array_mut) {
-        Some(elements) => elements.insert(0, line),
-        None => return card.to_owned(),
-    }
-    value.to_string()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn mentions_come_first_and_only_where_there_are_people() {
-        let card = r#"{"schema":"2.0","body":{"elements":[{"tag":"hr"}]}}"#;
-        assert_eq!(mentioning(card, &[]), card);
-        let people = ["ou_a".to_owned(), "ou_b".to_owned()];
-        let value: serde_json::Value = serde_json::from_str(&mentioning(card, &people)).unwrap();
-        assert_eq!(value["body"]["elements"][0]["content"], "<at id=ou_a></at> <at id=ou_b></at>");
     }
 }

@@ -31,6 +31,8 @@
 //! - **Unclear** (`unclear`). No answer: the message may have arrived. Within that hour a retry with the same `uuid` is
 //!   safe. Afterwards the chat's history is searched for the message; if it is not there, it goes out under a new `uuid`.
 //!   After a start, the head of each lane counts as tried: the process may have ended while it was being sent.
+//! - **Failing** (`poison`). A message that the platform answers with an error for 15 minutes is tried in its plain form as
+//!   well; if that goes out, it takes the message's place. A missing scope is waited for, and administrators are told.
 //! - **Given up** (`substitute`). The transaction that gives a message up also enqueues what replaces it, so that an alert
 //!   never counts as lost in between.
 //!
@@ -45,7 +47,9 @@ mod alerts;
 mod deliver;
 mod file;
 mod lanes;
+mod mentions;
 mod people;
+mod poison;
 mod reason;
 mod secrets;
 mod substitute;

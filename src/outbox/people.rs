@@ -1,6 +1,6 @@
 //! Resolves mobile numbers to people. Done at delivery, so that raising an alert never waits for Feishu.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use parking_lot::Mutex;
 
@@ -10,12 +10,14 @@ use crate::feishu;
 pub struct People {
     feishu: feishu::Client,
     known: Mutex<HashMap<String, String>>,
+    /// People whom Feishu refused in a card since the start.
+    refused: Mutex<HashSet<String>>,
 }
 
 impl People {
     /// Creates an empty cache.
     pub fn new(feishu: feishu::Client) -> Self {
-        Self { feishu, known: Mutex::new(HashMap::new()) }
+        Self { feishu, known: Mutex::default(), refused: Mutex::default() }
     }
 
     /// Returns the open_ids behind `mobiles`, without numbers that belong to nobody. If the look-up fails, those not cached are
@@ -41,7 +43,13 @@ impl People {
                 Err(error) => tracing::warn!(%error, "people to mention could not be looked up"),
             }
         }
-        let known = self.known.lock();
-        mobiles.iter().filter_map(|mobile| known.get(mobile).cloned()).collect()
+        let (known, refused) = (self.known.lock(), self.refused.lock());
+        let found = mobiles.iter().filter_map(|mobile| known.get(mobile));
+        found.filter(|open_id| !refused.contains(*open_id)).cloned().collect()
+    }
+
+    /// Never returns these people again.
+    pub fn forget(&self, open_ids: &[String]) {
+        self.refused.lock().extend(open_ids.iter().cloned());
     }
 }

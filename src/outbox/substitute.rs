@@ -7,10 +7,12 @@ use super::lanes::{chat_of, message_lane, person_lane};
 use crate::cards::{Cards, Tone};
 use crate::domain::{Dispatch, FilePlace, OwedMessage};
 use crate::feishu::Disposition;
-use crate::store::{NewMessage, StoreError, WriteTx};
+use crate::store::{NewMessage, Source, StoreError, View, WriteTx};
 
 /// Administrators are told about abandoned messages at most this often; `/monitor` lists all of them.
 const TELL_INTERVAL: SignedDuration = SignedDuration::from_hours(1);
+/// The key of what administrators are told of a message that is given up.
+const GIVEN_UP: &str = "undelivered.text";
 
 /// Enqueues what replaces a message that is about to be given up: an alert goes to the administrators, a card too old to be
 /// updated is sent as a new one, a card that Feishu refuses becomes a plain one. If nothing can replace it, the
@@ -29,7 +31,6 @@ pub(super) fn substitute(
         Some(id) => tx.alert(id)?,
         None => None,
     };
-    let words = cards.words();
     match (&owed.dispatch, &alert, disposition) {
         // The creation's card says so.
         (Dispatch::Secret { .. }, ..) => Ok(()),
@@ -37,26 +38,24 @@ pub(super) fn substitute(
         (Dispatch::Webhook { .. }, Some(alert), _) if settings.alert_chat.is_none() => {
             alerts.to_admins(tx, &settings, alert, Some(reason), now)
         }
-        (Dispatch::Webhook { .. }, ..) => tell_admins(tx, cards, alerts, owed, reason, now),
-        (Dispatch::File { place, table, .. }, ..) => {
-            let title = words.t("export.failed", &[("table", table)]);
-            let card = cards.message(Tone::Error, &title, reason).into_string();
-            let dispatch = match place.clone() {
-                FilePlace::Message { id } => Dispatch::Reply { to: id, card },
-                FilePlace::Person { id } => Dispatch::ToPerson { person: id, card },
-            };
+        (Dispatch::Webhook { .. }, ..) => {
+            tell_admins(tx, cards, alerts, owed, GIVEN_UP, reason, now)
+        }
+        // Someone who recalls a message is not waiting for its reply.
+        (
+            Dispatch::Reply { .. }
+            | Dispatch::Update { .. }
+            | Dispatch::File { place: FilePlace::Message { .. }, .. },
+            _,
+            Disposition::MessageGone,
+        ) => Ok(()),
+        (Dispatch::File { .. }, ..) => {
+            let dispatch = plain_form(tx, cards, owed, reason)?;
             tx.owe(NewMessage::new(message_lane(&owed.lane), dispatch, now), now).map(drop)
         }
-        (dispatch, _, Disposition::Refused) if !owed.plain => {
-            let title = alert.as_ref().map_or_else(
-                || words.t("undelivered.refused", &[]),
-                |alert| words.alert_title(alert),
-            );
-            let text = words.t("undelivered.plain", &[]);
-            let card = cards.message(Tone::Warning, &title, &text).into_string();
-            let message = NewMessage::new(&owed.lane, with_card(dispatch, card), now)
-                .for_alert(owed.alert)
-                .plain();
+        (_, _, Disposition::Refused) if !owed.plain => {
+            let dispatch = plain_form(tx, cards, owed, reason)?;
+            let message = NewMessage::new(&owed.lane, dispatch, now).for_alert(owed.alert).plain();
             tx.owe(message, now).map(drop)
         }
         (Dispatch::ToChat { .. }, Some(alert), _) => {
@@ -69,13 +68,40 @@ pub(super) fn substitute(
                     let message = NewMessage::new(&owed.lane, dispatch, now).for_alert(owed.alert);
                     tx.owe(message, now).map(drop)
                 }
-                None => tell_admins(tx, cards, alerts, owed, reason, now),
+                None => tell_admins(tx, cards, alerts, owed, GIVEN_UP, reason, now),
             }
         }
-        // Someone who recalls a message is not waiting for its reply.
-        (Dispatch::Reply { .. } | Dispatch::Update { .. }, _, Disposition::MessageGone) => Ok(()),
-        _ => tell_admins(tx, cards, alerts, owed, reason, now),
+        _ => tell_admins(tx, cards, alerts, owed, GIVEN_UP, reason, now),
     }
+}
+
+/// The simplest form of a message: a card that says what it was about. A message that is plain already loses its title as
+/// well, which may hold text from outside.
+pub(super) fn plain_form<S: Source>(
+    tx: &View<S>,
+    cards: &Cards,
+    owed: &OwedMessage,
+    reason: &str,
+) -> Result<Dispatch, StoreError> {
+    let words = cards.words();
+    if let Dispatch::File { place, table, .. } = &owed.dispatch {
+        let title = words.t("export.failed", &[("table", table)]);
+        let card = cards.message(Tone::Error, &title, reason).into_string();
+        return Ok(match place.clone() {
+            FilePlace::Message { id } => Dispatch::Reply { to: id, card },
+            FilePlace::Person { id } => Dispatch::ToPerson { person: id, card },
+        });
+    }
+    let alert = match owed.alert.filter(|_| !owed.plain) {
+        Some(id) => tx.alert(id)?,
+        None => None,
+    };
+    let title = alert
+        .as_ref()
+        .map_or_else(|| words.t("undelivered.refused", &[]), |alert| words.alert_title(alert));
+    let text = words.t("undelivered.plain", &[]);
+    let card = cards.message(Tone::Warning, &title, &text).into_string();
+    Ok(with_card(&owed.dispatch, card))
 }
 
 fn with_card(dispatch: &Dispatch, card: String) -> Dispatch {
@@ -85,17 +111,19 @@ fn with_card(dispatch: &Dispatch, card: String) -> Dispatch {
         Dispatch::Reply { to, .. } => Dispatch::Reply { to, card },
         Dispatch::Update { target, .. } => Dispatch::Update { target, card },
         Dispatch::Webhook { .. } => Dispatch::Webhook { card },
-        secret @ Dispatch::Secret { .. } => secret,
+        Dispatch::Secret { person, .. } => Dispatch::ToPerson { person, card },
         // It has no card that could be refused.
         file @ Dispatch::File { .. } => file,
     }
 }
 
-fn tell_admins(
+/// Tells each administrator of a message that is given up or has to wait; `text` is the key of what to say.
+pub(super) fn tell_admins(
     tx: &WriteTx,
     cards: &Cards,
     alerts: &Alerts,
     owed: &OwedMessage,
+    text: &str,
     reason: &str,
     now: Timestamp,
 ) -> Result<(), StoreError> {
@@ -108,7 +136,7 @@ fn tell_admins(
     }
     tx.put_undelivered_told_at(now)?;
     let words = cards.words();
-    let text = words.t("undelivered.text", &[("target", &owed.lane), ("reason", &reason)]);
+    let text = words.t(text, &[("target", &owed.lane), ("reason", &reason)]);
     let title = words.t("undelivered.title", &[]);
     for admin in alerts.admins() {
         let card = cards.message(Tone::Warning, &title, &text).into_string();

@@ -3,7 +3,8 @@
 //!
 //! A message is recognized as ours if this app wrote it in the same chat, while it was being tried, of the same kind, in
 //! reply to the same message (or to none), with the same title (a card) or name (a file), and if it is no other message that
-//! is known to be delivered. Feishu returns nothing of a card beyond its title.
+//! is known to be delivered. Where Feishu shows a card without its title, it counts as ours if no other fits: whatever else
+//! this app wrote there at that time is known to be delivered.
 //!
 //! If the history cannot be searched (the app may not read it, the direct chat is not known, too much was written there),
 //! the message is sent again: one alert too many is better than none.
@@ -32,6 +33,12 @@ const HISTORY_RETRIED_FOR: SignedDuration = SignedDuration::from_hours(2);
 struct Likeness {
     parent: Option<String>,
     content: OwnContent,
+}
+
+impl Likeness {
+    fn is_card(&self) -> bool {
+        matches!(self.content, OwnContent::Card(_))
+    }
 }
 
 impl Outbox {
@@ -76,7 +83,7 @@ impl Outbox {
     }
 
     /// Searches the chat's history for the message.
-    async fn look_up(
+    pub(super) async fn look_up(
         &self,
         owed: &OwedMessage,
         first: Timestamp,
@@ -88,23 +95,27 @@ impl Outbox {
         let since = first.checked_sub(MARGIN).unwrap_or(first);
         let until = last.checked_add(MARGIN).unwrap_or(last);
         let mut page: Option<String> = None;
+        let mut untitled: Option<String> = None;
         for _ in 0..PAGES {
             let read = self
                 .parts
                 .feishu
                 .own_messages(chat.as_str(), since, until, page.as_deref())
                 .await?;
-            let found = read.messages.into_iter().find(|message| {
-                message.parent_id == likeness.parent
-                    && message.content == likeness.content
-                    && !others.contains(&message.message_id)
-            });
-            if let Some(found) = found {
-                return Ok(MessageId::new(found.message_id).ok());
+            for message in read.messages {
+                if message.parent_id != likeness.parent || others.contains(&message.message_id) {
+                    continue;
+                }
+                if message.content == likeness.content {
+                    return Ok(MessageId::new(message.message_id).ok());
+                }
+                if likeness.is_card() && message.content == OwnContent::Card(None) {
+                    untitled.get_or_insert(message.message_id);
+                }
             }
             page = read.next;
             if page.is_none() {
-                return Ok(None);
+                return Ok(untitled.and_then(|id| MessageId::new(id).ok()));
             }
         }
         tracing::warn!(

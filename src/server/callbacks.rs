@@ -37,17 +37,23 @@ pub(super) const LARGE_BODIES: usize = 32;
 pub(super) struct App {
     pub bot: Arc<Bot>,
     pub monitor: Arc<Monitor>,
-    pub verifier: CallbackVerifier,
     pub words: Wording,
     pub store: Store,
     pub feishu: feishu::Client,
     pub clock: Clock,
-    /// The long connection, if events arrive over one.
-    pub connection: Option<ConnectionStatus>,
+    pub inbound: Inbound,
     /// Has [`LARGE_BODIES`] permits.
     pub large_bodies: Semaphore,
     /// Held while the values of the gauges are counted.
     pub counting: tokio::sync::Mutex<()>,
+}
+
+/// How events arrive.
+pub(super) enum Inbound {
+    /// As HTTP requests, which this verifies.
+    Callbacks(CallbackVerifier),
+    /// Over the long connection.
+    LongConnection(ConnectionStatus),
 }
 
 /// Handles one callback: verifies, decrypts and parses it, acts on it and answers.
@@ -57,7 +63,10 @@ pub(super) async fn receive(
     body: Body,
 ) -> Response {
     let watch = tokio::time::Instant::now();
-    let (kind, outcome, response) = answer(&app, &headers, body).await;
+    let Inbound::Callbacks(verifier) = &app.inbound else {
+        return refuse(StatusCode::NOT_FOUND, "events arrive over the long connection");
+    };
+    let (kind, outcome, response) = answer(&app, verifier, &headers, body).await;
     count(kind, outcome, watch.elapsed());
     response
 }
@@ -70,6 +79,7 @@ pub(super) fn count(kind: &'static str, outcome: &'static str, took: Duration) {
 
 async fn answer(
     app: &Arc<App>,
+    verifier: &CallbackVerifier,
     headers: &HeaderMap,
     body: Body,
 ) -> (&'static str, &'static str, Response) {
@@ -84,7 +94,7 @@ async fn answer(
             return ("unknown", "invalid", response);
         }
     };
-    match app.verifier.open(headers, &body, app.clock.now()) {
+    match verifier.open(headers, &body, app.clock.now()) {
         Ok(incoming) => {
             let taken = take(app, incoming).await;
             let response = match taken.verdict {

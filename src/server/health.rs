@@ -10,9 +10,9 @@ use axum::response::{IntoResponse, Response};
 use jiff::SignedDuration;
 use serde_json::json;
 
-use super::callbacks::App;
+use super::callbacks::{App, Inbound};
 use crate::domain::{MonitorState, UserStatus};
-use crate::feishu::connection::{ConnectionState, ConnectionStatus};
+use crate::feishu::connection::ConnectionState;
 use crate::store::StoreError;
 
 /// A tenant token older than this means that Feishu was not reached recently.
@@ -38,7 +38,10 @@ pub(super) async fn ready(State(app): State<Arc<App>>) -> Response {
     let store = app.store.reading(|tx| tx.owed_count()).await;
     let now = app.clock.now();
     let token = app.feishu.token_obtained_at();
-    let connection = app.connection.as_ref().map(ConnectionStatus::now);
+    let connection = match &app.inbound {
+        Inbound::Callbacks(_) => None,
+        Inbound::LongConnection(status) => Some(status.now()),
+    };
     let reason = match (store, token) {
         (Err(error), _) => Some(format!("the store does not answer: {error}")),
         (Ok(_), None) => Some("no tenant token has been obtained from Feishu yet".to_owned()),

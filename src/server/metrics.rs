@@ -120,6 +120,12 @@ pub static METRICS: &[Metric] = &[
         "Times that the long connection was re-established. Only in websocket mode.",
     ),
     metric("airgate_alerts_total", Kind::Counter, &["type"], "Alerts raised, by type."),
+    metric(
+        "airgate_log_dropped_total",
+        Kind::Counter,
+        &[],
+        "Lines of the log that were dropped because nobody read standard error in time.",
+    ),
 ];
 
 /// Label values of series that exist from the start, so that the first count shows as a change. The event types and endpoints

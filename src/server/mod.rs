@@ -3,6 +3,7 @@
 mod callbacks;
 mod chores;
 mod clients;
+mod door;
 mod error;
 mod health;
 mod listen;
@@ -13,5 +14,6 @@ mod routes;
 mod service;
 
 pub use clients::{Timeouts, cloud_client, feishu_client};
+pub use door::Door;
 pub use error::ServiceError;
 pub use service::Service;

@@ -9,7 +9,7 @@ use axum::routing::{get, post};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::timeout::TimeoutLayer;
 
-use super::callbacks::{App, receive};
+use super::callbacks::{App, Inbound, receive};
 use super::health;
 use super::request_id::identify;
 
@@ -18,10 +18,11 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Routes callbacks, unless events arrive over a long connection; health and metrics.
 pub(super) fn router(app: Arc<App>) -> Router {
-    let router = if app.connection.is_some() {
-        Router::new()
-    } else {
-        Router::new().route("/feishu/event", post(receive)).route("/feishu/card", post(receive))
+    let router = match app.inbound {
+        Inbound::Callbacks(_) => {
+            Router::new().route("/feishu/event", post(receive)).route("/feishu/card", post(receive))
+        }
+        Inbound::LongConnection(_) => Router::new(),
     };
     router
         .route("/healthz", get(health::alive))

@@ -9,17 +9,18 @@ use tokio::sync::{Mutex, Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::callbacks::{App, LARGE_BODIES};
+use super::callbacks::{App, Inbound, LARGE_BODIES};
 use super::clients::{Timeouts, cloud_client, feishu_client, feishu_config};
+use super::door::Door;
 use super::error::ServiceError;
-use super::{chores, listen, long_connection, routes};
+use super::{chores, long_connection, routes};
 use crate::app::cloud::Cloud;
 use crate::bot::{self, Bot, Roles};
 use crate::cards::{Cards, OpIds};
 use crate::clock::Clock;
-use crate::config::{Config, Mode};
+use crate::config::{Config, Events};
 use crate::domain::{EVENT_WINDOW, Settings, UserKey};
-use crate::feishu::connection::{Connection, ConnectionStatus};
+use crate::feishu::connection::Connection;
 use crate::feishu::{self, CallbackKeys, CallbackVerifier};
 use crate::monitor::{Enforcer, EnforcerParts, Monitor, MonitorParts, Policies, PoliciesParts};
 use crate::outbox::{Alerts, Outbox, OutboxParts};
@@ -58,13 +59,32 @@ impl Service {
         clock: Clock,
         timeouts: Timeouts,
     ) -> Result<Self, ServiceError> {
+        Self::start_behind(config, store, Door::open(listener)?, clock, timeouts)
+    }
+
+    /// Like [`Service::start_with`], behind a listener that is open already.
+    pub fn start_behind(
+        config: &Config,
+        store: Store,
+        door: Door,
+        clock: Clock,
+        timeouts: Timeouts,
+    ) -> Result<Self, ServiceError> {
         super::metrics::recorder();
-        let address = listener.local_addr()?;
-        let connection = match config.feishu.mode {
-            Mode::Webhook => None,
-            Mode::Websocket => {
+        let address = door.address();
+        let (inbound, connection) = match &config.feishu.events {
+            Events::Webhook(secrets) => {
+                let keys = CallbackKeys {
+                    app_id: config.feishu.app_id.clone(),
+                    encrypt_key: secrets.encrypt_key.clone(),
+                    verification_token: secrets.verification_token.clone(),
+                };
+                (Inbound::Callbacks(CallbackVerifier::new(keys, EVENT_WINDOW)), None)
+            }
+            Events::Websocket => {
                 let config = feishu_config(config, &timeouts);
-                Some(Connection::new(config, EVENT_WINDOW, clock.clone())?)
+                let (connection, status) = Connection::new(config, EVENT_WINDOW, clock.clone())?;
+                (Inbound::LongConnection(status.clone()), Some((connection, status)))
             }
         };
         let plan = Plan::new(config, store, clock, timeouts)?;
@@ -72,7 +92,7 @@ impl Service {
         let (enforcer, policies) = (plan.enforcer(), plan.policies());
         let monitor = plan.monitor();
         let bot = plan.bot(&monitor);
-        let app = plan.app(&bot, &monitor, connection.as_ref().map(|(_, status)| status.clone()));
+        let app = plan.app(&bot, &monitor, inbound);
 
         let stop = CancellationToken::new();
         let mut tasks = JoinSet::new();
@@ -90,7 +110,8 @@ impl Service {
             tasks.spawn(long_connection::follow(Arc::clone(&app), status, settled, stop.clone()));
             tasks.spawn(long_connection::run(connection, app, in_order, stop.clone()));
         }
-        tasks.spawn(serve(listener, app, stop.clone()));
+        door.lead_to(routes::router(app));
+        tasks.spawn(door.serve(stop.clone()));
         Ok(Self { address, stop, tasks, monitor, wakers: plan.wakers })
     }
 
@@ -252,29 +273,15 @@ impl<'a> Plan<'a> {
     }
 
     /// What the handlers of requests and events need.
-    fn app(
-        &self,
-        bot: &Arc<Bot>,
-        monitor: &Arc<Monitor>,
-        connection: Option<ConnectionStatus>,
-    ) -> Arc<App> {
-        let feishu = &self.config.feishu;
+    fn app(&self, bot: &Arc<Bot>, monitor: &Arc<Monitor>, inbound: Inbound) -> Arc<App> {
         Arc::new(App {
             bot: Arc::clone(bot),
             monitor: Arc::clone(monitor),
-            verifier: CallbackVerifier::new(
-                CallbackKeys {
-                    app_id: feishu.app_id.clone(),
-                    encrypt_key: feishu.encrypt_key.clone(),
-                    verification_token: feishu.verification_token.clone(),
-                },
-                EVENT_WINDOW,
-            ),
+            inbound,
             words: self.cards.words(),
             store: self.store.clone(),
             feishu: self.feishu.clone(),
             clock: self.clock.clone(),
-            connection,
             large_bodies: Semaphore::new(LARGE_BODIES),
             counting: Mutex::default(),
         })
@@ -290,11 +297,6 @@ impl<'a> Plan<'a> {
             clock: &self.clock,
         })
     }
-}
-
-async fn serve(listener: TcpListener, app: Arc<App>, stop: CancellationToken) {
-    listen::raise_file_limit();
-    listen::serve(listener, routes::router(app), listen::connection_limit(), stop).await;
 }
 
 async fn run_monitor(monitor: Arc<Monitor>, stop: CancellationToken) {

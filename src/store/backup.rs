@@ -37,6 +37,19 @@ pub enum BackupError {
         /// The cause.
         source: std::io::Error,
     },
+    /// The disk has no room for a copy beside what the store itself needs.
+    #[error(
+        "{folder} has {free} MiB free, and a backup needs {needed} MiB: the copy and as much again for the store to grow; free \
+         some space, or set store.backup_dir to another disk"
+    )]
+    NoRoom {
+        /// The folder for the backup.
+        folder: PathBuf,
+        /// Free space, in MiB.
+        free: u64,
+        /// What is needed, in MiB.
+        needed: u64,
+    },
     /// The service is shutting down.
     #[error("the backup was cancelled")]
     Stopped,
@@ -86,6 +99,8 @@ impl Store {
             return Err(BackupError::Exists(path.to_owned()));
         }
         let folder = folder_of(path);
+        let size = self.path.as_ref().map_or(Ok(0), |path| path.metadata().map(|data| data.len()));
+        room(folder, size.map_err(io)?, free_space(folder).map_err(io)?)?;
         let file = temporary_in(folder, temporary).map_err(io)?;
         let from = self.db.begin_read()?;
         let mut builder = Database::builder();
@@ -122,8 +137,15 @@ impl BackupFolder {
         Self { folder: folder.to_owned(), stem: stem.into_owned(), keep }
     }
 
+    /// When the newest backup of this store was made, as far as it was before `now`: a name from the future is a clock's that
+    /// was wrong. `None` if there is none, or no folder.
+    pub fn last(&self, now: Timestamp) -> Option<Timestamp> {
+        let own = self.own().ok()?;
+        own.into_iter().map(|(at, _)| at).filter(|at| *at <= now).max()
+    }
+
     /// Makes a backup named after `now`, then removes the oldest backups of this store until `keep` are left. Files with
-    /// other names are left alone. Returns the new file and how many were removed.
+    /// other names are left alone.
     ///
     /// # Errors
     /// As [`Store::backup`]. If it fails, nothing is removed.
@@ -132,27 +154,50 @@ impl BackupFolder {
         store: &Store,
         now: Timestamp,
         go_on: &dyn Fn() -> bool,
-    ) -> Result<(PathBuf, usize), BackupError> {
+    ) -> Result<Made, BackupError> {
         let io = |source| BackupError::Io { path: self.folder.clone(), source };
         create_folder(&self.folder).map_err(io)?;
         let temporary = format!(".{}-backup-", self.stem);
         // A killed process may have left an unfinished file. Only one process has the store.
-        for name in self.names().map_err(io)? {
-            if name.starts_with(&temporary) && name.ends_with(TEMPORARY_SUFFIX) {
-                std::fs::remove_file(self.folder.join(name)).map_err(io)?;
-            }
-        }
+        let unfinished = self
+            .names()
+            .map_err(io)?
+            .into_iter()
+            .filter(|name| name.starts_with(&temporary) && name.ends_with(TEMPORARY_SUFFIX));
+        let (_, undeletable) = self.remove(unfinished);
         let stamp = now.strftime("%Y%m%dT%H%M%S%.3fZ");
         let path = self.folder.join(format!("{}-{stamp}.redb", self.stem));
         store.backup_as(&path, &temporary, go_on)?;
-        let mut own: Vec<String> =
-            self.names().map_err(io)?.into_iter().filter(|name| self.is_own(name)).collect();
-        own.sort_unstable_by(|a, b| b.cmp(a));
+        let mut own = self.own().map_err(io)?;
+        // Newest first. One from the future was made before this one, by a clock that was wrong.
+        own.sort_unstable_by(|(a, _), (b, _)| (*a > now, b).cmp(&(*b > now, a)));
         let old = own.split_off(self.keep.clamp(1, own.len().max(1)));
-        for name in &old {
-            std::fs::remove_file(self.folder.join(name)).map_err(io)?;
+        let (removed, undeleted) = self.remove(old.into_iter().map(|(_, name)| name));
+        Ok(Made { path, removed, undeleted: undeletable.or(undeleted) })
+    }
+
+    /// Removes files. Returns how many, and the first error: one file that cannot be removed does not keep the others.
+    fn remove(
+        &self,
+        names: impl Iterator<Item = String>,
+    ) -> (usize, Option<(PathBuf, std::io::Error)>) {
+        let (mut removed, mut failed) = (0, None);
+        for name in names {
+            let path = self.folder.join(name);
+            match std::fs::remove_file(&path) {
+                Ok(()) => removed += 1,
+                Err(error) => {
+                    failed.get_or_insert((path, error));
+                }
+            }
         }
-        Ok((path, old.len()))
+        (removed, failed)
+    }
+
+    /// The backups of this store, with their times.
+    fn own(&self) -> std::io::Result<Vec<(Timestamp, String)>> {
+        let names = self.names()?.into_iter();
+        Ok(names.filter_map(|name| Some((self.time_of(&name)?, name))).collect())
     }
 
     /// Returns the names of all regular files in the folder.
@@ -169,20 +214,44 @@ impl BackupFolder {
         Ok(names)
     }
 
-    /// Whether this is the name of a backup of this store.
-    fn is_own(&self, name: &str) -> bool {
-        let stamp = name
-            .strip_prefix(&self.stem)
-            .and_then(|rest| rest.strip_prefix('-'))
-            .and_then(|rest| rest.strip_suffix(".redb"));
-        stamp.is_some_and(|stamp| {
-            stamp.len() == STAMP.len()
-                && stamp.bytes().zip(STAMP.bytes()).all(|(byte, shape)| match shape {
-                    b'0' => byte.is_ascii_digit(),
-                    mark => byte == mark,
-                })
-        })
+    /// When a backup was made, by its name; `None` if it is not the name of a backup of this store.
+    fn time_of(&self, name: &str) -> Option<Timestamp> {
+        let stamp = name.strip_prefix(&self.stem)?.strip_prefix('-')?.strip_suffix(".redb")?;
+        let is_stamp = stamp.len() == STAMP.len()
+            && stamp.bytes().zip(STAMP.bytes()).all(|(byte, shape)| match shape {
+                b'0' => byte.is_ascii_digit(),
+                mark => byte == mark,
+            });
+        is_stamp.then(|| stamp.parse().ok())?
     }
+}
+
+/// A backup that was made.
+#[derive(Debug)]
+pub struct Made {
+    /// Its file.
+    pub path: PathBuf,
+    /// How many old ones were removed.
+    pub removed: usize,
+    /// A file that should have been removed and could not.
+    pub undeleted: Option<(PathBuf, std::io::Error)>,
+}
+
+/// Checks that a copy of a store of `size` bytes leaves the store as much room as it takes now.
+fn room(folder: &Path, size: u64, free: u64) -> Result<(), BackupError> {
+    const MIB: u64 = 1024 * 1024;
+    let needed = size.saturating_mul(2);
+    if free >= needed {
+        return Ok(());
+    }
+    let (free, needed) = (free / MIB, needed.div_ceil(MIB));
+    Err(BackupError::NoRoom { folder: folder.to_owned(), free, needed })
+}
+
+/// The bytes that this process may still write to the disk of `folder`.
+fn free_space(folder: &Path) -> std::io::Result<u64> {
+    let disk = rustix::fs::statvfs(folder)?;
+    Ok(disk.f_bavail.saturating_mul(disk.f_frsize))
 }
 
 const TEMPORARY_SUFFIX: &str = ".tmp";
@@ -383,18 +452,51 @@ mod tests {
         let mut made = Vec::new();
         for hour in 0..4 {
             let now = start + jiff::SignedDuration::from_hours(hour);
+            assert!(backups.last(now).is_none_or(|last| last < now));
             made.push(backups.add(&store, now, &|| true).unwrap());
+            assert_eq!(backups.last(now), Some(now));
+            assert_eq!(backups.last(now - jiff::SignedDuration::from_secs(1)).is_some(), hour > 0);
         }
-        assert_eq!(made.iter().map(|(_, removed)| *removed).collect::<Vec<_>>(), [0, 0, 1, 1]);
+        assert_eq!(made.iter().map(|made| made.removed).collect::<Vec<_>>(), [0, 0, 1, 1]);
         assert_eq!(
-            made[0].0.file_name().unwrap().to_str().unwrap(),
+            made[0].path.file_name().unwrap().to_str().unwrap(),
             "airgate-20261123T020000.500Z.redb"
         );
-        let present: Vec<bool> = made.iter().map(|(path, _)| path.exists()).collect();
+        let present: Vec<bool> = made.iter().map(|made| made.path.exists()).collect();
         assert_eq!(present, [false, false, true, true]);
         for name in others {
             assert!(folder.path().join(name).exists(), "{name}");
         }
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), others.len() + 1 + 2);
+    }
+
+    #[test]
+    fn a_backup_leaves_the_store_room_to_grow() {
+        const GIB: u64 = 1024 * 1024 * 1024;
+        let folder = Path::new("/backups");
+        assert!(room(folder, GIB, 2 * GIB).is_ok());
+        assert!(room(folder, 0, 0).is_ok(), "a store in memory");
+        let error = room(folder, GIB, 2 * GIB - 1).unwrap_err();
+        let told = "/backups has 2047 MiB free, and a backup needs 2048 MiB: ";
+        assert!(error.to_string().starts_with(told), "{error}");
+        assert!(free_space(&std::env::temp_dir()).unwrap() > 0);
+    }
+
+    #[test]
+    fn backups_of_a_clock_that_was_ahead_go_first_and_hold_nothing_up() {
+        let (folder, store) = (tempfile::tempdir().unwrap(), filled());
+        let backups = BackupFolder::new(folder.path(), Path::new("/x/airgate.redb"), 2);
+        let now: Timestamp = NOW.parse().unwrap();
+        for day in 1..=2 {
+            let ahead = now + jiff::SignedDuration::from_hours(24 * day);
+            backups.add(&store, ahead, &|| true).unwrap();
+        }
+        assert_eq!(backups.last(now), None);
+        let first = backups.add(&store, now, &|| true).unwrap();
+        assert_eq!((first.path.exists(), first.removed), (true, 1));
+        let later = now + jiff::SignedDuration::from_hours(1);
+        let second = backups.add(&store, later, &|| true).unwrap();
+        assert!(first.path.exists() && second.path.exists());
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2);
     }
 }

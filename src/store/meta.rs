@@ -1,6 +1,6 @@
 //! Single values: schema version, key check, saved settings, the monitor's memory, the bot's own id, names of people.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
 use jiff::Timestamp;
@@ -21,6 +21,7 @@ const MONITOR: &str = "monitor";
 const BOT: &str = "bot_open_id";
 const HEARD: &str = "heard_until";
 const UNDELIVERED_TOLD: &str = "undelivered_told_at";
+const REFUSED_PEOPLE: &str = "refused_people";
 
 /// Sealed under the master key when the store is created; opening it proves that a key is the right one.
 const KEY_CHECK_TEXT: &[u8] = b"airgate";
@@ -72,7 +73,8 @@ impl<S: Source> View<S> {
         self.get(PEOPLE, person.as_str())
     }
 
-    /// Everybody whose name was looked up or who has a direct chat with the bot, by id.
+    /// Everybody whose name was looked up or who has a direct chat with the bot, by id; without people whom Feishu refuses in
+    /// cards, because one of them is enough for a whole card to be refused.
     pub fn known_people(&self) -> Result<BTreeMap<OpenId, Option<String>>, StoreError> {
         let mut people = BTreeMap::new();
         for row in self.open(DIRECT_CHATS)?.iter()? {
@@ -86,7 +88,15 @@ impl<S: Source> View<S> {
             }
             ControlFlow::Continue(())
         })?;
+        for refused in self.refused_people()? {
+            people.remove(&refused);
+        }
         Ok(people)
+    }
+
+    /// People whom Feishu refused in a card, and who have not written since.
+    fn refused_people(&self) -> Result<BTreeSet<OpenId>, StoreError> {
+        Ok(self.meta(REFUSED_PEOPLE)?.unwrap_or_default())
     }
 
     /// The direct chat with a person, once it was seen.
@@ -131,8 +141,20 @@ impl WriteTx {
         self.put(PEOPLE, person.as_str(), &name.to_owned())
     }
 
-    /// Keeps the direct chat with a person.
+    /// Keeps that Feishu refuses these people in cards.
+    pub fn refuse_people(&self, people: &[OpenId]) -> Result<(), StoreError> {
+        let before = self.refused_people()?;
+        let mut refused = before.clone();
+        refused.extend(people.iter().cloned());
+        if refused == before { Ok(()) } else { self.put_meta(REFUSED_PEOPLE, &refused) }
+    }
+
+    /// Keeps the direct chat with a person, who is not refused any more.
     pub fn put_direct_chat(&self, person: &OpenId, chat: &ChatId) -> Result<(), StoreError> {
+        let mut refused = self.refused_people()?;
+        if refused.remove(person) {
+            self.put_meta(REFUSED_PEOPLE, &refused)?;
+        }
         if self.direct_chat(person)?.as_ref() != Some(chat) {
             self.open(DIRECT_CHATS)?.insert(person.as_str(), chat.as_str())?;
         }

@@ -137,6 +137,8 @@ from_redb!(
 #[derive(Clone)]
 pub struct Store {
     db: Arc<Database>,
+    /// Its file; `None` on other backends.
+    path: Option<Arc<Path>>,
     sealer: Arc<seal::Sealer>,
     directories: Arc<Directories>,
     broken: CancellationToken,
@@ -167,7 +169,7 @@ impl Store {
         let opened = redb::backends::FileBackend::new(file)
             .and_then(|backend| builder().create_with_backend(backend));
         match opened {
-            Ok(db) => Self::over(db, master_key),
+            Ok(db) => Self::over(db, Some(path.into()), master_key),
             Err(redb::DatabaseError::DatabaseAlreadyOpen) => {
                 Err(StoreError::InUse(path.to_owned()))
             }
@@ -183,12 +185,17 @@ impl Store {
         backend: impl StorageBackend,
         master_key: &[u8; 32],
     ) -> Result<Self, StoreError> {
-        Self::over(builder().create_with_backend(backend)?, master_key)
+        Self::over(builder().create_with_backend(backend)?, None, master_key)
     }
 
-    fn over(db: Database, master_key: &[u8; 32]) -> Result<Self, StoreError> {
+    fn over(
+        db: Database,
+        path: Option<Arc<Path>>,
+        master_key: &[u8; 32],
+    ) -> Result<Self, StoreError> {
         let store = Self {
             db: Arc::new(db),
+            path,
             sealer: Arc::new(seal::Sealer::new(master_key)),
             directories: Arc::default(),
             broken: CancellationToken::new(),
@@ -305,5 +312,12 @@ fn discard_unfinished(mut file: &File) -> std::io::Result<()> {
 fn builder() -> redb::Builder {
     let mut builder = Database::builder();
     builder.set_cache_size(CACHE_BYTES);
+    // After a kill, redb reads the whole file up to three times.
+    builder.set_repair_callback(|session| {
+        tracing::warn!(
+            done = session.progress(),
+            "the store was not closed properly: it is being checked as a whole"
+        );
+    });
     builder
 }

@@ -158,6 +158,7 @@ impl WriteTx {
             attempts: 0,
             first_tried: None,
             last_tried: None,
+            failing_since: None,
             last_error: None,
             alert: message.alert,
             mention_mobiles: message.mention_mobiles,
@@ -252,6 +253,11 @@ impl WriteTx {
         if self.was_renewed(owed)? {
             return Ok(());
         }
+        self.settle(owed, message)
+    }
+
+    /// Removes a message that is delivered.
+    fn settle(&self, owed: &OwedMessage, message: Option<&MessageId>) -> Result<(), StoreError> {
         self.open(OUTBOX)?.remove((owed.lane.as_str(), owed.id))?;
         if let Some(message) = message {
             let mut sent = self.open(SENT)?;
@@ -259,6 +265,19 @@ impl WriteTx {
             sent.retain_in::<u64, _>(..owed.id.saturating_sub(SENT_KEPT), |_, _| false)?;
         }
         self.settle_alert(owed, Way::Delivered)
+    }
+
+    /// Records that the plain form of an owed message was delivered in its place, as `message` if it created one. What it
+    /// should have said is listed as given up.
+    pub fn replaced(
+        &self,
+        owed: &OwedMessage,
+        message: Option<&MessageId>,
+        reason: &str,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.note_failed(owed, reason, now)?;
+        self.settle(owed, message)
     }
 
     /// Gives up the delivery of an owed message.
@@ -269,14 +288,23 @@ impl WriteTx {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         self.open(OUTBOX)?.remove((owed.lane.as_str(), owed.id))?;
+        self.note_failed(owed, reason, now)?;
+        self.settle_alert(owed, Way::Failed)
+    }
+
+    fn note_failed(
+        &self,
+        owed: &OwedMessage,
+        reason: &str,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
         let failed = FailedMessage { owed: owed.clone(), reason: reason.to_owned(), at: now };
         self.put(FAILED, owed.id, &failed)?;
         let mut table = self.open(FAILED)?;
         while table.len()? > FAILED_KEPT {
             table.pop_first()?;
         }
-        drop(table);
-        self.settle_alert(owed, Way::Failed)
+        Ok(())
     }
 
     /// Records how one of an alert's deliveries ended. When none is left, the alert counts as delivered if any of them

@@ -219,7 +219,7 @@ fn keep(stream: impl Read + Send + 'static, written: &Arc<Written>) {
 }
 
 /// The address in the line that a listening service logs as JSON.
-fn address_in(line: &str) -> Option<SocketAddr> {
+pub fn address_in(line: &str) -> Option<SocketAddr> {
     if !line.contains("airgate serves") {
         return None;
     }

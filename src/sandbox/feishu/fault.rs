@@ -48,15 +48,18 @@ pub struct Spoiling {
     pub(super) applied: bool,
 }
 
-/// The endpoint by its name in [`super::Request::endpoint`], or any.
+/// Requests to an endpoint by its name in [`super::Request::endpoint`], and with a text in their body; by default, all.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Endpoint(Option<String>);
+pub struct Target {
+    endpoint: Option<String>,
+    text: Option<String>,
+}
 
 /// Which requests a fault hits.
-pub type FaultRule = fault::FaultRule<Endpoint, Spoiling>;
+pub type FaultRule = fault::FaultRule<Target, Spoiling>;
 
 /// The rules in force.
-pub type Faults = fault::Faults<Endpoint, Spoiling>;
+pub type Faults = fault::Faults<Target, Spoiling>;
 
 impl FaultRule {
     /// Hits every request until cleared. [`Fault::CutBody`], [`Fault::CutJson`], [`Fault::WrongJson`],
@@ -71,13 +74,19 @@ impl FaultRule {
                 | Fault::ResetConnection
                 | Fault::Slow(_)
         );
-        Self::hitting(Endpoint::default(), Spoiling { fault, applied })
+        Self::hitting(Target::default(), Spoiling { fault, applied })
     }
 
     /// Only requests to this endpoint.
     #[must_use]
     pub fn on(self, endpoint: &str) -> Self {
-        self.narrowed(|target| target.0 = Some(endpoint.to_owned()))
+        self.narrowed(|target| target.endpoint = Some(endpoint.to_owned()))
+    }
+
+    /// Only requests whose body holds this text: a content on which the platform fails.
+    #[must_use]
+    pub fn holding(self, text: &str) -> Self {
+        self.narrowed(|target| target.text = Some(text.to_owned()))
     }
 
     /// Whether the request takes effect before its answer is spoilt.
@@ -88,9 +97,13 @@ impl FaultRule {
     }
 }
 
-impl Endpoint {
-    /// Whether a request to this endpoint matches.
-    pub(super) fn is(&self, endpoint: &str) -> bool {
-        self.0.as_deref().is_none_or(|name| name == endpoint)
+impl Target {
+    /// Whether a request to this endpoint with this body matches.
+    pub(super) fn is(&self, endpoint: &str, body: &[u8]) -> bool {
+        self.endpoint.as_deref().is_none_or(|name| name == endpoint)
+            && self.text.as_deref().is_none_or(|text| {
+                let text = text.as_bytes();
+                body.windows(text.len().max(1)).any(|part| part == text)
+            })
     }
 }

@@ -11,6 +11,7 @@ use tokio::sync::{broadcast, watch};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::connection::hub::Connections;
+use super::console::Console;
 use super::core::{Change, Core, FeishuConfig};
 use super::fault::Faults;
 use super::quirks::Quirks;
@@ -125,6 +126,11 @@ impl FakeFeishu {
     /// A person leaves the company: cards that mention them are refused from now on. Their chats and messages stay.
     pub fn remove_person(&self, open_id: &str) {
         self.core.change(|state| state.people.remove(open_id));
+    }
+
+    /// Changes what the app is granted and subscribed to.
+    pub fn set_console(&self, change: impl FnOnce(&mut Console)) {
+        self.core.change(|state| change(&mut state.console));
     }
 
     /// Changes what the platform does where its documents leave it open.

@@ -5,6 +5,7 @@ mod api;
 pub mod cards;
 mod click;
 pub mod connection;
+mod console;
 mod core;
 mod fault;
 mod form;
@@ -19,6 +20,7 @@ mod tests;
 mod wire;
 
 pub use self::click::{ClickResult, ShownToast};
+pub use self::console::Console;
 pub use self::core::{Change, FeishuConfig};
 pub use self::fault::{Fault, FaultRule, Faults};
 pub use self::form::{ClickAction, NoSuchComponent};

@@ -66,7 +66,7 @@ async fn serve(
         Err(error) => return json_response(413, json!({"code": 234006, "msg": error.to_string()})),
     };
     let endpoint = api::endpoint(&call);
-    let spoiling = core.faults.hit(|target| target.is(endpoint));
+    let spoiling = core.faults.hit(|target| target.is(endpoint, &call.body));
     let applied = spoiling.as_ref().is_none_or(|spoiling| spoiling.applied);
     let answer = if applied {
         api::answer(&core, endpoint, &call).await

@@ -7,6 +7,7 @@ use axum::body::Bytes;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
+use super::console::Console;
 use super::quirks::Quirks;
 use super::wire;
 
@@ -208,6 +209,7 @@ pub struct State {
     pub(super) hooks: HashMap<String, Hook>,
     pub(super) files: HashMap<String, UploadedFile>,
     pub(super) quirks: Quirks,
+    pub(super) console: Console,
     messages: Vec<Message>,
     by_id: HashMap<String, usize>,
     tokens: Vec<Token>,

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
+use jiff::{SignedDuration, Timestamp};
 use tokio_util::sync::CancellationToken;
 
 use super::runner::{Chore, Needs};
@@ -11,10 +12,17 @@ use crate::clock::Clock;
 use crate::store::Store;
 use crate::store::backup::{BackupError, BackupFolder};
 
-/// Makes one backup per `store.backup_interval_hours`. A failure is logged, and the next attempt comes an interval later.
+/// How often it is checked whether a backup is due: by the clock, because a timer stands still while the machine sleeps.
+const CHECK: Duration = Duration::from_secs(60);
+
+/// Makes a backup when the last one is `store.backup_interval_hours` old, also if that one was made before a restart: a
+/// service that restarts again and again must not push the older copies out. A failure is logged, and the next attempt comes
+/// an interval later.
 pub(super) struct MakeBackup {
     folder: BackupFolder,
-    interval: Duration,
+    interval: SignedDuration,
+    /// When the last attempt failed.
+    failed: Option<Timestamp>,
     store: Store,
     clock: Clock,
 }
@@ -26,7 +34,9 @@ impl MakeBackup {
         let folder = config.backup_dir.as_ref()?;
         Some(Self {
             folder: BackupFolder::new(folder, &config.path, config.backup_keep.get()),
-            interval: config.backup_interval,
+            interval: SignedDuration::try_from(config.backup_interval)
+                .unwrap_or(SignedDuration::MAX),
+            failed: None,
             store: needs.store.clone(),
             clock: needs.clock.clone(),
         })
@@ -43,19 +53,68 @@ impl Chore for MakeBackup {
         async move {
             let (folder, store) = (self.folder.clone(), self.store.clone());
             let (now, stop) = (self.clock.now(), stop.clone());
+            let (interval, failed) = (self.interval, self.failed);
             let copying = tokio::task::spawn_blocking(move || {
-                folder.add(&store, now, &|| !stop.is_cancelled())
-            });
-            match copying.await {
-                Ok(Ok((path, removed))) => {
-                    tracing::info!(path = %path.display(), removed, "backup made");
+                if is_due(folder.last(now), failed, interval, now) {
+                    folder.add(&store, now, &|| !stop.is_cancelled()).map(Some)
+                } else {
+                    Ok(None)
                 }
-                Ok(Err(BackupError::Stopped)) => {}
-                Ok(Err(error)) => tracing::error!(%error, "no backup was made"),
-                Err(error) => tracing::error!(%error, "no backup was made"),
+            });
+            let error = match copying.await {
+                Ok(Ok(Some(made))) => {
+                    let removed = made.removed;
+                    tracing::info!(path = %made.path.display(), removed, "backup made");
+                    if let Some((path, error)) = made.undeleted {
+                        tracing::warn!(path = %path.display(), %error, "a file cannot be removed");
+                    }
+                    None
+                }
+                Ok(Ok(None) | Err(BackupError::Stopped)) => None,
+                Ok(Err(error)) => Some(error.to_string()),
+                Err(error) => Some(error.to_string()),
+            };
+            if let Some(error) = error {
+                self.failed = Some(now);
+                tracing::error!(error, "no backup was made");
             }
-            self.interval
+            CHECK
         }
         .boxed()
+    }
+}
+
+/// Whether a backup is due at `now`, given when the last one was made and when the last attempt failed. A time in the future
+/// says nothing: the clock was set back.
+fn is_due(
+    made: Option<Timestamp>,
+    failed: Option<Timestamp>,
+    interval: SignedDuration,
+    now: Timestamp,
+) -> bool {
+    let within = |at: Timestamp| at <= now && now.duration_since(at) < interval;
+    !made.is_some_and(within) && !failed.is_some_and(within)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_backup_is_due_an_interval_after_the_last_one_or_the_last_failure() {
+        let now: Timestamp = "2026-11-23T02:00:00Z".parse().unwrap();
+        let day = SignedDuration::from_hours(24);
+        let hours = |hours| Some(now - SignedDuration::from_hours(hours));
+        for (made, failed, due) in [
+            (None, None, true),
+            (hours(0), None, false),
+            (hours(23), None, false),
+            (hours(24), None, true),
+            (hours(30), hours(2), false),
+            (hours(50), hours(24), true),
+            (hours(-5), hours(-5), true),
+        ] {
+            assert_eq!(is_due(made, failed, day, now), due, "{made:?} {failed:?}");
+        }
     }
 }

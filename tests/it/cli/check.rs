@@ -24,6 +24,8 @@ async fn check_tests_everything_and_says_how_to_fix_failures() {
         "backups",
         "Feishu token",
         "Feishu bot",
+        "Feishu scopes",
+        "Feishu events",
         "Feishu alert chat",
         "account main access key",
         "account main projects",
@@ -57,6 +59,48 @@ async fn check_tests_everything_and_says_how_to_fix_failures() {
     assert!(row(&failed.out, "account main bills").contains("skipped"));
     assert!(row(&failed.out, "access.project_policies").contains("Bad/Name"));
     assert!(!failed.out.contains("wrong-secret") && !failed.out.contains("wrong-app-secret"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn check_compares_scopes_and_events_with_what_is_needed() {
+    let environment = online().await;
+    let (feishu, home) = (&environment.feishu, &environment.home);
+    feishu.set_console(|console| {
+        console.scopes.remove("im:message:readonly");
+        // A wider one that covers it.
+        console.scopes.remove("im:chat:read");
+        console.scopes.insert("im:chat".to_owned(), true);
+        console.events.as_mut().unwrap().retain(|event| event != "im.chat.disbanded_v1");
+    });
+    let optional = home.run(&["check"]);
+    let table = optional.good();
+    assert!(
+        row(table, "Feishu scopes").contains("ok: all but optional im:message:readonly"),
+        "{table}"
+    );
+    assert!(row(table, "Feishu events").contains("im.chat.disbanded_v1"), "{table}");
+
+    feishu.set_console(|console| {
+        console.scopes.insert("im:resource".to_owned(), false);
+        console.events = Some(vec!["im.chat.disbanded_v1".to_owned()]);
+    });
+    let failed = home.run(&["check"]);
+    assert_eq!(failed.err, "airgate: 2 checks failed: see the table\n");
+    let scopes = row(&failed.out, "Feishu scopes");
+    assert!(
+        scopes.contains("FAILED: missing: im:resource") && scopes.contains("approve"),
+        "{scopes}"
+    );
+    let events = row(&failed.out, "Feishu events");
+    assert!(events.contains("FAILED: missing: im.message.receive_v1"), "{events}");
+
+    feishu.set_console(|console| {
+        console.scopes.remove("application:application.app_version:readonly");
+        console.scopes.remove("im:resource");
+    });
+    let failed = home.run(&["check"]);
+    assert!(row(&failed.out, "Feishu scopes").contains("权限管理"), "{}", failed.out);
+    assert!(row(&failed.out, "Feishu events").contains("skipped"), "{}", failed.out);
 }
 
 #[tokio::test(flavor = "multi_thread")]

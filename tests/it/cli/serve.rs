@@ -1,11 +1,15 @@
 //! `airgate serve`.
 
+use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
+use std::process::Stdio;
+use std::time::Duration;
 
 use airgate::domain::AccountId;
 use serde_json::Value;
 
 use super::online;
+use crate::shared::process::address_in;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_service_logs_request_ids_makes_a_backup_and_stops_when_told() {
@@ -47,4 +51,44 @@ async fn the_service_logs_request_ids_makes_a_backup_and_stops_when_told() {
     assert_eq!(backup.parent().unwrap().file_name().unwrap(), "backups");
     let copy = home.open_store(&backup);
     assert!(copy.account_secrets(&AccountId::new("main").unwrap()).unwrap().is_some());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_that_nobody_reads_costs_lines_and_not_the_service() {
+    let environment = online().await;
+    let mut command = environment.home.command(&["serve"]);
+    command.env("RUST_LOG", "debug").env("AIRGATE_LOG_FORMAT", "json");
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut log = BufReader::new(child.stderr.take().unwrap());
+    let address = loop {
+        let mut line = String::new();
+        assert!(log.read_line(&mut line).unwrap() > 0, "it ended");
+        if let Some(address) = address_in(&line) {
+            break address;
+        }
+    };
+    // From here on nobody reads, and every request is logged: more than the pipe and the queue can hold.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let client = reqwest::Client::builder().timeout(Duration::from_secs(20)).build().unwrap();
+    let get = |path: &str| client.get(format!("http://{address}{path}")).send();
+    let dropped = async || {
+        let text = get("/metrics").await.unwrap().text().await.unwrap();
+        let line = text.lines().find_map(|line| line.strip_prefix("airgate_log_dropped_total "));
+        line.map_or(0, |count| count.parse::<u64>().unwrap())
+    };
+    let mut requests = 0;
+    while dropped().await == 0 {
+        for _ in 0..100 {
+            assert_eq!(get("/healthz").await.unwrap().status(), 200);
+        }
+        requests += 100;
+        assert!(requests < 20_000, "no line was dropped");
+    }
+    // The reader is back.
+    let told = std::thread::spawn(move || {
+        log.lines().map_while(Result::ok).any(|line| line.contains("lines of the log were dropped"))
+    });
+    assert!(told.join().unwrap());
+    child.kill().unwrap();
+    child.wait().unwrap();
 }

@@ -2,4 +2,5 @@
 
 mod alerts;
 mod order;
+mod persistent;
 mod unclear;

@@ -3,6 +3,9 @@
 use airgate::sandbox::feishu::{Fault, FaultRule, State};
 use jiff::SignedDuration;
 
+use airgate::server::{Door, Service};
+use tokio::net::TcpListener;
+
 use crate::bed::{Bed, STRANGER, eventually_some, one_account};
 use crate::shared::environment::{APP_SECRET, ENCRYPT_KEY, TOKEN};
 
@@ -56,4 +59,38 @@ async fn health_readiness_and_metrics_follow_the_services_state() {
     for secret in ["main-secret", APP_SECRET, TOKEN, ENCRYPT_KEY] {
         assert!(!text.contains(secret));
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_the_store_is_opened_the_process_is_healthy_and_not_ready() {
+    let bed = Bed::start(one_account()).await;
+    let door = Door::open(TcpListener::bind("127.0.0.1:0").await.unwrap()).unwrap();
+    let url = format!("http://{}", door.address());
+    let client = reqwest::Client::new();
+    let status = async |path: &str| {
+        let answer = client.get(format!("{url}{path}")).send().await.unwrap();
+        (answer.status().as_u16(), answer.text().await.unwrap())
+    };
+    assert_eq!(status("/healthz").await.0, 200);
+    let (code, text) = status("/readyz").await;
+    assert!(code == 503 && text.contains("opening the store"), "{code} {text}");
+    // Feishu pushes the event again.
+    let event = client.post(format!("{url}/feishu/event")).body("{}").send().await.unwrap();
+    assert_eq!(event.status(), 503);
+    let service = Service::start_behind(
+        &bed.config,
+        bed.store.clone(),
+        door,
+        bed.clock.clone(),
+        bed.timeouts,
+    )
+    .unwrap();
+    assert_eq!(status("/healthz").await.0, 200);
+    eventually_some("readiness", || bed.feishu.read(|state| state.requests().next().map(drop)))
+        .await;
+    assert!(!status("/readyz").await.1.contains("opening the store"));
+    let event = client.post(format!("{url}/feishu/event")).body("{}").send().await.unwrap();
+    assert_eq!(event.status(), 401, "the service judges it now");
+    service.stop().await;
+    assert!(client.get(format!("{url}/healthz")).send().await.is_err());
 }

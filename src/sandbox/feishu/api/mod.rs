@@ -5,6 +5,7 @@ use serde_json::json;
 
 use self::request::{Body, Outcome};
 use super::connection;
+use super::console;
 use super::core::Core;
 use super::http::{ApiResponse, Call};
 
@@ -38,6 +39,8 @@ pub(super) fn endpoint(call: &Call) -> &'static str {
         (&Method::GET, ["im", "v1", "chats"]) => "chats",
         (&Method::GET, ["im", "v1", "chats", _]) => "chat",
         (&Method::GET, ["bot", "v3", "info"]) => "bot",
+        (&Method::GET, ["application", "v6", "scopes"]) => "scopes",
+        (&Method::GET, ["application", "v6", "applications", _, "app_versions"]) => "app_versions",
         (&Method::POST, ["im", "v1", "files"]) => "file",
         (&Method::POST, ["bot", "v2", "hook", _]) => "hook",
         _ => "unknown",
@@ -62,6 +65,8 @@ pub(super) async fn answer(core: &Core, endpoint: &str, call: &Call) -> ApiRespo
             "chats" => directory::chats(core, call),
             "chat" => directory::chat(core, call),
             "bot" => directory::bot(core),
+            "scopes" => Ok(console::scopes(core)),
+            "app_versions" => console::versions(core, call),
             "file" => files::upload(core, call).await,
             "hook" => hook::post(core, call),
             "connection.endpoint" => connection::discover(core, call),

@@ -277,6 +277,7 @@ pub fn owed(new: NewMessage, id: u64, uuid: &str) -> OwedMessage {
         attempts: 0,
         first_tried: None,
         last_tried: None,
+        failing_since: None,
         last_error: None,
         alert: new.alert,
         mention_mobiles: new.mention_mobiles,

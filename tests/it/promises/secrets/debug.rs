@@ -2,7 +2,7 @@
 
 use airgate::app::settings::NewSettings;
 use airgate::clock::Clock;
-use airgate::config::{Config, environment};
+use airgate::config::{Config, Events, environment};
 use airgate::domain::{EVENT_WINDOW, SavedSettings};
 use airgate::feishu::{self, CallbackKeys, CallbackVerifier, Content, CustomBot, parse_payload};
 use airgate::store::AccountSecrets;
@@ -36,10 +36,11 @@ async fn debug_output_shows_no_secret() {
         timeout: TIMEOUT,
         upload_timeout: TIMEOUT,
     };
+    let Events::Webhook(secrets) = &config.feishu.events else { panic!("not in webhook mode") };
     let keys = CallbackKeys {
         app_id: APP_ID.to_owned(),
-        encrypt_key: config.feishu.encrypt_key.clone(),
-        verification_token: config.feishu.verification_token.clone(),
+        encrypt_key: secrets.encrypt_key.clone(),
+        verification_token: secrets.verification_token.clone(),
     };
     let secrets = AccountSecrets {
         access_key_id: KEY.to_owned().into(),

@@ -1,0 +1,160 @@
+//! What the app is granted and subscribed to in the developer console. `airgate check` compares the app with this list,
+//! and a test the README.
+
+use super::event::EventType;
+
+/// A scope of the app (权限).
+#[derive(Clone, Copy, Debug)]
+pub struct Scope {
+    /// Any one of these suffices. The first is the narrowest, and the one to ask for.
+    pub any_of: &'static [&'static str],
+    /// Whether airgate does not work without it.
+    pub is_required: bool,
+    /// What it is for.
+    pub enables: &'static str,
+}
+
+impl Scope {
+    /// The scope to ask for.
+    pub fn name(&self) -> &'static str {
+        self.any_of.first().copied().unwrap_or_default()
+    }
+}
+
+/// An event that the app subscribes to (事件).
+#[derive(Clone, Copy, Debug)]
+pub struct Subscription {
+    /// Which.
+    pub event: EventType,
+    /// Whether airgate does not work without it.
+    pub is_required: bool,
+    /// Any one of these scopes is needed for it; empty if none is.
+    pub scopes: &'static [&'static str],
+    /// What it is for.
+    pub enables: &'static str,
+}
+
+const fn required(any_of: &'static [&'static str], enables: &'static str) -> Scope {
+    Scope { any_of, is_required: true, enables }
+}
+
+const fn optional(any_of: &'static [&'static str], enables: &'static str) -> Scope {
+    Scope { any_of, is_required: false, enables }
+}
+
+/// Every scope, those that are required first (docs/platforms/feishu.md §4, §5, §8, §12.1).
+pub static SCOPES: &[Scope] = &[
+    required(
+        &["im:message:send_as_bot", "im:message", "im:message:send"],
+        "send and reply to messages",
+    ),
+    required(
+        &["im:message:update", "im:message", "im:message:send_as_bot"],
+        "update cards that were sent",
+    ),
+    required(&["im:message.p2p_msg:readonly"], "receive direct messages"),
+    required(
+        &["im:message.group_at_msg:readonly", "im:message.group_at_msg.include_bot:readonly"],
+        "receive messages in groups that mention the bot",
+    ),
+    required(&["im:resource"], "upload the files of /export"),
+    required(&["im:chat:read", "im:chat", "im:chat:readonly"], "read the bot's groups"),
+    required(
+        &["im:chat.members:bot_access", "im:chat", "im:chat:readonly"],
+        "learn that the bot was added to a group, or removed from one",
+    ),
+    required(&["contact:user.id:readonly"], "find people by mobile number: alert_mobiles, owners"),
+    required(
+        &[
+            "contact:contact.base:readonly",
+            "contact:contact:readonly_as_app",
+            "contact:contact:access_as_app",
+        ],
+        "read people",
+    ),
+    required(
+        &[
+            "contact:user.base:readonly",
+            "contact:contact:readonly_as_app",
+            "contact:contact:access_as_app",
+        ],
+        "read the names of administrators, viewers and owners",
+    ),
+    optional(
+        &["im:message:readonly", "im:message", "im:message.history:readonly"],
+        "look up in the chat whether an unclear message was delivered, and what was written while the long connection was down",
+    ),
+    optional(&["im:message.group_msg"], "the same in groups"),
+    optional(
+        &[
+            "application:application.app_version:readonly",
+            "application:application:self_manage",
+            "admin:app.info:readonly",
+        ],
+        "let `airgate check` see the subscriptions",
+    ),
+];
+
+/// Every event. `card.action.trigger` is a callback and has a page of its own in the console.
+pub static SUBSCRIPTIONS: &[Subscription] = &[
+    Subscription {
+        event: EventType::Message,
+        is_required: true,
+        scopes: &["im:message.p2p_msg:readonly", "im:message.group_at_msg:readonly"],
+        enables: "commands",
+    },
+    Subscription {
+        event: EventType::BotMenu,
+        is_required: false,
+        scopes: &[],
+        enables: "items of the bot's menu whose event key is a command, like `users`",
+    },
+    Subscription {
+        event: EventType::ChatEntered,
+        is_required: false,
+        scopes: &[],
+        enables: "a welcome card in the direct chat",
+    },
+    Subscription {
+        event: EventType::BotAdded,
+        is_required: false,
+        scopes: &["im:chat.members:bot_access", "im:chat", "im:chat:readonly"],
+        enables: "a welcome card in a group, which shows the group's id",
+    },
+    Subscription {
+        event: EventType::BotRemoved,
+        is_required: false,
+        scopes: &["im:chat.members:bot_access", "im:chat", "im:chat:readonly"],
+        enables: "forget a group that the bot was removed from",
+    },
+    Subscription {
+        event: EventType::ChatDisbanded,
+        is_required: false,
+        scopes: &["im:chat:read", "im:chat", "im:chat:readonly"],
+        enables: "forget a group that was dissolved",
+    },
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_scopes_cover_the_events() {
+        for subscription in SUBSCRIPTIONS {
+            let is_covered = subscription.scopes.is_empty()
+                || SCOPES
+                    .iter()
+                    .any(|scope| scope.is_required && subscription.scopes.contains(&scope.name()));
+            assert!(is_covered, "{}", subscription.event.as_str());
+        }
+    }
+
+    #[test]
+    fn every_event_that_is_handled_is_listed_once() {
+        for event in EventType::ALL.iter().filter(|event| **event != EventType::CardAction) {
+            let listed = SUBSCRIPTIONS.iter().filter(|one| one.event == *event).count();
+            assert_eq!(listed, 1, "{}", event.as_str());
+        }
+    }
+}
