@@ -28,8 +28,8 @@ impl Bot {
         let own_id = self.own_id.for_message(&message).await;
         let read = message.text_for_bot(own_id.as_ref().map(OpenId::as_str));
         let text = match (message.chat_kind, read) {
-            (ChatKind::Direct, read) => read.map(|read| read.text).unwrap_or_default(),
-            (ChatKind::Group, Some(read)) if read.mentioned => read.text,
+            (ChatKind::Direct, read) => read.map(|read| read.words()).unwrap_or_default(),
+            (ChatKind::Group, Some(read)) if read.mentioned => read.words(),
             (ChatKind::Group, _) => return Ok(Reaction::Ignored),
         };
         let mut keys = vec![format!("m:{message_id}")];

@@ -20,6 +20,7 @@ mod fields;
 mod http;
 mod message;
 mod rejection;
+mod text;
 mod token;
 mod webhook;
 
@@ -38,6 +39,7 @@ pub use error::{
     UPLOAD_ENDPOINT,
 };
 pub use event::{Event, EventKind, EventType, Incoming, parse_payload};
-pub use message::{ChatKind, Mention, MessageReceived, OwnContent, OwnMessage, TextForBot};
+pub use message::{ChatKind, MessageReceived, OwnContent, OwnMessage};
 pub use rejection::{Malformed, Rejection, Unauthorized};
+pub use text::{Mention, Piece, TextForBot};
 pub use webhook::{CustomBot, WEBHOOK_BODY_LIMIT};

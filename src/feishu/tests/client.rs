@@ -11,7 +11,7 @@ use super::stub::{Reply, Stub};
 use crate::clock::Clock;
 use crate::feishu::{
     BotInfo, ChatInfo, ChatKind, ChatStatus, Client, ClientConfig, Content, Disposition, Error,
-    MessagePage, Recipient, SentMessage, TextForBot,
+    MessagePage, Piece, Recipient, SentMessage, TextForBot,
 };
 
 pub(super) fn client(stub: &Stub, clock: Clock) -> Client {
@@ -80,7 +80,8 @@ async fn a_chats_history_is_read_page_by_page() {
             (message.message_id.as_str(), message.sender_is_user, text)
         })
         .collect();
-    let text = TextForBot { mentioned: true, text: "/users".to_owned() };
+    let pieces = vec![Piece::Words("/users".to_owned())];
+    let text = TextForBot { mentioned: true, pieces };
     assert_eq!(read, [("om_1", true, Some(text)), ("om_3", false, None), ("om_4", true, None)]);
     let first = &page.messages[0];
     assert_eq!((first.sender_open_id.as_str(), first.chat_id.as_str()), ("ou_1", "oc_1"));

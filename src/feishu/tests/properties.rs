@@ -154,17 +154,35 @@ proptest! {
         }
     }
 
+    /// Names and labels are made of letters that the author does not type.
     #[test]
-    fn the_bots_reading_of_a_text_never_panics(text in "(@_user_[0-9]{1,2}|@|[a 世🔥]){0,20}") {
+    fn only_what_the_author_typed_becomes_words(
+        text in "(@_user_[0-9]{1,2}|@_all|@|\\[|\\]\\(|\\]\\(https://[xyz]*\\)|[a 世🔥\n]){0,20}",
+        name in "[N @_]{0,10}",
+        label in "[L 9]{1,8}",
+        post in any::<bool>(),
+    ) {
+        let link = format!("[{label}](https://x.cn)");
+        let (kind, content) = if post {
+            ("post", json!({"title": text, "content": [[
+                {"tag": "text", "text": text}, {"tag": "at", "user_id": "@_user_10", "user_name": name},
+                {"tag": "at", "user_id": "@_user_77", "user_name": name}, {"tag": "text", "text": link},
+                {"tag": "a", "text": label, "href": "https://x.cn"}, {"tag": "odd", "text": name}]]}))
+        } else {
+            ("text", json!({"text": format!("{text} {link} @_user_10")}))
+        };
         let event = json!({
             "sender": {"sender_id": {"open_id": "ou_a"}},
-            "message": {"message_id": "om", "chat_id": "oc", "message_type": "text",
-                "content": json!({"text": text}).to_string(),
-                "mentions": [{"key": "@_user_1", "id": {"open_id": "ou_bot"}, "name": "机"},
-                             {"key": "@_user_10", "id": {"open_id": "ou_x"}, "name": "X"}]},
+            "message": {"message_id": "om", "chat_id": "oc", "message_type": kind,
+                "content": content.to_string(),
+                "mentions": [{"key": "@_user_1", "id": {"open_id": "ou_bot"}, "name": name},
+                             {"key": "@_user_10", "id": {"open_id": "ou_x"}, "name": name}]},
         });
         let message = crate::feishu::message::MessageReceived::parse(&event, now()).unwrap();
         let heard = message.text_for_bot(Some("ou_bot")).unwrap();
-        prop_assert!(!heard.text.contains("@_user_10"));
+        let words = heard.words();
+        prop_assert!(!words.contains(['N', 'L', '9']) || text.contains('9'), "{words:?}");
+        prop_assert!(!words.contains("@_user_10"), "{words:?}");
+        prop_assert!(heard.mentioned);
     }
 }
