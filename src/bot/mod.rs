@@ -43,6 +43,6 @@ mod roles;
 
 pub use actions::{ACTIONS, Chat, Form, Op, Request, Row};
 pub use catch_up::CatchUpError;
-pub use reaction::Reaction;
+pub use reaction::{HandleError, Reaction};
 pub use roles::Roles;
 pub use state::{Bot, Parts};
