@@ -218,7 +218,7 @@ declare! {
             "Address for billing calls. `http://` only for loopback hosts.";
         REGION = "region", Text, Default("\"cn-beijing\""),
             "Region that requests are signed for.";
-        QPS = "qps", Number(1, 1000), Default("5"),
+        QPS = "qps", Number(1, 1000), Default("4"),
             "Maximum calls per second per account, IAM and billing together. 5 is the billing API's limit.";
     }
     "store", "Where state is kept: a single file." => {

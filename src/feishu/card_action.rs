@@ -18,7 +18,8 @@ pub struct CardAction {
     pub message_id: Option<String>,
     /// The chat that the message is in.
     pub chat_id: Option<String>,
-    /// The callback value that the card gave the component; empty where there was none, or where it was not an object.
+    /// The callback value that the card gave the component; empty where there was none, or where it was neither an object
+    /// nor the text of one. A submitted form may come without it: [`CardAction::name`] says then which button it was.
     pub value: Map<String, Value>,
     /// The component's name.
     pub name: Option<String>,
@@ -52,13 +53,22 @@ impl CardAction {
     pub(super) fn parse(event: &Value, payload: &Value) -> Option<Self> {
         let action = event.get("action").filter(|action| action.is_object())?;
         let context = |field| {
-            [event, payload]
+            [event.get("context"), payload.get("context"), Some(event)]
                 .into_iter()
-                .filter_map(|outer| outer.get("context"))
+                .flatten()
                 .find_map(|context| string(context, field))
         };
+        let operator = event.get("operator")?;
         Some(Self {
-            operator_open_id: string(event.get("operator")?, "open_id")?,
+            // The ids stand in `operator` itself, or one level deeper as in other events.
+            operator_open_id: [
+                Some(operator),
+                operator.get("user_id"),
+                operator.get("operator_id"),
+            ]
+            .into_iter()
+            .flatten()
+            .find_map(|ids| string(ids, "open_id"))?,
             message_id: context("open_message_id"),
             chat_id: context("open_chat_id"),
             value: object(action, "value"),
@@ -80,6 +90,7 @@ impl CardAction {
 fn object(action: &Value, field: &str) -> Map<String, Value> {
     match action.get(field) {
         Some(Value::Object(fields)) => fields.clone(),
+        Some(Value::String(text)) => serde_json::from_str(text).unwrap_or_default(),
         _ => Map::new(),
     }
 }
@@ -111,7 +122,7 @@ mod tests {
 
         let odd = parse(json!({
             "operator": {"open_id": "ou_a", "user_id": null}, "token": null,
-            "action": {"value": "{\"action\":\"x\"}", "tag": 3, "form_value": null, "option": 5,
+            "action": {"value": "{\"action\":", "tag": 3, "form_value": null, "option": 5,
                        "input_value": ""},
             "context": null,
         }))
@@ -135,11 +146,55 @@ mod tests {
     }
 
     #[test]
+    fn the_value_may_be_the_text_of_an_object() {
+        for (value, action) in [
+            (json!({"action": "x"}), Some("x")),
+            (json!("{\"action\":\"x\"}"), Some("x")),
+            (json!("x"), None),
+            (json!("[1]"), None),
+            (json!(["x"]), None),
+            (json!(null), None),
+        ] {
+            let event = json!({"operator": {"open_id": "ou_a"}, "action": {"value": value}});
+            let parsed = parse(event).unwrap();
+            assert_eq!(parsed.value.get("action").and_then(Value::as_str), action, "{value}");
+        }
+    }
+
+    #[test]
+    fn a_submit_may_name_its_button_only() {
+        let submit = parse(json!({"operator": {"open_id": "ou_a"}, "action":
+            {"tag": "button", "name": "quota.allocate", "form_value": {"amount": "5"}}}))
+        .unwrap();
+        assert_eq!(submit.name.as_deref(), Some("quota.allocate"));
+        assert!(submit.value.is_empty());
+        assert_eq!(submit.form["amount"], "5");
+    }
+
+    #[test]
+    fn the_operator_is_found_on_either_level() {
+        for operator in [
+            json!({"open_id": "ou_a", "user_id": "e33ggbyz"}),
+            json!({"user_id": {"open_id": "ou_a", "user_id": "e33ggbyz"}}),
+            json!({"operator_id": {"open_id": "ou_a"}}),
+            json!({"open_id": "", "user_id": {"open_id": "ou_a"}}),
+        ] {
+            let click = parse(json!({"operator": operator, "action": {"tag": "button"}}));
+            assert_eq!(click.unwrap().operator_open_id, "ou_a", "{operator}");
+        }
+    }
+
+    #[test]
     fn the_context_may_stand_beside_the_event() {
         let event = json!({"operator": {"open_id": "ou_a"}, "action": {"tag": "checker"}});
         let context = json!({"open_message_id": "om_1", "open_chat_id": "oc_1"});
         let outside = json!({"host": "im_message", "context": context, "event": event});
         let action = CardAction::parse(&event, &outside).unwrap();
+        assert_eq!(action.message_id.as_deref(), Some("om_1"));
+        assert_eq!(action.chat_id.as_deref(), Some("oc_1"));
+        let flat = json!({"operator": {"open_id": "ou_a"}, "action": {"tag": "button"},
+                          "open_message_id": "om_1", "open_chat_id": "oc_1"});
+        let action = CardAction::parse(&flat, &json!({})).unwrap();
         assert_eq!(action.message_id.as_deref(), Some("om_1"));
         assert_eq!(action.chat_id.as_deref(), Some("oc_1"));
     }

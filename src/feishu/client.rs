@@ -396,6 +396,8 @@ impl Client {
             .append_pair("start_time", &since.as_second().to_string())
             .extend_pairs(until.map(|until| ("end_time", until)))
             .append_pair("sort_type", "ByCreateTimeAsc")
+            // Without it, JSON 2.0 cards come flattened, and some without their title.
+            .append_pair("card_msg_content_type", "raw_card_content")
             .append_pair("page_size", MESSAGES_PER_CALL)
             .extend_pairs(page.map(|page| ("page_token", page)));
         let answer = self.call("chat_messages", Method::GET, url, None).await?;

@@ -77,7 +77,7 @@ pub struct PlatformError {
     pub code: i64,
     /// The platform's message, cut to 400 characters.
     pub msg: String,
-    /// The `ErrCode` inside the message of 230099 ("card refused"), which wraps another error.
+    /// The `ErrCode` inside the message of 230099 or 11246 ("card refused"), which wrap another error.
     pub inner_code: Option<i64>,
     /// `X-Tt-Logid`: the platform's id of the request, for Feishu's support.
     pub log_id: Option<String>,
@@ -97,7 +97,10 @@ pub enum Disposition {
     Unclear,
     /// The app's id, secret, token or address is not accepted: nothing works until an administrator fixes it.
     Credentials,
-    /// The chat is dissolved, or the bot is no longer in it.
+    /// The app lacks a scope, or its bot is switched off, which passes: an administrator grants it, or a new version of the
+    /// app is being released. Retry with back-off and tell.
+    NotPermitted,
+    /// The chat is dissolved or unknown, or the bot is no longer in it.
     ChatGone,
     /// The bot cannot reach this person, who is outside its availability, has resigned or has blocked its messages.
     RecipientUnreachable,
@@ -105,7 +108,7 @@ pub enum Disposition {
     MessageGone,
     /// The card is older than 14 days and cannot be updated: send a new one.
     TooOldToUpdate,
-    /// Refused for good: the request is wrong, or a policy or a missing scope forbids it.
+    /// Refused for good: the request is wrong, or a policy forbids it.
     Refused,
 }
 
@@ -187,6 +190,12 @@ impl Error {
         }
     }
 
+    /// Returns whether a card was refused because of a person that it mentions or offers: one who left, or whom the app
+    /// never knew, takes the whole card along (docs/platforms/feishu.md §4.7).
+    pub fn is_about_person_in_card(&self) -> bool {
+        matches!(self, Self::Platform(error) if error.inner_code == Some(100290))
+    }
+
     /// Returns whether the tenant token was refused, so that a fresh one may help.
     pub(super) fn is_token_invalid(&self) -> bool {
         matches!(self.code(), Some(99991663 | 99991664 | 99991671))
@@ -198,6 +207,7 @@ impl Error {
             Disposition::RetryAfter(_) => "throttled",
             Disposition::RetryLater | Disposition::Unclear => "error",
             Disposition::Credentials
+            | Disposition::NotPermitted
             | Disposition::ChatGone
             | Disposition::RecipientUnreachable
             | Disposition::MessageGone
@@ -217,12 +227,14 @@ impl PlatformError {
         let wait = |least: Duration| {
             Disposition::RetryAfter(self.retry_after.map_or(least, |wait| wait.max(least)))
         };
-        // 230099 wraps the card service's error, which is the actual reason.
+        // 230099 and 11246 wrap the card service's error, which is the actual reason.
         match self.inner_code.unwrap_or(self.code) {
             // Somebody is using this JSON 2.0 card right now. 11310 has other meanings too, which only the
             // message tells apart.
             200810 => return wait(DEFAULT_WAIT),
             11310 if self.msg.contains("card action is lock") => return wait(DEFAULT_WAIT),
+            // The custom bot's own words for a failure on its side (docs/platforms/feishu.md §4.7).
+            11246 if self.msg.contains("Service Internal Error") => return Disposition::RetryLater,
             _ => {}
         }
         match self.code {
@@ -246,10 +258,18 @@ impl PlatformError {
             | 99991673
             | 99991677
             | 99991679
+            | 234002
             | 19021 => Disposition::Credentials,
-            230002 | 232009 | 232010 | 232011 | 19001 => Disposition::ChatGone,
-            230013 | 230029 | 230038 | 230053 => Disposition::RecipientUnreachable,
-            230011 | 230050 | 230110 => Disposition::MessageGone,
+            99991672 | 230006 | 230027 | 232025 | 232034 | 234007 => Disposition::NotPermitted,
+            230002 | 232006 | 232009 | 232010 | 232011 | 99992355 | 99992356 | 19001 => {
+                Disposition::ChatGone
+            }
+            230013 | 230029 | 230038 | 230053 | 99992351 | 99992361 => {
+                Disposition::RecipientUnreachable
+            }
+            230011 | 230019 | 230050 | 230110 | 231003 => Disposition::MessageGone,
+            // Unknown. Of a new message, the same words can only be about the recipient.
+            99992354 if self.endpoint != SEND_ENDPOINT => Disposition::MessageGone,
             230031 => Disposition::TooOldToUpdate,
             _ => match self.status {
                 429 => wait(DEFAULT_WAIT),
@@ -260,9 +280,9 @@ impl PlatformError {
     }
 }
 
-/// Returns the reason inside 230099: `… ext=ErrCode: 11310; ErrPath: …; ErrMsg: …`.
+/// Returns the reason inside 230099 or 11246: `… ext=ErrCode: 11310; ErrPath: …; ErrMsg: …`.
 pub(super) fn inner_code(code: i64, msg: &str) -> Option<i64> {
-    if code != 230099 {
+    if !matches!(code, 230099 | 11246) {
         return None;
     }
     let (_, after) = msg.split_once("ErrCode:")?;
@@ -313,6 +333,11 @@ mod tests {
             (400, 230002, "", ChatGone),
             (400, 232009, "", ChatGone),
             (400, 232011, "", ChatGone),
+            (400, 232006, "", ChatGone),
+            (400, 99992355, "", ChatGone),
+            (400, 99992356, "", ChatGone),
+            (400, 99992351, "", RecipientUnreachable),
+            (400, 99992361, "", RecipientUnreachable),
             (400, 230013, "", RecipientUnreachable),
             (400, 230029, "", RecipientUnreachable),
             (400, 230053, "", RecipientUnreachable),
@@ -322,7 +347,18 @@ mod tests {
             (400, 230031, "", TooOldToUpdate),
             (400, 230001, "ext=receive_id", Refused),
             (400, 230025, "", Refused),
-            (400, 99991672, "scope", Refused),
+            (400, 230018, "", Refused),
+            (400, 230035, "", Refused),
+            // Granted a minute later.
+            (400, 99991672, "scope", NotPermitted),
+            (400, 230006, "", NotPermitted),
+            (400, 230027, "", NotPermitted),
+            (400, 232025, "", NotPermitted),
+            (400, 232034, "", NotPermitted),
+            (400, 234007, "", NotPermitted),
+            (401, 234002, "", Credentials),
+            (200, 11246, "ErrCode: 200410; ErrMsg: action components are not allowed", Refused),
+            (200, 11246, "Service Internal Error", RetryLater),
             (
                 400,
                 230099,
@@ -338,6 +374,28 @@ mod tests {
             let error = platform(status, code, msg);
             assert_eq!(error.disposition(), disposition, "{error}");
         }
+    }
+
+    #[test]
+    fn a_message_may_be_gone_in_many_words() {
+        for code in [230011, 230019, 230050, 230110, 231003, 99992354] {
+            for endpoint in [REPLY_ENDPOINT, UPDATE_ENDPOINT] {
+                let Error::Platform(mut error) = platform(400, code, "") else { panic!() };
+                error.endpoint = endpoint;
+                assert_eq!(error.disposition(), Disposition::MessageGone, "{code} {endpoint}");
+            }
+        }
+        // A new message answers nothing that could be gone.
+        assert_eq!(platform(400, 99992354, "").disposition(), Disposition::Refused);
+    }
+
+    #[test]
+    fn a_card_refused_for_a_person_is_recognised_in_both_envelopes() {
+        let msg = "Failed to create card content, ext=ErrCode: 100290; ErrMsg: invalid user; ";
+        for (code, found) in [(230099, true), (11246, true), (230001, false)] {
+            assert_eq!(platform(400, code, msg).is_about_person_in_card(), found, "{code}");
+        }
+        assert!(!platform(400, 230099, "ErrCode: 11310; ").is_about_person_in_card());
     }
 
     #[test]

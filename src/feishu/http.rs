@@ -7,7 +7,7 @@ use reqwest::header::HeaderMap;
 use reqwest::{RequestBuilder, Response, Url};
 use serde_json::Value;
 
-use super::error::{Error, PlatformError, inner_code};
+use super::error::{Error, PlatformError, WEBHOOK_ENDPOINT, inner_code};
 use crate::address;
 
 /// The API's responses are far smaller; anything larger does not come from it.
@@ -146,14 +146,11 @@ async fn attempt(
     };
     let body: Value =
         serde_json::from_slice(&bytes).map_err(|_| unreadable("the answer is not JSON"))?;
-    let code = body
-        .get("code")
-        .and_then(Value::as_i64)
-        .ok_or_else(|| unreadable("the answer has no code"))?;
+    let (code, msg) =
+        verdict(endpoint, &body).ok_or_else(|| unreadable("the answer has no code"))?;
     if code == 0 {
         return Ok(Envelope { endpoint, status, log_id, body });
     }
-    let msg = body.get("msg").and_then(Value::as_str).unwrap_or_default();
     Err(Box::new(PlatformError {
         endpoint,
         status,
@@ -164,6 +161,19 @@ async fn attempt(
         retry_after,
     })
     .into())
+}
+
+/// Returns code and message of a response. A custom bot may answer in an older form with `StatusCode` and
+/// `StatusMessage`, which count only where there is no `code` (docs/platforms/feishu.md §6).
+fn verdict<'b>(endpoint: &str, body: &'b Value) -> Option<(i64, &'b str)> {
+    let forms: &[(&str, &str)] = if endpoint == WEBHOOK_ENDPOINT {
+        &[("code", "msg"), ("StatusCode", "StatusMessage")]
+    } else {
+        &[("code", "msg")]
+    };
+    let (code, msg) = forms.iter().find(|(code, _)| body.get(*code).is_some())?;
+    let msg = body.get(*msg).and_then(Value::as_str).unwrap_or_default();
+    Some((body.get(*code)?.as_i64()?, msg))
 }
 
 /// Returns the body; `None` if it is over the limit.

@@ -47,11 +47,12 @@ pub struct OwnMessage {
     pub content: OwnContent,
 }
 
-/// The content of an own message in the history, which shows only the title of a JSON 2.0 card.
+/// The content of an own message in the history.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum OwnContent {
-    /// A card's title; empty if it has none.
-    Card(String),
+    /// A card, by its title. `None` means that the history does not show it: the card cannot be told from others, and it
+    /// may well be the one that is looked for.
+    Card(Option<String>),
     /// A file's name.
     File(String),
     /// Anything else.
@@ -72,17 +73,44 @@ impl OwnMessage {
             .and_then(|body| string(body, "content"))
             .and_then(|content| serde_json::from_str(&content).ok())
             .unwrap_or_default();
-        let text = |name: &str| string(&content, name).unwrap_or_default();
         Some(Self {
             message_id: string(item, "message_id")?,
             parent_id: string(item, "parent_id").filter(|parent| !parent.is_empty()),
             content: match string(item, "msg_type").as_deref() {
-                Some("interactive") => OwnContent::Card(text("title")),
-                Some("file") => OwnContent::File(text("file_name")),
+                Some("interactive") => OwnContent::Card(card_title(&content)),
+                Some("file") => OwnContent::File(string(&content, "file_name").unwrap_or_default()),
                 _ => OwnContent::Other,
             },
         })
     }
+}
+
+/// Returns the title of a card in any of the forms in which the history shows cards (docs/platforms/feishu.md §4.8): the
+/// raw form around its JSON, the JSON as it was sent, or the flattened form.
+fn card_title(content: &Value) -> Option<String> {
+    let inner = match content.get("json_card") {
+        Some(Value::String(text)) => Some(serde_json::from_str(text).ok()?),
+        Some(card @ Value::Object(_)) => Some(card.clone()),
+        _ => None,
+    };
+    let card: &Value = inner.as_ref().unwrap_or(content);
+    let title = [card.pointer("/header/property/title"), card.pointer("/header/title")]
+        .into_iter()
+        .flatten()
+        .find_map(|title| title_text(title, TITLE_DEPTH));
+    title.or_else(|| string(card, "title"))
+}
+
+/// How deep the raw form may hide the text of a title.
+const TITLE_DEPTH: u32 = 4;
+
+/// Finds the `content` of a title. The raw form puts it at an undocumented depth.
+fn title_text(title: &Value, depth: u32) -> Option<String> {
+    if let Some(text) = string(title, "content") {
+        return Some(text);
+    }
+    let deeper = depth.checked_sub(1)?;
+    title.as_object()?.values().find_map(|inner| title_text(inner, deeper))
 }
 
 impl MessageReceived {

@@ -12,7 +12,7 @@ pub enum Unauthorized {
     /// An Encrypt Key is set and the body is not encrypted.
     #[error("the body is not encrypted though an Encrypt Key is set")]
     NotEncrypted,
-    /// The body is encrypted, and no Encrypt Key is set or a different one.
+    /// The body is encrypted, and no Encrypt Key is set or a different one. With the right key there is JSON inside.
     #[error("the body cannot be decrypted")]
     Undecryptable,
     /// Missing or not ours: the Verification Token differs from the console's.
@@ -26,7 +26,7 @@ pub enum Unauthorized {
 /// Why a request cannot be understood; answer HTTP 400.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Malformed {
-    /// The body, or its decrypted content, is not JSON.
+    /// The body is not JSON.
     #[error("the body is not JSON")]
     NotJson,
     /// JSON, but neither an event nor a url_verification. This includes old-style callbacks

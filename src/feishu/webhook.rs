@@ -50,7 +50,7 @@ impl CustomBot {
     /// Posts a card. There is no idempotency key, so a retry after an unclear outcome may post it twice. `now` goes into
     /// the signature; the platform accepts it within an hour of its own clock.
     ///
-    /// Only `code` decides about success: errors come with HTTP 200.
+    /// Only the code decides about success: errors come with HTTP 200.
     pub async fn send_card(&self, card: &Value, now: Timestamp) -> Result<(), Error> {
         let body = self.body(card, now);
         if body.len() > WEBHOOK_BODY_LIMIT {

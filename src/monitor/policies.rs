@@ -187,7 +187,7 @@ impl Policies {
                 match held.iter().find(|held| holds(held)) {
                     Some(held) => {
                         grant.state = GrantState::Held;
-                        grant.kind = Some(held.kind);
+                        grant.kind = Some(held.kind.clone());
                     }
                     None => {
                         grant.state = GrantState::Attaching;
@@ -207,9 +207,9 @@ impl Policies {
         grant: &Grant,
     ) -> Result<(), StoreError> {
         let username = owed.user.username.as_str();
-        let mut kind = grant.kind.unwrap_or(PolicyKind::System);
+        let mut kind = grant.kind.clone().unwrap_or(PolicyKind::System);
         loop {
-            let attached = api.attach_policy(username, &policy_of(owed, grant, kind)).await;
+            let attached = api.attach_policy(username, &policy_of(owed, grant, kind.clone())).await;
             let to = match attached {
                 Ok(()) => Ok(To::State(GrantState::Attached)),
                 Err(error) if is_attached_already(&error) => Ok(To::State(GrantState::Attached)),
@@ -240,7 +240,8 @@ impl Policies {
         owed: &Authorisation,
         grant: &Grant,
     ) -> Result<(), StoreError> {
-        let policy = policy_of(owed, grant, grant.kind.unwrap_or(PolicyKind::System));
+        let kind = grant.kind.clone().unwrap_or(PolicyKind::System);
+        let policy = policy_of(owed, grant, kind);
         let to = match api.detach_policy(owed.user.username.as_str(), &policy).await {
             Ok(()) => Ok(To::Gone),
             // Not attached, or the user or the project is gone: nothing to detach.
@@ -268,7 +269,7 @@ impl Policies {
                     return true;
                 }
                 match &step.to {
-                    Ok(To::Kind(kind)) => grant.kind = Some(*kind),
+                    Ok(To::Kind(kind)) => grant.kind = Some(kind.clone()),
                     _ if grant.state != step.from => {}
                     Ok(To::Gone) => return false,
                     Ok(To::State(state)) => {

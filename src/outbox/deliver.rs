@@ -147,9 +147,10 @@ impl Outbox {
             Disposition::RetryAfter(pause) => {
                 Some(BACKOFF_UNDER_A_LIMIT.retry_no_sooner(pause, owed.attempts, now))
             }
-            Disposition::RetryLater | Disposition::Unclear | Disposition::Credentials => {
-                Some(BACKOFF.retry_at(owed.attempts, now))
-            }
+            Disposition::RetryLater
+            | Disposition::Unclear
+            | Disposition::Credentials
+            | Disposition::NotPermitted => Some(BACKOFF.retry_at(owed.attempts, now)),
             Disposition::ChatGone
             | Disposition::RecipientUnreachable
             | Disposition::MessageGone

@@ -25,6 +25,7 @@ fn key(disposition: Disposition) -> &'static str {
         Disposition::RetryLater => "delivery.down",
         Disposition::Unclear => "delivery.unclear",
         Disposition::Credentials => "delivery.credentials",
+        Disposition::NotPermitted => "delivery.not_permitted",
         Disposition::ChatGone => "delivery.chat_gone",
         Disposition::RecipientUnreachable => "delivery.unreachable",
         Disposition::MessageGone => "delivery.message_gone",

@@ -137,9 +137,9 @@ impl Outbox {
             Dispatch::File { name, .. } => OwnContent::File(name.clone()),
             Dispatch::Secret { person, sealed, .. } => {
                 let card = secrets::opened(&self.parts.store, person, sealed).await?;
-                OwnContent::Card(title(card.expose_secret()))
+                OwnContent::Card(Some(title(card.expose_secret())))
             }
-            dispatch => OwnContent::Card(title(dispatch.card())),
+            dispatch => OwnContent::Card(Some(title(dispatch.card()))),
         };
         Ok(Likeness { parent, content })
     }

@@ -10,6 +10,7 @@ mod endpoint;
 mod envelope;
 mod error;
 mod iam;
+mod identity;
 mod paging;
 mod policies;
 mod projects;
@@ -26,5 +27,6 @@ pub use client::{
 pub use envelope::{ApiResponse, open as open_response};
 pub use error::{Error, ErrorKind, TransportFault};
 pub use iam::{AccessKey, IamUser, KeyStatus, LoginAccess};
+pub use identity::AccountNumber;
 pub use projects::Project;
 pub use users::{NewAccessKey, NewIamUser};

@@ -59,8 +59,8 @@ pub(super) enum Meaning<'f> {
         /// The number of parts, at least 1.
         sum: usize,
     },
-    /// A frame without a reply: the platform's pings, types that no official client handles (`card` among them), and data
-    /// frames without the headers of a part.
+    /// A frame without a reply: the platform's pings, types that are not known, and data frames without the headers of a
+    /// part.
     Other,
 }
 
@@ -101,7 +101,9 @@ impl Frame {
         let number = |key| self.header(key)?.parse::<usize>().ok();
         match (self.method, self.header("type")) {
             (Some(CONTROL), Some("pong")) => Meaning::Pong,
-            (Some(DATA), Some("event")) => {
+            // Card callbacks come as `event`; the official clients know `card` too, but handle it nowhere
+            // (docs/platforms/feishu.md §13).
+            (Some(DATA), Some("event" | "card")) => {
                 match (self.header("message_id"), number("seq"), number("sum")) {
                     (Some(message_id), Some(seq), Some(sum)) if seq < sum => {
                         Meaning::Part { message_id, seq, sum }

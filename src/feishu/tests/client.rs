@@ -11,7 +11,7 @@ use super::stub::{Reply, Stub};
 use crate::clock::Clock;
 use crate::feishu::{
     BotInfo, ChatInfo, ChatKind, ChatStatus, Client, ClientConfig, Content, Disposition, Error,
-    MessagePage, Piece, Recipient, SentMessage, TextForBot,
+    MessagePage, OwnContent, Piece, Recipient, SentMessage, TextForBot,
 };
 
 pub(super) fn client(stub: &Stub, clock: Clock) -> Client {
@@ -92,8 +92,44 @@ async fn a_chats_history_is_read_page_by_page() {
     assert_eq!(page, MessagePage { messages: Vec::new(), next: None });
     let paths: Vec<String> = stub.requests().into_iter().map(|request| request.path).collect();
     let path = "/open-apis/im/v1/messages?container_id_type=chat&container_id=oc_1&start_time=1699999999\
-                &sort_type=ByCreateTimeAsc&page_size=50";
+                &sort_type=ByCreateTimeAsc&card_msg_content_type=raw_card_content&page_size=50";
     assert_eq!(paths, [path.to_owned(), format!("{path}&page_token=next%3D%26"), path.to_owned()]);
+}
+
+#[tokio::test]
+async fn the_title_of_an_own_card_is_read_in_every_form() {
+    let (stub, client) = start().await;
+    let sent =
+        json!({"schema": "2.0", "header": {"title": {"tag": "plain_text", "content": "额度"}}});
+    let raw = json!({"header": {"property": {"title": {"property": {"content": "额度"}}}}});
+    let title = Some("额度".to_owned());
+    let forms = [
+        (json!({"json_card": raw.to_string(), "json_attachment": "{}"}), title.clone()),
+        (json!({"json_card": sent.to_string()}), title.clone()),
+        (json!({"json_card": sent}), title.clone()),
+        (sent.clone(), title.clone()),
+        (json!({"title": "额度", "elements": [[]]}), title),
+        // Cannot be told: not the same as a card without a title.
+        (json!({"title": null, "elements": [[]]}), None),
+        (json!({"elements": [[]]}), None),
+        (json!({"json_card": "not JSON"}), None),
+        (json!({"json_card": "{}"}), None),
+        (json!(null), None),
+    ];
+    let items: Vec<Value> = forms
+        .iter()
+        .map(|(content, _)| {
+            json!({"message_id": "om_1", "msg_type": "interactive", "body": {"content": content.to_string()},
+                   "sender": {"id": "cli_1", "id_type": "app_id"}})
+        })
+        .collect();
+    stub.reply_ok(json!({"code": 0, "data": {"has_more": false, "items": items}}));
+    let (since, until) = (Timestamp::UNIX_EPOCH, Timestamp::UNIX_EPOCH);
+    let page = client.own_messages("oc_1", since, until, None).await.unwrap();
+    let read: Vec<_> = page.messages.into_iter().map(|message| message.content).collect();
+    let expected: Vec<_> = forms.into_iter().map(|(_, title)| OwnContent::Card(title)).collect();
+    assert_eq!(read, expected);
+    assert!(stub.requests()[0].path.contains("card_msg_content_type=raw_card_content"));
 }
 
 #[tokio::test]

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::{APP_ID, MAX_AGE, TOKEN, headers, verifier};
-use crate::feishu::{EventKind, Incoming, crypto, parse_payload};
+use crate::feishu::{EventKind, Incoming, Rejection, Unauthorized, crypto, parse_payload};
 
 const KEY: &str = "kZ3vQm8Xw1Lr5Tn0Yb7Hc2Jd9Fg4Sa6P";
 
@@ -142,6 +142,24 @@ proptest! {
         let at = flip.index(changed.len());
         changed[at] ^= 1 << bit;
         prop_assert!(verifier(KEY, TOKEN).open(&given, &changed, now()).is_err());
+    }
+
+    /// Whether the padding happens to be right is chance, and must not decide about the answer.
+    #[test]
+    fn what_another_key_encrypted_is_always_unauthorised(
+        blocks in prop::collection::vec(any::<u8>(), 16..200),
+        plain in prop::collection::vec(any::<u8>(), 0..40),
+    ) {
+        let undecryptable = Err(Rejection::Unauthorized(Unauthorized::Undecryptable));
+        let whole = blocks.len() / 16 * 16;
+        let sealed = STANDARD.encode(&blocks[..whole]);
+        // The second body has right padding, around what is hardly ever JSON.
+        let plain = [&[b'<'], &plain[..]].concat();
+        for sealed in [sealed, encrypt(&plain, [7; 16])] {
+            let body = json!({ "encrypt": sealed }).to_string();
+            let opened = verifier(KEY, TOKEN).open(&signed(&body), body.as_bytes(), now());
+            prop_assert_eq!(opened, undecryptable.clone());
+        }
     }
 
     #[test]

@@ -47,6 +47,20 @@ async fn cards_are_signed_if_a_secret_is_set() {
 }
 
 #[tokio::test]
+async fn a_success_is_understood_in_the_older_form_too() {
+    let (stub, bot) = start(None).await;
+    for answer in [
+        json!({"StatusCode": 0, "StatusMessage": "success"}),
+        json!({"Extra": null, "StatusCode": 0, "StatusMessage": "success"}),
+        json!({"code": 0, "data": {}, "msg": "success"}),
+        json!({"StatusCode": 1, "code": 0}),
+    ] {
+        stub.reply_ok(answer.clone());
+        assert!(bot.send_card(&json!({}), now()).await.is_ok(), "{answer}");
+    }
+}
+
+#[tokio::test]
 async fn responses_are_judged_by_their_code_alone() {
     let card = json!({});
     let second = std::time::Duration::from_secs(5);
@@ -65,7 +79,12 @@ async fn responses_are_judged_by_their_code_alone() {
             Reply::json(200, json!({"code": 9499, "msg": "Bad Request", "StatusCode": 0})),
             Disposition::Refused,
         ),
-        (Reply::json(200, json!({"StatusCode": 0})), Disposition::Unclear),
+        (
+            Reply::json(200, json!({"StatusCode": 19024, "StatusMessage": "Key Words Not Found"})),
+            Disposition::Refused,
+        ),
+        (Reply::json(200, json!({"code": "0", "StatusCode": 0})), Disposition::Unclear),
+        (Reply::json(200, json!({"StatusMessage": "success"})), Disposition::Unclear),
         (Reply::bytes(200, "ok"), Disposition::Unclear),
         (Reply::bytes(307, "").header("location", "http://127.0.0.1:1/"), Disposition::Refused),
     ] {

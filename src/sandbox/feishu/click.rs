@@ -8,6 +8,7 @@ use super::core::{Change, TENANT};
 use super::form::{self, ClickAction, NoSuchComponent};
 use super::handle::FakeFeishu;
 use super::http::Reply;
+use super::quirks::{Quirks, Unticked};
 use super::state::{CARD_LIFE, Message, Sender};
 use super::{cards, wire};
 
@@ -41,11 +42,40 @@ impl ClickResult {
     }
 }
 
+/// The action as it arrives.
+fn quirky(action: ClickAction, quirks: &Quirks) -> ClickAction {
+    let value = match action.value {
+        Some(_) if quirks.submits_lack_value && action.form_value.is_some() => None,
+        Some(value) if quirks.values_are_text => Some(Value::from(value.to_string())),
+        value => value,
+    };
+    let form_value = action.form_value.map(|form| quirky_form(form, quirks));
+    ClickAction { value, form_value, ..action }
+}
+
+fn quirky_form(mut form: Map<String, Value>, quirks: &Quirks) -> Map<String, Value> {
+    form.retain(|_, value| match value {
+        Value::Bool(false) => quirks.unticked != Unticked::Missing,
+        Value::String(text) => !(text.is_empty() && quirks.empty_fields_are_left_out),
+        _ => true,
+    });
+    for value in form.values_mut() {
+        if *value == Value::Bool(false) && quirks.unticked == Unticked::Empty {
+            *value = Value::from("");
+        }
+    }
+    form
+}
+
 impl FakeFeishu {
     /// A person acts on a component of the current card. If it is missing or disabled, or a required field is empty,
     /// nothing is sent: `error` says why and `status` is `None`.
     pub async fn click(&self, person: &str, message_id: &str, action: ClickAction) -> ClickResult {
-        match self.card(message_id).and_then(|card| form::allows(&card, &action)) {
+        let allowed = self.card(message_id).and_then(|card| {
+            form::allows(&card, &action)?;
+            self.submits(&card, &action)
+        });
+        match allowed {
             Ok(()) => self.click_raw(person, message_id, action).await,
             Err(refusal) => ClickResult::failed(refusal),
         }
@@ -61,10 +91,11 @@ impl FakeFeishu {
         let Some(message) = self.message(message_id) else {
             return ClickResult::failed(NoSuchComponent::NoCard(message_id.to_owned()));
         };
+        let quirks = self.read(|state| state.quirks.clone());
         let event = json!({
-            "operator": self.operator(person),
+            "operator": self.operator(person, &quirks),
             "token": wire::fresh_id("c-"),
-            "action": action_json(&action),
+            "action": action_json(&quirky(action, &quirks)),
             "host": "im_message",
             "context": {"open_message_id": message_id, "open_chat_id": message.chat_id},
         });
@@ -76,7 +107,8 @@ impl FakeFeishu {
         let lock = CardLock::take(self, message_id);
         let start = Instant::now();
         let reply = if self.core.connections.subscribed() {
-            self.core.connections.push(&envelope, self.core.config.reply_timeout).await
+            let kind = if quirks.clicks_are_card_frames { "card" } else { "event" };
+            self.core.connections.push(&envelope, kind, self.core.config.reply_timeout).await
         } else {
             let nonce = uuid::Uuid::new_v4().to_string();
             self.post("/feishu/card", self.seal_as(&envelope, wire::go_time(now), nonce)).await
@@ -109,7 +141,10 @@ impl FakeFeishu {
         wanted: impl Fn(&Value) -> bool,
         fields: Map<String, Value>,
     ) -> Result<ClickAction, NoSuchComponent> {
-        form::submit(&self.card(message_id)?, wanted, &fields)
+        let card = self.card(message_id)?;
+        let action = form::submit(&card, wanted, &fields)?;
+        self.submits(&card, &action)?;
+        Ok(action)
     }
 
     /// Fills a form and presses its submit button; `wanted` gets the button's callback value (null where it
@@ -125,6 +160,14 @@ impl FakeFeishu {
             Ok(action) => self.click_raw(person, message_id, action).await,
             Err(refusal) => ClickResult::failed(refusal),
         }
+    }
+
+    /// Whether the client submits the form, for a submit button (docs/platforms/feishu.md §9.1).
+    fn submits(&self, card: &Value, action: &ClickAction) -> Result<(), NoSuchComponent> {
+        if self.read(|state| state.quirks.bare_checkers_submit) {
+            return Ok(());
+        }
+        form::has_no_bare_checker(card, action)
     }
 
     /// The card of a message, if it accepts clicks.
@@ -143,10 +186,15 @@ impl FakeFeishu {
         Ok(message.json())
     }
 
-    fn operator(&self, person: &str) -> Value {
+    fn operator(&self, person: &str, quirks: &Quirks) -> Value {
         let mut operator = self.read(|state| state.ids_of(person));
         if let Some(members) = operator.as_object_mut() {
             members.remove("user_id");
+        }
+        if quirks.operators_are_nested {
+            operator = json!({ "user_id": operator });
+        }
+        if let Some(members) = operator.as_object_mut() {
             members.insert("tenant_key".to_owned(), Value::from(TENANT));
         }
         operator

@@ -13,6 +13,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use super::connection::hub::Connections;
 use super::core::{Change, Core, FeishuConfig};
 use super::fault::Faults;
+use super::quirks::Quirks;
 use super::state::{Chat, ChatKind, Hook, Message, Person, Request, State, UploadedFile};
 use super::{server, wire};
 use crate::clock::Clock;
@@ -119,6 +120,16 @@ impl FakeFeishu {
             state.people.insert(open_id.to_owned(), person);
             state.chats.insert(chat.chat_id.clone(), chat);
         });
+    }
+
+    /// A person leaves the company: cards that mention them are refused from now on. Their chats and messages stay.
+    pub fn remove_person(&self, open_id: &str) {
+        self.core.change(|state| state.people.remove(open_id));
+    }
+
+    /// Changes what the platform does where its documents leave it open.
+    pub fn set_quirks(&self, change: impl FnOnce(&mut Quirks)) {
+        self.core.change(|state| change(&mut state.quirks));
     }
 
     /// The id of the direct chat between the bot and this person.

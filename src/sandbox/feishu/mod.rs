@@ -11,6 +11,7 @@ mod form;
 mod handle;
 mod http;
 mod people;
+mod quirks;
 mod server;
 mod state;
 #[cfg(test)]
@@ -23,6 +24,7 @@ pub use self::fault::{Fault, FaultRule, Faults};
 pub use self::form::{ClickAction, NoSuchComponent};
 pub use self::handle::FakeFeishu;
 pub use self::people::Sealed;
+pub use self::quirks::{Quirks, Unticked};
 pub use self::state::{
     Chat, ChatKind, Message, Person, Request, Sender, SentEvent, State, UploadedFile,
 };

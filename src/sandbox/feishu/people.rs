@@ -87,6 +87,45 @@ impl FakeFeishu {
         self.send_event(sent).await
     }
 
+    /// A person sends a message of any kind. `content` and `mentions` are those of the event; the chat keeps the content,
+    /// but the history does not show the mentions.
+    pub async fn say_raw(
+        &self,
+        person: &str,
+        chat_id: &str,
+        kind: &str,
+        content: &Value,
+        mentions: Value,
+    ) -> SentEvent {
+        let now = self.core.now();
+        let sender = Sender::Person(person.to_owned());
+        let message = Message::new(chat_id, sender, kind, content.to_string(), now);
+        let message_id = message.message_id.clone();
+        let (ids, direct) = self.core.change(|state| {
+            state.add_message(message);
+            let kind = state.chats.get(chat_id).map(|chat| &chat.kind);
+            (state.ids_of(person), matches!(kind, Some(ChatKind::Direct(_))))
+        });
+        self.core.tell(Change::Message(message_id.clone()));
+        let millis = now.as_millisecond().to_string();
+        let event = json!({
+            "sender": {"sender_id": ids, "sender_type": "user", "tenant_key": TENANT},
+            "message": {
+                "message_id": message_id,
+                "create_time": millis,
+                "update_time": millis,
+                "chat_id": chat_id,
+                "chat_type": if direct { "p2p" } else { "group" },
+                "message_type": kind,
+                "content": content.to_string(),
+                "mentions": mentions,
+            },
+        });
+        let mut sent = self.draft_event("im.message.receive_v1", event);
+        sent.message_id = Some(message_id);
+        self.send_event(sent).await
+    }
+
     /// A person opens their direct chat with the bot (用户进入与机器人的会话). The platform sends this event each time.
     pub async fn enter(&self, person: &str) -> SentEvent {
         let ids = self.read(|state| state.ids_of(person));
@@ -222,7 +261,10 @@ impl FakeFeishu {
     async fn deliver(&self, mut event: SentEvent) -> SentEvent {
         let start = Instant::now();
         let reply = if self.core.connections.subscribed() {
-            self.core.connections.push(&event.envelope, self.core.config.reply_timeout).await
+            self.core
+                .connections
+                .push(&event.envelope, "event", self.core.config.reply_timeout)
+                .await
         } else {
             self.post("/feishu/event", self.seal(&event.envelope)).await
         };

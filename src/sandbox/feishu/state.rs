@@ -7,6 +7,7 @@ use axum::body::Bytes;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
+use super::quirks::Quirks;
 use super::wire;
 
 /// Lifetime of a token (自建应用获取 tenant_access_token).
@@ -206,6 +207,7 @@ pub struct State {
     pub(super) chats: BTreeMap<String, Chat>,
     pub(super) hooks: HashMap<String, Hook>,
     pub(super) files: HashMap<String, UploadedFile>,
+    pub(super) quirks: Quirks,
     messages: Vec<Message>,
     by_id: HashMap<String, usize>,
     tokens: Vec<Token>,

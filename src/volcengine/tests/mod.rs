@@ -95,7 +95,7 @@ impl Fake {
     }
 
     fn account(&self) -> AccountClient {
-        self.client().account(credentials())
+        self.client().account(credentials()).of_account(AccountNumber::new(2_100_000_001))
     }
 
     fn seen(&self) -> Vec<Seen> {

@@ -139,7 +139,14 @@ async fn pushes_are_answered_as_the_official_client_answers_them() {
         for frame in &exchange.r#in {
             line.send(vectors.bytes(frame)).await;
         }
+        // The official clients drop a frame of type `card`. A click that nobody answers shows an error.
+        let answers_card = id == "card-type-card";
         let mut replies = Vec::new();
+        if answers_card {
+            let (frame, payload) = essence(&line.receive().await.unwrap());
+            assert_eq!(frame.header("type"), Some("card"));
+            assert_eq!(payload["code"], 200);
+        }
         for _ in &exchange.out {
             replies.push(essence(&line.receive().await.unwrap()));
         }
@@ -175,7 +182,11 @@ async fn pushes_are_answered_as_the_official_client_answers_them() {
             }
         }
         assert_eq!(handled.pop(), Some("application.bot.menu_v6"), "{id}");
-        assert_eq!(handled, exchange.handled, "{id}");
+        if answers_card {
+            assert_eq!(handled, ["card.action.trigger"]);
+        } else {
+            assert_eq!(handled, exchange.handled, "{id}");
+        }
         if let Some(after) = &exchange.settings_after {
             assert_eq!(timings, timings_of(after), "{id}");
         }

@@ -98,7 +98,7 @@ fn check_card(state: &State, card: &Value, text: &str, via: Via) -> Result<(), A
     if let Err(faults) = cards::check_card(text, via) {
         return Err(card_refusal(&faults));
     }
-    match people(card).iter().find(|id| !known(state, id)) {
+    match unknown_person(state, card) {
         Some(id) => Err(refused_card(100_290, "body", &format!("unknown person {id}"), 1)),
         None => Ok(()),
     }
@@ -122,6 +122,11 @@ pub fn refused_card(code: u32, path: &str, message: &str, count: usize) -> ApiRe
              ErrorValue: "
         ),
     )
+}
+
+/// The first person in the card whom nobody knows. One is enough for the whole card to be refused.
+pub fn unknown_person(state: &State, card: &Value) -> Option<String> {
+    people(card).into_iter().find(|id| !known(state, id))
 }
 
 fn known(state: &State, id: &str) -> bool {

@@ -10,6 +10,7 @@ use super::super::core::{Change, Core};
 use super::super::http::{ApiResponse, Call};
 use super::super::state::{Message, Sender};
 use super::super::wire;
+use super::content::unknown_person;
 use super::request::{Outcome, part};
 
 /// Tolerated age of a signature's timestamp, in seconds.
@@ -71,6 +72,17 @@ pub fn post(core: &Core, call: &Call) -> Outcome {
         }
     }
     let content = content(&post)?;
+    if let Some(card) = post.card.and_then(|card| serde_json::from_str(card.get()).ok()) {
+        let refused = unknown_person(&core.state.lock(), &card);
+        if let Some(id) = refused {
+            return Err(refuse(
+                11_246,
+                format!(
+                    "create card content failed, ext=ErrCode: 100290; ErrMsg: unknown person {id}; ErrorValue: "
+                ),
+            ));
+        }
+    }
     if core.limited() {
         let windows = [(5, SignedDuration::from_secs(1)), (100, SignedDuration::from_mins(1))];
         for (limit, window) in windows {
@@ -85,12 +97,18 @@ pub fn post(core: &Core, call: &Call) -> Outcome {
     }
     let message = Message::new(&chat_id, Sender::Hook(id.to_owned()), &post.msg_type, content, now);
     let message_id = message.message_id.clone();
-    core.change(|state| state.add_message(message));
+    let is_old_form = core.change(|state| {
+        state.add_message(message);
+        state.quirks.hooks_answer_in_old_form
+    });
     core.tell(Change::Message(message_id));
-    Ok(ApiResponse {
-        status: 200,
-        body: json!({"StatusCode": 0, "StatusMessage": "success", "code": 0, "data": {}, "msg": "success"}),
-    })
+    let mut body = json!({"StatusCode": 0, "StatusMessage": "success"});
+    if let (false, Some(members)) = (is_old_form, body.as_object_mut()) {
+        members.insert("code".to_owned(), 0.into());
+        members.insert("data".to_owned(), json!({}));
+        members.insert("msg".to_owned(), "success".into());
+    }
+    Ok(ApiResponse { status: 200, body })
 }
 
 /// The message's content as a message carries it.

@@ -8,7 +8,7 @@ use super::super::core::{Change, Core};
 use super::super::http::{ApiResponse, Call};
 use super::super::state::{CARD_LIFE, ChatKind, Message, Sender, State};
 use super::content::{self, invalid};
-use super::reading::as_json;
+use super::reading::{CardForm, as_json};
 use super::request::{Body, Outcome, field, known_query, part};
 
 /// Messages per second and chat; updates per second and message.
@@ -62,7 +62,7 @@ pub fn reply(core: &Core, call: &Call) -> Outcome {
 }
 
 fn announce(core: &Core, sent: Sent) -> ApiResponse {
-    let data = as_json(core, &core.state.lock(), &sent.message);
+    let data = as_json(core, &core.state.lock(), &sent.message, CardForm::Flat);
     if sent.fresh {
         core.tell(Change::Message(sent.message.message_id));
     }

@@ -8,8 +8,30 @@ use super::super::state::{Message, Sender, State};
 use super::content::invalid;
 use super::request::{Outcome, field, known_query, page_size, page_start, part};
 
+/// How a card is shown (`card_msg_content_type`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CardForm {
+    /// Flattened, without the title of a 2.0 card.
+    Flat,
+    /// The JSON as it was sent (`user_card_content`).
+    Sent,
+    /// The client's own JSON, as text in `json_card` (`raw_card_content`).
+    Raw,
+}
+
+impl CardForm {
+    fn of(call: &Call) -> Result<Self, ApiResponse> {
+        match call.query("card_msg_content_type") {
+            None => Ok(Self::Flat),
+            Some("user_card_content") => Ok(Self::Sent),
+            Some("raw_card_content") => Ok(Self::Raw),
+            Some(_) => Err(field("card_msg_content_type", "unknown")),
+        }
+    }
+}
+
 /// A message as the platform shows it to the app.
-pub fn as_json(core: &Core, state: &State, message: &Message) -> Value {
+pub fn as_json(core: &Core, state: &State, message: &Message, form: CardForm) -> Value {
     let (id, id_type, sender_type) = match &message.sender {
         Sender::Bot => (core.config.app_id.as_str(), "app_id", "app"),
         Sender::Person(open_id) => (open_id.as_str(), "open_id", "user"),
@@ -24,7 +46,7 @@ pub fn as_json(core: &Core, state: &State, message: &Message) -> Value {
         "updated": message.revisions > 0,
         "chat_id": message.chat_id,
         "sender": {"id": id, "id_type": id_type, "sender_type": sender_type, "tenant_key": TENANT},
-        "body": {"content": readable(core, state, message)},
+        "body": {"content": readable(core, state, message, form)},
     });
     if let (true, Some(shown)) = (message.mentions_bot, shown.as_object_mut()) {
         // Unlike in events, the id is the open_id itself, and nothing marks it as a bot.
@@ -51,9 +73,9 @@ fn file(state: &State, message: &Message) -> String {
     json!({ "file_key": key, "file_name": name }).to_string()
 }
 
-/// The platform does not return a 2.0 card, but its title and a notice in the old form. A client that
-/// compares cards cannot recognise its own.
-fn readable(core: &Core, state: &State, message: &Message) -> String {
+/// The content of a message. A card that was not asked for in another form is flattened: a notice in the old form, whose
+/// title is null for 2.0 cards.
+fn readable(core: &Core, state: &State, message: &Message, form: CardForm) -> String {
     if message.recalled {
         return "This message was recalled".to_owned();
     }
@@ -69,23 +91,35 @@ fn readable(core: &Core, state: &State, message: &Message) -> String {
     }
     let card = message.json();
     let title = card.pointer("/header/title/content");
-    json!({
-        "title": title,
-        "elements": [[{"tag": "text", "text": "请升级至最新版本客户端，以查看内容"}]],
-    })
-    .to_string()
+    match form {
+        CardForm::Sent if !state.quirks.history_hides_titles => card.to_string(),
+        CardForm::Raw if !state.quirks.history_hides_titles => {
+            let title = title.map(|title| {
+                json!({"tag": "plain_text", "property": {"content": title, "textAlign": "left"}})
+            });
+            let raw = json!({"schema": 2, "header": {"tag": "card_header", "property": {"title": title}}});
+            json!({"json_card": raw.to_string(), "json_attachment": "{}", "card_schema": 2})
+                .to_string()
+        }
+        _ => json!({
+            "title": null,
+            "elements": [[{"tag": "text", "text": "请升级至最新版本客户端，以查看内容"}]],
+        })
+        .to_string(),
+    }
 }
 
 /// GET /im/v1/messages/:id.
 pub fn message(core: &Core, call: &Call) -> Outcome {
     known_query(call, &["user_id_type", "card_msg_content_type"])?;
+    let form = CardForm::of(call)?;
     let state = core.state.lock();
     let id = part(call, 4);
     if !id.starts_with("om_") {
         return Err(ApiResponse::refuse(99_992_351, "The message_id is malformed."));
     }
     let message = state.message(id).ok_or_else(|| invalid("invalid message_id"))?;
-    Ok(ApiResponse::data(json!({"items": [as_json(core, &state, message)]})))
+    Ok(ApiResponse::data(json!({"items": [as_json(core, &state, message, form)]})))
 }
 
 /// GET /im/v1/messages?container_id_type=chat.
@@ -113,6 +147,7 @@ pub fn messages(core: &Core, call: &Call) -> Outcome {
         Some("ByCreateTimeDesc") => true,
         Some(_) => return Err(field("sort_type", "unknown")),
     };
+    let form = CardForm::of(call)?;
     let (size, start) = (page_size(call, 20, (1, 50))?, page_start(call)?);
     let state = core.state.lock();
     match state.chats.get(chat_id) {
@@ -134,8 +169,8 @@ pub fn messages(core: &Core, call: &Call) -> Outcome {
     }
     let end = start.saturating_add(size);
     let more = found.len() > end;
-    let items: Vec<_> =
-        found.iter().skip(start).take(size).map(|message| as_json(core, &state, message)).collect();
+    let shown = found.iter().skip(start).take(size);
+    let items: Vec<_> = shown.map(|message| as_json(core, &state, message, form)).collect();
     let mut data = json!({"has_more": more, "items": items});
     if let (true, Some(data)) = (more, data.as_object_mut()) {
         data.insert("page_token".to_owned(), Value::from(format!("page-{end}")));

@@ -17,10 +17,15 @@ use super::wire::{DATA, Frame, Pair, SERVICE_ID};
 const KEPT_PUSHES: usize = 1000;
 
 impl Connections {
-    /// Pushes an envelope over one random connection and waits for the reply.
-    pub(in super::super) async fn push(&self, envelope: &Value, timeout: Duration) -> Reply {
+    /// Pushes an envelope over one random connection, in frames of type `kind`, and waits for the reply.
+    pub(in super::super) async fn push(
+        &self,
+        envelope: &Value,
+        kind: &str,
+        timeout: Duration,
+    ) -> Reply {
         let (answer, reply) = oneshot::channel();
-        if !self.send(envelope, answer) {
+        if !self.send(envelope, kind, answer) {
             return Reply::NoConnection;
         }
         match tokio::time::timeout(timeout, reply).await {
@@ -31,7 +36,7 @@ impl Connections {
     }
 
     /// Returns whether there was a connection.
-    fn send(&self, envelope: &Value, waiting: oneshot::Sender<Reply>) -> bool {
+    fn send(&self, envelope: &Value, kind: &str, waiting: oneshot::Sender<Reply>) -> bool {
         let event_type = envelope.pointer("/header/event_type").and_then(Value::as_str);
         let is_callback = event_type == Some("card.action.trigger");
         let message_id = uuid::Uuid::new_v4().to_string();
@@ -59,7 +64,7 @@ impl Connections {
                         Pair::new("sum", parts.len().to_string()),
                         Pair::new("message_id", message_id.as_str()),
                         Pair::new("seq", at.to_string()),
-                        Pair::new("type", "event"),
+                        Pair::new("type", kind),
                         Pair::new("instance_id", "i-7"),
                     ],
                     payload_type: Some("application/json".to_owned()),

@@ -70,7 +70,7 @@ async fn a_card_is_sent_replied_to_updated_and_recalled() {
 }
 
 #[tokio::test]
-async fn messages_are_listed_by_page_and_time_without_their_cards() {
+async fn messages_are_listed_by_page_and_time() {
     let platform = platform().await;
     let mut titled = card(json!([]));
     titled["header"] = json!({"title": {"tag": "plain_text", "content": "Alert"}});
@@ -84,7 +84,7 @@ async fn messages_are_listed_by_page_and_time_without_their_cards() {
     let items = all["data"]["items"].as_array().unwrap();
     assert_eq!(items.len(), 3);
     let shown = items[0]["body"]["content"].as_str().unwrap();
-    assert!(shown.contains("Alert") && !shown.contains("schema"), "{shown}");
+    assert!(shown.contains(r#""title":null"#) && !shown.contains("schema"), "{shown}");
     let later = format!("{base}&start_time={}&page_size=1", start + 1);
     let (_, page) = platform.call("GET", &later, None).await;
     assert_eq!(page["data"]["items"][0]["body"]["content"], r#"{"text":"a"}"#);
@@ -96,6 +96,31 @@ async fn messages_are_listed_by_page_and_time_without_their_cards() {
     let id = items[1]["message_id"].as_str().unwrap();
     let (_, one) = platform.call("GET", &format!("/im/v1/messages/{id}"), None).await;
     assert_eq!(one["data"]["items"][0], items[1]);
+}
+
+#[tokio::test]
+async fn a_card_is_read_back_in_the_form_asked_for() {
+    let platform = platform().await;
+    let mut titled = card(json!([]));
+    titled["header"] = json!({"title": {"tag": "plain_text", "content": "Alert"}});
+    let id = platform.send("interactive", titled.clone()).await;
+    let read = async |query: &str| {
+        let (_, one) = platform.call("GET", &format!("/im/v1/messages/{id}{query}"), None).await;
+        let content = one["data"]["items"][0]["body"]["content"].as_str().unwrap();
+        serde_json::from_str::<Value>(content).unwrap()
+    };
+    let (sent, raw) =
+        ("?card_msg_content_type=user_card_content", "?card_msg_content_type=raw_card_content");
+    assert_eq!(read("").await["title"], Value::Null);
+    assert_eq!(read(sent).await, titled);
+    let shown: Value =
+        serde_json::from_str(read(raw).await["json_card"].as_str().unwrap()).unwrap();
+    assert_eq!(shown["header"]["property"]["title"]["property"]["content"], "Alert");
+    platform.feishu.set_quirks(|quirks| quirks.history_hides_titles = true);
+    for query in ["", sent, raw] {
+        assert_eq!(read(query).await["title"], Value::Null);
+        assert!(!read(query).await.to_string().contains("Alert"));
+    }
 }
 
 #[tokio::test]
