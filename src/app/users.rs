@@ -4,8 +4,8 @@ use super::outcome::{Level, UserDetail, UserFilter, UserRow, UsersPage};
 use super::{Error, Refusal, paginate};
 use crate::domain::typed::parsed_text;
 use crate::domain::{
-    AccountId, Money, OpenId, ProjectLink, Settings, Thresholds, User, UserKey, UserStatus, Username,
-    oldest_stale,
+    AccountId, Money, OpenId, ProjectLink, Settings, Thresholds, User, UserKey, UserStatus,
+    Username, oldest_stale,
 };
 use crate::store::{Directory, Entry, Source, StoreError, View};
 

@@ -41,6 +41,9 @@ mod own_id;
 mod reaction;
 mod roles;
 
+#[cfg(test)]
+mod tests;
+
 pub use actions::{ACTIONS, Chat, Form, Op, Request, Row};
 pub use catch_up::CatchUpError;
 pub use reaction::{HandleError, Reaction};

@@ -62,7 +62,8 @@ impl OwnId {
         message: &MessageReceived,
     ) -> Result<Option<OpenId>, HandleError> {
         let known = self.known();
-        let may_be_me = |mention: &Mention| mention.open_id.is_some() && mention.is_bot != Some(false);
+        let may_be_me =
+            |mention: &Mention| mention.open_id.is_some() && mention.is_bot != Some(false);
         let is_needed =
             message.chat_kind == ChatKind::Group && message.mentions.iter().any(may_be_me);
         if known.is_some() || !is_needed {

@@ -29,11 +29,9 @@ fn is_invisible(c: char) -> bool {
         // Soft hyphen, grapheme joiner, zero-width blank, word joiner and invisible operators, byte order mark.
         '\u{AD}' | '\u{34F}' | '\u{200B}' | '\u{2060}'..='\u{2064}' | '\u{FEFF}' => true,
         // Marks, embeddings, overrides and isolates of writing direction.
-        '\u{61C}'
-        | '\u{200E}'
-        | '\u{200F}'
-        | '\u{202A}'..='\u{202E}'
-        | '\u{2066}'..='\u{206F}' => true,
+        '\u{61C}' | '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{206F}' => {
+            true
+        }
         // Fillers that look like blanks, Mongolian separators, annotations.
         '\u{115F}' | '\u{1160}' | '\u{3164}' | '\u{FFA0}' | '\u{180B}'..='\u{180F}' => true,
         '\u{FFF9}'..='\u{FFFB}' => true,

@@ -243,7 +243,8 @@ fn invisible_characters_in_a_field_that_is_parsed_are_dropped() {
     let note = "ok 👩\u{200D}💻".to_owned();
     assert_eq!(submitted(&form), Ok(Allocate { user, amount: "100".to_owned(), note }.into()));
 
-    let mut search = action(json!({"action": "users.list"}), json!({"query": "\u{2060}web\u{202E}"}));
+    let mut search =
+        action(json!({"action": "users.list"}), json!({"query": "\u{2060}web\u{202E}"}));
     search.name = Some("users.list".to_owned());
     let (page, filter, query) = (1, UserFilter::All, "web".to_owned());
     assert_eq!(submitted(&search), Ok(UsersList(ListPlace { page, filter, query }).into()));

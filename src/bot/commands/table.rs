@@ -155,7 +155,8 @@ pub static COMMANDS: &[Spec] = &[
         about: "command.export",
         needs: Needs::Viewer,
         parse: |_, arguments| {
-            let named = arguments.peek_word().and_then(|word| Table::from_word(&word.to_lowercase()));
+            let named =
+                arguments.peek_word().and_then(|word| Table::from_word(&word.to_lowercase()));
             if named.is_some() {
                 arguments.next_word();
             }

@@ -64,11 +64,7 @@ fn commands_and_their_arguments_are_read() {
     );
     check(
         "划拨 alice －200",
-        Change::Allocate {
-            whom: named("alice"),
-            amount: Money::from_fen(-20_000),
-            note: name(""),
-        },
+        Change::Allocate { whom: named("alice"), amount: Money::from_fen(-20_000), note: name("") },
     );
     let november = "2026-11".parse().ok();
     check("/billing", Query::Billing { whom: None, period: None });
@@ -114,19 +110,13 @@ fn an_unexpected_argument_is_refused() {
 #[test]
 fn missing_and_bad_arguments_are_refused() {
     for text in ["/user", "/projects", "/quota", "/enable", "/disable"] {
-        assert!(
-            matches!(parse(text).command, Err(ParseError::MissingArgument { .. })),
-            "{text:?}"
-        );
+        assert!(matches!(parse(text).command, Err(ParseError::MissingArgument { .. })), "{text:?}");
     }
     assert_eq!(
         parse("/quota a 1,00").command,
         Err(ParseError::BadAmount(AmountError::MisplacedCommas))
     );
-    assert_eq!(
-        parse("/billing 2026-13").command,
-        Err(ParseError::BadPeriod("2026-13".to_owned()))
-    );
+    assert_eq!(parse("/billing 2026-13").command, Err(ParseError::BadPeriod("2026-13".to_owned())));
     assert_eq!(parse(" / ").command, Err(ParseError::Empty));
 }
 
@@ -199,7 +189,8 @@ fn a_mention_is_one_argument_and_never_words() {
         (vec![words("/quota "), ann()], Query::Quota { whom: mentioned("ou_ann") }.into()),
         (
             vec![words("/billing "), ann(), words(" 2026-11")],
-            Query::Billing { whom: Some(mentioned("ou_ann")), period: "2026-11".parse().ok() }.into(),
+            Query::Billing { whom: Some(mentioned("ou_ann")), period: "2026-11".parse().ok() }
+                .into(),
         ),
         (vec![words("/alerts "), ann()], Query::Alerts { whom: Some(mentioned("ou_ann")) }.into()),
         (

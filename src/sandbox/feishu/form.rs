@@ -155,7 +155,10 @@ pub fn allows(card: &Value, action: &ClickAction) -> Result<(), NoSuchComponent>
 pub fn has_no_bare_checker(card: &Value, action: &ClickAction) -> Result<(), NoSuchComponent> {
     let nodes = walk::nodes(card);
     let button = nodes.iter().find(|node| {
-        node.component && node.form.is_some() && submits(node) && node.text("name") == action.name.as_deref()
+        node.component
+            && node.form.is_some()
+            && submits(node)
+            && node.text("name") == action.name.as_deref()
     });
     let Some(button) = button.filter(|_| action.form_value.is_some()) else { return Ok(()) };
     let bare = fields_of(&nodes, button.form)
