@@ -13,29 +13,37 @@ pub const REMARK_CHARS: usize = 500;
 /// How many people the form offers as owner: each takes some 50 bytes of the card.
 const MAX_OWNERS_OFFERED: usize = 100;
 
-/// What a person typed. `None` leaves a value as it is.
+/// What a person typed into the form, every field of it: one that is empty was emptied.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NewUserSettings {
     /// `50,80,90`; empty = the global ones.
-    pub thresholds: Option<String>,
+    pub thresholds: String,
     /// Whether the monitor looks at the user.
-    pub monitor: Option<bool>,
+    pub monitor: bool,
     /// Whether access is cut when the quota is used up.
-    pub auto_disable: Option<bool>,
+    pub auto_disable: bool,
     /// Free text.
-    pub remark: Option<String>,
-    /// The open_id of the person behind the user, as chosen; empty = nobody.
-    pub owner: Option<String>,
+    pub remark: String,
+    /// The open_id of the person behind the user, as chosen. Empty leaves the owner as it is: a client cannot empty such a
+    /// field, and the owner may be nobody whom it can offer.
+    pub owner: String,
     /// Somebody who is not in the list: an open_id or a mobile number; empty = the person who was chosen.
-    pub other_owner: Option<String>,
+    pub other_owner: String,
     /// Remove the owner, whoever is chosen.
     pub no_owner: bool,
-    /// For the cloud.
-    pub display_name: Option<String>,
-    /// For the cloud.
-    pub email: Option<String>,
-    /// For the cloud.
-    pub phone: Option<String>,
+    /// For the cloud; `None` where the form does not show it.
+    pub personal: Option<PersonalData>,
+}
+
+/// A user's personal data in the cloud, as typed. An empty field clears the value.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PersonalData {
+    /// Display name.
+    pub display_name: String,
+    /// E-mail.
+    pub email: String,
+    /// Mobile phone.
+    pub phone: String,
 }
 
 /// What remains to do after [`save`], by calls to the cloud or to Feishu.
@@ -66,25 +74,18 @@ pub fn save(
 ) -> Result<Rest, Error> {
     let before = users::get(tx, key)?;
     let mut user = before.clone();
-    if let Some(text) = &new.thresholds {
-        user.thresholds = match text.trim() {
-            "" => None,
-            text => Some(text.parse::<Thresholds>().map_err(Refusal::from)?),
-        };
-    }
-    if let Some(on) = new.monitor {
-        user.monitored = Switch::from(on);
-    }
-    if let Some(on) = new.auto_disable {
-        user.auto_disable = Switch::from(on);
-    }
-    if let Some(text) = &new.remark {
-        user.remark = remark(text)?;
-    }
+    user.thresholds = match new.thresholds.trim() {
+        "" => None,
+        text => Some(text.parse::<Thresholds>().map_err(Refusal::from)?),
+    };
+    user.monitored = Switch::from(new.monitor);
+    user.auto_disable = Switch::from(new.auto_disable);
+    user.remark = remark(&new.remark)?;
     let mut owner_mobile = None;
     if new.no_owner {
         user.owner = None;
-    } else if let Some(other) = new.other_owner.as_deref().map(str::trim).filter(|o| !o.is_empty())
+    } else if let other = new.other_owner.trim()
+        && !other.is_empty()
     {
         if other.starts_with("ou_") {
             user.owner = Some(person(other)?);
@@ -92,10 +93,15 @@ pub fn save(
             let mobile = contact::phone(other);
             owner_mobile = Some(mobile.map_err(|_| Refusal::BadPerson(other.to_owned()))?);
         }
-    } else if let Some(chosen) = new.owner.as_deref().map(str::trim) {
-        user.owner = if chosen.is_empty() { None } else { Some(person(chosen)?) };
+    } else if let chosen = new.owner.trim()
+        && !chosen.is_empty()
+    {
+        user.owner = Some(person(chosen)?);
     }
-    let profile = profile(&before, new)?;
+    let profile = match &new.personal {
+        Some(personal) => profile(&before, personal)?,
+        None => Profile::default(),
+    };
     if !profile.is_empty() && before.status == UserStatus::Gone {
         return Err(Refusal::UserGone(key.clone()).into());
     }
@@ -136,24 +142,24 @@ fn person(id: &str) -> Result<OpenId, Refusal> {
 }
 
 /// The typed personal data that differs from what the cloud has. An empty text clears a value.
-fn profile(user: &User, new: &NewUserSettings) -> Result<Profile, Refusal> {
+fn profile(user: &User, new: &PersonalData) -> Result<Profile, Refusal> {
     Ok(Profile {
         display_name: changed(&new.display_name, &user.display_name, contact::display_name)?,
         email: changed(&new.email, &user.email, contact::email)?,
-        phone: changed(&new.phone, &user.phone, contact::phone)?,
+        phone: changed(&new.phone, &user.phone, contact::phone_in_cloud)?,
     })
 }
 
 /// Returns a typed value that differs from `before`, checked unless it is empty.
 fn changed(
-    text: &Option<String>,
+    text: &str,
     before: &str,
     check: fn(&str) -> Result<String, ContactError>,
 ) -> Result<Option<String>, ContactError> {
-    match text.as_deref().map(str::trim).filter(|text| *text != before) {
-        None => Ok(None),
-        Some("") => Ok(Some(String::new())),
-        Some(text) => check(text).map(Some),
+    match text.trim() {
+        same if same == before => Ok(None),
+        "" => Ok(Some(String::new())),
+        text => Ok(Some(check(text)?).filter(|value| value != before)),
     }
 }
 
@@ -199,22 +205,27 @@ mod tests {
         user
     }
 
-    fn typed(email: &str, phone: &str) -> NewUserSettings {
-        NewUserSettings {
-            email: Some(email.to_owned()),
-            phone: Some(phone.to_owned()),
-            ..NewUserSettings::default()
-        }
+    fn typed(email: &str, phone: &str) -> PersonalData {
+        PersonalData { email: email.to_owned(), phone: phone.to_owned(), ..PersonalData::default() }
     }
 
     #[test]
     fn only_changes_are_written_so_a_masked_phone_survives() {
         let same = profile(&user(), &typed(" a@b.cn ", "138****0001")).unwrap();
         assert!(same.is_empty());
-        let emptied = profile(&user(), &typed("", "13800000001")).unwrap();
+        let emptied = profile(&user(), &typed("", "+8613800000001")).unwrap();
         assert_eq!(emptied.email.as_deref(), Some(""));
-        assert_eq!(emptied.phone.as_deref(), Some("13800000001"));
+        assert_eq!(emptied.phone.as_deref(), Some("+8613800000001"));
         assert_eq!(emptied.display_name, None);
+    }
+
+    /// Every example of the platform has the country code.
+    #[test]
+    fn a_number_of_the_mainland_gets_its_country_code() {
+        let changed = profile(&user(), &typed("a@b.cn", "13800000009")).unwrap();
+        assert_eq!(changed.phone.as_deref(), Some("+8613800000009"));
+        let known = User { phone: "+8613800000009".to_owned(), ..user() };
+        assert!(profile(&known, &typed("a@b.cn", "13800000009")).unwrap().is_empty());
     }
 
     #[test]
@@ -225,8 +236,7 @@ mod tests {
         }
         let refused = profile(&user(), &typed("a@b.cn", "138"));
         assert_eq!(refused, Err(Refusal::BadMobile("138".to_owned())));
-        let long = "x".repeat(129);
-        let named = NewUserSettings { display_name: Some(long), ..NewUserSettings::default() };
+        let named = PersonalData { display_name: "x".repeat(129), ..PersonalData::default() };
         assert_eq!(profile(&user(), &named), Err(Refusal::BadDisplayName { chars: 129 }));
     }
 }

@@ -136,7 +136,7 @@ pub fn check<S: Source>(tx: &View<S>, form: &CreateForm) -> Result<NewUser, Erro
         .ok_or_else(|| CreateRefusal::Username(typed.to_owned()))?;
     let display_name = contact::display_name(&form.display_name).map_err(Refusal::from)?;
     let email = given(&form.email, contact::email)?;
-    let phone = given(&form.phone, contact::phone)?;
+    let phone = given(&form.phone, contact::phone_in_cloud)?;
     let project = match form.project.trim() {
         "" => None,
         name => {

@@ -36,6 +36,23 @@ pub enum Refusal {
         /// All of them.
         candidates: Vec<UserKey>,
     },
+    /// The mentioned person is nobody's owner.
+    #[error("{person} is the owner of no user")]
+    OwnsNobody {
+        /// The person's name if it is known, else the id.
+        person: String,
+    },
+    /// The mentioned person is the owner of more than one user.
+    #[error("{person} is the owner of several users")]
+    SeveralOwned {
+        /// The person's name if it is known, else the id.
+        person: String,
+        /// All of them.
+        candidates: Vec<UserKey>,
+    },
+    /// The platform does not say whom a mention means, or it means everybody.
+    #[error("the mention names no single person")]
+    NobodyMentioned,
     /// The user is no longer in the cloud.
     #[error("{0} is gone from the cloud")]
     UserGone(UserKey),

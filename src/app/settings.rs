@@ -18,7 +18,7 @@ impl fmt::Debug for NewSettings {
         f.debug_struct("NewSettings")
             .field("thresholds", &self.thresholds)
             .field("interval_seconds", &self.interval_seconds)
-            .field("webhook_url", &self.webhook_url.as_ref().map(|_| "…"))
+            .field("webhook_url", &(!self.webhook_url.is_empty()).then_some("…"))
             .field("mobiles", &self.mobiles)
             .field("alert_chat_id", &self.alert_chat_id)
             .finish()
@@ -45,19 +45,19 @@ impl SettingsView {
     }
 }
 
-/// What a person typed. `None` leaves a value as it is. `Debug` does not show the webhook's address.
+/// What a person typed into the form, every field of it. `Debug` does not show the webhook's address.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct NewSettings {
     /// `50,80,90`; empty = the configuration's.
-    pub thresholds: Option<String>,
+    pub thresholds: String,
     /// Seconds; empty = the configuration's.
-    pub interval_seconds: Option<String>,
+    pub interval_seconds: String,
     /// Empty = as it is (the address is never shown), `-` = none.
-    pub webhook_url: Option<String>,
+    pub webhook_url: String,
     /// Separated by commas; empty or `-` = none.
-    pub mobiles: Option<String>,
+    pub mobiles: String,
     /// Empty or `-` = none.
-    pub alert_chat_id: Option<String>,
+    pub alert_chat_id: String,
 }
 
 /// Returns the settings in force: what was saved in chat, or the configured value if nothing was saved.
@@ -86,56 +86,43 @@ pub fn save(
 ) -> Result<SettingsView, Error> {
     let mut saved = tx.saved_settings()?;
     let in_force = saved.or_configured(configured);
-    if let Some(text) = typed(&new.thresholds) {
-        saved.thresholds = match text {
-            "" => None,
-            text => {
-                let wanted = text.parse().map_err(Refusal::from)?;
-                if wanted == in_force.thresholds { saved.thresholds } else { Some(wanted) }
-            }
-        };
-    }
-    if let Some(text) = typed(&new.interval_seconds) {
-        saved.interval_seconds = match text {
-            "" => None,
-            text => {
-                // The configuration may set a shorter interval; submitting the form unchanged keeps it.
-                let same = text.parse().ok().map(Duration::from_secs) == Some(in_force.interval);
-                if same { saved.interval_seconds } else { Some(interval(text)?) }
-            }
-        };
-    }
-    if let Some(text) = typed(&new.webhook_url).filter(|text| !text.is_empty()) {
-        let wanted = match text {
-            none if is_none(none) => None,
-            text => Some(address::webhook_url(text, base_url).map_err(Refusal::BadWebhook)?.into()),
-        };
-        if wanted != in_force.webhook_url {
-            saved.webhook_url = Some(wanted);
+    saved.thresholds = match new.thresholds.trim() {
+        "" => None,
+        text => {
+            let wanted = text.parse().map_err(Refusal::from)?;
+            if wanted == in_force.thresholds { saved.thresholds } else { Some(wanted) }
         }
-    }
-    if let Some(text) = typed(&new.mobiles) {
-        let wanted = mobiles(text)?;
-        if wanted != in_force.mobiles {
-            saved.mobiles = Some(wanted);
+    };
+    saved.interval_seconds = match new.interval_seconds.trim() {
+        "" => None,
+        text => {
+            // The configuration may set a shorter interval; submitting the form unchanged keeps it.
+            let same = text.parse().ok().map(Duration::from_secs) == Some(in_force.interval);
+            if same { saved.interval_seconds } else { Some(interval(text)?) }
         }
+    };
+    let webhook_url = match new.webhook_url.trim() {
+        "" => in_force.webhook_url.clone(),
+        none if is_none(none) => None,
+        text => Some(address::webhook_url(text, base_url).map_err(Refusal::BadWebhook)?.into()),
+    };
+    if webhook_url != in_force.webhook_url {
+        saved.webhook_url = Some(webhook_url);
     }
-    if let Some(text) = typed(&new.alert_chat_id) {
-        let wanted = match text {
-            none if is_none(none) => None,
-            text => Some(chat(text)?),
-        };
-        if wanted != in_force.alert_chat {
-            saved.alert_chat = Some(wanted);
-        }
+    let mobiles = mobiles(&new.mobiles)?;
+    if mobiles != in_force.mobiles {
+        saved.mobiles = Some(mobiles);
+    }
+    let alert_chat = match new.alert_chat_id.trim() {
+        none if is_none(none) => None,
+        text => Some(chat(text)?),
+    };
+    if alert_chat != in_force.alert_chat {
+        saved.alert_chat = Some(alert_chat);
     }
     saved.updated = Some(now);
     tx.put_saved_settings(&saved)?;
     Ok(SettingsView::new(saved, configured))
-}
-
-fn typed(text: &Option<String>) -> Option<&str> {
-    text.as_deref().map(str::trim)
 }
 
 /// Whether a text means "none". Feishu leaves out fields that were emptied.

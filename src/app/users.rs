@@ -2,9 +2,10 @@
 
 use super::outcome::{Level, UserDetail, UserFilter, UserRow, UsersPage};
 use super::{Error, Refusal, paginate};
+use crate::domain::typed::parsed_text;
 use crate::domain::{
-    AccountId, Money, ProjectLink, Settings, Thresholds, User, UserKey, UserStatus, Username,
-    oldest_stale,
+    AccountId, Money, OpenId, ProjectLink, Settings, Thresholds, User, UserKey, UserStatus,
+    Username, oldest_stale,
 };
 use crate::store::{Directory, Entry, Source, StoreError, View};
 
@@ -37,10 +38,42 @@ pub fn find<S: Source>(tx: &View<S>, name: &str) -> Result<User, Error> {
         return Ok(user);
     }
     // A display name that only one user has identifies them.
-    if let Some(user) = only(name, named(&|entry| entry.display_name() == folded)?)? {
+    let is_called = |entry: &Entry| parsed_text(entry.display_name()) == parsed_text(&folded);
+    if let Some(user) = only(name, named(&is_called)?)? {
         return Ok(user);
     }
     Err(Refusal::NoSuchUser { name: name.to_owned(), nearest: nearest(&folded, &directory) }.into())
+}
+
+/// The user whose owner is `person`, whom somebody mentioned. Users who are gone count only if there is no other.
+///
+/// # Errors
+/// [`Refusal::OwnsNobody`], [`Refusal::SeveralOwned`] with all candidates.
+pub fn owned_by<S: Source>(tx: &View<S>, person: &OpenId) -> Result<User, Error> {
+    let directory = tx.directory();
+    let owned = |gone: bool| -> Result<Vec<User>, StoreError> {
+        directory
+            .iter()
+            .filter(|(_, entry)| entry.owner.as_ref() == Some(person))
+            .filter(|(_, entry)| (entry.status == UserStatus::Gone) == gone)
+            .filter_map(|(key, _)| tx.user(key).transpose())
+            .collect()
+    };
+    let mut found = owned(false)?;
+    if found.is_empty() {
+        found = owned(true)?;
+    }
+    let called = || -> Result<String, StoreError> {
+        Ok(tx.person_name(person)?.unwrap_or_else(|| person.to_string()))
+    };
+    if found.len() > 1 {
+        let candidates = found.into_iter().map(|user| user.key).collect();
+        return Err(Refusal::SeveralOwned { person: called()?, candidates }.into());
+    }
+    match found.pop() {
+        Some(user) => Ok(user),
+        None => Err(Refusal::OwnsNobody { person: called()? }.into()),
+    }
 }
 
 /// The user that a card's value names: `account/username`, or `username` if only one account has it.

@@ -3,7 +3,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::reaction::Reaction;
+use super::reaction::{HandleError, Reaction};
 use super::state::Bot;
 use crate::domain::EVENT_WINDOW;
 use crate::feishu::{self, ChatKind, Disposition, EventType, MessageReceived};
@@ -26,9 +26,15 @@ pub enum CatchUpError {
     /// The platform is unavailable.
     #[error(transparent)]
     Feishu(#[from] feishu::Error),
-    /// The store failed.
+    /// A message could not be handled.
     #[error(transparent)]
-    Store(#[from] StoreError),
+    Handle(#[from] HandleError),
+}
+
+impl From<StoreError> for CatchUpError {
+    fn from(error: StoreError) -> Self {
+        CatchUpError::Handle(error.into())
+    }
 }
 
 impl Bot {
@@ -96,7 +102,7 @@ impl Bot {
     }
 
     /// Returns whether the message was handled now.
-    async fn handle_late(&self, message: MessageReceived) -> Result<bool, StoreError> {
+    async fn handle_late(&self, message: MessageReceived) -> Result<bool, HandleError> {
         let message_id = message.message_id.clone();
         // There is no event, so the message's id is its only key.
         let reaction = self.message(String::new(), message).await?;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::actions::{
-    Changing, Chat, ClickContext, ClickOutcome, Does, Reading, Request, Row, form_values,
+    Changing, Chat, ClickContext, ClickOutcome, Does, Reading, Request, Row, form_values, value_of,
 };
 use super::click_records::{add_task, put_op_outcome, supersede_updates};
 use super::handlers::Handlers;
@@ -53,6 +53,7 @@ impl Bot {
         if !role.may_read() {
             return Ok(Reaction::Denied(refuse(Refusal::NotAllowed)));
         }
+        let action = CardAction { value: value_of(&action).into_owned(), ..action };
         let action = match self.with_account(action).await.split_refusal()? {
             Ok(action) => action,
             Err(refusal) => return Ok(Reaction::Answered(refuse(refusal))),

@@ -1,33 +1,32 @@
 //! The entry point: passes an event to the file that handles its kind.
 
-use super::reaction::Reaction;
+use super::reaction::{HandleError, Reaction};
 use super::state::Bot;
 use crate::feishu::{Event, EventKind};
-use crate::store::StoreError;
 
 impl Bot {
     /// Handles an event once, however often it arrives.
     ///
     /// # Errors
     /// The event was not handled; the platform should send it again.
-    pub async fn handle(&self, event: Event) -> Result<Reaction, StoreError> {
-        match event.kind {
-            EventKind::Message(message) => self.message(event.event_id, message).await,
-            EventKind::CardAction(action) => self.click(event.event_id, action).await,
+    pub async fn handle(&self, event: Event) -> Result<Reaction, HandleError> {
+        Ok(match event.kind {
+            EventKind::Message(message) => self.message(event.event_id, message).await?,
+            EventKind::CardAction(action) => self.click(event.event_id, action).await?,
             EventKind::BotMenu { operator_open_id, event_key } => {
-                self.menu(event.event_id, operator_open_id, &event_key).await
+                self.menu(event.event_id, operator_open_id, &event_key).await?
             }
             EventKind::ChatEntered { chat_id, operator_open_id } => {
                 self.remember_chat(chat_id.clone(), true, event.created_at).await?;
-                self.chat_entered(event.event_id, chat_id, operator_open_id).await
+                self.chat_entered(event.event_id, chat_id, operator_open_id).await?
             }
             EventKind::BotAdded { chat_id, operator_open_id, name } => {
                 self.remember_chat(chat_id.clone(), false, event.created_at).await?;
-                self.bot_added(event.event_id, chat_id, operator_open_id, name).await
+                self.bot_added(event.event_id, chat_id, operator_open_id, name).await?
             }
             EventKind::BotRemoved { chat_id } | EventKind::ChatDisbanded { chat_id } => {
-                self.bot_removed(event.event_id, chat_id).await
+                self.bot_removed(event.event_id, chat_id).await?
             }
-        }
+        })
     }
 }

@@ -6,6 +6,7 @@ use super::state::Bot;
 use crate::cards::text::clip;
 use crate::cards::{Card, Tone};
 use crate::domain::{ChatId, Dispatch, OpenId, Role};
+use crate::feishu::Piece;
 use crate::outbox::{chat_lane, person_lane};
 use crate::store::{NewMessage, StoreError};
 
@@ -27,7 +28,7 @@ impl Bot {
             keys: keys(&event_id),
         };
         let _turn = self.chats.turn(&origin.lane).await;
-        self.answer(person, key, origin).await
+        self.answer(person, &[Piece::Words(key.to_owned())], origin).await
     }
 
     /// Welcomes somebody who opened the direct chat. The event arrives every time; the welcome is sent once.

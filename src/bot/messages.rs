@@ -1,12 +1,11 @@
-//! A message: whether it is for the bot, and the text of the command in it.
+//! A message: whether it is for the bot, and the pieces of the command in it.
 
 use super::origin::{Destination, Origin};
-use super::reaction::Reaction;
+use super::reaction::{HandleError, Reaction};
 use super::state::Bot;
 use crate::domain::{MessageId, OpenId};
 use crate::feishu::{ChatKind, MessageReceived};
 use crate::outbox::chat_lane;
-use crate::store::StoreError;
 
 impl Bot {
     /// Handles a message: one in a direct chat, or one in a group that mentions the bot.
@@ -14,7 +13,7 @@ impl Bot {
         &self,
         event_id: String,
         message: MessageReceived,
-    ) -> Result<Reaction, StoreError> {
+    ) -> Result<Reaction, HandleError> {
         if !message.sender_is_user {
             return Ok(Reaction::Ignored);
         }
@@ -25,11 +24,11 @@ impl Bot {
             return Ok(Reaction::Ignored);
         };
         let _turn = self.chats.turn(&message.chat_id).await;
-        let own_id = self.own_id.for_message(&message).await;
+        let own_id = self.own_id.for_message(&message).await?;
         let read = message.text_for_bot(own_id.as_ref().map(OpenId::as_str));
-        let text = match (message.chat_kind, read) {
-            (ChatKind::Direct, read) => read.map(|read| read.words()).unwrap_or_default(),
-            (ChatKind::Group, Some(read)) if read.mentioned => read.words(),
+        let pieces = match (message.chat_kind, read) {
+            (ChatKind::Direct, read) => read.map(|read| read.pieces).unwrap_or_default(),
+            (ChatKind::Group, Some(read)) if read.mentioned => read.pieces,
             (ChatKind::Group, _) => return Ok(Reaction::Ignored),
         };
         let mut keys = vec![format!("m:{message_id}")];
@@ -41,6 +40,6 @@ impl Bot {
             chat: Some((message.chat_id.clone(), message.created_at)),
             keys,
         };
-        self.answer(sender, &text, origin).await
+        Ok(self.answer(sender, &pieces, origin).await?)
     }
 }

@@ -41,8 +41,11 @@ mod own_id;
 mod reaction;
 mod roles;
 
+#[cfg(test)]
+mod tests;
+
 pub use actions::{ACTIONS, Chat, Form, Op, Request, Row};
 pub use catch_up::CatchUpError;
-pub use reaction::Reaction;
+pub use reaction::{HandleError, Reaction};
 pub use roles::Roles;
 pub use state::{Bot, Parts};

@@ -1,13 +1,14 @@
 //! The bot's own id, which tells whether a mention in a group means the bot. It is read once and stored. While it is
-//! unknown, a mention of any bot counts.
+//! unknown, a message in a group that depends on it is not judged: the platform sends it again.
 
 use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
+use super::reaction::HandleError;
 use crate::domain::OpenId;
-use crate::feishu::{self, ChatKind, MessageReceived};
+use crate::feishu::{self, ChatKind, Mention, MessageReceived};
 use crate::store::{Store, View};
 
 /// How long a message waits for the look-up. The platform waits 3 s for the acknowledgement.
@@ -49,24 +50,37 @@ impl OwnId {
 
     /// The id for reading `message`. Shortly after the first start it may be unknown; the message then waits for it, so
     /// that it is not misread.
-    pub(super) async fn for_message(&self, message: &MessageReceived) -> Option<OpenId> {
+    ///
+    /// # Errors
+    /// [`HandleError::OwnIdUnknown`] if only the id tells whether a message in a group is for the bot, and the platform
+    /// does not answer in time.
+    pub(super) async fn for_message(
+        &self,
+        message: &MessageReceived,
+    ) -> Result<Option<OpenId>, HandleError> {
         let known = self.known();
-        let is_needed = message.chat_kind == ChatKind::Group && !message.mentions.is_empty();
+        let may_be_me =
+            |mention: &Mention| mention.open_id.is_some() && mention.is_bot != Some(false);
+        let is_needed =
+            message.chat_kind == ChatKind::Group && message.mentions.iter().any(may_be_me);
         if known.is_some() || !is_needed {
-            return known;
+            return Ok(known);
         }
-        {
+        let may_look_up = {
             let mut last = self.last_lookup.lock();
-            if last.is_some_and(|last| last.elapsed() < RETRY_AFTER) {
-                return None;
+            let may = last.is_none_or(|last| last.elapsed() >= RETRY_AFTER);
+            if may {
+                *last = Some(Instant::now());
             }
-            *last = Some(Instant::now());
+            may
+        };
+        if may_look_up {
+            match tokio::time::timeout(TIMEOUT, self.look_up()).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => tracing::warn!(%error, "the bot's own id could not be read"),
+                Err(_) => tracing::warn!("the bot's own id could not be read in time"),
+            }
         }
-        match tokio::time::timeout(TIMEOUT, self.look_up()).await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::warn!(%error, "the bot's own id could not be read"),
-            Err(_) => tracing::warn!("the bot's own id could not be read in time"),
-        }
-        self.known()
+        self.known().map(Some).ok_or(HandleError::OwnIdUnknown)
     }
 }

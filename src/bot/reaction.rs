@@ -1,6 +1,7 @@
 //! The outcome of an event.
 
 use crate::feishu::CallbackAnswer;
+use crate::store::StoreError;
 
 /// The outcome of an event.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,4 +27,15 @@ impl Reaction {
             Reaction::Duplicate => "duplicate",
         }
     }
+}
+
+/// Why an event was not handled. The platform should send it again.
+#[derive(Debug, thiserror::Error)]
+pub enum HandleError {
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A message in a group mentions somebody, and whether that is the bot cannot be told yet.
+    #[error("the bot's own id is not known yet")]
+    OwnIdUnknown,
 }

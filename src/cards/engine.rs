@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use minijinja::value::{Kwargs, Serde};
 use minijinja::{Environment, Error, UndefinedBehavior, Value};
 
+use super::submit::submit_name;
 use super::text;
 use super::{ListPlace, OpIds};
 use crate::cards::wording::Wording;
@@ -67,6 +68,9 @@ impl Engine {
         env.add_filter("clip_lines", |text: &str, max: usize| text::clip_lines(text, max));
         env.add_filter("fit", |text: &str, ems: usize| text::fit(text, ems));
         env.add_filter("paragraphs", paragraphs);
+        env.add_filter("submit_name", |value: Value| {
+            serde_json::to_value(value).map(|value| submit_name(&value)).unwrap_or_default()
+        });
         env.add_function("t", move |key: &str, args: Kwargs| translate(words, key, &args));
         let counter = AtomicU64::new(0);
         env.add_function("op", move || match ops {

@@ -29,6 +29,7 @@ mod monitor;
 mod projects;
 mod quota;
 mod settings;
+mod submit;
 pub mod text;
 mod trouble;
 mod user;
@@ -45,6 +46,7 @@ pub use alerts::AlertVia;
 pub use create::SecretsView;
 pub use general::{Candidate, CandidatesView, HelpRow, HelpView};
 pub use monitor::Processing;
+pub use submit::value_in_name;
 
 // Page sizes of the use cases. Tests check that a full page fits into one card (R5: 200 elements, R6: 30 KB).
 pub use crate::app::alerts::ALERTS_A_PAGE;
@@ -80,9 +82,13 @@ impl Card {
     /// Whether a message can carry it: at most 200 elements, and 30 KB per request with the card as an escaped string
     /// (发送消息), less a margin for what the server adds.
     fn fits(&self) -> bool {
+        self.escaped_len() <= 29_000 && self.0.matches("\"tag\":").count() <= 200
+    }
+
+    /// Its length as a string within JSON, without the quotes.
+    fn escaped_len(&self) -> usize {
         let escaped = self.0.bytes().filter(|byte| matches!(byte, b'"' | b'\\')).count();
-        let elements = self.0.matches("\"tag\":").count();
-        self.0.len().saturating_add(escaped) <= 29_000 && elements <= 200
+        self.0.len().saturating_add(escaped)
     }
 
     /// The JSON value, for a callback's answer and a custom bot's message.

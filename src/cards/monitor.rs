@@ -11,6 +11,8 @@ use crate::domain::{
     Account, AccountId, AccountReading, BillPeriod, CycleOutcome, CycleReport, UserKey,
 };
 
+/// Max length of a list of user names, in characters; the first number that fits is used.
+const NAMES_CHARS: [usize; 3] = [120, 60, 20];
 /// Max accounts that a report lists one by one.
 const ACCOUNTS: usize = 8;
 /// Max pending changes of access that the monitor card lists.
@@ -111,6 +113,14 @@ impl Cards {
 
     /// The report of a finished sync, for `/sync`.
     pub fn sync_report(&self, accounts: &[AccountSync], ctx: &CardContext) -> Card {
+        let [most, fewer @ ..] = NAMES_CHARS;
+        fewer.into_iter().fold(self.sync_report_with(accounts, ctx, most), |card, chars| {
+            if card.fits() { card } else { self.sync_report_with(accounts, ctx, chars) }
+        })
+    }
+
+    /// The card with at most `chars` characters of each list of names.
+    fn sync_report_with(&self, accounts: &[AccountSync], ctx: &CardContext, chars: usize) -> Card {
         let words = self.words;
         let separator = words.t("list.separator", &[]);
         let unread = |sync: &AccountSync| -> Vec<String> {
@@ -123,7 +133,7 @@ impl Cards {
             };
             sync.unread.iter().map(of).collect()
         };
-        let names = |names: &[String]| clip(&names.join(&separator), 120);
+        let names = |names: &[String]| clip(&names.join(&separator), chars);
         let sum = |count: fn(&AccountSync) -> usize| accounts.iter().map(count).sum::<usize>();
         // Failures come first, so that they are always listed.
         let mut listed: Vec<&AccountSync> = accounts.iter().collect();

@@ -8,12 +8,15 @@ use super::{Card, CardContext, Cards};
 use crate::app::outcome::ProjectsView;
 use crate::domain::{Authorisation, Grant, GrantState, ProjectInfo, ProjectLink};
 
-/// How many options the project select offers; the first number that fits is used. Each option counts as an element
-/// (R5), and names are long.
-const OPTIONS: [usize; 5] = [40, 25, 12, 5, 0];
-/// Max length of the line with a project's policies, in characters; less if the card would be too large.
-const LINE_CHARS: usize = 200;
-const SHORT_LINE_CHARS: usize = 24;
+/// How much the card shows; the first size that fits is used.
+const SIZES: [Shown; 6] = [
+    Shown { options: 40, line: 200, label: 48 },
+    Shown { options: 25, line: 200, label: 48 },
+    Shown { options: 12, line: 200, label: 48 },
+    Shown { options: 5, line: 200, label: 48 },
+    Shown { options: 0, line: 24, label: 48 },
+    Shown { options: 0, line: 24, label: 16 },
+];
 /// Max policies that a project's line names.
 const POLICIES: usize = 4;
 /// Max length of a reason in that line, in characters.
@@ -23,19 +26,29 @@ const LEAVING: usize = 3;
 /// Max length of an option's label, in characters.
 const OPTION_CHARS: usize = 40;
 
+/// How much of a user's projects the card shows.
+#[derive(Clone, Copy)]
+struct Shown {
+    /// Max projects to choose from; other names can be typed. Each option counts as an element (R5), and names are long.
+    options: usize,
+    /// Max length of the line with a project's policies, in characters.
+    line: usize,
+    /// Max length of a project's display name, in characters.
+    label: usize,
+}
+
 impl Cards {
     /// The projects card: `/projects`, `projects.open`.
     pub fn projects(&self, view: &ProjectsView, ctx: &CardContext) -> Card {
-        let [most, fewer @ ..] = OPTIONS;
-        fewer.into_iter().fold(self.projects_with(view, ctx, most), |card, options| {
-            if card.fits() { card } else { self.projects_with(view, ctx, options) }
+        let [most, less @ ..] = SIZES;
+        less.into_iter().fold(self.projects_with(view, ctx, most), |card, shown| {
+            if card.fits() { card } else { self.projects_with(view, ctx, shown) }
         })
     }
 
-    /// The card with at most `options` projects to choose from; other names can be typed.
-    fn projects_with(&self, view: &ProjectsView, ctx: &CardContext, options: usize) -> Card {
+    fn projects_with(&self, view: &ProjectsView, ctx: &CardContext, shown: Shown) -> Card {
         let words = self.words;
-        let chars = if options == 0 { SHORT_LINE_CHARS } else { LINE_CHARS };
+        let chars = shown.line;
         let links: Vec<Value> =
             view.links.iter().map(|link| self.projects_link(view, link, chars)).collect();
         let leaving: Vec<String> = view
@@ -50,7 +63,7 @@ impl Cards {
                 self.words.t("policies.leaving", &[("project", &project), ("policies", &policies)])
             })
             .collect();
-        let options = view.candidates.get(..options).unwrap_or(&view.candidates);
+        let options = view.candidates.get(..shown.options).unwrap_or(&view.candidates);
         let unlisted = view
             .more_candidates
             .saturating_add(view.candidates.len().saturating_sub(options.len()));
@@ -67,6 +80,7 @@ impl Cards {
             name => view.user.key.username.as_str(),
             display => view.user.display_name.as_str(),
             links => links,
+            label_chars => shown.label,
             leaving => leaving,
             page => view.page,
             pages => view.pages,

@@ -177,6 +177,14 @@ impl Wording {
                 "refusal.ambiguous_user",
                 &[("name", &quote(name)), ("candidates", &self.names(candidates))],
             ),
+            Refusal::OwnsNobody { person } => {
+                self.t("refusal.owns_nobody", &[("person", &quote(person))])
+            }
+            Refusal::SeveralOwned { person, candidates } => self.t(
+                "refusal.several_owned",
+                &[("person", &quote(person)), ("candidates", &self.names(candidates))],
+            ),
+            Refusal::NobodyMentioned => self.t("refusal.nobody_mentioned", &[]),
             Refusal::UserGone(user) => self.t("refusal.user_gone", &[("user", user)]),
             Refusal::BadAmount(error) => self.amount_error(*error),
             Refusal::Ledger(LedgerError::BelowZero { before, after }) => {

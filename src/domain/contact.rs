@@ -9,6 +9,9 @@ const EMAIL_BYTES: usize = 254;
 /// Digits of a phone number, with or without its country code.
 const PHONE_DIGITS: std::ops::RangeInclusive<usize> = 5..=20;
 
+/// Digits of a mobile number of mainland China, without its country code.
+const MAINLAND_DIGITS: usize = 11;
+
 /// Why a text is refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ContactError {
@@ -68,6 +71,14 @@ pub fn phone(text: &str) -> Result<String, ContactError> {
     }
 }
 
+/// A phone number as the cloud takes it: with a country code. 11 digits that begin with 1 are a mobile number of mainland
+/// China and get `+86`.
+pub fn phone_in_cloud(text: &str) -> Result<String, ContactError> {
+    let phone = phone(text)?;
+    let is_mainland = phone.len() == MAINLAND_DIGITS && phone.starts_with('1');
+    Ok(if is_mainland { format!("+86{phone}") } else { phone })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -108,6 +119,22 @@ mod tests {
         ] {
             assert_eq!(email(bad), Err(ContactError::Email(bad.to_owned())));
         }
+    }
+
+    #[test]
+    fn the_cloud_gets_a_country_code() {
+        for (typed, written) in [
+            ("13800000000", "+8613800000000"),
+            (" 19912345678 ", "+8619912345678"),
+            ("+8613800000000", "+8613800000000"),
+            ("+13800000000", "+13800000000"),
+            ("23800000000", "23800000000"),
+            ("1380000000", "1380000000"),
+            ("8613800000000", "8613800000000"),
+        ] {
+            assert_eq!(phone_in_cloud(typed), Ok(written.to_owned()));
+        }
+        assert!(phone_in_cloud("138").is_err());
     }
 
     #[test]

@@ -21,6 +21,7 @@ pub mod settings;
 pub mod spending;
 pub mod sync;
 pub mod thresholds;
+pub mod typed;
 pub mod usage;
 pub mod user;
 

@@ -93,7 +93,7 @@ impl Action for AccountSave {
             account: NewAccount {
                 known: fields.optional_account()?,
                 id: fields.typed("account"),
-                name: fields.typed("name"),
+                name: fields.free_text("name"),
                 access_key: fields.typed("access_key").into(),
                 secret_key: fields.typed("secret_key").into(),
             },

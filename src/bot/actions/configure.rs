@@ -3,12 +3,17 @@
 use super::action::{Action, Change, ClickContext, ClickOutcome};
 use super::fields::Fields;
 use super::users::user_card;
-use crate::app::configure::{self, NewUserSettings};
+use crate::app::configure::{self, NewUserSettings, PersonalData};
 use crate::app::{Error, Refusal, users};
 use crate::bot::handlers::Handlers;
 use crate::cards::{Card, CardContext, Processing, Toast};
 use crate::domain::{TaskKind, UserKey};
 use crate::store::{Source, View, WriteTx};
+
+/// The member of the callback value that says that the form shows the personal data in the cloud. It does not for users who
+/// are gone.
+const PERSONAL: &str = "personal";
+const PERSONAL_FIELDS: [&str; 3] = ["display_name", "email", "phone"];
 
 /// `user.configure` without a form: opens it.
 #[derive(Debug, PartialEq, Eq)]
@@ -57,17 +62,20 @@ impl Action for Configure {
     fn read(fields: &Fields<'_>) -> Result<Self, Refusal> {
         Ok(Self {
             user: fields.user()?,
+            // A field that the form shows and the submit leaves out was emptied.
             settings: NewUserSettings {
-                thresholds: fields.form_text("thresholds"),
-                monitor: fields.checked("monitor"),
-                auto_disable: fields.checked("auto_disable"),
-                remark: fields.form_text("remark"),
-                owner: fields.form_text("owner"),
-                other_owner: fields.form_text("other_owner"),
+                thresholds: fields.typed("thresholds"),
+                monitor: fields.ticked("monitor"),
+                auto_disable: fields.ticked("auto_disable"),
+                remark: fields.free_text("remark"),
+                owner: fields.chosen("owner"),
+                other_owner: fields.typed("other_owner"),
                 no_owner: fields.ticked("no_owner"),
-                display_name: fields.form_text("display_name"),
-                email: fields.form_text("email"),
-                phone: fields.form_text("phone"),
+                personal: fields.shows(PERSONAL, &PERSONAL_FIELDS).then(|| PersonalData {
+                    display_name: fields.free_text("display_name"),
+                    email: fields.typed("email"),
+                    phone: fields.typed("phone"),
+                }),
             },
         })
     }

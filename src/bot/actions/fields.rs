@@ -1,10 +1,13 @@
 //! The fields of a card action: the members of its callback value and of its form.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::app::Refusal;
+use crate::cards::value_in_name;
+use crate::domain::typed::{free_text, parsed_text};
 use crate::domain::{AccountId, OpId, ProjectName, Switch, UserKey};
 use crate::feishu::CardAction;
 
@@ -29,15 +32,27 @@ pub fn form_values(action: &CardAction) -> BTreeMap<String, String> {
         .collect()
 }
 
+/// The callback value of an action. Clients have been seen to submit a form without it; a form's button therefore carries
+/// the value in its name as well (`cards::submit_name`).
+pub fn value_of(action: &CardAction) -> Cow<'_, Map<String, Value>> {
+    if !action.value.contains_key("action")
+        && let Some(value) = action.name.as_deref().and_then(value_in_name)
+    {
+        return Cow::Owned(value);
+    }
+    Cow::Borrowed(&action.value)
+}
+
 /// Reads fields of a card action.
 pub struct Fields<'a> {
     action: &'a CardAction,
+    value: Cow<'a, Map<String, Value>>,
 }
 
 impl<'a> Fields<'a> {
     /// The fields of `action`.
     pub fn of(action: &'a CardAction) -> Self {
-        Self { action }
+        Self { action, value: value_of(action) }
     }
 
     /// Whether a form was submitted. The platform leaves out empty fields, so the form itself may be empty.
@@ -56,42 +71,54 @@ impl<'a> Fields<'a> {
         if self.action.form.contains_key("query") || self.action.name.is_some() {
             return self.typed("query");
         }
-        self.action.input.clone().or_else(|| self.text("query")).unwrap_or_default()
+        let input = self.action.input.as_deref().map(|text| parsed_text(text).into_owned());
+        input.or_else(|| self.text("query")).unwrap_or_default()
     }
 
     /// A member of the callback value, unless it is missing or empty.
     pub fn text(&self, name: &str) -> Option<String> {
-        let text = self.action.value.get(name)?.as_str()?;
+        let text = self.value.get(name)?.as_str()?;
         (!text.is_empty()).then(|| text.to_owned())
     }
 
-    /// A form field. Empty if nothing was typed: the platform then sends an empty text or no field.
+    /// A field of the form that is parsed or compared, such as a name or an amount, without invisible characters. Empty if
+    /// nothing was typed: the platform then sends an empty text or no field.
     pub fn typed(&self, name: &str) -> String {
-        self.form_text(name).unwrap_or_default()
+        parsed_text(&self.chosen(name)).into_owned()
     }
 
-    /// A form field; `None` if the form does not hold it.
-    pub fn form_text(&self, name: &str) -> Option<String> {
-        match self.action.form.get(name)? {
-            Value::String(text) => Some(text.clone()),
-            Value::Number(number) => Some(number.to_string()),
-            _ => None,
+    /// A field of the form that holds free text. Empty if nothing was typed.
+    pub fn free_text(&self, name: &str) -> String {
+        free_text(&self.chosen(name)).into_owned()
+    }
+
+    /// The option that was chosen in a select of the form, unchanged; empty if there is none.
+    pub fn chosen(&self, name: &str) -> String {
+        match self.action.form.get(name) {
+            Some(Value::String(text)) => text.clone(),
+            Some(Value::Number(number)) => number.to_string(),
+            _ => String::new(),
         }
     }
 
-    /// Whether a checker of the form is ticked; `None` if the form does not hold it.
-    pub fn checked(&self, name: &str) -> Option<bool> {
-        self.action.form_checked(name)
+    /// Whether a checker of the form is ticked. Clients leave out what is not, or send an empty text.
+    pub fn ticked(&self, name: &str) -> bool {
+        self.action.form_checked(name).unwrap_or(false)
     }
 
-    /// Whether a checker of the form is ticked.
-    pub fn ticked(&self, name: &str) -> bool {
-        self.checked(name).unwrap_or(false)
+    /// Whether the form shows a group of fields: the card says so, or the submit has one of them.
+    pub fn shows(&self, group: &str, fields: &[&str]) -> bool {
+        let declared = match self.value.get(group) {
+            Some(Value::Bool(shown)) => *shown,
+            Some(Value::String(word)) => word == "true",
+            _ => false,
+        };
+        declared || fields.iter().any(|name| self.action.form.contains_key(*name))
     }
 
     /// A number of the callback value.
     pub fn number(&self, name: &str) -> Option<u64> {
-        self.action.value.get(name)?.as_u64()
+        self.value.get(name)?.as_u64()
     }
 
     /// The account, if the value names one.
@@ -135,7 +162,7 @@ impl<'a> Fields<'a> {
 
     /// The desired state of a switch.
     pub fn switch(&self, name: &'static str) -> Result<Switch, Refusal> {
-        match self.action.value.get(name) {
+        match self.value.get(name) {
             Some(Value::Bool(on)) => Ok(Switch::from(*on)),
             _ => Err(Refusal::BadField(name)),
         }
@@ -143,7 +170,7 @@ impl<'a> Fields<'a> {
 
     /// The page, from 1; 1 if the value names none.
     pub fn page(&self) -> usize {
-        let page = match self.action.value.get("page") {
+        let page = match self.value.get("page") {
             Some(Value::Number(number)) => number.as_u64(),
             Some(Value::String(text)) => text.parse().ok(),
             _ => None,

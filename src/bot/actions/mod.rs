@@ -29,7 +29,7 @@ pub(super) use accounts::AccountsOpen;
 pub(super) use action::{Action, ClickContext, ClickOutcome, Opened};
 pub(super) use alerts::AlertsList;
 pub(super) use billing::BillingOpen;
-pub(super) use fields::form_values;
+pub(super) use fields::{form_values, value_of};
 pub(super) use projects::ProjectsOpen;
 pub(super) use quota::{QuotaOpen, allocate};
 pub(super) use settings::ConfigOpen;

@@ -79,7 +79,7 @@ impl Action for ProjectAdd {
         Ok(Self {
             user: fields.user()?,
             link: NewLink {
-                chosen: fields.typed("project"),
+                chosen: fields.chosen("project"),
                 typed: fields.typed("project_name"),
                 since: fields.typed("since"),
             },

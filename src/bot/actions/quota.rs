@@ -60,7 +60,7 @@ impl Action for Allocate {
         Ok(Self {
             user: fields.user()?,
             amount: fields.typed("amount"),
-            note: fields.typed("note"),
+            note: fields.free_text("note"),
         })
     }
 

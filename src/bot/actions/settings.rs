@@ -47,11 +47,11 @@ impl Action for ConfigSave {
     fn read(fields: &Fields<'_>) -> Result<Self, Refusal> {
         Ok(Self {
             settings: NewSettings {
-                thresholds: fields.form_text("thresholds"),
-                interval_seconds: fields.form_text("interval_seconds"),
-                webhook_url: fields.form_text("webhook_url"),
-                mobiles: fields.form_text("mobiles"),
-                alert_chat_id: fields.form_text("alert_chat_id"),
+                thresholds: fields.typed("thresholds"),
+                interval_seconds: fields.typed("interval_seconds"),
+                webhook_url: fields.typed("webhook_url"),
+                mobiles: fields.typed("mobiles"),
+                alert_chat_id: fields.typed("alert_chat_id"),
             },
         })
     }

@@ -3,16 +3,19 @@
 use std::collections::BTreeSet;
 
 use proptest::prelude::*;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::configure::{Configure, ConfigureOpen};
 use super::projects::ProjectToggle;
 use super::quota::Allocate;
-use super::table::{Does, find};
+use super::table::{Changing, Does, find};
 use super::*;
 use crate::app::Refusal;
+use crate::app::configure::PersonalData;
 use crate::app::outcome::UserFilter;
+use crate::app::settings::NewSettings;
 use crate::cards::ListPlace;
+use crate::cards::tests::samples::Size;
 use crate::cards::tests::{everything, objects};
 use crate::domain::{Needs, Role, Switch, UserKey};
 use crate::feishu::CardAction;
@@ -146,9 +149,105 @@ fn the_settings_of_a_user_are_opened_and_saved_by_the_same_word() {
     let Does::Changes(Changing::Configure(Configure { settings, .. })) = saved.does else {
         panic!("{saved:?}");
     };
-    assert_eq!(settings.thresholds.as_deref(), Some(""));
-    assert_eq!((settings.monitor, settings.auto_disable), (Some(false), None));
-    assert_eq!((settings.owner.as_deref(), settings.remark), (Some("ou_1"), None));
+    assert_eq!((&*settings.thresholds, &*settings.owner), ("", "ou_1"));
+}
+
+/// Clients leave out fields that were emptied, and checkers that are not ticked.
+#[test]
+fn a_field_that_the_form_shows_and_the_submit_leaves_out_is_empty() {
+    let configured = |value: Value, form: Value| {
+        let mut submit = action(value, form);
+        submit.name = Some("user.configure".to_owned());
+        match submitted(&submit) {
+            Ok(Does::Changes(Changing::Configure(Configure { settings, .. }))) => settings,
+            other => panic!("{other:?}"),
+        }
+    };
+    let user = json!({"action": "user.configure", "user": "main/alice"});
+    let left_out = configured(user.clone(), json!({"owner": "ou_1"}));
+    let emptied = configured(
+        user.clone(),
+        json!({"thresholds": "", "monitor": "", "auto_disable": false, "remark": "",
+            "owner": "ou_1", "other_owner": "", "no_owner": ""}),
+    );
+    assert_eq!(left_out, emptied);
+    assert_eq!((left_out.monitor, left_out.personal), (false, None));
+
+    // The form shows personal data where the card says so; cards from before say nothing.
+    let mut personal = user.clone();
+    personal["personal"] = json!(true);
+    assert_eq!(configured(personal, json!({})).personal, Some(PersonalData::default()));
+    let from_before = configured(user, json!({"email": "a@b.cn", "phone": "", "display_name": ""}));
+    assert_eq!(from_before.personal.map(|personal| personal.email), Some("a@b.cn".to_owned()));
+
+    let saved = action(json!({"action": "config.save"}), json!({"interval_seconds": "60"}));
+    let Ok(Does::Changes(Changing::ConfigSave(saved))) = submitted(&saved) else { panic!() };
+    let wanted = NewSettings { interval_seconds: "60".to_owned(), ..NewSettings::default() };
+    assert_eq!(saved.settings, wanted);
+}
+
+/// Seen with several clients: `action.name` and `form_value` only.
+#[test]
+fn a_submit_without_its_value_is_read_from_the_name_of_the_button() {
+    everything(|locale, role, size, sample| {
+        let card = sample.card.value();
+        let mut all = Vec::new();
+        objects(&card, &mut all);
+        for button in all.iter().filter(|object| object.contains_key("form_action_type")) {
+            let name = button["name"].as_str().unwrap();
+            let mut with_value = action(button["behaviors"][0]["value"].clone(), json!({"a": "b"}));
+            with_value.name = Some(name.to_owned());
+            let without = CardAction { value: Map::new(), ..with_value.clone() };
+            let (with_value, without) = (Request::of(&with_value), Request::of(&without));
+            let described = format!("{} {locale} {role:?} {size:?}: {name}", sample.name);
+            match without {
+                Ok(without) => {
+                    let with_value = with_value.unwrap();
+                    assert_eq!(without.does, with_value.does, "{described}");
+                    assert_eq!(without.op, with_value.op, "{described}");
+                }
+                // What does not fit into the name is refused, never guessed.
+                Err(refusal) => {
+                    assert_ne!(size, Size::Small, "{described}: {refusal}");
+                    assert!(matches!(refusal, Refusal::BadField(_)), "{described}: {refusal}");
+                }
+            }
+        }
+    });
+    let guessed = CardAction { name: Some("submit".to_owned()), ..action(json!({}), json!({})) };
+    assert_eq!(submitted(&guessed), Err(Refusal::UnknownAction("submit".to_owned())));
+}
+
+/// Clients have been seen to refuse a form with a checker that has no behavior (200340).
+#[test]
+fn every_checker_has_a_behavior_that_does_nothing() {
+    everything(|_, _, _, sample| {
+        let card = sample.card.value();
+        let mut all = Vec::new();
+        objects(&card, &mut all);
+        for checker in all.iter().filter(|object| object.get("tag") == Some(&json!("checker"))) {
+            let value = &checker["behaviors"][0]["value"];
+            assert_eq!(value, &json!({"field": checker["name"]}), "{}", sample.name);
+            assert!(matches!(clicked(value.clone()), Err(Refusal::UnknownAction(_))));
+        }
+    });
+}
+
+#[test]
+fn invisible_characters_in_a_field_that_is_parsed_are_dropped() {
+    let form = action(
+        json!({"action": "quota.allocate", "user": "main/alice", "op": "o1"}),
+        json!({"amount": "1\u{200B}00\u{FEFF}", "note": "ok 👩\u{200D}💻\u{2060}"}),
+    );
+    let user = "main/alice".parse().unwrap();
+    let note = "ok 👩\u{200D}💻".to_owned();
+    assert_eq!(submitted(&form), Ok(Allocate { user, amount: "100".to_owned(), note }.into()));
+
+    let mut search =
+        action(json!({"action": "users.list"}), json!({"query": "\u{2060}web\u{202E}"}));
+    search.name = Some("users.list".to_owned());
+    let (page, filter, query) = (1, UserFilter::All, "web".to_owned());
+    assert_eq!(submitted(&search), Ok(UsersList(ListPlace { page, filter, query }).into()));
 }
 
 #[test]

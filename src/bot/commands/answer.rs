@@ -6,8 +6,8 @@ use jiff::Timestamp;
 
 use super::command::{Change, Command};
 use super::parse::{Parsed, parse};
-use super::queries::Requester;
-use crate::app::{Error, Refusal, SplitRefusal, users};
+use super::queries::{Requester, meant};
+use crate::app::{Error, Refusal, SplitRefusal};
 use crate::bot::actions::allocate;
 use crate::bot::handlers::Handlers;
 use crate::bot::origin::{Origin, Reply};
@@ -16,7 +16,7 @@ use crate::bot::roles::Allowed;
 use crate::bot::state::Bot;
 use crate::cards::{Candidate, CandidatesView, Card, CardContext, Processing, Tone};
 use crate::domain::{OpenId, Role, TaskKind};
-use crate::feishu::CallbackAnswer;
+use crate::feishu::{CallbackAnswer, Piece};
 use crate::store::{Source, StoreError, View, WriteTx};
 
 /// How the reply is made.
@@ -28,15 +28,15 @@ enum Answer {
 }
 
 impl Bot {
-    /// Answers a text that a person wrote to the bot.
+    /// Answers what a person wrote to the bot.
     pub(in crate::bot) async fn answer(
         &self,
         sender: OpenId,
-        text: &str,
+        pieces: &[Piece],
         origin: Origin,
     ) -> Result<Reaction, StoreError> {
         let now = self.handlers.clock.now();
-        let Parsed { needs, command } = parse(text);
+        let Parsed { needs, command } = parse(pieces);
         let allowed = Allowed::check(self.roles.of(&sender), needs);
         let answer = match (allowed, command) {
             (None, _) => Answer::Ready(Reply::card(self.handlers.denied_card(&sender))),
@@ -139,8 +139,8 @@ impl Handlers {
                 let card = self.cards.processing(&Processing::Monitor, &ctx);
                 Ok(Reply::card(card).with_task(TaskKind::MonitorRun))
             }
-            Change::Allocate { name, amount, note } => {
-                let user = users::find(tx, name)?.key;
+            Change::Allocate { whom, amount, note } => {
+                let user = meant(tx, whom)?.key;
                 let by = &requester.person;
                 let (view, toast) = allocate(self, tx, &user, *amount, note, by, now)?;
                 let ctx = ctx.with_banner(Tone::Success, self.cards.words().toast(&toast));
@@ -173,6 +173,9 @@ impl Handlers {
         let words = self.cards.words();
         let (name, candidates, nobody) = match refusal {
             Refusal::AmbiguousUser { name, candidates } => (name, candidates, None),
+            Refusal::SeveralOwned { person, candidates } => {
+                (person, candidates, Some(words.refusal(refusal)))
+            }
             Refusal::NoSuchUser { name, nearest } => (name, nearest, Some(words.refusal(refusal))),
             _ => {
                 let (title, text) = (words.t("refused.title", &[]), words.refusal(refusal));

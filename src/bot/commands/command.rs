@@ -3,7 +3,18 @@
 use std::collections::VecDeque;
 
 use crate::app::export::Table;
-use crate::domain::{AmountError, BillPeriod, Money, Needs};
+use crate::domain::typed::parsed_text;
+use crate::domain::{AmountError, BillPeriod, Money, Needs, OpenId};
+
+/// Which user a command is about, as its sender wrote it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Whom {
+    /// By a name, as typed.
+    Named(String),
+    /// By a mention of the person behind the user. `None` if the platform does not say whom it mentions, or if it mentions
+    /// everybody.
+    Mentioned(Option<OpenId>),
+}
 
 /// What a person asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,42 +49,42 @@ pub enum Query {
     },
     /// One user.
     User {
-        /// As typed.
-        name: String,
+        /// Which one.
+        whom: Whom,
     },
     /// The form of a new user.
     Create,
     /// A user's projects.
     Projects {
-        /// As typed.
-        name: String,
+        /// Which one.
+        whom: Whom,
     },
     /// A user's quota card.
     Quota {
-        /// As typed.
-        name: String,
+        /// Which one.
+        whom: Whom,
     },
     /// Spending.
     Billing {
-        /// Of one user, as typed.
-        name: Option<String>,
+        /// Of one user.
+        whom: Option<Whom>,
         /// Of this month; `None` = the current one.
         period: Option<BillPeriod>,
     },
     /// Past alerts.
     Alerts {
-        /// Of one user, as typed.
-        name: Option<String>,
+        /// Of one user.
+        whom: Option<Whom>,
     },
     /// Asks before a user's access is restored.
     Enable {
-        /// As typed.
-        name: String,
+        /// Which one.
+        whom: Whom,
     },
     /// Asks before a user's access is cut.
     Disable {
-        /// As typed.
-        name: String,
+        /// Which one.
+        whom: Whom,
     },
     /// Status of the monitor.
     Monitor,
@@ -97,8 +108,8 @@ pub enum Change {
     Sync,
     /// Allocates at once.
     Allocate {
-        /// As typed.
-        name: String,
+        /// Which one.
+        whom: Whom,
         /// How much.
         amount: Money,
         /// May be empty.
@@ -131,6 +142,11 @@ pub enum ParseError {
         command: &'static Spec,
         /// The argument.
         argument: String,
+    },
+    /// A mention where the command takes words. What the person is called is not part of the message.
+    UnexpectedMention {
+        /// The command.
+        command: &'static Spec,
     },
     /// Not an amount.
     BadAmount(AmountError),
@@ -169,17 +185,26 @@ impl Spec {
     }
 }
 
-/// The words after a command's name, and who may use the command with them.
+/// One argument.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Argument {
+    /// A word, with the characters that shape emoji.
+    Word(String),
+    /// A mention, whatever the person is called.
+    Mention(Option<OpenId>),
+}
+
+/// The arguments after a command's name, and who may use the command with them.
 #[derive(Debug)]
 pub struct Arguments {
-    words: VecDeque<String>,
+    arguments: VecDeque<Argument>,
     needs: Needs,
 }
 
 impl Arguments {
     /// The arguments of `command`.
-    pub(super) fn new(command: &Spec, words: VecDeque<String>) -> Self {
-        Self { words, needs: command.needs }
+    pub(super) fn new(command: &Spec, arguments: VecDeque<Argument>) -> Self {
+        Self { arguments, needs: command.needs }
     }
 
     /// Who may use the command with the arguments read so far.
@@ -192,19 +217,67 @@ impl Arguments {
         self.needs = needs;
     }
 
-    pub(super) fn peek(&self) -> Option<String> {
-        self.words.front().cloned()
+    /// Whether nothing is left.
+    pub(super) fn is_empty(&self) -> bool {
+        self.arguments.is_empty()
     }
 
-    pub(super) fn next(&mut self) -> Option<String> {
-        self.words.pop_front()
+    /// The next argument, if it is a word.
+    pub(super) fn peek_word(&self) -> Option<String> {
+        match self.arguments.front()? {
+            Argument::Word(word) => Some(parsed_text(word).into_owned()),
+            Argument::Mention(_) => None,
+        }
     }
 
-    pub(super) fn required(&mut self, command: &'static Spec) -> Result<String, ParseError> {
-        self.next().ok_or(ParseError::MissingArgument { command })
+    /// Takes the next argument, if it is a word.
+    pub(super) fn next_word(&mut self) -> Option<String> {
+        let word = self.peek_word()?;
+        self.arguments.pop_front();
+        Some(word)
     }
 
-    pub(super) fn rest(&mut self) -> String {
-        self.words.drain(..).collect::<Vec<_>>().join(" ")
+    /// Takes the next argument, a name or a mention.
+    pub(super) fn next_whom(&mut self) -> Option<Whom> {
+        Some(match self.arguments.pop_front()? {
+            Argument::Word(word) => Whom::Named(parsed_text(&word).into_owned()),
+            Argument::Mention(person) => Whom::Mentioned(person),
+        })
+    }
+
+    pub(super) fn required(&mut self, command: &'static Spec) -> Result<Whom, ParseError> {
+        self.next_whom().ok_or(ParseError::MissingArgument { command })
+    }
+
+    /// Takes the words up to the next mention.
+    pub(super) fn words(&mut self) -> String {
+        let mut words = Vec::new();
+        while let Some(Argument::Word(_)) = self.arguments.front() {
+            if let Some(Argument::Word(word)) = self.arguments.pop_front() {
+                words.push(word);
+            }
+        }
+        words.join(" ")
+    }
+
+    /// Takes everything that is left as free text. A mention becomes no words at all: its person chose the name.
+    pub(super) fn free_text(&mut self) -> String {
+        let words: Vec<String> = self
+            .arguments
+            .drain(..)
+            .filter_map(|argument| match argument {
+                Argument::Word(word) => Some(word),
+                Argument::Mention(_) => None,
+            })
+            .collect();
+        words.join(" ")
+    }
+
+    /// Why the argument that is left over is refused.
+    pub(super) fn surplus(&mut self, command: &'static Spec) -> Option<ParseError> {
+        Some(match self.next_whom()? {
+            Whom::Named(argument) => ParseError::UnexpectedArgument { command, argument },
+            Whom::Mentioned(_) => ParseError::UnexpectedMention { command },
+        })
     }
 }

@@ -65,6 +65,9 @@ impl Handlers {
                 "command.surplus_argument",
                 &[("argument", &clip(argument, 40)), ("usage", &command.usage())],
             ),
+            ParseError::UnexpectedMention { command } => {
+                words.t("command.surplus_mention", &[("usage", &command.usage())])
+            }
             ParseError::BadAmount(error) => words.refusal(&Refusal::BadAmount(*error)),
             ParseError::BadPeriod(text) => words.refusal(&Refusal::BadPeriod(text.clone())),
         };

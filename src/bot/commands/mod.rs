@@ -7,6 +7,9 @@ mod parse;
 mod queries;
 mod table;
 
-pub use command::{Arguments, Change, Command, ParseError, Query, Spec};
+#[cfg(test)]
+mod tests;
+
+pub use command::{Arguments, Change, Command, ParseError, Query, Spec, Whom};
 pub use parse::{Parsed, parse};
 pub use table::COMMANDS;

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::command::Query;
+use super::command::{Query, Whom};
 use crate::app::export::Table;
 use crate::app::outcome::UserFilter;
 use crate::app::{Error, Refusal, create, me, users};
@@ -14,7 +14,7 @@ use crate::bot::handlers::Handlers;
 use crate::bot::origin::Reply;
 use crate::bot::roles::Allowed;
 use crate::cards::{Card, CardContext, ListPlace, Tone};
-use crate::domain::{AccessGoal, OpenId, UserKey};
+use crate::domain::{AccessGoal, OpenId, User, UserKey};
 use crate::store::{Source, View};
 
 /// Who sent a command, with the proof that they may use it, and whether only they read the reply.
@@ -22,6 +22,15 @@ pub(super) struct Requester {
     pub(super) person: OpenId,
     pub(super) allowed: Allowed,
     pub(super) direct: bool,
+}
+
+/// The user that a command is about.
+pub(super) fn meant<S: Source>(tx: &View<S>, whom: &Whom) -> Result<User, Error> {
+    match whom {
+        Whom::Named(name) => users::find(tx, name),
+        Whom::Mentioned(Some(person)) => users::owned_by(tx, person),
+        Whom::Mentioned(None) => Err(Refusal::NobodyMentioned.into()),
+    }
 }
 
 impl From<Card> for Reply {
@@ -46,32 +55,32 @@ impl Handlers {
         now: Timestamp,
     ) -> Result<Reply, Error> {
         let ctx = &CardContext::new(requester.allowed.role(), now);
-        let key = |name: &str| -> Result<UserKey, Error> { Ok(users::find(tx, name)?.key) };
-        let optional_key = |name: &Option<String>| name.as_deref().map(key).transpose();
+        let key = |whom: &Whom| -> Result<UserKey, Error> { Ok(meant(tx, whom)?.key) };
+        let optional_key = |whom: &Option<Whom>| whom.as_ref().map(key).transpose();
         Ok(match query {
             Query::Help => self.help(ctx.role, None, None, None).into(),
             Query::Users { query } => {
                 let place = ListPlace { page: 1, filter: UserFilter::All, query: query.clone() };
                 UsersList(place).open(self, tx, ctx)?.into()
             }
-            Query::User { name } => UserOpen { user: key(name)? }.open(self, tx, ctx)?.into(),
-            Query::Projects { name } => {
-                ProjectsOpen { user: key(name)?, page: 1 }.open(self, tx, ctx)?.into()
+            Query::User { whom } => UserOpen { user: key(whom)? }.open(self, tx, ctx)?.into(),
+            Query::Projects { whom } => {
+                ProjectsOpen { user: key(whom)?, page: 1 }.open(self, tx, ctx)?.into()
             }
-            Query::Quota { name } => QuotaOpen { user: key(name)? }.open(self, tx, ctx)?.into(),
-            Query::Billing { name, period } => {
-                let user = optional_key(name)?;
+            Query::Quota { whom } => QuotaOpen { user: key(whom)? }.open(self, tx, ctx)?.into(),
+            Query::Billing { whom, period } => {
+                let user = optional_key(whom)?;
                 BillingOpen { period: *period, user, page: 1 }.open(self, tx, ctx)?.into()
             }
-            Query::Alerts { name } => {
-                let user = optional_key(name)?;
+            Query::Alerts { whom } => {
+                let user = optional_key(whom)?;
                 AlertsList { user, kind: None, page: 1 }.open(self, tx, ctx)?.into()
             }
-            Query::Enable { name } => {
-                confirm_access(self, tx, &key(name)?, AccessGoal::Restored, ctx)?.into()
+            Query::Enable { whom } => {
+                confirm_access(self, tx, &key(whom)?, AccessGoal::Restored, ctx)?.into()
             }
-            Query::Disable { name } => {
-                confirm_access(self, tx, &key(name)?, AccessGoal::Cut, ctx)?.into()
+            Query::Disable { whom } => {
+                confirm_access(self, tx, &key(whom)?, AccessGoal::Cut, ctx)?.into()
             }
             Query::Monitor => self.cards.monitor(&self.monitor_view(tx)?, ctx).into(),
             Query::Create => self.cards.create(&create::view(tx)?, ctx).into(),

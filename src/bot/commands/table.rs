@@ -20,7 +20,7 @@ pub static COMMANDS: &[Spec] = &[
         arguments: "[TEXT]",
         about: "command.users",
         needs: Needs::Viewer,
-        parse: |_, arguments| Ok(Query::Users { query: arguments.rest() }.into()),
+        parse: |_, arguments| Ok(Query::Users { query: arguments.words() }.into()),
     },
     Spec {
         name: "user",
@@ -28,7 +28,7 @@ pub static COMMANDS: &[Spec] = &[
         arguments: "NAME",
         about: "command.user",
         needs: Needs::Viewer,
-        parse: |spec, arguments| Ok(Query::User { name: arguments.required(spec)? }.into()),
+        parse: |spec, arguments| Ok(Query::User { whom: arguments.required(spec)? }.into()),
     },
     Spec {
         name: "create",
@@ -52,7 +52,7 @@ pub static COMMANDS: &[Spec] = &[
         arguments: "NAME",
         about: "command.projects",
         needs: Needs::Viewer,
-        parse: |spec, arguments| Ok(Query::Projects { name: arguments.required(spec)? }.into()),
+        parse: |spec, arguments| Ok(Query::Projects { whom: arguments.required(spec)? }.into()),
     },
     Spec {
         name: "quota",
@@ -61,11 +61,15 @@ pub static COMMANDS: &[Spec] = &[
         about: "command.quota",
         needs: Needs::Viewer,
         parse: |spec, arguments| {
-            let name = arguments.required(spec)?;
-            let Some(amount) = arguments.next() else { return Ok(Query::Quota { name }.into()) };
+            let whom = arguments.required(spec)?;
+            if arguments.is_empty() {
+                return Ok(Query::Quota { whom }.into());
+            }
             arguments.require(Needs::Admin);
+            let amount =
+                arguments.next_word().ok_or(ParseError::UnexpectedMention { command: spec })?;
             let amount = Money::parse_input(&amount).map_err(ParseError::BadAmount)?;
-            Ok(Change::Allocate { name, amount, note: arguments.rest() }.into())
+            Ok(Change::Allocate { whom, amount, note: arguments.free_text() }.into())
         },
     },
     Spec {
@@ -75,23 +79,18 @@ pub static COMMANDS: &[Spec] = &[
         about: "command.billing",
         needs: Needs::Viewer,
         parse: |_, arguments| {
-            let mut name = None;
-            let mut period = None;
-            while let Some(argument) = arguments.peek() {
-                let looks_like_month = argument.starts_with(|c: char| c.is_ascii_digit())
-                    && argument.contains('-')
-                    && argument.chars().all(|c| c.is_ascii_digit() || c == '-');
-                if period.is_none() && looks_like_month {
-                    let month = argument.parse();
-                    period = Some(month.map_err(|_| ParseError::BadPeriod(argument))?);
-                } else if name.is_none() && period.is_none() {
-                    name = Some(argument);
-                } else {
-                    break;
+            let whom = match arguments.peek_word() {
+                Some(word) if looks_like_month(&word) => None,
+                _ => arguments.next_whom(),
+            };
+            let period = match arguments.peek_word().filter(|word| looks_like_month(word)) {
+                Some(month) => {
+                    arguments.next_word();
+                    Some(month.parse().map_err(|_| ParseError::BadPeriod(month))?)
                 }
-                arguments.next();
-            }
-            Ok(Query::Billing { name, period }.into())
+                None => None,
+            };
+            Ok(Query::Billing { whom, period }.into())
         },
     },
     Spec {
@@ -100,7 +99,7 @@ pub static COMMANDS: &[Spec] = &[
         arguments: "[NAME]",
         about: "command.alerts",
         needs: Needs::Viewer,
-        parse: |_, arguments| Ok(Query::Alerts { name: arguments.next() }.into()),
+        parse: |_, arguments| Ok(Query::Alerts { whom: arguments.next_whom() }.into()),
     },
     Spec {
         name: "enable",
@@ -108,7 +107,7 @@ pub static COMMANDS: &[Spec] = &[
         arguments: "NAME",
         about: "command.enable",
         needs: Needs::Admin,
-        parse: |spec, arguments| Ok(Query::Enable { name: arguments.required(spec)? }.into()),
+        parse: |spec, arguments| Ok(Query::Enable { whom: arguments.required(spec)? }.into()),
     },
     Spec {
         name: "disable",
@@ -116,7 +115,7 @@ pub static COMMANDS: &[Spec] = &[
         arguments: "NAME",
         about: "command.disable",
         needs: Needs::Admin,
-        parse: |spec, arguments| Ok(Query::Disable { name: arguments.required(spec)? }.into()),
+        parse: |spec, arguments| Ok(Query::Disable { whom: arguments.required(spec)? }.into()),
     },
     Spec {
         name: "monitor",
@@ -124,9 +123,9 @@ pub static COMMANDS: &[Spec] = &[
         arguments: "[run]",
         about: "command.monitor",
         needs: Needs::Viewer,
-        parse: |_, arguments| match arguments.peek() {
+        parse: |_, arguments| match arguments.peek_word() {
             Some(word) if word.eq_ignore_ascii_case("run") => {
-                arguments.next();
+                arguments.next_word();
                 arguments.require(Needs::Admin);
                 Ok(Change::MonitorRun.into())
             }
@@ -156,9 +155,10 @@ pub static COMMANDS: &[Spec] = &[
         about: "command.export",
         needs: Needs::Viewer,
         parse: |_, arguments| {
-            let named = arguments.peek().and_then(|word| Table::from_word(&word.to_lowercase()));
+            let named =
+                arguments.peek_word().and_then(|word| Table::from_word(&word.to_lowercase()));
             if named.is_some() {
-                arguments.next();
+                arguments.next_word();
             }
             Ok(Query::Export { table: named.unwrap_or(Table::Users) }.into())
         },
@@ -172,3 +172,10 @@ pub static COMMANDS: &[Spec] = &[
         parse: |_, _| Ok(Query::Me.into()),
     },
 ];
+
+/// Whether a word is meant as a month, rightly written or not.
+fn looks_like_month(word: &str) -> bool {
+    word.starts_with(|c: char| c.is_ascii_digit())
+        && word.contains('-')
+        && word.chars().all(|c| c.is_ascii_digit() || c == '-')
+}

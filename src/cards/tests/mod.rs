@@ -160,6 +160,20 @@ fn every_card_keeps_the_platforms_rules() {
     assert!(broken.is_empty(), "{}", broken.join("\n"));
 }
 
+/// The last step of every ladder of sizes, too: whatever names people choose, a message can carry the card, with the margin
+/// that [`Card::fits`] leaves for what is added on the way.
+#[test]
+fn every_card_fits_into_a_message() {
+    let mut large = Vec::new();
+    everything(|locale, role, size, sample| {
+        if !sample.card.fits() {
+            let bytes = sample.card.escaped_len();
+            large.push(format!("{} {locale} {role:?} {size:?}: {bytes}", sample.name));
+        }
+    });
+    assert!(large.is_empty(), "{}", large.join("\n"));
+}
+
 /// Every string of a card with the name of the member that holds it.
 fn strings<'a>(value: &'a Value, name: &'a str, out: &mut Vec<(&'a str, &'a str)>) {
     match value {

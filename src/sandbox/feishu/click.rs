@@ -8,7 +8,7 @@ use super::core::{Change, TENANT};
 use super::form::{self, ClickAction, NoSuchComponent};
 use super::handle::FakeFeishu;
 use super::http::Reply;
-use super::quirks::Quirks;
+use super::quirks::{Quirks, Unticked};
 use super::state::{CARD_LIFE, Message, Sender};
 use super::{cards, wire};
 
@@ -49,14 +49,33 @@ fn quirky(action: ClickAction, quirks: &Quirks) -> ClickAction {
         Some(value) if quirks.values_are_text => Some(Value::from(value.to_string())),
         value => value,
     };
-    ClickAction { value, ..action }
+    let form_value = action.form_value.map(|form| quirky_form(form, quirks));
+    ClickAction { value, form_value, ..action }
+}
+
+fn quirky_form(mut form: Map<String, Value>, quirks: &Quirks) -> Map<String, Value> {
+    form.retain(|_, value| match value {
+        Value::Bool(false) => quirks.unticked != Unticked::Missing,
+        Value::String(text) => !(text.is_empty() && quirks.empty_fields_are_left_out),
+        _ => true,
+    });
+    for value in form.values_mut() {
+        if *value == Value::Bool(false) && quirks.unticked == Unticked::Empty {
+            *value = Value::from("");
+        }
+    }
+    form
 }
 
 impl FakeFeishu {
     /// A person acts on a component of the current card. If it is missing or disabled, or a required field is empty,
     /// nothing is sent: `error` says why and `status` is `None`.
     pub async fn click(&self, person: &str, message_id: &str, action: ClickAction) -> ClickResult {
-        match self.card(message_id).and_then(|card| form::allows(&card, &action)) {
+        let allowed = self.card(message_id).and_then(|card| {
+            form::allows(&card, &action)?;
+            self.submits(&card, &action)
+        });
+        match allowed {
             Ok(()) => self.click_raw(person, message_id, action).await,
             Err(refusal) => ClickResult::failed(refusal),
         }
@@ -122,7 +141,10 @@ impl FakeFeishu {
         wanted: impl Fn(&Value) -> bool,
         fields: Map<String, Value>,
     ) -> Result<ClickAction, NoSuchComponent> {
-        form::submit(&self.card(message_id)?, wanted, &fields)
+        let card = self.card(message_id)?;
+        let action = form::submit(&card, wanted, &fields)?;
+        self.submits(&card, &action)?;
+        Ok(action)
     }
 
     /// Fills a form and presses its submit button; `wanted` gets the button's callback value (null if it
@@ -138,6 +160,14 @@ impl FakeFeishu {
             Ok(action) => self.click_raw(person, message_id, action).await,
             Err(refusal) => ClickResult::failed(refusal),
         }
+    }
+
+    /// Whether the client submits the form, for a submit button (docs/platforms/feishu.md §9.1).
+    fn submits(&self, card: &Value, action: &ClickAction) -> Result<(), NoSuchComponent> {
+        if self.read(|state| state.quirks.bare_checkers_submit) {
+            return Ok(());
+        }
+        form::has_no_bare_checker(card, action)
     }
 
     /// The card of a message, if it accepts clicks.

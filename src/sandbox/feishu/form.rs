@@ -49,6 +49,9 @@ pub enum NoSuchComponent {
     /// A required field is empty, or a field has an invalid value.
     #[error("the form cannot be submitted: {0}")]
     Field(String),
+    /// A checker of the form has no behaviors.
+    #[error("200340 the checker `{0}` has no behaviors")]
+    BareChecker(String),
 }
 
 /// The card's first button or interactive container outside forms whose callback value `wanted` accepts.
@@ -146,6 +149,27 @@ pub fn allows(card: &Value, action: &ClickAction) -> Result<(), NoSuchComponent>
         }
     }
     Err(refusal)
+}
+
+/// Whether every checker of the form that `action` submits has behaviors.
+pub fn has_no_bare_checker(card: &Value, action: &ClickAction) -> Result<(), NoSuchComponent> {
+    let nodes = walk::nodes(card);
+    let button = nodes.iter().find(|node| {
+        node.component
+            && node.form.is_some()
+            && submits(node)
+            && node.text("name") == action.name.as_deref()
+    });
+    let Some(button) = button.filter(|_| action.form_value.is_some()) else { return Ok(()) };
+    let bare = fields_of(&nodes, button.form)
+        .into_iter()
+        .find(|node| node.tag == "checker" && node.list("behaviors").is_empty());
+    match bare {
+        Some(node) => {
+            Err(NoSuchComponent::BareChecker(node.text("name").unwrap_or_default().to_owned()))
+        }
+        None => Ok(()),
+    }
 }
 
 fn check_one(

@@ -26,7 +26,7 @@ pub use self::fault::{Fault, FaultRule, Faults};
 pub use self::form::{ClickAction, NoSuchComponent};
 pub use self::handle::FakeFeishu;
 pub use self::people::Sealed;
-pub use self::quirks::Quirks;
+pub use self::quirks::{Quirks, Unticked};
 pub use self::state::{
     Chat, ChatKind, Message, Person, Request, Sender, SentEvent, State, UploadedFile,
 };

@@ -1,5 +1,17 @@
 //! What the platform has been seen to do, or may do, where its documents say otherwise or nothing. Off by default.
 
+/// How a checker that is not ticked is submitted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Unticked {
+    /// As `false`.
+    #[default]
+    False,
+    /// Not at all.
+    Missing,
+    /// As an empty text.
+    Empty,
+}
+
 /// The switches, for [`super::FakeFeishu::set_quirks`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Quirks {
@@ -9,6 +21,12 @@ pub struct Quirks {
     pub hooks_answer_in_old_form: bool,
     /// A submitted form comes without the value of its button.
     pub submits_lack_value: bool,
+    /// The client submits a form with a checker that has no behaviors; it refuses it (200340) otherwise.
+    pub bare_checkers_submit: bool,
+    /// What a submitted form holds for a checker that is not ticked.
+    pub unticked: Unticked,
+    /// A submitted form lacks the fields that are empty.
+    pub empty_fields_are_left_out: bool,
     /// The ids of a click's operator are one level deeper, in `operator.user_id`.
     pub operators_are_nested: bool,
     /// Clicks come over the long connection in frames of the type `card`.

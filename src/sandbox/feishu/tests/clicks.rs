@@ -133,7 +133,8 @@ fn form() -> Value {
         {"tag": "select_static", "name": "project", "options": options, "initial_option": "Two"},
         {"tag": "multi_select_static", "name": "tags", "options": options, "selected_values": ["1"]},
         {"tag": "select_person", "name": "owner", "options": []},
-        {"tag": "checker", "name": "monitor", "checked": true},
+        {"tag": "checker", "name": "monitor", "checked": true,
+            "behaviors": [{"type": "callback", "value": {"field": "monitor"}}]},
         {"tag": "date_picker", "name": "since", "initial_date": "2026-11-01"},
         {"tag": "button", "text": text("ok"), "name": "ok", "form_action_type": "submit",
             "behaviors": [{"type": "callback", "value": {"action": "save"}}]},
@@ -227,4 +228,47 @@ async fn a_click_may_arrive_in_other_shapes() {
     let event = bot.last().1["event"].clone();
     assert_eq!(event["action"]["value"], Value::Null);
     assert_eq!(event["action"]["form_value"], json!({}));
+}
+
+#[tokio::test]
+async fn a_form_with_a_bare_checker_is_not_submitted() {
+    let platform = platform().await;
+    let bot = Bot::start(&platform.feishu).await;
+    let mut bare = form();
+    let fields_of_form = bare.pointer_mut("/body/elements/0/elements").unwrap();
+    for field in fields_of_form.as_array_mut().unwrap() {
+        if field["tag"] == "checker" {
+            field.as_object_mut().unwrap().remove("behaviors");
+        }
+    }
+    let id = platform.send("interactive", bare).await;
+    let typed = || fields(json!({"amount": "5"}));
+    let refused = platform.feishu.form_click(ALICE, &id, wanted("save"), typed()).await;
+    assert_eq!(refused.status, None);
+    assert!(refused.error.unwrap().starts_with("200340"));
+    platform.feishu.set_quirks(|quirks| quirks.bare_checkers_submit = true);
+    let sent = platform.feishu.form_click(ALICE, &id, wanted("save"), typed()).await;
+    assert_eq!(sent.status, Some(200));
+    bot.last();
+}
+
+#[tokio::test]
+async fn what_is_empty_or_not_ticked_may_be_left_out() {
+    let platform = platform().await;
+    let bot = Bot::start(&platform.feishu).await;
+    let id = platform.send("interactive", form()).await;
+    let sent = async |unticked: Unticked, left_out: bool| {
+        platform.feishu.set_quirks(|quirks| {
+            quirks.unticked = unticked;
+            quirks.empty_fields_are_left_out = left_out;
+        });
+        let typed = fields(json!({"amount": "5", "note": "", "monitor": false}));
+        platform.feishu.form_click(ALICE, &id, wanted("save"), typed).await;
+        let form = &bot.last().1["event"]["action"]["form_value"];
+        (form.get("monitor").cloned(), form.get("note").cloned())
+    };
+    let empty = || Some(json!(""));
+    assert_eq!(sent(Unticked::False, false).await, (Some(json!(false)), empty()));
+    assert_eq!(sent(Unticked::Missing, false).await, (None, empty()));
+    assert_eq!(sent(Unticked::Empty, true).await, (empty(), None));
 }

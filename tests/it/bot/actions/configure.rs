@@ -1,5 +1,6 @@
 //! A user's settings: those kept here, those written to the cloud, and the owner, who is looked up in Feishu.
 
+use airgate::sandbox::feishu::Unticked;
 use airgate::sandbox::volcengine::{Fault, FaultRule};
 use serde_json::json;
 
@@ -59,7 +60,7 @@ async fn personal_data_goes_to_the_cloud() {
     bed.shows(&card, &phrase("configure.cloud_saved")).await;
     let there = bed.cloud.read(|cloud| cloud.user("main", "alice").unwrap().clone());
     assert_eq!((&*there.display_name, &*there.email), ("爱丽丝", "a@example.cn"));
-    assert_eq!(there.mobile_phone, "13800000009");
+    assert_eq!(there.mobile_phone, "+8613800000009");
     assert_eq!(bed.user("main/alice").display_name, "爱丽丝");
 }
 
@@ -197,4 +198,41 @@ async fn a_remark_keeps_its_lines() {
     bed.submit(ADMIN, &card, "user.configure", json!({"thresholds": "60"})).await;
     let remark = bed.user("main/alice").remark;
     assert_eq!(remark, "第一行\n第二行\n\n第三行 <at id=all></at>");
+}
+
+/// Clients differ in what they send of a form.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_emptied_is_cleared_whatever_the_client_leaves_out() {
+    let bed = bed().await;
+    let filled = json!({"thresholds": "30,70", "remark": "临时", "display_name": "爱丽丝",
+        "email": "a@example.cn", "phone": "13800000009", "owner": STRANGER});
+    for (unticked, left_out, no_value) in [
+        (Unticked::False, false, false),
+        (Unticked::Missing, true, true),
+        (Unticked::Empty, true, false),
+    ] {
+        bed.feishu.set_quirks(|quirks| {
+            quirks.unticked = unticked;
+            quirks.empty_fields_are_left_out = left_out;
+            quirks.submits_lack_value = no_value;
+        });
+        let card = opened(&bed).await;
+        let mut fields = filled.clone();
+        fields["monitor"] = json!(true);
+        bed.submit(ADMIN, &card, "user.configure", fields).await;
+        bed.shows(&card, &phrase("configure.cloud_saved")).await;
+        let user = bed.user("main/alice");
+        assert_eq!((user.remark.as_str(), user.monitored.is_on()), ("临时", true));
+        assert_eq!(user.email, "a@example.cn");
+
+        let card = opened(&bed).await;
+        let emptied = json!({"thresholds": "", "remark": "", "email": "", "monitor": false});
+        bed.submit(ADMIN, &card, "user.configure", emptied).await;
+        bed.shows(&card, &phrase("configure.cloud_saved")).await;
+        let user = bed.user("main/alice");
+        assert_eq!((user.thresholds, user.remark.as_str()), (None, ""), "{unticked:?}");
+        assert!(!user.monitored.is_on(), "{unticked:?}");
+        assert_eq!((user.email.as_str(), user.phone.as_str()), ("", "+8613800000009"));
+        assert_eq!(user.owner.unwrap().as_str(), STRANGER);
+    }
 }

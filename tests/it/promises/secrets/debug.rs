@@ -53,7 +53,7 @@ async fn debug_output_shows_no_secret() {
         webhook_url: Some(Some(canaries.hook.clone())),
         ..SavedSettings::default()
     };
-    let new = NewSettings { webhook_url: Some(canaries.hook.clone()), ..NewSettings::default() };
+    let new = NewSettings { webhook_url: canaries.hook.clone(), ..NewSettings::default() };
     for shown in [
         format!("{config:#?}"),
         format!("{:?}", config.initial_settings()),

@@ -182,7 +182,7 @@ async fn a_complete_user_is_created_from_the_direct_chat() {
     assert_complete(&bed, "direct chat");
     let bob = made(&bed).unwrap();
     assert_eq!((&*bob.display_name, &*bob.email), ("鲍勃", "bob@example.com"));
-    assert_eq!(bob.mobile_phone, "13800000009");
+    assert_eq!(bob.mobile_phone, "+8613800000009");
     let key = "main/bob".parse().unwrap();
     let owed = bed.store.read(|tx| tx.authorisation(&key, &"team-a".parse().unwrap())).unwrap();
     assert_eq!(owed.unwrap().grants.len(), 1);
