@@ -307,9 +307,9 @@ pub(super) fn account_number<'de, D: Deserializer<'de>>(
     let value = Option::<serde_json::Value>::deserialize(deserializer)?;
     let number = value.and_then(|value| match value {
         serde_json::Value::String(text) => text.trim().parse().ok(),
-        value => value.as_i64(),
+        value => value.as_u64(),
     });
-    Ok(number.filter(|number| *number > 0).map(AccountNumber))
+    Ok(number.filter(|number| *number != 0).map(AccountNumber::new))
 }
 
 /// Reads a time of IAM, `YYYYMMDDTHHMMSSZ` in UTC. Unreadable times become `None`: no decision depends on them.

@@ -216,7 +216,9 @@ fn causes(stage: &Stage, alerts: &[AlertRecord]) {
             Problem::CyclesRecovered { .. } => (&mut failing, false),
             Problem::CredentialsRefused { .. } => (&mut refused, true),
             Problem::CredentialsRecovered { .. } => (&mut refused, false),
-            Problem::AccessDelayed { .. } | Problem::AccessReopened | Problem::Test { .. } => continue,
+            Problem::AccessDelayed { .. } | Problem::AccessReopened | Problem::Test { .. } => {
+                continue;
+            }
         };
         assert_ne!(*state, is, "seed {}: {problem:?}", stage.seed);
         *state = is;

@@ -102,7 +102,8 @@ impl Enforcer {
                     && record.status == UserStatus::Gone
                 {
                     let detail = users::detail(tx, &alerts.settings_in_force(tx)?, record)?;
-                    let card = cards.user(&detail, &CardContext::new(Role::Admin, now)).into_string();
+                    let card =
+                        cards.user(&detail, &CardContext::new(Role::Admin, now)).into_string();
                     tx.owe_report(report, card, change.since, now)?;
                 }
                 Ok::<_, StoreError>(true)

@@ -1,5 +1,6 @@
 //! What the bot sends: alerts, replies and updates; each once, in order, even where the answer to a send is lost.
 
 mod alerts;
+mod incidents;
 mod order;
 mod unclear;
