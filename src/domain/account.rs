@@ -76,18 +76,14 @@ pub fn check_number(
     id: &AccountId,
     found: AccountNumber,
 ) -> Result<(), WrongAccount> {
-    for account in accounts {
-        match account.number {
-            Some(known) if account.id == *id && known != found => {
-                return Err(WrongAccount::Other { known, found });
-            }
-            Some(known) if account.id != *id && known == found => {
-                return Err(WrongAccount::Known { account: account.id.clone() });
-            }
-            _ => {}
-        }
+    let own = accounts.iter().find(|account| account.id == *id).and_then(|own| own.number);
+    if let Some(known) = own.filter(|known| *known != found) {
+        return Err(WrongAccount::Other { known, found });
     }
-    Ok(())
+    match accounts.iter().find(|other| other.id != *id && other.number == Some(found)) {
+        Some(other) => Err(WrongAccount::Known { account: other.id.clone() }),
+        None => Ok(()),
+    }
 }
 
 /// An account's balance as last read.

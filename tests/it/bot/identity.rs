@@ -98,7 +98,8 @@ async fn a_key_pair_of_another_main_account_is_refused() {
     };
     // In place of the pair of `main`, whose number an older store does not know.
     bed.press(ADMIN, &card.message_id, json!({"action": "accounts.open", "account": "main"})).await;
-    let typed = pair("main", &stranger);
+    let mut typed = pair("main", &stranger);
+    typed.as_object_mut().unwrap().remove("account");
     bed.submit(ADMIN, &card.message_id, "account.save", typed).await;
     bed.settled().await;
     let shown = bed.texts(&card.message_id);
@@ -139,7 +140,8 @@ async fn a_pair_that_was_put_in_unchecked_changes_nobody_of_the_account() {
     bed.store.save_account(&main, "main", &secrets, bed.clock.now()).unwrap();
     let cycle = bed.cycle().await;
     let error = cycle.accounts.iter().find(|a| a.account == main).unwrap().error.clone();
-    assert!(error.unwrap().contains("2100000002"));
+    let error = error.unwrap();
+    assert!(error.contains("2100000002"), "{error}");
     assert_eq!(bed.consumed("main/alice"), "¥60.00");
     let report = text_of(&bed.sync().await);
     assert!(report.contains(&fragment("trouble.other_account")), "{report}");
