@@ -230,6 +230,10 @@ pub fn resume(tx: &WriteTx, id: u64, op: &OpId, operator: Operator) -> Result<Cr
     if creation.is_complete() {
         return Err(CreateRefusal::Complete.into());
     }
+    // Whose a key is that has appeared since the run ended, nobody can tell any more: none of them is deleted.
+    if let KeyStep::Tried { own, .. } = &mut creation.key {
+        own.get_or_insert_default();
+    }
     creation.running = true;
     creation.halt = None;
     creation.operator = operator;

@@ -274,7 +274,7 @@ pub struct MonitorView {
     pub running_since: Option<Timestamp>,
     /// When the next scheduled cycle is due.
     pub next_at: Option<Timestamp>,
-    /// If the monitor is late: when it last began a cycle, or the service started.
+    /// If the monitor is late: when its last cycle ended, or the service started.
     pub late_since: Option<Timestamp>,
     /// What the monitor keeps between cycles.
     pub state: MonitorState,

@@ -8,7 +8,19 @@ use super::{AccountId, Money, Switch};
 /// Volcengine's number of a main account: whose it is, whatever key pair is used and whatever airgate calls it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct AccountNumber(pub i64);
+pub struct AccountNumber(u64);
+
+impl AccountNumber {
+    /// The account of this number.
+    pub const fn new(number: u64) -> Self {
+        Self(number)
+    }
+
+    /// Returns the number.
+    pub const fn get(self) -> u64 {
+        self.0
+    }
+}
 
 impl std::fmt::Display for AccountNumber {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -64,18 +76,14 @@ pub fn check_number(
     id: &AccountId,
     found: AccountNumber,
 ) -> Result<(), WrongAccount> {
-    for account in accounts {
-        match account.number {
-            Some(known) if account.id == *id && known != found => {
-                return Err(WrongAccount::Other { known, found });
-            }
-            Some(known) if account.id != *id && known == found => {
-                return Err(WrongAccount::Known { account: account.id.clone() });
-            }
-            _ => {}
-        }
+    let own = accounts.iter().find(|account| account.id == *id).and_then(|own| own.number);
+    if let Some(known) = own.filter(|known| *known != found) {
+        return Err(WrongAccount::Other { known, found });
     }
-    Ok(())
+    match accounts.iter().find(|other| other.id != *id && other.number == Some(found)) {
+        Some(other) => Err(WrongAccount::Known { account: other.id.clone() }),
+        None => Ok(()),
+    }
 }
 
 /// An account's balance as last read.
@@ -110,11 +118,11 @@ mod tests {
 
     #[test]
     fn a_key_pair_of_another_main_account_is_told_from_one_of_this() {
-        let account = |id: &str, number: Option<i64>| Account {
+        let account = |id: &str, number: Option<u64>| Account {
             id: id.parse().unwrap(),
             name: id.to_owned(),
             hint: String::new(),
-            number: number.map(AccountNumber),
+            number: number.map(AccountNumber::new),
             pair_checked: false,
             active: Switch::On,
             created: Timestamp::UNIX_EPOCH,
@@ -122,7 +130,7 @@ mod tests {
         };
         let accounts = [account("main", Some(1)), account("labs", Some(2)), account("old", None)];
         let other = |known, found| {
-            let (known, found) = (AccountNumber(known), AccountNumber(found));
+            let (known, found) = (AccountNumber::new(known), AccountNumber::new(found));
             Err(WrongAccount::Other { known, found })
         };
         let known = |id: &str| Err(WrongAccount::Known { account: id.parse().unwrap() });
@@ -135,7 +143,7 @@ mod tests {
             ("new", 3, Ok(())),
             ("new", 1, known("main")),
         ] {
-            let checked = check_number(&accounts, &id.parse().unwrap(), AccountNumber(found));
+            let checked = check_number(&accounts, &id.parse().unwrap(), AccountNumber::new(found));
             assert_eq!(checked, result, "{id} with a pair of {found}");
         }
     }

@@ -57,7 +57,7 @@ pub struct Progress {
     pub running_since: Option<Timestamp>,
     /// When the next scheduled cycle is due.
     pub next_at: Option<Timestamp>,
-    /// If the monitor is late: when it last began a cycle, or the service started.
+    /// If the monitor is late: when its last cycle ended, or the service started.
     pub late_since: Option<Timestamp>,
 }
 
@@ -68,8 +68,8 @@ pub struct Monitor {
     running_since: Mutex<Option<Timestamp>>,
     /// `None` until the monitor runs, and if no cycles are scheduled.
     schedule: Mutex<Option<Schedule>>,
-    /// When a cycle last began; before the first, when the service started.
-    begun: Mutex<Moment>,
+    /// When a cycle last began or ended; before the first, when the service started.
+    active: Mutex<Moment>,
     one_at_a_time: tokio::sync::Mutex<()>,
 }
 
@@ -100,12 +100,12 @@ pub struct MonitorParts {
 impl Monitor {
     /// Builds a monitor from its parts.
     pub fn new(parts: MonitorParts) -> Arc<Self> {
-        let begun = Mutex::new(parts.clock.moment());
+        let active = Mutex::new(parts.clock.moment());
         Arc::new(Self {
             parts,
             running_since: Mutex::default(),
             schedule: Mutex::default(),
-            begun,
+            active,
             one_at_a_time: tokio::sync::Mutex::default(),
         })
     }
@@ -114,15 +114,17 @@ impl Monitor {
     pub fn progress(&self) -> Progress {
         let now = self.parts.clock.moment();
         let schedule = *self.schedule.lock();
-        let begun = *self.begun.lock();
-        let late = schedule.is_some_and(|schedule| is_late(schedule.interval(), begun, now));
+        let active = *self.active.lock();
+        let running_since = *self.running_since.lock();
+        let late = running_since.is_none()
+            && schedule.is_some_and(|schedule| is_late(schedule.interval(), active, now));
         Progress {
-            running_since: *self.running_since.lock(),
+            running_since,
             next_at: schedule.and_then(|schedule| {
                 let remaining = SignedDuration::try_from(schedule.remaining(now)).ok()?;
                 now.at().checked_add(remaining).ok()
             }),
-            late_since: late.then_some(begun.at()),
+            late_since: late.then_some(active.at()),
         }
     }
 
@@ -240,7 +242,7 @@ impl Monitor {
         let _turn = self.one_at_a_time.lock().await;
         let begun = self.parts.clock.moment();
         let started = begun.at();
-        *self.begun.lock() = begun;
+        *self.active.lock() = begun;
         *self.running_since.lock() = Some(started);
         // A panic must not end the monitor for good.
         let cycle = std::panic::AssertUnwindSafe(async {
@@ -252,8 +254,10 @@ impl Monitor {
             tracing::error!("a cycle panicked");
             Err(StoreError::Aborted)
         });
+        let ended = self.parts.clock.moment();
+        *self.active.lock() = ended;
         *self.running_since.lock() = None;
-        let took = self.parts.clock.moment().since(begun);
+        let took = ended.since(begun);
         metrics::histogram!("airgate_monitor_run_seconds").record(took);
         let outcome = match &result {
             Ok(report) if report.outcome == CycleOutcome::Ok => "ok",

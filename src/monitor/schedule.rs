@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::clock::Moment;
 
-/// A monitor whose last cycle began more than this many intervals ago, and [`GRACE`], is late.
+/// A monitor that has been idle for more than this many intervals ago, and [`GRACE`], is late.
 const LATE_INTERVALS: u32 = 3;
 /// See [`LATE_INTERVALS`]: time for a long cycle of a short interval.
 const GRACE: Duration = Duration::from_secs(300);
@@ -42,9 +42,9 @@ impl Schedule {
     }
 }
 
-/// Whether a monitor that last began a cycle at `begun` should have begun another one long ago.
-pub(super) fn is_late(interval: Duration, begun: Moment, now: Moment) -> bool {
-    now.shifted_since(begun) > interval.saturating_mul(LATE_INTERVALS).saturating_add(GRACE)
+/// Whether a monitor whose last cycle began or ended at `active`, and that runs none, should have begun one long ago.
+pub(super) fn is_late(interval: Duration, active: Moment, now: Moment) -> bool {
+    now.shifted_since(active) > interval.saturating_mul(LATE_INTERVALS).saturating_add(GRACE)
 }
 
 #[cfg(test)]

@@ -69,7 +69,7 @@ impl Drop for Door {
 
 fn router(service: Arc<OnceLock<Router>>) -> Router {
     let opening = Router::new()
-        .route("/healthz", get(health::alive))
+        .route("/healthz", get(health::opening))
         .fallback(|| async { still_opening() })
         .layer(axum::middleware::from_fn(identify));
     Router::new().fallback(move |request: Request| {

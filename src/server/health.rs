@@ -32,6 +32,11 @@ pub(super) async fn alive(State(app): State<Arc<App>>) -> Response {
     }
 }
 
+/// Answers 200 while the store is being opened: a restart would only begin that again.
+pub(super) async fn opening() -> Response {
+    Json(json!({ "status": "ok" })).into_response()
+}
+
 /// Answers 200 if the store answers, a tenant token was obtained in the last 2 h, and the long connection (in websocket mode)
 /// is alive; otherwise 503 with the reason.
 pub(super) async fn ready(State(app): State<Arc<App>>) -> Response {

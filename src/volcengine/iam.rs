@@ -293,7 +293,7 @@ pub(super) fn account_number<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<AccountNumber>, D::Error> {
     let number = text(deserializer)?.trim().parse().ok();
-    Ok(number.filter(|number| *number > 0).map(AccountNumber))
+    Ok(number.filter(|number| *number > 0).map(AccountNumber::new))
 }
 
 /// Reads a time of IAM, `YYYYMMDDTHHMMSSZ` in UTC. Unreadable times become `None`: no decision depends on them.
@@ -396,7 +396,7 @@ mod tests {
             r#"{"Id":10000,"UserName":"alice","DisplayName":"爱丽丝","Email":null,"MobilePhone":[],"AccountId":"1","Tags":7}"#,
         )
         .unwrap();
-        assert_eq!(user.account, Some(AccountNumber(1)));
+        assert_eq!(user.account, Some(AccountNumber::new(1)));
         let odd: IamUser = serde_json::from_str(
             r#"{"Id":null,"UserName":"alice","DisplayName":7,"Email":{},"AccountId":"-"}"#,
         )

@@ -12,7 +12,8 @@ use crate::domain::AccountNumber;
 
 /// Reads a JSON number or its text. 0 and anything else is no account.
 pub(super) fn read_number(value: Option<&RawValue>) -> Option<AccountNumber> {
-    count(value?).filter(|number| *number > 0).map(AccountNumber)
+    let number = u64::try_from(count(value?)?).ok().filter(|number| *number > 0);
+    number.map(AccountNumber::new)
 }
 
 /// The places of the number: `AccountId` of users, `AccountID` of projects and of the balance.
@@ -85,7 +86,7 @@ mod tests {
             ("{}", None),
         ] {
             let owned: Owned = serde_json::from_str(json).unwrap();
-            assert_eq!(owned.number(), number.map(AccountNumber), "{json}");
+            assert_eq!(owned.number(), number.map(AccountNumber::new), "{json}");
         }
     }
 }

@@ -152,10 +152,10 @@ mod tests {
             key.acquire().await;
         }
         assert_eq!(start.elapsed(), Duration::ZERO);
-        limiters.learn(&one, AccountNumber(1));
-        limiters.learn(&two, AccountNumber(1));
-        limiters.learn(&other, AccountNumber(2));
-        assert_eq!(two.account(), Some(AccountNumber(1)));
+        limiters.learn(&one, AccountNumber::new(1));
+        limiters.learn(&two, AccountNumber::new(1));
+        limiters.learn(&other, AccountNumber::new(2));
+        assert_eq!(two.account(), Some(AccountNumber::new(1)));
         for _ in 0..4 {
             one.acquire().await;
             two.acquire().await;
@@ -166,7 +166,7 @@ mod tests {
         other.acquire().await;
         assert_eq!(start.elapsed(), Duration::ZERO);
         // A key that comes later joins.
-        limiters.learn(&limiters.key("late"), AccountNumber(1));
+        limiters.learn(&limiters.key("late"), AccountNumber::new(1));
         limiters.key("late").acquire().await;
         assert!(start.elapsed() >= Duration::from_millis(249), "{:?}", start.elapsed());
     }

@@ -1,6 +1,10 @@
 //! Cutting access: remembering what is active, then switching it off. Keys, login and policies are closed each by itself, and
 //! so is each key and each policy: one that cannot be read or closed is retried and keeps none of the others open.
 
+use std::time::Duration;
+
+use tokio::time::timeout;
+
 use super::failure::{EnforceError, Failures};
 use super::{Enforcer, Outcome, is_missing, read_back, unless_detached, unless_gone};
 use crate::app::sync::{user_keys, user_login};
@@ -15,6 +19,9 @@ use crate::volcengine::{self, ErrorKind, KeyStatus};
 /// After that one call that hangs must not keep the rest open.
 const UNCONNECTED_ATTEMPTS: u32 = 3;
 
+/// How long the keys wait for login and policies to be read with them.
+const READ_TOGETHER: Duration = Duration::from_secs(3);
+
 /// Whether a cut is still wanted, decided in the transaction that precedes the writes to the cloud.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Permit {
@@ -22,11 +29,19 @@ enum Permit {
     Withdrawn,
 }
 
-/// The part of the access that is about to be closed, and what of it is active.
-enum Part {
-    Keys(Vec<String>),
-    Login(bool),
-    Policies(Vec<HeldPolicy>),
+/// What is active of the access, as far as it was read.
+#[derive(Clone, Default)]
+struct Active {
+    keys: Vec<String>,
+    login: bool,
+    policies: Vec<HeldPolicy>,
+}
+
+impl Active {
+    fn keys(keys: &[AccessKeyInfo]) -> Self {
+        let active = keys.iter().filter(|key| key.active.is_on()).map(|key| key.id.clone());
+        Self { keys: active.collect(), ..Self::default() }
+    }
 }
 
 impl Enforcer {
@@ -39,7 +54,12 @@ impl Enforcer {
         remembered: Option<&RememberedAccess>,
     ) -> Result<Outcome, Failures> {
         let mut failures = Failures::default();
-        let read = user_keys(api, user).await;
+        // All that is active is remembered before the first write. What takes long is left for later: the keys are closed first.
+        let (read, login, held) = tokio::join!(
+            user_keys(api, user),
+            timeout(READ_TOGETHER, user_login(api, user)),
+            timeout(READ_TOGETHER, self.held(api, user)),
+        );
         match &read {
             Err(error) if is_missing(api, user, error).await? => return Ok(Outcome::Missing),
             Err(error)
@@ -51,25 +71,41 @@ impl Enforcer {
             _ => {}
         }
         let keys = failures.keep(read);
-        if let Some(keys) = &keys {
-            if keys.iter().any(|key| api.uses_key(&key.id)) {
-                return Err(EnforceError::OwnKey.into());
-            }
-            if self.close_keys(api, user, pending, keys, remembered, &mut failures).await?
-                == Permit::Withdrawn
-            {
-                return Ok(Outcome::Withdrawn);
-            }
+        if keys.iter().flatten().any(|key| api.uses_key(&key.id)) {
+            return Err(EnforceError::OwnKey.into());
         }
-        if let Some(Some(login)) = failures.keep(user_login(api, user).await)
+        let active = Active {
+            login: matches!(&login, Ok(Ok(Some(Switch::On)))),
+            policies: held.iter().flatten().flatten().cloned().collect(),
+            ..Active::keys(keys.as_deref().unwrap_or_default())
+        };
+        if self.permit(user, pending, active).await? == Permit::Withdrawn {
+            return Ok(Outcome::Withdrawn);
+        }
+        if let Some(keys) = &keys
+            && self.close_keys(api, user, pending, keys, remembered, &mut failures).await?
+                == Permit::Withdrawn
+        {
+            return Ok(Outcome::Withdrawn);
+        }
+        let login = match login {
+            Ok(read) => read,
+            Err(_) => user_login(api, user).await,
+        };
+        if let Some(Some(login)) = failures.keep(login)
             && self.close_login(api, user, pending, login, remembered, &mut failures).await?
                 == Permit::Withdrawn
         {
             return Ok(Outcome::Withdrawn);
         }
         // Only the keys say whether airgate itself works with this user, whose policies it needs.
+        let held = match held {
+            Ok(read) => read,
+            Err(_) => self.held(api, user).await,
+        };
+        let held = failures.keep(held);
         if keys.is_some()
-            && let Some(held) = failures.keep(self.held(api, user).await)
+            && let Some(held) = held
             && self.detach(api, user, pending, held, remembered, &mut failures).await?
                 == Permit::Withdrawn
         {
@@ -93,9 +129,7 @@ impl Enforcer {
         remembered: Option<&RememberedAccess>,
         failures: &mut Failures,
     ) -> Result<Permit, StoreError> {
-        let active = keys.iter().filter(|key| key.active.is_on()).map(|key| key.id.clone());
-        let part = Part::Keys(active.collect());
-        if self.permit(user, pending, part).await? == Permit::Withdrawn {
+        if self.permit(user, pending, Active::keys(keys)).await? == Permit::Withdrawn {
             return Ok(Permit::Withdrawn);
         }
         let maybe_on = |key: &AccessKeyInfo| {
@@ -120,7 +154,8 @@ impl Enforcer {
         remembered: Option<&RememberedAccess>,
         failures: &mut Failures,
     ) -> Result<Permit, StoreError> {
-        if self.permit(user, pending, Part::Login(login.is_on())).await? == Permit::Withdrawn {
+        let active = Active { login: login.is_on(), ..Active::default() };
+        if self.permit(user, pending, active).await? == Permit::Withdrawn {
             return Ok(Permit::Withdrawn);
         }
         if login.is_on() || remembered.is_some_and(|known| known.login_allowed) {
@@ -155,7 +190,8 @@ impl Enforcer {
         if !self.parts.detach_policies {
             return Ok(Permit::Go);
         }
-        if self.permit(user, pending, Part::Policies(held.clone())).await? == Permit::Withdrawn {
+        let active = Active { policies: held.clone(), ..Active::default() };
+        if self.permit(user, pending, active).await? == Permit::Withdrawn {
             return Ok(Permit::Withdrawn);
         }
         for policy in remembered.iter().flat_map(|remembered| &remembered.policies) {
@@ -170,13 +206,13 @@ impl Enforcer {
         Ok(Permit::Go)
     }
 
-    /// Checks once more that the cut is wanted, and remembers what is active of this part: one transaction, committed before
-    /// the part's first write to the cloud.
+    /// Checks once more that the cut is wanted, and remembers what is active: one transaction, committed before the writes to
+    /// the cloud.
     async fn permit(
         &self,
         user: &UserKey,
         tried: &PendingAccess,
-        part: Part,
+        active: Active,
     ) -> Result<Permit, StoreError> {
         let (key, tried) = (user.clone(), tried.clone());
         self.parts
@@ -196,11 +232,7 @@ impl Enforcer {
                     // A restore gives back what was active before the cut, not what was opened since.
                     return Ok(Permit::Go);
                 }
-                let (keys, login, mut held) = match part {
-                    Part::Keys(keys) => (keys, false, Vec::new()),
-                    Part::Login(allowed) => (Vec::new(), allowed, Vec::new()),
-                    Part::Policies(held) => (Vec::new(), false, held),
-                };
+                let Active { keys, login, policies: mut held } = active;
                 // A policy that is to be detached for good must not be restored.
                 for project in tx.authorisations_of(&key)? {
                     let scope = PolicyScope::Project(project.project);

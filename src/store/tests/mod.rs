@@ -11,6 +11,7 @@ mod opening;
 mod owed;
 mod properties;
 mod released;
+mod rename;
 mod spending;
 mod users;
 

@@ -284,7 +284,7 @@ fn page_request(
             fields.insert("GroupTerm".into(), 0.into());
         }
         if let Some(owner) = owner {
-            fields.insert("OwnerID".into(), json!([owner.0]));
+            fields.insert("OwnerID".into(), json!([owner.get()]));
         }
     }
     body

@@ -226,9 +226,9 @@ async fn a_list_says_which_account_it_belongs_to() {
     .await;
     let account = fake.client().account(credentials());
     let users = account.list_users().await.unwrap();
-    assert_eq!(users[0].account, Some(AccountNumber(2_100_000_001)));
+    assert_eq!(users[0].account, Some(AccountNumber::new(2_100_000_001)));
     // No further call.
-    assert_eq!(account.account_number().await.unwrap(), AccountNumber(2_100_000_001));
+    assert_eq!(account.account_number().await.unwrap(), AccountNumber::new(2_100_000_001));
     assert_eq!(fake.calls(), 1);
 }
 

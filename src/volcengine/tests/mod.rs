@@ -96,7 +96,7 @@ impl Fake {
     }
 
     fn account(&self) -> AccountClient {
-        self.client().account(credentials()).of_account(AccountNumber(2_100_000_001))
+        self.client().account(credentials()).of_account(AccountNumber::new(2_100_000_001))
     }
 
     fn seen(&self) -> Vec<Seen> {

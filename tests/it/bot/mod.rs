@@ -5,6 +5,7 @@ mod commands;
 mod export;
 mod greeting;
 mod hostile;
+mod identity;
 mod me;
 mod mentions;
 mod roles;

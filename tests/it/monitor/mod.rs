@@ -2,8 +2,10 @@
 
 mod collect;
 mod enforce;
+mod late;
 mod months;
 mod outages;
+mod parts;
 mod policies;
 mod schedule;
 mod thresholds;

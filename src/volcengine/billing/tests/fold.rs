@@ -245,7 +245,7 @@ fn only_the_rows_of_the_account_itself_count() {
         owned("6", r#""-""#),
         row("7", "a", r#""1.00""#),
     ];
-    let mut fold = fold_for(&["a"]).owned_by(Some(AccountNumber(7)));
+    let mut fold = fold_for(&["a"]).owned_by(Some(AccountNumber::new(7)));
     assert_eq!(fold.page(&page(7, &rows)), Ok(Next::Complete));
     let sums = fold.finish();
     assert_eq!((sums.amounts["a"], sums.rows), (money("5"), 7));

@@ -2,7 +2,7 @@
 
 use airgate::domain::{AccountId, TaskKind};
 use airgate::sandbox::volcengine::{Fault, FaultRule};
-use airgate::sandbox::world::{FakeAccount, World};
+use airgate::sandbox::world::{AccessKey, FakeAccount, KeyStatus, World};
 use secrecy::ExposeSecret;
 use serde_json::json;
 
@@ -99,10 +99,17 @@ async fn a_key_pair_that_cannot_be_checked_is_not_saved() {
 async fn keys_are_replaced_and_accounts_switched_on_and_off() {
     let bed = bed().await;
     let main = AccountId::new("main").unwrap();
+    // A second pair of the same main account.
+    let (key, secret) = ("AKLTmain0000000002", "main-secret-2");
+    let now = bed.clock.now();
+    bed.cloud.update(|cloud: &mut World| {
+        let pair = AccessKey::new(key.to_owned(), secret.into(), KeyStatus::Active, now);
+        cloud.account_mut("main").unwrap().keys.push(pair);
+    });
     let card = bed.ask(ADMIN, "/accounts").await.message_id;
     bed.settled().await;
     bed.press(ADMIN, &card, json!({"action": "accounts.open", "account": "main"})).await;
-    let pair = json!({"access_key": KEY, "secret_key": SECRET});
+    let pair = json!({"access_key": key, "secret_key": secret});
     bed.submit(ADMIN, &card, "account.save", pair).await;
     bed.shows(&card, &text("accounts.saved", &[("account", &"main")])).await;
     let account = bed.store.read(|tx| tx.account(&main)).unwrap().unwrap();

@@ -1,5 +1,6 @@
 //! Creating a user by real clicks: once, completely, and with its secrets in one place only.
 
+mod foreign_keys;
 mod interrupted;
 mod refused;
 
