@@ -16,8 +16,8 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use super::listen;
 use super::request_id::identify;
-use super::{health, listen};
 
 /// An open listener that leads to the service once there is one. Dropping it closes it.
 pub struct Door {
@@ -69,7 +69,7 @@ impl Drop for Door {
 
 fn router(service: Arc<OnceLock<Router>>) -> Router {
     let opening = Router::new()
-        .route("/healthz", get(health::alive))
+        .route("/healthz", get(|| async { Json(json!({ "status": "ok" })) }))
         .fallback(|| async { still_opening() })
         .layer(axum::middleware::from_fn(identify));
     Router::new().fallback(move |request: Request| {
