@@ -4,7 +4,10 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
+use std::time::Duration;
+
 use jiff::{SignedDuration, Timestamp};
+use tokio::time::Instant;
 
 /// A clock that can be shifted. Clones share the shift.
 #[derive(Clone, Debug)]
@@ -43,6 +46,16 @@ impl Clock {
         Timestamp::from_millisecond(millis).unwrap_or(Timestamp::MAX)
     }
 
+    /// The present on both clocks, to measure from.
+    #[allow(clippy::disallowed_methods)] // The one place that may ask the host.
+    pub fn moment(&self) -> Moment {
+        let host = match &self.source {
+            Source::System(_) => Timestamp::now(),
+            Source::Manual(_) => self.now(),
+        };
+        Moment { at: self.now(), host, instant: Instant::now() }
+    }
+
     /// Moves the clock forward (or back, by a negative duration).
     pub fn advance(&self, by: SignedDuration) {
         let millis = i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
@@ -56,9 +69,82 @@ impl Clock {
     }
 }
 
+/// A point in time on both clocks of the host. The one that tells the date can be set, forward and back. The other only
+/// ever goes forward, but stands still while the machine is suspended. So a duration is the longer of the two measurements:
+/// a suspend counts, and a clock that was set back does not stretch it.
+#[derive(Clone, Copy, Debug)]
+pub struct Moment {
+    /// By the service's clock, including its shift.
+    at: Timestamp,
+    /// By the host's clock: a shift of the service's clock is not elapsed time for schedules.
+    host: Timestamp,
+    instant: Instant,
+}
+
+impl Moment {
+    /// The date and time.
+    pub fn at(self) -> Timestamp {
+        self.at
+    }
+
+    /// How long it has been since `earlier`.
+    pub fn since(self, earlier: Moment) -> Duration {
+        self.measured(earlier, |moment| moment.host)
+    }
+
+    /// The same, where a shift of the service's clock counts as well.
+    pub fn shifted_since(self, earlier: Moment) -> Duration {
+        self.measured(earlier, |moment| moment.at)
+    }
+
+    fn measured(self, earlier: Moment, date: impl Fn(Moment) -> Timestamp) -> Duration {
+        let by_date = date(self).duration_since(date(earlier));
+        let by_instant = self.instant.saturating_duration_since(earlier.instant);
+        Duration::try_from(by_date).unwrap_or_default().max(by_instant)
+    }
+
+    /// The moment that is `by` before this one, on both clocks.
+    #[must_use]
+    pub fn earlier(self, by: Duration) -> Moment {
+        let back = |at: Timestamp| {
+            SignedDuration::try_from(by).ok().and_then(|by| at.checked_sub(by).ok()).unwrap_or(at)
+        };
+        Moment {
+            at: back(self.at),
+            host: back(self.host),
+            instant: self.instant.checked_sub(by).unwrap_or(self.instant),
+        }
+    }
+
+    /// A moment that was at this time by the service's clock before the process began to measure.
+    #[must_use]
+    pub fn dated(self, at: Timestamp) -> Moment {
+        let ago = self.at.duration_since(at);
+        Moment { at, host: self.host.checked_sub(ago).unwrap_or(self.host), instant: self.instant }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_duration_is_the_longer_of_both_measurements() {
+        let clock = Clock::manual("2026-11-23T00:00:00Z".parse().unwrap());
+        let start = clock.moment();
+        let minutes = |count: u64| Duration::from_secs(60 * count);
+        // An ordinary minute.
+        tokio::time::advance(minutes(1)).await;
+        clock.advance(SignedDuration::from_mins(1));
+        assert_eq!(clock.moment().since(start), minutes(1));
+        // The machine sleeps for an hour.
+        clock.advance(SignedDuration::from_hours(1));
+        assert_eq!(clock.moment().since(start), minutes(61));
+        // The clock is set back by a day: what has passed on the other one counts.
+        clock.advance(SignedDuration::from_hours(-24));
+        assert_eq!(clock.moment().since(start), minutes(1));
+        assert_eq!(clock.moment().since(clock.moment().earlier(minutes(5))), minutes(5));
+    }
 
     #[test]
     fn a_manual_clock_moves_only_when_told_and_clones_share_it() {

@@ -5,7 +5,9 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::refusal::TextField;
 use super::{Error, Refusal, paginate};
-use crate::domain::{Account, AccountId, BalanceReading, Switch, TaskKind};
+use crate::domain::{
+    Account, AccountId, AccountNumber, BalanceReading, Switch, TaskKind, WrongAccount, check_number,
+};
 use crate::store::{AccountSecrets, Source, Store, StoreError, View, WriteTx};
 
 /// Longest name, in characters.
@@ -171,10 +173,21 @@ pub enum Checked {
     },
     /// The cloud refused it, for this reason. Nothing was changed.
     Refused(String),
+    /// It is another main account's. Nothing was changed.
+    WrongAccount(WrongAccount),
     /// The cloud did not answer. Nothing was changed.
     Unclear(String),
     /// Meanwhile somebody else added an account with that id, or the pair no longer waits.
     Overtaken,
+}
+
+/// A key pair that the cloud accepts.
+#[derive(Clone, Debug)]
+pub struct Accepted {
+    /// The pair.
+    pub secrets: AccountSecrets,
+    /// The number of the main account that it belongs to, if the cloud says so.
+    pub number: Option<AccountNumber>,
 }
 
 /// A key pair that waits to be checked.
@@ -195,18 +208,32 @@ pub struct Waiting {
 pub fn settle(
     store: &Store,
     waiting: &Waiting,
-    answer: Result<AccountSecrets, Checked>,
+    answer: Result<Accepted, Checked>,
     now: Timestamp,
     report: impl FnOnce(&WriteTx, &Checked) -> Result<(), StoreError>,
 ) -> Result<(), StoreError> {
-    let present = store.read(|tx| tx.account(&waiting.account))?;
+    let accounts = store.read(|tx| tx.accounts())?;
+    let present = accounts.iter().any(|account| account.id == waiting.account);
     let answer = match answer {
-        Ok(_) if present.is_some() != waiting.known => Err(Checked::Overtaken),
+        Ok(_) if present != waiting.known => Err(Checked::Overtaken),
+        Ok(accepted) => {
+            let key = accepted.secrets.access_key_id.expose_secret();
+            let same_key = store.account_with_key(key, &waiting.account)?;
+            let checked = match (same_key, accepted.number) {
+                (Some(account), _) => Err(WrongAccount::Known { account }),
+                (None, Some(found)) => check_number(&accounts, &waiting.account, found),
+                (None, None) => Ok(()),
+            };
+            checked.map(|()| accepted).map_err(Checked::WrongAccount)
+        }
         answer => answer,
     };
     match answer {
-        Ok(secrets) => {
+        Ok(Accepted { secrets, number }) => {
             store.save_account_and(&waiting.account, &waiting.name, &secrets, now, |tx, _| {
+                if let Some(number) = number {
+                    tx.put_account_number(&waiting.account, number)?;
+                }
                 tx.forget_waiting_pair(&waiting.pair)?;
                 report(tx, &Checked::Saved { new: !waiting.known })
             })

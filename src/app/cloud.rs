@@ -2,7 +2,9 @@
 
 use secrecy::ExposeSecret;
 
-use crate::domain::{AccountId, BillPeriod, Money, ProjectName};
+use crate::domain::{
+    AccountId, AccountNumber, BillPeriod, Money, ProjectName, WrongAccount, check_number,
+};
 use crate::store::{AccountSecrets, Store, StoreError};
 use crate::volcengine;
 
@@ -28,6 +30,9 @@ pub enum CloudError {
         /// What it says.
         amount: Money,
     },
+    /// The key pair is another main account's.
+    #[error(transparent)]
+    WrongAccount(#[from] WrongAccount),
     /// The cloud refused or did not answer.
     #[error(transparent)]
     Cloud(#[from] volcengine::Error),
@@ -52,11 +57,60 @@ impl Cloud {
     /// [`CloudError::NoSuchAccount`], [`CloudError::Store`].
     pub async fn account(&self, id: &AccountId) -> Result<volcengine::AccountClient, CloudError> {
         let (store, wanted) = (self.store.clone(), id.clone());
-        let secrets = tokio::task::spawn_blocking(move || store.account_secrets(&wanted))
-            .await
-            .map_err(|_| StoreError::Aborted)??
-            .ok_or_else(|| CloudError::NoSuchAccount(id.clone()))?;
-        Ok(self.with(&secrets))
+        let read = move || {
+            let account = store.read(|tx| tx.account(&wanted))?;
+            let number = account.filter(|account| account.pair_checked).and_then(|it| it.number);
+            Ok::<_, StoreError>((store.account_secrets(&wanted)?, number))
+        };
+        let (secrets, number) =
+            tokio::task::spawn_blocking(read).await.map_err(|_| StoreError::Aborted)??;
+        let secrets = secrets.ok_or_else(|| CloudError::NoSuchAccount(id.clone()))?;
+        let api = self.with(&secrets);
+        // All key pairs of one main account share its rate limit.
+        Ok(match number {
+            Some(number) => api.of_account(number),
+            None => api,
+        })
+    }
+
+    /// Makes sure that the account's key pair, if it was not seen to work yet, is one of this main account. If the cloud does
+    /// not say whose it is, an account whose number is not known yet goes on without.
+    ///
+    /// # Errors
+    /// [`CloudError::WrongAccount`].
+    pub async fn verify(
+        &self,
+        id: &AccountId,
+        api: &volcengine::AccountClient,
+    ) -> Result<(), CloudError> {
+        let wanted = id.clone();
+        let known = self.store.reading(move |tx| tx.account(&wanted)).await?;
+        let Some(known) = known.filter(|account| !account.pair_checked) else { return Ok(()) };
+        match api.check().await {
+            Ok(Some(number)) => self.keep_number(id, number).await,
+            Err(error) if known.number.is_some() && error.is_transient() => Err(error.into()),
+            Ok(None) | Err(_) => Ok(()),
+        }
+    }
+
+    /// Checks the number of the main account that the cloud named, and keeps it.
+    ///
+    /// # Errors
+    /// [`CloudError::WrongAccount`].
+    pub async fn keep_number(
+        &self,
+        id: &AccountId,
+        number: AccountNumber,
+    ) -> Result<(), CloudError> {
+        let id = id.clone();
+        let checked = self.store.writing(move |tx| {
+            let checked = check_number(&tx.accounts()?, &id, number);
+            if checked.is_ok() {
+                tx.put_account_number(&id, number)?;
+            }
+            Ok::<_, StoreError>(checked)
+        });
+        Ok(checked.await??)
     }
 
     /// Calls with a key pair that is not an account's yet.

@@ -250,8 +250,14 @@ pub fn book(
 ) -> Result<(), StoreError> {
     let wanted = creation.wanted.clone();
     let key = &wanted.key;
+    // The history of an earlier user of this name is not the new one's.
+    if let Some(earlier) = tx.user(key)?
+        && !earlier.cloud_id.is_empty()
+        && earlier.cloud_id != cloud.cloud_id
+    {
+        tx.move_users(&[(key.clone(), earlier.set_aside_key())])?;
+    }
     let mut record = tx.user(key)?.unwrap_or_else(|| User::new(key.clone(), now));
-    // If there was a user of this name before, the history stays.
     record.return_to_cloud();
     record.take_cloud_data(cloud);
     record.updated = now;

@@ -274,6 +274,8 @@ pub struct MonitorView {
     pub running_since: Option<Timestamp>,
     /// When the next scheduled cycle is due.
     pub next_at: Option<Timestamp>,
+    /// If the monitor is late: when it last began a cycle, or the service started.
+    pub late_since: Option<Timestamp>,
     /// What the monitor keeps between cycles.
     pub state: MonitorState,
     /// Accounts, to name those that were not read.

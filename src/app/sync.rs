@@ -7,6 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::cloud::{Cloud, CloudError};
 use super::outcome::{AccountSync, Unread};
 use crate::clock::Clock;
+use crate::domain::sync::SyncChanges;
 use crate::domain::{
     AccessKeyInfo, Account, AccountId, CloudUser, ProjectInfo, ProjectName, Switch, User,
     UserAccess, UserKey, UserStatus, Username,
@@ -17,6 +18,8 @@ use crate::volcengine::{self, KeyStatus, LoginAccess};
 /// How many users' keys and login one sync reads at most: each takes two calls at the account's rate limit. The others
 /// follow with the next sync, longest unread first.
 const MAX_ACCESS_READS: usize = 200;
+/// How many users in a row may be unreadable before the others are not tried: it is not about one user then.
+const FAILURES_IN_A_ROW: u32 = 3;
 /// The age from which keys and login are read again.
 const MIN_ACCESS_AGE: SignedDuration = SignedDuration::from_mins(1);
 
@@ -52,29 +55,7 @@ async fn read_account(
 ) -> Result<AccountSync, CloudError> {
     let id = &account.id;
     let api = cloud.account(id).await?;
-    let began = clock.now();
-    let listed: Vec<CloudUser> = api
-        .list_users()
-        .await?
-        .into_iter()
-        .filter_map(|user| match Username::new(user.username.clone()) {
-            Ok(username) => Some(CloudUser {
-                username,
-                cloud_id: user.id,
-                display_name: user.display_name,
-                email: user.email,
-                phone: user.phone,
-            }),
-            Err(error) => {
-                tracing::warn!(account = %id, %error, "a user with an unusable name is skipped");
-                None
-            }
-        })
-        .collect();
-    let gone = confirm_gone(store, &api, id, &listed).await?;
-    let (synced, users, now) = (id.clone(), listed.clone(), clock.now());
-    let changes =
-        store.writing(move |tx| tx.apply_sync(&synced, &users, &gone, began, now)).await?;
+    let (changes, listed) = read_users(store, cloud, &api, clock, id).await?;
     // The users have been read. If the rest cannot be read, it stays as it was and is reported; the next sync retries.
     let mut unread = Vec::new();
     for (what, read) in [
@@ -93,13 +74,64 @@ async fn read_account(
     Ok(AccountSync {
         account: id.clone(),
         name: account.name.clone(),
-        users: listed.len(),
+        users: listed,
         added: changes.added,
         changed: changes.changed,
         gone: changes.gone,
         error: None,
         unread,
     })
+}
+
+/// Reads all users of one account into the store, and nothing else of it.
+pub async fn users(
+    store: &Store,
+    cloud: &Cloud,
+    clock: &Clock,
+    id: &AccountId,
+) -> Result<SyncChanges, CloudError> {
+    let api = cloud.account(id).await?;
+    Ok(read_users(store, cloud, &api, clock, id).await?.0)
+}
+
+/// Reads all users of one account into the store. Returns what changed, and how many there are.
+async fn read_users(
+    store: &Store,
+    cloud: &Cloud,
+    api: &volcengine::AccountClient,
+    clock: &Clock,
+    id: &AccountId,
+) -> Result<(SyncChanges, usize), CloudError> {
+    let began = clock.now();
+    let users = api.list_users().await?;
+    let number = match users.iter().find_map(|user| user.account) {
+        Some(number) => Some(number),
+        None => api.balance_owner().await,
+    };
+    if let Some(number) = number {
+        cloud.keep_number(id, number).await?;
+    }
+    let listed: Vec<CloudUser> = users
+        .into_iter()
+        .filter_map(|user| match Username::new(user.username.clone()) {
+            Ok(username) => Some(CloudUser {
+                username,
+                cloud_id: user.id,
+                display_name: user.display_name,
+                email: user.email,
+                phone: user.phone,
+            }),
+            Err(error) => {
+                tracing::warn!(account = %id, %error, "a user with an unusable name is skipped");
+                None
+            }
+        })
+        .collect();
+    let gone = confirm_gone(store, api, id, &listed).await?;
+    let (account, count, now) = (id.clone(), listed.len(), clock.now());
+    let changes =
+        store.writing(move |tx| tx.apply_sync(&account, &listed, &gone, began, now)).await?;
+    Ok((changes, count))
 }
 
 /// A list that changes while it is paged can skip a row: each user missing from it is looked up by name before they count
@@ -155,18 +187,27 @@ async fn read_access(
             && user.access_read_at.is_none_or(|at| now.duration_since(at) > MIN_ACCESS_AGE)
     });
     users.sort_by_key(|user| user.access_read_at);
+    let (mut failure, mut in_a_row) = (None, 0);
     for user in users.into_iter().take(MAX_ACCESS_READS) {
         let began = clock.now();
         let access = match user_access(api, &user.key).await {
             Ok(access) => access,
             // Deleted meanwhile: the next sync finds that they are gone.
             Err(error) if error.is_not_found() => continue,
-            Err(error) => return Err(error.into()),
+            Err(error) => {
+                in_a_row += 1;
+                failure.get_or_insert(error);
+                if in_a_row >= FAILURES_IN_A_ROW {
+                    break;
+                }
+                continue;
+            }
         };
+        in_a_row = 0;
         let now = clock.now();
         store.writing(move |tx| tx.record_access_read(&user.key, &access, began, now)).await?;
     }
-    Ok(())
+    failure.map_or(Ok(()), |error| Err(error.into()))
 }
 
 /// Reads keys and login of a user.
@@ -174,21 +215,35 @@ pub async fn user_access(
     api: &volcengine::AccountClient,
     key: &UserKey,
 ) -> Result<UserAccess, volcengine::Error> {
-    let keys = api
-        .list_access_keys(key.username.as_str())
-        .await?
-        .into_iter()
-        .map(|key| AccessKeyInfo {
-            active: Switch::from(key.status == KeyStatus::Active),
-            id: key.id,
-        })
-        .collect();
-    let login = match api.login_profile(key.username.as_str()).await? {
+    let keys = user_keys(api, key).await?;
+    let login = user_login(api, key).await?;
+    Ok(UserAccess { keys, login })
+}
+
+/// Reads the access keys of a user.
+pub async fn user_keys(
+    api: &volcengine::AccountClient,
+    key: &UserKey,
+) -> Result<Vec<AccessKeyInfo>, volcengine::Error> {
+    let keys = api.list_access_keys(key.username.as_str()).await?;
+    // Only what is certainly off counts as off.
+    let info = |key: volcengine::AccessKey| AccessKeyInfo {
+        active: Switch::from(key.status != KeyStatus::Inactive),
+        id: key.id,
+    };
+    Ok(keys.into_iter().map(info).collect())
+}
+
+/// Reads whether a user can log in to the console; `None` if there is no login profile.
+pub async fn user_login(
+    api: &volcengine::AccountClient,
+    key: &UserKey,
+) -> Result<Option<Switch>, volcengine::Error> {
+    Ok(match api.login_profile(key.username.as_str()).await? {
         LoginAccess::NoProfile => None,
         LoginAccess::Forbidden => Some(Switch::Off),
         LoginAccess::Allowed => Some(Switch::On),
-    };
-    Ok(UserAccess { keys, login })
+    })
 }
 
 /// Reads an account's projects into the store. Returns when.

@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::cloud::CloudError;
-use crate::domain::{BillPeriod, Money, ProjectName};
+use crate::domain::{AccountId, AccountNumber, BillPeriod, Money, ProjectName, WrongAccount};
 use crate::volcengine::{self, ErrorKind, TransportFault};
 
 /// A failure at the cloud.
@@ -98,6 +98,18 @@ pub enum Cause {
         /// What it says.
         amount: Money,
     },
+    /// The key pair belongs to another main account.
+    OtherAccount {
+        /// The account's number.
+        known: AccountNumber,
+        /// The number of the main account that the pair belongs to.
+        found: AccountNumber,
+    },
+    /// The key pair belongs to a main account that airgate has under another id.
+    KnownAccount {
+        /// That id.
+        account: AccountId,
+    },
     /// The account was removed.
     NoSuchAccount,
     /// The store failed, not the cloud.
@@ -174,7 +186,21 @@ impl From<&CloudError> for Trouble {
                 Cause::AbsurdBill { period: *period, project: project.clone(), amount: *amount }
                     .into()
             }
+            CloudError::WrongAccount(problem) => problem.into(),
             CloudError::Cloud(error) => error.into(),
+        }
+    }
+}
+
+impl From<&WrongAccount> for Trouble {
+    fn from(problem: &WrongAccount) -> Self {
+        match problem {
+            WrongAccount::Other { known, found } => {
+                Cause::OtherAccount { known: *known, found: *found }.into()
+            }
+            WrongAccount::Known { account } => {
+                Cause::KnownAccount { account: account.clone() }.into()
+            }
         }
     }
 }

@@ -4,11 +4,12 @@ use jiff::Timestamp;
 use minijinja::{Value, context};
 
 use super::facts;
+use super::text::clip;
 use super::{Card, CardContext, Cards};
 use crate::app::outcome::{AlertsView, UserDetail};
 use crate::domain::{
-    AccessGoal, AlertBody, AlertKind, AlertRecord, Figures, Money, Notice, OpenId, Problem,
-    UserStatus,
+    AccessGoal, AccountId, AlertBody, AlertKind, AlertRecord, Figures, Money, Notice, OpenId,
+    Problem, UserStatus,
 };
 
 /// Max projects in an alert's breakdown.
@@ -111,12 +112,14 @@ impl Cards {
                 (Some(text), None)
             }
             AlertBody::Error { problem } => match problem {
-                Problem::CyclesFailing { reason, .. } => {
-                    (Some(words.t("alert.cycles_failing_text", &[])), Some(reason.clone()))
+                Problem::CyclesFailing { reason, accounts, .. } => {
+                    let text = self.about(accounts, "alert.cycles_failing_text");
+                    (Some(text), Some(reason.clone()))
                 }
-                Problem::CyclesRecovered => {
-                    (Some(words.t("alert.cycles_recovered_text", &[])), None)
+                Problem::CyclesRecovered { accounts } => {
+                    (Some(self.about(accounts, "alert.cycles_recovered_text")), None)
                 }
+                Problem::AccessReopened => (Some(words.t("alert.reopened_text", &[])), None),
                 Problem::CredentialsRefused { account, reason } => {
                     let text = words.t("alert.credentials_refused_text", &[("account", account)]);
                     (Some(text), Some(reason.clone()))
@@ -142,6 +145,19 @@ impl Cards {
             top_up => matches!(body, AlertBody::Warning { .. } | AlertBody::Disable { .. }),
             ..self.alert_numbers(numbers)
         }
+    }
+
+    /// A text, after the accounts that it is about. Older records do not name them.
+    fn about(&self, accounts: &[AccountId], text: &str) -> String {
+        let words = self.words;
+        let text = words.t(text, &[]);
+        if accounts.is_empty() {
+            return text;
+        }
+        let separator = words.t("list.separator", &[]);
+        let names: Vec<&str> = accounts.iter().map(AccountId::as_str).collect();
+        let names = clip(&names.join(&separator), 200);
+        words.t("alert.accounts", &[("accounts", &names), ("text", &text)])
     }
 
     fn alert_numbers(&self, numbers: Option<&Figures>) -> Value {
@@ -211,7 +227,9 @@ impl Cards {
                 Problem::Test { operator } => {
                     Some(words.t("alerts.by", &[("operator", &words.operator(operator))]))
                 }
-                Problem::CyclesRecovered | Problem::CredentialsRecovered { .. } => None,
+                Problem::CyclesRecovered { .. }
+                | Problem::CredentialsRecovered { .. }
+                | Problem::AccessReopened => None,
             },
         };
         context! {
@@ -263,7 +281,7 @@ fn is_recovery(body: &AlertBody) -> bool {
     matches!(
         body,
         AlertBody::Error {
-            problem: Problem::CyclesRecovered | Problem::CredentialsRecovered { .. }
+            problem: Problem::CyclesRecovered { .. } | Problem::CredentialsRecovered { .. }
         }
     )
 }

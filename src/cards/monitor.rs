@@ -60,6 +60,7 @@ impl Cards {
             interval => words.seconds(view.interval_seconds),
             running => view.running_since.map(|at| words.time_full(at)),
             next => view.next_at.map(|at| words.time_full(at)),
+            late => view.late_since.map(|at| words.time_full(at)),
             last_success => view.state.last_success.map(|at| words.time_full(at)),
             failures => view.state.failures_in_a_row,
             last => view.state.last.as_ref().map(|report| self.cycle_facts(report, &view.accounts)),
@@ -68,6 +69,7 @@ impl Cards {
             access => access,
             more_access => view.access_pending.len().saturating_sub(PENDING),
             template => match (view.state.failures_in_a_row, view.enabled) {
+                _ if view.late_since.is_some() => "red",
                 (0, true) => "green",
                 (0, false) => "grey",
                 (1 | 2, _) => "orange",

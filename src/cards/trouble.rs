@@ -44,6 +44,12 @@ impl Wording {
                     &[("period", period), ("project", project), ("amount", amount)],
                 );
             }
+            Cause::OtherAccount { known, found } => {
+                return self.t("trouble.other_account", &[("known", known), ("found", found)]);
+            }
+            Cause::KnownAccount { account } => {
+                return self.t("trouble.known_account", &[("account", account)]);
+            }
             Cause::Throttled => "trouble.throttled",
             Cause::Server => "trouble.server",
             Cause::Unreachable => "trouble.unreachable",

@@ -368,7 +368,8 @@ impl Wording {
                 Problem::CyclesFailing { failures, .. } => {
                     self.t("alert.cycles_failing", &[("failures", failures)])
                 }
-                Problem::CyclesRecovered => self.t("alert.cycles_recovered", &[]),
+                Problem::CyclesRecovered { .. } => self.t("alert.cycles_recovered", &[]),
+                Problem::AccessReopened => self.t("alert.reopened", &[("user", &user)]),
                 Problem::CredentialsRefused { account, .. } => {
                     self.t("alert.credentials_refused", &[("account", account)])
                 }

@@ -94,6 +94,7 @@ fn add(options: &Add) -> Result<(), Failure> {
         )));
     }
     let secrets = read_secrets()?;
+    refuse_used(&store, &secrets, &id)?;
     let account =
         store.save_account(&id, name, &secrets, Clock::system().now()).map_err(store_failed)?;
     output::line(&format!("account `{}` added, access key {}", account.id, account.hint));
@@ -103,6 +104,7 @@ fn add(options: &Add) -> Result<(), Failure> {
 fn rotate(options: &Named) -> Result<(), Failure> {
     let (store, known) = named(options)?;
     let secrets = read_secrets()?;
+    refuse_used(&store, &secrets, &known.id)?;
     let account = store
         .save_account(&known.id, &known.name, &secrets, Clock::system().now())
         .map_err(store_failed)?;
@@ -171,6 +173,17 @@ fn account_id(text: &str) -> Result<AccountId, Failure> {
 
 fn word(active: Switch) -> &'static str {
     if active.is_on() { "on" } else { "off" }
+}
+
+/// One main account must not be there twice: its users would count double.
+fn refuse_used(store: &Store, secrets: &AccountSecrets, id: &AccountId) -> Result<(), Failure> {
+    let key = secrets.access_key_id.expose_secret();
+    match store.account_with_key(key, id).map_err(store_failed)? {
+        None => Ok(()),
+        Some(other) => Err(Failure::Failed(format!(
+            "this access key is the one of account `{other}`: a main account cannot be there twice"
+        ))),
+    }
 }
 
 /// Reads two lines from standard input; prompts without echo on a terminal.

@@ -75,7 +75,7 @@ fn the_required_keys_alone_give_the_documented_defaults() {
     assert_eq!(config.volcengine.iam_endpoint.as_str(), "https://iam.volcengineapi.com/");
     assert_eq!(config.volcengine.billing_endpoint.as_str(), "https://billing.volcengineapi.com/");
     assert_eq!(config.volcengine.region, "cn-beijing");
-    assert_eq!(config.volcengine.qps.get(), 5);
+    assert_eq!(config.volcengine.qps.get(), 4);
     assert_eq!(config.store.path, Path::new("data/airgate.redb"));
     assert_eq!(config.store.backup_dir, None);
     assert_eq!(config.store.backup_keep.get(), 7);

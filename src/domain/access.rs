@@ -80,6 +80,8 @@ pub enum AccessCause {
         /// Who.
         operator: Operator,
     },
+    /// What airgate had cut was opened again behind its back.
+    Reopened,
 }
 
 /// A change of access, pending until the cloud is read back and confirms it.

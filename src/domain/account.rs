@@ -5,6 +5,17 @@ use serde::{Deserialize, Serialize};
 
 use super::{AccountId, Money, Switch};
 
+/// Volcengine's number of a main account: whose it is, whatever key pair is used and whatever airgate calls it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct AccountNumber(pub i64);
+
+impl std::fmt::Display for AccountNumber {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
 /// A Volcengine main account, without its secrets (those are sealed in the store).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Account {
@@ -14,12 +25,57 @@ pub struct Account {
     pub name: String,
     /// First 4 and last 4 characters of the access key id, e.g. `AKLT…0001`.
     pub hint: String,
+    /// Its number, once a key pair was seen to work; the key pairs of other main accounts are refused from then on.
+    #[serde(default)]
+    pub number: Option<AccountNumber>,
+    /// Whether the present key pair was seen to be of the account with this number.
+    #[serde(default)]
+    pub pair_checked: bool,
     /// Whether its users are synchronised and its bills read.
     pub active: Switch,
     /// When it was added.
     pub created: Timestamp,
     /// When it was last changed.
     pub updated: Timestamp,
+}
+
+/// Why a key pair is not taken for an account.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum WrongAccount {
+    /// It belongs to another main account than the pairs before it.
+    #[error("the key pair belongs to main account {found}; this account is {known}")]
+    Other {
+        /// The account's number.
+        known: AccountNumber,
+        /// The number of the main account that the pair belongs to.
+        found: AccountNumber,
+    },
+    /// airgate has its main account under another id already.
+    #[error("the key pair belongs to the main account of `{account}`")]
+    Known {
+        /// That id.
+        account: AccountId,
+    },
+}
+
+/// Checks that a key pair of the main account `found` is one for the account `id`. A number that is not known yet fits.
+pub fn check_number(
+    accounts: &[Account],
+    id: &AccountId,
+    found: AccountNumber,
+) -> Result<(), WrongAccount> {
+    for account in accounts {
+        match account.number {
+            Some(known) if account.id == *id && known != found => {
+                return Err(WrongAccount::Other { known, found });
+            }
+            Some(known) if account.id != *id && known == found => {
+                return Err(WrongAccount::Known { account: account.id.clone() });
+            }
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 /// An account's balance as last read.
@@ -51,6 +107,38 @@ impl Account {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_key_pair_of_another_main_account_is_told_from_one_of_this() {
+        let account = |id: &str, number: Option<i64>| Account {
+            id: id.parse().unwrap(),
+            name: id.to_owned(),
+            hint: String::new(),
+            number: number.map(AccountNumber),
+            pair_checked: false,
+            active: Switch::On,
+            created: Timestamp::UNIX_EPOCH,
+            updated: Timestamp::UNIX_EPOCH,
+        };
+        let accounts = [account("main", Some(1)), account("labs", Some(2)), account("old", None)];
+        let other = |known, found| {
+            let (known, found) = (AccountNumber(known), AccountNumber(found));
+            Err(WrongAccount::Other { known, found })
+        };
+        let known = |id: &str| Err(WrongAccount::Known { account: id.parse().unwrap() });
+        for (id, found, result) in [
+            ("main", 1, Ok(())),
+            ("main", 3, other(1, 3)),
+            ("main", 2, other(1, 2)),
+            ("old", 3, Ok(())),
+            ("old", 2, known("labs")),
+            ("new", 3, Ok(())),
+            ("new", 1, known("main")),
+        ] {
+            let checked = check_number(&accounts, &id.parse().unwrap(), AccountNumber(found));
+            assert_eq!(checked, result, "{id} with a pair of {found}");
+        }
+    }
 
     #[test]
     fn a_hint_shows_four_and_four() {

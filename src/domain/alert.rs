@@ -89,15 +89,22 @@ impl Figures {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "problem")]
 pub enum Problem {
-    /// Three cycles in a row failed.
+    /// Accounts could not be read in three cycles in a row.
     CyclesFailing {
         /// How many so far.
         failures: u32,
         /// The last reason.
         reason: String,
+        /// Which ones; empty in older records.
+        #[serde(default)]
+        accounts: Vec<AccountId>,
     },
-    /// The monitor works again.
-    CyclesRecovered,
+    /// They can be read again.
+    CyclesRecovered {
+        /// Which ones; empty in older records.
+        #[serde(default)]
+        accounts: Vec<AccountId>,
+    },
     /// An account's access key pair was refused.
     CredentialsRefused {
         /// Which account.
@@ -117,6 +124,8 @@ pub enum Problem {
         /// The last reason.
         reason: String,
     },
+    /// What airgate had cut was opened again by somebody else, and is cut again.
+    AccessReopened,
     /// No problem: a person checks whether alerts arrive.
     Test {
         /// Who.

@@ -61,6 +61,9 @@ pub enum KeyStep {
         before: Vec<String>,
         /// When.
         at: Timestamp,
+        /// The keys that are certainly this attempt's; `None` until the keys were read after it.
+        #[serde(default)]
+        own: Option<Vec<String>>,
     },
     /// Created.
     Done {

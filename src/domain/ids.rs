@@ -40,6 +40,9 @@ macro_rules! text_id {
         pub struct $name(String);
 
         impl $name {
+            /// The longest one, in characters.
+            pub const MAX_CHARS: usize = $max;
+
             /// Checks a text.
             pub fn new(text: impl Into<String>) -> Result<Self, IdError> {
                 let text = text.into();

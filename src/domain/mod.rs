@@ -25,7 +25,7 @@ pub mod usage;
 pub mod user;
 
 pub use access::{AccessCause, AccessGoal, PendingAccess, RememberedAccess, UserAccess};
-pub use account::{Account, BalanceReading};
+pub use account::{Account, AccountNumber, BalanceReading, WrongAccount, check_number};
 pub use alert::{AlertBody, AlertKind, AlertRecord, BreakdownRow, Figures, Notice, Problem};
 pub use bill::{AmountField, BillSource};
 pub use creation::{Creation, Halt, KeyStep, NewUser, SecretsSent, Step};
@@ -37,7 +37,9 @@ pub use ids::{
 pub use ledger::{Booking, LedgerEntry, LedgerError, Operator};
 pub use link::{Freshness, ProjectInfo, ProjectLink, ProjectReading, oldest_stale};
 pub use money::{AmountError, Money};
-pub use monitoring::{AccountReading, CycleOutcome, CycleReport, MonitorState};
+pub use monitoring::{
+    AccountReading, AlertedAs, CycleOutcome, CycleReport, Incident, MonitorState,
+};
 pub use owed::{
     Dispatch, FailedMessage, FilePlace, OwedMessage, Report, Task, TaskKind, UpdateTarget,
 };

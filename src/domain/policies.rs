@@ -6,21 +6,24 @@ use serde::{Deserialize, Serialize};
 use super::{ProjectName, Report, UserKey};
 
 /// Who made the policy (`PolicyType`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PolicyKind {
     /// The vendor's own.
     System,
     /// Created in the account.
     Custom,
+    /// A type that is not known, as the API wrote it.
+    Other(String),
 }
 
 impl PolicyKind {
     /// As the API writes it ("AttachUserPolicy").
-    pub fn as_str(self) -> &'static str {
+    pub fn as_str(&self) -> &str {
         match self {
             PolicyKind::System => "System",
             PolicyKind::Custom => "Custom",
+            PolicyKind::Other(kind) => kind,
         }
     }
 }
@@ -218,8 +221,11 @@ mod tests {
             r#"{"name":"ArkFullAccess","kind":"system","scope":"project","project":"team-a"}"#
         );
         assert_eq!(serde_json::from_str::<HeldPolicy>(&json).unwrap(), held);
-        let global = HeldPolicy { scope: PolicyScope::Global, ..held };
-        let json = serde_json::to_string(&global).unwrap();
-        assert_eq!(serde_json::from_str::<HeldPolicy>(&json).unwrap(), global);
+        let global = HeldPolicy { scope: PolicyScope::Global, ..held.clone() };
+        let other = HeldPolicy { kind: PolicyKind::Other("ServiceLinked".to_owned()), ..held };
+        for held in [global, other] {
+            let json = serde_json::to_string(&held).unwrap();
+            assert_eq!(serde_json::from_str::<HeldPolicy>(&json).unwrap(), held);
+        }
     }
 }

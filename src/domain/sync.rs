@@ -1,6 +1,9 @@
 //! What a listing of an account's users changes.
+//!
+//! A user is who the cloud's own id says, not who has the name: names can be changed and given to others. An id that is
+//! missing, or that two users have, says nothing; then the name decides.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
@@ -30,6 +33,9 @@ pub struct SyncChanges {
     pub changed: Vec<String>,
     /// No longer in the cloud.
     pub gone: Vec<String>,
+    /// Users whose name changed: the old key and the new one. Renamed in the cloud, or set aside because another user has
+    /// the name now.
+    pub moved: Vec<(UserKey, UserKey)>,
 }
 
 /// The users to write after a sync, and what changed.
@@ -47,6 +53,9 @@ pub struct Synced {
 ///
 /// A known user who is not in `listed` becomes [`UserStatus::Gone`] only if `confirmed_gone` names them: a listing that
 /// changes while it is paged can skip a row. Others who were not listed are left alone.
+///
+/// A user who is listed under another name keeps everything and takes the name. A user whose name was given to another one is
+/// gone: they are set aside ([`User::set_aside_key`]), and the other one is new.
 pub fn after_sync(
     account: &AccountId,
     known: Vec<User>,
@@ -58,6 +67,31 @@ pub fn after_sync(
     let mut synced = Synced::default();
     let mut known: BTreeMap<Username, User> =
         known.into_iter().map(|user| (user.key.username.clone(), user)).collect();
+    for (from, to) in moves(&known, listed) {
+        let Some(mut user) = known.remove(&from) else { continue };
+        let renamed = listed.iter().any(|cloud| cloud.username == to.username);
+        synced.changes.moved.push((user.key.clone(), to.clone()));
+        user.key = to;
+        user.updated = now;
+        if renamed {
+            synced.changes.changed.push(format!("{from} → {}", user.key.username));
+        } else if user.status != UserStatus::Gone {
+            user.leave();
+            synced.changes.gone.push(user.key.username.to_string());
+            synced.gone.push(user);
+            continue;
+        }
+        synced.present.push(user);
+    }
+    // From here on everyone has the name that the cloud says, except those who are gone.
+    for user in std::mem::take(&mut synced.present) {
+        match listed.iter().any(|cloud| cloud.username == user.key.username) {
+            true => drop(known.insert(user.key.username.clone(), user)),
+            false => synced.present.push(user),
+        }
+    }
+    let renamed: BTreeSet<Username> =
+        synced.changes.moved.iter().map(|(_, to)| to.username.clone()).collect();
     for cloud in listed {
         match known.remove(&cloud.username) {
             None => {
@@ -71,9 +105,13 @@ pub fn after_sync(
                 let mut user = before.clone();
                 user.take_listed(cloud, began);
                 user.return_to_cloud();
-                if user != before {
+                let was_renamed = renamed.contains(&cloud.username);
+                let user_differs = user != before;
+                if user_differs || was_renamed {
                     user.updated = now;
                     synced.present.push(user);
+                }
+                if user_differs && !was_renamed {
                     synced.changes.changed.push(cloud.username.to_string());
                 }
             }
@@ -81,9 +119,7 @@ pub fn after_sync(
     }
     for (username, mut user) in known {
         if user.status != UserStatus::Gone && confirmed_gone.contains(&username) {
-            user.status = UserStatus::Gone;
-            user.access_keys.clear();
-            user.login = None;
+            user.leave();
             user.updated = now;
             synced.gone.push(user);
             synced.changes.gone.push(username.to_string());
@@ -92,19 +128,89 @@ pub fn after_sync(
     synced
 }
 
+/// Who has to be given another name before the names of `known` are those of the cloud: the present name, and the key to
+/// take.
+fn moves(known: &BTreeMap<Username, User>, listed: &[CloudUser]) -> Vec<(Username, UserKey)> {
+    let known_ids = unique(known.values().map(|user| (user.cloud_id.as_str(), &user.key.username)));
+    let listed_ids = unique(listed.iter().map(|cloud| (cloud.cloud_id.as_str(), &cloud.username)));
+    let mut moves: BTreeMap<Username, UserKey> = BTreeMap::new();
+    for (id, name) in &listed_ids {
+        if let Some(user) = known_ids.get(id).and_then(|from| known.get(*from))
+            && user.key.username != **name
+        {
+            let to = UserKey::new(user.key.account.clone(), (*name).clone());
+            moves.insert(user.key.username.clone(), to);
+        }
+    }
+    let taken: BTreeSet<Username> = moves.values().map(|to| to.username.clone()).collect();
+    for cloud in listed {
+        let Some(user) = known.get(&cloud.username) else { continue };
+        let id = cloud.cloud_id.as_str();
+        let is_other = user.cloud_id != id
+            && listed_ids.contains_key(id)
+            && known_ids.contains_key(user.cloud_id.as_str());
+        if (is_other || taken.contains(&cloud.username)) && !moves.contains_key(&cloud.username) {
+            moves.insert(cloud.username.clone(), user.set_aside_key());
+        }
+    }
+    moves.into_iter().collect()
+}
+
+/// The names by id, without ids that are empty or occur twice.
+fn unique<'a>(
+    users: impl Iterator<Item = (&'a str, &'a Username)>,
+) -> BTreeMap<&'a str, &'a Username> {
+    let mut names: BTreeMap<&str, Vec<&Username>> = BTreeMap::new();
+    for (id, name) in users.filter(|(id, _)| !id.is_empty()) {
+        names.entry(id).or_default().push(name);
+    }
+    names
+        .into_iter()
+        .filter_map(|(id, names)| match names.as_slice() {
+            [only] => Some((id, *only)),
+            _ => None,
+        })
+        .collect()
+}
+
 impl User {
+    /// The key under which the history of a user is kept whose name another user has now: `name#id`. The cloud allows no `#`
+    /// in names.
+    pub fn set_aside_key(&self) -> UserKey {
+        let id: String = self.cloud_id.chars().filter(char::is_ascii_alphanumeric).collect();
+        let suffix = format!("#{}", id.get(..32).unwrap_or(&id));
+        let room = Username::MAX_CHARS.saturating_sub(suffix.len());
+        let name: String = self.key.username.as_str().chars().take(room).collect();
+        let username = Username::new(name + &suffix).unwrap_or(self.key.username.clone());
+        UserKey::new(self.key.account.clone(), username)
+    }
+
+    /// The user is no longer in the cloud.
+    pub fn leave(&mut self) {
+        self.status = UserStatus::Gone;
+        self.access_keys.clear();
+        self.login = None;
+    }
+
     /// Takes over what the cloud says of the user.
     pub fn take_cloud_data(&mut self, cloud: &CloudUser) {
-        self.cloud_id.clone_from(&cloud.cloud_id);
+        self.take_id(cloud);
         self.display_name.clone_from(&cloud.display_name);
         self.email.clone_from(&cloud.email);
         self.phone.clone_from(&cloud.phone);
     }
 
+    /// An answer without an id says nothing about it.
+    fn take_id(&mut self, cloud: &CloudUser) {
+        if !cloud.cloud_id.is_empty() {
+            self.cloud_id.clone_from(&cloud.cloud_id);
+        }
+    }
+
     /// The same from a listing that began at `began`: data that airgate has written to the cloud since then is newer.
     fn take_listed(&mut self, cloud: &CloudUser, began: Timestamp) {
         if self.profile_written_at.is_some_and(|written| written >= began) {
-            self.cloud_id.clone_from(&cloud.cloud_id);
+            self.take_id(cloud);
         } else {
             self.take_cloud_data(cloud);
         }
@@ -197,10 +303,98 @@ mod tests {
             [(None, "old"), (Some("2026-11-23T01:59:59Z"), "old"), (Some(BEGAN), "new")]
         {
             alice.profile_written_at = written.map(at);
+            alice.cloud_id = String::new();
             let listed = CloudUser { cloud_id: "2".to_owned(), ..cloud("alice", "old") };
             let synced = sync(vec![alice.clone()], &[listed], &[]);
             assert_eq!(synced.present[0].display_name, display_name, "written {written:?}");
             assert_eq!(synced.present[0].cloud_id, "2");
         }
+    }
+
+    /// Known users as `name id quota`, listed ones as `name id`; then the users afterwards as `name id quota`, gone ones
+    /// with a `-` in front.
+    #[test]
+    fn a_user_is_who_the_id_says_not_who_has_the_name() {
+        let cases: [(&[&str], &[&str], &[&str]); 11] = [
+            // Renamed: everything stays with the user.
+            (&["alice 1 100"], &["alina 1"], &["alina 1 100"]),
+            // Deleted and created again under the same name: the quota is not inherited.
+            (&["alice 1 100"], &["alice 2"], &["alice 2 0", "-alice#1 1 100"]),
+            // Renamed, and the old name given to another one.
+            (&["alice 1 100"], &["alina 1", "alice 2"], &["alice 2 0", "alina 1 100"]),
+            // Two who swap their names, and three in a circle.
+            (&["a 1 10", "b 2 20"], &["a 2", "b 1"], &["a 2 20", "b 1 10"]),
+            (
+                &["a 1 10", "b 2 20", "c 3 30"],
+                &["a 2", "b 3", "c 1"],
+                &["a 2 20", "b 3 30", "c 1 10"],
+            ),
+            // Renamed to the name of one who is gone.
+            (&["a 1 10", "-b 2 20"], &["b 1"], &["b 1 10", "-b#2 2 20"]),
+            // One who was set aside is back under a name of their own.
+            (&["-a#1 1 10", "a 2 20"], &["a 2", "c 1"], &["a 2 20", "c 1 10"]),
+            // Gone and listed again with the same id: the history goes on.
+            (&["-a 1 10"], &["a 1"], &["a 1 10"]),
+            // Without an id, or with one that two have, the name decides.
+            (&["a ? 10"], &["a 1"], &["a 1 10"]),
+            (&["a 1 10"], &["a ?"], &["a 1 10"]),
+            (&["a 1 10"], &["a 2", "b 2"], &["a 2 10", "b 2 0"]),
+        ];
+        let id = |text: &str| if text == "?" { String::new() } else { text.to_owned() };
+        for (before, listed, after) in cases {
+            let known_users = before.iter().map(|text| {
+                let parts: Vec<&str> = text.split(' ').collect();
+                let gone = parts[0].starts_with('-');
+                let status = if gone { UserStatus::Gone } else { UserStatus::Active };
+                let mut user = known(parts[0].trim_start_matches('-'), status);
+                user.cloud_id = id(parts[1]);
+                user.quota = parts[2].parse().unwrap();
+                user
+            });
+            let known_users: Vec<User> = known_users.collect();
+            let listed_users = listed.iter().map(|text| {
+                let (name, cloud_id) = text.split_once(' ').unwrap();
+                CloudUser { cloud_id: id(cloud_id), ..cloud(name, "") }
+            });
+            let listed_users: Vec<CloudUser> = listed_users.collect();
+            let synced = sync(known_users.clone(), &listed_users, &[]);
+            // As the store applies it.
+            let mut users: BTreeMap<UserKey, User> = known_users
+                .into_iter()
+                .map(|mut user| {
+                    let moved = synced.changes.moved.iter().find(|(from, _)| *from == user.key);
+                    user.key = moved.map_or(user.key, |(_, to)| to.clone());
+                    (user.key.clone(), user)
+                })
+                .collect();
+            for user in synced.present.into_iter().chain(synced.gone) {
+                users.insert(user.key.clone(), user);
+            }
+            let shown: Vec<String> = users
+                .values()
+                .map(|user| {
+                    let gone = if user.status == UserStatus::Gone { "-" } else { "" };
+                    let id = if user.cloud_id.is_empty() { "?" } else { &user.cloud_id };
+                    format!("{gone}{} {id} {}", user.key.username, user.quota.decimal())
+                })
+                .collect();
+            assert_eq!(shown, after, "{before:?}, then {listed:?}");
+        }
+    }
+
+    #[test]
+    fn a_rename_is_told_with_both_names() {
+        let synced = sync(vec![known("alice", UserStatus::Active)], &[cloud("alina", "")], &[]);
+        assert_eq!(synced.changes.changed, ["alice → alina"]);
+        assert!(synced.changes.added.is_empty() && synced.changes.gone.is_empty());
+    }
+
+    #[test]
+    fn the_key_of_one_who_was_set_aside_fits_whatever_name_and_id_are() {
+        let mut user = known(&"n".repeat(64), UserStatus::Active);
+        user.cloud_id = "9".repeat(80);
+        assert_eq!(user.set_aside_key().username.as_str().len(), 64);
+        user.cloud_id = "a/b c".to_owned();
+        assert!(user.set_aside_key().username.as_str().ends_with("#abc"));
     }
 }

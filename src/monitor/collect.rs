@@ -83,6 +83,7 @@ impl Monitor {
             return Ok(bills);
         }
         let api = self.parts.cloud.account(account).await?;
+        self.parts.cloud.verify(account, &api).await?;
         for (period, projects) in open {
             let wanted: BTreeSet<String> = projects.iter().map(ToString::to_string).collect();
             let reading = api

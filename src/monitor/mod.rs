@@ -5,14 +5,17 @@
 //! 1. **Collect** (`collect`). Reads the bills of the open periods. An account is read completely or not at all.
 //! 2. **Record** (`record`). Writes bills, links and users, in one transaction with the next step.
 //! 3. **Decide** ([`crate::domain::decide`]). Raises warnings, and enqueues a cut where the quota is used up.
-//! 4. **Enforce** (`enforce`). Runs in a loop of its own, independently of the cycle.
+//! 4. **Recheck** (`recheck`). Reads the access of users that are disabled: what was opened again is cut again.
+//! 5. **Enforce** (`enforce`). Runs in a loop of its own, independently of the cycle.
 //!
 //! Beside enforcement runs a loop for the `policies` of linked projects. The two never work on the same user at once.
 
 mod collect;
 mod enforce;
 mod policies;
+mod recheck;
 mod record;
+mod schedule;
 mod view;
 
 use std::sync::Arc;
@@ -21,6 +24,7 @@ use std::time::Duration;
 use futures::FutureExt;
 use jiff::{SignedDuration, Timestamp};
 use parking_lot::Mutex;
+use tokio::sync::Notify;
 use tokio_cron_scheduler::{Job, JobScheduler, JobSchedulerError};
 use tokio_util::sync::CancellationToken;
 
@@ -30,12 +34,19 @@ pub use view::view;
 
 use crate::app::cloud::Cloud;
 use crate::cards::{CardContext, Cards};
-use crate::clock::Clock;
+use crate::clock::{Clock, Moment};
 use crate::domain::{AmountField, BillSource, CycleOutcome, CycleReport, Role, TaskKind};
 use crate::outbox::Alerts;
 use crate::owed::Wakers;
 use crate::store::{Store, StoreError};
 
+use schedule::{Schedule, is_late};
+
+/// When the scheduler asks whether a cycle is due: every second. The scheduler counts by the date, so this is all that it is
+/// used for: see [`GUARD`] and [`schedule`].
+const EVERY_SECOND: &str = "* * * * * *";
+/// How long to wait for the scheduler. Where the clock was set back, it stands still until its date has come again.
+const GUARD: Duration = Duration::from_secs(2);
 /// Pause after a cycle that could not be recorded.
 const RETRY: Duration = Duration::from_secs(5);
 
@@ -46,14 +57,19 @@ pub struct Progress {
     pub running_since: Option<Timestamp>,
     /// When the next scheduled cycle is due.
     pub next_at: Option<Timestamp>,
+    /// If the monitor is late: when it last began a cycle, or the service started.
+    pub late_since: Option<Timestamp>,
 }
 
 /// Reads bills, records, decides.
 pub struct Monitor {
     parts: MonitorParts,
-    progress: Mutex<Progress>,
-    /// Whether a scheduled cycle is due.
-    due: Mutex<bool>,
+    /// When the running cycle began.
+    running_since: Mutex<Option<Timestamp>>,
+    /// `None` until the monitor runs, and if no cycles are scheduled.
+    schedule: Mutex<Option<Schedule>>,
+    /// When a cycle last began; before the first, when the service started.
+    begun: Mutex<Moment>,
     one_at_a_time: tokio::sync::Mutex<()>,
 }
 
@@ -84,17 +100,30 @@ pub struct MonitorParts {
 impl Monitor {
     /// Builds a monitor from its parts.
     pub fn new(parts: MonitorParts) -> Arc<Self> {
+        let begun = Mutex::new(parts.clock.moment());
         Arc::new(Self {
             parts,
-            progress: Mutex::default(),
-            due: Mutex::default(),
+            running_since: Mutex::default(),
+            schedule: Mutex::default(),
+            begun,
             one_at_a_time: tokio::sync::Mutex::default(),
         })
     }
 
     /// Returns what it is doing.
     pub fn progress(&self) -> Progress {
-        *self.progress.lock()
+        let now = self.parts.clock.moment();
+        let schedule = *self.schedule.lock();
+        let begun = *self.begun.lock();
+        let late = schedule.is_some_and(|schedule| is_late(schedule.interval(), begun, now));
+        Progress {
+            running_since: *self.running_since.lock(),
+            next_at: schedule.and_then(|schedule| {
+                let remaining = SignedDuration::try_from(schedule.remaining(now)).ok()?;
+                now.at().checked_add(remaining).ok()
+            }),
+            late_since: late.then_some(begun.at()),
+        }
     }
 
     /// Whether cycles are scheduled.
@@ -108,65 +137,53 @@ impl Monitor {
     /// If the schedule cannot be set up.
     pub async fn run(self: Arc<Self>, stop: CancellationToken) -> Result<(), JobSchedulerError> {
         let mut scheduler = JobScheduler::new().await?;
-        scheduler.start().await?;
-        let mut interval = self.interval().await;
-        let mut job = self.schedule(&scheduler, interval).await?;
-        if self.parts.enabled && self.is_overdue(interval).await {
-            self.parts.wakers.monitor.notify_one();
-            *self.due.lock() = true;
+        let tick = Arc::new(Notify::new());
+        if self.parts.enabled {
+            let ticking = Arc::clone(&tick);
+            scheduler.add(Job::new(EVERY_SECOND, move |_, _| ticking.notify_one())?).await?;
+            *self.schedule.lock() = Some(Schedule::new(self.interval().await, self.last().await));
         }
+        scheduler.start().await?;
+        let (mut due, mut requested) = (false, true);
         loop {
-            if let Err(error) = self.run_requested().await {
+            due |= self.take_due();
+            if (due || requested)
+                && let Err(error) = self.run_requested(due).await
+            {
                 tracing::error!(%error, "a cycle could not be recorded");
                 tokio::select! {
                     () = stop.cancelled() => break,
                     () = tokio::time::sleep(RETRY) => continue,
                 }
             }
+            (due, requested) = (false, false);
             tokio::select! {
                 () = stop.cancelled() => break,
-                () = self.parts.wakers.monitor.notified() => {}
-                () = self.parts.wakers.settings.notified() => {
-                    let saved = self.interval().await;
-                    // If the clock was moved past the next cycle, that one is due a full interval from now.
-                    if saved != interval || self.is_past_next() {
-                        tracing::info!(interval_seconds = saved.as_secs(), "cycles are rescheduled");
-                        interval = saved;
-                        scheduler.remove(&job).await?;
-                        job = self.schedule(&scheduler, interval).await?;
-                    }
-                }
+                () = self.parts.wakers.monitor.notified() => requested = true,
+                () = tick.notified() => {}
+                () = tokio::time::sleep(GUARD) => {}
+                () = self.parts.wakers.settings.notified() => self.reschedule().await,
             }
         }
         scheduler.shutdown().await
     }
 
-    async fn schedule(
-        self: &Arc<Self>,
-        scheduler: &JobScheduler,
-        interval: Duration,
-    ) -> Result<uuid::Uuid, JobSchedulerError> {
-        if self.parts.enabled {
-            self.progress.lock().next_at = self.after(interval);
+    /// Whether a scheduled cycle is due; if so, the next one is due an interval later.
+    fn take_due(&self) -> bool {
+        let now = self.parts.clock.moment();
+        self.schedule.lock().as_mut().is_some_and(|schedule| schedule.take_due(now))
+    }
+
+    /// Takes over another interval: the next cycle is due a full one from now.
+    async fn reschedule(&self) {
+        let saved = self.interval().await;
+        let now = self.parts.clock.moment();
+        if let Some(schedule) = self.schedule.lock().as_mut()
+            && schedule.interval() != saved
+        {
+            tracing::info!(interval_seconds = saved.as_secs(), "cycles are rescheduled");
+            *schedule = Schedule::new(saved, now);
         }
-        let monitor = Arc::clone(self);
-        scheduler
-            .add(Job::new_repeated(interval, move |_, _| {
-                if monitor.parts.enabled {
-                    *monitor.due.lock() = true;
-                    monitor.progress.lock().next_at = monitor.after(interval);
-                    monitor.parts.wakers.monitor.notify_one();
-                }
-            })?)
-            .await
-    }
-
-    fn after(&self, interval: Duration) -> Option<Timestamp> {
-        self.parts.clock.now().checked_add(SignedDuration::try_from(interval).ok()?).ok()
-    }
-
-    fn is_past_next(&self) -> bool {
-        self.progress().next_at.is_some_and(|at| at < self.parts.clock.now())
     }
 
     /// The time between cycles. If the store cannot be read, the configured one.
@@ -176,34 +193,27 @@ impl Monitor {
         saved.map_or(self.parts.alerts.configured().interval, |settings| settings.interval)
     }
 
-    /// Whether a cycle should have run while the service was down.
-    async fn is_overdue(&self, interval: Duration) -> bool {
-        let last =
-            self.parts.store.reading(|tx| tx.monitor_state()).await.ok().and_then(|s| s.last);
-        last.is_some_and(|last| {
-            let since = self.parts.clock.now().duration_since(last.started);
-            since.unsigned_abs() >= interval
-        })
+    /// When the last cycle began, maybe before a restart; now if there was none.
+    async fn last(&self) -> Moment {
+        let now = self.parts.clock.moment();
+        let state = self.parts.store.reading(|tx| tx.monitor_state()).await.ok();
+        let Some(last) = state.and_then(|state| state.last) else { return now };
+        // The clock may have been set back since.
+        let ago = now.at().duration_since(last.started).abs();
+        now.at().checked_sub(ago).map_or(now, |at| now.dated(at))
     }
 
-    /// Runs a cycle if one is due or requested, and reports it to everyone who requested one before it began.
-    async fn run_requested(&self) -> Result<(), StoreError> {
+    /// Runs a cycle if one is `due` or requested, and reports it to everyone who requested one before it began.
+    async fn run_requested(&self, mut due: bool) -> Result<(), StoreError> {
         loop {
             let tasks = self.parts.store.reading(|tx| tx.tasks()).await?;
             let requested: Vec<_> =
                 tasks.into_iter().filter(|task| task.kind == TaskKind::MonitorRun).collect();
-            let due = std::mem::take(&mut *self.due.lock());
             if requested.is_empty() && !due {
                 return Ok(());
             }
-            let report = match self.cycle().await {
-                Ok(report) => report,
-                Err(error) => {
-                    // What was due is still due.
-                    *self.due.lock() |= due;
-                    return Err(error);
-                }
-            };
+            due = false;
+            let report = self.cycle().await?;
             let (cards, now) = (Arc::clone(&self.parts.cards), report.ended);
             self.parts
                 .store
@@ -228,17 +238,23 @@ impl Monitor {
     /// report.
     pub async fn cycle(&self) -> Result<CycleReport, StoreError> {
         let _turn = self.one_at_a_time.lock().await;
-        let started = self.parts.clock.now();
-        let watch = tokio::time::Instant::now();
-        self.progress.lock().running_since = Some(started);
+        let begun = self.parts.clock.moment();
+        let started = begun.at();
+        *self.begun.lock() = begun;
+        *self.running_since.lock() = Some(started);
         // A panic must not end the monitor for good.
-        let cycle = std::panic::AssertUnwindSafe(self.collect_and_record(started));
+        let cycle = std::panic::AssertUnwindSafe(async {
+            let report = self.collect_and_record(started).await?;
+            self.recheck_disabled().await?;
+            Ok(report)
+        });
         let result = cycle.catch_unwind().await.unwrap_or_else(|_| {
             tracing::error!("a cycle panicked");
             Err(StoreError::Aborted)
         });
-        self.progress.lock().running_since = None;
-        metrics::histogram!("airgate_monitor_run_seconds").record(watch.elapsed());
+        *self.running_since.lock() = None;
+        let took = self.parts.clock.moment().since(begun);
+        metrics::histogram!("airgate_monitor_run_seconds").record(took);
         let outcome = match &result {
             Ok(report) if report.outcome == CycleOutcome::Ok => "ok",
             _ => "error",

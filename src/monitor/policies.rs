@@ -92,7 +92,7 @@ impl Owed for Policies {
         let mut rows = self.parts.store.reading(|tx| tx.authorisations_owed()).await?;
         let poll_after = if rows.is_empty() { IDLE_POLL } else { POLL };
         let now = self.parts.clock.now();
-        rows.retain(|owed| owed.next_at <= now);
+        rows.retain(|owed| BACKOFF.is_due(owed.next_at, now));
         Ok(Due { rows, poll_after })
     }
 
@@ -187,7 +187,7 @@ impl Policies {
                 match held.iter().find(|held| holds(held)) {
                     Some(held) => {
                         grant.state = GrantState::Held;
-                        grant.kind = Some(held.kind);
+                        grant.kind = Some(held.kind.clone());
                     }
                     None => {
                         grant.state = GrantState::Attaching;
@@ -207,9 +207,9 @@ impl Policies {
         grant: &Grant,
     ) -> Result<(), StoreError> {
         let username = owed.user.username.as_str();
-        let mut kind = grant.kind.unwrap_or(PolicyKind::System);
+        let mut kind = grant.kind.clone().unwrap_or(PolicyKind::System);
         loop {
-            let attached = api.attach_policy(username, &policy_of(owed, grant, kind)).await;
+            let attached = api.attach_policy(username, &policy_of(owed, grant, kind.clone())).await;
             let to = match attached {
                 Ok(()) => Ok(To::State(GrantState::Attached)),
                 Err(error) if is_attached_already(&error) => Ok(To::State(GrantState::Attached)),
@@ -240,11 +240,12 @@ impl Policies {
         owed: &Authorisation,
         grant: &Grant,
     ) -> Result<(), StoreError> {
-        let policy = policy_of(owed, grant, grant.kind.unwrap_or(PolicyKind::System));
+        let kind = grant.kind.clone().unwrap_or(PolicyKind::System);
+        let policy = policy_of(owed, grant, kind);
         let to = match api.detach_policy(owed.user.username.as_str(), &policy).await {
             Ok(()) => Ok(To::Gone),
             // Not attached, or the user or the project is gone: nothing to detach.
-            Err(error) if error.is_not_found() => Ok(To::Gone),
+            Err(error) if is_detached(&error) => Ok(To::Gone),
             Err(error) => Err(self.parts.cards.words().trouble(&error.into())),
         };
         self.settle(owed, grant, to).await
@@ -268,7 +269,7 @@ impl Policies {
                     return true;
                 }
                 match &step.to {
-                    Ok(To::Kind(kind)) => grant.kind = Some(*kind),
+                    Ok(To::Kind(kind)) => grant.kind = Some(kind.clone()),
                     _ if grant.state != step.from => {}
                     Ok(To::Gone) => return false,
                     Ok(To::State(state)) => {
@@ -361,8 +362,14 @@ fn policy_of(owed: &Authorisation, grant: &Grant, kind: PolicyKind) -> HeldPolic
     HeldPolicy { name: grant.policy.clone(), kind, scope }
 }
 
-fn is_attached_already(error: &volcengine::Error) -> bool {
+/// Whether a failure to attach says that it is attached.
+pub(super) fn is_attached_already(error: &volcengine::Error) -> bool {
     matches!(error.kind(), ErrorKind::AlreadyExists | ErrorKind::Conflict)
+}
+
+/// Whether a failure to detach says that nothing is attached.
+pub(super) fn is_detached(error: &volcengine::Error) -> bool {
+    error.is_not_found() || *error.kind() == ErrorKind::Conflict
 }
 
 /// Whether it is the policy that does not exist, not its user or project.

@@ -4,14 +4,10 @@ use jiff::Timestamp;
 
 use super::collect::Collected;
 use crate::domain::{
-    AccessCause, AccessGoal, AccountReading, AlertBody, CycleOutcome, CycleReport, Figures,
-    PendingAccess, Problem, decide,
+    AccessCause, AccessGoal, AlertBody, CycleOutcome, CycleReport, Figures, PendingAccess, decide,
 };
 use crate::outbox::Alerts;
 use crate::store::{StoreError, WriteTx};
-
-/// How many failed cycles in a row raise an alert.
-const FAILURES_ALERTED: u32 = 3;
 
 /// Records, decides, and enqueues what follows. On an error nothing is recorded.
 pub(super) fn record(
@@ -55,59 +51,11 @@ pub(super) fn record(
     Ok(report)
 }
 
-/// Stores the outcome of the cycle, and alerts incidents: once when one begins, once when it ends.
+/// Stores the outcome of the cycle, and alerts what it says of incidents.
 fn note_cycle(tx: &WriteTx, alerts: &Alerts, report: &CycleReport) -> Result<(), StoreError> {
-    let now = report.ended;
     let mut state = tx.monitor_state()?;
-    let problem = |problem| AlertBody::Error { problem };
-    for reading in &report.accounts {
-        let known = state.refused_accounts.contains(&reading.account);
-        let account = reading.account.clone();
-        match (reading.credentials_refused, known) {
-            (true, false) => {
-                let reason = reading.error.clone().unwrap_or_default();
-                let refused = Problem::CredentialsRefused { account: account.clone(), reason };
-                alerts.raise(tx, None, problem(refused), now)?;
-                state.refused_accounts.push(account);
-            }
-            // Without a call nothing is known about the key pair.
-            (false, true) if reading.error.is_none() && reading.calls > 0 => {
-                let recovered = Problem::CredentialsRecovered { account: account.clone() };
-                alerts.raise(tx, None, problem(recovered), now)?;
-                state.refused_accounts.retain(|refused| *refused != account);
-            }
-            _ => {}
-        }
+    for problem in state.take_report(report) {
+        alerts.raise(tx, None, AlertBody::Error { problem }, report.ended)?;
     }
-    match report.outcome {
-        CycleOutcome::Ok => {
-            if state.failing_alerted {
-                alerts.raise(tx, None, problem(Problem::CyclesRecovered), now)?;
-            }
-            state.failures_in_a_row = 0;
-            state.failing_alerted = false;
-            state.last_success = Some(now);
-        }
-        CycleOutcome::Error => {
-            state.failures_in_a_row = state.failures_in_a_row.saturating_add(1);
-            if state.failures_in_a_row >= FAILURES_ALERTED && !state.failing_alerted {
-                let failures = state.failures_in_a_row;
-                let reason = first_reason(&report.accounts);
-                let failing = Problem::CyclesFailing { failures, reason };
-                alerts.raise(tx, None, problem(failing), now)?;
-                state.failing_alerted = true;
-            }
-        }
-    }
-    state.last = Some(report.clone());
     tx.put_monitor_state(&state)
-}
-
-fn first_reason(accounts: &[AccountReading]) -> String {
-    accounts
-        .iter()
-        .find_map(|account| {
-            account.error.as_ref().map(|error| format!("{}: {error}", account.account))
-        })
-        .unwrap_or_default()
 }

@@ -24,6 +24,7 @@ pub fn view<S: Source>(
         interval_seconds: settings.interval.as_secs(),
         running_since: progress.running_since,
         next_at: progress.next_at,
+        late_since: progress.late_since,
         state: tx.monitor_state()?,
         accounts: tx.accounts()?,
         owed: tx.owed_count()?,

@@ -215,6 +215,7 @@ impl Outbox {
         let now = self.parts.clock.now();
         let retry_at = match disposition {
             Disposition::RetryAfter(pause) => {
+                let pause = pause.min(BACKOFF.longest);
                 Some(BACKOFF_UNDER_A_LIMIT.retry_no_sooner(pause, owed.attempts, now))
             }
             Disposition::RetryLater

@@ -179,7 +179,7 @@ impl Owed for Outbox {
         let mut due = Due { rows: Vec::new(), poll_after: POLL };
         for owed in heads {
             let at = owed.not_before.max(self.limited_until(&owed.dispatch).unwrap_or(now));
-            if at <= now {
+            if BACKOFF.is_due(at, now) {
                 due.rows.push(owed);
             } else if let Ok(wait) = Duration::try_from(at.duration_since(now)) {
                 due.poll_after = due.poll_after.min(wait);

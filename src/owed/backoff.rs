@@ -27,6 +27,14 @@ impl Backoff {
         after(now, self.pause(failures).max(at_least))
     }
 
+    /// Whether a row whose next attempt was set to `at` is due. A time further away than any back-off sets was written before
+    /// the clock was set back: waiting for it could take days.
+    pub fn is_due(self, at: Timestamp, now: Timestamp) -> bool {
+        let ahead = at.duration_since(now);
+        let longest = self.longest.saturating_add(Duration::from_millis(JITTER.end));
+        !ahead.is_positive() || SignedDuration::try_from(longest).is_ok_and(|most| ahead > most)
+    }
+
     fn pause(self, failures: u32) -> Duration {
         self.first.saturating_mul(2u32.saturating_pow(failures)).min(self.longest)
     }
@@ -60,6 +68,21 @@ mod tests {
         }
         let at = millis(BACKOFF.retry_at(u32::MAX, Timestamp::UNIX_EPOCH));
         assert!((60_000..60_250).contains(&at), "however often it failed: {at} ms");
+    }
+
+    #[test]
+    fn a_clock_that_was_set_back_makes_nobody_wait_for_the_old_time() {
+        let now: Timestamp = "2026-11-23T00:00:00Z".parse().unwrap();
+        for (ahead, due) in [
+            (SignedDuration::from_mins(-1), true),
+            (SignedDuration::ZERO, true),
+            (SignedDuration::from_millis(1), false),
+            (SignedDuration::from_millis(60_249), false),
+            (SignedDuration::from_secs(61), true),
+            (SignedDuration::from_hours(24), true),
+        ] {
+            assert_eq!(BACKOFF.is_due(now.checked_add(ahead).unwrap(), now), due, "{ahead}");
+        }
     }
 
     #[test]

@@ -21,6 +21,7 @@ use crate::feishu::connection::ConnectionStatus;
 use crate::feishu::{
     self, CallbackAnswer, CallbackVerifier, EventKind, EventType, Incoming, Rejection, ToastKind,
 };
+use crate::monitor::Monitor;
 use crate::store::Store;
 
 /// The maximum size of a body, in bytes (docs/behaviour.md §4).
@@ -35,6 +36,7 @@ pub(super) const LARGE_BODIES: usize = 32;
 /// What the handlers of requests and events need.
 pub(super) struct App {
     pub bot: Arc<Bot>,
+    pub monitor: Arc<Monitor>,
     pub words: Wording,
     pub store: Store,
     pub feishu: feishu::Client,

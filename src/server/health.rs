@@ -18,9 +18,18 @@ use crate::store::StoreError;
 /// A tenant token older than this means that Feishu was not reached recently.
 const TOKEN_FRESH: SignedDuration = SignedDuration::from_hours(2);
 
-/// Answers 200 while the process is alive.
-pub(super) async fn alive() -> Json<serde_json::Value> {
-    Json(json!({ "status": "ok" }))
+/// Answers 200 while the process is alive, and 503 with the reason if the monitor is late: then a restart helps.
+pub(super) async fn alive(State(app): State<Arc<App>>) -> Response {
+    match app.monitor.progress().late_since {
+        None => Json(json!({ "status": "ok" })).into_response(),
+        Some(since) => {
+            let reason = format!(
+                "the monitor is late: no cycle has begun since {since}; see the log, and restart the service"
+            );
+            let body = Json(json!({ "status": "late", "reason": reason }));
+            (StatusCode::SERVICE_UNAVAILABLE, body).into_response()
+        }
+    }
 }
 
 /// Answers 200 if the store answers, a tenant token was obtained in the last 2 h, and the long connection (in websocket mode)

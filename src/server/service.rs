@@ -92,7 +92,7 @@ impl Service {
         let (enforcer, policies) = (plan.enforcer(), plan.policies());
         let monitor = plan.monitor();
         let bot = plan.bot(&monitor);
-        let app = plan.app(&bot, inbound);
+        let app = plan.app(&bot, &monitor, inbound);
 
         let stop = CancellationToken::new();
         let mut tasks = JoinSet::new();
@@ -273,9 +273,10 @@ impl<'a> Plan<'a> {
     }
 
     /// What the handlers of requests and events need.
-    fn app(&self, bot: &Arc<Bot>, inbound: Inbound) -> Arc<App> {
+    fn app(&self, bot: &Arc<Bot>, monitor: &Arc<Monitor>, inbound: Inbound) -> Arc<App> {
         Arc::new(App {
             bot: Arc::clone(bot),
+            monitor: Arc::clone(monitor),
             inbound,
             words: self.cards.words(),
             store: self.store.clone(),

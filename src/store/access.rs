@@ -7,7 +7,9 @@ use jiff::Timestamp;
 use super::tables::{ACCESS_PENDING, ACCESS_REMEMBERED};
 use super::view::{Order, Source, View};
 use super::{StoreError, WriteTx, keys};
-use crate::domain::{AccessGoal, PendingAccess, RememberedAccess, User, UserAccess, UserKey};
+use crate::domain::{
+    AccessCause, AccessGoal, PendingAccess, RememberedAccess, User, UserAccess, UserKey, UserStatus,
+};
 
 impl<S: Source> View<S> {
     /// A user's pending change of access.
@@ -90,6 +92,8 @@ impl WriteTx {
 
     /// [`WriteTx::record_access`] for a reading that began at `began`, unless something newer is known: enforcement writes
     /// the status while a change of access is pending, and what it read back later is newer than this reading.
+    ///
+    /// If it shows that what airgate has cut was opened again, the user stays disabled, and another cut becomes pending.
     pub fn record_access_read(
         &self,
         key: &UserKey,
@@ -97,11 +101,21 @@ impl WriteTx {
         began: Timestamp,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        let read_at = self.user(key)?.and_then(|user| user.access_read_at);
-        if self.access_pending(key)?.is_none() && read_at.is_none_or(|at| at < began) {
-            self.record_access(key, access, now)?;
+        let Some(mut user) = self.user(key)? else { return Ok(()) };
+        if self.access_pending(key)?.is_some() || user.access_read_at.is_some_and(|at| at >= began)
+        {
+            return Ok(());
         }
-        Ok(())
+        let is_reopened = user.status == UserStatus::Disabled
+            && self.access_remembered(key)?.is_some()
+            && !access.is_cut();
+        user.take_access(access, now);
+        if is_reopened {
+            user.status = UserStatus::Disabled;
+            let cut = PendingAccess::new(AccessGoal::Cut, AccessCause::Reopened, now);
+            self.put_access_pending(key, &cut)?;
+        }
+        self.put_user(&user)
     }
 
     /// Takes over keys and login as just read from the cloud, and the status that follows. Returns the user, if known.

@@ -9,7 +9,7 @@ use super::seal::Sealer;
 use super::tables::{ACCOUNTS, BALANCES, SECRETS};
 use super::view::{Source, View};
 use super::{Store, StoreError, WriteTx};
-use crate::domain::{Account, AccountId, BalanceReading, Switch};
+use crate::domain::{Account, AccountId, AccountNumber, BalanceReading, Switch};
 
 /// A main account's access key pair.
 #[derive(Clone, Debug)]
@@ -65,6 +65,23 @@ impl Store {
             return Ok(None);
         };
         open_pair(&self.sealer, id.as_str(), &sealed).map(Some)
+    }
+
+    /// Another account that works with this access key.
+    pub fn account_with_key(
+        &self,
+        access_key_id: &str,
+        except: &AccountId,
+    ) -> Result<Option<AccountId>, StoreError> {
+        for account in self.read(|tx| tx.accounts())? {
+            if account.id != *except
+                && let Some(secrets) = self.account_secrets(&account.id)?
+                && secrets.access_key_id.expose_secret() == access_key_id
+            {
+                return Ok(Some(account.id));
+            }
+        }
+        Ok(None)
     }
 
     /// Seals a key pair that waits to be checked; [`WriteTx::put_waiting_pair`] keeps it.
@@ -126,11 +143,16 @@ impl WriteTx {
     ) -> Result<Account, StoreError> {
         let hint = Account::hint_of(secrets.access_key_id.expose_secret());
         let account = match self.account(id)? {
-            Some(known) => Account { name: name.to_owned(), hint, updated: now, ..known },
+            Some(known) => {
+                let name = name.to_owned();
+                Account { name, hint, pair_checked: false, updated: now, ..known }
+            }
             None => Account {
                 id: id.clone(),
                 name: name.to_owned(),
                 hint,
+                number: None,
+                pair_checked: false,
                 active: Switch::On,
                 created: now,
                 updated: now,
@@ -139,6 +161,21 @@ impl WriteTx {
         self.put(ACCOUNTS, id.as_str(), &account)?;
         self.open(SECRETS)?.insert(id.as_str(), sealed)?;
         Ok(account)
+    }
+
+    /// Keeps whose the account's key pair was seen to be.
+    pub fn put_account_number(
+        &self,
+        id: &AccountId,
+        number: AccountNumber,
+    ) -> Result<(), StoreError> {
+        match self.account(id)? {
+            Some(account) if account.number != Some(number) || !account.pair_checked => {
+                let known = Account { number: Some(number), pair_checked: true, ..account };
+                self.put(ACCOUNTS, id.as_str(), &known)
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Keeps a sealed key pair until it is checked.

@@ -108,6 +108,10 @@ impl Directory {
         users.filter(|(_, entry)| entry.status != UserStatus::Gone).count()
     }
 
+    pub(super) fn remove(&mut self, user: &UserKey) {
+        self.changed |= self.users.remove(user).is_some();
+    }
+
     pub(super) fn insert(&mut self, user: &User) {
         let entry = Entry::of(user);
         if self.users.get(&user.key).is_none_or(|known| **known != entry) {

@@ -22,6 +22,7 @@ mod migrations;
 mod owed;
 mod policies;
 mod rekey;
+mod rename;
 pub mod restore;
 pub mod seal;
 mod spending;

@@ -39,7 +39,7 @@ impl WriteTx {
     }
 
     /// Takes over a complete listing of an account's users, as [`after_sync`] decides. A change of access that is pending
-    /// for a user who is gone now is dropped.
+    /// for a user who is gone now is dropped. Users who have another name now take along everything that is kept of them.
     pub fn apply_sync(
         &self,
         account: &AccountId,
@@ -50,6 +50,7 @@ impl WriteTx {
     ) -> Result<SyncChanges, StoreError> {
         let known = self.users_of(account)?;
         let synced = after_sync(account, known, listed, confirmed_gone, began, now);
+        self.move_users(&synced.changes.moved)?;
         for user in synced.present.iter().chain(&synced.gone) {
             self.put_user(user)?;
         }

@@ -1,14 +1,12 @@
 //! The HTTP client: signs, rate-limits, sends, retries. The actions are in the modules beside it.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
 use std::fmt;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
 use backon::{ExponentialBuilder, Retryable};
-use parking_lot::Mutex;
 use reqwest::Method;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
@@ -17,16 +15,15 @@ use serde_json::Value;
 use super::endpoint::Endpoint;
 use super::envelope::{self, ApiResponse};
 use super::error::{Error, ErrorKind, TransportFault};
-use super::rate_limit::CallLimiter;
+use super::rate_limit::{KeyState, Limiters};
 use super::sign::{Signer, ToSign, canonical_query};
 use crate::clock::Clock;
+use crate::domain::AccountNumber;
 
 /// Largest response accepted. A page of 300 bill rows takes about 1 MiB.
 const MAX_RESPONSE: usize = 32 << 20;
 /// Connect timeout.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// Evict unused rate limiters beyond this many.
-const MAX_IDLE_LIMITERS: usize = 256;
 /// [`Error::action`] of errors of the setup itself.
 const SETUP: &str = "Client";
 
@@ -39,7 +36,7 @@ pub struct ClientConfig {
     pub billing_endpoint: String,
     /// The region in the signature's scope (`cn-beijing`); both services are global.
     pub region: String,
-    /// Calls per second and access key, IAM and billing together.
+    /// Calls per second and main account, IAM and billing together.
     pub qps: NonZeroU32,
     /// Timeout of a single request, response included.
     pub timeout: Duration,
@@ -130,9 +127,8 @@ struct Shared {
     iam: Endpoint,
     billing: Endpoint,
     region: String,
-    qps: NonZeroU32,
     clock: Clock,
-    limiters: Mutex<HashMap<String, Arc<CallLimiter>>>,
+    limiters: Limiters,
 }
 
 /// Calls the API with one access key. Cheap to create and clone.
@@ -140,7 +136,7 @@ struct Shared {
 pub struct AccountClient {
     client: Client,
     credentials: Arc<Credentials>,
-    limiter: Arc<CallLimiter>,
+    key: Arc<KeyState>,
 }
 
 /// A part of the API: version, service name in the signature, endpoint.
@@ -253,9 +249,8 @@ impl Client {
                 iam,
                 billing,
                 region: config.region,
-                qps: config.qps,
                 clock,
-                limiters: Mutex::new(HashMap::new()),
+                limiters: Limiters::new(config.qps),
             }),
             retry: RetryPolicy::default(),
         })
@@ -267,17 +262,11 @@ impl Client {
         self
     }
 
-    /// Returns a client for one access key. All clients for the same access key id share a rate limiter.
+    /// Returns a client for one access key. All clients for the same access key id share a rate limiter, and so do all keys
+    /// of one main account as soon as it is known that they are.
     pub fn account(&self, credentials: Credentials) -> AccountClient {
-        let mut limiters = self.shared.limiters.lock();
-        if limiters.len() >= MAX_IDLE_LIMITERS {
-            limiters.retain(|_, limiter| Arc::strong_count(limiter) > 1);
-        }
-        let limiter = limiters
-            .entry(credentials.access_key_id.clone())
-            .or_insert_with(|| Arc::new(CallLimiter::new(self.shared.qps)))
-            .clone();
-        AccountClient { client: self.clone(), credentials: Arc::new(credentials), limiter }
+        let key = self.shared.limiters.key(&credentials.access_key_id);
+        AccountClient { client: self.clone(), credentials: Arc::new(credentials), key }
     }
 }
 
@@ -304,6 +293,27 @@ impl AccountClient {
         self.credentials.access_key_id == access_key_id
     }
 
+    /// Tells the client to which main account its key belongs, if the caller knows it.
+    #[must_use]
+    pub fn of_account(self, number: AccountNumber) -> Self {
+        self.learn(number);
+        self
+    }
+
+    /// Returns the number of the main account, if it is known already. [`AccountClient::account_number`] asks for it.
+    pub(super) fn known_account(&self) -> Option<AccountNumber> {
+        self.key.account()
+    }
+
+    pub(super) fn learn(&self, number: AccountNumber) {
+        self.client.shared.limiters.learn(&self.key, number);
+    }
+
+    /// Returns the time by the clock that dates the signatures.
+    pub(super) fn now(&self) -> jiff::Timestamp {
+        self.client.shared.clock.now()
+    }
+
     /// Makes one call with its retries, and returns the last failure.
     pub async fn call(&self, call: &Call) -> Result<ApiResponse, Error> {
         let retry = &self.client.retry;
@@ -320,7 +330,7 @@ impl AccountClient {
 
     /// Sends one request when the rate limiter allows it, and records the outcome in the log and in the metrics.
     async fn attempt(&self, call: &Call) -> Result<ApiResponse, Error> {
-        self.limiter.acquire().await;
+        self.key.acquire().await;
         let outcome = self.send(call).await;
         let label = match &outcome {
             Ok(_) => "ok",
@@ -460,6 +470,7 @@ fn transport_error(action: &'static str, error: reqwest::Error) -> Error {
 
 #[cfg(test)]
 mod tests {
+    use super::super::rate_limit::MAX_IDLE;
     use super::*;
 
     #[test]
@@ -507,12 +518,12 @@ mod tests {
         ];
         let start = tokio::time::Instant::now();
         for n in 0..9 {
-            accounts[n % 3].limiter.acquire().await;
+            accounts[n % 3].key.acquire().await;
         }
         let took = start.elapsed();
         assert!(took >= Duration::from_millis(1_599), "{took:?}");
         // Another key has its own limiter.
-        client.account(key("two")).limiter.acquire().await;
+        client.account(key("two")).key.acquire().await;
         assert_eq!(start.elapsed(), took);
     }
 
@@ -520,11 +531,11 @@ mod tests {
     fn idle_rate_limiters_are_evicted_and_used_ones_kept() {
         let client = client();
         let used = client.account(key("used"));
-        for n in 0..2 * MAX_IDLE_LIMITERS {
+        for n in 0..2 * MAX_IDLE {
             client.account(key(&n.to_string()));
         }
-        assert!(client.shared.limiters.lock().len() <= MAX_IDLE_LIMITERS);
-        assert!(Arc::ptr_eq(&used.limiter, &client.account(key("used")).limiter));
+        assert!(client.shared.limiters.keys() <= MAX_IDLE);
+        assert!(Arc::ptr_eq(&used.key, &client.account(key("used")).key));
     }
 
     #[test]

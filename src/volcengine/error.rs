@@ -56,7 +56,8 @@ pub enum ErrorKind {
     Configuration,
     /// Anything else: a response that is not the API's, an unknown code.
     Unexpected,
-    /// The bill list is empty and has this warning: split bills are not switched on. Must not be read as zero.
+    /// The bill list is empty and has this warning, or other lists show that it cannot be: split bills are not switched on.
+    /// Must not be read as zero.
     SplitBillNotEnabled(String),
     /// A row of a wanted project is not in CNY.
     ForeignCurrency {
@@ -231,6 +232,10 @@ impl ErrorKind {
             | "InvalidSecretToken"
             | "InvalidAuthorization"
             | "InvalidCredential"
+            | "SessionTokenInvalid"
+            | "AccessKeyIsExpire"
+            // The main account's, so that no user is taken for gone.
+            | "AccountNotExist"
             | "MissingAuthenticationToken"
             | "MissingSignature" => Self::Credentials,
             "InvalidTimestamp" => Self::ClockSkew,
@@ -242,6 +247,10 @@ impl ErrorKind {
             | "MethodNotAllowed"
             | "MissingRequestInfo" => Self::Unexpected,
             "RecordNoFound" => Self::NotFound,
+            // Attached already.
+            "PolicyAttachConflict" => Self::AlreadyExists,
+            // The key is still active.
+            "AccessKeyCanNotDelete" => Self::Conflict,
             _ if code.contains("FlowLimitExceeded") => Self::Throttled,
             _ if code.starts_with("InternalService") => Self::Server,
             _ if code.contains("AccessDenied") => Self::Permission,
@@ -339,7 +348,7 @@ impl fmt::Display for Explanation<'_> {
             ErrorKind::SplitBillNotEnabled(warning) if self.action == "ListSplitBillDetail" => {
                 return write!(
                     f,
-                    "there is no split bill (the cloud warns: {warning}); switch on 分账账单 in the console, or set \
+                    "there is no split bill ({warning}); switch on 分账账单 in the console, or set \
                      monitor.bill_source = \"detail\""
                 );
             }
@@ -429,12 +438,18 @@ mod tests {
             ("UserAlreadyExists", 409, AlreadyExists),
             ("LoginProfileAlreadyExist", 409, AlreadyExists),
             ("UserDeleteConflictWithPolicy", 409, Conflict),
+            ("PolicyAttachConflict", 409, AlreadyExists),
+            ("PolicyDetachConflict", 409, Conflict),
+            ("AccessKeyCanNotDelete", 400, Conflict),
+            ("SessionTokenInvalid", 400, Credentials),
+            ("AccessKeyIsExpire", 400, Credentials),
             ("AccessKeyLimitExceeded", 409, Limit),
             ("InvalidAccessKeyStatus", 400, BadInput),
             ("InvalidAccessKeyId", 400, BadInput),
             ("MissingParameter", 400, BadInput),
             ("ParameterNotFound", 400, BadInput),
-            // Neither means that a user is gone.
+            // None of them means that a user is gone.
+            ("AccountNotExist", 404, Credentials),
             ("ServiceNotFound", 404, Unexpected),
             ("", 404, Unexpected),
             ("SomethingNew", 400, Unexpected),

@@ -4,17 +4,18 @@ use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Deserializer};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::client::{AccountClient, Api, Call, Input, Retry};
-use super::error::{Error, ErrorKind};
+use super::error::{Error, ErrorKind, bounded};
 use super::paging::whole_list;
+use crate::domain::AccountNumber;
 
 /// An IAM sub-account ("ListUsers", docs 6257/65008).
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct IamUser {
     /// The API's numeric id of the user, as text. Survives a rename; empty if the API sent none.
-    #[serde(rename = "Id", default, deserialize_with = "id_text")]
+    #[serde(rename = "Id", default, deserialize_with = "text")]
     pub id: String,
     /// Identifies the user within its main account.
     #[serde(rename = "UserName")]
@@ -31,12 +32,17 @@ pub struct IamUser {
     /// May be empty.
     #[serde(rename = "Description", default, deserialize_with = "text")]
     pub description: String,
+    /// The main account that the user belongs to, if the API says so.
+    #[serde(rename = "AccountId", default, deserialize_with = "account_number")]
+    pub account: Option<AccountNumber>,
 }
 
 /// Whether an access key works.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum KeyStatus {
-    /// The key can sign requests.
+    /// The key can sign requests, or nobody knows that it cannot: any status but `inactive` counts as active, because a key
+    /// that is open costs money.
+    #[default]
     Active,
     /// The key is switched off.
     Inactive,
@@ -54,23 +60,29 @@ impl KeyStatus {
 
 impl<'de> Deserialize<'de> for KeyStatus {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
+        let text = text(deserializer)?;
         // Ignore the case: the same gateway has been seen with other spellings.
-        [Self::Active, Self::Inactive]
-            .into_iter()
-            .find(|status| text.eq_ignore_ascii_case(status.as_str()))
-            .ok_or_else(|| serde::de::Error::custom("an access key is neither active nor inactive"))
+        if text.trim().eq_ignore_ascii_case(Self::Inactive.as_str()) {
+            return Ok(Self::Inactive);
+        }
+        if !text.trim().eq_ignore_ascii_case(Self::Active.as_str()) {
+            tracing::warn!(
+                status = bounded(&text),
+                "an access key of unknown status counts as active"
+            );
+        }
+        Ok(Self::Active)
     }
 }
 
 /// A user's access key. The API never returns its secret.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct AccessKey {
-    /// `AKLT…`
-    #[serde(rename = "AccessKeyId")]
+    /// `AKLT…`; empty if the API sent none, so that one such key does not hide the others.
+    #[serde(rename = "AccessKeyId", default, deserialize_with = "text")]
     pub id: String,
     /// Whether it works.
-    #[serde(rename = "Status")]
+    #[serde(rename = "Status", default)]
     pub status: KeyStatus,
     /// When it was created, if the API says so.
     #[serde(rename = "CreateDate", default, deserialize_with = "instant")]
@@ -96,7 +108,8 @@ pub(super) struct UserAnswer {
 
 #[derive(Deserialize)]
 struct KeysAnswer {
-    #[serde(rename = "AccessKeyMetadata")]
+    // Null is an empty list. A response without a list is not.
+    #[serde(rename = "AccessKeyMetadata", deserialize_with = "Option::deserialize")]
     keys: Option<Vec<AccessKey>>,
 }
 
@@ -110,24 +123,23 @@ struct ProfileAnswer {
 struct Profile {
     #[serde(rename = "UserName", default, deserialize_with = "text")]
     username: String,
-    #[serde(rename = "LoginAllowed")]
-    login_allowed: Option<bool>,
+    #[serde(rename = "LoginAllowed", default, deserialize_with = "text")]
+    login_allowed: String,
     #[serde(rename = "CreateDate", default, deserialize_with = "text")]
     created: String,
 }
 
 impl Profile {
-    /// For a user without a profile, the API may send a stub created at the start of time, or an empty object.
+    /// For a user without a profile, the API may send a stub created at the start of time, one with every field at its zero,
+    /// or an empty object. A profile that is neither clearly allowed nor forbidden counts as allowed.
     fn access(&self) -> LoginAccess {
         let stub = ["1970-01-01", "0001-01-01", "19700101", "00010101"]
             .iter()
             .any(|day| self.created.starts_with(day));
-        let blank =
-            self.username.is_empty() && self.created.is_empty() && self.login_allowed.is_none();
-        match self.login_allowed {
-            _ if stub || blank => LoginAccess::NoProfile,
-            Some(true) => LoginAccess::Allowed,
-            _ => LoginAccess::Forbidden,
+        match self.login_allowed.as_str() {
+            _ if stub || self.username.is_empty() => LoginAccess::NoProfile,
+            "false" | "False" | "0" => LoginAccess::Forbidden,
+            _ => LoginAccess::Allowed,
         }
     }
 }
@@ -141,7 +153,11 @@ impl AccountClient {
         let users = whole_list(self, Api::Iam, "ListUsers", "UserMetadata", |user: &IamUser| {
             &user.username
         });
-        Ok(users.await?.into_values().collect())
+        let users: Vec<IamUser> = users.await?.into_values().collect();
+        if let Some(number) = users.iter().find_map(|user| user.account) {
+            self.learn(number);
+        }
+        Ok(users)
     }
 
     /// Returns a user, or `None` if the API says that there is none of that name ("GetUser").
@@ -157,10 +173,15 @@ impl AccountClient {
         }
     }
 
-    /// Checks cheaply that the API accepts the key pair and lets it read users ("ListUsers", one row).
-    pub async fn check(&self) -> Result<(), Error> {
+    /// Checks cheaply that the API accepts the key pair and lets it read users ("ListUsers", one row). Returns the number of
+    /// the main account that the key pair belongs to; `None` if it has no user and does not let the balance be read.
+    pub async fn check(&self) -> Result<Option<AccountNumber>, Error> {
         let page = [("Limit", "1".to_owned()), ("Offset", "0".to_owned())];
-        self.call(&Call::get(Api::Iam, "ListUsers", page)).await.map(drop)
+        let answer = self.call(&Call::get(Api::Iam, "ListUsers", page)).await?;
+        match self.learn_from(&answer) {
+            Some(number) => Ok(Some(number)),
+            None => Ok(self.balance_owner().await),
+        }
     }
 
     /// Changes a user's display name, e-mail and phone, leaving those that are `None` ("UpdateUser").
@@ -193,8 +214,7 @@ impl AccountClient {
     /// Returns all access keys of a user ("ListAccessKeys", not paged).
     ///
     /// # Errors
-    /// [`ErrorKind::NotFound`] if there is no such user; [`ErrorKind::Unexpected`] if a key has an unknown status or the
-    /// response has no result.
+    /// [`ErrorKind::NotFound`] if there is no such user; [`ErrorKind::Unexpected`] if the response has no list.
     pub async fn list_access_keys(&self, username: &str) -> Result<Vec<AccessKey>, Error> {
         let query = [("UserName", username.to_owned())];
         let answer = self.call(&Call::get(Api::Iam, "ListAccessKeys", query)).await?;
@@ -257,24 +277,23 @@ fn no_profile(error: &Error) -> bool {
         && !error.code().is_some_and(|code| code.starts_with("User"))
 }
 
-/// Reads text that may be `null`.
+/// Reads text of whatever type: numbers and booleans as they are written, anything else as nothing. A field of another type
+/// than documented must not make a whole list unreadable.
 pub(super) fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
-    Option::deserialize(deserializer).map(Option::unwrap_or_default)
+    Ok(match Value::deserialize(deserializer)? {
+        Value::String(text) => text,
+        Value::Number(number) => number.to_string(),
+        Value::Bool(truth) => truth.to_string(),
+        Value::Null | Value::Array(_) | Value::Object(_) => String::new(),
+    })
 }
 
-/// Reads an id that is a number in some responses and text in others.
-fn id_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum Id {
-        Number(i64),
-        Text(String),
-    }
-    Ok(match Option::deserialize(deserializer)? {
-        Some(Id::Number(id)) => id.to_string(),
-        Some(Id::Text(id)) => id,
-        None => String::new(),
-    })
+/// Reads the number of a main account, which is a number or text. 0 and whatever is neither say nothing.
+pub(super) fn account_number<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<AccountNumber>, D::Error> {
+    let number = text(deserializer)?.trim().parse().ok();
+    Ok(number.filter(|number| *number > 0).map(AccountNumber))
 }
 
 /// Reads a time of IAM, `YYYYMMDDTHHMMSSZ` in UTC. Unreadable times become `None`: no decision depends on them.
@@ -309,13 +328,23 @@ mod tests {
                 r#"{"LoginProfile":{"UserName":"a","LoginAllowed":false,"CreateDate":"20260901T020304Z"}}"#,
                 Forbidden,
             ),
-            (r#"{"LoginProfile":{"UserName":"a","CreateDate":"20260901T020304Z"}}"#, Forbidden),
+            // Every field at its zero.
+            (
+                r#"{"LoginProfile":{"UserName":"","UserId":0,"LoginAllowed":false,"CreateDate":"","UpdateDate":""}}"#,
+                NoProfile,
+            ),
+            (r#"{"LoginProfile":{"UserName":null,"LoginAllowed":false}}"#, NoProfile),
+            (r#"{"LoginProfile":{"LoginAllowed":true}}"#, NoProfile),
+            // Only what is clearly forbidden counts as closed.
+            (r#"{"LoginProfile":{"UserName":"a","CreateDate":"20260901T020304Z"}}"#, Allowed),
+            (r#"{"LoginProfile":{"UserName":"a","LoginAllowed":null}}"#, Allowed),
+            (r#"{"LoginProfile":{"UserName":"a","LoginAllowed":"perhaps"}}"#, Allowed),
+            (r#"{"LoginProfile":{"UserName":"a","LoginAllowed":"false"}}"#, Forbidden),
+            (r#"{"LoginProfile":{"UserName":"a","LoginAllowed":0}}"#, Forbidden),
             (
                 r#"{"LoginProfile":{"UserName":"a","LoginAllowed":true,"CreateDate":"20260901T020304Z"}}"#,
                 Allowed,
             ),
-            // Must never count as "nothing to forbid".
-            (r#"{"LoginProfile":{"LoginAllowed":true}}"#, Allowed),
         ] {
             let answer: ProfileAnswer = serde_json::from_str(json).unwrap();
             assert_eq!(answer.profile.map_or(NoProfile, |p| p.access()), access, "{json}");
@@ -332,15 +361,47 @@ mod tests {
         assert_eq!(key("Active").unwrap().status, KeyStatus::Active);
         assert_eq!(key("inactive").unwrap().status, KeyStatus::Inactive);
         assert_eq!(key("active").unwrap().created, Some("2026-09-01T02:03:04Z".parse().unwrap()));
-        assert!(key("frozen").is_err());
+    }
+
+    #[test]
+    fn any_status_but_inactive_counts_as_active() {
+        for (status, read) in [
+            (r#""active""#, KeyStatus::Active),
+            (r#"" Inactive ""#, KeyStatus::Inactive),
+            (r#""expired""#, KeyStatus::Active),
+            (r#""frozen""#, KeyStatus::Active),
+            (r#""""#, KeyStatus::Active),
+            ("null", KeyStatus::Active),
+            ("1", KeyStatus::Active),
+            ("{}", KeyStatus::Active),
+        ] {
+            let json = format!(r#"{{"AccessKeyId":"AKLT1","Status":{status}}}"#);
+            let key: AccessKey = serde_json::from_str(&json).unwrap();
+            assert_eq!(key.status, read, "{status}");
+        }
+        let absent: AccessKey = serde_json::from_str(r#"{"AccessKeyId":"AKLT1"}"#).unwrap();
+        assert_eq!(absent.status, KeyStatus::Active);
+    }
+
+    #[test]
+    fn null_is_an_empty_list_of_keys_and_absence_is_not() {
+        let keys = |json: &str| serde_json::from_str::<KeysAnswer>(json).map(|read| read.keys);
+        assert_eq!(keys(r#"{"AccessKeyMetadata":null}"#).unwrap(), None);
+        assert!(keys("{}").is_err());
     }
 
     #[test]
     fn a_user_is_read_with_numbers_text_and_nulls() {
         let user: IamUser = serde_json::from_str(
-            r#"{"Id":10000,"UserName":"alice","DisplayName":"爱丽丝","Email":null,"AccountId":1,"Tags":[]}"#,
+            r#"{"Id":10000,"UserName":"alice","DisplayName":"爱丽丝","Email":null,"MobilePhone":[],"AccountId":"1","Tags":7}"#,
         )
         .unwrap();
+        assert_eq!(user.account, Some(AccountNumber(1)));
+        let odd: IamUser = serde_json::from_str(
+            r#"{"Id":null,"UserName":"alice","DisplayName":7,"Email":{},"AccountId":"-"}"#,
+        )
+        .unwrap();
+        assert_eq!((&*odd.id, &*odd.display_name, &*odd.email, odd.account), ("", "7", "", None));
         assert_eq!(
             (&*user.id, &*user.display_name, &*user.email, &*user.phone),
             ("10000", "爱丽丝", "", "")

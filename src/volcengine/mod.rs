@@ -10,6 +10,7 @@ mod endpoint;
 mod envelope;
 mod error;
 mod iam;
+mod identity;
 mod paging;
 mod policies;
 mod projects;

@@ -33,10 +33,7 @@ pub(super) async fn whole_list<T: DeserializeOwned>(
             answer.unexpected(format!("{list} cannot be read: {error}")).with_source(error)
         };
         let mut field = |name: &str| fields.remove(name).filter(|value| value.get() != "null");
-        let total: Option<i64> = match field("Total") {
-            Some(total) => Some(serde_json::from_str(total.get()).map_err(malformed)?),
-            None => None,
-        };
+        let total = field("Total").and_then(|total| count(&total));
         let total = total.and_then(|total| u64::try_from(total).ok());
         let rows: Vec<T> = match (field(list), total) {
             (Some(rows), _) => serde_json::from_str(rows.get()).map_err(malformed)?,
@@ -45,7 +42,7 @@ pub(super) async fn whole_list<T: DeserializeOwned>(
             (None, _) => return Err(answer.unexpected(format!("the answer has no {list}"))),
         };
         if rows.is_empty() {
-            if page == 0 && total.is_some_and(|total| total > 0) {
+            if total.is_some_and(|total| total > offset) {
                 return Err(answer.unexpected(format!("the answer counts {list} but has none")));
             }
             break;
@@ -71,4 +68,11 @@ pub(super) async fn whole_list<T: DeserializeOwned>(
         }
     }
     Ok(found)
+}
+
+/// Reads a count that is a JSON number or its text; `None` for anything else.
+pub(super) fn count(value: &RawValue) -> Option<i64> {
+    let json = value.get();
+    let text = json.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
+    text.unwrap_or(json).trim().parse().ok()
 }

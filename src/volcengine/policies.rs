@@ -4,19 +4,20 @@
 use serde::Deserialize;
 
 use super::client::{AccountClient, Api, Call};
-use super::error::{Error, ErrorKind};
+use super::error::{Error, bounded};
 use super::iam::text;
 use crate::domain::{HeldPolicy, PolicyKind, PolicyScope, ProjectName};
 
 #[derive(Deserialize)]
 struct PoliciesAnswer {
-    #[serde(rename = "AttachedPolicyMetadata")]
+    // Null is an empty list. A response without a list is not.
+    #[serde(rename = "AttachedPolicyMetadata", deserialize_with = "Option::deserialize")]
     policies: Option<Vec<Policy>>,
 }
 
 #[derive(Deserialize)]
 struct Policy {
-    #[serde(rename = "PolicyName")]
+    #[serde(rename = "PolicyName", default, deserialize_with = "text")]
     name: String,
     #[serde(rename = "PolicyType", default, deserialize_with = "text")]
     kind: String,
@@ -32,27 +33,36 @@ struct Scope {
 
 impl Policy {
     /// Returns the policy once per scope. `PolicyScopeType` is not a closed set of words, so the project's name decides:
-    /// without one, the policy applies to the whole account.
-    fn held(self) -> Result<Vec<HeldPolicy>, &'static str> {
+    /// without one, the policy applies to the whole account. Neither are the types of policies: another one is kept as it
+    /// is, so that it does not hide the rest.
+    fn held(self) -> Vec<HeldPolicy> {
         let kind = match self.kind.as_str() {
             kind if kind.eq_ignore_ascii_case("System") => PolicyKind::System,
             kind if kind.eq_ignore_ascii_case("Custom") => PolicyKind::Custom,
-            _ => return Err("a policy is neither System nor Custom"),
+            _ => PolicyKind::Other(self.kind),
         };
+        let held = |scope| HeldPolicy { name: self.name.clone(), kind: kind.clone(), scope };
         let scopes = self.scopes.unwrap_or_default();
         if scopes.is_empty() {
-            return Ok(vec![HeldPolicy { name: self.name, kind, scope: PolicyScope::Global }]);
+            return vec![held(PolicyScope::Global)];
         }
         scopes
             .into_iter()
-            .map(|scope| {
-                let scope = match scope.project.as_str() {
-                    "" => PolicyScope::Global,
-                    project => PolicyScope::Project(
-                        ProjectName::new(project).map_err(|_| "a project has an unusable name")?,
-                    ),
-                };
-                Ok(HeldPolicy { name: self.name.clone(), kind, scope })
+            .filter_map(|scope| match scope.project.as_str() {
+                "" => Some(held(PolicyScope::Global)),
+                project => match ProjectName::new(project) {
+                    Ok(project) => Some(held(PolicyScope::Project(project))),
+                    Err(_) => {
+                        // No project that can be monitored has such a name.
+                        let (policy, project) = (bounded(&self.name), bounded(project));
+                        tracing::warn!(
+                            policy,
+                            project,
+                            "a policy within a project of an unusable name is left out"
+                        );
+                        None
+                    }
+                },
             })
             .collect()
     }
@@ -63,24 +73,19 @@ impl AccountClient {
     /// within projects.
     ///
     /// # Errors
-    /// [`ErrorKind::NotFound`] if there is no such user; [`ErrorKind::Unexpected`] if a policy cannot be read.
+    /// [`ErrorKind::NotFound`](super::ErrorKind::NotFound) if there is no such user; [`ErrorKind::Unexpected`](super::ErrorKind::Unexpected) if the response has no list.
     pub async fn attached_policies(&self, username: &str) -> Result<Vec<HeldPolicy>, Error> {
-        const ACTION: &str = "ListAttachedUserPolicies";
         let query = [("UserName", username.to_owned())];
-        let answer = self.call(&Call::get(Api::Iam, ACTION, query)).await?;
-        let mut held = Vec::new();
-        for policy in answer.parse::<PoliciesAnswer>()?.policies.unwrap_or_default() {
-            let scopes = policy.held();
-            held.extend(scopes.map_err(|why| Error::new(ACTION, ErrorKind::Unexpected, why))?);
-        }
-        Ok(held)
+        let answer = self.call(&Call::get(Api::Iam, "ListAttachedUserPolicies", query)).await?;
+        let policies = answer.parse::<PoliciesAnswer>()?.policies.unwrap_or_default();
+        Ok(policies.into_iter().flat_map(Policy::held).collect())
     }
 
     /// Attaches a policy to a user ("AttachUserPolicy", "AttachPolicyInProject"). Safe to retry.
     ///
     /// # Errors
-    /// [`ErrorKind::NotFound`] if user, policy or project do not exist; [`ErrorKind::AlreadyExists`] or
-    /// [`ErrorKind::Conflict`] if it is already attached.
+    /// [`ErrorKind::NotFound`](super::ErrorKind::NotFound) if user, policy or project do not exist; [`ErrorKind::AlreadyExists`](super::ErrorKind::AlreadyExists) if it is already
+    /// attached, or the user holds it in the whole account, which covers a project but attaches nothing in it.
     pub async fn attach_policy(&self, username: &str, policy: &HeldPolicy) -> Result<(), Error> {
         let call = match &policy.scope {
             PolicyScope::Global => global("AttachUserPolicy", username, policy),
@@ -91,10 +96,11 @@ impl AccountClient {
         self.call(&call).await.map(drop)
     }
 
-    /// Detaches a policy from a user ("DetachUserPolicy", "DetachPolicyInProject"). Safe to retry.
+    /// Detaches a policy from a user ("DetachUserPolicy", "DetachPolicyInProject"). Safe to retry: a policy that is not
+    /// attached is what was wanted.
     ///
     /// # Errors
-    /// [`ErrorKind::NotFound`] if it is not attached, or user, policy or project do not exist.
+    /// [`ErrorKind::NotFound`](super::ErrorKind::NotFound) if user, policy or project do not exist.
     pub async fn detach_policy(&self, username: &str, policy: &HeldPolicy) -> Result<(), Error> {
         let call = match &policy.scope {
             PolicyScope::Global => global("DetachUserPolicy", username, policy),
@@ -102,7 +108,10 @@ impl AccountClient {
                 within("DetachPolicyInProject", username, policy, project)
             }
         };
-        self.call(&call).await.map(drop)
+        match self.call(&call).await {
+            Err(error) if error.code() == Some("PolicyDetachConflict") => Ok(()),
+            outcome => outcome.map(drop),
+        }
     }
 }
 
@@ -135,13 +144,13 @@ fn within(
 mod tests {
     use super::*;
 
-    fn held(json: &str) -> Result<Vec<String>, &'static str> {
+    fn held(json: &str) -> Vec<String> {
         let policy: Policy = serde_json::from_str(json).unwrap();
         let scope = |held: HeldPolicy| match held.scope {
             PolicyScope::Global => format!("{} everywhere", held.kind.as_str()),
             PolicyScope::Project(project) => format!("{} in {project}", held.kind.as_str()),
         };
-        policy.held().map(|all| all.into_iter().map(scope).collect())
+        policy.held().into_iter().map(scope).collect()
     }
 
     #[test]
@@ -158,8 +167,23 @@ mod tests {
         ] {
             let json =
                 format!(r#"{{"PolicyName":"p","PolicyType":"System","PolicyScope":{scopes}}}"#);
-            assert_eq!(held(&json).unwrap(), expected, "{scopes}");
+            assert_eq!(held(&json), expected, "{scopes}");
         }
-        assert!(held(r#"{"PolicyName":"p","PolicyType":"Other"}"#).is_err());
+    }
+
+    #[test]
+    fn a_policy_of_another_type_or_in_an_unusable_project_hides_no_other() {
+        for (kind, shown) in [
+            (r#""ServiceLinked""#, "ServiceLinked everywhere"),
+            (r#""""#, " everywhere"),
+            ("null", " everywhere"),
+            (r#""SYSTEM""#, "System everywhere"),
+        ] {
+            let json = format!(r#"{{"PolicyName":"p","PolicyType":{kind}}}"#);
+            assert_eq!(held(&json), [shown], "{kind}");
+        }
+        let nameless = r#"{"PolicyName":"p","PolicyType":"System","PolicyScope":[{"ProjectName":"\u0007"},{"ProjectName":"a"}]}"#;
+        assert_eq!(held(nameless), ["System in a"]);
+        assert!(serde_json::from_str::<PoliciesAnswer>("{}").is_err());
     }
 }

@@ -4,8 +4,9 @@ use serde::Deserialize;
 
 use super::client::{AccountClient, Api};
 use super::error::Error;
-use super::iam::text;
+use super::iam::{account_number, text};
 use super::paging::whole_list;
+use crate::domain::AccountNumber;
 
 /// A project, to which bills attribute spending ("ListProjects", docs 6649/1131880).
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -16,6 +17,9 @@ pub struct Project {
     /// The name shown to people; may be empty.
     #[serde(rename = "DisplayName", default, deserialize_with = "text")]
     pub display_name: String,
+    /// The main account, if the API says so.
+    #[serde(rename = "AccountID", default, deserialize_with = "account_number")]
+    pub account: Option<AccountNumber>,
 }
 
 impl AccountClient {
@@ -28,6 +32,10 @@ impl AccountClient {
             whole_list(self, Api::Projects, "ListProjects", "Projects", |project: &Project| {
                 &project.name
             });
-        Ok(projects.await?.into_values().collect())
+        let projects: Vec<Project> = projects.await?.into_values().collect();
+        if let Some(number) = projects.iter().find_map(|project| project.account) {
+            self.learn(number);
+        }
+        Ok(projects)
     }
 }

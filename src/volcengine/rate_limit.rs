@@ -1,13 +1,24 @@
-//! The rate limiter: Volcengine limits the calls per account (5 per second on the bill lists;
+//! The rate limiters: Volcengine limits the calls per main account, over all clients (5 per second on the bill lists;
 //! docs/platforms/volcengine.md §7.6), so calls wait here instead of being refused there.
+//!
+//! A key pair has a limiter of its own until a response says to which main account it belongs. From then on all key pairs
+//! of that account share one.
 
+use std::collections::HashMap;
 use std::num::NonZeroU32;
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use governor::clock::Clock as _;
 use governor::middleware::NoOpMiddleware;
 use governor::state::{InMemoryState, NotKeyed};
 use governor::{Quota, RateLimiter};
+use parking_lot::Mutex;
+
+use crate::domain::AccountNumber;
+
+/// Evict what is unused beyond this many.
+pub(super) const MAX_IDLE: usize = 256;
 
 /// Uses tokio's clock instead of governor's, because the limiter sleeps on tokio's: tests can pause both together.
 #[derive(Clone, Debug)]
@@ -47,10 +58,68 @@ impl CallLimiter {
     }
 }
 
+/// The limiters of a client.
+pub(super) struct Limiters {
+    qps: NonZeroU32,
+    by_key: Mutex<HashMap<String, Arc<KeyState>>>,
+    by_account: Mutex<HashMap<AccountNumber, Arc<CallLimiter>>>,
+}
+
+/// What is known of an access key.
+pub(super) struct KeyState {
+    /// Counts until the account is known.
+    own: Arc<CallLimiter>,
+    account: OnceLock<(AccountNumber, Arc<CallLimiter>)>,
+}
+
+impl Limiters {
+    pub(super) fn new(qps: NonZeroU32) -> Self {
+        Self { qps, by_key: Mutex::default(), by_account: Mutex::default() }
+    }
+
+    /// Returns the state of an access key, the same for as long as anybody uses it.
+    pub(super) fn key(&self, access_key_id: &str) -> Arc<KeyState> {
+        let mut keys = self.by_key.lock();
+        if keys.len() >= MAX_IDLE {
+            keys.retain(|_, key| Arc::strong_count(key) > 1);
+            self.by_account.lock().retain(|_, limiter| Arc::strong_count(limiter) > 1);
+        }
+        let new = || {
+            let own = Arc::new(CallLimiter::new(self.qps));
+            Arc::new(KeyState { own, account: OnceLock::new() })
+        };
+        keys.entry(access_key_id.to_owned()).or_insert_with(new).clone()
+    }
+
+    /// Notes to which main account a key belongs.
+    pub(super) fn learn(&self, key: &KeyState, number: AccountNumber) {
+        key.account.get_or_init(|| {
+            let mut accounts = self.by_account.lock();
+            (number, accounts.entry(number).or_insert_with(|| key.own.clone()).clone())
+        });
+    }
+
+    #[cfg(test)]
+    pub(super) fn keys(&self) -> usize {
+        self.by_key.lock().len()
+    }
+}
+
+impl KeyState {
+    /// Returns the main account, once it is known.
+    pub(super) fn account(&self) -> Option<AccountNumber> {
+        self.account.get().map(|(number, _)| *number)
+    }
+
+    /// Waits until the next call is allowed.
+    pub(super) async fn acquire(&self) {
+        self.account.get().map_or(&self.own, |(_, shared)| shared).acquire().await;
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::Arc;
     use std::time::Duration;
 
     #[tokio::test(start_paused = true)]
@@ -72,5 +141,33 @@ mod tests {
             assert!(span >= Duration::from_millis(999), "{span:?}");
         }
         assert!(passed[22] <= Duration::from_millis(4_500), "{:?}", passed[22]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_keys_of_one_account_share_its_limiter_once_it_is_known() {
+        let limiters = Limiters::new(NonZeroU32::new(4).unwrap());
+        let [one, two, other] = ["one", "two", "other"].map(|id| limiters.key(id));
+        let start = tokio::time::Instant::now();
+        for key in [&one, &two, &other] {
+            key.acquire().await;
+        }
+        assert_eq!(start.elapsed(), Duration::ZERO);
+        limiters.learn(&one, AccountNumber(1));
+        limiters.learn(&two, AccountNumber(1));
+        limiters.learn(&other, AccountNumber(2));
+        assert_eq!(two.account(), Some(AccountNumber(1)));
+        for _ in 0..4 {
+            one.acquire().await;
+            two.acquire().await;
+        }
+        let took = start.elapsed();
+        assert!(took >= Duration::from_millis(1_999), "{took:?}");
+        let start = tokio::time::Instant::now();
+        other.acquire().await;
+        assert_eq!(start.elapsed(), Duration::ZERO);
+        // A key that comes later joins.
+        limiters.learn(&limiters.key("late"), AccountNumber(1));
+        limiters.key("late").acquire().await;
+        assert!(start.elapsed() >= Duration::from_millis(249), "{:?}", start.elapsed());
     }
 }

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::Worker;
-use crate::app::accounts::{self, Checked, Waiting};
+use crate::app::accounts::{self, Accepted, Checked, Waiting};
+use crate::app::cloud::CloudError;
 use crate::app::trouble::Trouble;
 use crate::cards::{Card, CardContext, Cards, Tone};
 use crate::domain::{AccountId, BalanceReading, Money, Role, Task};
@@ -20,20 +21,24 @@ impl Worker {
         let (store, pair) = (self.parts.store.clone(), waiting.pair.clone());
         let secrets = blocking(move || store.waiting_pair(&pair)).await;
         let answer = match secrets {
-            Ok(Some(secrets)) => self.ask(secrets).await,
+            Ok(Some(secrets)) => {
+                self.learn_number(&waiting).await?;
+                self.ask(secrets).await
+            }
             Ok(None) | Err(StoreError::Unsealable) => Err(Checked::Overtaken),
             Err(error) => return Err(error),
         };
         match &answer {
-            Ok(_) => tracing::info!(account = %waiting.account, "key pair saved"),
+            Ok(_) => tracing::info!(account = %waiting.account, "key pair accepted"),
             Err(why) => {
                 tracing::warn!(account = %waiting.account, ?why, "key pair not saved")
             }
         }
         // Read before the card is rendered, so that the card is complete.
         let balance = match &answer {
-            Ok(secrets) => {
-                Some(self.reading(self.parts.cloud.with(secrets).available_balance().await))
+            Ok(accepted) => {
+                let api = self.parts.cloud.with(&accepted.secrets);
+                Some(self.reading(api.available_balance().await))
             }
             Err(_) => None,
         };
@@ -57,9 +62,25 @@ impl Worker {
         .await
     }
 
-    async fn ask(&self, secrets: AccountSecrets) -> Result<AccountSecrets, Checked> {
+    /// An account of an older store may have no number yet: the pair that it has says whose it is, if it still works.
+    async fn learn_number(&self, waiting: &Waiting) -> Result<(), StoreError> {
+        if !waiting.known {
+            return Ok(());
+        }
+        let verified = match self.parts.cloud.account(&waiting.account).await {
+            Ok(api) => self.parts.cloud.verify(&waiting.account, &api).await,
+            Err(error) => Err(error),
+        };
+        match verified {
+            Err(CloudError::Store(error)) => Err(error),
+            // The new pair may be what fixes it.
+            Ok(()) | Err(_) => Ok(()),
+        }
+    }
+
+    async fn ask(&self, secrets: AccountSecrets) -> Result<Accepted, Checked> {
         match self.parts.cloud.with(&secrets).check().await {
-            Ok(()) => Ok(secrets),
+            Ok(number) => Ok(Accepted { secrets, number }),
             Err(error) if error.is_transient() => {
                 Err(Checked::Unclear(self.parts.cards.words().trouble(&error.into())))
             }
@@ -98,7 +119,7 @@ impl Worker {
     async fn read_balance(&self, id: &AccountId) -> BalanceReading {
         match self.parts.cloud.account(id).await {
             Ok(api) => self.reading(api.available_balance().await),
-            Err(error) => self.reading::<crate::app::cloud::CloudError>(Err(error)),
+            Err(error) => self.reading::<CloudError>(Err(error)),
         }
     }
 
@@ -165,6 +186,10 @@ fn checked_card(
         }
         Checked::Refused(reason) => {
             (Tone::Error, words.t("accounts.refused", &[("account", account), ("reason", reason)]))
+        }
+        Checked::WrongAccount(problem) => {
+            let reason = words.trouble(&problem.into());
+            (Tone::Error, words.t("accounts.refused", &[("account", account), ("reason", &reason)]))
         }
         Checked::Unclear(reason) => (
             Tone::Warning,

@@ -146,6 +146,8 @@ impl Worker {
             }
         }
         let now = self.parts.clock.now();
+        // It may have found that a disabled user was opened again.
+        self.parts.wakers.access.notify_one();
         let card = self
             .parts
             .cards

@@ -213,10 +213,12 @@ fn causes(stage: &Stage, alerts: &[AlertRecord]) {
         // Alerted once when it begins and once when it ends.
         let (state, is) = match problem {
             Problem::CyclesFailing { .. } => (&mut failing, true),
-            Problem::CyclesRecovered => (&mut failing, false),
+            Problem::CyclesRecovered { .. } => (&mut failing, false),
             Problem::CredentialsRefused { .. } => (&mut refused, true),
             Problem::CredentialsRecovered { .. } => (&mut refused, false),
-            Problem::AccessDelayed { .. } | Problem::Test { .. } => continue,
+            Problem::AccessDelayed { .. } | Problem::AccessReopened | Problem::Test { .. } => {
+                continue;
+            }
         };
         assert_ne!(*state, is, "seed {}: {problem:?}", stage.seed);
         *state = is;

@@ -46,6 +46,8 @@ fn account(size: Size, i: usize) -> Account {
         id: if size == Size::Small { format!("main-{i}") } else { "a".repeat(32) }.parse().unwrap(),
         name: if size == Size::Small { "生产账号".to_owned() } else { text(size, 200) },
         hint: "AKLT…0001".to_owned(),
+        number: None,
+        pair_checked: false,
         active: Switch::from(i != 1),
         created: ago(100),
         updated: ago(10),

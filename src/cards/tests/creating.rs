@@ -18,6 +18,8 @@ fn account(size: Size, i: usize) -> Account {
             samples::text(size, 200)
         },
         hint: "AKLT…0001".to_owned(),
+        number: None,
+        pair_checked: false,
         active: Switch::On,
         created: samples::now(),
         updated: samples::now(),

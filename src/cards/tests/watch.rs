@@ -43,9 +43,9 @@ pub fn alert_records(size: Size) -> Vec<(&'static str, AlertRecord)> {
         (
             "cycles_failing",
             false,
-            error(Problem::CyclesFailing { failures: 3, reason: reason.clone() }),
+            error(Problem::CyclesFailing { failures: 3, reason: reason.clone(), accounts: vec![] }),
         ),
-        ("cycles_recovered", false, error(Problem::CyclesRecovered)),
+        ("cycles_recovered", false, error(Problem::CyclesRecovered { accounts: vec![] })),
         (
             "credentials_refused",
             false,
@@ -144,17 +144,19 @@ pub fn monitor(size: Size) -> MonitorView {
         interval_seconds: 3600,
         running_since: (!small).then(now),
         next_at: Some(now()),
+        late_since: (!small).then(|| ago(9)),
         state: MonitorState {
             last: Some(cycle(size)),
             last_success: Some(ago(4)),
             failures_in_a_row: if small { 1 } else { 4_000_000 },
-            failing_alerted: true,
-            refused_accounts: vec![],
+            ..MonitorState::default()
         },
         accounts: vec![Account {
             id: "main0".parse().unwrap(),
             name: if small { "生产账号".to_owned() } else { text(size, 200) },
             hint: "AKLT…0001".to_owned(),
+            number: None,
+            pair_checked: false,
             active: Switch::On,
             created: ago(1),
             updated: ago(1),
@@ -183,6 +185,7 @@ pub fn new_monitor() -> MonitorView {
         interval_seconds: 90,
         running_since: None,
         next_at: None,
+        late_since: None,
         state: MonitorState::default(),
         accounts: vec![],
         owed: 0,

@@ -154,7 +154,7 @@ proptest! {
         let whole = blocks.len() / 16 * 16;
         let sealed = STANDARD.encode(&blocks[..whole]);
         // The second body has right padding, around what is hardly ever JSON.
-        let plain = [&[b'<'], &plain[..]].concat();
+        let plain = [&b"<"[..], &plain[..]].concat();
         for sealed in [sealed, encrypt(&plain, [7; 16])] {
             let body = json!({ "encrypt": sealed }).to_string();
             let opened = verifier(KEY, TOKEN).open(&signed(&body), body.as_bytes(), now());

@@ -1,18 +1,32 @@
-//! Cutting access: remembering what is active, then switching it off.
+//! Cutting access: remembering what is active, then switching it off. Keys, login and policies are closed each by itself, and
+//! so is each key and each policy: one that cannot be read or closed is retried and keeps none of the others open.
 
-use super::settle::withdraw;
-use super::{EnforceError, Enforcer, Outcome, read_back, unless_gone};
+use super::failure::{EnforceError, Failures};
+use super::{Enforcer, Outcome, is_missing, read_back, unless_detached, unless_gone};
+use crate::app::sync::{user_keys, user_login};
 use crate::domain::{
     AccessCause, AccessKeyInfo, GrantState, HeldPolicy, PendingAccess, PolicyScope,
     RememberedAccess, Switch, UserAccess, UserKey, must_be_cut,
 };
 use crate::store::StoreError;
-use crate::volcengine::{self, KeyStatus};
+use crate::volcengine::{self, ErrorKind, KeyStatus};
 
-/// Whether a cut is still wanted, decided in the transaction that precedes the first write.
+/// While no connection comes about, this many attempts stop at the first call: the cloud is probably out of reach as a whole.
+/// After that one call that hangs must not keep the rest open.
+const UNCONNECTED_ATTEMPTS: u32 = 3;
+
+/// Whether a cut is still wanted, decided in the transaction that precedes the writes to the cloud.
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Permit {
     Go,
     Withdrawn,
+}
+
+/// The part of the access that is about to be closed, and what of it is active.
+enum Part {
+    Keys(Vec<String>),
+    Login(bool),
+    Policies(Vec<HeldPolicy>),
 }
 
 impl Enforcer {
@@ -22,32 +36,98 @@ impl Enforcer {
         api: &volcengine::AccountClient,
         user: &UserKey,
         pending: &PendingAccess,
-        before: UserAccess,
         remembered: Option<&RememberedAccess>,
-    ) -> Result<Outcome, EnforceError> {
-        if before.keys.iter().any(|key| api.uses_key(&key.id)) {
-            return Err(EnforceError::OwnKey);
-        }
-        // Keys and login are switched off even while the policies cannot be read.
-        let (held, unread) = match self.held(api, user).await {
-            Ok(held) => (held, None),
-            Err(error) => (Vec::new(), Some(error)),
-        };
-        match self.permit_cut(user, pending, &before, held.clone()).await? {
-            Permit::Go => {
-                switch_off(api, user, &before, remembered).await?;
-                self.detach(api, user, held, remembered).await?;
+    ) -> Result<Outcome, Failures> {
+        let mut failures = Failures::default();
+        let read = user_keys(api, user).await;
+        match &read {
+            Err(error) if is_missing(api, user, error).await? => return Ok(Outcome::Missing),
+            Err(error)
+                if matches!(error.kind(), ErrorKind::Transport(_))
+                    && pending.attempts < UNCONNECTED_ATTEMPTS =>
+            {
+                return read.map(|_| Outcome::Withdrawn).map_err(Failures::from);
             }
-            Permit::Withdrawn => return Ok(Outcome::Withdrawn),
+            _ => {}
         }
-        if let Some(error) = unread {
-            return Err(error.into());
+        let keys = failures.keep(read);
+        if let Some(keys) = &keys {
+            if keys.iter().any(|key| api.uses_key(&key.id)) {
+                return Err(EnforceError::OwnKey.into());
+            }
+            if self.close_keys(api, user, pending, keys, remembered, &mut failures).await?
+                == Permit::Withdrawn
+            {
+                return Ok(Outcome::Withdrawn);
+            }
         }
+        if let Some(Some(login)) = failures.keep(user_login(api, user).await)
+            && self.close_login(api, user, pending, login, remembered, &mut failures).await?
+                == Permit::Withdrawn
+        {
+            return Ok(Outcome::Withdrawn);
+        }
+        // Only the keys say whether airgate itself works with this user, whose policies it needs.
+        if keys.is_some()
+            && let Some(held) = failures.keep(self.held(api, user).await)
+            && self.detach(api, user, pending, held, remembered, &mut failures).await?
+                == Permit::Withdrawn
+        {
+            return Ok(Outcome::Withdrawn);
+        }
+        failures.into_result()?;
         let outcome = read_back(api, user, UserAccess::is_cut).await?;
         match self.held(api, user).await?.is_empty() {
             true => Ok(outcome),
-            false => Err(EnforceError::NotYet),
+            false => Err(EnforceError::NotYet.into()),
         }
+    }
+
+    /// Switches off the keys read as active, and those that airgate may just have switched on: the read may be stale.
+    async fn close_keys(
+        &self,
+        api: &volcengine::AccountClient,
+        user: &UserKey,
+        pending: &PendingAccess,
+        keys: &[AccessKeyInfo],
+        remembered: Option<&RememberedAccess>,
+        failures: &mut Failures,
+    ) -> Result<Permit, StoreError> {
+        let active = keys.iter().filter(|key| key.active.is_on()).map(|key| key.id.clone());
+        let part = Part::Keys(active.collect());
+        if self.permit(user, pending, part).await? == Permit::Withdrawn {
+            return Ok(Permit::Withdrawn);
+        }
+        let maybe_on = |key: &AccessKeyInfo| {
+            let known = remembered.is_some_and(|known| known.active_keys.contains(&key.id));
+            key.active.is_on() || known
+        };
+        for key in keys.iter().filter(|key| maybe_on(key)) {
+            let name = user.username.as_str();
+            let off = api.update_access_key(name, &key.id, KeyStatus::Inactive).await;
+            failures.keep(unless_gone(off));
+        }
+        Ok(Permit::Go)
+    }
+
+    /// Forbids login if it was read as allowed, or if airgate may just have allowed it: the read may be stale.
+    async fn close_login(
+        &self,
+        api: &volcengine::AccountClient,
+        user: &UserKey,
+        pending: &PendingAccess,
+        login: Switch,
+        remembered: Option<&RememberedAccess>,
+        failures: &mut Failures,
+    ) -> Result<Permit, StoreError> {
+        if self.permit(user, pending, Part::Login(login.is_on())).await? == Permit::Withdrawn {
+            return Ok(Permit::Withdrawn);
+        }
+        if login.is_on() || remembered.is_some_and(|known| known.login_allowed) {
+            let off = api.set_login_allowed(user.username.as_str(), false).await;
+            failures.keep(unless_gone(off));
+        }
+        Ok(Permit::Go)
     }
 
     /// The policies that a cut detaches; none where it leaves policies alone.
@@ -67,32 +147,38 @@ impl Enforcer {
         &self,
         api: &volcengine::AccountClient,
         user: &UserKey,
+        pending: &PendingAccess,
         mut held: Vec<HeldPolicy>,
         remembered: Option<&RememberedAccess>,
-    ) -> Result<(), volcengine::Error> {
-        if let Some(remembered) = remembered.filter(|_| self.parts.detach_policies) {
-            for policy in &remembered.policies {
-                if !held.contains(policy) {
-                    held.push(policy.clone());
-                }
+        failures: &mut Failures,
+    ) -> Result<Permit, StoreError> {
+        if !self.parts.detach_policies {
+            return Ok(Permit::Go);
+        }
+        if self.permit(user, pending, Part::Policies(held.clone())).await? == Permit::Withdrawn {
+            return Ok(Permit::Withdrawn);
+        }
+        for policy in remembered.iter().flat_map(|remembered| &remembered.policies) {
+            if !held.contains(policy) {
+                held.push(policy.clone());
             }
         }
         for policy in &held {
-            unless_gone(api.detach_policy(user.username.as_str(), policy).await)?;
+            let detached = api.detach_policy(user.username.as_str(), policy).await;
+            failures.keep(unless_detached(detached));
         }
-        Ok(())
+        Ok(Permit::Go)
     }
 
-    /// Checks once more that the cut is wanted, and remembers what is active now: one transaction, committed before the first
-    /// write to the cloud.
-    async fn permit_cut(
+    /// Checks once more that the cut is wanted, and remembers what is active of this part: one transaction, committed before
+    /// the part's first write to the cloud.
+    async fn permit(
         &self,
         user: &UserKey,
         tried: &PendingAccess,
-        before: &UserAccess,
-        mut held: Vec<HeldPolicy>,
+        part: Part,
     ) -> Result<Permit, StoreError> {
-        let (key, tried, before) = (user.clone(), tried.clone(), before.clone());
+        let (key, tried) = (user.clone(), tried.clone());
         self.parts
             .store
             .writing(move |tx| {
@@ -102,9 +188,19 @@ impl Enforcer {
                 }
                 let Some(record) = tx.user(&key)? else { return Ok(Permit::Withdrawn) };
                 if pending.cause == AccessCause::QuotaUsedUp && !must_be_cut(&record) {
-                    withdraw(tx, &key, pending)?;
+                    super::settle::withdraw(tx, &key, pending)?;
                     return Ok(Permit::Withdrawn);
                 }
+                let earlier = tx.access_remembered(&key)?;
+                if pending.cause == AccessCause::Reopened && earlier.is_some() {
+                    // A restore gives back what was active before the cut, not what was opened since.
+                    return Ok(Permit::Go);
+                }
+                let (keys, login, mut held) = match part {
+                    Part::Keys(keys) => (keys, false, Vec::new()),
+                    Part::Login(allowed) => (Vec::new(), allowed, Vec::new()),
+                    Part::Policies(held) => (Vec::new(), false, held),
+                };
                 // A policy that is to be detached for good must not be restored.
                 for project in tx.authorisations_of(&key)? {
                     let scope = PolicyScope::Project(project.project);
@@ -115,39 +211,11 @@ impl Enforcer {
                         });
                     }
                 }
-                let active = before.keys.iter().filter(|access_key| access_key.active.is_on());
-                let remembered = RememberedAccess::before_cut(
-                    tx.access_remembered(&key)?,
-                    active.map(|access_key| access_key.id.clone()).collect(),
-                    before.login == Some(Switch::On),
-                    held,
-                    pending.since,
-                );
+                let remembered =
+                    RememberedAccess::before_cut(earlier, keys, login, held, pending.since);
                 tx.put_access_remembered(&key, &remembered)?;
                 Ok(Permit::Go)
             })
             .await
     }
-}
-
-/// Switches off what was read as on, and what airgate may just have switched on: the read may be stale.
-async fn switch_off(
-    api: &volcengine::AccountClient,
-    user: &UserKey,
-    before: &UserAccess,
-    remembered: Option<&RememberedAccess>,
-) -> Result<(), volcengine::Error> {
-    let name = user.username.as_str();
-    let maybe_on = |key: &AccessKeyInfo| {
-        key.active.is_on() || remembered.is_some_and(|known| known.active_keys.contains(&key.id))
-    };
-    for key in before.keys.iter().filter(|key| maybe_on(key)) {
-        unless_gone(api.update_access_key(name, &key.id, KeyStatus::Inactive).await)?;
-    }
-    let login_maybe_on = before.login == Some(Switch::On)
-        || (before.login.is_some() && remembered.is_some_and(|known| known.login_allowed));
-    if login_maybe_on {
-        unless_gone(api.set_login_allowed(name, false).await)?;
-    }
-    Ok(())
 }

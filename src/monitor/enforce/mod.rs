@@ -26,6 +26,10 @@
 //! - **Withdrawn** ([`settle`]). The quota no longer demands the cut ([`must_be_cut`](crate::domain::must_be_cut)). If an
 //!   attempt has begun to switch things off, a restore is pending instead; otherwise the row is removed.
 //! - **Late.** A change that is still pending after a minute raises one alert, and is retried without end.
+//! - **Missing** ([`settle`]). The cloud has no user of that name: the account's users are read. The change follows a user
+//!   who was renamed, and ends if the user is gone.
+//!
+//! Each key, the login and each policy is read and switched by itself. What fails is named and retried, the rest is done.
 //!
 //! A restore ([`restore`]) passes through the same states, except that there is nothing to remember and nothing to withdraw.
 //!
@@ -38,28 +42,32 @@
 //! and the login come back.
 
 mod cut;
+mod failure;
 mod restore;
 mod settle;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
+use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 
-use crate::app::cloud::{Cloud, CloudError};
+use crate::app::cloud::Cloud;
 use crate::app::sync::user_access;
-use crate::app::trouble::{Cause, Trouble};
 use crate::cards::Cards;
-use crate::clock::Clock;
+use crate::clock::{Clock, Moment};
 use crate::domain::{AccessGoal, AccountId, PendingAccess, UserAccess, UserKey};
 use crate::outbox::Alerts;
 use crate::owed::{self, Backoff, Due, InFlight, Owed, Wakers};
 use crate::store::{Store, StoreError};
 use crate::volcengine;
 
+use failure::{EnforceError, Failures};
+
 /// A change that is not confirmed after this long is alerted, once.
-const ALERT_AFTER: SignedDuration = SignedDuration::from_mins(1);
+const ALERT_AFTER: Duration = Duration::from_secs(60);
 /// Pauses between the attempts at one change.
 const BACKOFF: Backoff =
     Backoff { first: Duration::from_millis(500), longest: Duration::from_secs(60) };
@@ -80,6 +88,8 @@ const IDLE_POLL: Duration = Duration::from_secs(30);
 /// Carries out pending access changes.
 pub struct Enforcer {
     parts: EnforcerParts,
+    /// When this process first saw each pending change, which is named by its [`PendingAccess::since`].
+    seen: Mutex<HashMap<(UserKey, Timestamp), Moment>>,
 }
 
 /// What [`Enforcer::new`] needs.
@@ -106,49 +116,16 @@ pub struct EnforcerParts {
 enum Outcome {
     /// Read back as done.
     Confirmed(UserAccess),
-    /// No longer wanted; nothing was written.
+    /// No longer wanted: what was switched off is put back, or will be.
     Withdrawn,
-}
-
-#[derive(Debug, thiserror::Error)]
-enum EnforceError {
-    #[error(transparent)]
-    Cloud(#[from] CloudError),
-    #[error("the cloud does not show the change yet")]
-    NotYet,
-    /// Cutting it would lock airgate out, and nothing could be restored anymore.
-    #[error(
-        "airgate itself works with an access key of this user; give the account a key of another user"
-    )]
-    OwnKey,
-}
-
-impl From<StoreError> for EnforceError {
-    fn from(error: StoreError) -> Self {
-        EnforceError::Cloud(error.into())
-    }
-}
-
-impl From<volcengine::Error> for EnforceError {
-    fn from(error: volcengine::Error) -> Self {
-        EnforceError::Cloud(error.into())
-    }
-}
-
-impl From<EnforceError> for Trouble {
-    fn from(error: EnforceError) -> Self {
-        match error {
-            EnforceError::Cloud(error) => error.into(),
-            EnforceError::NotYet => Cause::NotShownYet.into(),
-            EnforceError::OwnKey => Cause::OwnKey.into(),
-        }
-    }
+    /// The cloud has no user of that name.
+    Missing,
 }
 
 impl Enforcer {
     /// Builds an enforcer from its parts.
     pub fn new(parts: EnforcerParts) -> Arc<Self> {
-        Arc::new(Self { parts })
+        Arc::new(Self { parts, seen: Mutex::default() })
     }
 
     /// Enforces until `stop`; then finishes the attempts in flight.
@@ -158,21 +135,28 @@ impl Enforcer {
         owed::run(self, wake, in_flight, stop).await;
     }
 
-    async fn enforce(
-        &self,
-        user: &UserKey,
-        pending: &PendingAccess,
-    ) -> Result<Outcome, EnforceError> {
+    async fn enforce(&self, user: &UserKey, pending: &PendingAccess) -> Result<Outcome, Failures> {
         let api = self.parts.cloud.account(&user.account).await?;
-        let before = user_access(&api, user).await?;
         let key = user.clone();
         let remembered = self.parts.store.reading(move |tx| tx.access_remembered(&key)).await?;
         match pending.goal {
-            AccessGoal::Cut => self.cut(&api, user, pending, before, remembered.as_ref()).await,
-            AccessGoal::Restored => {
-                restore::restore(&api, user, &before, remembered.as_ref()).await
-            }
+            AccessGoal::Cut => self.cut(&api, user, pending, remembered.as_ref()).await,
+            AccessGoal::Restored => restore::restore(&api, user, remembered.as_ref()).await,
         }
+    }
+
+    /// The pending changes that are late. Whatever is retried when: an alert waits for no back-off.
+    fn late(&self, pending: &[(UserKey, PendingAccess)]) -> Vec<UserKey> {
+        let now = self.parts.clock.moment();
+        let mut seen = self.seen.lock();
+        let id = |(user, pending): &(UserKey, PendingAccess)| (user.clone(), pending.since);
+        let ids: HashMap<_, _> = pending.iter().map(|change| (id(change), ())).collect();
+        seen.retain(|id, _| ids.contains_key(id));
+        let is_late = |change: &&(UserKey, PendingAccess)| {
+            let since = *seen.entry(id(change)).or_insert_with(|| now.dated(change.1.since));
+            !change.1.delay_alerted && now.shifted_since(since) > ALERT_AFTER
+        };
+        pending.iter().filter(is_late).map(|(user, _)| user.clone()).collect()
     }
 }
 
@@ -193,12 +177,10 @@ impl Owed for Enforcer {
             return Ok(Due { rows: Vec::new(), poll_after: IDLE_POLL });
         }
         let now = self.parts.clock.now();
-        for (user, pending) in &pending {
-            if !pending.delay_alerted && is_late(pending, now) {
-                self.alert_delay(user).await;
-            }
+        for user in self.late(&pending) {
+            self.alert_delay(&user).await;
         }
-        let due = pending.into_iter().filter(|(_, pending)| pending.next_at <= now);
+        let due = pending.into_iter().filter(|(_, pending)| BACKOFF.is_due(pending.next_at, now));
         Ok(Due { rows: due.map(|(user, _)| user).collect(), poll_after: POLL })
     }
 
@@ -217,9 +199,10 @@ impl Owed for Enforcer {
         match self.enforce(&user, &pending).await {
             Ok(Outcome::Confirmed(access)) => self.confirm(&user, pending, access).await?,
             Ok(Outcome::Withdrawn) => tracing::info!(%user, "access change withdrawn"),
-            Err(error) => {
-                tracing::warn!(%user, goal = ?pending.goal, %error, "access not changed yet");
-                let reason = self.parts.cards.words().trouble(&error.into());
+            Ok(Outcome::Missing) => self.settle_missing(&user, pending).await?,
+            Err(failures) => {
+                tracing::warn!(%user, goal = ?pending.goal, ?failures, "access not changed yet");
+                let reason = failures.in_words(self.parts.cards.words());
                 self.note_failure(&user, pending, reason).await?;
             }
         }
@@ -228,10 +211,6 @@ impl Owed for Enforcer {
         self.parts.wakers.policies.notify_one();
         Ok(())
     }
-}
-
-fn is_late(pending: &PendingAccess, now: Timestamp) -> bool {
-    now.duration_since(pending.since) > ALERT_AFTER
 }
 
 /// Reads until what was written shows.
@@ -256,4 +235,21 @@ fn unless_gone(result: Result<(), volcengine::Error>) -> Result<(), volcengine::
         Err(error) if error.is_not_found() => Ok(()),
         result => result,
     }
+}
+
+/// What is not attached needs not be detached.
+fn unless_detached(result: Result<(), volcengine::Error>) -> Result<(), volcengine::Error> {
+    match result {
+        Err(error) if super::policies::is_detached(&error) => Ok(()),
+        result => result,
+    }
+}
+
+/// Whether the keys of a user could not be read because there is no such user.
+async fn is_missing(
+    api: &volcengine::AccountClient,
+    user: &UserKey,
+    error: &volcengine::Error,
+) -> Result<bool, volcengine::Error> {
+    Ok(error.is_not_found() && api.get_user(user.username.as_str()).await?.is_none())
 }

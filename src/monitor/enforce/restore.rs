@@ -1,65 +1,72 @@
-//! Restoring access: exactly what was remembered, as far as it still exists.
+//! Restoring access: exactly what was remembered, as far as it still exists. What cannot be restored is retried and keeps
+//! none of the rest closed.
 
-use super::{EnforceError, Outcome, read_back, unless_gone};
-use crate::domain::{RememberedAccess, Switch, UserAccess, UserKey};
-use crate::volcengine::{self, ErrorKind, KeyStatus};
+use super::failure::Failures;
+use super::{Outcome, is_missing, read_back, unless_gone};
+use crate::app::sync::{user_keys, user_login};
+use crate::domain::{HeldPolicy, PolicyScope, RememberedAccess, Switch, UserAccess, UserKey};
+use crate::monitor::policies::is_attached_already;
+use crate::volcengine::{self, KeyStatus};
 
 /// One attempt at a restore, up to reading it back.
 pub(super) async fn restore(
     api: &volcengine::AccountClient,
     user: &UserKey,
-    before: &UserAccess,
     remembered: Option<&RememberedAccess>,
-) -> Result<Outcome, EnforceError> {
-    switch_on(api, user, before, remembered).await?;
-    let attached = attach_policies(api, user, remembered).await?;
-    read_back(api, user, |after| attached && is_restored(after, remembered)).await
-}
-
-/// Switches on what is remembered, whatever was read: a read may still show the state before the cut.
-async fn switch_on(
-    api: &volcengine::AccountClient,
-    user: &UserKey,
-    before: &UserAccess,
-    remembered: Option<&RememberedAccess>,
-) -> Result<(), volcengine::Error> {
+) -> Result<Outcome, Failures> {
+    let mut failures = Failures::default();
+    let read = user_keys(api, user).await;
+    if let Err(error) = &read
+        && is_missing(api, user, error).await?
+    {
+        return Ok(Outcome::Missing);
+    }
     let name = user.username.as_str();
-    let Some(remembered) = remembered else { return Ok(()) };
-    for key in before.keys.iter().filter(|key| remembered.active_keys.contains(&key.id)) {
-        unless_gone(api.update_access_key(name, &key.id, KeyStatus::Active).await)?;
+    let keys = failures.keep(read);
+    let login = failures.keep(user_login(api, user).await);
+    let mut attached = true;
+    if let Some(remembered) = remembered {
+        // What is remembered is switched on whatever was read: a read may still show the state before the cut.
+        let keys = keys.iter().flatten().filter(|key| remembered.active_keys.contains(&key.id));
+        for key in keys {
+            let on = api.update_access_key(name, &key.id, KeyStatus::Active).await;
+            failures.keep(unless_gone(on));
+        }
+        if remembered.login_allowed && login.flatten().is_some() {
+            failures.keep(unless_gone(api.set_login_allowed(name, true).await));
+        }
+        attached = attach_policies(api, name, &remembered.policies, &mut failures).await;
     }
-    if remembered.login_allowed && before.login.is_some() {
-        unless_gone(api.set_login_allowed(name, true).await)?;
-    }
-    Ok(())
+    failures.into_result()?;
+    Ok(read_back(api, user, |after| attached && is_restored(after, remembered)).await?)
 }
 
 /// Attaches each remembered policy in its scope. Returns whether all that still exist are attached.
 async fn attach_policies(
     api: &volcengine::AccountClient,
-    user: &UserKey,
-    remembered: Option<&RememberedAccess>,
-) -> Result<bool, volcengine::Error> {
-    let name = user.username.as_str();
-    let Some(wanted) = remembered.map(|r| &r.policies).filter(|wanted| !wanted.is_empty()) else {
-        return Ok(true);
-    };
-    let mut settled = Vec::new();
-    for policy in wanted {
+    name: &str,
+    wanted: &[HeldPolicy],
+    failures: &mut Failures,
+) -> bool {
+    if wanted.is_empty() {
+        return true;
+    }
+    // Within projects first: once the user holds a policy in the whole account, the cloud refuses to attach it in a project.
+    let mut wanted: Vec<&HeldPolicy> = wanted.iter().collect();
+    wanted.sort_by_key(|policy| policy.scope == PolicyScope::Global);
+    let mut settled: Vec<&HeldPolicy> = Vec::new();
+    for policy in &wanted {
         match api.attach_policy(name, policy).await {
             Ok(()) => {}
             // Already held some other way, or deleted in the meantime with its project: reading back would not show it.
-            Err(error) if error.is_not_found() => settled.push(policy),
-            Err(error)
-                if matches!(error.kind(), ErrorKind::AlreadyExists | ErrorKind::Conflict) =>
-            {
+            Err(error) if error.is_not_found() || is_attached_already(&error) => {
                 settled.push(policy);
             }
-            Err(error) => return Err(error),
+            Err(error) => drop(failures.keep::<(), _>(Err(error))),
         }
     }
-    let after = api.attached_policies(name).await?;
-    Ok(wanted.iter().all(|policy| settled.contains(&policy) || after.contains(policy)))
+    let after = failures.keep(api.attached_policies(name).await).unwrap_or_default();
+    wanted.iter().all(|policy| settled.contains(policy) || after.contains(policy))
 }
 
 /// Whether everything remembered that still exists is active.

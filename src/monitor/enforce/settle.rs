@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
-use super::{BACKOFF, Enforcer, is_late};
-use crate::app::users;
+use super::{BACKOFF, Enforcer};
+use crate::app::cloud::CloudError;
+use crate::app::trouble::{Cause, Trouble};
+use crate::app::{sync, users};
 use crate::cards::CardContext;
 use crate::domain::{
     AccessCause, AccessGoal, AlertBody, Figures, PendingAccess, Problem, Role, UserAccess, UserKey,
-    must_be_cut,
+    UserStatus, must_be_cut,
 };
 use crate::store::{StoreError, WriteTx};
 
@@ -46,6 +48,11 @@ impl Enforcer {
                     }
                     // A cut that was withdrawn before anyone was told about it.
                     (AccessCause::QuotaUsedUp, AccessGoal::Restored) => {}
+                    (AccessCause::Reopened, AccessGoal::Cut) => {
+                        let problem = Problem::AccessReopened;
+                        alerts.raise(tx, Some(&key), AlertBody::Error { problem }, now)?;
+                    }
+                    (AccessCause::Reopened, AccessGoal::Restored) => {}
                     (AccessCause::Manual { operator }, goal) => {
                         let body = AlertBody::Manual { goal, operator: operator.clone() };
                         alerts.note(tx, &key, body, now)?;
@@ -61,6 +68,53 @@ impl Enforcer {
                 Ok(())
             })
             .await
+    }
+
+    /// The cloud has no user of that name: reads the account's users, so that the change follows a user who was renamed, or
+    /// ends if the user is gone.
+    pub(super) async fn settle_missing(
+        &self,
+        user: &UserKey,
+        tried: PendingAccess,
+    ) -> Result<(), StoreError> {
+        let (store, now) = (&self.parts.store, self.parts.clock.now());
+        let read = sync::users(store, &self.parts.cloud, &self.parts.clock, &user.account).await;
+        let (trouble, moved): (Trouble, _) = match read {
+            Ok(changes) => {
+                tracing::info!(%user, ?changes, "a user whose access is to change was not there");
+                (Cause::NotFound.into(), changes.moved)
+            }
+            Err(CloudError::Store(error)) => return Err(error),
+            Err(error) => (error.into(), Vec::new()),
+        };
+        let (key, change) = (user.clone(), tried.clone());
+        let (cards, alerts) = (Arc::clone(&self.parts.cards), self.parts.alerts.clone());
+        let ended = store
+            .writing(move |tx| {
+                let pending = tx.access_pending(&key)?;
+                if pending.is_some_and(|pending| pending.is_same_change(&change)) {
+                    return Ok(false);
+                }
+                let now_called = moved.into_iter().find(|(from, _)| *from == key);
+                let key = now_called.map_or(key, |(_, to)| to);
+                // The change of one who was renamed goes on, and so does its report.
+                if let (Some(report), Some(record)) = (&change.report, tx.user(&key)?)
+                    && record.status == UserStatus::Gone
+                {
+                    let detail = users::detail(tx, &alerts.settings_in_force(tx)?, record)?;
+                    let card =
+                        cards.user(&detail, &CardContext::new(Role::Admin, now)).into_string();
+                    tx.owe_report(report, card, change.since, now)?;
+                }
+                Ok::<_, StoreError>(true)
+            })
+            .await?;
+        if ended {
+            // A user who was renamed is next.
+            self.parts.wakers.access.notify_one();
+            return Ok(());
+        }
+        self.note_failure(user, tried, self.parts.cards.words().trouble(&trouble)).await
     }
 
     /// The attempt failed: it is retried after a back-off.
@@ -97,7 +151,7 @@ impl Enforcer {
             .store
             .writing(move |tx| {
                 let Some(mut pending) = tx.access_pending(&key)? else { return Ok(()) };
-                if pending.delay_alerted || !is_late(&pending, now) {
+                if pending.delay_alerted {
                     return Ok(());
                 }
                 pending.delay_alerted = true;

@@ -157,7 +157,7 @@ pub(super) fn wire<'a>(
         trade_time: detail(format!("{day} 01:28:14")),
         expense_date: day,
         payer_id: account.id.to_string(),
-        owner_id: account.id.to_string(),
+        owner_id: row.owner.unwrap_or(account.id).to_string(),
         owner_customer_name: &account.name,
         product: if has_product { row.product.code() } else { "" },
         product_zh: if has_product { row.product.name() } else { "" },

@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use jiff::civil::Date;
 use rust_decimal::Decimal;
 use serde::Serialize;
+use serde_json::{Value, json};
 
 use super::bill_rows::{GroupPeriod, GroupTerm, List, WireRow, shown_project, wire};
 use super::context::Context;
@@ -35,6 +36,7 @@ struct Query {
     categories: Vec<String>,
     instance: Option<String>,
     owners: Vec<i64>,
+    payers: Vec<i64>,
     projects: Vec<String>,
 }
 
@@ -104,7 +106,9 @@ fn read_query(context: &Context<'_>, params: &Params, list: List) -> Result<Quer
         ProjectFilter::Refused | ProjectFilter::Ignored => Vec::new(),
     };
     let mut owners = params.ints("OwnerID")?;
-    owners.extend(params.ints("PayerID")?);
+    if context.rules.owner_filter_is_ignored {
+        owners.clear();
+    }
     Ok(Query {
         period,
         page,
@@ -118,6 +122,7 @@ fn read_query(context: &Context<'_>, params: &Params, list: List) -> Result<Quer
         categories: params.texts("BillCategory")?,
         instance: params.text("InstanceNo")?,
         owners,
+        payers: params.ints("PayerID")?,
         projects,
     })
 }
@@ -131,7 +136,8 @@ impl Query {
             && any(&self.modes, row.billing_mode.code_and_text().0)
             && any(&self.categories, row.category.code_and_text().0)
             && any(&self.projects, shown_project(row, list))
-            && self.owners.iter().all(|owner| *owner == account)
+            && (self.owners.is_empty() || self.owners.contains(&row.owner.unwrap_or(account)))
+            && (self.payers.is_empty() || self.payers.contains(&account))
             && self.instance.as_deref().is_none_or(|instance| instance == row.instance)
             && self.expense_date.is_none_or(|day| day == row.expense_date)
             && !(self.ignore_zero && row.discount.is_zero())
@@ -152,7 +158,7 @@ impl Query {
             let resource = matches!(self.group_term, GroupTerm::ChargeItem | GroupTerm::Instance)
                 .then_some((row.instance.as_str(), row.billing_mode));
             let key = (
-                (row.busi_period, row.category, row.settled, row.currency.as_str()),
+                (row.busi_period, row.category, row.settled, row.currency.as_str(), row.owner),
                 (day, product, resource),
             );
             let at = *index.entry(key).or_insert(groups.len());
@@ -210,24 +216,46 @@ fn answer(context: &Context<'_>, params: &Params, list: List) -> Result<Reply, R
             limit: query.page.limit,
             offset: query.page.offset,
             total: total(0),
-            warning: Some(NOT_SWITCHED_ON),
+            warning: (!context.rules.missing_split_bill_is_silent).then_some(NOT_SWITCHED_ON),
         });
     }
     let rows =
         account.bill_rows(query.period).iter().filter(|row| query.wants(row, account.id, list));
     let rows = query.group(rows);
-    reply(&BillList {
+    let size = query.page.limit.min(context.rules.rows_per_page.unwrap_or(usize::MAX));
+    let page = BillList {
         list: rows
             .iter()
             .skip(query.page.offset)
-            .take(query.page.limit)
+            .take(size)
             .map(|row| wire(account, row, list, query.group_term, query.group_period))
             .collect(),
         limit: query.page.limit,
         offset: query.page.offset,
         total: total(rows.len()),
         warning: (list == List::Split).then_some(""),
-    })
+    };
+    match context.rules.bills_have_odd_types {
+        true => reply(&oddly_typed(&page)?),
+        false => reply(&page),
+    }
+}
+
+/// The page with other types where no sum depends on them.
+fn oddly_typed(page: &BillList<'_>) -> Result<Value, Refusal> {
+    let mut page = serde_json::to_value(page)
+        .map_err(|error| Refusal::new(500, "InternalError", error.to_string()))?;
+    let Some(members) = page.as_object_mut() else { return Ok(page) };
+    if let Some(total) = members.get("Total").map(ToString::to_string) {
+        members.insert("Total".to_owned(), total.into());
+    }
+    members.insert("Warning".to_owned(), json!(["x"]));
+    let rows = members.get_mut("List").and_then(Value::as_array_mut);
+    for row in rows.into_iter().flatten().filter_map(Value::as_object_mut) {
+        row.insert("Product".to_owned(), Value::Null);
+        row.insert("InstanceNo".to_owned(), 123.into());
+    }
+    Ok(page)
 }
 
 pub(super) fn list_detail(context: &mut Context<'_>, params: &Params) -> Result<Reply, Refusal> {

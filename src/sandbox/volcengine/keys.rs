@@ -123,8 +123,7 @@ pub(super) fn update(context: &mut Context<'_>, params: &Params) -> Result<Reply
     Ok(None)
 }
 
-/// Only an inactive key: the vendor's own tools deactivate it first, and whether an active one may be deleted is
-/// not known.
+/// Only a key that is not active.
 pub(super) fn delete(context: &mut Context<'_>, params: &Params) -> Result<Reply, Refusal> {
     let id = params.required("AccessKeyId")?;
     let (_, keys) = held(context, params)?;
@@ -133,8 +132,8 @@ pub(super) fn delete(context: &mut Context<'_>, params: &Params) -> Result<Reply
     })?;
     if keys.get(place).is_some_and(|key| key.status == KeyStatus::Active) {
         return Err(Refusal::new(
-            409,
-            "DeleteConflictWithStatus",
+            400,
+            "AccessKeyCanNotDelete",
             format!("Access key '{id}' is active."),
         ));
     }

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use secrecy::SecretString;
 use serde::Serialize;
+use serde_json::json;
 
 use super::context::Context;
 use super::params::Params;
@@ -105,6 +106,12 @@ pub(super) fn get(context: &mut Context<'_>, params: &Params) -> Result<Reply, R
     match user.login.missing {
         MissingLogin::Error => Err(not_found(user)),
         MissingLogin::Empty => reply(&Empty {}),
+        MissingLogin::Zero => reply(&json!({"LoginProfile": {
+            "UserName": "", "UserId": 0, "LoginAllowed": false, "LoginLocked": false,
+            "PasswordResetRequired": false, "PasswordExpireAt": 0, "SafeAuthFlag": false, "SafeAuthType": "",
+            "SafeAuthExemptRequired": 0, "SafeAuthExemptUnit": 0, "SafeAuthExemptDuration": 0, "LastLoginDate": "",
+            "LastLoginIp": "", "LastResetPasswordTime": 0, "CreateDate": "", "UpdateDate": "",
+        }})),
         MissingLogin::Stub => {
             let stub = LoginProfile {
                 login_allowed: false,

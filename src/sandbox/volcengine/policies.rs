@@ -65,7 +65,9 @@ pub(super) fn list(context: &mut Context<'_>, params: &Params) -> Result<Reply, 
                 policy_name: &policy.name,
                 policy_type: policy.kind.as_str(),
                 policy_trn: match policy.kind {
-                    PolicyKind::System => format!("trn:iam::0:policy/{}", policy.name),
+                    PolicyKind::System | PolicyKind::ServiceLinked => {
+                        format!("trn:iam::0:policy/{}", policy.name)
+                    }
                     PolicyKind::Custom => format!("trn:iam::{}:policy/{}", account.id, policy.name),
                 },
                 description: "",
@@ -122,6 +124,7 @@ fn check_known(account: &FakeAccount, name: &str, kind: PolicyKind) -> Result<()
     let known = match kind {
         PolicyKind::System => SYSTEM_POLICIES.contains(&name),
         PolicyKind::Custom => account.custom_policies.contains(name),
+        PolicyKind::ServiceLinked => false,
     };
     known.then_some(()).ok_or_else(|| unknown(name))
 }
@@ -138,10 +141,13 @@ fn attach_all(
     named(context.account, params, principal)?;
     check_known(context.account, &name, kind)?;
     let user = named(context.account, params, principal)?;
-    if strict && scopes.iter().any(|scope| user.holds(&name, scope)) {
+    // A policy of the whole account covers every project.
+    let covered =
+        |scope: &PolicyScope| user.holds(&name, scope) || user.holds(&name, &PolicyScope::Global);
+    if strict && scopes.iter().any(covered) {
         return Err(Refusal::new(
             409,
-            "PolicyAlreadyExist",
+            "PolicyAttachConflict",
             format!("Policy '{name}' is attached already."),
         ));
     }
@@ -162,7 +168,12 @@ fn detach_all(
     let strict = context.rules.repeated_attachment_is_an_error;
     let user = named(context.account, params, principal)?;
     if strict && !scopes.iter().all(|scope| user.holds(&name, scope)) {
-        return Err(unknown(&name));
+        check_known(context.account, &name, kind)?;
+        return Err(Refusal::new(
+            409,
+            "PolicyDetachConflict",
+            format!("Policy '{name}' is not attached."),
+        ));
     }
     for scope in scopes {
         user.detach(&name, kind, scope);

@@ -44,6 +44,8 @@ pub struct BillRow {
     pub settled: bool,
     /// Whether the amounts of this row are sent as empty text.
     pub amounts_missing: bool,
+    /// The account that the row belongs to, if it is another one that this account pays for.
+    pub owner: Option<i64>,
 }
 
 /// Something that is billed.
@@ -191,6 +193,7 @@ impl BillRow {
             currency: "CNY".to_owned(),
             settled: true,
             amounts_missing: false,
+            owner: None,
         };
         row.fit(Decimal::new(0, 2), Decimal::new(0, 6));
         row

@@ -60,6 +60,15 @@ pub struct Rules {
     pub empty_result: EmptyResult,
     /// Whether attaching twice, and detaching what is not attached, is an error.
     pub repeated_attachment_is_an_error: bool,
+    /// Whether the bill lists show the rows of all owners although `OwnerID` asks for some.
+    pub owner_filter_is_ignored: bool,
+    /// Whether the split bill of an account without 分账账单 is plainly empty, without a warning.
+    pub missing_split_bill_is_silent: bool,
+    /// The largest page of the bill lists, whatever `Limit` asks for.
+    pub rows_per_page: Option<usize>,
+    /// Whether the bill lists send other types than documented: text for `Total`, a list for `Warning`, a number for
+    /// `InstanceNo`, null for `Product`.
+    pub bills_have_odd_types: bool,
     /// How many reads of a key's status or of a login profile still show the old state after a change. 0 by default.
     pub lag: u32,
 }
@@ -72,6 +81,10 @@ impl Default for Rules {
             project_filter: ProjectFilter::default(),
             empty_result: EmptyResult::default(),
             repeated_attachment_is_an_error: true,
+            owner_filter_is_ignored: false,
+            missing_split_bill_is_silent: false,
+            rows_per_page: None,
+            bills_have_odd_types: false,
             lag: 0,
         }
     }

@@ -41,6 +41,8 @@ pub enum KeyStatus {
     Active,
     /// `inactive`.
     Inactive,
+    /// A status that no document knows (`expired`, `frozen`). Nobody knows whether such a key works; here it does not.
+    Other(&'static str),
 }
 
 impl KeyStatus {
@@ -49,6 +51,7 @@ impl KeyStatus {
         match self {
             Self::Active => "active",
             Self::Inactive => "inactive",
+            Self::Other(status) => status,
         }
     }
 }
@@ -132,7 +135,7 @@ pub struct Login {
     stale: Option<Stale<LoginProfile>>,
 }
 
-/// The three observed answers for a login profile that does not exist.
+/// The observed answers for a login profile that does not exist.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum MissingLogin {
     /// Error `LoginProfileNotExist`.
@@ -142,6 +145,8 @@ pub enum MissingLogin {
     Stub,
     /// Success with an empty object.
     Empty,
+    /// Success with every field at its zero: no name, no dates, and login not allowed.
+    Zero,
 }
 
 /// A login profile.
@@ -197,6 +202,8 @@ pub enum PolicyKind {
     System,
     /// The account.
     Custom,
+    /// A service. Users cannot detach it.
+    ServiceLinked,
 }
 
 impl PolicyKind {
@@ -205,6 +212,7 @@ impl PolicyKind {
         match self {
             Self::System => "System",
             Self::Custom => "Custom",
+            Self::ServiceLinked => "ServiceLinked",
         }
     }
 }

@@ -16,7 +16,7 @@ fn warning(threshold: u16) -> AlertBody {
 fn pages_are_newest_first_and_count_what_matches() {
     let store = in_memory();
     let (al, alice) = (user("main/al"), user("main/alice"));
-    let error = AlertBody::Error { problem: Problem::CyclesRecovered };
+    let error = AlertBody::Error { problem: Problem::CyclesRecovered { accounts: vec![] } };
     let bodies = [
         (Some(&alice), warning(50)),
         (Some(&al), manual()),

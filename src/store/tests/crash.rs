@@ -94,7 +94,7 @@ fn transaction(store: &Store, n: u64) {
     store
         .write(|tx| {
             assert!(tx.claim(&[format!("e:{n}"), format!("m:{n}")], now())?);
-            let body = AlertBody::Error { problem: Problem::CyclesRecovered };
+            let body = AlertBody::Error { problem: Problem::CyclesRecovered { accounts: vec![] } };
             let alert = tx.add_alert(Some(&alice), body, now())?;
             let card = "x".repeat(usize::try_from(n).unwrap() * 900);
             let dispatch = Dispatch::ToChat { chat: "oc_1".parse().unwrap(), card };

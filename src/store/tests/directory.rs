@@ -82,7 +82,7 @@ fn an_older_store_gets_what_is_kept_beside_its_rows() {
             projects: [project("p")].into(),
             at: now(),
         }])?;
-        let problem = AlertBody::Error { problem: Problem::CyclesRecovered };
+        let problem = AlertBody::Error { problem: Problem::CyclesRecovered { accounts: vec![] } };
         tx.add_alert(None, problem, now())?;
         tx.open(SPENDING_RANKED)?.retain(|_, ()| false)?;
         tx.open(KIND_ALERTS)?.retain(|_, ()| false)?;

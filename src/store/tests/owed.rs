@@ -119,7 +119,7 @@ fn what_was_sent_and_what_was_given_up_is_kept_for_a_while() {
 
 /// An alert with two deliveries, as to a group and a webhook.
 fn two_ways(store: &Store) -> (u64, OwedMessage, OwedMessage) {
-    let body = AlertBody::Error { problem: Problem::CyclesRecovered };
+    let body = AlertBody::Error { problem: Problem::CyclesRecovered { accounts: vec![] } };
     let alert = write(store, |tx| tx.add_alert(None, body, now()));
     assert_eq!(alert.notice, Notice::NotOwed);
     let way = |lane: &str| owe(store, NewMessage { alert: Some(alert.id), ..message(lane) });

@@ -10,11 +10,16 @@
 //!   reached with at least as many different rows as there were at the start: rows only move towards the end, so none
 //!   of those was skipped.
 //! - `Total` shrinks: rows moved towards the start and some were skipped. Not complete.
-//! - `Total` is missing: the first page that is not full is the last.
+//! - `Total` is missing: the first empty page is the last.
 //!
-//! Everything else is [`FoldError::Unsettled`], including growth where ids cannot tell rows apart.
+//! A page may hold fewer rows than were asked for: the next one begins after the rows received. Everything else is
+//! [`FoldError::Unsettled`], including growth where ids cannot tell rows apart.
+//!
+//! A payer's bill also lists the rows of the accounts it pays for, and project names such as `default` repeat between
+//! accounts: rows of another owner are not added.
+//!
+//! Only what is needed is strict: where a row belongs, its amount and its currency.
 
-use std::borrow::Cow;
 use std::collections::hash_map::RandomState;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::BuildHasher;
@@ -23,8 +28,10 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::amount::{amount, exact_sum};
-use crate::domain::{AmountField, BillSource, Money};
+use crate::domain::{AccountNumber, AmountField, BillSource, Money};
 use crate::volcengine::error::{ErrorKind, bounded};
+use crate::volcengine::identity::read_number;
+use crate::volcengine::paging::count;
 
 /// Rows per page: the largest `Limit` that the bill lists accept.
 pub(super) const PAGE: u64 = 300;
@@ -55,6 +62,10 @@ pub(super) enum FoldError {
 pub(super) struct Fold {
     source: BillSource,
     field: AmountField,
+    /// The account whose bill it is.
+    owner: Option<AccountNumber>,
+    /// The owner of the rows so far, where `owner` is unknown.
+    first_owner: Option<AccountNumber>,
     amounts: BTreeMap<String, Money>,
     warning: Option<String>,
     pages: u32,
@@ -72,6 +83,8 @@ pub(super) struct Fold {
     ids_shared: bool,
     /// A row's id appeared on an earlier page, although `Total` has not grown.
     reappeared: bool,
+    /// A page before the last had fewer rows than were asked for.
+    short: bool,
 }
 
 /// The result of a complete read.
@@ -86,10 +99,40 @@ pub(super) struct Sums {
 struct Page<'a> {
     #[serde(rename = "List", borrow)]
     rows: Option<Vec<Row<'a>>>,
-    #[serde(rename = "Total")]
-    total: Option<i64>,
-    #[serde(rename = "Warning")]
-    warning: Option<String>,
+    #[serde(rename = "Total", borrow)]
+    total: Option<&'a RawValue>,
+    #[serde(rename = "Warning", borrow)]
+    warning: Option<&'a RawValue>,
+}
+
+impl Page<'_> {
+    /// Returns the number of rows of the whole bill; `None` if they were not counted (-1).
+    fn total(&self) -> Result<Option<u64>, FoldError> {
+        let Some(total) = self.total else { return Ok(None) };
+        let counted = count(total)
+            .ok_or_else(|| FoldError::Malformed(format!("{} is no total", bounded(total.get()))))?;
+        Ok(u64::try_from(counted).ok())
+    }
+}
+
+fn page_of(result: &str) -> Result<Page<'_>, FoldError> {
+    serde_json::from_str(result)
+        .map_err(|error| FoldError::Malformed(format!("the bill cannot be read: {error}")))
+}
+
+/// Returns how many rows a bill has at least, by one of its pages.
+pub(super) fn rows_of(result: &str) -> Result<u64, FoldError> {
+    let page = page_of(result)?;
+    let rows = page.rows.as_ref().map_or(0, |rows| rows.len() as u64);
+    Ok(page.total()?.unwrap_or_default().max(rows))
+}
+
+/// Returns text as it is, and anything else as it is written; empty for null, and for what holds nothing.
+fn loose(value: Option<&RawValue>) -> String {
+    match value.map(RawValue::get) {
+        None | Some("null" | "[]" | "{}") => String::new(),
+        Some(json) => serde_json::from_str(json).unwrap_or_else(|_| json.to_owned()),
+    }
 }
 
 /// The fields of a row that are needed, of about a hundred. Raw values, because a string in one list is a number in the
@@ -100,14 +143,16 @@ struct Row<'a> {
     split_id: Option<&'a RawValue>,
     #[serde(rename = "BillDetailId", borrow)]
     detail_id: Option<&'a RawValue>,
+    #[serde(rename = "OwnerID", borrow)]
+    owner: Option<&'a RawValue>,
     #[serde(rename = "Project", borrow)]
-    project: Option<Cow<'a, str>>,
+    project: Option<&'a RawValue>,
     #[serde(rename = "Product", borrow)]
-    product: Option<Cow<'a, str>>,
+    product: Option<&'a RawValue>,
     #[serde(rename = "InstanceNo", borrow)]
-    instance: Option<Cow<'a, str>>,
+    instance: Option<&'a RawValue>,
     #[serde(rename = "Currency", borrow)]
-    currency: Option<Cow<'a, str>>,
+    currency: Option<&'a RawValue>,
     #[serde(rename = "PayableAmount", borrow)]
     payable: Option<&'a RawValue>,
     #[serde(rename = "DiscountBillAmount", borrow)]
@@ -137,12 +182,15 @@ impl<'a> Row<'a> {
 
     /// Describes the row for error messages.
     fn named(&self, source: BillSource, project: &str) -> String {
-        let part = |text: &Option<Cow<'_, str>>| text.as_deref().unwrap_or("-").to_owned();
+        let part = |value| match loose(value) {
+            text if text.is_empty() => "-".to_owned(),
+            text => text,
+        };
         bounded(&format!(
             "the bill row {} ({}, {}, project {project})",
             self.id(source).unwrap_or("without id"),
-            part(&self.product),
-            part(&self.instance),
+            part(self.product),
+            part(self.instance),
         ))
     }
 }
@@ -152,6 +200,8 @@ impl Fold {
         Self {
             source,
             field,
+            owner: None,
+            first_owner: None,
             amounts: wanted.iter().map(|project| (project.clone(), Money::ZERO)).collect(),
             warning: None,
             pages: 0,
@@ -165,17 +215,20 @@ impl Fold {
             ids_missing: false,
             ids_shared: false,
             reappeared: false,
+            short: false,
         }
+    }
+
+    /// Adds only the rows of this account. Without it, a bill with rows of more than one account is refused.
+    pub(super) fn owned_by(self, owner: Option<AccountNumber>) -> Self {
+        Self { owner, ..self }
     }
 
     /// Adds the `Result` of the page at the offset requested last (initially 0).
     pub(super) fn page(&mut self, result: &str) -> Result<Next, FoldError> {
-        let page: Page<'_> = serde_json::from_str(result)
-            .map_err(|error| FoldError::Malformed(format!("the bill cannot be read: {error}")))?;
-        let warning =
-            page.warning.map(|warning| bounded(&warning)).filter(|warning| !warning.is_empty());
-        // -1 means "not counted".
-        let total = page.total.and_then(|total| u64::try_from(total).ok());
+        let page = page_of(result)?;
+        let warning = Some(bounded(&loose(page.warning))).filter(|warning| !warning.is_empty());
+        let total = page.total()?;
         let rows = match (page.rows, total, warning) {
             (rows, _, Some(warning))
                 if self.received == 0 && rows.as_ref().is_none_or(Vec::is_empty) =>
@@ -199,6 +252,11 @@ impl Fold {
             self.row(row)?;
         }
         self.advance(rows.len() as u64)
+    }
+
+    /// Returns the account whose rows are added.
+    pub(super) fn owner(&self) -> Option<AccountNumber> {
+        self.owner
     }
 
     /// Returns whether rows may have moved although `Total` is stable. If a second read finds the same, they have not
@@ -246,12 +304,28 @@ impl Fold {
         self.add(row)
     }
 
+    /// Returns whether a row belongs to the account. A row without an owner does: the request asks for its rows only.
+    fn is_own(&mut self, row: &Row<'_>) -> Result<bool, FoldError> {
+        let Some(owner) = read_number(row.owner) else { return Ok(true) };
+        match self.owner {
+            Some(own) => Ok(owner == own),
+            None if *self.first_owner.get_or_insert(owner) == owner => Ok(true),
+            None => Err(FoldError::Malformed(
+                "the bill has rows of several accounts, and it is not known which of them are this account's".into(),
+            )),
+        }
+    }
+
     fn add(&mut self, row: &Row<'_>) -> Result<(), FoldError> {
-        let project = row.project.as_deref().unwrap_or_default();
+        if !self.is_own(row)? {
+            return Ok(());
+        }
+        let project = &loose(row.project);
         let Some(sum) = self.amounts.get_mut(project) else {
             return Ok(());
         };
-        let currency = row.currency.as_deref().unwrap_or_default().trim();
+        let currency = loose(row.currency);
+        let currency = currency.trim();
         if !currency.is_empty() && !currency.eq_ignore_ascii_case("CNY") {
             return Err(FoldError::Refused(ErrorKind::ForeignCurrency {
                 currency: bounded(currency),
@@ -279,12 +353,13 @@ impl Fold {
         self.received += rows;
         let ended = match self.last_total {
             Some(total) => {
-                let expected = total.saturating_sub(offset).min(PAGE);
-                if rows != expected {
+                let most = total.saturating_sub(offset).min(PAGE);
+                if rows > most || (rows == 0 && most > 0) {
                     return unsettled(format!(
-                        "got {rows} rows at offset {offset} of {total}, expected {expected}"
+                        "got {rows} rows at offset {offset} of {total}, expected {most}"
                     ));
                 }
+                self.short |= rows < most;
                 self.received >= total
             }
             None if rows > PAGE => {
@@ -292,8 +367,12 @@ impl Fold {
                     "got {rows} rows on a page, at most {PAGE} were requested"
                 ));
             }
-            None => rows < PAGE,
+            // A short page need not be the last: the platform may have a lower limit than was asked for.
+            None => rows == 0,
         };
+        if self.short && self.reappeared {
+            return unsettled("rows appeared twice on short pages".into());
+        }
         if self.grown && self.ids_missing {
             return unsettled("it grew while being read, and its rows have no ids".into());
         }

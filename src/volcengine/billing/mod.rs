@@ -7,18 +7,22 @@ mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::ToSpan;
 use serde::Deserialize;
 use serde_json::json;
 use serde_json::value::RawValue;
 
 use self::amount::amount;
-use self::fold::{Fold, FoldError, Next, PAGE, Sums};
+use self::fold::{Fold, FoldError, Next, PAGE, Sums, rows_of};
 use super::client::{AccountClient, Api, Call};
 use super::error::{Error, ErrorKind, bounded};
-use crate::domain::{AmountField, BillPeriod, BillSource, Money};
+use crate::domain::{AccountNumber, AmountField, BillPeriod, BillSource, Money};
 
 /// Max reads of a bill that changes while being read.
 const MAX_READS: u32 = 2;
+/// How long into a month its split bill may be empty although there are bills: it comes up to 2 days late
+/// (docs/platforms/volcengine.md §7.6).
+const SPLIT_DELAY_HOURS: i64 = 72;
 
 /// A complete reading of one bill period.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -86,6 +90,8 @@ impl AccountClient {
     /// All or nothing: a failure on any page fails the read. Besides the errors of every call:
     /// [`ErrorKind::SplitBillNotEnabled`], [`ErrorKind::EmptyAmount`], [`ErrorKind::ForeignCurrency`] and, if the bill
     /// changed during both reads so that neither is complete, [`ErrorKind::UnsettledBill`].
+    ///
+    /// Counts the rows of this main account only. An empty split bill is believed if "ListBillDetail" is empty too.
     pub async fn read_bill(
         &self,
         period: BillPeriod,
@@ -97,17 +103,29 @@ impl AccountClient {
         let mut calls = 0;
         let mut reason = String::new();
         let mut doubted = None;
+        // Unknown only if nothing says it: then a bill with rows of several accounts is refused.
+        let owner = match self.account_number().await {
+            Ok(number) => Some(number),
+            Err(error) => {
+                tracing::warn!(%error, "the number of the main account is not known");
+                None
+            }
+        };
         for _ in 0..MAX_READS {
-            let fold = Fold::new(source, field, wanted);
+            let fold = Fold::new(source, field, wanted).owned_by(owner);
             match self.read_pages(action, period, source, fold, &mut calls).await {
                 Ok(fold) => {
                     let doubtful = fold.is_doubtful();
-                    let sums = fold.finish();
+                    let mut sums = fold.finish();
                     if doubtful && doubted.as_ref() != Some(&sums) {
                         reason = "rows appeared on two pages".into();
                         tracing::warn!(action, %period, why = reason, "reading the bill again");
                         doubted = Some(sums);
                         continue;
+                    }
+                    if source == BillSource::Split && sums.rows == 0 {
+                        calls += 1;
+                        sums.warning = self.confirm_empty(period, owner).await?.or(sums.warning);
                     }
                     if let Some(warning) = &sums.warning {
                         tracing::warn!(action, %period, warning, "the bill has a warning");
@@ -130,12 +148,16 @@ impl AccountClient {
     /// Those of [`AccountClient::read_bill`] that the first page reveals.
     pub async fn probe_bill(&self, period: BillPeriod, source: BillSource) -> Result<(), Error> {
         let action = action(source);
-        let call = Call::post(Api::Billing, action, page_request(period, source, 0));
+        let owner = self.known_account();
+        let call = Call::post(Api::Billing, action, page_request(period, source, owner, 0));
         let answer = self.call(&call).await?;
         let result =
             answer.result().ok_or_else(|| answer.unexpected("the response has no Result"))?;
-        let mut fold = Fold::new(source, AmountField::Payable, &BTreeSet::new());
+        let mut fold = Fold::new(source, AmountField::Payable, &BTreeSet::new()).owned_by(owner);
         match fold.page(result) {
+            Ok(Next::Complete) if source == BillSource::Split && fold.finish().rows == 0 => {
+                self.confirm_empty(period, owner).await.map(drop)
+            }
             // Later pages are out of scope.
             Ok(_) | Err(FoldError::Unsettled(_)) => Ok(()),
             Err(FoldError::Refused(kind)) => Err(answer.error(kind, "")),
@@ -154,7 +176,8 @@ impl AccountClient {
         let mut offset = 0;
         loop {
             *calls += 1;
-            let call = Call::post(Api::Billing, action, page_request(period, source, offset));
+            let request = page_request(period, source, fold.owner(), offset);
+            let call = Call::post(Api::Billing, action, request);
             let answer = self.call(&call).await.map_err(PassError::Failed)?;
             // A missing result is not an empty bill.
             let result = answer.result().ok_or_else(|| {
@@ -174,6 +197,34 @@ impl AccountClient {
         }
     }
 
+    /// Checks that an empty split bill can be true: it is also empty, without a warning, where split bills are not switched
+    /// on. Returns a warning if it may just be late.
+    async fn confirm_empty(
+        &self,
+        period: BillPeriod,
+        owner: Option<AccountNumber>,
+    ) -> Result<Option<String>, Error> {
+        let mut body = page_request(period, BillSource::Detail, owner, 0);
+        if let Some(fields) = body.as_object_mut() {
+            fields.insert("Limit".into(), 1.into());
+        }
+        let answer = self.call(&Call::post(Api::Billing, "ListBillDetail", body)).await?;
+        let result =
+            answer.result().ok_or_else(|| answer.unexpected("the response has no Result"))?;
+        let rows = match rows_of(result) {
+            Ok(0) => return Ok(None),
+            Ok(rows) => rows,
+            Err(FoldError::Malformed(why)) => return Err(answer.unexpected(why)),
+            Err(_) => return Err(answer.unexpected("the bill cannot be read")),
+        };
+        let warning = format!("ListSplitBillDetail: 0, ListBillDetail: {rows}");
+        let earlier = self.now().checked_sub(SPLIT_DELAY_HOURS.hours());
+        if earlier.is_ok_and(|earlier| BillPeriod::of(earlier) < period) {
+            return Ok(Some(warning));
+        }
+        Err(Error::new("ListSplitBillDetail", ErrorKind::SplitBillNotEnabled(warning), ""))
+    }
+
     /// Returns the main account's available balance (可用余额) in CNY ("QueryBalanceAcct", docs 6269/100429). Below 0,
     /// services may be stopped.
     ///
@@ -182,6 +233,7 @@ impl AccountClient {
     pub async fn available_balance(&self) -> Result<Money, Error> {
         let call = Call::post(Api::Billing, "QueryBalanceAcct", json!({}));
         let answer = self.call(&call).await?;
+        self.learn_from(&answer);
         let value = answer.parse::<BalanceAnswer>()?.available;
         amount(value.as_deref()).ok_or_else(|| {
             let found = value.as_deref().map_or("", RawValue::get);
@@ -211,8 +263,14 @@ fn action(source: BillSource) -> &'static str {
 ///
 /// Sends no `Project` filter: sources contradict each other about its existence, and a filter that silently matched
 /// nothing would look like zero spending. Keeps rows with nothing to pay (`IgnoreZero` 0), because that option goes by
-/// the discounted price, which need not be the amount that is counted.
-fn page_request(period: BillPeriod, source: BillSource, offset: u64) -> serde_json::Value {
+/// the discounted price, which need not be the amount that is counted. Asks for the account's own rows: a payer's lists
+/// show those of all accounts it pays for. Whether that filter works is not certain, so the rows are filtered again.
+fn page_request(
+    period: BillPeriod,
+    source: BillSource,
+    owner: Option<AccountNumber>,
+    offset: u64,
+) -> serde_json::Value {
     let mut body = json!({
         "BillPeriod": period.to_string(),
         "GroupPeriod": 2,
@@ -221,8 +279,13 @@ fn page_request(period: BillPeriod, source: BillSource, offset: u64) -> serde_js
         "NeedRecordNum": 1,
         "Offset": offset,
     });
-    if let (BillSource::Detail, Some(fields)) = (source, body.as_object_mut()) {
-        fields.insert("GroupTerm".into(), 0.into());
+    if let Some(fields) = body.as_object_mut() {
+        if source == BillSource::Detail {
+            fields.insert("GroupTerm".into(), 0.into());
+        }
+        if let Some(owner) = owner {
+            fields.insert("OwnerID".into(), json!([owner.0]));
+        }
     }
     body
 }

@@ -53,7 +53,8 @@ fn money(text: &str) -> Money {
 
 #[tokio::test]
 async fn the_number_of_calls_follows_the_rows() {
-    for (total, calls) in [(0, 1), (1, 1), (299, 1), (300, 1), (301, 2), (900, 3)] {
+    // An empty split bill is compared with the other list.
+    for (total, calls) in [(0, 2), (1, 1), (299, 1), (300, 1), (301, 2), (900, 3)] {
         let fake = bill(total).await;
         let reading = read_split(&fake).await.unwrap();
         let of_a = i64::try_from(total.div_ceil(2)).unwrap();
@@ -67,14 +68,14 @@ async fn the_number_of_calls_follows_the_rows() {
 }
 
 #[tokio::test]
-async fn bills_are_requested_in_detail_and_unfiltered() {
+async fn bills_are_requested_in_detail_for_the_account_itself() {
     let fake = bill(301).await;
     read_split(&fake).await.unwrap();
     read(&fake, BillSource::Detail).await.unwrap();
     let expected = |offset: usize| {
         json!({
             "BillPeriod": "2026-10", "Limit": 300, "Offset": offset, "NeedRecordNum": 1, "IgnoreZero": 0,
-            "GroupPeriod": 2,
+            "GroupPeriod": 2, "OwnerID": [2_100_000_001_u64],
         })
     };
     let seen = fake.seen();
@@ -238,12 +239,120 @@ async fn a_bill_whose_rows_moved_under_a_stable_total_is_read_again() {
 async fn a_page_with_missing_rows_is_not_a_complete_read() {
     let fake = Fake::start(|seen| match seen.offset() {
         0 => result(301, rows(0..299)),
-        _ => result(301, rows(299..301)),
+        _ => result(301, rows(300..301)),
     })
     .await;
     let error = read_split(&fake).await.unwrap_err();
     assert!(matches!(error.kind(), ErrorKind::UnsettledBill(_)), "{error}");
-    assert_eq!(fake.calls(), 2);
+    assert_eq!(fake.calls(), 6);
+}
+
+#[tokio::test]
+async fn the_next_page_begins_after_the_rows_received() {
+    // 100 rows a page, whatever was asked for.
+    let fake = Fake::start(|seen| {
+        let start = seen.offset();
+        result(250, rows(start..250.min(start + 100)))
+    })
+    .await;
+    let reading = read_split(&fake).await.unwrap();
+    assert_eq!((reading.amounts["team-a"], reading.rows), (money("12.5"), 250));
+    assert_eq!(fake.seen().iter().map(Seen::offset).collect::<Vec<_>>(), [0, 100, 200]);
+}
+
+#[tokio::test]
+async fn an_empty_split_bill_is_believed_only_if_the_other_list_is_empty_too() {
+    let start = || {
+        Fake::start(|seen| match seen.action() {
+            "ListSplitBillDetail" => Reply::Result(json!({"List": [], "Total": 0})),
+            "ListBillDetail" => {
+                assert_eq!(seen.body["Limit"], 1);
+                assert_eq!(seen.body["NeedRecordNum"], 1);
+                result(23, rows(0..1))
+            }
+            other => panic!("{other}"),
+        })
+    };
+    let fake = start().await;
+    let error = read_split(&fake).await.unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::SplitBillNotEnabled(_)), "{error}");
+    assert!(error.to_string().contains("monitor.bill_source = \"detail\""), "{error}");
+    let probe = fake.account().probe_bill(period(), BillSource::Split).await.unwrap_err();
+    assert!(matches!(probe.kind(), ErrorKind::SplitBillNotEnabled(_)), "{probe}");
+    // In the first days of a month the split bill may just be late: zero, with a warning.
+    let fake = start().await;
+    for (now, late) in [
+        ("2026-10-01T01:00:00+08:00", true),
+        ("2026-10-03T23:59:00+08:00", true),
+        ("2026-10-04T00:01:00+08:00", false),
+    ] {
+        fake.clock.set(now.parse().unwrap());
+        match read_split(&fake).await {
+            Ok(reading) => {
+                assert!(late, "{now}");
+                assert!(reading.warning.unwrap().contains("23"));
+                assert_eq!(reading.amounts["team-a"], Money::ZERO);
+            }
+            Err(_) => assert!(!late, "{now}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_accounts_number_is_asked_for_once_and_only_its_rows_count() {
+    let own = |mut row: Value, owner: u64| {
+        row["OwnerID"] = owner.to_string().into();
+        row
+    };
+    let fake = Fake::start(move |seen| match seen.action() {
+        "QueryBalanceAcct" => Reply::Error(403, "AccessDenied"),
+        "ListProjects" => Reply::Result(
+            json!({"Total": 9, "Projects": [{"ProjectName": "default", "AccountID": 7}]}),
+        ),
+        _ => {
+            assert_eq!(seen.body["OwnerID"], json!([7]));
+            let mut all: Vec<Value> = rows(0..4).into_iter().map(|row| own(row, 7)).collect();
+            all.extend(rows(4..8).into_iter().map(|row| own(row, 8)));
+            result(8, all)
+        }
+    })
+    .await;
+    let client = fake.client();
+    let wanted: BTreeSet<String> = ["team-a".to_owned()].into();
+    for _ in 0..2 {
+        let account = client.account(credentials());
+        let reading = account
+            .read_bill(period(), BillSource::Split, AmountField::Payable, &wanted)
+            .await
+            .unwrap();
+        assert_eq!(reading.amounts["team-a"], money("0.2"));
+    }
+    let actions: Vec<String> = fake.seen().iter().map(|seen| seen.action().to_owned()).collect();
+    let bill = "ListSplitBillDetail";
+    assert_eq!(actions, ["QueryBalanceAcct", "ListProjects", bill, bill]);
+}
+
+#[tokio::test]
+async fn without_the_accounts_number_a_bill_of_several_accounts_is_refused() {
+    for (owners, accepted) in [([7, 7], true), ([7, 8], false)] {
+        let fake = Fake::start(move |seen| match seen.action() {
+            "QueryBalanceAcct" | "ListProjects" => Reply::Error(403, "AccessDenied"),
+            _ => {
+                assert_eq!(seen.body.get("OwnerID"), None);
+                let mut all = rows(0..2);
+                for (row, owner) in all.iter_mut().zip(owners) {
+                    row["OwnerID"] = owner.into();
+                }
+                result(2, all)
+            }
+        })
+        .await;
+        let account = fake.client().account(credentials());
+        let wanted: BTreeSet<String> = ["team-a".to_owned()].into();
+        let read =
+            account.read_bill(period(), BillSource::Split, AmountField::Payable, &wanted).await;
+        assert_eq!(read.is_ok(), accepted, "{owners:?}");
+    }
 }
 
 #[tokio::test]

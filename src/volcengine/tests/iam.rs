@@ -1,6 +1,7 @@
 //! Users, keys, login and projects.
 
 use super::*;
+use crate::domain::{HeldPolicy, PolicyKind, PolicyScope, ProjectName};
 
 fn users(range: std::ops::Range<usize>) -> Value {
     range
@@ -188,4 +189,56 @@ async fn projects_are_listed_by_the_newer_version() {
     assert_eq!(projects[129].name, "p129");
     assert_eq!(projects[129].display_name, "甲组");
     assert_eq!(fake.calls(), 2);
+}
+
+#[tokio::test]
+async fn a_policy_that_is_not_attached_is_detached_already() {
+    let fake = Fake::start(|seen| match seen.query["PolicyName"].as_str() {
+        "gone" => Reply::Error(409, "PolicyDetachConflict"),
+        "held" => Reply::Error(409, "PolicyAttachConflict"),
+        _ => Reply::Error(404, "PolicyNotExist"),
+    })
+    .await;
+    let account = fake.account();
+    let scopes = [PolicyScope::Global, PolicyScope::Project(ProjectName::new("team-a").unwrap())];
+    for scope in scopes {
+        let named = |name: &str| HeldPolicy {
+            name: name.to_owned(),
+            kind: PolicyKind::System,
+            scope: scope.clone(),
+        };
+        account.detach_policy("alice", &named("gone")).await.unwrap();
+        let unknown = account.detach_policy("alice", &named("unknown")).await.unwrap_err();
+        assert!(unknown.is_not_found());
+        let held = account.attach_policy("alice", &named("held")).await.unwrap_err();
+        assert!(held.is_already_exists());
+    }
+}
+
+#[tokio::test]
+async fn a_list_says_which_account_it_belongs_to() {
+    let fake = Fake::start(|seen| match seen.action() {
+        "ListUsers" => Reply::Result(
+            json!({"Total": "1", "UserMetadata": [{"UserName": "alice", "AccountId": 2_100_000_001_u64}]}),
+        ),
+        other => panic!("{other}"),
+    })
+    .await;
+    let account = fake.client().account(credentials());
+    let users = account.list_users().await.unwrap();
+    assert_eq!(users[0].account, Some(AccountNumber(2_100_000_001)));
+    // No further call.
+    assert_eq!(account.account_number().await.unwrap(), AccountNumber(2_100_000_001));
+    assert_eq!(fake.calls(), 1);
+}
+
+#[tokio::test]
+async fn a_list_that_ends_before_its_count_is_not_complete() {
+    let fake = Fake::start(|seen| {
+        let rows = if seen.offset() == 0 { users(0..100) } else { json!([]) };
+        Reply::Result(json!({"Total": 250, "UserMetadata": rows}))
+    })
+    .await;
+    let error = fake.account().list_users().await.unwrap_err();
+    assert_eq!(*error.kind(), ErrorKind::Unexpected);
 }

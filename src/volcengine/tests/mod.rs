@@ -23,6 +23,7 @@ use serde_json::{Value, json};
 use super::sign::{Signer, ToSign};
 use super::*;
 use crate::clock::Clock;
+use crate::domain::AccountNumber;
 
 const KEY_ID: &str = "AKLTZjIwYzBjYzczNWQ4NDkwN3NzViZTgzZDAxYjE";
 const SECRET: &str = "WmpJd1l6QmpZemN6TldRNE5Ea3dOM056VmlaVGd6WkRBeFlqRQ==";
@@ -95,7 +96,7 @@ impl Fake {
     }
 
     fn account(&self) -> AccountClient {
-        self.client().account(credentials())
+        self.client().account(credentials()).of_account(AccountNumber(2_100_000_001))
     }
 
     fn seen(&self) -> Vec<Seen> {

@@ -1,6 +1,5 @@
 //! The steps of a creation: user, login, access key.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -18,8 +17,8 @@ use crate::volcengine::{self, KeyStatus, LoginAccess, NewIamUser};
 const TRIES: u32 = 3;
 /// Pause before a look-up after an unclear answer: reads may be stale for seconds.
 const STALE_READS: Duration = Duration::from_millis(400);
-/// A key created later than this after the attempt is someone else's.
-const ATTEMPT_WINDOW: SignedDuration = SignedDuration::from_mins(10);
+/// How far the cloud's time of a key may be from the attempt that created it.
+const ATTEMPT_WINDOW: SignedDuration = SignedDuration::from_mins(1);
 
 impl Worker {
     pub(super) async fn create_user(
@@ -188,8 +187,8 @@ impl Worker {
         for _ in 0..TRIES {
             match creation.key.clone() {
                 KeyStep::Done { .. } => return Ok(()),
-                KeyStep::Tried { before, at } => {
-                    self.delete_orphans(api, &user, &before, at).await?;
+                KeyStep::Tried { before, at, .. } => {
+                    self.delete_own(api, creation).await?;
                     lost = Some((before, at));
                     creation.key = KeyStep::Open;
                     self.keep(creation).await?;
@@ -197,7 +196,7 @@ impl Worker {
                 KeyStep::Open => {}
             }
             let before = api.list_access_keys(name).await?.into_iter().map(|key| key.id).collect();
-            creation.key = KeyStep::Tried { before, at: self.parts.clock.now() };
+            creation.key = KeyStep::Tried { before, at: self.parts.clock.now(), own: None };
             self.keep(creation).await?;
             match api.create_access_key(name).await {
                 Ok(made) => {
@@ -210,7 +209,8 @@ impl Worker {
                     // A stale list may have hidden the key whose answer was lost.
                     if let Some((mut known, at)) = lost {
                         known.push(made.id);
-                        self.delete_orphans(api, &user, &known, at).await?;
+                        let own = own_keys(&api.list_access_keys(name).await?, &known, at);
+                        delete_keys(api, &user, &own).await?;
                     }
                     return Ok(());
                 }
@@ -225,41 +225,36 @@ impl Worker {
                 }
             }
         }
-        if let KeyStep::Tried { before, at } = creation.key.clone() {
-            self.delete_orphans(api, &user, &before, at).await?;
+        if matches!(creation.key, KeyStep::Tried { .. }) {
+            self.delete_own(api, creation).await?;
             creation.key = KeyStep::Open;
             self.keep(creation).await?;
         }
         failure.map_or(Ok(()), |error| Err(error.into()))
     }
 
-    /// Deactivates and deletes the keys that an attempt left behind and whose secrets are lost. Keys that existed before, or that
-    /// someone created much later, are left alone.
-    async fn delete_orphans(
+    /// Deactivates and deletes the keys that an unclear attempt left behind and whose secrets are lost. Which ones these are
+    /// is read once, right after the attempt or the start that follows a crash, and committed: a key that appears later is
+    /// somebody else's.
+    async fn delete_own(
         &self,
         api: &volcengine::AccountClient,
-        user: &UserKey,
-        before: &[String],
-        at: Timestamp,
-    ) -> Result<(), volcengine::Error> {
-        let name = user.username.as_str();
-        let before: BTreeSet<&String> = before.iter().collect();
-        for key in api.list_access_keys(name).await? {
-            let later = key.created.is_some_and(|made| made.duration_since(at) > ATTEMPT_WINDOW);
-            if before.contains(&key.id) || later {
-                continue;
+        creation: &mut Creation,
+    ) -> Result<(), Stop> {
+        let user = creation.wanted.key.clone();
+        let KeyStep::Tried { before, at, own } = &creation.key else { return Ok(()) };
+        let own = match own {
+            Some(own) => own.clone(),
+            None => {
+                let keys = api.list_access_keys(user.username.as_str()).await?;
+                let own = own_keys(&keys, before, *at);
+                let (before, at) = (before.clone(), *at);
+                creation.key = KeyStep::Tried { before, at, own: Some(own.clone()) };
+                self.keep(creation).await?;
+                own
             }
-            tracing::warn!(%user, "deleting an access key whose secret was lost");
-            match api.update_access_key(name, &key.id, KeyStatus::Inactive).await {
-                Err(error) if !error.is_not_found() => return Err(error),
-                _ => {}
-            }
-            match api.delete_access_key(name, &key.id).await {
-                Err(error) if !error.is_not_found() => return Err(error),
-                _ => {}
-            }
-        }
-        Ok(())
+        };
+        Ok(delete_keys(api, &user, &own).await?)
     }
 
     /// Commits how far the creation is.
@@ -272,5 +267,63 @@ impl Worker {
                 tx.put_creation(&creation)
             })
             .await
+    }
+}
+
+/// The keys that an unclear attempt at `at` certainly created: one attempt creates one key, so there must be exactly one that
+/// was not there before, and the cloud must date it to the attempt. Otherwise nothing is certain.
+fn own_keys(keys: &[volcengine::AccessKey], before: &[String], at: Timestamp) -> Vec<String> {
+    let mut new = keys.iter().filter(|key| !before.contains(&key.id));
+    let (Some(only), None) = (new.next(), new.next()) else { return Vec::new() };
+    let is_dated = only.created.is_some_and(|made| made.duration_since(at).abs() <= ATTEMPT_WINDOW);
+    if is_dated { vec![only.id.clone()] } else { Vec::new() }
+}
+
+async fn delete_keys(
+    api: &volcengine::AccountClient,
+    user: &UserKey,
+    ids: &[String],
+) -> Result<(), volcengine::Error> {
+    let name = user.username.as_str();
+    for id in ids {
+        tracing::warn!(%user, "deleting an access key whose secret was lost");
+        match api.update_access_key(name, id, KeyStatus::Inactive).await {
+            Err(error) if !error.is_not_found() => return Err(error),
+            _ => {}
+        }
+        match api.delete_access_key(name, id).await {
+            Err(error) if !error.is_not_found() => return Err(error),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_key_that_is_certainly_of_the_attempt_is_its_own() {
+        let at: Timestamp = "2026-11-23T02:00:00Z".parse().unwrap();
+        let key = |id: &str, seconds: Option<i64>| volcengine::AccessKey {
+            id: id.to_owned(),
+            status: KeyStatus::Active,
+            created: seconds.map(|s| at.checked_add(SignedDuration::from_secs(s)).unwrap()),
+        };
+        for (keys, own) in [
+            (vec![], &[][..]),
+            (vec![key("old", Some(-3600))], &[]),
+            (vec![key("old", Some(0)), key("new", Some(1))], &["new"]),
+            (vec![key("new", Some(-2))], &["new"]),
+            // Without a readable time, made long before or minutes later: somebody else's.
+            (vec![key("new", None)], &[]),
+            (vec![key("new", Some(-3600))], &[]),
+            (vec![key("new", Some(180))], &[]),
+            // Two new ones: nobody can tell which is which.
+            (vec![key("one", Some(0)), key("two", Some(1))], &[]),
+        ] {
+            assert_eq!(own_keys(&keys, &["old".to_owned()], at), own, "{keys:?}");
+        }
     }
 }

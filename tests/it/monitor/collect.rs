@@ -8,7 +8,7 @@ use airgate::domain::{CycleOutcome, Money, Operator, User, UserStatus};
 use airgate::sandbox::world::{BillRow, Product, World};
 use rust_decimal::Decimal;
 
-use super::{decimal, period, reads, spend, two_accounts};
+use super::{alice, decimal, period, reads, spend, two_accounts};
 use crate::bed::{ADMIN, Bed, one_account, text, text_of, user_key};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -149,9 +149,42 @@ async fn the_configured_list_and_amount_are_counted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_payers_bill_counts_for_its_own_account_only() {
+    for ignored in [false, true] {
+        let bed = alice(&[]).await;
+        bed.cloud.update(|world| {
+            world.rules.owner_filter_is_ignored = ignored;
+            for (owner, amount) in [(None, 10), (Some(2_100_000_009), 500)] {
+                let row = BillRow::new(period("2026-11"), "team-a", Product::Ecs, amount.into());
+                world.account_mut("main").unwrap().add_bill_row(BillRow { owner, ..row });
+            }
+        });
+        let report = bed.cycle().await;
+        assert_eq!((report.outcome, report.disables), (CycleOutcome::Ok, 0));
+        assert_eq!(bed.user("main/alice").consumed.to_string(), "¥10.00", "ignored: {ignored}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bill_in_short_pages_and_odd_types_is_read_to_its_end() {
+    let bed = alice(&[]).await;
+    bed.cloud.update(|world| {
+        world.rules.rows_per_page = Some(100);
+        world.rules.bills_have_odd_types = true;
+        for _ in 0..250 {
+            world.account_mut("main").unwrap().spend("team-a", decimal("0.2"), period("2026-11"));
+        }
+    });
+    let report = bed.cycle().await;
+    assert_eq!(report.outcome, CycleOutcome::Ok, "{report:?}");
+    assert_eq!(bed.user("main/alice").consumed.to_string(), "¥50.00");
+    assert_eq!(reads(&bed)["2026-11"], 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_bill_that_cannot_be_counted_stops_its_account_alone() {
     type Spoil = fn(&mut World);
-    let spoils: [(Spoil, &str); 3] = [
+    let spoils: [(Spoil, &str); 4] = [
         (
             |world| {
                 let mut row = BillRow::new(period("2026-11"), "team-a", Product::Ecs, 90.into());
@@ -170,6 +203,14 @@ async fn a_bill_that_cannot_be_counted_stops_its_account_alone() {
         ),
         (
             |world| world.account_mut("main").unwrap().split_bills_enabled = false,
+            "monitor.bill_source",
+        ),
+        // The same, but nothing says so: the list is plainly empty.
+        (
+            |world| {
+                world.account_mut("main").unwrap().split_bills_enabled = false;
+                world.rules.missing_split_bill_is_silent = true;
+            },
             "monitor.bill_source",
         ),
     ];

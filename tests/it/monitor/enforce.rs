@@ -117,8 +117,23 @@ async fn a_cut_takes_all_access_and_a_restore_gives_back_exactly_that() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn keys_of_any_status_but_inactive_are_switched_off() {
+    for odd in ["expired", "frozen", ""] {
+        let mut world = world();
+        world.user_mut("main", "alice").unwrap().keys[1].status = KeyStatus::Other(odd);
+        let bed = over_quota(world).await;
+        bed.cycle().await;
+        assert_eq!((access(&bed), status(&bed)), (cut(), UserStatus::Disabled), "{odd:?}");
+        let truly = bed.cloud.read(|world| world.user("main", "alice").unwrap().is_cut_off());
+        assert!(truly, "{odd:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_user_without_login_is_cut_and_restored_whatever_the_cloud_answers_about_it() {
-    for missing in [MissingLogin::Error, MissingLogin::Stub, MissingLogin::Empty] {
+    for missing in
+        [MissingLogin::Error, MissingLogin::Stub, MissingLogin::Empty, MissingLogin::Zero]
+    {
         let mut world = world();
         world.user_mut("main", "alice").unwrap().login = Login::none(missing);
         let bed = over_quota(world).await;

@@ -25,9 +25,12 @@ pub fn decimal(text: &str) -> Decimal {
     text.parse().unwrap()
 }
 
-/// Every call for bills so far.
+/// Every call for bills so far, without those that only ask whether an empty bill can be true.
 pub fn bills(bed: &Bed) -> Vec<Call> {
-    let bill = |call: &Call| call.action.ends_with("BillDetail");
+    let bill = |call: &Call| {
+        call.action.ends_with("BillDetail")
+            && call.params.get("Limit").map(String::as_str) != Some("1")
+    };
     bed.cloud.calls().into_iter().filter(bill).collect()
 }
 

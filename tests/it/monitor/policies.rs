@@ -302,6 +302,34 @@ async fn a_cut_detaches_every_policy_and_a_restore_attaches_each_again_whatever_
     }
 }
 
+/// The cloud says of what is detached already that it is not attached, and so of what somebody else detached meanwhile.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_attached_is_detached() {
+    let bed = Bed::with(cloud(), &[TWO]).await;
+    bed.sync().await;
+    add(&bed, "team-a").await;
+    settled(&bed).await;
+    assert_eq!(held(&bed).len(), 2);
+    bed.cloud.update(|world| world.user_mut("main", "alice").unwrap().policies.clear());
+    remove(&bed, "team-a").await;
+    settled(&bed).await;
+    assert_eq!(held(&bed), set(&[]));
+    assert!(states(&bed, "team-a").is_empty());
+}
+
+/// A policy whose type nobody knows does not hide the others, and is told as the one that stays.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_policy_of_another_type_leaves_the_rest_of_the_cut_to_happen() {
+    let mut world = loaded();
+    let alice = world.user_mut("main", "alice").unwrap();
+    alice.attach("ServiceRole", PolicyKind::ServiceLinked, PolicyScope::Global);
+    let bed = Bed::with(world, &[DETACH]).await;
+    bed.sync().await;
+    press(&bed, "/disable alice", "user.disable").await;
+    let left = set(&["ServiceRole ServiceLinked *"]);
+    bed.eventually("the others are detached", |bed| held(bed) == left).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn keys_are_cut_even_while_policies_cannot_be_read() {
     let bed = Bed::with(loaded(), &[DETACH]).await;

@@ -40,8 +40,10 @@ async fn commands_and_clicks_arrive_over_the_connection_whole_and_in_parts() {
     cloud.account_mut("main").unwrap().add_project("team-a", "甲组");
     cloud.account_mut("main").unwrap().add_user("alice");
     let bed = start(cloud).await;
-    for part_size in [None, Some(100)] {
+    // Clicks come as events; frames of the type `card` exist too.
+    for (part_size, card_frames) in [(None, false), (Some(100), false), (Some(100), true)] {
         bed.feishu.connections().set_part_size(part_size);
+        bed.feishu.set_quirks(|quirks| quirks.clicks_are_card_frames = card_frames);
         bed.sync().await;
         let quota = bed.ask(ADMIN, "/quota alice 100 第一笔").await;
         assert!(text_of(&quota).contains("¥100.00"), "{}", text_of(&quota));

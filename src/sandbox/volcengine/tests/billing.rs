@@ -222,3 +222,60 @@ async fn bills_accept_a_form_and_the_balance_a_get() {
     assert_eq!(got["AvailableBalance"], "1180.50");
     assert_eq!(got["AccountID"], 2_100_000_001_i64);
 }
+
+#[tokio::test]
+async fn a_payers_bill_shows_the_rows_of_other_owners() {
+    let mut world = world();
+    let account = world.account_mut("main").unwrap();
+    for owner in [None, Some(7), Some(8)] {
+        let row = BillRow::new(period("2026-11"), "default", Product::Ecs, Decimal::ONE);
+        account.add_bill_row(BillRow { owner, ..row });
+    }
+    let fixture = Fixture::new(world).await;
+    let owners = async |wanted: Value| {
+        let mut query = body("2026-11", 0);
+        if !wanted.is_null() {
+            query["OwnerID"] = wanted;
+        }
+        let rows = fixture.bills("ListSplitBillDetail", query).await.result()["List"].clone();
+        let owner = |row: &Value| row["OwnerID"].as_str().unwrap().to_owned();
+        rows.as_array().unwrap().iter().map(owner).collect::<Vec<_>>()
+    };
+    assert_eq!(owners(Value::Null).await, ["2100000001", "7", "8"]);
+    assert_eq!(owners(json!([2_100_000_001_i64])).await, ["2100000001"]);
+    assert_eq!(owners(json!([7, 8])).await, ["7", "8"]);
+    fixture.cloud.update(|world| world.rules.owner_filter_is_ignored = true);
+    assert_eq!(owners(json!([7])).await.len(), 3);
+}
+
+#[tokio::test]
+async fn bill_lists_may_page_shorter_and_send_other_types() {
+    let mut world = world();
+    let account = world.account_mut("main").unwrap();
+    for _ in 0..5 {
+        let row = BillRow::new(period("2026-11"), "default", Product::Ecs, Decimal::ONE);
+        account.add_bill_row(row);
+    }
+    world.rules.rows_per_page = Some(2);
+    world.rules.bills_have_odd_types = true;
+    let fixture = Fixture::new(world).await;
+    let page = fixture.bills("ListSplitBillDetail", body("2026-11", 2)).await.result();
+    assert_eq!(page["List"].as_array().unwrap().len(), 2);
+    assert_eq!((&page["Total"], &page["Warning"]), (&json!("5"), &json!(["x"])));
+    let row = &page["List"][0];
+    assert_eq!((&row["Product"], &row["InstanceNo"]), (&Value::Null, &json!(123)));
+    assert_eq!(row["PayableAmount"], "1");
+}
+
+#[tokio::test]
+async fn a_missing_split_bill_may_be_silent() {
+    let mut world = world();
+    world.account_mut("main").unwrap().split_bills_enabled = false;
+    let fixture = Fixture::new(world).await;
+    let result = fixture.bills("ListSplitBillDetail", body("2026-11", 0)).await.result();
+    assert_eq!(result["Warning"], "当前账号未开通分账能力，无数据");
+    fixture.cloud.update(|world| world.rules.missing_split_bill_is_silent = true);
+    let result = fixture.bills("ListSplitBillDetail", body("2026-11", 0)).await.result();
+    assert_eq!((&result["List"], &result["Total"]), (&json!([]), &json!(0)));
+    assert_eq!(result.get("Warning"), None);
+}

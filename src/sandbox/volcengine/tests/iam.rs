@@ -108,12 +108,13 @@ async fn login_is_forbidden_and_allowed_again() {
 }
 
 #[tokio::test]
-async fn a_missing_login_profile_has_three_shapes() {
+async fn a_missing_login_profile_has_four_shapes() {
     let mut world = world();
     for (name, shape) in [
         ("error", MissingLogin::Error),
         ("stub", MissingLogin::Stub),
         ("empty", MissingLogin::Empty),
+        ("zero", MissingLogin::Zero),
     ] {
         world.account_mut("main").unwrap().add_user(name).login = Login::none(shape);
     }
@@ -123,7 +124,9 @@ async fn a_missing_login_profile_has_three_shapes() {
     let stub = get("stub").await.result();
     assert_eq!(stub["LoginProfile"]["CreateDate"], "19700101T000000Z");
     assert_eq!(get("empty").await.result(), json!({}));
-    for name in ["error", "stub", "empty"] {
+    let zero = get("zero").await.result()["LoginProfile"].clone();
+    assert_eq!((&zero["UserName"], &zero["LoginAllowed"]), (&json!(""), &json!(false)));
+    for name in ["error", "stub", "empty", "zero"] {
         let forbid = json!({"UserName": name, "LoginAllowed": false});
         let answer = fixture.post("iam", IAM, "UpdateLoginProfile", forbid).await;
         assert_eq!(answer.refusal(), (404, "LoginProfileNotExist".to_owned()), "{name}");
@@ -138,7 +141,7 @@ async fn a_missing_login_profile_has_three_shapes() {
         .into_iter()
         .filter_map(|call| call.params.get("Password").cloned())
         .collect();
-    assert_eq!(shown, ["***"; 3], "passwords stay out of the log");
+    assert_eq!(shown, ["***"; 4], "passwords stay out of the log");
 }
 
 #[tokio::test]
@@ -157,12 +160,12 @@ async fn policies_attach_to_the_account_and_to_projects() {
         ("ProjectName.1", "team-a"),
         ("ProjectName.2", "default"),
     ];
-    assert_eq!(fixture.iam(IAM, "AttachUserPolicy", &global).await.status, 200);
     let mut form = Request::new(Method::POST, "iam", PROJECTS, "AttachPolicyInProject");
     let pairs: Vec<String> = project.iter().map(|(k, v)| format!("{k}={v}")).collect();
     form.body = pairs.join("&");
     form.content_type = Some("application/x-www-form-urlencoded");
     assert_eq!(fixture.send(&form).await.status, 200);
+    assert_eq!(fixture.iam(IAM, "AttachUserPolicy", &global).await.status, 200);
 
     let scopes = async || {
         let user = [("UserName", "alice")];
@@ -179,10 +182,10 @@ async fn policies_attach_to_the_account_and_to_projects() {
             })
             .collect::<Vec<_>>()
     };
-    let all = ["Global  ", "Project team-a 甲组", "Project default 默认项目"];
+    let all = ["Project team-a 甲组", "Project default 默认项目", "Global  "];
     assert_eq!(scopes().await, all);
     let again = fixture.iam(PROJECTS, "AttachPolicyInProject", &project).await;
-    assert_eq!(again.refusal(), (409, "PolicyAlreadyExist".to_owned()));
+    assert_eq!(again.refusal(), (409, "PolicyAttachConflict".to_owned()));
     assert_eq!(scopes().await, all);
 
     fixture.iam(IAM, "DetachUserPolicy", &global).await.json();
@@ -190,7 +193,12 @@ async fn policies_attach_to_the_account_and_to_projects() {
     assert_eq!(fixture.iam(PROJECTS, "DetachPolicyInProject", one).await.status, 200);
     assert_eq!(scopes().await, ["Project default 默认项目"]);
     let again = fixture.iam(PROJECTS, "DetachPolicyInProject", one).await;
-    assert_eq!(again.refusal(), (404, "PolicyNotExist".to_owned()));
+    assert_eq!(again.refusal(), (409, "PolicyDetachConflict".to_owned()));
+    // A policy of the whole account covers its projects.
+    fixture.iam(IAM, "AttachUserPolicy", &global).await.json();
+    let covered = fixture.iam(PROJECTS, "AttachPolicyInProject", one).await;
+    assert_eq!(covered.refusal(), (409, "PolicyAttachConflict".to_owned()));
+    fixture.iam(IAM, "DetachUserPolicy", &global).await.json();
     fixture.cloud.update(|world| world.rules.repeated_attachment_is_an_error = false);
     assert_eq!(fixture.iam(PROJECTS, "DetachPolicyInProject", one).await.status, 200);
     let scope = PolicyScope::Project("default".to_owned());

@@ -100,8 +100,8 @@ async fn iam_calls_that_are_refused() {
             IAM,
             "DetachUserPolicy",
             vec![("UserName", "alice"), attach[0], attach[1]],
-            404,
-            "PolicyNotExist",
+            409,
+            "PolicyDetachConflict",
         ),
         (
             PROJECTS,

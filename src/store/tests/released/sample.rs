@@ -123,8 +123,8 @@ pub fn alerts() -> Vec<AlertBody> {
     let figures = Figures { quota: money("20"), consumed: money("15.5"), breakdown };
     let reason = "原因".to_owned();
     let problems = [
-        Problem::CyclesFailing { failures: 3, reason: reason.clone() },
-        Problem::CyclesRecovered,
+        Problem::CyclesFailing { failures: 3, reason: reason.clone(), accounts: vec![] },
+        Problem::CyclesRecovered { accounts: vec![] },
         Problem::CredentialsRefused { account: account("main"), reason: reason.clone() },
         Problem::CredentialsRecovered { account: account("main") },
         Problem::AccessDelayed { goal: AccessGoal::Cut, reason },
@@ -220,7 +220,7 @@ pub fn creation(sealed: Option<String>) -> Creation {
         linked: true,
         booked: true,
         login: Step::Tried,
-        key: KeyStep::Tried { before: vec!["AKLTdave1".to_owned()], at: now() },
+        key: KeyStep::Tried { before: vec!["AKLTdave1".to_owned()], at: now(), own: None },
         sealed,
         sent: SecretsSent::Lost { reason: "没了".to_owned() },
         halt: Some(Halt::Cloud { reason: "HTTP 500".to_owned() }),
@@ -348,5 +348,6 @@ pub fn monitor() -> MonitorState {
         failures_in_a_row: 3,
         failing_alerted: true,
         refused_accounts: vec![account("main")],
+        incidents: std::collections::BTreeMap::new(),
     }
 }
