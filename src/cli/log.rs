@@ -76,7 +76,7 @@ impl Queue {
             let _ = out.write_all(&line);
             let mut state = self.0.state.lock();
             state.is_writing = false;
-            // Room for the lines again: what is missing before them is told first.
+            // There is room again: the news goes behind what was kept.
             let dropped = std::mem::take(&mut state.dropped);
             drop(state);
             self.0.changed.notify_all();

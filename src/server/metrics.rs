@@ -198,6 +198,7 @@ fn begin() {
     for status in UserStatus::ALL {
         metrics::gauge!("airgate_users", "status" => status.word()).set(0);
     }
+    metrics::counter!("airgate_log_dropped_total").increment(0);
     metrics::gauge!("airgate_outbox_pending").set(0);
     metrics::gauge!("airgate_monitor_last_success_timestamp_seconds").set(0);
     // Registers them, so that their buckets show; observes nothing.

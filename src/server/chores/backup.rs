@@ -10,10 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::runner::{Chore, Needs};
 use crate::clock::Clock;
 use crate::store::Store;
-use crate::store::backup::{BackupError, BackupFolder};
-
-/// How often it is checked whether a backup is due: by the clock, because a timer stands still while the machine sleeps.
-const CHECK: Duration = Duration::from_secs(60);
+use crate::store::backup::{BackupError, BackupFolder, Made};
 
 /// Makes a backup when the last one is `store.backup_interval_hours` old, also if that one was made before a restart: a
 /// service that restarts again and again must not push the older copies out. A failure is logged, and the next attempt comes
@@ -43,6 +40,12 @@ impl MakeBackup {
     }
 }
 
+/// What one run did.
+enum Run {
+    Made(Made),
+    NotDue(SignedDuration),
+}
+
 impl Chore for MakeBackup {
     fn name(&self) -> &'static str {
         "backup"
@@ -55,14 +58,14 @@ impl Chore for MakeBackup {
             let (now, stop) = (self.clock.now(), stop.clone());
             let (interval, failed) = (self.interval, self.failed);
             let copying = tokio::task::spawn_blocking(move || {
-                if is_due(folder.last(now), failed, interval, now) {
-                    folder.add(&store, now, &|| !stop.is_cancelled()).map(Some)
-                } else {
-                    Ok(None)
+                match rest(folder.last(now), failed, interval, now) {
+                    Some(rest) => Ok(Run::NotDue(rest)),
+                    None => folder.add(&store, now, &|| !stop.is_cancelled()).map(Run::Made),
                 }
             });
+            let mut pause = interval;
             let error = match copying.await {
-                Ok(Ok(Some(made))) => {
+                Ok(Ok(Run::Made(made))) => {
                     let removed = made.removed;
                     tracing::info!(path = %made.path.display(), removed, "backup made");
                     if let Some((path, error)) = made.undeleted {
@@ -70,7 +73,11 @@ impl Chore for MakeBackup {
                     }
                     None
                 }
-                Ok(Ok(None) | Err(BackupError::Stopped)) => None,
+                Ok(Ok(Run::NotDue(rest))) => {
+                    pause = rest;
+                    None
+                }
+                Ok(Err(BackupError::Stopped)) => None,
                 Ok(Err(error)) => Some(error.to_string()),
                 Err(error) => Some(error.to_string()),
             };
@@ -78,22 +85,23 @@ impl Chore for MakeBackup {
                 self.failed = Some(now);
                 tracing::error!(error, "no backup was made");
             }
-            CHECK
+            Duration::try_from(pause).unwrap_or(Duration::MAX)
         }
         .boxed()
     }
 }
 
-/// Whether a backup is due at `now`, given when the last one was made and when the last attempt failed. A time in the future
-/// says nothing: the clock was set back.
-fn is_due(
+/// How long it is until a backup is due, given when the last one was made and when the last attempt failed; `None` if it is
+/// due at `now`. A time in the future says nothing: the clock was set back.
+fn rest(
     made: Option<Timestamp>,
     failed: Option<Timestamp>,
     interval: SignedDuration,
     now: Timestamp,
-) -> bool {
-    let within = |at: Timestamp| at <= now && now.duration_since(at) < interval;
-    !made.is_some_and(within) && !failed.is_some_and(within)
+) -> Option<SignedDuration> {
+    let last = made.into_iter().chain(failed).filter(|at| *at <= now).max()?;
+    let left = interval.saturating_sub(now.duration_since(last));
+    left.is_positive().then_some(left)
 }
 
 #[cfg(test)]
@@ -105,16 +113,17 @@ mod tests {
         let now: Timestamp = "2026-11-23T02:00:00Z".parse().unwrap();
         let day = SignedDuration::from_hours(24);
         let hours = |hours| Some(now - SignedDuration::from_hours(hours));
-        for (made, failed, due) in [
-            (None, None, true),
-            (hours(0), None, false),
-            (hours(23), None, false),
-            (hours(24), None, true),
-            (hours(30), hours(2), false),
-            (hours(50), hours(24), true),
-            (hours(-5), hours(-5), true),
+        for (made, failed, left) in [
+            (None, None, None),
+            (hours(0), None, Some(24)),
+            (hours(23), None, Some(1)),
+            (hours(24), None, None),
+            (hours(30), hours(2), Some(22)),
+            (hours(50), hours(24), None),
+            (hours(-5), hours(-5), None),
         ] {
-            assert_eq!(is_due(made, failed, day, now), due, "{made:?} {failed:?}");
+            let left = left.map(SignedDuration::from_hours);
+            assert_eq!(rest(made, failed, day, now), left, "{made:?} {failed:?}");
         }
     }
 }

@@ -40,7 +40,7 @@ async fn metrics_match_the_manual() {
     wanted.sort();
     given.sort();
     assert_eq!(given, wanted);
-    assert_eq!(wanted.len(), 10, "docs/behaviour.md §4");
+    assert_eq!(wanted.len(), 11, "docs/behaviour.md §4");
 
     let outcomes = ["ok", "error", "denied", "duplicate", "stale", "invalid", "throttled"];
     for line in text.lines().filter(|line| !line.starts_with('#')) {
