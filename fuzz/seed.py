@@ -79,6 +79,23 @@ def configuration():
     write("config", "env", good + "\n---\nSERVER__LISTEN=127.0.0.1:1\nFEISHU__VIEWERS=ou_2,ou_3\nMONITOR__ALERT_THRESHOLDS=[50]")
 
 
+def events():
+    scripts = (
+        "w/quota |malice 999999|w 100 note||e|bairgate|w /help||w/user main/|a||w/quota |lalice 999999](x) [y|w 100"
+        "||w/billing |m[a](http://b)|w 2026-11||bairgate|mann|w停用 alice||w/user alice\u200b||w[a](http://b) c|lx"
+    )
+    for n, script in enumerate(scripts.split("||")):
+        write("message", str(n), script.replace("|", "\n"))
+    clicks = (
+        "vaction=quota.allocate|vuser=main/alice|vop=o1|famount=1,000|fnote=n|nx||nconfig.save?op=o1|fthresholds=50,80"
+        "||vaction=user.configure|vuser=main/alice|vpersonal=true|tmonitor|femail=a@b.cn|nx|xname"
+        "||vaction=users.list|nx|fquery=web||vaction=billing.open|o2026-09||vaction=project.toggle|vuser=main/a|vproject=p"
+        "|venabled=true||nuser.create?op=o|fusername=a|tlogin||vaction=account.save|faccount=a|fsecret_key=s|nx"
+    )
+    for n, script in enumerate(clicks.split("||")):
+        write("card_action", str(n), script.replace("|", "\n"))
+
+
 def bills():
     def answer(rows, total):
         result = {"List": rows, "Total": total, "Limit": 300, "Offset": 0}
@@ -104,6 +121,7 @@ feishu()
 connection()
 texts()
 configuration()
+events()
 bills()
 for folder in sorted((HERE / "corpus").iterdir()):
     print(folder.name, sum(1 for _ in folder.iterdir()))

@@ -125,15 +125,16 @@ pub fn set_owner(
     }
 }
 
-/// Returns the people that the form offers as owner of `user`: the current one, then everybody the bot knows, those
-/// with known names first.
+/// Returns the people that the form offers as owner of `user`: everybody the bot knows, the present owner first, then
+/// those with known names. An owner whom the bot does not know is not offered: one person whom Feishu refuses is enough
+/// for the whole card to be refused.
 pub fn possible_owners<S: Source>(tx: &View<S>, user: &User) -> Result<Vec<OpenId>, StoreError> {
     let mut people: Vec<_> =
         tx.known_people()?.into_iter().map(|(id, name)| (name.is_none(), name, id)).collect();
     people.sort();
-    let others =
-        people.into_iter().map(|(_, _, id)| id).filter(|id| Some(id) != user.owner.as_ref());
-    Ok(user.owner.iter().cloned().chain(others).take(MAX_OWNERS_OFFERED).collect())
+    let people = people.into_iter().map(|(_, _, id)| id);
+    let (owner, others): (Vec<_>, Vec<_>) = people.partition(|id| Some(id) == user.owner.as_ref());
+    Ok(owner.into_iter().chain(others).take(MAX_OWNERS_OFFERED).collect())
 }
 
 fn person(id: &str) -> Result<OpenId, Refusal> {

@@ -70,13 +70,15 @@ impl Cards {
         let words = self.words;
         let user = &detail.user;
         let owner = user.owner.as_ref().map(|owner| owner.as_str().to_owned());
-        let people: Vec<&str> = match ctx.in_group {
-            true => Vec::new(),
-            false => people.iter().map(OpenId::as_str).collect(),
-        };
-        // Keep the choice of a refused form, but only an offered option may be preselected (R22).
+        let known: Vec<&str> = people.iter().map(OpenId::as_str).collect();
+        // Keep the choice of a refused form, but only an offered option may be preselected (R22), and never somebody whom
+        // the bot does not know.
         let typed = ctx.form.values.get("owner").filter(|id| !id.is_empty());
-        let chosen = typed.filter(|id| ctx.in_group || people.contains(&id.as_str())).cloned();
+        let chosen = typed
+            .filter(|id| ctx.in_group || known.contains(&id.as_str()))
+            .or(owner.as_ref().filter(|id| known.contains(&id.as_str())))
+            .cloned();
+        let people = if ctx.in_group { Vec::new() } else { known };
         let facts = context! {
             key => user.key.to_string(),
             name => user.key.username.as_str(),
@@ -90,7 +92,7 @@ impl Cards {
             auto_disable => user.auto_disable.is_on(),
             remark => user.remark.as_str(),
             owner => owner.clone(),
-            chosen => chosen.or_else(|| owner.clone()),
+            chosen => chosen,
             people => people.iter().map(ToString::to_string).collect::<Vec<_>>(),
             owner_name => detail.owner_name.clone().or(owner),
             display => user.display_name.as_str(),

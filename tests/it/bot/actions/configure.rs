@@ -236,3 +236,18 @@ async fn what_was_emptied_is_cleared_whatever_the_client_leaves_out() {
         assert_eq!(user.owner.unwrap().as_str(), STRANGER);
     }
 }
+
+/// Feishu refuses a whole card for one person whom the app does not know.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_owner_whom_the_bot_does_not_know_is_not_offered_and_stays() {
+    let bed = bed().await;
+    bed.change("main/alice", |user| user.owner = "ou_left_the_company".parse().ok());
+    let card = opened(&bed).await;
+    assert!(!bed.message(&card).content.contains("\"ou_left_the_company\""));
+    bed.submit(ADMIN, &card, "user.configure", json!({"remark": "kept"})).await;
+    let user = bed.user("main/alice");
+    assert_eq!(
+        (user.remark.as_str(), user.owner.unwrap().as_str()),
+        ("kept", "ou_left_the_company")
+    );
+}
