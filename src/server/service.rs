@@ -82,7 +82,7 @@ impl Service {
         tasks.spawn(worker.run(stop.clone()));
         tasks.spawn(run_monitor(Arc::clone(&monitor), stop.clone()));
         for chore in plan.chores(&bot) {
-            tasks.spawn(chores::run(chore, stop.clone()));
+            tasks.spawn(chores::run(chore, plan.clock.clone(), stop.clone()));
         }
         if let Some((connection, status)) = connection {
             let (settled, in_order) = watch::channel(false);

@@ -44,7 +44,11 @@ pub(in crate::server) struct Needs<'a> {
 }
 
 /// Runs a chore at once and then whenever it is due or woken, until `stop`. A panic costs one run.
-pub(in crate::server) async fn run(mut chore: Box<dyn Chore>, stop: CancellationToken) {
+pub(in crate::server) async fn run(
+    mut chore: Box<dyn Chore>,
+    clock: Clock,
+    stop: CancellationToken,
+) {
     while !stop.is_cancelled() {
         let pause = match AssertUnwindSafe(chore.run(&stop)).catch_unwind().await {
             Ok(pause) => pause,
@@ -62,7 +66,7 @@ pub(in crate::server) async fn run(mut chore: Box<dyn Chore>, stop: Cancellation
         tokio::select! {
             () = stop.cancelled() => return,
             () = woken => {}
-            () = tokio::time::sleep(pause) => {}
+            () = clock.sleep(pause) => {}
         }
     }
 }
@@ -113,7 +117,7 @@ mod tests {
         let (wake, stop) = (Arc::new(Notify::new()), CancellationToken::new());
         let chore = Reporting { runs: sender, count: 0, wake: Arc::clone(&wake) };
         let begin = Instant::now();
-        let running = tokio::spawn(run(Box::new(chore), stop.clone()));
+        let running = tokio::spawn(run(Box::new(chore), Clock::system(), stop.clone()));
         assert_eq!(next(&mut runs).await - begin, Duration::ZERO, "at once");
         let second = next(&mut runs).await;
         assert!(second - begin >= HOUR, "when it is due");
