@@ -9,6 +9,9 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 
+/// How often a sleeper looks whether the machine was suspended.
+const LOOK: Duration = Duration::from_secs(60);
+
 /// A clock that can be shifted. Clones share the shift.
 #[derive(Clone, Debug)]
 pub struct Clock {
@@ -54,6 +57,18 @@ impl Clock {
             Source::Manual(_) => self.now(),
         };
         Moment { at: self.now(), host, instant: Instant::now() }
+    }
+
+    /// Waits. A suspend of the machine counts as waiting.
+    pub async fn sleep(&self, pause: Duration) {
+        let start = self.moment();
+        loop {
+            let left = pause.saturating_sub(self.moment().since(start));
+            if left.is_zero() {
+                return;
+            }
+            tokio::time::sleep(left.min(LOOK)).await;
+        }
     }
 
     /// Moves the clock forward (or back, by a negative duration).
@@ -127,6 +142,21 @@ impl Moment {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_suspend_counts_as_sleep() {
+        let clock = Clock::manual("2026-11-23T00:00:00Z".parse().unwrap());
+        let hour = Duration::from_secs(3600);
+        let start = Instant::now();
+        clock.sleep(hour).await;
+        assert_eq!(start.elapsed(), hour);
+        let (start, sleeper) = (Instant::now(), clock.clone());
+        let asleep = tokio::spawn(async move { sleeper.sleep(hour).await });
+        tokio::task::yield_now().await;
+        clock.advance(SignedDuration::from_hours(2));
+        asleep.await.unwrap();
+        assert_eq!(start.elapsed(), LOOK);
+    }
 
     #[tokio::test(start_paused = true)]
     async fn a_duration_is_the_longer_of_both_measurements() {

@@ -16,8 +16,8 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::listen;
 use super::request_id::identify;
+use super::{health, listen};
 
 /// An open listener that leads to the service once there is one. Dropping it closes it.
 pub struct Door {

@@ -6,9 +6,7 @@ use std::time::Duration;
 
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
-use jiff::SignedDuration;
 use tokio::sync::Notify;
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::bot::Bot;
@@ -18,8 +16,6 @@ use crate::feishu;
 use crate::owed::Wakers;
 use crate::store::Store;
 
-/// How often a pause is compared with the clock.
-const CHECK: Duration = Duration::from_secs(60);
 /// How long a chore rests after it panicked.
 const PANIC_PAUSE: Duration = Duration::from_secs(60);
 
@@ -70,23 +66,8 @@ pub(in crate::server) async fn run(
         tokio::select! {
             () = stop.cancelled() => return,
             () = woken => {}
-            () = rest(pause, &clock) => {}
+            () = clock.sleep(pause) => {}
         }
-    }
-}
-
-/// Waits until `pause` has passed by the timer or by the clock: the timer stands still while the machine sleeps, and the clock
-/// may be set back.
-async fn rest(pause: Duration, clock: &Clock) {
-    let end = Instant::now().checked_add(pause);
-    let due =
-        SignedDuration::try_from(pause).ok().and_then(|pause| clock.now().checked_add(pause).ok());
-    loop {
-        let left = end.map_or(CHECK, |end| end.saturating_duration_since(Instant::now()));
-        if left.is_zero() || due.is_some_and(|due| due <= clock.now()) {
-            return;
-        }
-        tokio::time::sleep(left.min(CHECK)).await;
     }
 }
 
@@ -94,6 +75,7 @@ async fn rest(pause: Duration, clock: &Clock) {
 mod tests {
     use super::*;
     use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+    use tokio::time::Instant;
 
     const HOUR: Duration = Duration::from_secs(3600);
 
@@ -146,26 +128,5 @@ mod tests {
         stop.cancel();
         running.await.unwrap();
         assert!(runs.recv().await.is_none(), "never after the stop");
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_pause_ends_by_the_clock_if_the_machine_slept() {
-        let clock = Clock::system();
-        let now = "2026-11-23T02:00:00Z".parse().unwrap();
-        clock.set(now);
-        let begin = Instant::now();
-        let resting = tokio::spawn({
-            let clock = clock.clone();
-            async move { rest(HOUR, &clock).await }
-        });
-        tokio::time::sleep(CHECK / 2).await;
-        clock.set(now + SignedDuration::from_hours(2));
-        resting.await.unwrap();
-        assert!(begin.elapsed() <= CHECK, "{:?}", begin.elapsed());
-        // A clock that is set back does not prolong it.
-        clock.set(now);
-        let begin = Instant::now();
-        rest(HOUR, &clock).await;
-        assert_eq!(begin.elapsed(), HOUR);
     }
 }

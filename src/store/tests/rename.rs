@@ -66,7 +66,8 @@ fn kept(store: &Store, key: &str) -> String {
             .map(|record| format!("{} {:?} {}", record.user, record.project, record.amount))
             .collect();
         let (alerts, count) = tx.alerts(Some(&id), None, 0, 10)?;
-        let alerts: Vec<_> = alerts.into_iter().map(|alert| alert.user).collect();
+        let alerts: Vec<String> =
+            alerts.into_iter().flat_map(|alert| alert.user).map(|user| user.to_string()).collect();
         let pending = tx.access_pending(&id)?.map(|pending| pending.attempts);
         let remembered = tx.access_remembered(&id)?.map(|remembered| remembered.active_keys);
         let authorisations: Vec<String> = tx

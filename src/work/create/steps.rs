@@ -187,16 +187,18 @@ impl Worker {
         for _ in 0..TRIES {
             match creation.key.clone() {
                 KeyStep::Done { .. } => return Ok(()),
-                KeyStep::Tried { before, at, .. } => {
+                KeyStep::Tried { before, at, own } => {
                     self.delete_own(api, creation).await?;
-                    lost = Some((before, at));
+                    lost = own.is_none().then_some((before, at));
                     creation.key = KeyStep::Open;
                     self.keep(creation).await?;
                 }
                 KeyStep::Open => {}
             }
-            let before = api.list_access_keys(name).await?.into_iter().map(|key| key.id).collect();
-            creation.key = KeyStep::Tried { before, at: self.parts.clock.now(), own: None };
+            let before: Vec<String> =
+                api.list_access_keys(name).await?.into_iter().map(|key| key.id).collect();
+            let at = self.parts.clock.now();
+            creation.key = KeyStep::Tried { before: before.clone(), at, own: None };
             self.keep(creation).await?;
             match api.create_access_key(name).await {
                 Ok(made) => {
@@ -208,6 +210,7 @@ impl Worker {
                     self.keep(creation).await?;
                     // A stale list may have hidden the key whose answer was lost.
                     if let Some((mut known, at)) = lost {
+                        known.extend(before);
                         known.push(made.id);
                         let own = own_keys(&api.list_access_keys(name).await?, &known, at);
                         delete_keys(api, &user, &own).await?;

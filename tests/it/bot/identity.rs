@@ -109,7 +109,8 @@ async fn a_key_pair_of_another_main_account_is_refused() {
     assert_eq!(kept.secret_key.expose_secret(), "main-secret");
 
     // The same main account under another id.
-    bed.press(ADMIN, &card.message_id, json!({"action": "accounts.open"})).await;
+    let card = bed.ask(ADMIN, "/accounts").await;
+    bed.settled().await;
     let again = bed.cloud.read(|world| world.account("main").unwrap().clone());
     bed.submit(ADMIN, &card.message_id, "account.save", pair("copy", &again)).await;
     bed.settled().await;
