@@ -83,7 +83,6 @@ impl Monitor {
             return Ok(bills);
         }
         let api = self.parts.cloud.account(account).await?;
-        self.parts.cloud.verify(account, &api).await?;
         for (period, projects) in open {
             let wanted: BTreeSet<String> = projects.iter().map(ToString::to_string).collect();
             let reading = api
@@ -103,6 +102,8 @@ impl Monitor {
                 bills.insert((project.clone(), *period), amount);
             }
         }
+        // Before anything is recorded: the bills of another main account are not this one's.
+        self.parts.cloud.verify(account, &api).await?;
         Ok(bills)
     }
 }
