@@ -2,30 +2,17 @@
 
 use jiff::Timestamp;
 
+use super::failure::Failure;
 use super::file;
 use super::substitute::substitute;
-use super::{BACKOFF, BACKOFF_UNDER_A_LIMIT, Outbox, reason, secrets};
+use super::{BACKOFF, BACKOFF_UNDER_A_LIMIT, Outbox, secrets};
 use crate::address;
 use crate::app::export::{self, ExportError, Form, Table};
 use crate::domain::{
     AlertRecord, ChatId, Dispatch, FilePlace, MessageId, OpenId, OwedMessage, UpdateTarget,
 };
-use crate::feishu::{Content, CustomBot, Disposition, Error, Recipient};
+use crate::feishu::{Content, CustomBot, Disposition, Recipient};
 use crate::store::StoreError;
-
-/// Why a try failed, as the log says it; [`reason::in_words`] says it for people.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum Failure {
-    /// Feishu failed or refused.
-    #[error(transparent)]
-    Feishu(#[from] Error),
-    /// It can never be delivered as it is. Holds the key of the text that says why.
-    #[error("{0}")]
-    Impossible(&'static str),
-    /// The store failed: retry.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
 
 impl Outbox {
     /// Tries to deliver. Returns the id of the message that this made in the chat, if it made one.
@@ -141,7 +128,7 @@ impl Outbox {
             Failure::Impossible(_) => Disposition::MessageGone,
             Failure::Store(_) => Disposition::RetryLater,
         };
-        let reason = reason::in_words(self.parts.cards.words(), &failure);
+        let reason = failure.in_words(self.parts.cards.words());
         let now = self.parts.clock.now();
         let retry_at = match disposition {
             Disposition::RetryAfter(pause) => {

@@ -43,10 +43,10 @@
 
 mod alerts;
 mod deliver;
+mod failure;
 mod file;
 mod lanes;
 mod people;
-mod reason;
 mod secrets;
 mod substitute;
 mod unclear;
