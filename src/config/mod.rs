@@ -27,7 +27,7 @@ pub use master_key::{MasterKey, MasterKeyError};
 pub use problem::{ConfigError, ConfigProblem};
 
 use crate::address::{self, Url};
-use crate::domain::{AmountField, BillSource, ChatId, OpenId, Settings, Thresholds};
+use crate::domain::{AmountField, BillSource, ChatId, OpenId, Settings, Thresholds, contact};
 use reader::Reader;
 use sources::Sources;
 
@@ -298,7 +298,7 @@ impl Feishu {
             })
         });
         let alert_webhook_secret = reader.secret(&keys::ALERT_WEBHOOK_SECRET);
-        let alert_mobiles = reader.each(&keys::ALERT_MOBILES, mobile);
+        let alert_mobiles = reader.each(&keys::ALERT_MOBILES, contact::phone);
         Some(Self {
             mode: mode?,
             base_url: base_url?,
@@ -399,14 +399,4 @@ fn word(text: &str) -> Result<String, &'static str> {
         return Err("must be a name without spaces");
     }
     Ok(text.to_owned())
-}
-
-/// Checks a mobile number: digits, with `+` and a country code outside China.
-pub fn mobile(text: &str) -> Result<String, &'static str> {
-    let digits = text.strip_prefix('+').unwrap_or(text);
-    if (5..=20).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit()) {
-        Ok(text.to_owned())
-    } else {
-        Err("a mobile number is 5 to 20 digits, with + and a country code outside China")
-    }
 }

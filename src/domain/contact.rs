@@ -24,7 +24,7 @@ pub enum ContactError {
     #[error("`{0}` is not an e-mail address")]
     Email(String),
     /// Not a phone number.
-    #[error("a mobile number is 5 to 20 digits, abroad with + and country code before them")]
+    #[error("a mobile number is 5 to 20 digits, with + and a country code outside China")]
     Phone(String),
 }
 
