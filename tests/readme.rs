@@ -1,4 +1,5 @@
-//! The parts of the READMEs and docs/behaviour.md that follow from the code: the tables of commands, scopes and events.
+//! The parts of the READMEs and docs/behaviour.md that follow from the code: the tables of commands, scopes and events, and
+//! numbers.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
@@ -7,7 +8,7 @@ use std::path::Path;
 
 use airgate::bot::commands::COMMANDS;
 use airgate::cards::{Locale, Wording};
-use airgate::domain::Needs;
+use airgate::domain::{CUT_AT, EVENT_WINDOW, Needs};
 use airgate::feishu::EventType;
 use airgate::feishu::setup::SCOPES;
 
@@ -81,6 +82,24 @@ fn both_readmes_name_every_scope_and_event() {
         for event in EventType::ALL {
             assert!(text.contains(&format!("`{}`", event.as_str())), "{name}: {}", event.as_str());
         }
+    }
+}
+
+#[test]
+fn the_documents_state_the_numbers_of_the_code() {
+    let hours = EVENT_WINDOW.as_hours();
+    for (page, sentence) in [
+        ("docs/behaviour.md", format!("an event older than {hours} h by its own `create_time`")),
+        ("docs/behaviour.md", format!("seen in the last {hours} h, also before a restart")),
+        (
+            "docs/behaviour.md",
+            format!("at {CUT_AT} % with automatic disable on, a cut is enqueued"),
+        ),
+        ("docs/security.md", format!("message ids are remembered for {hours} h")),
+    ] {
+        let text =
+            std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(page)).unwrap();
+        assert!(text.contains(&sentence), "{page} does not say: {sentence}");
     }
 }
 

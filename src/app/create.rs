@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::projects::NewLink;
 use super::quota::{self, Allocation};
-use super::{Error, Refusal, policies, projects};
+use super::{CreateRefusal, Error, Refusal, policies, projects};
 use crate::domain::contact::{self, ContactError};
 use crate::domain::{
     Account, AccountId, CloudUser, Creation, KeyStep, Money, NewUser, OpId, Operator, ProjectInfo,
@@ -39,41 +39,6 @@ pub struct CreateForm {
     pub login: bool,
     /// Create an access key.
     pub access_key: bool,
-}
-
-/// Why a user was not created. Nothing was changed.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum CreateRefusal {
-    /// The user name breaks the cloud's rules.
-    #[error("`{0}` cannot be a user name")]
-    Username(String),
-    /// Several accounts are active and none was chosen, or the chosen one is not active.
-    #[error("no account chosen")]
-    Account,
-    /// The account does not list the project.
-    #[error("the account does not list the project `{0}`")]
-    Project(String),
-    /// A first quota below 0.
-    #[error("a first quota is positive")]
-    Quota,
-    /// airgate knows a user of that name.
-    #[error("{0} exists")]
-    Exists(UserKey),
-    /// The same user is being created.
-    #[error("{0} is being created")]
-    Running(UserKey),
-    /// The creation is too old: its record has been removed.
-    #[error("the creation is no longer known")]
-    Forgotten,
-    /// Nothing is left to do.
-    #[error("the user is complete")]
-    Complete,
-}
-
-impl From<CreateRefusal> for Error {
-    fn from(refusal: CreateRefusal) -> Self {
-        Error::Refused(Refusal::Create(refusal))
-    }
 }
 
 /// What the form shows.

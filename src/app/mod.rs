@@ -20,7 +20,7 @@ pub mod sync;
 pub mod trouble;
 pub mod users;
 
-pub use refusal::Refusal;
+pub use refusal::{CreateRefusal, Refusal};
 
 use crate::store::StoreError;
 
@@ -42,6 +42,12 @@ impl Error {
             Error::Refused(refusal) => Ok(refusal),
             Error::Store(error) => Err(error),
         }
+    }
+}
+
+impl From<CreateRefusal> for Error {
+    fn from(refusal: CreateRefusal) -> Self {
+        Error::Refused(Refusal::Create(refusal))
     }
 }
 

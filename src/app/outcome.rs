@@ -7,7 +7,7 @@ use super::trouble::Trouble;
 use crate::domain::{
     Account, AccountId, AlertKind, AlertRecord, Authorisation, BillPeriod, Freshness, LedgerEntry,
     Money, MonitorState, PendingAccess, ProjectInfo, ProjectLink, ProjectName, RememberedAccess,
-    Thresholds, User, UserKey,
+    Thresholds, Usage, User, UserKey,
 };
 
 /// Which users a list shows.
@@ -69,7 +69,7 @@ impl Level {
     pub fn at(percent: Option<i64>, thresholds: &Thresholds) -> Self {
         match percent {
             None => Level::Unallocated,
-            Some(100..) => Level::UsedUp,
+            Some(percent) if percent >= i64::from(Usage::USED_UP) => Level::UsedUp,
             Some(percent) if thresholds.percents().iter().any(|at| percent >= i64::from(*at)) => {
                 Level::Warning
             }

@@ -162,10 +162,39 @@ pub enum Refusal {
     BadField(&'static str),
     /// A user was not created.
     #[error(transparent)]
-    Create(#[from] super::create::CreateRefusal),
+    Create(#[from] CreateRefusal),
     /// No such action or form.
     #[error("unknown action `{0}`")]
     UnknownAction(String),
+}
+
+/// Why a user is not created. Nothing was changed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CreateRefusal {
+    /// The user name breaks the cloud's rules.
+    #[error("`{0}` cannot be a user name")]
+    Username(String),
+    /// Several accounts are active and none was chosen, or the chosen one is not active.
+    #[error("no account chosen")]
+    Account,
+    /// The account does not list the project.
+    #[error("the account does not list the project `{0}`")]
+    Project(String),
+    /// A first quota below 0.
+    #[error("a first quota is positive")]
+    Quota,
+    /// airgate knows a user of that name.
+    #[error("{0} exists")]
+    Exists(UserKey),
+    /// The same user is being created.
+    #[error("{0} is being created")]
+    Running(UserKey),
+    /// The creation is too old to be known.
+    #[error("the creation is no longer known")]
+    Forgotten,
+    /// Nothing is left to do.
+    #[error("the user is complete")]
+    Complete,
 }
 
 impl From<ContactError> for Refusal {

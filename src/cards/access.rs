@@ -5,8 +5,8 @@ use minijinja::{Value, context};
 use super::facts;
 use super::text::{clip, md};
 use super::{Card, CardContext, Cards};
-use crate::app::outcome::{Level, UserDetail};
-use crate::domain::{AccessGoal, Switch, UserStatus};
+use crate::app::outcome::UserDetail;
+use crate::domain::{AccessGoal, Switch, UserStatus, must_be_cut};
 
 /// Max access keys that the card names.
 const KEYS: usize = 6;
@@ -58,8 +58,7 @@ impl Cards {
                 _ => 0,
             },
             nothing_known => user.access_read_at.is_none() && detail.remembered.is_none(),
-            cut_again => !cut && detail.level == Level::UsedUp && user.auto_disable.is_on()
-                && user.monitored.is_on(),
+            cut_again => !cut && must_be_cut(user),
         };
         self.card("access.json.j2", ctx, facts)
     }

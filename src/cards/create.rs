@@ -7,7 +7,8 @@ use super::facts;
 use super::text::clip;
 use super::wording::Wording;
 use super::{Card, CardContext, Cards};
-use crate::app::create::{CreateRefusal, CreateView};
+use crate::app::CreateRefusal;
+use crate::app::create::CreateView;
 use crate::domain::{Creation, Halt, KeyStep, SecretsSent, Step, UserKey};
 
 /// How many options the project select offers; the first number that fits is used.

@@ -16,7 +16,7 @@ use super::{ListPlace, OpIds};
 use crate::cards::wording::Wording;
 
 /// Every template, by name.
-const TEMPLATES: &[(&str, &str)] = &[
+pub(super) const TEMPLATES: &[(&str, &str)] = &[
     ("parts.json.j2", include_str!("../../cards/parts.json.j2")),
     ("accounts.json.j2", include_str!("../../cards/accounts.json.j2")),
     ("access.json.j2", include_str!("../../cards/access.json.j2")),

@@ -191,6 +191,39 @@ mod tests {
         assert!(unused.is_empty(), "texts that nothing uses: {unused:?}");
     }
 
+    #[test]
+    fn every_text_that_code_or_a_template_asks_for_exists() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let mut sources = String::new();
+        for folder in
+            ["cards", "src/app", "src/bot", "src/cards", "src/monitor", "src/outbox", "src/work"]
+        {
+            read(&root.join(folder), &mut sources);
+        }
+        let known = &Catalogue::of(Locale::default()).texts;
+        let mut keys = BTreeSet::new();
+        for (at, _) in sources.match_indices("t(") {
+            let of_a_longer_name =
+                sources[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_');
+            if let Some(rest) = sources[at + 2..].trim_start().strip_prefix('"')
+                && !of_a_longer_name
+            {
+                keys.insert(rest.split('"').next().unwrap());
+            }
+        }
+        // This file has other texts after the same letters, and tests of catalogues use keys without a dot.
+        let is_key = |key: &str| {
+            key.contains('.')
+                && key
+                    .chars()
+                    .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "._".contains(c))
+        };
+        keys.retain(|key| is_key(key));
+        assert!(keys.len() > 100, "the keys were not found");
+        let missing: Vec<_> = keys.iter().filter(|key| !known.contains_key(**key)).collect();
+        assert!(missing.is_empty(), "no catalogue has {missing:?}");
+    }
+
     fn read(folder: &Path, out: &mut String) {
         for entry in std::fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();

@@ -233,6 +233,8 @@ impl Cards {
     }
 
     fn render(&self, template: &str, context: Value) -> Card {
+        #[cfg(test)]
+        tests::RENDERED.with_borrow_mut(|rendered| rendered.insert(template.to_owned()));
         match self.engine.render(template, context) {
             Ok(json) => Card(json),
             Err(error) => {

@@ -494,7 +494,7 @@ impl Wording {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::app::create::CreateRefusal;
+    use crate::app::CreateRefusal;
 
     fn words() -> Wording {
         Wording::new(Locale::ZhCn)

@@ -28,7 +28,7 @@ pub use problem::{ConfigError, ConfigProblem};
 pub use sources::unmarked;
 
 use crate::address::{self, Url};
-use crate::domain::{AmountField, BillSource, ChatId, OpenId, Settings, Thresholds};
+use crate::domain::{AmountField, BillSource, ChatId, OpenId, Settings, Thresholds, contact};
 use reader::Reader;
 use sources::Sources;
 
@@ -315,7 +315,7 @@ impl Feishu {
             })
         });
         let alert_webhook_secret = reader.secret(&keys::ALERT_WEBHOOK_SECRET);
-        let alert_mobiles = reader.each(&keys::ALERT_MOBILES, mobile);
+        let alert_mobiles = reader.each(&keys::ALERT_MOBILES, contact::phone);
         Some(Self {
             events: mode.and(events)?,
             base_url: base_url?,
@@ -422,14 +422,4 @@ fn word(text: &str) -> Result<String, &'static str> {
         return Err("must be a name without spaces");
     }
     Ok(text.to_owned())
-}
-
-/// Checks a mobile number: digits, with `+` and a country code outside China.
-pub fn mobile(text: &str) -> Result<String, &'static str> {
-    let digits = text.strip_prefix('+').unwrap_or(text);
-    if (5..=20).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit()) {
-        Ok(text.to_owned())
-    } else {
-        Err("a mobile number is 5 to 20 digits, with + and a country code outside China")
-    }
 }

@@ -1,9 +1,11 @@
 //! The monitor's decision: a pure function of stored state.
 
-use super::{PendingAccess, Thresholds, User, UserStatus};
+use super::{PendingAccess, Thresholds, Usage, User, UserStatus};
 
 /// The usage, in percent of the quota, at which access is cut. The same for everyone, whatever their warning thresholds.
-const CUT_AT: u16 = 100;
+///
+/// The texts of a cut say that the quota is used up: for another value they need other words.
+pub const CUT_AT: u16 = Usage::USED_UP;
 
 /// What to do about one user now.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

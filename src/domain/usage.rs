@@ -13,6 +13,9 @@ pub struct Usage {
 }
 
 impl Usage {
+    /// The percent at which a quota is used up.
+    pub const USED_UP: u16 = 100;
+
     /// Creates the usage of `quota` by `consumed`.
     pub fn new(consumed: Money, quota: Money) -> Self {
         Self { consumed, quota }
@@ -50,7 +53,7 @@ impl Usage {
 
     /// Returns whether the quota is used up.
     pub fn is_used_up(self) -> bool {
-        self.reaches(100)
+        self.reaches(Self::USED_UP)
     }
 
     /// Returns usage in percent with one decimal, rounded half away from zero; 0 if nothing is allocated. Anything

@@ -2,34 +2,21 @@
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::failure::Failure;
 use super::file;
 use super::mentions::{Whom, mentioning, named_in, without};
 use super::substitute::{substitute, tell_admins};
-use super::{BACKOFF, BACKOFF_UNDER_A_LIMIT, Outbox, poison, reason, secrets};
+use super::{BACKOFF, BACKOFF_UNDER_A_LIMIT, Outbox, poison, secrets};
 use crate::address;
 use crate::app::export::{self, ExportError, Form, Table};
 use crate::domain::{
     AlertRecord, ChatId, Dispatch, FilePlace, MessageId, OpenId, OwedMessage, UpdateTarget,
 };
-use crate::feishu::{Content, CustomBot, Disposition, Error, Recipient};
+use crate::feishu::{Content, CustomBot, Disposition, Recipient};
 use crate::store::StoreError;
 
 /// How long a message waits for a permission before administrators are told.
 const TELL_AFTER: SignedDuration = SignedDuration::from_mins(1);
-
-/// Why a try failed, as the log says it; [`reason::in_words`] says it for people.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum Failure {
-    /// Feishu failed or refused.
-    #[error(transparent)]
-    Feishu(#[from] Error),
-    /// It can never be delivered as it is. Holds the key of the text that says why.
-    #[error("{0}")]
-    Impossible(&'static str),
-    /// The store failed: retry.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
 
 impl Outbox {
     /// Tries to deliver. Returns the id of the message that this created in the chat, if it created one.
@@ -211,7 +198,7 @@ impl Outbox {
             Failure::Impossible(_) => Disposition::MessageGone,
             Failure::Store(_) => Disposition::RetryLater,
         };
-        let reason = reason::in_words(self.parts.cards.words(), &failure);
+        let reason = failure.in_words(self.parts.cards.words());
         let now = self.parts.clock.now();
         let retry_at = match disposition {
             Disposition::RetryAfter(pause) => {

@@ -45,12 +45,12 @@
 
 mod alerts;
 mod deliver;
+mod failure;
 mod file;
 mod lanes;
 mod mentions;
 mod people;
 mod poison;
-mod reason;
 mod secrets;
 mod substitute;
 mod unclear;

@@ -8,7 +8,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::deliver::Failure;
+use super::failure::Failure;
 use super::substitute::plain_form;
 use super::{Outbox, secrets};
 use crate::domain::OwedMessage;

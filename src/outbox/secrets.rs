@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use secrecy::SecretString;
 
-use super::deliver::Failure;
+use super::failure::Failure;
 use crate::app::users;
 use crate::cards::{CardContext, Cards};
 use crate::domain::{Dispatch, OpenId, OwedMessage, Role, SecretsSent};

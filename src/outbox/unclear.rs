@@ -13,7 +13,7 @@ use jiff::{SignedDuration, Timestamp};
 use secrecy::ExposeSecret;
 use serde_json::Value;
 
-use super::deliver::Failure;
+use super::failure::Failure;
 use super::lanes::chat_of;
 use super::{Outbox, secrets};
 use crate::domain::{ChatId, Dispatch, FilePlace, MessageId, OwedMessage};

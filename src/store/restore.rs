@@ -303,7 +303,11 @@ mod tests {
         old.write(|tx| tx.put_schema_version(SCHEMA_VERSION + 1)).unwrap();
         drop(old);
         let refused = bed.restore(&bed.backup, Present::SetAside);
-        assert!(matches!(refused, Err(RestoreError::OtherSchema { found: 3, .. })), "{refused:?}");
+        let is_next = |found| found == SCHEMA_VERSION + 1;
+        assert!(
+            matches!(refused, Err(RestoreError::OtherSchema { found, .. }) if is_next(found)),
+            "{refused:?}"
+        );
         bed.untouched();
     }
 

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use super::action::{Action, Change, ClickContext, ClickOutcome};
 use super::fields::Fields;
-use crate::app::create::{self, CreateForm, CreateRefusal};
-use crate::app::{Error, Refusal, users};
+use crate::app::create::{self, CreateForm};
+use crate::app::{CreateRefusal, Error, Refusal, users};
 use crate::bot::handlers::Handlers;
 use crate::cards::{Card, CardContext, Toast};
 use crate::domain::{Creation, OpId, TaskKind};

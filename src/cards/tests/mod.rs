@@ -7,6 +7,9 @@ mod creating;
 pub(crate) mod samples;
 mod watch;
 
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
 use super::*;
@@ -14,6 +17,11 @@ use crate::app::me::MeView;
 use crate::domain::{AccessGoal, HeldPolicy, PolicyKind, PolicyScope};
 use crate::sandbox::feishu::cards::{Via, check_card};
 use samples::Size;
+
+thread_local! {
+    /// The templates that this test has rendered.
+    pub(crate) static RENDERED: RefCell<BTreeSet<String>> = RefCell::default();
+}
 
 /// One card to check: its name, the card, and how it is sent.
 pub(crate) struct Sample {
@@ -172,6 +180,15 @@ fn every_card_fits_into_a_message() {
         }
     });
     assert!(large.is_empty(), "{}", large.join("\n"));
+}
+
+#[test]
+fn every_template_has_a_sample() {
+    everything(|_, _, _, _| {});
+    let mut expected: BTreeSet<String> =
+        engine::TEMPLATES.iter().map(|(name, _)| (*name).to_owned()).collect();
+    expected.remove("parts.json.j2");
+    assert_eq!(RENDERED.take(), expected, "left what the samples render, right every template");
 }
 
 /// Every string of a card with the name of the member that holds it.

@@ -118,3 +118,16 @@ async fn listen(wanted: Option<SocketAddr>) -> Result<TcpListener, Failure> {
         },
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_page_speaks_every_language_of_the_cards() {
+        let words = include_str!("../../sandbox/page/words.js");
+        for locale in Locale::ALL {
+            assert!(words.contains(&format!("./words/{locale}.js")), "words.js lacks {locale}");
+        }
+    }
+}

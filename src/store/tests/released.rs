@@ -235,9 +235,15 @@ fn goes_on(store: &Store) {
     assert_eq!(delivered.notice, Notice::Delivered);
 }
 
-fn nothing_is_empty(store: &Store) {
+/// Tables that were added without a new layout: released files have no rows for them.
+const ADDED_EMPTY: &[&str] = &[];
+
+fn nothing_is_empty(store: &Store, except: &[&str]) {
     let rows = rows(store);
-    let empty: Vec<_> = rows.iter().filter(|(_, rows)| **rows == 0).collect();
+    let empty: Vec<_> = rows
+        .iter()
+        .filter(|(table, rows)| **rows == 0 && !except.contains(&table.as_str()))
+        .collect();
     assert!(empty.is_empty(), "nothing in {empty:?}");
 }
 
@@ -248,7 +254,7 @@ fn a_file_of_every_layout_opens_and_everything_in_it_is_read() {
         let store = Store::open(&path, &KEY).unwrap();
         check(&store);
         // What later layouts added is derived from the older rows.
-        nothing_is_empty(&store);
+        nothing_is_empty(&store, ADDED_EMPTY);
         goes_on(&store);
         drop(store);
         // It can also be restored as a backup.
@@ -264,7 +270,7 @@ fn the_sample_fills_every_table_and_is_read_back() {
     let store = in_memory();
     fill(&store);
     check(&store);
-    nothing_is_empty(&store);
+    nothing_is_empty(&store, &[]);
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! Who may do what: docs/behaviour.md §2, roles.
 
+use airgate::bot::commands::COMMANDS;
+use airgate::bot::{ACTIONS, Chat};
 use airgate::sandbox::world::{self, World};
 use serde_json::{Value, json};
 
@@ -64,7 +66,7 @@ fn state(bed: &Bed) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn each_command_needs_its_role() {
     let bed = bed().await;
-    for (command, needs) in [
+    let commands = [
         ("/help", Anyone),
         ("帮助", Anyone),
         ("/xyzzy", Anyone),
@@ -96,8 +98,16 @@ async fn each_command_needs_its_role() {
         ("/disable alice", Admin),
         ("/enable alice", Admin),
         ("/sync", Admin),
+        ("/create", Admin),
         ("/monitor run", Admin),
-    ] {
+    ];
+    for spec in COMMANDS {
+        let is_listed = |(text, _): &(&str, _)| {
+            text.strip_prefix('/').and_then(|text| text.split(' ').next()) == Some(spec.name)
+        };
+        assert!(commands.iter().any(is_listed), "/{} is missing here", spec.name);
+    }
+    for (command, needs) in commands {
         // Lowest role first: those who may run it change the state.
         for (person, role) in PEOPLE.into_iter().rev() {
             for group in [false, true] {
@@ -177,6 +187,7 @@ fn actions() -> Vec<(Value, Option<Value>, Needs)> {
         ),
         (json!({"action": "user.disable", "user": alice, "op": "a4"}), None, Admin),
         (json!({"action": "user.enable", "user": alice, "op": "a5"}), None, Admin),
+        (json!({"action": "user.create", "op": "a10"}), None, Admin),
         (json!({"action": "monitor.run", "op": "a6"}), None, Admin),
         (json!({"action": "config.open"}), None, Admin),
         (json!({"action": "config.save", "op": "a7"}), Some(json!({"thresholds": "70"})), Admin),
@@ -195,7 +206,13 @@ async fn each_action_needs_its_role_whoever_the_card_was_for() {
     let bed = bed().await;
     // An administrator's card in the group, where everybody can click.
     let card = bed.ask_in(ADMIN, GROUP, "/user alice", true).await.message_id;
-    for (value, form, needs) in actions() {
+    let actions = actions();
+    // Those of the direct chat are tried there: tests/it/bot/actions/accounts.rs.
+    for row in ACTIONS.iter().filter(|row| row.chat == Chat::Any) {
+        let is_listed = actions.iter().any(|(value, _, _)| value["action"] == row.word);
+        assert!(is_listed, "`{}` is missing here", row.word);
+    }
+    for (value, form, needs) in actions {
         for (person, role) in PEOPLE.into_iter().rev() {
             bed.settled().await;
             let (before, calls) = (state(&bed), bed.cloud.calls().len());
