@@ -230,7 +230,7 @@ async fn what_is_opened_again_behind_the_cut_is_closed_again_and_told_once() {
         },
     ];
     for (n, open) in by_hand.into_iter().enumerate() {
-        bed.cloud.update(|world| open(world));
+        bed.cloud.update(open);
         assert!(!bed.is_cut_off("alice"));
         bed.cycle().await;
         assert!(bed.is_cut_off("alice"), "{n}");
