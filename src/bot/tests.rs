@@ -127,6 +127,13 @@ fn shown(parsed: &Parsed) -> String {
     }
 }
 
+/// Without the escapes that `Debug` writes for characters that cannot be shown: they hold digits.
+fn without_escapes(shown: &str) -> String {
+    let mut parts = shown.split("\\u{");
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |text, part| text + part.split_once('}').map_or(part, |(_, rest)| rest))
+}
+
 fn words(text: &str) -> Part {
     Part::Words(text.to_owned())
 }
@@ -211,7 +218,7 @@ proptest! {
     #[test]
     fn only_typed_words_reach_an_argument(parts in prop::collection::vec(part(), 0..7)) {
         for command in parsed(&parts) {
-            let shown = shown(&command);
+            let shown = without_escapes(&shown(&command));
             prop_assert!(!shown.contains([FOREIGN, 'ж', '7']), "{parts:?}: {shown}");
         }
     }
