@@ -57,7 +57,7 @@ pub enum KeyStep {
     Open,
     /// One may have been created, but nobody has its secret. Committed before the call.
     Tried {
-        /// Keys that existed before, and so were not created by this step.
+        /// Keys that existed before, so this step did not create them.
         before: Vec<String>,
         /// When it was tried.
         at: Timestamp,

@@ -12,8 +12,8 @@
 //! - `Total` shrinks: rows moved towards the start and some were skipped. Not complete.
 //! - `Total` is missing: the first empty page is the last.
 //!
-//! A page may hold fewer rows than were asked for: the next one begins after the rows received. Everything else is
-//! [`FoldError::Unsettled`], including growth where ids cannot tell rows apart.
+//! A page may hold fewer rows than requested: the next one begins after the rows received. Everything else is
+//! [`FoldError::Unsettled`], including growth if ids cannot tell rows apart.
 //!
 //! A payer's bill also lists the rows of the accounts it pays for, and project names such as `default` repeat between
 //! accounts: rows of another owner are not added.
@@ -64,7 +64,7 @@ pub(super) struct Fold {
     field: AmountField,
     /// The account whose bill it is.
     owner: Option<AccountNumber>,
-    /// The owner of the rows so far, where `owner` is unknown.
+    /// The owner of the rows so far, if `owner` is unknown.
     first_owner: Option<AccountNumber>,
     amounts: BTreeMap<String, Money>,
     warning: Option<String>,

@@ -299,7 +299,7 @@ async fn an_empty_split_bill_is_believed_only_if_the_other_list_is_empty_too() {
 }
 
 #[tokio::test]
-async fn the_accounts_number_is_asked_for_once_and_only_its_rows_count() {
+async fn the_accounts_number_is_requested_once_and_only_its_rows_count() {
     let own = |mut row: Value, owner: u64| {
         row["OwnerID"] = owner.to_string().into();
         row

@@ -259,7 +259,7 @@ fn only_the_rows_of_the_account_itself_count() {
 }
 
 #[test]
-fn odd_types_where_nothing_depends_on_them_are_read() {
+fn odd_types_in_fields_that_do_not_matter_are_read() {
     let json = r#"{"Limit":"300","Offset":null,"Total":"3","Warning":["x"],"List":[
         {"SplitBillDetailId":17,"Project":"a","Product":null,"InstanceNo":123,"Currency":null,"PayableAmount":"1.00"},
         {"SplitBillDetailId":{},"Project":"a","Product":["ark"],"InstanceNo":{"x":1},"PayableAmount":2,"Tag":5},
@@ -278,7 +278,7 @@ fn odd_types_where_nothing_depends_on_them_are_read() {
     let json = r#"{"Total":1,"List":[{"Project":2026,"PayableAmount":"1"}]}"#;
     assert_eq!(fold.page(json), Ok(Next::Complete));
     assert_eq!(fold.finish().amounts["2026"], money("1"));
-    // What is needed stays strict.
+    // Required fields stay strict.
     let foreign = r#"{"Total":1,"List":[{"Project":"a","Currency":840,"PayableAmount":"1"}]}"#;
     assert!(matches!(
         fold_for(&["a"]).page(foreign),
