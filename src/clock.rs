@@ -170,7 +170,7 @@ mod tests {
         // The machine sleeps for an hour.
         clock.advance(SignedDuration::from_hours(1));
         assert_eq!(clock.moment().since(start), minutes(61));
-        // The clock is set back by a day: what has passed on the other one counts.
+        // The clock is set back by a day: the time that has passed on the other one counts.
         clock.advance(SignedDuration::from_hours(-24));
         assert_eq!(clock.moment().since(start), minutes(1));
         assert_eq!(clock.moment().since(clock.moment().earlier(minutes(5))), minutes(5));

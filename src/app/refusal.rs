@@ -183,7 +183,7 @@ pub enum CreateRefusal {
     /// A first quota below 0.
     #[error("a first quota is positive")]
     Quota,
-    /// airgate knows a user of that name.
+    /// airgate knows a user with that name.
     #[error("{0} exists")]
     Exists(UserKey),
     /// The same user is being created.

@@ -87,7 +87,7 @@ impl KeyStep {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "halt")]
 pub enum Halt {
-    /// The cloud has a user of that name, created by somebody else.
+    /// The cloud has a user with that name, created by somebody else.
     Exists,
     /// The cloud refused or did not answer.
     Cloud {

@@ -118,7 +118,7 @@ pub struct EnforcerParts {
 enum Outcome {
     /// Read back as done.
     Confirmed(UserAccess),
-    /// No longer wanted: what was switched off is put back, or will be.
+    /// No longer wanted: anything switched off is put back, or will be.
     Withdrawn,
     /// The cloud has no user with that name.
     Missing,

@@ -249,7 +249,7 @@ async fn a_page_with_missing_rows_is_not_a_complete_read() {
 
 #[tokio::test]
 async fn the_next_page_begins_after_the_rows_received() {
-    // 100 rows a page, whatever was asked for.
+    // 100 rows a page, whatever was requested.
     let fake = Fake::start(|seen| {
         let start = seen.offset();
         result(250, rows(start..250.min(start + 100)))

@@ -62,7 +62,7 @@ async fn check_tests_everything_and_says_how_to_fix_failures() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn check_compares_scopes_and_events_with_what_is_needed() {
+async fn check_compares_scopes_and_events_with_the_required_ones() {
     let environment = online().await;
     let (feishu, home) = (&environment.feishu, &environment.home);
     feishu.set_console(|console| {

@@ -185,7 +185,7 @@ fn the_last_page_is_given_by_the_total_or_is_empty() {
     let full = ones(0, 300);
     assert_eq!(feed(&[page(300, &full)]), Ok((money("300"), 300)));
     assert_eq!(feed(&[page(301, &full), page(301, &ones(300, 1))]), Ok((money("301"), 301)));
-    // Without a count, another request finds the end: the platform's pages may be shorter than was asked for.
+    // Without a count, another request finds the end: the platform's pages may be shorter than requested.
     assert_eq!(feed(&[page(-1, &ones(0, 299)), page(-1, &[])]), Ok((money("299"), 299)));
     assert_eq!(feed(&[page(-1, &full), page(-1, &[])]), Ok((money("300"), 300)));
     assert_eq!(
@@ -223,7 +223,7 @@ fn inconsistent_pages_are_refused() {
 }
 
 #[test]
-fn a_page_may_be_shorter_than_was_asked_for() {
+fn a_page_may_be_shorter_than_requested() {
     let short = |first, count| page(250, &ones(first, count));
     assert_eq!(feed(&[short(0, 100), short(100, 100), short(200, 50)]), Ok((money("250"), 250)));
     let mut fold = fold_for(&["a"]);
