@@ -75,8 +75,8 @@ pub(super) fn substitute(
     }
 }
 
-/// Returns the simplest form of a message: a card with its title. A message that is already plain also loses its title,
-/// which may hold text from outside.
+/// Returns the simplest form of a message: a card with the alert's title or, without an alert, a fixed one. A message
+/// that is already plain gets the fixed one as well: an alert's title may hold text from outside.
 pub(super) fn plain_form<S: Source>(
     tx: &View<S>,
     cards: &Cards,

@@ -147,8 +147,8 @@ impl Enforcer {
         }
     }
 
-    /// Returns the pending changes that are late, whenever their next attempt is due: an alert does not wait for a
-    /// back-off.
+    /// Returns the late pending changes that are not alerted yet, whenever their next attempt is due: an alert does not
+    /// wait for a back-off.
     fn late(&self, pending: &[(UserKey, PendingAccess)]) -> Vec<UserKey> {
         let now = self.parts.clock.moment();
         let mut seen = self.seen.lock();
