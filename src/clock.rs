@@ -9,7 +9,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 
-/// How often a sleeper looks whether the machine was suspended.
+/// How often a sleeper checks whether the machine was suspended.
 const LOOK: Duration = Duration::from_secs(60);
 
 /// A clock that can be shifted. Clones share the shift.
@@ -49,7 +49,7 @@ impl Clock {
         Timestamp::from_millisecond(millis).unwrap_or(Timestamp::MAX)
     }
 
-    /// The present on both clocks, to measure from.
+    /// Returns the current time on both clocks, to measure from.
     #[allow(clippy::disallowed_methods)] // The one place that may ask the host.
     pub fn moment(&self) -> Moment {
         let host = match &self.source {
@@ -102,12 +102,12 @@ impl Moment {
         self.at
     }
 
-    /// How long it has been since `earlier`.
+    /// Returns how long it has been since `earlier`.
     pub fn since(self, earlier: Moment) -> Duration {
         self.measured(earlier, |moment| moment.host)
     }
 
-    /// The same, where a shift of the service's clock counts as well.
+    /// Like [`Moment::since`], but a shift of the service's clock counts as well.
     pub fn shifted_since(self, earlier: Moment) -> Duration {
         self.measured(earlier, |moment| moment.at)
     }
@@ -118,7 +118,7 @@ impl Moment {
         Duration::try_from(by_date).unwrap_or_default().max(by_instant)
     }
 
-    /// The moment that is `by` before this one, on both clocks.
+    /// Returns the moment that is `by` before this one, on both clocks.
     #[must_use]
     pub fn earlier(self, by: Duration) -> Moment {
         let back = |at: Timestamp| {
@@ -131,7 +131,7 @@ impl Moment {
         }
     }
 
-    /// A moment that was at this time by the service's clock before the process began to measure.
+    /// Returns a moment at this time of the service's clock, before the process began to measure.
     #[must_use]
     pub fn dated(self, at: Timestamp) -> Moment {
         let ago = self.at.duration_since(at);
@@ -170,7 +170,7 @@ mod tests {
         // The machine sleeps for an hour.
         clock.advance(SignedDuration::from_hours(1));
         assert_eq!(clock.moment().since(start), minutes(61));
-        // The clock is set back by a day: what has passed on the other one counts.
+        // The clock is set back by a day: the time that has passed on the other one counts.
         clock.advance(SignedDuration::from_hours(-24));
         assert_eq!(clock.moment().since(start), minutes(1));
         assert_eq!(clock.moment().since(clock.moment().earlier(minutes(5))), minutes(5));

@@ -1,5 +1,5 @@
-//! The parts of the READMEs and docs/behaviour.md that follow from the code: the tables of commands, scopes and events, and
-//! numbers.
+//! The parts of the READMEs and docs/behaviour.md that are derived from the code: the tables of commands, scopes and
+//! events, and numbers.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
@@ -90,7 +90,7 @@ fn the_documents_state_the_numbers_of_the_code() {
     let hours = EVENT_WINDOW.as_hours();
     for (page, sentence) in [
         ("docs/behaviour.md", format!("an event older than {hours} h by its own `create_time`")),
-        ("docs/behaviour.md", format!("seen in the last {hours} h, also before a restart")),
+        ("docs/behaviour.md", format!("seen in the last {hours} h, even before a restart")),
         (
             "docs/behaviour.md",
             format!("at {CUT_AT} % with automatic disable on, a cut is enqueued"),

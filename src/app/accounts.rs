@@ -190,7 +190,7 @@ pub struct Accepted {
     pub number: Option<AccountNumber>,
 }
 
-/// A key pair that waits to be checked.
+/// A key pair waiting to be checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Waiting {
     /// Which account.

@@ -73,8 +73,8 @@ impl Cloud {
         })
     }
 
-    /// Makes sure that the account's key pair, if it was not seen to work yet, is one of this main account. If the cloud does
-    /// not say whose it is, an account whose number is not known yet goes on without.
+    /// Makes sure that the account's key pair, if it has not been seen to work yet, belongs to this main account. If
+    /// the cloud does not say whose it is, an account whose number is not known yet is used without the check.
     ///
     /// # Errors
     /// [`CloudError::WrongAccount`].
@@ -93,7 +93,7 @@ impl Cloud {
         }
     }
 
-    /// Checks the number of the main account that the cloud named, and keeps it.
+    /// Checks the number of the main account that the cloud named, and stores it.
     ///
     /// # Errors
     /// [`CloudError::WrongAccount`].
@@ -113,7 +113,7 @@ impl Cloud {
         Ok(checked.await??)
     }
 
-    /// Calls with a key pair that is not an account's yet.
+    /// Returns a client that calls with a key pair that is not an account's yet.
     pub fn with(&self, secrets: &AccountSecrets) -> volcengine::AccountClient {
         self.client.account(volcengine::Credentials {
             access_key_id: secrets.access_key_id.expose_secret().to_owned(),

@@ -10,28 +10,28 @@ use crate::store::{Source, StoreError, View, WriteTx};
 
 /// Longest remark, in characters.
 pub const REMARK_CHARS: usize = 500;
-/// How many people the form offers as owner: each takes some 50 bytes of the card.
+/// How many people the form offers as owner: each takes about 50 bytes of the card.
 const MAX_OWNERS_OFFERED: usize = 100;
 
-/// What a person typed into the form, every field of it: one that is empty was emptied.
+/// What a person typed into the form, with every field: an empty one was cleared.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NewUserSettings {
     /// `50,80,90`; empty = the global ones.
     pub thresholds: String,
-    /// Whether the monitor looks at the user.
+    /// Whether the monitor watches the user.
     pub monitor: bool,
     /// Whether access is cut when the quota is used up.
     pub auto_disable: bool,
     /// Free text.
     pub remark: String,
-    /// The open_id of the person behind the user, as chosen. Empty leaves the owner as it is: a client cannot empty such a
-    /// field, and the owner may be nobody whom it can offer.
+    /// The open_id of the person behind the user, as chosen. Empty leaves the owner as it is: a client cannot empty
+    /// such a field, and the owner may not be among those that it offers.
     pub owner: String,
     /// Somebody who is not in the list: an open_id or a mobile number; empty = the person who was chosen.
     pub other_owner: String,
     /// Remove the owner, whoever is chosen.
     pub no_owner: bool,
-    /// For the cloud; `None` where the form does not show it.
+    /// Personal data for the cloud; `None` if the form does not show it.
     pub personal: Option<PersonalData>,
 }
 
@@ -126,8 +126,8 @@ pub fn set_owner(
 }
 
 /// Returns the people that the form offers as owner of `user`: everybody the bot knows, the present owner first, then
-/// those with known names. An owner whom the bot does not know is not offered: one person whom Feishu refuses is enough
-/// for the whole card to be refused.
+/// those with known names. An owner unknown to the bot is not offered: Feishu refuses the whole card if it refuses one
+/// person in it.
 pub fn possible_owners<S: Source>(tx: &View<S>, user: &User) -> Result<Vec<OpenId>, StoreError> {
     let mut people: Vec<_> =
         tx.known_people()?.into_iter().map(|(id, name)| (name.is_none(), name, id)).collect();
@@ -142,7 +142,7 @@ fn person(id: &str) -> Result<OpenId, Refusal> {
     person.ok_or_else(|| Refusal::BadPerson(id.to_owned()))
 }
 
-/// The typed personal data that differs from what the cloud has. An empty text clears a value.
+/// Returns the typed personal data that differs from what the cloud has. An empty text clears a value.
 fn profile(user: &User, new: &PersonalData) -> Result<Profile, Refusal> {
     Ok(Profile {
         display_name: changed(&new.display_name, &user.display_name, contact::display_name)?,

@@ -140,7 +140,7 @@ pub fn check<S: Source>(tx: &View<S>, form: &CreateForm) -> Result<NewUser, Erro
     })
 }
 
-/// Returns whether a name is 1 to 64 characters out of letters, digits and `_ . - @ ,` ("CreateUser").
+/// Returns whether a name is 1 to 64 characters: letters, digits and `_ . - @ ,` ("CreateUser").
 fn is_username(name: &str) -> bool {
     (1..=64).contains(&name.len())
         && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.-@,".contains(&b))
@@ -195,7 +195,7 @@ pub fn resume(tx: &WriteTx, id: u64, op: &OpId, operator: Operator) -> Result<Cr
     if creation.is_complete() {
         return Err(CreateRefusal::Complete.into());
     }
-    // Whose a key is that has appeared since the run ended, nobody can tell any more: none of them is deleted.
+    // Keys may have appeared since the run ended. Nobody can tell whose they are, so none of them is deleted.
     if let KeyStep::Tried { own, .. } = &mut creation.key {
         own.get_or_insert_default();
     }
@@ -219,7 +219,7 @@ pub fn book(
 ) -> Result<(), StoreError> {
     let wanted = creation.wanted.clone();
     let key = &wanted.key;
-    // The history of an earlier user of this name is not the new one's.
+    // A new user does not inherit the history of an earlier user with this name.
     if let Some(earlier) = tx.user(key)?
         && !earlier.cloud_id.is_empty()
         && earlier.cloud_id != cloud.cloud_id

@@ -276,7 +276,7 @@ pub struct MonitorView {
     pub next_at: Option<Timestamp>,
     /// If the monitor is late: when its last cycle ended, or the service started.
     pub late_since: Option<Timestamp>,
-    /// What the monitor keeps between cycles.
+    /// What the monitor remembers between cycles.
     pub state: MonitorState,
     /// Accounts, to name those that were not read.
     pub accounts: Vec<Account>,

@@ -50,7 +50,7 @@ pub enum Refusal {
         /// All of them.
         candidates: Vec<UserKey>,
     },
-    /// The platform does not say whom a mention means, or it means everybody.
+    /// The platform does not say who is mentioned, or the mention means everybody.
     #[error("the mention names no single person")]
     NobodyMentioned,
     /// The user is no longer in the cloud.
@@ -183,7 +183,7 @@ pub enum CreateRefusal {
     /// A first quota below 0.
     #[error("a first quota is positive")]
     Quota,
-    /// airgate knows a user of that name.
+    /// airgate knows a user with that name.
     #[error("{0} exists")]
     Exists(UserKey),
     /// The same user is being created.

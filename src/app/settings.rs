@@ -45,14 +45,14 @@ impl SettingsView {
     }
 }
 
-/// What a person typed into the form, every field of it. `Debug` does not show the webhook's address.
+/// What a person typed into the form, with every field. `Debug` does not show the webhook's address.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct NewSettings {
     /// `50,80,90`; empty = the configuration's.
     pub thresholds: String,
     /// Seconds; empty = the configuration's.
     pub interval_seconds: String,
-    /// Empty = as it is (the address is never shown), `-` = none.
+    /// Empty = unchanged (the address is never shown), `-` = none.
     pub webhook_url: String,
     /// Separated by commas; empty or `-` = none.
     pub mobiles: String,
@@ -125,7 +125,7 @@ pub fn save(
     Ok(SettingsView::new(saved, configured))
 }
 
-/// Whether a text means "none". Feishu leaves out fields that were emptied.
+/// Returns whether a text means "none". Feishu omits fields that were emptied.
 fn is_none(text: &str) -> bool {
     matches!(text, "" | "-" | "－" | "无")
 }

@@ -18,7 +18,7 @@ use crate::volcengine::{self, KeyStatus, LoginAccess};
 /// The most users whose keys and login one sync reads: each takes two calls at the account's rate limit. The others
 /// follow with the next sync, longest unread first.
 const MAX_ACCESS_READS: usize = 200;
-/// How many users in a row may be unreadable before the others are not tried: it is not about one user then.
+/// How many users in a row may be unreadable before the rest are skipped: the cause is then not one user.
 const FAILURES_IN_A_ROW: u32 = 3;
 /// The age from which keys and login are read again.
 const MIN_ACCESS_AGE: SignedDuration = SignedDuration::from_mins(1);
@@ -134,8 +134,9 @@ async fn read_users(
     Ok((changes, count))
 }
 
-/// A list that changes while it is paged can skip a row: each user missing from it is looked up by name before they count
-/// as gone. If a look-up fails for good, the list is read once more instead.
+/// Returns which of the missing users are gone. A list that changes while it is paged can skip a row: each user missing
+/// from it is looked up by name before they count as gone. If a look-up fails permanently, the list is read once more
+/// instead.
 async fn confirm_gone(
     store: &Store,
     api: &volcengine::AccountClient,

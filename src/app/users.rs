@@ -12,7 +12,7 @@ use crate::store::{Directory, Entry, Source, StoreError, View};
 /// Rows on one page of the users card.
 pub const USERS_A_PAGE: usize = 8;
 
-/// Returns the user that a person means by `name`: `username` or `account/username`, exactly as written or else
+/// Returns the user that a person means by `name`: `username` or `account/username`, exactly as written, otherwise
 /// ignoring case, or a display name that only one user has.
 ///
 /// # Errors
@@ -45,7 +45,7 @@ pub fn find<S: Source>(tx: &View<S>, name: &str) -> Result<User, Error> {
     Err(Refusal::NoSuchUser { name: name.to_owned(), nearest: nearest(&folded, &directory) }.into())
 }
 
-/// The user whose owner is `person`, whom somebody mentioned. Users who are gone count only if there is no other.
+/// Returns the user owned by `person`, who was mentioned. Users who are gone count only if there is no other.
 ///
 /// # Errors
 /// [`Refusal::OwnsNobody`], [`Refusal::SeveralOwned`] with all candidates.
@@ -76,7 +76,7 @@ pub fn owned_by<S: Source>(tx: &View<S>, person: &OpenId) -> Result<User, Error>
     }
 }
 
-/// The user that a card's value names: `account/username`, or `username` if only one account has it.
+/// Returns the user that a value on a card names: `account/username`, or `username` if only one account has it.
 ///
 /// # Errors
 /// [`Refusal::NoSuchUser`], [`Refusal::AmbiguousUser`] with all candidates.

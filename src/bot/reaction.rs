@@ -35,7 +35,7 @@ pub enum HandleError {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// A message in a group mentions somebody, and whether that is the bot cannot be told yet.
+    /// A message in a group mentions somebody, and it is not known yet whether that is the bot.
     #[error("the bot's own id is not known yet")]
     OwnIdUnknown,
 }

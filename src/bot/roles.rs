@@ -49,7 +49,7 @@ pub struct Allowed {
 }
 
 impl Allowed {
-    /// The proof, if `role` is sufficient for `needs`.
+    /// Returns the proof, if `role` is sufficient for `needs`.
     pub fn check(role: Role, needs: Needs) -> Option<Self> {
         role.meets(needs).then_some(Self { role })
     }

@@ -10,7 +10,7 @@ use super::{Request, actions};
 use crate::domain::{EVENT_WINDOW, Money};
 use crate::feishu::{EventKind, Incoming, MessageReceived, parse_payload};
 
-/// A letter that texts of other people begin every word with, and the sender's own texts never have.
+/// A letter that begins every word in texts of other people, and never occurs in the sender's own.
 const FOREIGN: char = 'Ж';
 const ME: &str = "ou_me";
 const ANN: &str = "ou_ann";
@@ -71,7 +71,7 @@ fn message(kind: &str, content: &Value, mentions: &[Value]) -> MessageReceived {
     }
 }
 
-/// What becomes of the parts, as a text message and as a post.
+/// How the parts are read, as a text message and as a post.
 fn parsed(parts: &[Part]) -> [Parsed; 2] {
     let mut mentions = Vec::new();
     let (mut text, mut elements) = (String::new(), Vec::new());
@@ -175,7 +175,7 @@ fn an_address_is_read_as_typed_wherever_the_client_linked_it() {
 }
 
 #[test]
-fn mentions_in_front_of_the_command_are_no_part_of_it() {
+fn mentions_in_front_of_the_command_are_not_part_of_it() {
     let bot = || Part::Bot("airgate".to_owned());
     for parts in [
         vec![Part::Everybody, words(" "), bot(), words(" /help")],

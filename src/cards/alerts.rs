@@ -147,7 +147,7 @@ impl Cards {
         }
     }
 
-    /// A text, after the accounts that it is about. Older records do not name them.
+    /// A text, preceded by the accounts that it is about. Older records do not name them.
     fn about(&self, accounts: &[AccountId], text: &str) -> String {
         let words = self.words;
         let text = words.t(text, &[]);

@@ -71,8 +71,8 @@ impl Cards {
         let user = &detail.user;
         let owner = user.owner.as_ref().map(|owner| owner.as_str().to_owned());
         let known: Vec<&str> = people.iter().map(OpenId::as_str).collect();
-        // Keep the choice of a refused form, but only an offered option may be preselected (R22), and never somebody whom
-        // the bot does not know.
+        // Keep the choice of a refused form, but only an offered option may be preselected (R22), and never somebody
+        // unknown to the bot.
         let typed = ctx.form.values.get("owner").filter(|id| !id.is_empty());
         let chosen = typed
             .filter(|id| ctx.in_group || known.contains(&id.as_str()))

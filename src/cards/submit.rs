@@ -7,8 +7,8 @@ use serde_json::{Map, Value};
 /// The longest name. The platform documents no limit.
 const NAME_CHARS: usize = 100;
 
-/// The name that carries `value`: `quota.allocate?op=…&user=main/alice`. A value that does not fit is left out, and a submit
-/// without it is refused then; the place in the users list is left out in any case.
+/// Returns the name that carries `value`: `quota.allocate?op=…&user=main/alice`. A value that does not fit is left out,
+/// and a submission without it is then refused; the position in the users list is always left out.
 pub fn submit_name(value: &Value) -> String {
     let word = value.get("action").and_then(Value::as_str).unwrap_or_default();
     let is_carried = |name: &str| !matches!(name, "action" | "back");
@@ -31,7 +31,7 @@ pub fn submit_name(value: &Value) -> String {
         .unwrap_or_else(|| word.to_owned())
 }
 
-/// The callback value in the name of a submit button: its members as texts. `None` if the name carries none.
+/// Returns the callback value in the name of a submit button: its members as texts. `None` if the name carries none.
 pub fn value_in_name(name: &str) -> Option<Map<String, Value>> {
     let (word, members) = name.split_once('?').unwrap_or((name, ""));
     let mut value = Map::from_iter([("action".to_owned(), Value::from(word))]);

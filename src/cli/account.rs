@@ -175,13 +175,13 @@ fn word(active: Switch) -> &'static str {
     if active.is_on() { "on" } else { "off" }
 }
 
-/// One main account must not be there twice: its users would count double.
+/// The same main account must not be added twice: its users would count double.
 fn refuse_used(store: &Store, secrets: &AccountSecrets, id: &AccountId) -> Result<(), Failure> {
     let key = secrets.access_key_id.expose_secret();
     match store.account_with_key(key, id).map_err(store_failed)? {
         None => Ok(()),
         Some(other) => Err(Failure::Failed(format!(
-            "this access key is the one of account `{other}`: a main account cannot be there twice"
+            "this access key belongs to account `{other}`: a main account cannot be added twice"
         ))),
     }
 }

@@ -1,5 +1,5 @@
-//! The way of log lines to standard error. A reader that stalls must not stop the service: lines go through a queue of
-//! limited size, and those for which there is no room are dropped and counted.
+//! Writes log lines to standard error. A reader that stalls must not stop the service: lines go through a queue of
+//! limited size, and lines that do not fit are dropped and counted.
 
 use std::collections::VecDeque;
 use std::io::{self, Write};
@@ -9,7 +9,7 @@ use std::time::Duration;
 use parking_lot::{Condvar, Mutex};
 use tracing_subscriber::fmt::MakeWriter;
 
-/// Lines in the queue, in bytes: what the service logs in a busy minute.
+/// Max size of the queue, in bytes: as much as the service logs in a busy minute.
 const QUEUE_BYTES: usize = 256 * 1024;
 /// How long the end of the process waits for the queue to empty.
 const END_TIMEOUT: Duration = Duration::from_secs(1);
@@ -76,7 +76,7 @@ impl Queue {
             let _ = out.write_all(&line);
             let mut state = self.0.state.lock();
             state.is_writing = false;
-            // There is room again: the news goes behind what was kept.
+            // There is room again: this line follows those that were kept.
             let dropped = std::mem::take(&mut state.dropped);
             drop(state);
             self.0.changed.notify_all();
@@ -136,7 +136,7 @@ mod tests {
         let ((allow, allowed), (written, lines)) = (channel(), channel());
         let queue = Queue::start(Stalling { allowed, written }).unwrap();
         let line = [b'x'; 1024];
-        // One is being written, 256 wait, the others are dropped; and this returns.
+        // One is being written, 256 wait, the others are dropped; none of this blocks.
         queue.add(&line);
         while queue.0.state.lock().bytes > 0 {
             std::thread::yield_now();

@@ -18,7 +18,7 @@ pub(super) fn error(text: &str) {
     for line in text.lines() {
         let line = format!("airgate: {line}\n");
         match LOG.get() {
-            // Behind the log, and like it without waiting for the reader.
+            // After the log's lines and, like them, without waiting for the reader.
             Some(log) => log.add(line.as_bytes()),
             None => {
                 let _ = std::io::stderr().write_all(line.as_bytes());
@@ -34,7 +34,7 @@ pub(super) fn end_log() {
     }
 }
 
-/// The log, once it is started.
+/// The log, once it has been started.
 static LOG: OnceLock<Queue> = OnceLock::new();
 
 /// Starts the log on standard error, without ever waiting for its reader: as text, or as JSON with `AIRGATE_LOG_FORMAT=json`. `RUST_LOG` sets the filter; without

@@ -71,7 +71,7 @@ pub(super) fn run(options: &Options) -> Result<(), Failure> {
         tracing::warn!("{warning}");
     }
     runtime()?.block_on(async {
-        // Before the store is opened, which may take minutes: a supervisor that asks must not take that for a hang.
+        // Before the store is opened, which may take minutes: a supervisor that asks must not mistake that for a hang.
         let door = listen(config.server.listen).and_then(Door::open).map_err(|error| {
             Failure::Failed(format!("cannot listen on {}: {error}", config.server.listen))
         })?;

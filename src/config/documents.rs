@@ -50,7 +50,7 @@ fn remarks(key: &Key) -> String {
     match key.kind {
         Kind::Choice(words) => format!(" One of: {}.", words.join(", ")),
         Kind::Number { min, max } => format!(" From {min} to {max}."),
-        Kind::Secret => format!(" Secret; or set {}_file.", key.name),
+        Kind::Secret => format!(" Secret; alternatively, set {}_file to a path.", key.name),
         _ => String::new(),
     }
 }

@@ -81,7 +81,7 @@ pub enum AccessCause {
         /// The person who did it.
         operator: Operator,
     },
-    /// What airgate had cut was opened again behind its back.
+    /// Access that airgate had cut was opened again outside airgate.
     Reopened,
 }
 
@@ -202,7 +202,7 @@ mod tests {
             (&[Off, On][..], Some(Off), Disabled, Active),
             (&[][..], Some(On), Disabled, Active),
             (&[Off][..], Some(On), Unknown, Active),
-            // Something exists, and none of it works.
+            // Something exists, but none of it works.
             (&[Off][..], None, Active, Disabled),
             (&[Off, Off][..], Some(Off), Unknown, Disabled),
             (&[][..], Some(Off), Active, Disabled),

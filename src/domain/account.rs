@@ -5,13 +5,14 @@ use serde::{Deserialize, Serialize};
 
 use super::{AccountId, Money, Switch};
 
-/// Volcengine's number of a main account: whose it is, whatever key pair is used and whatever airgate calls it.
+/// Volcengine's number of a main account. It identifies the account, whatever key pair is used and whatever airgate
+/// calls it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct AccountNumber(u64);
 
 impl AccountNumber {
-    /// The account of this number.
+    /// Creates an account number.
     pub const fn new(number: u64) -> Self {
         Self(number)
     }
@@ -37,10 +38,10 @@ pub struct Account {
     pub name: String,
     /// First 4 and last 4 characters of the access key id, e.g. `AKLT…0001`.
     pub hint: String,
-    /// Its number, once a key pair was seen to work; the key pairs of other main accounts are refused from then on.
+    /// Its number, once a key pair has been seen to work; the key pairs of other main accounts are refused from then on.
     #[serde(default)]
     pub number: Option<AccountNumber>,
-    /// Whether the present key pair was seen to be of the account with this number.
+    /// Whether the current key pair has been seen to belong to the account with this number.
     #[serde(default)]
     pub pair_checked: bool,
     /// Whether its users are synchronised and its bills read.
@@ -51,10 +52,10 @@ pub struct Account {
     pub updated: Timestamp,
 }
 
-/// Why a key pair is not taken for an account.
+/// Why a key pair is not accepted for an account.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum WrongAccount {
-    /// It belongs to another main account than the pairs before it.
+    /// It belongs to a different main account from the earlier pairs.
     #[error("the key pair belongs to main account {found}; this account is {known}")]
     Other {
         /// The account's number.
@@ -70,7 +71,8 @@ pub enum WrongAccount {
     },
 }
 
-/// Checks that a key pair of the main account `found` is one for the account `id`. A number that is not known yet fits.
+/// Checks that a key pair of the main account `found` belongs to the account `id`. If the account's number is not known
+/// yet, any fits.
 pub fn check_number(
     accounts: &[Account],
     id: &AccountId,
@@ -117,7 +119,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_key_pair_of_another_main_account_is_told_from_one_of_this() {
+    fn a_key_pair_of_another_main_account_is_recognised() {
         let account = |id: &str, number: Option<u64>| Account {
             id: id.parse().unwrap(),
             name: id.to_owned(),

@@ -124,9 +124,9 @@ pub enum Problem {
         /// The last reason.
         reason: String,
     },
-    /// What airgate had cut was opened again by somebody else, and is cut again.
+    /// Access that airgate had cut was opened again by somebody else, and is cut again.
     AccessReopened,
-    /// No problem: a person checks whether alerts arrive.
+    /// Not a problem: a person is checking that alerts arrive.
     Test {
         /// The person who did it.
         operator: Operator,

@@ -71,8 +71,8 @@ pub fn phone(text: &str) -> Result<String, ContactError> {
     }
 }
 
-/// A phone number as the cloud takes it: with a country code. 11 digits that begin with 1 are a mobile number of mainland
-/// China and get `+86`.
+/// Returns a phone number as the cloud expects it: with a country code. 11 digits that begin with 1 are a mobile number
+/// of mainland China and get `+86`.
 pub fn phone_in_cloud(text: &str) -> Result<String, ContactError> {
     let phone = phone(text)?;
     let is_mainland = phone.len() == MAINLAND_DIGITS && phone.starts_with('1');

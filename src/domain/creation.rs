@@ -57,7 +57,7 @@ pub enum KeyStep {
     Open,
     /// One may have been created, but nobody has its secret. Committed before the call.
     Tried {
-        /// Keys that existed before, and so were not created by this step.
+        /// Keys that existed before, so this step did not create them.
         before: Vec<String>,
         /// When it was tried.
         at: Timestamp,
@@ -87,7 +87,7 @@ impl KeyStep {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "halt")]
 pub enum Halt {
-    /// The cloud has a user of that name, created by somebody else.
+    /// The cloud has a user with that name, created by somebody else.
     Exists,
     /// The cloud refused or did not answer.
     Cloud {

@@ -65,7 +65,7 @@ pub struct CycleReport {
 pub struct Incident {
     /// How many failed in a row.
     pub failures: u32,
-    /// What was alerted; the recovery is told in the same way.
+    /// What was alerted; the alert of the recovery matches it.
     #[serde(default)]
     pub alerted: Option<AlertedAs>,
 }
@@ -80,7 +80,7 @@ pub enum AlertedAs {
     Failing,
 }
 
-/// What is kept between cycles.
+/// What the monitor remembers between cycles.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MonitorState {
     /// The last cycle that ended.
@@ -95,7 +95,7 @@ pub struct MonitorState {
     /// The accounts that fail now.
     #[serde(default)]
     pub incidents: BTreeMap<AccountId, Incident>,
-    /// Of an older store, see [`MonitorState::incidents`]: whether the present run of failures was alerted.
+    /// Of an older store, see [`MonitorState::incidents`]: whether the current run of failures was alerted.
     #[serde(default)]
     pub failing_alerted: bool,
     /// Of an older store: accounts with an alert for refused credentials that have not recovered.
@@ -104,8 +104,9 @@ pub struct MonitorState {
 }
 
 impl MonitorState {
-    /// Takes over the outcome of a cycle. Returns what has to be alerted: an incident once, by the account that has it, and
-    /// its end once. Accounts that begin to fail in the same cycle share an alert, for they have a cause in common.
+    /// Takes over the outcome of a cycle. Returns the alerts to raise: one when an incident of an account begins, and
+    /// one when it ends. Accounts that begin to fail in the same cycle share an alert, because they probably share the
+    /// cause.
     pub fn take_report(&mut self, report: &CycleReport) -> Vec<Problem> {
         self.take_over_older();
         match report.outcome {
@@ -125,7 +126,7 @@ impl MonitorState {
             let account = reading.account.clone();
             let Some(reason) = &reading.error else {
                 match self.incidents.get(&account).and_then(|incident| incident.alerted) {
-                    // Without a call nothing is known about the key pair.
+                    // If no call was made, nothing is known about the key pair.
                     Some(AlertedAs::Refused) if reading.calls == 0 => continue,
                     Some(AlertedAs::Refused) => {
                         problems.push(Problem::CredentialsRecovered { account: account.clone() });
@@ -178,7 +179,7 @@ impl MonitorState {
     }
 }
 
-/// Each reason once, after the accounts that it keeps from being read.
+/// Returns each reason once, preceded by the accounts that cannot be read because of it.
 fn reasons(failing: &[&AccountReading]) -> String {
     let mut reasons: Vec<(&str, Vec<&str>)> = Vec::new();
     for reading in failing {
@@ -256,19 +257,19 @@ mod tests {
             ("ok", "503", &["a recovered"]),
             ("ok", "ok", &["b recovered"]),
             ("ok", "ok", &[]),
-            // A common cause is told once.
+            // A common cause is alerted once.
             ("503", "503", &[]),
             ("503", "503", &[]),
             ("503", "503", &["a+b failing 3"]),
             ("ok", "ok", &["a+b recovered"]),
-            // A refused key pair is told at once, and not again as three failed cycles, nor its end twice.
+            // A refused key pair is alerted at once, and not again as three failed cycles; its end is alerted once, too.
             ("401", "ok", &["a refused"]),
             ("401", "ok", &[]),
             ("503", "ok", &[]),
             ("401", "ok", &[]),
             ("-", "ok", &[]),
             ("ok", "ok", &["a accepted"]),
-            // What is no longer read has no incident.
+            // An account that is no longer read has no incident.
             ("401", "503", &["a refused"]),
         ] {
             let problems = state.take_report(&cycle(&[("a", a), ("b", b)]));
@@ -292,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn incidents_of_an_older_store_go_on() {
+    fn incidents_of_an_older_store_continue() {
         let bad = cycle(&[("a", "503"), ("b", "401")]);
         let mut state = MonitorState {
             last: Some(bad.clone()),

@@ -141,7 +141,7 @@ pub struct OwedMessage {
     /// When the last such attempt ended.
     #[serde(default)]
     pub last_tried: Option<Timestamp>,
-    /// Since when every attempt was answered with an error of the platform's own; `None` if the last one was not.
+    /// Since when the platform has answered every attempt with an error of its own; `None` if it did not do so last time.
     #[serde(default)]
     pub failing_since: Option<Timestamp>,
     /// Why the last attempt failed.

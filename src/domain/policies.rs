@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{ProjectName, Report, UserKey};
 
-/// Who made the policy (`PolicyType`).
+/// Who created the policy (`PolicyType`).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PolicyKind {
@@ -18,7 +18,7 @@ pub enum PolicyKind {
 }
 
 impl PolicyKind {
-    /// As the API writes it ("AttachUserPolicy").
+    /// Returns the kind as the API writes it ("AttachUserPolicy").
     pub fn as_str(&self) -> &str {
         match self {
             PolicyKind::System => "System",

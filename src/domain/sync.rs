@@ -1,7 +1,7 @@
 //! What a listing of an account's users changes.
 //!
-//! A user is who the cloud's own id says, not who has the name: names can be changed and given to others. An id that is
-//! missing, or that two users have, says nothing; then the name decides.
+//! A user is identified by the cloud's own id, not by the name: names can be changed and given to others. If the id is
+//! missing, or two users have it, the name decides.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -83,7 +83,7 @@ pub fn after_sync(
         }
         synced.present.push(user);
     }
-    // From here on everyone has the name that the cloud says, except those who are gone.
+    // From here on, everyone has the name that the cloud gives, except those who are gone.
     for user in std::mem::take(&mut synced.present) {
         match listed.iter().any(|cloud| cloud.username == user.key.username) {
             true => drop(known.insert(user.key.username.clone(), user)),
@@ -128,8 +128,8 @@ pub fn after_sync(
     synced
 }
 
-/// Who has to be given another name before the names of `known` are those of the cloud: the present name, and the key to
-/// take.
+/// Returns who must be renamed so that the names of `known` match the cloud: current name and new
+/// key.
 fn moves(known: &BTreeMap<Username, User>, listed: &[CloudUser]) -> Vec<(Username, UserKey)> {
     let known_ids = unique(known.values().map(|user| (user.cloud_id.as_str(), &user.key.username)));
     let listed_ids = unique(listed.iter().map(|cloud| (cloud.cloud_id.as_str(), &cloud.username)));
@@ -156,7 +156,7 @@ fn moves(known: &BTreeMap<Username, User>, listed: &[CloudUser]) -> Vec<(Usernam
     moves.into_iter().collect()
 }
 
-/// The names by id, without ids that are empty or occur twice.
+/// Returns the names by id, without ids that are empty or occur twice.
 fn unique<'a>(
     users: impl Iterator<Item = (&'a str, &'a Username)>,
 ) -> BTreeMap<&'a str, &'a Username> {
@@ -174,8 +174,8 @@ fn unique<'a>(
 }
 
 impl User {
-    /// The key under which the history of a user is kept whose name another user has now: `name#id`. The cloud allows no `#`
-    /// in names.
+    /// Returns the key that keeps the history of a user whose name another user has now: `name#id`. The cloud allows no
+    /// `#` in names.
     pub fn set_aside_key(&self) -> UserKey {
         let id: String = self.cloud_id.chars().filter(char::is_ascii_alphanumeric).collect();
         let suffix = format!("#{}", id.get(..32).unwrap_or(&id));
@@ -192,7 +192,7 @@ impl User {
         self.login = None;
     }
 
-    /// Takes over what the cloud says of the user.
+    /// Takes over what the cloud says about the user.
     pub fn take_cloud_data(&mut self, cloud: &CloudUser) {
         self.take_id(cloud);
         self.display_name.clone_from(&cloud.display_name);
@@ -207,7 +207,8 @@ impl User {
         }
     }
 
-    /// The same from a listing that began at `began`: data that airgate has written to the cloud since then is newer.
+    /// Does the same for data from a listing that began at `began`: data that airgate has written to the cloud since
+    /// then is newer.
     fn take_listed(&mut self, cloud: &CloudUser, began: Timestamp) {
         if self.profile_written_at.is_some_and(|written| written >= began) {
             self.take_id(cloud);
@@ -314,7 +315,7 @@ mod tests {
     /// Known users as `name id quota`, listed ones as `name id`; then the users afterwards as `name id quota`, gone ones
     /// with a `-` in front.
     #[test]
-    fn a_user_is_who_the_id_says_not_who_has_the_name() {
+    fn users_are_identified_by_id_and_not_by_name() {
         let cases: [(&[&str], &[&str], &[&str]); 11] = [
             // Renamed: everything stays with the user.
             (&["alice 1 100"], &["alina 1"], &["alina 1 100"]),
@@ -329,13 +330,13 @@ mod tests {
                 &["a 2", "b 3", "c 1"],
                 &["a 2 20", "b 3 30", "c 1 10"],
             ),
-            // Renamed to the name of one who is gone.
+            // Renamed to the name of a user who is gone.
             (&["a 1 10", "-b 2 20"], &["b 1"], &["b 1 10", "-b#2 2 20"]),
-            // One who was set aside is back under a name of their own.
+            // A user who was set aside is back under a name that is free.
             (&["-a#1 1 10", "a 2 20"], &["a 2", "c 1"], &["a 2 20", "c 1 10"]),
-            // Gone and listed again with the same id: the history goes on.
+            // Gone and listed again with the same id: the history continues.
             (&["-a 1 10"], &["a 1"], &["a 1 10"]),
-            // Without an id, or with one that two have, the name decides.
+            // Without an id, or with an id that two users have, the name decides.
             (&["a ? 10"], &["a 1"], &["a 1 10"]),
             (&["a 1 10"], &["a ?"], &["a 1 10"]),
             (&["a 1 10"], &["a 2", "b 2"], &["a 2 10", "b 2 0"]),
@@ -383,14 +384,14 @@ mod tests {
     }
 
     #[test]
-    fn a_rename_is_told_with_both_names() {
+    fn a_rename_is_reported_with_both_names() {
         let synced = sync(vec![known("alice", UserStatus::Active)], &[cloud("alina", "")], &[]);
         assert_eq!(synced.changes.changed, ["alice → alina"]);
         assert!(synced.changes.added.is_empty() && synced.changes.gone.is_empty());
     }
 
     #[test]
-    fn the_key_of_one_who_was_set_aside_fits_whatever_name_and_id_are() {
+    fn the_key_of_a_user_who_was_set_aside_is_valid_whatever_name_and_id_are() {
         let mut user = known(&"n".repeat(64), UserStatus::Active);
         user.cloud_id = "9".repeat(80);
         assert_eq!(user.set_aside_key().username.as_str().len(), 64);

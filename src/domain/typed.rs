@@ -1,7 +1,7 @@
 //! Text that a person typed or pasted, without the characters that nobody sees.
 //!
-//! Clients, web pages and keyboards put them in: zero-width blanks, byte order marks, marks of writing direction. A name or
-//! an amount with one in it looks right and is not found, so they are dropped before anything is parsed.
+//! Clients, web pages and keyboards put them in: zero-width blanks, byte order marks, marks of writing direction. A
+//! name or an amount with one in it looks right but is not found, so they are dropped before anything is parsed.
 
 use std::borrow::Cow;
 

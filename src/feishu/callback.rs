@@ -79,8 +79,8 @@ impl CallbackVerifier {
                     (_, Some(Ok(payload))) if event::is_url_verification(&payload) => payload,
                     // A sender that cannot sign must not learn how far decryption got.
                     (Err(unsigned), _) => return Err(unsigned.into()),
-                    // One body in 256 that another key encrypted happens to end in right padding: what is no JSON then
-                    // was not decrypted either.
+                    // One in 256 bodies encrypted with another key happens to end in valid padding: if the result is not
+                    // JSON, it was not decrypted either.
                     (Ok(()), None | Some(Err(_))) => return Err(Unauthorized::Undecryptable.into()),
                     (Ok(()), Some(Ok(payload))) => payload,
                 }

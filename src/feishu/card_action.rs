@@ -18,8 +18,8 @@ pub struct CardAction {
     pub message_id: Option<String>,
     /// The chat that the message is in.
     pub chat_id: Option<String>,
-    /// The callback value that the card gave the component; empty where there was none, or where it was neither an object
-    /// nor the text of one. A submitted form may come without it: [`CardAction::name`] says then which button it was.
+    /// The callback value that the card gave the component; empty if there was none, or if it was neither an object
+    /// nor the text of one. A submitted form may come without it: [`CardAction::name`] then says which button it was.
     pub value: Map<String, Value>,
     /// The component's name.
     pub name: Option<String>,
@@ -60,7 +60,7 @@ impl CardAction {
         };
         let operator = event.get("operator")?;
         Some(Self {
-            // The ids stand in `operator` itself, or one level deeper as in other events.
+            // The ids are in `operator` itself, or one level deeper as in other events.
             operator_open_id: [
                 Some(operator),
                 operator.get("user_id"),
@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn the_context_may_stand_beside_the_event() {
+    fn the_context_may_be_beside_the_event() {
         let event = json!({"operator": {"open_id": "ou_a"}, "action": {"tag": "checker"}});
         let context = json!({"open_message_id": "om_1", "open_chat_id": "oc_1"});
         let outside = json!({"host": "im_message", "context": context, "event": event});

@@ -349,7 +349,7 @@ impl Client {
         let answer = self.call("app_scopes", Method::GET, url, None).await?;
         let scopes = answer.data().get("scopes").and_then(Value::as_array);
         let scopes = scopes.ok_or_else(|| answer.lacks("the answer lists no scopes"))?;
-        // Scopes of people's own tokens are listed as well.
+        // The list also has scopes of users' tokens.
         let of_app = scopes.iter().filter(|scope| {
             string(scope, "scope_type").is_none_or(|kind| kind.is_empty() || kind == "tenant")
         });

@@ -97,8 +97,8 @@ pub enum Disposition {
     Unclear,
     /// The app's id, secret, token or address is not accepted: nothing works until an administrator fixes it.
     Credentials,
-    /// The app lacks a scope, or its bot is switched off, which passes: an administrator grants it, or a new version of the
-    /// app is being released. Retry with back-off and tell.
+    /// The app lacks a scope, or its bot is switched off, which passes: an administrator grants it, or a new version of
+    /// the app is being released. Retry with back-off, and tell administrators.
     NotPermitted,
     /// The chat is dissolved or unknown, or the bot is no longer in it.
     ChatGone,
@@ -190,8 +190,8 @@ impl Error {
         }
     }
 
-    /// Returns whether a card was refused because of a person that it mentions or offers: one who left, or whom the app
-    /// never knew, takes the whole card along (docs/platforms/feishu.md §4.7).
+    /// Returns whether a card was refused because of a person that it mentions or offers: one who left, or was never
+    /// known to the app, makes Feishu refuse the whole card (docs/platforms/feishu.md §4.7).
     pub fn is_about_person_in_card(&self) -> bool {
         matches!(self, Self::Platform(error) if error.inner_code == Some(100290))
     }
@@ -385,7 +385,7 @@ mod tests {
                 assert_eq!(error.disposition(), Disposition::MessageGone, "{code} {endpoint}");
             }
         }
-        // A new message answers nothing that could be gone.
+        // A new message replies to nothing that could be gone.
         assert_eq!(platform(400, 99992354, "").disposition(), Disposition::Refused);
     }
 

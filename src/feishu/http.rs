@@ -164,7 +164,7 @@ async fn attempt(
 }
 
 /// Returns code and message of a response. A custom bot may answer in an older form with `StatusCode` and
-/// `StatusMessage`, which count only where there is no `code` (docs/platforms/feishu.md §6).
+/// `StatusMessage`, which count only if there is no `code` (docs/platforms/feishu.md §6).
 fn verdict<'b>(endpoint: &str, body: &'b Value) -> Option<(i64, &'b str)> {
     let forms: &[(&str, &str)] = if endpoint == WEBHOOK_ENDPOINT {
         &[("code", "msg"), ("StatusCode", "StatusMessage")]

@@ -12,7 +12,8 @@ pub enum Unauthorized {
     /// An Encrypt Key is set and the body is not encrypted.
     #[error("the body is not encrypted though an Encrypt Key is set")]
     NotEncrypted,
-    /// The body is encrypted, and no Encrypt Key is set or a different one. With the right key there is JSON inside.
+    /// The body is encrypted, and no Encrypt Key is set, or a different one. With the right key, there would be JSON
+    /// inside.
     #[error("the body cannot be decrypted")]
     Undecryptable,
     /// Missing or not ours: the Verification Token differs from the console's.

@@ -1,7 +1,7 @@
 //! What a message says, as pieces: the words that its author typed, and mentions of people by open_id.
 //!
-//! A mention never becomes words. The platform shows it by the display name of the person, who chose that name: as
-//! words of a command it would let anybody write arguments into other people's commands. The same holds for the label
+//! A mention never becomes words. The platform shows the display name, which that person chose: read
+//! as words, it would let anybody write arguments into other people's commands. The same holds for the label
 //! of a link, which may be the title of somebody else's document.
 
 use serde_json::Value;
@@ -16,7 +16,7 @@ pub enum Piece {
     /// A mention, one argument whatever the person is called. No white space belongs to it: `main/@bob` is the words
     /// `main/` directly followed by a mention.
     Mention {
-        /// The person or bot; `None` for everybody (`@all`), and where the platform does not say who it is.
+        /// The person or bot; `None` for everybody (`@all`), and if the platform does not say who it is.
         open_id: Option<String>,
     },
 }
@@ -26,7 +26,7 @@ pub enum Piece {
 pub struct TextForBot {
     /// Whether the bot is mentioned.
     pub mentioned: bool,
-    /// The text, without white space at either end. Mentions of the bot are left out, and so are those of everybody in
+    /// The text, without white space at either end. Mentions of the bot are left out, as are mentions of everybody in
     /// front of the first words.
     pub pieces: Vec<Piece>,
 }
@@ -139,7 +139,7 @@ fn separate(words: &mut String) {
     }
 }
 
-/// Reads the content of a text or post message; `None` for other kinds, and where there is no text. Mentions that only the
+/// Reads the content of a text or post message; `None` for other kinds, and if there is no text. Mentions that only the
 /// content knows are added to `mentions`.
 pub(super) fn read(
     message_type: &str,
@@ -269,7 +269,7 @@ fn mention_at<'t>(text: &'t str, mentions: &[Mention]) -> Option<(Part, &'t str)
         .find(|(_, after)| !after.starts_with(|next: char| next.is_ascii_digit()))
 }
 
-/// Takes back what a client made of addresses. It links them by itself, also parts of a word:
+/// Undoes the links that a client made from addresses. It links them by itself, even parts of a word:
 /// `[bob@corp.example](mailto:bob@corp.example)` was typed as `bob@corp.example`.
 ///
 /// A link with another label is read as its target alone: the label may be the title of somebody's document. A label may
@@ -292,7 +292,7 @@ fn without_labels(text: &str) -> String {
         }
     }
     read.push_str(rest);
-    // What is left of links after the clients' own are gone.
+    // The links that remain, after those that clients made are undone.
     let Some((_, last)) = link_targets(&read).last() else { return read };
     let target = last.0.to_owned();
     let after = last.1;

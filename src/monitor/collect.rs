@@ -102,7 +102,7 @@ impl Monitor {
                 bills.insert((project.clone(), *period), amount);
             }
         }
-        // Before anything is recorded: the bills of another main account are not this one's.
+        // Checked before anything is recorded: the bills may be those of another main account.
         self.parts.cloud.verify(account, &api).await?;
         Ok(bills)
     }

@@ -4,8 +4,8 @@
 //!
 //! 1. **Collect** (`collect`). Reads the bills of the open periods. An account is read completely or not at all.
 //! 2. **Record** (`record`). Writes bills, links and users, in one transaction with the next step.
-//! 3. **Decide** ([`crate::domain::decide`]). Raises warnings, and enqueues a cut where the quota is used up.
-//! 4. **Recheck** (`recheck`). Reads the access of users that are disabled: what was opened again is cut again.
+//! 3. **Decide** ([`crate::domain::decide`]). Raises warnings, and enqueues a cut if the quota is used up.
+//! 4. **Recheck** (`recheck`). Reads the access of disabled users: access that was opened again is cut again.
 //! 5. **Enforce** (`enforce`). Runs in a loop of its own, independently of the cycle.
 //!
 //! Beside enforcement runs a loop for the `policies` of linked projects. The two never work on the same user at once.
@@ -42,10 +42,10 @@ use crate::store::{Store, StoreError};
 
 use schedule::{Schedule, is_late};
 
-/// When the scheduler asks whether a cycle is due: every second. The scheduler counts by the date, so this is all that it is
-/// used for: see [`GUARD`] and [`schedule`].
+/// When the scheduler asks whether a cycle is due: every second. The scheduler goes by the date, so it is used for
+/// nothing else: see [`GUARD`] and [`schedule`].
 const EVERY_SECOND: &str = "* * * * * *";
-/// How long to wait for the scheduler. Where the clock was set back, it stands still until its date has come again.
+/// How long to wait for the scheduler. If the clock is set back, the scheduler stops until its date comes again.
 const GUARD: Duration = Duration::from_secs(2);
 /// Pause after a cycle that could not be recorded.
 const RETRY: Duration = Duration::from_secs(5);
@@ -170,7 +170,7 @@ impl Monitor {
         scheduler.shutdown().await
     }
 
-    /// Whether a scheduled cycle is due; if so, the next one is due an interval later.
+    /// Returns whether a scheduled cycle is due; if so, the next one is due an interval later.
     fn take_due(&self) -> bool {
         let now = self.parts.clock.moment();
         self.schedule.lock().as_mut().is_some_and(|schedule| schedule.take_due(now))
@@ -195,7 +195,7 @@ impl Monitor {
         saved.map_or(self.parts.alerts.configured().interval, |settings| settings.interval)
     }
 
-    /// When the last cycle began, maybe before a restart; now if there was none.
+    /// Returns when the last cycle began, maybe before a restart; now if there was none.
     async fn last(&self) -> Moment {
         let now = self.parts.clock.moment();
         let state = self.parts.store.reading(|tx| tx.monitor_state()).await.ok();

@@ -362,17 +362,17 @@ fn policy_of(owed: &Authorisation, grant: &Grant, kind: PolicyKind) -> HeldPolic
     HeldPolicy { name: grant.policy.clone(), kind, scope }
 }
 
-/// Whether a failure to attach says that it is attached.
+/// Returns whether a failure to attach says that it is attached.
 pub(super) fn is_attached_already(error: &volcengine::Error) -> bool {
     matches!(error.kind(), ErrorKind::AlreadyExists | ErrorKind::Conflict)
 }
 
-/// Whether a failure to detach says that nothing is attached.
+/// Returns whether a failure to detach says that nothing is attached.
 pub(super) fn is_detached(error: &volcengine::Error) -> bool {
     error.is_not_found() || *error.kind() == ErrorKind::Conflict
 }
 
-/// Whether it is the policy that does not exist, not its user or project.
+/// Returns whether it is the policy that does not exist, rather than its user or project.
 fn no_such_policy(error: &volcengine::Error) -> bool {
     error.is_not_found() && error.code().is_some_and(|code| code.starts_with("Policy"))
 }

@@ -1,4 +1,4 @@
-//! Looks after users whose access airgate has cut: what was opened again behind its back is cut again.
+//! Rechecks users whose access airgate has cut: access that was opened again outside airgate is cut again.
 
 use futures::StreamExt;
 
@@ -8,7 +8,7 @@ use crate::app::sync::{self, user_access};
 use crate::domain::{AccountId, User, UserKey, UserStatus};
 use crate::store::StoreError;
 
-/// How many users of an account are looked at in one cycle, two calls each; the others follow in the next ones.
+/// How many users of an account are checked in one cycle, two calls each; the others follow in the next ones.
 const USERS_A_CYCLE: usize = 50;
 /// How many of them in a row may be unreadable before the rest waits for the next cycle.
 const FAILURES_IN_A_ROW: u32 = 3;
@@ -25,7 +25,7 @@ impl Monitor {
             match outcome {
                 Ok(()) => {}
                 Err(CloudError::Store(error)) => return Err(error),
-                Err(error) => tracing::warn!(%error, "disabled users were not looked at"),
+                Err(error) => tracing::warn!(%error, "disabled users were not checked"),
             }
         }
         Ok(())

@@ -51,7 +51,7 @@ pub(super) fn record(
     Ok(report)
 }
 
-/// Stores the outcome of the cycle, and alerts what it says of incidents.
+/// Stores the outcome of the cycle, and raises alerts for incidents that begin or end.
 fn note_cycle(tx: &WriteTx, alerts: &Alerts, report: &CycleReport) -> Result<(), StoreError> {
     let mut state = tx.monitor_state()?;
     for problem in state.take_report(report) {

@@ -1,11 +1,11 @@
-//! When a cycle is due. Measured on both clocks, so that the interval holds when the machine was suspended and when its clock
-//! was set, in either direction.
+//! When a cycle is due. Measured on both clocks, so that the interval holds even if the machine is suspended or its clock
+//! is set, in either direction.
 
 use std::time::Duration;
 
 use crate::clock::Moment;
 
-/// A monitor that has been idle for more than this many intervals ago, and [`GRACE`], is late.
+/// A monitor that has been idle for more than this many intervals and [`GRACE`] is late.
 const LATE_INTERVALS: u32 = 3;
 /// See [`LATE_INTERVALS`]: time for a long cycle of a short interval.
 const GRACE: Duration = Duration::from_secs(300);
@@ -18,7 +18,7 @@ pub(super) struct Schedule {
 }
 
 impl Schedule {
-    /// A schedule whose last cycle was due at `last`.
+    /// Creates a schedule whose last cycle was due at `last`.
     pub(super) fn new(interval: Duration, last: Moment) -> Self {
         Self { interval, last }
     }
@@ -28,13 +28,13 @@ impl Schedule {
         self.interval
     }
 
-    /// How long until a cycle is due; zero if one is.
+    /// Returns how long it is until a cycle is due; zero if one is.
     pub(super) fn remaining(&self, now: Moment) -> Duration {
         self.interval.saturating_sub(now.since(self.last))
     }
 
-    /// Whether a cycle is due. If so, the next one is due an interval after this one was; where more than one was missed,
-    /// an interval from now.
+    /// Returns whether a cycle is due. If so, the next one is due an interval after this one was; if more than one was
+    /// missed, an interval from now.
     pub(super) fn take_due(&mut self, now: Moment) -> bool {
         let Some(over) = now.since(self.last).checked_sub(self.interval) else { return false };
         self.last = if over < self.interval { now.earlier(over) } else { now };
@@ -42,7 +42,8 @@ impl Schedule {
     }
 }
 
-/// Whether a monitor whose last cycle began or ended at `active`, and that runs none, should have begun one long ago.
+/// Returns whether a monitor that runs no cycle, and whose last one began or ended at `active`, should have begun one
+/// long ago.
 pub(super) fn is_late(interval: Duration, active: Moment, now: Moment) -> bool {
     now.shifted_since(active) > interval.saturating_mul(LATE_INTERVALS).saturating_add(GRACE)
 }

@@ -9,7 +9,7 @@ use crate::store::{Source, StoreError, View};
 
 /// How many undelivered messages the monitor card lists.
 const FAILED_SHOWN: usize = 5;
-/// From when on a message that is still tried is listed.
+/// A message that is still tried is listed if its next attempt is at least this long after it was enqueued.
 const STUCK_AFTER: SignedDuration = SignedDuration::from_mins(1);
 
 /// Reads what the monitor card shows.
@@ -36,7 +36,7 @@ pub fn view<S: Source>(
 /// The messages that keep their lanes waiting, then the last abandoned ones.
 fn undelivered<S: Source>(tx: &View<S>) -> Result<Vec<FailedDelivery>, StoreError> {
     let waiting = tx.lane_heads()?.into_iter().filter_map(|head| {
-        // One that is tried again within seconds is not worth a line.
+        // A message that is retried within seconds is not worth a line.
         let is_stuck = head.not_before.duration_since(head.created) >= STUCK_AFTER;
         let reason = head.last_error.filter(|_| is_stuck)?;
         Some(FailedDelivery { target: head.lane, reason, at: head.created })

@@ -24,7 +24,7 @@ impl Outbox {
         let people = self.people.behind(&owed.mention_mobiles).await;
         let mut card = mentioning(owed.dispatch.card(), &people);
         let mut sent = self.send(owed, card.clone()).await;
-        // One person whom Feishu does not know is enough for the card to be refused. First without those whom the refusal
+        // Feishu refuses a card that has one person it does not know. It is sent first without those that the refusal
         // names, then without anybody: the figures matter more.
         for attempt in 0..2 {
             let Err(Failure::Feishu(error)) = &sent else { break };
@@ -34,7 +34,11 @@ impl Outbox {
             let named = named_in(error);
             let whom = if attempt == 0 { Whom::Only(&named) } else { Whom::Everybody };
             if let Some(fewer) = without(&card, whom) {
-                tracing::warn!(owed = owed.id, ?named, "Feishu refuses a card for a person in it");
+                tracing::warn!(
+                    owed = owed.id,
+                    ?named,
+                    "Feishu refuses a card because of a person in it"
+                );
                 self.refused(&named).await;
                 card = fewer;
                 sent = self.send(owed, card.clone()).await;
@@ -43,13 +47,13 @@ impl Outbox {
         sent
     }
 
-    /// Remembers people whom Feishu refuses: they are neither mentioned nor offered again.
+    /// Remembers people that Feishu refuses: they are neither mentioned nor offered again.
     async fn refused(&self, people: &[String]) {
         self.people.forget(people);
         let people: Vec<OpenId> = people.iter().filter_map(|id| OpenId::new(id).ok()).collect();
         let noted = self.parts.store.writing(move |tx| tx.refuse_people(&people)).await;
         if let Err(error) = noted {
-            tracing::warn!(%error, "a refused person could not be noted");
+            tracing::warn!(%error, "a refused person could not be recorded");
         }
     }
 
@@ -182,7 +186,8 @@ impl Outbox {
         Ok(())
     }
 
-    /// Notes the failure of a try that began at `began`: the message is retried later, or given up and substituted.
+    /// Records the failure of a try that began at `began`: the message is retried later, or given up and replaced by a
+    /// substitute.
     pub(super) async fn note_failure(
         &self,
         mut owed: OwedMessage,

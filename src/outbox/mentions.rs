@@ -1,14 +1,14 @@
-//! People in cards: those whom a message mentions are added when it is delivered, and those whom Feishu refuses are taken
-//! out again.
+//! People in cards: those that a message mentions are added when it is delivered, and those that Feishu refuses are
+//! removed again.
 //!
-//! Feishu refuses a whole card for one person whom the app does not know, e.g. who has left (docs/platforms/feishu.md
+//! Feishu refuses a whole card because of one person unknown to the app, e.g. one who has left (docs/platforms/feishu.md
 //! §4.7). Its message usually names the person, but nothing documents that it always does.
 
 use serde_json::{Map, Value};
 
 use crate::feishu::Error;
 
-/// Whom to take out of a card.
+/// Who is removed from a card.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Whom<'a> {
     /// These people, by open_id.
@@ -26,7 +26,8 @@ impl Whom<'_> {
     }
 }
 
-/// The card with a line on top that mentions `people`, where the alert's template has its mentions.
+/// Returns the card with a line on top that mentions `people`, in the place where the alert's template has its
+/// mentions.
 pub(super) fn mentioning(card: &str, people: &[String]) -> String {
     if people.is_empty() {
         return card.to_owned();
@@ -43,14 +44,14 @@ pub(super) fn mentioning(card: &str, people: &[String]) -> String {
     value.to_string()
 }
 
-/// The people whom a refusal names.
+/// Returns the people that a refusal names.
 pub(super) fn named_in(error: &Error) -> Vec<String> {
     let Error::Platform(error) = error else { return Vec::new() };
     let words = error.msg.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
     words.filter(|word| word.starts_with("ou_")).map(str::to_owned).collect()
 }
 
-/// The card without these people: their mentions and their places in lists. `None` if it has none of them.
+/// Returns the card without these people, neither in mentions nor in lists. `None` if it has none of them.
 pub(super) fn without(card: &str, whom: Whom<'_>) -> Option<String> {
     let before: Value = serde_json::from_str(card).ok()?;
     let mut after = before.clone();
@@ -82,7 +83,7 @@ fn take_out(value: &mut Value, whom: Whom<'_>) {
     }
 }
 
-/// Whether nothing is left of an element: a person, or a text that held only mentions.
+/// Returns whether nothing is left of an element: a person, or a text that held only mentions.
 fn is_left_over(item: &Value, whom: Whom<'_>) -> bool {
     let text = |name: &str| item.get(name).and_then(Value::as_str);
     match text("tag") {
@@ -138,7 +139,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn mentions_come_first_and_only_where_there_are_people() {
+    fn mentions_come_first_and_only_if_there_are_people() {
         let card = r#"{"schema":"2.0","body":{"elements":[{"tag":"hr"}]}}"#;
         assert_eq!(mentioning(card, &[]), card);
         let people = ["ou_a".to_owned(), "ou_b".to_owned()];
@@ -147,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_refused_person_is_taken_out() {
+    fn only_the_refused_person_is_removed() {
         let card = serde_json::json!({"body": {"elements": [
             {"tag": "markdown", "content": "<at id=ou_a></at> <at id=ou_b></at>"},
             {"tag": "markdown", "content": "**¥84.34** <at id=all></at>"},

@@ -32,7 +32,8 @@
 //!   safe. Afterwards the chat's history is searched for the message; if it is not there, it goes out under a new `uuid`.
 //!   After a start, the head of each lane counts as tried: the process may have ended while it was being sent.
 //! - **Failing** (`poison`). A message that the platform answers with an error for 15 minutes is tried in its plain form as
-//!   well; if that goes out, it takes the message's place. A missing scope is waited for, and administrators are told.
+//!   well; if that goes out, it takes the message's place. While the app lacks a scope,
+//!   messages wait, and administrators are told.
 //! - **Given up** (`substitute`). The transaction that gives a message up also enqueues what replaces it, so that an alert
 //!   never counts as lost in between.
 //!

@@ -10,7 +10,7 @@ use crate::feishu;
 pub struct People {
     feishu: feishu::Client,
     known: Mutex<HashMap<String, String>>,
-    /// People whom Feishu refused in a card since the start.
+    /// People that Feishu has refused in a card since the start.
     refused: Mutex<HashSet<String>>,
 }
 

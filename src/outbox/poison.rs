@@ -1,5 +1,5 @@
 //! A message that the platform answers with an error every time, although others could be sent: it must not keep its lane
-//! waiting for ever.
+//! waiting forever.
 //!
 //! After [`POISON_AFTER`] of such answers, the plain form of the message follows each failed try at once. If the platform
 //! accepts the plain form, the content was at fault, and the plain form takes the message's place; otherwise the platform
@@ -47,7 +47,7 @@ impl Outbox {
         if owed.failing_since.is_none_or(|since| now.duration_since(since) < POISON_AFTER) {
             return Ok(false);
         }
-        // An error does not prove that it was not sent.
+        // An error does not prove that the message was not sent.
         if let Some(first) = owed.first_tried.filter(|_| owed.dispatch.makes_a_message())
             && let Ok(Some(message)) = self.look_up(owed, first).await
         {
@@ -62,7 +62,7 @@ impl Outbox {
             self.parts.store.reading(move |tx| plain_form(tx, &cards, &row, &why)).await?;
         let plain = OwedMessage {
             dispatch,
-            // The same for every try, so that the platform recognises one that it has sent already.
+            // The same for every try, so that the platform recognises a message that it has sent already.
             uuid: uuid::Uuid::new_v5(&uuid::Uuid::NAMESPACE_OID, owed.uuid.as_bytes()).to_string(),
             mention_mobiles: Vec::new(),
             ..owed.clone()
@@ -78,7 +78,7 @@ impl Outbox {
             owed = owed.id,
             lane = owed.lane,
             reason,
-            "Feishu fails on the content of a message; its plain form was sent instead"
+            "Feishu fails on a message's content; the plain form was sent instead"
         );
         let (cards, mut owed, reason) = (self.parts.cards.clone(), owed.clone(), reason.to_owned());
         self.parts

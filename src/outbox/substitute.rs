@@ -11,7 +11,7 @@ use crate::store::{NewMessage, Source, StoreError, View, WriteTx};
 
 /// Administrators are told about abandoned messages at most this often; `/monitor` lists all of them.
 const TELL_INTERVAL: SignedDuration = SignedDuration::from_hours(1);
-/// The key of what administrators are told of a message that is given up.
+/// The key of the text that tells administrators of an abandoned message.
 const GIVEN_UP: &str = "undelivered.text";
 
 /// Enqueues what replaces a message that is about to be given up: an alert goes to the administrators, a card too old to be
@@ -75,8 +75,8 @@ pub(super) fn substitute(
     }
 }
 
-/// The simplest form of a message: a card that says what it was about. A message that is plain already loses its title as
-/// well, which may hold text from outside.
+/// Returns the simplest form of a message: a card with the alert's title or, without an alert, a fixed one. A message
+/// that is already plain gets the fixed one as well: an alert's title may hold text from outside.
 pub(super) fn plain_form<S: Source>(
     tx: &View<S>,
     cards: &Cards,
@@ -112,12 +112,12 @@ fn with_card(dispatch: &Dispatch, card: String) -> Dispatch {
         Dispatch::Update { target, .. } => Dispatch::Update { target, card },
         Dispatch::Webhook { .. } => Dispatch::Webhook { card },
         Dispatch::Secret { person, .. } => Dispatch::ToPerson { person, card },
-        // It has no card that could be refused.
+        // A file has no card that could be refused.
         file @ Dispatch::File { .. } => file,
     }
 }
 
-/// Tells each administrator of a message that is given up or has to wait; `text` is the key of what to say.
+/// Tells each administrator of a message that is given up or has to wait; `text` is the key of the text.
 pub(super) fn tell_admins(
     tx: &WriteTx,
     cards: &Cards,

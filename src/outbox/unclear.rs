@@ -2,9 +2,9 @@
 //! searched first.
 //!
 //! A message is recognized as ours if this app wrote it in the same chat, while it was being tried, of the same kind, in
-//! reply to the same message (or to none), with the same title (a card) or name (a file), and if it is no other message that
-//! is known to be delivered. Where Feishu shows a card without its title, it counts as ours if no other fits: whatever else
-//! this app wrote there at that time is known to be delivered.
+//! reply to the same message (or to none), with the same title (a card) or name (a file), and if it is not known as the
+//! delivery of another message. If Feishu shows a card without its title, it counts as ours if no other fits: whatever
+//! else this app wrote there at that time is known to be delivered.
 //!
 //! If the history cannot be searched (the app may not read it, the direct chat is not known, too much was written there),
 //! the message is sent again: one alert too many is better than none.

@@ -27,8 +27,8 @@ impl Backoff {
         after(now, self.pause(failures).max(at_least))
     }
 
-    /// Whether a row whose next attempt was set to `at` is due. A time further away than any back-off sets was written before
-    /// the clock was set back: waiting for it could take days.
+    /// Returns whether a row whose next attempt was set to `at` is due. A time beyond the longest back-off was written
+    /// before the clock was set back: waiting for it could take days.
     pub fn is_due(self, at: Timestamp, now: Timestamp) -> bool {
         let ahead = at.duration_since(now);
         let longest = self.longest.saturating_add(Duration::from_millis(JITTER.end));
@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_was_set_back_makes_nobody_wait_for_the_old_time() {
+    fn a_row_does_not_wait_for_the_old_time_after_the_clock_was_set_back() {
         let now: Timestamp = "2026-11-23T00:00:00Z".parse().unwrap();
         for (ahead, due) in [
             (SignedDuration::from_mins(-1), true),

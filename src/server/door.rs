@@ -1,5 +1,6 @@
 //! The listener from the moment the process starts: while the store is being opened, which takes a while after a kill,
-//! `/healthz` answers 200 and everything else 503, so that nobody takes the process for dead and Feishu pushes events again.
+//! `/healthz` answers 200 and everything else 503, so that no supervisor considers the process dead, and Feishu pushes
+//! events again.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};

@@ -32,7 +32,7 @@ pub(super) async fn alive(State(app): State<Arc<App>>) -> Response {
     }
 }
 
-/// Answers 200 while the store is being opened: a restart would only begin that again.
+/// Answers 200 while the store is being opened: a restart would only start that over.
 pub(super) async fn opening() -> Response {
     Json(json!({ "status": "ok" })).into_response()
 }

@@ -272,7 +272,7 @@ impl<'a> Plan<'a> {
         })
     }
 
-    /// What the handlers of requests and events need.
+    /// Returns what the handlers of requests and events need.
     fn app(&self, bot: &Arc<Bot>, monitor: &Arc<Monitor>, inbound: Inbound) -> Arc<App> {
         Arc::new(App {
             bot: Arc::clone(bot),

@@ -90,10 +90,10 @@ impl WriteTx {
         Ok(Some(user))
     }
 
-    /// [`WriteTx::record_access`] for a reading that began at `began`, unless something newer is known: enforcement writes
-    /// the status while a change of access is pending, and what it read back later is newer than this reading.
+    /// Does [`WriteTx::record_access`] for a reading that began at `began`, unless something newer is known: while a
+    /// change of access is pending, enforcement writes the status, and anything it read back after `began` is newer.
     ///
-    /// If it shows that what airgate has cut was opened again, the user stays disabled, and another cut becomes pending.
+    /// If it shows that access cut by airgate was opened again, the user stays disabled, and another cut becomes pending.
     pub fn record_access_read(
         &self,
         key: &UserKey,

@@ -67,7 +67,7 @@ impl Store {
         open_pair(&self.sealer, id.as_str(), &sealed).map(Some)
     }
 
-    /// Another account that works with this access key.
+    /// Returns another account that uses this access key.
     pub fn account_with_key(
         &self,
         access_key_id: &str,
@@ -84,7 +84,7 @@ impl Store {
         Ok(None)
     }
 
-    /// Seals a key pair that waits to be checked; [`WriteTx::put_waiting_pair`] keeps it.
+    /// Seals a key pair that is yet to be checked; [`WriteTx::put_waiting_pair`] stores it.
     ///
     /// # Errors
     /// If the operating system provides no randomness.
@@ -163,7 +163,7 @@ impl WriteTx {
         Ok(account)
     }
 
-    /// Keeps whose the account's key pair was seen to be.
+    /// Stores which main account the account's key pair has been seen to belong to.
     pub fn put_account_number(
         &self,
         id: &AccountId,
@@ -178,7 +178,7 @@ impl WriteTx {
         }
     }
 
-    /// Keeps a sealed key pair until it is checked.
+    /// Stores a sealed key pair until it is checked.
     pub fn put_waiting_pair(&self, pair: &WaitingPair) -> Result<(), StoreError> {
         self.open(SECRETS)?.insert(pair.name.as_str(), pair.sealed.as_slice())?;
         Ok(())

@@ -37,7 +37,7 @@ pub enum BackupError {
         /// The cause.
         source: std::io::Error,
     },
-    /// The disk has no room for a copy beside what the store itself needs.
+    /// The disk has no room for a copy besides what the store itself needs.
     #[error(
         "{folder} has {free} MiB free, and a backup needs {needed} MiB: the copy and as much again for the store to grow; free \
          some space, or set store.backup_dir to another disk"
@@ -47,7 +47,7 @@ pub enum BackupError {
         folder: PathBuf,
         /// Free space, in MiB.
         free: u64,
-        /// What is needed, in MiB.
+        /// Needed space, in MiB.
         needed: u64,
     },
     /// The service is shutting down.
@@ -137,8 +137,8 @@ impl BackupFolder {
         Self { folder: folder.to_owned(), stem: stem.into_owned(), keep }
     }
 
-    /// When the newest backup of this store was made, as far as it was before `now`: a name from the future is a clock's that
-    /// was wrong. `None` if there is none, or no folder.
+    /// Returns when the newest backup of this store before `now` was made: a name from the future comes from a clock
+    /// that was wrong. `None` if there is no backup or no folder.
     pub fn last(&self, now: Timestamp) -> Option<Timestamp> {
         let own = self.own().ok()?;
         own.into_iter().map(|(at, _)| at).filter(|at| *at <= now).max()
@@ -158,7 +158,8 @@ impl BackupFolder {
         let io = |source| BackupError::Io { path: self.folder.clone(), source };
         create_folder(&self.folder).map_err(io)?;
         let temporary = format!(".{}-backup-", self.stem);
-        // A killed process may have left an unfinished file. Only one process has the store.
+        // A killed process may have left an unfinished file. No other process can be writing one: only one has the
+        // store open.
         let unfinished = self
             .names()
             .map_err(io)?
@@ -194,7 +195,7 @@ impl BackupFolder {
         (removed, failed)
     }
 
-    /// The backups of this store, with their times.
+    /// Returns the backups of this store, with their times.
     fn own(&self) -> std::io::Result<Vec<(Timestamp, String)>> {
         let names = self.names()?.into_iter();
         Ok(names.filter_map(|name| Some((self.time_of(&name)?, name))).collect())
@@ -214,7 +215,7 @@ impl BackupFolder {
         Ok(names)
     }
 
-    /// When a backup was made, by its name; `None` if it is not the name of a backup of this store.
+    /// Returns when a backup was made, by its name; `None` if it is not the name of a backup of this store.
     fn time_of(&self, name: &str) -> Option<Timestamp> {
         let stamp = name.strip_prefix(&self.stem)?.strip_prefix('-')?.strip_suffix(".redb")?;
         let is_stamp = stamp.len() == STAMP.len()
@@ -237,7 +238,7 @@ pub struct Made {
     pub undeleted: Option<(PathBuf, std::io::Error)>,
 }
 
-/// Checks that a copy of a store of `size` bytes leaves the store as much room as it takes now.
+/// Checks that a copy of a store of `size` bytes leaves as much free space as the store takes up now.
 fn room(folder: &Path, size: u64, free: u64) -> Result<(), BackupError> {
     const MIB: u64 = 1024 * 1024;
     let needed = size.saturating_mul(2);
@@ -248,7 +249,7 @@ fn room(folder: &Path, size: u64, free: u64) -> Result<(), BackupError> {
     Err(BackupError::NoRoom { folder: folder.to_owned(), free, needed })
 }
 
-/// The bytes that this process may still write to the disk of `folder`.
+/// Returns how many bytes this process may still write to the disk of `folder`.
 fn free_space(folder: &Path) -> std::io::Result<u64> {
     let disk = rustix::fs::statvfs(folder)?;
     Ok(disk.f_bavail.saturating_mul(disk.f_frsize))

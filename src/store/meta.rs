@@ -73,8 +73,8 @@ impl<S: Source> View<S> {
         self.get(PEOPLE, person.as_str())
     }
 
-    /// Everybody whose name was looked up or who has a direct chat with the bot, by id; without people whom Feishu refuses in
-    /// cards, because one of them is enough for a whole card to be refused.
+    /// Returns everybody whose name was looked up or who has a direct chat with the bot, by id, except people that
+    /// Feishu refuses in cards, because one of them is enough for a whole card to be refused.
     pub fn known_people(&self) -> Result<BTreeMap<OpenId, Option<String>>, StoreError> {
         let mut people = BTreeMap::new();
         for row in self.open(DIRECT_CHATS)?.iter()? {
@@ -94,12 +94,12 @@ impl<S: Source> View<S> {
         Ok(people)
     }
 
-    /// People whom Feishu refused in a card, and who have not written since.
+    /// Returns the people that Feishu refused in a card and who have not written since.
     fn refused_people(&self) -> Result<BTreeSet<OpenId>, StoreError> {
         Ok(self.meta(REFUSED_PEOPLE)?.unwrap_or_default())
     }
 
-    /// The direct chat with a person, once it was seen.
+    /// Returns the direct chat with a person, once it was seen.
     pub fn direct_chat(&self, person: &OpenId) -> Result<Option<ChatId>, StoreError> {
         let chat = self.open(DIRECT_CHATS)?.get(person.as_str())?.map(|c| c.value().to_owned());
         Ok(chat.and_then(|chat| ChatId::new(chat).ok()))
@@ -141,7 +141,7 @@ impl WriteTx {
         self.put(PEOPLE, person.as_str(), &name.to_owned())
     }
 
-    /// Keeps that Feishu refuses these people in cards.
+    /// Records that Feishu refuses these people in cards.
     pub fn refuse_people(&self, people: &[OpenId]) -> Result<(), StoreError> {
         let before = self.refused_people()?;
         let mut refused = before.clone();
@@ -149,7 +149,7 @@ impl WriteTx {
         if refused == before { Ok(()) } else { self.put_meta(REFUSED_PEOPLE, &refused) }
     }
 
-    /// Keeps the direct chat with a person, who is not refused any more.
+    /// Stores the direct chat with a person, who no longer counts as refused.
     pub fn put_direct_chat(&self, person: &OpenId, chat: &ChatId) -> Result<(), StoreError> {
         let mut refused = self.refused_people()?;
         if refused.remove(person) {

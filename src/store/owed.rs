@@ -267,8 +267,8 @@ impl WriteTx {
         self.settle_alert(owed, Way::Delivered)
     }
 
-    /// Records that the plain form of an owed message was delivered in its place, as `message` if it created one. What it
-    /// should have said is listed as given up.
+    /// Records that the plain form of an owed message was delivered in its place, as `message` if it created one. The
+    /// full message is listed as given up.
     pub fn replaced(
         &self,
         owed: &OwedMessage,

@@ -1,4 +1,4 @@
-//! Everything that is kept of a user moves to another name, in the caller's transaction.
+//! Moves everything stored about a user to another name, in the caller's transaction.
 
 use redb::ReadableTable;
 
@@ -61,7 +61,7 @@ impl WriteTx {
         self.move_work(from, to)
     }
 
-    /// The totals of a period stay: only whose they are changes.
+    /// The totals of a period stay the same: only the user changes.
     fn move_spending(&self, from: &UserKey, to: &UserKey) -> Result<(), StoreError> {
         for period in self.spending_periods()? {
             for record in self.spending_of(from, period)? {

@@ -40,7 +40,7 @@ impl WriteTx {
     }
 
     /// Takes over a complete listing of an account's users, as [`after_sync`] decides. A change of access that is pending
-    /// for a user who is gone now is dropped. Users who have another name now take along everything that is kept of them.
+    /// for a user who is gone now is dropped. Renamed users keep everything stored about them.
     pub fn apply_sync(
         &self,
         account: &AccountId,

@@ -293,7 +293,7 @@ impl AccountClient {
         self.credentials.access_key_id == access_key_id
     }
 
-    /// Tells the client to which main account its key belongs, if the caller knows it.
+    /// Tells the client which main account its key belongs to, if the caller knows it.
     #[must_use]
     pub fn of_account(self, number: AccountNumber) -> Self {
         self.learn(number);

@@ -234,7 +234,7 @@ impl ErrorKind {
             | "InvalidCredential"
             | "SessionTokenInvalid"
             | "AccessKeyIsExpire"
-            // The main account's, so that no user is taken for gone.
+            // About the main account, so that no user counts as gone.
             | "AccountNotExist"
             | "MissingAuthenticationToken"
             | "MissingSignature" => Self::Credentials,

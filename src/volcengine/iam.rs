@@ -40,7 +40,7 @@ pub struct IamUser {
 /// Whether an access key works.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum KeyStatus {
-    /// The key can sign requests, or nobody knows that it cannot: any status but `inactive` counts as active, because a key
+    /// The key can sign requests, or may be able to: any status but `inactive` counts as active, because a key
     /// that is open costs money.
     #[default]
     Active,
@@ -130,7 +130,7 @@ struct Profile {
 }
 
 impl Profile {
-    /// For a user without a profile, the API may send a stub created at the start of time, one with every field at its zero,
+    /// For a user without a profile, the API may send a stub dated 1970-01-01, one with every field at its zero,
     /// or an empty object. A profile that is neither clearly allowed nor forbidden counts as allowed.
     fn access(&self) -> LoginAccess {
         let stub = ["1970-01-01", "0001-01-01", "19700101", "00010101"]

@@ -37,7 +37,7 @@ impl AccountClient {
     /// project ("ListProjects"; each account has one). Other calls learn it as well.
     ///
     /// # Errors
-    /// Those of "ListProjects", or [`ErrorKind::Unexpected`](super::ErrorKind::Unexpected) if no response says it.
+    /// The errors of "ListProjects", or [`ErrorKind::Unexpected`](super::ErrorKind::Unexpected) if no response says it.
     pub async fn account_number(&self) -> Result<AccountNumber, Error> {
         if let Some(known) = self.known_account() {
             return Ok(known);

@@ -43,7 +43,7 @@ pub(super) async fn whole_list<T: DeserializeOwned>(
         };
         if rows.is_empty() {
             if total.is_some_and(|total| total > offset) {
-                return Err(answer.unexpected(format!("the answer counts {list} but has none")));
+                return Err(answer.unexpected(format!("the answer counts {list} but lists none")));
             }
             break;
         }

@@ -33,8 +33,8 @@ struct Scope {
 
 impl Policy {
     /// Returns the policy once per scope. `PolicyScopeType` is not a closed set of words, so the project's name decides:
-    /// without one, the policy applies to the whole account. Neither are the types of policies: another one is kept as it
-    /// is, so that it does not hide the rest.
+    /// without one, the policy applies to the whole account. Neither are the types of policies: an unknown one is kept as
+    /// it is, so that it does not hide the rest.
     fn held(self) -> Vec<HeldPolicy> {
         let kind = match self.kind.as_str() {
             kind if kind.eq_ignore_ascii_case("System") => PolicyKind::System,

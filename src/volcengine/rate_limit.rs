@@ -1,7 +1,7 @@
 //! The rate limiters: Volcengine limits the calls per main account, over all clients (5 per second on the bill lists;
 //! docs/platforms/volcengine.md §7.6), so calls wait here instead of being refused there.
 //!
-//! A key pair has a limiter of its own until a response says to which main account it belongs. From then on all key pairs
+//! A key pair has a limiter of its own until a response says which main account it belongs to. From then on all key pairs
 //! of that account share one.
 
 use std::collections::HashMap;
@@ -17,7 +17,7 @@ use parking_lot::Mutex;
 
 use crate::domain::AccountNumber;
 
-/// Evict what is unused beyond this many.
+/// Beyond this many, unused limiters are evicted.
 pub(super) const MAX_IDLE: usize = 256;
 
 /// Uses tokio's clock instead of governor's, because the limiter sleeps on tokio's: tests can pause both together.
@@ -65,7 +65,7 @@ pub(super) struct Limiters {
     by_account: Mutex<HashMap<AccountNumber, Arc<CallLimiter>>>,
 }
 
-/// What is known of an access key.
+/// What is known about an access key.
 pub(super) struct KeyState {
     /// Counts until the account is known.
     own: Arc<CallLimiter>,
@@ -91,7 +91,7 @@ impl Limiters {
         keys.entry(access_key_id.to_owned()).or_insert_with(new).clone()
     }
 
-    /// Notes to which main account a key belongs.
+    /// Records which main account a key belongs to.
     pub(super) fn learn(&self, key: &KeyState, number: AccountNumber) {
         key.account.get_or_init(|| {
             let mut accounts = self.by_account.lock();
@@ -165,7 +165,7 @@ mod tests {
         let start = tokio::time::Instant::now();
         other.acquire().await;
         assert_eq!(start.elapsed(), Duration::ZERO);
-        // A key that comes later joins.
+        // A key that is used later shares it, too.
         limiters.learn(&limiters.key("late"), AccountNumber::new(1));
         limiters.key("late").acquire().await;
         assert!(start.elapsed() >= Duration::from_millis(249), "{:?}", start.elapsed());

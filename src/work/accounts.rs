@@ -62,7 +62,8 @@ impl Worker {
         .await
     }
 
-    /// An account of an older store may have no number yet: the pair that it has says whose it is, if it still works.
+    /// An account of an older store may have no number yet: its present pair, if it still works, shows which main
+    /// account it is.
     async fn learn_number(&self, waiting: &Waiting) -> Result<(), StoreError> {
         if !waiting.known {
             return Ok(());
@@ -73,7 +74,7 @@ impl Worker {
         };
         match verified {
             Err(CloudError::Store(error)) => Err(error),
-            // The new pair may be what fixes it.
+            // The new pair may fix that.
             Ok(()) | Err(_) => Ok(()),
         }
     }

@@ -6,7 +6,8 @@ use crate::domain::{AccountId, TaskKind, UserKey};
 /// do not wait for each other.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Claim {
-    /// Reading the users of all accounts. What others write in the meantime is newer than what it read, and is kept.
+    /// Reading the users of all accounts. Anything written by others in the meantime is newer than this reading, and is
+    /// kept.
     Users,
     Balances,
     Projects(AccountId),

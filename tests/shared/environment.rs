@@ -104,7 +104,7 @@ impl Home {
         self.open_store(&self.store_path())
     }
 
-    /// Opens a store with this master key: a backup, for instance.
+    /// Opens a store with this master key, for instance a backup.
     pub fn open_store(&self, path: &Path) -> Store {
         Store::open(path, &self.master_key)
             .unwrap_or_else(|error| panic!("{}: {error}", path.display()))

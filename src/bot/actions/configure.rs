@@ -10,8 +10,8 @@ use crate::cards::{Card, CardContext, Processing, Toast};
 use crate::domain::{TaskKind, UserKey};
 use crate::store::{Source, View, WriteTx};
 
-/// The member of the callback value that says that the form shows the personal data in the cloud. It does not for users who
-/// are gone.
+/// The member of the callback value that says that the form shows the personal data in the cloud; for users who are
+/// gone, it does not.
 const PERSONAL: &str = "personal";
 const PERSONAL_FIELDS: [&str; 3] = ["display_name", "email", "phone"];
 
@@ -62,7 +62,7 @@ impl Action for Configure {
     fn read(fields: &Fields<'_>) -> Result<Self, Refusal> {
         Ok(Self {
             user: fields.user()?,
-            // A field that the form shows and the submit leaves out was emptied.
+            // A field that the form shows and the submission omits was cleared.
             settings: NewUserSettings {
                 thresholds: fields.typed("thresholds"),
                 monitor: fields.ticked("monitor"),

@@ -101,12 +101,12 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// Whether a checker of the form is ticked. Clients leave out what is not, or send an empty text.
+    /// Returns whether a checker of the form is ticked. If it is not, clients omit the field or send an empty text.
     pub fn ticked(&self, name: &str) -> bool {
         self.action.form_checked(name).unwrap_or(false)
     }
 
-    /// Whether the form shows a group of fields: the card says so, or the submit has one of them.
+    /// Returns whether the form shows a group of fields: the card says so, or the submission has one of them.
     pub fn shows(&self, group: &str, fields: &[&str]) -> bool {
         let declared = match self.value.get(group) {
             Some(Value::Bool(shown)) => *shown,

@@ -5,7 +5,7 @@
 //! lists those that run in a write transaction. Columns of a row:
 //!
 //! - the word, and after `was` the words that older cards in chats still use for it;
-//! - `form`: `Any`; or, where the same word both opens and submits a form, which of the two this row handles;
+//! - `form`: `Any`; or, if the same word both opens and submits a form, which of the two this row handles;
 //! - `needs`: the role;
 //! - `op`: whether cards carry an idempotency key, by which a submitted form is applied once;
 //! - `chat`: `Any`, or `Direct` where secrets are typed;

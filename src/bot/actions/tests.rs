@@ -152,9 +152,9 @@ fn the_settings_of_a_user_are_opened_and_saved_by_the_same_word() {
     assert_eq!((&*settings.thresholds, &*settings.owner), ("", "ou_1"));
 }
 
-/// Clients leave out fields that were emptied, and checkers that are not ticked.
+/// Clients omit fields that were cleared, and checkers that are not ticked.
 #[test]
-fn a_field_that_the_form_shows_and_the_submit_leaves_out_is_empty() {
+fn a_field_that_the_form_shows_and_the_submission_omits_is_empty() {
     let configured = |value: Value, form: Value| {
         let mut submit = action(value, form);
         submit.name = Some("user.configure".to_owned());
@@ -173,7 +173,7 @@ fn a_field_that_the_form_shows_and_the_submit_leaves_out_is_empty() {
     assert_eq!(left_out, emptied);
     assert_eq!((left_out.monitor, left_out.personal), (false, None));
 
-    // The form shows personal data where the card says so; cards from before say nothing.
+    // The form shows personal data if the card says so; cards from before say nothing.
     let mut personal = user.clone();
     personal["personal"] = json!(true);
     assert_eq!(configured(personal, json!({})).personal, Some(PersonalData::default()));
@@ -188,7 +188,7 @@ fn a_field_that_the_form_shows_and_the_submit_leaves_out_is_empty() {
 
 /// Seen with several clients: `action.name` and `form_value` only.
 #[test]
-fn a_submit_without_its_value_is_read_from_the_name_of_the_button() {
+fn a_submission_without_its_value_is_read_from_the_name_of_the_button() {
     everything(|locale, role, size, sample| {
         let card = sample.card.value();
         let mut all = Vec::new();
@@ -206,7 +206,7 @@ fn a_submit_without_its_value_is_read_from_the_name_of_the_button() {
                     assert_eq!(without.does, with_value.does, "{described}");
                     assert_eq!(without.op, with_value.op, "{described}");
                 }
-                // What does not fit into the name is refused, never guessed.
+                // A value that does not fit into the name is refused, never guessed.
                 Err(refusal) => {
                     assert_ne!(size, Size::Small, "{described}: {refusal}");
                     assert!(matches!(refusal, Refusal::BadField(_)), "{described}: {refusal}");

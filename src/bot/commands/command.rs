@@ -11,8 +11,8 @@ use crate::domain::{AmountError, BillPeriod, Money, Needs, OpenId};
 pub enum Whom {
     /// By a name, as typed.
     Named(String),
-    /// By a mention of the person behind the user. `None` if the platform does not say whom it mentions, or if it mentions
-    /// everybody.
+    /// By a mention of the person behind the user. `None` if the platform does not say who is mentioned, or if everybody
+    /// is.
     Mentioned(Option<OpenId>),
 }
 
@@ -66,14 +66,14 @@ pub enum Query {
     },
     /// Spending.
     Billing {
-        /// Of one user.
+        /// The user; `None` = all.
         whom: Option<Whom>,
-        /// Of this month; `None` = the current one.
+        /// The month; `None` = the current one.
         period: Option<BillPeriod>,
     },
     /// Past alerts.
     Alerts {
-        /// Of one user.
+        /// The user; `None` = all.
         whom: Option<Whom>,
     },
     /// Asks before a user's access is restored.
@@ -143,7 +143,7 @@ pub enum ParseError {
         /// The argument.
         argument: String,
     },
-    /// A mention where the command takes words. What the person is called is not part of the message.
+    /// A mention where the command takes words. The refusal does not repeat the person's name.
     UnexpectedMention {
         /// The command.
         command: &'static Spec,
@@ -217,12 +217,12 @@ impl Arguments {
         self.needs = needs;
     }
 
-    /// Whether nothing is left.
+    /// Returns whether nothing is left.
     pub(super) fn is_empty(&self) -> bool {
         self.arguments.is_empty()
     }
 
-    /// The next argument, if it is a word.
+    /// Returns the next argument, if it is a word.
     pub(super) fn peek_word(&self) -> Option<String> {
         match self.arguments.front()? {
             Argument::Word(word) => Some(parsed_text(word).into_owned()),
@@ -260,7 +260,7 @@ impl Arguments {
         words.join(" ")
     }
 
-    /// Takes everything that is left as free text. A mention becomes no words at all: its person chose the name.
+    /// Takes everything that is left as free text. Mentions are dropped: their names are chosen by other people.
     pub(super) fn free_text(&mut self) -> String {
         let words: Vec<String> = self
             .arguments
@@ -273,7 +273,7 @@ impl Arguments {
         words.join(" ")
     }
 
-    /// Why the argument that is left over is refused.
+    /// Returns why the argument that is left over is refused.
     pub(super) fn surplus(&mut self, command: &'static Spec) -> Option<ParseError> {
         Some(match self.next_whom()? {
             Whom::Named(argument) => ParseError::UnexpectedArgument { command, argument },

@@ -21,10 +21,10 @@ pub struct Parsed {
 }
 
 /// Reads a message. A leading `/` is optional; case, extra blanks and invisible characters are ignored; unexpected
-/// arguments are refused. Mentions in front of the command address people and are no part of it.
+/// arguments are refused. Mentions in front of the command address people and are not part of it.
 pub fn parse(pieces: &[Piece]) -> Parsed {
     let mut arguments: VecDeque<Argument> = pieces.iter().flat_map(arguments_of).collect();
-    // The slash may stand apart, or be the full-width one of a Chinese keyboard.
+    // The slash may be followed by a space, or be the full-width one of a Chinese keyboard.
     let first = loop {
         let word = match arguments.pop_front() {
             Some(Argument::Word(word)) => word,
@@ -51,7 +51,7 @@ pub fn parse(pieces: &[Piece]) -> Parsed {
     }
 }
 
-/// The words of a piece, or its one mention. A word of nothing but invisible characters is none.
+/// Returns the words of a piece, or its one mention. Words made only of invisible characters are skipped.
 fn arguments_of(piece: &Piece) -> Vec<Argument> {
     match piece {
         Piece::Words(words) => free_text(words)

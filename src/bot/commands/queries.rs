@@ -24,7 +24,7 @@ pub(super) struct Requester {
     pub(super) direct: bool,
 }
 
-/// The user that a command is about.
+/// Returns the user that a command is about.
 pub(super) fn meant<S: Source>(tx: &View<S>, whom: &Whom) -> Result<User, Error> {
     match whom {
         Whom::Named(name) => users::find(tx, name),

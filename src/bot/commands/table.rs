@@ -173,7 +173,7 @@ pub static COMMANDS: &[Spec] = &[
     },
 ];
 
-/// Whether a word is meant as a month, rightly written or not.
+/// Returns whether a word is meant as a month, correctly written or not.
 fn looks_like_month(word: &str) -> bool {
     word.starts_with(|c: char| c.is_ascii_digit())
         && word.contains('-')

@@ -1,4 +1,4 @@
-//! What becomes of a message: the command and its arguments, or why there is none.
+//! How a message is read: the command and its arguments, or why there is none.
 
 use proptest::prelude::*;
 
@@ -275,7 +275,7 @@ proptest! {
             Err(ParseError::Unknown { typed, .. }) => prop_assert!(typed.len() <= text.len()),
             Err(_) => {}
         }
-        // A megabyte takes some 10 ms; compared with every command, 10 s.
+        // A megabyte takes about 10 ms; compared with every command, 10 s.
         prop_assert!(start.elapsed() < std::time::Duration::from_secs(5));
     }
 

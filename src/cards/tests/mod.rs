@@ -168,7 +168,7 @@ fn every_card_keeps_the_platforms_rules() {
     assert!(broken.is_empty(), "{}", broken.join("\n"));
 }
 
-/// The last step of every ladder of sizes, too: whatever names people choose, a message can carry the card, with the margin
+/// Includes the smallest size of every card: whatever names people choose, a message can carry the card, with the margin
 /// that [`Card::fits`] leaves for what is added on the way.
 #[test]
 fn every_card_fits_into_a_message() {
@@ -188,7 +188,11 @@ fn every_template_has_a_sample() {
     let mut expected: BTreeSet<String> =
         engine::TEMPLATES.iter().map(|(name, _)| (*name).to_owned()).collect();
     expected.remove("parts.json.j2");
-    assert_eq!(RENDERED.take(), expected, "left what the samples render, right every template");
+    assert_eq!(
+        RENDERED.take(),
+        expected,
+        "left: templates that the samples render; right: all templates"
+    );
 }
 
 /// Every string of a card with the name of the member that holds it.

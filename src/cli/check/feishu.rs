@@ -50,7 +50,7 @@ pub(super) async fn check(config: &Config, settings: &Settings, findings: &mut V
     findings.push(alert_chat(&client, settings).await);
 }
 
-/// Compares what the app is granted with what airgate needs.
+/// Compares the app's scopes with those that airgate needs.
 async fn scopes(client: &Client) -> Finding {
     let asked = match client.scopes().await {
         Ok(asked) => asked,

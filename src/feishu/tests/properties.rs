@@ -144,16 +144,16 @@ proptest! {
         prop_assert!(verifier(KEY, TOKEN).open(&given, &changed, now()).is_err());
     }
 
-    /// Whether the padding happens to be right is chance, and must not decide about the answer.
+    /// The padding may be right by chance, and that must not change the answer.
     #[test]
-    fn what_another_key_encrypted_is_always_unauthorised(
+    fn a_body_encrypted_with_another_key_is_always_unauthorised(
         blocks in prop::collection::vec(any::<u8>(), 16..200),
         plain in prop::collection::vec(any::<u8>(), 0..40),
     ) {
         let undecryptable = Err(Rejection::Unauthorized(Unauthorized::Undecryptable));
         let whole = blocks.len() / 16 * 16;
         let sealed = STANDARD.encode(&blocks[..whole]);
-        // The second body has right padding, around what is hardly ever JSON.
+        // The second body has valid padding, but its content is almost never JSON.
         let plain = [&b"<"[..], &plain[..]].concat();
         for sealed in [sealed, encrypt(&plain, [7; 16])] {
             let body = json!({ "encrypt": sealed }).to_string();

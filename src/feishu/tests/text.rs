@@ -173,7 +173,7 @@ fn posts_are_read_line_by_line() {
             "/quota https://x.cn",
         ),
         (json!({"content": [[text("a"), json!({"tag": "card_title", "text": "alice 9"})]]}), "a"),
-        // With the level of the language, as posts are sent.
+        // Wrapped in the language, as posts are sent.
         (
             json!({"zh_cn": {"title": "", "content": [[at("@_user_1", ""), text("/help")]]}}),
             "/help",

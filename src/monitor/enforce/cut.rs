@@ -1,5 +1,5 @@
-//! Cutting access: remembering what is active, then switching it off. Keys, login and policies are closed each by itself, and
-//! so is each key and each policy: one that cannot be read or closed is retried and keeps none of the others open.
+//! Cutting access: remembering what is active, then switching it off. Login, each key and each policy are closed
+//! separately: one that cannot be read or closed is retried, and keeps none of the others open.
 
 use std::time::Duration;
 
@@ -15,11 +15,11 @@ use crate::domain::{
 use crate::store::StoreError;
 use crate::volcengine::{self, ErrorKind, KeyStatus};
 
-/// While no connection comes about, this many attempts stop at the first call: the cloud is probably out of reach as a whole.
-/// After that one call that hangs must not keep the rest open.
+/// While no connection succeeds, this many attempts stop at the first call: the whole cloud is probably unreachable.
+/// After that, one call that hangs must not keep the rest open.
 const UNCONNECTED_ATTEMPTS: u32 = 3;
 
-/// How long the keys wait for login and policies to be read with them.
+/// How long closing the keys waits for login and policies to be read.
 const READ_TOGETHER: Duration = Duration::from_secs(3);
 
 /// Whether a cut is still wanted, decided in the transaction that precedes the writes to the cloud.
@@ -29,7 +29,7 @@ enum Permit {
     Withdrawn,
 }
 
-/// What is active of the access, as far as it was read.
+/// The access that is active, as far as it was read.
 #[derive(Clone, Default)]
 struct Active {
     keys: Vec<String>,
@@ -45,7 +45,7 @@ impl Active {
 }
 
 impl Enforcer {
-    /// One attempt at a cut, up to reading it back.
+    /// Makes one attempt at a cut, up to reading it back.
     pub(super) async fn cut(
         &self,
         api: &volcengine::AccountClient,
@@ -54,7 +54,8 @@ impl Enforcer {
         remembered: Option<&RememberedAccess>,
     ) -> Result<Outcome, Failures> {
         let mut failures = Failures::default();
-        // All that is active is remembered before the first write. What takes long is left for later: the keys are closed first.
+        // All active access is remembered before the first write. Slow reads are left for later: the keys are closed
+        // first.
         let (read, login, held) = tokio::join!(
             user_keys(api, user),
             timeout(READ_TOGETHER, user_login(api, user)),
@@ -98,7 +99,7 @@ impl Enforcer {
         {
             return Ok(Outcome::Withdrawn);
         }
-        // Only the keys say whether airgate itself works with this user, whose policies it needs.
+        // Only the keys show whether airgate itself uses this user, whose policies it would then need.
         let held = match held {
             Ok(read) => read,
             Err(_) => self.held(api, user).await,
@@ -165,7 +166,7 @@ impl Enforcer {
         Ok(Permit::Go)
     }
 
-    /// The policies that a cut detaches; none where it leaves policies alone.
+    /// Returns the policies that a cut detaches; none if cuts leave policies alone.
     async fn held(
         &self,
         api: &volcengine::AccountClient,
@@ -206,8 +207,8 @@ impl Enforcer {
         Ok(Permit::Go)
     }
 
-    /// Checks once more that the cut is wanted, and remembers what is active: one transaction, committed before the writes to
-    /// the cloud.
+    /// Checks once more that the cut is wanted, and remembers what is active, in one transaction that is committed before
+    /// the writes to the cloud.
     async fn permit(
         &self,
         user: &UserKey,
@@ -229,7 +230,7 @@ impl Enforcer {
                 }
                 let earlier = tx.access_remembered(&key)?;
                 if pending.cause == AccessCause::Reopened && earlier.is_some() {
-                    // A restore gives back what was active before the cut, not what was opened since.
+                    // A restore gives back what was active before the cut, not what has been opened since.
                     return Ok(Permit::Go);
                 }
                 let Active { keys, login, policies: mut held } = active;

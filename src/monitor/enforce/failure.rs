@@ -13,7 +13,7 @@ pub(super) enum EnforceError {
     Cloud(#[from] CloudError),
     #[error("the cloud does not show the change yet")]
     NotYet,
-    /// Cutting it would lock airgate out, and nothing could be restored anymore.
+    /// Cutting it would lock airgate out, and nothing could ever be restored.
     #[error(
         "airgate itself works with an access key of this user; give the account a key of another user"
     )]
@@ -47,7 +47,7 @@ impl From<EnforceError> for Trouble {
 pub(super) struct Failures(Vec<EnforceError>);
 
 impl Failures {
-    /// Keeps the value of a success, or the reason of a failure.
+    /// Returns the value of a success, or records the reason of a failure.
     pub(super) fn keep<T, E: Into<EnforceError>>(&mut self, result: Result<T, E>) -> Option<T> {
         match result {
             Ok(value) => Some(value),
@@ -63,7 +63,7 @@ impl Failures {
         if self.0.is_empty() { Ok(()) } else { Err(self) }
     }
 
-    /// Every reason once, in words for people.
+    /// Returns every reason once, in words for people.
     pub(super) fn in_words(self, words: Wording) -> String {
         let mut reasons: Vec<String> = Vec::new();
         for error in self.0 {

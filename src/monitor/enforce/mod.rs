@@ -26,11 +26,12 @@
 //!   transaction.
 //! - **Withdrawn** ([`settle`]). The quota no longer demands the cut ([`must_be_cut`](crate::domain::must_be_cut)). If an
 //!   attempt has begun to switch things off, a restore is pending instead; otherwise the row is removed.
-//! - **Late.** A change that is still pending after a minute raises one alert, and is retried without end.
-//! - **Missing** ([`settle`]). The cloud has no user of that name: the account's users are read. The change follows a user
+//! - **Late.** A change that is still pending after a minute raises one alert, and is retried indefinitely.
+//! - **Missing** ([`settle`]). The cloud has no user with that name: the account's users are read. The change follows a user
 //!   who was renamed, and ends if the user is gone.
 //!
-//! Each key, the login and each policy is read and switched by itself. What fails is named and retried, the rest is done.
+//! Each key, the login and each policy is read and switched separately. Parts that fail are named and retried, the rest
+//! is done.
 //!
 //! A restore ([`restore`]) passes through the same states, except that there is nothing to remember and nothing to withdraw.
 //!
@@ -67,7 +68,7 @@ use crate::volcengine;
 
 use failure::{EnforceError, Failures};
 
-/// A change that is not confirmed after this long is alerted, once.
+/// A change that is not confirmed after this time raises one alert.
 const ALERT_AFTER: Duration = Duration::from_secs(60);
 /// Pauses between the attempts at one change.
 const BACKOFF: Backoff =
@@ -117,9 +118,9 @@ pub struct EnforcerParts {
 enum Outcome {
     /// Read back as done.
     Confirmed(UserAccess),
-    /// No longer wanted: what was switched off is put back, or will be.
+    /// No longer wanted: anything switched off is put back, or will be.
     Withdrawn,
-    /// The cloud has no user of that name.
+    /// The cloud has no user with that name.
     Missing,
 }
 
@@ -146,7 +147,8 @@ impl Enforcer {
         }
     }
 
-    /// The pending changes that are late. Whatever is retried when: an alert waits for no back-off.
+    /// Returns the late pending changes that are not alerted yet, whenever their next attempt is due: an alert does not
+    /// wait for a back-off.
     fn late(&self, pending: &[(UserKey, PendingAccess)]) -> Vec<UserKey> {
         let now = self.parts.clock.moment();
         let mut seen = self.seen.lock();
@@ -238,7 +240,7 @@ fn unless_gone(result: Result<(), volcengine::Error>) -> Result<(), volcengine::
     }
 }
 
-/// What is not attached needs not be detached.
+/// A policy that is not attached need not be detached.
 fn unless_detached(result: Result<(), volcengine::Error>) -> Result<(), volcengine::Error> {
     match result {
         Err(error) if super::policies::is_detached(&error) => Ok(()),
@@ -246,7 +248,7 @@ fn unless_detached(result: Result<(), volcengine::Error>) -> Result<(), volcengi
     }
 }
 
-/// Whether the keys of a user could not be read because there is no such user.
+/// Returns whether the keys of a user could not be read because there is no such user.
 async fn is_missing(
     api: &volcengine::AccountClient,
     user: &UserKey,

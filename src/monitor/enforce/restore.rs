@@ -1,5 +1,5 @@
-//! Restoring access: exactly what was remembered, as far as it still exists. What cannot be restored is retried and keeps
-//! none of the rest closed.
+//! Restoring access: exactly what was remembered, as far as it still exists. A part that cannot be restored is retried,
+//! and keeps none of the others closed.
 
 use super::failure::Failures;
 use super::{Outcome, is_missing, read_back, unless_gone};
@@ -26,7 +26,7 @@ pub(super) async fn restore(
     let login = failures.keep(user_login(api, user).await);
     let mut attached = true;
     if let Some(remembered) = remembered {
-        // What is remembered is switched on whatever was read: a read may still show the state before the cut.
+        // Everything remembered is switched on, whatever was read: a read may still show the state from before the cut.
         let keys = keys.iter().flatten().filter(|key| remembered.active_keys.contains(&key.id));
         for key in keys {
             let on = api.update_access_key(name, &key.id, KeyStatus::Active).await;
@@ -58,7 +58,7 @@ async fn attach_policies(
     for policy in &wanted {
         match api.attach_policy(name, policy).await {
             Ok(()) => {}
-            // Already held some other way, or deleted in the meantime with its project: reading back would not show it.
+            // Already held in another way, or deleted with its project in the meantime: reading back would not show it.
             Err(error) if error.is_not_found() || is_attached_already(&error) => {
                 settled.push(policy);
             }

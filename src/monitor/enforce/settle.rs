@@ -70,8 +70,8 @@ impl Enforcer {
             .await
     }
 
-    /// The cloud has no user of that name: reads the account's users, so that the change follows a user who was renamed, or
-    /// ends if the user is gone.
+    /// Handles that the cloud has no user with that name: reads the account's users, so that the change follows a user
+    /// who was renamed, or ends if the user is gone.
     pub(super) async fn settle_missing(
         &self,
         user: &UserKey,
@@ -81,7 +81,7 @@ impl Enforcer {
         let read = sync::users(store, &self.parts.cloud, &self.parts.clock, &user.account).await;
         let (trouble, moved): (Trouble, _) = match read {
             Ok(changes) => {
-                tracing::info!(%user, ?changes, "a user whose access is to change was not there");
+                tracing::info!(%user, ?changes, "a user with a pending change of access was not found");
                 (Cause::NotFound.into(), changes.moved)
             }
             Err(CloudError::Store(error)) => return Err(error),
@@ -97,7 +97,7 @@ impl Enforcer {
                 }
                 let now_called = moved.into_iter().find(|(from, _)| *from == key);
                 let key = now_called.map_or(key, |(_, to)| to);
-                // The change of one who was renamed goes on, and so does its report.
+                // The change of a renamed user continues, and so does its report.
                 if let (Some(report), Some(record)) = (&change.report, tx.user(&key)?)
                     && record.status == UserStatus::Gone
                 {
@@ -110,14 +110,14 @@ impl Enforcer {
             })
             .await?;
         if ended {
-            // A user who was renamed is next.
+            // A renamed user is tried next.
             self.parts.wakers.access.notify_one();
             return Ok(());
         }
         self.note_failure(user, tried, self.parts.cards.words().trouble(&trouble)).await
     }
 
-    /// The attempt failed: it is retried after a back-off.
+    /// Records a failed attempt: it is retried after a back-off.
     pub(super) async fn note_failure(
         &self,
         user: &UserKey,

@@ -1,4 +1,4 @@
-//! What the developer console holds of the app, as far as the API shows it: scopes and subscriptions
+//! The app's settings in the developer console, as far as the API shows them: scopes and subscriptions
 //! (获取应用权限列表, 获取应用版本列表).
 
 use std::collections::BTreeMap;

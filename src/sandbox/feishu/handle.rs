@@ -133,7 +133,7 @@ impl FakeFeishu {
         self.core.change(|state| change(&mut state.console));
     }
 
-    /// Changes what the platform does where its documents leave it open.
+    /// Changes the platform's behaviour where its documents leave it open.
     pub fn set_quirks(&self, change: impl FnOnce(&mut Quirks)) {
         self.core.change(|state| change(&mut state.quirks));
     }

@@ -241,7 +241,7 @@ fn answer(context: &Context<'_>, params: &Params, list: List) -> Result<Reply, R
     }
 }
 
-/// The page with other types where no sum depends on them.
+/// Returns the page with other types in fields that no sum depends on.
 fn oddly_typed(page: &BillList<'_>) -> Result<Value, Refusal> {
     let mut page = serde_json::to_value(page)
         .map_err(|error| Refusal::new(500, "InternalError", error.to_string()))?;

@@ -21,7 +21,7 @@ impl Refusal {
         Self { http, code: code.to_owned(), code_n: None, message: message.into() }
     }
 
-    /// A refusal of the gateway; HTTP status and number follow from the code.
+    /// A refusal of the gateway; the code determines HTTP status and number.
     pub(super) fn gateway(code: GatewayCode, message: impl Into<String>) -> Self {
         let (name, number, http) = code.row();
         Self { http, code: name.to_owned(), code_n: Some(number), message: message.into() }

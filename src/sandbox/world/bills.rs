@@ -44,7 +44,7 @@ pub struct BillRow {
     pub settled: bool,
     /// Whether the amounts of this row are sent as empty text.
     pub amounts_missing: bool,
-    /// The account that the row belongs to, if it is another one that this account pays for.
+    /// The account that the row belongs to, if it is another account, which this one pays for.
     pub owner: Option<i64>,
 }
 

@@ -12,9 +12,9 @@ use crate::clock::Clock;
 use crate::store::Store;
 use crate::store::backup::{BackupError, BackupFolder, Made};
 
-/// Makes a backup when the last one is `store.backup_interval_hours` old, also if that one was made before a restart: a
-/// service that restarts again and again must not push the older copies out. A failure is logged, and the next attempt comes
-/// an interval later.
+/// Makes a backup when the last one is `store.backup_interval_hours` old, even if that one was made before a restart: a
+/// service that restarts again and again must not push the older copies out. A failure is logged, and the next attempt
+/// follows one interval later.
 pub(super) struct MakeBackup {
     folder: BackupFolder,
     interval: SignedDuration,
@@ -91,8 +91,8 @@ impl Chore for MakeBackup {
     }
 }
 
-/// How long it is until a backup is due, given when the last one was made and when the last attempt failed; `None` if it is
-/// due at `now`. A time in the future says nothing: the clock was set back.
+/// Returns how long it is until a backup is due, given when the last one was made and when the last attempt failed;
+/// `None` if it is due at `now`. A time in the future says nothing: the clock was set back.
 fn rest(
     made: Option<Timestamp>,
     failed: Option<Timestamp>,

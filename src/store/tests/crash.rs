@@ -185,7 +185,7 @@ fn after_a_crash_every_committed_transaction_is_there_and_none_is_half_applied()
 }
 
 #[test]
-fn a_store_goes_on_after_a_crash() {
+fn a_store_keeps_working_after_a_crash() {
     let disk = Disk::default();
     let store = Store::with_backend(disk.clone(), &KEY).unwrap();
     add_user(&store, "main/alice");

@@ -146,10 +146,10 @@ fn a_store_that_was_not_closed_properly_says_so_while_it_is_checked() {
         String::from_utf8(log).unwrap()
     };
     assert!(told(&killed).contains("was not closed properly"));
-    assert_eq!(told(&path), "", "one that was closed is not checked");
+    assert_eq!(told(&path), "", "a store that was closed is not checked");
 }
 
-/// Keeps what is logged.
+/// Keeps the log lines.
 #[derive(Clone, Default)]
 struct Log(Arc<parking_lot::Mutex<Vec<u8>>>);
 

@@ -118,7 +118,7 @@ fn sent_and_failed_messages_are_kept_for_a_while() {
 }
 
 /// An alert with two deliveries, as to a group and a webhook.
-fn two_ways(store: &Store) -> (u64, OwedMessage, OwedMessage) {
+fn two_deliveries(store: &Store) -> (u64, OwedMessage, OwedMessage) {
     let body = AlertBody::Error { problem: Problem::CyclesRecovered { accounts: vec![] } };
     let alert = write(store, |tx| tx.add_alert(None, body, now()));
     assert_eq!(alert.notice, Notice::NotOwed);
@@ -135,14 +135,14 @@ fn notice(store: &Store, alert: u64) -> Notice {
 #[test]
 fn an_alert_is_delivered_once_all_its_deliveries_have_ended_and_one_succeeded() {
     let store = in_memory();
-    let other = two_ways(&store);
+    let other = two_deliveries(&store);
     for (first, second, ends) in [
         (true, true, Notice::Delivered),
         (true, false, Notice::Delivered),
         (false, true, Notice::Delivered),
         (false, false, Notice::Failed),
     ] {
-        let (alert, chat, hook) = two_ways(&store);
+        let (alert, chat, hook) = two_deliveries(&store);
         let settle = |owed: &OwedMessage, arrives: bool| {
             write(&store, |tx| match arrives {
                 true => tx.delivered(owed, None),
@@ -160,7 +160,7 @@ fn an_alert_is_delivered_once_all_its_deliveries_have_ended_and_one_succeeded() 
 #[test]
 fn a_delivery_that_replaces_another_keeps_the_alert_owed() {
     let store = in_memory();
-    let (alert, chat, hook) = two_ways(&store);
+    let (alert, chat, hook) = two_deliveries(&store);
     write(&store, |tx| tx.delivered(&hook, None));
     let instead = write(&store, |tx| {
         let id = tx.owe(NewMessage { alert: Some(alert), ..message("person:ou_1") }, now())?;

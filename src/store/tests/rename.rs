@@ -1,4 +1,4 @@
-//! Users that take another name take along everything that is kept of them.
+//! Renamed users keep everything stored about them.
 
 use std::collections::BTreeMap;
 
@@ -47,7 +47,7 @@ fn full(store: &Store, key: &str, name: &str, mark: u32) {
     });
 }
 
-/// Everything that is kept of a user, without the key.
+/// Returns everything stored about a user, without the key.
 fn kept(store: &Store, key: &str) -> String {
     let id = user(key);
     seen(store, |tx| {
@@ -93,7 +93,7 @@ fn kept(store: &Store, key: &str) -> String {
 }
 
 #[test]
-fn two_users_swap_their_names_with_all_that_is_kept_of_them() {
+fn two_users_who_swap_names_keep_everything_stored_about_them() {
     let store = in_memory();
     full(&store, "main/alice", "team-a", 1);
     full(&store, "main/bob", "team-b", 2);

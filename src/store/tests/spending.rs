@@ -142,7 +142,7 @@ fn switching_off_removes_a_link_from_consumed_and_switching_on_adds_what_was_rea
     toggle(&store, "main/alice", "p", Switch::Off);
     assert_eq!(numbers(&store, "main/alice").0, Money::ZERO);
     assert_eq!(numbers(&store, "main/bob").0, money("5"));
-    // Bob's link keeps the project being read; what the card shows for alice's link must not lag behind.
+    // Bob's link keeps the project being read; the card of alice's link must not show older figures.
     record(&store, read(&[("p", "2026-11", "7")], at(LATER)));
     let (consumed, links) = numbers(&store, "main/alice");
     assert_eq!((consumed, links[0].1), (Money::ZERO, money("7")));

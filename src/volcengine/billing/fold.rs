@@ -12,13 +12,13 @@
 //! - `Total` shrinks: rows moved towards the start and some were skipped. Not complete.
 //! - `Total` is missing: the first empty page is the last.
 //!
-//! A page may hold fewer rows than were asked for: the next one begins after the rows received. Everything else is
-//! [`FoldError::Unsettled`], including growth where ids cannot tell rows apart.
+//! A page may hold fewer rows than requested: the next one begins after the rows received. Everything else is
+//! [`FoldError::Unsettled`], including growth if ids cannot tell rows apart.
 //!
 //! A payer's bill also lists the rows of the accounts it pays for, and project names such as `default` repeat between
 //! accounts: rows of another owner are not added.
 //!
-//! Only what is needed is strict: where a row belongs, its amount and its currency.
+//! Only the required fields are strict: where a row belongs, its amount and its currency.
 
 use std::collections::hash_map::RandomState;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -64,7 +64,7 @@ pub(super) struct Fold {
     field: AmountField,
     /// The account whose bill it is.
     owner: Option<AccountNumber>,
-    /// The owner of the rows so far, where `owner` is unknown.
+    /// The owner of the rows so far, if `owner` is unknown.
     first_owner: Option<AccountNumber>,
     amounts: BTreeMap<String, Money>,
     warning: Option<String>,
@@ -83,7 +83,7 @@ pub(super) struct Fold {
     ids_shared: bool,
     /// A row's id appeared on an earlier page, although `Total` has not grown.
     reappeared: bool,
-    /// A page before the last had fewer rows than were asked for.
+    /// A page before the last had fewer rows than requested.
     short: bool,
 }
 
@@ -367,7 +367,7 @@ impl Fold {
                     "got {rows} rows on a page, at most {PAGE} were requested"
                 ));
             }
-            // A short page need not be the last: the platform may have a lower limit than was asked for.
+            // A short page need not be the last: the platform may have a lower limit than requested.
             None => rows == 0,
         };
         if self.short && self.reappeared {

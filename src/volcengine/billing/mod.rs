@@ -103,7 +103,7 @@ impl AccountClient {
         let mut calls = 0;
         let mut reason = String::new();
         let mut doubted = None;
-        // Unknown only if nothing says it: then a bill with rows of several accounts is refused.
+        // If no response says it, a bill with rows of several accounts is refused.
         let owner = match self.account_number().await {
             Ok(number) => Some(number),
             Err(error) => {
@@ -197,7 +197,7 @@ impl AccountClient {
         }
     }
 
-    /// Checks that an empty split bill can be true: it is also empty, without a warning, where split bills are not switched
+    /// Checks that an empty split bill can be true: it is also empty, without a warning, if split bills are not switched
     /// on. Returns a warning if it may just be late.
     async fn confirm_empty(
         &self,

@@ -249,7 +249,7 @@ async fn a_page_with_missing_rows_is_not_a_complete_read() {
 
 #[tokio::test]
 async fn the_next_page_begins_after_the_rows_received() {
-    // 100 rows a page, whatever was asked for.
+    // 100 rows a page, whatever was requested.
     let fake = Fake::start(|seen| {
         let start = seen.offset();
         result(250, rows(start..250.min(start + 100)))
@@ -299,7 +299,7 @@ async fn an_empty_split_bill_is_believed_only_if_the_other_list_is_empty_too() {
 }
 
 #[tokio::test]
-async fn the_accounts_number_is_asked_for_once_and_only_its_rows_count() {
+async fn the_accounts_number_is_requested_once_and_only_its_rows_count() {
     let own = |mut row: Value, owner: u64| {
         row["OwnerID"] = owner.to_string().into();
         row

@@ -273,8 +273,8 @@ impl Worker {
     }
 }
 
-/// The keys that an unclear attempt at `at` certainly created: one attempt creates one key, so there must be exactly one that
-/// was not there before, and the cloud must date it to the attempt. Otherwise nothing is certain.
+/// Returns the keys that an unclear attempt at `at` certainly created: one attempt creates one key, so there must be
+/// exactly one that was not there before, and the cloud must date it to the attempt. Otherwise nothing is certain.
 fn own_keys(keys: &[volcengine::AccessKey], before: &[String], at: Timestamp) -> Vec<String> {
     let mut new = keys.iter().filter(|key| !before.contains(&key.id));
     let (Some(only), None) = (new.next(), new.next()) else { return Vec::new() };
@@ -307,7 +307,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_key_that_is_certainly_of_the_attempt_is_its_own() {
+    fn only_a_key_that_the_attempt_certainly_created_is_its_own() {
         let at: Timestamp = "2026-11-23T02:00:00Z".parse().unwrap();
         let key = |id: &str, seconds: Option<i64>| volcengine::AccessKey {
             id: id.to_owned(),
@@ -319,11 +319,11 @@ mod tests {
             (vec![key("old", Some(-3600))], &[]),
             (vec![key("old", Some(0)), key("new", Some(1))], &["new"]),
             (vec![key("new", Some(-2))], &["new"]),
-            // Without a readable time, made long before or minutes later: somebody else's.
+            // Without a readable time, or created long before or minutes later: somebody else's.
             (vec![key("new", None)], &[]),
             (vec![key("new", Some(-3600))], &[]),
             (vec![key("new", Some(180))], &[]),
-            // Two new ones: nobody can tell which is which.
+            // Two new keys: nobody can tell which is which.
             (vec![key("one", Some(0)), key("two", Some(1))], &[]),
         ] {
             assert_eq!(own_keys(&keys, &["old".to_owned()], at), own, "{keys:?}");

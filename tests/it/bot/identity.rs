@@ -1,4 +1,5 @@
-//! Who is who: main accounts go by the cloud's number, users by its id; names can change and be given to others.
+//! Identity: main accounts are identified by the cloud's number, users by its id; names can change and be given to
+//! others.
 
 use airgate::domain::{AccountId, UserStatus};
 use airgate::sandbox::world::{FakeAccount, World};
@@ -65,7 +66,7 @@ async fn a_user_who_is_renamed_in_the_cloud_keeps_quota_projects_and_spending() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn another_user_of_an_old_name_inherits_nothing() {
+async fn another_user_with_an_old_name_inherits_nothing() {
     let bed = bed().await;
     bed.allocate("main/alice", "100");
     let old = bed.user("main/alice").cloud_id;
@@ -77,7 +78,7 @@ async fn another_user_of_an_old_name_inherits_nothing() {
     assert!(new.quota.is_zero() && new.cloud_id != old, "{new:?}");
     let aside = bed.user(&format!("main/alice#{old}"));
     assert_eq!((aside.status, aside.quota.to_string()), (UserStatus::Gone, "¥100.00".into()));
-    // Who is found under the name is the one who has it now.
+    // The name now finds the user who has it.
     let card = text_of(&bed.ask(ADMIN, "/quota main/alice 5").await);
     assert!(card.contains("¥5.00") && !card.contains("¥105.00"), "{card}");
 }
@@ -96,7 +97,7 @@ async fn a_key_pair_of_another_main_account_is_refused() {
         json!({"account": account, "name": "", "access_key": fake.access_key_id(),
             "secret_key": fake.secret_key()})
     };
-    // In place of the pair of `main`, whose number an older store does not know.
+    // Replaces the pair of `main`, whose number an older store does not know.
     bed.press(ADMIN, &card.message_id, json!({"action": "accounts.open", "account": "main"})).await;
     let mut typed = pair("main", &stranger);
     typed.as_object_mut().unwrap().remove("account");
@@ -120,7 +121,7 @@ async fn a_key_pair_of_another_main_account_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_pair_that_was_put_in_unchecked_changes_nobody_of_the_account() {
+async fn a_pair_that_was_stored_unchecked_changes_no_user_of_the_account() {
     let mut world = one_account();
     world.account_mut("main").unwrap().add_user("alice");
     world.account_mut("main").unwrap().spend("team-a", 60.into(), "2026-11".parse().unwrap());

@@ -104,7 +104,7 @@ fn mentions(people: &[(&str, &str, &str)]) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_mention_means_the_user_whose_owner_is_mentioned_whatever_the_name() {
+async fn a_mention_means_the_user_owned_by_that_person_whatever_the_name() {
     let bed = bed().await;
     let me = bed.feishu.bot_open_id().to_owned();
     let quota_of = |bed: &Bed, user: &str| bed.user(user).quota.to_string();

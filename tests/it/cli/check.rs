@@ -62,7 +62,7 @@ async fn check_tests_everything_and_says_how_to_fix_failures() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn check_compares_scopes_and_events_with_what_is_needed() {
+async fn check_compares_scopes_and_events_with_the_required_ones() {
     let environment = online().await;
     let (feishu, home) = (&environment.feishu, &environment.home);
     feishu.set_console(|console| {
@@ -104,7 +104,7 @@ async fn check_compares_scopes_and_events_with_what_is_needed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn check_goes_on_while_the_service_has_the_store() {
+async fn check_continues_while_the_service_has_the_store() {
     let environment = online().await;
     let (cloud, home) = (&environment.cloud, &environment.home);
     let running = home.store();

@@ -54,7 +54,7 @@ async fn the_service_logs_request_ids_makes_a_backup_and_stops_when_told() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_log_that_nobody_reads_costs_lines_and_not_the_service() {
+async fn a_log_that_nobody_reads_loses_lines_and_does_not_stop_the_service() {
     let environment = online().await;
     let mut command = environment.home.command(&["serve"]);
     command.env("RUST_LOG", "debug").env("AIRGATE_LOG_FORMAT", "json");

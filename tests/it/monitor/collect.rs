@@ -182,7 +182,7 @@ async fn a_bill_in_short_pages_and_odd_types_is_read_to_its_end() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_bill_that_cannot_be_counted_stops_its_account_alone() {
+async fn a_bill_that_cannot_be_counted_stops_only_its_account() {
     type Spoil = fn(&mut World);
     let spoils: [(Spoil, &str); 4] = [
         (
@@ -205,7 +205,7 @@ async fn a_bill_that_cannot_be_counted_stops_its_account_alone() {
             |world| world.account_mut("main").unwrap().split_bills_enabled = false,
             "monitor.bill_source",
         ),
-        // The same, but nothing says so: the list is plainly empty.
+        // The same without a warning: the list is simply empty.
         (
             |world| {
                 world.account_mut("main").unwrap().split_bills_enabled = false;

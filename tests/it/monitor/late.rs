@@ -6,7 +6,7 @@ use super::{alice, bills};
 use crate::bed::{ADMIN, eventually, fragment, text_of};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_monitor_that_begins_no_cycle_is_told_on_its_card_and_by_healthz() {
+async fn a_monitor_that_begins_no_cycle_is_reported_on_its_card_and_by_healthz() {
     let bed = alice(&[("MONITOR__INTERVAL_SECONDS", "600")]).await;
     let late = fragment("monitor.late");
     bed.clock.advance(SignedDuration::from_secs(3 * 600 + 300 - 30));
@@ -24,7 +24,7 @@ async fn a_monitor_that_begins_no_cycle_is_told_on_its_card_and_by_healthz() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn cycles_go_on_after_the_clock_was_set_back_and_forward() {
+async fn cycles_continue_after_the_clock_was_set_back_and_forward() {
     let bed = alice(&[("MONITOR__INTERVAL_SECONDS", "1")]).await;
     for hours in [-24, 48, -24] {
         bed.clock.advance(SignedDuration::from_hours(hours));

@@ -1,4 +1,5 @@
-//! A cut closes what it can: each key, the login and each policy by itself. And it stays closed, or ends with the user.
+//! A cut closes what it can, each key, the login and each policy separately. Access stays closed until the user is
+//! restored or gone.
 
 use airgate::app::access;
 use airgate::domain::{AccessGoal, AlertBody, Operator, Problem, UserStatus};
@@ -66,7 +67,7 @@ fn want(bed: &Bed, goal: AccessGoal) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_cannot_be_read_or_closed_keeps_nothing_else_open() {
+async fn a_part_that_cannot_be_read_or_closed_keeps_nothing_else_open() {
     for (action, fault, still_open) in [
         ("UpdateAccessKey", denied(), (2, false, 0)),
         ("UpdateLoginProfile", denied(), (0, true, 0)),
@@ -74,7 +75,7 @@ async fn what_cannot_be_read_or_closed_keeps_nothing_else_open() {
         ("GetLoginProfile", denied(), (0, true, 0)),
         ("GetLoginProfile", Fault::Status(500), (0, true, 0)),
         ("ListAttachedUserPolicies", denied(), (0, false, 2)),
-        // Only the keys say whether airgate itself works with this user, whose policies it would need.
+        // Only the keys show whether airgate itself uses this user, whose policies it would then need.
         ("ListAccessKeys", denied(), (2, false, 2)),
         ("ListAccessKeys", Fault::Status(500), (2, false, 2)),
     ] {
@@ -140,7 +141,7 @@ async fn a_late_cut_is_alerted_at_the_minute_whenever_the_next_attempt_is() {
     decide(&bed).await;
     let pending = || bed.store.read(|tx| tx.access_pending(&user_key(ALICE))).unwrap().unwrap();
     eventually("an attempt", || pending().attempts > 0).await;
-    // As it is after a minute in which the back-off has grown.
+    // As after a minute during which the back-off has grown.
     let mut old = pending();
     let now = bed.clock.now();
     old.since = now.checked_sub(SignedDuration::from_secs(61)).unwrap();
@@ -202,7 +203,7 @@ async fn a_cut_follows_a_user_who_was_renamed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_opened_again_behind_the_cut_is_closed_again_and_told_once() {
+async fn access_that_is_opened_again_after_a_cut_is_closed_again_and_alerted_once() {
     let bed = over_quota(&[]).await;
     bed.cycle().await;
     assert!(bed.is_cut_off("alice"));
@@ -236,11 +237,11 @@ async fn what_is_opened_again_behind_the_cut_is_closed_again_and_told_once() {
         assert!(bed.is_cut_off("alice"), "{n}");
         assert_eq!((bed.user(ALICE).status, reopened()), (UserStatus::Disabled, n + 1));
         bed.cycle().await;
-        assert_eq!(reopened(), n + 1, "told once");
+        assert_eq!(reopened(), n + 1, "alerted once");
     }
     let title = text("alert.reopened", &[("user", &"alice")]);
     assert_eq!(bed.alerts().iter().filter(|card| text_of(card).contains(&title)).count(), 3);
-    // A restore gives back what was active before the cut, and not the key that came later.
+    // A restore gives back what was active before the cut, and not the key that was created later.
     want(&bed, AccessGoal::Restored);
     bed.settled().await;
     assert_eq!(open(&bed).0, 2);
@@ -254,7 +255,7 @@ fn set_active(world: &mut World, id: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_user_whom_a_person_disabled_is_kept_closed_as_well() {
+async fn a_user_disabled_by_a_person_is_kept_closed_as_well() {
     let bed = Bed::start(world()).await;
     bed.sync().await;
     want(&bed, AccessGoal::Cut);

@@ -302,9 +302,9 @@ async fn a_cut_detaches_every_policy_and_a_restore_reattaches_each_whatever_fail
     }
 }
 
-/// The cloud says of what is detached already that it is not attached, and so of what somebody else detached meanwhile.
+/// For a policy that is already detached, by airgate or by somebody else, the cloud says that it is not attached.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_not_attached_is_detached() {
+async fn a_policy_that_is_not_attached_counts_as_detached() {
     let bed = Bed::with(cloud(), &[TWO]).await;
     bed.sync().await;
     add(&bed, "team-a").await;
@@ -317,9 +317,9 @@ async fn what_is_not_attached_is_detached() {
     assert!(states(&bed, "team-a").is_empty());
 }
 
-/// A policy whose type nobody knows does not hide the others, and is told as the one that stays.
+/// A policy whose type nobody knows does not hide the others, and is reported as the one that stays.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_policy_of_another_type_leaves_the_rest_of_the_cut_to_happen() {
+async fn a_policy_of_another_type_does_not_stop_the_rest_of_the_cut() {
     let mut world = loaded();
     let alice = world.user_mut("main", "alice").unwrap();
     alice.attach("ServiceRole", PolicyKind::ServiceLinked, PolicyScope::Global);

@@ -1,4 +1,4 @@
-//! How alerts reach people, and which incidents of the monitor raise an alert.
+//! How alerts reach people, and which incidents of the monitor raise one.
 
 use airgate::domain::{AlertBody, AlertKind, Notice, Problem, SavedSettings};
 use airgate::sandbox::feishu::Sender;

@@ -1,5 +1,5 @@
-//! What fails again and again: a content that the platform cannot take, a person whom it refuses, a permission that is
-//! missing for a while, a message that is gone.
+//! Messages that fail again and again: content that the platform cannot handle, a person that it refuses, a permission
+//! that is missing for a while, a message that is gone.
 
 use airgate::cards::{Cards, Locale, OpIds, Tone};
 use airgate::domain::{Dispatch, MessageId, Notice, SavedSettings, UpdateTarget};
@@ -129,7 +129,7 @@ async fn a_person_who_left_costs_an_alert_its_mention_and_nothing_else() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_permission_that_is_missing_for_a_while_is_waited_for_and_told() {
+async fn messages_wait_for_a_missing_permission_and_administrators_are_told() {
     for (http, code) in [(400, 99_991_672), (400, 230_006), (400, 230_027)] {
         let bed = alice(&[]).await;
         let missing = FaultRule::new(refusal(http, code)).on("send").holding("alice");

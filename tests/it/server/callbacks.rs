@@ -338,7 +338,7 @@ async fn vectors_of_both_official_sdks_are_accepted_and_refused_as_expected() {
                     assert_eq!(status, 200, "{id}: {answer}");
                 }
                 (_, "policy") => {}
-                // No JSON inside: not told from a body that another key encrypted.
+                // No JSON inside: indistinguishable from a body encrypted with another key.
                 _ if matches!(
                     id.as_str(),
                     "mal-not-json-inside"

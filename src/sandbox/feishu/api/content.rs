@@ -124,7 +124,7 @@ pub fn refused_card(code: u32, path: &str, message: &str, count: usize) -> ApiRe
     )
 }
 
-/// The first person in the card whom nobody knows. One is enough for the whole card to be refused.
+/// Returns the first unknown person in the card. One is enough for the whole card to be refused.
 pub fn unknown_person(state: &State, card: &Value) -> Option<String> {
     people(card).into_iter().find(|id| !known(state, id))
 }

@@ -73,7 +73,7 @@ fn file(state: &State, message: &Message) -> String {
     json!({ "file_key": key, "file_name": name }).to_string()
 }
 
-/// The content of a message. A card that was not asked for in another form is flattened: a notice in the old form, whose
+/// The content of a message. A card requested without another form is flattened: a notice in the old form, whose
 /// title is null for 2.0 cards.
 fn readable(core: &Core, state: &State, message: &Message, form: CardForm) -> String {
     if message.recalled {

@@ -253,7 +253,7 @@ async fn a_form_with_a_bare_checker_is_not_submitted() {
 }
 
 #[tokio::test]
-async fn what_is_empty_or_not_ticked_may_be_left_out() {
+async fn fields_that_are_empty_or_not_ticked_may_be_omitted() {
     let platform = platform().await;
     let bot = Bot::start(&platform.feishu).await;
     let id = platform.send("interactive", form()).await;

@@ -185,7 +185,7 @@ fn the_last_page_is_given_by_the_total_or_is_empty() {
     let full = ones(0, 300);
     assert_eq!(feed(&[page(300, &full)]), Ok((money("300"), 300)));
     assert_eq!(feed(&[page(301, &full), page(301, &ones(300, 1))]), Ok((money("301"), 301)));
-    // Without a count, another request finds the end: the platform's pages may be shorter than was asked for.
+    // Without a count, another request finds the end: the platform's pages may be shorter than requested.
     assert_eq!(feed(&[page(-1, &ones(0, 299)), page(-1, &[])]), Ok((money("299"), 299)));
     assert_eq!(feed(&[page(-1, &full), page(-1, &[])]), Ok((money("300"), 300)));
     assert_eq!(
@@ -223,7 +223,7 @@ fn inconsistent_pages_are_refused() {
 }
 
 #[test]
-fn a_page_may_be_shorter_than_was_asked_for() {
+fn a_page_may_be_shorter_than_requested() {
     let short = |first, count| page(250, &ones(first, count));
     assert_eq!(feed(&[short(0, 100), short(100, 100), short(200, 50)]), Ok((money("250"), 250)));
     let mut fold = fold_for(&["a"]);
@@ -259,7 +259,7 @@ fn only_the_rows_of_the_account_itself_count() {
 }
 
 #[test]
-fn odd_types_where_nothing_depends_on_them_are_read() {
+fn odd_types_in_fields_that_do_not_matter_are_read() {
     let json = r#"{"Limit":"300","Offset":null,"Total":"3","Warning":["x"],"List":[
         {"SplitBillDetailId":17,"Project":"a","Product":null,"InstanceNo":123,"Currency":null,"PayableAmount":"1.00"},
         {"SplitBillDetailId":{},"Project":"a","Product":["ark"],"InstanceNo":{"x":1},"PayableAmount":2,"Tag":5},
@@ -278,7 +278,7 @@ fn odd_types_where_nothing_depends_on_them_are_read() {
     let json = r#"{"Total":1,"List":[{"Project":2026,"PayableAmount":"1"}]}"#;
     assert_eq!(fold.page(json), Ok(Next::Complete));
     assert_eq!(fold.finish().amounts["2026"], money("1"));
-    // What is needed stays strict.
+    // Required fields stay strict.
     let foreign = r#"{"Total":1,"List":[{"Project":"a","Currency":840,"PayableAmount":"1"}]}"#;
     assert!(matches!(
         fold_for(&["a"]).page(foreign),

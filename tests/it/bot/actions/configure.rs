@@ -202,7 +202,7 @@ async fn a_remark_keeps_its_lines() {
 
 /// Clients differ in what they send of a form.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_emptied_is_cleared_whatever_the_client_leaves_out() {
+async fn emptied_fields_are_cleared_whatever_the_client_omits() {
     let bed = bed().await;
     let filled = json!({"thresholds": "30,70", "remark": "临时", "display_name": "爱丽丝",
         "email": "a@example.cn", "phone": "13800000009", "owner": STRANGER});
@@ -237,9 +237,9 @@ async fn what_was_emptied_is_cleared_whatever_the_client_leaves_out() {
     }
 }
 
-/// Feishu refuses a whole card for one person whom the app does not know.
+/// Feishu refuses a whole card because of one person unknown to the app.
 #[tokio::test(flavor = "multi_thread")]
-async fn an_owner_whom_the_bot_does_not_know_is_not_offered_and_stays() {
+async fn an_owner_unknown_to_the_bot_is_not_offered_and_stays() {
     let bed = bed().await;
     bed.change("main/alice", |user| user.owner = "ou_left_the_company".parse().ok());
     let card = opened(&bed).await;

@@ -1,4 +1,4 @@
-//! Keys that somebody else made in the meantime stay.
+//! Keys that somebody else created in the meantime stay.
 
 use airgate::sandbox::volcengine::{Fault, FaultRule};
 use airgate::sandbox::world::KeyStatus;
@@ -7,9 +7,9 @@ use jiff::SignedDuration;
 use super::{bed, create, full, go_on, made};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_key_made_by_hand_after_an_unclear_attempt_is_not_deleted() {
+async fn a_key_created_by_hand_after_an_unclear_attempt_is_not_deleted() {
     let bed = bed().await;
-    // No attempt makes a key, and nobody can tell: the list cannot be read afterwards either.
+    // No attempt creates a key, but nobody can tell: the list cannot be read afterwards either.
     bed.cloud.faults().inject(FaultRule::new(Fault::ResetConnection).on("CreateAccessKey"));
     bed.cloud.faults().inject(FaultRule::new(Fault::Status(500)).on("ListAccessKeys").after(1));
     let card = create(&bed, full()).await;
