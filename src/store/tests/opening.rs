@@ -132,9 +132,14 @@ fn a_store_that_was_not_closed_properly_says_so_while_it_is_checked() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("airgate.redb");
     let store = Store::open(&path, &KEY).unwrap();
-    let killed = folder.path().join("killed.redb");
-    std::fs::copy(&path, &killed).unwrap();
+    let [first, killed] = ["first.redb", "killed.redb"].map(|name| folder.path().join(name));
+    for copy in [&first, &killed] {
+        std::fs::copy(&path, copy).unwrap();
+    }
     drop(store);
+    // tracing decides who listens to a line when it is first reached. Another test must not be the one that reaches it
+    // while this test's subscriber is the only one.
+    drop(Store::open(&first, &KEY).unwrap());
     let told = |path: &Path| {
         let log = Log::default();
         let writer = log.clone();
