@@ -33,13 +33,10 @@ fuzz_target!(|data: &[u8]| {
     let shown = format!("{request:?}");
     assert!(!shown.contains([FOREIGN, 'ж']), "{payload}: {shown}");
 
-    // A value that comes along wins over the name of the button.
-    if action.value.contains_key("action") {
-        let other = CardAction { name: Some("config.save?op=o".to_owned()), ..action.clone() };
-        let same_form = action.name.is_some() || !action.form.is_empty();
-        if same_form {
-            assert_eq!(format!("{:?}", Request::of(&other)), shown);
-        }
+    // A value that comes along takes precedence over the name of the button.
+    if action.name.is_some() && action.value.contains_key("action") {
+        let other = CardAction { name: Some("config.save?op=o".to_owned()), ..action };
+        assert_eq!(format!("{:?}", Request::of(&other)), shown);
     }
 });
 

@@ -28,11 +28,12 @@ fn seal(plain: &[u8], iv: [u8; 16]) -> Vec<u8> {
 }
 
 fn open(encrypt: &str, signed: bool) -> Result<Incoming, Rejection> {
-    let verifier = CallbackVerifier::new(CallbackKeys {
+    let keys = CallbackKeys {
         app_id: "cli_a1b2c3d4e5f60718".to_owned(),
         encrypt_key: Some(KEY.into()),
         verification_token: TOKEN.into(),
-    });
+    };
+    let verifier = CallbackVerifier::new(keys, EVENT_WINDOW);
     let body = json!({ "encrypt": encrypt }).to_string();
     let mut headers = HeaderMap::new();
     if signed {

@@ -68,6 +68,14 @@ fn own(text: &str) -> String {
     text.replace([FOREIGN, 'ж'], "x").replace(['7', '７'], "1")
 }
 
+/// The placeholder of the mention at `index`, without a 7: if digits follow it directly, it cannot be read and stays in the
+/// text.
+fn placeholder(index: usize) -> String {
+    let numbers = (1..).map(|number: usize| number.to_string());
+    let number = numbers.filter(|number| !number.contains('7')).nth(index);
+    format!("@_user_{}", number.unwrap_or_default())
+}
+
 /// The message as a text and as a post, with its mentions in both places.
 fn written(script: &str) -> [Value; 2] {
     let (mut mentions, mut text, mut elements) = (Vec::new(), String::new(), Vec::new());
@@ -76,7 +84,7 @@ fn written(script: &str) -> [Value; 2] {
         let rest = line.get(kind.len_utf8()..).unwrap_or_default();
         match kind {
             'm' | 'b' => {
-                let key = format!("@_user_{}", mentions.len() + 1);
+                let key = placeholder(mentions.len());
                 let id = if kind == 'b' { ME } else { "ou_ann" };
                 text.push_str(&key);
                 elements.push(json!({"tag": "at", "user_id": key, "user_name": foreign(rest)}));

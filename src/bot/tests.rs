@@ -71,6 +71,14 @@ fn message(kind: &str, content: &Value, mentions: &[Value]) -> MessageReceived {
     }
 }
 
+/// The placeholder of the mention at `index`, without a 7: if digits follow it directly, it cannot be read and stays in the
+/// text.
+fn placeholder(index: usize) -> String {
+    let numbers = (1..).map(|number: usize| number.to_string());
+    let number = numbers.filter(|number| !number.contains('7')).nth(index);
+    format!("@_user_{}", number.unwrap_or_default())
+}
+
 /// How the parts are read, as a text message and as a post.
 fn parsed(parts: &[Part]) -> [Parsed; 2] {
     let mut mentions = Vec::new();
@@ -82,7 +90,7 @@ fn parsed(parts: &[Part]) -> [Parsed; 2] {
                 elements.push(json!({"tag": "text", "text": words}));
             }
             Part::Mention(name) | Part::Bot(name) => {
-                let key = format!("@_user_{}", mentions.len() + 1);
+                let key = placeholder(mentions.len());
                 let id = if matches!(part, Part::Bot(_)) { ME } else { ANN };
                 text.push_str(&key);
                 elements.push(json!({"tag": "at", "user_id": key, "user_name": name}));
