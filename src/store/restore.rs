@@ -188,7 +188,7 @@ fn examine(copy: &Path, file: &Path, master_key: &[u8; 32]) -> Result<(), Restor
     }
 }
 
-/// Returns the layout version, and whether the key is the store's.
+/// Returns the layout version, and whether `key` can open the secrets in it.
 fn layout_and_key(db: &Database, master_key: &[u8; 32]) -> Result<(Option<u64>, bool), StoreError> {
     let view = View(db.begin_read()?, RefCell::default());
     Ok((view.schema_version()?, view.is_key_of(&Sealer::new(master_key))?))

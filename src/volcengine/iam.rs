@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::client::{AccountClient, Api, Call, Input, Retry};
 use super::error::{Error, ErrorKind, bounded};
+use super::identity::account_number;
 use super::paging::whole_list;
 use crate::domain::AccountNumber;
 
@@ -286,14 +287,6 @@ pub(super) fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String,
         Value::Bool(truth) => truth.to_string(),
         Value::Null | Value::Array(_) | Value::Object(_) => String::new(),
     })
-}
-
-/// Reads the number of a main account, which is a number or text. 0 and whatever is neither say nothing.
-pub(super) fn account_number<'de, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<Option<AccountNumber>, D::Error> {
-    let number = text(deserializer)?.trim().parse().ok();
-    Ok(number.filter(|number| *number > 0).map(AccountNumber::new))
 }
 
 /// Reads a time of IAM, `YYYYMMDDTHHMMSSZ` in UTC. Unreadable times become `None`: no decision depends on them.

@@ -1,6 +1,6 @@
 //! Which main account a key pair belongs to, by the number that the cloud gives it.
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::json;
 use serde_json::value::RawValue;
 
@@ -10,25 +10,36 @@ use super::error::Error;
 use super::paging::count;
 use crate::domain::AccountNumber;
 
-/// Reads a JSON number or its text. 0 and anything else is no account.
+/// Reads the number of a main account: a JSON number or its text. Anything else, including 0, says nothing.
 pub(super) fn read_number(value: Option<&RawValue>) -> Option<AccountNumber> {
     let number = u64::try_from(count(value?)?).ok().filter(|number| *number > 0);
     number.map(AccountNumber::new)
 }
 
+/// Reads a field with [`read_number`].
+pub(super) fn account_number<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<AccountNumber>, D::Error> {
+    Ok(read_number(Option::<Box<RawValue>>::deserialize(deserializer)?.as_deref()))
+}
+
 /// The places of the number: `AccountId` of users, `AccountID` of projects and of the balance.
 #[derive(Deserialize)]
 struct Owned {
-    #[serde(rename = "AccountID", alias = "AccountId")]
-    number: Option<Box<RawValue>>,
+    #[serde(
+        rename = "AccountID",
+        alias = "AccountId",
+        default,
+        deserialize_with = "account_number"
+    )]
+    number: Option<AccountNumber>,
     #[serde(rename = "UserMetadata", alias = "Projects")]
     rows: Option<Vec<Owned>>,
 }
 
 impl Owned {
     fn number(&self) -> Option<AccountNumber> {
-        read_number(self.number.as_deref())
-            .or_else(|| self.rows.iter().flatten().find_map(Self::number))
+        self.number.or_else(|| self.rows.iter().flatten().find_map(Self::number))
     }
 }
 

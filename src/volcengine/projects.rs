@@ -4,7 +4,8 @@ use serde::Deserialize;
 
 use super::client::{AccountClient, Api};
 use super::error::Error;
-use super::iam::{account_number, text};
+use super::iam::text;
+use super::identity::account_number;
 use super::paging::whole_list;
 use crate::domain::AccountNumber;
 

@@ -1,8 +1,6 @@
 //! Opening a store: the lock, the layout's version, the master key; sealed accounts.
 
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
-use std::sync::Arc;
 
 use redb::{Database, TableDefinition};
 use secrecy::ExposeSecret;
@@ -125,46 +123,4 @@ fn saving_again_replaces_the_pair_and_keeps_the_switch() {
     let found = store.account_secrets(&main).unwrap().unwrap();
     assert_eq!(found.access_key_id.expose_secret(), "AKLTother0002");
     assert!(!write(&store, |tx| tx.set_account_active(&account("none"), Switch::On, now())));
-}
-
-#[test]
-fn a_store_that_was_not_closed_properly_says_so_while_it_is_checked() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("airgate.redb");
-    let store = Store::open(&path, &KEY).unwrap();
-    let [first, killed] = ["first.redb", "killed.redb"].map(|name| folder.path().join(name));
-    for copy in [&first, &killed] {
-        std::fs::copy(&path, copy).unwrap();
-    }
-    drop(store);
-    // tracing decides who listens to a line when it is first reached. Another test must not be the one that reaches it
-    // while this test's subscriber is the only one.
-    drop(Store::open(&first, &KEY).unwrap());
-    let told = |path: &Path| {
-        let log = Log::default();
-        let writer = log.clone();
-        let subscriber =
-            tracing_subscriber::fmt().with_writer(move || writer.clone()).with_ansi(false).finish();
-        tracing::subscriber::with_default(subscriber, || Store::open(path, &KEY).map(drop))
-            .unwrap();
-        let log = log.0.lock().clone();
-        String::from_utf8(log).unwrap()
-    };
-    assert!(told(&killed).contains("was not closed properly"));
-    assert_eq!(told(&path), "", "a store that was closed is not checked");
-}
-
-/// Keeps the log lines.
-#[derive(Clone, Default)]
-struct Log(Arc<parking_lot::Mutex<Vec<u8>>>);
-
-impl std::io::Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
 }

@@ -197,3 +197,15 @@ async fn sigterm_ends_the_process_with_exit_code_0_in_time_whatever_is_in_flight
     eventually("the disable", || outside.disables() > 0).await;
     process.kill();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_start_after_a_kill_says_that_the_store_is_checked() {
+    const LINE: &str = "the store was not closed properly";
+    let outside = Outside::start(0).await;
+    let first = outside.serve("info").kill();
+    assert!(!first.contains(LINE), "{first}");
+    let after_a_kill = outside.serve("info").terminate().log;
+    assert!(after_a_kill.contains(LINE), "{after_a_kill}");
+    let after_a_stop = outside.serve("info").terminate().log;
+    assert!(!after_a_stop.contains(LINE), "{after_a_stop}");
+}
