@@ -245,7 +245,7 @@ impl Policies {
         let to = match api.detach_policy(owed.user.username.as_str(), &policy).await {
             Ok(()) => Ok(To::Gone),
             // Not attached, or the user or the project is gone: nothing to detach.
-            Err(error) if is_detached(&error) => Ok(To::Gone),
+            Err(error) if error.is_not_found() => Ok(To::Gone),
             Err(error) => Err(self.parts.cards.words().trouble(&error.into())),
         };
         self.settle(owed, grant, to).await
@@ -362,14 +362,9 @@ fn policy_of(owed: &Authorisation, grant: &Grant, kind: PolicyKind) -> HeldPolic
     HeldPolicy { name: grant.policy.clone(), kind, scope }
 }
 
-/// Returns whether a failure to attach says that it is attached.
+/// Returns whether a failure to attach says that it is attached. Any other conflict is a failure.
 pub(super) fn is_attached_already(error: &volcengine::Error) -> bool {
-    matches!(error.kind(), ErrorKind::AlreadyExists | ErrorKind::Conflict)
-}
-
-/// Returns whether a failure to detach says that nothing is attached.
-pub(super) fn is_detached(error: &volcengine::Error) -> bool {
-    error.is_not_found() || *error.kind() == ErrorKind::Conflict
+    *error.kind() == ErrorKind::AlreadyExists
 }
 
 /// Returns whether it is the policy that does not exist, rather than its user or project.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 use super::failure::{EnforceError, Failures};
-use super::{Enforcer, Outcome, is_missing, read_back, unless_detached, unless_gone};
+use super::{Enforcer, Outcome, is_missing, read_back, unless_gone};
 use crate::app::sync::{user_keys, user_login};
 use crate::domain::{
     AccessCause, AccessKeyInfo, GrantState, HeldPolicy, PendingAccess, PolicyScope,
@@ -202,7 +202,7 @@ impl Enforcer {
         }
         for policy in &held {
             let detached = api.detach_policy(user.username.as_str(), policy).await;
-            failures.keep(unless_detached(detached));
+            failures.keep(unless_gone(detached));
         }
         Ok(Permit::Go)
     }

@@ -240,14 +240,6 @@ fn unless_gone(result: Result<(), volcengine::Error>) -> Result<(), volcengine::
     }
 }
 
-/// A policy that is not attached need not be detached.
-fn unless_detached(result: Result<(), volcengine::Error>) -> Result<(), volcengine::Error> {
-    match result {
-        Err(error) if super::policies::is_detached(&error) => Ok(()),
-        result => result,
-    }
-}
-
 /// Returns whether the keys of a user could not be read because there is no such user.
 async fn is_missing(
     api: &volcengine::AccountClient,

@@ -317,6 +317,25 @@ async fn a_policy_that_is_not_attached_counts_as_detached() {
     assert!(states(&bed, "team-a").is_empty());
 }
 
+/// Only the cloud's "not attached" counts as detached. A conflict of another kind leaves the policy owed.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_conflict_that_is_not_understood_does_not_count_as_detached() {
+    let bed = Bed::with(cloud(), &[TWO]).await;
+    bed.sync().await;
+    add(&bed, "team-a").await;
+    settled(&bed).await;
+    let conflict =
+        Fault::Code { http: 409, code: "PolicyInUseConflict".into(), message: "in use".into() };
+    bed.cloud.faults().inject(FaultRule::new(conflict).on("DetachPolicyInProject"));
+    remove(&bed, "team-a").await;
+    tokio::time::timeout(TIMEOUT, bed.cloud.called("DetachPolicyInProject", 3)).await.unwrap();
+    assert!(!states(&bed, "team-a").is_empty());
+    bed.cloud.faults().clear();
+    settled(&bed).await;
+    assert_eq!(held(&bed), set(&[]));
+    assert!(states(&bed, "team-a").is_empty());
+}
+
 /// A policy whose type nobody knows does not hide the others, and is reported as the one that stays.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_policy_of_another_type_does_not_stop_the_rest_of_the_cut() {
