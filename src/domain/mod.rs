@@ -14,6 +14,7 @@ pub mod link;
 pub mod money;
 pub mod monitoring;
 pub mod owed;
+pub mod path;
 pub mod period;
 pub mod policies;
 pub mod role;
@@ -43,6 +44,10 @@ pub use monitoring::{
 };
 pub use owed::{
     Dispatch, FailedMessage, FilePlace, OwedMessage, Report, Task, TaskKind, UpdateTarget,
+};
+pub use path::{
+    AccessItem, AccessPath, AccessRules, InvalidKeySwitch, KeySwitch, ModelKeys, Models,
+    NotCovered, PathReport, PathReports, PathState,
 };
 pub use period::{BillPeriod, PeriodError};
 pub use policies::{Authorisation, Grant, GrantState, HeldPolicy, PolicyKind, PolicyScope};
