@@ -139,7 +139,8 @@ impl Outbox {
 
     async fn doubt_what_was_in_flight(&self) -> Result<(), StoreError> {
         let now = self.parts.clock.now();
-        self.parts.store.writing(move |tx| tx.doubt_lane_heads(now)).await
+        let was_due = move |at| BACKOFF.is_due(at, now);
+        self.parts.store.writing(move |tx| tx.doubt_lane_heads(was_due, now)).await
     }
 
     /// Returns until when the gateway rejects the calls that this message needs.
