@@ -189,8 +189,9 @@ impl WriteTx {
         for mut owed in self.lane_heads()? {
             if was_due(owed.not_before) && owed.dispatch.makes_a_message() {
                 // No earlier attempt is possible.
-                owed.first_tried.get_or_insert(owed.not_before.max(owed.created));
-                owed.last_tried = Some(now);
+                let first = *owed.first_tried.get_or_insert(owed.not_before.max(owed.created));
+                // Never earlier than it was: the clock may have been set back.
+                owed.last_tried = owed.last_tried.max(Some(now.max(first)));
                 self.put_owed(&owed)?;
             }
         }
