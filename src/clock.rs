@@ -139,9 +139,25 @@ impl Moment {
     }
 }
 
+/// Returns whether `at` is less than `span` away from `now`. A time further ahead was written before the clock was set back:
+/// whoever waited for it to pass could wait for days.
+pub fn is_recent(at: Timestamp, span: SignedDuration, now: Timestamp) -> bool {
+    now.duration_since(at).abs() < span
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_time_far_ahead_is_not_recent() {
+        let now: Timestamp = "2026-11-23T00:00:00Z".parse().unwrap();
+        let hour = SignedDuration::from_hours(1);
+        for (minutes, recent) in [(-60, false), (-59, true), (0, true), (59, true), (60, false)] {
+            let at = now + SignedDuration::from_mins(minutes);
+            assert_eq!(is_recent(at, hour, now), recent, "{minutes}");
+        }
+    }
 
     #[tokio::test(start_paused = true)]
     async fn a_suspend_counts_as_sleep() {

@@ -5,6 +5,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::refusal::TextField;
 use super::{Error, Refusal, paginate};
+use crate::clock::is_recent;
 use crate::domain::{
     Account, AccountId, AccountNumber, BalanceReading, Switch, TaskKind, WrongAccount, check_number,
 };
@@ -77,7 +78,7 @@ fn get<S: Source>(tx: &View<S>, id: &AccountId) -> Result<Account, Error> {
 /// Returns whether any of the shown balances is too old to rely on.
 pub fn balances_are_old(view: &AccountsView, now: Timestamp) -> bool {
     view.accounts.iter().filter(|row| row.account.active.is_on()).any(|row| {
-        row.balance.as_ref().is_none_or(|read| now.duration_since(read.at) > MAX_BALANCE_AGE)
+        row.balance.as_ref().is_none_or(|read| !is_recent(read.at, MAX_BALANCE_AGE, now))
     })
 }
 

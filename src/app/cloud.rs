@@ -14,7 +14,10 @@ pub enum CloudError {
     /// It was removed.
     #[error("account `{0}` is not known")]
     NoSuchAccount(AccountId),
-    /// Its key pair cannot be opened, or the store failed.
+    /// Its key pair cannot be opened. Other accounts are not affected.
+    #[error("the key pair of account `{0}` cannot be opened; replace it")]
+    SealedPair(AccountId),
+    /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
     /// A bill that cannot be true. Counting it would overflow exact sums.
@@ -54,13 +57,17 @@ impl Cloud {
     /// Returns a client that calls on behalf of one main account.
     ///
     /// # Errors
-    /// [`CloudError::NoSuchAccount`], [`CloudError::Store`].
+    /// [`CloudError::NoSuchAccount`], [`CloudError::SealedPair`], [`CloudError::Store`].
     pub async fn account(&self, id: &AccountId) -> Result<volcengine::AccountClient, CloudError> {
         let (store, wanted) = (self.store.clone(), id.clone());
         let read = move || {
             let account = store.read(|tx| tx.account(&wanted))?;
             let number = account.filter(|account| account.pair_checked).and_then(|it| it.number);
-            Ok::<_, StoreError>((store.account_secrets(&wanted)?, number))
+            match store.account_secrets(&wanted) {
+                Ok(secrets) => Ok((secrets, number)),
+                Err(StoreError::Unsealable) => Err(CloudError::SealedPair(wanted)),
+                Err(error) => Err(error.into()),
+            }
         };
         let (secrets, number) =
             tokio::task::spawn_blocking(read).await.map_err(|_| StoreError::Aborted)??;

@@ -6,6 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::outcome::ProjectsView;
 use super::{Error, Refusal, paginate, users};
+use crate::clock::is_recent;
 use crate::domain::{
     AccountId, BillPeriod, Freshness, Money, ProjectLink, ProjectName, Switch, UserKey, UserStatus,
 };
@@ -67,7 +68,7 @@ pub fn view<S: Source>(
 
 /// Returns whether the account's list of projects is too old to choose from.
 pub fn list_is_old(view: &ProjectsView, now: Timestamp) -> bool {
-    view.listed_at.is_none_or(|at| now.duration_since(at) > MAX_LIST_AGE)
+    view.listed_at.is_none_or(|at| !is_recent(at, MAX_LIST_AGE, now))
 }
 
 /// The link that a person requested.

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::cloud::{Cloud, CloudError};
 use super::outcome::{AccountSync, Unread};
-use crate::clock::Clock;
+use crate::clock::{Clock, is_recent};
 use crate::domain::sync::SyncChanges;
 use crate::domain::{
     AccessKeyInfo, Account, AccountId, CloudUser, ProjectInfo, ProjectName, Switch, User,
@@ -185,7 +185,7 @@ async fn read_access(
     let now = clock.now();
     users.retain(|user| {
         user.status != UserStatus::Gone
-            && user.access_read_at.is_none_or(|at| now.duration_since(at) > MIN_ACCESS_AGE)
+            && user.access_read_at.is_none_or(|at| !is_recent(at, MIN_ACCESS_AGE, now))
     });
     users.sort_by_key(|user| user.access_read_at);
     let (mut failure, mut in_a_row) = (None, 0);

@@ -181,7 +181,7 @@ impl From<&CloudError> for Trouble {
     fn from(error: &CloudError) -> Self {
         match error {
             CloudError::NoSuchAccount(_) => Cause::NoSuchAccount.into(),
-            CloudError::Store(_) => Cause::Store.into(),
+            CloudError::SealedPair(_) | CloudError::Store(_) => Cause::Store.into(),
             CloudError::AbsurdBill { period, project, amount } => {
                 Cause::AbsurdBill { period: *period, project: project.clone(), amount: *amount }
                     .into()

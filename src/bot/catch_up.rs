@@ -17,6 +17,9 @@ const MAX_CHATS: usize = 500;
 /// Max pages to read per chat, of 50 messages each.
 const MAX_PAGES: usize = 20;
 
+/// How many chats in a row may fail before the rest wait: the cause is then not one chat.
+const FAILURES_IN_A_ROW: u32 = 3;
+
 /// The type of event that would have delivered such a message.
 const MESSAGE_EVENT: &str = EventType::Message.as_str();
 
@@ -42,7 +45,8 @@ impl Bot {
     /// Returns how many there were.
     ///
     /// # Errors
-    /// The platform or the store failed, and a retry may help. A chat that can never be read is skipped.
+    /// The platform or the store failed, and a retry may help. One chat that fails keeps no other waiting; one that can never
+    /// be read is skipped.
     pub async fn catch_up(&self, since: Timestamp) -> Result<usize, CatchUpError> {
         // A history does not say which mention is a bot's.
         if self.own_id.known().is_none() {
@@ -50,17 +54,23 @@ impl Bot {
         }
         let chats = self.store.reading(|tx| tx.known_chats()).await?;
         let mut handled: usize = 0;
+        let (mut failure, mut in_a_row) = (None, 0_u32);
         for (chat_id, chat) in chats.into_iter().take(MAX_CHATS) {
             match self.catch_up_in(&chat_id, &chat, since, &mut handled).await {
-                Ok(()) => {}
+                Ok(()) => in_a_row = 0,
                 Err(CatchUpError::Feishu(error)) => match error.disposition() {
                     Disposition::ChatGone => {
                         self.store.writing(move |tx| tx.forget_chat(&chat_id)).await?;
                     }
-                    Disposition::RetryAfter(_)
-                    | Disposition::RetryLater
-                    | Disposition::Unclear
-                    | Disposition::Credentials => return Err(error.into()),
+                    // Limits and credentials are the app's.
+                    Disposition::RetryAfter(_) | Disposition::Credentials => {
+                        return Err(error.into());
+                    }
+                    Disposition::RetryLater | Disposition::Unclear => {
+                        tracing::info!(chat_id, %error, "a chat's history cannot be read yet");
+                        failure.get_or_insert(error.into());
+                        in_a_row = in_a_row.saturating_add(1);
+                    }
                     _ => tracing::warn!(
                         chat_id,
                         %error,
@@ -68,10 +78,18 @@ impl Bot {
                          groups im:message.group_msg"
                     ),
                 },
-                Err(error) => return Err(error),
+                // The next chat may still succeed.
+                Err(error) => {
+                    tracing::warn!(chat_id, %error, "a message cannot be handled yet");
+                    failure.get_or_insert(error);
+                    in_a_row = in_a_row.saturating_add(1);
+                }
+            }
+            if in_a_row >= FAILURES_IN_A_ROW {
+                break;
             }
         }
-        Ok(handled)
+        failure.map_or(Ok(handled), Err)
     }
 
     async fn catch_up_in(
@@ -81,8 +99,11 @@ impl Bot {
         since: Timestamp,
         handled: &mut usize,
     ) -> Result<(), CatchUpError> {
+        // A mark in the future was written before the clock was set back.
+        let oldest = self.oldest();
+        let since = if since > self.handlers.clock.now() { oldest } else { since };
         let kind = if chat.direct { ChatKind::Direct } else { ChatKind::Group };
-        let from = earlier(since, MARGIN).max(self.oldest());
+        let from = earlier(since, MARGIN).max(oldest);
         let mut page: Option<String> = None;
         for _ in 0..MAX_PAGES {
             let read = self.feishu.chat_messages(chat_id, kind, from, page.as_deref()).await?;

@@ -6,6 +6,7 @@ use std::collections::{BTreeSet, HashMap};
 use jiff::{SignedDuration, Timestamp};
 use parking_lot::Mutex;
 
+use crate::clock::is_recent;
 use crate::domain::OpenId;
 use crate::feishu::{self, Disposition};
 use crate::store::{Source, Store, StoreError, View};
@@ -84,7 +85,7 @@ impl Names {
         };
         wanted.extend(people);
         let mut failed = self.failed.lock();
-        failed.retain(|_, at| now.duration_since(*at) < RETRY_AFTER);
+        failed.retain(|_, at| is_recent(*at, RETRY_AFTER, now));
         let mut seen = BTreeSet::new();
         wanted.retain(|person| {
             !matches!(known.get(person), Some(Some(_)))

@@ -254,19 +254,26 @@ fn push_text(parts: &mut Vec<Part>, text: &str, mentions: &[Mention]) {
 }
 
 /// Returns the mention whose placeholder `text` starts with, and the text after it. `@_user_1` does not match
-/// `@_user_12`.
+/// `@_user_12`, unless no mention of the message has two digits: then the author typed the 2 right after the mention.
 fn mention_at<'t>(text: &'t str, mentions: &[Mention]) -> Option<(Part, &'t str)> {
     let goes_on = |next: char| next.is_ascii_alphanumeric() || next == '_';
     if let Some(after) = text.strip_prefix(EVERYBODY).filter(|after| !after.starts_with(goes_on)) {
         return Some((Part::Everybody, after));
     }
+    let has_one_digit = |mention: &Mention| {
+        mention.key.trim_end_matches(|c: char| c.is_ascii_digit()).len().saturating_add(1)
+            >= mention.key.len()
+    };
+    let may_touch_digits = mentions.iter().all(has_one_digit);
     mentions
         .iter()
         .filter_map(|mention| {
             let part = Part::Mention { open_id: mention.open_id.clone() };
             Some((part, text.strip_prefix(mention.key.as_str())?))
         })
-        .find(|(_, after)| !after.starts_with(|next: char| next.is_ascii_digit()))
+        .find(|(_, after)| {
+            may_touch_digits || !after.starts_with(|next: char| next.is_ascii_digit())
+        })
 }
 
 /// Undoes the links that a client made from addresses. It links them by itself, even parts of a word:

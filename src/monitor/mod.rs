@@ -19,6 +19,7 @@ mod schedule;
 mod view;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures::FutureExt;
@@ -68,8 +69,10 @@ pub struct Monitor {
     running_since: Mutex<Option<Timestamp>>,
     /// `None` until the monitor runs, and if no cycles are scheduled.
     schedule: Mutex<Option<Schedule>>,
-    /// When a cycle last began or ended; before the first, when the service started.
+    /// When a cycle last ended and was recorded; before the first, when the service started.
     active: Mutex<Moment>,
+    /// Whether the last cycle could not be recorded.
+    unrecorded: AtomicBool,
     one_at_a_time: tokio::sync::Mutex<()>,
 }
 
@@ -106,6 +109,7 @@ impl Monitor {
             running_since: Mutex::default(),
             schedule: Mutex::default(),
             active,
+            unrecorded: AtomicBool::new(false),
             one_at_a_time: tokio::sync::Mutex::default(),
         })
     }
@@ -116,8 +120,9 @@ impl Monitor {
         let schedule = *self.schedule.lock();
         let active = *self.active.lock();
         let running_since = *self.running_since.lock();
-        let late = running_since.is_none()
-            && schedule.is_some_and(|schedule| is_late(schedule.interval(), active, now));
+        let idle = running_since.is_none() || self.unrecorded.load(Ordering::SeqCst);
+        let late =
+            idle && schedule.is_some_and(|schedule| is_late(schedule.interval(), active, now));
         Progress {
             running_since,
             next_at: schedule.and_then(|schedule| {
@@ -242,7 +247,6 @@ impl Monitor {
         let _turn = self.one_at_a_time.lock().await;
         let begun = self.parts.clock.moment();
         let started = begun.at();
-        *self.active.lock() = begun;
         *self.running_since.lock() = Some(started);
         // A panic must not end the monitor for good.
         let cycle = std::panic::AssertUnwindSafe(async {
@@ -255,7 +259,11 @@ impl Monitor {
             Err(StoreError::Aborted)
         });
         let ended = self.parts.clock.moment();
-        *self.active.lock() = ended;
+        // A cycle that was not recorded counts as none: somebody must see that it is tried again and again.
+        self.unrecorded.store(result.is_err(), Ordering::SeqCst);
+        if result.is_ok() {
+            *self.active.lock() = ended;
+        }
         *self.running_since.lock() = None;
         let took = ended.since(begun);
         metrics::histogram!("airgate_monitor_run_seconds").record(took);

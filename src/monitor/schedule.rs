@@ -42,8 +42,8 @@ impl Schedule {
     }
 }
 
-/// Returns whether a monitor that runs no cycle, and whose last one began or ended at `active`, should have begun one
-/// long ago.
+/// Returns whether a monitor that runs no cycle, and whose last recorded one ended at `active`, should have recorded
+/// another long ago.
 pub(super) fn is_late(interval: Duration, active: Moment, now: Moment) -> bool {
     now.shifted_since(active) > interval.saturating_mul(LATE_INTERVALS).saturating_add(GRACE)
 }

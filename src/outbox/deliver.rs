@@ -9,6 +9,7 @@ use super::substitute::{substitute, tell_admins};
 use super::{BACKOFF, BACKOFF_UNDER_A_LIMIT, Outbox, poison, secrets};
 use crate::address;
 use crate::app::export::{self, ExportError, Form, Table};
+use crate::clock::{Moment, is_recent};
 use crate::domain::{
     AlertRecord, ChatId, Dispatch, FilePlace, MessageId, OpenId, OwedMessage, UpdateTarget,
 };
@@ -167,7 +168,7 @@ impl Outbox {
         reason: String,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        let is_told = now.duration_since(owed.created) >= TELL_AFTER;
+        let is_told = !is_recent(owed.created, TELL_AFTER, now);
         let (cards, alerts) = (std::sync::Arc::clone(&self.parts.cards), self.parts.alerts.clone());
         self.parts
             .store
@@ -192,7 +193,7 @@ impl Outbox {
         &self,
         mut owed: OwedMessage,
         failure: Failure,
-        began: Timestamp,
+        began: Moment,
     ) -> Result<(), StoreError> {
         let disposition = match &failure {
             Failure::Feishu(error) => error.disposition(),
@@ -229,13 +230,15 @@ impl Outbox {
         }
         owed.attempts = owed.attempts.saturating_add(1);
         if matches!(&failure, Failure::Feishu(error) if error.may_have_sent()) {
-            owed.first_tried.get_or_insert(began);
+            owed.first_tried.get_or_insert(began.at());
+            self.first_tries.lock().entry(owed.id).or_insert(began);
             owed.last_tried = Some(now);
         }
         owed.last_error = Some(reason.clone());
-        owed.failing_since = poison::failing_since(&owed, &failure, began);
+        owed.failing_since = poison::failing_since(&owed, &failure, began.at());
         if let Some(retry_at) = retry_at {
-            if self.settle_poison(&owed, &reason).await? {
+            if self.settle_poison(&owed, &failure, &reason).await? {
+                self.first_tries.lock().remove(&owed.id);
                 return Ok(());
             }
             tracing::warn!(
@@ -252,6 +255,7 @@ impl Outbox {
             return self.parts.store.writing(move |tx| tx.note_try(&owed)).await;
         }
         tracing::error!(owed = owed.id, lane = owed.lane, %failure, "message given up");
+        self.first_tries.lock().remove(&owed.id);
         let (cards, alerts) = (std::sync::Arc::clone(&self.parts.cards), self.parts.alerts.clone());
         self.parts
             .store

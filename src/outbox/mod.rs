@@ -31,7 +31,7 @@
 //! - **Unclear** (`unclear`). No answer: the message may have arrived. Within that hour a retry with the same `uuid` is
 //!   safe. Afterwards the chat's history is searched for the message; if it is not there, it goes out under a new `uuid`.
 //!   After a start, the head of each lane counts as tried: the process may have ended while it was being sent.
-//! - **Failing** (`poison`). A message that the platform answers with an error for 15 minutes is tried in its plain form as
+//! - **Failing** (`poison`). A message on which the platform fails for 15 minutes, with an error or without an answer, is tried in its plain form as
 //!   well; if that goes out, it takes the message's place. While the app lacks a scope,
 //!   messages wait, and administrators are told.
 //! - **Given up** (`substitute`). The transaction that gives a message up also enqueues what replaces it, so that an alert
@@ -71,7 +71,7 @@ pub use lanes::{HOOK_LANE, chat_lane, chat_of, file_lane, person_lane};
 pub use people::People;
 
 use crate::cards::Cards;
-use crate::clock::Clock;
+use crate::clock::{Clock, Moment};
 use crate::domain::{Dispatch, FilePlace, OwedMessage};
 use crate::feishu::{self, REPLY_ENDPOINT, SEND_ENDPOINT, UPDATE_ENDPOINT, UPLOAD_ENDPOINT};
 use crate::owed::{self, Backoff, Due, InFlight, Owed, Wakers};
@@ -93,6 +93,9 @@ pub struct Outbox {
     people: People,
     /// When each endpoint may be called again after the app's rate limit was hit, whatever the lane.
     limited: Mutex<HashMap<&'static str, Timestamp>>,
+    /// When this process first tried the messages whose delivery is unclear, by id. Unlike [`OwedMessage::first_tried`],
+    /// this does not change with the host's date.
+    first_tries: Mutex<HashMap<u64, Moment>>,
 }
 
 /// What [`Outbox::new`] needs.
@@ -121,7 +124,8 @@ impl Outbox {
     /// Builds an outbox from its parts.
     pub fn new(parts: OutboxParts) -> Arc<Self> {
         let people = People::new(parts.feishu.clone());
-        Arc::new(Self { parts, people, limited: Mutex::default() })
+        let (limited, first_tries) = (Mutex::default(), Mutex::default());
+        Arc::new(Self { parts, people, limited, first_tries })
     }
 
     /// Delivers until `stop`; then finishes the tries in flight.
@@ -139,7 +143,8 @@ impl Outbox {
 
     async fn doubt_what_was_in_flight(&self) -> Result<(), StoreError> {
         let now = self.parts.clock.now();
-        self.parts.store.writing(move |tx| tx.doubt_lane_heads(now)).await
+        let was_due = move |at| BACKOFF.is_due(at, now);
+        self.parts.store.writing(move |tx| tx.doubt_lane_heads(was_due, now)).await
     }
 
     /// Returns until when the gateway rejects the calls that this message needs.
@@ -196,7 +201,7 @@ impl Owed for Outbox {
     fn group(_: &String) {}
 
     async fn attempt(&self, mut owed: OwedMessage) -> Result<(), StoreError> {
-        let began = self.parts.clock.now();
+        let began = self.parts.clock.moment();
         let delivered = match self.settle_unclear(&mut owed).await {
             Ok(None) => self.deliver(&owed).await,
             settled => settled,
@@ -204,6 +209,7 @@ impl Owed for Outbox {
         match delivered {
             Ok(message) => {
                 tracing::info!(owed = owed.id, lane = owed.lane, "delivered");
+                self.first_tries.lock().remove(&owed.id);
                 let store = &self.parts.store;
                 store.writing(move |tx| tx.delivered(&owed, message.as_ref())).await
             }

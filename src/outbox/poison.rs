@@ -1,7 +1,7 @@
-//! A message that the platform answers with an error every time, although others could be sent: it must not keep its lane
-//! waiting forever.
+//! A message on which the platform fails every time, with an error or without an answer, although others could be sent: it
+//! must not keep its lane waiting forever.
 //!
-//! After [`POISON_AFTER`] of such answers, the plain form of the message follows each failed try at once. If the platform
+//! After [`POISON_AFTER`] of such failures, the plain form of the message follows each failed try at once. If the platform
 //! accepts the plain form, the content was at fault, and the plain form takes the message's place; otherwise the platform
 //! or the chat is at fault, and the message keeps waiting with its content. So an outage costs no content, however long
 //! it lasts.
@@ -11,25 +11,32 @@ use jiff::{SignedDuration, Timestamp};
 use super::failure::Failure;
 use super::substitute::plain_form;
 use super::{Outbox, secrets};
-use crate::domain::OwedMessage;
+use crate::domain::{Dispatch, MessageId, OwedMessage};
 use crate::feishu::{Disposition, Error};
 use crate::store::StoreError;
 
-/// How long the platform may answer a message with errors before its plain form is tried.
+/// How long the platform may fail on a message before its plain form is tried.
 const POISON_AFTER: SignedDuration = SignedDuration::from_mins(15);
 
-/// Since when the platform has answered this message with errors, given that the last try, which began at `began`, ended
-/// with `failure`. No connection, no answer and no permission say nothing about the message; a rate limit changes nothing.
+/// Since when the platform has failed on this message, given that the last try, which began at `began`, ended with
+/// `failure`: it answered with an error, or it took the request and never answered. No connection and no permission say
+/// nothing about the message; a rate limit changes nothing.
 pub(super) fn failing_since(
     owed: &OwedMessage,
     failure: &Failure,
     began: Timestamp,
 ) -> Option<Timestamp> {
     let Failure::Feishu(error) = failure else { return None };
-    let is_answer = matches!(error, Error::Platform(_) | Error::Unreadable { .. });
+    let took_it = match error {
+        Error::Platform(_) | Error::Unreadable { .. } => true,
+        // Nothing recognises a repeated post to a webhook, so a plain one would only come on top.
+        Error::Interrupted { .. } => !matches!(owed.dispatch, Dispatch::Webhook { .. }),
+        _ => false,
+    };
     match error.disposition() {
-        Disposition::RetryLater | Disposition::Unclear if is_answer => {
-            Some(owed.failing_since.unwrap_or(began))
+        Disposition::RetryLater | Disposition::Unclear if took_it => {
+            // One in the future was written before the clock was set back.
+            Some(owed.failing_since.filter(|since| *since <= began).unwrap_or(began))
         }
         Disposition::RetryAfter(_) => owed.failing_since,
         _ => None,
@@ -37,10 +44,23 @@ pub(super) fn failing_since(
 }
 
 impl Outbox {
+    /// Records that the message itself was delivered after all.
+    async fn settled(
+        &self,
+        owed: &OwedMessage,
+        message: Option<MessageId>,
+    ) -> Result<bool, StoreError> {
+        let owed = owed.clone();
+        self.parts.store.writing(move |tx| tx.delivered(&owed, message.as_ref())).await?;
+        self.parts.wakers.outbox.notify_one();
+        Ok(true)
+    }
+
     /// Tries the plain form of a message that has failed for too long. Returns whether the message is settled.
     pub(super) async fn settle_poison(
         &self,
         owed: &OwedMessage,
+        failure: &Failure,
         reason: &str,
     ) -> Result<bool, StoreError> {
         let now = self.parts.clock.now();
@@ -52,9 +72,13 @@ impl Outbox {
             && let Ok(Some(message)) = self.look_up(owed, first).await
         {
             tracing::info!(owed = owed.id, %message, "found in the chat: it was delivered earlier");
-            let owed = owed.clone();
-            self.parts.store.writing(move |tx| tx.delivered(&owed, Some(&message))).await?;
-            return Ok(true);
+            return self.settled(owed, Some(message)).await;
+        }
+        // A request without an answer may have waited for the end of an outage: the content gets one more chance.
+        if matches!(failure, Failure::Feishu(Error::Interrupted { .. }))
+            && let Ok(message) = self.deliver(owed).await
+        {
+            return self.settled(owed, message).await;
         }
         let (cards, row) = (self.parts.cards.clone(), owed.clone());
         let why = reason.to_owned();

@@ -5,6 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::alerts::Alerts;
 use super::lanes::{chat_of, message_lane, person_lane};
 use crate::cards::{Cards, Tone};
+use crate::clock::is_recent;
 use crate::domain::{Dispatch, FilePlace, OwedMessage};
 use crate::feishu::Disposition;
 use crate::store::{NewMessage, Source, StoreError, View, WriteTx};
@@ -131,7 +132,7 @@ pub(super) fn tell_admins(
     let to_admin =
         matches!(&owed.dispatch, Dispatch::ToPerson { person, .. } if alerts.is_admin(person));
     let told = tx.undelivered_told_at()?;
-    if to_admin || told.is_some_and(|at| now.duration_since(at) < TELL_INTERVAL) {
+    if to_admin || told.is_some_and(|at| is_recent(at, TELL_INTERVAL, now)) {
         return Ok(());
     }
     tx.put_undelivered_told_at(now)?;

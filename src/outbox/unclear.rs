@@ -1,7 +1,7 @@
 //! Sends whose outcome is unknown. For an hour the message's `uuid` makes a retry safe; later the chat's history is
 //! searched first.
 //!
-//! A message is recognized as ours if this app wrote it in the same chat, while it was being tried, of the same kind, in
+//! A message is recognized as ours if this app wrote it in the same chat, since it was first tried, of the same kind, in
 //! reply to the same message (or to none), with the same title (a card) or name (a file), and if it is not known as the
 //! delivery of another message. If Feishu shows a card without its title, it counts as ours if no other fits: whatever
 //! else this app wrote there at that time is known to be delivered.
@@ -16,14 +16,17 @@ use serde_json::Value;
 use super::failure::Failure;
 use super::lanes::chat_of;
 use super::{Outbox, secrets};
+use crate::clock::Moment;
 use crate::domain::{ChatId, Dispatch, FilePlace, MessageId, OwedMessage};
 use crate::feishu::{Disposition, Error, OwnContent};
 
 /// How long a retry under the same `uuid` is safe. Feishu remembers a `uuid` for an hour ("Send message"); the margin is
 /// for slow requests, since an upload may precede the send.
 const UUID_HOLDS: SignedDuration = SignedDuration::from_mins(55);
-/// Searched before and after the tries: Feishu's clock may differ from ours, and a request may have been slow.
+/// Searched before the first try and after the last one: Feishu's clock may differ from ours, and a request may have been slow.
 const MARGIN: SignedDuration = SignedDuration::from_mins(5);
+/// Taken as the age of a first try that is dated in the future.
+const UNKNOWN_AGE: SignedDuration = SignedDuration::from_hours(24);
 /// Max pages (of 50) read of a history.
 const PAGES: usize = 40;
 /// How long after the first try a history that cannot be read for now is retried; then the message is sent anyway.
@@ -52,7 +55,7 @@ impl Outbox {
         let Some(first) = owed.first_tried.filter(|_| owed.dispatch.makes_a_message()) else {
             return Ok(None);
         };
-        let age = self.parts.clock.now().duration_since(first);
+        let age = self.since_first_try(owed, first);
         if age < UUID_HOLDS {
             return Ok(None);
         }
@@ -77,9 +80,17 @@ impl Outbox {
         owed.uuid = uuid::Uuid::new_v4().to_string();
         owed.first_tried = None;
         owed.last_tried = None;
+        self.first_tries.lock().remove(&owed.id);
         let row = owed.clone();
         self.parts.store.writing(move |tx| tx.note_try(&row)).await?;
         Ok(None)
+    }
+
+    /// Returns how long ago the first try was. A process that has made it itself has measured it; otherwise only the date
+    /// tells, and [`UNKNOWN_AGE`] if the clock was set back.
+    fn since_first_try(&self, owed: &OwedMessage, first: Timestamp) -> SignedDuration {
+        let measured = self.first_tries.lock().get(&owed.id).copied();
+        age(measured, first, self.parts.clock.moment())
     }
 
     /// Searches the chat's history for the message.
@@ -91,9 +102,9 @@ impl Outbox {
         let Some(chat) = self.chat_it_goes_to(owed).await? else { return Ok(None) };
         let likeness = self.likeness(owed).await?;
         let others = self.parts.store.reading(|tx| tx.sent_messages()).await?;
-        let last = owed.last_tried.unwrap_or_else(|| self.parts.clock.now());
-        let since = first.checked_sub(MARGIN).unwrap_or(first);
-        let until = last.checked_add(MARGIN).unwrap_or(last);
+        let age = self.since_first_try(owed, first);
+        let now = self.parts.clock.now();
+        let (since, until) = searched(first, owed.last_tried.unwrap_or(now), age, now);
         let mut page: Option<String> = None;
         let mut untitled: Option<String> = None;
         for _ in 0..PAGES {
@@ -156,6 +167,29 @@ impl Outbox {
     }
 }
 
+/// Returns how long before `now` the first try was: as measured from `began`, otherwise by its date.
+fn age(began: Option<Moment>, first: Timestamp, now: Moment) -> SignedDuration {
+    if let Some(began) = began {
+        return SignedDuration::try_from(now.shifted_since(began)).unwrap_or(SignedDuration::MAX);
+    }
+    let age = now.at().duration_since(first);
+    if age < -MARGIN { UNKNOWN_AGE } else { age }
+}
+
+/// Returns the part of the history to search: from the first try, dated `first` and `age` ago, to the `last` one, and to
+/// now. If the clock was set in between, nobody knows which of the dates was right.
+fn searched(
+    first: Timestamp,
+    last: Timestamp,
+    age: SignedDuration,
+    now: Timestamp,
+) -> (Timestamp, Timestamp) {
+    let first = now.checked_sub(age).map_or(first, |began| began.min(first));
+    let last = last.max(now);
+    let (since, until) = (first.checked_sub(MARGIN), last.checked_add(MARGIN));
+    (since.unwrap_or(first), until.unwrap_or(last))
+}
+
 /// Returns the title of a card; empty if it has none.
 fn title(card: &str) -> String {
     let card: Value = serde_json::from_str(card).unwrap_or_default();
@@ -172,4 +206,41 @@ fn may_be_retried(error: &Error) -> bool {
             | Disposition::Unclear
             | Disposition::Credentials
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Clock;
+
+    const MINUTE: SignedDuration = SignedDuration::from_mins(1);
+
+    #[tokio::test(start_paused = true)]
+    async fn the_hour_of_a_uuid_passes_whatever_the_date_says() {
+        let clock = Clock::manual("2026-11-23T02:00:00Z".parse().unwrap());
+        let began = clock.moment();
+        let first = began.at();
+        clock.advance(SignedDuration::from_hours(-24));
+        tokio::time::advance(std::time::Duration::from_secs(3600)).await;
+        let now = clock.moment();
+        let measured = age(Some(began), first, now);
+        assert_eq!(measured, MINUTE * 60);
+        let (since, until) = searched(first, first, measured, now.at());
+        assert_eq!(now.at().duration_since(since), MINUTE * 65);
+        assert_eq!(until.duration_since(first), MARGIN);
+        // After a restart nobody knows.
+        assert_eq!(age(None, first, now), UNKNOWN_AGE);
+        assert!(UNKNOWN_AGE > UUID_HOLDS);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_clock_that_was_behind_hides_no_message() {
+        let clock = Clock::manual(Timestamp::UNIX_EPOCH);
+        let began = clock.moment();
+        let today: Timestamp = "2026-11-23T02:00:00Z".parse().unwrap();
+        clock.set(today);
+        let measured = age(Some(began), began.at(), clock.moment());
+        let (since, until) = searched(began.at(), began.at(), measured, clock.now());
+        assert!(since < began.at() && until > today, "{since} {until}");
+    }
 }

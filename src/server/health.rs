@@ -24,7 +24,7 @@ pub(super) async fn alive(State(app): State<Arc<App>>) -> Response {
         None => Json(json!({ "status": "ok" })).into_response(),
         Some(since) => {
             let reason = format!(
-                "the monitor is late: no cycle has begun since {since}; see the log, and restart the service"
+                "the monitor is late: no cycle has been recorded since {since}; see the log, and restart the service"
             );
             let body = Json(json!({ "status": "late", "reason": reason }));
             (StatusCode::SERVICE_UNAVAILABLE, body).into_response()

@@ -12,15 +12,16 @@ use crate::domain::{
 };
 
 impl<S: Source> View<S> {
-    /// Returns a user's pending change of access.
+    /// Returns a user's pending change of access. One that cannot be read counts as missing: the next decision to cut
+    /// replaces it.
     pub fn access_pending(&self, user: &UserKey) -> Result<Option<PendingAccess>, StoreError> {
-        self.get(ACCESS_PENDING, keys::of_user(user))
+        self.get_or_skip(ACCESS_PENDING, keys::of_user(user))
     }
 
-    /// Returns all pending changes of access.
+    /// Returns all pending changes of access that can be read: none waits for another user's.
     pub fn all_access_pending(&self) -> Result<Vec<(UserKey, PendingAccess)>, StoreError> {
         let mut all = Vec::new();
-        self.scan::<_, _, (&str, &str), _>(
+        self.scan_readable::<_, _, (&str, &str), _>(
             ACCESS_PENDING,
             ..,
             Order::Ascending,

@@ -33,7 +33,7 @@ impl<S: Source> View<S> {
 
     /// Returns an account's balance as last read.
     pub fn balance(&self, id: &AccountId) -> Result<Option<BalanceReading>, StoreError> {
-        self.get(BALANCES, id.as_str())
+        self.get_or_skip(BALANCES, id.as_str())
     }
 
     fn sealed_secrets(&self, bound_to: &str) -> Result<Option<Vec<u8>>, StoreError> {
@@ -67,17 +67,21 @@ impl Store {
         open_pair(&self.sealer, id.as_str(), &sealed).map(Some)
     }
 
-    /// Returns another account that uses this access key.
+    /// Returns another account that uses this access key. An account whose pair cannot be opened uses none.
     pub fn account_with_key(
         &self,
         access_key_id: &str,
         except: &AccountId,
     ) -> Result<Option<AccountId>, StoreError> {
         for account in self.read(|tx| tx.accounts())? {
-            if account.id != *except
-                && let Some(secrets) = self.account_secrets(&account.id)?
-                && secrets.access_key_id.expose_secret() == access_key_id
-            {
+            if account.id == *except {
+                continue;
+            }
+            let secrets = match self.account_secrets(&account.id) {
+                Err(StoreError::Unsealable) => continue,
+                secrets => secrets?,
+            };
+            if secrets.is_some_and(|pair| pair.access_key_id.expose_secret() == access_key_id) {
                 return Ok(Some(account.id));
             }
         }

@@ -38,17 +38,12 @@ pub enum BackupError {
         source: std::io::Error,
     },
     /// The disk has no room for a copy besides what the store itself needs.
-    #[error(
-        "{folder} has {free} MiB free, and a backup needs {needed} MiB: the copy and as much again for the store to grow; free \
-         some space, or set store.backup_dir to another disk"
-    )]
+    #[error("{folder} {shortage}; free some space, or set store.backup_dir to another disk")]
     NoRoom {
         /// The folder for the backup.
         folder: PathBuf,
-        /// Free space, in MiB.
-        free: u64,
-        /// Needed space, in MiB.
-        needed: u64,
+        /// How much is missing.
+        shortage: Shortage,
     },
     /// The service is shutting down.
     #[error("the backup was cancelled")]
@@ -100,7 +95,8 @@ impl Store {
         }
         let folder = folder_of(path);
         let size = self.path.as_ref().map_or(Ok(0), |path| path.metadata().map(|data| data.len()));
-        room(folder, size.map_err(io)?, free_space(folder).map_err(io)?)?;
+        room(size.map_err(io)?, free_space(folder).map_err(io)?)
+            .map_err(|shortage| BackupError::NoRoom { folder: folder.to_owned(), shortage })?;
         let file = temporary_in(folder, temporary).map_err(io)?;
         let from = self.db.begin_read()?;
         let mut builder = Database::builder();
@@ -238,19 +234,30 @@ pub struct Made {
     pub undeleted: Option<(PathBuf, std::io::Error)>,
 }
 
-/// Checks that a copy of a store of `size` bytes leaves as much free space as the store takes up now.
-fn room(folder: &Path, size: u64, free: u64) -> Result<(), BackupError> {
+/// A disk that has no room for a copy of a store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "has {free} MiB free, and {needed} MiB are needed: the copy and as much again for the store to grow"
+)]
+pub struct Shortage {
+    /// Free space, in MiB.
+    pub free: u64,
+    /// Needed space, in MiB.
+    pub needed: u64,
+}
+
+/// Checks that a copy of a store of `size` bytes leaves as much free space as the copy takes up.
+pub(super) fn room(size: u64, free: u64) -> Result<(), Shortage> {
     const MIB: u64 = 1024 * 1024;
     let needed = size.saturating_mul(2);
     if free >= needed {
         return Ok(());
     }
-    let (free, needed) = (free / MIB, needed.div_ceil(MIB));
-    Err(BackupError::NoRoom { folder: folder.to_owned(), free, needed })
+    Err(Shortage { free: free / MIB, needed: needed.div_ceil(MIB) })
 }
 
 /// Returns how many bytes this process may still write to the disk of `folder`.
-fn free_space(folder: &Path) -> std::io::Result<u64> {
+pub(super) fn free_space(folder: &Path) -> std::io::Result<u64> {
     let disk = rustix::fs::statvfs(folder)?;
     Ok(disk.f_bavail.saturating_mul(disk.f_frsize))
 }
@@ -474,11 +481,11 @@ mod tests {
     #[test]
     fn a_backup_leaves_the_store_room_to_grow() {
         const GIB: u64 = 1024 * 1024 * 1024;
-        let folder = Path::new("/backups");
-        assert!(room(folder, GIB, 2 * GIB).is_ok());
-        assert!(room(folder, 0, 0).is_ok(), "a store in memory");
-        let error = room(folder, GIB, 2 * GIB - 1).unwrap_err();
-        let told = "/backups has 2047 MiB free, and a backup needs 2048 MiB: ";
+        assert!(room(GIB, 2 * GIB).is_ok());
+        assert!(room(0, 0).is_ok(), "a store in memory");
+        let shortage = room(GIB, 2 * GIB - 1).unwrap_err();
+        let error = BackupError::NoRoom { folder: "/backups".into(), shortage };
+        let told = "/backups has 2047 MiB free, and 2048 MiB are needed: ";
         assert!(error.to_string().starts_with(told), "{error}");
         assert!(free_space(&std::env::temp_dir()).unwrap() > 0);
     }

@@ -14,7 +14,7 @@ impl<S: Source> View<S> {
     /// Returns all chats with their ids, most recently active first.
     pub fn known_chats(&self) -> Result<Vec<(String, KnownChat)>, StoreError> {
         let mut chats = Vec::new();
-        self.scan::<_, _, &str, _>(CHATS, .., Order::Ascending, |id, chat| {
+        self.scan_readable::<_, _, &str, _>(CHATS, .., Order::Ascending, |id, chat| {
             chats.push((id.to_owned(), chat));
             ControlFlow::Continue(())
         })?;
@@ -22,9 +22,9 @@ impl<S: Source> View<S> {
         Ok(chats)
     }
 
-    /// Returns one chat.
+    /// Returns one chat. A row that cannot be read counts as missing: the chat's next message replaces it.
     pub fn known_chat(&self, chat_id: &str) -> Result<Option<KnownChat>, StoreError> {
-        self.get(CHATS, chat_id)
+        self.get_or_skip(CHATS, chat_id)
     }
 }
 

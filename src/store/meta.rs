@@ -31,6 +31,11 @@ impl<S: Source> View<S> {
         self.get(META.holding(), name)
     }
 
+    /// Returns a value that is learned again if it is missing, so one that cannot be read counts as missing.
+    fn remembered<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, StoreError> {
+        self.get_or_skip(META.holding(), name)
+    }
+
     /// Returns the layout version of the file; `None` if it has none: the file is new, or not airgate's.
     pub(super) fn schema_version(&self) -> Result<Option<u64>, StoreError> {
         self.meta(SCHEMA)
@@ -49,28 +54,28 @@ impl<S: Source> View<S> {
 
     /// Returns what the monitor remembers between cycles.
     pub fn monitor_state(&self) -> Result<MonitorState, StoreError> {
-        Ok(self.meta(MONITOR)?.unwrap_or_default())
+        Ok(self.remembered(MONITOR)?.unwrap_or_default())
     }
 
     /// Returns the bot's own open_id, once it was looked up.
     pub fn bot_open_id(&self) -> Result<Option<OpenId>, StoreError> {
-        self.meta(BOT)
+        self.remembered(BOT)
     }
 
     /// Returns the time up to which every message is known to have reached the bot over the long connection; `None`
     /// before the first connection.
     pub fn heard_until(&self) -> Result<Option<Timestamp>, StoreError> {
-        self.meta(HEARD)
+        self.remembered(HEARD)
     }
 
     /// Returns when administrators were last told of a message whose delivery was given up.
     pub fn undelivered_told_at(&self) -> Result<Option<Timestamp>, StoreError> {
-        self.meta(UNDELIVERED_TOLD)
+        self.remembered(UNDELIVERED_TOLD)
     }
 
     /// Returns a person's name, once it was looked up.
     pub fn person_name(&self, person: &OpenId) -> Result<Option<String>, StoreError> {
-        self.get(PEOPLE, person.as_str())
+        self.get_or_skip(PEOPLE, person.as_str())
     }
 
     /// Returns everybody whose name was looked up or who has a direct chat with the bot, by id, except people that
@@ -82,7 +87,7 @@ impl<S: Source> View<S> {
                 people.insert(person, None);
             }
         }
-        self.scan::<_, _, &str, _>(PEOPLE, .., Order::Ascending, |id, name| {
+        self.scan_readable::<_, _, &str, _>(PEOPLE, .., Order::Ascending, |id, name| {
             if let Ok(person) = OpenId::new(id) {
                 people.insert(person, Some(name));
             }
@@ -96,7 +101,7 @@ impl<S: Source> View<S> {
 
     /// Returns the people that Feishu refused in a card and who have not written since.
     fn refused_people(&self) -> Result<BTreeSet<OpenId>, StoreError> {
-        Ok(self.meta(REFUSED_PEOPLE)?.unwrap_or_default())
+        Ok(self.remembered(REFUSED_PEOPLE)?.unwrap_or_default())
     }
 
     /// Returns the direct chat with a person, once it was seen.

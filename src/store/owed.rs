@@ -82,22 +82,24 @@ impl NewMessage {
 }
 
 impl<S: Source> View<S> {
-    /// Returns the first owed message of every lane.
+    /// Returns the first owed message of every lane that can be read: a row that cannot be read keeps nobody waiting.
     pub fn lane_heads(&self) -> Result<Vec<OwedMessage>, StoreError> {
         let table = self.open(OUTBOX)?;
         let mut heads: Vec<OwedMessage> = Vec::new();
+        let mut passed: Option<(String, u64)> = None;
         // One look-up per lane: after an outage a lane may hold thousands of cards.
-        while let Some(row) = match heads.last() {
-            None => table.range::<(&str, u64)>(..)?.next(),
-            Some(head) => {
-                let end = Bound::Excluded((head.lane.as_str(), u64::MAX));
-                table.range::<(&str, u64)>((end, Bound::Unbounded))?.next()
-            }
-        } {
-            let (_, value) = row?;
-            heads.push(OUTBOX.decode(value.value())?);
+        loop {
+            let start = match &passed {
+                None => Bound::Unbounded,
+                Some((lane, id)) => Bound::Excluded((lane.as_str(), *id)),
+            };
+            let next = table.range::<(&str, u64)>((start, Bound::Unbounded))?.next();
+            let Some((key, value)) = next.transpose()? else { return Ok(heads) };
+            let (lane, id) = key.value();
+            let head = OUTBOX.decode_or_skip((lane, id), value.value());
+            passed = Some((lane.to_owned(), if head.is_some() { u64::MAX } else { id }));
+            heads.extend(head);
         }
-        Ok(heads)
     }
 
     /// Returns an owed message.
@@ -131,16 +133,21 @@ impl<S: Source> View<S> {
     /// Returns the last messages whose delivery was given up, newest first.
     pub fn failed_messages(&self, count: usize) -> Result<Vec<FailedMessage>, StoreError> {
         let mut failed = Vec::new();
-        self.scan::<_, _, u64, _>(FAILED, .., Order::Descending, |_, message| {
+        self.scan_readable::<_, _, u64, _>(FAILED, .., Order::Descending, |_, message| {
             failed.push(message);
             if failed.len() < count { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         })?;
         Ok(failed)
     }
 
-    /// Returns the tasks in the order they were requested.
+    /// Returns the tasks that can be read, in the order they were requested.
     pub fn tasks(&self) -> Result<Vec<Task>, StoreError> {
-        self.all(TASKS)
+        let mut tasks = Vec::new();
+        self.scan_readable::<_, _, u64, _>(TASKS, .., Order::Ascending, |_, task| {
+            tasks.push(task);
+            ControlFlow::Continue(())
+        })?;
+        Ok(tasks)
     }
 }
 
@@ -173,13 +180,18 @@ impl WriteTx {
     }
 
     /// Marks every message that may have been in flight when the process last ended as possibly delivered: the first of
-    /// each lane, if it was due.
-    pub fn doubt_lane_heads(&self, now: Timestamp) -> Result<(), StoreError> {
+    /// each lane, if it `was_due`.
+    pub fn doubt_lane_heads(
+        &self,
+        was_due: impl Fn(Timestamp) -> bool,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
         for mut owed in self.lane_heads()? {
-            if owed.not_before <= now && owed.dispatch.makes_a_message() {
+            if was_due(owed.not_before) && owed.dispatch.makes_a_message() {
                 // No earlier attempt is possible.
-                owed.first_tried.get_or_insert(owed.not_before.max(owed.created));
-                owed.last_tried = Some(now);
+                let first = *owed.first_tried.get_or_insert(owed.not_before.max(owed.created));
+                // Never earlier than it was: the clock may have been set back.
+                owed.last_tried = owed.last_tried.max(Some(now.max(first)));
                 self.put_owed(&owed)?;
             }
         }
@@ -218,7 +230,7 @@ impl WriteTx {
     ) -> Result<(), StoreError> {
         let mut updates = Vec::new();
         let mut seen = 0;
-        self.scan(OUTBOX, (lane, 0)..=(lane, last), Order::Descending, |_, owed| {
+        self.scan_readable(OUTBOX, (lane, 0)..=(lane, last), Order::Descending, |_, owed| {
             seen += 1;
             if matches!(owed.dispatch, Dispatch::Update { .. }) {
                 updates.push(owed);

@@ -25,13 +25,14 @@ impl<S: Source> View<S> {
         })
     }
 
-    /// Returns all authorisations that still need a call to the cloud.
+    /// Returns all authorisations that can be read and still need a call to the cloud.
     pub fn authorisations_owed(&self) -> Result<Vec<Authorisation>, StoreError> {
         let all = self.open(AUTHORISATIONS)?;
         let mut owed = Vec::new();
         for row in self.open(AUTHORISATIONS_OWED)?.iter()? {
-            if let Some(value) = all.get(row?.0.value())? {
-                owed.push(AUTHORISATIONS.decode(value.value())?);
+            let key = row?.0;
+            if let Some(value) = all.get(key.value())? {
+                owed.extend(AUTHORISATIONS.decode_or_skip(key.value(), value.value()));
             }
         }
         Ok(owed)

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use redb::{Database, DatabaseError, ReadableDatabase};
 
-use super::backup::{folder_of, sync_folder, temporary_in};
+use super::backup::{Shortage, folder_of, free_space, room, sync_folder, temporary_in};
 use super::seal::Sealer;
 use super::view::View;
 use super::{SCHEMA_VERSION, StoreError, builder};
@@ -69,6 +69,14 @@ pub enum RestoreError {
     /// The backup is the store.
     #[error("{0} is the store itself")]
     Same(PathBuf),
+    /// The disk has no room for the copy besides what the store needs.
+    #[error("{folder} {shortage}; nothing was changed: free some space, and run this again")]
+    NoRoom {
+        /// The folder of the store.
+        folder: PathBuf,
+        /// How much is missing.
+        shortage: Shortage,
+    },
     /// A disk error.
     #[error("cannot write {path}: {source}")]
     Io {
@@ -113,6 +121,10 @@ pub fn restore(
     };
     let folder = folder_of(store);
     std::fs::create_dir_all(folder).map_err(io)?;
+    // The service would fail on a full disk, at its first write.
+    let size = source.metadata().map_err(unreadable)?.len();
+    room(size, free_space(folder).map_err(io)?)
+        .map_err(|shortage| RestoreError::NoRoom { folder: folder.to_owned(), shortage })?;
     let copy = temporary_in(folder, ".airgate-restore-").map_err(io)?;
     let mut reader = File::open(&source).map_err(unreadable)?;
     std::io::copy(&mut reader, &mut copy.as_file()).map_err(io)?;
@@ -329,6 +341,18 @@ mod tests {
         let refused = bed.restore(&bed.backup, Present::SetAside);
         assert!(matches!(refused, Err(RestoreError::InUse(_))), "{refused:?}");
         drop(open);
+        bed.untouched();
+    }
+
+    #[test]
+    fn a_disk_without_room_is_left_as_it_is() {
+        let bed = bed();
+        // Longer than any disk, and empty on this one.
+        let free = free_space(bed.folder.path()).unwrap();
+        let huge = File::options().write(true).open(&bed.backup).unwrap();
+        huge.set_len((free / 2).saturating_add(1 << 30)).unwrap();
+        let refused = bed.restore(&bed.backup, Present::SetAside);
+        assert!(matches!(refused, Err(RestoreError::NoRoom { .. })), "{refused:?}");
         bed.untouched();
     }
 

@@ -3,8 +3,11 @@
 //! Keys are typed tuples in the order they are listed. Values are JSON: self-describing, with defaults for fields that
 //! an older file lacks, so that yesterday's file opens tomorrow.
 
+use std::collections::BTreeSet;
+use std::fmt::Debug;
 use std::marker::PhantomData;
 
+use parking_lot::Mutex;
 use redb::{Key, TableDefinition, Value};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -16,6 +19,11 @@ use crate::domain::{
     Money, OwedMessage, PendingAccess, ProjectBill, ProjectInfo, ProjectLink, RememberedAccess,
     SpendingRecord, Task, User,
 };
+
+/// The rows that were left out since the process started: they are read again and again.
+static SKIPPED: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+/// Beyond this many rows, no more are named: the store is damaged as a whole.
+const MAX_NAMED: usize = 100;
 
 type One = &'static str;
 type Two = (&'static str, &'static str);
@@ -54,6 +62,20 @@ impl<K: Key + 'static, T: DeserializeOwned> Json<K, T> {
     pub(super) fn decode(self, bytes: &[u8]) -> Result<T, StoreError> {
         serde_json::from_slice(bytes)
             .map_err(|source| StoreError::Codec { table: self.name, source })
+    }
+
+    /// Decodes a row that others must not wait for. If it cannot be read, it is named in the log, once, and left out.
+    pub(super) fn decode_or_skip(self, key: impl Debug, bytes: &[u8]) -> Option<T> {
+        match self.decode(bytes) {
+            Ok(value) => Some(value),
+            Err(error) => {
+                let mut named = SKIPPED.lock();
+                if named.len() < MAX_NAMED && named.insert(format!("{} {key:?}", self.name)) {
+                    tracing::error!(table = self.name, ?key, %error, "a row is left out");
+                }
+                None
+            }
+        }
     }
 }
 

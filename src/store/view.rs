@@ -2,6 +2,7 @@
 
 use std::borrow::Borrow;
 use std::cell::RefCell;
+use std::fmt::Debug;
 use std::ops::{ControlFlow, RangeBounds};
 
 use redb::{
@@ -81,6 +82,20 @@ impl<S: Source> View<S> {
         }
     }
 
+    /// Like [`View::get`], but a value that cannot be read counts as missing.
+    pub(super) fn get_or_skip<'k, K: Key + 'static, T: DeserializeOwned>(
+        &self,
+        table: Json<K, T>,
+        key: impl Borrow<K::SelfType<'k>>,
+    ) -> Result<Option<T>, StoreError>
+    where
+        K::SelfType<'k>: Debug,
+    {
+        let rows = self.open(table)?;
+        let value = rows.get(key.borrow())?;
+        Ok(value.and_then(|value| table.decode_or_skip(key.borrow(), value.value())))
+    }
+
     /// Returns every value of a table, in key order.
     pub(super) fn all<K: Key + 'static, T: DeserializeOwned>(
         &self,
@@ -108,7 +123,29 @@ impl<S: Source> View<S> {
         Ok(values)
     }
 
-    /// Calls `each` for the rows of `range`, in key order (or from the end), until it breaks.
+    /// Calls `each` for the rows of `range` that can be read, in key order (or from the end), until it breaks.
+    pub(super) fn scan_readable<'k, K, T, Q, R>(
+        &self,
+        table: Json<K, T>,
+        range: R,
+        order: Order,
+        mut each: impl FnMut(K::SelfType<'_>, T) -> ControlFlow<()>,
+    ) -> Result<(), StoreError>
+    where
+        K: Key + 'static,
+        for<'r> K::SelfType<'r>: Debug,
+        T: DeserializeOwned,
+        Q: Borrow<K::SelfType<'k>> + 'k,
+        R: RangeBounds<Q> + 'k,
+    {
+        self.rows(table, range, order, |key, bytes| match table.decode_or_skip(&key, bytes) {
+            Some(value) => Ok(each(key, value)),
+            None => Ok(ControlFlow::Continue(())),
+        })
+    }
+
+    /// Calls `each` for the rows of `range`, in key order (or from the end), until it breaks. Fails at the first that cannot
+    /// be read.
     pub(super) fn scan<'k, K, T, Q, R>(
         &self,
         table: Json<K, T>,
@@ -122,6 +159,21 @@ impl<S: Source> View<S> {
         Q: Borrow<K::SelfType<'k>> + 'k,
         R: RangeBounds<Q> + 'k,
     {
+        self.rows(table, range, order, |key, bytes| Ok(each(key, table.decode(bytes)?)))
+    }
+
+    fn rows<'k, K, T, Q, R>(
+        &self,
+        table: Json<K, T>,
+        range: R,
+        order: Order,
+        mut each: impl FnMut(K::SelfType<'_>, &[u8]) -> Result<ControlFlow<()>, StoreError>,
+    ) -> Result<(), StoreError>
+    where
+        K: Key + 'static,
+        Q: Borrow<K::SelfType<'k>> + 'k,
+        R: RangeBounds<Q> + 'k,
+    {
         let opened = self.open(table)?;
         let mut rows = opened.range::<Q>(range)?;
         while let Some(row) = match order {
@@ -129,7 +181,7 @@ impl<S: Source> View<S> {
             Order::Descending => rows.next_back(),
         } {
             let (key, value) = row?;
-            if each(key.value(), table.decode(value.value())?).is_break() {
+            if each(key.value(), value.value())?.is_break() {
                 break;
             }
         }

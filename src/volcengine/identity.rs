@@ -1,5 +1,7 @@
 //! Which main account a key pair belongs to, by the number that the cloud gives it.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Deserializer};
 use serde_json::json;
 use serde_json::value::RawValue;
@@ -9,6 +11,9 @@ use super::envelope::ApiResponse;
 use super::error::Error;
 use super::paging::count;
 use crate::domain::AccountNumber;
+
+/// How long the balance may take, retries included: there are other ways to learn the number, and bills wait for it.
+const BALANCE_PATIENCE: Duration = Duration::from_secs(5);
 
 /// Reads the number of a main account: a JSON number or its text. Anything else, including 0, says nothing.
 pub(super) fn read_number(value: Option<&RawValue>) -> Option<AccountNumber> {
@@ -63,10 +68,12 @@ impl AccountClient {
         })
     }
 
-    /// Returns the number of the main account whose balance the key pair can read ("QueryBalanceAcct"); `None` if it cannot.
+    /// Returns the number of the main account whose balance the key pair can read ("QueryBalanceAcct"); `None` if it cannot,
+    /// or if there is no answer within [`BALANCE_PATIENCE`].
     pub async fn balance_owner(&self) -> Option<AccountNumber> {
         let call = Call::post(Api::Billing, "QueryBalanceAcct", json!({}));
-        self.learn_from(&self.call(&call).await.ok()?)
+        let answer = tokio::time::timeout(BALANCE_PATIENCE, self.call(&call)).await.ok()?;
+        self.learn_from(&answer.ok()?)
     }
 
     /// Returns and notes the number that a response shows.

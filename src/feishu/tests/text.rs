@@ -76,6 +76,22 @@ fn the_bots_mention_is_removed_and_others_stay_mentions() {
 }
 
 #[test]
+fn digits_typed_right_after_a_mention_are_words_of_their_own() {
+    let mention = |number: u32| json!({"key": format!("@_user_{number}"), "id": {"open_id": format!("ou_{number}")}});
+    for (mentions, text, read) in [
+        (vec![mention(1)], "/quota @_user_1500 x", "/quota <ou_1>500 x"),
+        (vec![mention(1), mention(2)], "@_user_1 /user @_user_25", "<ou_1> /user <ou_2>5"),
+        // Nobody can tell whether 12 is a mention or 1 and a typed 2.
+        ((1..=12).map(mention).collect(), "/user @_user_12", "/user <ou_12>"),
+        ((1..=11).map(mention).collect(), "/user @_user_12", "/user @_user_12"),
+    ] {
+        let heard =
+            message("text", &json!({ "text": text }), json!(mentions)).text_for_bot(None).unwrap();
+        assert_eq!(shown(&heard), read, "{text:?}");
+    }
+}
+
+#[test]
 fn the_name_of_a_mentioned_person_is_nowhere_in_the_text() {
     let mention = json!([{"key": "@_user_2", "id": {"open_id": "ou_2"}, "name": "alice 999999"}]);
     let at = json!({"tag": "at", "user_id": "@_user_2", "user_name": "alice 999999"});

@@ -13,6 +13,7 @@ mod properties;
 mod released;
 mod rename;
 mod spending;
+mod unreadable;
 mod users;
 
 use jiff::Timestamp;

@@ -333,6 +333,23 @@ async fn the_accounts_number_is_requested_once_and_only_its_rows_count() {
 }
 
 #[tokio::test]
+async fn a_balance_that_is_never_answered_does_not_keep_the_bill_waiting() {
+    let fake = Fake::start(|seen| match seen.action() {
+        "QueryBalanceAcct" => Reply::Hang,
+        "ListProjects" => Reply::Result(json!({"Total": 1, "Projects": [{"AccountID": 7}]})),
+        _ => result(1, rows(0..1)),
+    })
+    .await;
+    // As long as one request may take.
+    let patience = Duration::from_secs(20);
+    let account = fake.client().account(credentials());
+    let wanted: BTreeSet<String> = ["team-a".to_owned()].into();
+    let bill = account.read_bill(period(), BillSource::Split, AmountField::Payable, &wanted);
+    let reading = tokio::time::timeout(patience, bill).await.unwrap().unwrap();
+    assert_eq!(reading.amounts["team-a"], money("0.1"));
+}
+
+#[tokio::test]
 async fn without_the_accounts_number_a_bill_of_several_accounts_is_refused() {
     for (owners, accepted) in [([7, 7], true), ([7, 8], false)] {
         let fake = Fake::start(move |seen| match seen.action() {

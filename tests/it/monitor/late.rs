@@ -1,9 +1,11 @@
 //! A monitor that has stopped says so.
 
+use airgate::store::Store;
 use jiff::SignedDuration;
+use redb::TableDefinition;
 
 use super::{alice, bills};
-use crate::bed::{ADMIN, eventually, fragment, text_of};
+use crate::bed::{ADMIN, Bed, eventually, eventually_some, fragment, text_of};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_monitor_that_begins_no_cycle_is_reported_on_its_card_and_by_healthz() {
@@ -21,6 +23,37 @@ async fn a_monitor_that_begins_no_cycle_is_reported_on_its_card_and_by_healthz()
     assert!(card.contains(&late), "{card}");
     bed.cycle().await;
     assert_eq!(bed.get("/healthz").await.0, 200);
+}
+
+/// Puts a row that cannot be read among alice's links, and starts the service again.
+async fn damage(bed: &mut Bed) {
+    const LINKS: TableDefinition<'_, (&str, &str, &str), &[u8]> = TableDefinition::new("links");
+    bed.stop().await;
+    let memory = redb::backends::InMemoryBackend::new();
+    bed.store = Store::with_backend(memory, bed.config.security.master_key.expose()).unwrap();
+    let path = bed.config.store.path.clone();
+    let file = eventually_some("the file", || redb::Database::open(&path).ok()).await;
+    let tx = file.begin_write().unwrap();
+    tx.open_table(LINKS).unwrap().insert(("main", "alice", "team-a"), b"null".as_slice()).unwrap();
+    tx.commit().unwrap();
+    drop(file);
+    let key = bed.config.security.master_key.expose();
+    bed.store = Store::open(&bed.config.store.path, key).unwrap();
+    bed.start_service().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_monitor_that_cannot_record_its_cycles_is_late_as_well_and_the_service_is_ready() {
+    let mut bed = alice(&[("MONITOR__INTERVAL_SECONDS", "600")]).await;
+    bed.cycle().await;
+    damage(&mut bed).await;
+    assert!(bed.service().monitor().cycle().await.is_err());
+    bed.readyz_becomes(200).await;
+    assert_eq!(bed.get("/healthz").await.0, 200);
+    bed.clock.advance(SignedDuration::from_secs(3 * 600 + 301));
+    assert!(bed.service().monitor().cycle().await.is_err());
+    let (status, body) = bed.get("/healthz").await;
+    assert!(status == 503 && body.contains("monitor"), "{status} {body}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -199,3 +199,52 @@ async fn an_unclear_card_whose_title_the_history_hides_is_not_sent_twice() {
     bed.settled().await;
     assert_eq!(bed.by_the_bot(GROUP).len(), 2);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_content_that_is_never_answered_gives_way_to_a_plain_card_as_well() {
+    let bed = quiet().await;
+    let silent = FaultRule::new(Fault::ResetConnection).on("send").holding("毒").applied(false);
+    bed.feishu.faults().inject(silent);
+    owe_to_group(&bed, "毒");
+    owe_to_group(&bed, "下一条");
+    bed.eventually("an attempt", |bed| bed.requests("send") > 0).await;
+    pass(&bed, 12).await;
+    assert!(bed.by_the_bot(GROUP).is_empty(), "it may still pass");
+    pass(&bed, 12).await;
+    bed.settled().await;
+    let shown: Vec<String> = bed.by_the_bot(GROUP).iter().map(text_of).collect();
+    assert_eq!(shown.len(), 2, "{shown:?}");
+    assert!(shown[0].contains(&phrase("undelivered.plain")), "{shown:?}");
+    assert!(shown[1].contains("下一条"), "{shown:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_outage_without_answers_costs_no_content_even_if_it_ends_during_an_attempt() {
+    let bed = quiet().await;
+    let silent = || FaultRule::new(Fault::ResetConnection).on("send").applied(false);
+    bed.feishu.faults().inject(silent());
+    owe_to_group(&bed, "第一条");
+    bed.eventually("an attempt", |bed| bed.requests("send") > 0).await;
+    pass(&bed, 60).await;
+    bed.feishu.faults().clear();
+    bed.feishu.faults().inject(silent().times(1));
+    bed.clock.advance(SignedDuration::from_mins(6));
+    bed.service().wakers().outbox.notify_one();
+    bed.settled().await;
+    let shown: Vec<String> = bed.by_the_bot(GROUP).iter().map(text_of).collect();
+    assert_eq!(shown.len(), 1, "{shown:?}");
+    assert!(shown[0].contains("第一条"), "{shown:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clock_set_back_does_not_lengthen_the_quarter_of_an_hour() {
+    let bed = quiet().await;
+    bed.feishu.faults().inject(FaultRule::new(refusal(500, 2200)).on("send").holding("毒"));
+    owe_to_group(&bed, "毒");
+    bed.eventually("an attempt", |bed| bed.requests("send") > 0).await;
+    bed.clock.advance(SignedDuration::from_hours(-24));
+    pass(&bed, 30).await;
+    bed.settled().await;
+    let shown: Vec<String> = bed.by_the_bot(GROUP).iter().map(text_of).collect();
+    assert!(shown.len() == 1 && shown[0].contains(&phrase("undelivered.plain")), "{shown:?}");
+}

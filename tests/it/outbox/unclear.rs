@@ -278,3 +278,27 @@ async fn a_message_sent_just_before_the_process_died_is_found_hours_later() {
         assert!(sent_as(&bed, id).is_some());
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clock_set_back_while_the_process_was_down_makes_the_next_one_look_before_it_sends() {
+    for applied in [true, false] {
+        let mut bed = bed().await;
+        bed.feishu.faults().inject(lost("send", applied));
+        let id = owe(&bed, to_group("告警"));
+        one_more_attempt(&bed).await;
+        let uuid = heads(&bed)[0].uuid.clone();
+        bed.stop().await;
+        bed.clock.advance(SignedDuration::from_hours(-10));
+        bed.start_service().await;
+        bed.eventually("the search", |bed| heads(bed).first().is_none_or(|head| head.uuid != uuid))
+            .await;
+        bed.feishu.faults().clear();
+        bed.clock.advance(SignedDuration::from_mins(6));
+        wake(&bed);
+        bed.settled().await;
+        assert!(bed.requests("messages") > 0);
+        let messages = bed.by_the_bot(GROUP);
+        assert_eq!(messages.len(), 1, "applied: {applied}");
+        assert_eq!(sent_as(&bed, id).unwrap().as_str(), messages[0].message_id);
+    }
+}

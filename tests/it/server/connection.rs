@@ -180,6 +180,43 @@ async fn messages_sent_during_an_outage_are_answered_when_it_ends() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_chat_whose_history_cannot_be_read_keeps_no_other_waiting() {
+    let bed = start(one_account()).await;
+    bed.ask(ADMIN, "/help").await;
+    // The chat with the newest message is read first.
+    bed.clock.advance(SignedDuration::from_secs(1));
+    bed.ask_in(VIEWER, GROUP, "/help", true).await;
+    outage(&bed).await;
+    let direct = bed.feishu.direct_chat(ADMIN);
+    let other = bed.feishu.say(ADMIN, &direct, "/users", false).await;
+    let first = bed.feishu.say(VIEWER, GROUP, "/users", true).await;
+    assert!(bed.readyz_becomes(503).await.contains("connection"));
+    // The second history can be read, and no other.
+    let unread = || FaultRule::new(Fault::Status(500)).on("messages");
+    bed.feishu.faults().clear();
+    bed.feishu.faults().inject(unread().times(1));
+    bed.feishu.faults().inject(unread().after(2));
+    assert!(bed.reply_to(&other).await.is_some(), "the other chat");
+    bed.feishu.faults().clear();
+    assert!(bed.reply_to(&first).await.is_some(), "once it can be read");
+    rules_kept(&bed);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clock_that_is_set_back_during_a_gap_hides_no_message() {
+    let bed = start(one_account()).await;
+    bed.ask(ADMIN, "/help").await;
+    outage(&bed).await;
+    bed.clock.advance(SignedDuration::from_hours(-1));
+    let direct = bed.feishu.direct_chat(ADMIN);
+    let written = bed.feishu.say(ADMIN, &direct, "/users", false).await;
+    assert_eq!(written.status, None);
+    bed.feishu.faults().clear();
+    assert!(bed.reply_to(&written).await.is_some());
+    rules_kept(&bed);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn messages_older_than_eight_hours_are_not_acted_on() {
     let bed = start(one_account()).await;
     bed.ask(ADMIN, "/help").await;
