@@ -219,7 +219,7 @@ pub fn open_periods<S: Source>(
         }
         for period in link.since.max(first).through(current) {
             let bill = tx.bill(account, &link.project, period)?;
-            if bill.is_none_or(|bill| !bill.is_final(period)) {
+            if bill.is_none_or(|bill| !bill.is_final(period, now)) {
                 open.entry(period).or_insert_with(BTreeSet::new).insert(link.project.clone());
             }
         }

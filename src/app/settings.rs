@@ -109,25 +109,28 @@ pub fn save(
     if webhook_url != in_force.webhook_url {
         saved.webhook_url = Some(webhook_url);
     }
-    let mobiles = mobiles(&new.mobiles)?;
-    if mobiles != in_force.mobiles {
-        saved.mobiles = Some(mobiles);
-    }
-    let alert_chat = match new.alert_chat_id.trim() {
-        none if is_none(none) => None,
-        text => Some(chat(text)?),
+    saved.mobiles = match new.mobiles.trim() {
+        "" => None,
+        text => {
+            let wanted = mobiles(text)?;
+            if wanted == in_force.mobiles { saved.mobiles } else { Some(wanted) }
+        }
     };
-    if alert_chat != in_force.alert_chat {
-        saved.alert_chat = Some(alert_chat);
-    }
+    saved.alert_chat = match new.alert_chat_id.trim() {
+        "" => None,
+        text => {
+            let wanted = if is_none(text) { None } else { Some(chat(text)?) };
+            if wanted == in_force.alert_chat { saved.alert_chat } else { Some(wanted) }
+        }
+    };
     saved.updated = Some(now);
     tx.put_saved_settings(&saved)?;
     Ok(SettingsView::new(saved, configured))
 }
 
-/// Returns whether a text means "none". Feishu omits fields that were emptied.
+/// Returns whether a text means "none". An empty field does not: it means "as in the configuration file".
 fn is_none(text: &str) -> bool {
-    matches!(text, "" | "-" | "－" | "无")
+    matches!(text, "-" | "－" | "无")
 }
 
 fn interval(text: &str) -> Result<u64, Refusal> {
@@ -141,7 +144,7 @@ fn interval(text: &str) -> Result<u64, Refusal> {
 fn mobiles(text: &str) -> Result<Vec<String>, Refusal> {
     let mut mobiles: Vec<String> = Vec::new();
     let separates = |c: char| c.is_whitespace() || matches!(c, ',' | '，' | '、' | ';' | '；');
-    for part in text.split(separates).filter(|part| !is_none(part)) {
+    for part in text.split(separates).filter(|part| !part.is_empty() && !is_none(part)) {
         let mobile = contact::phone(part)?;
         if !mobiles.contains(&mobile) {
             mobiles.push(mobile);

@@ -283,6 +283,15 @@ impl Server {
     }
 }
 
+/// Reads an open_id. Another kind of id would be noticed only when nobody can administer airgate.
+fn person(text: &str) -> Result<OpenId, String> {
+    match text.parse::<OpenId>() {
+        Ok(id) if text.starts_with("ou_") => Ok(id),
+        Ok(_) => Err("an open_id begins with ou_".to_owned()),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
 impl Feishu {
     fn read(reader: &mut Reader<'_>) -> Option<Self> {
         let mode = reader.choice(&keys::MODE);
@@ -294,14 +303,14 @@ impl Feishu {
             Some(Mode::Websocket) => Some(Events::Websocket),
             Some(Mode::Webhook) | None => CallbackSecrets::read(reader).map(Events::Webhook),
         };
-        let admins = reader.each(&keys::ADMINS, str::parse::<OpenId>);
+        let admins = reader.each(&keys::ADMINS, person);
         if admins.as_ref().is_some_and(Vec::is_empty) {
             reader.refuse(
                 keys::ADMINS.key.path(),
                 "is empty: nobody could administer airgate; add your open_id (ou_...)",
             );
         }
-        let viewers = reader.each(&keys::VIEWERS, str::parse::<OpenId>);
+        let viewers = reader.each(&keys::VIEWERS, person);
         let alert_chat = reader.text(&keys::ALERT_CHAT_ID, |text| match ChatId::new(text) {
             Ok(chat) if text.starts_with("oc_") => Ok(chat),
             Ok(_) => Err("is not a chat_id: a chat_id begins with oc_".to_owned()),

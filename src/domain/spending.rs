@@ -16,9 +16,10 @@ pub struct ProjectBill {
 
 impl ProjectBill {
     /// Returns whether the period is closed for the project: it was read completely at or after the 6th of the
-    /// following month, 10:00 Beijing time, and need not be read again.
-    pub fn is_final(&self, period: BillPeriod) -> bool {
-        self.read_at >= period.settles_at()
+    /// following month, 10:00 Beijing time, and need not be read again. A reading of the future says nothing: the clock was
+    /// ahead when it was made.
+    pub fn is_final(&self, period: BillPeriod, now: Timestamp) -> bool {
+        (period.settles_at()..=now).contains(&self.read_at)
     }
 }
 
@@ -169,8 +170,10 @@ mod tests {
     fn only_a_reading_after_a_period_settled_closes_it() {
         let period: BillPeriod = "2026-09".parse().unwrap();
         let bill = |at: &str| ProjectBill { amount: Money::ZERO, read_at: at.parse().unwrap() };
-        assert!(!bill("2026-09-30T23:00:00Z").is_final(period));
-        assert!(!bill("2026-10-06T01:59:59Z").is_final(period));
-        assert!(bill("2026-10-06T02:00:00Z").is_final(period));
+        let now = "2026-10-20T00:00:00Z".parse().unwrap();
+        assert!(!bill("2026-09-30T23:00:00Z").is_final(period, now));
+        assert!(!bill("2026-10-06T01:59:59Z").is_final(period, now));
+        assert!(bill("2026-10-06T02:00:00Z").is_final(period, now));
+        assert!(!bill("2026-10-20T00:00:01Z").is_final(period, now), "the clock was ahead");
     }
 }

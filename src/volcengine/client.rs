@@ -24,6 +24,8 @@ use crate::domain::AccountNumber;
 const MAX_RESPONSE: usize = 32 << 20;
 /// Connect timeout.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// Shorter texts are no keys of the cloud, and would be found within the words of its messages.
+const SHORTEST_SECRET: usize = 8;
 /// [`Error::action`] of errors of the setup itself.
 const SETUP: &str = "Client";
 
@@ -441,7 +443,7 @@ impl AccountClient {
             (secret_key.expose_secret(), "…".into()),
             (access_key_id.as_str(), hint(access_key_id)),
         ] {
-            if !part.is_empty() {
+            if part.len() >= SHORTEST_SECRET {
                 text = text.replace(part, &shown);
             }
         }

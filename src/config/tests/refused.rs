@@ -59,6 +59,10 @@ const REFUSED: &[(&str, &str)] = &[
         "[feishu]\nadmins = [\"ou_1\", \"ou 2\"]",
         "feishu.admins contains `ou 2`: it contains a character that is not allowed: ' '",
     ),
+    (
+        "[feishu]\nadmins = [\"ou_1\", \"13800000000\"]",
+        "feishu.admins contains `13800000000`: an open_id begins with ou_",
+    ),
     ("[feishu]\nviewers = [\"\"]", "feishu.viewers contains ``: it is empty"),
     (
         "[feishu]\nviewers = [1]",

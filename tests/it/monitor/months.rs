@@ -37,6 +37,21 @@ async fn earlier_months_are_filled_in_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_cycle_under_a_clock_that_was_ahead_closes_no_month() {
+    let bed = alice(&[]).await;
+    spend(&bed, "team-a", "10", "2026-11");
+    let today = bed.clock.now();
+    bed.at("2027-01-20T00:00:00Z");
+    bed.cycle().await;
+    bed.at(&today.to_string());
+    spend(&bed, "team-a", "5000", "2026-11");
+    bed.cloud.clear_calls();
+    bed.cycle().await;
+    assert_eq!(reads(&bed), once(&["2026-11"]));
+    assert_eq!(bed.consumed("main/alice"), "¥5,010.00");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_month_stays_open_until_it_is_read_after_ten_on_the_6th() {
     let bed = alice(&[]).await;
     bed.at("2026-11-30T15:00:00Z");

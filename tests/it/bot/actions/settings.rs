@@ -64,6 +64,20 @@ async fn a_form_sent_back_untouched_changes_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_emptied_field_restores_the_value_of_the_configuration_and_a_dash_means_none() {
+    let bed = Bed::with(one_account(), &[("FEISHU__ALERT_CHAT_ID", OTHER)]).await;
+    let card = bed.ask(ADMIN, "/config").await;
+    for (typed, saved) in [("-", Some(None)), ("", None)] {
+        let form = json!({"alert_chat_id": typed, "mobiles": typed});
+        let done = bed.submit(ADMIN, &card.message_id, "config.save", form).await;
+        assert!(toast_of(&done).starts_with("success"), "{done:?}");
+        let settings = bed.store.read(|tx| tx.saved_settings()).unwrap();
+        assert_eq!(settings.alert_chat, saved, "typed {typed:?}");
+        assert_eq!(settings.mobiles, None, "nobody was mentioned before either");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn bad_values_are_refused_and_stay_in_the_form() {
     let bed = Bed::start(one_account()).await;
     let card = bed.ask(ADMIN, "/config").await;
