@@ -60,11 +60,6 @@ pub struct Configure {
 
 impl Action for Configure {
     fn read(fields: &Fields<'_>) -> Result<Self, Refusal> {
-        // The form has checkboxes, which are always sent: without any field, it was lost on the way, and reading it as
-        // "all cleared" would switch monitoring off.
-        if !fields.has_form() {
-            return Err(Refusal::BadField("form_value"));
-        }
         Ok(Self {
             user: fields.user()?,
             // A field that the form shows and the submission omits was cleared.

@@ -60,11 +60,6 @@ impl<'a> Fields<'a> {
         !self.action.form.is_empty() || self.action.name.is_some()
     }
 
-    /// Whether any field of a form was sent.
-    pub fn has_form(&self) -> bool {
-        !self.action.form.is_empty()
-    }
-
     /// The chosen option of a select.
     pub fn option(&self) -> Option<String> {
         self.action.option.clone()

@@ -51,8 +51,8 @@ struct Model {
     ledgers: [Vec<(i128, i128)>; 3],
     /// (user, project)
     links: BTreeMap<(usize, usize), Linked>,
-    /// (project, period) -> micro-yuan, and whether it is closed.
-    bills: BTreeMap<(usize, usize), (i128, bool)>,
+    /// (project, period) -> micro-yuan, and on which day of November the period was closed.
+    bills: BTreeMap<(usize, usize), (i128, Option<i64>)>,
     /// (user, project, period) -> micro-yuan.
     records: BTreeMap<(usize, usize, usize), i128>,
 }
@@ -147,7 +147,9 @@ fn cycle(store: &Store, model: &mut Model, day: i64, amounts: Option<&[[i64; 4];
     let mut expected: BTreeSet<(usize, usize)> = BTreeSet::new();
     for ((_, project), link) in model.links.iter().filter(|(_, link)| link.on) {
         for period in link.since..4 {
-            if !model.bills.get(&(*project, period)).is_some_and(|bill| bill.1) {
+            // What was read on a later day was read while the clock was ahead.
+            let closed = model.bills.get(&(*project, period)).and_then(|bill| bill.1);
+            if closed.is_none_or(|closed| closed > day) {
                 expected.insert((period, *project));
             }
         }
@@ -181,7 +183,7 @@ fn cycle(store: &Store, model: &mut Model, day: i64, amounts: Option<&[[i64; 4];
     let Some(amounts) = amounts else { return };
     for (period, p) in open {
         // October settles on the 6th, earlier months have settled; November stays open.
-        let closed = period < 2 || (period == 2 && day >= 6);
+        let closed = (period < 2 || (period == 2 && day >= 6)).then_some(day);
         model.bills.insert((p, period), (i128::from(amounts[p][period]), closed));
     }
     (0..3).for_each(|user| model.note(user));
