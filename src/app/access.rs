@@ -1,13 +1,15 @@
 //! Cutting and restoring access: the change is recorded here as pending; enforcement carries it out.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use jiff::Timestamp;
 
 use super::{Error, Refusal, users};
 use crate::domain::{
-    AccessCause, AccessGoal, Operator, PendingAccess, RememberedAccess, Report, User, UserKey,
-    UserStatus,
+    AccessCause, AccessGoal, Operator, PendingAccess, ProjectName, RememberedAccess, Report, User,
+    UserKey, UserStatus,
 };
-use crate::store::{Source, View, WriteTx};
+use crate::store::{Source, StoreError, View, WriteTx};
 
 /// Checks whether this change can be requested now.
 ///
@@ -38,6 +40,36 @@ pub fn check<S: Source>(tx: &View<S>, key: &UserKey, goal: AccessGoal) -> Result
     Ok(user)
 }
 
+/// A project linked to a user, and whether the user has it alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LinkedProject {
+    /// The project.
+    pub name: ProjectName,
+    /// Whether no other user of the account is linked to it. Users who are gone do not count.
+    pub own: bool,
+}
+
+/// Returns the projects linked to a user, by name.
+pub fn linked_projects<S: Source>(
+    tx: &View<S>,
+    user: &UserKey,
+) -> Result<Vec<LinkedProject>, StoreError> {
+    let mut projects: BTreeMap<ProjectName, bool> =
+        tx.links_of(user)?.into_iter().map(|link| (link.project, true)).collect();
+    if projects.is_empty() {
+        return Ok(Vec::new());
+    }
+    for link in tx.links_of_account(&user.account)? {
+        if link.user != *user
+            && let Some(own) = projects.get_mut(&link.project)
+            && tx.user(&link.user)?.is_none_or(|other| other.status != UserStatus::Gone)
+        {
+            *own = false;
+        }
+    }
+    Ok(projects.into_iter().map(|(name, own)| LinkedProject { name, own }).collect())
+}
+
 /// Records a change of access that a person decided as pending. Enforcement reports to `report` once it is confirmed.
 ///
 /// # Errors
@@ -56,7 +88,9 @@ pub fn request(
         && tx.access_pending(key)?.is_some()
         && let Some(remembered) = tx.access_remembered(key)?
     {
-        tx.put_access_remembered(key, &RememberedAccess { cut: now, ..remembered })?;
+        // What it has opened is open again, and not by others.
+        let closed = BTreeSet::new();
+        tx.put_access_remembered(key, &RememberedAccess { cut: now, closed, ..remembered })?;
     }
     let cause = AccessCause::Manual { operator };
     let pending = PendingAccess::new(goal, cause, now).reporting_to(report);

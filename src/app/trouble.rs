@@ -118,6 +118,12 @@ pub enum Cause {
     NotShownYet,
     /// The access to cut is that of airgate's own key.
     OwnKey,
+    /// Whether airgate itself uses this user cannot be told while the access keys cannot be read.
+    KeysUnread,
+    /// The cloud accepted a change and does not show it.
+    NotApplied,
+    /// Every name of airgate's policy is taken by policies with other documents.
+    PolicyNamesTaken,
 }
 
 impl From<Cause> for Trouble {

@@ -1,6 +1,6 @@
 //! Cutting and restoring a user's access: the goal, and what must be put back.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -177,6 +177,26 @@ pub struct PathProgress {
     /// Why the last attempt failed, in words for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
+    /// The ids of the things whose change the cloud accepted.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub taken: BTreeSet<String>,
+    /// What a restore could not open, because it no longer exists or does not come back.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gone: Vec<AccessItem>,
+}
+
+impl PathProgress {
+    /// Creates the progress of a path that no attempt has ended on.
+    pub fn new(now: Timestamp) -> Self {
+        Self {
+            done: None,
+            attempts: 0,
+            next_at: now,
+            error: None,
+            taken: BTreeSet::new(),
+            gone: Vec::new(),
+        }
+    }
 }
 
 /// What was open when access was cut. Committed before the first write to the cloud; enabling restores exactly this.
@@ -193,6 +213,9 @@ pub struct RememberedAccess {
     /// What was opened after the cut, outside airgate, and closed again: a restore leaves it closed.
     #[serde(skip_serializing_if = "PathItems::is_empty")]
     pub reopened: PathItems,
+    /// The paths that this cut has closed: what is open on them later was opened since.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub closed: BTreeSet<AccessPath>,
     /// Policies that a cut by an older airgate detached.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub policies: Vec<HeldPolicy>,
@@ -202,12 +225,13 @@ pub struct RememberedAccess {
 #[derive(Deserialize)]
 struct RememberedRecord {
     cut: Timestamp,
-    #[serde(default)]
-    paths: PathItems,
+    paths: Option<PathItems>,
     #[serde(default)]
     earlier: PathItems,
     #[serde(default)]
     reopened: PathItems,
+    /// Missing in older rows, which were written for two paths.
+    closed: Option<BTreeSet<AccessPath>>,
     #[serde(default)]
     policies: Vec<HeldPolicy>,
     #[serde(default)]
@@ -218,21 +242,27 @@ struct RememberedRecord {
 
 impl From<RememberedRecord> for RememberedAccess {
     fn from(record: RememberedRecord) -> Self {
-        let RememberedRecord { cut, mut paths, earlier, reopened, policies, .. } = record;
+        let is_older = record.paths.is_none();
+        let RememberedRecord { cut, earlier, reopened, policies, .. } = record;
+        let mut paths = record.paths.unwrap_or_default();
         let keys: Vec<_> = record.active_keys.into_iter().map(AccessItem::new).collect();
         add_items(&mut paths, AccessPath::AccessKeys, &keys);
         if record.login_allowed {
             add_items(&mut paths, AccessPath::Login, &[AccessItem::new(AccessItem::LOGIN)]);
         }
-        Self { cut, paths, earlier, reopened, policies }
+        let closed = record.closed.unwrap_or(match is_older {
+            true => [AccessPath::AccessKeys, AccessPath::Login].into(),
+            false => BTreeSet::new(),
+        });
+        Self { cut, paths, earlier, reopened, closed, policies }
     }
 }
 
 impl RememberedAccess {
     /// Creates the memory of a cut that has read nothing yet.
     pub fn new(cut: Timestamp) -> Self {
-        let (paths, earlier, reopened) = Default::default();
-        Self { cut, paths, earlier, reopened, policies: Vec::new() }
+        let (paths, earlier, reopened, closed) = Default::default();
+        Self { cut, paths, earlier, reopened, closed, policies: Vec::new() }
     }
 
     /// Returns what to remember before the first write of the cut that began at `cut` on `path`, where `open` is open now.
@@ -369,7 +399,11 @@ mod tests {
         assert_eq!(serde_json::from_str::<RememberedAccess>(&text).unwrap(), old);
         let nothing: RememberedAccess =
             serde_json::from_str(r#"{"cut":"2026-11-01T00:00:00Z"}"#).unwrap();
-        assert_eq!(nothing, RememberedAccess::new(CUT.parse().unwrap()));
+        let closed = [AccessPath::AccessKeys, AccessPath::Login].into();
+        assert_eq!(
+            nothing,
+            RememberedAccess { closed, ..RememberedAccess::new(CUT.parse().unwrap()) }
+        );
         let kept =
             before(Some(RememberedAccess { cut: older().cut, ..old }), AccessPath::Login, &[]);
         assert_eq!(kept.policies.len(), 1, "a new cut does not lose them");

@@ -187,6 +187,15 @@ impl PathReport {
     pub fn is_open(&self) -> bool {
         matches!(self.state, PathState::Open | PathState::Failing { .. })
     }
+
+    /// Returns whether something on the path may work, including what airgate does not close. A path that the configuration
+    /// leaves alone does not count.
+    pub fn is_left_open(&self) -> bool {
+        !matches!(
+            self.state,
+            PathState::Closed | PathState::NotCovered { reason: NotCovered::SwitchedOff }
+        )
+    }
 }
 
 /// How the paths of a user stand, as far as they have been read.

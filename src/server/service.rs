@@ -14,15 +14,16 @@ use super::clients::{Timeouts, cloud_client, feishu_client, feishu_config};
 use super::door::Door;
 use super::error::ServiceError;
 use super::{chores, long_connection, routes};
+use crate::access::{Enforcer, EnforcerParts};
 use crate::app::cloud::Cloud;
 use crate::bot::{self, Bot, Roles};
 use crate::cards::{Cards, OpIds};
 use crate::clock::Clock;
 use crate::config::{Config, Events};
-use crate::domain::{EVENT_WINDOW, Settings, UserKey};
+use crate::domain::{AccessRules, EVENT_WINDOW, Settings, UserKey};
 use crate::feishu::connection::Connection;
 use crate::feishu::{self, CallbackKeys, CallbackVerifier};
-use crate::monitor::{Enforcer, EnforcerParts, Monitor, MonitorParts, Policies, PoliciesParts};
+use crate::monitor::{Monitor, MonitorParts, Policies, PoliciesParts};
 use crate::outbox::{Alerts, Outbox, OutboxParts};
 use crate::owed::{InFlight, Wakers};
 use crate::store::Store;
@@ -90,7 +91,7 @@ impl Service {
         let plan = Plan::new(config, store, clock, timeouts)?;
         let (outbox, worker) = (plan.outbox(), plan.worker());
         let (enforcer, policies) = (plan.enforcer(), plan.policies());
-        let monitor = plan.monitor();
+        let monitor = plan.monitor(&enforcer);
         let bot = plan.bot(&monitor);
         let app = plan.app(&bot, &monitor, inbound);
 
@@ -211,7 +212,7 @@ impl<'a> Plan<'a> {
             clock: self.clock.clone(),
             wakers: self.wakers.clone(),
             in_flight: self.users_in_flight.clone(),
-            detach_policies: self.config.access.detach_policies,
+            rules: AccessRules::default(),
         })
     }
 
@@ -240,7 +241,7 @@ impl<'a> Plan<'a> {
         })
     }
 
-    fn monitor(&self) -> Arc<Monitor> {
+    fn monitor(&self, access: &Arc<Enforcer>) -> Arc<Monitor> {
         Monitor::new(MonitorParts {
             store: self.store.clone(),
             cloud: self.cloud.clone(),
@@ -252,6 +253,7 @@ impl<'a> Plan<'a> {
             concurrency: self.config.monitor.concurrency.get(),
             clock: self.clock.clone(),
             wakers: self.wakers.clone(),
+            access: Arc::clone(access),
         })
     }
 

@@ -127,16 +127,15 @@ impl WriteTx {
         Ok(())
     }
 
-    /// Records that `access`, as read back from the cloud, confirms a change of access. Returns the user, if known.
+    /// Records that a change of access is confirmed. Returns the user, if known.
     pub fn confirm_access(
         &self,
         key: &UserKey,
         goal: AccessGoal,
-        access: &UserAccess,
         now: Timestamp,
     ) -> Result<Option<User>, StoreError> {
         let Some(mut user) = self.user(key)? else { return Ok(None) };
-        user.take_access(access, now);
+        user.updated = now;
         user.status = goal.confirmed_status();
         self.put_user(&user)?;
         self.clear_access_pending(key)?;

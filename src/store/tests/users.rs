@@ -193,8 +193,7 @@ fn a_change_of_access_is_pending_until_it_is_confirmed() {
     });
     assert_eq!(store.read(|tx| tx.access_pending(&alice)).unwrap(), Some(pending()));
     assert_eq!(store.read(|tx| tx.all_access_pending()).unwrap(), [(alice.clone(), pending())]);
-    let nothing = access(&[], None);
-    let confirm = |goal| write(&store, |tx| tx.confirm_access(&alice, goal, &nothing, now()));
+    let confirm = |goal| write(&store, |tx| tx.confirm_access(&alice, goal, now()));
     let cut = confirm(AccessGoal::Cut).unwrap();
     assert_eq!(cut.status, UserStatus::Disabled, "even if there was nothing to switch off");
     assert_eq!(record(&store, "main/alice"), cut);

@@ -168,6 +168,7 @@ pub fn remembered() -> RememberedAccess {
             (AccessPath::AccessKeys, vec![AccessItem::new("AKLTcarol1")]),
             (AccessPath::Login, vec![AccessItem::new(AccessItem::LOGIN)]),
         ]),
+        closed: [AccessPath::AccessKeys, AccessPath::Login].into(),
         policies: vec![held(PolicyScope::Global), held(PolicyScope::Project(project("p")))],
         ..RememberedAccess::new(now())
     }
