@@ -7,13 +7,13 @@ use super::super::context::Context;
 use super::super::params::Params;
 use super::super::refusal::{GatewayCode, Refusal, Reply, reply};
 use super::common::{not_found, page, project};
-use crate::sandbox::world::{ArkKey, KeySwitchForm, ResourceType, masked};
+use crate::sandbox::world::{ArkKey, ArkRules, KeySwitchForm, ResourceType, masked};
 
 /// Longest life of a temporary key, in seconds.
 const LONGEST: i64 = 2_592_000;
 
 /// The item of the list, as the cloud shows it now.
-fn wire(key: &mut ArkKey, form: KeySwitchForm) -> Value {
+fn wire(key: &mut ArkKey, rules: &ArkRules) -> Value {
     let (on, secret) = (key.on.read(), key.secret.read());
     let mut shown = json!({
         "Id": key.id,
@@ -22,7 +22,7 @@ fn wire(key: &mut ArkKey, form: KeySwitchForm) -> Value {
         "Key": masked(&secret),
         "ProjectName": key.project,
     });
-    let (field, value) = match form {
+    let (field, value) = match rules.key_switch {
         KeySwitchForm::Disable => ("Disable", json!(!on)),
         KeySwitchForm::Disabled => ("Disabled", json!(!on)),
         _ if !on => ("Status", json!("Inactive")),
@@ -31,6 +31,10 @@ fn wire(key: &mut ArkKey, form: KeySwitchForm) -> Value {
     };
     if let Some(fields) = shown.as_object_mut() {
         fields.insert(field.to_owned(), value);
+        if rules.keys_show_their_user {
+            let user = key.creator.as_ref().map_or(0, |creator| creator.user_id);
+            fields.insert("UserId".to_owned(), user.into());
+        }
     }
     shown
 }
@@ -61,17 +65,18 @@ fn whose(context: &Context<'_>, params: &Params) -> Result<Of, Refusal> {
 pub(in super::super) fn list(context: &mut Context<'_>, params: &Params) -> Result<Reply, Refusal> {
     let project = project(params)?;
     let of = whose(context, params)?;
-    let form = context.rules.ark.key_switch;
+    let rules = &context.rules.ark;
     let keys = context.account.ark.keys.values_mut();
     let made_by = |key: &ArkKey| key.creator.as_ref().map(|creator| creator.user_id);
     let rows: Vec<&mut ArkKey> = keys
         .filter(|key| key.project == project)
         .filter(|key| match of {
             Of::Everybody => true,
+            Of::User(_) if rules.user_filter_is_ignored => true,
             Of::User(id) => made_by(key) == Some(id),
         })
         .collect();
-    page(params, rows, |key| wire(key, form))
+    page(params, rows, |key| wire(key, rules))
 }
 
 fn named<'a>(context: &'a mut Context<'_>, params: &Params) -> Result<&'a mut ArkKey, Refusal> {

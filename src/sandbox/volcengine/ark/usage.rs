@@ -39,11 +39,11 @@ struct Key {
     like: Option<String>,
 }
 
-fn keys(params: &Params) -> Result<Vec<Key>, Refusal> {
+fn keys(params: &Params, field: &str) -> Result<Vec<Key>, Refusal> {
     let mut keys = Vec::new();
     for filter in params.objects("Filters")? {
-        filter.only(&["Key", "Values", "ValueLike"])?;
-        let wanted = filter.required("Key")?;
+        filter.only(&[field, "Values", "ValueLike"])?;
+        let wanted = filter.required(field)?;
         let (name, read) = KEYS
             .iter()
             .find(|(name, _)| *name == wanted)
@@ -77,8 +77,8 @@ pub(in super::super) fn get(context: &mut Context<'_>, params: &Params) -> Resul
         _ => return Err(params.invalid("QueryInterval", "is neither Day nor Hour")),
     };
     params.flag("ShowWindowDetail")?;
-    let (project, keys) = (project(params)?, keys(params)?);
     let rules = &context.rules.ark;
+    let (project, keys) = (project(params)?, keys(params, rules.usage_filter_field)?);
     let visible = |usage: &&Usage| {
         usage.at.saturating_add(rules.usage_delay).is_ok_and(|at| at <= context.now)
             && usage.project == project

@@ -5,6 +5,8 @@ mod authentication;
 mod billing;
 mod fault;
 mod iam;
+mod models;
+mod policies;
 mod refusals;
 
 use std::fmt::Write as _;

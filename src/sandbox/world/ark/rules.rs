@@ -28,6 +28,10 @@ pub struct ArkRules {
     pub model_ids_work: bool,
     /// How UpdateApiKey switches a key (§A.4).
     pub key_switch: KeySwitchForm,
+    /// Whether lists show who made a key, as `UserId`. They do not by default (§A.4).
+    pub keys_show_their_user: bool,
+    /// Whether `Filter.UserId` of ListApiKeys is ignored with success. It is obeyed by default (§A.4).
+    pub user_filter_is_ignored: bool,
     /// Whether a temporary key ends when the access key that made it is switched off or deleted. It lives on by default
     /// (§A.4).
     pub temporary_keys_end_with_their_maker: bool,
@@ -35,6 +39,8 @@ pub struct ArkRules {
     pub resume_takes_the_query: bool,
     /// The shape of GetInferenceUsage (§C.2).
     pub usage_shape: UsageShape,
+    /// The field of `Filters` that names a column. `Key` by default; `FieldName` was seen too (§C.2).
+    pub usage_filter_field: &'static str,
     /// How long it takes until usage shows. 10 minutes by default (§C.1).
     pub usage_delay: SignedDuration,
     /// What a call of a model adds to the bill at once, in 元. Nothing by default: tests add the rows they need.
@@ -54,9 +60,12 @@ impl Default for ArkRules {
             detail_is_wrapped: true,
             model_ids_work: true,
             key_switch: KeySwitchForm::default(),
+            keys_show_their_user: false,
+            user_filter_is_ignored: false,
             temporary_keys_end_with_their_maker: false,
             resume_takes_the_query: false,
             usage_shape: UsageShape::default(),
+            usage_filter_field: "Key",
             usage_delay: SignedDuration::from_mins(10),
             call_price: None,
         }
