@@ -50,7 +50,10 @@ pub use path::{
     NotCovered, PathReport, PathReports, PathState,
 };
 pub use period::{BillPeriod, PeriodError};
-pub use policies::{Authorisation, Grant, GrantState, HeldPolicy, PolicyKind, PolicyScope};
+pub use policies::{
+    Authorisation, DENY_ALL_POLICY, Grant, GrantState, HeldPolicy, LinkPolicies, PolicyKind,
+    PolicyScope,
+};
 pub use role::{Needs, Role};
 pub use settings::{SavedSettings, Settings};
 pub use spending::{BilledLink, Consumption, ProjectBill, SpendingRecord};

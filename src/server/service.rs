@@ -167,8 +167,7 @@ impl<'a> Plan<'a> {
         clock: Clock,
         timeouts: Timeouts,
     ) -> Result<Self, ServiceError> {
-        let cards = Cards::new(config.locale, OpIds::Random)
-            .with_detach_policies(config.access.detach_policies);
+        let cards = Cards::new(config.locale, OpIds::Random).with_detach_policies(false);
         let cards = Arc::new(cards);
         let settings = config.initial_settings();
         let admins = config.feishu.admins.clone();
@@ -211,7 +210,7 @@ impl<'a> Plan<'a> {
             clock: self.clock.clone(),
             wakers: self.wakers.clone(),
             in_flight: self.users_in_flight.clone(),
-            detach_policies: self.config.access.detach_policies,
+            detach_policies: false,
         })
     }
 
@@ -223,7 +222,6 @@ impl<'a> Plan<'a> {
             clock: self.clock.clone(),
             wakers: self.wakers.clone(),
             in_flight: self.users_in_flight.clone(),
-            detach_policies: self.config.access.detach_policies,
         })
     }
 
@@ -235,7 +233,7 @@ impl<'a> Plan<'a> {
             cards: Arc::clone(&self.cards),
             alerts: self.alerts.clone(),
             clock: self.clock.clone(),
-            project_policies: self.config.access.project_policies.clone(),
+            link_policies: self.config.access.link_policies.clone(),
             wakers: self.wakers.clone(),
         })
     }
@@ -263,7 +261,7 @@ impl<'a> Plan<'a> {
             roles: Roles::new(feishu.admins.clone(), feishu.viewers.clone()),
             settings: self.settings.clone(),
             alerts: self.alerts.clone(),
-            project_policies: self.config.access.project_policies.clone(),
+            link_policies: self.config.access.link_policies.clone(),
             base_url: feishu.base_url.clone(),
             monitor: Arc::clone(monitor),
             feishu: self.feishu.clone(),

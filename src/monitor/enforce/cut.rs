@@ -9,8 +9,8 @@ use super::failure::{EnforceError, Failures};
 use super::{Enforcer, Outcome, is_missing, read_back, unless_gone};
 use crate::app::sync::{user_keys, user_login};
 use crate::domain::{
-    AccessCause, AccessKeyInfo, GrantState, HeldPolicy, PendingAccess, PolicyScope,
-    RememberedAccess, Switch, UserAccess, UserKey, must_be_cut,
+    AccessCause, AccessKeyInfo, GrantState, HeldPolicy, PendingAccess, RememberedAccess, Switch,
+    UserAccess, UserKey, must_be_cut,
 };
 use crate::store::StoreError;
 use crate::volcengine::{self, ErrorKind, KeyStatus};
@@ -235,12 +235,11 @@ impl Enforcer {
                 }
                 let Active { keys, login, policies: mut held } = active;
                 // A policy that is to be detached for good must not be restored.
-                for project in tx.authorisations_of(&key)? {
-                    let scope = PolicyScope::Project(project.project);
-                    for grant in project.grants {
+                for known in tx.authorisations_of(&key)? {
+                    for grant in known.grants {
                         let leaves = grant.state == GrantState::Detaching;
                         held.retain(|policy| {
-                            !(leaves && policy.scope == scope && policy.name == grant.policy)
+                            !(leaves && policy.scope == known.scope && policy.name == grant.policy)
                         });
                     }
                 }

@@ -13,6 +13,7 @@ use crate::sandbox::world::{FakeAccount, PolicyKind, PolicyScope};
 const SYSTEM_POLICIES: &[&str] = &[
     "AdministratorAccess",
     "ArkFullAccess",
+    "ArkGlobalInitAccess",
     "ArkReadOnlyAccess",
     "BillFullAccess",
     "BillingCenterBillReadOnlyAccess",

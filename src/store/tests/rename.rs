@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::*;
 use crate::domain::{
     AccessCause, AccessGoal, AlertBody, Authorisation, Grant, GrantState, PendingAccess,
-    RememberedAccess, TaskKind,
+    PolicyScope, RememberedAccess, TaskKind,
 };
 use crate::store::RecordedReading;
 
@@ -33,7 +33,8 @@ fn full(store: &Store, key: &str, name: &str, mark: u32) {
         let keys = vec![format!("AKLT{mark}")];
         let remembered = RememberedAccess::before_cut(None, keys, false, vec![], now());
         tx.put_access_remembered(&id, &remembered)?;
-        let mut authorisation = Authorisation::new(id.clone(), project(name), now());
+        let mut authorisation =
+            Authorisation::new(id.clone(), PolicyScope::Project(project(name)), now());
         authorisation.grants.push(Grant {
             policy: format!("policy-{mark}"),
             kind: None,
