@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use super::trouble::Trouble;
 use crate::domain::{
     Account, AccountId, AlertKind, AlertRecord, Authorisation, BillPeriod, Freshness, LedgerEntry,
-    Money, MonitorState, PendingAccess, ProjectInfo, ProjectLink, ProjectName, RememberedAccess,
-    Thresholds, Usage, User, UserKey,
+    Money, MonitorState, PathReports, PendingAccess, ProjectInfo, ProjectLink, ProjectName, Proof,
+    RememberedAccess, Thresholds, Usage, User, UserKey,
 };
 
 /// Which users a list shows.
@@ -135,6 +135,10 @@ pub struct UserDetail {
     pub pending: Option<PendingAccess>,
     /// What a restore would put back.
     pub remembered: Option<RememberedAccess>,
+    /// How the paths stood when they were last read; empty unless access is cut or was being cut.
+    pub paths: PathReports,
+    /// What the usage after the cut says; `None` if it is not watched.
+    pub proof: Option<Proof>,
     /// Name of the owner, if it is known.
     pub owner_name: Option<String>,
 }

@@ -141,11 +141,11 @@ impl From<&volcengine::Error> for Trouble {
             ErrorKind::Permission => Cause::UserPermission,
             ErrorKind::NotFound => Cause::NotFound,
             ErrorKind::AlreadyExists => Cause::AlreadyExists,
-            ErrorKind::Conflict => Cause::Conflict,
+            ErrorKind::Conflict | ErrorKind::OperationDenied => Cause::Conflict,
             ErrorKind::Limit => Cause::Limit,
             ErrorKind::BadInput => Cause::BadInput,
             ErrorKind::Configuration => Cause::Configuration,
-            ErrorKind::Unexpected => Cause::Unexpected,
+            ErrorKind::Unexpected | ErrorKind::NoSuchAction => Cause::Unexpected,
             ErrorKind::SplitBillNotEnabled(warning) if error.action() == "ListSplitBillDetail" => {
                 Cause::NoSplitBill { warning: warning.clone() }
             }

@@ -19,7 +19,8 @@ impl Cards {
         let cut = goal == AccessGoal::Cut;
         let (keys, login) = match (goal, &detail.remembered) {
             (AccessGoal::Restored, Some(remembered)) => {
-                (remembered.active_keys.clone(), remembered.login_allowed)
+                let keys = remembered.keys().into_iter().map(str::to_owned).collect();
+                (keys, remembered.login())
             }
             (AccessGoal::Restored, None) => (Vec::new(), false),
             (AccessGoal::Cut, _) => (

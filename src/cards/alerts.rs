@@ -95,13 +95,15 @@ impl Cards {
     fn alert_body(&self, body: &AlertBody) -> Value {
         let words = self.words;
         let numbers = match body {
-            AlertBody::Warning { figures, .. } | AlertBody::Disable { figures } => Some(figures),
+            AlertBody::Warning { figures, .. } | AlertBody::Disable { figures, .. } => {
+                Some(figures)
+            }
             AlertBody::Error { .. } | AlertBody::Manual { .. } => None,
         };
         let (text, reason) = match body {
             AlertBody::Warning { .. } => (None, None),
             AlertBody::Disable { .. } => (Some(words.t("alert.disable_text", &[])), None),
-            AlertBody::Manual { goal, operator } => {
+            AlertBody::Manual { goal, operator, .. } => {
                 let operator = words.operator(operator);
                 let text = match goal {
                     AccessGoal::Cut => words.t("alert.manual_cut_text", &[("operator", &operator)]),
@@ -119,7 +121,20 @@ impl Cards {
                 Problem::CyclesRecovered { accounts } => {
                     (Some(self.about(accounts, "alert.cycles_recovered_text")), None)
                 }
-                Problem::AccessReopened => (Some(words.t("alert.reopened_text", &[])), None),
+                Problem::AccessReopened { .. } => (Some(words.t("alert.reopened_text", &[])), None),
+                Problem::StillSpending { spender } => {
+                    let values: [(&str, &dyn std::fmt::Display); 3] = [
+                        ("project", &spender.project),
+                        ("endpoint", &spender.endpoint),
+                        ("key", &spender.key),
+                    ];
+                    (Some(words.t("alert.still_spending_text", &values)), None)
+                }
+                Problem::PolicyTaken { account, policy, instead } => {
+                    let values: [(&str, &dyn std::fmt::Display); 3] =
+                        [("account", account), ("policy", policy), ("instead", instead)];
+                    (Some(words.t("alert.policy_taken_text", &values)), None)
+                }
                 Problem::CredentialsRefused { account, reason } => {
                     let text = words.t("alert.credentials_refused_text", &[("account", account)]);
                     (Some(text), Some(reason.clone()))
@@ -127,10 +142,10 @@ impl Cards {
                 Problem::CredentialsRecovered { .. } => {
                     (Some(words.t("alert.credentials_recovered_text", &[])), None)
                 }
-                Problem::AccessDelayed { goal: AccessGoal::Cut, reason } => {
+                Problem::AccessDelayed { goal: AccessGoal::Cut, reason, .. } => {
                     (Some(words.t("alert.cut_delayed_text", &[])), Some(reason.clone()))
                 }
-                Problem::AccessDelayed { goal: AccessGoal::Restored, reason } => {
+                Problem::AccessDelayed { goal: AccessGoal::Restored, reason, .. } => {
                     (Some(words.t("alert.restore_delayed_text", &[])), Some(reason.clone()))
                 }
                 Problem::Test { operator } => {
@@ -213,10 +228,12 @@ impl Cards {
     fn alerts_row(&self, alert: &AlertRecord, now: Timestamp) -> Value {
         let words = self.words;
         let detail = match &alert.body {
-            AlertBody::Warning { figures, .. } | AlertBody::Disable { figures } => Some(words.t(
-                "alerts.amounts",
-                &[("consumed", &figures.consumed), ("quota", &figures.quota)],
-            )),
+            AlertBody::Warning { figures, .. } | AlertBody::Disable { figures, .. } => {
+                Some(words.t(
+                    "alerts.amounts",
+                    &[("consumed", &figures.consumed), ("quota", &figures.quota)],
+                ))
+            }
             AlertBody::Manual { operator, .. } => {
                 Some(words.t("alerts.by", &[("operator", &words.operator(operator))]))
             }
@@ -229,7 +246,9 @@ impl Cards {
                 }
                 Problem::CyclesRecovered { .. }
                 | Problem::CredentialsRecovered { .. }
-                | Problem::AccessReopened => None,
+                | Problem::AccessReopened { .. }
+                | Problem::StillSpending { .. }
+                | Problem::PolicyTaken { .. } => None,
             },
         };
         context! {

@@ -105,8 +105,8 @@ impl Cards {
             },
             access_read => user.access_read_at.map(|at| words.time_full(at)),
             remembered => remembered.map(|remembered| context! {
-                keys => remembered.active_keys.len(),
-                login => remembered.login_allowed,
+                keys => remembered.keys().len(),
+                login => remembered.login(),
                 policies => remembered.policies.len(),
             }),
         }

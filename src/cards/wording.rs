@@ -377,7 +377,11 @@ impl Wording {
                     self.t("alert.cycles_failing", &[("failures", failures)])
                 }
                 Problem::CyclesRecovered { .. } => self.t("alert.cycles_recovered", &[]),
-                Problem::AccessReopened => self.t("alert.reopened", &[("user", &user)]),
+                Problem::AccessReopened { .. } => self.t("alert.reopened", &[("user", &user)]),
+                Problem::StillSpending { .. } => self.t("alert.still_spending", &[("user", &user)]),
+                Problem::PolicyTaken { account, .. } => {
+                    self.t("alert.policy_taken", &[("account", account)])
+                }
                 Problem::CredentialsRefused { account, .. } => {
                     self.t("alert.credentials_refused", &[("account", account)])
                 }

@@ -17,7 +17,8 @@ pub mod owed;
 pub mod path;
 pub mod period;
 pub mod policies;
-pub mod role;
+pub mod proof;
+mod role;
 pub mod settings;
 pub mod spending;
 pub mod sync;
@@ -26,7 +27,9 @@ pub mod typed;
 pub mod usage;
 pub mod user;
 
-pub use access::{AccessCause, AccessGoal, PendingAccess, RememberedAccess, UserAccess};
+pub use access::{
+    AccessCause, AccessGoal, PathProgress, PendingAccess, RememberedAccess, UserAccess,
+};
 pub use account::{Account, AccountNumber, BalanceReading, WrongAccount, check_number};
 pub use alert::{AlertBody, AlertKind, AlertRecord, BreakdownRow, Figures, Notice, Problem};
 pub use bill::{AmountField, BillSource};
@@ -47,13 +50,14 @@ pub use owed::{
 };
 pub use path::{
     AccessItem, AccessPath, AccessRules, InvalidKeySwitch, KeySwitch, ModelKeys, Models,
-    NotCovered, PathReport, PathReports, PathState,
+    NotCovered, PathItems, PathReport, PathReports, PathState, add_items,
 };
 pub use period::{BillPeriod, PeriodError};
 pub use policies::{
     Authorisation, DENY_ALL_POLICY, Grant, GrantState, HeldPolicy, LinkPolicies, PolicyKind,
     PolicyScope,
 };
+pub use proof::{Proof, ProofState, Spender};
 pub use role::{Needs, Role};
 pub use settings::{SavedSettings, Settings};
 pub use spending::{BilledLink, Consumption, ProjectBill, SpendingRecord};

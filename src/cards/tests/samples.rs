@@ -178,6 +178,7 @@ pub(super) fn pending(goal: AccessGoal, size: Size) -> PendingAccess {
             Size::Small => "UpdateAccessKey: InternalError".to_owned(),
             _ => text(size, 2000),
         }),
+        paths: Default::default(),
         delay_alerted: true,
         report: None,
     }
@@ -259,6 +260,8 @@ pub fn detail(size: Size) -> UserDetail {
         level: level(&user),
         pending: None,
         remembered: None,
+        paths: PathReports::new(),
+        proof: None,
         owner_name: Some(if size == Size::Small {
             "王小明".to_owned()
         } else {
@@ -282,12 +285,11 @@ pub fn disabled_detail(size: Size) -> UserDetail {
     detail.user.status = UserStatus::Disabled;
     detail.user.login = Some(Switch::Off);
     detail.level = Level::UsedUp;
-    detail.remembered = Some(RememberedAccess {
-        active_keys: detail.user.access_keys.iter().map(|key| key.id.clone()).collect(),
-        login_allowed: true,
-        policies: vec![],
-        cut: ago(3),
-    });
+    let keys = detail.user.access_keys.iter().map(|key| AccessItem::new(&key.id)).collect();
+    let mut remembered = RememberedAccess::new(ago(3));
+    remembered.paths.insert(AccessPath::AccessKeys, keys);
+    remembered.paths.insert(AccessPath::Login, vec![AccessItem::new(AccessItem::LOGIN)]);
+    detail.remembered = Some(remembered);
     detail
 }
 

@@ -29,17 +29,13 @@ pub fn alert_records(size: Size) -> Vec<(&'static str, AlertRecord)> {
     let error = |problem| AlertBody::Error { problem };
     let bodies = [
         ("warning", true, AlertBody::Warning { threshold: 80, figures: figures(size, "8230.4") }),
-        ("disable", true, AlertBody::Disable { figures: figures(size, "10230.4") }),
         (
-            "manual_cut",
+            "disable",
             true,
-            AlertBody::Manual { goal: AccessGoal::Cut, operator: operator.clone() },
+            AlertBody::Disable { figures: figures(size, "10230.4"), paths: PathReports::new() },
         ),
-        (
-            "manual_restored",
-            true,
-            AlertBody::Manual { goal: AccessGoal::Restored, operator: operator.clone() },
-        ),
+        ("manual_cut", true, AlertBody::manual(AccessGoal::Cut, operator.clone())),
+        ("manual_restored", true, AlertBody::manual(AccessGoal::Restored, operator.clone())),
         (
             "cycles_failing",
             false,
@@ -55,12 +51,20 @@ pub fn alert_records(size: Size) -> Vec<(&'static str, AlertRecord)> {
         (
             "cut_delayed",
             true,
-            error(Problem::AccessDelayed { goal: AccessGoal::Cut, reason: reason.clone() }),
+            error(Problem::AccessDelayed {
+                goal: AccessGoal::Cut,
+                reason: reason.clone(),
+                paths: PathReports::new(),
+            }),
         ),
         (
             "restore_delayed",
             true,
-            error(Problem::AccessDelayed { goal: AccessGoal::Restored, reason }),
+            error(Problem::AccessDelayed {
+                goal: AccessGoal::Restored,
+                reason,
+                paths: PathReports::new(),
+            }),
         ),
         ("test", false, error(Problem::Test { operator })),
     ];

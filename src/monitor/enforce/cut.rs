@@ -9,8 +9,8 @@ use super::failure::{EnforceError, Failures};
 use super::{Enforcer, Outcome, is_missing, read_back, unless_gone};
 use crate::app::sync::{user_keys, user_login};
 use crate::domain::{
-    AccessCause, AccessKeyInfo, GrantState, HeldPolicy, PendingAccess, RememberedAccess, Switch,
-    UserAccess, UserKey, must_be_cut,
+    AccessCause, AccessItem, AccessKeyInfo, AccessPath, GrantState, HeldPolicy, PendingAccess,
+    RememberedAccess, Switch, UserAccess, UserKey, must_be_cut,
 };
 use crate::store::StoreError;
 use crate::volcengine::{self, ErrorKind, KeyStatus};
@@ -134,7 +134,7 @@ impl Enforcer {
             return Ok(Permit::Withdrawn);
         }
         let maybe_on = |key: &AccessKeyInfo| {
-            let known = remembered.is_some_and(|known| known.active_keys.contains(&key.id));
+            let known = remembered.is_some_and(|known| known.keys().contains(&key.id.as_str()));
             key.active.is_on() || known
         };
         for key in keys.iter().filter(|key| maybe_on(key)) {
@@ -159,7 +159,7 @@ impl Enforcer {
         if self.permit(user, pending, active).await? == Permit::Withdrawn {
             return Ok(Permit::Withdrawn);
         }
-        if login.is_on() || remembered.is_some_and(|known| known.login_allowed) {
+        if login.is_on() || remembered.is_some_and(|known| known.login()) {
             let off = api.set_login_allowed(user.username.as_str(), false).await;
             failures.keep(unless_gone(off));
         }
@@ -229,7 +229,7 @@ impl Enforcer {
                     return Ok(Permit::Withdrawn);
                 }
                 let earlier = tx.access_remembered(&key)?;
-                if pending.cause == AccessCause::Reopened && earlier.is_some() {
+                if matches!(pending.cause, AccessCause::Reopened { .. }) && earlier.is_some() {
                     // A restore gives back what was active before the cut, not what has been opened since.
                     return Ok(Permit::Go);
                 }
@@ -243,8 +243,15 @@ impl Enforcer {
                         });
                     }
                 }
-                let remembered =
-                    RememberedAccess::before_cut(earlier, keys, login, held, pending.since);
+                let keys: Vec<_> = keys.into_iter().map(AccessItem::new).collect();
+                let login: Vec<_> =
+                    login.then(|| AccessItem::new(AccessItem::LOGIN)).into_iter().collect();
+                let (cut, on) = (pending.since, AccessPath::AccessKeys);
+                let remembered = RememberedAccess::before_cut(earlier, on, &keys, cut);
+                let mut remembered =
+                    RememberedAccess::before_cut(Some(remembered), AccessPath::Login, &login, cut);
+                held.retain(|policy| !remembered.policies.contains(policy));
+                remembered.policies.extend(held);
                 tx.put_access_remembered(&key, &remembered)?;
                 Ok(Permit::Go)
             })

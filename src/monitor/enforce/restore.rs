@@ -27,12 +27,12 @@ pub(super) async fn restore(
     let mut attached = true;
     if let Some(remembered) = remembered {
         // Everything remembered is switched on, whatever was read: a read may still show the state from before the cut.
-        let keys = keys.iter().flatten().filter(|key| remembered.active_keys.contains(&key.id));
+        let keys = keys.iter().flatten().filter(|key| remembered.keys().contains(&key.id.as_str()));
         for key in keys {
             let on = api.update_access_key(name, &key.id, KeyStatus::Active).await;
             failures.keep(unless_gone(on));
         }
-        if remembered.login_allowed && login.flatten().is_some() {
+        if remembered.login() && login.flatten().is_some() {
             failures.keep(unless_gone(api.set_login_allowed(name, true).await));
         }
         attached = attach_policies(api, name, &remembered.policies, &mut failures).await;
@@ -72,8 +72,8 @@ async fn attach_policies(
 /// Returns whether everything remembered that still exists is active.
 fn is_restored(after: &UserAccess, remembered: Option<&RememberedAccess>) -> bool {
     remembered.is_none_or(|remembered| {
-        let keys = after.keys.iter().filter(|key| remembered.active_keys.contains(&key.id));
-        let login = !remembered.login_allowed || after.login != Some(Switch::Off);
+        let keys = after.keys.iter().filter(|key| remembered.keys().contains(&key.id.as_str()));
+        let login = !remembered.login() || after.login != Some(Switch::Off);
         keys.map(|key| key.active).all(Switch::is_on) && login
     })
 }

@@ -44,17 +44,22 @@ impl Enforcer {
                 match (&pending.cause, pending.goal) {
                     (AccessCause::QuotaUsedUp, AccessGoal::Cut) => {
                         let figures = Figures::of(&record, &tx.links_of(&key)?);
-                        alerts.raise(tx, Some(&key), AlertBody::Disable { figures }, now)?;
+                        alerts.raise(
+                            tx,
+                            Some(&key),
+                            AlertBody::Disable { figures, paths: tx.access_paths(&key)? },
+                            now,
+                        )?;
                     }
                     // Undoes a cut that was withdrawn before anyone was told about it.
                     (AccessCause::QuotaUsedUp, AccessGoal::Restored) => {}
-                    (AccessCause::Reopened, AccessGoal::Cut) => {
-                        let problem = Problem::AccessReopened;
+                    (AccessCause::Reopened { items }, AccessGoal::Cut) => {
+                        let problem = Problem::AccessReopened { items: items.clone() };
                         alerts.raise(tx, Some(&key), AlertBody::Error { problem }, now)?;
                     }
-                    (AccessCause::Reopened, AccessGoal::Restored) => {}
+                    (AccessCause::Reopened { .. }, AccessGoal::Restored) => {}
                     (AccessCause::Manual { operator }, goal) => {
-                        let body = AlertBody::Manual { goal, operator: operator.clone() };
+                        let body = AlertBody::manual(goal, operator.clone());
                         alerts.note(tx, &key, body, now)?;
                     }
                 }
@@ -157,7 +162,11 @@ impl Enforcer {
                 pending.delay_alerted = true;
                 tx.put_access_pending(&key, &pending)?;
                 let reason = pending.last_error.clone().unwrap_or_default();
-                let problem = Problem::AccessDelayed { goal: pending.goal, reason };
+                let problem = Problem::AccessDelayed {
+                    goal: pending.goal,
+                    reason,
+                    paths: tx.access_paths(&key)?,
+                };
                 alerts.raise(tx, Some(&key), AlertBody::Error { problem }, now)?;
                 Ok(())
             })

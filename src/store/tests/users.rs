@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::domain::{
-    AccessCause, AccessGoal, AccessKeyInfo, CloudUser, PendingAccess, RememberedAccess,
-    SyncChanges, UserAccess, UserStatus,
+    AccessCause, AccessGoal, AccessItem, AccessKeyInfo, AccessPath, CloudUser, PendingAccess,
+    RememberedAccess, SyncChanges, UserAccess, UserStatus,
 };
 
 fn cloud(name: &str, display_name: &str) -> CloudUser {
@@ -114,6 +114,7 @@ fn pending() -> PendingAccess {
         attempts: 2,
         next_at: now(),
         last_error: Some("慢".to_owned()),
+        paths: Default::default(),
         delay_alerted: true,
         report: None,
     }
@@ -184,12 +185,8 @@ fn a_change_of_access_is_pending_until_it_is_confirmed() {
     let store = in_memory();
     add_user(&store, "main/alice");
     let alice = user("main/alice");
-    let remembered = RememberedAccess {
-        active_keys: vec!["AKLT1".to_owned()],
-        login_allowed: true,
-        policies: vec![],
-        cut: now(),
-    };
+    let keys = [AccessItem::new("AKLT1")];
+    let remembered = RememberedAccess::before_cut(None, AccessPath::AccessKeys, &keys, now());
     write(&store, |tx| {
         tx.put_access_pending(&alice, &pending())?;
         tx.put_access_remembered(&alice, &remembered)
