@@ -53,7 +53,10 @@ pub use path::{
     NotCovered, PathItems, PathReport, PathReports, PathState, add_items,
 };
 pub use period::{BillPeriod, PeriodError};
-pub use policies::{Authorisation, Grant, GrantState, HeldPolicy, PolicyKind, PolicyScope};
+pub use policies::{
+    Authorisation, DENY_ALL_POLICY, Grant, GrantState, HeldPolicy, LinkPolicies, PolicyKind,
+    PolicyScope,
+};
 pub use proof::{Proof, ProofState, Spender};
 pub use role::{Needs, Role};
 pub use settings::{SavedSettings, Settings};

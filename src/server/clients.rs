@@ -1,6 +1,5 @@
 //! The clients of both platforms, set up from the configuration. `airgate check` uses the same ones as the service.
 
-use std::num::NonZeroU32;
 use std::time::Duration;
 
 use super::error::ServiceError;
@@ -53,11 +52,6 @@ pub(super) fn feishu_config(config: &Config, timeouts: &Timeouts) -> feishu::Cli
     }
 }
 
-/// Where 方舟 is reached.
-const ARK_ENDPOINT: &str = "https://ark.cn-beijing.volcengineapi.com";
-/// Calls per second and main account to 方舟.
-const ARK_QPS: NonZeroU32 = NonZeroU32::MIN.saturating_add(1);
-
 /// Creates a client for the configured Volcengine endpoints.
 pub fn cloud_client(
     config: &Config,
@@ -67,10 +61,10 @@ pub fn cloud_client(
     let client = volcengine::ClientConfig {
         iam_endpoint: config.volcengine.iam_endpoint.to_string(),
         billing_endpoint: config.volcengine.billing_endpoint.to_string(),
-        ark_endpoint: ARK_ENDPOINT.to_owned(),
+        ark_endpoint: config.volcengine.ark_endpoint.to_string(),
         region: config.volcengine.region.clone(),
         qps: config.volcengine.qps,
-        ark_qps: ARK_QPS,
+        ark_qps: config.volcengine.ark_qps,
         timeout: timeouts.cloud,
     };
     Ok(volcengine::Client::new(client, clock)?.with_retry(timeouts.cloud_retry))

@@ -20,7 +20,7 @@ use crate::bot::{self, Bot, Roles};
 use crate::cards::{Cards, OpIds};
 use crate::clock::Clock;
 use crate::config::{Config, Events};
-use crate::domain::{AccessRules, EVENT_WINDOW, Settings, UserKey};
+use crate::domain::{EVENT_WINDOW, Settings, UserKey};
 use crate::feishu::connection::Connection;
 use crate::feishu::{self, CallbackKeys, CallbackVerifier};
 use crate::monitor::{Monitor, MonitorParts, Policies, PoliciesParts};
@@ -168,8 +168,7 @@ impl<'a> Plan<'a> {
         clock: Clock,
         timeouts: Timeouts,
     ) -> Result<Self, ServiceError> {
-        let cards = Cards::new(config.locale, OpIds::Random)
-            .with_detach_policies(config.access.detach_policies);
+        let cards = Cards::new(config.locale, OpIds::Random).with_detach_policies(false);
         let cards = Arc::new(cards);
         let settings = config.initial_settings();
         let admins = config.feishu.admins.clone();
@@ -212,7 +211,7 @@ impl<'a> Plan<'a> {
             clock: self.clock.clone(),
             wakers: self.wakers.clone(),
             in_flight: self.users_in_flight.clone(),
-            rules: AccessRules::default(),
+            rules: self.config.access.rules.clone(),
         })
     }
 
@@ -224,7 +223,6 @@ impl<'a> Plan<'a> {
             clock: self.clock.clone(),
             wakers: self.wakers.clone(),
             in_flight: self.users_in_flight.clone(),
-            detach_policies: self.config.access.detach_policies,
         })
     }
 
@@ -236,7 +234,7 @@ impl<'a> Plan<'a> {
             cards: Arc::clone(&self.cards),
             alerts: self.alerts.clone(),
             clock: self.clock.clone(),
-            project_policies: self.config.access.project_policies.clone(),
+            link_policies: self.config.access.link_policies.clone(),
             wakers: self.wakers.clone(),
         })
     }
@@ -265,7 +263,7 @@ impl<'a> Plan<'a> {
             roles: Roles::new(feishu.admins.clone(), feishu.viewers.clone()),
             settings: self.settings.clone(),
             alerts: self.alerts.clone(),
-            project_policies: self.config.access.project_policies.clone(),
+            link_policies: self.config.access.link_policies.clone(),
             base_url: feishu.base_url.clone(),
             monitor: Arc::clone(monitor),
             feishu: self.feishu.clone(),

@@ -25,7 +25,7 @@ use crate::app::outcome::AccountSync;
 use crate::app::{projects, sync};
 use crate::cards::{CardContext, Cards};
 use crate::clock::Clock;
-use crate::domain::{AccountId, Role, Task, TaskKind, UserKey};
+use crate::domain::{AccountId, LinkPolicies, Role, Task, TaskKind, UserKey};
 use crate::feishu;
 use crate::outbox::Alerts;
 use crate::owed::{self, Due, InFlight, Owed, Wakers};
@@ -53,8 +53,8 @@ pub struct WorkerParts {
     pub alerts: Alerts,
     /// The source of the current time.
     pub clock: Clock,
-    /// Policies that are attached within each linked project (`access.project_policies`).
-    pub project_policies: Vec<String>,
+    /// Policies that are granted with linked projects.
+    pub link_policies: LinkPolicies,
     /// Wakes the worker, and the loops whose work follows from a task.
     pub wakers: Wakers,
 }

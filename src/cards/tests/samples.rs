@@ -340,7 +340,8 @@ fn authorisations(size: Size, user: &User) -> Vec<Authorisation> {
             } else {
                 project(size, i)
             };
-            let mut made = Authorisation::new(user.key.clone(), project, ago(1));
+            let scope = if i == 3 { PolicyScope::Global } else { PolicyScope::Project(project) };
+            let mut made = Authorisation::new(user.key.clone(), scope, ago(1));
             let states = if i == 4 { &[Detaching][..] } else { &[Attached, Attaching, Held, Owed] };
             made.grants = states
                 .iter()

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::*;
 use crate::domain::{
     AccessCause, AccessGoal, AccessItem, AccessPath, AlertBody, Authorisation, Grant, GrantState,
-    PathItems, PendingAccess, RememberedAccess, TaskKind,
+    PathItems, PendingAccess, PolicyScope, RememberedAccess, TaskKind,
 };
 use crate::store::RecordedReading;
 
@@ -34,7 +34,8 @@ fn full(store: &Store, key: &str, name: &str, mark: u32) {
         let on = AccessPath::AccessKeys;
         let remembered = RememberedAccess::before_cut(None, on, &keys, now());
         tx.put_access_remembered(&id, &remembered)?;
-        let mut authorisation = Authorisation::new(id.clone(), project(name), now());
+        let mut authorisation =
+            Authorisation::new(id.clone(), PolicyScope::Project(project(name)), now());
         authorisation.grants.push(Grant {
             policy: format!("policy-{mark}"),
             kind: None,

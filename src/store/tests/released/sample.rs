@@ -218,7 +218,7 @@ pub fn authorisation() -> Authorisation {
         grants: states.map(grant).to_vec(),
         attempts: 2,
         report: Some(report()),
-        ..Authorisation::new(user("main/carol"), project("p"), now())
+        ..Authorisation::new(user("main/carol"), PolicyScope::Project(project("p")), now())
     }
 }
 
