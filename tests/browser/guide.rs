@@ -88,3 +88,27 @@ async fn the_guide_notices_steps_taken_without_it() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs Chromium and chromedriver; run by .ci/run"]
+async fn a_model_is_called_with_each_kind_of_key() {
+    let phone = Browser { width: 390, height: 844, phone: true, ..ENGLISH };
+    for browser in [ENGLISH, phone] {
+        run(browser, async |bed: &Bed| {
+            bed.open().await;
+            if browser.phone {
+                bed.converse("direct").await;
+                bed.click("#controls-open", "").await;
+            }
+            for kind in ["endpoint", "temporary", "model_id"] {
+                bed.click(&format!("[data-models={kind}]"), "").await;
+                bed.until(&format!(
+                    "document.querySelector('[data-models={kind}]').closest('li') \
+                       .querySelector('.models-answer').textContent.startsWith('200 OK')"
+                ))
+                .await;
+            }
+        })
+        .await;
+    }
+}

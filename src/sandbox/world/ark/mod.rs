@@ -196,6 +196,13 @@ impl Creator {
     }
 }
 
+impl TemporaryKey {
+    /// The key itself.
+    pub fn text(&self) -> &str {
+        self.secret.expose_secret()
+    }
+}
+
 impl ArkKey {
     /// The key itself.
     pub fn text(&self) -> &str {
