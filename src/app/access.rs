@@ -2,10 +2,11 @@
 
 use jiff::Timestamp;
 
+use super::outcome::AccessView;
 use super::{Error, Refusal, users};
 use crate::domain::{
-    AccessCause, AccessGoal, Operator, PendingAccess, RememberedAccess, Report, User, UserKey,
-    UserStatus,
+    AccessCause, AccessGoal, Operator, PendingAccess, RememberedAccess, Report, Settings, User,
+    UserKey, UserStatus,
 };
 use crate::store::{Source, View, WriteTx};
 
@@ -36,6 +37,21 @@ pub fn check<S: Source>(tx: &View<S>, key: &UserKey, goal: AccessGoal) -> Result
         }
     }
     Ok(user)
+}
+
+/// Reads what the question before a change of access shows.
+///
+/// # Errors
+/// As [`check`].
+pub fn view<S: Source>(
+    tx: &View<S>,
+    settings: &Settings,
+    key: &UserKey,
+    goal: AccessGoal,
+) -> Result<AccessView, Error> {
+    let user = check(tx, key, goal)?;
+    let detail = users::detail(tx, settings, user)?;
+    Ok(AccessView { sharers: tx.sharers(key)?, detail })
 }
 
 /// Records a change of access that a person decided as pending. Enforcement reports to `report` once it is confirmed.

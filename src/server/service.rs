@@ -167,7 +167,8 @@ impl<'a> Plan<'a> {
         clock: Clock,
         timeouts: Timeouts,
     ) -> Result<Self, ServiceError> {
-        let cards = Cards::new(config.locale, OpIds::Random).with_detach_policies(false);
+        let cards =
+            Cards::new(config.locale, OpIds::Random).with_rules(config.access.rules.clone());
         let cards = Arc::new(cards);
         let settings = config.initial_settings();
         let admins = config.feishu.admins.clone();

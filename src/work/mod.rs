@@ -5,6 +5,7 @@
 //!
 //! Only creating a user has states of its own: see `create`.
 
+mod access;
 mod accounts;
 mod claim;
 mod create;
@@ -123,6 +124,7 @@ impl Worker {
                 self.check_account(task, Waiting { account, name, pair, known }).await
             }
             TaskKind::ReadBalances => self.read_balances(task).await,
+            TaskKind::LookAtAccess { user } => self.look_at_access(task, user).await,
             TaskKind::MonitorRun => Ok(()),
         }
     }
