@@ -1,13 +1,14 @@
 //! Cutting and restoring access: the change is recorded here as pending; enforcement carries it out.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
+use super::outcome::AccessView;
 use super::{Error, Refusal, users};
 use crate::domain::{
-    AccessCause, AccessGoal, Operator, PendingAccess, ProjectName, RememberedAccess, Report, User,
-    UserKey, UserStatus,
+    AccessCause, AccessGoal, Operator, PendingAccess, ProjectName, RememberedAccess, Report,
+    Settings, User, UserKey, UserStatus,
 };
 use crate::store::{Source, StoreError, View, WriteTx};
 
@@ -40,6 +41,21 @@ pub fn check<S: Source>(tx: &View<S>, key: &UserKey, goal: AccessGoal) -> Result
     Ok(user)
 }
 
+/// Reads what the question before a change of access shows.
+///
+/// # Errors
+/// As [`check`].
+pub fn view<S: Source>(
+    tx: &View<S>,
+    settings: &Settings,
+    key: &UserKey,
+    goal: AccessGoal,
+) -> Result<AccessView, Error> {
+    let user = check(tx, key, goal)?;
+    let detail = users::detail(tx, settings, user)?;
+    Ok(AccessView { sharers: tx.sharers(key)?, detail })
+}
+
 /// A project linked to a user, and whether the user has it alone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LinkedProject {
@@ -54,20 +70,17 @@ pub fn linked_projects<S: Source>(
     tx: &View<S>,
     user: &UserKey,
 ) -> Result<Vec<LinkedProject>, StoreError> {
-    let mut projects: BTreeMap<ProjectName, bool> =
-        tx.links_of(user)?.into_iter().map(|link| (link.project, true)).collect();
-    if projects.is_empty() {
-        return Ok(Vec::new());
-    }
-    for link in tx.links_of_account(&user.account)? {
-        if link.user != *user
-            && let Some(own) = projects.get_mut(&link.project)
-            && tx.user(&link.user)?.is_none_or(|other| other.status != UserStatus::Gone)
-        {
-            *own = false;
+    let sharers = tx.sharers(user)?;
+    let mut projects = Vec::new();
+    for link in tx.links_of(user)? {
+        let mut own = true;
+        for other in sharers.get(&link.project).into_iter().flatten() {
+            let other = tx.user(&UserKey::new(user.account.clone(), other.clone()))?;
+            own &= other.is_some_and(|other| other.status == UserStatus::Gone);
         }
+        projects.push(LinkedProject { name: link.project, own });
     }
-    Ok(projects.into_iter().map(|(name, own)| LinkedProject { name, own }).collect())
+    Ok(projects)
 }
 
 /// Records a change of access that a person decided as pending. Enforcement reports to `report` once it is confirmed.

@@ -102,6 +102,7 @@ impl Bot {
             | TaskKind::CreateUser { .. }
             | TaskKind::UpdateProfile { .. }
             | TaskKind::CheckAccount { .. }
+            | TaskKind::LookAtAccess { .. }
             | TaskKind::ReadBalances => self.wakers.tasks.notify_one(),
         }
     }

@@ -157,6 +157,15 @@ impl PendingAccess {
         Self { report, ..self }
     }
 
+    /// Returns whether it is a cut that closed some paths and failed on others.
+    pub fn is_partial(&self) -> bool {
+        let mut paths = self.paths.values();
+        let mut others = self.paths.values();
+        self.goal == AccessGoal::Cut
+            && paths.any(|path| path.done.is_some())
+            && others.any(|path| path.done.is_none() && path.error.is_some())
+    }
+
     /// Returns whether this is the same change as `other`, regardless of attempts made in between.
     pub fn is_same_change(&self, other: &PendingAccess) -> bool {
         (self.goal, self.since) == (other.goal, other.since)

@@ -26,6 +26,7 @@ pub mod thresholds;
 pub mod typed;
 pub mod usage;
 pub mod user;
+mod verdict;
 
 pub use access::{
     AccessCause, AccessGoal, PathProgress, PendingAccess, RememberedAccess, UserAccess,
@@ -65,3 +66,4 @@ pub use sync::{CloudUser, SyncChanges};
 pub use thresholds::{Thresholds, ThresholdsError};
 pub use usage::Usage;
 pub use user::{AccessKeyInfo, Profile, Switch, User, UserStatus};
+pub use verdict::{Verdict, lets_money_go};

@@ -89,8 +89,8 @@ impl Service {
             }
         };
         let plan = Plan::new(config, store, clock, timeouts)?;
-        let (outbox, worker) = (plan.outbox(), plan.worker());
-        let (enforcer, policies) = (plan.enforcer(), plan.policies());
+        let (outbox, enforcer) = (plan.outbox(), plan.enforcer());
+        let (worker, policies) = (plan.worker(&enforcer), plan.policies());
         let monitor = plan.monitor(&enforcer);
         let bot = plan.bot(&monitor);
         let app = plan.app(&bot, &monitor, inbound);
@@ -168,7 +168,8 @@ impl<'a> Plan<'a> {
         clock: Clock,
         timeouts: Timeouts,
     ) -> Result<Self, ServiceError> {
-        let cards = Cards::new(config.locale, OpIds::Random).with_detach_policies(false);
+        let cards =
+            Cards::new(config.locale, OpIds::Random).with_rules(config.access.rules.clone());
         let cards = Arc::new(cards);
         let settings = config.initial_settings();
         let admins = config.feishu.admins.clone();
@@ -226,7 +227,7 @@ impl<'a> Plan<'a> {
         })
     }
 
-    fn worker(&self) -> Arc<Worker> {
+    fn worker(&self, access: &Arc<Enforcer>) -> Arc<Worker> {
         Worker::new(WorkerParts {
             store: self.store.clone(),
             cloud: self.cloud.clone(),
@@ -236,6 +237,7 @@ impl<'a> Plan<'a> {
             clock: self.clock.clone(),
             link_policies: self.config.access.link_policies.clone(),
             wakers: self.wakers.clone(),
+            access: Arc::clone(access),
         })
     }
 

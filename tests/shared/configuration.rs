@@ -26,6 +26,7 @@ impl Configuration {
             .set("volcengine.billing_endpoint", NOWHERE)
             .set("volcengine.ark_endpoint", NOWHERE)
             .set("volcengine.qps", 1000)
+            .set("volcengine.ark_qps", 1000)
             .set("store.path", "data/airgate.redb")
             .set("security.master_key", hex::encode(MASTER_KEY))
     }

@@ -4,8 +4,8 @@ use jiff::{Timestamp, ToSpan};
 
 use super::*;
 use crate::app::outcome::{
-    BillingProject, BillingUser, BillingView, Level, ProjectsView, QuotaView, UserDetail,
-    UserMonths, UserRow, UsersPage,
+    AccessView, BillingProject, BillingUser, BillingView, Level, ProjectsView, QuotaView,
+    UserDetail, UserMonths, UserRow, UsersPage,
 };
 use crate::domain::*;
 
@@ -121,7 +121,7 @@ fn level(user: &User) -> Level {
     Level::of(user, &Thresholds::default())
 }
 
-fn project(size: Size, i: usize) -> ProjectName {
+pub(super) fn project(size: Size, i: usize) -> ProjectName {
     match size {
         Size::Small => ["web-prod", "api-gateway", "ark-llm", "default"][i % 4].parse().unwrap(),
         Size::Large => format!("{}{i}", "project-name-".repeat(15)).parse().unwrap(),
@@ -291,6 +291,17 @@ pub fn disabled_detail(size: Size) -> UserDetail {
     remembered.paths.insert(AccessPath::Login, vec![AccessItem::new(AccessItem::LOGIN)]);
     detail.remembered = Some(remembered);
     detail
+}
+
+/// The question about a user: every other project is shared.
+pub fn access(size: Size, detail: UserDetail) -> AccessView {
+    let others = |i: usize| {
+        let count = if size == Size::Small { 1 + i } else { 60 };
+        (0..count).map(|n| key(size, n + 1).username).collect()
+    };
+    let shared = detail.links.iter().step_by(2).enumerate();
+    let sharers = shared.map(|(i, link)| (link.project.clone(), others(i))).collect();
+    AccessView { detail, sharers }
 }
 
 pub fn gone_detail(size: Size) -> UserDetail {
