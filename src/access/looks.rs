@@ -263,8 +263,10 @@ impl Enforcer {
             return Ok(BTreeSet::new());
         }
         let listed = async {
-            let name = self.policies.name(api, id).await?;
-            Ok::<_, PathError>(api.users_with_policy(name).await?)
+            Ok::<_, PathError>(match self.policies.find(api, id).await? {
+                Some(name) => api.users_with_policy(name).await?,
+                None => Vec::new(),
+            })
         };
         let holders = match listed.await {
             Ok(holders) => holders,
@@ -414,6 +416,7 @@ impl Enforcer {
             api,
             user: &looked.user,
             goal: AccessGoal::Cut,
+            only_reads: true,
             rules: &self.parts.rules,
             projects,
             policies: &self.policies,
