@@ -79,6 +79,54 @@ async fn a_cut_closes_every_path_and_leaves_colleagues_alone() {
     });
 }
 
+/// docs/platforms/ark.md §F, row by row: what a user who is disabled still holds, as far as it can be stopped.
+#[tokio::test(flavor = "multi_thread")]
+async fn thirty_seconds_after_a_cut_nothing_that_can_be_stopped_completes_a_paid_call() {
+    let (mut world, things) = world();
+    let main = world.account_mut("main").unwrap();
+    let [endpoint, other] = things.endpoints.clone();
+    let bot = main.add_bot(&endpoint).id.clone();
+    main.add_preset("team-a", Model::IMAGE);
+    main.add_tuning_job("team-a", "tune", Some("alice"));
+    let api_key = main.users.get("alice").unwrap().api_keys[0].text().to_owned();
+    let preset = main.add_preset("team-a", Model::TEXT).id.clone();
+    let (text, image) = (Model::TEXT.id(), Model::IMAGE.id());
+    let rows: [(&str, &str, &str); 9] = [
+        ("an Ark key at an own endpoint", &things.key, &endpoint),
+        ("an Ark key at another own endpoint", &things.key, &other),
+        ("a temporary key", &things.temporary, &endpoint),
+        ("a bot", &things.key, &bot),
+        ("text by Model ID", &things.key, &text),
+        ("text by preset endpoint", &things.key, &preset),
+        ("images by Model ID", &things.key, &image),
+        ("a colleague's key at an endpoint of hers", &things.shared_key, &things.shared),
+        ("an API key of IAM", &api_key, &endpoint),
+    ];
+    let bed = bed_of(world, &[("ACCESS__STOP_JOBS", "true")]).await;
+    let works = |bed: &Bed| -> Vec<&str> {
+        let calls = rows.iter().filter(|(_, key, model)| bed.cloud.call_model(key, model).is_ok());
+        calls.map(|(name, ..)| *name).collect()
+    };
+    let before = works(&bed);
+    assert_eq!(before.len(), rows.len() - 1, "all but the API key of IAM: {before:?}");
+    bed.cycle().await;
+    assert_eq!(bed.user(ALICE).status, UserStatus::Disabled);
+    bed.clock.advance(SignedDuration::from_secs(30));
+    assert_eq!(works(&bed), Vec::<&str>::new());
+    // Requests signed in her name, access keys, login, the API key of IAM.
+    assert!(bed.is_cut_off("alice"));
+    assert_eq!(path(&bed, AccessPath::Signed).state, PathState::Closed);
+    // Batch and tuning jobs.
+    let used = |bed: &Bed| bed.cloud.read(|world| world.account("main").unwrap().ark.usage.len());
+    let before = used(&bed);
+    let now = bed.clock.now();
+    bed.cloud.update(|world| world.account_mut("main").unwrap().advance_jobs(10, now, None));
+    assert_eq!(used(&bed), before);
+    // What cannot be stopped is not called closed.
+    let keys = path(&bed, AccessPath::ModelKeys);
+    assert_eq!(keys.state, not_covered(NOBODY));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cut_of_two_keys_and_two_endpoints_takes_at_most_25_calls() {
     let (mut world, _) = world();

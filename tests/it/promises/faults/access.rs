@@ -191,8 +191,11 @@ async fn change(bed: &Bed, goal: AccessGoal, fault: Fault, steps: &[Step]) {
             assert!(policies.len() == 2 || signed == 1, "{cell}: {known:?}");
         }
         let card = text_of(&bed.ask(ADMIN, &format!("/user {}", step.user)).await);
-        let state = if goal == AccessGoal::Cut { "status.cutting" } else { "status.restoring" };
-        assert!(card.contains(&phrase(state)), "{cell}: {card}");
+        let states: &[&str] = match goal {
+            AccessGoal::Cut => &["status.cutting", "status.partly"],
+            AccessGoal::Restored => &["status.restoring"],
+        };
+        assert!(states.iter().any(|state| card.contains(&phrase(state))), "{cell}: {card}");
         assert!(card.contains(&fault.said_of_cloud()), "{cell}: {card}");
         is_for_people(&card, cell);
         assert_eq!(step.delays(bed, goal), 0, "{cell}: alerted before a minute has passed");
