@@ -62,11 +62,11 @@ pub enum KeysOf<'a> {
 struct Item {
     #[serde(rename = "Id", default, deserialize_with = "integer")]
     id: i64,
-    #[serde(rename = "SID", alias = "Sid", default, deserialize_with = "text")]
+    #[serde(rename = "SID", default, deserialize_with = "text")]
     sid: String,
     #[serde(rename = "Name", default, deserialize_with = "text")]
     name: String,
-    #[serde(rename = "UserId", alias = "UserID", default, deserialize_with = "text")]
+    #[serde(rename = "UserId", default, deserialize_with = "text")]
     user_id: String,
     #[serde(rename = "ProjectName", default, deserialize_with = "text")]
     project: String,

@@ -108,6 +108,8 @@ async fn limits_are_read_wrapped_and_unwrapped_and_put_back_as_they_were() {
     }
     for broken in [
         Value::Null,
+        json!({}),
+        json!({"Endpoint": {}}),
         json!({"Endpoint": 7}),
         json!({"Endpoint": {"ContentGeneration": 7}}),
         json!({"RateLimit": "none"}),
@@ -116,6 +118,21 @@ async fn limits_are_read_wrapped_and_unwrapped_and_put_back_as_they_were() {
         let error = fake.account().preset_limits("ep-m-1").await.unwrap_err();
         assert_eq!(*error.kind(), ErrorKind::Unexpected, "{broken}");
     }
+}
+
+#[tokio::test]
+async fn limits_that_were_not_there_are_lifted_as_far_as_the_cloud_takes_it() {
+    let fake = Fake::start(|seen| match &seen.body["ContentGeneration"]["ConcurrentRequests"] {
+        Value::Null => Reply::Result(json!({})),
+        _ => Reply::Error(400, "InvalidParameter.ContentGeneration"),
+    })
+    .await;
+    let none: PresetLimits = "{}".parse().unwrap();
+    fake.account().set_preset_limits("ep-m-1", &none).await.unwrap();
+    let sent: Vec<Value> =
+        fake.seen().into_iter().map(|seen| seen.body["ContentGeneration"].clone()).collect();
+    let lifted = json!({"ConcurrentRequests": -1, "CreateTaskRpm": -1});
+    assert_eq!(sent, [lifted, json!({"CreateTaskRpm": -1})]);
 }
 
 #[tokio::test]
