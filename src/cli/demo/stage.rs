@@ -108,6 +108,7 @@ pub(super) async fn start(
         ("FEISHU__ALERT_MOBILES", ADMIN_MOBILE.to_owned()),
         ("VOLCENGINE__IAM_ENDPOINT", cloud.url()),
         ("VOLCENGINE__BILLING_ENDPOINT", cloud.url()),
+        ("VOLCENGINE__ARK_ENDPOINT", cloud.url()),
         ("STORE__PATH", folder.join("airgate.redb").display().to_string()),
         ("SECURITY__MASTER_KEY", random_key()),
     ];

@@ -1,9 +1,11 @@
 //! The client against a fake server on loopback with scripted responses, which refuses requests that are not signed as
 //! sent.
 
+mod ark;
 mod bills;
 mod calls;
 mod iam;
+mod usage;
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
@@ -118,8 +120,10 @@ fn client(url: &str, clock: Clock, timeout: Duration) -> Client {
     let config = ClientConfig {
         iam_endpoint: url.into(),
         billing_endpoint: url.into(),
+        ark_endpoint: url.into(),
         region: "cn-beijing".into(),
         qps: NonZeroU32::new(100_000).unwrap(),
+        ark_qps: NonZeroU32::new(100_000).unwrap(),
         timeout,
     };
     Client::new(config, clock).unwrap().with_retry(RetryPolicy::quick())
@@ -199,7 +203,11 @@ fn signed_as_sent(
     body: &[u8],
 ) -> bool {
     let (date, host, content_type) = (header("x-date"), header("host"), header("content-type"));
-    let service = if raw_query.contains("Version=2022-01-01") { "billing" } else { "iam" };
+    let service = match raw_query {
+        query if query.contains("Version=2022-01-01") => "billing",
+        query if query.contains("Version=2024-01-01") => "ark",
+        _ => "iam",
+    };
     let mut headers = vec![("Host", host.as_str())];
     if !content_type.is_empty() {
         headers.push(("Content-Type", &content_type));

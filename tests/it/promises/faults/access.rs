@@ -182,9 +182,9 @@ async fn change(bed: &Bed, goal: AccessGoal, fault: Fault, steps: &[Step]) {
             // What has been cut so far is remembered. The third key was inactive before.
             let (keys, login, policies) = step.truth(bed);
             let known = remembered.as_ref();
-            let known_keys = known.map_or(0, |known| known.active_keys.len());
+            let known_keys = known.map_or(0, |known| known.keys().len());
             assert!(keys[..2] == [true, true] || known_keys == 2, "{cell}: {known:?}");
-            assert!(login || known.is_some_and(|known| known.login_allowed), "{cell}: {known:?}");
+            assert!(login || known.is_some_and(|known| known.login()), "{cell}: {known:?}");
             let known_policies = known.map_or(0, |known| known.policies.len());
             assert!(policies.len() == 2 || known_policies == 2, "{cell}: {known:?}");
         }
@@ -228,7 +228,7 @@ async fn change(bed: &Bed, goal: AccessGoal, fault: Fault, steps: &[Step]) {
             AccessGoal::Cut => {
                 assert_eq!(truth, (vec![false; 3], false, BTreeSet::new()), "{cell}");
                 let remembered = remembered.unwrap();
-                assert_eq!(remembered.active_keys.len(), 2, "{cell}");
+                assert_eq!(remembered.keys().len(), 2, "{cell}");
                 assert_eq!(remembered.policies.len(), before.2.len(), "{cell}");
             }
             AccessGoal::Restored => {

@@ -86,8 +86,8 @@ async fn a_cut_removes_all_access_and_a_restore_returns_exactly_that() {
     decide(&bed).await;
     eventually("a first write", || bed.cloud.count("UpdateAccessKey") > 0).await;
     let remembered = bed.store.read(|tx| tx.access_remembered(&user_key(ALICE))).unwrap().unwrap();
-    assert_eq!(remembered.active_keys, keys[..2]);
-    assert!(remembered.login_allowed);
+    assert_eq!(remembered.keys(), keys[..2]);
+    assert!(remembered.login());
     assert_eq!(access(&bed).0, whole().0);
     assert_eq!(bed.alert_kinds(), [AlertKind::Warning], "not disabled before the cut is read back");
     bed.cloud.faults().clear();
