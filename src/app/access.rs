@@ -1,6 +1,6 @@
 //! Cutting and restoring access: the change is recorded here as pending; enforcement carries it out.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
@@ -8,7 +8,7 @@ use super::outcome::AccessView;
 use super::{Error, Refusal, users};
 use crate::domain::{
     AccessCause, AccessGoal, Operator, PendingAccess, ProjectName, RememberedAccess, Report,
-    Settings, User, UserKey, UserStatus,
+    Settings, User, UserKey, UserStatus, Username,
 };
 use crate::store::{Source, StoreError, View, WriteTx};
 
@@ -53,7 +53,7 @@ pub fn view<S: Source>(
 ) -> Result<AccessView, Error> {
     let user = check(tx, key, goal)?;
     let detail = users::detail(tx, settings, user)?;
-    Ok(AccessView { sharers: tx.sharers(key)?, detail })
+    Ok(AccessView { sharers: sharers(tx, key)?, detail })
 }
 
 /// A project linked to a user, and whether the user has it alone.
@@ -70,17 +70,33 @@ pub fn linked_projects<S: Source>(
     tx: &View<S>,
     user: &UserKey,
 ) -> Result<Vec<LinkedProject>, StoreError> {
-    let sharers = tx.sharers(user)?;
-    let mut projects = Vec::new();
-    for link in tx.links_of(user)? {
-        let mut own = true;
-        for other in sharers.get(&link.project).into_iter().flatten() {
-            let other = tx.user(&UserKey::new(user.account.clone(), other.clone()))?;
-            own &= other.is_some_and(|other| other.status == UserStatus::Gone);
+    let sharers = sharers(tx, user)?;
+    let links = tx.links_of(user)?.into_iter();
+    Ok(links
+        .map(|link| LinkedProject { own: !sharers.contains_key(&link.project), name: link.project })
+        .collect())
+}
+
+/// Returns, for each linked project that the user does not have alone, the other users of the account who are linked to
+/// it. Users who are gone do not count.
+fn sharers<S: Source>(
+    tx: &View<S>,
+    user: &UserKey,
+) -> Result<BTreeMap<ProjectName, Vec<Username>>, StoreError> {
+    let mut here = BTreeMap::new();
+    let mut sharers = tx.sharers(user)?;
+    for other in sharers.values().flatten() {
+        if !here.contains_key(other) {
+            let known = tx.user(&UserKey::new(user.account.clone(), other.clone()))?;
+            let is_here = known.is_none_or(|known| known.status != UserStatus::Gone);
+            here.insert(other.clone(), is_here);
         }
-        projects.push(LinkedProject { name: link.project, own });
     }
-    Ok(projects)
+    for others in sharers.values_mut() {
+        others.retain(|other| here.get(other) == Some(&true));
+    }
+    sharers.retain(|_, others| !others.is_empty());
+    Ok(sharers)
 }
 
 /// Records a change of access that a person decided as pending. Enforcement reports to `report` once it is confirmed.

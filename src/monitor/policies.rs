@@ -394,7 +394,7 @@ fn shown(scope: &PolicyScope) -> &str {
 }
 
 /// Returns whether a failure to attach says that it is attached. Any other conflict is a failure.
-pub(super) fn is_attached_already(error: &volcengine::Error) -> bool {
+fn is_attached_already(error: &volcengine::Error) -> bool {
     *error.kind() == ErrorKind::AlreadyExists
 }
 
