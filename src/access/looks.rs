@@ -39,9 +39,12 @@ const SHARE: u32 = 10;
 /// One turn: a path, at 方舟 in one project.
 type Turn = (AccessPath, Option<LinkedProject>);
 
+/// A turn of a user: a path, and the project.
+type TurnOf = (UserKey, AccessPath, Option<String>);
+
 /// When the turns of each user last came, as a number that grows.
 #[derive(Default)]
-pub(super) struct Turns(Mutex<HashMap<(UserKey, AccessPath, Option<String>), u64>>);
+pub(super) struct Turns(Mutex<HashMap<TurnOf, u64>>);
 
 impl Turns {
     /// Chooses the turns that are longest overdue and fit into `calls`, and notes that they came.

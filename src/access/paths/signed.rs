@@ -36,7 +36,7 @@ impl Path for Signed {
                 return Ok(Reading::from_iter([(AccessItem::new(other), Standing::Closed)]));
             }
         }
-        let standing = standing(!holds(&held, &name));
+        let standing = standing(!holds(&held, name));
         Ok(Reading::from_iter([(AccessItem::new(name), standing)]))
     }
 
