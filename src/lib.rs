@@ -2,6 +2,7 @@
 //!
 //! `docs/architecture.md` describes the architecture; the head of each module says what it is for.
 
+pub mod access;
 pub mod address;
 pub mod app;
 pub mod bot;

@@ -1,13 +1,16 @@
 //! Cutting and restoring access: the change is recorded here as pending; enforcement carries it out.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use jiff::Timestamp;
 
+use super::outcome::AccessView;
 use super::{Error, Refusal, users};
 use crate::domain::{
-    AccessCause, AccessGoal, Operator, PendingAccess, RememberedAccess, Report, User, UserKey,
-    UserStatus,
+    AccessCause, AccessGoal, Operator, PendingAccess, ProjectName, RememberedAccess, Report,
+    Settings, User, UserKey, UserStatus, Username,
 };
-use crate::store::{Source, View, WriteTx};
+use crate::store::{Source, StoreError, View, WriteTx};
 
 /// Checks whether this change can be requested now.
 ///
@@ -38,6 +41,64 @@ pub fn check<S: Source>(tx: &View<S>, key: &UserKey, goal: AccessGoal) -> Result
     Ok(user)
 }
 
+/// Reads what the question before a change of access shows.
+///
+/// # Errors
+/// As [`check`].
+pub fn view<S: Source>(
+    tx: &View<S>,
+    settings: &Settings,
+    key: &UserKey,
+    goal: AccessGoal,
+) -> Result<AccessView, Error> {
+    let user = check(tx, key, goal)?;
+    let detail = users::detail(tx, settings, user)?;
+    Ok(AccessView { sharers: sharers(tx, key)?, detail })
+}
+
+/// A project linked to a user, and whether the user has it alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LinkedProject {
+    /// The project.
+    pub name: ProjectName,
+    /// Whether no other user of the account is linked to it. Users who are gone do not count.
+    pub own: bool,
+}
+
+/// Returns the projects linked to a user, by name.
+pub fn linked_projects<S: Source>(
+    tx: &View<S>,
+    user: &UserKey,
+) -> Result<Vec<LinkedProject>, StoreError> {
+    let sharers = sharers(tx, user)?;
+    let links = tx.links_of(user)?.into_iter();
+    Ok(links
+        .map(|link| LinkedProject { own: !sharers.contains_key(&link.project), name: link.project })
+        .collect())
+}
+
+/// Returns, for each linked project that the user does not have alone, the other users of the account who are linked to
+/// it. Users who are gone do not count.
+fn sharers<S: Source>(
+    tx: &View<S>,
+    user: &UserKey,
+) -> Result<BTreeMap<ProjectName, Vec<Username>>, StoreError> {
+    let mut here = BTreeMap::new();
+    let mut sharers = tx.sharers(user)?;
+    for other in sharers.values().flatten() {
+        if !here.contains_key(other) {
+            let known = tx.user(&UserKey::new(user.account.clone(), other.clone()))?;
+            let is_here = known.is_none_or(|known| known.status != UserStatus::Gone);
+            here.insert(other.clone(), is_here);
+        }
+    }
+    for others in sharers.values_mut() {
+        others.retain(|other| here.get(other) == Some(&true));
+    }
+    sharers.retain(|_, others| !others.is_empty());
+    Ok(sharers)
+}
+
 /// Records a change of access that a person decided as pending. Enforcement reports to `report` once it is confirmed.
 ///
 /// # Errors
@@ -56,7 +117,9 @@ pub fn request(
         && tx.access_pending(key)?.is_some()
         && let Some(remembered) = tx.access_remembered(key)?
     {
-        tx.put_access_remembered(key, &RememberedAccess { cut: now, ..remembered })?;
+        // What it has opened is open again, and not by others.
+        let closed = BTreeSet::new();
+        tx.put_access_remembered(key, &RememberedAccess { cut: now, closed, ..remembered })?;
     }
     let cause = AccessCause::Manual { operator };
     let pending = PendingAccess::new(goal, cause, now).reporting_to(report);

@@ -10,8 +10,8 @@ use super::quota::{self, Allocation};
 use super::{CreateRefusal, Error, Refusal, policies, projects};
 use crate::domain::contact::{self, ContactError};
 use crate::domain::{
-    Account, AccountId, CloudUser, Creation, KeyStep, Money, NewUser, OpId, Operator, ProjectInfo,
-    ProjectName, SecretsSent, Step, User, UserKey, UserStatus, Username,
+    Account, AccountId, CloudUser, Creation, KeyStep, LinkPolicies, Money, NewUser, OpId, Operator,
+    ProjectInfo, ProjectName, SecretsSent, Step, User, UserKey, UserStatus, Username,
 };
 use crate::store::{Source, StoreError, View, WriteTx};
 
@@ -213,7 +213,7 @@ pub fn book(
     tx: &WriteTx,
     creation: &mut Creation,
     cloud: &CloudUser,
-    project_policies: &[String],
+    link_policies: &LinkPolicies,
     note: &str,
     now: Timestamp,
 ) -> Result<(), StoreError> {
@@ -242,7 +242,7 @@ pub fn book(
             Err(Err(error)) => return Err(error),
         };
         if creation.linked {
-            policies::want(tx, key, project, project_policies, None, now)?;
+            policies::want(tx, key, project, link_policies, None, now)?;
         }
     }
     if let Some(amount) = wanted.quota {

@@ -378,7 +378,7 @@ mod tests {
                 tx.record_cycle(&[reading])?;
                 let figures = Figures::of(&tx.user(&user)?.unwrap(), &[]);
                 tx.add_alert(Some(&user), AlertBody::Warning { threshold: 80, figures }, now)?;
-                tx.add_alert(None, AlertBody::Manual { goal: AccessGoal::Cut, operator }, now)?;
+                tx.add_alert(None, AlertBody::manual(AccessGoal::Cut, operator), now)?;
                 Ok::<_, StoreError>(())
             })
             .unwrap();

@@ -1,13 +1,15 @@
 //! What use cases return: the facts that a card shows.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::trouble::Trouble;
 use crate::domain::{
     Account, AccountId, AlertKind, AlertRecord, Authorisation, BillPeriod, Freshness, LedgerEntry,
-    Money, MonitorState, PendingAccess, ProjectInfo, ProjectLink, ProjectName, RememberedAccess,
-    Thresholds, Usage, User, UserKey,
+    Money, MonitorState, PathReports, PendingAccess, ProjectInfo, ProjectLink, ProjectName, Proof,
+    RememberedAccess, Thresholds, Usage, User, UserKey, Username,
 };
 
 /// Which users a list shows.
@@ -135,8 +137,21 @@ pub struct UserDetail {
     pub pending: Option<PendingAccess>,
     /// What a restore would put back.
     pub remembered: Option<RememberedAccess>,
+    /// How the paths stood when they were last read; empty if they never were.
+    pub paths: PathReports,
+    /// What the usage after the cut says; `None` if it is not watched.
+    pub proof: Option<Proof>,
     /// Name of the owner, if it is known.
     pub owner_name: Option<String>,
+}
+
+/// The question before access is cut or restored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AccessView {
+    /// The user.
+    pub detail: UserDetail,
+    /// The linked projects that others of the account are linked to as well, and who.
+    pub sharers: BTreeMap<ProjectName, Vec<Username>>,
 }
 
 /// The projects card.

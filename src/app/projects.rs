@@ -47,7 +47,9 @@ pub fn view<S: Source>(
     let (links, page, pages) = paginate(links, page, LINKS_A_PAGE);
     let mut authorisations = tx.authorisations_of(key)?;
     authorisations.retain(|known| {
-        !linked.contains(&known.project) || links.iter().any(|link| link.project == known.project)
+        known.scope.project().is_none_or(|project| {
+            !linked.contains(project) || links.iter().any(|link| link.project == *project)
+        })
     });
     let suspended = tx.access_remembered(key)?.is_some_and(|known| !known.policies.is_empty());
     Ok(ProjectsView {

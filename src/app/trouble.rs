@@ -118,6 +118,12 @@ pub enum Cause {
     NotShownYet,
     /// The access to cut is that of airgate's own key.
     OwnKey,
+    /// Whether airgate itself uses this user cannot be told while the access keys cannot be read.
+    KeysUnread,
+    /// The cloud accepted a change and does not show it.
+    NotApplied,
+    /// Every name of airgate's policy is taken by policies with other documents.
+    PolicyNamesTaken,
 }
 
 impl From<Cause> for Trouble {
@@ -141,11 +147,11 @@ impl From<&volcengine::Error> for Trouble {
             ErrorKind::Permission => Cause::UserPermission,
             ErrorKind::NotFound => Cause::NotFound,
             ErrorKind::AlreadyExists => Cause::AlreadyExists,
-            ErrorKind::Conflict => Cause::Conflict,
+            ErrorKind::Conflict | ErrorKind::OperationDenied => Cause::Conflict,
             ErrorKind::Limit => Cause::Limit,
             ErrorKind::BadInput => Cause::BadInput,
             ErrorKind::Configuration => Cause::Configuration,
-            ErrorKind::Unexpected => Cause::Unexpected,
+            ErrorKind::Unexpected | ErrorKind::NoSuchAction => Cause::Unexpected,
             ErrorKind::SplitBillNotEnabled(warning) if error.action() == "ListSplitBillDetail" => {
                 Cause::NoSplitBill { warning: warning.clone() }
             }

@@ -223,6 +223,8 @@ pub fn detail<S: Source>(
         thresholds,
         pending: tx.access_pending(&user.key)?,
         remembered: tx.access_remembered(&user.key)?,
+        paths: tx.access_paths(&user.key)?,
+        proof: tx.access_proof(&user.key)?,
         owner_name: match &user.owner {
             Some(owner) => tx.person_name(owner)?,
             None => None,

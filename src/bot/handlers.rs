@@ -7,7 +7,7 @@ use crate::app::outcome::MonitorView;
 use crate::app::quota::person;
 use crate::cards::Cards;
 use crate::clock::Clock;
-use crate::domain::{OpenId, Operator, Settings};
+use crate::domain::{LinkPolicies, OpenId, Operator, Settings};
 use crate::monitor::{self, Monitor};
 use crate::outbox::Alerts;
 use crate::store::{Source, Store, StoreError, View};
@@ -18,7 +18,7 @@ pub(super) struct Handlers {
     pub(super) cards: Arc<Cards>,
     /// Settings of the configuration.
     pub(super) configured: Settings,
-    pub(super) project_policies: Vec<String>,
+    pub(super) link_policies: LinkPolicies,
     pub(super) base_url: Url,
     pub(super) alerts: Alerts,
     pub(super) monitor: Arc<Monitor>,

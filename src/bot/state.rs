@@ -11,7 +11,7 @@ use super::roles::Roles;
 use crate::address::Url;
 use crate::cards::Cards;
 use crate::clock::Clock;
-use crate::domain::{Settings, TaskKind};
+use crate::domain::{LinkPolicies, Settings, TaskKind};
 use crate::feishu;
 use crate::monitor::Monitor;
 use crate::outbox::Alerts;
@@ -42,8 +42,8 @@ pub struct Parts {
     pub settings: Settings,
     /// Raises alerts; knows the settings in force.
     pub alerts: Alerts,
-    /// Policies to attach within each linked project (`access.project_policies`).
-    pub project_policies: Vec<String>,
+    /// Policies that are granted with linked projects.
+    pub link_policies: LinkPolicies,
     /// `feishu.base_url`: a webhook must be on its host.
     pub base_url: Url,
     /// For the monitor card.
@@ -65,7 +65,7 @@ impl Bot {
                 store: store.clone(),
                 cards: parts.cards,
                 configured: parts.settings,
-                project_policies: parts.project_policies,
+                link_policies: parts.link_policies,
                 base_url: parts.base_url,
                 alerts: parts.alerts,
                 monitor: parts.monitor,
@@ -102,6 +102,7 @@ impl Bot {
             | TaskKind::CreateUser { .. }
             | TaskKind::UpdateProfile { .. }
             | TaskKind::CheckAccount { .. }
+            | TaskKind::LookAtAccess { .. }
             | TaskKind::ReadBalances => self.wakers.tasks.notify_one(),
         }
     }

@@ -8,8 +8,8 @@ use super::text::clip;
 use super::{Card, CardContext, Cards};
 use crate::app::outcome::{AlertsView, UserDetail};
 use crate::domain::{
-    AccessGoal, AccountId, AlertBody, AlertKind, AlertRecord, Figures, Money, Notice, OpenId,
-    Problem, UserStatus,
+    AccessGoal, AccessPath, AccountId, AlertBody, AlertKind, AlertRecord, Figures, Money, Notice,
+    OpenId, PathReports, Problem, Spender, UserStatus, lets_money_go,
 };
 
 /// Max projects in an alert's breakdown.
@@ -69,7 +69,7 @@ impl Cards {
                 Some(UserStatus::Disabled) => "enable",
                 Some(UserStatus::Gone) | None => "none",
             },
-            ..self.alert_body(&alert.body)
+            ..self.alert_body(&alert.body, detail)
         };
         self.render("alert.json.j2", facts)
     }
@@ -92,22 +92,43 @@ impl Cards {
         context! { text => self.words.alert_kind(kind), colour => colour }
     }
 
-    fn alert_body(&self, body: &AlertBody) -> Value {
+    fn alert_body(&self, body: &AlertBody, detail: Option<&UserDetail>) -> Value {
         let words = self.words;
+        let paths = match body {
+            AlertBody::Disable { paths, .. }
+            | AlertBody::Error { problem: Problem::AccessDelayed { paths, .. } } => {
+                self.brief_paths(paths)
+            }
+            _ => Vec::new(),
+        };
         let numbers = match body {
-            AlertBody::Warning { figures, .. } | AlertBody::Disable { figures } => Some(figures),
+            AlertBody::Warning { figures, .. } | AlertBody::Disable { figures, .. } => {
+                Some(figures)
+            }
             AlertBody::Error { .. } | AlertBody::Manual { .. } => None,
         };
         let (text, reason) = match body {
             AlertBody::Warning { .. } => (None, None),
-            AlertBody::Disable { .. } => (Some(words.t("alert.disable_text", &[])), None),
-            AlertBody::Manual { goal, operator } => {
+            AlertBody::Disable { paths, .. } => (Some(self.disable_text(paths)), None),
+            AlertBody::Manual { goal, operator, left, gone } => {
                 let operator = words.operator(operator);
                 let text = match goal {
                     AccessGoal::Cut => words.t("alert.manual_cut_text", &[("operator", &operator)]),
                     AccessGoal::Restored => {
                         words.t("alert.manual_restored_text", &[("operator", &operator)])
                     }
+                };
+                let text = match self.brief(left) {
+                    Some(items) => {
+                        words.t("alert.left_closed", &[("text", &text), ("items", &items)])
+                    }
+                    None => text,
+                };
+                let text = match self.brief(gone) {
+                    Some(items) => {
+                        words.t("alert.not_found", &[("text", &text), ("items", &items)])
+                    }
+                    None => text,
                 };
                 (Some(text), None)
             }
@@ -119,7 +140,24 @@ impl Cards {
                 Problem::CyclesRecovered { accounts } => {
                     (Some(self.about(accounts, "alert.cycles_recovered_text")), None)
                 }
-                Problem::AccessReopened => (Some(words.t("alert.reopened_text", &[])), None),
+                Problem::AccessReopened { items } => {
+                    let text = match self.brief(items) {
+                        Some(items) => words.t("alert.reopened_items", &[("items", &items)]),
+                        None => words.t("alert.reopened_text", &[]),
+                    };
+                    (Some(text), None)
+                }
+                Problem::StillSpending { spender } => {
+                    (Some(self.still_spending(spender, detail)), None)
+                }
+                Problem::PolicyTaken { policy, instead, .. } if instead.is_empty() => {
+                    (Some(words.t("alert.policies_taken_text", &[("policy", policy)])), None)
+                }
+                Problem::PolicyTaken { policy, instead, .. } => {
+                    let values: [(&str, &dyn std::fmt::Display); 2] =
+                        [("policy", policy), ("instead", instead)];
+                    (Some(words.t("alert.policy_taken_text", &values)), None)
+                }
                 Problem::CredentialsRefused { account, reason } => {
                     let text = words.t("alert.credentials_refused_text", &[("account", account)]);
                     (Some(text), Some(reason.clone()))
@@ -127,10 +165,10 @@ impl Cards {
                 Problem::CredentialsRecovered { .. } => {
                     (Some(words.t("alert.credentials_recovered_text", &[])), None)
                 }
-                Problem::AccessDelayed { goal: AccessGoal::Cut, reason } => {
+                Problem::AccessDelayed { goal: AccessGoal::Cut, reason, .. } => {
                     (Some(words.t("alert.cut_delayed_text", &[])), Some(reason.clone()))
                 }
-                Problem::AccessDelayed { goal: AccessGoal::Restored, reason } => {
+                Problem::AccessDelayed { goal: AccessGoal::Restored, reason, .. } => {
                     (Some(words.t("alert.restore_delayed_text", &[])), Some(reason.clone()))
                 }
                 Problem::Test { operator } => {
@@ -141,7 +179,9 @@ impl Cards {
         };
         context! {
             text => text,
-            reason => reason,
+            // The lines of the paths say why.
+            reason => reason.filter(|_| paths.is_empty()),
+            paths => paths,
             top_up => matches!(body, AlertBody::Warning { .. } | AlertBody::Disable { .. }),
             ..self.alert_numbers(numbers)
         }
@@ -158,6 +198,43 @@ impl Cards {
         let names: Vec<&str> = accounts.iter().map(AccountId::as_str).collect();
         let names = clip(&names.join(&separator), 200);
         words.t("alert.accounts", &[("accounts", &names), ("text", &text)])
+    }
+
+    /// What a confirmed cut means: whether anything is left that can spend.
+    fn disable_text(&self, paths: &PathReports) -> String {
+        let words = self.words;
+        let left: Vec<AccessPath> = paths
+            .iter()
+            .filter(|(path, report)| lets_money_go(**path, report))
+            .map(|(path, _)| *path)
+            .collect();
+        match (paths.is_empty(), left.is_empty()) {
+            (true, _) => words.t("alert.disable_text", &[]),
+            (false, true) => words.t("alert.disable_closed", &[]),
+            (false, false) => words.t("alert.disable_left", &[("paths", &words.paths(&left))]),
+        }
+    }
+
+    /// What spends after a cut. Groups see alerts, so a key is named and its id is left to the user's card.
+    fn still_spending(&self, spender: &Spender, detail: Option<&UserDetail>) -> String {
+        let words = self.words;
+        let unknown = || words.t("alert.unnamed", &[]);
+        let name_of = |path: AccessPath, id: &str| {
+            let report = detail?.paths.get(&path)?;
+            let item = report.open.iter().find(|item| item.id == id)?;
+            (!item.name.is_empty()).then(|| clip(&item.name, 40))
+        };
+        let endpoint =
+            match (spender.endpoint.as_str(), name_of(AccessPath::Endpoints, &spender.endpoint)) {
+                ("", _) => unknown(),
+                (id, None) => clip(id, 40),
+                (id, Some(name)) => format!("{name} · {}", clip(id, 40)),
+            };
+        let key = name_of(AccessPath::ModelKeys, &spender.key).unwrap_or_else(unknown);
+        let project = clip(spender.project.as_str(), 40);
+        let values: [(&str, &dyn std::fmt::Display); 3] =
+            [("project", &project), ("endpoint", &endpoint), ("key", &key)];
+        words.t("alert.still_spending_text", &values)
     }
 
     fn alert_numbers(&self, numbers: Option<&Figures>) -> Value {
@@ -213,10 +290,12 @@ impl Cards {
     fn alerts_row(&self, alert: &AlertRecord, now: Timestamp) -> Value {
         let words = self.words;
         let detail = match &alert.body {
-            AlertBody::Warning { figures, .. } | AlertBody::Disable { figures } => Some(words.t(
-                "alerts.amounts",
-                &[("consumed", &figures.consumed), ("quota", &figures.quota)],
-            )),
+            AlertBody::Warning { figures, .. } | AlertBody::Disable { figures, .. } => {
+                Some(words.t(
+                    "alerts.amounts",
+                    &[("consumed", &figures.consumed), ("quota", &figures.quota)],
+                ))
+            }
             AlertBody::Manual { operator, .. } => {
                 Some(words.t("alerts.by", &[("operator", &words.operator(operator))]))
             }
@@ -229,7 +308,9 @@ impl Cards {
                 }
                 Problem::CyclesRecovered { .. }
                 | Problem::CredentialsRecovered { .. }
-                | Problem::AccessReopened => None,
+                | Problem::AccessReopened { .. }
+                | Problem::StillSpending { .. }
+                | Problem::PolicyTaken { .. } => None,
             },
         };
         context! {

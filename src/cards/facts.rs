@@ -75,7 +75,7 @@ pub fn level_then(quota: Money, consumed: Money) -> Level {
 pub fn status(words: Wording, user: &User, pending: Option<&PendingAccess>) -> Value {
     match pending {
         Some(pending) => context! {
-            text => words.pending(pending.goal),
+            text => words.pending(pending),
             colour => match pending.goal {
                 AccessGoal::Cut => "orange",
                 AccessGoal::Restored => "blue",
@@ -106,7 +106,7 @@ pub fn user_template(user: &User, level: Level) -> &'static str {
 /// A pending change of access.
 pub fn pending(words: Wording, pending: &PendingAccess) -> Value {
     context! {
-        text => words.pending(pending.goal),
+        text => words.pending(pending),
         since => words.time(pending.since),
         attempts => pending.attempts,
         next => words.time(pending.next_at),

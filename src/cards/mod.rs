@@ -11,7 +11,7 @@ use minijinja::{Value, context};
 use serde::{Deserialize, Serialize};
 
 use crate::app::outcome::UserFilter;
-use crate::domain::{Role, UserKey};
+use crate::domain::{AccessRules, Models, Role, UserKey};
 
 pub mod locale;
 pub mod wording;
@@ -26,6 +26,7 @@ mod facts;
 mod general;
 mod me;
 mod monitor;
+mod paths;
 mod projects;
 mod quota;
 mod settings;
@@ -191,20 +192,21 @@ impl CardContext {
 pub struct Cards {
     words: Wording,
     engine: engine::Engine,
+    rules: AccessRules,
 }
 
 impl Cards {
     /// Parses the templates once.
     pub fn new(locale: Locale, ops: OpIds) -> Self {
         let words = Wording::new(locale);
-        Self { words, engine: engine::Engine::new(words, ops) }
+        Self { words, engine: engine::Engine::new(words, ops), rules: AccessRules::default() }
     }
 
-    /// Sets whether a cut also detaches the user's policies (`access.detach_policies`). If so, the question before a cut
-    /// says so.
+    /// Sets what a cut closes, which the question before a cut says.
     #[must_use]
-    pub fn with_detach_policies(mut self, detach_policies: bool) -> Self {
-        self.engine.set("detach_policies", detach_policies);
+    pub fn with_rules(mut self, rules: AccessRules) -> Self {
+        self.engine.set("models_off", rules.models == Models::Off);
+        self.rules = rules;
         self
     }
 

@@ -6,7 +6,7 @@ use super::facts;
 use super::text::clip;
 use super::{Card, CardContext, Cards};
 use crate::app::outcome::ProjectsView;
-use crate::domain::{Authorisation, Grant, GrantState, ProjectInfo, ProjectLink};
+use crate::domain::{Authorisation, Grant, GrantState, PolicyScope, ProjectInfo, ProjectLink};
 
 /// How much the card shows; the first size that fits is used.
 const SIZES: [Shown; 6] = [
@@ -54,15 +54,19 @@ impl Cards {
         let leaving: Vec<String> = view
             .authorisations
             .iter()
-            .filter(|known| !view.links.iter().any(|link| link.project == known.project))
+            .filter_map(|known| Some((known, known.scope.project()?)))
+            .filter(|(_, project)| !view.links.iter().any(|link| link.project == **project))
             .take(LEAVING)
-            .map(|known| {
-                let (policies, project) =
-                    (self.policies(view, known, chars), known.project.as_str());
-                let project = clip(project, OPTION_CHARS);
+            .map(|(known, project)| {
+                let policies = self.policies(view, known, chars);
+                let project = clip(project.as_str(), OPTION_CHARS);
                 self.words.t("policies.leaving", &[("project", &project), ("policies", &policies)])
             })
             .collect();
+        let global = view.authorisations.iter().find(|known| known.scope == PolicyScope::Global);
+        let everywhere = global.map(|known| {
+            self.words.t("policies.everywhere", &[("policies", &self.policies(view, known, chars))])
+        });
         let options = view.candidates.get(..shown.options).unwrap_or(&view.candidates);
         let unlisted = view
             .more_candidates
@@ -82,6 +86,8 @@ impl Cards {
             links => links,
             label_chars => shown.label,
             leaving => leaving,
+            everywhere => everywhere,
+            everywhere_failed => global.is_some_and(has_failed),
             page => view.page,
             pages => view.pages,
             total => view.total,
@@ -97,8 +103,8 @@ impl Cards {
     }
 
     fn projects_link(&self, view: &ProjectsView, link: &ProjectLink, chars: usize) -> Value {
-        let known = view.authorisations.iter().find(|known| known.project == link.project);
-        let failed = known.is_some_and(|known| known.grants.iter().any(|g| g.error.is_some()));
+        let known =
+            view.authorisations.iter().find(|known| known.scope.project() == Some(&link.project));
         let policies = known.map(|known| {
             self.words.t("policies.line", &[("policies", &self.policies(view, known, chars))])
         });
@@ -109,7 +115,7 @@ impl Cards {
             monitored => link.monitored.is_on(),
             since => link.since.to_string(),
             policies => policies,
-            policies_failed => failed,
+            policies_failed => known.is_some_and(has_failed),
             ..facts::amount(self.words, link.label(), link.spending, Some(link.freshness))
         }
     }
@@ -151,6 +157,10 @@ impl Cards {
             GrantState::Attached => None,
         }
     }
+}
+
+fn has_failed(known: &Authorisation) -> bool {
+    known.grants.iter().any(|grant| grant.error.is_some())
 }
 
 fn label(project: &ProjectInfo) -> String {

@@ -71,6 +71,9 @@ impl Wording {
             Cause::Store => "trouble.store",
             Cause::NotShownYet => "trouble.not_shown_yet",
             Cause::OwnKey => "trouble.own_key",
+            Cause::KeysUnread => "trouble.keys_unread",
+            Cause::NotApplied => "trouble.not_applied",
+            Cause::PolicyNamesTaken => "trouble.policy_names_taken",
         };
         self.t(key, &[])
     }

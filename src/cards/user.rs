@@ -3,6 +3,7 @@
 use minijinja::{Value, context};
 
 use super::facts;
+use super::paths::Audience;
 use super::text::{clip, md};
 use super::{Card, CardContext, Cards};
 use crate::app::outcome::{Level, UserDetail};
@@ -28,7 +29,9 @@ impl Cards {
             display => user.display_name.as_str(),
             account => detail.account_name.as_str(),
             template => facts::user_template(user, detail.level),
-            status => facts::status(words, user, detail.pending.as_ref()),
+            status => self.access_status(detail),
+            verdict => self.verdict(detail),
+            paths => self.paths(detail, Audience::of(ctx.in_group)),
             level => level_tag(words, detail.level),
             figures => facts::user_figures(words, user, detail.level),
             updated => user.spending_updated_at.map(|at| words.time_full(at)),
@@ -105,8 +108,8 @@ impl Cards {
             },
             access_read => user.access_read_at.map(|at| words.time_full(at)),
             remembered => remembered.map(|remembered| context! {
-                keys => remembered.active_keys.len(),
-                login => remembered.login_allowed,
+                keys => remembered.keys().len(),
+                login => remembered.login(),
                 policies => remembered.policies.len(),
             }),
         }

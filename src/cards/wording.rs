@@ -13,7 +13,7 @@ use crate::app::refusal::TextField;
 use crate::domain::period::beijing;
 use crate::domain::{
     AccessGoal, AlertBody, AlertKind, AlertRecord, AmountError, Freshness, LedgerError, Money,
-    Operator, Problem, SavedSettings, ThresholdsError, UserKey, UserStatus,
+    Operator, PendingAccess, Problem, SavedSettings, ThresholdsError, UserKey, UserStatus,
 };
 
 /// How serious a notice is. It determines colours and the type of a toast.
@@ -86,6 +86,11 @@ pub enum Toast {
         /// The wanted access.
         goal: AccessGoal,
     },
+    /// Every path of a user's access is being read.
+    AccessRechecking {
+        /// The user.
+        user: UserKey,
+    },
     /// A user is being created.
     Creating(UserKey),
     /// Global settings were saved.
@@ -132,6 +137,7 @@ impl Toast {
             Toast::CycleStarted
             | Toast::CycleRunning
             | Toast::AccessChanging { .. }
+            | Toast::AccessRechecking { .. }
             | Toast::Creating(_)
             | Toast::TestAlertOwed
             | Toast::UserSaving { .. }
@@ -334,6 +340,9 @@ impl Wording {
             Toast::AccessChanging { user, goal: AccessGoal::Restored } => {
                 self.t("toast.access_restoring", &[("user", &user.username)])
             }
+            Toast::AccessRechecking { user } => {
+                self.t("toast.rechecking", &[("user", &user.username)])
+            }
             Toast::Creating(user) => self.t("toast.creating", &[("user", &user.username)]),
             Toast::SettingsSaved => self.t("toast.settings_saved", &[]),
             Toast::TestAlertOwed => self.t("toast.test_alert_owed", &[]),
@@ -377,7 +386,11 @@ impl Wording {
                     self.t("alert.cycles_failing", &[("failures", failures)])
                 }
                 Problem::CyclesRecovered { .. } => self.t("alert.cycles_recovered", &[]),
-                Problem::AccessReopened => self.t("alert.reopened", &[("user", &user)]),
+                Problem::AccessReopened { .. } => self.t("alert.reopened", &[("user", &user)]),
+                Problem::StillSpending { .. } => self.t("alert.still_spending", &[("user", &user)]),
+                Problem::PolicyTaken { account, .. } => {
+                    self.t("alert.policy_taken", &[("account", account)])
+                }
                 Problem::CredentialsRefused { account, .. } => {
                     self.t("alert.credentials_refused", &[("account", account)])
                 }
@@ -416,8 +429,9 @@ impl Wording {
     }
 
     /// A pending change of access.
-    pub fn pending(&self, goal: AccessGoal) -> String {
-        match goal {
+    pub fn pending(&self, pending: &PendingAccess) -> String {
+        match pending.goal {
+            AccessGoal::Cut if pending.is_partial() => self.t("status.partly", &[]),
             AccessGoal::Cut => self.t("status.cutting", &[]),
             AccessGoal::Restored => self.t("status.restoring", &[]),
         }
@@ -616,6 +630,7 @@ mod tests {
             Toast::CycleRunning,
             Toast::AccessChanging { user: key("main/alice"), goal: AccessGoal::Cut },
             Toast::AccessChanging { user: key("main/alice"), goal: AccessGoal::Restored },
+            Toast::AccessRechecking { user: key("main/alice") },
             Toast::Creating(key("main/alice")),
             Toast::SettingsSaved,
             Toast::TestAlertOwed,

@@ -134,7 +134,9 @@ fn check(config: &Config, options: &Options) -> Result<Vec<Finding>, Failure> {
         let (what, fix) = warning.split_once("; ").unwrap_or((&warning, ""));
         findings.push(Finding::new("configuration", Verdict::Warning, what, fix));
     }
-    findings.push(policies(&config.access.project_policies));
+    let granted = &config.access.link_policies;
+    findings.push(policies("access.project_policies", &granted.project));
+    findings.push(policies("access.global_policies", &granted.global));
     let (finding, kept) = store(config);
     findings.push(finding);
     findings.push(backups(config));
@@ -162,8 +164,7 @@ fn check(config: &Config, options: &Options) -> Result<Vec<Finding>, Failure> {
 }
 
 /// Checks that policy names are ones that IAM allows ("CreatePolicy": letters, digits and `+=,.@-_`, at most 64 characters).
-fn policies(names: &[String]) -> Finding {
-    let what = "access.project_policies";
+fn policies(what: &str, names: &[String]) -> Finding {
     let usable = |name: &String| {
         name.len() <= 64
             && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+=,.@-_".contains(&byte))

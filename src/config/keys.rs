@@ -170,6 +170,24 @@ macro_rules! declare {
     };
 }
 
+/// A key of an earlier version, which is refused with what has taken its place.
+#[derive(Clone, Copy, Debug)]
+pub struct Retired {
+    /// The table it belonged to.
+    pub section: &'static str,
+    /// Its name in that table.
+    pub name: &'static str,
+    /// What to do, as the end of the line that refuses it.
+    pub hint: &'static str,
+}
+
+/// Every key that existed once.
+pub static RETIRED: &[Retired] = &[Retired {
+    section: "access",
+    name: "detach_policies",
+    hint: "remove it; access.deny_all, which is on by default, has taken its place",
+}];
+
 use Unset::{Default, Off, Refused, RefusedIn};
 
 declare! {
@@ -218,11 +236,15 @@ declare! {
             "Address for IAM and project calls. `http://` only for loopback hosts.";
         BILLING_ENDPOINT = "billing_endpoint", Text, Default("\"https://billing.volcengineapi.com\""),
             "Address for billing calls. `http://` only for loopback hosts.";
+        ARK_ENDPOINT = "ark_endpoint", Text, Default("\"https://ark.cn-beijing.volcengineapi.com\""),
+            "Address for 方舟 (Ark) calls, which are always signed for cn-beijing. `http://` only for loopback hosts.";
         REGION = "region", Text, Default("\"cn-beijing\""),
-            "Region that requests are signed for.";
+            "Region that IAM and billing requests are signed for.";
         QPS = "qps", Number(1, 1000), Default("4"),
             "Maximum calls per second per main account, IAM and billing together. Volcengine refuses more than 5 on bills, and \
              its console draws on the same 5.";
+        ARK_QPS = "ark_qps", Number(1, 1000), Default("2"),
+            "Maximum calls per second per main account to 方舟, beside those of `qps`. Volcengine publishes no limit.";
     }
     "store", "Where state is kept: a single file." => {
         STORE_PATH = "path", Path, Default("\"data/airgate.redb\""),
@@ -234,12 +256,33 @@ declare! {
         BACKUP_INTERVAL_HOURS = "backup_interval_hours", Number(1, 8760), Default("24"),
             "Hours between backups.";
     }
-    "access", "What airgate grants to IAM users and takes away from them." => {
+    "access", "What airgate grants to IAM users, and what it closes when it disables one." => {
         PROJECT_POLICIES = "project_policies", Texts, Default("[]"),
             "IAM policies to attach to a user within each project linked to them, e.g. [\"ArkFullAccess\", \"TOSFullAccess\"].";
-        DETACH_POLICIES = "detach_policies", Switch, Default("false"),
-            "Whether disabling a user also detaches all of their policies (enabling attaches them again), in addition to disabling \
-             their keys and login.";
+        GLOBAL_POLICIES = "global_policies", Texts, Default("[]"),
+            "IAM policies to attach to a user in the whole account with the first linked project, and to detach with the last, e.g. \
+             [\"ArkGlobalInitAccess\"], without which the 方舟 console of a project user is incomplete.";
+        DENY_ALL = "deny_all", Switch, Default("true"),
+            "Whether disabling a user attaches the policy `airgate-deny-all`, which refuses every request signed in the user's name. \
+             airgate creates it once per main account.";
+        MODELS = "models", Choice(&["off", "own", "linked"]), Default("\"own\""),
+            "What disabling a user closes at 方舟: `off` (nothing: model calls go on), `own` (what the user made, and everything in \
+             projects that no other user is linked to) or `linked` (everything in all of their linked projects, also what colleagues \
+             made there).";
+        MODEL_KEYS = "model_keys", Choice(&["report", "rotate", "disable"]), Default("\"report\""),
+            "What disabling a user does with API keys of 方舟: `report` (lists them on the card for a person to switch off), `rotate` \
+             (gives each a new secret; the old one never works again) or `disable` (switches them off and on again by the two calls \
+             below).";
+        MODEL_KEY_DISABLE = "model_key_disable", Text,
+            Off("'UpdateApiKey {\"Id\": $id, \"ProjectName\": \"$project\", \"Status\": \"Inactive\"}'"),
+            "Needed for `model_keys = \"disable\"`: the 方舟 action and JSON body that switch an API key off, with `$id` for the key's id \
+             and `$project` for its project. No document describes the call. It is believed only if the list of keys shows the change.";
+        MODEL_KEY_ENABLE = "model_key_enable", Text,
+            Off("'UpdateApiKey {\"Id\": $id, \"ProjectName\": \"$project\", \"Status\": \"Active\"}'"),
+            "The same, to switch it on again.";
+        STOP_JOBS = "stop_jobs", Switch, Default("false"),
+            "Whether disabling a user also stops batch and tuning jobs at 方舟 that can be resumed. What they have used is billed either \
+             way.";
     }
     "security", "Encryption of stored secrets." => {
         MASTER_KEY = "master_key", Secret, Refused,

@@ -28,7 +28,11 @@ pub use problem::{ConfigError, ConfigProblem};
 pub use sources::unmarked;
 
 use crate::address::{self, Url};
-use crate::domain::{AmountField, BillSource, ChatId, OpenId, Settings, Thresholds, contact};
+use crate::domain::{
+    AccessRules, AmountField, BillSource, ChatId, DENY_ALL_POLICY, KeySwitch, LinkPolicies,
+    ModelKeys, Models, OpenId, Settings, Thresholds, contact,
+};
+use keys::{Text, Typed};
 use reader::Reader;
 use sources::Sources;
 
@@ -45,7 +49,7 @@ pub struct Config {
     pub volcengine: Volcengine,
     /// The store and its backups.
     pub store: Store,
-    /// What airgate grants to IAM users and takes away from them.
+    /// What airgate grants to IAM users, and what it closes when it disables one.
     pub access: Access,
     /// Encryption of stored secrets.
     pub security: Security,
@@ -118,10 +122,14 @@ pub struct Volcengine {
     pub iam_endpoint: Url,
     /// Billing: scheme, host and port.
     pub billing_endpoint: Url,
-    /// Region that requests are signed for.
+    /// 方舟: scheme, host and port.
+    pub ark_endpoint: Url,
+    /// Region that IAM and billing requests are signed for.
     pub region: String,
-    /// Maximum calls per second per account.
+    /// Maximum calls per second per account, IAM and billing together.
     pub qps: NonZeroU32,
+    /// Maximum calls per second per account to 方舟.
+    pub ark_qps: NonZeroU32,
 }
 
 /// `[store]`
@@ -140,10 +148,19 @@ pub struct Store {
 /// `[access]`
 #[derive(Clone, Debug)]
 pub struct Access {
-    /// IAM policies to attach to a user within each project linked to them.
-    pub project_policies: Vec<String>,
-    /// Whether a cut also detaches every policy.
-    pub detach_policies: bool,
+    /// IAM policies that a user is granted with linked projects.
+    pub link_policies: LinkPolicies,
+    /// What a cut closes.
+    pub rules: AccessRules,
+}
+
+/// `access.model_keys`
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum ModelKeysWord {
+    Report,
+    Rotate,
+    Disable,
 }
 
 /// `[security]`
@@ -270,6 +287,19 @@ impl Config {
                     .to_owned(),
             );
         }
+        let rules = &self.access.rules;
+        if rules.models == Models::Off {
+            warnings.push(
+                "access.models is \"off\": model calls at 方舟 go on after a user is disabled; use \"own\" to close what is theirs"
+                    .to_owned(),
+            );
+            if rules.model_keys != ModelKeys::Report || rules.stop_jobs {
+                warnings.push(
+                    "access.model_keys and access.stop_jobs have no effect while access.models is \"off\""
+                        .to_owned(),
+                );
+            }
+        }
         warnings
     }
 }
@@ -352,13 +382,17 @@ impl Volcengine {
     fn read(reader: &mut Reader<'_>) -> Option<Self> {
         let iam_endpoint = reader.text(&keys::IAM_ENDPOINT, address::api_url);
         let billing_endpoint = reader.text(&keys::BILLING_ENDPOINT, address::api_url);
+        let ark_endpoint = reader.text(&keys::ARK_ENDPOINT, address::api_url);
         let region = reader.text(&keys::REGION, word);
         let qps = reader.number(&keys::QPS).and_then(NonZeroU32::new);
+        let ark_qps = reader.number(&keys::ARK_QPS).and_then(NonZeroU32::new);
         Some(Self {
             iam_endpoint: iam_endpoint?,
             billing_endpoint: billing_endpoint?,
+            ark_endpoint: ark_endpoint?,
             region: region?,
             qps: qps?,
+            ark_qps: ark_qps?,
         })
     }
 }
@@ -380,10 +414,44 @@ impl Store {
 
 impl Access {
     fn read(reader: &mut Reader<'_>) -> Option<Self> {
-        let project_policies = reader.each(&keys::PROJECT_POLICIES, word);
-        let detach_policies = reader.switch(&keys::DETACH_POLICIES);
-        Some(Self { project_policies: project_policies?, detach_policies: detach_policies? })
+        let project_policies = reader.each(&keys::PROJECT_POLICIES, policy);
+        let global_policies = reader.each(&keys::GLOBAL_POLICIES, policy);
+        let deny_all = reader.switch(&keys::DENY_ALL);
+        let models = reader.choice(&keys::MODELS);
+        let word = reader.choice(&keys::MODEL_KEYS);
+        let needed = word == Some(ModelKeysWord::Disable);
+        let disable = key_switch(reader, &keys::MODEL_KEY_DISABLE, needed);
+        let enable = key_switch(reader, &keys::MODEL_KEY_ENABLE, needed);
+        let stop_jobs = reader.switch(&keys::STOP_JOBS);
+        let model_keys = match word? {
+            ModelKeysWord::Report => ModelKeys::Report,
+            ModelKeysWord::Rotate => ModelKeys::Rotate,
+            ModelKeysWord::Disable => ModelKeys::Disable { disable: disable?, enable: enable? },
+        };
+        Some(Self {
+            link_policies: LinkPolicies { project: project_policies?, global: global_policies? },
+            rules: AccessRules {
+                deny_all: deny_all?,
+                models: models?,
+                model_keys,
+                stop_jobs: stop_jobs?,
+            },
+        })
     }
+}
+
+/// Reads a call that switches API keys of 方舟, which is missing only if it is `needed`.
+fn key_switch(reader: &mut Reader<'_>, key: &Typed<Text>, needed: bool) -> Option<KeySwitch> {
+    let before = reader.problems.len();
+    let switch = reader.text(key, str::parse::<KeySwitch>);
+    if needed && switch.is_none() && reader.problems.len() == before {
+        let fault = format!(
+            "is missing: access.model_keys = \"disable\" needs it; set it in the configuration file or with {}",
+            key.key.env()
+        );
+        reader.refuse(key.key.path(), fault);
+    }
+    switch
 }
 
 impl Security {
@@ -431,4 +499,13 @@ fn word(text: &str) -> Result<String, &'static str> {
         return Err("must be a name without spaces");
     }
     Ok(text.to_owned())
+}
+
+/// The name of a policy that may be granted.
+fn policy(text: &str) -> Result<String, &'static str> {
+    let name = word(text)?;
+    if name.starts_with(DENY_ALL_POLICY) {
+        return Err("is the policy that cuts access: it cannot be granted");
+    }
+    Ok(name)
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use super::keys::{ENV_PREFIX, Key, SECTIONS};
+use super::keys::{ENV_PREFIX, Key, RETIRED, SECTIONS};
 use super::problem::{ConfigProblem, quoted};
 
 /// The maximum size of a configuration or secret file, in bytes.
@@ -77,8 +77,10 @@ impl Sources {
             None => {
                 let path =
                     if section.is_empty() { name.to_owned() } else { format!("{section}.{name}") };
-                let near = nearest(section, name).map(|(key, variant)| file_path(key, variant));
-                problems.push(unknown(&path, "key", near));
+                problems.push(retired(&path, section, name).unwrap_or_else(|| {
+                    let near = nearest(section, name).map(|(key, variant)| file_path(key, variant));
+                    unknown(&path, "key", near)
+                }));
             }
         }
     }
@@ -100,8 +102,10 @@ impl Sources {
                 None => {
                     let path = name.trim_start_matches(ENV_PREFIX).to_ascii_lowercase();
                     let (section, key) = path.split_once("__").unwrap_or(("", &path));
-                    let near = nearest(section, key).map(|(key, v)| env_name(key, v));
-                    problems.push(unknown(&name, "key", near));
+                    problems.push(retired(&name, section, key).unwrap_or_else(|| {
+                        let near = nearest(section, key).map(|(key, v)| env_name(key, v));
+                        unknown(&name, "key", near)
+                    }));
                 }
             }
         }
@@ -148,6 +152,12 @@ fn unknown(name: &str, what: &str, near: Option<String>) -> ConfigProblem {
     let plain = name.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c));
     let subject = if plain && name.len() <= 80 { name.to_owned() } else { quoted(name) };
     ConfigProblem::new(subject, format!("is not a known {what}: {hint}"))
+}
+
+/// Returns the refusal of a key that existed once, whatever its value.
+fn retired(subject: &str, section: &str, name: &str) -> Option<ConfigProblem> {
+    let known = RETIRED.iter().find(|key| key.section == section && key.name == name)?;
+    Some(ConfigProblem::new(subject, format!("no longer exists: {}", known.hint)))
 }
 
 /// Returns the key that an unknown name probably meant.

@@ -80,8 +80,13 @@ fn the_required_keys_alone_give_the_documented_defaults() {
     assert_eq!(config.store.backup_dir, None);
     assert_eq!(config.store.backup_keep.get(), 7);
     assert_eq!(config.store.backup_interval, Duration::from_secs(24 * 3600));
-    assert!(config.access.project_policies.is_empty());
-    assert!(!config.access.detach_policies);
+    assert_eq!(
+        config.volcengine.ark_endpoint.as_str(),
+        "https://ark.cn-beijing.volcengineapi.com/"
+    );
+    assert_eq!(config.volcengine.ark_qps.get(), 2);
+    assert_eq!(config.access.link_policies, LinkPolicies::default());
+    assert_eq!(config.access.rules, AccessRules::default());
     assert_eq!(config.security.master_key.expose()[31], 0x1f);
     assert!(config.monitor.enabled);
     assert_eq!(config.monitor.bill_source, BillSource::Split);
@@ -125,6 +130,8 @@ fn a_full_file_is_read() {
             billing_endpoint = "http://127.0.0.1:2"
             region = "cn-shanghai"
             qps = 10
+            ark_endpoint = "http://127.0.0.1:3"
+            ark_qps = 5
             [store]
             path = "/var/lib/airgate.redb"
             backup_dir = "backups"
@@ -132,7 +139,13 @@ fn a_full_file_is_read() {
             backup_interval_hours = 1
             [access]
             project_policies = ["ArkFullAccess", "TOSFullAccess"]
-            detach_policies = true
+            global_policies = ["ArkGlobalInitAccess"]
+            deny_all = false
+            models = "linked"
+            model_keys = "disable"
+            model_key_disable = 'UpdateApiKey {{"Id": $id, "Disabled": true}}'
+            model_key_enable = 'UpdateApiKey {{"Id": $id, "Disabled": false}}'
+            stop_jobs = true
             [security]
             master_key = "{HEX_KEY}"
             [monitor]
@@ -153,7 +166,21 @@ fn a_full_file_is_read() {
     assert_eq!(config.feishu.admins.len(), 2, "a repeated id counts once");
     assert_eq!(config.store.path, Path::new("/var/lib/airgate.redb"));
     assert!(config.store.backup_dir.unwrap().ends_with("backups"));
-    assert_eq!(config.access.project_policies, ["ArkFullAccess", "TOSFullAccess"]);
+    assert_eq!(config.volcengine.ark_endpoint.as_str(), "http://127.0.0.1:3/");
+    assert_eq!(config.volcengine.ark_qps.get(), 5);
+    assert_eq!(config.access.link_policies.project, ["ArkFullAccess", "TOSFullAccess"]);
+    assert_eq!(config.access.link_policies.global, ["ArkGlobalInitAccess"]);
+    let disable = r#"UpdateApiKey {"Id": $id, "Disabled": true}"#.parse().unwrap();
+    let enable = r#"UpdateApiKey {"Id": $id, "Disabled": false}"#.parse().unwrap();
+    assert_eq!(
+        config.access.rules,
+        AccessRules {
+            deny_all: false,
+            models: Models::Linked,
+            model_keys: ModelKeys::Disable { disable, enable },
+            stop_jobs: true,
+        }
+    );
     assert_eq!(config.monitor.thresholds.percents(), [60, 100]);
     assert_eq!(config.monitor.bill_source, BillSource::Detail);
     assert_eq!(config.monitor.amount_field, AmountField::Original);
@@ -167,7 +194,7 @@ fn the_environment_overrides_the_file_key_by_key() {
         ("AIRGATE__LOCALE", "en_us"),
         ("AIRGATE__FEISHU__VIEWERS", " ou_5 , ou_6 ,"),
         ("AIRGATE__ACCESS__PROJECT_POLICIES", r#"["A", "B"]"#),
-        ("AIRGATE__ACCESS__DETACH_POLICIES", "true"),
+        ("AIRGATE__ACCESS__DENY_ALL", "false"),
         ("AIRGATE__MONITOR__ALERT_THRESHOLDS", "90,70"),
         ("AIRGATE__MONITOR__INTERVAL_SECONDS", "60"),
         ("AIRGATE__FEISHU__ALERT_CHAT_ID", ""),
@@ -184,8 +211,8 @@ fn the_environment_overrides_the_file_key_by_key() {
     let config = Config::load(Some(&path), variables).unwrap();
     assert_eq!(config.locale, Locale::EnUs);
     assert_eq!(config.feishu.viewers, ["ou_5", "ou_6"].map(|id| OpenId::new(id).unwrap()));
-    assert_eq!(config.access.project_policies, ["A", "B"]);
-    assert!(config.access.detach_policies);
+    assert_eq!(config.access.link_policies.project, ["A", "B"]);
+    assert!(!config.access.rules.deny_all);
     assert_eq!(config.monitor.thresholds.percents(), [70, 90]);
     assert_eq!(config.monitor.interval, Duration::from_secs(60));
     assert_eq!(
@@ -373,6 +400,11 @@ fn bad_variables_are_named() {
             "webhook",
             "AIRGATE__feishu__mode is not a known key: did you mean AIRGATE__FEISHU__MODE?",
         ),
+        (
+            "AIRGATE__ACCESS__DETACH_POLICIES",
+            "true",
+            "AIRGATE__ACCESS__DETACH_POLICIES no longer exists: remove it; access.deny_all, which is on by default, has taken its place",
+        ),
     ] {
         let mut variables = required();
         variables.extend(env(&[(name, value)]));
@@ -404,6 +436,19 @@ fn unencrypted_callbacks_give_a_warning() {
     assert!(warnings("")[0].starts_with("feishu.encrypt_key is not set: "));
     assert!(warnings("[feishu]\nencrypt_key = \"e\"").is_empty());
     assert!(warnings("[feishu]\nmode = \"websocket\"").is_empty());
+}
+
+#[test]
+fn a_cut_that_leaves_model_calls_alone_gives_a_warning() {
+    let warnings = |access: &str| {
+        let file = format!("[feishu]\nmode = \"websocket\"\n[access]\n{access}");
+        load_with_required(&file).unwrap().warnings()
+    };
+    assert!(warnings("").is_empty());
+    assert!(warnings("model_keys = \"rotate\"\nstop_jobs = true").is_empty());
+    assert_eq!(warnings("models = \"off\"").len(), 1);
+    assert!(warnings("models = \"off\"")[0].starts_with("access.models is "));
+    assert_eq!(warnings("models = \"off\"\nstop_jobs = true").len(), 2);
 }
 
 #[test]
@@ -483,6 +528,10 @@ fn every_declared_choice_is_known_to_its_type() {
             for word in words {
                 let mut variables = required();
                 variables.push((key.env(), (*word).to_owned()));
+                for switch in ["DISABLE", "ENABLE"] {
+                    let call = "UpdateApiKey {\"Id\": $id}".to_owned();
+                    variables.push((format!("AIRGATE__ACCESS__MODEL_KEY_{switch}"), call));
+                }
                 assert!(Config::load(None, variables).is_ok(), "{} = {word}", key.path());
             }
         }

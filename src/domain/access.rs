@@ -1,17 +1,23 @@
 //! Cutting and restoring a user's access: the goal, and what must be put back.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{AccessKeyInfo, HeldPolicy, Operator, Report, Switch, User, UserStatus};
+use super::path::add_items;
+use super::{
+    AccessItem, AccessKeyInfo, AccessPath, HeldPolicy, Operator, PathItems, Report, Switch, User,
+    UserStatus,
+};
 
 /// The end state that enforcement works towards.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AccessGoal {
-    /// No active access key, console login forbidden.
+    /// Every configured [`AccessPath`] is closed.
     Cut,
-    /// Exactly what was active before the cut is active again.
+    /// Exactly what was open before the cut is open again.
     Restored,
 }
 
@@ -44,6 +50,18 @@ impl UserAccess {
     /// Returns whether neither a key nor the login works.
     pub fn is_cut(&self) -> bool {
         self.login != Some(Switch::On) && !self.keys.iter().any(|key| key.active.is_on())
+    }
+
+    /// Returns the keys and the login that work.
+    pub fn open_items(&self) -> PathItems {
+        let keys = self.keys.iter().filter(|key| key.active.is_on());
+        let keys: Vec<_> = keys.map(|key| AccessItem::new(&key.id)).collect();
+        let mut open = PathItems::new();
+        add_items(&mut open, AccessPath::AccessKeys, &keys);
+        if self.login == Some(Switch::On) {
+            add_items(&mut open, AccessPath::Login, &[AccessItem::new(AccessItem::LOGIN)]);
+        }
+        open
     }
 
     /// Returns the status that this access implies, given the status `before`.
@@ -82,7 +100,11 @@ pub enum AccessCause {
         operator: Operator,
     },
     /// Access that airgate had cut was opened again outside airgate.
-    Reopened,
+    Reopened {
+        /// What was found open; older records do not say.
+        #[serde(default)]
+        items: PathItems,
+    },
 }
 
 /// A change of access, pending until the cloud is read back and confirms it.
@@ -97,11 +119,14 @@ pub struct PendingAccess {
     /// How many attempts were made.
     #[serde(default)]
     pub attempts: u32,
-    /// When the next attempt is due.
+    /// When the next attempt is due: that of the path that is due first.
     pub next_at: Timestamp,
-    /// Why the last attempt failed, in the cloud's words.
+    /// Why the last attempt failed, in words for people.
     #[serde(default)]
     pub last_error: Option<String>,
+    /// How far it is on each path. Paths that no attempt has ended on are missing.
+    #[serde(default)]
+    pub paths: BTreeMap<AccessPath, PathProgress>,
     /// Whether the delay was alerted.
     #[serde(default)]
     pub delay_alerted: bool,
@@ -120,6 +145,7 @@ impl PendingAccess {
             attempts: 0,
             next_at: now,
             last_error: None,
+            paths: BTreeMap::new(),
             delay_alerted: false,
             report: None,
         }
@@ -131,60 +157,168 @@ impl PendingAccess {
         Self { report, ..self }
     }
 
+    /// Returns whether it is a cut that closed some paths and failed on others.
+    pub fn is_partial(&self) -> bool {
+        let mut paths = self.paths.values();
+        let mut others = self.paths.values();
+        self.goal == AccessGoal::Cut
+            && paths.any(|path| path.done.is_some())
+            && others.any(|path| path.done.is_none() && path.error.is_some())
+    }
+
     /// Returns whether this is the same change as `other`, regardless of attempts made in between.
     pub fn is_same_change(&self, other: &PendingAccess) -> bool {
         (self.goal, self.since) == (other.goal, other.since)
     }
 }
 
-/// What was active when access was cut. Committed before the first write to the cloud; enabling restores exactly this.
+/// How far a change of access is on one path.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PathProgress {
+    /// When the cloud was last read back as wanted; `None` while it is not.
+    #[serde(default)]
+    pub done: Option<Timestamp>,
+    /// How many attempts were made since it was last done.
+    #[serde(default)]
+    pub attempts: u32,
+    /// When the next attempt is due.
+    pub next_at: Timestamp,
+    /// Why the last attempt failed, in words for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// The ids of the things whose change the cloud accepted.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub taken: BTreeSet<String>,
+    /// What a restore could not open, because it no longer exists or does not come back.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gone: Vec<AccessItem>,
+}
+
+impl PathProgress {
+    /// Creates the progress of a path that no attempt has ended on.
+    pub fn new(now: Timestamp) -> Self {
+        Self {
+            done: None,
+            attempts: 0,
+            next_at: now,
+            error: None,
+            taken: BTreeSet::new(),
+            gone: Vec::new(),
+        }
+    }
+}
+
+/// What was open when access was cut. Committed before the first write to the cloud; enabling restores exactly this.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "RememberedRecord")]
 pub struct RememberedAccess {
-    /// Ids of the access keys that were active.
-    #[serde(default)]
-    pub active_keys: Vec<String>,
-    /// Whether console login was allowed.
-    #[serde(default)]
-    pub login_allowed: bool,
-    /// Policies that were attached, by scope; empty if cuts leave policies alone.
-    #[serde(default)]
-    pub policies: Vec<HeldPolicy>,
     /// Which cut it belongs to: its [`PendingAccess::since`].
     pub cut: Timestamp,
+    /// What was open when this cut read it.
+    pub paths: PathItems,
+    /// What an older cut remembered and nobody restored. It counts for paths on which this cut found nothing open.
+    #[serde(skip_serializing_if = "PathItems::is_empty")]
+    pub earlier: PathItems,
+    /// What was opened after the cut, outside airgate, and closed again: a restore leaves it closed.
+    #[serde(skip_serializing_if = "PathItems::is_empty")]
+    pub reopened: PathItems,
+    /// The paths that this cut has closed: what is open on them later was opened since.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub closed: BTreeSet<AccessPath>,
+    /// Policies that a cut by an older airgate detached.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub policies: Vec<HeldPolicy>,
+}
+
+/// [`RememberedAccess`] as stored: also as older versions wrote it, which knew two paths.
+#[derive(Deserialize)]
+struct RememberedRecord {
+    cut: Timestamp,
+    paths: Option<PathItems>,
+    #[serde(default)]
+    earlier: PathItems,
+    #[serde(default)]
+    reopened: PathItems,
+    /// Missing in older rows, which were written for two paths.
+    closed: Option<BTreeSet<AccessPath>>,
+    #[serde(default)]
+    policies: Vec<HeldPolicy>,
+    #[serde(default)]
+    active_keys: Vec<String>,
+    #[serde(default)]
+    login_allowed: bool,
+}
+
+impl From<RememberedRecord> for RememberedAccess {
+    fn from(record: RememberedRecord) -> Self {
+        let is_older = record.paths.is_none();
+        let RememberedRecord { cut, earlier, reopened, policies, .. } = record;
+        let mut paths = record.paths.unwrap_or_default();
+        let keys: Vec<_> = record.active_keys.into_iter().map(AccessItem::new).collect();
+        add_items(&mut paths, AccessPath::AccessKeys, &keys);
+        if record.login_allowed {
+            add_items(&mut paths, AccessPath::Login, &[AccessItem::new(AccessItem::LOGIN)]);
+        }
+        let closed = record.closed.unwrap_or(match is_older {
+            true => [AccessPath::AccessKeys, AccessPath::Login].into(),
+            false => BTreeSet::new(),
+        });
+        Self { cut, paths, earlier, reopened, closed, policies }
+    }
 }
 
 impl RememberedAccess {
-    /// Returns what to remember before the first write of the cut that began at `cut`, given what is active now.
+    /// Creates the memory of a cut that has read nothing yet.
+    pub fn new(cut: Timestamp) -> Self {
+        let (paths, earlier, reopened, closed) = Default::default();
+        Self { cut, paths, earlier, reopened, closed, policies: Vec::new() }
+    }
+
+    /// Returns what to remember before the first write of the cut that began at `cut` on `path`, where `open` is open now.
     ///
-    /// A retry of the same cut adds to what the first attempt remembered, which may already have switched keys off. A new
-    /// cut starts afresh, unless nothing is active: then the older memory is all there is to restore.
+    /// A retry of the same cut adds to what the first attempt remembered, which may already have been closed. A new cut
+    /// starts afresh, except on paths where nothing is open: there, the older memory is all there is to restore.
     pub fn before_cut(
-        earlier: Option<RememberedAccess>,
-        active_keys: Vec<String>,
-        login_allowed: bool,
-        policies: Vec<HeldPolicy>,
+        known: Option<RememberedAccess>,
+        path: AccessPath,
+        open: &[AccessItem],
         cut: Timestamp,
     ) -> Self {
-        match earlier {
-            Some(mut earlier) if earlier.cut == cut => {
-                for key in active_keys {
-                    if !earlier.active_keys.contains(&key) {
-                        earlier.active_keys.push(key);
-                    }
-                }
-                earlier.login_allowed |= login_allowed;
-                for policy in policies {
-                    if !earlier.policies.contains(&policy) {
-                        earlier.policies.push(policy);
-                    }
-                }
-                earlier
-            }
-            Some(earlier) if active_keys.is_empty() && !login_allowed && policies.is_empty() => {
-                Self { cut, ..earlier }
-            }
-            _ => Self { active_keys, login_allowed, policies, cut },
-        }
+        let mut memory = match known {
+            Some(known) if known.cut == cut => known,
+            Some(known) => Self {
+                earlier: AccessPath::ALL
+                    .into_iter()
+                    .filter_map(|path| Some((path, known.items(path)?.to_vec())))
+                    .collect(),
+                policies: known.policies,
+                ..Self::new(cut)
+            },
+            None => Self::new(cut),
+        };
+        add_items(&mut memory.paths, path, open);
+        memory
+    }
+
+    /// Returns what a restore opens on a path; `None` if nothing.
+    fn items(&self, path: AccessPath) -> Option<&[AccessItem]> {
+        let known = [&self.paths, &self.earlier];
+        known.into_iter().filter_map(|paths| paths.get(&path)).map(Vec::as_slice).next()
+    }
+
+    /// Returns what a restore opens on a path.
+    pub fn on(&self, path: AccessPath) -> &[AccessItem] {
+        self.items(path).unwrap_or_default()
+    }
+
+    /// Returns the ids of the access keys that a restore switches on.
+    pub fn keys(&self) -> Vec<&str> {
+        self.on(AccessPath::AccessKeys).iter().map(|key| key.id.as_str()).collect()
+    }
+
+    /// Returns whether a restore allows console login.
+    pub fn login(&self) -> bool {
+        !self.on(AccessPath::Login).is_empty()
     }
 }
 
@@ -220,58 +354,77 @@ mod tests {
         }
     }
 
-    fn remembered(keys: &[&str], login_allowed: bool, cut: &str) -> RememberedAccess {
-        let active_keys = keys.iter().map(|key| (*key).to_owned()).collect();
-        RememberedAccess {
-            active_keys,
-            login_allowed,
-            policies: Vec::new(),
-            cut: cut.parse().unwrap(),
-        }
+    const CUT: &str = "2026-11-01T00:00:00Z";
+
+    fn items(ids: &[&str]) -> Vec<AccessItem> {
+        ids.iter().map(|id| AccessItem::new(*id)).collect()
     }
 
-    fn before(
-        earlier: Option<RememberedAccess>,
-        keys: &[&str],
-        login_allowed: bool,
-    ) -> RememberedAccess {
-        let keys = keys.iter().map(|key| (*key).to_owned()).collect();
-        let cut = "2026-11-01T00:00:00Z".parse().unwrap();
-        RememberedAccess::before_cut(earlier, keys, login_allowed, Vec::new(), cut)
+    fn before(known: Option<RememberedAccess>, path: AccessPath, ids: &[&str]) -> RememberedAccess {
+        RememberedAccess::before_cut(known, path, &items(ids), CUT.parse().unwrap())
+    }
+
+    fn older() -> RememberedAccess {
+        RememberedAccess {
+            cut: "2026-10-01T00:00:00Z".parse().unwrap(),
+            ..before(
+                Some(before(None, AccessPath::AccessKeys, &["x"])),
+                AccessPath::Login,
+                &["login"],
+            )
+        }
     }
 
     #[test]
     fn a_retry_forgets_nothing() {
-        let cut = "2026-11-01T00:00:00Z";
-        let first = before(None, &["a", "b"], true);
-        assert_eq!(first, remembered(&["a", "b"], true, cut));
-        // Second attempt: `a` and login are off already, and a new key `c` has appeared.
-        let second = before(Some(first), &["b", "c"], false);
-        assert_eq!(second, remembered(&["a", "b", "c"], true, cut));
+        let first = before(None, AccessPath::AccessKeys, &["a", "b"]);
+        assert_eq!(first.keys(), ["a", "b"]);
+        // Second attempt: `a` is off already, and a new key `c` has appeared.
+        let second = before(Some(first), AccessPath::AccessKeys, &["b", "c"]);
+        assert_eq!(second.keys(), ["a", "b", "c"]);
+        assert!(!second.login());
     }
 
     #[test]
-    fn policies_of_a_retry_add_up_and_an_old_memory_without_policies_still_opens() {
-        let held = |name: &str| HeldPolicy {
-            name: name.to_owned(),
-            kind: crate::domain::PolicyKind::System,
-            scope: crate::domain::PolicyScope::Global,
-        };
-        let cut: Timestamp = "2026-11-01T00:00:00Z".parse().unwrap();
-        let first =
-            RememberedAccess::before_cut(None, vec![], false, vec![held("a"), held("b")], cut);
-        let again = RememberedAccess::before_cut(Some(first), vec![], false, vec![held("b")], cut);
-        assert_eq!(again.policies, [held("a"), held("b")]);
-        let old: RememberedAccess =
+    fn a_new_cut_remembers_what_is_open_now_and_otherwise_what_nobody_restored() {
+        let new = before(Some(older()), AccessPath::AccessKeys, &["y"]);
+        assert_eq!((new.keys(), new.login()), (vec!["y"], true));
+        let nothing_open = before(Some(older()), AccessPath::AccessKeys, &[]);
+        assert_eq!((nothing_open.keys(), nothing_open.login()), (vec!["x"], true));
+        let third =
+            RememberedAccess { cut: "2026-10-02T00:00:00Z".parse().unwrap(), ..nothing_open };
+        assert_eq!(before(Some(third), AccessPath::Login, &[]).keys(), ["x"]);
+    }
+
+    #[test]
+    fn what_an_older_version_remembered_is_restored() {
+        let old: RememberedAccess = serde_json::from_str(
+            r#"{"active_keys":["a"],"login_allowed":true,"cut":"2026-11-01T00:00:00Z",
+                "policies":[{"name":"P","kind":"system","scope":"global"}]}"#,
+        )
+        .unwrap();
+        assert_eq!((old.keys(), old.login(), old.policies.len()), (vec!["a"], true, 1));
+        let text = serde_json::to_string(&old).unwrap();
+        assert_eq!(serde_json::from_str::<RememberedAccess>(&text).unwrap(), old);
+        let nothing: RememberedAccess =
             serde_json::from_str(r#"{"cut":"2026-11-01T00:00:00Z"}"#).unwrap();
-        assert!(old.policies.is_empty());
+        let closed = [AccessPath::AccessKeys, AccessPath::Login].into();
+        assert_eq!(
+            nothing,
+            RememberedAccess { closed, ..RememberedAccess::new(CUT.parse().unwrap()) }
+        );
+        let kept =
+            before(Some(RememberedAccess { cut: older().cut, ..old }), AccessPath::Login, &[]);
+        assert_eq!(kept.policies.len(), 1, "a new cut does not lose them");
     }
 
     #[test]
-    fn a_new_cut_remembers_what_is_active_now() {
-        let older = remembered(&["x"], true, "2026-10-01T00:00:00Z");
-        assert_eq!(before(Some(older.clone()), &["y"], false).active_keys, ["y"]);
-        let nothing_active = before(Some(older), &[], false);
-        assert_eq!(nothing_active, remembered(&["x"], true, "2026-11-01T00:00:00Z"));
+    fn a_change_recorded_by_an_older_version_is_read() {
+        let old: PendingAccess = serde_json::from_str(
+            r#"{"goal":"cut","cause":{"cause":"reopened"},"since":"2026-11-01T00:00:00Z","next_at":"2026-11-01T00:00:00Z"}"#,
+        )
+        .unwrap();
+        assert_eq!(old.cause, AccessCause::Reopened { items: PathItems::new() });
+        assert!(old.paths.is_empty());
     }
 }

@@ -4,7 +4,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AccessGoal, AccountId, Freshness, Money, Operator, ProjectLink, ProjectName, User, UserKey,
+    AccessGoal, AccountId, Freshness, Money, Operator, PathItems, PathReports, ProjectLink,
+    ProjectName, Spender, User, UserKey,
 };
 
 /// The four types of alerts (docs/behaviour.md §1).
@@ -123,9 +124,30 @@ pub enum Problem {
         goal: AccessGoal,
         /// The last reason.
         reason: String,
+        /// How every path stood; empty in older records.
+        #[serde(default)]
+        paths: PathReports,
     },
     /// Access that airgate had cut was opened again by somebody else, and is cut again.
-    AccessReopened,
+    AccessReopened {
+        /// What was opened; empty in older records.
+        #[serde(default)]
+        items: PathItems,
+    },
+    /// After a confirmed cut, a project of the user still spends.
+    StillSpending {
+        /// What spends.
+        spender: Spender,
+    },
+    /// A policy has the name of airgate's own, and another document: another name is used.
+    PolicyTaken {
+        /// Which account.
+        account: AccountId,
+        /// The name that is taken.
+        policy: String,
+        /// The name in its place; empty if all of them are taken.
+        instead: String,
+    },
     /// Not a problem: a person is checking that alerts arrive.
     Test {
         /// The person who did it.
@@ -148,6 +170,9 @@ pub enum AlertBody {
     Disable {
         /// The numbers at that time.
         figures: Figures,
+        /// How every path stands; empty in older records.
+        #[serde(default)]
+        paths: PathReports,
     },
     /// Something does not work, or works again.
     Error {
@@ -160,10 +185,21 @@ pub enum AlertBody {
         goal: AccessGoal,
         /// The person who did it.
         operator: Operator,
+        /// What a restore left closed, because it was not open before the cut.
+        #[serde(default)]
+        left: PathItems,
+        /// What a restore could not open, because it no longer exists.
+        #[serde(default)]
+        gone: PathItems,
     },
 }
 
 impl AlertBody {
+    /// Creates the record of a change by a person that left nothing behind.
+    pub fn manual(goal: AccessGoal, operator: Operator) -> Self {
+        AlertBody::Manual { goal, operator, left: PathItems::new(), gone: PathItems::new() }
+    }
+
     /// Returns its type.
     pub fn kind(&self) -> AlertKind {
         match self {
@@ -177,7 +213,7 @@ impl AlertBody {
     /// Returns the amount of the record: what was consumed.
     pub fn amount(&self) -> Option<Money> {
         match self {
-            AlertBody::Warning { figures, .. } | AlertBody::Disable { figures } => {
+            AlertBody::Warning { figures, .. } | AlertBody::Disable { figures, .. } => {
                 Some(figures.consumed)
             }
             AlertBody::Error { .. } | AlertBody::Manual { .. } => None,

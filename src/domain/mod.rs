@@ -17,7 +17,8 @@ pub mod owed;
 pub mod path;
 pub mod period;
 pub mod policies;
-pub mod role;
+pub mod proof;
+mod role;
 pub mod settings;
 pub mod spending;
 pub mod sync;
@@ -25,8 +26,11 @@ pub mod thresholds;
 pub mod typed;
 pub mod usage;
 pub mod user;
+mod verdict;
 
-pub use access::{AccessCause, AccessGoal, PendingAccess, RememberedAccess, UserAccess};
+pub use access::{
+    AccessCause, AccessGoal, PathProgress, PendingAccess, RememberedAccess, UserAccess,
+};
 pub use account::{Account, AccountNumber, BalanceReading, WrongAccount, check_number};
 pub use alert::{AlertBody, AlertKind, AlertRecord, BreakdownRow, Figures, Notice, Problem};
 pub use bill::{AmountField, BillSource};
@@ -47,10 +51,14 @@ pub use owed::{
 };
 pub use path::{
     AccessItem, AccessPath, AccessRules, InvalidKeySwitch, KeySwitch, ModelKeys, Models,
-    NotCovered, PathReport, PathReports, PathState,
+    NotCovered, PathItems, PathReport, PathReports, PathState, add_items,
 };
 pub use period::{BillPeriod, PeriodError};
-pub use policies::{Authorisation, Grant, GrantState, HeldPolicy, PolicyKind, PolicyScope};
+pub use policies::{
+    Authorisation, DENY_ALL_POLICY, Grant, GrantState, HeldPolicy, LinkPolicies, PolicyKind,
+    PolicyScope,
+};
+pub use proof::{Proof, ProofState, Spender};
 pub use role::{Needs, Role};
 pub use settings::{SavedSettings, Settings};
 pub use spending::{BilledLink, Consumption, ProjectBill, SpendingRecord};
@@ -58,3 +66,4 @@ pub use sync::{CloudUser, SyncChanges};
 pub use thresholds::{Thresholds, ThresholdsError};
 pub use usage::Usage;
 pub use user::{AccessKeyInfo, Profile, Switch, User, UserStatus};
+pub use verdict::{Verdict, lets_money_go};

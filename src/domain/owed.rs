@@ -226,6 +226,11 @@ pub enum TaskKind {
     },
     /// Read the balances of the active accounts.
     ReadBalances,
+    /// Read every path of a user's access, and change nothing.
+    LookAtAccess {
+        /// The user to look at.
+        user: super::UserKey,
+    },
 }
 
 /// Where the result of a task is shown.

@@ -85,6 +85,49 @@ pub struct AccessItem {
     pub before: Option<String>,
 }
 
+impl AccessItem {
+    /// The id of console login, of which a user has one at most.
+    pub const LOGIN: &str = "login";
+
+    /// Creates an item that is known by its id alone.
+    pub fn new(id: impl Into<String>) -> Self {
+        Self { id: id.into(), name: String::new(), project: None, before: None }
+    }
+
+    /// Sets its name.
+    #[must_use]
+    pub fn named(self, name: impl Into<String>) -> Self {
+        Self { name: name.into(), ..self }
+    }
+
+    /// Sets the project it is in.
+    #[must_use]
+    pub fn within(self, project: &ProjectName) -> Self {
+        Self { project: Some(project.clone()), ..self }
+    }
+
+    /// Returns whether both are the same thing, whatever else is known about it.
+    pub fn is_same(&self, other: &AccessItem) -> bool {
+        self.id == other.id && self.project == other.project
+    }
+}
+
+/// Items by path.
+pub type PathItems = BTreeMap<AccessPath, Vec<AccessItem>>;
+
+/// Adds those of `items` that are not there yet.
+pub fn add_items(to: &mut PathItems, path: AccessPath, items: &[AccessItem]) {
+    if items.is_empty() {
+        return;
+    }
+    let known = to.entry(path).or_default();
+    for item in items {
+        if !known.iter().any(|known| known.is_same(item)) {
+            known.push(item.clone());
+        }
+    }
+}
+
 /// How a path stands.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "state")]
@@ -137,6 +180,22 @@ pub struct PathReport {
     pub closed: usize,
     /// When it was read.
     pub at: Timestamp,
+}
+
+impl PathReport {
+    /// Returns whether the path keeps a cut from being confirmed: it is open, or could not be read or closed.
+    pub fn is_open(&self) -> bool {
+        matches!(self.state, PathState::Open | PathState::Failing { .. })
+    }
+
+    /// Returns whether something on the path may work, including what airgate does not close. A path that the configuration
+    /// leaves alone does not count.
+    pub fn is_left_open(&self) -> bool {
+        !matches!(
+            self.state,
+            PathState::Closed | PathState::NotCovered { reason: NotCovered::SwitchedOff }
+        )
+    }
 }
 
 /// How the paths of a user stand, as far as they have been read.

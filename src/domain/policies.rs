@@ -1,9 +1,13 @@
-//! IAM policies of users: those that airgate attached within linked projects, and the scope of a policy.
+//! IAM policies of users: those that airgate grants with linked projects, and the scope of a policy.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{ProjectName, Report, UserKey};
+
+/// The name of the policy that cuts access. If a policy of this name is not airgate's, a number follows
+/// (docs/behaviour.md §5).
+pub const DENY_ALL_POLICY: &str = "airgate-deny-all";
 
 /// Who created the policy (`PolicyType`).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -38,6 +42,25 @@ pub enum PolicyScope {
     Project(ProjectName),
 }
 
+impl PolicyScope {
+    /// Returns the project; `None` if it is the whole account.
+    pub fn project(&self) -> Option<&ProjectName> {
+        match self {
+            PolicyScope::Global => None,
+            PolicyScope::Project(project) => Some(project),
+        }
+    }
+}
+
+/// The policies that a user is granted with linked projects (`[access]`).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LinkPolicies {
+    /// Within each linked project (`access.project_policies`).
+    pub project: Vec<String>,
+    /// In the whole account while any project is linked (`access.global_policies`).
+    pub global: Vec<String>,
+}
+
 /// A policy attached to a user, in one scope.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct HeldPolicy {
@@ -50,7 +73,7 @@ pub struct HeldPolicy {
     pub scope: PolicyScope,
 }
 
-/// The state of one policy of a linked project.
+/// The state of one policy that is granted with a link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum GrantState {
@@ -60,13 +83,13 @@ pub enum GrantState {
     Attaching,
     /// Attached, by airgate.
     Attached,
-    /// The user held it before, in the project or in the whole account, so airgate never detaches it.
+    /// The user held it before, in this scope or in the whole account, so airgate never detaches it.
     Held,
     /// To be detached, because airgate attached it.
     Detaching,
 }
 
-/// One policy of a linked project.
+/// One policy that is granted with a link.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Grant {
     /// `PolicyName`.
@@ -93,13 +116,14 @@ impl Grant {
     }
 }
 
-/// The policies that airgate attached, or has yet to attach or detach, within one project of a user.
+/// The policies that airgate attached, or has yet to attach or detach, in one scope of a user.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Authorisation {
     /// The user.
     pub user: UserKey,
-    /// The project.
-    pub project: ProjectName,
+    /// Where they are attached. Stored as the project's name; null is the whole account.
+    #[serde(rename = "project", with = "as_project")]
+    pub scope: PolicyScope,
     /// One per policy.
     pub grants: Vec<Grant>,
     /// When the current work became pending.
@@ -116,9 +140,9 @@ pub struct Authorisation {
 
 impl Authorisation {
     /// Creates an authorisation without policies.
-    pub fn new(user: UserKey, project: ProjectName, now: Timestamp) -> Self {
+    pub fn new(user: UserKey, scope: PolicyScope, now: Timestamp) -> Self {
         let grants = Vec::new();
-        Self { user, project, grants, since: now, attempts: 0, next_at: now, report: None }
+        Self { user, scope, grants, since: now, attempts: 0, next_at: now, report: None }
     }
 
     /// Returns whether any policy still needs a call to the cloud.
@@ -126,7 +150,7 @@ impl Authorisation {
         self.grants.iter().any(Grant::is_owed)
     }
 
-    /// Marks `policies` as to be attached, because the project is linked.
+    /// Marks `policies` as to be attached, because a project is linked.
     pub fn want(&mut self, policies: &[String]) {
         for policy in policies {
             match self.grants.iter_mut().find(|grant| grant.policy == *policy) {
@@ -159,14 +183,35 @@ impl Authorisation {
     }
 }
 
+/// Stores a scope as the name of its project.
+mod as_project {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use super::{PolicyScope, ProjectName};
+
+    pub(super) fn serialize<S: Serializer>(
+        scope: &PolicyScope,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        scope.project().serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<PolicyScope, D::Error> {
+        let project = Option::<ProjectName>::deserialize(deserializer)?;
+        Ok(project.map_or(PolicyScope::Global, PolicyScope::Project))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn authorisation(grants: &[(&str, GrantState)]) -> Authorisation {
         let now = "2026-11-01T00:00:00Z".parse().unwrap();
-        let mut made =
-            Authorisation::new("main/alice".parse().unwrap(), "team-a".parse().unwrap(), now);
+        let scope = PolicyScope::Project("team-a".parse().unwrap());
+        let mut made = Authorisation::new("main/alice".parse().unwrap(), scope, now);
         made.grants = grants
             .iter()
             .map(|(policy, state)| Grant {
@@ -207,6 +252,19 @@ mod tests {
             states(&again),
             [("a", Attaching), ("b", Owed), ("old", Detaching), ("c", Owed)]
         );
+    }
+
+    #[test]
+    fn a_scope_is_stored_as_its_project() {
+        let within = authorisation(&[]);
+        let global = Authorisation { scope: PolicyScope::Global, ..within.clone() };
+        for (known, stored) in
+            [(within, serde_json::json!("team-a")), (global, serde_json::Value::Null)]
+        {
+            let json = serde_json::to_value(&known).unwrap();
+            assert_eq!(json["project"], stored);
+            assert_eq!(serde_json::from_value::<Authorisation>(json).unwrap(), known);
+        }
     }
 
     #[test]

@@ -5,15 +5,15 @@
 //! 1. **Collect** (`collect`). Reads the bills of the open periods. An account is read completely or not at all.
 //! 2. **Record** (`record`). Writes bills, links and users, in one transaction with the next step.
 //! 3. **Decide** ([`crate::domain::decide`]). Raises warnings, and enqueues a cut if the quota is used up.
-//! 4. **Recheck** (`recheck`). Reads the access of disabled users: access that was opened again is cut again.
-//! 5. **Enforce** (`enforce`). Runs in a loop of its own, independently of the cycle.
+//! 4. **Look** ([`crate::access`]). Looks at disabled users, in turns: access that was opened again is cut again. Reads the
+//!    usage after cuts.
+//!
+//! Cuts are carried out by [`crate::access`], in a loop of its own, independently of the cycle.
 //!
 //! Beside enforcement runs a loop for the `policies` of linked projects. The two never work on the same user at once.
 
 mod collect;
-mod enforce;
 mod policies;
-mod recheck;
 mod record;
 mod schedule;
 mod view;
@@ -29,10 +29,10 @@ use tokio::sync::Notify;
 use tokio_cron_scheduler::{Job, JobScheduler, JobSchedulerError};
 use tokio_util::sync::CancellationToken;
 
-pub use enforce::{Enforcer, EnforcerParts};
 pub use policies::{Policies, PoliciesParts};
 pub use view::view;
 
+use crate::access::Enforcer;
 use crate::app::cloud::Cloud;
 use crate::cards::{CardContext, Cards};
 use crate::clock::{Clock, Moment};
@@ -98,6 +98,8 @@ pub struct MonitorParts {
     pub clock: Clock,
     /// Wakes the monitor, and the loops whose work follows from a cycle.
     pub wakers: Wakers,
+    /// Looks at the users whose access is cut.
+    pub access: Arc<Enforcer>,
 }
 
 impl Monitor {
@@ -251,7 +253,10 @@ impl Monitor {
         // A panic must not end the monitor for good.
         let cycle = std::panic::AssertUnwindSafe(async {
             let report = self.collect_and_record(started).await?;
-            self.recheck_disabled().await?;
+            let interval = self.interval().await;
+            let access = &self.parts.access;
+            access.look_at_disabled(interval, self.parts.concurrency).await?;
+            access.prove().await?;
             Ok(report)
         });
         let result = cycle.catch_unwind().await.unwrap_or_else(|_| {

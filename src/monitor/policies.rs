@@ -1,6 +1,6 @@
-//! Attaches and detaches the policies of linked projects, retried until the cloud has done it.
+//! Attaches and detaches the policies that come with linked projects, retried until the cloud has done it.
 //!
-//! # The states of a policy in a project
+//! # The states of a policy in a scope: a project, or the whole account
 //!
 //! ```text
 //!     owed ──held already──▶ held (not airgate's to detach)
@@ -9,9 +9,10 @@
 //! ```
 //!
 //! What airgate attached must be distinguishable from what the user held before. So the user's policies are read first,
-//! and "attaching" is committed before the call: a retry after a lost answer or a crash still knows whose policy it is.
+//! and "attaching" is committed before the call: a retry after a lost answer or a crash still knows whose policy it is. A
+//! conflict says only that the user has the policy somewhere, so the policies are read once more.
 //!
-//! While an access change of the user is pending, policies wait; with `access.detach_policies` also while the access is cut.
+//! While an access change of the user is pending, policies wait.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,14 +24,14 @@ use crate::app::projects;
 use crate::cards::{CardContext, Cards};
 use crate::clock::Clock;
 use crate::domain::{
-    Authorisation, Grant, GrantState, HeldPolicy, PolicyKind, PolicyScope, Role, UserKey,
-    UserStatus,
+    Authorisation, Grant, GrantState, HeldPolicy, PolicyKind, PolicyScope, ProjectName, Role,
+    UserKey, UserStatus,
 };
 use crate::owed::{self, Backoff, Due, InFlight, Owed, Wakers};
 use crate::store::{Store, StoreError, WriteTx};
 use crate::volcengine::{self, ErrorKind};
 
-/// Pauses between the attempts at one project of a user.
+/// Pauses between the attempts at one scope of a user.
 const BACKOFF: Backoff =
     Backoff { first: Duration::from_secs(1), longest: Duration::from_secs(600) };
 /// Poll interval while something is owed.
@@ -38,7 +39,7 @@ const POLL: Duration = Duration::from_secs(1);
 /// Poll interval otherwise, in case a wake-up is missed.
 const IDLE_POLL: Duration = Duration::from_secs(30);
 
-/// Carries out what is owed to users' policies within their projects.
+/// Carries out what is owed to users' policies.
 pub struct Policies {
     parts: PoliciesParts,
 }
@@ -58,8 +59,6 @@ pub struct PoliciesParts {
     /// The users whose access or policies are being changed: shared with the [`Enforcer`](super::Enforcer), so that an
     /// attachment and a cut never overtake each other.
     pub in_flight: InFlight<UserKey>,
-    /// Whether a cut also detaches every policy (`access.detach_policies`): then nothing is attached while access is cut.
-    pub detach_policies: bool,
 }
 
 /// The outcome of a call for a grant: the state in which it began, and what becomes of the grant.
@@ -76,7 +75,7 @@ enum To {
     Gone,
 }
 
-/// Projects of users. The projects of one user are handled one after the other, since they share the user's list of
+/// Scopes of users. The scopes of one user are handled one after the other, since they share the user's list of
 /// policies, and only a few users at once, since access changes matter more.
 impl Owed for Policies {
     const WHAT: &'static str = "policies";
@@ -102,18 +101,16 @@ impl Owed for Policies {
 
     fn group(_: &UserKey) {}
 
-    /// Makes one attempt for one project of one user.
+    /// Makes one attempt in one scope of one user.
     async fn attempt(&self, listed: Authorisation) -> Result<(), StoreError> {
-        let (user, project) = (listed.user.clone(), listed.project.clone());
-        let detach_policies = self.parts.detach_policies;
+        let (user, scope) = (listed.user.clone(), listed.scope.clone());
         // Read again: the enforcer may have worked on this user since.
         let read = self.parts.store.reading(move |tx| {
-            let (Some(owed), Some(record)) = (tx.authorisation(&user, &project)?, tx.user(&user)?)
+            let (Some(owed), Some(record)) = (tx.authorisation(&user, &scope)?, tx.user(&user)?)
             else {
                 return Ok(None);
             };
-            let waits = tx.access_pending(&user)?.is_some()
-                || (detach_policies && record.status == UserStatus::Disabled);
+            let waits = tx.access_pending(&user)?.is_some();
             Ok::<_, StoreError>(Some((owed, waits, record.status)))
         });
         let Some((owed, waits, status)) = read.await? else {
@@ -137,8 +134,8 @@ impl Owed for Policies {
         if !waits {
             failure = self.begin(&api, &owed).await?;
         }
-        let (user, project) = (owed.user.clone(), owed.project.clone());
-        let now = self.parts.store.reading(move |tx| tx.authorisation(&user, &project)).await?;
+        let (user, scope) = (owed.user.clone(), owed.scope.clone());
+        let now = self.parts.store.reading(move |tx| tx.authorisation(&user, &scope)).await?;
         for grant in now.map(|now| now.grants).unwrap_or_default() {
             match grant.state {
                 GrantState::Attaching if !waits => self.attach(&api, &owed, &grant).await?,
@@ -177,14 +174,14 @@ impl Policies {
             Ok(held) => held,
             Err(error) => return Ok(Some(self.parts.cards.words().trouble(&error.into()))),
         };
-        let scope = PolicyScope::Project(owed.project.clone());
         self.change(owed, move |authorisation| {
+            let scope = &authorisation.scope;
             for grant in authorisation.grants.iter_mut().filter(|g| g.state == GrantState::Owed) {
-                let holds = |held: &HeldPolicy| {
+                let covers = |held: &&HeldPolicy| {
                     held.name == grant.policy
-                        && (held.scope == PolicyScope::Global || held.scope == scope)
+                        && (held.scope == PolicyScope::Global || held.scope == *scope)
                 };
-                match held.iter().find(|held| holds(held)) {
+                match held.iter().find(covers) {
                     Some(held) => {
                         grant.state = GrantState::Held;
                         grant.kind = Some(held.kind.clone());
@@ -212,7 +209,9 @@ impl Policies {
             let attached = api.attach_policy(username, &policy_of(owed, grant, kind.clone())).await;
             let to = match attached {
                 Ok(()) => Ok(To::State(GrantState::Attached)),
-                Err(error) if is_attached_already(&error) => Ok(To::State(GrantState::Attached)),
+                Err(error) if is_attached_already(&error) => {
+                    self.whose(api, owed, grant, error).await
+                }
                 Err(error) if no_such_policy(&error) && kind == PolicyKind::System => {
                     Ok(To::Kind(PolicyKind::Custom))
                 }
@@ -231,6 +230,32 @@ impl Policies {
                 return Ok(());
             }
             kind = PolicyKind::Custom;
+        }
+    }
+
+    /// Finds out what a conflict means: an earlier attempt attached the policy in this scope, or somebody has attached it
+    /// in the whole account, where it covers every project and is not airgate's. If neither shows, it is tried again.
+    async fn whose(
+        &self,
+        api: &volcengine::AccountClient,
+        owed: &Authorisation,
+        grant: &Grant,
+        conflict: volcengine::Error,
+    ) -> Result<To, String> {
+        let words = self.parts.cards.words();
+        let held = api
+            .attached_policies(owed.user.username.as_str())
+            .await
+            .map_err(|error| words.trouble(&error.into()))?;
+        let holds = |scope: &PolicyScope| {
+            held.iter().any(|held| held.name == grant.policy && held.scope == *scope)
+        };
+        if holds(&owed.scope) {
+            Ok(To::State(GrantState::Attached))
+        } else if holds(&PolicyScope::Global) {
+            Ok(To::State(GrantState::Held))
+        } else {
+            Err(words.trouble(&conflict.into()))
         }
     }
 
@@ -260,7 +285,8 @@ impl Policies {
     ) -> Result<(), StoreError> {
         let step = Step { policy: grant.policy.clone(), from: grant.state, to };
         if let Err(error) = &step.to {
-            tracing::warn!(user = %owed.user, project = %owed.project, policy = step.policy, error, "policy not changed yet");
+            let scope = shown(&owed.scope);
+            tracing::warn!(user = %owed.user, scope, policy = step.policy, error, "policy not changed yet");
         }
         self.change(owed, move |authorisation| {
             let mut grants = std::mem::take(&mut authorisation.grants);
@@ -290,11 +316,11 @@ impl Policies {
         owed: &Authorisation,
         change: impl FnOnce(&mut Authorisation) + Send + 'static,
     ) -> Result<(), StoreError> {
-        let (user, project) = (owed.user.clone(), owed.project.clone());
+        let (user, scope) = (owed.user.clone(), owed.scope.clone());
         self.parts
             .store
             .writing(move |tx| {
-                if let Some(mut authorisation) = tx.authorisation(&user, &project)? {
+                if let Some(mut authorisation) = tx.authorisation(&user, &scope)? {
                     change(&mut authorisation);
                     tx.put_authorisation(&authorisation)?;
                 }
@@ -312,7 +338,7 @@ impl Policies {
         self.parts
             .store
             .writing(move |tx| {
-                if let Some(mut known) = tx.authorisation(&tried.user, &tried.project)?
+                if let Some(mut known) = tx.authorisation(&tried.user, &tried.scope)?
                     && known.since == tried.since
                 {
                     if let Some(failure) = failure {
@@ -325,7 +351,8 @@ impl Policies {
                     known.report = None;
                     tx.put_authorisation(&known)?;
                     if known.is_owed() {
-                        tracing::info!(user = %known.user, project = %known.project, "policies are still owed");
+                        let scope = shown(&known.scope);
+                        tracing::info!(user = %known.user, scope, "policies are still owed");
                     }
                 }
                 report(tx, &cards, &tried, now)
@@ -358,12 +385,16 @@ fn report(
 }
 
 fn policy_of(owed: &Authorisation, grant: &Grant, kind: PolicyKind) -> HeldPolicy {
-    let scope = PolicyScope::Project(owed.project.clone());
-    HeldPolicy { name: grant.policy.clone(), kind, scope }
+    HeldPolicy { name: grant.policy.clone(), kind, scope: owed.scope.clone() }
+}
+
+/// Returns a scope as logs show it.
+fn shown(scope: &PolicyScope) -> &str {
+    scope.project().map_or("the whole account", ProjectName::as_str)
 }
 
 /// Returns whether a failure to attach says that it is attached. Any other conflict is a failure.
-pub(super) fn is_attached_already(error: &volcengine::Error) -> bool {
+fn is_attached_already(error: &volcengine::Error) -> bool {
     *error.kind() == ErrorKind::AlreadyExists
 }
 

@@ -61,8 +61,10 @@ pub fn cloud_client(
     let client = volcengine::ClientConfig {
         iam_endpoint: config.volcengine.iam_endpoint.to_string(),
         billing_endpoint: config.volcengine.billing_endpoint.to_string(),
+        ark_endpoint: config.volcengine.ark_endpoint.to_string(),
         region: config.volcengine.region.clone(),
         qps: config.volcengine.qps,
+        ark_qps: config.volcengine.ark_qps,
         timeout: timeouts.cloud,
     };
     Ok(volcengine::Client::new(client, clock)?.with_retry(timeouts.cloud_retry))

@@ -11,7 +11,7 @@ use jiff::SignedDuration;
 use serde_json::json;
 
 use super::callbacks::{App, Inbound};
-use crate::domain::{MonitorState, UserStatus};
+use crate::domain::{AccessPath, MonitorState, UserStatus};
 use crate::feishu::connection::ConnectionState;
 use crate::store::StoreError;
 
@@ -79,7 +79,8 @@ pub(super) async fn metrics(State(app): State<Arc<App>>) -> Response {
 
 /// Sets the gauges whose values come from the store.
 async fn count(app: &App) {
-    let counted: Result<(usize, BTreeMap<UserStatus, u32>, MonitorState), StoreError> = app
+    type Counted = (usize, BTreeMap<UserStatus, u32>, MonitorState, BTreeMap<AccessPath, u32>);
+    let counted: Result<Counted, StoreError> = app
         .store
         .reading(|tx| {
             let mut counts: BTreeMap<UserStatus, u32> =
@@ -87,10 +88,24 @@ async fn count(app: &App) {
             for (_, user) in tx.directory().iter() {
                 *counts.entry(user.status).or_default() += 1;
             }
-            Ok((tx.owed_count()?, counts, tx.monitor_state()?))
+            let mut paths: BTreeMap<AccessPath, u32> =
+                AccessPath::ALL.into_iter().map(|path| (path, 0)).collect();
+            for (key, reports) in tx.all_access_paths()? {
+                let disabled =
+                    tx.user(&key)?.is_some_and(|user| user.status == UserStatus::Disabled);
+                for (path, report) in reports {
+                    if disabled && report.is_left_open() {
+                        *paths.entry(path).or_default() += 1;
+                    }
+                }
+            }
+            Ok((tx.owed_count()?, counts, tx.monitor_state()?, paths))
         })
         .await;
-    if let Ok((owed, counts, monitor)) = counted {
+    if let Ok((owed, counts, monitor, paths)) = counted {
+        for (path, count) in paths {
+            ::metrics::gauge!("airgate_paths_open", "path" => path.word()).set(count);
+        }
         let owed = u32::try_from(owed).unwrap_or(u32::MAX);
         ::metrics::gauge!("airgate_outbox_pending").set(owed);
         if let Some(at) = monitor.last_success {

@@ -4,13 +4,16 @@ use std::sync::OnceLock;
 
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
-use crate::domain::{AlertKind, UserStatus};
+use crate::domain::{AccessPath, AlertKind, UserStatus};
 use crate::feishu::EventType;
 
 /// Buckets of `airgate_event_seconds`, in seconds: around the limits that matter (20 ms, 1 s, 3 s).
 const EVENT_BUCKETS: &[f64] = &[0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 3.0];
 /// Buckets of `airgate_monitor_run_seconds`, in seconds.
 const RUN_BUCKETS: &[f64] = &[0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3600.0];
+
+/// Buckets of `airgate_cut_seconds`, in seconds: around the minute after which a cut is late.
+const CUT_BUCKETS: &[f64] = &[1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 600.0, 3600.0];
 
 /// How a metric behaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,6 +122,18 @@ pub static METRICS: &[Metric] = &[
         &[],
         "Times that the long connection was re-established. Only in websocket mode.",
     ),
+    metric(
+        "airgate_cut_seconds",
+        Kind::Histogram,
+        &[],
+        "Time from the decision to cut a user's access to the confirmed cut, in seconds.",
+    ),
+    metric(
+        "airgate_paths_open",
+        Kind::Gauge,
+        &["path"],
+        "Disabled users with a path that is not closed, by path.",
+    ),
     metric("airgate_alerts_total", Kind::Counter, &["type"], "Alerts raised, by type."),
     metric(
         "airgate_log_dropped_total",
@@ -145,6 +160,9 @@ pub fn recorder() -> Option<&'static PrometheusHandle> {
                 .set_buckets_for_metric(full("airgate_event_seconds"), EVENT_BUCKETS)
                 .and_then(|builder| {
                     builder.set_buckets_for_metric(full("airgate_monitor_run_seconds"), RUN_BUCKETS)
+                })
+                .and_then(|builder| {
+                    builder.set_buckets_for_metric(full("airgate_cut_seconds"), CUT_BUCKETS)
                 });
             let handle = builder.and_then(PrometheusBuilder::install_recorder).ok();
             describe();
@@ -204,6 +222,10 @@ fn begin() {
     // Registers them, so that their buckets show; observes nothing.
     let _ = metrics::histogram!("airgate_event_seconds");
     let _ = metrics::histogram!("airgate_monitor_run_seconds");
+    let _ = metrics::histogram!("airgate_cut_seconds");
+    for path in AccessPath::ALL {
+        metrics::gauge!("airgate_paths_open", "path" => path.word()).set(0);
+    }
 }
 
 #[cfg(test)]

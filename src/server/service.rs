@@ -14,6 +14,7 @@ use super::clients::{Timeouts, cloud_client, feishu_client, feishu_config};
 use super::door::Door;
 use super::error::ServiceError;
 use super::{chores, long_connection, routes};
+use crate::access::{Enforcer, EnforcerParts};
 use crate::app::cloud::Cloud;
 use crate::bot::{self, Bot, Roles};
 use crate::cards::{Cards, OpIds};
@@ -22,7 +23,7 @@ use crate::config::{Config, Events};
 use crate::domain::{EVENT_WINDOW, Settings, UserKey};
 use crate::feishu::connection::Connection;
 use crate::feishu::{self, CallbackKeys, CallbackVerifier};
-use crate::monitor::{Enforcer, EnforcerParts, Monitor, MonitorParts, Policies, PoliciesParts};
+use crate::monitor::{Monitor, MonitorParts, Policies, PoliciesParts};
 use crate::outbox::{Alerts, Outbox, OutboxParts};
 use crate::owed::{InFlight, Wakers};
 use crate::store::Store;
@@ -88,9 +89,9 @@ impl Service {
             }
         };
         let plan = Plan::new(config, store, clock, timeouts)?;
-        let (outbox, worker) = (plan.outbox(), plan.worker());
-        let (enforcer, policies) = (plan.enforcer(), plan.policies());
-        let monitor = plan.monitor();
+        let (outbox, enforcer) = (plan.outbox(), plan.enforcer());
+        let (worker, policies) = (plan.worker(&enforcer), plan.policies());
+        let monitor = plan.monitor(&enforcer);
         let bot = plan.bot(&monitor);
         let app = plan.app(&bot, &monitor, inbound);
 
@@ -167,8 +168,8 @@ impl<'a> Plan<'a> {
         clock: Clock,
         timeouts: Timeouts,
     ) -> Result<Self, ServiceError> {
-        let cards = Cards::new(config.locale, OpIds::Random)
-            .with_detach_policies(config.access.detach_policies);
+        let cards =
+            Cards::new(config.locale, OpIds::Random).with_rules(config.access.rules.clone());
         let cards = Arc::new(cards);
         let settings = config.initial_settings();
         let admins = config.feishu.admins.clone();
@@ -211,7 +212,7 @@ impl<'a> Plan<'a> {
             clock: self.clock.clone(),
             wakers: self.wakers.clone(),
             in_flight: self.users_in_flight.clone(),
-            detach_policies: self.config.access.detach_policies,
+            rules: self.config.access.rules.clone(),
         })
     }
 
@@ -223,11 +224,10 @@ impl<'a> Plan<'a> {
             clock: self.clock.clone(),
             wakers: self.wakers.clone(),
             in_flight: self.users_in_flight.clone(),
-            detach_policies: self.config.access.detach_policies,
         })
     }
 
-    fn worker(&self) -> Arc<Worker> {
+    fn worker(&self, access: &Arc<Enforcer>) -> Arc<Worker> {
         Worker::new(WorkerParts {
             store: self.store.clone(),
             cloud: self.cloud.clone(),
@@ -235,12 +235,13 @@ impl<'a> Plan<'a> {
             cards: Arc::clone(&self.cards),
             alerts: self.alerts.clone(),
             clock: self.clock.clone(),
-            project_policies: self.config.access.project_policies.clone(),
+            link_policies: self.config.access.link_policies.clone(),
             wakers: self.wakers.clone(),
+            access: Arc::clone(access),
         })
     }
 
-    fn monitor(&self) -> Arc<Monitor> {
+    fn monitor(&self, access: &Arc<Enforcer>) -> Arc<Monitor> {
         Monitor::new(MonitorParts {
             store: self.store.clone(),
             cloud: self.cloud.clone(),
@@ -252,6 +253,7 @@ impl<'a> Plan<'a> {
             concurrency: self.config.monitor.concurrency.get(),
             clock: self.clock.clone(),
             wakers: self.wakers.clone(),
+            access: Arc::clone(access),
         })
     }
 
@@ -263,7 +265,7 @@ impl<'a> Plan<'a> {
             roles: Roles::new(feishu.admins.clone(), feishu.viewers.clone()),
             settings: self.settings.clone(),
             alerts: self.alerts.clone(),
-            project_policies: self.config.access.project_policies.clone(),
+            link_policies: self.config.access.link_policies.clone(),
             base_url: feishu.base_url.clone(),
             monitor: Arc::clone(monitor),
             feishu: self.feishu.clone(),

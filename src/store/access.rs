@@ -4,11 +4,12 @@ use std::ops::ControlFlow;
 
 use jiff::Timestamp;
 
-use super::tables::{ACCESS_PENDING, ACCESS_REMEMBERED};
+use super::tables::{ACCESS_PATHS, ACCESS_PENDING, ACCESS_PROOFS, ACCESS_REMEMBERED};
 use super::view::{Order, Source, View};
 use super::{StoreError, WriteTx, keys};
 use crate::domain::{
-    AccessCause, AccessGoal, PendingAccess, RememberedAccess, User, UserAccess, UserKey, UserStatus,
+    AccessCause, AccessGoal, PathReports, PendingAccess, Proof, RememberedAccess, User, UserAccess,
+    UserKey, UserStatus,
 };
 
 impl<S: Source> View<S> {
@@ -39,6 +40,37 @@ impl<S: Source> View<S> {
         user: &UserKey,
     ) -> Result<Option<RememberedAccess>, StoreError> {
         self.get(ACCESS_REMEMBERED, keys::of_user(user))
+    }
+
+    /// Returns how the paths of a user stood when they were last read; empty for a user whose access was never cut, or
+    /// has been restored.
+    pub fn access_paths(&self, user: &UserKey) -> Result<PathReports, StoreError> {
+        Ok(self.get(ACCESS_PATHS, keys::of_user(user))?.unwrap_or_default())
+    }
+
+    /// Returns [`View::access_paths`] of all users that have any.
+    pub fn all_access_paths(&self) -> Result<Vec<(UserKey, PathReports)>, StoreError> {
+        let mut all = Vec::new();
+        self.scan::<_, _, (&str, &str), _>(ACCESS_PATHS, .., Order::Ascending, |key, paths| {
+            all.extend(keys::user(key).map(|user| (user, paths)));
+            ControlFlow::Continue(())
+        })?;
+        Ok(all)
+    }
+
+    /// Returns what the usage after a user's cut says; `None` if it is not watched.
+    pub fn access_proof(&self, user: &UserKey) -> Result<Option<Proof>, StoreError> {
+        self.get(ACCESS_PROOFS, keys::of_user(user))
+    }
+
+    /// Returns [`View::access_proof`] of all users that have one.
+    pub fn all_access_proofs(&self) -> Result<Vec<(UserKey, Proof)>, StoreError> {
+        let mut all = Vec::new();
+        self.scan::<_, _, (&str, &str), _>(ACCESS_PROOFS, .., Order::Ascending, |key, proof| {
+            all.extend(keys::user(key).map(|user| (user, proof)));
+            ControlFlow::Continue(())
+        })?;
+        Ok(all)
     }
 }
 
@@ -72,21 +104,46 @@ impl WriteTx {
         Ok(())
     }
 
-    /// Records that `access`, as read back from the cloud, confirms a change of access. Returns the user, if known.
+    /// Stores how the paths of a user stand. Paths that are not among `reports` stay as they are.
+    pub fn put_access_paths(&self, user: &UserKey, reports: PathReports) -> Result<(), StoreError> {
+        let mut known = self.access_paths(user)?;
+        known.extend(reports);
+        self.put(ACCESS_PATHS, keys::of_user(user), &known)
+    }
+
+    /// Forgets how the paths of a user stood: access is restored.
+    pub fn clear_access_paths(&self, user: &UserKey) -> Result<(), StoreError> {
+        self.open(ACCESS_PATHS)?.remove(keys::of_user(user))?;
+        Ok(())
+    }
+
+    /// Stores what the usage after a user's cut says.
+    pub fn put_access_proof(&self, user: &UserKey, proof: &Proof) -> Result<(), StoreError> {
+        self.put(ACCESS_PROOFS, keys::of_user(user), proof)
+    }
+
+    /// Ends the watch over a user's usage after a cut.
+    pub fn clear_access_proof(&self, user: &UserKey) -> Result<(), StoreError> {
+        self.open(ACCESS_PROOFS)?.remove(keys::of_user(user))?;
+        Ok(())
+    }
+
+    /// Records that a change of access is confirmed. Returns the user, if known.
     pub fn confirm_access(
         &self,
         key: &UserKey,
         goal: AccessGoal,
-        access: &UserAccess,
         now: Timestamp,
     ) -> Result<Option<User>, StoreError> {
         let Some(mut user) = self.user(key)? else { return Ok(None) };
-        user.take_access(access, now);
+        user.updated = now;
         user.status = goal.confirmed_status();
         self.put_user(&user)?;
         self.clear_access_pending(key)?;
         if goal.uses_up_memory() {
             self.clear_access_remembered(key)?;
+            self.clear_access_paths(key)?;
+            self.clear_access_proof(key)?;
         }
         Ok(Some(user))
     }
@@ -113,7 +170,8 @@ impl WriteTx {
         user.take_access(access, now);
         if is_reopened {
             user.status = UserStatus::Disabled;
-            let cut = PendingAccess::new(AccessGoal::Cut, AccessCause::Reopened, now);
+            let cause = AccessCause::Reopened { items: access.open_items() };
+            let cut = PendingAccess::new(AccessGoal::Cut, cause, now);
             self.put_access_pending(key, &cut)?;
         }
         self.put_user(&user)

@@ -1,6 +1,6 @@
 //! Row keys: how ids are written into them and read from them.
 
-use crate::domain::{AccountId, BillPeriod, ProjectName, UserKey, Username};
+use crate::domain::{AccountId, BillPeriod, PolicyScope, ProjectName, UserKey, Username};
 
 /// Returns (account, username).
 pub(super) fn of_user(user: &UserKey) -> (&str, &str) {
@@ -18,6 +18,16 @@ pub(super) fn of_link<'a>(
     project: &'a ProjectName,
 ) -> (&'a str, &'a str, &'a str) {
     (user.account.as_str(), user.username.as_str(), project.as_str())
+}
+
+/// Returns (account, username, project) of policies in a scope. The whole account is the empty project, which no project
+/// is called.
+pub(super) fn of_scope<'a>(
+    user: &'a UserKey,
+    scope: &'a PolicyScope,
+) -> (&'a str, &'a str, &'a str) {
+    let project = scope.project().map_or("", ProjectName::as_str);
+    (user.account.as_str(), user.username.as_str(), project)
 }
 
 /// Returns (account, username, number): a numbered row of a user.

@@ -1,12 +1,14 @@
 //! Project links, and the projects of accounts as last listed.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use redb::ReadableTable;
 
 use super::tables::{LINKS, PROJECTS, PROJECTS_LISTED};
 use super::view::{Source, View};
 use super::{StoreError, WriteTx, keys};
-use crate::domain::{AccountId, ProjectInfo, ProjectLink, ProjectName, UserKey};
+use crate::domain::{AccountId, ProjectInfo, ProjectLink, ProjectName, UserKey, Username};
 
 impl<S: Source> View<S> {
     /// Returns a user's links, by project.
@@ -20,6 +22,38 @@ impl<S: Source> View<S> {
     /// Returns the links of all users of an account.
     pub fn links_of_account(&self, account: &AccountId) -> Result<Vec<ProjectLink>, StoreError> {
         self.with_prefix(LINKS, (account.as_str(), "", ""), |key| key.0 == account.as_str())
+    }
+
+    /// Returns, for each project of a user that others are linked to as well, who they are. Reads every key of the
+    /// account's links, but none of the links.
+    pub fn sharers(
+        &self,
+        user: &UserKey,
+    ) -> Result<BTreeMap<ProjectName, Vec<Username>>, StoreError> {
+        let (account, username) = keys::of_user(user);
+        let links = self.links_of(user)?;
+        let own: BTreeMap<&str, &ProjectName> =
+            links.iter().map(|link| (link.project.as_str(), &link.project)).collect();
+        let mut sharers: BTreeMap<ProjectName, Vec<Username>> = BTreeMap::new();
+        if own.is_empty() {
+            return Ok(sharers);
+        }
+        for row in self.open(LINKS)?.range((account, "", "")..)? {
+            let (key, _) = row?;
+            let (of, other, project) = key.value();
+            if of != account {
+                break;
+            }
+            if other == username {
+                continue;
+            }
+            if let Some(project) = own.get(project)
+                && let Ok(other) = other.parse::<Username>()
+            {
+                sharers.entry((*project).clone()).or_default().push(other);
+            }
+        }
+        Ok(sharers)
     }
 
     /// Returns one link.

@@ -116,6 +116,16 @@ impl WriteTx {
         self.put(META.holding(), name, value)
     }
 
+    /// Returns whether it was called with this name for the first time: what is told once, is told once.
+    pub fn tell_once(&self, what: &str) -> Result<bool, StoreError> {
+        let name = format!("told:{what}");
+        let first = self.meta::<bool>(&name)?.is_none();
+        if first {
+            self.put_meta(&name, &true)?;
+        }
+        Ok(first)
+    }
+
     /// Saves settings.
     pub fn put_saved_settings(&self, settings: &SavedSettings) -> Result<(), StoreError> {
         self.put_meta(SETTINGS, settings)

@@ -1,23 +1,23 @@
-//! Policies that airgate attached within linked projects, with an index of those that still need a call to the cloud.
+//! Policies that airgate attached with linked projects, with an index of those that still need a call to the cloud.
 
 use redb::ReadableTable;
 
 use super::tables::{AUTHORISATIONS, AUTHORISATIONS_OWED};
 use super::view::{Source, View};
 use super::{StoreError, WriteTx, keys};
-use crate::domain::{Authorisation, ProjectName, UserKey};
+use crate::domain::{Authorisation, PolicyScope, UserKey};
 
 impl<S: Source> View<S> {
-    /// Returns the policies that airgate attached to a user within a project, or has yet to attach.
+    /// Returns the policies that airgate attached to a user in a scope, or has yet to attach.
     pub fn authorisation(
         &self,
         user: &UserKey,
-        project: &ProjectName,
+        scope: &PolicyScope,
     ) -> Result<Option<Authorisation>, StoreError> {
-        self.get(AUTHORISATIONS, keys::of_link(user, project))
+        self.get(AUTHORISATIONS, keys::of_scope(user, scope))
     }
 
-    /// Returns the same for all projects of a user, including those that are no longer linked.
+    /// Returns the same for all scopes of a user, including projects that are no longer linked.
     pub fn authorisations_of(&self, user: &UserKey) -> Result<Vec<Authorisation>, StoreError> {
         let (account, username) = keys::of_user(user);
         self.with_prefix(AUTHORISATIONS, (account, username, ""), |key| {
@@ -42,7 +42,7 @@ impl<S: Source> View<S> {
 impl WriteTx {
     /// Writes an authorisation, or removes it if no policy is left.
     pub fn put_authorisation(&self, authorisation: &Authorisation) -> Result<(), StoreError> {
-        let key = keys::of_link(&authorisation.user, &authorisation.project);
+        let key = keys::of_scope(&authorisation.user, &authorisation.scope);
         if authorisation.grants.is_empty() {
             self.open(AUTHORISATIONS)?.remove(key)?;
         } else {

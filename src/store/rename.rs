@@ -51,6 +51,15 @@ impl WriteTx {
             self.clear_access_remembered(from)?;
             self.put_access_remembered(to, &remembered)?;
         }
+        let paths = self.access_paths(from)?;
+        if !paths.is_empty() {
+            self.clear_access_paths(from)?;
+            self.put_access_paths(to, paths)?;
+        }
+        if let Some(proof) = self.access_proof(from)? {
+            self.clear_access_proof(from)?;
+            self.put_access_proof(to, &proof)?;
+        }
         for entry in self.ledger(from, usize::MAX)?.0 {
             self.open(LEDGER)?.remove(keys::of_numbered(from, entry.seq))?;
             let entry = LedgerEntry { user: to.clone(), ..entry };

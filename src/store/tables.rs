@@ -16,8 +16,8 @@ use super::StoreError;
 use super::values::{KnownChat, OpOutcome};
 use crate::domain::{
     Account, AlertRecord, Authorisation, BalanceReading, Creation, FailedMessage, LedgerEntry,
-    Money, OwedMessage, PendingAccess, ProjectBill, ProjectInfo, ProjectLink, RememberedAccess,
-    SpendingRecord, Task, User,
+    Money, OwedMessage, PathReports, PendingAccess, ProjectBill, ProjectInfo, ProjectLink, Proof,
+    RememberedAccess, SpendingRecord, Task, User,
 };
 
 /// The rows that were left out since the process started: they are read again and again.
@@ -176,6 +176,10 @@ tables! {
     ACCESS_PENDING: Json<Two, PendingAccess> = "access_pending";
     /// (account, username) -> what a restore puts back
     ACCESS_REMEMBERED: Json<Two, RememberedAccess> = "access_remembered";
+    /// (account, username) -> how the paths of a user with access cut, or being cut, stood when they were last read
+    ACCESS_PATHS: Json<Two, PathReports> = "access_paths";
+    /// (account, username) -> what the usage after a cut says
+    ACCESS_PROOFS: Json<Two, Proof> = "access_proofs";
     /// (account, username, project) -> policies that airgate attached there, or has yet to
     AUTHORISATIONS: Json<Three, Authorisation> = "authorisations";
     /// (account, username, project) of the authorisations with something left to do

@@ -1,6 +1,5 @@
 //! The HTTP client: signs, rate-limits, sends, retries. The actions are in the modules beside it.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -10,12 +9,12 @@ use backon::{ExponentialBuilder, Retryable};
 use reqwest::Method;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
-use serde_json::Value;
 
+use super::call::{Api, Call, Input, Retry};
 use super::endpoint::Endpoint;
 use super::envelope::{self, ApiResponse};
 use super::error::{Error, ErrorKind, TransportFault};
-use super::rate_limit::{KeyState, Limiters};
+use super::rate_limit::{KeyState, Lane, Limiters};
 use super::sign::{Signer, ToSign, canonical_query};
 use crate::clock::Clock;
 use crate::domain::AccountNumber;
@@ -26,6 +25,8 @@ const MAX_RESPONSE: usize = 32 << 20;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Shorter texts are no keys of the cloud, and would be found within the words of its messages.
 const SHORTEST_SECRET: usize = 8;
+/// The only region of 方舟 (docs/platforms/ark.md §A.1).
+const ARK_REGION: &str = "cn-beijing";
 /// [`Error::action`] of errors of the setup itself.
 const SETUP: &str = "Client";
 
@@ -36,10 +37,14 @@ pub struct ClientConfig {
     pub iam_endpoint: String,
     /// The endpoint of billing.
     pub billing_endpoint: String,
-    /// The region in the signature's scope (`cn-beijing`); both services are global.
+    /// The endpoint of 方舟.
+    pub ark_endpoint: String,
+    /// The region in the signature's scope (`cn-beijing`) of IAM and billing, which are global. That of 方舟 is fixed.
     pub region: String,
     /// Calls per second and main account, IAM and billing together.
     pub qps: NonZeroU32,
+    /// Calls per second and main account to 方舟.
+    pub ark_qps: NonZeroU32,
     /// Timeout of a single request, response included.
     pub timeout: Duration,
 }
@@ -128,6 +133,7 @@ struct Shared {
     http: reqwest::Client,
     iam: Endpoint,
     billing: Endpoint,
+    ark: Endpoint,
     region: String,
     clock: Clock,
     limiters: Limiters,
@@ -139,84 +145,6 @@ pub struct AccountClient {
     client: Client,
     credentials: Arc<Credentials>,
     key: Arc<KeyState>,
-}
-
-/// A part of the API: version, service name in the signature, endpoint.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Api {
-    /// Users, keys, login profiles, policies (2018-01-01).
-    Iam,
-    /// Projects (IAM 2021-08-01).
-    Projects,
-    /// Bills and balance (2022-01-01).
-    Billing,
-}
-
-/// How a call sends its parameters, which also determines the HTTP method.
-#[derive(Clone, Debug)]
-pub enum Input {
-    /// GET with all parameters in the query. IAM ignores a JSON body for these actions.
-    Query(Vec<(Cow<'static, str>, String)>),
-    /// POST with a JSON object, which keeps secrets out of URLs and proxy logs.
-    Json(Value),
-}
-
-/// When a call may be retried.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Retry {
-    /// After any transient failure: reads, and writes that state the desired end state.
-    Always,
-    /// Only if the API certainly did not apply the call: writes that create something (CreateUser, CreateAccessKey).
-    /// After an unclear failure the caller must check before it retries.
-    IfNotApplied,
-}
-
-/// One call of the API.
-#[derive(Clone)]
-pub struct Call {
-    /// The part of the API it belongs to.
-    pub api: Api,
-    /// The action (`ListUsers`).
-    pub action: &'static str,
-    /// Its parameters.
-    pub input: Input,
-    /// When it may be retried.
-    pub retry: Retry,
-    /// A secret among the parameters, which is redacted from the API's messages.
-    pub secret: Option<SecretString>,
-}
-
-impl fmt::Debug for Call {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Parameters may hold a password.
-        f.debug_struct("Call")
-            .field("api", &self.api)
-            .field("action", &self.action)
-            .field("retry", &self.retry)
-            .finish_non_exhaustive()
-    }
-}
-
-impl Call {
-    /// Creates a GET that may be retried.
-    pub fn get<const N: usize>(
-        api: Api,
-        action: &'static str,
-        query: [(&'static str, String); N],
-    ) -> Self {
-        Self {
-            api,
-            action,
-            input: Input::Query(query.map(|(key, value)| (Cow::Borrowed(key), value)).into()),
-            retry: Retry::Always,
-            secret: None,
-        }
-    }
-
-    /// Creates a POST that may be retried.
-    pub fn post(api: Api, action: &'static str, body: Value) -> Self {
-        Self { api, action, input: Input::Json(body), retry: Retry::Always, secret: None }
-    }
 }
 
 impl Client {
@@ -233,13 +161,14 @@ impl Client {
         };
         let iam = endpoint("iam_endpoint", &config.iam_endpoint)?;
         let billing = endpoint("billing_endpoint", &config.billing_endpoint)?;
+        let ark = endpoint("ark_endpoint", &config.ark_endpoint)?;
         let mut builder = reqwest::Client::builder()
             // A redirect would carry the signed request to another host.
             .redirect(reqwest::redirect::Policy::none())
             .connect_timeout(CONNECT_TIMEOUT.min(config.timeout))
             .timeout(config.timeout)
             .user_agent(concat!("airgate/", env!("CARGO_PKG_VERSION")));
-        if iam.is_loopback() || billing.is_loopback() {
+        if [&iam, &billing, &ark].into_iter().any(Endpoint::is_loopback) {
             builder = builder.no_proxy();
         }
         let http = builder.build().map_err(|error| {
@@ -250,9 +179,10 @@ impl Client {
                 http,
                 iam,
                 billing,
+                ark,
                 region: config.region,
                 clock,
-                limiters: Limiters::new(config.qps),
+                limiters: Limiters::new(config.qps, config.ark_qps),
             }),
             retry: RetryPolicy::default(),
         })
@@ -277,6 +207,7 @@ impl fmt::Debug for Client {
         f.debug_struct("Client")
             .field("iam", &self.shared.iam.host())
             .field("billing", &self.shared.billing.host())
+            .field("ark", &self.shared.ark.host())
             .finish_non_exhaustive()
     }
 }
@@ -332,8 +263,8 @@ impl AccountClient {
 
     /// Sends one request when the rate limiter allows it, and records the outcome in the log and in the metrics.
     async fn attempt(&self, call: &Call) -> Result<ApiResponse, Error> {
-        self.key.acquire().await;
-        let outcome = self.send(call).await;
+        self.key.acquire(lane(call.api)).await;
+        let outcome = self.send(call).await.map_err(|error| error.of_api(call.api));
         let label = match &outcome {
             Ok(_) => "ok",
             Err(error) => error.kind().outcome(),
@@ -356,18 +287,23 @@ impl AccountClient {
 
     async fn send(&self, call: &Call) -> Result<ApiResponse, Error> {
         let shared = &self.client.shared;
-        let (version, service, endpoint) = match call.api {
-            Api::Iam => ("2018-01-01", "iam", &shared.iam),
-            Api::Projects => ("2021-08-01", "iam", &shared.iam),
-            Api::Billing => ("2022-01-01", "billing", &shared.billing),
+        let (endpoint, region) = match call.api {
+            Api::Iam | Api::Projects => (&shared.iam, shared.region.as_str()),
+            Api::Billing => (&shared.billing, shared.region.as_str()),
+            Api::Ark => (&shared.ark, ARK_REGION),
         };
-        let mut pairs = vec![("Action", call.action), ("Version", version)];
+        let action = call.configured.as_deref().unwrap_or(call.action);
+        let mut pairs = vec![("Action", action), ("Version", call.api.version())];
         let (method, content_type, body) = match &call.input {
             Input::Query(query) => {
                 pairs.extend(query.iter().map(|(key, value)| (&**key, value.as_str())));
                 (Method::GET, None, String::new())
             }
             Input::Json(body) => (Method::POST, Some("application/json"), body.to_string()),
+            Input::JsonAndQuery(body, query) => {
+                pairs.extend(query.iter().map(|(key, value)| (&**key, value.as_str())));
+                (Method::POST, Some("application/json"), body.to_string())
+            }
         };
         let query = canonical_query(&pairs);
         let mut headers = vec![("host", endpoint.host())];
@@ -375,8 +311,8 @@ impl AccountClient {
         let signature = Signer {
             access_key_id: &self.credentials.access_key_id,
             secret_key: &self.credentials.secret_key,
-            region: &shared.region,
-            service,
+            region,
+            service: call.api.service(),
         }
         .sign(
             &ToSign {
@@ -431,7 +367,9 @@ impl AccountClient {
         open(&body).map_err(|error| {
             // Redact before parsing again: the message is truncated, and half a secret would not be found in it.
             let body = redacted(&String::from_utf8_lossy(&body));
-            open(body.as_bytes()).err().unwrap_or(error).redact(redacted)
+            let error = open(body.as_bytes()).err().unwrap_or(error).redact(redacted);
+            // An error with a code is the API's; the words of any other may be a part of the response.
+            if call.secret_answer && error.code().is_none() { error.without_words() } else { error }
         })
     }
 
@@ -448,6 +386,14 @@ impl AccountClient {
             }
         }
         text
+    }
+}
+
+/// Returns the rate limiter of a part of the API.
+fn lane(api: Api) -> Lane {
+    match api {
+        Api::Iam | Api::Projects | Api::Billing => Lane::Central,
+        Api::Ark => Lane::Ark,
     }
 }
 
@@ -499,8 +445,10 @@ mod tests {
         let config = ClientConfig {
             iam_endpoint: "http://127.0.0.1:1".into(),
             billing_endpoint: "http://127.0.0.1:1".into(),
+            ark_endpoint: "http://127.0.0.1:1".into(),
             region: "cn-beijing".into(),
             qps: NonZeroU32::new(5).unwrap(),
+            ark_qps: NonZeroU32::new(2).unwrap(),
             timeout: Duration::from_secs(1),
         };
         Client::new(config, Clock::system()).unwrap()
@@ -520,12 +468,12 @@ mod tests {
         ];
         let start = tokio::time::Instant::now();
         for n in 0..9 {
-            accounts[n % 3].key.acquire().await;
+            accounts[n % 3].key.acquire(Lane::Central).await;
         }
         let took = start.elapsed();
         assert!(took >= Duration::from_millis(1_599), "{took:?}");
         // Another key has its own limiter.
-        client.account(key("two")).key.acquire().await;
+        client.account(key("two")).key.acquire(Lane::Central).await;
         assert_eq!(start.elapsed(), took);
     }
 

@@ -102,6 +102,7 @@ pub fn open(
     let failure = |kind, code: Option<String>, code_n, message: &str, request_id| {
         Error::from_details(Details {
             action,
+            api: None,
             kind,
             code,
             code_n,

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use super::call::Api;
+
 /// Longest part of the API's message that is kept, in characters.
 const MESSAGE_CHARS: usize = 300;
 
@@ -16,6 +18,8 @@ pub struct Error {
 #[derive(Debug)]
 pub(super) struct Details {
     pub(super) action: &'static str,
+    /// Unknown until the call that failed is.
+    pub(super) api: Option<Api>,
     pub(super) kind: ErrorKind,
     pub(super) code: Option<String>,
     pub(super) code_n: Option<i64>,
@@ -48,6 +52,12 @@ pub enum ErrorKind {
     AlreadyExists,
     /// Refused because other things depend on it (`UserDeleteConflict…`).
     Conflict,
+    /// Refused in the current state (`OperationDenied.…` of 方舟; docs/platforms/ark.md §A.1): for instance because it is
+    /// stopped already. Read the state back: it may be the one that was wanted.
+    OperationDenied,
+    /// The cloud does not have this action (`InvalidActionOrVersion`): the account lacks that part of the API, or the action
+    /// is undocumented and gone.
+    NoSuchAction,
     /// A service limit of Volcengine is reached (`AccessKeyLimitExceeded`).
     Limit,
     /// A parameter was refused.
@@ -94,6 +104,7 @@ impl Error {
     pub(super) fn new(action: &'static str, kind: ErrorKind, message: impl AsRef<str>) -> Self {
         Self::from_details(Details {
             action,
+            api: None,
             kind,
             code: None,
             code_n: None,
@@ -122,6 +133,18 @@ impl Error {
         self
     }
 
+    pub(super) fn of_api(mut self, api: Api) -> Self {
+        self.details.api = Some(api);
+        self
+    }
+
+    /// Drops the words and the cause, which may quote the response.
+    pub(super) fn without_words(mut self) -> Self {
+        self.details.message = "the response is not shown because it may hold a secret".into();
+        self.details.source = None;
+        self
+    }
+
     /// Passes every text of the API's through `redact`.
     pub(super) fn redact(mut self, redact: impl Fn(&str) -> String) -> Self {
         let details = &mut *self.details;
@@ -144,7 +167,7 @@ impl Error {
 
     /// Returns what failed and, after a semicolon, how to fix it if that is known; without the API's own message.
     pub fn explanation(&self) -> String {
-        Explanation { action: self.details.action, kind: &self.details.kind }.to_string()
+        self.details.explanation().to_string()
     }
 
     /// Returns the API's code (`InvalidAccessKey`), if it sent one.
@@ -212,6 +235,16 @@ impl Error {
         BILLING_ACTIONS.contains(&self.details.action)
     }
 
+    /// Returns whether the call was about 方舟, which needs a permission of its own.
+    pub fn is_about_models(&self) -> bool {
+        self.details.api == Some(Api::Ark)
+    }
+
+    /// Returns whether the kind is [`ErrorKind::NoSuchAction`].
+    pub fn is_no_such_action(&self) -> bool {
+        *self.kind() == ErrorKind::NoSuchAction
+    }
+
     /// Returns how long the API asked to wait before the next attempt.
     pub fn retry_after(&self) -> Option<Duration> {
         self.details.retry_after
@@ -225,6 +258,17 @@ impl ErrorKind {
     }
 
     fn of_code(code: &str) -> Option<Self> {
+        // The codes of 方舟 begin with their kind; what follows is an open set (docs/platforms/ark.md §A.1).
+        match code.split('.').next() {
+            Some("OperationDenied") if code.contains("PermissionDenied") => {
+                return Some(Self::Permission);
+            }
+            Some("OperationDenied") => return Some(Self::OperationDenied),
+            Some("NotFound") => return Some(Self::NotFound),
+            Some("InvalidParameter" | "MissingParameter") => return Some(Self::BadInput),
+            Some(kind) if kind.starts_with("InvalidAction") => return Some(Self::NoSuchAction),
+            _ => {}
+        }
         // Match exact names before parts: `ServiceNotFound` must not look like a deleted user.
         let kind = match code {
             "InvalidAccessKey"
@@ -242,10 +286,7 @@ impl ErrorKind {
             "LackPolicy" | "LoginNotAllowed" => Self::Permission,
             "ServiceUnavailableTemp" | "ServiceFailure" | "InternalError" => Self::Server,
             "ParameterNotFound" | "RequestInvalid" | "ErrorCreateAccessKey" => Self::BadInput,
-            "ServiceNotFound"
-            | "InvalidActionOrVersion"
-            | "MethodNotAllowed"
-            | "MissingRequestInfo" => Self::Unexpected,
+            "ServiceNotFound" | "MethodNotAllowed" | "MissingRequestInfo" => Self::Unexpected,
             "RecordNoFound" => Self::NotFound,
             // Attached already.
             "PolicyAttachConflict" => Self::AlreadyExists,
@@ -290,8 +331,8 @@ impl ErrorKind {
 impl fmt::Display for Error {
     /// One line: what failed, how to fix it if that is known, and the API's own message.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Details { action, kind, code, message, request_id, status, .. } = &*self.details;
-        write!(f, "{action}: {}", Explanation { action, kind })?;
+        let Details { action, code, message, request_id, status, .. } = &*self.details;
+        write!(f, "{action}: {}", self.details.explanation())?;
         let mut said = Vec::new();
         match (code, message.is_empty()) {
             (Some(code), true) => said.push(code.clone()),
@@ -308,15 +349,25 @@ impl fmt::Display for Error {
     }
 }
 
+impl Details {
+    fn explanation(&self) -> Explanation<'_> {
+        Explanation { action: self.action, api: self.api, kind: &self.kind }
+    }
+}
+
 /// Explains a failure and how to fix it.
 struct Explanation<'a> {
     action: &'a str,
+    api: Option<Api>,
     kind: &'a ErrorKind,
 }
 
 impl fmt::Display for Explanation<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.kind {
+            ErrorKind::Throttled if self.api == Some(Api::Ark) => {
+                "the cloud's rate limit was reached; airgate will retry, lower volcengine.ark_qps if this persists"
+            }
             ErrorKind::Throttled => {
                 "the cloud's rate limit was reached; airgate will retry, lower volcengine.qps if this persists"
             }
@@ -335,12 +386,18 @@ impl fmt::Display for Explanation<'_> {
             ErrorKind::Permission if BILLING_ACTIONS.contains(&self.action) => {
                 "the access key lacks the permission; attach BillingCenterReadOnlyAccess to its user"
             }
+            ErrorKind::Permission if self.api == Some(Api::Ark) => {
+                "the access key lacks the permission; attach ArkFullAccess to its user"
+            }
             ErrorKind::Permission => {
                 "the access key lacks the permission; attach IAMFullAccess to its user"
             }
             ErrorKind::NotFound => "it does not exist in the cloud",
             ErrorKind::AlreadyExists => "it already exists in the cloud",
-            ErrorKind::Conflict => "the cloud does not allow this in its current state",
+            ErrorKind::Conflict | ErrorKind::OperationDenied => {
+                "the cloud does not allow this in its current state"
+            }
+            ErrorKind::NoSuchAction => "the cloud does not offer this action to this account",
             ErrorKind::Limit => "a service limit of the cloud has been reached",
             ErrorKind::BadInput => "the cloud refused a value",
             ErrorKind::Configuration => "the client is misconfigured",
@@ -454,6 +511,19 @@ mod tests {
             ("", 404, Unexpected),
             ("SomethingNew", 400, Unexpected),
             ("SomethingNew", 403, Permission),
+            ("OperationDenied.EndpointStatus", 403, OperationDenied),
+            ("OperationDenied.InvalidState", 403, OperationDenied),
+            ("OperationDenied.JobNotFound", 403, OperationDenied),
+            ("OperationDenied", 403, OperationDenied),
+            ("OperationDenied.PermissionDenied", 403, Permission),
+            ("NotFound.Endpoint", 404, NotFound),
+            ("NotFound", 404, NotFound),
+            ("InvalidParameter.Id", 400, BadInput),
+            ("InvalidParameter.ProjectNotExist", 400, BadInput),
+            ("MissingParameter.Id", 400, BadInput),
+            ("InvalidActionOrVersion", 404, NoSuchAction),
+            ("InvalidAction", 404, NoSuchAction),
+            ("InvalidAction.NotFound", 404, NoSuchAction),
         ] {
             assert_eq!(ErrorKind::of(code, status), kind, "{code} {status}");
         }

@@ -6,7 +6,8 @@ use jiff::tz::TimeZone;
 use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
 
-use super::client::{AccountClient, Api, Call, Input, Retry};
+use super::call::{Api, Call, Input};
+use super::client::AccountClient;
 use super::error::{Error, ErrorKind, bounded};
 use super::identity::account_number;
 use super::paging::whole_list;
@@ -202,13 +203,7 @@ impl AccountClient {
         for (name, value) in changes {
             query.extend(value.map(|value| (name.into(), value.to_owned())));
         }
-        let call = Call {
-            api: Api::Iam,
-            action: "UpdateUser",
-            input: Input::Query(query),
-            retry: Retry::Always,
-            secret: None,
-        };
+        let call = Call { input: Input::Query(query), ..Call::get(Api::Iam, "UpdateUser", []) };
         self.call(&call).await.map(drop)
     }
 

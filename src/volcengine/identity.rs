@@ -6,7 +6,8 @@ use serde::{Deserialize, Deserializer};
 use serde_json::json;
 use serde_json::value::RawValue;
 
-use super::client::{AccountClient, Api, Call};
+use super::call::{Api, Call};
+use super::client::AccountClient;
 use super::envelope::ApiResponse;
 use super::error::Error;
 use super::paging::count;

@@ -6,7 +6,8 @@ use std::collections::btree_map::Entry;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
-use super::client::{AccountClient, Api, Call};
+use super::call::{Api, Call};
+use super::client::AccountClient;
 use super::error::Error;
 
 /// Rows per page. The largest `Limit` is undocumented; the vendor's Terraform provider uses 100.

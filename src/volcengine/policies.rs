@@ -1,12 +1,24 @@
 //! Policies of users, in the whole account (IAM 2018-01-01) and within projects (2021-08-01);
 //! docs/platforms/volcengine.md §5 and §6.
 
-use serde::Deserialize;
+use std::collections::BTreeMap;
 
-use super::client::{AccountClient, Api, Call};
+use serde::Deserialize;
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use super::call::{Api, Call};
+use super::client::AccountClient;
 use super::error::{Error, bounded};
 use super::iam::text;
+use super::paging::count;
+use super::policy_document::PolicyDocument;
 use crate::domain::{HeldPolicy, PolicyKind, PolicyScope, ProjectName};
+
+/// Rows per page. The largest `Limit` is undocumented.
+const PAGE: u64 = 100;
+/// Bound for a list that never ends: 20,000 rows.
+const MAX_PAGES: u64 = 200;
 
 #[derive(Deserialize)]
 struct PoliciesAnswer {
@@ -29,6 +41,49 @@ struct Policy {
 struct Scope {
     #[serde(rename = "ProjectName", default, deserialize_with = "text")]
     project: String,
+}
+
+#[derive(Deserialize)]
+struct PolicyAnswer {
+    #[serde(rename = "Policy")]
+    policy: CustomPolicy,
+}
+
+#[derive(Deserialize)]
+struct CustomPolicy {
+    #[serde(rename = "PolicyDocument")]
+    document: Value,
+}
+
+#[derive(Deserialize)]
+struct EntitiesAnswer {
+    #[serde(rename = "PolicyUsers")]
+    users: Option<Vec<Entity>>,
+    // What else holds it counts for the offset, if the filter is ignored.
+    #[serde(rename = "PolicyRoles")]
+    roles: Option<Vec<Value>>,
+    #[serde(rename = "PolicyUserGroups")]
+    groups: Option<Vec<Value>>,
+    #[serde(rename = "Total")]
+    total: Option<Box<RawValue>>,
+}
+
+#[derive(Deserialize)]
+struct Entity {
+    #[serde(rename = "UserName", default, deserialize_with = "text")]
+    username: String,
+    #[serde(rename = "PolicyScope")]
+    scopes: Option<Vec<Scope>>,
+}
+
+impl Entity {
+    /// Returns whether the policy holds in the whole account, not only within projects.
+    fn is_global(&self) -> bool {
+        match self.scopes.as_deref() {
+            None | Some([]) => true,
+            Some(scopes) => scopes.iter().any(|scope| scope.project.trim().is_empty()),
+        }
+    }
 }
 
 impl Policy {
@@ -112,6 +167,98 @@ impl AccountClient {
             Err(error) if error.code() == Some("PolicyDetachConflict") => Ok(()),
             outcome => outcome.map(drop),
         }
+    }
+
+    /// Returns the document of a policy of the account's own, or `None` if there is none of that name ("GetPolicy").
+    ///
+    /// # Errors
+    /// Any [`Error`] but [`ErrorKind::NotFound`](super::ErrorKind::NotFound). [`ErrorKind::Unexpected`](super::ErrorKind::Unexpected) if the document cannot be read.
+    pub async fn custom_policy(&self, name: &str) -> Result<Option<PolicyDocument>, Error> {
+        let query = [("PolicyName", name.to_owned()), ("PolicyType", "Custom".to_owned())];
+        let answer = match self.call(&Call::get(Api::Iam, "GetPolicy", query)).await {
+            Ok(answer) => answer,
+            Err(error) if error.is_not_found() => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let document = match answer.parse::<PolicyAnswer>()?.policy.document {
+            Value::String(text) => text,
+            other => other.to_string(),
+        };
+        match document.parse() {
+            Ok(document) => Ok(Some(document)),
+            Err(error) => {
+                Err(answer.unexpected("the policy's document cannot be read").with_source(error))
+            }
+        }
+    }
+
+    /// Creates a policy of the account's own ("CreatePolicy"). Safe to retry, but compare the document of one that exists
+    /// already before trusting it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::AlreadyExists`](super::ErrorKind::AlreadyExists); [`ErrorKind::BadInput`](super::ErrorKind::BadInput) if the API refuses the document.
+    pub async fn create_policy(
+        &self,
+        name: &str,
+        document: &PolicyDocument,
+        description: &str,
+    ) -> Result<(), Error> {
+        let query = [
+            ("PolicyName", name.to_owned()),
+            ("PolicyDocument", document.as_str().to_owned()),
+            ("Description", description.to_owned()),
+        ];
+        self.call(&Call::get(Api::Iam, "CreatePolicy", query)).await.map(drop)
+    }
+
+    /// Returns the names of the users that hold a policy of the account's own in the whole account
+    /// ("ListEntitiesForPolicy"), sorted. A user that holds it within projects only is not among them.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`](super::ErrorKind::NotFound) if there is no such policy; [`ErrorKind::Unexpected`](super::ErrorKind::Unexpected) if the list is not whole.
+    pub async fn users_with_policy(&self, name: &str) -> Result<Vec<String>, Error> {
+        let mut users: BTreeMap<String, bool> = BTreeMap::new();
+        let mut offset: u64 = 0;
+        for page in 1.. {
+            let query = [
+                ("PolicyName", name.to_owned()),
+                ("PolicyType", "Custom".to_owned()),
+                ("EntityFilter", "User".to_owned()),
+                ("Limit", PAGE.to_string()),
+                ("Offset", offset.to_string()),
+            ];
+            let answer = self.call(&Call::get(Api::Iam, "ListEntitiesForPolicy", query)).await?;
+            let entities: EntitiesAnswer = answer.parse()?;
+            let total = entities.total.as_deref().and_then(count);
+            let total = total.and_then(|total| u64::try_from(total).ok());
+            let others: usize = [entities.roles, entities.groups]
+                .into_iter()
+                .flatten()
+                .map(|list| list.len())
+                .sum();
+            let rows = match entities.users {
+                Some(users) => users,
+                None if total == Some(0) || others > 0 => Vec::new(),
+                None => return Err(answer.unexpected("the answer has no PolicyUsers")),
+            };
+            let (received, known) = (rows.len() + others, users.len());
+            offset += received as u64;
+            users.extend(rows.into_iter().map(|row| {
+                let is_global = row.is_global();
+                (row.username, is_global)
+            }));
+            if total.map_or(received == 0, |total| offset >= total) {
+                break;
+            }
+            if received == 0 {
+                return Err(answer.unexpected("the answer counts more users than it lists"));
+            }
+            if (others == 0 && users.len() == known) || page == MAX_PAGES {
+                return Err(answer.unexpected("the pages of PolicyUsers do not end"));
+            }
+        }
+        users.remove("");
+        Ok(users.into_iter().filter_map(|(name, is_global)| is_global.then_some(name)).collect())
     }
 }
 

@@ -2,7 +2,8 @@
 
 use serde::Deserialize;
 
-use super::client::{AccountClient, Api};
+use super::call::Api;
+use super::client::AccountClient;
 use super::error::Error;
 use super::iam::text;
 use super::identity::account_number;

@@ -58,23 +58,39 @@ impl CallLimiter {
     }
 }
 
+/// Which limit a call counts against.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Lane {
+    /// IAM and billing together.
+    Central,
+    /// 方舟, which limits its own calls.
+    Ark,
+}
+
+/// The limiters of one main account, or of a key of an unknown one.
+struct Lanes {
+    central: CallLimiter,
+    ark: CallLimiter,
+}
+
 /// The limiters of a client.
 pub(super) struct Limiters {
     qps: NonZeroU32,
+    ark_qps: NonZeroU32,
     by_key: Mutex<HashMap<String, Arc<KeyState>>>,
-    by_account: Mutex<HashMap<AccountNumber, Arc<CallLimiter>>>,
+    by_account: Mutex<HashMap<AccountNumber, Arc<Lanes>>>,
 }
 
 /// What is known about an access key.
 pub(super) struct KeyState {
     /// Counts until the account is known.
-    own: Arc<CallLimiter>,
-    account: OnceLock<(AccountNumber, Arc<CallLimiter>)>,
+    own: Arc<Lanes>,
+    account: OnceLock<(AccountNumber, Arc<Lanes>)>,
 }
 
 impl Limiters {
-    pub(super) fn new(qps: NonZeroU32) -> Self {
-        Self { qps, by_key: Mutex::default(), by_account: Mutex::default() }
+    pub(super) fn new(qps: NonZeroU32, ark_qps: NonZeroU32) -> Self {
+        Self { qps, ark_qps, by_key: Mutex::default(), by_account: Mutex::default() }
     }
 
     /// Returns the state of an access key, the same for as long as anybody uses it.
@@ -85,7 +101,10 @@ impl Limiters {
             self.by_account.lock().retain(|_, limiter| Arc::strong_count(limiter) > 1);
         }
         let new = || {
-            let own = Arc::new(CallLimiter::new(self.qps));
+            let own = Arc::new(Lanes {
+                central: CallLimiter::new(self.qps),
+                ark: CallLimiter::new(self.ark_qps),
+            });
             Arc::new(KeyState { own, account: OnceLock::new() })
         };
         keys.entry(access_key_id.to_owned()).or_insert_with(new).clone()
@@ -112,8 +131,12 @@ impl KeyState {
     }
 
     /// Waits until the next call is allowed.
-    pub(super) async fn acquire(&self) {
-        self.account.get().map_or(&self.own, |(_, shared)| shared).acquire().await;
+    pub(super) async fn acquire(&self, lane: Lane) {
+        let lanes = self.account.get().map_or(&self.own, |(_, shared)| shared);
+        match lane {
+            Lane::Central => lanes.central.acquire().await,
+            Lane::Ark => lanes.ark.acquire().await,
+        }
     }
 }
 
@@ -145,11 +168,11 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn the_keys_of_one_account_share_its_limiter_once_it_is_known() {
-        let limiters = Limiters::new(NonZeroU32::new(4).unwrap());
+        let limiters = Limiters::new(NonZeroU32::new(4).unwrap(), NonZeroU32::new(2).unwrap());
         let [one, two, other] = ["one", "two", "other"].map(|id| limiters.key(id));
         let start = tokio::time::Instant::now();
         for key in [&one, &two, &other] {
-            key.acquire().await;
+            key.acquire(Lane::Central).await;
         }
         assert_eq!(start.elapsed(), Duration::ZERO);
         limiters.learn(&one, AccountNumber::new(1));
@@ -157,17 +180,38 @@ mod tests {
         limiters.learn(&other, AccountNumber::new(2));
         assert_eq!(two.account(), Some(AccountNumber::new(1)));
         for _ in 0..4 {
-            one.acquire().await;
-            two.acquire().await;
+            one.acquire(Lane::Central).await;
+            two.acquire(Lane::Central).await;
         }
         let took = start.elapsed();
         assert!(took >= Duration::from_millis(1_999), "{took:?}");
         let start = tokio::time::Instant::now();
-        other.acquire().await;
+        other.acquire(Lane::Central).await;
         assert_eq!(start.elapsed(), Duration::ZERO);
         // A key that is used later shares it, too.
         limiters.learn(&limiters.key("late"), AccountNumber::new(1));
-        limiters.key("late").acquire().await;
+        limiters.key("late").acquire(Lane::Central).await;
         assert!(start.elapsed() >= Duration::from_millis(249), "{:?}", start.elapsed());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn ark_has_a_limit_of_its_own_which_all_keys_of_the_account_share() {
+        let limiters = Limiters::new(NonZeroU32::new(4).unwrap(), NonZeroU32::new(2).unwrap());
+        let [one, two] = ["one", "two"].map(|id| limiters.key(id));
+        limiters.learn(&one, AccountNumber::new(1));
+        limiters.learn(&two, AccountNumber::new(1));
+        let start = tokio::time::Instant::now();
+        one.acquire(Lane::Ark).await;
+        one.acquire(Lane::Central).await;
+        assert_eq!(start.elapsed(), Duration::ZERO);
+        for key in [&two, &one, &two, &one] {
+            key.acquire(Lane::Ark).await;
+        }
+        let took = start.elapsed();
+        assert!(took >= Duration::from_millis(1_999), "{took:?}");
+        assert!(took <= Duration::from_millis(2_100), "{took:?}");
+        // Waiting for it delayed no bill.
+        two.acquire(Lane::Central).await;
+        assert_eq!(start.elapsed(), took);
     }
 }

@@ -4,7 +4,8 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::client::{AccountClient, Api, Call, Input, Retry};
+use super::call::{Api, Call, Input, Retry};
+use super::client::AccountClient;
 use super::error::Error;
 use super::iam::{IamUser, UserAnswer};
 

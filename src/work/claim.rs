@@ -14,6 +14,7 @@ pub enum Claim {
     KeyPair(AccountId),
     Creation(u64),
     Profile(UserKey),
+    Access(UserKey),
 }
 
 impl Claim {
@@ -27,6 +28,7 @@ impl Claim {
             TaskKind::UpdateProfile { user, .. } => Self::Profile(user.clone()),
             TaskKind::CheckAccount { account, .. } => Self::KeyPair(account.clone()),
             TaskKind::ReadBalances => Self::Balances,
+            TaskKind::LookAtAccess { user } => Self::Access(user.clone()),
         })
     }
 }

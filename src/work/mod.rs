@@ -5,6 +5,7 @@
 //!
 //! Only creating a user has states of its own: see `create`.
 
+mod access;
 mod accounts;
 mod claim;
 mod create;
@@ -19,13 +20,14 @@ use tokio_util::sync::CancellationToken;
 
 use claim::Claim;
 
+use crate::access::Enforcer;
 use crate::app::accounts::Waiting;
 use crate::app::cloud::Cloud;
 use crate::app::outcome::AccountSync;
 use crate::app::{projects, sync};
 use crate::cards::{CardContext, Cards};
 use crate::clock::Clock;
-use crate::domain::{AccountId, Role, Task, TaskKind, UserKey};
+use crate::domain::{AccountId, LinkPolicies, Role, Task, TaskKind, UserKey};
 use crate::feishu;
 use crate::outbox::Alerts;
 use crate::owed::{self, Due, InFlight, Owed, Wakers};
@@ -53,10 +55,12 @@ pub struct WorkerParts {
     pub alerts: Alerts,
     /// The source of the current time.
     pub clock: Clock,
-    /// Policies that are attached within each linked project (`access.project_policies`).
-    pub project_policies: Vec<String>,
+    /// Policies that are granted with linked projects.
+    pub link_policies: LinkPolicies,
     /// Wakes the worker, and the loops whose work follows from a task.
     pub wakers: Wakers,
+    /// Looks at users' access.
+    pub access: Arc<Enforcer>,
 }
 
 /// Tasks, each with its claim. The kinds of claims are the groups: many tasks of one kind leave room for others.
@@ -123,6 +127,7 @@ impl Worker {
                 self.check_account(task, Waiting { account, name, pair, known }).await
             }
             TaskKind::ReadBalances => self.read_balances(task).await,
+            TaskKind::LookAtAccess { user } => self.look_at_access(task, user).await,
             TaskKind::MonitorRun => Ok(()),
         }
     }

@@ -112,7 +112,10 @@ impl Worker {
 }
 
 /// Returns whether the card of a report is in a group.
-fn is_group<S: Source>(tx: &View<S>, report: Option<&Report>) -> Result<bool, StoreError> {
+pub(super) fn is_group<S: Source>(
+    tx: &View<S>,
+    report: Option<&Report>,
+) -> Result<bool, StoreError> {
     let Some(chat) = report.and_then(|report| chat_of(&report.lane)) else { return Ok(false) };
     Ok(tx.known_chat(chat.as_str())?.is_some_and(|chat| !chat.direct))
 }

@@ -216,9 +216,11 @@ fn causes(stage: &Stage, alerts: &[AlertRecord]) {
             Problem::CyclesRecovered { .. } => (&mut failing, false),
             Problem::CredentialsRefused { .. } => (&mut refused, true),
             Problem::CredentialsRecovered { .. } => (&mut refused, false),
-            Problem::AccessDelayed { .. } | Problem::AccessReopened | Problem::Test { .. } => {
-                continue;
-            }
+            Problem::AccessDelayed { .. }
+            | Problem::AccessReopened { .. }
+            | Problem::StillSpending { .. }
+            | Problem::PolicyTaken { .. }
+            | Problem::Test { .. } => continue,
         };
         assert_ne!(*state, is, "seed {}: {problem:?}", stage.seed);
         *state = is;

@@ -24,7 +24,9 @@ impl Configuration {
             .set("feishu.admins", vec!["ou_admin"])
             .set("volcengine.iam_endpoint", NOWHERE)
             .set("volcengine.billing_endpoint", NOWHERE)
+            .set("volcengine.ark_endpoint", NOWHERE)
             .set("volcengine.qps", 1000)
+            .set("volcengine.ark_qps", 1000)
             .set("store.path", "data/airgate.redb")
             .set("security.master_key", hex::encode(MASTER_KEY))
     }

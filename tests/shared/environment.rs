@@ -202,4 +202,5 @@ fn configuration(feishu: &FakeFeishu, cloud: &FakeCloud, app: &App) -> Configura
         .set("feishu.alert_chat_id", GROUP)
         .set("volcengine.iam_endpoint", cloud.url())
         .set("volcengine.billing_endpoint", cloud.url())
+        .set("volcengine.ark_endpoint", cloud.url())
 }

@@ -21,6 +21,7 @@ pub fn one_account() -> World {
         "main-secret",
     ));
     world.rules.calls_per_second = None;
+    world.rules.ark.calls_per_second = None;
     world
 }
 

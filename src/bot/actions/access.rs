@@ -1,4 +1,5 @@
-//! `user.enable` and `user.disable`: enqueue restoring or cutting a user's access. The enforcer carries it out.
+//! `user.enable` and `user.disable`: enqueue restoring or cutting a user's access, which the enforcer carries out.
+//! `access.recheck` enqueues a look at every path.
 
 use super::action::{Action, Change, ClickContext, ClickOutcome};
 use super::fields::Fields;
@@ -6,7 +7,7 @@ use super::users::user_card;
 use crate::app::{Error, Refusal, access, users};
 use crate::bot::handlers::Handlers;
 use crate::cards::{Card, CardContext, Toast};
-use crate::domain::{AccessGoal, UserKey};
+use crate::domain::{AccessGoal, TaskKind, UserKey, UserStatus};
 use crate::store::{Source, View, WriteTx};
 
 /// `user.enable`
@@ -75,6 +76,48 @@ impl Change for UserDisable {
     }
 }
 
+/// `access.recheck`
+#[derive(Debug, PartialEq, Eq)]
+pub struct AccessRecheck {
+    /// The user whose paths are read.
+    pub user: UserKey,
+}
+
+impl Action for AccessRecheck {
+    fn read(fields: &Fields<'_>) -> Result<Self, Refusal> {
+        Ok(Self { user: fields.user()? })
+    }
+
+    fn show<S: Source>(
+        &self,
+        handlers: &Handlers,
+        tx: &View<S>,
+        ctx: &CardContext,
+    ) -> Result<Card, Error> {
+        user_card(handlers, tx, &self.user, ctx)
+    }
+}
+
+impl Change for AccessRecheck {
+    fn perform(
+        &self,
+        handlers: &Handlers,
+        tx: &WriteTx,
+        click: &ClickContext,
+    ) -> Result<ClickOutcome, Error> {
+        let user = users::get(tx, &self.user)?;
+        if user.status == UserStatus::Gone {
+            return Err(Refusal::UserGone(user.key).into());
+        }
+        let toast = Toast::AccessRechecking { user: user.key.clone() };
+        let text = handlers.cards.words().toast(&toast);
+        let ctx = click.with_empty_form().with_banner(toast.tone(), text);
+        let card = self.show(handlers, tx, &ctx)?;
+        let task = TaskKind::LookAtAccess { user: user.key };
+        Ok(ClickOutcome::card(card).with_task(task).with_toast(&handlers.cards, &toast))
+    }
+}
+
 fn change_access(
     handlers: &Handlers,
     tx: &WriteTx,
@@ -97,7 +140,6 @@ pub fn confirm_access<S: Source>(
     goal: AccessGoal,
     ctx: &CardContext,
 ) -> Result<Card, Error> {
-    let user = access::check(tx, user, goal)?;
-    let detail = users::detail(tx, &handlers.settings(tx)?, user)?;
-    Ok(handlers.cards.access_confirm(&detail, goal, ctx))
+    let view = access::view(tx, &handlers.settings(tx)?, user, goal)?;
+    Ok(handlers.cards.access_confirm(&view, goal, ctx))
 }

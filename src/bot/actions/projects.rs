@@ -106,7 +106,7 @@ impl Change for ProjectAdd {
         let (user, now) = (&self.user, click.card_ctx.now);
         let linked = projects::add(tx, user, &self.link, now)?;
         let project = &linked.link.project;
-        policies::want(tx, user, project, &handlers.project_policies, click.report.clone(), now)?;
+        policies::want(tx, user, project, &handlers.link_policies, click.report.clone(), now)?;
         let label = linked.link.label().to_owned();
         let mut ctx = click.with_empty_form();
         if !linked.listed {

@@ -11,7 +11,7 @@
 //! - `chat`: `Any`, or `Direct` where secrets are typed;
 //! - `wakes`: the loops that have something to do afterwards. Background tasks wake theirs without being listed.
 
-use super::access::{UserDisable, UserEnable};
+use super::access::{AccessRecheck, UserDisable, UserEnable};
 use super::accounts::{AccountSave, AccountToggle, AccountsOpen};
 use super::action::{Action, Change, ClickContext, ClickOutcome, Opened};
 use super::alerts::AlertsList;
@@ -213,6 +213,7 @@ actions! {
     changes {
         UserEnable:    "user.enable",         form Any,       needs Admin, op Required, chat Any,    wakes [Access];
         UserDisable:   "user.disable",        form Any,       needs Admin, op Required, chat Any,    wakes [Access];
+        AccessRecheck: "access.recheck",      form Any,       needs Admin, op None,     chat Any,    wakes [];
         ProjectAdd:    "project.add",         form Any,       needs Admin, op Required, chat Any,    wakes [Policies];
         ProjectToggle: "project.toggle",      form Any,       needs Admin, op None,     chat Any,    wakes [];
         ProjectRemove: "project.remove",      form Any,       needs Admin, op Required, chat Any,    wakes [Policies];

@@ -287,6 +287,7 @@ fn a_missing_or_malformed_field_is_named() {
         (json!({"action": "users.list", "filter": "x"}), Refusal::BadField("filter")),
         (json!({"action": "alerts.list", "type": "x"}), Refusal::BadField("type")),
         (json!({"action": "billing.open", "period": "x"}), Refusal::BadPeriod("x".to_owned())),
+        (json!({"action": "access.recheck"}), Refusal::BadField("user")),
         (json!({"action": "monitor.run"}), Refusal::BadField("op")),
         (json!({"action": "config.test"}), Refusal::BadField("op")),
         (json!({"action": "config.save", "op": "a b"}), Refusal::BadField("op")),

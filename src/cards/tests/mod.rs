@@ -4,6 +4,7 @@
 
 mod admin;
 mod creating;
+mod paths;
 pub(crate) mod samples;
 mod watch;
 
@@ -14,7 +15,7 @@ use serde_json::Value;
 
 use super::*;
 use crate::app::me::MeView;
-use crate::domain::{AccessGoal, HeldPolicy, PolicyKind, PolicyScope};
+use crate::domain::AccessGoal;
 use crate::sandbox::feishu::cards::{Via, check_card};
 use samples::Size;
 
@@ -77,6 +78,9 @@ fn all(cards: &Cards, role: Role, size: Size) -> Vec<Sample> {
     push("users", cards.users(&samples::users(size), &ctx));
     push("users_none", cards.users(&samples::no_users(), &ctx));
     push("user", cards.user(&samples::detail(size), &ctx));
+    push("user_disabled", cards.user(&paths::disabled(size), &ctx));
+    push("user_stuck", cards.user(&paths::stuck(size), &ctx));
+    push("user_spending", cards.user(&paths::spending(size), &ctx));
     push("user_pending", cards.user(&samples::pending_detail(size), &ctx));
     push("user_gone", cards.user(&samples::gone_detail(size), &ctx));
     push("projects", cards.projects(&samples::projects(size), &ctx));
@@ -112,7 +116,7 @@ fn all(cards: &Cards, role: Role, size: Size) -> Vec<Sample> {
             ("_gone", samples::gone_detail(size)),
         ] {
             let name = format!("access_{word}{kind}");
-            push(&name, cards.access_confirm(&detail, goal, &ctx));
+            push(&name, cards.access_confirm(&samples::access(size, detail), goal, &ctx));
         }
     }
     let profile = Processing::Profile(samples::key(size, 0));
@@ -250,6 +254,15 @@ fn without_own_markup(text: &str) -> String {
             .replace(&format!("<font color='{colour}'>"), "")
             .replace(&format!("<text_tag color='{colour}'>"), "");
     }
+    for (link, page) in [
+        ("到方舟控制台停用", "apiKey"),
+        ("到方舟控制台查看", "endpoint"),
+        ("Switch off in the Ark console", "apiKey"),
+        ("See the Ark console", "endpoint"),
+    ] {
+        let console = "https://console.volcengine.com/ark/region:ark+cn-beijing";
+        text = text.replace(&format!("[{link}]({console}/{page})"), link);
+    }
     for i in 0..3 {
         text = text.replace(&format!("<at id=ou_{i:032}></at>"), "");
     }
@@ -307,25 +320,6 @@ fn callback_values_carry_the_way_back_unless_its_query_is_long() {
     let long = ListPlace { query: "x".repeat(100), ..place };
     let card = cards.user(&samples::detail(Size::Small), &ctx.with_back(Some(long)));
     assert!(!card.as_str().contains("\"back\""));
-}
-
-#[test]
-fn the_question_before_a_cut_says_that_policies_are_detached() {
-    let cards = Cards::new(Locale::ZhCn, OpIds::Counter).with_detach_policies(true);
-    let ctx = CardContext::new(Role::Admin, samples::now());
-    let mut detail = samples::detail(Size::Small);
-    let question = cards.access_confirm(&detail, AccessGoal::Cut, &ctx);
-    assert!(question.as_str().contains("全部权限策略将被解除"), "{}", question.as_str());
-    assert!(question.as_str().contains("全部解除"), "{}", question.as_str());
-    assert!(cards.user(&detail, &ctx).as_str().contains("全部权限策略将被解除"));
-
-    detail = samples::disabled_detail(Size::Small);
-    let held =
-        HeldPolicy { name: "Ark".into(), kind: PolicyKind::System, scope: PolicyScope::Global };
-    detail.remembered.as_mut().unwrap().policies = vec![held];
-    let question = cards.access_confirm(&detail, AccessGoal::Restored, &ctx);
-    assert!(question.as_str().contains("恢复 1 个"), "{}", question.as_str());
-    assert!(cards.user(&detail, &ctx).as_str().contains("1 个权限策略"));
 }
 
 #[test]

@@ -4,8 +4,8 @@ use jiff::{Timestamp, ToSpan};
 
 use super::*;
 use crate::app::outcome::{
-    BillingProject, BillingUser, BillingView, Level, ProjectsView, QuotaView, UserDetail,
-    UserMonths, UserRow, UsersPage,
+    AccessView, BillingProject, BillingUser, BillingView, Level, ProjectsView, QuotaView,
+    UserDetail, UserMonths, UserRow, UsersPage,
 };
 use crate::domain::*;
 
@@ -121,7 +121,7 @@ fn level(user: &User) -> Level {
     Level::of(user, &Thresholds::default())
 }
 
-fn project(size: Size, i: usize) -> ProjectName {
+pub(super) fn project(size: Size, i: usize) -> ProjectName {
     match size {
         Size::Small => ["web-prod", "api-gateway", "ark-llm", "default"][i % 4].parse().unwrap(),
         Size::Large => format!("{}{i}", "project-name-".repeat(15)).parse().unwrap(),
@@ -178,6 +178,7 @@ pub(super) fn pending(goal: AccessGoal, size: Size) -> PendingAccess {
             Size::Small => "UpdateAccessKey: InternalError".to_owned(),
             _ => text(size, 2000),
         }),
+        paths: Default::default(),
         delay_alerted: true,
         report: None,
     }
@@ -259,6 +260,8 @@ pub fn detail(size: Size) -> UserDetail {
         level: level(&user),
         pending: None,
         remembered: None,
+        paths: PathReports::new(),
+        proof: None,
         owner_name: Some(if size == Size::Small {
             "王小明".to_owned()
         } else {
@@ -282,13 +285,23 @@ pub fn disabled_detail(size: Size) -> UserDetail {
     detail.user.status = UserStatus::Disabled;
     detail.user.login = Some(Switch::Off);
     detail.level = Level::UsedUp;
-    detail.remembered = Some(RememberedAccess {
-        active_keys: detail.user.access_keys.iter().map(|key| key.id.clone()).collect(),
-        login_allowed: true,
-        policies: vec![],
-        cut: ago(3),
-    });
+    let keys = detail.user.access_keys.iter().map(|key| AccessItem::new(&key.id)).collect();
+    let mut remembered = RememberedAccess::new(ago(3));
+    remembered.paths.insert(AccessPath::AccessKeys, keys);
+    remembered.paths.insert(AccessPath::Login, vec![AccessItem::new(AccessItem::LOGIN)]);
+    detail.remembered = Some(remembered);
     detail
+}
+
+/// The question about a user: every other project is shared.
+pub fn access(size: Size, detail: UserDetail) -> AccessView {
+    let others = |i: usize| {
+        let count = if size == Size::Small { 1 + i } else { 60 };
+        (0..count).map(|n| key(size, n + 1).username).collect()
+    };
+    let shared = detail.links.iter().step_by(2).enumerate();
+    let sharers = shared.map(|(i, link)| (link.project.clone(), others(i))).collect();
+    AccessView { detail, sharers }
 }
 
 pub fn gone_detail(size: Size) -> UserDetail {
@@ -338,7 +351,8 @@ fn authorisations(size: Size, user: &User) -> Vec<Authorisation> {
             } else {
                 project(size, i)
             };
-            let mut made = Authorisation::new(user.key.clone(), project, ago(1));
+            let scope = if i == 3 { PolicyScope::Global } else { PolicyScope::Project(project) };
+            let mut made = Authorisation::new(user.key.clone(), scope, ago(1));
             let states = if i == 4 { &[Detaching][..] } else { &[Attached, Attaching, Held, Owed] };
             made.grants = states
                 .iter()

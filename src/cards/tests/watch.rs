@@ -2,6 +2,7 @@
 
 use jiff::ToSpan;
 
+use super::paths;
 use super::samples::{Size, ago, amount, display, key, links, now, pending, text, user};
 use super::*;
 use crate::app::outcome::{AccountSync, AlertsView, FailedDelivery, MonitorView, Unread};
@@ -29,16 +30,46 @@ pub fn alert_records(size: Size) -> Vec<(&'static str, AlertRecord)> {
     let error = |problem| AlertBody::Error { problem };
     let bodies = [
         ("warning", true, AlertBody::Warning { threshold: 80, figures: figures(size, "8230.4") }),
-        ("disable", true, AlertBody::Disable { figures: figures(size, "10230.4") }),
         (
-            "manual_cut",
+            "disable",
             true,
-            AlertBody::Manual { goal: AccessGoal::Cut, operator: operator.clone() },
+            AlertBody::Disable { figures: figures(size, "10230.4"), paths: paths::closed(size) },
         ),
+        (
+            "disable_older",
+            true,
+            AlertBody::Disable { figures: figures(size, "10230.4"), paths: PathReports::new() },
+        ),
+        ("manual_cut", true, AlertBody::manual(AccessGoal::Cut, operator.clone())),
         (
             "manual_restored",
             true,
-            AlertBody::Manual { goal: AccessGoal::Restored, operator: operator.clone() },
+            AlertBody::Manual {
+                goal: AccessGoal::Restored,
+                operator: operator.clone(),
+                left: paths::items(size, AccessPath::AccessKeys),
+                gone: paths::items(size, AccessPath::Endpoints),
+            },
+        ),
+        ("reopened", true, error(Problem::AccessReopened { items: paths::reopened(size) })),
+        ("still_spending", true, error(Problem::StillSpending { spender: paths::spender(size) })),
+        (
+            "policy_taken",
+            false,
+            error(Problem::PolicyTaken {
+                account: account.clone(),
+                policy: text(size, 64),
+                instead: text(size, 64),
+            }),
+        ),
+        (
+            "policies_taken",
+            false,
+            error(Problem::PolicyTaken {
+                account: account.clone(),
+                policy: DENY_ALL_POLICY.to_owned(),
+                instead: String::new(),
+            }),
         ),
         (
             "cycles_failing",
@@ -55,12 +86,20 @@ pub fn alert_records(size: Size) -> Vec<(&'static str, AlertRecord)> {
         (
             "cut_delayed",
             true,
-            error(Problem::AccessDelayed { goal: AccessGoal::Cut, reason: reason.clone() }),
+            error(Problem::AccessDelayed {
+                goal: AccessGoal::Cut,
+                reason: reason.clone(),
+                paths: paths::half_closed(size),
+            }),
         ),
         (
             "restore_delayed",
             true,
-            error(Problem::AccessDelayed { goal: AccessGoal::Restored, reason }),
+            error(Problem::AccessDelayed {
+                goal: AccessGoal::Restored,
+                reason,
+                paths: PathReports::new(),
+            }),
         ),
         ("test", false, error(Problem::Test { operator })),
     ];

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::actions::{grow, next_month, run_monitor};
 use super::guide;
+use super::models;
 use super::scenario::Speed;
 use super::stage::Stage;
 use crate::domain::UserKey;
@@ -31,6 +32,7 @@ pub(super) async fn all(stage: &Stage) -> Result<Vec<Control>, StoreError> {
         feishu_faults(stage),
         volcengine_faults(stage),
         guide::control(stage),
+        models::control(stage),
     ])
 }
 

@@ -5,6 +5,7 @@ mod actions;
 mod controls;
 mod growth;
 mod guide;
+mod models;
 mod panel;
 mod scenario;
 mod stage;

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use parking_lot::Mutex;
 use secrecy::SecretString;
 use tokio::net::TcpListener;
@@ -22,7 +22,7 @@ use crate::monitor::Monitor;
 use crate::owed::Wakers;
 use crate::sandbox::feishu::{FakeFeishu, FeishuConfig};
 use crate::sandbox::volcengine::FakeCloud;
-use crate::sandbox::world::{self, KeyStatus, PolicyKind, PolicyScope, World, WorldError};
+use crate::sandbox::world::{self, KeyStatus, Model, PolicyKind, PolicyScope, World, WorldError};
 use crate::server::Service;
 use crate::store::{AccountSecrets, Store, StoreError, WriteTx};
 
@@ -77,7 +77,7 @@ pub(super) async fn start(
     let clock = Clock::system();
     let loopback = || TcpListener::bind("127.0.0.1:0");
     let mut world = world::sample(clock.now(), seed);
-    add_hero(&mut world).map_err(failed)?;
+    add_hero(&mut world, clock.now()).map_err(failed)?;
     let cloud =
         FakeCloud::start(loopback().await.map_err(failed)?, world.clone(), clock.clone()).await;
 
@@ -107,6 +107,7 @@ pub(super) async fn start(
         ("FEISHU__ALERT_MOBILES", ADMIN_MOBILE.to_owned()),
         ("VOLCENGINE__IAM_ENDPOINT", cloud.url()),
         ("VOLCENGINE__BILLING_ENDPOINT", cloud.url()),
+        ("VOLCENGINE__ARK_ENDPOINT", cloud.url()),
         ("STORE__PATH", folder.join("airgate.redb").display().to_string()),
         ("SECURITY__MASTER_KEY", random_key()),
     ];
@@ -132,13 +133,20 @@ pub(super) async fn start(
     Ok((stage, service))
 }
 
-fn add_hero(world: &mut World) -> Result<(), WorldError> {
-    world.account_mut(HERO_ACCOUNT)?.add_project(HERO_PROJECT, "新品试验");
-    let hero = world.account_mut(HERO_ACCOUNT)?.add_user(HERO);
+fn add_hero(world: &mut World, now: Timestamp) -> Result<(), WorldError> {
+    let account = world.account_mut(HERO_ACCOUNT)?;
+    account.add_project(HERO_PROJECT, "新品试验");
+    let hero = account.add_user(HERO);
     hero.display_name = "安琪".to_owned();
     hero.email = format!("{HERO}@example.com");
     hero.add_key(KeyStatus::Active);
     hero.attach("ArkFullAccess", PolicyKind::System, PolicyScope::Project(HERO_PROJECT.to_owned()));
+    let endpoint = account.add_endpoint(HERO_PROJECT, "hello-chat", Some(HERO)).id.clone();
+    account.add_ark_key(HERO_PROJECT, "hello", Some(HERO));
+    account.add_preset(HERO_PROJECT, Model::LITE);
+    // As an SDK fetches it with her access key.
+    let expires = now.saturating_add(SignedDuration::from_hours(30 * 24)).unwrap_or(now);
+    account.temporary_key(&endpoint, expires);
     Ok(())
 }
 

@@ -101,6 +101,15 @@ const REFUSED: &[(&str, &str)] = &[
         "[volcengine]\nregion = \"cn beijing\"",
         "volcengine.region must be a name without spaces (`cn beijing`)",
     ),
+    (
+        "[volcengine]\nark_endpoint = \"http://ark.cn-beijing.volcengineapi.com\"",
+        "volcengine.ark_endpoint must begin with https:// (http:// only for a loopback host) \
+         (`http://ark.cn-beijing.volcengineapi.com`)",
+    ),
+    (
+        "[volcengine]\nark_qps = 0",
+        "volcengine.ark_qps must be a whole number from 1 to 1000, not 0",
+    ),
     ("[volcengine]\nqps = 0", "volcengine.qps must be a whole number from 1 to 1000, not 0"),
     ("[volcengine]\nqps = 1001", "volcengine.qps must be a whole number from 1 to 1000, not 1001"),
     (
@@ -122,8 +131,43 @@ const REFUSED: &[(&str, &str)] = &[
         "access.project_policies contains `A B`: must be a name without spaces",
     ),
     (
-        "[access]\ndetach_policies = \"yes\"",
-        "access.detach_policies must be true or false, not a string",
+        "[access]\nproject_policies = [\"airgate-deny-all\"]",
+        "access.project_policies contains `airgate-deny-all`: is the policy that cuts access: it cannot be granted",
+    ),
+    (
+        "[access]\nglobal_policies = \"ArkGlobalInitAccess\"",
+        "access.global_policies must be a list of strings like [\"a\", \"b\"], not a string",
+    ),
+    (
+        "[access]\nglobal_policies = [\"airgate-deny-all-2\"]",
+        "access.global_policies contains `airgate-deny-all-2`: is the policy that cuts access: it cannot be granted",
+    ),
+    ("[access]\ndeny_all = \"yes\"", "access.deny_all must be true or false, not a string"),
+    ("[access]\nmodels = \"all\"", "access.models must be \"off\", \"own\" or \"linked\" (`all`)"),
+    (
+        "[access]\nmodel_keys = \"delete\"",
+        "access.model_keys must be \"report\", \"rotate\" or \"disable\" (`delete`)",
+    ),
+    (
+        "[access]\nmodel_keys = \"disable\"\nmodel_key_enable = 'UpdateApiKey {\"Id\": $id}'",
+        "access.model_key_disable is missing: access.model_keys = \"disable\" needs it; set it in the configuration file or \
+         with AIRGATE__ACCESS__MODEL_KEY_DISABLE",
+    ),
+    (
+        "[access]\nmodel_keys = \"disable\"\nmodel_key_disable = 'UpdateApiKey {\"Id\": $id}'\nmodel_key_enable = ''",
+        "access.model_key_enable is missing: access.model_keys = \"disable\" needs it; set it in the configuration file or \
+         with AIRGATE__ACCESS__MODEL_KEY_ENABLE",
+    ),
+    (
+        "[access]\nmodel_keys = \"disable\"\nmodel_key_disable = 'UpdateApiKey'\nmodel_key_enable = 'UpdateApiKey {\"Id\": $id}'",
+        "access.model_key_disable must be an action and a JSON object with $id, for instance UpdateApiKey {\"Id\": $id, \
+         \"Status\": \"Inactive\"} (`UpdateApiKey`)",
+    ),
+    ("[access]\nstop_jobs = 1", "access.stop_jobs must be true or false, not a number"),
+    // A key of an earlier version, whatever its value.
+    (
+        "[access]\ndetach_policies = false",
+        "access.detach_policies no longer exists: remove it; access.deny_all, which is on by default, has taken its place",
     ),
     (
         "[security]\nmaster_key = \"c2hvcnQ=\"",

@@ -8,6 +8,7 @@ import { h } from "./dom.js";
 import { createGuide } from "./guide.js";
 import { icon } from "./icons.js";
 import { toast } from "./overlay.js";
+import { createModels } from "./models.js";
 import { createPanel } from "./panel.js";
 import { avatar } from "./people.js";
 import { LANG, LOCALE, setShift, switchLanguage, t } from "./words.js";
@@ -47,6 +48,7 @@ const composer = createComposer({
 });
 const controls = createControls({ list: byId("control-list"), log: byId("log") });
 const panel = createPanel(byId("panel"));
+createModels(byId("models"));
 const guide = createGuide({ host: byId("guide"), opener: byId("guide-open"), page: { show, shows } });
 
 /** Handles the data about what happens behind the chat. */

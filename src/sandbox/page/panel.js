@@ -3,7 +3,8 @@
 import { h } from "./dom.js";
 import { LANG, now, t } from "./words.js";
 
-function clock(ms) {
+/** The time of day, with the date if it is another day. */
+export function clock(ms) {
   const sameDay = new Date(ms).toDateString() === new Date(now()).toDateString();
   const parts = sameDay ? { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" }
     : { month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit", hourCycle: "h23" };

@@ -6,7 +6,7 @@ use super::context::Context;
 use super::params::{Dialect, Params};
 use super::refusal::{GatewayCode, Refusal, Reply};
 use super::signature::decode_pairs;
-use super::{billing, keys, login, policies, projects, users};
+use super::{api_keys, ark, billing, custom_policies, keys, login, policies, projects, users};
 
 /// An action of the API.
 pub(super) struct Action {
@@ -26,6 +26,8 @@ enum Binding {
     QueryOrForm,
     /// IAM: JSON by POST, or the query of a GET.
     JsonOrQuery,
+    /// 方舟: POST with JSON.
+    Json,
     /// Billing: POST with JSON, with a form, or with the query and no body.
     Post,
     /// Billing: as `Post`, and GET.
@@ -59,6 +61,13 @@ const ACTIONS: &[Action] = &[
     action!("iam" "2018-01-01" "ListAttachedUserPolicies" Query policies::list),
     action!("iam" "2018-01-01" "AttachUserPolicy" Query policies::attach),
     action!("iam" "2018-01-01" "DetachUserPolicy" Query policies::detach),
+    action!("iam" "2018-01-01" "GetPolicy" Query custom_policies::get),
+    action!("iam" "2018-01-01" "CreatePolicy" Query custom_policies::create),
+    action!("iam" "2018-01-01" "ListEntitiesForPolicy" Query custom_policies::list_entities),
+    action!("iam" "2018-01-01" "ListApiKeys" Query api_keys::list),
+    action!("iam" "2018-01-01" "CreateApiKey" Query api_keys::create),
+    action!("iam" "2018-01-01" "UpdateApiKey" Query api_keys::update),
+    action!("iam" "2018-01-01" "DeleteApiKey" Query api_keys::delete),
     action!("iam" "2021-08-01" "AttachPolicyInProject" QueryOrForm policies::attach_in_project),
     action!("iam" "2021-08-01" "DetachPolicyInProject" QueryOrForm policies::detach_in_project),
     action!("iam" "2021-08-01" "ListProjects" Query projects::list),
@@ -66,6 +75,25 @@ const ACTIONS: &[Action] = &[
     action!("billing" "2022-01-01" "ListBillDetail" Post billing::list_detail),
     action!("billing" "2022-01-01" "ListSplitBillDetail" Post billing::list_split),
     action!("billing" "2022-01-01" "QueryBalanceAcct" PostOrGet billing::balance),
+    action!("ark" "2024-01-01" "ListEndpoints" Json ark::endpoints::list),
+    action!("ark" "2024-01-01" "GetEndpoint" Json ark::endpoints::get),
+    action!("ark" "2024-01-01" "StopEndpoint" Json ark::endpoints::stop),
+    action!("ark" "2024-01-01" "StartEndpoint" Json ark::endpoints::start),
+    action!("ark" "2024-01-01" "UpdateEndpoint" Json ark::endpoints::update),
+    action!("ark" "2024-01-01" "InnerDescribeModelEndpoints" Json ark::presets::list),
+    action!("ark" "2024-01-01" "InnerDescribeModelEndpointDetail" Json ark::presets::get),
+    action!("ark" "2024-01-01" "InnerUpdateModelEndpoint" Json ark::presets::update),
+    action!("ark" "2024-01-01" "ListApiKeys" Json ark::keys::list),
+    action!("ark" "2024-01-01" "UpdateApiKey" Json ark::keys::update),
+    action!("ark" "2024-01-01" "DeleteApiKey" Json ark::keys::delete),
+    action!("ark" "2024-01-01" "GetApiKey" Json ark::keys::temporary),
+    action!("ark" "2024-01-01" "ListBatchInferenceJobs" Json ark::jobs::list_batch),
+    action!("ark" "2024-01-01" "StopBatchInferenceJob" Json ark::jobs::stop_batch),
+    action!("ark" "2024-01-01" "ResumeBatchInferenceJob" Json ark::jobs::resume_batch),
+    action!("ark" "2024-01-01" "ListModelCustomizationJobs" Json ark::jobs::list_tuning),
+    action!("ark" "2024-01-01" "TerminateModelCustomizationJob" Json ark::jobs::terminate_tuning),
+    action!("ark" "2024-01-01" "ResumeModelCustomizationJob" Json ark::jobs::resume_tuning),
+    action!("ark" "2024-01-01" "GetInferenceUsage" Json ark::usage::get),
 ];
 
 /// The action of that service, version and name.
@@ -94,6 +122,8 @@ impl Action {
     pub(super) fn policies(&self) -> &'static [&'static str] {
         match self.service {
             "iam" => &["AdministratorAccess", "IAMFullAccess"],
+            "ark" if self.reads() => &["AdministratorAccess", "ArkFullAccess", "ArkReadOnlyAccess"],
+            "ark" => &["AdministratorAccess", "ArkFullAccess"],
             _ => &[
                 "AdministratorAccess",
                 "BillingCenterReadOnlyAccess",
@@ -103,9 +133,31 @@ impl Action {
         }
     }
 
+    /// Whether ArkReadOnlyAccess allows it. A temporary key is more than reading.
+    fn reads(&self) -> bool {
+        let read = ["List", "GetEndpoint", "GetInferenceUsage", "InnerDescribe"];
+        read.iter().any(|start| self.name.starts_with(start))
+    }
+
+    /// `SERVICE:ACTION`, as policies name it.
+    pub(super) fn operation(&self) -> String {
+        format!("{}:{}", self.service, self.name)
+    }
+
+    /// Whether it is an action of 方舟.
+    pub(super) fn is_ark(&self) -> bool {
+        self.service == "ark"
+    }
+
+    /// The region that must stand in the scope of the signature, for a service that is not global.
+    pub(super) fn region(&self) -> Option<&'static str> {
+        self.is_ark().then_some("cn-beijing")
+    }
+
     fn dialect(&self) -> Dialect {
         match self.service {
             "iam" => Dialect::Iam,
+            "ark" => Dialect::Ark,
             _ => Dialect::Billing,
         }
     }
@@ -146,6 +198,7 @@ impl Action {
             ("POST", Binding::QueryOrForm) if form => in_form(),
             ("POST", Binding::Query | Binding::QueryOrForm) => in_query(),
             ("POST", Binding::JsonOrQuery) => in_json(),
+            ("POST", Binding::Json) => Ok(in_json()?.beside(query)),
             ("POST", Binding::Post | Binding::PostOrGet) if body.is_empty() => in_query(),
             ("POST", Binding::Post | Binding::PostOrGet) if form => in_form(),
             ("POST", Binding::Post | Binding::PostOrGet) => in_json(),

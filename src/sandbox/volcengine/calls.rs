@@ -12,8 +12,10 @@ const KEPT_CALLS: usize = 20_000;
 /// A received call, answered or not.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Call {
-    /// `Action`; empty if it was missing.
+    /// `Action`; empty if it was missing. For the data plane of 方舟: the path after `/api/v3/`.
     pub action: String,
+    /// The service that was called; empty if the call did not say. `ListApiKeys` and `UpdateApiKey` exist in two.
+    pub service: String,
     /// The account's slug; `None` if the call did not get past authentication.
     pub account: Option<String>,
     /// The parameters, passwords left out. Lists are kept as received: numbered, or as JSON text.
@@ -42,13 +44,17 @@ impl Default for Calls {
 
 impl Calls {
     pub(super) fn record(&self, call: Call) {
-        let action = call.action.clone();
+        let (action, operation) =
+            (call.action.clone(), format!("{}:{}", call.service, call.action));
         let mut log = self.log.lock();
         if log.len() == KEPT_CALLS {
             log.pop_front();
         }
         log.push_back(call);
-        self.counts.send_modify(|counts| *counts.entry(action).or_default() += 1);
+        self.counts.send_modify(|counts| {
+            *counts.entry(action).or_default() += 1;
+            *counts.entry(operation).or_default() += 1;
+        });
     }
 
     pub(super) fn list(&self) -> Vec<Call> {

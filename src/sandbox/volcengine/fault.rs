@@ -71,11 +71,12 @@ impl Fault {
 /// not throttled.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Target {
+    /// `ACTION` or `SERVICE:ACTION`.
     action: Option<String>,
     /// The account's slug.
     account: Option<String>,
-    /// The parameter `UserName` or `PrincipalName`.
-    user: Option<String>,
+    /// The parameter `UserName`, `PrincipalName`, `Id` or `ProjectName`.
+    subject: Option<String>,
 }
 
 /// Which calls a fault hits.
@@ -90,7 +91,7 @@ impl FaultRule {
         Self::hitting(Target::default(), fault)
     }
 
-    /// Only calls of this action.
+    /// Only calls of this action: `StopEndpoint`, or `ark:UpdateApiKey` where two services have it.
     #[must_use]
     pub fn on(self, action: &str) -> Self {
         self.narrowed(|target| target.action = Some(action.to_owned()))
@@ -102,18 +103,23 @@ impl FaultRule {
         self.narrowed(|target| target.account = Some(account.to_owned()))
     }
 
-    /// Only calls about this user.
+    /// Only calls about this user, or about this thing (`Id`) or project of 方舟.
     #[must_use]
-    pub fn about(self, user: &str) -> Self {
-        self.narrowed(|target| target.user = Some(user.to_owned()))
+    pub fn about(self, subject: &str) -> Self {
+        self.narrowed(|target| target.subject = Some(subject.to_owned()))
     }
 }
 
 impl Target {
-    /// Whether a call of this action, account and user matches.
-    pub(super) fn is(&self, action: &str, account: &str, user: &str) -> bool {
-        let fits = |wanted: &Option<String>, name| wanted.as_deref().is_none_or(|w| w == name);
-        fits(&self.action, action) && fits(&self.account, account) && fits(&self.user, user)
+    /// Whether a call of this operation (`SERVICE:ACTION`) and account about these subjects matches.
+    pub(super) fn is(&self, operation: &str, account: &str, subjects: &[&str]) -> bool {
+        let action = self.action.as_deref().is_none_or(|wanted| {
+            let bare = operation.split_once(':').map_or(operation, |(_, action)| action);
+            wanted == operation || wanted == bare
+        });
+        action
+            && self.account.as_deref().is_none_or(|wanted| wanted == account)
+            && self.subject.as_deref().is_none_or(|wanted| subjects.contains(&wanted))
     }
 }
 
@@ -125,13 +131,16 @@ mod tests {
     fn a_rule_hits_only_the_calls_that_it_names() {
         let faults = Faults::default();
         faults.inject(FaultRule::new(Fault::Timeout).on("ListUsers").of("main").about("bob"));
-        let hit = |action, account, user| faults.hit(|t| t.is(action, account, user)).is_some();
-        assert!(!hit("GetUser", "main", "bob"));
-        assert!(!hit("ListUsers", "labs", "bob"));
-        assert!(!hit("ListUsers", "main", "alice"));
-        assert!(hit("ListUsers", "main", "bob"));
+        let hit = |action, account, user| faults.hit(|t| t.is(action, account, &[user])).is_some();
+        assert!(!hit("iam:GetUser", "main", "bob"));
+        assert!(!hit("iam:ListUsers", "labs", "bob"));
+        assert!(!hit("iam:ListUsers", "main", "alice"));
+        assert!(hit("iam:ListUsers", "main", "bob"));
+        faults.clear();
+        faults.inject(FaultRule::new(Fault::NotJson).on("ark:ListApiKeys"));
+        assert!(!hit("iam:ListApiKeys", "main", "bob") && hit("ark:ListApiKeys", "main", "bob"));
         faults.clear();
         faults.inject(FaultRule::new(Fault::NotJson));
-        assert!(hit("ListUsers", "main", "alice") && hit("GetUser", "labs", ""));
+        assert!(hit("iam:ListUsers", "main", "alice") && hit("iam:GetUser", "labs", ""));
     }
 }

@@ -15,16 +15,18 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::actions::{Action, find};
+use super::ark::data_plane;
 use super::calls::{Call, Calls};
 use super::context::Context;
 use super::fault::{Fault, Faults};
 use super::params::Params;
+use super::permissions::{self, Caller};
 use super::refusal::{GatewayCode, Metadata, Refusal, Reply, envelope};
 use super::signature::{Authorization, Signed, decode_pairs};
 use super::throttle::Throttle;
 use crate::clock::Clock;
 use crate::sandbox::listener::{ListenerSwitch, Reset};
-use crate::sandbox::world::{EmptyResult, KeyStatus, PolicyScope, World};
+use crate::sandbox::world::{EmptyResult, KeyStatus, World};
 
 /// Largest request body.
 const BODY_LIMIT: usize = 1 << 20;
@@ -35,7 +37,7 @@ pub(super) struct Gateway {
     pub(super) faults: Faults,
     pub(super) calls: Calls,
     throttle: Mutex<Throttle>,
-    clock: Clock,
+    pub(super) clock: Clock,
     served: Mutex<u64>,
     listener: ListenerSwitch,
     stop: CancellationToken,
@@ -51,7 +53,7 @@ struct Incoming {
 /// A call that passed every check.
 struct Admitted {
     action: &'static Action,
-    account: String,
+    caller: Caller,
     params: Params,
 }
 
@@ -90,6 +92,9 @@ impl Gateway {
     async fn serve(&self, parts: &Parts, body: &Bytes, connection: &Reset) -> Response {
         let mut incoming = Incoming::default();
         incoming.metadata.request_id = self.request_id();
+        if let Some(action) = data_plane::action(parts.uri.path()) {
+            return self.call_model(action, parts, body, incoming.metadata);
+        }
         let admitted = self.admit(parts, body, &mut incoming);
         let metadata = incoming.metadata;
         let admitted = match admitted {
@@ -100,11 +105,13 @@ impl Gateway {
                 return answer(metadata, &outcome);
             }
         };
-        let action = metadata.action.clone().unwrap_or_default();
-        let mut params = admitted.params.shown();
-        let user = params.remove("UserName").or_else(|| params.remove("PrincipalName"));
-        let user = user.unwrap_or_default();
-        let fault = self.faults.hit(|target| target.is(&action, &admitted.account, &user));
+        let operation = admitted.action.operation();
+        let params = admitted.params.shown();
+        let subjects = ["UserName", "PrincipalName", "Id", "ProjectName"];
+        let subjects: Vec<&str> =
+            subjects.iter().filter_map(|name| params.get(*name)).map(String::as_str).collect();
+        let account = &admitted.caller.account;
+        let fault = self.faults.hit(|target| target.is(&operation, account, &subjects));
         match fault {
             None => {
                 let outcome = self.run(&admitted);
@@ -126,7 +133,8 @@ impl Gateway {
         let name = Some(fault.name());
         let unanswered = |gateway: &Self| {
             let params = Some(&admitted.params);
-            gateway.write_down(&metadata, Some(admitted.account.clone()), params, None, None, name);
+            let account = Some(admitted.caller.account.clone());
+            gateway.write_down(&metadata, account, params, None, None, name);
         };
         let refused = |refusal| {
             let outcome = Err(refusal);
@@ -142,7 +150,7 @@ impl Gateway {
             Fault::Status(status) => {
                 let status = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_GATEWAY);
                 let params = Some(&admitted.params);
-                let account = Some(admitted.account.clone());
+                let account = Some(admitted.caller.account.clone());
                 self.write_down(&metadata, account, params, Some(status), None, name);
                 plain(status, "text/html", HTML)
             }
@@ -220,32 +228,35 @@ impl Gateway {
         incoming: &mut Incoming,
     ) -> Result<Admitted, (Refusal, Option<String>)> {
         let authorization = self.parse(parts, incoming).map_err(|refusal| (refusal, None))?;
-        let (account, permitted) = self
+        let caller = self
             .authenticate(parts, body, incoming, &authorization)
             .map_err(|refusal| (refusal, None))?;
         let read = || {
             let name = incoming.metadata.action.as_deref().unwrap_or_default();
             let version = incoming.metadata.version.as_deref().unwrap_or_default();
             let action = find(&authorization.service, version, name)?;
-            if let Some(policies) = permitted
-                && !action.policies().iter().any(|policy| policies.contains(&(*policy).to_owned()))
+            if let Some(region) = action.region()
+                && authorization.region != region
             {
                 return Err(Refusal::gateway(
-                    GatewayCode::AccessDenied,
-                    format!(
-                        "User is not authorized to perform: {}:{name} on resource: *",
-                        authorization.service
-                    ),
+                    GatewayCode::InvalidCredential,
+                    format!("Credential should be scoped to the region {region}."),
                 ));
             }
-            self.throttle(&account)?;
+            {
+                let world = self.world.lock();
+                let account = world.account(&caller.account).ok_or_else(unknown_key)?;
+                let now = self.clock.now();
+                permissions::check(account, &caller, action, body, &world.rules, now)?;
+            }
+            self.throttle(&caller.account, action)?;
             let method = parts.method.as_str();
             let params = action.params(method, &incoming.query, &parts.headers, body)?;
             Ok((action, params))
         };
         match read() {
-            Ok((action, params)) => Ok(Admitted { action, account, params }),
-            Err(refusal) => Err((refusal, Some(account))),
+            Ok((action, params)) => Ok(Admitted { action, caller, params }),
+            Err(refusal) => Err((refusal, Some(caller.account))),
         }
     }
 
@@ -282,14 +293,14 @@ impl Gateway {
         Ok(authorization)
     }
 
-    /// The caller's account and, for a user, the policies attached account-wide.
+    /// The caller.
     fn authenticate(
         &self,
         parts: &Parts,
         body: &[u8],
         incoming: &Incoming,
         authorization: &Authorization,
-    ) -> Result<(String, Option<Vec<String>>), Refusal> {
+    ) -> Result<Caller, Refusal> {
         authorization.check_date(&parts.headers, self.clock.now())?;
         if parts.headers.contains_key("x-security-token") {
             return Err(Refusal::gateway(
@@ -297,7 +308,7 @@ impl Gateway {
                 "The security token is not valid.",
             ));
         }
-        let (account, policies, secret) = {
+        let (caller, secret) = {
             let world = self.world.lock();
             let found = world.accounts.iter().find_map(|account| {
                 let own = account.keys.iter().map(|key| (key, None));
@@ -311,11 +322,12 @@ impl Gateway {
             let (account, key, user) = found
                 .filter(|(_, key, _)| key.status == KeyStatus::Active)
                 .ok_or_else(unknown_key)?;
-            let policies = user.map(|user| {
-                let names = user.policies.iter().map(|policy| &policy.name);
-                names.filter(|name| user.holds(name, &PolicyScope::Global)).cloned().collect()
-            });
-            (account.slug.clone(), policies, key.secret.clone())
+            let caller = Caller {
+                account: account.slug.clone(),
+                user: user.map(|user| user.name.clone()),
+                access_key_id: key.id.clone(),
+            };
+            (caller, key.secret.clone())
         };
         let signed = Signed {
             method: parts.method.as_str(),
@@ -325,15 +337,20 @@ impl Gateway {
             body,
         };
         authorization.check_signature(&signed, secret.expose_secret())?;
-        Ok((account, policies))
+        Ok(caller)
     }
 
-    fn throttle(&self, account: &str) -> Result<(), Refusal> {
+    /// 方舟 counts its calls apart from the other services.
+    fn throttle(&self, account: &str, action: &Action) -> Result<(), Refusal> {
         let rules = self.world.lock().rules.clone();
-        let Some(limit) = rules.calls_per_second else {
+        let (counted, limit) = match action.is_ark() {
+            true => (format!("{account}/ark"), rules.ark.calls_per_second),
+            false => (account.to_owned(), rules.calls_per_second),
+        };
+        let Some(limit) = limit else {
             return Ok(());
         };
-        if self.throttle.lock().admit(account, limit, Instant::now()) {
+        if self.throttle.lock().admit(&counted, limit, Instant::now()) {
             return Ok(());
         }
         Err(Refusal {
@@ -350,14 +367,36 @@ impl Gateway {
         let now = self.clock.now();
         let mut world = self.world.lock();
         let rules = world.rules.clone();
-        let account = world.account_mut(&admitted.account).map_err(|_| unknown_key())?;
-        let mut context = Context { account, rules: &rules, now };
+        let caller = &admitted.caller;
+        let account = world.account_mut(&caller.account).map_err(|_| unknown_key())?;
+        let mut context = Context { account, caller, rules: &rules, now };
         let result = (admitted.action.run)(&mut context, &admitted.params)?;
         Ok(result.or_else(|| match rules.empty_result {
             EmptyResult::Absent => None,
             EmptyResult::Null => serde_json::value::to_raw_value(&()).ok(),
             EmptyResult::Object => serde_json::value::to_raw_value(&serde_json::Map::new()).ok(),
         }))
+    }
+
+    /// Answers a call of the data plane of 方舟.
+    fn call_model(
+        &self,
+        action: &str,
+        parts: &Parts,
+        body: &[u8],
+        mut metadata: Metadata,
+    ) -> Response {
+        let now = self.clock.now();
+        let outcome = data_plane::call(&mut self.world.lock(), action, parts, body, now);
+        metadata.action = Some(action.to_owned());
+        metadata.service = Some("ark_data".to_owned());
+        let (status, code) = match &outcome {
+            Ok(_) => (StatusCode::OK.as_u16(), None),
+            Err(refused) => (refused.http, Some(refused.code.to_owned())),
+        };
+        let status = StatusCode::from_u16(status).ok();
+        self.write_down(&metadata, None, None, status, code, None);
+        data_plane::answer(&metadata.request_id, &outcome)
     }
 
     /// The time of the call and a unique number.
@@ -376,7 +415,7 @@ impl Gateway {
         outcome: &Result<Reply, Refusal>,
         fault: Option<&'static str>,
     ) {
-        let account = Some(admitted.account.clone());
+        let account = Some(admitted.caller.account.clone());
         self.record(metadata, account, Some(&admitted.params), outcome, fault);
     }
 
@@ -409,6 +448,7 @@ impl Gateway {
     ) {
         let call = Call {
             action: metadata.action.clone().unwrap_or_default(),
+            service: metadata.service.clone().unwrap_or_default(),
             account,
             params: params.map(Params::shown).unwrap_or_default(),
             at: self.clock.now(),

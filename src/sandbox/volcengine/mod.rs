@@ -5,15 +5,19 @@
 //! Invariant: nothing here uses `crate::volcengine`. A stand-in that shares the client's code cannot catch its mistakes.
 
 mod actions;
+mod api_keys;
+mod ark;
 mod bill_rows;
 mod billing;
 mod calls;
 mod context;
+mod custom_policies;
 mod fault;
 mod gateway;
 mod keys;
 mod login;
 mod params;
+mod permissions;
 mod policies;
 mod projects;
 mod refusal;
@@ -37,7 +41,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use self::gateway::Gateway;
 use crate::clock::Clock;
 use crate::sandbox::listener::{ClosableListener, ListenerSwitch, Reset};
-use crate::sandbox::world::World;
+use crate::sandbox::world::{ModelRefusal, Usage, World};
 
 pub use self::calls::Call;
 pub use self::fault::{Fault, FaultRule, Faults};
@@ -153,6 +157,16 @@ impl FakeCloud {
     /// Reads the world between two calls.
     pub fn read<T>(&self, look: impl FnOnce(&World) -> T) -> T {
         look(&self.gateway.world.lock())
+    }
+
+    /// Calls a model as a program with this key does, without HTTP: `model` is an endpoint's id, a preset endpoint's id, a
+    /// bot's id or a Model ID. A call that works becomes usage.
+    ///
+    /// # Errors
+    /// [`ModelRefusal`] with the data plane's HTTP status and code.
+    pub fn call_model(&self, key: &str, model: &str) -> Result<Usage, ModelRefusal> {
+        let now = self.gateway.clock.now();
+        self.gateway.world.lock().call_model(key, model, None, now)
     }
 
     /// The faults to inject.

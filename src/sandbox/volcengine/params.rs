@@ -20,6 +20,7 @@ enum Source {
 pub(super) enum Dialect {
     Iam,
     Billing,
+    Ark,
 }
 
 /// The parameters of one call.
@@ -27,18 +28,46 @@ pub(super) enum Dialect {
 pub(super) struct Params {
     source: Source,
     dialect: Dialect,
+    /// The query of a call whose parameters stand in the body.
+    query: BTreeMap<String, String>,
 }
 
 impl Params {
     pub(super) fn from_pairs(pairs: &[(String, String)], dialect: Dialect) -> Self {
-        Self { source: Source::Text(pairs.iter().cloned().collect()), dialect }
+        let source = Source::Text(pairs.iter().cloned().collect());
+        Self { source, dialect, query: BTreeMap::new() }
+    }
+
+    fn from_fields(fields: Map<String, Value>, dialect: Dialect) -> Self {
+        Self { source: Source::Json(fields), dialect, query: BTreeMap::new() }
+    }
+
+    /// The same parameters with the query beside them.
+    pub(super) fn beside(mut self, query: &[(String, String)]) -> Self {
+        self.query = query.iter().cloned().collect();
+        self
+    }
+
+    /// A parameter of the query, for a call whose parameters otherwise stand in the body.
+    pub(super) fn in_query(&self, name: &str) -> Option<String> {
+        self.query.get(name).cloned()
+    }
+
+    /// The refusal of a missing parameter.
+    pub(super) fn missing(&self, name: &str) -> Refusal {
+        self.dialect.missing(name)
+    }
+
+    /// The refusal of a bad parameter.
+    pub(super) fn invalid(&self, name: &str, why: &str) -> Refusal {
+        self.dialect.invalid(name, why)
     }
 
     /// # Errors
     /// Where the body is not a JSON object.
     pub(super) fn from_json(body: &[u8], dialect: Dialect) -> Result<Self, Refusal> {
         match serde_json::from_slice(body) {
-            Ok(Value::Object(fields)) => Ok(Self { source: Source::Json(fields), dialect }),
+            Ok(Value::Object(fields)) => Ok(Self::from_fields(fields, dialect)),
             _ => Err(dialect.invalid("body", "must be a JSON object")),
         }
     }
@@ -148,6 +177,59 @@ impl Params {
         }
     }
 
+    /// An object of a JSON body.
+    pub(super) fn object(&self, name: &str) -> Result<Option<Params>, Refusal> {
+        match &self.source {
+            Source::Text(_) => Ok(None),
+            Source::Json(fields) => match Self::json(fields, name) {
+                None => Ok(None),
+                Some(Value::Object(fields)) => {
+                    Ok(Some(Self::from_fields(fields.clone(), self.dialect)))
+                }
+                Some(_) => Err(self.dialect.invalid(name, "must be an object")),
+            },
+        }
+    }
+
+    /// A list of objects of a JSON body; empty if it is absent.
+    pub(super) fn objects(&self, name: &str) -> Result<Vec<Params>, Refusal> {
+        let invalid = || self.dialect.invalid(name, "must be a list of objects");
+        match &self.source {
+            Source::Text(_) => Ok(Vec::new()),
+            Source::Json(fields) => match Self::json(fields, name) {
+                None => Ok(Vec::new()),
+                Some(Value::Array(items)) => items
+                    .iter()
+                    .map(|item| {
+                        let fields = item.as_object().ok_or_else(invalid)?;
+                        Ok(Self::from_fields(fields.clone(), self.dialect))
+                    })
+                    .collect(),
+                Some(_) => Err(invalid()),
+            },
+        }
+    }
+
+    /// An integer, or one written as text.
+    pub(super) fn int_or_text(&self, name: &str) -> Result<Option<i64>, Refusal> {
+        if let Ok(Some(text)) = self.text(name) {
+            let number = text.parse().map_err(|_| self.invalid(name, "must be a number"))?;
+            return Ok(Some(number));
+        }
+        self.int(name)
+    }
+
+    /// Refuses every field that is not one of `known`.
+    pub(super) fn only(&self, known: &[&str]) -> Result<(), Refusal> {
+        let Source::Json(fields) = &self.source else {
+            return Ok(());
+        };
+        match fields.keys().find(|name| !known.contains(&name.as_str())) {
+            Some(name) => Err(self.dialect.invalid(name, "is not known")),
+            None => Ok(()),
+        }
+    }
+
     /// `Offset` (0 by default) and `Limit` (`default`, or refused if there is none), at most `most` rows.
     pub(super) fn page(&self, default: Option<usize>, most: usize) -> Result<Page, Refusal> {
         let limit = match self.int("Limit")? {
@@ -184,11 +266,17 @@ impl Dialect {
                 "MissingParameter",
                 format!("The required parameter {name} is missing."),
             ),
+            Self::Ark => Refusal::new(
+                400,
+                &format!("MissingParameter.{name}"),
+                format!("The required parameter {name} is missing."),
+            ),
         }
     }
 
     pub(super) fn invalid(self, name: &str, why: &str) -> Refusal {
         let code = match (self, name) {
+            (Self::Ark, _) => &format!("InvalidParameter.{name}"),
             (Self::Billing, _) => "RequestInvalid",
             (Self::Iam, "Limit") => "InvalidLimit",
             (Self::Iam, "Offset") => "InvalidOffset",

@@ -1,5 +1,6 @@
 //! Policies of users, in the whole account and within projects.
 
+use jiff::Timestamp;
 use serde::Serialize;
 
 use super::context::Context;
@@ -7,13 +8,16 @@ use super::params::Params;
 use super::projects;
 use super::refusal::{Refusal, Reply, reply};
 use super::users::{date, named};
-use crate::sandbox::world::{FakeAccount, PolicyKind, PolicyScope};
+use crate::sandbox::world::{AttachedPolicy, FakeAccount, PolicyKind, PolicyScope};
 
 /// The system policies that the stand-in knows.
-const SYSTEM_POLICIES: &[&str] = &[
+pub(super) const SYSTEM_POLICIES: &[&str] = &[
     "AdministratorAccess",
+    "ArkExperienceAccess",
     "ArkFullAccess",
+    "ArkGlobalInitAccess",
     "ArkReadOnlyAccess",
+    "ArkStandardGlobalAccess",
     "BillFullAccess",
     "BillingCenterBillReadOnlyAccess",
     "BillingCenterReadOnlyAccess",
@@ -41,7 +45,7 @@ struct WirePolicy<'a> {
 
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
-struct WireScope<'a> {
+pub(super) struct WireScope<'a> {
     policy_scope_type: &'static str,
     project_name: &'a str,
     project_display_name: &'a str,
@@ -64,40 +68,45 @@ pub(super) fn list(context: &mut Context<'_>, params: &Params) -> Result<Reply, 
             .map(|policy| WirePolicy {
                 policy_name: &policy.name,
                 policy_type: policy.kind.as_str(),
-                policy_trn: match policy.kind {
-                    PolicyKind::System | PolicyKind::ServiceLinked => {
-                        format!("trn:iam::0:policy/{}", policy.name)
-                    }
-                    PolicyKind::Custom => format!("trn:iam::{}:policy/{}", account.id, policy.name),
-                },
+                policy_trn: trn(account, &policy.name, policy.kind),
                 description: "",
                 attach_date: policy.scopes.first().map(|(_, at)| date(*at)).unwrap_or_default(),
-                policy_scope: policy
-                    .scopes
-                    .iter()
-                    .map(|(scope, at)| {
-                        let (policy_scope_type, project_name) = match scope {
-                            PolicyScope::Global => ("Global", ""),
-                            PolicyScope::Project(name) => ("Project", name.as_str()),
-                        };
-                        WireScope {
-                            policy_scope_type,
-                            project_name,
-                            project_display_name: account
-                                .projects
-                                .get(project_name)
-                                .map_or("", |project| &project.display_name),
-                            attach_date: date(*at),
-                        }
-                    })
-                    .collect(),
+                policy_scope: wire_scopes(account, policy),
             })
             .collect(),
     })
 }
 
+pub(super) fn trn(account: &FakeAccount, name: &str, kind: PolicyKind) -> String {
+    match kind {
+        PolicyKind::System | PolicyKind::ServiceLinked => format!("trn:iam::0:policy/{name}"),
+        PolicyKind::Custom => format!("trn:iam::{}:policy/{name}", account.id),
+    }
+}
+
+/// `PolicyScope` of an attached policy.
+pub(super) fn wire_scopes<'a>(
+    account: &'a FakeAccount,
+    policy: &'a AttachedPolicy,
+) -> Vec<WireScope<'a>> {
+    let wire = |(scope, at): &'a (PolicyScope, Timestamp)| {
+        let (policy_scope_type, project_name) = match scope {
+            PolicyScope::Global => ("Global", ""),
+            PolicyScope::Project(name) => ("Project", name.as_str()),
+        };
+        let project = account.projects.get(project_name);
+        WireScope {
+            policy_scope_type,
+            project_name,
+            project_display_name: project.map_or("", |project| &project.display_name),
+            attach_date: date(*at),
+        }
+    };
+    policy.scopes.iter().map(wire).collect()
+}
+
 /// Name and type of the policy in a call.
-fn policy(params: &Params) -> Result<(String, PolicyKind), Refusal> {
+pub(super) fn policy(params: &Params) -> Result<(String, PolicyKind), Refusal> {
     let name = params.required("PolicyName")?;
     if name.chars().count() > 64 {
         return Err(Refusal::new(400, "InvalidPolicyName", "The PolicyName is longer than 64."));
@@ -116,7 +125,7 @@ fn policy(params: &Params) -> Result<(String, PolicyKind), Refusal> {
     Ok((name, kind))
 }
 
-fn unknown(name: &str) -> Refusal {
+pub(super) fn unknown(name: &str) -> Refusal {
     Refusal::new(404, "PolicyNotExist", format!("Policy '{name}' cannot be found."))
 }
 

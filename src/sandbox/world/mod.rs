@@ -1,22 +1,34 @@
 //! The contents of the stand-in cloud: main accounts with their users, keys, projects and bills, and the rules by which it
 //! answers. Plain data with builder-like methods, so that a test describes the cloud it needs in a few lines.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use rust_decimal::Decimal;
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::domain::BillPeriod;
 
+mod ark;
 mod bills;
+mod lag;
+mod policies;
 mod sample;
 mod users;
 
+pub(crate) use ark::masked;
+pub use ark::{
+    Ark, ArkKey, ArkRules, Bot, ContentLimits, Creator, Endpoint, EndpointStatus, Job, JobKind,
+    KeySwitchForm, Limits, Model, ModelKind, ModelRefusal, ModelRoute, Phase, Preset, RateLimit,
+    RateLimitRule, ResourceType, TemporaryKey, Usage, UsageShape,
+};
 pub use bills::{BillRow, BillingMode, Category, Product};
+pub use lag::Lagging;
+pub use policies::{CustomPolicies, CustomPolicy};
+pub(crate) use policies::{Document, Effect};
 pub use sample::sample;
 pub use users::{
-    AccessKey, AttachedPolicy, KeyStatus, Login, LoginProfile, MissingLogin, PolicyKind,
+    AccessKey, AttachedPolicy, IamApiKey, KeyStatus, Login, LoginProfile, MissingLogin, PolicyKind,
     PolicyScope, User,
 };
 
@@ -69,8 +81,18 @@ pub struct Rules {
     /// Whether the bill lists send other types than documented: text for `Total`, a list for `Warning`, a number for
     /// `InstanceNo`, null for `Product`.
     pub bills_have_odd_types: bool,
-    /// How many reads of a key's status or of a login profile still show the old state after a change. 0 by default.
+    /// How many reads of a key's status, of a login profile or of a state in 方舟 still show the old one after a change. 0 by
+    /// default.
     pub lag: u32,
+    /// Whether the account has API keys of IAM; if not, their actions answer `InvalidActionOrVersion`
+    /// (`docs/platforms/ark.md` §B.1).
+    pub has_iam_api_keys: bool,
+    /// Whether a policy whose `Action` is `*` is refused as invalid (`docs/platforms/ark.md` §B.2).
+    pub action_star_is_refused: bool,
+    /// How long an attached policy takes to have an effect (`docs/platforms/ark.md` §B.2).
+    pub policies_bite_after: SignedDuration,
+    /// 方舟.
+    pub ark: ArkRules,
 }
 
 impl Default for Rules {
@@ -86,6 +108,10 @@ impl Default for Rules {
             rows_per_page: None,
             bills_have_odd_types: false,
             lag: 0,
+            has_iam_api_keys: true,
+            action_star_is_refused: false,
+            policies_bite_after: SignedDuration::ZERO,
+            ark: ArkRules::default(),
         }
     }
 }
@@ -132,9 +158,11 @@ pub struct FakeAccount {
     /// Projects by name.
     pub projects: BTreeMap<String, Project>,
     /// Policies that exist in addition to the system policies.
-    pub custom_policies: BTreeSet<String>,
+    pub custom_policies: CustomPolicies,
     /// The account's balance.
     pub balance: Balance,
+    /// 方舟.
+    pub ark: Ark,
     bills: BTreeMap<BillPeriod, Vec<BillRow>>,
     users_made: i64,
     rows_made: u64,
@@ -252,13 +280,14 @@ impl FakeAccount {
             split_bills_enabled: true,
             users: BTreeMap::new(),
             projects: BTreeMap::new(),
-            custom_policies: BTreeSet::new(),
+            custom_policies: CustomPolicies::default(),
             balance: Balance {
                 cash: Decimal::new(120_050, 2),
                 frozen: Decimal::new(2_000, 2),
                 credit_limit: Decimal::new(0, 2),
                 arrears: Decimal::new(0, 2),
             },
+            ark: Ark::default(),
             bills: BTreeMap::new(),
             users_made: 0,
             rows_made: 0,

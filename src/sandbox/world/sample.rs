@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use rust_decimal::Decimal;
 
 use super::{
-    BillRow, BillingMode, Category, FakeAccount, KeyStatus, Login, MissingLogin, PolicyKind,
+    BillRow, BillingMode, Category, FakeAccount, KeyStatus, Login, MissingLogin, Model, PolicyKind,
     PolicyScope, Product, SuggestedLink, SuggestedQuota, World, WorldError,
 };
 use crate::domain::BillPeriod;
@@ -257,6 +257,67 @@ const SPENDING: &[Spending] = &[
     },
 ];
 
+/// What a user has made in 方舟, in one project.
+struct ArkThings {
+    account: &'static str,
+    project: &'static str,
+    user: &'static str,
+    endpoints: &'static [&'static str],
+    keys: &'static [&'static str],
+    /// Models that were called by Model ID.
+    presets: &'static [Model],
+    batch_jobs: &'static [&'static str],
+}
+
+const ARK: &[ArkThings] = &[
+    ArkThings {
+        account: "main",
+        project: "ark-service",
+        user: "wang.fang",
+        endpoints: &["kefu-chat", "kefu-summary"],
+        keys: &["kefu-prod"],
+        presets: &[Model::LITE],
+        batch_jobs: &[],
+    },
+    // A colleague in the same project: a cut of either must not stop the other.
+    ArkThings {
+        account: "main",
+        project: "ark-service",
+        user: "zhao.yiming",
+        endpoints: &["intern-trial"],
+        keys: &[],
+        presets: &[],
+        batch_jobs: &[],
+    },
+    ArkThings {
+        account: "labs",
+        project: "llm-train",
+        user: "lin.xia",
+        endpoints: &["distill-teacher"],
+        keys: &["distill"],
+        presets: &[],
+        batch_jobs: &["nightly-labels"],
+    },
+    ArkThings {
+        account: "labs",
+        project: "vision-lab",
+        user: "train-runner",
+        endpoints: &["caption"],
+        keys: &["runner"],
+        presets: &[Model::IMAGE],
+        batch_jobs: &[],
+    },
+    ArkThings {
+        account: "labs",
+        project: "llm-eval",
+        user: "zhang.wei",
+        endpoints: &["judge"],
+        keys: &["eval"],
+        presets: &[Model::TEXT],
+        batch_jobs: &[],
+    },
+];
+
 /// The sample cloud at `now`: its bills cover the current Beijing month and the three before. The
 /// same `now` and `seed` give the same cloud; another seed distributes the same monthly amounts over other rows.
 pub fn sample(now: Timestamp, seed: u64) -> World {
@@ -310,10 +371,30 @@ fn fill(
     for person in PEOPLE {
         add_person(world, person, current)?;
     }
+    for thing in ARK {
+        add_ark(world.account_mut(thing.account)?, thing);
+    }
     world.account_mut("labs")?.balance.cash = Decimal::new(865_030, 2);
     world.user_mut("main", "ops-robot")?.login = Login::none(MissingLogin::Error);
     world.user_mut("labs", "train-runner")?.login = Login::none(MissingLogin::Stub);
     Ok(())
+}
+
+/// Adds what a project has in 方舟.
+fn add_ark(account: &mut FakeAccount, thing: &ArkThings) {
+    let creator = Some(thing.user);
+    for name in thing.endpoints {
+        account.add_endpoint(thing.project, name, creator);
+    }
+    for name in thing.keys {
+        account.add_ark_key(thing.project, name, creator);
+    }
+    for model in thing.presets {
+        account.add_preset(thing.project, *model);
+    }
+    for name in thing.batch_jobs {
+        account.add_batch_job(thing.project, name, creator);
+    }
 }
 
 /// Adds one person with everything that belongs to them.

@@ -6,6 +6,8 @@ use jiff::Timestamp;
 use secrecy::SecretString;
 use sha2::{Digest, Sha256};
 
+use super::lag::{Lagging, Stale, keep_showing, read};
+
 /// An IAM user.
 #[derive(Clone, Debug)]
 pub struct User {
@@ -31,7 +33,26 @@ pub struct User {
     pub login: Login,
     /// Attached policies.
     pub policies: Vec<AttachedPolicy>,
+    /// API keys of IAM (`docs/platforms/ark.md` §B.1). They open nothing in this cloud.
+    pub api_keys: Vec<IamApiKey>,
     keys_made: u32,
+}
+
+/// An API key of IAM.
+#[derive(Clone, Debug)]
+pub struct IamApiKey {
+    /// `Id`.
+    pub id: String,
+    /// `Name`.
+    pub name: String,
+    /// The key itself.
+    pub secret: SecretString,
+    /// Whether it works.
+    pub status: Lagging<KeyStatus>,
+    /// When it was created.
+    pub created: Timestamp,
+    /// When it was last changed.
+    pub updated: Timestamp,
 }
 
 /// Whether an access key works.
@@ -70,40 +91,6 @@ pub struct AccessKey {
     /// When its status was last set.
     pub updated: Timestamp,
     stale: Option<Stale<KeyStatus>>,
-}
-
-/// An old state that the next reads still show.
-#[derive(Clone, Debug)]
-struct Stale<T> {
-    shown: T,
-    reads_left: u32,
-}
-
-/// Returns the stale value while there are stale reads left, else the current one.
-fn read<T: Clone>(now: &T, stale: &mut Option<Stale<T>>) -> T {
-    match stale {
-        Some(old) if old.reads_left > 0 => {
-            old.reads_left -= 1;
-            old.shown.clone()
-        }
-        _ => {
-            *stale = None;
-            now.clone()
-        }
-    }
-}
-
-/// Makes the next `lag` reads return the value shown so far.
-fn keep_showing<T: Clone>(shown: &T, stale: &mut Option<Stale<T>>, lag: u32) {
-    if lag == 0 {
-        *stale = None;
-        return;
-    }
-    let shown = stale
-        .take()
-        .filter(|old| old.reads_left > 0)
-        .map_or_else(|| shown.clone(), |old| old.shown);
-    *stale = Some(Stale { shown, reads_left: lag });
 }
 
 impl AccessKey {
@@ -258,6 +245,7 @@ impl User {
                 updated: at,
             }),
             policies: Vec::new(),
+            api_keys: Vec::new(),
             keys_made: 0,
         }
     }
@@ -282,6 +270,33 @@ impl User {
         let secret = STANDARD.encode(secret);
         let key = AccessKey::new(format!("AKLT{id}"), SecretString::from(secret), status, at);
         self.keys.push(key.clone());
+        key
+    }
+
+    /// Adds an API key of IAM and returns its id.
+    pub fn add_api_key(&mut self, name: &str, status: KeyStatus) -> String {
+        self.new_api_key(name, status, self.created).id
+    }
+
+    /// Adds an API key of IAM created at `at`.
+    pub(crate) fn new_api_key(
+        &mut self,
+        name: &str,
+        status: KeyStatus,
+        at: Timestamp,
+    ) -> IamApiKey {
+        self.keys_made = self.keys_made.saturating_add(1);
+        let seed = Sha256::digest(format!("api key {} {}", self.id, self.keys_made));
+        let text = hex::encode(seed);
+        let key = IamApiKey {
+            id: format!("ak-{}", text.chars().take(16).collect::<String>()),
+            name: name.to_owned(),
+            secret: SecretString::from(STANDARD.encode(seed)),
+            status: Lagging::new(status),
+            created: at,
+            updated: at,
+        };
+        self.api_keys.push(key.clone());
         key
     }
 
@@ -338,9 +353,12 @@ impl User {
         })
     }
 
-    /// Whether the user has no access left: no active key, no console login.
+    /// Whether the user has no access left: no active key of either kind, no console login.
     pub fn is_cut_off(&self) -> bool {
-        !self.login.allowed() && self.keys.iter().all(|key| key.status == KeyStatus::Inactive)
+        let inactive = |status: KeyStatus| status == KeyStatus::Inactive;
+        !self.login.allowed()
+            && self.keys.iter().all(|key| inactive(key.status))
+            && self.api_keys.iter().all(|key| inactive(*key.status.get()))
     }
 }
 

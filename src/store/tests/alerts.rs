@@ -4,7 +4,7 @@ use super::*;
 use crate::domain::{AccessGoal, AlertBody, AlertKind, AlertRecord, Figures, Notice, Problem};
 
 fn manual() -> AlertBody {
-    AlertBody::Manual { goal: AccessGoal::Cut, operator: somebody() }
+    AlertBody::manual(AccessGoal::Cut, somebody())
 }
 
 fn warning(threshold: u16) -> AlertBody {

@@ -33,6 +33,33 @@ fn a_user_s_links_are_found_and_nobody_else_s() {
 }
 
 #[test]
+fn the_sharers_of_a_user_s_projects_are_the_others_of_the_account() {
+    let store = in_memory();
+    for (key, name) in [
+        ("main/alice", "own"),
+        ("main/alice", "two"),
+        ("main/alice", "many"),
+        ("main/bob", "two"),
+        ("main/bob", "many"),
+        ("main/carol", "many"),
+        ("main/carol", "theirs"),
+        ("labs/bob", "own"),
+    ] {
+        write(&store, |tx| tx.put_link(&link(key, name, "2026-11")));
+    }
+    let sharers = store.read(|tx| tx.sharers(&user("main/alice"))).unwrap();
+    let shown: Vec<String> = sharers
+        .iter()
+        .map(|(project, others)| {
+            let others: Vec<&str> = others.iter().map(|other| other.as_str()).collect();
+            format!("{project}: {}", others.join(" "))
+        })
+        .collect();
+    assert_eq!(shown, ["many: bob carol", "two: bob"]);
+    assert!(store.read(|tx| tx.sharers(&user("main/nobody"))).unwrap().is_empty());
+}
+
+#[test]
 fn a_listing_replaces_the_account_s_projects_and_renames_links() {
     let store = in_memory();
     write(&store, |tx| {

@@ -70,7 +70,7 @@ fn values_of_the_first_layout_open() {
             assert_eq!(tx.alert(1)?.unwrap().at, now());
             let pending = tx.access_pending(&alice)?.unwrap();
             assert_eq!((pending.goal, pending.attempts), (AccessGoal::Cut, 0));
-            assert!(!tx.access_remembered(&alice)?.unwrap().login_allowed);
+            assert!(!tx.access_remembered(&alice)?.unwrap().login());
             assert_eq!(tx.lane_heads()?[0].attempts, 0);
             assert_eq!(tx.tasks()?[0].kind, TaskKind::Sync);
             assert_eq!(tx.saved_settings()?, Default::default());

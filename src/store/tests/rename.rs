@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::domain::{
-    AccessCause, AccessGoal, AlertBody, Authorisation, Grant, GrantState, PendingAccess,
-    RememberedAccess, TaskKind,
+    AccessCause, AccessGoal, AccessItem, AccessPath, AlertBody, Authorisation, Grant, GrantState,
+    PathItems, PendingAccess, PolicyScope, RememberedAccess, TaskKind,
 };
 use crate::store::RecordedReading;
 
@@ -25,15 +25,17 @@ fn full(store: &Store, key: &str, name: &str, mark: u32) {
     write(store, |tx| {
         tx.put_link(&link(key, name, "2026-11"))?;
         tx.record_cycle(&[reading])?;
-        let problem = crate::domain::Problem::AccessReopened;
+        let problem = crate::domain::Problem::AccessReopened { items: PathItems::new() };
         tx.add_alert(Some(&id), AlertBody::Error { problem }, now())?;
         let mut pending = PendingAccess::new(AccessGoal::Cut, AccessCause::QuotaUsedUp, now());
         pending.attempts = mark;
         tx.put_access_pending(&id, &pending)?;
-        let keys = vec![format!("AKLT{mark}")];
-        let remembered = RememberedAccess::before_cut(None, keys, false, vec![], now());
+        let keys = [AccessItem::new(format!("AKLT{mark}"))];
+        let on = AccessPath::AccessKeys;
+        let remembered = RememberedAccess::before_cut(None, on, &keys, now());
         tx.put_access_remembered(&id, &remembered)?;
-        let mut authorisation = Authorisation::new(id.clone(), project(name), now());
+        let mut authorisation =
+            Authorisation::new(id.clone(), PolicyScope::Project(project(name)), now());
         authorisation.grants.push(Grant {
             policy: format!("policy-{mark}"),
             kind: None,
@@ -69,7 +71,7 @@ fn kept(store: &Store, key: &str) -> String {
         let alerts: Vec<String> =
             alerts.into_iter().flat_map(|alert| alert.user).map(|user| user.to_string()).collect();
         let pending = tx.access_pending(&id)?.map(|pending| pending.attempts);
-        let remembered = tx.access_remembered(&id)?.map(|remembered| remembered.active_keys);
+        let remembered = tx.access_remembered(&id)?.map(|remembered| remembered.keys().join(" "));
         let authorisations: Vec<String> = tx
             .authorisations_of(&id)?
             .into_iter()

@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::domain::{
-    AccessCause, AccessGoal, AccessKeyInfo, CloudUser, PendingAccess, RememberedAccess,
-    SyncChanges, UserAccess, UserStatus,
+    AccessCause, AccessGoal, AccessItem, AccessKeyInfo, AccessPath, CloudUser, PendingAccess,
+    RememberedAccess, SyncChanges, UserAccess, UserStatus,
 };
 
 fn cloud(name: &str, display_name: &str) -> CloudUser {
@@ -96,7 +96,9 @@ fn a_user_who_is_gone_keeps_the_history_and_comes_back_to_it() {
     let record_gone = record(&store, "main/alice");
     assert_eq!((record_gone.status, record_gone.quota), (UserStatus::Gone, money("5")));
     assert!(record_gone.access_keys.is_empty() && record_gone.login.is_none());
-    assert_eq!(store.read(|tx| tx.access_pending(&alice)).unwrap(), None, "nothing left to cut");
+    let cut = store.read(|tx| tx.access_pending(&alice)).unwrap();
+    assert_eq!(cut, Some(pending()), "what the user left is still to be closed");
+    write(&store, |tx| tx.clear_access_pending(&alice));
     assert_eq!(sync(&store, &[], &["alice"], now()), SyncChanges::default(), "reported once");
 
     let back = sync(&store, &[cloud("alice", "甲")], &[], now());
@@ -114,6 +116,7 @@ fn pending() -> PendingAccess {
         attempts: 2,
         next_at: now(),
         last_error: Some("慢".to_owned()),
+        paths: Default::default(),
         delay_alerted: true,
         report: None,
     }
@@ -158,7 +161,10 @@ fn an_outdated_reading_changes_nothing() {
     sync(&store, &[cloud("alice", "甲")], &[], before);
     // Cut and read back while another reading, begun earlier, is still running.
     let (off, on) = (access(&[Switch::Off], None), access(&[Switch::On], None));
-    write(&store, |tx| tx.confirm_access(&alice, AccessGoal::Cut, &off, now()));
+    write(&store, |tx| {
+        tx.record_access(&alice, &off, now())?;
+        tx.confirm_access(&alice, AccessGoal::Cut, now())
+    });
     write(&store, |tx| tx.record_access_read(&alice, &on, before, later));
     assert_eq!(record(&store, "main/alice").status, UserStatus::Disabled);
     write(&store, |tx| tx.record_access_read(&alice, &on, later, later));
@@ -184,20 +190,15 @@ fn a_change_of_access_is_pending_until_it_is_confirmed() {
     let store = in_memory();
     add_user(&store, "main/alice");
     let alice = user("main/alice");
-    let remembered = RememberedAccess {
-        active_keys: vec!["AKLT1".to_owned()],
-        login_allowed: true,
-        policies: vec![],
-        cut: now(),
-    };
+    let keys = [AccessItem::new("AKLT1")];
+    let remembered = RememberedAccess::before_cut(None, AccessPath::AccessKeys, &keys, now());
     write(&store, |tx| {
         tx.put_access_pending(&alice, &pending())?;
         tx.put_access_remembered(&alice, &remembered)
     });
     assert_eq!(store.read(|tx| tx.access_pending(&alice)).unwrap(), Some(pending()));
     assert_eq!(store.read(|tx| tx.all_access_pending()).unwrap(), [(alice.clone(), pending())]);
-    let nothing = access(&[], None);
-    let confirm = |goal| write(&store, |tx| tx.confirm_access(&alice, goal, &nothing, now()));
+    let confirm = |goal| write(&store, |tx| tx.confirm_access(&alice, goal, now()));
     let cut = confirm(AccessGoal::Cut).unwrap();
     assert_eq!(cut.status, UserStatus::Disabled, "even if there was nothing to switch off");
     assert_eq!(record(&store, "main/alice"), cut);

@@ -14,7 +14,8 @@ use serde_json::value::RawValue;
 
 use self::amount::amount;
 use self::fold::{Fold, FoldError, Next, PAGE, Sums, rows_of};
-use super::client::{AccountClient, Api, Call};
+use super::call::{Api, Call};
+use super::client::AccountClient;
 use super::error::{Error, ErrorKind, bounded};
 use crate::domain::{AccountNumber, AmountField, BillPeriod, BillSource, Money};
 

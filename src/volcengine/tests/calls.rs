@@ -189,18 +189,22 @@ async fn every_request_is_counted_by_action_and_outcome() {
 
 #[test]
 fn an_invalid_endpoint_is_reported_with_its_key() {
-    let config = |iam: &str, billing: &str| ClientConfig {
+    let config = |iam: &str, billing: &str, ark: &str| ClientConfig {
         iam_endpoint: iam.into(),
         billing_endpoint: billing.into(),
+        ark_endpoint: ark.into(),
         region: "cn-beijing".into(),
         qps: NonZeroU32::MIN,
+        ark_qps: NonZeroU32::MIN,
         timeout: Duration::from_secs(1),
     };
     let good = "https://iam.volcengineapi.com";
     let bad = "http://iam.volcengineapi.com";
-    for (config, key) in
-        [(config(bad, good), "iam_endpoint"), (config(good, bad), "billing_endpoint")]
-    {
+    for (config, key) in [
+        (config(bad, good, good), "iam_endpoint"),
+        (config(good, bad, good), "billing_endpoint"),
+        (config(good, good, bad), "ark_endpoint"),
+    ] {
         let error = Client::new(config, Clock::system()).err().unwrap();
         assert_eq!(*error.kind(), ErrorKind::Configuration);
         assert!(error.to_string().contains(key), "{error}");

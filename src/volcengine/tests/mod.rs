@@ -1,9 +1,11 @@
 //! The client against a fake server on loopback with scripted responses, which refuses requests that are not signed as
 //! sent.
 
+mod ark;
 mod bills;
 mod calls;
 mod iam;
+mod policies;
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
@@ -108,6 +110,11 @@ impl Fake {
     }
 }
 
+/// Starts a server that answers every call with this `Result`.
+async fn always(result: Value) -> Fake {
+    Fake::start(move |_| Reply::Result(result.clone())).await
+}
+
 fn credentials() -> Credentials {
     Credentials { access_key_id: KEY_ID.into(), secret_key: SecretString::from(SECRET) }
 }
@@ -118,8 +125,10 @@ fn client(url: &str, clock: Clock, timeout: Duration) -> Client {
     let config = ClientConfig {
         iam_endpoint: url.into(),
         billing_endpoint: url.into(),
+        ark_endpoint: url.into(),
         region: "cn-beijing".into(),
         qps: NonZeroU32::new(100_000).unwrap(),
+        ark_qps: NonZeroU32::new(100_000).unwrap(),
         timeout,
     };
     Client::new(config, clock).unwrap().with_retry(RetryPolicy::quick())
@@ -199,7 +208,11 @@ fn signed_as_sent(
     body: &[u8],
 ) -> bool {
     let (date, host, content_type) = (header("x-date"), header("host"), header("content-type"));
-    let service = if raw_query.contains("Version=2022-01-01") { "billing" } else { "iam" };
+    let service = match raw_query {
+        query if query.contains("Version=2022-01-01") => "billing",
+        query if query.contains("Version=2024-01-01") => "ark",
+        _ => "iam",
+    };
     let mut headers = vec![("Host", host.as_str())];
     if !content_type.is_empty() {
         headers.push(("Content-Type", &content_type));

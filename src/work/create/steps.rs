@@ -101,7 +101,7 @@ impl Worker {
             phone: made.phone,
         };
         let mut booked = creation.clone();
-        let (policies, now) = (self.parts.project_policies.clone(), self.parts.clock.now());
+        let (policies, now) = (self.parts.link_policies.clone(), self.parts.clock.now());
         let note = self.parts.cards.words().t("create.first_quota", &[]);
         *creation = self
             .parts

@@ -1,11 +1,9 @@
 //! The monitor: what it reads, records and warns about, and how it cuts and restores access.
 
 mod collect;
-mod enforce;
 mod late;
 mod months;
 mod outages;
-mod parts;
 mod policies;
 mod schedule;
 mod thresholds;

@@ -1,8 +1,9 @@
-//! Policies: attached with a project, detached with it, detached by a cut and reattached, with each step failing once.
+//! Policies: attached with a project, or with the first, and detached with it, or with the last, with each step failing
+//! once.
 
 use std::collections::BTreeSet;
 
-use airgate::domain::GrantState;
+use airgate::domain::{self, DENY_ALL_POLICY, GrantState};
 use airgate::sandbox::feishu::Message;
 use airgate::sandbox::volcengine::{Fault, FaultRule};
 use airgate::sandbox::world::{self, KeyStatus, PolicyKind, PolicyScope, World};
@@ -14,7 +15,7 @@ use crate::bed::{
 };
 
 const TWO: (&str, &str) = ("ACCESS__PROJECT_POLICIES", "ArkFullAccess,TOSFullAccess");
-const DETACH: (&str, &str) = ("ACCESS__DETACH_POLICIES", "true");
+const GLOBAL: (&str, &str) = ("ACCESS__GLOBAL_POLICIES", "ArkGlobalInitAccess");
 
 fn cloud() -> World {
     let mut world = one_account();
@@ -23,10 +24,6 @@ fn cloud() -> World {
     world.account_mut("main").unwrap().add_user("alice");
     world.user_mut("main", "alice").unwrap().add_key(KeyStatus::Active);
     world
-}
-
-fn project(name: &str) -> PolicyScope {
-    PolicyScope::Project(name.to_owned())
 }
 
 /// `name kind scope` of every policy attached to alice.
@@ -41,6 +38,10 @@ fn held(bed: &Bed) -> BTreeSet<String> {
         });
         scopes.collect()
     })
+}
+
+fn calls(bed: &Bed, action: &str) -> usize {
+    bed.cloud.calls().iter().filter(|call| call.action == action).count()
 }
 
 fn set(all: &[&str]) -> BTreeSet<String> {
@@ -105,7 +106,10 @@ fn one(policy: &str, state: &str) -> String {
 fn states(bed: &Bed, name: &str) -> Vec<(String, GrantState)> {
     let known = bed
         .store
-        .read(|tx| tx.authorisation(&user_key("main/alice"), &name.parse().unwrap()))
+        .read(|tx| {
+            let scope = domain::PolicyScope::Project(name.parse().unwrap());
+            tx.authorisation(&user_key("main/alice"), &scope)
+        })
         .unwrap();
     let grants = known.map(|known| known.grants).unwrap_or_default();
     grants.into_iter().map(|grant| (grant.policy, grant.state)).collect()
@@ -241,67 +245,6 @@ async fn a_project_removed_before_its_policies_were_attached_leaves_nothing() {
     assert_eq!(held(&bed).len(), 2);
 }
 
-/// Policies in every scope, of both kinds.
-fn loaded() -> World {
-    let mut world = cloud();
-    world.account_mut("main").unwrap().custom_policies.insert("mine".to_owned());
-    let alice = world.user_mut("main", "alice").unwrap();
-    alice.attach("ECSFullAccess", PolicyKind::System, PolicyScope::Global);
-    alice.attach("ArkFullAccess", PolicyKind::System, PolicyScope::Global);
-    alice.attach("ArkFullAccess", PolicyKind::System, project("team-b"));
-    alice.attach("mine", PolicyKind::Custom, project("team-a"));
-    world
-}
-
-const LOADED: [&str; 4] = [
-    "ECSFullAccess System *",
-    "ArkFullAccess System *",
-    "ArkFullAccess System team-b",
-    "mine Custom team-a",
-];
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_cut_detaches_every_policy_and_a_restore_reattaches_each_whatever_fails_once() {
-    let steps = [
-        ("user.disable", "ListAttachedUserPolicies", 0),
-        ("user.disable", "UpdateAccessKey", 0),
-        ("user.disable", "DetachUserPolicy", 0),
-        ("user.disable", "DetachUserPolicy", 1),
-        ("user.disable", "DetachPolicyInProject", 1),
-        ("user.disable", "ListAttachedUserPolicies", 1),
-        ("user.enable", "ListAttachedUserPolicies", 0),
-        ("user.enable", "AttachUserPolicy", 1),
-        ("user.enable", "AttachPolicyInProject", 0),
-        ("user.enable", "ListAttachedUserPolicies", 1),
-    ];
-    for (n, (during, action, skip)) in steps.into_iter().enumerate() {
-        let fault = faults().swap_remove(n % 3);
-        let mut bed = Bed::with(loaded(), &[DETACH]).await;
-        bed.sync().await;
-        for (command, button) in
-            [("/disable alice", "user.disable"), ("/enable alice", "user.enable")]
-        {
-            if button == during {
-                let rule = FaultRule::new(fault.clone()).on(action).after(skip).times(1);
-                bed.cloud.faults().inject(rule);
-            }
-            press(&bed, command, button).await;
-            if button == during {
-                // A crash right after the failure.
-                tokio::time::timeout(TIMEOUT, bed.cloud.called(action, skip as usize + 1))
-                    .await
-                    .unwrap();
-                bed.restart().await;
-            }
-            access_settled(&bed).await;
-            let expected = if button == "user.disable" { set(&[]) } else { set(&LOADED) };
-            assert_eq!(held(&bed), expected, "{during} {action} {skip} {fault:?} after {button}");
-        }
-        let alice = user_key("main/alice");
-        assert_eq!(bed.store.read(|tx| tx.access_remembered(&alice)).unwrap(), None);
-    }
-}
-
 /// For a policy that is already detached, by airgate or by somebody else, the cloud says that it is not attached.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_policy_that_is_not_attached_counts_as_detached() {
@@ -336,57 +279,175 @@ async fn a_conflict_that_is_not_understood_does_not_count_as_detached() {
     assert!(states(&bed, "team-a").is_empty());
 }
 
-/// A policy whose type nobody knows does not hide the others, and is reported as the one that stays.
+/// A conflict can also mean that the user holds the policy in the whole account, which airgate must not take for its own.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_policy_of_another_type_does_not_stop_the_rest_of_the_cut() {
-    let mut world = loaded();
-    let alice = world.user_mut("main", "alice").unwrap();
-    alice.attach("ServiceRole", PolicyKind::ServiceLinked, PolicyScope::Global);
-    let bed = Bed::with(world, &[DETACH]).await;
+async fn a_policy_that_somebody_attaches_everywhere_meanwhile_is_not_airgates() {
+    let bed = Bed::with(cloud(), &[TWO]).await;
     bed.sync().await;
-    press(&bed, "/disable alice", "user.disable").await;
-    let left = set(&["ServiceRole ServiceLinked *"]);
-    bed.eventually("the others are detached", |bed| held(bed) == left).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn keys_are_cut_even_while_policies_cannot_be_read() {
-    let bed = Bed::with(loaded(), &[DETACH]).await;
-    bed.sync().await;
-    bed.cloud.faults().inject(FaultRule::new(Fault::Status(403)).on("ListAttachedUserPolicies"));
-    press(&bed, "/disable alice", "user.disable").await;
-    bed.eventually("the cut", |bed| bed.is_cut_off("alice")).await;
+    bed.cloud.faults().inject(FaultRule::new(Fault::Status(403)).on("AttachPolicyInProject"));
+    add(&bed, "team-a").await;
+    tokio::time::timeout(TIMEOUT, bed.cloud.called("AttachPolicyInProject", 1)).await.unwrap();
+    bed.cloud.update(|world| {
+        let alice = world.user_mut("main", "alice").unwrap();
+        alice.attach("ArkFullAccess", PolicyKind::System, PolicyScope::Global);
+    });
     bed.cloud.faults().clear();
-    access_settled(&bed).await;
-    assert_eq!(held(&bed), set(&[]));
-    press(&bed, "/enable alice", "user.enable").await;
-    access_settled(&bed).await;
-    assert_eq!(held(&bed), set(&LOADED));
+    settled(&bed).await;
+    assert_eq!(held(&bed), set(&["ArkFullAccess System *", "TOSFullAccess System team-a"]));
+    let states = states(&bed, "team-a");
+    assert_eq!(states[0], ("ArkFullAccess".to_owned(), GrantState::Held));
+    remove(&bed, "team-a").await;
+    settled(&bed).await;
+    assert_eq!(held(&bed), set(&["ArkFullAccess System *"]));
+}
+
+/// "Attached already" is believed only if the user's policies show it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_conflict_without_a_policy_is_tried_again() {
+    for (action, scope) in [("AttachPolicyInProject", "team-a"), ("AttachUserPolicy", "*")] {
+        let bed = Bed::with(cloud(), &[TWO, GLOBAL]).await;
+        bed.sync().await;
+        let conflict = Fault::Code {
+            http: 409,
+            code: "PolicyAttachConflict".into(),
+            message: "attached already".into(),
+        };
+        bed.cloud.faults().inject(FaultRule::new(conflict).on(action).times(1));
+        add(&bed, "team-a").await;
+        settled(&bed).await;
+        assert_eq!(held(&bed).len(), 3, "{:?}", held(&bed));
+        assert!(held(&bed).iter().any(|policy| policy.ends_with(scope)));
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn while_access_is_cut_nothing_is_attached_and_removed_projects_do_not_come_back() {
-    let bed = Bed::with(cloud(), &[TWO, DETACH]).await;
+async fn global_policies_come_with_the_first_project_and_go_with_the_last() {
+    let bed = Bed::with(cloud(), &[("ACCESS__PROJECT_POLICIES", "ArkFullAccess"), GLOBAL]).await;
+    bed.sync().await;
+    let card = add(&bed, "team-a").await;
+    let line = |policies: &str| text("policies.everywhere", &[("policies", &policies)]);
+    let attaching = one("ArkGlobalInitAccess", &phrase("policies.attaching"));
+    assert!(text_of(&card).contains(&line(&attaching)), "{}", text_of(&card));
+    settled(&bed).await;
+    bed.shows(&card.message_id, &line("ArkGlobalInitAccess")).await;
+    let first = ["ArkFullAccess System team-a", "ArkGlobalInitAccess System *"];
+    assert_eq!(held(&bed), set(&first));
+    add(&bed, "team-b").await;
+    settled(&bed).await;
+    assert_eq!(calls(&bed, "AttachUserPolicy"), 1);
+    remove(&bed, "team-a").await;
+    settled(&bed).await;
+    assert_eq!(held(&bed), set(&["ArkFullAccess System team-b", "ArkGlobalInitAccess System *"]));
+    remove(&bed, "team-b").await;
+    settled(&bed).await;
+    assert_eq!(held(&bed), set(&[]));
+    assert!(bed.store.read(|tx| tx.authorisations_of(&user_key("main/alice"))).unwrap().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_global_policy_that_the_user_held_before_is_never_detached() {
+    let mut world = cloud();
+    let alice = world.user_mut("main", "alice").unwrap();
+    alice.attach("ArkGlobalInitAccess", PolicyKind::System, PolicyScope::Global);
+    let bed = Bed::with(world, &[GLOBAL]).await;
     bed.sync().await;
     add(&bed, "team-a").await;
     settled(&bed).await;
-    press(&bed, "/disable alice", "user.disable").await;
-    access_settled(&bed).await;
-    assert_eq!(held(&bed), set(&[]));
+    assert_eq!(calls(&bed, "AttachUserPolicy"), 0);
     remove(&bed, "team-a").await;
     settled(&bed).await;
-    let card = add(&bed, "team-b").await;
+    assert_eq!(held(&bed), set(&["ArkGlobalInitAccess System *"]));
+}
+
+/// Held in a project only is not held in the whole account.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_policy_held_in_one_project_does_not_count_as_global() {
+    let mut world = cloud();
+    let alice = world.user_mut("main", "alice").unwrap();
+    let within = PolicyScope::Project("team-b".to_owned());
+    alice.attach("ArkGlobalInitAccess", PolicyKind::System, within);
+    let bed = Bed::with(world, &[GLOBAL]).await;
+    bed.sync().await;
+    add(&bed, "team-a").await;
+    settled(&bed).await;
+    let both = ["ArkGlobalInitAccess System *", "ArkGlobalInitAccess System team-b"];
+    assert_eq!(held(&bed), set(&both));
+    remove(&bed, "team-a").await;
+    settled(&bed).await;
+    assert_eq!(held(&bed), set(&["ArkGlobalInitAccess System team-b"]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_policy_granted_both_ways_leaves_with_the_last_project() {
+    let bed = Bed::with(
+        cloud(),
+        &[("ACCESS__PROJECT_POLICIES", "ArkGlobalInitAccess,ArkFullAccess"), GLOBAL],
+    )
+    .await;
+    bed.sync().await;
+    for name in ["team-a", "team-b"] {
+        add(&bed, name).await;
+        settled(&bed).await;
+    }
+    assert!(held(&bed).contains("ArkGlobalInitAccess System *"));
+    for name in ["team-b", "team-a"] {
+        remove(&bed, name).await;
+        settled(&bed).await;
+    }
+    assert_eq!(held(&bed), set(&[]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn global_policies_survive_each_failure_and_a_crash() {
+    for fault in faults() {
+        for action in ["ListAttachedUserPolicies", "AttachUserPolicy", "DetachUserPolicy"] {
+            let mut bed = Bed::with(cloud(), &[GLOBAL]).await;
+            bed.sync().await;
+            bed.cloud.faults().inject(FaultRule::new(fault.clone()).on(action).times(1));
+            add(&bed, "team-a").await;
+            if action != "DetachUserPolicy" {
+                tokio::time::timeout(TIMEOUT, bed.cloud.called(action, 1)).await.unwrap();
+            }
+            bed.restart().await;
+            settled(&bed).await;
+            assert_eq!(held(&bed), set(&["ArkGlobalInitAccess System *"]), "{action} {fault:?}");
+            remove(&bed, "team-a").await;
+            if action == "DetachUserPolicy" {
+                tokio::time::timeout(TIMEOUT, bed.cloud.called(action, 1)).await.unwrap();
+            }
+            bed.restart().await;
+            settled(&bed).await;
+            assert_eq!(held(&bed), set(&[]), "{action} {fault:?}");
+        }
+    }
+}
+
+/// Policies wait while access is being changed, so that the two never overtake each other. Once the user is disabled they
+/// go on: what they would allow is closed by the cut itself.
+#[tokio::test(flavor = "multi_thread")]
+async fn policies_wait_for_a_cut_and_then_go_on() {
+    let bed = Bed::with(cloud(), &[TWO]).await;
+    bed.sync().await;
+    bed.cloud.faults().inject(FaultRule::new(Fault::Status(403)).on("UpdateAccessKey"));
+    press(&bed, "/disable alice", "user.disable").await;
+    tokio::time::timeout(TIMEOUT, bed.cloud.called("UpdateAccessKey", 1)).await.unwrap();
+    let card = add(&bed, "team-a").await;
     assert!(text_of(&card).contains(&phrase("policies.attaching")), "{}", text_of(&card));
     // Several wake-ups, and answers in between.
     for _ in 0..5 {
         bed.service().wakers().policies.notify_one();
         bed.ask(ADMIN, "/help").await;
     }
-    assert_eq!(held(&bed), set(&[]));
-    press(&bed, "/enable alice", "user.enable").await;
+    assert_eq!(calls(&bed, "AttachPolicyInProject"), 0);
+    bed.cloud.faults().clear();
     access_settled(&bed).await;
-    let both = ["ArkFullAccess System team-b", "TOSFullAccess System team-b"];
-    assert_eq!(held(&bed), set(&both));
+    let both = ["ArkFullAccess System team-a", "TOSFullAccess System team-a"];
+    let granted: BTreeSet<String> =
+        held(&bed).into_iter().filter(|policy| !policy.starts_with(DENY_ALL_POLICY)).collect();
+    assert_eq!(granted, set(&both));
+    remove(&bed, "team-a").await;
+    settled(&bed).await;
+    assert!(states(&bed, "team-a").is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::*;
-use crate::sandbox::world::{EmptyResult, Login, MissingLogin, PolicyScope};
+use crate::sandbox::world::{EmptyResult, Login, MissingLogin};
 
 #[tokio::test]
 async fn users_are_listed_page_by_page() {

@@ -1,9 +1,12 @@
 //! The stand-in over real HTTP, called with hand-signed requests.
 
+mod ark;
 mod authentication;
 mod billing;
 mod fault;
 mod iam;
+mod models;
+mod policies;
 mod refusals;
 
 use std::fmt::Write as _;
@@ -16,7 +19,7 @@ use sha2::{Digest, Sha256};
 
 use super::*;
 use crate::domain::BillPeriod;
-use crate::sandbox::world::{FakeAccount, KeyStatus, World, sample};
+use crate::sandbox::world::{FakeAccount, KeyStatus, PolicyKind, PolicyScope, World, sample};
 
 const KEY: &str = "AKLTtestkey";
 const SECRET: &str = "dGVzdC1zZWNyZXQ=";

@@ -84,6 +84,38 @@ fn users_and_projects_match_the_tables() {
 }
 
 #[test]
+fn what_is_in_the_model_service_was_made_by_a_user_of_its_project_and_works() {
+    let mut world = world();
+    let now = "2026-11-23T01:30:00Z".parse().unwrap();
+    for account in world.accounts.clone() {
+        let linked = |project: &str, creator: Option<&crate::sandbox::world::Creator>| {
+            let creator = creator.unwrap();
+            assert_eq!(account.users[&creator.name].id, creator.user_id);
+            assert!(world.suggested.iter().any(|link| link.account_slug == account.slug
+                && link.project == project
+                && link.username == creator.name));
+        };
+        for endpoint in account.ark.endpoints.values() {
+            linked(&endpoint.project, endpoint.creator.as_ref());
+        }
+        for job in account.ark.jobs.values() {
+            linked(&job.project, job.creator.as_ref());
+        }
+        for key in account.ark.keys.values() {
+            linked(&key.project, key.creator.as_ref());
+        }
+    }
+    for account in world.accounts.clone() {
+        for key in account.ark.keys.values() {
+            let endpoints = account.ark.endpoints.values();
+            for endpoint in endpoints.filter(|endpoint| endpoint.project == key.project) {
+                world.call_model(key.text(), &endpoint.id, None, now).unwrap();
+            }
+        }
+    }
+}
+
+#[test]
 fn bills_match_the_table() {
     let world = world();
     let main = world.account("main").unwrap();

@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 
 use super::super::*;
 use crate::domain::{
-    AccessCause, AccessGoal, AccessKeyInfo, AccountReading, AlertBody, Authorisation,
-    BalanceReading, BreakdownRow, Creation, CycleOutcome, CycleReport, Dispatch, Figures,
-    FilePlace, Grant, GrantState, Halt, HeldPolicy, KeyStep, LedgerEntry, MonitorState, NewUser,
-    OpId, OwedMessage, PendingAccess, PolicyKind, PolicyScope, Problem, Profile, ProjectInfo,
-    RememberedAccess, Report, SavedSettings, SecretsSent, Step, TaskKind, Thresholds, UpdateTarget,
+    AccessCause, AccessGoal, AccessItem, AccessKeyInfo, AccessPath, AccountReading, AlertBody,
+    Authorisation, BalanceReading, BreakdownRow, Creation, CycleOutcome, CycleReport, Dispatch,
+    Figures, FilePlace, Grant, GrantState, Halt, HeldPolicy, KeyStep, LedgerEntry, MonitorState,
+    NewUser, NotCovered, OpId, OwedMessage, PathReport, PathReports, PathState, PendingAccess,
+    PolicyKind, PolicyScope, Problem, Profile, ProjectInfo, Proof, ProofState, RememberedAccess,
+    Report, SavedSettings, SecretsSent, Spender, Step, TaskKind, Thresholds, UpdateTarget,
     UserStatus,
 };
 use crate::store::{NewMessage, OpOutcome, RecordedReading};
@@ -128,13 +129,13 @@ pub fn alerts() -> Vec<AlertBody> {
         Problem::CyclesRecovered { accounts: vec![] },
         Problem::CredentialsRefused { account: account("main"), reason: reason.clone() },
         Problem::CredentialsRecovered { account: account("main") },
-        Problem::AccessDelayed { goal: AccessGoal::Cut, reason },
+        Problem::AccessDelayed { goal: AccessGoal::Cut, reason, paths: PathReports::new() },
         Problem::Test { operator: Operator::System },
     ];
     let mut alerts = vec![
         AlertBody::Warning { threshold: 60, figures: figures.clone() },
-        AlertBody::Disable { figures },
-        AlertBody::Manual { goal: AccessGoal::Restored, operator: somebody() },
+        AlertBody::Disable { figures, paths: PathReports::new() },
+        AlertBody::manual(AccessGoal::Restored, somebody()),
     ];
     alerts.extend(problems.map(|problem| AlertBody::Error { problem }));
     alerts
@@ -153,6 +154,7 @@ pub fn pending() -> PendingAccess {
         attempts: 4,
         next_at: now(),
         last_error: Some("HTTP 500".to_owned()),
+        paths: BTreeMap::new(),
         delay_alerted: true,
         report: Some(report()),
     }
@@ -162,10 +164,39 @@ pub fn remembered() -> RememberedAccess {
     let held =
         |scope| HeldPolicy { name: "ArkFullAccess".to_owned(), kind: PolicyKind::System, scope };
     RememberedAccess {
-        active_keys: vec!["AKLTcarol1".to_owned()],
-        login_allowed: true,
+        paths: BTreeMap::from([
+            (AccessPath::AccessKeys, vec![AccessItem::new("AKLTcarol1")]),
+            (AccessPath::Login, vec![AccessItem::new(AccessItem::LOGIN)]),
+        ]),
+        closed: [AccessPath::AccessKeys, AccessPath::Login].into(),
         policies: vec![held(PolicyScope::Global), held(PolicyScope::Project(project("p")))],
+        ..RememberedAccess::new(now())
+    }
+}
+
+pub fn paths() -> PathReports {
+    let report = |state, open| PathReport { state, open, closed: 2, at: now() };
+    let endpoint = AccessItem::new("ep-1").named("chat").within(&project("p"));
+    BTreeMap::from([
+        (AccessPath::AccessKeys, report(PathState::Closed, vec![])),
+        (AccessPath::Login, report(PathState::Failing { reason: "HTTP 500".to_owned() }, vec![])),
+        (AccessPath::Endpoints, report(PathState::Open, vec![endpoint.clone()])),
+        (
+            AccessPath::ModelKeys,
+            report(PathState::NotCovered { reason: NotCovered::LeftToPerson }, vec![endpoint]),
+        ),
+    ])
+}
+
+pub fn proof() -> Proof {
+    let spender =
+        Spender { project: project("p"), endpoint: "ep-1".to_owned(), key: String::new() };
+    Proof {
         cut: now(),
+        projects: vec![project("p")],
+        state: ProofState::Unproven { reason: "HTTP 500".to_owned() },
+        read_at: Some(now()),
+        spenders: vec![spender],
     }
 }
 
@@ -187,7 +218,7 @@ pub fn authorisation() -> Authorisation {
         grants: states.map(grant).to_vec(),
         attempts: 2,
         report: Some(report()),
-        ..Authorisation::new(user("main/carol"), project("p"), now())
+        ..Authorisation::new(user("main/carol"), PolicyScope::Project(project("p")), now())
     }
 }
 

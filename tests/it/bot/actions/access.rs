@@ -62,3 +62,24 @@ async fn access_is_cut_and_restored_from_the_confirm_cards() {
     bed.settled().await;
     assert_eq!(bed.user("main/bob").status, UserStatus::Active);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_look_at_the_access_changes_nothing_and_updates_the_card() {
+    let bed = bed().await;
+    let card = bed.ask(ADMIN, "/user alice").await.message_id;
+    let looking = text("toast.rechecking", &[("user", &"alice")]);
+    for _ in 0..2 {
+        let done = bed
+            .press(ADMIN, &card, json!({"action": "access.recheck", "user": "main/alice"}))
+            .await;
+        assert_eq!(toast_of(&done), format!("info: {looking}"));
+        bed.no_longer_shows(&card, &looking).await;
+    }
+    bed.settled().await;
+    assert_eq!(bed.user("main/alice").status, UserStatus::Active);
+    assert!(bed.alert_kinds().is_empty());
+    let writes = ["Update", "Attach", "Detach", "Create", "Stop", "Start"];
+    for call in bed.cloud.calls() {
+        assert!(!writes.iter().any(|word| call.action.starts_with(word)), "{}", call.action);
+    }
+}

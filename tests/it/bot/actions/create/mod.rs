@@ -7,7 +7,7 @@ mod refused;
 use std::io::Write;
 use std::sync::{Arc, LazyLock, Mutex};
 
-use airgate::domain::{GrantState, UserStatus};
+use airgate::domain::{self, GrantState, UserStatus};
 use airgate::sandbox::feishu::Message;
 use airgate::sandbox::world::{KeyStatus, PolicyScope, User, World};
 use secrecy::ExposeSecret;
@@ -185,7 +185,8 @@ async fn a_complete_user_is_created_from_the_direct_chat() {
     assert_eq!((&*bob.display_name, &*bob.email), ("鲍勃", "bob@example.com"));
     assert_eq!(bob.mobile_phone, "+8613800000009");
     let key = "main/bob".parse().unwrap();
-    let owed = bed.store.read(|tx| tx.authorisation(&key, &"team-a".parse().unwrap())).unwrap();
+    let within = domain::PolicyScope::Project("team-a".parse().unwrap());
+    let owed = bed.store.read(|tx| tx.authorisation(&key, &within)).unwrap();
     assert_eq!(owed.unwrap().grants.len(), 1);
     let scope = PolicyScope::Project("team-a".to_owned());
     let holds = |bed: &Bed| made(bed).unwrap().holds("ArkFullAccess", &scope);

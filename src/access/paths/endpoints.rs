@@ -1,0 +1,71 @@
+//! Inference endpoints of 方舟 (docs/platforms/ark.md §A.2).
+
+use super::{Opened, Path, Reading, Standing, Target};
+use crate::access::failure::PathError;
+use crate::app::access::LinkedProject;
+use crate::domain::{AccessItem, NotCovered};
+use crate::volcengine::{ArkEndpoint, EndpointStatus};
+
+pub(in crate::access) struct Endpoints;
+
+impl Path for Endpoints {
+    async fn read(target: Target<'_>) -> Result<Reading, PathError> {
+        let mut reading = Reading::default();
+        for project in target.projects {
+            if let Some(endpoints) = {
+                let read = target.api.endpoints(&project.name).await;
+                reading.keep(read)
+            } {
+                add(target, project, endpoints, &mut reading);
+            }
+        }
+        Ok(reading)
+    }
+
+    async fn close(target: Target<'_>, item: &AccessItem) -> Result<(), PathError> {
+        Ok(target.api.stop_endpoint(&item.id).await?)
+    }
+
+    async fn open(target: Target<'_>, item: &AccessItem) -> Result<Opened, PathError> {
+        target.api.start_endpoint(&item.id).await?;
+        Ok(Opened::Accepted)
+    }
+}
+
+fn add(
+    target: Target<'_>,
+    project: &LinkedProject,
+    endpoints: Vec<ArkEndpoint>,
+    reading: &mut Reading,
+) {
+    let mut others = false;
+    for endpoint in endpoints {
+        let item = AccessItem::new(&endpoint.id).named(&endpoint.name).within(&project.name);
+        let mine = target.has_all_of(project) || target.made(endpoint.creator.as_ref());
+        if mine || target.knows(&item) {
+            let standing = of(&endpoint, &item, target);
+            reading.add(item, standing);
+        } else {
+            others |= endpoint.status != EndpointStatus::Stopped;
+        }
+    }
+    if others {
+        let project = AccessItem::new(project.name.as_str()).within(&project.name);
+        reading.add(project, Standing::NotCovered(NotCovered::Shared));
+    }
+}
+
+fn of(endpoint: &ArkEndpoint, item: &AccessItem, target: Target<'_>) -> Standing {
+    let stopped = match endpoint.status {
+        EndpointStatus::Running => false,
+        EndpointStatus::Stopped => true,
+        // How a stopped endpoint is spelt is in no source: any other word after a stop that was accepted.
+        EndpointStatus::Other(_) => target.taken.contains(&item.id),
+    };
+    match stopped {
+        false => Standing::Open,
+        // It costs money by the hour whether it is called or not.
+        true if endpoint.model_unit => Standing::NotCovered(NotCovered::CannotStop),
+        true => Standing::Closed,
+    }
+}

@@ -1,0 +1,147 @@
+//! Proof of a cut: for two days, the usage of the user's own projects is read (docs/platforms/ark.md §C.2). What still
+//! spends is alerted once. What is not understood proves nothing.
+
+use jiff::civil::Date;
+use jiff::{SignedDuration, Timestamp};
+
+use super::Enforcer;
+use crate::app::cloud::CloudError;
+use crate::domain::period::beijing;
+use crate::domain::{
+    AlertBody, Problem, ProjectName, Proof, ProofState, Spender, UserKey, UserStatus,
+};
+use crate::store::StoreError;
+use crate::volcengine::UsageRow;
+
+/// How long usage is watched.
+const WATCHED: SignedDuration = SignedDuration::from_hours(48);
+/// Requests that run while access is cut end within this time.
+const SLACK: SignedDuration = SignedDuration::from_hours(1);
+
+impl Enforcer {
+    /// Reads the usage of the own projects of all users whose access was cut within two days.
+    pub async fn prove(&self) -> Result<(), StoreError> {
+        let now = self.parts.clock.now();
+        let watched = self.parts.store.reading(move |tx| {
+            let mut watched = Vec::new();
+            for (key, proof) in tx.all_access_proofs()? {
+                let disabled =
+                    tx.user(&key)?.is_some_and(|user| user.status == UserStatus::Disabled);
+                let account = tx.account(&key.account)?;
+                let active = account.is_some_and(|account| account.active.is_on());
+                if disabled && active && now.duration_since(proof.cut) < WATCHED {
+                    watched.push((key, proof));
+                }
+            }
+            Ok::<_, StoreError>(watched)
+        });
+        for (key, proof) in watched.await? {
+            let state = match self.spenders(&key, &proof).await {
+                Ok(spenders) => Ok(spenders),
+                Err(CloudError::Store(error)) => return Err(error),
+                Err(error) => {
+                    tracing::warn!(user = %key, %error, "the usage after a cut cannot be read");
+                    Err(self.parts.cards.words().trouble(&error.into()))
+                }
+            };
+            self.note_proof(key, proof, state).await?;
+        }
+        Ok(())
+    }
+
+    async fn spenders(&self, key: &UserKey, proof: &Proof) -> Result<Vec<Spender>, CloudError> {
+        let api = self.parts.cloud.account(&key.account).await?;
+        let (from, to) = (day_of(proof.cut), day_of(self.parts.clock.now()));
+        let mut spenders = Vec::new();
+        for project in &proof.projects {
+            for row in api.inference_usage(project, from, to, true).await? {
+                if row.spends() && began(&row).is_none_or(|at| at >= first_hour(proof.cut)) {
+                    let spender = spender(project, row);
+                    if !spenders.contains(&spender) {
+                        spenders.push(spender);
+                    }
+                }
+            }
+        }
+        Ok(spenders)
+    }
+
+    async fn note_proof(
+        &self,
+        key: UserKey,
+        read: Proof,
+        found: Result<Vec<Spender>, String>,
+    ) -> Result<(), StoreError> {
+        let (alerts, now) = (self.parts.alerts.clone(), self.parts.clock.now());
+        self.parts
+            .store
+            .writing(move |tx| {
+                let Some(mut proof) = tx.access_proof(&key)? else { return Ok(()) };
+                if proof.cut != read.cut {
+                    return Ok(());
+                }
+                proof.read_at = Some(now);
+                proof.state = match found {
+                    Err(reason) => ProofState::Unproven { reason },
+                    Ok(found) if found.is_empty() => ProofState::Nothing,
+                    Ok(found) => {
+                        for spender in found {
+                            if proof.spenders.contains(&spender) {
+                                continue;
+                            }
+                            proof.spenders.push(spender.clone());
+                            let problem = Problem::StillSpending { spender };
+                            alerts.raise(tx, Some(&key), AlertBody::Error { problem }, now)?;
+                        }
+                        ProofState::Spending
+                    }
+                };
+                tx.put_access_proof(&key, &proof)
+            })
+            .await?;
+        self.parts.wakers.outbox.notify_one();
+        Ok(())
+    }
+}
+
+fn spender(project: &ProjectName, row: UsageRow) -> Spender {
+    Spender { project: project.clone(), endpoint: row.endpoint, key: row.key }
+}
+
+/// Returns the first whole hour after the slack. Beijing's hours are whole hours of UTC.
+fn first_hour(cut: Timestamp) -> Timestamp {
+    const HOUR: i64 = 3600;
+    let end = cut.checked_add(SLACK).unwrap_or(cut).as_second();
+    let hours = end.div_euclid(HOUR) + i64::from(end.rem_euclid(HOUR) > 0);
+    Timestamp::from_second(hours.saturating_mul(HOUR)).unwrap_or(cut)
+}
+
+/// Returns the day in Beijing.
+fn day_of(at: Timestamp) -> Date {
+    at.to_zoned(beijing()).date()
+}
+
+/// Returns when the hour of a row began.
+fn began(row: &UsageRow) -> Option<Timestamp> {
+    let hour = i8::try_from(row.hour?).ok()?;
+    let at = row.day.at(hour, 0, 0, 0).to_zoned(beijing()).ok()?;
+    Some(at.timestamp())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_hour_that_counts_begins_an_hour_after_the_cut() {
+        for (cut, first) in [
+            ("2026-11-01T10:00:00Z", "2026-11-01T11:00:00Z"),
+            ("2026-11-01T10:00:01Z", "2026-11-01T12:00:00Z"),
+            ("2026-11-01T10:59:59Z", "2026-11-01T12:00:00Z"),
+        ] {
+            let (cut, first): (Timestamp, Timestamp) =
+                (cut.parse().unwrap(), first.parse().unwrap());
+            assert_eq!(first_hour(cut), first);
+        }
+    }
+}
