@@ -75,6 +75,30 @@ impl DenyAll {
         known.name.ok_or_else(|| PathError::PolicyNamesTaken(account.clone()))
     }
 
+    /// Returns the name of the account's policy if there is one; makes none.
+    pub(super) async fn find(
+        &self,
+        api: &AccountClient,
+        account: &AccountId,
+    ) -> Result<Option<&'static str>, PathError> {
+        let known = self.of(account);
+        let mut known = known.lock().await;
+        if known.name.is_some() {
+            return Ok(known.name);
+        }
+        for name in NAMES {
+            match api.custom_policy(name).await? {
+                None => return Ok(None),
+                Some(document) if denies_all(&document) => {
+                    known.name = Some(name);
+                    return Ok(Some(name));
+                }
+                Some(_) => {}
+            }
+        }
+        Ok(None)
+    }
+
     /// Returns whether a policy with one of [`NAMES`] denies everything.
     pub(super) async fn is_ours(
         &self,

@@ -289,6 +289,7 @@ impl Scene<'_> {
             api: self.api,
             user: self.user,
             goal: self.pending.goal,
+            only_reads: false,
             rules: self.rules,
             projects: self.projects,
             policies: self.policies,

@@ -39,9 +39,12 @@ const SHARE: u32 = 10;
 /// One turn: a path, at 方舟 in one project.
 type Turn = (AccessPath, Option<LinkedProject>);
 
+/// A turn of a user: a path, and the project.
+type TurnOf = (UserKey, AccessPath, Option<String>);
+
 /// When the turns of each user last came, as a number that grows.
 #[derive(Default)]
-pub(super) struct Turns(Mutex<HashMap<(UserKey, AccessPath, Option<String>), u64>>);
+pub(super) struct Turns(Mutex<HashMap<TurnOf, u64>>);
 
 impl Turns {
     /// Chooses the turns that are longest overdue and fit into `calls`, and notes that they came.
@@ -263,8 +266,10 @@ impl Enforcer {
             return Ok(BTreeSet::new());
         }
         let listed = async {
-            let name = self.policies.name(api, id).await?;
-            Ok::<_, PathError>(api.users_with_policy(name).await?)
+            Ok::<_, PathError>(match self.policies.find(api, id).await? {
+                Some(name) => api.users_with_policy(name).await?,
+                None => Vec::new(),
+            })
         };
         let holders = match listed.await {
             Ok(holders) => holders,
@@ -414,6 +419,7 @@ impl Enforcer {
             api,
             user: &looked.user,
             goal: AccessGoal::Cut,
+            only_reads: true,
             rules: &self.parts.rules,
             projects,
             policies: &self.policies,

@@ -43,7 +43,7 @@ pub struct SyncChanges {
 pub struct Synced {
     /// Users that are new or differ from what was known.
     pub present: Vec<User>,
-    /// Users who are gone now and were not before. Anything pending for them is void.
+    /// Users who are gone now and were not before. Nothing can be restored for them.
     pub gone: Vec<User>,
     /// All of them by name.
     pub changes: SyncChanges,

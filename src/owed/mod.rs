@@ -2,7 +2,7 @@
 //!
 //! airgate never calls a remote service from the transaction that decides on the call. The transaction writes a row
 //! that says what is owed; a loop reads the rows and works through them. Four such loops run in the service: messages
-//! ([`crate::outbox`]), access changes and policies ([`crate::monitor`]), and tasks ([`crate::work`]). Each implements
+//! ([`crate::outbox`]), access changes ([`crate::access`]), policies ([`crate::monitor`]), and tasks ([`crate::work`]). Each implements
 //! [`Owed`]; [`run`] is the loop that all of them share.
 //!
 //! # The states of a row

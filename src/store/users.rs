@@ -6,7 +6,7 @@ use super::tables::USERS;
 use super::view::{Source, View};
 use super::{Directory, StoreError, WriteTx, keys};
 use crate::domain::sync::{CloudUser, SyncChanges, after_sync};
-use crate::domain::{AccountId, User, UserKey, Username};
+use crate::domain::{AccessGoal, AccountId, User, UserKey, Username};
 
 impl<S: Source> View<S> {
     /// Returns one user.
@@ -56,7 +56,11 @@ impl WriteTx {
             self.put_user(user)?;
         }
         for user in &synced.gone {
-            self.clear_access_pending(&user.key)?;
+            // A cut goes on: what the user left at 方舟 still has to be closed.
+            let cut = self.access_pending(&user.key)?.is_some_and(|it| it.goal == AccessGoal::Cut);
+            if !cut {
+                self.clear_access_pending(&user.key)?;
+            }
         }
         Ok(synced.changes)
     }

@@ -34,7 +34,7 @@ struct Answer {
 
 #[derive(Deserialize)]
 struct Item {
-    #[serde(rename = "Id", alias = "ID", default, deserialize_with = "text")]
+    #[serde(rename = "Id", default, deserialize_with = "text")]
     id: String,
     #[serde(rename = "Name", default, deserialize_with = "text")]
     name: String,

@@ -1,7 +1,7 @@
 //! Policies of users, in the whole account (IAM 2018-01-01) and within projects (2021-08-01);
 //! docs/platforms/volcengine.md §5 and §6.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -217,7 +217,7 @@ impl AccountClient {
     /// # Errors
     /// [`ErrorKind::NotFound`](super::ErrorKind::NotFound) if there is no such policy; [`ErrorKind::Unexpected`](super::ErrorKind::Unexpected) if the list is not whole.
     pub async fn users_with_policy(&self, name: &str) -> Result<Vec<String>, Error> {
-        let mut users = BTreeSet::new();
+        let mut users: BTreeMap<String, bool> = BTreeMap::new();
         let mut offset: u64 = 0;
         for page in 1.. {
             let query = [
@@ -231,30 +231,34 @@ impl AccountClient {
             let entities: EntitiesAnswer = answer.parse()?;
             let total = entities.total.as_deref().and_then(count);
             let total = total.and_then(|total| u64::try_from(total).ok());
-            let others =
-                [entities.roles, entities.groups].into_iter().flatten().map(|list| list.len());
+            let others: usize = [entities.roles, entities.groups]
+                .into_iter()
+                .flatten()
+                .map(|list| list.len())
+                .sum();
             let rows = match entities.users {
                 Some(users) => users,
-                None if total == Some(0) || others.clone().sum::<usize>() > 0 => Vec::new(),
+                None if total == Some(0) || others > 0 => Vec::new(),
                 None => return Err(answer.unexpected("the answer has no PolicyUsers")),
             };
-            let received = (rows.len() + others.sum::<usize>()) as u64;
-            offset += received;
-            users.extend(rows.into_iter().filter(Entity::is_global).map(|row| row.username));
-            match total {
-                Some(total) if offset >= total => break,
-                Some(_) if received == 0 => {
-                    return Err(answer.unexpected("the answer counts more users than it lists"));
-                }
-                None if received == 0 => break,
-                _ if page == MAX_PAGES => {
-                    return Err(answer.unexpected("the pages of PolicyUsers do not end"));
-                }
-                _ => {}
+            let (received, known) = (rows.len() + others, users.len());
+            offset += received as u64;
+            users.extend(rows.into_iter().map(|row| {
+                let is_global = row.is_global();
+                (row.username, is_global)
+            }));
+            if total.map_or(received == 0, |total| offset >= total) {
+                break;
+            }
+            if received == 0 {
+                return Err(answer.unexpected("the answer counts more users than it lists"));
+            }
+            if (others == 0 && users.len() == known) || page == MAX_PAGES {
+                return Err(answer.unexpected("the pages of PolicyUsers do not end"));
             }
         }
         users.remove("");
-        Ok(users.into_iter().collect())
+        Ok(users.into_iter().filter_map(|(name, is_global)| is_global.then_some(name)).collect())
     }
 }
 

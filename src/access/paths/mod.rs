@@ -37,6 +37,8 @@ pub(super) struct Target<'a> {
     pub(super) api: &'a volcengine::AccountClient,
     pub(super) user: &'a User,
     pub(super) goal: AccessGoal,
+    /// Whether nothing may be changed, not even what belongs to no user.
+    pub(super) only_reads: bool,
     pub(super) rules: &'a AccessRules,
     pub(super) projects: &'a [LinkedProject],
     pub(super) policies: &'a DenyAll,

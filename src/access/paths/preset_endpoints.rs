@@ -52,7 +52,7 @@ impl PresetEndpoints {
             let unknown = |preset: &&PresetEndpoint| !target.taken.contains(&preset.id);
             // Every other time one that the cut has not closed: it may be new.
             let new: Vec<_> = listed.iter().filter(unknown).cloned().collect();
-            let pool = if turn % 2 == 0 && !new.is_empty() { &new } else { &listed };
+            let pool = if turn.is_multiple_of(2) && !new.is_empty() { &new } else { &listed };
             let chosen = turn.checked_rem(pool.len()).and_then(|n| pool.get(n).cloned());
             if let Some(chosen) = chosen {
                 one(chosen, &project.name, target, &mut reading).await;

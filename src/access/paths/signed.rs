@@ -18,15 +18,25 @@ impl Path for Signed {
             return Ok(target.known.iter().map(held).collect());
         }
         let account = &target.user.key.account;
-        let name = target.policies.name(target.api, account).await?;
+        let name = match target.only_reads {
+            false => target.policies.name(target.api, account).await?,
+            true => match target.policies.find(target.api, account).await? {
+                Some(name) => name,
+                // Nobody can hold it.
+                None => {
+                    let [name, ..] = NAMES;
+                    return Ok(Reading::from_iter([(AccessItem::new(name), Standing::Open)]));
+                }
+            },
+        };
         let held = target.api.attached_policies(target.username()).await?;
-        for other in NAMES.iter().filter(|other| **other != name && holds(&held, other)) {
+        for other in NAMES.into_iter().filter(|other| *other != name && holds(&held, other)) {
             // From a time when the first name was taken.
             if target.policies.is_ours(target.api, account, other).await? {
-                return Ok(Reading::from_iter([(AccessItem::new(*other), Standing::Closed)]));
+                return Ok(Reading::from_iter([(AccessItem::new(other), Standing::Closed)]));
             }
         }
-        let standing = standing(!holds(&held, &name));
+        let standing = standing(!holds(&held, name));
         Ok(Reading::from_iter([(AccessItem::new(name), standing)]))
     }
 

@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use parking_lot::Mutex;
-use rust_decimal::Decimal;
 use secrecy::SecretString;
 use tokio::net::TcpListener;
 
@@ -135,7 +134,6 @@ pub(super) async fn start(
 }
 
 fn add_hero(world: &mut World, now: Timestamp) -> Result<(), WorldError> {
-    world.rules.ark.call_price = Some(Decimal::new(5, 2));
     let account = world.account_mut(HERO_ACCOUNT)?;
     account.add_project(HERO_PROJECT, "新品试验");
     let hero = account.add_user(HERO);

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::fields::{flag, integer};
@@ -17,6 +17,9 @@ use crate::volcengine::iam::text;
 /// Stands for configured actions in metrics, logs and errors.
 const KEY_SWITCH: &str = "ModelKeySwitch";
 
+/// An id that no user has.
+const NOBODY: &str = "9223372036854775807";
+
 /// An API key of a project ("ListApiKeys"). Never holds the key itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ArkKey {
@@ -26,6 +29,8 @@ pub struct ArkKey {
     pub sid: String,
     /// The name shown to people; may be empty.
     pub name: String,
+    /// The cloud's id of the user that made it, `0` for the main account; empty if the API sent none.
+    pub user_id: String,
     /// Whether it works.
     pub state: ArkKeyState,
     /// Changes with the key's secret, and stays the same otherwise: the key as the API masks it (`392****dab0`), or a hash if
@@ -57,10 +62,12 @@ pub enum KeysOf<'a> {
 struct Item {
     #[serde(rename = "Id", default, deserialize_with = "integer")]
     id: i64,
-    #[serde(rename = "SID", alias = "Sid", default, deserialize_with = "text")]
+    #[serde(rename = "SID", default, deserialize_with = "text")]
     sid: String,
     #[serde(rename = "Name", default, deserialize_with = "text")]
     name: String,
+    #[serde(rename = "UserId", default, deserialize_with = "text")]
+    user_id: String,
     #[serde(rename = "ProjectName", default, deserialize_with = "text")]
     project: String,
     #[serde(rename = "Key", default, deserialize_with = "text")]
@@ -104,6 +111,7 @@ impl Item {
             id: self.id,
             sid: self.sid,
             name: self.name,
+            user_id: self.user_id,
             state,
             fingerprint: fingerprint(self.masked.trim()),
         }
@@ -125,21 +133,70 @@ fn fingerprint(key: &str) -> String {
 }
 
 impl AccountClient {
-    /// Returns the API keys of a project.
+    /// Returns the API keys of a project: everybody's, or only those that certainly belong to one user.
     ///
     /// # Errors
-    /// Any [`Error`]: the list is read whole or not at all.
+    /// Any [`Error`]: the list is read whole or not at all. [`ErrorKind::Unexpected`] if the rows do not say whose they are and
+    /// the API ignores whose were asked for.
     pub async fn ark_keys(
         &self,
         project: &ProjectName,
         of: KeysOf<'_>,
     ) -> Result<Vec<ArkKey>, Error> {
-        let filter = match of {
-            KeysOf::Everybody => json!({"Filter": {"AllowAll": true}}),
-            KeysOf::User(id) => json!({"Filter": {"UserId": id}}),
+        let items = match of {
+            KeysOf::Everybody => {
+                let filter = json!({"Filter": {"AllowAll": true}});
+                self.ark_list("ListApiKeys", project, &filter).await?
+            }
+            KeysOf::User(id) => self.keys_of_user(project, id).await?,
         };
-        let items: Vec<Item> = self.ark_list("ListApiKeys", project, &filter).await?;
         Ok(items.into_iter().map(Item::key).collect())
+    }
+
+    async fn keys_of_user(&self, project: &ProjectName, user: &str) -> Result<Vec<Item>, Error> {
+        let mut items = self.keys_filtered_by(project, user).await?;
+        let all = items.len();
+        items.retain(|item| ["", user].contains(&item.user_id.trim()));
+        if items.len() < all {
+            let others = all - items.len();
+            tracing::warn!(%project, others, "keys of other users are left out");
+        }
+        let is_unproven = items.iter().any(|item| item.user_id.trim().is_empty());
+        if is_unproven && !self.tells_users_apart(project).await? {
+            let why = "the cloud ignores whose API keys are asked for";
+            return Err(Error::new("ListApiKeys", ErrorKind::Unexpected, why));
+        }
+        Ok(items)
+    }
+
+    /// Asks for the keys of a user that does not exist: one that gets any would get those of colleagues, too.
+    async fn tells_users_apart(&self, project: &ProjectName) -> Result<bool, Error> {
+        match self.keys_filtered_by(project, NOBODY).await {
+            Ok(items) => Ok(items.is_empty()),
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::BadInput) => {
+                Ok(true)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Lists the keys with a filter by user. No source says whether it takes the id as a number or as text.
+    async fn keys_filtered_by(
+        &self,
+        project: &ProjectName,
+        user: &str,
+    ) -> Result<Vec<Item>, Error> {
+        let filter = |id: Value| json!({"Filter": {"UserId": id}});
+        let as_text = filter(user.into());
+        let Ok(number) = user.parse::<u64>() else {
+            return self.ark_list("ListApiKeys", project, &as_text).await;
+        };
+        match self.ark_list("ListApiKeys", project, &filter(number.into())).await {
+            Err(error) if *error.kind() == ErrorKind::BadInput => {
+                self.ark_list("ListApiKeys", project, &as_text).await
+            }
+            outcome => outcome,
+        }
     }
 
     /// Gives a key a new secret, which is not kept: the old one stops working at once and does not come back

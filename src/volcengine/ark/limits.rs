@@ -32,6 +32,8 @@ pub struct InvalidPresetLimits;
 
 #[derive(Deserialize)]
 pub(super) struct Fields {
+    #[serde(rename = "Id")]
+    id: Option<Box<RawValue>>,
     #[serde(rename = "ContentGeneration")]
     content: Option<Box<RawValue>>,
     #[serde(rename = "RateLimit")]
@@ -39,6 +41,11 @@ pub(super) struct Fields {
 }
 
 impl Fields {
+    /// Returns whether these are the fields of an endpoint, as far as can be told.
+    pub(super) fn is_endpoint(&self) -> bool {
+        self.id.is_some() || self.content.is_some() || self.text.is_some()
+    }
+
     /// Returns the limits, and whether both kinds are there.
     pub(super) fn limits(&self) -> Result<(PresetLimits, bool), InvalidPresetLimits> {
         let limits = PresetLimits {
@@ -85,14 +92,14 @@ impl PresetLimits {
         self.content_is_zero() && self.text_is_zero()
     }
 
-    /// Returns the parameter `ContentGeneration` that sets these limits. Where none were saved, -1 lifts the limit.
-    pub(super) fn content_parameter(&self) -> Value {
-        parameter(self.content.as_deref(), json!({"CreateTaskRpm": -1}))
+    /// Returns the parameter `ContentGeneration` that sets these limits, in the forms to try.
+    pub(super) fn content_parameter(&self) -> [Value; 2] {
+        parameter(self.content.as_deref(), CONTENT, json!({"CreateTaskRpm": -1}))
     }
 
-    /// Returns the parameter `RateLimit` that sets these limits. That -1 lifts these as well is a guess.
-    pub(super) fn text_parameter(&self) -> Value {
-        parameter(self.text.as_deref(), json!({"Rpm": -1, "Tpm": -1}))
+    /// Returns the parameter `RateLimit` that sets these limits, in the forms to try. That -1 lifts these as well is a guess.
+    pub(super) fn text_parameter(&self) -> [Value; 2] {
+        parameter(self.text.as_deref(), TEXT, json!({"Rpm": -1, "Tpm": -1}))
     }
 }
 
@@ -107,8 +114,17 @@ fn is_zero(limits: Option<&str>, names: [&str; 2]) -> bool {
     names.iter().all(|name| fields.get(*name).and_then(|value| count(value)) == Some(0))
 }
 
-fn parameter(saved: Option<&str>, none: Value) -> Value {
-    saved.and_then(|text| serde_json::from_str(text).ok()).unwrap_or(none)
+/// Returns the saved limits in two forms: with -1 for what is missing, in case the cloud leaves alone what is not sent; and as
+/// they were saved, or `none` if there were none, in case it refuses that.
+fn parameter(saved: Option<&str>, names: [&str; 2], none: Value) -> [Value; 2] {
+    let plain = saved.and_then(|text| serde_json::from_str(text).ok()).unwrap_or(none);
+    let mut whole = plain.clone();
+    if let Some(fields) = whole.as_object_mut() {
+        for name in names {
+            fields.entry(name).or_insert_with(|| json!(-1));
+        }
+    }
+    [whole, plain]
 }
 
 impl fmt::Display for PresetLimits {
@@ -188,12 +204,18 @@ mod tests {
 
     #[test]
     fn what_was_not_limited_is_not_limited_again() {
+        let lifted = json!({"ConcurrentRequests": -1, "CreateTaskRpm": -1});
         let none = limits("{}");
-        assert_eq!(none.content_parameter(), json!({"CreateTaskRpm": -1}));
-        assert_eq!(none.text_parameter(), json!({"Rpm": -1, "Tpm": -1}));
+        assert_eq!(none.content_parameter(), [lifted, json!({"CreateTaskRpm": -1})]);
+        let lifted = json!({"Rpm": -1, "Tpm": -1});
+        assert_eq!(none.text_parameter(), [lifted.clone(), lifted]);
+        let half = limits(r#"{"RateLimit":{"Rpm":600}}"#);
+        assert_eq!(half.text_parameter(), [json!({"Rpm": 600, "Tpm": -1}), json!({"Rpm": 600})]);
         let zero = PresetLimits::zero();
-        assert_eq!(zero.content_parameter(), json!({"ConcurrentRequests": 0, "CreateTaskRpm": 0}));
-        assert_eq!(zero.text_parameter(), json!({"Rpm": 0, "Tpm": 0}));
+        let zeros = json!({"ConcurrentRequests": 0, "CreateTaskRpm": 0});
+        assert_eq!(zero.content_parameter(), [zeros.clone(), zeros]);
+        let zeros = json!({"Rpm": 0, "Tpm": 0});
+        assert_eq!(zero.text_parameter(), [zeros.clone(), zeros]);
     }
 
     proptest! {
@@ -208,10 +230,11 @@ mod tests {
             let saved = limits(&cloud);
             prop_assert_eq!(&limits(&saved.to_string()), &saved);
             if let Some(content) = content {
-                prop_assert_eq!(saved.content_parameter(), content);
+                let [_, plain] = saved.content_parameter();
+                prop_assert_eq!(plain, content);
             }
             if let Some(text) = text {
-                prop_assert_eq!(saved.text_parameter(), text);
+                prop_assert_eq!(saved.text_parameter(), [text.clone(), text]);
             }
         }
     }

@@ -11,7 +11,7 @@ use crate::domain::ProjectName;
 use crate::volcengine::call::{Api, Call};
 use crate::volcengine::client::AccountClient;
 use crate::volcengine::envelope::ApiResponse;
-use crate::volcengine::error::{Error, bounded};
+use crate::volcengine::error::{Error, ErrorKind};
 use crate::volcengine::paging::count;
 
 /// Rows per page, the largest that is allowed.
@@ -131,11 +131,7 @@ impl AccountClient {
                 return Err(answer.unexpected("the pages of the list do not end"));
             }
         }
-        Err(Error::new(
-            action,
-            crate::volcengine::ErrorKind::Unexpected,
-            "the pages of the list do not end",
-        ))
+        Err(Error::new(action, ErrorKind::Unexpected, "the pages of the list do not end"))
     }
 }
 
@@ -156,9 +152,9 @@ fn read_page<T: Row>(answer: &ApiResponse) -> Result<(Vec<T>, Option<u64>), Erro
     let page: Page = answer.parse()?;
     let total = page.total.as_deref().and_then(count).and_then(|total| u64::try_from(total).ok());
     let items = match (page.items, total) {
+        // A parser's error may quote the response, which lists API keys.
         (Some(items), _) => serde_json::from_str(items.get()).map_err(|error| {
-            let why = bounded(&error.to_string());
-            answer.unexpected(format!("the rows cannot be read: {why}")).with_source(error)
+            answer.unexpected(format!("the rows cannot be read, at character {}", error.column()))
         })?,
         (None, Some(0)) => Vec::new(),
         // Read as an empty list, this would make everything look closed.

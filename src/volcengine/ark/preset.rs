@@ -88,7 +88,8 @@ impl AccountClient {
     /// Returns the limits of a preset endpoint ("InnerDescribeModelEndpointDetail").
     ///
     /// # Errors
-    /// [`ErrorKind::Unexpected`] if they are there but no objects: what is not understood could not be put back.
+    /// [`ErrorKind::Unexpected`] if there is no endpoint, or its limits are not objects: what is not understood could not be
+    /// put back.
     pub async fn preset_limits(&self, id: &str) -> Result<PresetLimits, Error> {
         let call = Call::post(Api::Ark, "InnerDescribeModelEndpointDetail", json!({ "Id": id }));
         let answer = self.call(&call).await?;
@@ -101,6 +102,9 @@ impl AccountClient {
             })?,
             None => answer.parse()?,
         };
+        if !fields.is_endpoint() {
+            return Err(answer.unexpected("the response has no endpoint"));
+        }
         match fields.limits() {
             Ok((limits, _)) => Ok(limits),
             Err(error) => Err(answer.unexpected("the limits cannot be read").with_source(error)),
@@ -113,24 +117,30 @@ impl AccountClient {
     /// # Errors
     /// [`ErrorKind::BadInput`] if it refuses either kind; [`ErrorKind::NoSuchAction`].
     pub async fn set_preset_limits(&self, id: &str, limits: &PresetLimits) -> Result<(), Error> {
-        let (content, text) = (limits.content_parameter(), limits.text_parameter());
-        let update = |body: Value| async move {
-            self.call(&Call::post(Api::Ark, "InnerUpdateModelEndpoint", body)).await.map(drop)
-        };
-        let both = json!({"Id": id, "ContentGeneration": content, "RateLimit": text});
-        let refused = match update(both).await {
-            Err(error) if *error.kind() == ErrorKind::BadInput => error,
-            outcome => return outcome,
-        };
-        // Nobody has seen this action take limits of text.
-        for one in
-            [json!({"Id": id, "ContentGeneration": content}), json!({"Id": id, "RateLimit": text})]
-        {
-            match update(one).await {
-                Err(error) if *error.kind() == ErrorKind::BadInput => {}
-                outcome => return outcome,
+        let mut refused = None;
+        for body in bodies(id, limits) {
+            match self.call(&Call::post(Api::Ark, "InnerUpdateModelEndpoint", body)).await {
+                Err(error) if *error.kind() == ErrorKind::BadInput => {
+                    refused.get_or_insert(error);
+                }
+                outcome => return outcome.map(drop),
             }
         }
-        Err(refused)
+        refused.map_or(Ok(()), Err)
     }
+}
+
+/// Returns the bodies that set limits, best first: both kinds, then one kind for an endpoint that has only that one, or for an
+/// action that takes only that one. Nobody has seen it take limits of text.
+fn bodies(id: &str, limits: &PresetLimits) -> Vec<Value> {
+    let (content, text) = (limits.content_parameter(), limits.text_parameter());
+    let both = content
+        .iter()
+        .zip(&text)
+        .map(|(content, text)| json!({"Id": id, "ContentGeneration": content, "RateLimit": text}));
+    let one = content.iter().map(|content| json!({"Id": id, "ContentGeneration": content}));
+    let other = text.iter().map(|text| json!({"Id": id, "RateLimit": text}));
+    let mut bodies: Vec<Value> = both.chain(one).chain(other).collect();
+    bodies.dedup();
+    bodies
 }

@@ -264,7 +264,7 @@ mod tests {
             r#"{"Fields":["Day","TotalTokens"],"Data":[["2026-09-28","many"]]}"#,
             r#"{"Fields":["Day","TotalTokens"],"Data":[["2026-09-28","-5"]]}"#,
             r#"{"Fields":["Day","TotalTokens"],"Data":[["2026-09-28",[5]]]}"#,
-            r#"{"Fields":["Day","TotalTokens"],"Data":[["2026-09-28",1e5]]}"#,
+            r#"{"Fields":["Day","TotalTokens"],"Data":[["2026-09-28","1e5"]]}"#,
         ] {
             assert!(read(result, false).is_err(), "{result}");
         }

@@ -5,7 +5,7 @@ mod ark;
 mod bills;
 mod calls;
 mod iam;
-mod usage;
+mod policies;
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
@@ -108,6 +108,11 @@ impl Fake {
     fn calls(&self) -> usize {
         self.server.seen.lock().len()
     }
+}
+
+/// Starts a server that answers every call with this `Result`.
+async fn always(result: Value) -> Fake {
+    Fake::start(move |_| Reply::Result(result.clone())).await
 }
 
 fn credentials() -> Credentials {

@@ -15,8 +15,11 @@ use crate::sandbox::world::{Usage, UsageShape};
 /// Most days between `StartTime` and `EndTime`.
 const SPAN: i32 = 30;
 
+/// Reads a column.
+type Read = fn(&Usage) -> &str;
+
 /// The columns that rows can be grouped by.
-const KEYS: &[(&str, fn(&Usage) -> &str)] = &[
+const KEYS: &[(&str, Read)] = &[
     ("ModelEndpoint", |usage| &usage.endpoint),
     ("EndpointName", |usage| &usage.endpoint_name),
     ("ModelName", |usage| usage.model.name),
@@ -34,7 +37,7 @@ const COUNTS: [&str; 6] =
 /// A key of `Filters`: a column, and the values that pass.
 struct Key {
     name: &'static str,
-    read: fn(&Usage) -> &str,
+    read: Read,
     values: Vec<String>,
     like: Option<String>,
 }

@@ -1,0 +1,49 @@
+//! Proof of a cut by what is spent afterwards.
+
+use airgate::domain::{Problem, Proof, ProofState};
+use airgate::sandbox::world::{EndpointStatus, UsageShape};
+use jiff::SignedDuration;
+
+use super::{ALICE, bed_of, problems, world};
+use crate::bed::{Bed, user_key};
+
+fn proof(bed: &Bed) -> Proof {
+    bed.store.read(|tx| tx.access_proof(&user_key(ALICE))).unwrap().unwrap()
+}
+
+fn still(it: &Problem) -> bool {
+    matches!(it, Problem::StillSpending { .. })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_spends_after_a_cut_is_alerted_once_by_endpoint_and_key() {
+    let (world, things) = world();
+    let bed = bed_of(world, &[]).await;
+    bed.cycle().await;
+    bed.cycle().await;
+    assert_eq!(proof(&bed).state, ProofState::Nothing);
+    bed.clock.advance(SignedDuration::from_hours(3));
+    bed.cloud.update(|world| {
+        let endpoints = &mut world.account_mut("main").unwrap().ark.endpoints;
+        endpoints.get_mut(&things.endpoints[0]).unwrap().status.put(EndpointStatus::Running);
+    });
+    bed.cloud.call_model(&things.key, &things.endpoints[0]).unwrap();
+    bed.clock.advance(SignedDuration::from_mins(30));
+    for _ in 0..3 {
+        bed.cycle().await;
+    }
+    assert_eq!(problems(&bed, still), 1);
+    assert_eq!(proof(&bed).spenders[0].endpoint, things.endpoints[0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_is_not_understood_proves_nothing() {
+    let (mut world, _) = world();
+    world.rules.ark.usage_shape = UsageShape::CountOnly;
+    let bed = bed_of(world, &[]).await;
+    bed.cycle().await;
+    bed.cycle().await;
+    let state = proof(&bed).state;
+    assert_ne!(state, ProofState::Nothing, "{state:?}");
+    assert_eq!(problems(&bed, still), 0);
+}
