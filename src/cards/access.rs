@@ -195,7 +195,13 @@ impl Cards {
             .filter(|path| !matches!(path, AccessPath::AccessKeys | AccessPath::Login))
             .filter(|path| !remembered.on(*path).is_empty());
         for path in others {
-            let items = self.restored_items(path, remembered.on(path), audience);
+            let items = match (path, remembered.on(path)) {
+                (AccessPath::Signed, [policy, ..]) => {
+                    let policy = clip(&policy.id, NAME_CHARS);
+                    md(&words.t("plan.signed_restored", &[("policy", &policy)]))
+                }
+                (_, items) => self.restored_items(path, items, audience),
+            };
             will.push(context! { label => words.path(path), content => items });
         }
         if !remembered.policies.is_empty() {

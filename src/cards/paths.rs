@@ -249,7 +249,7 @@ impl Cards {
         items: &[AccessItem],
         audience: Audience,
     ) -> Vec<String> {
-        if path == AccessPath::Login {
+        if is_one_thing(path) {
             return Vec::new();
         }
         let named = items.iter().take(ITEMS).map(|item| {
@@ -280,7 +280,7 @@ impl Cards {
     /// Things on a path in a few words, for a group: how many, and those that have a name.
     pub(super) fn brief_items(&self, path: AccessPath, items: &[AccessItem]) -> String {
         let label = self.words.path(path);
-        if items.is_empty() || path == AccessPath::Login {
+        if items.is_empty() || is_one_thing(path) {
             return label;
         }
         let named: Vec<String> = items
@@ -321,7 +321,11 @@ impl Cards {
             add("red", words.t("paths.open", &[]), with_reason(*path, report));
         }
         for (path, report) in paths.iter().filter(|(path, report)| lets_money_go(**path, report)) {
-            add("orange", words.t("paths.uncovered", &[]), with_reason(*path, report));
+            let label = match report.state {
+                PathState::NotCovered { reason: NotCovered::LeftToPerson } => "paths.by_hand",
+                _ => "paths.uncovered",
+            };
+            add("orange", words.t(label, &[]), with_reason(*path, report));
         }
         let closed: Vec<AccessPath> = paths
             .iter()
@@ -344,4 +348,9 @@ impl Cards {
             names
         }
     }
+}
+
+/// Returns whether a user has the thing on this path once, so that it needs no name.
+fn is_one_thing(path: AccessPath) -> bool {
+    matches!(path, AccessPath::Signed | AccessPath::Login)
 }

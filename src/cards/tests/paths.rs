@@ -4,8 +4,9 @@ use super::samples::{self, Size, ago, project, text};
 use super::*;
 use crate::app::outcome::UserDetail;
 use crate::domain::{
-    AccessItem, AccessPath, AccessRules, HeldPolicy, ModelKeys, Models, NotCovered, PathItems,
-    PathReport, PathReports, PathState, PolicyKind, PolicyScope, Proof, ProofState, Spender,
+    AccessItem, AccessPath, AccessRules, DENY_ALL_POLICY, HeldPolicy, ModelKeys, Models,
+    NotCovered, PathItems, PathReport, PathReports, PathState, PolicyKind, PolicyScope, Proof,
+    ProofState, Spender,
 };
 
 /// Things on a path, with as much of id, name and project as there is of them.
@@ -14,6 +15,7 @@ fn things(size: Size, path: AccessPath) -> Vec<AccessItem> {
     let one = |i: usize| {
         let (id, name) = match path {
             AccessPath::Login => return AccessItem::new(AccessItem::LOGIN),
+            AccessPath::Signed => return AccessItem::new(DENY_ALL_POLICY),
             AccessPath::Endpoints => (format!("ep-20260901101112-a{i}"), "chat"),
             AccessPath::ModelKeys => (format!("12345{i}"), ["alice-key", ""][i % 2]),
             _ => (format!("AKLT{i}"), ""),
@@ -236,12 +238,14 @@ fn the_question_before_a_restore_says_what_comes_back_and_what_does_not() {
     let mut detail = disabled(Size::Small);
     let remembered = detail.remembered.as_mut().unwrap();
     remembered.paths.extend(items(Size::Small, AccessPath::Endpoints));
+    remembered.paths.extend(items(Size::Small, AccessPath::Signed));
     remembered.reopened = items(Size::Small, AccessPath::ApiKeys);
     let (kind, scope) = (PolicyKind::System, PolicyScope::Global);
     remembered.policies = vec![HeldPolicy { name: "Ark".into(), kind, scope }];
     let view = samples::access(Size::Small, detail);
     let card = cards.access_confirm(&view, AccessGoal::Restored, &ctx).into_string();
     for said in [
+        "policy airgate-deny-all will be detached",
         "2 will be restored",
         "ep-20260901101112-a0",
         "1 will be reattached",
