@@ -107,6 +107,7 @@ async fn probe(
     let client = client.with_retry(RetryPolicy { retries: 2, ..RetryPolicy::default() });
     let api = account_client(&client, chosen);
     let path = state::path(options.config.path(), chosen.id.as_str());
+    let _alone = state::alone(&path)?;
     let journal = match (Journal::open(&path)?, throw_away) {
         (None, None) => {
             let path = path.display();
@@ -169,7 +170,12 @@ async fn probe(
         (None, true) => Err(Failure::Failed(
             "interrupted, and everything is undone; the same command goes on, --undo ends the probe".to_owned(),
         )),
-        (Some(Err(failure)), true) => Err(failure),
+        (Some(Err(failure)), true) => {
+            if bench.journal.saved().findings.is_empty() {
+                bench.journal.remove()?;
+            }
+            Err(failure)
+        }
         (Some(Ok(())), true) => {
             output::line(&format!("\n{}", beyond().text()));
             output::line(&format!("\n{}", configuration(&bench.journal.saved().findings)));
@@ -213,7 +219,7 @@ fn account_client(client: &Client, chosen: &Chosen) -> AccountClient {
 /// Returns a client that neither waits nor retries.
 fn hasty(config: &Config, chosen: &Chosen, clock: &Clock) -> Result<AccountClient, Failure> {
     let mut config = config.clone();
-    config.volcengine.ark_qps = NonZeroU32::MAX;
+    config.volcengine.ark_qps = NonZeroU32::MIN.saturating_add(999);
     let client = cloud_client(&config, &Timeouts::default(), clock.clone()).map_err(failed)?;
     let client = client.with_retry(RetryPolicy { retries: 0, ..RetryPolicy::default() });
     Ok(account_client(&client, chosen))

@@ -173,7 +173,7 @@ impl Journal {
             file.write_all(text.as_bytes())?;
             file.as_file().sync_all()?;
             file.persist(&self.path).map_err(|error| error.error)?;
-            std::fs::File::open(folder)?.sync_all()
+            sync(folder)
         };
         write().map_err(|error| unusable(&self.path, &error))
     }
@@ -184,6 +184,29 @@ fn folder_of(path: &Path) -> &Path {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
     }
+}
+
+#[cfg(unix)]
+fn sync(folder: &Path) -> std::io::Result<()> {
+    std::fs::File::open(folder)?.sync_all()
+}
+
+#[cfg(not(unix))]
+fn sync(_: &Path) -> std::io::Result<()> {
+    Ok(())
+}
+
+/// Makes sure that no other probe uses the folder of the file while the returned handle lives.
+#[cfg(unix)]
+pub(super) fn alone(path: &Path) -> Result<std::fs::File, Failure> {
+    let folder = std::fs::File::open(folder_of(path)).map_err(|error| unusable(path, &error))?;
+    folder.try_lock().map_err(|_| Failure::Failed("another probe is running".to_owned()))?;
+    Ok(folder)
+}
+
+#[cfg(not(unix))]
+pub(super) fn alone(_: &Path) -> Result<(), Failure> {
+    Ok(())
 }
 
 /// Returns the path of the file: beside the configuration.

@@ -47,12 +47,13 @@ pub(super) async fn run(bench: &mut Bench, finding: &mut Finding) -> Result<(), 
     let short = bench.patience.short;
     let (_, after_off) = bench.patience.until(short, call, ModelAnswer::is_refused).await;
     finding.saw(format!("a call with the temporary key {}", after_off.words()));
-    finding.follows(match after_off.works() {
-        true => {
+    finding.follows(match after_off {
+        ModelAnswer::Works => {
             "temporary keys outlive the access key: only a stopped endpoint ends them. Keep access.models at \"own\" or \
              \"linked\", and deny ark:GetApiKey to users"
         }
-        false => "temporary keys end with the access key",
+        ModelAnswer::Refused(..) => "temporary keys end with the access key",
+        ModelAnswer::Unclear(_) => "whether temporary keys outlive the access key was not seen",
     });
     if let Some(answer) = bench.call_model(&endpoint).await {
         finding.saw(format!("a call with the project's API key {}", answer.words()));
