@@ -50,6 +50,12 @@ pub fn api_url(text: &str) -> Result<Url, AddressError> {
     Ok(url)
 }
 
+/// Parses the address that paths are added to: scheme, host, port and a path, without a slash at its end.
+pub fn base_url(text: &str) -> Result<Url, AddressError> {
+    let url = secure_url(text.trim_end_matches('/'))?;
+    if url.query().is_some() { Err(AddressError::PathOrQuery) } else { Ok(url) }
+}
+
 /// Parses the address of a custom bot: on a Feishu or Lark host, on the host of `base_url` (`feishu.base_url`), or on a
 /// loopback host. What people type into the settings card must not make airgate call servers of their choice.
 pub fn webhook_url(text: &str, base_url: &Url) -> Result<Url, AddressError> {
@@ -162,6 +168,20 @@ mod tests {
             ("not a url", Err(NotAUrl)),
         ] {
             assert_eq!(webhook_url(text, &base).map(drop), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_base_address_may_have_a_path_and_is_as_secure() {
+        for (text, expected) in [
+            ("https://ark.example/api/v3/", Ok("https://ark.example/api/v3")),
+            ("http://127.0.0.1:9000/api/v3", Ok("http://127.0.0.1:9000/api/v3")),
+            ("http://ark.example/api/v3", Err(Insecure)),
+            ("https://ark.example/api/v3?x=1", Err(PathOrQuery)),
+            ("https://me:pw@ark.example/api/v3", Err(UserOrFragment)),
+            ("/api/v3", Err(NotAUrl)),
+        ] {
+            assert_eq!(base_url(text).as_ref().map(Url::as_str), expected.as_deref(), "{text}");
         }
     }
 

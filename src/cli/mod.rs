@@ -8,6 +8,7 @@ mod demo;
 mod export;
 mod log;
 mod output;
+mod probe;
 mod progress;
 mod rekey;
 mod restore;
@@ -51,6 +52,8 @@ enum Command {
     Serve(serve::Options),
     /// Check configuration, store, Feishu and Volcengine, and say how to fix what fails
     Check(check::Options),
+    /// Find out on a real account what no document says, with a throw-away user and project; undoes everything
+    Probe(probe::Options),
     /// Manage main accounts, while the service is stopped
     #[command(subcommand)]
     Account(account::Command),
@@ -175,6 +178,7 @@ pub fn main() -> ExitCode {
         Command::Demo(options) => demo::run(&options),
         Command::Serve(options) => serve::run(&options),
         Command::Check(options) => check::run(&options),
+        Command::Probe(options) => probe::run(&options),
         Command::Account(command) => account::run(&command),
         Command::Backup(options) => backup::run(&options),
         Command::Restore(options) => restore::run(&options),

@@ -13,6 +13,13 @@ pub(super) fn line(text: &str) {
     let _ = writeln!(std::io::stdout(), "{text}");
 }
 
+/// Prints a question to standard error, without a line's end.
+pub(super) fn ask(text: &str) {
+    let mut stderr = std::io::stderr();
+    // An Err means that nobody reads it.
+    let _ = write!(stderr, "{text}").and_then(|()| stderr.flush());
+}
+
 /// Prints an error, one line per problem.
 pub(super) fn error(text: &str) {
     for line in text.lines() {

@@ -99,6 +99,19 @@ pub(super) fn create(context: &mut Context<'_>, params: &Params) -> Result<Reply
     answer(context.account, &name, PolicyKind::Custom)
 }
 
+/// Detaches it from every user first.
+pub(super) fn delete(context: &mut Context<'_>, params: &Params) -> Result<Reply, Refusal> {
+    let name = params.required("PolicyName")?;
+    if !context.account.custom_policies.contains(&name) {
+        return Err(unknown(&name));
+    }
+    for user in context.account.users.values_mut() {
+        user.policies.retain(|held| held.name != name || held.kind != PolicyKind::Custom);
+    }
+    context.account.custom_policies.remove(&name);
+    Ok(None)
+}
+
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
 struct Entities {

@@ -5,6 +5,7 @@ mod backup;
 mod check;
 mod demo;
 mod export;
+mod probe;
 mod rekey;
 mod serve;
 mod store;

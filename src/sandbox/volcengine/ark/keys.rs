@@ -118,6 +118,16 @@ pub(in super::super) fn update(
     Ok(None)
 }
 
+/// The key itself.
+pub(in super::super) fn raw(context: &mut Context<'_>, params: &Params) -> Result<Reply, Refusal> {
+    let project = project(params)?;
+    let key = named(context, params)?;
+    if key.project != project {
+        return Err(not_found("ApiKey", &key.id.to_string()));
+    }
+    reply(&json!({"ApiKey": key.text()}))
+}
+
 pub(in super::super) fn delete(
     context: &mut Context<'_>,
     params: &Params,
