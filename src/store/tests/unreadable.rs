@@ -103,8 +103,10 @@ async fn a_key_pair_that_cannot_be_opened_is_the_trouble_of_its_account_alone() 
     let config = ClientConfig {
         iam_endpoint: "http://127.0.0.1:9".to_owned(),
         billing_endpoint: "http://127.0.0.1:9".to_owned(),
+        ark_endpoint: "http://127.0.0.1:9".to_owned(),
         region: "cn-beijing".to_owned(),
         qps: std::num::NonZeroU32::MIN,
+        ark_qps: std::num::NonZeroU32::MIN,
         timeout: std::time::Duration::from_secs(1),
     };
     let cloud = Cloud::new(store, Client::new(config, Clock::manual(now())).unwrap());
