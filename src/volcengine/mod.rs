@@ -20,7 +20,7 @@ mod sign;
 mod tests;
 mod users;
 
-pub use billing::BillReading;
+pub use billing::{BillReading, DaysRead};
 pub use client::{
     AccountClient, Api, Call, Client, ClientConfig, Credentials, Input, Retry, RetryPolicy,
 };

@@ -6,7 +6,7 @@ use super::context::Context;
 use super::params::{Dialect, Params};
 use super::refusal::{GatewayCode, Refusal, Reply};
 use super::signature::decode_pairs;
-use super::{billing, keys, login, policies, projects, users};
+use super::{billing, keys, login, overview, policies, projects, users};
 
 /// An action of the API.
 pub(super) struct Action {
@@ -65,6 +65,7 @@ const ACTIONS: &[Action] = &[
     action!("iam" "2021-08-01" "GetProject" Query projects::get),
     action!("billing" "2022-01-01" "ListBillDetail" Post billing::list_detail),
     action!("billing" "2022-01-01" "ListSplitBillDetail" Post billing::list_split),
+    action!("billing" "2022-01-01" "ListBillOverviewByProd" Post overview::by_product),
     action!("billing" "2022-01-01" "QueryBalanceAcct" PostOrGet billing::balance),
 ];
 

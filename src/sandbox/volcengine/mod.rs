@@ -13,6 +13,7 @@ mod fault;
 mod gateway;
 mod keys;
 mod login;
+mod overview;
 mod params;
 mod policies;
 mod projects;
