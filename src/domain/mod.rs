@@ -17,6 +17,7 @@ pub mod owed;
 pub mod path;
 pub mod period;
 pub mod policies;
+pub mod reading;
 pub mod role;
 pub mod settings;
 pub mod spending;
@@ -37,7 +38,7 @@ pub use ids::{
     AccountId, ChatId, IdError, MessageId, OpId, OpenId, ProjectName, UserKey, Username,
 };
 pub use ledger::{Booking, LedgerEntry, LedgerError, Operator};
-pub use link::{Freshness, ProjectInfo, ProjectLink, ProjectReading, oldest_stale};
+pub use link::{Freshness, ProjectInfo, ProjectLink, oldest_stale};
 pub use money::{AmountError, Money};
 pub use monitoring::{
     AccountReading, AlertedAs, CycleOutcome, CycleReport, Incident, MonitorState,
@@ -49,11 +50,12 @@ pub use path::{
     AccessItem, AccessPath, AccessRules, InvalidKeySwitch, KeySwitch, ModelKeys, Models,
     NotCovered, PathReport, PathReports, PathState,
 };
-pub use period::{BillPeriod, PeriodError};
+pub use period::{BillPeriod, PeriodError, beijing_day, end_of};
 pub use policies::{Authorisation, Grant, GrantState, HeldPolicy, PolicyKind, PolicyScope};
+pub use reading::{AccountReadings, Covered, DayFilter, PeriodReading, Plan, bill_so_far};
 pub use role::{Needs, Role};
 pub use settings::{SavedSettings, Settings};
-pub use spending::{BilledLink, Consumption, ProjectBill, SpendingRecord};
+pub use spending::{AccountBill, BilledLink, Consumption, ProjectBill, SpendingRecord};
 pub use sync::{CloudUser, SyncChanges};
 pub use thresholds::{Thresholds, ThresholdsError};
 pub use usage::Usage;
