@@ -126,13 +126,12 @@ fn check_users(store: &Store, complete: bool) {
             assert_eq!(user.consumed, spending);
             let bills: Money = links
                 .iter()
-                .map(|link| {
+                .flat_map(|link| {
                     ["2026-10", "2026-11"].map(|period| {
                         let bill = tx.bill(&user.key.account, &link.project, month(period));
                         bill.unwrap().map_or(Money::ZERO, |bill| bill.amount)
                     })
                 })
-                .flatten()
                 .sum();
             assert!(!complete || user.consumed == bills, "{}", user.key);
             // Either all of a user's projects, or none.
