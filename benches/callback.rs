@@ -240,22 +240,15 @@ fn cycle(store: &Store, clock: &Clock, changed: bool) -> u64 {
             6,
         ))
     };
-    let reading = RecordedReading {
-        account,
-        bills: Some(
-            projects
-                .iter()
-                .enumerate()
-                .flat_map(|(n, project)| {
-                    [month, month.previous()]
-                        .map(|month| ((project.name.clone(), month), amount(n)))
-                })
-                .collect(),
-        ),
-        projects: projects.iter().map(|project| project.name.clone()).collect(),
-        at: now,
-    };
-    store.write(|tx| tx.record_cycle(&[reading])).unwrap()
+    let bills = projects.iter().enumerate().flat_map(|(n, project)| {
+        [month, month.previous()].map(|month| ((project.name.clone(), month), amount(n)))
+    });
+    let reading = RecordedReading::of_months(account, bills, now);
+    let mut changes = store.read(|tx| tx.bill_changes(&reading)).unwrap();
+    while !store.write(|tx| tx.record_step(&mut changes)).unwrap() {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    changes.visited()
 }
 
 /// Fills the store in a few transactions, through the same calls that the service makes.
@@ -315,12 +308,7 @@ fn fill(store: &Store, clock: &Clock) {
                     ((project.name.clone(), *month), Money::new(Decimal::new(micros, 6)))
                 })
             });
-            tx.record_cycle(&[RecordedReading {
-                account: account.clone(),
-                bills: Some(bills.collect()),
-                projects: projects.iter().map(|project| project.name.clone()).collect(),
-                at: now,
-            }])?;
+            tx.record_cycle(&[RecordedReading::of_months(account.clone(), bills, now)])?;
             for n in 0..alerts() {
                 let key: UserKey = user_at(n).parse().unwrap();
                 let user = tx.user(&key)?.unwrap();

@@ -1,16 +1,21 @@
-//! Tables for spreadsheets and programs: users, spending, ledger, alerts, as CSV or JSON (docs/behaviour.md §7).
+//! Tables for spreadsheets and programs: users, spending, days, ledger, alerts, as CSV or JSON (docs/behaviour.md §7).
 //!
-//! Header names are the same in every locale. Amounts are numbers with 2 decimals. In CSV, a text that a spreadsheet
+//! Header names are the same in every locale. Amounts are numbers with 2 decimals, those of days with all
+//! that they have: they add up to a month exactly. In CSV, a text that a spreadsheet
 //! would take for a formula gets an apostrophe before it, and times are Beijing time as spreadsheets read them. In JSON, texts
 //! are unchanged, and times have their zone.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use jiff::Timestamp;
+use jiff::civil::Date;
 use serde_json::Value;
 
 use crate::domain::period::beijing;
-use crate::domain::{AlertRecord, LedgerEntry, Money, Notice, SpendingRecord, User, UserKey};
+use crate::domain::{
+    AccountId, AlertRecord, BillPeriod, LedgerEntry, Money, Notice, SpendingRecord, User, UserKey,
+};
 use crate::store::{Source, StoreError, View};
 
 /// What can be exported.
@@ -20,6 +25,8 @@ pub enum Table {
     Users,
     /// One row per user, project and month, the user's total first; newest month first.
     Spending,
+    /// One row per account, project and day, oldest first, with the users who pay for it; days without spending have none.
+    Days,
     /// One row per entry, by user, oldest first.
     Ledger,
     /// One row per alert, newest first.
@@ -28,13 +35,15 @@ pub enum Table {
 
 impl Table {
     /// Every table, in the order of docs/behaviour.md §7.
-    pub const ALL: [Table; 4] = [Table::Users, Table::Spending, Table::Ledger, Table::Alerts];
+    pub const ALL: [Table; 5] =
+        [Table::Users, Table::Spending, Table::Days, Table::Ledger, Table::Alerts];
 
     /// Returns the table's name on the command line and in chat.
     pub fn word(self) -> &'static str {
         match self {
             Table::Users => "users",
             Table::Spending => "spending",
+            Table::Days => "days",
             Table::Ledger => "ledger",
             Table::Alerts => "alerts",
         }
@@ -65,6 +74,7 @@ impl Table {
             Table::Spending => {
                 &["account", "username", "project", "period", "amount", "updated_at"]
             }
+            Table::Days => &["account", "project", "day", "amount", "users"],
             Table::Ledger => {
                 &["account", "username", "time", "amount", "total_after", "note", "operator"]
             }
@@ -151,7 +161,7 @@ enum Cell {
     Text(String),
     /// Digits, written as they are.
     Number(String),
-    /// Yuan with two decimals. In JSON it is a string: most readers turn a JSON number into a float.
+    /// Yuan with two decimals or more. In JSON it is a string: most readers turn a JSON number into a float.
     Money(String),
     Flag(bool),
     Time(Timestamp),
@@ -166,6 +176,15 @@ impl Cell {
     fn money(amount: Money) -> Self {
         let amount = amount.rounded();
         Cell::Money(if amount.is_zero() { "0.00".to_owned() } else { amount.plain() })
+    }
+
+    /// An amount with every decimal that it has.
+    fn exact(amount: Money) -> Self {
+        let mut exact = amount.decimal().normalize();
+        if exact.scale() < 2 {
+            exact.rescale(2);
+        }
+        Cell::Money(exact.to_string())
     }
 
     fn csv(&self) -> String {
@@ -224,6 +243,17 @@ fn rows<S: Source>(
                 }
             }
         }
+        Table::Days => {
+            let mut payers = BTreeMap::new();
+            for (account, day, project, amount) in tx.all_days()? {
+                let key = (account, project);
+                if !payers.contains_key(&key) {
+                    payers.insert(key.clone(), tx.payers(&key.0, &key.1)?);
+                }
+                let known = payers.get(&key).map_or(&[][..], Vec::as_slice);
+                each(day_row(&key.0, &key.1, day, amount, known))?;
+            }
+        }
         Table::Ledger => {
             for user in tx.users()? {
                 let (entries, _) = tx.ledger(&user.key, usize::MAX)?;
@@ -274,6 +304,26 @@ fn spending_row(record: &SpendingRecord) -> Vec<Cell> {
     ]
 }
 
+/// User names contain no white space.
+fn day_row(
+    account: &AccountId,
+    project: &str,
+    day: Date,
+    amount: Money,
+    payers: &[(UserKey, BillPeriod)],
+) -> Vec<Cell> {
+    let period = BillPeriod::of_day(day).ok();
+    let paying = payers.iter().filter(|(_, first)| period.is_some_and(|period| *first <= period));
+    let users: Vec<&str> = paying.map(|(user, _)| user.username.as_str()).collect();
+    vec![
+        Cell::text(account),
+        if project.is_empty() { Cell::Nothing } else { Cell::text(project) },
+        Cell::text(day),
+        Cell::exact(amount),
+        Cell::Text(users.join(" ")),
+    ]
+}
+
 fn ledger_row(entry: &LedgerEntry) -> Vec<Cell> {
     let [account, username] = key_cells(Some(&entry.user));
     vec![
@@ -310,8 +360,6 @@ fn key_cells(key: Option<&UserKey>) -> [Cell; 2] {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use proptest::prelude::*;
     use redb::backends::InMemoryBackend;
 
@@ -319,8 +367,7 @@ mod tests {
     use crate::app::projects::{self, NewLink};
     use crate::app::quota::{self, Allocation};
     use crate::domain::{
-        AccessGoal, AccountId, AlertBody, CloudUser, Figures, OpenId, Operator, ProjectName,
-        Username,
+        AccessGoal, AlertBody, CloudUser, Figures, OpenId, Operator, ProjectName, Username,
     };
     use crate::store::{RecordedReading, Store};
 
@@ -369,12 +416,7 @@ mod tests {
                         ((project.clone(), period.parse().unwrap()), amount.parse().unwrap())
                     })
                     .into();
-                let reading = RecordedReading {
-                    account: account.clone(),
-                    bills: Some(bills),
-                    projects: [project].into(),
-                    at: now,
-                };
+                let reading = RecordedReading::of_months(account.clone(), bills, now);
                 tx.record_cycle(&[reading])?;
                 let figures = Figures::of(&tx.user(&user)?.unwrap(), &[]);
                 tx.add_alert(Some(&user), AlertBody::Warning { threshold: 80, figures }, now)?;
@@ -407,6 +449,12 @@ mod tests {
              main,'=cmd,team-a,2026-11,1234.57,2026-11-23 02:30:05\n\
              main,'=cmd,总计,2026-10,-3.01,2026-11-23 02:30:05\n\
              main,'=cmd,team-a,2026-10,-3.01,2026-11-23 02:30:05\n"
+        );
+        assert_eq!(
+            text(Table::Days, Form::Pipe),
+            "account,project,day,amount,users\n\
+             main,team-a,2026-10-01,-3.005,'=cmd\n\
+             main,team-a,2026-11-01,1234.567,'=cmd\n"
         );
         assert_eq!(
             text(Table::Ledger, Form::Pipe),
@@ -448,7 +496,9 @@ mod tests {
                         continue;
                     };
                     let (_, decimals) = amount.as_str().unwrap().split_once('.').unwrap();
-                    assert_eq!(decimals.len(), 2, "{name}: {amount}");
+                    // Days show every decimal.
+                    let exact = table == Table::Days && decimals.len() >= 2;
+                    assert!(exact || decimals.len() == 2, "{name}: {amount}");
                 }
             }
         }

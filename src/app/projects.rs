@@ -199,8 +199,8 @@ pub fn remove(
     Ok(())
 }
 
-/// Returns the open periods of an account's monitored links, with the projects to read in each: what a cycle reads from
-/// the cloud.
+/// Returns the open periods of an account's monitored links, each with the projects that need it: what a cycle reads from
+/// the cloud. A period that was read holds every project, those that were linked later, too.
 pub fn open_periods<S: Source>(
     tx: &View<S>,
     account: &AccountId,
@@ -208,21 +208,20 @@ pub fn open_periods<S: Source>(
 ) -> Result<BTreeMap<BillPeriod, BTreeSet<ProjectName>>, StoreError> {
     let current = BillPeriod::of(now);
     let first = current.first_readable();
+    let readings = tx.account_readings(account)?;
     let mut open = BTreeMap::new();
-    let gone: BTreeSet<UserKey> = tx
-        .users_of(account)?
-        .into_iter()
-        .filter(|user| user.status == UserStatus::Gone)
-        .map(|user| user.key)
-        .collect();
-    for link in tx.links_of_account(account)? {
-        if !link.monitored.is_on() || gone.contains(&link.user) {
-            continue;
-        }
-        for period in link.since.max(first).through(current) {
-            let bill = tx.bill(account, &link.project, period)?;
-            if bill.is_none_or(|bill| !bill.is_final(period, now)) {
-                open.entry(period).or_insert_with(BTreeSet::new).insert(link.project.clone());
+    for (project, since) in tx.counted_projects(account)? {
+        for period in since.max(first).through(current) {
+            let known = readings.periods.get(&period).filter(|known| known.covers(&project));
+            let is_open = match known {
+                Some(known) => period.is_open(known.complete_at, now),
+                None => {
+                    let bill = tx.bill(account, &project, period)?;
+                    bill.is_none_or(|bill| bill.is_open(period, now))
+                }
+            };
+            if is_open {
+                open.entry(period).or_insert_with(BTreeSet::new).insert(project.clone());
             }
         }
     }

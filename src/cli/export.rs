@@ -34,6 +34,8 @@ enum TableName {
     Users,
     /// Spending per user, project and month
     Spending,
+    /// What each project cost each day, and who pays for it
+    Days,
     /// Every change of quota
     Ledger,
     /// Alert records
@@ -58,6 +60,7 @@ pub(super) fn run(options: &Options) -> Result<(), Failure> {
     let table = match options.table {
         TableName::Users => Table::Users,
         TableName::Spending => Table::Spending,
+        TableName::Days => Table::Days,
         TableName::Ledger => Table::Ledger,
         TableName::Alerts => Table::Alerts,
     };

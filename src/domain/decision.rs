@@ -45,6 +45,13 @@ pub fn decide(user: &User, defaults: &Thresholds, pending: Option<&PendingAccess
     }
 }
 
+/// Returns whether [`decide`] can ask for anything, by what is kept in memory about a user: `percent` is the usage in whole
+/// percent, rounded down, if anything is allocated. False means that it asks for nothing.
+pub fn is_due(status: UserStatus, percent: Option<i64>, thresholds: &Thresholds) -> bool {
+    let lowest = thresholds.percents().iter().copied().min().map_or(CUT_AT, |low| low.min(CUT_AT));
+    status != UserStatus::Gone && percent.is_some_and(|percent| percent >= i64::from(lowest))
+}
+
 /// Returns whether the quota demands that this user has no access. The one rule for when a cut applies: [`decide`]
 /// orders cuts by it, and the enforcer withdraws a pending cut once it no longer holds.
 pub fn must_be_cut(user: &User) -> bool {
@@ -172,6 +179,9 @@ mod tests {
             }
             let decision = decide(&user, &Thresholds::default(), None);
             prop_assert_eq!(decision.cut, must_be_cut(&user));
+            let percent = user.usage().whole_percent();
+            let due = is_due(user.status, percent, &Thresholds::default());
+            prop_assert!(due || decision == Decision::default(), "{:?}", decision);
         }
     }
 
@@ -203,6 +213,9 @@ mod tests {
             user.quota = Money::from_fen(quota);
             user.thresholds = Some(Thresholds::new(percents).unwrap());
             let first = decide(&user, &Thresholds::default(), None);
+            let own = user.thresholds.clone().unwrap();
+            let due = is_due(user.status, user.usage().whole_percent(), &own);
+            prop_assert!(due || first == Decision::default());
             prop_assert_eq!(first.warn.is_some(), !first.newly_triggered.is_empty());
             prop_assert!(!first.cut || consumed >= quota);
             user.triggered.extend(first.newly_triggered);

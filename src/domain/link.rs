@@ -1,7 +1,5 @@
 //! Project links: which Volcengine projects a user's spending is read from.
 
-use std::collections::BTreeSet;
-
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -33,27 +31,6 @@ impl Freshness {
     pub fn is_stale(self) -> bool {
         matches!(self, Freshness::Stale(_))
     }
-
-    /// Returns the freshness of the same amount after a reading that failed.
-    pub fn after_failure(self) -> Self {
-        Freshness::Stale(self.read_at())
-    }
-}
-
-/// What one cycle learned about a link's project.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ProjectReading {
-    /// The cycle did not set out to read it: it was linked while the cycle ran.
-    NotAsked,
-    /// The account could not be read completely.
-    Failed,
-    /// The account was read completely.
-    Complete {
-        /// When the reading ended.
-        at: Timestamp,
-        /// The periods, from the link's first one on, for which there is a bill.
-        billed: BTreeSet<BillPeriod>,
-    },
 }
 
 /// A Volcengine project linked to a user.
@@ -73,33 +50,14 @@ pub struct ProjectLink {
     /// Cumulative spending since then, exact.
     #[serde(default)]
     pub spending: Money,
-    /// How current `spending` is.
+    /// How current `spending` is. The store computes it from what is known of the account's bills; what an older airgate
+    /// wrote here counts until the first reading.
     pub freshness: Freshness,
     /// When it was linked.
     pub created: Timestamp,
 }
 
 impl ProjectLink {
-    /// Returns how current the amount is after a reading.
-    ///
-    /// It is fresh once every month that can be read has a bill. If the project was linked during the cycle and counts
-    /// earlier months, the next cycle reads them; until then, the link stays as it is. So does a link that is not
-    /// monitored.
-    pub fn freshness_after(&self, reading: &ProjectReading) -> Freshness {
-        match reading {
-            _ if !self.monitored.is_on() => self.freshness,
-            ProjectReading::NotAsked => self.freshness,
-            ProjectReading::Failed => self.freshness.after_failure(),
-            ProjectReading::Complete { at, billed } => {
-                let current = BillPeriod::of(*at);
-                let mut months = self.since.through(current);
-                let is_covered =
-                    months.all(|month| billed.contains(&month) || month.is_beyond_reach(current));
-                if is_covered { Freshness::Fresh(*at) } else { self.freshness }
-            }
-        }
-    }
-
     /// Returns the display name, or the project's key if there is none.
     pub fn label(&self) -> &str {
         if self.display_name.trim().is_empty() { self.project.as_str() } else { &self.display_name }
@@ -126,86 +84,4 @@ pub struct ProjectInfo {
     /// The name shown to people.
     #[serde(default)]
     pub display_name: String,
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn at(text: &str) -> Timestamp {
-        text.parse().unwrap()
-    }
-
-    fn link(since: BillPeriod, freshness: Freshness) -> ProjectLink {
-        ProjectLink {
-            user: "main/alice".parse().unwrap(),
-            project: "team-a".parse().unwrap(),
-            display_name: String::new(),
-            monitored: Switch::On,
-            since,
-            spending: Money::ZERO,
-            freshness,
-            created: Timestamp::UNIX_EPOCH,
-        }
-    }
-
-    #[test]
-    fn a_failed_reading_makes_an_amount_stale_and_keeps_its_time() {
-        let since = "2026-11".parse().unwrap();
-        let before = at("2026-11-01T00:00:00Z");
-        for (freshness, stale) in [
-            (Freshness::Pending, None),
-            (Freshness::Fresh(before), Some(before)),
-            (Freshness::Stale(Some(before)), Some(before)),
-        ] {
-            let link = link(since, freshness);
-            assert_eq!(link.freshness_after(&ProjectReading::Failed), Freshness::Stale(stale));
-            assert_eq!(link.freshness_after(&ProjectReading::NotAsked), freshness);
-            let off = ProjectLink { monitored: Switch::Off, ..link };
-            assert_eq!(off.freshness_after(&ProjectReading::Failed), freshness);
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn an_amount_is_fresh_once_every_readable_month_has_a_bill(
-            age in 0usize..30,
-            missing in proptest::option::of(0usize..30),
-        ) {
-            let at = at("2026-11-23T02:00:00Z");
-            let current = BillPeriod::of(at);
-            let mut since = current;
-            for _ in 0..age {
-                since = since.previous();
-            }
-            let mut billed: BTreeSet<BillPeriod> = since.through(current).collect();
-            let gap = missing.and_then(|months| {
-                let month = since.through(current).find(|month| {
-                    usize::try_from(current.months_since(*month)) == Ok(months)
-                })?;
-                billed.remove(&month);
-                Some(current.months_since(month))
-            });
-            let reading = ProjectReading::Complete { at, billed };
-            let is_fresh = gap.is_none_or(|age| age > 23);
-            let wanted = if is_fresh { Freshness::Fresh(at) } else { Freshness::Pending };
-            prop_assert_eq!(link(since, Freshness::Pending).freshness_after(&reading), wanted);
-            let off = ProjectLink { monitored: Switch::Off, ..link(since, Freshness::Pending) };
-            prop_assert_eq!(off.freshness_after(&reading), Freshness::Pending);
-        }
-    }
-
-    #[test]
-    fn the_oldest_stale_amount_among_monitored_links_counts() {
-        let since = "2026-11".parse().unwrap();
-        let (older, newer) = (at("2026-11-01T00:00:00Z"), at("2026-11-02T00:00:00Z"));
-        let stale = |read| link(since, Freshness::Stale(read));
-        assert_eq!(oldest_stale(&[link(since, Freshness::Fresh(older))]), None);
-        assert_eq!(oldest_stale(&[stale(Some(newer)), stale(Some(older))]), Some(Some(older)));
-        assert_eq!(oldest_stale(&[stale(Some(older)), stale(None)]), Some(None));
-        let off = ProjectLink { monitored: Switch::Off, ..stale(None) };
-        assert_eq!(oldest_stale(&[off, stale(Some(newer))]), Some(Some(newer)));
-    }
 }

@@ -18,6 +18,7 @@ pub mod path;
 pub mod period;
 pub mod policies;
 pub mod proof;
+pub mod reading;
 mod role;
 pub mod settings;
 pub mod spending;
@@ -41,7 +42,7 @@ pub use ids::{
     AccountId, ChatId, IdError, MessageId, OpId, OpenId, ProjectName, UserKey, Username,
 };
 pub use ledger::{Booking, LedgerEntry, LedgerError, Operator};
-pub use link::{Freshness, ProjectInfo, ProjectLink, ProjectReading, oldest_stale};
+pub use link::{Freshness, ProjectInfo, ProjectLink, oldest_stale};
 pub use money::{AmountError, Money};
 pub use monitoring::{
     AccountReading, AlertedAs, CycleOutcome, CycleReport, Incident, MonitorState,
@@ -53,15 +54,16 @@ pub use path::{
     AccessItem, AccessPath, AccessRules, InvalidKeySwitch, KeySwitch, ModelKeys, Models,
     NotCovered, PathItems, PathReport, PathReports, PathState, add_items,
 };
-pub use period::{BillPeriod, PeriodError};
+pub use period::{BillPeriod, PeriodError, beijing_day, end_of};
 pub use policies::{
     Authorisation, DENY_ALL_POLICY, Grant, GrantState, HeldPolicy, LinkPolicies, PolicyKind,
     PolicyScope,
 };
 pub use proof::{Proof, ProofState, Spender};
+pub use reading::{AccountReadings, Covered, DayFilter, PeriodReading, Plan, bill_so_far};
 pub use role::{Needs, Role};
 pub use settings::{SavedSettings, Settings};
-pub use spending::{BilledLink, Consumption, ProjectBill, SpendingRecord};
+pub use spending::{AccountBill, BilledLink, Consumption, ProjectBill, SpendingRecord};
 pub use sync::{CloudUser, SyncChanges};
 pub use thresholds::{Thresholds, ThresholdsError};
 pub use usage::Usage;

@@ -29,6 +29,17 @@ pub fn beijing() -> TimeZone {
     TimeZone::fixed(Offset::constant(8))
 }
 
+/// Returns the day in Beijing that an instant belongs to.
+pub fn beijing_day(at: Timestamp) -> Date {
+    at.to_zoned(beijing()).date()
+}
+
+/// Returns the instant at which a day in Beijing ends.
+pub fn end_of(day: Date) -> Option<Timestamp> {
+    let next = day.tomorrow().ok()?.to_zoned(beijing()).ok()?;
+    Some(next.timestamp())
+}
+
 impl BillPeriod {
     /// Creates a period from its year (2000 to 2999) and month (1 to 12).
     pub fn new(year: i16, month: i8) -> Result<Self, PeriodError> {
@@ -41,7 +52,7 @@ impl BillPeriod {
 
     /// Returns the period that an instant belongs to.
     pub fn of(at: Timestamp) -> Self {
-        let day = at.to_zoned(beijing()).date();
+        let day = beijing_day(at);
         Self { year: day.year().clamp(2000, 2999), month: day.month() }
     }
 
@@ -103,11 +114,42 @@ impl BillPeriod {
     /// Returns the instant from which a complete reading of this period is final: the 6th of the following month, 10:00
     /// Beijing time. Bills arrive one to two days late, corrections until the 5th (docs/platforms/volcengine.md §7.6).
     pub fn settles_at(self) -> Timestamp {
-        let next = self.next();
-        date(next.year, next.month, 6)
+        self.next().tenth_hour_of(6)
+    }
+
+    /// Returns the instant from which a settled period is read once more: the 16th of the following month, 10:00 Beijing
+    /// time. Contract billing is final on the 6th working day, after long holidays up to the 16th
+    /// (docs/platforms/volcengine.md §7.6).
+    pub fn checked_again_at(self) -> Timestamp {
+        self.next().tenth_hour_of(16)
+    }
+
+    fn tenth_hour_of(self, day: i8) -> Timestamp {
+        date(self.year, self.month, day)
             .at(10, 0, 0, 0)
             .to_zoned(beijing())
             .map_or(Timestamp::MAX, |at| at.timestamp())
+    }
+
+    /// Returns whether the period must still be read at `now`, if it was last read completely at `read_at`: it is read
+    /// until it has settled, and once more on the 16th.
+    pub fn is_open(self, read_at: Timestamp, now: Timestamp) -> bool {
+        let again = self.checked_again_at();
+        // A reading of the future says nothing: the clock was ahead when it was made.
+        read_at > now || read_at < self.settles_at() || (read_at < again && now >= again)
+    }
+
+    /// Returns the month that a day belongs to.
+    pub fn of_day(day: Date) -> Result<Self, PeriodError> {
+        Self::new(day.year(), day.month())
+    }
+
+    /// Returns every day of the month, in order.
+    pub fn days(self) -> impl Iterator<Item = Date> {
+        let last = self.last_day();
+        std::iter::successors(Some(self.first_day()), move |day| {
+            day.tomorrow().ok().filter(|next| *next <= last)
+        })
     }
 
     /// Returns the first day of the month.

@@ -10,16 +10,31 @@ use super::{BillPeriod, Money, ProjectLink, ProjectName, UserKey};
 pub struct ProjectBill {
     /// The exact sum of the period's rows, refunds included.
     pub amount: Money,
-    /// When the reading was complete.
+    /// When it was read as it is. Later readings that found the same are not noted here.
     pub read_at: Timestamp,
 }
 
 impl ProjectBill {
-    /// Returns whether the period is closed for the project: it was read completely at or after the 6th of the
-    /// following month, 10:00 Beijing time, and need not be read again. A reading of the future says nothing: the clock was
-    /// ahead when it was made.
-    pub fn is_final(&self, period: BillPeriod, now: Timestamp) -> bool {
-        (period.settles_at()..=now).contains(&self.read_at)
+    /// Returns whether the period must still be read for the project, as far as this bill says: see
+    /// [`BillPeriod::is_open`].
+    pub fn is_open(&self, period: BillPeriod, now: Timestamp) -> bool {
+        period.is_open(self.read_at, now)
+    }
+}
+
+/// An account's bill of one period.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccountBill {
+    /// The exact sum of all projects and of the rows without one.
+    pub total: Money,
+    /// 未归属: the part that no user pays for, because no monitored link counts it.
+    pub unattributed: Money,
+}
+
+impl AccountBill {
+    /// Returns the part that users pay for; a project that several share counts once.
+    pub fn of_users(&self) -> Money {
+        self.total - self.unattributed
     }
 }
 
@@ -164,16 +179,5 @@ mod tests {
         };
         let records = [record(None, 999), record(Some("a"), 100), record(Some("b"), -30)];
         assert_eq!(SpendingRecord::total_of(&records), Money::from_fen(70));
-    }
-
-    #[test]
-    fn only_a_reading_after_a_period_settled_closes_it() {
-        let period: BillPeriod = "2026-09".parse().unwrap();
-        let bill = |at: &str| ProjectBill { amount: Money::ZERO, read_at: at.parse().unwrap() };
-        let now = "2026-10-20T00:00:00Z".parse().unwrap();
-        assert!(!bill("2026-09-30T23:00:00Z").is_final(period, now));
-        assert!(!bill("2026-10-06T01:59:59Z").is_final(period, now));
-        assert!(bill("2026-10-06T02:00:00Z").is_final(period, now));
-        assert!(!bill("2026-10-20T00:00:01Z").is_final(period, now), "the clock was ahead");
     }
 }

@@ -3,7 +3,7 @@
 //! # A cycle
 //!
 //! 1. **Collect** (`collect`). Reads the bills of the open periods. An account is read completely or not at all.
-//! 2. **Record** (`record`). Writes bills, links and users, in one transaction with the next step.
+//! 2. **Record** (`record`). Writes what differs, and the users that it concerns, in many short transactions.
 //! 3. **Decide** ([`crate::domain::decide`]). Raises warnings, and enqueues a cut if the quota is used up.
 //! 4. **Look** ([`crate::access`]). Looks at disabled users, in turns: access that was opened again is cut again. Reads the
 //!    usage after cuts.
@@ -13,6 +13,7 @@
 //! Beside enforcement runs a loop for the `policies` of linked projects. The two never work on the same user at once.
 
 mod collect;
+mod period;
 mod policies;
 mod record;
 mod schedule;
@@ -299,10 +300,16 @@ impl Monitor {
 
     async fn collect_and_record(&self, started: Timestamp) -> Result<CycleReport, StoreError> {
         let collected = self.collect().await?;
-        let (alerts, now) = (self.parts.alerts.clone(), self.parts.clock.now());
-        self.parts
-            .store
-            .writing(move |tx| record::record(tx, &alerts, &collected, started, now))
+        let (store, alerts) = (&self.parts.store, self.parts.alerts.clone());
+        let mut users = 0;
+        for reading in collected.readings {
+            users += record::record(store, reading).await?;
+        }
+        let now = self.parts.clock.now();
+        let decided = record::decide_all(store, &alerts, now).await?;
+        let accounts = collected.report;
+        store
+            .writing(move |tx| record::report(tx, &alerts, accounts, users, decided, started, now))
             .await
     }
 }

@@ -1,61 +1,154 @@
-//! Steps 2 and 3 of a cycle: records what was read, decides, and enqueues what follows; one transaction.
+//! Steps 2 and 3 of a cycle: records what was read, decides, and enqueues what follows, in transactions so short that no
+//! click has to wait (docs/behaviour.md §8). A process that ends in between loses nothing: the next cycle compares again with what is
+//! stored, and decides about every user.
+
+use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::collect::Collected;
 use crate::domain::{
-    AccessCause, AccessGoal, AlertBody, CycleOutcome, CycleReport, Figures, PendingAccess, decide,
+    AccessCause, AccessGoal, AccountReading, AlertBody, CycleOutcome, CycleReport, Decision,
+    Figures, PendingAccess, Thresholds, User, UserKey, decide,
 };
 use crate::outbox::Alerts;
-use crate::store::{StoreError, WriteTx};
+use crate::store::{RecordedReading, Source, Store, StoreError, View, WriteTx};
 
-/// Records, decides, and enqueues what follows. On an error nothing is recorded.
-pub(super) fn record(
+/// Pause between two transactions, for the writers that wait: redb's lock is not fair.
+const BREATH: Duration = Duration::from_millis(1);
+/// How many users are warned or cut in one transaction.
+const DECIDED_AT_ONCE: usize = 20;
+
+/// How often something was decided.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Decided {
+    warnings: u64,
+    disables: u64,
+}
+
+/// Records the reading of one account. Returns how many users' spending is up to date now.
+pub(super) async fn record(store: &Store, reading: RecordedReading) -> Result<u64, StoreError> {
+    let (account, complete) = (reading.account.clone(), reading.bills.is_some());
+    let mut changes = store.reading(move |tx| tx.bill_changes(&reading)).await?;
+    loop {
+        let (rest, done) = store
+            .writing(move |tx| {
+                let done = tx.record_step(&mut changes)?;
+                Ok::<_, StoreError>((changes, done))
+            })
+            .await?;
+        if done {
+            break;
+        }
+        changes = rest;
+        tokio::time::sleep(BREATH).await;
+    }
+    if !complete {
+        return Ok(0);
+    }
+    store.reading(move |tx| tx.linked_users(&account)).await
+}
+
+/// Decides about every user. Most are known by the directory to need nothing; the others are looked at on a snapshot, and only
+/// those for whom there is something to do are written, after deciding again.
+pub(super) async fn decide_all(
+    store: &Store,
+    alerts: &Alerts,
+    now: Timestamp,
+) -> Result<Decided, StoreError> {
+    let configured = alerts.clone();
+    let concerned: Vec<UserKey> = store
+        .reading(move |tx| {
+            let defaults = configured.settings_in_force(tx)?.thresholds;
+            let mut concerned = Vec::new();
+            for (key, _) in tx.directory().iter().filter(|(_, entry)| entry.is_due(&defaults)) {
+                if decision(tx, key, &defaults)?.is_some() {
+                    concerned.push(key.clone());
+                }
+            }
+            Ok::<_, StoreError>(concerned)
+        })
+        .await?;
+    let mut decided = Decided::default();
+    for some in concerned.chunks(DECIDED_AT_ONCE) {
+        if decided.warnings + decided.disables > 0 {
+            tokio::time::sleep(BREATH).await;
+        }
+        let (some, alerts) = (some.to_vec(), alerts.clone());
+        let more = store
+            .writing(move |tx| {
+                let defaults = alerts.settings_in_force(tx)?.thresholds;
+                let mut more = Decided::default();
+                for key in &some {
+                    act(tx, &alerts, key, &defaults, now, &mut more)?;
+                }
+                Ok::<_, StoreError>(more)
+            })
+            .await?;
+        decided.warnings += more.warnings;
+        decided.disables += more.disables;
+    }
+    Ok(decided)
+}
+
+/// Returns what to do about a user, if anything.
+fn decision<S: Source>(
+    tx: &View<S>,
+    key: &UserKey,
+    defaults: &Thresholds,
+) -> Result<Option<(User, Decision)>, StoreError> {
+    let Some(user) = tx.user(key)? else { return Ok(None) };
+    let decision = decide(&user, defaults, tx.access_pending(key)?.as_ref());
+    Ok((decision != Decision::default()).then_some((user, decision)))
+}
+
+fn act(
     tx: &WriteTx,
     alerts: &Alerts,
-    collected: &Collected,
+    key: &UserKey,
+    defaults: &Thresholds,
+    now: Timestamp,
+    decided: &mut Decided,
+) -> Result<(), StoreError> {
+    let Some((mut user, decision)) = decision(tx, key, defaults)? else { return Ok(()) };
+    if let Some(threshold) = decision.warn {
+        user.triggered.extend(decision.newly_triggered);
+        tx.put_user(&user)?;
+        let figures = Figures::of(&user, &tx.links_of(key)?);
+        alerts.raise(tx, Some(key), AlertBody::Warning { threshold, figures }, now)?;
+        decided.warnings += 1;
+    }
+    if decision.cut {
+        let cut = PendingAccess::new(AccessGoal::Cut, AccessCause::QuotaUsedUp, now);
+        tx.put_access_pending(key, &cut)?;
+        decided.disables += 1;
+    }
+    Ok(())
+}
+
+/// Stores the outcome of the cycle, and raises alerts for incidents that begin or end.
+pub(super) fn report(
+    tx: &WriteTx,
+    alerts: &Alerts,
+    accounts: Vec<AccountReading>,
+    users: u64,
+    decided: Decided,
     started: Timestamp,
     now: Timestamp,
 ) -> Result<CycleReport, StoreError> {
-    let users = tx.record_cycle(&collected.readings)?;
-    let defaults = alerts.settings_in_force(tx)?.thresholds;
-    let (mut warnings, mut disables) = (0, 0);
-    for mut user in tx.users()? {
-        let pending = tx.access_pending(&user.key)?;
-        let decision = decide(&user, &defaults, pending.as_ref());
-        if let Some(threshold) = decision.warn {
-            user.triggered.extend(decision.newly_triggered);
-            tx.put_user(&user)?;
-            let figures = Figures::of(&user, &tx.links_of(&user.key)?);
-            let body = AlertBody::Warning { threshold, figures };
-            alerts.raise(tx, Some(&user.key), body, now)?;
-            warnings += 1;
-        }
-        if decision.cut {
-            let cut = PendingAccess::new(AccessGoal::Cut, AccessCause::QuotaUsedUp, now);
-            tx.put_access_pending(&user.key, &cut)?;
-            disables += 1;
-        }
-    }
-    let failed = collected.report.iter().any(|account| account.error.is_some());
+    let failed = accounts.iter().any(|account| account.error.is_some());
     let report = CycleReport {
         started,
         ended: now,
         outcome: if failed { CycleOutcome::Error } else { CycleOutcome::Ok },
-        accounts: collected.report.clone(),
+        accounts,
         users,
-        warnings,
-        disables,
+        warnings: decided.warnings,
+        disables: decided.disables,
     };
-    note_cycle(tx, alerts, &report)?;
-    Ok(report)
-}
-
-/// Stores the outcome of the cycle, and raises alerts for incidents that begin or end.
-fn note_cycle(tx: &WriteTx, alerts: &Alerts, report: &CycleReport) -> Result<(), StoreError> {
     let mut state = tx.monitor_state()?;
-    for problem in state.take_report(report) {
+    for problem in state.take_report(&report) {
         alerts.raise(tx, None, AlertBody::Error { problem }, report.ended)?;
     }
-    tx.put_monitor_state(&state)
+    tx.put_monitor_state(&state)?;
+    Ok(report)
 }

@@ -7,13 +7,13 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
 use super::callbacks::{App, Inbound};
-use crate::domain::{AccessPath, MonitorState, UserStatus};
+use crate::domain::{AccessPath, AccountId, BillPeriod, UserStatus, end_of};
 use crate::feishu::connection::ConnectionState;
-use crate::store::StoreError;
+use crate::store::{Source, StoreError, View};
 
 /// A tenant token older than this means that Feishu was not reached recently.
 const TOKEN_FRESH: SignedDuration = SignedDuration::from_hours(2);
@@ -79,10 +79,10 @@ pub(super) async fn metrics(State(app): State<Arc<App>>) -> Response {
 
 /// Sets the gauges whose values come from the store.
 async fn count(app: &App) {
-    type Counted = (usize, BTreeMap<UserStatus, u32>, MonitorState, BTreeMap<AccessPath, u32>);
-    let counted: Result<Counted, StoreError> = app
+    let now = app.clock.now();
+    let counted: Result<_, StoreError> = app
         .store
-        .reading(|tx| {
+        .reading(move |tx| {
             let mut counts: BTreeMap<UserStatus, u32> =
                 UserStatus::ALL.into_iter().map(|status| (status, 0)).collect();
             for (_, user) in tx.directory().iter() {
@@ -99,10 +99,10 @@ async fn count(app: &App) {
                     }
                 }
             }
-            Ok((tx.owed_count()?, counts, tx.monitor_state()?, paths))
+            Ok((tx.owed_count()?, counts, tx.monitor_state()?, paths, bills(tx, now)?))
         })
         .await;
-    if let Ok((owed, counts, monitor, paths)) = counted {
+    if let Ok((owed, counts, monitor, paths, bills)) = counted {
         for (path, count) in paths {
             ::metrics::gauge!("airgate_paths_open", "path" => path.word()).set(count);
         }
@@ -115,5 +115,26 @@ async fn count(app: &App) {
         for (status, count) in counts {
             ::metrics::gauge!("airgate_users", "status" => status.word()).set(count);
         }
+        for (account, age, unattributed) in bills {
+            let account = account.to_string();
+            ::metrics::gauge!("airgate_bill_age_seconds", "account" => account.clone()).set(age);
+            ::metrics::gauge!("airgate_unattributed", "account" => account).set(unattributed);
+        }
     }
+}
+
+/// Returns of each account: how long ago the last day that its bill holds ended, in seconds, and what nobody pays for this
+/// month, in yuan. Gauges are floats; what is not known is not a number.
+fn bills<S: Source>(
+    tx: &View<S>,
+    now: Timestamp,
+) -> Result<Vec<(AccountId, f64, f64)>, StoreError> {
+    let accounts = tx.accounts()?.into_iter().map(|account| {
+        let ended = tx.account_readings(&account.id)?.bill_to.and_then(end_of);
+        let age = ended.and_then(|at| u32::try_from(now.duration_since(at).as_secs().max(0)).ok());
+        let bill = tx.account_bill(&account.id, BillPeriod::of(now))?;
+        let yuan = bill.and_then(|bill| bill.unattributed.rounded().plain().parse().ok());
+        Ok((account.id, age.map_or(f64::NAN, f64::from), yuan.unwrap_or(f64::NAN)))
+    });
+    accounts.collect()
 }

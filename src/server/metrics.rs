@@ -111,6 +111,18 @@ pub static METRICS: &[Metric] = &[
     ),
     metric("airgate_users", Kind::Gauge, &["status"], "IAM users by status."),
     metric(
+        "airgate_bill_age_seconds",
+        Kind::Gauge,
+        &["account"],
+        "Time since the end of the last day that the account's bill holds completely, in seconds. NaN: not known.",
+    ),
+    metric(
+        "airgate_unattributed",
+        Kind::Gauge,
+        &["account"],
+        "The part of the account's bill of this month that no user pays for, in yuan. NaN: not known.",
+    ),
+    metric(
         "airgate_feishu_connection_up",
         Kind::Gauge,
         &[],

@@ -15,6 +15,7 @@ use redb::ReadableTable;
 use super::tables::COUNTERS;
 use super::view::Source;
 use super::{StoreError, WriteTx};
+use crate::domain::decision::is_due;
 use crate::domain::{AccountId, Money, OpenId, Thresholds, User, UserKey, UserStatus};
 
 /// The counter that goes up whenever users change.
@@ -65,6 +66,13 @@ impl Entry {
         self.folded.contains(folded)
     }
 
+    /// Returns whether the monitor may have to warn about the user or cut its access: see
+    /// [`crate::domain::decision::is_due`].
+    pub fn is_due(&self, defaults: &Thresholds) -> bool {
+        let thresholds = self.thresholds.as_deref().unwrap_or(defaults);
+        is_due(self.status, self.percent, thresholds)
+    }
+
     /// Returns `account/username` in lower case.
     pub fn key(&self) -> &str {
         self.folded.split(PART).next().unwrap_or_default()
@@ -93,6 +101,11 @@ impl Directory {
     /// Returns all users, by account and name.
     pub fn iter(&self) -> impl Iterator<Item = (&UserKey, &Entry)> {
         self.users.iter().map(|(key, entry)| (key, &**entry))
+    }
+
+    /// Returns one user.
+    pub fn get(&self, user: &UserKey) -> Option<&Entry> {
+        self.users.get(user).map(|entry| &**entry)
     }
 
     /// Returns whether another account has a user of the same name, so that the account must be shown.

@@ -1,5 +1,7 @@
 //! Row keys: how ids are written into them and read from them.
 
+use jiff::civil::Date;
+
 use crate::domain::{AccountId, BillPeriod, PolicyScope, ProjectName, UserKey, Username};
 
 /// Returns (account, username).
@@ -55,4 +57,18 @@ pub(super) fn of_spending<'a>(
 ) -> (u32, &'a str, &'a str, &'a str) {
     let project = project.map_or("", ProjectName::as_str);
     (of_period(period), user.account.as_str(), user.username.as_str(), project)
+}
+
+/// Returns a day as YYYYMMDD.
+pub(super) fn of_day(day: Date) -> u32 {
+    u32::from(day.year().unsigned_abs()) * 10_000
+        + u32::from(day.month().unsigned_abs()) * 100
+        + u32::from(day.day().unsigned_abs())
+}
+
+/// Returns the day of a number that [`of_day`] made.
+pub(super) fn day(number: u32) -> Option<Date> {
+    let year = i16::try_from(number / 10_000).ok()?;
+    let month = i8::try_from(number / 100 % 100).ok()?;
+    Date::new(year, month, i8::try_from(number % 100).ok()?).ok()
 }

@@ -5,23 +5,27 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use redb::ReadableTable;
 
-use super::tables::{LINKS, PROJECTS, PROJECTS_LISTED};
+use super::tables::{BILLS, LINKS, LINKS_BY_PROJECT, PROJECTS, PROJECTS_LISTED, READINGS};
 use super::view::{Source, View};
 use super::{StoreError, WriteTx, keys};
-use crate::domain::{AccountId, ProjectInfo, ProjectLink, ProjectName, UserKey, Username};
+use crate::domain::{
+    AccountId, AccountReadings, ProjectInfo, ProjectLink, ProjectName, UserKey, Username,
+};
 
 impl<S: Source> View<S> {
     /// Returns a user's links, by project.
     pub fn links_of(&self, user: &UserKey) -> Result<Vec<ProjectLink>, StoreError> {
         let (account, username) = keys::of_user(user);
-        self.with_prefix(LINKS, (account, username, ""), |key| {
+        let links = self.with_prefix(LINKS, (account, username, ""), |key| {
             (key.0, key.1) == (account, username)
-        })
+        })?;
+        self.dated(links)
     }
 
     /// Returns the links of all users of an account.
     pub fn links_of_account(&self, account: &AccountId) -> Result<Vec<ProjectLink>, StoreError> {
-        self.with_prefix(LINKS, (account.as_str(), "", ""), |key| key.0 == account.as_str())
+        let of_account = (account.as_str(), "", "");
+        self.dated(self.with_prefix(LINKS, of_account, |key| key.0 == account.as_str())?)
     }
 
     /// Returns, for each project of a user that others are linked to as well, who they are. Reads every key of the
@@ -62,7 +66,80 @@ impl<S: Source> View<S> {
         user: &UserKey,
         project: &ProjectName,
     ) -> Result<Option<ProjectLink>, StoreError> {
-        self.get(LINKS, keys::of_link(user, project))
+        let link = self.get(LINKS, keys::of_link(user, project))?;
+        Ok(self.dated(link.into_iter().collect())?.pop())
+    }
+
+    /// Sets how current each amount is.
+    fn dated(&self, mut links: Vec<ProjectLink>) -> Result<Vec<ProjectLink>, StoreError> {
+        let readings = self.open(READINGS)?;
+        let bills = self.open(BILLS)?;
+        let mut known: Option<(AccountId, Option<AccountReadings>)> = None;
+        for link in &mut links {
+            let account = &link.user.account;
+            let known = match known.take().filter(|(of, _)| of == account) {
+                Some(same) => known.insert(same),
+                None => {
+                    let row = readings.get(account.as_str())?;
+                    let row = row.map(|row| READINGS.decode(row.value())).transpose()?;
+                    known.insert((account.clone(), row))
+                }
+            };
+            let Some(of_account) = &known.1 else { continue };
+            let mut failed = None;
+            let freshness = of_account.freshness(link, |month| {
+                let key = (account.as_str(), link.project.as_str(), keys::of_period(month));
+                match bills.get(key) {
+                    Ok(bill) => bill.is_some(),
+                    Err(error) => {
+                        failed = Some(error);
+                        false
+                    }
+                }
+            });
+            if let Some(error) = failed {
+                return Err(error.into());
+            }
+            link.freshness = freshness;
+        }
+        Ok(links)
+    }
+
+    /// Returns the users that a project is linked to, by name, each with the first period that counts as YYYYMM (the
+    /// largest number if none does).
+    pub(super) fn linked_to(
+        &self,
+        account: &AccountId,
+        project: &str,
+    ) -> Result<Vec<(UserKey, u32)>, StoreError> {
+        let mut users = Vec::new();
+        for row in self.open(LINKS_BY_PROJECT)?.range((account.as_str(), project, "")..)? {
+            let (key, first) = row?;
+            let (of, name, username) = key.value();
+            if (of, name) != (account.as_str(), project) {
+                break;
+            }
+            users.extend(keys::user((of, username)).map(|user| (user, first.value())));
+        }
+        Ok(users)
+    }
+
+    /// Returns how many users of an account have links.
+    pub fn linked_users(&self, account: &AccountId) -> Result<u64, StoreError> {
+        let mut count = 0;
+        let mut last = String::new();
+        for row in self.open(LINKS)?.range((account.as_str(), "", "")..)? {
+            let (key, _) = row?;
+            let (of, username, _) = key.value();
+            if of != account.as_str() {
+                break;
+            }
+            if username != last {
+                count += 1;
+                username.clone_into(&mut last);
+            }
+        }
+        Ok(count)
     }
 
     /// Returns the account's projects as last listed, by name.
@@ -87,14 +164,29 @@ impl<S: Source> View<S> {
 }
 
 impl WriteTx {
-    /// Writes a link.
+    /// Writes a link. If it begins or ceases to count, so does its user as one who pays for the project.
     pub fn put_link(&self, link: &ProjectLink) -> Result<(), StoreError> {
-        self.put(LINKS, keys::of_link(&link.user, &link.project), link)
+        self.put(LINKS, keys::of_link(&link.user, &link.project), link)?;
+        let (account, username) = keys::of_user(&link.user);
+        let key = (account, link.project.as_str(), username);
+        let first = counts_from(link);
+        let before = self.open(LINKS_BY_PROJECT)?.get(key)?.map(|first| first.value());
+        if before == Some(first) {
+            return Ok(());
+        }
+        self.open(LINKS_BY_PROJECT)?.insert(key, first)?;
+        self.attribute(&link.user.account, link.project.as_str())
     }
 
     /// Removes a link; its spending records stay. Returns whether there was one.
     pub fn remove_link(&self, user: &UserKey, project: &ProjectName) -> Result<bool, StoreError> {
-        Ok(self.open(LINKS)?.remove(keys::of_link(user, project))?.is_some())
+        let found = self.open(LINKS)?.remove(keys::of_link(user, project))?.is_some();
+        let (account, username) = keys::of_user(user);
+        self.open(LINKS_BY_PROJECT)?.remove((account, project.as_str(), username))?;
+        if found {
+            self.attribute(&user.account, project.as_str())?;
+        }
+        Ok(found)
     }
 
     /// Takes over a complete listing of an account's projects, and updates the display names in the links.
@@ -123,4 +215,9 @@ impl WriteTx {
         }
         Ok(())
     }
+}
+
+/// Returns the first period that a link counts as YYYYMM; the largest number if it counts nothing.
+pub(super) fn counts_from(link: &ProjectLink) -> u32 {
+    if link.monitored.is_on() { keys::of_period(link.since) } else { u32::MAX }
 }

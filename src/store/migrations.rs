@@ -1,16 +1,22 @@
 //! Steps from one layout of the file to the next. A new layout is one function here and one row of [`STEPS`]; a sample of
 //! the last release in `tests/vectors` proves that its files still open.
 
+use std::collections::BTreeSet;
+
 use redb::ReadableTable;
 
+use super::links::counts_from;
 use super::spending::rank;
-use super::tables::{ALERTS, KIND_ALERTS, SPENDING, SPENDING_RANKED};
-use super::{SCHEMA_VERSION, StoreError, WriteTx};
+use super::tables::{
+    ACCOUNT_BILLS, ALERTS, BILLS, KIND_ALERTS, LINKS, LINKS_BY_PROJECT, SPENDING, SPENDING_RANKED,
+};
+use super::{SCHEMA_VERSION, StoreError, WriteTx, keys};
+use crate::domain::AccountId;
 
 type Step = fn(&WriteTx) -> Result<(), StoreError>;
 
 /// The steps in order: the first one leads from layout 1 to layout 2.
-const STEPS: [Step; 1] = [index_totals_and_alerts];
+const STEPS: [Step; 2] = [index_totals_and_alerts, index_links_and_bills];
 
 const _: () = assert!(STEPS.len() as u64 + 1 == SCHEMA_VERSION);
 
@@ -55,6 +61,33 @@ fn index_totals_and_alerts(tx: &WriteTx) -> Result<(), StoreError> {
         let (id, value) = row?;
         let alert = ALERTS.decode(value.value())?;
         kinds.insert((alert.body.kind().word(), id.value()), ())?;
+    }
+    Ok(())
+}
+
+/// Migrates layout 2 to 3: links are found by project, and bills are added up by account. Bills were read of linked projects
+/// only, and not by day: periods that are read again get days, and what no user pays for.
+fn index_links_and_bills(tx: &WriteTx) -> Result<(), StoreError> {
+    let mut first = tx.open(LINKS_BY_PROJECT)?;
+    for row in tx.open(LINKS)?.iter()? {
+        let (key, value) = row?;
+        let (account, username, project) = key.value();
+        first.insert((account, project, username), counts_from(&LINKS.decode(value.value())?))?;
+    }
+    drop(first);
+    let mut projects = BTreeSet::new();
+    for row in tx.open(BILLS)?.iter()? {
+        let (key, value) = row?;
+        let (account, project, period) = key.value();
+        let mut bill = tx.get(ACCOUNT_BILLS, (account, period))?.unwrap_or_default();
+        bill.total += BILLS.decode(value.value())?.amount;
+        tx.put(ACCOUNT_BILLS, (account, period), &bill)?;
+        if let (Ok(account), Some(_)) = (AccountId::new(account), keys::period(period)) {
+            projects.insert((account, project.to_owned()));
+        }
+    }
+    for (account, project) in projects {
+        tx.attribute(&account, &project)?;
     }
     Ok(())
 }

@@ -9,6 +9,7 @@
 mod access;
 mod accounts;
 mod alerts;
+mod attribution;
 pub mod backup;
 mod chats;
 mod creation;
@@ -21,6 +22,7 @@ mod meta;
 mod migrations;
 mod owed;
 mod policies;
+mod recording;
 mod rekey;
 mod rename;
 pub mod restore;
@@ -46,14 +48,15 @@ use tokio_util::sync::CancellationToken;
 pub use accounts::{AccountSecrets, WaitingPair};
 pub use directory::{Directory, Entry};
 pub use owed::NewMessage;
-pub use spending::RecordedReading;
+pub use recording::{BillChanges, PeriodBill, RecordedReading};
 pub use values::{KnownChat, OpOutcome};
 pub use view::{Source, View};
 
 /// The version of the file's layout. A file with an older one is migrated when it is opened; a newer one is refused.
 ///
-/// 1: the first. 2: users of a period ranked by their total, alerts sorted by kind.
-pub const SCHEMA_VERSION: u64 = 2;
+/// 1: the first. 2: users of a period ranked by their total, alerts sorted by kind. 3: days; links by project; what no user
+/// pays for.
+pub const SCHEMA_VERSION: u64 = 3;
 
 /// redb's page cache. The default of 1 GiB would break the limit on memory (docs/behaviour.md §8).
 const CACHE_BYTES: usize = 64 * 1024 * 1024;

@@ -1,7 +1,7 @@
 //! Bills as read, and what is computed from them: links' spending, monthly records, users' consumption. The rules are
 //! in `domain::spending` and `domain::link`; this file keeps the rows.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::ops::{ControlFlow, Range};
 
 use jiff::Timestamp;
@@ -12,21 +12,8 @@ use super::view::{Order, Source, View};
 use super::{StoreError, WriteTx, keys};
 use crate::domain::{
     AccountId, BillPeriod, BilledLink, Consumption, Money, ProjectBill, ProjectLink, ProjectName,
-    ProjectReading, SpendingRecord, User, UserKey,
+    SpendingRecord, User, UserKey,
 };
-
-/// What one cycle read of one account.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RecordedReading {
-    /// Which account.
-    pub account: AccountId,
-    /// Complete sums per project and period; `None` if the account could not be read completely.
-    pub bills: Option<BTreeMap<(ProjectName, BillPeriod), Money>>,
-    /// Every project that the cycle set out to read.
-    pub projects: BTreeSet<ProjectName>,
-    /// When the reading ended.
-    pub at: Timestamp,
-}
 
 /// Returns the sort key of a total: larger totals come first. Exact to 8 decimals, more than is ever shown.
 pub(super) fn rank(total: Money) -> i128 {
@@ -119,56 +106,6 @@ impl<S: Source> View<S> {
 }
 
 impl WriteTx {
-    /// Records a cycle: bills, links, monthly records and users of all accounts at once. Accounts that could not be read
-    /// keep their amounts, and their monitored links become stale. Returns how many users were updated.
-    pub fn record_cycle(&self, readings: &[RecordedReading]) -> Result<u64, StoreError> {
-        let mut users = 0;
-        for reading in readings {
-            for ((project, period), amount) in reading.bills.iter().flatten() {
-                let key = (reading.account.as_str(), project.as_str(), keys::of_period(*period));
-                let bill = ProjectBill { amount: *amount, read_at: reading.at };
-                self.put(BILLS, key, &bill)?;
-            }
-            for user in self.users_of(&reading.account)? {
-                if self.mark_links(&user, reading)? && reading.bills.is_some() {
-                    self.refresh_spending(&user.key, reading.at, true)?;
-                    users += 1;
-                }
-            }
-        }
-        Ok(users)
-    }
-
-    /// Updates the freshness of a user's links after a reading. Returns whether the user has links at all: even those
-    /// that are switched off show what was read for others.
-    fn mark_links(&self, user: &User, reading: &RecordedReading) -> Result<bool, StoreError> {
-        let links = self.links_of(&user.key)?;
-        for link in &links {
-            let freshness = link.freshness_after(&self.project_reading(link, reading)?);
-            if freshness != link.freshness {
-                self.put_link(&ProjectLink { freshness, ..link.clone() })?;
-            }
-        }
-        Ok(!links.is_empty())
-    }
-
-    /// Returns what a reading means for one link. Its bills are already recorded.
-    fn project_reading(
-        &self,
-        link: &ProjectLink,
-        reading: &RecordedReading,
-    ) -> Result<ProjectReading, StoreError> {
-        if reading.bills.is_none() {
-            return Ok(ProjectReading::Failed);
-        }
-        if !reading.projects.contains(&link.project) {
-            return Ok(ProjectReading::NotAsked);
-        }
-        let bills = self.bills_since(&reading.account, &link.project, link.since)?;
-        let billed = bills.into_iter().map(|(period, _)| period).collect();
-        Ok(ProjectReading::Complete { at: reading.at, billed })
-    }
-
     /// Recomputes a user's [`Consumption`] from the bills: each link's spending, the monthly records and totals, and
     /// what counts as consumed. Also called after a link was added, removed or switched; `read` says whether a bill
     /// reading is the cause.
@@ -209,7 +146,7 @@ impl WriteTx {
         Ok(Some(user))
     }
 
-    fn bills_since(
+    pub(super) fn bills_since(
         &self,
         account: &AccountId,
         project: &ProjectName,

@@ -15,9 +15,9 @@ use serde::de::DeserializeOwned;
 use super::StoreError;
 use super::values::{KnownChat, OpOutcome};
 use crate::domain::{
-    Account, AlertRecord, Authorisation, BalanceReading, Creation, FailedMessage, LedgerEntry,
-    Money, OwedMessage, PathReports, PendingAccess, ProjectBill, ProjectInfo, ProjectLink, Proof,
-    RememberedAccess, SpendingRecord, Task, User,
+    Account, AccountBill, AccountReadings, AlertRecord, Authorisation, BalanceReading, Creation,
+    FailedMessage, LedgerEntry, Money, OwedMessage, PathReports, PendingAccess, ProjectBill,
+    ProjectInfo, ProjectLink, Proof, RememberedAccess, SpendingRecord, Task, User,
 };
 
 /// The rows that were left out since the process started: they are read again and again.
@@ -160,6 +160,16 @@ tables! {
     LEDGER: Json<(One, One, u64), LedgerEntry> = "ledger";
     /// (account, project, period as YYYYMM)
     BILLS: Json<(One, One, u32), ProjectBill> = "bills";
+    /// (account, day as YYYYMMDD, project or "" for rows without one): what is not zero
+    DAYS: Json<(One, u32, One), Money> = "days";
+    /// account -> what is known of its bills
+    READINGS: Json<One, AccountReadings> = "readings";
+    /// (account, period as YYYYMM) -> the bill of all projects together
+    ACCOUNT_BILLS: Json<(One, u32), AccountBill> = "account_bills";
+    /// (account, period as YYYYMM, project or ""): the part of the bill that no user pays for
+    UNATTRIBUTED: Json<(One, u32, One), Money> = "unattributed";
+    /// (account, project, username) -> the first period that counts as YYYYMM, or the largest number if none does
+    LINKS_BY_PROJECT: Plain<Three, u32> = "links_by_project";
     /// (period as YYYYMM, account, username, project or "" for the total)
     SPENDING: Json<(u32, One, One, One), SpendingRecord> = "spending";
     /// period as YYYYMM -> the sum of all users' totals

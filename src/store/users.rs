@@ -1,8 +1,9 @@
 //! Users.
 
 use jiff::Timestamp;
+use redb::ReadableTable;
 
-use super::tables::USERS;
+use super::tables::{READINGS, USERS};
 use super::view::{Source, View};
 use super::{Directory, StoreError, WriteTx, keys};
 use crate::domain::sync::{CloudUser, SyncChanges, after_sync};
@@ -11,7 +12,29 @@ use crate::domain::{AccessGoal, AccountId, User, UserKey, Username};
 impl<S: Source> View<S> {
     /// Returns one user.
     pub fn user(&self, key: &UserKey) -> Result<Option<User>, StoreError> {
-        self.get(USERS, keys::of_user(key))
+        let user = self.get(USERS, keys::of_user(key))?;
+        Ok(self.dated_users(user.into_iter().collect())?.pop())
+    }
+
+    /// Sets when the spending of users was last read. A reading is noted with the account, not with each user.
+    fn dated_users(&self, mut users: Vec<User>) -> Result<Vec<User>, StoreError> {
+        let readings = self.open(READINGS)?;
+        let mut known: Option<(AccountId, Option<Timestamp>)> = None;
+        for user in &mut users {
+            let account = &user.key.account;
+            let known = match known.take().filter(|(of, _)| of == account) {
+                Some(same) => known.insert(same),
+                None => {
+                    let row = readings.get(account.as_str())?;
+                    let row = row.map(|row| READINGS.decode(row.value())).transpose()?;
+                    known.insert((account.clone(), row.and_then(|row| row.read_at)))
+                }
+            };
+            if user.spending_updated_at.is_some() {
+                user.spending_updated_at = user.spending_updated_at.max(known.1);
+            }
+        }
+        Ok(users)
     }
 
     /// Returns the directory: all users in memory, with what lists and look-ups need to know about them.
@@ -22,12 +45,14 @@ impl<S: Source> View<S> {
     /// Returns every user, by account and name. For background work; anything that a person waits for uses
     /// [`View::directory`].
     pub fn users(&self) -> Result<Vec<User>, StoreError> {
-        self.all(USERS)
+        self.dated_users(self.all(USERS)?)
     }
 
     /// Returns every user of one account, by name.
     pub fn users_of(&self, account: &AccountId) -> Result<Vec<User>, StoreError> {
-        self.with_prefix(USERS, (account.as_str(), ""), |key| key.0 == account.as_str())
+        let users =
+            self.with_prefix(USERS, (account.as_str(), ""), |key| key.0 == account.as_str());
+        self.dated_users(users?)
     }
 }
 

@@ -151,7 +151,7 @@ pub static COMMANDS: &[Spec] = &[
     Spec {
         name: "export",
         aliases: &["导出"],
-        arguments: "[users|spending|ledger|alerts]",
+        arguments: "[users|spending|days|ledger|alerts]",
         about: "command.export",
         needs: Needs::Viewer,
         parse: |_, arguments| {

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::scenario::Speed;
 use super::stage::Stage;
-use crate::domain::{BillPeriod, Money, TaskKind, UserStatus};
+use crate::domain::{Money, TaskKind, UserStatus, beijing_day};
 use crate::store::StoreError;
 
 /// Time between two purchases.
@@ -51,7 +51,7 @@ pub(super) async fn purchase(stage: &Stage, speed: Speed) -> Result<(), StoreErr
             Ok::<_, StoreError>(spending)
         })
         .await?;
-    let period = BillPeriod::of(stage.clock.now());
+    let today = beijing_day(stage.clock.now());
     let mut billed = BTreeSet::new();
     for (account, project, quota) in spending {
         // A project shared by two users gets one row.
@@ -60,7 +60,7 @@ pub(super) async fn purchase(stage: &Stage, speed: Speed) -> Result<(), StoreErr
         }
         let amount = share(quota, speed);
         stage.cloud.update(|world| match world.account_mut(account.as_str()) {
-            Ok(account) => account.accrue(project.as_str(), amount, period),
+            Ok(account) => account.accrue(project.as_str(), amount, today),
             Err(error) => tracing::error!(%error, "cannot grow the stand-in's bill"),
         });
     }
@@ -81,7 +81,7 @@ mod tests {
     use super::super::stage::{self, HERO_ACCOUNT};
     use super::*;
     use crate::config::Locale;
-    use crate::domain::User;
+    use crate::domain::{BillPeriod, User};
 
     async fn until(stage: &Stage, account: &str, name: &str, holds: impl Fn(&User) -> bool) {
         let key = stage::user_key(account, name).unwrap();

@@ -6,7 +6,9 @@ use super::context::Context;
 use super::params::{Dialect, Params};
 use super::refusal::{GatewayCode, Refusal, Reply};
 use super::signature::decode_pairs;
-use super::{api_keys, ark, billing, custom_policies, keys, login, policies, projects, users};
+use super::{
+    api_keys, ark, billing, custom_policies, keys, login, overview, policies, projects, users,
+};
 
 /// An action of the API.
 pub(super) struct Action {
@@ -75,6 +77,7 @@ const ACTIONS: &[Action] = &[
     action!("iam" "2021-08-01" "GetProject" Query projects::get),
     action!("billing" "2022-01-01" "ListBillDetail" Post billing::list_detail),
     action!("billing" "2022-01-01" "ListSplitBillDetail" Post billing::list_split),
+    action!("billing" "2022-01-01" "ListBillOverviewByProd" Post overview::by_product),
     action!("billing" "2022-01-01" "QueryBalanceAcct" PostOrGet billing::balance),
     action!("ark" "2024-01-01" "ListEndpoints" Json ark::endpoints::list),
     action!("ark" "2024-01-01" "GetEndpoint" Json ark::endpoints::get),

@@ -13,7 +13,7 @@ use super::context::Context;
 use super::params::{Dialect, Page, Params};
 use super::refusal::{Refusal, Reply, reply};
 use crate::domain::BillPeriod;
-use crate::sandbox::world::{BillRow, ProjectFilter};
+use crate::sandbox::world::{BillRow, DayFilter, ProjectFilter};
 
 /// Largest `Limit` of the bill lists.
 const MAX_LIMIT: usize = 300;
@@ -45,7 +45,7 @@ fn invalid(name: &str, why: &str) -> Refusal {
 }
 
 /// A parameter that is 0 or 1.
-fn switch(params: &Params, name: &str) -> Result<bool, Refusal> {
+pub(super) fn switch(params: &Params, name: &str) -> Result<bool, Refusal> {
     match params.int(name)? {
         None | Some(0) => Ok(false),
         Some(1) => Ok(true),
@@ -53,7 +53,7 @@ fn switch(params: &Params, name: &str) -> Result<bool, Refusal> {
     }
 }
 
-fn read_period(context: &Context<'_>, params: &Params) -> Result<BillPeriod, Refusal> {
+pub(super) fn read_period(context: &Context<'_>, params: &Params) -> Result<BillPeriod, Refusal> {
     let text = params.required("BillPeriod")?;
     let period: BillPeriod =
         text.parse().map_err(|_| invalid("BillPeriod", "must be of the form YYYY-MM"))?;
@@ -96,7 +96,11 @@ fn read_query(context: &Context<'_>, params: &Params, list: List) -> Result<Quer
         if (day.year(), day.month()) != (period.year(), period.month()) {
             return Err(invalid("ExpenseDate", "must be in the month of BillPeriod"));
         }
+        if context.rules.day_filter == DayFilter::Refused && group_period == GroupPeriod::Detail {
+            return Err(invalid("ExpenseDate", "needs GroupPeriod 1"));
+        }
     }
+    let expense_date = expense_date.filter(|_| context.rules.day_filter != DayFilter::Ignored);
     let projects = params.texts("Project")?;
     let projects = match context.rules.project_filter {
         ProjectFilter::Refused if !projects.is_empty() => {

@@ -16,6 +16,7 @@ mod fault;
 mod gateway;
 mod keys;
 mod login;
+mod overview;
 mod params;
 mod permissions;
 mod policies;

@@ -164,6 +164,15 @@ impl Category {
             Self::TransferManual => ("transfer-manual", "调账-人工"),
         }
     }
+
+    /// The parent's code used in filters of the overview and the text used in its answers.
+    pub const fn parent(self) -> (&'static str, &'static str) {
+        match self {
+            Self::ConsumeUse | Self::ConsumeNew | Self::ConsumeTrial => ("consume", "消费"),
+            Self::RefundTerminate | Self::RefundModify => ("refund", "退款"),
+            Self::TransferManual => ("transfer", "调账"),
+        }
+    }
 }
 
 impl BillRow {

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 use rust_decimal::Decimal;
 use secrecy::{ExposeSecret, SecretString};
@@ -68,6 +69,8 @@ pub struct Rules {
     pub throttle_status: u16,
     /// Effect of a `Project` filter on the bill lists, on which the sources disagree.
     pub project_filter: ProjectFilter,
+    /// Effect of `ExpenseDate` on the bill lists, on which the sources disagree.
+    pub day_filter: DayFilter,
     /// `Result` of an action that returns nothing.
     pub empty_result: EmptyResult,
     /// Whether attaching twice, and detaching what is not attached, is an error.
@@ -101,6 +104,7 @@ impl Default for Rules {
             calls_per_second: Some(5),
             throttle_status: 429,
             project_filter: ProjectFilter::default(),
+            day_filter: DayFilter::default(),
             empty_result: EmptyResult::default(),
             repeated_attachment_is_an_error: true,
             owner_filter_is_ignored: false,
@@ -126,6 +130,18 @@ pub enum ProjectFilter {
     Honoured,
     /// `RequestInvalid`.
     Refused,
+}
+
+/// Effect of `ExpenseDate` on the bill lists.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum DayFilter {
+    /// As in the newer document: only rows of that day.
+    #[default]
+    Honoured,
+    /// `RequestInvalid` for detail rows, as in the older document.
+    Refused,
+    /// Rows of all days.
+    Ignored,
 }
 
 /// `Result` of an action that returns nothing.
@@ -356,17 +372,27 @@ impl FakeAccount {
         self.add_bill_row(row);
     }
 
-    /// Adds `amount` 元 to the project's running model call: one row of the month grows, as the bill of a running endpoint
-    /// does, so that a demo does not collect rows for hours.
-    pub fn accrue(&mut self, project: &str, amount: Decimal, period: BillPeriod) {
+    /// Appends a row for a model call on that day that costs `amount` 元.
+    pub fn spend_on(&mut self, project: &str, amount: Decimal, day: Date) {
+        let Ok(period) = BillPeriod::new(day.year(), day.month()) else { return };
+        let mut row = BillRow::new(period, project, Product::Ark, amount);
+        row.expense_date = day;
+        self.add_bill_row(row);
+    }
+
+    /// Adds `amount` 元 to the project's running model call of that day: one row of the day grows, as the bill of a running
+    /// endpoint does, so that a demo does not collect rows for hours.
+    pub fn accrue(&mut self, project: &str, amount: Decimal, day: Date) {
+        let Ok(period) = BillPeriod::new(day.year(), day.month()) else { return };
         let instance = format!("ep-running-{project}");
-        let rows = self.bill_rows_mut(period);
-        if let Some(row) = rows.iter_mut().find(|row| row.instance == instance) {
+        let is_running = |row: &&mut BillRow| row.instance == instance && row.expense_date == day;
+        if let Some(row) = self.bill_rows_mut(period).iter_mut().find(is_running) {
             row.payable += amount;
             row.fit(row.coupon, row.round);
             return;
         }
         let mut row = BillRow::new(period, project, Product::Ark, amount);
+        row.expense_date = day;
         row.instance = instance;
         self.add_bill_row(row);
     }

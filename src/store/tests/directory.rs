@@ -4,7 +4,9 @@ use std::sync::mpsc::channel;
 
 use super::*;
 use crate::domain::{AlertBody, AlertKind, Problem};
-use crate::store::tables::{KIND_ALERTS, SPENDING_RANKED};
+use crate::store::tables::{
+    ACCOUNT_BILLS, KIND_ALERTS, LINKS_BY_PROJECT, SPENDING_RANKED, UNATTRIBUTED,
+};
 use crate::store::{RecordedReading, SCHEMA_VERSION, Source, View};
 
 fn names(tx: &View<impl Source>) -> Vec<String> {
@@ -76,16 +78,18 @@ fn opening_an_older_store_builds_the_newer_indexes() {
     add_user(&store, "main/alice");
     write(&store, |tx| {
         tx.put_link(&link("main/alice", "p", "2026-11"))?;
-        tx.record_cycle(&[RecordedReading {
-            account: account("main"),
-            bills: Some([((project("p"), month("2026-11")), money("5"))].into()),
-            projects: [project("p")].into(),
-            at: now(),
-        }])?;
+        let bills = [
+            ((project("p"), month("2026-11")), money("5")),
+            ((project("rest"), month("2026-11")), money("2")),
+        ];
+        tx.record_cycle(&[RecordedReading::of_months(account("main"), bills, now())])?;
         let problem = AlertBody::Error { problem: Problem::CyclesRecovered { accounts: vec![] } };
         tx.add_alert(None, problem, now())?;
         tx.open(SPENDING_RANKED)?.retain(|_, ()| false)?;
         tx.open(KIND_ALERTS)?.retain(|_, ()| false)?;
+        tx.open(LINKS_BY_PROJECT)?.retain(|_, _| false)?;
+        tx.open(ACCOUNT_BILLS)?.retain(|_, _| false)?;
+        tx.open(UNATTRIBUTED)?.retain(|_, _| false)?;
         tx.put_schema_version(1)
     });
     drop(store);
@@ -96,6 +100,10 @@ fn opening_an_older_store_builds_the_newer_indexes() {
         let (alerts, count) = tx.alerts(None, Some(AlertKind::Error), 0, 9)?;
         assert_eq!((alerts.len(), count), (1, 1));
         assert_eq!(names(tx), ["main/alice"]);
+        let bill = tx.account_bill(&account("main"), month("2026-11"))?.unwrap();
+        assert_eq!((bill.total, bill.unattributed), (money("7"), money("2")));
+        let rest = tx.unattributed(&account("main"), month("2026-11"))?;
+        assert_eq!(rest, [("rest".to_owned(), money("2"))]);
         Ok(())
     });
 }

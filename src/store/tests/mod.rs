@@ -10,6 +10,7 @@ mod old_values;
 mod opening;
 mod owed;
 mod properties;
+mod recording;
 mod released;
 mod rename;
 mod spending;

@@ -51,8 +51,10 @@ struct Model {
     ledgers: [Vec<(i128, i128)>; 3],
     /// (user, project)
     links: BTreeMap<(usize, usize), Linked>,
-    /// (project, period) -> micro-yuan, and on which day of November the period was closed.
-    bills: BTreeMap<(usize, usize), (i128, Option<i64>)>,
+    /// (project, period) -> micro-yuan.
+    bills: BTreeMap<(usize, usize), i128>,
+    /// On which day of November each period was last read.
+    read: [Option<i64>; 4],
     /// (user, project, period) -> micro-yuan.
     records: BTreeMap<(usize, usize, usize), i128>,
 }
@@ -63,7 +65,7 @@ impl Model {
     }
 
     fn spending(&self, project: usize, since: usize) -> i128 {
-        (since..4).filter_map(|period| self.bills.get(&(project, period))).map(|bill| bill.0).sum()
+        (since..4).filter_map(|period| self.bills.get(&(project, period))).sum()
     }
 
     /// Half away from zero, in 分.
@@ -82,7 +84,7 @@ impl Model {
         let monitored = self.links.iter().filter(|((of, _), link)| *of == user && link.on);
         for ((_, project), link) in monitored {
             for period in link.since..4 {
-                if let Some((amount, _)) = self.bills.get(&(*project, period)) {
+                if let Some(amount) = self.bills.get(&(*project, period)) {
                     self.records.insert((user, *project, period), *amount);
                 }
             }
@@ -147,9 +149,15 @@ fn cycle(store: &Store, model: &mut Model, day: i64, amounts: Option<&[[i64; 4];
     let mut expected: BTreeSet<(usize, usize)> = BTreeSet::new();
     for ((_, project), link) in model.links.iter().filter(|(_, link)| link.on) {
         for period in link.since..4 {
-            // What was read on a later day was read while the clock was ahead.
-            let closed = model.bills.get(&(*project, period)).and_then(|bill| bill.1);
-            if closed.is_none_or(|closed| closed > day) {
+            // October settles on the 6th and is read once more on the 16th; earlier months have settled.
+            let is_open = match (model.read[period], period) {
+                (None, _) | (_, 3) => true,
+                // What was read on a later day was read while the clock was ahead.
+                (Some(last), _) if last > day => true,
+                (Some(last), 2) => last < 6 || (last < 16 && day >= 16),
+                _ => false,
+            };
+            if is_open {
                 expected.insert((period, *project));
             }
         }
@@ -165,26 +173,24 @@ fn cycle(store: &Store, model: &mut Model, day: i64, amounts: Option<&[[i64; 4];
         })
         .collect();
     assert_eq!(open, expected);
-    let bills = amounts.map(|amounts| {
-        open.iter()
-            .map(|(period, p)| {
-                let amount = micros(i128::from(amounts[*p][*period]));
-                ((project(PROJECTS[*p]), month(PERIODS[*period])), amount)
-            })
-            .collect()
-    });
-    let reading = RecordedReading {
-        account: account("main"),
-        bills,
-        projects: open.iter().map(|(_, p)| project(PROJECTS[*p])).collect(),
-        at: read_at,
+    // A reading has every project of the periods that are open for some project.
+    let periods: BTreeSet<usize> = open.iter().map(|(period, _)| *period).collect();
+    let read = || periods.iter().flat_map(|period| (0..3).map(|p| (*period, p)));
+    let reading = match amounts {
+        None => RecordedReading::failed(account("main"), read_at),
+        Some(amounts) => {
+            let bills = read().map(|(period, p)| {
+                let amount = micros(i128::from(amounts[p][period]));
+                ((project(PROJECTS[p]), month(PERIODS[period])), amount)
+            });
+            RecordedReading::of_months(account("main"), bills, read_at)
+        }
     };
     write(store, |tx| tx.record_cycle(&[reading]));
     let Some(amounts) = amounts else { return };
-    for (period, p) in open {
-        // October settles on the 6th, earlier months have settled; November stays open.
-        let closed = (period < 2 || (period == 2 && day >= 6)).then_some(day);
-        model.bills.insert((p, period), (i128::from(amounts[p][period]), closed));
+    for (period, p) in read() {
+        model.read[period] = Some(day);
+        model.bills.insert((p, period), i128::from(amounts[p][period]));
     }
     (0..3).for_each(|user| model.note(user));
 }
@@ -239,7 +245,33 @@ fn check(store: &Store, model: &Model) {
             assert_eq!(found, expected, "records of {name} in {period}");
         }
     }
+    check_bill(store, model);
     check_derived(store);
+}
+
+/// What users pay for, each project once, and the rest are the account's bill; so are its days.
+fn check_bill(store: &Store, model: &Model) {
+    let main = account("main");
+    for (n, name) in PERIODS.iter().enumerate() {
+        let of_period = model.bills.iter().filter(|((_, period), _)| *period == n);
+        let is_paid = |p: usize| {
+            model.links.iter().any(|((_, of), link)| *of == p && link.on && link.since <= n)
+        };
+        let (paid, rest): (Vec<_>, Vec<_>) = of_period.partition(|((p, _), _)| is_paid(*p));
+        let sum = |bills: &[(&(usize, usize), &i128)]| micros(bills.iter().map(|b| *b.1).sum());
+        seen(store, |tx| {
+            let bill = tx.account_bill(&main, month(name))?;
+            assert_eq!(bill.is_some(), model.read[n].is_some());
+            let bill = bill.unwrap_or_default();
+            assert_eq!((bill.of_users(), bill.unattributed), (sum(&paid), sum(&rest)), "{name}");
+            let listed = tx.unattributed(&main, month(name))?;
+            assert_eq!(listed.iter().map(|row| row.1).sum::<Money>(), bill.unattributed);
+            assert!(listed.is_sorted_by(|a, b| a.1 >= b.1));
+            let days = tx.days(&main, month(name).first_day(), month(name).last_day())?;
+            assert_eq!(days.iter().map(|row| row.2).sum::<Money>(), bill.total, "days of {name}");
+            Ok(())
+        });
+    }
 }
 
 /// Indexes and sums agree with the rows.

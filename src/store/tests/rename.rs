@@ -1,7 +1,5 @@
 //! Renamed users keep everything stored about them.
 
-use std::collections::BTreeMap;
-
 use super::*;
 use crate::domain::{
     AccessCause, AccessGoal, AccessItem, AccessPath, AlertBody, Authorisation, Grant, GrantState,
@@ -14,13 +12,10 @@ fn full(store: &Store, key: &str, name: &str, mark: u32) {
     add_user(store, key);
     let (id, account) = (user(key), account("main"));
     let amount = money(&format!("{mark}0"));
-    let bills = BTreeMap::from([((project(name), month("2026-11")), money(&mark.to_string()))]);
-    let reading = RecordedReading {
-        account,
-        bills: Some(bills),
-        projects: [project(name)].into(),
-        at: now(),
-    };
+    // A reading has every project of the account: the first user's, then both.
+    let amounts = [("team-a", "1"), ("team-b", "2")].into_iter().take(mark as usize);
+    let bills = amounts.map(|(name, sum)| ((project(name), month("2026-11")), money(sum)));
+    let reading = RecordedReading::of_months(account, bills, now());
     store.write(|tx| allocate(tx, &id, amount, "", now())).unwrap();
     write(store, |tx| {
         tx.put_link(&link(key, name, "2026-11"))?;

@@ -1,5 +1,5 @@
-//! Adds up one bill from its pages. Pure and incremental: memory grows with the wanted projects, plus a 64-bit hash and
-//! a page number per row id, not with the bill.
+//! Adds up one bill from its pages, by project and day. Pure and incremental: memory grows with the projects and days, plus
+//! a 64-bit hash and a page number per row id, not with the bill.
 //!
 //! The list is paged by offset without a snapshot, and new rows may arrive while it is read. A read is complete if:
 //! - `Total` is stable: the rows received are exactly `Total`. Rows that share an id all count: nothing has moved, so
@@ -18,23 +18,28 @@
 //! A payer's bill also lists the rows of the accounts it pays for, and project names such as `default` repeat between
 //! accounts: rows of another owner are not added.
 //!
-//! Only the required fields are strict: where a row belongs, its amount and its currency.
+//! Only the required fields are strict: where a row belongs, its day, its amount and its currency. A row of a project that
+//! nobody wants is not added if they cannot be read: its project is named in [`Sums::uncounted`]. Rows that are not settled
+//! (非结算: trials) are not charged and not added.
 
 use std::collections::hash_map::RandomState;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::hash::BuildHasher;
 
+use jiff::civil::Date;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::amount::{amount, exact_sum};
-use crate::domain::{AccountNumber, AmountField, BillSource, Money};
+use crate::domain::{AccountNumber, AmountField, BillPeriod, BillSource, Money};
 use crate::volcengine::error::{ErrorKind, bounded};
 use crate::volcengine::identity::read_number;
 use crate::volcengine::paging::count;
 
 /// Rows per page: the largest `Limit` that the bill lists accept.
 pub(super) const PAGE: u64 = 300;
+/// `SettlementType` of rows that are not charged.
+pub(super) const UNSETTLED: &str = "非结算";
 /// Bound for a list that never ends: 6 million rows.
 const MAX_PAGES: u32 = 20_000;
 
@@ -56,6 +61,8 @@ pub(super) enum FoldError {
     Refused(ErrorKind),
     /// Not a page of a bill list.
     Malformed(String),
+    /// Rows of other days came back although one day was requested.
+    OtherDays,
 }
 
 /// The state of one read.
@@ -66,7 +73,16 @@ pub(super) struct Fold {
     owner: Option<AccountNumber>,
     /// The owner of the rows so far, if `owner` is unknown.
     first_owner: Option<AccountNumber>,
-    amounts: BTreeMap<String, Money>,
+    wanted: BTreeSet<String>,
+    /// Rows of other days count on the first or last day of the period.
+    period: Option<BillPeriod>,
+    /// The day that was requested.
+    day: Option<Date>,
+    days: BTreeMap<String, BTreeMap<Date, Money>>,
+    mixed: BTreeSet<Date>,
+    uncounted: BTreeSet<String>,
+    /// Hashes of the ids of the bills that the rows belong to.
+    bills: HashSet<u64>,
     warning: Option<String>,
     pages: u32,
     /// Rows received, including repeated ones: the next offset.
@@ -90,7 +106,16 @@ pub(super) struct Fold {
 /// The result of a complete read.
 #[derive(PartialEq, Eq)]
 pub(super) struct Sums {
+    /// Of every wanted project; zero if there is no row of it.
     pub(super) amounts: BTreeMap<String, Money>,
+    /// Of every project, and of the rows without one (an empty name).
+    pub(super) days: BTreeMap<(String, Date), Money>,
+    /// Days that also hold rows of days outside the period.
+    pub(super) mixed: BTreeSet<Date>,
+    /// Projects with rows that cannot be counted; none of them is wanted.
+    pub(super) uncounted: BTreeSet<String>,
+    /// How many bills the rows belong to.
+    pub(super) bills: u64,
     pub(super) rows: u64,
     pub(super) warning: Option<String>,
 }
@@ -127,8 +152,13 @@ pub(super) fn rows_of(result: &str) -> Result<u64, FoldError> {
     Ok(page.total()?.unwrap_or_default().max(rows))
 }
 
+/// Returns how many rows a bill has, by one of its pages; `None` if they were not counted.
+pub(super) fn total_of(result: &str) -> Result<Option<u64>, FoldError> {
+    page_of(result)?.total()
+}
+
 /// Returns text as it is, and anything else as it is written; empty for null, and for what holds nothing.
-fn loose(value: Option<&RawValue>) -> String {
+pub(super) fn loose(value: Option<&RawValue>) -> String {
     match value.map(RawValue::get) {
         None | Some("null" | "[]" | "{}") => String::new(),
         Some(json) => serde_json::from_str(json).unwrap_or_else(|_| json.to_owned()),
@@ -147,6 +177,16 @@ struct Row<'a> {
     owner: Option<&'a RawValue>,
     #[serde(rename = "Project", borrow)]
     project: Option<&'a RawValue>,
+    #[serde(rename = "BillID", borrow)]
+    bill_id: Option<&'a RawValue>,
+    #[serde(rename = "SettlementType", borrow)]
+    settlement: Option<&'a RawValue>,
+    #[serde(rename = "ExpenseDate", borrow)]
+    expense_date: Option<&'a RawValue>,
+    #[serde(rename = "ExpenseTime", borrow)]
+    expense_time: Option<&'a RawValue>,
+    #[serde(rename = "ExpenseBeginTime", borrow)]
+    expense_begin: Option<&'a RawValue>,
     #[serde(rename = "Product", borrow)]
     product: Option<&'a RawValue>,
     #[serde(rename = "InstanceNo", borrow)]
@@ -170,6 +210,12 @@ impl<'a> Row<'a> {
             BillSource::Detail => self.detail_id,
         };
         id.map(RawValue::get).filter(|id| !matches!(*id, "\"\"" | "\"-\"" | "0"))
+    }
+
+    /// Returns the day of the spending, in Beijing. Each list has it in several fields; a time may follow the day.
+    fn day(&self) -> Option<Date> {
+        let fields = [self.expense_date, self.expense_time, self.expense_begin];
+        fields.into_iter().find_map(|field| loose(field).trim().get(..10)?.parse().ok())
     }
 
     fn amount(&self, field: AmountField) -> (&'static str, Option<&'a RawValue>) {
@@ -202,7 +248,13 @@ impl Fold {
             field,
             owner: None,
             first_owner: None,
-            amounts: wanted.iter().map(|project| (project.clone(), Money::ZERO)).collect(),
+            wanted: wanted.clone(),
+            period: None,
+            day: None,
+            days: BTreeMap::new(),
+            mixed: BTreeSet::new(),
+            uncounted: BTreeSet::new(),
+            bills: HashSet::new(),
             warning: None,
             pages: 0,
             received: 0,
@@ -222,6 +274,11 @@ impl Fold {
     /// Adds only the rows of this account. Without it, a bill with rows of more than one account is refused.
     pub(super) fn owned_by(self, owner: Option<AccountNumber>) -> Self {
         Self { owner, ..self }
+    }
+
+    /// Counts rows of days outside `period` on its first or last day. If `day` is given, rows of other days are refused.
+    pub(super) fn of_part(self, period: BillPeriod, day: Option<Date>) -> Self {
+        Self { period: Some(period), day, ..self }
     }
 
     /// Adds the `Result` of the page at the offset requested last (initially 0).
@@ -267,7 +324,24 @@ impl Fold {
 
     /// Returns the result of a complete read.
     pub(super) fn finish(self) -> Sums {
-        Sums { amounts: self.amounts, rows: self.received - self.repeated, warning: self.warning }
+        let amounts = self.wanted.iter().map(|project| {
+            let days = self.days.get(project).into_iter().flat_map(BTreeMap::values);
+            (project.clone(), days.copied().sum())
+        });
+        Sums {
+            amounts: amounts.collect(),
+            rows: self.received - self.repeated,
+            warning: self.warning,
+            mixed: self.mixed,
+            bills: self.bills.len() as u64,
+            days: (self.days.into_iter())
+                .filter(|(project, _)| !self.uncounted.contains(project))
+                .flat_map(|(project, days)| {
+                    days.into_iter().map(move |(day, amount)| ((project.clone(), day), amount))
+                })
+                .collect(),
+            uncounted: self.uncounted,
+        }
     }
 
     /// Records whether the list changed since the previous page. A page without a count changes nothing.
@@ -317,13 +391,26 @@ impl Fold {
     }
 
     fn add(&mut self, row: &Row<'_>) -> Result<(), FoldError> {
-        if !self.is_own(row)? {
+        if !self.is_own(row)? || loose(row.settlement).trim() == UNSETTLED {
             return Ok(());
         }
-        let project = &loose(row.project);
-        let Some(sum) = self.amounts.get_mut(project) else {
-            return Ok(());
-        };
+        if let Some(bill) = row.bill_id {
+            self.bills.insert(self.hasher.hash_one(bill.get()));
+        }
+        let project = loose(row.project);
+        match self.count(row, &project) {
+            Err(FoldError::Refused(_) | FoldError::Malformed(_))
+                if !self.wanted.contains(&project) =>
+            {
+                self.uncounted.insert(project);
+                Ok(())
+            }
+            result => result,
+        }
+    }
+
+    fn count(&mut self, row: &Row<'_>, project: &str) -> Result<(), FoldError> {
+        let day = self.day_of(row, project)?;
         let currency = loose(row.currency);
         let currency = currency.trim();
         if !currency.is_empty() && !currency.eq_ignore_ascii_case("CNY") {
@@ -340,10 +427,31 @@ impl Fold {
                 row: row.named(self.source, project),
             }));
         };
+        if !self.days.contains_key(project) {
+            self.days.insert(project.to_owned(), BTreeMap::new());
+        }
+        let Some(days) = self.days.get_mut(project) else { return Ok(()) };
+        let sum = days.entry(day).or_insert(Money::ZERO);
         *sum = exact_sum(*sum, amount).ok_or_else(|| {
             FoldError::Malformed(format!("the sum of project {project} has more than 28 digits"))
         })?;
         Ok(())
+    }
+
+    /// Returns the day that a row counts on.
+    fn day_of(&mut self, row: &Row<'_>, project: &str) -> Result<Date, FoldError> {
+        let day = row.day().ok_or_else(|| {
+            FoldError::Malformed(format!("{} has no day", row.named(self.source, project)))
+        })?;
+        if self.day.is_some_and(|requested| requested != day) {
+            return Err(FoldError::OtherDays);
+        }
+        let Some(period) = self.period else { return Ok(day) };
+        let within = day.clamp(period.first_day(), period.last_day());
+        if within != day {
+            self.mixed.insert(within);
+        }
+        Ok(within)
     }
 
     /// Decides how to continue after a page of `rows` rows.

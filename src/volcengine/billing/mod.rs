@@ -2,18 +2,20 @@
 
 mod amount;
 mod fold;
+mod overview;
 #[cfg(test)]
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::ToSpan;
+use jiff::civil::Date;
 use serde::Deserialize;
 use serde_json::json;
 use serde_json::value::RawValue;
 
 use self::amount::amount;
-use self::fold::{Fold, FoldError, Next, PAGE, Sums, rows_of};
+use self::fold::{Fold, FoldError, Next, PAGE, Sums, rows_of, total_of};
 use super::call::{Api, Call};
 use super::client::AccountClient;
 use super::error::{Error, ErrorKind, bounded};
@@ -26,11 +28,20 @@ const MAX_READS: u32 = 2;
 const SPLIT_DELAY_HOURS: i64 = 72;
 
 /// A complete reading of one bill period.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct BillReading {
     /// The exact amount of every wanted project; zero if the bill has no row of it.
     pub amounts: BTreeMap<String, Money>,
-    /// Number of rows in the whole bill, each counted once.
+    /// The exact amount of each day (in Beijing) of every project, wanted or not. Rows without a project have an empty
+    /// name, or `-`. The days of a project add up to its amount.
+    pub days: BTreeMap<(String, Date), Money>,
+    /// Days that also hold rows of days outside the period.
+    pub mixed: BTreeSet<Date>,
+    /// Projects with rows that cannot be counted, which are not in `days`. None of them is wanted.
+    pub uncounted: BTreeSet<String>,
+    /// How many bills the rows belong to.
+    pub bills: u64,
+    /// Number of rows read, each counted once.
     pub rows: u64,
     /// Number of pages requested, including those of a first read that was repeated, but not retries.
     pub calls: u32,
@@ -60,15 +71,51 @@ impl BillReading {
                 Ok(Next::Complete) => return Ok(Self::of(fold.finish(), calls)),
                 Err(FoldError::Unsettled(why)) => return Err(ErrorKind::UnsettledBill(why)),
                 Err(FoldError::Refused(kind)) => return Err(kind),
-                Err(FoldError::Malformed(_)) => return Err(ErrorKind::Unexpected),
+                Err(FoldError::Malformed(_) | FoldError::OtherDays) => {
+                    return Err(ErrorKind::Unexpected);
+                }
             }
         }
         Err(ErrorKind::UnsettledBill("its last page is missing".into()))
     }
 
     fn of(sums: Sums, calls: u32) -> Self {
-        Self { amounts: sums.amounts, rows: sums.rows, calls, warning: sums.warning }
+        Self {
+            amounts: sums.amounts,
+            days: sums.days,
+            mixed: sums.mixed,
+            uncounted: sums.uncounted,
+            bills: sums.bills,
+            rows: sums.rows,
+            calls,
+            warning: sums.warning,
+        }
     }
+
+    /// Adds the reading of another day.
+    fn extend(&mut self, day: BillReading) {
+        for (project, amount) in day.amounts {
+            *self.amounts.entry(project).or_insert(Money::ZERO) += amount;
+        }
+        self.days.extend(day.days);
+        self.uncounted.extend(day.uncounted);
+        self.bills = self.bills.saturating_add(day.bills);
+        self.rows = self.rows.saturating_add(day.rows);
+        self.calls = self.calls.saturating_add(day.calls);
+        self.warning = self.warning.take().or(day.warning);
+    }
+}
+
+/// The result of reading days of a bill, each on its own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DaysRead {
+    /// All of them.
+    Read(BillReading),
+    /// The bill cannot be read by day: the filter was refused, or rows of other days came back.
+    Refused {
+        /// Number of calls made.
+        calls: u32,
+    },
 }
 
 #[derive(Deserialize)]
@@ -81,6 +128,23 @@ struct BalanceAnswer {
 enum PassError {
     Failed(Error),
     Unsettled(String),
+    OtherDays,
+}
+
+/// What is read in one go.
+#[derive(Clone, Copy)]
+struct Part<'a> {
+    period: BillPeriod,
+    day: Option<Date>,
+    source: BillSource,
+    field: AmountField,
+    wanted: &'a BTreeSet<String>,
+}
+
+/// Why a part was not read.
+enum PartError {
+    Failed(Error),
+    OtherDays,
 }
 
 impl AccountClient {
@@ -100,47 +164,130 @@ impl AccountClient {
         field: AmountField,
         wanted: &BTreeSet<String>,
     ) -> Result<BillReading, Error> {
-        let action = action(source);
+        let owner = self.owner_of_rows().await;
         let mut calls = 0;
-        let mut reason = String::new();
-        let mut doubted = None;
-        // If no response says it, a bill with rows of several accounts is refused.
-        let owner = match self.account_number().await {
+        let part = Part { period, day: None, source, field, wanted };
+        let mut sums = match self.read_part(part, owner, &mut calls).await {
+            Ok(sums) => sums,
+            Err(PartError::Failed(error)) => return Err(error),
+            Err(PartError::OtherDays) => return Err(unreadable(source)),
+        };
+        if source == BillSource::Split && sums.rows == 0 {
+            calls += 1;
+            sums.warning = self.confirm_empty(period, owner).await?.or(sums.warning);
+        }
+        if let Some(warning) = &sums.warning {
+            tracing::warn!(%period, warning, "the bill has a warning");
+        }
+        if !sums.uncounted.is_empty() {
+            tracing::warn!(%period, projects = ?sums.uncounted, "rows of projects that are not linked cannot be counted");
+        }
+        if !sums.mixed.is_empty() {
+            tracing::info!(%period, days = ?sums.mixed, "rows of days outside the period count on these days");
+        }
+        Ok(BillReading::of(sums, calls))
+    }
+
+    /// Reads some days of the bill of `period`, each on its own (`ExpenseDate`), as [`AccountClient::read_bill`] does.
+    ///
+    /// # Errors
+    /// Those of [`AccountClient::read_bill`]. A filter that does not work is no error: [`DaysRead::Refused`].
+    pub async fn read_days(
+        &self,
+        period: BillPeriod,
+        source: BillSource,
+        field: AmountField,
+        wanted: &BTreeSet<String>,
+        days: &BTreeSet<Date>,
+    ) -> Result<DaysRead, Error> {
+        let owner = self.owner_of_rows().await;
+        let none = Fold::new(source, field, wanted).of_part(period, None);
+        let mut read = BillReading::of(none.finish(), 0);
+        for day in days {
+            let mut calls = 0;
+            let part = Part { period, day: Some(*day), source, field, wanted };
+            match self.read_part(part, owner, &mut calls).await {
+                // A warning may say that the filter was ignored.
+                Ok(sums) if sums.warning.is_none() => read.extend(BillReading::of(sums, calls)),
+                Ok(_) | Err(PartError::OtherDays) => {
+                    return Ok(DaysRead::Refused { calls: read.calls.saturating_add(calls) });
+                }
+                Err(PartError::Failed(error)) if refuses_filter(&error) => {
+                    tracing::warn!(%period, %error, "the bill cannot be read by day");
+                    return Ok(DaysRead::Refused { calls: read.calls.saturating_add(calls) });
+                }
+                Err(PartError::Failed(error)) => return Err(error),
+            }
+        }
+        Ok(DaysRead::Read(read))
+    }
+
+    /// Returns how many rows the whole bill of `period` has; `None` if they are not counted. Rows of all owners count if the
+    /// list ignores the filter by owner.
+    ///
+    /// # Errors
+    /// Those of every call.
+    pub async fn count_rows(
+        &self,
+        period: BillPeriod,
+        source: BillSource,
+    ) -> Result<Option<u64>, Error> {
+        let owner = self.owner_of_rows().await;
+        let mut body = page_request(period, None, source, owner, 0);
+        if let Some(fields) = body.as_object_mut() {
+            fields.insert("Limit".into(), 1.into());
+        }
+        let answer = self.call(&Call::post(Api::Billing, action(source), body)).await?;
+        let result =
+            answer.result().ok_or_else(|| answer.unexpected("the response has no Result"))?;
+        total_of(result).map_err(|_| answer.unexpected("the bill cannot be read"))
+    }
+
+    /// Returns the account whose rows count. If no response says it, a bill with rows of several accounts is refused.
+    async fn owner_of_rows(&self) -> Option<AccountNumber> {
+        match self.account_number().await {
             Ok(number) => Some(number),
             Err(error) => {
                 tracing::warn!(%error, "the number of the main account is not known");
                 None
             }
-        };
+        }
+    }
+
+    async fn read_part(
+        &self,
+        part: Part<'_>,
+        owner: Option<AccountNumber>,
+        calls: &mut u32,
+    ) -> Result<Sums, PartError> {
+        let (action, period) = (action(part.source), part.period);
+        let mut reason = String::new();
+        let mut doubted = None;
         for _ in 0..MAX_READS {
-            let fold = Fold::new(source, field, wanted).owned_by(owner);
-            match self.read_pages(action, period, source, fold, &mut calls).await {
+            let fold = Fold::new(part.source, part.field, part.wanted)
+                .owned_by(owner)
+                .of_part(period, part.day);
+            match self.read_pages(part, fold, calls).await {
                 Ok(fold) => {
                     let doubtful = fold.is_doubtful();
-                    let mut sums = fold.finish();
+                    let sums = fold.finish();
                     if doubtful && doubted.as_ref() != Some(&sums) {
                         reason = "rows appeared on two pages".into();
                         tracing::warn!(action, %period, why = reason, "reading the bill again");
                         doubted = Some(sums);
                         continue;
                     }
-                    if source == BillSource::Split && sums.rows == 0 {
-                        calls += 1;
-                        sums.warning = self.confirm_empty(period, owner).await?.or(sums.warning);
-                    }
-                    if let Some(warning) = &sums.warning {
-                        tracing::warn!(action, %period, warning, "the bill has a warning");
-                    }
-                    return Ok(BillReading::of(sums, calls));
+                    return Ok(sums);
                 }
-                Err(PassError::Failed(error)) => return Err(error),
+                Err(PassError::Failed(error)) => return Err(PartError::Failed(error)),
+                Err(PassError::OtherDays) => return Err(PartError::OtherDays),
                 Err(PassError::Unsettled(why)) => {
                     tracing::warn!(action, %period, why, "the bill is not complete");
                     reason = why;
                 }
             }
         }
-        Err(Error::new(action, ErrorKind::UnsettledBill(reason), ""))
+        Err(PartError::Failed(Error::new(action, ErrorKind::UnsettledBill(reason), "")))
     }
 
     /// Checks that the bill of `period` can be read, by its first page.
@@ -150,7 +297,7 @@ impl AccountClient {
     pub async fn probe_bill(&self, period: BillPeriod, source: BillSource) -> Result<(), Error> {
         let action = action(source);
         let owner = self.known_account();
-        let call = Call::post(Api::Billing, action, page_request(period, source, owner, 0));
+        let call = Call::post(Api::Billing, action, page_request(period, None, source, owner, 0));
         let answer = self.call(&call).await?;
         let result =
             answer.result().ok_or_else(|| answer.unexpected("the response has no Result"))?;
@@ -160,7 +307,7 @@ impl AccountClient {
                 self.confirm_empty(period, owner).await.map(drop)
             }
             // Later pages are out of scope.
-            Ok(_) | Err(FoldError::Unsettled(_)) => Ok(()),
+            Ok(_) | Err(FoldError::Unsettled(_) | FoldError::OtherDays) => Ok(()),
             Err(FoldError::Refused(kind)) => Err(answer.error(kind, "")),
             Err(FoldError::Malformed(message)) => Err(answer.unexpected(message)),
         }
@@ -168,17 +315,15 @@ impl AccountClient {
 
     async fn read_pages(
         &self,
-        action: &'static str,
-        period: BillPeriod,
-        source: BillSource,
+        part: Part<'_>,
         mut fold: Fold,
         calls: &mut u32,
     ) -> Result<Fold, PassError> {
         let mut offset = 0;
         loop {
             *calls += 1;
-            let request = page_request(period, source, fold.owner(), offset);
-            let call = Call::post(Api::Billing, action, request);
+            let request = page_request(part.period, part.day, part.source, fold.owner(), offset);
+            let call = Call::post(Api::Billing, action(part.source), request);
             let answer = self.call(&call).await.map_err(PassError::Failed)?;
             // A missing result is not an empty bill.
             let result = answer.result().ok_or_else(|| {
@@ -188,6 +333,7 @@ impl AccountClient {
                 Ok(Next::Page(next)) => offset = next,
                 Ok(Next::Complete) => return Ok(fold),
                 Err(FoldError::Unsettled(why)) => return Err(PassError::Unsettled(why)),
+                Err(FoldError::OtherDays) => return Err(PassError::OtherDays),
                 Err(FoldError::Refused(kind)) => {
                     return Err(PassError::Failed(answer.error(kind, "")));
                 }
@@ -205,7 +351,7 @@ impl AccountClient {
         period: BillPeriod,
         owner: Option<AccountNumber>,
     ) -> Result<Option<String>, Error> {
-        let mut body = page_request(period, BillSource::Detail, owner, 0);
+        let mut body = page_request(period, None, BillSource::Detail, owner, 0);
         if let Some(fields) = body.as_object_mut() {
             fields.insert("Limit".into(), 1.into());
         }
@@ -255,6 +401,15 @@ fn action(source: BillSource) -> &'static str {
     }
 }
 
+/// Returns whether a list refuses to be read by day. A split bill that is not switched on says so when it is read whole.
+fn refuses_filter(error: &Error) -> bool {
+    matches!(error.kind(), ErrorKind::BadInput | ErrorKind::SplitBillNotEnabled(_))
+}
+
+fn unreadable(source: BillSource) -> Error {
+    Error::new(action(source), ErrorKind::Unexpected, "rows of days that were not requested")
+}
+
 /// Returns the request body for one page.
 ///
 /// Requests `GroupPeriod` 2 (detail) and, if the action has it, `GroupTerm` 0 (charge item). A detail row belongs to
@@ -268,6 +423,7 @@ fn action(source: BillSource) -> &'static str {
 /// show those of all accounts it pays for. Whether that filter works is not certain, so the rows are filtered again.
 fn page_request(
     period: BillPeriod,
+    day: Option<Date>,
     source: BillSource,
     owner: Option<AccountNumber>,
     offset: u64,
@@ -286,6 +442,9 @@ fn page_request(
         }
         if let Some(owner) = owner {
             fields.insert("OwnerID".into(), json!([owner.get()]));
+        }
+        if let Some(day) = day {
+            fields.insert("ExpenseDate".into(), day.to_string().into());
         }
     }
     body

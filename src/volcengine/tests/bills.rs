@@ -9,7 +9,7 @@ fn rows(range: std::ops::Range<usize>) -> Vec<Value> {
     range
         .map(|n| {
             json!({
-                "SplitBillDetailId": format!("Split{n}"), "BillDetailId": format!("Detail{n}"), "BillPeriod": "2026-10",
+                "SplitBillDetailId": format!("Split{n}"), "BillDetailId": format!("Detail{n}"), "BillPeriod": "2026-10", "ExpenseDate": format!("2026-10-{:02}", n % 31 + 1),
                 "Project": if n % 2 == 0 { "team-a" } else { "team-b" }, "Currency": "CNY", "PayableAmount": "0.10",
             })
         })
@@ -92,7 +92,7 @@ async fn bills_are_requested_in_detail_for_the_account_itself() {
 #[tokio::test]
 async fn refunds_and_every_scale_are_exact() {
     let fake = Fake::start(|_| {
-        let row = |amount: Value| json!({"Project": "team-a", "Currency": "CNY", "PayableAmount": amount});
+        let row = |amount: Value| json!({"ExpenseDate": "2026-10-01", "Project": "team-a", "Currency": "CNY", "PayableAmount": amount});
         result(
             6,
             vec![
@@ -446,4 +446,86 @@ async fn an_unreadable_balance_is_not_zero() {
         };
         assert_eq!(*error.kind(), kind);
     }
+}
+
+/// A month of `days` days with `rows` rows each, read with or without `ExpenseDate`.
+async fn by_day(rows_a_day: usize, filter: &'static str) -> Fake {
+    Fake::start(move |seen| {
+        let of_day = |day: usize| {
+            let first = (day - 1) * rows_a_day;
+            rows(first..first + rows_a_day).into_iter().map(move |mut row| {
+                row["ExpenseDate"] = format!("2026-10-{day:02}").into();
+                row
+            })
+        };
+        let day = seen.body["ExpenseDate"].as_str().map(|day| day[8..].parse::<usize>().unwrap());
+        let all: Vec<Value> = match (day, filter) {
+            (Some(_), "refused") => return Reply::Error(400, "RequestInvalid"),
+            (Some(day), "honoured") => of_day(day).collect(),
+            _ => (1..=31).flat_map(of_day).collect(),
+        };
+        let limit = usize::try_from(seen.body["Limit"].as_u64().unwrap()).unwrap();
+        let total = all.len();
+        result(total, all.into_iter().skip(seen.offset()).take(limit).collect())
+    })
+    .await
+}
+
+async fn read_days(fake: &Fake, days: &[i8]) -> Result<DaysRead, Error> {
+    let wanted: BTreeSet<String> = ["team-a".to_owned(), "team-none".to_owned()].into();
+    let days = days.iter().map(|day| jiff::civil::date(2026, 10, *day)).collect();
+    fake.account()
+        .read_days(period(), BillSource::Split, AmountField::Payable, &wanted, &days)
+        .await
+}
+
+#[tokio::test]
+async fn days_are_read_each_on_its_own_and_add_up_to_the_bill() {
+    let fake = by_day(301, "honoured").await;
+    let DaysRead::Read(reading) = read_days(&fake, &[29, 30, 31]).await.unwrap() else {
+        panic!("refused")
+    };
+    assert_eq!((reading.rows, reading.calls), (903, 6));
+    let days: Vec<_> = reading.days.keys().map(|(name, day)| (name.as_str(), day.day())).collect();
+    let (a, b) = ("team-a", "team-b");
+    assert_eq!(days, [(a, 29), (a, 30), (a, 31), (b, 29), (b, 30), (b, 31)]);
+    assert_eq!(reading.amounts["team-none"], Money::ZERO);
+    assert_eq!(reading.days.values().copied().sum::<Money>(), money("90.3"));
+    let count = fake.account().count_rows(period(), BillSource::Split).await.unwrap();
+    assert_eq!(count, Some(31 * 301));
+    let whole = read_split(&fake).await.unwrap();
+    for (key, amount) in &reading.days {
+        assert_eq!(whole.days[key], *amount);
+    }
+}
+
+#[tokio::test]
+async fn a_filter_by_day_that_is_refused_or_ignored_is_noticed_at_once() {
+    for filter in ["refused", "ignored"] {
+        let fake = by_day(10, filter).await;
+        let read = read_days(&fake, &[30, 31]).await.unwrap();
+        assert_eq!(read, DaysRead::Refused { calls: 1 }, "{filter}");
+    }
+    let fake = Fake::start(|_| Reply::Error(403, "AccessDenied")).await;
+    read_days(&fake, &[1]).await.unwrap_err();
+}
+
+#[tokio::test]
+async fn the_total_of_a_bill_is_read_without_what_is_not_charged() {
+    let fake = Fake::start(|seen| {
+        assert_eq!(seen.action(), "ListBillOverviewByProd");
+        let row = |owner: i64, settlement: &str, amount: &str| {
+            json!({"OwnerID": owner.to_string(), "SettlementType": settlement, "Currency": "CNY", "PayableAmount": amount})
+        };
+        let own = 2_100_000_001;
+        let all = [row(own, "结算", "19.68"), row(own, "非结算", "5"), row(own, "结算", "-1.5"), row(8, "结算", "7")];
+        let page: Vec<Value> = all.into_iter().skip(seen.offset()).take(2).collect();
+        result(4, page)
+    })
+    .await;
+    let total = fake.account().bill_total(period(), AmountField::Payable).await.unwrap();
+    assert_eq!(total, (money("18.18"), 2));
+    // What cannot be read is no zero.
+    let error = fake.account().bill_total(period(), AmountField::Discount).await.unwrap_err();
+    assert_eq!(*error.kind(), ErrorKind::Unexpected);
 }

@@ -163,13 +163,17 @@ async fn the_body_that_switches_a_key_off_is_found_or_said_to_be_missing() {
         assert_eq!(output.code, 0, "{}", output.all());
         says(&output.out, &[expected]);
         let line = |name: &str| {
-            let found = output.out.lines().find_map(|it| it.strip_prefix(name)?.strip_prefix(" = "));
+            let found =
+                output.out.lines().find_map(|it| it.strip_prefix(name)?.strip_prefix(" = "));
             found.map(|text| text.trim_matches('\'').to_owned())
         };
         match body {
             Some(body) => {
                 let disable = line("model_key_disable").unwrap();
-                assert!(disable.contains(body) && disable.parse::<KeySwitch>().is_ok(), "{disable}");
+                assert!(
+                    disable.contains(body) && disable.parse::<KeySwitch>().is_ok(),
+                    "{disable}"
+                );
                 assert!(line("model_key_enable").unwrap().parse::<KeySwitch>().is_ok());
             }
             None => {
@@ -190,11 +194,27 @@ async fn other_open_facts_are_told_both_ways() {
         world
     };
     for (step, world, expected) in [
-        (ENDPOINT, rule(|it| it.rules.ark.stopped_text = "Halted"), "\"Halted\" is an unknown word"),
-        (ENDPOINT, rule(|it| it.rules.ark.repeats_are_refused = false), "again: StopEndpoint: HTTP 200"),
+        (
+            ENDPOINT,
+            rule(|it| it.rules.ark.stopped_text = "Halted"),
+            "\"Halted\" is an unknown word",
+        ),
+        (
+            ENDPOINT,
+            rule(|it| it.rules.ark.repeats_are_refused = false),
+            "again: StopEndpoint: HTTP 200",
+        ),
         (LIMITS, rule(|it| it.rules.ark.rate_limit = RateLimitRule::Refused), "cannot be limited"),
-        (LIMITS, rule(|it| it.rules.ark.rate_limit = RateLimitRule::Dropped), "accepted and not applied"),
-        (LIMITS, rule(|it| it.rules.ark.rate_limit = RateLimitRule::ZeroMeansNone), "does not close text"),
+        (
+            LIMITS,
+            rule(|it| it.rules.ark.rate_limit = RateLimitRule::Dropped),
+            "accepted and not applied",
+        ),
+        (
+            LIMITS,
+            rule(|it| it.rules.ark.rate_limit = RateLimitRule::ZeroMeansNone),
+            "does not close text",
+        ),
         (LIMITS, rule(|it| it.rules.ark.has_preset_actions = false), "InvalidActionOrVersion"),
         (LIMITS, rule(|it| it.rules.ark.model_ids_work = false), "may not use Model IDs"),
         (
@@ -321,7 +341,8 @@ async fn nothing_is_touched_without_consent() {
     assert_eq!(skipped.code, 0, "{}", skipped.all());
     says(&skipped.out, &["skipped: not agreed", "nothing follows for the configuration"]);
     let calls = environment.cloud.calls();
-    let writes = ["Update", "Create", "Delete", "Stop", "Start", "Attach", "Detach", "chat/", "GetApiKey"];
+    let writes =
+        ["Update", "Create", "Delete", "Stop", "Start", "Attach", "Detach", "chat/", "GetApiKey"];
     let written = calls.iter().find(|call| writes.iter().any(|word| call.action.contains(word)));
     assert_eq!(written, None);
     assert_eq!(environment.cloud.read(standing), before);
@@ -359,7 +380,13 @@ async fn what_airgate_looks_after_and_its_own_user_are_refused() {
     run("nobody", NAME).refused(1, "there is no user nobody");
     run(NAME, "nothing").refused(1, "there is no project nothing");
     let plain = environment.home.run(&[
-        "probe", "--user", NAME, "--project", NAME, "--ark-data-url", "http://ark.example/api/v3",
+        "probe",
+        "--user",
+        NAME,
+        "--project",
+        NAME,
+        "--ark-data-url",
+        "http://ark.example/api/v3",
     ]);
     plain.refused(2, "--ark-data-url must begin with https://");
 

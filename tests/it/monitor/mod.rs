@@ -1,5 +1,6 @@
 //! The monitor: what it reads, records and warns about, and how it cuts and restores access.
 
+mod by_day;
 mod collect;
 mod late;
 mod months;

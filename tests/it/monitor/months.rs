@@ -24,13 +24,13 @@ async fn earlier_months_are_filled_in_once() {
     bed.cycle().await;
     assert_eq!(reads(&bed), once(&["2026-11"]));
 
-    // A second user of the same project needs no further reading; another project does, from its own first month.
+    // A second user needs no further reading, whatever the project: a month was read with all of them.
     bed.cloud.clear_calls();
     bed.link("main/bob", "team-a", "2026-10");
     assert_eq!(bed.consumed("main/bob"), "¥3.00");
     bed.link("main/bob", "team-b", "2026-10");
     bed.cycle().await;
-    assert_eq!(reads(&bed), once(&["2026-10", "2026-11"]));
+    assert_eq!(reads(&bed), once(&["2026-11"]));
     assert_eq!(bed.consumed("main/bob"), "¥7.00");
     assert_eq!(bed.consumed("main/alice"), "¥6.00");
     assert_eq!(bed.amount("main/bob", "2026-09", "team-a"), None);
@@ -82,6 +82,19 @@ async fn a_month_stays_open_until_it_is_read_after_ten_on_the_6th() {
     bed.cycle().await;
     assert_eq!(bed.consumed("main/alice"), "¥12.25");
     assert_eq!(bed.amount("main/alice", "2026-11", "").as_deref(), Some("12.25"));
+
+    // Contract billing arrives until the 16th: one more reading.
+    for (at, periods) in [
+        ("2026-12-16T01:59:00Z", &["2026-12"][..]),
+        ("2026-12-16T02:00:00Z", &["2026-11", "2026-12"]),
+        ("2026-12-16T02:00:30Z", &["2026-12"]),
+    ] {
+        bed.at(at);
+        bed.cloud.clear_calls();
+        bed.cycle().await;
+        assert_eq!(reads(&bed), once(periods), "{at}");
+    }
+    assert_eq!(bed.consumed("main/alice"), "¥62.25");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -9,6 +9,8 @@ use crate::shared::environment::Environment;
 async fn metrics_match_the_manual() {
     // In a separate process: services in one process share their metrics.
     let environment = Environment::start(one_account()).await;
+    // Some metrics are by account.
+    environment.register_accounts(&environment.home.store());
     let process = environment.serve("info");
     let _ = rustls::crypto::ring::default_provider().install_default();
     let address = format!("http://{}/metrics", process.listening());

@@ -58,13 +58,16 @@ pub(super) async fn iam_keys(bench: &mut Bench, finding: &mut Finding) -> Result
     let user = bench.user.clone();
     match bench.api.iam_api_keys(&user).await {
         Ok(keys) if keys.iter().any(|key| key.name == API_KEY) => {
-            finding.by_hand(format!("the user has an IAM API key {API_KEY} that is not this probe's: delete it"));
+            finding.by_hand(format!(
+                "the user has an IAM API key {API_KEY} that is not this probe's: delete it"
+            ));
             return Ok(());
         }
         Ok(_) => {}
         Err(error) if error.is_no_such_action() => {
             finding.saw("ListApiKeys of IAM: InvalidActionOrVersion");
-            finding.follows("the account has no IAM API keys: the path api_keys has nothing to close");
+            finding
+                .follows("the account has no IAM API keys: the path api_keys has nothing to close");
             return Ok(());
         }
         Err(error) => {

@@ -6,7 +6,7 @@ use rust_decimal::Decimal;
 use serde_json::json;
 
 use super::*;
-use crate::sandbox::world::{BillRow, Product, ProjectFilter};
+use crate::sandbox::world::{BillRow, DayFilter, Product, ProjectFilter};
 
 /// A fixture that signs as the sample's account `main`.
 async fn sample_bench() -> (Fixture, impl AsyncFn(&Fixture, &str, Value) -> Answer) {
@@ -278,4 +278,52 @@ async fn a_missing_split_bill_may_be_silent() {
     let result = fixture.bills("ListSplitBillDetail", body("2026-11", 0)).await.result();
     assert_eq!((&result["List"], &result["Total"]), (&json!([]), &json!(0)));
     assert_eq!(result.get("Warning"), None);
+}
+
+#[tokio::test]
+async fn a_filter_by_day_is_honoured_refused_or_ignored() {
+    let mut world = world();
+    let account = world.account_mut("main").unwrap();
+    for day in 1..=3 {
+        account.spend_on("default", day.into(), jiff::civil::date(2026, 11, day));
+    }
+    let fixture = Fixture::new(world).await;
+    let mut query = body("2026-11", 0);
+    query["ExpenseDate"] = "2026-11-02".into();
+    for (rule, rows) in [(DayFilter::Honoured, 1), (DayFilter::Ignored, 3)] {
+        fixture.cloud.update(|world| world.rules.day_filter = rule);
+        let result = fixture.bills("ListSplitBillDetail", query.clone()).await.result();
+        assert_eq!(result["List"].as_array().unwrap().len(), rows);
+        assert_eq!(result["Total"], rows);
+    }
+    fixture.cloud.update(|world| world.rules.day_filter = DayFilter::Refused);
+    let refusal = fixture.bills("ListSplitBillDetail", query.clone()).await.refusal();
+    assert_eq!(refusal, (400, "RequestInvalid".to_owned()));
+    query["GroupPeriod"] = 1.into();
+    assert_eq!(fixture.bills("ListSplitBillDetail", query).await.status, 200);
+}
+
+#[tokio::test]
+async fn the_overview_adds_up_to_the_bill_without_projects() {
+    let (fixture, call) = sample_bench().await;
+    let mut rows = Vec::new();
+    let mut query = body("2026-10", 0);
+    loop {
+        query["Offset"] = rows.len().into();
+        let list =
+            call(&fixture, "ListSplitBillDetail", query.clone()).await.result()["List"].clone();
+        let list = list.as_array().unwrap().clone();
+        if list.is_empty() {
+            break;
+        }
+        rows.extend(list);
+    }
+    let overview = json!({"BillPeriod": "2026-10", "Limit": 300, "Offset": 0, "NeedRecordNum": 1});
+    let result = call(&fixture, "ListBillOverviewByProd", overview).await.result();
+    let list = result["List"].as_array().unwrap();
+    assert_eq!(result["Total"], list.len());
+    assert!(list.iter().all(|row| row.get("Project").is_none()));
+    let sum =
+        |rows: &[Value]| rows.iter().map(|row| amount(&row["PayableAmount"])).sum::<Decimal>();
+    assert_eq!(sum(list), sum(&rows));
 }

@@ -1,7 +1,7 @@
 //! The data plane: calls of models with a Bearer key (`docs/platforms/ark.md` §A.7, §F). Nothing here looks at IAM users.
 
 use super::*;
-use crate::domain::BillPeriod;
+use crate::domain::beijing_day;
 use crate::sandbox::world::{KeyStatus, World};
 
 /// The path of a call, after `/api/v3/`.
@@ -92,7 +92,7 @@ impl World {
         };
         account.ark.usage.push(usage.clone());
         if let Some(price) = rules.call_price {
-            account.accrue(&called.project, price, BillPeriod::of(now));
+            account.accrue(&called.project, price, beijing_day(now));
         }
         Ok(usage)
     }

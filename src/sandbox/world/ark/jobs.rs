@@ -1,7 +1,7 @@
 //! Jobs: batch inference and model tuning (`docs/platforms/ark.md` §A.5).
 
 use super::*;
-use crate::domain::BillPeriod;
+use crate::domain::beijing_day;
 use rust_decimal::Decimal;
 
 /// A job.
@@ -81,7 +81,7 @@ impl FakeAccount {
                     .usage
                     .push(Usage { job: job.id.clone(), ..Usage::of(job.model, &job.project, at) });
                 if let Some(price) = price {
-                    self.accrue(&job.project, price, BillPeriod::of(at));
+                    self.accrue(&job.project, price, beijing_day(at));
                 }
             }
         }

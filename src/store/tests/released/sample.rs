@@ -99,13 +99,9 @@ pub fn ledger_after() -> Vec<LedgerEntry> {
 }
 
 pub fn reading() -> RecordedReading {
-    let bills = [("2026-10", "10.000001"), ("2026-11", "5.5")];
-    RecordedReading {
-        account: account("main"),
-        bills: Some(bills.map(|(of, sum)| ((project("p"), month(of)), money(sum))).into()),
-        projects: [project("p")].into(),
-        at: now(),
-    }
+    let bills = [("p", "2026-10", "10.000001"), ("p", "2026-11", "5.5"), ("rest", "2026-11", "3")];
+    let bills = bills.map(|(name, of, sum)| ((project(name), month(of)), money(sum)));
+    RecordedReading::of_months(account("main"), bills, now())
 }
 
 /// One of each.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use jiff::civil::date;
 use proptest::prelude::*;
 use rust_decimal::Decimal;
 
@@ -12,7 +13,7 @@ use crate::volcengine::error::ErrorKind;
 /// A row with an id, a project and an amount given as JSON.
 fn row(id: &str, project: &str, amount: &str) -> String {
     format!(
-        r#"{{"SplitBillDetailId":"{id}","BillDetailId":"shared","Project":"{project}","Currency":"CNY","Product":"ark_bd","InstanceNo":"ep-1","PayableAmount":{amount},"Unknown":[1]}}"#
+        r#"{{"SplitBillDetailId":"{id}","BillDetailId":"shared","ExpenseDate":"2026-11-02","Project":"{project}","Currency":"CNY","Product":"ark_bd","InstanceNo":"ep-1","PayableAmount":{amount},"Unknown":[1]}}"#
     )
 }
 
@@ -101,7 +102,7 @@ fn unattributed_spending_counts_under_its_own_name_if_wanted() {
 
 #[test]
 fn each_field_and_source_reads_its_own_column() {
-    let json = r#"{"Total":1,"List":[{"BillDetailId":"d","Project":"a","OriginalBillAmount":"3","DiscountBillAmount":"2","PayableAmount":"1"}]}"#;
+    let json = r#"{"Total":1,"List":[{"BillDetailId":"d","ExpenseDate":"2026-11-02","Project":"a","OriginalBillAmount":"3","DiscountBillAmount":"2","PayableAmount":"1"}]}"#;
     for (field, amount) in
         [(AmountField::Payable, "1"), (AmountField::Discount, "2"), (AmountField::Original, "3")]
     {
@@ -135,7 +136,7 @@ fn a_missing_or_foreign_amount_fails_the_read_only_for_wanted_projects() {
     assert_eq!(one("a", r#""1""#, ""), Ok(Next::Complete));
     assert_eq!(one("a", r#""1""#, "cny"), Ok(Next::Complete));
     // The chosen field is absent.
-    let none = r#"{"Total":1,"List":[{"Project":"a","DiscountBillAmount":"1"}]}"#;
+    let none = r#"{"Total":1,"List":[{"ExpenseDate":"2026-11-02","Project":"a","DiscountBillAmount":"1"}]}"#;
     assert!(matches!(
         fold_for(&["a"]).page(none),
         Err(FoldError::Refused(ErrorKind::EmptyAmount { .. }))
@@ -259,10 +260,61 @@ fn only_the_rows_of_the_account_itself_count() {
 }
 
 #[test]
+fn days_of_every_project_are_summed_and_add_up_to_the_period() {
+    let on = |id: &str, project: &str, day: &str, amount: &str| {
+        row(id, project, &format!("\"{amount}\"")).replace("2026-11-02", day)
+    };
+    let rows = [
+        on("1", "a", "2026-11-02", "1.5"),
+        on("2", "a", "2026-11-03", "2"),
+        on("3", "a", "2026-11-03", "-0.25"),
+        on("4", "other", "2026-11-30", "7"),
+        on("5", "", "2026-11-01", "3"),
+        on("6", "-", "2026-11-01", "4"),
+        // Not charged.
+        on("7", "a", "2026-11-03", "99").replace("CNY\"", "CNY\",\"SettlementType\":\"非结算\""),
+        // Corrections of days outside the period.
+        on("8", "a", "2026-09-17", "-1"),
+        on("9", "a", "2026-12-01", "5"),
+        // Cannot be counted: the project is named, its other rows are not half of its amount.
+        on("10", "other", "2026-11-30", "").replace("CNY", "USD"),
+        on("11", "undated", "?", "1"),
+    ];
+    let mut fold = fold_for(&["a", "none"]).of_part("2026-11".parse().unwrap(), None);
+    assert_eq!(fold.page(&page(11, &rows)), Ok(Next::Complete));
+    let sums = fold.finish();
+    let days: Vec<_> = sums
+        .days
+        .iter()
+        .map(|((project, day), amount)| (project.as_str(), day.day(), amount.plain()))
+        .collect();
+    let expected = [
+        ("", 1, "3.00"),
+        ("-", 1, "4.00"),
+        ("a", 1, "-1.00"),
+        ("a", 2, "1.50"),
+        ("a", 3, "1.75"),
+        ("a", 30, "5.00"),
+    ];
+    assert_eq!(days, expected.map(|(project, day, amount)| (project, day, amount.to_owned())));
+    assert_eq!(sums.amounts["a"], money("7.25"));
+    assert_eq!(sums.mixed, [date(2026, 11, 1), date(2026, 11, 30)].into());
+    assert_eq!(sums.uncounted, ["other".to_owned(), "undated".to_owned()].into());
+    // A wanted project must be read.
+    let undated = fold_for(&["undated"]).page(&page(1, &rows[10..]));
+    assert!(matches!(undated, Err(FoldError::Malformed(why)) if why.contains("no day")));
+    // One day was requested.
+    let mut fold = fold_for(&["a"]).of_part("2026-11".parse().unwrap(), Some(date(2026, 11, 3)));
+    assert_eq!(fold.page(&page(1, &rows[1..2])), Ok(Next::Complete));
+    let mut fold = fold_for(&["a"]).of_part("2026-11".parse().unwrap(), Some(date(2026, 11, 3)));
+    assert_eq!(fold.page(&page(2, &rows[..2])), Err(FoldError::OtherDays));
+}
+
+#[test]
 fn odd_types_in_fields_that_do_not_matter_are_read() {
     let json = r#"{"Limit":"300","Offset":null,"Total":"3","Warning":["x"],"List":[
-        {"SplitBillDetailId":17,"Project":"a","Product":null,"InstanceNo":123,"Currency":null,"PayableAmount":"1.00"},
-        {"SplitBillDetailId":{},"Project":"a","Product":["ark"],"InstanceNo":{"x":1},"PayableAmount":2,"Tag":5},
+        {"SplitBillDetailId":17,"ExpenseDate":"2026-11-02","Project":"a","Product":null,"InstanceNo":123,"Currency":null,"PayableAmount":"1.00"},
+        {"SplitBillDetailId":{},"ExpenseBeginTime":"2026-11-02 10:00:00","Project":"a","Product":["ark"],"InstanceNo":{"x":1},"PayableAmount":2,"Tag":5},
         {"SplitBillDetailId":null,"Project":null,"PayableAmount":false}]}"#;
     let mut fold = fold_for(&["a"]);
     assert_eq!(fold.page(json), Ok(Next::Complete));
@@ -275,11 +327,12 @@ fn odd_types_in_fields_that_do_not_matter_are_read() {
     }
     // A number as the name of a project.
     let mut fold = fold_for(&["2026"]);
-    let json = r#"{"Total":1,"List":[{"Project":2026,"PayableAmount":"1"}]}"#;
+    let json =
+        r#"{"Total":1,"List":[{"ExpenseDate":"2026-11-02","Project":2026,"PayableAmount":"1"}]}"#;
     assert_eq!(fold.page(json), Ok(Next::Complete));
     assert_eq!(fold.finish().amounts["2026"], money("1"));
     // Required fields stay strict.
-    let foreign = r#"{"Total":1,"List":[{"Project":"a","Currency":840,"PayableAmount":"1"}]}"#;
+    let foreign = r#"{"Total":1,"List":[{"ExpenseTime":"2026-11-02 00:00:00~2026-11-02 23:59:59","Project":"a","Currency":840,"PayableAmount":"1"}]}"#;
     assert!(matches!(
         fold_for(&["a"]).page(foreign),
         Err(FoldError::Refused(ErrorKind::ForeignCurrency { .. }))

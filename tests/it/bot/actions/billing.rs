@@ -114,12 +114,7 @@ async fn bed(locale: &str) -> Bed {
             bills.insert((project(i, j), month.parse::<BillPeriod>().unwrap()), amount);
         }
     }
-    let reading = RecordedReading {
-        account: AccountId::new("main").unwrap(),
-        projects: bills.keys().map(|(project, _)| project.clone()).collect(),
-        bills: Some(bills),
-        at: now,
-    };
+    let reading = RecordedReading::of_months(AccountId::new("main").unwrap(), bills, now);
     bed.store
         .write(|tx| {
             for (i, j) in (0..USERS).flat_map(|i| (0..PROJECTS).map(move |j| (i, j))) {

@@ -1,0 +1,311 @@
+//! Records what was read of an account's bills: only what differs, and only users whose projects changed.
+//!
+//! Everything that can be prepared is prepared on a snapshot ([`View::bill_changes`]); the monitor is the only writer of
+//! bills. The changes are then written in steps of bounded size ([`WriteTx::record_step`]), so that no click waits for a
+//! long transaction. Each step leaves the users in it consistent: all of their projects' bills are written together with
+//! them. A mark says that a recording has begun: after a crash, the next one visits all users of the account.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use redb::ReadableTable;
+
+use super::tables::{BILLS, DAYS};
+use super::view::{Source, View};
+use super::{StoreError, WriteTx, keys};
+use crate::domain::{
+    AccountId, AccountReadings, BillPeriod, Covered, Money, PeriodReading, ProjectName, UserKey,
+};
+
+/// How much one step writes, in rows of days. At about 10 µs each, a step stays well below the 50 ms that a click may wait
+/// (docs/behaviour.md §8).
+const STEP: usize = 1_000;
+/// What a bill costs, with the sums it belongs to.
+const BILL: usize = 5;
+/// What a user costs, with links, records and totals; each of its projects costs a bill more.
+const USER: usize = 20;
+
+/// What was read of one account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecordedReading {
+    /// Which account.
+    pub account: AccountId,
+    /// The periods that were read; `None` if the account could not be read completely.
+    pub bills: Option<BTreeMap<BillPeriod, PeriodBill>>,
+    /// The last day that the bill holds completely, if it is known.
+    pub bill_to: Option<Date>,
+    /// When the reading began.
+    pub at: Timestamp,
+}
+
+/// What was read of one period.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PeriodBill {
+    /// Which days.
+    pub covered: Covered,
+    /// The exact amount of each of these days, by project ("" for rows without one).
+    pub days: BTreeMap<(String, Date), Money>,
+    /// Projects that monitored links count: without rows they cost zero, and that is noted.
+    pub wanted: BTreeSet<ProjectName>,
+    /// What is known of the period now.
+    pub reading: PeriodReading,
+}
+
+impl RecordedReading {
+    /// Returns a complete reading of whole periods, with each project's amount on the first day.
+    pub fn of_months(
+        account: AccountId,
+        bills: impl IntoIterator<Item = ((ProjectName, BillPeriod), Money)>,
+        at: Timestamp,
+    ) -> Self {
+        let mut periods: BTreeMap<BillPeriod, PeriodBill> = BTreeMap::new();
+        for ((project, period), amount) in bills {
+            let bill = periods.entry(period).or_insert_with(|| PeriodBill {
+                covered: Covered::Whole,
+                days: BTreeMap::new(),
+                wanted: BTreeSet::new(),
+                reading: PeriodReading::complete(at),
+            });
+            bill.days.insert((project.to_string(), period.first_day()), amount);
+            bill.wanted.insert(project);
+        }
+        Self { account, bills: Some(periods), bill_to: None, at }
+    }
+
+    /// Returns a reading that failed.
+    pub fn failed(account: AccountId, at: Timestamp) -> Self {
+        Self { account, bills: None, bill_to: None, at }
+    }
+}
+
+/// What a reading changes, and what is left to write of it.
+#[derive(Clone, Debug)]
+pub struct BillChanges {
+    account: AccountId,
+    at: Timestamp,
+    /// `None`: the day has no amount any more.
+    days: Vec<(Date, String, Option<Money>)>,
+    bills: BTreeMap<String, Vec<(BillPeriod, Money)>>,
+    /// Whose numbers are to be computed.
+    users: BTreeSet<UserKey>,
+    /// Written last.
+    readings: AccountReadings,
+    begun: bool,
+    visited: u64,
+}
+
+impl BillChanges {
+    /// Returns how many users were computed so far.
+    pub fn visited(&self) -> u64 {
+        self.visited
+    }
+}
+
+impl<S: Source> View<S> {
+    /// Compares a reading with what is stored.
+    pub fn bill_changes(&self, reading: &RecordedReading) -> Result<BillChanges, StoreError> {
+        let account = &reading.account;
+        let mut readings = self.account_readings(account)?;
+        let mut changes = BillChanges {
+            account: account.clone(),
+            at: reading.at,
+            days: Vec::new(),
+            bills: BTreeMap::new(),
+            users: BTreeSet::new(),
+            readings: AccountReadings::default(),
+            begun: readings.recording,
+            visited: 0,
+        };
+        let Some(bills) = &reading.bills else {
+            readings.failed_at = Some(reading.at);
+            changes.readings = readings;
+            return Ok(changes);
+        };
+        for (period, bill) in bills {
+            let is_first = !readings.periods.contains_key(period);
+            self.compare(account, *period, bill, is_first, &mut changes)?;
+            readings.periods.insert(*period, bill.reading.clone());
+        }
+        for project in changes.bills.keys() {
+            let users = self.linked_to(account, project)?;
+            changes.users.extend(users.into_iter().map(|(user, _)| user));
+        }
+        if readings.recording {
+            changes.users.extend(self.users_of(account)?.into_iter().map(|user| user.key));
+        }
+        // A bill that is read once a day is as old as that reading.
+        let newest = bills.last_key_value().map(|(_, bill)| &bill.covered);
+        if newest.is_some_and(|covered| !covered.is_empty()) {
+            readings.read_at = Some(reading.at);
+            readings.bill_to = readings.bill_to.max(reading.bill_to);
+        }
+        readings.failed_at = None;
+        readings.recording = false;
+        changes.readings = readings;
+        Ok(changes)
+    }
+
+    fn compare(
+        &self,
+        account: &AccountId,
+        period: BillPeriod,
+        bill: &PeriodBill,
+        is_first: bool,
+        changes: &mut BillChanges,
+    ) -> Result<(), StoreError> {
+        let is_counted = |project: &str| !bill.reading.uncounted.contains(project);
+        let mut before: BTreeMap<(String, Date), Money> = BTreeMap::new();
+        for (day, project, amount) in self.days(account, period.first_day(), period.last_day())? {
+            if is_counted(&project) {
+                before.insert((project, day), amount);
+            }
+        }
+        let read = bill.days.iter().filter(|((project, _), _)| is_counted(project));
+        let mut after: BTreeMap<&(String, Date), Money> =
+            read.filter(|(_, amount)| !amount.is_zero()).map(|(key, sum)| (key, *sum)).collect();
+        for (key, amount) in &before {
+            if !bill.covered.includes(key.1) {
+                after.insert(key, *amount);
+            }
+        }
+        for (key, amount) in &after {
+            if before.get(*key) != Some(amount) {
+                changes.days.push((key.1, key.0.clone(), Some(*amount)));
+            }
+        }
+        let gone = before.keys().filter(|key| !after.contains_key(key));
+        changes.days.extend(gone.map(|(project, day)| (*day, project.clone(), None)));
+
+        let mut sums: BTreeMap<String, Money> = BTreeMap::new();
+        for project in before.keys().map(|(project, _)| project) {
+            sums.entry(project.clone()).or_insert(Money::ZERO);
+        }
+        for ((project, _), amount) in &after {
+            *sums.entry(project.clone()).or_insert(Money::ZERO) += *amount;
+        }
+        for project in &bill.wanted {
+            sums.entry(project.to_string()).or_insert(Money::ZERO);
+        }
+        if is_first {
+            // Bills without days, of an older airgate.
+            for project in self.billed_projects(account, period)? {
+                sums.entry(project).or_insert(Money::ZERO);
+            }
+        }
+        for (project, sum) in sums {
+            let key = (account.as_str(), project.as_str(), keys::of_period(period));
+            let known = self.get(BILLS, key)?.map(|bill| bill.amount);
+            let is_wanted =
+                || ProjectName::new(&*project).is_ok_and(|name| bill.wanted.contains(&name));
+            let is_new = known.is_none() && (!sum.is_zero() || is_wanted());
+            if is_counted(&project) && (is_new || known.is_some_and(|known| known != sum)) {
+                changes.bills.entry(project).or_default().push((period, sum));
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns the projects that have a bill of a period.
+    fn billed_projects(
+        &self,
+        account: &AccountId,
+        period: BillPeriod,
+    ) -> Result<Vec<String>, StoreError> {
+        let wanted = keys::of_period(period);
+        let mut projects = Vec::new();
+        for row in self.open(BILLS)?.range((account.as_str(), "", 0)..)? {
+            let (key, _) = row?;
+            let (of, project, number) = key.value();
+            if of != account.as_str() {
+                break;
+            }
+            if number == wanted {
+                projects.push(project.to_owned());
+            }
+        }
+        Ok(projects)
+    }
+}
+
+impl WriteTx {
+    /// Records readings at once, in the caller's transaction. Returns how many users were computed.
+    pub fn record_cycle(&self, readings: &[RecordedReading]) -> Result<u64, StoreError> {
+        let mut visited = 0;
+        for reading in readings {
+            let mut changes = self.bill_changes(reading)?;
+            while !self.record_step(&mut changes)? {}
+            visited += changes.visited;
+        }
+        Ok(visited)
+    }
+
+    /// Writes a bounded part of the changes. Returns whether that was the last one.
+    pub fn record_step(&self, changes: &mut BillChanges) -> Result<bool, StoreError> {
+        let mut left = STEP;
+        while left > 0 {
+            if let Some((day, project, amount)) = changes.days.pop() {
+                self.begin(changes)?;
+                let key = (changes.account.as_str(), keys::of_day(day), project.as_str());
+                match &amount {
+                    Some(amount) => self.put(DAYS, key, amount)?,
+                    None => drop(self.open(DAYS)?.remove(key)?),
+                }
+                left = left.saturating_sub(1);
+            } else if let Some(user) = changes.users.pop_first() {
+                self.begin(changes)?;
+                let cost = self.visit(&user, changes)?;
+                left = left.saturating_sub(cost);
+            } else if let Some((project, bills)) = changes.bills.pop_first() {
+                self.begin(changes)?;
+                left = left.saturating_sub(self.put_bills(changes, &project, &bills)?);
+            } else {
+                self.put_account_readings(&changes.account, &changes.readings)?;
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Marks that a recording has begun.
+    fn begin(&self, changes: &mut BillChanges) -> Result<(), StoreError> {
+        if !std::mem::replace(&mut changes.begun, true) {
+            let known = self.account_readings(&changes.account)?;
+            let marked = AccountReadings { recording: true, ..known };
+            self.put_account_readings(&changes.account, &marked)?;
+        }
+        Ok(())
+    }
+
+    /// Writes the bills of a user's projects, and computes the user from them. Returns what it cost.
+    fn visit(&self, user: &UserKey, changes: &mut BillChanges) -> Result<usize, StoreError> {
+        let mut cost = USER;
+        for link in self.links_of(user)? {
+            cost += BILL;
+            if let Some(bills) = changes.bills.remove(link.project.as_str()) {
+                cost += self.put_bills(changes, link.project.as_str(), &bills)?;
+            }
+        }
+        changes.users.remove(user);
+        if self.refresh_spending(user, changes.at, true)?.is_some() {
+            changes.visited += 1;
+        }
+        Ok(cost)
+    }
+
+    /// Writes a project's bills. Users that it is linked to are computed after that.
+    fn put_bills(
+        &self,
+        changes: &mut BillChanges,
+        project: &str,
+        bills: &[(BillPeriod, Money)],
+    ) -> Result<usize, StoreError> {
+        for (period, amount) in bills {
+            self.put_bill(&changes.account, project, *period, *amount, changes.at)?;
+        }
+        // Also those that were linked since the reading was compared.
+        let users = self.linked_to(&changes.account, project)?;
+        changes.users.extend(users.into_iter().map(|(user, _)| user));
+        Ok(bills.len() * BILL)
+    }
+}
