@@ -74,6 +74,7 @@ async fn a_second_look_at_the_access_changes_nothing_and_updates_the_card() {
             .await;
         assert_eq!(toast_of(&done), format!("info: {looking}"));
         bed.no_longer_shows(&card, &looking).await;
+        assert!(bed.texts(&card).contains(&phrase("paths.title")), "{}", bed.texts(&card));
     }
     bed.settled().await;
     assert_eq!(bed.user("main/alice").status, UserStatus::Active);
