@@ -1,7 +1,7 @@
 //! Integration tests: the real service over real HTTP, between the stand-ins for Feishu and Volcengine.
 //!
 //! Where a test goes: into the file that mirrors the module of `src` whose behaviour it proves. A test of
-//! `src/access/looks.rs` goes into `tests/it/access/looks.rs`, one of a card's action into `bot/actions`, one of a
+//! `src/access/proof.rs` goes into `tests/it/access/proof.rs`, one of a card's action into `bot/actions`, one of a
 //! subcommand into `cli`. A test enters where people and platforms do, however deep the code is: `/create` is tested in
 //! `bot/actions/create`, though its steps are in `src/work`. What airgate promises as a whole goes into `promises`, a
 //! module for each promise: `crash` (nothing lost, nothing done twice), `secrets` (none leaks), `faults` (every remote call

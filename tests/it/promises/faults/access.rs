@@ -20,7 +20,7 @@ enum Sees {
     /// The user's card says that it is in progress, how many attempts failed and why. After a minute an alert says so,
     /// once. The service keeps retrying.
     UnderWayAndWhy,
-    /// It is done: only the success of a write matters, not the content of its answer; the result is read back.
+    /// It is done: whatever a write answers, what counts is what is read back.
     Done,
 }
 
@@ -36,10 +36,10 @@ static CUT: [Row; 11] = [
     ("read-keys",           "ListAccessKeys",           0, [W, W, W, W, W, W, W, W, W, W, W, W, I]),
     ("read-login",          "GetLoginProfile",          0, [W, W, W, W, W, W, W, W, W, W, W, W, I]),
     ("read-policies",       "ListAttachedUserPolicies", 0, [W, W, W, W, W, W, W, W, W, W, W, W, I]),
-    ("first-key-off",       "UpdateAccessKey",          0, [W, W, W, W, W, W, W, I, W, W, W, W, I]),
-    ("second-key-off",      "UpdateAccessKey",          1, [W, W, W, W, W, W, W, I, W, W, W, W, I]),
-    ("login-off",           "UpdateLoginProfile",       0, [W, W, W, W, W, W, W, I, W, W, W, W, I]),
-    ("policy-on",           "AttachUserPolicy",         0, [W, W, W, W, W, W, W, I, W, W, W, W, I]),
+    ("first-key-off",       "UpdateAccessKey",          0, [W, W, I, W, W, W, I, I, I, W, W, I, I]),
+    ("second-key-off",      "UpdateAccessKey",          1, [W, W, I, W, W, W, I, I, I, W, W, I, I]),
+    ("login-off",           "UpdateLoginProfile",       0, [W, W, I, W, W, W, I, I, I, W, W, I, I]),
+    ("policy-on",           "AttachUserPolicy",         0, [W, W, I, W, W, W, I, I, I, W, W, I, I]),
     ("read-api-keys",       "ListApiKeys",              0, [W, W, W, W, W, W, W, W, W, W, W, W, I]),
     ("keys-read-back",      "ListAccessKeys",           1, [W, W, W, W, W, W, W, W, W, W, W, W, I]),
     ("login-read-back",     "GetLoginProfile",          1, [W, W, W, W, W, W, W, W, W, W, W, W, I]),
@@ -50,10 +50,10 @@ static CUT: [Row; 11] = [
 static RESTORE: [Row; 10] = [
     ("read-keys",           "ListAccessKeys",           0, [W, W, W, W, W, W, W, W, W, W, W, W, I]),
     ("read-login",          "GetLoginProfile",          0, [W, W, W, W, W, W, W, W, W, W, W, W, I]),
-    ("first-key-on",        "UpdateAccessKey",          0, [W, W, W, W, W, W, W, I, W, W, W, W, I]),
-    ("second-key-on",       "UpdateAccessKey",          1, [W, W, W, W, W, W, W, I, W, W, W, W, I]),
-    ("login-on",            "UpdateLoginProfile",       0, [W, W, W, W, W, W, W, I, W, W, W, W, I]),
-    ("policy-off",          "DetachUserPolicy",         0, [W, W, W, W, W, W, W, I, W, W, W, W, I]),
+    ("first-key-on",        "UpdateAccessKey",          0, [W, W, I, W, W, W, I, I, I, W, W, I, I]),
+    ("second-key-on",       "UpdateAccessKey",          1, [W, W, I, W, W, W, I, I, I, W, W, I, I]),
+    ("login-on",            "UpdateLoginProfile",       0, [W, W, I, W, W, W, I, I, I, W, W, I, I]),
+    ("policy-off",          "DetachUserPolicy",         0, [W, W, I, W, W, W, I, I, I, W, W, I, I]),
     ("read-policies",       "ListAttachedUserPolicies", 0, [W, W, W, W, W, W, W, W, W, W, W, W, I]),
     ("policies-read-back",  "ListAttachedUserPolicies", 1, [W, W, W, W, W, W, W, W, W, W, W, W, I]),
     ("keys-read-back",      "ListAccessKeys",           1, [W, W, W, W, W, W, W, W, W, W, W, W, I]),
