@@ -159,7 +159,10 @@ fn an_outdated_reading_changes_nothing() {
     sync(&store, &[cloud("alice", "甲")], &[], before);
     // Cut and read back while another reading, begun earlier, is still running.
     let (off, on) = (access(&[Switch::Off], None), access(&[Switch::On], None));
-    write(&store, |tx| { tx.record_access(&alice, &off, now())?; tx.confirm_access(&alice, AccessGoal::Cut, now()) });
+    write(&store, |tx| {
+        tx.record_access(&alice, &off, now())?;
+        tx.confirm_access(&alice, AccessGoal::Cut, now())
+    });
     write(&store, |tx| tx.record_access_read(&alice, &on, before, later));
     assert_eq!(record(&store, "main/alice").status, UserStatus::Disabled);
     write(&store, |tx| tx.record_access_read(&alice, &on, later, later));
