@@ -101,8 +101,7 @@ impl Bench {
                 Call::get(Api::Iam, action, query)
             }
             Some(project) => {
-                let action =
-                    if attach { "AttachPolicyInProject" } else { "DetachPolicyInProject" };
+                let action = if attach { "AttachPolicyInProject" } else { "DetachPolicyInProject" };
                 let query = [
                     ("PrincipalName", user),
                     ("PrincipalType", "User".to_owned()),
@@ -177,10 +176,9 @@ fn only<'a>(
     if let Some(named) = named {
         return match all.find(|id| *id == named) {
             Some(id) => Ok(Some(id)),
-            None => Err(Failure::Failed(format!(
-                "the project has no {what} {}",
-                named.escape_debug()
-            ))),
+            None => {
+                Err(Failure::Failed(format!("the project has no {what} {}", named.escape_debug())))
+            }
         };
     }
     match (all.next(), all.next()) {

@@ -73,10 +73,14 @@ impl Owed {
                 format!("switch the API key {sid} on: 方舟控制台 → API Key 管理 → 启用")
             }
             Self::PresetLimits { id, limits } => {
-                format!("set the limits of {id} back to {limits}: 方舟控制台 → 在线推理 → 预置接入点")
+                format!(
+                    "set the limits of {id} back to {limits}: 方舟控制台 → 在线推理 → 预置接入点"
+                )
             }
             Self::EndpointLimits { id, limits } => {
-                format!("set the limits of {id} back to {limits}: 方舟控制台 → 在线推理 → {id} → 限流")
+                format!(
+                    "set the limits of {id} back to {limits}: 方舟控制台 → 在线推理 → {id} → 限流"
+                )
             }
             Self::AccessKeysBut { before } if before.is_empty() => {
                 format!("delete the access keys of {user}: 访问控制 → 用户 → {user} → 密钥")
@@ -96,7 +100,9 @@ impl Owed {
             Self::IamApiKey { name } => {
                 format!("delete the API key {name} of {user}: 访问控制 → 用户 → {user} → API Key")
             }
-            Self::ResumeJob { id } => format!("let the batch job {id} go on: 方舟控制台 → 批量推理"),
+            Self::ResumeJob { id } => {
+                format!("let the batch job {id} go on: 方舟控制台 → 批量推理")
+            }
         }
     }
 }

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use airgate::domain::KeySwitch;
 use airgate::sandbox::volcengine::{Fault, FaultRule};
-use airgate::sandbox::world::{KeySwitchForm, Model, Phase, RateLimitRule, World};
+use airgate::sandbox::world::{
+    KeySwitchForm, Login, MissingLogin, Model, Phase, RateLimitRule, World,
+};
 use jiff::SignedDuration;
 use secrecy::ExposeSecret;
 
@@ -24,7 +26,7 @@ fn world() -> World {
     world.rules.ark.usage_delay = SignedDuration::ZERO;
     let account = world.account_mut("main").unwrap();
     account.add_project(NAME, "试验");
-    account.add_user(NAME);
+    account.add_user(NAME).login = Login::none(MissingLogin::Error);
     account.add_endpoint(NAME, "chat", None);
     account.add_ark_key(NAME, "probe", None);
     account.add_batch_job(NAME, "tiny", None);
@@ -129,7 +131,7 @@ async fn a_whole_probe_says_what_it_saw_and_leaves_everything_as_it_was() {
             "\"Action\": [\"*\"] is accepted",
             "AccessDenied",
             "PolicyAttachConflict",
-            "LoginProfileNotExist",
+            "airgate reads this as a missing login profile",
             "IAM API keys do not open models",
             "batch jobs stop and go on",
             "20 of 20: HTTP 200",
@@ -163,13 +165,17 @@ async fn the_body_that_switches_a_key_off_is_found_or_said_to_be_missing() {
         assert_eq!(output.code, 0, "{}", output.all());
         says(&output.out, &[expected]);
         let line = |name: &str| {
-            let found = output.out.lines().find_map(|it| it.strip_prefix(name)?.strip_prefix(" = "));
+            let found =
+                output.out.lines().find_map(|it| it.strip_prefix(name)?.strip_prefix(" = "));
             found.map(|text| text.trim_matches('\'').to_owned())
         };
         match body {
             Some(body) => {
                 let disable = line("model_key_disable").unwrap();
-                assert!(disable.contains(body) && disable.parse::<KeySwitch>().is_ok(), "{disable}");
+                assert!(
+                    disable.contains(body) && disable.parse::<KeySwitch>().is_ok(),
+                    "{disable}"
+                );
                 assert!(line("model_key_enable").unwrap().parse::<KeySwitch>().is_ok());
             }
             None => {
@@ -190,11 +196,27 @@ async fn other_open_facts_are_told_both_ways() {
         world
     };
     for (step, world, expected) in [
-        (ENDPOINT, rule(|it| it.rules.ark.stopped_text = "Halted"), "\"Halted\" is an unknown word"),
-        (ENDPOINT, rule(|it| it.rules.ark.repeats_are_refused = false), "again: StopEndpoint: HTTP 200"),
+        (
+            ENDPOINT,
+            rule(|it| it.rules.ark.stopped_text = "Halted"),
+            "\"Halted\" is an unknown word",
+        ),
+        (
+            ENDPOINT,
+            rule(|it| it.rules.ark.repeats_are_refused = false),
+            "again: StopEndpoint: HTTP 200",
+        ),
         (LIMITS, rule(|it| it.rules.ark.rate_limit = RateLimitRule::Refused), "cannot be limited"),
-        (LIMITS, rule(|it| it.rules.ark.rate_limit = RateLimitRule::Dropped), "accepted and not applied"),
-        (LIMITS, rule(|it| it.rules.ark.rate_limit = RateLimitRule::ZeroMeansNone), "does not close text"),
+        (
+            LIMITS,
+            rule(|it| it.rules.ark.rate_limit = RateLimitRule::Dropped),
+            "accepted and not applied",
+        ),
+        (
+            LIMITS,
+            rule(|it| it.rules.ark.rate_limit = RateLimitRule::ZeroMeansNone),
+            "does not close text",
+        ),
         (LIMITS, rule(|it| it.rules.ark.has_preset_actions = false), "InvalidActionOrVersion"),
         (LIMITS, rule(|it| it.rules.ark.model_ids_work = false), "may not use Model IDs"),
         (
@@ -321,7 +343,8 @@ async fn nothing_is_touched_without_consent() {
     assert_eq!(skipped.code, 0, "{}", skipped.all());
     says(&skipped.out, &["skipped: not agreed", "nothing follows for the configuration"]);
     let calls = environment.cloud.calls();
-    let writes = ["Update", "Create", "Delete", "Stop", "Start", "Attach", "Detach", "chat/", "GetApiKey"];
+    let writes =
+        ["Update", "Create", "Delete", "Stop", "Start", "Attach", "Detach", "chat/", "GetApiKey"];
     let written = calls.iter().find(|call| writes.iter().any(|word| call.action.contains(word)));
     assert_eq!(written, None);
     assert_eq!(environment.cloud.read(standing), before);
@@ -359,7 +382,13 @@ async fn what_airgate_looks_after_and_its_own_user_are_refused() {
     run("nobody", NAME).refused(1, "there is no user nobody");
     run(NAME, "nothing").refused(1, "there is no project nothing");
     let plain = environment.home.run(&[
-        "probe", "--user", NAME, "--project", NAME, "--ark-data-url", "http://ark.example/api/v3",
+        "probe",
+        "--user",
+        NAME,
+        "--project",
+        NAME,
+        "--ark-data-url",
+        "http://ark.example/api/v3",
     ]);
     plain.refused(2, "--ark-data-url must begin with https://");
 

@@ -15,7 +15,8 @@ pub(super) async fn run(bench: &mut Bench, finding: &mut Finding) -> Result<(), 
     match bench.api.custom_policy(POLICY).await {
         Ok(None) => {}
         Ok(Some(_)) => {
-            finding.by_hand(format!("the policy {POLICY} exists and is not this probe's: delete it"));
+            finding
+                .by_hand(format!("the policy {POLICY} exists and is not this probe's: delete it"));
             return Ok(());
         }
         Err(error) => {

@@ -12,7 +12,9 @@ use crate::volcengine::EndpointStatus;
 
 pub(super) async fn run(bench: &mut Bench, finding: &mut Finding) -> Result<(), Failure> {
     let Some(id) = bench.endpoint.clone() else {
-        finding.by_hand("make one endpoint of a cheap text model in the project, then run the probe again");
+        finding.by_hand(
+            "make one endpoint of a cheap text model in the project, then run the probe again",
+        );
         return Ok(());
     };
     let long = bench.patience.long;
@@ -23,14 +25,17 @@ pub(super) async fn run(bench: &mut Bench, finding: &mut Finding) -> Result<(), 
     finding.saw(answer.line());
     if !answer.worked() {
         if answer.is_console_only() {
-            finding.follows("this access key may not stop endpoints: attach ArkFullAccess to its user");
+            finding.follows(
+                "this access key may not stop endpoints: attach ArkFullAccess to its user",
+            );
         }
         return Ok(());
     }
     see_stopped(bench, &id, finding).await;
     if let Some(answer) = bench.call_model(&id).await {
         let call = async || bench.call_model(&id).await;
-        let refused = |answer: &Option<ModelAnswer>| answer.as_ref().is_some_and(|it| it.is_refused());
+        let refused =
+            |answer: &Option<ModelAnswer>| answer.as_ref().is_some_and(|it| it.is_refused());
         let (took, last) = match answer.is_refused() {
             true => (Some(std::time::Duration::ZERO), Some(answer)),
             false => bench.patience.until(long, call, refused).await,

@@ -67,12 +67,8 @@ pub(super) async fn run(bench: &mut Bench, finding: &mut Finding) -> Result<(), 
     for candidate in candidates(before.get("Status")) {
         let off = candidate.body(&json!(id), &candidate.off);
         let on = candidate.body(&json!(id), &candidate.on);
-        let owed = Owed::SwitchKeyOn {
-            id,
-            sid: sid.clone(),
-            body: on.clone(),
-            fields: on_fields.clone(),
-        };
+        let owed =
+            Owed::SwitchKeyOn { id, sid: sid.clone(), body: on.clone(), fields: on_fields.clone() };
         bench.journal.owe(owed.clone())?;
         let answer = ark(&bench.api, "UpdateApiKey", off).await;
         let tried = format!("{{{} {}}}", candidate.field, candidate.off);
@@ -104,7 +100,9 @@ pub(super) async fn run(bench: &mut Bench, finding: &mut Finding) -> Result<(), 
         }
         if bench.key_refused().await {
             finding.saw("calls are refused although the list shows no change");
-            finding.follows("airgate would not believe this body, because it reads the list: report it");
+            finding.follows(
+                "airgate would not believe this body, because it reads the list: report it",
+            );
             return Ok(());
         }
         finding.saw(format!("{tried} is ignored with success: the list shows no change"));
@@ -140,12 +138,7 @@ enum Seen {
     Unchanged,
 }
 
-async fn seen(
-    bench: &Bench,
-    id: i64,
-    before: &Map<String, Value>,
-    finding: &mut Finding,
-) -> Seen {
+async fn seen(bench: &Bench, id: i64, before: &Map<String, Value>, finding: &mut Finding) -> Seen {
     let look = async || bench.key_state(id).await;
     let off = |state: &Option<ArkKeyState>| *state == Some(ArkKeyState::Off);
     let most = bench.patience.short;
@@ -173,17 +166,22 @@ async fn switched(
     let target = bench.callable();
     if let Some(target) = &target {
         let call = async || bench.call_model(target).await;
-        let refused = |answer: &Option<ModelAnswer>| answer.as_ref().is_none_or(|it| it.is_refused());
+        let refused =
+            |answer: &Option<ModelAnswer>| answer.as_ref().is_none_or(|it| it.is_refused());
         let (took, answer) = bench.patience.until(long, call, refused).await;
         if let Some(answer) = answer {
             finding.saw(format!("a call of {target} {} {}", answer.words(), after(took, long)));
         }
         match took {
             Some(_) => finding.follows("switching the key off ends its calls"),
-            None => finding.follows("calls with a key that the list shows as off still work: do not rely on it"),
+            None => finding.follows(
+                "calls with a key that the list shows as off still work: do not rely on it",
+            ),
         }
     } else {
-        finding.by_hand("whether calls end was not seen: the project needs a running endpoint, or name --model");
+        finding.by_hand(
+            "whether calls end was not seen: the project needs a running endpoint, or name --model",
+        );
     }
     let answer = ark(&bench.api, "UpdateApiKey", on.clone()).await;
     finding.saw(format!("{{{} {}}}: {}", candidate.field, candidate.on, answer.line()));

@@ -23,7 +23,9 @@ async fn preset(bench: &mut Bench, finding: &mut Finding) -> Result<(), Failure>
     };
     if let Some(answer) = bench.call_model(&model).await {
         finding.saw(format!("a call by Model ID {}", answer.words()));
-        if answer == ModelAnswer::Refused(404, "InvalidEndpointOrModel.ModelIDAccessDisabled".into()) {
+        if answer
+            == ModelAnswer::Refused(404, "InvalidEndpointOrModel.ModelIDAccessDisabled".into())
+        {
             finding.follows("this account may not use Model IDs: nothing to close");
             return Ok(());
         }
@@ -46,7 +48,10 @@ async fn preset(bench: &mut Bench, finding: &mut Finding) -> Result<(), Failure>
         }
     };
     let Some(id) = list.iter().find(|preset| is_of(preset, &model)).map(|it| it.id.clone()) else {
-        finding.saw(format!("InnerDescribeModelEndpoints lists {} and none of this model", list.len()));
+        finding.saw(format!(
+            "InnerDescribeModelEndpoints lists {} and none of this model",
+            list.len()
+        ));
         return Ok(());
     };
     let saved = match bench.api.preset_limits(&id).await {
@@ -96,7 +101,8 @@ async fn preset(bench: &mut Bench, finding: &mut Finding) -> Result<(), Failure>
 }
 
 fn is_of(preset: &PresetEndpoint, model: &str) -> bool {
-    !preset.id.is_empty() && (preset.model == model || model.starts_with(&format!("{}-", preset.model)))
+    !preset.id.is_empty()
+        && (preset.model == model || model.starts_with(&format!("{}-", preset.model)))
 }
 
 /// By endpoint.

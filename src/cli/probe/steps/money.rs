@@ -78,12 +78,19 @@ fn rows(answer: &Answer) -> (usize, String) {
             let kind = ["ep-m-", "ep-", "apikey-"].iter().find(|start| text.starts_with(**start));
             ids.extend(kind.map(|kind| format!("{} {kind}…", plain(name))));
         }
-        unattributed += usize::from(row.get("Project").is_none_or(|it| ["-", ""].map(Value::from).contains(it)));
+        unattributed += usize::from(
+            row.get("Project").is_none_or(|it| ["-", ""].map(Value::from).contains(it)),
+        );
     }
-    let names: BTreeSet<String> =
-        list.iter().filter_map(Value::as_object).flat_map(|row| row.keys()).map(|it| plain(it)).collect();
+    let names: BTreeSet<String> = list
+        .iter()
+        .filter_map(Value::as_object)
+        .flat_map(|row| row.keys())
+        .map(|it| plain(it))
+        .collect();
     let ids: Vec<String> = ids.into_iter().collect();
-    let ids = if ids.is_empty() { "none names an endpoint or a key".to_owned() } else { ids.join(", ") };
+    let ids =
+        if ids.is_empty() { "none names an endpoint or a key".to_owned() } else { ids.join(", ") };
     let mut text = format!(
         "{} rows, Total {total}, {warning}; without a project: {unattributed}; {ids}",
         list.len()
@@ -149,7 +156,9 @@ pub(super) async fn usage(bench: &Bench, finding: &mut Finding) {
     for minutes in [10, 20, 40] {
         let passed = bench.wait_since_calls(minutes).await;
         match bench.api.inference_usage(&bench.project, today, today, true).await {
-            Ok(rows) if rows.is_empty() => finding.saw(format!("{}: no rows yet", said_when(passed))),
+            Ok(rows) if rows.is_empty() => {
+                finding.saw(format!("{}: no rows yet", said_when(passed)))
+            }
             Ok(rows) => {
                 let sid = rows.iter().filter(|row| row.key.starts_with("apikey-")).count();
                 let endpoint = rows.iter().filter(|row| row.endpoint.starts_with("ep-")).count();
@@ -199,8 +208,12 @@ pub(super) async fn balance(bench: &Bench, finding: &mut Finding) {
     let before = bench.journal.saved().balance;
     let now = bench.api.available_balance().await.ok();
     finding.follows(match (before, now) {
-        (Some(before), Some(now)) if now < before => "the balance fell: its change can be an early alarm",
-        (Some(before), Some(now)) if now == before => "the balance did not change: the calls are below a cent, or it lags",
+        (Some(before), Some(now)) if now < before => {
+            "the balance fell: its change can be an early alarm"
+        }
+        (Some(before), Some(now)) if now == before => {
+            "the balance did not change: the calls are below a cent, or it lags"
+        }
         (Some(_), Some(_)) => "the balance rose: not comparable",
         _ => "the balance was not read before and after",
     });

@@ -16,7 +16,9 @@ const LIFE: i64 = 900;
 
 pub(super) async fn run(bench: &mut Bench, finding: &mut Finding) -> Result<(), Failure> {
     let Some(endpoint) = bench.endpoint.clone() else {
-        finding.by_hand("make one endpoint of a cheap text model in the project, then run the probe again");
+        finding.by_hand(
+            "make one endpoint of a cheap text model in the project, then run the probe again",
+        );
         return Ok(());
     };
     let Some(Signer { api, key_id }) = signer(bench, finding).await? else { return Ok(()) };
@@ -33,8 +35,7 @@ pub(super) async fn run(bench: &mut Bench, finding: &mut Finding) -> Result<(), 
     if took.is_none() {
         return Ok(());
     }
-    if let Err(error) =
-        bench.api.update_access_key(&bench.user, &key_id, KeyStatus::Inactive).await
+    if let Err(error) = bench.api.update_access_key(&bench.user, &key_id, KeyStatus::Inactive).await
     {
         finding.saw(format!("UpdateAccessKey inactive: {}", error.explanation()));
         return Ok(());
