@@ -18,7 +18,7 @@ use crate::domain::{
     PathProgress, PathReport, PathReports, PathState, PendingAccess, Problem, Proof, ProofState,
     Report, Role, Switch, User, UserKey, UserStatus, must_be_cut,
 };
-use crate::outbox::Alerts;
+use crate::outbox::{Alerts, is_group};
 use crate::store::{StoreError, WriteTx};
 
 impl Enforcer {
@@ -333,7 +333,9 @@ fn report(
     now: jiff::Timestamp,
 ) -> Result<(), StoreError> {
     let detail = users::detail(tx, &alerts.settings_in_force(tx)?, record)?;
-    let card = cards.user(&detail, &CardContext::new(Role::Admin, now)).into_string();
+    let mut ctx = CardContext::new(Role::Admin, now);
+    ctx.in_group = is_group(tx, to)?;
+    let card = cards.user(&detail, &ctx).into_string();
     tx.owe_report(to, card, since, now)?;
     Ok(())
 }

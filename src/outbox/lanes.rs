@@ -1,6 +1,7 @@
 //! The names of lanes.
 
-use crate::domain::{ChatId, OpenId};
+use crate::domain::{ChatId, OpenId, Report};
+use crate::store::{Source, StoreError, View};
 
 /// The lane of the custom bot's webhook.
 pub const HOOK_LANE: &str = "hook";
@@ -32,6 +33,12 @@ pub(super) fn message_lane(lane: &str) -> &str {
 /// Returns the chat of a lane, if it is the lane of a chat or of its files.
 pub fn chat_of(lane: &str) -> Option<ChatId> {
     ChatId::new(message_lane(lane).strip_prefix(CHAT)?).ok()
+}
+
+/// Returns whether the card of a report is in a group.
+pub fn is_group<S: Source>(tx: &View<S>, report: &Report) -> Result<bool, StoreError> {
+    let Some(chat) = chat_of(&report.lane) else { return Ok(false) };
+    Ok(tx.known_chat(chat.as_str())?.is_some_and(|chat| !chat.direct))
 }
 
 #[cfg(test)]

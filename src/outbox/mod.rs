@@ -67,7 +67,7 @@ use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
 
 pub use alerts::Alerts;
-pub use lanes::{HOOK_LANE, chat_lane, chat_of, file_lane, person_lane};
+pub use lanes::{HOOK_LANE, chat_lane, chat_of, file_lane, is_group, person_lane};
 pub use people::People;
 
 use crate::cards::Cards;

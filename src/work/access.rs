@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use super::Worker;
-use super::profile::is_group;
 use crate::app::cloud::CloudError;
 use crate::app::users;
 use crate::cards::{CardContext, Tone};
 use crate::domain::{Role, Task, UserKey};
+use crate::outbox::is_group;
 use crate::store::StoreError;
 
 impl Worker {
@@ -30,7 +30,9 @@ impl Worker {
                     Some(record) => {
                         let detail = users::detail(tx, &alerts.settings_in_force(tx)?, record)?;
                         let mut look = CardContext::new(Role::Admin, now);
-                        look.in_group = is_group(tx, task.report.as_ref())?;
+                        if let Some(report) = &task.report {
+                            look.in_group = is_group(tx, report)?;
+                        }
                         if let Some(reason) = unread {
                             let text = cards.words().t("paths.not_read", &[("reason", &reason)]);
                             look = look.with_banner(Tone::Error, text);

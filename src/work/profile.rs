@@ -7,9 +7,9 @@ use std::sync::Arc;
 use super::Worker;
 use crate::app::{configure, users};
 use crate::cards::{CardContext, Toast, Tone};
-use crate::domain::{OpenId, Profile, Report, Role, Task, UserKey};
-use crate::outbox::chat_of;
-use crate::store::{Source, StoreError, View};
+use crate::domain::{OpenId, Profile, Role, Task, UserKey};
+use crate::outbox::is_group;
+use crate::store::StoreError;
 
 impl Worker {
     pub(super) async fn update_profile(
@@ -48,7 +48,9 @@ impl Worker {
                 let people = configure::possible_owners(tx, &record)?;
                 let detail = users::detail(tx, &alerts.settings_in_force(tx)?, record)?;
                 let (mut look, words) = (CardContext::new(Role::Admin, now), cards.words());
-                look.in_group = is_group(tx, task.report.as_ref())?;
+                if let Some(report) = &task.report {
+                    look.in_group = is_group(tx, report)?;
+                }
                 let cloud_failed = written
                     .err()
                     .map(|reason| words.t("configure.cloud_failed", &[("reason", &reason)]));
@@ -109,15 +111,6 @@ impl Worker {
         let person = found.into_iter().find_map(|(_, id)| OpenId::new(id?).ok());
         person.ok_or_else(|| words.t("configure.owner_unknown", &[("mobile", &mobile)]))
     }
-}
-
-/// Returns whether the card of a report is in a group.
-pub(super) fn is_group<S: Source>(
-    tx: &View<S>,
-    report: Option<&Report>,
-) -> Result<bool, StoreError> {
-    let Some(chat) = report.and_then(|report| chat_of(&report.lane)) else { return Ok(false) };
-    Ok(tx.known_chat(chat.as_str())?.is_some_and(|chat| !chat.direct))
 }
 
 /// Returns the form, filled in with the input that was not saved.

@@ -125,7 +125,8 @@ impl Handlers {
         requester: &Requester,
         now: Timestamp,
     ) -> Result<Reply, Error> {
-        let ctx = CardContext::new(requester.allowed.role(), now);
+        let mut ctx = CardContext::new(requester.allowed.role(), now);
+        ctx.in_group = !requester.direct;
         match change {
             Change::Sync => {
                 let active = tx.accounts()?.into_iter().any(|account| account.active.is_on());

@@ -54,7 +54,9 @@ impl Handlers {
         requester: &Requester,
         now: Timestamp,
     ) -> Result<Reply, Error> {
-        let ctx = &CardContext::new(requester.allowed.role(), now);
+        let mut ctx = CardContext::new(requester.allowed.role(), now);
+        ctx.in_group = !requester.direct;
+        let ctx = &ctx;
         let key = |whom: &Whom| -> Result<UserKey, Error> { Ok(meant(tx, whom)?.key) };
         let optional_key = |whom: &Option<Whom>| whom.as_ref().map(key).transpose();
         Ok(match query {

@@ -363,6 +363,9 @@ fn cards_match_their_snapshots() {
             let shown = [
                 "users",
                 "user",
+                "user_stuck",
+                "access_cut",
+                "alert_disable_chat",
                 "quota",
                 "alert_warning_chat",
                 "settings",

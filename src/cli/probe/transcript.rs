@@ -114,16 +114,20 @@ pub(super) fn plain(text: &str) -> String {
 
 /// Returns the fields of an object with what may be shown of their values; what is named like a secret has no value.
 pub(super) fn fields(value: &Value) -> String {
-    let Value::Object(fields) = value else { return shown(value) };
+    match value {
+        Value::Object(_) => inner(value, false),
+        value => shown(value),
+    }
+}
+
+fn inner(value: &Value, hidden: bool) -> String {
+    let Value::Object(fields) = value else {
+        return if hidden { "…".to_owned() } else { shown(value) };
+    };
     let field = |(name, value): (&String, &Value)| {
         let lower = name.to_lowercase();
         let secret = ["key", "secret", "token", "password"].iter().any(|word| lower.contains(word));
-        let value = match value {
-            _ if secret => "…".to_owned(),
-            Value::Object(_) => self::fields(value),
-            value => shown(value),
-        };
-        format!("{} {value}", plain(name))
+        format!("{} {}", plain(name), inner(value, hidden || secret))
     };
     format!("{{{}}}", fields.iter().map(field).collect::<Vec<_>>().join(", "))
 }
@@ -148,10 +152,10 @@ mod tests {
         ] {
             assert_eq!(shown(&value), text, "{value}");
         }
-        let item = json!({"Status": "Active", "Key": "abc", "SecretKey": "abc", "More": {"ApiKey": "abc", "Rpm": 0}});
+        let item = json!({"Status": "Active", "Key": "abc", "SecretKey": "abc", "More": {"ApiKey": {"Id": "abc"}, "Rpm": 0}});
         assert_eq!(
             fields(&item),
-            "{Key …, More {ApiKey …, Rpm 0}, SecretKey …, Status \"Active\"}"
+            "{Key …, More {ApiKey {Id …}, Rpm 0}, SecretKey …, Status \"Active\"}"
         );
         assert_eq!(plain("A.b\n\u{1b}[31m<x>"), "A.b31mx");
     }

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use airgate::domain::KeySwitch;
 use airgate::sandbox::volcengine::{Fault, FaultRule};
-use airgate::sandbox::world::{KeySwitchForm, Model, Phase, RateLimitRule, World};
+use airgate::sandbox::world::{
+    KeySwitchForm, Login, MissingLogin, Model, Phase, RateLimitRule, World,
+};
 use jiff::SignedDuration;
 use secrecy::ExposeSecret;
 
@@ -24,7 +26,7 @@ fn world() -> World {
     world.rules.ark.usage_delay = SignedDuration::ZERO;
     let account = world.account_mut("main").unwrap();
     account.add_project(NAME, "试验");
-    account.add_user(NAME);
+    account.add_user(NAME).login = Login::none(MissingLogin::Error);
     account.add_endpoint(NAME, "chat", None);
     account.add_ark_key(NAME, "probe", None);
     account.add_batch_job(NAME, "tiny", None);
@@ -129,7 +131,7 @@ async fn a_whole_probe_says_what_it_saw_and_leaves_everything_as_it_was() {
             "\"Action\": [\"*\"] is accepted",
             "AccessDenied",
             "PolicyAttachConflict",
-            "LoginProfileNotExist",
+            "airgate reads this as a missing login profile",
             "IAM API keys do not open models",
             "batch jobs stop and go on",
             "20 of 20: HTTP 200",

@@ -10,7 +10,7 @@ use super::super::Bench;
 use super::super::calls::{after, ark, billing, iam};
 use super::super::state::Owed;
 use super::super::transcript::{Finding, fields, shown};
-use crate::volcengine::{ArkJob, ErrorKind, JobKind, JobPhase};
+use crate::volcengine::{ArkJob, ErrorKind, JobKind, JobPhase, LoginAccess};
 
 /// The name of the throw-away IAM API key.
 const API_KEY: &str = "airgate-probe";
@@ -47,10 +47,14 @@ pub(super) async fn login(bench: &Bench, finding: &mut Finding) {
     finding.saw(answer.line());
     if let Ok(result) = &answer.result {
         finding.saw(fields(result));
-        finding.follows("if the user has no login profile, this is the stub that says so");
-    } else {
-        finding.follows(format!("a missing profile is {}", answer.code()));
     }
+    finding.follows(match bench.api.login_profile(&bench.user).await {
+        Ok(LoginAccess::NoProfile) => "airgate reads this as a missing login profile",
+        Ok(LoginAccess::Allowed | LoginAccess::Forbidden) => {
+            "airgate reads this as a login profile. If the user has none, report it"
+        }
+        Err(_) => "airgate cannot read this: report it",
+    });
 }
 
 /// Probe 11.
@@ -137,7 +141,6 @@ pub(super) async fn job(bench: &mut Bench, finding: &mut Finding) -> Result<(), 
     finding.saw(format!("the job is active again {}", after(back, long)));
     if ended.is_some() && back.is_some() {
         finding.follows("batch jobs stop and go on: stop_jobs = true is safe for them");
-        finding.config.push("stop_jobs = true    # optional".into());
     }
     Ok(())
 }

@@ -7,7 +7,7 @@ use airgate::sandbox::volcengine::{Fault, FaultRule};
 use serde_json::json;
 
 use super::bed;
-use crate::bed::{ADMIN, ADMIN_2, phrase, text, text_of, toast_of};
+use crate::bed::{ADMIN, ADMIN_2, GROUP, phrase, text, text_of, toast_of, user_key};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn access_is_cut_and_restored_from_the_confirm_cards() {
@@ -74,6 +74,7 @@ async fn a_second_look_at_the_access_changes_nothing_and_updates_the_card() {
             .await;
         assert_eq!(toast_of(&done), format!("info: {looking}"));
         bed.no_longer_shows(&card, &looking).await;
+        assert!(bed.texts(&card).contains(&phrase("paths.title")), "{}", bed.texts(&card));
     }
     bed.settled().await;
     assert_eq!(bed.user("main/alice").status, UserStatus::Active);
@@ -82,4 +83,21 @@ async fn a_second_look_at_the_access_changes_nothing_and_updates_the_card() {
     for call in bed.cloud.calls() {
         assert!(!writes.iter().any(|word| call.action.starts_with(word)), "{}", call.action);
     }
+}
+
+/// In a group, the card that a command is answered with names things, and shows neither ids of keys nor links.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_user_card_in_a_group_shows_no_links_to_the_console() {
+    use airgate::domain::{AccessItem, AccessPath, NotCovered, PathReport, PathReports, PathState};
+    let bed = bed().await;
+    let state = PathState::NotCovered { reason: NotCovered::LeftToPerson };
+    let open = vec![AccessItem::new("987654").named("alice-key")];
+    let report = PathReport { state, open, closed: 0, at: bed.clock.now() };
+    let reports = PathReports::from([(AccessPath::ModelKeys, report)]);
+    bed.store.write(|tx| tx.put_access_paths(&user_key("main/alice"), reports)).unwrap();
+    let direct = text_of(&bed.ask(ADMIN, "/user alice").await);
+    assert!(direct.contains("alice-key") && direct.contains("987654"), "{direct}");
+    let group = text_of(&bed.ask_in(ADMIN, GROUP, "/user alice", true).await);
+    assert!(group.contains("alice-key") && !group.contains("987654"), "{group}");
+    assert!(!group.contains("console.volcengine"), "{group}");
 }
