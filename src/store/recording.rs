@@ -23,7 +23,7 @@ use crate::domain::{
 const STEP: usize = 1_000;
 /// What a bill costs, with the sums it belongs to.
 const BILL: usize = 5;
-/// What a user costs, with links, records and totals; each of its projects costs a bill more.
+/// What a user costs, with its totals; each of its projects costs a bill more, and a row for each month that it counts.
 const USER: usize = 20;
 
 /// What was read of one account.
@@ -281,7 +281,8 @@ impl WriteTx {
     fn visit(&self, user: &UserKey, changes: &mut BillChanges) -> Result<usize, StoreError> {
         let mut cost = USER;
         for link in self.links_of(user)? {
-            cost += BILL;
+            let months = BillPeriod::of(changes.at).months_since(link.since);
+            cost += BILL + usize::try_from(months).unwrap_or_default();
             if let Some(bills) = changes.bills.remove(link.project.as_str()) {
                 cost += self.put_bills(changes, link.project.as_str(), &bills)?;
             }
