@@ -47,6 +47,7 @@ async fn a_monitor_that_cannot_record_its_cycles_is_late_as_well_and_the_service
     let mut bed = alice(&[("MONITOR__INTERVAL_SECONDS", "600")]).await;
     bed.cycle().await;
     damage(&mut bed).await;
+    spend(&bed, "team-a", "1", "2026-11");
     assert!(bed.service().monitor().cycle().await.is_err());
     bed.readyz_becomes(200).await;
     assert_eq!(bed.get("/healthz").await.0, 200);
