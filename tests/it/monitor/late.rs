@@ -4,7 +4,7 @@ use airgate::store::Store;
 use jiff::SignedDuration;
 use redb::TableDefinition;
 
-use super::{alice, bills};
+use super::{alice, bills, spend};
 use crate::bed::{ADMIN, Bed, eventually, eventually_some, fragment, text_of};
 
 #[tokio::test(flavor = "multi_thread")]
