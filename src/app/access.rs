@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use super::outcome::AccessView;
 use super::{Error, Refusal, users};
 use crate::domain::{
-    AccessCause, AccessGoal, Operator, PendingAccess, ProjectName, RememberedAccess, Report,
-    Settings, User, UserKey, UserStatus, Username,
+    AccessCause, AccessGoal, AccessStanding, Operator, PendingAccess, ProjectName,
+    RememberedAccess, Report, Settings, User, UserKey, UserStatus, Username,
 };
 use crate::store::{Source, StoreError, View, WriteTx};
 
@@ -28,8 +28,11 @@ pub fn check<S: Source>(tx: &View<S>, key: &UserKey, goal: AccessGoal) -> Result
     // Reversing a pending change is always allowed.
     if pending.is_none() {
         match (goal, user.status) {
-            (AccessGoal::Cut, UserStatus::Disabled)
-            | (AccessGoal::Restored, UserStatus::Active) => {
+            (AccessGoal::Restored, UserStatus::Active) => {
+                return Err(Refusal::AccessUnchanged.into());
+            }
+            // Keys and login that somebody else switched off leave the other paths open.
+            (AccessGoal::Cut, _) if tx.access_standing(&user)? == AccessStanding::Cut => {
                 return Err(Refusal::AccessUnchanged.into());
             }
             (AccessGoal::Restored, _) if tx.access_remembered(key)?.is_none() => {

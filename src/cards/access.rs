@@ -51,7 +51,7 @@ impl Cards {
         let (detail, user) = (&view.detail, &view.detail.user);
         let cut = goal == AccessGoal::Cut;
         let already = match goal {
-            AccessGoal::Cut => user.status == UserStatus::Disabled,
+            AccessGoal::Cut => user.status == UserStatus::Disabled && detail.remembered.is_some(),
             AccessGoal::Restored => user.status == UserStatus::Active,
         };
         let possible = user.status != UserStatus::Gone && detail.pending.is_none() && !already;

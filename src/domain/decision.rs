@@ -1,6 +1,6 @@
 //! The monitor's decision: a pure function of stored state.
 
-use super::{PendingAccess, Thresholds, Usage, User, UserStatus};
+use super::{Thresholds, Usage, User, UserStatus};
 
 /// The usage, in percent of the quota, at which access is cut. The same for everyone, whatever their warning thresholds.
 ///
@@ -18,10 +18,21 @@ pub struct Decision {
     pub cut: bool,
 }
 
+/// How a user's access stands with airgate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AccessStanding {
+    /// airgate holds no cut. Keys and login that somebody else switched off are no cut: what they do not open goes on.
+    NotCut,
+    /// A change is in progress.
+    Changing,
+    /// airgate has cut it, and remembers what to restore.
+    Cut,
+}
+
 /// Decides for one user. Users who are gone, not monitored, or have nothing allocated are left alone.
 ///
-/// `defaults` are the global thresholds; `pending` is an access change already in progress.
-pub fn decide(user: &User, defaults: &Thresholds, pending: Option<&PendingAccess>) -> Decision {
+/// `defaults` are the global thresholds.
+pub fn decide(user: &User, defaults: &Thresholds, access: AccessStanding) -> Decision {
     if !is_watched(user) {
         return Decision::default();
     }
@@ -38,10 +49,8 @@ pub fn decide(user: &User, defaults: &Thresholds, pending: Option<&PendingAccess
     Decision {
         warn: newly_triggered.last().copied(),
         newly_triggered,
-        cut: must_be_cut(user)
-            && user.status != UserStatus::Disabled
-            // A change in progress takes precedence, such as a person's restore; the next cycle checks again.
-            && pending.is_none(),
+        // A change in progress takes precedence, such as a person's restore; the next cycle checks again.
+        cut: must_be_cut(user) && access == AccessStanding::NotCut,
     }
 }
 
@@ -66,7 +75,7 @@ fn is_watched(user: &User) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{AccessCause, AccessGoal, Money, Switch};
+    use crate::domain::{Money, Switch};
     use proptest::prelude::*;
 
     fn user(consumed: &str, quota: &str) -> User {
@@ -80,7 +89,7 @@ mod tests {
 
     fn check(user: &User, warn: Option<u16>, newly: &[u16], cut: bool) {
         let expected = Decision { warn, newly_triggered: newly.to_vec(), cut };
-        assert_eq!(decide(user, &Thresholds::default(), None), expected);
+        assert_eq!(decide(user, &Thresholds::default(), AccessStanding::NotCut), expected);
     }
 
     #[test]
@@ -158,7 +167,7 @@ mod tests {
         ] {
             let user = with(consumed, quota, change);
             assert_eq!(must_be_cut(&user), cut, "the enforcer: {user:?}");
-            let decision = decide(&user, &Thresholds::default(), None);
+            let decision = decide(&user, &Thresholds::default(), AccessStanding::NotCut);
             assert_eq!(decision.cut, cut, "the monitor: {user:?}");
         }
     }
@@ -177,7 +186,7 @@ mod tests {
             if gone {
                 user.status = UserStatus::Gone;
             }
-            let decision = decide(&user, &Thresholds::default(), None);
+            let decision = decide(&user, &Thresholds::default(), AccessStanding::NotCut);
             prop_assert_eq!(decision.cut, must_be_cut(&user));
             let percent = user.usage().whole_percent();
             let due = is_due(user.status, percent, &Thresholds::default());
@@ -190,16 +199,16 @@ mod tests {
         let mut manual = user("200", "100");
         manual.auto_disable = Switch::Off;
         check(&manual, Some(90), &[50, 80, 90], false);
-        let mut already = user("200", "100");
-        already.status = UserStatus::Disabled;
-        check(&already, Some(90), &[50, 80, 90], false);
+        let mut by_hand = user("200", "100");
+        by_hand.status = UserStatus::Disabled;
+        check(&by_hand, Some(90), &[50, 80, 90], true);
         let mut unknown = user("200", "100");
         unknown.status = UserStatus::Unknown;
         check(&unknown, Some(90), &[50, 80, 90], true);
-        let pending =
-            PendingAccess::new(AccessGoal::Cut, AccessCause::QuotaUsedUp, already.created);
-        let decision = decide(&user("200", "100"), &Thresholds::default(), Some(&pending));
-        assert!(!decision.cut, "a cut is in progress");
+        for access in [AccessStanding::Changing, AccessStanding::Cut] {
+            let decision = decide(&by_hand, &Thresholds::default(), access);
+            assert!(!decision.cut, "{access:?}");
+        }
     }
 
     proptest! {
@@ -212,17 +221,15 @@ mod tests {
             user.consumed = Money::from_fen(consumed);
             user.quota = Money::from_fen(quota);
             user.thresholds = Some(Thresholds::new(percents).unwrap());
-            let first = decide(&user, &Thresholds::default(), None);
+            let first = decide(&user, &Thresholds::default(), AccessStanding::NotCut);
             let own = user.thresholds.clone().unwrap();
             let due = is_due(user.status, user.usage().whole_percent(), &own);
             prop_assert!(due || first == Decision::default());
             prop_assert_eq!(first.warn.is_some(), !first.newly_triggered.is_empty());
             prop_assert!(!first.cut || consumed >= quota);
             user.triggered.extend(first.newly_triggered);
-            if first.cut {
-                user.status = UserStatus::Disabled;
-            }
-            prop_assert_eq!(decide(&user, &Thresholds::default(), None), Decision::default());
+            let after = if first.cut { AccessStanding::Cut } else { AccessStanding::NotCut };
+            prop_assert_eq!(decide(&user, &Thresholds::default(), after), Decision::default());
         }
     }
 }

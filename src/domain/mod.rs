@@ -36,7 +36,7 @@ pub use account::{Account, AccountNumber, BalanceReading, WrongAccount, check_nu
 pub use alert::{AlertBody, AlertKind, AlertRecord, BreakdownRow, Figures, Notice, Problem};
 pub use bill::{AmountField, BillSource};
 pub use creation::{Creation, Halt, KeyStep, NewUser, SecretsSent, Step};
-pub use decision::{CUT_AT, Decision, decide, must_be_cut};
+pub use decision::{AccessStanding, CUT_AT, Decision, decide, must_be_cut};
 pub use event_window::EVENT_WINDOW;
 pub use ids::{
     AccountId, ChatId, IdError, MessageId, OpId, OpenId, ProjectName, UserKey, Username,

@@ -97,7 +97,7 @@ fn decision<S: Source>(
     defaults: &Thresholds,
 ) -> Result<Option<(User, Decision)>, StoreError> {
     let Some(user) = tx.user(key)? else { return Ok(None) };
-    let decision = decide(&user, defaults, tx.access_pending(key)?.as_ref());
+    let decision = decide(&user, defaults, tx.access_standing(&user)?);
     Ok((decision != Decision::default()).then_some((user, decision)))
 }
 

@@ -8,8 +8,8 @@ use super::tables::{ACCESS_PATHS, ACCESS_PENDING, ACCESS_PROOFS, ACCESS_REMEMBER
 use super::view::{Order, Source, View};
 use super::{StoreError, WriteTx, keys};
 use crate::domain::{
-    AccessCause, AccessGoal, PathReports, PendingAccess, Proof, RememberedAccess, User, UserAccess,
-    UserKey, UserStatus,
+    AccessCause, AccessGoal, AccessStanding, PathReports, PendingAccess, Proof, RememberedAccess,
+    User, UserAccess, UserKey, UserStatus,
 };
 
 impl<S: Source> View<S> {
@@ -71,6 +71,18 @@ impl<S: Source> View<S> {
             ControlFlow::Continue(())
         })?;
         Ok(all)
+    }
+}
+
+impl<S: Source> View<S> {
+    /// Returns how a user's access stands with airgate.
+    pub fn access_standing(&self, user: &User) -> Result<AccessStanding, StoreError> {
+        if self.access_pending(&user.key)?.is_some() {
+            return Ok(AccessStanding::Changing);
+        }
+        let is_cut =
+            user.status == UserStatus::Disabled && self.access_remembered(&user.key)?.is_some();
+        Ok(if is_cut { AccessStanding::Cut } else { AccessStanding::NotCut })
     }
 }
 

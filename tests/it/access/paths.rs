@@ -6,11 +6,13 @@ use airgate::domain::{
     AccessGoal, AccessPath, NotCovered, PathReports, PathState, Problem, UserStatus,
 };
 use airgate::sandbox::volcengine::{Fault, FaultRule};
-use airgate::sandbox::world::{EndpointStatus, KeySwitchForm, Model, RateLimitRule};
+use airgate::sandbox::world::{
+    EndpointStatus, KeyStatus, KeySwitchForm, Login, MissingLogin, Model, RateLimitRule,
+};
 use jiff::SignedDuration;
 
 use super::{ALICE, bed_of, decide, denied, path, problems, want, world};
-use crate::bed::{Bed, eventually, user_key};
+use crate::bed::{ADMIN, Bed, eventually, user_key};
 
 const NOBODY: NotCovered = NotCovered::LeftToPerson;
 
@@ -77,6 +79,39 @@ async fn a_cut_closes_every_path_and_leaves_colleagues_alone() {
         let alice = world.user("main", "alice").unwrap();
         assert!(alice.policies.is_empty() && alice.login.allowed());
     });
+}
+
+/// Somebody switched off her keys in the console, and she has no login: that is no cut, and her models run on.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_user_whom_somebody_else_switched_off_is_cut_all_the_same() {
+    for by_person in [false, true] {
+        let (mut world, things) = world();
+        let alice = world.user_mut("main", "alice").unwrap();
+        alice.keys.iter_mut().for_each(|key| key.status = KeyStatus::Inactive);
+        alice.login = Login::none(MissingLogin::default());
+        let bed = bed_of(world, &[]).await;
+        bed.ask(ADMIN, "/sync").await;
+        bed.settled().await;
+        assert_eq!(bed.user(ALICE).status, UserStatus::Disabled);
+        assert!(bed.cloud.call_model(&things.key, &things.endpoints[0]).is_ok());
+        if by_person {
+            want(&bed, AccessGoal::Cut);
+        } else {
+            decide(&bed).await;
+        }
+        bed.settled().await;
+        assert!(bed.cloud.call_model(&things.key, &things.endpoints[0]).is_err());
+        assert_eq!(bed.cycle().await.disables, 0, "once is enough");
+        // What was off before stays off.
+        bed.allocate(ALICE, "1000");
+        want(&bed, AccessGoal::Restored);
+        bed.settled().await;
+        assert_eq!(running(&bed), ["chat", "embed", "hers", "his"]);
+        bed.cloud.read(|world| {
+            let keys = &world.user("main", "alice").unwrap().keys;
+            assert!(keys.iter().all(|key| key.status == KeyStatus::Inactive));
+        });
+    }
 }
 
 /// docs/platforms/ark.md §F, row by row: what a user who is disabled still holds, as far as it can be stopped.
