@@ -14,18 +14,36 @@ use crate::{checks, parts};
 
 /// Kills in a plain `cargo test`.
 const KILLS: u64 = 240;
+/// How many of [`CLOUD_CALLS`] belong to cuts and restores.
+const OF_ACCESS: usize = 21;
 /// Kills between two checks of the store while clients are working.
 const CHECK_EVERY: u64 = 40;
-/// Calls to the cloud during which the process is killed.
-const CLOUD_CALLS: [&str; 11] = [
-    "ListSplitBillDetail",
+/// Calls to the cloud during which the process is killed: those of a cut and of a restore first.
+const CLOUD_CALLS: [&str; 27] = [
     "ListAccessKeys",
-    "GetLoginProfile",
     "UpdateAccessKey",
+    "GetLoginProfile",
     "UpdateLoginProfile",
+    "GetPolicy",
+    "ListAttachedUserPolicies",
+    "AttachUserPolicy",
+    "DetachUserPolicy",
+    "iam:ListApiKeys",
+    "iam:UpdateApiKey",
+    "ListEndpoints",
+    "StopEndpoint",
+    "StartEndpoint",
+    "ark:ListApiKeys",
+    "ark:UpdateApiKey",
+    "InnerDescribeModelEndpoints",
+    "InnerDescribeModelEndpointDetail",
+    "InnerUpdateModelEndpoint",
+    "ListBatchInferenceJobs",
+    "StopBatchInferenceJob",
+    "ResumeBatchInferenceJob",
+    "ListSplitBillDetail",
     "AttachPolicyInProject",
     "DetachPolicyInProject",
-    "ListAttachedUserPolicies",
     "CreateUser",
     "CreateLoginProfile",
     "CreateAccessKey",
@@ -81,7 +99,8 @@ impl Killer {
     /// Kills the process during a call to the cloud, which is carried out or not.
     async fn in_cloud_call(&mut self, process: Process) {
         use volcengine::{Fault, FaultRule};
-        let action = CLOUD_CALLS[self.rng.random_range(0..CLOUD_CALLS.len())];
+        let chosen = self.rng.random_range(0..CLOUD_CALLS.len());
+        let action = CLOUD_CALLS[chosen];
         let fault = match self.rng.random_ratio(1, 2) {
             true => Fault::Slow(Duration::from_secs(600)),
             false => Fault::Timeout,
@@ -91,6 +110,9 @@ impl Killer {
         faults.inject(FaultRule::new(fault).on(action).after(skip).times(1));
         if comes(|| faults.pending() == 0).await {
             count(&self.stage.tally.in_cloud_call);
+            if chosen < OF_ACCESS {
+                count(&self.stage.tally.in_access_call);
+            }
         }
         self.stage.kill(process);
         self.stage.cloud.faults().clear();
@@ -187,18 +209,25 @@ async fn storm(mode: &'static str, kills: u64) {
     let complaints = stage.complaints.lock().clone();
     assert!(complaints.is_empty(), "seed {seed}: {complaints:#?}");
     let tally = &stage.tally;
+    let (allocations, changes) = {
+        let books = stage.books.lock();
+        (books.ledger.len(), books.access.values().map(Vec::len).sum::<usize>())
+    };
     eprintln!(
-        "{mode}: {} kills in {} s ({} before it listened, {} in a call to the cloud, {} in a delivery), {} s to settle; {} \
-         callbacks sent, {} acknowledged, {} of them repeated; {} allocations; lost 0, duplicated 0",
+        "{mode}: {} kills in {} s ({} before it listened, {} in a call to the cloud, of which {} in one of a cut or a restore, \
+         {} in a delivery), {} s to settle; {} callbacks sent, {} acknowledged, {} of them repeated; {} allocations; {} changes \
+         of access; lost 0, duplicated 0",
         counted(&tally.kills),
         stormed.as_secs(),
         counted(&tally.at_start),
         counted(&tally.in_cloud_call),
+        counted(&tally.in_access_call),
         counted(&tally.in_delivery),
         start.elapsed().saturating_sub(stormed).as_secs(),
         counted(&tally.requests),
         counted(&tally.acknowledged),
         counted(&tally.repeated),
-        stage.books.lock().ledger.len(),
+        allocations,
+        changes,
     );
 }
