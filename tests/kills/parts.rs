@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 use crate::person::Person;
 use crate::shared::text::{fragment, phrase};
 use crate::stage::{
-    BANKS, GATES, PLANNERS, PROJECTS, RACERS, SPENDERS, Stage, TALK, TUNED, keeper,
+    BANKS, GATES, PLANNERS, PROJECTS, RACERS, SPENDERS, Stage, TALK, TUNED, cut, keeper,
 };
 use crate::{checks, rounds};
 
@@ -31,6 +31,11 @@ pub fn begin(stage: &Arc<Stage>) -> Vec<JoinHandle<()>> {
         parts.push(tokio::spawn(talker_of(Person::new(stage, talker))));
     }
     parts
+}
+
+/// Starts only parts that change access manually, for every user of [`cut`].
+pub fn begin_with_access_only(stage: &Arc<Stage>) -> Vec<JoinHandle<()>> {
+    cut().map(|user| tokio::spawn(gatekeeper(Person::new(stage, &keeper(user)), user))).collect()
 }
 
 /// `-1,234.56` as people type it.

@@ -53,28 +53,39 @@ const CHAT_CALLS: [&str; 6] = ["send", "reply", "patch", "hook", "file", "token"
 /// How long a kill waits for its call, which may never come.
 const CALL_TIMEOUT: Duration = Duration::from_millis(500);
 
+/// What a storm kills.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Aim {
+    /// Starts, calls and deliveries of all kinds.
+    Anywhere,
+    /// Cuts and restores, in each of their calls.
+    Access,
+}
+
 pub struct Killer {
     stage: Arc<Stage>,
     rng: StdRng,
+    aim: Aim,
     /// How long the last start took.
     start: Duration,
 }
 
 impl Killer {
-    pub fn new(stage: &Arc<Stage>) -> Self {
+    pub fn new(stage: &Arc<Stage>, aim: Aim) -> Self {
         let rng = StdRng::seed_from_u64(stage.seed);
-        Self { stage: Arc::clone(stage), rng, start: Duration::from_millis(50) }
+        Self { stage: Arc::clone(stage), rng, aim, start: Duration::from_millis(50) }
     }
 
     /// Starts the process and kills it.
     pub async fn strike(&mut self) {
-        if self.rng.random_ratio(1, 6) {
+        if self.aim == Aim::Anywhere && self.rng.random_ratio(1, 6) {
             return self.at_start().await;
         }
         let begun = Instant::now();
         let process = self.stage.serve().await;
         self.start = begun.elapsed();
         match self.rng.random_range(0..3) {
+            _ if self.aim == Aim::Access => self.in_cloud_call(process).await,
             0 => {
                 let life = self.rng.random_range(0..450);
                 tokio::time::sleep(Duration::from_millis(life)).await;
@@ -99,7 +110,11 @@ impl Killer {
     /// Kills the process during a call to the cloud, which is carried out or not.
     async fn in_cloud_call(&mut self, process: Process) {
         use volcengine::{Fault, FaultRule};
-        let chosen = self.rng.random_range(0..CLOUD_CALLS.len());
+        let among = match self.aim {
+            Aim::Anywhere => CLOUD_CALLS.len(),
+            Aim::Access => OF_ACCESS,
+        };
+        let chosen = self.rng.random_range(0..among);
         let action = CLOUD_CALLS[chosen];
         let fault = match self.rng.random_ratio(1, 2) {
             true => Fault::Slow(Duration::from_secs(600)),
@@ -176,21 +191,29 @@ pub fn failed(parts: &[JoinHandle<()>]) -> bool {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn hundreds_of_kills_lose_nothing_and_do_nothing_twice() {
-    storm("webhook", setting("AIRGATE_KILLS", KILLS)).await;
+    storm("webhook", setting("AIRGATE_KILLS", KILLS), Aim::Anywhere).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn kills_lose_nothing_when_events_arrive_over_the_long_connection() {
-    storm("websocket", setting("AIRGATE_KILLS", KILLS) / 4).await;
+    storm("websocket", setting("AIRGATE_KILLS", KILLS) / 4, Aim::Anywhere).await;
 }
 
-async fn storm(mode: &'static str, kills: u64) {
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cut_killed_between_any_two_calls_completes_and_restores_exactly() {
+    storm("webhook", setting("AIRGATE_KILLS", KILLS), Aim::Access).await;
+}
+
+async fn storm(mode: &'static str, kills: u64, aim: Aim) {
     let seed = seed();
     eprintln!("AIRGATE_SEED={seed}");
     let stage = Stage::start(seed, Duration::from_secs(120), mode).await;
     let start = Instant::now();
-    let parts = parts::begin(&stage);
-    let mut killer = Killer::new(&stage);
+    let parts = match aim {
+        Aim::Anywhere => parts::begin(&stage),
+        Aim::Access => parts::begin_with_access_only(&stage),
+    };
+    let mut killer = Killer::new(&stage, aim);
     for n in 1..=kills {
         killer.strike().await;
         if failed(&parts) {
@@ -214,7 +237,7 @@ async fn storm(mode: &'static str, kills: u64) {
         (books.ledger.len(), books.access.values().map(Vec::len).sum::<usize>())
     };
     eprintln!(
-        "{mode}: {} kills in {} s ({} before it listened, {} in a call to the cloud, of which {} in one of a cut or a restore, \
+        "{mode}, {aim:?}: {} kills in {} s ({} before it listened, {} in a call to the cloud, of which {} in one of a cut or a restore, \
          {} in a delivery), {} s to settle; {} callbacks sent, {} acknowledged, {} of them repeated; {} allocations; {} changes \
          of access; lost 0, duplicated 0",
         counted(&tally.kills),
