@@ -12,10 +12,11 @@ use airgate::store::{Store, StoreError};
 use secrecy::ExposeSecret;
 use serde_json::Value;
 
+use crate::holdings;
 use crate::shared::cards::text_of;
 use crate::shared::text::{fragment, phrase, text};
 use crate::stage::{
-    ALERTS, GATES, HOOK, PLANNERS, POLICY, RACERS, SPENDERS, Stage, TUNED, counted, everybody, key,
+    ALERTS, HOOK, PLANNERS, POLICY, RACERS, SPENDERS, Stage, TUNED, counted, cut, everybody, key,
 };
 
 /// How many items are owed.
@@ -127,18 +128,37 @@ fn access(stage: &Stage, store: &Store) {
     for user in everybody() {
         let last = stage.books.lock().access.get(user).and_then(|goals| goals.last().copied());
         // Spenders end with access.
-        let cut = last == Some(AccessGoal::Cut);
+        let is_cut = last == Some(AccessGoal::Cut);
         let record = store.read(|tx| tx.user(&key(user))).unwrap().unwrap();
-        let status = if cut { UserStatus::Disabled } else { UserStatus::Active };
+        let status = if is_cut { UserStatus::Disabled } else { UserStatus::Active };
         assert_eq!(record.status, status, "seed {}: {user}", stage.seed);
         let (keys, login) = stage.cloud.read(|world| {
             let user = world.user("main", user).unwrap();
             let keys: Vec<KeyStatus> = user.keys.iter().map(|key| key.status).collect();
             (keys, user.login.allowed())
         });
-        let first = if cut { KeyStatus::Inactive } else { KeyStatus::Active };
-        let wanted = (vec![first, KeyStatus::Inactive], !cut);
+        let first = if is_cut { KeyStatus::Inactive } else { KeyStatus::Active };
+        let wanted = (vec![first, KeyStatus::Inactive], !is_cut);
         assert_eq!((keys, login), wanted, "seed {}: {user}", stage.seed);
+    }
+    for user in stage.before.keys() {
+        let last = stage.books.lock().access.get(*user).and_then(|goals| goals.last().copied());
+        holds(stage, user, last.unwrap_or(AccessGoal::Restored));
+    }
+}
+
+/// After a cut nothing that the user holds works in the cloud; after a restore everything is exactly as it was at the beginning.
+pub fn holds(stage: &Stage, user: &str, goal: AccessGoal) {
+    let (seed, before) = (stage.seed, &stage.before[user]);
+    let now = stage.cloud.read(|world| holdings::of(world, user));
+    match goal {
+        AccessGoal::Cut => {
+            assert_eq!(holdings::open(&now), Vec::<&str>::new(), "seed {seed}: {user} is cut");
+            assert!(now.keys().eq(before.keys()), "seed {seed}: {user}: {now:#?}");
+        }
+        AccessGoal::Restored => {
+            assert_eq!(now, *before, "seed {seed}: {user} is restored");
+        }
     }
 }
 
@@ -186,7 +206,7 @@ fn causes(stage: &Stage, alerts: &[AlertRecord]) {
         let wanted = books.alerts.get(user).cloned().unwrap_or_default();
         assert_eq!(found, wanted, "seed {}: alerts of {user}", stage.seed);
     }
-    for user in GATES.into_iter().chain(SPENDERS).chain(RACERS) {
+    for user in cut() {
         let found: Vec<AccessGoal> = of(user)
             .filter_map(|alert| match &alert.body {
                 AlertBody::Manual { goal, .. } => Some(*goal),
@@ -216,11 +236,11 @@ fn causes(stage: &Stage, alerts: &[AlertRecord]) {
             Problem::CyclesRecovered { .. } => (&mut failing, false),
             Problem::CredentialsRefused { .. } => (&mut refused, true),
             Problem::CredentialsRecovered { .. } => (&mut refused, false),
-            Problem::AccessDelayed { .. }
-            | Problem::AccessReopened { .. }
+            Problem::AccessDelayed { .. } | Problem::Test { .. } => continue,
+            // Nobody opens anything but airgate, and nothing is used.
+            Problem::AccessReopened { .. }
             | Problem::StillSpending { .. }
-            | Problem::PolicyTaken { .. }
-            | Problem::Test { .. } => continue,
+            | Problem::PolicyTaken { .. } => panic!("seed {}: {problem:?}", stage.seed),
         };
         assert_ne!(*state, is, "seed {}: {problem:?}", stage.seed);
         *state = is;

@@ -17,6 +17,7 @@
 mod books;
 mod checks;
 mod creation;
+mod holdings;
 mod parts;
 mod person;
 mod rounds;

@@ -10,11 +10,11 @@ use serde_json::json;
 use tokio::task::JoinHandle;
 
 use crate::person::Person;
-use crate::rounds;
 use crate::shared::text::{fragment, phrase};
 use crate::stage::{
-    BANKS, GATES, PLANNERS, PROJECTS, RACERS, SPENDERS, Stage, TALK, TUNED, keeper,
+    BANKS, GATES, PLANNERS, PROJECTS, RACERS, SPENDERS, Stage, TALK, TUNED, cut, keeper,
 };
+use crate::{checks, rounds};
 
 /// Starts every part.
 pub fn begin(stage: &Arc<Stage>) -> Vec<JoinHandle<()>> {
@@ -31,6 +31,11 @@ pub fn begin(stage: &Arc<Stage>) -> Vec<JoinHandle<()>> {
         parts.push(tokio::spawn(talker_of(Person::new(stage, talker))));
     }
     parts
+}
+
+/// Starts only parts that change access manually, for every user of [`cut`].
+pub fn begin_with_access_only(stage: &Arc<Stage>) -> Vec<JoinHandle<()>> {
+    cut().map(|user| tokio::spawn(gatekeeper(Person::new(stage, &keeper(user)), user))).collect()
 }
 
 /// `-1,234.56` as people type it.
@@ -125,7 +130,7 @@ async fn gatekeeper(mut me: Person, user: &'static str) {
     }
 }
 
-/// Requests a change of access and waits until the card confirms it.
+/// Requests a change of access and waits until the card confirms it, which must be true at that moment.
 pub async fn change_access(me: &mut Person, user: &str, goal: AccessGoal) {
     let (command, action, opposite) = match goal {
         AccessGoal::Cut => ("disable", "user.disable", "user.enable"),
@@ -136,6 +141,7 @@ pub async fn change_access(me: &mut Person, user: &str, goal: AccessGoal) {
     me.do_press(&card, button).await;
     me.stage.books.lock().changed(user, goal);
     me.button_appears(&card, opposite).await;
+    checks::holds(&me.stage, user, goal);
 }
 
 /// Saves remarks.

@@ -4,6 +4,7 @@ use airgate::domain::{AccessGoal, AlertKind, BillPeriod, Money};
 use rand::RngExt;
 use rust_decimal::Decimal;
 
+use crate::checks;
 use crate::parts::change_access;
 use crate::person::Person;
 use crate::shared::text::phrase;
@@ -114,7 +115,7 @@ pub async fn spender(mut me: Person, user: &'static str) {
         while !is_disabled(&mut me, user).await {
             me.pause(100).await;
         }
-        assert!(me.stage.cloud.read(|world| world.user("main", user).unwrap().is_cut_off()));
+        checks::holds(&me.stage, user, AccessGoal::Cut);
         // A refund first, so that the next round begins low.
         purse.spend_to(&me, 10);
         monitor(&mut me).await;

@@ -1,5 +1,6 @@
 //! Everything but the process: the environment, who does what, and what is counted.
 
+use std::collections::BTreeMap;
 use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -7,11 +8,12 @@ use std::time::{Duration, Instant};
 
 use airgate::clock::Clock;
 use airgate::domain::{AccountId, BillPeriod, ProjectInfo, ProjectName, UserKey};
-use airgate::sandbox::world::{KeyStatus, World};
+use airgate::sandbox::world::{EndpointStatus, KeyStatus, World};
 use airgate::store::{Store, StoreError};
 use parking_lot::Mutex;
 
 use crate::books::Books;
+use crate::holdings::{self, Holdings, SHARED};
 use crate::shared::configuration::NOWHERE;
 use crate::shared::environment::{Environment, Options};
 use crate::shared::process::Process;
@@ -38,6 +40,11 @@ pub const RACERS: [&str; 1] = ["race-1"];
 pub const TUNED: [&str; 1] = ["tune-1"];
 /// Projects to choose from.
 pub const PROJECTS: [&str; 5] = ["p-a", "p-b", "p-c", "p-d", "p-e"];
+/// The configured bodies that switch a key of 方舟 off and on.
+const SWITCH: [&str; 2] = [
+    r#"UpdateApiKey {"Id": $id, "ProjectName": "$project", "Status": "Inactive"}"#,
+    r#"UpdateApiKey {"Id": $id, "ProjectName": "$project", "Status": "Active"}"#,
+];
 /// The policy that is attached with a project.
 pub const POLICY: &str = "ArkFullAccess";
 
@@ -56,6 +63,8 @@ pub struct Tally {
     pub at_start: AtomicUsize,
     /// Kills in the middle of a call to the cloud.
     pub in_cloud_call: AtomicUsize,
+    /// Those of them in a call that reads, cuts or restores access.
+    pub in_access_call: AtomicUsize,
     /// Kills in the middle of a delivery to Feishu.
     pub in_delivery: AtomicUsize,
     /// SIGTERMs.
@@ -77,6 +86,8 @@ pub struct Stage {
     pub tally: Tally,
     /// What clients know to be true.
     pub books: Mutex<Books>,
+    /// What users whose access changes held in the cloud at the beginning.
+    pub before: BTreeMap<&'static str, Holdings>,
     pub seed: u64,
     /// Nothing that a client waits for takes this long unless it is broken.
     pub timeout: Duration,
@@ -96,7 +107,7 @@ impl Deref for Stage {
 }
 
 /// A cloud with every user, each with an active and an inactive key.
-fn world(clock: &Clock) -> World {
+fn world(clock: &Clock, mode: &str) -> World {
     let mut world = one_account();
     for name in everybody() {
         world.account_mut("main").unwrap().add_user(name);
@@ -104,8 +115,21 @@ fn world(clock: &Clock) -> World {
             world.user_mut("main", name).unwrap().add_key(status);
         }
     }
-    for project in PROJECTS.into_iter().chain(SPENDERS).chain(RACERS) {
-        world.account_mut("main").unwrap().add_project(project, project);
+    let main = world.account_mut("main").unwrap();
+    for project in PROJECTS.into_iter().chain([SHARED]) {
+        main.add_project(project, project);
+    }
+    for name in cut() {
+        holdings::equip(main, name);
+    }
+    for name in GATES {
+        holdings::share(main, name);
+    }
+    if mode == "websocket" {
+        // How 方舟 spells that an endpoint is stopped is in no source. An unknown word before a cut counts as open.
+        world.rules.ark.stopped_text = "Offline";
+        let endpoints = &mut world.account_mut("main").unwrap().ark.endpoints;
+        endpoints.retain(|_, it| *it.status.get() != EndpointStatus::Stopped);
     }
     // Several pages.
     for _ in 0..400 {
@@ -117,6 +141,11 @@ fn world(clock: &Clock) -> World {
 pub fn everybody() -> impl Iterator<Item = &'static str> {
     let users = BANKS.into_iter().chain(PLANNERS).chain(GATES).chain(SPENDERS);
     users.chain(RACERS).chain(TUNED)
+}
+
+/// Users whose access is cut and restored. Each has a project of the same name alone.
+pub fn cut() -> impl Iterator<Item = &'static str> {
+    GATES.into_iter().chain(SPENDERS).chain(RACERS)
 }
 
 /// `main/…`
@@ -156,7 +185,9 @@ impl Stage {
         };
         let options =
             Options { clock: clock.clone(), feishu_timeout: Some(feishu), ..Options::default() };
-        let environment = Environment::with(world(&clock), options).await;
+        let world = world(&clock, mode);
+        let before = cut().map(|name| (name, holdings::of(&world, name))).collect();
+        let environment = Environment::with(world, options).await;
         let feishu = &environment.feishu;
         for (n, person) in everybody().map(keeper).chain(OTHERS.map(str::to_owned)).enumerate() {
             feishu.add_person(&person, &person, &format!("139000{n:05}"));
@@ -178,12 +209,17 @@ impl Stage {
             .set("store.backup_dir", "backups")
             .set("store.backup_keep", 3)
             .set("access.project_policies", vec![POLICY])
+            .set("access.stop_jobs", true)
+            .set("access.model_keys", "disable")
+            .set("access.model_key_disable", SWITCH[0])
+            .set("access.model_key_enable", SWITCH[1])
             .set("monitor.interval_seconds", 1);
         environment.home.configure(&configuration);
         let stage = Self {
             environment,
             tally: Tally::default(),
             books: Mutex::default(),
+            before,
             seed,
             timeout,
             complaints: Mutex::default(),
@@ -201,8 +237,8 @@ impl Stage {
         let account = AccountId::new("main").unwrap();
         let projects: Vec<ProjectInfo> = PROJECTS
             .into_iter()
-            .chain(SPENDERS)
-            .chain(RACERS)
+            .chain(cut())
+            .chain([SHARED])
             .map(|name| ProjectInfo {
                 account: account.clone(),
                 name: ProjectName::new(name).unwrap(),
@@ -219,8 +255,11 @@ impl Stage {
             let key = format!("main/{name}");
             samples::add_users(&store, &[&key], now);
             let spends = SPENDERS.contains(&name) || RACERS.contains(&name);
-            if spends {
+            if cut().any(|user| user == name) {
                 samples::link(&store, &key, name, "", now);
+            }
+            if GATES.contains(&name) {
+                samples::link(&store, &key, SHARED, "", now);
             }
             let quota = if BANKS.contains(&name) {
                 "1000000"

@@ -23,12 +23,24 @@ impl Path for Endpoints {
     }
 
     async fn close(target: Target<'_>, item: &AccessItem) -> Result<(), PathError> {
-        Ok(target.api.stop_endpoint(&item.id).await?)
+        match target.api.stop_endpoint(&item.id).await.map_err(PathError::from) {
+            // A stop whose answer was lost: before it, the endpoint was in another state.
+            Err(error) if error.is_denied_now() && target.has_changed(item) => Ok(()),
+            stopped => Ok(stopped?),
+        }
     }
 
     async fn open(target: Target<'_>, item: &AccessItem) -> Result<Opened, PathError> {
         target.api.start_endpoint(&item.id).await?;
         Ok(Opened::Accepted)
+    }
+}
+
+impl Target<'_> {
+    /// Returns whether an endpoint was in another state, one that the cloud names in a known way, when the cut began.
+    fn has_changed(&self, item: &AccessItem) -> bool {
+        let before = self.known.iter().find(|known| known.is_same(item));
+        item.before.is_some() && before.is_some_and(|before| before.before.is_none())
     }
 }
 
@@ -40,7 +52,12 @@ fn add(
 ) {
     let mut others = false;
     for endpoint in endpoints {
+        let before = match &endpoint.status {
+            EndpointStatus::Other(word) => Some(word.clone()),
+            EndpointStatus::Running | EndpointStatus::Stopped => None,
+        };
         let item = AccessItem::new(&endpoint.id).named(&endpoint.name).within(&project.name);
+        let item = AccessItem { before, ..item };
         let mine = target.has_all_of(project) || target.made(endpoint.creator.as_ref());
         if mine || target.knows(&item) {
             let standing = of(&endpoint, &item, target);

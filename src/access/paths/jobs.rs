@@ -40,11 +40,23 @@ impl Path for Jobs {
     async fn open(target: Target<'_>, item: &AccessItem) -> Result<Opened, PathError> {
         match target.api.resume_job(kind(item), &item.id).await.map_err(PathError::from) {
             Ok(()) => Ok(Opened::Accepted),
-            // It ended in the meantime.
-            Err(error) if error.is_denied_now() || error.is_bad_input() => Ok(Opened::Gone),
+            Err(error) if error.is_denied_now() || error.is_bad_input() => {
+                ended(target, item).await
+            }
             Err(error) => Err(error),
         }
     }
+}
+
+/// Says what became of a job that the cloud does not resume: it goes on already if an answer was lost, or has ended since.
+async fn ended(target: Target<'_>, item: &AccessItem) -> Result<Opened, PathError> {
+    let Some(project) = &item.project else { return Ok(Opened::Gone) };
+    let jobs = target.api.jobs_of(kind(item), project).await?;
+    let job = jobs.iter().find(|job| job.id == item.id);
+    Ok(match job.is_some_and(|job| job.phase == JobPhase::Active) {
+        true => Opened::Accepted,
+        false => Opened::Gone,
+    })
 }
 
 fn item(job: &ArkJob, project: &ProjectName) -> AccessItem {

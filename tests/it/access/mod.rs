@@ -1,6 +1,7 @@
 //! How access is cut and restored, and how it stays cut: every path by itself.
 
 mod cut;
+mod edges;
 mod parts;
 mod paths;
 mod proof;

@@ -1,14 +1,16 @@
 //! Cutting and restoring access, with each call failing until the fault ends. Nobody stays partly cut, nobody counts as
 //! cut before the cut was read back, and a restore returns exactly what was active.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use airgate::app::access;
 use airgate::domain::{
     AccessGoal, AccessPath, AlertBody, Operator, PendingAccess, Problem, UserStatus,
 };
 use airgate::sandbox::volcengine::FaultRule;
-use airgate::sandbox::world::{KeyStatus, PolicyKind, PolicyScope, World};
+use airgate::sandbox::world::{
+    EndpointStatus, KeyStatus, Limits, Model, Phase, PolicyKind, PolicyScope, World,
+};
 use futures::future::join_all;
 
 use super::{BACKOFF, FAULTS, Fault, cell, chat_answers, heal, is_for_people, settled, timeouts};
@@ -40,7 +42,7 @@ static CUT: [Row; 11] = [
     ("second-key-off",      "UpdateAccessKey",          1, [W, W, I, W, W, W, I, I, I, W, W, I, I]),
     ("login-off",           "UpdateLoginProfile",       0, [W, W, I, W, W, W, I, I, I, W, W, I, I]),
     ("policy-on",           "AttachUserPolicy",         0, [W, W, I, W, W, W, I, I, I, W, W, I, I]),
-    ("read-api-keys",       "ListApiKeys",              0, [W, W, W, W, W, W, W, W, W, W, W, W, I]),
+    ("read-api-keys",       "iam:ListApiKeys",          0, [W, W, W, W, W, W, W, W, W, W, W, W, I]),
     ("keys-read-back",      "ListAccessKeys",           1, [W, W, W, W, W, W, W, W, W, W, W, W, I]),
     ("login-read-back",     "GetLoginProfile",          1, [W, W, W, W, W, W, W, W, W, W, W, W, I]),
     ("policies-read-back",  "ListAttachedUserPolicies", 1, [W, W, W, W, W, W, W, W, W, W, W, W, I]),
@@ -60,6 +62,74 @@ static RESTORE: [Row; 10] = [
     ("login-read-back",     "GetLoginProfile",          1, [W, W, W, W, W, W, W, W, W, W, W, W, I]),
 ];
 
+/// The calls to 方舟 and of the API keys of IAM.
+#[rustfmt::skip]
+static CUT_MODELS: [Row; 16] = [
+    ("read-api-keys",       "iam:ListApiKeys",                  0, [W, W, W, W, W, W, W, W, W, W, W, W, I]),
+    ("api-key-off",         "iam:UpdateApiKey",                 0, [W, W, I, W, W, W, I, I, I, W, W, I, I]),
+    ("api-keys-read-back",  "iam:ListApiKeys",                  1, [W, W, W, W, W, W, W, W, W, W, W, W, I]),
+    ("read-endpoints",      "ListEndpoints",                    0, [W, W, W, W, W, W, W, W, W, W, W, W, I]),
+    ("endpoint-off",        "StopEndpoint",                     0, [W, W, I, W, W, W, I, I, I, W, W, I, I]),
+    ("endpoints-read-back", "ListEndpoints",                    1, [W, W, W, W, W, W, W, W, W, W, W, W, I]),
+    ("read-model-keys",     "ark:ListApiKeys",                  0, [W, W, W, W, W, W, W, W, W, W, W, W, I]),
+    ("model-key-off",       "ark:UpdateApiKey",                 0, [W, W, I, W, W, W, I, I, I, W, W, I, I]),
+    ("model-keys-read-back", "ark:ListApiKeys",                 1, [W, W, W, W, W, W, W, W, W, W, W, W, I]),
+    ("read-presets",        "InnerDescribeModelEndpoints",      0, [W, W, W, W, W, W, W, W, W, W, W, W, I]),
+    ("read-limits",         "InnerDescribeModelEndpointDetail", 0, [W, W, W, W, W, W, W, W, W, W, W, W, I]),
+    ("limits-off",          "InnerUpdateModelEndpoint",         0, [W, W, I, W, W, W, I, I, I, W, W, I, I]),
+    ("limits-read-back",    "InnerDescribeModelEndpointDetail", 1, [W, W, W, W, W, W, W, W, W, W, W, W, I]),
+    ("read-jobs",           "ListBatchInferenceJobs",           0, [W, W, W, W, W, W, W, W, W, W, W, W, I]),
+    ("job-off",             "StopBatchInferenceJob",            0, [W, W, I, W, W, W, I, I, I, W, W, I, I]),
+    ("read-tuning-jobs",    "ListModelCustomizationJobs",       0, [W, W, W, W, W, W, W, W, W, W, W, W, I]),
+];
+
+#[rustfmt::skip]
+static RESTORE_MODELS: [Row; 9] = [
+    ("api-key-on",          "iam:UpdateApiKey",                 0, [W, W, I, W, W, W, I, I, I, W, W, I, I]),
+    ("read-endpoints",      "ListEndpoints",                    0, [W, W, W, W, W, W, W, W, W, W, W, W, I]),
+    ("endpoint-on",         "StartEndpoint",                    0, [W, W, I, W, W, W, I, I, I, W, W, I, I]),
+    ("endpoints-read-back", "ListEndpoints",                    1, [W, W, W, W, W, W, W, W, W, W, W, W, I]),
+    ("model-key-on",        "ark:UpdateApiKey",                 0, [W, W, I, W, W, W, I, I, I, W, W, I, I]),
+    ("read-limits",         "InnerDescribeModelEndpointDetail", 0, [W, W, W, W, W, W, W, W, W, W, W, W, I]),
+    ("limits-on",           "InnerUpdateModelEndpoint",         0, [W, W, I, W, W, W, I, I, I, W, W, I, I]),
+    ("read-jobs",           "ListBatchInferenceJobs",           0, [W, W, W, W, W, W, W, W, W, W, W, W, I]),
+    ("job-on",              "ResumeBatchInferenceJob",          0, [W, W, I, W, W, W, I, I, I, W, W, I, I]),
+];
+
+/// Which calls fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Calls {
+    /// Those about the user.
+    Users,
+    /// Those about what the user has at 方舟, in a project of the user's name, and the user's API keys.
+    Models,
+}
+
+impl Calls {
+    fn rows(self, goal: AccessGoal) -> &'static [Row] {
+        match (self, goal) {
+            (Self::Users, AccessGoal::Cut) => &CUT,
+            (Self::Users, AccessGoal::Restored) => &RESTORE,
+            (Self::Models, AccessGoal::Cut) => &CUT_MODELS,
+            (Self::Models, AccessGoal::Restored) => &RESTORE_MODELS,
+        }
+    }
+}
+
+/// What a cut of [`Calls::Models`] closes.
+const CLOSES: [(&str, &str); 4] = [
+    ("ACCESS__STOP_JOBS", "true"),
+    ("ACCESS__MODEL_KEYS", "disable"),
+    (
+        "ACCESS__MODEL_KEY_DISABLE",
+        r#"UpdateApiKey {"Id": $id, "ProjectName": "$project", "Status": "Inactive"}"#,
+    ),
+    (
+        "ACCESS__MODEL_KEY_ENABLE",
+        r#"UpdateApiKey {"Id": $id, "ProjectName": "$project", "Status": "Active"}"#,
+    ),
+];
+
 /// A step. Each has its own user, so that all fail in parallel.
 struct Step {
     user: String,
@@ -69,8 +139,8 @@ struct Step {
     cell: String,
 }
 
-fn steps(goal: AccessGoal, fault: Fault) -> Vec<Step> {
-    let rows: &[Row] = if goal == AccessGoal::Cut { &CUT } else { &RESTORE };
+fn steps(calls: Calls, goal: AccessGoal, fault: Fault) -> Vec<Step> {
+    let rows = calls.rows(goal);
     let step = |(n, (name, action, before, row)): (usize, &Row)| Step {
         user: format!("user-{n:02}"),
         action,
@@ -102,6 +172,52 @@ impl Step {
         })
     }
 
+    /// What the calls of this step name: the user, the project of the same name, or the one thing in it.
+    fn subject(&self, bed: &Bed) -> String {
+        bed.cloud.read(|world| {
+            let ark = &world.account("main").unwrap().ark;
+            let found = match self.action {
+                "StopEndpoint" | "StartEndpoint" => {
+                    ark.endpoints.values().find(|it| it.project == self.user).map(|it| &it.id)
+                }
+                "InnerDescribeModelEndpointDetail" | "InnerUpdateModelEndpoint" => {
+                    ark.presets.values().find(|it| it.project == self.user).map(|it| &it.id)
+                }
+                "StopBatchInferenceJob" | "ResumeBatchInferenceJob" => {
+                    ark.jobs.values().find(|it| it.project == self.user).map(|it| &it.id)
+                }
+                _ => None,
+            };
+            found.unwrap_or(&self.user).clone()
+        })
+    }
+
+    /// What works at 方舟 and through an API key of IAM, by path; empty for a user without any.
+    fn models(&self, bed: &Bed) -> BTreeMap<AccessPath, bool> {
+        bed.cloud.read(|world| {
+            let (ark, mine) = (&world.account("main").unwrap().ark, &self.user);
+            let keys = &world.user("main", mine).unwrap().api_keys;
+            let api_key = keys.first().map(|it| *it.status.get() == KeyStatus::Active);
+            let endpoint = ark.endpoints.values().find(|it| it.project == *mine);
+            let endpoint = endpoint.map(|it| *it.status.get() == EndpointStatus::Running);
+            let key = ark.keys.values().find(|it| it.project == *mine).map(|it| *it.on.get());
+            let preset = ark.presets.values().find(|it| it.project == *mine);
+            let preset = preset.map(|it| *it.limits.get() == Limits::default());
+            let job = ark.jobs.values().find(|it| it.project == *mine);
+            let job = job.map(|it| *it.phase.get() == Phase::Running);
+            [
+                (AccessPath::ApiKeys, api_key),
+                (AccessPath::Endpoints, endpoint),
+                (AccessPath::ModelKeys, key),
+                (AccessPath::PresetEndpoints, preset),
+                (AccessPath::Jobs, job),
+            ]
+            .into_iter()
+            .filter_map(|(path, works)| Some((path, works?)))
+            .collect()
+        })
+    }
+
     /// Which keys are active, whether login is allowed, and which policies are attached where, in the cloud.
     fn truth(&self, bed: &Bed) -> (Vec<bool>, bool, BTreeSet<String>) {
         bed.cloud.read(|world| {
@@ -115,13 +231,27 @@ impl Step {
     }
 }
 
-/// Users with two active keys, an inactive one, login, a policy everywhere and one in a project; 120 spent.
-fn world() -> World {
+/// Users with two active keys, an inactive one, login, a policy everywhere and one in a project; 120 spent. For
+/// [`Calls::Models`], each also has an API key, and a project with one thing on every path.
+fn world(calls: Calls) -> World {
     let mut world = one_account();
     world.account_mut("main").unwrap().add_project("team-a", "甲组");
     world.account_mut("main").unwrap().spend("team-a", 120.into(), "2026-11".parse().unwrap());
-    for n in 0..CUT.len() {
-        let user = world.account_mut("main").unwrap().add_user(&format!("user-{n:02}"));
+    for n in 0..calls.rows(AccessGoal::Cut).len() {
+        let name = format!("user-{n:02}");
+        let main = world.account_mut("main").unwrap();
+        if calls == Calls::Models {
+            main.add_project(&name, &name);
+            main.add_endpoint(&name, "chat", None);
+            main.add_ark_key(&name, "key", None);
+            main.add_preset(&name, Model::TEXT);
+            main.add_batch_job(&name, "nightly", None);
+            main.add_user(&name).add_api_key("ci", KeyStatus::Active);
+        }
+        let user = match calls {
+            Calls::Users => main.add_user(&name),
+            Calls::Models => world.user_mut("main", &name).unwrap(),
+        };
         for status in [KeyStatus::Active, KeyStatus::Active, KeyStatus::Inactive] {
             user.add_key(status);
         }
@@ -137,7 +267,7 @@ async fn change(bed: &Bed, goal: AccessGoal, fault: Fault, steps: &[Step]) {
     let all = format!("{goal:?}, {fault:?}");
     let before: Vec<_> = steps.iter().map(|step| step.truth(bed)).collect();
     for step in steps {
-        let rule = FaultRule::new(fault.of_cloud()).on(step.action).about(&step.user);
+        let rule = FaultRule::new(fault.of_cloud()).on(step.action).about(&step.subject(bed));
         bed.cloud.faults().inject(rule.after(step.before));
     }
     match goal {
@@ -189,6 +319,10 @@ async fn change(bed: &Bed, goal: AccessGoal, fault: Fault, steps: &[Step]) {
             assert!(login || known.is_some_and(|known| known.login()), "{cell}: {known:?}");
             let signed = known.map_or(0, |known| known.on(AccessPath::Signed).len());
             assert!(policies.len() == 2 || signed == 1, "{cell}: {known:?}");
+            for (path, works) in step.models(bed) {
+                let known = known.map_or(0, |known| known.on(path).len());
+                assert!(works || known == 1, "{cell}: {path:?} is not remembered");
+            }
         }
         let card = text_of(&bed.ask(ADMIN, &format!("/user {}", step.user)).await);
         let states: &[&str] = match goal {
@@ -228,6 +362,9 @@ async fn change(bed: &Bed, goal: AccessGoal, fault: Fault, steps: &[Step]) {
         let disables = step.alerts(bed, |body| matches!(body, AlertBody::Disable { .. }));
         assert_eq!(disables, 1, "{cell}: alerts that it is cut");
         let truth = step.truth(bed);
+        let back = goal == AccessGoal::Restored;
+        let models = step.models(bed);
+        assert!(models.values().all(|works| *works == back), "{cell}: {models:?}");
         let remembered = bed.store.read(|tx| tx.access_remembered(&user_key(&step.key()))).unwrap();
         match goal {
             AccessGoal::Cut => {
@@ -247,16 +384,24 @@ async fn change(bed: &Bed, goal: AccessGoal, fault: Fault, steps: &[Step]) {
     }
 }
 
-async fn each_step((fault, part, parts): (Fault, usize, usize)) {
-    let bed = Bed::with_timeouts(world(), &[], timeouts()).await;
-    for n in 0..CUT.len() {
-        let key = format!("main/user-{n:02}");
+async fn each_step((calls, fault, part, parts): (Calls, Fault, usize, usize)) {
+    let further: &[(&str, &str)] = if calls == Calls::Models { &CLOSES } else { &[] };
+    let bed = Bed::with_timeouts(world(calls), further, timeouts()).await;
+    if calls == Calls::Models {
+        bed.sync().await;
+    }
+    for n in 0..calls.rows(AccessGoal::Cut).len() {
+        let user = format!("user-{n:02}");
+        let key = format!("main/{user}");
         bed.add_users(&[&key]);
         bed.link(&key, "team-a", "");
+        if calls == Calls::Models {
+            bed.link(&key, &user, "");
+        }
     }
     for goal in [AccessGoal::Cut, AccessGoal::Restored] {
         let mut turn = (0..parts).cycle();
-        let mut steps = steps(goal, fault);
+        let mut steps = steps(calls, goal, fault);
         steps.retain(|_| turn.next() == Some(part));
         if fault == Fault::Refused {
             // This fault shuts down the cloud for all, so the steps take turns.
@@ -275,10 +420,19 @@ async fn each_step((fault, part, parts): (Fault, usize, usize)) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_step_of_a_cut_and_of_a_restore_survives_every_fault() {
+    every_step_of(Calls::Users).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_step_at_the_models_survives_every_fault() {
+    every_step_of(Calls::Models).await;
+}
+
+async fn every_step_of(calls: Calls) {
     let beds = FAULTS.iter().flat_map(|fault| {
         // Steps that take turns are spread over several beds.
         let parts = if *fault == Fault::Refused { 3 } else { 1 };
-        (0..parts).map(move |part| (*fault, part, parts))
+        (0..parts).map(move |part| (calls, *fault, part, parts))
     });
     join_all(beds.map(each_step)).await;
 }

@@ -6,6 +6,7 @@
 //! everything completes, with nothing lost and nothing duplicated. A failing cell is named `call, fault`.
 
 mod access;
+mod after_cut;
 mod connection;
 mod create;
 mod messages;
