@@ -8,8 +8,8 @@ use super::text::{clip, md};
 use super::{Card, CardContext, Cards};
 use crate::app::outcome::{AccessView, UserDetail};
 use crate::domain::{
-    AccessGoal, AccessItem, AccessPath, DENY_ALL_POLICY, ModelKeys, Models, RememberedAccess,
-    Switch, UserStatus, must_be_cut,
+    AccessGoal, AccessItem, AccessPath, DENY_ALL_POLICY, ModelKeys, Models, ProjectLink,
+    RememberedAccess, Switch, UserStatus, must_be_cut,
 };
 
 /// Max access keys that the card names.
@@ -200,7 +200,7 @@ impl Cards {
                     let policy = clip(&policy.id, NAME_CHARS);
                     md(&words.t("plan.signed_restored", &[("policy", &policy)]))
                 }
-                (_, items) => self.restored_items(path, items, audience),
+                (_, items) => self.restored_items(path, items, &detail.links, audience),
             };
             will.push(context! { label => words.path(path), content => items });
         }
@@ -214,9 +214,15 @@ impl Cards {
         (will, self.restore_leaves(remembered))
     }
 
-    fn restored_items(&self, path: AccessPath, items: &[AccessItem], audience: Audience) -> String {
+    fn restored_items(
+        &self,
+        path: AccessPath,
+        items: &[AccessItem],
+        links: &[ProjectLink],
+        audience: Audience,
+    ) -> String {
         let count = self.words.t("plan.restored", &[("count", &items.len())]);
-        let lines = self.item_lines(path, items, audience);
+        let lines = self.item_lines(path, items, links, audience);
         let lines = std::iter::once(count).chain(lines.iter().map(|line| md(line)));
         lines.collect::<Vec<_>>().join("\n")
     }

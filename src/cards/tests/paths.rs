@@ -58,6 +58,13 @@ fn not_covered(reason: NotCovered, open: Vec<AccessItem>) -> PathReport {
     PathReport { state: PathState::NotCovered { reason }, open, closed: 0, at: ago(1) }
 }
 
+/// A path on which some things are closed, and others' go on.
+fn in_a_shared_project(size: Size, closed: usize) -> PathReport {
+    let project = project(size, 0);
+    let project = AccessItem::new(project.as_str()).within(&project);
+    PathReport { closed, ..not_covered(NotCovered::Shared, vec![project]) }
+}
+
 /// Every path as a confirmed cut leaves it by default: keys are left to a person.
 pub fn closed(size: Size) -> PathReports {
     let keys = things(size, AccessPath::ModelKeys);
@@ -127,9 +134,12 @@ fn whether_the_money_has_stopped_is_the_first_thing_on_the_card() {
     };
     let mut all_closed = disabled(Size::Small);
     all_closed.paths.remove(&AccessPath::ModelKeys);
+    let mut shared = disabled(Size::Small);
+    shared.paths.insert(AccessPath::PresetEndpoints, in_a_shared_project(Size::Small, 1));
     for (detail, colour, words) in [
         (&all_closed, "green-50", "已停住"),
-        (&disabled(Size::Small), "orange-50", "还可能花钱"),
+        (&disabled(Size::Small), "blue-50", "方舟 API Key 仍有效"),
+        (&shared, "orange-50", "不能确定已停住"),
         (&stuck(Size::Small), "red-50", "没有停住"),
         (&spending(Size::Small), "red-50", "还在花钱"),
     ] {
@@ -137,6 +147,29 @@ fn whether_the_money_has_stopped_is_the_first_thing_on_the_card() {
         assert!(verdict.contains(words) && verdict.contains(colour), "{words}: {verdict}");
     }
     assert!(!first(&samples::detail(Size::Small)).contains("-50"));
+}
+
+#[test]
+fn a_card_of_a_shared_project_says_what_is_closed_and_names_the_project_once() {
+    let mut detail = disabled(Size::Small);
+    detail.paths.insert(AccessPath::Endpoints, in_a_shared_project(Size::Small, 2));
+    let link = &mut detail.links[0];
+    assert_eq!(link.project, project(Size::Small, 0));
+    link.display_name = "推荐组".to_owned();
+    let shared = shown(&detail, false);
+    assert!(shared.contains("部分关闭，已关闭 2 个"), "{shared}");
+    assert!(shared.contains("\\n推荐组\\n"), "{shared}");
+}
+
+#[test]
+fn a_verdict_says_that_running_jobs_were_not_checked() {
+    let said = |detail: &UserDetail| shown(detail, false).contains("训练任务未检查");
+    let mut detail = disabled(Size::Small);
+    assert!(said(&detail));
+    detail.paths.remove(&AccessPath::ModelKeys);
+    assert!(said(&detail));
+    detail.paths.insert(AccessPath::Jobs, closed_one(0));
+    assert!(!said(&detail));
 }
 
 #[test]
