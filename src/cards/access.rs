@@ -82,6 +82,39 @@ impl Cards {
         self.card("access.json.j2", ctx, facts)
     }
 
+    /// What a cut closes and what it does not, in the dialog that asks before it.
+    pub(super) fn disable_text(&self) -> String {
+        let (words, rules) = (self.words, &self.rules);
+        let (models, keys) = (rules.models, &rules.model_keys);
+        let parts = [
+            rules.deny_all.then(|| words.t("ask.signed", &[])),
+            Some(words.t("ask.keys", &[])),
+            Some(words.t("ask.login", &[])),
+            match models {
+                Models::Off => None,
+                Models::Own => Some(words.t("ask.models_own", &[])),
+                Models::Linked => Some(words.t("ask.models_linked", &[])),
+            },
+        ];
+        let parts: Vec<String> = parts.into_iter().flatten().collect();
+        let parts = parts.join(&words.t("list.separator", &[]));
+        let closes = words.t("ask.closes", &[("parts", &parts)]);
+        let with_keys = match (models, keys) {
+            (Models::Off, _) | (_, ModelKeys::Report) => None,
+            (_, ModelKeys::Rotate) => Some(words.t("ask.keys_rotated", &[])),
+            (_, ModelKeys::Disable { .. }) => Some(words.t("ask.keys_off", &[])),
+        };
+        let leaves = match (models, keys) {
+            (Models::Off, _) => Some(words.t("ask.models_off", &[])),
+            (Models::Own, ModelKeys::Report) => Some(words.t("ask.keys_and_shared_stay", &[])),
+            (Models::Own, _) => Some(words.t("ask.shared_stays", &[])),
+            (Models::Linked, ModelKeys::Report) => Some(words.t("ask.keys_stay", &[])),
+            (Models::Linked, _) => None,
+        };
+        let restores = words.t("ask.restores", &[]);
+        [Some(closes), with_keys, leaves, Some(restores)].into_iter().flatten().collect()
+    }
+
     /// What a cut closes, as labelled rows, and what it does not, as lines.
     fn cut_plan(&self, view: &AccessView) -> (Vec<Value>, Vec<String>) {
         let (words, rules) = (self.words, &self.rules);

@@ -109,9 +109,7 @@ impl Cards {
         };
         let (text, reason) = match body {
             AlertBody::Warning { .. } => (None, None),
-            AlertBody::Disable { .. } => {
-                (Some(words.t("alert.disable_then", &[])), None)
-            }
+            AlertBody::Disable { .. } => (Some(words.t("alert.disable_then", &[])), None),
             AlertBody::Manual { goal, operator, left, gone } => {
                 let operator = words.operator(operator);
                 let text = match goal {

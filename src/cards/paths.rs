@@ -97,8 +97,7 @@ impl Cards {
 
     fn verdict_over(&self, verdict: Verdict<'_>, paths: &PathReports) -> Value {
         let words = self.words;
-        let stopped =
-            matches!(verdict, Verdict::Keys(_) | Verdict::Closed | Verdict::Proven(_));
+        let stopped = matches!(verdict, Verdict::Keys(_) | Verdict::Closed | Verdict::Proven(_));
         let (colour, mut text) = match verdict {
             Verdict::Spending(spenders) => {
                 let what = self.spenders(spenders);
@@ -240,8 +239,7 @@ impl Cards {
         };
         let page = page.filter(|_| audience == Audience::Direct && !report.open.is_empty());
         // The link to the page says what to do.
-        let by_hand =
-            report.state == PathState::NotCovered { reason: NotCovered::LeftToPerson };
+        let by_hand = report.state == PathState::NotCovered { reason: NotCovered::LeftToPerson };
         if let Some(reason) = self.path_reason(&report.state)
             && !(by_hand && page.is_some())
         {
