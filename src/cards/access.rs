@@ -8,8 +8,8 @@ use super::text::{clip, md};
 use super::{Card, CardContext, Cards};
 use crate::app::outcome::{AccessView, UserDetail};
 use crate::domain::{
-    AccessGoal, AccessItem, AccessPath, DENY_ALL_POLICY, ModelKeys, Models, RememberedAccess,
-    Switch, UserStatus, must_be_cut,
+    AccessGoal, AccessItem, AccessPath, DENY_ALL_POLICY, ModelKeys, Models, ProjectLink,
+    RememberedAccess, Switch, UserStatus, must_be_cut,
 };
 
 /// Max access keys that the card names.
@@ -80,6 +80,39 @@ impl Cards {
             cut_again => !cut && must_be_cut(user),
         };
         self.card("access.json.j2", ctx, facts)
+    }
+
+    /// What a cut closes and what it does not, in the dialog that asks before it.
+    pub(super) fn disable_text(&self) -> String {
+        let (words, rules) = (self.words, &self.rules);
+        let (models, keys) = (rules.models, &rules.model_keys);
+        let parts = [
+            rules.deny_all.then(|| words.t("ask.signed", &[])),
+            Some(words.t("ask.keys", &[])),
+            Some(words.t("ask.login", &[])),
+            match models {
+                Models::Off => None,
+                Models::Own => Some(words.t("ask.models_own", &[])),
+                Models::Linked => Some(words.t("ask.models_linked", &[])),
+            },
+        ];
+        let parts: Vec<String> = parts.into_iter().flatten().collect();
+        let parts = parts.join(&words.t("list.separator", &[]));
+        let closes = words.t("ask.closes", &[("parts", &parts)]);
+        let with_keys = match (models, keys) {
+            (Models::Off, _) | (_, ModelKeys::Report) => None,
+            (_, ModelKeys::Rotate) => Some(words.t("ask.keys_rotated", &[])),
+            (_, ModelKeys::Disable { .. }) => Some(words.t("ask.keys_off", &[])),
+        };
+        let leaves = match (models, keys) {
+            (Models::Off, _) => Some(words.t("ask.models_off", &[])),
+            (Models::Own, ModelKeys::Report) => Some(words.t("ask.keys_and_shared_stay", &[])),
+            (Models::Own, _) => Some(words.t("ask.shared_stays", &[])),
+            (Models::Linked, ModelKeys::Report) => Some(words.t("ask.keys_stay", &[])),
+            (Models::Linked, _) => None,
+        };
+        let restores = words.t("ask.restores", &[]);
+        [Some(closes), with_keys, leaves, Some(restores)].into_iter().flatten().collect()
     }
 
     /// What a cut closes, as labelled rows, and what it does not, as lines.
@@ -200,7 +233,7 @@ impl Cards {
                     let policy = clip(&policy.id, NAME_CHARS);
                     md(&words.t("plan.signed_restored", &[("policy", &policy)]))
                 }
-                (_, items) => self.restored_items(path, items, audience),
+                (_, items) => self.restored_items(path, items, &detail.links, audience),
             };
             will.push(context! { label => words.path(path), content => items });
         }
@@ -214,9 +247,15 @@ impl Cards {
         (will, self.restore_leaves(remembered))
     }
 
-    fn restored_items(&self, path: AccessPath, items: &[AccessItem], audience: Audience) -> String {
+    fn restored_items(
+        &self,
+        path: AccessPath,
+        items: &[AccessItem],
+        links: &[ProjectLink],
+        audience: Audience,
+    ) -> String {
         let count = self.words.t("plan.restored", &[("count", &items.len())]);
-        let lines = self.item_lines(path, items, audience);
+        let lines = self.item_lines(path, items, links, audience);
         let lines = std::iter::once(count).chain(lines.iter().map(|line| md(line)));
         lines.collect::<Vec<_>>().join("\n")
     }

@@ -9,7 +9,7 @@ use super::{Card, CardContext, Cards};
 use crate::app::outcome::{AlertsView, UserDetail};
 use crate::domain::{
     AccessGoal, AccessPath, AccountId, AlertBody, AlertKind, AlertRecord, Figures, Money, Notice,
-    OpenId, PathReports, Problem, Spender, UserStatus, lets_money_go,
+    OpenId, Problem, Spender, UserStatus,
 };
 
 /// Max projects in an alert's breakdown.
@@ -109,7 +109,7 @@ impl Cards {
         };
         let (text, reason) = match body {
             AlertBody::Warning { .. } => (None, None),
-            AlertBody::Disable { paths, .. } => (Some(self.disable_text(paths)), None),
+            AlertBody::Disable { .. } => (Some(words.t("alert.disable_then", &[])), None),
             AlertBody::Manual { goal, operator, left, gone } => {
                 let operator = words.operator(operator);
                 let text = match goal {
@@ -177,7 +177,12 @@ impl Cards {
                 }
             },
         };
+        let verdict = match body {
+            AlertBody::Disable { paths, .. } => self.verdict_then(paths),
+            _ => None,
+        };
         context! {
+            verdict => verdict,
             text => text,
             // The lines of the paths say why.
             reason => reason.filter(|_| paths.is_empty()),
@@ -198,21 +203,6 @@ impl Cards {
         let names: Vec<&str> = accounts.iter().map(AccountId::as_str).collect();
         let names = clip(&names.join(&separator), 200);
         words.t("alert.accounts", &[("accounts", &names), ("text", &text)])
-    }
-
-    /// What a confirmed cut means: whether anything is left that can spend.
-    fn disable_text(&self, paths: &PathReports) -> String {
-        let words = self.words;
-        let left: Vec<AccessPath> = paths
-            .iter()
-            .filter(|(path, report)| lets_money_go(**path, report))
-            .map(|(path, _)| *path)
-            .collect();
-        match (paths.is_empty(), left.is_empty()) {
-            (true, _) => words.t("alert.disable_text", &[]),
-            (false, true) => words.t("alert.disable_closed", &[]),
-            (false, false) => words.t("alert.disable_left", &[("paths", &words.paths(&left))]),
-        }
     }
 
     /// What spends after a cut. Groups see alerts, so a key is named and its id is left to the user's card.

@@ -77,7 +77,6 @@ impl Engine {
             OpIds::Random => uuid::Uuid::new_v4().simple().to_string(),
             OpIds::Counter => format!("op-{}", counter.fetch_add(1, Ordering::Relaxed) + 1),
         });
-        env.add_global("models_off", false);
         for (name, source) in TEMPLATES {
             if let Err(error) = env.add_template(name, source) {
                 // A test renders every template, so a broken one cannot be released.
@@ -88,7 +87,7 @@ impl Engine {
     }
 
     /// Sets a variable that every template can read.
-    pub fn set(&mut self, name: &'static str, value: bool) {
+    pub fn set(&mut self, name: &'static str, value: String) {
         self.env.add_global(name, value);
     }
 

@@ -11,7 +11,7 @@ use minijinja::{Value, context};
 use serde::{Deserialize, Serialize};
 
 use crate::app::outcome::UserFilter;
-use crate::domain::{AccessRules, Models, Role, UserKey};
+use crate::domain::{AccessRules, Role, UserKey};
 
 pub mod locale;
 pub mod wording;
@@ -199,14 +199,15 @@ impl Cards {
     /// Parses the templates once.
     pub fn new(locale: Locale, ops: OpIds) -> Self {
         let words = Wording::new(locale);
-        Self { words, engine: engine::Engine::new(words, ops), rules: AccessRules::default() }
+        let (engine, rules) = (engine::Engine::new(words, ops), AccessRules::default());
+        Self { words, engine, rules: rules.clone() }.with_rules(rules)
     }
 
     /// Sets what a cut closes, which the question before a cut says.
     #[must_use]
     pub fn with_rules(mut self, rules: AccessRules) -> Self {
-        self.engine.set("models_off", rules.models == Models::Off);
         self.rules = rules;
+        self.engine.set("disable_text", self.disable_text());
         self
     }
 

@@ -6,8 +6,8 @@ use super::text::{clip, md};
 use super::{Cards, Wording, facts};
 use crate::app::outcome::UserDetail;
 use crate::domain::{
-    AccessItem, AccessPath, NotCovered, PathItems, PathReport, PathReports, PathState, Spender,
-    UserStatus, Verdict, lets_money_go,
+    AccessItem, AccessPath, NotCovered, PathItems, PathReport, PathReports, PathState, ProjectLink,
+    ProjectName, Spender, UserStatus, Verdict, jobs_unchecked, lets_money_go,
 };
 
 /// Where a person switches API keys of 方舟 off.
@@ -79,10 +79,26 @@ impl Cards {
 
     /// Whether the money has stopped, in one sentence with a colour; none if access is neither cut nor being cut.
     pub(super) fn verdict(&self, detail: &UserDetail) -> Option<Value> {
-        let words = self.words;
         let (status, pending) = (detail.user.status, detail.pending.as_ref());
         let proof = detail.proof.as_ref();
-        let (colour, text) = match Verdict::of(status, pending, &detail.paths, proof)? {
+        let verdict = Verdict::of(status, pending, &detail.paths, proof)?;
+        Some(self.verdict_over(verdict, &detail.paths))
+    }
+
+    /// Whether a confirmed cut has stopped the money, for its alert. Older alerts know of keys and login only.
+    pub(super) fn verdict_then(&self, paths: &PathReports) -> Option<Value> {
+        if paths.is_empty() {
+            let text = self.words.t("alert.disable_text", &[]);
+            return Some(context! { text => text, colour => "grey" });
+        }
+        let verdict = Verdict::of(UserStatus::Disabled, None, paths, None)?;
+        Some(self.verdict_over(verdict, paths))
+    }
+
+    fn verdict_over(&self, verdict: Verdict<'_>, paths: &PathReports) -> Value {
+        let words = self.words;
+        let stopped = matches!(verdict, Verdict::Keys(_) | Verdict::Closed | Verdict::Proven(_));
+        let (colour, mut text) = match verdict {
             Verdict::Spending(spenders) => {
                 let what = self.spenders(spenders);
                 ("red", words.t("verdict.spending", &[("what", &what)]))
@@ -93,6 +109,10 @@ impl Cards {
             Verdict::Closing => ("orange", words.t("verdict.closing", &[])),
             Verdict::Left(paths) => {
                 ("orange", words.t("verdict.left", &[("paths", &words.paths(&paths))]))
+            }
+            Verdict::Keys(None) => ("blue", words.t("verdict.keys", &[])),
+            Verdict::Keys(Some(at)) => {
+                ("blue", words.t("verdict.keys_proven", &[("time", &words.time(at))]))
             }
             Verdict::Unread => ("grey", words.t("verdict.unread", &[])),
             Verdict::Unproven(reason) => {
@@ -105,7 +125,10 @@ impl Cards {
                 ("green", words.t("verdict.proven", &[("time", &words.time(at))]))
             }
         };
-        Some(context! { text => text, colour => colour })
+        if stopped && jobs_unchecked(paths) {
+            text.push_str(&words.t("verdict.jobs_unchecked", &[]));
+        }
+        context! { text => text, colour => colour }
     }
 
     /// What still spends: endpoints with their projects.
@@ -143,7 +166,7 @@ impl Cards {
                     off.push(name);
                 }
                 _ => rows.push(context! {
-                    label => name, content => self.path_content(*path, report, cut, audience),
+                    label => name, content => self.path_content(*path, report, detail, audience),
                 }),
             }
         }
@@ -190,10 +213,11 @@ impl Cards {
         &self,
         path: AccessPath,
         report: &PathReport,
-        cut: bool,
+        detail: &UserDetail,
         audience: Audience,
     ) -> String {
         let words = self.words;
+        let cut = detail.pending.is_some() || detail.user.status == UserStatus::Disabled;
         let (colour, tag) = match &report.state {
             PathState::Open if !cut => ("blue", words.t("paths.usable", &[])),
             PathState::Failing { .. } if !cut => ("orange", words.t("paths.unread", &[])),
@@ -201,26 +225,31 @@ impl Cards {
             PathState::NotCovered { reason: NotCovered::LeftToPerson } => {
                 ("orange", words.t("paths.by_hand", &[]))
             }
+            PathState::NotCovered { .. } if cut && report.closed > 0 => {
+                ("orange", words.t("paths.partly", &[("count", &report.closed)]))
+            }
             PathState::NotCovered { .. } => ("orange", words.t("paths.uncovered", &[])),
             PathState::Closed => ("green", words.t("paths.closed", &[])),
         };
         let mut content = format!("<text_tag color='{colour}'>{tag}</text_tag>");
-        if let Some(reason) = self.path_reason(&report.state) {
-            content.push_str(&format!(" <font color='grey'>{}</font>", md(&reason)));
-        }
-        for line in self.item_lines(path, &report.open, audience) {
-            content.push('\n');
-            content.push_str(&md(&line));
-        }
         let page = match path {
             AccessPath::ModelKeys => Some((words.t("paths.keys_page", &[]), KEYS_PAGE)),
             AccessPath::Endpoints => Some((words.t("paths.endpoints_page", &[]), ENDPOINTS_PAGE)),
             _ => None,
         };
-        if let Some((text, page)) = page
-            && audience == Audience::Direct
-            && !report.open.is_empty()
+        let page = page.filter(|_| audience == Audience::Direct && !report.open.is_empty());
+        // The link to the page says what to do.
+        let by_hand = report.state == PathState::NotCovered { reason: NotCovered::LeftToPerson };
+        if let Some(reason) = self.path_reason(&report.state)
+            && !(by_hand && page.is_some())
         {
+            content.push_str(&format!(" <font color='grey'>{}</font>", md(&reason)));
+        }
+        for line in self.item_lines(path, &report.open, &detail.links, audience) {
+            content.push('\n');
+            content.push_str(&md(&line));
+        }
+        if let Some((text, page)) = page {
             content.push_str(&format!("\n[{text}]({page})"));
         }
         content
@@ -247,17 +276,23 @@ impl Cards {
         &self,
         path: AccessPath,
         items: &[AccessItem],
+        links: &[ProjectLink],
         audience: Audience,
     ) -> Vec<String> {
         if is_one_thing(path) {
             return Vec::new();
         }
         let named = items.iter().take(ITEMS).map(|item| {
-            let mut line = self.item(path, item, audience);
-            if let Some(project) = &item.project {
-                line.push_str(&format!(" · {}", clip(project.as_str(), NAME_CHARS)));
+            let project = item.project.as_ref().map(|project| {
+                let label = project_label(links, project);
+                (clip(label, NAME_CHARS), item.id == project.as_str())
+            });
+            match project {
+                None => self.item(path, item, audience),
+                // The thing is the project: others use it too.
+                Some((label, true)) => label,
+                Some((label, false)) => format!("{} · {label}", self.item(path, item, audience)),
             }
-            line
         });
         let more = items.len().saturating_sub(ITEMS);
         let rest = (more > 0).then(|| self.words.t("paths.more", &[("count", &more)]));
@@ -329,7 +364,7 @@ impl Cards {
         }
         let closed: Vec<AccessPath> = paths
             .iter()
-            .filter(|(_, report)| report.state == PathState::Closed)
+            .filter(|(_, report)| report.state == PathState::Closed && report.closed > 0)
             .map(|(path, _)| *path)
             .collect();
         if !closed.is_empty() {
@@ -348,6 +383,12 @@ impl Cards {
             names
         }
     }
+}
+
+/// Returns what people call a project.
+fn project_label<'a>(links: &'a [ProjectLink], project: &'a ProjectName) -> &'a str {
+    let link = links.iter().find(|link| link.project == *project);
+    link.map_or(project.as_str(), ProjectLink::label)
 }
 
 /// Returns whether a user has the thing on this path once, so that it needs no name.

@@ -1,5 +1,6 @@
 //! One user.
 
+use jiff::{SignedDuration, Timestamp};
 use minijinja::{Value, context};
 
 use super::facts;
@@ -8,10 +9,14 @@ use super::text::{clip, md};
 use super::{Card, CardContext, Cards};
 use crate::app::outcome::{Level, UserDetail};
 use crate::cards::wording::Wording;
-use crate::domain::{BillPeriod, ProjectLink, Switch, UserStatus, oldest_stale};
+use crate::domain::{
+    AccessPath, BillPeriod, ProjectLink, RememberedAccess, Switch, UserStatus, oldest_stale,
+};
 
 /// Max projects that the card lists; the projects card has all of them.
 const LINKS: usize = 8;
+/// Two times this near are said once.
+const NEAR: SignedDuration = SignedDuration::from_hours(1);
 /// Max access keys that the card lists.
 const KEYS: usize = 6;
 
@@ -104,15 +109,46 @@ impl Cards {
             login => match user.login {
                 Some(Switch::On) => words.t("user.login_allowed", &[]),
                 Some(Switch::Off) => words.t("user.login_forbidden", &[]),
-                None => words.t("user.login_none", &[]),
+                None if user.access_read_at.is_some() => words.t("user.login_none", &[]),
+                None => words.t("user.login_unread", &[]),
             },
-            access_read => user.access_read_at.map(|at| words.time_full(at)),
-            remembered => remembered.map(|remembered| context! {
-                keys => remembered.keys().len(),
-                login => remembered.login(),
-                policies => remembered.policies.len(),
-            }),
+            access_read => self.access_read(detail),
+            remembered => remembered.map(|remembered| self.remembered(remembered)),
         }
+    }
+
+    /// When keys and login were read; none if the paths say nearly the same time.
+    fn access_read(&self, detail: &UserDetail) -> Option<String> {
+        let Some(at) = detail.user.access_read_at else {
+            return Some(self.words.t("user.access_unread", &[]));
+        };
+        let paths = detail.paths.values().map(|report| report.at).min();
+        let is_near = |other: Timestamp| at.duration_since(other).abs() < NEAR;
+        let time = self.words.time_full(at);
+        (!paths.is_some_and(is_near)).then(|| self.words.t("user.access_read", &[("time", &time)]))
+    }
+
+    /// What a restore opens, in a few words.
+    fn remembered(&self, remembered: &RememberedAccess) -> String {
+        let words = self.words;
+        let counted = |label: String, count: usize| {
+            words.t("paths.counted", &[("path", &label), ("count", &count)])
+        };
+        let mut parts: Vec<String> = AccessPath::ALL
+            .into_iter()
+            .filter_map(|path| match (path, remembered.on(path).len()) {
+                (_, 0) => None,
+                (AccessPath::Signed | AccessPath::Login, _) => Some(words.path(path)),
+                (_, count) => Some(counted(words.path(path), count)),
+            })
+            .collect();
+        if !remembered.policies.is_empty() {
+            parts.push(counted(words.t("access.policies", &[]), remembered.policies.len()));
+        }
+        if parts.is_empty() {
+            return words.t("paths.nothing", &[]);
+        }
+        parts.join(&words.t("list.separator", &[]))
     }
 }
 

@@ -274,11 +274,11 @@ declare! {
              (gives each a new secret; the old one never works again) or `disable` (switches them off and on again by the two calls \
              below).";
         MODEL_KEY_DISABLE = "model_key_disable", Text,
-            Off("'UpdateApiKey {\"Id\": $id, \"ProjectName\": \"$project\", \"Status\": \"Inactive\"}'"),
+            Off("'UpdateApiKey {\"Id\": $id, \"Status\": \"Inactive\"}'"),
             "Needed for `model_keys = \"disable\"`: the 方舟 action and JSON body that switch an API key off, with `$id` for the key's id \
              and `$project` for its project. No document describes the call. It is believed only if the list of keys shows the change.";
         MODEL_KEY_ENABLE = "model_key_enable", Text,
-            Off("'UpdateApiKey {\"Id\": $id, \"ProjectName\": \"$project\", \"Status\": \"Active\"}'"),
+            Off("'UpdateApiKey {\"Id\": $id, \"Status\": \"Active\"}'"),
             "The same, to switch it on again.";
         STOP_JOBS = "stop_jobs", Switch, Default("false"),
             "Whether disabling a user also stops batch and tuning jobs at 方舟 that can be resumed. What they have used is billed either \

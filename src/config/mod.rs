@@ -300,6 +300,18 @@ impl Config {
                 );
             }
         }
+        if let ModelKeys::Disable { disable, enable } = &rules.model_keys {
+            let calls = [(&keys::MODEL_KEY_DISABLE, disable), (&keys::MODEL_KEY_ENABLE, enable)];
+            for (key, call) in calls {
+                if call.action().to_ascii_lowercase().starts_with("delete") {
+                    warnings.push(format!(
+                        "{} calls {}: a key that is deleted does not come back; use a call that switches it off and on",
+                        key.key.path(),
+                        call.action(),
+                    ));
+                }
+            }
+        }
         warnings
     }
 }

@@ -68,4 +68,4 @@ pub use sync::{CloudUser, SyncChanges};
 pub use thresholds::{Thresholds, ThresholdsError};
 pub use usage::Usage;
 pub use user::{AccessKeyInfo, Profile, Switch, User, UserStatus};
-pub use verdict::{Verdict, lets_money_go};
+pub use verdict::{Verdict, jobs_unchecked, lets_money_go};

@@ -255,7 +255,7 @@ impl KeySwitch {
 /// Why a text is no [`KeySwitch`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "must be an action and a JSON object with $id, for instance UpdateApiKey {{\"Id\": $id, \"Status\": \"Inactive\"}}"
+    "must be an action and a JSON object with $id; for instance UpdateApiKey {{\"Id\": $id, \"Status\": \"Inactive\"}}"
 )]
 pub struct InvalidKeySwitch;
 
@@ -344,6 +344,15 @@ mod tests {
         ] {
             assert_eq!(wrong.parse::<KeySwitch>(), Err(InvalidKeySwitch), "{wrong}");
         }
+    }
+
+    /// `airgate check` splits there into what is wrong and how to fix it.
+    #[test]
+    fn what_is_wrong_with_a_call_ends_before_its_example() {
+        let message = InvalidKeySwitch.to_string();
+        let (wrong, fix) = message.split_once("; ").unwrap();
+        assert_eq!(wrong, "must be an action and a JSON object with $id");
+        assert!(fix.contains(r#"{"Id": $id, "Status": "Inactive"}"#), "{fix}");
     }
 
     #[test]

@@ -18,6 +18,9 @@ pub enum Verdict<'a> {
     Closing,
     /// Everything that airgate closes is closed. On these paths money can still go.
     Left(Vec<AccessPath>),
+    /// Only API keys of 方舟 are left to a person, and everything that they open is closed. By this time nothing had been
+    /// used since, if the usage was read.
+    Keys(Option<Timestamp>),
     /// Keys and login are off; the other paths have not been read.
     Unread,
     /// Everything is closed, but the usage since cannot be read.
@@ -47,14 +50,17 @@ impl<'a> Verdict<'a> {
         };
         let open = those(|_, report| report.is_open());
         let left = those(lets_money_go);
+        let keys = left == [AccessPath::ModelKeys] && keys_open_nothing(paths);
         let proof = proof.filter(|_| !cutting);
         Some(match proof.map(|proof| (&proof.state, proof)) {
             Some((ProofState::Spending, proof)) => Verdict::Spending(&proof.spenders),
             _ if !open.is_empty() => Verdict::Open(open),
             _ if cutting => Verdict::Closing,
             _ if paths.is_empty() => Verdict::Unread,
-            _ if !left.is_empty() => Verdict::Left(left),
+            _ if !left.is_empty() && !keys => Verdict::Left(left),
             Some((ProofState::Unproven { reason }, _)) => Verdict::Unproven(reason),
+            Some((ProofState::Nothing, proof)) if keys => Verdict::Keys(proof.read_at),
+            Some((ProofState::Waiting, _)) | None if keys => Verdict::Keys(None),
             Some((ProofState::Nothing, proof)) => Verdict::Proven(proof.read_at),
             Some((ProofState::Waiting, _)) | None => Verdict::Closed,
         })
@@ -72,6 +78,24 @@ pub fn lets_money_go(path: AccessPath, report: &PathReport) -> bool {
             !report.open.is_empty()
         }
     }
+}
+
+/// Returns whether listed keys of 方舟 have nothing left to call: every endpoint and every preset endpoint of the user's
+/// projects is closed. In a shared project, the preset endpoints are never reported as closed.
+fn keys_open_nothing(paths: &PathReports) -> bool {
+    let state = |path| paths.get(&path).map(|report| &report.state);
+    let reason = NotCovered::LeftToPerson;
+    state(AccessPath::ModelKeys) == Some(&PathState::NotCovered { reason })
+        && state(AccessPath::Endpoints) == Some(&PathState::Closed)
+        && state(AccessPath::PresetEndpoints) == Some(&PathState::Closed)
+}
+
+/// Returns whether nobody has looked for running jobs of 方舟, so that a cut may have left some running.
+pub fn jobs_unchecked(paths: &PathReports) -> bool {
+    paths.get(&AccessPath::Jobs).is_some_and(|report| {
+        use NotCovered::{NoSuchAction, SwitchedOff};
+        matches!(report.state, PathState::NotCovered { reason: SwitchedOff | NoSuchAction })
+    })
 }
 
 #[cfg(test)]
@@ -143,6 +167,72 @@ mod tests {
         let stuck = PathReports::from([closed(), failing]);
         let verdict = Verdict::of(UserStatus::Active, Some(&cut()), &stuck, None);
         assert_eq!(verdict, Some(Verdict::Open(vec![AccessPath::Login])));
+    }
+
+    #[test]
+    fn a_listed_key_is_harmless_only_if_everything_that_it_opens_is_closed() {
+        use AccessPath::{Endpoints, Jobs, ModelKeys, PresetEndpoints};
+        let closed = || report(PathState::Closed, &[]);
+        let listed = || not_covered(NotCovered::LeftToPerson, &["1"]);
+        let shared = || not_covered(NotCovered::Shared, &["shared"]);
+        let by_default = [
+            (Endpoints, closed()),
+            (ModelKeys, listed()),
+            (PresetEndpoints, closed()),
+            (Jobs, not_covered(NotCovered::SwitchedOff, &[])),
+        ];
+        let of = |changed: Option<(AccessPath, Option<PathReport>)>, proof| {
+            let mut paths = PathReports::from(by_default.clone());
+            match changed {
+                Some((path, Some(report))) => drop(paths.insert(path, report)),
+                Some((path, None)) => drop(paths.remove(&path)),
+                None => {}
+            }
+            Verdict::of(UserStatus::Disabled, None, &paths, proof)
+        };
+        let left = |paths: &[AccessPath]| Some(Verdict::Left(paths.to_vec()));
+        for (changed, said) in [
+            (None, Some(Verdict::Keys(None))),
+            (Some((Endpoints, Some(shared()))), left(&[Endpoints, ModelKeys])),
+            (Some((PresetEndpoints, Some(shared()))), left(&[ModelKeys, PresetEndpoints])),
+            (Some((PresetEndpoints, None)), left(&[ModelKeys])),
+            (Some((Endpoints, None)), left(&[ModelKeys])),
+            (
+                Some((Jobs, Some(not_covered(NotCovered::CannotStop, &["cm-1"])))),
+                left(&[ModelKeys, Jobs]),
+            ),
+            (
+                Some((ModelKeys, Some(not_covered(NotCovered::NoSuchAction, &[])))),
+                left(&[ModelKeys]),
+            ),
+            (Some((ModelKeys, Some(closed()))), Some(Verdict::Closed)),
+        ] {
+            let shown = format!("{changed:?}");
+            assert_eq!(of(changed, None), said, "{shown}");
+        }
+        let waiting = proof(ProofState::Waiting);
+        let nothing = proof(ProofState::Nothing);
+        let unproven = proof(ProofState::Unproven { reason: "HTTP 500".to_owned() });
+        let spending = proof(ProofState::Spending);
+        assert_eq!(of(None, Some(&waiting)), Some(Verdict::Keys(None)));
+        assert_eq!(of(None, Some(&nothing)), Some(Verdict::Keys(Some(at()))));
+        assert_eq!(of(None, Some(&unproven)), Some(Verdict::Unproven("HTTP 500")));
+        assert_eq!(of(None, Some(&spending)), Some(Verdict::Spending(&[])));
+    }
+
+    #[test]
+    fn jobs_that_nobody_looked_for_are_unchecked() {
+        use NotCovered::*;
+        for (state, unchecked) in [
+            (PathState::Closed, false),
+            (PathState::NotCovered { reason: SwitchedOff }, true),
+            (PathState::NotCovered { reason: NoSuchAction }, true),
+            (PathState::NotCovered { reason: CannotStop }, false),
+        ] {
+            let paths = PathReports::from([(AccessPath::Jobs, report(state.clone(), &[]))]);
+            assert_eq!(jobs_unchecked(&paths), unchecked, "{state:?}");
+        }
+        assert!(!jobs_unchecked(&PathReports::new()));
     }
 
     #[test]

@@ -67,8 +67,7 @@ fn add(
         }
     }
     if others {
-        let project = AccessItem::new(project.name.as_str()).within(&project.name);
-        reading.add(project, Standing::NotCovered(NotCovered::Shared));
+        reading.add_shared(project);
     }
 }
 

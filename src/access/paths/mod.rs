@@ -119,6 +119,12 @@ impl Reading {
         self.items.push((item, standing));
     }
 
+    /// Adds a project in which others' things go on.
+    fn add_shared(&mut self, project: &LinkedProject) {
+        let item = AccessItem::new(project.name.as_str()).within(&project.name);
+        self.add(item, Standing::NotCovered(NotCovered::Shared));
+    }
+
     /// Returns what was read of one part. A part that does not exist has nothing on it; one that cannot be read keeps none
     /// of the others open.
     fn keep<T>(&mut self, read: Result<T, volcengine::Error>) -> Option<T> {

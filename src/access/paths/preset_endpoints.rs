@@ -18,7 +18,11 @@ impl Path for PresetEndpoints {
                     let read = target.api.preset_endpoints(&project.name).await;
                     reading.keep(read).unwrap_or_default()
                 }
-                false => remembered(project, target),
+                false => {
+                    // Others call models there, and nothing tells whose call it is.
+                    reading.add_shared(project);
+                    remembered(project, target)
+                }
             };
             for preset in listed {
                 one(preset, &project.name, target, &mut reading).await;
@@ -46,7 +50,11 @@ impl PresetEndpoints {
         turn: usize,
     ) -> Result<Reading, PathError> {
         let mut reading = Reading::default();
-        for project in target.projects.iter().filter(|project| target.has_all_of(project)) {
+        for project in target.projects {
+            if !target.has_all_of(project) {
+                reading.add_shared(project);
+                continue;
+            }
             let read = target.api.preset_endpoints(&project.name).await;
             let listed = reading.keep(read).unwrap_or_default();
             let unknown = |preset: &&PresetEndpoint| !target.taken.contains(&preset.id);

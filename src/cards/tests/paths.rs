@@ -58,6 +58,13 @@ fn not_covered(reason: NotCovered, open: Vec<AccessItem>) -> PathReport {
     PathReport { state: PathState::NotCovered { reason }, open, closed: 0, at: ago(1) }
 }
 
+/// A path on which some things are closed, and others' go on.
+fn in_a_shared_project(size: Size, closed: usize) -> PathReport {
+    let project = project(size, 0);
+    let project = AccessItem::new(project.as_str()).within(&project);
+    PathReport { closed, ..not_covered(NotCovered::Shared, vec![project]) }
+}
+
 /// Every path as a confirmed cut leaves it by default: keys are left to a person.
 pub fn closed(size: Size) -> PathReports {
     let keys = things(size, AccessPath::ModelKeys);
@@ -127,9 +134,12 @@ fn whether_the_money_has_stopped_is_the_first_thing_on_the_card() {
     };
     let mut all_closed = disabled(Size::Small);
     all_closed.paths.remove(&AccessPath::ModelKeys);
+    let mut shared = disabled(Size::Small);
+    shared.paths.insert(AccessPath::PresetEndpoints, in_a_shared_project(Size::Small, 1));
     for (detail, colour, words) in [
         (&all_closed, "green-50", "已停住"),
-        (&disabled(Size::Small), "orange-50", "还可能花钱"),
+        (&disabled(Size::Small), "blue-50", "方舟 API Key 仍有效"),
+        (&shared, "orange-50", "不能确定已停住"),
         (&stuck(Size::Small), "red-50", "没有停住"),
         (&spending(Size::Small), "red-50", "还在花钱"),
     ] {
@@ -137,6 +147,29 @@ fn whether_the_money_has_stopped_is_the_first_thing_on_the_card() {
         assert!(verdict.contains(words) && verdict.contains(colour), "{words}: {verdict}");
     }
     assert!(!first(&samples::detail(Size::Small)).contains("-50"));
+}
+
+#[test]
+fn a_card_of_a_shared_project_says_what_is_closed_and_names_the_project_once() {
+    let mut detail = disabled(Size::Small);
+    detail.paths.insert(AccessPath::Endpoints, in_a_shared_project(Size::Small, 2));
+    let link = &mut detail.links[0];
+    assert_eq!(link.project, project(Size::Small, 0));
+    link.display_name = "推荐组".to_owned();
+    let shared = shown(&detail, false);
+    assert!(shared.contains("部分关闭，已关闭 2 个"), "{shared}");
+    assert!(shared.contains("\\n推荐组\\n"), "{shared}");
+}
+
+#[test]
+fn a_verdict_says_that_running_jobs_were_not_checked() {
+    let said = |detail: &UserDetail| shown(detail, false).contains("训练任务未检查");
+    let mut detail = disabled(Size::Small);
+    assert!(said(&detail));
+    detail.paths.remove(&AccessPath::ModelKeys);
+    assert!(said(&detail));
+    detail.paths.insert(AccessPath::Jobs, closed_one(0));
+    assert!(!said(&detail));
 }
 
 #[test]
@@ -229,6 +262,47 @@ fn the_question_before_a_cut_follows_the_configuration() {
         &["Model calls go on costing money"],
         &["endpoints that this user made", "limits set to 0"],
     );
+}
+
+#[test]
+fn the_dialog_before_a_cut_is_true_whatever_is_configured() {
+    let asked = |models, model_keys, deny_all| {
+        let rules = AccessRules { models, model_keys, deny_all, stop_jobs: false };
+        Cards::new(Locale::ZhCn, OpIds::Counter).with_rules(rules).disable_text()
+    };
+    for (models, keys, deny_all, text) in [
+        (
+            Models::Own,
+            ModelKeys::Report,
+            true,
+            "将关闭此用户的请求签名、密钥、登录、自己的方舟接入点和 Model ID 调用。\
+             方舟 API Key 和共用项目里他人的资源不会关闭。启用时恢复停用前可用的内容。",
+        ),
+        (
+            Models::Own,
+            ModelKeys::Rotate,
+            false,
+            "将关闭此用户的密钥、登录、自己的方舟接入点和 Model ID 调用。\
+             方舟 API Key 会更换，旧密钥不会恢复。共用项目里他人的资源不会关闭。启用时恢复停用前可用的内容。",
+        ),
+        (
+            Models::Off,
+            ModelKeys::Rotate,
+            true,
+            "将关闭此用户的请求签名、密钥、登录。方舟的模型调用不受影响。启用时恢复停用前可用的内容。",
+        ),
+        (
+            Models::Linked,
+            ModelKeys::Report,
+            true,
+            "将关闭此用户的请求签名、密钥、登录、关联项目的全部方舟接入点和 Model ID 调用。\
+             方舟 API Key 不会关闭。启用时恢复停用前可用的内容。",
+        ),
+    ] {
+        assert_eq!(asked(models, keys, deny_all), text);
+    }
+    let default = Cards::new(Locale::ZhCn, OpIds::Counter).disable_text();
+    assert_eq!(default, asked(Models::Own, ModelKeys::Report, true));
 }
 
 #[test]

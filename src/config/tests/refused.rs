@@ -160,7 +160,7 @@ const REFUSED: &[(&str, &str)] = &[
     ),
     (
         "[access]\nmodel_keys = \"disable\"\nmodel_key_disable = 'UpdateApiKey'\nmodel_key_enable = 'UpdateApiKey {\"Id\": $id}'",
-        "access.model_key_disable must be an action and a JSON object with $id, for instance UpdateApiKey {\"Id\": $id, \
+        "access.model_key_disable must be an action and a JSON object with $id; for instance UpdateApiKey {\"Id\": $id, \
          \"Status\": \"Inactive\"} (`UpdateApiKey`)",
     ),
     ("[access]\nstop_jobs = 1", "access.stop_jobs must be true or false, not a number"),

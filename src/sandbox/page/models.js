@@ -5,6 +5,10 @@ import { h, spinner } from "./dom.js";
 import { clock } from "./panel.js";
 import { t } from "./words.js";
 
+/** A code that may break after each ".". */
+const breakable = (code) =>
+  `${code}`.split(/(?<=\.)/).flatMap((part, i) => (i ? [h("wbr"), part] : [part]));
+
 const KINDS = ["endpoint", "temporary", "model_id"];
 
 /** Draws the part into `host`. */
@@ -21,7 +25,7 @@ export function createModels(host) {
       try {
         const { status, code, at } = await api.control("models", kind);
         shown.replaceChildren(
-          h("span", { class: status === 200 ? "is-good" : "is-bad" }, `${status} ${code}`), " ",
+          h("span", { class: status === 200 ? "is-good" : "is-bad" }, `${status} `, ...breakable(code)), " ",
           h("time", { datetime: new Date(at).toISOString() }, clock(at)));
       } catch (error) {
         shown.replaceChildren(h("span", { class: "is-bad" }, t(error.message)));

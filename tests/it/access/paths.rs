@@ -52,10 +52,14 @@ async fn a_cut_closes_every_path_and_leaves_colleagues_alone() {
         (AccessPath::ApiKeys, closed.clone()),
         (AccessPath::Endpoints, not_covered(NotCovered::Shared)),
         (AccessPath::ModelKeys, not_covered(NOBODY)),
-        (AccessPath::PresetEndpoints, closed),
+        (AccessPath::PresetEndpoints, not_covered(NotCovered::Shared)),
         (AccessPath::Jobs, not_covered(NotCovered::SwitchedOff)),
     ]);
     assert_eq!(states(&bed), expected);
+    // What calls by Model ID cost in the shared project goes on, and is said.
+    let by_model = path(&bed, AccessPath::PresetEndpoints);
+    assert_eq!(by_model.open[0].id, "shared");
+    assert!(bed.cloud.call_model(&things.shared_key, &Model::TEXT.id()).is_ok());
     assert_eq!(running(&bed), ["his"]);
     assert!(bed.is_cut_off("alice"));
     // What is left to a person is listed by name.

@@ -151,7 +151,7 @@ export default {
   "guide.disable.go": "See the alert",
   "guide.topup": "Allocate another ¥1,000.",
   "guide.topup.go": "Top up",
-  "guide.enable": "Restore exactly what was active before.",
+  "guide.enable": "One click restores everything that worked before.",
   "guide.enable.go": "Enable",
   "guide.end": "That was the first minute. Now try it yourself: press anything, break a platform, jump to the next month."
 };

@@ -151,7 +151,7 @@ export default {
   "guide.disable.go": "查看停用",
   "guide.topup": "再追加 ¥1,000。",
   "guide.topup.go": "追加额度",
-  "guide.enable": "一键恢复她原来可用的密钥和登录。",
+  "guide.enable": "一键恢复停用前可用的一切。",
   "guide.enable.go": "启用",
   "guide.end": "第一分钟到此结束。接下来随便试：点任何按钮、弄坏一个平台、跳到下个月。"
 };
