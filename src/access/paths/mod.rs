@@ -96,13 +96,13 @@ impl Reading {
         self.items.iter().filter(|(_, standing)| *standing == Standing::Closed).count()
     }
 
-    /// Returns why something on it is not closed.
+    /// Returns why something on it is not closed. That others use a project too hides no other reason.
     pub(super) fn why_not_covered(&self) -> Option<NotCovered> {
-        let of_items = self.items.iter().find_map(|(_, standing)| match standing {
+        let of_items = self.items.iter().filter_map(|(_, standing)| match standing {
             Standing::NotCovered(reason) => Some(*reason),
             _ => None,
         });
-        self.not_covered.or(of_items)
+        self.not_covered.or(of_items.min_by_key(|reason| *reason == NotCovered::Shared))
     }
 
     /// Returns how a thing stands; `None` if it is not there.
