@@ -74,6 +74,8 @@ async fn the_list_and_a_user(bed: &Bed) {
     bed.press(&word("users.search")).await;
     bed.press_first("[data-tag=interactive_container]").await;
     bed.until(&card_shows("wang.fang")).await;
+    bed.press(&word("button.recheck")).await;
+    bed.until(&card_shows(&word("button.back_to_list"))).await;
     bed.press(&word("button.back_to_list")).await;
     bed.until(&card_shows(&word("users.search"))).await;
 }
