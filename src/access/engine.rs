@@ -8,7 +8,7 @@ use super::failure::{PathError, in_words};
 use super::own_key::{Guard, OwnKey};
 use super::paths::{self, Opened, Path, Reading, Standing, Target};
 use super::permit::{Permit, cut_of, permit};
-use crate::app::access::LinkedProject;
+use crate::app::access::TiedProject;
 use crate::cards::Wording;
 use crate::clock::Clock;
 use crate::domain::{
@@ -37,7 +37,7 @@ pub(super) struct Scene<'a> {
     pub(super) rules: &'a AccessRules,
     pub(super) policies: &'a DenyAll,
     pub(super) user: &'a User,
-    pub(super) projects: &'a [LinkedProject],
+    pub(super) projects: &'a [TiedProject],
     pub(super) pending: &'a PendingAccess,
     pub(super) guard: &'a Guard,
 }
@@ -96,7 +96,7 @@ impl Scene<'_> {
     async fn change<P: Path>(
         &self,
         path: AccessPath,
-        taken: BTreeSet<String>,
+        mut taken: BTreeSet<String>,
     ) -> Result<Ended, StoreError> {
         let user = self.user.key.clone();
         let memory = self.store.reading(move |tx| tx.access_remembered(&user)).await?;
@@ -109,7 +109,7 @@ impl Scene<'_> {
                 let reason = NotCovered::SwitchedOff;
                 Ok(Ended::Read(self.nothing(PathState::NotCovered { reason })))
             }
-            AccessGoal::Cut => self.cut::<P>(path, memory, taken).await,
+            AccessGoal::Cut => self.cut::<P>(path, memory, &mut taken).await,
             AccessGoal::Restored => self.restore::<P>(path, memory).await,
         };
         match ended {
@@ -120,10 +120,12 @@ impl Scene<'_> {
                     match self.api.get_user(self.user.key.username.as_str()).await {
                         Ok(None) => return Ok(Ended::NoSuchUser),
                         Ok(Some(_)) => {}
-                        Err(other) => return Ok(Ended::Read(self.unread(vec![other.into()]))),
+                        Err(other) => {
+                            return Ok(Ended::Read(self.unread(vec![other.into()], taken)));
+                        }
                     }
                 }
-                Ok(Ended::Read(self.unread(vec![error])))
+                Ok(Ended::Read(self.unread(vec![error], taken)))
             }
         }
     }
@@ -132,7 +134,7 @@ impl Scene<'_> {
         &self,
         path: AccessPath,
         memory: Option<&RememberedAccess>,
-        mut taken: BTreeSet<String>,
+        taken: &mut BTreeSet<String>,
     ) -> Result<Ended, Failed> {
         let cut = cut_of(self.pending, memory);
         let memory = memory.filter(|memory| memory.cut == cut);
@@ -143,7 +145,7 @@ impl Scene<'_> {
             let later = memory.reopened.get(&path).into_iter().flatten();
             taken.extend(known.iter().chain(later).map(|item| item.id.clone()));
         }
-        let read = P::read(self.target(&known, &taken)).await;
+        let read = P::read(self.target(&known, taken)).await;
         if path == AccessPath::AccessKeys {
             self.guard.tell(self.api, read.as_ref().ok());
         }
@@ -173,7 +175,7 @@ impl Scene<'_> {
         let mut refused: Vec<(AccessItem, PathError)> = Vec::new();
         let mut uncovered: Vec<AccessItem> = Vec::new();
         for item in &wanted {
-            match P::close(self.target(&known, &taken), item).await {
+            match P::close(self.target(&known, taken), item).await {
                 Ok(()) => drop(taken.insert(item.id.clone())),
                 Err(error) if error.is_no_such_action() => uncovered.push(item.clone()),
                 Err(error) => refused.push((item.clone(), error)),
@@ -184,7 +186,7 @@ impl Scene<'_> {
             let failed: Vec<AccessItem> = refused.iter().map(|(item, _)| item.clone()).collect();
             for pause in READ_BACK_PAUSES {
                 tokio::time::sleep(pause).await;
-                reading = P::read(self.target(&known, &taken)).await?;
+                reading = P::read(self.target(&known, taken)).await?;
                 let open = reading.open();
                 let waits = |item| !is_in(&uncovered, item) && !is_in(&failed, item);
                 if !open.iter().any(waits) {
@@ -202,7 +204,7 @@ impl Scene<'_> {
             let why = refused.iter().position(|(refused, _)| refused.is_same(&item));
             failures.push(why.map_or(PathError::NotYet, |at| refused.swap_remove(at).1));
         }
-        Ok(Ended::Read(self.outcome(reading, failures, taken)))
+        Ok(Ended::Read(self.outcome(reading, failures, taken.clone())))
     }
 
     async fn restore<P: Path>(
@@ -305,11 +307,11 @@ impl Scene<'_> {
         Outcome { report, done: true, reading: None, taken, gone }
     }
 
-    /// Returns the outcome on a path that could not be read.
-    fn unread(&self, errors: Vec<PathError>) -> Outcome {
+    /// Returns the outcome on a path that could not be read. What the cloud has accepted is not forgotten.
+    fn unread(&self, errors: Vec<PathError>, taken: BTreeSet<String>) -> Outcome {
         tracing::warn!(user = %self.user.key, ?errors, "a path cannot be read");
         let state = PathState::Failing { reason: in_words(errors, self.words) };
-        Outcome { done: false, ..self.nothing(state) }
+        Outcome { done: false, taken, ..self.nothing(state) }
     }
 
     fn outcome(

@@ -10,13 +10,14 @@ use futures::StreamExt;
 use futures::future::join_all;
 use jiff::Timestamp;
 use parking_lot::Mutex;
+use tokio::time::Instant;
 
 use super::Enforcer;
 use super::engine::{is_read, report};
 use super::failure::PathError;
 use super::paths::{self, Path, Reading, Target};
 use super::settle::{keys_of, login_of, note_access};
-use crate::app::access::{LinkedProject, linked_projects};
+use crate::app::access::{TiedProject, linked_projects};
 use crate::app::cloud::CloudError;
 use crate::app::sync;
 use crate::domain::{
@@ -37,7 +38,7 @@ const FAILURES_IN_A_ROW: u32 = 3;
 const SHARE: u32 = 10;
 
 /// One turn: a path, at 方舟 in one project.
-type Turn = (AccessPath, Option<LinkedProject>);
+type Turn = (AccessPath, Option<TiedProject>);
 
 /// A turn of a user: a path, and the project.
 type TurnOf = (UserKey, AccessPath, Option<String>);
@@ -94,7 +95,7 @@ fn cost(path: AccessPath) -> usize {
 struct Looked {
     user: User,
     memory: Option<RememberedAccess>,
-    projects: Vec<LinkedProject>,
+    projects: Vec<TiedProject>,
 }
 
 /// What a look has read of a path.
@@ -170,17 +171,27 @@ impl Enforcer {
         Ok(reports)
     }
 
-    /// Looks at disabled users of all accounts whose turn it is, for a small part of the time between two cycles. What
-    /// cannot be read is read in a later cycle.
-    pub async fn look_at_disabled(
+    /// Looks after what has been cut, for a small part of the time between two cycles: at disabled users whose turn it is,
+    /// and at what is spent since. What cannot be read is read in a later cycle.
+    pub async fn look_after_cuts(
         &self,
         between_cycles: Duration,
         concurrency: usize,
     ) -> Result<(), StoreError> {
+        let deadline = Instant::now() + between_cycles / SHARE;
+        self.look_at_disabled(deadline, concurrency).await?;
+        self.prove(deadline).await
+    }
+
+    /// Looks at disabled users of all accounts, whose turn it is.
+    async fn look_at_disabled(
+        &self,
+        deadline: Instant,
+        concurrency: usize,
+    ) -> Result<(), StoreError> {
         let accounts = self.parts.store.reading(|tx| tx.accounts()).await?;
         let active = accounts.into_iter().filter(|account| account.active.is_on());
-        let budget = between_cycles / SHARE;
-        let looks = active.map(|account| self.look_at_account(account.id, budget));
+        let looks = active.map(|account| self.look_at_account(account.id, deadline));
         let looks = futures::stream::iter(looks).buffer_unordered(concurrency.max(1));
         for outcome in looks.collect::<Vec<_>>().await {
             match outcome {
@@ -193,8 +204,7 @@ impl Enforcer {
         Ok(())
     }
 
-    async fn look_at_account(&self, id: AccountId, budget: Duration) -> Result<(), CloudError> {
-        let began = tokio::time::Instant::now();
+    async fn look_at_account(&self, id: AccountId, deadline: Instant) -> Result<(), CloudError> {
         let mut users = self.disabled(&id).await?;
         if users.is_empty() {
             return Ok(());
@@ -206,7 +216,7 @@ impl Enforcer {
         let unsigned = self.unsigned(&api, &id, &users).await?;
         let (mut in_a_row, mut missing) = (0, false);
         for (n, looked) in users.into_iter().take(USERS_A_CYCLE).enumerate() {
-            if n > 0 && began.elapsed() > budget {
+            if n > 0 && Instant::now() > deadline {
                 break;
             }
             let suspect = unsigned.contains(&looked.user.key);
@@ -374,7 +384,7 @@ impl Enforcer {
         api: &AccountClient,
         looked: &Looked,
         path: AccessPath,
-        projects: &[LinkedProject],
+        projects: &[TiedProject],
     ) -> Result<Reading, PathError> {
         if path != AccessPath::PresetEndpoints {
             return self.glance(api, looked, path, projects).await;
@@ -390,7 +400,7 @@ impl Enforcer {
         api: &AccountClient,
         looked: &Looked,
         path: AccessPath,
-        projects: &[LinkedProject],
+        projects: &[TiedProject],
     ) -> Result<Reading, PathError> {
         use AccessPath as P;
         let (known, taken) = known(looked, path);
@@ -411,7 +421,7 @@ impl Enforcer {
         &'t self,
         api: &'t AccountClient,
         looked: &'t Looked,
-        projects: &'t [LinkedProject],
+        projects: &'t [TiedProject],
         known: &'t [AccessItem],
         taken: &'t BTreeSet<String>,
     ) -> Target<'t> {

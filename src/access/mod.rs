@@ -71,7 +71,7 @@ use parking_lot::Mutex;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::app::access::{LinkedProject, linked_projects};
+use crate::app::access::{TiedProject, projects_to_change};
 use crate::app::cloud::Cloud;
 use crate::cards::Cards;
 use crate::clock::{Clock, Moment};
@@ -269,7 +269,7 @@ impl Enforcer {
 struct Known {
     pending: PendingAccess,
     account: Option<Account>,
-    projects: Vec<LinkedProject>,
+    projects: Vec<TiedProject>,
 }
 
 fn known<S: Source>(
@@ -277,7 +277,7 @@ fn known<S: Source>(
     user: &UserKey,
 ) -> Result<Option<(Known, Option<User>)>, StoreError> {
     let Some(pending) = tx.access_pending(user)? else { return Ok(None) };
-    let (account, projects) = (tx.account(&user.account)?, linked_projects(tx, user)?);
+    let (account, projects) = (tx.account(&user.account)?, projects_to_change(tx, user)?);
     Ok(Some((Known { pending, account, projects }, tx.user(user)?)))
 }
 

@@ -1,14 +1,14 @@
 //! Proof of a cut: for two days, the usage of the user's own projects is read (docs/platforms/ark.md §C.2). What still
 //! spends is alerted once. What is not understood proves nothing.
 
-use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
+use tokio::time::Instant;
 
 use super::Enforcer;
 use crate::app::cloud::CloudError;
 use crate::domain::period::beijing;
 use crate::domain::{
-    AlertBody, Problem, ProjectName, Proof, ProofState, Spender, UserKey, UserStatus,
+    AlertBody, Problem, ProjectName, Proof, ProofState, Spender, UserKey, UserStatus, beijing_day,
 };
 use crate::store::StoreError;
 use crate::volcengine::UsageRow;
@@ -17,25 +17,35 @@ use crate::volcengine::UsageRow;
 const WATCHED: SignedDuration = SignedDuration::from_hours(48);
 /// Requests that run while access is cut end within this time.
 const SLACK: SignedDuration = SignedDuration::from_hours(1);
+/// How late usage is seen at most (docs/platforms/ark.md §C.1).
+const DELAY: SignedDuration = SignedDuration::from_mins(30);
 
 impl Enforcer {
-    /// Reads the usage of the own projects of all users whose access was cut within two days.
-    pub async fn prove(&self) -> Result<(), StoreError> {
+    /// Reads the usage of the own projects of users whose access was cut within two days, longest unread first. Those for
+    /// whom no time is left before `deadline` come in the next cycle; the first one is always read.
+    pub(super) async fn prove(&self, deadline: Instant) -> Result<(), StoreError> {
         let now = self.parts.clock.now();
         let watched = self.parts.store.reading(move |tx| {
             let mut watched = Vec::new();
             for (key, proof) in tx.all_access_proofs()? {
-                let disabled =
-                    tx.user(&key)?.is_some_and(|user| user.status == UserStatus::Disabled);
+                let known = tx.directory().get(&key).map(|user| user.status);
+                let disabled = known == Some(UserStatus::Disabled);
                 let account = tx.account(&key.account)?;
                 let active = account.is_some_and(|account| account.active.is_on());
-                if disabled && active && now.duration_since(proof.cut) < WATCHED {
+                let is_over = now.duration_since(proof.cut) >= WATCHED;
+                // Before that, no row can count.
+                let is_early = now < first_hour(proof.cut);
+                if disabled && active && !is_over && !is_early {
                     watched.push((key, proof));
                 }
             }
+            watched.sort_by_key(|(_, proof)| proof.read_at);
             Ok::<_, StoreError>(watched)
         });
-        for (key, proof) in watched.await? {
+        for (n, (key, proof)) in watched.await?.into_iter().enumerate() {
+            if n > 0 && Instant::now() > deadline {
+                break;
+            }
             let state = match self.spenders(&key, &proof).await {
                 Ok(spenders) => Ok(spenders),
                 Err(CloudError::Store(error)) => return Err(error),
@@ -51,7 +61,7 @@ impl Enforcer {
 
     async fn spenders(&self, key: &UserKey, proof: &Proof) -> Result<Vec<Spender>, CloudError> {
         let api = self.parts.cloud.account(&key.account).await?;
-        let (from, to) = (day_of(proof.cut), day_of(self.parts.clock.now()));
+        let (from, to) = (beijing_day(proof.cut), beijing_day(self.parts.clock.now()));
         let mut spenders = Vec::new();
         for project in &proof.projects {
             for row in api.inference_usage(project, from, to, true).await? {
@@ -83,7 +93,10 @@ impl Enforcer {
                 proof.read_at = Some(now);
                 proof.state = match found {
                     Err(reason) => ProofState::Unproven { reason },
-                    Ok(found) if found.is_empty() => ProofState::Nothing,
+                    Ok(found) if found.is_empty() => match known_until(proof.cut, now) {
+                        Some(until) => ProofState::Nothing { until },
+                        None => ProofState::Waiting,
+                    },
                     Ok(found) => {
                         for spender in found {
                             if proof.spenders.contains(&spender) {
@@ -116,9 +129,11 @@ fn first_hour(cut: Timestamp) -> Timestamp {
     Timestamp::from_second(hours.saturating_mul(HOUR)).unwrap_or(cut)
 }
 
-/// Returns the day in Beijing.
-fn day_of(at: Timestamp) -> Date {
-    at.to_zoned(beijing()).date()
+/// Returns until when the usage after a cut is known at `now`; `None` while that does not include a whole hour that counts.
+fn known_until(cut: Timestamp, now: Timestamp) -> Option<Timestamp> {
+    let until = now.checked_sub(DELAY).ok()?;
+    let first = first_hour(cut).checked_add(SignedDuration::from_hours(1)).ok()?;
+    (until >= first).then_some(until)
 }
 
 /// Returns when the hour of a row began.
@@ -142,6 +157,21 @@ mod tests {
             let (cut, first): (Timestamp, Timestamp) =
                 (cut.parse().unwrap(), first.parse().unwrap());
             assert_eq!(first_hour(cut), first);
+        }
+    }
+
+    #[test]
+    fn nothing_is_proven_before_a_whole_hour_is_known() {
+        let at = |text: &str| text.parse::<Timestamp>().unwrap();
+        for (now, until) in [
+            ("2026-11-01T10:05:00Z", None),
+            ("2026-11-01T11:59:00Z", None),
+            // The hour from 11 to 12 is over, and may still be incomplete.
+            ("2026-11-01T12:29:59Z", None),
+            ("2026-11-01T12:30:00Z", Some("2026-11-01T12:00:00Z")),
+            ("2026-11-02T08:00:00Z", Some("2026-11-02T07:30:00Z")),
+        ] {
+            assert_eq!(known_until(at("2026-11-01T10:00:00Z"), at(now)), until.map(at), "{now}");
         }
     }
 }

@@ -7,7 +7,7 @@ use super::failure::joined;
 use super::paths::{Reading, Standing};
 use super::permit::withdraw;
 use super::{BACKOFF, Enforcer};
-use crate::app::access::linked_projects;
+use crate::app::access::{Tie, linked_projects};
 use crate::app::cloud::CloudError;
 use crate::app::trouble::{Cause, Trouble};
 use crate::app::{sync, users};
@@ -311,7 +311,7 @@ fn confirm(
 fn watch(tx: &WriteTx, key: &UserKey, now: jiff::Timestamp) -> Result<(), StoreError> {
     let projects: Vec<_> = linked_projects(tx, key)?
         .into_iter()
-        .filter(|project| project.own)
+        .filter(|project| project.tie == Tie::Own)
         .map(|project| project.name)
         .collect();
     if projects.is_empty() {
@@ -354,10 +354,11 @@ pub(super) fn note_access(
     let Some(mut user) = tx.user(key)? else { return Ok(()) };
     if path == AccessPath::AccessKeys {
         user.access_keys = keys_of(reading);
+        // Only this: whether airgate itself works with a key of this user is judged by how old its keys are.
+        user.access_read_at = Some(now);
     } else {
         user.login = login_of(reading);
     }
-    user.access_read_at = Some(now);
     user.updated = now;
     tx.put_user(&user)
 }

@@ -59,25 +59,52 @@ pub fn view<S: Source>(
     Ok(AccessView { sharers: sharers(tx, key)?, detail })
 }
 
-/// A project linked to a user, and whether the user has it alone.
+/// A project that concerns a user's access.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LinkedProject {
+pub struct TiedProject {
     /// The project.
     pub name: ProjectName,
-    /// Whether no other user of the account is linked to it. Users who are gone do not count.
-    pub own: bool,
+    /// How it is tied to the user.
+    pub tie: Tie,
+}
+
+/// How a project is tied to a user.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tie {
+    /// Linked, and no other user of the account is. Users who are gone do not count.
+    Own,
+    /// Linked, and so are others.
+    Shared,
+    /// No longer linked: a cut remembers things in it.
+    Former,
 }
 
 /// Returns the projects linked to a user, by name.
 pub fn linked_projects<S: Source>(
     tx: &View<S>,
     user: &UserKey,
-) -> Result<Vec<LinkedProject>, StoreError> {
+) -> Result<Vec<TiedProject>, StoreError> {
     let sharers = sharers(tx, user)?;
-    let links = tx.links_of(user)?.into_iter();
-    Ok(links
-        .map(|link| LinkedProject { own: !sharers.contains_key(&link.project), name: link.project })
-        .collect())
+    let tied = |name: ProjectName| TiedProject {
+        tie: if sharers.contains_key(&name) { Tie::Shared } else { Tie::Own },
+        name,
+    };
+    Ok(tx.links_of(user)?.into_iter().map(|link| tied(link.project)).collect())
+}
+
+/// Returns the projects that a change of access works in: the linked ones, and those in which a cut remembers things.
+pub fn projects_to_change<S: Source>(
+    tx: &View<S>,
+    user: &UserKey,
+) -> Result<Vec<TiedProject>, StoreError> {
+    let mut projects = linked_projects(tx, user)?;
+    let memory = tx.access_remembered(user)?;
+    for name in memory.iter().flat_map(RememberedAccess::projects) {
+        if !projects.iter().any(|project| project.name == *name) {
+            projects.push(TiedProject { name: name.clone(), tie: Tie::Former });
+        }
+    }
+    Ok(projects)
 }
 
 /// Returns, for each linked project that the user does not have alone, the other users of the account who are linked to

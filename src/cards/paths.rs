@@ -120,8 +120,7 @@ impl Cards {
                 ("orange", words.t("verdict.unproven", &[("reason", &reason)]))
             }
             Verdict::Closed => ("green", words.t("verdict.closed", &[])),
-            Verdict::Proven(None) => ("green", words.t("verdict.closed", &[])),
-            Verdict::Proven(Some(at)) => {
+            Verdict::Proven(at) => {
                 ("green", words.t("verdict.proven", &[("time", &words.time(at))]))
             }
         };

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::path::add_items;
 use super::{
-    AccessItem, AccessKeyInfo, AccessPath, HeldPolicy, Operator, PathItems, Report, Switch, User,
-    UserStatus,
+    AccessItem, AccessKeyInfo, AccessPath, HeldPolicy, Operator, PathItems, ProjectName, Report,
+    Switch, User, UserStatus,
 };
 
 /// The end state that enforcement works towards.
@@ -301,6 +301,12 @@ impl RememberedAccess {
     /// Returns what a restore opens on a path.
     pub fn on(&self, path: AccessPath) -> &[AccessItem] {
         self.items(path).unwrap_or_default()
+    }
+
+    /// Returns the projects of everything that it remembers; some more than once.
+    pub fn projects(&self) -> impl Iterator<Item = &ProjectName> {
+        let items = AccessPath::ALL.into_iter().flat_map(|path| self.on(path));
+        items.filter_map(|item| item.project.as_ref())
     }
 
     /// Returns the ids of the access keys that a restore switches on.

@@ -20,10 +20,13 @@ pub struct Spender {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "state")]
 pub enum ProofState {
-    /// It has not been read yet.
+    /// No hour that counts is known yet.
     Waiting,
-    /// Nothing was spent, as far as it can be seen.
-    Nothing,
+    /// Nothing was spent.
+    Nothing {
+        /// Until when the usage is known: it is seen late.
+        until: Timestamp,
+    },
     /// Something still spends.
     Spending,
     /// The usage cannot be read or understood: nothing is proven.

@@ -28,7 +28,7 @@ pub enum Verdict<'a> {
     /// Everything is closed; the usage since has not been read.
     Closed,
     /// Everything is closed, and by this time nothing had been used since.
-    Proven(Option<Timestamp>),
+    Proven(Timestamp),
 }
 
 impl<'a> Verdict<'a> {
@@ -59,9 +59,9 @@ impl<'a> Verdict<'a> {
             _ if paths.is_empty() => Verdict::Unread,
             _ if !left.is_empty() && !keys => Verdict::Left(left),
             Some((ProofState::Unproven { reason }, _)) => Verdict::Unproven(reason),
-            Some((ProofState::Nothing, proof)) if keys => Verdict::Keys(proof.read_at),
+            Some((ProofState::Nothing { until }, _)) if keys => Verdict::Keys(Some(*until)),
             Some((ProofState::Waiting, _)) | None if keys => Verdict::Keys(None),
-            Some((ProofState::Nothing, proof)) => Verdict::Proven(proof.read_at),
+            Some((ProofState::Nothing { until }, _)) => Verdict::Proven(*until),
             Some((ProofState::Waiting, _)) | None => Verdict::Closed,
         })
     }
@@ -143,7 +143,7 @@ mod tests {
         let failing =
             (AccessPath::Login, report(PathState::Failing { reason: "HTTP 500".to_owned() }, &[]));
         let key = (AccessPath::ModelKeys, not_covered(NotCovered::LeftToPerson, &["1"]));
-        let nothing = proof(ProofState::Nothing);
+        let nothing = proof(ProofState::Nothing { until: at() });
         let spending = proof(ProofState::Spending);
         let unproven = proof(ProofState::Unproven { reason: "HTTP 500".to_owned() });
         let waiting = proof(ProofState::Waiting);
@@ -159,7 +159,7 @@ mod tests {
         assert_eq!(of(&[closed()], Some(&unproven)), Some(Verdict::Unproven("HTTP 500")));
         assert_eq!(of(&[closed()], Some(&waiting)), Some(Verdict::Closed));
         assert_eq!(of(&[closed()], None), Some(Verdict::Closed));
-        assert_eq!(of(&[closed()], Some(&nothing)), Some(Verdict::Proven(Some(at()))));
+        assert_eq!(of(&[closed()], Some(&nothing)), Some(Verdict::Proven(at())));
 
         let under_way = PathReports::from([closed()]);
         let verdict = Verdict::of(UserStatus::Active, Some(&cut()), &under_way, Some(&nothing));
@@ -211,7 +211,7 @@ mod tests {
             assert_eq!(of(changed, None), said, "{shown}");
         }
         let waiting = proof(ProofState::Waiting);
-        let nothing = proof(ProofState::Nothing);
+        let nothing = proof(ProofState::Nothing { until: at() });
         let unproven = proof(ProofState::Unproven { reason: "HTTP 500".to_owned() });
         let spending = proof(ProofState::Spending);
         assert_eq!(of(None, Some(&waiting)), Some(Verdict::Keys(None)));

@@ -256,8 +256,7 @@ impl Monitor {
             let report = self.collect_and_record(started).await?;
             let interval = self.interval().await;
             let access = &self.parts.access;
-            access.look_at_disabled(interval, self.parts.concurrency).await?;
-            access.prove().await?;
+            access.look_after_cuts(interval, self.parts.concurrency).await?;
             Ok(report)
         });
         let result = cycle.catch_unwind().await.unwrap_or_else(|_| {

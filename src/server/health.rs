@@ -91,8 +91,8 @@ async fn count(app: &App) {
             let mut paths: BTreeMap<AccessPath, u32> =
                 AccessPath::ALL.into_iter().map(|path| (path, 0)).collect();
             for (key, reports) in tx.all_access_paths()? {
-                let disabled =
-                    tx.user(&key)?.is_some_and(|user| user.status == UserStatus::Disabled);
+                let known = tx.directory().get(&key).map(|user| user.status);
+                let disabled = known == Some(UserStatus::Disabled);
                 for (path, report) in reports {
                     if disabled && report.is_left_open() {
                         *paths.entry(path).or_default() += 1;

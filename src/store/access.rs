@@ -4,8 +4,9 @@ use std::ops::ControlFlow;
 
 use jiff::Timestamp;
 use redb::ReadableTable;
+use serde::de::DeserializeOwned;
 
-use super::tables::{ACCESS_PATHS, ACCESS_PENDING, ACCESS_PROOFS, ACCESS_REMEMBERED};
+use super::tables::{ACCESS_PATHS, ACCESS_PENDING, ACCESS_PROOFS, ACCESS_REMEMBERED, Json};
 use super::view::{Order, Source, View};
 use super::{StoreError, WriteTx, keys};
 use crate::domain::{
@@ -22,17 +23,7 @@ impl<S: Source> View<S> {
 
     /// Returns all pending changes of access that can be read: none waits for another user's.
     pub fn all_access_pending(&self) -> Result<Vec<(UserKey, PendingAccess)>, StoreError> {
-        let mut all = Vec::new();
-        self.scan_readable::<_, _, (&str, &str), _>(
-            ACCESS_PENDING,
-            ..,
-            Order::Ascending,
-            |key, pending| {
-                all.extend(keys::user(key).map(|user| (user, pending)));
-                ControlFlow::Continue(())
-            },
-        )?;
-        Ok(all)
+        self.of_users(ACCESS_PENDING)
     }
 
     /// Returns what a restore would put back.
@@ -44,38 +35,39 @@ impl<S: Source> View<S> {
     }
 
     /// Returns how the paths of a user stood when they were last read; empty for a user whose access was never cut, or
-    /// has been restored.
+    /// has been restored. What cannot be read is read from the cloud again.
     pub fn access_paths(&self, user: &UserKey) -> Result<PathReports, StoreError> {
-        Ok(self.get(ACCESS_PATHS, keys::of_user(user))?.unwrap_or_default())
+        Ok(self.get_or_skip(ACCESS_PATHS, keys::of_user(user))?.unwrap_or_default())
     }
 
     /// Returns [`View::access_paths`] of all users that have any.
     pub fn all_access_paths(&self) -> Result<Vec<(UserKey, PathReports)>, StoreError> {
-        let mut all = Vec::new();
-        self.scan::<_, _, (&str, &str), _>(ACCESS_PATHS, .., Order::Ascending, |key, paths| {
-            all.extend(keys::user(key).map(|user| (user, paths)));
-            ControlFlow::Continue(())
-        })?;
-        Ok(all)
+        self.of_users(ACCESS_PATHS)
     }
 
-    /// Returns what the usage after a user's cut says; `None` if it is not watched.
+    /// Returns what the usage after a user's cut says; `None` if it is not watched, or cannot be read.
     pub fn access_proof(&self, user: &UserKey) -> Result<Option<Proof>, StoreError> {
-        self.get(ACCESS_PROOFS, keys::of_user(user))
+        self.get_or_skip(ACCESS_PROOFS, keys::of_user(user))
     }
 
     /// Returns [`View::access_proof`] of all users that have one.
     pub fn all_access_proofs(&self) -> Result<Vec<(UserKey, Proof)>, StoreError> {
+        self.of_users(ACCESS_PROOFS)
+    }
+
+    /// Returns every row of a table by user that can be read.
+    fn of_users<T: DeserializeOwned>(
+        &self,
+        table: Json<(&'static str, &'static str), T>,
+    ) -> Result<Vec<(UserKey, T)>, StoreError> {
         let mut all = Vec::new();
-        self.scan::<_, _, (&str, &str), _>(ACCESS_PROOFS, .., Order::Ascending, |key, proof| {
-            all.extend(keys::user(key).map(|user| (user, proof)));
+        self.scan_readable::<_, _, (&str, &str), _>(table, .., Order::Ascending, |key, row| {
+            all.extend(keys::user(key).map(|user| (user, row)));
             ControlFlow::Continue(())
         })?;
         Ok(all)
     }
-}
 
-impl<S: Source> View<S> {
     /// Returns how a user's access stands with airgate.
     pub fn access_standing(&self, user: &User) -> Result<AccessStanding, StoreError> {
         if self.access_pending(&user.key)?.is_some() {

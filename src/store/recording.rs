@@ -16,6 +16,7 @@ use super::view::{Source, View};
 use super::{StoreError, WriteTx, keys};
 use crate::domain::{
     AccountId, AccountReadings, BillPeriod, Covered, Money, PeriodReading, ProjectName, UserKey,
+    beijing_day,
 };
 
 /// How much one step writes, in rows of days. At about 10 µs each, a step stays well below the 50 ms that a click may wait
@@ -138,7 +139,9 @@ impl<S: Source> View<S> {
         let newest = bills.last_key_value().map(|(_, bill)| &bill.covered);
         if newest.is_some_and(|covered| !covered.is_empty()) {
             readings.read_at = Some(reading.at);
-            readings.bill_to = readings.bill_to.max(reading.bill_to);
+            // A day that has not ended was noted while the clock was ahead.
+            let known = readings.bill_to.filter(|day| *day < beijing_day(reading.at));
+            readings.bill_to = known.max(reading.bill_to);
         }
         readings.failed_at = None;
         readings.recording = false;

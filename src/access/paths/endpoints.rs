@@ -2,7 +2,7 @@
 
 use super::{Opened, Path, Reading, Standing, Target};
 use crate::access::failure::PathError;
-use crate::app::access::LinkedProject;
+use crate::app::access::TiedProject;
 use crate::domain::{AccessItem, NotCovered};
 use crate::volcengine::{ArkEndpoint, EndpointStatus};
 
@@ -46,7 +46,7 @@ impl Target<'_> {
 
 fn add(
     target: Target<'_>,
-    project: &LinkedProject,
+    project: &TiedProject,
     endpoints: Vec<ArkEndpoint>,
     reading: &mut Reading,
 ) {

@@ -1,17 +1,17 @@
 //! What of a project belongs to a user.
 
 use super::Target;
-use crate::app::access::LinkedProject;
+use crate::app::access::{Tie, TiedProject};
 use crate::domain::Models;
 use crate::volcengine::Creator;
 
 impl Target<'_> {
     /// Returns whether everything in a project is closed with the user.
-    pub(super) fn has_all_of(&self, project: &LinkedProject) -> bool {
-        match self.rules.models {
-            Models::Off => false,
-            Models::Own => project.own,
-            Models::Linked => true,
+    pub(super) fn has_all_of(&self, project: &TiedProject) -> bool {
+        match (self.rules.models, project.tie) {
+            (Models::Off, _) | (_, Tie::Former) => false,
+            (Models::Own, tie) => tie == Tie::Own,
+            (Models::Linked, _) => true,
         }
     }
 

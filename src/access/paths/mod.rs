@@ -27,7 +27,7 @@ pub(super) use signed::{Signed, attach_again};
 
 use super::deny_all::DenyAll;
 use super::failure::PathError;
-use crate::app::access::LinkedProject;
+use crate::app::access::{Tie, TiedProject};
 use crate::domain::{AccessGoal, AccessItem, AccessRules, NotCovered, User};
 use crate::volcengine;
 
@@ -40,7 +40,7 @@ pub(super) struct Target<'a> {
     /// Whether nothing may be changed, not even what belongs to no user.
     pub(super) only_reads: bool,
     pub(super) rules: &'a AccessRules,
-    pub(super) projects: &'a [LinkedProject],
+    pub(super) projects: &'a [TiedProject],
     pub(super) policies: &'a DenyAll,
     /// What is remembered on this path.
     pub(super) known: &'a [AccessItem],
@@ -119,8 +119,11 @@ impl Reading {
         self.items.push((item, standing));
     }
 
-    /// Adds a project in which others' things go on.
-    fn add_shared(&mut self, project: &LinkedProject) {
+    /// Adds a project in which others' things go on. Those of a project that is no longer linked are not the user's.
+    fn add_shared(&mut self, project: &TiedProject) {
+        if project.tie == Tie::Former {
+            return;
+        }
         let item = AccessItem::new(project.name.as_str()).within(&project.name);
         self.add(item, Standing::NotCovered(NotCovered::Shared));
     }

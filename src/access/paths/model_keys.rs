@@ -2,7 +2,7 @@
 
 use super::{Opened, Path, Reading, Standing, Target, standing};
 use crate::access::failure::PathError;
-use crate::app::access::LinkedProject;
+use crate::app::access::TiedProject;
 use crate::domain::{AccessGoal, AccessItem, ModelKeys as Rule, NotCovered};
 use crate::volcengine::{ArkKey, ArkKeyState, KeysOf};
 
@@ -15,16 +15,23 @@ impl Path for ModelKeys {
     async fn read(target: Target<'_>) -> Result<Reading, PathError> {
         let mut reading = Reading::default();
         for project in target.projects {
-            let of = match target.has_all_of(project) {
+            let all = target.has_all_of(project);
+            // A key that was closed while the project was the user's own may be a colleague's.
+            let of = match all || target.goal == AccessGoal::Restored {
                 true => KeysOf::Everybody,
-                // Whose keys they are cannot be told.
-                false if target.user.cloud_id.is_empty() => continue,
+                false if target.user.cloud_id.is_empty() => {
+                    // Whose keys they are cannot be told.
+                    reading.add_shared(project);
+                    continue;
+                }
                 false => KeysOf::User(&target.user.cloud_id),
             };
             let read = target.api.ark_keys(&project.name, of).await;
             for key in reading.keep(read).unwrap_or_default() {
                 let (item, standing) = one(key, project, target);
-                reading.add(item, standing);
+                if target.goal == AccessGoal::Cut || target.knows(&item) {
+                    reading.add(item, standing);
+                }
             }
         }
         Ok(reading)
@@ -56,7 +63,7 @@ impl Path for ModelKeys {
     }
 }
 
-fn one(key: ArkKey, project: &LinkedProject, target: Target<'_>) -> (AccessItem, Standing) {
+fn one(key: ArkKey, project: &TiedProject, target: Target<'_>) -> (AccessItem, Standing) {
     let name = if key.name.is_empty() { key.sid } else { key.name };
     let item = AccessItem::new(key.id.to_string()).named(name).within(&project.name);
     let works = key.state != ArkKeyState::Off;

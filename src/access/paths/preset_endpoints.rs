@@ -3,7 +3,7 @@
 
 use super::{Opened, Path, Reading, Standing, Target};
 use crate::access::failure::PathError;
-use crate::app::access::LinkedProject;
+use crate::app::access::TiedProject;
 use crate::domain::{AccessItem, NotCovered, ProjectName};
 use crate::volcengine::{PresetEndpoint, PresetLimits};
 
@@ -71,7 +71,7 @@ impl PresetEndpoints {
 }
 
 /// Returns those that a restore opens in a project that has become shared since.
-fn remembered(project: &LinkedProject, target: Target<'_>) -> Vec<PresetEndpoint> {
+fn remembered(project: &TiedProject, target: Target<'_>) -> Vec<PresetEndpoint> {
     let known = target.known.iter().filter(|item| item.project.as_ref() == Some(&project.name));
     let preset = |item: &AccessItem| PresetEndpoint {
         id: item.id.clone(),

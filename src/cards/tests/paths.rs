@@ -104,7 +104,7 @@ fn proof(state: ProofState, spenders: Vec<Spender>) -> Proof {
 pub fn disabled(size: Size) -> UserDetail {
     let mut detail = samples::disabled_detail(size);
     detail.paths = closed(size);
-    detail.proof = Some(proof(ProofState::Nothing, vec![]));
+    detail.proof = Some(proof(ProofState::Nothing { until: ago(1) }, vec![]));
     detail
 }
 

@@ -7,7 +7,7 @@ use airgate::domain::{
 use airgate::sandbox::volcengine::{Fault, FaultRule};
 use airgate::sandbox::world::{EndpointStatus, KeyStatus};
 
-use super::{ALICE, bed_of, decide, denied, path, want, world};
+use super::{ALICE, attempts, bed_of, decide, denied, path, want, world};
 use crate::bed::{Bed, eventually, user_key};
 
 /// The calls that close something.
@@ -23,11 +23,6 @@ const WRITES: [&str; 7] = [
 
 fn written(bed: &Bed) -> usize {
     WRITES.iter().map(|action| bed.cloud.count(action)).sum()
-}
-
-fn attempts(bed: &Bed) -> u32 {
-    let pending = bed.store.read(|tx| tx.access_pending(&user_key(ALICE))).unwrap();
-    pending.map_or(0, |pending| pending.attempts)
 }
 
 fn stopped(bed: &Bed) -> usize {

@@ -79,6 +79,12 @@ pub async fn decide(bed: &Bed) {
     assert_eq!(bed.service().monitor().cycle().await.unwrap().disables, 1);
 }
 
+/// How many attempts at alice's pending change have ended.
+pub fn attempts(bed: &Bed) -> u32 {
+    let pending = bed.store.read(|tx| tx.access_pending(&user_key(ALICE))).unwrap();
+    pending.map_or(0, |pending| pending.attempts)
+}
+
 pub fn want(bed: &Bed, goal: AccessGoal) {
     let by = Operator::Person { open_id: ADMIN.parse().unwrap(), name: None };
     bed.store

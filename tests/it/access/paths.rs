@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use airgate::app::projects;
 use airgate::domain::{
     AccessGoal, AccessPath, NotCovered, PathReports, PathState, Problem, UserStatus,
 };
@@ -11,7 +12,7 @@ use airgate::sandbox::world::{
 };
 use jiff::SignedDuration;
 
-use super::{ALICE, bed_of, decide, denied, path, problems, want, world};
+use super::{ALICE, attempts, bed_of, decide, denied, path, problems, want, world};
 use crate::bed::{ADMIN, Bed, eventually, user_key};
 
 const NOBODY: NotCovered = NotCovered::LeftToPerson;
@@ -227,14 +228,59 @@ async fn the_policy_waits_while_nothing_shows_whose_keys_they_are() {
     let bed = Bed::with(world, &[]).await;
     bed.add_users(&[ALICE]);
     bed.cloud.faults().inject(FaultRule::new(denied()).on("ListAccessKeys"));
+    bed.clock.advance(SignedDuration::from_mins(1));
     want(&bed, AccessGoal::Cut);
     let login = || bed.cloud.read(|world| world.user("main", "alice").unwrap().login.allowed());
     eventually("login off", || !login()).await;
     eventually("the policy's turn", || states(&bed).contains_key(&AccessPath::Signed)).await;
+    // That the login was read says nothing about the keys.
+    for _ in 0..2 {
+        let before = attempts(&bed);
+        bed.clock.advance(SignedDuration::from_mins(2));
+        eventually("another attempt", || attempts(&bed) > before).await;
+    }
     assert_eq!(bed.cloud.count("AttachUserPolicy"), 0);
     bed.cloud.faults().clear();
     bed.settled().await;
     assert!(bed.is_cut_off("alice"));
+}
+
+/// What a cut closed is opened again wherever it is, also if the project was handed on or shared in the meantime.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restore_reaches_projects_whose_links_have_changed_since_the_cut() {
+    let disable = r#"UpdateApiKey {"Id": $id, "Status": "Inactive"}"#;
+    let enable = r#"UpdateApiKey {"Id": $id, "Status": "Active"}"#;
+    let further = [
+        ("ACCESS__MODEL_KEYS", "disable"),
+        ("ACCESS__MODEL_KEY_DISABLE", disable),
+        ("ACCESS__MODEL_KEY_ENABLE", enable),
+    ];
+    let changes: [fn(&Bed); 2] = [
+        |bed| {
+            let project = "team-a".parse().unwrap();
+            let now = bed.clock.now();
+            bed.store.write(|tx| projects::remove(tx, &user_key(ALICE), &project, now)).unwrap();
+        },
+        |bed| bed.link("main/bob", "team-a", ""),
+    ];
+    for change in changes {
+        let (mut world, things) = world();
+        let main = world.account_mut("main").unwrap();
+        let colleagues = main.add_ark_key("team-a", "bobs", Some("bob")).text().to_owned();
+        let bed = bed_of(world, &further).await;
+        let keys = [&things.key, &colleagues];
+        let works = |model: &str| keys.map(|key| bed.cloud.call_model(key, model).is_ok());
+        bed.cycle().await;
+        assert_eq!(bed.user(ALICE).status, UserStatus::Disabled);
+        assert_eq!(works(&things.endpoints[0]), [false, false]);
+        change(&bed);
+        want(&bed, AccessGoal::Restored);
+        bed.settled().await;
+        assert_eq!(running(&bed), ["chat", "embed", "hers", "his"]);
+        for model in [&*things.endpoints[0], &*Model::TEXT.id()] {
+            assert_eq!(works(model), [true, true], "{model}");
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
