@@ -15,6 +15,8 @@
     missing_docs
 )]
 
+mod measure;
+
 use std::path::Path;
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
@@ -32,6 +34,8 @@ use airgate::store::{AccountSecrets, RecordedReading, Store, StoreError};
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
+
+use measure::{Times, fsyncs, memory};
 
 const LINKS_EACH: usize = 5;
 const PROJECTS: usize = 500;
@@ -361,52 +365,4 @@ impl Bench {
         assert_ne!(answer.pointer("/toast/type"), Some(&Value::from("error")), "{body}");
         elapsed
     }
-}
-
-/// The cost of one write and fsync of a page on this machine: the lower bound of every commit.
-fn fsyncs(folder: &Path) -> Vec<Duration> {
-    let mut file = std::fs::File::create(folder.join("fsync")).unwrap();
-    (0..200)
-        .map(|_| {
-            let started = Instant::now();
-            std::io::Write::write_all(&mut file, &[7; 4096]).unwrap();
-            file.sync_data().unwrap();
-            started.elapsed()
-        })
-        .collect()
-}
-
-struct Times(Vec<Duration>);
-
-impl Times {
-    fn of(mut times: Vec<Duration>) -> Self {
-        times.sort_unstable();
-        Self(times)
-    }
-
-    /// The smallest time that `percent` of all times do not exceed.
-    fn at(&self, percent: usize) -> Duration {
-        let rank = (self.0.len() * percent).div_ceil(100).max(1);
-        self.0[rank - 1]
-    }
-}
-
-impl std::fmt::Display for Times {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        for (name, percent) in [("p50", 50), ("p90", 90), ("p99", 99), ("max", 100)] {
-            let micros = self.at(percent).as_micros();
-            write!(f, "{name} {:>3}.{:02} ms  ", micros / 1000, micros % 1000 / 10)?;
-        }
-        Ok(())
-    }
-}
-
-fn memory() -> String {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let lines =
-        status.lines().filter(|line| line.starts_with("VmRSS") || line.starts_with("VmHWM"));
-    lines
-        .map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "))
-        .collect::<Vec<_>>()
-        .join(", ")
 }

@@ -2,23 +2,15 @@
 
 use jiff::Timestamp;
 
-use super::outcome::{
-    AccountShare, BillingProject, BillingUser, BillingView, RestRow, RestView, UserMonths,
-};
+use super::outcome::{BillingProject, BillingUser, BillingView, UserMonths};
 use super::{Error, paginate, users};
-use crate::domain::{
-    AccountId, BillPeriod, Money, ProjectName, SpendingRecord, UserKey, oldest_stale,
-};
+use crate::domain::{BillPeriod, Money, SpendingRecord, UserKey, oldest_stale};
 use crate::store::{Source, StoreError, View};
 
 /// Users on one page of the billing card.
 pub const USERS_A_PAGE: usize = 8;
 /// Projects on one page of a user's billing card.
 pub const PROJECTS_A_PAGE: usize = 40;
-/// Projects on one page of what no user pays for.
-pub const REST_A_PAGE: usize = 10;
-/// The project of rows that have none (docs/platforms/volcengine.md §7.1).
-const NO_PROJECT: &str = "-";
 /// Months that can be chosen and that a user's history shows.
 const MONTHS_SHOWN: usize = 24;
 /// Months in the chart.
@@ -84,73 +76,6 @@ pub fn view<S: Source>(
     }
     let recent = recent(tx, &periods, of_user.as_ref())?;
     Ok(BillingView { period, periods, users, page, pages, total_users, total, recent, of_user })
-}
-
-/// Reads how each account's bill of a period divides into what users pay for and the rest. Accounts whose bill was not read
-/// with all projects are left out.
-///
-/// # Errors
-/// The store's.
-pub fn shares<S: Source>(
-    tx: &View<S>,
-    period: BillPeriod,
-) -> Result<Vec<AccountShare>, StoreError> {
-    let mut shares = Vec::new();
-    for account in tx.accounts()? {
-        if let Some(bill) = tx.account_bill(&account.id, period)? {
-            let bill_to = tx.account_readings(&account.id)?.bill_to;
-            shares.push(AccountShare { account: account.id, bill, bill_to });
-        }
-    }
-    Ok(shares)
-}
-
-/// Reads what no user pays for in one period of an account, by project, largest amount first.
-///
-/// # Errors
-/// The store's.
-pub fn rest<S: Source>(
-    tx: &View<S>,
-    account: &AccountId,
-    period: BillPeriod,
-    page: usize,
-) -> Result<RestView, StoreError> {
-    let mut without = None;
-    let mut rows = Vec::new();
-    for (name, amount) in tx.unattributed(account, period)? {
-        match ProjectName::new(&*name).ok().filter(|name| name.as_str() != NO_PROJECT) {
-            Some(project) => {
-                let linked = tx.linked_users_of(account, &name)?;
-                let known = tx.project(account, &project)?;
-                rows.push(RestRow {
-                    display_name: known.map(|known| known.display_name).unwrap_or_default(),
-                    project: Some(project),
-                    amount,
-                    linked_to: linked,
-                });
-            }
-            None => *without.get_or_insert(Money::ZERO) += amount,
-        }
-    }
-    rows.extend(without.map(|amount| RestRow {
-        project: None,
-        display_name: String::new(),
-        amount,
-        linked_to: Vec::new(),
-    }));
-    rows.sort_by(|a, b| b.amount.cmp(&a.amount).then_with(|| a.project.cmp(&b.project)));
-    let total = rows.len();
-    let (rows, page, pages) = paginate(rows, page.max(1), REST_A_PAGE);
-    Ok(RestView {
-        account: account.clone(),
-        period,
-        bill: tx.account_bill(account, period)?,
-        bill_to: tx.account_readings(account)?.bill_to,
-        rows,
-        page,
-        pages,
-        total,
-    })
 }
 
 /// Returns the totals of the last months, oldest first.

@@ -3,14 +3,13 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use super::trouble::Trouble;
 use crate::domain::{
-    Account, AccountBill, AccountId, AlertKind, AlertRecord, Authorisation, BillPeriod, Freshness,
-    LedgerEntry, Money, MonitorState, PathReports, PendingAccess, ProjectInfo, ProjectLink,
-    ProjectName, Proof, RememberedAccess, Thresholds, Usage, User, UserKey, Username,
+    Account, AccountId, AlertKind, AlertRecord, Authorisation, BillPeriod, Freshness, LedgerEntry,
+    Money, MonitorState, PathReports, PendingAccess, ProjectInfo, ProjectLink, ProjectName, Proof,
+    RememberedAccess, Thresholds, Usage, User, UserKey, Username,
 };
 
 /// Which users a list shows.
@@ -354,49 +353,4 @@ pub struct Allocated {
     pub entry: LedgerEntry,
     /// The quota card afterwards.
     pub quota: QuotaView,
-}
-
-/// What no user pays for in one period of an account's bill (未归属).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RestView {
-    /// The account.
-    pub account: AccountId,
-    /// The month.
-    pub period: BillPeriod,
-    /// The bill, and how much of it nobody pays for; `None` if the period was not read with all projects.
-    pub bill: Option<AccountBill>,
-    /// The last day that the bill holds completely.
-    pub bill_to: Option<Date>,
-    /// The projects, largest first.
-    pub rows: Vec<RestRow>,
-    /// From 1.
-    pub page: usize,
-    /// At least 1.
-    pub pages: usize,
-    /// Number of rows on all pages.
-    pub total: usize,
-}
-
-/// A project that no user pays for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RestRow {
-    /// The project, which can be linked; `None` for rows without one.
-    pub project: Option<ProjectName>,
-    /// Its display name, if it is known.
-    pub display_name: String,
-    /// The exact amount.
-    pub amount: Money,
-    /// Users that it is linked to without counting in this period: monitoring is off, or it counts later months only.
-    pub linked_to: Vec<UserKey>,
-}
-
-/// How an account's bill of one period divides.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AccountShare {
-    /// The account.
-    pub account: AccountId,
-    /// The bill; the part of users and the rest add up to it.
-    pub bill: AccountBill,
-    /// The last day that it holds completely.
-    pub bill_to: Option<Date>,
 }

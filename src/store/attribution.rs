@@ -95,15 +95,6 @@ impl<S: Source> View<S> {
         Ok(users.filter_map(|(user, first)| Some((user, keys::period(first)?))).collect())
     }
 
-    /// Returns the users that a project is linked to, whether it counts or not.
-    pub fn linked_users_of(
-        &self,
-        account: &AccountId,
-        project: &str,
-    ) -> Result<Vec<UserKey>, StoreError> {
-        Ok(self.linked_to(account, project)?.into_iter().map(|(user, _)| user).collect())
-    }
-
     /// Returns the projects that monitored links of users in the cloud count, each with the first period that counts.
     pub fn counted_projects(
         &self,

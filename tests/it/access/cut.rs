@@ -1,19 +1,17 @@
 //! Cutting and restoring access: nothing forgotten, nothing half done, and a top-up wins, whatever the cloud does. For each
 //! step failing in each way, see `promises::faults::access`.
 
-use airgate::app::access;
-use airgate::domain::{AccessGoal, AlertBody, AlertKind, Operator, Problem, Switch, UserStatus};
+use airgate::domain::{AccessGoal, AlertBody, AlertKind, Problem, Switch, UserStatus};
 use airgate::sandbox::volcengine::{Fault, FaultRule};
 use airgate::sandbox::world::{KeyStatus, Login, MissingLogin, World};
 use futures::future::join_all;
 use jiff::SignedDuration;
 use rust_decimal::Decimal;
 
+use super::{ALICE, decide, want, want_of};
 use crate::bed::{
     ADMIN, ADMIN_2, Bed, eventually, labs, one_account, phrase, text, text_of, user_key,
 };
-
-const ALICE: &str = "main/alice";
 
 /// A user with two active keys, an inactive one and console login.
 fn world() -> World {
@@ -35,12 +33,6 @@ async fn over_quota(world: World) -> Bed {
     bed
 }
 
-/// Runs a cycle that decides to cut alice, without waiting for the cut.
-async fn decide(bed: &Bed) {
-    let report = bed.service().monitor().cycle().await.unwrap();
-    assert_eq!(report.disables, 1);
-}
-
 /// Which keys are active, and whether login is allowed, in the cloud.
 fn access(bed: &Bed) -> (Vec<bool>, bool) {
     bed.cloud.read(|world| {
@@ -60,19 +52,6 @@ fn whole() -> (Vec<bool>, bool) {
 
 fn status(bed: &Bed) -> UserStatus {
     bed.user(ALICE).status
-}
-
-/// Requests a change of access, as a click does.
-fn want(bed: &Bed, goal: AccessGoal) {
-    want_of(bed, ALICE, goal);
-}
-
-fn want_of(bed: &Bed, key: &str, goal: AccessGoal) {
-    let by = Operator::Person { open_id: ADMIN.parse().unwrap(), name: None };
-    bed.store
-        .write(|tx| access::request(tx, &user_key(key), goal, by, None, bed.clock.now()))
-        .unwrap();
-    bed.service().wakers().access.notify_one();
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -85,10 +85,15 @@ pub fn attempts(bed: &Bed) -> u32 {
     pending.map_or(0, |pending| pending.attempts)
 }
 
+/// Requests a change of alice's access, as a click does.
 pub fn want(bed: &Bed, goal: AccessGoal) {
+    want_of(bed, ALICE, goal);
+}
+
+pub fn want_of(bed: &Bed, key: &str, goal: AccessGoal) {
     let by = Operator::Person { open_id: ADMIN.parse().unwrap(), name: None };
     bed.store
-        .write(|tx| access::request(tx, &user_key(ALICE), goal, by, None, bed.clock.now()))
+        .write(|tx| access::request(tx, &user_key(key), goal, by, None, bed.clock.now()))
         .unwrap();
     bed.service().wakers().access.notify_one();
 }

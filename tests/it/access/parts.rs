@@ -1,15 +1,14 @@
 //! A cut closes what it can, each key, the login and each policy separately. Access stays closed until the user is
 //! restored or gone.
 
-use airgate::app::access;
-use airgate::domain::{AccessGoal, AlertBody, Operator, Problem, UserStatus};
+use airgate::domain::{AccessGoal, Problem, UserStatus};
 use airgate::sandbox::volcengine::{Fault, FaultRule};
 use airgate::sandbox::world::{KeyStatus, PolicyKind, PolicyScope, World};
 use jiff::SignedDuration;
 
+use super::{ALICE, decide, denied, problems, want};
 use crate::bed::{ADMIN, Bed, eventually, one_account, phrase, text, text_of, user_key};
 
-const ALICE: &str = "main/alice";
 const DENY_ALL: &str = "airgate-deny-all";
 
 /// A user with two active keys, login and two policies, who has spent 120.
@@ -35,15 +34,6 @@ async fn over_quota(further: &[(&str, &str)]) -> Bed {
     bed
 }
 
-async fn decide(bed: &Bed) {
-    let report = bed.service().monitor().cycle().await.unwrap();
-    assert_eq!(report.disables, 1);
-}
-
-fn denied() -> Fault {
-    Fault::Code { http: 403, code: "AccessDenied".to_owned(), message: "not for you".to_owned() }
-}
-
 /// How many keys are active, whether login is allowed, and whether signed requests work, in the cloud.
 fn open(bed: &Bed) -> (usize, bool, bool) {
     bed.cloud.read(|world| {
@@ -52,19 +42,6 @@ fn open(bed: &Bed) -> (usize, bool, bool) {
         let denied = user.policies.iter().any(|policy| policy.name == DENY_ALL);
         (keys, user.login.allowed(), !denied)
     })
-}
-
-fn problems(bed: &Bed, wanted: impl Fn(&Problem) -> bool) -> usize {
-    let is = |body: &AlertBody| matches!(body, AlertBody::Error { problem } if wanted(problem));
-    bed.alert_records().iter().filter(|alert| is(&alert.body)).count()
-}
-
-fn want(bed: &Bed, goal: AccessGoal) {
-    let by = Operator::Person { open_id: ADMIN.parse().unwrap(), name: None };
-    bed.store
-        .write(|tx| access::request(tx, &user_key(ALICE), goal, by, None, bed.clock.now()))
-        .unwrap();
-    bed.service().wakers().access.notify_one();
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -83,7 +83,7 @@ async fn a_large_bill_is_read_whole_once_and_then_by_its_last_days() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "takes a minute: 200,000 rows a month, 3,000 of them in the last three days"]
+#[ignore = "takes a minute: 200,000 rows a month, 3,000 of them in the last three days; run by .ci/run"]
 async fn two_hundred_thousand_rows_take_667_pages_once_and_twelve_each_further_cycle() {
     assert_eq!(number_of_pages(9_850, 1_000).await, (667, 12));
 }
