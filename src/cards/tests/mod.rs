@@ -143,6 +143,8 @@ fn all(cards: &Cards, role: Role, size: Size) -> Vec<Sample> {
             out.push(Sample { name: format!("alert_{kind}_{word}"), card, via });
         }
     }
+    let shared = cards.user(&paths::shared(size), &ctx);
+    out.push(Sample { name: "user_shared".to_owned(), card: shared, via: Via::Send });
     out
 }
 

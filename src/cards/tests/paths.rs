@@ -108,6 +108,14 @@ pub fn disabled(size: Size) -> UserDetail {
     detail
 }
 
+/// A cut in a project that others use too: what they have there goes on.
+pub fn shared(size: Size) -> UserDetail {
+    let mut detail = disabled(size);
+    detail.paths.insert(AccessPath::Endpoints, in_a_shared_project(size, 2));
+    detail.paths.insert(AccessPath::PresetEndpoints, in_a_shared_project(size, 0));
+    detail
+}
+
 /// A cut that has closed a part.
 pub fn stuck(size: Size) -> UserDetail {
     UserDetail { paths: half_closed(size), ..samples::pending_detail(size) }
