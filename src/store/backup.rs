@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use redb::{
-    Database, Key, ReadTransaction, ReadableDatabase, ReadableTable, TableDefinition, TableHandle,
-    Value, WriteTransaction,
+    Database, Key, ReadTransaction, ReadableTable, TableDefinition, TableHandle, Value,
+    WriteTransaction,
 };
 use tempfile::NamedTempFile;
 
@@ -102,7 +102,7 @@ impl Store {
         let size = self.path.as_ref().map_or(Ok(0), |path| path.metadata().map(|data| data.len()));
         room(folder, size.map_err(io)?, free_space(folder).map_err(io)?)?;
         let file = temporary_in(folder, temporary).map_err(io)?;
-        let from = self.db.begin_read()?;
+        let from = self.commits.snapshot().0;
         let mut builder = Database::builder();
         builder.set_cache_size(COPY_CACHE_BYTES);
         let backend = redb::backends::FileBackend::new(file.reopen().map_err(io)?)?;

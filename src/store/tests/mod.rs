@@ -13,6 +13,7 @@ mod properties;
 mod released;
 mod rename;
 mod spending;
+mod together;
 mod users;
 
 use jiff::Timestamp;
