@@ -420,11 +420,8 @@ async fn each_step((calls, fault, part, parts): (Calls, Fault, usize, usize)) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_step_of_a_cut_and_of_a_restore_survives_every_fault() {
+    // One after the other: chat is timed, and each keeps the machine busy.
     every_step_of(Calls::Users).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn every_step_at_the_models_survives_every_fault() {
     every_step_of(Calls::Models).await;
 }
 
