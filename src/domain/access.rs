@@ -22,14 +22,6 @@ pub enum AccessGoal {
 }
 
 impl AccessGoal {
-    /// Returns the user's status once the cloud confirms the goal.
-    pub fn confirmed_status(self) -> UserStatus {
-        match self {
-            AccessGoal::Cut => UserStatus::Disabled,
-            AccessGoal::Restored => UserStatus::Active,
-        }
-    }
-
     /// Returns whether confirming the goal uses up the remembered access: a restore has put all of it back, a cut still
     /// needs it.
     pub fn uses_up_memory(self) -> bool {

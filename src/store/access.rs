@@ -3,6 +3,7 @@
 use std::ops::ControlFlow;
 
 use jiff::Timestamp;
+use redb::ReadableTable;
 
 use super::tables::{ACCESS_PATHS, ACCESS_PENDING, ACCESS_PROOFS, ACCESS_REMEMBERED};
 use super::view::{Order, Source, View};
@@ -80,8 +81,9 @@ impl<S: Source> View<S> {
         if self.access_pending(&user.key)?.is_some() {
             return Ok(AccessStanding::Changing);
         }
-        let is_cut =
-            user.status == UserStatus::Disabled && self.access_remembered(&user.key)?.is_some();
+        // Only whether there is a memory: one that cannot be read must not keep the monitor from deciding about others.
+        let is_cut = user.status == UserStatus::Disabled
+            && self.open(ACCESS_REMEMBERED)?.get(keys::of_user(&user.key))?.is_some();
         Ok(if is_cut { AccessStanding::Cut } else { AccessStanding::NotCut })
     }
 }
@@ -149,7 +151,14 @@ impl WriteTx {
     ) -> Result<Option<User>, StoreError> {
         let Some(mut user) = self.user(key)? else { return Ok(None) };
         user.updated = now;
-        user.status = goal.confirmed_status();
+        user.status = match goal {
+            AccessGoal::Cut => UserStatus::Disabled,
+            // What was off before the cut stays off.
+            AccessGoal::Restored => {
+                let access = UserAccess { keys: user.access_keys.clone(), login: user.login };
+                access.status(UserStatus::Active)
+            }
+        };
         self.put_user(&user)?;
         self.clear_access_pending(key)?;
         if goal.uses_up_memory() {

@@ -111,6 +111,7 @@ async fn a_user_whom_somebody_else_switched_off_is_cut_all_the_same() {
             let keys = &world.user("main", "alice").unwrap().keys;
             assert!(keys.iter().all(|key| key.status == KeyStatus::Inactive));
         });
+        assert_eq!(bed.user(ALICE).status, UserStatus::Disabled);
     }
 }
 
