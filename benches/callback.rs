@@ -5,6 +5,10 @@
 //! Run `cargo bench --bench callback`, or `cargo bench --bench callback -- 100000` for a number of users other than 1,000.
 //! Prints figures and has no thresholds. The stores and the stand-in for Feishu run in this process, so its memory is
 //! an upper bound for the service's.
+//!
+//! `-- --floor` compares instead: the service in a process of its own, with 64 connections, beside a bare axum handler
+//! that does the same cryptography and answers a prebuilt card ([`load`]). `-- --cards KIND N` only renders N cards, for
+//! `valgrind --tool=callgrind` ([`cards`]).
 
 #![allow(
     clippy::unwrap_used,
@@ -12,9 +16,14 @@
     clippy::panic,
     clippy::indexing_slicing,
     clippy::print_stdout,
+    clippy::float_arithmetic,
     missing_docs
 )]
 
+#[path = "callback/cards.rs"]
+mod cards;
+#[path = "callback/load.rs"]
+mod load;
 mod measure;
 
 use std::path::Path;
@@ -35,7 +44,7 @@ use rust_decimal::Decimal;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-use measure::{Times, fsyncs, memory};
+use measure::{Times, fsyncs, memory_of};
 
 const LINKS_EACH: usize = 5;
 const PROJECTS: usize = 500;
@@ -47,6 +56,7 @@ const ROUNDS: usize = 150;
 const AT_ONCE: usize = 8;
 const ADMIN: &str = "ou_admin";
 const CHAT: &str = "oc_bench";
+const ENCRYPT_KEY: &str = "bench-encrypt-key";
 
 /// The number of users in the store, from the command line.
 static USERS: LazyLock<usize> =
@@ -113,28 +123,30 @@ fn main() {
         fill_at(Path::new(&path));
         return;
     }
+    let words: Vec<String> = std::env::args().skip(1).filter(|word| word != "--bench").collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    match words.as_slice() {
+        ["--serve", store, feishu] => return load::serve(Path::new(store), feishu),
+        ["--answer", card] => return load::answer(Path::new(card)),
+        [.., "--cards", kind, count] => return cards::render(kind, count.parse().unwrap()),
+        _ => {}
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
-    runtime.block_on(run());
+    if words.contains(&"--floor") {
+        runtime.block_on(load::compare());
+    } else {
+        runtime.block_on(run());
+    }
 }
 
 async fn run() {
     let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
-    let clock = Clock::system();
-    clock.set(NOW.parse().unwrap());
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let mut chat = FeishuConfig::new("cli_bench", "bench-secret", "bench-token");
-    chat.encrypt_key = Some("bench-encrypt-key".to_owned());
-    let feishu = FakeFeishu::start(listener, chat, clock.clone()).unwrap();
-    feishu.add_person(ADMIN, "王管理", "13800000001");
-    feishu.add_group(CHAT, "压测群");
+    let clock = bench_clock();
+    let feishu = fake_feishu(&clock).await;
     let path = folder.path().join("airgate.redb");
-    let config = config(&feishu, &path);
+    let config = config(feishu.url(), &path);
     let filling = Instant::now();
-    // In another process, so that its memory is not counted here.
-    let filled = std::process::Command::new(std::env::current_exe().unwrap())
-        .args([users().to_string().as_str(), "--fill", path.to_str().unwrap()])
-        .status();
-    assert!(filled.unwrap().success());
+    fill_elsewhere(&path);
     let filling = filling.elapsed();
     let opening = Instant::now();
     let store = Store::open(&path, config.security.master_key.expose()).unwrap();
@@ -199,18 +211,42 @@ async fn run() {
             started.elapsed().as_millis()
         );
     }
-    println!("\nmemory (stand-in and measuring included): {}", memory());
+    println!("\nmemory (stand-in and measuring included): {}", memory_of("self"));
     service.stop().await;
 }
 
-fn config(feishu: &FakeFeishu, store: &Path) -> Config {
+fn bench_clock() -> Clock {
+    let clock = Clock::system();
+    clock.set(NOW.parse().unwrap());
+    clock
+}
+
+async fn fake_feishu(clock: &Clock) -> FakeFeishu {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut chat = FeishuConfig::new("cli_bench", "bench-secret", "bench-token");
+    chat.encrypt_key = Some(ENCRYPT_KEY.to_owned());
+    let feishu = FakeFeishu::start(listener, chat, clock.clone()).unwrap();
+    feishu.add_person(ADMIN, "王管理", "13800000001");
+    feishu.add_group(CHAT, "压测群");
+    feishu
+}
+
+/// Fills a store in another process, so that its memory is not counted here.
+fn fill_elsewhere(path: &Path) {
+    let filled = std::process::Command::new(std::env::current_exe().unwrap())
+        .args([users().to_string().as_str(), "--fill", path.to_str().unwrap()])
+        .status();
+    assert!(filled.unwrap().success());
+}
+
+fn config(feishu: &str, store: &Path) -> Config {
     let key = "11".repeat(32);
     let env = [
-        ("FEISHU__BASE_URL", feishu.url()),
+        ("FEISHU__BASE_URL", feishu),
         ("FEISHU__APP_ID", "cli_bench"),
         ("FEISHU__APP_SECRET", "bench-secret"),
         ("FEISHU__VERIFICATION_TOKEN", "bench-token"),
-        ("FEISHU__ENCRYPT_KEY", "bench-encrypt-key"),
+        ("FEISHU__ENCRYPT_KEY", ENCRYPT_KEY),
         ("FEISHU__ADMINS", ADMIN),
         ("FEISHU__ALERT_CHAT_ID", CHAT),
         // Nothing listens there: no measured callback calls the cloud.
@@ -227,9 +263,7 @@ fn config(feishu: &FakeFeishu, store: &Path) -> Config {
 const NOW: &str = "2026-11-23T02:00:00Z";
 
 fn fill_at(path: &Path) {
-    let clock = Clock::system();
-    clock.set(NOW.parse().unwrap());
-    fill(&Store::open(path, &[0x11; 32]).unwrap(), &clock);
+    fill(&Store::open(path, &[0x11; 32]).unwrap(), &bench_clock());
 }
 
 /// Records the two open months, as a cycle does.

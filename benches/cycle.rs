@@ -30,7 +30,7 @@ use airgate::store::{RecordedReading, Store, StoreError};
 use jiff::Timestamp;
 use rust_decimal::Decimal;
 
-use measure::{Times, fsyncs, memory};
+use measure::{Times, fsyncs, memory_of};
 
 const LINKS_EACH: usize = 5;
 const LINKS_A_PROJECT: usize = 100;
@@ -67,7 +67,7 @@ fn main() {
     let what = format!("{} projects changed", changed.len());
     measure(&store, count, &what, &reading(&this_month, &all, &changed, now));
     println!("file {} KiB", std::fs::metadata(&path).unwrap().len() / 1024);
-    println!("memory (measuring included): {}", memory());
+    println!("memory (measuring included): {}", memory_of("self"));
 }
 
 /// A complete reading: each project's amount of each month.

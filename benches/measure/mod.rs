@@ -41,8 +41,9 @@ impl std::fmt::Display for Times {
     }
 }
 
-pub fn memory() -> String {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+/// The resident memory of a process, now and at most; `self` is the bench itself.
+pub fn memory_of(process: &str) -> String {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
     let lines =
         status.lines().filter(|line| line.starts_with("VmRSS") || line.starts_with("VmHWM"));
     lines

@@ -9,6 +9,7 @@ pub mod cloud;
 pub mod configure;
 pub mod create;
 pub mod export;
+pub mod listing;
 pub mod me;
 pub mod outcome;
 pub mod policies;

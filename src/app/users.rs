@@ -1,16 +1,12 @@
 //! Finding, listing and showing users.
 
-use super::outcome::{Level, UserDetail, UserFilter, UserRow, UsersPage};
-use super::{Error, Refusal, paginate};
+use super::outcome::{Level, UserDetail};
+use super::{Error, Refusal};
 use crate::domain::typed::parsed_text;
 use crate::domain::{
-    AccountId, Money, OpenId, ProjectLink, Settings, Thresholds, User, UserKey, UserStatus,
-    Username, oldest_stale,
+    AccountId, OpenId, ProjectLink, Settings, Thresholds, User, UserKey, UserStatus, Username,
 };
 use crate::store::{Directory, Entry, Source, StoreError, View};
-
-/// Rows on one page of the users card.
-pub const USERS_A_PAGE: usize = 8;
 
 /// Returns the user that a person means by `name`: `username` or `account/username`, exactly as written, otherwise
 /// ignoring case, or a display name that only one user has.
@@ -136,77 +132,6 @@ fn nearest(name: &str, directory: &Directory) -> Vec<UserKey> {
         .collect();
     scored.sort();
     scored.into_iter().take(3).map(|(_, key)| key.clone()).collect()
-}
-
-/// Returns one page of the users that match the filter and the search text; users who are gone come last.
-pub fn list<S: Source>(
-    tx: &View<S>,
-    settings: &Settings,
-    filter: UserFilter,
-    query: &str,
-    page: usize,
-) -> Result<UsersPage, StoreError> {
-    let directory = tx.directory();
-    let folded = query.trim().to_lowercase();
-    let mut counts = [0usize; 4];
-    let mut matching: Vec<&UserKey> = Vec::new();
-    let mut gone: Vec<&UserKey> = Vec::new();
-    let (mut total_quota, mut total_consumed) = (Money::ZERO, Money::ZERO);
-    for (key, entry) in directory.iter() {
-        let thresholds = entry.thresholds.as_deref().unwrap_or(&settings.thresholds);
-        let level = Level::at(entry.percent, thresholds);
-        for (count, filter) in counts.iter_mut().zip(UserFilter::ALL) {
-            *count += usize::from(passes(entry, level, filter));
-        }
-        if passes(entry, level, filter) && entry.contains(&folded) {
-            total_quota += entry.quota;
-            total_consumed += entry.consumed;
-            match entry.status {
-                UserStatus::Gone => gone.push(key),
-                _ => matching.push(key),
-            }
-        }
-    }
-    matching.append(&mut gone);
-    let count = matching.len();
-    let (page_users, page, pages) = paginate(matching, page, USERS_A_PAGE);
-    let mut rows = Vec::with_capacity(page_users.len());
-    for key in page_users {
-        let Some(user) = tx.user(key)? else { continue };
-        let links = sorted(tx.links_of(key)?);
-        rows.push(UserRow {
-            ambiguous: directory.is_ambiguous(key),
-            level: Level::of(&user, thresholds_of(&user, settings)),
-            pending: tx.access_pending(&user.key)?,
-            projects: links
-                .iter()
-                .map(|link| (link.label().to_owned(), link.monitored.is_on()))
-                .collect(),
-            stale: oldest_stale(&links),
-            user,
-        });
-    }
-    Ok(UsersPage {
-        rows,
-        page,
-        pages,
-        matching: count,
-        counts,
-        filter,
-        query: query.trim().to_owned(),
-        total_quota,
-        total_consumed,
-    })
-}
-
-fn passes(user: &Entry, level: Level, filter: UserFilter) -> bool {
-    let gone = user.status == UserStatus::Gone;
-    match filter {
-        UserFilter::All => true,
-        UserFilter::Warning => !gone && level >= Level::Warning,
-        UserFilter::Disabled => user.status == UserStatus::Disabled,
-        UserFilter::Unallocated => !gone && level == Level::Unallocated,
-    }
 }
 
 /// Reads everything about one user.

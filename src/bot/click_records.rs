@@ -7,7 +7,7 @@ use super::actions::{ClickContext, ClickOutcome};
 use crate::cards::Tone;
 use crate::domain::{OpId, Report, UpdateTarget};
 use crate::outbox::person_lane;
-use crate::store::{OpOutcome, StoreError, WriteTx};
+use crate::store::{OpOutcome, Source, StoreError, View, WriteTx};
 
 /// Adds the task that an answer promises. It reports to the clicked card.
 pub(super) fn add_task(
@@ -20,6 +20,20 @@ pub(super) fn add_task(
         tx.add_task(task.clone(), click.report.clone(), now)?;
     }
     Ok(())
+}
+
+/// Returns whether an update of the clicked message is owed that the card of the answer is newer than.
+pub(super) fn has_older_updates<S: Source>(
+    tx: &View<S>,
+    outcome: &ClickOutcome,
+    click: &ClickContext,
+) -> Result<bool, StoreError> {
+    match (&outcome.card, &click.report) {
+        (Some(_), Some(Report { target: UpdateTarget::Message { id }, lane })) => {
+            Ok(tx.has_updates(lane, id)? || tx.has_updates(&person_lane(&click.operator), id)?)
+        }
+        _ => Ok(false),
+    }
 }
 
 /// Replaces updates of the clicked message enqueued up to `last_owed` with the card of the answer, which is newer.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::actions::{
     Changing, Chat, ClickContext, ClickOutcome, Does, Reading, Request, Row, form_values, value_of,
 };
-use super::click_records::{add_task, put_op_outcome, supersede_updates};
+use super::click_records::{add_task, has_older_updates, put_op_outcome, supersede_updates};
 use super::handlers::Handlers;
 use super::reaction::Reaction;
 use super::roles::Allowed;
@@ -99,13 +99,15 @@ impl Bot {
             Some(name) if !name.is_empty() && !name.contains('/') => name.to_owned(),
             _ => return Ok(action),
         };
-        let key = self.store.reading(move |tx| users::key_of(tx, &bare)).await?;
+        let key = self.store.looking(move |tx| users::key_of(tx, &bare)).await?;
         action.value.insert("user".to_owned(), key.to_string().into());
         Ok(action)
     }
 
-    /// Opens a card on a snapshot, so that it does not wait for writers, and then records the click. Returns `None` if it
-    /// was handled before.
+    /// Opens a card on a snapshot, so that it does not wait for writers. Nothing is written, not even that the click was
+    /// handled: Feishu never repeats one, and a repetition would only show the card again. The exceptions are rare: work that
+    /// opening starts, and updates of the clicked message that are still owed and must not bring back an older card.
+    /// Returns `None` if the click has been handled before and is one of these.
     async fn open(
         &self,
         incoming: IncomingClick,
@@ -113,10 +115,7 @@ impl Bot {
     ) -> Result<Option<ClickOutcome>, StoreError> {
         let now = incoming.context.card_ctx.now;
         let handlers = Arc::clone(&self.handlers);
-        let opened = self.store.reading(move |tx| {
-            if tx.is_seen(&incoming.keys, now)? {
-                return Ok(None);
-            }
+        let opened = self.store.looking(move |tx| {
             let click = handlers.locate(tx, &incoming)?;
             let opened = action.open(&handlers, tx, &click.with_empty_form());
             let outcome = match opened.split_refusal()? {
@@ -126,9 +125,12 @@ impl Bot {
                     handlers.refused_click(&click, refusal, show)?
                 }
             };
-            Ok::<_, StoreError>(Some((incoming.keys, outcome, click, tx.last_owed()?)))
+            let due = outcome.task.is_some() || has_older_updates(tx, &outcome, &click)?;
+            let last_owed = due.then(|| tx.last_owed()).transpose()?;
+            Ok::<_, StoreError>((incoming.keys, outcome, click, last_owed))
         });
-        let Some((keys, outcome, click, last_owed)) = opened.await? else { return Ok(None) };
+        let (keys, outcome, click, last_owed) = opened.await?;
+        let Some(last_owed) = last_owed else { return Ok(Some(outcome)) };
         let recorded = self.store.writing(move |tx| {
             if !tx.claim(&keys, now)? {
                 return Ok(None);
@@ -169,7 +171,7 @@ fn callback_answer(outcome: ClickOutcome) -> CallbackAnswer {
         None => CallbackAnswer::default(),
     };
     match outcome.card {
-        Some(card) => answer.with_card(card.value()),
+        Some(card) => answer.with_card(card.into_string()),
         None => answer,
     }
 }

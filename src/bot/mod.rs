@@ -8,7 +8,8 @@
 //! 1. `events.rs` passes it to `clicks.rs`, which looks up the operator's role and stops if there is none.
 //! 2. `actions/table.rs` finds the row of the action's word and reads the fields into the row's type. The row says which
 //!    role is needed; `roles::Allowed` is the proof that it was checked.
-//! 3. An action that only reads opens its card on a snapshot; recording it as handled is a separate write transaction.
+//! 3. An action that only reads opens its card on a snapshot and writes nothing, unless opening starts work or an older
+//!    update of the clicked message is still owed.
 //! 4. An action that changes something is claimed, performed and shown in one write transaction. A form that was submitted
 //!    before (the same `op`) gets its first outcome again.
 //! 5. A refusal rolls the transaction back; a second one records it and shows the card with what was typed.

@@ -1,15 +1,17 @@
 //! The template engine: minijinja, set up so that a template can produce only JSON, and outside text stays text.
 //!
-//! Templates escape everything they print as JSON values. Trailing commas are allowed: every macro of
-//! `parts.json.j2` ends with one, and [`compact`] removes the surplus ones.
+//! Whatever a template prints is written as a JSON value. Trailing commas are allowed: every macro of `parts.json.j2` ends
+//! with one, and [`Compact`] leaves out the surplus ones while the card is written. A card is written once: nothing
+//! parses it again, and a test holds every template to valid JSON.
 
-use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use minijinja::value::{Kwargs, Serde};
-use minijinja::{Environment, Error, UndefinedBehavior, Value};
+use minijinja::value::{Object, ObjectRepr, ValueKind};
+use minijinja::{Environment, Error, ErrorKind, Output, State, UndefinedBehavior, Value};
 
+use super::compact::{Compact, squeezed};
 use super::submit::submit_name;
 use super::text;
 use super::{ListPlace, OpIds};
@@ -41,6 +43,9 @@ pub(super) const TEMPLATES: &[(&str, &str)] = &[
     ("users.json.j2", include_str!("../../cards/users.json.j2")),
 ];
 
+/// Bytes set aside for a card; most cards fit.
+const CARD_BYTES: usize = 16 * 1024;
+
 /// Renders templates to compact JSON.
 #[derive(Debug)]
 pub struct Engine {
@@ -53,9 +58,9 @@ pub enum RenderError {
     /// The template failed.
     #[error("the template failed")]
     Template(#[from] Error),
-    /// Its output is not JSON.
-    #[error("the template's output is not valid JSON")]
-    Json(#[from] serde_json::Error),
+    /// Its output is not text.
+    #[error("the template's output is not UTF-8")]
+    Text(#[from] std::string::FromUtf8Error),
 }
 
 impl Engine {
@@ -63,22 +68,25 @@ impl Engine {
     pub fn new(words: Wording, ops: OpIds) -> Self {
         let mut env = Environment::new();
         env.set_undefined_behavior(UndefinedBehavior::Strict);
+        env.set_formatter(write_json);
         env.add_filter("md", |text: &str| text::md(text));
         env.add_filter("clip", |text: &str, max: usize| text::clip(text, max));
         env.add_filter("clip_lines", |text: &str, max: usize| text::clip_lines(text, max));
         env.add_filter("fit", |text: &str, ems: usize| text::fit(text, ems));
         env.add_filter("paragraphs", paragraphs);
         env.add_filter("submit_name", |value: Value| {
-            serde_json::to_value(value).map(|value| submit_name(&value)).unwrap_or_default()
+            let value = value.downcast_object_ref::<CallbackValue>().map(|value| &value.json);
+            let value = value.and_then(|json| serde_json::from_str(json).ok());
+            submit_name(&value.unwrap_or_default())
         });
-        env.add_function("t", move |key: &str, args: Kwargs| translate(words, key, &args));
+        env.add_global("t", Value::from_object(Translate(words)));
         let counter = AtomicU64::new(0);
         env.add_function("op", move || match ops {
             OpIds::Random => uuid::Uuid::new_v4().simple().to_string(),
             OpIds::Counter => format!("op-{}", counter.fetch_add(1, Ordering::Relaxed) + 1),
         });
         for (name, source) in TEMPLATES {
-            if let Err(error) = env.add_template(name, source) {
+            if let Err(error) = env.add_template_owned(*name, squeezed(source)) {
                 // A test renders every template, so a broken one cannot be released.
                 tracing::error!(name, error = format!("{error:#}"), "a card template is broken");
             }
@@ -94,44 +102,143 @@ impl Engine {
     /// Renders a template to compact JSON.
     ///
     /// # Errors
-    /// The template failed or its output is not JSON.
+    /// The template failed.
     pub fn render(&self, template: &str, context: Value) -> Result<String, RenderError> {
-        let text = self.env.get_template(template)?.render(context)?;
-        let value: serde_json::Value = serde_json::from_str(&compact(&text))?;
-        Ok(value.to_string())
+        let mut out = Compact::with_capacity(CARD_BYTES);
+        self.env.get_template(template)?.render_captured_to(context, &mut out)?;
+        Ok(String::from_utf8(out.into_bytes())?)
+    }
+}
+
+/// Writes a printed value as JSON. What a macro returns is JSON already.
+fn write_json(out: &mut Output<'_>, _: &mut State<'_, '_>, value: &Value) -> Result<(), Error> {
+    if let Some(text) = value.as_str() {
+        return Ok(if value.is_safe() { out.write_str(text) } else { write_string(out, text) }?);
+    }
+    if let Some(value) = value.downcast_object_ref::<CallbackValue>() {
+        return Ok(out.write_str(&value.json)?);
+    }
+    Ok(match value.kind() {
+        ValueKind::None => out.write_str("null"),
+        ValueKind::Bool => out.write_str(if value.is_true() { "true" } else { "false" }),
+        // `Display` prints whole numbers as JSON does, and cards print no others.
+        ValueKind::Number if value.is_integer() => write!(out, "{value}"),
+        kind => {
+            let problem = format!("a template prints a value of the kind {kind}");
+            return Err(Error::new(ErrorKind::InvalidOperation, problem));
+        }
+    }?)
+}
+
+/// Writes text as a JSON string.
+fn write_string(out: &mut impl fmt::Write, text: &str) -> fmt::Result {
+    out.write_char('"')?;
+    let mut rest = text;
+    while let Some(at) = rest.bytes().position(|byte| matches!(byte, b'"' | b'\\' | 0..0x20)) {
+        let (plain, special) = rest.split_at(at);
+        out.write_str(plain)?;
+        // It is one of the ASCII characters above.
+        let (special, after) = special.split_at(1);
+        match special {
+            "\"" => out.write_str("\\\"")?,
+            "\\" => out.write_str("\\\\")?,
+            "\n" => out.write_str("\\n")?,
+            other => {
+                for byte in other.bytes() {
+                    write!(out, "\\u{byte:04x}")?;
+                }
+            }
+        }
+        rest = after;
+    }
+    out.write_str(rest)?;
+    out.write_char('"')
+}
+
+/// A callback value: what a component of a card sends back when it is used.
+#[derive(Debug)]
+struct CallbackValue {
+    /// A JSON object.
+    json: String,
+}
+
+impl Object for CallbackValue {
+    fn repr(self: &Arc<Self>) -> ObjectRepr {
+        ObjectRepr::Plain
     }
 }
 
 /// The template function `act(WORD, member=value, ...)`, which makes a callback value. It adds the place in the users
 /// list, so that the way back survives every click.
-pub fn act(back: Option<&ListPlace>) -> Value {
-    let back = back.filter(|place| place.is_small()).map(|place| Value::from(Serde(place.clone())));
-    Value::from_function(move |name: &str, args: Kwargs| -> Result<Value, Error> {
-        let mut members = BTreeMap::from([("action".to_owned(), Value::from(name))]);
-        for key in args.args() {
-            let member: Value = args.get(key)?;
-            if !member.is_none() {
-                members.insert(key.to_owned(), member);
-            }
-        }
-        if let Some(back) = &back
-            && !members.contains_key("back")
-        {
-            members.insert("back".to_owned(), back.clone());
-        }
-        Ok(Value::from_pairs(members))
-    })
+#[derive(Debug)]
+struct Act {
+    /// That place, as JSON.
+    back: Option<String>,
 }
 
-fn translate(words: Wording, key: &str, args: &Kwargs) -> Result<String, Error> {
-    let mut values: Vec<(&str, Arc<str>)> = Vec::new();
-    for name in args.args() {
-        let value: Value = args.get(name)?;
-        values.push((name, value.to_string().into()));
+/// Returns `act` for a card with this way back.
+pub fn act(back: Option<&ListPlace>) -> Value {
+    let back = back.filter(|place| place.is_small());
+    let back = back.and_then(|place| serde_json::to_string(place).ok());
+    Value::from_object(Act { back })
+}
+
+impl Object for Act {
+    fn call(self: &Arc<Self>, _: &mut State<'_, '_>, args: &[Value]) -> Result<Value, Error> {
+        let (word, members) = word_and_members(args)?;
+        let mut json = String::with_capacity(128);
+        json.push_str("{\"action\":");
+        write_string(&mut json, word)?;
+        let mut own_back = false;
+        let members = members.and_then(|members| members.as_object()?.try_iter_pairs());
+        for (name, member) in members.into_iter().flatten().filter(|(_, member)| !member.is_none())
+        {
+            let name = name.as_str().unwrap_or_default();
+            own_back |= name == "back";
+            json.push(',');
+            write_string(&mut json, name)?;
+            json.push(':');
+            match member.as_str() {
+                Some(text) => write_string(&mut json, text)?,
+                None => json.push_str(&serde_json::to_string(&member).map_err(|error| {
+                    Error::new(ErrorKind::BadSerialization, "a callback value").with_source(error)
+                })?),
+            }
+        }
+        if let Some(back) = self.back.as_deref().filter(|_| !own_back) {
+            json.push_str(",\"back\":");
+            json.push_str(back);
+        }
+        json.push('}');
+        Ok(Value::from_object(CallbackValue { json }))
     }
-    let args: Vec<(&str, &dyn std::fmt::Display)> =
-        values.iter().map(|(name, value)| (*name, value as &dyn std::fmt::Display)).collect();
-    Ok(words.t(key, &args))
+}
+
+/// The template function `t(KEY, name=value, ...)`: a text of the catalogue.
+#[derive(Debug)]
+struct Translate(Wording);
+
+impl Object for Translate {
+    fn call(self: &Arc<Self>, _: &mut State<'_, '_>, args: &[Value]) -> Result<Value, Error> {
+        let (key, names) = word_and_members(args)?;
+        let text = self.0.text(key);
+        if let Some(whole) = text.whole() {
+            return Ok(Value::from(Arc::clone(whole)));
+        }
+        let names = names.and_then(Value::as_object);
+        Ok(Value::from(text.filled(key, |name| names?.get_value(&Value::from(name)))))
+    }
+}
+
+/// The first argument of a call, a text, and its named arguments.
+fn word_and_members(args: &[Value]) -> Result<(&str, Option<&Value>), Error> {
+    let word = args.first().and_then(Value::as_str);
+    let word = word.ok_or_else(|| Error::new(ErrorKind::MissingArgument, "a text is expected"))?;
+    match args.get(1..).unwrap_or_default() {
+        [] => Ok((word, None)),
+        [members] if members.is_kwargs() => Ok((word, Some(members))),
+        _ => Err(Error::new(ErrorKind::TooManyArguments, "only named arguments may follow")),
+    }
 }
 
 /// Escapes text as markdown and keeps its line breaks.
@@ -140,50 +247,19 @@ fn paragraphs(text: &str) -> String {
     lines.join("\n")
 }
 
-/// Removes commas before a closing bracket or after another comma, except within strings.
-fn compact(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    let mut comma = false;
-    let mut chars = text.chars();
-    while let Some(c) = chars.next() {
-        match c {
-            c if c.is_ascii_whitespace() => {}
-            ',' => comma = true,
-            _ => {
-                if comma && !matches!(c, ']' | '}') {
-                    out.push(',');
-                }
-                comma = false;
-                out.push(c);
-                if c == '"' {
-                    string(&mut chars, &mut out);
-                }
-            }
-        }
-    }
-    out
-}
-
-/// Copies the rest of a string literal, including the closing quote.
-fn string(chars: &mut std::str::Chars<'_>, out: &mut String) {
-    while let Some(c) = chars.next() {
-        out.push(c);
-        match c {
-            '"' => return,
-            '\\' => out.extend(chars.next()),
-            _ => {}
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
-    #[test]
-    fn surplus_commas_are_removed_and_strings_kept() {
-        assert_eq!(compact(r#"{ "a": [1, 2, , ], }"#), r#"{"a":[1,2]}"#);
-        assert_eq!(compact(r#"["a, ]", "\", ]",]"#), r#"["a, ]","\", ]"]"#);
+    proptest! {
+        #[test]
+        fn a_string_is_written_as_json(text in any::<String>()) {
+            let mut json = String::new();
+            write_string(&mut json, &text).unwrap();
+            prop_assert_eq!(serde_json::from_str::<String>(&json).unwrap(), text);
+        }
     }
 
     #[test]

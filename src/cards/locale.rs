@@ -1,15 +1,36 @@
 //! The catalogues of texts (`cards/locales/*.toml`), one per language, compiled in.
 
-use std::collections::BTreeMap;
-use std::fmt::Display;
-use std::sync::LazyLock;
+use std::collections::HashMap;
+use std::fmt::{self, Display, Write as _};
+use std::sync::{Arc, LazyLock};
 
 use crate::config::Locale;
 
 /// The texts of one language, by dotted keys (`users.title`).
 #[derive(Debug)]
 pub struct Catalogue {
-    texts: BTreeMap<String, String>,
+    texts: HashMap<String, Text>,
+    /// For a key that is not there; tests fail on it.
+    unknown: Text,
+}
+
+/// A text, cut where arguments go.
+#[derive(Debug)]
+pub struct Text {
+    pieces: Vec<Piece>,
+}
+
+#[derive(Debug)]
+enum Piece {
+    Text(Arc<str>),
+    /// An argument, as it is.
+    Name(String),
+    /// An argument that chooses between two words: for a count of 1, and for any other.
+    Count {
+        name: String,
+        one: String,
+        many: String,
+    },
 }
 
 static ZH_CN: LazyLock<Catalogue> =
@@ -26,94 +47,139 @@ impl Catalogue {
         }
     }
 
-    /// The text of `key`. `{name}` is replaced by the argument, and `{name:one|many}` by the word for that count.
-    /// Arguments are not expanded further. An unknown key is returned itself; tests fail on it.
+    /// The text of `key` with its arguments: see [`Text::filled`]. An unknown key is returned itself; tests fail on it.
     pub fn t(&self, key: &str, args: &[(&str, &dyn Display)]) -> String {
-        let Some(text) = self.texts.get(key) else {
-            #[cfg(test)]
-            assert!(self.texts.contains_key(key), "no text for `{key}`");
-            return key.to_owned();
-        };
-        let mut out = String::with_capacity(text.len());
-        for piece in pieces(text) {
-            match piece {
-                Piece::Text(text) => out.push_str(text),
-                Piece::Name(name, forms) => match args.iter().find(|(known, _)| *known == name) {
-                    Some((_, value)) => {
-                        let value = value.to_string();
-                        out.push_str(match forms {
-                            Some((one, _)) if value == "1" => one,
-                            Some((_, many)) => many,
-                            None => &value,
-                        });
-                    }
-                    None => {
-                        #[cfg(test)]
-                        assert!(args.iter().any(|(n, _)| *n == name), "`{key}` lacks `{name}`");
-                        out.push_str(name);
-                    }
-                },
-            }
+        let text = self.text(key);
+        match text.whole() {
+            Some(whole) => whole.to_string(),
+            None => text.filled(key, |name| {
+                args.iter().find(|(known, _)| *known == name).map(|(_, value)| *value)
+            }),
         }
-        out
+    }
+
+    /// The text of `key`.
+    pub(super) fn text(&self, key: &str) -> &Text {
+        #[cfg(test)]
+        assert!(self.texts.contains_key(key), "no text for `{key}`");
+        self.texts.get(key).unwrap_or(&self.unknown)
     }
 
     fn parse(source: &str) -> Self {
-        let mut texts = BTreeMap::new();
+        let mut texts = HashMap::new();
         match source.parse::<toml::Table>() {
             Ok(table) => flatten("", &table, &mut texts),
             // A test parses both files, so a broken one cannot be released.
             Err(error) => tracing::error!(%error, "a catalogue of texts cannot be read"),
         }
-        Self { texts }
+        Self { texts, unknown: Text { pieces: Vec::new() } }
     }
 }
 
-fn flatten(prefix: &str, table: &toml::Table, texts: &mut BTreeMap<String, String>) {
+fn flatten(prefix: &str, table: &toml::Table, texts: &mut HashMap<String, Text>) {
     for (name, value) in table {
         let key = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
         match value {
             toml::Value::Table(inner) => flatten(&key, inner, texts),
             toml::Value::String(text) => {
-                texts.insert(key, text.clone());
+                texts.insert(key, Text::parse(text));
             }
             other => {
-                texts.insert(key, other.to_string());
+                texts.insert(key, Text::parse(&other.to_string()));
             }
         }
     }
 }
 
-enum Piece<'a> {
-    Text(&'a str),
-    /// An argument; or two words, the first for a count of 1, the second for any other.
-    Name(&'a str, Option<(&'a str, &'a str)>),
+impl Text {
+    /// Cuts at `{name}` and `{name:one|many}`. A brace that does not open a name is text.
+    fn parse(text: &str) -> Self {
+        let mut pieces = Vec::new();
+        let mut rest = text;
+        while let Some((before, after)) = rest.split_once('{') {
+            let Some((inside, tail)) = after.split_once('}') else { break };
+            let (name, forms) = match inside.split_once(':') {
+                Some((name, forms)) => (name, forms.split_once('|')),
+                None => (inside, None),
+            };
+            if !name.chars().all(|c| c.is_ascii_lowercase() || c == '_') {
+                break;
+            }
+            if !before.is_empty() {
+                pieces.push(Piece::Text(before.into()));
+            }
+            let name = name.to_owned();
+            pieces.push(match forms {
+                Some((one, many)) => {
+                    Piece::Count { name, one: one.to_owned(), many: many.to_owned() }
+                }
+                None => Piece::Name(name),
+            });
+            rest = tail;
+        }
+        if !rest.is_empty() {
+            pieces.push(Piece::Text(rest.into()));
+        }
+        Self { pieces }
+    }
+
+    /// The text, if it takes no arguments.
+    pub(super) fn whole(&self) -> Option<&Arc<str>> {
+        match self.pieces.as_slice() {
+            [Piece::Text(text)] => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The text of `key` with `{name}` replaced by the argument, and `{name:one|many}` by the word for that count.
+    /// Arguments are not expanded further. A missing one is replaced by its name; tests fail on it.
+    pub(super) fn filled<D: Display>(&self, key: &str, arg: impl Fn(&str) -> Option<D>) -> String {
+        if self.pieces.is_empty() {
+            return key.to_owned();
+        }
+        let mut out = String::with_capacity(96);
+        for piece in &self.pieces {
+            let (Piece::Name(name) | Piece::Count { name, .. }) = piece else {
+                if let Piece::Text(text) = piece {
+                    out.push_str(text);
+                }
+                continue;
+            };
+            let Some(value) = arg(name) else {
+                #[cfg(test)]
+                assert!(arg(name).is_some(), "`{key}` lacks `{name}`");
+                out.push_str(name);
+                continue;
+            };
+            // Writing to a String cannot fail.
+            let _ = match piece {
+                Piece::Count { one, many, .. } => {
+                    out.write_str(if is_one(&value) { one } else { many })
+                }
+                _ => write!(out, "{value}"),
+            };
+        }
+        out
+    }
 }
 
-/// Splits at `{name}` and `{name:one|many}`. A brace that does not open a name is text.
-fn pieces(text: &str) -> Vec<Piece<'_>> {
-    let mut pieces = Vec::new();
-    let mut rest = text;
-    while let Some((before, after)) = rest.split_once('{') {
-        let Some((inside, tail)) = after.split_once('}') else { break };
-        let (name, forms) = match inside.split_once(':') {
-            Some((name, forms)) => (name, forms.split_once('|')),
-            None => (inside, None),
-        };
-        if !name.chars().all(|c| c.is_ascii_lowercase() || c == '_') {
-            break;
+/// Whether a value is written as `1`.
+fn is_one(value: &impl Display) -> bool {
+    /// Fails as soon as what is written is not `1`.
+    struct One(&'static str);
+    impl fmt::Write for One {
+        fn write_str(&mut self, text: &str) -> fmt::Result {
+            self.0 = self.0.strip_prefix(text).ok_or(fmt::Error)?;
+            Ok(())
         }
-        pieces.push(Piece::Text(before));
-        pieces.push(Piece::Name(name, forms));
-        rest = tail;
     }
-    pieces.push(Piece::Text(rest));
-    pieces
+    let mut rest = One("1");
+    write!(rest, "{value}").is_ok() && rest.0.is_empty()
 }
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
+    use std::collections::{BTreeMap, BTreeSet};
     use std::path::Path;
 
     use super::*;
@@ -132,12 +198,34 @@ mod tests {
         }
     }
 
+    /// The texts as they are in the file.
+    fn sources(locale: Locale) -> BTreeMap<String, String> {
+        fn flatten(prefix: &str, table: &toml::Table, texts: &mut BTreeMap<String, String>) {
+            for (name, value) in table {
+                match value {
+                    toml::Value::Table(inner) => flatten(name, inner, texts),
+                    value => {
+                        let text = value.as_str().unwrap().to_owned();
+                        texts.insert(format!("{prefix}.{name}"), text);
+                    }
+                }
+            }
+        }
+        let mut texts = BTreeMap::new();
+        let source = match locale {
+            Locale::ZhCn => include_str!("../../cards/locales/zh_cn.toml"),
+            Locale::EnUs => include_str!("../../cards/locales/en_us.toml"),
+        };
+        flatten("", &source.parse().unwrap(), &mut texts);
+        texts
+    }
+
     /// A count followed by a plural noun, which is wrong for 1.
     #[test]
     fn english_words_agree_with_their_counts() {
         let nouns =
             ["keys", "times", "months", "cycles", "rows", "calls", "accounts", "users", "projects"];
-        for (key, text) in &Catalogue::of(Locale::EnUs).texts {
+        for (key, text) in sources(Locale::EnUs) {
             let mut after_a_count = false;
             for word in text.split([' ', ',', '.', ':', ';']) {
                 let plural = nouns.contains(&word);
@@ -149,14 +237,12 @@ mod tests {
         }
     }
 
-    fn names(text: &str) -> BTreeSet<&str> {
-        pieces(text)
-            .into_iter()
-            .filter_map(|piece| match piece {
-                Piece::Name(name, _) => Some(name),
-                Piece::Text(_) => None,
-            })
-            .collect()
+    fn names(text: &Text) -> BTreeSet<&str> {
+        let names = text.pieces.iter().filter_map(|piece| match piece {
+            Piece::Name(name) | Piece::Count { name, .. } => Some(name.as_str()),
+            Piece::Text(_) => None,
+        });
+        names.collect()
     }
 
     #[test]
@@ -170,7 +256,7 @@ mod tests {
             assert!(missing.is_empty(), "only in one of the catalogues: {missing:?} ({locale})");
             for (key, text) in &first.texts {
                 let translated = other.texts.get(key).unwrap();
-                assert!(!translated.trim().is_empty(), "`{key}` is empty in {locale}");
+                assert!(!translated.pieces.is_empty(), "`{key}` is empty in {locale}");
                 assert_eq!(names(text), names(translated), "placeholders of `{key}` in {locale}");
             }
         }

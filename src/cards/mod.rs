@@ -20,6 +20,7 @@ mod access;
 mod accounts;
 mod alerts;
 mod billing;
+mod compact;
 mod create;
 mod engine;
 mod facts;
@@ -52,8 +53,8 @@ pub use submit::value_in_name;
 // Page sizes of the use cases. Tests check that a full page fits into one card (R5: 200 elements, R6: 30 KB).
 pub use crate::app::alerts::ALERTS_A_PAGE;
 pub use crate::app::billing::USERS_A_PAGE as BILLING_USERS_A_PAGE;
+pub use crate::app::listing::USERS_A_PAGE;
 pub use crate::app::projects::LINKS_A_PAGE;
-pub use crate::app::users::USERS_A_PAGE;
 
 /// How the `op` of a form, its idempotency key, is generated.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -92,7 +93,8 @@ impl Card {
         self.0.len().saturating_add(escaped)
     }
 
-    /// The JSON value, for a callback's answer and a custom bot's message.
+    /// The JSON value.
+    #[cfg(test)]
     pub fn value(&self) -> serde_json::Value {
         serde_json::from_str(&self.0).unwrap_or_default()
     }

@@ -1,7 +1,5 @@
 //! The answer to a card callback.
 
-use serde_json::{Map, Value, json};
-
 /// The colour and icon of a toast.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ToastKind {
@@ -37,12 +35,12 @@ pub struct CallbackToast {
 
 /// The answer to a card callback: HTTP 200 within 3 s with a JSON object (docs/platforms/feishu.md §9.2). The
 /// default, `{}`, changes nothing.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CallbackAnswer {
     /// Shown to the person who clicked.
     pub toast: Option<CallbackToast>,
-    /// Card JSON 2.0 that replaces the card.
-    pub card: Option<Value>,
+    /// Card JSON 2.0 that replaces the card: valid JSON text, which goes into the response as it is.
+    pub card: Option<String>,
 }
 
 impl CallbackAnswer {
@@ -52,33 +50,43 @@ impl CallbackAnswer {
     }
 
     /// Creates an answer that only replaces the card.
-    pub fn card(card: Value) -> Self {
-        Self { toast: None, card: Some(card) }
+    pub fn card(card: impl Into<String>) -> Self {
+        Self { toast: None, card: Some(card.into()) }
     }
 
     /// Adds a card to the answer.
-    pub fn with_card(self, card: Value) -> Self {
-        Self { card: Some(card), ..self }
+    pub fn with_card(self, card: impl Into<String>) -> Self {
+        Self { card: Some(card.into()), ..self }
     }
 
-    /// Returns the body of the HTTP response.
-    pub fn to_json(&self) -> Value {
-        let mut body = Map::new();
+    /// Returns the body of the HTTP response, JSON text.
+    pub fn into_json(self) -> String {
+        let mut body = String::from("{");
         if let Some(toast) = &self.toast {
-            body.insert(
-                "toast".into(),
-                json!({"type": toast.kind.word(), "content": toast.content}),
-            );
+            body.push_str("\"toast\":{\"type\":\"");
+            body.push_str(toast.kind.word());
+            body.push_str("\",\"content\":");
+            body.push_str(&serde_json::Value::from(toast.content.as_str()).to_string());
+            body.push('}');
         }
         if let Some(card) = &self.card {
-            body.insert("card".into(), json!({"type": "raw", "data": card}));
+            if self.toast.is_some() {
+                body.push(',');
+            }
+            body.reserve(card.len().saturating_add(32));
+            body.push_str("\"card\":{\"type\":\"raw\",\"data\":");
+            body.push_str(card);
+            body.push('}');
         }
-        Value::Object(body)
+        body.push('}');
+        body
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::{Value, json};
+
     use super::*;
 
     #[test]
@@ -87,15 +95,18 @@ mod tests {
         for (answer, body) in [
             (CallbackAnswer::default(), json!({})),
             (
-                CallbackAnswer::toast(ToastKind::Success, "完成"),
-                json!({"toast": {"type": "success", "content": "完成"}}),
+                CallbackAnswer::toast(ToastKind::Success, "\"完成\"\n"),
+                json!({"toast": {"type": "success", "content": "\"完成\"\n"}}),
             ),
             (
-                CallbackAnswer::toast(ToastKind::Error, "no").with_card(card.clone()),
+                CallbackAnswer::toast(ToastKind::Error, "no").with_card(card.to_string()),
                 json!({"toast": {"type": "error", "content": "no"},
                        "card": {"type": "raw", "data": card.clone()}}),
             ),
-            (CallbackAnswer::card(card.clone()), json!({"card": {"type": "raw", "data": card}})),
+            (
+                CallbackAnswer::card(card.to_string()),
+                json!({"card": {"type": "raw", "data": card}}),
+            ),
             (
                 CallbackAnswer::toast(ToastKind::Info, "i"),
                 json!({"toast": {"type": "info", "content": "i"}}),
@@ -105,7 +116,8 @@ mod tests {
                 json!({"toast": {"type": "warning", "content": "w"}}),
             ),
         ] {
-            assert_eq!(answer.to_json(), body);
+            let written: Value = serde_json::from_str(&answer.into_json()).unwrap();
+            assert_eq!(written, body);
         }
     }
 }

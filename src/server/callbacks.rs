@@ -7,7 +7,8 @@ use std::time::Duration;
 use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use futures::StreamExt;
 use serde_json::json;
@@ -101,8 +102,8 @@ async fn answer(
                 Verdict::Challenge(challenge) => {
                     Json(json!({ "challenge": challenge })).into_response()
                 }
-                Verdict::Done => Json(json!({})).into_response(),
-                Verdict::Answer(answer) => Json(answer.to_json()).into_response(),
+                Verdict::Done => json_response("{}"),
+                Verdict::Answer(answer) => json_response(answer.into_json()),
                 Verdict::Failed => {
                     refuse(StatusCode::INTERNAL_SERVER_ERROR, "not handled; send it again")
                 }
@@ -219,6 +220,12 @@ async fn handle(app: &Arc<App>, event: feishu::Event) -> Taken {
 /// series.
 fn known_type(event_type: &str) -> &'static str {
     EventType::from_name(event_type).map_or("other", EventType::as_str)
+}
+
+/// An answer whose body is JSON text already.
+fn json_response(body: impl Into<Body>) -> Response {
+    let json = HeaderValue::from_static("application/json");
+    ([(CONTENT_TYPE, json)], body.into()).into_response()
 }
 
 fn refuse(status: StatusCode, reason: &str) -> Response {

@@ -52,7 +52,7 @@ async fn answer(
     count(taken.kind, taken.outcome, watch.elapsed());
     match taken.verdict {
         Verdict::Challenge(_) | Verdict::Done => PushAnswer::Done,
-        Verdict::Answer(answer) => PushAnswer::Callback(answer.to_json()),
+        Verdict::Answer(answer) => PushAnswer::Callback(answer.into_json()),
         Verdict::Failed => PushAnswer::Failed,
     }
 }

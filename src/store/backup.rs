@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use redb::{
-    Database, Key, ReadTransaction, ReadableDatabase, ReadableTable, TableDefinition, TableHandle,
-    Value, WriteTransaction,
+    Database, Key, ReadTransaction, ReadableTable, TableDefinition, TableHandle, Value,
+    WriteTransaction,
 };
 use tempfile::NamedTempFile;
 
@@ -98,7 +98,7 @@ impl Store {
         room(size.map_err(io)?, free_space(folder).map_err(io)?)
             .map_err(|shortage| BackupError::NoRoom { folder: folder.to_owned(), shortage })?;
         let file = temporary_in(folder, temporary).map_err(io)?;
-        let from = self.db.begin_read()?;
+        let from = self.commits.snapshot().0;
         let mut builder = Database::builder();
         builder.set_cache_size(COPY_CACHE_BYTES);
         let backend = redb::backends::FileBackend::new(file.reopen().map_err(io)?)?;

@@ -1,27 +1,20 @@
 //! What lists and look-ups need to know about every user, kept in memory: 100,000 users are searched and counted
 //! without decoding a row from disk.
 //!
-//! A directory belongs to one revision of the users, and each transaction has the directory of the state it sees: a
-//! snapshot looks it up by the revision it reads; a transaction that changes users changes its own copy, which others
-//! see once it is committed. Copies share their common parts.
+//! Each transaction has the directory of the state it sees: a snapshot has the one that was committed with what it reads;
+//! a transaction that changes users changes its own copy, which others see once it is durable. Copies share their common
+//! parts.
 
+use std::any::Any;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use imbl::OrdMap;
 use parking_lot::Mutex;
-use redb::ReadableTable;
 
-use super::tables::COUNTERS;
-use super::view::Source;
 use super::{StoreError, WriteTx};
 use crate::domain::decision::is_due;
 use crate::domain::{AccountId, Money, OpenId, Thresholds, User, UserKey, UserStatus};
-
-/// The counter that goes up whenever users change.
-const REVISION: &str = "users_revision";
-/// How many revisions are kept. A few are enough: a snapshot looks up its own right after it is taken.
-const KEPT: usize = 4;
 
 /// Separates the parts of [`Entry::folded`]; names do not contain it.
 const PART: char = '\u{0}';
@@ -94,7 +87,8 @@ impl Entry {
 pub struct Directory {
     users: OrdMap<UserKey, Arc<Entry>>,
     accounts: Arc<BTreeSet<AccountId>>,
-    changed: bool,
+    /// See [`Directory::remembered`]. Shared by the copies with the same users.
+    remembered: Arc<Mutex<Option<Arc<dyn Any + Send + Sync>>>>,
 }
 
 impl Directory {
@@ -106,6 +100,28 @@ impl Directory {
     /// Returns one user.
     pub fn get(&self, user: &UserKey) -> Option<&Entry> {
         self.users.get(user).map(|entry| &**entry)
+    }
+
+    /// Returns the users from `first` on, by account and name.
+    pub fn from<'a>(&'a self, first: &UserKey) -> impl Iterator<Item = (&'a UserKey, &'a Entry)> {
+        self.users.range::<_, UserKey>(first..).map(|(key, entry)| (key, &**entry))
+    }
+
+    /// Returns what `make` computes from all users, and remembers it until a user changes. Only the last one is remembered:
+    /// `is_wanted` says whether it is for the same purpose.
+    pub fn remembered<T: Any + Send + Sync>(
+        &self,
+        is_wanted: impl FnOnce(&T) -> bool,
+        make: impl FnOnce(&Self) -> T,
+    ) -> Arc<T> {
+        let mut remembered = self.remembered.lock();
+        let last = remembered.clone().and_then(|last| last.downcast::<T>().ok());
+        if let Some(last) = last.filter(|last| is_wanted(last)) {
+            return last;
+        }
+        let made = Arc::new(make(self));
+        *remembered = Some(Arc::clone(&made) as Arc<dyn Any + Send + Sync>);
+        made
     }
 
     /// Returns whether another account has a user of the same name, so that the account must be shown.
@@ -122,8 +138,18 @@ impl Directory {
         users.filter(|(_, entry)| entry.status != UserStatus::Gone).count()
     }
 
+    /// Loads the users from disk.
+    pub(super) fn load(tx: &WriteTx) -> Result<Self, StoreError> {
+        let mut directory = Self::default();
+        for user in tx.users()? {
+            directory.insert(&user);
+        }
+        Ok(directory)
+    }
+
     pub(super) fn remove(&mut self, user: &UserKey) {
-        self.changed |= self.users.remove(user).is_some();
+        self.users.remove(user);
+        self.remembered = Arc::default();
     }
 
     pub(super) fn insert(&mut self, user: &User) {
@@ -133,56 +159,7 @@ impl Directory {
                 Arc::make_mut(&mut self.accounts).insert(user.key.account.clone());
             }
             self.users.insert(user.key.clone(), Arc::new(entry));
-            self.changed = true;
+            self.remembered = Arc::default();
         }
-    }
-}
-
-/// The directories of the last revisions: the committed ones, and one that may be about to be committed.
-#[derive(Default)]
-pub(super) struct Directories(Mutex<Vec<(u64, Directory)>>);
-
-impl Directories {
-    /// Returns the directory of the state that a transaction sees; `None` once it was evicted.
-    pub(super) fn seen_by<S: Source>(&self, tx: &S) -> Result<Option<Directory>, StoreError> {
-        let counted = tx.table(COUNTERS)?.get(REVISION)?.map_or(0, |last| last.value());
-        let kept = self.0.lock();
-        Ok(kept.iter().find(|(revision, _)| *revision == counted).map(|(_, kept)| kept.clone()))
-    }
-
-    /// Returns the directory that a write transaction begins with; there is only one such transaction at a time.
-    pub(super) fn latest(&self) -> Directory {
-        self.0.lock().last().map(|(_, directory)| directory.clone()).unwrap_or_default()
-    }
-
-    /// Publishes the users as changed by `tx` under a new revision, right before the commit.
-    pub(super) fn publish(&self, tx: &WriteTx) -> Result<(), StoreError> {
-        let mut directory = tx.1.borrow_mut();
-        if directory.changed {
-            directory.changed = false;
-            self.keep(tx.next_number(REVISION)?, directory.clone());
-        }
-        Ok(())
-    }
-
-    /// Loads the users from disk.
-    pub(super) fn load(&self, tx: &WriteTx) -> Result<(), StoreError> {
-        let mut directory = Directory::default();
-        for user in tx.users()? {
-            directory.insert(&user);
-        }
-        directory.changed = false;
-        let counted = tx.open(COUNTERS)?.get(REVISION)?.map_or(0, |last| last.value());
-        self.keep(counted, directory);
-        Ok(())
-    }
-
-    fn keep(&self, revision: u64, directory: Directory) {
-        let mut kept = self.0.lock();
-        // The revision of a transaction that was not committed is assigned again.
-        kept.retain(|(known, _)| *known < revision);
-        kept.push((revision, directory));
-        let surplus = kept.len().saturating_sub(KEPT);
-        kept.drain(..surplus);
     }
 }

@@ -2,9 +2,10 @@
 //! rules for what is written are in `domain`.
 //!
 //! Reads and writes are transactions: [`Store::read`] gives a snapshot, [`Store::write`] commits all of its closure's
-//! effects or none. A request's effect, its event id or `op`, and the messages it sends go into one transaction.
-//! redb calls block: async callers use [`Store::reading`] and [`Store::writing`], which run on a blocking thread, and no
-//! transaction lives across an await.
+//! effects or none. A request's effect, its event id or `op`, and the messages it sends go into one transaction. Concurrent
+//! transactions share a flush: see [`commit`].
+//! redb calls block: async callers use [`Store::reading`] and [`Store::writing`], which run on a blocking thread, or
+//! [`Store::looking`], and no transaction lives across an await.
 
 mod access;
 mod accounts;
@@ -12,6 +13,7 @@ mod alerts;
 mod attribution;
 pub mod backup;
 mod chats;
+mod commit;
 mod creation;
 mod directory;
 mod events;
@@ -35,15 +37,15 @@ mod users;
 mod values;
 mod view;
 
-use std::cell::RefCell;
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
-use directory::Directories;
-use redb::{Database, ReadableDatabase, StorageBackend};
-use tokio_util::sync::CancellationToken;
+use commit::Commits;
+use redb::{Database, StorageBackend};
 
 pub use accounts::{AccountSecrets, WaitingPair};
 pub use directory::{Directory, Entry};
@@ -61,6 +63,9 @@ pub const SCHEMA_VERSION: u64 = 3;
 /// redb's page cache. The default of 1 GiB would break the limit on memory (docs/behaviour.md §8).
 const CACHE_BYTES: usize = 64 * 1024 * 1024;
 
+/// A read that takes longer than this does not run on a thread of the runtime.
+const QUICK: Duration = Duration::from_millis(2);
+
 /// Length of redb's magic number at the beginning of a file (its design document, "Super-header").
 const MAGIC_BYTES: usize = 9;
 /// Everything that redb writes before the magic number fits within these bytes.
@@ -69,7 +74,7 @@ const HEADER_BYTES: usize = 512;
 const MAX_UNFINISHED_BYTES: u64 = 16 * 1024 * 1024;
 
 /// A snapshot of the store.
-pub type ReadTx = View<redb::ReadTransaction>;
+pub type ReadTx = View<Arc<redb::ReadTransaction>>;
 /// A transaction that may change the store.
 pub type WriteTx = View<redb::WriteTransaction>;
 
@@ -114,6 +119,9 @@ pub enum StoreError {
         /// The cause.
         source: serde_json::Error,
     },
+    /// The flush that was to make a transaction durable failed. Whether it is on disk is unknown.
+    #[error("store: the changes could not be written to the disk")]
+    NotFlushed,
     /// The transaction's closure panicked.
     #[error("store: the transaction was aborted by a panic")]
     Aborted,
@@ -139,12 +147,12 @@ from_redb!(
 /// A handle on the store. Clones share it.
 #[derive(Clone)]
 pub struct Store {
-    db: Arc<Database>,
+    commits: Arc<Commits>,
     /// Its file; `None` on other backends.
     path: Option<Arc<Path>>,
     sealer: Arc<seal::Sealer>,
-    directories: Arc<Directories>,
-    broken: CancellationToken,
+    /// How long the last read of [`Store::looking`] took, in microseconds.
+    looked: Arc<AtomicU64>,
 }
 
 impl std::fmt::Debug for Store {
@@ -196,39 +204,28 @@ impl Store {
         path: Option<Arc<Path>>,
         master_key: &[u8; 32],
     ) -> Result<Self, StoreError> {
-        let store = Self {
-            db: Arc::new(db),
-            path,
-            sealer: Arc::new(seal::Sealer::new(master_key)),
-            directories: Arc::default(),
-            broken: CancellationToken::new(),
-        };
-        store.write(|tx| {
-            // A newer layout may have tables with these names and other types.
-            tx.check_schema()?;
-            tx.create_tables()?;
-            tx.migrate()?;
-            tx.check_key(&store.sealer)?;
-            store.directories.load(tx)
-        })?;
-        Ok(store)
+        let sealer = seal::Sealer::new(master_key);
+        let tx = View(db.begin_write()?, Default::default());
+        // A newer layout may have tables with these names and other types.
+        tx.check_schema()?;
+        tx.create_tables()?;
+        tx.migrate()?;
+        tx.check_key(&sealer)?;
+        let directory = Directory::load(&tx)?;
+        tx.0.commit()?;
+        let commits = Arc::new(Commits::new(db, directory)?);
+        Ok(Self { commits, path, sealer: Arc::new(sealer), looked: Arc::default() })
     }
 
-    /// Runs `f` on a snapshot.
+    /// Runs `f` on a snapshot of the last durable state.
     pub fn read<T, E: From<StoreError>>(
         &self,
         f: impl FnOnce(&ReadTx) -> Result<T, E>,
     ) -> Result<T, E> {
-        loop {
-            let tx = self.db.begin_read().map_err(StoreError::from)?;
-            // If several commits came in between, a newer snapshot is just as good.
-            if let Some(directory) = self.directories.seen_by(&tx)? {
-                return f(&View(tx, RefCell::new(directory)));
-            }
-        }
+        f(&self.commits.snapshot())
     }
 
-    /// Runs `f` and commits its changes; an error from `f` rolls everything back.
+    /// Runs `f` and commits its changes; an error from `f` rolls everything back. Returns once the changes are on disk.
     ///
     /// # Errors
     /// The error of `f`, or of the store. After a failed commit the effect may or may not be on disk: it is unknown,
@@ -237,22 +234,17 @@ impl Store {
         &self,
         f: impl FnOnce(&WriteTx) -> Result<T, E>,
     ) -> Result<T, E> {
-        let tx = self.db.begin_write().map_err(StoreError::from)?;
-        let tx = View(tx, RefCell::new(self.directories.latest()));
-        let value = f(&tx)?;
-        self.directories.publish(&tx)?;
-        if let Err(error) = tx.0.commit() {
-            // redb refuses writes until the file is reopened; only then is it known what was written.
-            tracing::error!(%error, "a commit failed: the store must be reopened");
-            self.broken.cancel();
-            return Err(StoreError::from(error).into());
-        }
-        Ok(value)
+        self.commits.write(f)
+    }
+
+    /// Returns how many transactions were committed since the store was opened.
+    pub fn commits(&self) -> u64 {
+        self.commits.count()
     }
 
     /// Waits until a commit has failed. After that, nothing can be written: the process should be restarted.
     pub async fn broken(&self) {
-        self.broken.cancelled().await;
+        self.commits.broken.cancelled().await;
     }
 
     /// [`Store::read`] on a blocking thread.
@@ -269,6 +261,38 @@ impl Store {
     {
         let store = self.clone();
         match tokio::task::spawn_blocking(move || store.read(f)).await {
+            Ok(result) => result,
+            Err(_) => Err(StoreError::Aborted.into()),
+        }
+    }
+
+    /// [`Store::read`] for somebody who waits for an answer, with a short `f`. Runs it on this thread, because most
+    /// answers come from memory in less time than a switch to another thread takes. A slow disk must not hold up the
+    /// runtime, though: after a read that was slow, the next ones run on a blocking thread until one is quick again.
+    ///
+    /// # Errors
+    /// As [`Store::read`].
+    pub async fn looking<T, E>(
+        &self,
+        f: impl FnOnce(&ReadTx) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        let looked = Arc::clone(&self.looked);
+        let timed = move |store: &Self| {
+            let started = Instant::now();
+            let result = store.read(f);
+            let took = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+            looked.store(took, Ordering::Relaxed);
+            result
+        };
+        if Duration::from_micros(self.looked.load(Ordering::Relaxed)) < QUICK {
+            return timed(self);
+        }
+        let store = self.clone();
+        match tokio::task::spawn_blocking(move || timed(&store)).await {
             Ok(result) => result,
             Err(_) => Err(StoreError::Aborted.into()),
         }

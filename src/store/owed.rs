@@ -112,6 +112,46 @@ impl<S: Source> View<S> {
         Ok(self.open(COUNTERS)?.get("owed")?.map_or(0, |last| last.value()))
     }
 
+    /// Returns whether an update of `message` is among the newest messages of a lane: what [`WriteTx::renew_updates`] would
+    /// look at.
+    pub fn has_updates(&self, lane: &str, message: &MessageId) -> Result<bool, StoreError> {
+        Ok(!self.updates_of(lane, message, u64::MAX)?.is_empty())
+    }
+
+    /// Returns the owed updates of `message` up to `last`, newest first.
+    fn updates_of(
+        &self,
+        lane: &str,
+        message: &MessageId,
+        last: u64,
+    ) -> Result<Vec<OwedMessage>, StoreError> {
+        let mut updates = Vec::new();
+        let mut seen = 0;
+        self.scan_readable(OUTBOX, (lane, 0)..=(lane, last), Order::Descending, |_, owed| {
+            seen += 1;
+            if matches!(owed.dispatch, Dispatch::Update { .. }) {
+                updates.push(owed);
+            }
+            if seen < SEARCHED_FOR_UPDATES {
+                ControlFlow::Continue(())
+            } else {
+                ControlFlow::Break(())
+            }
+        })?;
+        let mut of_message = Vec::new();
+        for owed in updates {
+            let Dispatch::Update { target, .. } = &owed.dispatch else { continue };
+            let is_its = match target {
+                UpdateTarget::Message { id } => id == message,
+                UpdateTarget::SentBy { owed } => self.sent_as(*owed)?.as_ref() == Some(message),
+            };
+            if is_its {
+                of_message.push(owed);
+            }
+        }
+        Ok(of_message)
+    }
+
     /// Returns how many messages are owed.
     pub fn owed_count(&self) -> Result<usize, StoreError> {
         Ok(usize::try_from(self.open(OUTBOX)?.len()?).unwrap_or(usize::MAX))
@@ -228,26 +268,10 @@ impl WriteTx {
         newer: &str,
         last: u64,
     ) -> Result<(), StoreError> {
-        let mut updates = Vec::new();
-        let mut seen = 0;
-        self.scan_readable(OUTBOX, (lane, 0)..=(lane, last), Order::Descending, |_, owed| {
-            seen += 1;
-            if matches!(owed.dispatch, Dispatch::Update { .. }) {
-                updates.push(owed);
-            }
-            if seen < SEARCHED_FOR_UPDATES {
-                ControlFlow::Continue(())
-            } else {
-                ControlFlow::Break(())
-            }
-        })?;
-        for mut owed in updates {
-            let Dispatch::Update { target, card } = &mut owed.dispatch else { continue };
-            let is_its = match target {
-                UpdateTarget::Message { id } => id == message,
-                UpdateTarget::SentBy { owed } => self.sent_as(*owed)?.as_ref() == Some(message),
-            };
-            if is_its && card != newer {
+        for mut owed in self.updates_of(lane, message, last)? {
+            if let Dispatch::Update { card, .. } = &mut owed.dispatch
+                && card != newer
+            {
                 newer.clone_into(card);
                 self.put_owed(&owed)?;
             }

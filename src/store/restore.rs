@@ -8,6 +8,7 @@ use std::cell::RefCell;
 use std::fs::File;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use redb::{Database, DatabaseError, ReadableDatabase};
@@ -202,7 +203,7 @@ fn examine(copy: &Path, file: &Path, master_key: &[u8; 32]) -> Result<(), Restor
 
 /// Returns the layout version, and whether `key` can open the secrets in it.
 fn layout_and_key(db: &Database, master_key: &[u8; 32]) -> Result<(Option<u64>, bool), StoreError> {
-    let view = View(db.begin_read()?, RefCell::default());
+    let view = View(Arc::new(db.begin_read()?), RefCell::default());
     Ok((view.schema_version()?, view.is_key_of(&Sealer::new(master_key))?))
 }
 

@@ -4,6 +4,7 @@ use std::borrow::Borrow;
 use std::cell::RefCell;
 use std::fmt::Debug;
 use std::ops::{ControlFlow, RangeBounds};
+use std::sync::Arc;
 
 use redb::{
     Key, ReadTransaction, ReadableTable, TableDefinition, TableError, Value, WriteTransaction,
@@ -32,7 +33,7 @@ pub trait Source {
     ) -> Result<Self::Table<'_, K, V>, TableError>;
 }
 
-impl Source for ReadTransaction {
+impl Source for Arc<ReadTransaction> {
     type Table<'a, K: Key + 'static, V: Value + 'static> = redb::ReadOnlyTable<K, V>;
 
     fn table<K: Key + 'static, V: Value + 'static>(

@@ -3,7 +3,7 @@
 use super::action::Action;
 use super::fields::Fields;
 use crate::app::outcome::UserFilter;
-use crate::app::{Error, Refusal, users};
+use crate::app::{Error, Refusal, listing, users};
 use crate::bot::handlers::Handlers;
 use crate::cards::{Card, CardContext, ListPlace};
 use crate::domain::UserKey;
@@ -33,7 +33,7 @@ impl Action for UsersList {
     ) -> Result<Card, Error> {
         let Self(place) = self;
         let settings = handlers.settings(tx)?;
-        let page = users::list(tx, &settings, place.filter, &place.query, place.page)?;
+        let page = listing::list(tx, &settings, place.filter, &place.query, place.page)?;
         Ok(handlers.cards.users(&page, ctx))
     }
 }

@@ -50,7 +50,7 @@ impl Bot {
                     // Made on a snapshot, so that it does not keep writers waiting.
                     Command::Query(query) => {
                         let handlers = Arc::clone(&self.handlers);
-                        let made = self.store.reading(move |tx| {
+                        let made = self.store.looking(move |tx| {
                             let reply = handlers.query(tx, &query, &requester, now);
                             handlers.or_refused(tx, reply, now)
                         });

@@ -5,7 +5,7 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use prost::Message as _;
-use serde_json::{Value, json};
+use serde_json::json;
 
 /// `method` of a frame about the connection itself.
 const CONTROL: i32 = 0;
@@ -121,7 +121,7 @@ impl Frame {
         let payload = match verdict {
             ReplyBody::Done => json!({"code": 200}),
             ReplyBody::Data(answer) => {
-                json!({"code": 200, "data": STANDARD.encode(answer.to_string())})
+                json!({"code": 200, "data": STANDARD.encode(answer)})
             }
             ReplyBody::Failed => json!({"code": 500}),
         };
@@ -136,8 +136,8 @@ impl Frame {
 pub(super) enum ReplyBody {
     /// Handled, without data.
     Done,
-    /// Handled, with the answer to a card callback.
-    Data(Value),
+    /// Handled, with the answer to a card callback, JSON text.
+    Data(String),
     /// Not handled: the platform should push it again.
     Failed,
 }

@@ -37,8 +37,8 @@ const WORDS_LIMIT: usize = 200;
 pub enum PushAnswer {
     /// Handled, or there was nothing to do.
     Done,
-    /// Handled, with the answer to a card callback: [`crate::feishu::CallbackAnswer::to_json`].
-    Callback(Value),
+    /// Handled, with the answer to a card callback: [`crate::feishu::CallbackAnswer::into_json`].
+    Callback(String),
     /// Not handled: the platform should push again.
     Failed,
 }
@@ -241,7 +241,7 @@ where
     match handler(incoming).await {
         PushAnswer::Callback(answer) => ReplyBody::Data(answer),
         // Without data, the client shows an error to the person who clicked.
-        PushAnswer::Done if is_callback => ReplyBody::Data(Value::Object(serde_json::Map::new())),
+        PushAnswer::Done if is_callback => ReplyBody::Data("{}".to_owned()),
         PushAnswer::Done => ReplyBody::Done,
         PushAnswer::Failed => ReplyBody::Failed,
     }

@@ -14,6 +14,7 @@ mod recording;
 mod released;
 mod rename;
 mod spending;
+mod together;
 mod unreadable;
 mod users;
 

@@ -292,6 +292,6 @@ fn write_the_file_of_this_layout() {
     }
     let store = Store::open(&path, &KEY).unwrap();
     fill(&store);
-    let mut db = Arc::into_inner(store.db).unwrap();
+    let mut db = Arc::into_inner(store.commits).unwrap().into_database();
     while db.compact().unwrap() {}
 }

@@ -132,8 +132,10 @@ async fn pushes_are_answered_as_the_official_client_answers_them() {
     assert_eq!(vectors.exchanges.len(), 26);
     for exchange in &vectors.exchanges {
         let id = exchange.id.as_str();
-        let answer =
-            exchange.handler_returns.clone().map_or(PushAnswer::Done, PushAnswer::Callback);
+        let answer = exchange
+            .handler_returns
+            .as_ref()
+            .map_or(PushAnswer::Done, |answer| PushAnswer::Callback(answer.to_string()));
         let mut line = line(answer, Duration::ZERO, 10).await;
         assert_eq!(line.receive().await.unwrap(), vectors.bytes("ping"), "{id}");
         for frame in &exchange.r#in {

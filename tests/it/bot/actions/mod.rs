@@ -10,6 +10,7 @@ mod monitor;
 mod once;
 mod projects;
 mod quota;
+mod reads;
 mod settings;
 mod users;
 

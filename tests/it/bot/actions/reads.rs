@@ -1,0 +1,66 @@
+//! Clicks that only open a card.
+
+use airgate::domain::{Dispatch, UpdateTarget};
+use airgate::sandbox::feishu::{Fault, FaultRule};
+use airgate::store::NewMessage;
+use serde_json::json;
+
+use super::small_cloud;
+use crate::bed::{ADMIN, Bed};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_click_that_only_reads_writes_nothing() {
+    let bed = Bed::with(small_cloud(), &[("MONITOR__ENABLED", "false")]).await;
+    bed.sync().await;
+    let card = bed.ask(ADMIN, "/user alice").await.message_id;
+    // So that the names of people are known, and nothing in the background writes.
+    bed.eventually("the administrator's name", |bed| {
+        let known = bed.store.read(|tx| tx.known_people()).unwrap();
+        known.get(&ADMIN.parse().unwrap()).is_some_and(Option::is_some)
+    })
+    .await;
+    bed.settled().await;
+    let before = bed.store.commits();
+    for word in [
+        "users.list",
+        "user.open",
+        "quota.open",
+        "billing.open",
+        "alerts.list",
+        "user.configure",
+        "config.open",
+    ] {
+        for user in ["main/alice", "main/nobody"] {
+            let value = json!({"action": word, "user": user});
+            bed.forged(ADMIN, &card, value, None).await;
+        }
+    }
+    assert_eq!(bed.store.commits(), before);
+    // One that changes something does.
+    let value = json!({"action": "project.toggle", "user": "main/nobody", "project": "team-a",
+        "enabled": true});
+    bed.forged(ADMIN, &card, value, None).await;
+    assert_eq!(bed.store.commits(), before + 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_click_that_reads_renews_an_older_update_of_its_message_only() {
+    let bed = Bed::with(small_cloud(), &[("MONITOR__ENABLED", "false")]).await;
+    bed.sync().await;
+    let shown = bed.ask(ADMIN, "/user alice").await.message_id;
+    let other = bed.ask(ADMIN, "/user bob").await.message_id;
+    bed.settled().await;
+    bed.feishu.faults().inject(FaultRule::new(Fault::Status(503)).on("patch"));
+    let lane = format!("chat:{}", bed.feishu.direct_chat(ADMIN));
+    let now = bed.clock.now();
+    let target = UpdateTarget::Message { id: shown.parse().unwrap() };
+    let dispatch = Dispatch::Update { target, card: "{}".to_owned() };
+    let id = bed.store.write(|tx| tx.owe(NewMessage::new(&lane, dispatch, now), now)).unwrap();
+    let card =
+        || bed.store.read(|tx| tx.owed(&lane, id)).unwrap().unwrap().dispatch.card().to_owned();
+    bed.press(ADMIN, &other, json!({"action": "quota.open"})).await;
+    assert_eq!(card(), "{}", "a click on another message");
+    bed.press(ADMIN, &shown, json!({"action": "quota.open"})).await;
+    assert!(card().contains("main/alice"));
+    bed.feishu.faults().clear();
+}
