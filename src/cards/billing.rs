@@ -1,7 +1,8 @@
 //! Spending by month, users and projects.
 
-use minijinja::{Value, context};
+use std::borrow::Cow;
 
+use super::engine::{Digits, always, template};
 use super::facts;
 use super::text::{fit, md};
 use super::{Card, CardContext, Cards, shown_name};
@@ -14,13 +15,61 @@ const PANEL_PROJECTS: usize = 10;
 /// Max months to choose from: each counts as an element (R5).
 const MONTHS: usize = 36;
 
+/// The facts of the billing card.
+struct BillingFacts<'a> {
+    period: String,
+    periods: Vec<String>,
+    users: Vec<Spending<'a>>,
+    /// Whether the user whose card it is has spent nothing.
+    nothing: bool,
+    page: usize,
+    pages: usize,
+    total_users: usize,
+    total: String,
+    own: Option<Own<'a>>,
+    chart: Vec<Bar>,
+}
+
+/// The user whose card it is.
+struct Own<'a> {
+    key: String,
+    name: &'a str,
+    display: &'a str,
+    months: String,
+    totals: String,
+    count: usize,
+    sum: String,
+}
+
+/// A month in the chart.
+struct Bar {
+    month: String,
+    amount: Digits,
+}
+
+/// What a user spent in the month.
+struct Spending<'a> {
+    key: String,
+    name: Cow<'a, str>,
+    display: &'a str,
+    total: String,
+    count: usize,
+    labels: String,
+    amounts: String,
+    rest: usize,
+    rest_sum: String,
+    stale: Option<String>,
+}
+
+always!(Own<'_>);
+template!("billing");
+
 impl Cards {
     /// The billing card: `/billing`, `billing.open`.
     pub fn billing(&self, view: &BillingView, ctx: &CardContext) -> Card {
         let own = view.of_user.as_ref();
         let limit = if own.is_some() { PROJECTS_A_PAGE } else { PANEL_PROJECTS };
-        let users: Vec<Value> =
-            view.users.iter().map(|user| self.billing_user(user, limit)).collect();
+        let users = view.users.iter().map(|user| self.billing_user(user, limit)).collect();
         // The shown period is always an option, however old it is.
         let mut periods: Vec<String> =
             view.periods.iter().take(MONTHS).map(ToString::to_string).collect();
@@ -28,68 +77,69 @@ impl Cards {
         if !periods.contains(&period) {
             periods.push(period.clone());
         }
-        let facts = context! {
-            period => period,
-            periods => periods,
-            users => users,
-            page => view.page,
-            pages => view.pages,
-            total_users => view.total_users,
-            total => match (own, view.users.first()) {
+        let chart = view.recent.iter().map(|(period, total)| Bar {
+            month: period.to_string(),
+            amount: Digits(total.plain()),
+        });
+        // A single bar compares nothing.
+        let chart = if view.recent.len() < 2 { Vec::new() } else { chart.collect() };
+        let mut facts = BillingFacts {
+            period,
+            periods,
+            users,
+            nothing: view.users.first().is_none_or(|user| user.projects.is_empty()),
+            page: view.page,
+            pages: view.pages,
+            total_users: view.total_users,
+            total: match (own, view.users.first()) {
                 (None, _) => view.total,
                 (Some(_), Some(user)) => user.total,
                 (Some(_), None) => Money::ZERO,
-            }.to_string(),
-            own => own.map(|own| {
+            }
+            .to_string(),
+            own: own.map(|own| {
                 let months: Vec<String> =
                     own.months.iter().take(MONTHS).map(|(period, _)| period.to_string()).collect();
                 let totals: Vec<String> =
                     own.months.iter().take(MONTHS).map(|(_, total)| total.to_string()).collect();
                 let sum: Money = own.months.iter().map(|(_, total)| *total).sum();
-                context! {
-                    key => own.user.key.to_string(),
-                    name => own.user.key.username.as_str(),
-                    display => own.user.display_name.as_str(),
-                    months => months.join("\n"),
-                    totals => totals.join("\n"),
-                    count => own.months.len(),
-                    sum => sum.to_string(),
+                Own {
+                    key: own.user.key.to_string(),
+                    name: own.user.key.username.as_str(),
+                    display: own.user.display_name.as_str(),
+                    months: months.join("\n"),
+                    totals: totals.join("\n"),
+                    count: own.months.len(),
+                    sum: sum.to_string(),
                 }
             }),
+            chart,
         };
-        let chart: Vec<Value> = view
-            .recent
-            .iter()
-            .map(|(period, total)| {
-                context! { month => period.to_string(), amount => total.plain() }
-            })
-            .collect();
-        // A single bar compares nothing.
-        let chart = if chart.len() < 2 { Vec::new() } else { chart };
-        let card = self.card("billing.json.j2", ctx, context! { chart => chart, ..facts.clone() });
+        let card = self.card(ctx, &facts);
         if card.fits() {
             return card;
         }
-        self.card("billing.json.j2", ctx, context! { chart => Vec::<Value>::new(), ..facts })
+        facts.chart.clear();
+        self.card(ctx, &facts)
     }
 
-    fn billing_user(&self, user: &BillingUser, limit: usize) -> Value {
+    fn billing_user<'a>(&self, user: &'a BillingUser, limit: usize) -> Spending<'a> {
         let rest = user.projects.get(limit..).unwrap_or_default();
         let shown = user.projects.get(..limit).unwrap_or(&user.projects);
         let labels: Vec<String> = shown.iter().map(|row| self.billing_label(row)).collect();
         let amounts: Vec<String> = shown.iter().map(|row| row.amount.to_string()).collect();
         let rest_sum: Money = rest.iter().map(|row| row.amount).sum();
-        context! {
-            key => user.key.to_string(),
-            name => shown_name(&user.key, user.ambiguous),
-            display => user.display_name.as_str(),
-            total => user.total.to_string(),
-            count => user.projects.len(),
-            labels => labels.join("\n"),
-            amounts => amounts.join("\n"),
-            rest => rest.len(),
-            rest_sum => rest_sum.to_string(),
-            stale => facts::stale(self.words, user.stale),
+        Spending {
+            key: user.key.to_string(),
+            name: shown_name(&user.key, user.ambiguous),
+            display: user.display_name.as_str(),
+            total: user.total.to_string(),
+            count: user.projects.len(),
+            labels: labels.join("\n"),
+            amounts: amounts.join("\n"),
+            rest: rest.len(),
+            rest_sum: rest_sum.to_string(),
+            stale: facts::stale(self.words, user.stale),
         }
     }
 

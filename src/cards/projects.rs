@@ -1,8 +1,7 @@
 //! A user's projects.
 
-use minijinja::{Value, context};
-
-use super::facts;
+use super::engine::template;
+use super::facts::Choice;
 use super::text::clip;
 use super::{Card, CardContext, Cards};
 use crate::app::outcome::ProjectsView;
@@ -37,6 +36,42 @@ struct Shown {
     label: usize,
 }
 
+/// The facts of the projects card.
+struct ProjectsFacts<'a> {
+    key: String,
+    name: &'a str,
+    links: Vec<Link<'a>>,
+    label_chars: usize,
+    leaving: Vec<String>,
+    everywhere: Option<String>,
+    everywhere_failed: bool,
+    page: usize,
+    pages: usize,
+    total: usize,
+    monitored: usize,
+    options: Vec<Choice<'a>>,
+    chosen: Option<&'a str>,
+    unlisted: usize,
+    listed: Option<String>,
+    consumed: String,
+    current: String,
+}
+
+/// A linked project.
+struct Link<'a> {
+    project: &'a str,
+    id: Option<&'a str>,
+    label: &'a str,
+    amount: String,
+    mark: Option<String>,
+    monitored: bool,
+    since: String,
+    policies: Option<String>,
+    policies_failed: bool,
+}
+
+template!("projects");
+
 impl Cards {
     /// The projects card: `/projects`, `projects.open`.
     pub fn projects(&self, view: &ProjectsView, ctx: &CardContext) -> Card {
@@ -49,8 +84,7 @@ impl Cards {
     fn projects_with(&self, view: &ProjectsView, ctx: &CardContext, shown: Shown) -> Card {
         let words = self.words;
         let chars = shown.line;
-        let links: Vec<Value> =
-            view.links.iter().map(|link| self.projects_link(view, link, chars)).collect();
+        let links = view.links.iter().map(|link| self.projects_link(view, link, chars)).collect();
         let leaving: Vec<String> = view
             .authorisations
             .iter()
@@ -75,48 +109,53 @@ impl Cards {
             ctx.form.values.get("project").filter(|chosen| {
                 options.iter().any(|option| option.name.as_str() == chosen.as_str())
             });
-        let option_values: Vec<Value> = options
+        let options = options
             .iter()
-            .map(|option| context! { value => option.name.as_str(), text => label(option) })
-            .collect();
-        let facts = context! {
-            key => view.user.key.to_string(),
-            name => view.user.key.username.as_str(),
-            display => view.user.display_name.as_str(),
-            links => links,
-            label_chars => shown.label,
-            leaving => leaving,
-            everywhere => everywhere,
-            everywhere_failed => global.is_some_and(has_failed),
-            page => view.page,
-            pages => view.pages,
-            total => view.total,
-            monitored => view.monitored,
-            options => option_values,
-            chosen => chosen,
-            unlisted => unlisted,
-            listed => view.listed_at.map(|at| words.time(at)),
-            consumed => view.user.consumed.to_string(),
-            current => view.current.to_string(),
+            .map(|option| Choice { value: option.name.as_str(), text: label(option) });
+        let facts = ProjectsFacts {
+            key: view.user.key.to_string(),
+            name: view.user.key.username.as_str(),
+            links,
+            label_chars: shown.label,
+            leaving,
+            everywhere,
+            everywhere_failed: global.is_some_and(has_failed),
+            page: view.page,
+            pages: view.pages,
+            total: view.total,
+            monitored: view.monitored,
+            options: options.collect(),
+            chosen: chosen.map(String::as_str),
+            unlisted,
+            listed: view.listed_at.map(|at| words.time(at)),
+            consumed: view.user.consumed.to_string(),
+            current: view.current.to_string(),
         };
-        self.card("projects.json.j2", ctx, facts)
+        self.card(ctx, &facts)
     }
 
-    fn projects_link(&self, view: &ProjectsView, link: &ProjectLink, chars: usize) -> Value {
+    fn projects_link<'a>(
+        &self,
+        view: &ProjectsView,
+        link: &'a ProjectLink,
+        chars: usize,
+    ) -> Link<'a> {
         let known =
             view.authorisations.iter().find(|known| known.scope.project() == Some(&link.project));
         let policies = known.map(|known| {
             self.words.t("policies.line", &[("policies", &self.policies(view, known, chars))])
         });
         let named = link.label() != link.project.as_str();
-        context! {
-            project => link.project.as_str(),
-            id => named.then(|| link.project.as_str()),
-            monitored => link.monitored.is_on(),
-            since => link.since.to_string(),
-            policies => policies,
-            policies_failed => known.is_some_and(has_failed),
-            ..facts::amount(self.words, link.label(), link.spending, Some(link.freshness))
+        Link {
+            project: link.project.as_str(),
+            id: named.then(|| link.project.as_str()),
+            label: link.label(),
+            amount: link.spending.to_string(),
+            mark: self.words.freshness(link.freshness),
+            monitored: link.monitored.is_on(),
+            since: link.since.to_string(),
+            policies,
+            policies_failed: known.is_some_and(has_failed),
         }
     }
 
