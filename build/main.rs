@@ -29,6 +29,7 @@ fn main() -> Result<(), Failure> {
     let out = PathBuf::from(std::env::var("OUT_DIR")?);
     let cards = Path::new("cards");
     let texts = texts::Texts::read(&cards.join("locales"))?;
+    std::fs::write(out.join("texts.rs"), texts.tables())?;
     let mut sources = BTreeMap::new();
     for entry in std::fs::read_dir(cards)? {
         let path = entry?.path();

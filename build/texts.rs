@@ -24,7 +24,7 @@ pub struct Texts {
 
 impl Texts {
     /// Reads every catalogue of a folder.
-    pub fn read(folder: &Path) -> Result<Self, super::Failure> {
+    pub fn read(folder: &Path) -> Result<Self, Box<dyn std::error::Error>> {
         let mut languages = Vec::new();
         for entry in std::fs::read_dir(folder)? {
             let path = entry?.path();
@@ -36,6 +36,24 @@ impl Texts {
         }
         languages.sort_by(|(one, _), (other, _)| one.cmp(other));
         Ok(Self { languages })
+    }
+
+    /// The catalogues as tables in Rust, sorted by key.
+    pub fn tables(&self) -> String {
+        let mut code = String::new();
+        for (language, texts) in &self.languages {
+            let name = language.to_uppercase();
+            code.push_str(&format!("pub(super) static {name}: &[(&str, Text)] = &[\n"));
+            for (key, pieces) in texts {
+                code.push_str(&format!("({key:?}, Text {{ pieces: &["));
+                for piece in pieces {
+                    code.push_str(&format!("Piece::{piece:?}, "));
+                }
+                code.push_str("] }),\n");
+            }
+            code.push_str("];\n");
+        }
+        code
     }
 
     /// The pieces of a text in every language.
@@ -82,7 +100,7 @@ fn flatten(prefix: &str, table: &toml::Table, texts: &mut BTreeMap<String, Vec<P
 }
 
 /// Cuts at `{name}` and `{name:one|many}`. A brace that does not open a name is text.
-fn pieces(text: &str) -> Vec<Piece> {
+pub fn pieces(text: &str) -> Vec<Piece> {
     let mut pieces = Vec::new();
     let mut rest = text;
     while let Some((before, after)) = rest.split_once('{') {

@@ -44,7 +44,7 @@ pub(super) struct Frame<'a> {
     /// Whether the person may read everything.
     pub reader: bool,
     /// The notice on top.
-    pub banner: Option<Notice<'a>>,
+    pub banner: Option<Ribbon<'a>>,
     /// The page of the users list that the back button opens.
     pub back: Back<'a>,
     /// That page as JSON, if callback values carry it.
@@ -59,12 +59,12 @@ pub(super) struct Frame<'a> {
 
 /// A notice.
 #[derive(Clone, Debug)]
-pub(super) struct Notice<'a> {
+pub(super) struct Ribbon<'a> {
     pub text: &'a str,
     pub colour: &'static str,
 }
 
-impl<'a> Notice<'a> {
+impl<'a> Ribbon<'a> {
     pub fn of(banner: &'a Banner) -> Self {
         Self { text: &banner.text, colour: colour(banner.tone) }
     }
@@ -319,7 +319,8 @@ macro_rules! facts {
                 (!text.is_empty()).then_some(text)
             }
         })*
-        $(impl Shown for $number {
+        $(#[allow(clippy::unnecessary_fallible_conversions, clippy::useless_conversion)]
+        impl Shown for $number {
             fn scalar(&self) -> Scalar<'_> {
                 Scalar::Number((*self).try_into().unwrap_or(u64::MAX))
             }
@@ -408,7 +409,7 @@ macro_rules! given {
 }
 pub(super) use given as always;
 
-always!(Notice<'_>);
+always!(Ribbon<'_>);
 
 /// `clip`: see [`text::clip`].
 pub(super) fn clip(text: &str, most: usize) -> Cow<'_, str> {

@@ -39,7 +39,7 @@ mod users;
 #[cfg(test)]
 pub(crate) mod tests;
 
-use engine::{Back, Frame, Notice, Ops, Out, Template};
+use engine::{Back, Frame, Ops, Out, Ribbon, Template};
 
 pub use crate::config::Locale;
 pub use locale::Catalogue;
@@ -230,7 +230,7 @@ impl Cards {
             &Frame {
                 admin: ctx.role.may_change(),
                 reader: ctx.role.may_read(),
-                banner: ctx.banner.as_ref().map(Notice::of),
+                banner: ctx.banner.as_ref().map(Ribbon::of),
                 back: back.map_or_else(first_page, |back| Back {
                     page: back.page.max(1),
                     filter: back.filter.word(),
