@@ -46,6 +46,9 @@ struct Condition {
     given: Vec<(String, String)>,
 }
 
+/// Whatever came after it would cut an entity in two.
+const MD_IS_LAST: &str = "`md` is the last filter: nothing may cut markdown";
+
 type Done = Result<(), String>;
 
 impl Emit<'_> {
@@ -290,6 +293,7 @@ impl Emit<'_> {
                 self.branches(&sides.0, |emit| emit.piece(&sides.0), |emit| emit.piece(&sides.1))
             }
             Expr::Text(key, args) => self.catalogue_text(key, args),
+            Expr::Filter(name, ..) if name == "md" && self.plain => Err(MD_IS_LAST.to_owned()),
             Expr::Filter(name, inner, _) if name == "md" => {
                 let text = self.text(inner, true)?;
                 self.line(&format!("out.md({text});"));
@@ -567,7 +571,8 @@ impl Emit<'_> {
                     args.iter().map(|arg| self.number(arg)).collect::<Result<Vec<_>, _>>()?;
                 let args: String = args.iter().map(|arg| format!(", {arg}")).collect();
                 match name.as_str() {
-                    "md" | "clip" | "clip_lines" | "paragraphs" => {
+                    "md" => return Err(MD_IS_LAST.to_owned()),
+                    "clip" | "clip_lines" | "paragraphs" => {
                         format!("&*{name}({inner}{args})")
                     }
                     other => return Err(format!("there is no filter {other}")),

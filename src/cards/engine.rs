@@ -202,10 +202,6 @@ impl Plain {
         value.scalar().push(&mut self.0, "");
     }
 
-    pub fn md(&mut self, text: &str) {
-        self.0.push_str(&text::escaped(text));
-    }
-
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -419,11 +415,6 @@ pub(super) fn clip(text: &str, most: usize) -> Cow<'_, str> {
 /// `clip_lines`: see [`text::clip_lines`].
 pub(super) fn clip_lines(text: &str, most: usize) -> String {
     text::clip_lines(text, most)
-}
-
-/// `md`: see [`text::md`].
-pub(super) fn md(text: &str) -> Cow<'_, str> {
-    text::escaped(text)
 }
 
 /// `paragraphs`: escapes text as markdown and keeps its line breaks.
