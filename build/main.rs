@@ -57,7 +57,7 @@ fn main() -> Result<(), Failure> {
         let code = format!(
             "#[allow(warnings, clippy::all, clippy::restriction)]\n\
              impl crate::cards::engine::Template for {facts} {{\n\
-             const NAME: &'static str = {name:?};\n\
+             #[cfg(test)] const NAME: &'static str = {name:?};\n\
              fn write(&self, out: &mut crate::cards::engine::Out, frame: &crate::cards::engine::Frame<'_>) {{\n\
              use crate::cards::engine::*;\n{code}}}\n}}\n"
         );

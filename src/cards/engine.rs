@@ -28,6 +28,7 @@ pub(super) use template;
 /// The facts of a card, which its template can write.
 pub(super) trait Template {
     /// The name of the template.
+    #[cfg(test)]
     const NAME: &'static str;
 
     /// Writes the card.
