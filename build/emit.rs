@@ -296,7 +296,7 @@ impl Emit<'_> {
             Expr::Filter(name, ..) if name == "md" && self.plain => Err(MD_IS_LAST.to_owned()),
             Expr::Filter(name, inner, _) if name == "md" => {
                 let text = self.text(inner, true)?;
-                self.line(&format!("out.md({text});"));
+                self.line(&format!("out.markdown({text});"));
                 Ok(())
             }
             Expr::Filter(name, ..) if matches!(name.as_str(), "max" | "min" | "length") => {

@@ -1,7 +1,7 @@
 //! What the compiled templates call while they write a card.
 //!
 //! The build turns every template of `cards/` into an implementation of [`Template`] for the type of its facts
-//! (`build/main.rs`). Whatever a template prints goes through [`Out::value`], [`Out::piece`] or [`Out::md`], which write
+//! (`build/main.rs`). Whatever a template prints goes through [`Out::value`], [`Out::piece`] or [`Out::markdown`], which write
 //! JSON: text from outside stays text. A card is written once, and nothing parses it again.
 
 use std::borrow::Cow;
@@ -169,7 +169,7 @@ impl Out {
     }
 
     /// Writes text from outside as markdown within a JSON string.
-    pub fn md(&mut self, text: &str) {
+    pub fn markdown(&mut self, text: &str) {
         escape(&mut self.json, &text::escaped(text));
     }
 
