@@ -23,7 +23,7 @@ use std::time::{Duration, Instant};
 use airgate::app::quota::{self, Allocation};
 use airgate::app::{billing, users};
 use airgate::domain::{
-    AccountId, BillPeriod, Freshness, Money, Operator, ProjectLink, ProjectName, Switch, User,
+    AccountId, BillPeriod, Counts, Freshness, Money, Operator, ProjectLink, ProjectName, Switch, User,
     UserKey, UserStatus,
 };
 use airgate::store::{RecordedReading, Store, StoreError};
@@ -171,6 +171,7 @@ fn fill(store: &Store, count: usize, projects: usize, now: Timestamp) {
                             display_name: String::new(),
                             monitored: Switch::On,
                             since,
+                            counts: Counts::Whole,
                             spending: Money::ZERO,
                             freshness: Freshness::Pending,
                             created: now,

@@ -277,7 +277,7 @@ fn confirm(
     }
     match (&pending.cause, pending.goal) {
         (AccessCause::QuotaUsedUp, AccessGoal::Cut) => {
-            let figures = Figures::of(&record, &tx.links_of(key)?);
+            let figures = Figures::of(&record, &tx.links_of(key)?, &tx.sharing_of(key)?);
             let body = AlertBody::Disable { figures, paths: tx.access_paths(key)? };
             with.alerts.raise(tx, Some(key), body, now)?;
         }

@@ -107,6 +107,7 @@ pub(super) fn billing_user<S: Source>(
     ambiguous: bool,
 ) -> Result<BillingUser, StoreError> {
     let links = tx.links_of(&key)?;
+    let shared = tx.sharing_of(&key)?;
     let mut projects: Vec<BillingProject> = records
         .iter()
         .filter_map(|record| {
@@ -116,6 +117,7 @@ pub(super) fn billing_user<S: Source>(
                 label: link.map_or_else(|| project.to_string(), |link| link.label().to_owned()),
                 freshness: link.map(|link| link.freshness),
                 amount: record.amount,
+                shared: shared.iter().find(|known| known.project == project).cloned(),
                 project,
             })
         })

@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use crate::domain::period::beijing;
 use crate::domain::{
-    AccountId, AlertRecord, BillPeriod, LedgerEntry, Money, Notice, SpendingRecord, User, UserKey,
+    AccountId, AlertRecord, BillPeriod, LedgerEntry, Money, Payer, Notice, SpendingRecord, User, UserKey,
 };
 use crate::store::{Source, StoreError, View};
 
@@ -310,11 +310,12 @@ fn day_row(
     project: &str,
     day: Date,
     amount: Money,
-    payers: &[(UserKey, BillPeriod)],
+    payers: &[Payer],
 ) -> Vec<Cell> {
     let period = BillPeriod::of_day(day).ok();
-    let paying = payers.iter().filter(|(_, first)| period.is_some_and(|period| *first <= period));
-    let users: Vec<&str> = paying.map(|(user, _)| user.username.as_str()).collect();
+    let paying =
+        payers.iter().filter(|payer| period.is_some_and(|period| payer.since <= period));
+    let users: Vec<&str> = paying.map(|payer| payer.user.username.as_str()).collect();
     vec![
         Cell::text(account),
         if project.is_empty() { Cell::Nothing } else { Cell::text(project) },
@@ -397,9 +398,9 @@ mod tests {
                 record.owner = Some(OpenId::new("ou_9").unwrap());
                 tx.put_user(&record)?;
                 let link = NewLink {
-                    chosen: "team-a".into(),
-                    typed: String::new(),
+                    project: "team-a".into(),
                     since: "2026-10".into(),
+                    joining: None,
                 };
                 projects::add(tx, &user, &link, now).unwrap();
                 for (amount, note, operator) in
@@ -418,7 +419,7 @@ mod tests {
                     .into();
                 let reading = RecordedReading::of_months(account.clone(), bills, now);
                 tx.record_cycle(&[reading])?;
-                let figures = Figures::of(&tx.user(&user)?.unwrap(), &[]);
+                let figures = Figures::of(&tx.user(&user)?.unwrap(), &[], &[]);
                 tx.add_alert(Some(&user), AlertBody::Warning { threshold: 80, figures }, now)?;
                 tx.add_alert(None, AlertBody::manual(AccessGoal::Cut, operator), now)?;
                 Ok::<_, StoreError>(())

@@ -9,7 +9,7 @@ use super::trouble::Trouble;
 use crate::domain::{
     Account, AccountId, AlertKind, AlertRecord, Authorisation, BillPeriod, Freshness, LedgerEntry,
     Money, MonitorState, PathReports, PendingAccess, ProjectInfo, ProjectLink, ProjectName, Proof,
-    RememberedAccess, Thresholds, Usage, User, UserKey, Username,
+    RememberedAccess, Sharing, Thresholds, Usage, User, UserKey, Username,
 };
 
 /// Which users a list shows.
@@ -129,6 +129,8 @@ pub struct UserDetail {
     pub account_name: String,
     /// All links, monitored first, most expensive first.
     pub links: Vec<ProjectLink>,
+    /// Which of these projects others pay for, too.
+    pub shared: Vec<Sharing>,
     /// Thresholds in force.
     pub thresholds: Thresholds,
     /// How serious the usage is.
@@ -182,6 +184,10 @@ pub struct ProjectsView {
     pub authorisations: Vec<Authorisation>,
     /// Whether a cut detached policies of the user that stay detached until access is restored.
     pub suspended: bool,
+    /// Which of the user's projects others pay for, too.
+    pub shared: Vec<Sharing>,
+    /// Who pays for the candidates, by project; those that nobody pays for are left out.
+    pub taken: BTreeMap<ProjectName, Vec<UserKey>>,
 }
 
 /// The quota card.
@@ -208,6 +214,8 @@ pub struct BillingProject {
     pub label: String,
     /// The exact amount.
     pub amount: Money,
+    /// With whom the user shares it now.
+    pub shared: Option<Sharing>,
     /// How current it is; `None` if the project is no longer linked (the record stays).
     pub freshness: Option<Freshness>,
 }

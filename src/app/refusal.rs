@@ -1,5 +1,7 @@
 //! Why a person's request was refused: facts, which the chat layer puts into words in the person's language.
 
+use std::collections::BTreeMap;
+
 use crate::address::AddressError;
 use crate::domain::contact::ContactError;
 use crate::domain::ledger::LedgerError;
@@ -81,9 +83,9 @@ pub enum Refusal {
     /// No project was chosen or typed.
     #[error("no project given")]
     NoProject,
-    /// Two different projects were given, one chosen and one typed.
-    #[error("two projects given")]
-    TwoProjects,
+    /// Others pay for these projects already, and it was not said what happens to them.
+    #[error("others pay for these projects already")]
+    ProjectTaken(BTreeMap<ProjectName, Vec<UserKey>>),
     /// Not a project name.
     #[error("`{0}` cannot be a project name")]
     BadProject(String),
@@ -180,6 +182,9 @@ pub enum CreateRefusal {
     /// The account does not list the project.
     #[error("the account does not list the project `{0}`")]
     Project(String),
+    /// Others pay for the project already. The projects card asks what happens to them.
+    #[error("others pay for the project {0} already")]
+    ProjectTaken(ProjectName, Vec<UserKey>),
     /// A first quota below 0.
     #[error("a first quota is positive")]
     Quota,

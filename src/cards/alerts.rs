@@ -237,7 +237,10 @@ impl Cards {
             .breakdown
             .iter()
             .take(BREAKDOWN)
-            .map(|row| facts::amount(words, &row.label, row.spending, Some(row.freshness)))
+            .map(|row| {
+                let (label, shared) = (row.label.as_str(), row.shared.as_ref());
+                facts::amount(words, label, row.spending, Some(row.freshness), shared)
+            })
             .collect();
         let rest = numbers.breakdown.get(BREAKDOWN..).unwrap_or_default();
         let rest_sum: Money = rest.iter().map(|row| row.spending).sum();

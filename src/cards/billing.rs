@@ -99,6 +99,10 @@ impl Cards {
             Some(Some(mark)) => {
                 format!("{} <font color='orange'>{}</font>", md(&fit(&row.label, 7)), md(&mark))
             }
+            Some(None) if row.shared.is_some() => {
+                let mark = self.words.t("sharing.mark", &[]);
+                format!("{} <font color='orange'>{}</font>", md(&fit(&row.label, 10)), md(&mark))
+            }
             Some(None) => md(&fit(&row.label, 15)),
             None => {
                 let mark = self.words.t("billing.unlinked", &[]);

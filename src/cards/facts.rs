@@ -7,7 +7,7 @@ use super::text::clip;
 use crate::app::outcome::Level;
 use crate::cards::wording::Wording;
 use crate::domain::{
-    AccessGoal, AccountId, Freshness, Money, PendingAccess, Switch, Usage, User, UserStatus,
+    AccessGoal, AccountId, Freshness, Money, PendingAccess, Sharing, Switch, Usage, User, UserStatus,
 };
 
 /// Cells of a usage bar.
@@ -115,12 +115,21 @@ pub fn pending(words: Wording, pending: &PendingAccess) -> Value {
     }
 }
 
-/// One amount of a project.
-pub fn amount(words: Wording, label: &str, amount: Money, freshness: Option<Freshness>) -> Value {
+/// One amount of a project, marked if it is old or if others count it, too.
+pub fn amount(
+    words: Wording,
+    label: &str,
+    amount: Money,
+    freshness: Option<Freshness>,
+    shared: Option<&Sharing>,
+) -> Value {
+    let stale = freshness.and_then(|freshness| words.freshness(freshness));
+    let shared = shared.map(|shared| words.sharing(shared));
+    let marks: Vec<String> = shared.into_iter().chain(stale).collect();
     context! {
         label => label,
         amount => amount.to_string(),
-        mark => freshness.and_then(|freshness| words.freshness(freshness)),
+        mark => (!marks.is_empty()).then(|| marks.join(" · ")),
     }
 }
 

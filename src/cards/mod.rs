@@ -31,6 +31,7 @@ mod paths;
 mod projects;
 mod quota;
 mod settings;
+mod sharing;
 mod submit;
 pub mod text;
 mod trouble;

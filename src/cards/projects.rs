@@ -6,7 +6,9 @@ use super::facts;
 use super::text::clip;
 use super::{Card, CardContext, Cards};
 use crate::app::outcome::ProjectsView;
-use crate::domain::{Authorisation, Grant, GrantState, PolicyScope, ProjectInfo, ProjectLink};
+use crate::domain::{
+    Authorisation, Grant, GrantState, Joining, PolicyScope, ProjectInfo, ProjectLink,
+};
 
 /// How much the card shows; the first size that fits is used.
 const SIZES: [Shown; 6] = [
@@ -71,14 +73,34 @@ impl Cards {
         let unlisted = view
             .more_candidates
             .saturating_add(view.candidates.len().saturating_sub(options.len()));
-        let chosen =
-            ctx.form.values.get("project").filter(|chosen| {
-                options.iter().any(|option| option.name.as_str() == chosen.as_str())
-            });
+        let chosen = ctx.form.values.get("project").map(String::as_str).unwrap_or_default();
+        let chosen: Vec<String> = chosen
+            .lines()
+            .filter(|name| options.iter().any(|option| option.name.as_str() == *name))
+            .map(str::to_owned)
+            .collect();
         let option_values: Vec<Value> = options
             .iter()
-            .map(|option| context! { value => option.name.as_str(), text => label(option) })
+            .map(|option| {
+                let taken = view.taken.get(&option.name);
+                let text = match taken {
+                    Some(by) => words.t(
+                        "sharing.option",
+                        &[("project", &label(option)), ("others", &words.usernames(by))],
+                    ),
+                    None => label(option),
+                };
+                context! { value => option.name.as_str(), text => text }
+            })
             .collect();
+        let is_taken = ctx.form.values.contains_key("counts")
+            || options.iter().any(|option| view.taken.contains_key(&option.name));
+        let joinings: Vec<Value> = Joining::ALL
+            .into_iter()
+            .filter(|_| is_taken)
+            .map(|joining| context! { value => joining.word(), text => words.joining(joining) })
+            .collect();
+        let joining = ctx.form.values.get("counts").and_then(|word| Joining::from_word(word));
         let facts = context! {
             key => view.user.key.to_string(),
             name => view.user.key.username.as_str(),
@@ -94,6 +116,8 @@ impl Cards {
             monitored => view.monitored,
             options => option_values,
             chosen => chosen,
+            joinings => joinings,
+            joining => joining.map(Joining::word),
             unlisted => unlisted,
             listed => view.listed_at.map(|at| words.time(at)),
             consumed => view.user.consumed.to_string(),
@@ -108,6 +132,8 @@ impl Cards {
         let policies = known.map(|known| {
             self.words.t("policies.line", &[("policies", &self.policies(view, known, chars))])
         });
+        let shared = view.shared.iter().find(|known| known.project == link.project);
+        let freshness = Some(link.freshness);
         let named = link.label() != link.project.as_str();
         context! {
             project => link.project.as_str(),
@@ -116,7 +142,7 @@ impl Cards {
             since => link.since.to_string(),
             policies => policies,
             policies_failed => known.is_some_and(has_failed),
-            ..facts::amount(self.words, link.label(), link.spending, Some(link.freshness))
+            ..facts::amount(self.words, link.label(), link.spending, freshness, shared)
         }
     }
 

@@ -27,7 +27,7 @@ impl Cards {
         let user = &detail.user;
         let monitored = detail.links.iter().filter(|link| link.monitored.is_on()).count();
         let links: Vec<Value> =
-            detail.links.iter().take(LINKS).map(|link| self.user_link(link)).collect();
+            detail.links.iter().take(LINKS).map(|link| self.user_link(detail, link)).collect();
         let facts = context! {
             key => user.key.to_string(),
             name => user.key.username.as_str(),
@@ -54,11 +54,13 @@ impl Cards {
         self.card("user.json.j2", ctx, facts)
     }
 
-    fn user_link(&self, link: &ProjectLink) -> Value {
+    fn user_link(&self, detail: &UserDetail, link: &ProjectLink) -> Value {
+        let shared = detail.shared.iter().find(|known| known.project == link.project);
+        let freshness = Some(link.freshness);
         context! {
             monitored => link.monitored.is_on(),
             since => link.since.to_string(),
-            ..facts::amount(self.words, link.label(), link.spending, Some(link.freshness))
+            ..facts::amount(self.words, link.label(), link.spending, freshness, shared)
         }
     }
 

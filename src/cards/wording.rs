@@ -220,7 +220,15 @@ impl Wording {
                 self.t("refusal.thresholds_not_a_percent", &[("text", &quote(text))])
             }
             Refusal::NoProject => self.t("refusal.no_project", &[]),
-            Refusal::TwoProjects => self.t("refusal.two_projects", &[]),
+            Refusal::ProjectTaken(taken) => {
+                let each = taken.iter().map(|(project, by)| {
+                    let (project, others) = (quote(project.as_str()), self.usernames(by));
+                    self.t("sharing.option", &[("project", &project), ("others", &others)])
+                });
+                let projects: Vec<String> = each.collect();
+                let projects = projects.join(&self.t("list.separator", &[]));
+                self.t("refusal.project_taken", &[("projects", &projects)])
+            }
             Refusal::BadProject(name) => self.t("refusal.bad_project", &[("name", &quote(name))]),
             Refusal::AlreadyLinked(project) => {
                 self.t("refusal.already_linked", &[("project", &quote(project.as_str()))])
@@ -566,7 +574,9 @@ mod tests {
             ThresholdsError::TooMany.into(),
             ThresholdsError::NotAPercent("5.5".into()).into(),
             Refusal::NoProject,
-            Refusal::TwoProjects,
+            Refusal::ProjectTaken(
+                [("web".parse().unwrap(), vec!["main/alice".parse().unwrap()])].into(),
+            ),
             Refusal::BadProject("a\nb".into()),
             Refusal::AlreadyLinked("web".parse().unwrap()),
             Refusal::NotLinked("web".parse().unwrap()),
@@ -580,6 +590,11 @@ mod tests {
             CreateRefusal::Username("张 三".into()).into(),
             CreateRefusal::Account.into(),
             CreateRefusal::Project("web".into()).into(),
+            CreateRefusal::ProjectTaken(
+                "web".parse().unwrap(),
+                vec!["main/alice".parse().unwrap()],
+            )
+            .into(),
             CreateRefusal::Quota.into(),
             CreateRefusal::Exists(key("main/alice")).into(),
             CreateRefusal::Running(key("main/alice")).into(),

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     AccessGoal, AccountId, Freshness, Money, Operator, PathItems, PathReports, ProjectLink,
-    ProjectName, Spender, User, UserKey,
+    ProjectName, Sharing, Spender, User, UserKey,
 };
 
 /// The four types of alerts (docs/behaviour.md §1).
@@ -54,6 +54,9 @@ pub struct BreakdownRow {
     pub spending: Money,
     /// How current it was.
     pub freshness: Freshness,
+    /// With whom the user shared the project; `None` in older records.
+    #[serde(default)]
+    pub shared: Option<Sharing>,
 }
 
 /// The numbers of an alert.
@@ -69,7 +72,7 @@ pub struct Figures {
 
 impl Figures {
     /// Returns the user's numbers, broken down by the monitored links among `links`.
-    pub fn of(user: &User, links: &[ProjectLink]) -> Self {
+    pub fn of(user: &User, links: &[ProjectLink], shared: &[Sharing]) -> Self {
         let mut breakdown: Vec<BreakdownRow> = links
             .iter()
             .filter(|link| link.monitored.is_on())
@@ -78,6 +81,7 @@ impl Figures {
                 label: link.label().to_owned(),
                 spending: link.spending,
                 freshness: link.freshness,
+                shared: shared.iter().find(|known| known.project == link.project).cloned(),
             })
             .collect();
         breakdown

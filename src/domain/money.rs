@@ -87,6 +87,17 @@ impl Money {
         self.0.checked_add(other.0).map(Money)
     }
 
+    /// Returns one of `count` equal parts, cut off after the last decimal that the amount has, or after 分.
+    pub fn divided(self, count: usize) -> Self {
+        let part = self.0.checked_div(Decimal::from(count)).unwrap_or(self.0);
+        Money(part.trunc_with_scale(self.0.scale().max(2)))
+    }
+
+    /// Returns `count` times the amount. Only for what [`Money::divided`] has returned, so it cannot overflow.
+    pub fn times(self, count: usize) -> Self {
+        Money(self.0.saturating_mul(Decimal::from(count)))
+    }
+
     /// Reads what a person typed as an amount to allocate: `1000`, `+1000`, `-200.5`, `1,000.00`, `¥1000`, `007`,
     /// full-width digits and signs. Refuses 0, more than 2 decimals, misplaced commas and more than
     /// [`Money::MAX_SINGLE`] either way.

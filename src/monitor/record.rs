@@ -113,7 +113,7 @@ fn act(
     if let Some(threshold) = decision.warn {
         user.triggered.extend(decision.newly_triggered);
         tx.put_user(&user)?;
-        let figures = Figures::of(&user, &tx.links_of(key)?);
+        let figures = Figures::of(&user, &tx.links_of(key)?, &tx.sharing_of(key)?);
         alerts.raise(tx, Some(key), AlertBody::Warning { threshold, figures }, now)?;
         decided.warnings += 1;
     }

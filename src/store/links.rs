@@ -9,7 +9,8 @@ use super::tables::{BILLS, LINKS, LINKS_BY_PROJECT, PROJECTS, PROJECTS_LISTED, R
 use super::view::{Source, View};
 use super::{StoreError, WriteTx, keys};
 use crate::domain::{
-    AccountId, AccountReadings, ProjectInfo, ProjectLink, ProjectName, UserKey, Username,
+    AccountId, AccountReadings, Payer, ProjectInfo, ProjectLink, ProjectName, Sharing, UserKey,
+    Username,
 };
 
 impl<S: Source> View<S> {
@@ -105,23 +106,50 @@ impl<S: Source> View<S> {
         Ok(links)
     }
 
-    /// Returns the users that a project is linked to, by name, each with the first period that counts as YYYYMM (the
-    /// largest number if none does).
-    pub(super) fn linked_to(
+    /// Returns the users that a project is linked to, by name, each as a payer if its link counts.
+    fn linked_to(
         &self,
         account: &AccountId,
         project: &str,
-    ) -> Result<Vec<(UserKey, u32)>, StoreError> {
+    ) -> Result<Vec<(UserKey, Option<Payer>)>, StoreError> {
         let mut users = Vec::new();
         for row in self.open(LINKS_BY_PROJECT)?.range((account.as_str(), project, "")..)? {
-            let (key, first) = row?;
+            let (key, mark) = row?;
             let (of, name, username) = key.value();
             if (of, name) != (account.as_str(), project) {
                 break;
             }
-            users.extend(keys::user((of, username)).map(|user| (user, first.value())));
+            let Some(user) = keys::user((of, username)) else { continue };
+            let payer = keys::counted_from(mark.value())
+                .map(|(since, counts)| Payer { user: user.clone(), since, counts });
+            users.push((user, payer));
         }
         Ok(users)
+    }
+
+    /// Returns the users that a project is linked to, by name; also those whose link counts nothing.
+    pub(super) fn users_linked_to(
+        &self,
+        account: &AccountId,
+        project: &str,
+    ) -> Result<impl Iterator<Item = UserKey> + use<S>, StoreError> {
+        Ok(self.linked_to(account, project)?.into_iter().map(|(user, _)| user))
+    }
+
+    /// Returns the users who pay for a project, by name.
+    pub fn payers(&self, account: &AccountId, project: &str) -> Result<Vec<Payer>, StoreError> {
+        let linked = self.linked_to(account, project)?;
+        Ok(linked.into_iter().filter_map(|(_, payer)| payer).collect())
+    }
+
+    /// Returns how a user shares its monitored projects with others, by project.
+    pub fn sharing_of(&self, user: &UserKey) -> Result<Vec<Sharing>, StoreError> {
+        let mut shared = Vec::new();
+        for link in self.links_of(user)?.into_iter().filter(|link| link.monitored.is_on()) {
+            let payers = self.payers(&user.account, link.project.as_str())?;
+            shared.extend(Sharing::of(user, &link.project, &payers));
+        }
+        Ok(shared)
     }
 
     /// Returns how many users of an account have links.
@@ -169,12 +197,12 @@ impl WriteTx {
         self.put(LINKS, keys::of_link(&link.user, &link.project), link)?;
         let (account, username) = keys::of_user(&link.user);
         let key = (account, link.project.as_str(), username);
-        let first = counts_from(link);
-        let before = self.open(LINKS_BY_PROJECT)?.get(key)?.map(|first| first.value());
-        if before == Some(first) {
+        let mark = keys::of_counted(link);
+        let before = self.open(LINKS_BY_PROJECT)?.get(key)?.map(|mark| mark.value());
+        if before == Some(mark) {
             return Ok(());
         }
-        self.open(LINKS_BY_PROJECT)?.insert(key, first)?;
+        self.open(LINKS_BY_PROJECT)?.insert(key, mark)?;
         self.attribute(&link.user.account, link.project.as_str())
     }
 
@@ -215,9 +243,4 @@ impl WriteTx {
         }
         Ok(())
     }
-}
-
-/// Returns the first period that a link counts as YYYYMM; the largest number if it counts nothing.
-pub(super) fn counts_from(link: &ProjectLink) -> u32 {
-    if link.monitored.is_on() { keys::of_period(link.since) } else { u32::MAX }
 }

@@ -129,8 +129,7 @@ impl<S: Source> View<S> {
             readings.periods.insert(*period, bill.reading.clone());
         }
         for project in changes.bills.keys() {
-            let users = self.linked_to(account, project)?;
-            changes.users.extend(users.into_iter().map(|(user, _)| user));
+            changes.users.extend(self.users_linked_to(account, project)?);
         }
         if readings.recording {
             changes.users.extend(self.users_of(account)?.into_iter().map(|user| user.key));
@@ -308,8 +307,7 @@ impl WriteTx {
             self.put_bill(&changes.account, project, *period, *amount, changes.at)?;
         }
         // Also those that were linked since the reading was compared.
-        let users = self.linked_to(&changes.account, project)?;
-        changes.users.extend(users.into_iter().map(|(user, _)| user));
+        changes.users.extend(self.users_linked_to(&changes.account, project)?);
         Ok(bills.len() * BILL)
     }
 }

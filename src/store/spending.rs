@@ -11,8 +11,8 @@ use super::tables::{BILLS, PERIOD_TOTALS, SPENDING, SPENDING_RANKED};
 use super::view::{Order, Source, View};
 use super::{StoreError, WriteTx, keys};
 use crate::domain::{
-    AccountId, BillPeriod, BilledLink, Consumption, Money, ProjectBill, ProjectLink, ProjectName,
-    SpendingRecord, User, UserKey,
+    AccountId, BillPeriod, BilledLink, Consumption, Counts, Money, ProjectBill, ProjectLink,
+    ProjectName, SpendingRecord, User, UserKey, share,
 };
 
 /// Returns the sort key of a total: larger totals come first. Exact to 8 decimals, more than is ever shown.
@@ -118,7 +118,13 @@ impl WriteTx {
         let Some(mut user) = self.user(key)? else { return Ok(None) };
         let mut links = Vec::new();
         for link in self.links_of(key)? {
-            let bills = self.bills_since(&key.account, &link.project, link.since)?;
+            let mut bills = self.bills_since(&key.account, &link.project, link.since)?;
+            if link.counts == Counts::Part && link.monitored.is_on() {
+                let payers = self.payers(&key.account, link.project.as_str())?;
+                for (period, bill) in &mut bills {
+                    bill.amount = share(bill.amount, key, *period, &payers);
+                }
+            }
             links.push(BilledLink { link, bills });
         }
         let consumption = Consumption::of(&links);
@@ -144,6 +150,21 @@ impl WriteTx {
         user.updated = now;
         self.put_user(&user)?;
         Ok(Some(user))
+    }
+
+    /// Recomputes the other users who count a part of a project, after a link to it was made, switched or removed.
+    pub fn refresh_sharers(
+        &self,
+        user: &UserKey,
+        project: &ProjectName,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        for payer in self.payers(&user.account, project.as_str())? {
+            if payer.counts == Counts::Part && payer.user != *user {
+                self.refresh_spending(&payer.user, now, false)?;
+            }
+        }
+        Ok(())
     }
 
     pub(super) fn bills_since(

@@ -168,7 +168,7 @@ tables! {
     ACCOUNT_BILLS: Json<(One, u32), AccountBill> = "account_bills";
     /// (account, period as YYYYMM, project or ""): the part of the bill that no user pays for
     UNATTRIBUTED: Json<(One, u32, One), Money> = "unattributed";
-    /// (account, project, username) -> the first period that counts as YYYYMM, or the largest number if none does
+    /// (account, project, username) -> see `keys::of_counted`
     LINKS_BY_PROJECT: Plain<Three, u32> = "links_by_project";
     /// (period as YYYYMM, account, username, project or "" for the total)
     SPENDING: Json<(u32, One, One, One), SpendingRecord> = "spending";

@@ -156,6 +156,7 @@ pub(super) fn links(size: Size, user: &User, count: usize) -> Vec<ProjectLink> {
             display_name: label(size, i),
             monitored: Switch::from(i % 4 != 3),
             since: "2026-09".parse().unwrap(),
+            counts: Counts::Whole,
             spending: amount(size, ["3210.456", "1520", "499.944", "12"][i % 4]),
             freshness: if size == Size::Small {
                 freshness(i)
@@ -255,6 +256,7 @@ pub fn detail(size: Size) -> UserDetail {
     let user = user(size, 0);
     UserDetail {
         account_name: if size == Size::Small { "生产账号".to_owned() } else { text(size, 200) },
+        shared: shared(size, &user),
         links: links(size, &user, if size == Size::Small { 4 } else { 60 }),
         thresholds: Thresholds::default(),
         level: level(&user),
@@ -336,8 +338,27 @@ pub fn projects(size: Size) -> ProjectsView {
         current: BillPeriod::of(now()),
         authorisations: authorisations(size, &user),
         suspended: false,
+        shared: shared(size, &user),
+        taken: [(
+            if size == Size::Small { "lab-11".parse().unwrap() } else { project(size, 11) },
+            vec![key(size, 1), key(size, 2)],
+        )]
+        .into(),
         user,
     }
+}
+
+/// How the user shares its first two projects.
+fn shared(size: Size, user: &User) -> Vec<Sharing> {
+    let links = links(size, user, 2);
+    let counts = [Counts::Part, Counts::Whole];
+    let others = if size == Size::Small { 1..2 } else { 1..30 };
+    let with: Vec<UserKey> = others.map(|n| key(size, n)).collect();
+    links
+        .into_iter()
+        .zip(counts)
+        .map(|(link, counts)| Sharing { project: link.project, with: with.clone(), counts })
+        .collect()
 }
 
 fn authorisations(size: Size, user: &User) -> Vec<Authorisation> {
@@ -391,6 +412,8 @@ pub fn no_projects() -> ProjectsView {
         current: BillPeriod::of(now()),
         authorisations: vec![],
         suspended: true,
+        shared: vec![],
+        taken: BTreeMap::new(),
     }
 }
 
@@ -445,6 +468,11 @@ pub fn billing_projects(size: Size, count: usize) -> Vec<BillingProject> {
                 label(size, i)
             },
             amount: amount(size, ["3210.456", "1520", "499.944", "-12"][i % 4]),
+            shared: (i == 1).then(|| Sharing {
+                project: project(size, i),
+                with: vec![key(size, 2)],
+                counts: Counts::Part,
+            }),
             freshness: match size {
                 Size::Small if i == 3 => None,
                 Size::Small => Some(freshness(i)),

@@ -26,7 +26,7 @@ use super::{ReadTx, Store, StoreError, WriteTx};
 use crate::app::Error;
 use crate::app::quota::{self, Allocation};
 use crate::domain::{
-    AccountId, BillPeriod, Freshness, LedgerEntry, Money, Operator, ProjectLink, ProjectName,
+    AccountId, BillPeriod, Counts, Freshness, LedgerEntry, Money, Operator, ProjectLink, ProjectName,
     Switch, User, UserKey,
 };
 
@@ -94,6 +94,7 @@ pub(super) fn link(key: &str, name: &str, since: &str) -> ProjectLink {
         display_name: String::new(),
         monitored: Switch::On,
         since: month(since),
+        counts: Counts::Whole,
         spending: Money::ZERO,
         freshness: Freshness::Pending,
         created: now(),

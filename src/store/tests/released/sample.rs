@@ -111,6 +111,7 @@ pub fn alerts() -> Vec<AlertBody> {
         label: "甲".to_owned(),
         spending: money("15.500001"),
         freshness,
+        shared: None,
     };
     let breakdown = vec![
         row(Freshness::Fresh(now())),

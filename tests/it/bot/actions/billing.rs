@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use airgate::domain::{AccountId, BillPeriod, Freshness, Money, ProjectLink, ProjectName, Switch};
+use airgate::domain::{AccountId, BillPeriod, Counts, Freshness, Money, ProjectLink, ProjectName, Switch};
 use airgate::sandbox::feishu::ClickAction;
 use airgate::store::{RecordedReading, StoreError};
 use rust_decimal::Decimal;
@@ -124,6 +124,7 @@ async fn bed(locale: &str) -> Bed {
                     project: project(i, j),
                     monitored: Switch::On,
                     since: MONTHS[0].parse().unwrap(),
+                    counts: Counts::Whole,
                     spending: Money::ZERO,
                     freshness: Freshness::Pending,
                     created: now,

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::{bed, op_of};
 use crate::bed::{ADMIN, Bed, one_account, phrase, text, text_of, toast_of, user_key};
+use crate::monitor::spend;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn projects_are_linked_switched_and_removed() {
@@ -87,7 +88,6 @@ async fn a_refused_project_comes_back_to_be_corrected() {
     };
     let no_month = |month: &str| text("refusal.bad_period", &[("text", &month)]);
     for (fields, wanted) in [
-        (json!({"project": "team-a", "project_name": "team-b"}), phrase("refusal.two_projects")),
         (json!({}), phrase("refusal.no_project")),
         (json!({"project_name": "  "}), phrase("refusal.no_project")),
         (json!({"project": "team-a", "since": "2026-12"}), out_of_range("2026-12")),
@@ -115,7 +115,7 @@ async fn a_refused_project_comes_back_to_be_corrected() {
     assert!(toast_of(&done).starts_with("success"), "{done:?}");
     let link = bed.store.read(|tx| tx.link(&alice, &"team-a".parse().unwrap())).unwrap().unwrap();
     assert_eq!(link.since.to_string(), "2024-12");
-    // Typed although linked; chosen and typed alike; unknown to the account.
+    // Typed although linked; chosen and typed alike counts once; unknown to the account.
     let done = bed.submit(ADMIN, &card, "project.add", json!({"project_name": "team-a"})).await;
     assert!(
         toast_of(&done).contains(&text("refusal.already_linked", &[("project", &"team-a")])),
@@ -168,4 +168,61 @@ async fn links_are_paged() {
         "{}",
         bed.texts(&card)
     );
+}
+
+/// Whoever links a project that somebody has chooses what happens to that link.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_project_of_somebody_else_is_handed_over_divided_or_counted_twice() {
+    for (word, consumed) in
+        [("move", ["¥0.00", "¥25.01"]), ("part", ["¥12.51", "¥12.50"]), ("whole", ["¥25.01", "¥25.01"])]
+    {
+        let bed = bed().await;
+        bed.link("main/alice", "team-a", "2026-11");
+        spend(&bed, "team-a", "0.01", "2026-11");
+        bed.cycle().await;
+        let card = bed.ask(ADMIN, "/projects bob").await.message_id;
+        // Not said: refused, and what was chosen stays chosen.
+        let refused = bed.submit(ADMIN, &card, "project.add", json!({"project": ["team-a"]})).await;
+        assert!(toast_of(&refused).starts_with("error"), "{refused:?}");
+        assert!(bed.texts(&card).contains("alice"), "{}", bed.texts(&card));
+        assert_eq!(bed.consumed("main/bob"), "¥0.00");
+        let done = bed
+            .submit(ADMIN, &card, "project.add", json!({"project": ["team-a"], "counts": word}))
+            .await;
+        assert!(toast_of(&done).starts_with("success"), "{word}: {done:?}");
+        let found = [bed.consumed("main/alice"), bed.consumed("main/bob")];
+        assert_eq!(found, consumed, "{word}");
+        // Both cards say so, but for the one that was handed over.
+        for (user, other) in [("alice", "bob"), ("bob", "alice")] {
+            let shown = text_of(&bed.ask(ADMIN, &format!("/user {user}")).await);
+            assert_eq!(shown.contains(other), word != "move", "{word}: {shown}");
+        }
+        // The next bill is divided in the same way, and a link that goes gives its part back.
+        spend(&bed, "team-a", "20.01", "2026-11");
+        bed.cycle().await;
+        if word == "part" {
+            assert_eq!(bed.consumed("main/alice"), "¥22.51");
+            let card = bed.ask(ADMIN, "/projects bob").await.message_id;
+            let removed =
+                bed.press(ADMIN, &card, json!({"action": "project.remove", "project": "team-a"})).await;
+            assert!(toast_of(&removed).starts_with("success"), "{removed:?}");
+            assert_eq!(bed.consumed("main/alice"), "¥45.02");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn several_projects_are_linked_at_once_or_none() {
+    let bed = bed().await;
+    let alice = user_key("main/alice");
+    let links = || bed.store.read(|tx| tx.links_of(&alice)).unwrap().len();
+    let card = bed.ask(ADMIN, "/projects alice").await.message_id;
+    let bad = json!({"project": ["team-a", "team-b"], "project_name": "a/b\nc"});
+    let refused = bed.submit(ADMIN, &card, "project.add", bad).await;
+    assert!(toast_of(&refused).starts_with("error"), "{refused:?}");
+    assert_eq!(links(), 0);
+    let both = json!({"project": ["team-a", "team-b"], "project_name": ""});
+    let done = bed.submit(ADMIN, &card, "project.add", both).await;
+    assert!(toast_of(&done).starts_with("success"), "{done:?}");
+    assert_eq!(links(), 2);
 }
