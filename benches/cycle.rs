@@ -23,8 +23,8 @@ use std::time::{Duration, Instant};
 use airgate::app::quota::{self, Allocation};
 use airgate::app::{billing, users};
 use airgate::domain::{
-    AccountId, BillPeriod, Counts, Freshness, Money, Operator, ProjectLink, ProjectName, Switch, User,
-    UserKey, UserStatus,
+    AccountId, BillPeriod, Counts, Freshness, Money, Operator, ProjectLink, ProjectName, Switch,
+    User, UserKey, UserStatus,
 };
 use airgate::store::{RecordedReading, Store, StoreError};
 use jiff::Timestamp;

@@ -14,7 +14,8 @@ use serde_json::Value;
 
 use crate::domain::period::beijing;
 use crate::domain::{
-    AccountId, AlertRecord, BillPeriod, LedgerEntry, Money, Payer, Notice, SpendingRecord, User, UserKey,
+    AccountId, AlertRecord, BillPeriod, LedgerEntry, Money, Notice, Payer, SpendingRecord, User,
+    UserKey,
 };
 use crate::store::{Source, StoreError, View};
 
@@ -313,8 +314,7 @@ fn day_row(
     payers: &[Payer],
 ) -> Vec<Cell> {
     let period = BillPeriod::of_day(day).ok();
-    let paying =
-        payers.iter().filter(|payer| period.is_some_and(|period| payer.since <= period));
+    let paying = payers.iter().filter(|payer| period.is_some_and(|period| payer.since <= period));
     let users: Vec<&str> = paying.map(|payer| payer.user.username.as_str()).collect();
     vec![
         Cell::text(account),
@@ -397,11 +397,8 @@ mod tests {
                 record.remark = "+1, 2".into();
                 record.owner = Some(OpenId::new("ou_9").unwrap());
                 tx.put_user(&record)?;
-                let link = NewLink {
-                    project: "team-a".into(),
-                    since: "2026-10".into(),
-                    joining: None,
-                };
+                let link =
+                    NewLink { project: "team-a".into(), since: "2026-10".into(), joining: None };
                 projects::add(tx, &user, &link, now).unwrap();
                 for (amount, note, operator) in
                     [("1000", "-note", &operator), ("-200.5", "", &Operator::System)]

@@ -145,11 +145,8 @@ pub fn add_all(
     let mut linked = Vec::new();
     let mut taken = BTreeMap::new();
     for name in names {
-        let link = NewLink {
-            project: name.to_owned(),
-            since: new.since.clone(),
-            joining: new.joining,
-        };
+        let link =
+            NewLink { project: name.to_owned(), since: new.since.clone(), joining: new.joining };
         match add(tx, key, &link, now).map_err(Error::refusal) {
             Ok(link) => linked.push(link),
             Err(Ok(Refusal::ProjectTaken(by))) => taken.extend(by),

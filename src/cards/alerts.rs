@@ -238,7 +238,8 @@ impl Cards {
             .iter()
             .take(BREAKDOWN)
             .map(|row| {
-                let (label, shared) = (row.label.as_str(), row.shared.as_ref());
+                let label = row.label.as_str();
+                let shared = row.shared.as_ref().map(|shared| words.sharing(shared));
                 facts::amount(words, label, row.spending, Some(row.freshness), shared)
             })
             .collect();

@@ -7,7 +7,7 @@ use super::text::clip;
 use crate::app::outcome::Level;
 use crate::cards::wording::Wording;
 use crate::domain::{
-    AccessGoal, AccountId, Freshness, Money, PendingAccess, Sharing, Switch, Usage, User, UserStatus,
+    AccessGoal, AccountId, Freshness, Money, PendingAccess, Switch, Usage, User, UserStatus,
 };
 
 /// Cells of a usage bar.
@@ -115,16 +115,15 @@ pub fn pending(words: Wording, pending: &PendingAccess) -> Value {
     }
 }
 
-/// One amount of a project, marked if it is old or if others count it, too.
+/// One amount of a project, marked if it is old or if others count it, too: then `shared` says so.
 pub fn amount(
     words: Wording,
     label: &str,
     amount: Money,
     freshness: Option<Freshness>,
-    shared: Option<&Sharing>,
+    shared: Option<String>,
 ) -> Value {
     let stale = freshness.and_then(|freshness| words.freshness(freshness));
-    let shared = shared.map(|shared| words.sharing(shared));
     let marks: Vec<String> = shared.into_iter().chain(stale).collect();
     context! {
         label => label,

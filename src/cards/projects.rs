@@ -11,13 +11,14 @@ use crate::domain::{
 };
 
 /// How much the card shows; the first size that fits is used.
-const SIZES: [Shown; 6] = [
-    Shown { options: 40, line: 200, label: 48 },
-    Shown { options: 25, line: 200, label: 48 },
-    Shown { options: 12, line: 200, label: 48 },
-    Shown { options: 5, line: 200, label: 48 },
-    Shown { options: 0, line: 24, label: 48 },
-    Shown { options: 0, line: 24, label: 16 },
+const SIZES: [Shown; 7] = [
+    Shown { options: 40, line: 200, label: 48, sharers: true },
+    Shown { options: 25, line: 200, label: 48, sharers: true },
+    Shown { options: 12, line: 200, label: 48, sharers: true },
+    Shown { options: 5, line: 200, label: 48, sharers: true },
+    Shown { options: 0, line: 24, label: 48, sharers: true },
+    Shown { options: 0, line: 24, label: 16, sharers: false },
+    Shown { options: 0, line: 12, label: 12, sharers: false },
 ];
 /// Max policies that a project's line names.
 const POLICIES: usize = 4;
@@ -37,6 +38,8 @@ struct Shown {
     line: usize,
     /// Max length of a project's display name, in characters.
     label: usize,
+    /// Whether those who share a project are named.
+    sharers: bool,
 }
 
 impl Cards {
@@ -52,7 +55,7 @@ impl Cards {
         let words = self.words;
         let chars = shown.line;
         let links: Vec<Value> =
-            view.links.iter().map(|link| self.projects_link(view, link, chars)).collect();
+            view.links.iter().map(|link| self.projects_link(view, link, shown)).collect();
         let leaving: Vec<String> = view
             .authorisations
             .iter()
@@ -93,11 +96,9 @@ impl Cards {
                 context! { value => option.name.as_str(), text => text }
             })
             .collect();
-        let is_taken = ctx.form.values.contains_key("counts")
-            || options.iter().any(|option| view.taken.contains_key(&option.name));
+        // Always offered: a typed name may be that of a project that others have.
         let joinings: Vec<Value> = Joining::ALL
             .into_iter()
-            .filter(|_| is_taken)
             .map(|joining| context! { value => joining.word(), text => words.joining(joining) })
             .collect();
         let joining = ctx.form.values.get("counts").and_then(|word| Joining::from_word(word));
@@ -126,13 +127,17 @@ impl Cards {
         self.card("projects.json.j2", ctx, facts)
     }
 
-    fn projects_link(&self, view: &ProjectsView, link: &ProjectLink, chars: usize) -> Value {
+    fn projects_link(&self, view: &ProjectsView, link: &ProjectLink, shown: Shown) -> Value {
         let known =
             view.authorisations.iter().find(|known| known.scope.project() == Some(&link.project));
         let policies = known.map(|known| {
-            self.words.t("policies.line", &[("policies", &self.policies(view, known, chars))])
+            self.words.t("policies.line", &[("policies", &self.policies(view, known, shown.line))])
         });
         let shared = view.shared.iter().find(|known| known.project == link.project);
+        let shared = shared.map(|shared| match shown.sharers {
+            true => self.words.sharing(shared),
+            false => self.words.t("sharing.mark", &[]),
+        });
         let freshness = Some(link.freshness);
         let named = link.label() != link.project.as_str();
         context! {

@@ -6,9 +6,9 @@ use crate::app::projects::Linked;
 use crate::domain::{Counts, Joining, Sharing, UserKey};
 
 /// Max users that are named; the others are counted.
-const NAMED: usize = 3;
+const NAMED: usize = 2;
 /// Max length of a name, in characters.
-const NAME_CHARS: usize = 32;
+const NAME_CHARS: usize = 20;
 
 impl Wording {
     /// With whom a user shares a project, and how its bill is counted.

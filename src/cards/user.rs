@@ -56,6 +56,7 @@ impl Cards {
 
     fn user_link(&self, detail: &UserDetail, link: &ProjectLink) -> Value {
         let shared = detail.shared.iter().find(|known| known.project == link.project);
+        let shared = shared.map(|shared| self.words.sharing(shared));
         let freshness = Some(link.freshness);
         context! {
             monitored => link.monitored.is_on(),

@@ -90,8 +90,7 @@ impl Sharing {
 /// Links that count a part divide the bill equally, to the last place that the bill has but at least to 分. What does not
 /// divide goes to the first by name. A link that began later takes no part in earlier periods.
 pub fn share(bill: Money, user: &UserKey, period: BillPeriod, payers: &[Payer]) -> Money {
-    let divides =
-        |payer: &&Payer| matches!(payer.counts, Counts::Part) && payer.since <= period;
+    let divides = |payer: &&Payer| matches!(payer.counts, Counts::Part) && payer.since <= period;
     let dividers: Vec<&Payer> = payers.iter().filter(divides).collect();
     match dividers.iter().position(|payer| payer.user == *user) {
         None => bill,
@@ -122,7 +121,10 @@ mod tests {
     fn what_does_not_divide_goes_to_the_first_by_name() {
         let payers = ["alice", "bob", "carol"].map(|name| payer(name, 1, Counts::Part));
         let of = |n: usize| share("10".parse().unwrap(), &payers[n].user, month(3), &payers);
-        assert_eq!([of(0), of(1), of(2)].map(|money| money.to_string()), ["¥3.34", "¥3.33", "¥3.33"]);
+        assert_eq!(
+            [of(0), of(1), of(2)].map(|money| money.to_string()),
+            ["¥3.34", "¥3.33", "¥3.33"]
+        );
     }
 
     #[test]
@@ -133,7 +135,10 @@ mod tests {
             payer("carol", 1, Counts::Part),
         ];
         let of = |n: usize| share("10".parse().unwrap(), &payers[n].user, month(3), &payers);
-        assert_eq!([of(0), of(1), of(2)].map(|money| money.to_string()), ["¥5.00", "¥10.00", "¥5.00"]);
+        assert_eq!(
+            [of(0), of(1), of(2)].map(|money| money.to_string()),
+            ["¥5.00", "¥10.00", "¥5.00"]
+        );
     }
 
     #[test]

@@ -120,8 +120,11 @@ impl<S: Source> View<S> {
                 break;
             }
             let Some(user) = keys::user((of, username)) else { continue };
-            let payer = keys::counted_from(mark.value())
-                .map(|(since, counts)| Payer { user: user.clone(), since, counts });
+            let payer = keys::counted_from(mark.value()).map(|(since, counts)| Payer {
+                user: user.clone(),
+                since,
+                counts,
+            });
             users.push((user, payer));
         }
         Ok(users)

@@ -71,7 +71,10 @@ fn index_links_and_bills(tx: &WriteTx) -> Result<(), StoreError> {
     for row in tx.open(LINKS)?.iter()? {
         let (key, value) = row?;
         let (account, username, project) = key.value();
-        first.insert((account, project, username), keys::of_counted(&LINKS.decode(value.value())?))?;
+        first.insert(
+            (account, project, username),
+            keys::of_counted(&LINKS.decode(value.value())?),
+        )?;
     }
     drop(first);
     let mut projects = BTreeSet::new();

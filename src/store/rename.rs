@@ -8,8 +8,8 @@ use super::tables::{
 };
 use super::{StoreError, WriteTx, keys};
 use crate::domain::{
-    AlertRecord, Authorisation, Counts, Creation, LedgerEntry, ProjectLink, SpendingRecord, Task, TaskKind,
-    User, UserKey, Username,
+    AlertRecord, Authorisation, Counts, Creation, LedgerEntry, ProjectLink, SpendingRecord, Task,
+    TaskKind, User, UserKey, Username,
 };
 
 impl WriteTx {

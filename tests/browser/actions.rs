@@ -42,6 +42,19 @@ async fn of_label(bed: &Bed, label: &str) -> String {
 
 /// Chooses an option of the last card's select that still shows this hint: searches, then clicks the match.
 async fn select(bed: &Bed, hint: &str, wanted: &str) {
+    pick(bed, hint, wanted).await;
+    bed.until("!document.querySelector('.popup')").await;
+}
+
+/// Chooses one more option of a select that takes several: its list stays open.
+async fn select_of_several(bed: &Bed, hint: &str, wanted: &str) {
+    pick(bed, hint, wanted).await;
+    let escape = "new KeyboardEvent('keydown', {key: 'Escape', bubbles: true})";
+    bed.js(&format!("document.querySelector('.popup').dispatchEvent({escape})")).await;
+    bed.until("!document.querySelector('.popup')").await;
+}
+
+async fn pick(bed: &Bed, hint: &str, wanted: &str) {
     bed.click(&last("button.select"), &word(hint)).await;
     bed.until("document.querySelector('.popup [role=option]')").await;
     if bed.js("document.querySelector('.list-search') !== null").await == true {
@@ -54,7 +67,6 @@ async fn select(bed: &Bed, hint: &str, wanted: &str) {
     bed.until(&format!("{found} >= 0")).await;
     let at = bed.js(&found).await.as_u64().unwrap() + 1;
     bed.click(&format!(".popup [role=option]:nth-child({at})"), "").await;
-    bed.until("!document.querySelector('.popup')").await;
 }
 
 /// Presses a button that the service must refuse: it says so, and the form is shown again.
@@ -128,8 +140,10 @@ async fn the_projects(bed: &Bed) {
     bed.press(&word("projects.add")).await;
     bed.until(&card_shows("hello-ai")).await;
     bed.press(&word("project.remove")).await;
-    // Another one from the list.
-    select(bed, "projects.choose", "商城前台").await;
+    // Another one from the list. Somebody has it: that must be settled first.
+    select_of_several(bed, "projects.choose", "商城前台").await;
+    refused(bed, "projects.add").await;
+    select(bed, "sharing.choose", &word("sharing.part_option")).await;
     bed.press(&word("projects.add")).await;
     bed.until(&card_shows("shop-web")).await;
     bed.press("‹ wang.fang").await;

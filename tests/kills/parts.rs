@@ -88,7 +88,7 @@ async fn planner(mut me: Person, user: &'static str) {
             let on = links.values().any(|on| !on);
             me.button_with(&card, "projects.toggle_all", |value| value["enabled"] == on)
         } else if action == "project.add" {
-            me.form(&card, action, json!({"project": project}))
+            me.form(&card, action, json!({"project": [project], "counts": "whole"}))
         } else {
             me.button_with(&card, action, |value| {
                 value["project"] == project

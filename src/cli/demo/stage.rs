@@ -17,7 +17,9 @@ use crate::app::quota::{self, Allocation};
 use crate::app::{Error, projects};
 use crate::clock::Clock;
 use crate::config::{Config, Locale};
-use crate::domain::{AccountId, Joining, Money, OpenId, Operator, ProjectName, TaskKind, UserKey, Username};
+use crate::domain::{
+    AccountId, Joining, Money, OpenId, Operator, ProjectName, TaskKind, UserKey, Username,
+};
 use crate::monitor::Monitor;
 use crate::owed::Wakers;
 use crate::sandbox::feishu::{FakeFeishu, FeishuConfig};

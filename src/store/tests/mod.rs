@@ -26,8 +26,8 @@ use super::{ReadTx, Store, StoreError, WriteTx};
 use crate::app::Error;
 use crate::app::quota::{self, Allocation};
 use crate::domain::{
-    AccountId, BillPeriod, Counts, Freshness, LedgerEntry, Money, Operator, ProjectLink, ProjectName,
-    Switch, User, UserKey,
+    AccountId, BillPeriod, Counts, Freshness, LedgerEntry, Money, Operator, ProjectLink,
+    ProjectName, Switch, User, UserKey,
 };
 
 pub(super) const KEY: [u8; 32] = [7; 32];

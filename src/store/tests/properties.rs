@@ -114,7 +114,13 @@ impl Model {
     }
 
     /// Links a project as asked. Returns whether that is possible.
-    fn link(&mut self, user: usize, project: usize, since: usize, joining: Option<Joining>) -> bool {
+    fn link(
+        &mut self,
+        user: usize,
+        project: usize,
+        since: usize,
+        joining: Option<Joining>,
+    ) -> bool {
         let is_taken = self.links.iter().any(|((_, of), link)| *of == project && link.on);
         if self.links.contains_key(&(user, project)) || (is_taken && joining.is_none()) {
             return false;
@@ -261,9 +267,7 @@ fn check(store: &Store, model: &Model) {
             .links
             .iter()
             .filter(|((of, _), _)| *of == u)
-            .map(|((_, p), link)| {
-                (PROJECTS[*p].to_owned(), link.on, micros(model.spending(u, *p)))
-            })
+            .map(|((_, p), link)| (PROJECTS[*p].to_owned(), link.on, micros(model.spending(u, *p))))
             .collect();
         assert_eq!(found, expected, "links of {name}");
         for (n, period) in PERIODS.iter().enumerate() {

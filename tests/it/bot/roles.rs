@@ -38,7 +38,7 @@ async fn bed() -> Bed {
     let bed = Bed::start(cloud()).await;
     bed.sync().await;
     let card = bed.ask(ADMIN, "/projects alice").await.message_id;
-    bed.submit(ADMIN, &card, "project.add", json!({"project": "team-a"})).await;
+    bed.submit(ADMIN, &card, "project.add", json!({"project": ["team-a"]})).await;
     bed.ask(ADMIN, "/quota alice 100").await;
     bed.settled().await;
     bed

@@ -26,7 +26,7 @@ async fn from_sync_to_disable_and_back() {
             ADMIN,
             &projects.message_id,
             |value| value["action"] == "project.add",
-            json!({"project": "team-a"}).as_object().unwrap().clone(),
+            json!({"project": ["team-a"]}).as_object().unwrap().clone(),
         )
         .await;
     assert_eq!(added.error, None);

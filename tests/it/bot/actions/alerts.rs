@@ -11,7 +11,7 @@ async fn alerts_are_filtered_by_type_and_user() {
     let bed = bed().await;
     for (name, project, amount) in [("alice", "team-a", 30), ("bob", "team-b", 5)] {
         let card = bed.ask(ADMIN, &format!("/projects {name}")).await.message_id;
-        bed.submit(ADMIN, &card, "project.add", json!({"project": project})).await;
+        bed.submit(ADMIN, &card, "project.add", json!({"project": [project]})).await;
         bed.ask(ADMIN, &format!("/quota {name} {amount}")).await;
     }
     // 25 of 30 is a warning, 7 of 5 a warning and a disable.
@@ -54,7 +54,7 @@ async fn alerts_are_filtered_by_type_and_user() {
 async fn the_buttons_of_an_alert_in_the_group_work() {
     let bed = bed().await;
     let card = bed.ask(ADMIN, "/projects alice").await.message_id;
-    bed.submit(ADMIN, &card, "project.add", json!({"project": "team-a"})).await;
+    bed.submit(ADMIN, &card, "project.add", json!({"project": ["team-a"]})).await;
     bed.ask(ADMIN, "/quota alice 20").await;
     bed.cycle().await;
     let disabled = text("alert.disable", &[("user", &"alice")]);

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use airgate::domain::{AccountId, BillPeriod, Counts, Freshness, Money, ProjectLink, ProjectName, Switch};
+use airgate::domain::{
+    AccountId, BillPeriod, Counts, Freshness, Money, ProjectLink, ProjectName, Switch,
+};
 use airgate::sandbox::feishu::ClickAction;
 use airgate::store::{RecordedReading, StoreError};
 use rust_decimal::Decimal;
@@ -17,7 +19,7 @@ async fn billing_opens_by_month_and_user() {
     let of_alice = text("billing.title_user", &[("user", &"alice")]);
     for (name, project) in [("alice", "team-a"), ("bob", "team-b")] {
         let card = bed.ask(ADMIN, &format!("/projects {name}")).await.message_id;
-        bed.submit(ADMIN, &card, "project.add", json!({"project": project, "since": "2026-10"}))
+        bed.submit(ADMIN, &card, "project.add", json!({"project": [project], "since": "2026-10"}))
             .await;
     }
     bed.cycle().await;
