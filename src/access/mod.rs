@@ -82,6 +82,7 @@ use crate::domain::{
 use crate::outbox::Alerts;
 use crate::owed::{self, Backoff, Due, InFlight, Owed, Wakers};
 use crate::store::{Source, Store, StoreError, View};
+use crate::volcengine::AccountClient;
 
 use deny_all::DenyAll;
 use engine::{Ended, Scene};
@@ -96,6 +97,8 @@ const BACKOFF: Backoff =
 /// While a change is pending, a path that was read back as done is read again after this time: somebody may have opened it
 /// while another path keeps failing.
 const DONE_FOR: SignedDuration = SignedDuration::from_mins(10);
+/// How long an attempt waits to learn whose name it is.
+const NAMED_WITHIN: Duration = Duration::from_secs(3);
 /// Poll interval while a change is pending.
 const POLL: Duration = Duration::from_secs(1);
 /// Poll interval otherwise, in case a wake-up is missed.
@@ -227,6 +230,21 @@ impl Enforcer {
         let pending = &state.pending;
         let api = match self.parts.cloud.account(&user.key.account).await {
             Ok(api) => api,
+    /// Returns whether the cloud has given the user's name to somebody else, or to nobody. What cannot be read in time keeps
+    /// nothing open.
+    async fn is_somebody_else(&self, api: &AccountClient, user: &User, due: &[AccessPath]) -> bool {
+        let by_name = user.status != UserStatus::Gone && due.iter().any(|path| !path.is_ark());
+        if !by_name || user.cloud_id.is_empty() {
+            return false;
+        }
+        let named = api.get_user(user.key.username.as_str());
+        match tokio::time::timeout(NAMED_WITHIN, named).await {
+            Ok(Ok(Some(named))) => !named.id.is_empty() && named.id != user.cloud_id,
+            Ok(Ok(None)) => true,
+            Ok(Err(_)) | Err(_) => false,
+        }
+    }
+
             Err(crate::app::cloud::CloudError::Store(error)) => return Err(error),
             Err(error) => {
                 let reason = self.parts.cards.words().trouble(&error.into());
@@ -238,6 +256,9 @@ impl Enforcer {
         let guard = Guard::new(&api, state.account.as_ref(), user, reads_keys);
         let scene = Scene {
             store: &self.parts.store,
+        if self.is_somebody_else(&api, user, &due).await {
+            return self.settle_missing(&user.key, pending).await;
+        }
             clock: &self.parts.clock,
             words: self.parts.cards.words(),
             api: &api,
