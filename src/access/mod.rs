@@ -158,7 +158,10 @@ impl Enforcer {
 
     /// Returns the late pending changes that are not alerted yet, whatever their attempts do at the moment: an alert does
     /// not wait for a back-off or for a call that hangs.
-    fn late(&self, pending: &[(UserKey, PendingAccess)]) -> Vec<UserKey> {
+    fn late<'p>(
+        &self,
+        pending: &'p [(UserKey, PendingAccess)],
+    ) -> Vec<&'p (UserKey, PendingAccess)> {
         let now = self.parts.clock.moment();
         let mut seen = self.seen.lock();
         let id = |(user, pending): &(UserKey, PendingAccess)| (user.clone(), pending.since);
@@ -168,7 +171,7 @@ impl Enforcer {
             let since = *seen.entry(id(change)).or_insert_with(|| now.dated(change.1.since));
             !change.1.delay_alerted && now.shifted_since(since) > ALERT_AFTER
         };
-        pending.iter().filter(is_late).map(|(user, _)| user.clone()).collect()
+        pending.iter().filter(is_late).collect()
     }
 
     /// Returns the paths whose turn it is, in the order in which they begin.
@@ -319,8 +322,8 @@ impl Owed for Enforcer {
             return Ok(Due { rows: Vec::new(), poll_after: IDLE_POLL });
         }
         let now = self.parts.clock.now();
-        for user in self.late(&pending) {
-            self.alert_delay(&user).await;
+        for (user, change) in self.late(&pending) {
+            self.alert_delay(user, change).await;
         }
         let due = pending.into_iter().filter(|(_, pending)| BACKOFF.is_due(pending.next_at, now));
         Ok(Due { rows: due.map(|(user, _)| user).collect(), poll_after: POLL })

@@ -183,15 +183,15 @@ impl Enforcer {
     }
 
     /// Raises the alert that a change is late, once per change, with how every path stands at that moment.
-    pub(super) async fn alert_delay(&self, user: &UserKey) {
-        let (key, now) = (user.clone(), self.parts.clock.now());
+    pub(super) async fn alert_delay(&self, user: &UserKey, late: &PendingAccess) {
+        let (key, late, now) = (user.clone(), late.clone(), self.parts.clock.now());
         let (cards, alerts) = (Arc::clone(&self.parts.cards), self.parts.alerts.clone());
         let noted: Result<(), StoreError> = self
             .parts
             .store
             .writing(move |tx| {
                 let Some(mut pending) = tx.access_pending(&key)? else { return Ok(()) };
-                if pending.delay_alerted {
+                if pending.delay_alerted || !pending.is_same_change(&late) {
                     return Ok(());
                 }
                 pending.delay_alerted = true;
