@@ -298,6 +298,8 @@ impl Enforcer {
         let (with, without): (Vec<_>, Vec<_>) =
             users.iter().map(|looked| looked.user.key.clone()).partition(|user| holds(user));
         let now = self.parts.clock.now();
+        // Somebody may have changed its document.
+        self.policies.forget(id);
         self.parts
             .store
             .writing(move |tx| {
