@@ -483,8 +483,8 @@ fn record(
         }
         return Ok(false);
     };
-    // Anything read back after this look began is newer.
-    if user.access_read_at.is_some_and(|at| at >= began) && user.updated >= began {
+    // Anything read back after this look began is newer. A time ahead of now was written before the clock was set back.
+    if user.access_read_at.is_some_and(|at| (began..=now).contains(&at)) && user.updated >= began {
         return Ok(false);
     }
     let mut open = PathItems::new();

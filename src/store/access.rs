@@ -191,8 +191,9 @@ impl WriteTx {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let Some(mut user) = self.user(key)? else { return Ok(()) };
-        if self.access_pending(key)?.is_some() || user.access_read_at.is_some_and(|at| at >= began)
-        {
+        // A time ahead of now was written before the clock was set back.
+        let is_newer = user.access_read_at.is_some_and(|at| (began..=now).contains(&at));
+        if self.access_pending(key)?.is_some() || is_newer {
             return Ok(());
         }
         let is_reopened = user.status == UserStatus::Disabled
