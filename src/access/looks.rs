@@ -3,7 +3,7 @@
 //! The cycles look in turns: a few users each, with at most [`CALLS`] calls for each of them; a path is one turn, at 方舟 one
 //! of its projects. One list of the account answers for the policy of all users at once.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::time::Duration;
 
 use futures::StreamExt;
@@ -21,9 +21,9 @@ use crate::app::access::{TiedProject, linked_projects};
 use crate::app::cloud::CloudError;
 use crate::app::sync;
 use crate::domain::{
-    AccessCause, AccessGoal, AccessItem, AccessPath, AccountId, ModelKeys, NotCovered, PathItems,
-    PathReport, PathReports, PathState, PendingAccess, RememberedAccess, User, UserAccess, UserKey,
-    UserStatus, add_items,
+    AccessCause, AccessGoal, AccessItem, AccessPath, AccessRules, AccountId, ModelKeys, NotCovered,
+    PathItems, PathReport, PathReports, PathState, PendingAccess, Reach, RememberedAccess, User,
+    UserAccess, UserKey, UserStatus, add_items,
 };
 use crate::store::{StoreError, WriteTx};
 use crate::volcengine::AccountClient;
@@ -163,7 +163,8 @@ impl Enforcer {
                 return Ok(false);
             }
             tx.put_access_paths(&key, shown)?;
-            record(tx, &key, &seen, began, now)
+            record(tx, &rules, &key, &seen, began, now)
+        let rules = self.parts.rules.clone();
         });
         if opened.await? {
             self.parts.wakers.access.notify_one();
@@ -356,7 +357,7 @@ impl Enforcer {
                             touch(tx, &key, seen.path, now)?;
                         }
                     }
-                    record(tx, &key, &seen, began, now)?;
+                    record(tx, &rules, &key, &seen, began, now)?;
                 }
                 Ok::<_, StoreError>(())
             })
@@ -365,6 +366,7 @@ impl Enforcer {
     }
 
     /// Returns all turns of a user. The policy is not among them: it is looked at for all users at once.
+        let rules = self.parts.rules.clone();
     fn turns_of(&self, looked: &Looked) -> Vec<Turn> {
         let rules = &self.parts.rules;
         let mut turns = Vec::new();
@@ -444,12 +446,11 @@ impl Enforcer {
 /// Returns what a cut remembers on a path, and the ids of what it has closed.
 fn known(looked: &Looked, path: AccessPath) -> (Vec<AccessItem>, BTreeSet<String>) {
     let Some(memory) = &looked.memory else { return Default::default() };
-    let items = memory.on(path).to_vec();
+    let items = memory.touched_on(path);
     if !memory.closed.contains(&path) {
         return (items, BTreeSet::new());
     }
-    let later = memory.reopened.get(&path).into_iter().flatten();
-    let taken = items.iter().chain(later).map(|item| item.id.clone()).collect();
+    let taken = items.iter().map(|item| item.id.clone()).collect();
     (items, taken)
 }
 
@@ -490,15 +491,24 @@ fn record(
     let mut open = PathItems::new();
     for seen in seen {
         note_access(tx, key, seen.path, &seen.reading, now)?;
+    rules: &AccessRules,
         add_items(&mut open, seen.path, &seen.reading.open());
     }
     if open.is_empty() {
         return Ok(false);
     }
-    // A path that the cut did not close, because an older airgate made it or the configuration was another one, is not
-    // one that somebody opened.
-    let items: BTreeMap<_, _> =
-        open.into_iter().filter(|(path, _)| memory.closed.contains(path)).collect();
+    // What the cut did not close, because the configuration or the links were others, is not what somebody opened.
+    let linked = linked_projects(tx, key)?;
+    let reaches = paths::reaches(rules, &linked);
+    let reach = |item: &AccessItem| {
+        let project = item.project.as_ref();
+        project.and_then(|project| reaches.get(project)).copied().unwrap_or(Reach::Mine)
+    };
+    let mut items = PathItems::new();
+    for (path, open) in open {
+        let opened = open.iter().filter(|item| memory.had_closed(path, item, reach(item)));
+        add_items(&mut items, path, &opened.cloned().collect::<Vec<_>>());
+    }
     let cause = AccessCause::Reopened { items };
     tx.put_access_pending(key, &PendingAccess::new(AccessGoal::Cut, cause, now))?;
     Ok(true)

@@ -203,7 +203,8 @@ impl Enforcer {
         loop {
             let ended = match scene.attempt(path, taken).await {
                 Ok(Ended::Read(outcome)) => {
-                    let noted = self.note_path(user, scene.pending, path, outcome).await;
+                    let noted =
+                        self.note_path(user, scene.pending, path, outcome, scene.reach()).await;
                     noted.map(|noted| noted.ok_or(Stopped::Withdrawn))
                 }
                 Ok(Ended::Withdrawn) => Ok(Err(Stopped::Withdrawn)),

@@ -10,8 +10,8 @@ use super::tables::{ACCESS_PATHS, ACCESS_PENDING, ACCESS_PROOFS, ACCESS_REMEMBER
 use super::view::{Order, Source, View};
 use super::{StoreError, WriteTx, keys};
 use crate::domain::{
-    AccessCause, AccessGoal, AccessStanding, PathReports, PendingAccess, Proof, RememberedAccess,
-    User, UserAccess, UserKey, UserStatus,
+    AccessCause, AccessGoal, AccessItem, AccessPath, AccessStanding, PathReports, PendingAccess,
+    Proof, RememberedAccess, User, UserAccess, UserKey, UserStatus,
 };
 
 impl<S: Source> View<S> {
@@ -68,7 +68,38 @@ impl<S: Source> View<S> {
         Ok(all)
     }
 
-    /// Returns how a user's access stands with airgate.
+    /// Returns what cuts of other users of the account remember on a path of 方舟; with `in_force`, only cuts that nobody is
+    /// restoring.
+    pub fn held_by_others(
+        &self,
+        user: &UserKey,
+        path: AccessPath,
+        in_force: bool,
+    ) -> Result<Vec<AccessItem>, StoreError> {
+        let mut held = Vec::new();
+        if !path.is_ark() {
+            return Ok(held);
+        }
+        for (other, memory) in self.of_users(ACCESS_REMEMBERED)? {
+            if other.account != user.account || other == *user || memory.on(path).is_empty() {
+                continue;
+            }
+            let pending = self.access_pending(&other)?.map(|pending| pending.goal);
+            let is_cut = match pending {
+                Some(goal) => goal == AccessGoal::Cut,
+                None => {
+                    self.directory().get(&other).map(|it| it.status) == Some(UserStatus::Disabled)
+                }
+            };
+            if is_cut || !in_force {
+                held.extend_from_slice(memory.on(path));
+            }
+        }
+        Ok(held)
+    }
+
+    /// Returns how a user's access stands with airgate. A restore that is late does not count as a change: it keeps no cut
+    /// from coming.
     pub fn access_standing(&self, user: &User) -> Result<AccessStanding, StoreError> {
         match self.access_pending(&user.key)? {
             Some(pending) if pending.goal == AccessGoal::Restored && pending.delay_alerted => {

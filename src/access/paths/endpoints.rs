@@ -59,7 +59,7 @@ fn add(
         let item = AccessItem::new(&endpoint.id).named(&endpoint.name).within(&project.name);
         let item = AccessItem { before, ..item };
         let mine = target.has_all_of(project) || target.made(endpoint.creator.as_ref());
-        if mine || target.knows(&item) {
+        if mine || target.restores(&item) {
             let standing = of(&endpoint, &item, target);
             reading.add(item, standing);
         } else {

@@ -22,7 +22,7 @@ impl Path for Jobs {
                 for job in reading.keep(read).unwrap_or_default() {
                     let item = item(&job, &project.name);
                     let mine = target.has_all_of(project) || target.made(job.creator.as_ref());
-                    if (mine || target.knows(&item))
+                    if (mine || target.restores(&item))
                         && let Some(standing) = of(&job, &item, target)
                     {
                         reading.add(item, standing);
