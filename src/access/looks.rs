@@ -164,6 +164,7 @@ impl Enforcer {
             seen.extend(reading.map(|reading| Seen { path, report, reading, whole: true }));
         }
         let (key, now, shown) = (user.clone(), self.parts.clock.now(), reports.clone());
+        let rules = self.parts.rules.clone();
         let opened = self.parts.store.writing(move |tx| {
             if tx.access_pending(&key)?.is_some() {
                 // Enforcement knows better.
@@ -171,7 +172,6 @@ impl Enforcer {
             }
             tx.put_access_paths(&key, shown)?;
             record(tx, &rules, &key, &seen, began, now)
-        let rules = self.parts.rules.clone();
         });
         if opened.await? {
             self.parts.wakers.access.notify_one();
@@ -298,6 +298,8 @@ impl Enforcer {
         if !self.parts.rules.deny_all {
             return Ok(BTreeSet::new());
         }
+        // Somebody may have changed its document.
+        self.policies.forget(id);
         let listed = async {
             Ok::<_, PathError>(match self.policies.find(api, id).await? {
                 Some(name) => api.users_with_policy(name).await?,
@@ -321,8 +323,6 @@ impl Enforcer {
         let (with, without): (Vec<_>, Vec<_>) =
             users.iter().map(|looked| looked.user.key.clone()).partition(|user| holds(user));
         let now = self.parts.clock.now();
-        // Somebody may have changed its document.
-        self.policies.forget(id);
         self.parts
             .store
             .writing(move |tx| {
@@ -366,6 +366,7 @@ impl Enforcer {
             }
         }
         let (key, now) = (key.clone(), self.parts.clock.now());
+        let rules = self.parts.rules.clone();
         self.parts
             .store
             .writing(move |tx| {
@@ -388,7 +389,6 @@ impl Enforcer {
     }
 
     /// Returns all turns of a user. The policy is not among them: it is looked at for all users at once.
-        let rules = self.parts.rules.clone();
     fn turns_of(&self, looked: &Looked) -> Vec<Turn> {
         let rules = &self.parts.rules;
         let mut turns = Vec::new();
@@ -491,6 +491,7 @@ fn touch(tx: &WriteTx, user: &UserKey, path: AccessPath, now: Timestamp) -> Resu
 /// user stays disabled. Returns whether it does.
 fn record(
     tx: &WriteTx,
+    rules: &AccessRules,
     key: &UserKey,
     seen: &[Seen],
     began: Timestamp,
@@ -513,7 +514,6 @@ fn record(
     let mut open = PathItems::new();
     for seen in seen {
         note_access(tx, key, seen.path, &seen.reading, now)?;
-    rules: &AccessRules,
         add_items(&mut open, seen.path, &seen.reading.open());
     }
     if open.is_empty() {

@@ -230,10 +230,6 @@ impl Enforcer {
         }
     }
 
-    async fn enforce(&self, state: &Known, user: &User) -> Result<(), StoreError> {
-        let pending = &state.pending;
-        let api = match self.parts.cloud.account(&user.key.account).await {
-            Ok(api) => api,
     /// Returns whether the cloud has given the user's name to somebody else, or to nobody. What cannot be read in time keeps
     /// nothing open.
     async fn is_somebody_else(&self, api: &AccountClient, user: &User, due: &[AccessPath]) -> bool {
@@ -249,6 +245,10 @@ impl Enforcer {
         }
     }
 
+    async fn enforce(&self, state: &Known, user: &User) -> Result<(), StoreError> {
+        let pending = &state.pending;
+        let api = match self.parts.cloud.account(&user.key.account).await {
+            Ok(api) => api,
             Err(crate::app::cloud::CloudError::Store(error)) => return Err(error),
             Err(error) => {
                 let reason = self.parts.cards.words().trouble(&error.into());
@@ -256,13 +256,13 @@ impl Enforcer {
             }
         };
         let due = self.due_paths(pending);
+        if self.is_somebody_else(&api, user, &due).await {
+            return self.settle_missing(&user.key, pending).await;
+        }
         let reads_keys = user.status != UserStatus::Gone && due.contains(&AccessPath::AccessKeys);
         let guard = Guard::new(&api, state.account.as_ref(), user, reads_keys);
         let scene = Scene {
             store: &self.parts.store,
-        if self.is_somebody_else(&api, user, &due).await {
-            return self.settle_missing(&user.key, pending).await;
-        }
             clock: &self.parts.clock,
             words: self.parts.cards.words(),
             api: &api,

@@ -116,6 +116,20 @@ impl<S: Source> View<S> {
 }
 
 impl WriteTx {
+    /// Records a cut as pending. If a restore is pending, it may have opened only a part: the next one opens all that is
+    /// remembered.
+    pub fn begin_cut(&self, user: &UserKey, cut: &PendingAccess) -> Result<(), StoreError> {
+        if self.access_pending(user)?.is_some()
+            && let Some(remembered) = self.access_remembered(user)?
+        {
+            // What it has opened is open again, and not by others.
+            let closed = Default::default();
+            let remembered = RememberedAccess { cut: cut.since, closed, ..remembered };
+            self.put_access_remembered(user, &remembered)?;
+        }
+        self.put_access_pending(user, cut)
+    }
+
     /// Records a change of access as pending, or updates it.
     pub fn put_access_pending(
         &self,
@@ -147,20 +161,6 @@ impl WriteTx {
 
     /// Stores how the paths of a user stand. Paths that are not among `reports` stay as they are.
     pub fn put_access_paths(&self, user: &UserKey, reports: PathReports) -> Result<(), StoreError> {
-    /// Records a cut as pending. If a restore is pending, it may have opened only a part: the next one opens all that is
-    /// remembered.
-    pub fn begin_cut(&self, user: &UserKey, cut: &PendingAccess) -> Result<(), StoreError> {
-        if self.access_pending(user)?.is_some()
-            && let Some(remembered) = self.access_remembered(user)?
-        {
-            // What it has opened is open again, and not by others.
-            let closed = Default::default();
-            let remembered = RememberedAccess { cut: cut.since, closed, ..remembered };
-            self.put_access_remembered(user, &remembered)?;
-        }
-        self.put_access_pending(user, cut)
-    }
-
         let mut known = self.access_paths(user)?;
         known.extend(reports);
         self.put(ACCESS_PATHS, keys::of_user(user), &known)
