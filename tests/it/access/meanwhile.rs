@@ -326,7 +326,7 @@ async fn what_a_colleague_spends_in_a_project_that_is_shared_since_the_cut_prove
     bed.cycle().await;
     bed.link(BOB, "team-a", "");
     put(&bed, &things.endpoints[0], EndpointStatus::Running);
-    bed.clock.advance(SignedDuration::from_hours(3));
+    bed.clock.advance(SignedDuration::from_hours(4));
     let key = bed.cloud.update(|world| {
         let main = world.account_mut("main").unwrap();
         let ep = main.add_endpoint("team-a", "bobs", Some("bob")).id.clone();
@@ -415,7 +415,7 @@ async fn looks_take_at_most_a_tenth_of_the_time_between_cycles() {
     ] {
         bed.cloud.faults().inject(FaultRule::new(Fault::Timeout).on(hangs));
     }
-    bed.clock.advance(SignedDuration::from_hours(3));
+    bed.clock.advance(SignedDuration::from_hours(4));
     let began = Instant::now();
     bed.service().monitor().cycle().await.unwrap();
     assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
