@@ -82,6 +82,7 @@ use crate::domain::{
 use crate::outbox::Alerts;
 use crate::owed::{self, Backoff, Due, InFlight, Owed, Wakers};
 use crate::store::{Source, Store, StoreError, View};
+use crate::volcengine::AccountClient;
 
 use deny_all::DenyAll;
 use engine::{Ended, Scene};
@@ -96,6 +97,8 @@ const BACKOFF: Backoff =
 /// While a change is pending, a path that was read back as done is read again after this time: somebody may have opened it
 /// while another path keeps failing.
 const DONE_FOR: SignedDuration = SignedDuration::from_mins(10);
+/// How long an attempt waits to learn whose name it is.
+const NAMED_WITHIN: Duration = Duration::from_secs(3);
 /// Poll interval while a change is pending.
 const POLL: Duration = Duration::from_secs(1);
 /// Poll interval otherwise, in case a wake-up is missed.
@@ -155,7 +158,10 @@ impl Enforcer {
 
     /// Returns the late pending changes that are not alerted yet, whatever their attempts do at the moment: an alert does
     /// not wait for a back-off or for a call that hangs.
-    fn late(&self, pending: &[(UserKey, PendingAccess)]) -> Vec<UserKey> {
+    fn late<'p>(
+        &self,
+        pending: &'p [(UserKey, PendingAccess)],
+    ) -> Vec<&'p (UserKey, PendingAccess)> {
         let now = self.parts.clock.moment();
         let mut seen = self.seen.lock();
         let id = |(user, pending): &(UserKey, PendingAccess)| (user.clone(), pending.since);
@@ -165,7 +171,7 @@ impl Enforcer {
             let since = *seen.entry(id(change)).or_insert_with(|| now.dated(change.1.since));
             !change.1.delay_alerted && now.shifted_since(since) > ALERT_AFTER
         };
-        pending.iter().filter(is_late).map(|(user, _)| user.clone()).collect()
+        pending.iter().filter(is_late).collect()
     }
 
     /// Returns the paths whose turn it is, in the order in which they begin.
@@ -197,7 +203,8 @@ impl Enforcer {
         loop {
             let ended = match scene.attempt(path, taken).await {
                 Ok(Ended::Read(outcome)) => {
-                    let noted = self.note_path(user, scene.pending, path, outcome).await;
+                    let noted =
+                        self.note_path(user, scene.pending, path, outcome, scene.reach()).await;
                     noted.map(|noted| noted.ok_or(Stopped::Withdrawn))
                 }
                 Ok(Ended::Withdrawn) => Ok(Err(Stopped::Withdrawn)),
@@ -223,6 +230,21 @@ impl Enforcer {
         }
     }
 
+    /// Returns whether the cloud has given the user's name to somebody else, or to nobody. What cannot be read in time keeps
+    /// nothing open.
+    async fn is_somebody_else(&self, api: &AccountClient, user: &User, due: &[AccessPath]) -> bool {
+        let by_name = user.status != UserStatus::Gone && due.iter().any(|path| !path.is_ark());
+        if !by_name || user.cloud_id.is_empty() {
+            return false;
+        }
+        let named = api.get_user(user.key.username.as_str());
+        match tokio::time::timeout(NAMED_WITHIN, named).await {
+            Ok(Ok(Some(named))) => !named.id.is_empty() && named.id != user.cloud_id,
+            Ok(Ok(None)) => true,
+            Ok(Err(_)) | Err(_) => false,
+        }
+    }
+
     async fn enforce(&self, state: &Known, user: &User) -> Result<(), StoreError> {
         let pending = &state.pending;
         let api = match self.parts.cloud.account(&user.key.account).await {
@@ -234,6 +256,9 @@ impl Enforcer {
             }
         };
         let due = self.due_paths(pending);
+        if self.is_somebody_else(&api, user, &due).await {
+            return self.settle_missing(&user.key, pending).await;
+        }
         let reads_keys = user.status != UserStatus::Gone && due.contains(&AccessPath::AccessKeys);
         let guard = Guard::new(&api, state.account.as_ref(), user, reads_keys);
         let scene = Scene {
@@ -298,8 +323,8 @@ impl Owed for Enforcer {
             return Ok(Due { rows: Vec::new(), poll_after: IDLE_POLL });
         }
         let now = self.parts.clock.now();
-        for user in self.late(&pending) {
-            self.alert_delay(&user).await;
+        for (user, change) in self.late(&pending) {
+            self.alert_delay(user, change).await;
         }
         let due = pending.into_iter().filter(|(_, pending)| BACKOFF.is_due(pending.next_at, now));
         Ok(Due { rows: due.map(|(user, _)| user).collect(), poll_after: POLL })

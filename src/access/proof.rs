@@ -5,6 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 
 use super::Enforcer;
+use crate::app::access::{Tie, linked_projects};
 use crate::app::cloud::CloudError;
 use crate::domain::period::beijing;
 use crate::domain::{
@@ -36,7 +37,15 @@ impl Enforcer {
                 // Before that, no row can count.
                 let is_early = now < first_hour(proof.cut);
                 if disabled && active && !is_over && !is_early {
-                    watched.push((key, proof));
+                    // In a project that others are linked to by now, their calls go on.
+                    let own = linked_projects(tx, &key)?;
+                    let own = own.iter().filter(|project| project.tie == Tie::Own);
+                    let own: Vec<_> = own.map(|project| &project.name).collect();
+                    let mut proof = proof;
+                    proof.projects.retain(|project| own.contains(&project));
+                    if !proof.projects.is_empty() {
+                        watched.push((key, proof));
+                    }
                 }
             }
             watched.sort_by_key(|(_, proof)| proof.read_at);

@@ -1,5 +1,6 @@
 //! What an attempt writes to the store: how a path stands, and whether the change is confirmed, withdrawn, failed, late.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::engine::Outcome;
@@ -15,8 +16,8 @@ use crate::cards::{CardContext, Cards};
 use crate::clock::Clock;
 use crate::domain::{
     AccessCause, AccessGoal, AccessKeyInfo, AccessPath, AlertBody, Figures, Models, PathItems,
-    PathProgress, PathReport, PathReports, PathState, PendingAccess, Problem, Proof, ProofState,
-    Report, Role, Switch, User, UserKey, UserStatus, must_be_cut,
+    PathProgress, PathReport, PathReports, PathState, PendingAccess, Problem, ProjectName, Proof,
+    ProofState, Reach, Report, Role, Switch, User, UserKey, UserStatus, must_be_cut,
 };
 use crate::outbox::{Alerts, is_group};
 use crate::store::{StoreError, WriteTx};
@@ -30,6 +31,7 @@ impl Enforcer {
         tried: &PendingAccess,
         path: AccessPath,
         outcome: Outcome,
+        reach: BTreeMap<ProjectName, Reach>,
     ) -> Result<Option<PathProgress>, StoreError> {
         let (key, tried, now) = (user.clone(), tried.clone(), self.parts.clock.now());
         self.parts
@@ -56,16 +58,24 @@ impl Enforcer {
                 };
                 pending.paths.insert(path, progress.clone());
                 tx.put_access_pending(&key, &pending)?;
+                let is_closed = report.state.is_what_a_cut_left();
                 tx.put_access_paths(&key, PathReports::from([(path, report)]))?;
                 if let Some(reading) = reading {
                     note_access(tx, &key, path, &reading, now)?;
                 }
                 if done
                     && pending.goal == AccessGoal::Cut
+                    && is_closed
                     && let Some(mut memory) = tx.access_remembered(&key)?
-                    && memory.closed.insert(path)
                 {
-                    tx.put_access_remembered(&key, &memory)?;
+                    let known = memory.clone();
+                    memory.closed.insert(path);
+                    if path.is_ark() {
+                        memory.reach.insert(path, reach);
+                    }
+                    if memory != known {
+                        tx.put_access_remembered(&key, &memory)?;
+                    }
                 }
                 Ok(Some(progress))
             })
@@ -183,15 +193,15 @@ impl Enforcer {
     }
 
     /// Raises the alert that a change is late, once per change, with how every path stands at that moment.
-    pub(super) async fn alert_delay(&self, user: &UserKey) {
-        let (key, now) = (user.clone(), self.parts.clock.now());
+    pub(super) async fn alert_delay(&self, user: &UserKey, late: &PendingAccess) {
+        let (key, late, now) = (user.clone(), late.clone(), self.parts.clock.now());
         let (cards, alerts) = (Arc::clone(&self.parts.cards), self.parts.alerts.clone());
         let noted: Result<(), StoreError> = self
             .parts
             .store
             .writing(move |tx| {
                 let Some(mut pending) = tx.access_pending(&key)? else { return Ok(()) };
-                if pending.delay_alerted {
+                if pending.delay_alerted || !pending.is_same_change(&late) {
                     return Ok(());
                 }
                 pending.delay_alerted = true;

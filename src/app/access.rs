@@ -1,6 +1,6 @@
 //! Cutting and restoring access: the change is recorded here as pending; enforcement carries it out.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
@@ -142,17 +142,11 @@ pub fn request(
     now: Timestamp,
 ) -> Result<(), Error> {
     check(tx, key, goal)?;
-    // A pending restore may have put back only part: the next restore must put back everything that is remembered.
-    if goal == AccessGoal::Cut
-        && tx.access_pending(key)?.is_some()
-        && let Some(remembered) = tx.access_remembered(key)?
-    {
-        // What it has opened is open again, and not by others.
-        let closed = BTreeSet::new();
-        tx.put_access_remembered(key, &RememberedAccess { cut: now, closed, ..remembered })?;
-    }
     let cause = AccessCause::Manual { operator };
     let pending = PendingAccess::new(goal, cause, now).reporting_to(report);
-    tx.put_access_pending(key, &pending)?;
+    match goal {
+        AccessGoal::Cut => tx.begin_cut(key, &pending)?,
+        AccessGoal::Restored => tx.put_access_pending(key, &pending)?,
+    }
     Ok(())
 }

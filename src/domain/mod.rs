@@ -31,7 +31,7 @@ pub mod user;
 mod verdict;
 
 pub use access::{
-    AccessCause, AccessGoal, PathProgress, PendingAccess, RememberedAccess, UserAccess,
+    AccessCause, AccessGoal, PathProgress, PendingAccess, Reach, RememberedAccess, UserAccess,
 };
 pub use account::{Account, AccountNumber, BalanceReading, WrongAccount, check_number};
 pub use alert::{AlertBody, AlertKind, AlertRecord, BreakdownRow, Figures, Notice, Problem};

@@ -119,7 +119,7 @@ fn act(
     }
     if decision.cut {
         let cut = PendingAccess::new(AccessGoal::Cut, AccessCause::QuotaUsedUp, now);
-        tx.put_access_pending(key, &cut)?;
+        tx.begin_cut(key, &cut)?;
         decided.disables += 1;
     }
     Ok(())
