@@ -61,7 +61,7 @@ mod permit;
 mod proof;
 mod settle;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -80,7 +80,7 @@ use crate::domain::{
     UserKey, UserStatus,
 };
 use crate::outbox::Alerts;
-use crate::owed::{self, Backoff, Due, InFlight, Owed, Wakers};
+use crate::owed::{self, Backoff, Due, InFlight, Owed, Waits, Wakers};
 use crate::store::{Source, Store, StoreError, View};
 use crate::volcengine::AccountClient;
 
@@ -111,6 +111,8 @@ pub struct Enforcer {
     /// When this process first saw each pending change, which is named by its [`PendingAccess::since`].
     seen: Mutex<HashMap<(UserKey, Timestamp), Moment>>,
     turns: Turns,
+    /// Until when the changes wait, and each of their paths.
+    waits: Waits<(UserKey, Option<AccessPath>)>,
 }
 
 /// What [`Enforcer::new`] needs.
@@ -146,7 +148,13 @@ impl Enforcer {
     /// Builds an enforcer from its parts.
     pub fn new(parts: EnforcerParts) -> Arc<Self> {
         let policies = DenyAll::new(parts.store.clone(), parts.alerts.clone(), parts.clock.clone());
-        Arc::new(Self { parts, policies, seen: Mutex::default(), turns: Turns::default() })
+        Arc::new(Self {
+            parts,
+            policies,
+            seen: Mutex::default(),
+            turns: Turns::default(),
+            waits: Waits::new(BACKOFF),
+        })
     }
 
     /// Enforces until `stop`; then finishes the attempts in flight.
@@ -175,12 +183,14 @@ impl Enforcer {
     }
 
     /// Returns the paths whose turn it is, in the order in which they begin.
-    fn due_paths(&self, pending: &PendingAccess) -> Vec<AccessPath> {
-        let now = self.parts.clock.now();
+    fn due_paths(&self, user: &UserKey, pending: &PendingAccess, now: Moment) -> Vec<AccessPath> {
         let is_due = |path: &AccessPath| {
             pending.paths.get(path).is_none_or(|progress| match progress.done {
-                Some(done) => now.duration_since(done).abs() > DONE_FOR,
-                None => BACKOFF.is_due(progress.next_at, now),
+                Some(done) => now.at().duration_since(done).abs() > DONE_FOR,
+                None => {
+                    let id = (user.clone(), Some(*path));
+                    self.waits.remaining(id, progress.next_at, now).is_zero()
+                }
             })
         };
         let mut due: Vec<AccessPath> = AccessPath::ALL.into_iter().filter(is_due).collect();
@@ -255,7 +265,7 @@ impl Enforcer {
                 return self.note_failure(&user.key, pending, reason).await;
             }
         };
-        let due = self.due_paths(pending);
+        let due = self.due_paths(&user.key, pending, self.parts.clock.moment());
         if self.is_somebody_else(&api, user, &due).await {
             return self.settle_missing(&user.key, pending).await;
         }
@@ -322,12 +332,19 @@ impl Owed for Enforcer {
         if pending.is_empty() {
             return Ok(Due { rows: Vec::new(), poll_after: IDLE_POLL });
         }
-        let now = self.parts.clock.now();
         for (user, change) in self.late(&pending) {
             self.alert_delay(user, change).await;
         }
-        let due = pending.into_iter().filter(|(_, pending)| BACKOFF.is_due(pending.next_at, now));
-        Ok(Due { rows: due.map(|(user, _)| user).collect(), poll_after: POLL })
+        let now = self.parts.clock.moment();
+        let users: HashSet<&UserKey> = pending.iter().map(|(user, _)| user).collect();
+        self.waits.retain(|(user, _)| users.contains(user));
+        let is_due = |(user, pending): &(UserKey, PendingAccess)| {
+            // The paths are seen first: a change that is due has a path that is.
+            self.due_paths(user, pending, now);
+            self.waits.remaining((user.clone(), None), pending.next_at, now).is_zero()
+        };
+        let due = pending.iter().filter(|change| is_due(change));
+        Ok(Due { rows: due.map(|(user, _)| user.clone()).collect(), poll_after: POLL })
     }
 
     fn key(user: &UserKey) -> UserKey {

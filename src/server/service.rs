@@ -101,7 +101,7 @@ impl Service {
         tasks.spawn(enforcer.run(stop.clone()));
         tasks.spawn(policies.run(stop.clone()));
         tasks.spawn(worker.run(stop.clone()));
-        tasks.spawn(run_monitor(Arc::clone(&monitor), stop.clone()));
+        tasks.spawn(Arc::clone(&monitor).run(stop.clone()));
         for chore in plan.chores(&bot) {
             tasks.spawn(chores::run(chore, plan.clock.clone(), stop.clone()));
         }
@@ -298,11 +298,5 @@ impl<'a> Plan<'a> {
             wakers: &self.wakers,
             clock: &self.clock,
         })
-    }
-}
-
-async fn run_monitor(monitor: Arc<Monitor>, stop: CancellationToken) {
-    if let Err(error) = monitor.run(stop).await {
-        tracing::error!(%error, "the monitor's schedule ended");
     }
 }

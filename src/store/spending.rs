@@ -7,7 +7,7 @@ use std::ops::{ControlFlow, Range};
 use jiff::Timestamp;
 use redb::ReadableTable;
 
-use super::tables::{BILLS, PERIOD_TOTALS, SPENDING, SPENDING_RANKED};
+use super::tables::{BILLS, PERIOD_SPENDERS, PERIOD_TOTALS, SPENDING, SPENDING_RANKED};
 use super::view::{Order, Source, View};
 use super::{StoreError, WriteTx, keys};
 use crate::domain::{
@@ -68,7 +68,10 @@ impl<S: Source> View<S> {
 
     /// Returns how many users have spending records for a period.
     pub fn spenders_in(&self, period: BillPeriod) -> Result<usize, StoreError> {
-        Ok(self.open(SPENDING_RANKED)?.range(ranks_in(period))?.count())
+        match self.get(PERIOD_SPENDERS, keys::of_period(period))? {
+            Some(count) => Ok(usize::try_from(count).unwrap_or(usize::MAX)),
+            None => Ok(self.open(SPENDING_RANKED)?.range(ranks_in(period))?.count()),
+        }
     }
 
     /// Returns a user's spending records of a period, the total first.
@@ -201,6 +204,10 @@ impl WriteTx {
             let total = self.period_total(period)? - before.unwrap_or(Money::ZERO) + amount;
             let (number, account, username, _) = key;
             self.put(PERIOD_TOTALS, number, &total)?;
+            if before.is_none() {
+                let count = self.spenders_in(period)?.saturating_add(1);
+                self.put(PERIOD_SPENDERS, number, &u64::try_from(count).unwrap_or(u64::MAX))?;
+            }
             let mut ranks = self.open(SPENDING_RANKED)?;
             if let Some(before) = before {
                 ranks.remove((number, rank(before), account, username))?;

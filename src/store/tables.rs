@@ -174,6 +174,8 @@ tables! {
     SPENDING: Json<(u32, One, One, One), SpendingRecord> = "spending";
     /// period as YYYYMM -> the sum of all users' totals
     PERIOD_TOTALS: Json<u32, Money> = "period_totals";
+    /// period as YYYYMM -> how many users have a total; missing until one is added by this version or a later one
+    PERIOD_SPENDERS: Json<u32, u64> = "period_spenders";
     /// (period as YYYYMM, rank of the user's total, account, username): a period's users, largest total first
     SPENDING_RANKED: Plain<(u32, i128, One, One), ()> = "spending_ranked";
     /// alert id
