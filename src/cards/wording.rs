@@ -219,6 +219,11 @@ impl Wording {
             Refusal::BadThresholds(ThresholdsError::NotAPercent(text)) => {
                 self.t("refusal.thresholds_not_a_percent", &[("text", &quote(text))])
             }
+            Refusal::NoUser => self.t("refusal.no_user", &[]),
+            Refusal::ProjectTaken { project, with } => self.t(
+                "refusal.project_taken",
+                &[("project", &quote(project.as_str())), ("users", &self.names(with))],
+            ),
             Refusal::NoProject => self.t("refusal.no_project", &[]),
             Refusal::TwoProjects => self.t("refusal.two_projects", &[]),
             Refusal::BadProject(name) => self.t("refusal.bad_project", &[("name", &quote(name))]),
@@ -570,6 +575,11 @@ mod tests {
             Refusal::BadProject("a\nb".into()),
             Refusal::AlreadyLinked("web".parse().unwrap()),
             Refusal::NotLinked("web".parse().unwrap()),
+            Refusal::NoUser,
+            Refusal::ProjectTaken {
+                project: "web".parse().unwrap(),
+                with: vec![key("main/alice"), key("main/bob")],
+            },
             Refusal::AccessUnchanged,
             Refusal::AccessPending,
             Refusal::NoAccount,

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use redb::ReadableTable;
 
-use super::tables::{BILLS, DAYS};
+use super::tables::BILLS;
 use super::view::{Source, View};
 use super::{StoreError, WriteTx, keys};
 use crate::domain::{
@@ -247,14 +247,11 @@ impl WriteTx {
     pub fn record_step(&self, changes: &mut BillChanges) -> Result<bool, StoreError> {
         let mut left = STEP;
         while left > 0 {
-            if let Some((day, project, amount)) = changes.days.pop() {
+            if !changes.days.is_empty() {
                 self.begin(changes)?;
-                let key = (changes.account.as_str(), keys::of_day(day), project.as_str());
-                match &amount {
-                    Some(amount) => self.put(DAYS, key, amount)?,
-                    None => drop(self.open(DAYS)?.remove(key)?),
-                }
-                left = left.saturating_sub(1);
+                let few = changes.days.split_off(changes.days.len().saturating_sub(left));
+                left = left.saturating_sub(few.len());
+                self.put_days(&changes.account, few)?;
             } else if let Some(user) = changes.users.pop_first() {
                 self.begin(changes)?;
                 let cost = self.visit(&user, changes)?;
