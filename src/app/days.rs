@@ -41,7 +41,8 @@ fn of_links<S: Source>(
     for link in links.iter().filter(|link| link.monitored.is_on()) {
         let first = link.since.first_day();
         let amounts = tx.project_days(account, &link.project, &days)?;
-        let counted = days.iter().zip(amounts).map(|(day, amount)| (*day >= first).then_some(amount));
+        let counted =
+            days.iter().zip(amounts).map(|(day, amount)| (*day >= first).then_some(amount));
         for (sum, amount) in sums.iter_mut().zip(counted) {
             *sum += amount.unwrap_or(Money::ZERO);
         }
@@ -114,11 +115,7 @@ pub fn change<S: Source>(
             None => own,
             // Bills that hold different days have no sum that can be named.
             Some(sum) if sum.first_days != own.first_days => return Ok(None),
-            Some(sum) => Change {
-                now: sum.now + own.now,
-                before: sum.before + own.before,
-                ..own
-            },
+            Some(sum) => Change { now: sum.now + own.now, before: sum.before + own.before, ..own },
         });
     }
     Ok(change)

@@ -336,9 +336,7 @@ impl RestPart {
     /// Returns the project, if nobody is linked to it.
     pub fn unlinked(&self) -> Option<&ProjectName> {
         match self {
-            RestPart::Project { project, off, later, .. }
-                if off.is_empty() && later.is_empty() =>
-            {
+            RestPart::Project { project, off, later, .. } if off.is_empty() && later.is_empty() => {
                 Some(project)
             }
             _ => None,

@@ -76,9 +76,7 @@ pub fn view<S: Source>(
     linking: Option<&ProjectName>,
     now: Timestamp,
 ) -> Result<RestView, Error> {
-    let known = tx
-        .account(account)?
-        .ok_or_else(|| Refusal::NoSuchAccount(account.to_string()))?;
+    let known = tx.account(account)?.ok_or_else(|| Refusal::NoSuchAccount(account.to_string()))?;
     let mut without: Option<Money> = None;
     let mut amounts: Vec<(Option<ProjectName>, Money)> = Vec::new();
     for (name, amount) in tx.unattributed(account, period)? {
@@ -275,3 +273,6 @@ fn payer(tx: &WriteTx, wish: &NewPayer) -> Result<UserKey, Error> {
     }
     Ok(user.key)
 }
+
+#[cfg(test)]
+mod tests;

@@ -40,10 +40,7 @@ pub struct DayChart {
 
 impl DayChart {
     /// Returns a chart of billed amounts.
-    pub fn billed(
-        days: impl IntoIterator<Item = (Date, Money)>,
-        bill_to: Option<Date>,
-    ) -> Self {
+    pub fn billed(days: impl IntoIterator<Item = (Date, Money)>, bill_to: Option<Date>) -> Self {
         let days: Vec<DayAmount> = days
             .into_iter()
             .map(|(day, amount)| DayAmount { day, series: Series::Billed, amount })
@@ -94,8 +91,7 @@ impl Change {
         }
         let grown = self.difference().decimal().checked_mul(Decimal::ONE_HUNDRED)?;
         let percent = grown.checked_div(self.before.decimal())?;
-        let mut percent =
-            percent.round_dp_with_strategy(1, RoundingStrategy::MidpointAwayFromZero);
+        let mut percent = percent.round_dp_with_strategy(1, RoundingStrategy::MidpointAwayFromZero);
         percent.rescale(1);
         Some(percent)
     }

@@ -47,10 +47,15 @@ impl<S: Source> View<S> {
     fn sum_of_day(&self, account: &AccountId, day: u32) -> Result<Money, StoreError> {
         let account = account.as_str();
         let mut sum = Money::ZERO;
-        self.scan(DAYS, (account, day, "")..(account, day + 1, ""), Order::Ascending, |_, amount| {
-            sum += amount;
-            ControlFlow::Continue(())
-        })?;
+        self.scan(
+            DAYS,
+            (account, day, "")..(account, day + 1, ""),
+            Order::Ascending,
+            |_, amount| {
+                sum += amount;
+                ControlFlow::Continue(())
+            },
+        )?;
         Ok(sum)
     }
 }
