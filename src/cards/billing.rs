@@ -118,7 +118,7 @@ impl Cards {
         context! {
             users => users.to_string(),
             unattributed => rest.to_string(),
-            note => notes.join("\n"),
+            notes => notes,
             stale => stale,
             accounts => accounts,
             more => view.shares.len().saturating_sub(ACCOUNTS),

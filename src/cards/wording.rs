@@ -222,7 +222,10 @@ impl Wording {
             Refusal::NoUser => self.t("refusal.no_user", &[]),
             Refusal::ProjectTaken { project, with } => self.t(
                 "refusal.project_taken",
-                &[("project", &quote(project.as_str())), ("users", &self.names(with))],
+                &[
+                    ("project", &quote(project.as_str())),
+                    ("users", &self.names(with.get(..5).unwrap_or(with))),
+                ],
             ),
             Refusal::NoProject => self.t("refusal.no_project", &[]),
             Refusal::TwoProjects => self.t("refusal.two_projects", &[]),

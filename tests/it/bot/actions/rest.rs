@@ -1,6 +1,7 @@
 //! What no user pays for: shown, and given to a user.
 
-use airgate::domain::UserStatus;
+use airgate::domain::{BillPeriod, Money, UserStatus};
+use airgate::store::RecordedReading;
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
@@ -180,7 +181,7 @@ async fn a_project_whose_monitoring_is_off_says_whose_it_is_and_is_switched_on()
     assert!(read.contains(&text("rest.off", &[("users", &"alice")])), "{read}");
     assert!(read.contains("¥35.01"), "all of it is nobody's: {read}");
     let on = json!({"action": "billing.assign", "project": "team-a", "user": "main/alice"});
-    let press = bed.feishu.find_button(&card, |value| crate::bed::has(value, &on)).unwrap();
+    let press = bed.feishu.find_button(&card, |value| has(value, &on)).unwrap();
     let denied = answered(bed.feishu.click_raw(VIEWER, &card, press.clone()).await);
     assert_eq!(toast_of(&denied), format!("error: {}", phrase("refusal.not_allowed")));
     for _ in 0..2 {
@@ -202,21 +203,26 @@ async fn a_project_whose_monitoring_is_off_says_whose_it_is_and_is_switched_on()
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_metric_is_what_the_card_shows() {
-    // In a separate process: services in one process share their metrics.
-    let environment = Environment::start(small_cloud()).await;
+    // In a separate process: services in one process share their metrics. Its monitor reads what is recorded already.
+    let clock = airgate::clock::Clock::system();
+    let period = BillPeriod::of(clock.now());
+    let amounts = [("team-a", 12_345_i64), ("team-b", 987_i64)];
+    let mut cloud = one_account();
+    for (project, fen) in amounts {
+        cloud.account_mut("main").unwrap().add_project(project, "");
+        cloud.account_mut("main").unwrap().spend(project, Decimal::new(fen, 2), period);
+    }
+    let environment = Environment::start(cloud).await;
     let store = environment.home.store();
     environment.register_accounts(&store);
     let now = environment.clock.now();
-    crate::shared::samples::add_users(&store, &["main/alice"], now);
-    crate::shared::samples::link(&store, "main/alice", "team-a", "", now);
-    let period = airgate::domain::BillPeriod::of(now);
-    let main: airgate::domain::AccountId = "main".parse().unwrap();
-    let amounts = [("team-a", 12_345_i64), ("team-b", 987_i64)].map(|(project, fen)| {
-        ((project.parse().unwrap(), period), airgate::domain::Money::from_fen(fen))
-    });
-    let reading = airgate::store::RecordedReading::of_months(main, amounts, now);
+    samples::add_users(&store, &["main/alice"], now);
+    samples::link(&store, "main/alice", "team-a", "", now);
+    let bills =
+        amounts.map(|(project, fen)| ((project.parse().unwrap(), period), Money::from_fen(fen)));
+    let reading = RecordedReading::of_months("main".parse().unwrap(), bills, now);
     store.write(|tx| tx.record_cycle(&[reading])).unwrap();
-    let shares = store.read(|tx| airgate::app::rest::shares(tx, period, now)).unwrap().0;
+    let (shares, _) = store.read(|tx| airgate::app::rest::shares(tx, period, now)).unwrap();
     let shown = shares[0].bill.unattributed;
     assert_eq!(shown.to_string(), "¥9.87");
     drop(store);
