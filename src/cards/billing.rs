@@ -20,9 +20,6 @@ impl Cards {
     /// The billing card: `/billing`, `billing.open`.
     pub fn billing(&self, view: &BillingView, ctx: &CardContext) -> Card {
         let own = view.of_user.as_ref();
-        let limit = if own.is_some() { PROJECTS_A_PAGE } else { PANEL_PROJECTS };
-        let users: Vec<Value> =
-            view.users.iter().map(|user| self.billing_user(user, limit)).collect();
         // The shown period is always an option, however old it is.
         let mut periods: Vec<String> =
             view.periods.iter().take(MONTHS).map(ToString::to_string).collect();
@@ -33,7 +30,6 @@ impl Cards {
         let facts = context! {
             period => period,
             periods => periods,
-            users => users,
             page => view.page,
             pages => view.pages,
             total_users => view.total_users,
@@ -71,18 +67,30 @@ impl Cards {
             .collect();
         // A single bar compares nothing.
         let chart = if chart.len() < 2 { Vec::new() } else { chart };
-        // What does not fit is left out: first the months, then the days.
+        // The first of these that fits: without days, without charts, with fewer projects of each user.
         let none: Vec<Value> = Vec::new();
-        let with = |days: Option<&Value>, chart: &Vec<Value>| {
-            let charts = context! { days => days, chart => chart };
-            self.card("billing.json.j2", ctx, context! { ..charts, ..facts.clone() })
-        };
-        let card = with(days.as_ref(), &chart);
-        if card.fits() {
-            return card;
+        let fewer = |most: usize| if own.is_some() { PROJECTS_A_PAGE } else { most };
+        let sizes = [
+            (days.as_ref(), &chart, PANEL_PROJECTS),
+            (None, &chart, PANEL_PROJECTS),
+            (None, &none, PANEL_PROJECTS),
+            (None, &none, 6),
+            (None, &none, 3),
+        ];
+        let mut card = None;
+        for (days, chart, projects) in sizes {
+            let limit = fewer(projects);
+            let users: Vec<Value> =
+                view.users.iter().map(|user| self.billing_user(user, limit)).collect();
+            let shown = context! { users => users, days => days, chart => chart };
+            let made = self.card("billing.json.j2", ctx, context! { ..shown, ..facts.clone() });
+            let fits = made.fits();
+            card = Some(made);
+            if fits {
+                break;
+            }
         }
-        let card = with(days.as_ref(), &none);
-        if card.fits() { card } else { with(None, &none) }
+        card.unwrap_or_else(|| self.broken())
     }
 
     /// How the bills divide into what users pay for and the rest, all accounts together and one by one.

@@ -7,9 +7,11 @@ use serde_json::{Value, json};
 
 use super::{op_of, small_cloud};
 use crate::bed::{
-    ADMIN, ADMIN_2, Bed, STRANGER, VIEWER, answered, phrase, text, toast_of, user_key,
+    ADMIN, ADMIN_2, Bed, STRANGER, VIEWER, answered, has, one_account, phrase, text, toast_of,
+    user_key,
 };
 use crate::shared::environment::Environment;
+use crate::shared::samples;
 
 /// Alice pays for `team-a`, which cost ¥25.00 in November; nobody for `team-b` (¥7.00) and for rows without a project (¥3.01).
 async fn bed_with(further: &[(&str, &str)]) -> Bed {
