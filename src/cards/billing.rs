@@ -1,6 +1,7 @@
 //! Spending by month, users and projects.
 
 use minijinja::{Value, context};
+use rust_decimal::Decimal;
 
 use super::facts;
 use super::text::{fit, md};
@@ -105,7 +106,9 @@ impl Cards {
             stale = facts::stale(words, only.stale);
         }
         notes.extend(view.change.map(|change| self.change(change)));
-        if view.total.rounded() != users {
+        // Not for what rounding makes: up to a cent for each account.
+        let apart = (view.total - users).decimal().abs();
+        if apart > Decimal::new(i64::try_from(view.shares.len()).unwrap_or(i64::MAX), 2) {
             notes.push(words.t("billing.by_user", &[("sum", &view.total)]));
         }
         let uncounted: usize = view.shares.iter().map(|share| share.uncounted).sum();
