@@ -1,7 +1,6 @@
 //! Spending by month, users and projects.
 
 use minijinja::{Value, context};
-use rust_decimal::Decimal;
 
 use super::facts;
 use super::text::{fit, md};
@@ -107,8 +106,9 @@ impl Cards {
         }
         notes.extend(view.change.map(|change| self.change(change)));
         // Not for what rounding makes: up to a cent for each account.
-        let apart = (view.total - users).decimal().abs();
-        if apart > Decimal::new(i64::try_from(view.shares.len()).unwrap_or(i64::MAX), 2) {
+        let apart = view.total - users;
+        let cents = Money::from_fen(i64::try_from(view.shares.len()).unwrap_or(i64::MAX));
+        if apart.max(-apart) > cents {
             notes.push(words.t("billing.by_user", &[("sum", &view.total)]));
         }
         let uncounted: usize = view.shares.iter().map(|share| share.uncounted).sum();
