@@ -26,8 +26,7 @@ use airgate::app::{billing, users};
 use airgate::cards::{CardContext, Cards, Locale, OpIds};
 use airgate::domain::{
     AccountId, BillPeriod, Counts, Freshness, Money, Operator, ProjectLink, ProjectName, Role,
-    Switch,
-    User, UserKey, UserStatus,
+    Switch, User, UserKey, UserStatus,
 };
 use airgate::store::{RecordedReading, Store, StoreError};
 use jiff::Timestamp;

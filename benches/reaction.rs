@@ -55,7 +55,7 @@ async fn run(interval: Duration) {
     let chat = FeishuConfig::new("cli_bench", "bench-secret", "bench-token");
     let feishu = FakeFeishu::start(loopback().await.unwrap(), chat, clock.clone()).unwrap();
     feishu.add_group(CHAT, "压测群");
-    let config = config(feishu.url(), cloud.url(), &path, interval);
+    let config = config(&feishu.url(), &cloud.url(), &path, interval);
     let store = Store::open(&path, config.security.master_key.expose()).unwrap();
     fill(&store, &cloud, &clock);
     let service =
@@ -136,7 +136,7 @@ fn fill(store: &Store, cloud: &FakeCloud, clock: &Clock) {
                 let mut record = User::new(key.clone(), now);
                 record.status = UserStatus::Active;
                 tx.put_user(&record)?;
-                let link = NewLink { chosen: project(n), ..NewLink::default() };
+                let link = NewLink { project: project(n), ..NewLink::default() };
                 projects::add(tx, &key, &link, now)?;
                 let amount = Money::from_fen(10_000);
                 let operator = &Operator::System;

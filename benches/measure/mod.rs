@@ -1,5 +1,7 @@
 //! What the benches measure with: percentiles of times, this machine's fsync, this process's memory.
 
+#![allow(dead_code, reason = "each bench uses its part")]
+
 use std::path::Path;
 use std::time::{Duration, Instant};
 

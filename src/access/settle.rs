@@ -342,7 +342,7 @@ fn report(
     since: jiff::Timestamp,
     now: jiff::Timestamp,
 ) -> Result<(), StoreError> {
-    let detail = users::detail(tx, &alerts.settings_in_force(tx)?, record)?;
+    let detail = users::card(tx, &alerts.settings_in_force(tx)?, record, now)?;
     let mut ctx = CardContext::new(Role::Admin, now);
     ctx.in_group = is_group(tx, to)?;
     let card = cards.user(&detail, &ctx).into_string();

@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 
 use super::outcome::{BillingProject, BillingUser, BillingView, UserMonths};
-use super::{Error, paginate, users};
-use crate::domain::{BillPeriod, Money, SpendingRecord, UserKey, oldest_stale};
+use super::{Error, days, paginate, rest, users};
+use crate::domain::{AccountId, BillPeriod, Money, SpendingRecord, UserKey, oldest_stale};
 use crate::store::{Source, StoreError, View};
 
 /// Users on one page of the billing card.
@@ -74,15 +74,44 @@ pub fn view<S: Source>(
         let projects = std::mem::take(&mut own.projects);
         (own.projects, page, pages) = paginate(projects, asked, PROJECTS_A_PAGE);
     }
-    let recent = recent(tx, &periods, of_user.as_ref())?;
-    Ok(BillingView { period, periods, users, page, pages, total_users, total, recent, of_user })
+    let recent = recent(tx, &periods, of_user.as_ref(), now)?;
+    let (shares, unread, charted) = match user {
+        Some(key) => {
+            let links = tx.links_of(key)?;
+            (Vec::new(), Vec::new(), days::of_user_in(tx, &key.account, &links, period, now)?)
+        }
+        None => {
+            let (shares, unread) = rest::shares(tx, period, now)?;
+            let accounts: Vec<AccountId> =
+                shares.iter().map(|share| share.account.clone()).collect();
+            let charted = days::of_accounts(tx, &accounts, period, now)?;
+            (shares, unread, charted)
+        }
+    };
+    let change = days::change(tx, &shares, period)?;
+    Ok(BillingView {
+        period,
+        periods,
+        users,
+        page,
+        pages,
+        total_users,
+        total,
+        recent,
+        of_user,
+        shares,
+        unread,
+        change,
+        days: charted,
+    })
 }
 
-/// Returns the totals of the last months, oldest first.
+/// Returns the totals of the last months, oldest first: of everybody, the bills of the accounts where they are known.
 fn recent<S: Source>(
     tx: &View<S>,
     periods: &[BillPeriod],
     of_user: Option<&UserMonths>,
+    now: Timestamp,
 ) -> Result<Vec<(BillPeriod, Money)>, StoreError> {
     let last = periods.iter().take(MONTHS_CHARTED).rev();
     last.map(|period| {
@@ -91,7 +120,13 @@ fn recent<S: Source>(
                 let known = own.months.iter().find(|(month, _)| month == period);
                 known.map_or(Money::ZERO, |(_, total)| *total)
             }
-            None => tx.period_total(*period)?,
+            None => {
+                let (shares, _) = rest::shares(tx, *period, now)?;
+                match shares.as_slice() {
+                    [] => tx.period_total(*period)?,
+                    known => known.iter().map(|share| share.bill.total).sum(),
+                }
+            }
         };
         Ok((*period, total))
     })

@@ -3,13 +3,15 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use super::trouble::Trouble;
 use crate::domain::{
-    Account, AccountId, AlertKind, AlertRecord, Authorisation, BillPeriod, Freshness, LedgerEntry,
-    Money, MonitorState, PathReports, PendingAccess, ProjectInfo, ProjectLink, ProjectName, Proof,
-    RememberedAccess, Sharing, Thresholds, Usage, User, UserKey, Username,
+    Account, AccountBill, AccountId, AlertKind, AlertRecord, Authorisation, BillPeriod, Change,
+    DayChart, Freshness, LedgerEntry, Money, MonitorState, PathReports, PendingAccess, ProjectInfo,
+    ProjectLink, ProjectName, Proof, RememberedAccess, Sharing, Thresholds, Usage, User, UserKey,
+    Username,
 };
 
 /// Which users a list shows.
@@ -145,6 +147,8 @@ pub struct UserDetail {
     pub proof: Option<Proof>,
     /// Name of the owner, if it is known.
     pub owner_name: Option<String>,
+    /// The last 30 days of the monitored projects; empty where no chart is shown.
+    pub days: DayChart,
 }
 
 /// The question before access is cut or restored.
@@ -258,6 +262,110 @@ pub struct BillingView {
     pub recent: Vec<(BillPeriod, Money)>,
     /// The one user the card is about, with the totals of their months (newest first).
     pub of_user: Option<UserMonths>,
+    /// How the bills divide into what users pay for and the rest; on everybody's card.
+    pub shares: Vec<AccountShare>,
+    /// Names of active accounts whose bill of the period is not known; none if no account's is.
+    pub unread: Vec<String>,
+    /// The month beside the month before, if the bills of all shown accounts hold the same days of both.
+    pub change: Option<Change>,
+    /// The last 30 days; of an earlier month, its days.
+    pub days: DayChart,
+}
+
+/// How an account's bill of a period divides.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AccountShare {
+    /// The account.
+    pub account: AccountId,
+    /// Its name.
+    pub name: String,
+    /// The bill, to the 分.
+    pub bill: AccountBill,
+    /// Whether anything is unattributed, be it less than a 分.
+    pub has_rest: bool,
+    /// 账单截至: the last day that the bill holds completely, if the period has later ones.
+    pub bill_to: Option<Date>,
+    /// The last reading of the period failed: as in [`UserRow::stale`].
+    pub stale: Option<Option<Timestamp>>,
+    /// How many projects have rows that cannot be counted: their amounts are not in the bill.
+    pub uncounted: usize,
+}
+
+/// What no user pays for in one period of an account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RestView {
+    /// The account.
+    pub account: AccountId,
+    /// Its name.
+    pub account_name: String,
+    /// The period.
+    pub period: BillPeriod,
+    /// The account's bill; `None` if it is not known.
+    pub share: Option<AccountShare>,
+    /// The rows of this page, largest amount first.
+    pub rows: Vec<RestRow>,
+    /// The number of this page, from 1.
+    pub page: usize,
+    /// The number of pages, at least 1.
+    pub pages: usize,
+    /// The number of rows on all pages.
+    pub total: usize,
+    /// The project that is about to be linked.
+    pub linking: Option<RestLinking>,
+}
+
+/// A part of what no user pays for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RestRow {
+    /// The exact amount.
+    pub amount: Money,
+    /// Of which project, and why nobody pays for it.
+    pub part: RestPart,
+}
+
+/// Of which project an unattributed amount is, and why nobody pays for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RestPart {
+    /// Rows without a project.
+    NoProject,
+    /// A project.
+    Project {
+        /// The project's key.
+        project: ProjectName,
+        /// The name shown to people.
+        label: String,
+        /// Users with a link that is not monitored, by name.
+        off: Vec<UserKey>,
+        /// Users with a monitored link that counts only from a later month on.
+        later: Vec<(UserKey, BillPeriod)>,
+    },
+}
+
+impl RestPart {
+    /// Returns the project, if nobody is linked to it.
+    pub fn unlinked(&self) -> Option<&ProjectName> {
+        match self {
+            RestPart::Project { project, off, later, .. } if off.is_empty() && later.is_empty() => {
+                Some(project)
+            }
+            _ => None,
+        }
+    }
+}
+
+/// A project that is about to be linked to a user.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RestLinking {
+    /// The project.
+    pub project: ProjectName,
+    /// The name shown to people.
+    pub label: String,
+    /// What it has cost since the period, exact: the user's consumed amount grows by it.
+    pub cost: Money,
+    /// Users to choose from, by name, with their display names.
+    pub candidates: Vec<(UserKey, String)>,
+    /// How many more there are.
+    pub more: usize,
 }
 
 /// A user's months.

@@ -80,6 +80,17 @@ pub enum Refusal {
     /// Thresholds were refused.
     #[error("thresholds: {0}")]
     BadThresholds(ThresholdsError),
+    /// No user was chosen or typed.
+    #[error("no user given")]
+    NoUser,
+    /// Others pay for the project.
+    #[error("{project} is linked to others")]
+    PaidFor {
+        /// The project.
+        project: ProjectName,
+        /// Who pays for it.
+        with: Vec<UserKey>,
+    },
     /// No project was chosen or typed.
     #[error("no project given")]
     NoProject,

@@ -1,10 +1,13 @@
 //! Finding, listing and showing users.
 
+use jiff::Timestamp;
+
 use super::outcome::{Level, UserDetail};
-use super::{Error, Refusal};
+use super::{Error, Refusal, days};
 use crate::domain::typed::parsed_text;
 use crate::domain::{
-    AccountId, OpenId, ProjectLink, Settings, Thresholds, User, UserKey, UserStatus, Username,
+    AccountId, DayChart, OpenId, ProjectLink, Settings, Thresholds, User, UserKey, UserStatus,
+    Username,
 };
 use crate::store::{Directory, Entry, Source, StoreError, View};
 
@@ -155,8 +158,21 @@ pub fn detail<S: Source>(
             Some(owner) => tx.person_name(owner)?,
             None => None,
         },
+        days: DayChart::default(),
         user,
     })
+}
+
+/// Reads what the user's own card shows: everything, and the last 30 days.
+pub fn card<S: Source>(
+    tx: &View<S>,
+    settings: &Settings,
+    user: User,
+    now: Timestamp,
+) -> Result<UserDetail, StoreError> {
+    let mut detail = detail(tx, settings, user)?;
+    detail.days = days::of_user(tx, &detail.user.key.account, &detail.links, now)?;
+    Ok(detail)
 }
 
 /// Returns the name of an account, or its id if the account is not known.

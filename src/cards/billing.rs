@@ -4,13 +4,15 @@ use minijinja::{Value, context};
 
 use super::facts;
 use super::text::{fit, md};
-use super::{Card, CardContext, Cards, shown_name};
+use super::{Card, CardContext, Cards, days, shown_name};
 use crate::app::billing::PROJECTS_A_PAGE;
-use crate::app::outcome::{BillingProject, BillingUser, BillingView};
-use crate::domain::Money;
+use crate::app::outcome::{AccountShare, BillingProject, BillingUser, BillingView};
+use crate::domain::{Change, Money};
 
 /// Max projects in a user's panel.
 const PANEL_PROJECTS: usize = 10;
+/// Max accounts whose bills are shown one by one.
+const ACCOUNTS: usize = 4;
 /// Max months to choose from: each counts as an element (R5).
 const MONTHS: usize = 36;
 
@@ -18,9 +20,6 @@ impl Cards {
     /// The billing card: `/billing`, `billing.open`.
     pub fn billing(&self, view: &BillingView, ctx: &CardContext) -> Card {
         let own = view.of_user.as_ref();
-        let limit = if own.is_some() { PROJECTS_A_PAGE } else { PANEL_PROJECTS };
-        let users: Vec<Value> =
-            view.users.iter().map(|user| self.billing_user(user, limit)).collect();
         // The shown period is always an option, however old it is.
         let mut periods: Vec<String> =
             view.periods.iter().take(MONTHS).map(ToString::to_string).collect();
@@ -31,12 +30,12 @@ impl Cards {
         let facts = context! {
             period => period,
             periods => periods,
-            users => users,
             page => view.page,
             pages => view.pages,
             total_users => view.total_users,
             total => match (own, view.users.first()) {
-                (None, _) => view.total,
+                (None, _) if view.shares.is_empty() => view.total,
+                (None, _) => bill_of(&view.shares),
                 (Some(_), Some(user)) => user.total,
                 (Some(_), None) => Money::ZERO,
             }.to_string(),
@@ -56,7 +55,9 @@ impl Cards {
                     sum => sum.to_string(),
                 }
             }),
+            split => (!view.shares.is_empty()).then(|| self.split(view)),
         };
+        let days = days::chart(self.words, &view.days, ctx.now);
         let chart: Vec<Value> = view
             .recent
             .iter()
@@ -66,11 +67,117 @@ impl Cards {
             .collect();
         // A single bar compares nothing.
         let chart = if chart.len() < 2 { Vec::new() } else { chart };
-        let card = self.card("billing.json.j2", ctx, context! { chart => chart, ..facts.clone() });
-        if card.fits() {
-            return card;
+        // The first of these that fits: without days, without charts, with fewer projects of each user.
+        let none: Vec<Value> = Vec::new();
+        let fewer = |most: usize| if own.is_some() { PROJECTS_A_PAGE } else { most };
+        let sizes = [
+            (days.as_ref(), &chart, PANEL_PROJECTS),
+            (None, &chart, PANEL_PROJECTS),
+            (None, &none, PANEL_PROJECTS),
+            (None, &none, 6),
+            (None, &none, 3),
+        ];
+        let mut card = None;
+        for (days, chart, projects) in sizes {
+            let limit = fewer(projects);
+            let users: Vec<Value> =
+                view.users.iter().map(|user| self.billing_user(user, limit)).collect();
+            let shown = context! { users => users, days => days, chart => chart };
+            let made = self.card("billing.json.j2", ctx, context! { ..shown, ..facts.clone() });
+            let fits = made.fits();
+            card = Some(made);
+            if fits {
+                break;
+            }
         }
-        self.card("billing.json.j2", ctx, context! { chart => Vec::<Value>::new(), ..facts })
+        card.unwrap_or_else(|| self.broken())
+    }
+
+    /// How the bills divide into what users pay for and the rest, all accounts together and one by one.
+    fn split(&self, view: &BillingView) -> Value {
+        let words = self.words;
+        let rest: Money = view.shares.iter().map(|share| share.bill.unattributed).sum();
+        let users: Money = view.shares.iter().map(|share| share.bill.of_users()).sum();
+        let mut notes = Vec::new();
+        let mut stale = None;
+        if let [only] = view.shares.as_slice() {
+            notes.extend(self.bill_to(only));
+            stale = facts::stale(words, only.stale);
+        }
+        notes.extend(view.change.map(|change| self.change(change)));
+        // Not for what rounding makes: up to a cent for each account.
+        let apart = view.total - users;
+        let cents = Money::from_fen(i64::try_from(view.shares.len()).unwrap_or(i64::MAX));
+        if apart.max(-apart) > cents {
+            notes.push(words.t("billing.by_user", &[("sum", &view.total)]));
+        }
+        let uncounted: usize = view.shares.iter().map(|share| share.uncounted).sum();
+        if uncounted > 0 {
+            notes.push(words.t("billing.uncounted", &[("count", &uncounted)]));
+        }
+        if !view.unread.is_empty() {
+            let mut names: Vec<String> =
+                view.unread.iter().take(ACCOUNTS).map(|name| md(&fit(name, 12))).collect();
+            if let Some(more) = view.unread.len().checked_sub(ACCOUNTS).filter(|more| *more > 0) {
+                names.push(format!("+{more}"));
+            }
+            let names = names.join(&words.t("list.separator", &[]));
+            notes.push(words.t("billing.unread", &[("accounts", &names)]));
+        }
+        let accounts: Vec<Value> =
+            view.shares.iter().take(ACCOUNTS).map(|share| self.share(share)).collect();
+        context! {
+            users => users.to_string(),
+            unattributed => rest.to_string(),
+            notes => notes,
+            stale => stale,
+            accounts => accounts,
+            more => view.shares.len().saturating_sub(ACCOUNTS),
+        }
+    }
+
+    fn share(&self, share: &AccountShare) -> Value {
+        let words = self.words;
+        let (users, rest) = (share.bill.of_users(), share.bill.unattributed);
+        context! {
+            account => share.account.as_str(),
+            name => facts::account(&share.name, &share.account),
+            total => share.bill.total.to_string(),
+            parts => words.t("billing.parts", &[("users", &users), ("unattributed", &rest)]),
+            has_rest => share.has_rest,
+            bill_to => self.bill_to(share),
+            stale => facts::stale(words, share.stale),
+        }
+    }
+
+    fn bill_to(&self, share: &AccountShare) -> Option<String> {
+        let day = days::short(share.bill_to?);
+        Some(self.words.t("billing.bill_to", &[("date", &day)]))
+    }
+
+    /// The month beside the month before.
+    fn change(&self, change: Change) -> String {
+        let words = self.words;
+        let difference = change.difference();
+        let sign = if difference.is_positive() { "+" } else { "" };
+        let amount = format!("{sign}{difference}");
+        let percent = change.percent().map(|percent| {
+            let sign = if percent.is_sign_positive() && !percent.is_zero() { "+" } else { "" };
+            format!("{sign}{percent}")
+        });
+        match (change.first_days, percent) {
+            (None, None) => words.t("billing.change", &[("amount", &amount)]),
+            (None, Some(percent)) => {
+                words.t("billing.change_percent", &[("amount", &amount), ("percent", &percent)])
+            }
+            (Some(days), None) => {
+                words.t("billing.change_days", &[("days", &days), ("amount", &amount)])
+            }
+            (Some(days), Some(percent)) => words.t(
+                "billing.change_days_percent",
+                &[("days", &days), ("amount", &amount), ("percent", &percent)],
+            ),
+        }
     }
 
     fn billing_user(&self, user: &BillingUser, limit: usize) -> Value {
@@ -110,4 +217,9 @@ impl Cards {
             }
         }
     }
+}
+
+/// The bills of all accounts together, to the cent as they are shown.
+fn bill_of(shares: &[AccountShare]) -> Money {
+    shares.iter().map(|share| share.bill.total).sum()
 }

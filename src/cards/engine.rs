@@ -37,6 +37,7 @@ pub(super) const TEMPLATES: &[(&str, &str)] = &[
     ("processing.json.j2", include_str!("../../cards/processing.json.j2")),
     ("projects.json.j2", include_str!("../../cards/projects.json.j2")),
     ("quota.json.j2", include_str!("../../cards/quota.json.j2")),
+    ("rest.json.j2", include_str!("../../cards/rest.json.j2")),
     ("settings.json.j2", include_str!("../../cards/settings.json.j2")),
     ("sync.json.j2", include_str!("../../cards/sync.json.j2")),
     ("user.json.j2", include_str!("../../cards/user.json.j2")),

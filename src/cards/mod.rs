@@ -22,6 +22,7 @@ mod alerts;
 mod billing;
 mod compact;
 mod create;
+mod days;
 mod engine;
 mod facts;
 mod general;
@@ -30,6 +31,7 @@ mod monitor;
 mod paths;
 mod projects;
 mod quota;
+mod rest;
 mod settings;
 mod sharing;
 mod submit;
@@ -56,6 +58,7 @@ pub use crate::app::alerts::ALERTS_A_PAGE;
 pub use crate::app::billing::USERS_A_PAGE as BILLING_USERS_A_PAGE;
 pub use crate::app::listing::USERS_A_PAGE;
 pub use crate::app::projects::LINKS_A_PAGE;
+pub use crate::app::rest::REST_A_PAGE;
 
 /// How the `op` of a form, its idempotency key, is generated.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

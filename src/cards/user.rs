@@ -6,7 +6,7 @@ use minijinja::{Value, context};
 use super::facts;
 use super::paths::Audience;
 use super::text::{clip, md};
-use super::{Card, CardContext, Cards};
+use super::{Card, CardContext, Cards, days};
 use crate::app::outcome::{Level, UserDetail};
 use crate::cards::wording::Wording;
 use crate::domain::{
@@ -46,6 +46,7 @@ impl Cards {
             monitored => monitored,
             total => detail.links.len(),
             more => detail.links.len().saturating_sub(LINKS),
+            days => days::chart(words, &detail.days, ctx.now),
             period => BillPeriod::of(ctx.now).to_string(),
             disabled => user.status == UserStatus::Disabled,
             gone => user.status == UserStatus::Gone,

@@ -219,6 +219,14 @@ impl Wording {
             Refusal::BadThresholds(ThresholdsError::NotAPercent(text)) => {
                 self.t("refusal.thresholds_not_a_percent", &[("text", &quote(text))])
             }
+            Refusal::NoUser => self.t("refusal.no_user", &[]),
+            Refusal::PaidFor { project, with } => self.t(
+                "refusal.paid_for",
+                &[
+                    ("project", &quote(project.as_str())),
+                    ("users", &self.names(with.get(..5).unwrap_or(with))),
+                ],
+            ),
             Refusal::NoProject => self.t("refusal.no_project", &[]),
             Refusal::ProjectTaken(taken) => {
                 let each = taken.iter().map(|(project, by)| {
@@ -580,6 +588,11 @@ mod tests {
             Refusal::BadProject("a\nb".into()),
             Refusal::AlreadyLinked("web".parse().unwrap()),
             Refusal::NotLinked("web".parse().unwrap()),
+            Refusal::NoUser,
+            Refusal::PaidFor {
+                project: "web".parse().unwrap(),
+                with: vec![key("main/alice"), key("main/bob")],
+            },
             Refusal::AccessUnchanged,
             Refusal::AccessPending,
             Refusal::NoAccount,

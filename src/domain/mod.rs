@@ -6,6 +6,7 @@ pub mod alert;
 pub mod bill;
 pub mod contact;
 pub mod creation;
+pub mod days;
 pub mod decision;
 pub mod event_window;
 pub mod ids;
@@ -37,6 +38,7 @@ pub use account::{Account, AccountNumber, BalanceReading, WrongAccount, check_nu
 pub use alert::{AlertBody, AlertKind, AlertRecord, BreakdownRow, Figures, Notice, Problem};
 pub use bill::{AmountField, BillSource};
 pub use creation::{Creation, Halt, KeyStep, NewUser, SecretsSent, Step};
+pub use days::{Change, Comparable, DayAmount, DayChart, Series, charted_days, comparable};
 pub use decision::{AccessStanding, CUT_AT, Decision, decide, must_be_cut};
 pub use event_window::EVENT_WINDOW;
 pub use ids::{

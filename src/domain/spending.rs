@@ -36,6 +36,11 @@ impl AccountBill {
     pub fn of_users(&self) -> Money {
         self.total - self.unattributed
     }
+
+    /// Returns the bill as it is shown, to the 分: what users pay for and the rest still are the total.
+    pub fn in_cents(self) -> Self {
+        Self { total: self.total.rounded(), unattributed: self.unattributed.rounded() }
+    }
 }
 
 /// A month's spending of a user: for one project, or in total.

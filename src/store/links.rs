@@ -173,6 +173,16 @@ impl<S: Source> View<S> {
         Ok(count)
     }
 
+    /// Returns the users of an account that a project is linked to, by name, monitored or not.
+    pub fn users_with_project(
+        &self,
+        account: &AccountId,
+        project: &ProjectName,
+    ) -> Result<Vec<UserKey>, StoreError> {
+        let linked = self.linked_to(account, project.as_str())?;
+        Ok(linked.into_iter().map(|(user, _)| user).collect())
+    }
+
     /// Returns the account's projects as last listed, by name.
     pub fn projects_of(&self, account: &AccountId) -> Result<Vec<ProjectInfo>, StoreError> {
         self.with_prefix(PROJECTS, (account.as_str(), ""), |key| key.0 == account.as_str())

@@ -15,6 +15,7 @@ pub mod backup;
 mod chats;
 mod commit;
 mod creation;
+mod days;
 mod directory;
 mod events;
 mod keys;

@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use redb::ReadableTable;
 
-use super::tables::{BILLS, DAYS};
+use super::tables::BILLS;
 use super::view::{Source, View};
 use super::{StoreError, WriteTx, keys};
 use crate::domain::{
@@ -25,6 +25,8 @@ const STEP: usize = 1_000;
 /// How long one step writes at most, apart from its last row or user and the commit: a click that waits for it must not wait
 /// for 50 ms (docs/behaviour.md §8), however large the tables are and whatever else the machine does.
 const STEP_TAKES: Duration = Duration::from_millis(5);
+/// How many rows of days are written before the time is looked at again.
+const DAYS_AT_ONCE: usize = 100;
 /// What a bill costs, with the sums it belongs to.
 const BILL: usize = 5;
 /// What a user costs, with its totals; each of its projects costs a bill more, and a row for each month that it counts.
@@ -249,14 +251,12 @@ impl WriteTx {
     pub fn record_step(&self, changes: &mut BillChanges) -> Result<bool, StoreError> {
         let (mut left, begun) = (STEP, Instant::now());
         loop {
-            if let Some((day, project, amount)) = changes.days.pop() {
+            if !changes.days.is_empty() {
                 self.begin(changes)?;
-                let key = (changes.account.as_str(), keys::of_day(day), project.as_str());
-                match &amount {
-                    Some(amount) => self.put(DAYS, key, amount)?,
-                    None => drop(self.open(DAYS)?.remove(key)?),
-                }
-                left = left.saturating_sub(1);
+                let few = left.min(DAYS_AT_ONCE);
+                let few = changes.days.split_off(changes.days.len().saturating_sub(few));
+                left = left.saturating_sub(few.len());
+                self.put_days(&changes.account, few)?;
             } else if let Some(user) = changes.users.pop_first() {
                 self.begin(changes)?;
                 let cost = self.visit(&user, changes)?;

@@ -162,6 +162,8 @@ tables! {
     BILLS: Json<(One, One, u32), ProjectBill> = "bills";
     /// (account, day as YYYYMMDD, project or "" for rows without one): what is not zero
     DAYS: Json<(One, u32, One), Money> = "days";
+    /// (account, day as YYYYMMDD) -> the sum of the day's rows in `days`
+    DAY_TOTALS: Json<(One, u32), Money> = "day_totals";
     /// account -> what is known of its bills
     READINGS: Json<One, AccountReadings> = "readings";
     /// (account, period as YYYYMM) -> the bill of all projects together

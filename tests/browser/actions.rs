@@ -178,6 +178,29 @@ async fn quota_and_spending(bed: &Bed) {
     bed.press(&word("billing.everybody")).await;
 }
 
+/// A project that nobody pays for is linked from what is left of the bill; its link is switched off and on again.
+async fn what_nobody_pays_for(bed: &Bed) {
+    bed.ask("/billing").await;
+    bed.press(&word("billing.open_rest")).await;
+    bed.until(&card_shows("视频生成试验")).await;
+    bed.until(&card_shows(&word("rest.no_project"))).await;
+    bed.press(&word("rest.link")).await;
+    refused(bed, "rest.submit").await;
+    select(bed, "rest.choose", "sun.xiao").await;
+    bed.press(&word("rest.submit")).await;
+    bed.until(&format!("!{}", card_shows(&word("rest.submit")))).await;
+    bed.press(&word("rest.back")).await;
+    bed.until(&card_shows(&word("billing.unattributed"))).await;
+    // Not monitored: the project is nobody's again, and the list says whose it was.
+    bed.ask("/projects sun.xiao").await;
+    bed.press(&word("projects.all_off")).await;
+    bed.ask("/billing").await;
+    bed.press(&word("billing.open_rest")).await;
+    bed.press(&words("rest.turn_on", "user", "sun.xiao")).await;
+    bed.ask("/projects sun.xiao").await;
+    bed.press(&word("projects.all_on")).await;
+}
+
 async fn the_alerts(bed: &Bed) {
     bed.ask("/alerts").await;
     for kind in ["kind.disable", "kind.error", "kind.manual", "kind.warning"] {
@@ -359,6 +382,7 @@ async fn each_action_of_a_card_is_answered() {
         a_users_settings(bed).await;
         the_projects(bed).await;
         quota_and_spending(bed).await;
+        what_nobody_pays_for(bed).await;
         the_alerts(bed).await;
         access(bed).await;
         creating(bed).await;

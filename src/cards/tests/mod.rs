@@ -5,6 +5,7 @@
 mod admin;
 mod creating;
 mod paths;
+mod rest;
 pub(crate) mod samples;
 mod watch;
 
@@ -57,6 +58,7 @@ fn context_for(role: Role, size: Size) -> CardContext {
                 "name",
                 "monitor",
                 "username",
+                "user",
             ]
             .map(|name| (name.to_owned(), samples::text(size, 600)));
             let back = ListPlace {
@@ -145,6 +147,17 @@ fn all(cards: &Cards, role: Role, size: Size) -> Vec<Sample> {
     }
     let shared = cards.user(&paths::shared(size), &ctx);
     out.push(Sample { name: "user_shared".to_owned(), card: shared, via: Via::Send });
+    for (name, card) in [
+        ("user_days", cards.user(&rest::user_with_days(size, false), &ctx)),
+        ("user_estimated", cards.user(&rest::user_with_days(size, true), &ctx)),
+        ("billing_account", cards.billing(&rest::billing_with_shares(size, 1), &ctx)),
+        ("billing_accounts", cards.billing(&rest::billing_with_shares(size, 2), &ctx)),
+        ("rest", cards.rest(&rest::rest(size), &ctx)),
+        ("rest_none", cards.rest(&rest::no_rest(), &ctx)),
+        ("rest_link", cards.rest(&rest::linking(size), &ctx)),
+    ] {
+        out.push(Sample { name: name.to_owned(), card, via: Via::Send });
+    }
     out
 }
 
@@ -355,7 +368,7 @@ fn cards_match_their_snapshots() {
         }
         let viewer = Cards::new(Locale::ZhCn, OpIds::Counter);
         for sample in all(&viewer, Role::Viewer, Size::Small) {
-            if ["user", "projects", "quota", "help"].contains(&sample.name.as_str()) {
+            if ["user", "projects", "quota", "help", "rest"].contains(&sample.name.as_str()) {
                 let name = format!("{}_viewer", sample.name);
                 insta::assert_json_snapshot!(name, sample.card.value());
             }
@@ -377,6 +390,10 @@ fn cards_match_their_snapshots() {
                 "create",
                 "creation_half",
                 "secrets",
+                "billing_account",
+                "billing_accounts",
+                "rest",
+                "rest_link",
             ];
             if shown.contains(&sample.name.as_str()) {
                 let name = format!("{}_en_us", sample.name);
@@ -385,7 +402,7 @@ fn cards_match_their_snapshots() {
         }
         let hostile = Cards::new(Locale::ZhCn, OpIds::Counter);
         for sample in all(&hostile, Role::Admin, Size::Hostile) {
-            if ["users", "projects", "billing", "alert_warning_chat"]
+            if ["users", "projects", "billing", "alert_warning_chat", "rest", "rest_link"]
                 .contains(&sample.name.as_str())
             {
                 let name = format!("{}_hostile", sample.name);

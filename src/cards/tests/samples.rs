@@ -133,7 +133,7 @@ pub(super) fn project(size: Size, i: usize) -> ProjectName {
     }
 }
 
-fn label(size: Size, i: usize) -> String {
+pub(super) fn label(size: Size, i: usize) -> String {
     match size {
         Size::Small => ["官网生产", "", "大模型推理", "default"][i % 4].to_owned(),
         _ => format!("{i}{}", text(size, 199)),
@@ -269,6 +269,7 @@ pub fn detail(size: Size) -> UserDetail {
         } else {
             text(size, 200)
         }),
+        days: DayChart::default(),
         user,
     }
 }
@@ -513,6 +514,10 @@ pub fn billing(size: Size) -> BillingView {
             .map(|period| (period, amount(size, "7050.754")))
             .collect(),
         of_user: None,
+        shares: Vec::new(),
+        unread: Vec::new(),
+        change: None,
+        days: DayChart::default(),
     }
 }
 

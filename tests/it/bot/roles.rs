@@ -163,6 +163,7 @@ fn actions() -> Vec<(Value, Option<Value>, Needs)> {
         (json!({"action": "quota.open", "user": alice}), None, Viewer),
         (json!({"action": "billing.open", "period": "2026-10"}), None, Viewer),
         (json!({"action": "billing.open", "user": alice}), None, Viewer),
+        (json!({"action": "billing.rest", "account": "main", "period": "2026-11"}), None, Viewer),
         (json!({"action": "alerts.list", "user": alice, "type": "warning"}), None, Viewer),
         (
             json!({"action": "project.toggle", "user": alice, "project": "team-a", "enabled": false}),
@@ -178,6 +179,12 @@ fn actions() -> Vec<(Value, Option<Value>, Needs)> {
         (
             json!({"action": "project.remove", "user": alice, "project": "team-a", "op": "a2"}),
             None,
+            Admin,
+        ),
+        (
+            json!({"action": "billing.assign", "account": "main", "project": "team-a",
+                "period": "2026-11", "op": "a11"}),
+            Some(json!({"user": alice})),
             Admin,
         ),
         (
@@ -256,8 +263,15 @@ async fn fields_of_a_callback_cannot_claim_a_role() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn cards_of_a_viewer_have_no_button_that_changes_anything() {
-    const READING: [&str; 6] =
-        ["users.list", "user.open", "projects.open", "quota.open", "billing.open", "alerts.list"];
+    const READING: [&str; 7] = [
+        "users.list",
+        "user.open",
+        "projects.open",
+        "quota.open",
+        "billing.open",
+        "billing.rest",
+        "alerts.list",
+    ];
     let bed = bed().await;
     let foreign = |content: &str| {
         let names =
