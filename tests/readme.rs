@@ -29,7 +29,7 @@ fn table() -> String {
         };
         let aliases = spec.aliases.join(", ");
         // A bar would end the cell, in code too.
-        let usage = spec.usage().replace('|', "\\|");
+        let usage = spec.usage(Wording::new(Locale::EnUs)).replace('|', "\\|");
         writeln!(table, "| `{usage}` | {aliases} | {about} | {who} |").unwrap();
     }
     table.push('\n');
@@ -55,7 +55,7 @@ fn the_behaviour_page_names_every_command_with_its_aliases() {
     let text = std::fs::read_to_string(&path).unwrap();
     let section = text.split("\n## ").find(|section| section.starts_with("2. ")).unwrap();
     for spec in COMMANDS {
-        let usage = format!("`{}`", spec.usage().replace('|', "\\|"));
+        let usage = format!("`{}`", spec.usage(Wording::new(Locale::EnUs)).replace('|', "\\|"));
         let row = section.lines().find(|line| line.starts_with("| `/") && line.contains(&usage));
         let row = row.unwrap_or_else(|| panic!("docs/behaviour.md §2 lacks {usage}"));
         for alias in spec.aliases {

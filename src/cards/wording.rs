@@ -228,7 +228,12 @@ impl Wording {
             Refusal::NotLinked(project) => {
                 self.t("refusal.not_linked", &[("project", &quote(project.as_str()))])
             }
-            Refusal::AccessUnchanged => self.t("refusal.access_unchanged", &[]),
+            Refusal::AccessUnchanged { user, goal: AccessGoal::Cut } => {
+                self.t("refusal.already_cut", &[("user", user)])
+            }
+            Refusal::AccessUnchanged { user, goal: AccessGoal::Restored } => {
+                self.t("refusal.already_open", &[("user", user)])
+            }
             Refusal::AccessPending => self.t("refusal.access_pending", &[]),
             Refusal::NoAccount => self.t("refusal.no_account", &[]),
             Refusal::BadField(field) => self.t("refusal.bad_field", &[("field", field)]),
@@ -570,7 +575,8 @@ mod tests {
             Refusal::BadProject("a\nb".into()),
             Refusal::AlreadyLinked("web".parse().unwrap()),
             Refusal::NotLinked("web".parse().unwrap()),
-            Refusal::AccessUnchanged,
+            Refusal::AccessUnchanged { user: key("main/alice"), goal: AccessGoal::Cut },
+            Refusal::AccessUnchanged { user: key("main/alice"), goal: AccessGoal::Restored },
             Refusal::AccessPending,
             Refusal::NoAccount,
             Refusal::BadField("user"),

@@ -80,6 +80,13 @@ async fn the_list_and_a_user(bed: &Bed) {
     bed.until(&card_shows(&word("users.search"))).await;
 }
 
+/// A name that nobody has: the one that was meant goes on with the command.
+async fn a_candidate(bed: &Bed) {
+    bed.ask("/disable wang.fan").await;
+    bed.press_first("[data-tag=interactive_container]").await;
+    bed.until(&card_shows(&word("access.cut_note"))).await;
+}
+
 async fn a_users_settings(bed: &Bed) {
     bed.ask("/user wang.fang").await;
     bed.press(&word("button.settings")).await;
