@@ -353,6 +353,7 @@ async fn each_action_of_a_card_is_answered() {
         the_projects(bed).await;
         quota_and_spending(bed).await;
         the_alerts(bed).await;
+        a_candidate(bed).await;
         access(bed).await;
         creating(bed).await;
         the_monitor(bed).await;
