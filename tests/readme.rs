@@ -127,15 +127,15 @@ fn the_chinese_manual_is_linked_and_leads_on() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/zh");
     let mut pages: Vec<String> = std::fs::read_dir(folder)
         .unwrap()
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .map(|entry| entry.unwrap().path().file_stem().unwrap().to_str().unwrap().to_owned())
         .collect();
     pages.sort();
-    assert_eq!(pages, ["bills.md", "commands.md", "disable.md", "setup.md", "shared-projects.md"]);
+    assert_eq!(pages, ["bills", "commands", "disable", "setup", "shared-projects"]);
     for page in &pages {
-        assert!(readme.contains(&format!("(docs/zh/{page})")), "README.zh-CN.md lacks {page}");
-        let text = read(&format!("docs/zh/{page}"));
+        assert!(readme.contains(&format!("(docs/zh/{page}.md)")), "README.zh-CN.md lacks {page}");
+        let text = read(&format!("docs/zh/{page}.md"));
         for other in pages.iter().filter(|other| *other != page) {
-            assert!(text.contains(&format!("]({other})")), "{page} does not lead to {other}");
+            assert!(text.contains(&format!("]({other}.md)")), "{page} does not lead to {other}");
         }
     }
 }
