@@ -29,11 +29,11 @@ pub fn check<S: Source>(tx: &View<S>, key: &UserKey, goal: AccessGoal) -> Result
     if pending.is_none() {
         match (goal, user.status) {
             (AccessGoal::Restored, UserStatus::Active) => {
-                return Err(Refusal::AccessUnchanged.into());
+                return Err(Refusal::AccessUnchanged { user: key.clone(), goal }.into());
             }
             // Keys and login that somebody else switched off leave the other paths open.
             (AccessGoal::Cut, _) if tx.access_standing(&user)? == AccessStanding::Cut => {
-                return Err(Refusal::AccessUnchanged.into());
+                return Err(Refusal::AccessUnchanged { user: key.clone(), goal }.into());
             }
             (AccessGoal::Restored, _) if tx.access_remembered(key)?.is_none() => {
                 return Err(Refusal::NothingRemembered.into());

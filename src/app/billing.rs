@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::outcome::{BillingProject, BillingUser, BillingView, UserMonths};
-use super::{Error, days, paginate, rest, users};
+use super::{Error, Refusal, days, paginate, rest, users};
 use crate::domain::{AccountId, BillPeriod, Money, SpendingRecord, UserKey, oldest_stale};
 use crate::store::{Source, StoreError, View};
 
@@ -20,7 +20,7 @@ const MONTHS_CHARTED: usize = 6;
 /// projects of that one user.
 ///
 /// # Errors
-/// [`super::Refusal::NoSuchUser`], or the store's.
+/// [`Refusal::NoSuchUser`], [`Refusal::PeriodOutOfRange`] for a month to come or before all bills, or the store's.
 pub fn view<S: Source>(
     tx: &View<S>,
     period: Option<BillPeriod>,
@@ -31,6 +31,11 @@ pub fn view<S: Source>(
     let current = BillPeriod::of(now);
     let period = period.unwrap_or(current);
     let mut periods = tx.spending_periods()?;
+    let recorded = periods.last().copied().unwrap_or(current);
+    let first = recorded.min(current.first_readable());
+    if period > current.max(periods.first().copied().unwrap_or(current)) || period < first {
+        return Err(Refusal::PeriodOutOfRange { period, first, last: current }.into());
+    }
     periods.extend([current, period]);
     periods.sort_unstable_by(|a, b| b.cmp(a));
     periods.dedup();
@@ -74,7 +79,7 @@ pub fn view<S: Source>(
         let projects = std::mem::take(&mut own.projects);
         (own.projects, page, pages) = paginate(projects, asked, PROJECTS_A_PAGE);
     }
-    let recent = recent(tx, &periods, of_user.as_ref(), now)?;
+    let recent = recent(tx, recorded, current, of_user.as_ref(), now)?;
     let (shares, unread, charted) = match user {
         Some(key) => {
             let links = tx.links_of(key)?;
@@ -106,31 +111,33 @@ pub fn view<S: Source>(
     })
 }
 
-/// Returns the totals of the last months, oldest first: of everybody, the bills of the accounts where they are known.
+/// Returns the totals of the last months up to the current one without a gap, oldest first: of everybody, the bills of the
+/// accounts where they are known. Months before anything was `recorded` are left out.
 fn recent<S: Source>(
     tx: &View<S>,
-    periods: &[BillPeriod],
+    recorded: BillPeriod,
+    current: BillPeriod,
     of_user: Option<&UserMonths>,
     now: Timestamp,
 ) -> Result<Vec<(BillPeriod, Money)>, StoreError> {
-    let last = periods.iter().take(MONTHS_CHARTED).rev();
-    last.map(|period| {
-        let total = match of_user {
-            Some(own) => {
-                let known = own.months.iter().find(|(month, _)| month == period);
-                known.map_or(Money::ZERO, |(_, total)| *total)
+    let back = std::iter::successors(Some(current), |period| Some(period.previous()));
+    let mut months: Vec<BillPeriod> =
+        back.take(MONTHS_CHARTED).take_while(|period| *period >= recorded).collect();
+    months.reverse();
+    let total = |period: BillPeriod| match of_user {
+        Some(own) => {
+            let known = own.months.iter().find(|(month, _)| *month == period);
+            Ok(known.map_or(Money::ZERO, |(_, total)| *total))
+        }
+        None => {
+            let (shares, _) = rest::shares(tx, period, now)?;
+            match shares.as_slice() {
+                [] => tx.period_total(period),
+                known => Ok(known.iter().map(|share| share.bill.total).sum()),
             }
-            None => {
-                let (shares, _) = rest::shares(tx, *period, now)?;
-                match shares.as_slice() {
-                    [] => tx.period_total(*period)?,
-                    known => known.iter().map(|share| share.bill.total).sum(),
-                }
-            }
-        };
-        Ok((*period, total))
-    })
-    .collect()
+        }
+    };
+    months.into_iter().map(|period| Ok((period, total(period)?))).collect()
 }
 
 /// Returns one user's part of a period.

@@ -52,7 +52,18 @@ impl Table {
 
     /// Returns the table with that name.
     pub fn from_word(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|table| table.word() == word)
+        Self::ALL.into_iter().find(|table| table.word() == word || table.aliases().contains(&word))
+    }
+
+    /// Returns what people call it in Chinese.
+    pub fn aliases(self) -> &'static [&'static str] {
+        match self {
+            Table::Users => &["用户"],
+            Table::Spending => &["账单", "消费"],
+            Table::Days => &["每日", "日账单"],
+            Table::Ledger => &["额度", "划拨"],
+            Table::Alerts => &["告警"],
+        }
     }
 
     /// Returns the names of its columns.

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use crate::address::AddressError;
 use crate::domain::contact::ContactError;
 use crate::domain::ledger::LedgerError;
-use crate::domain::{AccountId, AmountError, BillPeriod, ProjectName, ThresholdsError, UserKey};
+use crate::domain::{
+    AccessGoal, AccountId, AmountError, BillPeriod, ProjectName, ThresholdsError, UserKey,
+};
 
 /// A text field with a maximum length.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,8 +109,13 @@ pub enum Refusal {
     #[error("{0} is not linked")]
     NotLinked(ProjectName),
     /// Access is already cut, or already works.
-    #[error("access is already as requested")]
-    AccessUnchanged,
+    #[error("the access of {user} is already as requested")]
+    AccessUnchanged {
+        /// Whose access.
+        user: UserKey,
+        /// What it already is.
+        goal: AccessGoal,
+    },
     /// The same change of access is pending.
     #[error("the change of access is pending")]
     AccessPending,

@@ -49,7 +49,7 @@ pub use wording::{Toast, Tone, Wording};
 
 pub use alerts::AlertVia;
 pub use create::SecretsView;
-pub use general::{Candidate, CandidatesView, HelpRow, HelpView};
+pub use general::{Candidate, CandidatesView, Chosen, HelpRow, HelpView};
 pub use monitor::Processing;
 pub use submit::value_in_name;
 

@@ -244,7 +244,12 @@ impl Wording {
             Refusal::NotLinked(project) => {
                 self.t("refusal.not_linked", &[("project", &quote(project.as_str()))])
             }
-            Refusal::AccessUnchanged => self.t("refusal.access_unchanged", &[]),
+            Refusal::AccessUnchanged { user, goal: AccessGoal::Cut } => {
+                self.t("refusal.already_cut", &[("user", user)])
+            }
+            Refusal::AccessUnchanged { user, goal: AccessGoal::Restored } => {
+                self.t("refusal.already_open", &[("user", user)])
+            }
             Refusal::AccessPending => self.t("refusal.access_pending", &[]),
             Refusal::NoAccount => self.t("refusal.no_account", &[]),
             Refusal::BadField(field) => self.t("refusal.bad_field", &[("field", field)]),
@@ -593,7 +598,8 @@ mod tests {
                 project: "web".parse().unwrap(),
                 with: vec![key("main/alice"), key("main/bob")],
             },
-            Refusal::AccessUnchanged,
+            Refusal::AccessUnchanged { user: key("main/alice"), goal: AccessGoal::Cut },
+            Refusal::AccessUnchanged { user: key("main/alice"), goal: AccessGoal::Restored },
             Refusal::AccessPending,
             Refusal::NoAccount,
             Refusal::BadField("user"),

@@ -187,6 +187,37 @@ pub struct Monitor {
     pub concurrency: NonZeroUsize,
 }
 
+/// What the README puts into `feishu.admins` until the operator knows their own open_id.
+const UNKNOWN_ADMIN: &str = "ou_unknown";
+
+/// Returns whether other users of this machine can read secrets in the configuration file at `path`: it holds one itself, and
+/// its mode lets them.
+#[cfg(unix)]
+pub fn exposes_secrets(path: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt as _;
+    let is_open = path.metadata().is_ok_and(|data| data.permissions().mode() & 0o077 != 0);
+    let Ok(table) = sources::read_file(path) else { return false };
+    let mut secrets =
+        keys::SECTIONS.iter().flat_map(|section| section.keys).filter(|key| key.is_secret());
+    is_open
+        && secrets.any(|key| {
+            let value = table.get(key.section).and_then(|section| section.get(key.name));
+            value.and_then(toml::Value::as_str).is_some_and(|text| !text.is_empty())
+        })
+}
+
+/// Returns whether other users of this machine can read secrets in the configuration file at `path`.
+#[cfg(not(unix))]
+pub fn exposes_secrets(_: &Path) -> bool {
+    false
+}
+
+/// Returns the language that the configuration file at `path` names, if it can be read and names one.
+pub fn locale_in(path: &Path) -> Option<Locale> {
+    let table = sources::read_file(path).ok()?;
+    table.get(keys::LOCALE.key.name)?.as_str()?.parse().ok()
+}
+
 /// The variables of the process, for [`Config::load`], which refuses values that are not UTF-8 under the key's name.
 pub fn environment() -> impl Iterator<Item = (String, String)> {
     std::env::vars_os().map(|(name, value)| {
@@ -287,6 +318,12 @@ impl Config {
                     .to_owned(),
             );
         }
+        if self.feishu.admins.iter().all(|admin| admin.as_str() == UNKNOWN_ADMIN) {
+            warnings.push(format!(
+                "feishu.admins holds only the placeholder {UNKNOWN_ADMIN}, so nobody is an administrator yet; send the bot /users: it \
+                 answers with your open_id"
+            ));
+        }
         let rules = &self.access.rules;
         if rules.models == Models::Off {
             warnings.push(
@@ -349,7 +386,7 @@ impl Feishu {
         if admins.as_ref().is_some_and(Vec::is_empty) {
             reader.refuse(
                 keys::ADMINS.key.path(),
-                "is empty: nobody could administer airgate; add your open_id (ou_...)",
+                "is empty: there would be no administrator; add your open_id (ou_...)",
             );
         }
         let viewers = reader.each(&keys::VIEWERS, person);

@@ -22,6 +22,19 @@ pub enum AccessGoal {
 }
 
 impl AccessGoal {
+    /// Returns its name in callback values.
+    pub fn word(self) -> &'static str {
+        match self {
+            AccessGoal::Cut => "cut",
+            AccessGoal::Restored => "restored",
+        }
+    }
+
+    /// Returns the goal with that name.
+    pub fn from_word(word: &str) -> Option<Self> {
+        [AccessGoal::Cut, AccessGoal::Restored].into_iter().find(|goal| goal.word() == word)
+    }
+
     /// Returns whether confirming the goal uses up the remembered access: a restore has put all of it back, a cut still
     /// needs it.
     pub fn uses_up_memory(self) -> bool {

@@ -10,7 +10,8 @@ pub const CUT_AT: u16 = Usage::USED_UP;
 /// What to do about one user now.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Decision {
-    /// The highest threshold newly reached, in percent: one warning, however many were passed at once.
+    /// The highest threshold newly reached, in percent: one warning, however many were passed at once, and none beside a
+    /// cut, which says more.
     pub warn: Option<u16>,
     /// Every threshold newly reached; each is marked as triggered.
     pub newly_triggered: Vec<u16>,
@@ -46,12 +47,9 @@ pub fn decide(user: &User, defaults: &Thresholds, access: AccessStanding) -> Dec
         .copied()
         .filter(|percent| usage.reaches(*percent) && !user.triggered.contains(percent))
         .collect();
-    Decision {
-        warn: newly_triggered.last().copied(),
-        newly_triggered,
-        // A change in progress takes precedence, such as a person's restore; the next cycle checks again.
-        cut: must_be_cut(user) && access == AccessStanding::NotCut,
-    }
+    // A change in progress takes precedence, such as a person's restore; the next cycle checks again.
+    let cut = must_be_cut(user) && access == AccessStanding::NotCut;
+    Decision { warn: newly_triggered.last().copied().filter(|_| !cut), newly_triggered, cut }
 }
 
 /// Returns whether [`decide`] can ask for anything, by what is kept in memory about a user: `percent` is the usage in whole
@@ -98,8 +96,16 @@ mod tests {
         check(&user("50", "100"), Some(50), &[50], false);
         check(&user("85", "100"), Some(80), &[50, 80], false);
         check(&user("99.95", "100"), Some(90), &[50, 80, 90], false);
-        check(&user("100", "100"), Some(90), &[50, 80, 90], true);
-        check(&user("250", "100"), Some(90), &[50, 80, 90], true);
+    }
+
+    #[test]
+    fn a_cut_comes_without_a_warning() {
+        check(&user("100", "100"), None, &[50, 80, 90], true);
+        check(&user("250", "100"), None, &[50, 80, 90], true);
+        // Nothing is cut while a change is in progress: the warning is all there is.
+        let changing =
+            decide(&user("250", "100"), &Thresholds::default(), AccessStanding::Changing);
+        assert_eq!((changing.warn, changing.cut), (Some(90), false));
     }
 
     #[test]
@@ -201,10 +207,10 @@ mod tests {
         check(&manual, Some(90), &[50, 80, 90], false);
         let mut by_hand = user("200", "100");
         by_hand.status = UserStatus::Disabled;
-        check(&by_hand, Some(90), &[50, 80, 90], true);
+        check(&by_hand, None, &[50, 80, 90], true);
         let mut unknown = user("200", "100");
         unknown.status = UserStatus::Unknown;
-        check(&unknown, Some(90), &[50, 80, 90], true);
+        check(&unknown, None, &[50, 80, 90], true);
         for access in [AccessStanding::Changing, AccessStanding::Cut] {
             let decision = decide(&by_hand, &Thresholds::default(), access);
             assert!(!decision.cut, "{access:?}");
@@ -225,7 +231,7 @@ mod tests {
             let own = user.thresholds.clone().unwrap();
             let due = is_due(user.status, user.usage().whole_percent(), &own);
             prop_assert!(due || first == Decision::default());
-            prop_assert_eq!(first.warn.is_some(), !first.newly_triggered.is_empty());
+            prop_assert_eq!(first.warn.is_some(), !first.newly_triggered.is_empty() && !first.cut);
             prop_assert!(!first.cut || consumed >= quota);
             user.triggered.extend(first.newly_triggered);
             let after = if first.cut { AccessStanding::Cut } else { AccessStanding::NotCut };

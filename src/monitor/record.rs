@@ -110,9 +110,11 @@ fn act(
     decided: &mut Decided,
 ) -> Result<(), StoreError> {
     let Some((mut user, decision)) = decision(tx, key, defaults)? else { return Ok(()) };
-    if let Some(threshold) = decision.warn {
+    if !decision.newly_triggered.is_empty() {
         user.triggered.extend(decision.newly_triggered);
         tx.put_user(&user)?;
+    }
+    if let Some(threshold) = decision.warn {
         let figures = Figures::of(&user, &tx.links_of(key)?, &tx.sharing_of(key)?);
         alerts.raise(tx, Some(key), AlertBody::Warning { threshold, figures }, now)?;
         decided.warnings += 1;

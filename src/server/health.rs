@@ -49,7 +49,12 @@ pub(super) async fn ready(State(app): State<Arc<App>>) -> Response {
     };
     let reason = match (store, token) {
         (Err(error), _) => Some(format!("the store does not answer: {error}")),
-        (Ok(_), None) => Some("no tenant token has been obtained from Feishu yet".to_owned()),
+        (Ok(_), None) => Some(match app.feishu.token_failure() {
+            Some(error) => {
+                format!("no tenant token has been obtained from Feishu yet: {}", with_cause(&error))
+            }
+            None => "no tenant token has been obtained from Feishu yet".to_owned(),
+        }),
         (Ok(_), Some(at)) if now.duration_since(at) > TOKEN_FRESH => {
             Some("the last tenant token from Feishu is older than 2 h".to_owned())
         }
@@ -64,6 +69,15 @@ pub(super) async fn ready(State(app): State<Arc<App>>) -> Response {
             let body = Json(json!({ "status": "not ready", "reason": reason }));
             (StatusCode::SERVICE_UNAVAILABLE, body).into_response()
         }
+    }
+}
+
+/// An error with the innermost of its causes, which is the transport's own reason.
+fn with_cause(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    match causes.last() {
+        Some(cause) => format!("{error} ({cause})"),
+        None => error.to_string(),
     }
 }
 

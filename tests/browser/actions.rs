@@ -92,6 +92,13 @@ async fn the_list_and_a_user(bed: &Bed) {
     bed.until(&card_shows(&word("users.search"))).await;
 }
 
+/// A name that nobody has: the one that was meant goes on with the command.
+async fn a_candidate(bed: &Bed) {
+    bed.ask("/disable wang.fan").await;
+    bed.press_first("[data-tag=interactive_container]").await;
+    bed.until(&card_shows(&word("access.cut_note"))).await;
+}
+
 async fn a_users_settings(bed: &Bed) {
     bed.ask("/user wang.fang").await;
     bed.press(&word("button.settings")).await;
@@ -384,6 +391,7 @@ async fn each_action_of_a_card_is_answered() {
         quota_and_spending(bed).await;
         what_nobody_pays_for(bed).await;
         the_alerts(bed).await;
+        a_candidate(bed).await;
         access(bed).await;
         creating(bed).await;
         the_monitor(bed).await;

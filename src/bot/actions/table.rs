@@ -11,7 +11,7 @@
 //! - `chat`: `Any`, or `Direct` where secrets are typed;
 //! - `wakes`: the loops that have something to do afterwards. Background tasks wake theirs without being listed.
 
-use super::access::{AccessRecheck, UserDisable, UserEnable};
+use super::access::{AccessAsk, AccessRecheck, UserDisable, UserEnable};
 use super::accounts::{AccountSave, AccountToggle, AccountsOpen};
 use super::action::{Action, Change, ClickContext, ClickOutcome, Opened};
 use super::alerts::AlertsList;
@@ -208,6 +208,7 @@ actions! {
         BillingOpen:   "billing.open",        form Any,       needs Viewer;
         BillingRest:   "billing.rest",        form Any,       needs Viewer;
         AlertsList:    "alerts.list",         form Any,       needs Viewer;
+        AccessAsk:     "access.ask",          form Any,       needs Admin;
         ConfigureOpen: "user.configure",      form Absent,    needs Admin;
         ConfigOpen:    "config.open",         form Any,       needs Admin;
     }

@@ -158,6 +158,18 @@ fn all(cards: &Cards, role: Role, size: Size) -> Vec<Sample> {
     ] {
         out.push(Sample { name: name.to_owned(), card, via: Via::Send });
     }
+    let chosen = [
+        (
+            "allocate",
+            Chosen::Allocate { amount: samples::amount(size, "100"), note: "补".to_owned() },
+        ),
+        ("disable", Chosen::Access(AccessGoal::Cut)),
+    ];
+    for (name, chosen) in chosen {
+        let view = CandidatesView { chosen, ..watch::candidates(size) };
+        let card = cards.candidates(&view, &ctx);
+        out.push(Sample { name: format!("candidates_{name}"), card, via: Via::Send });
+    }
     out
 }
 

@@ -269,6 +269,7 @@ pub fn candidates(size: Size) -> CandidatesView {
             .map(|i| Candidate { key: key(size, i), display_name: display(size, i) })
             .collect(),
         nobody: None,
+        chosen: Chosen::User,
     }
 }
 

@@ -49,7 +49,7 @@ const REFUSED: &[(&str, &str)] = &[
     ),
     (
         "[feishu]\nadmins = []",
-        "feishu.admins is empty: nobody could administer airgate; add your open_id (ou_...)",
+        "feishu.admins is empty: there would be no administrator; add your open_id (ou_...)",
     ),
     (
         "[feishu]\nadmins = \"ou_1\"",

@@ -195,6 +195,7 @@ fn actions() -> Vec<(Value, Option<Value>, Needs)> {
         (json!({"action": "user.disable", "user": alice, "op": "a4"}), None, Admin),
         (json!({"action": "user.enable", "user": alice, "op": "a5"}), None, Admin),
         (json!({"action": "access.recheck", "user": alice}), None, Admin),
+        (json!({"action": "access.ask", "user": alice, "goal": "cut"}), None, Admin),
         (json!({"action": "user.create", "op": "a10"}), None, Admin),
         (json!({"action": "monitor.run", "op": "a6"}), None, Admin),
         (json!({"action": "config.open"}), None, Admin),
