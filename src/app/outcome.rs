@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use super::trouble::Trouble;
 use crate::domain::{
     Account, AccountId, AlertKind, AlertRecord, Authorisation, BillPeriod, Freshness, LedgerEntry,
-    Money, MonitorState, PathReports, PendingAccess, ProjectInfo, ProjectLink, ProjectName, Proof,
-    RememberedAccess, Thresholds, Usage, User, UserKey, Username,
+    Money, MonitorState, Month, PathReports, PendingAccess, ProjectInfo, ProjectLink, ProjectName,
+    Proof, RememberedAccess, Thresholds, Usage, User, UserKey, Username,
 };
 
 /// Which users a list shows.
@@ -141,6 +141,8 @@ pub struct UserDetail {
     pub paths: PathReports,
     /// What the usage after the cut says; `None` if it is not watched.
     pub proof: Option<Proof>,
+    /// What the current month counts against the limit; `None` without one.
+    pub month: Option<Month>,
     /// Name of the owner, if it is known.
     pub owner_name: Option<String>,
 }

@@ -1,5 +1,7 @@
 //! Finding, listing and showing users.
 
+use jiff::Timestamp;
+
 use super::outcome::{Level, UserDetail};
 use super::{Error, Refusal};
 use crate::domain::typed::parsed_text;
@@ -139,6 +141,7 @@ pub fn detail<S: Source>(
     tx: &View<S>,
     settings: &Settings,
     user: User,
+    now: Timestamp,
 ) -> Result<UserDetail, StoreError> {
     let thresholds = thresholds_of(&user, settings).clone();
     Ok(UserDetail {
@@ -150,6 +153,7 @@ pub fn detail<S: Source>(
         remembered: tx.access_remembered(&user.key)?,
         paths: tx.access_paths(&user.key)?,
         proof: tx.access_proof(&user.key)?,
+        month: tx.month(&user, now)?,
         owner_name: match &user.owner {
             Some(owner) => tx.person_name(owner)?,
             None => None,

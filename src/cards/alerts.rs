@@ -8,8 +8,8 @@ use super::text::clip;
 use super::{Card, CardContext, Cards};
 use crate::app::outcome::{AlertsView, UserDetail};
 use crate::domain::{
-    AccessGoal, AccessPath, AccountId, AlertBody, AlertKind, AlertRecord, Figures, Money, Notice,
-    OpenId, Problem, Spender, UserStatus,
+    AccessGoal, AccessPath, AccountId, AlertBody, AlertKind, AlertRecord, Figures, Limit, Money,
+    Notice, OpenId, Operator, Problem, Spender, UserStatus,
 };
 
 /// Max projects in an alert's breakdown.
@@ -102,18 +102,23 @@ impl Cards {
             _ => Vec::new(),
         };
         let numbers = match body {
-            AlertBody::Warning { figures, .. } | AlertBody::Disable { figures, .. } => {
-                Some(figures)
+            AlertBody::Warning { of, figures, .. } | AlertBody::Disable { of, figures, .. } => {
+                Some((*of, figures))
             }
             AlertBody::Error { .. } | AlertBody::Manual { .. } => None,
         };
         let (text, reason) = match body {
             AlertBody::Warning { .. } => (None, None),
+            AlertBody::Disable { of: Limit::Month, .. } => {
+                (Some(words.t("alert.disable_month_then", &[])), None)
+            }
             AlertBody::Disable { .. } => (Some(words.t("alert.disable_then", &[])), None),
             AlertBody::Manual { goal, operator, left, gone } => {
+                let by_system = *operator == Operator::System;
                 let operator = words.operator(operator);
                 let text = match goal {
                     AccessGoal::Cut => words.t("alert.manual_cut_text", &[("operator", &operator)]),
+                    AccessGoal::Restored if by_system => words.t("alert.month_restored_text", &[]),
                     AccessGoal::Restored => {
                         words.t("alert.manual_restored_text", &[("operator", &operator)])
                     }
@@ -227,9 +232,9 @@ impl Cards {
         words.t("alert.still_spending_text", &values)
     }
 
-    fn alert_numbers(&self, numbers: Option<&Figures>) -> Value {
+    fn alert_numbers(&self, numbers: Option<(Limit, &Figures)>) -> Value {
         let words = self.words;
-        let Some(numbers) = numbers else {
+        let Some((of, numbers)) = numbers else {
             return context! { figures => (), rows => Vec::<Value>::new(), rest => 0, rest_sum => "" };
         };
         let level = facts::level_then(numbers.quota, numbers.consumed);
@@ -243,6 +248,11 @@ impl Cards {
         let rest_sum: Money = rest.iter().map(|row| row.spending).sum();
         context! {
             figures => facts::figures(words, numbers.quota, numbers.consumed, level),
+            month => numbers.month.as_ref().map(|month| facts::month_figures(words, month)),
+            breakdown => words.t(
+                if of == Limit::Month { "alert.breakdown_month" } else { "alert.breakdown" },
+                &[],
+            ),
             rows => rows,
             rest => rest.len(),
             rest_sum => rest_sum.to_string(),
@@ -280,11 +290,13 @@ impl Cards {
     fn alerts_row(&self, alert: &AlertRecord, now: Timestamp) -> Value {
         let words = self.words;
         let detail = match &alert.body {
-            AlertBody::Warning { figures, .. } | AlertBody::Disable { figures, .. } => {
-                Some(words.t(
-                    "alerts.amounts",
-                    &[("consumed", &figures.consumed), ("quota", &figures.quota)],
-                ))
+            AlertBody::Warning { of, figures, .. } | AlertBody::Disable { of, figures, .. } => {
+                let key = match of {
+                    Limit::Month => "alerts.amounts_month",
+                    Limit::Quota | Limit::Both => "alerts.amounts",
+                };
+                let (spent, limit) = figures.spent_of(*of);
+                Some(words.t(key, &[("consumed", &spent), ("quota", &limit)]))
             }
             AlertBody::Manual { operator, .. } => {
                 Some(words.t("alerts.by", &[("operator", &words.operator(operator))]))

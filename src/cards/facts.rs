@@ -7,7 +7,8 @@ use super::text::clip;
 use crate::app::outcome::Level;
 use crate::cards::wording::Wording;
 use crate::domain::{
-    AccessGoal, AccountId, Freshness, Money, PendingAccess, Switch, Usage, User, UserStatus,
+    AccessGoal, AccountId, Freshness, Money, Month, MonthFigures, PendingAccess, Switch, Usage,
+    User, UserStatus,
 };
 
 /// Cells of a usage bar.
@@ -121,6 +122,30 @@ pub fn amount(words: Wording, label: &str, amount: Money, freshness: Option<Fres
         label => label,
         amount => amount.to_string(),
         mark => freshness.and_then(|freshness| words.freshness(freshness)),
+    }
+}
+
+/// What was spent of the month limit, as markdown; `None` without a limit.
+pub fn month(words: Wording, user: &User, month: &Month) -> Option<String> {
+    Some(month_figures(words, &MonthFigures::of(user, Some(month))?))
+}
+
+/// The same for an alert.
+pub fn month_figures(words: Wording, month: &MonthFigures) -> String {
+    let usage = Usage::new(month.spent, month.limit);
+    let percent = format!("{}%", usage.percent());
+    let line = words.t(
+        "figures.month",
+        &[
+            ("period", &month.period),
+            ("spent", &month.spent),
+            ("limit", &month.limit),
+            ("percent", &percent),
+        ],
+    );
+    match usage.is_used_up() {
+        true => format!("<font color='red'>{line}</font>"),
+        false => line,
     }
 }
 

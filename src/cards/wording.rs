@@ -12,8 +12,8 @@ use crate::app::Refusal;
 use crate::app::refusal::TextField;
 use crate::domain::period::beijing;
 use crate::domain::{
-    AccessGoal, AlertBody, AlertKind, AlertRecord, AmountError, Freshness, LedgerError, Money,
-    Operator, PendingAccess, Problem, SavedSettings, ThresholdsError, UserKey, UserStatus,
+    AccessGoal, AlertBody, AlertKind, AlertRecord, AmountError, Freshness, LedgerError, Limit,
+    Money, Operator, PendingAccess, Problem, SavedSettings, ThresholdsError, UserKey, UserStatus,
 };
 
 /// How serious a notice is. It determines colours and the type of a toast.
@@ -198,6 +198,7 @@ impl Wording {
             Refusal::NobodyMentioned => self.t("refusal.nobody_mentioned", &[]),
             Refusal::UserGone(user) => self.t("refusal.user_gone", &[("user", user)]),
             Refusal::BadAmount(error) => self.amount_error(*error),
+            Refusal::NegativeMonthLimit => self.t("refusal.month_limit_negative", &[]),
             Refusal::Ledger(LedgerError::BelowZero { before, after }) => {
                 self.t("refusal.below_zero", &[("before", before), ("after", after)])
             }
@@ -376,10 +377,21 @@ impl Wording {
             None => self.t("alert.somebody", &[]),
         };
         match &alert.body {
-            AlertBody::Warning { threshold, .. } => {
-                self.t("alert.warning", &[("user", &user), ("threshold", threshold)])
+            AlertBody::Warning { threshold, of, .. } => {
+                let key = match of {
+                    Limit::Month => "alert.warning_month",
+                    Limit::Quota | Limit::Both => "alert.warning",
+                };
+                self.t(key, &[("user", &user), ("threshold", threshold)])
             }
-            AlertBody::Disable { .. } => self.t("alert.disable", &[("user", &user)]),
+            AlertBody::Disable { of, .. } => {
+                let key = match of {
+                    Limit::Quota => "alert.disable",
+                    Limit::Month => "alert.disable_month",
+                    Limit::Both => "alert.disable_both",
+                };
+                self.t(key, &[("user", &user)])
+            }
             AlertBody::Manual { goal: AccessGoal::Cut, .. } => {
                 self.t("alert.manual_cut", &[("user", &user)])
             }
@@ -552,6 +564,7 @@ mod tests {
             AmountError::TooManyDecimals.into(),
             AmountError::Zero.into(),
             AmountError::TooLarge.into(),
+            Refusal::NegativeMonthLimit,
             LedgerError::BelowZero { before: Money::from_fen(10_000), after: Money::from_fen(-1) }
                 .into(),
             LedgerError::TotalTooLarge.into(),

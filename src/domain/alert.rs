@@ -4,8 +4,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AccessGoal, AccountId, Freshness, Money, Operator, PathItems, PathReports, ProjectLink,
-    ProjectName, Spender, User, UserKey,
+    AccessGoal, AccountId, BillPeriod, Freshness, Money, Month, Operator, PathItems, PathReports,
+    ProjectLink, ProjectName, Spender, User, UserKey,
 };
 
 /// The four types of alerts (docs/behaviour.md §1).
@@ -56,6 +56,38 @@ pub struct BreakdownRow {
     pub freshness: Freshness,
 }
 
+/// Which limit an alert is about.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Limit {
+    /// The quota.
+    #[default]
+    Quota,
+    /// The month limit.
+    Month,
+    /// Both.
+    Both,
+}
+
+/// What was spent of a month limit.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MonthFigures {
+    /// The month.
+    pub period: BillPeriod,
+    /// The exact amount that counted.
+    pub spent: Money,
+    /// The limit.
+    pub limit: Money,
+}
+
+impl MonthFigures {
+    /// Returns the numbers of a user's month; `None` without a limit.
+    pub fn of(user: &User, month: Option<&Month>) -> Option<Self> {
+        let (month, limit) = (month?, user.month_limit?);
+        Some(Self { period: month.period, spent: month.spent, limit: limit.amount() })
+    }
+}
+
 /// The numbers of an alert.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Figures {
@@ -63,8 +95,12 @@ pub struct Figures {
     pub quota: Money,
     /// Consumed when the alert was made.
     pub consumed: Money,
-    /// The monitored projects, most expensive first.
+    /// The monitored projects, most expensive first. In an alert about the month limit alone, with what they cost in that
+    /// month.
     pub breakdown: Vec<BreakdownRow>,
+    /// The month, if there is a limit for it.
+    #[serde(default)]
+    pub month: Option<MonthFigures>,
 }
 
 impl Figures {
@@ -82,7 +118,37 @@ impl Figures {
             .collect();
         breakdown
             .sort_by(|a, b| b.spending.cmp(&a.spending).then_with(|| a.project.cmp(&b.project)));
-        Self { quota: user.quota, consumed: user.consumed, breakdown }
+        Self { quota: user.quota, consumed: user.consumed, breakdown, month: None }
+    }
+
+    /// Adds the numbers of a month. If the alert is about its limit alone, the breakdown becomes that of the month:
+    /// `amounts`, by project.
+    #[must_use]
+    pub fn with_month(
+        mut self,
+        month: Option<MonthFigures>,
+        of: Limit,
+        amounts: &[(ProjectName, Money)],
+    ) -> Self {
+        self.month = month;
+        if of == Limit::Month {
+            for row in &mut self.breakdown {
+                let amount = amounts.iter().find(|(project, _)| *project == row.project);
+                row.spending = amount.map_or(Money::ZERO, |(_, amount)| *amount);
+            }
+            self.breakdown.sort_by(|a, b| {
+                b.spending.cmp(&a.spending).then_with(|| a.project.cmp(&b.project))
+            });
+        }
+        self
+    }
+
+    /// Returns what was spent, and of how much, as the alert's limit counts it.
+    pub fn spent_of(&self, of: Limit) -> (Money, Money) {
+        match (&self.month, of) {
+            (Some(month), Limit::Month) => (month.spent, month.limit),
+            _ => (self.consumed, self.quota),
+        }
     }
 }
 
@@ -163,11 +229,17 @@ pub enum AlertBody {
     Warning {
         /// The threshold, in percent.
         threshold: u16,
+        /// Of what; the quota in older records.
+        #[serde(default)]
+        of: Limit,
         /// The numbers at that time.
         figures: Figures,
     },
     /// Access was cut, and reading it back confirmed the cut.
     Disable {
+        /// What is used up; the quota in older records.
+        #[serde(default)]
+        of: Limit,
         /// The numbers at that time.
         figures: Figures,
         /// How every path stands; empty in older records.
@@ -210,11 +282,11 @@ impl AlertBody {
         }
     }
 
-    /// Returns the amount of the record: what was consumed.
+    /// Returns the amount of the record: what was consumed, or spent in the month if it is about the month limit alone.
     pub fn amount(&self) -> Option<Money> {
         match self {
-            AlertBody::Warning { figures, .. } | AlertBody::Disable { figures, .. } => {
-                Some(figures.consumed)
+            AlertBody::Warning { of, figures, .. } | AlertBody::Disable { of, figures, .. } => {
+                Some(figures.spent_of(*of).0)
             }
             AlertBody::Error { .. } | AlertBody::Manual { .. } => None,
         }

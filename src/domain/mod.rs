@@ -13,6 +13,7 @@ pub mod ledger;
 pub mod link;
 pub mod money;
 pub mod monitoring;
+pub mod month;
 pub mod owed;
 pub mod path;
 pub mod period;
@@ -33,10 +34,14 @@ pub use access::{
     AccessCause, AccessGoal, PathProgress, PendingAccess, RememberedAccess, UserAccess,
 };
 pub use account::{Account, AccountNumber, BalanceReading, WrongAccount, check_number};
-pub use alert::{AlertBody, AlertKind, AlertRecord, BreakdownRow, Figures, Notice, Problem};
+pub use alert::{
+    AlertBody, AlertKind, AlertRecord, BreakdownRow, Figures, Limit, MonthFigures, Notice, Problem,
+};
 pub use bill::{AmountField, BillSource};
 pub use creation::{Creation, Halt, KeyStep, NewUser, SecretsSent, Step};
-pub use decision::{AccessStanding, CUT_AT, Decision, decide, must_be_cut};
+pub use decision::{
+    AccessStanding, CUT_AT, Decision, Warn, decide, is_still_demanded, must_be_cut,
+};
 pub use event_window::EVENT_WINDOW;
 pub use ids::{
     AccountId, ChatId, IdError, MessageId, OpId, OpenId, ProjectName, UserKey, Username,
@@ -47,6 +52,7 @@ pub use money::{AmountError, Money};
 pub use monitoring::{
     AccountReading, AlertedAs, CycleOutcome, CycleReport, Incident, MonitorState,
 };
+pub use month::{Month, MonthLimit, MonthTriggered, NotAboveZero, Turn, at_turn};
 pub use owed::{
     Dispatch, FailedMessage, FilePlace, OwedMessage, Report, Task, TaskKind, UpdateTarget,
 };

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Money, OpenId, Thresholds, Usage, UserKey};
+use super::{Money, MonthLimit, MonthTriggered, OpenId, Thresholds, Usage, UserKey};
 
 /// On or off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -144,6 +144,12 @@ pub struct User {
     /// Thresholds already alerted, in percent.
     #[serde(default)]
     pub triggered: BTreeSet<u16>,
+    /// 月度上限: what may be spent in one month.
+    #[serde(default)]
+    pub month_limit: Option<MonthLimit>,
+    /// Thresholds of the month limit already alerted.
+    #[serde(default)]
+    pub month_triggered: Option<MonthTriggered>,
     /// Free text written by administrators.
     #[serde(default)]
     pub remark: String,
@@ -177,6 +183,8 @@ impl User {
             thresholds: None,
             auto_disable: Switch::On,
             triggered: BTreeSet::new(),
+            month_limit: None,
+            month_triggered: None,
             remark: String::new(),
             owner: None,
             created: now,

@@ -22,6 +22,7 @@ mod ledger;
 mod links;
 mod meta;
 mod migrations;
+mod month;
 mod owed;
 mod policies;
 mod recording;

@@ -50,6 +50,7 @@ fn context_for(role: Role, size: Size) -> CardContext {
                 "mobiles",
                 "alert_chat_id",
                 "remark",
+                "month_limit",
                 "display_name",
                 "email",
                 "phone",
@@ -145,6 +146,11 @@ fn all(cards: &Cards, role: Role, size: Size) -> Vec<Sample> {
     }
     let shared = cards.user(&paths::shared(size), &ctx);
     out.push(Sample { name: "user_shared".to_owned(), card: shared, via: Via::Send });
+    let limited = samples::limited_detail(size);
+    let card = cards.user(&limited, &ctx);
+    out.push(Sample { name: "user_limited".to_owned(), card, via: Via::Send });
+    let card = cards.configure(&limited, &[], &ctx);
+    out.push(Sample { name: "configure_limited".to_owned(), card, via: Via::Send });
     out
 }
 
@@ -368,6 +374,9 @@ fn cards_match_their_snapshots() {
                 "user_stuck",
                 "access_cut",
                 "alert_disable_chat",
+                "alert_disable_month_chat",
+                "alert_warning_month_chat",
+                "user_limited",
                 "quota",
                 "alert_warning_chat",
                 "settings",

@@ -262,6 +262,7 @@ pub fn detail(size: Size) -> UserDetail {
         remembered: None,
         paths: PathReports::new(),
         proof: None,
+        month: None,
         owner_name: Some(if size == Size::Small {
             "王小明".to_owned()
         } else {
@@ -269,6 +270,16 @@ pub fn detail(size: Size) -> UserDetail {
         }),
         user,
     }
+}
+
+/// A user with a month limit, of which most is spent.
+pub fn limited_detail(size: Size) -> UserDetail {
+    let mut detail = detail(size);
+    let period = "2026-11".parse().unwrap();
+    detail.user.month_limit = Some(amount(size, "3000").try_into().unwrap());
+    detail.user.trigger_in(period, [50, 80]);
+    detail.month = Some(Month { period, spent: amount(size, "2512.345"), is_read: true });
+    detail
 }
 
 pub fn pending_detail(size: Size) -> UserDetail {

@@ -9,6 +9,16 @@ use crate::app::outcome::{AccountSync, AlertsView, FailedDelivery, MonitorView, 
 use crate::app::trouble::{Cause, Said, Trouble};
 use crate::domain::*;
 
+/// The same, with a month limit of 3,000.
+fn figures_of_month(size: Size, of: Limit, spent: &str) -> Figures {
+    let detail = super::samples::limited_detail(size);
+    let month = detail.month.map(|month| Month { spent: amount(size, spent), ..month });
+    let amounts: Vec<_> =
+        detail.links.iter().map(|link| (link.project.clone(), amount(size, "1000"))).collect();
+    let month = MonthFigures::of(&detail.user, month.as_ref());
+    figures(size, "8230.4").with_month(month, of, &amounts)
+}
+
 fn figures(size: Size, consumed: &str) -> Figures {
     let user = user(size, 0);
     let count = if size == Size::Small { 3 } else { 40 };
@@ -29,17 +39,61 @@ pub fn alert_records(size: Size) -> Vec<(&'static str, AlertRecord)> {
     let account: AccountId = "main".parse().unwrap();
     let error = |problem| AlertBody::Error { problem };
     let bodies = [
-        ("warning", true, AlertBody::Warning { threshold: 80, figures: figures(size, "8230.4") }),
+        (
+            "warning",
+            true,
+            AlertBody::Warning {
+                threshold: 80,
+                of: Limit::Quota,
+                figures: figures(size, "8230.4"),
+            },
+        ),
         (
             "disable",
             true,
-            AlertBody::Disable { figures: figures(size, "10230.4"), paths: paths::closed(size) },
+            AlertBody::Disable {
+                of: Limit::Quota,
+                figures: figures(size, "10230.4"),
+                paths: paths::closed(size),
+            },
         ),
         (
             "disable_older",
             true,
-            AlertBody::Disable { figures: figures(size, "10230.4"), paths: PathReports::new() },
+            AlertBody::Disable {
+                of: Limit::Quota,
+                figures: figures(size, "10230.4"),
+                paths: PathReports::new(),
+            },
         ),
+        (
+            "warning_month",
+            true,
+            AlertBody::Warning {
+                threshold: 80,
+                of: Limit::Month,
+                figures: figures_of_month(size, Limit::Month, "2512.345"),
+            },
+        ),
+        (
+            "disable_month",
+            true,
+            AlertBody::Disable {
+                of: Limit::Month,
+                figures: figures_of_month(size, Limit::Month, "3000"),
+                paths: paths::closed(size),
+            },
+        ),
+        (
+            "disable_both",
+            true,
+            AlertBody::Disable {
+                of: Limit::Both,
+                figures: figures_of_month(size, Limit::Both, "3000"),
+                paths: paths::closed(size),
+            },
+        ),
+        ("month_restored", true, AlertBody::manual(AccessGoal::Restored, Operator::System)),
         ("manual_cut", true, AlertBody::manual(AccessGoal::Cut, operator.clone())),
         (
             "manual_restored",

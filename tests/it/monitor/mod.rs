@@ -3,6 +3,7 @@
 mod by_day;
 mod collect;
 mod late;
+mod month_limit;
 mod months;
 mod outages;
 mod policies;

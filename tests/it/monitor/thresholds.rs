@@ -72,7 +72,7 @@ async fn spending_of_a_project_that_two_users_share_counts_for_both() {
     bed.allocate("main/bob", "1000");
     spend(&bed, "team-a", "120", "2026-11");
     let report = bed.cycle().await;
-    assert_eq!((report.warnings, report.disables), (1, 1));
+    assert_eq!((report.warnings, report.disables), (0, 1));
     assert_eq!(bed.user("main/alice").status, UserStatus::Disabled);
     assert_eq!(bed.user("main/bob").status, UserStatus::Active);
     assert_eq!(bed.consumed("main/bob"), "¥120.00");

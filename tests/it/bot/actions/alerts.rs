@@ -14,16 +14,16 @@ async fn alerts_are_filtered_by_type_and_user() {
         bed.submit(ADMIN, &card, "project.add", json!({"project": project})).await;
         bed.ask(ADMIN, &format!("/quota {name} {amount}")).await;
     }
-    // 25 of 30 is a warning, 7 of 5 a warning and a disable.
+    // 25 of 30 is a warning, 7 of 5 a disable.
     bed.cycle().await;
     let card = bed.ask(ADMIN, "/alerts").await.message_id;
     let shows = |card: &str, count: usize| {
         let read = bed.texts(card);
         assert!(read.contains(&text("alerts.subtitle", &[("count", &count)])), "{count}: {read}");
     };
-    shows(&card, 3);
+    shows(&card, 2);
     for (kind, wanted) in [
-        (AlertKind::Warning, 2),
+        (AlertKind::Warning, 1),
         (AlertKind::Disable, 1),
         (AlertKind::Error, 0),
         (AlertKind::Manual, 0),
@@ -32,16 +32,16 @@ async fn alerts_are_filtered_by_type_and_user() {
         shows(&card, wanted);
     }
     bed.press(ADMIN, &card, json!({"action": "alerts.list"})).await;
-    shows(&card, 3);
+    shows(&card, 2);
     let card = bed.ask(ADMIN, "/alerts bob").await.message_id;
     let read = bed.texts(&card);
     assert!(read.contains(&text("alerts.title_user", &[("user", &"bob")])), "{read}");
-    shows(&card, 2);
+    shows(&card, 1);
     assert!(!read.contains("alice"), "{read}");
     bed.press(
         ADMIN,
         &card,
-        json!({"action": "alerts.list", "type": "warning", "user": "main/bob"}),
+        json!({"action": "alerts.list", "type": "disable", "user": "main/bob"}),
     )
     .await;
     shows(&card, 1);
