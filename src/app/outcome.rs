@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use super::trouble::Trouble;
 use crate::domain::{
-    Account, AccountId, AlertKind, AlertRecord, Authorisation, BillPeriod, Freshness, LedgerEntry,
-    Money, MonitorState, Month, PathReports, PendingAccess, ProjectInfo, ProjectLink, ProjectName,
-    Proof, RememberedAccess, Thresholds, Usage, User, UserKey, Username,
+    Account, AccountId, AlertKind, AlertRecord, Authorisation, BillPeriod, Forecast, Freshness,
+    LedgerEntry, Money, MonitorState, Month, PathReports, PendingAccess, ProjectInfo, ProjectLink,
+    ProjectName, Proof, RememberedAccess, Thresholds, Usage, User, UserKey, Username,
 };
 
 /// Which users a list shows.
@@ -143,6 +143,8 @@ pub struct UserDetail {
     pub proof: Option<Proof>,
     /// What the current month counts against the limit; `None` without one.
     pub month: Option<Month>,
+    /// What the spending leads to; `None` if too little is known.
+    pub forecast: Option<Forecast>,
     /// Name of the owner, if it is known.
     pub owner_name: Option<String>,
 }

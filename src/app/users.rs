@@ -154,6 +154,7 @@ pub fn detail<S: Source>(
         paths: tx.access_paths(&user.key)?,
         proof: tx.access_proof(&user.key)?,
         month: tx.month(&user, now)?,
+        forecast: tx.forecast(&user, now)?,
         owner_name: match &user.owner {
             Some(owner) => tx.person_name(owner)?,
             None => None,

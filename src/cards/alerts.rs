@@ -9,7 +9,7 @@ use super::{Card, CardContext, Cards};
 use crate::app::outcome::{AlertsView, UserDetail};
 use crate::domain::{
     AccessGoal, AccessPath, AccountId, AlertBody, AlertKind, AlertRecord, Figures, Limit, Money,
-    Notice, OpenId, Operator, Problem, Spender, UserStatus,
+    Notice, OpenId, Operator, Outlook, Problem, Spender, Spike, UserStatus,
 };
 
 /// Max projects in an alert's breakdown.
@@ -88,6 +88,7 @@ impl Cards {
             AlertKind::Disable => "red",
             AlertKind::Error => "carmine",
             AlertKind::Manual => "violet",
+            AlertKind::Forecast => "indigo",
         };
         context! { text => self.words.alert_kind(kind), colour => colour }
     }
@@ -99,13 +100,19 @@ impl Cards {
             | AlertBody::Error { problem: Problem::AccessDelayed { paths, .. } } => {
                 self.brief_paths(paths)
             }
+            AlertBody::Forecast { outlook: Outlook::Spikes { projects, .. } } => {
+                projects.iter().map(|spike| self.spike(spike)).collect()
+            }
             _ => Vec::new(),
         };
         let numbers = match body {
             AlertBody::Warning { of, figures, .. } | AlertBody::Disable { of, figures, .. } => {
                 Some((*of, figures))
             }
-            AlertBody::Error { .. } | AlertBody::Manual { .. } => None,
+            AlertBody::Forecast { outlook: Outlook::RunsOut { runs_out, figures, .. } } => {
+                Some((runs_out.of, figures))
+            }
+            AlertBody::Error { .. } | AlertBody::Manual { .. } | AlertBody::Forecast { .. } => None,
         };
         let (text, reason) = match body {
             AlertBody::Warning { .. } => (None, None),
@@ -137,6 +144,7 @@ impl Cards {
                 };
                 (Some(text), None)
             }
+            AlertBody::Forecast { outlook } => (Some(self.outlook(outlook)), None),
             AlertBody::Error { problem } => match problem {
                 Problem::CyclesFailing { reason, accounts, .. } => {
                     let text = self.about(accounts, "alert.cycles_failing_text");
@@ -192,7 +200,18 @@ impl Cards {
             // The lines of the paths say why.
             reason => reason.filter(|_| paths.is_empty()),
             paths => paths,
-            top_up => matches!(body, AlertBody::Warning { .. } | AlertBody::Disable { .. }),
+            top_up => matches!(
+                body,
+                AlertBody::Warning { .. }
+                    | AlertBody::Disable { .. }
+                    | AlertBody::Forecast { outlook: Outlook::RunsOut { .. } }
+            ),
+            forecast => match body {
+                AlertBody::Warning { .. } => detail
+                    .and_then(|detail| detail.forecast)
+                    .and_then(|it| facts::forecast(words, &it)),
+                _ => None,
+            },
             ..self.alert_numbers(numbers)
         }
     }
@@ -230,6 +249,34 @@ impl Cards {
         let values: [(&str, &dyn std::fmt::Display); 3] =
             [("project", &project), ("endpoint", &endpoint), ("key", &key)];
         words.t("alert.still_spending_text", &values)
+    }
+
+    /// What an alert of type `forecast` says, with the numbers that led to it.
+    fn outlook(&self, outlook: &Outlook) -> String {
+        let words = self.words;
+        match outlook {
+            Outlook::RunsOut { runs_out, rate, month_end, .. } => {
+                facts::outlook(words, *rate, Some(runs_out), *month_end)
+            }
+            Outlook::Spikes { .. } => words.t("alert.spikes_text", &[]),
+            Outlook::BalanceLow { available, rate, .. } => {
+                let basis = facts::basis(words, *rate);
+                words.t("alert.balance_low_text", &[("amount", available), ("basis", &basis)])
+            }
+            Outlook::BalanceRecovered { available, .. } => {
+                words.t("alert.balance_recovered_text", &[("amount", available)])
+            }
+        }
+    }
+
+    fn spike(&self, spike: &Spike) -> Value {
+        let values: [(&str, &dyn std::fmt::Display); 2] =
+            [("amount", &spike.amount), ("median", &spike.median)];
+        context! {
+            label => super::text::md(&clip(&spike.project, 40)),
+            colour => "orange",
+            text => self.words.t("alert.spike", &values),
+        }
     }
 
     fn alert_numbers(&self, numbers: Option<(Limit, &Figures)>) -> Value {
@@ -298,6 +345,15 @@ impl Cards {
                 let (spent, limit) = figures.spent_of(*of);
                 Some(words.t(key, &[("consumed", &spent), ("quota", &limit)]))
             }
+            AlertBody::Forecast { outlook: Outlook::RunsOut { runs_out, figures, .. } } => {
+                let (spent, limit) = figures.spent_of(runs_out.of);
+                let key = match runs_out.of {
+                    Limit::Month => "alerts.amounts_month",
+                    Limit::Quota | Limit::Both => "alerts.amounts",
+                };
+                Some(words.t(key, &[("consumed", &spent), ("quota", &limit)]))
+            }
+            AlertBody::Forecast { .. } => None,
             AlertBody::Manual { operator, .. } => {
                 Some(words.t("alerts.by", &[("operator", &words.operator(operator))]))
             }
@@ -353,6 +409,7 @@ fn alert_template(body: &AlertBody) -> &'static str {
         body if is_test(body) => "blue",
         AlertBody::Manual { goal: AccessGoal::Cut, .. } => "violet",
         AlertBody::Error { .. } => "carmine",
+        AlertBody::Forecast { .. } => "indigo",
     }
 }
 
@@ -365,6 +422,6 @@ fn is_recovery(body: &AlertBody) -> bool {
         body,
         AlertBody::Error {
             problem: Problem::CyclesRecovered { .. } | Problem::CredentialsRecovered { .. }
-        }
+        } | AlertBody::Forecast { outlook: Outlook::BalanceRecovered { .. } }
     )
 }

@@ -39,6 +39,7 @@ impl Cards {
             paths => self.paths(detail, Audience::of(ctx.in_group)),
             level => level_tag(words, detail.level),
             figures => facts::user_figures(words, user, detail.level),
+            forecast => detail.forecast.and_then(|it| facts::forecast(words, &it)),
             month => detail.month.and_then(|month| facts::month(words, user, &month)),
             updated => user.spending_updated_at.map(|at| words.time_full(at)),
             stale => facts::stale(words, oldest_stale(&detail.links)),

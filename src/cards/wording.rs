@@ -13,7 +13,8 @@ use crate::app::refusal::TextField;
 use crate::domain::period::beijing;
 use crate::domain::{
     AccessGoal, AlertBody, AlertKind, AlertRecord, AmountError, Freshness, LedgerError, Limit,
-    Money, Operator, PendingAccess, Problem, SavedSettings, ThresholdsError, UserKey, UserStatus,
+    Money, Operator, Outlook, PendingAccess, Problem, SavedSettings, ThresholdsError, UserKey,
+    UserStatus,
 };
 
 /// How serious a notice is. It determines colours and the type of a toast.
@@ -398,6 +399,24 @@ impl Wording {
             AlertBody::Manual { goal: AccessGoal::Restored, .. } => {
                 self.t("alert.manual_restored", &[("user", &user)])
             }
+            AlertBody::Forecast { outlook } => match outlook {
+                Outlook::RunsOut { runs_out, .. } => {
+                    let key = match runs_out.of {
+                        Limit::Month => "alert.runs_out_month",
+                        Limit::Quota | Limit::Both => "alert.runs_out",
+                    };
+                    self.t(key, &[("user", &user), ("date", &runs_out.on)])
+                }
+                Outlook::Spikes { account, day, .. } => {
+                    self.t("alert.spikes", &[("account", account), ("day", day)])
+                }
+                Outlook::BalanceLow { account, within, .. } => {
+                    self.t("alert.balance_low", &[("account", account), ("days", within)])
+                }
+                Outlook::BalanceRecovered { account, .. } => {
+                    self.t("alert.balance_recovered", &[("account", account)])
+                }
+            },
             AlertBody::Error { problem } => match problem {
                 Problem::CyclesFailing { failures, .. } => {
                     self.t("alert.cycles_failing", &[("failures", failures)])
@@ -432,6 +451,7 @@ impl Wording {
             AlertKind::Disable => self.t("kind.disable", &[]),
             AlertKind::Error => self.t("kind.error", &[]),
             AlertKind::Manual => self.t("kind.manual", &[]),
+            AlertKind::Forecast => self.t("kind.forecast", &[]),
         }
     }
 

@@ -1,14 +1,15 @@
 //! Alert records. They hold facts, not sentences: the wording is chosen when a card or a file is generated.
 
 use jiff::Timestamp;
+use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AccessGoal, AccountId, BillPeriod, Freshness, Money, Month, Operator, PathItems, PathReports,
-    ProjectLink, ProjectName, Spender, User, UserKey,
+    AccessGoal, AccountId, BillPeriod, Freshness, Limit, Money, Month, Operator, PathItems,
+    PathReports, ProjectLink, ProjectName, Rate, RunsOut, Spender, Spike, User, UserKey,
 };
 
-/// The four types of alerts (docs/behaviour.md §1).
+/// The types of alerts (docs/behaviour.md §1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AlertKind {
@@ -18,14 +19,21 @@ pub enum AlertKind {
     Disable,
     /// Something does not work.
     Error,
-    /// A person cut or restored access.
+    /// A person cut or restored access, or a new month has restored it.
     Manual,
+    /// Something will run out soon, or costs far more than usual.
+    Forecast,
 }
 
 impl AlertKind {
     /// All types, in the order filters show them.
-    pub const ALL: [AlertKind; 4] =
-        [AlertKind::Warning, AlertKind::Disable, AlertKind::Error, AlertKind::Manual];
+    pub const ALL: [AlertKind; 5] = [
+        AlertKind::Warning,
+        AlertKind::Disable,
+        AlertKind::Error,
+        AlertKind::Manual,
+        AlertKind::Forecast,
+    ];
 
     /// Returns the word for it in metrics, CSV and card values (docs/behaviour.md §1).
     pub fn word(self) -> &'static str {
@@ -34,6 +42,7 @@ impl AlertKind {
             AlertKind::Disable => "disable",
             AlertKind::Error => "error",
             AlertKind::Manual => "manual",
+            AlertKind::Forecast => "forecast",
         }
     }
 
@@ -54,19 +63,6 @@ pub struct BreakdownRow {
     pub spending: Money,
     /// How current it was.
     pub freshness: Freshness,
-}
-
-/// Which limit an alert is about.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Limit {
-    /// The quota.
-    #[default]
-    Quota,
-    /// The month limit.
-    Month,
-    /// Both.
-    Both,
 }
 
 /// What was spent of a month limit.
@@ -221,6 +217,50 @@ pub enum Problem {
     },
 }
 
+/// What an alert of type `forecast` is about.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "outlook")]
+pub enum Outlook {
+    /// A user's quota or month limit will soon be used up.
+    RunsOut {
+        /// When, and what.
+        runs_out: RunsOut,
+        /// What it is based on.
+        rate: Rate,
+        /// What the current month will have cost.
+        month_end: Money,
+        /// The numbers at that time.
+        figures: Figures,
+    },
+    /// Projects cost far more on a day than before.
+    Spikes {
+        /// Which account.
+        account: AccountId,
+        /// Which day.
+        day: Date,
+        /// The projects, most expensive first.
+        projects: Vec<Spike>,
+    },
+    /// An account's balance will soon be used up.
+    BalanceLow {
+        /// Which account.
+        account: AccountId,
+        /// 可用余额.
+        available: Money,
+        /// What it is based on.
+        rate: Rate,
+        /// It lasts less than this many days.
+        within: u32,
+    },
+    /// It lasts again.
+    BalanceRecovered {
+        /// Which account.
+        account: AccountId,
+        /// 可用余额.
+        available: Money,
+    },
+}
+
 /// What an alert says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "alert")]
@@ -264,6 +304,11 @@ pub enum AlertBody {
         #[serde(default)]
         gone: PathItems,
     },
+    /// Something will run out soon, or costs far more than usual.
+    Forecast {
+        /// What.
+        outlook: Outlook,
+    },
 }
 
 impl AlertBody {
@@ -279,15 +324,23 @@ impl AlertBody {
             AlertBody::Disable { .. } => AlertKind::Disable,
             AlertBody::Error { .. } => AlertKind::Error,
             AlertBody::Manual { .. } => AlertKind::Manual,
+            AlertBody::Forecast { .. } => AlertKind::Forecast,
         }
     }
 
-    /// Returns the amount of the record: what was consumed, or spent in the month if it is about the month limit alone.
+    /// Returns the amount of the record: what was consumed, or spent in the month if it is about the month limit alone;
+    /// the largest day, or the balance, if it is about that.
     pub fn amount(&self) -> Option<Money> {
         match self {
             AlertBody::Warning { of, figures, .. } | AlertBody::Disable { of, figures, .. } => {
                 Some(figures.spent_of(*of).0)
             }
+            AlertBody::Forecast { outlook } => match outlook {
+                Outlook::RunsOut { runs_out, figures, .. } => Some(figures.spent_of(runs_out.of).0),
+                Outlook::Spikes { projects, .. } => projects.first().map(|spike| spike.amount),
+                Outlook::BalanceLow { available, .. }
+                | Outlook::BalanceRecovered { available, .. } => Some(*available),
+            },
             AlertBody::Error { .. } | AlertBody::Manual { .. } => None,
         }
     }
@@ -297,7 +350,7 @@ impl AlertBody {
         match self {
             AlertBody::Warning { threshold, .. } => Some(*threshold),
             AlertBody::Disable { .. } => Some(100),
-            AlertBody::Error { .. } | AlertBody::Manual { .. } => None,
+            AlertBody::Error { .. } | AlertBody::Manual { .. } | AlertBody::Forecast { .. } => None,
         }
     }
 }

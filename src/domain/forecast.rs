@@ -8,7 +8,7 @@ use jiff::civil::Date;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
-use super::{AccountId, Figures, Limit, Money, Month, MonthLimit, User, UserStatus};
+use super::{ForecastAlerted, Limit, Money, Month, MonthLimit, User, UserStatus};
 
 /// How many complete days a rate is computed from, at most.
 pub const RATE_DAYS: i64 = 7;
@@ -18,15 +18,6 @@ const LEAST_DAYS: i64 = 3;
 pub const OLDEST_BILL: i64 = 10;
 /// What is farther away than this many days is not foretold.
 const FARTHEST: i64 = 3_650;
-/// A day is compared with the median of this many days before it.
-pub const SPIKE_DAYS: i64 = 14;
-/// How many of them must be known.
-const SPIKE_LEAST_DAYS: usize = 7;
-/// How many times the median a day must cost.
-const SPIKE_FACTOR: i64 = 3;
-/// What a day must cost at least, in fen.
-const SPIKE_LEAST: i64 = 10_000;
-
 /// What was spent on complete days.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rate {
@@ -181,22 +172,6 @@ pub fn forecast(user: &User, month: &Month, spending: &Spending) -> Option<Forec
     Some(Forecast { rate, runs_out: runs_out.filter(|_| !is_used_up), month_end })
 }
 
-/// What was in force when a user's forecast was alerted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ForecastAlerted {
-    /// The quota.
-    pub quota: Money,
-    /// The month limit.
-    pub limit: Option<MonthLimit>,
-}
-
-impl ForecastAlerted {
-    /// Takes note of what is in force now.
-    pub fn of(user: &User) -> Self {
-        Self { quota: user.quota, limit: user.month_limit }
-    }
-}
-
 /// What to do about something that is alerted once when it begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Change {
@@ -214,8 +189,8 @@ pub enum Change {
 pub fn run_out(user: &User, forecast: &Forecast, today: Date, within: u32) -> Change {
     let reach = |days: u32| today.checked_add(i64::from(days).days()).unwrap_or(today);
     let is_within = |days| forecast.runs_out.is_some_and(|out| out.on <= reach(days));
-    let is_watched = user.monitored.is_on()
-        && matches!(user.status, UserStatus::Active | UserStatus::Unknown);
+    let is_watched =
+        user.monitored.is_on() && matches!(user.status, UserStatus::Active | UserStatus::Unknown);
     match user.forecast_alerted {
         _ if within == 0 => Change::Nothing,
         None if is_watched && is_within(within) => Change::Begins,
@@ -228,142 +203,6 @@ pub fn run_out(user: &User, forecast: &Forecast, today: Date, within: u32) -> Ch
             }
         }
         None | Some(_) => Change::Nothing,
-    }
-}
-
-/// A project's day that cost far more than usual.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Spike {
-    /// The project.
-    pub project: String,
-    /// What the day cost.
-    pub amount: Money,
-    /// What the days before it cost in the middle.
-    pub median: Money,
-}
-
-/// Returns whether a project's day costs at least ¥100 and three times the median of the 14 days before it. Days before
-/// `known_from`, and before a new project's first spending, do not count; at least 7 must be left. A project that spent nothing
-/// in those days has a median of 0.
-pub fn spike(
-    project: &str,
-    amounts: &BTreeMap<Date, Money>,
-    day: Date,
-    known_from: Date,
-) -> Option<Spike> {
-    let amount = *amounts.get(&day)?;
-    let mut from = known_from.max(before(day, SPIKE_DAYS));
-    if let Some((first, _)) = amounts.range(from..day).find(|(_, amount)| !amount.is_zero()) {
-        from = *first;
-    }
-    let of = |day: &Date| amounts.get(day).copied().unwrap_or(Money::ZERO);
-    let days = std::iter::successors(Some(from), |day| day.tomorrow().ok());
-    let mut history: Vec<Money> = days.take_while(|it| *it < day).map(|day| of(&day)).collect();
-    if history.len() < SPIKE_LEAST_DAYS || amount < Money::from_fen(SPIKE_LEAST) {
-        return None;
-    }
-    history.sort_unstable();
-    let middle = history.len() / 2;
-    let upper = history.get(middle)?.decimal();
-    let lower = match history.len() % 2 {
-        0 => history.get(middle.checked_sub(1)?)?.decimal(),
-        _ => upper,
-    };
-    let twice = upper + lower;
-    let is_spike = amount.decimal() * Decimal::TWO >= twice * Decimal::from(SPIKE_FACTOR);
-    let median = Money::new(twice / Decimal::TWO);
-    is_spike.then(|| Spike { project: project.to_owned(), amount, median })
-}
-
-/// Decides about an account's balance, given that one that lasts less than `within` days is low; 0 is off. It is no longer low
-/// once it lasts a day longer.
-pub fn balance(is_alerted: bool, available: Money, rate: Rate, within: u32) -> Change {
-    let lasts = |days: u32| !available.is_negative() && !falls_short(available, rate, days);
-    match is_alerted {
-        _ if within == 0 => Change::Nothing,
-        false if !lasts(within) => Change::Begins,
-        true if lasts(within.saturating_add(1)) => Change::Ends,
-        _ => Change::Nothing,
-    }
-}
-
-/// Returns whether an amount lasts less than `days` days.
-fn falls_short(amount: Money, rate: Rate, days: u32) -> bool {
-    let have = amount.decimal().checked_mul(Decimal::from(rate.days));
-    let need = rate.spent.decimal().checked_mul(Decimal::from(days));
-    match (have, need) {
-        (Some(have), Some(need)) => have < need,
-        (None, _) => false,
-        (_, None) => true,
-    }
-}
-
-/// What an alert of type `forecast` is about.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", tag = "outlook")]
-pub enum Outlook {
-    /// A user's quota or month limit will soon be used up.
-    RunsOut {
-        /// When, and what.
-        runs_out: RunsOut,
-        /// What it is based on.
-        rate: Rate,
-        /// What the current month will have cost.
-        month_end: Money,
-        /// The numbers at that time.
-        figures: Figures,
-    },
-    /// Projects cost far more on a day than before.
-    Spikes {
-        /// Which account.
-        account: AccountId,
-        /// Which day.
-        day: Date,
-        /// The projects, most expensive first.
-        projects: Vec<Spike>,
-    },
-    /// An account's balance will soon be used up.
-    BalanceLow {
-        /// Which account.
-        account: AccountId,
-        /// 可用余额.
-        available: Money,
-        /// What it is based on.
-        rate: Rate,
-        /// It lasts less than this many days.
-        within: u32,
-    },
-    /// It lasts again.
-    BalanceRecovered {
-        /// Which account.
-        account: AccountId,
-        /// 可用余额.
-        available: Money,
-    },
-}
-
-/// What was alerted about an account.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct AccountOutlook {
-    /// The last day that was searched for spikes.
-    #[serde(default)]
-    pub judged_to: Option<Date>,
-    /// Whether a low balance was alerted.
-    #[serde(default)]
-    pub balance_low: bool,
-}
-
-impl AccountOutlook {
-    /// Returns the days to search for spikes, if the bill holds all days up to `bill_to`: at first only that one, later also
-    /// those that were completed with it. A day of the future was noted while the clock was ahead.
-    pub fn days_to_judge(&self, bill_to: Date, today: Date) -> Vec<Date> {
-        let oldest = before(bill_to, RATE_DAYS - 1);
-        let first = match self.judged_to.filter(|judged| *judged < today) {
-            Some(judged) => judged.tomorrow().unwrap_or(judged).max(oldest),
-            None => bill_to,
-        };
-        let days = std::iter::successors(Some(first), |day| day.tomorrow().ok());
-        days.take_while(|day| *day <= bill_to).collect()
     }
 }
 
@@ -426,12 +265,39 @@ mod tests {
             (ten, &[][..], "900", "1000", "200", None, Some(("2026-11-30", Limit::Quota)), "300"),
             (ten, &[], "900", "1000.01", "200", None, Some(("2026-12-01", Limit::Quota)), "300"),
             // What is known of later days does not count twice.
-            (ten, &["10", "5"], "915", "1000", "215", None, Some(("2026-11-30", Limit::Quota)), "300"),
+            (
+                ten,
+                &["10", "5"],
+                "915",
+                "1000",
+                "215",
+                None,
+                Some(("2026-11-30", Limit::Quota)),
+                "300",
+            ),
             // But the month has cost at least what is known.
             (ten, &["500"], "1400", "9000", "700", None, Some(("2027-01-01", Limit::Quota)), "700"),
             // The month limit is stricter.
-            (ten, &[], "100", "1000", "200", Some("250"), Some(("2026-11-25", Limit::Month)), "300"),
-            (ten, &[], "990", "1000", "200", Some("250"), Some(("2026-11-23", Limit::Quota)), "300"),
+            (
+                ten,
+                &[],
+                "100",
+                "1000",
+                "200",
+                Some("250"),
+                Some(("2026-11-25", Limit::Month)),
+                "300",
+            ),
+            (
+                ten,
+                &[],
+                "990",
+                "1000",
+                "200",
+                Some("250"),
+                Some(("2026-11-23", Limit::Quota)),
+                "300",
+            ),
             // It counts only until the month ends.
             (ten, &[], "0", "0", "200", Some("301"), None, "300"),
             (ten, &[], "0", "0", "200", Some("300"), Some(("2026-11-30", Limit::Month)), "300"),
@@ -440,7 +306,16 @@ mod tests {
             (ten, &[], "10", "1000", "200", Some("200"), None, "300"),
             (ten, &[], "10", "0", "200", None, None, "300"),
             // A seventh a day: nothing is rounded on the way.
-            (third, &[], "999", "1000", "1", None, Some(("2026-11-27", Limit::Quota)), "2.4285714285714285714285714286"),
+            (
+                third,
+                &[],
+                "999",
+                "1000",
+                "1",
+                None,
+                Some(("2026-11-27", Limit::Quota)),
+                "2.4285714285714285714285714286",
+            ),
             // Nothing is spent, or so little that it lasts for decades.
             (&["0"], &[], "0", "1000", "0", None, None, "0"),
             (third, &[], "0", "1000000", "1", None, None, "2.4285714285714285714285714286"),
@@ -477,8 +352,7 @@ mod tests {
             first: november(1),
             days: days.clone().collect(),
         };
-        let month =
-            Month { period: "2026-12".parse().unwrap(), spent: Money::ZERO, is_read: true };
+        let month = Month { period: "2026-12".parse().unwrap(), spent: Money::ZERO, is_read: true };
         let found = forecast(&user, &month, &spending(november(30), date(2026, 12, 2))).unwrap();
         assert_eq!(found.month_end, money("310"));
         // A bill that ends long ago says nothing about today.
@@ -523,68 +397,6 @@ mod tests {
         let on = Some(RunsOut { on: november(23), of: Limit::Quota });
         let forecast = Forecast { rate, runs_out: on, month_end: Money::ZERO };
         assert_eq!(run_out(&user, &forecast, november(23), 3), Change::Nothing);
-    }
-
-    #[test]
-    fn a_spike_is_three_times_the_median_and_a_hundred() {
-        let steady = ["40"; 14];
-        let with = |last: &'static str| -> Vec<&'static str> {
-            steady.iter().copied().chain([last]).collect()
-        };
-        for (amounts, known_from, median) in [
-            (with("120"), 1, Some("40")),
-            (with("119.99"), 1, None),
-            // The median of an even number of days: 35.
-            (vec!["30", "30", "30", "30", "40", "40", "40", "40", "105"], 1, Some("35")),
-            (vec!["30", "30", "30", "30", "40", "40", "40", "40", "104.99"], 1, None),
-            // Less than ¥100, however unusual.
-            (vec!["1", "1", "1", "1", "1", "1", "1", "99.99"], 1, None),
-            (vec!["1", "1", "1", "1", "1", "1", "1", "100"], 1, Some("1")),
-            // A new project is not judged before it has 7 days.
-            (vec!["1", "1", "1", "1", "1", "1", "100"], 1, None),
-            // One that cost nothing before is.
-            (vec!["100"], 1, Some("0")),
-            // Unless that is not known.
-            (vec!["100"], 14, None),
-            (vec!["100"], 13, Some("0")),
-            (vec![], 1, None),
-        ] {
-            let found = spike("p", &up_to_20(&amounts), november(20), november(known_from));
-            assert_eq!(found.map(|spike| spike.median), median.map(money), "{amounts:?}");
-        }
-    }
-
-    #[test]
-    fn each_day_is_judged_once() {
-        let judged = |judged_to: Option<i8>, bill_to, today| -> Vec<i8> {
-            let known = AccountOutlook {
-                judged_to: judged_to.map(november),
-                ..AccountOutlook::default()
-            };
-            let days = known.days_to_judge(november(bill_to), november(today));
-            days.into_iter().map(Date::day).collect()
-        };
-        assert_eq!(judged(None, 20, 22), [20]);
-        assert_eq!(judged(Some(20), 20, 22), []);
-        assert_eq!(judged(Some(18), 20, 22), [19, 20]);
-        assert_eq!(judged(Some(1), 20, 22), [14, 15, 16, 17, 18, 19, 20]);
-        assert_eq!(judged(Some(25), 20, 22), [20], "the clock was ahead");
-    }
-
-    #[test]
-    fn a_balance_is_low_until_it_lasts_a_day_longer() {
-        let rate = Rate { spent: money("70"), days: 7, to: november(20) };
-        for (alerted, available, change) in [
-            (false, "70", Change::Nothing),
-            (false, "69.99", Change::Begins),
-            (true, "69.99", Change::Nothing),
-            (true, "79.99", Change::Nothing),
-            (true, "80", Change::Ends),
-            (false, "-0.01", Change::Begins),
-        ] {
-            assert_eq!(balance(alerted, money(available), rate, 7), change, "{available}");
-            assert_eq!(balance(alerted, money(available), rate, 0), Change::Nothing);
-        }
     }
 
     proptest! {

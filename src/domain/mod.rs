@@ -8,12 +8,14 @@ pub mod contact;
 pub mod creation;
 pub mod decision;
 pub mod event_window;
+pub mod forecast;
 pub mod ids;
 pub mod ledger;
 pub mod link;
 pub mod money;
 pub mod monitoring;
 pub mod month;
+pub mod outlook;
 pub mod owed;
 pub mod path;
 pub mod period;
@@ -25,6 +27,7 @@ pub mod settings;
 pub mod spending;
 pub mod sync;
 pub mod thresholds;
+pub mod turn;
 pub mod typed;
 pub mod usage;
 pub mod user;
@@ -35,7 +38,8 @@ pub use access::{
 };
 pub use account::{Account, AccountNumber, BalanceReading, WrongAccount, check_number};
 pub use alert::{
-    AlertBody, AlertKind, AlertRecord, BreakdownRow, Figures, Limit, MonthFigures, Notice, Problem,
+    AlertBody, AlertKind, AlertRecord, BreakdownRow, Figures, MonthFigures, Notice, Outlook,
+    Problem,
 };
 pub use bill::{AmountField, BillSource};
 pub use creation::{Creation, Halt, KeyStep, NewUser, SecretsSent, Step};
@@ -43,6 +47,7 @@ pub use decision::{
     AccessStanding, CUT_AT, Decision, Warn, decide, is_still_demanded, must_be_cut,
 };
 pub use event_window::EVENT_WINDOW;
+pub use forecast::{Change, Forecast, Rate, RunsOut, Spending, run_out};
 pub use ids::{
     AccountId, ChatId, IdError, MessageId, OpId, OpenId, ProjectName, UserKey, Username,
 };
@@ -52,7 +57,8 @@ pub use money::{AmountError, Money};
 pub use monitoring::{
     AccountReading, AlertedAs, CycleOutcome, CycleReport, Incident, MonitorState,
 };
-pub use month::{Month, MonthLimit, MonthTriggered, NotAboveZero, Turn, at_turn};
+pub use month::{Limit, Month, MonthLimit, MonthTriggered, NotAboveZero};
+pub use outlook::{AccountOutlook, Spike, balance, spike};
 pub use owed::{
     Dispatch, FailedMessage, FilePlace, OwedMessage, Report, Task, TaskKind, UpdateTarget,
 };
@@ -72,6 +78,7 @@ pub use settings::{SavedSettings, Settings};
 pub use spending::{AccountBill, BilledLink, Consumption, ProjectBill, SpendingRecord};
 pub use sync::{CloudUser, SyncChanges};
 pub use thresholds::{Thresholds, ThresholdsError};
+pub use turn::{Turn, at_turn};
 pub use usage::Usage;
-pub use user::{AccessKeyInfo, Profile, Switch, User, UserStatus};
+pub use user::{AccessKeyInfo, ForecastAlerted, Profile, Switch, User, UserStatus};
 pub use verdict::{Verdict, jobs_unchecked, lets_money_go};

@@ -93,6 +93,22 @@ impl Profile {
     }
 }
 
+/// What was in force when a user's forecast was alerted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ForecastAlerted {
+    /// The quota.
+    pub quota: Money,
+    /// The month limit.
+    pub limit: Option<MonthLimit>,
+}
+
+impl ForecastAlerted {
+    /// Takes note of what is in force now.
+    pub fn of(user: &User) -> Self {
+        Self { quota: user.quota, limit: user.month_limit }
+    }
+}
+
 /// An IAM sub-account and what airgate keeps about it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct User {
@@ -150,6 +166,9 @@ pub struct User {
     /// Thresholds of the month limit already alerted.
     #[serde(default)]
     pub month_triggered: Option<MonthTriggered>,
+    /// What was in force when it was alerted that quota or month limit will soon be used up; `None` once that has ended.
+    #[serde(default)]
+    pub forecast_alerted: Option<ForecastAlerted>,
     /// Free text written by administrators.
     #[serde(default)]
     pub remark: String,
@@ -185,6 +204,7 @@ impl User {
             triggered: BTreeSet::new(),
             month_limit: None,
             month_triggered: None,
+            forecast_alerted: None,
             remark: String::new(),
             owner: None,
             created: now,

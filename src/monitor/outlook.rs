@@ -8,7 +8,8 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 
 use super::Monitor;
-use crate::domain::forecast::{RATE_DAYS, SPIKE_DAYS, before};
+use crate::domain::forecast::{RATE_DAYS, before};
+use crate::domain::outlook::SPIKE_DAYS;
 use crate::domain::{
     AccountId, AccountOutlook, AlertBody, BalanceReading, BillPeriod, Change, Figures, Forecast,
     ForecastAlerted, Limit, Money, MonthFigures, Outlook, Rate, RunsOut, Spike, User, UserKey,
@@ -75,18 +76,13 @@ impl Monitor {
         let now = self.parts.clock.now();
         let accounts = self.parts.store.reading(move |tx| accounts(tx, now)).await?;
         self.foretell(&accounts, told, now).await?;
-        for account in accounts.into_iter().filter(|known| !unread.contains(&known.account)) {
-            let rate = account.rate();
-            let id = account.account.clone();
-            let known = self.parts.store.reading(move |tx| outlook(tx, &id)).await?;
-            // If nothing is spent, nothing runs out.
-            let spends = rate.filter(|rate| rate.spent.is_positive() || known.balance_low);
-            let read = match spends {
-                Some(rate) if self.parts.warn_days.balance > 0 => {
-                    self.read_balance(&account.account).await.map(|read| (read, rate))
-                }
-                _ => None,
-            };
+        let read = accounts.into_iter().filter(|known| !unread.contains(&known.account));
+        let read = read.map(|known| async move {
+            let balance = self.balance_of(&known).await?;
+            Ok::<_, StoreError>((known, balance))
+        });
+        for read in futures::future::join_all(read).await {
+            let (account, read) = read?;
             let (alerts, within) = (self.parts.alerts.clone(), self.parts.warn_days.balance);
             self.parts
                 .store
@@ -152,6 +148,23 @@ impl Monitor {
         Ok(())
     }
 
+    /// Reads the balance of an account, if it can be used up.
+    async fn balance_of(
+        &self,
+        known: &AccountDays,
+    ) -> Result<Option<(BalanceReading, Rate)>, StoreError> {
+        let id = known.account.clone();
+        let before = self.parts.store.reading(move |tx| outlook(tx, &id)).await?;
+        // If nothing is spent, nothing runs out.
+        let rate = known.rate().filter(|rate| rate.spent.is_positive() || before.balance_low);
+        match rate {
+            Some(rate) if self.parts.warn_days.balance > 0 => {
+                Ok(self.read_balance(&known.account).await.map(|read| (read, rate)))
+            }
+            _ => Ok(None),
+        }
+    }
+
     async fn read_balance(&self, account: &AccountId) -> Option<BalanceReading> {
         let reading = async {
             let api = self.parts.cloud.account(account).await.ok()?;
@@ -160,9 +173,7 @@ impl Monitor {
         let read = tokio::time::timeout(BALANCE_PATIENCE, reading).await.ok()??;
         let at = self.parts.clock.now();
         match read {
-            Ok(available) => {
-                Some(BalanceReading { available: Some(available), error: None, at })
-            }
+            Ok(available) => Some(BalanceReading { available: Some(available), error: None, at }),
             Err(error) => {
                 tracing::debug!(%account, %error, "the balance cannot be read");
                 None

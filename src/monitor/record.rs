@@ -2,6 +2,7 @@
 //! click has to wait (docs/behaviour.md §8). A process that ends in between loses nothing: the next cycle compares again with what is
 //! stored, and decides about every user.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -20,10 +21,12 @@ const BREATH: Duration = Duration::from_millis(1);
 const DECIDED_AT_ONCE: usize = 20;
 
 /// How often something was decided.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Decided {
     warnings: u64,
     disables: u64,
+    /// Who was warned or cut.
+    pub(super) told: BTreeSet<UserKey>,
 }
 
 /// Records the reading of one account. Returns how many users' spending is up to date now.
@@ -87,6 +90,7 @@ pub(super) async fn decide_all(
             .await?;
         decided.warnings += more.warnings;
         decided.disables += more.disables;
+        decided.told.extend(more.told);
     }
     Ok(decided)
 }
@@ -138,6 +142,9 @@ fn act(
             user.trigger_in(period, in_month);
         }
         tx.put_user(&user)?;
+    }
+    if decision.warn.is_some() || decision.cut.is_some() {
+        decided.told.insert(key.clone());
     }
     if let Some(warn) = decision.warn {
         let amounts = tx.month_amounts(key, period)?;

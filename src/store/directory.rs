@@ -32,6 +32,8 @@ pub struct Entry {
     pub consumed: Money,
     /// Usage in whole percent, rounded down; `None` if nothing is allocated.
     pub percent: Option<i64>,
+    /// Whether it was alerted that quota or month limit will soon be used up.
+    pub forecast_alerted: bool,
     /// Whether a month limit is set.
     pub is_limited: bool,
     /// The user's own thresholds; `None` = the global default.
@@ -50,6 +52,7 @@ impl Entry {
             quota: user.quota,
             consumed: user.consumed,
             percent: user.usage().whole_percent(),
+            forecast_alerted: user.forecast_alerted.is_some(),
             is_limited: user.month_limit.is_some(),
             thresholds: user.thresholds.clone().map(Box::new),
             owner: user.owner.clone(),

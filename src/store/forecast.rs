@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
+use redb::ReadableTable;
 
 use super::tables::DAYS;
 use super::view::{Source, View};

@@ -17,6 +17,7 @@ mod commit;
 mod creation;
 mod directory;
 mod events;
+mod forecast;
 mod keys;
 mod ledger;
 mod links;

@@ -93,6 +93,7 @@ pub fn me(size: Size) -> MeView {
                 stale: (i == 1 || !small).then(|| Some(ago(26))),
                 total: amount(size, "5218.40"),
                 month: samples::limited_detail(size).month.filter(|_| i == 0),
+                forecast: samples::limited_detail(size).forecast.filter(|_| i == 0),
                 projects: samples::billing_projects(size, if small { 3 * i } else { 60 }),
                 user,
             }

@@ -263,6 +263,7 @@ pub fn detail(size: Size) -> UserDetail {
         paths: PathReports::new(),
         proof: None,
         month: None,
+        forecast: None,
         owner_name: Some(if size == Size::Small {
             "王小明".to_owned()
         } else {
@@ -279,6 +280,12 @@ pub fn limited_detail(size: Size) -> UserDetail {
     detail.user.month_limit = Some(amount(size, "3000").try_into().unwrap());
     detail.user.trigger_in(period, [50, 80]);
     detail.month = Some(Month { period, spent: amount(size, "2512.345"), is_read: true });
+    let to = "2026-11-21".parse().unwrap();
+    detail.forecast = Some(Forecast {
+        rate: Rate { spent: amount(size, "700.5"), days: 7, to },
+        runs_out: Some(RunsOut { on: "2026-11-26".parse().unwrap(), of: Limit::Month }),
+        month_end: amount(size, "3412.345"),
+    });
     detail
 }
 

@@ -2,6 +2,7 @@
 
 mod by_day;
 mod collect;
+mod forecast;
 mod late;
 mod month_limit;
 mod months;

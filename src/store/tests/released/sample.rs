@@ -372,6 +372,7 @@ pub fn monitor() -> MonitorState {
         disables: 1,
     };
     MonitorState {
+        outlooks: BTreeMap::new(),
         last: Some(last),
         last_success: Some(now()),
         failures_in_a_row: 3,
