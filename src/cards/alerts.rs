@@ -119,6 +119,9 @@ impl Cards {
             AlertBody::Disable { of: Limit::Month, .. } => {
                 (Some(words.t("alert.disable_month_then", &[])), None)
             }
+            AlertBody::Disable { of: Limit::Both, .. } => {
+                (Some(words.t("alert.disable_both_then", &[])), None)
+            }
             AlertBody::Disable { .. } => (Some(words.t("alert.disable_then", &[])), None),
             AlertBody::Manual { goal, operator, left, gone } => {
                 let by_system = *operator == Operator::System;
@@ -200,12 +203,8 @@ impl Cards {
             // The lines of the paths say why.
             reason => reason.filter(|_| paths.is_empty()),
             paths => paths,
-            top_up => matches!(
-                body,
-                AlertBody::Warning { .. }
-                    | AlertBody::Disable { .. }
-                    | AlertBody::Forecast { outlook: Outlook::RunsOut { .. } }
-            ),
+            // More quota does not help against the month limit.
+            top_up => numbers.is_some_and(|(of, _)| of != Limit::Month),
             forecast => match body {
                 AlertBody::Warning { .. } => detail
                     .and_then(|detail| detail.forecast)

@@ -276,7 +276,7 @@ mod tests {
                 "300",
             ),
             // But the month has cost at least what is known.
-            (ten, &["500"], "1400", "9000", "700", None, Some(("2027-01-01", Limit::Quota)), "700"),
+            (ten, &["500"], "1400", "9000", "700", None, Some(("2029-02-07", Limit::Quota)), "700"),
             // The month limit is stricter.
             (
                 ten,
