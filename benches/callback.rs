@@ -352,7 +352,11 @@ fn fill(store: &Store, clock: &Clock) {
                 let key: UserKey = user_at(n).parse().unwrap();
                 let user = tx.user(&key)?.unwrap();
                 let figures = Figures::of(&user, &tx.links_of(&key)?, &[]);
-                tx.add_alert(Some(&key), AlertBody::Warning { threshold: 80, figures }, now)?;
+                tx.add_alert(
+                    Some(&key),
+                    AlertBody::Warning { threshold: 80, of: Default::default(), figures },
+                    now,
+                )?;
             }
             Ok::<_, airgate::app::Error>(())
         })

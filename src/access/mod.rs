@@ -29,7 +29,7 @@
 //!   does the user count as disabled.
 //! - **Confirmed** ([`settle`]). Status, alert, and the card of the person who requested it are written in one
 //!   transaction.
-//! - **Withdrawn.** The quota no longer demands the cut ([`must_be_cut`](crate::domain::must_be_cut)). If an attempt has
+//! - **Withdrawn.** Neither quota nor month limit demands the cut any more ([`is_still_demanded`](crate::domain::is_still_demanded)). If an attempt has
 //!   begun to close things, a restore is pending instead; otherwise the row is removed.
 //! - **Late.** A change that is still pending after a minute raises one alert, and is retried indefinitely.
 //! - **Missing.** The cloud has no user with that name: the account's users are read. The change follows a user who was

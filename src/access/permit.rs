@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use crate::domain::{
     AccessCause, AccessGoal, AccessItem, AccessPath, PendingAccess, ProjectName, Reach,
-    RememberedAccess, UserKey, UserStatus, add_items, must_be_cut,
+    RememberedAccess, UserKey, UserStatus, add_items, is_still_demanded,
 };
 use crate::store::{StoreError, WriteTx};
 
@@ -46,7 +46,8 @@ pub(super) fn permit(
     let Some(record) = tx.user(user)? else { return Ok(Permit::Withdrawn) };
     // The things of a user who is gone are closed whatever the quota says: nobody can top it up any more.
     let is_gone = record.status == UserStatus::Gone;
-    if pending.cause == AccessCause::QuotaUsedUp && !is_gone && !must_be_cut(&record) {
+    let month = tx.month(&record, now)?;
+    if !is_gone && !is_still_demanded(&pending.cause, &record, month.as_ref()) {
         withdraw(tx, user, pending, now)?;
         return Ok(Permit::Withdrawn);
     }
@@ -81,7 +82,7 @@ pub(super) fn cut_of(pending: &PendingAccess, known: Option<&RememberedAccess>) 
     }
 }
 
-/// Withdraws a cut that the quota no longer demands. If an attempt has begun to close things, they are restored.
+/// Withdraws a cut that neither quota nor month limit demands any more. If an attempt has begun to close things, they are restored.
 pub(super) fn withdraw(
     tx: &WriteTx,
     user: &UserKey,

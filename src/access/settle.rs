@@ -15,9 +15,10 @@ use crate::app::{sync, users};
 use crate::cards::{CardContext, Cards};
 use crate::clock::Clock;
 use crate::domain::{
-    AccessCause, AccessGoal, AccessKeyInfo, AccessPath, AlertBody, Figures, Models, PathItems,
-    PathProgress, PathReport, PathReports, PathState, PendingAccess, Problem, ProjectName, Proof,
-    ProofState, Reach, Report, Role, Switch, User, UserKey, UserStatus, must_be_cut,
+    AccessCause, AccessGoal, AccessKeyInfo, AccessPath, AlertBody, BillPeriod, Figures, Limit,
+    Models, MonthFigures, Operator, PathItems, PathProgress, PathReport, PathReports, PathState,
+    PendingAccess, Problem, ProjectName, Proof, ProofState, Reach, Report, Role, Switch, User,
+    UserKey, UserStatus, is_still_demanded, must_be_cut,
 };
 use crate::outbox::{Alerts, is_group};
 use crate::store::{StoreError, WriteTx};
@@ -270,8 +271,9 @@ fn confirm(
         }
         return Ok(());
     }
-    let quota_cut = pending.goal == AccessGoal::Cut && pending.cause == AccessCause::QuotaUsedUp;
-    if quota_cut && !must_be_cut(&record) {
+    let month = tx.month(&record, now)?;
+    let is_cut = pending.goal == AccessGoal::Cut;
+    if is_cut && !is_still_demanded(&pending.cause, &record, month.as_ref()) {
         // Topped up during the cut: restore everything.
         return withdraw(tx, key, pending, now);
     }
@@ -286,26 +288,46 @@ fn confirm(
         }
     }
     match (&pending.cause, pending.goal) {
-        (AccessCause::QuotaUsedUp, AccessGoal::Cut) => {
+        (AccessCause::QuotaUsedUp | AccessCause::MonthLimit { .. }, AccessGoal::Cut) => {
+            // What demanded the cut may have changed since it was ordered.
+            let of = must_be_cut(&record, month.as_ref()).unwrap_or(match pending.cause {
+                AccessCause::MonthLimit { .. } => Limit::Month,
+                _ => Limit::Quota,
+            });
+            let period = match (&pending.cause, &month) {
+                (_, Some(month)) if month.is_read => month.period,
+                (AccessCause::MonthLimit { period }, _) => *period,
+                _ => BillPeriod::of(now),
+            };
+            tx.set_month_cut(key, (of == Limit::Month).then_some(period))?;
+            let amounts = tx.month_amounts(key, period)?;
+            let in_month = MonthFigures::of(&record, month.as_ref());
             let figures = Figures::of(&record, &tx.links_of(key)?, &tx.sharing_of(key)?);
-            let body = AlertBody::Disable { figures, paths: tx.access_paths(key)? };
+            let figures = figures.with_month(in_month, of, &amounts);
+            let body = AlertBody::Disable { of, figures, paths: tx.access_paths(key)? };
             with.alerts.raise(tx, Some(key), body, now)?;
         }
         // Undoes a cut that was withdrawn before anyone was told about it.
-        (AccessCause::QuotaUsedUp, AccessGoal::Restored) => {}
+        (AccessCause::QuotaUsedUp | AccessCause::MonthLimit { .. }, AccessGoal::Restored) => {}
+        (AccessCause::MonthTurned, AccessGoal::Cut) => {}
+        (AccessCause::MonthTurned, goal @ AccessGoal::Restored) => {
+            let body =
+                AlertBody::Manual { goal, operator: Operator::System, left, gone: gone(&pending) };
+            with.alerts.raise(tx, Some(key), body, now)?;
+        }
         (AccessCause::Reopened { items }, AccessGoal::Cut) if !items.is_empty() => {
             let problem = Problem::AccessReopened { items: items.clone() };
             with.alerts.raise(tx, Some(key), AlertBody::Error { problem }, now)?;
         }
         (AccessCause::Reopened { .. }, _) => {}
         (AccessCause::Manual { operator }, AccessGoal::Cut) => {
+            // What a person has cut stays cut when a month begins.
+            tx.set_month_cut(key, None)?;
             let body = AlertBody::manual(AccessGoal::Cut, operator.clone());
             with.alerts.note(tx, key, body, now)?;
         }
         (AccessCause::Manual { operator }, goal @ AccessGoal::Restored) => {
-            let gone = pending.paths.iter().filter(|(_, progress)| !progress.gone.is_empty());
-            let gone: PathItems =
-                gone.map(|(path, progress)| (*path, progress.gone.clone())).collect();
+            let gone = gone(&pending);
             let body = AlertBody::Manual { goal, operator: operator.clone(), left, gone };
             with.alerts.note(tx, key, body, now)?;
         }
@@ -315,6 +337,12 @@ fn confirm(
     }
     tracing::info!(user = %key, goal = ?pending.goal, "access changed and read back");
     Ok(())
+}
+
+/// Returns what a restore could not open, because it no longer exists.
+fn gone(pending: &PendingAccess) -> PathItems {
+    let gone = pending.paths.iter().filter(|(_, progress)| !progress.gone.is_empty());
+    gone.map(|(path, progress)| (*path, progress.gone.clone())).collect()
 }
 
 /// Begins to watch the usage of the user's own projects, or goes on after another cut.

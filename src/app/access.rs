@@ -32,7 +32,11 @@ pub fn check<S: Source>(tx: &View<S>, key: &UserKey, goal: AccessGoal) -> Result
                 return Err(Refusal::AccessUnchanged { user: key.clone(), goal }.into());
             }
             // Keys and login that somebody else switched off leave the other paths open.
-            (AccessGoal::Cut, _) if tx.access_standing(&user)? == AccessStanding::Cut => {
+            // What the month limit has cut comes back by itself, unless a person cuts it, too.
+            (AccessGoal::Cut, _)
+                if tx.access_standing(&user)? == AccessStanding::Cut
+                    && tx.month_cut(key)?.is_none() =>
+            {
                 return Err(Refusal::AccessUnchanged { user: key.clone(), goal }.into());
             }
             (AccessGoal::Restored, _) if tx.access_remembered(key)?.is_none() => {
@@ -53,9 +57,10 @@ pub fn view<S: Source>(
     settings: &Settings,
     key: &UserKey,
     goal: AccessGoal,
+    now: Timestamp,
 ) -> Result<AccessView, Error> {
     let user = check(tx, key, goal)?;
-    let detail = users::detail(tx, settings, user)?;
+    let detail = users::detail(tx, settings, user, now)?;
     Ok(AccessView { sharers: sharers(tx, key)?, detail })
 }
 

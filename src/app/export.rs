@@ -428,7 +428,11 @@ mod tests {
                 let reading = RecordedReading::of_months(account.clone(), bills, now);
                 tx.record_cycle(&[reading])?;
                 let figures = Figures::of(&tx.user(&user)?.unwrap(), &[], &[]);
-                tx.add_alert(Some(&user), AlertBody::Warning { threshold: 80, figures }, now)?;
+                tx.add_alert(
+                    Some(&user),
+                    AlertBody::Warning { threshold: 80, of: Default::default(), figures },
+                    now,
+                )?;
                 tx.add_alert(None, AlertBody::manual(AccessGoal::Cut, operator), now)?;
                 Ok::<_, StoreError>(())
             })

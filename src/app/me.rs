@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::outcome::{BillingProject, Level};
 use super::{billing, users};
-use crate::domain::{BillPeriod, Money, OpenId, Settings, SpendingRecord, User};
+use crate::domain::{BillPeriod, Forecast, Money, Month, OpenId, Settings, SpendingRecord, User};
 use crate::store::{Source, StoreError, View};
 
 /// The card of a person's own users.
@@ -29,6 +29,10 @@ pub struct MyUser {
     pub stale: Option<Option<Timestamp>>,
     /// The month's total.
     pub total: Money,
+    /// What the month counts against the limit; `None` without one.
+    pub month: Option<Month>,
+    /// What the spending leads to; `None` if too little is known.
+    pub forecast: Option<Forecast>,
     /// The month's spending by project, most expensive first.
     pub projects: Vec<BillingProject>,
 }
@@ -57,6 +61,8 @@ pub fn view<S: Source>(
             level: Level::of(&user, users::thresholds_of(&user, settings)),
             stale: spent.stale,
             total,
+            month: tx.month(&user, now)?,
+            forecast: tx.forecast(&user, now)?,
             projects: spent.projects,
             user,
         });

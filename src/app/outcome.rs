@@ -9,9 +9,9 @@ use serde::{Deserialize, Serialize};
 use super::trouble::Trouble;
 use crate::domain::{
     Account, AccountBill, AccountId, AlertKind, AlertRecord, Authorisation, BillPeriod, Change,
-    DayChart, Freshness, LedgerEntry, Money, MonitorState, PathReports, PendingAccess, ProjectInfo,
-    ProjectLink, ProjectName, Proof, RememberedAccess, Sharing, Thresholds, Usage, User, UserKey,
-    Username,
+    DayChart, Forecast, Freshness, LedgerEntry, Money, MonitorState, Month, PathReports,
+    PendingAccess, ProjectInfo, ProjectLink, ProjectName, Proof, RememberedAccess, Sharing,
+    Thresholds, Usage, User, UserKey, Username,
 };
 
 /// Which users a list shows.
@@ -145,6 +145,10 @@ pub struct UserDetail {
     pub paths: PathReports,
     /// What the usage after the cut says; `None` if it is not watched.
     pub proof: Option<Proof>,
+    /// What the current month counts against the limit; `None` without one.
+    pub month: Option<Month>,
+    /// What the spending leads to; `None` if too little is known.
+    pub forecast: Option<Forecast>,
     /// Name of the owner, if it is known.
     pub owner_name: Option<String>,
     /// The last 30 days of the monitored projects; empty where no chart is shown.

@@ -63,6 +63,9 @@ pub enum Refusal {
     /// The amount was refused.
     #[error("amount refused: {0}")]
     BadAmount(AmountError),
+    /// A month limit below 0.
+    #[error("a month limit must be above 0")]
+    NegativeMonthLimit,
     /// The ledger refused the entry.
     #[error("ledger: {0}")]
     Ledger(LedgerError),

@@ -142,6 +142,7 @@ pub fn detail<S: Source>(
     tx: &View<S>,
     settings: &Settings,
     user: User,
+    now: Timestamp,
 ) -> Result<UserDetail, StoreError> {
     let thresholds = thresholds_of(&user, settings).clone();
     Ok(UserDetail {
@@ -154,6 +155,8 @@ pub fn detail<S: Source>(
         remembered: tx.access_remembered(&user.key)?,
         paths: tx.access_paths(&user.key)?,
         proof: tx.access_proof(&user.key)?,
+        month: tx.month(&user, now)?,
+        forecast: tx.forecast(&user, now)?,
         owner_name: match &user.owner {
             Some(owner) => tx.person_name(owner)?,
             None => None,
@@ -170,7 +173,7 @@ pub fn card<S: Source>(
     user: User,
     now: Timestamp,
 ) -> Result<UserDetail, StoreError> {
-    let mut detail = detail(tx, settings, user)?;
+    let mut detail = detail(tx, settings, user, now)?;
     detail.days = days::of_user(tx, &detail.user.key.account, &detail.links, now)?;
     Ok(detail)
 }

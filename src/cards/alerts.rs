@@ -8,8 +8,8 @@ use super::text::clip;
 use super::{Card, CardContext, Cards};
 use crate::app::outcome::{AlertsView, UserDetail};
 use crate::domain::{
-    AccessGoal, AccessPath, AccountId, AlertBody, AlertKind, AlertRecord, Figures, Money, Notice,
-    OpenId, Problem, Spender, UserStatus,
+    AccessGoal, AccessPath, AccountId, AlertBody, AlertKind, AlertRecord, Figures, Limit, Money,
+    Notice, OpenId, Operator, Outlook, Problem, Spender, Spike, UserStatus,
 };
 
 /// Max projects in an alert's breakdown.
@@ -88,6 +88,7 @@ impl Cards {
             AlertKind::Disable => "red",
             AlertKind::Error => "carmine",
             AlertKind::Manual => "violet",
+            AlertKind::Forecast => "indigo",
         };
         context! { text => self.words.alert_kind(kind), colour => colour }
     }
@@ -99,21 +100,35 @@ impl Cards {
             | AlertBody::Error { problem: Problem::AccessDelayed { paths, .. } } => {
                 self.brief_paths(paths)
             }
+            AlertBody::Forecast { outlook: Outlook::Spikes { projects, .. } } => {
+                projects.iter().map(|spike| self.spike(spike)).collect()
+            }
             _ => Vec::new(),
         };
         let numbers = match body {
-            AlertBody::Warning { figures, .. } | AlertBody::Disable { figures, .. } => {
-                Some(figures)
+            AlertBody::Warning { of, figures, .. } | AlertBody::Disable { of, figures, .. } => {
+                Some((*of, figures))
             }
-            AlertBody::Error { .. } | AlertBody::Manual { .. } => None,
+            AlertBody::Forecast { outlook: Outlook::RunsOut { runs_out, figures, .. } } => {
+                Some((runs_out.of, figures))
+            }
+            AlertBody::Error { .. } | AlertBody::Manual { .. } | AlertBody::Forecast { .. } => None,
         };
         let (text, reason) = match body {
             AlertBody::Warning { .. } => (None, None),
+            AlertBody::Disable { of: Limit::Month, .. } => {
+                (Some(words.t("alert.disable_month_then", &[])), None)
+            }
+            AlertBody::Disable { of: Limit::Both, .. } => {
+                (Some(words.t("alert.disable_both_then", &[])), None)
+            }
             AlertBody::Disable { .. } => (Some(words.t("alert.disable_then", &[])), None),
             AlertBody::Manual { goal, operator, left, gone } => {
+                let by_system = *operator == Operator::System;
                 let operator = words.operator(operator);
                 let text = match goal {
                     AccessGoal::Cut => words.t("alert.manual_cut_text", &[("operator", &operator)]),
+                    AccessGoal::Restored if by_system => words.t("alert.month_restored_text", &[]),
                     AccessGoal::Restored => {
                         words.t("alert.manual_restored_text", &[("operator", &operator)])
                     }
@@ -132,6 +147,7 @@ impl Cards {
                 };
                 (Some(text), None)
             }
+            AlertBody::Forecast { outlook } => (Some(self.outlook(outlook)), None),
             AlertBody::Error { problem } => match problem {
                 Problem::CyclesFailing { reason, accounts, .. } => {
                     let text = self.about(accounts, "alert.cycles_failing_text");
@@ -187,7 +203,14 @@ impl Cards {
             // The lines of the paths say why.
             reason => reason.filter(|_| paths.is_empty()),
             paths => paths,
-            top_up => matches!(body, AlertBody::Warning { .. } | AlertBody::Disable { .. }),
+            // More quota does not help against the month limit.
+            top_up => numbers.is_some_and(|(of, _)| of != Limit::Month),
+            forecast => match body {
+                AlertBody::Warning { .. } => detail
+                    .and_then(|detail| detail.forecast)
+                    .and_then(|it| facts::forecast(words, &it)),
+                _ => None,
+            },
             ..self.alert_numbers(numbers)
         }
     }
@@ -227,9 +250,37 @@ impl Cards {
         words.t("alert.still_spending_text", &values)
     }
 
-    fn alert_numbers(&self, numbers: Option<&Figures>) -> Value {
+    /// What an alert of type `forecast` says, with the numbers that led to it.
+    fn outlook(&self, outlook: &Outlook) -> String {
         let words = self.words;
-        let Some(numbers) = numbers else {
+        match outlook {
+            Outlook::RunsOut { runs_out, rate, month_end, .. } => {
+                facts::outlook(words, *rate, Some(runs_out), *month_end)
+            }
+            Outlook::Spikes { .. } => words.t("alert.spikes_text", &[]),
+            Outlook::BalanceLow { available, rate, .. } => {
+                let basis = facts::basis(words, *rate);
+                words.t("alert.balance_low_text", &[("amount", available), ("basis", &basis)])
+            }
+            Outlook::BalanceRecovered { available, .. } => {
+                words.t("alert.balance_recovered_text", &[("amount", available)])
+            }
+        }
+    }
+
+    fn spike(&self, spike: &Spike) -> Value {
+        let values: [(&str, &dyn std::fmt::Display); 2] =
+            [("amount", &spike.amount), ("median", &spike.median)];
+        context! {
+            label => super::text::md(&clip(&spike.project, 40)),
+            colour => "orange",
+            text => self.words.t("alert.spike", &values),
+        }
+    }
+
+    fn alert_numbers(&self, numbers: Option<(Limit, &Figures)>) -> Value {
+        let words = self.words;
+        let Some((of, numbers)) = numbers else {
             return context! { figures => (), rows => Vec::<Value>::new(), rest => 0, rest_sum => "" };
         };
         let level = facts::level_then(numbers.quota, numbers.consumed);
@@ -247,6 +298,11 @@ impl Cards {
         let rest_sum: Money = rest.iter().map(|row| row.spending).sum();
         context! {
             figures => facts::figures(words, numbers.quota, numbers.consumed, level),
+            month => numbers.month.as_ref().map(|month| facts::month_figures(words, month)),
+            breakdown => words.t(
+                if of == Limit::Month { "alert.breakdown_month" } else { "alert.breakdown" },
+                &[],
+            ),
             rows => rows,
             rest => rest.len(),
             rest_sum => rest_sum.to_string(),
@@ -284,12 +340,23 @@ impl Cards {
     fn alerts_row(&self, alert: &AlertRecord, now: Timestamp) -> Value {
         let words = self.words;
         let detail = match &alert.body {
-            AlertBody::Warning { figures, .. } | AlertBody::Disable { figures, .. } => {
-                Some(words.t(
-                    "alerts.amounts",
-                    &[("consumed", &figures.consumed), ("quota", &figures.quota)],
-                ))
+            AlertBody::Warning { of, figures, .. } | AlertBody::Disable { of, figures, .. } => {
+                let key = match of {
+                    Limit::Month => "alerts.amounts_month",
+                    Limit::Quota | Limit::Both => "alerts.amounts",
+                };
+                let (spent, limit) = figures.spent_of(*of);
+                Some(words.t(key, &[("consumed", &spent), ("quota", &limit)]))
             }
+            AlertBody::Forecast { outlook: Outlook::RunsOut { runs_out, figures, .. } } => {
+                let (spent, limit) = figures.spent_of(runs_out.of);
+                let key = match runs_out.of {
+                    Limit::Month => "alerts.amounts_month",
+                    Limit::Quota | Limit::Both => "alerts.amounts",
+                };
+                Some(words.t(key, &[("consumed", &spent), ("quota", &limit)]))
+            }
+            AlertBody::Forecast { .. } => None,
             AlertBody::Manual { operator, .. } => {
                 Some(words.t("alerts.by", &[("operator", &words.operator(operator))]))
             }
@@ -345,6 +412,7 @@ fn alert_template(body: &AlertBody) -> &'static str {
         body if is_test(body) => "blue",
         AlertBody::Manual { goal: AccessGoal::Cut, .. } => "violet",
         AlertBody::Error { .. } => "carmine",
+        AlertBody::Forecast { .. } => "indigo",
     }
 }
 
@@ -357,6 +425,6 @@ fn is_recovery(body: &AlertBody) -> bool {
         body,
         AlertBody::Error {
             problem: Problem::CyclesRecovered { .. } | Problem::CredentialsRecovered { .. }
-        }
+        } | AlertBody::Forecast { outlook: Outlook::BalanceRecovered { .. } }
     )
 }

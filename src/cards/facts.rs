@@ -7,7 +7,8 @@ use super::text::clip;
 use crate::app::outcome::Level;
 use crate::cards::wording::Wording;
 use crate::domain::{
-    AccessGoal, AccountId, Freshness, Money, PendingAccess, Switch, Usage, User, UserStatus,
+    AccessGoal, AccountId, Forecast, Freshness, Limit, Money, Month, MonthFigures, PendingAccess,
+    Rate, RunsOut, Switch, Usage, User, UserStatus,
 };
 
 /// Cells of a usage bar.
@@ -130,6 +131,53 @@ pub fn amount(
         amount => amount.to_string(),
         mark => (!marks.is_empty()).then(|| marks.join(" · ")),
     }
+}
+
+/// What was spent of the month limit, as markdown; `None` without a limit.
+pub fn month(words: Wording, user: &User, month: &Month) -> Option<String> {
+    Some(month_figures(words, &MonthFigures::of(user, Some(month))?))
+}
+
+/// The same for an alert.
+pub fn month_figures(words: Wording, month: &MonthFigures) -> String {
+    let usage = Usage::new(month.spent, month.limit);
+    let percent = format!("{}%", usage.percent());
+    let line = words.t(
+        "figures.month",
+        &[
+            ("period", &month.period),
+            ("spent", &month.spent),
+            ("limit", &month.limit),
+            ("percent", &percent),
+        ],
+    );
+    match usage.is_used_up() {
+        true => format!("<font color='red'>{line}</font>"),
+        false => line,
+    }
+}
+
+/// What a user's spending leads to, and what that is based on; `None` if nothing is spent.
+pub fn forecast(words: Wording, forecast: &Forecast) -> Option<String> {
+    let Forecast { rate, runs_out, month_end } = forecast;
+    rate.spent.is_positive().then(|| outlook(words, *rate, runs_out.as_ref(), *month_end))
+}
+
+/// The same for an alert.
+pub fn outlook(words: Wording, rate: Rate, out: Option<&RunsOut>, month_end: Money) -> String {
+    let basis = basis(words, rate);
+    let month = words.t("forecast.month_end", &[("amount", &month_end), ("basis", &basis)]);
+    let Some(out) = out else { return month };
+    let key = match out.of {
+        Limit::Month => "forecast.runs_out_month",
+        Limit::Quota | Limit::Both => "forecast.runs_out",
+    };
+    words.t(key, &[("date", &out.on), ("month", &month)])
+}
+
+/// What a forecast is based on.
+pub fn basis(words: Wording, rate: Rate) -> String {
+    words.t("forecast.basis", &[("to", &rate.to), ("days", &rate.days), ("amount", &rate.a_day())])
 }
 
 /// The mark of a user's oldest stale amount, if any.

@@ -42,6 +42,8 @@ impl Cards {
             status => facts::status(words, user, None),
             figures => facts::user_figures(words, user, own.level),
             stale => facts::stale(words, own.stale),
+            forecast => own.forecast.and_then(|it| facts::forecast(words, &it)),
+            month => own.month.and_then(|month| facts::month(words, user, &month)),
             total => own.total.to_string(),
             count => own.projects.len(),
             labels => labels.join("\n"),

@@ -90,6 +90,7 @@ impl Cards {
             in_force => percents(&detail.thresholds),
             monitor => user.monitored.is_on(),
             auto_disable => user.auto_disable.is_on(),
+            month_limit => user.month_limit.map(|limit| limit.amount().plain()).unwrap_or_default(),
             remark => user.remark.as_str(),
             owner => owner.clone(),
             chosen => chosen,

@@ -39,6 +39,8 @@ impl Cards {
             paths => self.paths(detail, Audience::of(ctx.in_group)),
             level => level_tag(words, detail.level),
             figures => facts::user_figures(words, user, detail.level),
+            forecast => detail.forecast.and_then(|it| facts::forecast(words, &it)),
+            month => detail.month.and_then(|month| facts::month(words, user, &month)),
             updated => user.spending_updated_at.map(|at| words.time_full(at)),
             stale => facts::stale(words, oldest_stale(&detail.links)),
             pending => detail.pending.as_ref().map(|pending| facts::pending(words, pending)),
@@ -77,6 +79,11 @@ impl Cards {
         context! {
             monitor => facts::switch(words, user.monitored),
             auto_disable => facts::switch(words, user.auto_disable),
+            month_limit => user.month_limit.map(|limit| limit.amount().to_string()),
+            month_triggered => detail.month.and_then(|month| {
+                let triggered = Vec::from_iter(user.triggered_in(month.period));
+                (!triggered.is_empty()).then(|| percents(&triggered))
+            }),
             thresholds => percents(detail.thresholds.percents()),
             own_thresholds => user.thresholds.is_some(),
             triggered => (!triggered.is_empty()).then(|| percents(&triggered)),

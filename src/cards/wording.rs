@@ -12,8 +12,9 @@ use crate::app::Refusal;
 use crate::app::refusal::TextField;
 use crate::domain::period::beijing;
 use crate::domain::{
-    AccessGoal, AlertBody, AlertKind, AlertRecord, AmountError, Freshness, LedgerError, Money,
-    Operator, PendingAccess, Problem, SavedSettings, ThresholdsError, UserKey, UserStatus,
+    AccessGoal, AlertBody, AlertKind, AlertRecord, AmountError, Freshness, LedgerError, Limit,
+    Money, Operator, Outlook, PendingAccess, Problem, SavedSettings, ThresholdsError, UserKey,
+    UserStatus,
 };
 
 /// How serious a notice is. It determines colours and the type of a toast.
@@ -198,6 +199,7 @@ impl Wording {
             Refusal::NobodyMentioned => self.t("refusal.nobody_mentioned", &[]),
             Refusal::UserGone(user) => self.t("refusal.user_gone", &[("user", user)]),
             Refusal::BadAmount(error) => self.amount_error(*error),
+            Refusal::NegativeMonthLimit => self.t("refusal.month_limit_negative", &[]),
             Refusal::Ledger(LedgerError::BelowZero { before, after }) => {
                 self.t("refusal.below_zero", &[("before", before), ("after", after)])
             }
@@ -397,16 +399,45 @@ impl Wording {
             None => self.t("alert.somebody", &[]),
         };
         match &alert.body {
-            AlertBody::Warning { threshold, .. } => {
-                self.t("alert.warning", &[("user", &user), ("threshold", threshold)])
+            AlertBody::Warning { threshold, of, .. } => {
+                let key = match of {
+                    Limit::Month => "alert.warning_month",
+                    Limit::Quota | Limit::Both => "alert.warning",
+                };
+                self.t(key, &[("user", &user), ("threshold", threshold)])
             }
-            AlertBody::Disable { .. } => self.t("alert.disable", &[("user", &user)]),
+            AlertBody::Disable { of, .. } => {
+                let key = match of {
+                    Limit::Quota => "alert.disable",
+                    Limit::Month => "alert.disable_month",
+                    Limit::Both => "alert.disable_both",
+                };
+                self.t(key, &[("user", &user)])
+            }
             AlertBody::Manual { goal: AccessGoal::Cut, .. } => {
                 self.t("alert.manual_cut", &[("user", &user)])
             }
             AlertBody::Manual { goal: AccessGoal::Restored, .. } => {
                 self.t("alert.manual_restored", &[("user", &user)])
             }
+            AlertBody::Forecast { outlook } => match outlook {
+                Outlook::RunsOut { runs_out, .. } => {
+                    let key = match runs_out.of {
+                        Limit::Month => "alert.runs_out_month",
+                        Limit::Quota | Limit::Both => "alert.runs_out",
+                    };
+                    self.t(key, &[("user", &user), ("date", &runs_out.on)])
+                }
+                Outlook::Spikes { account, day, .. } => {
+                    self.t("alert.spikes", &[("account", account), ("day", day)])
+                }
+                Outlook::BalanceLow { account, within, .. } => {
+                    self.t("alert.balance_low", &[("account", account), ("days", within)])
+                }
+                Outlook::BalanceRecovered { account, .. } => {
+                    self.t("alert.balance_recovered", &[("account", account)])
+                }
+            },
             AlertBody::Error { problem } => match problem {
                 Problem::CyclesFailing { failures, .. } => {
                     self.t("alert.cycles_failing", &[("failures", failures)])
@@ -441,6 +472,7 @@ impl Wording {
             AlertKind::Disable => self.t("kind.disable", &[]),
             AlertKind::Error => self.t("kind.error", &[]),
             AlertKind::Manual => self.t("kind.manual", &[]),
+            AlertKind::Forecast => self.t("kind.forecast", &[]),
         }
     }
 
@@ -573,6 +605,7 @@ mod tests {
             AmountError::TooManyDecimals.into(),
             AmountError::Zero.into(),
             AmountError::TooLarge.into(),
+            Refusal::NegativeMonthLimit,
             LedgerError::BelowZero { before: Money::from_fen(10_000), after: Money::from_fen(-1) }
                 .into(),
             LedgerError::TotalTooLarge.into(),

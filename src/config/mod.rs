@@ -183,6 +183,10 @@ pub struct Monitor {
     pub bill_source: BillSource,
     /// The amount of a bill row that counts.
     pub amount_field: AmountField,
+    /// How many days before a quota or month limit is used up to warn; 0 is never.
+    pub forecast_days: u32,
+    /// How many days before an account's balance is used up to warn; 0 is never.
+    pub balance_days: u32,
     /// Maximum number of accounts read at the same time; 1 to 64.
     pub concurrency: NonZeroUsize,
 }
@@ -526,6 +530,8 @@ impl Monitor {
         });
         let bill_source = reader.choice(&keys::BILL_SOURCE);
         let amount_field = reader.choice(&keys::AMOUNT_FIELD);
+        let forecast_days = reader.number(&keys::FORECAST_DAYS);
+        let balance_days = reader.number(&keys::BALANCE_DAYS);
         let concurrency = reader.number(&keys::CONCURRENCY).and_then(count);
         Some(Self {
             enabled: enabled?,
@@ -533,6 +539,8 @@ impl Monitor {
             thresholds: thresholds?,
             bill_source: bill_source?,
             amount_field: amount_field?,
+            forecast_days: forecast_days?,
+            balance_days: balance_days?,
             concurrency: concurrency?,
         })
     }

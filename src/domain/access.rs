@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::path::add_items;
 use super::{
-    AccessItem, AccessKeyInfo, AccessPath, HeldPolicy, Operator, PathItems, ProjectName, Report,
-    Switch, User, UserStatus,
+    AccessItem, AccessKeyInfo, AccessPath, BillPeriod, HeldPolicy, Operator, PathItems,
+    ProjectName, Report, Switch, User, UserStatus,
 };
 
 /// The end state that enforcement works towards.
@@ -99,6 +99,14 @@ impl User {
 pub enum AccessCause {
     /// The monitor found the quota used up. A top-up before the cut is confirmed withdraws it.
     QuotaUsedUp,
+    /// The monitor found the month limit reached, and the quota not used up. A higher limit before the cut is confirmed
+    /// withdraws it.
+    MonthLimit {
+        /// The month.
+        period: BillPeriod,
+    },
+    /// Another month has begun: access that the month limit alone had cut is restored.
+    MonthTurned,
     /// A person decided.
     Manual {
         /// The person who did it.
@@ -110,6 +118,13 @@ pub enum AccessCause {
         #[serde(default)]
         items: PathItems,
     },
+}
+
+impl AccessCause {
+    /// Returns whether the monitor cuts because something is used up, so that the cut ends once it no longer is.
+    pub fn is_limit(&self) -> bool {
+        matches!(self, AccessCause::QuotaUsedUp | AccessCause::MonthLimit { .. })
+    }
 }
 
 /// A change of access, pending until the cloud is read back and confirms it.
@@ -236,6 +251,9 @@ pub struct RememberedAccess {
     /// Policies that a cut by an older airgate detached.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub policies: Vec<HeldPolicy>,
+    /// The month whose limit alone demanded the cut: it ends with that month.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub month: Option<BillPeriod>,
 }
 
 /// How much of a project of 方舟 a cut closes.
@@ -264,6 +282,8 @@ struct RememberedRecord {
     #[serde(default)]
     policies: Vec<HeldPolicy>,
     #[serde(default)]
+    month: Option<BillPeriod>,
+    #[serde(default)]
     active_keys: Vec<String>,
     #[serde(default)]
     login_allowed: bool,
@@ -272,7 +292,7 @@ struct RememberedRecord {
 impl From<RememberedRecord> for RememberedAccess {
     fn from(record: RememberedRecord) -> Self {
         let is_older = record.paths.is_none();
-        let RememberedRecord { cut, earlier, reopened, policies, reach, .. } = record;
+        let RememberedRecord { cut, earlier, reopened, policies, month, reach, .. } = record;
         let mut paths = record.paths.unwrap_or_default();
         let keys: Vec<_> = record.active_keys.into_iter().map(AccessItem::new).collect();
         add_items(&mut paths, AccessPath::AccessKeys, &keys);
@@ -283,7 +303,7 @@ impl From<RememberedRecord> for RememberedAccess {
             true => [AccessPath::AccessKeys, AccessPath::Login].into(),
             false => BTreeSet::new(),
         });
-        Self { cut, paths, earlier, reopened, closed, reach, policies }
+        Self { cut, paths, earlier, reopened, closed, reach, policies, month }
     }
 }
 
@@ -291,7 +311,7 @@ impl RememberedAccess {
     /// Creates the memory of a cut that has read nothing yet.
     pub fn new(cut: Timestamp) -> Self {
         let (paths, earlier, reopened, closed, reach) = Default::default();
-        Self { cut, paths, earlier, reopened, closed, reach, policies: Vec::new() }
+        Self { cut, paths, earlier, reopened, closed, reach, policies: Vec::new(), month: None }
     }
 
     /// Returns what to remember before the first write of the cut that began at `cut` on `path`, where `open` is open now.

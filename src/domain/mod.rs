@@ -9,11 +9,14 @@ pub mod creation;
 pub mod days;
 pub mod decision;
 pub mod event_window;
+pub mod forecast;
 pub mod ids;
 pub mod ledger;
 pub mod link;
 pub mod money;
 pub mod monitoring;
+pub mod month;
+pub mod outlook;
 pub mod owed;
 pub mod path;
 pub mod period;
@@ -26,6 +29,7 @@ pub mod sharing;
 pub mod spending;
 pub mod sync;
 pub mod thresholds;
+pub mod turn;
 pub mod typed;
 pub mod usage;
 pub mod user;
@@ -35,12 +39,18 @@ pub use access::{
     AccessCause, AccessGoal, PathProgress, PendingAccess, Reach, RememberedAccess, UserAccess,
 };
 pub use account::{Account, AccountNumber, BalanceReading, WrongAccount, check_number};
-pub use alert::{AlertBody, AlertKind, AlertRecord, BreakdownRow, Figures, Notice, Problem};
+pub use alert::{
+    AlertBody, AlertKind, AlertRecord, BreakdownRow, Figures, MonthFigures, Notice, Outlook,
+    Problem,
+};
 pub use bill::{AmountField, BillSource};
 pub use creation::{Creation, Halt, KeyStep, NewUser, SecretsSent, Step};
 pub use days::{Change, Comparable, DayAmount, DayChart, Series, charted_days, comparable};
-pub use decision::{AccessStanding, CUT_AT, Decision, decide, must_be_cut};
+pub use decision::{
+    AccessStanding, CUT_AT, Decision, Warn, decide, is_still_demanded, must_be_cut,
+};
 pub use event_window::EVENT_WINDOW;
+pub use forecast::{Forecast, IncidentChange, Rate, RunsOut, Spending, run_out};
 pub use ids::{
     AccountId, ChatId, IdError, MessageId, OpId, OpenId, ProjectName, UserKey, Username,
 };
@@ -50,6 +60,8 @@ pub use money::{AmountError, Money};
 pub use monitoring::{
     AccountReading, AlertedAs, CycleOutcome, CycleReport, Incident, MonitorState,
 };
+pub use month::{Limit, Month, MonthLimit, MonthTriggered, NotAboveZero};
+pub use outlook::{AccountOutlook, Spike, balance, spike};
 pub use owed::{
     Dispatch, FailedMessage, FilePlace, OwedMessage, Report, Task, TaskKind, UpdateTarget,
 };
@@ -70,6 +82,7 @@ pub use sharing::{Counts, Joining, Payer, Sharing, share};
 pub use spending::{AccountBill, BilledLink, Consumption, ProjectBill, SpendingRecord};
 pub use sync::{CloudUser, SyncChanges};
 pub use thresholds::{Thresholds, ThresholdsError};
+pub use turn::{Turn, at_turn};
 pub use usage::Usage;
-pub use user::{AccessKeyInfo, Profile, Switch, User, UserStatus};
+pub use user::{AccessKeyInfo, ForecastAlerted, Profile, Switch, User, UserStatus};
 pub use verdict::{Verdict, jobs_unchecked, lets_money_go};

@@ -5,7 +5,8 @@
 //! 1. **Collect** (`collect`). Reads the bills of the open periods. An account is read completely or not at all.
 //! 2. **Record** (`record`). Writes what differs, and the users that it concerns, in many short transactions.
 //! 3. **Decide** ([`crate::domain::decide`]). Raises warnings, and enqueues a cut if the quota is used up.
-//! 4. **Look** ([`crate::access`]). Looks at disabled users, in turns: access that was opened again is cut again. Reads the
+//! 4. **Look ahead** (`outlook`). Warns of what will run out soon, and of days that cost far more than usual.
+//! 5. **Look** ([`crate::access`]). Looks at disabled users, in turns: access that was opened again is cut again. Reads the
 //!    usage after cuts.
 //!
 //! Cuts are carried out by [`crate::access`], in a loop of its own, independently of the cycle.
@@ -13,6 +14,7 @@
 //! Beside enforcement runs a loop for the `policies` of linked projects. The two never work on the same user at once.
 
 mod collect;
+mod outlook;
 mod period;
 mod policies;
 mod record;
@@ -31,6 +33,7 @@ use tokio::sync::Notify;
 use tokio_cron_scheduler::{Job, JobScheduler, JobSchedulerError};
 use tokio_util::sync::CancellationToken;
 
+pub use outlook::WarnDays;
 pub use policies::{Policies, PoliciesParts};
 pub use view::view;
 
@@ -97,6 +100,8 @@ pub struct MonitorParts {
     pub bill_source: BillSource,
     /// Which amount of it.
     pub amount_field: AmountField,
+    /// How early to warn of what will run out.
+    pub warn_days: WarnDays,
     /// Max accounts read concurrently.
     pub concurrency: usize,
     /// The source of the current time.
@@ -327,8 +332,14 @@ impl Monitor {
             users += record::record(store, reading).await?;
         }
         let now = self.parts.clock.now();
-        let decided = record::decide_all(store, &alerts, now).await?;
+        let mut decided = record::decide_all(store, &alerts, now).await?;
+        // What follows may wait for the cloud; cuts do not.
+        self.parts.wakers.access.notify_one();
         let accounts = collected.report;
+        let failed = accounts.iter().filter(|account| account.error.is_some());
+        let unread: Vec<_> = failed.map(|account| account.account.clone()).collect();
+        self.look_ahead(std::mem::take(&mut decided.told), &unread).await?;
+        let now = self.parts.clock.now();
         store
             .writing(move |tx| record::report(tx, &alerts, accounts, users, decided, started, now))
             .await

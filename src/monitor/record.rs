@@ -2,13 +2,15 @@
 //! click has to wait (docs/behaviour.md §8). A process that ends in between loses nothing: the next cycle compares again with what is
 //! stored, and decides about every user.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use jiff::Timestamp;
 
 use crate::domain::{
-    AccessCause, AccessGoal, AccountReading, AlertBody, CycleOutcome, CycleReport, Decision,
-    Figures, PendingAccess, Thresholds, User, UserKey, decide,
+    AccessCause, AccessGoal, AccessStanding, AccountReading, AlertBody, BillPeriod, CycleOutcome,
+    CycleReport, Decision, Figures, Limit, Month, MonthFigures, PendingAccess, Thresholds, Turn,
+    User, UserKey, at_turn, decide,
 };
 use crate::outbox::Alerts;
 use crate::store::{RecordedReading, Source, Store, StoreError, View, WriteTx};
@@ -19,10 +21,12 @@ const BREATH: Duration = Duration::from_millis(1);
 const DECIDED_AT_ONCE: usize = 20;
 
 /// How often something was decided.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Decided {
     warnings: u64,
     disables: u64,
+    /// Who was warned or cut.
+    pub(super) told: BTreeSet<UserKey>,
 }
 
 /// Records the reading of one account. Returns how many users' spending is up to date now.
@@ -61,7 +65,7 @@ pub(super) async fn decide_all(
             let defaults = configured.settings_in_force(tx)?.thresholds;
             let mut concerned = Vec::new();
             for (key, _) in tx.directory().iter().filter(|(_, entry)| entry.is_due(&defaults)) {
-                if decision(tx, key, &defaults)?.is_some() {
+                if decision(tx, key, &defaults, now)?.is_some() {
                     concerned.push(key.clone());
                 }
             }
@@ -86,8 +90,17 @@ pub(super) async fn decide_all(
             .await?;
         decided.warnings += more.warnings;
         decided.disables += more.disables;
+        decided.told.extend(more.told);
     }
     Ok(decided)
+}
+
+/// What to do about a user.
+struct Wanted {
+    user: User,
+    month: Option<Month>,
+    decision: Decision,
+    turn: Turn,
 }
 
 /// Returns what to do about a user, if anything.
@@ -95,10 +108,20 @@ fn decision<S: Source>(
     tx: &View<S>,
     key: &UserKey,
     defaults: &Thresholds,
-) -> Result<Option<(User, Decision)>, StoreError> {
+    now: Timestamp,
+) -> Result<Option<Wanted>, StoreError> {
     let Some(user) = tx.user(key)? else { return Ok(None) };
-    let decision = decide(&user, defaults, tx.access_standing(&user)?);
-    Ok((decision != Decision::default()).then_some((user, decision)))
+    let standing = tx.access_standing(&user)?;
+    let month = tx.month(&user, now)?;
+    let decision = decide(&user, month.as_ref(), defaults, standing);
+    let turn = match tx.month_cut(key)? {
+        Some(cut_in) if standing == AccessStanding::Cut => {
+            at_turn(&user, &tx.month_of(key, BillPeriod::of(now), now)?, cut_in)
+        }
+        _ => Turn::Wait,
+    };
+    let is_nothing = decision == Decision::default() && turn == Turn::Wait;
+    Ok((!is_nothing).then_some(Wanted { user, month, decision, turn }))
 }
 
 fn act(
@@ -109,22 +132,46 @@ fn act(
     now: Timestamp,
     decided: &mut Decided,
 ) -> Result<(), StoreError> {
-    let Some((mut user, decision)) = decision(tx, key, defaults)? else { return Ok(()) };
-    if !decision.newly_triggered.is_empty() {
-        user.triggered.extend(decision.newly_triggered);
+    let Some(wanted) = decision(tx, key, defaults, now)? else { return Ok(()) };
+    let Wanted { mut user, month, decision, turn } = wanted;
+    let period = BillPeriod::of(now);
+    let (newly, in_month) = (decision.newly_triggered, decision.newly_triggered_in_month);
+    if !newly.is_empty() || !in_month.is_empty() {
+        user.triggered.extend(newly);
+        if !in_month.is_empty() {
+            user.trigger_in(period, in_month);
+        }
         tx.put_user(&user)?;
     }
-    if let Some(threshold) = decision.warn {
+    if decision.warn.is_some() || decision.cut.is_some() {
+        decided.told.insert(key.clone());
+    }
+    if let Some(warn) = decision.warn {
+        let amounts = tx.month_amounts(key, period)?;
         let figures = Figures::of(&user, &tx.links_of(key)?, &tx.sharing_of(key)?);
-        alerts.raise(tx, Some(key), AlertBody::Warning { threshold, figures }, now)?;
+        let figures =
+            figures.with_month(MonthFigures::of(&user, month.as_ref()), warn.of, &amounts);
+        let body = AlertBody::Warning { threshold: warn.threshold, of: warn.of, figures };
+        alerts.raise(tx, Some(key), body, now)?;
         decided.warnings += 1;
     }
-    if decision.cut {
-        let cut = PendingAccess::new(AccessGoal::Cut, AccessCause::QuotaUsedUp, now);
-        tx.begin_cut(key, &cut)?;
+    if let Some(limit) = decision.cut {
+        let cause = match limit {
+            Limit::Quota | Limit::Both => AccessCause::QuotaUsedUp,
+            Limit::Month => AccessCause::MonthLimit { period },
+        };
+        tx.begin_cut(key, &PendingAccess::new(AccessGoal::Cut, cause, now))?;
         decided.disables += 1;
     }
-    Ok(())
+    match turn {
+        Turn::Wait => Ok(()),
+        Turn::Restore => {
+            let back = PendingAccess::new(AccessGoal::Restored, AccessCause::MonthTurned, now);
+            tx.put_access_pending(key, &back)
+        }
+        Turn::Again => tx.set_month_cut(key, Some(period)),
+        Turn::QuotaToo => tx.set_month_cut(key, None),
+    }
 }
 
 /// Stores the outcome of the cycle, and raises alerts for incidents that begin or end.

@@ -23,7 +23,7 @@ use crate::config::{Config, Events};
 use crate::domain::{EVENT_WINDOW, Settings, UserKey};
 use crate::feishu::connection::Connection;
 use crate::feishu::{self, CallbackKeys, CallbackVerifier};
-use crate::monitor::{Monitor, MonitorParts, Policies, PoliciesParts};
+use crate::monitor::{Monitor, MonitorParts, Policies, PoliciesParts, WarnDays};
 use crate::outbox::{Alerts, Outbox, OutboxParts};
 use crate::owed::{InFlight, Wakers};
 use crate::store::Store;
@@ -250,6 +250,10 @@ impl<'a> Plan<'a> {
             enabled: self.config.monitor.enabled,
             bill_source: self.config.monitor.bill_source,
             amount_field: self.config.monitor.amount_field,
+            warn_days: WarnDays {
+                forecast: self.config.monitor.forecast_days,
+                balance: self.config.monitor.balance_days,
+            },
             concurrency: self.config.monitor.concurrency.get(),
             clock: self.clock.clone(),
             wakers: self.wakers.clone(),

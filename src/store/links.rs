@@ -9,8 +9,8 @@ use super::tables::{BILLS, LINKS, LINKS_BY_PROJECT, PROJECTS, PROJECTS_LISTED, R
 use super::view::{Source, View};
 use super::{StoreError, WriteTx, keys};
 use crate::domain::{
-    AccountId, AccountReadings, Payer, ProjectInfo, ProjectLink, ProjectName, Sharing, UserKey,
-    Username,
+    AccountId, AccountReadings, Counts, Payer, ProjectInfo, ProjectLink, ProjectName, Sharing,
+    UserKey, Username,
 };
 
 impl<S: Source> View<S> {
@@ -143,6 +143,15 @@ impl<S: Source> View<S> {
     pub fn payers(&self, account: &AccountId, project: &str) -> Result<Vec<Payer>, StoreError> {
         let linked = self.linked_to(account, project)?;
         Ok(linked.into_iter().filter_map(|(_, payer)| payer).collect())
+    }
+
+    /// Returns the payers among whom a link's bills are divided; empty if the link counts all of them.
+    pub(super) fn sharers_of(&self, link: &ProjectLink) -> Result<Vec<Payer>, StoreError> {
+        if link.counts == Counts::Part && link.monitored.is_on() {
+            self.payers(&link.user.account, link.project.as_str())
+        } else {
+            Ok(Vec::new())
+        }
     }
 
     /// Returns how a user shares its monitored projects with others, by project.

@@ -143,11 +143,9 @@ impl WriteTx {
         let mut links = Vec::new();
         for link in self.links_of(key)? {
             let mut bills = self.bills_since(&key.account, &link.project, link.since)?;
-            if link.counts == Counts::Part && link.monitored.is_on() {
-                let payers = self.payers(&key.account, link.project.as_str())?;
-                for (period, bill) in &mut bills {
-                    bill.amount = share(bill.amount, key, *period, &payers);
-                }
+            let payers = self.sharers_of(&link)?;
+            for (period, bill) in &mut bills {
+                bill.amount = share(bill.amount, key, *period, &payers);
             }
             links.push(BilledLink { link, bills });
         }

@@ -165,6 +165,6 @@ pub fn confirm_access<S: Source>(
     goal: AccessGoal,
     ctx: &CardContext,
 ) -> Result<Card, Error> {
-    let view = access::view(tx, &handlers.settings(tx)?, user, goal)?;
+    let view = access::view(tx, &handlers.settings(tx)?, user, goal, ctx.now)?;
     Ok(handlers.cards.access_confirm(&view, goal, ctx))
 }

@@ -51,6 +51,7 @@ fn context_for(role: Role, size: Size) -> CardContext {
                 "mobiles",
                 "alert_chat_id",
                 "remark",
+                "month_limit",
                 "display_name",
                 "email",
                 "phone",
@@ -170,6 +171,11 @@ fn all(cards: &Cards, role: Role, size: Size) -> Vec<Sample> {
         let card = cards.candidates(&view, &ctx);
         out.push(Sample { name: format!("candidates_{name}"), card, via: Via::Send });
     }
+    let limited = samples::limited_detail(size);
+    let card = cards.user(&limited, &ctx);
+    out.push(Sample { name: "user_limited".to_owned(), card, via: Via::Send });
+    let card = cards.configure(&limited, &[], &ctx);
+    out.push(Sample { name: "configure_limited".to_owned(), card, via: Via::Send });
     out
 }
 
@@ -393,6 +399,12 @@ fn cards_match_their_snapshots() {
                 "user_stuck",
                 "access_cut",
                 "alert_disable_chat",
+                "alert_disable_month_chat",
+                "alert_warning_month_chat",
+                "alert_runs_out_chat",
+                "alert_spikes_chat",
+                "alert_balance_low_chat",
+                "user_limited",
                 "quota",
                 "alert_warning_chat",
                 "settings",

@@ -264,6 +264,8 @@ pub fn detail(size: Size) -> UserDetail {
         remembered: None,
         paths: PathReports::new(),
         proof: None,
+        month: None,
+        forecast: None,
         owner_name: Some(if size == Size::Small {
             "王小明".to_owned()
         } else {
@@ -272,6 +274,22 @@ pub fn detail(size: Size) -> UserDetail {
         days: DayChart::default(),
         user,
     }
+}
+
+/// A user with a month limit, of which most is spent.
+pub fn limited_detail(size: Size) -> UserDetail {
+    let mut detail = detail(size);
+    let period = "2026-11".parse().unwrap();
+    detail.user.month_limit = Some(amount(size, "3000").try_into().unwrap());
+    detail.user.trigger_in(period, [50, 80]);
+    detail.month = Some(Month { period, spent: amount(size, "2512.345"), is_read: true });
+    let to = "2026-11-21".parse().unwrap();
+    detail.forecast = Some(Forecast {
+        rate: Rate { spent: amount(size, "700.5"), days: 7, to },
+        runs_out: Some(RunsOut { on: "2026-11-26".parse().unwrap(), of: Limit::Month }),
+        month_end: amount(size, "3412.345"),
+    });
+    detail
 }
 
 pub fn pending_detail(size: Size) -> UserDetail {

@@ -71,8 +71,9 @@ impl Progress {
             account.is_some_and(|account| !account.payable(HERO_PROJECT, period).is_zero())
         });
         let alerted = |kind| Ok::<_, StoreError>(tx.alerts(Some(&hero), Some(kind), 0, 1)?.1 > 0);
-        self.warning |= alerted(AlertKind::Warning)?;
         self.disable |= alerted(AlertKind::Disable)?;
+        // Spending that passes every threshold at once is alerted as the cut alone.
+        self.warning |= self.disable || alerted(AlertKind::Warning)?;
         if let Some(user) = tx.user(&hero)? {
             self.quota |= user.quota.is_positive();
             self.monitor |= user.consumed.is_positive();

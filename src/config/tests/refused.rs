@@ -207,6 +207,14 @@ const REFUSED: &[(&str, &str)] = &[
         "monitor.amount_field must be \"payable\", \"discount\" or \"original\" (`net`)",
     ),
     (
+        "[monitor]\nforecast_days = 366",
+        "monitor.forecast_days must be a whole number from 0 to 365, not 366",
+    ),
+    (
+        "[monitor]\nbalance_days = -1",
+        "monitor.balance_days must be a whole number from 0 to 365, not -1",
+    ),
+    (
         "[monitor]\nconcurrency = 0",
         "monitor.concurrency must be a whole number from 1 to 64, not 0",
     ),

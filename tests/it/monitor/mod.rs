@@ -2,7 +2,9 @@
 
 mod by_day;
 mod collect;
+mod forecast;
 mod late;
+mod month_limit;
 mod months;
 mod outages;
 mod policies;

@@ -7,11 +7,11 @@ use super::super::*;
 use crate::domain::{
     AccessCause, AccessGoal, AccessItem, AccessKeyInfo, AccessPath, AccountReading, AlertBody,
     Authorisation, BalanceReading, BreakdownRow, Creation, CycleOutcome, CycleReport, Dispatch,
-    Figures, FilePlace, Grant, GrantState, Halt, HeldPolicy, KeyStep, LedgerEntry, MonitorState,
-    NewUser, NotCovered, OpId, OwedMessage, PathReport, PathReports, PathState, PendingAccess,
-    PolicyKind, PolicyScope, Problem, Profile, ProjectInfo, Proof, ProofState, RememberedAccess,
-    Report, SavedSettings, SecretsSent, Spender, Step, TaskKind, Thresholds, UpdateTarget,
-    UserStatus,
+    Figures, FilePlace, Grant, GrantState, Halt, HeldPolicy, KeyStep, LedgerEntry, Limit,
+    MonitorState, NewUser, NotCovered, OpId, OwedMessage, PathReport, PathReports, PathState,
+    PendingAccess, PolicyKind, PolicyScope, Problem, Profile, ProjectInfo, Proof, ProofState,
+    RememberedAccess, Report, SavedSettings, SecretsSent, Spender, Step, TaskKind, Thresholds,
+    UpdateTarget, UserStatus,
 };
 use crate::store::{NewMessage, OpOutcome, RecordedReading};
 
@@ -119,7 +119,7 @@ pub fn alerts() -> Vec<AlertBody> {
         row(Freshness::Stale(None)),
         row(Freshness::Pending),
     ];
-    let figures = Figures { quota: money("20"), consumed: money("15.5"), breakdown };
+    let figures = Figures { quota: money("20"), consumed: money("15.5"), breakdown, month: None };
     let reason = "原因".to_owned();
     let problems = [
         Problem::CyclesFailing { failures: 3, reason: reason.clone(), accounts: vec![] },
@@ -130,8 +130,8 @@ pub fn alerts() -> Vec<AlertBody> {
         Problem::Test { operator: Operator::System },
     ];
     let mut alerts = vec![
-        AlertBody::Warning { threshold: 60, figures: figures.clone() },
-        AlertBody::Disable { figures, paths: PathReports::new() },
+        AlertBody::Warning { threshold: 60, of: Limit::Quota, figures: figures.clone() },
+        AlertBody::Disable { of: Limit::Quota, figures, paths: PathReports::new() },
         AlertBody::manual(AccessGoal::Restored, somebody()),
     ];
     alerts.extend(problems.map(|problem| AlertBody::Error { problem }));
@@ -373,6 +373,7 @@ pub fn monitor() -> MonitorState {
         disables: 1,
     };
     MonitorState {
+        outlooks: BTreeMap::new(),
         last: Some(last),
         last_success: Some(now()),
         failures_in_a_row: 3,
