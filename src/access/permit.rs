@@ -34,7 +34,9 @@ pub(super) fn permit(
     let Some(record) = tx.user(user)? else { return Ok(Permit::Withdrawn) };
     // The things of a user who is gone are closed whatever the quota says: nobody can top it up any more.
     let is_gone = record.status == UserStatus::Gone;
-    if pending.cause == AccessCause::QuotaUsedUp && !is_gone && !must_be_cut(&record) {
+    let unbilled = tx.unbilled(&record)?;
+    let is_wanted = is_gone || must_be_cut(&record, unbilled.as_ref());
+    if pending.cause == AccessCause::QuotaUsedUp && !is_wanted {
         withdraw(tx, user, pending, now)?;
         return Ok(Permit::Withdrawn);
     }

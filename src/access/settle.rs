@@ -261,7 +261,8 @@ fn confirm(
         return Ok(());
     }
     let quota_cut = pending.goal == AccessGoal::Cut && pending.cause == AccessCause::QuotaUsedUp;
-    if quota_cut && !must_be_cut(&record) {
+    let unbilled = tx.unbilled(&record)?;
+    if quota_cut && !must_be_cut(&record, unbilled.as_ref()) {
         // Topped up during the cut: restore everything.
         return withdraw(tx, key, pending, now);
     }
@@ -277,7 +278,8 @@ fn confirm(
     }
     match (&pending.cause, pending.goal) {
         (AccessCause::QuotaUsedUp, AccessGoal::Cut) => {
-            let figures = Figures::of(&record, &tx.links_of(key)?);
+            let unbilled = unbilled.filter(|unbilled| unbilled.for_cuts().is_positive());
+            let figures = Figures::of(&record, &tx.links_of(key)?, unbilled);
             let body = AlertBody::Disable { figures, paths: tx.access_paths(key)? };
             with.alerts.raise(tx, Some(key), body, now)?;
         }

@@ -2,9 +2,9 @@
 
 use jiff::Timestamp;
 
-use super::outcome::{BillingProject, BillingUser, BillingView, UserMonths};
+use super::outcome::{BillingProject, BillingUser, BillingView, EstimatedAccount, UserMonths};
 use super::{Error, paginate, users};
-use crate::domain::{BillPeriod, Money, SpendingRecord, UserKey, oldest_stale};
+use crate::domain::{BillPeriod, EstimateUse, Money, SpendingRecord, UserKey, oldest_stale};
 use crate::store::{Source, StoreError, View};
 
 /// Users on one page of the billing card.
@@ -75,7 +75,33 @@ pub fn view<S: Source>(
         (own.projects, page, pages) = paginate(projects, asked, PROJECTS_A_PAGE);
     }
     let recent = recent(tx, &periods, of_user.as_ref())?;
-    Ok(BillingView { period, periods, users, page, pages, total_users, total, recent, of_user })
+    let shows_estimates = of_user.is_none() && period == current;
+    let estimates = if shows_estimates { estimates(tx)? } else { Vec::new() };
+    Ok(BillingView {
+        period,
+        periods,
+        users,
+        page,
+        pages,
+        total_users,
+        total,
+        recent,
+        of_user,
+        estimates,
+    })
+}
+
+/// Returns what is estimated of each account, if anything is known of it.
+fn estimates<S: Source>(tx: &View<S>) -> Result<Vec<EstimatedAccount>, StoreError> {
+    let mut estimates = Vec::new();
+    for account in tx.accounts()?.into_iter().filter(|account| account.active.is_on()) {
+        let Some(estimate) = tx.account_estimate(&account.id)? else { continue };
+        let is_used = estimate.counts > EstimateUse::Off;
+        if is_used && (estimate.total.is_positive() || estimate.trouble.is_some()) {
+            estimates.push(EstimatedAccount { name: account.name, estimate });
+        }
+    }
+    Ok(estimates)
 }
 
 /// Returns the totals of the last months, oldest first.

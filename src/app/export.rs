@@ -418,7 +418,7 @@ mod tests {
                     .into();
                 let reading = RecordedReading::of_months(account.clone(), bills, now);
                 tx.record_cycle(&[reading])?;
-                let figures = Figures::of(&tx.user(&user)?.unwrap(), &[]);
+                let figures = Figures::of(&tx.user(&user)?.unwrap(), &[], None);
                 tx.add_alert(Some(&user), AlertBody::Warning { threshold: 80, figures }, now)?;
                 tx.add_alert(None, AlertBody::manual(AccessGoal::Cut, operator), now)?;
                 Ok::<_, StoreError>(())

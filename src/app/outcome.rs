@@ -7,9 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use super::trouble::Trouble;
 use crate::domain::{
-    Account, AccountId, AlertKind, AlertRecord, Authorisation, BillPeriod, Freshness, LedgerEntry,
-    Money, MonitorState, PathReports, PendingAccess, ProjectInfo, ProjectLink, ProjectName, Proof,
-    RememberedAccess, Thresholds, Usage, User, UserKey, Username,
+    Account, AccountEstimate, AccountId, AlertKind, AlertRecord, Authorisation, BillPeriod,
+    Freshness, LedgerEntry, Money, MonitorState, PathReports, PendingAccess, ProjectInfo,
+    ProjectLink, ProjectName, Proof, RememberedAccess, Thresholds, Unbilled, Usage, User, UserKey,
+    Username,
 };
 
 /// Which users a list shows.
@@ -129,6 +130,8 @@ pub struct UserDetail {
     pub account_name: String,
     /// All links, monitored first, most expensive first.
     pub links: Vec<ProjectLink>,
+    /// What is estimated beyond the bill; `None` if nothing is.
+    pub unbilled: Option<Unbilled>,
     /// Thresholds in force.
     pub thresholds: Thresholds,
     /// How serious the usage is.
@@ -250,6 +253,17 @@ pub struct BillingView {
     pub recent: Vec<(BillPeriod, Money)>,
     /// The one user the card is about, with the totals of their months (newest first).
     pub of_user: Option<UserMonths>,
+    /// What is estimated beyond the bills, by account; empty for months that are over and on one user's card.
+    pub estimates: Vec<EstimatedAccount>,
+}
+
+/// What is estimated of an account beyond its bill.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EstimatedAccount {
+    /// The account's name.
+    pub name: String,
+    /// The estimate.
+    pub estimate: AccountEstimate,
 }
 
 /// A user's months.

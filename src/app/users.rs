@@ -144,6 +144,7 @@ pub fn detail<S: Source>(
     Ok(UserDetail {
         account_name: account_name(tx, &user.key.account)?,
         links: sorted(tx.links_of(&user.key)?),
+        unbilled: tx.unbilled(&user)?,
         level: Level::of(&user, &thresholds),
         thresholds,
         pending: tx.access_pending(&user.key)?,

@@ -77,7 +77,7 @@ impl Cards {
                 AccessGoal::Cut => user.access_read_at.is_none(),
                 AccessGoal::Restored => detail.remembered.is_none(),
             },
-            cut_again => !cut && must_be_cut(user),
+            cut_again => !cut && must_be_cut(user, detail.unbilled.as_ref()),
         };
         self.card("access.json.j2", ctx, facts)
     }

@@ -3,14 +3,16 @@
 use minijinja::{Value, context};
 
 use super::facts;
-use super::text::{fit, md};
+use super::text::{clip, fit, md};
 use super::{Card, CardContext, Cards, shown_name};
 use crate::app::billing::PROJECTS_A_PAGE;
-use crate::app::outcome::{BillingProject, BillingUser, BillingView};
-use crate::domain::Money;
+use crate::app::outcome::{BillingProject, BillingUser, BillingView, EstimatedAccount};
+use crate::domain::{Money, ProjectName};
 
 /// Max projects in a user's panel.
 const PANEL_PROJECTS: usize = 10;
+/// Max accounts whose estimate is shown.
+const ACCOUNTS: usize = 5;
 /// Max months to choose from: each counts as an element (R5).
 const MONTHS: usize = 36;
 
@@ -32,6 +34,7 @@ impl Cards {
             period => period,
             periods => periods,
             users => users,
+            estimates => view.estimates.iter().take(ACCOUNTS).map(|it| self.estimated(it)).collect::<Vec<_>>(),
             page => view.page,
             pages => view.pages,
             total_users => view.total_users,
@@ -71,6 +74,35 @@ impl Cards {
             return card;
         }
         self.card("billing.json.j2", ctx, context! { chart => Vec::<Value>::new(), ..facts })
+    }
+
+    /// What is estimated of an account: how much, how much of it is not visible, and what it does not know.
+    fn estimated(&self, account: &EstimatedAccount) -> String {
+        let (words, estimate) = (self.words, &account.estimate);
+        let name = clip(&account.name, 40);
+        let (Some(since), Some(read_at)) = (estimate.days.keys().next(), estimate.read_at) else {
+            let reason = clip(estimate.trouble.as_deref().unwrap_or_default(), 200);
+            return words.t("estimate.unread", &[("account", &name), ("reason", &reason)]);
+        };
+        let (since, time) = (words.day(*since), words.time(read_at));
+        let values: [(&str, &dyn std::fmt::Display); 5] = [
+            ("account", &name),
+            ("amount", &estimate.total.rounded()),
+            ("hidden", &estimate.hidden.rounded()),
+            ("since", &since),
+            ("time", &time),
+        ];
+        let mut text = words.t("estimate.account", &values);
+        if estimate.older_count > 0 {
+            let names: Vec<&str> = estimate.older.iter().map(ProjectName::as_str).collect();
+            let names = clip(&names.join(&words.t("list.separator", &[])), 100);
+            let count = estimate.older_count;
+            text.push_str(&words.t("estimate.older", &[("projects", &names), ("count", &count)]));
+        }
+        if let Some(reason) = &estimate.trouble {
+            text.push_str(&words.t("estimate.trouble", &[("reason", &clip(reason, 200))]));
+        }
+        text
     }
 
     fn billing_user(&self, user: &BillingUser, limit: usize) -> Value {

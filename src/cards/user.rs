@@ -39,6 +39,7 @@ impl Cards {
             paths => self.paths(detail, Audience::of(ctx.in_group)),
             level => level_tag(words, detail.level),
             figures => facts::user_figures(words, user, detail.level),
+            unbilled => facts::unbilled(words, detail.unbilled.as_ref()),
             updated => user.spending_updated_at.map(|at| words.time_full(at)),
             stale => facts::stale(words, oldest_stale(&detail.links)),
             pending => detail.pending.as_ref().map(|pending| facts::pending(words, pending)),

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     AccessGoal, AccountId, Freshness, Money, Operator, PathItems, PathReports, ProjectLink,
-    ProjectName, Spender, User, UserKey,
+    ProjectName, Spender, Unbilled, User, UserKey,
 };
 
 /// The four types of alerts (docs/behaviour.md §1).
@@ -61,15 +61,19 @@ pub struct BreakdownRow {
 pub struct Figures {
     /// The allocated total.
     pub quota: Money,
-    /// Consumed when the alert was made.
+    /// Consumed when the alert was made, by the bill.
     pub consumed: Money,
+    /// What counted beside it, by an estimate; `None` in older records.
+    #[serde(default)]
+    pub unbilled: Option<Unbilled>,
     /// The monitored projects, most expensive first.
     pub breakdown: Vec<BreakdownRow>,
 }
 
 impl Figures {
-    /// Returns the user's numbers, broken down by the monitored links among `links`.
-    pub fn of(user: &User, links: &[ProjectLink]) -> Self {
+    /// Returns the user's numbers, broken down by the monitored links among `links`. `unbilled` is what counted beside the
+    /// bill.
+    pub fn of(user: &User, links: &[ProjectLink], unbilled: Option<Unbilled>) -> Self {
         let mut breakdown: Vec<BreakdownRow> = links
             .iter()
             .filter(|link| link.monitored.is_on())
@@ -82,7 +86,7 @@ impl Figures {
             .collect();
         breakdown
             .sort_by(|a, b| b.spending.cmp(&a.spending).then_with(|| a.project.cmp(&b.project)));
-        Self { quota: user.quota, consumed: user.consumed, breakdown }
+        Self { quota: user.quota, consumed: user.consumed, unbilled, breakdown }
     }
 }
 
@@ -147,6 +151,16 @@ pub enum Problem {
         policy: String,
         /// The name in its place; empty if all of them are taken.
         instead: String,
+    },
+    /// The estimate of an account differed from its bill by more than a third on three days in a row.
+    EstimateOff {
+        /// Which account.
+        account: AccountId,
+    },
+    /// It agrees with the bill again.
+    EstimateRecovered {
+        /// Which account.
+        account: AccountId,
     },
     /// Not a problem: a person is checking that alerts arrive.
     Test {

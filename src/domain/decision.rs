@@ -1,6 +1,6 @@
 //! The monitor's decision: a pure function of stored state.
 
-use super::{Thresholds, Usage, User, UserStatus};
+use super::{Money, Thresholds, Unbilled, Usage, User, UserStatus};
 
 /// The usage, in percent of the quota, at which access is cut. The same for everyone, whatever their warning thresholds.
 ///
@@ -31,12 +31,17 @@ pub enum AccessStanding {
 
 /// Decides for one user. Users who are gone, not monitored, or have nothing allocated are left alone.
 ///
-/// `defaults` are the global thresholds.
-pub fn decide(user: &User, defaults: &Thresholds, access: AccessStanding) -> Decision {
+/// `unbilled` is what counts beside the bill, as configured; `defaults` are the global thresholds.
+pub fn decide(
+    user: &User,
+    unbilled: Option<&Unbilled>,
+    defaults: &Thresholds,
+    access: AccessStanding,
+) -> Decision {
     if !is_watched(user) {
         return Decision::default();
     }
-    let usage = user.usage();
+    let usage = usage_with(user, unbilled.map(Unbilled::for_warnings));
     let newly_triggered: Vec<u16> = user
         .thresholds
         .as_ref()
@@ -50,12 +55,12 @@ pub fn decide(user: &User, defaults: &Thresholds, access: AccessStanding) -> Dec
         warn: newly_triggered.last().copied(),
         newly_triggered,
         // A change in progress takes precedence, such as a person's restore; the next cycle checks again.
-        cut: must_be_cut(user) && access == AccessStanding::NotCut,
+        cut: must_be_cut(user, unbilled) && access == AccessStanding::NotCut,
     }
 }
 
-/// Returns whether [`decide`] can ask for anything, by what is kept in memory about a user: `percent` is the usage in whole
-/// percent, rounded down, if anything is allocated. False means that it asks for nothing.
+/// Returns whether [`decide`] can ask for anything by the bill alone, by what is kept in memory about a user: `percent` is
+/// the usage in whole percent, rounded down, if anything is allocated. False means that it asks for nothing.
 pub fn is_due(status: UserStatus, percent: Option<i64>, thresholds: &Thresholds) -> bool {
     let lowest = thresholds.percents().iter().copied().min().map_or(CUT_AT, |low| low.min(CUT_AT));
     status != UserStatus::Gone && percent.is_some_and(|percent| percent >= i64::from(lowest))
@@ -63,8 +68,14 @@ pub fn is_due(status: UserStatus, percent: Option<i64>, thresholds: &Thresholds)
 
 /// Returns whether the quota demands that this user has no access. The one rule for when a cut applies: [`decide`]
 /// orders cuts by it, and the enforcer withdraws a pending cut once it no longer holds.
-pub fn must_be_cut(user: &User) -> bool {
-    is_watched(user) && user.auto_disable.is_on() && user.usage().reaches(CUT_AT)
+pub fn must_be_cut(user: &User, unbilled: Option<&Unbilled>) -> bool {
+    let usage = usage_with(user, unbilled.map(Unbilled::for_cuts));
+    is_watched(user) && user.auto_disable.is_on() && usage.reaches(CUT_AT)
+}
+
+/// Returns the usage of the quota by what is billed and something more.
+fn usage_with(user: &User, more: Option<Money>) -> Usage {
+    Usage::new(user.consumed + more.unwrap_or(Money::ZERO), user.quota)
 }
 
 /// Returns whether the monitor decides anything about this user.
@@ -75,7 +86,7 @@ fn is_watched(user: &User) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{Money, Switch};
+    use crate::domain::{EstimateUse, Switch};
     use proptest::prelude::*;
 
     fn user(consumed: &str, quota: &str) -> User {
@@ -89,7 +100,7 @@ mod tests {
 
     fn check(user: &User, warn: Option<u16>, newly: &[u16], cut: bool) {
         let expected = Decision { warn, newly_triggered: newly.to_vec(), cut };
-        assert_eq!(decide(user, &Thresholds::default(), AccessStanding::NotCut), expected);
+        assert_eq!(decide(user, None, &Thresholds::default(), AccessStanding::NotCut), expected);
     }
 
     #[test]
@@ -166,8 +177,8 @@ mod tests {
             ("60", "100", |user| user.thresholds = Some(Thresholds::new([50]).unwrap()), false),
         ] {
             let user = with(consumed, quota, change);
-            assert_eq!(must_be_cut(&user), cut, "the enforcer: {user:?}");
-            let decision = decide(&user, &Thresholds::default(), AccessStanding::NotCut);
+            assert_eq!(must_be_cut(&user, None), cut, "the enforcer: {user:?}");
+            let decision = decide(&user, None, &Thresholds::default(), AccessStanding::NotCut);
             assert_eq!(decision.cut, cut, "the monitor: {user:?}");
         }
     }
@@ -186,11 +197,37 @@ mod tests {
             if gone {
                 user.status = UserStatus::Gone;
             }
-            let decision = decide(&user, &Thresholds::default(), AccessStanding::NotCut);
-            prop_assert_eq!(decision.cut, must_be_cut(&user));
+            let decision = decide(&user, None, &Thresholds::default(), AccessStanding::NotCut);
+            prop_assert_eq!(decision.cut, must_be_cut(&user, None));
             let percent = user.usage().whole_percent();
             let due = is_due(user.status, percent, &Thresholds::default());
             prop_assert!(due || decision == Decision::default(), "{:?}", decision);
+        }
+    }
+
+    #[test]
+    fn an_estimate_counts_beside_the_bill_as_configured() {
+        for (consumed, estimated, counts, warn, cut) in [
+            ("70", "29.99", EstimateUse::Warn, Some(90), false),
+            ("70", "30", EstimateUse::Warn, Some(90), false),
+            ("70", "30", EstimateUse::Cut, Some(90), true),
+            ("70", "29.99", EstimateUse::Cut, Some(90), false),
+            ("70", "30", EstimateUse::Show, Some(50), false),
+            ("0", "50", EstimateUse::Warn, Some(50), false),
+            ("100", "0", EstimateUse::Show, Some(90), true),
+        ] {
+            let user = user(consumed, "100");
+            let unbilled = Unbilled {
+                amount: estimated.parse().unwrap(),
+                since: jiff::civil::date(2026, 11, 22),
+                read_at: "2026-11-23T02:00:00Z".parse().unwrap(),
+                counts,
+                is_old: false,
+            };
+            let access = AccessStanding::NotCut;
+            let decision = decide(&user, Some(&unbilled), &Thresholds::default(), access);
+            assert_eq!((decision.warn, decision.cut), (warn, cut), "{consumed} {unbilled:?}");
+            assert_eq!(must_be_cut(&user, Some(&unbilled)), cut, "{consumed} {unbilled:?}");
         }
     }
 
@@ -206,7 +243,7 @@ mod tests {
         unknown.status = UserStatus::Unknown;
         check(&unknown, Some(90), &[50, 80, 90], true);
         for access in [AccessStanding::Changing, AccessStanding::Cut] {
-            let decision = decide(&by_hand, &Thresholds::default(), access);
+            let decision = decide(&by_hand, None, &Thresholds::default(), access);
             assert!(!decision.cut, "{access:?}");
         }
     }
@@ -221,7 +258,7 @@ mod tests {
             user.consumed = Money::from_fen(consumed);
             user.quota = Money::from_fen(quota);
             user.thresholds = Some(Thresholds::new(percents).unwrap());
-            let first = decide(&user, &Thresholds::default(), AccessStanding::NotCut);
+            let first = decide(&user, None, &Thresholds::default(), AccessStanding::NotCut);
             let own = user.thresholds.clone().unwrap();
             let due = is_due(user.status, user.usage().whole_percent(), &own);
             prop_assert!(due || first == Decision::default());
@@ -229,7 +266,7 @@ mod tests {
             prop_assert!(!first.cut || consumed >= quota);
             user.triggered.extend(first.newly_triggered);
             let after = if first.cut { AccessStanding::Cut } else { AccessStanding::NotCut };
-            prop_assert_eq!(decide(&user, &Thresholds::default(), after), Decision::default());
+            prop_assert_eq!(decide(&user, None, &Thresholds::default(), after), Decision::default());
         }
     }
 }

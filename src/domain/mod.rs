@@ -7,6 +7,7 @@ pub mod bill;
 pub mod contact;
 pub mod creation;
 pub mod decision;
+pub mod estimate;
 pub mod event_window;
 pub mod ids;
 pub mod ledger;
@@ -25,6 +26,7 @@ pub mod spending;
 pub mod sync;
 pub mod thresholds;
 pub mod typed;
+pub mod unbilled;
 pub mod usage;
 pub mod user;
 mod verdict;
@@ -37,6 +39,7 @@ pub use alert::{AlertBody, AlertKind, AlertRecord, BreakdownRow, Figures, Notice
 pub use bill::{AmountField, BillSource};
 pub use creation::{Creation, Halt, KeyStep, NewUser, SecretsSent, Step};
 pub use decision::{AccessStanding, CUT_AT, Decision, decide, must_be_cut};
+pub use estimate::{BilledItem, ModelUsage, ProjectUsage, SharedDay, UsageKind};
 pub use event_window::EVENT_WINDOW;
 pub use ids::{
     AccountId, ChatId, IdError, MessageId, OpId, OpenId, ProjectName, UserKey, Username,
@@ -66,6 +69,9 @@ pub use settings::{SavedSettings, Settings};
 pub use spending::{AccountBill, BilledLink, Consumption, ProjectBill, SpendingRecord};
 pub use sync::{CloudUser, SyncChanges};
 pub use thresholds::{Thresholds, ThresholdsError};
+pub use unbilled::{
+    AccountEstimate, DayTotal, EstimateUse, EstimateVerdict, ProjectEstimate, Unbilled,
+};
 pub use usage::Usage;
 pub use user::{AccessKeyInfo, Profile, Switch, User, UserStatus};
 pub use verdict::{Verdict, jobs_unchecked, lets_money_go};

@@ -4,8 +4,9 @@
 //!
 //! 1. **Collect** (`collect`). Reads the bills of the open periods. An account is read completely or not at all.
 //! 2. **Record** (`record`). Writes what differs, and the users that it concerns, in many short transactions.
-//! 3. **Decide** ([`crate::domain::decide`]). Raises warnings, and enqueues a cut if the quota is used up.
-//! 4. **Look** ([`crate::access`]). Looks at disabled users, in turns: access that was opened again is cut again. Reads the
+//! 3. **Estimate** (`estimate`). Reads and records what the bill does not hold yet, with each project's usage.
+//! 4. **Decide** ([`crate::domain::decide`]). Raises warnings, and enqueues a cut if the quota is used up.
+//! 5. **Look** ([`crate::access`]). Looks at disabled users, in turns: access that was opened again is cut again. Reads the
 //!    usage after cuts.
 //!
 //! Cuts are carried out by [`crate::access`], in a loop of its own, independently of the cycle.
@@ -13,6 +14,7 @@
 //! Beside enforcement runs a loop for the `policies` of linked projects. The two never work on the same user at once.
 
 mod collect;
+mod estimate;
 mod period;
 mod policies;
 mod record;
@@ -37,7 +39,9 @@ use crate::access::Enforcer;
 use crate::app::cloud::Cloud;
 use crate::cards::{CardContext, Cards};
 use crate::clock::{Clock, Moment};
-use crate::domain::{AmountField, BillSource, CycleOutcome, CycleReport, Role, TaskKind};
+use crate::domain::{
+    AmountField, BillSource, CycleOutcome, CycleReport, EstimateUse, Role, TaskKind,
+};
 use crate::outbox::Alerts;
 use crate::owed::Wakers;
 use crate::store::{Store, StoreError};
@@ -93,6 +97,8 @@ pub struct MonitorParts {
     pub bill_source: BillSource,
     /// Which amount of it.
     pub amount_field: AmountField,
+    /// What the estimate is used for.
+    pub estimate: EstimateUse,
     /// Max accounts read concurrently.
     pub concurrency: usize,
     /// The source of the current time.
@@ -304,9 +310,13 @@ impl Monitor {
         for reading in collected.readings {
             users += record::record(store, reading).await?;
         }
-        let now = self.parts.clock.now();
-        let decided = record::decide_all(store, &alerts, now).await?;
         let accounts = collected.report;
+        // What the bill alone demands does not wait for the estimate.
+        let mut decided = record::decide_all(store, &alerts, self.parts.clock.now()).await?;
+        if self.estimate(&accounts, started).await? {
+            decided += record::decide_all(store, &alerts, self.parts.clock.now()).await?;
+        }
+        let now = self.parts.clock.now();
         store
             .writing(move |tx| record::report(tx, &alerts, accounts, users, decided, started, now))
             .await

@@ -2,16 +2,17 @@
 //! click has to wait (docs/behaviour.md §8). A process that ends in between loses nothing: the next cycle compares again with what is
 //! stored, and decides about every user.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use jiff::Timestamp;
 
 use crate::domain::{
     AccessCause, AccessGoal, AccountReading, AlertBody, CycleOutcome, CycleReport, Decision,
-    Figures, PendingAccess, Thresholds, User, UserKey, decide,
+    EstimateVerdict, Figures, PendingAccess, Problem, Thresholds, Unbilled, User, UserKey, decide,
 };
 use crate::outbox::Alerts;
-use crate::store::{RecordedReading, Source, Store, StoreError, View, WriteTx};
+use crate::store::{EstimateReading, RecordedReading, Source, Store, StoreError, View, WriteTx};
 
 /// Pause between two transactions, for the writers that wait: redb's lock is not fair.
 const BREATH: Duration = Duration::from_millis(1);
@@ -23,6 +24,13 @@ const DECIDED_AT_ONCE: usize = 20;
 pub(super) struct Decided {
     warnings: u64,
     disables: u64,
+}
+
+impl std::ops::AddAssign for Decided {
+    fn add_assign(&mut self, more: Self) {
+        self.warnings += more.warnings;
+        self.disables += more.disables;
+    }
 }
 
 /// Records the reading of one account. Returns how many users' spending is up to date now.
@@ -48,8 +56,41 @@ pub(super) async fn record(store: &Store, reading: RecordedReading) -> Result<u6
     store.reading(move |tx| tx.linked_users(&account)).await
 }
 
-/// Decides about every user. Most are known by the directory to need nothing; the others are looked at on a snapshot, and only
-/// those for whom there is something to do are written, after deciding again.
+/// Records the estimate of one account, and raises an alert if it is off.
+pub(super) async fn record_estimate(
+    store: &Store,
+    alerts: &Alerts,
+    reading: EstimateReading,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let account = reading.account.clone();
+    let mut changes = store.reading(move |tx| tx.estimate_changes(reading)).await?;
+    loop {
+        let (alerts, account) = (alerts.clone(), account.clone());
+        let (rest, done) = store
+            .writing(move |tx| {
+                for verdict in changes.take_verdicts() {
+                    let account = account.clone();
+                    let problem = match verdict {
+                        EstimateVerdict::Off => Problem::EstimateOff { account },
+                        EstimateVerdict::Recovered => Problem::EstimateRecovered { account },
+                    };
+                    alerts.raise(tx, None, AlertBody::Error { problem }, now)?;
+                }
+                let done = tx.estimate_step(&mut changes)?;
+                Ok::<_, StoreError>((changes, done))
+            })
+            .await?;
+        if done {
+            return Ok(());
+        }
+        changes = rest;
+        tokio::time::sleep(BREATH).await;
+    }
+}
+
+/// Decides about every user. Most are known by the directory to need nothing; the others, and those with an estimate, are
+/// looked at on a snapshot, and only those for whom there is something to do are written, after deciding again.
 pub(super) async fn decide_all(
     store: &Store,
     alerts: &Alerts,
@@ -59,10 +100,16 @@ pub(super) async fn decide_all(
     let concerned: Vec<UserKey> = store
         .reading(move |tx| {
             let defaults = configured.settings_in_force(tx)?.thresholds;
+            let directory = tx.directory();
+            let due = directory.iter().filter(|(_, entry)| entry.is_due(&defaults));
+            let mut maybe: BTreeSet<UserKey> = due.map(|(key, _)| key.clone()).collect();
+            for account in tx.accounts()? {
+                maybe.extend(tx.estimated_users(&account.id)?);
+            }
             let mut concerned = Vec::new();
-            for (key, _) in tx.directory().iter().filter(|(_, entry)| entry.is_due(&defaults)) {
-                if decision(tx, key, &defaults)?.is_some() {
-                    concerned.push(key.clone());
+            for key in maybe {
+                if decision(tx, &key, &defaults)?.is_some() {
+                    concerned.push(key);
                 }
             }
             Ok::<_, StoreError>(concerned)
@@ -84,21 +131,21 @@ pub(super) async fn decide_all(
                 Ok::<_, StoreError>(more)
             })
             .await?;
-        decided.warnings += more.warnings;
-        decided.disables += more.disables;
+        decided += more;
     }
     Ok(decided)
 }
 
-/// Returns what to do about a user, if anything.
+/// Returns what to do about a user, if anything, and what counted beside the bill.
 fn decision<S: Source>(
     tx: &View<S>,
     key: &UserKey,
     defaults: &Thresholds,
-) -> Result<Option<(User, Decision)>, StoreError> {
+) -> Result<Option<(User, Decision, Option<Unbilled>)>, StoreError> {
     let Some(user) = tx.user(key)? else { return Ok(None) };
-    let decision = decide(&user, defaults, tx.access_standing(&user)?);
-    Ok((decision != Decision::default()).then_some((user, decision)))
+    let unbilled = tx.unbilled(&user)?;
+    let decision = decide(&user, unbilled.as_ref(), defaults, tx.access_standing(&user)?);
+    Ok((decision != Decision::default()).then_some((user, decision, unbilled)))
 }
 
 fn act(
@@ -109,11 +156,14 @@ fn act(
     now: Timestamp,
     decided: &mut Decided,
 ) -> Result<(), StoreError> {
-    let Some((mut user, decision)) = decision(tx, key, defaults)? else { return Ok(()) };
+    let Some((mut user, decision, unbilled)) = decision(tx, key, defaults)? else {
+        return Ok(());
+    };
     if let Some(threshold) = decision.warn {
         user.triggered.extend(decision.newly_triggered);
         tx.put_user(&user)?;
-        let figures = Figures::of(&user, &tx.links_of(key)?);
+        let unbilled = unbilled.filter(|unbilled| unbilled.for_warnings().is_positive());
+        let figures = Figures::of(&user, &tx.links_of(key)?, unbilled);
         alerts.raise(tx, Some(key), AlertBody::Warning { threshold, figures }, now)?;
         decided.warnings += 1;
     }

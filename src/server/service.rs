@@ -250,6 +250,7 @@ impl<'a> Plan<'a> {
             enabled: self.config.monitor.enabled,
             bill_source: self.config.monitor.bill_source,
             amount_field: self.config.monitor.amount_field,
+            estimate: self.config.monitor.estimate,
             concurrency: self.config.monitor.concurrency.get(),
             clock: self.clock.clone(),
             wakers: self.wakers.clone(),

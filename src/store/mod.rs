@@ -16,6 +16,7 @@ mod chats;
 mod commit;
 mod creation;
 mod directory;
+mod estimate;
 mod events;
 mod keys;
 mod ledger;
@@ -49,6 +50,7 @@ use redb::{Database, StorageBackend};
 
 pub use accounts::{AccountSecrets, WaitingPair};
 pub use directory::{Directory, Entry};
+pub use estimate::{EstimateChanges, EstimateReading};
 pub use owed::NewMessage;
 pub use recording::{BillChanges, PeriodBill, RecordedReading};
 pub use values::{KnownChat, OpOutcome};

@@ -87,6 +87,7 @@ pub fn me(size: Size) -> MeView {
         .map(|i| {
             let user = samples::user(size, i);
             MyUser {
+                unbilled: None,
                 account_name: account(size, 0).name,
                 level: Level::of(&user, &Thresholds::default()),
                 stale: (i == 1 || !small).then(|| Some(ago(26))),

@@ -12,7 +12,7 @@ use crate::domain::*;
 fn figures(size: Size, consumed: &str) -> Figures {
     let user = user(size, 0);
     let count = if size == Size::Small { 3 } else { 40 };
-    let mut figures = Figures::of(&user, &links(size, &user, count));
+    let mut figures = Figures::of(&user, &links(size, &user, count), None);
     figures.consumed = amount(size, consumed);
     figures
 }

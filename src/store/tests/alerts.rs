@@ -8,7 +8,8 @@ fn manual() -> AlertBody {
 }
 
 fn warning(threshold: u16) -> AlertBody {
-    let figures = Figures { quota: money("10"), consumed: money("9"), breakdown: Vec::new() };
+    let figures =
+        Figures { quota: money("10"), consumed: money("9"), unbilled: None, breakdown: Vec::new() };
     AlertBody::Warning { threshold, figures }
 }
 

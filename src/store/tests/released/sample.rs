@@ -118,7 +118,8 @@ pub fn alerts() -> Vec<AlertBody> {
         row(Freshness::Stale(None)),
         row(Freshness::Pending),
     ];
-    let figures = Figures { quota: money("20"), consumed: money("15.5"), breakdown };
+    let figures =
+        Figures { quota: money("20"), consumed: money("15.5"), unbilled: None, breakdown };
     let reason = "原因".to_owned();
     let problems = [
         Problem::CyclesFailing { failures: 3, reason: reason.clone(), accounts: vec![] },
