@@ -207,6 +207,10 @@ const REFUSED: &[(&str, &str)] = &[
         "monitor.amount_field must be \"payable\", \"discount\" or \"original\" (`net`)",
     ),
     (
+        "[monitor]\nestimate = \"on\"",
+        "monitor.estimate must be \"off\", \"show\", \"warn\" or \"cut\" (`on`)",
+    ),
+    (
         "[monitor]\nconcurrency = 0",
         "monitor.concurrency must be a whole number from 1 to 64, not 0",
     ),

@@ -2,6 +2,7 @@
 
 mod by_day;
 mod collect;
+mod estimate;
 mod late;
 mod months;
 mod outages;
