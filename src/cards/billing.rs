@@ -12,7 +12,7 @@ use crate::domain::{Money, ProjectName};
 /// Max projects in a user's panel.
 const PANEL_PROJECTS: usize = 10;
 /// Max accounts whose estimate is shown.
-const ACCOUNTS: usize = 5;
+const ACCOUNTS: usize = 3;
 /// Max months to choose from: each counts as an element (R5).
 const MONTHS: usize = 36;
 

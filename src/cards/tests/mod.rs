@@ -4,6 +4,7 @@
 
 mod admin;
 mod creating;
+mod estimates;
 mod paths;
 pub(crate) mod samples;
 mod watch;
@@ -145,6 +146,7 @@ fn all(cards: &Cards, role: Role, size: Size) -> Vec<Sample> {
     }
     let shared = cards.user(&paths::shared(size), &ctx);
     out.push(Sample { name: "user_shared".to_owned(), card: shared, via: Via::Send });
+    out.extend(estimates::all(cards, &ctx, size));
     out
 }
 

@@ -25,6 +25,8 @@ fn world() -> (World, [Line; 2]) {
     let price = |n: i64| rust_decimal::Decimal::from(n);
     world.rules.ark.billing = Some(ArkBilling::priced(price(10), price(1), price(100)));
     let main = world.account_mut("main").unwrap();
+    // A split bill that is empty for weeks would not be believed.
+    main.spend("default", price(1), "2026-11".parse().unwrap());
     for name in ["alice", "bob"] {
         main.add_user(name).add_key(KeyStatus::Active);
     }

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::*;
 use crate::domain::beijing_day;
-use crate::sandbox::world::{ArkBilling, EndpointStatus, Model, UsageShape};
+use crate::sandbox::world::{ArkBilling, BillRow, EndpointStatus, Model, ShownIn, UsageShape};
 
 const ARK: &str = "2024-01-01";
 
@@ -238,9 +238,22 @@ async fn calls_are_billed_per_model_within_minutes_and_per_project_the_next_morn
         let fixture = &fixture;
         async move { fixture.bills(action, body).await.result()["List"].as_array().unwrap().clone() }
     };
-    // The period of five minutes is over, and 10 minutes have passed.
-    assert_eq!(list("ListBillDetail", 2).await.len(), 0);
-    fixture.clock.advance(SignedDuration::from_mins(15));
+    assert_eq!(list("ListBillDetail", 2).await.len(), 0, "the period of five minutes is not over");
+    fixture.clock.advance(SignedDuration::from_mins(6));
+    assert_eq!(list("ListBillDetail", 2).await.len(), 0, "they come ten minutes later");
+    let visible = |shown_in, change: &dyn Fn(&mut BillRow)| {
+        account(&fixture, |account| {
+            let rows = account.bill_rows_mut(period("2026-11"));
+            let mut from = Vec::new();
+            for row in rows.iter_mut().filter(|row| row.shown_in == shown_in) {
+                from.push(row.visible_from.unwrap().to_string());
+                change(row);
+            }
+            from
+        })
+    };
+    let now = |row: &mut BillRow| row.visible_from = Some(fixture.clock.now());
+    assert_eq!(visible(ShownIn::Detail, &now), ["2026-11-23T02:45:00Z"; 3]);
     let rows: Vec<Value> = list("ListBillDetail", 2).await;
     assert_eq!(rows.len(), 3, "{rows:?}");
     let of = |rows: &[Value], column: &str| -> Vec<String> {
@@ -248,19 +261,20 @@ async fn calls_are_billed_per_model_within_minutes_and_per_project_the_next_morn
     };
     assert_eq!(of(&rows, "ConfigName"), ["Doubao-Seed-2.0-pro"; 3]);
     assert_eq!(of(&rows, "Project"), ["-"; 3]);
-    assert_eq!(
-        of(&rows, "ChargeItemCode")[0],
-        "Doubao_Seed_2.0_pro_infer_input_cn-beijing_realtime"
-    );
+    let code = "Doubao_Seed_2.0_pro_infer_input_cn-beijing_realtime";
+    assert_eq!(of(&rows, "ChargeItemCode")[0], code);
     let amounts = of(&rows, "PayableAmount").into_iter();
     let amounts: Vec<rust_decimal::Decimal> = amounts.map(|text| price(&text)).collect();
     assert_eq!(amounts, [price("20"), price("0.4"), price("68")]);
     // Grouped rows come an hour later, split rows the next morning.
     assert_eq!(list("ListBillDetail", 1).await.len(), 0);
-    assert_eq!(list("ListSplitBillDetail", 2).await.len(), 0);
-    fixture.clock.advance(SignedDuration::from_hours(1));
+    let hour_ago = |row: &mut BillRow| {
+        row.visible_from = Some(fixture.clock.now() - SignedDuration::from_hours(1));
+    };
+    visible(ShownIn::Detail, &hour_ago);
     assert_eq!(list("ListBillDetail", 1).await.len(), 3);
-    fixture.clock.advance(SignedDuration::from_hours(30));
+    assert_eq!(list("ListSplitBillDetail", 2).await.len(), 0);
+    assert_eq!(visible(ShownIn::Split, &now), ["2026-11-24T01:00:00Z"; 3]);
     let split = list("ListSplitBillDetail", 2).await;
     assert_eq!(of(&split, "Project"), ["team-a"; 3]);
     assert_eq!(of(&split, "SplitItemID"), [endpoint.as_str(); 3]);
