@@ -79,9 +79,9 @@ impl Cards {
     /// What is estimated of an account: how much, how much of it is not visible, and what it does not know.
     fn estimated(&self, account: &EstimatedAccount) -> String {
         let (words, estimate) = (self.words, &account.estimate);
-        let name = clip(&account.name, 40);
+        let name = clip(&account.name, 20);
         let (Some(since), Some(read_at)) = (estimate.days.keys().next(), estimate.read_at) else {
-            let reason = clip(estimate.trouble.as_deref().unwrap_or_default(), 200);
+            let reason = clip(estimate.trouble.as_deref().unwrap_or_default(), 80);
             return words.t("estimate.unread", &[("account", &name), ("reason", &reason)]);
         };
         let (since, time) = (words.day(*since), words.time(read_at));
@@ -95,12 +95,12 @@ impl Cards {
         let mut text = words.t("estimate.account", &values);
         if estimate.older_count > 0 {
             let names: Vec<&str> = estimate.older.iter().map(ProjectName::as_str).collect();
-            let names = clip(&names.join(&words.t("list.separator", &[])), 100);
+            let names = clip(&names.join(&words.t("list.separator", &[])), 40);
             let count = estimate.older_count;
             text.push_str(&words.t("estimate.older", &[("projects", &names), ("count", &count)]));
         }
         if let Some(reason) = &estimate.trouble {
-            text.push_str(&words.t("estimate.trouble", &[("reason", &clip(reason, 200))]));
+            text.push_str(&words.t("estimate.trouble", &[("reason", &clip(reason, 80))]));
         }
         text
     }

@@ -253,7 +253,7 @@ async fn calls_are_billed_per_model_within_minutes_and_per_project_the_next_morn
         })
     };
     let now = |row: &mut BillRow| row.visible_from = Some(fixture.clock.now());
-    assert_eq!(visible(ShownIn::Detail, &now), ["2026-11-23T02:45:00Z"; 3]);
+    assert_eq!(visible(ShownIn::Detail, &now), ["2026-11-23T01:45:00Z"; 3]);
     let rows: Vec<Value> = list("ListBillDetail", 2).await;
     assert_eq!(rows.len(), 3, "{rows:?}");
     let of = |rows: &[Value], column: &str| -> Vec<String> {
