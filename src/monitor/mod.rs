@@ -311,8 +311,12 @@ impl Monitor {
             users += record::record(store, reading).await?;
         }
         let accounts = collected.report;
-        // What the bill alone demands does not wait for the estimate.
+        // What the bill alone demands does not wait for the estimate, which may take long.
         let mut decided = record::decide_all(store, &alerts, self.parts.clock.now()).await?;
+        if decided.is_any() {
+            self.parts.wakers.outbox.notify_one();
+            self.parts.wakers.access.notify_one();
+        }
         if self.estimate(&accounts, started).await? {
             decided += record::decide_all(store, &alerts, self.parts.clock.now()).await?;
         }

@@ -26,6 +26,13 @@ pub(super) struct Decided {
     disables: u64,
 }
 
+impl Decided {
+    /// Returns whether anything was decided.
+    pub(super) fn is_any(self) -> bool {
+        self.warnings + self.disables > 0
+    }
+}
+
 impl std::ops::AddAssign for Decided {
     fn add_assign(&mut self, more: Self) {
         self.warnings += more.warnings;

@@ -25,7 +25,7 @@ async fn what_spends_after_a_cut_is_alerted_once_by_endpoint_and_key() {
     bed.cycle().await;
     assert_eq!(proof(&bed).state, ProofState::Waiting);
     assert_eq!(bed.cloud.count("GetInferenceUsage"), 0);
-    bed.clock.advance(SignedDuration::from_hours(3));
+    bed.clock.advance(SignedDuration::from_hours(4));
     let known = || bed.clock.now() - SignedDuration::from_mins(30);
     let before = known();
     bed.cycle().await;
