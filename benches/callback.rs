@@ -350,7 +350,7 @@ fn fill(store: &Store, clock: &Clock) {
             for n in 0..alerts() {
                 let key: UserKey = user_at(n).parse().unwrap();
                 let user = tx.user(&key)?.unwrap();
-                let figures = Figures::of(&user, &tx.links_of(&key)?);
+                let figures = Figures::of(&user, &tx.links_of(&key)?, None);
                 tx.add_alert(Some(&key), AlertBody::Warning { threshold: 80, figures }, now)?;
             }
             Ok::<_, airgate::app::Error>(())
