@@ -272,8 +272,9 @@ fn confirm(
         return Ok(());
     }
     let month = tx.month(&record, now)?;
+    let unbilled = tx.unbilled(&record)?;
     let is_cut = pending.goal == AccessGoal::Cut;
-    if is_cut && !is_still_demanded(&pending.cause, &record, month.as_ref()) {
+    if is_cut && !is_still_demanded(&pending.cause, &record, month.as_ref(), unbilled.as_ref()) {
         // Topped up during the cut: restore everything.
         return withdraw(tx, key, pending, now);
     }
@@ -290,10 +291,12 @@ fn confirm(
     match (&pending.cause, pending.goal) {
         (AccessCause::QuotaUsedUp | AccessCause::MonthLimit { .. }, AccessGoal::Cut) => {
             // What demanded the cut may have changed since it was ordered.
-            let of = must_be_cut(&record, month.as_ref()).unwrap_or(match pending.cause {
-                AccessCause::MonthLimit { .. } => Limit::Month,
-                _ => Limit::Quota,
-            });
+            let of = must_be_cut(&record, month.as_ref(), unbilled.as_ref()).unwrap_or(
+                match pending.cause {
+                    AccessCause::MonthLimit { .. } => Limit::Month,
+                    _ => Limit::Quota,
+                },
+            );
             let period = match (&pending.cause, &month) {
                 (_, Some(month)) if month.is_read => month.period,
                 (AccessCause::MonthLimit { period }, _) => *period,
@@ -303,7 +306,8 @@ fn confirm(
             let amounts = tx.month_amounts(key, period)?;
             let in_month = MonthFigures::of(&record, month.as_ref());
             let figures = Figures::of(&record, &tx.links_of(key)?, &tx.sharing_of(key)?);
-            let figures = figures.with_month(in_month, of, &amounts);
+            let unbilled = unbilled.filter(|unbilled| unbilled.for_cuts().is_positive());
+            let figures = figures.with_month(in_month, of, &amounts).with_unbilled(unbilled);
             let body = AlertBody::Disable { of, figures, paths: tx.access_paths(key)? };
             with.alerts.raise(tx, Some(key), body, now)?;
         }

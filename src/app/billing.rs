@@ -2,9 +2,11 @@
 
 use jiff::Timestamp;
 
-use super::outcome::{BillingProject, BillingUser, BillingView, UserMonths};
+use super::outcome::{BillingProject, BillingUser, BillingView, EstimatedAccount, UserMonths};
 use super::{Error, Refusal, days, paginate, rest, users};
-use crate::domain::{AccountId, BillPeriod, Money, SpendingRecord, UserKey, oldest_stale};
+use crate::domain::{
+    AccountId, BillPeriod, EstimateUse, Money, SpendingRecord, UserKey, oldest_stale,
+};
 use crate::store::{Source, StoreError, View};
 
 /// Users on one page of the billing card.
@@ -94,6 +96,8 @@ pub fn view<S: Source>(
         }
     };
     let change = days::change(tx, &shares, period)?;
+    let shows_estimates = of_user.is_none() && period == current;
+    let estimates = if shows_estimates { estimates(tx)? } else { Vec::new() };
     Ok(BillingView {
         period,
         periods,
@@ -108,7 +112,21 @@ pub fn view<S: Source>(
         unread,
         change,
         days: charted,
+        estimates,
     })
+}
+
+/// Returns what is estimated of each account, if anything is known of it.
+fn estimates<S: Source>(tx: &View<S>) -> Result<Vec<EstimatedAccount>, StoreError> {
+    let mut estimates = Vec::new();
+    for account in tx.accounts()?.into_iter().filter(|account| account.active.is_on()) {
+        let Some(estimate) = tx.account_estimate(&account.id)? else { continue };
+        let is_used = estimate.counts > EstimateUse::Off;
+        if is_used && (estimate.total.is_positive() || estimate.trouble.is_some()) {
+            estimates.push(EstimatedAccount { name: account.name, estimate });
+        }
+    }
+    Ok(estimates)
 }
 
 /// Returns the totals of the last months up to the current one without a gap, oldest first: of everybody, the bills of the

@@ -8,10 +8,10 @@ use serde::{Deserialize, Serialize};
 
 use super::trouble::Trouble;
 use crate::domain::{
-    Account, AccountBill, AccountId, AlertKind, AlertRecord, Authorisation, BillPeriod, Change,
-    DayChart, Forecast, Freshness, LedgerEntry, Money, MonitorState, Month, PathReports,
-    PendingAccess, ProjectInfo, ProjectLink, ProjectName, Proof, RememberedAccess, Sharing,
-    Thresholds, Usage, User, UserKey, Username,
+    Account, AccountBill, AccountEstimate, AccountId, AlertKind, AlertRecord, Authorisation,
+    BillPeriod, Change, DayChart, Forecast, Freshness, LedgerEntry, Money, MonitorState, Month,
+    PathReports, PendingAccess, ProjectInfo, ProjectLink, ProjectName, Proof, RememberedAccess,
+    Sharing, Thresholds, Unbilled, Usage, User, UserKey, Username,
 };
 
 /// Which users a list shows.
@@ -133,6 +133,8 @@ pub struct UserDetail {
     pub links: Vec<ProjectLink>,
     /// Which of these projects others pay for, too.
     pub shared: Vec<Sharing>,
+    /// What is estimated beyond the bill; `None` if nothing is.
+    pub unbilled: Option<Unbilled>,
     /// Thresholds in force.
     pub thresholds: Thresholds,
     /// How serious the usage is.
@@ -274,6 +276,8 @@ pub struct BillingView {
     pub change: Option<Change>,
     /// The last 30 days; of an earlier month, its days.
     pub days: DayChart,
+    /// What is estimated beyond the bills, by account; empty for months that are over and on one user's card.
+    pub estimates: Vec<EstimatedAccount>,
 }
 
 /// How an account's bill of a period divides.
@@ -370,6 +374,15 @@ pub struct RestLinking {
     pub candidates: Vec<(UserKey, String)>,
     /// How many more there are.
     pub more: usize,
+}
+
+/// What is estimated of an account beyond its bill.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EstimatedAccount {
+    /// The account's name.
+    pub name: String,
+    /// The estimate.
+    pub estimate: AccountEstimate,
 }
 
 /// A user's months.

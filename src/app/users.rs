@@ -149,6 +149,7 @@ pub fn detail<S: Source>(
         account_name: account_name(tx, &user.key.account)?,
         links: sorted(tx.links_of(&user.key)?),
         shared: tx.sharing_of(&user.key)?,
+        unbilled: tx.unbilled(&user)?,
         level: Level::of(&user, &thresholds),
         thresholds,
         pending: tx.access_pending(&user.key)?,

@@ -78,7 +78,7 @@ impl Cards {
                 AccessGoal::Restored => detail.remembered.is_none(),
             },
             cut_again => (!cut)
-                .then(|| must_be_cut(user, detail.month.as_ref()))
+                .then(|| must_be_cut(user, detail.month.as_ref(), detail.unbilled.as_ref()))
                 .flatten()
                 .map(|of| self.cut_again(of)),
             month => detail.month.and_then(|month| facts::month(words, user, &month)),

@@ -9,7 +9,7 @@ use super::{Card, CardContext, Cards};
 use crate::app::outcome::{AlertsView, UserDetail};
 use crate::domain::{
     AccessGoal, AccessPath, AccountId, AlertBody, AlertKind, AlertRecord, Figures, Limit, Money,
-    Notice, OpenId, Operator, Outlook, Problem, Spender, Spike, UserStatus,
+    Notice, OpenId, Operator, Outlook, Problem, Spender, Spike, Unbilled, Usage, UserStatus,
 };
 
 /// Max projects in an alert's breakdown.
@@ -166,6 +166,12 @@ impl Cards {
                 Problem::StillSpending { spender } => {
                     (Some(self.still_spending(spender, detail)), None)
                 }
+                Problem::EstimateOff { .. } => {
+                    (Some(words.t("alert.estimate_off_text", &[])), None)
+                }
+                Problem::EstimateRecovered { .. } => {
+                    (Some(words.t("alert.estimate_recovered_text", &[])), None)
+                }
                 Problem::PolicyTaken { policy, instead, .. } if instead.is_empty() => {
                     (Some(words.t("alert.policies_taken_text", &[("policy", policy)])), None)
                 }
@@ -281,7 +287,7 @@ impl Cards {
     fn alert_numbers(&self, numbers: Option<(Limit, &Figures)>) -> Value {
         let words = self.words;
         let Some((of, numbers)) = numbers else {
-            return context! { figures => (), rows => Vec::<Value>::new(), rest => 0, rest_sum => "" };
+            return context! { figures => (), unbilled => (), rows => Vec::<Value>::new(), rest => 0, rest_sum => "" };
         };
         let level = facts::level_then(numbers.quota, numbers.consumed);
         let rows: Vec<Value> = numbers
@@ -303,10 +309,27 @@ impl Cards {
                 if of == Limit::Month { "alert.breakdown_month" } else { "alert.breakdown" },
                 &[],
             ),
+            unbilled => numbers.unbilled.map(|unbilled| self.counted(numbers, &unbilled)),
             rows => rows,
             rest => rest.len(),
             rest_sum => rest_sum.to_string(),
         }
+    }
+
+    /// How much is billed, how much estimated, and what that is together.
+    fn counted(&self, numbers: &Figures, unbilled: &Unbilled) -> String {
+        let sum = numbers.consumed + unbilled.amount;
+        let percent = Usage::new(sum, numbers.quota).percent();
+        let (since, time) = (self.words.day(unbilled.since), self.words.time(unbilled.read_at));
+        let values: [(&str, &dyn std::fmt::Display); 6] = [
+            ("billed", &numbers.consumed),
+            ("estimated", &unbilled.amount),
+            ("sum", &sum),
+            ("percent", &percent),
+            ("since", &since),
+            ("time", &time),
+        ];
+        self.words.t("alert.estimated", &values)
     }
 
     /// Past alerts: `/alerts`, `alerts.list`.
@@ -371,6 +394,8 @@ impl Cards {
                 | Problem::CredentialsRecovered { .. }
                 | Problem::AccessReopened { .. }
                 | Problem::StillSpending { .. }
+                | Problem::EstimateOff { .. }
+                | Problem::EstimateRecovered { .. }
                 | Problem::PolicyTaken { .. } => None,
             },
         };
@@ -424,7 +449,9 @@ fn is_recovery(body: &AlertBody) -> bool {
     matches!(
         body,
         AlertBody::Error {
-            problem: Problem::CyclesRecovered { .. } | Problem::CredentialsRecovered { .. }
+            problem: Problem::CyclesRecovered { .. }
+                | Problem::CredentialsRecovered { .. }
+                | Problem::EstimateRecovered { .. }
         } | AlertBody::Forecast { outlook: Outlook::BalanceRecovered { .. } }
     )
 }

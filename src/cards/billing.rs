@@ -3,16 +3,20 @@
 use minijinja::{Value, context};
 
 use super::facts;
-use super::text::{fit, md};
+use super::text::{clip, fit, md};
 use super::{Card, CardContext, Cards, days, shown_name};
 use crate::app::billing::PROJECTS_A_PAGE;
-use crate::app::outcome::{AccountShare, BillingProject, BillingUser, BillingView};
-use crate::domain::{Change, Money};
+use crate::app::outcome::{
+    AccountShare, BillingProject, BillingUser, BillingView, EstimatedAccount,
+};
+use crate::domain::{Change, Money, ProjectName};
 
 /// Max projects in a user's panel.
 const PANEL_PROJECTS: usize = 10;
 /// Max accounts whose bills are shown one by one.
 const ACCOUNTS: usize = 4;
+/// Max accounts whose estimate is shown.
+const ESTIMATED: usize = 3;
 /// Max months to choose from: each counts as an element (R5).
 const MONTHS: usize = 36;
 
@@ -30,6 +34,7 @@ impl Cards {
         let facts = context! {
             period => period,
             periods => periods,
+            estimates => view.estimates.iter().take(ESTIMATED).map(|it| self.estimated(it)).collect::<Vec<_>>(),
             page => view.page,
             pages => view.pages,
             total_users => view.total_users,
@@ -178,6 +183,35 @@ impl Cards {
                 &[("days", &days), ("amount", &amount), ("percent", &percent)],
             ),
         }
+    }
+
+    /// What is estimated of an account: how much, how much of it is not visible, and what it does not know.
+    fn estimated(&self, account: &EstimatedAccount) -> String {
+        let (words, estimate) = (self.words, &account.estimate);
+        let name = clip(&account.name, 20);
+        let (Some(since), Some(read_at)) = (estimate.days.keys().next(), estimate.read_at) else {
+            let reason = clip(estimate.trouble.as_deref().unwrap_or_default(), 80);
+            return words.t("estimate.unread", &[("account", &name), ("reason", &reason)]);
+        };
+        let (since, time) = (words.day(*since), words.time(read_at));
+        let values: [(&str, &dyn std::fmt::Display); 5] = [
+            ("account", &name),
+            ("amount", &estimate.total.rounded()),
+            ("hidden", &estimate.hidden.rounded()),
+            ("since", &since),
+            ("time", &time),
+        ];
+        let mut text = words.t("estimate.account", &values);
+        if estimate.older_count > 0 {
+            let names: Vec<&str> = estimate.older.iter().map(ProjectName::as_str).collect();
+            let names = clip(&names.join(&words.t("list.separator", &[])), 40);
+            let count = estimate.older_count;
+            text.push_str(&words.t("estimate.older", &[("projects", &names), ("count", &count)]));
+        }
+        if let Some(reason) = &estimate.trouble {
+            text.push_str(&words.t("estimate.trouble", &[("reason", &clip(reason, 80))]));
+        }
+        text
     }
 
     fn billing_user(&self, user: &BillingUser, limit: usize) -> Value {

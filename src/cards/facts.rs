@@ -8,7 +8,7 @@ use crate::app::outcome::Level;
 use crate::cards::wording::Wording;
 use crate::domain::{
     AccessGoal, AccountId, Forecast, Freshness, Limit, Money, Month, MonthFigures, PendingAccess,
-    Rate, RunsOut, Switch, Usage, User, UserStatus,
+    Rate, RunsOut, Switch, Unbilled, Usage, User, UserStatus,
 };
 
 /// Cells of a usage bar.
@@ -51,6 +51,16 @@ fn bar(level: Level, filled: usize, empty: usize) -> String {
 /// The same for a user.
 pub fn user_figures(words: Wording, user: &User, level: Level) -> Value {
     figures(words, user.quota, user.consumed, level)
+}
+
+/// What is estimated beyond the bill, as a line; none if nothing is and that is certain.
+pub fn unbilled(words: Wording, unbilled: Option<&Unbilled>) -> Option<String> {
+    let unbilled = unbilled.filter(|it| it.amount.is_positive() || it.is_old)?;
+    let (since, time) = (words.day(unbilled.since), words.time(unbilled.read_at));
+    let values: [(&str, &dyn std::fmt::Display); 3] =
+        [("amount", &unbilled.amount), ("since", &since), ("time", &time)];
+    let key = if unbilled.is_old { "estimate.user_old" } else { "estimate.user" };
+    Some(words.t(key, &values))
 }
 
 /// The colour of a level.

@@ -41,6 +41,7 @@ impl Cards {
             account => own.account_name.as_str(),
             status => facts::status(words, user, None),
             figures => facts::user_figures(words, user, own.level),
+            unbilled => facts::unbilled(words, own.unbilled.as_ref()),
             stale => facts::stale(words, own.stale),
             forecast => own.forecast.and_then(|it| facts::forecast(words, &it)),
             month => own.month.and_then(|month| facts::month(words, user, &month)),

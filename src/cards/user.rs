@@ -41,6 +41,7 @@ impl Cards {
             figures => facts::user_figures(words, user, detail.level),
             forecast => detail.forecast.and_then(|it| facts::forecast(words, &it)),
             month => detail.month.and_then(|month| facts::month(words, user, &month)),
+            unbilled => facts::unbilled(words, detail.unbilled.as_ref()),
             updated => user.spending_updated_at.map(|at| words.time_full(at)),
             stale => facts::stale(words, oldest_stale(&detail.links)),
             pending => detail.pending.as_ref().map(|pending| facts::pending(words, pending)),

@@ -3,6 +3,7 @@
 use std::fmt::Display;
 
 use jiff::Timestamp;
+use jiff::civil::Date;
 
 use super::Locale;
 use super::locale::{Catalogue, Text};
@@ -448,6 +449,12 @@ impl Wording {
                 Problem::PolicyTaken { account, .. } => {
                     self.t("alert.policy_taken", &[("account", account)])
                 }
+                Problem::EstimateOff { account } => {
+                    self.t("alert.estimate_off", &[("account", account)])
+                }
+                Problem::EstimateRecovered { account } => {
+                    self.t("alert.estimate_recovered", &[("account", account)])
+                }
                 Problem::CredentialsRefused { account, .. } => {
                     self.t("alert.credentials_refused", &[("account", account)])
                 }
@@ -507,6 +514,11 @@ impl Wording {
     pub fn time(&self, at: Timestamp) -> String {
         let at = at.to_zoned(beijing());
         format!("{:02}-{:02} {:02}:{:02}", at.month(), at.day(), at.hour(), at.minute())
+    }
+
+    /// `11-23`: a day of these weeks.
+    pub fn day(&self, day: Date) -> String {
+        format!("{:02}-{:02}", day.month(), day.day())
     }
 
     /// For rows that reach back years: a time of the year of `now` as `11-23 09:05`, an older one as `2025-11-23`.

@@ -29,8 +29,8 @@ pub use sources::unmarked;
 
 use crate::address::{self, Url};
 use crate::domain::{
-    AccessRules, AmountField, BillSource, ChatId, DENY_ALL_POLICY, KeySwitch, LinkPolicies,
-    ModelKeys, Models, OpenId, Settings, Thresholds, contact,
+    AccessRules, AmountField, BillSource, ChatId, DENY_ALL_POLICY, EstimateUse, KeySwitch,
+    LinkPolicies, ModelKeys, Models, OpenId, Settings, Thresholds, contact,
 };
 use keys::{Text, Typed};
 use reader::Reader;
@@ -183,6 +183,8 @@ pub struct Monitor {
     pub bill_source: BillSource,
     /// The amount of a bill row that counts.
     pub amount_field: AmountField,
+    /// What the estimate of what is not billed yet is used for.
+    pub estimate: EstimateUse,
     /// How many days before a quota or month limit is used up to warn; 0 is never.
     pub forecast_days: u32,
     /// How many days before an account's balance is used up to warn; 0 is never.
@@ -530,6 +532,7 @@ impl Monitor {
         });
         let bill_source = reader.choice(&keys::BILL_SOURCE);
         let amount_field = reader.choice(&keys::AMOUNT_FIELD);
+        let estimate = reader.choice(&keys::ESTIMATE);
         let forecast_days = reader.number(&keys::FORECAST_DAYS);
         let balance_days = reader.number(&keys::BALANCE_DAYS);
         let concurrency = reader.number(&keys::CONCURRENCY).and_then(count);
@@ -539,6 +542,7 @@ impl Monitor {
             thresholds: thresholds?,
             bill_source: bill_source?,
             amount_field: amount_field?,
+            estimate: estimate?,
             forecast_days: forecast_days?,
             balance_days: balance_days?,
             concurrency: concurrency?,

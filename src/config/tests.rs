@@ -91,6 +91,7 @@ fn the_required_keys_alone_give_the_documented_defaults() {
     assert!(config.monitor.enabled);
     assert_eq!(config.monitor.bill_source, BillSource::Split);
     assert_eq!(config.monitor.amount_field, AmountField::Payable);
+    assert_eq!(config.monitor.estimate, EstimateUse::Warn);
     assert_eq!(config.monitor.concurrency.get(), 4);
     assert_eq!(
         config.initial_settings(),
@@ -154,6 +155,7 @@ fn a_full_file_is_read() {
             alert_thresholds = [100, 60]
             bill_source = "detail"
             amount_field = "original"
+            estimate = "cut"
             concurrency = 64
             "#
         ),
@@ -184,6 +186,7 @@ fn a_full_file_is_read() {
     assert_eq!(config.monitor.thresholds.percents(), [60, 100]);
     assert_eq!(config.monitor.bill_source, BillSource::Detail);
     assert_eq!(config.monitor.amount_field, AmountField::Original);
+    assert_eq!(config.monitor.estimate, EstimateUse::Cut);
     assert_eq!(config.feishu.alert_mobiles, ["13800138000", "+4915112345678"]);
 }
 

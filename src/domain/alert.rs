@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     AccessGoal, AccountId, BillPeriod, Freshness, Limit, Money, Month, Operator, PathItems,
-    PathReports, ProjectLink, ProjectName, Rate, RunsOut, Sharing, Spender, Spike, User, UserKey,
+    PathReports, ProjectLink, ProjectName, Rate, RunsOut, Sharing, Spender, Spike, Unbilled, User,
+    UserKey,
 };
 
 /// The types of alerts (docs/behaviour.md §1).
@@ -92,8 +93,11 @@ impl MonthFigures {
 pub struct Figures {
     /// The allocated total.
     pub quota: Money,
-    /// Consumed when the alert was made.
+    /// Consumed when the alert was made, by the bill.
     pub consumed: Money,
+    /// What counted beside it, by an estimate; `None` in older records.
+    #[serde(default)]
+    pub unbilled: Option<Unbilled>,
     /// The monitored projects, most expensive first. In an alert about the month limit alone, with what they cost in that
     /// month.
     pub breakdown: Vec<BreakdownRow>,
@@ -118,7 +122,7 @@ impl Figures {
             .collect();
         breakdown
             .sort_by(|a, b| b.spending.cmp(&a.spending).then_with(|| a.project.cmp(&b.project)));
-        Self { quota: user.quota, consumed: user.consumed, breakdown, month: None }
+        Self { quota: user.quota, consumed: user.consumed, unbilled: None, breakdown, month: None }
     }
 
     /// Adds the numbers of a month. If the alert is about its limit alone, the breakdown becomes that of the month:
@@ -149,6 +153,13 @@ impl Figures {
             (Some(month), Limit::Month) => (month.spent, month.limit),
             _ => (self.consumed, self.quota),
         }
+    }
+
+    /// Adds what counted beside the bill.
+    #[must_use]
+    pub fn with_unbilled(mut self, unbilled: Option<Unbilled>) -> Self {
+        self.unbilled = unbilled;
+        self
     }
 }
 
@@ -213,6 +224,16 @@ pub enum Problem {
         policy: String,
         /// The name in its place; empty if all of them are taken.
         instead: String,
+    },
+    /// The estimate of an account differed from its bill by more than a third on three days in a row.
+    EstimateOff {
+        /// Which account.
+        account: AccountId,
+    },
+    /// It agrees with the bill again.
+    EstimateRecovered {
+        /// Which account.
+        account: AccountId,
     },
     /// Not a problem: a person is checking that alerts arrive.
     Test {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{AccessCause, Limit, Month, Thresholds, Usage, User, UserStatus};
+use super::{AccessCause, Limit, Money, Month, Thresholds, Unbilled, Usage, User, UserStatus};
 
 /// The usage, in percent of the quota or of the month limit, at which access is cut. The same for everyone, whatever their
 /// warning thresholds.
@@ -45,10 +45,12 @@ pub enum AccessStanding {
 
 /// Decides for one user. Users who are gone or not monitored, and those with neither quota nor month limit, are left alone.
 ///
-/// `month` is what was spent in the current month, for users with a limit; `defaults` are the global thresholds.
+/// `month` is what was spent in the current month, for users with a limit; `unbilled` is what counts beside the bill of the
+/// quota, as configured; `defaults` are the global thresholds.
 pub fn decide(
     user: &User,
     month: Option<&Month>,
+    unbilled: Option<&Unbilled>,
     defaults: &Thresholds,
     access: AccessStanding,
 ) -> Decision {
@@ -60,7 +62,8 @@ pub fn decide(
         let reached = thresholds.iter().copied().filter(|percent| usage.reaches(*percent));
         reached.filter(|percent| !triggered.contains(percent)).collect()
     };
-    let newly_triggered = newly(user.usage(), &user.triggered);
+    let newly_triggered =
+        newly(usage_with(user, unbilled.map(Unbilled::for_warnings)), &user.triggered);
     let newly_triggered_in_month = match (month, user.month_usage(month)) {
         (Some(month), Some(usage)) => newly(usage, &user.triggered_in(month.period)),
         _ => Vec::new(),
@@ -75,7 +78,7 @@ pub fn decide(
         (None, in_month) => in_month,
     };
     // A change in progress takes precedence, such as a person's restore; the next cycle checks again.
-    let cut = must_be_cut(user, month).filter(|_| access == AccessStanding::NotCut);
+    let cut = must_be_cut(user, month, unbilled).filter(|_| access == AccessStanding::NotCut);
     Decision {
         warn: higher.filter(|_| cut.is_none()),
         newly_triggered,
@@ -84,8 +87,9 @@ pub fn decide(
     }
 }
 
-/// Returns whether [`decide`] can ask for anything because of the quota, by what is kept in memory about a user: `percent` is the usage in whole
-/// percent, rounded down, if anything is allocated. False means that it asks for nothing.
+/// Returns whether [`decide`] can ask for anything because of the quota and by the bill alone, by what is kept in memory about
+/// a user: `percent` is the usage in whole percent, rounded down, if anything is allocated. False means that it asks for
+/// nothing.
 pub fn is_due(status: UserStatus, percent: Option<i64>, thresholds: &Thresholds) -> bool {
     let lowest = thresholds.percents().iter().copied().min().map_or(CUT_AT, |low| low.min(CUT_AT));
     status != UserStatus::Gone && percent.is_some_and(|percent| percent >= i64::from(lowest))
@@ -93,12 +97,17 @@ pub fn is_due(status: UserStatus, percent: Option<i64>, thresholds: &Thresholds)
 
 /// Returns what demands that this user has no access, if anything does. The one rule for when a cut applies: [`decide`]
 /// orders cuts by it, and the enforcer withdraws a pending cut once it no longer holds.
-pub fn must_be_cut(user: &User, month: Option<&Month>) -> Option<Limit> {
+pub fn must_be_cut(
+    user: &User,
+    month: Option<&Month>,
+    unbilled: Option<&Unbilled>,
+) -> Option<Limit> {
     if !is_watched(user) || !user.auto_disable.is_on() {
         return None;
     }
     let in_month = user.month_usage(month).is_some_and(|usage| usage.reaches(CUT_AT));
-    match (user.usage().reaches(CUT_AT), in_month) {
+    let usage = usage_with(user, unbilled.map(Unbilled::for_cuts));
+    match (usage.reaches(CUT_AT), in_month) {
         (true, true) => Some(Limit::Both),
         (true, false) => Some(Limit::Quota),
         (false, true) => Some(Limit::Month),
@@ -108,14 +117,24 @@ pub fn must_be_cut(user: &User, month: Option<&Month>) -> Option<Limit> {
 
 /// Returns whether a pending cut with this cause is still wanted: one that a person asked for is, one that the monitor
 /// ordered as long as something demands it. A month that has begun and was not read yet is no reason to withdraw it.
-pub fn is_still_demanded(cause: &AccessCause, user: &User, month: Option<&Month>) -> bool {
+pub fn is_still_demanded(
+    cause: &AccessCause,
+    user: &User,
+    month: Option<&Month>,
+    unbilled: Option<&Unbilled>,
+) -> bool {
     let is_unread = match (cause, month) {
         (AccessCause::MonthLimit { period }, Some(month)) => {
             month.period > *period && !month.is_read && is_watched(user)
         }
         _ => false,
     };
-    !cause.is_limit() || is_unread || must_be_cut(user, month).is_some()
+    !cause.is_limit() || is_unread || must_be_cut(user, month, unbilled).is_some()
+}
+
+/// Returns the usage of the quota by what is billed and something more.
+fn usage_with(user: &User, more: Option<Money>) -> Usage {
+    Usage::new(user.consumed + more.unwrap_or(Money::ZERO), user.quota)
 }
 
 /// Returns whether the monitor decides anything about this user.
@@ -127,7 +146,7 @@ fn is_watched(user: &User) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{BillPeriod, Money, Switch};
+    use crate::domain::{BillPeriod, EstimateUse, Money, Switch};
     use proptest::prelude::*;
 
     fn user(consumed: &str, quota: &str) -> User {
@@ -146,7 +165,10 @@ mod tests {
             newly_triggered_in_month: Vec::new(),
             cut: cut.then_some(Limit::Quota),
         };
-        assert_eq!(decide(user, None, &Thresholds::default(), AccessStanding::NotCut), expected);
+        assert_eq!(
+            decide(user, None, None, &Thresholds::default(), AccessStanding::NotCut),
+            expected
+        );
     }
 
     fn november(spent: &str) -> Month {
@@ -233,8 +255,9 @@ mod tests {
             ("60", "100", |user| user.thresholds = Some(Thresholds::new([50]).unwrap()), false),
         ] {
             let user = with(consumed, quota, change);
-            assert_eq!(must_be_cut(&user, None).is_some(), cut, "the enforcer: {user:?}");
-            let decision = decide(&user, None, &Thresholds::default(), AccessStanding::NotCut);
+            assert_eq!(must_be_cut(&user, None, None).is_some(), cut, "the enforcer: {user:?}");
+            let decision =
+                decide(&user, None, None, &Thresholds::default(), AccessStanding::NotCut);
             assert_eq!(decision.cut.is_some(), cut, "the monitor: {user:?}");
         }
     }
@@ -253,11 +276,39 @@ mod tests {
             if gone {
                 user.status = UserStatus::Gone;
             }
-            let decision = decide(&user, None, &Thresholds::default(), AccessStanding::NotCut);
-            prop_assert_eq!(decision.cut, must_be_cut(&user, None));
+            let decision = decide(&user, None, None, &Thresholds::default(), AccessStanding::NotCut);
+            prop_assert_eq!(decision.cut, must_be_cut(&user, None, None));
             let percent = user.usage().whole_percent();
             let due = is_due(user.status, percent, &Thresholds::default());
             prop_assert!(due || decision == Decision::default(), "{:?}", decision);
+        }
+    }
+
+    #[test]
+    fn an_estimate_counts_beside_the_bill_as_configured() {
+        for (consumed, estimated, counts, warn, cut) in [
+            ("70", "29.99", EstimateUse::Warn, Some(90), false),
+            ("70", "30", EstimateUse::Warn, Some(90), false),
+            ("70", "30", EstimateUse::Cut, None, true),
+            ("70", "29.99", EstimateUse::Cut, Some(90), false),
+            ("70", "30", EstimateUse::Show, Some(50), false),
+            ("0", "50", EstimateUse::Warn, Some(50), false),
+            ("100", "0", EstimateUse::Show, None, true),
+        ] {
+            let user = user(consumed, "100");
+            let unbilled = Unbilled {
+                amount: estimated.parse().unwrap(),
+                since: jiff::civil::date(2026, 11, 22),
+                read_at: "2026-11-23T02:00:00Z".parse().unwrap(),
+                counts,
+                is_old: false,
+            };
+            let access = AccessStanding::NotCut;
+            let decision = decide(&user, None, Some(&unbilled), &Thresholds::default(), access);
+            let warned = decision.warn.map(|warn| warn.threshold);
+            let cut = cut.then_some(Limit::Quota);
+            assert_eq!((warned, decision.cut), (warn, cut), "{consumed} {unbilled:?}");
+            assert_eq!(must_be_cut(&user, None, Some(&unbilled)), cut, "{consumed} {unbilled:?}");
         }
     }
 
@@ -273,7 +324,7 @@ mod tests {
         unknown.status = UserStatus::Unknown;
         check(&unknown, None, &[50, 80, 90], true);
         for access in [AccessStanding::Changing, AccessStanding::Cut] {
-            let decision = decide(&by_hand, None, &Thresholds::default(), access);
+            let decision = decide(&by_hand, None, None, &Thresholds::default(), access);
             assert!(decision.cut.is_none() && decision.warn.is_some(), "{access:?}");
         }
     }
@@ -303,10 +354,10 @@ mod tests {
             limit(&mut user, "80");
             let month = november(spent);
             let access = AccessStanding::NotCut;
-            let decision = decide(&user, Some(&month), &Thresholds::default(), access);
+            let decision = decide(&user, Some(&month), None, &Thresholds::default(), access);
             let warned = decision.warn.map(|warn| (warn.threshold, warn.of));
             assert_eq!((warned, decision.cut), (warn, cut), "{consumed} of {quota}, {spent}");
-            assert_eq!(must_be_cut(&user, Some(&month)), cut);
+            assert_eq!(must_be_cut(&user, Some(&month), None), cut);
         }
     }
 
@@ -329,11 +380,11 @@ mod tests {
         ] {
             let mut user = user(consumed, "100");
             limit(&mut user, limited);
-            let found = is_still_demanded(cause, &user, Some(&month));
+            let found = is_still_demanded(cause, &user, Some(&month), None);
             assert_eq!(found, demanded, "{cause:?} {consumed} {limited} {month:?}");
         }
         let reopened = AccessCause::Reopened { items: Default::default() };
-        assert!(is_still_demanded(&reopened, &user("0", "0"), None));
+        assert!(is_still_demanded(&reopened, &user("0", "0"), None, None));
     }
 
     proptest! {
@@ -350,7 +401,7 @@ mod tests {
             let spent = Money::new(rust_decimal::Decimal::from_i128_with_scale(spent, scale));
             let month = Month { spent, ..november("0") };
             let decision =
-                decide(&user, Some(&month), &Thresholds::default(), AccessStanding::NotCut);
+                decide(&user, Some(&month), None, &Thresholds::default(), AccessStanding::NotCut);
             let quota_says = quota > 0 && consumed >= quota;
             let month_says = spent >= bound;
             let wanted = match (quota_says, month_says) {
@@ -363,7 +414,7 @@ mod tests {
             // Deciding again after acting does nothing.
             user.triggered.extend(decision.newly_triggered);
             user.trigger_in(month.period, decision.newly_triggered_in_month);
-            let after = decide(&user, Some(&month), &Thresholds::default(), AccessStanding::Cut);
+            let after = decide(&user, Some(&month), None, &Thresholds::default(), AccessStanding::Cut);
             prop_assert_eq!(after, Decision::default());
         }
     }
@@ -378,7 +429,7 @@ mod tests {
             user.consumed = Money::from_fen(consumed);
             user.quota = Money::from_fen(quota);
             user.thresholds = Some(Thresholds::new(percents).unwrap());
-            let first = decide(&user, None, &Thresholds::default(), AccessStanding::NotCut);
+            let first = decide(&user, None, None, &Thresholds::default(), AccessStanding::NotCut);
             let own = user.thresholds.clone().unwrap();
             let due = is_due(user.status, user.usage().whole_percent(), &own);
             prop_assert!(due || first == Decision::default());
@@ -387,7 +438,7 @@ mod tests {
             prop_assert!(first.cut.is_none() || consumed >= quota);
             user.triggered.extend(first.newly_triggered);
             let after = if first.cut.is_some() { AccessStanding::Cut } else { AccessStanding::NotCut };
-            prop_assert_eq!(decide(&user, None, &Thresholds::default(), after), Decision::default());
+            prop_assert_eq!(decide(&user, None, None, &Thresholds::default(), after), Decision::default());
         }
     }
 }

@@ -8,6 +8,7 @@ pub mod contact;
 pub mod creation;
 pub mod days;
 pub mod decision;
+pub mod estimate;
 pub mod event_window;
 pub mod forecast;
 pub mod ids;
@@ -31,6 +32,7 @@ pub mod sync;
 pub mod thresholds;
 pub mod turn;
 pub mod typed;
+pub mod unbilled;
 pub mod usage;
 pub mod user;
 mod verdict;
@@ -49,6 +51,7 @@ pub use days::{Change, Comparable, DayAmount, DayChart, Series, charted_days, co
 pub use decision::{
     AccessStanding, CUT_AT, Decision, Warn, decide, is_still_demanded, must_be_cut,
 };
+pub use estimate::{BilledItem, ModelUsage, ProjectUsage, SharedDay, UsageKind};
 pub use event_window::EVENT_WINDOW;
 pub use forecast::{Forecast, IncidentChange, Rate, RunsOut, Spending, run_out};
 pub use ids::{
@@ -83,6 +86,9 @@ pub use spending::{AccountBill, BilledLink, Consumption, ProjectBill, SpendingRe
 pub use sync::{CloudUser, SyncChanges};
 pub use thresholds::{Thresholds, ThresholdsError};
 pub use turn::{Turn, at_turn};
+pub use unbilled::{
+    AccountEstimate, DayTotal, EstimateUse, EstimateVerdict, ProjectEstimate, Unbilled,
+};
 pub use usage::Usage;
 pub use user::{AccessKeyInfo, ForecastAlerted, Profile, Switch, User, UserStatus};
 pub use verdict::{Verdict, jobs_unchecked, lets_money_go};

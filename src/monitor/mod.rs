@@ -4,8 +4,9 @@
 //!
 //! 1. **Collect** (`collect`). Reads the bills of the open periods. An account is read completely or not at all.
 //! 2. **Record** (`record`). Writes what differs, and the users that it concerns, in many short transactions.
-//! 3. **Decide** ([`crate::domain::decide`]). Raises warnings, and enqueues a cut if the quota is used up.
-//! 4. **Look ahead** (`outlook`). Warns of what will run out soon, and of days that cost far more than usual.
+//! 3. **Estimate** (`estimate`). Reads and records what the bill does not hold yet, with each project's usage.
+//! 4. **Decide** ([`crate::domain::decide`]). Raises warnings, and enqueues a cut if the quota is used up. **Look ahead**
+//!    (`outlook`) warns of what will run out soon, and of days that cost far more than usual.
 //! 5. **Look** ([`crate::access`]). Looks at disabled users, in turns: access that was opened again is cut again. Reads the
 //!    usage after cuts.
 //!
@@ -14,6 +15,7 @@
 //! Beside enforcement runs a loop for the `policies` of linked projects. The two never work on the same user at once.
 
 mod collect;
+mod estimate;
 mod outlook;
 mod period;
 mod policies;
@@ -41,7 +43,9 @@ use crate::access::Enforcer;
 use crate::app::cloud::Cloud;
 use crate::cards::{CardContext, Cards};
 use crate::clock::{Clock, Moment};
-use crate::domain::{AmountField, BillSource, CycleOutcome, CycleReport, Role, TaskKind};
+use crate::domain::{
+    AmountField, BillSource, CycleOutcome, CycleReport, EstimateUse, Role, TaskKind,
+};
 use crate::outbox::Alerts;
 use crate::owed::Wakers;
 use crate::store::{Store, StoreError};
@@ -102,6 +106,8 @@ pub struct MonitorParts {
     pub amount_field: AmountField,
     /// How early to warn of what will run out.
     pub warn_days: WarnDays,
+    /// What the estimate is used for.
+    pub estimate: EstimateUse,
     /// Max accounts read concurrently.
     pub concurrency: usize,
     /// The source of the current time.
@@ -331,13 +337,20 @@ impl Monitor {
         for reading in collected.readings {
             users += record::record(store, reading).await?;
         }
-        let now = self.parts.clock.now();
-        let mut decided = record::decide_all(store, &alerts, now).await?;
-        // What follows may wait for the cloud; cuts do not.
-        self.parts.wakers.access.notify_one();
         let accounts = collected.report;
         let failed = accounts.iter().filter(|account| account.error.is_some());
         let unread: Vec<_> = failed.map(|account| account.account.clone()).collect();
+        // What the bill alone demands does not wait for the estimate, which may take long.
+        let mut decided = record::decide_all(store, &alerts, self.parts.clock.now()).await?;
+        if decided.is_any() {
+            self.parts.wakers.outbox.notify_one();
+        }
+        // What follows may wait for the cloud; cuts do not.
+        self.parts.wakers.access.notify_one();
+        if self.estimate(&accounts, started).await? {
+            decided += record::decide_all(store, &alerts, self.parts.clock.now()).await?;
+            self.parts.wakers.access.notify_one();
+        }
         self.look_ahead(std::mem::take(&mut decided.told), &unread).await?;
         let now = self.parts.clock.now();
         store

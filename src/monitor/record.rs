@@ -9,11 +9,11 @@ use jiff::Timestamp;
 
 use crate::domain::{
     AccessCause, AccessGoal, AccessStanding, AccountReading, AlertBody, BillPeriod, CycleOutcome,
-    CycleReport, Decision, Figures, Limit, Month, MonthFigures, PendingAccess, Thresholds, Turn,
-    User, UserKey, at_turn, decide,
+    CycleReport, Decision, EstimateVerdict, Figures, Limit, Month, MonthFigures, PendingAccess,
+    Problem, Thresholds, Turn, Unbilled, User, UserKey, at_turn, decide,
 };
 use crate::outbox::Alerts;
-use crate::store::{RecordedReading, Source, Store, StoreError, View, WriteTx};
+use crate::store::{EstimateReading, RecordedReading, Source, Store, StoreError, View, WriteTx};
 
 /// Pause between two transactions, for the writers that wait: redb's lock is not fair.
 const BREATH: Duration = Duration::from_millis(1);
@@ -27,6 +27,21 @@ pub(super) struct Decided {
     disables: u64,
     /// Who was warned or cut.
     pub(super) told: BTreeSet<UserKey>,
+}
+
+impl Decided {
+    /// Returns whether anything was decided.
+    pub(super) fn is_any(&self) -> bool {
+        self.warnings + self.disables > 0
+    }
+}
+
+impl std::ops::AddAssign for Decided {
+    fn add_assign(&mut self, more: Self) {
+        self.warnings += more.warnings;
+        self.disables += more.disables;
+        self.told.extend(more.told);
+    }
 }
 
 /// Records the reading of one account. Returns how many users' spending is up to date now.
@@ -52,8 +67,41 @@ pub(super) async fn record(store: &Store, reading: RecordedReading) -> Result<u6
     store.reading(move |tx| tx.linked_users(&account)).await
 }
 
-/// Decides about every user. Most are known by the directory to need nothing; the others are looked at on a snapshot, and only
-/// those for whom there is something to do are written, after deciding again.
+/// Records the estimate of one account, and raises an alert if it is off.
+pub(super) async fn record_estimate(
+    store: &Store,
+    alerts: &Alerts,
+    reading: EstimateReading,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let account = reading.account.clone();
+    let mut changes = store.reading(move |tx| tx.estimate_changes(reading)).await?;
+    loop {
+        let (alerts, account) = (alerts.clone(), account.clone());
+        let (rest, done) = store
+            .writing(move |tx| {
+                for verdict in changes.take_verdicts() {
+                    let account = account.clone();
+                    let problem = match verdict {
+                        EstimateVerdict::Off => Problem::EstimateOff { account },
+                        EstimateVerdict::Recovered => Problem::EstimateRecovered { account },
+                    };
+                    alerts.raise(tx, None, AlertBody::Error { problem }, now)?;
+                }
+                let done = tx.estimate_step(&mut changes)?;
+                Ok::<_, StoreError>((changes, done))
+            })
+            .await?;
+        if done {
+            return Ok(());
+        }
+        changes = rest;
+        tokio::time::sleep(BREATH).await;
+    }
+}
+
+/// Decides about every user. Most are known by the directory to need nothing; the others, and those with an estimate, are
+/// looked at on a snapshot, and only those for whom there is something to do are written, after deciding again.
 pub(super) async fn decide_all(
     store: &Store,
     alerts: &Alerts,
@@ -63,10 +111,16 @@ pub(super) async fn decide_all(
     let concerned: Vec<UserKey> = store
         .reading(move |tx| {
             let defaults = configured.settings_in_force(tx)?.thresholds;
+            let directory = tx.directory();
+            let due = directory.iter().filter(|(_, entry)| entry.is_due(&defaults));
+            let mut maybe: BTreeSet<UserKey> = due.map(|(key, _)| key.clone()).collect();
+            for account in tx.accounts()? {
+                maybe.extend(tx.estimated_users(&account.id)?);
+            }
             let mut concerned = Vec::new();
-            for (key, _) in tx.directory().iter().filter(|(_, entry)| entry.is_due(&defaults)) {
-                if decision(tx, key, &defaults, now)?.is_some() {
-                    concerned.push(key.clone());
+            for key in maybe {
+                if decision(tx, &key, &defaults, now)?.is_some() {
+                    concerned.push(key);
                 }
             }
             Ok::<_, StoreError>(concerned)
@@ -88,9 +142,7 @@ pub(super) async fn decide_all(
                 Ok::<_, StoreError>(more)
             })
             .await?;
-        decided.warnings += more.warnings;
-        decided.disables += more.disables;
-        decided.told.extend(more.told);
+        decided += more;
     }
     Ok(decided)
 }
@@ -99,6 +151,8 @@ pub(super) async fn decide_all(
 struct Wanted {
     user: User,
     month: Option<Month>,
+    /// What counted beside the bill.
+    unbilled: Option<Unbilled>,
     decision: Decision,
     turn: Turn,
 }
@@ -113,7 +167,8 @@ fn decision<S: Source>(
     let Some(user) = tx.user(key)? else { return Ok(None) };
     let standing = tx.access_standing(&user)?;
     let month = tx.month(&user, now)?;
-    let decision = decide(&user, month.as_ref(), defaults, standing);
+    let unbilled = tx.unbilled(&user)?;
+    let decision = decide(&user, month.as_ref(), unbilled.as_ref(), defaults, standing);
     let turn = match tx.month_cut(key)? {
         Some(cut_in) if standing == AccessStanding::Cut => {
             at_turn(&user, &tx.month_of(key, BillPeriod::of(now), now)?, cut_in)
@@ -121,7 +176,7 @@ fn decision<S: Source>(
         _ => Turn::Wait,
     };
     let is_nothing = decision == Decision::default() && turn == Turn::Wait;
-    Ok((!is_nothing).then_some(Wanted { user, month, decision, turn }))
+    Ok((!is_nothing).then_some(Wanted { user, month, unbilled, decision, turn }))
 }
 
 fn act(
@@ -133,7 +188,7 @@ fn act(
     decided: &mut Decided,
 ) -> Result<(), StoreError> {
     let Some(wanted) = decision(tx, key, defaults, now)? else { return Ok(()) };
-    let Wanted { mut user, month, decision, turn } = wanted;
+    let Wanted { mut user, month, unbilled, decision, turn } = wanted;
     let period = BillPeriod::of(now);
     let (newly, in_month) = (decision.newly_triggered, decision.newly_triggered_in_month);
     if !newly.is_empty() || !in_month.is_empty() {
@@ -151,6 +206,8 @@ fn act(
         let figures = Figures::of(&user, &tx.links_of(key)?, &tx.sharing_of(key)?);
         let figures =
             figures.with_month(MonthFigures::of(&user, month.as_ref()), warn.of, &amounts);
+        let unbilled = unbilled.filter(|unbilled| unbilled.for_warnings().is_positive());
+        let figures = figures.with_unbilled(unbilled);
         let body = AlertBody::Warning { threshold: warn.threshold, of: warn.of, figures };
         alerts.raise(tx, Some(key), body, now)?;
         decided.warnings += 1;

@@ -250,6 +250,7 @@ impl<'a> Plan<'a> {
             enabled: self.config.monitor.enabled,
             bill_source: self.config.monitor.bill_source,
             amount_field: self.config.monitor.amount_field,
+            estimate: self.config.monitor.estimate,
             warn_days: WarnDays {
                 forecast: self.config.monitor.forecast_days,
                 balance: self.config.monitor.balance_days,

@@ -17,6 +17,7 @@ mod commit;
 mod creation;
 mod days;
 mod directory;
+mod estimate;
 mod events;
 mod forecast;
 mod keys;
@@ -52,6 +53,7 @@ use redb::{Database, StorageBackend};
 
 pub use accounts::{AccountSecrets, WaitingPair};
 pub use directory::{Directory, Entry};
+pub use estimate::{EstimateChanges, EstimateReading};
 pub use owed::NewMessage;
 pub use recording::{BillChanges, PeriodBill, RecordedReading};
 pub use values::{KnownChat, OpOutcome};

@@ -15,9 +15,10 @@ use serde::de::DeserializeOwned;
 use super::StoreError;
 use super::values::{KnownChat, OpOutcome};
 use crate::domain::{
-    Account, AccountBill, AccountReadings, AlertRecord, Authorisation, BalanceReading, Creation,
-    FailedMessage, LedgerEntry, Money, OwedMessage, PathReports, PendingAccess, ProjectBill,
-    ProjectInfo, ProjectLink, Proof, RememberedAccess, SpendingRecord, Task, User,
+    Account, AccountBill, AccountEstimate, AccountReadings, AlertRecord, Authorisation,
+    BalanceReading, Creation, FailedMessage, LedgerEntry, Money, OwedMessage, PathReports,
+    PendingAccess, ProjectBill, ProjectEstimate, ProjectInfo, ProjectLink, ProjectUsage, Proof,
+    RememberedAccess, SpendingRecord, Task, User,
 };
 
 /// The rows that were left out since the process started: they are read again and again.
@@ -164,6 +165,12 @@ tables! {
     DAYS: Json<(One, u32, One), Money> = "days";
     /// (account, day as YYYYMMDD) -> the sum of the day's rows in `days`
     DAY_TOTALS: Json<(One, u32), Money> = "day_totals";
+    /// account -> what is known of its estimate
+    ESTIMATES: Json<One, AccountEstimate> = "estimates";
+    /// (account, day as YYYYMMDD, project): estimated for days that the bill does not hold yet
+    ESTIMATED: Json<(One, u32, One), ProjectEstimate> = "estimated";
+    /// (account, project) -> what it used on those days
+    USAGE: Json<Two, ProjectUsage> = "usage";
     /// account -> what is known of its bills
     READINGS: Json<One, AccountReadings> = "readings";
     /// (account, period as YYYYMM) -> the bill of all projects together

@@ -88,6 +88,7 @@ pub fn me(size: Size) -> MeView {
             let mut user = samples::user(size, i);
             user.month_limit = samples::limited_detail(size).user.month_limit;
             MyUser {
+                unbilled: None,
                 account_name: account(size, 0).name,
                 level: Level::of(&user, &Thresholds::default()),
                 stale: (i == 1 || !small).then(|| Some(ago(26))),

@@ -4,6 +4,7 @@
 
 mod admin;
 mod creating;
+mod estimates;
 mod paths;
 mod rest;
 pub(crate) mod samples;
@@ -176,6 +177,7 @@ fn all(cards: &Cards, role: Role, size: Size) -> Vec<Sample> {
     out.push(Sample { name: "user_limited".to_owned(), card, via: Via::Send });
     let card = cards.configure(&limited, &[], &ctx);
     out.push(Sample { name: "configure_limited".to_owned(), card, via: Via::Send });
+    out.extend(estimates::all(cards, &ctx, size));
     out
 }
 

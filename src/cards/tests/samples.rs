@@ -255,6 +255,7 @@ pub fn people(size: Size) -> Vec<OpenId> {
 pub fn detail(size: Size) -> UserDetail {
     let user = user(size, 0);
     UserDetail {
+        unbilled: None,
         account_name: if size == Size::Small { "生产账号".to_owned() } else { text(size, 200) },
         shared: shared(size, &user),
         links: links(size, &user, if size == Size::Small { 4 } else { 60 }),
@@ -505,6 +506,7 @@ pub fn billing(size: Size) -> BillingView {
     let small = size == Size::Small;
     let count = if small { 3 } else { BILLING_USERS_A_PAGE };
     BillingView {
+        estimates: Vec::new(),
         period: "2026-11".parse().unwrap(),
         periods: ("2024-12".parse::<BillPeriod>().unwrap())
             .through("2026-11".parse().unwrap())

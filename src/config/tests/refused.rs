@@ -207,6 +207,10 @@ const REFUSED: &[(&str, &str)] = &[
         "monitor.amount_field must be \"payable\", \"discount\" or \"original\" (`net`)",
     ),
     (
+        "[monitor]\nestimate = \"on\"",
+        "monitor.estimate must be \"off\", \"show\", \"warn\" or \"cut\" (`on`)",
+    ),
+    (
         "[monitor]\nforecast_days = 366",
         "monitor.forecast_days must be a whole number from 0 to 365, not 366",
     ),

@@ -10,8 +10,13 @@ fn manual() -> AlertBody {
 }
 
 fn warning(threshold: u16) -> AlertBody {
-    let figures =
-        Figures { quota: money("10"), consumed: money("9"), breakdown: Vec::new(), month: None };
+    let figures = Figures {
+        quota: money("10"),
+        consumed: money("9"),
+        unbilled: None,
+        breakdown: Vec::new(),
+        month: None,
+    };
     AlertBody::Warning { threshold, of: Limit::Quota, figures }
 }
 

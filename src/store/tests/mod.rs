@@ -3,6 +3,7 @@
 mod alerts;
 mod crash;
 mod directory;
+mod estimate;
 mod exactly_once;
 mod ledger;
 mod links;
