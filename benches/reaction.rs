@@ -14,7 +14,6 @@
     missing_docs
 )]
 
-#[allow(dead_code)]
 mod measure;
 
 use std::path::Path;
@@ -55,7 +54,7 @@ async fn run(interval: Duration) {
     let chat = FeishuConfig::new("cli_bench", "bench-secret", "bench-token");
     let feishu = FakeFeishu::start(loopback().await.unwrap(), chat, clock.clone()).unwrap();
     feishu.add_group(CHAT, "压测群");
-    let config = config(&feishu.url(), &cloud.url(), &path, interval);
+    let config = config(feishu.url(), &cloud.url(), &path, interval);
     let store = Store::open(&path, config.security.master_key.expose()).unwrap();
     fill(&store, &cloud, &clock);
     let service =

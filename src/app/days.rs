@@ -40,7 +40,7 @@ fn of_links<S: Source>(
     let mut sums = vec![Money::ZERO; days.len()];
     for link in links.iter().filter(|link| link.monitored.is_on()) {
         let first = link.since.first_day();
-        let payers = tx.payers(account, link.project.as_str())?;
+        let payers = tx.sharers_of(link)?;
         let amounts = tx.project_days(account, &link.project, &days)?;
         for ((sum, day), amount) in sums.iter_mut().zip(&days).zip(amounts) {
             if let (true, Ok(period)) = (*day >= first, BillPeriod::of_day(*day)) {

@@ -36,6 +36,7 @@ mod settings;
 mod sharing;
 mod submit;
 pub mod text;
+mod toast;
 mod trouble;
 mod user;
 mod users;
@@ -45,7 +46,8 @@ pub(crate) mod tests;
 
 pub use crate::config::Locale;
 pub use locale::Catalogue;
-pub use wording::{Toast, Tone, Wording};
+pub use toast::Toast;
+pub use wording::{Tone, Wording};
 
 pub use alerts::AlertVia;
 pub use create::SecretsView;

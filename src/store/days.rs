@@ -1,6 +1,7 @@
 //! Amounts by day. The sum of each day is kept, so that no reader has to add up its projects.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::ops::ControlFlow;
 
 use jiff::civil::Date;
@@ -70,18 +71,17 @@ impl WriteTx {
         let mut totals: BTreeMap<u32, Money> = BTreeMap::new();
         for (day, project, amount) in rows {
             let day = keys::of_day(day);
-            if !totals.contains_key(&day) {
-                totals.insert(day, self.day_total(account, day)?);
-            }
+            let total = match totals.entry(day) {
+                Entry::Vacant(entry) => entry.insert(self.day_total(account, day)?),
+                Entry::Occupied(entry) => entry.into_mut(),
+            };
             let key = (account.as_str(), day, project.as_str());
             let before = self.get(DAYS, key)?.unwrap_or(Money::ZERO);
             match &amount {
                 Some(amount) => self.put(DAYS, key, amount)?,
                 None => drop(self.open(DAYS)?.remove(key)?),
             }
-            if let Some(total) = totals.get_mut(&day) {
-                *total = *total - before + amount.unwrap_or(Money::ZERO);
-            }
+            *total = *total - before + amount.unwrap_or(Money::ZERO);
         }
         for (day, total) in totals {
             self.put(DAY_TOTALS, (account.as_str(), day), &total)?;

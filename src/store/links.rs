@@ -146,7 +146,7 @@ impl<S: Source> View<S> {
     }
 
     /// Returns the payers among whom a link's bills are divided; empty if the link counts all of them.
-    pub(super) fn sharers_of(&self, link: &ProjectLink) -> Result<Vec<Payer>, StoreError> {
+    pub fn sharers_of(&self, link: &ProjectLink) -> Result<Vec<Payer>, StoreError> {
         if link.counts == Counts::Part && link.monitored.is_on() {
             self.payers(&link.user.account, link.project.as_str())
         } else {
