@@ -57,12 +57,8 @@ impl Bot {
                             let handlers = Arc::clone(&self.handlers);
                             let made = self.store.looking(move |tx| {
                                 let reply = handlers.query(tx, &query, &requester, now);
-                                handlers.or_refused(
-                                    tx,
-                                    reply,
-                                    query.chosen(now),
-                                    &CardContext::new(Role::Viewer, now),
-                                )
+                                let ctx = requester.context(now);
+                                handlers.or_refused(tx, reply, query.chosen(now), &ctx)
                             });
                             Answer::Ready(made.await?)
                         }

@@ -89,7 +89,7 @@ async fn a_refused_key_pair_that_bills_looks_and_proofs_meet_is_one_incident() {
     for _ in 0..4 {
         bed.cycle().await;
     }
-    for action in ["ListSplitBillDetail", "ListEntitiesForPolicy", "GetInferenceUsage"] {
+    for action in ["ListSplitBillDetail", "GetPolicy", "GetInferenceUsage"] {
         assert!(bed.cloud.count(action) > 0, "{action} was not called");
     }
     assert_eq!(told(&bed), ["main is refused"]);

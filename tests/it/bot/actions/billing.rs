@@ -70,7 +70,8 @@ async fn billing_opens_by_month_and_user() {
 async fn only_users_who_spent_are_counted_and_only_months_that_exist_are_shown() {
     let bed = super::bed().await;
     let card = bed.ask(ADMIN, "/projects alice").await.message_id;
-    bed.submit(ADMIN, &card, "project.add", json!({"project": "team-a", "since": "2026-10"})).await;
+    bed.submit(ADMIN, &card, "project.add", json!({"project": ["team-a"], "since": "2026-10"}))
+        .await;
     bed.link("main/bob", "unused", "2026-10");
     bed.cycle().await;
     let card = bed.ask(VIEWER, "/billing").await.message_id;
