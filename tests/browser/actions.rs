@@ -60,13 +60,11 @@ async fn pick(bed: &Bed, hint: &str, wanted: &str) {
     if bed.js("document.querySelector('.list-search') !== null").await == true {
         bed.type_into(".list-search", wanted).await;
     }
-    let found = format!(
-        "[...document.querySelectorAll('.popup [role=option]')].findIndex((row) => row.textContent.includes({}))",
-        json!(wanted)
-    );
-    bed.until(&format!("{found} >= 0")).await;
-    let at = bed.js(&found).await.as_u64().unwrap() + 1;
-    bed.click(&format!(".popup [role=option]:nth-child({at})"), "").await;
+    // Found and clicked in one step: typing draws the list again.
+    let rows = "[...document.querySelectorAll('.popup [role=option]')]";
+    let wanted = json!(wanted);
+    let found = format!("{rows}.find((row) => row.textContent.includes({wanted}))");
+    bed.until(&format!("(() => {{ const row = {found}; row?.click(); return !!row; }})()")).await;
 }
 
 /// Presses a button that the service must refuse: it says so, and the form is shown again.
