@@ -62,8 +62,10 @@ pub fn decide(
         let reached = thresholds.iter().copied().filter(|percent| usage.reaches(*percent));
         reached.filter(|percent| !triggered.contains(percent)).collect()
     };
-    let newly_triggered =
-        newly(usage_with(user, unbilled.map(Unbilled::for_warnings)), &user.triggered);
+    let newly_triggered = newly(
+        user.usage_with(unbilled.map_or(Money::ZERO, Unbilled::for_warnings)),
+        &user.triggered,
+    );
     let newly_triggered_in_month = match (month, user.month_usage(month)) {
         (Some(month), Some(usage)) => newly(usage, &user.triggered_in(month.period)),
         _ => Vec::new(),
@@ -106,7 +108,7 @@ pub fn must_be_cut(
         return None;
     }
     let in_month = user.month_usage(month).is_some_and(|usage| usage.reaches(CUT_AT));
-    let usage = usage_with(user, unbilled.map(Unbilled::for_cuts));
+    let usage = user.usage_with(unbilled.map_or(Money::ZERO, Unbilled::for_cuts));
     match (usage.reaches(CUT_AT), in_month) {
         (true, true) => Some(Limit::Both),
         (true, false) => Some(Limit::Quota),
@@ -130,11 +132,6 @@ pub fn is_still_demanded(
         _ => false,
     };
     !cause.is_limit() || is_unread || must_be_cut(user, month, unbilled).is_some()
-}
-
-/// Returns the usage of the quota by what is billed and something more.
-fn usage_with(user: &User, more: Option<Money>) -> Usage {
-    Usage::new(user.consumed + more.unwrap_or(Money::ZERO), user.quota)
 }
 
 /// Returns whether the monitor decides anything about this user.

@@ -217,6 +217,11 @@ impl User {
         Usage::new(self.consumed, self.quota)
     }
 
+    /// Returns the usage with something more than what is billed.
+    pub fn usage_with(&self, more: Money) -> Usage {
+        Usage::new(self.consumed + more, self.quota)
+    }
+
     /// Returns max(0, quota - consumed).
     pub fn remaining(&self) -> Money {
         (self.quota - self.consumed).max(Money::ZERO)
