@@ -305,7 +305,8 @@ fn confirm(
             tx.set_month_cut(key, (of == Limit::Month).then_some(period))?;
             let amounts = tx.month_amounts(key, period)?;
             let in_month = MonthFigures::of(&record, month.as_ref());
-            let figures = Figures::of(&record, &tx.links_of(key)?, &tx.sharing_of(key)?);
+            let links = tx.links_of(key)?;
+            let figures = Figures::of(&record, &links, &tx.sharing_among(&links)?);
             let unbilled = unbilled.filter(|unbilled| unbilled.for_cuts().is_positive());
             let figures = figures.with_month(in_month, of, &amounts).with_unbilled(unbilled);
             let body = AlertBody::Disable { of, figures, paths: tx.access_paths(key)? };

@@ -8,7 +8,7 @@ use super::outcome::AccessView;
 use super::{Error, Refusal, users};
 use crate::domain::{
     AccessCause, AccessGoal, AccessStanding, Operator, PendingAccess, ProjectName,
-    RememberedAccess, Report, Settings, User, UserKey, UserStatus, Username,
+    RememberedAccess, Report, Settings, User, UserKey, UserStatus,
 };
 use crate::store::{Source, StoreError, View, WriteTx};
 
@@ -117,18 +117,13 @@ pub fn projects_to_change<S: Source>(
 fn sharers<S: Source>(
     tx: &View<S>,
     user: &UserKey,
-) -> Result<BTreeMap<ProjectName, Vec<Username>>, StoreError> {
-    let mut here = BTreeMap::new();
+) -> Result<BTreeMap<ProjectName, Vec<UserKey>>, StoreError> {
+    let directory = tx.directory();
     let mut sharers = tx.sharers(user)?;
-    for other in sharers.values().flatten() {
-        if !here.contains_key(other) {
-            let known = tx.user(&UserKey::new(user.account.clone(), other.clone()))?;
-            let is_here = known.is_none_or(|known| known.status != UserStatus::Gone);
-            here.insert(other.clone(), is_here);
-        }
-    }
     for others in sharers.values_mut() {
-        others.retain(|other| here.get(other) == Some(&true));
+        others.retain(|other| {
+            directory.get(other).is_none_or(|known| known.status != UserStatus::Gone)
+        });
     }
     sharers.retain(|_, others| !others.is_empty());
     Ok(sharers)

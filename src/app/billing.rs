@@ -22,7 +22,7 @@ const MONTHS_CHARTED: usize = 6;
 /// projects of that one user.
 ///
 /// # Errors
-/// [`Refusal::NoSuchUser`], [`Refusal::PeriodOutOfRange`] for a month to come or before all bills, or the store's.
+/// [`Refusal::NoSuchUser`], [`Refusal::PeriodOutOfRange`] for a future month or one before all bills, or a [`StoreError`].
 pub fn view<S: Source>(
     tx: &View<S>,
     period: Option<BillPeriod>,
@@ -167,7 +167,7 @@ pub(super) fn billing_user<S: Source>(
     ambiguous: bool,
 ) -> Result<BillingUser, StoreError> {
     let links = tx.links_of(&key)?;
-    let shared = tx.sharing_of(&key)?;
+    let shared = tx.sharing_among(&links)?;
     let mut projects: Vec<BillingProject> = records
         .iter()
         .filter_map(|record| {

@@ -55,7 +55,7 @@ pub struct CreateView {
 /// Reads what the form shows.
 ///
 /// # Errors
-/// [`Refusal::NoAccount`], or the store's.
+/// [`Refusal::NoAccount`], or a [`StoreError`].
 pub fn view<S: Source>(tx: &View<S>) -> Result<CreateView, Error> {
     let accounts = active(tx)?;
     if accounts.is_empty() {

@@ -11,7 +11,7 @@ use crate::domain::{
     Account, AccountBill, AccountEstimate, AccountId, AlertKind, AlertRecord, Authorisation,
     BillPeriod, Change, DayChart, Forecast, Freshness, LedgerEntry, Money, MonitorState, Month,
     PathReports, PendingAccess, ProjectInfo, ProjectLink, ProjectName, Proof, RememberedAccess,
-    Sharing, Thresholds, Unbilled, Usage, User, UserKey, Username,
+    Sharing, Thresholds, Unbilled, Usage, User, UserKey,
 };
 
 /// Which users a list shows.
@@ -163,7 +163,7 @@ pub struct AccessView {
     /// The user.
     pub detail: UserDetail,
     /// The linked projects that others of the account are linked to as well, and who.
-    pub sharers: BTreeMap<ProjectName, Vec<Username>>,
+    pub sharers: BTreeMap<ProjectName, Vec<UserKey>>,
 }
 
 /// The projects card.

@@ -23,7 +23,7 @@ const MAX_LIST_AGE: SignedDuration = SignedDuration::from_mins(10);
 /// Reads what the projects card shows.
 ///
 /// # Errors
-/// [`Refusal::NoSuchUser`], or the store's.
+/// [`Refusal::NoSuchUser`], or a [`StoreError`].
 pub fn view<S: Source>(
     tx: &View<S>,
     key: &UserKey,
@@ -52,7 +52,7 @@ pub fn view<S: Source>(
             !linked.contains(project) || links.iter().any(|link| link.project == *project)
         })
     });
-    let shared = tx.sharing_of(key)?;
+    let shared = tx.sharing_among(&links)?;
     let mut taken = BTreeMap::new();
     for candidate in &candidates {
         let payers = tx.payers(&key.account, candidate.name.as_str())?;

@@ -22,7 +22,7 @@ const NO_PROJECT: &str = "-";
 /// accounts whose bill is not known.
 ///
 /// # Errors
-/// The store's.
+/// A [`StoreError`].
 pub fn shares<S: Source>(
     tx: &View<S>,
     period: BillPeriod,
@@ -67,7 +67,7 @@ fn share<S: Source>(
 /// about to be linked.
 ///
 /// # Errors
-/// [`Refusal::NoSuchAccount`], or the store's.
+/// [`Refusal::NoSuchAccount`], or a [`StoreError`].
 pub fn view<S: Source>(
     tx: &View<S>,
     account: &AccountId,
@@ -139,7 +139,7 @@ fn links_of<S: Source>(
     account: &AccountId,
     project: &ProjectName,
 ) -> Result<Vec<ProjectLink>, StoreError> {
-    let users = tx.users_with_project(account, project)?;
+    let users = tx.users_linked_to(account, project.as_str())?;
     users.iter().filter_map(|user| tx.link(user, project).transpose()).collect()
 }
 
@@ -161,7 +161,7 @@ fn link_form<S: Source>(
     project: &ProjectName,
     now: Timestamp,
 ) -> Result<Option<RestLinking>, StoreError> {
-    if !tx.users_with_project(account, project)?.is_empty() {
+    if !tx.users_linked_to(account, project.as_str())?.is_empty() {
         return Ok(None);
     }
     let mut cost = Money::ZERO;
@@ -233,10 +233,10 @@ pub fn assign(tx: &WriteTx, wish: &NewPayer, now: Timestamp) -> Result<Assigned,
     if links.iter().any(|link| link.user == user && link.monitored.is_on()) {
         return Err(Refusal::AlreadyLinked(project.clone()).into());
     }
-    let payers: Vec<UserKey> =
-        links.iter().filter(|link| link.monitored.is_on()).map(|link| link.user.clone()).collect();
+    let payers = tx.payers(account, project.as_str())?;
     if !payers.is_empty() {
-        return Err(Refusal::PaidFor { project: project.clone(), with: payers }.into());
+        let with = payers.into_iter().map(|payer| payer.user).collect();
+        return Err(Refusal::PaidFor { project: project.clone(), with }.into());
     }
     if links.iter().any(|link| link.user == user) {
         projects::toggle(tx, &user, project, Switch::On, now)?;

@@ -145,10 +145,11 @@ pub fn detail<S: Source>(
     now: Timestamp,
 ) -> Result<UserDetail, StoreError> {
     let thresholds = thresholds_of(&user, settings).clone();
+    let links = sorted(tx.links_of(&user.key)?);
     Ok(UserDetail {
         account_name: account_name(tx, &user.key.account)?,
-        links: sorted(tx.links_of(&user.key)?),
-        shared: tx.sharing_of(&user.key)?,
+        shared: tx.sharing_among(&links)?,
+        links,
         unbilled: tx.unbilled(&user)?,
         level: Level::of(&user, &thresholds),
         thresholds,

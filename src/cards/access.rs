@@ -34,7 +34,8 @@ impl Projects {
             let label = clip(link.label(), NAME_CHARS);
             match view.sharers.get(&link.project) {
                 Some(others) => {
-                    let others = others.iter().map(|other| clip(other.as_str(), NAME_CHARS));
+                    let others =
+                        others.iter().map(|other| clip(other.username.as_str(), NAME_CHARS));
                     shared.push((label, others.collect()));
                 }
                 None => own.push(label),

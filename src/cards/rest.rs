@@ -3,9 +3,9 @@
 use minijinja::{Value, context};
 
 use super::text::clip;
-use super::{Card, CardContext, Cards, days, facts};
+use super::{Banner, Card, CardContext, Cards, Tone, days, facts};
 use crate::app::outcome::{RestLinking, RestPart, RestRow, RestView};
-use crate::domain::{Money, ProjectLink, Switch, Usage, User, UserKey, UserStatus};
+use crate::domain::{Money, ProjectLink, User, UserKey, UserStatus, must_be_cut};
 
 /// How much the card shows; the first size that fits is used.
 const SIZES: [Shown; 4] = [
@@ -125,24 +125,23 @@ impl Cards {
     }
 
     /// Says what it means for a user to pay for a project: the usage, and what follows from it.
-    pub fn now_paid(&self, link: &ProjectLink, user: &User) -> String {
-        let usage = Usage::new(user.consumed, user.quota);
-        let is_cut = user.monitored == Switch::On
-            && user.auto_disable == Switch::On
-            && user.status != UserStatus::Disabled;
-        let key = match (user.quota.is_positive(), usage.is_used_up()) {
-            (false, _) => "rest.done_unallocated",
-            (true, false) => "rest.done",
-            (true, true) if is_cut => "rest.done_cut",
-            (true, true) => "rest.done_used_up",
+    pub fn now_paid(&self, link: &ProjectLink, user: &User) -> Banner {
+        let usage = user.usage();
+        let is_cut = must_be_cut(user, None, None).is_some() && user.status != UserStatus::Disabled;
+        let (tone, key) = match (user.quota.is_positive(), usage.is_used_up()) {
+            (false, _) => (Tone::Success, "rest.done_unallocated"),
+            (true, false) => (Tone::Success, "rest.done"),
+            (true, true) if is_cut => (Tone::Warning, "rest.done_cut"),
+            (true, true) => (Tone::Warning, "rest.done_used_up"),
         };
         let project = clip(link.label(), OPTION_CHARS);
         let name = clip(user.key.username.as_str(), OPTION_CHARS);
         let (since, percent) = (link.since, usage.percent());
-        self.words.t(
+        let text = self.words.t(
             key,
             &[("project", &project), ("since", &since), ("user", &name), ("percent", &percent)],
-        )
+        );
+        Banner { tone, text }
     }
 }
 

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use super::{BillPeriod, Month, MonthLimit, MonthTriggered, Usage, User, UserStatus};
+use super::{
+    BillPeriod, Money, Month, MonthLimit, MonthTriggered, Unbilled, Usage, User, UserStatus,
+};
 
 /// What to do about a user whom the month limit has cut, once another month has begun.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,13 +50,19 @@ impl User {
 }
 
 /// Decides about a user who was cut by the month limit of `cut_in` alone, and by no person. A clock that is set back makes
-/// the month an earlier one: nothing is restored then.
-pub fn at_turn(user: &User, month: &Month, cut_in: BillPeriod) -> Turn {
+/// the month an earlier one: nothing is restored then. `unbilled` is what counts beside the bill of the quota.
+pub fn at_turn(
+    user: &User,
+    month: &Month,
+    unbilled: Option<&Unbilled>,
+    cut_in: BillPeriod,
+) -> Turn {
     let is_watched = user.status == UserStatus::Disabled && user.monitored.is_on();
     if !is_watched || month.period <= cut_in || !month.is_read {
         return Turn::Wait;
     }
-    if user.usage().is_used_up() {
+    let estimated = unbilled.map_or(Money::ZERO, Unbilled::for_cuts);
+    if user.usage_with(estimated).is_used_up() {
         return Turn::QuotaToo;
     }
     match user.month_usage(Some(month)) {
@@ -66,7 +74,7 @@ pub fn at_turn(user: &User, month: &Month, cut_in: BillPeriod) -> Turn {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{Money, Switch};
+    use crate::domain::{EstimateUse, Switch};
 
     fn user(consumed: &str, quota: &str, limit: Option<&str>) -> User {
         let mut user = User::new("main/alice".parse().unwrap(), jiff::Timestamp::UNIX_EPOCH);
@@ -138,8 +146,26 @@ mod tests {
         ] {
             let (mut user, mut month) = (user(consumed, quota, limit), month(period, spent));
             change(&mut user, &mut month);
-            let found = at_turn(&user, &month, "2026-11".parse().unwrap());
+            let found = at_turn(&user, &month, None, "2026-11".parse().unwrap());
             assert_eq!(found, turn, "{month:?} {user:?}");
+        }
+    }
+
+    #[test]
+    fn a_quota_that_the_estimate_uses_up_keeps_the_cut_as_configured() {
+        for (counts, turn) in
+            [(EstimateUse::Warn, Turn::Restore), (EstimateUse::Cut, Turn::QuotaToo)]
+        {
+            let unbilled = Unbilled {
+                amount: "100".parse().unwrap(),
+                since: jiff::civil::date(2026, 11, 30),
+                read_at: "2026-12-01T02:00:00Z".parse().unwrap(),
+                counts,
+                is_old: false,
+            };
+            let (user, month) = (user("900", "1000", Some("500")), month("2026-12", "0"));
+            let found = at_turn(&user, &month, Some(&unbilled), "2026-11".parse().unwrap());
+            assert_eq!(found, turn, "{counts:?}");
         }
     }
 

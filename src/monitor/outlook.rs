@@ -252,11 +252,9 @@ fn figures(
         Limit::Month => tx.month_amounts(&user.key, BillPeriod::of(now))?,
         Limit::Quota | Limit::Both => Vec::new(),
     };
-    Ok(Figures::of(user, &tx.links_of(&user.key)?, &tx.sharing_of(&user.key)?).with_month(
-        month,
-        runs_out.of,
-        &amounts,
-    ))
+    let links = tx.links_of(&user.key)?;
+    let figures = Figures::of(user, &links, &tx.sharing_among(&links)?);
+    Ok(figures.with_month(month, runs_out.of, &amounts))
 }
 
 /// Alerts unusual days and a low balance of an account, each once.

@@ -171,7 +171,8 @@ fn decision<S: Source>(
     let decision = decide(&user, month.as_ref(), unbilled.as_ref(), defaults, standing);
     let turn = match tx.month_cut(key)? {
         Some(cut_in) if standing == AccessStanding::Cut => {
-            at_turn(&user, &tx.month_of(key, BillPeriod::of(now), now)?, cut_in)
+            let month = tx.month_of(key, BillPeriod::of(now), now)?;
+            at_turn(&user, &month, unbilled.as_ref(), cut_in)
         }
         _ => Turn::Wait,
     };
@@ -203,7 +204,8 @@ fn act(
     }
     if let Some(warn) = decision.warn {
         let amounts = tx.month_amounts(key, period)?;
-        let figures = Figures::of(&user, &tx.links_of(key)?, &tx.sharing_of(key)?);
+        let links = tx.links_of(key)?;
+        let figures = Figures::of(&user, &links, &tx.sharing_among(&links)?);
         let figures =
             figures.with_month(MonthFigures::of(&user, month.as_ref()), warn.of, &amounts);
         let unbilled = unbilled.filter(|unbilled| unbilled.for_warnings().is_positive());

@@ -10,7 +10,7 @@ use super::view::{Source, View};
 use super::{StoreError, WriteTx, keys};
 use crate::domain::{
     AccountId, AccountReadings, Counts, Payer, ProjectInfo, ProjectLink, ProjectName, Sharing,
-    UserKey, Username,
+    UserKey,
 };
 
 impl<S: Source> View<S> {
@@ -29,33 +29,17 @@ impl<S: Source> View<S> {
         self.dated(self.with_prefix(LINKS, of_account, |key| key.0 == account.as_str())?)
     }
 
-    /// Returns, for each project of a user that others are linked to as well, who they are. Reads every key of the
-    /// account's links, but none of the links.
+    /// Returns, for each project of a user that others are linked to as well, who they are.
     pub fn sharers(
         &self,
         user: &UserKey,
-    ) -> Result<BTreeMap<ProjectName, Vec<Username>>, StoreError> {
-        let (account, username) = keys::of_user(user);
-        let links = self.links_of(user)?;
-        let own: BTreeMap<&str, &ProjectName> =
-            links.iter().map(|link| (link.project.as_str(), &link.project)).collect();
-        let mut sharers: BTreeMap<ProjectName, Vec<Username>> = BTreeMap::new();
-        if own.is_empty() {
-            return Ok(sharers);
-        }
-        for row in self.open(LINKS)?.range((account, "", "")..)? {
-            let (key, _) = row?;
-            let (of, other, project) = key.value();
-            if of != account {
-                break;
-            }
-            if other == username {
-                continue;
-            }
-            if let Some(project) = own.get(project)
-                && let Ok(other) = other.parse::<Username>()
-            {
-                sharers.entry((*project).clone()).or_default().push(other);
+    ) -> Result<BTreeMap<ProjectName, Vec<UserKey>>, StoreError> {
+        let mut sharers = BTreeMap::new();
+        for link in self.links_of(user)? {
+            let mut others = self.users_linked_to(&user.account, link.project.as_str())?;
+            others.retain(|other| other != user);
+            if !others.is_empty() {
+                sharers.insert(link.project, others);
             }
         }
         Ok(sharers)
@@ -131,12 +115,12 @@ impl<S: Source> View<S> {
     }
 
     /// Returns the users that a project is linked to, by name; also those whose link counts nothing.
-    pub(super) fn users_linked_to(
+    pub fn users_linked_to(
         &self,
         account: &AccountId,
         project: &str,
-    ) -> Result<impl Iterator<Item = UserKey> + use<S>, StoreError> {
-        Ok(self.linked_to(account, project)?.into_iter().map(|(user, _)| user))
+    ) -> Result<Vec<UserKey>, StoreError> {
+        Ok(self.linked_to(account, project)?.into_iter().map(|(user, _)| user).collect())
     }
 
     /// Returns the users who pay for a project, by name.
@@ -154,12 +138,12 @@ impl<S: Source> View<S> {
         }
     }
 
-    /// Returns how a user shares its monitored projects with others, by project.
-    pub fn sharing_of(&self, user: &UserKey) -> Result<Vec<Sharing>, StoreError> {
+    /// Returns how a user shares the monitored ones of its projects with others.
+    pub fn sharing_among(&self, links: &[ProjectLink]) -> Result<Vec<Sharing>, StoreError> {
         let mut shared = Vec::new();
-        for link in self.links_of(user)?.into_iter().filter(|link| link.monitored.is_on()) {
-            let payers = self.payers(&user.account, link.project.as_str())?;
-            shared.extend(Sharing::of(user, &link.project, &payers));
+        for link in links.iter().filter(|link| link.monitored.is_on()) {
+            let payers = self.payers(&link.user.account, link.project.as_str())?;
+            shared.extend(Sharing::of(&link.user, &link.project, &payers));
         }
         Ok(shared)
     }
@@ -180,16 +164,6 @@ impl<S: Source> View<S> {
             }
         }
         Ok(count)
-    }
-
-    /// Returns the users of an account that a project is linked to, by name, monitored or not.
-    pub fn users_with_project(
-        &self,
-        account: &AccountId,
-        project: &ProjectName,
-    ) -> Result<Vec<UserKey>, StoreError> {
-        let linked = self.linked_to(account, project.as_str())?;
-        Ok(linked.into_iter().map(|(user, _)| user).collect())
     }
 
     /// Returns the account's projects as last listed, by name.

@@ -5,7 +5,7 @@ use super::fields::Fields;
 use crate::app::rest::{Assigned, NewPayer};
 use crate::app::{Error, Refusal, billing, policies, rest, users};
 use crate::bot::handlers::Handlers;
-use crate::cards::{Card, CardContext, Toast, Tone};
+use crate::cards::{Card, CardContext, Toast};
 use crate::domain::{AccountId, BillPeriod, ProjectName, UserKey};
 use crate::store::{Source, View, WriteTx};
 
@@ -146,7 +146,7 @@ impl Change for BillingAssign {
             Assigned::SwitchedOn(_) => Toast::ProjectToggled { label, enabled: true },
         };
         let said = handlers.cards.now_paid(link, &users::get(tx, &link.user)?);
-        let ctx = click.with_empty_form().with_banner(Tone::Success, said);
+        let ctx = click.with_empty_form().with_banner(said.tone, said.text);
         let card = self.show(handlers, tx, &ctx)?;
         Ok(ClickOutcome::card(card).with_toast(&handlers.cards, &toast))
     }

@@ -3,7 +3,7 @@
 use super::action::{Action, Change, ClickContext, ClickOutcome, Opened};
 use super::fields::Fields;
 use crate::app::projects::NewLinks;
-use crate::app::{Error, Refusal, policies, projects};
+use crate::app::{Error, Refusal, policies, projects, users};
 use crate::bot::handlers::Handlers;
 use crate::cards::{Card, CardContext, Toast, Tone};
 use crate::domain::{Joining, ProjectName, Switch, TaskKind, UserKey};
@@ -112,7 +112,13 @@ impl Change for ProjectAdd {
             policies::want(tx, user, project, &handlers.link_policies, click.report.clone(), now)?;
         }
         let mut ctx = click.with_empty_form();
-        if let Some(unlisted) = all.iter().find(|linked| !linked.listed) {
+        let said = all.last().map(|last| {
+            Ok::<_, Error>(handlers.cards.now_paid(&last.link, &users::get(tx, user)?))
+        });
+        let said = said.transpose()?.filter(|said| said.tone != Tone::Success);
+        if let Some(said) = said {
+            ctx = ctx.with_banner(said.tone, said.text);
+        } else if let Some(unlisted) = all.iter().find(|linked| !linked.listed) {
             let label = unlisted.link.label();
             let text = words.t("projects.not_in_list", &[("project", &label)]);
             ctx = ctx.with_banner(Tone::Warning, text);

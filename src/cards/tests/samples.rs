@@ -319,7 +319,7 @@ pub fn disabled_detail(size: Size) -> UserDetail {
 pub fn access(size: Size, detail: UserDetail) -> AccessView {
     let others = |i: usize| {
         let count = if size == Size::Small { 1 + i } else { 60 };
-        (0..count).map(|n| key(size, n + 1).username).collect()
+        (0..count).map(|n| key(size, n + 1)).collect()
     };
     let shared = detail.links.iter().step_by(2).enumerate();
     let sharers = shared.map(|(i, link)| (link.project.clone(), others(i))).collect();

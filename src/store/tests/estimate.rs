@@ -6,6 +6,7 @@ use jiff::civil::{Date, date};
 use proptest::prelude::*;
 
 use super::*;
+use crate::app::days;
 use crate::domain::{
     AccountEstimate, Covered, EstimateUse, EstimateVerdict, PeriodReading, SharedDay,
 };
@@ -217,5 +218,49 @@ proptest! {
         // Comparing again changes nothing.
         record(&store, reading(None, None));
         prop_assert_eq!(unbilled(), expected);
+    }
+}
+
+/// Whatever is computed from a divided project divides it: nobody pays twice, and nothing is lost.
+#[test]
+fn what_two_users_divide_is_divided_in_every_number() {
+    let (store, users) = (in_memory(), ["main/alice", "main/bob"]);
+    let bill_of_week =
+        bill(&[("p", 18, "10.01"), ("p", 19, "10.01"), ("p", 20, "10.01"), ("p", 22, "0.01")], 22);
+    write(&store, |tx| {
+        for key in users {
+            tx.put_user(&User {
+                month_limit: Some(money("100").try_into().unwrap()),
+                ..User::new(user(key), now())
+            })?;
+            let created = at(10);
+            let part = ProjectLink { counts: Counts::Part, created, ..link(key, "p", "2026-11") };
+            tx.put_link(&part)?;
+        }
+        tx.record_cycle(&[bill_of_week])
+    });
+    record(&store, reading(Some(&[(23, &[("p", "7.01")], "0")]), None));
+    type Number = fn(&ReadTx, &User) -> Result<Money, StoreError>;
+    let numbers: [(&str, Number, &str); 5] = [
+        ("consumed", |_, user| Ok(user.consumed), "30.04"),
+        ("month", |tx, user| Ok(tx.month(user, at(23))?.unwrap().spent), "30.04"),
+        ("forecast", |tx, user| Ok(tx.forecast(user, at(23))?.unwrap().rate.spent), "30.04"),
+        ("estimate", |tx, user| Ok(tx.unbilled(user)?.unwrap().amount), "7.01"),
+        (
+            "chart",
+            |tx, user| {
+                let links = tx.links_of(&user.key)?;
+                let chart = days::of_user(tx, &user.key.account, &links, at(23))?;
+                Ok(chart.days.iter().map(|day| day.amount).sum())
+            },
+            "30.04",
+        ),
+    ];
+    for (name, number, whole) in numbers {
+        let [alice, bob] =
+            users.map(|key| seen(&store, |tx| number(tx, &tx.user(&user(key))?.unwrap())));
+        assert_eq!(alice + bob, money(whole), "{name}");
+        // What does not divide is 1 分 a day at most.
+        assert!(alice >= bob && alice - bob <= money("0.04"), "{name}: {alice} {bob}");
     }
 }
