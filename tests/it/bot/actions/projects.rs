@@ -235,3 +235,21 @@ async fn several_projects_are_linked_at_once_or_none() {
     assert!(toast_of(&done).starts_with("success"), "{done:?}");
     assert_eq!(links(), 3);
 }
+
+/// A change says what it leads to before the next cycle does it.
+#[tokio::test(flavor = "multi_thread")]
+async fn linking_a_project_that_uses_up_the_quota_says_that_the_next_cycle_disables() {
+    let bed = bed().await;
+    bed.link("main/bob", "team-a", "2026-11");
+    bed.cycle().await;
+    bed.allocate("main/alice", "10");
+    let card = bed.ask(ADMIN, "/projects alice").await.message_id;
+    let fields = json!({"project": ["team-a"], "counts": "move"});
+    let done = bed.submit(ADMIN, &card, "project.add", fields).await;
+    assert!(toast_of(&done).starts_with("success"), "{done:?}");
+    let args: [(&str, &dyn std::fmt::Display); 4] =
+        [("project", &"甲组"), ("since", &"2026-11"), ("user", &"alice"), ("percent", &"250.0")];
+    let said = text("rest.done_cut", &args);
+    assert!(bed.texts(&card).contains(&said), "{}", bed.texts(&card));
+    assert_eq!(bed.cycle().await.disables, 1);
+}
