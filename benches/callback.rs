@@ -34,7 +34,7 @@ use airgate::app::quota::{self, Allocation};
 use airgate::clock::Clock;
 use airgate::config::Config;
 use airgate::domain::{
-    AccountId, AlertBody, BillPeriod, Figures, Freshness, Money, Operator, ProjectInfo,
+    AccountId, AlertBody, BillPeriod, Counts, Figures, Freshness, Money, Operator, ProjectInfo,
     ProjectLink, ProjectName, Switch, User, UserKey, UserStatus,
 };
 use airgate::sandbox::feishu::{FakeFeishu, FeishuConfig, Sealed};
@@ -328,6 +328,7 @@ fn fill(store: &Store, clock: &Clock) {
                         display_name: "项目组".to_owned(),
                         monitored: Switch::On,
                         since,
+                        counts: Counts::Whole,
                         spending: Money::ZERO,
                         freshness: Freshness::Pending,
                         created: now,
@@ -350,8 +351,12 @@ fn fill(store: &Store, clock: &Clock) {
             for n in 0..alerts() {
                 let key: UserKey = user_at(n).parse().unwrap();
                 let user = tx.user(&key)?.unwrap();
-                let figures = Figures::of(&user, &tx.links_of(&key)?);
-                tx.add_alert(Some(&key), AlertBody::Warning { threshold: 80, figures }, now)?;
+                let figures = Figures::of(&user, &tx.links_of(&key)?, &[]);
+                tx.add_alert(
+                    Some(&key),
+                    AlertBody::Warning { threshold: 80, of: Default::default(), figures },
+                    now,
+                )?;
             }
             Ok::<_, airgate::app::Error>(())
         })

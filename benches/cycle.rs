@@ -1,6 +1,6 @@
 //! Measures a monitor cycle's recording beside clicks: how long it takes, and how long the reads and writes of clicks take
-//! meanwhile. Clicks here are what a click does in the store (a billing page and a user's card are read, an allocation is written
-//! with its fsync), without HTTP: for that, see `callback`.
+//! meanwhile, compared with clicks of the same process while nothing is recorded. Clicks here are what a click does in the store
+//! (a billing card is read and rendered, an allocation is written with its fsync), without HTTP: for that, see `callback`.
 //!
 //! Run `cargo bench --bench cycle`, or `cargo bench --bench cycle -- 100000` for a number of users other than 1,000. Each has five
 //! links, each project a hundred; 24 months are recorded. Prints figures and has no thresholds.
@@ -11,6 +11,7 @@
     clippy::panic,
     clippy::indexing_slicing,
     clippy::print_stdout,
+    clippy::float_arithmetic,
     missing_docs
 )]
 
@@ -22,9 +23,10 @@ use std::time::{Duration, Instant};
 
 use airgate::app::quota::{self, Allocation};
 use airgate::app::{billing, users};
+use airgate::cards::{CardContext, Cards, Locale, OpIds};
 use airgate::domain::{
-    AccountId, BillPeriod, Freshness, Money, Operator, ProjectLink, ProjectName, Switch, User,
-    UserKey, UserStatus,
+    AccountId, BillPeriod, Counts, Freshness, Money, Operator, ProjectLink, ProjectName, Role,
+    Switch, User, UserKey, UserStatus,
 };
 use airgate::store::{RecordedReading, Store, StoreError};
 use jiff::Timestamp;
@@ -38,6 +40,8 @@ const MONTHS: usize = 24;
 /// Projects that the second cycle finds changed.
 const CHANGED: usize = 1_000;
 const NOW: &str = "2026-11-23T02:00:00Z";
+/// How long clicks are measured while nothing is recorded.
+const ALONE: Duration = Duration::from_secs(10);
 /// The pause that the monitor makes between two transactions.
 const BREATH: Duration = Duration::from_millis(1);
 
@@ -61,11 +65,20 @@ fn main() {
         std::iter::successors(Some(current), |month| Some(month.previous())).take(MONTHS).collect();
     let all: Vec<usize> = (0..projects).collect();
     let changed: Vec<usize> = (0..projects.min(CHANGED)).collect();
-    measure(&store, count, &format!("{MONTHS} months at once"), &reading(&months, &all, &[], now));
+    let what = format!("{MONTHS} months at once");
+    let filled = measure(&store, count, &what, &reading(&months, &all, &[], now));
+    filled.print(None);
+    println!("memory after that: {}", memory_of("self"));
+    let alone = beside(&store, count, || std::thread::sleep(ALONE));
+    println!("\nnothing is recorded:");
+    alone.print(None);
+    let measure = |what: &str, reading: &RecordedReading| {
+        measure(&store, count, what, reading).print(Some(&alone));
+    };
     let this_month = [current];
-    measure(&store, count, "nothing changed", &reading(&this_month, &all, &[], now));
+    measure("nothing changed", &reading(&this_month, &all, &[], now));
     let what = format!("{} projects changed", changed.len());
-    measure(&store, count, &what, &reading(&this_month, &all, &changed, now));
+    measure(&what, &reading(&this_month, &all, &changed, now));
     println!("file {} KiB", std::fs::metadata(&path).unwrap().len() / 1024);
     println!("memory (measuring included): {}", memory_of("self"));
 }
@@ -87,13 +100,47 @@ fn reading(
     RecordedReading::of_months(account(), bills, now)
 }
 
-/// Records a reading as the monitor does, while a thread clicks.
-fn measure(store: &Store, count: usize, what: &str, reading: &RecordedReading) {
+/// How long clicks took.
+struct Clicks {
+    reads: Times,
+    writes: Times,
+}
+
+impl Clicks {
+    /// Prints them, and how much longer they took than others.
+    fn print(&self, others: Option<&Clicks>) {
+        println!("  {} reads    {}", self.reads.count(), self.reads);
+        println!("  {} writes   {}", self.writes.count(), self.writes);
+        let Some(others) = others else { return };
+        let pairs =
+            [("reads", &self.reads, &others.reads), ("writes", &self.writes, &others.writes)];
+        for (what, here, there) in pairs {
+            let more = |percent| here.at(percent).as_secs_f64() - there.at(percent).as_secs_f64();
+            let [p50, p99, max] = [50, 99, 100].map(|percent| more(percent) * 1000.0);
+            println!("  {what} delayed by: p50 {p50:.2} ms, p99 {p99:.2} ms, max {max:.2} ms");
+        }
+    }
+}
+
+/// Clicks while `f` runs.
+fn beside(store: &Store, count: usize, f: impl FnOnce()) -> Clicks {
     let stop = Arc::new(AtomicBool::new(false));
     let clicker = {
         let (store, stop) = (store.clone(), Arc::clone(&stop));
         std::thread::spawn(move || click(&store, count, &stop))
     };
+    f();
+    stop.store(true, Ordering::Relaxed);
+    let (reads, writes) = clicker.join().unwrap();
+    Clicks { reads: Times::of(reads), writes: Times::of(writes) }
+}
+
+/// Records a reading as the monitor does, while a thread clicks.
+fn measure(store: &Store, count: usize, what: &str, reading: &RecordedReading) -> Clicks {
+    beside(store, count, || record(store, what, reading))
+}
+
+fn record(store: &Store, what: &str, reading: &RecordedReading) {
     let comparing = Instant::now();
     let mut changes = store.read(|tx| tx.bill_changes(reading)).unwrap();
     let comparing = comparing.elapsed();
@@ -109,8 +156,6 @@ fn measure(store: &Store, count: usize, what: &str, reading: &RecordedReading) {
         std::thread::sleep(BREATH);
     }
     let writing = writing.elapsed();
-    stop.store(true, Ordering::Relaxed);
-    let (reads, writes) = clicker.join().unwrap();
     println!(
         "\n{what}: compared in {} ms, recorded in {} ms, {} users visited",
         comparing.as_millis(),
@@ -118,26 +163,25 @@ fn measure(store: &Store, count: usize, what: &str, reading: &RecordedReading) {
         changes.visited()
     );
     println!("  {} steps    {}", steps.len(), Times::of(steps));
-    println!("  {} reads    {}", reads.len(), Times::of(reads));
-    println!("  {} writes   {}", writes.len(), Times::of(writes));
 }
 
 /// Reads and writes as clicks do, until `stop`; at least once.
 fn click(store: &Store, count: usize, stop: &AtomicBool) -> (Vec<Duration>, Vec<Duration>) {
     let now: Timestamp = NOW.parse().unwrap();
+    let cards = Cards::new(Locale::ZhCn, OpIds::Random);
+    let look = CardContext::new(Role::Admin, now);
     let (mut reads, mut writes) = (Vec::new(), Vec::new());
     let mut n = 0;
     while n == 0 || !stop.load(Ordering::Relaxed) {
         n += 1;
         let key = user(n * 37 % count);
         let started = Instant::now();
-        store
-            .read(|tx| {
-                users::get(tx, &key)?;
-                tx.links_of(&key)?;
-                billing::view(tx, None, None, n % 100, now).map(drop)
-            })
-            .unwrap();
+        let view = store.read(|tx| {
+            users::get(tx, &key)?;
+            tx.links_of(&key)?;
+            billing::view(tx, None, None, n % 100, now)
+        });
+        assert!(!cards.billing(&view.unwrap(), &look).as_str().is_empty());
         reads.push(started.elapsed());
         let started = Instant::now();
         store
@@ -171,6 +215,7 @@ fn fill(store: &Store, count: usize, projects: usize, now: Timestamp) {
                             display_name: String::new(),
                             monitored: Switch::On,
                             since,
+                            counts: Counts::Whole,
                             spending: Money::ZERO,
                             freshness: Freshness::Pending,
                             created: now,

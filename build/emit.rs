@@ -363,8 +363,9 @@ impl Emit<'_> {
         Ok(())
     }
 
-    fn act(&mut self, word: &str, members: &[(String, Expr)]) -> Done {
-        self.json(&format!("{{\"action\":{word:?}"))?;
+    fn act(&mut self, word: &Expr, members: &[(String, Expr)]) -> Done {
+        self.json("{\"action\":")?;
+        self.value(word)?;
         for (name, member) in members {
             self.member(name, member)?;
         }
@@ -405,6 +406,9 @@ impl Emit<'_> {
             let member = self.scalar(member)?;
             list.push_str(&format!("({name:?}, {member}),"));
         }
+        let Expr::Str(word) = word.as_ref() else {
+            return Err("a form submits to a known action".to_owned());
+        };
         self.line(&format!("out.value(&submit_name({word:?}, &[{list}]));"));
         Ok(())
     }

@@ -55,8 +55,8 @@ pub enum Expr {
     Sum(Box<Expr>, i64),
     /// A text of the catalogue and its arguments.
     Text(String, Vec<(String, Expr)>),
-    /// A callback value: the action and the other members, by name.
-    Act(String, Vec<(String, Expr)>),
+    /// A callback value: the action, which may be a fact, and the other members, by name.
+    Act(Box<Expr>, Vec<(String, Expr)>),
     Filter(String, Box<Expr>, Vec<Expr>),
     Dict(Vec<(String, Expr)>),
     List(Vec<Expr>),
@@ -473,17 +473,17 @@ impl<'a> Resolver<'a> {
                 _ => return Err("`*` in a call".to_owned()),
             }
         }
-        let Some(Expr::Str(word)) = word else {
-            return Err(format!("{} wants a text first", called.id));
-        };
         members.sort_by(|(one, _), (other, _)| one.cmp(other));
-        match called.id {
-            "t" => {
-                self.texts.of(&word)?;
-                Ok(Expr::Text(word, members))
+        match (called.id, word) {
+            ("t", Some(Expr::Str(key))) => {
+                self.texts.of(&key)?;
+                Ok(Expr::Text(key, members))
             }
-            "act" => Ok(Expr::Act(word, members)),
-            other => Err(format!("nothing is called {other}()")),
+            ("act", Some(word @ (Expr::Str(_) | Expr::Place(_)))) => {
+                Ok(Expr::Act(Box::new(word), members))
+            }
+            ("t" | "act", _) => Err(format!("{} wants a text first", called.id)),
+            (other, _) => Err(format!("nothing is called {other}()")),
         }
     }
 

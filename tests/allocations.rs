@@ -25,7 +25,7 @@ const CARDS: &[(&str, u64, Make)] = &[
     }),
     ("a user", 200, |tx, cards, ctx, settings| {
         let user = users::get(tx, &"main/u00".parse().unwrap())?;
-        Ok(cards.user(&users::detail(tx, settings, user)?, ctx))
+        Ok(cards.user(&users::card(tx, settings, user, ctx.now)?, ctx))
     }),
     ("billing", 125, |tx, cards, ctx, _| {
         Ok(cards.billing(&billing::view(tx, None, None, 1, ctx.now)?, ctx))

@@ -50,7 +50,7 @@ fn card_of(
             }
             "user.open" => {
                 let user = people::get(tx, &super::user_at(n).parse().unwrap())?;
-                cards.user(&people::detail(tx, settings, user)?, ctx)
+                cards.user(&people::card(tx, settings, user, ctx.now)?, ctx)
             }
             "billing.open" => cards.billing(&billing::view(tx, None, None, page(8), ctx.now)?, ctx),
             other => panic!("no kind {other}"),

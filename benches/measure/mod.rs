@@ -1,5 +1,7 @@
 //! What the benches measure with: percentiles of times, this machine's fsync, this process's memory.
 
+#![allow(dead_code, reason = "each bench uses its part")]
+
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -24,8 +26,12 @@ impl Times {
         Self(times)
     }
 
+    pub fn count(&self) -> usize {
+        self.0.len()
+    }
+
     /// The smallest time that `percent` of all times do not exceed.
-    fn at(&self, percent: usize) -> Duration {
+    pub fn at(&self, percent: usize) -> Duration {
         let rank = (self.0.len() * percent).div_ceil(100).max(1);
         self.0[rank - 1]
     }

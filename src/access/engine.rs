@@ -1,19 +1,19 @@
 //! What all paths have in common: read, remember, close or open, read back.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::deny_all::DenyAll;
 use super::failure::{PathError, in_words};
 use super::own_key::{Guard, OwnKey};
 use super::paths::{self, Opened, Path, Reading, Standing, Target};
-use super::permit::{Permit, cut_of, permit};
+use super::permit::{Found, Permit, cut_of, permit};
 use crate::app::access::TiedProject;
 use crate::cards::Wording;
 use crate::clock::Clock;
 use crate::domain::{
     AccessGoal, AccessItem, AccessPath, AccessRules, Models, NotCovered, PathReport, PathState,
-    PendingAccess, RememberedAccess, User, UserStatus,
+    PendingAccess, ProjectName, Reach, RememberedAccess, User, UserStatus,
 };
 use crate::store::{Store, StoreError};
 use crate::volcengine::AccountClient;
@@ -99,7 +99,18 @@ impl Scene<'_> {
         mut taken: BTreeSet<String>,
     ) -> Result<Ended, StoreError> {
         let user = self.user.key.clone();
-        let memory = self.store.reading(move |tx| tx.access_remembered(&user)).await?;
+        let goal = self.pending.goal;
+        let (memory, held) = self
+            .store
+            .reading(move |tx| {
+                let held = match goal {
+                    AccessGoal::Cut => Vec::new(),
+                    // Their cut keeps it closed, and their restore opens it.
+                    AccessGoal::Restored => tx.held_by_others(&user, path, true)?,
+                };
+                Ok::<_, StoreError>((tx.access_remembered(&user)?, held))
+            })
+            .await?;
         let memory = memory.as_ref();
         let ended = match self.pending.goal {
             AccessGoal::Cut if self.user.status == UserStatus::Gone && !path.is_ark() => {
@@ -110,7 +121,7 @@ impl Scene<'_> {
                 Ok(Ended::Read(self.nothing(PathState::NotCovered { reason })))
             }
             AccessGoal::Cut => self.cut::<P>(path, memory, &mut taken).await,
-            AccessGoal::Restored => self.restore::<P>(path, memory).await,
+            AccessGoal::Restored => self.restore::<P>(path, memory, &held).await,
         };
         match ended {
             Ok(ended) => Ok(ended),
@@ -138,12 +149,11 @@ impl Scene<'_> {
     ) -> Result<Ended, Failed> {
         let cut = cut_of(self.pending, memory);
         let memory = memory.filter(|memory| memory.cut == cut);
-        let mut known = memory.map_or_else(Vec::new, |memory| memory.on(path).to_vec());
+        let mut known = memory.map_or_else(Vec::new, |memory| memory.touched_on(path));
         if let Some(memory) = memory
             && memory.closed.contains(&path)
         {
-            let later = memory.reopened.get(&path).into_iter().flatten();
-            taken.extend(known.iter().chain(later).map(|item| item.id.clone()));
+            taken.extend(known.iter().map(|item| item.id.clone()));
         }
         let read = P::read(self.target(&known, taken)).await;
         if path == AccessPath::AccessKeys {
@@ -158,7 +168,7 @@ impl Scene<'_> {
             OwnKey::Unknown | OwnKey::No => {}
         }
         let mut wanted = reading.open();
-        known = match self.permit(path, wanted.clone()).await? {
+        known = match self.permit(path, wanted.clone(), reading.off()).await? {
             Permit::Go(known) => known,
             Permit::Withdrawn => return Ok(Ended::Withdrawn),
         };
@@ -211,8 +221,12 @@ impl Scene<'_> {
         &self,
         path: AccessPath,
         memory: Option<&RememberedAccess>,
+        held: &[AccessItem],
     ) -> Result<Ended, Failed> {
         let known = memory.map(|memory| memory.on(path)).unwrap_or_default();
+        let is_held = |item: &AccessItem| held.iter().any(|held| held.is_same(item));
+        let known: Vec<_> = known.iter().filter(|item| !is_held(item)).cloned().collect();
+        let known = known.as_slice();
         let again = memory.map(|memory| memory.policies.as_slice()).unwrap_or_default();
         let again = if path == AccessPath::Signed { again } else { Default::default() };
         let shows = matches!(path, AccessPath::AccessKeys | AccessPath::Login);
@@ -280,10 +294,25 @@ impl Scene<'_> {
         Ok(Ended::Read(Outcome { report, done, reading: Some(reading), taken, gone }))
     }
 
-    async fn permit(&self, path: AccessPath, open: Vec<AccessItem>) -> Result<Permit, StoreError> {
+    async fn permit(
+        &self,
+        path: AccessPath,
+        open: Vec<AccessItem>,
+        closed: Vec<AccessItem>,
+    ) -> Result<Permit, StoreError> {
         let (user, pending) = (self.user.key.clone(), self.pending.clone());
-        let now = self.clock.now();
-        self.store.writing(move |tx| permit(tx, &user, &pending, path, &open, now)).await
+        let (now, reach) = (self.clock.now(), self.reach());
+        self.store
+            .writing(move |tx| {
+                let found = Found { open: &open, closed: &closed, reach: &reach };
+                permit(tx, &user, &pending, path, &found, now)
+            })
+            .await
+    }
+
+    /// Returns how much of each project the cut closes.
+    pub(super) fn reach(&self) -> BTreeMap<ProjectName, Reach> {
+        paths::reaches(self.rules, self.projects)
     }
 
     fn target<'t>(&'t self, known: &'t [AccessItem], taken: &'t BTreeSet<String>) -> Target<'t> {

@@ -3,7 +3,7 @@
 //! The cycles look in turns: a few users each, with at most [`CALLS`] calls for each of them; a path is one turn, at 方舟 one
 //! of its projects. One list of the account answers for the policy of all users at once.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::time::Duration;
 
 use futures::StreamExt;
@@ -21,9 +21,9 @@ use crate::app::access::{TiedProject, linked_projects};
 use crate::app::cloud::CloudError;
 use crate::app::sync;
 use crate::domain::{
-    AccessCause, AccessGoal, AccessItem, AccessPath, AccountId, ModelKeys, NotCovered, PathItems,
-    PathReport, PathReports, PathState, PendingAccess, RememberedAccess, User, UserAccess, UserKey,
-    UserStatus, add_items,
+    AccessCause, AccessGoal, AccessItem, AccessPath, AccessRules, AccountId, ModelKeys, NotCovered,
+    PathItems, PathReport, PathReports, PathState, PendingAccess, Reach, RememberedAccess, User,
+    UserAccess, UserKey, UserStatus, add_items,
 };
 use crate::store::{StoreError, WriteTx};
 use crate::volcengine::AccountClient;
@@ -45,7 +45,7 @@ type TurnOf = (UserKey, AccessPath, Option<String>);
 
 /// When the turns of each user last came, as a number that grows.
 #[derive(Default)]
-pub(super) struct Turns(Mutex<HashMap<TurnOf, u64>>);
+pub(super) struct Turns(Mutex<HashMap<TurnOf, u64>>, Mutex<HashSet<UserKey>>);
 
 impl Turns {
     /// Chooses the turns that are longest overdue and fit into `calls`, and notes that they came.
@@ -67,6 +67,13 @@ impl Turns {
             }
         }
         taken
+    }
+
+    /// Returns whether it is the turn of the policies of a user who may not hold airgate's. It is every other time: a list
+    /// that never names the user must not keep the paths that take two calls from their turn.
+    fn suspects(&self, user: &UserKey, unsigned: &BTreeSet<UserKey>) -> bool {
+        let mut last_time = self.1.lock();
+        !last_time.remove(user) && unsigned.contains(user) && last_time.insert(user.clone())
     }
 
     /// Returns when the last turn of a user came.
@@ -157,13 +164,14 @@ impl Enforcer {
             seen.extend(reading.map(|reading| Seen { path, report, reading, whole: true }));
         }
         let (key, now, shown) = (user.clone(), self.parts.clock.now(), reports.clone());
+        let rules = self.parts.rules.clone();
         let opened = self.parts.store.writing(move |tx| {
             if tx.access_pending(&key)?.is_some() {
                 // Enforcement knows better.
                 return Ok(false);
             }
             tx.put_access_paths(&key, shown)?;
-            record(tx, &key, &seen, began, now)
+            record(tx, &rules, &key, &seen, began, now)
         });
         if opened.await? {
             self.parts.wakers.access.notify_one();
@@ -178,9 +186,22 @@ impl Enforcer {
         between_cycles: Duration,
         concurrency: usize,
     ) -> Result<(), StoreError> {
-        let deadline = Instant::now() + between_cycles / SHARE;
-        self.look_at_disabled(deadline, concurrency).await?;
-        self.prove(deadline).await
+        // Calls that hang end with their half of the time, so that neither part starves the other.
+        let half = between_cycles / SHARE / 2;
+        let deadline = Instant::now() + half;
+        let looks = self.look_at_disabled(deadline, concurrency);
+        let looks = tokio::time::timeout_at(deadline, looks).await;
+        self.parts.wakers.access.notify_one();
+        looks.unwrap_or_else(|_| {
+            tracing::warn!("no more time to look at disabled users in this cycle");
+            Ok(())
+        })?;
+        let deadline = Instant::now() + half;
+        let proofs = tokio::time::timeout_at(deadline, self.prove(deadline)).await;
+        proofs.unwrap_or_else(|_| {
+            tracing::warn!("no more time to read the usage after cuts in this cycle");
+            Ok(())
+        })
     }
 
     /// Looks at disabled users of all accounts, whose turn it is.
@@ -200,7 +221,6 @@ impl Enforcer {
                 Err(error) => tracing::warn!(%error, "disabled users were not looked at"),
             }
         }
-        self.parts.wakers.access.notify_one();
         Ok(())
     }
 
@@ -213,13 +233,16 @@ impl Enforcer {
             (self.turns.last_of(&looked.user.key), looked.user.access_read_at)
         });
         let api = self.parts.cloud.account(&id).await?;
-        let unsigned = self.unsigned(&api, &id, &users).await?;
+        // What the list does not say in time is looked at in turn.
+        let third = deadline.saturating_duration_since(Instant::now()) / 3;
+        let unsigned = tokio::time::timeout(third, self.unsigned(&api, &id, &users)).await;
+        let unsigned = unsigned.unwrap_or_else(|_| Ok(BTreeSet::new()))?;
         let (mut in_a_row, mut missing) = (0, false);
         for (n, looked) in users.into_iter().take(USERS_A_CYCLE).enumerate() {
             if n > 0 && Instant::now() > deadline {
                 break;
             }
-            let suspect = unsigned.contains(&looked.user.key);
+            let suspect = self.turns.suspects(&looked.user.key, &unsigned);
             match self.look_in_turn(&api, looked, suspect).await {
                 Ok(()) => in_a_row = 0,
                 Err(PathError::Cloud(CloudError::Store(error))) => return Err(error.into()),
@@ -275,6 +298,8 @@ impl Enforcer {
         if !self.parts.rules.deny_all {
             return Ok(BTreeSet::new());
         }
+        // Somebody may have changed its document.
+        self.policies.forget(id);
         let listed = async {
             Ok::<_, PathError>(match self.policies.find(api, id).await? {
                 Some(name) => api.users_with_policy(name).await?,
@@ -341,6 +366,7 @@ impl Enforcer {
             }
         }
         let (key, now) = (key.clone(), self.parts.clock.now());
+        let rules = self.parts.rules.clone();
         self.parts
             .store
             .writing(move |tx| {
@@ -354,7 +380,7 @@ impl Enforcer {
                             touch(tx, &key, seen.path, now)?;
                         }
                     }
-                    record(tx, &key, &seen, began, now)?;
+                    record(tx, &rules, &key, &seen, began, now)?;
                 }
                 Ok::<_, StoreError>(())
             })
@@ -442,12 +468,11 @@ impl Enforcer {
 /// Returns what a cut remembers on a path, and the ids of what it has closed.
 fn known(looked: &Looked, path: AccessPath) -> (Vec<AccessItem>, BTreeSet<String>) {
     let Some(memory) = &looked.memory else { return Default::default() };
-    let items = memory.on(path).to_vec();
+    let items = memory.touched_on(path);
     if !memory.closed.contains(&path) {
         return (items, BTreeSet::new());
     }
-    let later = memory.reopened.get(&path).into_iter().flatten();
-    let taken = items.iter().chain(later).map(|item| item.id.clone()).collect();
+    let taken = items.iter().map(|item| item.id.clone()).collect();
     (items, taken)
 }
 
@@ -466,6 +491,7 @@ fn touch(tx: &WriteTx, user: &UserKey, path: AccessPath, now: Timestamp) -> Resu
 /// user stays disabled. Returns whether it does.
 fn record(
     tx: &WriteTx,
+    rules: &AccessRules,
     key: &UserKey,
     seen: &[Seen],
     began: Timestamp,
@@ -481,8 +507,8 @@ fn record(
         }
         return Ok(false);
     };
-    // Anything read back after this look began is newer.
-    if user.access_read_at.is_some_and(|at| at >= began) && user.updated >= began {
+    // Anything read back after this look began is newer. A time ahead of now was written before the clock was set back.
+    if user.access_read_at.is_some_and(|at| (began..=now).contains(&at)) && user.updated >= began {
         return Ok(false);
     }
     let mut open = PathItems::new();
@@ -493,10 +519,18 @@ fn record(
     if open.is_empty() {
         return Ok(false);
     }
-    // A path that the cut did not close, because an older airgate made it or the configuration was another one, is not
-    // one that somebody opened.
-    let items: BTreeMap<_, _> =
-        open.into_iter().filter(|(path, _)| memory.closed.contains(path)).collect();
+    // What the cut did not close, because the configuration or the links were others, is not what somebody opened.
+    let linked = linked_projects(tx, key)?;
+    let reaches = paths::reaches(rules, &linked);
+    let reach = |item: &AccessItem| {
+        let project = item.project.as_ref();
+        project.and_then(|project| reaches.get(project)).copied().unwrap_or(Reach::Mine)
+    };
+    let mut items = PathItems::new();
+    for (path, open) in open {
+        let opened = open.iter().filter(|item| memory.had_closed(path, item, reach(item)));
+        add_items(&mut items, path, &opened.cloned().collect::<Vec<_>>());
+    }
     let cause = AccessCause::Reopened { items };
     tx.put_access_pending(key, &PendingAccess::new(AccessGoal::Cut, cause, now))?;
     Ok(true)

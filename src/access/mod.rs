@@ -29,7 +29,7 @@
 //!   does the user count as disabled.
 //! - **Confirmed** ([`settle`]). Status, alert, and the card of the person who requested it are written in one
 //!   transaction.
-//! - **Withdrawn.** The quota no longer demands the cut ([`must_be_cut`](crate::domain::must_be_cut)). If an attempt has
+//! - **Withdrawn.** Neither quota nor month limit demands the cut any more ([`is_still_demanded`](crate::domain::is_still_demanded)). If an attempt has
 //!   begun to close things, a restore is pending instead; otherwise the row is removed.
 //! - **Late.** A change that is still pending after a minute raises one alert, and is retried indefinitely.
 //! - **Missing.** The cloud has no user with that name: the account's users are read. The change follows a user who was
@@ -61,7 +61,7 @@ mod permit;
 mod proof;
 mod settle;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -80,8 +80,9 @@ use crate::domain::{
     UserKey, UserStatus,
 };
 use crate::outbox::Alerts;
-use crate::owed::{self, Backoff, Due, InFlight, Owed, Wakers};
+use crate::owed::{self, Backoff, Due, InFlight, Owed, Waits, Wakers};
 use crate::store::{Source, Store, StoreError, View};
+use crate::volcengine::AccountClient;
 
 use deny_all::DenyAll;
 use engine::{Ended, Scene};
@@ -96,6 +97,8 @@ const BACKOFF: Backoff =
 /// While a change is pending, a path that was read back as done is read again after this time: somebody may have opened it
 /// while another path keeps failing.
 const DONE_FOR: SignedDuration = SignedDuration::from_mins(10);
+/// How long an attempt waits to learn whose name it is.
+const NAMED_WITHIN: Duration = Duration::from_secs(3);
 /// Poll interval while a change is pending.
 const POLL: Duration = Duration::from_secs(1);
 /// Poll interval otherwise, in case a wake-up is missed.
@@ -108,6 +111,8 @@ pub struct Enforcer {
     /// When this process first saw each pending change, which is named by its [`PendingAccess::since`].
     seen: Mutex<HashMap<(UserKey, Timestamp), Moment>>,
     turns: Turns,
+    /// Until when the changes wait, and each of their paths.
+    waits: Waits<(UserKey, Option<AccessPath>)>,
 }
 
 /// What [`Enforcer::new`] needs.
@@ -143,7 +148,13 @@ impl Enforcer {
     /// Builds an enforcer from its parts.
     pub fn new(parts: EnforcerParts) -> Arc<Self> {
         let policies = DenyAll::new(parts.store.clone(), parts.alerts.clone(), parts.clock.clone());
-        Arc::new(Self { parts, policies, seen: Mutex::default(), turns: Turns::default() })
+        Arc::new(Self {
+            parts,
+            policies,
+            seen: Mutex::default(),
+            turns: Turns::default(),
+            waits: Waits::new(BACKOFF),
+        })
     }
 
     /// Enforces until `stop`; then finishes the attempts in flight.
@@ -155,7 +166,10 @@ impl Enforcer {
 
     /// Returns the late pending changes that are not alerted yet, whatever their attempts do at the moment: an alert does
     /// not wait for a back-off or for a call that hangs.
-    fn late(&self, pending: &[(UserKey, PendingAccess)]) -> Vec<UserKey> {
+    fn late<'p>(
+        &self,
+        pending: &'p [(UserKey, PendingAccess)],
+    ) -> Vec<&'p (UserKey, PendingAccess)> {
         let now = self.parts.clock.moment();
         let mut seen = self.seen.lock();
         let id = |(user, pending): &(UserKey, PendingAccess)| (user.clone(), pending.since);
@@ -165,16 +179,18 @@ impl Enforcer {
             let since = *seen.entry(id(change)).or_insert_with(|| now.dated(change.1.since));
             !change.1.delay_alerted && now.shifted_since(since) > ALERT_AFTER
         };
-        pending.iter().filter(is_late).map(|(user, _)| user.clone()).collect()
+        pending.iter().filter(is_late).collect()
     }
 
     /// Returns the paths whose turn it is, in the order in which they begin.
-    fn due_paths(&self, pending: &PendingAccess) -> Vec<AccessPath> {
-        let now = self.parts.clock.now();
+    fn due_paths(&self, user: &UserKey, pending: &PendingAccess, now: Moment) -> Vec<AccessPath> {
         let is_due = |path: &AccessPath| {
             pending.paths.get(path).is_none_or(|progress| match progress.done {
-                Some(done) => now.duration_since(done).abs() > DONE_FOR,
-                None => BACKOFF.is_due(progress.next_at, now),
+                Some(done) => now.at().duration_since(done).abs() > DONE_FOR,
+                None => {
+                    let id = (user.clone(), Some(*path));
+                    self.waits.remaining(id, progress.next_at, now).is_zero()
+                }
             })
         };
         let mut due: Vec<AccessPath> = AccessPath::ALL.into_iter().filter(is_due).collect();
@@ -197,7 +213,8 @@ impl Enforcer {
         loop {
             let ended = match scene.attempt(path, taken).await {
                 Ok(Ended::Read(outcome)) => {
-                    let noted = self.note_path(user, scene.pending, path, outcome).await;
+                    let noted =
+                        self.note_path(user, scene.pending, path, outcome, scene.reach()).await;
                     noted.map(|noted| noted.ok_or(Stopped::Withdrawn))
                 }
                 Ok(Ended::Withdrawn) => Ok(Err(Stopped::Withdrawn)),
@@ -223,6 +240,21 @@ impl Enforcer {
         }
     }
 
+    /// Returns whether the cloud has given the user's name to somebody else, or to nobody. What cannot be read in time keeps
+    /// nothing open.
+    async fn is_somebody_else(&self, api: &AccountClient, user: &User, due: &[AccessPath]) -> bool {
+        let by_name = user.status != UserStatus::Gone && due.iter().any(|path| !path.is_ark());
+        if !by_name || user.cloud_id.is_empty() {
+            return false;
+        }
+        let named = api.get_user(user.key.username.as_str());
+        match tokio::time::timeout(NAMED_WITHIN, named).await {
+            Ok(Ok(Some(named))) => !named.id.is_empty() && named.id != user.cloud_id,
+            Ok(Ok(None)) => true,
+            Ok(Err(_)) | Err(_) => false,
+        }
+    }
+
     async fn enforce(&self, state: &Known, user: &User) -> Result<(), StoreError> {
         let pending = &state.pending;
         let api = match self.parts.cloud.account(&user.key.account).await {
@@ -233,7 +265,10 @@ impl Enforcer {
                 return self.note_failure(&user.key, pending, reason).await;
             }
         };
-        let due = self.due_paths(pending);
+        let due = self.due_paths(&user.key, pending, self.parts.clock.moment());
+        if self.is_somebody_else(&api, user, &due).await {
+            return self.settle_missing(&user.key, pending).await;
+        }
         let reads_keys = user.status != UserStatus::Gone && due.contains(&AccessPath::AccessKeys);
         let guard = Guard::new(&api, state.account.as_ref(), user, reads_keys);
         let scene = Scene {
@@ -297,12 +332,19 @@ impl Owed for Enforcer {
         if pending.is_empty() {
             return Ok(Due { rows: Vec::new(), poll_after: IDLE_POLL });
         }
-        let now = self.parts.clock.now();
-        for user in self.late(&pending) {
-            self.alert_delay(&user).await;
+        for (user, change) in self.late(&pending) {
+            self.alert_delay(user, change).await;
         }
-        let due = pending.into_iter().filter(|(_, pending)| BACKOFF.is_due(pending.next_at, now));
-        Ok(Due { rows: due.map(|(user, _)| user).collect(), poll_after: POLL })
+        let now = self.parts.clock.moment();
+        let users: HashSet<&UserKey> = pending.iter().map(|(user, _)| user).collect();
+        self.waits.retain(|(user, _)| users.contains(user));
+        let is_due = |(user, pending): &(UserKey, PendingAccess)| {
+            // The paths are seen first: a change that is due has a path that is.
+            self.due_paths(user, pending, now);
+            self.waits.remaining((user.clone(), None), pending.next_at, now).is_zero()
+        };
+        let due = pending.iter().filter(|change| is_due(change));
+        Ok(Due { rows: due.map(|(user, _)| user.clone()).collect(), poll_after: POLL })
     }
 
     fn key(user: &UserKey) -> UserKey {

@@ -5,6 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 
 use super::Enforcer;
+use crate::app::access::{Tie, linked_projects};
 use crate::app::cloud::CloudError;
 use crate::domain::period::beijing;
 use crate::domain::{
@@ -25,24 +26,43 @@ impl Enforcer {
     /// whom no time is left before `deadline` come in the next cycle; the first one is always read.
     pub(super) async fn prove(&self, deadline: Instant) -> Result<(), StoreError> {
         let now = self.parts.clock.now();
-        let watched = self.parts.store.reading(move |tx| {
-            let mut watched = Vec::new();
-            for (key, proof) in tx.all_access_proofs()? {
-                let known = tx.directory().get(&key).map(|user| user.status);
-                let disabled = known == Some(UserStatus::Disabled);
-                let account = tx.account(&key.account)?;
-                let active = account.is_some_and(|account| account.active.is_on());
-                let is_over = now.duration_since(proof.cut) >= WATCHED;
-                // Before that, no row can count.
-                let is_early = now < first_hour(proof.cut);
-                if disabled && active && !is_over && !is_early {
-                    watched.push((key, proof));
+        let (watched, ahead) = self
+            .parts
+            .store
+            .reading(move |tx| {
+                let (mut watched, mut ahead) = (Vec::new(), Vec::new());
+                for (key, proof) in tx.all_access_proofs()? {
+                    if proof.cut > now {
+                        ahead.push(key);
+                        continue;
+                    }
+                    let known = tx.directory().get(&key).map(|user| user.status);
+                    let disabled = known == Some(UserStatus::Disabled);
+                    let account = tx.account(&key.account)?;
+                    let active = account.is_some_and(|account| account.active.is_on());
+                    let is_over = now.duration_since(proof.cut) >= WATCHED;
+                    // Before that, no row can count.
+                    let is_early = now < first_hour(proof.cut);
+                    if disabled && active && !is_over && !is_early {
+                        // In a project that others are linked to by now, their calls go on.
+                        let own = linked_projects(tx, &key)?;
+                        let own = own.iter().filter(|project| project.tie == Tie::Own);
+                        let own: Vec<_> = own.map(|project| &project.name).collect();
+                        let mut proof = proof;
+                        proof.projects.retain(|project| own.contains(&project));
+                        if !proof.projects.is_empty() {
+                            watched.push((key, proof));
+                        }
+                    }
                 }
-            }
-            watched.sort_by_key(|(_, proof)| proof.read_at);
-            Ok::<_, StoreError>(watched)
-        });
-        for (n, (key, proof)) in watched.await?.into_iter().enumerate() {
+                watched.sort_by_key(|(_, proof)| proof.read_at);
+                Ok::<_, StoreError>((watched, ahead))
+            })
+            .await?;
+        if !ahead.is_empty() {
+            self.date_again(ahead, now).await?;
+        }
+        for (n, (key, proof)) in watched.into_iter().enumerate() {
             if n > 0 && Instant::now() > deadline {
                 break;
             }
@@ -57,6 +77,22 @@ impl Enforcer {
             self.note_proof(key, proof, state).await?;
         }
         Ok(())
+    }
+
+    /// Watches what was cut while the clock was ahead as if it had been cut `now`: by its date, nothing would count for as
+    /// long as the clock was ahead.
+    async fn date_again(&self, cuts: Vec<UserKey>, now: Timestamp) -> Result<(), StoreError> {
+        self.parts
+            .store
+            .writing(move |tx| {
+                for key in cuts {
+                    if let Some(proof) = tx.access_proof(&key)?.filter(|proof| proof.cut > now) {
+                        tx.put_access_proof(&key, &Proof { cut: now, ..proof })?;
+                    }
+                }
+                Ok(())
+            })
+            .await
     }
 
     async fn spenders(&self, key: &UserKey, proof: &Proof) -> Result<Vec<Spender>, CloudError> {

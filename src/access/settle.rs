@@ -1,5 +1,6 @@
 //! What an attempt writes to the store: how a path stands, and whether the change is confirmed, withdrawn, failed, late.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::engine::Outcome;
@@ -14,9 +15,10 @@ use crate::app::{sync, users};
 use crate::cards::{CardContext, Cards};
 use crate::clock::Clock;
 use crate::domain::{
-    AccessCause, AccessGoal, AccessKeyInfo, AccessPath, AlertBody, Figures, Models, PathItems,
-    PathProgress, PathReport, PathReports, PathState, PendingAccess, Problem, Proof, ProofState,
-    Report, Role, Switch, User, UserKey, UserStatus, must_be_cut,
+    AccessCause, AccessGoal, AccessKeyInfo, AccessPath, AlertBody, BillPeriod, Figures, Limit,
+    Models, MonthFigures, Operator, PathItems, PathProgress, PathReport, PathReports, PathState,
+    PendingAccess, Problem, ProjectName, Proof, ProofState, Reach, Report, Role, Switch, User,
+    UserKey, UserStatus, is_still_demanded, must_be_cut,
 };
 use crate::outbox::{Alerts, is_group};
 use crate::store::{StoreError, WriteTx};
@@ -30,6 +32,7 @@ impl Enforcer {
         tried: &PendingAccess,
         path: AccessPath,
         outcome: Outcome,
+        reach: BTreeMap<ProjectName, Reach>,
     ) -> Result<Option<PathProgress>, StoreError> {
         let (key, tried, now) = (user.clone(), tried.clone(), self.parts.clock.now());
         self.parts
@@ -56,16 +59,24 @@ impl Enforcer {
                 };
                 pending.paths.insert(path, progress.clone());
                 tx.put_access_pending(&key, &pending)?;
+                let is_closed = report.state.is_what_a_cut_left();
                 tx.put_access_paths(&key, PathReports::from([(path, report)]))?;
                 if let Some(reading) = reading {
                     note_access(tx, &key, path, &reading, now)?;
                 }
                 if done
                     && pending.goal == AccessGoal::Cut
+                    && is_closed
                     && let Some(mut memory) = tx.access_remembered(&key)?
-                    && memory.closed.insert(path)
                 {
-                    tx.put_access_remembered(&key, &memory)?;
+                    let known = memory.clone();
+                    memory.closed.insert(path);
+                    if path.is_ark() {
+                        memory.reach.insert(path, reach);
+                    }
+                    if memory != known {
+                        tx.put_access_remembered(&key, &memory)?;
+                    }
                 }
                 Ok(Some(progress))
             })
@@ -183,15 +194,15 @@ impl Enforcer {
     }
 
     /// Raises the alert that a change is late, once per change, with how every path stands at that moment.
-    pub(super) async fn alert_delay(&self, user: &UserKey) {
-        let (key, now) = (user.clone(), self.parts.clock.now());
+    pub(super) async fn alert_delay(&self, user: &UserKey, late: &PendingAccess) {
+        let (key, late, now) = (user.clone(), late.clone(), self.parts.clock.now());
         let (cards, alerts) = (Arc::clone(&self.parts.cards), self.parts.alerts.clone());
         let noted: Result<(), StoreError> = self
             .parts
             .store
             .writing(move |tx| {
                 let Some(mut pending) = tx.access_pending(&key)? else { return Ok(()) };
-                if pending.delay_alerted {
+                if pending.delay_alerted || !pending.is_same_change(&late) {
                     return Ok(());
                 }
                 pending.delay_alerted = true;
@@ -260,8 +271,10 @@ fn confirm(
         }
         return Ok(());
     }
-    let quota_cut = pending.goal == AccessGoal::Cut && pending.cause == AccessCause::QuotaUsedUp;
-    if quota_cut && !must_be_cut(&record) {
+    let month = tx.month(&record, now)?;
+    let unbilled = tx.unbilled(&record)?;
+    let is_cut = pending.goal == AccessGoal::Cut;
+    if is_cut && !is_still_demanded(&pending.cause, &record, month.as_ref(), unbilled.as_ref()) {
         // Topped up during the cut: restore everything.
         return withdraw(tx, key, pending, now);
     }
@@ -276,26 +289,50 @@ fn confirm(
         }
     }
     match (&pending.cause, pending.goal) {
-        (AccessCause::QuotaUsedUp, AccessGoal::Cut) => {
-            let figures = Figures::of(&record, &tx.links_of(key)?);
-            let body = AlertBody::Disable { figures, paths: tx.access_paths(key)? };
+        (AccessCause::QuotaUsedUp | AccessCause::MonthLimit { .. }, AccessGoal::Cut) => {
+            // What demanded the cut may have changed since it was ordered.
+            let of = must_be_cut(&record, month.as_ref(), unbilled.as_ref()).unwrap_or(
+                match pending.cause {
+                    AccessCause::MonthLimit { .. } => Limit::Month,
+                    _ => Limit::Quota,
+                },
+            );
+            let period = match (&pending.cause, &month) {
+                (_, Some(month)) if month.is_read => month.period,
+                (AccessCause::MonthLimit { period }, _) => *period,
+                _ => BillPeriod::of(now),
+            };
+            tx.set_month_cut(key, (of == Limit::Month).then_some(period))?;
+            let amounts = tx.month_amounts(key, period)?;
+            let in_month = MonthFigures::of(&record, month.as_ref());
+            let links = tx.links_of(key)?;
+            let figures = Figures::of(&record, &links, &tx.sharing_among(&links)?);
+            let unbilled = unbilled.filter(|unbilled| unbilled.for_cuts().is_positive());
+            let figures = figures.with_month(in_month, of, &amounts).with_unbilled(unbilled);
+            let body = AlertBody::Disable { of, figures, paths: tx.access_paths(key)? };
             with.alerts.raise(tx, Some(key), body, now)?;
         }
         // Undoes a cut that was withdrawn before anyone was told about it.
-        (AccessCause::QuotaUsedUp, AccessGoal::Restored) => {}
+        (AccessCause::QuotaUsedUp | AccessCause::MonthLimit { .. }, AccessGoal::Restored) => {}
+        (AccessCause::MonthTurned, AccessGoal::Cut) => {}
+        (AccessCause::MonthTurned, goal @ AccessGoal::Restored) => {
+            let body =
+                AlertBody::Manual { goal, operator: Operator::System, left, gone: gone(&pending) };
+            with.alerts.raise(tx, Some(key), body, now)?;
+        }
         (AccessCause::Reopened { items }, AccessGoal::Cut) if !items.is_empty() => {
             let problem = Problem::AccessReopened { items: items.clone() };
             with.alerts.raise(tx, Some(key), AlertBody::Error { problem }, now)?;
         }
         (AccessCause::Reopened { .. }, _) => {}
         (AccessCause::Manual { operator }, AccessGoal::Cut) => {
+            // What a person has cut stays cut when a month begins.
+            tx.set_month_cut(key, None)?;
             let body = AlertBody::manual(AccessGoal::Cut, operator.clone());
             with.alerts.note(tx, key, body, now)?;
         }
         (AccessCause::Manual { operator }, goal @ AccessGoal::Restored) => {
-            let gone = pending.paths.iter().filter(|(_, progress)| !progress.gone.is_empty());
-            let gone: PathItems =
-                gone.map(|(path, progress)| (*path, progress.gone.clone())).collect();
+            let gone = gone(&pending);
             let body = AlertBody::Manual { goal, operator: operator.clone(), left, gone };
             with.alerts.note(tx, key, body, now)?;
         }
@@ -305,6 +342,12 @@ fn confirm(
     }
     tracing::info!(user = %key, goal = ?pending.goal, "access changed and read back");
     Ok(())
+}
+
+/// Returns what a restore could not open, because it no longer exists.
+fn gone(pending: &PendingAccess) -> PathItems {
+    let gone = pending.paths.iter().filter(|(_, progress)| !progress.gone.is_empty());
+    gone.map(|(path, progress)| (*path, progress.gone.clone())).collect()
 }
 
 /// Begins to watch the usage of the user's own projects, or goes on after another cut.
@@ -332,7 +375,7 @@ fn report(
     since: jiff::Timestamp,
     now: jiff::Timestamp,
 ) -> Result<(), StoreError> {
-    let detail = users::detail(tx, &alerts.settings_in_force(tx)?, record)?;
+    let detail = users::card(tx, &alerts.settings_in_force(tx)?, record, now)?;
     let mut ctx = CardContext::new(Role::Admin, now);
     ctx.in_group = is_group(tx, to)?;
     let card = cards.user(&detail, &ctx).into_string();

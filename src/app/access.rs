@@ -1,6 +1,6 @@
 //! Cutting and restoring access: the change is recorded here as pending; enforcement carries it out.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
@@ -8,7 +8,7 @@ use super::outcome::AccessView;
 use super::{Error, Refusal, users};
 use crate::domain::{
     AccessCause, AccessGoal, AccessStanding, Operator, PendingAccess, ProjectName,
-    RememberedAccess, Report, Settings, User, UserKey, UserStatus, Username,
+    RememberedAccess, Report, Settings, User, UserKey, UserStatus,
 };
 use crate::store::{Source, StoreError, View, WriteTx};
 
@@ -29,11 +29,15 @@ pub fn check<S: Source>(tx: &View<S>, key: &UserKey, goal: AccessGoal) -> Result
     if pending.is_none() {
         match (goal, user.status) {
             (AccessGoal::Restored, UserStatus::Active) => {
-                return Err(Refusal::AccessUnchanged.into());
+                return Err(Refusal::AccessUnchanged { user: key.clone(), goal }.into());
             }
             // Keys and login that somebody else switched off leave the other paths open.
-            (AccessGoal::Cut, _) if tx.access_standing(&user)? == AccessStanding::Cut => {
-                return Err(Refusal::AccessUnchanged.into());
+            // What the month limit has cut comes back by itself, unless a person cuts it, too.
+            (AccessGoal::Cut, _)
+                if tx.access_standing(&user)? == AccessStanding::Cut
+                    && tx.month_cut(key)?.is_none() =>
+            {
+                return Err(Refusal::AccessUnchanged { user: key.clone(), goal }.into());
             }
             (AccessGoal::Restored, _) if tx.access_remembered(key)?.is_none() => {
                 return Err(Refusal::NothingRemembered.into());
@@ -53,9 +57,10 @@ pub fn view<S: Source>(
     settings: &Settings,
     key: &UserKey,
     goal: AccessGoal,
+    now: Timestamp,
 ) -> Result<AccessView, Error> {
     let user = check(tx, key, goal)?;
-    let detail = users::detail(tx, settings, user)?;
+    let detail = users::detail(tx, settings, user, now)?;
     Ok(AccessView { sharers: sharers(tx, key)?, detail })
 }
 
@@ -112,18 +117,13 @@ pub fn projects_to_change<S: Source>(
 fn sharers<S: Source>(
     tx: &View<S>,
     user: &UserKey,
-) -> Result<BTreeMap<ProjectName, Vec<Username>>, StoreError> {
-    let mut here = BTreeMap::new();
+) -> Result<BTreeMap<ProjectName, Vec<UserKey>>, StoreError> {
+    let directory = tx.directory();
     let mut sharers = tx.sharers(user)?;
-    for other in sharers.values().flatten() {
-        if !here.contains_key(other) {
-            let known = tx.user(&UserKey::new(user.account.clone(), other.clone()))?;
-            let is_here = known.is_none_or(|known| known.status != UserStatus::Gone);
-            here.insert(other.clone(), is_here);
-        }
-    }
     for others in sharers.values_mut() {
-        others.retain(|other| here.get(other) == Some(&true));
+        others.retain(|other| {
+            directory.get(other).is_none_or(|known| known.status != UserStatus::Gone)
+        });
     }
     sharers.retain(|_, others| !others.is_empty());
     Ok(sharers)
@@ -142,17 +142,11 @@ pub fn request(
     now: Timestamp,
 ) -> Result<(), Error> {
     check(tx, key, goal)?;
-    // A pending restore may have put back only part: the next restore must put back everything that is remembered.
-    if goal == AccessGoal::Cut
-        && tx.access_pending(key)?.is_some()
-        && let Some(remembered) = tx.access_remembered(key)?
-    {
-        // What it has opened is open again, and not by others.
-        let closed = BTreeSet::new();
-        tx.put_access_remembered(key, &RememberedAccess { cut: now, closed, ..remembered })?;
-    }
     let cause = AccessCause::Manual { operator };
     let pending = PendingAccess::new(goal, cause, now).reporting_to(report);
-    tx.put_access_pending(key, &pending)?;
+    match goal {
+        AccessGoal::Cut => tx.begin_cut(key, &pending)?,
+        AccessGoal::Restored => tx.put_access_pending(key, &pending)?,
+    }
     Ok(())
 }

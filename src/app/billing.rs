@@ -2,9 +2,11 @@
 
 use jiff::Timestamp;
 
-use super::outcome::{BillingProject, BillingUser, BillingView, UserMonths};
-use super::{Error, paginate, users};
-use crate::domain::{BillPeriod, Money, SpendingRecord, UserKey, oldest_stale};
+use super::outcome::{BillingProject, BillingUser, BillingView, EstimatedAccount, UserMonths};
+use super::{Error, Refusal, days, paginate, rest, users};
+use crate::domain::{
+    AccountId, BillPeriod, EstimateUse, Money, SpendingRecord, UserKey, oldest_stale,
+};
 use crate::store::{Source, StoreError, View};
 
 /// Users on one page of the billing card.
@@ -20,7 +22,7 @@ const MONTHS_CHARTED: usize = 6;
 /// projects of that one user.
 ///
 /// # Errors
-/// [`super::Refusal::NoSuchUser`], or the store's.
+/// [`Refusal::NoSuchUser`], [`Refusal::PeriodOutOfRange`] for a future month or one before all bills, or a [`StoreError`].
 pub fn view<S: Source>(
     tx: &View<S>,
     period: Option<BillPeriod>,
@@ -31,6 +33,11 @@ pub fn view<S: Source>(
     let current = BillPeriod::of(now);
     let period = period.unwrap_or(current);
     let mut periods = tx.spending_periods()?;
+    let recorded = periods.last().copied().unwrap_or(current);
+    let first = recorded.min(current.first_readable());
+    if period > current.max(periods.first().copied().unwrap_or(current)) || period < first {
+        return Err(Refusal::PeriodOutOfRange { period, first, last: current }.into());
+    }
     periods.extend([current, period]);
     periods.sort_unstable_by(|a, b| b.cmp(a));
     periods.dedup();
@@ -74,28 +81,81 @@ pub fn view<S: Source>(
         let projects = std::mem::take(&mut own.projects);
         (own.projects, page, pages) = paginate(projects, asked, PROJECTS_A_PAGE);
     }
-    let recent = recent(tx, &periods, of_user.as_ref())?;
-    Ok(BillingView { period, periods, users, page, pages, total_users, total, recent, of_user })
+    let recent = recent(tx, recorded, current, of_user.as_ref(), now)?;
+    let (shares, unread, charted) = match user {
+        Some(key) => {
+            let links = tx.links_of(key)?;
+            (Vec::new(), Vec::new(), days::of_user_in(tx, &key.account, &links, period, now)?)
+        }
+        None => {
+            let (shares, unread) = rest::shares(tx, period, now)?;
+            let accounts: Vec<AccountId> =
+                shares.iter().map(|share| share.account.clone()).collect();
+            let charted = days::of_accounts(tx, &accounts, period, now)?;
+            (shares, unread, charted)
+        }
+    };
+    let change = days::change(tx, &shares, period)?;
+    let shows_estimates = of_user.is_none() && period == current;
+    let estimates = if shows_estimates { estimates(tx)? } else { Vec::new() };
+    Ok(BillingView {
+        period,
+        periods,
+        users,
+        page,
+        pages,
+        total_users,
+        total,
+        recent,
+        of_user,
+        shares,
+        unread,
+        change,
+        days: charted,
+        estimates,
+    })
 }
 
-/// Returns the totals of the last months, oldest first.
+/// Returns what is estimated of each account, if anything is known of it.
+fn estimates<S: Source>(tx: &View<S>) -> Result<Vec<EstimatedAccount>, StoreError> {
+    let mut estimates = Vec::new();
+    for account in tx.accounts()?.into_iter().filter(|account| account.active.is_on()) {
+        let Some(estimate) = tx.account_estimate(&account.id)? else { continue };
+        let is_used = estimate.counts > EstimateUse::Off;
+        if is_used && (estimate.total.is_positive() || estimate.trouble.is_some()) {
+            estimates.push(EstimatedAccount { name: account.name, estimate });
+        }
+    }
+    Ok(estimates)
+}
+
+/// Returns the totals of the last months up to the current one without a gap, oldest first: of everybody, the bills of the
+/// accounts where they are known. Months before anything was `recorded` are left out.
 fn recent<S: Source>(
     tx: &View<S>,
-    periods: &[BillPeriod],
+    recorded: BillPeriod,
+    current: BillPeriod,
     of_user: Option<&UserMonths>,
+    now: Timestamp,
 ) -> Result<Vec<(BillPeriod, Money)>, StoreError> {
-    let last = periods.iter().take(MONTHS_CHARTED).rev();
-    last.map(|period| {
-        let total = match of_user {
-            Some(own) => {
-                let known = own.months.iter().find(|(month, _)| month == period);
-                known.map_or(Money::ZERO, |(_, total)| *total)
+    let back = std::iter::successors(Some(current), |period| Some(period.previous()));
+    let mut months: Vec<BillPeriod> =
+        back.take(MONTHS_CHARTED).take_while(|period| *period >= recorded).collect();
+    months.reverse();
+    let total = |period: BillPeriod| match of_user {
+        Some(own) => {
+            let known = own.months.iter().find(|(month, _)| *month == period);
+            Ok(known.map_or(Money::ZERO, |(_, total)| *total))
+        }
+        None => {
+            let (shares, _) = rest::shares(tx, period, now)?;
+            match shares.as_slice() {
+                [] => tx.period_total(period),
+                known => Ok(known.iter().map(|share| share.bill.total).sum()),
             }
-            None => tx.period_total(*period)?,
-        };
-        Ok((*period, total))
-    })
-    .collect()
+        }
+    };
+    months.into_iter().map(|period| Ok((period, total(period)?))).collect()
 }
 
 /// Returns one user's part of a period.
@@ -107,6 +167,7 @@ pub(super) fn billing_user<S: Source>(
     ambiguous: bool,
 ) -> Result<BillingUser, StoreError> {
     let links = tx.links_of(&key)?;
+    let shared = tx.sharing_among(&links)?;
     let mut projects: Vec<BillingProject> = records
         .iter()
         .filter_map(|record| {
@@ -116,6 +177,7 @@ pub(super) fn billing_user<S: Source>(
                 label: link.map_or_else(|| project.to_string(), |link| link.label().to_owned()),
                 freshness: link.map(|link| link.freshness),
                 amount: record.amount,
+                shared: shared.iter().find(|known| known.project == project).cloned(),
                 project,
             })
         })

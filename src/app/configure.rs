@@ -5,7 +5,9 @@ use jiff::Timestamp;
 use super::refusal::TextField;
 use super::{Error, Refusal, users};
 use crate::domain::contact::{self, ContactError};
-use crate::domain::{OpenId, Profile, Switch, Thresholds, User, UserKey, UserStatus};
+use crate::domain::{
+    BillPeriod, Money, OpenId, Profile, Switch, Thresholds, User, UserKey, UserStatus,
+};
 use crate::store::{Source, StoreError, View, WriteTx};
 
 /// Longest remark, in characters.
@@ -22,6 +24,8 @@ pub struct NewUserSettings {
     pub monitor: bool,
     /// Whether access is cut when the quota is used up.
     pub auto_disable: bool,
+    /// An amount; empty = no limit; `None` if the form does not show it.
+    pub month_limit: Option<String>,
     /// Free text.
     pub remark: String,
     /// The open_id of the person behind the user, as chosen. Empty leaves the owner as it is: a client cannot empty
@@ -80,6 +84,19 @@ pub fn save(
     };
     user.monitored = Switch::from(new.monitor);
     user.auto_disable = Switch::from(new.auto_disable);
+    if let Some(text) = &new.month_limit {
+        let limit = match text.trim() {
+            "" => None,
+            text => {
+                let amount = Money::parse_input(text).map_err(Refusal::from)?;
+                Some(amount.try_into().map_err(|_| Refusal::NegativeMonthLimit)?)
+            }
+        };
+        if limit != user.month_limit {
+            let month = tx.month_of(key, BillPeriod::of(now), now)?;
+            user.set_month_limit(limit, &month);
+        }
+    }
     user.remark = remark(&new.remark)?;
     let mut owner_mobile = None;
     if new.no_owner {

@@ -55,7 +55,7 @@ pub struct CreateView {
 /// Reads what the form shows.
 ///
 /// # Errors
-/// [`Refusal::NoAccount`], or the store's.
+/// [`Refusal::NoAccount`], or a [`StoreError`].
 pub fn view<S: Source>(tx: &View<S>) -> Result<CreateView, Error> {
     let accounts = active(tx)?;
     if accounts.is_empty() {
@@ -112,6 +112,13 @@ pub fn check<S: Source>(tx: &View<S>, form: &CreateForm) -> Result<NewUser, Erro
             Some(listed.ok_or_else(|| CreateRefusal::Project(name.to_owned()))?.name)
         }
     };
+    if let Some(project) = &project {
+        let payers = tx.payers(&key.account, project.as_str())?;
+        if !payers.is_empty() {
+            let payers = payers.into_iter().map(|payer| payer.user).collect();
+            return Err(CreateRefusal::ProjectTaken(project.clone(), payers).into());
+        }
+    }
     let quota = match form.quota.trim() {
         "" => None,
         text => {
@@ -232,7 +239,7 @@ pub fn book(
     record.updated = now;
     tx.put_user(&record)?;
     if let Some(project) = &wanted.project {
-        let link = NewLink { chosen: project.to_string(), ..NewLink::default() };
+        let link = NewLink { project: project.to_string(), ..NewLink::default() };
         creation.linked = match projects::add(tx, key, &link, now).map_err(Error::refusal) {
             Ok(_) | Err(Ok(Refusal::AlreadyLinked(_))) => true,
             Err(Ok(refusal)) => {

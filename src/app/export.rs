@@ -14,7 +14,8 @@ use serde_json::Value;
 
 use crate::domain::period::beijing;
 use crate::domain::{
-    AccountId, AlertRecord, BillPeriod, LedgerEntry, Money, Notice, SpendingRecord, User, UserKey,
+    AccountId, AlertRecord, BillPeriod, LedgerEntry, Money, Notice, Payer, SpendingRecord, User,
+    UserKey,
 };
 use crate::store::{Source, StoreError, View};
 
@@ -51,7 +52,18 @@ impl Table {
 
     /// Returns the table with that name.
     pub fn from_word(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|table| table.word() == word)
+        Self::ALL.into_iter().find(|table| table.word() == word || table.aliases().contains(&word))
+    }
+
+    /// Returns what people call it in Chinese.
+    pub fn aliases(self) -> &'static [&'static str] {
+        match self {
+            Table::Users => &["用户"],
+            Table::Spending => &["账单", "消费"],
+            Table::Days => &["每日", "日账单"],
+            Table::Ledger => &["额度", "划拨"],
+            Table::Alerts => &["告警"],
+        }
     }
 
     /// Returns the names of its columns.
@@ -310,11 +322,11 @@ fn day_row(
     project: &str,
     day: Date,
     amount: Money,
-    payers: &[(UserKey, BillPeriod)],
+    payers: &[Payer],
 ) -> Vec<Cell> {
     let period = BillPeriod::of_day(day).ok();
-    let paying = payers.iter().filter(|(_, first)| period.is_some_and(|period| *first <= period));
-    let users: Vec<&str> = paying.map(|(user, _)| user.username.as_str()).collect();
+    let paying = payers.iter().filter(|payer| period.is_some_and(|period| payer.since <= period));
+    let users: Vec<&str> = paying.map(|payer| payer.user.username.as_str()).collect();
     vec![
         Cell::text(account),
         if project.is_empty() { Cell::Nothing } else { Cell::text(project) },
@@ -396,11 +408,8 @@ mod tests {
                 record.remark = "+1, 2".into();
                 record.owner = Some(OpenId::new("ou_9").unwrap());
                 tx.put_user(&record)?;
-                let link = NewLink {
-                    chosen: "team-a".into(),
-                    typed: String::new(),
-                    since: "2026-10".into(),
-                };
+                let link =
+                    NewLink { project: "team-a".into(), since: "2026-10".into(), joining: None };
                 projects::add(tx, &user, &link, now).unwrap();
                 for (amount, note, operator) in
                     [("1000", "-note", &operator), ("-200.5", "", &Operator::System)]
@@ -418,8 +427,12 @@ mod tests {
                     .into();
                 let reading = RecordedReading::of_months(account.clone(), bills, now);
                 tx.record_cycle(&[reading])?;
-                let figures = Figures::of(&tx.user(&user)?.unwrap(), &[]);
-                tx.add_alert(Some(&user), AlertBody::Warning { threshold: 80, figures }, now)?;
+                let figures = Figures::of(&tx.user(&user)?.unwrap(), &[], &[]);
+                tx.add_alert(
+                    Some(&user),
+                    AlertBody::Warning { threshold: 80, of: Default::default(), figures },
+                    now,
+                )?;
                 tx.add_alert(None, AlertBody::manual(AccessGoal::Cut, operator), now)?;
                 Ok::<_, StoreError>(())
             })

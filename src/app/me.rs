@@ -4,7 +4,9 @@ use jiff::Timestamp;
 
 use super::outcome::{BillingProject, Level};
 use super::{billing, users};
-use crate::domain::{BillPeriod, Money, OpenId, Settings, SpendingRecord, User};
+use crate::domain::{
+    BillPeriod, Forecast, Money, Month, OpenId, Settings, SpendingRecord, Unbilled, User,
+};
 use crate::store::{Source, StoreError, View};
 
 /// The card of a person's own users.
@@ -27,8 +29,14 @@ pub struct MyUser {
     pub level: Level,
     /// As in [`super::outcome::UserRow::stale`].
     pub stale: Option<Option<Timestamp>>,
+    /// What is estimated beyond the bill; `None` if nothing is.
+    pub unbilled: Option<Unbilled>,
     /// The month's total.
     pub total: Money,
+    /// What the month counts against the limit; `None` without one.
+    pub month: Option<Month>,
+    /// What the spending leads to; `None` if too little is known.
+    pub forecast: Option<Forecast>,
     /// The month's spending by project, most expensive first.
     pub projects: Vec<BillingProject>,
 }
@@ -56,7 +64,10 @@ pub fn view<S: Source>(
             account_name: users::account_name(tx, &user.key.account)?,
             level: Level::of(&user, users::thresholds_of(&user, settings)),
             stale: spent.stale,
+            unbilled: tx.unbilled(&user)?,
             total,
+            month: tx.month(&user, now)?,
+            forecast: tx.forecast(&user, now)?,
             projects: spent.projects,
             user,
         });

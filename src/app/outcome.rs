@@ -3,13 +3,15 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use super::trouble::Trouble;
 use crate::domain::{
-    Account, AccountId, AlertKind, AlertRecord, Authorisation, BillPeriod, Freshness, LedgerEntry,
-    Money, MonitorState, PathReports, PendingAccess, ProjectInfo, ProjectLink, ProjectName, Proof,
-    RememberedAccess, Thresholds, Usage, User, UserKey, Username,
+    Account, AccountBill, AccountEstimate, AccountId, AlertKind, AlertRecord, Authorisation,
+    BillPeriod, Change, DayChart, Forecast, Freshness, LedgerEntry, Money, MonitorState, Month,
+    PathReports, PendingAccess, ProjectInfo, ProjectLink, ProjectName, Proof, RememberedAccess,
+    Sharing, Thresholds, Unbilled, Usage, User, UserKey,
 };
 
 /// Which users a list shows.
@@ -129,6 +131,10 @@ pub struct UserDetail {
     pub account_name: String,
     /// All links, monitored first, most expensive first.
     pub links: Vec<ProjectLink>,
+    /// Which of these projects others pay for, too.
+    pub shared: Vec<Sharing>,
+    /// What is estimated beyond the bill; `None` if nothing is.
+    pub unbilled: Option<Unbilled>,
     /// Thresholds in force.
     pub thresholds: Thresholds,
     /// How serious the usage is.
@@ -141,8 +147,14 @@ pub struct UserDetail {
     pub paths: PathReports,
     /// What the usage after the cut says; `None` if it is not watched.
     pub proof: Option<Proof>,
+    /// What the current month counts against the limit; `None` without one.
+    pub month: Option<Month>,
+    /// What the spending leads to; `None` if too little is known.
+    pub forecast: Option<Forecast>,
     /// Name of the owner, if it is known.
     pub owner_name: Option<String>,
+    /// The last 30 days of the monitored projects; empty where no chart is shown.
+    pub days: DayChart,
 }
 
 /// The question before access is cut or restored.
@@ -151,7 +163,7 @@ pub struct AccessView {
     /// The user.
     pub detail: UserDetail,
     /// The linked projects that others of the account are linked to as well, and who.
-    pub sharers: BTreeMap<ProjectName, Vec<Username>>,
+    pub sharers: BTreeMap<ProjectName, Vec<UserKey>>,
 }
 
 /// The projects card.
@@ -182,6 +194,10 @@ pub struct ProjectsView {
     pub authorisations: Vec<Authorisation>,
     /// Whether a cut detached policies of the user that stay detached until access is restored.
     pub suspended: bool,
+    /// Which of the user's projects others pay for, too.
+    pub shared: Vec<Sharing>,
+    /// Who pays for the candidates, by project; those that nobody pays for are left out.
+    pub taken: BTreeMap<ProjectName, Vec<UserKey>>,
 }
 
 /// The quota card.
@@ -208,6 +224,8 @@ pub struct BillingProject {
     pub label: String,
     /// The exact amount.
     pub amount: Money,
+    /// With whom the user shares it now.
+    pub shared: Option<Sharing>,
     /// How current it is; `None` if the project is no longer linked (the record stays).
     pub freshness: Option<Freshness>,
 }
@@ -250,6 +268,121 @@ pub struct BillingView {
     pub recent: Vec<(BillPeriod, Money)>,
     /// The one user the card is about, with the totals of their months (newest first).
     pub of_user: Option<UserMonths>,
+    /// How the bills divide into what users pay for and the rest; on everybody's card.
+    pub shares: Vec<AccountShare>,
+    /// Names of active accounts whose bill of the period is not known; none if no account's is.
+    pub unread: Vec<String>,
+    /// The month beside the month before, if the bills of all shown accounts hold the same days of both.
+    pub change: Option<Change>,
+    /// The last 30 days; of an earlier month, its days.
+    pub days: DayChart,
+    /// What is estimated beyond the bills, by account; empty for months that are over and on one user's card.
+    pub estimates: Vec<EstimatedAccount>,
+}
+
+/// How an account's bill of a period divides.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AccountShare {
+    /// The account.
+    pub account: AccountId,
+    /// Its name.
+    pub name: String,
+    /// The bill, to the 分.
+    pub bill: AccountBill,
+    /// Whether anything is unattributed, be it less than a 分.
+    pub has_rest: bool,
+    /// 账单截至: the last day that the bill holds completely, if the period has later ones.
+    pub bill_to: Option<Date>,
+    /// The last reading of the period failed: as in [`UserRow::stale`].
+    pub stale: Option<Option<Timestamp>>,
+    /// How many projects have rows that cannot be counted: their amounts are not in the bill.
+    pub uncounted: usize,
+}
+
+/// What no user pays for in one period of an account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RestView {
+    /// The account.
+    pub account: AccountId,
+    /// Its name.
+    pub account_name: String,
+    /// The period.
+    pub period: BillPeriod,
+    /// The account's bill; `None` if it is not known.
+    pub share: Option<AccountShare>,
+    /// The rows of this page, largest amount first.
+    pub rows: Vec<RestRow>,
+    /// The number of this page, from 1.
+    pub page: usize,
+    /// The number of pages, at least 1.
+    pub pages: usize,
+    /// The number of rows on all pages.
+    pub total: usize,
+    /// The project that is about to be linked.
+    pub linking: Option<RestLinking>,
+}
+
+/// A part of what no user pays for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RestRow {
+    /// The exact amount.
+    pub amount: Money,
+    /// Of which project, and why nobody pays for it.
+    pub part: RestPart,
+}
+
+/// Of which project an unattributed amount is, and why nobody pays for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RestPart {
+    /// Rows without a project.
+    NoProject,
+    /// A project.
+    Project {
+        /// The project's key.
+        project: ProjectName,
+        /// The name shown to people.
+        label: String,
+        /// Users with a link that is not monitored, by name.
+        off: Vec<UserKey>,
+        /// Users with a monitored link that counts only from a later month on.
+        later: Vec<(UserKey, BillPeriod)>,
+    },
+}
+
+impl RestPart {
+    /// Returns the project, if nobody is linked to it.
+    pub fn unlinked(&self) -> Option<&ProjectName> {
+        match self {
+            RestPart::Project { project, off, later, .. } if off.is_empty() && later.is_empty() => {
+                Some(project)
+            }
+            _ => None,
+        }
+    }
+}
+
+/// A project that is about to be linked to a user.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RestLinking {
+    /// The project.
+    pub project: ProjectName,
+    /// The name shown to people.
+    pub label: String,
+    /// What it has cost since the period, exact: the user's consumed amount grows by it.
+    pub cost: Money,
+    /// Users to choose from, by name, with their display names.
+    pub candidates: Vec<(UserKey, String)>,
+    /// How many more there are.
+    pub more: usize,
+}
+
+/// What is estimated of an account beyond its bill.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EstimatedAccount {
+    /// The account's name.
+    pub name: String,
+    /// The estimate.
+    pub estimate: AccountEstimate,
 }
 
 /// A user's months.

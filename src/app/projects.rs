@@ -8,7 +8,8 @@ use super::outcome::ProjectsView;
 use super::{Error, Refusal, paginate, users};
 use crate::clock::is_recent;
 use crate::domain::{
-    AccountId, BillPeriod, Freshness, Money, ProjectLink, ProjectName, Switch, UserKey, UserStatus,
+    AccountId, BillPeriod, Counts, Freshness, Joining, Money, ProjectLink, ProjectName, Switch,
+    UserKey, UserStatus,
 };
 use crate::store::{Source, StoreError, View, WriteTx};
 
@@ -22,7 +23,7 @@ const MAX_LIST_AGE: SignedDuration = SignedDuration::from_mins(10);
 /// Reads what the projects card shows.
 ///
 /// # Errors
-/// [`Refusal::NoSuchUser`], or the store's.
+/// [`Refusal::NoSuchUser`], or a [`StoreError`].
 pub fn view<S: Source>(
     tx: &View<S>,
     key: &UserKey,
@@ -51,6 +52,15 @@ pub fn view<S: Source>(
             !linked.contains(project) || links.iter().any(|link| link.project == *project)
         })
     });
+    let shared = tx.sharing_among(&links)?;
+    let mut taken = BTreeMap::new();
+    for candidate in &candidates {
+        let payers = tx.payers(&key.account, candidate.name.as_str())?;
+        if !payers.is_empty() {
+            let payers: Vec<UserKey> = payers.into_iter().map(|payer| payer.user).collect();
+            taken.insert(candidate.name.clone(), payers);
+        }
+    }
     let suspended = tx.access_remembered(key)?.is_some_and(|known| !known.policies.is_empty());
     Ok(ProjectsView {
         user,
@@ -65,6 +75,8 @@ pub fn view<S: Source>(
         current: BillPeriod::of(now),
         authorisations,
         suspended,
+        shared,
+        taken,
     })
 }
 
@@ -76,12 +88,25 @@ pub fn list_is_old(view: &ProjectsView, now: Timestamp) -> bool {
 /// The link that a person requested.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NewLink {
-    /// Chosen from the list; empty = none.
-    pub chosen: String,
-    /// Typed instead; empty = none.
-    pub typed: String,
+    /// As chosen or typed.
+    pub project: String,
     /// First bill period that counts; empty = the current one.
     pub since: String,
+    /// What happens to the links of others, where they have the project already.
+    pub joining: Option<Joining>,
+}
+
+/// The projects that a person chose, and the one that was typed, to be linked at once.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NewLinks {
+    /// Chosen from the list.
+    pub chosen: Vec<String>,
+    /// Typed; empty = none.
+    pub typed: String,
+    /// As in [`NewLink::since`].
+    pub since: String,
+    /// As in [`NewLink::joining`].
+    pub joining: Option<Joining>,
 }
 
 /// What was linked.
@@ -91,28 +116,74 @@ pub struct Linked {
     pub link: ProjectLink,
     /// Whether it is in the account's list of projects; a typed name may be mistyped.
     pub listed: bool,
+    /// Who paid for the project already.
+    pub others: Vec<UserKey>,
+    /// What happened to their links.
+    pub joining: Joining,
+}
+
+/// Links projects and monitors them: all, or none if one is refused.
+///
+/// # Errors
+/// As [`add`]. [`Refusal::ProjectTaken`] names all that are taken.
+pub fn add_all(
+    tx: &WriteTx,
+    key: &UserKey,
+    new: &NewLinks,
+    now: Timestamp,
+) -> Result<Vec<Linked>, Error> {
+    let typed = Some(&new.typed).filter(|name| !name.trim().is_empty());
+    let mut names: Vec<&str> = Vec::new();
+    for name in new.chosen.iter().chain(typed) {
+        if !names.contains(&name.trim()) {
+            names.push(name.trim());
+        }
+    }
+    if names.is_empty() {
+        return Err(Refusal::NoProject.into());
+    }
+    let mut linked = Vec::new();
+    let mut taken = BTreeMap::new();
+    for name in names {
+        let link =
+            NewLink { project: name.to_owned(), since: new.since.clone(), joining: new.joining };
+        match add(tx, key, &link, now).map_err(Error::refusal) {
+            Ok(link) => linked.push(link),
+            Err(Ok(Refusal::ProjectTaken(by))) => taken.extend(by),
+            Err(Ok(refusal)) => return Err(refusal.into()),
+            Err(Err(error)) => return Err(error.into()),
+        }
+    }
+    if taken.is_empty() { Ok(linked) } else { Err(Refusal::ProjectTaken(taken).into()) }
 }
 
 /// Links a project and monitors it.
 ///
 /// # Errors
-/// A refusal of the project's name or of the period, [`Refusal::AlreadyLinked`], [`Refusal::UserGone`].
+/// A refusal of the project's name or of the period, [`Refusal::AlreadyLinked`], [`Refusal::UserGone`], and
+/// [`Refusal::ProjectTaken`] where others pay for it and `new` does not say what happens to them.
 pub fn add(tx: &WriteTx, key: &UserKey, new: &NewLink, now: Timestamp) -> Result<Linked, Error> {
     let user = users::get(tx, key)?;
     if user.status == UserStatus::Gone {
         return Err(Refusal::UserGone(key.clone()).into());
     }
-    let name = match (new.chosen.trim(), new.typed.trim()) {
-        ("", "") => return Err(Refusal::NoProject.into()),
-        (name, "") | ("", name) => name,
-        (chosen, typed) if chosen == typed => chosen,
-        _ => return Err(Refusal::TwoProjects.into()),
-    };
+    let name = new.project.trim();
+    if name.is_empty() {
+        return Err(Refusal::NoProject.into());
+    }
     let project = ProjectName::new(name).map_err(|_| Refusal::BadProject(name.to_owned()))?;
     let since = parse_since(&new.since, BillPeriod::of(now))?;
     if tx.link(key, &project)?.is_some() {
         return Err(Refusal::AlreadyLinked(project).into());
     }
+    let payers = tx.payers(&key.account, project.as_str())?;
+    let payers: Vec<UserKey> = payers.into_iter().map(|payer| payer.user).collect();
+    let joining = match new.joining {
+        _ if payers.is_empty() => Joining::Whole,
+        Some(joining) => joining,
+        None => return Err(Refusal::ProjectTaken([(project, payers)].into()).into()),
+    };
+    make_room(tx, &project, &payers, joining)?;
     let known = tx.project(&key.account, &project)?;
     let listed = known.is_some();
     tx.put_link(&ProjectLink {
@@ -121,14 +192,37 @@ pub fn add(tx: &WriteTx, key: &UserKey, new: &NewLink, now: Timestamp) -> Result
         project: project.clone(),
         monitored: Switch::On,
         since,
+        counts: joining.counts(),
         spending: Money::ZERO,
         freshness: Freshness::Pending,
         created: now,
     })?;
     // The project may have been read already for another user's link.
     tx.refresh_spending(key, now, false)?;
+    for payer in &payers {
+        tx.refresh_spending(payer, now, false)?;
+    }
     let link = tx.link(key, &project)?.ok_or(Refusal::NotLinked(project))?;
-    Ok(Linked { link, listed })
+    Ok(Linked { link, listed, others: payers, joining })
+}
+
+/// Changes the links of those who have a project, before another user is linked to it.
+fn make_room(
+    tx: &WriteTx,
+    project: &ProjectName,
+    payers: &[UserKey],
+    joining: Joining,
+) -> Result<(), StoreError> {
+    for payer in payers {
+        let Some(link) = tx.link(payer, project)? else { continue };
+        let link = match joining {
+            Joining::Move => ProjectLink { monitored: Switch::Off, ..link },
+            Joining::Part => ProjectLink { counts: Counts::Part, ..link },
+            Joining::Whole => link,
+        };
+        tx.put_link(&link)?;
+    }
+    Ok(())
 }
 
 fn parse_since(text: &str, current: BillPeriod) -> Result<BillPeriod, Refusal> {
@@ -159,6 +253,7 @@ pub fn toggle(
     let link = tx.link(key, project)?.ok_or_else(|| Refusal::NotLinked(project.clone()))?;
     tx.put_link(&ProjectLink { monitored, ..link })?;
     tx.refresh_spending(key, now, false)?;
+    tx.refresh_sharers(key, project, now)?;
     Ok(())
 }
 
@@ -178,6 +273,9 @@ pub fn toggle_all(
         tx.put_link(&ProjectLink { monitored, ..link.clone() })?;
     }
     tx.refresh_spending(key, now, false)?;
+    for link in &links {
+        tx.refresh_sharers(key, &link.project, now)?;
+    }
     Ok(links.len())
 }
 
@@ -196,6 +294,7 @@ pub fn remove(
         return Err(Refusal::NotLinked(project.clone()).into());
     }
     tx.refresh_spending(key, now, false)?;
+    tx.refresh_sharers(key, project, now)?;
     Ok(())
 }
 

@@ -56,7 +56,9 @@ pub fn book(tx: &WriteTx, new: &Allocation<'_>, now: Timestamp) -> Result<Ledger
         return Err(Refusal::UserGone(new.user.clone()).into());
     }
     let (_, booked) = tx.ledger(new.user, 1)?;
-    let booking = ledger::book(user, booked, new.amount, new.note.trim(), new.operator, now)
+    let unbilled = tx.unbilled(&user)?.map_or(Money::ZERO, |unbilled| unbilled.for_warnings());
+    let (amount, note) = (new.amount, new.note.trim());
+    let booking = ledger::book(user, unbilled, booked, amount, note, new.operator, now)
         .map_err(Refusal::from)?;
     tx.put_booking(&booking)?;
     Ok(booking.entry().clone())

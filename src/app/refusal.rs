@@ -1,9 +1,13 @@
 //! Why a person's request was refused: facts, which the chat layer puts into words in the person's language.
 
+use std::collections::BTreeMap;
+
 use crate::address::AddressError;
 use crate::domain::contact::ContactError;
 use crate::domain::ledger::LedgerError;
-use crate::domain::{AccountId, AmountError, BillPeriod, ProjectName, ThresholdsError, UserKey};
+use crate::domain::{
+    AccessGoal, AccountId, AmountError, BillPeriod, ProjectName, ThresholdsError, UserKey,
+};
 
 /// A text field with a maximum length.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,6 +63,9 @@ pub enum Refusal {
     /// The amount was refused.
     #[error("amount refused: {0}")]
     BadAmount(AmountError),
+    /// A month limit below 0.
+    #[error("a month limit must be above 0")]
+    NegativeMonthLimit,
     /// The ledger refused the entry.
     #[error("ledger: {0}")]
     Ledger(LedgerError),
@@ -78,12 +85,23 @@ pub enum Refusal {
     /// Thresholds were refused.
     #[error("thresholds: {0}")]
     BadThresholds(ThresholdsError),
+    /// No user was chosen or typed.
+    #[error("no user given")]
+    NoUser,
+    /// Others pay for the project.
+    #[error("{project} is linked to others")]
+    PaidFor {
+        /// The project.
+        project: ProjectName,
+        /// Who pays for it.
+        with: Vec<UserKey>,
+    },
     /// No project was chosen or typed.
     #[error("no project given")]
     NoProject,
-    /// Two different projects were given, one chosen and one typed.
-    #[error("two projects given")]
-    TwoProjects,
+    /// Others pay for these projects already, and it was not said what happens to them.
+    #[error("others pay for these projects already")]
+    ProjectTaken(BTreeMap<ProjectName, Vec<UserKey>>),
     /// Not a project name.
     #[error("`{0}` cannot be a project name")]
     BadProject(String),
@@ -94,8 +112,13 @@ pub enum Refusal {
     #[error("{0} is not linked")]
     NotLinked(ProjectName),
     /// Access is already cut, or already works.
-    #[error("access is already as requested")]
-    AccessUnchanged,
+    #[error("the access of {user} is already as requested")]
+    AccessUnchanged {
+        /// Whose access.
+        user: UserKey,
+        /// What it already is.
+        goal: AccessGoal,
+    },
     /// The same change of access is pending.
     #[error("the change of access is pending")]
     AccessPending,
@@ -180,6 +203,9 @@ pub enum CreateRefusal {
     /// The account does not list the project.
     #[error("the account does not list the project `{0}`")]
     Project(String),
+    /// Others pay for the project already. The projects card asks what happens to them.
+    #[error("others pay for the project {0} already")]
+    ProjectTaken(ProjectName, Vec<UserKey>),
     /// A first quota below 0.
     #[error("a first quota is positive")]
     Quota,

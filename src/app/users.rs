@@ -1,10 +1,13 @@
 //! Finding, listing and showing users.
 
+use jiff::Timestamp;
+
 use super::outcome::{Level, UserDetail};
-use super::{Error, Refusal};
+use super::{Error, Refusal, days};
 use crate::domain::typed::parsed_text;
 use crate::domain::{
-    AccountId, OpenId, ProjectLink, Settings, Thresholds, User, UserKey, UserStatus, Username,
+    AccountId, DayChart, OpenId, ProjectLink, Settings, Thresholds, User, UserKey, UserStatus,
+    Username,
 };
 use crate::store::{Directory, Entry, Source, StoreError, View};
 
@@ -139,23 +142,42 @@ pub fn detail<S: Source>(
     tx: &View<S>,
     settings: &Settings,
     user: User,
+    now: Timestamp,
 ) -> Result<UserDetail, StoreError> {
     let thresholds = thresholds_of(&user, settings).clone();
+    let links = sorted(tx.links_of(&user.key)?);
     Ok(UserDetail {
         account_name: account_name(tx, &user.key.account)?,
-        links: sorted(tx.links_of(&user.key)?),
+        shared: tx.sharing_among(&links)?,
+        links,
+        unbilled: tx.unbilled(&user)?,
         level: Level::of(&user, &thresholds),
         thresholds,
         pending: tx.access_pending(&user.key)?,
         remembered: tx.access_remembered(&user.key)?,
         paths: tx.access_paths(&user.key)?,
         proof: tx.access_proof(&user.key)?,
+        month: tx.month(&user, now)?,
+        forecast: tx.forecast(&user, now)?,
         owner_name: match &user.owner {
             Some(owner) => tx.person_name(owner)?,
             None => None,
         },
+        days: DayChart::default(),
         user,
     })
+}
+
+/// Reads what the user's own card shows: everything, and the last 30 days.
+pub fn card<S: Source>(
+    tx: &View<S>,
+    settings: &Settings,
+    user: User,
+    now: Timestamp,
+) -> Result<UserDetail, StoreError> {
+    let mut detail = detail(tx, settings, user, now)?;
+    detail.days = days::of_user(tx, &detail.user.key.account, &detail.links, now)?;
+    Ok(detail)
 }
 
 /// Returns the name of an account, or its id if the account is not known.

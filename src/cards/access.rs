@@ -7,7 +7,7 @@ use super::text::{clip, md};
 use super::{Card, CardContext, Cards};
 use crate::app::outcome::{AccessView, UserDetail};
 use crate::domain::{
-    AccessGoal, AccessItem, AccessPath, DENY_ALL_POLICY, ModelKeys, Models, ProjectLink,
+    AccessGoal, AccessItem, AccessPath, DENY_ALL_POLICY, Limit, ModelKeys, Models, ProjectLink,
     RememberedAccess, Switch, UserStatus, must_be_cut,
 };
 
@@ -33,7 +33,8 @@ impl Projects {
             let label = clip(link.label(), NAME_CHARS);
             match view.sharers.get(&link.project) {
                 Some(others) => {
-                    let others = others.iter().map(|other| clip(other.as_str(), NAME_CHARS));
+                    let others =
+                        others.iter().map(|other| clip(other.username.as_str(), NAME_CHARS));
                     shared.push((label, others.collect()));
                 }
                 None => own.push(label),
@@ -59,7 +60,8 @@ struct AccessFacts<'a> {
     will: Vec<Labelled>,
     will_not: Vec<String>,
     unread: bool,
-    cut_again: bool,
+    cut_again: Option<String>,
+    month: Option<String>,
 }
 
 template!("access");
@@ -97,9 +99,21 @@ impl Cards {
                 AccessGoal::Cut => user.access_read_at.is_none(),
                 AccessGoal::Restored => detail.remembered.is_none(),
             },
-            cut_again: !cut && must_be_cut(user),
+            cut_again: (!cut)
+                .then(|| must_be_cut(user, detail.month.as_ref(), detail.unbilled.as_ref()))
+                .flatten()
+                .map(|of| self.cut_again(of)),
+            month: detail.month.and_then(|month| facts::month(words, user, &month)),
         };
         self.card(ctx, &facts)
+    }
+
+    /// That access would be cut again at once, and what to do first.
+    fn cut_again(&self, of: Limit) -> String {
+        match of {
+            Limit::Quota | Limit::Both => self.words.t("access.cut_again", &[]),
+            Limit::Month => self.words.t("access.cut_again_month", &[]),
+        }
     }
 
     /// What a cut closes and what it does not, in the dialog that asks before it.

@@ -7,12 +7,12 @@ use jiff::Timestamp;
 use super::engine::template;
 use super::facts::{self, Amount, Tag};
 use super::paths::PathLine;
-use super::text::clip;
+use super::text::{clip, md};
 use super::{Card, CardContext, Cards};
 use crate::app::outcome::{AlertsView, UserDetail};
 use crate::domain::{
-    AccessGoal, AccessPath, AccountId, AlertBody, AlertKind, AlertRecord, Money, Notice, OpenId,
-    Operator, Problem, Spender, UserStatus,
+    AccessGoal, AccessPath, AccountId, AlertBody, AlertKind, AlertRecord, Figures, Limit, Money,
+    Notice, OpenId, Operator, Outlook, Problem, Spender, Spike, Unbilled, Usage, UserStatus,
 };
 
 /// Max projects in an alert's breakdown.
@@ -48,7 +48,11 @@ struct AlertFacts<'a> {
     reason: Option<&'a str>,
     paths: Vec<PathLine>,
     top_up: bool,
+    forecast: Option<String>,
     figures: Option<facts::Figures>,
+    month: Option<String>,
+    unbilled: Option<String>,
+    breakdown: String,
     rows: Vec<Amount<'a>>,
     rest: usize,
     rest_sum: String,
@@ -119,14 +123,22 @@ impl Cards {
             | AlertBody::Error { problem: Problem::AccessDelayed { paths, .. } } => {
                 self.brief_paths(paths)
             }
+            AlertBody::Forecast { outlook: Outlook::Spikes { projects, .. } } => {
+                projects.iter().map(|spike| self.spike(spike)).collect()
+            }
             _ => Vec::new(),
         };
         let numbers = match body {
-            AlertBody::Warning { figures, .. } | AlertBody::Disable { figures, .. } => {
-                Some(figures)
+            AlertBody::Warning { of, figures, .. } | AlertBody::Disable { of, figures, .. } => {
+                Some((*of, figures))
             }
-            AlertBody::Error { .. } | AlertBody::Manual { .. } => None,
+            AlertBody::Forecast { outlook: Outlook::RunsOut { runs_out, figures, .. } } => {
+                Some((runs_out.of, figures))
+            }
+            AlertBody::Error { .. } | AlertBody::Manual { .. } | AlertBody::Forecast { .. } => None,
         };
+        let limit = numbers.map(|(of, _)| of);
+        let numbers = numbers.map(|(_, numbers)| numbers);
         let (text, reason) = self.alert_text(body, detail);
         let breakdown = numbers.map_or(&[][..], |numbers| &numbers.breakdown);
         let rows = breakdown.iter().take(BREAKDOWN);
@@ -158,13 +170,31 @@ impl Cards {
             // The lines of the paths say why.
             reason: reason.filter(|_| paths.is_empty()),
             paths,
-            top_up: matches!(body, AlertBody::Warning { .. } | AlertBody::Disable { .. }),
+            // More quota does not help against the month limit.
+            top_up: limit.is_some_and(|of| of != Limit::Month),
+            forecast: match body {
+                AlertBody::Warning { .. } => detail
+                    .and_then(|detail| detail.forecast)
+                    .and_then(|it| facts::forecast(words, &it)),
+                _ => None,
+            },
             figures: numbers.map(|numbers| {
                 let level = facts::level_then(numbers.quota, numbers.consumed);
                 facts::figures(words, numbers.quota, numbers.consumed, level)
             }),
+            month: numbers
+                .and_then(|numbers| numbers.month.as_ref())
+                .map(|month| facts::month_figures(words, month)),
+            unbilled: numbers.and_then(|it| Some(self.counted(it, it.unbilled?))),
+            breakdown: match limit {
+                Some(Limit::Month) => words.t("alert.breakdown_month", &[]),
+                Some(Limit::Quota | Limit::Both) | None => words.t("alert.breakdown", &[]),
+            },
             rows: rows
-                .map(|row| facts::amount(words, &row.label, row.spending, Some(row.freshness)))
+                .map(|row| {
+                    let shared = row.shared.as_ref().map(|shared| words.sharing(shared));
+                    facts::amount(words, &row.label, row.spending, row.freshness, shared)
+                })
                 .collect(),
             rest: rest.len(),
             rest_sum: rest.iter().map(|row| row.spending).sum::<Money>().to_string(),
@@ -186,6 +216,7 @@ impl Cards {
             AlertKind::Disable => "red",
             AlertKind::Error => "carmine",
             AlertKind::Manual => "violet",
+            AlertKind::Forecast => "indigo",
         };
         Tag { text: self.words.alert_kind(kind), colour }
     }
@@ -199,11 +230,20 @@ impl Cards {
         let words = self.words;
         match body {
             AlertBody::Warning { .. } => (None, None),
+            AlertBody::Disable { of: Limit::Month, .. } => {
+                (Some(words.t("alert.disable_month_then", &[])), None)
+            }
+            AlertBody::Disable { of: Limit::Both, .. } => {
+                (Some(words.t("alert.disable_both_then", &[])), None)
+            }
             AlertBody::Disable { .. } => (Some(words.t("alert.disable_then", &[])), None),
+            AlertBody::Forecast { outlook } => (Some(self.outlook(outlook)), None),
             AlertBody::Manual { goal, operator, left, gone } => {
+                let by_system = *operator == Operator::System;
                 let operator = words.operator(operator);
                 let text = match goal {
                     AccessGoal::Cut => words.t("alert.manual_cut_text", &[("operator", &operator)]),
+                    AccessGoal::Restored if by_system => words.t("alert.month_restored_text", &[]),
                     AccessGoal::Restored => {
                         words.t("alert.manual_restored_text", &[("operator", &operator)])
                     }
@@ -239,6 +279,12 @@ impl Cards {
                 }
                 Problem::StillSpending { spender } => {
                     (Some(self.still_spending(spender, detail)), None)
+                }
+                Problem::EstimateOff { .. } => {
+                    (Some(words.t("alert.estimate_off_text", &[])), None)
+                }
+                Problem::EstimateRecovered { .. } => {
+                    (Some(words.t("alert.estimate_recovered_text", &[])), None)
                 }
                 Problem::PolicyTaken { policy, instead, .. } if instead.is_empty() => {
                     (Some(words.t("alert.policies_taken_text", &[("policy", policy)])), None)
@@ -304,6 +350,50 @@ impl Cards {
         words.t("alert.still_spending_text", &values)
     }
 
+    /// What an alert of type `forecast` says, with the numbers that led to it.
+    fn outlook(&self, outlook: &Outlook) -> String {
+        let words = self.words;
+        match outlook {
+            Outlook::RunsOut { runs_out, rate, month_end, .. } => {
+                facts::outlook(words, *rate, Some(runs_out), *month_end)
+            }
+            Outlook::Spikes { .. } => words.t("alert.spikes_text", &[]),
+            Outlook::BalanceLow { available, rate, .. } => {
+                let basis = facts::basis(words, *rate);
+                words.t("alert.balance_low_text", &[("amount", available), ("basis", &basis)])
+            }
+            Outlook::BalanceRecovered { available, .. } => {
+                words.t("alert.balance_recovered_text", &[("amount", available)])
+            }
+        }
+    }
+
+    fn spike(&self, spike: &Spike) -> PathLine {
+        let values: [(&str, &dyn std::fmt::Display); 2] =
+            [("amount", &spike.amount), ("median", &spike.median)];
+        PathLine {
+            label: md(&clip(&spike.project, 40)),
+            colour: "orange",
+            text: self.words.t("alert.spike", &values),
+        }
+    }
+
+    /// How much is billed, how much estimated, and what that is together.
+    fn counted(&self, numbers: &Figures, unbilled: Unbilled) -> String {
+        let sum = numbers.consumed + unbilled.amount;
+        let percent = Usage::new(sum, numbers.quota).percent();
+        let (since, time) = (self.words.day(unbilled.since), self.words.time(unbilled.read_at));
+        let values: [(&str, &dyn std::fmt::Display); 6] = [
+            ("billed", &numbers.consumed),
+            ("estimated", &unbilled.amount),
+            ("sum", &sum),
+            ("percent", &percent),
+            ("since", &since),
+            ("time", &time),
+        ];
+        self.words.t("alert.estimated", &values)
+    }
+
     /// Past alerts: `/alerts`, `alerts.list`.
     pub fn alerts(&self, view: &AlertsView, ctx: &CardContext) -> Card {
         let words = self.words;
@@ -330,12 +420,23 @@ impl Cards {
         let by = |operator: &Operator| {
             words.t("alerts.by", &[("operator", &words.operator(operator))]).into()
         };
-        let detail: Option<Cow<'a, str>> = match &alert.body {
-            AlertBody::Warning { figures, .. } | AlertBody::Disable { figures, .. } => {
-                let values: [(&str, &dyn std::fmt::Display); 2] =
-                    [("consumed", &figures.consumed), ("quota", &figures.quota)];
-                Some(words.t("alerts.amounts", &values).into())
+        let amounts = |of: Limit, figures: &Figures| {
+            let (spent, limit) = figures.spent_of(of);
+            let values: [(&str, &dyn std::fmt::Display); 2] =
+                [("consumed", &spent), ("quota", &limit)];
+            match of {
+                Limit::Month => words.t("alerts.amounts_month", &values),
+                Limit::Quota | Limit::Both => words.t("alerts.amounts", &values),
             }
+        };
+        let detail: Option<Cow<'a, str>> = match &alert.body {
+            AlertBody::Warning { of, figures, .. } | AlertBody::Disable { of, figures, .. } => {
+                Some(amounts(*of, figures).into())
+            }
+            AlertBody::Forecast { outlook: Outlook::RunsOut { runs_out, figures, .. } } => {
+                Some(amounts(runs_out.of, figures).into())
+            }
+            AlertBody::Forecast { .. } => None,
             AlertBody::Manual { operator, .. } => Some(by(operator)),
             AlertBody::Error { problem } => match problem {
                 Problem::CyclesFailing { reason, .. }
@@ -346,6 +447,8 @@ impl Cards {
                 | Problem::CredentialsRecovered { .. }
                 | Problem::AccessReopened { .. }
                 | Problem::StillSpending { .. }
+                | Problem::EstimateOff { .. }
+                | Problem::EstimateRecovered { .. }
                 | Problem::PolicyTaken { .. } => None,
             },
         };
@@ -387,6 +490,7 @@ fn alert_template(body: &AlertBody) -> &'static str {
         body if is_test(body) => "blue",
         AlertBody::Manual { goal: AccessGoal::Cut, .. } => "violet",
         AlertBody::Error { .. } => "carmine",
+        AlertBody::Forecast { .. } => "indigo",
     }
 }
 
@@ -398,7 +502,9 @@ fn is_recovery(body: &AlertBody) -> bool {
     matches!(
         body,
         AlertBody::Error {
-            problem: Problem::CyclesRecovered { .. } | Problem::CredentialsRecovered { .. }
-        }
+            problem: Problem::CyclesRecovered { .. }
+                | Problem::CredentialsRecovered { .. }
+                | Problem::EstimateRecovered { .. }
+        } | AlertBody::Forecast { outlook: Outlook::BalanceRecovered { .. } }
     )
 }

@@ -4,14 +4,20 @@ use std::borrow::Cow;
 
 use super::engine::{Digits, always, template};
 use super::facts;
-use super::text::{fit, md};
-use super::{Card, CardContext, Cards, shown_name};
+use super::text::{clip, fit, md};
+use super::{Card, CardContext, Cards, days, shown_name};
 use crate::app::billing::PROJECTS_A_PAGE;
-use crate::app::outcome::{BillingProject, BillingUser, BillingView};
-use crate::domain::Money;
+use crate::app::outcome::{
+    AccountShare, BillingProject, BillingUser, BillingView, EstimatedAccount,
+};
+use crate::domain::{Change, Money, ProjectName};
 
 /// Max projects in a user's panel.
 const PANEL_PROJECTS: usize = 10;
+/// Max accounts whose bills are shown one by one.
+const ACCOUNTS: usize = 4;
+/// Max accounts whose estimate is shown.
+const ESTIMATED: usize = 3;
 /// Max months to choose from: each counts as an element (R5).
 const MONTHS: usize = 36;
 
@@ -27,7 +33,10 @@ struct BillingFacts<'a> {
     total_users: usize,
     total: String,
     own: Option<Own<'a>>,
+    split: Option<Split<'a>>,
+    estimates: Vec<String>,
     chart: Vec<Bar>,
+    days: Option<days::Chart>,
 }
 
 /// The user whose card it is.
@@ -61,15 +70,42 @@ struct Spending<'a> {
     stale: Option<String>,
 }
 
-always!(Own<'_>);
+/// How the bills divide into what users pay for and the rest.
+struct Split<'a> {
+    users: String,
+    unattributed: String,
+    notes: Vec<String>,
+    stale: Option<String>,
+    /// The account, if there is only one.
+    only: Option<Share<'a>>,
+    /// The accounts, if there are several.
+    accounts: Vec<Share<'a>>,
+    more: usize,
+}
+
+/// The bill of an account.
+struct Share<'a> {
+    account: &'a str,
+    name: String,
+    total: String,
+    parts: String,
+    has_rest: bool,
+    bill_to: Option<String>,
+    stale: Option<String>,
+}
+
+always!(Own<'_>, Split<'_>, Share<'_>);
 template!("billing");
 
 impl Cards {
     /// The billing card: `/billing`, `billing.open`.
     pub fn billing(&self, view: &BillingView, ctx: &CardContext) -> Card {
         let own = view.of_user.as_ref();
-        let limit = if own.is_some() { PROJECTS_A_PAGE } else { PANEL_PROJECTS };
-        let users = view.users.iter().map(|user| self.billing_user(user, limit)).collect();
+        let users = |most: usize| {
+            let limit = if own.is_some() { PROJECTS_A_PAGE } else { most };
+            view.users.iter().map(|user| self.billing_user(user, limit)).collect()
+        };
+        let estimates = view.estimates.iter().take(ESTIMATED).map(|it| self.estimated(it));
         // The shown period is always an option, however old it is.
         let mut periods: Vec<String> =
             view.periods.iter().take(MONTHS).map(ToString::to_string).collect();
@@ -86,13 +122,14 @@ impl Cards {
         let mut facts = BillingFacts {
             period,
             periods,
-            users,
+            users: users(PANEL_PROJECTS),
             nothing: view.users.first().is_none_or(|user| user.projects.is_empty()),
             page: view.page,
             pages: view.pages,
             total_users: view.total_users,
             total: match (own, view.users.first()) {
-                (None, _) => view.total,
+                (None, _) if view.shares.is_empty() => view.total,
+                (None, _) => bill_of(&view.shares),
                 (Some(_), Some(user)) => user.total,
                 (Some(_), None) => Money::ZERO,
             }
@@ -113,14 +150,149 @@ impl Cards {
                     sum: sum.to_string(),
                 }
             }),
+            split: (!view.shares.is_empty()).then(|| self.split(view)),
+            estimates: estimates.collect(),
             chart,
+            days: days::chart(self.words, &view.days, ctx.now),
         };
-        let card = self.card(ctx, &facts);
-        if card.fits() {
-            return card;
+        let mut card = self.card(ctx, &facts);
+        // The first of these that fits: without days, without charts, with fewer projects of each user.
+        if !card.fits() {
+            facts.days = None;
+            card = self.card(ctx, &facts);
         }
-        facts.chart.clear();
-        self.card(ctx, &facts)
+        if !card.fits() {
+            facts.chart.clear();
+            card = self.card(ctx, &facts);
+        }
+        for most in [6, 3] {
+            if !card.fits() {
+                facts.users = users(most);
+                card = self.card(ctx, &facts);
+            }
+        }
+        card
+    }
+
+    /// How the bills divide into what users pay for and the rest, all accounts together and one by one.
+    fn split<'a>(&self, view: &'a BillingView) -> Split<'a> {
+        let words = self.words;
+        let rest: Money = view.shares.iter().map(|share| share.bill.unattributed).sum();
+        let users: Money = view.shares.iter().map(|share| share.bill.of_users()).sum();
+        let mut notes = Vec::new();
+        let mut stale = None;
+        if let [only] = view.shares.as_slice() {
+            notes.extend(self.bill_to(only));
+            stale = facts::stale(words, only.stale);
+        }
+        notes.extend(view.change.map(|change| self.change(change)));
+        // Not for what rounding makes: up to a cent for each account.
+        let apart = view.total - users;
+        let cents = Money::from_fen(i64::try_from(view.shares.len()).unwrap_or(i64::MAX));
+        if apart.max(-apart) > cents {
+            notes.push(words.t("billing.by_user", &[("sum", &view.total)]));
+        }
+        let uncounted: usize = view.shares.iter().map(|share| share.uncounted).sum();
+        if uncounted > 0 {
+            notes.push(words.t("billing.uncounted", &[("count", &uncounted)]));
+        }
+        if !view.unread.is_empty() {
+            let mut names: Vec<String> =
+                view.unread.iter().take(ACCOUNTS).map(|name| md(&fit(name, 12))).collect();
+            if let Some(more) = view.unread.len().checked_sub(ACCOUNTS).filter(|more| *more > 0) {
+                names.push(format!("+{more}"));
+            }
+            let names = names.join(&words.t("list.separator", &[]));
+            notes.push(words.t("billing.unread", &[("accounts", &names)]));
+        }
+        let mut only = None;
+        let mut accounts = Vec::new();
+        match view.shares.as_slice() {
+            [share] => only = Some(self.share(share)),
+            shares => accounts.extend(shares.iter().take(ACCOUNTS).map(|share| self.share(share))),
+        }
+        Split {
+            users: users.to_string(),
+            unattributed: rest.to_string(),
+            notes,
+            stale,
+            only,
+            accounts,
+            more: view.shares.len().saturating_sub(ACCOUNTS),
+        }
+    }
+
+    fn share<'a>(&self, share: &'a AccountShare) -> Share<'a> {
+        let words = self.words;
+        let (users, rest) = (share.bill.of_users(), share.bill.unattributed);
+        Share {
+            account: share.account.as_str(),
+            name: facts::account(&share.name, &share.account),
+            total: share.bill.total.to_string(),
+            parts: words.t("billing.parts", &[("users", &users), ("unattributed", &rest)]),
+            has_rest: share.has_rest,
+            bill_to: self.bill_to(share),
+            stale: facts::stale(words, share.stale),
+        }
+    }
+
+    fn bill_to(&self, share: &AccountShare) -> Option<String> {
+        let day = days::short(share.bill_to?);
+        Some(self.words.t("billing.bill_to", &[("date", &day)]))
+    }
+
+    /// The month beside the month before.
+    fn change(&self, change: Change) -> String {
+        let words = self.words;
+        let difference = change.difference();
+        let sign = if difference.is_positive() { "+" } else { "" };
+        let amount = format!("{sign}{difference}");
+        let percent = change.percent().map(|percent| {
+            let sign = if percent.is_sign_positive() && !percent.is_zero() { "+" } else { "" };
+            format!("{sign}{percent}")
+        });
+        match (change.first_days, percent) {
+            (None, None) => words.t("billing.change", &[("amount", &amount)]),
+            (None, Some(percent)) => {
+                words.t("billing.change_percent", &[("amount", &amount), ("percent", &percent)])
+            }
+            (Some(days), None) => {
+                words.t("billing.change_days", &[("days", &days), ("amount", &amount)])
+            }
+            (Some(days), Some(percent)) => words.t(
+                "billing.change_days_percent",
+                &[("days", &days), ("amount", &amount), ("percent", &percent)],
+            ),
+        }
+    }
+
+    /// What is estimated of an account: how much, how much of it is not visible, and what it does not know.
+    fn estimated(&self, account: &EstimatedAccount) -> String {
+        let (words, estimate) = (self.words, &account.estimate);
+        let name = clip(&account.name, 20);
+        let (Some(since), Some(read_at)) = (estimate.days.keys().next(), estimate.read_at) else {
+            let reason = clip(estimate.trouble.as_deref().unwrap_or_default(), 80);
+            return words.t("estimate.unread", &[("account", &name), ("reason", &reason)]);
+        };
+        let (since, time) = (words.day(*since), words.time(read_at));
+        let values: [(&str, &dyn std::fmt::Display); 5] = [
+            ("account", &name),
+            ("amount", &estimate.total.rounded()),
+            ("hidden", &estimate.hidden.rounded()),
+            ("since", &since),
+            ("time", &time),
+        ];
+        let mut text = words.t("estimate.account", &values);
+        if estimate.older_count > 0 {
+            let names: Vec<&str> = estimate.older.iter().map(ProjectName::as_str).collect();
+            let names = clip(&names.join(&words.t("list.separator", &[])), 40);
+            let count = estimate.older_count;
+            text.push_str(&words.t("estimate.older", &[("projects", &names), ("count", &count)]));
+        }
+        if let Some(reason) = &estimate.trouble {
+            text.push_str(&words.t("estimate.trouble", &[("reason", &clip(reason, 80))]));
+        }
+        text
     }
 
     fn billing_user<'a>(&self, user: &'a BillingUser, limit: usize) -> Spending<'a> {
@@ -149,6 +321,10 @@ impl Cards {
             Some(Some(mark)) => {
                 format!("{} <font color='orange'>{}</font>", md(&fit(&row.label, 7)), md(&mark))
             }
+            Some(None) if row.shared.is_some() => {
+                let mark = self.words.t("sharing.mark", &[]);
+                format!("{} <font color='orange'>{}</font>", md(&fit(&row.label, 10)), md(&mark))
+            }
             Some(None) => md(&fit(&row.label, 15)),
             None => {
                 let mark = self.words.t("billing.unlinked", &[]);
@@ -156,4 +332,9 @@ impl Cards {
             }
         }
     }
+}
+
+/// The bills of all accounts together, to the cent as they are shown.
+fn bill_of(shares: &[AccountShare]) -> Money {
+    shares.iter().map(|share| share.bill.total).sum()
 }

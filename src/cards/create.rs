@@ -270,6 +270,10 @@ impl Wording {
             }
             CreateRefusal::Account => self.t("create.bad_account", &[]),
             CreateRefusal::Project(name) => self.t("create.bad_project", &[("name", &quote(name))]),
+            CreateRefusal::ProjectTaken(project, by) => self.t(
+                "create.project_taken",
+                &[("project", &quote(project.as_str())), ("others", &self.usernames(by))],
+            ),
             CreateRefusal::Quota => self.t("create.bad_quota", &[]),
             CreateRefusal::Exists(user) => self.t("create.exists", &[("user", user)]),
             CreateRefusal::Running(user) => self.t("create.runs", &[("user", user)]),

@@ -7,7 +7,8 @@ use super::text::clip;
 use crate::app::outcome::Level;
 use crate::cards::wording::Wording;
 use crate::domain::{
-    AccessGoal, AccountId, Freshness, Money, PendingAccess, Switch, Usage, User, UserStatus,
+    AccessGoal, AccountId, Forecast, Freshness, Limit, Money, Month, MonthFigures, PendingAccess,
+    ProjectLink, Rate, RunsOut, Switch, Unbilled, Usage, User, UserStatus,
 };
 
 /// Cells of a usage bar.
@@ -101,6 +102,16 @@ pub fn user_figures(words: Wording, user: &User, level: Level) -> Figures {
     figures(words, user.quota, user.consumed, level)
 }
 
+/// What is estimated beyond the bill, as a line; none if nothing is and that is certain.
+pub fn unbilled(words: Wording, unbilled: Option<&Unbilled>) -> Option<String> {
+    let unbilled = unbilled.filter(|it| it.amount.is_positive() || it.is_old)?;
+    let (since, time) = (words.day(unbilled.since), words.time(unbilled.read_at));
+    let values: [(&str, &dyn std::fmt::Display); 3] =
+        [("amount", &unbilled.amount), ("since", &since), ("time", &time)];
+    let key = if unbilled.is_old { "estimate.user_old" } else { "estimate.user" };
+    Some(words.t(key, &values))
+}
+
 /// The colour of a level.
 pub fn level_colour(level: Level) -> &'static str {
     match level {
@@ -164,18 +175,71 @@ pub fn pending(words: Wording, pending: &PendingAccess) -> Pending<'_> {
     }
 }
 
-/// One amount of a project.
+/// One amount of a project, marked if it is old or if others count it, too: then `shared` says so.
 pub fn amount(
     words: Wording,
     label: &str,
     amount: Money,
-    freshness: Option<Freshness>,
+    freshness: Freshness,
+    shared: Option<String>,
 ) -> Amount<'_> {
-    Amount {
-        label,
-        amount: amount.to_string(),
-        mark: freshness.and_then(|freshness| words.freshness(freshness)),
+    let mark = match (shared, words.freshness(freshness)) {
+        (Some(shared), Some(stale)) => Some(format!("{shared} · {stale}")),
+        (shared, stale) => shared.or(stale),
+    };
+    Amount { label, amount: amount.to_string(), mark }
+}
+
+/// The same for a link.
+pub fn amount_of(words: Wording, link: &ProjectLink, shared: Option<String>) -> Amount<'_> {
+    amount(words, link.label(), link.spending, link.freshness, shared)
+}
+
+/// What was spent of the month limit, as markdown; `None` without a limit.
+pub fn month(words: Wording, user: &User, month: &Month) -> Option<String> {
+    Some(month_figures(words, &MonthFigures::of(user, Some(month))?))
+}
+
+/// The same for an alert.
+pub fn month_figures(words: Wording, month: &MonthFigures) -> String {
+    let usage = Usage::new(month.spent, month.limit);
+    let percent = format!("{}%", usage.percent());
+    let line = words.t(
+        "figures.month",
+        &[
+            ("period", &month.period),
+            ("spent", &month.spent),
+            ("limit", &month.limit),
+            ("percent", &percent),
+        ],
+    );
+    match usage.is_used_up() {
+        true => format!("<font color='red'>{line}</font>"),
+        false => line,
     }
+}
+
+/// What a user's spending leads to, and what that is based on; `None` if nothing is spent.
+pub fn forecast(words: Wording, forecast: &Forecast) -> Option<String> {
+    let Forecast { rate, runs_out, month_end } = forecast;
+    rate.spent.is_positive().then(|| outlook(words, *rate, runs_out.as_ref(), *month_end))
+}
+
+/// The same for an alert.
+pub fn outlook(words: Wording, rate: Rate, out: Option<&RunsOut>, month_end: Money) -> String {
+    let basis = basis(words, rate);
+    let month = words.t("forecast.month_end", &[("amount", &month_end), ("basis", &basis)]);
+    let Some(out) = out else { return month };
+    let key = match out.of {
+        Limit::Month => "forecast.runs_out_month",
+        Limit::Quota | Limit::Both => "forecast.runs_out",
+    };
+    words.t(key, &[("date", &out.on), ("month", &month)])
+}
+
+/// What a forecast is based on.
+pub fn basis(words: Wording, rate: Rate) -> String {
+    words.t("forecast.basis", &[("to", &rate.to), ("days", &rate.days), ("amount", &rate.a_day())])
 }
 
 /// The mark of a user's oldest stale amount, if any.

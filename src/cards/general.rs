@@ -1,9 +1,10 @@
 //! Help, candidates, and plain messages.
 
 use super::engine::template;
+use super::text::clip;
 use super::{Card, CardContext, Cards, colour};
-use crate::cards::wording::Tone;
-use crate::domain::{BillPeriod, UserKey};
+use crate::cards::wording::{Tone, Wording};
+use crate::domain::{AccessGoal, BillPeriod, Money, UserKey};
 
 /// The help card.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -40,6 +41,70 @@ pub struct CandidatesView {
     pub candidates: Vec<Candidate>,
     /// The text to show if no user has the name.
     pub nobody: Option<String>,
+    /// What choosing one does.
+    pub chosen: Chosen,
+}
+
+/// What choosing a candidate does: the command goes on, with all that was typed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Chosen {
+    /// Opens the user.
+    User,
+    /// Opens the user's projects.
+    Projects,
+    /// Opens the user's quota.
+    Quota,
+    /// Allocates.
+    Allocate {
+        /// How much.
+        amount: Money,
+        /// May be empty.
+        note: String,
+    },
+    /// Opens the user's spending.
+    Billing {
+        /// `None` = the current month.
+        period: Option<BillPeriod>,
+    },
+    /// Opens the user's alerts.
+    Alerts,
+    /// Asks before access is cut or restored.
+    Access(AccessGoal),
+}
+
+impl Chosen {
+    /// The action that does it.
+    fn action(&self) -> &'static str {
+        match self {
+            Chosen::User => "user.open",
+            Chosen::Projects => "projects.open",
+            Chosen::Quota => "quota.open",
+            Chosen::Allocate { .. } => "quota.allocate",
+            Chosen::Billing { .. } => "billing.open",
+            Chosen::Alerts => "alerts.list",
+            Chosen::Access(_) => "access.ask",
+        }
+    }
+
+    /// What it does, if it does more than open the user.
+    fn words(&self, words: Wording) -> Option<String> {
+        Some(match self {
+            Chosen::User => return None,
+            Chosen::Projects => words.t("button.projects", &[]),
+            Chosen::Quota => words.t("button.quota", &[]),
+            Chosen::Billing { .. } => words.t("button.billing", &[]),
+            Chosen::Alerts => words.t("button.alerts", &[]),
+            Chosen::Access(AccessGoal::Cut) => words.t("button.disable", &[]),
+            Chosen::Access(AccessGoal::Restored) => words.t("button.enable", &[]),
+            Chosen::Allocate { amount, note } => {
+                let amount = match amount.is_negative() {
+                    true => words.t("candidates.deduct", &[("amount", &-*amount)]),
+                    false => words.t("candidates.allocate", &[("amount", amount)]),
+                };
+                if note.is_empty() { amount } else { format!("{amount} · {}", clip(note, 40)) }
+            }
+        })
+    }
 }
 
 /// One of several users.
@@ -74,6 +139,12 @@ template!("help");
 
 /// The facts of the choice between users.
 struct CandidatesFacts<'a> {
+    action: &'static str,
+    does: Option<String>,
+    amount: Option<String>,
+    note: Option<&'a str>,
+    period: Option<String>,
+    goal: Option<&'static str>,
     name: &'a str,
     nobody: Option<&'a str>,
     rows: Vec<Person<'a>>,
@@ -122,7 +193,30 @@ impl Cards {
             key: candidate.key.to_string(),
             display: candidate.display_name.as_str(),
         });
+        let chosen = match view.chosen {
+            // Others only look.
+            Chosen::Allocate { .. } | Chosen::Access(_) if !ctx.role.may_change() => &Chosen::User,
+            _ => &view.chosen,
+        };
+        let (amount, note) = match chosen {
+            Chosen::Allocate { amount, note } => (Some(amount.plain()), Some(note.as_str())),
+            _ => (None, None),
+        };
+        let period = match chosen {
+            Chosen::Billing { period } => period.map(|period| period.to_string()),
+            _ => None,
+        };
+        let goal = match chosen {
+            Chosen::Access(goal) => Some(goal.word()),
+            _ => None,
+        };
         let facts = CandidatesFacts {
+            action: chosen.action(),
+            does: chosen.words(self.words),
+            amount,
+            note: note.filter(|note| !note.is_empty()),
+            period,
+            goal,
             name: view.name.as_str(),
             nobody: view.nobody.as_deref(),
             rows: rows.collect(),

@@ -206,7 +206,10 @@ mod tests {
     fn english_words_agree_with_their_counts() {
         let nouns =
             ["keys", "times", "months", "cycles", "rows", "calls", "accounts", "users", "projects"];
-        for (key, text) in sources(Locale::EnUs) {
+        // There the placeholder is an account's id.
+        for (key, text) in
+            sources(Locale::EnUs).into_iter().filter(|(key, _)| key != "check.projects")
+        {
             let mut after_a_count = false;
             for word in text.split([' ', ',', '.', ':', ';']) {
                 let plural = nouns.contains(&word);
@@ -254,6 +257,8 @@ mod tests {
             .texts
             .iter()
             .map(|(key, _)| key)
+            // Those of the command line's help are looked up by the names of its arguments; `cli::words` compares them.
+            .filter(|key| !key.starts_with("cli_help."))
             .filter(|key| !sources.contains(&format!("\"{key}\"")))
             .collect();
         assert!(unused.is_empty(), "texts that nothing uses: {unused:?}");
@@ -263,9 +268,16 @@ mod tests {
     fn every_text_that_code_or_a_template_asks_for_exists() {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
         let mut sources = String::new();
-        for folder in
-            ["cards", "src/app", "src/bot", "src/cards", "src/monitor", "src/outbox", "src/work"]
-        {
+        for folder in [
+            "cards",
+            "src/app",
+            "src/bot",
+            "src/cards",
+            "src/cli",
+            "src/monitor",
+            "src/outbox",
+            "src/work",
+        ] {
             read(&root.join(folder), &mut sources);
         }
         let known = Catalogue::of(Locale::default()).texts;

@@ -21,6 +21,7 @@ mod accounts;
 mod alerts;
 mod billing;
 mod create;
+mod days;
 mod engine;
 mod facts;
 mod general;
@@ -29,9 +30,12 @@ mod monitor;
 mod paths;
 mod projects;
 mod quota;
+mod rest;
 mod settings;
+mod sharing;
 mod submit;
 pub mod text;
+mod toast;
 mod trouble;
 mod user;
 mod users;
@@ -43,11 +47,12 @@ use engine::{Back, Frame, Ops, Out, Ribbon, Template};
 
 pub use crate::config::Locale;
 pub use locale::Catalogue;
-pub use wording::{Toast, Tone, Wording};
+pub use toast::Toast;
+pub use wording::{Tone, Wording};
 
 pub use alerts::AlertVia;
 pub use create::SecretsView;
-pub use general::{Candidate, CandidatesView, HelpRow, HelpView};
+pub use general::{Candidate, CandidatesView, Chosen, HelpRow, HelpView};
 pub use monitor::Processing;
 pub use submit::value_in_name;
 
@@ -56,6 +61,7 @@ pub use crate::app::alerts::ALERTS_A_PAGE;
 pub use crate::app::billing::USERS_A_PAGE as BILLING_USERS_A_PAGE;
 pub use crate::app::listing::USERS_A_PAGE;
 pub use crate::app::projects::LINKS_A_PAGE;
+pub use crate::app::rest::REST_A_PAGE;
 
 /// How the `op` of a form, its idempotency key, is generated.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -1,20 +1,23 @@
 //! A user's projects.
 
 use super::engine::template;
-use super::facts::Choice;
+use super::facts::{self, Choice};
 use super::text::clip;
 use super::{Card, CardContext, Cards};
 use crate::app::outcome::ProjectsView;
-use crate::domain::{Authorisation, Grant, GrantState, PolicyScope, ProjectInfo, ProjectLink};
+use crate::domain::{
+    Authorisation, Grant, GrantState, Joining, PolicyScope, ProjectInfo, ProjectLink,
+};
 
 /// How much the card shows; the first size that fits is used.
-const SIZES: [Shown; 6] = [
-    Shown { options: 40, line: 200, label: 48 },
-    Shown { options: 25, line: 200, label: 48 },
-    Shown { options: 12, line: 200, label: 48 },
-    Shown { options: 5, line: 200, label: 48 },
-    Shown { options: 0, line: 24, label: 48 },
-    Shown { options: 0, line: 24, label: 16 },
+const SIZES: [Shown; 7] = [
+    Shown { options: 40, line: 200, label: 48, sharers: true },
+    Shown { options: 25, line: 200, label: 48, sharers: true },
+    Shown { options: 12, line: 200, label: 48, sharers: true },
+    Shown { options: 5, line: 200, label: 48, sharers: true },
+    Shown { options: 0, line: 24, label: 48, sharers: true },
+    Shown { options: 0, line: 24, label: 16, sharers: false },
+    Shown { options: 0, line: 12, label: 12, sharers: false },
 ];
 /// Max policies that a project's line names.
 const POLICIES: usize = 4;
@@ -34,6 +37,8 @@ struct Shown {
     line: usize,
     /// Max length of a project's display name, in characters.
     label: usize,
+    /// Whether those who share a project are named.
+    sharers: bool,
 }
 
 /// The facts of the projects card.
@@ -50,7 +55,9 @@ struct ProjectsFacts<'a> {
     total: usize,
     monitored: usize,
     options: Vec<Choice<'a>>,
-    chosen: Option<&'a str>,
+    chosen: Vec<&'a str>,
+    joinings: Vec<Choice<'static>>,
+    joining: Option<&'static str>,
     unlisted: usize,
     listed: Option<String>,
     consumed: String,
@@ -84,7 +91,7 @@ impl Cards {
     fn projects_with(&self, view: &ProjectsView, ctx: &CardContext, shown: Shown) -> Card {
         let words = self.words;
         let chars = shown.line;
-        let links = view.links.iter().map(|link| self.projects_link(view, link, chars)).collect();
+        let links = view.links.iter().map(|link| self.projects_link(view, link, shown)).collect();
         let leaving: Vec<String> = view
             .authorisations
             .iter()
@@ -105,13 +112,25 @@ impl Cards {
         let unlisted = view
             .more_candidates
             .saturating_add(view.candidates.len().saturating_sub(options.len()));
-        let chosen =
-            ctx.form.values.get("project").filter(|chosen| {
-                options.iter().any(|option| option.name.as_str() == chosen.as_str())
-            });
-        let options = options
-            .iter()
-            .map(|option| Choice { value: option.name.as_str(), text: label(option) });
+        let chosen = ctx.form.values.get("project").map(String::as_str).unwrap_or_default();
+        let chosen = chosen
+            .lines()
+            .filter(|name| options.iter().any(|option| option.name.as_str() == *name));
+        let options = options.iter().map(|option| {
+            let text = match view.taken.get(&option.name) {
+                Some(by) => words.t(
+                    "sharing.option",
+                    &[("project", &label(option)), ("others", &words.usernames(by))],
+                ),
+                None => label(option),
+            };
+            Choice { value: option.name.as_str(), text }
+        });
+        // Always offered: a typed name may be that of a project that others have.
+        let joinings = Joining::ALL
+            .into_iter()
+            .map(|joining| Choice { value: joining.word(), text: words.joining(joining) });
+        let joining = ctx.form.values.get("counts").and_then(|word| Joining::from_word(word));
         let facts = ProjectsFacts {
             key: view.user.key.to_string(),
             name: view.user.key.username.as_str(),
@@ -125,7 +144,9 @@ impl Cards {
             total: view.total,
             monitored: view.monitored,
             options: options.collect(),
-            chosen: chosen.map(String::as_str),
+            chosen: chosen.collect(),
+            joinings: joinings.collect(),
+            joining: joining.map(Joining::word),
             unlisted,
             listed: view.listed_at.map(|at| words.time(at)),
             consumed: view.user.consumed.to_string(),
@@ -138,20 +159,26 @@ impl Cards {
         &self,
         view: &ProjectsView,
         link: &'a ProjectLink,
-        chars: usize,
+        shown: Shown,
     ) -> Link<'a> {
         let known =
             view.authorisations.iter().find(|known| known.scope.project() == Some(&link.project));
         let policies = known.map(|known| {
-            self.words.t("policies.line", &[("policies", &self.policies(view, known, chars))])
+            self.words.t("policies.line", &[("policies", &self.policies(view, known, shown.line))])
         });
+        let shared = view.shared.iter().find(|known| known.project == link.project);
+        let shared = shared.map(|shared| match shown.sharers {
+            true => self.words.sharing(shared),
+            false => self.words.t("sharing.mark", &[]),
+        });
+        let amount = facts::amount_of(self.words, link, shared);
         let named = link.label() != link.project.as_str();
         Link {
             project: link.project.as_str(),
             id: named.then(|| link.project.as_str()),
-            label: link.label(),
-            amount: link.spending.to_string(),
-            mark: self.words.freshness(link.freshness),
+            label: amount.label,
+            amount: amount.amount,
+            mark: amount.mark,
             monitored: link.monitored.is_on(),
             since: link.since.to_string(),
             policies,

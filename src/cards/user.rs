@@ -3,10 +3,10 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::engine::template;
-use super::facts::{self, Figures, Pending, Tag};
+use super::facts::{self, Amount, Figures, Pending, Tag};
 use super::paths::{Audience, PathsFacts};
 use super::text::{clip, md};
-use super::{Card, CardContext, Cards};
+use super::{Card, CardContext, Cards, days};
 use crate::app::outcome::{Level, UserDetail};
 use crate::cards::wording::Wording;
 use crate::domain::{
@@ -32,6 +32,9 @@ struct UserFacts<'a> {
     paths: Option<PathsFacts>,
     level: Option<Tag>,
     figures: Figures,
+    unbilled: Option<String>,
+    month: Option<String>,
+    forecast: Option<String>,
     updated: Option<String>,
     stale: Option<String>,
     pending: Option<Pending<'a>>,
@@ -39,6 +42,7 @@ struct UserFacts<'a> {
     monitored: usize,
     total: usize,
     more: usize,
+    days: Option<days::Chart>,
     period: String,
     disabled: bool,
     gone: bool,
@@ -47,6 +51,8 @@ struct UserFacts<'a> {
     thresholds: String,
     own_thresholds: bool,
     triggered: Option<String>,
+    month_limit: Option<String>,
+    month_triggered: Option<String>,
     remark: &'a str,
     owner: Option<&'a str>,
     email: &'a str,
@@ -81,6 +87,7 @@ impl Cards {
         };
         let triggered: Vec<u16> = user.triggered.iter().copied().collect();
         let remembered = detail.remembered.as_ref().filter(|_| user.status != UserStatus::Active);
+        let links = detail.links.iter().take(LINKS);
         let facts = UserFacts {
             key: user.key.to_string(),
             name: user.key.username.as_str(),
@@ -92,13 +99,17 @@ impl Cards {
             paths: self.paths(detail, Audience::of(ctx.in_group)),
             level: level_tag(words, detail.level),
             figures: facts::user_figures(words, user, detail.level),
+            unbilled: facts::unbilled(words, detail.unbilled.as_ref()),
+            month: detail.month.and_then(|month| facts::month(words, user, &month)),
+            forecast: detail.forecast.and_then(|it| facts::forecast(words, &it)),
             updated: user.spending_updated_at.map(|at| words.time_full(at)),
             stale: facts::stale(words, oldest_stale(&detail.links)),
             pending: detail.pending.as_ref().map(|pending| facts::pending(words, pending)),
-            links: detail.links.iter().take(LINKS).map(|link| self.user_link(link)).collect(),
+            links: links.map(|link| self.user_link(detail, link)).collect(),
             monitored,
             total: detail.links.len(),
             more: detail.links.len().saturating_sub(LINKS),
+            days: days::chart(words, &detail.days, ctx.now),
             period: BillPeriod::of(ctx.now).to_string(),
             disabled: user.status == UserStatus::Disabled,
             gone: user.status == UserStatus::Gone,
@@ -107,6 +118,11 @@ impl Cards {
             thresholds: percents(detail.thresholds.percents()),
             own_thresholds: user.thresholds.is_some(),
             triggered: (!triggered.is_empty()).then(|| percents(&triggered)),
+            month_limit: user.month_limit.map(|limit| limit.amount().to_string()),
+            month_triggered: detail.month.and_then(|month| {
+                let triggered = Vec::from_iter(user.triggered_in(month.period));
+                (!triggered.is_empty()).then(|| percents(&triggered))
+            }),
             remark: user.remark.as_str(),
             owner: detail.owner_name.as_deref().or(user.owner.as_ref().map(|id| id.as_str())),
             email: user.email.as_str(),
@@ -126,13 +142,11 @@ impl Cards {
         self.card(ctx, &facts)
     }
 
-    fn user_link<'a>(&self, link: &'a ProjectLink) -> Link<'a> {
-        Link {
-            monitored: link.monitored.is_on(),
-            label: link.label(),
-            amount: link.spending.to_string(),
-            mark: self.words.freshness(link.freshness),
-        }
+    fn user_link<'a>(&self, detail: &UserDetail, link: &'a ProjectLink) -> Link<'a> {
+        let shared = detail.shared.iter().find(|known| known.project == link.project);
+        let shared = shared.map(|shared| self.words.sharing(shared));
+        let Amount { label, amount, mark } = facts::amount_of(self.words, link, shared);
+        Link { monitored: link.monitored.is_on(), label, amount, mark }
     }
 
     /// A line for each of the first keys, as markdown.

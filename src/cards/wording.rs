@@ -3,6 +3,7 @@
 use std::fmt::Display;
 
 use jiff::Timestamp;
+use jiff::civil::Date;
 
 use super::Locale;
 use super::locale::Catalogue;
@@ -12,8 +13,9 @@ use crate::app::Refusal;
 use crate::app::refusal::TextField;
 use crate::domain::period::beijing;
 use crate::domain::{
-    AccessGoal, AlertBody, AlertKind, AlertRecord, AmountError, Freshness, LedgerError, Money,
-    Operator, PendingAccess, Problem, SavedSettings, ThresholdsError, UserKey, UserStatus,
+    AccessGoal, AlertBody, AlertKind, AlertRecord, AmountError, Freshness, LedgerError, Limit,
+    Money, Operator, Outlook, PendingAccess, Problem, SavedSettings, ThresholdsError, UserKey,
+    UserStatus,
 };
 
 /// How serious a notice is. It determines colours and the type of a toast.
@@ -41,114 +43,8 @@ impl Tone {
     }
 }
 
-/// What a toast says after a card action.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Toast {
-    /// A ledger entry was made.
-    QuotaAllocated {
-        /// Added; deducted if negative.
-        amount: Money,
-        /// The quota now.
-        total: Money,
-    },
-    /// A project was linked.
-    ProjectAdded {
-        /// The project's display name.
-        label: String,
-    },
-    /// A link was removed.
-    ProjectRemoved {
-        /// The project's display name.
-        label: String,
-    },
-    /// A link's monitoring was switched.
-    ProjectToggled {
-        /// The project's display name.
-        label: String,
-        /// On or off now.
-        enabled: bool,
-    },
-    /// All links were switched.
-    AllToggled {
-        /// On or off now.
-        enabled: bool,
-        /// How many links there are.
-        links: usize,
-    },
-    /// A monitor cycle was started.
-    CycleStarted,
-    /// A monitor cycle was already running.
-    CycleRunning,
-    /// A change of access is in progress.
-    AccessChanging {
-        /// The user.
-        user: UserKey,
-        /// The wanted access.
-        goal: AccessGoal,
-    },
-    /// Every path of a user's access is being read.
-    AccessRechecking {
-        /// The user.
-        user: UserKey,
-    },
-    /// A user is being created.
-    Creating(UserKey),
-    /// Global settings were saved.
-    SettingsSaved,
-    /// A test alert is on its way.
-    TestAlertOwed,
-    /// A user's settings were saved.
-    UserSaved {
-        /// The user.
-        user: UserKey,
-    },
-    /// A user's settings were saved, and their data is being written to the cloud.
-    UserSaving {
-        /// The user.
-        user: UserKey,
-    },
-    /// A key pair is being checked.
-    AccountChecking,
-    /// An account was switched on or off.
-    AccountToggled {
-        /// The account.
-        account: String,
-        /// On or off now.
-        enabled: bool,
-    },
-    /// The input was refused.
-    Refused(Refusal),
-    /// Something broke that the person cannot fix.
-    Internal,
-}
-
-impl Toast {
-    /// How serious it is.
-    pub fn tone(&self) -> Tone {
-        match self {
-            Toast::QuotaAllocated { .. }
-            | Toast::ProjectAdded { .. }
-            | Toast::ProjectRemoved { .. }
-            | Toast::ProjectToggled { .. }
-            | Toast::AllToggled { .. }
-            | Toast::SettingsSaved
-            | Toast::UserSaved { .. }
-            | Toast::AccountToggled { .. } => Tone::Success,
-            Toast::CycleStarted
-            | Toast::CycleRunning
-            | Toast::AccessChanging { .. }
-            | Toast::AccessRechecking { .. }
-            | Toast::Creating(_)
-            | Toast::TestAlertOwed
-            | Toast::UserSaving { .. }
-            | Toast::AccountChecking => Tone::Info,
-            Toast::Refused(_) | Toast::Internal => Tone::Error,
-        }
-    }
-}
-
 /// Max length of outside text quoted in a sentence, in characters.
-const QUOTED: usize = 60;
+pub(super) const QUOTED: usize = 60;
 
 /// Puts facts into words of one language. Cheap to copy.
 #[derive(Clone, Copy, Debug)]
@@ -193,6 +89,7 @@ impl Wording {
             Refusal::NobodyMentioned => self.t("refusal.nobody_mentioned", &[]),
             Refusal::UserGone(user) => self.t("refusal.user_gone", &[("user", user)]),
             Refusal::BadAmount(error) => self.amount_error(*error),
+            Refusal::NegativeMonthLimit => self.t("refusal.month_limit_negative", &[]),
             Refusal::Ledger(LedgerError::BelowZero { before, after }) => {
                 self.t("refusal.below_zero", &[("before", before), ("after", after)])
             }
@@ -214,8 +111,24 @@ impl Wording {
             Refusal::BadThresholds(ThresholdsError::NotAPercent(text)) => {
                 self.t("refusal.thresholds_not_a_percent", &[("text", &quote(text))])
             }
+            Refusal::NoUser => self.t("refusal.no_user", &[]),
+            Refusal::PaidFor { project, with } => self.t(
+                "refusal.paid_for",
+                &[
+                    ("project", &quote(project.as_str())),
+                    ("users", &self.names(with.get(..5).unwrap_or(with))),
+                ],
+            ),
             Refusal::NoProject => self.t("refusal.no_project", &[]),
-            Refusal::TwoProjects => self.t("refusal.two_projects", &[]),
+            Refusal::ProjectTaken(taken) => {
+                let each = taken.iter().map(|(project, by)| {
+                    let (project, others) = (quote(project.as_str()), self.usernames(by));
+                    self.t("sharing.option", &[("project", &project), ("others", &others)])
+                });
+                let projects: Vec<String> = each.collect();
+                let projects = projects.join(&self.t("list.separator", &[]));
+                self.t("refusal.project_taken", &[("projects", &projects)])
+            }
             Refusal::BadProject(name) => self.t("refusal.bad_project", &[("name", &quote(name))]),
             Refusal::AlreadyLinked(project) => {
                 self.t("refusal.already_linked", &[("project", &quote(project.as_str()))])
@@ -223,7 +136,12 @@ impl Wording {
             Refusal::NotLinked(project) => {
                 self.t("refusal.not_linked", &[("project", &quote(project.as_str()))])
             }
-            Refusal::AccessUnchanged => self.t("refusal.access_unchanged", &[]),
+            Refusal::AccessUnchanged { user, goal: AccessGoal::Cut } => {
+                self.t("refusal.already_cut", &[("user", user)])
+            }
+            Refusal::AccessUnchanged { user, goal: AccessGoal::Restored } => {
+                self.t("refusal.already_open", &[("user", user)])
+            }
             Refusal::AccessPending => self.t("refusal.access_pending", &[]),
             Refusal::NoAccount => self.t("refusal.no_account", &[]),
             Refusal::BadField(field) => self.t("refusal.bad_field", &[("field", field)]),
@@ -304,66 +222,6 @@ impl Wording {
         self.t("error.internal", &[])
     }
 
-    /// A toast's text.
-    pub fn toast(&self, toast: &Toast) -> String {
-        let label = |label: &str| clip(label, QUOTED);
-        match toast {
-            Toast::QuotaAllocated { amount, total } if amount.is_negative() => {
-                self.t("toast.quota_deducted", &[("amount", &-*amount), ("total", total)])
-            }
-            Toast::QuotaAllocated { amount, total } => {
-                self.t("toast.quota_allocated", &[("amount", amount), ("total", total)])
-            }
-            Toast::ProjectAdded { label: text } => {
-                self.t("toast.project_added", &[("project", &label(text))])
-            }
-            Toast::ProjectRemoved { label: text } => {
-                self.t("toast.project_removed", &[("project", &label(text))])
-            }
-            Toast::ProjectToggled { label: text, enabled: true } => {
-                self.t("toast.project_on", &[("project", &label(text))])
-            }
-            Toast::ProjectToggled { label: text, enabled: false } => {
-                self.t("toast.project_off", &[("project", &label(text))])
-            }
-            Toast::AllToggled { enabled: true, links } => {
-                self.t("toast.all_on", &[("links", links)])
-            }
-            Toast::AllToggled { enabled: false, links } => {
-                self.t("toast.all_off", &[("links", links)])
-            }
-            Toast::CycleStarted => self.t("toast.cycle_started", &[]),
-            Toast::CycleRunning => self.t("toast.cycle_running", &[]),
-            Toast::AccessChanging { user, goal: AccessGoal::Cut } => {
-                self.t("toast.access_cutting", &[("user", &user.username)])
-            }
-            Toast::AccessChanging { user, goal: AccessGoal::Restored } => {
-                self.t("toast.access_restoring", &[("user", &user.username)])
-            }
-            Toast::AccessRechecking { user } => {
-                self.t("toast.rechecking", &[("user", &user.username)])
-            }
-            Toast::Creating(user) => self.t("toast.creating", &[("user", &user.username)]),
-            Toast::SettingsSaved => self.t("toast.settings_saved", &[]),
-            Toast::TestAlertOwed => self.t("toast.test_alert_owed", &[]),
-            Toast::UserSaved { user } => {
-                self.t("toast.user_saved", &[("user", &clean(user.username.as_str()))])
-            }
-            Toast::UserSaving { user } => {
-                self.t("toast.user_saving", &[("user", &clean(user.username.as_str()))])
-            }
-            Toast::AccountChecking => self.t("toast.account_checking", &[]),
-            Toast::AccountToggled { account, enabled: true } => {
-                self.t("toast.account_on", &[("account", &label(account))])
-            }
-            Toast::AccountToggled { account, enabled: false } => {
-                self.t("toast.account_off", &[("account", &label(account))])
-            }
-            Toast::Refused(refusal) => self.refusal(refusal),
-            Toast::Internal => self.internal_error(),
-        }
-    }
-
     /// The title of an alert, as in cards and files.
     pub fn alert_title(&self, alert: &AlertRecord) -> String {
         let user = match &alert.user {
@@ -371,16 +229,45 @@ impl Wording {
             None => self.t("alert.somebody", &[]),
         };
         match &alert.body {
-            AlertBody::Warning { threshold, .. } => {
-                self.t("alert.warning", &[("user", &user), ("threshold", threshold)])
+            AlertBody::Warning { threshold, of, .. } => {
+                let key = match of {
+                    Limit::Month => "alert.warning_month",
+                    Limit::Quota | Limit::Both => "alert.warning",
+                };
+                self.t(key, &[("user", &user), ("threshold", threshold)])
             }
-            AlertBody::Disable { .. } => self.t("alert.disable", &[("user", &user)]),
+            AlertBody::Disable { of, .. } => {
+                let key = match of {
+                    Limit::Quota => "alert.disable",
+                    Limit::Month => "alert.disable_month",
+                    Limit::Both => "alert.disable_both",
+                };
+                self.t(key, &[("user", &user)])
+            }
             AlertBody::Manual { goal: AccessGoal::Cut, .. } => {
                 self.t("alert.manual_cut", &[("user", &user)])
             }
             AlertBody::Manual { goal: AccessGoal::Restored, .. } => {
                 self.t("alert.manual_restored", &[("user", &user)])
             }
+            AlertBody::Forecast { outlook } => match outlook {
+                Outlook::RunsOut { runs_out, .. } => {
+                    let key = match runs_out.of {
+                        Limit::Month => "alert.runs_out_month",
+                        Limit::Quota | Limit::Both => "alert.runs_out",
+                    };
+                    self.t(key, &[("user", &user), ("date", &runs_out.on)])
+                }
+                Outlook::Spikes { account, day, .. } => {
+                    self.t("alert.spikes", &[("account", account), ("day", day)])
+                }
+                Outlook::BalanceLow { account, within, .. } => {
+                    self.t("alert.balance_low", &[("account", account), ("days", within)])
+                }
+                Outlook::BalanceRecovered { account, .. } => {
+                    self.t("alert.balance_recovered", &[("account", account)])
+                }
+            },
             AlertBody::Error { problem } => match problem {
                 Problem::CyclesFailing { failures, .. } => {
                     self.t("alert.cycles_failing", &[("failures", failures)])
@@ -390,6 +277,12 @@ impl Wording {
                 Problem::StillSpending { .. } => self.t("alert.still_spending", &[("user", &user)]),
                 Problem::PolicyTaken { account, .. } => {
                     self.t("alert.policy_taken", &[("account", account)])
+                }
+                Problem::EstimateOff { account } => {
+                    self.t("alert.estimate_off", &[("account", account)])
+                }
+                Problem::EstimateRecovered { account } => {
+                    self.t("alert.estimate_recovered", &[("account", account)])
                 }
                 Problem::CredentialsRefused { account, .. } => {
                     self.t("alert.credentials_refused", &[("account", account)])
@@ -415,6 +308,7 @@ impl Wording {
             AlertKind::Disable => self.t("kind.disable", &[]),
             AlertKind::Error => self.t("kind.error", &[]),
             AlertKind::Manual => self.t("kind.manual", &[]),
+            AlertKind::Forecast => self.t("kind.forecast", &[]),
         }
     }
 
@@ -449,6 +343,11 @@ impl Wording {
     pub fn time(&self, at: Timestamp) -> String {
         let at = at.to_zoned(beijing());
         format!("{:02}-{:02} {:02}:{:02}", at.month(), at.day(), at.hour(), at.minute())
+    }
+
+    /// `11-23`: a day of these weeks.
+    pub fn day(&self, day: Date) -> String {
+        format!("{:02}-{:02}", day.month(), day.day())
     }
 
     /// For rows that reach back years: a time of the year of `now` as `11-23 09:05`, an older one as `2025-11-23`.
@@ -547,6 +446,7 @@ mod tests {
             AmountError::TooManyDecimals.into(),
             AmountError::Zero.into(),
             AmountError::TooLarge.into(),
+            Refusal::NegativeMonthLimit,
             LedgerError::BelowZero { before: Money::from_fen(10_000), after: Money::from_fen(-1) }
                 .into(),
             LedgerError::TotalTooLarge.into(),
@@ -561,11 +461,19 @@ mod tests {
             ThresholdsError::TooMany.into(),
             ThresholdsError::NotAPercent("5.5".into()).into(),
             Refusal::NoProject,
-            Refusal::TwoProjects,
+            Refusal::ProjectTaken(
+                [("web".parse().unwrap(), vec!["main/alice".parse().unwrap()])].into(),
+            ),
             Refusal::BadProject("a\nb".into()),
             Refusal::AlreadyLinked("web".parse().unwrap()),
             Refusal::NotLinked("web".parse().unwrap()),
-            Refusal::AccessUnchanged,
+            Refusal::NoUser,
+            Refusal::PaidFor {
+                project: "web".parse().unwrap(),
+                with: vec![key("main/alice"), key("main/bob")],
+            },
+            Refusal::AccessUnchanged { user: key("main/alice"), goal: AccessGoal::Cut },
+            Refusal::AccessUnchanged { user: key("main/alice"), goal: AccessGoal::Restored },
             Refusal::AccessPending,
             Refusal::NoAccount,
             Refusal::BadField("user"),
@@ -575,6 +483,11 @@ mod tests {
             CreateRefusal::Username("张 三".into()).into(),
             CreateRefusal::Account.into(),
             CreateRefusal::Project("web".into()).into(),
+            CreateRefusal::ProjectTaken(
+                "web".parse().unwrap(),
+                vec!["main/alice".parse().unwrap()],
+            )
+            .into(),
             CreateRefusal::Quota.into(),
             CreateRefusal::Exists(key("main/alice")).into(),
             CreateRefusal::Running(key("main/alice")).into(),
@@ -613,42 +526,5 @@ mod tests {
         assert_eq!(words().seconds(3600), "1 小时");
         assert_eq!(words().seconds(5400), "90 分钟");
         assert_eq!(words().seconds(61), "61 秒");
-    }
-
-    #[test]
-    fn toasts() {
-        let all = [
-            Toast::QuotaAllocated { amount: Money::from_fen(1), total: Money::from_fen(100_001) },
-            Toast::QuotaAllocated { amount: Money::from_fen(-1), total: Money::from_fen(1) },
-            Toast::ProjectAdded { label: "官网".into() },
-            Toast::ProjectRemoved { label: "官网".into() },
-            Toast::ProjectToggled { label: "官网".into(), enabled: true },
-            Toast::ProjectToggled { label: "官网".into(), enabled: false },
-            Toast::AllToggled { enabled: true, links: 3 },
-            Toast::AllToggled { enabled: false, links: 3 },
-            Toast::CycleStarted,
-            Toast::CycleRunning,
-            Toast::AccessChanging { user: key("main/alice"), goal: AccessGoal::Cut },
-            Toast::AccessChanging { user: key("main/alice"), goal: AccessGoal::Restored },
-            Toast::AccessRechecking { user: key("main/alice") },
-            Toast::Creating(key("main/alice")),
-            Toast::SettingsSaved,
-            Toast::TestAlertOwed,
-            Toast::UserSaved { user: key("main/alice") },
-            Toast::UserSaving { user: key("main/alice") },
-            Toast::AccountChecking,
-            Toast::AccountToggled { account: "生产".into(), enabled: true },
-            Toast::AccountToggled { account: "生产".into(), enabled: false },
-            Toast::Refused(Refusal::AccessPending),
-            Toast::Internal,
-        ];
-        for locale in Locale::ALL {
-            let words = Wording::new(locale);
-            let texts: Vec<String> = all
-                .iter()
-                .map(|toast| format!("{}: {}", toast.tone().word(), words.toast(toast)))
-                .collect();
-            insta::assert_snapshot!(format!("toasts_{locale}"), texts.join("\n"));
-        }
     }
 }

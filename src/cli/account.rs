@@ -5,6 +5,7 @@ use std::io::{BufRead, IsTerminal};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::table::{Layout, table};
+use super::words::t;
 use super::{ConfigFile, Failure, failed, open_existing_store, open_store, output};
 use crate::clock::Clock;
 use crate::config::unmarked;
@@ -27,11 +28,6 @@ pub(super) enum Command {
 }
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:
-  airgate account add main --name 云上主体
-  printf '%s\\n%s\\n' \"$ACCESS_KEY_ID\" \"$SECRET_KEY\" | airgate account add labs
-
-Run `airgate check` to see whether Volcengine accepts the key pair.")]
 pub(super) struct Add {
     /// Account ID: lower-case letters, digits, `-` and `_`
     id: String,
@@ -43,18 +39,12 @@ pub(super) struct Add {
 }
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:
-  airgate account list")]
 pub(super) struct List {
     #[command(flatten)]
     config: ConfigFile,
 }
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:
-  airgate account rotate main
-  airgate account disable labs
-  airgate account enable labs")]
 pub(super) struct Named {
     /// Account ID
     id: String,
@@ -63,7 +53,9 @@ pub(super) struct Named {
 }
 
 /// What to do while the service holds the store.
-const INSTEAD: &str = "stop it first, or manage accounts in chat with /accounts";
+const INSTEAD: &str = "cli.account_instead";
+/// Access key IDs of Volcengine have 47 characters, temporary ones more; those of the stand-in have 16.
+const SHORTEST_ID: usize = 16;
 /// Maximum length of a display name, in characters.
 const MAX_NAME: usize = 200;
 
@@ -82,22 +74,18 @@ fn add(options: &Add) -> Result<(), Failure> {
     let name = options.name.clone().unwrap_or_else(|| id.to_string());
     let name = name.trim();
     if name.is_empty() || name.chars().count() > MAX_NAME || name.chars().any(char::is_control) {
-        return Err(Failure::Configuration(format!(
-            "the name must be 1 to {MAX_NAME} characters on one line"
-        )));
+        return Err(Failure::Configuration(t("cli.account_name", &[("limit", &MAX_NAME)])));
     }
     let config = options.config.load()?;
     let store = open_store(&config, INSTEAD)?;
     if store.read(|tx| tx.account(&id)).map_err(store_failed)?.is_some() {
-        return Err(Failure::Failed(format!(
-            "account `{id}` already exists: replace its key pair with `airgate account rotate {id}`"
-        )));
+        return Err(Failure::Failed(t("cli.account_exists", &[("id", &id)])));
     }
     let secrets = read_secrets()?;
     refuse_used(&store, &secrets, &id)?;
     let account =
         store.save_account(&id, name, &secrets, Clock::system().now()).map_err(store_failed)?;
-    output::line(&format!("account `{}` added, access key {}", account.id, account.hint));
+    output::line(&t("cli.account_added", &[("id", &account.id), ("hint", &account.hint)]));
     Ok(())
 }
 
@@ -108,9 +96,9 @@ fn rotate(options: &Named) -> Result<(), Failure> {
     let account = store
         .save_account(&known.id, &known.name, &secrets, Clock::system().now())
         .map_err(store_failed)?;
-    output::line(&format!(
-        "account `{}` has a new key pair, access key {} (was {})",
-        account.id, account.hint, known.hint
+    output::line(&t(
+        "cli.account_rotated",
+        &[("id", &account.id), ("hint", &account.hint), ("was", &known.hint)],
     ));
     Ok(())
 }
@@ -120,7 +108,7 @@ fn switch(options: &Named, active: Switch) -> Result<(), Failure> {
     store
         .write(|tx| tx.set_account_active(&known.id, active, Clock::system().now()))
         .map_err(store_failed)?;
-    output::line(&format!("account `{}` is {}", known.id, word(active)));
+    output::line(&t("cli.account_state", &[("id", &known.id), ("state", &word(active))]));
     Ok(())
 }
 
@@ -129,7 +117,7 @@ fn list(options: &List) -> Result<(), Failure> {
     let store = open_store(&config, INSTEAD)?;
     let accounts = store.read(View::accounts).map_err(store_failed)?;
     if accounts.is_empty() {
-        output::line("there are no accounts yet: add one with `airgate account add ID`");
+        output::line(&t("cli.no_accounts", &[]));
         return Ok(());
     }
     let rows: Vec<[String; 5]> = accounts
@@ -137,15 +125,18 @@ fn list(options: &List) -> Result<(), Failure> {
         .map(|account| {
             let updated = account.updated.to_zoned(beijing()).strftime("%Y-%m-%d %H:%M");
             let updated = updated.to_string();
-            let state = word(account.active).to_owned();
+            let state = word(account.active);
             [account.id.to_string(), account.name, account.hint, state, updated]
         })
         .collect();
-    output::line(&table(
-        ["id", "name", "access key", "state", "updated (Beijing)"],
-        &rows,
-        Layout::Lines,
-    ));
+    let header = [
+        t("cli.head_id", &[]),
+        t("cli.head_name", &[]),
+        t("cli.head_key", &[]),
+        t("cli.head_state", &[]),
+        t("cli.head_updated", &[]),
+    ];
+    output::line(&table(header.each_ref().map(String::as_str), &rows, Layout::Lines));
     Ok(())
 }
 
@@ -156,23 +147,19 @@ fn named(options: &Named) -> Result<(Store, Account), Failure> {
     let store = open_existing_store(&config, INSTEAD)?;
     match store.read(|tx| tx.account(&id)).map_err(store_failed)? {
         Some(account) => Ok((store, account)),
-        None => Err(Failure::Failed(format!(
-            "there is no account `{id}`: `airgate account list` lists all accounts"
-        ))),
+        None => Err(Failure::Failed(t("cli.no_such_account", &[("id", &id)]))),
     }
 }
 
 fn account_id(text: &str) -> Result<AccountId, Failure> {
     AccountId::new(text).map_err(|error| {
-        Failure::Configuration(format!(
-            "`{}` is not a valid account ID: {error}; use lower-case letters, digits, `-` and `_`",
-            text.escape_debug()
-        ))
+        let id = text.escape_debug();
+        Failure::Configuration(t("cli.bad_account_id", &[("id", &id), ("error", &error)]))
     })
 }
 
-fn word(active: Switch) -> &'static str {
-    if active.is_on() { "on" } else { "off" }
+fn word(active: Switch) -> String {
+    if active.is_on() { t("cli.account_on", &[]) } else { t("cli.account_off", &[]) }
 }
 
 /// The same main account must not be added twice: its users would count double.
@@ -180,38 +167,48 @@ fn refuse_used(store: &Store, secrets: &AccountSecrets, id: &AccountId) -> Resul
     let key = secrets.access_key_id.expose_secret();
     match store.account_with_key(key, id).map_err(store_failed)? {
         None => Ok(()),
-        Some(other) => Err(Failure::Failed(format!(
-            "this access key belongs to account `{other}`: a main account cannot be added twice"
-        ))),
+        Some(other) => Err(Failure::Failed(t("cli.account_twice", &[("other", &other)]))),
     }
 }
 
 /// Reads two lines from standard input; prompts without echo on a terminal.
 fn read_secrets() -> Result<AccountSecrets, Failure> {
     let unreadable =
-        |error: std::io::Error| Failure::Failed(format!("cannot read the key pair: {error}"));
-    let (access_key_id, secret_key): (SecretString, SecretString) =
-        if std::io::stdin().is_terminal() {
-            let ask = |prompt| rpassword::prompt_password(prompt).map(SecretString::from);
-            (ask("access key ID: ").map_err(unreadable)?, ask("secret key: ").map_err(unreadable)?)
-        } else {
-            let mut lines = std::io::stdin().lock().lines();
-            let mut next = || -> Result<SecretString, Failure> {
-                let line = lines.next().transpose().map_err(unreadable)?.unwrap_or_default();
-                Ok(unmarked(&line).into())
-            };
-            (next()?, next()?)
+        |error: std::io::Error| Failure::Failed(t("cli.pair_unreadable", &[("error", &error)]));
+    let (access_key_id, secret_key): (SecretString, SecretString) = if std::io::stdin()
+        .is_terminal()
+    {
+        let ask = |prompt: &str| {
+            rpassword::prompt_password(t(prompt, &[])).map(SecretString::from).map_err(unreadable)
         };
+        (ask("cli.ask_id")?, ask("cli.ask_secret")?)
+    } else {
+        let mut lines = std::io::stdin().lock().lines();
+        let mut next = || -> Result<SecretString, Failure> {
+            let line = lines.next().transpose().map_err(unreadable)?.unwrap_or_default();
+            Ok(unmarked(&line).into())
+        };
+        (next()?, next()?)
+    };
     let usable = |secret: &SecretString| {
         let text = secret.expose_secret().trim();
         let plain = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic());
         plain.then(|| SecretString::from(text.to_owned()))
     };
     match (usable(&access_key_id), usable(&secret_key)) {
-        (Some(access_key_id), Some(secret_key)) => Ok(AccountSecrets { access_key_id, secret_key }),
-        _ => Err(Failure::Failed(
-            "pass the access key ID and the secret key as two lines on standard input".to_owned(),
-        )),
+        (Some(access_key_id), Some(secret_key)) => {
+            warn_if_odd(access_key_id.expose_secret());
+            Ok(AccountSecrets { access_key_id, secret_key })
+        }
+        _ => Err(Failure::Failed(t("cli.pair_missing", &[]))),
+    }
+}
+
+/// Says so if a text does not look like an access key ID: perhaps the lines were swapped, or something else was pasted.
+fn warn_if_odd(id: &str) {
+    if !id.starts_with("AK") || id.len() < SHORTEST_ID {
+        let hint: String = id.chars().take(4).collect();
+        output::error(&t("cli.pair_odd", &[("hint", &format!("{hint}…"))]));
     }
 }
 

@@ -3,15 +3,10 @@
 use std::path::PathBuf;
 
 use super::progress::Progress;
+use super::words::t;
 use super::{ConfigFile, Failure, failed, open_existing_store, output};
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:
-  airgate backup /backup/airgate-before-upgrade.redb
-  airgate backup --config /etc/airgate/config.toml today.redb
-
-The copy is itself a store and opens with the same master key. Existing files are never overwritten.
-A running service makes its own backups: see store.backup_dir, backup_interval_hours and backup_keep.")]
 pub(super) struct Options {
     /// File to create
     #[arg(value_name = "FILE")]
@@ -21,15 +16,19 @@ pub(super) struct Options {
 }
 
 /// What to do while the service holds the store.
-const INSTEAD: &str = "it makes its own backups in store.backup_dir; stop it to make one by hand (there is no chat command)";
+const INSTEAD: &str = "cli.backup_instead";
 
 pub(super) fn run(options: &Options) -> Result<(), Failure> {
     let config = options.config.load()?;
+    let folder = options.file.parent().filter(|folder| !folder.as_os_str().is_empty());
+    if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
+        return Err(Failure::Failed(t("cli.no_folder", &[("folder", &folder.display())])));
+    }
     let store = open_existing_store(&config, INSTEAD)?;
-    let progress = Progress::start("copying the store");
+    let progress = Progress::start(&t("cli.copying", &[]));
     let done = store.backup(&options.file, &|| true).map_err(failed);
     drop(progress);
     done?;
-    output::line(&format!("backup written to {}", options.file.display()));
+    output::line(&t("cli.backed_up", &[("file", &options.file.display())]));
     Ok(())
 }

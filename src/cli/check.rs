@@ -7,19 +7,14 @@ use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
 use super::table::{Layout, table};
+use super::words::t;
 use super::{ConfigFile, Failure, output, runtime};
 use crate::app::settings::settings_in_force;
-use crate::config::{Config, ConfigProblem};
+use crate::config::{Config, ConfigProblem, exposes_secrets};
 use crate::domain::{Account, Settings};
 use crate::store::{Store, StoreError, View};
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:
-  airgate check
-  airgate check --config /etc/airgate/config.toml --offline
-
-Changes nothing, neither here nor at Feishu or Volcengine. Exit codes: 0 everything works, 1 a check failed, 2 the
-configuration is wrong. While the service is running, its store cannot be opened, so accounts are not checked.")]
 pub(super) struct Options {
     /// Only check what can be checked on this machine
     #[arg(long)]
@@ -70,14 +65,14 @@ impl Finding {
 
     fn cells(&self) -> [String; 3] {
         let word = match self.verdict {
-            Verdict::Good => "ok",
-            Verdict::Warning => "warning",
-            Verdict::Failed => "FAILED",
-            Verdict::Skipped => "skipped",
+            Verdict::Good => t("check.ok", &[]),
+            Verdict::Warning => t("check.warning", &[]),
+            Verdict::Failed => t("check.failed", &[]),
+            Verdict::Skipped => t("check.skipped", &[]),
         };
         let result = match self.result.as_str() {
-            "" => word.to_owned(),
-            result => format!("{word}: {result}"),
+            "" => word,
+            result => t("check.verdict", &[("word", &word), ("result", &result)]),
         };
         [self.what.clone(), result, self.fix.clone()]
     }
@@ -91,14 +86,15 @@ pub(super) fn run(options: &Options) -> Result<(), Failure> {
         Err(error) => {
             let mut findings: Vec<Finding> = error.problems().iter().map(problem).collect();
             let many = findings.len();
-            if let Some(hint) = options.config.hint() {
-                let (result, fix) = hint.split_once(": ").unwrap_or((hint, ""));
-                findings.insert(0, Finding::new("configuration", Verdict::Warning, result, fix));
+            if options.config.hint().is_some() {
+                let what = t("check.configuration", &[]);
+                let (result, fix) = (t("check.no_file", &[]), t("check.no_file_fix", &[]));
+                findings.insert(0, Finding::new(what, Verdict::Warning, result, fix));
             }
             show(&findings);
             return Err(Failure::Configuration(match many {
-                1 => "the configuration has a problem".to_owned(),
-                many => format!("the configuration has {many} problems"),
+                1 => t("check.problem", &[]),
+                many => t("check.problems", &[("count", &many)]),
             }));
         }
     };
@@ -108,8 +104,8 @@ pub(super) fn run(options: &Options) -> Result<(), Failure> {
         findings.iter().filter(|finding| matches!(finding.verdict, Verdict::Failed)).count();
     match failed {
         0 => Ok(()),
-        1 => Err(Failure::Failed("a check failed: see the table".to_owned())),
-        many => Err(Failure::Failed(format!("{many} checks failed: see the table"))),
+        1 => Err(Failure::Failed(t("check.one_failed", &[]))),
+        many => Err(Failure::Failed(t("check.some_failed", &[("count", &many)]))),
     }
 }
 
@@ -125,14 +121,22 @@ fn show(findings: &[Finding]) {
     let rows: Vec<[String; 3]> = findings.iter().map(Finding::cells).collect();
     // In a pipe, every check is one line.
     let layout = if std::io::stdout().is_terminal() { Layout::Wrapped } else { Layout::Lines };
-    output::line(&table(["check", "result", "fix"], &rows, layout));
+    let header =
+        [t("check.head_check", &[]), t("check.head_result", &[]), t("check.head_fix", &[])];
+    output::line(&table(header.each_ref().map(String::as_str), &rows, layout));
 }
 
 fn check(config: &Config, options: &Options) -> Result<Vec<Finding>, Failure> {
-    let mut findings = vec![Finding::good("configuration", options.config.origin())];
+    let what = t("check.configuration", &[]);
+    let mut findings = vec![Finding::good(&what, options.config.origin())];
+    if let Some(path) = options.config.path().filter(|path| exposes_secrets(path)) {
+        let exposed = t("check.exposed", &[("path", &path.display())]);
+        let fix = format!("chmod 600 {}", path.display());
+        findings.push(Finding::new(&what, Verdict::Warning, exposed, fix));
+    }
     for warning in config.warnings() {
-        let (what, fix) = warning.split_once("; ").unwrap_or((&warning, ""));
-        findings.push(Finding::new("configuration", Verdict::Warning, what, fix));
+        let (result, fix) = warning.split_once("; ").unwrap_or((&warning, ""));
+        findings.push(Finding::new(&what, Verdict::Warning, result, fix));
     }
     let granted = &config.access.link_policies;
     findings.push(policies("access.project_policies", &granted.project));
@@ -141,7 +145,7 @@ fn check(config: &Config, options: &Options) -> Result<Vec<Finding>, Failure> {
     findings.push(finding);
     findings.push(backups(config));
     if options.offline {
-        for what in ["Feishu", "Volcengine"] {
+        for what in [t("check.feishu", &[]), t("check.volcengine", &[])] {
             findings.push(Finding::skipped(what, "--offline"));
         }
         return Ok(findings);
@@ -155,8 +159,8 @@ fn check(config: &Config, options: &Options) -> Result<Vec<Finding>, Failure> {
         match kept {
             Some(kept) => cloud::check(config, &kept, &mut findings).await,
             None => findings.push(Finding::skipped(
-                "Volcengine",
-                "the accounts are in the store, which could not be opened",
+                t("check.volcengine", &[]),
+                t("check.accounts_unread", &[]),
             )),
         }
     });
@@ -172,10 +176,10 @@ fn policies(what: &str, names: &[String]) -> Finding {
     match names.iter().find(|name| !usable(name)) {
         Some(name) => Finding::failed(
             what,
-            format!("`{name}` is not a valid policy name"),
-            "write it as the IAM console shows it, e.g. \"ArkFullAccess\"",
+            t("check.bad_policy", &[("name", name)]),
+            t("check.bad_policy_fix", &[]),
         ),
-        None if names.is_empty() => Finding::good(what, "none"),
+        None if names.is_empty() => Finding::good(what, t("check.none", &[])),
         None => Finding::good(what, names.join(", ")),
     }
 }
@@ -188,12 +192,13 @@ struct Kept {
 }
 
 fn store(config: &Config) -> (Finding, Option<Kept>) {
+    let what = t("check.store", &[]);
     let path = &config.store.path;
     let shown = path.display();
     if path.symlink_metadata().is_err() {
         let finding = match writable(path) {
-            Ok(()) => Finding::good("store", format!("none yet; the first start creates {shown}")),
-            Err(folder) => unwritable("store", &folder),
+            Ok(()) => Finding::good(what, t("check.no_store", &[("path", &shown)])),
+            Err(folder) => unwritable(&what, &folder),
         };
         return (finding, None);
     }
@@ -208,64 +213,64 @@ fn store(config: &Config) -> (Finding, Option<Kept>) {
         Ok(kept) => {
             let finding = match readable_by_others(path) {
                 true => Finding::new(
-                    "store",
+                    what,
                     Verdict::Warning,
-                    format!("other users of this machine can read {shown}"),
+                    t("check.exposed_store", &[("path", &shown)]),
                     format!("chmod 600 {shown}"),
                 ),
                 false => {
-                    let accounts = match kept.accounts.len() {
-                        1 => "1 account".to_owned(),
-                        many => format!("{many} accounts"),
-                    };
-                    Finding::good("store", format!("{shown}, {accounts}"))
+                    let count = kept.accounts.len();
+                    Finding::good(what, t("check.store_ok", &[("path", &shown), ("count", &count)]))
                 }
             };
             (finding, Some(kept))
         }
         Err(StoreError::InUse(_)) => {
-            (Finding::skipped("store", format!("{shown} is in use by a running airgate")), None)
+            (Finding::skipped(what, t("check.store_busy", &[("path", &shown)])), None)
         }
         Err(error) => {
-            let fix = match &error {
-                StoreError::WrongKey => {
-                    "set security.master_key to the key that the store was written with"
-                }
-                StoreError::NewerSchema { .. } => "run the newer airgate",
-                StoreError::Io { .. } => {
-                    "give the user that runs airgate read and write access to it"
-                }
-                _ => "restore a backup: airgate restore FILE --force",
+            let (result, fix) = match &error {
+                StoreError::WrongKey => (t("check.wrong_key", &[]), t("check.wrong_key_fix", &[])),
+                StoreError::NewerSchema { .. } => (error.to_string(), t("check.newer_fix", &[])),
+                StoreError::Io { .. } => (error.to_string(), t("check.access_fix", &[])),
+                _ => (error.to_string(), t("check.restore_fix", &[])),
             };
-            (Finding::failed("store", error.to_string(), fix), None)
+            (Finding::failed(what, result, fix), None)
         }
     }
 }
 
 fn backups(config: &Config) -> Finding {
-    let what = "backups";
+    let what = t("check.backups", &[]);
     let Some(folder) = &config.store.backup_dir else {
-        return Finding::new(what, Verdict::Warning, "none are made", "set store.backup_dir");
+        return Finding::new(
+            what,
+            Verdict::Warning,
+            t("check.no_backups", &[]),
+            t("check.no_backups_fix", &[]),
+        );
     };
     match writable(&folder.join("backup")) {
         Ok(()) => Finding::good(
             what,
-            format!(
-                "every {} h in {}, the newest {} are kept",
-                config.store.backup_interval.as_secs() / 3600,
-                folder.display(),
-                config.store.backup_keep
+            t(
+                "check.backups_ok",
+                &[
+                    ("hours", &(config.store.backup_interval.as_secs() / 3600)),
+                    ("folder", &folder.display()),
+                    ("count", &config.store.backup_keep),
+                ],
             ),
         ),
-        Err(folder) => unwritable(what, &folder),
+        Err(folder) => unwritable(&what, &folder),
     }
 }
 
 fn unwritable(what: &str, folder: &Path) -> Finding {
     Finding::failed(
         what,
-        format!("cannot write to {}", folder.display()),
-        "give the user that runs airgate write access",
+        t("check.unwritable", &[("folder", &folder.display())]),
+        t("check.unwritable_fix", &[]),
     )
 }
 

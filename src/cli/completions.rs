@@ -6,10 +6,6 @@ use clap_complete::Shell;
 use super::{Cli, Failure, output};
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:
-  airgate completions bash > /etc/bash_completion.d/airgate
-  airgate completions zsh > \"${fpath[1]}/_airgate\"
-  airgate completions fish > ~/.config/fish/completions/airgate.fish")]
 pub(super) struct Options {
     /// Shell to print completions for
     #[arg(value_enum, value_name = "SHELL")]

@@ -5,17 +5,12 @@ use std::io::{ErrorKind, Write};
 use clap::ValueEnum;
 
 use super::progress::Progress;
+use super::words::t;
 use super::{ConfigFile, Failure, failed, open_existing_store};
 use crate::app::export::{ExportError, Form, Table, write_csv, write_json};
 use crate::cards::Wording;
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:
-  airgate export users > users.csv
-  airgate export ledger --format json | jq '.[] | select(.username == \"alice\")'
-
-CSV is UTF-8 without a byte order mark (the file that /export sends in chat has one); times are Beijing time. A text that
-begins like a formula (= + - @) is prefixed with an apostrophe. Amounts are plain numbers with 2 decimals.")]
 pub(super) struct Options {
     /// Table to export
     #[arg(value_enum, value_name = "TABLE")]
@@ -51,7 +46,7 @@ enum Format {
 }
 
 /// What to do while the service holds the store.
-const INSTEAD: &str = "stop it first, or send /export in chat";
+const INSTEAD: &str = "cli.export_instead";
 
 pub(super) fn run(options: &Options) -> Result<(), Failure> {
     let config = options.config.load()?;
@@ -64,7 +59,7 @@ pub(super) fn run(options: &Options) -> Result<(), Failure> {
         TableName::Ledger => Table::Ledger,
         TableName::Alerts => Table::Alerts,
     };
-    let _progress = Progress::start("reading the store");
+    let _progress = Progress::start(&t("cli.reading_store", &[]));
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
     let title = |alert: &_| words.alert_title(alert);
     let written = store.read(|tx| match options.format {

@@ -14,31 +14,21 @@ mod rekey;
 mod restore;
 mod serve;
 mod table;
+mod words;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+
+use self::words::t;
 
 use crate::config::{self, Config, ConfigError};
 use crate::store::{Store, StoreError};
 
 /// Keeps Volcengine sub-accounts within their quota, from inside Feishu chat.
 #[derive(Debug, Parser)]
-#[command(
-    name = "airgate",
-    version,
-    about,
-    arg_required_else_help = true,
-    after_help = "Examples:
-  airgate demo                    try everything, without any accounts
-  airgate check                   check the configuration and the access to Feishu and Volcengine
-  airgate account add main        add a main account; prompts for its access key
-  airgate serve                   run the service
-
-Exit codes: 0 success, 1 failure, 2 wrong usage or configuration.
-AIRGATE_LOG_FORMAT=json logs as JSON; RUST_LOG sets the log filter."
-)]
+#[command(name = "airgate", version, about, arg_required_else_help = true)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -91,15 +81,13 @@ impl ConfigFile {
     fn origin(&self) -> String {
         match self.path() {
             Some(path) => path.display().to_string(),
-            None => "from the environment".to_owned(),
+            None => t("cli.environment", &[]),
         }
     }
 
     /// Says what to do if there is no file.
-    fn hint(&self) -> Option<&'static str> {
-        let hint =
-            "no config.toml in this folder: copy config.example.toml, or name a file with --config";
-        self.path().is_none().then_some(hint)
+    fn hint(&self) -> Option<String> {
+        self.path().is_none().then(|| t("cli.no_file", &[]))
     }
 
     /// Loads the configuration from the file and the environment; without a file, from the environment alone.
@@ -135,29 +123,26 @@ impl Failure {
     }
 }
 
-/// Opens the store. `instead` says what to do if the service is running.
+/// Opens the store. `instead` is the key of the text that says what to do if the service is running.
 fn open_store(config: &Config, instead: &str) -> Result<Store, Failure> {
-    Store::open(&config.store.path, config.security.master_key.expose()).map_err(
-        |error| match error {
-            StoreError::InUse(path) => Failure::Failed(format!(
-                "the store {} is in use by a running airgate: {instead}",
-                path.display()
-            )),
-            error => Failure::Failed(error.to_string()),
-        },
-    )
+    Store::open(&config.store.path, config.security.master_key.expose()).map_err(|error| {
+        Failure::Failed(match error {
+            StoreError::InUse(path) => {
+                t("cli.in_use", &[("path", &path.display()), ("instead", &t(instead, &[]))])
+            }
+            StoreError::WrongKey => t("cli.wrong_key", &[]),
+            error => error.to_string(),
+        })
+    })
 }
 
 /// Opens a store that must already exist.
 fn open_existing_store(config: &Config, instead: &str) -> Result<Store, Failure> {
     let path = &config.store.path;
     if path.symlink_metadata().is_err() {
-        return Err(Failure::Failed(format!(
-            "there is no store at {}: check store.path, or start the service once to create it",
-            path.display()
-        )));
+        return Err(Failure::Failed(t("cli.no_store", &[("path", &path.display())])));
     }
-    let _progress = progress::Progress::start("opening the store");
+    let _progress = progress::Progress::start(&t("cli.opening", &[]));
     open_store(config, instead)
 }
 
@@ -168,7 +153,8 @@ fn failed(error: impl std::fmt::Display) -> Failure {
 
 /// Parses the arguments and runs the command.
 pub fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    words::choose();
+    let cli = match parsed() {
         Ok(cli) => cli,
         Err(error) => return misused(&error),
     };
@@ -197,6 +183,12 @@ pub fn main() -> ExitCode {
     code
 }
 
+/// Parses the arguments, with help in the language that was chosen.
+fn parsed() -> Result<Cli, clap::Error> {
+    let matches = words::localized(Cli::command(), words::spoken()).try_get_matches()?;
+    Cli::from_arg_matches(&matches)
+}
+
 /// Prints help and version as they are, and a usage error on one line, with exit code 2.
 fn misused(error: &clap::Error) -> ExitCode {
     use clap::error::ErrorKind::{
@@ -209,21 +201,9 @@ fn misused(error: &clap::Error) -> ExitCode {
         // An Err means that the pipe is closed.
         let _ = error.print();
     } else {
-        output::error(&usage_error(&error.to_string()));
+        output::error(&words::misuse(error));
     }
     ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
-}
-
-/// Joins clap's lines into one: the error, its tips, the usage.
-fn usage_error(text: &str) -> String {
-    let parts: Vec<String> = text
-        .trim_start_matches("error: ")
-        .split("\n\n")
-        .map(|part| part.split_whitespace().collect::<Vec<_>>().join(" "))
-        .filter(|part| !part.is_empty() && !part.starts_with("For more information"))
-        .map(|part| part.replacen("Usage: ", "usage: ", 1).replacen("tip: ", "", 1))
-        .collect();
-    format!("{} (see --help)", parts.join("; "))
 }
 
 /// Creates a runtime for the commands that need one.
@@ -231,7 +211,7 @@ fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
-        .map_err(|error| Failure::Failed(format!("cannot start the runtime: {error}")))
+        .map_err(|error| Failure::Failed(t("cli.no_runtime", &[("error", &error)])))
 }
 
 /// Waits for Ctrl-C or SIGTERM.
@@ -261,7 +241,6 @@ async fn until_told_to_stop() {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
 
     #[test]
     fn the_command_line_is_consistent() {
@@ -291,7 +270,7 @@ mod tests {
             ),
         ] {
             let error = Cli::try_parse_from(arguments).unwrap_err();
-            assert_eq!(usage_error(&error.to_string()), said);
+            assert_eq!(words::joined(&error.to_string()), said);
             assert_eq!(error.exit_code(), 2);
         }
     }

@@ -20,6 +20,11 @@ pub(super) fn ask(text: &str) {
     let _ = write!(stderr, "{text}").and_then(|()| stderr.flush());
 }
 
+/// Prints what is going on to standard error.
+pub(super) fn notice(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{text}");
+}
+
 /// Prints an error, one line per problem.
 pub(super) fn error(text: &str) {
     for line in text.lines() {
@@ -53,7 +58,9 @@ pub(super) fn start_log(default: &str) {
         let others = text.split(',').filter(|directive| !directive.contains("tungstenite"));
         EnvFilter::try_new(others.collect::<Vec<_>>().join(",")).ok()
     });
-    let filter = wanted.unwrap_or_else(|| EnvFilter::new(default));
+    // The scheduler tells of each step at `info`.
+    let filter =
+        wanted.unwrap_or_else(|| EnvFilter::new(format!("{default},tokio_cron_scheduler=warn")));
     let filter = ["tungstenite=info", "tokio_tungstenite=info"]
         .into_iter()
         .filter_map(|directive| directive.parse().ok())

@@ -7,17 +7,14 @@ use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
+use super::words::t;
 use super::{ConfigFile, Failure, open_store, output, runtime, until_told_to_stop};
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{Config, exposes_secrets};
 use crate::server::{Door, Service, Timeouts};
 use crate::store::Store;
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:
-  airgate serve
-  airgate serve --config /etc/airgate/config.toml
-  AIRGATE_LOG_FORMAT=json RUST_LOG=info airgate serve")]
 pub(super) struct Options {
     #[command(flatten)]
     config: ConfigFile,
@@ -46,7 +43,7 @@ async fn opened(config: Config) -> Result<Store, Failure> {
     // A thread of its own: unlike the runtime's, it does not keep the process from ending.
     std::thread::spawn(move || {
         // An Err means that the process is ending.
-        let _ = done.send(open_store(&config, "only one airgate may run on a store"));
+        let _ = done.send(open_store(&config, "cli.one_only"));
     });
     let mut opened = std::pin::pin!(opened);
     let start = Instant::now();
@@ -54,7 +51,7 @@ async fn opened(config: Config) -> Result<Store, Failure> {
         match tokio::time::timeout(STILL_OPENING, opened.as_mut()).await {
             Ok(Ok(store)) => return store,
             Ok(Err(_)) => {
-                return Err(Failure::Failed(format!("the store {path} cannot be opened")));
+                return Err(Failure::Failed(t("cli.not_opened", &[("path", &path)])));
             }
             Err(_) => {
                 let seconds = start.elapsed().as_secs();
@@ -67,13 +64,17 @@ async fn opened(config: Config) -> Result<Store, Failure> {
 pub(super) fn run(options: &Options) -> Result<(), Failure> {
     let config = options.config.load()?;
     output::start_log("info");
+    if let Some(path) = options.config.path().filter(|path| exposes_secrets(path)) {
+        tracing::warn!("{}", t("check.exposed", &[("path", &path.display())]));
+    }
     for warning in config.warnings() {
         tracing::warn!("{warning}");
     }
     runtime()?.block_on(async {
         // Before the store is opened, which may take minutes: a supervisor that asks must not mistake that for a hang.
         let door = listen(config.server.listen).and_then(Door::open).map_err(|error| {
-            Failure::Failed(format!("cannot listen on {}: {error}", config.server.listen))
+            let address = config.server.listen;
+            Failure::Failed(t("cli.port_in_use", &[("address", &address), ("error", &error)]))
         })?;
         let store = tokio::select! {
             opened = opened(config.clone()) => opened?,
@@ -90,13 +91,6 @@ pub(super) fn run(options: &Options) -> Result<(), Failure> {
         };
         tracing::info!("stopping");
         service.stop().await;
-        if told {
-            Ok(())
-        } else {
-            Err(Failure::Failed(
-                "a write to the store failed (is the disk full?); fix the cause and start again"
-                    .to_owned(),
-            ))
-        }
+        if told { Ok(()) } else { Err(Failure::Failed(t("cli.write_failed", &[]))) }
     })
 }

@@ -302,6 +302,14 @@ declare! {
              enabled in the billing console) or `detail` (ListBillDetail).";
         AMOUNT_FIELD = "amount_field", Choice(&["payable", "discount", "original"]), Default("\"payable\""),
             "Amount of a bill row that counts: `payable`, `discount` (after discount, before vouchers) or `original`.";
+        ESTIMATE = "estimate", Choice(&["off", "show", "warn", "cut"]), Default("\"warn\""),
+            "What is done with the estimate of what the bill does not hold yet (bills come one to two days late): `off` (nothing is \
+             estimated), `show` (on cards only), `warn` (thresholds count bill and estimate) or `cut` (disabling a user does, too).";
+        FORECAST_DAYS = "forecast_days", Number(0, 365), Default("3"),
+            "Warn once if, at the rate of the last 7 complete days, a quota or month limit will be used up within this many days. \
+             0: never.";
+        BALANCE_DAYS = "balance_days", Number(0, 365), Default("7"),
+            "Warn once if, at that rate, the balance of a main account lasts less than this many days. 0: never.";
         CONCURRENCY = "concurrency", Number(1, 64), Default("4"),
             "Maximum number of accounts read at the same time.";
     }

@@ -29,8 +29,8 @@ pub use sources::unmarked;
 
 use crate::address::{self, Url};
 use crate::domain::{
-    AccessRules, AmountField, BillSource, ChatId, DENY_ALL_POLICY, KeySwitch, LinkPolicies,
-    ModelKeys, Models, OpenId, Settings, Thresholds, contact,
+    AccessRules, AmountField, BillSource, ChatId, DENY_ALL_POLICY, EstimateUse, KeySwitch,
+    LinkPolicies, ModelKeys, Models, OpenId, Settings, Thresholds, contact,
 };
 use keys::{Text, Typed};
 use reader::Reader;
@@ -183,8 +183,45 @@ pub struct Monitor {
     pub bill_source: BillSource,
     /// The amount of a bill row that counts.
     pub amount_field: AmountField,
+    /// What the estimate of what is not billed yet is used for.
+    pub estimate: EstimateUse,
+    /// How many days before a quota or month limit is used up to warn; 0 is never.
+    pub forecast_days: u32,
+    /// How many days before an account's balance is used up to warn; 0 is never.
+    pub balance_days: u32,
     /// Maximum number of accounts read at the same time; 1 to 64.
     pub concurrency: NonZeroUsize,
+}
+
+/// What the README puts into `feishu.admins` until the operator knows their own open_id.
+const UNKNOWN_ADMIN: &str = "ou_unknown";
+
+/// Returns whether other users of this machine can read secrets in the configuration file at `path`: it holds one itself, and
+/// its mode lets them.
+#[cfg(unix)]
+pub fn exposes_secrets(path: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt as _;
+    let is_open = path.metadata().is_ok_and(|data| data.permissions().mode() & 0o077 != 0);
+    let Ok(table) = sources::read_file(path) else { return false };
+    let mut secrets =
+        keys::SECTIONS.iter().flat_map(|section| section.keys).filter(|key| key.is_secret());
+    is_open
+        && secrets.any(|key| {
+            let value = table.get(key.section).and_then(|section| section.get(key.name));
+            value.and_then(toml::Value::as_str).is_some_and(|text| !text.is_empty())
+        })
+}
+
+/// Returns whether other users of this machine can read secrets in the configuration file at `path`.
+#[cfg(not(unix))]
+pub fn exposes_secrets(_: &Path) -> bool {
+    false
+}
+
+/// Returns the language that the configuration file at `path` names, if it can be read and names one.
+pub fn locale_in(path: &Path) -> Option<Locale> {
+    let table = sources::read_file(path).ok()?;
+    table.get(keys::LOCALE.key.name)?.as_str()?.parse().ok()
 }
 
 /// The variables of the process, for [`Config::load`], which refuses values that are not UTF-8 under the key's name.
@@ -287,6 +324,12 @@ impl Config {
                     .to_owned(),
             );
         }
+        if self.feishu.admins.iter().all(|admin| admin.as_str() == UNKNOWN_ADMIN) {
+            warnings.push(format!(
+                "feishu.admins holds only the placeholder {UNKNOWN_ADMIN}, so nobody is an administrator yet; send the bot /users: it \
+                 answers with your open_id"
+            ));
+        }
         let rules = &self.access.rules;
         if rules.models == Models::Off {
             warnings.push(
@@ -349,7 +392,7 @@ impl Feishu {
         if admins.as_ref().is_some_and(Vec::is_empty) {
             reader.refuse(
                 keys::ADMINS.key.path(),
-                "is empty: nobody could administer airgate; add your open_id (ou_...)",
+                "is empty: there would be no administrator; add your open_id (ou_...)",
             );
         }
         let viewers = reader.each(&keys::VIEWERS, person);
@@ -489,6 +532,9 @@ impl Monitor {
         });
         let bill_source = reader.choice(&keys::BILL_SOURCE);
         let amount_field = reader.choice(&keys::AMOUNT_FIELD);
+        let estimate = reader.choice(&keys::ESTIMATE);
+        let forecast_days = reader.number(&keys::FORECAST_DAYS);
+        let balance_days = reader.number(&keys::BALANCE_DAYS);
         let concurrency = reader.number(&keys::CONCURRENCY).and_then(count);
         Some(Self {
             enabled: enabled?,
@@ -496,6 +542,9 @@ impl Monitor {
             thresholds: thresholds?,
             bill_source: bill_source?,
             amount_field: amount_field?,
+            estimate: estimate?,
+            forecast_days: forecast_days?,
+            balance_days: balance_days?,
             concurrency: concurrency?,
         })
     }

@@ -91,6 +91,7 @@ fn the_required_keys_alone_give_the_documented_defaults() {
     assert!(config.monitor.enabled);
     assert_eq!(config.monitor.bill_source, BillSource::Split);
     assert_eq!(config.monitor.amount_field, AmountField::Payable);
+    assert_eq!(config.monitor.estimate, EstimateUse::Warn);
     assert_eq!(config.monitor.concurrency.get(), 4);
     assert_eq!(
         config.initial_settings(),
@@ -154,6 +155,7 @@ fn a_full_file_is_read() {
             alert_thresholds = [100, 60]
             bill_source = "detail"
             amount_field = "original"
+            estimate = "cut"
             concurrency = 64
             "#
         ),
@@ -184,6 +186,7 @@ fn a_full_file_is_read() {
     assert_eq!(config.monitor.thresholds.percents(), [60, 100]);
     assert_eq!(config.monitor.bill_source, BillSource::Detail);
     assert_eq!(config.monitor.amount_field, AmountField::Original);
+    assert_eq!(config.monitor.estimate, EstimateUse::Cut);
     assert_eq!(config.feishu.alert_mobiles, ["13800138000", "+4915112345678"]);
 }
 
@@ -341,7 +344,7 @@ fn all_problems_are_reported_at_once() {
              file that holds it with app_secret_file",
             "feishu.verification_token is missing: set it in the configuration file or with \
              AIRGATE__FEISHU__VERIFICATION_TOKEN, or name a file that holds it with verification_token_file",
-            "feishu.admins is empty: nobody could administer airgate; add your open_id (ou_...)",
+            "feishu.admins is empty: there would be no administrator; add your open_id (ou_...)",
             "volcengine.qps (AIRGATE__VOLCENGINE__QPS) must be a whole number from 1 to 1000, not `many`",
             "security.master_key is missing: set it in the configuration file or with AIRGATE__SECURITY__MASTER_KEY, or name \
              a file that holds it with master_key_file",
@@ -436,6 +439,35 @@ fn unencrypted_callbacks_give_a_warning() {
     assert!(warnings("")[0].starts_with("feishu.encrypt_key is not set: "));
     assert!(warnings("[feishu]\nencrypt_key = \"e\"").is_empty());
     assert!(warnings("[feishu]\nmode = \"websocket\"").is_empty());
+}
+
+#[test]
+fn an_administrator_who_is_nobody_gives_a_warning() {
+    let warnings = |admins: &str| {
+        let file = format!("[feishu]\nmode = \"websocket\"\nadmins = {admins}");
+        load_with_required(&file).unwrap().warnings()
+    };
+    assert!(warnings("[\"ou_unknown\"]")[0].starts_with("feishu.admins holds only"));
+    assert!(warnings("[\"ou_unknown\", \"ou_1\"]").is_empty());
+}
+
+#[cfg(unix)]
+#[test]
+fn a_file_with_secrets_that_others_can_read_is_noticed() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("config.toml");
+    let exposed = |text: &str, mode| {
+        std::fs::write(&path, text).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+        exposes_secrets(&path)
+    };
+    let secret = "[feishu]\napp_secret = \"s\"\n";
+    assert!(exposed(secret, 0o644));
+    assert!(exposed(secret, 0o640));
+    assert!(!exposed(secret, 0o600));
+    assert!(!exposed("[feishu]\napp_secret_file = \"s\"\napp_secret = \"\"\n", 0o644));
+    assert!(!exposed("not TOML", 0o644));
 }
 
 #[test]

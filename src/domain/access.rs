@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::path::add_items;
 use super::{
-    AccessItem, AccessKeyInfo, AccessPath, HeldPolicy, Operator, PathItems, ProjectName, Report,
-    Switch, User, UserStatus,
+    AccessItem, AccessKeyInfo, AccessPath, BillPeriod, HeldPolicy, Operator, PathItems,
+    ProjectName, Report, Switch, User, UserStatus,
 };
 
 /// The end state that enforcement works towards.
@@ -22,6 +22,19 @@ pub enum AccessGoal {
 }
 
 impl AccessGoal {
+    /// Returns its name in callback values.
+    pub fn word(self) -> &'static str {
+        match self {
+            AccessGoal::Cut => "cut",
+            AccessGoal::Restored => "restored",
+        }
+    }
+
+    /// Returns the goal with that name.
+    pub fn from_word(word: &str) -> Option<Self> {
+        [AccessGoal::Cut, AccessGoal::Restored].into_iter().find(|goal| goal.word() == word)
+    }
+
     /// Returns whether confirming the goal uses up the remembered access: a restore has put all of it back, a cut still
     /// needs it.
     pub fn uses_up_memory(self) -> bool {
@@ -86,6 +99,14 @@ impl User {
 pub enum AccessCause {
     /// The monitor found the quota used up. A top-up before the cut is confirmed withdraws it.
     QuotaUsedUp,
+    /// The monitor found the month limit reached, and the quota not used up. A higher limit before the cut is confirmed
+    /// withdraws it.
+    MonthLimit {
+        /// The month.
+        period: BillPeriod,
+    },
+    /// Another month has begun: access that the month limit alone had cut is restored.
+    MonthTurned,
     /// A person decided.
     Manual {
         /// The person who did it.
@@ -97,6 +118,13 @@ pub enum AccessCause {
         #[serde(default)]
         items: PathItems,
     },
+}
+
+impl AccessCause {
+    /// Returns whether the monitor cuts because something is used up, so that the cut ends once it no longer is.
+    pub fn is_limit(&self) -> bool {
+        matches!(self, AccessCause::QuotaUsedUp | AccessCause::MonthLimit { .. })
+    }
 }
 
 /// A change of access, pending until the cloud is read back and confirms it.
@@ -217,9 +245,25 @@ pub struct RememberedAccess {
     /// The paths that this cut has closed: what is open on them later was opened since.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub closed: BTreeSet<AccessPath>,
+    /// How much of each project it had closed by then. What is open outside that was open all along.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub reach: BTreeMap<AccessPath, BTreeMap<ProjectName, Reach>>,
     /// Policies that a cut by an older airgate detached.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub policies: Vec<HeldPolicy>,
+    /// The month whose limit alone demanded the cut: it ends with that month.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub month: Option<BillPeriod>,
+}
+
+/// How much of a project of 方舟 a cut closes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reach {
+    /// What the user made.
+    Mine,
+    /// Everything.
+    All,
 }
 
 /// [`RememberedAccess`] as stored: also as older versions wrote it, which knew two paths.
@@ -234,7 +278,11 @@ struct RememberedRecord {
     /// Missing in older rows, which were written for two paths.
     closed: Option<BTreeSet<AccessPath>>,
     #[serde(default)]
+    reach: BTreeMap<AccessPath, BTreeMap<ProjectName, Reach>>,
+    #[serde(default)]
     policies: Vec<HeldPolicy>,
+    #[serde(default)]
+    month: Option<BillPeriod>,
     #[serde(default)]
     active_keys: Vec<String>,
     #[serde(default)]
@@ -244,7 +292,7 @@ struct RememberedRecord {
 impl From<RememberedRecord> for RememberedAccess {
     fn from(record: RememberedRecord) -> Self {
         let is_older = record.paths.is_none();
-        let RememberedRecord { cut, earlier, reopened, policies, .. } = record;
+        let RememberedRecord { cut, earlier, reopened, policies, month, reach, .. } = record;
         let mut paths = record.paths.unwrap_or_default();
         let keys: Vec<_> = record.active_keys.into_iter().map(AccessItem::new).collect();
         add_items(&mut paths, AccessPath::AccessKeys, &keys);
@@ -255,15 +303,15 @@ impl From<RememberedRecord> for RememberedAccess {
             true => [AccessPath::AccessKeys, AccessPath::Login].into(),
             false => BTreeSet::new(),
         });
-        Self { cut, paths, earlier, reopened, closed, policies }
+        Self { cut, paths, earlier, reopened, closed, reach, policies, month }
     }
 }
 
 impl RememberedAccess {
     /// Creates the memory of a cut that has read nothing yet.
     pub fn new(cut: Timestamp) -> Self {
-        let (paths, earlier, reopened, closed) = Default::default();
-        Self { cut, paths, earlier, reopened, closed, policies: Vec::new() }
+        let (paths, earlier, reopened, closed, reach) = Default::default();
+        Self { cut, paths, earlier, reopened, closed, reach, policies: Vec::new(), month: None }
     }
 
     /// Returns what to remember before the first write of the cut that began at `cut` on `path`, where `open` is open now.
@@ -301,6 +349,46 @@ impl RememberedAccess {
     /// Returns what a restore opens on a path.
     pub fn on(&self, path: AccessPath) -> &[AccessItem] {
         self.items(path).unwrap_or_default()
+    }
+
+    /// Returns what a restore opens on a path, and what was opened on it after the cut and closed again.
+    pub fn touched_on(&self, path: AccessPath) -> Vec<AccessItem> {
+        let later = self.reopened.get(&path).into_iter().flatten();
+        self.on(path).iter().chain(later).cloned().collect()
+    }
+
+    /// Returns whether this cut had closed `item`, or would have if it had existed: if it is open now, it was opened since.
+    /// `reach` is how much of the item's project a cut closes now.
+    pub fn had_closed(&self, path: AccessPath, item: &AccessItem, reach: Reach) -> bool {
+        let Some(project) = &item.project else { return self.closed.contains(&path) };
+        let then = self.reach.get(&path).and_then(|reach| reach.get(project));
+        self.closed.contains(&path)
+            && (then.is_some_and(|then| *then >= reach)
+                || self.touched_on(path).iter().any(|known| known.is_same(item)))
+    }
+
+    /// Takes over what is open on a path before it is closed again by the same cut. A restore gives back what was open
+    /// before the cut, not what has been opened since. A policy that airgate attaches is always detached by it.
+    pub fn open_again(
+        &mut self,
+        path: AccessPath,
+        open: &[AccessItem],
+        reach: impl Fn(&AccessItem) -> Reach,
+    ) {
+        let since = |item: &&AccessItem| {
+            path != AccessPath::Signed && self.had_closed(path, item, reach(item))
+        };
+        let (since, before): (Vec<&AccessItem>, Vec<&AccessItem>) = open.iter().partition(since);
+        let is_new = |item: &&AccessItem| !self.on(path).iter().any(|known| known.is_same(item));
+        let since: Vec<AccessItem> = since.into_iter().filter(is_new).cloned().collect();
+        let before: Vec<AccessItem> = before.into_iter().cloned().collect();
+        add_items(&mut self.reopened, path, &since);
+        if !before.is_empty() {
+            // Otherwise these would hide what an older cut remembered.
+            let known = self.on(path).to_vec();
+            add_items(&mut self.paths, path, &known);
+            add_items(&mut self.paths, path, &before);
+        }
     }
 
     /// Returns the projects of everything that it remembers; some more than once.

@@ -1,14 +1,16 @@
 //! Alert records. They hold facts, not sentences: the wording is chosen when a card or a file is generated.
 
 use jiff::Timestamp;
+use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AccessGoal, AccountId, Freshness, Money, Operator, PathItems, PathReports, ProjectLink,
-    ProjectName, Spender, User, UserKey,
+    AccessGoal, AccountId, BillPeriod, Freshness, Limit, Money, Month, Operator, PathItems,
+    PathReports, ProjectLink, ProjectName, Rate, RunsOut, Sharing, Spender, Spike, Unbilled, User,
+    UserKey,
 };
 
-/// The four types of alerts (docs/behaviour.md §1).
+/// The types of alerts (docs/behaviour.md §1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AlertKind {
@@ -18,14 +20,21 @@ pub enum AlertKind {
     Disable,
     /// Something does not work.
     Error,
-    /// A person cut or restored access.
+    /// A person cut or restored access, or a new month has restored it.
     Manual,
+    /// Something will run out soon, or costs far more than usual.
+    Forecast,
 }
 
 impl AlertKind {
     /// All types, in the order filters show them.
-    pub const ALL: [AlertKind; 4] =
-        [AlertKind::Warning, AlertKind::Disable, AlertKind::Error, AlertKind::Manual];
+    pub const ALL: [AlertKind; 5] = [
+        AlertKind::Warning,
+        AlertKind::Disable,
+        AlertKind::Error,
+        AlertKind::Manual,
+        AlertKind::Forecast,
+    ];
 
     /// Returns the word for it in metrics, CSV and card values (docs/behaviour.md §1).
     pub fn word(self) -> &'static str {
@@ -34,6 +43,7 @@ impl AlertKind {
             AlertKind::Disable => "disable",
             AlertKind::Error => "error",
             AlertKind::Manual => "manual",
+            AlertKind::Forecast => "forecast",
         }
     }
 
@@ -54,6 +64,28 @@ pub struct BreakdownRow {
     pub spending: Money,
     /// How current it was.
     pub freshness: Freshness,
+    /// With whom the user shared the project; `None` in older records.
+    #[serde(default)]
+    pub shared: Option<Sharing>,
+}
+
+/// What was spent of a month limit.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MonthFigures {
+    /// The month.
+    pub period: BillPeriod,
+    /// The exact amount that counted.
+    pub spent: Money,
+    /// The limit.
+    pub limit: Money,
+}
+
+impl MonthFigures {
+    /// Returns the numbers of a user's month; `None` without a limit.
+    pub fn of(user: &User, month: Option<&Month>) -> Option<Self> {
+        let (month, limit) = (month?, user.month_limit?);
+        Some(Self { period: month.period, spent: month.spent, limit: limit.amount() })
+    }
 }
 
 /// The numbers of an alert.
@@ -61,15 +93,22 @@ pub struct BreakdownRow {
 pub struct Figures {
     /// The allocated total.
     pub quota: Money,
-    /// Consumed when the alert was made.
+    /// Consumed when the alert was made, by the bill.
     pub consumed: Money,
-    /// The monitored projects, most expensive first.
+    /// What counted beside it, by an estimate; `None` in older records.
+    #[serde(default)]
+    pub unbilled: Option<Unbilled>,
+    /// The monitored projects, most expensive first. In an alert about the month limit alone, with what they cost in that
+    /// month.
     pub breakdown: Vec<BreakdownRow>,
+    /// The month, if there is a limit for it.
+    #[serde(default)]
+    pub month: Option<MonthFigures>,
 }
 
 impl Figures {
     /// Returns the user's numbers, broken down by the monitored links among `links`.
-    pub fn of(user: &User, links: &[ProjectLink]) -> Self {
+    pub fn of(user: &User, links: &[ProjectLink], shared: &[Sharing]) -> Self {
         let mut breakdown: Vec<BreakdownRow> = links
             .iter()
             .filter(|link| link.monitored.is_on())
@@ -78,11 +117,49 @@ impl Figures {
                 label: link.label().to_owned(),
                 spending: link.spending,
                 freshness: link.freshness,
+                shared: shared.iter().find(|known| known.project == link.project).cloned(),
             })
             .collect();
         breakdown
             .sort_by(|a, b| b.spending.cmp(&a.spending).then_with(|| a.project.cmp(&b.project)));
-        Self { quota: user.quota, consumed: user.consumed, breakdown }
+        Self { quota: user.quota, consumed: user.consumed, unbilled: None, breakdown, month: None }
+    }
+
+    /// Adds the numbers of a month. If the alert is about its limit alone, the breakdown becomes that of the month:
+    /// `amounts`, by project.
+    #[must_use]
+    pub fn with_month(
+        mut self,
+        month: Option<MonthFigures>,
+        of: Limit,
+        amounts: &[(ProjectName, Money)],
+    ) -> Self {
+        self.month = month;
+        if of == Limit::Month {
+            for row in &mut self.breakdown {
+                let amount = amounts.iter().find(|(project, _)| *project == row.project);
+                row.spending = amount.map_or(Money::ZERO, |(_, amount)| *amount);
+            }
+            self.breakdown.sort_by(|a, b| {
+                b.spending.cmp(&a.spending).then_with(|| a.project.cmp(&b.project))
+            });
+        }
+        self
+    }
+
+    /// Returns what was spent, and of how much, as the alert's limit counts it.
+    pub fn spent_of(&self, of: Limit) -> (Money, Money) {
+        match (&self.month, of) {
+            (Some(month), Limit::Month) => (month.spent, month.limit),
+            _ => (self.consumed, self.quota),
+        }
+    }
+
+    /// Adds what counted beside the bill.
+    #[must_use]
+    pub fn with_unbilled(mut self, unbilled: Option<Unbilled>) -> Self {
+        self.unbilled = unbilled;
+        self
     }
 }
 
@@ -148,10 +225,64 @@ pub enum Problem {
         /// The name in its place; empty if all of them are taken.
         instead: String,
     },
+    /// The estimate of an account differed from its bill by more than a third on three days in a row.
+    EstimateOff {
+        /// Which account.
+        account: AccountId,
+    },
+    /// It agrees with the bill again.
+    EstimateRecovered {
+        /// Which account.
+        account: AccountId,
+    },
     /// Not a problem: a person is checking that alerts arrive.
     Test {
         /// The person who did it.
         operator: Operator,
+    },
+}
+
+/// What an alert of type `forecast` is about.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "outlook")]
+pub enum Outlook {
+    /// A user's quota or month limit will soon be used up.
+    RunsOut {
+        /// When, and what.
+        runs_out: RunsOut,
+        /// What it is based on.
+        rate: Rate,
+        /// What the current month will have cost.
+        month_end: Money,
+        /// The numbers at that time.
+        figures: Figures,
+    },
+    /// Projects cost far more on a day than before.
+    Spikes {
+        /// Which account.
+        account: AccountId,
+        /// Which day.
+        day: Date,
+        /// The projects, most expensive first.
+        projects: Vec<Spike>,
+    },
+    /// An account's balance will soon be used up.
+    BalanceLow {
+        /// Which account.
+        account: AccountId,
+        /// 可用余额.
+        available: Money,
+        /// What it is based on.
+        rate: Rate,
+        /// It lasts less than this many days.
+        within: u32,
+    },
+    /// It lasts again.
+    BalanceRecovered {
+        /// Which account.
+        account: AccountId,
+        /// 可用余额.
+        available: Money,
     },
 }
 
@@ -163,11 +294,17 @@ pub enum AlertBody {
     Warning {
         /// The threshold, in percent.
         threshold: u16,
+        /// Of what; the quota in older records.
+        #[serde(default)]
+        of: Limit,
         /// The numbers at that time.
         figures: Figures,
     },
     /// Access was cut, and reading it back confirmed the cut.
     Disable {
+        /// What is used up; the quota in older records.
+        #[serde(default)]
+        of: Limit,
         /// The numbers at that time.
         figures: Figures,
         /// How every path stands; empty in older records.
@@ -192,6 +329,11 @@ pub enum AlertBody {
         #[serde(default)]
         gone: PathItems,
     },
+    /// Something will run out soon, or costs far more than usual.
+    Forecast {
+        /// What.
+        outlook: Outlook,
+    },
 }
 
 impl AlertBody {
@@ -207,15 +349,23 @@ impl AlertBody {
             AlertBody::Disable { .. } => AlertKind::Disable,
             AlertBody::Error { .. } => AlertKind::Error,
             AlertBody::Manual { .. } => AlertKind::Manual,
+            AlertBody::Forecast { .. } => AlertKind::Forecast,
         }
     }
 
-    /// Returns the amount of the record: what was consumed.
+    /// Returns the amount of the record: what was consumed, or spent in the month if it is about the month limit alone;
+    /// the largest day, or the balance, if it is about that.
     pub fn amount(&self) -> Option<Money> {
         match self {
-            AlertBody::Warning { figures, .. } | AlertBody::Disable { figures, .. } => {
-                Some(figures.consumed)
+            AlertBody::Warning { of, figures, .. } | AlertBody::Disable { of, figures, .. } => {
+                Some(figures.spent_of(*of).0)
             }
+            AlertBody::Forecast { outlook } => match outlook {
+                Outlook::RunsOut { runs_out, figures, .. } => Some(figures.spent_of(runs_out.of).0),
+                Outlook::Spikes { projects, .. } => projects.first().map(|spike| spike.amount),
+                Outlook::BalanceLow { available, .. }
+                | Outlook::BalanceRecovered { available, .. } => Some(*available),
+            },
             AlertBody::Error { .. } | AlertBody::Manual { .. } => None,
         }
     }
@@ -225,7 +375,7 @@ impl AlertBody {
         match self {
             AlertBody::Warning { threshold, .. } => Some(*threshold),
             AlertBody::Disable { .. } => Some(100),
-            AlertBody::Error { .. } | AlertBody::Manual { .. } => None,
+            AlertBody::Error { .. } | AlertBody::Manual { .. } | AlertBody::Forecast { .. } => None,
         }
     }
 }

@@ -94,13 +94,15 @@ impl Booking {
     }
 }
 
-/// Adds `amount` to a user's quota, as the entry that follows the `booked` ones in the user's ledger. A top-up clears
-/// the triggered thresholds, so that they warn again.
+/// Adds `amount` to a user's quota, as the entry that follows the `booked` ones in the user's ledger. After a top-up the
+/// thresholds above the usage that it leaves can warn again; those that are still reached cannot, so that a top-up never
+/// causes a warning. `unbilled` is what counts beside the bill for warnings.
 ///
 /// # Errors
 /// If the total would fall below 0 or exceed the supported range, or the note is too long.
 pub fn book(
     mut user: User,
+    unbilled: Money,
     booked: u64,
     amount: Money,
     note: &str,
@@ -111,7 +113,8 @@ pub fn book(
     let total_after = total_after(user.quota, amount)?;
     user.quota = total_after;
     if amount.is_positive() {
-        user.triggered.clear();
+        let usage = user.usage_with(unbilled);
+        user.triggered.retain(|percent| usage.reaches(*percent));
     }
     user.updated = now;
     let entry = LedgerEntry {
@@ -164,7 +167,7 @@ mod tests {
 
     fn booked(user: User, amount: &str, note: &str) -> Result<Booking, LedgerError> {
         let now = "2026-11-23T02:00:00Z".parse().unwrap();
-        book(user, 4, amount.parse().unwrap(), note, &Operator::System, now)
+        book(user, Money::ZERO, 4, amount.parse().unwrap(), note, &Operator::System, now)
     }
 
     #[test]
@@ -177,9 +180,28 @@ mod tests {
     }
 
     #[test]
-    fn only_adding_lets_thresholds_warn_again() {
-        assert_eq!(booked(alice("100"), "-0.01", "").unwrap().user().triggered, [50, 80].into());
-        assert!(booked(alice("100"), "0.01", "").unwrap().user().triggered.is_empty());
+    fn adding_lets_only_the_thresholds_above_the_usage_warn_again() {
+        let mut user = alice("100");
+        user.consumed = "88".parse().unwrap();
+        let triggered = |user: &User, amount| {
+            booked(user.clone(), amount, "").unwrap().user().triggered.iter().copied().collect()
+        };
+        let check = |amount, left: &[u16]| {
+            let left_over: Vec<u16> = triggered(&user, amount);
+            assert_eq!(left_over, left, "{amount}");
+        };
+        check("-0.01", &[50, 80]);
+        check("0.01", &[50, 80]);
+        // Exactly 80 %, and just below.
+        check("10", &[50, 80]);
+        check("10.01", &[50]);
+        check("76", &[50]);
+        check("76.01", &[]);
+        // What is estimated was warned about, too.
+        let estimated = "72".parse().unwrap();
+        let (amount, now) = ("100".parse().unwrap(), "2026-11-23T02:00:00Z".parse().unwrap());
+        let topped_up = book(user, estimated, 4, amount, "", &Operator::System, now).unwrap();
+        assert_eq!(topped_up.user().triggered, [50, 80].into());
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{AccountId, BillPeriod, Money, ProjectName, Switch, UserKey};
+use super::{AccountId, BillPeriod, Counts, Money, ProjectName, Switch, UserKey};
 
 /// How current a link's amount is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,7 +47,10 @@ pub struct ProjectLink {
     pub monitored: Switch,
     /// The first bill period that counts.
     pub since: BillPeriod,
-    /// Cumulative spending since then, exact.
+    /// How much of the project's bill counts, where others count it too.
+    #[serde(default)]
+    pub counts: Counts,
+    /// Cumulative spending since then, exact: the user's part of it.
     #[serde(default)]
     pub spending: Money,
     /// How current `spending` is. The store computes it from what is known of the account's bills; what an older airgate

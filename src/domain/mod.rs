@@ -6,13 +6,18 @@ pub mod alert;
 pub mod bill;
 pub mod contact;
 pub mod creation;
+pub mod days;
 pub mod decision;
+pub mod estimate;
 pub mod event_window;
+pub mod forecast;
 pub mod ids;
 pub mod ledger;
 pub mod link;
 pub mod money;
 pub mod monitoring;
+pub mod month;
+pub mod outlook;
 pub mod owed;
 pub mod path;
 pub mod period;
@@ -21,23 +26,34 @@ pub mod proof;
 pub mod reading;
 mod role;
 pub mod settings;
+pub mod sharing;
 pub mod spending;
 pub mod sync;
 pub mod thresholds;
+pub mod turn;
 pub mod typed;
+pub mod unbilled;
 pub mod usage;
 pub mod user;
 mod verdict;
 
 pub use access::{
-    AccessCause, AccessGoal, PathProgress, PendingAccess, RememberedAccess, UserAccess,
+    AccessCause, AccessGoal, PathProgress, PendingAccess, Reach, RememberedAccess, UserAccess,
 };
 pub use account::{Account, AccountNumber, BalanceReading, WrongAccount, check_number};
-pub use alert::{AlertBody, AlertKind, AlertRecord, BreakdownRow, Figures, Notice, Problem};
+pub use alert::{
+    AlertBody, AlertKind, AlertRecord, BreakdownRow, Figures, MonthFigures, Notice, Outlook,
+    Problem,
+};
 pub use bill::{AmountField, BillSource};
 pub use creation::{Creation, Halt, KeyStep, NewUser, SecretsSent, Step};
-pub use decision::{AccessStanding, CUT_AT, Decision, decide, must_be_cut};
+pub use days::{Change, Comparable, DayAmount, DayChart, Series, charted_days, comparable};
+pub use decision::{
+    AccessStanding, CUT_AT, Decision, Warn, decide, is_still_demanded, must_be_cut,
+};
+pub use estimate::{BilledItem, ModelUsage, ProjectUsage, SharedDay, UsageKind};
 pub use event_window::EVENT_WINDOW;
+pub use forecast::{Forecast, IncidentChange, Rate, RunsOut, Spending, run_out};
 pub use ids::{
     AccountId, ChatId, IdError, MessageId, OpId, OpenId, ProjectName, UserKey, Username,
 };
@@ -47,6 +63,8 @@ pub use money::{AmountError, Money};
 pub use monitoring::{
     AccountReading, AlertedAs, CycleOutcome, CycleReport, Incident, MonitorState,
 };
+pub use month::{Limit, Month, MonthLimit, MonthTriggered, NotAboveZero};
+pub use outlook::{AccountOutlook, Spike, balance, spike};
 pub use owed::{
     Dispatch, FailedMessage, FilePlace, OwedMessage, Report, Task, TaskKind, UpdateTarget,
 };
@@ -63,9 +81,14 @@ pub use proof::{Proof, ProofState, Spender};
 pub use reading::{AccountReadings, Covered, DayFilter, PeriodReading, Plan, bill_so_far};
 pub use role::{Needs, Role};
 pub use settings::{SavedSettings, Settings};
+pub use sharing::{Counts, Joining, Payer, Sharing, share};
 pub use spending::{AccountBill, BilledLink, Consumption, ProjectBill, SpendingRecord};
 pub use sync::{CloudUser, SyncChanges};
 pub use thresholds::{Thresholds, ThresholdsError};
+pub use turn::{Turn, at_turn};
+pub use unbilled::{
+    AccountEstimate, DayTotal, EstimateUse, EstimateVerdict, ProjectEstimate, Unbilled,
+};
 pub use usage::Usage;
-pub use user::{AccessKeyInfo, Profile, Switch, User, UserStatus};
+pub use user::{AccessKeyInfo, ForecastAlerted, Profile, Switch, User, UserStatus};
 pub use verdict::{Verdict, jobs_unchecked, lets_money_go};

@@ -87,13 +87,25 @@ impl Money {
         self.0.checked_add(other.0).map(Money)
     }
 
+    /// Returns one of `count` equal parts, cut off after the last decimal that the amount has, or after 分.
+    pub fn divided(self, count: usize) -> Self {
+        let part = self.0.checked_div(Decimal::from(count)).unwrap_or(self.0);
+        Money(part.trunc_with_scale(self.0.scale().max(2)))
+    }
+
+    /// Returns `count` times the amount. Only for what [`Money::divided`] has returned, so it cannot overflow.
+    pub fn times(self, count: usize) -> Self {
+        Money(self.0.saturating_mul(Decimal::from(count)))
+    }
+
     /// Reads what a person typed as an amount to allocate: `1000`, `+1000`, `-200.5`, `1,000.00`, `¥1000`, `007`,
-    /// full-width digits and signs. Refuses 0, more than 2 decimals, misplaced commas and more than
-    /// [`Money::MAX_SINGLE`] either way.
+    /// full-width digits and signs, `500元`, `1万`, `1.5万`. Refuses 0, more than 2 decimals (of 元), misplaced commas and
+    /// more than [`Money::MAX_SINGLE`] either way.
     ///
     /// ```
     /// use airgate::domain::{AmountError, Money};
     /// assert_eq!(Money::parse_input("-¥1,000.5").unwrap().to_string(), "-¥1,000.50");
+    /// assert_eq!(Money::parse_input("1.5万").unwrap().to_string(), "¥15,000.00");
     /// assert_eq!(Money::parse_input("1,00"), Err(AmountError::MisplacedCommas));
     /// ```
     pub fn parse_input(text: &str) -> Result<Money, AmountError> {
@@ -118,6 +130,11 @@ impl Money {
                 _ => break,
             }
         }
+        let rest = rest.strip_suffix('元').map_or(rest, str::trim_end);
+        let (rest, unit, decimals) = match rest.strip_suffix('万') {
+            Some(rest) => (rest.trim_end(), TEN_THOUSAND, 6),
+            None => (rest, Decimal::ONE, 2),
+        };
         let (whole, fraction) = match rest.split_once('.') {
             Some((_, "")) => return Err(AmountError::NotANumber),
             Some((whole, fraction)) => (whole, fraction),
@@ -137,7 +154,7 @@ impl Money {
                 return Err(AmountError::MisplacedCommas);
             }
         }
-        if fraction.len() > 2 {
+        if fraction.len() > decimals {
             return Err(AmountError::TooManyDecimals);
         }
         let whole: String = whole.chars().filter(|c| *c != ',').collect();
@@ -147,6 +164,11 @@ impl Money {
         }
         let magnitude = Decimal::from_str(&format!("0{whole}.{fraction:0<2}"))
             .map_err(|_| AmountError::NotANumber)?;
+        let mut magnitude = magnitude * unit;
+        if magnitude > Money::MAX_SINGLE.0 {
+            return Err(AmountError::TooLarge);
+        }
+        magnitude.rescale(2);
         let amount = Money(if negative == Some(true) { -magnitude } else { magnitude });
         if amount.is_zero() {
             return Err(AmountError::Zero);
@@ -159,6 +181,9 @@ impl Money {
         format!("{:.2}", self.rounded().0)
     }
 }
+
+/// 万.
+const TEN_THOUSAND: Decimal = Decimal::from_parts(10_000, 0, 0, false, 0);
 
 /// Maps full-width digits, signs, comma, point and both yen signs to their narrow form.
 fn narrow(c: char) -> char {
@@ -248,6 +273,32 @@ mod tests {
             Ok(shown.to_owned()),
             "{input:?}"
         );
+    }
+
+    #[test]
+    fn amounts_may_be_written_in_yuan_and_in_tens_of_thousands() {
+        check("500元", "¥500.00");
+        check("-200.5 元", "-¥200.50");
+        check("￥５００元", "¥500.00");
+        check("1万", "¥10,000.00");
+        check("1.5万", "¥15,000.00");
+        check("-1.234567万元", "-¥12,345.67");
+        check("1,000万", "¥10,000,000.00");
+        check("999999.999999万", "¥9,999,999,999.99");
+        for (input, error) in [
+            ("万", AmountError::NotANumber),
+            ("元", AmountError::NotANumber),
+            ("1.万", AmountError::NotANumber),
+            ("1万万", AmountError::NotANumber),
+            ("1元5", AmountError::NotANumber),
+            ("1.2345678万", AmountError::TooManyDecimals),
+            ("1.234元", AmountError::TooManyDecimals),
+            ("0万", AmountError::Zero),
+            ("1000000万", AmountError::TooLarge),
+            ("9999999999万", AmountError::TooLarge),
+        ] {
+            assert_eq!(Money::parse_input(input), Err(error), "{input:?}");
+        }
     }
 
     #[test]

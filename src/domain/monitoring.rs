@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{AccountId, BillPeriod, Problem};
+use super::{AccountId, AccountOutlook, BillPeriod, Problem};
 
 /// How many failed readings of an account in a row raise an alert.
 const FAILURES_ALERTED: u32 = 3;
@@ -95,6 +95,9 @@ pub struct MonitorState {
     /// The accounts that fail now.
     #[serde(default)]
     pub incidents: BTreeMap<AccountId, Incident>,
+    /// What was alerted about each account's days and balance.
+    #[serde(default)]
+    pub outlooks: BTreeMap<AccountId, AccountOutlook>,
     /// Of an older store, see [`MonitorState::incidents`]: whether the current run of failures was alerted.
     #[serde(default)]
     pub failing_alerted: bool,

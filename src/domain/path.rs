@@ -148,6 +148,21 @@ pub enum PathState {
     },
 }
 
+impl PathState {
+    /// Returns whether a cut that ended like this has closed what it closes on the path: whatever is open on it later was
+    /// opened since. On a path that airgate leaves alone, nothing was closed.
+    pub fn is_what_a_cut_left(&self) -> bool {
+        use NotCovered::{LeftToPerson, NoSuchAction, SwitchedOff};
+        match self {
+            PathState::Closed => true,
+            PathState::NotCovered { reason } => {
+                !matches!(reason, SwitchedOff | NoSuchAction | LeftToPerson)
+            }
+            PathState::Open | PathState::Failing { .. } => false,
+        }
+    }
+}
+
 /// Why airgate does not close a path, or not all of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -207,7 +207,7 @@ mod tests {
     use jiff::civil::date;
 
     use super::*;
-    use crate::domain::{Money, Switch};
+    use crate::domain::{Counts, Money, Switch};
 
     fn at(text: &str) -> Timestamp {
         text.parse().unwrap()
@@ -337,6 +337,7 @@ mod tests {
             display_name: String::new(),
             monitored: Switch::On,
             since: since.parse().unwrap(),
+            counts: Counts::Whole,
             spending: Money::ZERO,
             freshness: Freshness::Pending,
             created: at("2026-11-01T00:00:00Z"),

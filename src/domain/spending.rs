@@ -36,6 +36,11 @@ impl AccountBill {
     pub fn of_users(&self) -> Money {
         self.total - self.unattributed
     }
+
+    /// Returns the bill as it is shown, to the 分: what users pay for and the rest still are the total.
+    pub fn in_cents(self) -> Self {
+        Self { total: self.total.rounded(), unattributed: self.unattributed.rounded() }
+    }
 }
 
 /// A month's spending of a user: for one project, or in total.
@@ -61,12 +66,12 @@ impl SpendingRecord {
     }
 }
 
-/// A link, and its project's bills from the link's first period on.
+/// A link, and what it counts of its project's bills.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BilledLink {
     /// The link.
     pub link: ProjectLink,
-    /// The bills, period by period.
+    /// The bills from the link's first period on, period by period; of a shared project, the link's part of them.
     pub bills: Vec<(BillPeriod, ProjectBill)>,
 }
 
@@ -114,7 +119,7 @@ mod tests {
     use rust_decimal::Decimal;
 
     use super::*;
-    use crate::domain::{Freshness, Switch};
+    use crate::domain::{Counts, Freshness, Switch};
 
     fn billed(n: usize, monitored: bool, micros: &[i64]) -> BilledLink {
         let since: BillPeriod = "2026-01".parse().unwrap();
@@ -130,6 +135,7 @@ mod tests {
                 display_name: String::new(),
                 monitored: Switch::from(monitored),
                 since,
+                counts: Counts::Whole,
                 spending: Money::ZERO,
                 freshness: Freshness::Pending,
                 created: Timestamp::UNIX_EPOCH,

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Money, OpenId, Thresholds, Usage, UserKey};
+use super::{Money, MonthLimit, MonthTriggered, OpenId, Thresholds, Usage, UserKey};
 
 /// On or off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -93,6 +93,22 @@ impl Profile {
     }
 }
 
+/// What was in force when a user's forecast was alerted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ForecastAlerted {
+    /// The quota.
+    pub quota: Money,
+    /// The month limit.
+    pub limit: Option<MonthLimit>,
+}
+
+impl ForecastAlerted {
+    /// Takes note of what is in force now.
+    pub fn of(user: &User) -> Self {
+        Self { quota: user.quota, limit: user.month_limit }
+    }
+}
+
 /// An IAM sub-account and what airgate keeps about it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct User {
@@ -144,6 +160,15 @@ pub struct User {
     /// Thresholds already alerted, in percent.
     #[serde(default)]
     pub triggered: BTreeSet<u16>,
+    /// 月度上限: what may be spent in one month.
+    #[serde(default)]
+    pub month_limit: Option<MonthLimit>,
+    /// Thresholds of the month limit already alerted.
+    #[serde(default)]
+    pub month_triggered: Option<MonthTriggered>,
+    /// What was in force when it was alerted that quota or month limit will soon be used up; `None` once that has ended.
+    #[serde(default)]
+    pub forecast_alerted: Option<ForecastAlerted>,
     /// Free text written by administrators.
     #[serde(default)]
     pub remark: String,
@@ -177,6 +202,9 @@ impl User {
             thresholds: None,
             auto_disable: Switch::On,
             triggered: BTreeSet::new(),
+            month_limit: None,
+            month_triggered: None,
+            forecast_alerted: None,
             remark: String::new(),
             owner: None,
             created: now,
@@ -187,6 +215,11 @@ impl User {
     /// Returns the usage: consumed against quota.
     pub fn usage(&self) -> Usage {
         Usage::new(self.consumed, self.quota)
+    }
+
+    /// Returns the usage with something more than what is billed.
+    pub fn usage_with(&self, more: Money) -> Usage {
+        Usage::new(self.consumed + more, self.quota)
     }
 
     /// Returns max(0, quota - consumed).

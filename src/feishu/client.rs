@@ -195,6 +195,11 @@ impl Client {
         self.shared.tokens.obtained_at()
     }
 
+    /// Returns why the last request for a tenant token failed, unless it succeeded.
+    pub fn token_failure(&self) -> Option<Error> {
+        self.shared.tokens.failure()
+    }
+
     /// Fetches a new tenant token now, which also checks the credentials and the connection to the platform.
     pub async fn refresh_token(&self) -> Result<(), Error> {
         self.shared.tokens.refresh().await

@@ -39,6 +39,8 @@ struct Shared {
     credentials: Credentials,
     clock: Clock,
     held: Mutex<Option<Held>>,
+    /// Why the last fetch failed, until one succeeds.
+    failure: Mutex<Option<Error>>,
     /// Held during a fetch, so that there is one at a time; keeps the error of the last one if it failed.
     in_flight: Arc<tokio::sync::Mutex<Option<FailedFetch>>>,
     /// How many fetches have ended.
@@ -67,6 +69,7 @@ impl TokenSource {
                 credentials,
                 clock,
                 held: Mutex::new(None),
+                failure: Mutex::new(None),
                 in_flight: Arc::default(),
                 ended: AtomicU64::new(0),
             }),
@@ -114,6 +117,11 @@ impl TokenSource {
         self.shared.held.lock().as_ref().map(|held| held.obtained_at)
     }
 
+    /// Returns why the last fetch failed, unless it succeeded.
+    pub(super) fn failure(&self) -> Option<Error> {
+        self.shared.failure.lock().clone()
+    }
+
     /// Renews the token in the background, unless a fetch is already running. [`http::exchange`] logs a failure, which
     /// does no harm while the old token is valid.
     fn renew_in_background(&self) {
@@ -142,6 +150,7 @@ impl Shared {
     async fn fetch(&self, last_failure: &mut Option<FailedFetch>) -> Result<SecretString, Error> {
         let result = self.request().await;
         let number = self.ended.fetch_add(1, Ordering::SeqCst).saturating_add(1);
+        *self.failure.lock() = result.as_ref().err().cloned();
         match result {
             Ok(held) => {
                 *last_failure = None;

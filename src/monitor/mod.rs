@@ -4,8 +4,10 @@
 //!
 //! 1. **Collect** (`collect`). Reads the bills of the open periods. An account is read completely or not at all.
 //! 2. **Record** (`record`). Writes what differs, and the users that it concerns, in many short transactions.
-//! 3. **Decide** ([`crate::domain::decide`]). Raises warnings, and enqueues a cut if the quota is used up.
-//! 4. **Look** ([`crate::access`]). Looks at disabled users, in turns: access that was opened again is cut again. Reads the
+//! 3. **Estimate** (`estimate`). Reads and records what the bill does not hold yet, with each project's usage.
+//! 4. **Decide** ([`crate::domain::decide`]). Raises warnings, and enqueues a cut if the quota is used up. **Look ahead**
+//!    (`outlook`) warns of what will run out soon, and of days that cost far more than usual.
+//! 5. **Look** ([`crate::access`]). Looks at disabled users, in turns: access that was opened again is cut again. Reads the
 //!    usage after cuts.
 //!
 //! Cuts are carried out by [`crate::access`], in a loop of its own, independently of the cycle.
@@ -13,12 +15,15 @@
 //! Beside enforcement runs a loop for the `policies` of linked projects. The two never work on the same user at once.
 
 mod collect;
+mod estimate;
+mod outlook;
 mod period;
 mod policies;
 mod record;
 mod schedule;
 mod view;
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -30,6 +35,7 @@ use tokio::sync::Notify;
 use tokio_cron_scheduler::{Job, JobScheduler, JobSchedulerError};
 use tokio_util::sync::CancellationToken;
 
+pub use outlook::WarnDays;
 pub use policies::{Policies, PoliciesParts};
 pub use view::view;
 
@@ -37,7 +43,9 @@ use crate::access::Enforcer;
 use crate::app::cloud::Cloud;
 use crate::cards::{CardContext, Cards};
 use crate::clock::{Clock, Moment};
-use crate::domain::{AmountField, BillSource, CycleOutcome, CycleReport, Role, TaskKind};
+use crate::domain::{
+    AmountField, BillSource, CycleOutcome, CycleReport, EstimateUse, Role, TaskKind,
+};
 use crate::outbox::Alerts;
 use crate::owed::Wakers;
 use crate::store::{Store, StoreError};
@@ -47,9 +55,10 @@ use schedule::{Schedule, is_late};
 /// When the scheduler asks whether a cycle is due: every second. The scheduler goes by the date, so it is used for
 /// nothing else: see [`GUARD`] and [`schedule`].
 const EVERY_SECOND: &str = "* * * * * *";
-/// How long to wait for the scheduler. If the clock is set back, the scheduler stops until its date comes again.
+/// How long to wait for the scheduler. It stops until its date comes again if the clock is set back, and for good if it
+/// fails.
 const GUARD: Duration = Duration::from_secs(2);
-/// Pause after a cycle that could not be recorded.
+/// Pause after a cycle that could not be recorded, and after a panic.
 const RETRY: Duration = Duration::from_secs(5);
 
 /// What the monitor is doing, for cards.
@@ -68,10 +77,12 @@ pub struct Monitor {
     parts: MonitorParts,
     /// When the running cycle began.
     running_since: Mutex<Option<Timestamp>>,
-    /// `None` until the monitor runs, and if no cycles are scheduled.
+    /// `None` if no cycles are scheduled.
     schedule: Mutex<Option<Schedule>>,
     /// When a cycle last ended and was recorded; before the first, when the service started.
     active: Mutex<Moment>,
+    /// From when on a cycle is waited for: that, or when the interval was last changed.
+    awaited: Mutex<Moment>,
     /// Whether the last cycle could not be recorded.
     unrecorded: AtomicBool,
     one_at_a_time: tokio::sync::Mutex<()>,
@@ -93,6 +104,10 @@ pub struct MonitorParts {
     pub bill_source: BillSource,
     /// Which amount of it.
     pub amount_field: AmountField,
+    /// How early to warn of what will run out.
+    pub warn_days: WarnDays,
+    /// What the estimate is used for.
+    pub estimate: EstimateUse,
     /// Max accounts read concurrently.
     pub concurrency: usize,
     /// The source of the current time.
@@ -106,12 +121,16 @@ pub struct MonitorParts {
 impl Monitor {
     /// Builds a monitor from its parts.
     pub fn new(parts: MonitorParts) -> Arc<Self> {
-        let active = Mutex::new(parts.clock.moment());
+        let now = parts.clock.moment();
+        // Not only once it runs: a monitor that never does is late as well.
+        let interval = parts.alerts.configured().interval;
+        let schedule = parts.enabled.then(|| Schedule::new(interval, now));
         Arc::new(Self {
             parts,
             running_since: Mutex::default(),
-            schedule: Mutex::default(),
-            active,
+            schedule: Mutex::new(schedule),
+            active: Mutex::new(now),
+            awaited: Mutex::new(now),
             unrecorded: AtomicBool::new(false),
             one_at_a_time: tokio::sync::Mutex::default(),
         })
@@ -121,11 +140,11 @@ impl Monitor {
     pub fn progress(&self) -> Progress {
         let now = self.parts.clock.moment();
         let schedule = *self.schedule.lock();
-        let active = *self.active.lock();
+        let (active, awaited) = (*self.active.lock(), *self.awaited.lock());
         let running_since = *self.running_since.lock();
         let idle = running_since.is_none() || self.unrecorded.load(Ordering::SeqCst);
         let late =
-            idle && schedule.is_some_and(|schedule| is_late(schedule.interval(), active, now));
+            idle && schedule.is_some_and(|schedule| is_late(schedule.interval(), awaited, now));
         Progress {
             running_since,
             next_at: schedule.and_then(|schedule| {
@@ -141,19 +160,31 @@ impl Monitor {
         self.parts.enabled
     }
 
-    /// Runs cycles, scheduled or requested, until `stop`, one after the other.
-    ///
-    /// # Errors
-    /// If the schedule cannot be set up.
-    pub async fn run(self: Arc<Self>, stop: CancellationToken) -> Result<(), JobSchedulerError> {
-        let mut scheduler = JobScheduler::new().await?;
+    /// Runs cycles, scheduled or requested, until `stop`, one after the other. A panic costs one round.
+    pub async fn run(self: Arc<Self>, stop: CancellationToken) {
         let tick = Arc::new(Notify::new());
+        let mut scheduler = None;
         if self.parts.enabled {
-            let ticking = Arc::clone(&tick);
-            scheduler.add(Job::new(EVERY_SECOND, move |_, _| ticking.notify_one())?).await?;
             *self.schedule.lock() = Some(Schedule::new(self.interval().await, self.last().await));
+            match ticking(Arc::clone(&tick)).await {
+                Ok(started) => scheduler = Some(started),
+                Err(error) => tracing::error!(%error, "the scheduler does not start; timers do"),
+            }
         }
-        scheduler.start().await?;
+        while AssertUnwindSafe(self.rounds(&tick, &stop)).catch_unwind().await.is_err() {
+            tracing::error!("a round of the monitor panicked");
+            if stop.run_until_cancelled(tokio::time::sleep(RETRY)).await.is_none() {
+                break;
+            }
+        }
+        if let Some(mut scheduler) = scheduler
+            && let Err(error) = scheduler.shutdown().await
+        {
+            tracing::warn!(%error, "the scheduler does not stop");
+        }
+    }
+
+    async fn rounds(&self, tick: &Notify, stop: &CancellationToken) {
         let (mut due, mut requested) = (false, true);
         loop {
             due |= self.take_due();
@@ -162,20 +193,19 @@ impl Monitor {
             {
                 tracing::error!(%error, "a cycle could not be recorded");
                 tokio::select! {
-                    () = stop.cancelled() => break,
+                    () = stop.cancelled() => return,
                     () = tokio::time::sleep(RETRY) => continue,
                 }
             }
             (due, requested) = (false, false);
             tokio::select! {
-                () = stop.cancelled() => break,
+                () = stop.cancelled() => return,
                 () = self.parts.wakers.monitor.notified() => requested = true,
                 () = tick.notified() => {}
                 () = tokio::time::sleep(GUARD) => {}
                 () = self.parts.wakers.settings.notified() => self.reschedule().await,
             }
         }
-        scheduler.shutdown().await
     }
 
     /// Returns whether a scheduled cycle is due; if so, the next one is due an interval later.
@@ -193,6 +223,8 @@ impl Monitor {
         {
             tracing::info!(interval_seconds = saved.as_secs(), "cycles are rescheduled");
             *schedule = Schedule::new(saved, now);
+            // A shorter interval does not make the monitor late for cycles that the longer one did not ask for.
+            *self.awaited.lock() = now;
         }
     }
 
@@ -252,7 +284,7 @@ impl Monitor {
         let started = begun.at();
         *self.running_since.lock() = Some(started);
         // A panic must not end the monitor for good.
-        let cycle = std::panic::AssertUnwindSafe(async {
+        let cycle = AssertUnwindSafe(async {
             let report = self.collect_and_record(started).await?;
             let interval = self.interval().await;
             let access = &self.parts.access;
@@ -268,6 +300,7 @@ impl Monitor {
         self.unrecorded.store(result.is_err(), Ordering::SeqCst);
         if result.is_ok() {
             *self.active.lock() = ended;
+            *self.awaited.lock() = ended;
         }
         *self.running_since.lock() = None;
         let took = ended.since(begun);
@@ -304,11 +337,32 @@ impl Monitor {
         for reading in collected.readings {
             users += record::record(store, reading).await?;
         }
-        let now = self.parts.clock.now();
-        let decided = record::decide_all(store, &alerts, now).await?;
         let accounts = collected.report;
+        let failed = accounts.iter().filter(|account| account.error.is_some());
+        let unread: Vec<_> = failed.map(|account| account.account.clone()).collect();
+        // What the bill alone demands does not wait for the estimate, which may take long.
+        let mut decided = record::decide_all(store, &alerts, self.parts.clock.now()).await?;
+        if decided.is_any() {
+            self.parts.wakers.outbox.notify_one();
+        }
+        // What follows may wait for the cloud; cuts do not.
+        self.parts.wakers.access.notify_one();
+        if self.estimate(&accounts, started).await? {
+            decided += record::decide_all(store, &alerts, self.parts.clock.now()).await?;
+            self.parts.wakers.access.notify_one();
+        }
+        self.look_ahead(std::mem::take(&mut decided.told), &unread).await?;
+        let now = self.parts.clock.now();
         store
             .writing(move |tx| record::report(tx, &alerts, accounts, users, decided, started, now))
             .await
     }
+}
+
+/// Starts a scheduler that notifies `tick` every second.
+async fn ticking(tick: Arc<Notify>) -> Result<JobScheduler, JobSchedulerError> {
+    let scheduler = JobScheduler::new().await?;
+    scheduler.add(Job::new(EVERY_SECOND, move |_, _| tick.notify_one())?).await?;
+    scheduler.start().await?;
+    Ok(scheduler)
 }

@@ -14,6 +14,7 @@
 //!
 //! While an access change of the user is pending, policies wait.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,7 +28,7 @@ use crate::domain::{
     Authorisation, Grant, GrantState, HeldPolicy, PolicyKind, PolicyScope, ProjectName, Role,
     UserKey, UserStatus,
 };
-use crate::owed::{self, Backoff, Due, InFlight, Owed, Wakers};
+use crate::owed::{self, Backoff, Due, InFlight, Owed, Waits, Wakers};
 use crate::store::{Store, StoreError, WriteTx};
 use crate::volcengine::{self, ErrorKind};
 
@@ -42,6 +43,7 @@ const IDLE_POLL: Duration = Duration::from_secs(30);
 /// Carries out what is owed to users' policies.
 pub struct Policies {
     parts: PoliciesParts,
+    waits: Waits<(UserKey, PolicyScope)>,
 }
 
 /// What [`Policies::new`] needs.
@@ -90,8 +92,11 @@ impl Owed for Policies {
     async fn due(&self) -> Result<Due<Authorisation>, StoreError> {
         let mut rows = self.parts.store.reading(|tx| tx.authorisations_owed()).await?;
         let poll_after = if rows.is_empty() { IDLE_POLL } else { POLL };
-        let now = self.parts.clock.now();
-        rows.retain(|owed| BACKOFF.is_due(owed.next_at, now));
+        let now = self.parts.clock.moment();
+        let id = |owed: &Authorisation| (owed.user.clone(), owed.scope.clone());
+        let ids: HashSet<_> = rows.iter().map(id).collect();
+        self.waits.retain(|id| ids.contains(id));
+        rows.retain(|owed| self.waits.remaining(id(owed), owed.next_at, now).is_zero());
         Ok(Due { rows, poll_after })
     }
 
@@ -150,7 +155,7 @@ impl Owed for Policies {
 impl Policies {
     /// Builds the loop from its parts.
     pub fn new(parts: PoliciesParts) -> Arc<Self> {
-        Arc::new(Self { parts })
+        Arc::new(Self { parts, waits: Waits::new(BACKOFF) })
     }
 
     /// Works until `stop`; then finishes the attempts in flight.

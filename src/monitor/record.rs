@@ -2,16 +2,18 @@
 //! click has to wait (docs/behaviour.md §8). A process that ends in between loses nothing: the next cycle compares again with what is
 //! stored, and decides about every user.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use jiff::Timestamp;
 
 use crate::domain::{
-    AccessCause, AccessGoal, AccountReading, AlertBody, CycleOutcome, CycleReport, Decision,
-    Figures, PendingAccess, Thresholds, User, UserKey, decide,
+    AccessCause, AccessGoal, AccessStanding, AccountReading, AlertBody, BillPeriod, CycleOutcome,
+    CycleReport, Decision, EstimateVerdict, Figures, Limit, Month, MonthFigures, PendingAccess,
+    Problem, Thresholds, Turn, Unbilled, User, UserKey, at_turn, decide,
 };
 use crate::outbox::Alerts;
-use crate::store::{RecordedReading, Source, Store, StoreError, View, WriteTx};
+use crate::store::{EstimateReading, RecordedReading, Source, Store, StoreError, View, WriteTx};
 
 /// Pause between two transactions, for the writers that wait: redb's lock is not fair.
 const BREATH: Duration = Duration::from_millis(1);
@@ -19,10 +21,27 @@ const BREATH: Duration = Duration::from_millis(1);
 const DECIDED_AT_ONCE: usize = 20;
 
 /// How often something was decided.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Decided {
     warnings: u64,
     disables: u64,
+    /// Who was warned or cut.
+    pub(super) told: BTreeSet<UserKey>,
+}
+
+impl Decided {
+    /// Returns whether anything was decided.
+    pub(super) fn is_any(&self) -> bool {
+        self.warnings + self.disables > 0
+    }
+}
+
+impl std::ops::AddAssign for Decided {
+    fn add_assign(&mut self, more: Self) {
+        self.warnings += more.warnings;
+        self.disables += more.disables;
+        self.told.extend(more.told);
+    }
 }
 
 /// Records the reading of one account. Returns how many users' spending is up to date now.
@@ -48,8 +67,41 @@ pub(super) async fn record(store: &Store, reading: RecordedReading) -> Result<u6
     store.reading(move |tx| tx.linked_users(&account)).await
 }
 
-/// Decides about every user. Most are known by the directory to need nothing; the others are looked at on a snapshot, and only
-/// those for whom there is something to do are written, after deciding again.
+/// Records the estimate of one account, and raises an alert if it is off.
+pub(super) async fn record_estimate(
+    store: &Store,
+    alerts: &Alerts,
+    reading: EstimateReading,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let account = reading.account.clone();
+    let mut changes = store.reading(move |tx| tx.estimate_changes(reading)).await?;
+    loop {
+        let (alerts, account) = (alerts.clone(), account.clone());
+        let (rest, done) = store
+            .writing(move |tx| {
+                for verdict in changes.take_verdicts() {
+                    let account = account.clone();
+                    let problem = match verdict {
+                        EstimateVerdict::Off => Problem::EstimateOff { account },
+                        EstimateVerdict::Recovered => Problem::EstimateRecovered { account },
+                    };
+                    alerts.raise(tx, None, AlertBody::Error { problem }, now)?;
+                }
+                let done = tx.estimate_step(&mut changes)?;
+                Ok::<_, StoreError>((changes, done))
+            })
+            .await?;
+        if done {
+            return Ok(());
+        }
+        changes = rest;
+        tokio::time::sleep(BREATH).await;
+    }
+}
+
+/// Decides about every user. Most are known by the directory to need nothing; the others, and those with an estimate, are
+/// looked at on a snapshot, and only those for whom there is something to do are written, after deciding again.
 pub(super) async fn decide_all(
     store: &Store,
     alerts: &Alerts,
@@ -59,10 +111,16 @@ pub(super) async fn decide_all(
     let concerned: Vec<UserKey> = store
         .reading(move |tx| {
             let defaults = configured.settings_in_force(tx)?.thresholds;
+            let directory = tx.directory();
+            let due = directory.iter().filter(|(_, entry)| entry.is_due(&defaults));
+            let mut maybe: BTreeSet<UserKey> = due.map(|(key, _)| key.clone()).collect();
+            for account in tx.accounts()? {
+                maybe.extend(tx.estimated_users(&account.id)?);
+            }
             let mut concerned = Vec::new();
-            for (key, _) in tx.directory().iter().filter(|(_, entry)| entry.is_due(&defaults)) {
-                if decision(tx, key, &defaults)?.is_some() {
-                    concerned.push(key.clone());
+            for key in maybe {
+                if decision(tx, &key, &defaults, now)?.is_some() {
+                    concerned.push(key);
                 }
             }
             Ok::<_, StoreError>(concerned)
@@ -84,10 +142,19 @@ pub(super) async fn decide_all(
                 Ok::<_, StoreError>(more)
             })
             .await?;
-        decided.warnings += more.warnings;
-        decided.disables += more.disables;
+        decided += more;
     }
     Ok(decided)
+}
+
+/// What to do about a user.
+struct Wanted {
+    user: User,
+    month: Option<Month>,
+    /// What counted beside the bill.
+    unbilled: Option<Unbilled>,
+    decision: Decision,
+    turn: Turn,
 }
 
 /// Returns what to do about a user, if anything.
@@ -95,10 +162,22 @@ fn decision<S: Source>(
     tx: &View<S>,
     key: &UserKey,
     defaults: &Thresholds,
-) -> Result<Option<(User, Decision)>, StoreError> {
+    now: Timestamp,
+) -> Result<Option<Wanted>, StoreError> {
     let Some(user) = tx.user(key)? else { return Ok(None) };
-    let decision = decide(&user, defaults, tx.access_standing(&user)?);
-    Ok((decision != Decision::default()).then_some((user, decision)))
+    let standing = tx.access_standing(&user)?;
+    let month = tx.month(&user, now)?;
+    let unbilled = tx.unbilled(&user)?;
+    let decision = decide(&user, month.as_ref(), unbilled.as_ref(), defaults, standing);
+    let turn = match tx.month_cut(key)? {
+        Some(cut_in) if standing == AccessStanding::Cut => {
+            let month = tx.month_of(key, BillPeriod::of(now), now)?;
+            at_turn(&user, &month, unbilled.as_ref(), cut_in)
+        }
+        _ => Turn::Wait,
+    };
+    let is_nothing = decision == Decision::default() && turn == Turn::Wait;
+    Ok((!is_nothing).then_some(Wanted { user, month, unbilled, decision, turn }))
 }
 
 fn act(
@@ -109,20 +188,49 @@ fn act(
     now: Timestamp,
     decided: &mut Decided,
 ) -> Result<(), StoreError> {
-    let Some((mut user, decision)) = decision(tx, key, defaults)? else { return Ok(()) };
-    if let Some(threshold) = decision.warn {
-        user.triggered.extend(decision.newly_triggered);
+    let Some(wanted) = decision(tx, key, defaults, now)? else { return Ok(()) };
+    let Wanted { mut user, month, unbilled, decision, turn } = wanted;
+    let period = BillPeriod::of(now);
+    let (newly, in_month) = (decision.newly_triggered, decision.newly_triggered_in_month);
+    if !newly.is_empty() || !in_month.is_empty() {
+        user.triggered.extend(newly);
+        if !in_month.is_empty() {
+            user.trigger_in(period, in_month);
+        }
         tx.put_user(&user)?;
-        let figures = Figures::of(&user, &tx.links_of(key)?);
-        alerts.raise(tx, Some(key), AlertBody::Warning { threshold, figures }, now)?;
+    }
+    if decision.warn.is_some() || decision.cut.is_some() {
+        decided.told.insert(key.clone());
+    }
+    if let Some(warn) = decision.warn {
+        let amounts = tx.month_amounts(key, period)?;
+        let links = tx.links_of(key)?;
+        let figures = Figures::of(&user, &links, &tx.sharing_among(&links)?);
+        let figures =
+            figures.with_month(MonthFigures::of(&user, month.as_ref()), warn.of, &amounts);
+        let unbilled = unbilled.filter(|unbilled| unbilled.for_warnings().is_positive());
+        let figures = figures.with_unbilled(unbilled);
+        let body = AlertBody::Warning { threshold: warn.threshold, of: warn.of, figures };
+        alerts.raise(tx, Some(key), body, now)?;
         decided.warnings += 1;
     }
-    if decision.cut {
-        let cut = PendingAccess::new(AccessGoal::Cut, AccessCause::QuotaUsedUp, now);
-        tx.put_access_pending(key, &cut)?;
+    if let Some(limit) = decision.cut {
+        let cause = match limit {
+            Limit::Quota | Limit::Both => AccessCause::QuotaUsedUp,
+            Limit::Month => AccessCause::MonthLimit { period },
+        };
+        tx.begin_cut(key, &PendingAccess::new(AccessGoal::Cut, cause, now))?;
         decided.disables += 1;
     }
-    Ok(())
+    match turn {
+        Turn::Wait => Ok(()),
+        Turn::Restore => {
+            let back = PendingAccess::new(AccessGoal::Restored, AccessCause::MonthTurned, now);
+            tx.put_access_pending(key, &back)
+        }
+        Turn::Again => tx.set_month_cut(key, Some(period)),
+        Turn::QuotaToo => tx.set_month_cut(key, None),
+    }
 }
 
 /// Stores the outcome of the cycle, and raises alerts for incidents that begin or end.

@@ -112,7 +112,7 @@ impl Alerts {
             None => None,
         };
         let detail = match user {
-            Some(user) => Some(users::detail(tx, settings, user)?),
+            Some(user) => Some(users::detail(tx, settings, user, alert.at)?),
             None => None,
         };
         Ok(self.cards.alert(alert, detail.as_ref(), via, reason).into_string())

@@ -56,7 +56,7 @@ mod secrets;
 mod substitute;
 mod unclear;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -74,7 +74,7 @@ use crate::cards::Cards;
 use crate::clock::{Clock, Moment};
 use crate::domain::{Dispatch, FilePlace, OwedMessage};
 use crate::feishu::{self, REPLY_ENDPOINT, SEND_ENDPOINT, UPDATE_ENDPOINT, UPLOAD_ENDPOINT};
-use crate::owed::{self, Backoff, Due, InFlight, Owed, Wakers};
+use crate::owed::{self, Backoff, Due, InFlight, Owed, Waits, Wakers};
 use crate::store::{Store, StoreError};
 
 /// Poll interval in case a wake-up is missed or the clock jumps.
@@ -96,6 +96,10 @@ pub struct Outbox {
     /// When this process first tried the messages whose delivery is unclear, by id. Unlike [`OwedMessage::first_tried`],
     /// this does not change with the host's date.
     first_tries: Mutex<HashMap<u64, Moment>>,
+    /// Until when the messages wait, by id.
+    waits: Waits<u64>,
+    /// Until when the endpoints wait.
+    limits: Waits<&'static str>,
 }
 
 /// What [`Outbox::new`] needs.
@@ -125,7 +129,8 @@ impl Outbox {
     pub fn new(parts: OutboxParts) -> Arc<Self> {
         let people = People::new(parts.feishu.clone());
         let (limited, first_tries) = (Mutex::default(), Mutex::default());
-        Arc::new(Self { parts, people, limited, first_tries })
+        let (waits, limits) = (Waits::new(BACKOFF), Waits::new(BACKOFF));
+        Arc::new(Self { parts, people, limited, first_tries, waits, limits })
     }
 
     /// Delivers until `stop`; then finishes the tries in flight.
@@ -147,8 +152,8 @@ impl Outbox {
         self.parts.store.writing(move |tx| tx.doubt_lane_heads(was_due, now)).await
     }
 
-    /// Returns until when the gateway rejects the calls that this message needs.
-    fn limited_until(&self, dispatch: &Dispatch) -> Option<Timestamp> {
+    /// Returns for how long the gateway rejects the calls that this message needs.
+    fn limited_for(&self, dispatch: &Dispatch, now: Moment) -> Duration {
         let needs: &[&'static str] = match dispatch {
             Dispatch::ToChat { .. } | Dispatch::ToPerson { .. } | Dispatch::Secret { .. } => {
                 &[SEND_ENDPOINT]
@@ -164,7 +169,10 @@ impl Outbox {
             Dispatch::Webhook { .. } => &[],
         };
         let limited = self.limited.lock();
-        needs.iter().filter_map(|endpoint| limited.get(endpoint)).max().copied()
+        let waits = needs.iter().filter_map(|endpoint| {
+            limited.get(endpoint).map(|until| self.limits.remaining(endpoint, *until, now))
+        });
+        waits.max().unwrap_or_default()
     }
 }
 
@@ -181,13 +189,16 @@ impl Owed for Outbox {
 
     async fn due(&self) -> Result<Due<OwedMessage>, StoreError> {
         let heads = self.parts.store.reading(|tx| tx.lane_heads()).await?;
-        let now = self.parts.clock.now();
+        let now = self.parts.clock.moment();
+        let ids: HashSet<u64> = heads.iter().map(|owed| owed.id).collect();
+        self.waits.retain(|id| ids.contains(id));
         let mut due = Due { rows: Vec::new(), poll_after: POLL };
         for owed in heads {
-            let at = owed.not_before.max(self.limited_until(&owed.dispatch).unwrap_or(now));
-            if BACKOFF.is_due(at, now) {
+            let wait = self.waits.remaining(owed.id, owed.not_before, now);
+            let wait = wait.max(self.limited_for(&owed.dispatch, now));
+            if wait.is_zero() {
                 due.rows.push(owed);
-            } else if let Ok(wait) = Duration::try_from(at.duration_since(now)) {
+            } else {
                 due.poll_after = due.poll_after.min(wait);
             }
         }

@@ -49,10 +49,12 @@ mod backoff;
 mod engine;
 #[cfg(test)]
 mod tests;
+mod waits;
 mod wakers;
 
 pub use backoff::Backoff;
 pub use engine::{Due, InFlight, Owed, run};
+pub use waits::Waits;
 pub use wakers::Wakers;
 
 #[cfg(test)]

@@ -49,7 +49,12 @@ pub(super) async fn ready(State(app): State<Arc<App>>) -> Response {
     };
     let reason = match (store, token) {
         (Err(error), _) => Some(format!("the store does not answer: {error}")),
-        (Ok(_), None) => Some("no tenant token has been obtained from Feishu yet".to_owned()),
+        (Ok(_), None) => Some(match app.feishu.token_failure() {
+            Some(error) => {
+                format!("no tenant token has been obtained from Feishu yet: {}", with_cause(&error))
+            }
+            None => "no tenant token has been obtained from Feishu yet".to_owned(),
+        }),
         (Ok(_), Some(at)) if now.duration_since(at) > TOKEN_FRESH => {
             Some("the last tenant token from Feishu is older than 2 h".to_owned())
         }
@@ -64,6 +69,15 @@ pub(super) async fn ready(State(app): State<Arc<App>>) -> Response {
             let body = Json(json!({ "status": "not ready", "reason": reason }));
             (StatusCode::SERVICE_UNAVAILABLE, body).into_response()
         }
+    }
+}
+
+/// An error with the innermost of its causes, which is the transport's own reason.
+fn with_cause(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    match causes.last() {
+        Some(cause) => format!("{error} ({cause})"),
+        None => error.to_string(),
     }
 }
 
@@ -115,26 +129,43 @@ async fn count(app: &App) {
         for (status, count) in counts {
             ::metrics::gauge!("airgate_users", "status" => status.word()).set(count);
         }
-        for (account, age, unattributed) in bills {
+        for Bill { account, age, estimate_age, unattributed } in bills {
             let account = account.to_string();
+            ::metrics::gauge!("airgate_estimate_age_seconds", "account" => account.clone())
+                .set(estimate_age);
             ::metrics::gauge!("airgate_bill_age_seconds", "account" => account.clone()).set(age);
             ::metrics::gauge!("airgate_unattributed", "account" => account).set(unattributed);
         }
     }
 }
 
-/// Returns of each account: how long ago the last day that its bill holds ended, in seconds, and what nobody pays for this
-/// month, in yuan. Gauges are floats; what is not known is not a number.
-fn bills<S: Source>(
-    tx: &View<S>,
-    now: Timestamp,
-) -> Result<Vec<(AccountId, f64, f64)>, StoreError> {
+/// What metrics say about an account's bill. Gauges are floats; what is not known is not a number.
+struct Bill {
+    account: AccountId,
+    /// How long ago the last day that it holds ended, in seconds.
+    age: f64,
+    /// How long ago the estimate was read, in seconds.
+    estimate_age: f64,
+    /// What nobody pays for this month, in yuan.
+    unattributed: f64,
+}
+
+fn bills<S: Source>(tx: &View<S>, now: Timestamp) -> Result<Vec<Bill>, StoreError> {
     let accounts = tx.accounts()?.into_iter().map(|account| {
         let ended = tx.account_readings(&account.id)?.bill_to.and_then(end_of);
-        let age = ended.and_then(|at| u32::try_from(now.duration_since(at).as_secs().max(0)).ok());
+        let age = |at: Option<Timestamp>| {
+            let age = at.and_then(|at| u32::try_from(now.duration_since(at).as_secs().max(0)).ok());
+            age.map_or(f64::NAN, f64::from)
+        };
+        let estimated = tx.account_estimate(&account.id)?.and_then(|estimate| estimate.read_at);
         let bill = tx.account_bill(&account.id, BillPeriod::of(now))?;
         let yuan = bill.and_then(|bill| bill.unattributed.rounded().plain().parse().ok());
-        Ok((account.id, age.map_or(f64::NAN, f64::from), yuan.unwrap_or(f64::NAN)))
+        Ok(Bill {
+            account: account.id,
+            age: age(ended),
+            estimate_age: age(estimated),
+            unattributed: yuan.unwrap_or(f64::NAN),
+        })
     });
     accounts.collect()
 }

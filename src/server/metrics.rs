@@ -117,6 +117,12 @@ pub static METRICS: &[Metric] = &[
         "Time since the end of the last day that the account's bill holds completely, in seconds. NaN: not known.",
     ),
     metric(
+        "airgate_estimate_age_seconds",
+        Kind::Gauge,
+        &["account"],
+        "Time since the estimate of what the bill does not hold yet was read, in seconds. NaN: never.",
+    ),
+    metric(
         "airgate_unattributed",
         Kind::Gauge,
         &["account"],

@@ -23,7 +23,7 @@ use crate::config::{Config, Events};
 use crate::domain::{EVENT_WINDOW, Settings, UserKey};
 use crate::feishu::connection::Connection;
 use crate::feishu::{self, CallbackKeys, CallbackVerifier};
-use crate::monitor::{Monitor, MonitorParts, Policies, PoliciesParts};
+use crate::monitor::{Monitor, MonitorParts, Policies, PoliciesParts, WarnDays};
 use crate::outbox::{Alerts, Outbox, OutboxParts};
 use crate::owed::{InFlight, Wakers};
 use crate::store::Store;
@@ -101,7 +101,7 @@ impl Service {
         tasks.spawn(enforcer.run(stop.clone()));
         tasks.spawn(policies.run(stop.clone()));
         tasks.spawn(worker.run(stop.clone()));
-        tasks.spawn(run_monitor(Arc::clone(&monitor), stop.clone()));
+        tasks.spawn(Arc::clone(&monitor).run(stop.clone()));
         for chore in plan.chores(&bot) {
             tasks.spawn(chores::run(chore, plan.clock.clone(), stop.clone()));
         }
@@ -250,6 +250,11 @@ impl<'a> Plan<'a> {
             enabled: self.config.monitor.enabled,
             bill_source: self.config.monitor.bill_source,
             amount_field: self.config.monitor.amount_field,
+            estimate: self.config.monitor.estimate,
+            warn_days: WarnDays {
+                forecast: self.config.monitor.forecast_days,
+                balance: self.config.monitor.balance_days,
+            },
             concurrency: self.config.monitor.concurrency.get(),
             clock: self.clock.clone(),
             wakers: self.wakers.clone(),
@@ -298,11 +303,5 @@ impl<'a> Plan<'a> {
             wakers: &self.wakers,
             clock: &self.clock,
         })
-    }
-}
-
-async fn run_monitor(monitor: Arc<Monitor>, stop: CancellationToken) {
-    if let Err(error) = monitor.run(stop).await {
-        tracing::error!(%error, "the monitor's schedule ended");
     }
 }

@@ -10,8 +10,8 @@ use super::tables::{ACCESS_PATHS, ACCESS_PENDING, ACCESS_PROOFS, ACCESS_REMEMBER
 use super::view::{Order, Source, View};
 use super::{StoreError, WriteTx, keys};
 use crate::domain::{
-    AccessCause, AccessGoal, AccessStanding, PathReports, PendingAccess, Proof, RememberedAccess,
-    User, UserAccess, UserKey, UserStatus,
+    AccessCause, AccessGoal, AccessItem, AccessPath, AccessStanding, PathReports, PendingAccess,
+    Proof, RememberedAccess, User, UserAccess, UserKey, UserStatus,
 };
 
 impl<S: Source> View<S> {
@@ -68,10 +68,45 @@ impl<S: Source> View<S> {
         Ok(all)
     }
 
-    /// Returns how a user's access stands with airgate.
+    /// Returns what cuts of other users of the account remember on a path of 方舟; with `in_force`, only cuts that nobody is
+    /// restoring.
+    pub fn held_by_others(
+        &self,
+        user: &UserKey,
+        path: AccessPath,
+        in_force: bool,
+    ) -> Result<Vec<AccessItem>, StoreError> {
+        let mut held = Vec::new();
+        if !path.is_ark() {
+            return Ok(held);
+        }
+        for (other, memory) in self.of_users(ACCESS_REMEMBERED)? {
+            if other.account != user.account || other == *user || memory.on(path).is_empty() {
+                continue;
+            }
+            let pending = self.access_pending(&other)?.map(|pending| pending.goal);
+            let is_cut = match pending {
+                Some(goal) => goal == AccessGoal::Cut,
+                None => {
+                    self.directory().get(&other).map(|it| it.status) == Some(UserStatus::Disabled)
+                }
+            };
+            if is_cut || !in_force {
+                held.extend_from_slice(memory.on(path));
+            }
+        }
+        Ok(held)
+    }
+
+    /// Returns how a user's access stands with airgate. A restore that is late does not count as a change: it keeps no cut
+    /// from coming.
     pub fn access_standing(&self, user: &User) -> Result<AccessStanding, StoreError> {
-        if self.access_pending(&user.key)?.is_some() {
-            return Ok(AccessStanding::Changing);
+        match self.access_pending(&user.key)? {
+            Some(pending) if pending.goal == AccessGoal::Restored && pending.delay_alerted => {
+                return Ok(AccessStanding::NotCut);
+            }
+            Some(_) => return Ok(AccessStanding::Changing),
+            None => {}
         }
         // Only whether there is a memory: one that cannot be read must not keep the monitor from deciding about others.
         let is_cut = user.status == UserStatus::Disabled
@@ -81,6 +116,20 @@ impl<S: Source> View<S> {
 }
 
 impl WriteTx {
+    /// Records a cut as pending. If a restore is pending, it may have opened only a part: the next one opens all that is
+    /// remembered.
+    pub fn begin_cut(&self, user: &UserKey, cut: &PendingAccess) -> Result<(), StoreError> {
+        if self.access_pending(user)?.is_some()
+            && let Some(remembered) = self.access_remembered(user)?
+        {
+            // What it has opened is open again, and not by others.
+            let closed = Default::default();
+            let remembered = RememberedAccess { cut: cut.since, closed, month: None, ..remembered };
+            self.put_access_remembered(user, &remembered)?;
+        }
+        self.put_access_pending(user, cut)
+    }
+
     /// Records a change of access as pending, or updates it.
     pub fn put_access_pending(
         &self,
@@ -173,8 +222,9 @@ impl WriteTx {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let Some(mut user) = self.user(key)? else { return Ok(()) };
-        if self.access_pending(key)?.is_some() || user.access_read_at.is_some_and(|at| at >= began)
-        {
+        // A time ahead of now was written before the clock was set back.
+        let is_newer = user.access_read_at.is_some_and(|at| (began..=now).contains(&at));
+        if self.access_pending(key)?.is_some() || is_newer {
             return Ok(());
         }
         let is_reopened = user.status == UserStatus::Disabled

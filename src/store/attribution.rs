@@ -11,7 +11,7 @@ use super::tables::{ACCOUNT_BILLS, BILLS, DAYS, LINKS_BY_PROJECT, READINGS, UNAT
 use super::view::{Order, Source, View};
 use super::{StoreError, WriteTx, keys};
 use crate::domain::{
-    AccountBill, AccountId, AccountReadings, BillPeriod, Money, ProjectBill, ProjectName, UserKey,
+    AccountBill, AccountId, AccountReadings, BillPeriod, Money, ProjectBill, ProjectName,
     UserStatus,
 };
 
@@ -85,16 +85,6 @@ impl<S: Source> View<S> {
         Ok(days)
     }
 
-    /// Returns the users who pay for a project, by name, each with the first period that counts.
-    pub fn payers(
-        &self,
-        account: &AccountId,
-        project: &str,
-    ) -> Result<Vec<(UserKey, BillPeriod)>, StoreError> {
-        let users = self.linked_to(account, project)?.into_iter();
-        Ok(users.filter_map(|(user, first)| Some((user, keys::period(first)?))).collect())
-    }
-
     /// Returns the projects that monitored links of users in the cloud count, each with the first period that counts.
     pub fn counted_projects(
         &self,
@@ -103,13 +93,13 @@ impl<S: Source> View<S> {
         let directory = self.directory();
         let mut counted = BTreeMap::new();
         for row in self.open(LINKS_BY_PROJECT)?.range((account.as_str(), "", "")..)? {
-            let (key, first) = row?;
+            let (key, mark) = row?;
             let (of, project, username) = key.value();
             if of != account.as_str() {
                 break;
             }
-            let (Some(first), Some(user)) =
-                (keys::period(first.value()), keys::user((of, username)))
+            let (Some((first, _)), Some(user)) =
+                (keys::counted_from(mark.value()), keys::user((of, username)))
             else {
                 continue;
             };
@@ -123,10 +113,10 @@ impl<S: Source> View<S> {
         Ok(counted)
     }
 
-    /// Returns the first period as YYYYMM that some user pays for a project.
+    /// Returns the first period as YYYYMM that some user pays for a project; the largest number if nobody does.
     fn paid_from(&self, account: &AccountId, project: &str) -> Result<u32, StoreError> {
-        let users = self.linked_to(account, project)?;
-        Ok(users.iter().map(|(_, first)| *first).min().unwrap_or(u32::MAX))
+        let first = self.payers(account, project)?.iter().map(|payer| payer.since).min();
+        Ok(first.map_or(u32::MAX, keys::of_period))
     }
 }
 

@@ -32,6 +32,10 @@ pub struct Entry {
     pub consumed: Money,
     /// Usage in whole percent, rounded down; `None` if nothing is allocated.
     pub percent: Option<i64>,
+    /// Whether it was alerted that quota or month limit will soon be used up.
+    pub forecast_alerted: bool,
+    /// Whether a month limit is set.
+    pub is_limited: bool,
     /// The user's own thresholds; `None` = the global default.
     pub thresholds: Option<Box<Thresholds>>,
     /// The Feishu person behind the user.
@@ -48,6 +52,8 @@ impl Entry {
             quota: user.quota,
             consumed: user.consumed,
             percent: user.usage().whole_percent(),
+            forecast_alerted: user.forecast_alerted.is_some(),
+            is_limited: user.month_limit.is_some(),
             thresholds: user.thresholds.clone().map(Box::new),
             owner: user.owner.clone(),
         }
@@ -60,10 +66,13 @@ impl Entry {
     }
 
     /// Returns whether the monitor may have to warn about the user or cut its access: see
-    /// [`crate::domain::decision::is_due`].
+    /// [`crate::domain::decision::is_due`]. Not known here is what a month limit or a turn of the month demands.
     pub fn is_due(&self, defaults: &Thresholds) -> bool {
         let thresholds = self.thresholds.as_deref().unwrap_or(defaults);
-        is_due(self.status, self.percent, thresholds)
+        let may_be = self.is_limited && self.status != UserStatus::Gone;
+        may_be
+            || self.status == UserStatus::Disabled
+            || is_due(self.status, self.percent, thresholds)
     }
 
     /// Returns `account/username` in lower case.

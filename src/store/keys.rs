@@ -2,7 +2,9 @@
 
 use jiff::civil::Date;
 
-use crate::domain::{AccountId, BillPeriod, PolicyScope, ProjectName, UserKey, Username};
+use crate::domain::{
+    AccountId, BillPeriod, Counts, PolicyScope, ProjectLink, ProjectName, Switch, UserKey, Username,
+};
 
 /// Returns (account, username).
 pub(super) fn of_user(user: &UserKey) -> (&str, &str) {
@@ -47,6 +49,30 @@ pub(super) fn period(number: u32) -> Option<BillPeriod> {
     let year = i16::try_from(number / 100).ok()?;
     let month = i8::try_from(number % 100).ok()?;
     BillPeriod::new(year, month).ok()
+}
+
+/// Set in the mark of a link that counts a part.
+const PART: u32 = 1 << 31;
+
+/// The mark of a link that is switched off: it counts nothing.
+const UNCOUNTED: u32 = u32::MAX;
+
+/// Returns the mark of a link: the first period that counts as YYYYMM, and whether the link counts a part.
+pub(super) fn of_counted(link: &ProjectLink) -> u32 {
+    match (link.monitored, link.counts) {
+        (Switch::Off, _) => UNCOUNTED,
+        (Switch::On, Counts::Whole) => of_period(link.since),
+        (Switch::On, Counts::Part) => of_period(link.since) | PART,
+    }
+}
+
+/// Returns what a mark of [`of_counted`] stands for; `None` if the link counts nothing.
+pub(super) fn counted_from(mark: u32) -> Option<(BillPeriod, Counts)> {
+    if mark == UNCOUNTED {
+        return None;
+    }
+    let counts = if mark & PART == 0 { Counts::Whole } else { Counts::Part };
+    Some((period(mark & !PART)?, counts))
 }
 
 /// Returns (period, account, username, project or "" for the total).

@@ -9,7 +9,8 @@ use super::tables::{BILLS, LINKS, LINKS_BY_PROJECT, PROJECTS, PROJECTS_LISTED, R
 use super::view::{Source, View};
 use super::{StoreError, WriteTx, keys};
 use crate::domain::{
-    AccountId, AccountReadings, ProjectInfo, ProjectLink, ProjectName, UserKey, Username,
+    AccountId, AccountReadings, Counts, Payer, ProjectInfo, ProjectLink, ProjectName, Sharing,
+    UserKey,
 };
 
 impl<S: Source> View<S> {
@@ -28,33 +29,17 @@ impl<S: Source> View<S> {
         self.dated(self.with_prefix(LINKS, of_account, |key| key.0 == account.as_str())?)
     }
 
-    /// Returns, for each project of a user that others are linked to as well, who they are. Reads every key of the
-    /// account's links, but none of the links.
+    /// Returns, for each project of a user that others are linked to as well, who they are.
     pub fn sharers(
         &self,
         user: &UserKey,
-    ) -> Result<BTreeMap<ProjectName, Vec<Username>>, StoreError> {
-        let (account, username) = keys::of_user(user);
-        let links = self.links_of(user)?;
-        let own: BTreeMap<&str, &ProjectName> =
-            links.iter().map(|link| (link.project.as_str(), &link.project)).collect();
-        let mut sharers: BTreeMap<ProjectName, Vec<Username>> = BTreeMap::new();
-        if own.is_empty() {
-            return Ok(sharers);
-        }
-        for row in self.open(LINKS)?.range((account, "", "")..)? {
-            let (key, _) = row?;
-            let (of, other, project) = key.value();
-            if of != account {
-                break;
-            }
-            if other == username {
-                continue;
-            }
-            if let Some(project) = own.get(project)
-                && let Ok(other) = other.parse::<Username>()
-            {
-                sharers.entry((*project).clone()).or_default().push(other);
+    ) -> Result<BTreeMap<ProjectName, Vec<UserKey>>, StoreError> {
+        let mut sharers = BTreeMap::new();
+        for link in self.links_of(user)? {
+            let mut others = self.users_linked_to(&user.account, link.project.as_str())?;
+            others.retain(|other| other != user);
+            if !others.is_empty() {
+                sharers.insert(link.project, others);
             }
         }
         Ok(sharers)
@@ -105,23 +90,62 @@ impl<S: Source> View<S> {
         Ok(links)
     }
 
-    /// Returns the users that a project is linked to, by name, each with the first period that counts as YYYYMM (the
-    /// largest number if none does).
-    pub(super) fn linked_to(
+    /// Returns the users that a project is linked to, by name, each as a payer if its link counts.
+    fn linked_to(
         &self,
         account: &AccountId,
         project: &str,
-    ) -> Result<Vec<(UserKey, u32)>, StoreError> {
+    ) -> Result<Vec<(UserKey, Option<Payer>)>, StoreError> {
         let mut users = Vec::new();
         for row in self.open(LINKS_BY_PROJECT)?.range((account.as_str(), project, "")..)? {
-            let (key, first) = row?;
+            let (key, mark) = row?;
             let (of, name, username) = key.value();
             if (of, name) != (account.as_str(), project) {
                 break;
             }
-            users.extend(keys::user((of, username)).map(|user| (user, first.value())));
+            let Some(user) = keys::user((of, username)) else { continue };
+            let payer = keys::counted_from(mark.value()).map(|(since, counts)| Payer {
+                user: user.clone(),
+                since,
+                counts,
+            });
+            users.push((user, payer));
         }
         Ok(users)
+    }
+
+    /// Returns the users that a project is linked to, by name; also those whose link counts nothing.
+    pub fn users_linked_to(
+        &self,
+        account: &AccountId,
+        project: &str,
+    ) -> Result<Vec<UserKey>, StoreError> {
+        Ok(self.linked_to(account, project)?.into_iter().map(|(user, _)| user).collect())
+    }
+
+    /// Returns the users who pay for a project, by name.
+    pub fn payers(&self, account: &AccountId, project: &str) -> Result<Vec<Payer>, StoreError> {
+        let linked = self.linked_to(account, project)?;
+        Ok(linked.into_iter().filter_map(|(_, payer)| payer).collect())
+    }
+
+    /// Returns the payers among whom a link's bills are divided; empty if the link counts all of them.
+    pub fn sharers_of(&self, link: &ProjectLink) -> Result<Vec<Payer>, StoreError> {
+        if link.counts == Counts::Part && link.monitored.is_on() {
+            self.payers(&link.user.account, link.project.as_str())
+        } else {
+            Ok(Vec::new())
+        }
+    }
+
+    /// Returns how a user shares the monitored ones of its projects with others.
+    pub fn sharing_among(&self, links: &[ProjectLink]) -> Result<Vec<Sharing>, StoreError> {
+        let mut shared = Vec::new();
+        for link in links.iter().filter(|link| link.monitored.is_on()) {
+            let payers = self.payers(&link.user.account, link.project.as_str())?;
+            shared.extend(Sharing::of(&link.user, &link.project, &payers));
+        }
+        Ok(shared)
     }
 
     /// Returns how many users of an account have links.
@@ -169,12 +193,12 @@ impl WriteTx {
         self.put(LINKS, keys::of_link(&link.user, &link.project), link)?;
         let (account, username) = keys::of_user(&link.user);
         let key = (account, link.project.as_str(), username);
-        let first = counts_from(link);
-        let before = self.open(LINKS_BY_PROJECT)?.get(key)?.map(|first| first.value());
-        if before == Some(first) {
+        let mark = keys::of_counted(link);
+        let before = self.open(LINKS_BY_PROJECT)?.get(key)?.map(|mark| mark.value());
+        if before == Some(mark) {
             return Ok(());
         }
-        self.open(LINKS_BY_PROJECT)?.insert(key, first)?;
+        self.open(LINKS_BY_PROJECT)?.insert(key, mark)?;
         self.attribute(&link.user.account, link.project.as_str())
     }
 
@@ -215,9 +239,4 @@ impl WriteTx {
         }
         Ok(())
     }
-}
-
-/// Returns the first period that a link counts as YYYYMM; the largest number if it counts nothing.
-pub(super) fn counts_from(link: &ProjectLink) -> u32 {
-    if link.monitored.is_on() { keys::of_period(link.since) } else { u32::MAX }
 }

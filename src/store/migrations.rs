@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 
 use redb::ReadableTable;
 
-use super::links::counts_from;
 use super::spending::rank;
 use super::tables::{
     ACCOUNT_BILLS, ALERTS, BILLS, KIND_ALERTS, LINKS, LINKS_BY_PROJECT, SPENDING, SPENDING_RANKED,
@@ -72,7 +71,10 @@ fn index_links_and_bills(tx: &WriteTx) -> Result<(), StoreError> {
     for row in tx.open(LINKS)?.iter()? {
         let (key, value) = row?;
         let (account, username, project) = key.value();
-        first.insert((account, project, username), counts_from(&LINKS.decode(value.value())?))?;
+        first.insert(
+            (account, project, username),
+            keys::of_counted(&LINKS.decode(value.value())?),
+        )?;
     }
     drop(first);
     let mut projects = BTreeSet::new();

@@ -6,12 +6,13 @@
 //! them. A mark says that a recording has begun: after a crash, the next one visits all users of the account.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use jiff::civil::Date;
 use redb::ReadableTable;
 
-use super::tables::{BILLS, DAYS};
+use super::tables::BILLS;
 use super::view::{Source, View};
 use super::{StoreError, WriteTx, keys};
 use crate::domain::{
@@ -19,9 +20,13 @@ use crate::domain::{
     beijing_day,
 };
 
-/// How much one step writes, in rows of days. At about 10 µs each, a step stays well below the 50 ms that a click may wait
-/// (docs/behaviour.md §8).
+/// How much one step writes at most, in rows of days.
 const STEP: usize = 1_000;
+/// How long one step writes at most, apart from its last row or user and the commit: a click that waits for it must not wait
+/// for 50 ms (docs/behaviour.md §8), however large the tables are and whatever else the machine does.
+const STEP_TAKES: Duration = Duration::from_millis(5);
+/// How many rows of days are written before the time is looked at again.
+const DAYS_AT_ONCE: usize = 100;
 /// What a bill costs, with the sums it belongs to.
 const BILL: usize = 5;
 /// What a user costs, with its totals; each of its projects costs a bill more, and a row for each month that it counts.
@@ -129,8 +134,7 @@ impl<S: Source> View<S> {
             readings.periods.insert(*period, bill.reading.clone());
         }
         for project in changes.bills.keys() {
-            let users = self.linked_to(account, project)?;
-            changes.users.extend(users.into_iter().map(|(user, _)| user));
+            changes.users.extend(self.users_linked_to(account, project)?);
         }
         if readings.recording {
             changes.users.extend(self.users_of(account)?.into_iter().map(|user| user.key));
@@ -245,16 +249,14 @@ impl WriteTx {
 
     /// Writes a bounded part of the changes. Returns whether that was the last one.
     pub fn record_step(&self, changes: &mut BillChanges) -> Result<bool, StoreError> {
-        let mut left = STEP;
-        while left > 0 {
-            if let Some((day, project, amount)) = changes.days.pop() {
+        let (mut left, begun) = (STEP, Instant::now());
+        loop {
+            if !changes.days.is_empty() {
                 self.begin(changes)?;
-                let key = (changes.account.as_str(), keys::of_day(day), project.as_str());
-                match &amount {
-                    Some(amount) => self.put(DAYS, key, amount)?,
-                    None => drop(self.open(DAYS)?.remove(key)?),
-                }
-                left = left.saturating_sub(1);
+                let few = left.min(DAYS_AT_ONCE);
+                let few = changes.days.split_off(changes.days.len().saturating_sub(few));
+                left = left.saturating_sub(few.len());
+                self.put_days(&changes.account, few)?;
             } else if let Some(user) = changes.users.pop_first() {
                 self.begin(changes)?;
                 let cost = self.visit(&user, changes)?;
@@ -266,8 +268,10 @@ impl WriteTx {
                 self.put_account_readings(&changes.account, &changes.readings)?;
                 return Ok(true);
             }
+            if left == 0 || begun.elapsed() >= STEP_TAKES {
+                return Ok(false);
+            }
         }
-        Ok(false)
     }
 
     /// Marks that a recording has begun.
@@ -308,8 +312,7 @@ impl WriteTx {
             self.put_bill(&changes.account, project, *period, *amount, changes.at)?;
         }
         // Also those that were linked since the reading was compared.
-        let users = self.linked_to(&changes.account, project)?;
-        changes.users.extend(users.into_iter().map(|(user, _)| user));
+        changes.users.extend(self.users_linked_to(&changes.account, project)?);
         Ok(bills.len() * BILL)
     }
 }

@@ -8,8 +8,8 @@ use super::tables::{
 };
 use super::{StoreError, WriteTx, keys};
 use crate::domain::{
-    AlertRecord, Authorisation, Creation, LedgerEntry, ProjectLink, SpendingRecord, Task, TaskKind,
-    User, UserKey, Username,
+    AlertRecord, Authorisation, Counts, Creation, LedgerEntry, ProjectLink, SpendingRecord, Task,
+    TaskKind, User, UserKey, Username,
 };
 
 impl WriteTx {
@@ -25,6 +25,20 @@ impl WriteTx {
         }
         for (between, to) in waiting {
             self.move_user(&between, to)?;
+        }
+        for (_, to) in moves {
+            self.divide_again(to)?;
+        }
+        Ok(())
+    }
+
+    /// What does not divide of a shared project's bill goes to the first by name: it may be another one now.
+    fn divide_again(&self, user: &UserKey) -> Result<(), StoreError> {
+        let links = self.links_of(user)?;
+        let Some(known) = self.user(user)? else { return Ok(()) };
+        for link in links.iter().filter(|link| link.counts == Counts::Part) {
+            self.refresh_sharers(user, &link.project, known.updated)?;
+            self.refresh_spending(user, known.updated, false)?;
         }
         Ok(())
     }

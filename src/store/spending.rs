@@ -7,12 +7,12 @@ use std::ops::{ControlFlow, Range};
 use jiff::Timestamp;
 use redb::ReadableTable;
 
-use super::tables::{BILLS, PERIOD_TOTALS, SPENDING, SPENDING_RANKED};
+use super::tables::{BILLS, PERIOD_SPENDERS, PERIOD_TOTALS, SPENDING, SPENDING_RANKED};
 use super::view::{Order, Source, View};
 use super::{StoreError, WriteTx, keys};
 use crate::domain::{
-    AccountId, BillPeriod, BilledLink, Consumption, Money, ProjectBill, ProjectLink, ProjectName,
-    SpendingRecord, User, UserKey,
+    AccountId, BillPeriod, BilledLink, Consumption, Counts, Money, ProjectBill, ProjectLink,
+    ProjectName, SpendingRecord, User, UserKey, share,
 };
 
 /// Returns the sort key of a total: larger totals come first. Exact to 8 decimals, more than is ever shown.
@@ -22,6 +22,9 @@ pub(super) fn rank(total: Money) -> i128 {
     let scale = 10_i128.pow(DECIMALS.saturating_sub(total.scale()));
     total.mantissa().saturating_mul(scale).saturating_neg()
 }
+
+/// The rank of a user without spending.
+const NOTHING: i128 = 0;
 
 /// Returns the rows of a period in the table of ranks.
 fn ranks_in(period: BillPeriod) -> Range<(u32, i128, &'static str, &'static str)> {
@@ -46,7 +49,8 @@ impl<S: Source> View<S> {
         self.with_prefix(SPENDING, (wanted, "", "", ""), |key| key.0 == wanted)
     }
 
-    /// Returns users of a period with their totals, largest first: `count` of them after skipping `skip`.
+    /// Returns the users with spending in a period and their totals, largest first, refunds last: `count` of them after
+    /// skipping `skip`.
     pub fn top_spenders_in(
         &self,
         period: BillPeriod,
@@ -55,9 +59,20 @@ impl<S: Source> View<S> {
     ) -> Result<Vec<(UserKey, Money)>, StoreError> {
         let totals = self.open(SPENDING)?;
         let mut spenders = Vec::new();
-        for row in self.open(SPENDING_RANKED)?.range(ranks_in(period))?.skip(skip).take(count) {
-            let (key, ()) = row.map(|(key, value)| (key, value.value()))?;
-            let (period, _, account, username) = key.value();
+        let mut skipped = 0;
+        for row in self.open(SPENDING_RANKED)?.range(ranks_in(period))? {
+            let (key, _) = row?;
+            let (period, rank, account, username) = key.value();
+            if rank == NOTHING {
+                continue;
+            }
+            if skipped < skip {
+                skipped += 1;
+                continue;
+            }
+            if spenders.len() == count {
+                break;
+            }
             if let Some(total) = totals.get((period, account, username, ""))? {
                 let total = SPENDING.decode(total.value())?;
                 spenders.push((total.user, total.amount));
@@ -66,9 +81,18 @@ impl<S: Source> View<S> {
         Ok(spenders)
     }
 
-    /// Returns how many users have spending records for a period.
+    /// Returns how many users have spending in a period. A record of 0 is none: on the first of a month every user has
+    /// one.
     pub fn spenders_in(&self, period: BillPeriod) -> Result<usize, StoreError> {
-        Ok(self.open(SPENDING_RANKED)?.range(ranks_in(period))?.count())
+        if let Some(count) = self.get(PERIOD_SPENDERS, keys::of_period(period))? {
+            return Ok(usize::try_from(count).unwrap_or(usize::MAX));
+        }
+        let mut count = 0;
+        for row in self.open(SPENDING_RANKED)?.range(ranks_in(period))? {
+            let (key, _) = row?;
+            count += usize::from(key.value().1 != NOTHING);
+        }
+        Ok(count)
     }
 
     /// Returns a user's spending records of a period, the total first.
@@ -118,7 +142,11 @@ impl WriteTx {
         let Some(mut user) = self.user(key)? else { return Ok(None) };
         let mut links = Vec::new();
         for link in self.links_of(key)? {
-            let bills = self.bills_since(&key.account, &link.project, link.since)?;
+            let mut bills = self.bills_since(&key.account, &link.project, link.since)?;
+            let payers = self.sharers_of(&link)?;
+            for (period, bill) in &mut bills {
+                bill.amount = share(bill.amount, key, *period, &payers);
+            }
             links.push(BilledLink { link, bills });
         }
         let consumption = Consumption::of(&links);
@@ -144,6 +172,21 @@ impl WriteTx {
         user.updated = now;
         self.put_user(&user)?;
         Ok(Some(user))
+    }
+
+    /// Recomputes the other users who count a part of a project, after a link to it was made, switched or removed.
+    pub fn refresh_sharers(
+        &self,
+        user: &UserKey,
+        project: &ProjectName,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        for payer in self.payers(&user.account, project.as_str())? {
+            if payer.counts == Counts::Part && payer.user != *user {
+                self.refresh_spending(&payer.user, now, false)?;
+            }
+        }
+        Ok(())
     }
 
     pub(super) fn bills_since(
@@ -180,6 +223,13 @@ impl WriteTx {
             let total = self.period_total(period)? - before.unwrap_or(Money::ZERO) + amount;
             let (number, account, username, _) = key;
             self.put(PERIOD_TOTALS, number, &total)?;
+            let spent = before.is_some_and(|before| rank(before) != NOTHING);
+            let spends = rank(amount) != NOTHING;
+            if spent != spends {
+                let count = self.spenders_in(period)?;
+                let count = if spends { count.saturating_add(1) } else { count.saturating_sub(1) };
+                self.put(PERIOD_SPENDERS, number, &u64::try_from(count).unwrap_or(u64::MAX))?;
+            }
             let mut ranks = self.open(SPENDING_RANKED)?;
             if let Some(before) = before {
                 ranks.remove((number, rank(before), account, username))?;

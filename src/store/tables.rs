@@ -15,9 +15,10 @@ use serde::de::DeserializeOwned;
 use super::StoreError;
 use super::values::{KnownChat, OpOutcome};
 use crate::domain::{
-    Account, AccountBill, AccountReadings, AlertRecord, Authorisation, BalanceReading, Creation,
-    FailedMessage, LedgerEntry, Money, OwedMessage, PathReports, PendingAccess, ProjectBill,
-    ProjectInfo, ProjectLink, Proof, RememberedAccess, SpendingRecord, Task, User,
+    Account, AccountBill, AccountEstimate, AccountReadings, AlertRecord, Authorisation,
+    BalanceReading, Creation, FailedMessage, LedgerEntry, Money, OwedMessage, PathReports,
+    PendingAccess, ProjectBill, ProjectEstimate, ProjectInfo, ProjectLink, ProjectUsage, Proof,
+    RememberedAccess, SpendingRecord, Task, User,
 };
 
 /// The rows that were left out since the process started: they are read again and again.
@@ -162,18 +163,28 @@ tables! {
     BILLS: Json<(One, One, u32), ProjectBill> = "bills";
     /// (account, day as YYYYMMDD, project or "" for rows without one): what is not zero
     DAYS: Json<(One, u32, One), Money> = "days";
+    /// (account, day as YYYYMMDD) -> the sum of the day's rows in `days`
+    DAY_TOTALS: Json<(One, u32), Money> = "day_totals";
+    /// account -> what is known of its estimate
+    ESTIMATES: Json<One, AccountEstimate> = "estimates";
+    /// (account, day as YYYYMMDD, project): estimated for days that the bill does not hold yet
+    ESTIMATED: Json<(One, u32, One), ProjectEstimate> = "estimated";
+    /// (account, project) -> what it used on those days
+    USAGE: Json<Two, ProjectUsage> = "usage";
     /// account -> what is known of its bills
     READINGS: Json<One, AccountReadings> = "readings";
     /// (account, period as YYYYMM) -> the bill of all projects together
     ACCOUNT_BILLS: Json<(One, u32), AccountBill> = "account_bills";
     /// (account, period as YYYYMM, project or ""): the part of the bill that no user pays for
     UNATTRIBUTED: Json<(One, u32, One), Money> = "unattributed";
-    /// (account, project, username) -> the first period that counts as YYYYMM, or the largest number if none does
+    /// (account, project, username) -> see `keys::of_counted`
     LINKS_BY_PROJECT: Plain<Three, u32> = "links_by_project";
     /// (period as YYYYMM, account, username, project or "" for the total)
     SPENDING: Json<(u32, One, One, One), SpendingRecord> = "spending";
     /// period as YYYYMM -> the sum of all users' totals
     PERIOD_TOTALS: Json<u32, Money> = "period_totals";
+    /// period as YYYYMM -> how many users have a total; missing until one is added by this version or a later one
+    PERIOD_SPENDERS: Json<u32, u64> = "period_spenders";
     /// (period as YYYYMM, rank of the user's total, account, username): a period's users, largest total first
     SPENDING_RANKED: Plain<(u32, i128, One, One), ()> = "spending_ranked";
     /// alert id

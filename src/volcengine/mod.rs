@@ -28,7 +28,7 @@ pub use ark::{
     ArkEndpoint, ArkJob, ArkKey, ArkKeyState, Creator, EndpointStatus, InvalidPresetLimits,
     JobKind, JobPhase, KeysOf, PresetEndpoint, PresetLimits, UsageRow,
 };
-pub use billing::{BillReading, DaysRead};
+pub use billing::{BillReading, DaysRead, ItemsRead};
 pub use call::{Api, Call, Input, Query, Retry};
 pub use client::{AccountClient, Client, ClientConfig, Credentials, RetryPolicy};
 pub use envelope::{ApiResponse, open as open_response};

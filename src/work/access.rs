@@ -28,7 +28,7 @@ impl Worker {
             .writing(move |tx| {
                 let card = match tx.user(&user)? {
                     Some(record) => {
-                        let detail = users::detail(tx, &alerts.settings_in_force(tx)?, record)?;
+                        let detail = users::card(tx, &alerts.settings_in_force(tx)?, record, now)?;
                         let mut look = CardContext::new(Role::Admin, now);
                         if let Some(report) = &task.report {
                             look.in_group = is_group(tx, report)?;

@@ -46,7 +46,7 @@ impl Worker {
                     return Ok(());
                 };
                 let people = configure::possible_owners(tx, &record)?;
-                let detail = users::detail(tx, &alerts.settings_in_force(tx)?, record)?;
+                let detail = users::card(tx, &alerts.settings_in_force(tx)?, record, now)?;
                 let (mut look, words) = (CardContext::new(Role::Admin, now), cards.words());
                 if let Some(report) = &task.report {
                     look.in_group = is_group(tx, report)?;

@@ -240,6 +240,8 @@ fn causes(stage: &Stage, alerts: &[AlertRecord]) {
             // Nobody opens anything but airgate, and nothing is used.
             Problem::AccessReopened { .. }
             | Problem::StillSpending { .. }
+            | Problem::EstimateOff { .. }
+            | Problem::EstimateRecovered { .. }
             | Problem::PolicyTaken { .. } => panic!("seed {}: {problem:?}", stage.seed),
         };
         assert_ne!(*state, is, "seed {}: {problem:?}", stage.seed);

@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 use crate::person::Person;
 use crate::shared::text::{fragment, phrase};
 use crate::stage::{
-    BANKS, GATES, PLANNERS, PROJECTS, RACERS, SPENDERS, Stage, TALK, TUNED, cut, keeper,
+    BANKS, GATES, PLANNERS, PROJECTS, RACERS, SPENDERS, Stage, TALK, TUNED, UNUSED, cut, keeper,
 };
 use crate::{checks, rounds};
 
@@ -88,7 +88,7 @@ async fn planner(mut me: Person, user: &'static str) {
             let on = links.values().any(|on| !on);
             me.button_with(&card, "projects.toggle_all", |value| value["enabled"] == on)
         } else if action == "project.add" {
-            me.form(&card, action, json!({"project": project}))
+            me.form(&card, action, json!({"project": [project], "counts": "whole"}))
         } else {
             me.button_with(&card, action, |value| {
                 value["project"] == project
@@ -163,13 +163,13 @@ async fn tuner(mut me: Person, user: &'static str) {
 
 /// Creates users with everything; continues creations that stop halfway.
 async fn maker(mut me: Person) {
-    for n in 0.. {
+    for (n, project) in UNUSED.into_iter().enumerate() {
         if me.stage.is_over() {
             return;
         }
         let name = format!("made-{n}");
         let card = me.ask("/create").await.message_id;
-        let fields = json!({"username": name, "project": "p-a", "quota": "50", "login": true,
+        let fields = json!({"username": name, "project": project, "quota": "50", "login": true,
             "access_key": true});
         let first = me.form(&card, "user.create", fields).expect("the form");
         me.do_press(&card, first).await;

@@ -40,6 +40,10 @@ pub const RACERS: [&str; 1] = ["race-1"];
 pub const TUNED: [&str; 1] = ["tune-1"];
 /// Projects to choose from.
 pub const PROJECTS: [&str; 5] = ["p-a", "p-b", "p-c", "p-d", "p-e"];
+/// Projects that nobody has yet, one for each user that is created.
+pub const UNUSED: [&str; 12] = [
+    "q-01", "q-02", "q-03", "q-04", "q-05", "q-06", "q-07", "q-08", "q-09", "q-10", "q-11", "q-12",
+];
 /// The configured bodies that switch a key of 方舟 off and on.
 const SWITCH: [&str; 2] = [
     r#"UpdateApiKey {"Id": $id, "ProjectName": "$project", "Status": "Inactive"}"#,
@@ -116,7 +120,7 @@ fn world(clock: &Clock, mode: &str) -> World {
         }
     }
     let main = world.account_mut("main").unwrap();
-    for project in PROJECTS.into_iter().chain([SHARED]) {
+    for project in PROJECTS.into_iter().chain(UNUSED).chain([SHARED]) {
         main.add_project(project, project);
     }
     for name in cut() {
@@ -237,6 +241,7 @@ impl Stage {
         let account = AccountId::new("main").unwrap();
         let projects: Vec<ProjectInfo> = PROJECTS
             .into_iter()
+            .chain(UNUSED)
             .chain(cut())
             .chain([SHARED])
             .map(|name| ProjectInfo {

@@ -81,7 +81,8 @@ pub fn field_of(message: &Message, name: &str) -> Option<Value> {
     let mut found = None;
     walk(&message.json(), &mut |members| {
         if found.is_none() && members.get("name").is_some_and(|own| own == name) {
-            let initial = members.get("default_value").or(members.get("initial_option"));
+            let initial = ["default_value", "initial_option", "selected_values"];
+            let initial = initial.iter().find_map(|member| members.get(*member));
             found = Some(initial.cloned().unwrap_or_default());
         }
     });

@@ -1,5 +1,6 @@
 //! The environment of a service: stand-ins for both platforms, and a folder with a configuration that points to them.
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -81,6 +82,8 @@ impl Home {
     /// Replaces the configuration file.
     pub fn configure(&self, configuration: &Configuration) {
         std::fs::write(self.config_path(), configuration.to_toml()).unwrap();
+        // It holds secrets: airgate warns where others can read it.
+        std::fs::set_permissions(self.config_path(), PermissionsExt::from_mode(0o600)).unwrap();
     }
 
     pub fn folder(&self) -> &Path {

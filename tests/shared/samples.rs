@@ -2,7 +2,7 @@
 
 use airgate::app::projects::{self, NewLink};
 use airgate::app::quota::{self, Allocation};
-use airgate::domain::{AccountId, Money, Operator, User, UserKey, UserStatus};
+use airgate::domain::{AccountId, Joining, Money, Operator, User, UserKey, UserStatus};
 use airgate::sandbox::world::{FakeAccount, World};
 use airgate::store::{AccountSecrets, Store, StoreError};
 use jiff::Timestamp;
@@ -56,9 +56,13 @@ pub fn add_users(store: &Store, users: &[&str], now: Timestamp) {
         .unwrap();
 }
 
-/// Links a project, monitored; an empty `since` means the current period.
+/// Links a project, monitored; an empty `since` means the current period. Whoever has it keeps it.
 pub fn link(store: &Store, user: &str, project: &str, since: &str, now: Timestamp) {
-    let new = NewLink { chosen: project.to_owned(), typed: String::new(), since: since.to_owned() };
+    let new = NewLink {
+        project: project.to_owned(),
+        since: since.to_owned(),
+        joining: Some(Joining::Whole),
+    };
     store.write(|tx| projects::add(tx, &user_key(user), &new, now)).unwrap();
 }
 

@@ -3,7 +3,7 @@
 use super::{Opened, Path, Reading, Standing, Target};
 use crate::access::failure::PathError;
 use crate::app::access::TiedProject;
-use crate::domain::{AccessItem, NotCovered};
+use crate::domain::{AccessGoal, AccessItem, NotCovered};
 use crate::volcengine::{ArkEndpoint, EndpointStatus};
 
 pub(in crate::access) struct Endpoints;
@@ -59,7 +59,7 @@ fn add(
         let item = AccessItem::new(&endpoint.id).named(&endpoint.name).within(&project.name);
         let item = AccessItem { before, ..item };
         let mine = target.has_all_of(project) || target.made(endpoint.creator.as_ref());
-        if mine || target.knows(&item) {
+        if mine || target.restores(&item) {
             let standing = of(&endpoint, &item, target);
             reading.add(item, standing);
         } else {
@@ -75,6 +75,13 @@ fn of(endpoint: &ArkEndpoint, item: &AccessItem, target: Target<'_>) -> Standing
     let stopped = match endpoint.status {
         EndpointStatus::Running => false,
         EndpointStatus::Stopped => true,
+        // It may still be stopping: only what it was before the cut counts, or that it was started and has failed.
+        EndpointStatus::Other(_) if target.goal == AccessGoal::Restored => {
+            let has_failed = endpoint.status.has_failed() && target.taken.contains(&item.id);
+            let is_as_before =
+                |known: &AccessItem| known.is_same(item) && known.before == item.before;
+            !has_failed && !target.known.iter().any(is_as_before)
+        }
         // How a stopped endpoint is spelt is in no source: any other word after a stop that was accepted.
         EndpointStatus::Other(_) => target.taken.contains(&item.id),
     };

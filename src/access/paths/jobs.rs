@@ -22,7 +22,7 @@ impl Path for Jobs {
                 for job in reading.keep(read).unwrap_or_default() {
                     let item = item(&job, &project.name);
                     let mine = target.has_all_of(project) || target.made(job.creator.as_ref());
-                    if (mine || target.knows(&item))
+                    if (mine || target.restores(&item))
                         && let Some(standing) = of(&job, &item, target)
                     {
                         reading.add(item, standing);
@@ -41,22 +41,28 @@ impl Path for Jobs {
         match target.api.resume_job(kind(item), &item.id).await.map_err(PathError::from) {
             Ok(()) => Ok(Opened::Accepted),
             Err(error) if error.is_denied_now() || error.is_bad_input() => {
-                ended(target, item).await
+                ended(target, item, error).await
             }
             Err(error) => Err(error),
         }
     }
 }
 
-/// Says what became of a job that the cloud does not resume: it goes on already if an answer was lost, or has ended since.
-async fn ended(target: Target<'_>, item: &AccessItem) -> Result<Opened, PathError> {
+/// Says what became of a job that the cloud does not resume: it goes on already if an answer was lost, or has ended since. One
+/// that is still being stopped can be resumed later.
+async fn ended(
+    target: Target<'_>,
+    item: &AccessItem,
+    refused: PathError,
+) -> Result<Opened, PathError> {
     let Some(project) = &item.project else { return Ok(Opened::Gone) };
     let jobs = target.api.jobs_of(kind(item), project).await?;
     let job = jobs.iter().find(|job| job.id == item.id);
-    Ok(match job.is_some_and(|job| job.phase == JobPhase::Active) {
-        true => Opened::Accepted,
-        false => Opened::Gone,
-    })
+    match job.map(|job| &job.phase) {
+        Some(JobPhase::Active) => Ok(Opened::Accepted),
+        Some(JobPhase::Stopping | JobPhase::Other(_)) => Err(refused),
+        Some(JobPhase::Ended) | None => Ok(Opened::Gone),
+    }
 }
 
 fn item(job: &ArkJob, project: &ProjectName) -> AccessItem {

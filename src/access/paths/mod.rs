@@ -21,6 +21,7 @@ pub(super) use api_keys::ApiKeys;
 pub(super) use endpoints::Endpoints;
 pub(super) use jobs::Jobs;
 pub(super) use login::Login;
+pub(super) use mine::reaches;
 pub(super) use model_keys::ModelKeys;
 pub(super) use preset_endpoints::PresetEndpoints;
 pub(super) use signed::{Signed, attach_again};
@@ -89,6 +90,11 @@ impl Reading {
     /// Returns what works and is not closed.
     pub(super) fn uncovered(&self) -> Vec<AccessItem> {
         self.of(|standing| matches!(standing, Standing::NotCovered(_)))
+    }
+
+    /// Returns what does not work.
+    pub(super) fn off(&self) -> Vec<AccessItem> {
+        self.of(|standing| standing == Standing::Closed)
     }
 
     /// Returns how many things do not work.

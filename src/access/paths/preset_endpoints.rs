@@ -4,7 +4,7 @@
 use super::{Opened, Path, Reading, Standing, Target};
 use crate::access::failure::PathError;
 use crate::app::access::TiedProject;
-use crate::domain::{AccessItem, NotCovered, ProjectName};
+use crate::domain::{AccessGoal, AccessItem, NotCovered, ProjectName};
 use crate::volcengine::{PresetEndpoint, PresetLimits};
 
 pub(in crate::access) struct PresetEndpoints;
@@ -21,7 +21,10 @@ impl Path for PresetEndpoints {
                 false => {
                     // Others call models there, and nothing tells whose call it is.
                     reading.add_shared(project);
-                    remembered(project, target)
+                    match target.goal {
+                        AccessGoal::Cut => Vec::new(),
+                        AccessGoal::Restored => remembered(project, target),
+                    }
                 }
             };
             for preset in listed {

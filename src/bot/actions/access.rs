@@ -1,5 +1,5 @@
 //! `user.enable` and `user.disable`: enqueue restoring or cutting a user's access, which the enforcer carries out.
-//! `access.recheck` enqueues a look at every path.
+//! `access.recheck` enqueues a look at every path; `access.ask` opens the question before a change.
 
 use super::action::{Action, Change, ClickContext, ClickOutcome};
 use super::fields::Fields;
@@ -9,6 +9,31 @@ use crate::bot::handlers::Handlers;
 use crate::cards::{Card, CardContext, Toast};
 use crate::domain::{AccessGoal, TaskKind, UserKey, UserStatus};
 use crate::store::{Source, View, WriteTx};
+
+/// `access.ask`
+#[derive(Debug, PartialEq, Eq)]
+pub struct AccessAsk {
+    /// The user whose access would change.
+    pub user: UserKey,
+    /// The wanted access.
+    pub goal: AccessGoal,
+}
+
+impl Action for AccessAsk {
+    fn read(fields: &Fields<'_>) -> Result<Self, Refusal> {
+        let goal = fields.text("goal").and_then(|word| AccessGoal::from_word(&word));
+        Ok(Self { user: fields.user()?, goal: goal.ok_or(Refusal::BadField("goal"))? })
+    }
+
+    fn show<S: Source>(
+        &self,
+        handlers: &Handlers,
+        tx: &View<S>,
+        ctx: &CardContext,
+    ) -> Result<Card, Error> {
+        confirm_access(handlers, tx, &self.user, self.goal, ctx)
+    }
+}
 
 /// `user.enable`
 #[derive(Debug, PartialEq, Eq)]
@@ -140,6 +165,6 @@ pub fn confirm_access<S: Source>(
     goal: AccessGoal,
     ctx: &CardContext,
 ) -> Result<Card, Error> {
-    let view = access::view(tx, &handlers.settings(tx)?, user, goal)?;
+    let view = access::view(tx, &handlers.settings(tx)?, user, goal, ctx.now)?;
     Ok(handlers.cards.access_confirm(&view, goal, ctx))
 }

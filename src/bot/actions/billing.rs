@@ -1,12 +1,13 @@
-//! `billing.open`: spending by month.
+//! `billing.open`, `billing.rest`, `billing.assign`: spending by month, and what no user pays for.
 
-use super::action::Action;
+use super::action::{Action, Change, ClickContext, ClickOutcome};
 use super::fields::Fields;
-use crate::app::{Error, Refusal, billing};
+use crate::app::rest::{Assigned, NewPayer};
+use crate::app::{Error, Refusal, billing, policies, rest, users};
 use crate::bot::handlers::Handlers;
-use crate::cards::{Card, CardContext};
-use crate::domain::{BillPeriod, UserKey};
-use crate::store::{Source, View};
+use crate::cards::{Card, CardContext, Toast};
+use crate::domain::{AccountId, BillPeriod, ProjectName, UserKey};
+use crate::store::{Source, View, WriteTx};
 
 /// `billing.open`
 #[derive(Debug, PartialEq, Eq)]
@@ -40,5 +41,113 @@ impl Action for BillingOpen {
     ) -> Result<Card, Error> {
         let view = billing::view(tx, self.period, self.user.as_ref(), self.page, ctx.now)?;
         Ok(handlers.cards.billing(&view, ctx))
+    }
+}
+
+/// `billing.rest`
+#[derive(Debug, PartialEq, Eq)]
+pub struct BillingRest {
+    /// The account.
+    pub account: AccountId,
+    /// The month.
+    pub period: BillPeriod,
+    /// The page, from 1.
+    pub page: usize,
+    /// The project whose form for linking is shown instead of the list.
+    pub project: Option<ProjectName>,
+}
+
+impl Action for BillingRest {
+    fn read(fields: &Fields<'_>) -> Result<Self, Refusal> {
+        Ok(Self {
+            account: account(fields)?,
+            period: period(fields)?,
+            page: fields.page(),
+            project: fields.text("project").is_some().then(|| fields.project()).transpose()?,
+        })
+    }
+
+    fn show<S: Source>(
+        &self,
+        handlers: &Handlers,
+        tx: &View<S>,
+        ctx: &CardContext,
+    ) -> Result<Card, Error> {
+        let project = self.project.as_ref();
+        let view = rest::view(tx, &self.account, self.period, self.page, project, ctx.now)?;
+        Ok(handlers.cards.rest(&view, ctx))
+    }
+}
+
+fn account(fields: &Fields<'_>) -> Result<AccountId, Refusal> {
+    fields.optional_account()?.ok_or(Refusal::BadField("account"))
+}
+
+fn period(fields: &Fields<'_>) -> Result<BillPeriod, Refusal> {
+    let text = fields.text("period").ok_or(Refusal::BadField("period"))?;
+    text.trim().parse().map_err(|_| Refusal::BadPeriod(text))
+}
+
+/// `billing.assign`
+#[derive(Debug, PartialEq, Eq)]
+pub struct BillingAssign {
+    /// Who is to pay for what.
+    pub wish: NewPayer,
+    /// The page to return to.
+    pub page: usize,
+}
+
+impl Action for BillingAssign {
+    fn read(fields: &Fields<'_>) -> Result<Self, Refusal> {
+        // A button names the user; a form has it chosen or typed.
+        let named = fields.optional_user()?.map(|user| user.to_string());
+        Ok(Self {
+            wish: NewPayer {
+                account: account(fields)?,
+                project: fields.project()?,
+                since: period(fields)?,
+                chosen: named.unwrap_or_else(|| fields.chosen("user")),
+                typed: fields.typed("username"),
+            },
+            page: fields.page(),
+        })
+    }
+
+    /// The form as long as nobody is linked to the project, then the list.
+    fn show<S: Source>(
+        &self,
+        handlers: &Handlers,
+        tx: &View<S>,
+        ctx: &CardContext,
+    ) -> Result<Card, Error> {
+        let NewPayer { account, project, since, .. } = &self.wish;
+        let view = rest::view(tx, account, *since, self.page, Some(project), ctx.now)?;
+        Ok(handlers.cards.rest(&view, ctx))
+    }
+}
+
+impl Change for BillingAssign {
+    fn perform(
+        &self,
+        handlers: &Handlers,
+        tx: &WriteTx,
+        click: &ClickContext,
+    ) -> Result<ClickOutcome, Error> {
+        let now = click.card_ctx.now;
+        let done = rest::assign(tx, &self.wish, now)?;
+        let link = done.link();
+        let label = link.label().to_owned();
+        let toast = match &done {
+            Assigned::Linked(link) => {
+                let (policies, report) = (&handlers.link_policies, click.report.clone());
+                policies::want(tx, &link.user, &link.project, policies, report, now)?;
+                Toast::ProjectAdded { label }
+            }
+            Assigned::SwitchedOn(_) => Toast::ProjectToggled { label, enabled: true },
+        };
+        let said = handlers.cards.now_paid(link, &users::get(tx, &link.user)?);
+        let ctx = click.with_empty_form().with_banner(said.tone, said.text);
+        let card = self.show(handlers, tx, &ctx)?;
+        Ok(ClickOutcome::card(card).with_toast(&handlers.cards, &toast))
     }
 }

@@ -13,6 +13,8 @@ use crate::store::{Source, View, WriteTx};
 /// The member of the callback value that says that the form shows the personal data in the cloud; for users who are
 /// gone, it does not.
 const PERSONAL: &str = "personal";
+/// The member that says that the form shows the month limit; cards of an older version do not.
+const LIMITED: &str = "limited";
 const PERSONAL_FIELDS: [&str; 3] = ["display_name", "email", "phone"];
 
 /// `user.configure` without a form: opens it.
@@ -45,7 +47,7 @@ fn configure_card<S: Source>(
 ) -> Result<Card, Error> {
     let user = users::get(tx, user)?;
     let people = configure::possible_owners(tx, &user)?;
-    let detail = users::detail(tx, &handlers.settings(tx)?, user)?;
+    let detail = users::detail(tx, &handlers.settings(tx)?, user, ctx.now)?;
     Ok(handlers.cards.configure(&detail, &people, ctx))
 }
 
@@ -67,6 +69,9 @@ impl Action for Configure {
                 thresholds: fields.typed("thresholds"),
                 monitor: fields.ticked("monitor"),
                 auto_disable: fields.ticked("auto_disable"),
+                month_limit: fields
+                    .shows(LIMITED, &["month_limit"])
+                    .then(|| fields.typed("month_limit")),
                 remark: fields.free_text("remark"),
                 owner: fields.chosen("owner"),
                 other_owner: fields.typed("other_owner"),

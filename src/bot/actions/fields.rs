@@ -14,6 +14,9 @@ use crate::feishu::CardAction;
 /// Form fields whose values are never shown again.
 const SECRET_FIELDS: [&str; 3] = ["access_key", "secret_key", "webhook_url"];
 
+/// Separates the chosen options of a select that takes several, in [`form_values`]. No option contains it.
+const CHOSEN_SEPARATOR: &str = "\n";
+
 /// The form fields of an action by name, to be shown again after a refusal. Secrets are left out.
 pub fn form_values(action: &CardAction) -> BTreeMap<String, String> {
     action
@@ -25,6 +28,10 @@ pub fn form_values(action: &CardAction) -> BTreeMap<String, String> {
                 Value::String(text) => text.clone(),
                 // A checkbox holds no secret, even in a field of that name (`access_key` of user.create).
                 Value::Bool(on) => on.to_string(),
+                Value::Array(options) => {
+                    let options: Vec<&str> = options.iter().filter_map(Value::as_str).collect();
+                    options.join(CHOSEN_SEPARATOR)
+                }
                 _ => return None,
             };
             Some((name.clone(), text))
@@ -98,6 +105,16 @@ impl<'a> Fields<'a> {
             Some(Value::String(text)) => text.clone(),
             Some(Value::Number(number)) => number.to_string(),
             _ => String::new(),
+        }
+    }
+
+    /// The options that were chosen in a select of the form that takes several, unchanged.
+    pub fn all_chosen(&self, name: &str) -> Vec<String> {
+        match self.action.form.get(name) {
+            Some(Value::Array(options)) => {
+                options.iter().filter_map(Value::as_str).map(str::to_owned).collect()
+            }
+            _ => Some(self.chosen(name)).filter(|text| !text.is_empty()).into_iter().collect(),
         }
     }
 

@@ -2,11 +2,11 @@
 
 use super::action::{Action, Change, ClickContext, ClickOutcome, Opened};
 use super::fields::Fields;
-use crate::app::projects::NewLink;
-use crate::app::{Error, Refusal, policies, projects};
+use crate::app::projects::NewLinks;
+use crate::app::{Error, Refusal, policies, projects, users};
 use crate::bot::handlers::Handlers;
 use crate::cards::{Card, CardContext, Toast, Tone};
-use crate::domain::{ProjectName, Switch, TaskKind, UserKey};
+use crate::domain::{Joining, ProjectName, Switch, TaskKind, UserKey};
 use crate::store::{Source, StoreError, View, WriteTx};
 
 /// `projects.open`
@@ -70,18 +70,19 @@ fn label_of(tx: &WriteTx, user: &UserKey, project: &ProjectName) -> Result<Strin
 pub struct ProjectAdd {
     /// The user.
     pub user: UserKey,
-    /// As chosen or typed.
-    pub link: NewLink,
+    /// As chosen and typed.
+    pub links: NewLinks,
 }
 
 impl Action for ProjectAdd {
     fn read(fields: &Fields<'_>) -> Result<Self, Refusal> {
         Ok(Self {
             user: fields.user()?,
-            link: NewLink {
-                chosen: fields.chosen("project"),
+            links: NewLinks {
+                chosen: fields.all_chosen("project"),
                 typed: fields.typed("project_name"),
                 since: fields.typed("since"),
+                joining: Joining::from_word(&fields.chosen("counts")),
             },
         })
     }
@@ -104,16 +105,29 @@ impl Change for ProjectAdd {
         click: &ClickContext,
     ) -> Result<ClickOutcome, Error> {
         let (user, now) = (&self.user, click.card_ctx.now);
-        let linked = projects::add(tx, user, &self.link, now)?;
-        let project = &linked.link.project;
-        policies::want(tx, user, project, &handlers.link_policies, click.report.clone(), now)?;
-        let label = linked.link.label().to_owned();
+        let words = handlers.cards.words();
+        let all = projects::add_all(tx, user, &self.links, now)?;
+        for linked in &all {
+            let project = &linked.link.project;
+            policies::want(tx, user, project, &handlers.link_policies, click.report.clone(), now)?;
+        }
         let mut ctx = click.with_empty_form();
-        if !linked.listed {
-            let text = handlers.cards.words().t("projects.not_in_list", &[("project", &label)]);
+        let said = all.last().map(|last| {
+            Ok::<_, Error>(handlers.cards.now_paid(&last.link, &users::get(tx, user)?))
+        });
+        let said = said.transpose()?.filter(|said| said.tone != Tone::Success);
+        if let Some(said) = said {
+            ctx = ctx.with_banner(said.tone, said.text);
+        } else if let Some(unlisted) = all.iter().find(|linked| !linked.listed) {
+            let label = unlisted.link.label();
+            let text = words.t("projects.not_in_list", &[("project", &label)]);
             ctx = ctx.with_banner(Tone::Warning, text);
+        } else if all.iter().any(|linked| !linked.others.is_empty()) {
+            ctx = ctx.with_banner(Tone::Info, words.joined(&all));
         }
         let card = self.show(handlers, tx, &ctx)?;
+        let labels: Vec<&str> = all.iter().map(|linked| linked.link.label()).collect();
+        let label = labels.join(&words.t("list.separator", &[]));
         Ok(ClickOutcome::card(card).with_toast(&handlers.cards, &Toast::ProjectAdded { label }))
     }
 }

@@ -59,8 +59,9 @@ impl Action for Allocate {
     fn read(fields: &Fields<'_>) -> Result<Self, Refusal> {
         Ok(Self {
             user: fields.user()?,
-            amount: fields.typed("amount"),
-            note: fields.free_text("note"),
+            // A candidate carries what was typed with the command.
+            amount: fields.text("amount").unwrap_or_else(|| fields.typed("amount")),
+            note: fields.text("note").unwrap_or_else(|| fields.free_text("note")),
         })
     }
 

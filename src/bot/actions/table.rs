@@ -11,11 +11,11 @@
 //! - `chat`: `Any`, or `Direct` where secrets are typed;
 //! - `wakes`: the loops that have something to do afterwards. Background tasks wake theirs without being listed.
 
-use super::access::{AccessRecheck, UserDisable, UserEnable};
+use super::access::{AccessAsk, AccessRecheck, UserDisable, UserEnable};
 use super::accounts::{AccountSave, AccountToggle, AccountsOpen};
 use super::action::{Action, Change, ClickContext, ClickOutcome, Opened};
 use super::alerts::AlertsList;
-use super::billing::BillingOpen;
+use super::billing::{BillingAssign, BillingOpen, BillingRest};
 use super::configure::{Configure, ConfigureOpen};
 use super::create::Create;
 use super::fields::Fields;
@@ -206,7 +206,9 @@ actions! {
         ProjectsOpen:  "projects.open",       form Any,       needs Viewer;
         QuotaOpen:     "quota.open",          form Any,       needs Viewer;
         BillingOpen:   "billing.open",        form Any,       needs Viewer;
+        BillingRest:   "billing.rest",        form Any,       needs Viewer;
         AlertsList:    "alerts.list",         form Any,       needs Viewer;
+        AccessAsk:     "access.ask",          form Any,       needs Admin;
         ConfigureOpen: "user.configure",      form Absent,    needs Admin;
         ConfigOpen:    "config.open",         form Any,       needs Admin;
     }
@@ -218,6 +220,7 @@ actions! {
         ProjectToggle: "project.toggle",      form Any,       needs Admin, op None,     chat Any,    wakes [];
         ProjectRemove: "project.remove",      form Any,       needs Admin, op Required, chat Any,    wakes [Policies];
         ToggleAll:     "projects.toggle_all", form Any,       needs Admin, op None,     chat Any,    wakes [];
+        BillingAssign: "billing.assign",      form Any,       needs Admin, op Required, chat Any,    wakes [Policies];
         Allocate:      "quota.allocate",      form Any,       needs Admin, op Required, chat Any,    wakes [];
         Create:        "user.create",         form Any,       needs Admin, op Required, chat Any,    wakes [];
         Configure:     "user.configure",      form Submitted, needs Admin, op Optional, chat Any,    wakes [Names];

@@ -68,5 +68,5 @@ pub fn user_card<S: Source>(
     ctx: &CardContext,
 ) -> Result<Card, Error> {
     let settings = handlers.settings(tx)?;
-    Ok(handlers.cards.user(&users::detail(tx, &settings, users::get(tx, user)?)?, ctx))
+    Ok(handlers.cards.user(&users::card(tx, &settings, users::get(tx, user)?, ctx.now)?, ctx))
 }

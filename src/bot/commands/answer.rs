@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::command::{Change, Command};
+use super::command::{Change, Command, ParseError, Query, Whom};
 use super::parse::{Parsed, parse};
 use super::queries::{Requester, meant};
 use crate::app::{Error, Refusal, SplitRefusal};
@@ -14,7 +14,7 @@ use crate::bot::origin::{Origin, Reply};
 use crate::bot::reaction::Reaction;
 use crate::bot::roles::Allowed;
 use crate::bot::state::Bot;
-use crate::cards::{Candidate, CandidatesView, Card, CardContext, Processing, Tone};
+use crate::cards::{Candidate, CandidatesView, Card, CardContext, Chosen, Processing, Tone};
 use crate::domain::{OpenId, Role, TaskKind};
 use crate::feishu::{CallbackAnswer, Piece};
 use crate::store::{Source, StoreError, View, WriteTx};
@@ -38,28 +38,34 @@ impl Bot {
         let now = self.handlers.clock.now();
         let Parsed { needs, command } = parse(pieces);
         let allowed = Allowed::check(self.roles.of(&sender), needs);
-        let answer = match (allowed, command) {
-            (None, _) => Answer::Ready(Reply::card(self.handlers.denied_card(&sender))),
-            (Some(allowed), Err(error)) => {
-                Answer::Ready(Reply::card(self.handlers.not_understood(&error, allowed)))
-            }
-            (Some(allowed), Ok(command)) => {
-                let requester =
-                    Requester { person: sender.clone(), allowed, direct: origin.direct };
-                match command {
-                    // Made on a snapshot, so that it does not keep writers waiting.
-                    Command::Query(query) => {
-                        let handlers = Arc::clone(&self.handlers);
-                        let made = self.store.looking(move |tx| {
-                            let reply = handlers.query(tx, &query, &requester, now);
-                            handlers.or_refused(tx, reply, now)
-                        });
-                        Answer::Ready(made.await?)
-                    }
-                    Command::Change(change) => Answer::Pending(change, requester),
+        let answer =
+            match (allowed, command) {
+                (None, _) => Answer::Ready(Reply::card(self.handlers.denied_card(&sender))),
+                (Some(allowed), Err(error)) => {
+                    let requester =
+                        Requester { person: sender.clone(), allowed, direct: origin.direct };
+                    Answer::Ready(self.named_alone(&error, requester, now).await?.unwrap_or_else(
+                        || Reply::card(self.handlers.not_understood(&error, allowed)),
+                    ))
                 }
-            }
-        };
+                (Some(allowed), Ok(command)) => {
+                    let requester =
+                        Requester { person: sender.clone(), allowed, direct: origin.direct };
+                    match command {
+                        // Made on a snapshot, so that it does not keep writers waiting.
+                        Command::Query(query) => {
+                            let handlers = Arc::clone(&self.handlers);
+                            let made = self.store.looking(move |tx| {
+                                let reply = handlers.query(tx, &query, &requester, now);
+                                let ctx = requester.context(now);
+                                handlers.or_refused(tx, reply, query.chosen(now), &ctx)
+                            });
+                            Answer::Ready(made.await?)
+                        }
+                        Command::Change(change) => Answer::Pending(change, requester),
+                    }
+                }
+            };
         let task = match self.commit(answer, Arc::new(origin), sender, now).await? {
             Some(reply) => reply.task,
             None => return Ok(Reaction::Duplicate),
@@ -74,6 +80,29 @@ impl Bot {
         })
     }
 
+    /// Opens the user whose name is all that was written, for those who may see users. Returns `None` if it is no name.
+    async fn named_alone(
+        &self,
+        error: &ParseError,
+        requester: Requester,
+        now: Timestamp,
+    ) -> Result<Option<Reply>, StoreError> {
+        let ParseError::Unknown { name: Some(name), .. } = error else { return Ok(None) };
+        if !requester.allowed.role().may_read() {
+            return Ok(None);
+        }
+        let query = Query::User { whom: Whom::Named(name.clone()) };
+        let handlers = Arc::clone(&self.handlers);
+        let opened = self.store.looking(move |tx| {
+            let reply = handlers.query(tx, &query, &requester, now);
+            if let Err(Error::Refused(Refusal::NoSuchUser { .. })) = &reply {
+                return Ok(None);
+            }
+            handlers.or_refused(tx, reply, query.chosen(now), &requester.context(now)).map(Some)
+        });
+        opened.await
+    }
+
     /// Claims the command, carries it out and enqueues the reply in one transaction. A refusal rolls it back, and a second
     /// transaction says why. Returns `None` if the command was handled before.
     async fn commit(
@@ -86,6 +115,10 @@ impl Bot {
         let sender = Arc::new(sender);
         let (handlers, from, by) =
             (Arc::clone(&self.handlers), Arc::clone(&origin), Arc::clone(&sender));
+        let chosen = match &answer {
+            Answer::Ready(_) => Chosen::User,
+            Answer::Pending(change, _) => change.chosen(),
+        };
         let committed = self.store.writing(move |tx| {
             if !from.claim(tx, &by, now)? {
                 return Ok::<_, Error>(None);
@@ -108,7 +141,9 @@ impl Bot {
             if !origin.claim(tx, &sender, now)? {
                 return Ok::<_, StoreError>(None);
             }
-            let reply = Reply::card(handlers.refused_card(tx, &refusal, now)?);
+            // Who was refused a change may make changes.
+            let ctx = CardContext::new(Role::Admin, now);
+            let reply = Reply::card(handlers.refused_card(tx, &refusal, chosen, &ctx)?);
             origin.enqueue(tx, &reply, now)?;
             Ok(Some(reply))
         });
@@ -125,8 +160,7 @@ impl Handlers {
         requester: &Requester,
         now: Timestamp,
     ) -> Result<Reply, Error> {
-        let mut ctx = CardContext::new(requester.allowed.role(), now);
-        ctx.in_group = !requester.direct;
+        let ctx = requester.context(now);
         match change {
             Change::Sync => {
                 let active = tx.accounts()?.into_iter().any(|account| account.active.is_on());
@@ -155,21 +189,23 @@ impl Handlers {
         &self,
         tx: &View<S>,
         reply: Result<Reply, Error>,
-        now: Timestamp,
+        chosen: Chosen,
+        ctx: &CardContext,
     ) -> Result<Reply, StoreError> {
         match reply.split_refusal()? {
             Ok(reply) => Ok(reply),
-            Err(refusal) => Ok(Reply::card(self.refused_card(tx, &refusal, now)?)),
+            Err(refusal) => Ok(Reply::card(self.refused_card(tx, &refusal, chosen, ctx)?)),
         }
     }
 
     /// The card that says why a command was refused. For an ambiguous or unknown name, it lists users to
-    /// choose from.
+    /// choose from; choosing one goes on with the command.
     fn refused_card<S: Source>(
         &self,
         tx: &View<S>,
         refusal: &Refusal,
-        now: Timestamp,
+        chosen: Chosen,
+        ctx: &CardContext,
     ) -> Result<Card, StoreError> {
         let words = self.cards.words();
         let (name, candidates, nobody) = match refusal {
@@ -180,7 +216,12 @@ impl Handlers {
             Refusal::NoSuchUser { name, nearest } => (name, nearest, Some(words.refusal(refusal))),
             _ => {
                 let (title, text) = (words.t("refused.title", &[]), words.refusal(refusal));
-                return Ok(self.cards.message(Tone::Error, &title, &text));
+                let tone = match refusal {
+                    // Nothing is wrong.
+                    Refusal::AccessUnchanged { .. } | Refusal::AccessPending => Tone::Info,
+                    _ => Tone::Error,
+                };
+                return Ok(self.cards.message(tone, &title, &text));
             }
         };
         let candidates = candidates
@@ -191,7 +232,7 @@ impl Handlers {
                 Ok(Candidate { key: key.clone(), display_name })
             })
             .collect::<Result<_, StoreError>>()?;
-        let view = CandidatesView { name: name.clone(), candidates, nobody };
-        Ok(self.cards.candidates(&view, &CardContext::new(Role::Viewer, now)))
+        let view = CandidatesView { name: name.clone(), candidates, nobody, chosen };
+        Ok(self.cards.candidates(&view, ctx))
     }
 }

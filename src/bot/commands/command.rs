@@ -2,9 +2,11 @@
 
 use std::collections::VecDeque;
 
+use super::month::Month;
 use crate::app::export::Table;
+use crate::cards::Wording;
 use crate::domain::typed::parsed_text;
-use crate::domain::{AmountError, BillPeriod, Money, Needs, OpenId};
+use crate::domain::{AmountError, Money, Needs, OpenId};
 
 /// Which user a command is about, as its sender wrote it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,7 +71,7 @@ pub enum Query {
         /// The user; `None` = all.
         whom: Option<Whom>,
         /// The month; `None` = the current one.
-        period: Option<BillPeriod>,
+        period: Option<Month>,
     },
     /// Past alerts.
     Alerts {
@@ -130,6 +132,8 @@ pub enum ParseError {
         typed: String,
         /// The most similar command, if one is similar enough.
         nearest: Option<&'static str>,
+        /// The whole text, which may be a user's name: `None` with a slash in front or a mention in it.
+        name: Option<String>,
     },
     /// A required argument is missing.
     MissingArgument {
@@ -161,7 +165,7 @@ pub struct Spec {
     pub name: &'static str,
     /// Chinese aliases.
     pub aliases: &'static [&'static str],
-    /// The arguments as help shows them.
+    /// The arguments as help shows them, in English.
     pub arguments: &'static str,
     /// The key of its description in the catalogue.
     pub about: &'static str,
@@ -169,6 +173,15 @@ pub struct Spec {
     pub needs: Needs,
     pub(super) parse: fn(&'static Spec, &mut Arguments) -> Result<Command, ParseError>,
 }
+
+/// What stands for an argument in [`Spec::arguments`], and its name in the catalogue.
+const PLACEHOLDERS: [(&str, &str); 5] = [
+    ("NAME", "placeholder.name"),
+    ("AMOUNT", "placeholder.amount"),
+    ("NOTE...", "placeholder.note"),
+    ("TEXT", "placeholder.text"),
+    ("YYYY-MM", "placeholder.month"),
+];
 
 impl PartialEq for Spec {
     fn eq(&self, other: &Self) -> bool {
@@ -179,9 +192,15 @@ impl PartialEq for Spec {
 impl Eq for Spec {}
 
 impl Spec {
-    /// `/quota NAME [AMOUNT [NOTE...]]`
-    pub fn usage(&self) -> String {
-        format!("/{} {}", self.name, self.arguments).trim_end().to_owned()
+    /// `/quota NAME [AMOUNT [NOTE...]]`, with what a person has to put in named in their language.
+    pub fn usage(&self, words: Wording) -> String {
+        let mut usage = format!("/{} {}", self.name, self.arguments).trim_end().to_owned();
+        for (placeholder, key) in PLACEHOLDERS {
+            if usage.contains(placeholder) {
+                usage = usage.replace(placeholder, &words.t(key, &[]));
+            }
+        }
+        usage
     }
 }
 

@@ -24,7 +24,7 @@ impl Handlers {
             .iter()
             .filter(|spec| role.meets(spec.needs))
             .map(|spec| HelpRow {
-                usage: spec.usage(),
+                usage: spec.usage(words),
                 alias: spec.aliases.join(" "),
                 about: words.t(spec.about, &[]),
                 admin_only: spec.needs == Needs::Admin,
@@ -50,7 +50,7 @@ impl Handlers {
         let role = allowed.role();
         let text = match error {
             ParseError::Empty => return self.help(role, None, None, None),
-            ParseError::Unknown { typed, nearest } => {
+            ParseError::Unknown { typed, nearest, .. } => {
                 // Do not suggest a command that the person may not use.
                 let usable = nearest.filter(|name| {
                     let spec = COMMANDS.iter().find(|spec| spec.name == *name);
@@ -59,14 +59,14 @@ impl Handlers {
                 return self.help(role, Some(typed), usable, None);
             }
             ParseError::MissingArgument { command } => {
-                words.t("command.missing_argument", &[("usage", &command.usage())])
+                words.t("command.missing_argument", &[("usage", &command.usage(words))])
             }
             ParseError::UnexpectedArgument { command, argument } => words.t(
                 "command.surplus_argument",
-                &[("argument", &clip(argument, 40)), ("usage", &command.usage())],
+                &[("argument", &clip(argument, 40)), ("usage", &command.usage(words))],
             ),
             ParseError::UnexpectedMention { command } => {
-                words.t("command.surplus_mention", &[("usage", &command.usage())])
+                words.t("command.surplus_mention", &[("usage", &command.usage(words))])
             }
             ParseError::BadAmount(error) => words.refusal(&Refusal::BadAmount(*error)),
             ParseError::BadPeriod(text) => words.refusal(&Refusal::BadPeriod(text.clone())),

@@ -3,6 +3,7 @@
 mod answer;
 mod command;
 mod help;
+mod month;
 mod parse;
 mod queries;
 mod table;
@@ -11,5 +12,6 @@ mod table;
 mod tests;
 
 pub use command::{Arguments, Change, Command, ParseError, Query, Spec, Whom};
+pub use month::Month;
 pub use parse::{Parsed, parse};
 pub use table::COMMANDS;

@@ -11,6 +11,9 @@ use crate::feishu::Piece;
 /// Longer words, in bytes, are not compared with command names: none is a misspelling of one.
 const LONGEST_WORD: usize = 64;
 
+/// Longer texts, in bytes, are not looked up as names: names have up to 200 characters.
+const LONGEST_NAME: usize = 800;
+
 /// A message, read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Parsed {
@@ -24,6 +27,7 @@ pub struct Parsed {
 /// arguments are refused. Mentions in front of the command address people and are not part of it.
 pub fn parse(pieces: &[Piece]) -> Parsed {
     let mut arguments: VecDeque<Argument> = pieces.iter().flat_map(arguments_of).collect();
+    let mut has_slash = false;
     // The slash may be followed by a space, or be the full-width one of a Chinese keyboard.
     let first = loop {
         let word = match arguments.pop_front() {
@@ -31,7 +35,8 @@ pub fn parse(pieces: &[Piece]) -> Parsed {
             Some(Argument::Mention(_)) => continue,
             None => return Parsed { needs: Needs::Anyone, command: Err(ParseError::Empty) },
         };
-        let word = parsed_text(word.trim_start_matches(['/', '／'])).into_owned();
+        has_slash |= parsed_text(&word).starts_with(['/', '／']);
+        let word = parsed_text(&word).trim_start_matches(['/', '／']).to_owned();
         if !word.is_empty() {
             break word;
         }
@@ -40,7 +45,8 @@ pub fn parse(pieces: &[Piece]) -> Parsed {
     let Some(command) =
         COMMANDS.iter().find(|spec| spec.name == folded || spec.aliases.contains(&folded.as_str()))
     else {
-        let error = ParseError::Unknown { nearest: nearest(&folded), typed: first };
+        let name = if has_slash { None } else { name_of(&first, &arguments) };
+        let error = ParseError::Unknown { nearest: nearest(&folded), typed: first, name };
         return Parsed { needs: Needs::Anyone, command: Err(error) };
     };
     let mut arguments = Arguments::new(command, arguments);
@@ -49,6 +55,19 @@ pub fn parse(pieces: &[Piece]) -> Parsed {
         (Ok(_), Some(error)) => Parsed { needs: command.needs, command: Err(error) },
         (parsed, _) => Parsed { needs: arguments.needs(), command: parsed },
     }
+}
+
+/// Returns a text without a command as the name of a user, which may have blanks.
+fn name_of(first: &str, rest: &VecDeque<Argument>) -> Option<String> {
+    let mut name = first.to_owned();
+    for argument in rest {
+        let Argument::Word(word) = argument else { return None };
+        name = format!("{name} {}", parsed_text(word));
+        if name.len() > LONGEST_NAME {
+            return None;
+        }
+    }
+    (name.len() <= LONGEST_NAME).then_some(name)
 }
 
 /// Returns the words of a piece, or its one mention. Words made only of invisible characters are skipped.

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::command::{Query, Whom};
+use super::command::{Change, Query, Whom};
 use crate::app::export::Table;
 use crate::app::outcome::UserFilter;
 use crate::app::{Error, Refusal, create, me, users};
@@ -13,8 +13,8 @@ use crate::bot::actions::{
 use crate::bot::handlers::Handlers;
 use crate::bot::origin::Reply;
 use crate::bot::roles::Allowed;
-use crate::cards::{Card, CardContext, ListPlace, Tone};
-use crate::domain::{AccessGoal, OpenId, User, UserKey};
+use crate::cards::{Card, CardContext, Chosen, ListPlace, Tone};
+use crate::domain::{AccessGoal, BillPeriod, OpenId, User, UserKey};
 use crate::store::{Source, View};
 
 /// Who sent a command, with the proof that they may use it, and whether only they read the reply.
@@ -24,12 +24,56 @@ pub(super) struct Requester {
     pub(super) direct: bool,
 }
 
+impl Requester {
+    /// How cards in answer to them are rendered.
+    pub(super) fn context(&self, now: Timestamp) -> CardContext {
+        CardContext { in_group: !self.direct, ..CardContext::new(self.allowed.role(), now) }
+    }
+}
+
 /// Returns the user that a command is about.
 pub(super) fn meant<S: Source>(tx: &View<S>, whom: &Whom) -> Result<User, Error> {
     match whom {
         Whom::Named(name) => users::find(tx, name),
         Whom::Mentioned(Some(person)) => users::owned_by(tx, person),
         Whom::Mentioned(None) => Err(Refusal::NobodyMentioned.into()),
+    }
+}
+
+impl Query {
+    /// What choosing one of several users does for this command.
+    pub(super) fn chosen(&self, now: Timestamp) -> Chosen {
+        match self {
+            Query::Projects { .. } => Chosen::Projects,
+            Query::Quota { .. } => Chosen::Quota,
+            Query::Billing { period, .. } => {
+                Chosen::Billing { period: period.map(|month| month.period(BillPeriod::of(now))) }
+            }
+            Query::Alerts { .. } => Chosen::Alerts,
+            Query::Enable { .. } => Chosen::Access(AccessGoal::Restored),
+            Query::Disable { .. } => Chosen::Access(AccessGoal::Cut),
+            Query::User { .. }
+            | Query::Help
+            | Query::Users { .. }
+            | Query::Create
+            | Query::Monitor
+            | Query::Config
+            | Query::Accounts
+            | Query::Me
+            | Query::Export { .. } => Chosen::User,
+        }
+    }
+}
+
+impl Change {
+    /// What choosing one of several users does for this command.
+    pub(super) fn chosen(&self) -> Chosen {
+        match self {
+            Change::Allocate { amount, note, .. } => {
+                Chosen::Allocate { amount: *amount, note: note.clone() }
+            }
+            Change::Sync | Change::MonitorRun => Chosen::User,
+        }
     }
 }
 
@@ -54,9 +98,7 @@ impl Handlers {
         requester: &Requester,
         now: Timestamp,
     ) -> Result<Reply, Error> {
-        let mut ctx = CardContext::new(requester.allowed.role(), now);
-        ctx.in_group = !requester.direct;
-        let ctx = &ctx;
+        let ctx = &requester.context(now);
         let key = |whom: &Whom| -> Result<UserKey, Error> { Ok(meant(tx, whom)?.key) };
         let optional_key = |whom: &Option<Whom>| whom.as_ref().map(key).transpose();
         Ok(match query {
@@ -72,7 +114,8 @@ impl Handlers {
             Query::Quota { whom } => QuotaOpen { user: key(whom)? }.open(self, tx, ctx)?.into(),
             Query::Billing { whom, period } => {
                 let user = optional_key(whom)?;
-                BillingOpen { period: *period, user, page: 1 }.open(self, tx, ctx)?.into()
+                let period = period.map(|month| month.period(BillPeriod::of(now)));
+                BillingOpen { period, user, page: 1 }.open(self, tx, ctx)?.into()
             }
             Query::Alerts { whom } => {
                 let user = optional_key(whom)?;

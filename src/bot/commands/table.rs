@@ -1,6 +1,7 @@
 //! The table of commands.
 
 use super::command::{Change, ParseError, Query, Spec};
+use super::month::Month;
 use crate::app::export::Table;
 use crate::domain::{Money, Needs};
 
@@ -79,14 +80,16 @@ pub static COMMANDS: &[Spec] = &[
         about: "command.billing",
         needs: Needs::Viewer,
         parse: |_, arguments| {
-            let whom = match arguments.peek_word() {
-                Some(word) if looks_like_month(&word) => None,
-                _ => arguments.next_whom(),
+            let month =
+                |word: Option<String>| word.and_then(|word| Some((Month::read(&word)?, word)));
+            let whom = match month(arguments.peek_word()) {
+                Some(_) => None,
+                None => arguments.next_whom(),
             };
-            let period = match arguments.peek_word().filter(|word| looks_like_month(word)) {
-                Some(month) => {
+            let period = match month(arguments.peek_word()) {
+                Some((month, word)) => {
                     arguments.next_word();
-                    Some(month.parse().map_err(|_| ParseError::BadPeriod(month))?)
+                    Some(month.map_err(|()| ParseError::BadPeriod(word))?)
                 }
                 None => None,
             };
@@ -172,10 +175,3 @@ pub static COMMANDS: &[Spec] = &[
         parse: |_, _| Ok(Query::Me.into()),
     },
 ];
-
-/// Returns whether a word is meant as a month, correctly written or not.
-fn looks_like_month(word: &str) -> bool {
-    word.starts_with(|c: char| c.is_ascii_digit())
-        && word.contains('-')
-        && word.chars().all(|c| c.is_ascii_digit() || c == '-')
-}

@@ -3,9 +3,11 @@
 use proptest::prelude::*;
 
 use super::command::{Change, Command, ParseError, Query, Whom};
+use super::month::Month;
 use super::parse::{Parsed, parse as parse_pieces};
 use super::table::COMMANDS;
 use crate::app::export::Table;
+use crate::cards::{Locale, Wording};
 use crate::domain::{AmountError, Money, Needs};
 use crate::feishu::Piece;
 
@@ -66,11 +68,19 @@ fn commands_and_their_arguments_are_read() {
         "划拨 alice －200",
         Change::Allocate { whom: named("alice"), amount: Money::from_fen(-20_000), note: name("") },
     );
-    let november = "2026-11".parse().ok();
+    let november = "2026-11".parse().ok().map(Month::Exact);
     check("/billing", Query::Billing { whom: None, period: None });
     check("/billing 2026-11", Query::Billing { whom: None, period: november });
     check("/billing alice", Query::Billing { whom: Some(named("alice")), period: None });
     check("账单 alice 2026-11", Query::Billing { whom: Some(named("alice")), period: november });
+    check("/billing 10月", Query::Billing { whom: None, period: Some(Month::Latest(10)) });
+    check(
+        "账单 王芳 上个月",
+        Query::Billing { whom: Some(named("王芳")), period: Some(Month::Previous) },
+    );
+    check("账单 本月", Query::Billing { whom: None, period: Some(Month::Current) });
+    // A name that looks a little like a month.
+    check("账单 张月", Query::Billing { whom: Some(named("张月")), period: None });
     check("/alerts", Query::Alerts { whom: None });
     check("/alerts alice", Query::Alerts { whom: Some(named("alice")) });
     check("/enable alice", Query::Enable { whom: named("alice") });
@@ -82,6 +92,15 @@ fn commands_and_their_arguments_are_read() {
     check("我的", Query::Me);
     check("/export", Query::Export { table: Table::Users });
     check("导出 LEDGER", Query::Export { table: Table::Ledger });
+    check("导出 账单", Query::Export { table: Table::Spending });
+    check(
+        "/quota alice 1.5万 补",
+        Change::Allocate {
+            whom: named("alice"),
+            amount: Money::from_fen(1_500_000),
+            note: name("补"),
+        },
+    );
 }
 
 #[test]
@@ -116,7 +135,10 @@ fn missing_and_bad_arguments_are_refused() {
         parse("/quota a 1,00").command,
         Err(ParseError::BadAmount(AmountError::MisplacedCommas))
     );
-    assert_eq!(parse("/billing 2026-13").command, Err(ParseError::BadPeriod("2026-13".to_owned())));
+    for month in ["2026-13", "13月"] {
+        let parsed = parse(&format!("/billing {month}"));
+        assert_eq!(parsed.command, Err(ParseError::BadPeriod(month.to_owned())));
+    }
     assert_eq!(parse(" / ").command, Err(ParseError::Empty));
 }
 
@@ -136,6 +158,39 @@ fn a_misspelt_command_names_the_most_similar_one() {
             }
             other => panic!("{text:?}: {other:?}"),
         }
+    }
+}
+
+#[test]
+fn a_text_that_is_no_command_may_be_a_name() {
+    let name = |pieces: &[Piece]| match parse_pieces(pieces).command {
+        Err(ParseError::Unknown { name, .. }) => name,
+        other => panic!("{pieces:?}: {other:?}"),
+    };
+    let alone = |text: &str| name(&[words(text)]);
+    assert_eq!(alone("wang.fang").as_deref(), Some("wang.fang"));
+    assert_eq!(alone(" main/wang.fang\u{200B} ").as_deref(), Some("main/wang.fang"));
+    assert_eq!(alone("Zhang  San").as_deref(), Some("Zhang San"));
+    // With a slash in front, a command is meant.
+    assert_eq!(alone("/wang.fang"), None);
+    assert_eq!(alone("\u{FEFF}／ wang.fang"), None);
+    assert_eq!(alone(&"x ".repeat(1000)), None);
+    assert_eq!(name(&[words("wang"), mention("ou_ann")]), None);
+}
+
+#[test]
+fn usage_names_its_arguments_in_the_language_of_the_reader() {
+    let usage = |name: &str, locale| {
+        let spec = COMMANDS.iter().find(|spec| spec.name == name).unwrap();
+        spec.usage(Wording::new(locale))
+    };
+    assert_eq!(usage("quota", Locale::EnUs), "/quota NAME [AMOUNT [NOTE...]]");
+    assert_eq!(usage("quota", Locale::ZhCn), "/quota 用户名 [金额 [备注]]");
+    assert_eq!(usage("billing", Locale::ZhCn), "/billing [用户名] [月份]");
+    let latin = |c: char| c.is_ascii_uppercase();
+    for spec in COMMANDS {
+        let usage = spec.usage(Wording::new(Locale::ZhCn));
+        assert!(!usage.contains(latin), "{usage}");
     }
 }
 
@@ -189,8 +244,11 @@ fn a_mention_is_one_argument_and_never_words() {
         (vec![words("/quota "), ann()], Query::Quota { whom: mentioned("ou_ann") }.into()),
         (
             vec![words("/billing "), ann(), words(" 2026-11")],
-            Query::Billing { whom: Some(mentioned("ou_ann")), period: "2026-11".parse().ok() }
-                .into(),
+            Query::Billing {
+                whom: Some(mentioned("ou_ann")),
+                period: "2026-11".parse().ok().map(Month::Exact),
+            }
+            .into(),
         ),
         (vec![words("/alerts "), ann()], Query::Alerts { whom: Some(mentioned("ou_ann")) }.into()),
         (
@@ -238,7 +296,7 @@ fn invisible_characters_are_dropped() {
     check("/user alice \u{200B}", Query::User { whom: named("alice") });
     check("/user \u{202A}main/alice\u{202C}", Query::User { whom: named("main/alice") });
     check("/user alice\u{FE0F} \u{200D}", Query::User { whom: named("alice") });
-    let november = "2026-11".parse().ok();
+    let november = "2026-11".parse().ok().map(Month::Exact);
     check("/billing 2026\u{200E}-11", Query::Billing { whom: None, period: november });
     check(
         "/quota alice 1\u{200B}00 ok 👩\u{200D}💻\u{FEFF}",

@@ -85,12 +85,16 @@ pub fn me(size: Size) -> MeView {
     let small = size == Size::Small;
     let users = (0..if small { 2 } else { 9 })
         .map(|i| {
-            let user = samples::user(size, i);
+            let mut user = samples::user(size, i);
+            user.month_limit = samples::limited_detail(size).user.month_limit;
             MyUser {
+                unbilled: None,
                 account_name: account(size, 0).name,
                 level: Level::of(&user, &Thresholds::default()),
                 stale: (i == 1 || !small).then(|| Some(ago(26))),
                 total: amount(size, "5218.40"),
+                month: samples::limited_detail(size).month.filter(|_| i == 0),
+                forecast: samples::limited_detail(size).forecast.filter(|_| i == 0),
                 projects: samples::billing_projects(size, if small { 3 * i } else { 60 }),
                 user,
             }

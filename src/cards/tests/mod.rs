@@ -4,7 +4,9 @@
 
 mod admin;
 mod creating;
+mod estimates;
 mod paths;
+mod rest;
 pub(crate) mod samples;
 mod watch;
 
@@ -50,6 +52,7 @@ fn context_for(role: Role, size: Size) -> CardContext {
                 "mobiles",
                 "alert_chat_id",
                 "remark",
+                "month_limit",
                 "display_name",
                 "email",
                 "phone",
@@ -57,6 +60,7 @@ fn context_for(role: Role, size: Size) -> CardContext {
                 "name",
                 "monitor",
                 "username",
+                "user",
             ]
             .map(|name| (name.to_owned(), samples::text(size, 600)));
             let back = ListPlace {
@@ -145,6 +149,35 @@ fn all(cards: &Cards, role: Role, size: Size) -> Vec<Sample> {
     }
     let shared = cards.user(&paths::shared(size), &ctx);
     out.push(Sample { name: "user_shared".to_owned(), card: shared, via: Via::Send });
+    for (name, card) in [
+        ("user_days", cards.user(&rest::user_with_days(size, false), &ctx)),
+        ("user_estimated", cards.user(&rest::user_with_days(size, true), &ctx)),
+        ("billing_account", cards.billing(&rest::billing_with_shares(size, 1), &ctx)),
+        ("billing_accounts", cards.billing(&rest::billing_with_shares(size, 2), &ctx)),
+        ("rest", cards.rest(&rest::rest(size), &ctx)),
+        ("rest_none", cards.rest(&rest::no_rest(), &ctx)),
+        ("rest_link", cards.rest(&rest::linking(size), &ctx)),
+    ] {
+        out.push(Sample { name: name.to_owned(), card, via: Via::Send });
+    }
+    let chosen = [
+        (
+            "allocate",
+            Chosen::Allocate { amount: samples::amount(size, "100"), note: "补".to_owned() },
+        ),
+        ("disable", Chosen::Access(AccessGoal::Cut)),
+    ];
+    for (name, chosen) in chosen {
+        let view = CandidatesView { chosen, ..watch::candidates(size) };
+        let card = cards.candidates(&view, &ctx);
+        out.push(Sample { name: format!("candidates_{name}"), card, via: Via::Send });
+    }
+    let limited = samples::limited_detail(size);
+    let card = cards.user(&limited, &ctx);
+    out.push(Sample { name: "user_limited".to_owned(), card, via: Via::Send });
+    let card = cards.configure(&limited, &[], &ctx);
+    out.push(Sample { name: "configure_limited".to_owned(), card, via: Via::Send });
+    out.extend(estimates::all(cards, &ctx, size));
     out
 }
 
@@ -354,7 +387,7 @@ fn cards_match_their_snapshots() {
         }
         let viewer = Cards::new(Locale::ZhCn, OpIds::Counter);
         for sample in all(&viewer, Role::Viewer, Size::Small) {
-            if ["user", "projects", "quota", "help"].contains(&sample.name.as_str()) {
+            if ["user", "projects", "quota", "help", "rest"].contains(&sample.name.as_str()) {
                 let name = format!("{}_viewer", sample.name);
                 insta::assert_json_snapshot!(name, sample.card.value());
             }
@@ -367,6 +400,12 @@ fn cards_match_their_snapshots() {
                 "user_stuck",
                 "access_cut",
                 "alert_disable_chat",
+                "alert_disable_month_chat",
+                "alert_warning_month_chat",
+                "alert_runs_out_chat",
+                "alert_spikes_chat",
+                "alert_balance_low_chat",
+                "user_limited",
                 "quota",
                 "alert_warning_chat",
                 "settings",
@@ -376,6 +415,10 @@ fn cards_match_their_snapshots() {
                 "create",
                 "creation_half",
                 "secrets",
+                "billing_account",
+                "billing_accounts",
+                "rest",
+                "rest_link",
             ];
             if shown.contains(&sample.name.as_str()) {
                 let name = format!("{}_en_us", sample.name);
@@ -384,7 +427,7 @@ fn cards_match_their_snapshots() {
         }
         let hostile = Cards::new(Locale::ZhCn, OpIds::Counter);
         for sample in all(&hostile, Role::Admin, Size::Hostile) {
-            if ["users", "projects", "billing", "alert_warning_chat"]
+            if ["users", "projects", "billing", "alert_warning_chat", "rest", "rest_link"]
                 .contains(&sample.name.as_str())
             {
                 let name = format!("{}_hostile", sample.name);

@@ -133,7 +133,7 @@ pub(super) fn project(size: Size, i: usize) -> ProjectName {
     }
 }
 
-fn label(size: Size, i: usize) -> String {
+pub(super) fn label(size: Size, i: usize) -> String {
     match size {
         Size::Small => ["官网生产", "", "大模型推理", "default"][i % 4].to_owned(),
         _ => format!("{i}{}", text(size, 199)),
@@ -156,6 +156,7 @@ pub(super) fn links(size: Size, user: &User, count: usize) -> Vec<ProjectLink> {
             display_name: label(size, i),
             monitored: Switch::from(i % 4 != 3),
             since: "2026-09".parse().unwrap(),
+            counts: Counts::Whole,
             spending: amount(size, ["3210.456", "1520", "499.944", "12"][i % 4]),
             freshness: if size == Size::Small {
                 freshness(i)
@@ -254,7 +255,9 @@ pub fn people(size: Size) -> Vec<OpenId> {
 pub fn detail(size: Size) -> UserDetail {
     let user = user(size, 0);
     UserDetail {
+        unbilled: None,
         account_name: if size == Size::Small { "生产账号".to_owned() } else { text(size, 200) },
+        shared: shared(size, &user),
         links: links(size, &user, if size == Size::Small { 4 } else { 60 }),
         thresholds: Thresholds::default(),
         level: level(&user),
@@ -262,13 +265,32 @@ pub fn detail(size: Size) -> UserDetail {
         remembered: None,
         paths: PathReports::new(),
         proof: None,
+        month: None,
+        forecast: None,
         owner_name: Some(if size == Size::Small {
             "王小明".to_owned()
         } else {
             text(size, 200)
         }),
+        days: DayChart::default(),
         user,
     }
+}
+
+/// A user with a month limit, of which most is spent.
+pub fn limited_detail(size: Size) -> UserDetail {
+    let mut detail = detail(size);
+    let period = "2026-11".parse().unwrap();
+    detail.user.month_limit = Some(amount(size, "3000").try_into().unwrap());
+    detail.user.trigger_in(period, [50, 80]);
+    detail.month = Some(Month { period, spent: amount(size, "2512.345"), is_read: true });
+    let to = "2026-11-21".parse().unwrap();
+    detail.forecast = Some(Forecast {
+        rate: Rate { spent: amount(size, "700.5"), days: 7, to },
+        runs_out: Some(RunsOut { on: "2026-11-26".parse().unwrap(), of: Limit::Month }),
+        month_end: amount(size, "3412.345"),
+    });
+    detail
 }
 
 pub fn pending_detail(size: Size) -> UserDetail {
@@ -297,7 +319,7 @@ pub fn disabled_detail(size: Size) -> UserDetail {
 pub fn access(size: Size, detail: UserDetail) -> AccessView {
     let others = |i: usize| {
         let count = if size == Size::Small { 1 + i } else { 60 };
-        (0..count).map(|n| key(size, n + 1).username).collect()
+        (0..count).map(|n| key(size, n + 1)).collect()
     };
     let shared = detail.links.iter().step_by(2).enumerate();
     let sharers = shared.map(|(i, link)| (link.project.clone(), others(i))).collect();
@@ -336,8 +358,27 @@ pub fn projects(size: Size) -> ProjectsView {
         current: BillPeriod::of(now()),
         authorisations: authorisations(size, &user),
         suspended: false,
+        shared: shared(size, &user),
+        taken: [(
+            if size == Size::Small { "lab-11".parse().unwrap() } else { project(size, 11) },
+            vec![key(size, 1), key(size, 2)],
+        )]
+        .into(),
         user,
     }
+}
+
+/// How the user shares its first two projects.
+fn shared(size: Size, user: &User) -> Vec<Sharing> {
+    let links = links(size, user, 2);
+    let counts = [Counts::Part, Counts::Whole];
+    let others = if size == Size::Small { 1..2 } else { 1..30 };
+    let with: Vec<UserKey> = others.map(|n| key(size, n)).collect();
+    links
+        .into_iter()
+        .zip(counts)
+        .map(|(link, counts)| Sharing { project: link.project, with: with.clone(), counts })
+        .collect()
 }
 
 fn authorisations(size: Size, user: &User) -> Vec<Authorisation> {
@@ -391,6 +432,8 @@ pub fn no_projects() -> ProjectsView {
         current: BillPeriod::of(now()),
         authorisations: vec![],
         suspended: true,
+        shared: vec![],
+        taken: BTreeMap::new(),
     }
 }
 
@@ -445,6 +488,11 @@ pub fn billing_projects(size: Size, count: usize) -> Vec<BillingProject> {
                 label(size, i)
             },
             amount: amount(size, ["3210.456", "1520", "499.944", "-12"][i % 4]),
+            shared: (i == 1).then(|| Sharing {
+                project: project(size, i),
+                with: vec![key(size, 2)],
+                counts: Counts::Part,
+            }),
             freshness: match size {
                 Size::Small if i == 3 => None,
                 Size::Small => Some(freshness(i)),
@@ -458,6 +506,7 @@ pub fn billing(size: Size) -> BillingView {
     let small = size == Size::Small;
     let count = if small { 3 } else { BILLING_USERS_A_PAGE };
     BillingView {
+        estimates: Vec::new(),
         period: "2026-11".parse().unwrap(),
         periods: ("2024-12".parse::<BillPeriod>().unwrap())
             .through("2026-11".parse().unwrap())
@@ -485,6 +534,10 @@ pub fn billing(size: Size) -> BillingView {
             .map(|period| (period, amount(size, "7050.754")))
             .collect(),
         of_user: None,
+        shares: Vec::new(),
+        unread: Vec::new(),
+        change: None,
+        days: DayChart::default(),
     }
 }
 

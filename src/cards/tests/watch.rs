@@ -9,10 +9,20 @@ use crate::app::outcome::{AccountSync, AlertsView, FailedDelivery, MonitorView, 
 use crate::app::trouble::{Cause, Said, Trouble};
 use crate::domain::*;
 
+/// The same, with a month limit of 3,000.
+fn figures_of_month(size: Size, of: Limit, spent: &str) -> Figures {
+    let detail = super::samples::limited_detail(size);
+    let month = detail.month.map(|month| Month { spent: amount(size, spent), ..month });
+    let amounts: Vec<_> =
+        detail.links.iter().map(|link| (link.project.clone(), amount(size, "1000"))).collect();
+    let month = MonthFigures::of(&detail.user, month.as_ref());
+    figures(size, "8230.4").with_month(month, of, &amounts)
+}
+
 fn figures(size: Size, consumed: &str) -> Figures {
     let user = user(size, 0);
     let count = if size == Size::Small { 3 } else { 40 };
-    let mut figures = Figures::of(&user, &links(size, &user, count));
+    let mut figures = Figures::of(&user, &links(size, &user, count), &[]);
     figures.consumed = amount(size, consumed);
     figures
 }
@@ -27,18 +37,42 @@ pub fn alert_records(size: Size) -> Vec<(&'static str, AlertRecord)> {
         name: Some(if size == Size::Small { "王小明".to_owned() } else { text(size, 200) }),
     };
     let account: AccountId = "main".parse().unwrap();
+    let main = account.clone();
+    let limited = super::samples::limited_detail(size).forecast.unwrap();
+    let outlook = |outlook| AlertBody::Forecast { outlook };
+    let spike = |i| Spike {
+        project: super::samples::project(size, i).to_string(),
+        amount: amount(size, "500"),
+        median: amount(size, "20.125"),
+    };
     let error = |problem| AlertBody::Error { problem };
     let bodies = [
-        ("warning", true, AlertBody::Warning { threshold: 80, figures: figures(size, "8230.4") }),
+        (
+            "warning",
+            true,
+            AlertBody::Warning {
+                threshold: 80,
+                of: Limit::Quota,
+                figures: figures(size, "8230.4"),
+            },
+        ),
         (
             "disable",
             true,
-            AlertBody::Disable { figures: figures(size, "10230.4"), paths: paths::closed(size) },
+            AlertBody::Disable {
+                of: Limit::Quota,
+                figures: figures(size, "10230.4"),
+                paths: paths::closed(size),
+            },
         ),
         (
             "disable_older",
             true,
-            AlertBody::Disable { figures: figures(size, "10230.4"), paths: PathReports::new() },
+            AlertBody::Disable {
+                of: Limit::Quota,
+                figures: figures(size, "10230.4"),
+                paths: PathReports::new(),
+            },
         ),
         ("manual_cut", true, AlertBody::manual(AccessGoal::Cut, operator.clone())),
         (
@@ -102,6 +136,68 @@ pub fn alert_records(size: Size) -> Vec<(&'static str, AlertRecord)> {
             }),
         ),
         ("test", false, error(Problem::Test { operator })),
+        (
+            "warning_month",
+            true,
+            AlertBody::Warning {
+                threshold: 80,
+                of: Limit::Month,
+                figures: figures_of_month(size, Limit::Month, "2512.345"),
+            },
+        ),
+        (
+            "disable_month",
+            true,
+            AlertBody::Disable {
+                of: Limit::Month,
+                figures: figures_of_month(size, Limit::Month, "3000"),
+                paths: paths::closed(size),
+            },
+        ),
+        (
+            "disable_both",
+            true,
+            AlertBody::Disable {
+                of: Limit::Both,
+                figures: figures_of_month(size, Limit::Both, "3000"),
+                paths: paths::closed(size),
+            },
+        ),
+        ("month_restored", true, AlertBody::manual(AccessGoal::Restored, Operator::System)),
+        (
+            "runs_out",
+            true,
+            outlook(Outlook::RunsOut {
+                runs_out: limited.runs_out.unwrap(),
+                rate: limited.rate,
+                month_end: limited.month_end,
+                figures: figures_of_month(size, Limit::Month, "2512.345"),
+            }),
+        ),
+        (
+            "spikes",
+            false,
+            outlook(Outlook::Spikes {
+                account: main.clone(),
+                day: limited.rate.to,
+                projects: vec![spike(0), spike(1)],
+            }),
+        ),
+        (
+            "balance_low",
+            false,
+            outlook(Outlook::BalanceLow {
+                account: main.clone(),
+                available: amount(size, "650.2"),
+                rate: limited.rate,
+                within: 7,
+            }),
+        ),
+        (
+            "balance_recovered",
+            false,
+            outlook(Outlook::BalanceRecovered { account: main, available: amount(size, "9650.2") }),
+        ),
     ];
     bodies
         .into_iter()
@@ -269,6 +365,7 @@ pub fn candidates(size: Size) -> CandidatesView {
             .map(|i| Candidate { key: key(size, i), display_name: display(size, i) })
             .collect(),
         nobody: None,
+        chosen: Chosen::User,
     }
 }
 

@@ -1,10 +1,13 @@
 //! Checks that Volcengine accepts each account's key pair and allows what airgate does with it.
 
 use super::super::progress::Progress;
+use super::super::words::{spoken, t};
 use super::{Finding, Kept};
 use crate::app::cloud::{Cloud, CloudError};
+use crate::app::trouble::{Said, Trouble};
+use crate::cards::Wording;
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{Config, Locale};
 use crate::domain::{Account, BillPeriod};
 use crate::server::{Timeouts, cloud_client};
 use crate::volcengine::{self, Api, Call, RetryPolicy};
@@ -18,23 +21,22 @@ pub(super) async fn check(config: &Config, kept: &Kept, findings: &mut Vec<Findi
     let client = match cloud_client(config, &Timeouts::default(), clock.clone()) {
         Ok(client) => client.with_retry(RetryPolicy { retries: RETRIES, ..RetryPolicy::default() }),
         Err(error) => {
-            let fix =
-                "check the endpoints in [volcengine] and the root certificates of this machine";
-            findings.push(Finding::failed("Volcengine", error.to_string(), fix));
+            let (what, fix) = (t("check.volcengine", &[]), t("check.client_fix", &[]));
+            findings.push(Finding::failed(what, error.to_string(), fix));
             return;
         }
     };
     if kept.accounts.is_empty() {
-        let fix = "add one: airgate account add ID, or /accounts in chat";
-        findings.push(Finding::failed("Volcengine", "there is no account", fix));
+        let (result, fix) = (t("check.no_account", &[]), t("check.no_account_fix", &[]));
+        findings.push(Finding::failed(t("check.volcengine", &[]), result, fix));
     }
     let cloud = Cloud::new(kept.store.clone(), client);
     for account in &kept.accounts {
         if account.active.is_on() {
             ask(config, &cloud, account, BillPeriod::of(clock.now()), findings).await;
         } else {
-            let what = format!("account {}", account.id);
-            findings.push(Finding::skipped(what, "it is disabled"));
+            let what = t("check.account", &[("id", &account.id)]);
+            findings.push(Finding::skipped(what, t("check.account_off", &[])));
         }
     }
 }
@@ -47,14 +49,14 @@ async fn ask(
     period: BillPeriod,
     findings: &mut Vec<Finding>,
 ) {
-    let _progress = Progress::start(&format!("checking account {}", account.id));
-    let what = |part: &str| format!("account {} {part}", account.id);
-    let parts = ["projects", "bills", "balance"];
+    let _progress = Progress::start(&t("check.checking_account", &[("id", &account.id)]));
+    let what = |part: &str| t(part, &[("id", &account.id)]);
+    let parts = ["check.projects", "check.bills", "check.balance"];
     let caller = match cloud.account(&account.id).await {
         Ok(caller) => caller,
         Err(error) => {
-            let fix = format!("set a new key pair: airgate account rotate {}", account.id);
-            findings.push(Finding::failed(what("access key"), error.to_string(), fix));
+            let fix = t("check.rotate_fix", &[("id", &account.id)]);
+            findings.push(Finding::failed(what("check.key"), error.to_string(), fix));
             return;
         }
     };
@@ -67,32 +69,33 @@ async fn ask(
         )
     });
     findings.push(match users {
-        Ok(_) => Finding::good(what("access key"), &account.hint),
-        Err(error) => failed(what("access key"), error),
+        Ok(_) => Finding::good(what("check.key"), &account.hint),
+        Err(error) => failed(what("check.key"), error),
     });
     if refused {
-        findings.extend(
-            parts.map(|part| Finding::skipped(what(part), "the access key is not accepted")),
-        );
+        findings
+            .extend(parts.map(|part| Finding::skipped(what(part), t("check.key_refused", &[]))));
         return;
     }
     findings.push(match caller.call(&Call::get(Api::Projects, "ListProjects", one())).await {
-        Ok(_) => Finding::good(what("projects"), ""),
-        Err(error) => failed(what("projects"), error),
+        Ok(_) => Finding::good(what("check.projects"), ""),
+        Err(error) => failed(what("check.projects"), error),
     });
     findings.push(match caller.probe_bill(period, config.monitor.bill_source).await {
-        Ok(()) => Finding::good(what("bills"), format!("{period} can be read")),
-        Err(error) => failed(what("bills"), error),
+        Ok(()) => Finding::good(what("check.bills"), t("check.bills_ok", &[("period", &period)])),
+        Err(error) => failed(what("check.bills"), error),
     });
     findings.push(match caller.available_balance().await {
         Ok(balance) if balance.is_negative() => Finding::new(
-            what("balance"),
+            what("check.balance"),
             super::Verdict::Warning,
-            format!("{balance} available"),
-            "top up the account: services may be stopped",
+            t("check.balance_ok", &[("balance", &balance)]),
+            t("check.top_up_fix", &[]),
         ),
-        Ok(balance) => Finding::good(what("balance"), format!("{balance} available")),
-        Err(error) => failed(what("balance"), error),
+        Ok(balance) => {
+            Finding::good(what("check.balance"), t("check.balance_ok", &[("balance", &balance)]))
+        }
+        Err(error) => failed(what("check.balance"), error),
     });
 }
 
@@ -102,8 +105,16 @@ fn failed(what: String, error: impl Into<CloudError>) -> Finding {
         CloudError::Cloud(error) => error,
         error => return Finding::failed(what, error.to_string(), ""),
     };
-    let words = error.explanation();
-    let (result, fix) = words.split_once("; ").unwrap_or((&words, ""));
+    let words = match spoken() {
+        Locale::EnUs => error.explanation().to_string(),
+        // As the cards say it; what the cloud itself said follows below.
+        other => {
+            let trouble = Trouble { said: Said::default(), ..Trouble::from(&error) };
+            Wording::new(other).trouble(&trouble)
+        }
+    };
+    let split = words.split_once("; ").or_else(|| words.split_once('；'));
+    let (result, fix) = split.unwrap_or((&words, ""));
     let said = match (error.code(), error.message()) {
         (Some(code), message) => format!("{result} ({}, {code}: {message})", error.action()),
         (None, "") => format!("{result} ({})", error.action()),

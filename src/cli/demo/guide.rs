@@ -24,6 +24,8 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(12);
 /// What has happened so far. A step once done stays done.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Progress {
+    /// Which demo this is.
+    born: uuid::Uuid,
     list: bool,
     open: bool,
     project: bool,
@@ -37,6 +39,11 @@ pub(super) struct Progress {
 }
 
 impl Progress {
+    /// Nothing has happened yet.
+    pub fn new() -> Self {
+        Self { born: uuid::Uuid::new_v4(), ..Self::default() }
+    }
+
     /// Checks chat, bills and store for steps done since the last call.
     pub fn advance<S: crate::store::Source>(
         &mut self,
@@ -64,8 +71,9 @@ impl Progress {
             account.is_some_and(|account| !account.payable(HERO_PROJECT, period).is_zero())
         });
         let alerted = |kind| Ok::<_, StoreError>(tx.alerts(Some(&hero), Some(kind), 0, 1)?.1 > 0);
-        self.warning |= alerted(AlertKind::Warning)?;
         self.disable |= alerted(AlertKind::Disable)?;
+        // Spending that passes every threshold at once is alerted as the cut alone.
+        self.warning |= self.disable || alerted(AlertKind::Warning)?;
         if let Some(user) = tx.user(&hero)? {
             self.quota |= user.quota.is_positive();
             self.monitor |= user.consumed.is_positive();
@@ -81,6 +89,8 @@ impl Progress {
     pub fn json(&self) -> Value {
         json!({
             "as": ADMIN,
+            // A demo that was started again begins with new data, and so does its guide.
+            "born": self.born.to_string(),
             "group": GROUP,
             "user": HERO,
             "done": {

@@ -17,6 +17,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use self::stage::{Stage, failed};
+use super::words::t;
 use super::{Failure, output, runtime, until_told_to_stop};
 use crate::config::Locale;
 use crate::sandbox::demo_page::{self, DemoPage};
@@ -25,9 +26,6 @@ use crate::sandbox::demo_page::{self, DemoPage};
 const DEFAULT_ADDRESS: &str = "127.0.0.1:8787";
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:
-  airgate demo
-  airgate demo --listen 127.0.0.1:9000 --locale en_us")]
 pub(super) struct Options {
     /// Address of the chat page [default: 127.0.0.1:8787, or a free port]
     #[arg(long, value_name = "ADDR")]
@@ -51,6 +49,8 @@ pub(super) fn run(options: &Options) -> Result<(), Failure> {
         let page_listener = listen(options.listen).await?;
         let address = page_listener.local_addr().map_err(failed)?;
         let folder = tempfile::tempdir().map_err(failed)?;
+        // The first sync takes some seconds: the stand-in limits calls like the real cloud.
+        output::notice(&t("cli.demo_preparing", &[]));
         // Ctrl-C works during startup as well.
         let starting = stage::start(folder.path(), options.seed, options.locale);
         let (stage, service) = tokio::select! {
@@ -81,17 +81,10 @@ pub(super) fn run(options: &Options) -> Result<(), Failure> {
 
 /// Prints the address, on a line of its own, and what the demo is.
 fn greet(address: SocketAddr, options: &Options) {
-    output::line(
-        "airgate demo: the real service between a built-in Feishu and a built-in Volcengine.",
-    );
-    output::line(
-        "Open this in a browser; the bar at the top guides you through the first minute:\n",
-    );
+    output::line(&t("cli.demo_hello", &[]));
+    output::line(&format!("{}\n", t("cli.demo_open", &[])));
     output::line(&format!("    http://{address}\n"));
-    output::line(&format!(
-        "Sample data {}. Nothing leaves this machine and nothing is kept. Press Ctrl-C to stop.",
-        options.seed
-    ));
+    output::line(&t("cli.demo_note", &[("seed", &options.seed)]));
 }
 
 async fn page(stage: &Stage, locale: Locale) -> Result<DemoPage, Failure> {
@@ -102,9 +95,7 @@ async fn page(stage: &Stage, locale: Locale) -> Result<DemoPage, Failure> {
 
 async fn listen(wanted: Option<SocketAddr>) -> Result<TcpListener, Failure> {
     let cannot = |address: &str, error: std::io::Error| {
-        Failure::Failed(format!(
-            "cannot listen on {address}: {error}; choose another address with --listen"
-        ))
+        Failure::Failed(t("cli.demo_port", &[("address", &address), ("error", &error)]))
     };
     match wanted {
         Some(address) => {

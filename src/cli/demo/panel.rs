@@ -24,7 +24,7 @@ const ROWS_SHOWN: usize = 8;
 /// Sends the page what changed, until `stop`.
 pub(super) async fn watch(stage: Stage, page: DemoPage, stop: CancellationToken) {
     let mut told = Value::Null;
-    let mut progress = Progress::default();
+    let mut progress = Progress::new();
     let mut pace = tokio::time::interval(PACE);
     pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {

@@ -17,7 +17,9 @@ use crate::app::quota::{self, Allocation};
 use crate::app::{Error, projects};
 use crate::clock::Clock;
 use crate::config::{Config, Locale};
-use crate::domain::{AccountId, Money, OpenId, Operator, ProjectName, TaskKind, UserKey, Username};
+use crate::domain::{
+    AccountId, Joining, Money, OpenId, Operator, ProjectName, TaskKind, UserKey, Username,
+};
 use crate::monitor::Monitor;
 use crate::owed::Wakers;
 use crate::sandbox::feishu::{FakeFeishu, FeishuConfig};
@@ -190,9 +192,9 @@ fn set_up(tx: &WriteTx, world: &World, now: Timestamp) -> Result<(), Error> {
         let Some(user) = user_key(&link.account_slug, &link.username) else { continue };
         if ProjectName::new(link.project.as_str()).is_ok() {
             let new = NewLink {
-                chosen: link.project.clone(),
-                typed: String::new(),
+                project: link.project.clone(),
                 since: link.since.to_string(),
+                joining: Some(Joining::Whole),
             };
             projects::add(tx, &user, &new, now)?;
         }

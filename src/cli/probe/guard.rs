@@ -9,8 +9,7 @@ use crate::store::{AccountSecrets, StoreError};
 use crate::volcengine::AccountClient;
 
 /// What to do while the service holds the store.
-const INSTEAD: &str =
-    "stop it, begin the probe, and start it again: the probe needs the store for a moment only";
+const INSTEAD: &str = "cli.probe_instead";
 
 /// A main account, as the store has it.
 pub(super) struct Chosen {

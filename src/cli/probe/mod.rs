@@ -27,13 +27,6 @@ use crate::server::{Timeouts, cloud_client};
 use crate::volcengine::{AccountClient, Client, Credentials, RetryPolicy};
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:
-  airgate probe --user ag-probe --project ag-probe --model doubao-seed-2-0-lite-260215
-  airgate probe --undo
-
-Make the user and the project in the console first, with one endpoint of a cheap text model and one API key: docs/probe.md. A
-probe asks before each step and undoes it. It keeps what is still to be undone in probe-ACCOUNT.json beside the
-configuration; an interrupted probe goes on when it is started again. The service must be stopped while the probe starts.")]
 pub(super) struct Options {
     /// Main account [default: the only one]
     #[arg(long, value_name = "ID")]

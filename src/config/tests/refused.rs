@@ -49,7 +49,7 @@ const REFUSED: &[(&str, &str)] = &[
     ),
     (
         "[feishu]\nadmins = []",
-        "feishu.admins is empty: nobody could administer airgate; add your open_id (ou_...)",
+        "feishu.admins is empty: there would be no administrator; add your open_id (ou_...)",
     ),
     (
         "[feishu]\nadmins = \"ou_1\"",
@@ -205,6 +205,18 @@ const REFUSED: &[(&str, &str)] = &[
     (
         "[monitor]\namount_field = \"net\"",
         "monitor.amount_field must be \"payable\", \"discount\" or \"original\" (`net`)",
+    ),
+    (
+        "[monitor]\nestimate = \"on\"",
+        "monitor.estimate must be \"off\", \"show\", \"warn\" or \"cut\" (`on`)",
+    ),
+    (
+        "[monitor]\nforecast_days = 366",
+        "monitor.forecast_days must be a whole number from 0 to 365, not 366",
+    ),
+    (
+        "[monitor]\nbalance_days = -1",
+        "monitor.balance_days must be a whole number from 0 to 365, not -1",
     ),
     (
         "[monitor]\nconcurrency = 0",

@@ -52,7 +52,7 @@ export function createGuide({ host, opener, page }) {
 
   function draw() {
     if (told === null) return;
-    const closed = localStorage.getItem("guide") === "closed";
+    const closed = localStorage.getItem("guide") === `closed ${told.born}`;
     host.hidden = closed;
     opener.hidden = !closed;
     const next = present();
@@ -70,7 +70,7 @@ export function createGuide({ host, opener, page }) {
   }
 
   function shut() {
-    localStorage.setItem("guide", "closed");
+    localStorage.setItem("guide", `closed ${told.born}`);
     draw();
     opener.focus();
   }

@@ -1,5 +1,7 @@
 //! Bill rows on the wire, one shape for each of the two lists (`docs/platforms/volcengine.md` §7.1).
 
+use std::borrow::Cow;
+
 use rust_decimal::Decimal;
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -65,7 +67,8 @@ pub(super) struct WireRow<'a> {
     business_mode: &'a str,
     instance_no: &'a str,
     instance_name: &'a str,
-    element: &'a str,
+    config_name: &'a str,
+    element: Cow<'a, str>,
     region: &'a str,
     project: &'a str,
     project_display_name: &'a str,
@@ -87,6 +90,8 @@ enum ListFields {
     Detail {
         expense_begin_time: String,
         expense_end_time: String,
+        expand_field: String,
+        charge_item_code: String,
         coupon_amount: String,
         /// A JSON number that keeps its digits.
         round_amount: Box<RawValue>,
@@ -125,10 +130,16 @@ pub(super) fn wire<'a>(
         GroupPeriod::Day | GroupPeriod::Detail => row.expense_date.to_string(),
     };
     let project = resource(shown_project(row, list));
+    let item = row.item.as_ref().filter(|_| term == GroupTerm::ChargeItem);
     let own = match list {
         List::Detail => ListFields::Detail {
             expense_begin_time: day.clone(),
             expense_end_time: "-".to_owned(),
+            expand_field: item.map_or("", |item| &item.config).to_owned(),
+            charge_item_code: item.map_or_else(String::new, |item| {
+                let config = item.config.replace('-', "_");
+                format!("{config}_{}_cn-beijing_realtime", item.measure.texts().1)
+            }),
             coupon_amount: amount(row.coupon),
             round_amount: RawValue::from_string(row.round.normalize().to_string())
                 .unwrap_or_else(|_| RawValue::NULL.to_owned()),
@@ -166,7 +177,11 @@ pub(super) fn wire<'a>(
         business_mode: "普通业务",
         instance_no: resource(&row.instance),
         instance_name: resource(&row.instance),
-        element: resource(row.product.element()),
+        config_name: item.map_or("", |item| &item.config),
+        element: match item {
+            Some(item) => format!("{}-{}", item.config, item.measure.texts().0).into(),
+            None => resource(row.product.element()).into(),
+        },
         region: resource("华北2（北京）"),
         project,
         project_display_name: account

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 
 use jiff::civil::Date;
+use jiff::{SignedDuration, Timestamp};
 use rust_decimal::Decimal;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -13,7 +14,7 @@ use super::context::Context;
 use super::params::{Dialect, Page, Params};
 use super::refusal::{Refusal, Reply, reply};
 use crate::domain::BillPeriod;
-use crate::sandbox::world::{BillRow, DayFilter, ProjectFilter};
+use crate::sandbox::world::{BillRow, DayFilter, ProjectFilter, ShownIn};
 
 /// Largest `Limit` of the bill lists.
 const MAX_LIMIT: usize = 300;
@@ -38,6 +39,9 @@ struct Query {
     owners: Vec<i64>,
     payers: Vec<i64>,
     projects: Vec<String>,
+    now: Timestamp,
+    /// How much later usage of 方舟 is in grouped requests.
+    grouped_delay: SignedDuration,
 }
 
 fn invalid(name: &str, why: &str) -> Refusal {
@@ -128,6 +132,11 @@ fn read_query(context: &Context<'_>, params: &Params, list: List) -> Result<Quer
         owners,
         payers: params.ints("PayerID")?,
         projects,
+        now: context.now,
+        grouped_delay: match (&context.rules.ark.billing, group_period) {
+            (Some(billing), GroupPeriod::Period | GroupPeriod::Day) => billing.grouped_delay,
+            _ => SignedDuration::ZERO,
+        },
     })
 }
 
@@ -136,7 +145,17 @@ impl Query {
         let any = |wanted: &[String], value: &str| {
             wanted.is_empty() || wanted.iter().any(|wanted| wanted == value)
         };
-        any(&self.products, row.product.code())
+        let is_shown = match row.shown_in {
+            ShownIn::Both => true,
+            ShownIn::Detail => list == List::Detail,
+            ShownIn::Split => list == List::Split,
+        };
+        let is_there = |at: Timestamp| {
+            at.saturating_add(self.grouped_delay).is_ok_and(|visible| visible <= self.now)
+        };
+        is_shown
+            && row.visible_from.is_none_or(is_there)
+            && any(&self.products, row.product.code())
             && any(&self.modes, row.billing_mode.code_and_text().0)
             && any(&self.categories, row.category.code_and_text().0)
             && any(&self.projects, shown_project(row, list))
@@ -161,9 +180,10 @@ impl Query {
             let product = (self.group_term != GroupTerm::Account).then_some(row.product);
             let resource = matches!(self.group_term, GroupTerm::ChargeItem | GroupTerm::Instance)
                 .then_some((row.instance.as_str(), row.billing_mode));
+            let item = row.item.as_ref().filter(|_| self.group_term == GroupTerm::ChargeItem);
             let key = (
                 (row.busi_period, row.category, row.settled, row.currency.as_str(), row.owner),
-                (day, product, resource),
+                (day, product, resource, item),
             );
             let at = *index.entry(key).or_insert(groups.len());
             match groups.get_mut(at) {
@@ -263,10 +283,12 @@ fn oddly_typed(page: &BillList<'_>) -> Result<Value, Refusal> {
 }
 
 pub(super) fn list_detail(context: &mut Context<'_>, params: &Params) -> Result<Reply, Refusal> {
+    context.account.bill_usage(&context.rules.ark, context.now);
     answer(context, params, List::Detail)
 }
 
 pub(super) fn list_split(context: &mut Context<'_>, params: &Params) -> Result<Reply, Refusal> {
+    context.account.bill_usage(&context.rules.ark, context.now);
     answer(context, params, List::Split)
 }
 

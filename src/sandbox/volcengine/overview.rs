@@ -9,7 +9,7 @@ use super::billing::{read_period, switch};
 use super::context::Context;
 use super::params::Params;
 use super::refusal::{Refusal, Reply, reply};
-use crate::sandbox::world::{BillRow, FakeAccount};
+use crate::sandbox::world::{BillRow, FakeAccount, ShownIn};
 
 /// Largest `Limit`.
 const MAX_LIMIT: usize = 300;
@@ -73,6 +73,7 @@ impl WireProduct {
 }
 
 pub(super) fn by_product(context: &mut Context<'_>, params: &Params) -> Result<Reply, Refusal> {
+    context.account.bill_usage(&context.rules.ark, context.now);
     let period = read_period(context, params)?;
     let page = params.page(None, MAX_LIMIT)?;
     let counted = switch(params, "NeedRecordNum")?;
@@ -91,6 +92,11 @@ pub(super) fn by_product(context: &mut Context<'_>, params: &Params) -> Result<R
     let mut groups: BTreeMap<_, Vec<&BillRow>> = BTreeMap::new();
     for row in account.bill_rows(period) {
         let owner = row.owner.unwrap_or(account.id);
+        // An hour after the detail, which is the same money as the split rows.
+        let is_there = row.visible_from.is_none_or(|at| at <= context.now);
+        if row.shown_in == ShownIn::Split || !is_there {
+            continue;
+        }
         if !any(&products, row.product.code())
             || !any(&modes, row.billing_mode.code_and_text().0)
             || !any(&parents, row.category.parent().0)

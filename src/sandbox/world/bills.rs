@@ -1,5 +1,6 @@
 //! Bill rows of the stand-in cloud.
 
+use jiff::Timestamp;
 use jiff::civil::Date;
 use rust_decimal::Decimal;
 
@@ -46,6 +47,58 @@ pub struct BillRow {
     pub amounts_missing: bool,
     /// The account that the row belongs to, if it is another account, which this one pays for.
     pub owner: Option<i64>,
+    /// What was used of a model, if the row is about that.
+    pub item: Option<ChargeItem>,
+    /// In which of the two lists it is.
+    pub shown_in: ShownIn,
+    /// When it appears there; `None`: it is there already.
+    pub visible_from: Option<Timestamp>,
+}
+
+/// What a row of 方舟 charges for.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ChargeItem {
+    /// `ConfigName`: the model; may be empty.
+    pub config: String,
+    /// What is measured.
+    pub measure: Measure,
+}
+
+/// What a charge item measures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Measure {
+    /// Input tokens.
+    Input,
+    /// Input tokens found in the cache.
+    Cached,
+    /// Output tokens.
+    Output,
+    /// Images.
+    Images,
+}
+
+impl Measure {
+    /// The words for it in `Element` and `ChargeItemCode`.
+    pub const fn texts(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Input => ("推理（输入）", "infer_input"),
+            Self::Cached => ("推理（缓存命中）", "infer_cache_hit"),
+            Self::Output => ("推理（输出）", "infer_output"),
+            Self::Images => ("图片生成", "infer_image"),
+        }
+    }
+}
+
+/// In which of the two lists a row is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ShownIn {
+    /// In both.
+    #[default]
+    Both,
+    /// In ListBillDetail.
+    Detail,
+    /// In ListSplitBillDetail.
+    Split,
 }
 
 /// Something that is billed.
@@ -203,6 +256,9 @@ impl BillRow {
             settled: true,
             amounts_missing: false,
             owner: None,
+            item: None,
+            shown_in: ShownIn::Both,
+            visible_from: None,
         };
         row.fit(Decimal::new(0, 2), Decimal::new(0, 6));
         row

@@ -19,11 +19,11 @@ mod users;
 
 pub(crate) use ark::masked;
 pub use ark::{
-    Ark, ArkKey, ArkRules, Bot, ContentLimits, Creator, Endpoint, EndpointStatus, Job, JobKind,
-    KeySwitchForm, Limits, Model, ModelKind, ModelRefusal, ModelRoute, Phase, Preset, RateLimit,
-    RateLimitRule, ResourceType, TemporaryKey, Usage, UsageShape,
+    Ark, ArkBilling, ArkKey, ArkRules, Bot, ContentLimits, Creator, Endpoint, EndpointStatus, Job,
+    JobKind, KeySwitchForm, Limits, Model, ModelKind, ModelRefusal, ModelRoute, Phase, Preset,
+    RateLimit, RateLimitRule, ResourceType, TemporaryKey, Usage, UsageShape,
 };
-pub use bills::{BillRow, BillingMode, Category, Product};
+pub use bills::{BillRow, BillingMode, Category, ChargeItem, Measure, Product, ShownIn};
 pub use lag::Lagging;
 pub use policies::{CustomPolicies, CustomPolicy};
 pub(crate) use policies::{Document, Effect};

@@ -1,4 +1,4 @@
-//! The sample cloud of `airgate demo`: two accounts, twelve users, nine projects, four months of bills.
+//! The sample cloud of `airgate demo`: two accounts, twelve users, ten projects, four months of bills.
 //!
 //! A table fixes what each project costs per month, so that the users are where the demo wants them (one short of
 //! each threshold, one over quota); the seed determines how an amount is spread over rows, days and resources.
@@ -253,6 +253,16 @@ const SPENDING: &[Spending] = &[
         micros: [1_200_000_000, 1_200_000_000, 1_200_000_000, 1_200_000_000],
         rows: [1, 1, 1, 1],
         products: &[Product::Support],
+        refund: None,
+    },
+    // A project that nobody is linked to: it shows up as unattributed.
+    Spending {
+        account: "main",
+        project: "video-trial",
+        display_name: "视频生成试验",
+        micros: [0, 0, 1_480_220_316, 2_936_404_781],
+        rows: [0, 0, 12, 19],
+        products: &[Product::Ark],
         refund: None,
     },
 ];

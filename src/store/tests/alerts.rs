@@ -1,15 +1,23 @@
 //! Alert records and their pages.
 
 use super::*;
-use crate::domain::{AccessGoal, AlertBody, AlertKind, AlertRecord, Figures, Notice, Problem};
+use crate::domain::{
+    AccessGoal, AlertBody, AlertKind, AlertRecord, Figures, Limit, Notice, Problem,
+};
 
 fn manual() -> AlertBody {
     AlertBody::manual(AccessGoal::Cut, somebody())
 }
 
 fn warning(threshold: u16) -> AlertBody {
-    let figures = Figures { quota: money("10"), consumed: money("9"), breakdown: Vec::new() };
-    AlertBody::Warning { threshold, figures }
+    let figures = Figures {
+        quota: money("10"),
+        consumed: money("9"),
+        unbilled: None,
+        breakdown: Vec::new(),
+        month: None,
+    };
+    AlertBody::Warning { threshold, of: Limit::Quota, figures }
 }
 
 #[test]

@@ -51,7 +51,7 @@ fn the_sharers_of_a_user_s_projects_are_the_others_of_the_account() {
     let shown: Vec<String> = sharers
         .iter()
         .map(|(project, others)| {
-            let others: Vec<&str> = others.iter().map(|other| other.as_str()).collect();
+            let others: Vec<&str> = others.iter().map(|other| other.username.as_str()).collect();
             format!("{project}: {}", others.join(" "))
         })
         .collect();

@@ -3,6 +3,7 @@
 mod alerts;
 mod crash;
 mod directory;
+mod estimate;
 mod exactly_once;
 mod ledger;
 mod links;
@@ -26,8 +27,8 @@ use super::{ReadTx, Store, StoreError, WriteTx};
 use crate::app::Error;
 use crate::app::quota::{self, Allocation};
 use crate::domain::{
-    AccountId, BillPeriod, Freshness, LedgerEntry, Money, Operator, ProjectLink, ProjectName,
-    Switch, User, UserKey,
+    AccountId, BillPeriod, Counts, Freshness, LedgerEntry, Money, Operator, ProjectLink,
+    ProjectName, Switch, User, UserKey,
 };
 
 pub(super) const KEY: [u8; 32] = [7; 32];
@@ -94,6 +95,7 @@ pub(super) fn link(key: &str, name: &str, since: &str) -> ProjectLink {
         display_name: String::new(),
         monitored: Switch::On,
         since: month(since),
+        counts: Counts::Whole,
         spending: Money::ZERO,
         freshness: Freshness::Pending,
         created: now(),

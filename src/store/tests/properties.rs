@@ -6,6 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::app::projects::{self, NewLink};
+use crate::domain::Joining;
 use crate::store::Directory;
 use crate::store::RecordedReading;
 
@@ -17,8 +18,8 @@ const PERIODS: [&str; 4] = ["2026-08", "2026-09", "2026-10", "2026-11"];
 enum Step {
     /// User, 分.
     Allocate(usize, i64),
-    /// User, project, first period.
-    Link(usize, usize, usize),
+    /// User, project, first period, what happens to the links of others (`None`: not said).
+    Link(usize, usize, usize, Option<Joining>),
     Remove(usize, usize),
     Toggle(usize, usize, bool),
     ToggleAll(usize, bool),
@@ -29,9 +30,11 @@ enum Step {
 fn step() -> impl Strategy<Value = Step> {
     let (user, project) = (0..3usize, 0..3usize);
     let amounts = prop::array::uniform3(prop::array::uniform4(-3_000_000i64..10_000_000));
+    let joining = prop::option::weighted(0.9, prop::sample::select(Joining::ALL.to_vec()));
     prop_oneof![
         3 => (user.clone(), -2_000i64..5_000).prop_map(|(u, fen)| Step::Allocate(u, fen)),
-        5 => (user.clone(), project.clone(), 0..4usize).prop_map(|(u, p, s)| Step::Link(u, p, s)),
+        5 => (user.clone(), project.clone(), 0..4usize, joining)
+            .prop_map(|(u, p, s, joining)| Step::Link(u, p, s, joining)),
         2 => (user.clone(), project.clone()).prop_map(|(u, p)| Step::Remove(u, p)),
         3 => (user.clone(), project, any::<bool>()).prop_map(|(u, p, on)| Step::Toggle(u, p, on)),
         1 => (user, any::<bool>()).prop_map(|(u, on)| Step::ToggleAll(u, on)),
@@ -42,6 +45,7 @@ fn step() -> impl Strategy<Value = Step> {
 struct Linked {
     on: bool,
     since: usize,
+    part: bool,
 }
 
 /// The expected state.
@@ -64,8 +68,26 @@ impl Model {
         self.ledgers[user].iter().map(|(amount, _)| amount).sum()
     }
 
-    fn spending(&self, project: usize, since: usize) -> i128 {
-        (since..4).filter_map(|period| self.bills.get(&(project, period))).sum()
+    /// What a user's link counts of a bill: all, or an equal part, the first by name with what does not divide.
+    fn share(&self, user: usize, project: usize, period: usize) -> Option<i128> {
+        let bill = *self.bills.get(&(project, period))?;
+        let link = &self.links[&(user, project)];
+        if !(link.on && link.part) {
+            return Some(bill);
+        }
+        let dividing = self.links.iter().filter(|((_, of), other)| {
+            *of == project && other.on && other.part && other.since <= period
+        });
+        let mut names: Vec<&str> = dividing.map(|((of, _), _)| USERS[*of]).collect();
+        names.sort_unstable();
+        let count = names.len() as i128;
+        let part = bill / count;
+        Some(if names[0] == USERS[user] { bill - part * (count - 1) } else { part })
+    }
+
+    fn spending(&self, user: usize, project: usize) -> i128 {
+        let since = self.links[&(user, project)].since;
+        (since..4).filter_map(|period| self.share(user, project, period)).sum()
     }
 
     /// Half away from zero, in 分.
@@ -74,21 +96,46 @@ impl Model {
             .links
             .iter()
             .filter(|((of, _), link)| *of == user && link.on)
-            .map(|((_, project), link)| self.spending(*project, link.since))
+            .map(|((_, project), _)| self.spending(user, *project))
             .sum();
         (exact.abs() + 5_000) / 10_000 * exact.signum()
     }
 
-    /// Every change of a user's links or bills records what is monitored now; no record is ever removed.
-    fn note(&mut self, user: usize) {
-        let monitored = self.links.iter().filter(|((of, _), link)| *of == user && link.on);
-        for ((_, project), link) in monitored {
-            for period in link.since..4 {
-                if let Some(amount) = self.bills.get(&(*project, period)) {
-                    self.records.insert((user, *project, period), *amount);
-                }
+    /// Every change of links or bills records what is monitored now; no record is ever removed.
+    fn note(&mut self) {
+        let monitored = self.links.iter().filter(|(_, link)| link.on);
+        let records = monitored.flat_map(|((user, project), link)| {
+            let periods = link.since..4;
+            periods.filter_map(|period| {
+                Some(((*user, *project, period), self.share(*user, *project, period)?))
+            })
+        });
+        self.records.extend(records.collect::<Vec<_>>());
+    }
+
+    /// Links a project as asked. Returns whether that is possible.
+    fn link(
+        &mut self,
+        user: usize,
+        project: usize,
+        since: usize,
+        joining: Option<Joining>,
+    ) -> bool {
+        let is_taken = self.links.iter().any(|((_, of), link)| *of == project && link.on);
+        if self.links.contains_key(&(user, project)) || (is_taken && joining.is_none()) {
+            return false;
+        }
+        let others = self.links.iter_mut();
+        for (_, link) in others.filter(|((_, of), link)| *of == project && link.on) {
+            match joining {
+                Some(Joining::Move) => link.on = false,
+                Some(Joining::Part) => link.part = true,
+                Some(Joining::Whole) | None => {}
             }
         }
+        let part = is_taken && joining == Some(Joining::Part);
+        self.links.insert((user, project), Linked { on: true, since, part });
+        true
     }
 }
 
@@ -105,21 +152,21 @@ fn apply(store: &Store, model: &mut Model, step: &Step) {
                 Err(error) => panic!("{error}"),
             }
         }
-        Step::Link(u, p, s) => {
+        Step::Link(u, p, s, joining) => {
             let new = NewLink {
-                typed: PROJECTS[*p].to_owned(),
+                project: PROJECTS[*p].to_owned(),
                 since: PERIODS[*s].to_owned(),
-                ..NewLink::default()
+                joining: *joining,
             };
             let done = store.write(|tx| projects::add(tx, &user(USERS[*u]), &new, now()));
-            assert_eq!(done.is_ok(), !model.links.contains_key(&(*u, *p)));
-            model.links.entry((*u, *p)).or_insert(Linked { on: true, since: *s });
-            model.note(*u);
+            assert_eq!(done.is_ok(), model.link(*u, *p, *s, *joining));
+            model.note();
         }
         Step::Remove(u, p) => {
             let name = project(PROJECTS[*p]);
             let done = store.write(|tx| projects::remove(tx, &user(USERS[*u]), &name, now()));
             assert_eq!(done.is_ok(), model.links.remove(&(*u, *p)).is_some());
+            model.note();
         }
         Step::Toggle(u, p, on) => {
             let name = project(PROJECTS[*p]);
@@ -130,7 +177,7 @@ fn apply(store: &Store, model: &mut Model, step: &Step) {
             if let Some(link) = link {
                 link.on = *on;
             }
-            model.note(*u);
+            model.note();
         }
         Step::ToggleAll(u, on) => {
             let key = user(USERS[*u]);
@@ -138,7 +185,7 @@ fn apply(store: &Store, model: &mut Model, step: &Step) {
             for (_, link) in model.links.iter_mut().filter(|((of, _), _)| of == u) {
                 link.on = *on;
             }
-            model.note(*u);
+            model.note();
         }
         Step::Cycle(day, amounts) => cycle(store, model, *day, amounts.as_ref()),
     }
@@ -192,7 +239,7 @@ fn cycle(store: &Store, model: &mut Model, day: i64, amounts: Option<&[[i64; 4];
         model.read[period] = Some(day);
         model.bills.insert((p, period), i128::from(amounts[p][period]));
     }
-    (0..3).for_each(|user| model.note(user));
+    model.note();
 }
 
 fn check(store: &Store, model: &Model) {
@@ -220,9 +267,7 @@ fn check(store: &Store, model: &Model) {
             .links
             .iter()
             .filter(|((of, _), _)| *of == u)
-            .map(|((_, p), link)| {
-                (PROJECTS[*p].to_owned(), link.on, micros(model.spending(*p, link.since)))
-            })
+            .map(|((_, p), link)| (PROJECTS[*p].to_owned(), link.on, micros(model.spending(u, *p))))
             .collect();
         assert_eq!(found, expected, "links of {name}");
         for (n, period) in PERIODS.iter().enumerate() {

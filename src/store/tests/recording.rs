@@ -87,6 +87,15 @@ proptest! {
             let is_linked = |name: &str| linked.iter().any(|p| PROJECTS[*p] == name);
             let bill = seen(&store, |tx| tx.account_bill(&account("main"), month("2026-11"))).unwrap();
             prop_assert_eq!(bill.total, sum(&|_| true));
+            let dates: Vec<Date> = month("2026-11").days().collect();
+            let totals = seen(&store, |tx| tx.account_days(&account("main"), &dates));
+            let of_p = seen(&store, |tx| tx.project_days(&account("main"), &project("p"), &dates));
+            for ((date, total), of_p) in dates.iter().zip(totals).zip(of_p) {
+                let rows = model.iter().filter(|((_, day), _)| day == date);
+                prop_assert_eq!(total, rows.map(|(_, sum)| *sum).sum::<Money>());
+                let own = model.get(&("p".to_owned(), *date)).copied();
+                prop_assert_eq!(of_p, own.unwrap_or(Money::ZERO));
+            }
             prop_assert_eq!(bill.unattributed, sum(&|name| !is_linked(name)));
             let alice = seen(&store, |tx| tx.user(&user("main/alice"))).unwrap();
             prop_assert_eq!(alice.consumed, sum(&is_linked).rounded());

@@ -170,7 +170,7 @@ fn removing_a_link_keeps_its_records() {
     let kept = [row("", "7"), row("p", "5"), row("q", "2")];
     assert_eq!(months(&store, "main/alice", "2026-11"), kept);
     // Linked again: the bill is known, the record follows it.
-    let new = NewLink { typed: "p".to_owned(), ..NewLink::default() };
+    let new = NewLink { project: "p".to_owned(), ..NewLink::default() };
     store.write(|tx| projects::add(tx, &alice, &new, now())).unwrap();
     assert_eq!(numbers(&store, "main/alice").0, money("52"));
     let kept = [row("", "52"), row("p", "50"), row("q", "2")];

@@ -39,6 +39,8 @@ pub enum EndpointStatus {
     Other(String),
 }
 
+const FAILED: [&str; 2] = ["failed", "异常"];
+
 impl EndpointStatus {
     fn of(word: &str) -> Self {
         match word.trim().to_lowercase().as_str() {
@@ -47,12 +49,17 @@ impl EndpointStatus {
             }
             "stopped" | "已停止" => Self::Stopped,
             other => {
-                if !["failed", "异常"].contains(&other) {
+                if !FAILED.contains(&other) {
                     tracing::warn!(status = bounded(word), "an endpoint has an unknown status");
                 }
                 Self::Other(bounded(word))
             }
         }
+    }
+
+    /// Returns whether it was to run and does not: `Failed`.
+    pub fn has_failed(&self) -> bool {
+        matches!(self, Self::Other(word) if FAILED.contains(&word.to_lowercase().as_str()))
     }
 }
 

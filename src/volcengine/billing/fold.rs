@@ -31,7 +31,8 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::amount::{amount, exact_sum};
-use crate::domain::{AccountNumber, AmountField, BillPeriod, BillSource, Money};
+use super::item::item_of;
+use crate::domain::{AccountNumber, AmountField, BillPeriod, BillSource, BilledItem, Money};
 use crate::volcengine::error::{ErrorKind, bounded};
 use crate::volcengine::identity::read_number;
 use crate::volcengine::paging::count;
@@ -63,6 +64,8 @@ pub(super) enum FoldError {
     Malformed(String),
     /// Rows of other days came back although one day was requested.
     OtherDays,
+    /// It has more rows than are to be read.
+    TooLong,
 }
 
 /// The state of one read.
@@ -79,6 +82,10 @@ pub(super) struct Fold {
     /// The day that was requested.
     day: Option<Date>,
     days: BTreeMap<String, BTreeMap<Date, Money>>,
+    /// If rows are also added up by what they are for: then each of them has to be understood.
+    items: Option<BTreeMap<(Date, BilledItem), Money>>,
+    /// How many rows are to be read at most.
+    longest: u64,
     mixed: BTreeSet<Date>,
     uncounted: BTreeSet<String>,
     /// Hashes of the ids of the bills that the rows belong to.
@@ -110,6 +117,8 @@ pub(super) struct Sums {
     pub(super) amounts: BTreeMap<String, Money>,
     /// Of every project, and of the rows without one (an empty name).
     pub(super) days: BTreeMap<(String, Date), Money>,
+    /// By what the rows are for, if that was asked for.
+    pub(super) items: BTreeMap<(Date, BilledItem), Money>,
     /// Days that also hold rows of days outside the period.
     pub(super) mixed: BTreeSet<Date>,
     /// Projects with rows that cannot be counted; none of them is wanted.
@@ -191,6 +200,12 @@ struct Row<'a> {
     product: Option<&'a RawValue>,
     #[serde(rename = "InstanceNo", borrow)]
     instance: Option<&'a RawValue>,
+    #[serde(rename = "ConfigName", borrow)]
+    config_name: Option<&'a RawValue>,
+    #[serde(rename = "Element", borrow)]
+    element: Option<&'a RawValue>,
+    #[serde(rename = "ChargeItemCode", borrow)]
+    charge_item: Option<&'a RawValue>,
     #[serde(rename = "Currency", borrow)]
     currency: Option<&'a RawValue>,
     #[serde(rename = "PayableAmount", borrow)]
@@ -226,6 +241,11 @@ impl<'a> Row<'a> {
         }
     }
 
+    fn item(&self, project: &str) -> BilledItem {
+        let (config, element) = (loose(self.config_name), loose(self.element));
+        item_of(project, &config, &element, &loose(self.charge_item))
+    }
+
     /// Describes the row for error messages.
     fn named(&self, source: BillSource, project: &str) -> String {
         let part = |value| match loose(value) {
@@ -252,6 +272,8 @@ impl Fold {
             period: None,
             day: None,
             days: BTreeMap::new(),
+            items: None,
+            longest: u64::MAX,
             mixed: BTreeSet::new(),
             uncounted: BTreeSet::new(),
             bills: HashSet::new(),
@@ -281,11 +303,19 @@ impl Fold {
         Self { period: Some(period), day, ..self }
     }
 
+    /// Adds rows up by what they are for, too. A bill of more than `longest` rows is not read.
+    pub(super) fn by_item(self, longest: u64) -> Self {
+        Self { items: Some(BTreeMap::new()), longest, ..self }
+    }
+
     /// Adds the `Result` of the page at the offset requested last (initially 0).
     pub(super) fn page(&mut self, result: &str) -> Result<Next, FoldError> {
         let page = page_of(result)?;
         let warning = Some(bounded(&loose(page.warning))).filter(|warning| !warning.is_empty());
         let total = page.total()?;
+        if total.is_some_and(|total| total > self.longest) {
+            return Err(FoldError::TooLong);
+        }
         let rows = match (page.rows, total, warning) {
             (rows, _, Some(warning))
                 if self.received == 0 && rows.as_ref().is_none_or(Vec::is_empty) =>
@@ -332,6 +362,7 @@ impl Fold {
             amounts: amounts.collect(),
             rows: self.received - self.repeated,
             warning: self.warning,
+            items: self.items.unwrap_or_default(),
             mixed: self.mixed,
             bills: self.bills.len() as u64,
             days: (self.days.into_iter())
@@ -400,7 +431,7 @@ impl Fold {
         let project = loose(row.project);
         match self.count(row, &project) {
             Err(FoldError::Refused(_) | FoldError::Malformed(_))
-                if !self.wanted.contains(&project) =>
+                if self.items.is_none() && !self.wanted.contains(&project) =>
             {
                 self.uncounted.insert(project);
                 Ok(())
@@ -431,10 +462,20 @@ impl Fold {
             self.days.insert(project.to_owned(), BTreeMap::new());
         }
         let Some(days) = self.days.get_mut(project) else { return Ok(()) };
-        let sum = days.entry(day).or_insert(Money::ZERO);
-        *sum = exact_sum(*sum, amount).ok_or_else(|| {
-            FoldError::Malformed(format!("the sum of project {project} has more than 28 digits"))
-        })?;
+        let sums = [
+            Some(days.entry(day).or_insert(Money::ZERO)),
+            (self.items.as_mut()).map(|items| {
+                let item = row.item(project);
+                items.entry((day, item)).or_insert(Money::ZERO)
+            }),
+        ];
+        for sum in sums.into_iter().flatten() {
+            *sum = exact_sum(*sum, amount).ok_or_else(|| {
+                FoldError::Malformed(format!(
+                    "the sum of project {project} has more than 28 digits"
+                ))
+            })?;
+        }
         Ok(())
     }
 

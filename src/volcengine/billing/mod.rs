@@ -2,6 +2,8 @@
 
 mod amount;
 mod fold;
+mod item;
+mod items;
 mod overview;
 #[cfg(test)]
 mod tests;
@@ -13,6 +15,8 @@ use jiff::civil::Date;
 use serde::Deserialize;
 use serde_json::json;
 use serde_json::value::RawValue;
+
+pub use self::items::ItemsRead;
 
 use self::amount::amount;
 use self::fold::{Fold, FoldError, Next, PAGE, Sums, rows_of, total_of};
@@ -71,7 +75,7 @@ impl BillReading {
                 Ok(Next::Complete) => return Ok(Self::of(fold.finish(), calls)),
                 Err(FoldError::Unsettled(why)) => return Err(ErrorKind::UnsettledBill(why)),
                 Err(FoldError::Refused(kind)) => return Err(kind),
-                Err(FoldError::Malformed(_) | FoldError::OtherDays) => {
+                Err(FoldError::Malformed(_) | FoldError::OtherDays | FoldError::TooLong) => {
                     return Err(ErrorKind::Unexpected);
                 }
             }
@@ -129,6 +133,18 @@ enum PassError {
     Failed(Error),
     Unsettled(String),
     OtherDays,
+    TooLong,
+}
+
+/// How rows are asked for and added up.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Shape {
+    /// In detail, by project.
+    Projects,
+    /// In detail, by what was used, if there are not more rows than this.
+    Items { longest: u64 },
+    /// By what was used, with one row a day and item.
+    GroupedItems,
 }
 
 /// What is read in one go.
@@ -139,12 +155,14 @@ struct Part<'a> {
     source: BillSource,
     field: AmountField,
     wanted: &'a BTreeSet<String>,
+    shape: Shape,
 }
 
 /// Why a part was not read.
 enum PartError {
     Failed(Error),
     OtherDays,
+    TooLong,
 }
 
 impl AccountClient {
@@ -166,11 +184,11 @@ impl AccountClient {
     ) -> Result<BillReading, Error> {
         let owner = self.owner_of_rows().await;
         let mut calls = 0;
-        let part = Part { period, day: None, source, field, wanted };
+        let part = Part { period, day: None, source, field, wanted, shape: Shape::Projects };
         let mut sums = match self.read_part(part, owner, &mut calls).await {
             Ok(sums) => sums,
             Err(PartError::Failed(error)) => return Err(error),
-            Err(PartError::OtherDays) => return Err(unreadable(source)),
+            Err(PartError::OtherDays | PartError::TooLong) => return Err(unreadable(source)),
         };
         if source == BillSource::Split && sums.rows == 0 {
             calls += 1;
@@ -205,11 +223,12 @@ impl AccountClient {
         let mut read = BillReading::of(none.finish(), 0);
         for day in days {
             let mut calls = 0;
-            let part = Part { period, day: Some(*day), source, field, wanted };
+            let part =
+                Part { period, day: Some(*day), source, field, wanted, shape: Shape::Projects };
             match self.read_part(part, owner, &mut calls).await {
                 // A warning may say that the filter was ignored.
                 Ok(sums) if sums.warning.is_none() => read.extend(BillReading::of(sums, calls)),
-                Ok(_) | Err(PartError::OtherDays) => {
+                Ok(_) | Err(PartError::OtherDays | PartError::TooLong) => {
                     return Ok(DaysRead::Refused { calls: read.calls.saturating_add(calls) });
                 }
                 Err(PartError::Failed(error)) if refuses_filter(&error) => {
@@ -233,7 +252,7 @@ impl AccountClient {
         source: BillSource,
     ) -> Result<Option<u64>, Error> {
         let owner = self.owner_of_rows().await;
-        let mut body = page_request(period, None, source, owner, 0);
+        let mut body = page_request(period, None, source, Shape::Projects, owner, 0);
         if let Some(fields) = body.as_object_mut() {
             fields.insert("Limit".into(), 1.into());
         }
@@ -267,6 +286,11 @@ impl AccountClient {
             let fold = Fold::new(part.source, part.field, part.wanted)
                 .owned_by(owner)
                 .of_part(period, part.day);
+            let fold = match part.shape {
+                Shape::Projects => fold,
+                Shape::Items { longest } => fold.by_item(longest),
+                Shape::GroupedItems => fold.by_item(u64::MAX),
+            };
             match self.read_pages(part, fold, calls).await {
                 Ok(fold) => {
                     let doubtful = fold.is_doubtful();
@@ -281,6 +305,7 @@ impl AccountClient {
                 }
                 Err(PassError::Failed(error)) => return Err(PartError::Failed(error)),
                 Err(PassError::OtherDays) => return Err(PartError::OtherDays),
+                Err(PassError::TooLong) => return Err(PartError::TooLong),
                 Err(PassError::Unsettled(why)) => {
                     tracing::warn!(action, %period, why, "the bill is not complete");
                     reason = why;
@@ -297,7 +322,11 @@ impl AccountClient {
     pub async fn probe_bill(&self, period: BillPeriod, source: BillSource) -> Result<(), Error> {
         let action = action(source);
         let owner = self.known_account();
-        let call = Call::post(Api::Billing, action, page_request(period, None, source, owner, 0));
+        let call = Call::post(
+            Api::Billing,
+            action,
+            page_request(period, None, source, Shape::Projects, owner, 0),
+        );
         let answer = self.call(&call).await?;
         let result =
             answer.result().ok_or_else(|| answer.unexpected("the response has no Result"))?;
@@ -307,7 +336,9 @@ impl AccountClient {
                 self.confirm_empty(period, owner).await.map(drop)
             }
             // Later pages are out of scope.
-            Ok(_) | Err(FoldError::Unsettled(_) | FoldError::OtherDays) => Ok(()),
+            Ok(_) | Err(FoldError::Unsettled(_) | FoldError::OtherDays | FoldError::TooLong) => {
+                Ok(())
+            }
             Err(FoldError::Refused(kind)) => Err(answer.error(kind, "")),
             Err(FoldError::Malformed(message)) => Err(answer.unexpected(message)),
         }
@@ -322,7 +353,8 @@ impl AccountClient {
         let mut offset = 0;
         loop {
             *calls += 1;
-            let request = page_request(part.period, part.day, part.source, fold.owner(), offset);
+            let Part { period, day, source, shape, .. } = part;
+            let request = page_request(period, day, source, shape, fold.owner(), offset);
             let call = Call::post(Api::Billing, action(part.source), request);
             let answer = self.call(&call).await.map_err(PassError::Failed)?;
             // A missing result is not an empty bill.
@@ -334,6 +366,7 @@ impl AccountClient {
                 Ok(Next::Complete) => return Ok(fold),
                 Err(FoldError::Unsettled(why)) => return Err(PassError::Unsettled(why)),
                 Err(FoldError::OtherDays) => return Err(PassError::OtherDays),
+                Err(FoldError::TooLong) => return Err(PassError::TooLong),
                 Err(FoldError::Refused(kind)) => {
                     return Err(PassError::Failed(answer.error(kind, "")));
                 }
@@ -351,7 +384,7 @@ impl AccountClient {
         period: BillPeriod,
         owner: Option<AccountNumber>,
     ) -> Result<Option<String>, Error> {
-        let mut body = page_request(period, None, BillSource::Detail, owner, 0);
+        let mut body = page_request(period, None, BillSource::Detail, Shape::Projects, owner, 0);
         if let Some(fields) = body.as_object_mut() {
             fields.insert("Limit".into(), 1.into());
         }
@@ -418,19 +451,20 @@ fn unreadable(source: BillSource) -> Error {
 /// project empty. The cost is more rows.
 ///
 /// Sends no `Project` filter: sources contradict each other about its existence, and a filter that silently matched
-/// nothing would look like zero spending. Keeps rows with nothing to pay (`IgnoreZero` 0), because that option goes by
+/// nothing would look like zero spending. Only where the project does not matter are rows grouped. Keeps rows with nothing to pay (`IgnoreZero` 0), because that option goes by
 /// the discounted price, which need not be the amount that is counted. Asks for the account's own rows: a payer's lists
 /// show those of all accounts it pays for. Whether that filter works is not certain, so the rows are filtered again.
 fn page_request(
     period: BillPeriod,
     day: Option<Date>,
     source: BillSource,
+    shape: Shape,
     owner: Option<AccountNumber>,
     offset: u64,
 ) -> serde_json::Value {
     let mut body = json!({
         "BillPeriod": period.to_string(),
-        "GroupPeriod": 2,
+        "GroupPeriod": if shape == Shape::GroupedItems { 1 } else { 2 },
         "IgnoreZero": 0,
         "Limit": PAGE,
         "NeedRecordNum": 1,

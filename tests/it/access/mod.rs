@@ -2,6 +2,7 @@
 
 mod cut;
 mod edges;
+mod meanwhile;
 mod parts;
 mod paths;
 mod proof;

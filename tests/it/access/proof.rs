@@ -25,7 +25,8 @@ async fn what_spends_after_a_cut_is_alerted_once_by_endpoint_and_key() {
     bed.cycle().await;
     assert_eq!(proof(&bed).state, ProofState::Waiting);
     assert_eq!(bed.cloud.count("GetInferenceUsage"), 0);
-    bed.clock.advance(SignedDuration::from_hours(3));
+    // The cut may be confirmed some seconds after the hour: then the first hour that counts begins two hours later.
+    bed.clock.advance(SignedDuration::from_hours(4));
     let known = || bed.clock.now() - SignedDuration::from_mins(30);
     let before = known();
     bed.cycle().await;
@@ -51,9 +52,35 @@ async fn an_answer_that_is_not_understood_proves_nothing() {
     world.rules.ark.usage_shape = UsageShape::CountOnly;
     let bed = bed_of(world, &[]).await;
     bed.cycle().await;
-    bed.clock.advance(SignedDuration::from_hours(3));
+    bed.clock.advance(SignedDuration::from_hours(4));
     bed.cycle().await;
     let state = proof(&bed).state;
     assert!(matches!(state, ProofState::Unproven { .. }), "{state:?}");
     assert_eq!(problems(&bed, still), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cut_that_was_dated_by_a_clock_ahead_is_watched_from_now_on() {
+    let (world, things) = world();
+    let bed = bed_of(world, &[]).await;
+    let month = SignedDuration::from_hours(30 * 24);
+    bed.cloud.update(|world| {
+        let account = world.account_mut("main").unwrap();
+        account.spend("team-a", 120.into(), "2026-12".parse().unwrap());
+    });
+    bed.clock.advance(month);
+    bed.cycle().await;
+    bed.clock.advance(-month);
+    assert!(proof(&bed).cut > bed.clock.now());
+    bed.cycle().await;
+    assert!(proof(&bed).cut <= bed.clock.now());
+    bed.cloud.update(|world| {
+        let endpoints = &mut world.account_mut("main").unwrap().ark.endpoints;
+        endpoints.get_mut(&things.endpoints[0]).unwrap().status.put(EndpointStatus::Running);
+    });
+    bed.clock.advance(SignedDuration::from_hours(3));
+    bed.cloud.call_model(&things.key, &things.endpoints[0]).unwrap();
+    bed.clock.advance(SignedDuration::from_mins(90));
+    bed.cycle().await;
+    assert_eq!(problems(&bed, still), 1);
 }

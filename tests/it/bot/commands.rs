@@ -11,7 +11,7 @@ use crate::bed::{ADMIN, ADMIN_2, fragment, phrase, text, text_of, user_key};
 async fn every_command_and_alias_answers_its_card() {
     let bed = bed().await;
     for command in ["/help", "帮助"] {
-        let all = ["/users [TEXT]", "/quota NAME [AMOUNT [NOTE...]]", "/monitor [run]", "停用"];
+        let all = ["/users [关键词]", "/quota 用户名 [金额 [备注]]", "/monitor [run]", "停用"];
         says(&bed, ADMIN, command, &all).await;
     }
     for command in ["/users", "用户"] {
@@ -116,7 +116,8 @@ async fn every_command_and_alias_answers_its_card() {
         .await;
     }
     for command in ["/enable bob", "启用 bob"] {
-        says(&bed, ADMIN, command, &[&phrase("refusal.access_unchanged")]).await;
+        says(&bed, ADMIN, command, &[&text("refusal.already_open", &[("user", &"main/bob")])])
+            .await;
     }
     for command in ["/monitor", "监控"] {
         says(
@@ -199,18 +200,18 @@ async fn every_wrong_command_is_answered_with_a_hint() {
         ("账但", vec![unknown("账但"), nearest("/billing")]),
         ("/xyzzy", vec![unknown("xyzzy"), "/help".to_owned()]),
         ("你好", vec![unknown("你好")]),
-        ("/user", vec![missing("/user NAME")]),
-        ("/projects", vec![missing("/projects NAME")]),
-        ("/quota", vec![missing("/quota NAME [AMOUNT [NOTE...]]")]),
-        ("/enable", vec![missing("/enable NAME")]),
-        ("/disable", vec![missing("/disable NAME")]),
+        ("/user", vec![missing("/user 用户名")]),
+        ("/projects", vec![missing("/projects 用户名")]),
+        ("/quota", vec![missing("/quota 用户名 [金额 [备注]]")]),
+        ("/enable", vec![missing("/enable 用户名")]),
+        ("/disable", vec![missing("/disable 用户名")]),
         ("/help me", vec![surplus("me", "/help")]),
         ("/sync now", vec![surplus("now", "/sync")]),
-        ("/user bob carol", vec![surplus("carol", "/user NAME")]),
-        ("/billing bob 2026-11 x", vec![surplus("x", "/billing [NAME] [YYYY-MM]")]),
-        ("/alerts bob x", vec![surplus("x", "/alerts [NAME]")]),
+        ("/user bob carol", vec![surplus("carol", "/user 用户名")]),
+        ("/billing bob 2026-11 x", vec![surplus("x", "/billing [用户名] [月份]")]),
+        ("/alerts bob x", vec![surplus("x", "/alerts [用户名]")]),
         ("/monitor start", vec![surplus("start", "/monitor [run]")]),
-        ("/disable bob now", vec![surplus("now", "/disable NAME")]),
+        ("/disable bob now", vec![surplus("now", "/disable 用户名")]),
         ("/billing 2026-13", vec![no_month("2026-13")]),
         ("/billing bob 2026-1", vec![no_month("2026-1")]),
         ("/quota bob abc", vec![phrase("refusal.amount_not_a_number")]),

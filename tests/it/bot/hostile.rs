@@ -29,7 +29,7 @@ async fn forged_values_are_refused_and_change_nothing() {
     let bed = bed().await;
     bed.ask(ADMIN, "/quota alice 10").await;
     let link = bed.ask(ADMIN, "/projects alice").await.message_id;
-    bed.submit(ADMIN, &link, "project.add", json!({"project": "team-a"})).await;
+    bed.submit(ADMIN, &link, "project.add", json!({"project": ["team-a"]})).await;
     let card = bed.ask(ADMIN, "/user alice").await.message_id;
     bed.settled().await;
     let look = || {
@@ -179,7 +179,7 @@ async fn markup_in_texts_of_the_cloud_and_of_people_is_not_interpreted() {
     let mut shown = Vec::new();
     for (at, text) in hostile.iter().enumerate() {
         let card = bed.ask(ADMIN, &format!("/projects u{at}")).await.message_id;
-        bed.submit(ADMIN, &card, "project.add", json!({"project": format!("p{at}")})).await;
+        bed.submit(ADMIN, &card, "project.add", json!({"project": [format!("p{at}")]})).await;
         shown.push(card);
         let note = text.replace('\n', " ");
         shown.push(bed.ask(ADMIN, &format!("/quota u{at} 100 {note}")).await.message_id);

@@ -25,7 +25,7 @@ async fn the_owner_sees_their_own_users_only() {
     bed.sync().await;
     for (name, project, owner) in [("alice", "team-a", STRANGER), ("bob", "team-b", VIEWER)] {
         let card = bed.ask(ADMIN, &format!("/projects {name}")).await;
-        bed.submit(ADMIN, &card.message_id, "project.add", json!({"project": project})).await;
+        bed.submit(ADMIN, &card.message_id, "project.add", json!({"project": [project]})).await;
         bed.ask(ADMIN, &format!("/quota {name} 100")).await;
         let value = json!({"action": "user.configure", "user": format!("main/{name}")});
         bed.forged(ADMIN, &card.message_id, value, Some(json!({"owner": owner}))).await;

@@ -38,7 +38,7 @@ async fn bed() -> Bed {
     let bed = Bed::start(cloud()).await;
     bed.sync().await;
     let card = bed.ask(ADMIN, "/projects alice").await.message_id;
-    bed.submit(ADMIN, &card, "project.add", json!({"project": "team-a"})).await;
+    bed.submit(ADMIN, &card, "project.add", json!({"project": ["team-a"]})).await;
     bed.ask(ADMIN, "/quota alice 100").await;
     bed.settled().await;
     bed
@@ -163,6 +163,7 @@ fn actions() -> Vec<(Value, Option<Value>, Needs)> {
         (json!({"action": "quota.open", "user": alice}), None, Viewer),
         (json!({"action": "billing.open", "period": "2026-10"}), None, Viewer),
         (json!({"action": "billing.open", "user": alice}), None, Viewer),
+        (json!({"action": "billing.rest", "account": "main", "period": "2026-11"}), None, Viewer),
         (json!({"action": "alerts.list", "user": alice, "type": "warning"}), None, Viewer),
         (
             json!({"action": "project.toggle", "user": alice, "project": "team-a", "enabled": false}),
@@ -181,6 +182,12 @@ fn actions() -> Vec<(Value, Option<Value>, Needs)> {
             Admin,
         ),
         (
+            json!({"action": "billing.assign", "account": "main", "project": "team-a",
+                "period": "2026-11", "op": "a11"}),
+            Some(json!({"user": alice})),
+            Admin,
+        ),
+        (
             json!({"action": "quota.allocate", "user": alice, "op": "a3"}),
             Some(json!({"amount": "5"})),
             Admin,
@@ -188,6 +195,7 @@ fn actions() -> Vec<(Value, Option<Value>, Needs)> {
         (json!({"action": "user.disable", "user": alice, "op": "a4"}), None, Admin),
         (json!({"action": "user.enable", "user": alice, "op": "a5"}), None, Admin),
         (json!({"action": "access.recheck", "user": alice}), None, Admin),
+        (json!({"action": "access.ask", "user": alice, "goal": "cut"}), None, Admin),
         (json!({"action": "user.create", "op": "a10"}), None, Admin),
         (json!({"action": "monitor.run", "op": "a6"}), None, Admin),
         (json!({"action": "config.open"}), None, Admin),
@@ -256,8 +264,15 @@ async fn fields_of_a_callback_cannot_claim_a_role() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn cards_of_a_viewer_have_no_button_that_changes_anything() {
-    const READING: [&str; 6] =
-        ["users.list", "user.open", "projects.open", "quota.open", "billing.open", "alerts.list"];
+    const READING: [&str; 7] = [
+        "users.list",
+        "user.open",
+        "projects.open",
+        "quota.open",
+        "billing.open",
+        "billing.rest",
+        "alerts.list",
+    ];
     let bed = bed().await;
     let foreign = |content: &str| {
         let names =

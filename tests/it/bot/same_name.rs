@@ -1,9 +1,9 @@
 //! A username that exists in several accounts.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{bed, says};
-use crate::bed::{ADMIN, toast_of};
+use crate::bed::{ADMIN, Bed, STRANGER, VIEWER, has, phrase, text, toast_of, user_key};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_name_in_several_accounts_lists_the_candidates() {
@@ -42,4 +42,66 @@ async fn a_name_in_several_accounts_lists_the_candidates() {
     assert!(bed.texts(&card.message_id).contains("云上主体"));
     // A list that shows both tells them apart.
     says(&bed, ADMIN, "/users 爱丽丝", &["main/alice", "lab/alice"]).await;
+}
+
+/// What a control of this card carries.
+fn carried(bed: &Bed, card: &str, wanted: &Value) -> Value {
+    bed.values(card).into_iter().find(|value| has(value, wanted)).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn choosing_a_candidate_goes_on_with_the_whole_command() {
+    let bed = bed().await;
+    // The amount and the note are still there, and a second press does not allocate again.
+    let card = bed.ask(ADMIN, "/quota alice 1.5万 补").await.message_id;
+    let texts = bed.texts(&card);
+    assert!(texts.contains(&text("candidates.allocate", &[("amount", &"¥15,000.00")])), "{texts}");
+    assert!(texts.contains("补"), "{texts}");
+    let row = json!({"action": "quota.allocate", "user": "lab/alice"});
+    let value = carried(&bed, &card, &row);
+    bed.press(ADMIN, &card, row).await;
+    bed.forged(ADMIN, &card, value, None).await;
+    assert_eq!(bed.quota("lab/alice"), "¥15,000.00");
+    assert_eq!(bed.quota("main/alice"), "¥0.00");
+    let (entries, _) = bed.store.read(|tx| tx.ledger(&user_key("lab/alice"), 10)).unwrap();
+    assert_eq!(entries.iter().map(|entry| entry.note.as_str()).collect::<Vec<_>>(), ["补"]);
+
+    // The same after a name that nobody has.
+    let card = bed.ask(ADMIN, "/quota alicf -200 收回").await.message_id;
+    bed.press(ADMIN, &card, json!({"action": "quota.allocate", "user": "lab/alice"})).await;
+    assert_eq!(bed.quota("lab/alice"), "¥14,800.00");
+
+    // A viewer cannot press what an administrator typed.
+    let card = bed.ask(ADMIN, "/quota alice 100").await.message_id;
+    let value = carried(&bed, &card, &json!({"action": "quota.allocate", "user": "main/alice"}));
+    let denied = bed.forged(VIEWER, &card, value, None).await;
+    assert!(toast_of(&denied).starts_with("error"), "{denied:?}");
+    assert_eq!(bed.quota("main/alice"), "¥0.00");
+
+    let card = bed.ask(ADMIN, "/disable alice").await.message_id;
+    bed.press(ADMIN, &card, json!({"action": "access.ask", "user": "lab/alice"})).await;
+    let texts = bed.texts(&card);
+    assert!(texts.contains(&text("access.disable_ask", &[("user", &"alice")])), "{texts}");
+    assert!(texts.contains("实验室"), "{texts}");
+
+    let card = bed.ask(ADMIN, "/billing alice 上个月").await.message_id;
+    bed.press(ADMIN, &card, json!({"action": "billing.open", "user": "lab/alice"})).await;
+    let texts = bed.texts(&card);
+    assert!(texts.contains(&text("billing.total", &[("period", &"2026-10")])), "{texts}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_name_alone_opens_the_user() {
+    let bed = bed().await;
+    for name in ["bob", "main/alice", "BOB", "鲍勃"] {
+        says(&bed, VIEWER, name, &["云上主体"]).await;
+    }
+    says(&bed, VIEWER, "爱丽丝（实验）", &["实验室"]).await;
+    // Several: the candidates.
+    says(&bed, ADMIN, "alice", &["main/alice", "lab/alice"]).await;
+    // No name, or a command: the help card. A stranger learns nothing.
+    let help = phrase("help.title");
+    for (who, name) in [(ADMIN, "nobody-at-all"), (ADMIN, "/bob"), (STRANGER, "bob")] {
+        says(&bed, who, name, &[&help]).await;
+    }
 }

@@ -17,7 +17,7 @@ fn backup_and_restore() {
     let backup = home.path("b.redb");
     assert_eq!(backup.metadata().unwrap().permissions().mode() & 0o777, 0o600);
     home.run(&["backup", "b.redb"]).refused(1, "exists already");
-    home.run(&["backup", "no/such/folder/b.redb"]).refused(1, "cannot write");
+    home.run(&["backup", "no/such/folder/b.redb"]).refused(1, "make it first");
 
     home.run(&["account", "disable", "main"]).good();
     home.run(&["restore", "b.redb"]).refused(1, "--force");

@@ -31,14 +31,16 @@ impl Demo {
 
     /// The title and amounts of each card in the alert group: what follows from the bills, without times and ids.
     async fn alerts(&self) -> Vec<String> {
-        // Four warnings and a disable: the first cycle's.
+        // Three warnings and a disable: the first cycle's.
         eventually_ok("the alerts of the first cycle", async || {
             let messages = self.get("/api/messages?chat=oc_demo_alerts").await;
             let messages = messages.as_array().unwrap().iter();
             let mut texts: Vec<String> =
                 messages.map(|message| amounts(&message["card"])).collect();
+            // What is foretold depends on today.
+            texts.retain(|text| !text.starts_with("主账号"));
             texts.sort();
-            if texts.len() >= 5 { Ok(texts) } else { Err(texts) }
+            if texts.len() >= 4 { Ok(texts) } else { Err(texts) }
         })
         .await
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use airgate::app::projects::{self, NewLink};
 use airgate::app::quota::{self, Allocation};
-use airgate::domain::{CycleOutcome, Money, Operator, User, UserStatus};
+use airgate::domain::{CycleOutcome, Joining, Money, Operator, User, UserStatus};
 use airgate::sandbox::world::{BillRow, Product, World};
 use rust_decimal::Decimal;
 
@@ -280,9 +280,9 @@ async fn the_number_of_calls_depends_on_the_rows_of_the_bill_and_not_on_the_user
                     record.status = UserStatus::Active;
                     tx.put_user(&record)?;
                     let new = NewLink {
-                        chosen: format!("team-{}", n % 5),
+                        project: format!("team-{}", n % 5),
                         since: "2026-10".to_owned(),
-                        ..NewLink::default()
+                        joining: Some(Joining::Whole),
                     };
                     projects::add(tx, &key, &new, now).unwrap();
                 }

@@ -1,10 +1,11 @@
 //! A monitor that has stopped says so.
 
+use airgate::domain::SavedSettings;
 use airgate::store::Store;
 use jiff::SignedDuration;
 use redb::TableDefinition;
 
-use super::{alice, bills, spend};
+use super::{alice, bills, save, spend};
 use crate::bed::{ADMIN, Bed, eventually, eventually_some, fragment, text_of};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -74,4 +75,19 @@ async fn a_monitor_that_is_switched_off_is_never_late() {
     assert_eq!(bed.get("/healthz").await.0, 200);
     let card = text_of(&bed.ask(ADMIN, "/monitor").await);
     assert!(!card.contains(&fragment("monitor.late")), "{card}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_shorter_interval_is_waited_for_from_when_it_was_saved() {
+    let bed = alice(&[]).await;
+    let due_in = |bed: &Bed| {
+        let next = bed.service().monitor().progress().next_at;
+        next.map_or(0, |at| at.duration_since(bed.clock.now()).as_secs())
+    };
+    bed.clock.advance(SignedDuration::from_mins(40));
+    save(&bed, &SavedSettings { interval_seconds: Some(600), ..SavedSettings::default() });
+    eventually("the new schedule", || due_in(&bed) <= 600).await;
+    assert_eq!(bed.get("/healthz").await.0, 200, "no cycle was due in these 40 minutes");
+    bed.clock.advance(SignedDuration::from_secs(3 * 600 + 301));
+    assert_eq!(bed.get("/healthz").await.0, 503);
 }

@@ -2,7 +2,10 @@
 
 mod by_day;
 mod collect;
+mod estimate;
+mod forecast;
 mod late;
+mod month_limit;
 mod months;
 mod outages;
 mod policies;
@@ -11,7 +14,7 @@ mod thresholds;
 
 use std::collections::BTreeMap;
 
-use airgate::domain::{BillPeriod, SavedSettings};
+use airgate::domain::{BillPeriod, BillSource, SavedSettings};
 use airgate::sandbox::volcengine::Call;
 use airgate::sandbox::world::KeyStatus;
 use rust_decimal::Decimal;
@@ -26,11 +29,14 @@ pub fn decimal(text: &str) -> Decimal {
     text.parse().unwrap()
 }
 
-/// Every call for bills so far, without those that only ask whether an empty bill can be true.
+/// Every call for bills so far, without those that only ask whether an empty bill can be true, and those of the estimate.
 pub fn bills(bed: &Bed) -> Vec<Call> {
+    let list = match bed.config.monitor.bill_source {
+        BillSource::Split => "ListSplitBillDetail",
+        BillSource::Detail => "ListBillDetail",
+    };
     let bill = |call: &Call| {
-        call.action.ends_with("BillDetail")
-            && call.params.get("Limit").map(String::as_str) != Some("1")
+        call.action == list && call.params.get("Limit").map(String::as_str) != Some("1")
     };
     bed.cloud.calls().into_iter().filter(bill).collect()
 }

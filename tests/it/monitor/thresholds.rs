@@ -17,7 +17,7 @@ async fn a_negative_total_is_below_every_threshold() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_threshold_warns_once_until_quota_is_added() {
+async fn a_threshold_warns_once_until_a_top_up_leaves_less_usage() {
     let bed = alice(&[]).await;
     bed.change("main/alice", |user| user.auto_disable = Switch::Off);
     let warned = |bed: &Bed| -> Vec<u16> {
@@ -45,21 +45,25 @@ async fn a_threshold_warns_once_until_quota_is_added() {
     bed.cycle().await;
     assert_eq!(warned(&bed), [80]);
 
-    // 84.99 of 150 is 56.7 %.
+    // 84.99 of 150 is 56.7 %: only what lies above can warn again. The top-up itself warns of nothing.
     bed.allocate("main/alice", "50");
-    assert!(triggered(&bed).is_empty());
-    bed.cycle().await;
-    assert_eq!(warned(&bed), [80, 50]);
-    // A deduction resets nothing.
-    bed.allocate("main/alice", "-10");
     assert_eq!(triggered(&bed), [50]);
     bed.cycle().await;
-    assert_eq!(warned(&bed), [80, 50]);
+    assert_eq!(warned(&bed), [80]);
+    spend(&bed, "team-a", "40", "2026-11");
+    bed.cycle().await;
+    assert_eq!(warned(&bed), [80, 80]);
+    spend(&bed, "team-a", "-40", "2026-11");
+    // A deduction resets nothing.
+    bed.allocate("main/alice", "-10");
+    assert_eq!(triggered(&bed), [50, 80]);
+    bed.cycle().await;
+    assert_eq!(warned(&bed), [80, 80]);
 
     // Thresholds of the user: 60 is new, 61 is not reached.
     bed.change("main/alice", |user| user.thresholds = Some(Thresholds::new([60, 61]).unwrap()));
     bed.cycle().await;
-    assert_eq!(warned(&bed), [80, 50, 60]);
+    assert_eq!(warned(&bed), [80, 80, 60]);
     assert_eq!(bed.alerts().len(), 3);
     assert!(text_of(&bed.alerts()[2]).contains("60%"));
 }
@@ -72,7 +76,8 @@ async fn spending_of_a_project_that_two_users_share_counts_for_both() {
     bed.allocate("main/bob", "1000");
     spend(&bed, "team-a", "120", "2026-11");
     let report = bed.cycle().await;
-    assert_eq!((report.warnings, report.disables), (1, 1));
+    // One event, one card: no warning beside the cut.
+    assert_eq!((report.warnings, report.disables), (0, 1));
     assert_eq!(bed.user("main/alice").status, UserStatus::Disabled);
     assert_eq!(bed.user("main/bob").status, UserStatus::Active);
     assert_eq!(bed.consumed("main/bob"), "¥120.00");

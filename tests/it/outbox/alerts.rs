@@ -18,6 +18,8 @@ fn problems(bed: &Bed) -> Vec<&'static str> {
             Problem::AccessReopened { .. } => "reopened",
             Problem::StillSpending { .. } => "spending",
             Problem::PolicyTaken { .. } => "taken",
+            Problem::EstimateOff { .. } => "off",
+            Problem::EstimateRecovered { .. } => "agrees",
             Problem::Test { .. } => "test",
         }),
         _ => None,

@@ -26,7 +26,7 @@ async fn from_sync_to_disable_and_back() {
             ADMIN,
             &projects.message_id,
             |value| value["action"] == "project.add",
-            json!({"project": "team-a"}).as_object().unwrap().clone(),
+            json!({"project": ["team-a"]}).as_object().unwrap().clone(),
         )
         .await;
     assert_eq!(added.error, None);
@@ -49,7 +49,7 @@ async fn from_sync_to_disable_and_back() {
     assert!(bed.is_cut_off("alice"));
     let (alerts, _) = bed.store.read(|tx| tx.alerts(Some(&alice), None, 0, 10)).unwrap();
     let kinds: Vec<AlertKind> = alerts.iter().map(|alert| alert.body.kind()).collect();
-    assert_eq!(kinds, [AlertKind::Disable, AlertKind::Warning, AlertKind::Warning]);
+    assert_eq!(kinds, [AlertKind::Disable, AlertKind::Warning]);
 
     let enable = bed.ask(ADMIN, "/enable alice").await;
     let button =

@@ -183,7 +183,7 @@ async fn rows_match_the_filters() {
         call(&fixture, "ListSplitBillDetail", query).await.result()["Total"].clone()
     };
     assert_eq!(count("BillCategory", json!(["refund-terminate"])).await, 1);
-    assert_eq!(count("Product", json!(["ark_bd"])).await, 340);
+    assert_eq!(count("Product", json!(["ark_bd"])).await, 352);
     assert_eq!(count("BillingMode", json!(["3"])).await, 1);
     assert_eq!(count("OwnerID", json!([1])).await, 0);
     assert_eq!(count("OwnerID", json!([2_100_153_894_i64])).await, count("Offset", json!(0)).await);

@@ -4,7 +4,8 @@ use jiff::SignedDuration;
 use serde_json::json;
 
 use super::*;
-use crate::sandbox::world::{EndpointStatus, Model, UsageShape};
+use crate::domain::beijing_day;
+use crate::sandbox::world::{ArkBilling, BillRow, EndpointStatus, Model, ShownIn, UsageShape};
 
 const ARK: &str = "2024-01-01";
 
@@ -220,4 +221,63 @@ async fn a_call_is_billed_if_it_has_a_price() {
     call(&fixture.cloud, &key, &endpoint);
     let billed = account(&fixture, |account| account.payable("team-a", period("2026-11")));
     assert_eq!(billed.to_string(), "0.10");
+}
+
+#[tokio::test]
+async fn calls_are_billed_per_model_within_minutes_and_per_project_the_next_morning() {
+    let (fixture, endpoint, key) = fixture().await;
+    let price = |text: &str| text.parse::<rust_decimal::Decimal>().unwrap();
+    let billing = ArkBilling::priced(price("10"), price("1"), price("100"));
+    fixture.cloud.update(|world| world.rules.ark.billing = Some(billing));
+    call(&fixture.cloud, &key, &endpoint);
+    call(&fixture.cloud, &key, &endpoint);
+    let today = beijing_day(fixture.clock.now());
+    let list = |action: &'static str, group: u8| {
+        let body = json!({"BillPeriod": "2026-11", "GroupPeriod": group, "Limit": 300, "Offset": 0,
+            "NeedRecordNum": 1, "ExpenseDate": today.to_string()});
+        let fixture = &fixture;
+        async move { fixture.bills(action, body).await.result()["List"].as_array().unwrap().clone() }
+    };
+    assert_eq!(list("ListBillDetail", 2).await.len(), 0, "the period of five minutes is not over");
+    fixture.clock.advance(SignedDuration::from_mins(6));
+    assert_eq!(list("ListBillDetail", 2).await.len(), 0, "they come ten minutes later");
+    let visible = |shown_in, change: &dyn Fn(&mut BillRow)| {
+        account(&fixture, |account| {
+            let rows = account.bill_rows_mut(period("2026-11"));
+            let mut from = Vec::new();
+            for row in rows.iter_mut().filter(|row| row.shown_in == shown_in) {
+                from.push(row.visible_from.unwrap().to_string());
+                change(row);
+            }
+            from
+        })
+    };
+    let now = |row: &mut BillRow| row.visible_from = Some(fixture.clock.now());
+    assert_eq!(visible(ShownIn::Detail, &now), ["2026-11-23T01:45:00Z"; 3]);
+    let rows: Vec<Value> = list("ListBillDetail", 2).await;
+    assert_eq!(rows.len(), 3, "{rows:?}");
+    let of = |rows: &[Value], column: &str| -> Vec<String> {
+        rows.iter().map(|row| row[column].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(of(&rows, "ConfigName"), ["Doubao-Seed-2.0-pro"; 3]);
+    assert_eq!(of(&rows, "Project"), ["-"; 3]);
+    let code = "Doubao_Seed_2.0_pro_infer_input_cn-beijing_realtime";
+    assert_eq!(of(&rows, "ChargeItemCode")[0], code);
+    let amounts = of(&rows, "PayableAmount").into_iter();
+    let amounts: Vec<rust_decimal::Decimal> = amounts.map(|text| price(&text)).collect();
+    assert_eq!(amounts, [price("20"), price("0.4"), price("68")]);
+    // Grouped rows come an hour later, split rows the next morning.
+    assert_eq!(list("ListBillDetail", 1).await.len(), 0);
+    let hour_ago = |row: &mut BillRow| {
+        row.visible_from = Some(fixture.clock.now() - SignedDuration::from_hours(1));
+    };
+    visible(ShownIn::Detail, &hour_ago);
+    assert_eq!(list("ListBillDetail", 1).await.len(), 3);
+    assert_eq!(list("ListSplitBillDetail", 2).await.len(), 0);
+    assert_eq!(visible(ShownIn::Split, &now), ["2026-11-24T01:00:00Z"; 3]);
+    let split = list("ListSplitBillDetail", 2).await;
+    assert_eq!(of(&split, "Project"), ["team-a"; 3]);
+    assert_eq!(of(&split, "SplitItemID"), [endpoint.as_str(); 3]);
+    assert_eq!(of(&split, "PayableAmount"), of(&rows, "PayableAmount"));
+    assert_eq!(list("ListBillDetail", 2).await.len(), 3, "nothing is billed twice");
 }

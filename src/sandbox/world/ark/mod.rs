@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 use super::lag::Lagging;
 use super::{FakeAccount, LONG_AGO};
 
+mod billing;
 mod build;
 mod calls;
 mod jobs;
@@ -19,7 +20,7 @@ mod rules;
 pub use calls::{ModelRefusal, ModelRoute};
 pub use jobs::{Job, JobKind, Phase};
 pub use models::{Model, ModelKind, Usage};
-pub use rules::{ArkRules, KeySwitchForm, RateLimitRule, UsageShape};
+pub use rules::{ArkBilling, ArkRules, KeySwitchForm, RateLimitRule, UsageShape};
 
 /// 方舟 of one account.
 #[derive(Clone, Debug, Default)]

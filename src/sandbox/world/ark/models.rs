@@ -93,6 +93,8 @@ pub struct Usage {
     pub output: u64,
     /// `ImageCount`.
     pub images: u64,
+    /// Whether there are rows of the bill for it.
+    pub billed: bool,
 }
 
 impl Usage {
@@ -112,6 +114,7 @@ impl Usage {
             cached,
             output,
             images,
+            billed: false,
         }
     }
 }

@@ -45,6 +45,43 @@ pub struct ArkRules {
     pub usage_delay: SignedDuration,
     /// What a call of a model adds to the bill at once, in 元. Nothing by default: tests add the rows they need.
     pub call_price: Option<Decimal>,
+    /// How usage is billed. Not at all by default: tests add the rows they need.
+    pub billing: Option<ArkBilling>,
+}
+
+/// How usage becomes rows of the bill (§D.1, §D.2): every five minutes per model and kind of use, without project; shared out
+/// over projects the next morning.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ArkBilling {
+    /// The price of 1,000 input tokens that were not found in the cache, in 元; of an image for a model without tokens.
+    pub input: Decimal,
+    /// The price of 1,000 input tokens that were.
+    pub cached: Decimal,
+    /// The price of 1,000 output tokens.
+    pub output: Decimal,
+    /// How long after a period of five minutes its rows are in ListBillDetail. 10 minutes by default.
+    pub detail_delay: SignedDuration,
+    /// How much later they are there in grouped requests. An hour by default.
+    pub grouped_delay: SignedDuration,
+    /// How long after the end of a day its rows are in ListSplitBillDetail. 9 hours by default.
+    pub split_delay: SignedDuration,
+    /// Whether `ConfigName` names the model (it does by default) or is empty.
+    pub names_models: bool,
+}
+
+impl ArkBilling {
+    /// Prices per 1,000 tokens of input, of cached input and of output.
+    pub fn priced(input: Decimal, cached: Decimal, output: Decimal) -> Self {
+        Self {
+            input,
+            cached,
+            output,
+            detail_delay: SignedDuration::from_mins(10),
+            grouped_delay: SignedDuration::from_hours(1),
+            split_delay: SignedDuration::from_hours(9),
+            names_models: true,
+        }
+    }
 }
 
 impl Default for ArkRules {
@@ -68,6 +105,7 @@ impl Default for ArkRules {
             usage_filter_field: "Key",
             usage_delay: SignedDuration::from_mins(10),
             call_price: None,
+            billing: None,
         }
     }
 }

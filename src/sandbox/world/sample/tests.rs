@@ -64,7 +64,7 @@ fn users_and_projects_match_the_tables() {
     let names: BTreeSet<_> = users.iter().map(|user| &user.name).collect();
     assert_eq!((users.len(), names.len()), (12, 11));
     let projects: usize = world.accounts.iter().map(|a| a.projects.len()).sum();
-    assert_eq!(projects, 9);
+    assert_eq!(projects, 10);
     assert!(users.iter().all(|user| !user.display_name.is_ascii()));
     let missing = |shape| {
         let found =
@@ -156,4 +156,17 @@ fn the_same_seed_gives_the_same_cloud() {
     let print = |seed| format!("{:?}", sample(at, seed));
     assert_eq!(print(7), print(7));
     assert_ne!(print(7), print(8));
+}
+
+#[test]
+fn a_part_of_the_bill_is_nobodys() {
+    let world = world();
+    let main = world.account("main").unwrap();
+    assert!(world.suggested.iter().all(|link| !["video-trial", "-"].contains(&&*link.project)));
+    for (project, months) in [("video-trial", 2), ("-", 4)] {
+        let months = ["2026-08", "2026-09", "2026-10", "2026-11"].iter().rev().take(months);
+        for month in months {
+            assert!(main.payable(project, period(month)) > Decimal::ZERO, "{project} {month}");
+        }
+    }
 }

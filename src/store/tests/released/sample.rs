@@ -5,15 +5,16 @@ use std::collections::BTreeMap;
 
 use super::super::*;
 use crate::domain::{
-    AccessCause, AccessGoal, AccessItem, AccessKeyInfo, AccessPath, AccountReading, AlertBody,
-    Authorisation, BalanceReading, BreakdownRow, Creation, CycleOutcome, CycleReport, Dispatch,
-    Figures, FilePlace, Grant, GrantState, Halt, HeldPolicy, KeyStep, LedgerEntry, MonitorState,
-    NewUser, NotCovered, OpId, OwedMessage, PathReport, PathReports, PathState, PendingAccess,
-    PolicyKind, PolicyScope, Problem, Profile, ProjectInfo, Proof, ProofState, RememberedAccess,
-    Report, SavedSettings, SecretsSent, Spender, Step, TaskKind, Thresholds, UpdateTarget,
-    UserStatus,
+    AccessCause, AccessGoal, AccessItem, AccessKeyInfo, AccessPath, AccountEstimate,
+    AccountReading, AlertBody, Authorisation, BalanceReading, BreakdownRow, Creation, CycleOutcome,
+    CycleReport, Dispatch, EstimateUse, Figures, FilePlace, Grant, GrantState, Halt, HeldPolicy,
+    KeyStep, LedgerEntry, Limit, ModelUsage, MonitorState, NewUser, NotCovered, OpId, OwedMessage,
+    PathReport, PathReports, PathState, PendingAccess, PolicyKind, PolicyScope, Problem, Profile,
+    ProjectInfo, ProjectUsage, Proof, ProofState, RememberedAccess, Report, SavedSettings,
+    SecretsSent, SharedDay, Spender, Step, TaskKind, Thresholds, UpdateTarget, UserStatus,
+    beijing_day,
 };
-use crate::store::{NewMessage, OpOutcome, RecordedReading};
+use crate::store::{EstimateReading, NewMessage, OpOutcome, RecordedReading};
 
 pub const LANE: &str = "chat:oc_1";
 
@@ -111,6 +112,7 @@ pub fn alerts() -> Vec<AlertBody> {
         label: "甲".to_owned(),
         spending: money("15.500001"),
         freshness,
+        shared: None,
     };
     let breakdown = vec![
         row(Freshness::Fresh(now())),
@@ -118,7 +120,13 @@ pub fn alerts() -> Vec<AlertBody> {
         row(Freshness::Stale(None)),
         row(Freshness::Pending),
     ];
-    let figures = Figures { quota: money("20"), consumed: money("15.5"), breakdown };
+    let figures = Figures {
+        quota: money("20"),
+        consumed: money("15.5"),
+        unbilled: None,
+        breakdown,
+        month: None,
+    };
     let reason = "原因".to_owned();
     let problems = [
         Problem::CyclesFailing { failures: 3, reason: reason.clone(), accounts: vec![] },
@@ -129,8 +137,8 @@ pub fn alerts() -> Vec<AlertBody> {
         Problem::Test { operator: Operator::System },
     ];
     let mut alerts = vec![
-        AlertBody::Warning { threshold: 60, figures: figures.clone() },
-        AlertBody::Disable { figures, paths: PathReports::new() },
+        AlertBody::Warning { threshold: 60, of: Limit::Quota, figures: figures.clone() },
+        AlertBody::Disable { of: Limit::Quota, figures, paths: PathReports::new() },
         AlertBody::manual(AccessGoal::Restored, somebody()),
     ];
     alerts.extend(problems.map(|problem| AlertBody::Error { problem }));
@@ -182,6 +190,25 @@ pub fn paths() -> PathReports {
             report(PathState::NotCovered { reason: NotCovered::LeftToPerson }, vec![endpoint]),
         ),
     ])
+}
+
+pub fn estimate() -> EstimateReading {
+    let day = beijing_day(now());
+    let model = ModelUsage { input: 3, cached: 1, output: 2, tokens: 5, images: 0 };
+    let usage = ProjectUsage {
+        read_at: now(),
+        first: day,
+        days: BTreeMap::from([(day, BTreeMap::from([("m".to_owned(), model)]))]),
+    };
+    let projects = BTreeMap::from([(project("p"), money("1.5"))]);
+    EstimateReading {
+        account: "main".parse().unwrap(),
+        at: now(),
+        evening: Some(day),
+        days: Some(BTreeMap::from([(day, SharedDay { projects, hidden: money("2") })])),
+        usage: BTreeMap::from([(project("p"), usage)]),
+        state: AccountEstimate { counts: EstimateUse::Warn, ..AccountEstimate::default() },
+    }
 }
 
 pub fn proof() -> Proof {
@@ -372,6 +399,7 @@ pub fn monitor() -> MonitorState {
         disables: 1,
     };
     MonitorState {
+        outlooks: BTreeMap::new(),
         last: Some(last),
         last_success: Some(now()),
         failures_in_a_row: 3,

@@ -31,7 +31,7 @@ async fn access_is_cut_and_restored_from_the_confirm_cards() {
     assert_eq!(bed.user("main/alice").status, UserStatus::Disabled);
 
     let again = bed.ask(ADMIN, "/disable alice").await;
-    assert!(text_of(&again).contains(&phrase("refusal.access_unchanged")));
+    assert!(text_of(&again).contains(&text("refusal.already_cut", &[("user", &"main/alice")])));
     let card = bed.ask(ADMIN, "/enable alice").await.message_id;
     assert!(
         bed.texts(&card).contains(&text("access.keys_on", &[("count", &1)])),

@@ -2,13 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use airgate::domain::{AccountId, BillPeriod, Freshness, Money, ProjectLink, ProjectName, Switch};
+use airgate::domain::{
+    AccountId, BillPeriod, Counts, Freshness, Money, ProjectLink, ProjectName, Switch,
+};
 use airgate::sandbox::feishu::ClickAction;
 use airgate::store::{RecordedReading, StoreError};
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
-use crate::bed::{ADMIN, Bed, VIEWER, answered, one_account, phrase, text, toast_of, user_key};
+use crate::bed::{
+    ADMIN, Bed, VIEWER, answered, one_account, phrase, text, text_of, toast_of, user_key,
+};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn billing_opens_by_month_and_user() {
@@ -17,7 +21,7 @@ async fn billing_opens_by_month_and_user() {
     let of_alice = text("billing.title_user", &[("user", &"alice")]);
     for (name, project) in [("alice", "team-a"), ("bob", "team-b")] {
         let card = bed.ask(ADMIN, &format!("/projects {name}")).await.message_id;
-        bed.submit(ADMIN, &card, "project.add", json!({"project": project, "since": "2026-10"}))
+        bed.submit(ADMIN, &card, "project.add", json!({"project": [project], "since": "2026-10"}))
             .await;
     }
     bed.cycle().await;
@@ -60,6 +64,39 @@ async fn billing_opens_by_month_and_user() {
     let empty = json!({"action": "billing.open", "period": "2026-01"});
     bed.forged(VIEWER, &card, empty, None).await;
     assert!(bed.texts(&card).contains(&phrase("billing.no_months")), "{}", bed.texts(&card));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_users_who_spent_are_counted_and_only_months_that_exist_are_shown() {
+    let bed = super::bed().await;
+    let card = bed.ask(ADMIN, "/projects alice").await.message_id;
+    bed.submit(ADMIN, &card, "project.add", json!({"project": ["team-a"], "since": "2026-10"}))
+        .await;
+    bed.link("main/bob", "unused", "2026-10");
+    bed.cycle().await;
+    let card = bed.ask(VIEWER, "/billing").await.message_id;
+    let texts = bed.texts(&card);
+    assert!(texts.contains(&text("billing.subtitle", &[("count", &1)])), "{texts}");
+    // A month to come, and one before all bills.
+    for month in ["2026-12", "2027-01", "2020-01"] {
+        let texts = bed.ask(VIEWER, &format!("/billing {month}")).await;
+        let refused = text(
+            "refusal.period_out_of_range",
+            &[("period", &month), ("first", &"2024-12"), ("last", &"2026-11")],
+        );
+        assert!(text_of(&texts).contains(&refused), "{}", text_of(&texts));
+    }
+    // A month without bills is said to have none, and leaves the chart as it is.
+    let card = bed.ask(VIEWER, "/billing 2025-01").await.message_id;
+    assert!(bed.texts(&card).contains(&phrase("billing.nobody")), "{}", bed.texts(&card));
+    let content = bed.message(&card).content;
+    let chart = all_charts(&content);
+    assert!(chart.contains("2026-10") && !chart.contains("2025-01"), "{chart}");
+}
+
+fn all_charts(content: &str) -> String {
+    let card: Value = serde_json::from_str(content).unwrap();
+    all(&card, "chart").iter().map(ToString::to_string).collect()
 }
 
 const USERS: usize = 100;
@@ -124,6 +161,7 @@ async fn bed(locale: &str) -> Bed {
                     project: project(i, j),
                     monitored: Switch::On,
                     since: MONTHS[0].parse().unwrap(),
+                    counts: Counts::Whole,
                     spending: Money::ZERO,
                     freshness: Freshness::Pending,
                     created: now,

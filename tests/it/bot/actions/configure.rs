@@ -92,6 +92,9 @@ async fn bad_input_is_refused_and_only_administrators_save() {
     let card = opened(&bed).await;
     for (name, value) in [
         ("thresholds", "501"),
+        ("month_limit", "-5"),
+        ("month_limit", "0"),
+        ("month_limit", "1,00"),
         ("email", "not an address"),
         ("phone", "12"),
         ("other_owner", "alice"),
@@ -110,6 +113,33 @@ async fn bad_input_is_refused_and_only_administrators_save() {
     assert!(toast_of(&refused).contains("500"), "{refused:?}");
     let user = bed.user("main/alice");
     assert_eq!((user.remark.as_str(), user.thresholds, user.owner), ("", None, None));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_month_limit_is_saved_and_emptied_and_a_refused_one_keeps_what_was_typed() {
+    let bed = bed().await;
+    let limit = |bed: &Bed| {
+        let limit = bed.user("main/alice").month_limit;
+        limit.map(|limit| limit.amount().to_string())
+    };
+    let card = opened(&bed).await;
+    let fields = json!({"month_limit": "1,00", "remark": "typed", "auto_disable": true});
+    bed.submit(ADMIN, &card, "user.configure", fields).await;
+    assert_eq!(limit(&bed), None);
+    assert_eq!(bed.field(&card, "month_limit"), "1,00");
+    assert_eq!(bed.field(&card, "remark"), "typed");
+    bed.submit(ADMIN, &card, "user.configure", json!({"month_limit": "１，000.5"})).await;
+    assert_eq!(limit(&bed).as_deref(), Some("¥1,000.50"));
+    assert!(bed.texts(&card).contains("¥1,000.50"), "{}", bed.texts(&card));
+    bed.press(ADMIN, &card, json!({"action": "user.configure"})).await;
+    assert_eq!(bed.field(&card, "month_limit"), "1000.50");
+    // A form of an older card does not show it: it stays.
+    let older = json!({"action": "user.configure", "user": "main/alice"});
+    bed.forged(ADMIN, &card, older, Some(json!({"remark": "older"}))).await;
+    assert_eq!(limit(&bed).as_deref(), Some("¥1,000.50"));
+    bed.press(ADMIN, &card, json!({"action": "user.configure"})).await;
+    bed.submit(ADMIN, &card, "user.configure", json!({"month_limit": ""})).await;
+    assert_eq!(limit(&bed), None);
 }
 
 /// The people offered as owner, in order.

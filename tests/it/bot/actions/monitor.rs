@@ -16,7 +16,7 @@ async fn a_cycle_started_from_the_card_reports_to_it_once() {
     let run = bed.feishu.find_button(&card, |v| v["action"] == "monitor.run").unwrap();
     let before = bed.cloud.count("ListSplitBillDetail");
     let link = bed.ask(ADMIN, "/projects alice").await.message_id;
-    bed.submit(ADMIN, &link, "project.add", json!({"project": "team-a"})).await;
+    bed.submit(ADMIN, &link, "project.add", json!({"project": ["team-a"]})).await;
     bed.cloud
         .faults()
         .inject(FaultRule::new(Fault::Slow(Duration::from_millis(500))).on("ListSplitBillDetail"));

@@ -52,7 +52,7 @@ async fn a_press_applies_once_however_often_it_arrives() {
 async fn two_people_press_the_same_button_at_once() {
     let bed = bed().await;
     let card = bed.ask_in(ADMIN, GROUP, "/projects alice", true).await.message_id;
-    bed.submit(ADMIN, &card, "project.add", json!({"project": "team-a"})).await;
+    bed.submit(ADMIN, &card, "project.add", json!({"project": ["team-a"]})).await;
     let remove = bed.feishu.find_button(&card, |v| v["action"] == "project.remove").unwrap();
     let (one, two) = futures::future::join(
         bed.feishu.click_raw(ADMIN, &card, remove.clone()),

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::{bed, op_of};
 use crate::bed::{ADMIN, Bed, one_account, phrase, text, text_of, toast_of, user_key};
+use crate::monitor::spend;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn projects_are_linked_switched_and_removed() {
@@ -13,7 +14,7 @@ async fn projects_are_linked_switched_and_removed() {
     let card = bed.ask(ADMIN, "/projects alice").await.message_id;
     // Chosen.
     let done = bed
-        .submit(ADMIN, &card, "project.add", json!({"project": "team-a", "since": "2026-10"}))
+        .submit(ADMIN, &card, "project.add", json!({"project": ["team-a"], "since": "2026-10"}))
         .await;
     assert_eq!(
         toast_of(&done),
@@ -87,13 +88,12 @@ async fn a_refused_project_comes_back_to_be_corrected() {
     };
     let no_month = |month: &str| text("refusal.bad_period", &[("text", &month)]);
     for (fields, wanted) in [
-        (json!({"project": "team-a", "project_name": "team-b"}), phrase("refusal.two_projects")),
         (json!({}), phrase("refusal.no_project")),
         (json!({"project_name": "  "}), phrase("refusal.no_project")),
-        (json!({"project": "team-a", "since": "2026-12"}), out_of_range("2026-12")),
-        (json!({"project": "team-a", "since": "2024-11"}), out_of_range("2024-11")),
-        (json!({"project": "team-a", "since": "2026-13"}), no_month("2026-13")),
-        (json!({"project": "team-a", "since": "abc"}), no_month("abc")),
+        (json!({"project": ["team-a"], "since": "2026-12"}), out_of_range("2026-12")),
+        (json!({"project": ["team-a"], "since": "2024-11"}), out_of_range("2024-11")),
+        (json!({"project": ["team-a"], "since": "2026-13"}), no_month("2026-13")),
+        (json!({"project": ["team-a"], "since": "abc"}), no_month("abc")),
     ] {
         let op = op_of(&bed, &card, "project.add");
         let value = json!({"action": "project.add", "user": "main/alice", "op": op});
@@ -102,26 +102,31 @@ async fn a_refused_project_comes_back_to_be_corrected() {
         assert!(bed.texts(&card).contains(&wanted), "{fields}");
         assert_ne!(op_of(&bed, &card, "project.add"), op, "{fields}");
         for name in ["project", "project_name", "since"] {
-            let kept = fields.get(name).and_then(Value::as_str).unwrap_or_default().trim();
-            if !kept.is_empty() {
+            let kept = match fields.get(name) {
+                Some(Value::String(text)) => json!(text.trim()),
+                Some(chosen) => chosen.clone(),
+                None => continue,
+            };
+            if kept != json!("") {
                 assert_eq!(bed.field(&card, name), kept, "{fields}");
             }
         }
         assert_eq!(links(), 0, "{fields}");
     }
     // The form keeps what was typed, so that one field can be corrected.
-    bed.submit(ADMIN, &card, "project.add", json!({"project": "team-a", "since": "2026-99"})).await;
+    bed.submit(ADMIN, &card, "project.add", json!({"project": ["team-a"], "since": "2026-99"}))
+        .await;
     let done = bed.submit(ADMIN, &card, "project.add", json!({"since": "2024-12"})).await;
     assert!(toast_of(&done).starts_with("success"), "{done:?}");
     let link = bed.store.read(|tx| tx.link(&alice, &"team-a".parse().unwrap())).unwrap().unwrap();
     assert_eq!(link.since.to_string(), "2024-12");
-    // Typed although linked; chosen and typed alike; unknown to the account.
+    // Typed although linked; chosen and typed alike counts once; unknown to the account.
     let done = bed.submit(ADMIN, &card, "project.add", json!({"project_name": "team-a"})).await;
     assert!(
         toast_of(&done).contains(&text("refusal.already_linked", &[("project", &"team-a")])),
         "{done:?}"
     );
-    let both = json!({"project": "team-b", "project_name": " team-b "});
+    let both = json!({"project": ["team-b"], "project_name": " team-b "});
     assert!(toast_of(&bed.submit(ADMIN, &card, "project.add", both).await).starts_with("success"));
     let typo = bed.submit(ADMIN, &card, "project.add", json!({"project_name": "taem-c"})).await;
     assert!(toast_of(&typo).starts_with("success"), "{typo:?}");
@@ -144,7 +149,7 @@ async fn links_are_paged() {
     bed.sync().await;
     let card = bed.ask(ADMIN, "/projects alice").await.message_id;
     for at in 0..14 {
-        bed.submit(ADMIN, &card, "project.add", json!({"project": format!("p-{at:02}")})).await;
+        bed.submit(ADMIN, &card, "project.add", json!({"project": [format!("p-{at:02}")]})).await;
     }
     let shown = || {
         let toggles = bed.values(&card).into_iter().filter(|v| v["action"] == "project.toggle");
@@ -168,4 +173,83 @@ async fn links_are_paged() {
         "{}",
         bed.texts(&card)
     );
+}
+
+/// Whoever links a project that somebody has chooses what happens to that link.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_project_of_somebody_else_is_handed_over_divided_or_counted_twice() {
+    for (word, consumed) in [
+        ("move", ["¥0.00", "¥25.01"]),
+        ("part", ["¥12.51", "¥12.50"]),
+        ("whole", ["¥25.01", "¥25.01"]),
+    ] {
+        let bed = bed().await;
+        bed.link("main/alice", "team-a", "2026-11");
+        spend(&bed, "team-a", "0.01", "2026-11");
+        bed.cycle().await;
+        let card = bed.ask(ADMIN, "/projects bob").await.message_id;
+        // Not said: refused, and what was chosen stays chosen.
+        let refused = bed.submit(ADMIN, &card, "project.add", json!({"project": ["team-a"]})).await;
+        assert!(toast_of(&refused).starts_with("error"), "{refused:?}");
+        assert!(bed.texts(&card).contains("alice"), "{}", bed.texts(&card));
+        assert_eq!(bed.consumed("main/bob"), "¥0.00");
+        let done = bed
+            .submit(ADMIN, &card, "project.add", json!({"project": ["team-a"], "counts": word}))
+            .await;
+        assert!(toast_of(&done).starts_with("success"), "{word}: {done:?}");
+        let found = [bed.consumed("main/alice"), bed.consumed("main/bob")];
+        assert_eq!(found, consumed, "{word}");
+        // Both cards say so, but for the one that was handed over.
+        for (user, other) in [("alice", "bob"), ("bob", "alice")] {
+            let shown = text_of(&bed.ask(ADMIN, &format!("/user {user}")).await);
+            assert_eq!(shown.contains(other), word != "move", "{word}: {shown}");
+        }
+        // The next bill is divided in the same way, and a link that goes gives its part back.
+        spend(&bed, "team-a", "20.01", "2026-11");
+        bed.cycle().await;
+        if word == "part" {
+            assert_eq!(bed.consumed("main/alice"), "¥22.51");
+            let card = bed.ask(ADMIN, "/projects bob").await.message_id;
+            let removed = bed
+                .press(ADMIN, &card, json!({"action": "project.remove", "project": "team-a"}))
+                .await;
+            assert!(toast_of(&removed).starts_with("success"), "{removed:?}");
+            assert_eq!(bed.consumed("main/alice"), "¥45.02");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn several_projects_are_linked_at_once_or_none() {
+    let bed = bed().await;
+    let alice = user_key("main/alice");
+    let links = || bed.store.read(|tx| tx.links_of(&alice)).unwrap().len();
+    let card = bed.ask(ADMIN, "/projects alice").await.message_id;
+    bed.link("main/alice", "team-b", "2026-11");
+    let bad = json!({"project": ["team-a"], "project_name": "team-b"});
+    let refused = bed.submit(ADMIN, &card, "project.add", bad).await;
+    assert!(toast_of(&refused).starts_with("error"), "{refused:?}");
+    assert_eq!(links(), 1);
+    let both = json!({"project": ["team-a"], "project_name": "team-c"});
+    let done = bed.submit(ADMIN, &card, "project.add", both).await;
+    assert!(toast_of(&done).starts_with("success"), "{done:?}");
+    assert_eq!(links(), 3);
+}
+
+/// A change says what it leads to before the next cycle does it.
+#[tokio::test(flavor = "multi_thread")]
+async fn linking_a_project_that_uses_up_the_quota_says_that_the_next_cycle_disables() {
+    let bed = bed().await;
+    bed.link("main/bob", "team-a", "2026-11");
+    bed.cycle().await;
+    bed.allocate("main/alice", "10");
+    let card = bed.ask(ADMIN, "/projects alice").await.message_id;
+    let fields = json!({"project": ["team-a"], "counts": "move"});
+    let done = bed.submit(ADMIN, &card, "project.add", fields).await;
+    assert!(toast_of(&done).starts_with("success"), "{done:?}");
+    let args: [(&str, &dyn std::fmt::Display); 4] =
+        [("project", &"甲组"), ("since", &"2026-11"), ("user", &"alice"), ("percent", &"250.0")];
+    let said = text("rest.done_cut", &args);
+    assert!(bed.texts(&card).contains(&said), "{}", bed.texts(&card));
+    assert_eq!(bed.cycle().await.disables, 1);
 }

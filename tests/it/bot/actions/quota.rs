@@ -66,7 +66,7 @@ async fn just_below_the_quota_is_not_the_quota() {
     let bed = Bed::start(cloud).await;
     bed.sync().await;
     let card = bed.ask(ADMIN, "/projects bob").await;
-    bed.submit(ADMIN, &card.message_id, "project.add", json!({"project": "team-a"})).await;
+    bed.submit(ADMIN, &card.message_id, "project.add", json!({"project": ["team-a"]})).await;
     says(&bed, ADMIN, "/quota bob 1000", &[]).await;
     bed.cycle().await;
     for command in ["/users bob", "/user bob", "/quota bob"] {

@@ -26,12 +26,14 @@ async fn a_click_that_only_reads_writes_nothing() {
         "user.open",
         "quota.open",
         "billing.open",
+        "billing.rest",
         "alerts.list",
         "user.configure",
         "config.open",
     ] {
         for user in ["main/alice", "main/nobody"] {
-            let value = json!({"action": word, "user": user});
+            let value = json!({"action": word, "user": user, "account": "main",
+                "period": "2026-11"});
             bed.forged(ADMIN, &card, value, None).await;
         }
     }

@@ -101,7 +101,7 @@ async fn a_proof(fault: Fault) {
     bed.cycle().await;
     assert_eq!(bed.user(ALICE).status, UserStatus::Disabled, "{cell}");
     // Before that, no usage can prove anything.
-    bed.clock.advance(SignedDuration::from_hours(3));
+    bed.clock.advance(SignedDuration::from_hours(4));
     bed.cloud.faults().inject(FaultRule::new(fault.of_cloud()).on("GetInferenceUsage"));
     bed.service().monitor().cycle().await.ok();
     chat_answers(&bed, &cell).await;

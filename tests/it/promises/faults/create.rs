@@ -46,7 +46,7 @@ async fn step(bed: &Bed, name: &str, action: &str, fault: Fault, sees: Sees) {
     bed.cloud.faults().inject(FaultRule::new(fault.of_cloud()).on(action).about(name));
     let form = bed.ask(ADMIN, "/create").await.message_id;
     let fields = json!({
-        "username": name, "display_name": "新人", "email": "", "phone": "", "project": "team-a",
+        "username": name, "display_name": "新人", "email": "", "phone": "", "project": name.replace("new", "team"),
         "quota": "10", "login": true, "access_key": true,
     });
     bed.submit(ADMIN, &form, "user.create", fields).await;
@@ -90,7 +90,9 @@ async fn step(bed: &Bed, name: &str, action: &str, fault: Fault, sees: Sees) {
 
 async fn fail_calls(fault: Fault, rows: &'static [(&str, [Sees; 13])]) {
     let mut world = one_account();
-    world.account_mut("main").unwrap().add_project("team-a", "甲组");
+    for n in 0..rows.len() {
+        world.account_mut("main").unwrap().add_project(&format!("team-{n}"), "甲组");
+    }
     let bed = Bed::with_timeouts(world, &[], timeouts()).await;
     bed.sync().await;
     for (n, (action, row)) in rows.iter().enumerate() {

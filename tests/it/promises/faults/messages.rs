@@ -1,6 +1,6 @@
 //! Feishu's API and the webhook: what people see while a call fails, and afterwards.
 
-use airgate::domain::{CycleOutcome, Notice, SavedSettings};
+use airgate::domain::{CycleOutcome, Notice, SavedSettings, User};
 use airgate::sandbox::feishu::{FaultRule, Sender};
 use airgate::sandbox::world::KeyStatus;
 use futures::future::join_all;
@@ -112,9 +112,15 @@ fn failed_once(bed: &Bed) -> bool {
     bed.store.read(|tx| tx.lane_heads()).unwrap().iter().any(|owed| owed.attempts > 0)
 }
 
-/// Raises a new warning: adding quota resets the thresholds.
+/// Raises a new warning, as if none had been raised before.
 async fn warn(bed: &Bed, cell: &str) {
     bed.allocate(ALICE, "1");
+    bed.store
+        .write(|tx| {
+            let user = tx.user(&ALICE.parse().unwrap())?.unwrap();
+            tx.put_user(&User { triggered: Default::default(), ..user })
+        })
+        .unwrap();
     let report = bed.service().monitor().cycle().await.unwrap();
     assert_eq!((report.outcome, report.warnings), (CycleOutcome::Ok, 1), "{cell}");
 }

@@ -269,7 +269,7 @@ async fn lists(faults: &'static [Fault]) {
         if by_sync {
             let asked = bed.ask(ADMIN, "/sync").await;
             chat_answers(&bed, call).await;
-            let card = bed.shows(&asked.message_id, &phrase("sync.title")).await;
+            let card = bed.shows(&asked.message_id, &fragment("sync.subtitle")).await;
             let card = text_of(&card);
             is_for_people(&card, call);
             for (fault, sees, account, cell) in &cells {

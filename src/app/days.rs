@@ -1,0 +1,123 @@
+//! Spending by day: of a user's projects, and of whole accounts.
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+
+use super::outcome::AccountShare;
+use crate::domain::{
+    AccountId, BillPeriod, Change, Comparable, DayChart, Money, ProjectLink, beijing_day,
+    charted_days, comparable, share,
+};
+use crate::store::{Source, StoreError, View};
+
+/// Reads the last 30 days of a user's monitored projects. A link counts from its first month on.
+pub fn of_user<S: Source>(
+    tx: &View<S>,
+    account: &AccountId,
+    links: &[ProjectLink],
+    now: Timestamp,
+) -> Result<DayChart, StoreError> {
+    of_links(tx, account, links, charted_days(beijing_day(now)))
+}
+
+/// Reads days of a user's monitored projects for the card of a month: the last 30, or those of an earlier month.
+pub fn of_user_in<S: Source>(
+    tx: &View<S>,
+    account: &AccountId,
+    links: &[ProjectLink],
+    period: BillPeriod,
+    now: Timestamp,
+) -> Result<DayChart, StoreError> {
+    of_links(tx, account, links, days_for(period, now))
+}
+
+fn of_links<S: Source>(
+    tx: &View<S>,
+    account: &AccountId,
+    links: &[ProjectLink],
+    days: Vec<Date>,
+) -> Result<DayChart, StoreError> {
+    let mut sums = vec![Money::ZERO; days.len()];
+    for link in links.iter().filter(|link| link.monitored.is_on()) {
+        let first = link.since.first_day();
+        let payers = tx.sharers_of(link)?;
+        let amounts = tx.project_days(account, &link.project, &days)?;
+        for ((sum, day), amount) in sums.iter_mut().zip(&days).zip(amounts) {
+            if let (true, Ok(period)) = (*day >= first, BillPeriod::of_day(*day)) {
+                *sum += share(amount, &link.user, period, &payers);
+            }
+        }
+    }
+    let bill_to = tx.account_readings(account)?.bill_to;
+    Ok(DayChart::billed(days.into_iter().zip(sums), bill_to))
+}
+
+/// Reads days of accounts together: the last 30, or those of an earlier month. The bills hold all of them completely only
+/// up to the first of their last days.
+pub fn of_accounts<S: Source>(
+    tx: &View<S>,
+    accounts: &[AccountId],
+    period: BillPeriod,
+    now: Timestamp,
+) -> Result<DayChart, StoreError> {
+    let days = days_for(period, now);
+    let mut sums = vec![Money::ZERO; days.len()];
+    let mut bill_to: Option<Date> = None;
+    for account in accounts {
+        for (sum, amount) in sums.iter_mut().zip(tx.account_days(account, &days)?) {
+            *sum += amount;
+        }
+        let own = tx.account_readings(account)?.bill_to;
+        bill_to = bill_to.into_iter().chain(own).min();
+    }
+    Ok(DayChart::billed(days.into_iter().zip(sums), bill_to))
+}
+
+fn days_for(period: BillPeriod, now: Timestamp) -> Vec<Date> {
+    if period >= BillPeriod::of(now) {
+        return charted_days(beijing_day(now));
+    }
+    period.days().collect()
+}
+
+/// Compares a month of accounts with the month before: the same days of both. `None` if some account's bill of either is not
+/// known completely.
+pub fn change<S: Source>(
+    tx: &View<S>,
+    shares: &[AccountShare],
+    period: BillPeriod,
+) -> Result<Option<Change>, StoreError> {
+    let previous = period.previous();
+    let mut change: Option<Change> = None;
+    for share in shares {
+        let readings = tx.account_readings(&share.account)?;
+        let is_counted = |month: BillPeriod| {
+            readings.periods.get(&month).is_some_and(|known| known.uncounted.is_empty())
+        };
+        let (Some(bill_to), true) = (readings.bill_to, is_counted(period) && is_counted(previous))
+        else {
+            return Ok(None);
+        };
+        let Some(days) = comparable(period, bill_to) else { return Ok(None) };
+        let sum = |month: BillPeriod| -> Result<Money, StoreError> {
+            let limit = match days {
+                Comparable::Whole => i8::MAX,
+                Comparable::First(days) => days,
+            };
+            let days: Vec<Date> = month.days().filter(|day| day.day() <= limit).collect();
+            Ok(tx.account_days(&share.account, &days)?.into_iter().sum())
+        };
+        let first_days = match days {
+            Comparable::Whole => None,
+            Comparable::First(days) => Some(days),
+        };
+        let own = Change { first_days, now: sum(period)?, before: sum(previous)? };
+        change = Some(match change {
+            None => own,
+            // Bills that hold different days have no sum that can be named.
+            Some(sum) if sum.first_days != own.first_days => return Ok(None),
+            Some(sum) => Change { now: sum.now + own.now, before: sum.before + own.before, ..own },
+        });
+    }
+    Ok(change)
+}

@@ -1,0 +1,221 @@
+//! What a toast says.
+
+use super::text::{clean, clip};
+use super::wording::{QUOTED, Tone, Wording};
+use crate::app::Refusal;
+use crate::domain::{AccessGoal, Money, UserKey};
+
+/// What a toast says after a card action.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Toast {
+    /// A ledger entry was made.
+    QuotaAllocated {
+        /// Added; deducted if negative.
+        amount: Money,
+        /// The quota now.
+        total: Money,
+    },
+    /// A project was linked.
+    ProjectAdded {
+        /// The project's display name.
+        label: String,
+    },
+    /// A link was removed.
+    ProjectRemoved {
+        /// The project's display name.
+        label: String,
+    },
+    /// A link's monitoring was switched.
+    ProjectToggled {
+        /// The project's display name.
+        label: String,
+        /// On or off now.
+        enabled: bool,
+    },
+    /// All links were switched.
+    AllToggled {
+        /// On or off now.
+        enabled: bool,
+        /// How many links there are.
+        links: usize,
+    },
+    /// A monitor cycle was started.
+    CycleStarted,
+    /// A monitor cycle was already running.
+    CycleRunning,
+    /// A change of access is in progress.
+    AccessChanging {
+        /// The user.
+        user: UserKey,
+        /// The wanted access.
+        goal: AccessGoal,
+    },
+    /// Every path of a user's access is being read.
+    AccessRechecking {
+        /// The user.
+        user: UserKey,
+    },
+    /// A user is being created.
+    Creating(UserKey),
+    /// Global settings were saved.
+    SettingsSaved,
+    /// A test alert is on its way.
+    TestAlertOwed,
+    /// A user's settings were saved.
+    UserSaved {
+        /// The user.
+        user: UserKey,
+    },
+    /// A user's settings were saved, and their data is being written to the cloud.
+    UserSaving {
+        /// The user.
+        user: UserKey,
+    },
+    /// A key pair is being checked.
+    AccountChecking,
+    /// An account was switched on or off.
+    AccountToggled {
+        /// The account.
+        account: String,
+        /// On or off now.
+        enabled: bool,
+    },
+    /// The input was refused.
+    Refused(Refusal),
+    /// Something broke that the person cannot fix.
+    Internal,
+}
+
+impl Toast {
+    /// How serious it is.
+    pub fn tone(&self) -> Tone {
+        match self {
+            Toast::QuotaAllocated { .. }
+            | Toast::ProjectAdded { .. }
+            | Toast::ProjectRemoved { .. }
+            | Toast::ProjectToggled { .. }
+            | Toast::AllToggled { .. }
+            | Toast::SettingsSaved
+            | Toast::UserSaved { .. }
+            | Toast::AccountToggled { .. } => Tone::Success,
+            Toast::CycleStarted
+            | Toast::CycleRunning
+            | Toast::AccessChanging { .. }
+            | Toast::AccessRechecking { .. }
+            | Toast::Creating(_)
+            | Toast::TestAlertOwed
+            | Toast::UserSaving { .. }
+            | Toast::AccountChecking => Tone::Info,
+            Toast::Refused(_) | Toast::Internal => Tone::Error,
+        }
+    }
+}
+
+impl Wording {
+    /// A toast's text.
+    pub fn toast(&self, toast: &Toast) -> String {
+        let label = |label: &str| clip(label, QUOTED);
+        match toast {
+            Toast::QuotaAllocated { amount, total } if amount.is_negative() => {
+                self.t("toast.quota_deducted", &[("amount", &-*amount), ("total", total)])
+            }
+            Toast::QuotaAllocated { amount, total } => {
+                self.t("toast.quota_allocated", &[("amount", amount), ("total", total)])
+            }
+            Toast::ProjectAdded { label: text } => {
+                self.t("toast.project_added", &[("project", &label(text))])
+            }
+            Toast::ProjectRemoved { label: text } => {
+                self.t("toast.project_removed", &[("project", &label(text))])
+            }
+            Toast::ProjectToggled { label: text, enabled: true } => {
+                self.t("toast.project_on", &[("project", &label(text))])
+            }
+            Toast::ProjectToggled { label: text, enabled: false } => {
+                self.t("toast.project_off", &[("project", &label(text))])
+            }
+            Toast::AllToggled { enabled: true, links } => {
+                self.t("toast.all_on", &[("links", links)])
+            }
+            Toast::AllToggled { enabled: false, links } => {
+                self.t("toast.all_off", &[("links", links)])
+            }
+            Toast::CycleStarted => self.t("toast.cycle_started", &[]),
+            Toast::CycleRunning => self.t("toast.cycle_running", &[]),
+            Toast::AccessChanging { user, goal: AccessGoal::Cut } => {
+                self.t("toast.access_cutting", &[("user", &user.username)])
+            }
+            Toast::AccessChanging { user, goal: AccessGoal::Restored } => {
+                self.t("toast.access_restoring", &[("user", &user.username)])
+            }
+            Toast::AccessRechecking { user } => {
+                self.t("toast.rechecking", &[("user", &user.username)])
+            }
+            Toast::Creating(user) => self.t("toast.creating", &[("user", &user.username)]),
+            Toast::SettingsSaved => self.t("toast.settings_saved", &[]),
+            Toast::TestAlertOwed => self.t("toast.test_alert_owed", &[]),
+            Toast::UserSaved { user } => {
+                self.t("toast.user_saved", &[("user", &clean(user.username.as_str()))])
+            }
+            Toast::UserSaving { user } => {
+                self.t("toast.user_saving", &[("user", &clean(user.username.as_str()))])
+            }
+            Toast::AccountChecking => self.t("toast.account_checking", &[]),
+            Toast::AccountToggled { account, enabled: true } => {
+                self.t("toast.account_on", &[("account", &label(account))])
+            }
+            Toast::AccountToggled { account, enabled: false } => {
+                self.t("toast.account_off", &[("account", &label(account))])
+            }
+            Toast::Refused(refusal) => self.refusal(refusal),
+            Toast::Internal => self.internal_error(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cards::Locale;
+
+    fn key(text: &str) -> UserKey {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn toasts() {
+        let all = [
+            Toast::QuotaAllocated { amount: Money::from_fen(1), total: Money::from_fen(100_001) },
+            Toast::QuotaAllocated { amount: Money::from_fen(-1), total: Money::from_fen(1) },
+            Toast::ProjectAdded { label: "官网".into() },
+            Toast::ProjectRemoved { label: "官网".into() },
+            Toast::ProjectToggled { label: "官网".into(), enabled: true },
+            Toast::ProjectToggled { label: "官网".into(), enabled: false },
+            Toast::AllToggled { enabled: true, links: 3 },
+            Toast::AllToggled { enabled: false, links: 3 },
+            Toast::CycleStarted,
+            Toast::CycleRunning,
+            Toast::AccessChanging { user: key("main/alice"), goal: AccessGoal::Cut },
+            Toast::AccessChanging { user: key("main/alice"), goal: AccessGoal::Restored },
+            Toast::AccessRechecking { user: key("main/alice") },
+            Toast::Creating(key("main/alice")),
+            Toast::SettingsSaved,
+            Toast::TestAlertOwed,
+            Toast::UserSaved { user: key("main/alice") },
+            Toast::UserSaving { user: key("main/alice") },
+            Toast::AccountChecking,
+            Toast::AccountToggled { account: "生产".into(), enabled: true },
+            Toast::AccountToggled { account: "生产".into(), enabled: false },
+            Toast::Refused(Refusal::AccessPending),
+            Toast::Internal,
+        ];
+        for locale in Locale::ALL {
+            let words = Wording::new(locale);
+            let texts: Vec<String> = all
+                .iter()
+                .map(|toast| format!("{}: {}", toast.tone().word(), words.toast(toast)))
+                .collect();
+            insta::assert_snapshot!(format!("toasts_{locale}"), texts.join("\n"));
+        }
+    }
+}

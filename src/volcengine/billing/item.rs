@@ -1,0 +1,78 @@
+//! What a row of a bill is for, by its names (docs/platforms/ark.md §D.2, §D.5).
+
+use crate::domain::estimate::model_name;
+use crate::domain::{BilledItem, ProjectName, UsageKind};
+
+/// Words of charges that no usage measures: batch jobs at their own price, storage of contexts, tuning, reserved capacity.
+const NOT_MEASURED: [&str; 15] = [
+    "batch", "批量", "storage", "存储", "session", "会话", "finetune", "fine_tun", "精调", "训练",
+    "tpm", "保障", "unit", "单元", "plugin",
+];
+
+/// Returns what a row is for.
+///
+/// `config` is `ConfigName`, which names the model; `element` and `charge` are `Element` and `ChargeItemCode`.
+pub(super) fn item_of(project: &str, config: &str, element: &str, charge: &str) -> BilledItem {
+    if !matches!(project.trim(), "" | "-")
+        && let Ok(project) = ProjectName::new(project)
+    {
+        return BilledItem::Project(project);
+    }
+    let model = model_name(config);
+    match kind_of(element, charge) {
+        Some(kind) if !matches!(model.as_str(), "" | "-") => BilledItem::Model { model, kind },
+        _ => BilledItem::Other,
+    }
+}
+
+/// Returns what a charge item measures, by its two names; `None` if no usage measures it, or it is not known.
+fn kind_of(element: &str, charge: &str) -> Option<UsageKind> {
+    let text = format!("{} {}", element.to_lowercase(), charge.to_lowercase());
+    let has = |words: &[&str]| words.iter().any(|word| text.contains(word));
+    if has(&NOT_MEASURED) {
+        return None;
+    }
+    let output = has(&["output", "输出", "completion"]);
+    let input = has(&["input", "输入", "prompt"]);
+    let cached = has(&["cache", "缓存"]);
+    match (cached, input, output) {
+        (true, _, false) => Some(UsageKind::Cached),
+        (false, true, false) => Some(UsageKind::Input),
+        (false, false, true) => Some(UsageKind::Output),
+        (false, _, _) if has(&["infer", "推理", "生成"]) => Some(UsageKind::Other),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_charge_item_is_known_by_its_names_or_measured_by_nothing() {
+        for (element, charge, kind) in [
+            (
+                "Doubao-Seed-2.0-pro-32k以内推理（输入）",
+                "Doubao_Seed_2.0_pro_32k_infer_input_cn-beijing_realtime",
+                Some(UsageKind::Input),
+            ),
+            ("推理（输出）", "x_infer_output", Some(UsageKind::Output)),
+            ("", "x_infer_output", Some(UsageKind::Output)),
+            ("推理（输入-缓存命中）", "", Some(UsageKind::Cached)),
+            ("推理（缓存命中）", "x_infer_cache_hit", Some(UsageKind::Cached)),
+            ("推理", "", Some(UsageKind::Other)),
+            ("推理输入输出", "", Some(UsageKind::Other)),
+            ("图片生成", "", Some(UsageKind::Other)),
+            // Another price, or nothing that usage counts.
+            ("批量推理（输入）", "x_batch_infer_input", None),
+            ("上下文缓存存储", "x_cache_storage", None),
+            ("模型精调", "x_finetune", None),
+            ("TPM保障包", "", None),
+            ("缓存（输出）", "", None),
+            ("ESSD_PL0", "", None),
+            ("", "", None),
+        ] {
+            assert_eq!(kind_of(element, charge), kind, "{element} {charge}");
+        }
+    }
+}

@@ -1,0 +1,252 @@
+//! The estimate: what is spent since the bill's last day warns and cuts within the hour, and the bill replaces it.
+
+use std::time::Instant;
+
+use airgate::domain::{AlertBody, AlertKind, CycleOutcome, Figures, Money, UserStatus};
+use airgate::sandbox::volcengine::{Fault, FaultRule};
+use airgate::sandbox::world::{ArkBilling, KeyStatus, UsageShape, World};
+use jiff::SignedDuration;
+
+use crate::bed::{ADMIN, Bed, eventually, one_account, user_key};
+
+const ALICE: &str = "main/alice";
+/// What a call of the text model costs: 1,000 tokens of input, 200 from the cache, 340 of output.
+const CALL: i64 = 44_20;
+
+/// A project's key and endpoint.
+struct Line {
+    key: String,
+    endpoint: String,
+}
+
+/// Alice has `team-a` and a quota of 100, bob has `team-b`. Model calls are billed as 方舟 bills them.
+fn world() -> (World, [Line; 2]) {
+    let mut world = one_account();
+    let price = |n: i64| rust_decimal::Decimal::from(n);
+    world.rules.ark.billing = Some(ArkBilling::priced(price(10), price(1), price(100)));
+    let main = world.account_mut("main").unwrap();
+    // A split bill that is empty for weeks would not be believed.
+    main.spend("default", price(1), "2026-11".parse().unwrap());
+    for name in ["alice", "bob"] {
+        main.add_user(name).add_key(KeyStatus::Active);
+    }
+    let lines = [("team-a", "alice"), ("team-b", "bob")].map(|(project, user)| {
+        main.add_project(project, project);
+        let endpoint = main.add_endpoint(project, "chat", Some(user)).id.clone();
+        let key = main.add_ark_key(project, "key", Some(user)).text().to_owned();
+        Line { key, endpoint }
+    });
+    (world, lines)
+}
+
+async fn bed(world: World, further: &[(&str, &str)]) -> Bed {
+    let bed = Bed::with(world, further).await;
+    bed.sync().await;
+    bed.link(ALICE, "team-a", "");
+    bed.link("main/bob", "team-b", "");
+    bed.allocate(ALICE, "100");
+    bed.allocate("main/bob", "1000");
+    bed.cycle().await;
+    bed
+}
+
+fn call(bed: &Bed, line: &Line, times: usize) {
+    for _ in 0..times {
+        bed.cloud.call_model(&line.key, &line.endpoint).unwrap();
+    }
+}
+
+fn minutes(bed: &Bed, minutes: i64) {
+    bed.clock.advance(SignedDuration::from_mins(minutes));
+}
+
+/// What is estimated beside the bill, rounded to 分.
+fn unbilled(bed: &Bed, user: &str) -> Option<Money> {
+    let user = bed.user(user);
+    bed.store.read(|tx| tx.unbilled(&user)).unwrap().map(|unbilled| unbilled.amount)
+}
+
+fn of_account(bed: &Bed) -> (Money, Money) {
+    let main = "main".parse().unwrap();
+    let estimate = bed.store.read(|tx| tx.account_estimate(&main)).unwrap().unwrap();
+    (estimate.total, estimate.hidden)
+}
+
+fn calls(n: i64) -> Money {
+    Money::from_fen(CALL * n)
+}
+
+fn warnings(bed: &Bed) -> Vec<(u16, Figures)> {
+    let warning = |body: AlertBody| match body {
+        AlertBody::Warning { threshold, figures, .. } => Some((threshold, figures)),
+        _ => None,
+    };
+    bed.alert_records().into_iter().filter_map(|alert| warning(alert.body)).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_spent_today_warns_today_and_counts_once_when_the_bill_comes() {
+    let (world, [alices, bobs]) = world();
+    let bed = bed(world, &[]).await;
+    call(&bed, &alices, 2);
+    call(&bed, &bobs, 6);
+    // Not yet in the list of the day.
+    minutes(&bed, 10);
+    bed.cycle().await;
+    assert_eq!(warnings(&bed), []);
+    minutes(&bed, 10);
+    let report = bed.cycle().await;
+    assert_eq!((report.warnings, report.disables), (1, 0));
+    assert_eq!(
+        (unbilled(&bed, ALICE), unbilled(&bed, "main/bob")),
+        (Some(calls(2)), Some(calls(6)))
+    );
+    assert_eq!(of_account(&bed), (calls(8), Money::ZERO));
+    let (threshold, figures) = warnings(&bed).remove(0);
+    assert_eq!((threshold, figures.consumed), (80, Money::ZERO), "no estimate is recorded");
+    assert_eq!(figures.unbilled.unwrap().amount, calls(2));
+    eventually("the alert arrives", || bed.alerts().len() == 1).await;
+    bed.shows(&bed.alerts()[0].message_id, "另有估算 ¥88.40").await;
+    bed.shows(&bed.ask(ADMIN, "/user alice").await.message_id, "≈ ¥88.40").await;
+    bed.shows(&bed.ask(ADMIN, "/billing").await.message_id, "约 ¥353.60").await;
+    // The same again.
+    minutes(&bed, 60);
+    assert_eq!(bed.cycle().await.warnings, 0);
+    assert_eq!(unbilled(&bed, ALICE), Some(calls(2)));
+    assert_eq!(bed.consumed(ALICE), "¥0.00");
+    // The next morning: the split bill has it, and so it is no longer estimated.
+    bed.at("2026-11-24T02:00:00Z");
+    assert_eq!(bed.cycle().await.warnings, 0);
+    assert_eq!(
+        (bed.consumed(ALICE), unbilled(&bed, ALICE)),
+        ("¥88.40".to_owned(), Some(Money::ZERO))
+    );
+    assert_eq!(of_account(&bed), (Money::ZERO, Money::ZERO));
+    // Two days later the bill holds the day.
+    bed.at("2026-11-26T02:00:00Z");
+    bed.cycle().await;
+    assert_eq!(
+        (bed.consumed(ALICE), unbilled(&bed, ALICE)),
+        ("¥88.40".to_owned(), Some(Money::ZERO))
+    );
+    let mut kinds = bed.alert_kinds();
+    kinds.retain(|kind| *kind != AlertKind::Forecast);
+    assert_eq!(kinds, [AlertKind::Warning]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_estimate_cuts_only_where_that_is_configured() {
+    for (used_for, cut) in [("warn", false), ("cut", true)] {
+        let (world, [alices, _]) = world();
+        let bed = bed(world, &[("MONITOR__ESTIMATE", used_for)]).await;
+        call(&bed, &alices, 3);
+        minutes(&bed, 20);
+        assert_eq!(bed.cycle().await.disables, u64::from(cut), "{used_for}");
+        if !cut {
+            continue;
+        }
+        eventually("the cut is confirmed", || bed.user(ALICE).status == UserStatus::Disabled).await;
+        assert!(bed.cloud.call_model(&alices.key, &alices.endpoint).is_err());
+        let cut = bed.alert_records().into_iter().find_map(|alert| match alert.body {
+            AlertBody::Disable { figures, .. } => Some(figures),
+            _ => None,
+        });
+        let figures = cut.unwrap();
+        assert_eq!((figures.consumed, figures.unbilled.unwrap().amount), (Money::ZERO, calls(3)));
+        // The bill says the same the next morning: nothing more happens.
+        bed.at("2026-11-24T02:00:00Z");
+        assert_eq!(bed.cycle().await.disables, 0);
+        assert_eq!(bed.consumed(ALICE), "¥132.60");
+        assert_eq!(bed.user(ALICE).status, UserStatus::Disabled);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_no_usage_explains_is_not_visible_and_warns_nobody() {
+    type Change = fn(&mut World);
+    let changes: [(&str, Change); 3] = [
+        ("usage in no known shape", |world| world.rules.ark.usage_shape = UsageShape::CountOnly),
+        ("rows without a model", |world| {
+            world.rules.ark.billing.as_mut().unwrap().names_models = false;
+        }),
+        ("usage that is late", |world| {
+            world.rules.ark.usage_delay = SignedDuration::from_hours(5);
+        }),
+    ];
+    for (what, change) in changes {
+        let (mut world, [alices, bobs]) = world();
+        change(&mut world);
+        let bed = bed(world, &[]).await;
+        call(&bed, &alices, 2);
+        call(&bed, &bobs, 1);
+        minutes(&bed, 20);
+        let report = bed.cycle().await;
+        assert_eq!((report.outcome, report.warnings), (CycleOutcome::Ok, 0), "{what}");
+        assert_eq!(unbilled(&bed, ALICE), Some(Money::ZERO), "{what}");
+        assert_eq!(of_account(&bed), (calls(3), calls(3)), "{what}");
+        let card = bed.ask(ADMIN, "/billing").await;
+        bed.shows(&card.message_id, "其中 ¥132.60 出账前无法归属到项目").await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_estimate_that_cannot_be_read_fails_no_cycle_and_keeps_what_was_known() {
+    let (world, [alices, _]) = world();
+    let bed = bed(world, &[]).await;
+    call(&bed, &alices, 1);
+    minutes(&bed, 20);
+    bed.cycle().await;
+    for action in ["ListBillDetail", "ListProjects", "GetInferenceUsage"] {
+        bed.cloud.faults().inject(FaultRule::new(Fault::NotJson).on(action));
+        let report = bed.cycle().await;
+        assert_eq!(report.outcome, CycleOutcome::Ok, "{action}");
+        assert_eq!(unbilled(&bed, ALICE), Some(calls(1)), "{action}");
+        let card = bed.ask(ADMIN, "/user alice").await;
+        bed.shows(&card.message_id, "之后未能更新").await;
+        let card = bed.ask(ADMIN, "/billing").await;
+        bed.shows(&card.message_id, "估算未能完整更新").await;
+        bed.cloud.faults().clear();
+    }
+    bed.cycle().await;
+    let card = bed.ask(ADMIN, "/user alice").await;
+    bed.no_longer_shows(&card.message_id, "之后未能更新").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_read_for_an_estimate_that_is_off_or_of_no_model() {
+    let (world, [alices, _]) = world();
+    let bed = bed(world, &[("MONITOR__ESTIMATE", "off")]).await;
+    call(&bed, &alices, 2);
+    minutes(&bed, 20);
+    bed.cloud.clear_calls();
+    bed.cycle().await;
+    let asked = |action| bed.cloud.count(action);
+    assert_eq!((asked("GetInferenceUsage"), asked("ListProjects")), (0, 0));
+    assert_eq!(unbilled(&bed, ALICE), None);
+
+    let (world, _) = self::world();
+    let bed = self::bed(world, &[]).await;
+    bed.cloud.clear_calls();
+    bed.cycle().await;
+    assert_eq!(bed.cloud.count("GetInferenceUsage"), 0, "there is no money to share out");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_time_from_visible_spending_to_the_confirmed_cut_is_an_interval_and_little_more() {
+    let (world, [alices, _]) = world();
+    let interval = ("MONITOR__INTERVAL_SECONDS", "2");
+    let bed = bed(world, &[("MONITOR__ESTIMATE", "cut"), interval]).await;
+    call(&bed, &alices, 3);
+    let user = user_key(ALICE);
+    // Now the cloud shows it.
+    minutes(&bed, 20);
+    let visible = Instant::now();
+    eventually("the cut is confirmed", || {
+        let user = bed.store.read(|tx| tx.user(&user)).unwrap().unwrap();
+        user.status == UserStatus::Disabled
+    })
+    .await;
+    let took = visible.elapsed();
+    println!("from visible to the confirmed cut: {took:?}, with an interval of 2 s");
+    assert!(took.as_secs() < 2 + 60, "{took:?}");
+}
