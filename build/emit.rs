@@ -186,19 +186,16 @@ impl Emit<'_> {
         self.code.push('\n');
     }
 
-    /// What comes next is within a string.
-    fn open(&mut self) -> Done {
+    /// Writes a JSON string.
+    fn string(&mut self, text: &Expr) -> Done {
         // `json::push` wants whole strings.
         self.pending.push('"');
-        Ok(())
-    }
-
-    /// The string ends.
-    fn close(&mut self) {
+        self.piece(text)?;
         if self.pending.is_empty() {
             self.within_text = true;
         }
         self.pending.push('"');
+        Ok(())
     }
 
     // ---- Values ----
@@ -209,12 +206,7 @@ impl Emit<'_> {
             Expr::None => self.json("null"),
             Expr::Bool(value) => self.json(if *value { "true" } else { "false" }),
             Expr::Int(number) => self.json(&number.to_string()),
-            Expr::Str(_) | Expr::Cat(_) | Expr::Text(..) => {
-                self.open()?;
-                self.piece(value)?;
-                self.close();
-                Ok(())
-            }
+            Expr::Str(_) | Expr::Cat(_) | Expr::Text(..) => self.string(value),
             Expr::Place(place) => {
                 let place = self.place(place);
                 self.line(&format!("out.value(&{place});"));
@@ -237,12 +229,7 @@ impl Emit<'_> {
             Expr::Filter(name, ..) if matches!(name.as_str(), "max" | "min" | "length") => {
                 self.number_value(value)
             }
-            Expr::Filter(name, ..) if name == "md" => {
-                self.open()?;
-                self.piece(value)?;
-                self.close();
-                Ok(())
-            }
+            Expr::Filter(name, ..) if name == "md" => self.string(value),
             Expr::Filter(..) => {
                 let text = self.text(value, true)?;
                 self.line(&format!("out.value({text});"));
