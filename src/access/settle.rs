@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use jiff::Timestamp;
+
 use super::engine::Outcome;
 use super::failure::joined;
 use super::paths::{Reading, Standing};
@@ -10,6 +12,7 @@ use super::permit::withdraw;
 use super::{BACKOFF, Enforcer};
 use crate::app::access::{Tie, linked_projects};
 use crate::app::cloud::CloudError;
+use crate::app::people::OwnerNotice;
 use crate::app::trouble::{Cause, Trouble};
 use crate::app::{sync, users};
 use crate::cards::{CardContext, Cards};
@@ -253,6 +256,23 @@ struct Confirms<'a> {
     watches: bool,
 }
 
+/// Tells the owner of a change of access that no alert tells about.
+fn tell_owner(
+    tx: &WriteTx,
+    key: &UserKey,
+    pending: &PendingAccess,
+    with: &Confirms<'_>,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    match (&pending.cause, pending.goal) {
+        (AccessCause::Manual { .. }, goal)
+        | (AccessCause::MonthTurned, goal @ AccessGoal::Restored) => {
+            with.alerts.tell_owner(tx, key, &OwnerNotice::Access(goal), now)
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Records a change that was read back as done: updates the user, and notifies those concerned.
 fn confirm(
     tx: &WriteTx,
@@ -337,6 +357,7 @@ fn confirm(
             with.alerts.note(tx, key, body, now)?;
         }
     }
+    tell_owner(tx, key, &pending, with, now)?;
     if let Some(to) = &pending.report {
         report(tx, with.cards, with.alerts, record, to, pending.since, now)?;
     }

@@ -5,13 +5,15 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
+use super::approvals::{self, Outcome};
 use super::projects::NewLink;
-use super::quota::{self, Allocation};
-use super::{CreateRefusal, Error, Refusal, policies, projects};
+use super::quota::Allocation;
+use super::{CreateRefusal, Error, Refusal, SplitRefusal, policies, projects};
 use crate::domain::contact::{self, ContactError};
 use crate::domain::{
-    Account, AccountId, CloudUser, Creation, KeyStep, LinkPolicies, Money, NewUser, OpId, Operator,
-    ProjectInfo, ProjectName, SecretsSent, Step, User, UserKey, UserStatus, Username,
+    Account, AccountId, Approval, ApprovalRules, CloudUser, Creation, KeyStep, LinkPolicies, Money,
+    NewUser, OpId, Operator, ProjectInfo, ProjectName, SecretsSent, Step, User, UserKey,
+    UserStatus, Username,
 };
 use crate::store::{Source, StoreError, View, WriteTx};
 
@@ -178,6 +180,7 @@ pub fn begin(
         user: Step::Open,
         linked: false,
         booked: false,
+        waits_for_second: false,
         login: Step::Open,
         key: KeyStep::Open,
         sealed: None,
@@ -214,16 +217,26 @@ pub fn resume(tx: &WriteTx, id: u64, op: &OpId, operator: Operator) -> Result<Cr
     Ok(creation)
 }
 
+/// What is booked with a new user, and how.
+#[derive(Clone, Copy, Debug)]
+pub struct BookingRules<'a> {
+    /// Policies that are granted with the first project.
+    pub link_policies: &'a LinkPolicies,
+    /// When the first quota needs a second administrator.
+    pub approval: &'a ApprovalRules,
+    /// The note of the first quota's ledger entry.
+    pub note: &'a str,
+}
+
 /// Records that the cloud has the user, in one transaction: the user, the first project with its policies to attach, the
-/// first quota, and that this step is done.
+/// first quota, and that this step is done. Returns the approval that the first quota waits for.
 pub fn book(
     tx: &WriteTx,
     creation: &mut Creation,
     cloud: &CloudUser,
-    link_policies: &LinkPolicies,
-    note: &str,
+    rules: &BookingRules<'_>,
     now: Timestamp,
-) -> Result<(), StoreError> {
+) -> Result<Option<Approval>, StoreError> {
     let wanted = creation.wanted.clone();
     let key = &wanted.key;
     // A new user does not inherit the history of an earlier user with this name.
@@ -249,22 +262,27 @@ pub fn book(
             Err(Err(error)) => return Err(error),
         };
         if creation.linked {
-            policies::want(tx, key, project, link_policies, None, now)?;
+            policies::want(tx, key, project, rules.link_policies, None, now)?;
         }
     }
+    let mut approval = None;
     if let Some(amount) = wanted.quota {
+        let note = rules.note;
         let first = Allocation { user: key, amount, note, operator: &creation.operator };
-        creation.booked = match quota::book(tx, &first, now).map_err(Error::refusal) {
-            Ok(_) => true,
-            Err(Ok(refusal)) => {
-                tracing::warn!(user = %key, %refusal, "the first quota was not booked");
-                false
+        match approvals::allocate(tx, rules.approval, &first.into(), now).split_refusal()? {
+            Ok(Outcome::Booked(_)) => creation.booked = true,
+            Ok(Outcome::WaitsForSecond(waits)) => {
+                creation.waits_for_second = true;
+                approval = Some(waits);
             }
-            Err(Err(error)) => return Err(error),
-        };
+            Err(refusal) => {
+                tracing::warn!(user = %key, %refusal, "the first quota was not booked");
+            }
+        }
     }
     creation.user = Step::Done;
-    tx.put_creation(creation)
+    tx.put_creation(creation)?;
+    Ok(approval)
 }
 
 #[cfg(test)]

@@ -3,9 +3,10 @@
 use jiff::Timestamp;
 
 use super::outcome::{BillingProject, Level};
-use super::{billing, users};
+use super::{billing, days, users};
 use crate::domain::{
-    BillPeriod, Forecast, Money, Month, OpenId, Settings, SpendingRecord, Unbilled, User,
+    BillPeriod, DayChart, Forecast, Money, Month, OpenId, QuotaRequest, Settings, SpendingRecord,
+    Unbilled, User, UserKey,
 };
 use crate::store::{Source, StoreError, View};
 
@@ -16,6 +17,8 @@ pub struct MeView {
     pub period: BillPeriod,
     /// The person's users.
     pub users: Vec<MyUser>,
+    /// Whether it shows one of several users.
+    pub one_of_many: bool,
 }
 
 /// One of a person's users.
@@ -39,19 +42,34 @@ pub struct MyUser {
     pub forecast: Option<Forecast>,
     /// The month's spending by project, most expensive first.
     pub projects: Vec<BillingProject>,
+    /// The last request.
+    pub request: Option<QuotaRequest>,
+    /// The last 30 days of the monitored projects; empty unless it is the only user of the card.
+    pub days: DayChart,
 }
 
-/// Returns the users owned by `person`, and no others.
+/// Returns the users owned by `person`, and no others; of these, only the `chosen` one if it is one of them.
 pub fn view<S: Source>(
     tx: &View<S>,
     settings: &Settings,
     person: &OpenId,
+    chosen: Option<&UserKey>,
     now: Timestamp,
 ) -> Result<MeView, StoreError> {
     let period = BillPeriod::of(now);
     let mut own = Vec::new();
     let directory = tx.directory();
-    for (key, _) in directory.iter().filter(|(_, entry)| entry.owner.as_ref() == Some(person)) {
+    let mut keys: Vec<_> = directory
+        .iter()
+        .filter(|(_, entry)| entry.owner.as_ref() == Some(person))
+        .map(|(key, _)| key)
+        .collect();
+    let one_of_many = keys.len() > 1 && keys.iter().any(|key| Some(*key) == chosen);
+    if one_of_many {
+        keys.retain(|key| Some(*key) == chosen);
+    }
+    let single = keys.len() == 1;
+    for key in keys {
         let Some(user) = tx.user(key)? else { continue };
         let records: Vec<_> = tx
             .spending_of(&user.key, period)?
@@ -69,8 +87,15 @@ pub fn view<S: Source>(
             month: tx.month(&user, now)?,
             forecast: tx.forecast(&user, now)?,
             projects: spent.projects,
+            request: tx.requests_of(&user.key, 1)?.pop(),
+            days: if single {
+                let links = tx.links_of(&user.key)?;
+                days::of_user(tx, &user.key.account, &links, now)?
+            } else {
+                DayChart::default()
+            },
             user,
         });
     }
-    Ok(MeView { period, users: own })
+    Ok(MeView { period, users: own, one_of_many })
 }

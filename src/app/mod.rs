@@ -4,6 +4,7 @@
 pub mod access;
 pub mod accounts;
 pub mod alerts;
+pub mod approvals;
 pub mod billing;
 pub mod cloud;
 pub mod configure;
@@ -13,13 +14,16 @@ pub mod export;
 pub mod listing;
 pub mod me;
 pub mod outcome;
+pub mod people;
 pub mod policies;
 pub mod projects;
 pub mod quota;
 pub mod refusal;
+pub mod requests;
 pub mod rest;
 pub mod settings;
 pub mod sync;
+pub mod temporary;
 pub mod trouble;
 pub mod users;
 
@@ -51,6 +55,12 @@ impl Error {
 impl From<CreateRefusal> for Error {
     fn from(refusal: CreateRefusal) -> Self {
         Error::Refused(Refusal::Create(refusal))
+    }
+}
+
+impl From<people::PeopleRefusal> for Error {
+    fn from(refusal: people::PeopleRefusal) -> Self {
+        Error::Refused(Refusal::People(refusal))
     }
 }
 

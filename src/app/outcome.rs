@@ -8,10 +8,10 @@ use serde::{Deserialize, Serialize};
 
 use super::trouble::Trouble;
 use crate::domain::{
-    Account, AccountBill, AccountEstimate, AccountId, AlertKind, AlertRecord, Authorisation,
-    BillPeriod, Change, DayChart, Forecast, Freshness, LedgerEntry, Money, MonitorState, Month,
-    PathReports, PendingAccess, ProjectInfo, ProjectLink, ProjectName, Proof, RememberedAccess,
-    Sharing, Thresholds, Unbilled, Usage, User, UserKey,
+    Account, AccountBill, AccountEstimate, AccountId, AlertKind, AlertRecord, Approval,
+    Authorisation, BillPeriod, Change, DayChart, Forecast, Freshness, LedgerEntry, Money,
+    MonitorState, Month, PathReports, PendingAccess, ProjectInfo, ProjectLink, ProjectName, Proof,
+    RememberedAccess, Sharing, Temporary, Thresholds, Unbilled, Usage, User, UserKey,
 };
 
 /// Which users a list shows.
@@ -211,6 +211,10 @@ pub struct QuotaView {
     pub entries: Vec<LedgerEntry>,
     /// How many entries there are in all.
     pub total_entries: u64,
+    /// Temporary allocations that run, those that end first in front.
+    pub temporary: Vec<Temporary>,
+    /// Allocations that wait for a second administrator.
+    pub approvals: Vec<Approval>,
     /// As in [`UserRow::stale`].
     pub stale: Option<Option<Timestamp>>,
 }
@@ -477,13 +481,4 @@ pub enum Unread {
     Projects,
     /// Keys and login of users.
     Access,
-}
-
-/// What a quota allocation did.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Allocated {
-    /// The new entry.
-    pub entry: LedgerEntry,
-    /// The quota card afterwards.
-    pub quota: QuotaView,
 }

@@ -2,10 +2,11 @@
 
 use jiff::Timestamp;
 
-use super::outcome::{Allocated, Level, QuotaView};
+use super::outcome::{Level, QuotaView};
 use super::{Error, Refusal, users};
 use crate::domain::{
-    LedgerEntry, Money, OpenId, Operator, Settings, UserKey, UserStatus, ledger, oldest_stale,
+    Booking, LedgerEntry, Money, OpenId, Operator, Parties, Settings, TemporaryState, UserKey,
+    UserStatus, ledger, oldest_stale,
 };
 use crate::store::{Source, StoreError, View, WriteTx};
 
@@ -24,7 +25,12 @@ pub fn view<S: Source>(
     let user = users::get(tx, key)?;
     let (entries, total_entries) = tx.ledger(key, ENTRIES_SHOWN)?;
     let links = tx.links_of(key)?;
+    let mut temporary = tx.temporaries_of(key)?;
+    temporary.retain(|it| it.state == TemporaryState::Running);
+    temporary.sort_by_key(|it| it.last_day);
     Ok(QuotaView {
+        temporary,
+        approvals: tx.waiting_approvals_of(key)?,
         level: Level::of(&user, users::thresholds_of(&user, settings)),
         user,
         entries,
@@ -46,11 +52,38 @@ pub struct Allocation<'a> {
     pub operator: &'a Operator,
 }
 
-/// Books an allocation: the one way into the ledger, whether from a command, a form or the creation of a user.
+/// Books an allocation: the one way into the ledger. People allocate through [`super::approvals::allocate`].
 ///
 /// # Errors
 /// [`Refusal::NoSuchUser`], [`Refusal::UserGone`] when adding to a user who is gone, [`Refusal::Ledger`].
 pub fn book(tx: &WriteTx, new: &Allocation<'_>, now: Timestamp) -> Result<LedgerEntry, Error> {
+    book_naming(tx, new, Parties::default(), now)
+}
+
+/// Books an allocation and names who else had a part in it.
+///
+/// # Errors
+/// As [`book`].
+pub(super) fn book_naming(
+    tx: &WriteTx,
+    new: &Allocation<'_>,
+    parties: Parties,
+    now: Timestamp,
+) -> Result<LedgerEntry, Error> {
+    let booking = prepare(tx, new, now)?.naming(parties);
+    tx.put_booking(&booking)?;
+    Ok(booking.entry().clone())
+}
+
+/// Returns the booking of an allocation without writing it.
+///
+/// # Errors
+/// As [`book`].
+pub(super) fn prepare<S: Source>(
+    tx: &View<S>,
+    new: &Allocation<'_>,
+    now: Timestamp,
+) -> Result<Booking, Error> {
     let user = users::get(tx, new.user)?;
     if user.status == UserStatus::Gone && new.amount.is_positive() {
         return Err(Refusal::UserGone(new.user.clone()).into());
@@ -60,22 +93,7 @@ pub fn book(tx: &WriteTx, new: &Allocation<'_>, now: Timestamp) -> Result<Ledger
     let (amount, note) = (new.amount, new.note.trim());
     let booking = ledger::book(user, unbilled, booked, amount, note, new.operator, now)
         .map_err(Refusal::from)?;
-    tx.put_booking(&booking)?;
-    Ok(booking.entry().clone())
-}
-
-/// Books an allocation and returns the quota card that results.
-///
-/// # Errors
-/// As [`book`].
-pub fn allocate(
-    tx: &WriteTx,
-    settings: &Settings,
-    new: &Allocation<'_>,
-    now: Timestamp,
-) -> Result<Allocated, Error> {
-    let entry = book(tx, new, now)?;
-    Ok(Allocated { entry, quota: view(tx, settings, new.user)? })
+    Ok(booking)
 }
 
 /// Returns a person as an operator, with their name if it is known.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::people::PeopleRefusal;
 use crate::address::AddressError;
 use crate::domain::contact::ContactError;
 use crate::domain::ledger::LedgerError;
@@ -186,9 +187,28 @@ pub enum Refusal {
     /// A user was not created.
     #[error(transparent)]
     Create(#[from] CreateRefusal),
+    /// About requests, approvals and temporary quota.
+    #[error(transparent)]
+    People(#[from] PeopleRefusal),
     /// No such action or form.
     #[error("unknown action `{0}`")]
     UnknownAction(String),
+}
+
+impl Refusal {
+    /// Returns whether it is about who the person is. Like a missing role, it uses nothing up, and others see nothing of it.
+    pub fn is_about_the_person(&self) -> bool {
+        matches!(
+            self,
+            Refusal::NotAllowed
+                | Refusal::People(
+                    PeopleRefusal::OwnRequest
+                        | PeopleRefusal::OwnApproval(_)
+                        | PeopleRefusal::NotTheirs
+                        | PeopleRefusal::NotOwner
+                )
+        )
+    }
 }
 
 /// Why a user is not created. Nothing was changed.

@@ -12,7 +12,7 @@ use super::roles::Allowed;
 use super::state::Bot;
 use crate::app::{Error, Refusal, SplitRefusal, users};
 use crate::cards::{Card, CardContext, ListPlace, Toast, Tone};
-use crate::domain::{ChatId, MessageId, OpId, OpenId, Report, UpdateTarget};
+use crate::domain::{ChatId, MessageId, OpId, OpenId, Report, Role, UpdateTarget};
 use crate::feishu::{CallbackAnswer, CardAction, ToastKind};
 use crate::outbox::chat_lane;
 use crate::store::{Source, StoreError, View, WriteTx};
@@ -49,12 +49,12 @@ impl Bot {
             return Ok(Reaction::Ignored);
         };
         let role = self.roles.of(&operator);
-        // A person without a role does not learn which actions and users exist.
-        if !role.may_read() {
+        let action = CardAction { value: value_of(&action).into_owned(), ..action };
+        // A person without a role does not learn which actions and users exist, except those for everybody.
+        if !role.may_read() && !Request::is_for_anyone(&action) {
             return Ok(Reaction::Denied(refuse(Refusal::NotAllowed)));
         }
-        let action = CardAction { value: value_of(&action).into_owned(), ..action };
-        let action = match self.with_account(action).await.split_refusal()? {
+        let action = match self.with_account(action, role).await.split_refusal()? {
             Ok(action) => action,
             Err(refusal) => return Ok(Reaction::Answered(refuse(refusal))),
         };
@@ -69,11 +69,12 @@ impl Bot {
         let incoming = IncomingClick {
             keys: (!event_id.is_empty()).then(|| format!("e:{event_id}")).into_iter().collect(),
             context: ClickContext {
-                operator,
+                operator: operator.clone(),
                 chat: action.chat_id.clone().and_then(|chat| ChatId::new(chat).ok()),
                 card_ctx: CardContext::new(allowed.role(), self.handlers.clock.now())
                     .with_back(ListPlace::of_value(&value))
-                    .with_form(form_values(&action)),
+                    .with_form(form_values(&action))
+                    .for_person(operator),
                 report: report(&action),
             },
             alert: value.get("alert").and_then(serde_json::Value::as_u64),
@@ -94,7 +95,10 @@ impl Bot {
 
     /// Completes a user's name. Cards write a user as `account/username`; a value may also hold a bare `username`, as
     /// people type it, if only one account has it.
-    async fn with_account(&self, mut action: CardAction) -> Result<CardAction, Error> {
+    async fn with_account(&self, mut action: CardAction, role: Role) -> Result<CardAction, Error> {
+        if !role.may_read() {
+            return Ok(action);
+        }
         let bare = match action.value.get("user").and_then(serde_json::Value::as_str) {
             Some(name) if !name.is_empty() && !name.contains('/') => name.to_owned(),
             _ => return Ok(action),
@@ -248,6 +252,10 @@ impl Handlers {
         let now = incoming.context.card_ctx.now;
         if !tx.claim(&incoming.keys, now)? {
             return Ok(None);
+        }
+        if refusal.is_about_the_person() {
+            let outcome = ClickOutcome { refused: true, ..ClickOutcome::default() };
+            return Ok(Some(outcome.with_toast(&self.cards, &Toast::Refused(refusal))));
         }
         let context = self.locate(tx, incoming)?;
         if let Some(outcome) = self.first_outcome(tx, click, &context)? {

@@ -167,7 +167,12 @@ impl Cards {
             row("create.row_project", yes(creation.linked), clip(project.as_str(), 64));
         }
         if let Some(quota) = wanted.quota {
-            row("create.row_quota", yes(creation.booked), quota.to_string());
+            let state = if creation.waits_for_second {
+                ("orange", words.t("create.second", &[]))
+            } else {
+                yes(creation.booked)
+            };
+            row("create.row_quota", state, quota.to_string());
         }
         if wanted.login {
             row("create.row_login", step(creation.login), String::new());

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::app::outcome::UserFilter;
-use crate::domain::{AccessRules, Role, UserKey};
+use crate::domain::{AccessRules, OpenId, Role, UserKey};
 
 pub mod locale;
 pub mod wording;
@@ -27,9 +27,12 @@ mod facts;
 mod general;
 mod me;
 mod monitor;
+mod notice;
 mod paths;
+mod people_words;
 mod projects;
 mod quota;
+mod request;
 mod rest;
 mod settings;
 mod sharing;
@@ -165,13 +168,15 @@ pub struct CardContext {
     pub back: Option<ListPlace>,
     /// Whether the card is in a group. There the client offers the group's members when a person is to be chosen.
     pub in_group: bool,
+    /// Who looks at it, if it is somebody's own card.
+    pub person: Option<OpenId>,
 }
 
 impl CardContext {
     /// No notice, empty fields.
     pub fn new(role: Role, now: Timestamp) -> Self {
         let form = FormState::default();
-        Self { role, now, banner: None, form, back: None, in_group: false }
+        Self { role, now, banner: None, form, back: None, in_group: false, person: None }
     }
 
     /// With a notice on top.
@@ -185,6 +190,13 @@ impl CardContext {
     #[must_use]
     pub fn with_form(mut self, values: BTreeMap<String, String>) -> Self {
         self.form = FormState { values };
+        self
+    }
+
+    /// For this person.
+    #[must_use]
+    pub fn for_person(mut self, person: OpenId) -> Self {
+        self.person = Some(person);
         self
     }
 

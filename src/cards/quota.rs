@@ -8,6 +8,9 @@ use super::{Card, CardContext, Cards};
 use crate::app::outcome::QuotaView;
 use crate::domain::LedgerEntry;
 
+/// Max lines about temporary quota and second approvals.
+const WAITING: usize = 5;
+
 /// The facts of the quota card.
 struct QuotaFacts<'a> {
     key: String,
@@ -17,6 +20,8 @@ struct QuotaFacts<'a> {
     status: Tag,
     figures: Figures,
     stale: Option<String>,
+    /// Temporary quota that runs, and what waits for a second administrator.
+    waiting: Vec<String>,
     entries: Vec<Entry<'a>>,
     total_entries: u64,
 }
@@ -47,10 +52,24 @@ impl Cards {
             status: facts::status(words, user, None),
             figures: facts::user_figures(words, user, view.level),
             stale: facts::stale(words, view.stale),
+            waiting: self.waiting_quota(view),
             entries: entries.collect(),
             total_entries: view.total_entries,
         };
         self.card(ctx, &facts)
+    }
+
+    fn waiting_quota(&self, view: &QuotaView) -> Vec<String> {
+        let words = self.words;
+        let running = view
+            .temporary
+            .iter()
+            .map(|it| words.t("quota.running", &[("amount", &it.amount), ("day", &it.last_day)]));
+        let second = view.approvals.iter().map(|it| {
+            let by = words.operator(&it.by);
+            words.t("quota.second", &[("amount", &it.amount), ("person", &by)])
+        });
+        running.chain(second).take(WAITING).collect()
     }
 
     fn quota_entry<'a>(&self, entry: &'a LedgerEntry, now: Timestamp) -> Entry<'a> {
@@ -61,7 +80,15 @@ impl Cards {
             added: !entry.amount.is_negative(),
             total: entry.total_after.to_string(),
             note: entry.note.as_str(),
-            operator: self.words.operator(&entry.operator),
+            operator: self.parties(entry),
         }
+    }
+
+    /// Who had a part in an entry.
+    fn parties(&self, entry: &LedgerEntry) -> String {
+        let others = [&entry.parties.requested_by, &entry.parties.confirmed_by];
+        let everybody = std::iter::once(&entry.operator).chain(others.into_iter().flatten());
+        let names: Vec<String> = everybody.map(|it| self.words.operator(it)).collect();
+        names.join(" + ")
     }
 }

@@ -15,6 +15,29 @@ pub enum Toast {
         /// The quota now.
         total: Money,
     },
+    /// An allocation waits for a second administrator.
+    SecondNeeded {
+        /// The amount.
+        amount: Money,
+    },
+    /// An owner asked for quota.
+    RequestMade,
+    /// An owner withdrew a request.
+    RequestWithdrawn,
+    /// A request was granted.
+    RequestGranted {
+        /// How much.
+        amount: Money,
+    },
+    /// A request was refused.
+    RequestRefused,
+    /// A second administrator confirmed an allocation.
+    SecondConfirmed {
+        /// How much.
+        amount: Money,
+    },
+    /// A second administrator refused an allocation.
+    SecondRefused,
     /// A project was linked.
     ProjectAdded {
         /// The project's display name.
@@ -91,6 +114,12 @@ impl Toast {
     pub fn tone(&self) -> Tone {
         match self {
             Toast::QuotaAllocated { .. }
+            | Toast::RequestMade
+            | Toast::RequestWithdrawn
+            | Toast::RequestGranted { .. }
+            | Toast::RequestRefused
+            | Toast::SecondConfirmed { .. }
+            | Toast::SecondRefused
             | Toast::ProjectAdded { .. }
             | Toast::ProjectRemoved { .. }
             | Toast::ProjectToggled { .. }
@@ -98,7 +127,8 @@ impl Toast {
             | Toast::SettingsSaved
             | Toast::UserSaved { .. }
             | Toast::AccountToggled { .. } => Tone::Success,
-            Toast::CycleStarted
+            Toast::SecondNeeded { .. }
+            | Toast::CycleStarted
             | Toast::CycleRunning
             | Toast::AccessChanging { .. }
             | Toast::AccessRechecking { .. }
@@ -122,6 +152,17 @@ impl Wording {
             Toast::QuotaAllocated { amount, total } => {
                 self.t("toast.quota_allocated", &[("amount", amount), ("total", total)])
             }
+            Toast::SecondNeeded { amount } => self.t("toast.second_needed", &[("amount", amount)]),
+            Toast::RequestMade => self.t("toast.request_made", &[]),
+            Toast::RequestWithdrawn => self.t("toast.request_withdrawn", &[]),
+            Toast::RequestGranted { amount } => {
+                self.t("toast.request_granted", &[("amount", amount)])
+            }
+            Toast::RequestRefused => self.t("toast.request_refused", &[]),
+            Toast::SecondConfirmed { amount } => {
+                self.t("toast.second_confirmed", &[("amount", amount)])
+            }
+            Toast::SecondRefused => self.t("toast.second_refused", &[]),
             Toast::ProjectAdded { label: text } => {
                 self.t("toast.project_added", &[("project", &label(text))])
             }
@@ -187,6 +228,13 @@ mod tests {
         let all = [
             Toast::QuotaAllocated { amount: Money::from_fen(1), total: Money::from_fen(100_001) },
             Toast::QuotaAllocated { amount: Money::from_fen(-1), total: Money::from_fen(1) },
+            Toast::SecondNeeded { amount: Money::from_fen(5_000_000) },
+            Toast::RequestMade,
+            Toast::RequestWithdrawn,
+            Toast::RequestGranted { amount: Money::from_fen(50_000) },
+            Toast::RequestRefused,
+            Toast::SecondConfirmed { amount: Money::from_fen(5_000_000) },
+            Toast::SecondRefused,
             Toast::ProjectAdded { label: "官网".into() },
             Toast::ProjectRemoved { label: "官网".into() },
             Toast::ProjectToggled { label: "官网".into(), enabled: true },

@@ -219,6 +219,9 @@ declare! {
             "open_ids (`ou_...`, as seen by this app) of the administrators, who may do everything. At least one.";
         VIEWERS = "viewers", Texts, Default("[]"),
             "open_ids of people who may use every read-only command.";
+        NOTIFY_OWNERS = "notify_owners", Switch, Default("true"),
+            "Whether the owner of a user is told in a direct message of warnings, of cut and restored access, and of changes of the \
+             quota.";
         ALERT_CHAT_ID = "alert_chat_id", Text, Off("\"oc_0123456789abcdef0123456789abcdef\""),
             "chat_id of the group that receives alerts; the bot must be a member. Applies to a new store: what /config saves takes \
              precedence.";
@@ -283,6 +286,13 @@ declare! {
         STOP_JOBS = "stop_jobs", Switch, Default("false"),
             "Whether disabling a user also stops batch and tuning jobs at 方舟 that can be resumed. What they have used is billed either \
              way.";
+    }
+    "approval", "Who must agree before quota is allocated." => {
+        SECOND_FROM = "second_from", Number(0, 4_000_000_000), Default("0"),
+            "Allocations by one administrator to one user within 24 h that add up to this many 元 or more wait until another \
+             administrator confirms them. Needs a second administrator. 0: never.";
+        REQUEST_LIMIT = "request_limit", Number(0, 4_000_000_000), Default("0"),
+            "The largest amount, in 元, that an owner may ask for in one request. 0: no limit.";
     }
     "security", "Encryption of stored secrets." => {
         MASTER_KEY = "master_key", Secret, Refused,

@@ -2,6 +2,7 @@
 //!
 //! [`keys`] declares every key once. This module decides which type each becomes and which values are valid.
 
+mod approval;
 pub mod keys;
 mod locale;
 mod master_key;
@@ -29,8 +30,8 @@ pub use sources::unmarked;
 
 use crate::address::{self, Url};
 use crate::domain::{
-    AccessRules, AmountField, BillSource, ChatId, DENY_ALL_POLICY, EstimateUse, KeySwitch,
-    LinkPolicies, ModelKeys, Models, OpenId, Settings, Thresholds, contact,
+    AccessRules, AmountField, ApprovalRules, BillSource, ChatId, DENY_ALL_POLICY, EstimateUse,
+    KeySwitch, LinkPolicies, ModelKeys, Models, OpenId, Settings, Thresholds, contact,
 };
 use keys::{Text, Typed};
 use reader::Reader;
@@ -51,6 +52,8 @@ pub struct Config {
     pub store: Store,
     /// What airgate grants to IAM users, and what it closes when it disables one.
     pub access: Access,
+    /// Who must agree before quota is allocated.
+    pub approval: ApprovalRules,
     /// Encryption of stored secrets.
     pub security: Security,
     /// Reading bills, alerting.
@@ -105,6 +108,8 @@ pub struct Feishu {
     pub admins: Vec<OpenId>,
     /// People who may use every read-only command.
     pub viewers: Vec<OpenId>,
+    /// Whether users' owners are told what happens to their users.
+    pub notify_owners: bool,
     /// The group that receives alerts, for a new store.
     pub alert_chat: Option<ChatId>,
     /// The custom bot's address, for a new store. A secret, because anyone who knows it can post.
@@ -284,6 +289,8 @@ impl Config {
         let volcengine = Volcengine::read(reader);
         let store = Store::read(reader);
         let access = Access::read(reader);
+        let admins = feishu.as_ref().map(|feishu| feishu.admins.len());
+        let approval = approval::read(reader, admins);
         let security = Security::read(reader);
         let monitor = Monitor::read(reader);
         Some(Self {
@@ -293,6 +300,7 @@ impl Config {
             volcengine: volcengine?,
             store: store?,
             access: access?,
+            approval: approval?,
             security: security?,
             monitor: monitor?,
         })
@@ -310,6 +318,8 @@ impl Config {
                 .as_ref()
                 .map(|url| url.expose_secret().to_owned()),
             mobiles: self.feishu.alert_mobiles.clone(),
+            approval: self.approval,
+            notify_owners: self.feishu.notify_owners,
         }
     }
 
@@ -396,6 +406,7 @@ impl Feishu {
             );
         }
         let viewers = reader.each(&keys::VIEWERS, person);
+        let notify_owners = reader.switch(&keys::NOTIFY_OWNERS);
         let alert_chat = reader.text(&keys::ALERT_CHAT_ID, |text| match ChatId::new(text) {
             Ok(chat) if text.starts_with("oc_") => Ok(chat),
             Ok(_) => Err("is not a chat_id: a chat_id begins with oc_".to_owned()),
@@ -417,6 +428,7 @@ impl Feishu {
             app_secret: app_secret?,
             admins: admins?,
             viewers: viewers?,
+            notify_owners: notify_owners?,
             alert_chat,
             alert_webhook_url,
             alert_webhook_secret,

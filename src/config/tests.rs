@@ -101,6 +101,8 @@ fn the_required_keys_alone_give_the_documented_defaults() {
             alert_chat: None,
             webhook_url: None,
             mobiles: vec![],
+            approval: Default::default(),
+            notify_owners: true,
         }
     );
 }

@@ -140,6 +140,9 @@ pub struct Creation {
     /// Whether the first quota was booked.
     #[serde(default)]
     pub booked: bool,
+    /// Whether the first quota waits for a second administrator.
+    #[serde(default)]
+    pub waits_for_second: bool,
     /// Console login.
     #[serde(default)]
     pub login: Step,

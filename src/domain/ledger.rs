@@ -1,6 +1,7 @@
 //! The quota ledger: a user's quota changes only through its entries.
 
 use jiff::Timestamp;
+use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use super::{Money, OpenId, User, UserKey};
@@ -33,6 +34,33 @@ impl Operator {
             Operator::Person { open_id, name: None } => open_id.as_str(),
         }
     }
+
+    /// Returns whether it is this person.
+    pub fn is(&self, person: &OpenId) -> bool {
+        matches!(self, Operator::Person { open_id, .. } if open_id == person)
+    }
+
+    /// Returns whether both are the same, whatever is known of the name.
+    pub fn same_as(&self, other: &Operator) -> bool {
+        match other {
+            Operator::System => *self == Operator::System,
+            Operator::Person { open_id, .. } => self.is(open_id),
+        }
+    }
+}
+
+/// Who else had a part in an entry, and how long it counts.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Parties {
+    /// The owner who asked for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requested_by: Option<Operator>,
+    /// The second administrator.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confirmed_by: Option<Operator>,
+    /// The last day of a temporary allocation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Date>,
 }
 
 /// One change of a user's quota.
@@ -53,6 +81,9 @@ pub struct LedgerEntry {
     pub operator: Operator,
     /// When it was booked.
     pub at: Timestamp,
+    /// Who else had a part in it.
+    #[serde(default)]
+    pub parties: Parties,
 }
 
 /// Why an allocation was refused.
@@ -86,6 +117,13 @@ impl Booking {
     /// Returns the entry.
     pub fn entry(&self) -> &LedgerEntry {
         &self.entry
+    }
+
+    /// Names who else had a part in it.
+    #[must_use]
+    pub fn naming(mut self, parties: Parties) -> Self {
+        self.entry.parties = parties;
+        self
     }
 
     /// Returns the user after it.
@@ -125,6 +163,7 @@ pub fn book(
         note: note.to_owned(),
         operator: operator.clone(),
         at: now,
+        parties: Parties::default(),
     };
     Ok(Booking { entry, user })
 }

@@ -3,6 +3,7 @@
 pub mod access;
 pub mod account;
 pub mod alert;
+pub mod approval;
 pub mod bill;
 pub mod contact;
 pub mod creation;
@@ -24,11 +25,13 @@ pub mod period;
 pub mod policies;
 pub mod proof;
 pub mod reading;
+pub mod request;
 mod role;
 pub mod settings;
 pub mod sharing;
 pub mod spending;
 pub mod sync;
+pub mod temporary;
 pub mod thresholds;
 pub mod turn;
 pub mod typed;
@@ -45,6 +48,7 @@ pub use alert::{
     AlertBody, AlertKind, AlertRecord, BreakdownRow, Figures, MonthFigures, Notice, Outlook,
     Problem,
 };
+pub use approval::{Approval, ApprovalError, ApprovalRules, ApprovalState};
 pub use bill::{AmountField, BillSource};
 pub use creation::{Creation, Halt, KeyStep, NewUser, SecretsSent, Step};
 pub use days::{Change, Comparable, DayAmount, DayChart, Series, charted_days, comparable};
@@ -57,7 +61,7 @@ pub use forecast::{Forecast, IncidentChange, Rate, RunsOut, Spending, run_out};
 pub use ids::{
     AccountId, ChatId, IdError, MessageId, OpId, OpenId, ProjectName, UserKey, Username,
 };
-pub use ledger::{Booking, LedgerEntry, LedgerError, Operator};
+pub use ledger::{Booking, LedgerEntry, LedgerError, Operator, Parties};
 pub use link::{Freshness, ProjectInfo, ProjectLink, oldest_stale};
 pub use money::{AmountError, Money};
 pub use monitoring::{
@@ -79,11 +83,13 @@ pub use policies::{
 };
 pub use proof::{Proof, ProofState, Spender};
 pub use reading::{AccountReadings, Covered, DayFilter, PeriodReading, Plan, bill_so_far};
+pub use request::{Decided, QuotaRequest, RequestError, RequestState};
 pub use role::{Needs, Role};
 pub use settings::{SavedSettings, Settings};
 pub use sharing::{Counts, Joining, Payer, Sharing, share};
 pub use spending::{AccountBill, BilledLink, Consumption, ProjectBill, SpendingRecord};
 pub use sync::{CloudUser, SyncChanges};
+pub use temporary::{LastDayError, Temporary, TemporaryState};
 pub use thresholds::{Thresholds, ThresholdsError};
 pub use turn::{Turn, at_turn};
 pub use unbilled::{

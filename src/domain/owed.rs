@@ -156,6 +156,9 @@ pub struct OwedMessage {
     /// Whether it is the plain form of a message whose card Feishu refused: there is no simpler form to fall back to.
     #[serde(default)]
     pub plain: bool,
+    /// The alert that it tells a user's owner about. If it cannot be delivered, the alert chat is told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tells_owner_of: Option<u64>,
 }
 
 /// A message whose delivery was given up.

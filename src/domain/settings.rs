@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{ChatId, Thresholds};
+use super::{ApprovalRules, ChatId, Thresholds};
 
 /// The settings in force. `Debug` hides the webhook's address: anyone who knows it can post.
 #[derive(Clone, PartialEq, Eq)]
@@ -21,6 +21,10 @@ pub struct Settings {
     pub webhook_url: Option<String>,
     /// Mobile numbers of the people that alerts mention.
     pub mobiles: Vec<String>,
+    /// The rules of section `[approval]`, which chat cannot change.
+    pub approval: ApprovalRules,
+    /// Whether users' owners are told of warnings, cuts, restores and changes of quota.
+    pub notify_owners: bool,
 }
 
 /// The settings saved by `/config`. A value that is set takes precedence over the configuration file. `Debug` hides the
@@ -55,6 +59,8 @@ impl fmt::Debug for Settings {
             .field("alert_chat", &self.alert_chat)
             .field("webhook_url", &self.webhook_url.as_ref().map(|_| "…"))
             .field("mobiles", &self.mobiles)
+            .field("approval", &self.approval)
+            .field("notify_owners", &self.notify_owners)
             .finish()
     }
 }
@@ -86,6 +92,8 @@ impl SavedSettings {
             alert_chat: self.alert_chat.clone().unwrap_or_else(|| configured.alert_chat.clone()),
             webhook_url: self.webhook_url.clone().unwrap_or_else(|| configured.webhook_url.clone()),
             mobiles: self.mobiles.clone().unwrap_or_else(|| configured.mobiles.clone()),
+            approval: configured.approval,
+            notify_owners: configured.notify_owners,
         }
     }
 }
@@ -121,6 +129,8 @@ mod tests {
             alert_chat: Some(ChatId::new("oc_1").unwrap()),
             webhook_url: Some("https://open.feishu.cn/x".to_owned()),
             mobiles: vec!["138".to_owned()],
+            approval: ApprovalRules::default(),
+            notify_owners: true,
         };
         let saved = SavedSettings { alert_chat: Some(None), ..SavedSettings::default() };
         let read: SavedSettings =

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::lanes::{HOOK_LANE, chat_lane, person_lane};
+use crate::app::people::OwnerNotice;
 use crate::app::settings::settings_in_force;
 use crate::app::users;
-use crate::cards::{AlertVia, Cards};
+use crate::cards::{AlertVia, Cards, Wording};
 use crate::domain::{AlertBody, AlertRecord, Dispatch, OpenId, Settings, UserKey};
 use crate::store::{NewMessage, Source, StoreError, View, WriteTx};
 
@@ -28,6 +29,16 @@ impl Alerts {
     /// Returns the settings in force: what was saved in chat takes precedence over the configuration.
     pub fn settings_in_force<S: Source>(&self, tx: &View<S>) -> Result<Settings, StoreError> {
         settings_in_force(tx, &self.configured)
+    }
+
+    /// Returns the wording of the cards.
+    pub fn words(&self) -> Wording {
+        self.cards.words()
+    }
+
+    /// Returns what makes the cards.
+    pub(super) fn cards(&self) -> &Cards {
+        &self.cards
     }
 
     /// Returns the configuration's settings, for when the store cannot be read.
@@ -67,6 +78,9 @@ impl Alerts {
         }
         if settings.alert_chat.is_none() && settings.webhook_url.is_none() {
             self.to_admins(tx, &settings, &alert, None, now)?;
+        }
+        if let (Some(user), Some(notice)) = (user, owners_notice(&alert)) {
+            self.tell_owner(tx, user, &notice, now)?;
         }
         Ok(alert)
     }
@@ -116,6 +130,16 @@ impl Alerts {
             None => None,
         };
         Ok(self.cards.alert(alert, detail.as_ref(), via, reason).into_string())
+    }
+}
+
+/// Returns what the user's owner is told of an alert: warnings, cuts and forecasts; errors are for administrators.
+fn owners_notice(alert: &AlertRecord) -> Option<OwnerNotice> {
+    match alert.body {
+        AlertBody::Warning { .. } | AlertBody::Disable { .. } | AlertBody::Forecast { .. } => {
+            Some(OwnerNotice::Alert(alert.clone()))
+        }
+        AlertBody::Error { .. } | AlertBody::Manual { .. } => None,
     }
 }
 

@@ -45,6 +45,7 @@
 //! and the id kept, so that later updates of the card find it.
 
 mod alerts;
+mod deciders;
 mod deliver;
 mod failure;
 mod file;

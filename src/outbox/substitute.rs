@@ -57,7 +57,11 @@ pub(super) fn substitute(
         (_, _, Disposition::Refused) if !owed.plain => {
             let dispatch = plain_form(tx, cards, owed, reason)?;
             let message = NewMessage::new(&owed.lane, dispatch, now).for_alert(owed.alert).plain();
-            tx.owe(message, now).map(drop)
+            tx.owe(message.telling_owner_of(owed.tells_owner_of), now).map(drop)
+        }
+        (Dispatch::ToPerson { person, .. }, ..) if owed.tells_owner_of.is_some() => {
+            let alert = owed.tells_owner_of.unwrap_or_default();
+            alerts.owner_not_reached(tx, person, alert, reason, now)
         }
         (Dispatch::ToChat { .. }, Some(alert), _) => {
             alerts.to_admins(tx, &settings, alert, Some(reason), now)

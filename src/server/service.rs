@@ -300,6 +300,7 @@ impl<'a> Plan<'a> {
             store: &self.store,
             feishu: &self.feishu,
             bot,
+            alerts: &self.alerts,
             wakers: &self.wakers,
             clock: &self.clock,
         })

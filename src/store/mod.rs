@@ -10,6 +10,7 @@
 mod access;
 mod accounts;
 mod alerts;
+mod approvals;
 mod attribution;
 pub mod backup;
 mod chats;
@@ -32,10 +33,12 @@ mod policies;
 mod recording;
 mod rekey;
 mod rename;
+mod requests;
 pub mod restore;
 pub mod seal;
 mod spending;
 mod tables;
+mod temporary;
 #[cfg(test)]
 mod tests;
 mod users;

@@ -47,6 +47,8 @@ pub struct NewMessage {
     pub mention_mobiles: Vec<String>,
     /// See [`OwedMessage::plain`].
     pub plain: bool,
+    /// See [`OwedMessage::tells_owner_of`].
+    pub tells_owner_of: Option<u64>,
 }
 
 impl NewMessage {
@@ -59,7 +61,14 @@ impl NewMessage {
             alert: None,
             mention_mobiles: Vec::new(),
             plain: false,
+            tells_owner_of: None,
         }
+    }
+
+    /// Sets the alert that it tells a user's owner about.
+    #[must_use]
+    pub fn telling_owner_of(self, tells_owner_of: Option<u64>) -> Self {
+        Self { tells_owner_of, ..self }
     }
 
     /// Sets the alert that it delivers.
@@ -210,6 +219,7 @@ impl WriteTx {
             alert: message.alert,
             mention_mobiles: message.mention_mobiles,
             plain: message.plain,
+            tells_owner_of: message.tells_owner_of,
         };
         self.put_owed(&owed)?;
         if let Some(alert) = owed.alert {

@@ -79,6 +79,9 @@ impl WriteTx {
             let entry = LedgerEntry { user: to.clone(), ..entry };
             self.put(LEDGER, keys::of_numbered(to, entry.seq), &entry)?;
         }
+        self.move_requests(from, to)?;
+        self.move_approvals(from, to)?;
+        self.move_temporaries(from, to)?;
         self.move_spending(from, to)?;
         self.move_alerts(from, to)?;
         self.move_work(from, to)

@@ -15,10 +15,10 @@ use serde::de::DeserializeOwned;
 use super::StoreError;
 use super::values::{KnownChat, OpOutcome};
 use crate::domain::{
-    Account, AccountBill, AccountEstimate, AccountReadings, AlertRecord, Authorisation,
+    Account, AccountBill, AccountEstimate, AccountReadings, AlertRecord, Approval, Authorisation,
     BalanceReading, Creation, FailedMessage, LedgerEntry, Money, OwedMessage, PathReports,
     PendingAccess, ProjectBill, ProjectEstimate, ProjectInfo, ProjectLink, ProjectUsage, Proof,
-    RememberedAccess, SpendingRecord, Task, User,
+    QuotaRequest, RememberedAccess, SpendingRecord, Task, Temporary, User,
 };
 
 /// The rows that were left out since the process started: they are read again and again.
@@ -240,4 +240,18 @@ tables! {
     BALANCES: Json<One, BalanceReading> = "balances";
     /// chat_id -> what kind of chat it is, and when the last message was sent to the bot there
     CHATS: Json<One, KnownChat> = "chats";
+    /// request id
+    REQUESTS: Json<u64, QuotaRequest> = "requests";
+    /// request id: those that are not decided yet
+    REQUESTS_PENDING: Plain<u64, ()> = "requests_pending";
+    /// (account, username, request id): requests for one user
+    USER_REQUESTS: Plain<(One, One, u64), ()> = "user_requests";
+    /// approval id
+    APPROVALS: Json<u64, Approval> = "approvals";
+    /// approval id: those that wait
+    APPROVALS_WAITING: Plain<u64, ()> = "approvals_waiting";
+    /// (account, username, seq of the ledger entry) -> the temporary allocation
+    TEMPORARY: Json<(One, One, u64), Temporary> = "temporary";
+    /// (last day as YYYYMMDD, account, username, seq): those that are not booked back yet
+    TEMPORARY_RUNNING: Plain<(u32, One, One, u64), ()> = "temporary_running";
 }

@@ -371,6 +371,49 @@ async fn ones_own(bed: &Bed) {
     bed.ask("/me").await;
     bed.until(&card_shows("chen.yutong")).await;
     bed.until(&card_shows("¥60,000.00")).await;
+    // Without a reason, nothing is asked for.
+    fill(bed, "quota.amount", "500").await;
+    fill(bed, "me.reason", " ").await;
+    refused(bed, "me.submit").await;
+    fill(bed, "me.reason", "a load test").await;
+    bed.press(&word("me.submit")).await;
+    bed.until(&card_shows(&word("me.withdraw"))).await;
+    bed.press(&word("me.withdraw")).await;
+    fill(bed, "quota.amount", "700").await;
+    fill(bed, "me.reason", "a longer load test").await;
+    fill(bed, "quota.until", "12-31").await;
+    bed.press(&word("me.submit")).await;
+    bed.until(&card_shows(&word("me.withdraw"))).await;
+}
+
+async fn becomes(bed: &Bed, role: &str) {
+    bed.click(".person-card-role", role).await;
+    bed.converse("direct").await;
+}
+
+/// An administrator decides about the owner's request, and another one about a large allocation.
+async fn decisions(bed: &Bed) {
+    becomes(bed, "admin").await;
+    bed.ask("/requests").await;
+    bed.press(&word("requests.open")).await;
+    bed.until(&card_shows(&word("request.grant"))).await;
+    bed.press(&word("requests.all")).await;
+    bed.press(&word("requests.open")).await;
+    fill(bed, "request.amount", "300").await;
+    fill(bed, "request.note_label", "for one week").await;
+    bed.press(&word("request.grant")).await;
+    bed.until(&card_shows(&word("request.word_granted"))).await;
+    bed.ask("/quota wang.fang 600000").await;
+    becomes(bed, "approver").await;
+    bed.ask("/requests").await;
+    bed.press(&word("requests.open")).await;
+    bed.until(&card_shows(&word("approval.confirm"))).await;
+    bed.press(&word("approval.refuse")).await;
+    bed.until(&card_shows(&word("request.word_refused"))).await;
+    becomes(bed, "owner").await;
+    bed.until(&card_shows("for one week")).await;
+    bed.press(&word("me.ask")).await;
+    bed.until(&card_shows(&word("me.submit"))).await;
 }
 
 fn anywhere(text: &str) -> String {
@@ -397,6 +440,7 @@ async fn each_action_of_a_card_is_answered() {
         the_accounts(bed).await;
         an_export(bed).await;
         ones_own(bed).await;
+        decisions(bed).await;
 
         let answered = bed.js("window.answered").await;
         let answered = answered.as_array().unwrap();

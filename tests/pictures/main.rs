@@ -48,7 +48,7 @@ const ANSWERS: [(&str, &str); 17] = [
 ];
 
 /// The others, in the order of the index.
-const FURTHER: [&str; 18] = [
+const FURTHER: [&str; 24] = [
     "created_partly",
     "created",
     "secrets",
@@ -67,14 +67,21 @@ const FURTHER: [&str; 18] = [
     "alert_error",
     "alert_recovered",
     "alert_test",
+    "me_pending",
+    "request",
+    "request_granted",
+    "notice",
+    "requests",
+    "approval",
 ];
 
 /// A picture for each template.
-const TEMPLATES: [(&str, &str); 22] = [
+const TEMPLATES: [(&str, &str); 26] = [
     ("access", "disable"),
     ("accounts", "accounts"),
     ("alert", "alert_warning"),
     ("alerts", "alerts"),
+    ("approval", "approval"),
     ("billing", "billing"),
     ("candidates", "candidates"),
     ("configure", "configure"),
@@ -85,9 +92,12 @@ const TEMPLATES: [(&str, &str); 22] = [
     ("me", "me"),
     ("message", "not_found"),
     ("monitor", "monitor"),
+    ("notice", "notice"),
     ("processing", "processing"),
     ("projects", "projects"),
     ("quota", "quota"),
+    ("request", "request"),
+    ("requests", "requests"),
     ("rest", "rest"),
     ("settings", "config"),
     ("sync", "sync"),
@@ -189,6 +199,29 @@ async fn take_creation(bed: &Bed) {
     take(bed, "created").await;
 }
 
+/// The owner asks for quota, an administrator grants less of it; another allocation needs a second administrator.
+async fn take_request(bed: &Bed) {
+    let english = bed.browser.locale == "en_us";
+    let reason = if english { "load test for the launch" } else { "上线前压测" };
+    bed.ask(&format!("/request 500 {reason}")).await;
+    take(bed, "me_pending").await;
+    switch_to(bed, "admin", "管理员").await;
+    bed.ask("/quota wang.fang 600000").await;
+    bed.ask("/requests").await;
+    take(bed, "requests").await;
+    bed.converse("group").await;
+    only_showing(bed, &word(bed, "approval.confirm", &[])).await;
+    take(bed, "approval").await;
+    only_showing(bed, reason).await;
+    take(bed, "request").await;
+    bed.press_anywhere(&word(bed, "request.grant", &[])).await;
+    only_showing(bed, &word(bed, "request.word_granted", &[])).await;
+    take(bed, "request_granted").await;
+    switch_to(bed, "owner", "本人").await;
+    only_showing(bed, &word(bed, "request.word_granted", &[])).await;
+    take(bed, "notice").await;
+}
+
 async fn take_all(bed: &Bed) {
     bed.open().await;
     bed.converse("direct").await;
@@ -251,6 +284,7 @@ async fn take_all(bed: &Bed) {
     switch_to(bed, "owner", "本人").await;
     bed.ask("/me").await;
     take(bed, "me").await;
+    take_request(bed).await;
     switch_to(bed, "stranger", "陌生人").await;
     bed.ask("/users").await;
     take(bed, "refused").await;

@@ -138,6 +138,20 @@ impl<'a> Fields<'a> {
         self.value.get(name)?.as_u64()
     }
 
+    /// The number of a request or an approval. A button's name carries it as text.
+    pub fn id(&self, name: &'static str) -> Result<u64, Refusal> {
+        self.number(name).or_else(|| self.text(name)?.parse().ok()).ok_or(Refusal::BadField(name))
+    }
+
+    /// Whether the decision is this word, and not the other one.
+    pub fn decision(&self, yes: &str, no: &str) -> Result<bool, Refusal> {
+        match self.text("decision") {
+            Some(word) if word == yes => Ok(true),
+            Some(word) if word == no => Ok(false),
+            _ => Err(Refusal::BadField("decision")),
+        }
+    }
+
     /// The account, if the value names one.
     pub fn optional_account(&self) -> Result<Option<AccountId>, Refusal> {
         self.text("account")

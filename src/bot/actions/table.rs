@@ -22,6 +22,10 @@ use super::fields::Fields;
 use super::monitor::MonitorRun;
 use super::projects::{ProjectAdd, ProjectRemove, ProjectToggle, ProjectsOpen, ToggleAll};
 use super::quota::{Allocate, QuotaOpen};
+use super::requests::{
+    ApprovalDecide, ApprovalOpen, MeOpen, QuotaAsk, RequestDecide, RequestOpen, RequestWithdraw,
+    RequestsList,
+};
 use super::settings::{ConfigOpen, ConfigSave, ConfigTest};
 use super::users::{UserOpen, UsersList};
 use crate::app::{Error, Refusal};
@@ -208,6 +212,10 @@ actions! {
         BillingOpen:   "billing.open",        form Any,       needs Viewer;
         BillingRest:   "billing.rest",        form Any,       needs Viewer;
         AlertsList:    "alerts.list",         form Any,       needs Viewer;
+        MeOpen:        "me.open",             form Any,       needs Anyone;
+        RequestsList:  "requests.list",       form Any,       needs Viewer;
+        RequestOpen:   "request.open",        form Any,       needs Viewer;
+        ApprovalOpen:  "approval.open",       form Any,       needs Viewer;
         AccessAsk:     "access.ask",          form Any,       needs Admin;
         ConfigureOpen: "user.configure",      form Absent,    needs Admin;
         ConfigOpen:    "config.open",         form Any,       needs Admin;
@@ -221,7 +229,11 @@ actions! {
         ProjectRemove: "project.remove",      form Any,       needs Admin, op Required, chat Any,    wakes [Policies];
         ToggleAll:     "projects.toggle_all", form Any,       needs Admin, op None,     chat Any,    wakes [];
         BillingAssign: "billing.assign",      form Any,       needs Admin, op Required, chat Any,    wakes [Policies];
-        Allocate:      "quota.allocate",      form Any,       needs Admin, op Required, chat Any,    wakes [];
+        Allocate:      "quota.allocate",      form Any,       needs Admin, op Required, chat Any,    wakes [Outbox];
+        QuotaAsk:      "quota.request",       form Any,       needs Anyone, op Required, chat Any,   wakes [Outbox];
+        RequestWithdraw: "request.withdraw",  form Any,       needs Anyone, op Required, chat Any,   wakes [Outbox];
+        RequestDecide: "request.decide",      form Any,       needs Admin, op Required, chat Any,    wakes [Outbox];
+        ApprovalDecide: "approval.decide",    form Any,       needs Admin, op Required, chat Any,    wakes [Outbox];
         Create:        "user.create",         form Any,       needs Admin, op Required, chat Any,    wakes [];
         Configure:     "user.configure",      form Submitted, needs Admin, op Optional, chat Any,    wakes [Names];
         MonitorRun:    "monitor.run",         form Any,       needs Admin, op Required, chat Any,    wakes [];
@@ -252,6 +264,13 @@ pub struct Request {
 }
 
 impl Request {
+    /// Returns whether a card action is one that needs no role.
+    pub fn is_for_anyone(action: &CardAction) -> bool {
+        let fields = Fields::of(action);
+        let word = fields.text("action").unwrap_or_default();
+        find(ACTIONS, &word, fields.is_submitted()).is_some_and(|row| row.needs == Needs::Anyone)
+    }
+
     /// Reads a card action.
     ///
     /// # Errors

@@ -7,14 +7,16 @@ use jiff::Timestamp;
 use super::command::{Change, Command, ParseError, Query, Whom};
 use super::parse::{Parsed, parse};
 use super::queries::{Requester, meant};
+use crate::app::people::PeopleRefusal;
+use crate::app::requests::{self, NewRequest};
 use crate::app::{Error, Refusal, SplitRefusal};
-use crate::bot::actions::allocate;
+use crate::bot::actions::{Wanted, allocate, me_card};
 use crate::bot::handlers::Handlers;
 use crate::bot::origin::{Origin, Reply};
 use crate::bot::reaction::Reaction;
 use crate::bot::roles::Allowed;
 use crate::bot::state::Bot;
-use crate::cards::{Candidate, CandidatesView, Card, CardContext, Chosen, Processing, Tone};
+use crate::cards::{Candidate, CandidatesView, Card, CardContext, Chosen, Processing, Toast, Tone};
 use crate::domain::{OpenId, Role, TaskKind};
 use crate::feishu::{CallbackAnswer, Piece};
 use crate::store::{Source, StoreError, View, WriteTx};
@@ -174,11 +176,30 @@ impl Handlers {
                 let card = self.cards.processing(&Processing::Monitor, &ctx);
                 Ok(Reply::card(card).with_task(TaskKind::MonitorRun))
             }
+            Change::Request { whom, amount, reason } => {
+                let person = &requester.person;
+                let user = match whom {
+                    Some(Whom::Named(name)) => requests::owned_called(tx, person, name)?,
+                    Some(Whom::Mentioned(Some(owner))) if owner == person => {
+                        requests::only_owned(tx, person)?
+                    }
+                    Some(Whom::Mentioned(_)) => return Err(PeopleRefusal::NotOwner.into()),
+                    None => requests::only_owned(tx, person)?,
+                };
+                let new = NewRequest { user: &user, amount: *amount, reason, until: None };
+                let by = self.operator(tx, person)?;
+                let request = requests::ask(tx, &self.settings(tx)?, &new, &by, now)?;
+                self.alerts.ask_for_decision(tx, request, now)?;
+                let text = self.cards.words().toast(&Toast::RequestMade);
+                let ctx = ctx.with_banner(Tone::Success, text);
+                Ok(Reply::card(me_card(self, tx, Some(&user), &ctx)?))
+            }
             Change::Allocate { whom, amount, note } => {
                 let user = meant(tx, whom)?.key;
                 let by = &requester.person;
-                let (view, toast) = allocate(self, tx, &user, *amount, note, by, now)?;
-                let ctx = ctx.with_banner(Tone::Success, self.cards.words().toast(&toast));
+                let wanted = Wanted { user: &user, amount: *amount, note, until: None };
+                let (view, toast) = allocate(self, tx, &wanted, by, now)?;
+                let ctx = ctx.with_banner(toast.tone(), self.cards.words().toast(&toast));
                 Ok(Reply::card(self.cards.quota(&view, &ctx)))
             }
         }

@@ -96,6 +96,8 @@ pub enum Query {
     Accounts,
     /// The sender's own users.
     Me,
+    /// What waits for a decision.
+    Requests,
     /// A table as a file.
     Export {
         /// The table.
@@ -116,6 +118,15 @@ pub enum Change {
         amount: Money,
         /// May be empty.
         note: String,
+    },
+    /// Asks for quota of a user of the sender's own.
+    Request {
+        /// Which one; `None` = the only one.
+        whom: Option<Whom>,
+        /// How much.
+        amount: Money,
+        /// Why.
+        reason: String,
     },
     /// Starts a monitor cycle.
     MonitorRun,
@@ -175,10 +186,11 @@ pub struct Spec {
 }
 
 /// What stands for an argument in [`Spec::arguments`], and its name in the catalogue.
-const PLACEHOLDERS: [(&str, &str); 5] = [
+const PLACEHOLDERS: [(&str, &str); 6] = [
     ("NAME", "placeholder.name"),
     ("AMOUNT", "placeholder.amount"),
     ("NOTE...", "placeholder.note"),
+    ("REASON...", "placeholder.reason"),
     ("TEXT", "placeholder.text"),
     ("YYYY-MM", "placeholder.month"),
 ];

@@ -5,10 +5,10 @@ use jiff::Timestamp;
 use super::command::{Change, Query, Whom};
 use crate::app::export::Table;
 use crate::app::outcome::UserFilter;
-use crate::app::{Error, Refusal, create, me, users};
+use crate::app::{Error, Refusal, create, users};
 use crate::bot::actions::{
     AccountsOpen, Action, AlertsList, BillingOpen, ConfigOpen, Opened, ProjectsOpen, QuotaOpen,
-    UserOpen, UsersList, confirm_access,
+    RequestsList, UserOpen, UsersList, confirm_access, me_card,
 };
 use crate::bot::handlers::Handlers;
 use crate::bot::origin::Reply;
@@ -28,6 +28,7 @@ impl Requester {
     /// How cards in answer to them are rendered.
     pub(super) fn context(&self, now: Timestamp) -> CardContext {
         CardContext { in_group: !self.direct, ..CardContext::new(self.allowed.role(), now) }
+            .for_person(self.person.clone())
     }
 }
 
@@ -60,6 +61,7 @@ impl Query {
             | Query::Config
             | Query::Accounts
             | Query::Me
+            | Query::Requests
             | Query::Export { .. } => Chosen::User,
         }
     }
@@ -72,7 +74,7 @@ impl Change {
             Change::Allocate { amount, note, .. } => {
                 Chosen::Allocate { amount: *amount, note: note.clone() }
             }
-            Change::Sync | Change::MonitorRun => Chosen::User,
+            Change::Sync | Change::MonitorRun | Change::Request { .. } => Chosen::User,
         }
     }
 }
@@ -136,10 +138,8 @@ impl Handlers {
                 }
                 AccountsOpen { replacing: None, page: 1 }.open(self, tx, ctx)?.into()
             }
-            Query::Me => {
-                let view = me::view(tx, &self.settings(tx)?, &requester.person, now)?;
-                self.cards.me(&view, ctx).into()
-            }
+            Query::Me => me_card(self, tx, None, ctx)?.into(),
+            Query::Requests => RequestsList.open(self, tx, ctx)?.into(),
             Query::Export { table } => Reply::card(self.export_card(*table)).with_file(*table),
         })
     }

@@ -174,4 +174,34 @@ pub static COMMANDS: &[Spec] = &[
         needs: Needs::Anyone,
         parse: |_, _| Ok(Query::Me.into()),
     },
+    Spec {
+        name: "request",
+        aliases: &["申请"],
+        arguments: "[NAME] AMOUNT [REASON...]",
+        about: "command.request",
+        needs: Needs::Anyone,
+        parse: |spec, arguments| {
+            let is_amount = |word: &Option<String>| {
+                word.as_ref().is_some_and(|word| Money::parse_input(word).is_ok())
+            };
+            let whom = if is_amount(&arguments.peek_word()) {
+                None
+            } else {
+                Some(arguments.required(spec)?)
+            };
+            let amount =
+                arguments.next_word().ok_or(ParseError::MissingArgument { command: spec })?;
+            let amount = Money::parse_input(&amount).map_err(ParseError::BadAmount)?;
+            let reason = arguments.free_text();
+            Ok(Change::Request { whom, amount, reason }.into())
+        },
+    },
+    Spec {
+        name: "requests",
+        aliases: &["审批"],
+        arguments: "",
+        about: "command.requests",
+        needs: Needs::Viewer,
+        parse: |_, _| Ok(Query::Requests.into()),
+    },
 ];

@@ -17,6 +17,8 @@ pub fn settings(size: Size) -> SettingsView {
         alert_chat: Some("oc_5ad11d72b830411d72b836c20".parse().unwrap()),
         webhook_url: Some("https://open.feishu.cn/open-apis/bot/v2/hook/s3cret".to_owned()),
         mobiles: vec!["13800000001".to_owned()],
+        approval: Default::default(),
+        notify_owners: true,
     };
     let saved = SavedSettings {
         thresholds: (!small).then(|| Thresholds::new(491..=500).unwrap()),
@@ -37,6 +39,8 @@ pub fn no_settings() -> SettingsView {
         alert_chat: None,
         webhook_url: None,
         mobiles: vec![],
+        approval: Default::default(),
+        notify_owners: true,
     };
     SettingsView::new(saved, &settings)
 }
@@ -96,9 +100,11 @@ pub fn me(size: Size) -> MeView {
                 month: samples::limited_detail(size).month.filter(|_| i == 0),
                 forecast: samples::limited_detail(size).forecast.filter(|_| i == 0),
                 projects: samples::billing_projects(size, if small { 3 * i } else { 60 }),
+                request: None,
+                days: Default::default(),
                 user,
             }
         })
         .collect();
-    MeView { period: "2026-11".parse().unwrap(), users }
+    MeView { period: "2026-11".parse().unwrap(), users, one_of_many: false }
 }

@@ -6,6 +6,7 @@ mod admin;
 mod creating;
 mod estimates;
 mod paths;
+mod requests;
 mod rest;
 pub(crate) mod samples;
 mod watch;
@@ -61,6 +62,8 @@ fn context_for(role: Role, size: Size) -> CardContext {
                 "monitor",
                 "username",
                 "user",
+                "reason",
+                "until",
             ]
             .map(|name| (name.to_owned(), samples::text(size, 600)));
             let back = ListPlace {
@@ -178,6 +181,7 @@ fn all(cards: &Cards, role: Role, size: Size) -> Vec<Sample> {
     let card = cards.configure(&limited, &[], &ctx);
     out.push(Sample { name: "configure_limited".to_owned(), card, via: Via::Send });
     out.extend(estimates::all(cards, &ctx, size));
+    out.extend(requests::all(cards, &ctx, size));
     out
 }
 

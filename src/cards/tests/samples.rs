@@ -457,9 +457,12 @@ pub fn quota(size: Size) -> QuotaView {
                 _ => person(&text(size, 200)),
             },
             at: ago(i as i64 * 100),
+            parties: Default::default(),
         })
         .collect();
     QuotaView {
+        temporary: Vec::new(),
+        approvals: Vec::new(),
         level: level(&user),
         entries,
         total_entries: if size == Size::Small { 4 } else { 12_345 },
@@ -475,6 +478,8 @@ pub fn no_quota() -> QuotaView {
         entries: vec![],
         total_entries: 0,
         stale: None,
+        temporary: Vec::new(),
+        approvals: Vec::new(),
     }
 }
 

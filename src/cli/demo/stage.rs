@@ -35,11 +35,18 @@ const ADMIN_MOBILE: &str = "13800000001";
 const VIEWER: &str = "ou_demo_viewer";
 /// The owner of the sample user [`OWNED`]; may see that user's numbers.
 const OWNER: &str = "ou_demo_owner";
+/// Confirms large allocations.
+const ADMIN_2: &str = "ou_demo_admin_2";
 const OWNED: (&str, &str) = ("main", "chen.yutong");
 const STRANGER: &str = "ou_demo_stranger";
 /// The people of the demo with their roles, in the page's order.
-pub(super) const ROLES: [(&str, &str); 4] =
-    [(ADMIN, "admin"), (VIEWER, "viewer"), (OWNER, "owner"), (STRANGER, "stranger")];
+pub(super) const ROLES: [(&str, &str); 5] = [
+    (ADMIN, "admin"),
+    (ADMIN_2, "approver"),
+    (VIEWER, "viewer"),
+    (OWNER, "owner"),
+    (STRANGER, "stranger"),
+];
 /// The alert group.
 pub(super) const GROUP: &str = "oc_demo_alerts";
 
@@ -91,6 +98,7 @@ pub(super) async fn start(
     let feishu = FakeFeishu::start(loopback().await.map_err(failed)?, chat, clock.clone())
         .map_err(failed)?;
     feishu.add_person(ADMIN, ADMIN_NAME, ADMIN_MOBILE);
+    feishu.add_person(ADMIN_2, "赵审批", "13800000005");
     feishu.add_person(VIEWER, "李查看", "13800000002");
     feishu.add_person(OWNER, "陈雨桐", "13800000004");
     feishu.add_person(STRANGER, "路人甲", "13800000003");
@@ -103,7 +111,8 @@ pub(super) async fn start(
         ("FEISHU__APP_SECRET", app_secret),
         ("FEISHU__VERIFICATION_TOKEN", token),
         ("FEISHU__ENCRYPT_KEY", encrypt_key),
-        ("FEISHU__ADMINS", ADMIN.to_owned()),
+        ("FEISHU__ADMINS", format!("{ADMIN},{ADMIN_2}")),
+        ("APPROVAL__SECOND_FROM", "500000".to_owned()),
         ("FEISHU__VIEWERS", VIEWER.to_owned()),
         ("FEISHU__ALERT_CHAT_ID", GROUP.to_owned()),
         ("FEISHU__ALERT_MOBILES", ADMIN_MOBILE.to_owned()),

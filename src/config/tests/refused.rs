@@ -69,6 +69,10 @@ const REFUSED: &[(&str, &str)] = &[
         "feishu.viewers must be a list of strings like [\"a\", \"b\"], but contains a number",
     ),
     (
+        "[feishu]\nnotify_owners = \"yes\"",
+        "feishu.notify_owners must be true or false, not a string",
+    ),
+    (
         "[feishu]\nalert_chat_id = \"oc 1\"",
         "feishu.alert_chat_id is not a chat_id (oc_...): it contains a character that is not allowed: ' ' (`oc 1`)",
     ),
@@ -168,6 +172,14 @@ const REFUSED: &[(&str, &str)] = &[
     (
         "[access]\ndetach_policies = false",
         "access.detach_policies no longer exists: remove it; access.deny_all, which is on by default, has taken its place",
+    ),
+    (
+        "[approval]\nsecond_from = 50000",
+        "approval.second_from needs a second administrator to confirm: add one to feishu.admins, or set it to 0",
+    ),
+    (
+        "[approval]\nrequest_limit = -1",
+        "approval.request_limit must be a whole number from 0 to 4000000000, not -1",
     ),
     (
         "[security]\nmaster_key = \"c2hvcnQ=\"",

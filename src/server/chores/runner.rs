@@ -13,6 +13,7 @@ use crate::bot::Bot;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::feishu;
+use crate::outbox::Alerts;
 use crate::owed::Wakers;
 use crate::store::Store;
 
@@ -39,6 +40,7 @@ pub(in crate::server) struct Needs<'a> {
     pub store: &'a Store,
     pub feishu: &'a feishu::Client,
     pub bot: &'a Arc<Bot>,
+    pub alerts: &'a Alerts,
     pub wakers: &'a Wakers,
     pub clock: &'a Clock,
 }

@@ -103,6 +103,9 @@ fn fill(store: &Store) {
         let mut changes = tx.estimate_changes(sample::estimate())?;
         while !tx.estimate_step(&mut changes)? {}
         tx.put_authorisation(&sample::authorisation())?;
+        tx.put_request(&sample::request())?;
+        tx.put_approval(&sample::approval())?;
+        tx.put_temporary(&sample::temporary())?;
         assert_eq!(tx.next_creation()?, 1);
         tx.put_creation(&sample::creation(Some(of_creation)))?;
         assert!(tx.claim(&["m:om_1".to_owned(), "e:1".to_owned()], now())?);
@@ -243,14 +246,21 @@ fn goes_on(store: &Store) {
 const ADDED_EMPTY: &[&str] = &[
     "access_paths",
     "access_proofs",
+    "approvals",
+    "approvals_waiting",
     "day_totals",
     "days",
     "estimated",
     "estimates",
     "period_spenders",
     "readings",
+    "requests",
+    "requests_pending",
+    "temporary",
+    "temporary_running",
     "unattributed",
     "usage",
+    "user_requests",
 ];
 
 fn nothing_is_empty(store: &Store, except: &[&str]) {
@@ -290,6 +300,9 @@ fn the_sample_fills_every_table_and_is_read_back() {
         .read(|tx| {
             assert_eq!(tx.access_paths(&carol)?, sample::paths());
             assert_eq!(tx.access_proof(&carol)?, Some(sample::proof()));
+            assert_eq!(tx.pending_requests()?, [sample::request()]);
+            assert_eq!(tx.waiting_approvals()?, [sample::approval()]);
+            assert_eq!(tx.temporaries_of(&user("main/alice"))?, [sample::temporary()]);
             Ok::<_, StoreError>(())
         })
         .unwrap();

@@ -7,7 +7,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::secrets::new_password;
 use super::{Stop, Worker, keep_what_became_of_secrets};
-use crate::app::create;
+use crate::app::create::{self, BookingRules};
 use crate::app::trouble::{Cause, Said, Trouble};
 use crate::domain::{CloudUser, Creation, Halt, KeyStep, Step, UserKey, Username};
 use crate::store::StoreError;
@@ -103,15 +103,22 @@ impl Worker {
         let mut booked = creation.clone();
         let (policies, now) = (self.parts.link_policies.clone(), self.parts.clock.now());
         let note = self.parts.cards.words().t("create.first_quota", &[]);
+        let alerts = self.parts.alerts.clone();
         *creation = self
             .parts
             .store
             .writing(move |tx| {
-                create::book(tx, &mut booked, &cloud, &policies, &note, now)?;
+                let approval = alerts.settings_in_force(tx)?.approval;
+                let rules =
+                    BookingRules { link_policies: &policies, approval: &approval, note: &note };
+                if let Some(waits) = create::book(tx, &mut booked, &cloud, &rules, now)? {
+                    alerts.ask_for_second(tx, waits, now)?;
+                }
                 Ok::<_, StoreError>(booked)
             })
             .await?;
         self.parts.wakers.policies.notify_one();
+        self.parts.wakers.outbox.notify_one();
         Ok(())
     }
 

@@ -17,6 +17,7 @@ export default {
   "app.working": "Working…",
   "role.admin": "admin",
   "role.viewer": "viewer",
+  "role.approver": "approver",
   "role.owner": "owner",
   "role.stranger": "stranger",
   "platform.feishu": "Feishu",

@@ -17,6 +17,7 @@ export default {
   "app.working": "处理中…",
   "role.admin": "管理员",
   "role.viewer": "只读",
+  "role.approver": "审批人",
   "role.owner": "本人",
   "role.stranger": "陌生人",
   "platform.feishu": "飞书",

@@ -6,12 +6,13 @@ use std::collections::BTreeMap;
 use super::super::*;
 use crate::domain::{
     AccessCause, AccessGoal, AccessItem, AccessKeyInfo, AccessPath, AccountEstimate,
-    AccountReading, AlertBody, Authorisation, BalanceReading, BreakdownRow, Creation, CycleOutcome,
-    CycleReport, Dispatch, EstimateUse, Figures, FilePlace, Grant, GrantState, Halt, HeldPolicy,
-    KeyStep, LedgerEntry, Limit, ModelUsage, MonitorState, NewUser, NotCovered, OpId, OwedMessage,
-    PathReport, PathReports, PathState, PendingAccess, PolicyKind, PolicyScope, Problem, Profile,
-    ProjectInfo, ProjectUsage, Proof, ProofState, RememberedAccess, Report, SavedSettings,
-    SecretsSent, SharedDay, Spender, Step, TaskKind, Thresholds, UpdateTarget, UserStatus,
+    AccountReading, AlertBody, Approval, ApprovalState, Authorisation, BalanceReading,
+    BreakdownRow, Creation, CycleOutcome, CycleReport, Dispatch, EstimateUse, Figures, FilePlace,
+    Grant, GrantState, Halt, HeldPolicy, KeyStep, LedgerEntry, Limit, ModelUsage, MonitorState,
+    NewUser, NotCovered, OpId, OwedMessage, PathReport, PathReports, PathState, PendingAccess,
+    PolicyKind, PolicyScope, Problem, Profile, ProjectInfo, ProjectUsage, Proof, ProofState,
+    QuotaRequest, RememberedAccess, Report, RequestState, SavedSettings, SecretsSent, SharedDay,
+    Spender, Step, TaskKind, Temporary, TemporaryState, Thresholds, UpdateTarget, UserStatus,
     beijing_day,
 };
 use crate::store::{EstimateReading, NewMessage, OpOutcome, RecordedReading};
@@ -95,8 +96,48 @@ pub fn ledger_after() -> Vec<LedgerEntry> {
         note: note.to_owned(),
         operator: somebody(),
         at: now(),
+        parties: Default::default(),
     };
     vec![entry(1, "1000", "1000", "首笔"), entry(2, "-200.5", "799.5", "")]
+}
+
+pub fn request() -> QuotaRequest {
+    QuotaRequest {
+        id: 1,
+        user: user("main/alice"),
+        amount: money("500"),
+        reason: "双十一".to_owned(),
+        until: Some(beijing_day(now())),
+        by: somebody(),
+        at: now(),
+        state: RequestState::Open,
+        cards: vec![report()],
+    }
+}
+
+pub fn approval() -> Approval {
+    Approval {
+        id: 1,
+        user: user("main/alice"),
+        amount: money("50000"),
+        note: "备注".to_owned(),
+        until: Some(beijing_day(now())),
+        by: somebody(),
+        at: now(),
+        request: Some((1, somebody())),
+        state: ApprovalState::Waiting,
+        cards: vec![report()],
+    }
+}
+
+pub fn temporary() -> Temporary {
+    Temporary {
+        user: user("main/alice"),
+        seq: 1,
+        amount: money("1000"),
+        last_day: beijing_day(now()),
+        state: TemporaryState::Running,
+    }
 }
 
 pub fn reading() -> RecordedReading {
@@ -274,6 +315,7 @@ pub fn creation(sealed: Option<String>) -> Creation {
         user: Step::Done,
         linked: true,
         booked: true,
+        waits_for_second: false,
         login: Step::Tried,
         key: KeyStep::Tried { before: vec!["AKLTdave1".to_owned()], at: now(), own: None },
         sealed,
@@ -336,6 +378,7 @@ pub fn owed(new: NewMessage, id: u64, uuid: &str) -> OwedMessage {
         alert: new.alert,
         mention_mobiles: new.mention_mobiles,
         plain: new.plain,
+        tells_owner_of: new.tells_owner_of,
     }
 }
 

@@ -11,6 +11,7 @@ mod once;
 mod projects;
 mod quota;
 mod reads;
+mod requests;
 mod rest;
 mod settings;
 mod users;

@@ -1,0 +1,76 @@
+//! Temporary quota: booked back the day after its last day, once.
+
+use jiff::Timestamp;
+
+use super::quota::{self, Allocation};
+use super::{Error, SplitRefusal};
+use crate::domain::{
+    LedgerEntry, Operator, Temporary, TemporaryState, UserKey, beijing_day, temporary,
+};
+use crate::store::{StoreError, WriteTx};
+
+/// How many are booked back in one transaction: clicks must not wait for it.
+const AT_ONCE: usize = 50;
+
+/// A temporary allocation that has ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ended {
+    /// The allocation as it is now.
+    pub temporary: Temporary,
+    /// What was booked back; `None` if nothing was left of the quota.
+    pub entry: Option<LedgerEntry>,
+}
+
+/// Books back what is overdue. `note` is the ledger's note. Returns what ended, and whether there may be more.
+///
+/// # Errors
+/// A [`StoreError`]. What booking refuses is logged, and counts as ended with nothing booked back.
+pub fn book_back(
+    tx: &WriteTx,
+    note: impl Fn(&Temporary) -> String,
+    now: Timestamp,
+) -> Result<(Vec<Ended>, bool), StoreError> {
+    let overdue = tx.overdue_temporaries(beijing_day(now), AT_ONCE)?;
+    let more = overdue.len() >= AT_ONCE;
+    let mut ended = Vec::new();
+    for mut temporary in overdue {
+        let quota = tx.user(&temporary.user)?.map(|user| user.quota).unwrap_or_default();
+        let back = temporary::to_book_back(temporary.amount, quota);
+        let mut entry = None;
+        if back.is_positive() {
+            let note = note(&temporary);
+            let allocation = Allocation {
+                user: &temporary.user,
+                amount: -back,
+                note: &note,
+                operator: &Operator::System,
+            };
+            match quota::book(tx, &allocation, now).split_refusal()? {
+                Ok(booked) => entry = Some(booked),
+                Err(refusal) => {
+                    tracing::error!(user = %temporary.user, %refusal, "temporary quota stays");
+                }
+            }
+        }
+        let booked_back = entry.as_ref().map(|entry| -entry.amount).unwrap_or_default();
+        temporary.state = TemporaryState::Ended { at: now, booked_back };
+        tx.put_temporary(&temporary)?;
+        ended.push(Ended { temporary, entry });
+    }
+    Ok((ended, more))
+}
+
+/// Ends a temporary allocation whose ledger entry was undone: nothing is booked back. Whoever undoes an entry calls
+/// this.
+///
+/// # Errors
+/// A [`StoreError`].
+pub fn undone(tx: &WriteTx, user: &UserKey, seq: u64, now: Timestamp) -> Result<(), Error> {
+    if let Some(mut temporary) = tx.temporary(user, seq)?
+        && temporary.state == TemporaryState::Running
+    {
+        temporary.state = TemporaryState::Undone { at: now };
+        tx.put_temporary(&temporary)?;
+    }
+    Ok(())
+}

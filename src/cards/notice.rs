@@ -1,0 +1,106 @@
+//! What a user's owner is told in the direct chat.
+
+use super::engine::template;
+use super::facts::{self, Figures, Tag};
+use super::{Card, CardContext, Cards, Tone};
+use crate::app::outcome::UserDetail;
+use crate::app::people::OwnerNotice;
+use crate::domain::{AccessGoal, RequestState, UserStatus};
+
+/// The facts of the card.
+struct NoticeFacts<'a> {
+    key: String,
+    title: String,
+    template: &'static str,
+    subtitle: &'a str,
+    status: Tag,
+    text: String,
+    note: Option<&'a str>,
+    figures: Figures,
+    unbilled: Option<String>,
+    month: Option<String>,
+    forecast: Option<String>,
+    can_ask: bool,
+}
+
+template!("notice");
+
+impl Cards {
+    /// What happened to a person's user, how it stands, and the way to ask for more.
+    pub fn notice(&self, notice: &OwnerNotice, detail: &UserDetail, ctx: &CardContext) -> Card {
+        let words = self.words;
+        let user = &detail.user;
+        let (title, text, tone) = self.notice_text(notice, detail);
+        let facts = NoticeFacts {
+            key: user.key.to_string(),
+            title,
+            template: match tone {
+                Tone::Info => "blue",
+                Tone::Success => "green",
+                Tone::Warning => "orange",
+                Tone::Error => "red",
+            },
+            subtitle: detail.account_name.as_str(),
+            status: facts::status(words, user, detail.pending.as_ref()),
+            text,
+            note: match notice {
+                OwnerNotice::Request(request) => super::request::decided(&request.state)
+                    .map(|decided| decided.note.as_str())
+                    .filter(|note| !note.is_empty()),
+                OwnerNotice::Quota(entry) => {
+                    Some(entry.note.as_str()).filter(|note| !note.is_empty())
+                }
+                _ => None,
+            },
+            figures: facts::user_figures(words, user, detail.level),
+            unbilled: facts::unbilled(words, detail.unbilled.as_ref()),
+            month: detail.month.and_then(|month| facts::month(words, user, &month)),
+            forecast: detail.forecast.and_then(|it| facts::forecast(words, &it)),
+            can_ask: user.status != UserStatus::Gone,
+        };
+        self.card(ctx, &facts)
+    }
+
+    fn notice_text(&self, notice: &OwnerNotice, detail: &UserDetail) -> (String, String, Tone) {
+        let words = self.words;
+        let name = detail.user.key.username.as_str();
+        match notice {
+            OwnerNotice::Alert(alert) => {
+                let tone = match alert.body {
+                    crate::domain::AlertBody::Disable { .. } => Tone::Error,
+                    _ => Tone::Warning,
+                };
+                (words.alert_title(alert), words.t("owner.alert", &[]), tone)
+            }
+            OwnerNotice::Quota(entry) => {
+                let operator = words.operator(&entry.operator);
+                let args: [(&str, &dyn std::fmt::Display); 3] = [
+                    ("person", &operator),
+                    ("amount", &entry.amount),
+                    ("total", &entry.total_after),
+                ];
+                let mut text = words.t("owner.quota_text", &args);
+                if let Some(day) = entry.parties.until {
+                    text.push_str(&words.until(day));
+                }
+                (words.t("owner.quota", &[("user", &name)]), text, Tone::Info)
+            }
+            OwnerNotice::Access(goal) => {
+                let (key, tone) = match goal {
+                    AccessGoal::Cut => ("owner.cut", Tone::Error),
+                    AccessGoal::Restored => ("owner.restored", Tone::Success),
+                };
+                (words.t(key, &[("user", &name)]), words.t("owner.access", &[]), tone)
+            }
+            OwnerNotice::Request(request) => {
+                let tone = match request.state {
+                    RequestState::Granted { .. } => Tone::Success,
+                    RequestState::Refused { .. } => Tone::Error,
+                    _ => Tone::Info,
+                };
+                let title = words.t("owner.request", &[("user", &name)]);
+                (title, words.request_state(&request.state), tone)
+            }
+        }
+    }
+}

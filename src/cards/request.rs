@@ -1,0 +1,274 @@
+//! Requests for quota, second approvals, and the list of both.
+
+use jiff::civil::Date;
+
+use super::engine::template;
+use super::facts::{self, Figures, Tag};
+use super::wording::Wording;
+use super::{Card, CardContext, Cards};
+use crate::app::approvals::ApprovalView;
+use crate::app::requests::{RequestView, WaitingView};
+use crate::domain::{Approval, ApprovalState, Decided, LedgerEntry, QuotaRequest, RequestState};
+
+/// Max rows of each kind in the list.
+const LISTED: usize = 8;
+
+/// The facts of the card of a request.
+struct RequestFacts<'a> {
+    id: u64,
+    key: String,
+    name: &'a str,
+    template: &'static str,
+    subtitle: String,
+    tag: Tag,
+    asker: String,
+    amount: String,
+    /// The same as a default of the form.
+    asked: String,
+    until: Option<String>,
+    reason: &'a str,
+    state: Option<String>,
+    colour: &'static str,
+    decision_note: Option<&'a str>,
+    figures: Figures,
+    unbilled: Option<String>,
+    month: Option<String>,
+    forecast: Option<String>,
+    earlier: Vec<Line>,
+    entries: Vec<Line>,
+    open: bool,
+}
+
+/// An earlier request, or an entry of the ledger.
+struct Line {
+    time: String,
+    text: String,
+    amount: String,
+}
+
+template!("request");
+
+/// The facts of the card of a second approval.
+struct ApprovalFacts<'a> {
+    id: u64,
+    key: String,
+    name: &'a str,
+    template: &'static str,
+    subtitle: String,
+    tag: Tag,
+    by: String,
+    asker: Option<String>,
+    amount: String,
+    until: Option<String>,
+    note: Option<&'a str>,
+    state: Option<String>,
+    colour: &'static str,
+    lately: String,
+    figures: Figures,
+    open: bool,
+}
+
+template!("approval");
+
+/// The facts of the list of what waits.
+struct RequestsFacts<'a> {
+    total: usize,
+    requests: Vec<Waiting<'a>>,
+    more_requests: usize,
+    approvals: Vec<Waiting<'a>>,
+    more_approvals: usize,
+}
+
+/// Something that waits for a decision.
+struct Waiting<'a> {
+    id: u64,
+    name: &'a str,
+    who: String,
+    amount: String,
+    time: String,
+    text: Option<&'a str>,
+}
+
+template!("requests");
+
+impl Cards {
+    /// What an administrator needs to decide about a request, and how it was decided: `request.open`, `request.decide`.
+    pub fn request(&self, view: &RequestView, ctx: &CardContext) -> Card {
+        let words = self.words;
+        let (request, user) = (&view.request, &view.user);
+        let open = request.state == RequestState::Open && !request.lapses(ctx.now);
+        let state = match &request.state {
+            RequestState::Open if !open => RequestState::Lapsed { at: ctx.now },
+            state => state.clone(),
+        };
+        let (template, colour) = request_colours(&state);
+        let facts = RequestFacts {
+            id: request.id,
+            key: user.key.to_string(),
+            name: user.key.username.as_str(),
+            template,
+            subtitle: words.t(
+                "request.subtitle",
+                &[("account", &view.account_name), ("time", &words.time(request.at))],
+            ),
+            tag: Tag { text: request_word(words, &state), colour: tag_colour(colour) },
+            asker: words.operator(&request.by),
+            amount: request.amount.to_string(),
+            asked: request.amount.plain(),
+            until: request.until.map(|day| words.until(day)),
+            reason: &request.reason,
+            state: (!open).then(|| words.request_state(&state)),
+            colour,
+            decision_note: decided(&request.state)
+                .map(|decided| decided.note.as_str())
+                .filter(|note| !note.is_empty()),
+            figures: facts::user_figures(words, user, view.level),
+            unbilled: facts::unbilled(words, view.unbilled.as_ref()),
+            month: view.month.as_ref().and_then(|month| facts::month(words, user, month)),
+            forecast: view.forecast.as_ref().and_then(|it| facts::forecast(words, it)),
+            earlier: view.earlier.iter().map(|it| self.earlier(it, ctx)).collect(),
+            entries: view.entries.iter().map(|it| self.entry_line(it, ctx)).collect(),
+            open,
+        };
+        self.card(ctx, &facts)
+    }
+
+    fn earlier(&self, request: &QuotaRequest, ctx: &CardContext) -> Line {
+        Line {
+            time: self.words.time_seen(request.at, ctx.now),
+            text: request_word(self.words, &request.state),
+            amount: request.amount.to_string(),
+        }
+    }
+
+    fn entry_line(&self, entry: &LedgerEntry, ctx: &CardContext) -> Line {
+        let sign = if entry.amount.is_negative() { "" } else { "+" };
+        Line {
+            time: self.words.time_seen(entry.at, ctx.now),
+            text: if entry.note.is_empty() {
+                self.words.operator(&entry.operator)
+            } else {
+                entry.note.clone()
+            },
+            amount: format!("{sign}{}", entry.amount),
+        }
+    }
+
+    /// An allocation that needs a second administrator, and how it was decided: `approval.open`, `approval.decide`.
+    pub fn approval(&self, view: &ApprovalView, ctx: &CardContext) -> Card {
+        let words = self.words;
+        let (approval, user) = (&view.approval, &view.user);
+        let open = approval.state == ApprovalState::Waiting && !approval.lapses(ctx.now);
+        let state = match &approval.state {
+            ApprovalState::Waiting if !open => ApprovalState::Lapsed { at: ctx.now },
+            state => state.clone(),
+        };
+        let (template, colour) = match state {
+            ApprovalState::Waiting => ("orange", "orange"),
+            ApprovalState::Confirmed { .. } => ("green", "green"),
+            ApprovalState::Refused { .. } => ("red", "red"),
+            ApprovalState::Lapsed { .. } => ("grey", "grey"),
+        };
+        let facts = ApprovalFacts {
+            id: approval.id,
+            key: user.key.to_string(),
+            name: user.key.username.as_str(),
+            template,
+            subtitle: words.time(approval.at),
+            tag: Tag { text: approval_word(words, &state), colour: tag_colour(colour) },
+            by: words.operator(&approval.by),
+            asker: approval.request.as_ref().map(|(_, asker)| words.operator(asker)),
+            amount: approval.amount.to_string(),
+            until: approval.until.map(|day| words.until(day)),
+            note: Some(approval.note.as_str()).filter(|note| !note.is_empty()),
+            state: (!open).then(|| words.approval_state(&state)),
+            colour,
+            lately: view.lately.to_string(),
+            figures: facts::user_figures(words, user, view.level),
+            open,
+        };
+        self.card(ctx, &facts)
+    }
+
+    /// What waits for a decision: `/requests`, `requests.list`.
+    pub fn requests(&self, view: &WaitingView, ctx: &CardContext) -> Card {
+        let words = self.words;
+        let requests = view.requests.iter().take(LISTED).map(|request: &QuotaRequest| Waiting {
+            id: request.id,
+            name: request.user.username.as_str(),
+            who: words.operator(&request.by),
+            amount: request.amount.to_string(),
+            time: words.time_seen(request.at, ctx.now),
+            text: Some(request.reason.as_str()),
+        });
+        let approvals = view.approvals.iter().take(LISTED).map(|approval: &Approval| Waiting {
+            id: approval.id,
+            name: approval.user.username.as_str(),
+            who: words.operator(&approval.by),
+            amount: approval.amount.to_string(),
+            time: words.time_seen(approval.at, ctx.now),
+            text: Some(approval.note.as_str()).filter(|note| !note.is_empty()),
+        });
+        let facts = RequestsFacts {
+            total: view.requests.len() + view.approvals.len(),
+            requests: requests.collect(),
+            more_requests: view.requests.len().saturating_sub(LISTED),
+            approvals: approvals.collect(),
+            more_approvals: view.approvals.len().saturating_sub(LISTED),
+        };
+        self.card(ctx, &facts)
+    }
+}
+
+impl Wording {
+    /// The last day of temporary quota.
+    pub(super) fn until(self, day: Date) -> String {
+        self.t("quota.until_day", &[("day", &day)])
+    }
+}
+
+pub(super) fn decided(state: &RequestState) -> Option<&Decided> {
+    match state {
+        RequestState::WaitsForSecond { decided, .. }
+        | RequestState::Granted { decided, .. }
+        | RequestState::Refused { decided } => Some(decided),
+        RequestState::Open | RequestState::Withdrawn { .. } | RequestState::Lapsed { .. } => None,
+    }
+}
+
+/// The colours of the header and of a box.
+fn request_colours(state: &RequestState) -> (&'static str, &'static str) {
+    match state {
+        RequestState::Open => ("blue", "blue"),
+        RequestState::WaitsForSecond { .. } => ("orange", "orange"),
+        RequestState::Granted { .. } => ("green", "green"),
+        RequestState::Refused { .. } => ("red", "red"),
+        RequestState::Withdrawn { .. } | RequestState::Lapsed { .. } => ("grey", "grey"),
+    }
+}
+
+/// The colour of a tag in the header, where grey has another name.
+fn tag_colour(colour: &'static str) -> &'static str {
+    if colour == "grey" { "neutral" } else { colour }
+}
+
+/// How a request stands, in a word.
+fn request_word(words: Wording, state: &RequestState) -> String {
+    match state {
+        RequestState::Open => words.t("request.open", &[]),
+        RequestState::WaitsForSecond { .. } => words.t("request.word_waits", &[]),
+        RequestState::Granted { .. } => words.t("request.word_granted", &[]),
+        RequestState::Refused { .. } => words.t("request.word_refused", &[]),
+        RequestState::Withdrawn { .. } => words.t("request.word_withdrawn", &[]),
+        RequestState::Lapsed { .. } => words.t("request.word_lapsed", &[]),
+    }
+}
+
+fn approval_word(words: Wording, state: &ApprovalState) -> String {
+    match state {
+        ApprovalState::Waiting => words.t("approval.word_waiting", &[]),
+        ApprovalState::Confirmed { .. } => words.t("approval.word_confirmed", &[]),
+        ApprovalState::Refused { .. } => words.t("request.word_refused", &[]),
+        ApprovalState::Lapsed { .. } => words.t("request.word_lapsed", &[]),
+    }
+}
