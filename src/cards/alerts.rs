@@ -4,14 +4,17 @@ use jiff::Timestamp;
 use minijinja::{Value, context};
 
 use super::facts;
-use super::text::clip;
+use super::text::{clip, md};
 use super::{Card, CardContext, Cards};
 use crate::app::outcome::{AlertsView, UserDetail};
 use crate::domain::{
-    AccessGoal, AccessPath, AccountId, AlertBody, AlertKind, AlertRecord, Figures, Limit, Money,
-    Notice, OpenId, Operator, Outlook, Problem, Spender, Spike, Unbilled, Usage, UserStatus,
+    AccessGoal, AccessPath, AccountId, Act, AlertBody, AlertKind, AlertRecord, Figures, Limit,
+    Money, Notice, OpenId, Operator, Outlook, Problem, Spender, Spike, Standing, Unbilled, Usage,
+    UserStatus,
 };
 
+/// Max steps that an alert shows.
+const STEPS: usize = 8;
 /// Max projects in an alert's breakdown.
 const BREAKDOWN: usize = 12;
 
@@ -49,13 +52,18 @@ impl Cards {
         let words = self.words;
         let user = detail.map(|detail| &detail.user);
         let status = user.map(|user| user.status);
+        let standing = match detail {
+            Some(detail) => alert.standing(detail.situation()),
+            None => Standing::Open,
+        };
         let facts = context! {
             act => super::engine::act(None),
             buttons => via == AlertVia::Chat,
             id => alert.id,
             title => words.alert_title(alert),
-            template => alert_template(&alert.body),
-            kind => self.alert_tag(&alert.body),
+            template => standing_template(standing).unwrap_or(alert_template(&alert.body)),
+            kind => self.standing_tag(standing).unwrap_or_else(|| self.alert_tag(&alert.body)),
+            steps => self.steps(&alert.steps, alert.at),
             time => words.time_full(alert.at),
             fallback => fallback_reason,
             mentions => mentions(people),
@@ -72,6 +80,42 @@ impl Cards {
             ..self.alert_body(&alert.body, detail)
         };
         self.render("alert.json.j2", facts)
+    }
+
+    /// How the alert stands, as a tag in place of its type; `None` while it is open.
+    fn standing_tag(&self, standing: Standing) -> Option<Value> {
+        let key = match standing {
+            Standing::Open => return None,
+            Standing::UnderWay => "incident.under_way",
+            Standing::DealtWith => "incident.dealt_with",
+            Standing::Overtaken => "incident.overtaken",
+        };
+        let colour = match standing {
+            Standing::UnderWay => "blue",
+            Standing::DealtWith => "green",
+            Standing::Open | Standing::Overtaken => "neutral",
+        };
+        Some(context! { text => self.words.t(key, &[]), colour => colour })
+    }
+
+    /// What was done about an alert: the last steps, a line for each person in a row, as markdown.
+    fn steps(&self, steps: &[Act], raised: Timestamp) -> Vec<String> {
+        let words = self.words;
+        let shown = steps.get(steps.len().saturating_sub(STEPS)..).unwrap_or(steps);
+        let mut lines: Vec<(&Operator, Vec<String>)> = Vec::new();
+        for step in shown {
+            let time = words.time_after(step.at, raised);
+            let deed = format!("{time} {}", words.deed(step));
+            match lines.last_mut() {
+                Some((by, deeds)) if **by == step.by => deeds.push(deed),
+                _ => {
+                    let by = words.operator(&step.by);
+                    let deed = format!("{time} **{}** {}", md(&by), md(&words.deed(step)));
+                    lines.push((&step.by, vec![deed]));
+                }
+            }
+        }
+        lines.into_iter().map(|(_, deeds)| deeds.join(" · ")).collect()
     }
 
     /// The type as a tag. A recovery has the type "error", which a green card should not say.
@@ -425,6 +469,16 @@ fn mentions(people: &[OpenId]) -> String {
         .map(|id| format!("<at id={id}></at>"))
         .collect();
     tags.join(" ")
+}
+
+/// The header colour of an alert that is no longer open.
+fn standing_template(standing: Standing) -> Option<&'static str> {
+    match standing {
+        Standing::Open => None,
+        Standing::UnderWay => Some("blue"),
+        Standing::DealtWith => Some("green"),
+        Standing::Overtaken => Some("grey"),
+    }
 }
 
 /// The header colour of an alert.

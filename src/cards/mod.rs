@@ -21,6 +21,7 @@ mod accounts;
 mod alerts;
 mod billing;
 mod compact;
+mod consequence;
 mod create;
 mod days;
 mod engine;

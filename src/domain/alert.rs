@@ -5,7 +5,7 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AccessGoal, AccountId, BillPeriod, Freshness, Limit, Money, Month, Operator, PathItems,
+    AccessGoal, AccountId, Act, BillPeriod, Freshness, Limit, Money, Month, Operator, PathItems,
     PathReports, ProjectLink, ProjectName, Rate, RunsOut, Sharing, Spender, Spike, Unbilled, User,
     UserKey,
 };
@@ -407,4 +407,10 @@ pub struct AlertRecord {
     pub notice: Notice,
     /// When it was raised.
     pub at: Timestamp,
+    /// What was done about it, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub steps: Vec<Act>,
+    /// When it was seen to need nothing more; `None` while it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub closed: Option<Timestamp>,
 }

@@ -3,12 +3,27 @@
 use jiff::Timestamp;
 use redb::{ReadableTable, ReadableTableMetadata};
 
-use super::tables::{ALERTS, KIND_ALERTS, USER_ALERTS};
+use super::tables::{ALERT_POSTS, ALERTS, KIND_ALERTS, USER_ALERTS};
+use super::values::AlertPost;
 use super::view::{Source, View};
 use super::{StoreError, WriteTx, keys};
 use crate::domain::{AlertBody, AlertKind, AlertRecord, Notice, UserKey};
 
+/// Of how many alerts is kept where they were posted.
+const POSTS_KEPT: u64 = 5_000;
+
 impl<S: Source> View<S> {
+    /// Returns where an alert was posted, with the ids of the owed messages.
+    pub fn alert_posts(&self, alert: u64) -> Result<Vec<(u64, AlertPost)>, StoreError> {
+        let mut posts = Vec::new();
+        for row in self.open(ALERT_POSTS)?.range((alert, 0)..=(alert, u64::MAX))? {
+            let (key, value) = row?;
+            let key = key.value();
+            posts.extend(ALERT_POSTS.decode_or_skip(key, value.value()).map(|post| (key.1, post)));
+        }
+        Ok(posts)
+    }
+
     /// Returns one alert.
     pub fn alert(&self, id: u64) -> Result<Option<AlertRecord>, StoreError> {
         self.get(ALERTS, id)
@@ -73,13 +88,39 @@ impl WriteTx {
         at: Timestamp,
     ) -> Result<AlertRecord, StoreError> {
         let id = self.next_number("alerts")?;
-        let alert = AlertRecord { id, user: user.cloned(), body, notice: Notice::NotOwed, at };
+        let alert = AlertRecord {
+            id,
+            user: user.cloned(),
+            body,
+            notice: Notice::NotOwed,
+            at,
+            steps: Vec::new(),
+            closed: None,
+        };
         self.put(ALERTS, id, &alert)?;
         self.open(KIND_ALERTS)?.insert((alert.body.kind().word(), id), ())?;
         if let Some(user) = user {
             self.open(USER_ALERTS)?.insert(keys::of_numbered(user, id), ())?;
         }
         Ok(alert)
+    }
+
+    /// Records where an alert is posted.
+    pub fn put_alert_post(
+        &self,
+        alert: u64,
+        owed: u64,
+        post: &AlertPost,
+    ) -> Result<(), StoreError> {
+        self.put(ALERT_POSTS, (alert, owed), post)?;
+        let oldest = (alert.saturating_sub(POSTS_KEPT), 0);
+        self.open(ALERT_POSTS)?.retain_in::<(u64, u64), _>(..oldest, |_, _| false)?;
+        Ok(())
+    }
+
+    /// Stores what has changed of an alert.
+    pub fn put_alert(&self, alert: &AlertRecord) -> Result<(), StoreError> {
+        self.put(ALERTS, alert.id, alert)
     }
 
     /// Sets the state of an alert's delivery.

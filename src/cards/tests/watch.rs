@@ -209,6 +209,8 @@ pub fn alert_records(size: Size) -> Vec<(&'static str, AlertRecord)> {
                 body,
                 notice: [Notice::Delivered, Notice::Owed, Notice::Failed, Notice::NotOwed][i % 4],
                 at: ago(i as i64 * 7),
+                steps: Vec::new(),
+                closed: None,
             };
             (name, record)
         })
