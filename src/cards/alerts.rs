@@ -10,9 +10,11 @@ use crate::app::outcome::{AlertsView, UserDetail};
 use crate::domain::{
     AccessGoal, AccessPath, AccountId, Act, AlertBody, AlertKind, AlertRecord, Figures, Limit,
     Money, Notice, OpenId, Operator, Outlook, Problem, Spender, Spike, Standing, Unbilled, Usage,
-    UserStatus,
+    UserKey, UserStatus, Warned,
 };
 
+/// Max users that the card which tells of many names.
+const WARNED: usize = 20;
 /// Max steps that an alert shows.
 const STEPS: usize = 8;
 /// Max projects in an alert's breakdown.
@@ -147,6 +149,9 @@ impl Cards {
             AlertBody::Forecast { outlook: Outlook::Spikes { projects, .. } } => {
                 projects.iter().map(|spike| self.spike(spike)).collect()
             }
+            AlertBody::Warnings { users, .. } => {
+                users.iter().take(WARNED).map(|user| self.warned(user)).collect()
+            }
             _ => Vec::new(),
         };
         let numbers = match body {
@@ -156,10 +161,14 @@ impl Cards {
             AlertBody::Forecast { outlook: Outlook::RunsOut { runs_out, figures, .. } } => {
                 Some((runs_out.of, figures))
             }
-            AlertBody::Error { .. } | AlertBody::Manual { .. } | AlertBody::Forecast { .. } => None,
+            AlertBody::Warnings { .. }
+            | AlertBody::Error { .. }
+            | AlertBody::Manual { .. }
+            | AlertBody::Forecast { .. } => None,
         };
         let (text, reason) = match body {
             AlertBody::Warning { .. } => (None, None),
+            AlertBody::Warnings { users, .. } => (self.more_warned(users), None),
             AlertBody::Disable { of: Limit::Month, .. } => {
                 (Some(words.t("alert.disable_month_then", &[])), None)
             }
@@ -318,6 +327,28 @@ impl Cards {
         }
     }
 
+    /// A user on the card that tells of many.
+    fn warned(&self, user: &Warned) -> Value {
+        let percent = user.usage().percent();
+        let values: [(&str, &dyn std::fmt::Display); 3] =
+            [("percent", &percent), ("spent", &user.spent), ("limit", &user.limit)];
+        let key = match user.of {
+            Limit::Month => "alert.warned_month",
+            Limit::Quota | Limit::Both => "alert.warned",
+        };
+        context! {
+            label => super::text::md(&clip(user.user.username.as_str(), 40)),
+            colour => if user.threshold >= 90 { "red" } else { "orange" },
+            text => self.words.t(key, &values),
+        }
+    }
+
+    /// How many users the card does not name.
+    fn more_warned(&self, users: &[Warned]) -> Option<String> {
+        let more = users.len().checked_sub(WARNED).filter(|more| *more > 0)?;
+        Some(self.words.t("alert.more_warned", &[("count", &more)]))
+    }
+
     fn spike(&self, spike: &Spike) -> Value {
         let values: [(&str, &dyn std::fmt::Display); 2] =
             [("amount", &spike.amount), ("median", &spike.median)];
@@ -423,6 +454,10 @@ impl Cards {
                 };
                 Some(words.t(key, &[("consumed", &spent), ("quota", &limit)]))
             }
+            AlertBody::Warnings { users, .. } => {
+                let names: Vec<UserKey> = users.iter().map(|it| it.user.clone()).collect();
+                Some(words.usernames(&names))
+            }
             AlertBody::Forecast { .. } => None,
             AlertBody::Manual { operator, .. } => {
                 Some(words.t("alerts.by", &[("operator", &words.operator(operator))]))
@@ -484,7 +519,7 @@ fn standing_template(standing: Standing) -> Option<&'static str> {
 /// The header colour of an alert.
 fn alert_template(body: &AlertBody) -> &'static str {
     match body {
-        AlertBody::Warning { .. } => "orange",
+        AlertBody::Warning { .. } | AlertBody::Warnings { .. } => "orange",
         AlertBody::Disable { .. } => "red",
         AlertBody::Manual { goal: AccessGoal::Restored, .. } => "green",
         body if is_recovery(body) => "green",

@@ -137,7 +137,10 @@ impl Toast {
             | Toast::AccountChecking => Tone::Info,
             // Nothing is wrong.
             Toast::Refused(
-                Refusal::AccessUnchanged { .. } | Refusal::AccessPending | Refusal::UndoneAlready,
+                Refusal::AccessUnchanged { .. }
+                | Refusal::AccessPending
+                | Refusal::NothingUnderWay(_)
+                | Refusal::UndoneAlready,
             ) => Tone::Info,
             Toast::Refused(_) | Toast::Internal => Tone::Error,
         }

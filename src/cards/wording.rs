@@ -247,6 +247,9 @@ impl Wording {
                 };
                 self.t(key, &[("user", &user), ("threshold", threshold)])
             }
+            AlertBody::Warnings { users, .. } => {
+                self.t("alert.warnings", &[("count", &users.len())])
+            }
             AlertBody::Disable { of, .. } => {
                 let key = match of {
                     Limit::Quota => "alert.disable",

@@ -126,7 +126,7 @@ impl AlertRecord {
                         | Problem::AccessReopened { .. }
                         | Problem::StillSpending { .. }
                 ),
-                AlertBody::Manual { .. } => false,
+                AlertBody::Manual { .. } | AlertBody::Warnings { .. } => false,
             }
     }
 
@@ -175,7 +175,9 @@ impl AlertRecord {
                 }
             }
             AlertBody::Error { .. } => restored(),
-            AlertBody::Manual { .. } | AlertBody::Forecast { .. } => Standing::Open,
+            AlertBody::Manual { .. } | AlertBody::Warnings { .. } | AlertBody::Forecast { .. } => {
+                Standing::Open
+            }
         }
     }
 

@@ -13,10 +13,12 @@ use crate::app::users;
 use crate::cards::{AlertVia, Card, Cards};
 use crate::domain::{
     AccessGoal, Act, AlertBody, AlertRecord, Deed, Dispatch, OpenId, Operator, Settings,
-    UpdateTarget, UserKey,
+    UpdateTarget, UserKey, Warned,
 };
 use crate::store::{AlertPost, NewMessage, Source, StoreError, View, WriteTx};
 
+/// From this many on, the users that are warned in one cycle share a card.
+pub const TOLD_TOGETHER: usize = 5;
 /// How many of a user's cards in a chat are brought up to date.
 const UPDATED_IN_A_CHAT: usize = 3;
 /// How many of a user's alerts are searched for them.
@@ -68,25 +70,68 @@ impl Alerts {
         now: Timestamp,
     ) -> Result<AlertRecord, StoreError> {
         let alert = record(tx, user, body, now)?;
+        self.post(tx, &alert, now)?;
+        Ok(alert)
+    }
+
+    /// Adds the record of a warning that is told together with others by [`Alerts::tell_together`]. Until then, the record
+    /// waits in the store: a process that ends in between loses none.
+    pub fn warn_together(
+        &self,
+        tx: &WriteTx,
+        user: &UserKey,
+        body: AlertBody,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let alert = record(tx, Some(user), body, now)?;
+        let mut waiting = tx.told_together()?;
+        waiting.push(alert.id);
+        tx.put_told_together(&waiting)
+    }
+
+    /// Tells of the warnings that wait: on one card, or each on its own if they are few.
+    pub fn tell_together(&self, tx: &WriteTx, now: Timestamp) -> Result<(), StoreError> {
+        let waiting = tx.told_together()?;
+        tx.put_told_together(&[])?;
+        let alerts = waiting.iter().filter_map(|id| tx.alert(*id).transpose());
+        let alerts = alerts.collect::<Result<Vec<_>, _>>()?;
+        if alerts.len() < TOLD_TOGETHER {
+            for alert in &alerts {
+                self.post(tx, alert, now)?;
+            }
+            return Ok(());
+        }
+        let mut users: Vec<Warned> = alerts.iter().filter_map(Warned::of).collect();
+        users.sort_by(|a, b| {
+            let of = |it: &Warned| it.usage().percent();
+            of(b).cmp(&of(a)).then_with(|| a.user.cmp(&b.user))
+        });
+        let alerts = alerts.iter().map(|alert| alert.id).collect();
+        let told = tx.add_alert(None, AlertBody::Warnings { alerts, users }, now)?;
+        self.post(tx, &told, now)
+    }
+
+    /// Enqueues the delivery of an alert that was recorded.
+    fn post(&self, tx: &WriteTx, alert: &AlertRecord, now: Timestamp) -> Result<(), StoreError> {
         let settings = self.settings_in_force(tx)?;
-        if let (Some(user), AlertBody::Disable { .. }) = (user, &alert.body) {
+        if let (Some(user), AlertBody::Disable { .. }) = (&alert.user, &alert.body) {
             let deed = Deed::Access { goal: AccessGoal::Cut };
             let step = Act { deed, by: Operator::System, at: now };
             self.update(tx, &settings, user, Some(&step), Some(alert.id), now)?;
         }
         if let Some(chat) = &settings.alert_chat {
-            let card = self.card(tx, &settings, &alert, AlertVia::Chat, None)?;
+            let card = self.card(tx, &settings, alert, AlertVia::Chat, None)?;
             let dispatch = Dispatch::ToChat { chat: chat.clone(), card };
-            enqueue(tx, &settings, &alert, &chat_lane(chat.as_str()), dispatch, None, now)?;
+            enqueue(tx, &settings, alert, &chat_lane(chat.as_str()), dispatch, None, now)?;
         }
         if settings.webhook_url.is_some() {
-            let card = self.card(tx, &settings, &alert, AlertVia::Webhook, None)?;
-            enqueue(tx, &settings, &alert, HOOK_LANE, Dispatch::Webhook { card }, None, now)?;
+            let card = self.card(tx, &settings, alert, AlertVia::Webhook, None)?;
+            enqueue(tx, &settings, alert, HOOK_LANE, Dispatch::Webhook { card }, None, now)?;
         }
         if settings.alert_chat.is_none() && settings.webhook_url.is_none() {
-            self.to_admins(tx, &settings, &alert, None, now)?;
+            self.to_admins(tx, &settings, alert, None, now)?;
         }
-        Ok(alert)
+        Ok(())
     }
 
     /// Adds an alert record without telling anyone: a person caused it, and sees it on the card.

@@ -123,11 +123,16 @@ impl WriteTx {
         self.put(ALERTS, alert.id, alert)
     }
 
-    /// Sets the state of an alert's delivery.
+    /// Sets the state of an alert's delivery; of one that tells of several, also theirs.
     pub fn set_alert_notice(&self, id: u64, notice: Notice) -> Result<(), StoreError> {
-        match self.alert(id)? {
-            Some(alert) => self.put(ALERTS, id, &AlertRecord { notice, ..alert }),
-            None => Ok(()),
+        let Some(alert) = self.alert(id)? else { return Ok(()) };
+        if let AlertBody::Warnings { alerts, .. } = &alert.body {
+            for member in alerts {
+                if let Some(member) = self.alert(*member)? {
+                    self.put_alert(&AlertRecord { notice, ..member })?;
+                }
+            }
         }
+        self.put_alert(&AlertRecord { notice, ..alert })
     }
 }
