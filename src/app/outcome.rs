@@ -429,6 +429,24 @@ pub struct AlertsView {
     pub user: Option<UserKey>,
     /// Only of this type.
     pub kind: Option<AlertKind>,
+    /// How many there are of each type, in the order of [`AlertKind::ALL`]; counting ends at [`AlertsView::COUNTED`].
+    pub counts: [usize; AlertKind::ALL.len()],
+}
+
+impl AlertsView {
+    /// Where counting ends.
+    pub const COUNTED: usize = 1_000;
+
+    /// Returns how many there are of a type.
+    pub fn count_of(&self, kind: AlertKind) -> usize {
+        let counts = AlertKind::ALL.iter().zip(self.counts);
+        counts.filter(|(known, _)| **known == kind).map(|(_, count)| count).sum()
+    }
+
+    /// Returns how many there are in all.
+    pub fn count(&self) -> usize {
+        self.counts.iter().sum::<usize>().min(Self::COUNTED)
+    }
 }
 
 /// The monitor card.

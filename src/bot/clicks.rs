@@ -14,7 +14,7 @@ use super::reaction::Reaction;
 use super::roles::Allowed;
 use super::state::Bot;
 use crate::app::{Error, Refusal, SplitRefusal, users};
-use crate::cards::{Card, CardContext, ListPlace, Toast, Tone};
+use crate::cards::{AlertsPlace, Card, CardContext, ListPlace, Toast, Tone};
 use crate::domain::{ChatId, Dispatch, MessageId, OpId, OpenId, Report, UpdateTarget};
 use crate::feishu::{CallbackAnswer, CardAction, ToastKind};
 use crate::outbox::chat_lane;
@@ -88,6 +88,7 @@ impl Bot {
                 chat: action.chat_id.clone().and_then(|chat| ChatId::new(chat).ok()),
                 card_ctx: CardContext::new(allowed.role(), self.handlers.clock.now())
                     .with_back(ListPlace::of_value(&value))
+                    .with_alerts(AlertsPlace::of_value(&value))
                     .with_form(form_values(&action)),
                 report,
             },

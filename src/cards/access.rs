@@ -1,8 +1,7 @@
 //! The question before access is cut or restored: what will happen, and what will not.
 
-use minijinja::{Value, context};
-
-use super::facts;
+use super::engine::template;
+use super::facts::{self, Figures, Labelled, Pending, Tag};
 use super::paths::Audience;
 use super::text::{clip, md};
 use super::{Card, CardContext, Cards};
@@ -45,6 +44,28 @@ impl Projects {
     }
 }
 
+/// The facts of the question before access changes.
+struct AccessFacts<'a> {
+    key: String,
+    name: &'a str,
+    display: &'a str,
+    account: &'a str,
+    cut: bool,
+    already: bool,
+    gone: bool,
+    possible: bool,
+    pending: Option<Pending<'a>>,
+    status: Tag,
+    figures: Figures,
+    will: Vec<Labelled>,
+    will_not: Vec<String>,
+    unread: bool,
+    cut_again: Option<String>,
+    month: Option<String>,
+}
+
+template!("access");
+
 impl Cards {
     /// The reply to `/enable` and `/disable`: what will happen, what will not, and a button that does it.
     pub fn access_confirm(&self, view: &AccessView, goal: AccessGoal, ctx: &CardContext) -> Card {
@@ -57,34 +78,34 @@ impl Cards {
         };
         let possible = user.status != UserStatus::Gone && detail.pending.is_none() && !already;
         let (will, will_not) = match goal {
-            AccessGoal::Cut => self.cut_plan(view),
+            AccessGoal::Cut => self.cut_plan(view, Audience::of(ctx.in_group)),
             AccessGoal::Restored => self.restore_plan(detail, Audience::of(ctx.in_group)),
         };
-        let facts: Value = context! {
-            key => user.key.to_string(),
-            name => user.key.username.as_str(),
-            display => user.display_name.as_str(),
-            account => detail.account_name.as_str(),
-            cut => cut,
-            already => already,
-            gone => user.status == UserStatus::Gone,
-            possible => possible,
-            pending => detail.pending.as_ref().map(|pending| facts::pending(words, pending)),
-            status => self.access_status(detail),
-            figures => facts::user_figures(words, user, detail.level),
-            will => will,
-            will_not => will_not,
-            unread => match goal {
+        let facts = AccessFacts {
+            key: user.key.to_string(),
+            name: user.key.username.as_str(),
+            display: user.display_name.as_str(),
+            account: detail.account_name.as_str(),
+            cut,
+            already,
+            gone: user.status == UserStatus::Gone,
+            possible,
+            pending: detail.pending.as_ref().map(|pending| facts::pending(words, pending)),
+            status: self.access_status(detail),
+            figures: facts::user_figures(words, user, detail.level),
+            will,
+            will_not,
+            unread: match goal {
                 AccessGoal::Cut => user.access_read_at.is_none(),
                 AccessGoal::Restored => detail.remembered.is_none(),
             },
-            cut_again => (!cut)
+            cut_again: (!cut)
                 .then(|| must_be_cut(user, detail.month.as_ref(), detail.unbilled.as_ref()))
                 .flatten()
                 .map(|of| self.cut_again(of)),
-            month => detail.month.and_then(|month| facts::month(words, user, &month)),
+            month: detail.month.and_then(|month| facts::month(words, user, &month)),
         };
-        self.card("access.json.j2", ctx, facts)
+        self.card(ctx, &facts)
     }
 
     /// That access would be cut again at once, and what to do first.
@@ -95,47 +116,14 @@ impl Cards {
         }
     }
 
-    /// What a cut closes and what it does not, in the dialog that asks before it.
-    pub(super) fn disable_text(&self) -> String {
-        let (words, rules) = (self.words, &self.rules);
-        let (models, keys) = (rules.models, &rules.model_keys);
-        let parts = [
-            rules.deny_all.then(|| words.t("ask.signed", &[])),
-            Some(words.t("ask.keys", &[])),
-            Some(words.t("ask.login", &[])),
-            match models {
-                Models::Off => None,
-                Models::Own => Some(words.t("ask.models_own", &[])),
-                Models::Linked => Some(words.t("ask.models_linked", &[])),
-            },
-        ];
-        let parts: Vec<String> = parts.into_iter().flatten().collect();
-        let parts = parts.join(&words.t("list.separator", &[]));
-        let closes = words.t("ask.closes", &[("parts", &parts)]);
-        let with_keys = match (models, keys) {
-            (Models::Off, _) | (_, ModelKeys::Report) => None,
-            (_, ModelKeys::Rotate) => Some(words.t("ask.keys_rotated", &[])),
-            (_, ModelKeys::Disable { .. }) => Some(words.t("ask.keys_off", &[])),
-        };
-        let leaves = match (models, keys) {
-            (Models::Off, _) => Some(words.t("ask.models_off", &[])),
-            (Models::Own, ModelKeys::Report) => Some(words.t("ask.keys_and_shared_stay", &[])),
-            (Models::Own, _) => Some(words.t("ask.shared_stays", &[])),
-            (Models::Linked, ModelKeys::Report) => Some(words.t("ask.keys_stay", &[])),
-            (Models::Linked, _) => None,
-        };
-        let restores = words.t("ask.restores", &[]);
-        [Some(closes), with_keys, leaves, Some(restores)].into_iter().flatten().collect()
-    }
-
     /// What a cut closes, as labelled rows, and what it does not, as lines.
-    fn cut_plan(&self, view: &AccessView) -> (Vec<Value>, Vec<String>) {
+    fn cut_plan(&self, view: &AccessView, audience: Audience) -> (Vec<Labelled>, Vec<String>) {
         let (words, rules) = (self.words, &self.rules);
         let (detail, user) = (&view.detail, &view.detail.user);
         let projects = Projects::of(view);
         let mut will = Vec::new();
         let mut add = |path: AccessPath, content: String| {
-            will.push(context! { label => words.path(path), content => content });
+            will.push(Labelled { label: words.path(path), content });
         };
         if rules.deny_all {
             add(AccessPath::Signed, words.t("plan.signed", &[("policy", &DENY_ALL_POLICY)]));
@@ -143,7 +131,7 @@ impl Cards {
         if user.access_read_at.is_some() {
             let active = user.access_keys.iter().filter(|key| key.active.is_on());
             let keys: Vec<&str> = active.map(|key| key.id.as_str()).collect();
-            add(AccessPath::AccessKeys, self.keys_line("access.keys_off", &keys));
+            add(AccessPath::AccessKeys, self.keys_line("access.keys_off", &keys, audience));
             let login = match user.login {
                 Some(Switch::On) => words.t("access.login_off", &[]),
                 _ => grey(&words.t("access.login_none", &[])),
@@ -219,17 +207,21 @@ impl Cards {
     }
 
     /// What a restore opens again, as labelled rows, and what it does not, as lines.
-    fn restore_plan(&self, detail: &UserDetail, audience: Audience) -> (Vec<Value>, Vec<String>) {
+    fn restore_plan(
+        &self,
+        detail: &UserDetail,
+        audience: Audience,
+    ) -> (Vec<Labelled>, Vec<String>) {
         let words = self.words;
         let Some(remembered) = &detail.remembered else { return (Vec::new(), Vec::new()) };
         let mut will = vec![
-            context! {
-                label => words.path(AccessPath::AccessKeys),
-                content => self.keys_line("access.keys_on", &remembered.keys()),
+            Labelled {
+                label: words.path(AccessPath::AccessKeys),
+                content: self.keys_line("access.keys_on", &remembered.keys(), audience),
             },
-            context! {
-                label => words.path(AccessPath::Login),
-                content => if remembered.login() {
+            Labelled {
+                label: words.path(AccessPath::Login),
+                content: if remembered.login() {
                     words.t("access.login_on", &[])
                 } else {
                     grey(&words.t("access.login_none", &[]))
@@ -248,13 +240,13 @@ impl Cards {
                 }
                 (_, items) => self.restored_items(path, items, &detail.links, audience),
             };
-            will.push(context! { label => words.path(path), content => items });
+            will.push(Labelled { label: words.path(path), content: items });
         }
         if !remembered.policies.is_empty() {
             let count = remembered.policies.len();
-            will.push(context! {
-                label => words.t("access.policies", &[]),
-                content => words.t("access.policies_on", &[("count", &count)]),
+            will.push(Labelled {
+                label: words.t("access.policies", &[]),
+                content: words.t("access.policies_on", &[("count", &count)]),
             });
         }
         (will, self.restore_leaves(remembered))
@@ -285,12 +277,15 @@ impl Cards {
     }
 
     /// How many access keys change, and the first of them.
-    fn keys_line(&self, text: &str, keys: &[&str]) -> String {
+    fn keys_line(&self, text: &str, keys: &[&str], audience: Audience) -> String {
         let words = self.words;
         if keys.is_empty() {
             return grey(&words.t("access.keys_none", &[]));
         }
         let mut lines = vec![words.t(text, &[("count", &keys.len())])];
+        if audience == Audience::Group {
+            return lines.concat();
+        }
         lines.extend(keys.iter().take(KEYS).map(|key| md(&clip(key, 64))));
         let more = keys.len().saturating_sub(KEYS);
         if more > 0 {

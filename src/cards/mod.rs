@@ -4,10 +4,10 @@
 //! a [`Card`]. Templates do the layout; wording, rounding and colours are decided here. Rules R1 to R38 are those of
 //! `docs/platforms/card-rules.md`.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use minijinja::{Value, context};
 use serde::{Deserialize, Serialize};
 
 use crate::app::outcome::UserFilter;
@@ -20,7 +20,6 @@ mod access;
 mod accounts;
 mod alerts;
 mod billing;
-mod compact;
 mod consequence;
 mod create;
 mod days;
@@ -44,6 +43,8 @@ mod users;
 
 #[cfg(test)]
 pub(crate) mod tests;
+
+use engine::{Alerts, Back, Frame, Ops, Out, Ribbon, Template};
 
 pub use crate::config::Locale;
 pub use locale::Catalogue;
@@ -150,6 +151,32 @@ impl ListPlace {
     }
 }
 
+/// A place in the list of alerts. Callback values carry it within `back`, like [`ListPlace`].
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AlertsPlace {
+    /// Only of this user.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+    /// Only of this type.
+    #[serde(default, rename = "type", skip_serializing_if = "Option::is_none")]
+    pub kind: Option<String>,
+    /// The page, from 1.
+    #[serde(default)]
+    pub page: usize,
+}
+
+impl AlertsPlace {
+    /// The place in a callback value, if there is one.
+    pub fn of_value(value: &serde_json::Value) -> Option<Self> {
+        serde_json::from_value(value.get("back")?.get("alerts")?.clone()).ok()
+    }
+
+    /// What callback values carry.
+    fn to_json(&self) -> Option<String> {
+        Some(format!("{{\"alerts\":{}}}", serde_json::to_string(self).ok()?))
+    }
+}
+
 /// How a card is rendered: for whom, when, and with which notice and form values.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CardContext {
@@ -163,6 +190,8 @@ pub struct CardContext {
     pub form: FormState,
     /// Where "back to the list" leads; `None` = its first page.
     pub back: Option<ListPlace>,
+    /// Where "back to the alerts" leads, for a card that was opened there.
+    pub alerts: Option<AlertsPlace>,
     /// Whether the card is in a group. There the client offers the group's members when a person is to be chosen.
     pub in_group: bool,
 }
@@ -171,7 +200,7 @@ impl CardContext {
     /// No notice, empty fields.
     pub fn new(role: Role, now: Timestamp) -> Self {
         let form = FormState::default();
-        Self { role, now, banner: None, form, back: None, in_group: false }
+        Self { role, now, banner: None, form, back: None, alerts: None, in_group: false }
     }
 
     /// With a notice on top.
@@ -188,6 +217,13 @@ impl CardContext {
         self
     }
 
+    /// With a place in the list of alerts to go back to.
+    #[must_use]
+    pub fn with_alerts(mut self, alerts: Option<AlertsPlace>) -> Self {
+        self.alerts = alerts;
+        self
+    }
+
     /// With a place in the users list to go back to.
     #[must_use]
     pub fn with_back(mut self, back: Option<ListPlace>) -> Self {
@@ -200,23 +236,22 @@ impl CardContext {
 #[derive(Debug)]
 pub struct Cards {
     words: Wording,
-    engine: engine::Engine,
+    locale: Locale,
+    ops: Ops,
     rules: AccessRules,
 }
 
 impl Cards {
-    /// Parses the templates once.
+    /// Cards in `locale`.
     pub fn new(locale: Locale, ops: OpIds) -> Self {
-        let words = Wording::new(locale);
-        let (engine, rules) = (engine::Engine::new(words, ops), AccessRules::default());
-        Self { words, engine, rules: rules.clone() }.with_rules(rules)
+        let (words, ops, rules) = (Wording::new(locale), Ops::new(ops), AccessRules::default());
+        Self { words, locale, ops, rules }
     }
 
     /// Sets what a cut closes, which the question before a cut says.
     #[must_use]
     pub fn with_rules(mut self, rules: AccessRules) -> Self {
         self.rules = rules;
-        self.engine.set("disable_text", self.disable_text());
         self
     }
 
@@ -225,64 +260,66 @@ impl Cards {
         self.words
     }
 
-    /// Renders a template with its facts and the variables that every card has.
-    fn card(&self, template: &str, ctx: &CardContext, facts: Value) -> Card {
-        let back = ctx.back.clone().unwrap_or_default();
-        let banner = ctx.banner.as_ref().map(|banner| {
-            context! { text => banner.text.as_str(), colour => colour(banner.tone) }
-        });
-        let frame = context! {
-            act => engine::act(ctx.back.as_ref()),
-            admin => ctx.role.may_change(),
-            reader => ctx.role.may_read(),
-            banner => banner,
-            form => Value::from_pairs(ctx.form.values.clone()),
-            back => context! {
-                page => back.page.max(1), filter => back.filter.word(), query => back.query
-            },
+    /// Writes a card.
+    fn card<T: Template>(&self, ctx: &CardContext, facts: &T) -> Card {
+        let back = ctx.back.as_ref();
+        let way_back = match &ctx.alerts {
+            Some(alerts) => alerts.to_json(),
+            None => back
+                .filter(|place| place.is_small())
+                .and_then(|place| serde_json::to_string(place).ok()),
         };
-        self.render(template, context! { ..facts, ..frame })
+        self.write(
+            &Frame {
+                admin: ctx.role.may_change(),
+                reader: ctx.role.may_read(),
+                banner: ctx.banner.as_ref().map(Ribbon::of),
+                back: back.map_or_else(first_page, |back| Back {
+                    page: back.page.max(1),
+                    filter: back.filter.word(),
+                    query: &back.query,
+                }),
+                way_back,
+                alerts: ctx.alerts.as_ref().map(Alerts::of),
+                form: &ctx.form.values,
+                ..self.frame()
+            },
+            facts,
+        )
     }
 
-    fn render(&self, template: &str, context: Value) -> Card {
-        #[cfg(test)]
-        tests::RENDERED.with_borrow_mut(|rendered| rendered.insert(template.to_owned()));
-        match self.engine.render(template, context) {
-            Ok(json) => Card(json),
-            Err(error) => {
-                let chain = chain_of(&error);
-                #[cfg(test)]
-                assert!(chain.is_empty(), "{template}: {chain}");
-                tracing::error!(template, error = chain, "a card could not be rendered");
-                self.broken()
-            }
+    /// Writes a card that is the same for everybody and leads nowhere back.
+    fn card_for_all<T: Template>(&self, facts: &T) -> Card {
+        self.write(&self.frame(), facts)
+    }
+
+    fn frame(&self) -> Frame<'_> {
+        Frame {
+            locale: self.locale,
+            admin: false,
+            reader: false,
+            banner: None,
+            back: first_page(),
+            way_back: None,
+            alerts: None,
+            form: &NOTHING_TYPED,
+            ops: &self.ops,
         }
     }
 
-    /// The card shown when a template fails. It is made without one.
-    fn broken(&self) -> Card {
-        let text = self.words.internal_error();
-        let card = serde_json::json!({
-            "schema": "2.0",
-            "config": { "update_multi": true },
-            "body": { "elements": [
-                { "tag": "div", "text": { "tag": "plain_text", "content": text } }
-            ] },
-        });
-        Card(card.to_string())
+    fn write<T: Template>(&self, frame: &Frame<'_>, facts: &T) -> Card {
+        #[cfg(test)]
+        tests::RENDERED.with_borrow_mut(|rendered| rendered.insert(T::NAME.to_owned()));
+        let mut out = Out::new();
+        facts.write(&mut out, frame);
+        Card(out.into_json())
     }
 }
 
-/// An error and its causes, in one line.
-fn chain_of(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
+static NOTHING_TYPED: BTreeMap<String, String> = BTreeMap::new();
+
+fn first_page<'a>() -> Back<'a> {
+    Back { page: 1, filter: UserFilter::default().word(), query: "" }
 }
 
 /// The colour of a tone in Feishu's palette.
@@ -296,6 +333,6 @@ fn colour(tone: Tone) -> &'static str {
 }
 
 /// A user's name as a card shows it: with the account if the name alone is ambiguous.
-fn shown_name(key: &UserKey, ambiguous: bool) -> String {
-    if ambiguous { key.to_string() } else { key.username.to_string() }
+fn shown_name(key: &UserKey, ambiguous: bool) -> Cow<'_, str> {
+    if ambiguous { key.to_string().into() } else { key.username.as_str().into() }
 }

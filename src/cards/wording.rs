@@ -6,10 +6,11 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 
 use super::Locale;
-use super::locale::{Catalogue, Text};
+use super::locale::Catalogue;
 use super::text::{clean, clip};
 use crate::address::AddressError;
 use crate::app::Refusal;
+use crate::app::outcome::AlertsView;
 use crate::app::refusal::TextField;
 use crate::domain::period::beijing;
 use crate::domain::{
@@ -61,11 +62,6 @@ impl Wording {
     /// A text of the catalogue with `{name}` replaced.
     pub fn t(&self, key: &str, args: &[(&str, &dyn Display)]) -> String {
         self.catalogue.t(key, args)
-    }
-
-    /// A text of the catalogue.
-    pub(super) fn text(&self, key: &str) -> &'static Text {
-        self.catalogue.text(key)
     }
 
     /// Says what is wrong and what to do about it. Plain text, not markdown.
@@ -351,6 +347,15 @@ impl Wording {
             return self.time(at.timestamp());
         }
         format!("{:02}:{:02}", at.hour(), at.minute())
+    }
+
+    /// A filter, with how many there are behind it.
+    pub fn counted(&self, filter: String, count: usize) -> String {
+        match count {
+            0 => filter,
+            AlertsView::COUNTED.. => format!("{filter} {}+", AlertsView::COUNTED - 1),
+            count => format!("{filter} {count}"),
+        }
     }
 
     /// A type of alert.

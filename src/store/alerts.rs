@@ -29,6 +29,31 @@ impl<S: Source> View<S> {
         self.get(ALERTS, id)
     }
 
+    /// Returns how many alerts there are of each type, in the order of [`AlertKind::ALL`], counting up to `most`.
+    pub fn alert_counts(
+        &self,
+        user: Option<&UserKey>,
+        most: usize,
+    ) -> Result<[usize; AlertKind::ALL.len()], StoreError> {
+        let mut counts = [0; AlertKind::ALL.len()];
+        let Some(user) = user else {
+            let index = self.open(KIND_ALERTS)?;
+            for (count, kind) in counts.iter_mut().zip(AlertKind::ALL) {
+                let of_kind = index.range((kind.word(), 0)..=(kind.word(), u64::MAX))?;
+                *count = of_kind.take(most).count();
+            }
+            return Ok(counts);
+        };
+        let range = keys::of_numbered(user, 0)..=keys::of_numbered(user, u64::MAX);
+        for row in self.open(USER_ALERTS)?.range(range)?.rev().take(most) {
+            let Some(alert) = self.alert(row?.0.value().2)? else { continue };
+            for (count, kind) in counts.iter_mut().zip(AlertKind::ALL) {
+                *count += usize::from(alert.body.kind() == kind);
+            }
+        }
+        Ok(counts)
+    }
+
     /// Returns alerts, newest first: `count` of them after skipping `skip`, and how many match in all.
     pub fn alerts(
         &self,
