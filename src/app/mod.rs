@@ -7,6 +7,7 @@ pub mod alerts;
 pub mod billing;
 pub mod cloud;
 pub mod configure;
+pub mod consequence;
 pub mod create;
 pub mod days;
 pub mod export;

@@ -10,8 +10,8 @@ use super::trouble::Trouble;
 use crate::domain::{
     Account, AccountBill, AccountEstimate, AccountId, AlertKind, AlertRecord, Authorisation,
     BillPeriod, Change, DayChart, Forecast, Freshness, LedgerEntry, Money, MonitorState, Month,
-    PathReports, PendingAccess, ProjectInfo, ProjectLink, ProjectName, Proof, RememberedAccess,
-    Sharing, Thresholds, Unbilled, Usage, User, UserKey,
+    Offer, PathReports, PendingAccess, ProjectInfo, ProjectLink, ProjectName, Proof,
+    RememberedAccess, Sharing, Situation, Thresholds, Unbilled, Usage, User, UserKey,
 };
 
 /// Which users a list shows.
@@ -157,6 +157,18 @@ pub struct UserDetail {
     pub days: DayChart,
 }
 
+impl UserDetail {
+    /// Returns what decides how an alert about the user stands.
+    pub fn situation(&self) -> Situation<'_> {
+        Situation {
+            user: &self.user,
+            pending: self.pending.as_ref(),
+            unbilled: self.unbilled.as_ref(),
+            month: self.month.as_ref(),
+        }
+    }
+}
+
 /// The question before access is cut or restored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AccessView {
@@ -213,6 +225,14 @@ pub struct QuotaView {
     pub total_entries: u64,
     /// As in [`UserRow::stale`].
     pub stale: Option<Option<Timestamp>>,
+    /// Amounts to offer for a top-up.
+    pub offers: Vec<Offer>,
+    /// The entry that can be undone now: [`LedgerEntry::seq`].
+    pub undoable: Option<u64>,
+    /// A pending change of access.
+    pub pending: Option<PendingAccess>,
+    /// Whether access is cut and can be restored.
+    pub can_restore: bool,
 }
 
 /// A project's spending in the shown period.
@@ -409,6 +429,24 @@ pub struct AlertsView {
     pub user: Option<UserKey>,
     /// Only of this type.
     pub kind: Option<AlertKind>,
+    /// How many there are of each type, in the order of [`AlertKind::ALL`]; counting ends at [`AlertsView::COUNTED`].
+    pub counts: [usize; AlertKind::ALL.len()],
+}
+
+impl AlertsView {
+    /// Where counting ends.
+    pub const COUNTED: usize = 1_000;
+
+    /// Returns how many there are of a type.
+    pub fn count_of(&self, kind: AlertKind) -> usize {
+        let counts = AlertKind::ALL.iter().zip(self.counts);
+        counts.filter(|(known, _)| **known == kind).map(|(_, count)| count).sum()
+    }
+
+    /// Returns how many there are in all.
+    pub fn count(&self) -> usize {
+        self.counts.iter().sum::<usize>().min(Self::COUNTED)
+    }
 }
 
 /// The monitor card.
@@ -482,6 +520,17 @@ pub enum Unread {
 /// What a quota allocation did.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Allocated {
+    /// The new entry.
+    pub entry: LedgerEntry,
+    /// The quota card afterwards.
+    pub quota: QuotaView,
+}
+
+/// What undoing an allocation did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Undone {
+    /// The entry that was undone.
+    pub of: LedgerEntry,
     /// The new entry.
     pub entry: LedgerEntry,
     /// The quota card afterwards.

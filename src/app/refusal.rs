@@ -69,6 +69,15 @@ pub enum Refusal {
     /// The ledger refused the entry.
     #[error("ledger: {0}")]
     Ledger(LedgerError),
+    /// The time for undoing the entry has passed.
+    #[error("too late to undo it")]
+    UndoTooLate,
+    /// The entry is undone already.
+    #[error("it is undone already")]
+    UndoneAlready,
+    /// There is no such entry, or it is one that undoes another.
+    #[error("there is nothing to undo")]
+    NothingToUndo,
     /// Not a month.
     #[error("`{0}` is not a month of the form YYYY-MM")]
     BadPeriod(String),
@@ -122,6 +131,9 @@ pub enum Refusal {
     /// The same change of access is pending.
     #[error("the change of access is pending")]
     AccessPending,
+    /// The change of access that was to be withdrawn is not under way.
+    #[error("no such change of access of {0} is under way")]
+    NothingUnderWay(UserKey),
     /// There is nothing to restore: airgate did not cut the access.
     #[error("there is nothing to restore")]
     NothingRemembered,

@@ -8,13 +8,18 @@ use super::engine::template;
 use super::facts::{self, Amount, Tag};
 use super::paths::PathLine;
 use super::text::{clip, md};
-use super::{Card, CardContext, Cards};
+use super::{AlertsPlace, Card, CardContext, Cards};
 use crate::app::outcome::{AlertsView, UserDetail};
 use crate::domain::{
-    AccessGoal, AccessPath, AccountId, AlertBody, AlertKind, AlertRecord, Figures, Limit, Money,
-    Notice, OpenId, Operator, Outlook, Problem, Spender, Spike, Unbilled, Usage, UserStatus,
+    AccessGoal, AccessPath, AccountId, Act, AlertBody, AlertKind, AlertRecord, Figures, Limit,
+    Money, Notice, OpenId, Operator, Outlook, Problem, Spender, Spike, Standing, Unbilled, Usage,
+    UserKey, UserStatus, Warned, must_be_cut,
 };
 
+/// Max users that the card which tells of many names.
+const WARNED: usize = 20;
+/// Max steps that an alert shows.
+const STEPS: usize = 8;
 /// Max projects in an alert's breakdown.
 const BREAKDOWN: usize = 12;
 
@@ -42,12 +47,17 @@ struct AlertFacts<'a> {
     account_id: Option<&'a str>,
     display: Option<&'a str>,
     account: Option<&'a str>,
-    offer: &'static str,
+    /// What can be done about the user's access.
+    cuts: bool,
+    restores: bool,
+    tops_up_and_restores: bool,
     verdict: Option<Tag>,
     text: Option<String>,
     reason: Option<&'a str>,
     paths: Vec<PathLine>,
     top_up: bool,
+    steps: Vec<String>,
+    lists: bool,
     forecast: Option<String>,
     figures: Option<facts::Figures>,
     month: Option<String>,
@@ -70,6 +80,7 @@ struct AlertsFacts<'a> {
     name: &'a str,
     kind: Option<&'static str>,
     kinds: Vec<Kind>,
+    all: String,
 }
 
 /// A past alert.
@@ -117,6 +128,16 @@ impl Cards {
         let words = self.words;
         let user = detail.map(|detail| &detail.user);
         let status = user.map(|user| user.status);
+        let standing = match detail {
+            Some(detail) => alert.standing(detail.situation()),
+            None => Standing::Open,
+        };
+        let pending = detail.and_then(|detail| detail.pending.as_ref()).is_some();
+        let is_cut = status == Some(UserStatus::Disabled) && !pending;
+        let is_used_up = detail.is_some_and(|detail| {
+            let (month, unbilled) = (detail.month.as_ref(), detail.unbilled.as_ref());
+            must_be_cut(&detail.user, month, unbilled).is_some_and(|of| of != Limit::Month)
+        });
         let body = &alert.body;
         let paths = match body {
             AlertBody::Disable { paths, .. }
@@ -125,6 +146,9 @@ impl Cards {
             }
             AlertBody::Forecast { outlook: Outlook::Spikes { projects, .. } } => {
                 projects.iter().map(|spike| self.spike(spike)).collect()
+            }
+            AlertBody::Warnings { users, .. } => {
+                users.iter().take(WARNED).map(|user| self.warned(user)).collect()
             }
             _ => Vec::new(),
         };
@@ -135,7 +159,10 @@ impl Cards {
             AlertBody::Forecast { outlook: Outlook::RunsOut { runs_out, figures, .. } } => {
                 Some((runs_out.of, figures))
             }
-            AlertBody::Error { .. } | AlertBody::Manual { .. } | AlertBody::Forecast { .. } => None,
+            AlertBody::Warnings { .. }
+            | AlertBody::Error { .. }
+            | AlertBody::Manual { .. }
+            | AlertBody::Forecast { .. } => None,
         };
         let limit = numbers.map(|(of, _)| of);
         let numbers = numbers.map(|(_, numbers)| numbers);
@@ -147,8 +174,8 @@ impl Cards {
             buttons: via == AlertVia::Chat,
             id: alert.id,
             title: words.alert_title(alert),
-            template: alert_template(body),
-            kind: self.alert_tag(body),
+            template: standing_template(standing).unwrap_or_else(|| alert_template(body)),
+            kind: self.standing_tag(standing).unwrap_or_else(|| self.alert_tag(body)),
             time: words.time_full(alert.at),
             fallback: fallback_reason,
             mentions: mentions(people),
@@ -157,11 +184,9 @@ impl Cards {
             account_id: alert.user.as_ref().map(|key| key.account.as_str()),
             display: user.map(|user| user.display_name.as_str()),
             account: detail.map(|detail| detail.account_name.as_str()),
-            offer: match status {
-                Some(UserStatus::Active | UserStatus::Unknown) => "disable",
-                Some(UserStatus::Disabled) => "enable",
-                Some(UserStatus::Gone) | None => "none",
-            },
+            cuts: matches!(status, Some(UserStatus::Active | UserStatus::Unknown)) && !pending,
+            restores: is_cut,
+            tops_up_and_restores: is_cut && is_used_up,
             verdict: match body {
                 AlertBody::Disable { paths, .. } => self.verdict_then(paths),
                 _ => None,
@@ -171,7 +196,10 @@ impl Cards {
             reason: reason.filter(|_| paths.is_empty()),
             paths,
             // More quota does not help against the month limit.
-            top_up: limit.is_some_and(|of| of != Limit::Month),
+            top_up: limit.is_some_and(|of| of != Limit::Month)
+                && !matches!(status, Some(UserStatus::Gone) | None),
+            steps: self.steps(&alert.steps, alert.at),
+            lists: matches!(body, AlertBody::Warnings { .. }),
             forecast: match body {
                 AlertBody::Warning { .. } => detail
                     .and_then(|detail| detail.forecast)
@@ -202,6 +230,35 @@ impl Cards {
         self.card_for_all(&facts)
     }
 
+    /// How the alert stands, as a tag in place of its type; `None` while it is open.
+    fn standing_tag(&self, standing: Standing) -> Option<Tag> {
+        let (text, colour) = match standing {
+            Standing::Open => return None,
+            Standing::UnderWay => (self.words.t("incident.under_way", &[]), "blue"),
+            Standing::DealtWith => (self.words.t("incident.dealt_with", &[]), "green"),
+            Standing::Overtaken => (self.words.t("incident.overtaken", &[]), "neutral"),
+        };
+        Some(Tag { text, colour })
+    }
+
+    /// What was done about an alert: the last steps, a line for each person in a row, as markdown.
+    fn steps(&self, steps: &[Act], raised: Timestamp) -> Vec<String> {
+        let words = self.words;
+        let shown = steps.get(steps.len().saturating_sub(STEPS)..).unwrap_or(steps);
+        let mut lines: Vec<(&Operator, Vec<String>)> = Vec::new();
+        for step in shown {
+            let (time, deed) = (words.time_after(step.at, raised), md(&words.deed(step)));
+            match lines.last_mut() {
+                Some((by, deeds)) if **by == step.by => deeds.push(format!("{time} {deed}")),
+                _ => {
+                    let by = md(&words.operator(&step.by));
+                    lines.push((&step.by, vec![format!("{time} **{by}** {deed}")]));
+                }
+            }
+        }
+        lines.into_iter().map(|(_, deeds)| deeds.join(" · ")).collect()
+    }
+
     /// The type as a tag. A recovery has the type "error", which a green card should not say.
     fn alert_tag(&self, body: &AlertBody) -> Tag {
         let kind = body.kind();
@@ -230,6 +287,7 @@ impl Cards {
         let words = self.words;
         match body {
             AlertBody::Warning { .. } => (None, None),
+            AlertBody::Warnings { users, .. } => (self.more_warned(users), None),
             AlertBody::Disable { of: Limit::Month, .. } => {
                 (Some(words.t("alert.disable_month_then", &[])), None)
             }
@@ -368,6 +426,27 @@ impl Cards {
         }
     }
 
+    /// A user on the card that tells of many.
+    fn warned(&self, user: &Warned) -> PathLine {
+        let percent = user.usage().percent();
+        let values: [(&str, &dyn std::fmt::Display); 3] =
+            [("percent", &percent), ("spent", &user.spent), ("limit", &user.limit)];
+        PathLine {
+            label: md(&clip(user.user.username.as_str(), 40)),
+            colour: if user.threshold >= 90 { "red" } else { "orange" },
+            text: match user.of {
+                Limit::Month => self.words.t("alert.warned_month", &values),
+                Limit::Quota | Limit::Both => self.words.t("alert.warned", &values),
+            },
+        }
+    }
+
+    /// How many users the card does not name.
+    fn more_warned(&self, users: &[Warned]) -> Option<String> {
+        let more = users.len().checked_sub(WARNED).filter(|more| *more > 0)?;
+        Some(self.words.t("alert.more_warned", &[("count", &more)]))
+    }
+
     fn spike(&self, spike: &Spike) -> PathLine {
         let values: [(&str, &dyn std::fmt::Display); 2] =
             [("amount", &spike.amount), ("median", &spike.median)];
@@ -399,9 +478,14 @@ impl Cards {
         let words = self.words;
         let kinds = AlertKind::ALL.into_iter().map(|kind| Kind {
             word: kind.word(),
-            text: words.alert_kind(kind),
+            text: words.counted(words.alert_kind(kind), view.count_of(kind)),
             chosen: view.kind == Some(kind),
         });
+        let ctx = &ctx.clone().with_alerts(Some(AlertsPlace {
+            user: view.user.as_ref().map(ToString::to_string),
+            kind: view.kind.map(|kind| kind.word().to_owned()),
+            page: view.page,
+        }));
         let facts = AlertsFacts {
             rows: view.alerts.iter().map(|alert| self.alerts_row(alert, ctx.now)).collect(),
             page: view.page,
@@ -411,6 +495,7 @@ impl Cards {
             name: view.user.as_ref().map_or("", |key| key.username.as_str()),
             kind: view.kind.map(AlertKind::word),
             kinds: kinds.collect(),
+            all: words.counted(words.t("alerts.all", &[]), view.count()),
         };
         self.card(ctx, &facts)
     }
@@ -435,6 +520,10 @@ impl Cards {
             }
             AlertBody::Forecast { outlook: Outlook::RunsOut { runs_out, figures, .. } } => {
                 Some(amounts(runs_out.of, figures).into())
+            }
+            AlertBody::Warnings { users, .. } => {
+                let names: Vec<UserKey> = users.iter().map(|it| it.user.clone()).collect();
+                Some(words.usernames(&names).into())
             }
             AlertBody::Forecast { .. } => None,
             AlertBody::Manual { operator, .. } => Some(by(operator)),
@@ -480,10 +569,20 @@ fn mentions(people: &[OpenId]) -> String {
     tags.join(" ")
 }
 
+/// The header colour of an alert that is no longer open.
+fn standing_template(standing: Standing) -> Option<&'static str> {
+    match standing {
+        Standing::Open => None,
+        Standing::UnderWay => Some("blue"),
+        Standing::DealtWith => Some("green"),
+        Standing::Overtaken => Some("grey"),
+    }
+}
+
 /// The header colour of an alert.
 fn alert_template(body: &AlertBody) -> &'static str {
     match body {
-        AlertBody::Warning { .. } => "orange",
+        AlertBody::Warning { .. } | AlertBody::Warnings { .. } => "orange",
         AlertBody::Disable { .. } => "red",
         AlertBody::Manual { goal: AccessGoal::Restored, .. } => "green",
         body if is_recovery(body) => "green",

@@ -40,6 +40,8 @@ pub struct Pending<'a> {
     pub next: String,
     pub error: Option<&'a str>,
     pub cut: bool,
+    /// The word for what it works towards.
+    pub goal: &'static str,
 }
 
 /// An amount of a project.
@@ -152,6 +154,19 @@ pub fn status(words: Wording, user: &User, pending: Option<&PendingAccess>) -> T
     }
 }
 
+/// The same while a change of access may be under way.
+pub fn user_template_now(
+    user: &User,
+    level: Level,
+    pending: Option<&PendingAccess>,
+) -> &'static str {
+    match pending.map(|pending| pending.goal) {
+        Some(AccessGoal::Cut) => "orange",
+        Some(AccessGoal::Restored) => "blue",
+        None => user_template(user, level),
+    }
+}
+
 /// The header colour of a card about one user.
 pub fn user_template(user: &User, level: Level) -> &'static str {
     match (user.status, level) {
@@ -172,6 +187,7 @@ pub fn pending(words: Wording, pending: &PendingAccess) -> Pending<'_> {
         next: words.time(pending.next_at),
         error: pending.last_error.as_deref(),
         cut: pending.goal == AccessGoal::Cut,
+        goal: pending.goal.word(),
     }
 }
 

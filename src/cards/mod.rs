@@ -20,6 +20,7 @@ mod access;
 mod accounts;
 mod alerts;
 mod billing;
+mod consequence;
 mod create;
 mod days;
 mod engine;
@@ -43,7 +44,7 @@ mod users;
 #[cfg(test)]
 pub(crate) mod tests;
 
-use engine::{Back, Frame, Ops, Out, Ribbon, Template};
+use engine::{Alerts, Back, Frame, Ops, Out, Ribbon, Template};
 
 pub use crate::config::Locale;
 pub use locale::Catalogue;
@@ -150,6 +151,32 @@ impl ListPlace {
     }
 }
 
+/// A place in the list of alerts. Callback values carry it within `back`, like [`ListPlace`].
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AlertsPlace {
+    /// Only of this user.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+    /// Only of this type.
+    #[serde(default, rename = "type", skip_serializing_if = "Option::is_none")]
+    pub kind: Option<String>,
+    /// The page, from 1.
+    #[serde(default)]
+    pub page: usize,
+}
+
+impl AlertsPlace {
+    /// The place in a callback value, if there is one.
+    pub fn of_value(value: &serde_json::Value) -> Option<Self> {
+        serde_json::from_value(value.get("back")?.get("alerts")?.clone()).ok()
+    }
+
+    /// What callback values carry.
+    fn to_json(&self) -> Option<String> {
+        Some(format!("{{\"alerts\":{}}}", serde_json::to_string(self).ok()?))
+    }
+}
+
 /// How a card is rendered: for whom, when, and with which notice and form values.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CardContext {
@@ -163,6 +190,8 @@ pub struct CardContext {
     pub form: FormState,
     /// Where "back to the list" leads; `None` = its first page.
     pub back: Option<ListPlace>,
+    /// Where "back to the alerts" leads, for a card that was opened there.
+    pub alerts: Option<AlertsPlace>,
     /// Whether the card is in a group. There the client offers the group's members when a person is to be chosen.
     pub in_group: bool,
 }
@@ -171,7 +200,7 @@ impl CardContext {
     /// No notice, empty fields.
     pub fn new(role: Role, now: Timestamp) -> Self {
         let form = FormState::default();
-        Self { role, now, banner: None, form, back: None, in_group: false }
+        Self { role, now, banner: None, form, back: None, alerts: None, in_group: false }
     }
 
     /// With a notice on top.
@@ -185,6 +214,13 @@ impl CardContext {
     #[must_use]
     pub fn with_form(mut self, values: BTreeMap<String, String>) -> Self {
         self.form = FormState { values };
+        self
+    }
+
+    /// With a place in the list of alerts to go back to.
+    #[must_use]
+    pub fn with_alerts(mut self, alerts: Option<AlertsPlace>) -> Self {
+        self.alerts = alerts;
         self
     }
 
@@ -203,23 +239,19 @@ pub struct Cards {
     locale: Locale,
     ops: Ops,
     rules: AccessRules,
-    /// What a cut closes by these rules.
-    disable_text: String,
 }
 
 impl Cards {
     /// Cards in `locale`.
     pub fn new(locale: Locale, ops: OpIds) -> Self {
         let (words, ops, rules) = (Wording::new(locale), Ops::new(ops), AccessRules::default());
-        Self { words, locale, ops, rules: rules.clone(), disable_text: String::new() }
-            .with_rules(rules)
+        Self { words, locale, ops, rules }
     }
 
     /// Sets what a cut closes, which the question before a cut says.
     #[must_use]
     pub fn with_rules(mut self, rules: AccessRules) -> Self {
         self.rules = rules;
-        self.disable_text = self.cut_question();
         self
     }
 
@@ -231,7 +263,12 @@ impl Cards {
     /// Writes a card.
     fn card<T: Template>(&self, ctx: &CardContext, facts: &T) -> Card {
         let back = ctx.back.as_ref();
-        let way_back = back.filter(|place| place.is_small());
+        let way_back = match &ctx.alerts {
+            Some(alerts) => alerts.to_json(),
+            None => back
+                .filter(|place| place.is_small())
+                .and_then(|place| serde_json::to_string(place).ok()),
+        };
         self.write(
             &Frame {
                 admin: ctx.role.may_change(),
@@ -242,7 +279,8 @@ impl Cards {
                     filter: back.filter.word(),
                     query: &back.query,
                 }),
-                way_back: way_back.and_then(|place| serde_json::to_string(place).ok()),
+                way_back,
+                alerts: ctx.alerts.as_ref().map(Alerts::of),
                 form: &ctx.form.values,
                 ..self.frame()
             },
@@ -263,7 +301,7 @@ impl Cards {
             banner: None,
             back: first_page(),
             way_back: None,
-            disable_text: &self.disable_text,
+            alerts: None,
             form: &NOTHING_TYPED,
             ops: &self.ops,
         }

@@ -145,7 +145,7 @@ impl Cards {
             time: words.time(failed.at),
         });
         let access = view.access_pending.iter().take(PENDING).map(|(key, pending)| {
-            let Pending { text, since, attempts, next, error, cut } =
+            let Pending { text, since, attempts, next, error, cut, goal: _ } =
                 facts::pending(words, pending);
             Change { user: key.to_string(), cut, text, since, attempts, next, error }
         });

@@ -15,6 +15,31 @@ pub enum Toast {
         /// The quota now.
         total: Money,
     },
+    /// A ledger entry was undone.
+    QuotaUndone {
+        /// What had been added; deducted if negative.
+        amount: Money,
+        /// The quota now.
+        total: Money,
+        /// Whether access was restored with it, which stays as it is.
+        with_access: bool,
+    },
+    /// A ledger entry was made, and access is being restored.
+    AllocatedAndEnabling {
+        /// The user.
+        user: UserKey,
+        /// Added; deducted if negative.
+        amount: Money,
+    },
+    /// A change of access is being undone.
+    AccessWithdrawn {
+        /// The user.
+        user: UserKey,
+        /// What is no longer wanted.
+        goal: AccessGoal,
+    },
+    /// The card that was opened is a reply below the alert.
+    Replied,
     /// A project was linked.
     ProjectAdded {
         /// The project's display name.
@@ -91,6 +116,8 @@ impl Toast {
     pub fn tone(&self) -> Tone {
         match self {
             Toast::QuotaAllocated { .. }
+            | Toast::QuotaUndone { .. }
+            | Toast::AllocatedAndEnabling { .. }
             | Toast::ProjectAdded { .. }
             | Toast::ProjectRemoved { .. }
             | Toast::ProjectToggled { .. }
@@ -101,11 +128,20 @@ impl Toast {
             Toast::CycleStarted
             | Toast::CycleRunning
             | Toast::AccessChanging { .. }
+            | Toast::AccessWithdrawn { .. }
+            | Toast::Replied
             | Toast::AccessRechecking { .. }
             | Toast::Creating(_)
             | Toast::TestAlertOwed
             | Toast::UserSaving { .. }
             | Toast::AccountChecking => Tone::Info,
+            // Nothing is wrong.
+            Toast::Refused(
+                Refusal::AccessUnchanged { .. }
+                | Refusal::AccessPending
+                | Refusal::NothingUnderWay(_)
+                | Refusal::UndoneAlready,
+            ) => Tone::Info,
             Toast::Refused(_) | Toast::Internal => Tone::Error,
         }
     }
@@ -122,6 +158,26 @@ impl Wording {
             Toast::QuotaAllocated { amount, total } => {
                 self.t("toast.quota_allocated", &[("amount", amount), ("total", total)])
             }
+            Toast::QuotaUndone { amount, total, with_access } => {
+                let key = match (with_access, amount.is_negative()) {
+                    (true, _) => "toast.quota_undone_alone",
+                    (false, true) => "toast.deduction_undone",
+                    (false, false) => "toast.quota_undone",
+                };
+                let amount = if amount.is_negative() { -*amount } else { *amount };
+                self.t(key, &[("amount", &amount), ("total", total)])
+            }
+            Toast::AllocatedAndEnabling { user, amount } => self.t(
+                "toast.allocated_enabling",
+                &[("user", &clean(user.username.as_str())), ("amount", amount)],
+            ),
+            Toast::AccessWithdrawn { user, goal: AccessGoal::Cut } => {
+                self.t("toast.cut_withdrawn", &[("user", &clean(user.username.as_str()))])
+            }
+            Toast::AccessWithdrawn { user, goal: AccessGoal::Restored } => {
+                self.t("toast.restore_withdrawn", &[("user", &clean(user.username.as_str()))])
+            }
+            Toast::Replied => self.t("toast.replied", &[]),
             Toast::ProjectAdded { label: text } => {
                 self.t("toast.project_added", &[("project", &label(text))])
             }
@@ -187,6 +243,25 @@ mod tests {
         let all = [
             Toast::QuotaAllocated { amount: Money::from_fen(1), total: Money::from_fen(100_001) },
             Toast::QuotaAllocated { amount: Money::from_fen(-1), total: Money::from_fen(1) },
+            Toast::QuotaUndone {
+                amount: Money::from_fen(100),
+                total: Money::from_fen(1),
+                with_access: false,
+            },
+            Toast::QuotaUndone {
+                amount: Money::from_fen(-100),
+                total: Money::from_fen(1),
+                with_access: false,
+            },
+            Toast::QuotaUndone {
+                amount: Money::from_fen(100),
+                total: Money::from_fen(1),
+                with_access: true,
+            },
+            Toast::AllocatedAndEnabling { user: key("main/alice"), amount: Money::from_fen(100) },
+            Toast::AccessWithdrawn { user: key("main/alice"), goal: AccessGoal::Cut },
+            Toast::AccessWithdrawn { user: key("main/alice"), goal: AccessGoal::Restored },
+            Toast::Replied,
             Toast::ProjectAdded { label: "官网".into() },
             Toast::ProjectRemoved { label: "官网".into() },
             Toast::ProjectToggled { label: "官网".into(), enabled: true },

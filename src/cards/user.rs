@@ -10,7 +10,8 @@ use super::{Card, CardContext, Cards, days};
 use crate::app::outcome::{Level, UserDetail};
 use crate::cards::wording::Wording;
 use crate::domain::{
-    AccessPath, BillPeriod, ProjectLink, RememberedAccess, Switch, User, UserStatus, oldest_stale,
+    AccessCause, AccessPath, BillPeriod, ProjectLink, RememberedAccess, Switch, User, UserStatus,
+    oldest_stale,
 };
 
 /// Max projects that the card lists; the projects card has all of them.
@@ -29,6 +30,7 @@ struct UserFacts<'a> {
     template: &'static str,
     status: Tag,
     verdict: Option<Tag>,
+    cut_since: Option<String>,
     paths: Option<PathsFacts>,
     level: Option<Tag>,
     figures: Figures,
@@ -93,9 +95,11 @@ impl Cards {
             name: user.key.username.as_str(),
             display: user.display_name.as_str(),
             account: detail.account_name.as_str(),
-            template: facts::user_template(user, detail.level),
+            template: facts::user_template_now(user, detail.level, detail.pending.as_ref()),
             status: self.access_status(detail),
-            verdict: self.verdict(detail),
+            // A cut that is under way says so itself.
+            verdict: self.verdict(detail).filter(|_| !self.is_closing(detail)),
+            cut_since: self.cut_since(detail),
             paths: self.paths(detail, Audience::of(ctx.in_group)),
             level: level_tag(words, detail.level),
             figures: facts::user_figures(words, user, detail.level),
@@ -125,11 +129,18 @@ impl Cards {
             }),
             remark: user.remark.as_str(),
             owner: detail.owner_name.as_deref().or(user.owner.as_ref().map(|id| id.as_str())),
-            email: user.email.as_str(),
-            phone: user.phone.as_str(),
+            // A group sees neither addresses nor key ids.
+            email: if ctx.in_group { "" } else { user.email.as_str() },
+            phone: if ctx.in_group { "" } else { user.phone.as_str() },
             created: words.date(user.created),
-            keys: self.user_keys(user),
-            more_keys: user.access_keys.len().saturating_sub(KEYS),
+            keys: match ctx.in_group {
+                true => self.user_keys_counted(user),
+                false => self.user_keys(user),
+            },
+            more_keys: match ctx.in_group {
+                true => 0,
+                false => user.access_keys.len().saturating_sub(KEYS),
+            },
             login: match user.login {
                 Some(Switch::On) => words.t("user.login_allowed", &[]),
                 Some(Switch::Off) => words.t("user.login_forbidden", &[]),
@@ -147,6 +158,33 @@ impl Cards {
         let shared = shared.map(|shared| self.words.sharing(shared));
         let Amount { label, amount, mark } = facts::amount_of(self.words, link, shared);
         Link { monitored: link.monitored.is_on(), label, amount, mark }
+    }
+
+    /// Since when access is cut, and why; `None` if it is not.
+    fn cut_since(&self, detail: &UserDetail) -> Option<String> {
+        let memory = detail.remembered.as_ref();
+        let memory = memory.filter(|_| detail.user.status == UserStatus::Disabled)?;
+        let words = self.words;
+        let since = words.time(memory.cut);
+        let why = match memory.cause.as_ref()? {
+            AccessCause::QuotaUsedUp => words.t("cut_by.quota", &[]),
+            AccessCause::MonthLimit { period } => words.t("cut_by.month", &[("period", period)]),
+            AccessCause::Manual { operator } => {
+                words.t("cut_by.person", &[("operator", &words.operator(operator))])
+            }
+            AccessCause::MonthTurned | AccessCause::Reopened { .. } => return None,
+        };
+        Some(words.t("cut_by.since", &[("time", &since), ("why", &why)]))
+    }
+
+    /// How many access keys there are, and how many work.
+    fn user_keys_counted(&self, user: &User) -> String {
+        let count = user.access_keys.len();
+        if count == 0 {
+            return String::new();
+        }
+        let active = user.access_keys.iter().filter(|key| key.active.is_on()).count();
+        self.words.t("user.keys_counted", &[("count", &count), ("active", &active)])
     }
 
     /// A line for each of the first keys, as markdown.

@@ -12,6 +12,7 @@ pub mod estimate;
 pub mod event_window;
 pub mod forecast;
 pub mod ids;
+pub mod incident;
 pub mod ledger;
 pub mod link;
 pub mod money;
@@ -30,6 +31,7 @@ pub mod sharing;
 pub mod spending;
 pub mod sync;
 pub mod thresholds;
+pub mod topup;
 pub mod turn;
 pub mod typed;
 pub mod unbilled;
@@ -43,7 +45,7 @@ pub use access::{
 pub use account::{Account, AccountNumber, BalanceReading, WrongAccount, check_number};
 pub use alert::{
     AlertBody, AlertKind, AlertRecord, BreakdownRow, Figures, MonthFigures, Notice, Outlook,
-    Problem,
+    Problem, Warned,
 };
 pub use bill::{AmountField, BillSource};
 pub use creation::{Creation, Halt, KeyStep, NewUser, SecretsSent, Step};
@@ -57,6 +59,7 @@ pub use forecast::{Forecast, IncidentChange, Rate, RunsOut, Spending, run_out};
 pub use ids::{
     AccountId, ChatId, IdError, MessageId, OpId, OpenId, ProjectName, UserKey, Username,
 };
+pub use incident::{Act, Deed, Situation, Standing};
 pub use ledger::{Booking, LedgerEntry, LedgerError, Operator};
 pub use link::{Freshness, ProjectInfo, ProjectLink, oldest_stale};
 pub use money::{AmountError, Money};
@@ -85,6 +88,7 @@ pub use sharing::{Counts, Joining, Payer, Sharing, share};
 pub use spending::{AccountBill, BilledLink, Consumption, ProjectBill, SpendingRecord};
 pub use sync::{CloudUser, SyncChanges};
 pub use thresholds::{Thresholds, ThresholdsError};
+pub use topup::{Offer, Preset, offers};
 pub use turn::{Turn, at_turn};
 pub use unbilled::{
     AccountEstimate, DayTotal, EstimateUse, EstimateVerdict, ProjectEstimate, Unbilled,

@@ -12,7 +12,7 @@ use crate::domain::{
     CycleReport, Decision, EstimateVerdict, Figures, Limit, Month, MonthFigures, PendingAccess,
     Problem, Thresholds, Turn, Unbilled, User, UserKey, at_turn, decide,
 };
-use crate::outbox::Alerts;
+use crate::outbox::{Alerts, TOLD_TOGETHER};
 use crate::store::{EstimateReading, RecordedReading, Source, Store, StoreError, View, WriteTx};
 
 /// Pause between two transactions, for the writers that wait: redb's lock is not fair.
@@ -108,7 +108,7 @@ pub(super) async fn decide_all(
     now: Timestamp,
 ) -> Result<Decided, StoreError> {
     let configured = alerts.clone();
-    let concerned: Vec<UserKey> = store
+    let (concerned, warned, left_over) = store
         .reading(move |tx| {
             let defaults = configured.settings_in_force(tx)?.thresholds;
             let directory = tx.directory();
@@ -117,15 +117,17 @@ pub(super) async fn decide_all(
             for account in tx.accounts()? {
                 maybe.extend(tx.estimated_users(&account.id)?);
             }
-            let mut concerned = Vec::new();
+            let (mut concerned, mut warned) = (Vec::new(), 0_usize);
             for key in maybe {
-                if decision(tx, &key, &defaults, now)?.is_some() {
+                if let Some(wanted) = decision(tx, &key, &defaults, now)? {
+                    warned += usize::from(wanted.decision.warn.is_some());
                     concerned.push(key);
                 }
             }
-            Ok::<_, StoreError>(concerned)
+            Ok::<_, StoreError>((concerned, warned, !tx.told_together()?.is_empty()))
         })
         .await?;
+    let together = warned >= TOLD_TOGETHER;
     let mut decided = Decided::default();
     for some in concerned.chunks(DECIDED_AT_ONCE) {
         if decided.warnings + decided.disables > 0 {
@@ -137,12 +139,16 @@ pub(super) async fn decide_all(
                 let defaults = alerts.settings_in_force(tx)?.thresholds;
                 let mut more = Decided::default();
                 for key in &some {
-                    act(tx, &alerts, key, &defaults, now, &mut more)?;
+                    act(tx, &alerts, key, &defaults, together, now, &mut more)?;
                 }
                 Ok::<_, StoreError>(more)
             })
             .await?;
         decided += more;
+    }
+    if together || left_over {
+        let alerts = alerts.clone();
+        store.writing(move |tx| alerts.tell_together(tx, now)).await?;
     }
     Ok(decided)
 }
@@ -185,6 +191,7 @@ fn act(
     alerts: &Alerts,
     key: &UserKey,
     defaults: &Thresholds,
+    together: bool,
     now: Timestamp,
     decided: &mut Decided,
 ) -> Result<(), StoreError> {
@@ -211,7 +218,11 @@ fn act(
         let unbilled = unbilled.filter(|unbilled| unbilled.for_warnings().is_positive());
         let figures = figures.with_unbilled(unbilled);
         let body = AlertBody::Warning { threshold: warn.threshold, of: warn.of, figures };
-        alerts.raise(tx, Some(key), body, now)?;
+        if together {
+            alerts.warn_together(tx, key, body, now)?;
+        } else {
+            alerts.raise(tx, Some(key), body, now)?;
+        }
         decided.warnings += 1;
     }
     if let Some(limit) = decision.cut {

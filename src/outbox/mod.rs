@@ -66,7 +66,7 @@ use reqwest::Url;
 use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
 
-pub use alerts::Alerts;
+pub use alerts::{Alerts, TOLD_TOGETHER};
 pub use lanes::{HOOK_LANE, chat_lane, chat_of, file_lane, is_group, person_lane};
 pub use people::People;
 

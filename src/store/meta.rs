@@ -21,6 +21,7 @@ const MONITOR: &str = "monitor";
 const BOT: &str = "bot_open_id";
 const HEARD: &str = "heard_until";
 const UNDELIVERED_TOLD: &str = "undelivered_told_at";
+const TOLD_TOGETHER: &str = "told_together";
 const REFUSED_PEOPLE: &str = "refused_people";
 
 /// Sealed under the master key when the store is created; opening it proves that a key is the right one.
@@ -71,6 +72,11 @@ impl<S: Source> View<S> {
     /// Returns when administrators were last told of a message whose delivery was given up.
     pub fn undelivered_told_at(&self) -> Result<Option<Timestamp>, StoreError> {
         self.remembered(UNDELIVERED_TOLD)
+    }
+
+    /// Returns the warnings that are recorded and wait to be told together.
+    pub fn told_together(&self) -> Result<Vec<u64>, StoreError> {
+        Ok(self.remembered(TOLD_TOGETHER)?.unwrap_or_default())
     }
 
     /// Returns a person's name, once it was looked up.
@@ -149,6 +155,11 @@ impl WriteTx {
     /// Stores when administrators were last told of a message whose delivery was given up.
     pub fn put_undelivered_told_at(&self, at: Timestamp) -> Result<(), StoreError> {
         self.put_meta(UNDELIVERED_TOLD, &at)
+    }
+
+    /// Stores the warnings that wait to be told together.
+    pub fn put_told_together(&self, alerts: &[u64]) -> Result<(), StoreError> {
+        self.put_meta(TOLD_TOGETHER, &alerts)
     }
 
     /// Stores a person's name.

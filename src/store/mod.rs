@@ -57,7 +57,7 @@ pub use directory::{Directory, Entry};
 pub use estimate::{EstimateChanges, EstimateReading};
 pub use owed::NewMessage;
 pub use recording::{BillChanges, PeriodBill, RecordedReading};
-pub use values::{KnownChat, OpOutcome};
+pub use values::{AlertPost, KnownChat, OpOutcome};
 pub use view::{Source, View};
 
 /// The version of the file's layout. A file with an older one is migrated when it is opened; a newer one is refused.

@@ -13,7 +13,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::StoreError;
-use super::values::{KnownChat, OpOutcome};
+use super::values::{AlertPost, KnownChat, OpOutcome};
 use crate::domain::{
     Account, AccountBill, AccountEstimate, AccountReadings, AlertRecord, Authorisation,
     BalanceReading, Creation, FailedMessage, LedgerEntry, Money, OwedMessage, PathReports,
@@ -224,6 +224,8 @@ tables! {
     OUTBOX: Json<(One, u64), OwedMessage> = "outbox";
     /// (alert id, owed id) -> state of that delivery of the alert
     ALERT_OWED: Plain<(u64, u64), u8> = "alert_owed";
+    /// (alert id, owed id) -> where the alert was posted as a card that can be updated
+    ALERT_POSTS: Json<(u64, u64), AlertPost> = "alert_posts";
     /// owed id -> id of the message that was sent for it
     SENT: Plain<u64, One> = "sent";
     /// owed id -> message whose delivery was given up

@@ -145,9 +145,15 @@ impl Change for BillingAssign {
             }
             Assigned::SwitchedOn(_) => Toast::ProjectToggled { label, enabled: true },
         };
-        let said = handlers.cards.now_paid(link, &users::get(tx, &link.user)?);
-        let ctx = click.with_empty_form().with_banner(said.tone, said.text);
+        let paid = handlers.cards.now_paid(link, &users::get(tx, &link.user)?);
+        let ctx = click.with_empty_form();
+        let said = handlers.said(tx, &link.user, None, &ctx)?;
+        let text = match &said.banner {
+            Some(follows) => format!("{}\n{}", paid.text, follows.text),
+            None => paid.text,
+        };
+        let ctx = ctx.with_banner(said.tone(&toast), text);
         let card = self.show(handlers, tx, &ctx)?;
-        Ok(ClickOutcome::card(card).with_toast(&handlers.cards, &toast))
+        Ok(said.outcome(handlers, card, &toast))
     }
 }

@@ -11,7 +11,7 @@
 //! - `chat`: `Any`, or `Direct` where secrets are typed;
 //! - `wakes`: the loops that have something to do afterwards. Background tasks wake theirs without being listed.
 
-use super::access::{AccessAsk, AccessRecheck, UserDisable, UserEnable};
+use super::access::{AccessAsk, AccessRecheck, AccessWithdraw, UserDisable, UserEnable};
 use super::accounts::{AccountSave, AccountToggle, AccountsOpen};
 use super::action::{Action, Change, ClickContext, ClickOutcome, Opened};
 use super::alerts::AlertsList;
@@ -21,7 +21,7 @@ use super::create::Create;
 use super::fields::Fields;
 use super::monitor::MonitorRun;
 use super::projects::{ProjectAdd, ProjectRemove, ProjectToggle, ProjectsOpen, ToggleAll};
-use super::quota::{Allocate, QuotaOpen};
+use super::quota::{Allocate, AllocateEnable, QuotaOpen, QuotaUndo};
 use super::settings::{ConfigOpen, ConfigSave, ConfigTest};
 use super::users::{UserOpen, UsersList};
 use crate::app::{Error, Refusal};
@@ -213,15 +213,18 @@ actions! {
         ConfigOpen:    "config.open",         form Any,       needs Admin;
     }
     changes {
-        UserEnable:    "user.enable",         form Any,       needs Admin, op Required, chat Any,    wakes [Access];
-        UserDisable:   "user.disable",        form Any,       needs Admin, op Required, chat Any,    wakes [Access];
+        UserEnable:    "user.enable",         form Any,       needs Admin, op Required, chat Any,    wakes [Access Outbox];
+        UserDisable:   "user.disable",        form Any,       needs Admin, op Required, chat Any,    wakes [Access Outbox];
+        AccessWithdraw: "access.withdraw",    form Any,       needs Admin, op Required, chat Any,    wakes [Access Outbox];
         AccessRecheck: "access.recheck",      form Any,       needs Admin, op None,     chat Any,    wakes [];
         ProjectAdd:    "project.add",         form Any,       needs Admin, op Required, chat Any,    wakes [Policies];
         ProjectToggle: "project.toggle",      form Any,       needs Admin, op None,     chat Any,    wakes [];
         ProjectRemove: "project.remove",      form Any,       needs Admin, op Required, chat Any,    wakes [Policies];
         ToggleAll:     "projects.toggle_all", form Any,       needs Admin, op None,     chat Any,    wakes [];
         BillingAssign: "billing.assign",      form Any,       needs Admin, op Required, chat Any,    wakes [Policies];
-        Allocate:      "quota.allocate",      form Any,       needs Admin, op Required, chat Any,    wakes [];
+        Allocate:      "quota.allocate",      form Any,       needs Admin, op Required, chat Any,    wakes [Outbox];
+        AllocateEnable: "quota.allocate_enable", form Any,    needs Admin, op Required, chat Any,    wakes [Access Outbox];
+        QuotaUndo:     "quota.undo",          form Any,       needs Admin, op Required, chat Any,    wakes [Outbox];
         Create:        "user.create",         form Any,       needs Admin, op Required, chat Any,    wakes [];
         Configure:     "user.configure",      form Submitted, needs Admin, op Optional, chat Any,    wakes [Names];
         MonitorRun:    "monitor.run",         form Any,       needs Admin, op Required, chat Any,    wakes [];

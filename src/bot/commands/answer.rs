@@ -177,9 +177,13 @@ impl Handlers {
             Change::Allocate { whom, amount, note } => {
                 let user = meant(tx, whom)?.key;
                 let by = &requester.person;
-                let (view, toast) = allocate(self, tx, &user, *amount, note, by, now)?;
-                let ctx = ctx.with_banner(Tone::Success, self.cards.words().toast(&toast));
-                Ok(Reply::card(self.cards.quota(&view, &ctx)))
+                let done = allocate(self, tx, &user, *amount, note, by, &ctx)?;
+                let mut text = self.cards.words().toast(&done.toast);
+                if let Some(banner) = &done.said.banner {
+                    text = format!("{text}\n{}", banner.text);
+                }
+                let ctx = ctx.with_banner(done.said.tone(&done.toast), text);
+                Ok(Reply::card(self.cards.quota(&done.quota, &ctx)))
             }
         }
     }

@@ -38,7 +38,15 @@ fn account(size: Size, read: bool) -> EstimatedAccount {
 
 fn alert(size: Size, body: AlertBody) -> AlertRecord {
     let user = body.threshold().map(|_| samples::key(size, 0));
-    AlertRecord { id: 7, user, body, notice: Notice::Owed, at: samples::now() }
+    AlertRecord {
+        id: 7,
+        user,
+        body,
+        notice: Notice::Owed,
+        at: samples::now(),
+        steps: Vec::new(),
+        closed: None,
+    }
 }
 
 /// Every such card; alerts by how they are sent.

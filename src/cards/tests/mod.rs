@@ -5,6 +5,7 @@
 mod admin;
 mod creating;
 mod estimates;
+mod incident;
 mod paths;
 mod rest;
 pub(crate) mod samples;
@@ -178,6 +179,7 @@ fn all(cards: &Cards, role: Role, size: Size) -> Vec<Sample> {
     let card = cards.configure(&limited, &[], &ctx);
     out.push(Sample { name: "configure_limited".to_owned(), card, via: Via::Send });
     out.extend(estimates::all(cards, &ctx, size));
+    out.extend(incident::all(cards, &ctx, size));
     out
 }
 

@@ -273,47 +273,6 @@ fn the_question_before_a_cut_follows_the_configuration() {
 }
 
 #[test]
-fn the_dialog_before_a_cut_is_true_whatever_is_configured() {
-    let asked = |models, model_keys, deny_all| {
-        let rules = AccessRules { models, model_keys, deny_all, stop_jobs: false };
-        Cards::new(Locale::ZhCn, OpIds::Counter).with_rules(rules).disable_text
-    };
-    for (models, keys, deny_all, text) in [
-        (
-            Models::Own,
-            ModelKeys::Report,
-            true,
-            "将关闭此用户的请求签名、密钥、登录、自己的方舟接入点和 Model ID 调用。\
-             方舟 API Key 和共用项目里他人的资源不会关闭。启用时恢复停用前可用的内容。",
-        ),
-        (
-            Models::Own,
-            ModelKeys::Rotate,
-            false,
-            "将关闭此用户的密钥、登录、自己的方舟接入点和 Model ID 调用。\
-             方舟 API Key 会更换，旧密钥不会恢复。共用项目里他人的资源不会关闭。启用时恢复停用前可用的内容。",
-        ),
-        (
-            Models::Off,
-            ModelKeys::Rotate,
-            true,
-            "将关闭此用户的请求签名、密钥、登录。方舟的模型调用不受影响。启用时恢复停用前可用的内容。",
-        ),
-        (
-            Models::Linked,
-            ModelKeys::Report,
-            true,
-            "将关闭此用户的请求签名、密钥、登录、关联项目的全部方舟接入点和 Model ID 调用。\
-             方舟 API Key 不会关闭。启用时恢复停用前可用的内容。",
-        ),
-    ] {
-        assert_eq!(asked(models, keys, deny_all), text);
-    }
-    let default = Cards::new(Locale::ZhCn, OpIds::Counter).disable_text;
-    assert_eq!(default, asked(Models::Own, ModelKeys::Report, true));
-}
-
-#[test]
 fn the_question_before_a_restore_says_what_comes_back_and_what_does_not() {
     let cards = Cards::new(Locale::EnUs, OpIds::Counter);
     let ctx = CardContext::new(Role::Admin, samples::now());

@@ -457,6 +457,9 @@ pub fn quota(size: Size) -> QuotaView {
                 _ => person(&text(size, 200)),
             },
             at: ago(i as i64 * 100),
+            undoes: None,
+            rearmed: Vec::new(),
+            with_access: false,
         })
         .collect();
     QuotaView {
@@ -464,6 +467,10 @@ pub fn quota(size: Size) -> QuotaView {
         entries,
         total_entries: if size == Size::Small { 4 } else { 12_345 },
         stale: Some(Some(ago(26))),
+        offers: offers(user.quota, user.consumed),
+        undoable: None,
+        pending: None,
+        can_restore: false,
         user,
     }
 }
@@ -475,6 +482,10 @@ pub fn no_quota() -> QuotaView {
         entries: vec![],
         total_entries: 0,
         stale: None,
+        offers: offers(Money::ZERO, Money::ZERO),
+        undoable: None,
+        pending: None,
+        can_restore: false,
     }
 }
 

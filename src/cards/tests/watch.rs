@@ -209,6 +209,8 @@ pub fn alert_records(size: Size) -> Vec<(&'static str, AlertRecord)> {
                 body,
                 notice: [Notice::Delivered, Notice::Owed, Notice::Failed, Notice::NotOwed][i % 4],
                 at: ago(i as i64 * 7),
+                steps: Vec::new(),
+                closed: None,
             };
             (name, record)
         })
@@ -226,11 +228,20 @@ pub fn alerts(size: Size) -> AlertsView {
         total: if small { 10 } else { 320_000 },
         user: (!small).then(|| key(size, 0)),
         kind: (!small).then_some(AlertKind::Warning),
+        counts: if small { [3, 1, 4, 0, 2] } else { [AlertsView::COUNTED; 5] },
     }
 }
 
 pub fn no_alerts() -> AlertsView {
-    AlertsView { alerts: vec![], page: 1, pages: 1, total: 0, user: None, kind: None }
+    AlertsView {
+        alerts: vec![],
+        page: 1,
+        pages: 1,
+        total: 0,
+        user: None,
+        kind: None,
+        counts: [0; 5],
+    }
 }
 
 pub fn cycle(size: Size) -> CycleReport {

@@ -194,6 +194,18 @@ fn actions() -> Vec<(Value, Option<Value>, Needs)> {
         ),
         (json!({"action": "user.disable", "user": alice, "op": "a4"}), None, Admin),
         (json!({"action": "user.enable", "user": alice, "op": "a5"}), None, Admin),
+        (json!({"action": "user.disable", "user": alice, "op": "a12"}), None, Admin),
+        (
+            json!({"action": "quota.allocate_enable", "user": alice, "op": "a13", "amount": "1"}),
+            None,
+            Admin,
+        ),
+        (json!({"action": "quota.undo", "user": alice, "entry": 1, "op": "a14"}), None, Admin),
+        (
+            json!({"action": "access.withdraw", "user": alice, "goal": "cut", "op": "a15"}),
+            None,
+            Admin,
+        ),
         (json!({"action": "access.recheck", "user": alice}), None, Admin),
         (json!({"action": "access.ask", "user": alice, "goal": "cut"}), None, Admin),
         (json!({"action": "user.create", "op": "a10"}), None, Admin),

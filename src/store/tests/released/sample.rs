@@ -95,6 +95,9 @@ pub fn ledger_after() -> Vec<LedgerEntry> {
         note: note.to_owned(),
         operator: somebody(),
         at: now(),
+        undoes: None,
+        rearmed: Vec::new(),
+        with_access: false,
     };
     vec![entry(1, "1000", "1000", "首笔"), entry(2, "-200.5", "799.5", "")]
 }
