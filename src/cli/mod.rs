@@ -7,6 +7,7 @@ mod completions;
 mod demo;
 mod export;
 mod log;
+mod operator;
 mod output;
 mod probe;
 mod progress;
@@ -97,7 +98,11 @@ impl ConfigFile {
 
     fn load(&self) -> Result<Config, Failure> {
         self.try_load().map_err(|problems| {
-            let text = format!("{problems}\n{}", self.hint().unwrap_or_default());
+            let lines = problems.problems().iter().map(|problem| {
+                let fault = operator::config_text(&problem.fault, words::spoken());
+                format!("{} {fault}\n", problem.subject)
+            });
+            let text = format!("{}{}", lines.collect::<String>(), self.hint().unwrap_or_default());
             Failure::Configuration(text.trim_end().to_owned())
         })
     }
