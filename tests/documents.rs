@@ -532,7 +532,8 @@ const RETIRED_WORDS: &[&str] = &[
 
 /// Where people read: catalogues of the cards and of the demo's page, and the documents for users and administrators.
 fn is_read_by_people(path: &str) -> bool {
-    path.starts_with("cards/locales/")
+    path == "src/cli/operator.zh_cn.toml"
+        || path.starts_with("cards/locales/")
         || path.starts_with("src/sandbox/page/words/")
         || path.starts_with("docs/zh/")
         || matches!(

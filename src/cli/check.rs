@@ -6,7 +6,7 @@ mod feishu;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
-use super::operator::{config_text, what_and_fix};
+use super::operator::{said, what_and_fix};
 use super::table::{Layout, table};
 use super::words::{spoken, t};
 use super::{ConfigFile, Failure, output, runtime};
@@ -112,7 +112,7 @@ pub(super) fn run(options: &Options) -> Result<(), Failure> {
 
 /// Splits a problem into what is wrong and how to fix it.
 fn problem(problem: &ConfigProblem) -> Finding {
-    let fault = config_text(&problem.fault, spoken());
+    let fault = said(&problem.fault, spoken());
     let (result, fix) = what_and_fix(&fault);
     Finding::failed(&problem.subject, result, fix)
 }
@@ -135,7 +135,7 @@ fn check(config: &Config, options: &Options) -> Result<Vec<Finding>, Failure> {
         findings.push(Finding::new(&what, Verdict::Warning, exposed, fix));
     }
     for warning in config.warnings() {
-        let warning = config_text(&warning, spoken());
+        let warning = said(&warning, spoken());
         let mark = if warning.contains('；') { "；" } else { "; " };
         let (result, fix) = warning.split_once(mark).unwrap_or((&warning, ""));
         findings.push(Finding::new(&what, Verdict::Warning, result, fix));

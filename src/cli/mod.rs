@@ -99,7 +99,7 @@ impl ConfigFile {
     fn load(&self) -> Result<Config, Failure> {
         self.try_load().map_err(|problems| {
             let lines = problems.problems().iter().map(|problem| {
-                let fault = operator::config_text(&problem.fault, words::spoken());
+                let fault = operator::said(&problem.fault, words::spoken());
                 format!("{} {fault}\n", problem.subject)
             });
             let text = format!("{}{}", lines.collect::<String>(), self.hint().unwrap_or_default());
@@ -136,7 +136,7 @@ fn open_store(config: &Config, instead: &str) -> Result<Store, Failure> {
                 t("cli.in_use", &[("path", &path.display()), ("instead", &t(instead, &[]))])
             }
             StoreError::WrongKey => t("cli.wrong_key", &[]),
-            error => error.to_string(),
+            error => operator::said(&error.to_string(), words::spoken()),
         })
     })
 }
@@ -153,7 +153,7 @@ fn open_existing_store(config: &Config, instead: &str) -> Result<Store, Failure>
 
 /// Wraps any error as a failure.
 fn failed(error: impl std::fmt::Display) -> Failure {
-    Failure::Failed(error.to_string())
+    Failure::Failed(operator::said(&error.to_string(), words::spoken()))
 }
 
 /// Parses the arguments and runs the command.

@@ -1,10 +1,10 @@
-//! What an operator reads outside the chat, in Chinese: messages of the log, and what is wrong with a configuration.
+//! What an operator reads outside the chat, in Chinese: messages of the log, and what is wrong with a configuration or a store.
 //!
 //! Both are written in English where they arise, below the catalogue of the cards. Here they are looked up by their English in
-//! `cards/locales/operator.zh_cn.toml`; a test fails on a message of the log that has no Chinese, and on a problem of the
-//! configuration that is not translated whole.
+//! `src/cli/operator.zh_cn.toml`; a test fails on a message of the log that has no Chinese, and on a problem
+//! of the configuration or the store that is not translated whole.
 
-use std::fmt::{self, Debug, Write as _};
+use std::fmt::{self, Debug};
 use std::sync::LazyLock;
 
 use toml::Table;
@@ -18,13 +18,13 @@ use crate::clock::Clock;
 use crate::config::Locale;
 use crate::domain::period::beijing;
 
-const CATALOGUE: &str = include_str!("../../cards/locales/operator.zh_cn.toml");
+const CATALOGUE: &str = include_str!("operator.zh_cn.toml");
 
 /// The texts by their English.
 struct Texts {
     log: Table,
-    /// Pattern and translation, in the order of the file.
-    config: Vec<(String, String)>,
+    /// Pattern and translation of what is said about the configuration and the store, in the order of the file.
+    said: Vec<(String, String)>,
 }
 
 static TEXTS: LazyLock<Texts> = LazyLock::new(|| {
@@ -37,12 +37,12 @@ static TEXTS: LazyLock<Texts> = LazyLock::new(|| {
     let pair = |pair: &toml::Value| {
         Some((pair.get(0)?.as_str()?.to_owned(), pair.get(1)?.as_str()?.to_owned()))
     };
-    let pairs = catalogue.get("config").and_then(toml::Value::as_array);
-    Texts { log, config: pairs.into_iter().flatten().filter_map(pair).collect() }
+    let pairs = catalogue.get("said").and_then(toml::Value::as_array);
+    Texts { log, said: pairs.into_iter().flatten().filter_map(pair).collect() }
 });
 
-/// What is wrong with a configuration (a fault or a warning), in the language `locale`.
-pub(super) fn config_text(english: &str, locale: Locale) -> String {
+/// What is wrong with a configuration or with the store, in the language `locale`.
+pub(super) fn said(english: &str, locale: Locale) -> String {
     match locale {
         Locale::EnUs => english.to_owned(),
         Locale::ZhCn => translated(english, 0),
@@ -68,7 +68,7 @@ fn translated(english: &str, depth: usize) -> String {
     if depth > DEPTH {
         return english.to_owned();
     }
-    for (pattern, text) in &TEXTS.config {
+    for (pattern, text) in &TEXTS.said {
         let Some(holes) = holes(pattern, english) else { continue };
         let mut parts = text.split("{}");
         let mut whole = parts.next().unwrap_or_default().to_owned();
@@ -232,7 +232,7 @@ mod tests {
         assert!(logged.len() > 100, "the messages were not found");
         let known: BTreeSet<String> = TEXTS.log.keys().cloned().collect();
         let missing: Vec<_> = logged.difference(&known).collect();
-        assert!(missing.is_empty(), "cards/locales/operator.zh_cn.toml lacks {missing:#?}");
+        assert!(missing.is_empty(), "src/cli/operator.zh_cn.toml lacks {missing:#?}");
         let unused: Vec<_> = known.difference(&logged).collect();
         assert!(unused.is_empty(), "nothing logs {unused:#?}");
     }
@@ -255,10 +255,10 @@ mod tests {
         for (_, line) in REFUSED {
             let subject = line.split(' ').next().unwrap();
             let fault = &line[subject.len() + 1..];
-            let chinese = config_text(fault, Locale::ZhCn);
+            let chinese = said(fault, Locale::ZhCn);
             assert_ne!(chinese, fault);
             assert_eq!(english_in(&chinese), None, "{fault}: {chinese}");
-            assert_eq!(config_text(fault, Locale::EnUs), fault);
+            assert_eq!(said(fault, Locale::EnUs), fault);
         }
         for (english, chinese) in [
             (
@@ -269,10 +269,32 @@ mod tests {
             ("contains `A B`: must be a name without spaces", "包含 `A B`：必须是不含空格的名称"),
             ("must be \"zh_cn\" or \"en_us\" (`fr`)", "必须是 \"zh_cn\" 或 \"en_us\"（`fr`）"),
         ] {
-            assert_eq!(config_text(english, Locale::ZhCn), chinese);
+            assert_eq!(said(english, Locale::ZhCn), chinese);
         }
         assert_eq!(what_and_fix("未设置：请设置"), ("未设置", "请设置"));
         assert_eq!(what_and_fix("is a: b; fix it"), ("is a: b", "fix it"));
+    }
+
+    #[test]
+    fn every_failure_of_the_store_is_said_in_chinese() {
+        let mut seen = 0;
+        for source in ["backup", "mod", "restore"] {
+            let path = format!("{}/src/store/{source}.rs", env!("CARGO_MANIFEST_DIR"));
+            let code = std::fs::read_to_string(path).unwrap();
+            for after in code.split("#[error(").skip(1).filter(|after| after.contains('"')) {
+                let after = after.trim_start();
+                // Passes another error on.
+                let Some(after) = after.strip_prefix('"') else { continue };
+                let pattern = after.split('"').next().unwrap();
+                let parts: Vec<&str> = pattern.split(['{', '}']).step_by(2).collect();
+                let english = parts.join("X");
+                let chinese = said(&english, Locale::ZhCn);
+                assert_ne!(chinese, english);
+                assert_eq!(english_in(&chinese), None, "{english}: {chinese}");
+                seen += 1;
+            }
+        }
+        assert!(seen > 10, "the failures were not found");
     }
 
     #[test]

@@ -61,10 +61,9 @@ pub(super) fn start_log(default: &str) {
         let others = text.split(',').filter(|directive| !directive.contains("tungstenite"));
         EnvFilter::try_new(others.collect::<Vec<_>>().join(",")).ok()
     });
+    let filter = wanted.unwrap_or_else(|| EnvFilter::new(default));
     // The scheduler tells of each step at `info`.
-    let filter =
-        wanted.unwrap_or_else(|| EnvFilter::new(format!("{default},tokio_cron_scheduler=warn")));
-    let filter = ["tungstenite=info", "tokio_tungstenite=info"]
+    let filter = ["tungstenite=info", "tokio_tungstenite=info", "tokio_cron_scheduler=warn"]
         .into_iter()
         .filter_map(|directive| directive.parse().ok())
         .fold(filter, EnvFilter::add_directive);

@@ -7,7 +7,7 @@ use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use super::operator::config_text;
+use super::operator::said;
 use super::words::{spoken, t};
 use super::{ConfigFile, Failure, open_store, output, runtime, until_told_to_stop};
 use crate::clock::Clock;
@@ -69,7 +69,7 @@ pub(super) fn run(options: &Options) -> Result<(), Failure> {
         tracing::warn!("{}", t("check.exposed", &[("path", &path.display())]));
     }
     for warning in config.warnings() {
-        tracing::warn!("{}", config_text(&warning, spoken()));
+        tracing::warn!("{}", said(&warning, spoken()));
     }
     runtime()?.block_on(async {
         // Before the store is opened, which may take minutes: a supervisor that asks must not mistake that for a hang.

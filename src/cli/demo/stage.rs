@@ -11,6 +11,7 @@ use secrecy::SecretString;
 use tokio::net::TcpListener;
 
 use super::super::Failure;
+use super::super::words::t;
 use super::guide::Progress;
 use super::scenario::Scenario;
 use crate::app::projects::NewLink;
@@ -267,7 +268,7 @@ fn set_up(tx: &WriteTx, world: &World, names: &Names, now: Timestamp) -> Result<
 
 /// Wraps an error that keeps the demo from starting.
 pub(super) fn failed(error: impl std::fmt::Display) -> Failure {
-    Failure::Failed(format!("the demo cannot start: {error}"))
+    Failure::Failed(t("cli.demo_failed", &[("error", &error)]))
 }
 
 fn random_key() -> String {
