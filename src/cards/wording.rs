@@ -124,7 +124,7 @@ impl Wording {
             Refusal::ProjectTaken(taken) => {
                 let each = taken.iter().map(|(project, by)| {
                     let (project, others) = (quote(project.as_str()), self.usernames(by));
-                    self.t("sharing.option", &[("project", &project), ("others", &others)])
+                    self.t("sharing.taken", &[("project", &project), ("others", &others)])
                 });
                 let projects: Vec<String> = each.collect();
                 let projects = projects.join(&self.t("list.separator", &[]));

@@ -6,8 +6,9 @@ mod feishu;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
+use super::operator::{said, what_and_fix};
 use super::table::{Layout, table};
-use super::words::t;
+use super::words::{spoken, t};
 use super::{ConfigFile, Failure, output, runtime};
 use crate::app::settings::settings_in_force;
 use crate::config::{Config, ConfigProblem, exposes_secrets};
@@ -111,9 +112,8 @@ pub(super) fn run(options: &Options) -> Result<(), Failure> {
 
 /// Splits a problem into what is wrong and how to fix it.
 fn problem(problem: &ConfigProblem) -> Finding {
-    let fault = problem.fault.as_str();
-    let split = fault.split_once("; ").or_else(|| fault.split_once(": "));
-    let (result, fix) = split.unwrap_or((fault, ""));
+    let fault = said(&problem.fault, spoken());
+    let (result, fix) = what_and_fix(&fault);
     Finding::failed(&problem.subject, result, fix)
 }
 
@@ -135,7 +135,9 @@ fn check(config: &Config, options: &Options) -> Result<Vec<Finding>, Failure> {
         findings.push(Finding::new(&what, Verdict::Warning, exposed, fix));
     }
     for warning in config.warnings() {
-        let (result, fix) = warning.split_once("; ").unwrap_or((&warning, ""));
+        let warning = said(&warning, spoken());
+        let mark = if warning.contains('；') { "；" } else { "; " };
+        let (result, fix) = warning.split_once(mark).unwrap_or((&warning, ""));
         findings.push(Finding::new(&what, Verdict::Warning, result, fix));
     }
     let granted = &config.access.link_policies;

@@ -7,6 +7,7 @@ mod completions;
 mod demo;
 mod export;
 mod log;
+mod operator;
 mod output;
 mod probe;
 mod progress;
@@ -97,7 +98,11 @@ impl ConfigFile {
 
     fn load(&self) -> Result<Config, Failure> {
         self.try_load().map_err(|problems| {
-            let text = format!("{problems}\n{}", self.hint().unwrap_or_default());
+            let lines = problems.problems().iter().map(|problem| {
+                let fault = operator::said(&problem.fault, words::spoken());
+                format!("{} {fault}\n", problem.subject)
+            });
+            let text = format!("{}{}", lines.collect::<String>(), self.hint().unwrap_or_default());
             Failure::Configuration(text.trim_end().to_owned())
         })
     }
@@ -131,7 +136,7 @@ fn open_store(config: &Config, instead: &str) -> Result<Store, Failure> {
                 t("cli.in_use", &[("path", &path.display()), ("instead", &t(instead, &[]))])
             }
             StoreError::WrongKey => t("cli.wrong_key", &[]),
-            error => error.to_string(),
+            error => operator::said(&error.to_string(), words::spoken()),
         })
     })
 }
@@ -148,7 +153,7 @@ fn open_existing_store(config: &Config, instead: &str) -> Result<Store, Failure>
 
 /// Wraps any error as a failure.
 fn failed(error: impl std::fmt::Display) -> Failure {
-    Failure::Failed(error.to_string())
+    Failure::Failed(operator::said(&error.to_string(), words::spoken()))
 }
 
 /// Parses the arguments and runs the command.

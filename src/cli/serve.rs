@@ -7,7 +7,8 @@ use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use super::words::t;
+use super::operator::said;
+use super::words::{spoken, t};
 use super::{ConfigFile, Failure, open_store, output, runtime, until_told_to_stop};
 use crate::clock::Clock;
 use crate::config::{Config, exposes_secrets};
@@ -68,7 +69,7 @@ pub(super) fn run(options: &Options) -> Result<(), Failure> {
         tracing::warn!("{}", t("check.exposed", &[("path", &path.display())]));
     }
     for warning in config.warnings() {
-        tracing::warn!("{warning}");
+        tracing::warn!("{}", said(&warning, spoken()));
     }
     runtime()?.block_on(async {
         // Before the store is opened, which may take minutes: a supervisor that asks must not mistake that for a hang.

@@ -26,6 +26,9 @@ pub use locale::{Locale, LocaleError};
 pub use master_key::{MasterKey, MasterKeyError};
 pub use problem::{ConfigError, ConfigProblem};
 pub use sources::unmarked;
+/// Refused values and what is said about them, for the translation of these texts.
+#[cfg(test)]
+pub(crate) use tests::REFUSED;
 
 use crate::address::{self, Url};
 use crate::domain::{

@@ -2,6 +2,8 @@
 
 mod refused;
 
+pub(crate) use refused::REFUSED;
+
 use std::fs;
 
 use secrecy::ExposeSecret as _;

@@ -111,13 +111,13 @@ async fn a_users_settings(bed: &Bed) {
 
     fill(bed, "user.thresholds", "60, 90").await;
     // A direct chat offers the people that the bot knows: here one of its viewers.
-    select(bed, "configure.owner_hint", "李查看").await;
+    select(bed, "configure.owner_hint", "Leo Li").await;
     bed.press(&word("configure.save")).await;
     for text in ["60% / 90%", "asked for in the team's chat"] {
         bed.until(&card_shows(text)).await;
     }
     // By name, if it could be read.
-    bed.until(&format!("{} || {}", card_shows("李查看"), card_shows("ou_demo_viewer"))).await;
+    bed.until(&format!("{} || {}", card_shows("Leo Li"), card_shows("ou_demo_viewer"))).await;
     // Details that the cloud keeps are written there first.
     bed.press(&word("button.settings")).await;
     fill(bed, "user.email", "no address").await;

@@ -4,7 +4,7 @@ use super::super::keys::SECTIONS;
 use super::{lines, load_with_required};
 
 /// (TOML, the only problem it causes)
-const REFUSED: &[(&str, &str)] = &[
+pub(crate) const REFUSED: &[(&str, &str)] = &[
     ("locale = \"fr\"", "locale must be \"zh_cn\" or \"en_us\" (`fr`)"),
     ("locale = 1", "locale must be \"zh_cn\" or \"en_us\", not a number"),
     (
