@@ -52,6 +52,8 @@ pub struct PeriodBill {
     pub covered: Covered,
     /// The exact amount of each of these days, by project ("" for rows without one).
     pub days: BTreeMap<(String, Date), Money>,
+    /// The part of them that is no use: orders, refunds and corrections.
+    pub once: BTreeMap<(String, Date), Money>,
     /// Projects that monitored links count: without rows they cost zero, and that is noted.
     pub wanted: BTreeSet<ProjectName>,
     /// What is known of the period now.
@@ -70,6 +72,7 @@ impl RecordedReading {
             let bill = periods.entry(period).or_insert_with(|| PeriodBill {
                 covered: Covered::Whole,
                 days: BTreeMap::new(),
+                once: BTreeMap::new(),
                 wanted: BTreeSet::new(),
                 reading: PeriodReading::complete(at),
             });
@@ -85,13 +88,17 @@ impl RecordedReading {
     }
 }
 
+/// A day, a project, and its amount there; `None`: it has none any more.
+pub(super) type DayRow = (Date, String, Option<Money>);
+
 /// What a reading changes, and what is left to write of it.
 #[derive(Clone, Debug)]
 pub struct BillChanges {
     account: AccountId,
     at: Timestamp,
-    /// `None`: the day has no amount any more.
-    days: Vec<(Date, String, Option<Money>)>,
+    days: Vec<DayRow>,
+    /// The same of what is no use.
+    once: Vec<DayRow>,
     bills: BTreeMap<String, Vec<(BillPeriod, Money)>>,
     /// Whose numbers are to be computed.
     users: BTreeSet<UserKey>,
@@ -117,6 +124,7 @@ impl<S: Source> View<S> {
             account: account.clone(),
             at: reading.at,
             days: Vec::new(),
+            once: Vec::new(),
             bills: BTreeMap::new(),
             users: BTreeSet::new(),
             readings: AccountReadings::default(),
@@ -168,28 +176,18 @@ impl<S: Source> View<S> {
                 before.insert((project, day), amount);
             }
         }
-        let read = bill.days.iter().filter(|((project, _), _)| is_counted(project));
-        let mut after: BTreeMap<&(String, Date), Money> =
-            read.filter(|(_, amount)| !amount.is_zero()).map(|(key, sum)| (key, *sum)).collect();
-        for (key, amount) in &before {
-            if !bill.covered.includes(key.1) {
-                after.insert(key, *amount);
-            }
-        }
-        for (key, amount) in &after {
-            if before.get(*key) != Some(amount) {
-                changes.days.push((key.1, key.0.clone(), Some(*amount)));
-            }
-        }
-        let gone = before.keys().filter(|key| !after.contains_key(key));
-        changes.days.extend(gone.map(|(project, day)| (*day, project.clone(), None)));
+        let (rows, after) = differences(bill, &bill.days, &before);
+        changes.days.extend(rows);
+        let known = self.once(account, period.first_day(), period.last_day())?.into_iter();
+        let known = known.filter(|((project, _), _)| is_counted(project)).collect();
+        changes.once.extend(differences(bill, &bill.once, &known).0);
 
         let mut sums: BTreeMap<String, Money> = BTreeMap::new();
         for project in before.keys().map(|(project, _)| project) {
             sums.entry(project.clone()).or_insert(Money::ZERO);
         }
-        for ((project, _), amount) in &after {
-            *sums.entry(project.clone()).or_insert(Money::ZERO) += *amount;
+        for ((project, _), amount) in after {
+            *sums.entry(project.clone()).or_insert(Money::ZERO) += amount;
         }
         for project in &bill.wanted {
             sums.entry(project.to_string()).or_insert(Money::ZERO);
@@ -235,6 +233,32 @@ impl<S: Source> View<S> {
     }
 }
 
+/// Compares what was `read` of days with what was known `before`. Returns what differs, and what is known now. What cannot be
+/// counted is in neither.
+fn differences<'a>(
+    bill: &PeriodBill,
+    read: &'a BTreeMap<(String, Date), Money>,
+    before: &'a BTreeMap<(String, Date), Money>,
+) -> (Vec<DayRow>, BTreeMap<&'a (String, Date), Money>) {
+    let is_counted = |project: &str| !bill.reading.uncounted.contains(project);
+    let read = read.iter().filter(|((project, _), sum)| is_counted(project) && !sum.is_zero());
+    let mut after: BTreeMap<&(String, Date), Money> = read.map(|(key, sum)| (key, *sum)).collect();
+    for (key, amount) in before {
+        if !bill.covered.includes(key.1) {
+            after.insert(key, *amount);
+        }
+    }
+    let mut rows = Vec::new();
+    for (key, amount) in &after {
+        if before.get(*key) != Some(amount) {
+            rows.push((key.1, key.0.clone(), Some(*amount)));
+        }
+    }
+    let gone = before.keys().filter(|key| !after.contains_key(key));
+    rows.extend(gone.map(|(project, day)| (*day, project.clone(), None)));
+    (rows, after)
+}
+
 impl WriteTx {
     /// Records readings at once, in the caller's transaction. Returns how many users were computed.
     pub fn record_cycle(&self, readings: &[RecordedReading]) -> Result<u64, StoreError> {
@@ -257,6 +281,12 @@ impl WriteTx {
                 let few = changes.days.split_off(changes.days.len().saturating_sub(few));
                 left = left.saturating_sub(few.len());
                 self.put_days(&changes.account, few)?;
+            } else if !changes.once.is_empty() {
+                self.begin(changes)?;
+                let few = left.min(DAYS_AT_ONCE);
+                let few = changes.once.split_off(changes.once.len().saturating_sub(few));
+                left = left.saturating_sub(few.len());
+                self.put_once(&changes.account, few)?;
             } else if let Some(user) = changes.users.pop_first() {
                 self.begin(changes)?;
                 let cost = self.visit(&user, changes)?;

@@ -245,6 +245,7 @@ const ADDED_EMPTY: &[&str] = &[
     "access_proofs",
     "day_totals",
     "days",
+    "days_once",
     "estimated",
     "estimates",
     "period_spenders",
