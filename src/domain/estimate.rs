@@ -176,6 +176,18 @@ pub fn share(
     days
 }
 
+/// Returns the money for models that cannot be shared out.
+pub fn unshared(
+    money: &BTreeMap<(Date, BilledItem), Money>,
+    usage: &BTreeMap<ProjectName, Option<ProjectUsage>>,
+) -> Money {
+    let hidden = money.iter().filter(|((day, item), _)| match item {
+        BilledItem::Model { model, kind } => users_of(usage, *day, model, *kind).is_none(),
+        BilledItem::Project(_) | BilledItem::Other => false,
+    });
+    hidden.map(|(_, amount)| *amount).sum()
+}
+
 /// Returns who used a model on a day, and how much; `None` if that is not known, or nobody did.
 fn users_of<'a>(
     usage: &'a BTreeMap<ProjectName, Option<ProjectUsage>>,

@@ -156,6 +156,9 @@ pub struct Explained {
     /// What was seen later, and when: explained by usage that is read long enough after that.
     #[serde(default)]
     seen: Option<(Timestamp, BTreeMap<Date, Money>)>,
+    /// The money for models that the usage of no project explained when all of it was last read.
+    #[serde(default)]
+    pub unshared: Money,
 }
 
 impl Explained {

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use super::{Monitor, record};
 use crate::app::cloud::CloudError;
-use crate::domain::estimate::{model_name, share};
+use crate::domain::estimate::{model_name, share, unshared};
 use crate::domain::lag::of_models;
 use crate::domain::period::beijing;
 use crate::domain::{
@@ -222,7 +222,12 @@ impl Monitor {
             };
             let listed = projects(api).await?;
             read.calls = read.calls.saturating_add(1);
-            let wanted = |project: &&ProjectName| at_stake || is_due(known.usage.get(*project));
+            let all = listed.iter();
+            let before = all.map(|name| (name.clone(), known.usage.get(name).cloned())).collect();
+            // Somebody has begun to use a model.
+            let is_new = unshared(&money, &before) > read.explained.unshared;
+            let all_wanted = at_stake || is_new;
+            let wanted = |project: &&ProjectName| all_wanted || is_due(known.usage.get(*project));
             let mut queue: Vec<ProjectName> = listed.iter().filter(wanted).cloned().collect();
             let wanted: BTreeSet<ProjectName> = queue.iter().cloned().collect();
             queue.sort_by_key(|project| known.usage.get(project).map(|usage| usage.read_at));
@@ -239,6 +244,9 @@ impl Monitor {
             read.older.sort();
             let is_complete = read.older.is_empty() && wanted.len() == usage.len();
             read.explained.note(now, measured, is_complete);
+            if is_complete {
+                read.explained.unshared = unshared(&money, &usage);
+            }
             // A project that was deleted has used what it has used.
             for (project, gone) in known.usage {
                 let read_at = self.parts.clock.now();

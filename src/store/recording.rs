@@ -8,8 +8,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use jiff::Timestamp;
 use jiff::civil::Date;
+use jiff::{Timestamp, ToSpan};
 use redb::ReadableTable;
 
 use super::tables::BILLS;
@@ -27,6 +27,8 @@ const STEP: usize = 1_000;
 const STEP_TAKES: Duration = Duration::from_millis(5);
 /// How many rows of days are written before the time is looked at again.
 const DAYS_AT_ONCE: usize = 100;
+/// How many days a bill is waited for that has nothing of a day with spending.
+const WAITED_FOR: i64 = 6;
 /// What a bill costs, with the sums it belongs to.
 const BILL: usize = 5;
 /// What a user costs, with its totals; each of its projects costs a bill more, and a row for each month that it counts.
@@ -153,12 +155,41 @@ impl<S: Source> View<S> {
             readings.read_at = Some(reading.at);
             // A day that has not ended was noted while the clock was ahead.
             let known = readings.bill_to.filter(|day| *day < beijing_day(reading.at));
-            readings.bill_to = known.max(reading.bill_to);
+            let held = self.held_to(account, bills, reading.bill_to, reading.at)?;
+            readings.bill_to = known.max(held);
         }
         readings.failed_at = None;
         readings.recording = false;
         changes.readings = readings;
         Ok(changes)
+    }
+
+    /// Returns the last day that a bill holds, of which `bill_to` is said. A day on which projects are known to have spent, and
+    /// of which the bill has nothing, is not held for a week: a split bill that has stopped must not end the estimate.
+    fn held_to(
+        &self,
+        account: &AccountId,
+        bills: &BTreeMap<BillPeriod, PeriodBill>,
+        bill_to: Option<Date>,
+        now: Timestamp,
+    ) -> Result<Option<Date>, StoreError> {
+        let (Some(to), Some(estimate)) = (bill_to, self.account_estimate(account)?) else {
+            return Ok(bill_to);
+        };
+        let today = beijing_day(now);
+        let week_ago = today.checked_sub(WAITED_FOR.days()).unwrap_or(today);
+        for (day, total) in estimate.days.range(week_ago..=to) {
+            let is_estimated = (total.total - total.hidden).is_positive();
+            let read = bills.values().any(|bill| {
+                let mut rows = bill.days.iter();
+                rows.any(|((_, of), amount)| of == day && !amount.is_zero())
+            });
+            if is_estimated && !read && self.days(account, *day, *day)?.is_empty() {
+                tracing::warn!(%account, %day, "the bill has nothing of a day with spending");
+                return Ok(day.yesterday().ok());
+            }
+        }
+        Ok(bill_to)
     }
 
     fn compare(
