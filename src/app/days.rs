@@ -1,5 +1,7 @@
 //! Spending by day: of a user's projects, and of whole accounts.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use jiff::civil::Date;
 
@@ -49,7 +51,8 @@ fn of_links<S: Source>(
         }
     }
     let bill_to = tx.account_readings(account)?.bill_to;
-    Ok(DayChart::billed(days.into_iter().zip(sums), bill_to))
+    let estimates = tx.estimated_days(account, links)?;
+    Ok(DayChart::billed(days.into_iter().zip(sums), bill_to).with_estimates(&estimates))
 }
 
 /// Reads days of accounts together: the last 30, or those of an earlier month. The bills hold all of them completely only
@@ -63,14 +66,18 @@ pub fn of_accounts<S: Source>(
     let days = days_for(period, now);
     let mut sums = vec![Money::ZERO; days.len()];
     let mut bill_to: Option<Date> = None;
+    let mut estimates: BTreeMap<Date, Money> = BTreeMap::new();
     for account in accounts {
         for (sum, amount) in sums.iter_mut().zip(tx.account_days(account, &days)?) {
             *sum += amount;
         }
         let own = tx.account_readings(account)?.bill_to;
         bill_to = bill_to.into_iter().chain(own).min();
+        for (day, amount) in tx.estimated_days_of(account)? {
+            *estimates.entry(day).or_insert(Money::ZERO) += amount;
+        }
     }
-    Ok(DayChart::billed(days.into_iter().zip(sums), bill_to))
+    Ok(DayChart::billed(days.into_iter().zip(sums), bill_to).with_estimates(&estimates))
 }
 
 fn days_for(period: BillPeriod, now: Timestamp) -> Vec<Date> {

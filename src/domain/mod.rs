@@ -4,6 +4,7 @@ pub mod access;
 pub mod account;
 pub mod alert;
 pub mod bill;
+pub mod condition;
 pub mod contact;
 pub mod creation;
 pub mod days;
@@ -13,6 +14,7 @@ pub mod event_window;
 pub mod forecast;
 pub mod ids;
 pub mod incident;
+pub mod lag;
 pub mod ledger;
 pub mod link;
 pub mod money;
@@ -48,6 +50,7 @@ pub use alert::{
     Problem, Warned,
 };
 pub use bill::{AmountField, BillSource};
+pub use condition::{Condition, Counted, Rung, Unwatched, condition, rung};
 pub use creation::{Creation, Halt, KeyStep, NewUser, SecretsSent, Step};
 pub use days::{Change, Comparable, DayAmount, DayChart, Series, charted_days, comparable};
 pub use decision::{
@@ -60,6 +63,7 @@ pub use ids::{
     AccountId, ChatId, IdError, MessageId, OpId, OpenId, ProjectName, UserKey, Username,
 };
 pub use incident::{Act, Deed, Situation, Standing};
+pub use lag::{BilledAmount, ChargedParts, Explained, caught_up, settled_days};
 pub use ledger::{Booking, LedgerEntry, LedgerError, Operator};
 pub use link::{Freshness, ProjectInfo, ProjectLink, oldest_stale};
 pub use money::{AmountError, Money};

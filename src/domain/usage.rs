@@ -51,6 +51,25 @@ impl Usage {
         Some(percent.to_i64().unwrap_or(i64::MAX))
     }
 
+    /// Returns whether a larger part is used than of another: consumed / quota, without dividing. Nothing allocated counts as
+    /// nothing used.
+    pub fn exceeds(self, other: Self) -> bool {
+        match (self.quota.is_positive(), other.quota.is_positive()) {
+            (false, false) => false,
+            (false, true) => other.consumed.is_negative(),
+            (true, false) => self.consumed.is_positive(),
+            (true, true) => {
+                let own = self.consumed.decimal().checked_mul(other.quota.decimal());
+                let others = other.consumed.decimal().checked_mul(self.quota.decimal());
+                match (own, others) {
+                    (Some(own), Some(others)) => own > others,
+                    // Beyond 28 digits: to the percent.
+                    _ => self.whole_percent() > other.whole_percent(),
+                }
+            }
+        }
+    }
+
     /// Returns whether the quota is used up.
     pub fn is_used_up(self) -> bool {
         self.reaches(Self::USED_UP)
@@ -115,6 +134,23 @@ mod tests {
             let usage = usage(consumed, quota);
             assert_eq!(usage.percent().to_string(), shown, "{consumed}/{quota}");
             assert_eq!(usage.is_used_up(), used_up, "{consumed}/{quota}");
+        }
+    }
+
+    #[test]
+    fn the_larger_part_is_found_exactly() {
+        for ((consumed, quota), (other, others), exceeds) in [
+            (("50", "100"), ("49.99999999", "100"), true),
+            (("1", "3"), ("33.33333333", "100"), true),
+            (("1", "3"), ("2", "6"), false),
+            (("0", "5"), ("0", "9"), false),
+            (("-1", "5"), ("0", "9"), false),
+            (("7", "0"), ("1", "9"), false),
+            (("1", "9"), ("7", "0"), true),
+            (("9999999999.99", "0.01"), ("9999999999.98", "0.01"), true),
+        ] {
+            let found = usage(consumed, quota).exceeds(usage(other, others));
+            assert_eq!(found, exceeds, "{consumed}/{quota} {other}/{others}");
         }
     }
 

@@ -8,9 +8,10 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::domain::{
-    AccessCause, AccessGoal, AccessStanding, AccountReading, AlertBody, BillPeriod, CycleOutcome,
-    CycleReport, Decision, EstimateVerdict, Figures, Limit, Month, MonthFigures, PendingAccess,
-    Problem, Thresholds, Turn, Unbilled, User, UserKey, at_turn, decide,
+    AccessCause, AccessGoal, AccessStanding, AccountId, AccountReading, AlertBody, BillPeriod,
+    CycleOutcome, CycleReport, Decision, EstimateUse, EstimateVerdict, Figures, Limit, Money,
+    Month, MonthFigures, PendingAccess, Problem, Thresholds, Turn, Unbilled, User, UserKey,
+    at_turn, beijing_day, decide,
 };
 use crate::outbox::{Alerts, TOLD_TOGETHER};
 use crate::store::{EstimateReading, RecordedReading, Source, Store, StoreError, View, WriteTx};
@@ -184,6 +185,44 @@ fn decision<S: Source>(
     };
     let is_nothing = decision == Decision::default() && turn == Turn::Wait;
     Ok((!is_nothing).then_some(Wanted { user, month, unbilled, decision, turn }))
+}
+
+/// Returns whether a decision about a user of `account` would be another if `more` was estimated of it.
+pub(super) fn is_at_stake<S: Source>(
+    tx: &View<S>,
+    account: &AccountId,
+    more: Money,
+    counts: EstimateUse,
+    defaults: &Thresholds,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    let directory = tx.directory();
+    let close = directory
+        .iter()
+        .filter(|(key, entry)| key.account == *account && entry.is_due_with(more, defaults));
+    let mut maybe: BTreeSet<UserKey> = close.map(|(key, _)| key.clone()).collect();
+    maybe.extend(tx.estimated_users(account)?);
+    for key in maybe {
+        let Some(user) = tx.user(&key)? else { continue };
+        if !tx.links_of(&key)?.iter().any(|link| link.monitored.is_on()) {
+            continue;
+        }
+        let month = tx.month(&user, now)?;
+        let nothing = Unbilled {
+            amount: Money::ZERO,
+            since: beijing_day(now),
+            read_at: now,
+            counts,
+            is_old: false,
+        };
+        let standing = tx.access_standing(&user)?;
+        let known = tx.unbilled(&user)?.unwrap_or(nothing);
+        let decide = |unbilled| decide(&user, month.as_ref(), Some(&unbilled), defaults, standing);
+        if decide(known) != decide(known.with(more)) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 fn act(

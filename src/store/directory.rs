@@ -14,7 +14,7 @@ use parking_lot::Mutex;
 
 use super::{StoreError, WriteTx};
 use crate::domain::decision::is_due;
-use crate::domain::{AccountId, Money, OpenId, Thresholds, User, UserKey, UserStatus};
+use crate::domain::{AccountId, Money, OpenId, Thresholds, Usage, User, UserKey, UserStatus};
 
 /// Separates the parts of [`Entry::folded`]; names do not contain it.
 const PART: char = '\u{0}';
@@ -73,6 +73,13 @@ impl Entry {
         may_be
             || self.status == UserStatus::Disabled
             || is_due(self.status, self.percent, thresholds)
+    }
+
+    /// Returns whether [`Entry::is_due`] by the quota could hold if `more` was spent.
+    pub fn is_due_with(&self, more: Money, defaults: &Thresholds) -> bool {
+        let thresholds = self.thresholds.as_deref().unwrap_or(defaults);
+        let percent = Usage::new(self.consumed + more, self.quota).whole_percent();
+        is_due(self.status, percent, thresholds)
     }
 
     /// Returns `account/username` in lower case.

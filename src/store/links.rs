@@ -148,10 +148,33 @@ impl<S: Source> View<S> {
     pub fn sharing_among(&self, links: &[ProjectLink]) -> Result<Vec<Sharing>, StoreError> {
         let mut shared = Vec::new();
         for link in links.iter().filter(|link| link.monitored.is_on()) {
-            let payers = self.payers(&link.user.account, link.project.as_str())?;
-            shared.extend(Sharing::of(&link.user, &link.project, &payers));
+            shared.extend(self.sharing(link)?);
         }
         Ok(shared)
+    }
+
+    /// Returns with whom a user shares a project. A project may have many payers: only the few that are named are copied.
+    fn sharing(&self, link: &ProjectLink) -> Result<Option<Sharing>, StoreError> {
+        let (account, username) = keys::of_user(&link.user);
+        let (mut own, mut with, mut more) = (None, Vec::new(), 0);
+        let first = (account, link.project.as_str(), "");
+        for row in self.open(LINKS_BY_PROJECT)?.range(first..)? {
+            let (key, mark) = row?;
+            let (of, name, payer) = key.value();
+            if (of, name) != (first.0, first.1) {
+                break;
+            }
+            let Some((_, counts)) = keys::counted_from(mark.value()) else { continue };
+            if payer == username {
+                own = Some(counts);
+            } else if with.len() < Sharing::NAMED {
+                with.extend(keys::user((of, payer)));
+            } else {
+                more += 1;
+            }
+        }
+        let Some(counts) = own.filter(|_| !with.is_empty()) else { return Ok(None) };
+        Ok(Some(Sharing { project: link.project.clone(), with, more, counts }))
     }
 
     /// Returns how many users of an account have links.

@@ -170,6 +170,8 @@ tables! {
     DAYS: Json<(One, u32, One), Money> = "days";
     /// (account, day as YYYYMMDD) -> the sum of the day's rows in `days`
     DAY_TOTALS: Json<(One, u32), Money> = "day_totals";
+    /// (account, day as YYYYMMDD, project or ""): the part of `days` that is no use: orders, refunds, corrections
+    DAYS_ONCE: Json<(One, u32, One), Money> = "days_once";
     /// account -> what is known of its estimate
     ESTIMATES: Json<One, AccountEstimate> = "estimates";
     /// (account, day as YYYYMMDD, project): estimated for days that the bill does not hold yet

@@ -377,7 +377,12 @@ fn shared(size: Size, user: &User) -> Vec<Sharing> {
     links
         .into_iter()
         .zip(counts)
-        .map(|(link, counts)| Sharing { project: link.project, with: with.clone(), counts })
+        .map(|(link, counts)| Sharing {
+            project: link.project,
+            with: with.clone(),
+            more: 0,
+            counts,
+        })
         .collect()
 }
 
@@ -502,6 +507,7 @@ pub fn billing_projects(size: Size, count: usize) -> Vec<BillingProject> {
             shared: (i == 1).then(|| Sharing {
                 project: project(size, i),
                 with: vec![key(size, 2)],
+                more: 0,
                 counts: Counts::Part,
             }),
             freshness: match size {

@@ -39,6 +39,7 @@ fn bill(days: &[(&str, i8, &str)], to: i8) -> RecordedReading {
     let reading = PeriodBill {
         covered: Covered::Whole,
         days: amounts.collect(),
+        once: BTreeMap::new(),
         wanted: [project("p")].into(),
         reading: PeriodReading::complete(at(30)),
     };

@@ -250,6 +250,7 @@ const ADDED_EMPTY: &[&str] = &[
     "alert_posts",
     "day_totals",
     "days",
+    "days_once",
     "estimated",
     "estimates",
     "period_spenders",

@@ -105,7 +105,12 @@ pub fn ledger_after() -> Vec<LedgerEntry> {
 pub fn reading() -> RecordedReading {
     let bills = [("p", "2026-10", "10.000001"), ("p", "2026-11", "5.5"), ("rest", "2026-11", "3")];
     let bills = bills.map(|(name, of, sum)| ((project(name), month(of)), money(sum)));
-    RecordedReading::of_months(account("main"), bills, now())
+    let mut reading = RecordedReading::of_months(account("main"), bills, now());
+    for bill in reading.bills.iter_mut().flat_map(BTreeMap::values_mut) {
+        let once = bill.days.iter().filter(|((project, _), _)| project == "rest");
+        bill.once = once.map(|(key, amount)| (key.clone(), *amount)).collect();
+    }
+    reading
 }
 
 /// One of each.
