@@ -8,8 +8,9 @@ use super::text::clip;
 use super::{Card, CardContext, Cards};
 use crate::app::outcome::{AlertsView, UserDetail};
 use crate::domain::{
-    AccessGoal, AccessPath, AccountId, AlertBody, AlertKind, AlertRecord, Figures, Limit, Money,
-    Notice, OpenId, Operator, Outlook, Problem, Spender, Spike, Unbilled, Usage, UserStatus,
+    AccessGoal, AccessPath, AccountId, AlertBody, AlertKind, AlertRecord, BackupPlace, Figures,
+    Limit, Money, Notice, OpenId, Operator, Outlook, Problem, Spender, Spike, Unbilled, Usage,
+    UserStatus,
 };
 
 /// Max projects in an alert's breakdown.
@@ -171,6 +172,16 @@ impl Cards {
                 }
                 Problem::EstimateRecovered { .. } => {
                     (Some(words.t("alert.estimate_recovered_text", &[])), None)
+                }
+                Problem::BackupFailing { place, reason } => {
+                    let key = match place {
+                        BackupPlace::Folder => "alert.backup_failing_text",
+                        BackupPlace::Bucket => "alert.upload_failing_text",
+                    };
+                    (Some(words.t(key, &[])), reason.clone())
+                }
+                Problem::BackupRecovered { .. } => {
+                    (Some(words.t("alert.backup_recovered_text", &[])), None)
                 }
                 Problem::PolicyTaken { policy, instead, .. } if instead.is_empty() => {
                     (Some(words.t("alert.policies_taken_text", &[("policy", policy)])), None)
@@ -387,6 +398,7 @@ impl Cards {
                 Problem::CyclesFailing { reason, .. }
                 | Problem::CredentialsRefused { reason, .. }
                 | Problem::AccessDelayed { reason, .. } => Some(reason.clone()),
+                Problem::BackupFailing { reason, .. } => reason.clone(),
                 Problem::Test { operator } => {
                     Some(words.t("alerts.by", &[("operator", &words.operator(operator))]))
                 }
@@ -396,6 +408,7 @@ impl Cards {
                 | Problem::StillSpending { .. }
                 | Problem::EstimateOff { .. }
                 | Problem::EstimateRecovered { .. }
+                | Problem::BackupRecovered { .. }
                 | Problem::PolicyTaken { .. } => None,
             },
         };
@@ -452,6 +465,7 @@ fn is_recovery(body: &AlertBody) -> bool {
             problem: Problem::CyclesRecovered { .. }
                 | Problem::CredentialsRecovered { .. }
                 | Problem::EstimateRecovered { .. }
+                | Problem::BackupRecovered { .. }
         } | AlertBody::Forecast { outlook: Outlook::BalanceRecovered { .. } }
     )
 }

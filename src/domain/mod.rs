@@ -42,8 +42,8 @@ pub use access::{
 };
 pub use account::{Account, AccountNumber, BalanceReading, WrongAccount, check_number};
 pub use alert::{
-    AlertBody, AlertKind, AlertRecord, BreakdownRow, Figures, MonthFigures, Notice, Outlook,
-    Problem,
+    AlertBody, AlertKind, AlertRecord, BackupPlace, BreakdownRow, Figures, MonthFigures, Notice,
+    Outlook, Problem,
 };
 pub use bill::{AmountField, BillSource};
 pub use creation::{Creation, Halt, KeyStep, NewUser, SecretsSent, Step};

@@ -12,7 +12,7 @@ use super::seal::Sealer;
 use super::tables::{DIRECT_CHATS, META, PEOPLE, WELCOMED};
 use super::view::{Order, Source, View};
 use super::{StoreError, WriteTx};
-use crate::domain::{ChatId, MonitorState, OpenId, SavedSettings};
+use crate::domain::{BackupPlace, ChatId, MonitorState, OpenId, SavedSettings};
 
 const SCHEMA: &str = "schema_version";
 const KEY_CHECK: &str = "key_check";
@@ -22,6 +22,7 @@ const BOT: &str = "bot_open_id";
 const HEARD: &str = "heard_until";
 const UNDELIVERED_TOLD: &str = "undelivered_told_at";
 const REFUSED_PEOPLE: &str = "refused_people";
+const FAILING_BACKUPS: &str = "failing_backups";
 
 /// Sealed under the master key when the store is created; opening it proves that a key is the right one.
 const KEY_CHECK_TEXT: &[u8] = b"airgate";
@@ -71,6 +72,11 @@ impl<S: Source> View<S> {
     /// Returns when administrators were last told of a message whose delivery was given up.
     pub fn undelivered_told_at(&self) -> Result<Option<Timestamp>, StoreError> {
         self.remembered(UNDELIVERED_TOLD)
+    }
+
+    /// Returns the places where backups fail, which administrators were told.
+    pub fn failing_backups(&self) -> Result<BTreeSet<BackupPlace>, StoreError> {
+        Ok(self.remembered(FAILING_BACKUPS)?.unwrap_or_default())
     }
 
     /// Returns a person's name, once it was looked up.
@@ -149,6 +155,13 @@ impl WriteTx {
     /// Stores when administrators were last told of a message whose delivery was given up.
     pub fn put_undelivered_told_at(&self, at: Timestamp) -> Result<(), StoreError> {
         self.put_meta(UNDELIVERED_TOLD, &at)
+    }
+
+    /// Records that administrators were told that backups in a place fail, or work again.
+    pub fn put_failing_backup(&self, place: BackupPlace, failing: bool) -> Result<(), StoreError> {
+        let mut places = self.failing_backups()?;
+        let changed = if failing { places.insert(place) } else { places.remove(&place) };
+        if changed { self.put_meta(FAILING_BACKUPS, &places) } else { Ok(()) }
     }
 
     /// Stores a person's name.

@@ -12,6 +12,7 @@ mod accounts;
 mod alerts;
 mod attribution;
 pub mod backup;
+pub mod backup_names;
 mod chats;
 mod commit;
 mod creation;
