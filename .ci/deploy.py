@@ -181,7 +181,6 @@ def check_promises(binary, what, documents):
     environment = {variable["name"]: variable["value"] for variable in container["env"]}
     given = {value for name, value in environment.items() if name.endswith("_FILE")}
     must(given == set(secrets), f"{what}: {given} and {set(secrets)}")
-    # The port must be free on this machine, whoever runs the check.
     airgate(binary, config["data"]["config.toml"], environment, secrets, what)
 
 
@@ -217,7 +216,7 @@ def dockerfile_environment():
 
 
 def main():
-    [binary] = sys.argv[1:]
+    binary = pathlib.Path(sys.argv[1]).resolve(strict=True)
     # Versions of schemas that are not there are replaced by the nearest one.
     warnings.simplefilter("ignore")
     yamllint = [sys.executable, "-m", "yamllint", "--strict", "-d", "{extends: relaxed, rules: {line-length: {max: 140}}}"]
