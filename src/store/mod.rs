@@ -17,6 +17,7 @@ mod chats;
 mod commit;
 mod creation;
 mod days;
+mod decoded;
 mod directory;
 mod estimate;
 mod events;
