@@ -11,9 +11,9 @@ use super::text::{clip, md};
 use super::{AlertsPlace, Card, CardContext, Cards};
 use crate::app::outcome::{AlertsView, UserDetail};
 use crate::domain::{
-    AccessGoal, AccessPath, AccountId, Act, AlertBody, AlertKind, AlertRecord, Figures, Limit,
-    Money, Notice, OpenId, Operator, Outlook, Problem, Spender, Spike, Standing, Unbilled, Usage,
-    UserKey, UserStatus, Warned, must_be_cut,
+    AccessGoal, AccessPath, AccountId, Act, AlertBody, AlertKind, AlertRecord, BackupPlace,
+    Figures, Limit, Money, Notice, OpenId, Operator, Outlook, Problem, Spender, Spike, Standing,
+    Unbilled, Usage, UserKey, UserStatus, Warned, must_be_cut,
 };
 
 /// Max users that the card which tells of many names.
@@ -344,6 +344,16 @@ impl Cards {
                 Problem::EstimateRecovered { .. } => {
                     (Some(words.t("alert.estimate_recovered_text", &[])), None)
                 }
+                Problem::BackupFailing { place, reason } => {
+                    let key = match place {
+                        BackupPlace::Folder => "alert.backup_failing_text",
+                        BackupPlace::Bucket => "alert.upload_failing_text",
+                    };
+                    (Some(words.t(key, &[])), reason.as_deref())
+                }
+                Problem::BackupRecovered { .. } => {
+                    (Some(words.t("alert.backup_recovered_text", &[])), None)
+                }
                 Problem::PolicyTaken { policy, instead, .. } if instead.is_empty() => {
                     (Some(words.t("alert.policies_taken_text", &[("policy", policy)])), None)
                 }
@@ -531,6 +541,7 @@ impl Cards {
                 Problem::CyclesFailing { reason, .. }
                 | Problem::CredentialsRefused { reason, .. }
                 | Problem::AccessDelayed { reason, .. } => Some(reason.into()),
+                Problem::BackupFailing { reason, .. } => reason.as_deref().map(Into::into),
                 Problem::Test { operator } => Some(by(operator)),
                 Problem::CyclesRecovered { .. }
                 | Problem::CredentialsRecovered { .. }
@@ -538,6 +549,7 @@ impl Cards {
                 | Problem::StillSpending { .. }
                 | Problem::EstimateOff { .. }
                 | Problem::EstimateRecovered { .. }
+                | Problem::BackupRecovered { .. }
                 | Problem::PolicyTaken { .. } => None,
             },
         };
@@ -604,6 +616,7 @@ fn is_recovery(body: &AlertBody) -> bool {
             problem: Problem::CyclesRecovered { .. }
                 | Problem::CredentialsRecovered { .. }
                 | Problem::EstimateRecovered { .. }
+                | Problem::BackupRecovered { .. }
         } | AlertBody::Forecast { outlook: Outlook::BalanceRecovered { .. } }
     )
 }

@@ -14,9 +14,9 @@ use crate::app::outcome::AlertsView;
 use crate::app::refusal::TextField;
 use crate::domain::period::beijing;
 use crate::domain::{
-    AccessGoal, Act, AlertBody, AlertKind, AlertRecord, AmountError, Deed, Freshness, LedgerError,
-    Limit, Money, Operator, Outlook, PendingAccess, Problem, SavedSettings, ThresholdsError,
-    UserKey, UserStatus,
+    AccessGoal, Act, AlertBody, AlertKind, AlertRecord, AmountError, BackupPlace, Deed, Freshness,
+    LedgerError, Limit, Money, Operator, Outlook, PendingAccess, Problem, SavedSettings,
+    ThresholdsError, UserKey, UserStatus,
 };
 
 /// How serious a notice is. It determines colours and the type of a toast.
@@ -294,6 +294,13 @@ impl Wording {
                 Problem::EstimateRecovered { account } => {
                     self.t("alert.estimate_recovered", &[("account", account)])
                 }
+                Problem::BackupFailing { place: BackupPlace::Folder, .. } => {
+                    self.t("alert.backup_failing", &[])
+                }
+                Problem::BackupFailing { place: BackupPlace::Bucket, .. } => {
+                    self.t("alert.upload_failing", &[])
+                }
+                Problem::BackupRecovered { .. } => self.t("alert.backup_recovered", &[]),
                 Problem::CredentialsRefused { account, .. } => {
                     self.t("alert.credentials_refused", &[("account", account)])
                 }

@@ -1,5 +1,6 @@
 //! `airgate check`: checks everything that the service needs, and says how to fix what is wrong.
 
+mod bucket;
 mod cloud;
 mod feishu;
 
@@ -145,7 +146,9 @@ fn check(config: &Config, options: &Options) -> Result<Vec<Finding>, Failure> {
     findings.push(policies("access.global_policies", &granted.global));
     let (finding, kept) = store(config);
     findings.push(finding);
-    findings.push(backups(config));
+    if config.store.backup_dir.is_some() || config.store.backup_bucket.is_none() {
+        findings.push(backups(config));
+    }
     if options.offline {
         for what in [t("check.feishu", &[]), t("check.volcengine", &[])] {
             findings.push(Finding::skipped(what, "--offline"));
@@ -157,6 +160,7 @@ fn check(config: &Config, options: &Options) -> Result<Vec<Finding>, Failure> {
         None => config.initial_settings(),
     };
     runtime()?.block_on(async {
+        bucket::check(config, &mut findings).await;
         feishu::check(config, &settings, &mut findings).await;
         match kept {
             Some(kept) => cloud::check(config, &kept, &mut findings).await,

@@ -25,6 +25,7 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use self::words::t;
 
 use crate::config::{self, Config, ConfigError};
+use crate::store::opening::Opening;
 use crate::store::{Store, StoreError};
 
 /// Keeps Volcengine sub-accounts within their quota, from inside Feishu chat.
@@ -130,7 +131,17 @@ impl Failure {
 
 /// Opens the store. `instead` is the key of the text that says what to do if the service is running.
 fn open_store(config: &Config, instead: &str) -> Result<Store, Failure> {
-    Store::open(&config.store.path, config.security.master_key.expose()).map_err(|error| {
+    open_store_followed(config, instead, &Opening::default())
+}
+
+/// Like [`open_store`]; `opening` says how far it has come.
+fn open_store_followed(
+    config: &Config,
+    instead: &str,
+    opening: &Opening,
+) -> Result<Store, Failure> {
+    let key = config.security.master_key.expose();
+    Store::open_followed(&config.store.path, key, opening).map_err(|error| {
         Failure::Failed(match error {
             StoreError::InUse(path) => {
                 t("cli.in_use", &[("path", &path.display()), ("instead", &t(instead, &[]))])

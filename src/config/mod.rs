@@ -31,6 +31,7 @@ pub use sources::unmarked;
 pub(crate) use tests::REFUSED;
 
 use crate::address::{self, Url};
+use crate::bucket::{BucketAddress, BucketKeys};
 use crate::domain::{
     AccessRules, AmountField, BillSource, ChatId, DENY_ALL_POLICY, EstimateUse, KeySwitch,
     LinkPolicies, ModelKeys, Models, OpenId, Settings, Thresholds, contact,
@@ -140,12 +141,25 @@ pub struct Volcengine {
 pub struct Store {
     /// The store's file.
     pub path: PathBuf,
-    /// Where the running service puts backups; without it, none are made.
+    /// Where the running service puts backups.
     pub backup_dir: Option<PathBuf>,
+    /// The bucket that backups are copied to. Without it and a folder, none are made.
+    pub backup_bucket: Option<BackupBucket>,
+    /// The key pair of a bucket, for one that is named on the command line.
+    pub backup_keys: Option<BucketKeys>,
     /// How many backups to keep.
     pub backup_keep: NonZeroUsize,
     /// Time between backups.
     pub backup_interval: Duration,
+}
+
+/// `store.backup_url`
+#[derive(Clone, Debug)]
+pub struct BackupBucket {
+    /// Where it is.
+    pub address: BucketAddress,
+    /// The key pair that may write to it.
+    pub keys: BucketKeys,
 }
 
 /// `[access]`
@@ -459,11 +473,36 @@ impl Store {
     fn read(reader: &mut Reader<'_>) -> Option<Self> {
         let path = reader.path(&keys::STORE_PATH);
         let backup_dir = reader.path(&keys::BACKUP_DIR);
+        let before = reader.problems.len();
+        let address = reader.text(&keys::BACKUP_URL, |text| BucketAddress::parse(text, None));
+        let access_key_id = reader.secret(&keys::BACKUP_ACCESS_KEY_ID);
+        let secret_access_key = reader.secret(&keys::BACKUP_SECRET_ACCESS_KEY);
+        if address.is_some() && reader.problems.len() == before {
+            for (key, given) in [
+                (&keys::BACKUP_ACCESS_KEY_ID, &access_key_id),
+                (&keys::BACKUP_SECRET_ACCESS_KEY, &secret_access_key),
+            ] {
+                if given.is_none() {
+                    let name = key.key.env();
+                    let fault =
+                        format!("is missing: store.backup_url needs it; set it with {name}");
+                    reader.refuse(key.key.path(), fault);
+                }
+            }
+        }
+        let backup_keys =
+            access_key_id.zip(secret_access_key).map(|(access_key_id, secret_access_key)| {
+                BucketKeys { access_key_id, secret_access_key }
+            });
         let backup_keep = reader.number(&keys::BACKUP_KEEP).and_then(count);
         let hours = reader.number(&keys::BACKUP_INTERVAL_HOURS);
         Some(Self {
             path: path?,
             backup_dir,
+            backup_bucket: address
+                .zip(backup_keys.clone())
+                .map(|(address, keys)| BackupBucket { address, keys }),
+            backup_keys,
             backup_keep: backup_keep?,
             backup_interval: Duration::from_secs(u64::from(hours?) * 3600),
         })

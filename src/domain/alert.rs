@@ -163,6 +163,29 @@ impl Figures {
     }
 }
 
+/// Where backups are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BackupPlace {
+    /// `store.backup_dir`.
+    Folder,
+    /// `store.backup_url`.
+    Bucket,
+}
+
+impl BackupPlace {
+    /// Both.
+    pub const ALL: [BackupPlace; 2] = [BackupPlace::Folder, BackupPlace::Bucket];
+
+    /// Returns the word for it in metrics and logs.
+    pub fn word(self) -> &'static str {
+        match self {
+            BackupPlace::Folder => "folder",
+            BackupPlace::Bucket => "bucket",
+        }
+    }
+}
+
 /// What an error alert is about.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "problem")]
@@ -234,6 +257,18 @@ pub enum Problem {
     EstimateRecovered {
         /// Which account.
         account: AccountId,
+    },
+    /// No backup could be made, or none could be copied to the bucket.
+    BackupFailing {
+        /// Where to.
+        place: BackupPlace,
+        /// What the system or the bucket's service said last, in its own words, if anything.
+        reason: Option<String>,
+    },
+    /// Backups work again.
+    BackupRecovered {
+        /// Where to.
+        place: BackupPlace,
     },
     /// Not a problem: a person is checking that alerts arrive.
     Test {

@@ -46,8 +46,8 @@ pub use access::{
 };
 pub use account::{Account, AccountNumber, BalanceReading, WrongAccount, check_number};
 pub use alert::{
-    AlertBody, AlertKind, AlertRecord, BreakdownRow, Figures, MonthFigures, Notice, Outlook,
-    Problem, Warned,
+    AlertBody, AlertKind, AlertRecord, BackupPlace, BreakdownRow, Figures, MonthFigures, Notice,
+    Outlook, Problem, Warned,
 };
 pub use bill::{AmountField, BillSource};
 pub use condition::{Condition, Counted, Rung, Unwatched, condition, rung};

@@ -12,7 +12,7 @@ use super::seal::Sealer;
 use super::tables::{DIRECT_CHATS, META, PEOPLE, WELCOMED};
 use super::view::{Order, Source, View};
 use super::{StoreError, WriteTx};
-use crate::domain::{ChatId, MonitorState, OpenId, SavedSettings};
+use crate::domain::{BackupPlace, ChatId, MonitorState, OpenId, SavedSettings};
 
 const SCHEMA: &str = "schema_version";
 const KEY_CHECK: &str = "key_check";
@@ -23,6 +23,7 @@ const HEARD: &str = "heard_until";
 const UNDELIVERED_TOLD: &str = "undelivered_told_at";
 const TOLD_TOGETHER: &str = "told_together";
 const REFUSED_PEOPLE: &str = "refused_people";
+const FAILING_BACKUPS: &str = "failing_backups";
 
 /// Sealed under the master key when the store is created; opening it proves that a key is the right one.
 const KEY_CHECK_TEXT: &[u8] = b"airgate";
@@ -77,6 +78,11 @@ impl<S: Source> View<S> {
     /// Returns the warnings that are recorded and wait to be told together.
     pub fn told_together(&self) -> Result<Vec<u64>, StoreError> {
         Ok(self.remembered(TOLD_TOGETHER)?.unwrap_or_default())
+    }
+
+    /// Returns the places where backups fail, which administrators were told.
+    pub fn failing_backups(&self) -> Result<BTreeSet<BackupPlace>, StoreError> {
+        Ok(self.remembered(FAILING_BACKUPS)?.unwrap_or_default())
     }
 
     /// Returns a person's name, once it was looked up.
@@ -160,6 +166,13 @@ impl WriteTx {
     /// Stores the warnings that wait to be told together.
     pub fn put_told_together(&self, alerts: &[u64]) -> Result<(), StoreError> {
         self.put_meta(TOLD_TOGETHER, &alerts)
+    }
+
+    /// Records that administrators were told that backups in a place fail, or work again.
+    pub fn put_failing_backup(&self, place: BackupPlace, failing: bool) -> Result<(), StoreError> {
+        let mut places = self.failing_backups()?;
+        let changed = if failing { places.insert(place) } else { places.remove(&place) };
+        if changed { self.put_meta(FAILING_BACKUPS, &places) } else { Ok(()) }
     }
 
     /// Stores a person's name.

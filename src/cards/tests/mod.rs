@@ -180,6 +180,13 @@ fn all(cards: &Cards, role: Role, size: Size) -> Vec<Sample> {
     out.push(Sample { name: "configure_limited".to_owned(), card, via: Via::Send });
     out.extend(estimates::all(cards, &ctx, size));
     out.extend(incident::all(cards, &ctx, size));
+    for (kind, alert) in watch::backup_alerts(size) {
+        for (via, word) in [(AlertVia::Chat, "chat"), (AlertVia::Webhook, "webhook")] {
+            let card = cards.alert(&alert, None, via, None);
+            let via = if via == AlertVia::Chat { Via::Patch } else { Via::Webhook };
+            out.push(Sample { name: format!("alert_{kind}_{word}"), card, via });
+        }
+    }
     out
 }
 

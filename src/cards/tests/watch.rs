@@ -217,6 +217,25 @@ pub fn alert_records(size: Size) -> Vec<(&'static str, AlertRecord)> {
         .collect()
 }
 
+pub fn backup_alerts(size: Size) -> Vec<(&'static str, AlertRecord)> {
+    let reason = match size {
+        Size::Small => "403 Forbidden, AccessDenied".to_owned(),
+        _ => text(size, 3000),
+    };
+    let failing = |place| Problem::BackupFailing { place, reason: Some(reason.clone()) };
+    [
+        ("backup_failing", failing(BackupPlace::Folder)),
+        ("upload_failing", failing(BackupPlace::Bucket)),
+        ("backup_recovered", Problem::BackupRecovered { place: BackupPlace::Bucket }),
+    ]
+    .map(|(name, problem)| {
+        let body = AlertBody::Error { problem };
+        let record = AlertRecord { id: 1, user: None, body, notice: Notice::Delivered, at: ago(7) };
+        (name, record)
+    })
+    .into()
+}
+
 pub fn alerts(size: Size) -> AlertsView {
     let records: Vec<AlertRecord> =
         alert_records(size).into_iter().map(|(_, record)| record).take(ALERTS_A_PAGE).collect();

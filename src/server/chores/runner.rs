@@ -13,7 +13,9 @@ use crate::bot::Bot;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::feishu;
+use crate::outbox::Alerts;
 use crate::owed::Wakers;
+use crate::server::clients::Timeouts;
 use crate::store::Store;
 
 /// How long a chore rests after it panicked.
@@ -40,6 +42,8 @@ pub(in crate::server) struct Needs<'a> {
     pub feishu: &'a feishu::Client,
     pub bot: &'a Arc<Bot>,
     pub wakers: &'a Wakers,
+    pub alerts: &'a Alerts,
+    pub timeouts: &'a Timeouts,
     pub clock: &'a Clock,
 }
 

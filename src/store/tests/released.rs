@@ -20,7 +20,7 @@ mod sample;
 const KEY_ID: &str = "AKLTreleasedfile0001";
 const SECRET: &str = "cmVsZWFzZWQtZmlsZQ==";
 
-fn file_of(version: u64) -> PathBuf {
+pub(super) fn file_of(version: u64) -> PathBuf {
     let vectors = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/vectors");
     vectors.join(format!("store-{version}.redb"))
 }

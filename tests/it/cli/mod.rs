@@ -2,6 +2,7 @@
 
 mod account;
 mod backup;
+mod bucket;
 mod check;
 mod demo;
 mod export;

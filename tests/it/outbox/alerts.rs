@@ -20,6 +20,8 @@ fn problems(bed: &Bed) -> Vec<&'static str> {
             Problem::PolicyTaken { .. } => "taken",
             Problem::EstimateOff { .. } => "off",
             Problem::EstimateRecovered { .. } => "agrees",
+            Problem::BackupFailing { .. } => "no backup",
+            Problem::BackupRecovered { .. } => "backup",
             Problem::Test { .. } => "test",
         }),
         _ => None,
