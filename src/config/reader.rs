@@ -150,6 +150,16 @@ impl Reader<'_> {
         })
     }
 
+    /// Returns whether a key is given at all, in whatever form, and not as an empty text.
+    pub(super) fn is_set<F: Form>(&self, typed: &Typed<F>) -> bool {
+        let key = &typed.key;
+        [&self.sources.env, &self.sources.file].into_iter().any(|layer| {
+            [Variant::Plain, Variant::File]
+                .into_iter()
+                .any(|variant| layer.contains_key(&(key.section, key.name, variant)))
+        })
+    }
+
     /// Returns the value that applies: the environment's, else the file's, else the default.
     fn given<F: Form>(&mut self, typed: &Typed<F>) -> Option<Given<F::Value>> {
         let (sources, key) = (self.sources, &typed.key);

@@ -88,6 +88,27 @@ pub(super) async fn exchange(
     result
 }
 
+/// Sends one request to a host that has no envelope. Returns the HTTP status, and the body if it is JSON.
+pub(super) async fn exchange_raw(
+    endpoint: &'static str,
+    request: RequestBuilder,
+) -> Result<(u16, Option<Value>), Error> {
+    let response = request.send().await.map_err(|error| {
+        let sent = !(error.is_connect() || error.is_builder());
+        let source = Arc::new(error.without_url());
+        if sent {
+            Error::Interrupted { endpoint, source }
+        } else {
+            Error::NotSent { endpoint, source }
+        }
+    })?;
+    let status = response.status().as_u16();
+    let bytes = read(response)
+        .await
+        .map_err(|error| Error::Interrupted { endpoint, source: Arc::new(error.without_url()) })?;
+    Ok((status, bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok())))
+}
+
 /// The envelope of a successful response.
 #[derive(Debug)]
 pub(super) struct Envelope {

@@ -22,6 +22,7 @@ const BOT: &str = "bot_open_id";
 const HEARD: &str = "heard_until";
 const UNDELIVERED_TOLD: &str = "undelivered_told_at";
 const REFUSED_PEOPLE: &str = "refused_people";
+const SLASH_COMMANDS: &str = "slash_commands";
 
 /// Sealed under the master key when the store is created; opening it proves that a key is the right one.
 const KEY_CHECK_TEXT: &[u8] = b"airgate";
@@ -104,6 +105,11 @@ impl<S: Source> View<S> {
         Ok(self.remembered(REFUSED_PEOPLE)?.unwrap_or_default())
     }
 
+    /// Returns the names of the slash commands that airgate itself has added to the app.
+    pub fn own_slash_commands(&self) -> Result<BTreeSet<String>, StoreError> {
+        Ok(self.remembered(SLASH_COMMANDS)?.unwrap_or_default())
+    }
+
     /// Returns the direct chat with a person, once it was seen.
     pub fn direct_chat(&self, person: &OpenId) -> Result<Option<ChatId>, StoreError> {
         let chat = self.open(DIRECT_CHATS)?.get(person.as_str())?.map(|c| c.value().to_owned());
@@ -149,6 +155,11 @@ impl WriteTx {
     /// Stores when administrators were last told of a message whose delivery was given up.
     pub fn put_undelivered_told_at(&self, at: Timestamp) -> Result<(), StoreError> {
         self.put_meta(UNDELIVERED_TOLD, &at)
+    }
+
+    /// Stores the names of the slash commands that airgate itself has added to the app.
+    pub fn put_own_slash_commands(&self, names: &BTreeSet<String>) -> Result<(), StoreError> {
+        self.put_meta(SLASH_COMMANDS, names)
     }
 
     /// Stores a person's name.

@@ -7,7 +7,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::domain::Settings;
 use crate::feishu::setup::{self, Scope};
-use crate::feishu::{ChatStatus, Client, Disposition, Error};
+use crate::feishu::{ChatStatus, Client, Disposition, Error, Versions};
 use crate::server::{Timeouts, feishu_client};
 
 const TOKEN: &str = "check.token";
@@ -44,7 +44,7 @@ pub(super) async fn check(config: &Config, settings: &Settings, findings: &mut V
         Err(error) => failed(BOT, &error, &t("check.bot_fix", &[])),
     });
     findings.push(scopes(&client).await);
-    findings.push(events(&client, &config.feishu.app_id).await);
+    findings.push(events(&client).await);
     findings.push(alert_chat(&client, settings).await);
 }
 
@@ -91,10 +91,10 @@ async fn scopes(client: &Client) -> Finding {
 }
 
 /// Compares the app's subscriptions with the events that airgate handles.
-async fn events(client: &Client, app_id: &str) -> Finding {
-    let subscribed = match client.subscribed_events(app_id).await {
-        Ok(Some(subscribed)) => subscribed,
-        Ok(None) => return Finding::skipped(t(EVENTS, &[]), t("check.no_version", &[])),
+async fn events(client: &Client) -> Finding {
+    let subscribed = match client.versions().await {
+        Ok(Versions { events: Some(subscribed), .. }) => subscribed,
+        Ok(_) => return Finding::skipped(t(EVENTS, &[]), t("check.no_version", &[])),
         Err(error) if error.disposition() == Disposition::NotPermitted => {
             return Finding::skipped(t(EVENTS, &[]), t("check.no_version_scope", &[]));
         }

@@ -5,6 +5,7 @@ mod backup;
 mod histograms;
 mod names;
 mod runner;
+mod slash;
 mod token;
 
 pub(super) use runner::{Chore, Needs, run};
@@ -14,6 +15,7 @@ pub(super) fn all(needs: &Needs<'_>) -> Vec<Box<dyn Chore>> {
     let mut chores: Vec<Box<dyn Chore>> = vec![
         Box::new(token::KeepToken::new(needs)),
         Box::new(names::LearnNames::new(needs)),
+        Box::new(slash::OfferCommands::new(needs)),
         Box::new(histograms::FoldHistograms),
     ];
     if let Some(backup) = backup::MakeBackup::new(needs) {
