@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -224,6 +225,12 @@ impl Client {
         let answer = self.call("event_connection", Method::GET, url, None).await?;
         let count = answer.data().get("online_instance_cnt").and_then(Value::as_u64);
         count.ok_or_else(|| answer.lacks("the answer has no count"))
+    }
+
+    /// Returns the platform's time, as its answers carry it.
+    pub async fn server_time(&self) -> Result<Option<Timestamp>, Error> {
+        let url = self.url(&["bot", "v3", "info"]);
+        Ok(self.call("bot_info", Method::GET, url, None).await?.date)
     }
 
     /// Reads whom the app may look up.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use reqwest::header::HeaderMap;
 use reqwest::{RequestBuilder, Response, Url};
 use serde_json::Value;
@@ -115,6 +116,8 @@ pub(super) struct Envelope {
     endpoint: &'static str,
     pub(super) status: u16,
     log_id: Option<String>,
+    /// The platform's time when it answered.
+    pub(super) date: Option<Timestamp>,
     pub(super) body: Value,
 }
 
@@ -155,6 +158,8 @@ async fn attempt(
     let log_id = header(response.headers(), "x-tt-logid")
         .map(|id| id.chars().take(LOG_ID_LIMIT).collect::<String>());
     let retry_after = retry_after(response.headers());
+    let date = header(response.headers(), "date")
+        .and_then(|date| jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(date).ok());
     let unreadable =
         |what| Error::Unreadable { endpoint, status, what, log_id: log_id.clone(), retry_after };
 
@@ -170,7 +175,7 @@ async fn attempt(
     let (code, msg) =
         verdict(endpoint, &body).ok_or_else(|| unreadable("the answer has no code"))?;
     if code == 0 {
-        return Ok(Envelope { endpoint, status, log_id, body });
+        return Ok(Envelope { endpoint, status, log_id, date, body });
     }
     Err(Box::new(PlatformError {
         endpoint,

@@ -8,6 +8,7 @@ mod export;
 mod probe;
 mod rekey;
 mod serve;
+mod setup;
 mod store;
 mod usage;
 
