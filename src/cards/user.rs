@@ -1,16 +1,16 @@
 //! One user.
 
 use jiff::{SignedDuration, Timestamp};
-use minijinja::{Value, context};
 
-use super::facts;
-use super::paths::Audience;
+use super::engine::template;
+use super::facts::{self, Amount, Figures, Pending, Tag};
+use super::paths::{Audience, PathsFacts};
 use super::text::{clip, md};
 use super::{Card, CardContext, Cards, days};
 use crate::app::outcome::{Level, UserDetail};
 use crate::cards::wording::Wording;
 use crate::domain::{
-    AccessPath, BillPeriod, ProjectLink, RememberedAccess, Switch, UserStatus, oldest_stale,
+    AccessPath, BillPeriod, ProjectLink, RememberedAccess, Switch, User, UserStatus, oldest_stale,
 };
 
 /// Max projects that the card lists; the projects card has all of them.
@@ -20,87 +20,138 @@ const NEAR: SignedDuration = SignedDuration::from_hours(1);
 /// Max access keys that the card lists.
 const KEYS: usize = 6;
 
+/// The facts of a user's card.
+struct UserFacts<'a> {
+    key: String,
+    name: &'a str,
+    display: &'a str,
+    account: &'a str,
+    template: &'static str,
+    status: Tag,
+    verdict: Option<Tag>,
+    paths: Option<PathsFacts>,
+    level: Option<Tag>,
+    figures: Figures,
+    unbilled: Option<String>,
+    month: Option<String>,
+    forecast: Option<String>,
+    updated: Option<String>,
+    stale: Option<String>,
+    pending: Option<Pending<'a>>,
+    links: Vec<Link<'a>>,
+    monitored: usize,
+    total: usize,
+    more: usize,
+    days: Option<days::Chart>,
+    period: String,
+    disabled: bool,
+    gone: bool,
+    monitor: String,
+    auto_disable: String,
+    thresholds: String,
+    own_thresholds: bool,
+    triggered: Option<String>,
+    month_limit: Option<String>,
+    month_triggered: Option<String>,
+    remark: &'a str,
+    owner: Option<&'a str>,
+    email: &'a str,
+    phone: &'a str,
+    created: String,
+    keys: String,
+    more_keys: usize,
+    login: String,
+    access_read: Option<String>,
+    remembered: Option<String>,
+}
+
+/// A project.
+struct Link<'a> {
+    monitored: bool,
+    label: &'a str,
+    amount: String,
+    mark: Option<String>,
+}
+
+template!("user");
+
 impl Cards {
     /// One user: `/user`, `user.open`.
     pub fn user(&self, detail: &UserDetail, ctx: &CardContext) -> Card {
         let words = self.words;
         let user = &detail.user;
         let monitored = detail.links.iter().filter(|link| link.monitored.is_on()).count();
-        let links: Vec<Value> =
-            detail.links.iter().take(LINKS).map(|link| self.user_link(detail, link)).collect();
-        let facts = context! {
-            key => user.key.to_string(),
-            name => user.key.username.as_str(),
-            display => user.display_name.as_str(),
-            account => detail.account_name.as_str(),
-            template => facts::user_template(user, detail.level),
-            status => self.access_status(detail),
-            verdict => self.verdict(detail),
-            paths => self.paths(detail, Audience::of(ctx.in_group)),
-            level => level_tag(words, detail.level),
-            figures => facts::user_figures(words, user, detail.level),
-            forecast => detail.forecast.and_then(|it| facts::forecast(words, &it)),
-            month => detail.month.and_then(|month| facts::month(words, user, &month)),
-            unbilled => facts::unbilled(words, detail.unbilled.as_ref()),
-            updated => user.spending_updated_at.map(|at| words.time_full(at)),
-            stale => facts::stale(words, oldest_stale(&detail.links)),
-            pending => detail.pending.as_ref().map(|pending| facts::pending(words, pending)),
-            links => links,
-            monitored => monitored,
-            total => detail.links.len(),
-            more => detail.links.len().saturating_sub(LINKS),
-            days => days::chart(words, &detail.days, ctx.now),
-            period => BillPeriod::of(ctx.now).to_string(),
-            disabled => user.status == UserStatus::Disabled,
-            gone => user.status == UserStatus::Gone,
-            ..self.user_settings(detail)
-        };
-        self.card("user.json.j2", ctx, facts)
-    }
-
-    fn user_link(&self, detail: &UserDetail, link: &ProjectLink) -> Value {
-        let shared = detail.shared.iter().find(|known| known.project == link.project);
-        let shared = shared.map(|shared| self.words.sharing(shared));
-        let freshness = Some(link.freshness);
-        context! {
-            monitored => link.monitored.is_on(),
-            since => link.since.to_string(),
-            ..facts::amount(self.words, link.label(), link.spending, freshness, shared)
-        }
-    }
-
-    fn user_settings(&self, detail: &UserDetail) -> Value {
-        let words = self.words;
-        let user = &detail.user;
         let percents = |list: &[u16]| {
             let texts: Vec<String> = list.iter().map(|percent| format!("{percent}%")).collect();
             texts.join(" / ")
         };
         let triggered: Vec<u16> = user.triggered.iter().copied().collect();
-        context! {
-            monitor => facts::switch(words, user.monitored),
-            auto_disable => facts::switch(words, user.auto_disable),
-            month_limit => user.month_limit.map(|limit| limit.amount().to_string()),
-            month_triggered => detail.month.and_then(|month| {
+        let remembered = detail.remembered.as_ref().filter(|_| user.status != UserStatus::Active);
+        let links = detail.links.iter().take(LINKS);
+        let facts = UserFacts {
+            key: user.key.to_string(),
+            name: user.key.username.as_str(),
+            display: user.display_name.as_str(),
+            account: detail.account_name.as_str(),
+            template: facts::user_template(user, detail.level),
+            status: self.access_status(detail),
+            verdict: self.verdict(detail),
+            paths: self.paths(detail, Audience::of(ctx.in_group)),
+            level: level_tag(words, detail.level),
+            figures: facts::user_figures(words, user, detail.level),
+            unbilled: facts::unbilled(words, detail.unbilled.as_ref()),
+            month: detail.month.and_then(|month| facts::month(words, user, &month)),
+            forecast: detail.forecast.and_then(|it| facts::forecast(words, &it)),
+            updated: user.spending_updated_at.map(|at| words.time_full(at)),
+            stale: facts::stale(words, oldest_stale(&detail.links)),
+            pending: detail.pending.as_ref().map(|pending| facts::pending(words, pending)),
+            links: links.map(|link| self.user_link(detail, link)).collect(),
+            monitored,
+            total: detail.links.len(),
+            more: detail.links.len().saturating_sub(LINKS),
+            days: days::chart(words, &detail.days, ctx.now),
+            period: BillPeriod::of(ctx.now).to_string(),
+            disabled: user.status == UserStatus::Disabled,
+            gone: user.status == UserStatus::Gone,
+            monitor: facts::switch(words, user.monitored),
+            auto_disable: facts::switch(words, user.auto_disable),
+            thresholds: percents(detail.thresholds.percents()),
+            own_thresholds: user.thresholds.is_some(),
+            triggered: (!triggered.is_empty()).then(|| percents(&triggered)),
+            month_limit: user.month_limit.map(|limit| limit.amount().to_string()),
+            month_triggered: detail.month.and_then(|month| {
                 let triggered = Vec::from_iter(user.triggered_in(month.period));
                 (!triggered.is_empty()).then(|| percents(&triggered))
             }),
-            thresholds => percents(detail.thresholds.percents()),
-            own_thresholds => user.thresholds.is_some(),
-            triggered => (!triggered.is_empty()).then(|| percents(&triggered)),
-            remark => user.remark.as_str(),
-            owner => detail.owner_name.clone()
-                .or_else(|| user.owner.as_ref().map(|id| id.as_str().to_owned())),
-            email => user.email.as_str(),
-            phone => user.phone.as_str(),
-            created => words.date(user.created),
-            ..self.user_access(detail)
-        }
+            remark: user.remark.as_str(),
+            owner: detail.owner_name.as_deref().or(user.owner.as_ref().map(|id| id.as_str())),
+            email: user.email.as_str(),
+            phone: user.phone.as_str(),
+            created: words.date(user.created),
+            keys: self.user_keys(user),
+            more_keys: user.access_keys.len().saturating_sub(KEYS),
+            login: match user.login {
+                Some(Switch::On) => words.t("user.login_allowed", &[]),
+                Some(Switch::Off) => words.t("user.login_forbidden", &[]),
+                None if user.access_read_at.is_some() => words.t("user.login_none", &[]),
+                None => words.t("user.login_unread", &[]),
+            },
+            access_read: self.access_read(detail),
+            remembered: remembered.map(|remembered| self.remembered(remembered)),
+        };
+        self.card(ctx, &facts)
     }
 
-    fn user_access(&self, detail: &UserDetail) -> Value {
+    fn user_link<'a>(&self, detail: &UserDetail, link: &'a ProjectLink) -> Link<'a> {
+        let shared = detail.shared.iter().find(|known| known.project == link.project);
+        let shared = shared.map(|shared| self.words.sharing(shared));
+        let Amount { label, amount, mark } = facts::amount_of(self.words, link, shared);
+        Link { monitored: link.monitored.is_on(), label, amount, mark }
+    }
+
+    /// A line for each of the first keys, as markdown.
+    fn user_keys(&self, user: &User) -> String {
         let words = self.words;
-        let user = &detail.user;
         let keys: Vec<String> = user
             .access_keys
             .iter()
@@ -114,19 +165,7 @@ impl Cards {
                 format!("{id} <text_tag color='{colour}'>{state}</text_tag>")
             })
             .collect();
-        let remembered = detail.remembered.as_ref().filter(|_| user.status != UserStatus::Active);
-        context! {
-            keys => keys.join("\n"),
-            more_keys => user.access_keys.len().saturating_sub(KEYS),
-            login => match user.login {
-                Some(Switch::On) => words.t("user.login_allowed", &[]),
-                Some(Switch::Off) => words.t("user.login_forbidden", &[]),
-                None if user.access_read_at.is_some() => words.t("user.login_none", &[]),
-                None => words.t("user.login_unread", &[]),
-            },
-            access_read => self.access_read(detail),
-            remembered => remembered.map(|remembered| self.remembered(remembered)),
-        }
+        keys.join("\n")
     }
 
     /// When keys and login were read; none if the paths say nearly the same time.
@@ -164,7 +203,7 @@ impl Cards {
     }
 }
 
-fn level_tag(words: Wording, level: Level) -> Option<Value> {
+fn level_tag(words: Wording, level: Level) -> Option<Tag> {
     let text = match level {
         Level::Calm => return None,
         Level::Unallocated => words.t("usage.unallocated", &[]),
@@ -176,5 +215,5 @@ fn level_tag(words: Wording, level: Level) -> Option<Value> {
         Level::UsedUp => "red",
         Level::Calm | Level::Unallocated => "neutral",
     };
-    Some(context! { text => text, colour => colour })
+    Some(Tag { text, colour })
 }

@@ -48,12 +48,13 @@ const ANSWERS: [(&str, &str); 17] = [
 ];
 
 /// The others, in the order of the index.
-const FURTHER: [&str; 17] = [
+const FURTHER: [&str; 18] = [
     "created_partly",
     "created",
     "secrets",
     "configure",
     "accounts_replace",
+    "rest",
     "disable",
     "me",
     "welcome",
@@ -69,7 +70,7 @@ const FURTHER: [&str; 17] = [
 ];
 
 /// A picture for each template.
-const TEMPLATES: [(&str, &str); 21] = [
+const TEMPLATES: [(&str, &str); 22] = [
     ("access", "disable"),
     ("accounts", "accounts"),
     ("alert", "alert_warning"),
@@ -87,6 +88,7 @@ const TEMPLATES: [(&str, &str); 21] = [
     ("processing", "processing"),
     ("projects", "projects"),
     ("quota", "quota"),
+    ("rest", "rest"),
     ("settings", "config"),
     ("sync", "sync"),
     ("user", "user"),
@@ -202,6 +204,11 @@ async fn take_all(bed: &Bed) {
         if name == "accounts" {
             bed.press(&word(bed, "accounts.replace", &[])).await;
             take(bed, "accounts_replace").await;
+        }
+        if name == "billing" {
+            bed.press(&word(bed, "billing.open_rest", &[])).await;
+            bed.until(&card_shows(&word(bed, "rest.no_project", &[]))).await;
+            take(bed, "rest").await;
         }
     }
     take_creation(bed).await;
