@@ -389,8 +389,9 @@ fn person(text: &str) -> Result<OpenId, String> {
 
 impl Feishu {
     fn read(reader: &mut Reader<'_>) -> Option<Self> {
-        let mode_is_inferred = !reader.is_set(&keys::MODE)
-            && (reader.is_set(&keys::VERIFICATION_TOKEN) || reader.is_set(&keys::ENCRYPT_KEY));
+        let mode_is_inferred = !reader.is_given(&keys::MODE)
+            && (reader.is_filled(&keys::VERIFICATION_TOKEN)
+                || reader.is_filled(&keys::ENCRYPT_KEY));
         let mode = match mode_is_inferred {
             true => Some(Mode::Webhook),
             false => reader.choice(&keys::MODE),

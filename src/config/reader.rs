@@ -150,13 +150,25 @@ impl Reader<'_> {
         })
     }
 
-    /// Returns whether a key is given at all, in whatever form, and not as an empty text.
-    pub(super) fn is_set<F: Form>(&self, typed: &Typed<F>) -> bool {
-        let key = &typed.key;
-        [&self.sources.env, &self.sources.file].into_iter().any(|layer| {
+    /// Returns whether a key is given at all, even as an empty text.
+    pub(super) fn is_given<F: Form>(&self, typed: &Typed<F>) -> bool {
+        self.raw_values(&typed.key).next().is_some()
+    }
+
+    /// Returns whether a key is given and not empty: deployments pass what they do not use as an empty text.
+    pub(super) fn is_filled<F: Form>(&self, typed: &Typed<F>) -> bool {
+        self.raw_values(&typed.key).any(|value| match value {
+            Raw::Env(text) => !text.is_empty(),
+            Raw::Toml(value) => value.as_str() != Some(""),
+        })
+    }
+
+    fn raw_values(&self, key: &Key) -> impl Iterator<Item = &Raw> {
+        let (section, name) = (key.section, key.name);
+        [&self.sources.env, &self.sources.file].into_iter().flat_map(move |layer| {
             [Variant::Plain, Variant::File]
                 .into_iter()
-                .any(|variant| layer.contains_key(&(key.section, key.name, variant)))
+                .filter_map(move |variant| layer.get(&(section, name, variant)))
         })
     }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::gaps::missing;
+use super::gaps::{Gap, gaps, missing};
 use super::survey::Survey;
 use crate::config::Events;
 use crate::feishu::{AppSettings, Availability, Client, Disposition, Error};
@@ -10,6 +10,8 @@ use crate::feishu::{AppSettings, Availability, Client, Disposition, Error};
 /// How often a call is repeated while the platform asks to wait, or does not see the long connection yet.
 const TRIES: u32 = 4;
 const PAUSE: Duration = Duration::from_secs(1);
+/// How long settings may take to show.
+const SPREADING: Duration = Duration::from_secs(3);
 
 /// What came of it.
 #[derive(Debug)]
@@ -68,6 +70,20 @@ pub(in crate::cli) async fn fix(
         }
         Err(error) => Fixed::Failed(error),
     }
+}
+
+/// Reads what the app lacks after settings were sent, which take some seconds to spread
+/// (docs/platforms/feishu.md §12.3).
+pub(in crate::cli) async fn look_again(client: &Client, events: &Events) -> Survey {
+    let survey = Survey::read(client).await;
+    let spreads = |gap: &Gap| {
+        matches!(gap, Gap::NoVersion | Gap::Events(_) | Gap::Callback | Gap::CallbackMode(_))
+    };
+    if !gaps(&survey, events).iter().any(spreads) {
+        return survey;
+    }
+    tokio::time::sleep(SPREADING).await;
+    Survey::read(client).await
 }
 
 /// Adds scopes. A tenant that does not know one of them refuses all: then each is tried by itself.

@@ -5,7 +5,7 @@ mod gaps;
 mod line;
 mod survey;
 
-pub(super) use self::fix::{Fixed, fix, patiently};
+pub(super) use self::fix::{Fixed, fix, look_again, patiently};
 pub(super) use self::gaps::{Gap, console, gaps, mode_word};
 pub(super) use self::line::Line;
 pub(super) use self::survey::Survey;

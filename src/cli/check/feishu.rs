@@ -223,7 +223,9 @@ pub(super) async fn fix(config: &Config, store: Option<&Store>, findings: &mut V
         false => None,
     };
     let survey = Survey::read(&client).await;
-    let result = match app::fix(&client, &survey, &config.feishu.events, None).await {
+    let fixed = app::fix(&client, &survey, &config.feishu.events, None).await;
+    let was_sent = matches!(fixed, Fixed::Sent);
+    let result = match fixed {
         Fixed::Nothing => t("check.fixed_nothing", &[]),
         Fixed::Sent => t("check.fixed", &[]),
         Fixed::InReview => t("check.in_review", &[]),
@@ -245,7 +247,10 @@ pub(super) async fn fix(config: &Config, store: Option<&Store>, findings: &mut V
         },
     };
     findings.push(commands);
-    let survey = Survey::read(&client).await;
+    let survey = match was_sent {
+        true => app::look_again(&client, &config.feishu.events).await,
+        false => Survey::read(&client).await,
+    };
     let console = console(config);
     for gap in app::gaps(&survey, &config.feishu.events) {
         findings.push(Finding::failed(t("check.left", &[]), "", console.todo(&gap)));

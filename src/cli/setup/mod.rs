@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 use self::configuration::Place;
 use self::journal::Journal;
-use super::app::{Fixed, Gap, Line, Survey, console, fix, gaps, patiently};
+use super::app::{Fixed, Gap, Line, Survey, console, fix, gaps, look_again, patiently};
 use super::words::t;
 use super::{ConfigFile, Failure, open_store, output, private_file, runtime, until_told_to_stop};
 use crate::clock::Clock;
@@ -160,7 +160,10 @@ async fn set_up_app(
     if matches!(fixed, Fixed::Nothing | Fixed::Sent) {
         journal.change(|saved| saved.is_available = true)?;
     }
-    let survey = Survey::read(client).await;
+    let survey = match fixed {
+        Fixed::Sent => look_again(client, &config.feishu.events).await,
+        _ => Survey::read(client).await,
+    };
     let console = console(config);
     let found = gaps(&survey, &config.feishu.events);
     let granted =

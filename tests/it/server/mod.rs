@@ -5,3 +5,4 @@ mod connection;
 mod floods;
 mod health;
 mod metrics;
+mod slash;
