@@ -4,6 +4,8 @@ mod bucket;
 mod cloud;
 mod feishu;
 
+pub(super) use self::cloud::in_words;
+
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
@@ -21,6 +23,9 @@ pub(super) struct Options {
     /// Only check what can be checked on this machine
     #[arg(long)]
     offline: bool,
+    /// Add to the Feishu app what is missing and can be added by API
+    #[arg(long, conflicts_with = "offline")]
+    fix: bool,
     #[command(flatten)]
     config: ConfigFile,
 }
@@ -161,6 +166,10 @@ fn check(config: &Config, options: &Options) -> Result<Vec<Finding>, Failure> {
     };
     runtime()?.block_on(async {
         bucket::check(config, &mut findings).await;
+        if options.fix {
+            let store = kept.as_ref().map(|kept| &kept.store);
+            feishu::fix(config, store, &mut findings).await;
+        }
         feishu::check(config, &settings, &mut findings).await;
         match kept {
             Some(kept) => cloud::check(config, &kept, &mut findings).await,
@@ -171,6 +180,24 @@ fn check(config: &Config, options: &Options) -> Result<Vec<Finding>, Failure> {
         }
     });
     Ok(findings)
+}
+
+/// Returns what is wrong with the accounts of a store, each in one line with the fix.
+pub(super) async fn account_problems(
+    config: &Config,
+    store: &Store,
+) -> Result<Vec<String>, StoreError> {
+    let settings = config.initial_settings();
+    let accounts = store.read(View::accounts)?;
+    let kept = Kept { store: store.clone(), accounts, settings };
+    let mut findings = Vec::new();
+    cloud::check(config, &kept, &mut findings).await;
+    let failed = |finding: &Finding| matches!(finding.verdict, Verdict::Failed | Verdict::Warning);
+    let line = |finding: Finding| {
+        let Finding { what, result, fix, .. } = finding;
+        t("check.line", &[("what", &what), ("result", &result), ("fix", &fix)])
+    };
+    Ok(findings.into_iter().filter(failed).map(line).collect())
 }
 
 /// Checks that policy names are ones that IAM allows ("CreatePolicy": letters, digits and `+=,.@-_`, at most 64 characters).

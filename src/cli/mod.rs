@@ -1,19 +1,23 @@
 //! The command line: one file per sub-command. Exit codes: 0 success, 1 failure, 2 wrong usage or configuration.
 
 mod account;
+mod app;
 mod backup;
 mod check;
 mod completions;
 mod demo;
+mod desk;
 mod export;
 mod log;
 mod operator;
 mod output;
+mod private_file;
 mod probe;
 mod progress;
 mod rekey;
 mod restore;
 mod serve;
+mod setup;
 mod table;
 mod words;
 
@@ -40,6 +44,8 @@ struct Cli {
 enum Command {
     /// Run the whole product on this machine, without any accounts: stand-ins, sample data and a chat page in the browser
     Demo(demo::Options),
+    /// Make the Feishu app by QR code, write the configuration, and send the first card
+    Setup(setup::Options),
     /// Run the service
     Serve(serve::Options),
     /// Check configuration, store, Feishu and Volcengine, and say how to fix what fails
@@ -178,6 +184,7 @@ pub fn main() -> ExitCode {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let done = match cli.command {
         Command::Demo(options) => demo::run(&options),
+        Command::Setup(options) => setup::run(&options),
         Command::Serve(options) => serve::run(&options),
         Command::Check(options) => check::run(&options),
         Command::Probe(options) => probe::run(&options),

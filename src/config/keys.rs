@@ -200,9 +200,10 @@ declare! {
             "Socket address to listen on: IP and port. Terminate TLS in a reverse proxy.";
     }
     "feishu", "The Feishu (or Lark) app that airgate runs as." => {
-        MODE = "mode", Choice(&["webhook", "websocket"]), Default("\"webhook\""),
-            "How events arrive: `webhook` (Feishu calls /feishu/event and /feishu/card; needs a public https address) or \
-             `websocket` (a long connection; needs no public address).";
+        MODE = "mode", Choice(&["websocket", "webhook"]), Default("\"websocket\""),
+            "How events arrive: `websocket` (a long connection that airgate opens; needs no public address, no Encrypt Key and no \
+             Verification Token) or `webhook` (Feishu calls /feishu/event and /feishu/card; needs a public https address). A file \
+             without this key that sets `verification_token` or `encrypt_key` is read as `webhook`, with a warning.";
         BASE_URL = "base_url", Text, Default("\"https://open.feishu.cn\""),
             "Address of the open platform; for Lark https://open.larksuite.com. `http://` only for loopback hosts.";
         APP_ID = "app_id", Text, Refused,

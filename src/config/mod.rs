@@ -99,6 +99,9 @@ pub struct CallbackSecrets {
 pub struct Feishu {
     /// How events arrive.
     pub events: Events,
+    /// Whether `mode` is not set, and a key that only webhook mode reads is: then it was written for an earlier version,
+    /// whose default was `webhook`.
+    pub mode_is_inferred: bool,
     /// The open platform: scheme, host and port.
     pub base_url: Url,
     /// App ID.
@@ -333,6 +336,13 @@ impl Config {
     /// Values that are allowed but unwise, one line each, naming the key; for the startup log and `airgate check`.
     pub fn warnings(&self) -> Vec<String> {
         let mut warnings = Vec::new();
+        if self.feishu.mode_is_inferred {
+            warnings.push(
+                "feishu.mode is not set, but verification_token or encrypt_key is, so events are taken by webhook as before; set \
+                 mode = \"webhook\" to keep that, or remove both keys to use the long connection, which is the default now"
+                    .to_owned(),
+            );
+        }
         if matches!(&self.feishu.events, Events::Webhook(secrets) if secrets.encrypt_key.is_none())
         {
             warnings.push(
@@ -396,14 +406,20 @@ fn person(text: &str) -> Result<OpenId, String> {
 
 impl Feishu {
     fn read(reader: &mut Reader<'_>) -> Option<Self> {
-        let mode = reader.choice(&keys::MODE);
+        let mode_is_inferred = !reader.is_given(&keys::MODE)
+            && (reader.is_filled(&keys::VERIFICATION_TOKEN)
+                || reader.is_filled(&keys::ENCRYPT_KEY));
+        let mode = match mode_is_inferred {
+            true => Some(Mode::Webhook),
+            false => reader.choice(&keys::MODE),
+        };
         let base_url = reader.text(&keys::BASE_URL, address::api_url);
         let app_id = reader.text(&keys::APP_ID, word);
         let app_secret = reader.secret(&keys::APP_SECRET);
         // A mode that was refused is checked like the default.
         let events = match mode {
-            Some(Mode::Websocket) => Some(Events::Websocket),
-            Some(Mode::Webhook) | None => CallbackSecrets::read(reader).map(Events::Webhook),
+            Some(Mode::Websocket) | None => Some(Events::Websocket),
+            Some(Mode::Webhook) => CallbackSecrets::read(reader).map(Events::Webhook),
         };
         let admins = reader.each(&keys::ADMINS, person);
         if admins.as_ref().is_some_and(Vec::is_empty) {
@@ -429,6 +445,7 @@ impl Feishu {
         let alert_mobiles = reader.each(&keys::ALERT_MOBILES, contact::phone);
         Some(Self {
             events: mode.and(events)?,
+            mode_is_inferred,
             base_url: base_url?,
             app_id: app_id?,
             app_secret: app_secret?,

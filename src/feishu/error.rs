@@ -190,6 +190,19 @@ impl Error {
         }
     }
 
+    /// Returns whether the platform has no such API for this app or tenant, so that only a person can do it, in the
+    /// console: on Lark the paths of version 7 answer 404 with a text, and apps made elsewhere are refused by code
+    /// (docs/platforms/feishu.md §12.3).
+    pub fn is_not_here(&self) -> bool {
+        match self {
+            Self::Unreadable { status, .. } => *status == 404,
+            Self::Platform(error) => {
+                matches!(error.code, 210_001 | 210_021 | 210_034 | 210_035 | 210_043 | 99_991_404)
+            }
+            _ => false,
+        }
+    }
+
     /// Returns whether a card was refused because of a person that it mentions or offers: one who left, or was never
     /// known to the app, makes Feishu refuse the whole card (docs/platforms/feishu.md §4.7).
     pub fn is_about_person_in_card(&self) -> bool {

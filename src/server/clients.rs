@@ -49,7 +49,7 @@ pub fn feishu_client(
 }
 
 /// Returns what every client of the configured Feishu app needs.
-pub(super) fn feishu_config(config: &Config, timeouts: &Timeouts) -> feishu::ClientConfig {
+pub fn feishu_config(config: &Config, timeouts: &Timeouts) -> feishu::ClientConfig {
     feishu::ClientConfig {
         base_url: config.feishu.base_url.clone(),
         app_id: config.feishu.app_id.clone(),

@@ -24,6 +24,7 @@ const UNDELIVERED_TOLD: &str = "undelivered_told_at";
 const TOLD_TOGETHER: &str = "told_together";
 const REFUSED_PEOPLE: &str = "refused_people";
 const FAILING_BACKUPS: &str = "failing_backups";
+const SLASH_COMMANDS: &str = "slash_commands";
 
 /// Sealed under the master key when the store is created; opening it proves that a key is the right one.
 const KEY_CHECK_TEXT: &[u8] = b"airgate";
@@ -116,6 +117,11 @@ impl<S: Source> View<S> {
         Ok(self.remembered(REFUSED_PEOPLE)?.unwrap_or_default())
     }
 
+    /// Returns the names of the slash commands that airgate itself has added to the app.
+    pub fn own_slash_commands(&self) -> Result<BTreeSet<String>, StoreError> {
+        Ok(self.remembered(SLASH_COMMANDS)?.unwrap_or_default())
+    }
+
     /// Returns the direct chat with a person, once it was seen.
     pub fn direct_chat(&self, person: &OpenId) -> Result<Option<ChatId>, StoreError> {
         let chat = self.open(DIRECT_CHATS)?.get(person.as_str())?.map(|c| c.value().to_owned());
@@ -173,6 +179,11 @@ impl WriteTx {
         let mut places = self.failing_backups()?;
         let changed = if failing { places.insert(place) } else { places.remove(&place) };
         if changed { self.put_meta(FAILING_BACKUPS, &places) } else { Ok(()) }
+    }
+
+    /// Stores the names of the slash commands that airgate itself has added to the app.
+    pub fn put_own_slash_commands(&self, names: &BTreeSet<String>) -> Result<(), StoreError> {
+        self.put_meta(SLASH_COMMANDS, names)
     }
 
     /// Stores a person's name.

@@ -120,6 +120,10 @@ fn finish(endpoint: &str, answer: ApiResponse) -> Response {
 }
 
 fn json_response(status: u16, body: Value) -> Response {
+    // What is not there answers in plain text.
+    if let Value::String(text) = body {
+        return plain_response(status, "text/plain", text);
+    }
     plain_response(status, "application/json; charset=utf-8", body.to_string())
 }
 

@@ -6,6 +6,7 @@ mod backup_watch;
 mod histograms;
 mod names;
 mod runner;
+mod slash;
 mod token;
 mod upload;
 
@@ -22,6 +23,7 @@ pub(super) fn all(needs: &Needs<'_>) -> Result<Vec<Box<dyn Chore>>, ServiceError
     let mut chores: Vec<Box<dyn Chore>> = vec![
         Box::new(token::KeepToken::new(needs)),
         Box::new(names::LearnNames::new(needs)),
+        Box::new(slash::OfferCommands::new(needs)),
         Box::new(histograms::FoldHistograms),
     ];
     let made = Arc::new(Notify::new());

@@ -10,6 +10,7 @@ mod operator;
 mod probe;
 mod rekey;
 mod serve;
+mod setup;
 mod store;
 mod usage;
 
