@@ -8,9 +8,7 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::operator::said;
-use super::words::t;
 use super::words::{spoken, t};
-use super::{ConfigFile, Failure, open_store, output, runtime, until_told_to_stop};
 use super::{ConfigFile, Failure, open_store_followed, output, runtime, until_told_to_stop};
 use crate::clock::Clock;
 use crate::config::{Config, exposes_secrets};

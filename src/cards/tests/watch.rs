@@ -230,7 +230,15 @@ pub fn backup_alerts(size: Size) -> Vec<(&'static str, AlertRecord)> {
     ]
     .map(|(name, problem)| {
         let body = AlertBody::Error { problem };
-        let record = AlertRecord { id: 1, user: None, body, notice: Notice::Delivered, at: ago(7) };
+        let record = AlertRecord {
+            id: 1,
+            user: None,
+            body,
+            notice: Notice::Delivered,
+            at: ago(7),
+            steps: Vec::new(),
+            closed: None,
+        };
         (name, record)
     })
     .into()
