@@ -151,6 +151,8 @@ pub struct UserDetail {
     pub month: Option<Month>,
     /// What the spending leads to; `None` if too little is known.
     pub forecast: Option<Forecast>,
+    /// The newest ledger entry, if it can be undone now.
+    pub undoable: Option<LedgerEntry>,
     /// Name of the owner, if it is known.
     pub owner_name: Option<String>,
     /// The last 30 days of the monitored projects; empty where no chart is shown.

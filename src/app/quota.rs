@@ -29,7 +29,7 @@ pub fn view<S: Source>(
     Ok(QuotaView {
         level: Level::of(&user, users::thresholds_of(&user, settings)),
         offers: amounts_to_offer(tx, &user)?,
-        undoable: undoable(&entries, now).map(|entry| entry.seq),
+        undoable: entries.first().filter(|it| it.can_be_undone(now)).map(|it| it.seq),
         pending: tx.access_pending(key)?,
         can_restore: access::check(tx, key, AccessGoal::Restored)
             .map(|_| true)
@@ -49,13 +49,6 @@ fn amounts_to_offer<S: Source>(tx: &View<S>, user: &User) -> Result<Vec<Offer>, 
     }
     let estimated = tx.unbilled(user)?.map_or(Money::ZERO, |unbilled| unbilled.for_warnings());
     Ok(offers(user.quota, user.consumed + estimated))
-}
-
-/// Returns the newest entry, if it can still be undone.
-fn undoable(entries: &[LedgerEntry], now: Timestamp) -> Option<&LedgerEntry> {
-    let newest = entries.first()?;
-    let is_a_persons = matches!(newest.operator, Operator::Person { .. });
-    (is_a_persons && newest.undoes.is_none() && newest.is_recent(now)).then_some(newest)
 }
 
 /// An amount to add to a user's quota or, if it is below 0, to deduct from it.

@@ -159,6 +159,7 @@ pub fn detail<S: Source>(
         proof: tx.access_proof(&user.key)?,
         month: tx.month(&user, now)?,
         forecast: tx.forecast(&user, now)?,
+        undoable: tx.ledger(&user.key, 1)?.0.pop().filter(|entry| entry.can_be_undone(now)),
         owner_name: match &user.owner {
             Some(owner) => tx.person_name(owner)?,
             None => None,

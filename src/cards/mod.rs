@@ -26,6 +26,7 @@ mod days;
 mod engine;
 mod facts;
 mod general;
+mod incident;
 mod me;
 mod monitor;
 mod paths;

@@ -90,7 +90,7 @@ impl Cards {
     }
 
     /// What the button for undoing undoes.
-    fn undo_of(&self, entry: &LedgerEntry) -> String {
+    pub(super) fn undo_of(&self, entry: &LedgerEntry) -> String {
         let words = self.words;
         let (time, operator) = (words.time(entry.at), words.operator(&entry.operator));
         let values: [(&str, &dyn std::fmt::Display); 3] =

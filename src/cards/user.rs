@@ -31,6 +31,8 @@ struct UserFacts<'a> {
     status: Tag,
     verdict: Option<Tag>,
     cut_since: Option<String>,
+    undo: Option<u64>,
+    undo_of: String,
     paths: Option<PathsFacts>,
     level: Option<Tag>,
     figures: Figures,
@@ -100,6 +102,8 @@ impl Cards {
             // A cut that is under way says so itself.
             verdict: self.verdict(detail).filter(|_| !self.is_closing(detail)),
             cut_since: self.cut_since(detail),
+            undo: detail.undoable.as_ref().map(|entry| entry.seq),
+            undo_of: detail.undoable.as_ref().map(|it| self.undo_of(it)).unwrap_or_default(),
             paths: self.paths(detail, Audience::of(ctx.in_group)),
             level: level_tag(words, detail.level),
             figures: facts::user_figures(words, user, detail.level),

@@ -68,11 +68,17 @@ pub struct LedgerEntry {
 pub const UNDO_WITHIN: SignedDuration = SignedDuration::from_mins(5);
 
 impl LedgerEntry {
-    /// Returns whether its time for being undone has not passed: a person booked it within the last minutes.
+    /// Returns whether its time for being undone has not passed.
     pub fn is_recent(&self, now: Timestamp) -> bool {
         // One from the future was booked before the clock was set back.
         let age = now.duration_since(self.at);
         age <= UNDO_WITHIN && age >= -UNDO_WITHIN
+    }
+
+    /// Returns whether a card offers to undo it: a person booked it, it undoes nothing, and its time has not passed.
+    pub fn can_be_undone(&self, now: Timestamp) -> bool {
+        let is_a_persons = matches!(self.operator, Operator::Person { .. });
+        is_a_persons && self.undoes.is_none() && self.is_recent(now)
     }
 
     /// Returns the entry among `later` that undoes it, if one does.

@@ -204,7 +204,10 @@ impl Alerts {
         let mut in_chat: HashMap<String, usize> = HashMap::new();
         for mut alert in recent {
             let is_young = now.duration_since(alert.at) < CAN_BE_UPDATED;
-            if !is_young || !alert.takes_steps(now) || Some(alert.id) == except {
+            // Nothing was done about it: its card is as it was posted.
+            let is_untouched = step.is_none() && alert.steps.is_empty();
+            let is_left_out = is_untouched || Some(alert.id) == except;
+            if !is_young || !alert.takes_steps(now) || is_left_out {
                 continue;
             }
             let mut posts = tx.alert_posts(alert.id)?;

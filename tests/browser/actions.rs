@@ -166,6 +166,9 @@ async fn quota_and_spending(bed: &Bed) {
     fill(bed, "quota.amount", "100").await;
     bed.press(&word("quota.submit")).await;
     bed.until(&card_shows("for the new season")).await;
+    // Taken back, by an entry of its own.
+    bed.press(&word("button.undo")).await;
+    bed.until(&card_shows(&word("quota.undone"))).await;
 
     bed.ask("/billing").await;
     bed.click(&last("button.select"), "").await;
@@ -208,12 +211,24 @@ async fn what_nobody_pays_for(bed: &Bed) {
 
 async fn the_alerts(bed: &Bed) {
     bed.ask("/alerts").await;
-    for kind in ["kind.disable", "kind.error", "kind.manual", "kind.warning"] {
-        bed.press(&word(kind)).await;
+    for kind in ["kind.disable", "kind.error", "kind.manual", "kind.warning", "alerts.all"] {
+        bed.press(&counted(bed, &word(kind)).await).await;
     }
-    bed.press(&word("alerts.all")).await;
+    bed.press_first("[data-tag=interactive_container]").await;
+    bed.press(&word("button.back_to_alerts")).await;
     bed.press_first("[data-tag=interactive_container]").await;
     bed.press(&word("button.alerts")).await;
+}
+
+/// The label of the last card's button that begins with this word, and may go on with a count.
+async fn counted(bed: &Bed, word: &str) -> String {
+    let (buttons, word) = (json!(last("button.btn")), json!(word));
+    let found = format!(
+        "[...document.querySelectorAll({buttons})].map((button) => button.textContent.trim()) \
+           .find((text) => text === {word} || text.startsWith({word} + ' '))"
+    );
+    bed.until(&found).await;
+    bed.js(&found).await.as_str().unwrap().to_owned()
 }
 
 /// Off and on again, for a user with a key and a login; from the user's card and from the confirmation card.
@@ -226,9 +241,29 @@ async fn access(bed: &Bed) {
         .await;
     };
     bed.ask("/user sun.xiao").await;
+    // The button asks once, and the answer does it.
+    bed.press(&word("button.disable")).await;
+    bed.until(&card_shows(&word("access.cut_note"))).await;
     bed.press(&word("button.disable")).await;
     becomes("status.disabled").await;
     bed.press(&word("button.enable")).await;
+    bed.until(&card_shows(&word("access.restore_note"))).await;
+    bed.press(&word("button.enable")).await;
+    becomes("status.active").await;
+    // A cut that does not get through is withdrawn.
+    choose(bed, "volcengine", "errors").await;
+    bed.ask("/disable sun.xiao").await;
+    bed.press(&word("button.disable")).await;
+    bed.press(&word("button.withdraw_cut")).await;
+    choose(bed, "volcengine", "none").await;
+    becomes("status.active").await;
+    // Quota and access in one.
+    bed.ask("/disable sun.xiao").await;
+    bed.press(&word("button.disable")).await;
+    becomes("status.disabled").await;
+    bed.press(&word("button.top_up")).await;
+    fill(bed, "quota.amount", "10").await;
+    bed.press(&word("button.top_up_enable")).await;
     becomes("status.active").await;
     bed.ask("/disable sun.xiao").await;
     bed.press(&word("button.disable")).await;

@@ -62,6 +62,7 @@ fn quota(size: Size, pending: Option<AccessGoal>) -> QuotaView {
 pub fn all(cards: &Cards, ctx: &CardContext, size: Size) -> Vec<Sample> {
     let (active, disabled) = (samples::detail(size), samples::disabled_detail(size));
     let mut cut = disabled.clone();
+    cut.undoable = quota(size, None).entries.first().cloned();
     let cause = AccessCause::Manual { operator: person("王管理") };
     if let Some(memory) = &mut cut.remembered {
         memory.cause = Some(cause);

@@ -267,6 +267,7 @@ pub fn detail(size: Size) -> UserDetail {
         proof: None,
         month: None,
         forecast: None,
+        undoable: None,
         owner_name: Some(if size == Size::Small {
             "王小明".to_owned()
         } else {

@@ -55,9 +55,11 @@ async fn access_is_cut_and_restored_from_the_confirm_cards() {
 
     // So do the buttons on the user's card.
     let card = bed.ask(ADMIN, "/user bob").await.message_id;
+    bed.press(ADMIN, &card, json!({"action": "access.ask", "goal": "cut"})).await;
     bed.press(ADMIN, &card, json!({"action": "user.disable"})).await;
     bed.settled().await;
     assert!(bed.texts(&card).contains(&phrase("status.disabled")), "{}", bed.texts(&card));
+    bed.press(ADMIN, &card, json!({"action": "access.ask", "goal": "restored"})).await;
     bed.press(ADMIN, &card, json!({"action": "user.enable"})).await;
     bed.settled().await;
     assert_eq!(bed.user("main/bob").status, UserStatus::Active);

@@ -62,7 +62,7 @@ async fn a_cut_is_dealt_with_by_two_presses_and_the_alert_says_so() {
         .filter_map(|value| value["amount"].as_str().map(str::to_owned))
         .collect();
     assert_eq!(offers, ["1000.00", "30.00"]);
-    let offer = json!({"action": "quota.allocate_enable", "amount": "30"});
+    let offer = json!({"action": "quota.allocate_enable", "amount": "30.00"});
     let done = bed.press(ADMIN_2, &form, offer).await;
     let said = text("toast.allocated_enabling", &[("user", &"alice"), ("amount", &"¥30.00")]);
     assert_eq!(toast_of(&done), format!("success: {said}"));
