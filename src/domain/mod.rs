@@ -67,7 +67,7 @@ pub use money::{AmountError, Money};
 pub use monitoring::{
     AccountReading, AlertedAs, CycleOutcome, CycleReport, Incident, MonitorState,
 };
-pub use month::{Limit, Month, MonthLimit, MonthTriggered, NotAboveZero};
+pub use month::{Limit, Month, MonthLimit, MonthSpent, MonthTriggered, NotAboveZero};
 pub use outlook::{AccountOutlook, Spike, balance, spike};
 pub use owed::{
     Dispatch, FailedMessage, FilePlace, OwedMessage, Report, Task, TaskKind, UpdateTarget,

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::{
-    BillPeriod, Money, Month, MonthLimit, MonthTriggered, Unbilled, Usage, User, UserStatus,
+    BillPeriod, Money, Month, MonthLimit, MonthSpent, MonthTriggered, Unbilled, Usage, User,
+    UserStatus,
 };
 
 /// What to do about a user whom the month limit has cut, once another month has begun.
@@ -25,6 +26,13 @@ impl User {
         Some(Usage::new(month?.spent, self.month_limit?.amount()))
     }
 
+    /// Returns the usage of the month limit in `period`, by what is kept with the user; `None` without a limit.
+    pub fn known_month_usage(&self, period: BillPeriod) -> Option<Usage> {
+        let spent = self.month_spent.filter(|known| known.period == period);
+        let spent = spent.map_or(Money::ZERO, |known| known.spent);
+        Some(Usage::new(spent, self.month_limit?.amount()))
+    }
+
     /// Returns the thresholds of the month limit that were alerted in `period`.
     pub fn triggered_in(&self, period: BillPeriod) -> BTreeSet<u16> {
         let triggered = self.month_triggered.as_ref().filter(|known| known.period == period);
@@ -41,6 +49,8 @@ impl User {
     /// Sets the month limit. Thresholds above the usage that it leaves can warn again.
     pub fn set_month_limit(&mut self, limit: Option<MonthLimit>, month: &Month) {
         self.month_limit = limit;
+        let Month { period, spent, .. } = *month;
+        self.month_spent = limit.map(|_| MonthSpent { period, spent });
         let left = self.month_usage(Some(month));
         let mut known = self.triggered_in(month.period);
         known.retain(|percent| left.is_some_and(|usage| usage.reaches(*percent)));

@@ -14,7 +14,9 @@ use parking_lot::Mutex;
 
 use super::{StoreError, WriteTx};
 use crate::domain::decision::is_due;
-use crate::domain::{AccountId, Money, OpenId, Thresholds, Usage, User, UserKey, UserStatus};
+use crate::domain::{
+    AccountId, BillPeriod, Money, OpenId, Thresholds, Usage, User, UserKey, UserStatus,
+};
 
 /// Separates the parts of [`Entry::folded`]; names do not contain it.
 const PART: char = '\u{0}';
@@ -36,6 +38,8 @@ pub struct Entry {
     pub forecast_alerted: bool,
     /// Whether a month limit is set.
     pub is_limited: bool,
+    /// Usage of the month limit in whole percent, rounded down, and the month that it is of. In any other month it is 0.
+    month_percent: Option<(BillPeriod, i64)>,
     /// The user's own thresholds; `None` = the global default.
     pub thresholds: Option<Box<Thresholds>>,
     /// The Feishu person behind the user.
@@ -54,6 +58,10 @@ impl Entry {
             percent: user.usage().whole_percent(),
             forecast_alerted: user.forecast_alerted.is_some(),
             is_limited: user.month_limit.is_some(),
+            month_percent: user.month_spent.and_then(|known| {
+                let usage = user.known_month_usage(known.period)?;
+                Some((known.period, usage.whole_percent()?))
+            }),
             thresholds: user.thresholds.clone().map(Box::new),
             owner: user.owner.clone(),
         }
@@ -73,6 +81,14 @@ impl Entry {
         may_be
             || self.status == UserStatus::Disabled
             || is_due(self.status, self.percent, thresholds)
+    }
+
+    /// Returns usage in whole percent, rounded down, of quota or month limit, whichever is higher; `None` if the user has
+    /// neither.
+    pub fn percent_in(&self, period: BillPeriod) -> Option<i64> {
+        let known = self.month_percent.filter(|(of, _)| *of == period);
+        let in_month = self.is_limited.then(|| known.map_or(0, |(_, percent)| percent));
+        self.percent.max(in_month)
     }
 
     /// Returns whether [`Entry::is_due`] by the quota could hold if `more` was spent.

@@ -178,7 +178,8 @@ impl<S: Source> View<S> {
         };
         let today = beijing_day(now);
         let week_ago = today.checked_sub(WAITED_FOR.days()).unwrap_or(today);
-        for (day, total) in estimate.days.range(week_ago..=to) {
+        for (day, total) in estimate.days.iter().filter(|(day, _)| week_ago <= **day && **day <= to)
+        {
             let is_estimated = (total.total - total.hidden).is_positive();
             let read = bills.values().any(|bill| {
                 let mut rows = bill.days.iter();
