@@ -45,10 +45,9 @@ fn card_of(
     let card = store.read(|tx| {
         let page = |each| super::page(n, super::users(), each);
         Ok::<_, airgate::app::Error>(match kind {
-            "users.list" => cards.users(
-                &listing::list(tx, settings, Default::default(), "", page(8), ctx.now)?,
-                ctx,
-            ),
+            "users.list" => {
+                cards.users(&listing::list(tx, settings, Default::default(), "", page(8))?, ctx)
+            }
             "user.open" => {
                 let user = people::get(tx, &super::user_at(n).parse().unwrap())?;
                 cards.user(&people::card(tx, settings, user, ctx.now)?, ctx)

@@ -69,12 +69,6 @@ impl Level {
         Self::at(user.usage().whole_percent(), thresholds)
     }
 
-    /// Returns the level of `user` in a month, by quota and month limit: the more serious one.
-    pub fn in_month(user: &User, thresholds: &Thresholds, period: BillPeriod) -> Self {
-        let in_month = user.known_month_usage(period).and_then(Usage::whole_percent);
-        Self::at(user.usage().whole_percent().max(in_month), thresholds)
-    }
-
     /// Returns the level at this usage in whole percent; `None` means that nothing is allocated.
     pub fn at(percent: Option<i64>, thresholds: &Thresholds) -> Self {
         match percent {

@@ -4,8 +4,8 @@ pub mod access;
 pub mod account;
 pub mod alert;
 pub mod bill;
-pub mod condition;
 pub mod contact;
+pub mod counted;
 pub mod creation;
 pub mod days;
 pub mod decision;
@@ -48,7 +48,7 @@ pub use alert::{
     Problem,
 };
 pub use bill::{AmountField, BillSource};
-pub use condition::{Condition, Counted, Rung, Unwatched, condition, rung};
+pub use counted::Counted;
 pub use creation::{Creation, Halt, KeyStep, NewUser, SecretsSent, Step};
 pub use days::{Change, Comparable, DayAmount, DayChart, Series, charted_days, comparable};
 pub use decision::{

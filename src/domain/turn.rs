@@ -26,13 +26,6 @@ impl User {
         Some(Usage::new(month?.spent, self.month_limit?.amount()))
     }
 
-    /// Returns the usage of the month limit in `period`, by what is kept with the user; `None` without a limit.
-    pub fn known_month_usage(&self, period: BillPeriod) -> Option<Usage> {
-        let spent = self.month_spent.filter(|known| known.period == period);
-        let spent = spent.map_or(Money::ZERO, |known| known.spent);
-        Some(Usage::new(spent, self.month_limit?.amount()))
-    }
-
     /// Returns the thresholds of the month limit that were alerted in `period`.
     pub fn triggered_in(&self, period: BillPeriod) -> BTreeSet<u16> {
         let triggered = self.month_triggered.as_ref().filter(|known| known.period == period);

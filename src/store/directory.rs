@@ -38,8 +38,8 @@ pub struct Entry {
     pub forecast_alerted: bool,
     /// Whether a month limit is set.
     pub is_limited: bool,
-    /// Usage of the month limit in whole percent, rounded down, and the month that it is of. In any other month it is 0.
-    month_percent: Option<(BillPeriod, i64)>,
+    /// Usage of the month limit, and the month that it was last computed for.
+    month: Option<(Option<BillPeriod>, Usage)>,
     /// The user's own thresholds; `None` = the global default.
     pub thresholds: Option<Box<Thresholds>>,
     /// The Feishu person behind the user.
@@ -58,9 +58,9 @@ impl Entry {
             percent: user.usage().whole_percent(),
             forecast_alerted: user.forecast_alerted.is_some(),
             is_limited: user.month_limit.is_some(),
-            month_percent: user.month_spent.and_then(|known| {
-                let usage = user.known_month_usage(known.period)?;
-                Some((known.period, usage.whole_percent()?))
+            month: user.month_limit.map(|limit| match user.month_spent {
+                Some(known) => (Some(known.period), Usage::new(known.spent, limit.amount())),
+                None => (None, Usage::new(Money::ZERO, limit.amount())),
             }),
             thresholds: user.thresholds.clone().map(Box::new),
             owner: user.owner.clone(),
@@ -83,12 +83,16 @@ impl Entry {
             || is_due(self.status, self.percent, thresholds)
     }
 
-    /// Returns usage in whole percent, rounded down, of quota or month limit, whichever is higher; `None` if the user has
-    /// neither.
-    pub fn percent_in(&self, period: BillPeriod) -> Option<i64> {
-        let known = self.month_percent.filter(|(of, _)| *of == period);
-        let in_month = self.is_limited.then(|| known.map_or(0, |(_, percent)| percent));
-        self.percent.max(in_month)
+    /// Returns the usage of the month limit in `period`; `None` without a limit. Spending that was last recorded in another
+    /// month counts nothing.
+    pub fn month_usage(&self, period: BillPeriod) -> Option<Usage> {
+        let (of, usage) = self.month?;
+        Some(if of == Some(period) { usage } else { usage.of_nothing() })
+    }
+
+    /// Returns whether the user has a month limit whose usage was never computed: that of an older file.
+    pub(super) fn lacks_month(&self) -> bool {
+        matches!(self.month, Some((None, _)))
     }
 
     /// Returns whether [`Entry::is_due`] by the quota could hold if `more` was spent.

@@ -33,7 +33,7 @@ impl Action for UsersList {
     ) -> Result<Card, Error> {
         let Self(place) = self;
         let settings = handlers.settings(tx)?;
-        let page = listing::list(tx, &settings, place.filter, &place.query, place.page, ctx.now)?;
+        let page = listing::list(tx, &settings, place.filter, &place.query, place.page)?;
         Ok(handlers.cards.users(&page, ctx))
     }
 }

@@ -1,7 +1,6 @@
 //! The month limit: what it warns about and cuts, and how access comes back with the next month.
 
-use airgate::app::outcome::{Level, UserFilter};
-use airgate::app::{access, listing};
+use airgate::app::access;
 use airgate::domain::{
     AccessGoal, AlertBody, AlertKind, Limit, Money, MonthLimit, Operator, UserStatus,
 };
@@ -236,28 +235,4 @@ async fn what_a_person_cut_stays_cut() {
     assert!(!bed.is_cut_off("alice"), "nothing is forgotten");
     let is_active = |status| status == KeyStatus::Active;
     assert!(bed.cloud.read(|world| is_active(world.user("main", "alice").unwrap().keys[0].status)));
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn lists_count_the_stricter_of_quota_and_month_limit() {
-    let bed = spent("85").await;
-    let list = |filter| {
-        let settings = bed.config.initial_settings();
-        bed.store
-            .read(|tx| listing::list(tx, &settings, filter, "", 1, bed.clock.now()))
-            .map(|page| page.rows.into_iter().map(|row| row.level).collect::<Vec<_>>())
-            .unwrap()
-    };
-    assert_eq!(list(UserFilter::Warning), []);
-    bed.cycle().await;
-    assert_eq!(
-        list(UserFilter::Warning),
-        [Level::Warning],
-        "85 of 100 in the month, of 1,000 in all"
-    );
-    // With nothing allocated but a limit, and in the next month.
-    bed.allocate(ALICE, "-1000");
-    assert_eq!((list(UserFilter::Unallocated), list(UserFilter::Warning).len()), (vec![], 1));
-    bed.at(DECEMBER);
-    assert_eq!((list(UserFilter::Warning), list(UserFilter::All)), (vec![], vec![Level::Calm]));
 }
