@@ -24,7 +24,7 @@ const DECIDED_AT_ONCE: usize = 20;
 /// What a decision counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Basis {
-    /// What is billed. Nobody is restored: the estimate, which is about to be read, may say otherwise.
+    /// What is billed, and only cuts: the estimate, which is about to be read, may demand a higher warning, or that a cut stays.
     BillAlone,
     /// Bill and estimate, as configured.
     All,
@@ -191,7 +191,10 @@ fn decision<S: Source>(
         }
         _ => Turn::Wait,
     };
-    let is_nothing = decision == Decision::default() && turn == Turn::Wait;
+    let is_nothing = match basis {
+        Basis::BillAlone => decision.cut.is_none(),
+        Basis::All => decision == Decision::default() && turn == Turn::Wait,
+    };
     Ok((!is_nothing).then_some(Wanted { user, month, unbilled, decision, turn }))
 }
 
