@@ -4,8 +4,8 @@ pub mod access;
 pub mod account;
 pub mod alert;
 pub mod bill;
-pub mod condition;
 pub mod contact;
+pub mod counted;
 pub mod creation;
 pub mod days;
 pub mod decision;
@@ -50,7 +50,7 @@ pub use alert::{
     Outlook, Problem, Warned,
 };
 pub use bill::{AmountField, BillSource};
-pub use condition::{Condition, Counted, Rung, Unwatched, condition, rung};
+pub use counted::Counted;
 pub use creation::{Creation, Halt, KeyStep, NewUser, SecretsSent, Step};
 pub use days::{Change, Comparable, DayAmount, DayChart, Series, charted_days, comparable};
 pub use decision::{
@@ -70,7 +70,7 @@ pub use money::{AmountError, Money};
 pub use monitoring::{
     AccountReading, AlertedAs, CycleOutcome, CycleReport, Incident, MonitorState,
 };
-pub use month::{Limit, Month, MonthLimit, MonthTriggered, NotAboveZero};
+pub use month::{Limit, Month, MonthLimit, MonthSpent, MonthTriggered, NotAboveZero};
 pub use outlook::{AccountOutlook, Spike, balance, spike};
 pub use owed::{
     Dispatch, FailedMessage, FilePlace, OwedMessage, Report, Task, TaskKind, UpdateTarget,

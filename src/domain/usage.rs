@@ -51,6 +51,12 @@ impl Usage {
         Some(percent.to_i64().unwrap_or(i64::MAX))
     }
 
+    /// Returns the usage of the same quota of which nothing is used.
+    #[must_use]
+    pub fn of_nothing(self) -> Self {
+        Self { consumed: Money::ZERO, ..self }
+    }
+
     /// Returns whether a larger part is used than of another: consumed / quota, without dividing. Nothing allocated counts as
     /// nothing used.
     pub fn exceeds(self, other: Self) -> bool {

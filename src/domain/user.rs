@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Money, MonthLimit, MonthTriggered, OpenId, Thresholds, Usage, UserKey};
+use super::{Money, MonthLimit, MonthSpent, MonthTriggered, OpenId, Thresholds, Usage, UserKey};
 
 /// On or off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -163,6 +163,9 @@ pub struct User {
     /// 月度上限: what may be spent in one month.
     #[serde(default)]
     pub month_limit: Option<MonthLimit>,
+    /// What the monitored links have spent in a month, for users with a limit; computed with `consumed`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub month_spent: Option<MonthSpent>,
     /// Thresholds of the month limit already alerted.
     #[serde(default)]
     pub month_triggered: Option<MonthTriggered>,
@@ -203,6 +206,7 @@ impl User {
             auto_disable: Switch::On,
             triggered: BTreeSet::new(),
             month_limit: None,
+            month_spent: None,
             month_triggered: None,
             forecast_alerted: None,
             remark: String::new(),

@@ -148,7 +148,7 @@ impl Monitor {
         // What was read at the end of a cycle is due in the cycle that begins an hour after that one did.
         let early = SignedDuration::try_from(reads_for).unwrap_or(USAGE_EVERY);
         let pace = Pace {
-            usage_every: (USAGE_EVERY - early.min(USAGE_EVERY)),
+            usage_every: USAGE_EVERY - early.min(USAGE_EVERY),
             deadline: Instant::now() + reads_for,
             started,
         };

@@ -21,6 +21,15 @@ const BREATH: Duration = Duration::from_millis(1);
 /// How many users are warned or cut in one transaction.
 const DECIDED_AT_ONCE: usize = 20;
 
+/// What a decision counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Basis {
+    /// What is billed, and only cuts: the estimate, which is about to be read, may demand a higher warning, or that a cut stays.
+    BillAlone,
+    /// Bill and estimate, as configured.
+    All,
+}
+
 /// How often something was decided.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Decided {
@@ -106,6 +115,7 @@ pub(super) async fn record_estimate(
 pub(super) async fn decide_all(
     store: &Store,
     alerts: &Alerts,
+    basis: Basis,
     now: Timestamp,
 ) -> Result<Decided, StoreError> {
     let configured = alerts.clone();
@@ -122,6 +132,9 @@ pub(super) async fn decide_all(
             for key in maybe {
                 if let Some(wanted) = decision(tx, &key, &defaults, now)? {
                     warned += usize::from(wanted.decision.warn.is_some());
+                }
+
+                if decision(tx, &key, &defaults, basis, now)?.is_some() {
                     concerned.push(key);
                 }
             }
@@ -141,6 +154,7 @@ pub(super) async fn decide_all(
                 let mut more = Decided::default();
                 for key in &some {
                     act(tx, &alerts, key, &defaults, together, now, &mut more)?;
+                    act(tx, &alerts, key, &defaults, basis, now, &mut more)?;
                 }
                 Ok::<_, StoreError>(more)
             })
@@ -169,21 +183,28 @@ fn decision<S: Source>(
     tx: &View<S>,
     key: &UserKey,
     defaults: &Thresholds,
+    basis: Basis,
     now: Timestamp,
 ) -> Result<Option<Wanted>, StoreError> {
     let Some(user) = tx.user(key)? else { return Ok(None) };
     let standing = tx.access_standing(&user)?;
     let month = tx.month(&user, now)?;
-    let unbilled = tx.unbilled(&user)?;
+    let unbilled = match basis {
+        Basis::BillAlone => None,
+        Basis::All => tx.unbilled(&user)?,
+    };
     let decision = decide(&user, month.as_ref(), unbilled.as_ref(), defaults, standing);
     let turn = match tx.month_cut(key)? {
-        Some(cut_in) if standing == AccessStanding::Cut => {
+        Some(cut_in) if standing == AccessStanding::Cut && basis == Basis::All => {
             let month = tx.month_of(key, BillPeriod::of(now), now)?;
             at_turn(&user, &month, unbilled.as_ref(), cut_in)
         }
         _ => Turn::Wait,
     };
-    let is_nothing = decision == Decision::default() && turn == Turn::Wait;
+    let is_nothing = match basis {
+        Basis::BillAlone => decision.cut.is_none(),
+        Basis::All => decision == Decision::default() && turn == Turn::Wait,
+    };
     Ok((!is_nothing).then_some(Wanted { user, month, unbilled, decision, turn }))
 }
 
@@ -231,10 +252,11 @@ fn act(
     key: &UserKey,
     defaults: &Thresholds,
     together: bool,
+    basis: Basis,
     now: Timestamp,
     decided: &mut Decided,
 ) -> Result<(), StoreError> {
-    let Some(wanted) = decision(tx, key, defaults, now)? else { return Ok(()) };
+    let Some(wanted) = decision(tx, key, defaults, basis, now)? else { return Ok(()) };
     let Wanted { mut user, month, unbilled, decision, turn } = wanted;
     let period = BillPeriod::of(now);
     let (newly, in_month) = (decision.newly_triggered, decision.newly_triggered_in_month);

@@ -14,7 +14,9 @@ use parking_lot::Mutex;
 
 use super::{StoreError, WriteTx};
 use crate::domain::decision::is_due;
-use crate::domain::{AccountId, Money, OpenId, Thresholds, Usage, User, UserKey, UserStatus};
+use crate::domain::{
+    AccountId, BillPeriod, Money, OpenId, Thresholds, Usage, User, UserKey, UserStatus,
+};
 
 /// Separates the parts of [`Entry::folded`]; names do not contain it.
 const PART: char = '\u{0}';
@@ -36,6 +38,8 @@ pub struct Entry {
     pub forecast_alerted: bool,
     /// Whether a month limit is set.
     pub is_limited: bool,
+    /// Usage of the month limit, and the month that it was last computed for.
+    month: Option<(Option<BillPeriod>, Usage)>,
     /// The user's own thresholds; `None` = the global default.
     pub thresholds: Option<Box<Thresholds>>,
     /// The Feishu person behind the user.
@@ -54,6 +58,10 @@ impl Entry {
             percent: user.usage().whole_percent(),
             forecast_alerted: user.forecast_alerted.is_some(),
             is_limited: user.month_limit.is_some(),
+            month: user.month_limit.map(|limit| match user.month_spent {
+                Some(known) => (Some(known.period), Usage::new(known.spent, limit.amount())),
+                None => (None, Usage::new(Money::ZERO, limit.amount())),
+            }),
             thresholds: user.thresholds.clone().map(Box::new),
             owner: user.owner.clone(),
         }
@@ -73,6 +81,18 @@ impl Entry {
         may_be
             || self.status == UserStatus::Disabled
             || is_due(self.status, self.percent, thresholds)
+    }
+
+    /// Returns the usage of the month limit in `period`; `None` without a limit. Spending that was last recorded in another
+    /// month counts nothing.
+    pub fn month_usage(&self, period: BillPeriod) -> Option<Usage> {
+        let (of, usage) = self.month?;
+        Some(if of == Some(period) { usage } else { usage.of_nothing() })
+    }
+
+    /// Returns whether the user has a month limit whose usage was never computed: that of an older file.
+    pub(super) fn lacks_month(&self) -> bool {
+        matches!(self.month, Some((None, _)))
     }
 
     /// Returns whether [`Entry::is_due`] by the quota could hold if `more` was spent.

@@ -17,7 +17,7 @@ use super::view::{Source, View};
 use super::{StoreError, WriteTx, keys};
 use crate::domain::{
     AccountId, AccountReadings, BillPeriod, Covered, Money, PeriodReading, ProjectName, UserKey,
-    beijing_day,
+    UserStatus, beijing_day,
 };
 
 /// How much one step writes at most, in rows of days.
@@ -146,6 +146,11 @@ impl<S: Source> View<S> {
         for project in changes.bills.keys() {
             changes.users.extend(self.users_linked_to(account, project)?);
         }
+        let directory = self.directory();
+        let unknown = directory.iter().filter(|(key, entry)| {
+            key.account == *account && entry.status != UserStatus::Gone && entry.lacks_month()
+        });
+        changes.users.extend(unknown.map(|(key, _)| key.clone()));
         if readings.recording {
             changes.users.extend(self.users_of(account)?.into_iter().map(|user| user.key));
         }
@@ -178,7 +183,8 @@ impl<S: Source> View<S> {
         };
         let today = beijing_day(now);
         let week_ago = today.checked_sub(WAITED_FOR.days()).unwrap_or(today);
-        for (day, total) in estimate.days.range(week_ago..=to) {
+        for (day, total) in estimate.days.iter().filter(|(day, _)| week_ago <= **day && **day <= to)
+        {
             let is_estimated = (total.total - total.hidden).is_positive();
             let read = bills.values().any(|bill| {
                 let mut rows = bill.days.iter();

@@ -11,8 +11,8 @@ use super::tables::{BILLS, PERIOD_SPENDERS, PERIOD_TOTALS, SPENDING, SPENDING_RA
 use super::view::{Order, Source, View};
 use super::{StoreError, WriteTx, keys};
 use crate::domain::{
-    AccountId, BillPeriod, BilledLink, Consumption, Counts, Money, ProjectBill, ProjectLink,
-    ProjectName, SpendingRecord, User, UserKey, share,
+    AccountId, BillPeriod, BilledLink, Consumption, Counts, Money, MonthSpent, ProjectBill,
+    ProjectLink, ProjectName, SpendingRecord, User, UserKey, share,
 };
 
 /// Returns the sort key of a total: larger totals come first. Exact to 8 decimals, more than is ever shown.
@@ -166,6 +166,11 @@ impl WriteTx {
             self.put_spending(key, None, period, total, now)?;
         }
         user.consumed = consumption.consumed;
+        let period = BillPeriod::of(now);
+        user.month_spent = user.month_limit.map(|_| MonthSpent {
+            period,
+            spent: links.iter().map(|billed| billed.spent_in(period)).sum(),
+        });
         if read {
             user.spending_updated_at = Some(now);
         }
