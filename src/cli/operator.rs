@@ -218,7 +218,7 @@ mod tests {
                 read(&path, out);
             } else if name.ends_with(".rs") && name != "tests.rs" {
                 let code = std::fs::read_to_string(&path).unwrap();
-                messages(code.split("#[cfg(test)]\nmod tests").next().unwrap(), out);
+                messages(code.split("#[cfg(test)]\nmod tests {").next().unwrap(), out);
             }
         }
     }

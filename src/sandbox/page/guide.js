@@ -30,6 +30,7 @@ export function createGuide({ host, opener, page }) {
   let at = -1;
   let target = null;
   let ringed = null;
+  let last = null;
   let drawing = false;
   const sent = new Map();
   let asking = 0;
@@ -73,6 +74,9 @@ export function createGuide({ host, opener, page }) {
     ringed = node;
     if (!node) return;
     node.dataset.ring = "";
+    // After a short wait it is the same again: whoever has scrolled away in the meantime stays there.
+    if (node === last) return;
+    last = node;
     if (may) node.focus({ preventScroll: true });
     seen(node, "center");
   }
@@ -112,6 +116,7 @@ export function createGuide({ host, opener, page }) {
     const step = STEPS[next];
     if (next !== at) {
       sent.clear();
+      last = null;
       page.unfill();
       at = next;
       set(count, step ? `${at + 1}/${STEPS.length}` : "✓");
@@ -124,9 +129,11 @@ export function createGuide({ host, opener, page }) {
     const [advice, button] = words(step);
     set(hint, advice);
     set(label, button);
-    const quiet = target?.look || !step;
-    go.classList.toggle("btn-primary_filled", quiet);
-    go.classList.toggle("btn-default", !quiet);
+    const main = target?.look === true || !step;
+    if (main !== go.classList.contains("btn-primary_filled")) {
+      go.classList.toggle("btn-primary_filled", main);
+      go.classList.toggle("btn-default", !main);
+    }
     const waits = !closed && step !== undefined && target === null;
     if (waits !== turning.isConnected) {
       if (waits) go.append(turning);

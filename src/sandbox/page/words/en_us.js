@@ -92,8 +92,6 @@ export default {
   "control.fault.denied": "refuses to create access keys",
   "control.fault.broken": "{platform} now fails",
   "control.fault.fixed": "{platform} works again",
-  "control.no_answer": "The bot did not respond. Is a platform failing?",
-  "control.no_form": "The card has no such form",
   "models.title": "Model calls",
   "models.note": "Calls An Qi's programs make. They need no login and no access key.",
   "models.endpoint": "Endpoint",

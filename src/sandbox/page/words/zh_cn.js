@@ -92,8 +92,6 @@ export default {
   "control.fault.denied": "拒绝创建访问密钥",
   "control.fault.broken": "{platform}已出故障",
   "control.fault.fixed": "{platform}已恢复",
-  "control.no_answer": "机器人没有回应，是不是有平台出了故障？",
-  "control.no_form": "卡片上没有这个表单",
   "models.title": "模型调用",
   "models.note": "安琪的程序发起的调用，不需要登录，也不需要访问密钥。",
   "models.endpoint": "接入点",
