@@ -163,8 +163,9 @@ async fn serve(State(s3): State<FakeS3>, request: Request) -> Response {
     match (parts.method.as_str(), key, upload) {
         ("GET", "", None) => s3.list(&query),
         ("PUT", key, None) if !key.is_empty() && query.is_empty() => {
+            let tag = format!("\"{}\"", etag(&body));
             s3.put(key, body);
-            StatusCode::OK.into_response()
+            ([(header::ETAG, tag)], "").into_response()
         }
         ("POST", key, None) if query.keys().eq(["uploads"]) => s3.begin(key),
         ("PUT", key, Some(id)) => s3.part(key, &id, query.get("partNumber"), body),

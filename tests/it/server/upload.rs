@@ -32,7 +32,7 @@ async fn started(s3: &FakeS3, further: &[(&str, &str)]) -> Bed {
 
 fn backup_alerts(bed: &Bed) -> Vec<Problem> {
     let records = bed.alert_records().into_iter();
-    let mut problems: Vec<Problem> = records
+    records
         .filter_map(|alert| match alert.body {
             AlertBody::Error { problem } => Some(problem),
             _ => None,
@@ -40,9 +40,7 @@ fn backup_alerts(bed: &Bed) -> Vec<Problem> {
         .filter(|problem| {
             matches!(problem, Problem::BackupFailing { .. } | Problem::BackupRecovered { .. })
         })
-        .collect();
-    problems.reverse();
-    problems
+        .collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
