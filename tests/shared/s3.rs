@@ -28,6 +28,8 @@ const MIN_PART: usize = 5 * 1024 * 1024;
 pub enum Trouble {
     /// 403 AccessDenied to everything that writes.
     ReadOnly,
+    /// 403 AccessDenied to parts of an upload.
+    NoParts,
     /// 403 AccessDenied.
     Denied,
     /// 503 SlowDown.
@@ -134,10 +136,11 @@ async fn serve(State(s3): State<FakeS3>, request: Request) -> Response {
     let at_once = |trouble| match trouble {
         Trouble::Truncated => false,
         Trouble::ReadOnly => writes,
+        Trouble::NoParts => raw.contains("partNumber="),
         _ => true,
     };
     match s3.take_trouble(at_once) {
-        Some(Trouble::Denied | Trouble::ReadOnly) => {
+        Some(Trouble::Denied | Trouble::ReadOnly | Trouble::NoParts) => {
             return error(StatusCode::FORBIDDEN, "AccessDenied");
         }
         Some(Trouble::SlowDown) => return error(StatusCode::SERVICE_UNAVAILABLE, "SlowDown"),
