@@ -10,7 +10,8 @@ use std::fmt::Write as _;
 use std::path::{Component, Path, PathBuf};
 
 /// Folders of the repository whose files may be referred to.
-const FOLDERS: [&str; 8] = ["build", "src", "tests", "benches", "cards", "docs", "fuzz", ".ci"];
+const FOLDERS: [&str; 9] =
+    ["build", "src", "tests", "benches", "cards", "docs", "fuzz", ".ci", "deploy"];
 /// Folders that are searched for references, besides the files in the root.
 const READ: [&str; 7] = ["build", "src", "tests", "benches", "cards", "docs", "fuzz/fuzz_targets"];
 /// Extensions of files that are read.

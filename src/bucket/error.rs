@@ -61,9 +61,12 @@ impl From<object_store::Error> for BucketError {
     fn from(error: object_store::Error) -> Self {
         use object_store::Error as E;
         let words = words(&error);
+        // Some calls, such as a list, come with the status alone.
         match error {
             E::PermissionDenied { .. } | E::Unauthenticated { .. } => Self::Denied(words),
             E::NotFound { .. } => Self::NotFound(words),
+            _ if words.starts_with("401") || words.starts_with("403") => Self::Denied(words),
+            _ if words.starts_with("404") => Self::NotFound(words),
             _ => Self::Failed(words),
         }
     }

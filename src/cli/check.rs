@@ -155,6 +155,9 @@ fn check(config: &Config, options: &Options) -> Result<Vec<Finding>, Failure> {
         findings.push(backups(config));
     }
     if options.offline {
+        if config.store.backup_bucket.is_some() {
+            findings.push(Finding::skipped(t("check.bucket", &[]), "--offline"));
+        }
         for what in [t("check.feishu", &[]), t("check.volcengine", &[])] {
             findings.push(Finding::skipped(what, "--offline"));
         }

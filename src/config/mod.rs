@@ -491,7 +491,13 @@ impl Store {
         let path = reader.path(&keys::STORE_PATH);
         let backup_dir = reader.path(&keys::BACKUP_DIR);
         let before = reader.problems.len();
-        let address = reader.text(&keys::BACKUP_URL, |text| BucketAddress::parse(text, None));
+        let address = reader.text(&keys::BACKUP_URL, |text| Ok::<_, String>(text.to_owned()));
+        // The address is not repeated: people put key pairs into it.
+        let address = address.and_then(|text| {
+            BucketAddress::parse(&text, None)
+                .map_err(|error| reader.refuse(keys::BACKUP_URL.key.path(), error.to_string()))
+                .ok()
+        });
         let access_key_id = reader.secret(&keys::BACKUP_ACCESS_KEY_ID);
         let secret_access_key = reader.secret(&keys::BACKUP_SECRET_ACCESS_KEY);
         if address.is_some() && reader.problems.len() == before {

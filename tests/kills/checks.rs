@@ -242,7 +242,9 @@ fn causes(stage: &Stage, alerts: &[AlertRecord]) {
             | Problem::StillSpending { .. }
             | Problem::EstimateOff { .. }
             | Problem::EstimateRecovered { .. }
-            | Problem::PolicyTaken { .. } => panic!("seed {}: {problem:?}", stage.seed),
+            | Problem::PolicyTaken { .. }
+            | Problem::BackupFailing { .. }
+            | Problem::BackupRecovered { .. } => panic!("seed {}: {problem:?}", stage.seed),
         };
         assert_ne!(*state, is, "seed {}: {problem:?}", stage.seed);
         *state = is;

@@ -28,6 +28,8 @@ const MIN_PART: usize = 5 * 1024 * 1024;
 pub enum Trouble {
     /// 403 AccessDenied to everything that writes.
     ReadOnly,
+    /// 403 AccessDenied to parts of an upload.
+    NoParts,
     /// 403 AccessDenied.
     Denied,
     /// 503 SlowDown.
@@ -134,10 +136,11 @@ async fn serve(State(s3): State<FakeS3>, request: Request) -> Response {
     let at_once = |trouble| match trouble {
         Trouble::Truncated => false,
         Trouble::ReadOnly => writes,
+        Trouble::NoParts => raw.contains("partNumber="),
         _ => true,
     };
     match s3.take_trouble(at_once) {
-        Some(Trouble::Denied | Trouble::ReadOnly) => {
+        Some(Trouble::Denied | Trouble::ReadOnly | Trouble::NoParts) => {
             return error(StatusCode::FORBIDDEN, "AccessDenied");
         }
         Some(Trouble::SlowDown) => return error(StatusCode::SERVICE_UNAVAILABLE, "SlowDown"),
@@ -163,8 +166,9 @@ async fn serve(State(s3): State<FakeS3>, request: Request) -> Response {
     match (parts.method.as_str(), key, upload) {
         ("GET", "", None) => s3.list(&query),
         ("PUT", key, None) if !key.is_empty() && query.is_empty() => {
+            let tag = format!("\"{}\"", etag(&body));
             s3.put(key, body);
-            StatusCode::OK.into_response()
+            ([(header::ETAG, tag)], "").into_response()
         }
         ("POST", key, None) if query.keys().eq(["uploads"]) => s3.begin(key),
         ("PUT", key, Some(id)) => s3.part(key, &id, query.get("partNumber"), body),

@@ -116,7 +116,13 @@ impl UploadBackup {
         let last = last.map(|(at, _)| at);
         let folder = self.folder.clone();
         let found = blocking(move || Ok(folder.newest(now))).await?;
-        let mut waiting = found.filter(|(at, _)| last.is_none_or(|last| *at > last));
+        let (mut waiting, done) = match found {
+            Some((at, path)) if last.is_some_and(|last| at <= last) => (None, Some(path)),
+            found => (found, None),
+        };
+        if let Some(path) = done.filter(|_| self.staged) {
+            remove(&path).await;
+        }
         if waiting.is_none() && self.staged {
             if let Some(rest) = rest(last, None, self.interval, now) {
                 return Ok((last, rest));
@@ -129,10 +135,8 @@ impl UploadBackup {
         let name = self.names.name(at);
         let expected = self.bucket.upload(&name, &path, stop).await?;
         self.confirm(&name, expected, now).await?;
-        if self.staged
-            && let Err(error) = tokio::fs::remove_file(&path).await
-        {
-            tracing::warn!(path = %path.display(), %error, "a file cannot be removed");
+        if self.staged {
+            remove(&path).await;
         }
         Ok((Some(at), self.interval))
     }
@@ -202,6 +206,12 @@ async fn blocking<T: Send + 'static>(
     match tokio::task::spawn_blocking(work).await {
         Ok(done) => Ok(done?),
         Err(_) => Err(UploadError::Panicked),
+    }
+}
+
+async fn remove(path: &std::path::Path) {
+    if let Err(error) = tokio::fs::remove_file(path).await {
+        tracing::warn!(path = %path.display(), %error, "a file cannot be removed");
     }
 }
 
