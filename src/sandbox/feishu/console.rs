@@ -330,7 +330,7 @@ pub(super) fn versions(core: &Core, call: &Call) -> Result<ApiResponse, ApiRespo
         "admin:app.info:readonly",
     ];
     if !state.console.grants(&readers) {
-        return Err(super::api::lacks_scope(&readers));
+        return Err(ApiResponse::lacks_scope(&readers));
     }
     let console = &state.console;
     let number = |version: u32| format!("1.0.{}", version.saturating_sub(1));

@@ -8,7 +8,6 @@ use super::super::console::{
 };
 use super::super::core::Core;
 use super::super::http::{ApiResponse, Call};
-use super::lacks_scope;
 use super::request::{Body, Outcome, field, known_query, part};
 
 const PATCH: &[&str] = &["application:application:patch"];
@@ -26,7 +25,7 @@ fn own(core: &Core, call: &Call, console: &Console, code: i64) -> Result<(), Api
     if part(call, 4) != core.config.app_id {
         return Err(ApiResponse::refuse_as(403, 210_036, "another app's id"));
     }
-    if console.grants(PATCH) { Ok(()) } else { Err(lacks_scope(PATCH)) }
+    if console.grants(PATCH) { Ok(()) } else { Err(ApiResponse::lacks_scope(PATCH)) }
 }
 
 /// What Lark answers on every path of version 7: not JSON.
@@ -213,7 +212,7 @@ pub fn me(core: &Core, call: &Call) -> Outcome {
     let state = core.state.lock();
     let console = &state.console;
     if !console.grants(READ) {
-        return Err(lacks_scope(READ));
+        return Err(ApiResponse::lacks_scope(READ));
     }
     let scopes: Vec<Value> = console
         .scopes
@@ -249,7 +248,7 @@ pub fn contact_range(core: &Core, call: &Call) -> Outcome {
     let state = core.state.lock();
     let reader = ["contact:contact.base:readonly"];
     if !state.console.grants(&reader) {
-        return Err(lacks_scope(&reader));
+        return Err(ApiResponse::lacks_scope(&reader));
     }
     let people: Vec<&String> = match (&state.console.contacts[..], &state.console.visible_to) {
         ("equal_to_availability", Some(people)) => people.iter().collect(),

@@ -105,19 +105,6 @@ pub(super) async fn answer(core: &Core, endpoint: &str, call: &Call) -> ApiRespo
     outcome.unwrap_or_else(|refusal| refusal)
 }
 
-/// The refusal of a call for lack of a scope.
-pub(super) fn lacks_scope(any_of: &[&str]) -> ApiResponse {
-    let violations: Vec<_> = any_of
-        .iter()
-        .map(|scope| json!({"type": "action_privilege_required", "subject": scope}))
-        .collect();
-    let msg = format!("Access denied. One of the following scopes is required: {any_of:?}");
-    ApiResponse {
-        status: 400,
-        body: json!({"code": 99_991_672, "msg": msg, "error": {"permission_violations": violations}}),
-    }
-}
-
 fn token(core: &Core, call: &Call) -> Outcome {
     let body = Body::read(call, &["app_id", "app_secret"])?;
     let (id, secret) = (body.required("app_id")?, body.required("app_secret")?);
