@@ -99,12 +99,16 @@ async fn the_set_up_can_be_tried_with_the_browser_as_the_phone() {
     let demo = airgate(&["demo", "--setup", "--locale", "en_us", "--listen", "127.0.0.1:0"]);
     // No account, and the first group.
     let process = Process::start_with(demo, "\n1\n");
-    let link = process.find_line(|line| line.contains("user_code=").then(|| line.trim().to_owned()));
+    let link =
+        process.find_line(|line| line.contains("user_code=").then(|| line.trim().to_owned()));
     let link = link.unwrap_or_else(|| panic!("{}", process.log()));
     let _ = rustls::crypto::ring::default_provider().install_default();
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
     let page = client.get(&link).send().await.unwrap().text().await.unwrap();
-    assert!(page.contains("value=\"airgate\"") && page.contains("application:application:patch"), "{page}");
+    assert!(
+        page.contains("value=\"airgate\"") && page.contains("application:application:patch"),
+        "{page}"
+    );
     let decided = client
         .post(&link)
         .header("content-type", "application/x-www-form-urlencoded")

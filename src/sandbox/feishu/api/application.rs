@@ -91,6 +91,9 @@ pub fn config(core: &Core, call: &Call) -> Outcome {
     if core.state.lock().console.in_review {
         return Err(ApiResponse::refuse_as(403, 210_040, "a version is under review"));
     }
+    if !core.state.lock().console.is_bot {
+        return Err(ApiResponse::refuse(210_041, "switch the bot ability on first"));
+    }
     let mut draft = core.state.lock().console.draft.clone();
     if let Some(scope) = object(body.value("scope"), "scope", &["add_scopes", "remove_scopes"])? {
         let added = scope.get("add_scopes").and_then(Value::as_array);
@@ -150,6 +153,25 @@ pub fn config(core: &Core, call: &Call) -> Outcome {
         console.draft = draft;
     });
     Ok(ApiResponse::data(json!({})))
+}
+
+/// PATCH /application/v7/applications/:app_id/ability.
+pub fn ability(core: &Core, call: &Call) -> Outcome {
+    own(core, call, &core.state.lock().console, 210_021)?;
+    known_query(call, &[])?;
+    let body = Body::read(call, &["bot"])?;
+    let known = ["enable", "message_card_callback_url", "i18ns"];
+    let bot =
+        object(body.value("bot"), "bot", &known)?.ok_or_else(|| field("bot", "is required"))?;
+    let enable = bot.get("enable").and_then(Value::as_bool);
+    let enable = enable.ok_or_else(|| field("bot.enable", "is required"))?;
+    core.change(|state| {
+        if state.console.in_review {
+            return Err(ApiResponse::refuse_as(403, 210_020, "a version is under review"));
+        }
+        state.console.is_bot = enable;
+        Ok(ApiResponse::data(json!({})))
+    })
 }
 
 /// POST /application/v7/applications/:app_id/publish.
@@ -264,6 +286,7 @@ pub fn contact_range(core: &Core, call: &Call) -> Outcome {
 pub(super) fn is_version_7(method: &Method, path: &[&str]) -> Option<&'static str> {
     match (method, path) {
         (&Method::PATCH, ["applications", _, "config"]) => Some("app.config"),
+        (&Method::PATCH, ["applications", _, "ability"]) => Some("app.ability"),
         (&Method::POST, ["applications", _, "publish"]) => Some("app.publish"),
         (&Method::GET, ["app_slash_commands"]) => Some("slash.list"),
         (&Method::POST, ["app_slash_commands"]) => Some("slash.create"),

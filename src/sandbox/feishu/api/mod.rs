@@ -84,6 +84,7 @@ pub(super) async fn answer(core: &Core, endpoint: &str, call: &Call) -> ApiRespo
             "chat.join" => directory::join(core, call),
             "registration" => Ok(registration::register(core, call)),
             "app.config" => application::config(core, call),
+            "app.ability" => application::ability(core, call),
             "app.publish" => application::publish(core, call),
             "app" => application::me(core, call),
             "scopes.apply" => application::apply(core, call),
