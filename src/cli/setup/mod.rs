@@ -16,7 +16,9 @@ use self::configuration::Place;
 use self::journal::Journal;
 use super::app::{Fixed, Gap, Line, Survey, console, fix, gaps, look_again, patiently};
 use super::words::t;
-use super::{ConfigFile, Failure, open_store, output, private_file, runtime, until_told_to_stop};
+use super::{
+    ConfigFile, Failure, desk, open_store, output, private_file, runtime, until_told_to_stop,
+};
 use crate::clock::Clock;
 use crate::config::{self, Config};
 use crate::feishu::{Availability, Client, Disposition, Error};
@@ -76,7 +78,10 @@ pub(super) fn run(options: &Options) -> Result<(), Failure> {
     let done = runtime.block_on(async {
         tokio::select! {
             done = all_steps(options, &place, &mut journal) => done,
-            () = until_told_to_stop() => Err(Failure::Failed(t("setup.interrupted", &[]))),
+            () = until_told_to_stop() => {
+                desk::show_input_again();
+                Err(Failure::Failed(t("setup.interrupted", &[])))
+            }
         }
     });
     // A thread may still wait for the operator.
