@@ -33,6 +33,14 @@ pub(super) async fn secret(prompt: &str) -> std::io::Result<Option<SecretString>
     Ok((!text.is_empty()).then(|| text.into()))
 }
 
+/// Lets the terminal show again what is typed: a question that was interrupted cannot do so itself any more.
+pub(super) fn show_input_again() {
+    if std::io::stdin().is_terminal() {
+        // Without `stty` there is nothing to do.
+        let _ = std::process::Command::new("stty").arg("echo").status();
+    }
+}
+
 async fn on_a_thread<T: Send + 'static>(
     read: impl FnOnce() -> std::io::Result<T> + Send + 'static,
 ) -> std::io::Result<T> {

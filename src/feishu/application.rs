@@ -157,6 +157,13 @@ impl Client {
         self.call("app_config", Method::PATCH, url, Some(settings.body())).await.map(drop)
     }
 
+    /// Makes the app a bot. Takes effect with the next version.
+    pub async fn enable_bot(&self) -> Result<(), Error> {
+        let url = self.url(&["application", "v7", "applications", self.app_id(), "ability"]);
+        let body = json!({"bot": {"enable": true}});
+        self.call("app_ability", Method::PATCH, url, Some(body)).await.map(drop)
+    }
+
     /// Submits a version. The tenant may review it: [`Client::versions`] tells.
     ///
     /// # Errors

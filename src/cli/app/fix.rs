@@ -55,7 +55,7 @@ pub(in crate::cli) async fn fix(
             ..settings
         };
         if rest != AppSettings::default() {
-            patiently(|| client.configure_app(&rest)).await?;
+            configure(client, &rest).await?;
         }
         publish(client).await
     };
@@ -93,19 +93,30 @@ async fn add_scopes(client: &Client, scopes: &[String]) -> Result<(), Error> {
         return Ok(());
     }
     let all = only(scopes.to_vec());
-    match patiently(|| client.configure_app(&all)).await {
+    match configure(client, &all).await {
         Err(error) if error.code() == Some(210_031) => {}
         other => return other,
     }
     for scope in scopes {
         let one = only(vec![scope.clone()]);
-        match patiently(|| client.configure_app(&one)).await {
+        match configure(client, &one).await {
             // Reading the scopes afterwards tells which are missing.
             Err(error) if error.code() == Some(210_031) => {}
             other => other?,
         }
     }
     Ok(())
+}
+
+/// Changes settings. An app that is not a bot yet is made one first.
+async fn configure(client: &Client, settings: &AppSettings) -> Result<(), Error> {
+    match patiently(|| client.configure_app(settings)).await {
+        Err(error) if error.code() == Some(210_041) => {
+            patiently(|| client.enable_bot()).await?;
+            patiently(|| client.configure_app(settings)).await
+        }
+        other => other,
+    }
 }
 
 async fn publish(client: &Client) -> Result<(), Error> {

@@ -149,6 +149,7 @@ pub(super) async fn start(
         ("FEISHU__BASE_URL", feishu.url().to_owned()),
         ("FEISHU__APP_ID", "cli_demo".to_owned()),
         ("FEISHU__APP_SECRET", app_secret),
+        ("FEISHU__MODE", "webhook".to_owned()),
         ("FEISHU__VERIFICATION_TOKEN", token),
         ("FEISHU__ENCRYPT_KEY", encrypt_key),
         ("FEISHU__ADMINS", ADMIN.to_owned()),

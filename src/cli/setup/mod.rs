@@ -10,17 +10,24 @@ mod qr;
 mod registration;
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use self::configuration::Place;
 use self::journal::Journal;
 use super::app::{Fixed, Gap, Line, Survey, console, fix, gaps, look_again, patiently};
 use super::words::t;
-use super::{ConfigFile, Failure, open_store, output, private_file, runtime, until_told_to_stop};
+use super::{
+    ConfigFile, Failure, desk, open_store, output, private_file, runtime, until_told_to_stop,
+};
 use crate::clock::Clock;
 use crate::config::{self, Config};
 use crate::feishu::{Availability, Client, Disposition, Error};
 use crate::server::{Registered, Timeouts, feishu_client, feishu_config, register_slash_commands};
 use crate::store::Store;
+
+/// How often credentials that are refused are tried again, and after what time.
+const NEW_APP_TRIES: u32 = 3;
+const NEW_APP_PAUSE: Duration = Duration::from_secs(1);
 
 /// Which product the app is made in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -71,7 +78,10 @@ pub(super) fn run(options: &Options) -> Result<(), Failure> {
     let done = runtime.block_on(async {
         tokio::select! {
             done = all_steps(options, &place, &mut journal) => done,
-            () = until_told_to_stop() => Err(Failure::Failed(t("setup.interrupted", &[]))),
+            () = until_told_to_stop() => {
+                desk::show_input_again();
+                Err(Failure::Failed(t("setup.interrupted", &[])))
+            }
         }
     });
     // A thread may still wait for the operator.
@@ -87,8 +97,7 @@ async fn all_steps(options: &Options, place: &Place, journal: &mut Journal) -> R
     configuration::write(place, journal)?;
     let config = load(&place.config)?;
     let client = feishu_client(&config, &Timeouts::default(), Clock::system()).map_err(said)?;
-    // A new app may take a moment to be known everywhere.
-    patiently(|| client.refresh_token()).await.map_err(|error| refused(&error))?;
+    log_in(&client).await.map_err(|error| refused(&error))?;
     let bot = patiently(|| client.bot_info()).await;
     if let Ok(bot) = &bot {
         output::line(&t("setup.bot", &[("name", &bot.name), ("id", &config.feishu.app_id)]));
@@ -117,6 +126,19 @@ async fn all_steps(options: &Options, place: &Place, journal: &mut Journal) -> R
     };
     output::line(&t("setup.done", &[("command", &serve)]));
     Ok(())
+}
+
+/// Gets a token. A new app may take a moment to be known everywhere.
+async fn log_in(client: &Client) -> Result<(), Error> {
+    for _ in 0..NEW_APP_TRIES {
+        match patiently(|| client.refresh_token()).await {
+            Err(error) if error.disposition() == Disposition::Credentials => {
+                tokio::time::sleep(NEW_APP_PAUSE).await;
+            }
+            other => return other,
+        }
+    }
+    patiently(|| client.refresh_token()).await
 }
 
 fn load(path: &Path) -> Result<Config, Failure> {

@@ -113,6 +113,8 @@ pub struct Console {
     pub version: u32,
     /// What waits for the next version.
     pub draft: Draft,
+    /// Whether the app is a bot.
+    pub is_bot: bool,
     /// Whether a version is under review.
     pub in_review: bool,
     /// The slash commands.
@@ -169,6 +171,7 @@ impl Default for Console {
             contacts: "all".to_owned(),
             version: 1,
             draft: Draft::default(),
+            is_bot: true,
             in_review: false,
             commands: Vec::new(),
             command_writes: 0,
@@ -330,7 +333,7 @@ pub(super) fn versions(core: &Core, call: &Call) -> Result<ApiResponse, ApiRespo
         "admin:app.info:readonly",
     ];
     if !state.console.grants(&readers) {
-        return Err(super::api::lacks_scope(&readers));
+        return Err(ApiResponse::lacks_scope(&readers));
     }
     let console = &state.console;
     let number = |version: u32| format!("1.0.{}", version.saturating_sub(1));

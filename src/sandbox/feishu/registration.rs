@@ -14,7 +14,6 @@ use serde_json::{Map, Value, json};
 
 use super::console::{Console, Grants, TenantRules, is_callback, is_event, is_scope};
 use super::core::Core;
-use super::handle::FakeFeishu;
 use super::http::{ApiResponse, Call};
 use super::wire;
 
@@ -128,42 +127,6 @@ enum Phase {
     Done,
 }
 
-impl FakeFeishu {
-    /// The app does not exist yet: it is made by QR code, under these rules.
-    pub fn expect_registration(&self, rules: RegistrationRules) {
-        self.core.change(|state| {
-            state.registration = Registration { rules, is_open: true, ..Registration::default() };
-        });
-    }
-
-    /// The address of the accounts host of Lark.
-    pub fn lark_accounts_url(&self) -> String {
-        self.core.url.replace("127.0.0.1", "localhost")
-    }
-
-    /// A person opens the link that the QR code holds, and decides.
-    ///
-    /// # Errors
-    /// What the page says instead: the code is unknown, used or expired.
-    pub fn scan(&self, link: &str, person: &str, decision: Decision) -> Result<Launcher, String> {
-        let query = link.split_once('?').map(|(_, query)| query).unwrap_or_default();
-        let query: Vec<(String, String)> = reqwest::Url::parse(&format!("http://page/?{query}"))
-            .map_err(|error| error.to_string())?
-            .query_pairs()
-            .map(|(name, value)| (name.into_owned(), value.into_owned()))
-            .collect();
-        decide(&self.core, &query, person, decision)
-    }
-
-    /// What the page behind the link shows.
-    ///
-    /// # Errors
-    /// As for [`FakeFeishu::scan`].
-    pub fn launcher(&self, query: &[(String, String)]) -> Result<Launcher, String> {
-        launcher(&self.core, query)
-    }
-}
-
 fn given<'q>(query: &'q [(String, String)], name: &str) -> Result<Option<&'q str>, String> {
     let mut found = query.iter().filter(|(key, _)| key == name).map(|(_, value)| value.as_str());
     match (found.next(), found.next()) {
@@ -172,7 +135,8 @@ fn given<'q>(query: &'q [(String, String)], name: &str) -> Result<Option<&'q str
     }
 }
 
-fn launcher(core: &Core, query: &[(String, String)]) -> Result<Launcher, String> {
+/// What the page behind the link shows.
+pub(super) fn launcher(core: &Core, query: &[(String, String)]) -> Result<Launcher, String> {
     let user_code = given(query, "user_code")?.ok_or("the link has no user_code")?.to_owned();
     let state = core.state.lock();
     let code = state.registration.codes.values().find(|code| code.user_code == user_code);

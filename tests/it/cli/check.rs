@@ -142,6 +142,7 @@ async fn check_fix_adds_what_the_api_can_add_and_lists_the_rest() {
         console.scopes.remove("contact:user.base:readonly");
         console.events = Some(Vec::new());
         console.callbacks.clear();
+        console.is_bot = false;
     });
     let fixed = home.run(&["check", "--fix"]);
     let table = fixed.good();
@@ -151,6 +152,7 @@ async fn check_fix_adds_what_the_api_can_add_and_lists_the_rest() {
         let console = state.console();
         assert_eq!(console.scopes.get("contact:user.base:readonly"), Some(&true));
         assert_eq!(console.callbacks, ["card.action.trigger"]);
+        assert!(console.is_bot);
         let ways = (console.events_by, console.callbacks_by);
         assert_eq!(ways, (Delivery::Websocket, Delivery::Websocket));
     });

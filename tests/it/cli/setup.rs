@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use airgate::domain::AccountId;
 use airgate::sandbox::feishu::{
-    ConfigApi, Decision, Delivery, Grants, RegistrationRules, State, TenantRules,
+    ConfigApi, Decision, Delivery, Fault, FaultRule, Grants, RegistrationRules, State, TenantRules,
 };
 
 use super::PAIR;
@@ -277,7 +277,13 @@ async fn odd_answers_and_a_missing_scanner_do_not_end_it() {
     let rules =
         RegistrationRules { empty_answers: 2, lacks_user_info: true, expire_in: true, ..quick() };
     let environment = newcomer(rules).await;
-    let (code, log) = finish(&environment, &[], "");
+    let process = start(&environment, &[], "");
+    let link = link(&process);
+    // A proxy's page.
+    let page = FaultRule::new(Fault::NotJson).on("registration").times(1);
+    environment.feishu.faults().inject(page);
+    environment.feishu.scan(&link, ADMIN, APPROVE).unwrap();
+    let (code, log) = process.wait();
     assert_eq!(code, Some(0), "{log}");
     let config = std::fs::read_to_string(environment.home.config_path()).unwrap();
     assert!(config.contains("ou_unknown"), "{config}");

@@ -8,7 +8,6 @@ use super::super::console::{
 };
 use super::super::core::Core;
 use super::super::http::{ApiResponse, Call};
-use super::lacks_scope;
 use super::request::{Body, Outcome, field, known_query, part};
 
 const PATCH: &[&str] = &["application:application:patch"];
@@ -26,7 +25,7 @@ fn own(core: &Core, call: &Call, console: &Console, code: i64) -> Result<(), Api
     if part(call, 4) != core.config.app_id {
         return Err(ApiResponse::refuse_as(403, 210_036, "another app's id"));
     }
-    if console.grants(PATCH) { Ok(()) } else { Err(lacks_scope(PATCH)) }
+    if console.grants(PATCH) { Ok(()) } else { Err(ApiResponse::lacks_scope(PATCH)) }
 }
 
 /// What Lark answers on every path of version 7: not JSON.
@@ -92,6 +91,9 @@ pub fn config(core: &Core, call: &Call) -> Outcome {
     if core.state.lock().console.in_review {
         return Err(ApiResponse::refuse_as(403, 210_040, "a version is under review"));
     }
+    if !core.state.lock().console.is_bot {
+        return Err(ApiResponse::refuse(210_041, "switch the bot ability on first"));
+    }
     let mut draft = core.state.lock().console.draft.clone();
     if let Some(scope) = object(body.value("scope"), "scope", &["add_scopes", "remove_scopes"])? {
         let added = scope.get("add_scopes").and_then(Value::as_array);
@@ -151,6 +153,25 @@ pub fn config(core: &Core, call: &Call) -> Outcome {
         console.draft = draft;
     });
     Ok(ApiResponse::data(json!({})))
+}
+
+/// PATCH /application/v7/applications/:app_id/ability.
+pub fn ability(core: &Core, call: &Call) -> Outcome {
+    own(core, call, &core.state.lock().console, 210_021)?;
+    known_query(call, &[])?;
+    let body = Body::read(call, &["bot"])?;
+    let known = ["enable", "message_card_callback_url", "i18ns"];
+    let bot =
+        object(body.value("bot"), "bot", &known)?.ok_or_else(|| field("bot", "is required"))?;
+    let enable = bot.get("enable").and_then(Value::as_bool);
+    let enable = enable.ok_or_else(|| field("bot.enable", "is required"))?;
+    core.change(|state| {
+        if state.console.in_review {
+            return Err(ApiResponse::refuse_as(403, 210_020, "a version is under review"));
+        }
+        state.console.is_bot = enable;
+        Ok(ApiResponse::data(json!({})))
+    })
 }
 
 /// POST /application/v7/applications/:app_id/publish.
@@ -213,7 +234,7 @@ pub fn me(core: &Core, call: &Call) -> Outcome {
     let state = core.state.lock();
     let console = &state.console;
     if !console.grants(READ) {
-        return Err(lacks_scope(READ));
+        return Err(ApiResponse::lacks_scope(READ));
     }
     let scopes: Vec<Value> = console
         .scopes
@@ -249,7 +270,7 @@ pub fn contact_range(core: &Core, call: &Call) -> Outcome {
     let state = core.state.lock();
     let reader = ["contact:contact.base:readonly"];
     if !state.console.grants(&reader) {
-        return Err(lacks_scope(&reader));
+        return Err(ApiResponse::lacks_scope(&reader));
     }
     let people: Vec<&String> = match (&state.console.contacts[..], &state.console.visible_to) {
         ("equal_to_availability", Some(people)) => people.iter().collect(),
@@ -265,6 +286,7 @@ pub fn contact_range(core: &Core, call: &Call) -> Outcome {
 pub(super) fn is_version_7(method: &Method, path: &[&str]) -> Option<&'static str> {
     match (method, path) {
         (&Method::PATCH, ["applications", _, "config"]) => Some("app.config"),
+        (&Method::PATCH, ["applications", _, "ability"]) => Some("app.ability"),
         (&Method::POST, ["applications", _, "publish"]) => Some("app.publish"),
         (&Method::GET, ["app_slash_commands"]) => Some("slash.list"),
         (&Method::POST, ["app_slash_commands"]) => Some("slash.create"),

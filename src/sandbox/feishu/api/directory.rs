@@ -119,7 +119,7 @@ pub fn join(core: &Core, call: &Call) -> Outcome {
     core.change(|state| {
         let writers = ["im:chat", "im:chat.members:write_only"];
         if !state.console.grants(&writers) {
-            return Err(super::lacks_scope(&writers));
+            return Err(ApiResponse::lacks_scope(&writers));
         }
         let chat = state.chats.get_mut(part(call, 4));
         let chat = chat.ok_or_else(|| ApiResponse::refuse(232_006, "Invalid chat_id."))?;

@@ -34,7 +34,7 @@ pub fn send(core: &Core, call: &Call) -> Outcome {
     let draft = Draft::read(&body)?;
     let senders = ["im:message:send_as_bot", "im:message", "im:message:send"];
     if !core.state.lock().console.grants(&senders) {
-        return Err(super::lacks_scope(&senders));
+        return Err(ApiResponse::lacks_scope(&senders));
     }
     let now = core.now();
     core.change(|state| {

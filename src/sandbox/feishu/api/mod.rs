@@ -84,6 +84,7 @@ pub(super) async fn answer(core: &Core, endpoint: &str, call: &Call) -> ApiRespo
             "chat.join" => directory::join(core, call),
             "registration" => Ok(registration::register(core, call)),
             "app.config" => application::config(core, call),
+            "app.ability" => application::ability(core, call),
             "app.publish" => application::publish(core, call),
             "app" => application::me(core, call),
             "scopes.apply" => application::apply(core, call),
@@ -103,19 +104,6 @@ pub(super) async fn answer(core: &Core, endpoint: &str, call: &Call) -> ApiRespo
         },
     };
     outcome.unwrap_or_else(|refusal| refusal)
-}
-
-/// The refusal of a call for lack of a scope.
-pub(super) fn lacks_scope(any_of: &[&str]) -> ApiResponse {
-    let violations: Vec<_> = any_of
-        .iter()
-        .map(|scope| json!({"type": "action_privilege_required", "subject": scope}))
-        .collect();
-    let msg = format!("Access denied. One of the following scopes is required: {any_of:?}");
-    ApiResponse {
-        status: 400,
-        body: json!({"code": 99_991_672, "msg": msg, "error": {"permission_violations": violations}}),
-    }
 }
 
 fn token(core: &Core, call: &Call) -> Outcome {

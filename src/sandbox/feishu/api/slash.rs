@@ -6,7 +6,6 @@ use super::super::console::{ConfigApi, Console, SlashCommand};
 use super::super::core::Core;
 use super::super::http::{ApiResponse, Call};
 use super::application::not_here;
-use super::lacks_scope;
 use super::request::{Body, Outcome, known_query, part};
 
 /// "at most 100 per app"
@@ -26,7 +25,7 @@ fn allowed(console: &Console, scope: &[&str]) -> Result<(), ApiResponse> {
     if console.rules.config_api == ConfigApi::Missing {
         return Err(not_here());
     }
-    if console.grants(scope) { Ok(()) } else { Err(lacks_scope(scope)) }
+    if console.grants(scope) { Ok(()) } else { Err(ApiResponse::lacks_scope(scope)) }
 }
 
 fn shown(command: &SlashCommand) -> Value {

@@ -57,6 +57,15 @@ async fn every_refusal_of_the_settings_has_its_code() {
     ] {
         assert_eq!(platform.call("PATCH", path, Some(body)).await.1["code"], code, "{path}");
     }
+    let ability = "/application/v7/applications/cli_app/ability";
+    platform.feishu.set_console(|console| console.is_bot = false);
+    assert_eq!(platform.call("PATCH", CONFIG, Some(json!({}))).await.1["code"], 210_041);
+    assert_eq!(
+        platform.call("PATCH", ability, Some(json!({"bot": {}}))).await.1["code"],
+        99_992_402
+    );
+    let on = json!({"bot": {"enable": true}});
+    assert_eq!(platform.call("PATCH", ability, Some(on)).await.1["code"], 0);
     platform.feishu.set_console(|console| console.rules.reviews_versions = true);
     assert_eq!(platform.call("POST", PUBLISH, Some(version())).await.0, 200);
     assert_eq!(platform.call("POST", PUBLISH, Some(version())).await.1["code"], 210_302);
