@@ -130,11 +130,8 @@ pub(super) async fn decide_all(
             }
             let (mut concerned, mut warned) = (Vec::new(), 0_usize);
             for key in maybe {
-                if let Some(wanted) = decision(tx, &key, &defaults, now)? {
+                if let Some(wanted) = decision(tx, &key, &defaults, basis, now)? {
                     warned += usize::from(wanted.decision.warn.is_some());
-                }
-
-                if decision(tx, &key, &defaults, basis, now)?.is_some() {
                     concerned.push(key);
                 }
             }
@@ -152,9 +149,9 @@ pub(super) async fn decide_all(
             .writing(move |tx| {
                 let defaults = alerts.settings_in_force(tx)?.thresholds;
                 let mut more = Decided::default();
+                let round = Round { alerts: &alerts, defaults: &defaults, basis, together, now };
                 for key in &some {
-                    act(tx, &alerts, key, &defaults, together, now, &mut more)?;
-                    act(tx, &alerts, key, &defaults, basis, now, &mut more)?;
+                    act(tx, &round, key, &mut more)?;
                 }
                 Ok::<_, StoreError>(more)
             })
@@ -246,16 +243,23 @@ pub(super) fn is_at_stake<S: Source>(
     Ok(false)
 }
 
+/// What is the same for all users that are decided about.
+struct Round<'a> {
+    alerts: &'a Alerts,
+    defaults: &'a Thresholds,
+    basis: Basis,
+    /// Whether so many are warned that they share a card.
+    together: bool,
+    now: Timestamp,
+}
+
 fn act(
     tx: &WriteTx,
-    alerts: &Alerts,
+    round: &Round<'_>,
     key: &UserKey,
-    defaults: &Thresholds,
-    together: bool,
-    basis: Basis,
-    now: Timestamp,
     decided: &mut Decided,
 ) -> Result<(), StoreError> {
+    let Round { alerts, defaults, basis, together, now } = *round;
     let Some(wanted) = decision(tx, key, defaults, basis, now)? else { return Ok(()) };
     let Wanted { mut user, month, unbilled, decision, turn } = wanted;
     let period = BillPeriod::of(now);
