@@ -12,9 +12,9 @@ use super::text::{clip, md};
 use super::{AlertsPlace, Card, CardContext, Cards};
 use crate::app::outcome::{AlertsView, UserDetail};
 use crate::domain::{
-    AccessGoal, AccessPath, AccountId, Act, AlertBody, AlertKind, AlertRecord, BackupPlace,
-    Figures, Limit, Money, Notice, OpenId, Operator, Outlook, Problem, Spender, Spike, Standing,
-    Unbilled, Usage, UserKey, UserStatus, Warned, must_be_cut,
+    AccessGoal, AccessPath, AccountId, AlertBody, AlertKind, AlertRecord, BackupPlace, Figures,
+    Limit, Money, Notice, OpenId, Operator, Outlook, Problem, Spender, Spike, Standing, Unbilled,
+    Usage, UserKey, UserStatus, must_be_cut,
 };
 
 /// Max projects in an alert's breakdown.

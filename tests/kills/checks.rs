@@ -242,8 +242,6 @@ fn causes(stage: &Stage, alerts: &[AlertRecord]) {
             | Problem::StillSpending { .. }
             | Problem::EstimateOff { .. }
             | Problem::EstimateRecovered { .. }
-            | Problem::BackupFailing { .. }
-            | Problem::BackupRecovered { .. }
             | Problem::PolicyTaken { .. }
             | Problem::BackupFailing { .. }
             | Problem::BackupRecovered { .. } => panic!("seed {}: {problem:?}", stage.seed),
