@@ -129,6 +129,7 @@ impl Cards {
             Some(detail) => alert.standing(detail.situation()),
             None => Standing::Open,
         };
+        let is_closed = standing.is_closed();
         let pending = detail.and_then(|detail| detail.pending.as_ref()).is_some();
         let is_cut = status == Some(UserStatus::Disabled) && !pending;
         let is_used_up = detail.is_some_and(|detail| {
@@ -179,20 +180,24 @@ impl Cards {
             account_id: alert.user.as_ref().map(|key| key.account.as_str()),
             display: user.map(|user| user.display_name.as_str()),
             account: detail.map(|detail| detail.account_name.as_str()),
-            cuts: matches!(status, Some(UserStatus::Active | UserStatus::Unknown)) && !pending,
+            cuts: matches!(status, Some(UserStatus::Active | UserStatus::Unknown))
+                && !pending
+                && !is_closed,
             restores: is_cut,
             tops_up_and_restores: is_cut && is_used_up,
             verdict: match body {
                 AlertBody::Disable { paths, .. } => self.verdict_then(paths),
                 _ => None,
             },
-            text,
+            // What to do about a cut is done.
+            text: text.filter(|_| !(is_closed && matches!(body, AlertBody::Disable { .. }))),
             // The lines of the paths say why.
             reason: reason.filter(|_| paths.is_empty()),
             paths,
             // More quota does not help against the month limit.
             top_up: limit.is_some_and(|of| of != Limit::Month)
-                && !matches!(status, Some(UserStatus::Gone) | None),
+                && !matches!(status, Some(UserStatus::Gone) | None)
+                && !is_closed,
             steps: self.steps(&alert.steps, alert.at),
             lists: matches!(body, AlertBody::Warnings { .. }),
             forecast: match body {
