@@ -341,7 +341,7 @@ impl Monitor {
         let accounts = collected.report;
         let failed = accounts.iter().filter(|account| account.error.is_some());
         let unread: Vec<_> = failed.map(|account| account.account.clone()).collect();
-        // What the bill alone demands does not wait for the estimate, which may take long. The last one may be shared out by
+        // A cut that the bill alone demands does not wait for the estimate, which may take long. The last one may be shared out by
         // usage that says nothing about what has changed since.
         let is_estimated = self.parts.estimate > EstimateUse::Off;
         let basis = if is_estimated { Basis::BillAlone } else { Basis::All };

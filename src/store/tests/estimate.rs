@@ -53,6 +53,8 @@ fn bill(days: &[(&str, i8, &str)], to: i8) -> RecordedReading {
 
 /// An estimate of days: the day of the month, projects with their amounts, and what is hidden.
 type Days<'a> = &'a [(i8, &'a [(&'a str, &'a str)], &'a str)];
+/// Amounts of a bill: project, day of the month, amount.
+type Billed<'a> = &'a [(&'a str, i8, &'a str)];
 
 fn reading(days: Option<Days<'_>>, evening: Option<i8>) -> EstimateReading {
     let shared = |(day, projects, hidden): &(i8, &[(&str, &str)], &str)| {
@@ -183,7 +185,7 @@ fn a_day_with_spending_of_which_the_bill_has_nothing_is_not_held_for_a_week() {
     let two: Days<'_> = &[(23, &[("p", "5")], "0"), (24, &[("p", "5")], "0")];
     let one: Days<'_> = &[(23, &[("p", "5")], "0")];
     let hidden: Days<'_> = &[(23, &[], "5")];
-    let cases: [(Days<'_>, &[(&str, i8, &str)], i64, i8); 7] = [
+    let cases: [(Days<'_>, Billed<'_>, i64, i8); 7] = [
         (two, &[], 26, 22),
         (two, &[], 29, 22),
         (two, &[], 30, 23),
