@@ -146,7 +146,7 @@ async fn the_projects(bed: &Bed) {
     bed.until(&card_shows("hello-ai")).await;
     bed.press(&word("project.remove")).await;
     // Another one from the list. Somebody has it: that must be settled first.
-    select_of_several(bed, "projects.choose", "商城前台").await;
+    select_of_several(bed, "projects.choose", "Shop front").await;
     refused(bed, "projects.add").await;
     select(bed, "sharing.choose", &word("sharing.part_option")).await;
     bed.press(&word("projects.add")).await;
@@ -190,7 +190,7 @@ async fn quota_and_spending(bed: &Bed) {
 async fn what_nobody_pays_for(bed: &Bed) {
     bed.ask("/billing").await;
     bed.press(&word("billing.open_rest")).await;
-    bed.until(&card_shows("视频生成试验")).await;
+    bed.until(&card_shows("Video trial")).await;
     bed.until(&card_shows(&word("rest.no_project"))).await;
     bed.press(&word("rest.link")).await;
     refused(bed, "rest.submit").await;

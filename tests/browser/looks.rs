@@ -243,9 +243,9 @@ async fn the_english_demo_has_english_names() {
         for command in CARDS {
             bed.ask(command).await;
         }
-        // 方舟 has no English name, and the Chinese commands are those of the help card.
-        let chinese = "[...document.querySelectorAll('#thread .card:not(:has(.md-code)), .person-card-name, .chat-name, #control-list')] \
-            .map((node) => node.textContent.match(/[\\u4e00-\\u9fff]+/g)).flat() \
+        // 方舟 has no English name, and lists of commands name the Chinese ones.
+        let chinese = "[...document.querySelectorAll('#thread .card, .person-card-name, .chat-name, #control-list')] \
+            .filter((node) => !node.textContent.includes('/help')).map((node) => node.textContent.match(/[\\u4e00-\\u9fff]+/g)).flat() \
             .filter((text) => text !== null && text !== '方舟')";
         assert_eq!(bed.js(chinese).await, serde_json::json!([]));
     })

@@ -183,8 +183,7 @@ fn every_name_of_the_sample_has_an_english_one() {
     }
     let known: BTreeSet<_> = english::ENGLISH.iter().map(|(_, english)| english).collect();
     assert_eq!(known.len(), english::ENGLISH.len(), "no two names become the same");
-    let text =
-        format!("{:?}", sample_in(Language::English, "2026-11-23T01:30:00Z".parse().unwrap(), 7));
-    let chinese: Vec<char> = text.chars().filter(|c| ('一'..='龥').contains(c)).collect();
-    println!("{chinese:?}");
+    let world = sample_in(Language::English, "2026-11-23T01:30:00Z".parse().unwrap(), 7);
+    assert_eq!(world.account("main").unwrap().name, "Main Company");
+    assert_eq!(world.account("main").unwrap().users["wang.fang"].display_name, "Fang Wang");
 }
