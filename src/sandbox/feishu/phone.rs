@@ -7,7 +7,7 @@ impl FakeFeishu {
     /// The app does not exist yet: it is made by QR code, under these rules.
     pub fn expect_registration(&self, rules: RegistrationRules) {
         self.core.change(|state| {
-            state.registration = Registration { rules, is_open: true, ..Registration::default() };
+            state.registration = Registration::under(rules);
         });
     }
 

@@ -97,6 +97,11 @@ pub struct Registration {
 }
 
 impl Registration {
+    /// An app that still has to be made, under these rules.
+    pub(super) fn under(rules: RegistrationRules) -> Self {
+        Self { rules, is_open: true, ..Self::default() }
+    }
+
     /// The names of the apps that were made.
     pub fn apps(&self) -> &[String] {
         &self.apps
