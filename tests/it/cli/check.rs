@@ -102,6 +102,7 @@ async fn check_compares_scopes_and_events_with_the_required_ones() {
 
     feishu.set_console(|console| {
         console.scopes.remove("application:application.app_version:readonly");
+        console.scopes.remove("application:application:self_manage");
         console.scopes.remove("im:resource");
     });
     let failed = home.run(&["check"]);
