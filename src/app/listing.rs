@@ -1,44 +1,73 @@
-//! The list of users: filtered, searched, in pages.
+//! The list of users: filtered, searched, ordered, in pages.
 
-use super::outcome::{Level, UserFilter, UserRow, UsersPage};
+use std::cmp::Ordering;
+use std::collections::BTreeSet;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::outcome::{ListPlace, UserFilter, UserRow, UserSort, UsersPage};
 use super::users::{sorted, thresholds_of};
-use crate::domain::{Money, Settings, Thresholds, UserKey, UserStatus, oldest_stale};
-use crate::store::{Directory, Entry, Source, StoreError, View};
+use crate::domain::{
+    AccountId, BillPeriod, Condition, Money, Settings, Standing, Switch, Thresholds, Usage,
+    UserKey, UserStatus, oldest_stale,
+};
+use crate::store::{Entry, Source, StoreError, View};
 
 /// Rows on one page of the users card.
-pub const USERS_A_PAGE: usize = 8;
+pub const USERS_A_PAGE: usize = 10;
 
-/// Returns one page of the users that match the filter and the search text; users who are gone come last.
+/// Returns one page of the users that match filter, account and search text; users who are gone come last.
 pub fn list<S: Source>(
     tx: &View<S>,
     settings: &Settings,
-    filter: UserFilter,
-    query: &str,
-    page: usize,
+    place: &ListPlace,
+    now: Timestamp,
 ) -> Result<UsersPage, StoreError> {
     let directory = tx.directory();
-    let query = query.trim();
-    // All users are counted once, not with every page: there may be 100,000.
+    let accounts = tx.accounts()?;
+    let off: BTreeSet<AccountId> = accounts
+        .iter()
+        .filter(|account| !account.active.is_on())
+        .map(|account| account.id.clone())
+        .collect();
+    let period = BillPeriod::of(now);
+    // All users are judged and ordered once, not with every page: there may be 100,000.
     let all = directory.remembered(
-        |listing: &Listing| listing.thresholds == settings.thresholds,
-        |directory| Listing::of(directory, &settings.thresholds),
-    );
-    let found;
-    let matching = if query.is_empty() {
-        all.of_filter(filter)
-    } else {
-        found = Matching::of(&directory, &settings.thresholds, filter, &query.to_lowercase());
-        &found
+        |known: &Listing| {
+            known.period == period && known.off == off && known.thresholds == settings.thresholds
+        },
+        || Listing::of(tx, &settings.thresholds, off.clone(), now),
+    )?;
+    let query = place.query.trim().to_lowercase();
+    let account = place.account.as_ref();
+    let found = (!query.is_empty() || account.is_some()).then(|| all.found(&query, account));
+    let sums = found.as_ref().map_or(&all.sums, |found| &found.sums);
+    let matches = |index: usize| {
+        found.as_ref().is_none_or(|found| found.users.get(index).is_some_and(|found| *found))
+            && all.users.get(index).is_some_and(|user| user.passes(place.filter))
     };
-    let pages = matching.starts.len().max(1);
-    let page = page.clamp(1, pages);
-    let mut rows = Vec::with_capacity(USERS_A_PAGE);
-    for key in matching.page(&directory, &settings.thresholds, page) {
+    let sum = sums.of(place.filter);
+    let pages = sum.count.div_ceil(USERS_A_PAGE).max(1);
+    let page = place.page.clamp(1, pages);
+    let shown = all.page(tx, place.sort, page, matches)?;
+    let mut rows = Vec::with_capacity(shown.len());
+    for listed in shown {
+        let key = &listed.entry.user;
         let Some(user) = tx.user(key)? else { continue };
         let links = sorted(tx.links_of(key)?);
+        let month = tx.month(&user, now)?;
+        let thresholds = thresholds_of(&user, settings);
+        let account = Switch::from(!all.off.contains(&key.account));
         rows.push(UserRow {
             ambiguous: directory.is_ambiguous(key),
-            level: Level::of(&user, thresholds_of(&user, settings)),
+            condition: Condition::of_user(&user, month.as_ref(), account, thresholds),
+            month,
+            spent: match place.sort {
+                UserSort::Month => Some(tx.spent_in(key, period)?),
+                UserSort::Usage | UserSort::Name => None,
+            },
             pending: tx.access_pending(&user.key)?,
             projects: links
                 .iter()
@@ -48,102 +77,263 @@ pub fn list<S: Source>(
             user,
         });
     }
+    let several = accounts.len() > 1;
     Ok(UsersPage {
         rows,
         page,
         pages,
-        matching: matching.count,
-        counts: UserFilter::ALL.map(|filter| all.of_filter(filter).count),
-        filter,
-        query: query.to_owned(),
-        total_quota: matching.quota,
-        total_consumed: matching.consumed,
+        matching: sum.count,
+        counts: UserFilter::ALL.map(|filter| sums.of(filter).count),
+        total_quota: sum.quota,
+        total_consumed: sum.consumed,
+        accounts: accounts
+            .into_iter()
+            .filter(|_| several)
+            .map(|account| (account.id, account.name))
+            .collect(),
+        place: ListPlace { page, query: place.query.trim().to_owned(), ..place.clone() },
     })
 }
 
-/// The matching users of every filter, without a search text.
+/// All users, judged and ordered.
 struct Listing {
     /// The global thresholds that decided it.
     thresholds: Thresholds,
-    filters: [Matching; 4],
+    /// The accounts that were off.
+    off: BTreeSet<AccountId>,
+    /// The month whose spending counts against month limits.
+    period: BillPeriod,
+    /// By account and name.
+    users: Vec<Listed>,
+    /// Indices into `users`: see [`UserSort::Usage`].
+    by_usage: Vec<u32>,
+    sums: Sums,
+}
+
+/// A user, and what a list asks about it.
+struct Listed {
+    entry: Arc<Entry>,
+    /// The filters it passes, one bit each, in the order of [`UserFilter::ALL`].
+    filters: u8,
+    group: Group,
+    /// The higher usage of quota and month limit, in millionths.
+    millionths: i64,
+    /// Of the month limit, if that is the higher one.
+    month: Option<Usage>,
+}
+
+/// What comes first when users are ordered by usage.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Group {
+    /// At 100 % or above.
+    Over,
+    /// Neither quota nor month limit, but spending.
+    Unfunded,
+    /// Below 100 %.
+    Below,
+    /// Neither quota nor month limit, and no spending.
+    Idle,
+    /// No longer in the cloud.
+    Gone,
+}
+
+impl Listed {
+    fn of<S: Source>(
+        tx: &View<S>,
+        entry: &Arc<Entry>,
+        thresholds: &Thresholds,
+        off: &BTreeSet<AccountId>,
+        now: Timestamp,
+    ) -> Result<Self, StoreError> {
+        let gone = entry.status == UserStatus::Gone;
+        let month = match entry.is_limited && !gone {
+            true => match tx.user(&entry.user)? {
+                Some(user) => user.month_usage(tx.month(&user, now)?.as_ref()),
+                None => None,
+            },
+            false => None,
+        };
+        let month = month.filter(|month| month.millionths() > entry.millionths);
+        let condition = Condition::of(&Standing {
+            account: Switch::from(!off.contains(&entry.user.account)),
+            monitored: entry.monitored,
+            quota: entry.percent,
+            month: month.and_then(Usage::whole_percent),
+            spends: entry.consumed.is_positive(),
+            thresholds: entry.thresholds.as_deref().unwrap_or(thresholds),
+        });
+        let funded = entry.percent.is_some() || entry.is_limited;
+        let passes = |filter| match filter {
+            UserFilter::All => true,
+            UserFilter::Warning => !gone && condition.is_warning(),
+            UserFilter::Disabled => entry.status == UserStatus::Disabled,
+            UserFilter::Unallocated => !gone && !funded,
+            UserFilter::Gone => gone,
+            UserFilter::NoOwner => !gone && entry.owner.is_none(),
+            UserFilter::NoProject => !gone && entry.links == 0,
+        };
+        let filters = UserFilter::ALL.into_iter().rev();
+        let filters = filters.fold(0, |bits, filter| bits << 1 | u8::from(passes(filter)));
+        let millionths = month.map_or(entry.millionths, Usage::millionths);
+        let group = match millionths {
+            _ if gone => Group::Gone,
+            Some(1_000_000..) => Group::Over,
+            Some(_) => Group::Below,
+            None if entry.consumed.is_positive() => Group::Unfunded,
+            None => Group::Idle,
+        };
+        let millionths = millionths.unwrap_or_default();
+        Ok(Self { entry: Arc::clone(entry), filters, group, millionths, month })
+    }
+
+    fn passes(&self, filter: UserFilter) -> bool {
+        self.filters & (1 << filter as u8) != 0
+    }
+
+    fn usage(&self) -> Usage {
+        self.month.unwrap_or_else(|| Usage::new(self.entry.consumed, self.entry.quota))
+    }
+
+    /// By group, then the highest usage first; users without quota and limit by what they spent.
+    fn by_usage(&self, other: &Self) -> Ordering {
+        self.group
+            .cmp(&other.group)
+            .then_with(|| other.millionths.cmp(&self.millionths))
+            .then_with(|| match self.group {
+                Group::Over | Group::Below => other.usage().exactly(self.usage()),
+                Group::Unfunded => other.entry.consumed.cmp(&self.entry.consumed),
+                Group::Idle | Group::Gone => Ordering::Equal,
+            })
+    }
 }
 
 impl Listing {
-    fn of(directory: &Directory, thresholds: &Thresholds) -> Self {
-        let filters = UserFilter::ALL.map(|filter| Matching::of(directory, thresholds, filter, ""));
-        Self { thresholds: thresholds.clone(), filters }
+    fn of<S: Source>(
+        tx: &View<S>,
+        thresholds: &Thresholds,
+        off: BTreeSet<AccountId>,
+        now: Timestamp,
+    ) -> Result<Self, StoreError> {
+        let directory = tx.directory();
+        let users = directory.entries().map(|entry| Listed::of(tx, entry, thresholds, &off, now));
+        let users = users.collect::<Result<Vec<Listed>, StoreError>>()?;
+        let mut by_usage: Vec<(u32, &Listed)> = (0..).zip(&users).collect();
+        // A stable sort: users who are equal in this stay in the order of their names.
+        by_usage.sort_by(|a, b| a.1.by_usage(b.1));
+        let by_usage = by_usage.into_iter().map(|(index, _)| index).collect();
+        let mut sums = Sums::default();
+        users.iter().for_each(|user| sums.add(user));
+        let (thresholds, period) = (thresholds.clone(), BillPeriod::of(now));
+        Ok(Self { thresholds, off, period, users, by_usage, sums })
     }
 
-    fn of_filter(&self, filter: UserFilter) -> &Matching {
-        let [all, warning, disabled, unallocated] = &self.filters;
-        match filter {
-            UserFilter::All => all,
-            UserFilter::Warning => warning,
-            UserFilter::Disabled => disabled,
-            UserFilter::Unallocated => unallocated,
-        }
+    /// Finds the users of an account whose names or remark contain `query`, a text in lower case.
+    fn found(&self, query: &str, account: Option<&AccountId>) -> Found {
+        let mut sums = Sums::default();
+        let find = |user: &Listed| {
+            let found = account.is_none_or(|account| user.entry.user.account == *account)
+                && user.entry.contains(query);
+            if found {
+                sums.add(user);
+            }
+            found
+        };
+        let users = self.users.iter().map(find).collect();
+        Found { users, sums }
+    }
+
+    /// Returns the users of a page, from 1, of those that match by their index.
+    fn page<S: Source>(
+        &self,
+        tx: &View<S>,
+        sort: UserSort,
+        page: usize,
+        matches: impl Fn(usize) -> bool,
+    ) -> Result<Vec<&Listed>, StoreError> {
+        let skip = page.saturating_sub(1).saturating_mul(USERS_A_PAGE);
+        let take = |indices: &mut dyn Iterator<Item = usize>| -> Vec<&Listed> {
+            let matching = indices.filter(|index| matches(*index));
+            let page = matching.skip(skip).take(USERS_A_PAGE);
+            page.filter_map(|index| self.users.get(index)).collect()
+        };
+        Ok(match sort {
+            UserSort::Usage => {
+                take(&mut self.by_usage.iter().filter_map(|at| usize::try_from(*at).ok()))
+            }
+            UserSort::Name => take(&mut self.with_gone_last()),
+            UserSort::Month => {
+                let (mut spenders, mut spends) = (Vec::new(), vec![false; self.users.len()]);
+                let mut gone = Vec::new();
+                let enough = skip.saturating_add(USERS_A_PAGE);
+                let mut matching: usize = 0;
+                tx.each_spender_in(self.period, |user| {
+                    let Some(index) = self.index_of(&user) else { return ControlFlow::Continue(()) };
+                    if let Some(spends) = spends.get_mut(index) {
+                        *spends = true;
+                    }
+                    if self.users.get(index).is_some_and(|user| user.group == Group::Gone) {
+                        gone.push(index);
+                        return ControlFlow::Continue(());
+                    }
+                    spenders.push(index);
+                    matching = matching.saturating_add(usize::from(matches(index)));
+                    match matching < enough {
+                        true => ControlFlow::Continue(()),
+                        false => ControlFlow::Break(()),
+                    }
+                })?;
+                let spends_nothing = |index: usize| spends.get(index).is_some_and(|spends| !spends);
+                let idle = self.indices(false).filter(|index| spends_nothing(*index));
+                let idle_gone = self.indices(true).filter(|index| spends_nothing(*index));
+                take(&mut spenders.into_iter().chain(idle).chain(gone).chain(idle_gone))
+            }
+        })
+    }
+
+    fn index_of(&self, user: &UserKey) -> Option<usize> {
+        self.users.binary_search_by(|listed| listed.entry.user.cmp(user)).ok()
+    }
+
+    /// The indices of users who are gone, or are not, by name.
+    fn indices(&self, gone: bool) -> impl Iterator<Item = usize> {
+        let users = self.users.iter().enumerate();
+        users.filter(move |(_, user)| (user.group == Group::Gone) == gone).map(|(index, _)| index)
+    }
+
+    fn with_gone_last(&self) -> impl Iterator<Item = usize> {
+        self.indices(false).chain(self.indices(true))
     }
 }
 
-/// The users that match a filter and a search text.
-struct Matching {
-    filter: UserFilter,
-    /// In lower case.
-    query: String,
+/// Which users were found, by index, and their sums.
+struct Found {
+    users: Vec<bool>,
+    sums: Sums,
+}
+
+/// Counts and amounts of the users of every filter.
+#[derive(Default)]
+struct Sums([Sum; UserFilter::ALL.len()]);
+
+#[derive(Clone, Copy, Default)]
+struct Sum {
     count: usize,
     quota: Money,
     consumed: Money,
-    /// The first user of every page, and whether that user is gone.
-    starts: Vec<(bool, UserKey)>,
 }
 
-impl Matching {
-    fn of(directory: &Directory, thresholds: &Thresholds, filter: UserFilter, query: &str) -> Self {
-        let query = query.to_owned();
-        let (count, quota, consumed, starts) = (0, Money::ZERO, Money::ZERO, Vec::new());
-        let mut matching = Self { filter, query, count, quota, consumed, starts };
-        for gone in [false, true] {
-            for (key, entry) in directory.iter() {
-                if matching.has(entry, thresholds, gone) {
-                    if matching.count.is_multiple_of(USERS_A_PAGE) {
-                        matching.starts.push((gone, key.clone()));
-                    }
-                    matching.count += 1;
-                    matching.quota += entry.quota;
-                    matching.consumed += entry.consumed;
-                }
+impl Sums {
+    fn add(&mut self, user: &Listed) {
+        for (sum, filter) in self.0.iter_mut().zip(UserFilter::ALL) {
+            if user.passes(filter) {
+                sum.count = sum.count.saturating_add(1);
+                sum.quota += user.entry.quota;
+                sum.consumed += user.entry.consumed;
             }
         }
-        matching
     }
 
-    /// Whether a user matches and is gone, or is not.
-    fn has(&self, user: &Entry, thresholds: &Thresholds, gone: bool) -> bool {
-        let level = Level::at(user.percent, user.thresholds.as_deref().unwrap_or(thresholds));
-        let passes = match self.filter {
-            UserFilter::All => true,
-            UserFilter::Warning => !gone && level >= Level::Warning,
-            UserFilter::Disabled => user.status == UserStatus::Disabled,
-            UserFilter::Unallocated => !gone && level == Level::Unallocated,
-        };
-        (user.status == UserStatus::Gone) == gone && passes && user.contains(&self.query)
-    }
-
-    /// The users of a page, from 1.
-    fn page<'a>(
-        &self,
-        directory: &'a Directory,
-        thresholds: &Thresholds,
-        page: usize,
-    ) -> Vec<&'a UserKey> {
-        let Some((gone, first)) = self.starts.get(page.saturating_sub(1)) else {
-            return Vec::new();
-        };
-        let from_first =
-            directory.from(first).filter(|(_, user)| self.has(user, thresholds, *gone));
-        // After the last one who is not gone, those who are follow.
-        let rest = (!gone).then(|| directory.iter()).into_iter().flatten();
-        let rest = rest.filter(|(_, user)| self.has(user, thresholds, true));
-        from_first.chain(rest).map(|(key, _)| key).take(USERS_A_PAGE).collect()
+    fn of(&self, filter: UserFilter) -> Sum {
+        self.0.get(filter as usize).copied().unwrap_or_default()
     }
 }

@@ -10,7 +10,6 @@ use jiff::Timestamp;
 use minijinja::{Value, context};
 use serde::{Deserialize, Serialize};
 
-use crate::app::outcome::UserFilter;
 use crate::domain::{AccessRules, Role, UserKey};
 
 pub mod locale;
@@ -19,6 +18,7 @@ pub mod wording;
 mod access;
 mod accounts;
 mod alerts;
+mod bar;
 mod billing;
 mod compact;
 mod create;
@@ -59,6 +59,7 @@ pub use submit::value_in_name;
 pub use crate::app::alerts::ALERTS_A_PAGE;
 pub use crate::app::billing::USERS_A_PAGE as BILLING_USERS_A_PAGE;
 pub use crate::app::listing::USERS_A_PAGE;
+pub use crate::app::outcome::ListPlace;
 pub use crate::app::projects::LINKS_A_PAGE;
 pub use crate::app::rest::REST_A_PAGE;
 
@@ -120,33 +121,6 @@ pub struct Banner {
 pub struct FormState {
     /// By field name.
     pub values: BTreeMap<String, String>,
-}
-
-/// A place in the users list. Callback values carry it as `back`, so that the back button returns to where the person
-/// came from.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ListPlace {
-    /// The page, from 1.
-    #[serde(default)]
-    pub page: usize,
-    /// The current filter.
-    #[serde(default)]
-    pub filter: UserFilter,
-    /// The current search text; empty = none.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub query: String,
-}
-
-impl ListPlace {
-    /// The place in a callback value, if there is one.
-    pub fn of_value(value: &serde_json::Value) -> Option<Self> {
-        serde_json::from_value(value.get("back")?.clone()).ok()
-    }
-
-    /// Whether it is short enough to be repeated in every callback value of a card.
-    fn is_small(&self) -> bool {
-        self.query.chars().count() <= 24
-    }
 }
 
 /// How a card is rendered: for whom, when, and with which notice and form values.

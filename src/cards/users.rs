@@ -14,19 +14,20 @@ impl Cards {
     /// The users list: `/users`, `users.list`.
     pub fn users(&self, page: &UsersPage, ctx: &CardContext) -> Card {
         let words = self.words;
-        let query: String = page.query.chars().take(QUERY_CHARS).collect();
-        let place = ListPlace { page: page.page, filter: page.filter, query: query.clone() };
+        let query: String = page.place.query.chars().take(QUERY_CHARS).collect();
+        let place = ListPlace { query: query.clone(), ..page.place.clone() };
         let here = place != ListPlace { page: 1, ..ListPlace::default() };
         let ctx = &ctx.clone().with_back(here.then_some(place));
         let filters: Vec<Value> = UserFilter::ALL
             .into_iter()
             .zip(page.counts)
+            .take(UserFilter::TABS)
             .map(|(filter, count)| {
                 context! {
                     word => filter.word(),
                     text => filter_label(words, filter),
                     count => count,
-                    chosen => filter == page.filter,
+                    chosen => filter == page.place.filter,
                 }
             })
             .collect();
@@ -36,12 +37,12 @@ impl Cards {
             page => page.page,
             pages => page.pages,
             matching => page.matching,
-            filter => page.filter.word(),
+            filter => page.place.filter.word(),
             filters => filters,
-            query => query,
+            query => query.clone(),
             total_quota => page.total_quota.to_string(),
             total_consumed => page.total_consumed.to_string(),
-            empty => match (page.query.is_empty(), page.filter) {
+            empty => match (query.is_empty(), page.place.filter) {
                 (false, _) => words.t("users.none_found", &[]),
                 (true, UserFilter::All) => words.t("users.none_yet", &[]),
                 (true, _) => words.t("users.none_here", &[]),
@@ -58,7 +59,7 @@ impl Cards {
             name => shown_name(&row.user.key, row.ambiguous),
             display => row.user.display_name.as_str(),
             status => facts::status(self.words, &row.user, row.pending.as_ref()),
-            figures => facts::user_figures(self.words, &row.user, row.level),
+            figures => facts::user_figures(self.words, &row.user, facts::level_then(row.user.quota, row.user.consumed)),
             monitored => monitored,
             links => row.projects.len(),
             labels => labels.join(&self.words.t("list.separator", &[])),
@@ -73,5 +74,8 @@ fn filter_label(words: Wording, filter: UserFilter) -> String {
         UserFilter::Warning => words.t("filter.warning", &[]),
         UserFilter::Disabled => words.t("filter.disabled", &[]),
         UserFilter::Unallocated => words.t("filter.unallocated", &[]),
+        UserFilter::Gone => words.t("filter.gone", &[]),
+        UserFilter::NoOwner => words.t("filter.no_owner", &[]),
+        UserFilter::NoProject => words.t("filter.no_project", &[]),
     }
 }

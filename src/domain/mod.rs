@@ -4,6 +4,7 @@ pub mod access;
 pub mod account;
 pub mod alert;
 pub mod bill;
+pub mod condition;
 pub mod contact;
 pub mod creation;
 pub mod days;
@@ -46,6 +47,7 @@ pub use alert::{
     Problem,
 };
 pub use bill::{AmountField, BillSource};
+pub use condition::{Condition, Shade, Standing};
 pub use creation::{Creation, Halt, KeyStep, NewUser, SecretsSent, Step};
 pub use days::{Change, Comparable, DayAmount, DayChart, Series, charted_days, comparable};
 pub use decision::{

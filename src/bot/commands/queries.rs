@@ -4,7 +4,6 @@ use jiff::Timestamp;
 
 use super::command::{Change, Query, Whom};
 use crate::app::export::Table;
-use crate::app::outcome::UserFilter;
 use crate::app::{Error, Refusal, create, me, users};
 use crate::bot::actions::{
     AccountsOpen, Action, AlertsList, BillingOpen, ConfigOpen, Opened, ProjectsOpen, QuotaOpen,
@@ -104,7 +103,7 @@ impl Handlers {
         Ok(match query {
             Query::Help => self.help(ctx.role, None, None, None).into(),
             Query::Users { query } => {
-                let place = ListPlace { page: 1, filter: UserFilter::All, query: query.clone() };
+                let place = ListPlace { page: 1, query: query.clone(), ..ListPlace::default() };
                 UsersList(place).open(self, tx, ctx)?.into()
             }
             Query::User { whom } => UserOpen { user: key(whom)? }.open(self, tx, ctx)?.into(),

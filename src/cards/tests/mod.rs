@@ -17,6 +17,7 @@ use serde_json::Value;
 
 use super::*;
 use crate::app::me::MeView;
+use crate::app::outcome::{UserFilter, UserSort};
 use crate::domain::AccessGoal;
 use crate::sandbox::feishu::cards::{Via, check_card};
 use samples::Size;
@@ -67,6 +68,8 @@ fn context_for(role: Role, size: Size) -> CardContext {
                 page: 3,
                 filter: UserFilter::Unallocated,
                 query: samples::text(size, 24),
+                sort: UserSort::Month,
+                account: Some("account-2".parse().unwrap()),
             };
             ctx.with_banner(Tone::Error, text).with_form(values.into()).with_back(Some(back))
         }
@@ -334,7 +337,12 @@ fn outside_text_stays_plain_text() {
 
 #[test]
 fn callback_values_carry_the_way_back_unless_its_query_is_long() {
-    let place = ListPlace { page: 2, filter: UserFilter::Disabled, query: "web".to_owned() };
+    let place = ListPlace {
+        page: 2,
+        filter: UserFilter::Disabled,
+        query: "web".to_owned(),
+        ..ListPlace::default()
+    };
     let cards = Cards::new(Locale::ZhCn, OpIds::Counter);
     let ctx = CardContext::new(Role::Admin, samples::now()).with_back(Some(place.clone()));
     let card = cards.user(&samples::detail(Size::Small), &ctx).value();
