@@ -196,14 +196,13 @@ impl Listed {
 
     /// By group, then the highest usage first; users without quota and limit by what they spent.
     fn by_usage(&self, other: &Self) -> Ordering {
-        self.group
-            .cmp(&other.group)
-            .then_with(|| other.millionths.cmp(&self.millionths))
-            .then_with(|| match self.group {
+        self.group.cmp(&other.group).then_with(|| other.millionths.cmp(&self.millionths)).then_with(
+            || match self.group {
                 Group::Over | Group::Below => other.usage().exactly(self.usage()),
                 Group::Unfunded => other.entry.consumed.cmp(&self.entry.consumed),
                 Group::Idle | Group::Gone => Ordering::Equal,
-            })
+            },
+        )
     }
 }
 
@@ -267,7 +266,9 @@ impl Listing {
                 let enough = skip.saturating_add(USERS_A_PAGE);
                 let mut matching: usize = 0;
                 tx.each_spender_in(self.period, |user| {
-                    let Some(index) = self.index_of(&user) else { return ControlFlow::Continue(()) };
+                    let Some(index) = self.index_of(&user) else {
+                        return ControlFlow::Continue(());
+                    };
                     if let Some(spends) = spends.get_mut(index) {
                         *spends = true;
                     }

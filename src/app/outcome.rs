@@ -9,9 +9,9 @@ use serde::{Deserialize, Serialize};
 use super::trouble::Trouble;
 use crate::domain::{
     Account, AccountBill, AccountEstimate, AccountId, AlertKind, AlertRecord, Authorisation,
-    BillPeriod, Change, Condition, DayChart, Forecast, Freshness, LedgerEntry, Money, MonitorState, Month,
-    PathReports, PendingAccess, ProjectInfo, ProjectLink, ProjectName, Proof, RememberedAccess,
-    Sharing, Thresholds, Unbilled, Usage, User, UserKey,
+    BillPeriod, Change, Condition, DayChart, Forecast, Freshness, LedgerEntry, Money, MonitorState,
+    Month, PathReports, PendingAccess, ProjectInfo, ProjectLink, ProjectName, Proof,
+    RememberedAccess, Sharing, Thresholds, Unbilled, Usage, User, UserKey,
 };
 
 /// Which users a list shows.

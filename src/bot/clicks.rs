@@ -292,8 +292,9 @@ impl Handlers {
         refusal: Refusal,
         show: impl FnOnce(&CardContext) -> Result<Card, Error>,
     ) -> Result<ClickOutcome, StoreError> {
-        let text = self.cards.words().toast(&Toast::Refused(refusal));
-        let ctx = click.card_ctx.clone().with_banner(Tone::Error, text.clone());
+        let words = self.cards.words();
+        let ctx = click.card_ctx.clone().with_banner(Tone::Error, words.refusal(&refusal));
+        let text = words.toast(&Toast::Refused(refusal));
         let card = unless_refused(show(&ctx))?;
         Ok(ClickOutcome { toast: Some((Tone::Error, text)), card, refused: true, task: None })
     }

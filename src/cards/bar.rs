@@ -165,14 +165,14 @@ fn split(millionths: u64, colour: &'static str) -> Vec<Part> {
     let narrow = (1..=4 * WEIGHT).flat_map(|n| [(1, n), (n, 1)]);
     let even = (1..=WEIGHT).flat_map(|filled| (1..=WEIGHT).map(move |empty| (filled, empty)));
     for (filled, empty) in narrow.chain(even) {
-        let share = |(filled, empty): (u32, u32)| {
-            u64::from(filled) * 1_000_000 / u64::from(filled + empty)
-        };
+        let share =
+            |(filled, empty): (u32, u32)| u64::from(filled) * 1_000_000 / u64::from(filled + empty);
         if share((filled, empty)) <= millionths && share((filled, empty)) > share(best) {
             best = (filled, empty);
         }
     }
-    let parts = |units, colour| chunks(units).into_iter().map(move |weight| Part { weight, colour });
+    let parts =
+        |units, colour| chunks(units).into_iter().map(move |weight| Part { weight, colour });
     parts(best.0, colour).chain(parts(best.1, EMPTY)).collect()
 }
 

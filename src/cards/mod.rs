@@ -8,7 +8,6 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use minijinja::{Value, context};
-use serde::{Deserialize, Serialize};
 
 use crate::domain::{AccessRules, Role, UserKey};
 

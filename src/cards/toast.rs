@@ -3,7 +3,7 @@
 use super::text::{clean, clip};
 use super::wording::{QUOTED, Tone, Wording};
 use crate::app::Refusal;
-use crate::domain::{AccessGoal, Money, UserKey};
+use crate::domain::{AccessGoal, BillPeriod, Money, UserKey};
 
 /// What a toast says after a card action.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -82,6 +82,13 @@ pub enum Toast {
     },
     /// The input was refused.
     Refused(Refusal),
+    /// A month follows as a file.
+    ExportOwed {
+        /// The month.
+        period: BillPeriod,
+    },
+    /// The card with a new user's secrets is recalled.
+    SecretsRecalled,
     /// Something broke that the person cannot fix.
     Internal,
 }
@@ -96,6 +103,7 @@ impl Toast {
             | Toast::ProjectToggled { .. }
             | Toast::AllToggled { .. }
             | Toast::SettingsSaved
+            | Toast::SecretsRecalled
             | Toast::UserSaved { .. }
             | Toast::AccountToggled { .. } => Tone::Success,
             Toast::CycleStarted
@@ -104,6 +112,7 @@ impl Toast {
             | Toast::AccessRechecking { .. }
             | Toast::Creating(_)
             | Toast::TestAlertOwed
+            | Toast::ExportOwed { .. }
             | Toast::UserSaving { .. }
             | Toast::AccountChecking => Tone::Info,
             Toast::Refused(_) | Toast::Internal => Tone::Error,
@@ -167,7 +176,10 @@ impl Wording {
             Toast::AccountToggled { account, enabled: false } => {
                 self.t("toast.account_off", &[("account", &label(account))])
             }
-            Toast::Refused(refusal) => self.refusal(refusal),
+            // One line, whatever the banner says.
+            Toast::Refused(refusal) => self.refusal(refusal).replace('\n', " "),
+            Toast::ExportOwed { period } => self.t("toast.export", &[("period", period)]),
+            Toast::SecretsRecalled => self.t("toast.secrets_recalled", &[]),
             Toast::Internal => self.internal_error(),
         }
     }
@@ -208,6 +220,8 @@ mod tests {
             Toast::AccountToggled { account: "生产".into(), enabled: false },
             Toast::Refused(Refusal::AccessPending),
             Toast::Internal,
+            Toast::SecretsRecalled,
+            Toast::ExportOwed { period: "2026-11".parse().unwrap() },
         ];
         for locale in Locale::ALL {
             let words = Wording::new(locale);

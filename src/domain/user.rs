@@ -5,9 +5,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{
-    Money, MonthLimit, MonthTriggered, OpenId, Operator, Thresholds, Usage, UserKey,
-};
+use super::{Money, MonthLimit, MonthTriggered, OpenId, Operator, Thresholds, Usage, UserKey};
 
 /// On or off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

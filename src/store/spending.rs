@@ -101,7 +101,8 @@ impl<S: Source> View<S> {
 
     /// Returns what a user has spent in a period, over all its projects.
     pub fn spent_in(&self, user: &UserKey, period: BillPeriod) -> Result<Money, StoreError> {
-        let total: Option<SpendingRecord> = self.get(SPENDING, keys::of_spending(period, user, None))?;
+        let total: Option<SpendingRecord> =
+            self.get(SPENDING, keys::of_spending(period, user, None))?;
         Ok(total.map_or(Money::ZERO, |total| total.amount))
     }
 
