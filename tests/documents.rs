@@ -10,9 +10,9 @@ use std::fmt::Write as _;
 use std::path::{Component, Path, PathBuf};
 
 /// Folders of the repository whose files may be referred to.
-const FOLDERS: [&str; 7] = ["src", "tests", "benches", "cards", "docs", "fuzz", ".ci"];
+const FOLDERS: [&str; 8] = ["build", "src", "tests", "benches", "cards", "docs", "fuzz", ".ci"];
 /// Folders that are searched for references, besides the files in the root.
-const READ: [&str; 6] = ["src", "tests", "benches", "cards", "docs", "fuzz/fuzz_targets"];
+const READ: [&str; 7] = ["build", "src", "tests", "benches", "cards", "docs", "fuzz/fuzz_targets"];
 /// Extensions of files that are read.
 const TEXTS: [&str; 7] = [".rs", ".md", ".j2", ".toml", ".js", ".mjs", ".json"];
 /// Extensions that make a word in backticks count as a file of this repository.

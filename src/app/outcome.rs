@@ -244,6 +244,8 @@ pub struct UserDetail {
     pub proof: Option<Proof>,
     /// What the current month counts against the limit; `None` without one.
     pub month: Option<Month>,
+    /// What the monitored projects have cost in the current month; `None` where it is not shown.
+    pub spent: Option<Money>,
     /// What the spending leads to; `None` if too little is known.
     pub forecast: Option<Forecast>,
     /// Name of the owner, if it is known.

@@ -6,7 +6,7 @@ use super::outcome::{Level, UserDetail};
 use super::{Error, Refusal, days};
 use crate::domain::typed::parsed_text;
 use crate::domain::{
-    AccountId, Condition, DayChart, OpenId, ProjectLink, Settings, Switch, Thresholds, User,
+    AccountId, BillPeriod, Condition, DayChart, OpenId, ProjectLink, Settings, Switch, Thresholds, User,
     UserKey, UserStatus, Username,
 };
 use crate::store::{Directory, Entry, Source, StoreError, View};
@@ -166,6 +166,7 @@ pub fn detail<S: Source>(
         paths: tx.access_paths(&user.key)?,
         proof: tx.access_proof(&user.key)?,
         month,
+        spent: None,
         forecast: tx.forecast(&user, now)?,
         owner_name: match &user.owner {
             Some(owner) => tx.person_name(owner)?,
@@ -184,6 +185,8 @@ pub fn card<S: Source>(
     now: Timestamp,
 ) -> Result<UserDetail, StoreError> {
     let mut detail = detail(tx, settings, user, now)?;
+    let period = BillPeriod::of(now);
+    detail.spent = Some(tx.month_of(&detail.user.key, period, now)?.spent);
     detail.days = days::of_user(tx, &detail.user.key.account, &detail.links, now)?;
     Ok(detail)
 }

@@ -1,8 +1,7 @@
 //! The question before access is cut or restored: what will happen, and what will not.
 
-use minijinja::{Value, context};
-
-use super::facts;
+use super::engine::template;
+use super::facts::{self, Figures, Labelled, Pending, Tag};
 use super::paths::Audience;
 use super::text::{clip, md};
 use super::{Card, CardContext, Cards};
@@ -45,6 +44,28 @@ impl Projects {
     }
 }
 
+/// The facts of the question before access changes.
+struct AccessFacts<'a> {
+    key: String,
+    name: &'a str,
+    display: &'a str,
+    account: &'a str,
+    cut: bool,
+    already: bool,
+    gone: bool,
+    possible: bool,
+    pending: Option<Pending<'a>>,
+    status: Tag,
+    figures: Figures,
+    will: Vec<Labelled>,
+    will_not: Vec<String>,
+    unread: bool,
+    cut_again: Option<String>,
+    month: Option<String>,
+}
+
+template!("access");
+
 impl Cards {
     /// The reply to `/enable` and `/disable`: what will happen, what will not, and a button that does it.
     pub fn access_confirm(&self, view: &AccessView, goal: AccessGoal, ctx: &CardContext) -> Card {
@@ -60,31 +81,31 @@ impl Cards {
             AccessGoal::Cut => self.cut_plan(view),
             AccessGoal::Restored => self.restore_plan(detail, Audience::of(ctx.in_group)),
         };
-        let facts: Value = context! {
-            key => user.key.to_string(),
-            name => user.key.username.as_str(),
-            display => user.display_name.as_str(),
-            account => detail.account_name.as_str(),
-            cut => cut,
-            already => already,
-            gone => user.status == UserStatus::Gone,
-            possible => possible,
-            pending => detail.pending.as_ref().map(|pending| facts::pending(words, pending)),
-            status => self.access_status(detail),
-            figures => facts::user_figures(words, user, detail.level),
-            will => will,
-            will_not => will_not,
-            unread => match goal {
+        let facts = AccessFacts {
+            key: user.key.to_string(),
+            name: user.key.username.as_str(),
+            display: user.display_name.as_str(),
+            account: detail.account_name.as_str(),
+            cut,
+            already,
+            gone: user.status == UserStatus::Gone,
+            possible,
+            pending: detail.pending.as_ref().map(|pending| facts::pending(words, pending)),
+            status: self.access_status(detail),
+            figures: facts::user_figures(words, user, detail.level, detail.thresholds.percents()),
+            will,
+            will_not,
+            unread: match goal {
                 AccessGoal::Cut => user.access_read_at.is_none(),
                 AccessGoal::Restored => detail.remembered.is_none(),
             },
-            cut_again => (!cut)
+            cut_again: (!cut)
                 .then(|| must_be_cut(user, detail.month.as_ref(), detail.unbilled.as_ref()))
                 .flatten()
                 .map(|of| self.cut_again(of)),
-            month => detail.month.and_then(|month| facts::month(words, user, &month)),
+            month: detail.month.and_then(|month| facts::month(words, user, &month)),
         };
-        self.card("access.json.j2", ctx, facts)
+        self.card(ctx, &facts)
     }
 
     /// That access would be cut again at once, and what to do first.
@@ -96,7 +117,7 @@ impl Cards {
     }
 
     /// What a cut closes and what it does not, in the dialog that asks before it.
-    pub(super) fn disable_text(&self) -> String {
+    pub(super) fn cut_question(&self) -> String {
         let (words, rules) = (self.words, &self.rules);
         let (models, keys) = (rules.models, &rules.model_keys);
         let parts = [
@@ -129,13 +150,13 @@ impl Cards {
     }
 
     /// What a cut closes, as labelled rows, and what it does not, as lines.
-    fn cut_plan(&self, view: &AccessView) -> (Vec<Value>, Vec<String>) {
+    fn cut_plan(&self, view: &AccessView) -> (Vec<Labelled>, Vec<String>) {
         let (words, rules) = (self.words, &self.rules);
         let (detail, user) = (&view.detail, &view.detail.user);
         let projects = Projects::of(view);
         let mut will = Vec::new();
         let mut add = |path: AccessPath, content: String| {
-            will.push(context! { label => words.path(path), content => content });
+            will.push(Labelled { label: words.path(path), content });
         };
         if rules.deny_all {
             add(AccessPath::Signed, words.t("plan.signed", &[("policy", &DENY_ALL_POLICY)]));
@@ -219,17 +240,21 @@ impl Cards {
     }
 
     /// What a restore opens again, as labelled rows, and what it does not, as lines.
-    fn restore_plan(&self, detail: &UserDetail, audience: Audience) -> (Vec<Value>, Vec<String>) {
+    fn restore_plan(
+        &self,
+        detail: &UserDetail,
+        audience: Audience,
+    ) -> (Vec<Labelled>, Vec<String>) {
         let words = self.words;
         let Some(remembered) = &detail.remembered else { return (Vec::new(), Vec::new()) };
         let mut will = vec![
-            context! {
-                label => words.path(AccessPath::AccessKeys),
-                content => self.keys_line("access.keys_on", &remembered.keys()),
+            Labelled {
+                label: words.path(AccessPath::AccessKeys),
+                content: self.keys_line("access.keys_on", &remembered.keys()),
             },
-            context! {
-                label => words.path(AccessPath::Login),
-                content => if remembered.login() {
+            Labelled {
+                label: words.path(AccessPath::Login),
+                content: if remembered.login() {
                     words.t("access.login_on", &[])
                 } else {
                     grey(&words.t("access.login_none", &[]))
@@ -248,13 +273,13 @@ impl Cards {
                 }
                 (_, items) => self.restored_items(path, items, &detail.links, audience),
             };
-            will.push(context! { label => words.path(path), content => items });
+            will.push(Labelled { label: words.path(path), content: items });
         }
         if !remembered.policies.is_empty() {
             let count = remembered.policies.len();
-            will.push(context! {
-                label => words.t("access.policies", &[]),
-                content => words.t("access.policies_on", &[("count", &count)]),
+            will.push(Labelled {
+                label: words.t("access.policies", &[]),
+                content: words.t("access.policies_on", &[("count", &count)]),
             });
         }
         (will, self.restore_leaves(remembered))

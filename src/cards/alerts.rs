@@ -1,10 +1,13 @@
 //! A posted alert, and the list of past alerts.
 
-use jiff::Timestamp;
-use minijinja::{Value, context};
+use std::borrow::Cow;
 
-use super::facts;
-use super::text::clip;
+use jiff::Timestamp;
+
+use super::engine::template;
+use super::facts::{self, Amount, Tag};
+use super::paths::PathLine;
+use super::text::{clip, md};
 use super::{Card, CardContext, Cards};
 use crate::app::outcome::{AlertsView, UserDetail};
 use crate::domain::{
@@ -23,6 +26,71 @@ pub enum AlertVia {
     /// Through a custom bot's webhook, whose cards cannot call back (自定义机器人使用指南).
     Webhook,
 }
+
+/// The facts of a posted alert.
+struct AlertFacts<'a> {
+    buttons: bool,
+    id: u64,
+    title: String,
+    template: &'static str,
+    kind: Tag,
+    time: String,
+    fallback: Option<&'a str>,
+    mentions: String,
+    key: Option<String>,
+    name: &'a str,
+    account_id: Option<&'a str>,
+    display: Option<&'a str>,
+    account: Option<&'a str>,
+    offer: &'static str,
+    verdict: Option<Tag>,
+    text: Option<String>,
+    reason: Option<&'a str>,
+    paths: Vec<PathLine>,
+    top_up: bool,
+    forecast: Option<String>,
+    figures: Option<facts::Figures>,
+    month: Option<String>,
+    unbilled: Option<String>,
+    breakdown: String,
+    rows: Vec<Amount<'a>>,
+    rest: usize,
+    rest_sum: String,
+}
+
+template!("alert");
+
+/// The facts of the list of alerts.
+struct AlertsFacts<'a> {
+    rows: Vec<Row<'a>>,
+    page: usize,
+    pages: usize,
+    total: usize,
+    user: Option<String>,
+    name: &'a str,
+    kind: Option<&'static str>,
+    kinds: Vec<Kind>,
+}
+
+/// A past alert.
+struct Row<'a> {
+    title: String,
+    kind: Tag,
+    time: String,
+    detail: Option<Cow<'a, str>>,
+    notice: String,
+    lost: bool,
+    key: Option<String>,
+}
+
+/// A button that shows alerts of one kind.
+struct Kind {
+    word: &'static str,
+    text: String,
+    chosen: bool,
+}
+
+template!("alerts");
 
 impl Cards {
     /// An alert without mentions. See [`Cards::alert_mentioning`].
@@ -49,52 +117,7 @@ impl Cards {
         let words = self.words;
         let user = detail.map(|detail| &detail.user);
         let status = user.map(|user| user.status);
-        let facts = context! {
-            act => super::engine::act(None),
-            buttons => via == AlertVia::Chat,
-            id => alert.id,
-            title => words.alert_title(alert),
-            template => alert_template(&alert.body),
-            kind => self.alert_tag(&alert.body),
-            time => words.time_full(alert.at),
-            fallback => fallback_reason,
-            mentions => mentions(people),
-            key => alert.user.as_ref().map(ToString::to_string),
-            name => alert.user.as_ref().map(|key| key.username.as_str()),
-            account_id => alert.user.as_ref().map(|key| key.account.as_str()),
-            display => user.map(|user| user.display_name.as_str()),
-            account => detail.map(|detail| detail.account_name.as_str()),
-            offer => match status {
-                Some(UserStatus::Active | UserStatus::Unknown) => "disable",
-                Some(UserStatus::Disabled) => "enable",
-                Some(UserStatus::Gone) | None => "none",
-            },
-            ..self.alert_body(&alert.body, detail)
-        };
-        self.render("alert.json.j2", facts)
-    }
-
-    /// The type as a tag. A recovery has the type "error", which a green card should not say.
-    fn alert_tag(&self, body: &AlertBody) -> Value {
-        let kind = body.kind();
-        if is_test(body) {
-            return context! { text => self.words.t("kind.test", &[]), colour => "blue" };
-        }
-        if is_recovery(body) {
-            return context! { text => self.words.t("kind.recovered", &[]), colour => "green" };
-        }
-        let colour = match kind {
-            AlertKind::Warning => "orange",
-            AlertKind::Disable => "red",
-            AlertKind::Error => "carmine",
-            AlertKind::Manual => "violet",
-            AlertKind::Forecast => "indigo",
-        };
-        context! { text => self.words.alert_kind(kind), colour => colour }
-    }
-
-    fn alert_body(&self, body: &AlertBody, detail: Option<&UserDetail>) -> Value {
-        let words = self.words;
+        let body = &alert.body;
         let paths = match body {
             AlertBody::Disable { paths, .. }
             | AlertBody::Error { problem: Problem::AccessDelayed { paths, .. } } => {
@@ -114,7 +137,98 @@ impl Cards {
             }
             AlertBody::Error { .. } | AlertBody::Manual { .. } | AlertBody::Forecast { .. } => None,
         };
-        let (text, reason) = match body {
+        let limit = numbers.map(|(of, _)| of);
+        let numbers = numbers.map(|(_, numbers)| numbers);
+        let (text, reason) = self.alert_text(body, detail);
+        let breakdown = numbers.map_or(&[][..], |numbers| &numbers.breakdown);
+        let rows = breakdown.iter().take(BREAKDOWN);
+        let rest = breakdown.get(BREAKDOWN..).unwrap_or_default();
+        let facts = AlertFacts {
+            buttons: via == AlertVia::Chat,
+            id: alert.id,
+            title: words.alert_title(alert),
+            template: alert_template(body),
+            kind: self.alert_tag(body),
+            time: words.time_full(alert.at),
+            fallback: fallback_reason,
+            mentions: mentions(people),
+            key: alert.user.as_ref().map(ToString::to_string),
+            name: alert.user.as_ref().map_or("", |key| key.username.as_str()),
+            account_id: alert.user.as_ref().map(|key| key.account.as_str()),
+            display: user.map(|user| user.display_name.as_str()),
+            account: detail.map(|detail| detail.account_name.as_str()),
+            offer: match status {
+                Some(UserStatus::Active | UserStatus::Unknown) => "disable",
+                Some(UserStatus::Disabled) => "enable",
+                Some(UserStatus::Gone) | None => "none",
+            },
+            verdict: match body {
+                AlertBody::Disable { paths, .. } => self.verdict_then(paths),
+                _ => None,
+            },
+            text,
+            // The lines of the paths say why.
+            reason: reason.filter(|_| paths.is_empty()),
+            paths,
+            // More quota does not help against the month limit.
+            top_up: limit.is_some_and(|of| of != Limit::Month),
+            forecast: match body {
+                AlertBody::Warning { .. } => detail
+                    .and_then(|detail| detail.forecast)
+                    .and_then(|it| facts::forecast(words, &it)),
+                _ => None,
+            },
+            figures: numbers.map(|numbers| {
+                let level = facts::level_then(numbers.quota, numbers.consumed);
+                facts::figures(words, numbers.quota, numbers.consumed, level, &[])
+            }),
+            month: numbers
+                .and_then(|numbers| numbers.month.as_ref())
+                .map(|month| facts::month_figures(words, month)),
+            unbilled: numbers.and_then(|it| Some(self.counted(it, it.unbilled?))),
+            breakdown: match limit {
+                Some(Limit::Month) => words.t("alert.breakdown_month", &[]),
+                Some(Limit::Quota | Limit::Both) | None => words.t("alert.breakdown", &[]),
+            },
+            rows: rows
+                .map(|row| {
+                    let shared = row.shared.as_ref().map(|shared| words.sharing(shared));
+                    facts::amount(words, &row.label, row.spending, row.freshness, shared)
+                })
+                .collect(),
+            rest: rest.len(),
+            rest_sum: rest.iter().map(|row| row.spending).sum::<Money>().to_string(),
+        };
+        self.card_for_all(&facts)
+    }
+
+    /// The type as a tag. A recovery has the type "error", which a green card should not say.
+    fn alert_tag(&self, body: &AlertBody) -> Tag {
+        let kind = body.kind();
+        if is_test(body) {
+            return Tag { text: self.words.t("kind.test", &[]), colour: "blue" };
+        }
+        if is_recovery(body) {
+            return Tag { text: self.words.t("kind.recovered", &[]), colour: "green" };
+        }
+        let colour = match kind {
+            AlertKind::Warning => "orange",
+            AlertKind::Disable => "red",
+            AlertKind::Error => "carmine",
+            AlertKind::Manual => "violet",
+            AlertKind::Forecast => "indigo",
+        };
+        Tag { text: self.words.alert_kind(kind), colour }
+    }
+
+    /// What happened, and the reason of a failure.
+    fn alert_text<'a>(
+        &self,
+        body: &'a AlertBody,
+        detail: Option<&UserDetail>,
+    ) -> (Option<String>, Option<&'a str>) {
+        let words = self.words;
+        match body {
             AlertBody::Warning { .. } => (None, None),
             AlertBody::Disable { of: Limit::Month, .. } => {
                 (Some(words.t("alert.disable_month_then", &[])), None)
@@ -123,6 +237,7 @@ impl Cards {
                 (Some(words.t("alert.disable_both_then", &[])), None)
             }
             AlertBody::Disable { .. } => (Some(words.t("alert.disable_then", &[])), None),
+            AlertBody::Forecast { outlook } => (Some(self.outlook(outlook)), None),
             AlertBody::Manual { goal, operator, left, gone } => {
                 let by_system = *operator == Operator::System;
                 let operator = words.operator(operator);
@@ -147,11 +262,10 @@ impl Cards {
                 };
                 (Some(text), None)
             }
-            AlertBody::Forecast { outlook } => (Some(self.outlook(outlook)), None),
             AlertBody::Error { problem } => match problem {
                 Problem::CyclesFailing { reason, accounts, .. } => {
                     let text = self.about(accounts, "alert.cycles_failing_text");
-                    (Some(text), Some(reason.clone()))
+                    (Some(text), Some(reason.as_str()))
                 }
                 Problem::CyclesRecovered { accounts } => {
                     (Some(self.about(accounts, "alert.cycles_recovered_text")), None)
@@ -182,42 +296,22 @@ impl Cards {
                 }
                 Problem::CredentialsRefused { account, reason } => {
                     let text = words.t("alert.credentials_refused_text", &[("account", account)]);
-                    (Some(text), Some(reason.clone()))
+                    (Some(text), Some(reason.as_str()))
                 }
                 Problem::CredentialsRecovered { .. } => {
                     (Some(words.t("alert.credentials_recovered_text", &[])), None)
                 }
                 Problem::AccessDelayed { goal: AccessGoal::Cut, reason, .. } => {
-                    (Some(words.t("alert.cut_delayed_text", &[])), Some(reason.clone()))
+                    (Some(words.t("alert.cut_delayed_text", &[])), Some(reason.as_str()))
                 }
                 Problem::AccessDelayed { goal: AccessGoal::Restored, reason, .. } => {
-                    (Some(words.t("alert.restore_delayed_text", &[])), Some(reason.clone()))
+                    (Some(words.t("alert.restore_delayed_text", &[])), Some(reason.as_str()))
                 }
                 Problem::Test { operator } => {
                     let operator = words.operator(operator);
                     (Some(words.t("alert.test_text", &[("operator", &operator)])), None)
                 }
             },
-        };
-        let verdict = match body {
-            AlertBody::Disable { paths, .. } => self.verdict_then(paths),
-            _ => None,
-        };
-        context! {
-            verdict => verdict,
-            text => text,
-            // The lines of the paths say why.
-            reason => reason.filter(|_| paths.is_empty()),
-            paths => paths,
-            // More quota does not help against the month limit.
-            top_up => numbers.is_some_and(|(of, _)| of != Limit::Month),
-            forecast => match body {
-                AlertBody::Warning { .. } => detail
-                    .and_then(|detail| detail.forecast)
-                    .and_then(|it| facts::forecast(words, &it)),
-                _ => None,
-            },
-            ..self.alert_numbers(numbers)
         }
     }
 
@@ -274,50 +368,18 @@ impl Cards {
         }
     }
 
-    fn spike(&self, spike: &Spike) -> Value {
+    fn spike(&self, spike: &Spike) -> PathLine {
         let values: [(&str, &dyn std::fmt::Display); 2] =
             [("amount", &spike.amount), ("median", &spike.median)];
-        context! {
-            label => super::text::md(&clip(&spike.project, 40)),
-            colour => "orange",
-            text => self.words.t("alert.spike", &values),
-        }
-    }
-
-    fn alert_numbers(&self, numbers: Option<(Limit, &Figures)>) -> Value {
-        let words = self.words;
-        let Some((of, numbers)) = numbers else {
-            return context! { figures => (), unbilled => (), rows => Vec::<Value>::new(), rest => 0, rest_sum => "" };
-        };
-        let level = facts::level_then(numbers.quota, numbers.consumed);
-        let rows: Vec<Value> = numbers
-            .breakdown
-            .iter()
-            .take(BREAKDOWN)
-            .map(|row| {
-                let label = row.label.as_str();
-                let shared = row.shared.as_ref().map(|shared| words.sharing(shared));
-                facts::amount(words, label, row.spending, Some(row.freshness), shared)
-            })
-            .collect();
-        let rest = numbers.breakdown.get(BREAKDOWN..).unwrap_or_default();
-        let rest_sum: Money = rest.iter().map(|row| row.spending).sum();
-        context! {
-            figures => facts::figures(words, numbers.quota, numbers.consumed, level),
-            month => numbers.month.as_ref().map(|month| facts::month_figures(words, month)),
-            breakdown => words.t(
-                if of == Limit::Month { "alert.breakdown_month" } else { "alert.breakdown" },
-                &[],
-            ),
-            unbilled => numbers.unbilled.map(|unbilled| self.counted(numbers, &unbilled)),
-            rows => rows,
-            rest => rest.len(),
-            rest_sum => rest_sum.to_string(),
+        PathLine {
+            label: md(&clip(&spike.project, 40)),
+            colour: "orange",
+            text: self.words.t("alert.spike", &values),
         }
     }
 
     /// How much is billed, how much estimated, and what that is together.
-    fn counted(&self, numbers: &Figures, unbilled: &Unbilled) -> String {
+    fn counted(&self, numbers: &Figures, unbilled: Unbilled) -> String {
         let sum = numbers.consumed + unbilled.amount;
         let percent = Usage::new(sum, numbers.quota).percent();
         let (since, time) = (self.words.day(unbilled.since), self.words.time(unbilled.read_at));
@@ -335,61 +397,52 @@ impl Cards {
     /// Past alerts: `/alerts`, `alerts.list`.
     pub fn alerts(&self, view: &AlertsView, ctx: &CardContext) -> Card {
         let words = self.words;
-        let kinds: Vec<Value> = AlertKind::ALL
-            .into_iter()
-            .map(|kind| {
-                context! {
-                    word => kind.word(),
-                    text => words.alert_kind(kind),
-                    chosen => view.kind == Some(kind),
-                }
-            })
-            .collect();
-        let rows: Vec<Value> =
-            view.alerts.iter().map(|alert| self.alerts_row(alert, ctx.now)).collect();
-        let facts = context! {
-            rows => rows,
-            page => view.page,
-            pages => view.pages,
-            total => view.total,
-            user => view.user.as_ref().map(ToString::to_string),
-            name => view.user.as_ref().map(|key| key.username.as_str()),
-            kind => view.kind.map(AlertKind::word),
-            kinds => kinds,
+        let kinds = AlertKind::ALL.into_iter().map(|kind| Kind {
+            word: kind.word(),
+            text: words.alert_kind(kind),
+            chosen: view.kind == Some(kind),
+        });
+        let facts = AlertsFacts {
+            rows: view.alerts.iter().map(|alert| self.alerts_row(alert, ctx.now)).collect(),
+            page: view.page,
+            pages: view.pages,
+            total: view.total,
+            user: view.user.as_ref().map(ToString::to_string),
+            name: view.user.as_ref().map_or("", |key| key.username.as_str()),
+            kind: view.kind.map(AlertKind::word),
+            kinds: kinds.collect(),
         };
-        self.card("alerts.json.j2", ctx, facts)
+        self.card(ctx, &facts)
     }
 
-    fn alerts_row(&self, alert: &AlertRecord, now: Timestamp) -> Value {
+    fn alerts_row<'a>(&self, alert: &'a AlertRecord, now: Timestamp) -> Row<'a> {
         let words = self.words;
-        let detail = match &alert.body {
+        let by = |operator: &Operator| {
+            words.t("alerts.by", &[("operator", &words.operator(operator))]).into()
+        };
+        let amounts = |of: Limit, figures: &Figures| {
+            let (spent, limit) = figures.spent_of(of);
+            let values: [(&str, &dyn std::fmt::Display); 2] =
+                [("consumed", &spent), ("quota", &limit)];
+            match of {
+                Limit::Month => words.t("alerts.amounts_month", &values),
+                Limit::Quota | Limit::Both => words.t("alerts.amounts", &values),
+            }
+        };
+        let detail: Option<Cow<'a, str>> = match &alert.body {
             AlertBody::Warning { of, figures, .. } | AlertBody::Disable { of, figures, .. } => {
-                let key = match of {
-                    Limit::Month => "alerts.amounts_month",
-                    Limit::Quota | Limit::Both => "alerts.amounts",
-                };
-                let (spent, limit) = figures.spent_of(*of);
-                Some(words.t(key, &[("consumed", &spent), ("quota", &limit)]))
+                Some(amounts(*of, figures).into())
             }
             AlertBody::Forecast { outlook: Outlook::RunsOut { runs_out, figures, .. } } => {
-                let (spent, limit) = figures.spent_of(runs_out.of);
-                let key = match runs_out.of {
-                    Limit::Month => "alerts.amounts_month",
-                    Limit::Quota | Limit::Both => "alerts.amounts",
-                };
-                Some(words.t(key, &[("consumed", &spent), ("quota", &limit)]))
+                Some(amounts(runs_out.of, figures).into())
             }
             AlertBody::Forecast { .. } => None,
-            AlertBody::Manual { operator, .. } => {
-                Some(words.t("alerts.by", &[("operator", &words.operator(operator))]))
-            }
+            AlertBody::Manual { operator, .. } => Some(by(operator)),
             AlertBody::Error { problem } => match problem {
                 Problem::CyclesFailing { reason, .. }
                 | Problem::CredentialsRefused { reason, .. }
-                | Problem::AccessDelayed { reason, .. } => Some(reason.clone()),
-                Problem::Test { operator } => {
-                    Some(words.t("alerts.by", &[("operator", &words.operator(operator))]))
-                }
+                | Problem::AccessDelayed { reason, .. } => Some(reason.into()),
+                Problem::Test { operator } => Some(by(operator)),
                 Problem::CyclesRecovered { .. }
                 | Problem::CredentialsRecovered { .. }
                 | Problem::AccessReopened { .. }
@@ -399,19 +452,19 @@ impl Cards {
                 | Problem::PolicyTaken { .. } => None,
             },
         };
-        context! {
-            title => words.alert_title(alert),
-            kind => self.alert_tag(&alert.body),
-            time => words.time_seen(alert.at, now),
-            detail => detail,
-            notice => match alert.notice {
+        Row {
+            title: words.alert_title(alert),
+            kind: self.alert_tag(&alert.body),
+            time: words.time_seen(alert.at, now),
+            detail,
+            notice: match alert.notice {
                 Notice::NotOwed => words.t("notice.not_owed", &[]),
                 Notice::Owed => words.t("notice.owed", &[]),
                 Notice::Delivered => words.t("notice.delivered", &[]),
                 Notice::Failed => words.t("notice.failed", &[]),
             },
-            lost => alert.notice == Notice::Failed,
-            key => alert.user.as_ref().map(ToString::to_string),
+            lost: alert.notice == Notice::Failed,
+            key: alert.user.as_ref().map(ToString::to_string),
         }
     }
 }

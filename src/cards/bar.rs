@@ -4,6 +4,7 @@
 //! columns as possible: one for each part between two thresholds, and only the part in which the usage lies is divided,
 //! into what is filled and what is not.
 
+use super::engine::always;
 use crate::domain::{Shade, Usage};
 
 /// What is not filled.
@@ -56,6 +57,8 @@ pub struct Label {
     /// A threshold.
     pub text: Option<String>,
 }
+
+always!(Bar);
 
 /// The colour of a usage; calm ones are blue, which says nothing.
 pub fn shade_colour(shade: Shade) -> &'static str {

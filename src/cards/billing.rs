@@ -1,7 +1,8 @@
 //! Spending by month, users and projects.
 
-use minijinja::{Value, context};
+use std::borrow::Cow;
 
+use super::engine::{Digits, always, template};
 use super::facts;
 use super::text::{clip, fit, md};
 use super::{Card, CardContext, Cards, days, shown_name};
@@ -20,10 +21,91 @@ const ESTIMATED: usize = 3;
 /// Max months to choose from: each counts as an element (R5).
 const MONTHS: usize = 36;
 
+/// The facts of the billing card.
+struct BillingFacts<'a> {
+    period: String,
+    periods: Vec<String>,
+    users: Vec<Spending<'a>>,
+    /// Whether the user whose card it is has spent nothing.
+    nothing: bool,
+    page: usize,
+    pages: usize,
+    total_users: usize,
+    total: String,
+    own: Option<Own<'a>>,
+    split: Option<Split<'a>>,
+    estimates: Vec<String>,
+    chart: Vec<Bar>,
+    days: Option<days::Chart>,
+}
+
+/// The user whose card it is.
+struct Own<'a> {
+    key: String,
+    name: &'a str,
+    display: &'a str,
+    months: String,
+    totals: String,
+    count: usize,
+    sum: String,
+}
+
+/// A month in the chart.
+struct Bar {
+    month: String,
+    amount: Digits,
+}
+
+/// What a user spent in the month.
+struct Spending<'a> {
+    key: String,
+    name: Cow<'a, str>,
+    display: &'a str,
+    total: String,
+    count: usize,
+    labels: String,
+    amounts: String,
+    rest: usize,
+    rest_sum: String,
+    stale: Option<String>,
+}
+
+/// How the bills divide into what users pay for and the rest.
+struct Split<'a> {
+    users: String,
+    unattributed: String,
+    notes: Vec<String>,
+    stale: Option<String>,
+    /// The account, if there is only one.
+    only: Option<Share<'a>>,
+    /// The accounts, if there are several.
+    accounts: Vec<Share<'a>>,
+    more: usize,
+}
+
+/// The bill of an account.
+struct Share<'a> {
+    account: &'a str,
+    name: String,
+    total: String,
+    parts: String,
+    has_rest: bool,
+    bill_to: Option<String>,
+    stale: Option<String>,
+}
+
+always!(Own<'_>, Split<'_>, Share<'_>);
+template!("billing");
+
 impl Cards {
     /// The billing card: `/billing`, `billing.open`.
     pub fn billing(&self, view: &BillingView, ctx: &CardContext) -> Card {
         let own = view.of_user.as_ref();
+        let users = |most: usize| {
+            let limit = if own.is_some() { PROJECTS_A_PAGE } else { most };
+            view.users.iter().map(|user| self.billing_user(user, limit)).collect()
+        };
+        let estimates = view.estimates.iter().take(ESTIMATED).map(|it| self.estimated(it));
         // The shown period is always an option, however old it is.
         let mut periods: Vec<String> =
             view.periods.iter().take(MONTHS).map(ToString::to_string).collect();
@@ -31,75 +113,69 @@ impl Cards {
         if !periods.contains(&period) {
             periods.push(period.clone());
         }
-        let facts = context! {
-            period => period,
-            periods => periods,
-            estimates => view.estimates.iter().take(ESTIMATED).map(|it| self.estimated(it)).collect::<Vec<_>>(),
-            page => view.page,
-            pages => view.pages,
-            total_users => view.total_users,
-            total => match (own, view.users.first()) {
+        let chart = view.recent.iter().map(|(period, total)| Bar {
+            month: period.to_string(),
+            amount: Digits(total.plain()),
+        });
+        // A single bar compares nothing.
+        let chart = if view.recent.len() < 2 { Vec::new() } else { chart.collect() };
+        let mut facts = BillingFacts {
+            period,
+            periods,
+            users: users(PANEL_PROJECTS),
+            nothing: view.users.first().is_none_or(|user| user.projects.is_empty()),
+            page: view.page,
+            pages: view.pages,
+            total_users: view.total_users,
+            total: match (own, view.users.first()) {
                 (None, _) if view.shares.is_empty() => view.total,
                 (None, _) => bill_of(&view.shares),
                 (Some(_), Some(user)) => user.total,
                 (Some(_), None) => Money::ZERO,
-            }.to_string(),
-            own => own.map(|own| {
+            }
+            .to_string(),
+            own: own.map(|own| {
                 let months: Vec<String> =
                     own.months.iter().take(MONTHS).map(|(period, _)| period.to_string()).collect();
                 let totals: Vec<String> =
                     own.months.iter().take(MONTHS).map(|(_, total)| total.to_string()).collect();
                 let sum: Money = own.months.iter().map(|(_, total)| *total).sum();
-                context! {
-                    key => own.user.key.to_string(),
-                    name => own.user.key.username.as_str(),
-                    display => own.user.display_name.as_str(),
-                    months => months.join("\n"),
-                    totals => totals.join("\n"),
-                    count => own.months.len(),
-                    sum => sum.to_string(),
+                Own {
+                    key: own.user.key.to_string(),
+                    name: own.user.key.username.as_str(),
+                    display: own.user.display_name.as_str(),
+                    months: months.join("\n"),
+                    totals: totals.join("\n"),
+                    count: own.months.len(),
+                    sum: sum.to_string(),
                 }
             }),
-            split => (!view.shares.is_empty()).then(|| self.split(view)),
+            split: (!view.shares.is_empty()).then(|| self.split(view)),
+            estimates: estimates.collect(),
+            chart,
+            days: days::chart(self.words, &view.days, ctx.now),
         };
-        let days = days::chart(self.words, &view.days, ctx.now);
-        let chart: Vec<Value> = view
-            .recent
-            .iter()
-            .map(|(period, total)| {
-                context! { month => period.to_string(), amount => total.plain() }
-            })
-            .collect();
-        // A single bar compares nothing.
-        let chart = if chart.len() < 2 { Vec::new() } else { chart };
+        let mut card = self.card(ctx, &facts);
         // The first of these that fits: without days, without charts, with fewer projects of each user.
-        let none: Vec<Value> = Vec::new();
-        let fewer = |most: usize| if own.is_some() { PROJECTS_A_PAGE } else { most };
-        let sizes = [
-            (days.as_ref(), &chart, PANEL_PROJECTS),
-            (None, &chart, PANEL_PROJECTS),
-            (None, &none, PANEL_PROJECTS),
-            (None, &none, 6),
-            (None, &none, 3),
-        ];
-        let mut card = None;
-        for (days, chart, projects) in sizes {
-            let limit = fewer(projects);
-            let users: Vec<Value> =
-                view.users.iter().map(|user| self.billing_user(user, limit)).collect();
-            let shown = context! { users => users, days => days, chart => chart };
-            let made = self.card("billing.json.j2", ctx, context! { ..shown, ..facts.clone() });
-            let fits = made.fits();
-            card = Some(made);
-            if fits {
-                break;
+        if !card.fits() {
+            facts.days = None;
+            card = self.card(ctx, &facts);
+        }
+        if !card.fits() {
+            facts.chart.clear();
+            card = self.card(ctx, &facts);
+        }
+        for most in [6, 3] {
+            if !card.fits() {
+                facts.users = users(most);
+                card = self.card(ctx, &facts);
             }
         }
-        card.unwrap_or_else(|| self.broken())
+        card
     }
 
     /// How the bills divide into what users pay for and the rest, all accounts together and one by one.
-    fn split(&self, view: &BillingView) -> Value {
+    fn split<'a>(&self, view: &'a BillingView) -> Split<'a> {
         let words = self.words;
         let rest: Money = view.shares.iter().map(|share| share.bill.unattributed).sum();
         let users: Money = view.shares.iter().map(|share| share.bill.of_users()).sum();
@@ -129,29 +205,34 @@ impl Cards {
             let names = names.join(&words.t("list.separator", &[]));
             notes.push(words.t("billing.unread", &[("accounts", &names)]));
         }
-        let accounts: Vec<Value> =
-            view.shares.iter().take(ACCOUNTS).map(|share| self.share(share)).collect();
-        context! {
-            users => users.to_string(),
-            unattributed => rest.to_string(),
-            notes => notes,
-            stale => stale,
-            accounts => accounts,
-            more => view.shares.len().saturating_sub(ACCOUNTS),
+        let mut only = None;
+        let mut accounts = Vec::new();
+        match view.shares.as_slice() {
+            [share] => only = Some(self.share(share)),
+            shares => accounts.extend(shares.iter().take(ACCOUNTS).map(|share| self.share(share))),
+        }
+        Split {
+            users: users.to_string(),
+            unattributed: rest.to_string(),
+            notes,
+            stale,
+            only,
+            accounts,
+            more: view.shares.len().saturating_sub(ACCOUNTS),
         }
     }
 
-    fn share(&self, share: &AccountShare) -> Value {
+    fn share<'a>(&self, share: &'a AccountShare) -> Share<'a> {
         let words = self.words;
         let (users, rest) = (share.bill.of_users(), share.bill.unattributed);
-        context! {
-            account => share.account.as_str(),
-            name => facts::account(&share.name, &share.account),
-            total => share.bill.total.to_string(),
-            parts => words.t("billing.parts", &[("users", &users), ("unattributed", &rest)]),
-            has_rest => share.has_rest,
-            bill_to => self.bill_to(share),
-            stale => facts::stale(words, share.stale),
+        Share {
+            account: share.account.as_str(),
+            name: facts::account(&share.name, &share.account),
+            total: share.bill.total.to_string(),
+            parts: words.t("billing.parts", &[("users", &users), ("unattributed", &rest)]),
+            has_rest: share.has_rest,
+            bill_to: self.bill_to(share),
+            stale: facts::stale(words, share.stale),
         }
     }
 
@@ -214,23 +295,23 @@ impl Cards {
         text
     }
 
-    fn billing_user(&self, user: &BillingUser, limit: usize) -> Value {
+    fn billing_user<'a>(&self, user: &'a BillingUser, limit: usize) -> Spending<'a> {
         let rest = user.projects.get(limit..).unwrap_or_default();
         let shown = user.projects.get(..limit).unwrap_or(&user.projects);
         let labels: Vec<String> = shown.iter().map(|row| self.billing_label(row)).collect();
         let amounts: Vec<String> = shown.iter().map(|row| row.amount.to_string()).collect();
         let rest_sum: Money = rest.iter().map(|row| row.amount).sum();
-        context! {
-            key => user.key.to_string(),
-            name => shown_name(&user.key, user.ambiguous),
-            display => user.display_name.as_str(),
-            total => user.total.to_string(),
-            count => user.projects.len(),
-            labels => labels.join("\n"),
-            amounts => amounts.join("\n"),
-            rest => rest.len(),
-            rest_sum => rest_sum.to_string(),
-            stale => facts::stale(self.words, user.stale),
+        Spending {
+            key: user.key.to_string(),
+            name: shown_name(&user.key, user.ambiguous),
+            display: user.display_name.as_str(),
+            total: user.total.to_string(),
+            count: user.projects.len(),
+            labels: labels.join("\n"),
+            amounts: amounts.join("\n"),
+            rest: rest.len(),
+            rest_sum: rest_sum.to_string(),
+            stale: facts::stale(self.words, user.stale),
         }
     }
 

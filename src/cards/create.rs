@@ -1,8 +1,8 @@
 //! Creating a user: the form, the progress, and the secrets that only the operator reads.
 
-use minijinja::{Value, context};
-
-use super::facts;
+use super::engine::template;
+use super::facts::{self, Choice};
+use super::monitor::ProcessingFacts;
 use super::text::clip;
 use super::wording::{Tone, Wording};
 use super::{Card, CardContext, Cards};
@@ -37,6 +37,46 @@ pub struct SecretsView<'a> {
     pub account_number: Option<AccountNumber>,
 }
 
+/// The facts of the form.
+struct CreateFacts<'a> {
+    accounts: Vec<Choice<'a>>,
+    several: bool,
+    account: Option<&'a str>,
+    only: Option<&'a str>,
+    projects: Vec<Choice<'a>>,
+    project: Option<&'a str>,
+    more: usize,
+    login: bool,
+    access_key: bool,
+}
+
+template!("create");
+
+/// The facts of what a creation has made.
+struct CreationFacts<'a> {
+    key: String,
+    name: &'a str,
+    account: &'a str,
+    display: &'a str,
+    complete: bool,
+    known: bool,
+    halted: Option<String>,
+    rows: Vec<Part>,
+    secrets: Option<String>,
+    lost: bool,
+    creation: u64,
+}
+
+/// A part of a new user.
+struct Part {
+    label: String,
+    colour: &'static str,
+    text: String,
+    detail: String,
+}
+
+template!("creation");
+
 impl Cards {
     /// The form: `/create`.
     pub fn create(&self, view: &CreateView, ctx: &CardContext) -> Card {
@@ -52,7 +92,7 @@ impl Cards {
         let shown = view.projects.get(..options).unwrap_or(&view.projects);
         let more =
             view.more_projects.saturating_add(view.projects.len().saturating_sub(shown.len()));
-        let projects: Vec<Value> = shown
+        let projects: Vec<Choice<'_>> = shown
             .iter()
             .map(|(project, accounts)| {
                 let (name, display) = (project.name.as_str(), project.display_name.trim());
@@ -66,20 +106,15 @@ impl Cards {
                         accounts.iter().take(3).map(|account| account.as_str()).collect();
                     text = format!("{text} · {}", accounts.join(" "));
                 }
-                context! { value => name, text => text }
+                Choice { value: name, text }
             })
             .collect();
         let project = Some(typed("project"))
             .filter(|chosen| shown.iter().any(|(known, _)| known.name.as_str() == *chosen));
-        let accounts: Vec<Value> = view
-            .accounts
-            .iter()
-            .take(ACCOUNTS)
-            .map(|account| {
-                let text = facts::account(&account.name, &account.id);
-                context! { value => account.id.as_str(), text => text }
-            })
-            .collect();
+        let accounts = view.accounts.iter().take(ACCOUNTS).map(|account| Choice {
+            value: account.id.as_str(),
+            text: facts::account(&account.name, &account.id),
+        });
         let account = view
             .accounts
             .iter()
@@ -90,29 +125,29 @@ impl Cards {
             "" => default && ctx.form.values.is_empty(),
             text => text == "true",
         };
-        let facts = context! {
-            accounts => accounts,
-            several => several,
-            account => account,
-            only => view.accounts.first().map(|account| account.name.as_str()),
-            projects => projects,
-            project => project,
-            more => more,
-            login => ticked("login", true),
-            access_key => ticked("access_key", false),
+        let facts = CreateFacts {
+            accounts: accounts.collect(),
+            several,
+            account,
+            only: view.accounts.first().map(|account| account.name.as_str()),
+            projects,
+            project,
+            more,
+            login: ticked("login", true),
+            access_key: ticked("access_key", false),
         };
-        self.card("create.json.j2", ctx, facts)
+        self.card(ctx, &facts)
     }
 
     /// Says that a user is being created. The card is updated when this is done.
     pub fn creating(&self, user: &UserKey, ctx: &CardContext) -> Card {
         let words = self.words;
         let name = clip(user.username.as_str(), 64);
-        let facts = context! {
-            title => words.t("create.running", &[("user", &name)]),
-            text => words.t("create.running_text", &[]),
+        let facts = ProcessingFacts {
+            title: words.t("create.running", &[("user", &name)]),
+            text: words.t("create.running_text", &[]),
         };
-        self.card("processing.json.j2", ctx, facts)
+        self.card(ctx, &facts)
     }
 
     /// Which parts of a new user exist so far, and how to continue. `account` is the account's name.
@@ -128,10 +163,7 @@ impl Cards {
         let yes = |done: bool| step(if done { Step::Done } else { Step::Open });
         let mut rows = Vec::new();
         let mut row = |label: &str, (colour, text): (&'static str, String), detail: String| {
-            let detail = (!detail.is_empty()).then_some(detail);
-            rows.push(context! {
-                label => words.t(label, &[]), colour => colour, text => text, detail => detail
-            });
+            rows.push(Part { label: words.t(label, &[]), colour, text, detail });
         };
         row("create.row_user", step(creation.user), clip(wanted.key.username.as_str(), 64));
         if let Some(project) = &wanted.project {
@@ -163,20 +195,20 @@ impl Cards {
                 (Some(words.t("create.secrets_lost", &args)), true)
             }
         };
-        let facts = context! {
-            key => wanted.key.to_string(),
-            name => wanted.key.username.as_str(),
-            account => account,
-            display => wanted.display_name.as_str(),
-            complete => complete,
-            known => creation.user == Step::Done,
-            halted => creation.halt.as_ref().map(|_| words.creation_halted(creation)),
-            rows => rows,
-            secrets => secrets,
-            lost => lost,
-            creation => creation.id,
+        let facts = CreationFacts {
+            key: wanted.key.to_string(),
+            name: wanted.key.username.as_str(),
+            account,
+            display: wanted.display_name.as_str(),
+            complete,
+            known: creation.user == Step::Done,
+            halted: creation.halt.as_ref().map(|_| words.creation_halted(creation)),
+            rows,
+            secrets,
+            lost,
+            creation: creation.id,
         };
-        self.card("creation.json.j2", ctx, facts)
+        self.card(ctx, &facts)
     }
 
     /// Password and access key, for one person's direct chat only. Returns JSON text rather than a [`Card`], so that it can

@@ -1,250 +1,429 @@
-//! The template engine: minijinja, set up so that a template can produce only JSON, and outside text stays text.
+//! What the compiled templates call while they write a card.
 //!
-//! Whatever a template prints is written as a JSON value. Trailing commas are allowed: every macro of `parts.json.j2` ends
-//! with one, and [`Compact`] leaves out the surplus ones while the card is written. A card is written once: nothing
-//! parses it again, and a test holds every template to valid JSON.
+//! The build turns every template of `cards/` into an implementation of [`Template`] for the type of its facts
+//! (`build/main.rs`). Whatever a template prints goes through [`Out::value`], [`Out::piece`] or [`Out::markdown`], which write
+//! JSON: text from outside stays text. A card is written once, and nothing parses it again.
 
-use std::fmt;
-use std::sync::Arc;
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use minijinja::value::{Object, ObjectRepr, ValueKind};
-use minijinja::{Environment, Error, ErrorKind, Output, State, UndefinedBehavior, Value};
-
-use super::compact::{Compact, squeezed};
-use super::submit::submit_name;
+pub(super) use super::Locale;
+pub(super) use super::submit::submit_name;
 use super::text;
-use super::{ListPlace, OpIds};
-use crate::cards::wording::Wording;
+use super::{Banner, OpIds, colour};
 
-/// Every template, by name.
-pub(super) const TEMPLATES: &[(&str, &str)] = &[
-    ("parts.json.j2", include_str!("../../cards/parts.json.j2")),
-    ("accounts.json.j2", include_str!("../../cards/accounts.json.j2")),
-    ("access.json.j2", include_str!("../../cards/access.json.j2")),
-    ("alert.json.j2", include_str!("../../cards/alert.json.j2")),
-    ("alerts.json.j2", include_str!("../../cards/alerts.json.j2")),
-    ("billing.json.j2", include_str!("../../cards/billing.json.j2")),
-    ("candidates.json.j2", include_str!("../../cards/candidates.json.j2")),
-    ("configure.json.j2", include_str!("../../cards/configure.json.j2")),
-    ("create.json.j2", include_str!("../../cards/create.json.j2")),
-    ("creation.json.j2", include_str!("../../cards/creation.json.j2")),
-    ("cycle.json.j2", include_str!("../../cards/cycle.json.j2")),
-    ("help.json.j2", include_str!("../../cards/help.json.j2")),
-    ("me.json.j2", include_str!("../../cards/me.json.j2")),
-    ("message.json.j2", include_str!("../../cards/message.json.j2")),
-    ("monitor.json.j2", include_str!("../../cards/monitor.json.j2")),
-    ("processing.json.j2", include_str!("../../cards/processing.json.j2")),
-    ("projects.json.j2", include_str!("../../cards/projects.json.j2")),
-    ("quota.json.j2", include_str!("../../cards/quota.json.j2")),
-    ("rest.json.j2", include_str!("../../cards/rest.json.j2")),
-    ("settings.json.j2", include_str!("../../cards/settings.json.j2")),
-    ("sync.json.j2", include_str!("../../cards/sync.json.j2")),
-    ("user.json.j2", include_str!("../../cards/user.json.j2")),
-    ("users.json.j2", include_str!("../../cards/users.json.j2")),
-];
+/// The names of all templates.
+#[cfg(test)]
+pub(super) const TEMPLATES: &[&str] = include!(concat!(env!("OUT_DIR"), "/templates.rs"));
+
+/// Compiles in a template, which names the type of its facts in its first line.
+macro_rules! template {
+    ($name:literal) => {
+        include!(concat!(env!("OUT_DIR"), "/", $name, ".rs"));
+    };
+}
+pub(super) use template;
+
+/// The facts of a card, which its template can write.
+pub(super) trait Template {
+    /// The name of the template.
+    #[cfg(test)]
+    const NAME: &'static str;
+
+    /// Writes the card.
+    fn write(&self, out: &mut Out, frame: &Frame<'_>);
+}
+
+/// What every template can read beside its facts.
+#[derive(Clone, Debug)]
+pub(super) struct Frame<'a> {
+    /// The language.
+    pub locale: Locale,
+    /// Whether the person may change something.
+    pub admin: bool,
+    /// Whether the person may read everything.
+    pub reader: bool,
+    /// The notice on top.
+    pub banner: Option<Ribbon<'a>>,
+    /// The page of the users list that the back button opens.
+    pub back: Back<'a>,
+    /// That page as JSON, if callback values carry it.
+    pub way_back: Option<String>,
+    /// What a cut closes.
+    pub disable_text: &'a str,
+    /// What the person typed, by field.
+    pub form: &'a BTreeMap<String, String>,
+    /// Makes op ids.
+    pub ops: &'a Ops,
+}
+
+/// A notice.
+#[derive(Clone, Debug)]
+pub(super) struct Ribbon<'a> {
+    pub text: &'a str,
+    pub colour: &'static str,
+}
+
+impl<'a> Ribbon<'a> {
+    pub fn of(banner: &'a Banner) -> Self {
+        Self { text: &banner.text, colour: colour(banner.tone) }
+    }
+}
+
+/// A page of the users list.
+#[derive(Clone, Debug)]
+pub(super) struct Back<'a> {
+    pub page: usize,
+    pub filter: &'static str,
+    pub query: &'a str,
+    /// `None` for the usual order.
+    pub sort: Option<&'static str>,
+    pub account: Option<&'a str>,
+}
+
+impl<'a> Frame<'a> {
+    /// What was typed into a field.
+    pub fn typed(&self, name: &str) -> Option<&'a str> {
+        self.form.get(name).map(String::as_str)
+    }
+
+    /// A new op id.
+    pub fn op(&self) -> String {
+        self.ops.next()
+    }
+}
+
+/// Makes op ids.
+#[derive(Debug)]
+pub(super) struct Ops {
+    kind: OpIds,
+    made: AtomicU64,
+}
+
+impl Ops {
+    pub fn new(kind: OpIds) -> Self {
+        Self { kind, made: AtomicU64::new(0) }
+    }
+
+    fn next(&self) -> String {
+        match self.kind {
+            OpIds::Random => uuid::Uuid::new_v4().simple().to_string(),
+            OpIds::Counter => format!("op-{}", self.made.fetch_add(1, Ordering::Relaxed) + 1),
+        }
+    }
+}
 
 /// Bytes set aside for a card; most cards fit.
 const CARD_BYTES: usize = 16 * 1024;
 
-/// Renders templates to compact JSON.
+/// Receives the JSON text of a card.
 #[derive(Debug)]
-pub struct Engine {
-    env: Environment<'static>,
-}
-
-/// Why a card could not be rendered. Always a mistake in a template or its context, never in the data.
-#[derive(Debug, thiserror::Error)]
-pub enum RenderError {
-    /// The template failed.
-    #[error("the template failed")]
-    Template(#[from] Error),
-    /// Its output is not text.
-    #[error("the template's output is not UTF-8")]
-    Text(#[from] std::string::FromUtf8Error),
-}
-
-impl Engine {
-    /// Parses all templates.
-    pub fn new(words: Wording, ops: OpIds) -> Self {
-        let mut env = Environment::new();
-        env.set_undefined_behavior(UndefinedBehavior::Strict);
-        env.set_formatter(write_json);
-        env.add_filter("md", |text: &str| text::md(text));
-        env.add_filter("clip", |text: &str, max: usize| text::clip(text, max));
-        env.add_filter("clip_lines", |text: &str, max: usize| text::clip_lines(text, max));
-        env.add_filter("fit", |text: &str, ems: usize| text::fit(text, ems));
-        env.add_filter("paragraphs", paragraphs);
-        env.add_filter("submit_name", |value: Value| {
-            let value = value.downcast_object_ref::<CallbackValue>().map(|value| &value.json);
-            let value = value.and_then(|json| serde_json::from_str(json).ok());
-            submit_name(&value.unwrap_or_default())
-        });
-        env.add_global("t", Value::from_object(Translate(words)));
-        let counter = AtomicU64::new(0);
-        env.add_function("op", move || match ops {
-            OpIds::Random => uuid::Uuid::new_v4().simple().to_string(),
-            OpIds::Counter => format!("op-{}", counter.fetch_add(1, Ordering::Relaxed) + 1),
-        });
-        for (name, source) in TEMPLATES {
-            if let Err(error) = env.add_template_owned(*name, squeezed(source)) {
-                // A test renders every template, so a broken one cannot be released.
-                tracing::error!(name, error = format!("{error:#}"), "a card template is broken");
-            }
-        }
-        Self { env }
-    }
-
-    /// Sets a variable that every template can read.
-    pub fn set(&mut self, name: &'static str, value: String) {
-        self.env.add_global(name, value);
-    }
-
-    /// Renders a template to compact JSON.
-    ///
-    /// # Errors
-    /// The template failed.
-    pub fn render(&self, template: &str, context: Value) -> Result<String, RenderError> {
-        let mut out = Compact::with_capacity(CARD_BYTES);
-        self.env.get_template(template)?.render_captured_to(context, &mut out)?;
-        Ok(String::from_utf8(out.into_bytes())?)
-    }
-}
-
-/// Writes a printed value as JSON. What a macro returns is JSON already.
-fn write_json(out: &mut Output<'_>, _: &mut State<'_, '_>, value: &Value) -> Result<(), Error> {
-    if let Some(text) = value.as_str() {
-        return Ok(if value.is_safe() { out.write_str(text) } else { write_string(out, text) }?);
-    }
-    if let Some(value) = value.downcast_object_ref::<CallbackValue>() {
-        return Ok(out.write_str(&value.json)?);
-    }
-    Ok(match value.kind() {
-        ValueKind::None => out.write_str("null"),
-        ValueKind::Bool => out.write_str(if value.is_true() { "true" } else { "false" }),
-        // `Display` prints whole numbers as JSON does, and cards print no others.
-        ValueKind::Number if value.is_integer() => write!(out, "{value}"),
-        kind => {
-            let problem = format!("a template prints a value of the kind {kind}");
-            return Err(Error::new(ErrorKind::InvalidOperation, problem));
-        }
-    }?)
-}
-
-/// Writes text as a JSON string.
-fn write_string(out: &mut impl fmt::Write, text: &str) -> fmt::Result {
-    out.write_char('"')?;
-    let mut rest = text;
-    while let Some(at) = rest.bytes().position(|byte| matches!(byte, b'"' | b'\\' | 0..0x20)) {
-        let (plain, special) = rest.split_at(at);
-        out.write_str(plain)?;
-        // It is one of the ASCII characters above.
-        let (special, after) = special.split_at(1);
-        match special {
-            "\"" => out.write_str("\\\"")?,
-            "\\" => out.write_str("\\\\")?,
-            "\n" => out.write_str("\\n")?,
-            other => {
-                for byte in other.bytes() {
-                    write!(out, "\\u{byte:04x}")?;
-                }
-            }
-        }
-        rest = after;
-    }
-    out.write_str(rest)?;
-    out.write_char('"')
-}
-
-/// A callback value: what a component of a card sends back when it is used.
-#[derive(Debug)]
-struct CallbackValue {
-    /// A JSON object.
+pub(super) struct Out {
     json: String,
 }
 
-impl Object for CallbackValue {
-    fn repr(self: &Arc<Self>) -> ObjectRepr {
-        ObjectRepr::Plain
+impl Out {
+    pub fn new() -> Self {
+        Self { json: String::with_capacity(CARD_BYTES) }
+    }
+
+    pub fn into_json(self) -> String {
+        self.json
+    }
+
+    /// Writes known JSON text.
+    pub fn raw(&mut self, json: &str) {
+        self.json.push_str(json);
+    }
+
+    /// Writes known JSON text that starts with a closing bracket. A comma before it is removed.
+    pub fn close(&mut self, json: &str) {
+        if self.json.ends_with(',') {
+            self.json.pop();
+        }
+        self.json.push_str(json);
+    }
+
+    /// Writes known JSON text that starts with a comma, which is left out where none belongs.
+    pub fn comma(&mut self, json: &str) {
+        let json = if self.json.ends_with([',', '[', '{']) { json.get(1..) } else { Some(json) };
+        self.json.push_str(json.unwrap_or_default());
+    }
+
+    /// Writes a JSON value.
+    pub fn value<T: Shown + ?Sized>(&mut self, value: &T) {
+        match value.scalar() {
+            Scalar::Text(text) => {
+                self.json.push('"');
+                escape(&mut self.json, text);
+                self.json.push('"');
+            }
+            other => other.push(&mut self.json, "null"),
+        }
+    }
+
+    /// Writes text within a JSON string.
+    pub fn piece<T: Shown + ?Sized>(&mut self, value: &T) {
+        match value.scalar() {
+            Scalar::Text(text) => escape(&mut self.json, text),
+            other => other.push(&mut self.json, ""),
+        }
+    }
+
+    /// Writes text from outside as markdown within a JSON string.
+    pub fn markdown(&mut self, text: &str) {
+        escape(&mut self.json, &text::escaped(text));
+    }
+
+    /// Writes a member of a callback value (`name` is `,"name":`), if there is a value.
+    pub fn member<T: Shown + ?Sized>(&mut self, name: &str, value: &T) {
+        if value.scalar() != Scalar::None {
+            self.json.push_str(name);
+            self.value(value);
+        }
+    }
+
+    /// Writes the place in the users list into a callback value, so that the way back survives every click.
+    pub fn back(&mut self, frame: &Frame<'_>) {
+        if let Some(place) = &frame.way_back {
+            self.json.push_str(",\"back\":");
+            self.json.push_str(place);
+        }
     }
 }
 
-/// The template function `act(WORD, member=value, ...)`, which makes a callback value. It adds the place in the users
-/// list, so that the way back survives every click.
-#[derive(Debug)]
-struct Act {
-    /// That place, as JSON.
-    back: Option<String>,
+/// Receives text that a filter works on before it becomes JSON.
+#[derive(Debug, Default)]
+pub(super) struct Plain(String);
+
+impl Plain {
+    pub fn raw(&mut self, text: &str) {
+        self.0.push_str(text);
+    }
+
+    pub fn piece<T: Shown + ?Sized>(&mut self, value: &T) {
+        value.scalar().push(&mut self.0, "");
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
 }
 
-/// Returns `act` for a card with this way back.
-pub fn act(back: Option<&ListPlace>) -> Value {
-    let back = back.filter(|place| place.is_small());
-    let back = back.and_then(|place| serde_json::to_string(place).ok());
-    Value::from_object(Act { back })
+/// Writes text within a JSON string.
+fn escape(out: &mut String, text: &str) {
+    let mut rest = text;
+    while let Some(at) = rest.bytes().position(|byte| matches!(byte, b'"' | b'\\' | 0..0x20)) {
+        let (plain, special) = rest.split_at(at);
+        out.push_str(plain);
+        // It is one of the ASCII characters above.
+        let (special, after) = special.split_at(1);
+        match special {
+            "\"" => out.push_str("\\\""),
+            "\\" => out.push_str("\\\\"),
+            "\n" => out.push_str("\\n"),
+            other => other.bytes().for_each(|byte| out.push_str(&format!("\\u{byte:04x}"))),
+        }
+        rest = after;
+    }
+    out.push_str(rest);
 }
 
-impl Object for Act {
-    fn call(self: &Arc<Self>, _: &mut State<'_, '_>, args: &[Value]) -> Result<Value, Error> {
-        let (word, members) = word_and_members(args)?;
-        let mut json = String::with_capacity(128);
-        json.push_str("{\"action\":");
-        write_string(&mut json, word)?;
-        let mut own_back = false;
-        let members = members.and_then(|members| members.as_object()?.try_iter_pairs());
-        for (name, member) in members.into_iter().flatten().filter(|(_, member)| !member.is_none())
-        {
-            let name = name.as_str().unwrap_or_default();
-            own_back |= name == "back";
-            json.push(',');
-            write_string(&mut json, name)?;
-            json.push(':');
-            match member.as_str() {
-                Some(text) => write_string(&mut json, text)?,
-                None => json.push_str(&serde_json::to_string(&member).map_err(|error| {
-                    Error::new(ErrorKind::BadSerialization, "a callback value").with_source(error)
-                })?),
+/// The number of a round in a loop: `loop.first`.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Turn {
+    pub first: bool,
+}
+
+/// Something that can be printed, compared, and carried in a callback value.
+#[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
+pub(super) enum Scalar<'a> {
+    None,
+    Bool(bool),
+    Number(u64),
+    /// Digits with a point, printed as a JSON number.
+    Decimal(&'a str),
+    Text(&'a str),
+}
+
+impl Scalar<'_> {
+    /// Whether it chooses the word for one thing.
+    pub fn is_one(self) -> bool {
+        matches!(self, Scalar::Number(1) | Scalar::Text("1"))
+    }
+
+    fn push(self, out: &mut String, none: &str) {
+        match self {
+            Scalar::None => out.push_str(none),
+            Scalar::Bool(value) => out.push_str(if value { "true" } else { "false" }),
+            Scalar::Number(mut number) => {
+                let mut digits = [0; 20];
+                let mut start = digits.len();
+                for digit in digits.iter_mut().rev() {
+                    *digit = b'0' + u8::try_from(number % 10).unwrap_or(0);
+                    number /= 10;
+                    start -= 1;
+                    if number == 0 {
+                        break;
+                    }
+                }
+                let digits = digits.get(start..).unwrap_or_default();
+                out.push_str(std::str::from_utf8(digits).unwrap_or_default());
+            }
+            Scalar::Decimal(text) | Scalar::Text(text) => out.push_str(text),
+        }
+    }
+}
+
+/// A fact that a template can print.
+pub(super) trait Shown {
+    fn scalar(&self) -> Scalar<'_>;
+}
+
+/// The scalar of a fact.
+pub(super) fn scalar<T: Shown + ?Sized>(value: &T) -> Scalar<'_> {
+    value.scalar()
+}
+
+/// A fact that a template can ask for with `if`.
+pub(super) trait Given {
+    /// What is there then.
+    type Inner: ?Sized;
+
+    /// `None` for false, zero, an empty text or list, and `None`.
+    fn given(&self) -> Option<&Self::Inner>;
+}
+
+/// What a fact holds, if it holds something.
+pub(super) fn given<T: Given + ?Sized>(value: &T) -> Option<&T::Inner> {
+    value.given()
+}
+
+/// The text of a fact.
+pub(super) fn text_of<T: AsRef<str> + ?Sized>(text: &T) -> &str {
+    text.as_ref()
+}
+
+macro_rules! facts {
+    (texts $($text:ty),*; numbers $($number:ty),*) => {
+        $(impl Shown for $text {
+            fn scalar(&self) -> Scalar<'_> {
+                Scalar::Text(self)
             }
         }
-        if let Some(back) = self.back.as_deref().filter(|_| !own_back) {
-            json.push_str(",\"back\":");
-            json.push_str(back);
+        impl Given for $text {
+            type Inner = str;
+            fn given(&self) -> Option<&str> {
+                let text: &str = self;
+                (!text.is_empty()).then_some(text)
+            }
+        })*
+        $(#[allow(clippy::unnecessary_fallible_conversions, clippy::useless_conversion)]
+        impl Shown for $number {
+            fn scalar(&self) -> Scalar<'_> {
+                Scalar::Number((*self).try_into().unwrap_or(u64::MAX))
+            }
         }
-        json.push('}');
-        Ok(Value::from_object(CallbackValue { json }))
+        impl Given for $number {
+            type Inner = Self;
+            fn given(&self) -> Option<&Self> {
+                (*self != 0).then_some(self)
+            }
+        })*
+    };
+}
+facts!(texts str, String, Cow<'_, str>; numbers u16, u32, u64, usize);
+
+impl Shown for bool {
+    fn scalar(&self) -> Scalar<'_> {
+        Scalar::Bool(*self)
     }
 }
 
-/// The template function `t(KEY, name=value, ...)`: a text of the catalogue.
+impl Given for bool {
+    type Inner = Self;
+
+    fn given(&self) -> Option<&Self> {
+        self.then_some(self)
+    }
+}
+
+impl<T: Shown + ?Sized> Shown for &T {
+    fn scalar(&self) -> Scalar<'_> {
+        (**self).scalar()
+    }
+}
+
+impl<T: Given + ?Sized> Given for &T {
+    type Inner = T::Inner;
+
+    fn given(&self) -> Option<&T::Inner> {
+        (**self).given()
+    }
+}
+
+impl<T: Shown> Shown for Option<T> {
+    fn scalar(&self) -> Scalar<'_> {
+        self.as_ref().map_or(Scalar::None, Shown::scalar)
+    }
+}
+
+impl<T: Given> Given for Option<T> {
+    type Inner = T::Inner;
+
+    fn given(&self) -> Option<&T::Inner> {
+        self.as_ref()?.given()
+    }
+}
+
+impl<T> Given for Vec<T> {
+    type Inner = [T];
+
+    fn given(&self) -> Option<&[T]> {
+        (!self.is_empty()).then_some(self)
+    }
+}
+
+/// An amount that a chart draws: digits with a point.
 #[derive(Debug)]
-struct Translate(Wording);
+pub(super) struct Digits(pub String);
 
-impl Object for Translate {
-    fn call(self: &Arc<Self>, _: &mut State<'_, '_>, args: &[Value]) -> Result<Value, Error> {
-        let (key, names) = word_and_members(args)?;
-        let text = self.0.text(key);
-        if let Some(whole) = text.whole() {
-            return Ok(Value::from(Arc::clone(whole)));
-        }
-        let names = names.and_then(Value::as_object);
-        Ok(Value::from(text.filled(key, |name| names?.get_value(&Value::from(name)))))
+impl Shown for Digits {
+    fn scalar(&self) -> Scalar<'_> {
+        Scalar::Decimal(&self.0)
     }
 }
 
-/// The first argument of a call, a text, and its named arguments.
-fn word_and_members(args: &[Value]) -> Result<(&str, Option<&Value>), Error> {
-    let word = args.first().and_then(Value::as_str);
-    let word = word.ok_or_else(|| Error::new(ErrorKind::MissingArgument, "a text is expected"))?;
-    match args.get(1..).unwrap_or_default() {
-        [] => Ok((word, None)),
-        [members] if members.is_kwargs() => Ok((word, Some(members))),
-        _ => Err(Error::new(ErrorKind::TooManyArguments, "only named arguments may follow")),
-    }
+/// Says that a struct of facts is there whenever it is asked for, so that a template can ask for an `Option` of it.
+macro_rules! given {
+    ($($facts:ty),* $(,)?) => {
+        $(impl crate::cards::engine::Given for $facts {
+            type Inner = Self;
+
+            fn given(&self) -> Option<&Self> {
+                Some(self)
+            }
+        })*
+    };
+}
+pub(super) use given as always;
+
+always!(Ribbon<'_>);
+
+/// `clip`: see [`text::clip`].
+pub(super) fn clip(text: &str, most: usize) -> Cow<'_, str> {
+    text::clipped(text, most)
 }
 
-/// Escapes text as markdown and keeps its line breaks.
-fn paragraphs(text: &str) -> String {
-    let lines: Vec<String> = text.lines().map(text::md).collect();
+/// `clip_lines`: see [`text::clip_lines`].
+pub(super) fn clip_lines(text: &str, most: usize) -> String {
+    text::clip_lines(text, most)
+}
+
+/// `paragraphs`: escapes text as markdown and keeps its line breaks.
+pub(super) fn paragraphs(text: &str) -> String {
+    let lines: Vec<Cow<'_, str>> = text.lines().map(text::escaped).collect();
     lines.join("\n")
 }
 
@@ -257,23 +436,29 @@ mod tests {
     proptest! {
         #[test]
         fn a_string_is_written_as_json(text in any::<String>()) {
-            let mut json = String::new();
-            write_string(&mut json, &text).unwrap();
-            prop_assert_eq!(serde_json::from_str::<String>(&json).unwrap(), text);
+            let mut out = Out::new();
+            out.value(&text);
+            prop_assert_eq!(serde_json::from_str::<String>(&out.into_json()).unwrap(), text);
+        }
+
+        #[test]
+        fn a_number_is_written_as_json(number in any::<u64>()) {
+            let mut out = Out::new();
+            out.value(&number);
+            prop_assert_eq!(out.into_json(), number.to_string());
         }
     }
 
     #[test]
-    fn every_template_file_is_listed() {
-        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("cards");
-        let mut files: Vec<String> = std::fs::read_dir(folder)
-            .unwrap()
-            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-            .filter(|name| name.ends_with(".j2"))
-            .collect();
-        files.sort();
-        let mut listed: Vec<&str> = TEMPLATES.iter().map(|(name, _)| *name).collect();
-        listed.sort_unstable();
-        assert_eq!(files, listed);
+    fn commas_are_written_only_between_values() {
+        let mut out = Out::new();
+        out.raw("{\"a\":[");
+        out.comma(",1,");
+        out.comma(",2,");
+        out.close("]");
+        out.comma(",\"b\":");
+        out.value("x,");
+        out.close("}");
+        assert_eq!(out.into_json(), "{\"a\":[1,2],\"b\":\"x,\"}");
     }
 }

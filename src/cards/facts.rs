@@ -1,56 +1,101 @@
 //! Facts that several cards show in the same form: usage, status, projects, times.
 
 use jiff::Timestamp;
-use minijinja::{Value, context};
 
+use super::bar::{Bar, bar};
+use super::engine::always;
 use super::text::clip;
 use crate::app::outcome::Level;
 use crate::cards::wording::Wording;
 use crate::domain::{
     AccessGoal, AccountId, Forecast, Freshness, Limit, Money, Month, MonthFigures, PendingAccess,
-    Rate, RunsOut, Switch, Unbilled, Usage, User, UserStatus,
+    ProjectLink, Rate, RunsOut, Switch, Thresholds, Unbilled, Usage, User, UserStatus,
 };
 
-/// Cells of a usage bar.
-const CELLS: u32 = 10;
-
 /// Quota, consumed, remaining, percent and the bar.
-pub fn figures(words: Wording, quota: Money, consumed: Money, level: Level) -> Value {
+pub struct Figures {
+    pub quota: String,
+    pub consumed: String,
+    pub remaining: String,
+    pub over: Option<String>,
+    pub percent: String,
+    pub bar: Option<Bar>,
+    pub colour: &'static str,
+    pub allocated: bool,
+}
+
+/// A coloured word, or a coloured sentence.
+pub struct Tag {
+    pub text: String,
+    pub colour: &'static str,
+}
+
+/// A pending change of access.
+pub struct Pending<'a> {
+    pub text: String,
+    pub since: String,
+    pub attempts: u32,
+    pub next: String,
+    pub error: Option<&'a str>,
+    pub cut: bool,
+}
+
+/// An amount of a project.
+pub struct Amount<'a> {
+    pub label: &'a str,
+    pub amount: String,
+    pub mark: Option<String>,
+}
+
+/// A label and its value, which is markdown.
+pub struct Labelled {
+    pub label: String,
+    pub content: String,
+}
+
+/// Something to choose from.
+pub struct Choice<'a> {
+    pub value: &'a str,
+    pub text: String,
+}
+
+always!(Figures, Tag, Pending<'_>);
+
+/// Puts quota and spending into figures; the bar shows these thresholds.
+pub fn figures(
+    words: Wording,
+    quota: Money,
+    consumed: Money,
+    level: Level,
+    thresholds: &[u16],
+) -> Figures {
     let usage = Usage::new(consumed, quota);
-    let filled = usize::try_from(usage.filled(CELLS)).unwrap_or(0);
-    let empty = usize::try_from(CELLS).unwrap_or(0).saturating_sub(filled);
     let allocated = quota.is_positive();
     let over = consumed - quota;
-    context! {
-        quota => quota.to_string(),
-        consumed => consumed.to_string(),
-        remaining => (quota - consumed).max(Money::ZERO).to_string(),
-        over => (allocated && over.is_positive()).then(|| over.to_string()),
-        percent => if allocated {
+    Figures {
+        quota: quota.to_string(),
+        consumed: consumed.to_string(),
+        remaining: (quota - consumed).max(Money::ZERO).to_string(),
+        over: (allocated && over.is_positive()).then(|| over.to_string()),
+        percent: if allocated {
             format!("{}%", usage.percent())
         } else {
             words.t("usage.unallocated", &[])
         },
-        bar => bar(level, filled, empty),
-        colour => level_colour(level),
-        allocated => allocated,
+        bar: bar(usage, thresholds),
+        colour: level_colour(level),
+        allocated,
     }
-}
-
-/// Ten cells as markdown: the spent ones coloured, the others pale.
-fn bar(level: Level, filled: usize, empty: usize) -> String {
-    let mut bar = String::new();
-    for (colour, cells) in [(level_colour(level), filled), ("grey-200", empty)] {
-        if cells > 0 {
-            bar.push_str(&format!("<font color='{colour}'>{}</font>", "█".repeat(cells)));
-        }
-    }
-    bar
 }
 
 /// The same for a user.
-pub fn user_figures(words: Wording, user: &User, level: Level) -> Value {
-    figures(words, user.quota, user.consumed, level)
+pub fn user_figures(words: Wording, user: &User, level: Level, thresholds: &[u16]) -> Figures {
+    figures(words, user.quota, user.consumed, level, thresholds)
+}
+
+/// The thresholds that a bar shows where those in force are not known.
+pub fn own_thresholds(user: &User) -> &[u16] {
+    user.thresholds.as_ref().map_or(&[], Thresholds::percents)
 }
 
 /// What is estimated beyond the bill, as a line; none if nothing is and that is certain.
@@ -83,18 +128,18 @@ pub fn level_then(quota: Money, consumed: Money) -> Level {
 }
 
 /// The status as tags. A pending change replaces the status.
-pub fn status(words: Wording, user: &User, pending: Option<&PendingAccess>) -> Value {
+pub fn status(words: Wording, user: &User, pending: Option<&PendingAccess>) -> Tag {
     match pending {
-        Some(pending) => context! {
-            text => words.pending(pending),
-            colour => match pending.goal {
+        Some(pending) => Tag {
+            text: words.pending(pending),
+            colour: match pending.goal {
                 AccessGoal::Cut => "orange",
                 AccessGoal::Restored => "blue",
             },
         },
-        None => context! {
-            text => words.status(user.status),
-            colour => match user.status {
+        None => Tag {
+            text: words.status(user.status),
+            colour: match user.status {
                 UserStatus::Active => "green",
                 UserStatus::Disabled => "red",
                 UserStatus::Unknown | UserStatus::Gone => "neutral",
@@ -115,14 +160,14 @@ pub fn user_template(user: &User, level: Level) -> &'static str {
 }
 
 /// A pending change of access.
-pub fn pending(words: Wording, pending: &PendingAccess) -> Value {
-    context! {
-        text => words.pending(pending),
-        since => words.time(pending.since),
-        attempts => pending.attempts,
-        next => words.time(pending.next_at),
-        error => pending.last_error.as_deref(),
-        cut => pending.goal == AccessGoal::Cut,
+pub fn pending(words: Wording, pending: &PendingAccess) -> Pending<'_> {
+    Pending {
+        text: words.pending(pending),
+        since: words.time(pending.since),
+        attempts: pending.attempts,
+        next: words.time(pending.next_at),
+        error: pending.last_error.as_deref(),
+        cut: pending.goal == AccessGoal::Cut,
     }
 }
 
@@ -131,16 +176,19 @@ pub fn amount(
     words: Wording,
     label: &str,
     amount: Money,
-    freshness: Option<Freshness>,
+    freshness: Freshness,
     shared: Option<String>,
-) -> Value {
-    let stale = freshness.and_then(|freshness| words.freshness(freshness));
-    let marks: Vec<String> = shared.into_iter().chain(stale).collect();
-    context! {
-        label => label,
-        amount => amount.to_string(),
-        mark => (!marks.is_empty()).then(|| marks.join(" · ")),
-    }
+) -> Amount<'_> {
+    let mark = match (shared, words.freshness(freshness)) {
+        (Some(shared), Some(stale)) => Some(format!("{shared} · {stale}")),
+        (shared, stale) => shared.or(stale),
+    };
+    Amount { label, amount: amount.to_string(), mark }
+}
+
+/// The same for a link.
+pub fn amount_of(words: Wording, link: &ProjectLink, shared: Option<String>) -> Amount<'_> {
+    amount(words, link.label(), link.spending, link.freshness, shared)
 }
 
 /// What was spent of the month limit, as markdown; `None` without a limit.

@@ -1,7 +1,6 @@
 //! Help, candidates, and plain messages.
 
-use minijinja::{Value, context};
-
+use super::engine::template;
 use super::text::clip;
 use super::{Card, CardContext, Cards, colour};
 use crate::cards::wording::{Tone, Wording};
@@ -120,41 +119,80 @@ pub struct Candidate {
 /// Max candidates that a card lists.
 const CANDIDATES: usize = 20;
 
+/// The facts of the help card.
+struct HelpFacts<'a> {
+    rows: Vec<Command<'a>>,
+    unknown: Option<&'a str>,
+    nearest: Option<&'a str>,
+    period: String,
+}
+
+/// A command.
+struct Command<'a> {
+    usage: &'a str,
+    alias: &'a str,
+    about: &'a str,
+    nearest: bool,
+}
+
+template!("help");
+
+/// The facts of the choice between users.
+struct CandidatesFacts<'a> {
+    action: &'static str,
+    does: Option<String>,
+    amount: Option<String>,
+    note: Option<&'a str>,
+    period: Option<String>,
+    goal: Option<&'static str>,
+    name: &'a str,
+    nobody: Option<&'a str>,
+    rows: Vec<Person<'a>>,
+    more: usize,
+}
+
+/// A user to choose.
+struct Person<'a> {
+    key: String,
+    display: &'a str,
+}
+
+template!("candidates");
+
+/// The facts of a message.
+struct MessageFacts<'a> {
+    title: &'a str,
+    text: &'a str,
+    template: &'static str,
+}
+
+template!("message");
+
 impl Cards {
     /// All commands that the person may use: for `/help` and unknown commands.
     pub fn help(&self, view: &HelpView, ctx: &CardContext) -> Card {
-        let rows: Vec<Value> = view
-            .rows
-            .iter()
-            .filter(|row| ctx.role.may_change() || !row.admin_only)
-            .map(|row| {
-                context! {
-                    usage => row.usage.as_str(),
-                    alias => row.alias.as_str(),
-                    about => row.about.as_str(),
-                    nearest => view.nearest.as_deref() == Some(row.command.as_str()),
-                }
-            })
-            .collect();
-        let facts = context! {
-            rows => rows,
-            unknown => view.unknown.as_deref(),
-            nearest => view.nearest.as_deref(),
-            period => BillPeriod::of(ctx.now).to_string(),
+        let rows = view.rows.iter().filter(|row| ctx.role.may_change() || !row.admin_only);
+        let rows = rows.map(|row| Command {
+            usage: row.usage.as_str(),
+            alias: row.alias.as_str(),
+            about: row.about.as_str(),
+            nearest: view.nearest.as_deref() == Some(row.command.as_str()),
+        });
+        let facts = HelpFacts {
+            rows: rows.collect(),
+            unknown: view.unknown.as_deref(),
+            nearest: view.nearest.as_deref(),
+            period: BillPeriod::of(ctx.now).to_string(),
         };
-        self.card("help.json.j2", ctx, facts)
+        self.card(ctx, &facts)
     }
 
     /// The choice offered for an ambiguous or unknown name.
     pub fn candidates(&self, view: &CandidatesView, ctx: &CardContext) -> Card {
-        let rows: Vec<Value> = view
-            .candidates
-            .iter()
-            .take(CANDIDATES)
-            .map(|candidate| {
-                context! { key => candidate.key.to_string(), display => candidate.display_name.as_str() }
-            })
-            .collect();
+        let rows = view.candidates.iter().take(CANDIDATES).map(|candidate| Person {
+            key: candidate.key.to_string(),
+            display: candidate.display_name.as_str(),
+        });
         let chosen = match view.chosen {
             // Others only look.
             Chosen::Allocate { .. } | Chosen::Access(_) if !ctx.role.may_change() => &Chosen::User,
@@ -172,31 +210,23 @@ impl Cards {
             Chosen::Access(goal) => Some(goal.word()),
             _ => None,
         };
-        let facts = context! {
-            action => chosen.action(),
-            does => chosen.words(self.words),
-            amount => amount,
-            note => note.filter(|note| !note.is_empty()),
-            period => period,
-            goal => goal,
-            name => view.name.as_str(),
-            nobody => view.nobody.as_deref(),
-            rows => rows,
-            more => view.candidates.len().saturating_sub(CANDIDATES),
+        let facts = CandidatesFacts {
+            action: chosen.action(),
+            does: chosen.words(self.words),
+            amount,
+            note: note.filter(|note| !note.is_empty()),
+            period,
+            goal,
+            name: view.name.as_str(),
+            nobody: view.nobody.as_deref(),
+            rows: rows.collect(),
+            more: view.candidates.len().saturating_sub(CANDIDATES),
         };
-        self.card("candidates.json.j2", ctx, facts)
+        self.card(ctx, &facts)
     }
 
     /// A notice or an error on its own. `text` may have several lines.
     pub fn message(&self, tone: Tone, title: &str, text: &str) -> Card {
-        let facts = context! {
-            title => title,
-            text => text,
-            template => match tone {
-                Tone::Info => "blue",
-                other => colour(other),
-            },
-        };
-        self.render("message.json.j2", facts)
+        self.card_for_all(&MessageFacts { title, text, template: colour(tone) })
     }
 }

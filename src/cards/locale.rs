@@ -1,45 +1,55 @@
-//! The catalogues of texts (`cards/locales/*.toml`), one per language, compiled in.
+//! The catalogues of texts (`cards/locales/*.toml`), one per language, which the build cuts into pieces.
 
-use std::collections::HashMap;
 use std::fmt::{self, Display, Write as _};
-use std::sync::{Arc, LazyLock};
 
 use crate::config::Locale;
 
 /// The texts of one language, by dotted keys (`users.title`).
 #[derive(Debug)]
 pub struct Catalogue {
-    texts: HashMap<String, Text>,
-    /// For a key that is not there; tests fail on it.
-    unknown: Text,
+    /// Sorted by key.
+    texts: &'static [(&'static str, Text)],
 }
 
 /// A text, cut where arguments go.
 #[derive(Debug)]
 pub struct Text {
-    pieces: Vec<Piece>,
+    pieces: &'static [Piece],
 }
 
 #[derive(Debug)]
 enum Piece {
-    Text(Arc<str>),
+    Text(&'static str),
     /// An argument, as it is.
-    Name(String),
+    Name(&'static str),
     /// An argument that chooses between two words: for a count of 1, and for any other.
     Count {
-        name: String,
-        one: String,
-        many: String,
+        name: &'static str,
+        one: &'static str,
+        many: &'static str,
     },
 }
 
-static ZH_CN: LazyLock<Catalogue> =
-    LazyLock::new(|| Catalogue::parse(include_str!("../../cards/locales/zh_cn.toml")));
-static EN_US: LazyLock<Catalogue> =
-    LazyLock::new(|| Catalogue::parse(include_str!("../../cards/locales/en_us.toml")));
+/// How the build reads the catalogues.
+#[cfg(test)]
+#[path = "../../build/texts.rs"]
+#[allow(dead_code)]
+mod source;
+
+/// The tables that the build makes of the catalogues (`build/texts.rs`).
+mod tables {
+    use super::{Piece, Text};
+
+    include!(concat!(env!("OUT_DIR"), "/texts.rs"));
+}
+
+static ZH_CN: Catalogue = Catalogue { texts: tables::ZHCN };
+static EN_US: Catalogue = Catalogue { texts: tables::ENUS };
+/// For a key that is not there; tests fail on it.
+static UNKNOWN: Text = Text { pieces: &[] };
 
 impl Catalogue {
-    /// The catalogue of `locale`, parsed on first use.
+    /// The catalogue of `locale`.
     pub fn of(locale: Locale) -> &'static Catalogue {
         match locale {
             Locale::ZhCn => &ZH_CN,
@@ -51,7 +61,7 @@ impl Catalogue {
     pub fn t(&self, key: &str, args: &[(&str, &dyn Display)]) -> String {
         let text = self.text(key);
         match text.whole() {
-            Some(whole) => whole.to_string(),
+            Some(whole) => whole.to_owned(),
             None => text.filled(key, |name| {
                 args.iter().find(|(known, _)| *known == name).map(|(_, value)| *value)
             }),
@@ -59,73 +69,18 @@ impl Catalogue {
     }
 
     /// The text of `key`.
-    pub(super) fn text(&self, key: &str) -> &Text {
+    fn text(&self, key: &str) -> &'static Text {
+        let found = self.texts.binary_search_by_key(&key, |(known, _)| known);
         #[cfg(test)]
-        assert!(self.texts.contains_key(key), "no text for `{key}`");
-        self.texts.get(key).unwrap_or(&self.unknown)
-    }
-
-    fn parse(source: &str) -> Self {
-        let mut texts = HashMap::new();
-        match source.parse::<toml::Table>() {
-            Ok(table) => flatten("", &table, &mut texts),
-            // A test parses both files, so a broken one cannot be released.
-            Err(error) => tracing::error!(%error, "a catalogue of texts cannot be read"),
-        }
-        Self { texts, unknown: Text { pieces: Vec::new() } }
-    }
-}
-
-fn flatten(prefix: &str, table: &toml::Table, texts: &mut HashMap<String, Text>) {
-    for (name, value) in table {
-        let key = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
-        match value {
-            toml::Value::Table(inner) => flatten(&key, inner, texts),
-            toml::Value::String(text) => {
-                texts.insert(key, Text::parse(text));
-            }
-            other => {
-                texts.insert(key, Text::parse(&other.to_string()));
-            }
-        }
+        assert!(found.is_ok(), "no text for `{key}`");
+        found.ok().and_then(|at| self.texts.get(at)).map_or(&UNKNOWN, |(_, text)| text)
     }
 }
 
 impl Text {
-    /// Cuts at `{name}` and `{name:one|many}`. A brace that does not open a name is text.
-    fn parse(text: &str) -> Self {
-        let mut pieces = Vec::new();
-        let mut rest = text;
-        while let Some((before, after)) = rest.split_once('{') {
-            let Some((inside, tail)) = after.split_once('}') else { break };
-            let (name, forms) = match inside.split_once(':') {
-                Some((name, forms)) => (name, forms.split_once('|')),
-                None => (inside, None),
-            };
-            if !name.chars().all(|c| c.is_ascii_lowercase() || c == '_') {
-                break;
-            }
-            if !before.is_empty() {
-                pieces.push(Piece::Text(before.into()));
-            }
-            let name = name.to_owned();
-            pieces.push(match forms {
-                Some((one, many)) => {
-                    Piece::Count { name, one: one.to_owned(), many: many.to_owned() }
-                }
-                None => Piece::Name(name),
-            });
-            rest = tail;
-        }
-        if !rest.is_empty() {
-            pieces.push(Piece::Text(rest.into()));
-        }
-        Self { pieces }
-    }
-
     /// The text, if it takes no arguments.
-    pub(super) fn whole(&self) -> Option<&Arc<str>> {
-        match self.pieces.as_slice() {
+    fn whole(&self) -> Option<&'static str> {
+        match self.pieces {
             [Piece::Text(text)] => Some(text),
             _ => None,
         }
@@ -133,12 +88,12 @@ impl Text {
 
     /// The text of `key` with `{name}` replaced by the argument, and `{name:one|many}` by the word for that count.
     /// Arguments are not expanded further. A missing one is replaced by its name; tests fail on it.
-    pub(super) fn filled<D: Display>(&self, key: &str, arg: impl Fn(&str) -> Option<D>) -> String {
+    fn filled<D: Display>(&self, key: &str, arg: impl Fn(&str) -> Option<D>) -> String {
         if self.pieces.is_empty() {
             return key.to_owned();
         }
         let mut out = String::with_capacity(96);
-        for piece in &self.pieces {
+        for piece in self.pieces {
             let (Piece::Name(name) | Piece::Count { name, .. }) = piece else {
                 if let Piece::Text(text) = piece {
                     out.push_str(text);
@@ -185,16 +140,42 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_text_is_cut_at_its_arguments() {
+        use source::Piece::{Count, Name, Text};
+        let words = |one: &str, many: &str| (one.to_owned(), many.to_owned());
+        let (one, many) = words("key is", "keys are");
+        assert_eq!(
+            source::pieces("{n} {n:key is|keys are} {Z} {"),
+            [
+                Name("n".into()),
+                Text(" ".into()),
+                Count { name: "n".into(), one, many },
+                Text(" {Z} {".into())
+            ]
+        );
+    }
+
+    #[test]
     fn arguments_are_substituted_once() {
-        let catalogue = Catalogue::parse("a = \"{x}-{y}-{x} {Z} {\"");
-        assert_eq!(catalogue.t("a", &[("x", &"{y}"), ("y", &2)]), "{y}-2-{y} {Z} {");
+        let text = Text { pieces: &[Piece::Name("x"), Piece::Text("-{x}-"), Piece::Name("y")] };
+        let arg = |name: &str| Some(if name == "x" { "{y}" } else { "2" });
+        assert_eq!(text.filled("a", arg), "{y}-{x}-2");
     }
 
     #[test]
     fn a_word_agrees_with_its_count() {
-        let catalogue = Catalogue::parse("a = \"{n} {n:key is|keys are} off\"");
-        for (count, text) in [(0, "0 keys are off"), (1, "1 key is off"), (11, "11 keys are off")] {
-            assert_eq!(catalogue.t("a", &[("n", &count)]), text);
+        let text = Text {
+            pieces: &[
+                Piece::Name("n"),
+                Piece::Text(" "),
+                Piece::Count { name: "n", one: "key is", many: "keys are" },
+                Piece::Text(" off"),
+            ],
+        };
+        for (count, sentence) in
+            [(0, "0 keys are off"), (1, "1 key is off"), (11, "11 keys are off")]
+        {
+            assert_eq!(text.filled("a", |_| Some(count)), sentence);
         }
     }
 
@@ -240,9 +221,9 @@ mod tests {
         }
     }
 
-    fn names(text: &Text) -> BTreeSet<&str> {
+    fn names(text: &'static Text) -> BTreeSet<&'static str> {
         let names = text.pieces.iter().filter_map(|piece| match piece {
-            Piece::Name(name) | Piece::Count { name, .. } => Some(name.as_str()),
+            Piece::Name(name) | Piece::Count { name, .. } => Some(*name),
             Piece::Text(_) => None,
         });
         names.collect()
@@ -250,15 +231,15 @@ mod tests {
 
     #[test]
     fn all_catalogues_have_the_same_keys_and_placeholders() {
-        let keys = |c: &Catalogue| c.texts.keys().cloned().collect::<BTreeSet<_>>();
+        let keys = |c: &Catalogue| c.texts.iter().map(|(key, _)| *key).collect::<BTreeSet<_>>();
         let first = Catalogue::of(Locale::default());
         assert!(first.texts.len() > 100);
         for locale in Locale::ALL {
             let other = Catalogue::of(locale);
             let missing: Vec<_> = keys(first).symmetric_difference(&keys(other)).cloned().collect();
             assert!(missing.is_empty(), "only in one of the catalogues: {missing:?} ({locale})");
-            for (key, text) in &first.texts {
-                let translated = other.texts.get(key).unwrap();
+            for (key, text) in first.texts {
+                let translated = other.text(key);
                 assert!(!translated.pieces.is_empty(), "`{key}` is empty in {locale}");
                 assert_eq!(names(text), names(translated), "placeholders of `{key}` in {locale}");
             }
@@ -274,7 +255,8 @@ mod tests {
         }
         let unused: Vec<_> = Catalogue::of(Locale::ZhCn)
             .texts
-            .keys()
+            .iter()
+            .map(|(key, _)| key)
             // Those of the command line's help are looked up by the names of its arguments; `cli::words` compares them.
             .filter(|key| !key.starts_with("cli_help."))
             .filter(|key| !sources.contains(&format!("\"{key}\"")))
@@ -298,7 +280,7 @@ mod tests {
         ] {
             read(&root.join(folder), &mut sources);
         }
-        let known = &Catalogue::of(Locale::default()).texts;
+        let known = Catalogue::of(Locale::default()).texts;
         let mut keys = BTreeSet::new();
         for (at, _) in sources.match_indices("t(") {
             let of_a_longer_name =
@@ -318,7 +300,8 @@ mod tests {
         };
         keys.retain(|key| is_key(key));
         assert!(keys.len() > 100, "the keys were not found");
-        let missing: Vec<_> = keys.iter().filter(|key| !known.contains_key(**key)).collect();
+        let missing: Vec<_> =
+            keys.iter().filter(|key| !known.iter().any(|(other, _)| other == *key)).collect();
         assert!(missing.is_empty(), "no catalogue has {missing:?}");
     }
 

@@ -4,12 +4,13 @@
 //! a [`Card`]. Templates do the layout; wording, rounding and colours are decided here. Rules R1 to R38 are those of
 //! `docs/platforms/card-rules.md`.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use minijinja::{Value, context};
 
-use crate::domain::{AccessRules, Role, UserKey};
+use crate::app::outcome::UserFilter;
+use crate::domain::{AccessRules, AccountId, Role, UserKey};
 
 pub mod locale;
 pub mod wording;
@@ -19,7 +20,7 @@ mod accounts;
 mod alerts;
 mod bar;
 mod billing;
-mod compact;
+mod condition;
 mod create;
 mod days;
 mod engine;
@@ -43,6 +44,8 @@ mod users;
 #[cfg(test)]
 pub(crate) mod tests;
 
+use engine::{Back, Frame, Ops, Out, Ribbon, Template};
+
 pub use crate::config::Locale;
 pub use locale::Catalogue;
 pub use toast::Toast;
@@ -53,6 +56,7 @@ pub use create::SecretsView;
 pub use general::{Candidate, CandidatesView, Chosen, HelpRow, HelpView};
 pub use monitor::Processing;
 pub use submit::value_in_name;
+pub use users::EVERY_ACCOUNT;
 
 // Page sizes of the use cases. Tests check that a full page fits into one card (R5: 200 elements, R6: 30 KB).
 pub use crate::app::alerts::ALERTS_A_PAGE;
@@ -172,23 +176,26 @@ impl CardContext {
 #[derive(Debug)]
 pub struct Cards {
     words: Wording,
-    engine: engine::Engine,
+    locale: Locale,
+    ops: Ops,
     rules: AccessRules,
+    /// What a cut closes by these rules.
+    disable_text: String,
 }
 
 impl Cards {
-    /// Parses the templates once.
+    /// Cards in `locale`.
     pub fn new(locale: Locale, ops: OpIds) -> Self {
-        let words = Wording::new(locale);
-        let (engine, rules) = (engine::Engine::new(words, ops), AccessRules::default());
-        Self { words, engine, rules: rules.clone() }.with_rules(rules)
+        let (words, ops, rules) = (Wording::new(locale), Ops::new(ops), AccessRules::default());
+        Self { words, locale, ops, rules: rules.clone(), disable_text: String::new() }
+            .with_rules(rules)
     }
 
     /// Sets what a cut closes, which the question before a cut says.
     #[must_use]
     pub fn with_rules(mut self, rules: AccessRules) -> Self {
         self.rules = rules;
-        self.engine.set("disable_text", self.disable_text());
+        self.disable_text = self.cut_question();
         self
     }
 
@@ -197,64 +204,62 @@ impl Cards {
         self.words
     }
 
-    /// Renders a template with its facts and the variables that every card has.
-    fn card(&self, template: &str, ctx: &CardContext, facts: Value) -> Card {
-        let back = ctx.back.clone().unwrap_or_default();
-        let banner = ctx.banner.as_ref().map(|banner| {
-            context! { text => banner.text.as_str(), colour => colour(banner.tone) }
-        });
-        let frame = context! {
-            act => engine::act(ctx.back.as_ref()),
-            admin => ctx.role.may_change(),
-            reader => ctx.role.may_read(),
-            banner => banner,
-            form => Value::from_pairs(ctx.form.values.clone()),
-            back => context! {
-                page => back.page.max(1), filter => back.filter.word(), query => back.query
+    /// Writes a card.
+    fn card<T: Template>(&self, ctx: &CardContext, facts: &T) -> Card {
+        let back = ctx.back.as_ref();
+        let way_back = back.filter(|place| place.is_small());
+        self.write(
+            &Frame {
+                admin: ctx.role.may_change(),
+                reader: ctx.role.may_read(),
+                banner: ctx.banner.as_ref().map(Ribbon::of),
+                back: back.map_or_else(first_page, |back| Back {
+                    page: back.page.max(1),
+                    filter: back.filter.word(),
+                    query: &back.query,
+                    sort: users::sort_word(back.sort),
+                    account: back.account.as_ref().map(AccountId::as_str),
+                }),
+                way_back: way_back.and_then(|place| serde_json::to_string(place).ok()),
+                form: &ctx.form.values,
+                ..self.frame()
             },
-        };
-        self.render(template, context! { ..facts, ..frame })
+            facts,
+        )
     }
 
-    fn render(&self, template: &str, context: Value) -> Card {
-        #[cfg(test)]
-        tests::RENDERED.with_borrow_mut(|rendered| rendered.insert(template.to_owned()));
-        match self.engine.render(template, context) {
-            Ok(json) => Card(json),
-            Err(error) => {
-                let chain = chain_of(&error);
-                #[cfg(test)]
-                assert!(chain.is_empty(), "{template}: {chain}");
-                tracing::error!(template, error = chain, "a card could not be rendered");
-                self.broken()
-            }
+    /// Writes a card that is the same for everybody and leads nowhere back.
+    fn card_for_all<T: Template>(&self, facts: &T) -> Card {
+        self.write(&self.frame(), facts)
+    }
+
+    fn frame(&self) -> Frame<'_> {
+        Frame {
+            locale: self.locale,
+            admin: false,
+            reader: false,
+            banner: None,
+            back: first_page(),
+            way_back: None,
+            disable_text: &self.disable_text,
+            form: &NOTHING_TYPED,
+            ops: &self.ops,
         }
     }
 
-    /// The card shown when a template fails. It is made without one.
-    fn broken(&self) -> Card {
-        let text = self.words.internal_error();
-        let card = serde_json::json!({
-            "schema": "2.0",
-            "config": { "update_multi": true },
-            "body": { "elements": [
-                { "tag": "div", "text": { "tag": "plain_text", "content": text } }
-            ] },
-        });
-        Card(card.to_string())
+    fn write<T: Template>(&self, frame: &Frame<'_>, facts: &T) -> Card {
+        #[cfg(test)]
+        tests::RENDERED.with_borrow_mut(|rendered| rendered.insert(T::NAME.to_owned()));
+        let mut out = Out::new();
+        facts.write(&mut out, frame);
+        Card(out.into_json())
     }
 }
 
-/// An error and its causes, in one line.
-fn chain_of(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
+static NOTHING_TYPED: BTreeMap<String, String> = BTreeMap::new();
+
+fn first_page<'a>() -> Back<'a> {
+    Back { page: 1, filter: UserFilter::default().word(), query: "", sort: None, account: None }
 }
 
 /// The colour of a tone in Feishu's palette.
@@ -268,6 +273,6 @@ fn colour(tone: Tone) -> &'static str {
 }
 
 /// A user's name as a card shows it: with the account if the name alone is ambiguous.
-fn shown_name(key: &UserKey, ambiguous: bool) -> String {
-    if ambiguous { key.to_string() } else { key.username.to_string() }
+fn shown_name(key: &UserKey, ambiguous: bool) -> Cow<'_, str> {
+    if ambiguous { key.to_string().into() } else { key.username.as_str().into() }
 }

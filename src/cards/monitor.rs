@@ -1,8 +1,7 @@
 //! The monitor's state, reports of its cycles and of syncs, and cards for work in progress.
 
-use minijinja::{Value, context};
-
-use super::facts;
+use super::engine::{always, template};
+use super::facts::{self, Pending};
 use super::text::clip;
 use super::{Card, CardContext, Cards};
 use crate::app::outcome::{AccountSync, MonitorView, Unread};
@@ -33,44 +32,138 @@ pub enum Processing {
     Account(AccountId),
 }
 
+/// The facts of the monitor card.
+struct MonitorFacts<'a> {
+    enabled: bool,
+    interval: String,
+    running: Option<String>,
+    next: Option<String>,
+    late: Option<String>,
+    last_success: Option<String>,
+    failures: u32,
+    last: Option<Cycle<'a>>,
+    owed: usize,
+    failed: Vec<Failed<'a>>,
+    access: Vec<Change<'a>>,
+    more_access: usize,
+    template: &'static str,
+}
+
+/// A message that could not be delivered.
+struct Failed<'a> {
+    target: &'a str,
+    reason: &'a str,
+    time: String,
+}
+
+/// A pending change of access.
+struct Change<'a> {
+    user: String,
+    cut: bool,
+    text: String,
+    since: String,
+    attempts: u32,
+    next: String,
+    error: Option<&'a str>,
+}
+
+template!("monitor");
+
+/// The facts of the report of a cycle.
+struct CycleFacts<'a> {
+    last: Cycle<'a>,
+}
+
+/// A cycle.
+struct Cycle<'a> {
+    ok: bool,
+    ended: String,
+    took: Option<String>,
+    users: u64,
+    warnings: u64,
+    disables: u64,
+    accounts: Vec<Reading<'a>>,
+    more_accounts: usize,
+}
+
+/// What was read of an account.
+struct Reading<'a> {
+    name: String,
+    periods: String,
+    rows: u64,
+    calls: u32,
+    error: Option<&'a str>,
+    warning: Option<&'a str>,
+    refused: bool,
+}
+
+always!(Cycle<'_>);
+template!("cycle");
+
+/// The facts of the report of a sync.
+struct SyncFacts {
+    rows: Vec<Synced>,
+    more: usize,
+    users: usize,
+    added: usize,
+    changed: usize,
+    gone: usize,
+    failed: usize,
+}
+
+/// What was found in an account.
+struct Synced {
+    account: String,
+    users: usize,
+    added: usize,
+    added_names: String,
+    changed: usize,
+    changed_names: String,
+    gone: usize,
+    gone_names: String,
+    error: Option<String>,
+    unread: Vec<String>,
+}
+
+template!("sync");
+
+/// The facts of a card for work in progress.
+pub(super) struct ProcessingFacts {
+    pub(super) title: String,
+    pub(super) text: String,
+}
+
+template!("processing");
+
 impl Cards {
     /// The monitor card: `/monitor`.
     pub fn monitor(&self, view: &MonitorView, ctx: &CardContext) -> Card {
         let words = self.words;
-        let failed: Vec<Value> = view
-            .failed
-            .iter()
-            .take(FAILED)
-            .map(|failed| {
-                context! {
-                    target => failed.target.as_str(),
-                    reason => failed.reason.as_str(),
-                    time => words.time(failed.at),
-                }
-            })
-            .collect();
-        let access: Vec<Value> = view
-            .access_pending
-            .iter()
-            .take(PENDING)
-            .map(|(key, pending)| {
-                context! { user => key.to_string(), ..facts::pending(words, pending) }
-            })
-            .collect();
-        let facts = context! {
-            enabled => view.enabled,
-            interval => words.seconds(view.interval_seconds),
-            running => view.running_since.map(|at| words.time_full(at)),
-            next => view.next_at.map(|at| words.time_full(at)),
-            late => view.late_since.map(|at| words.time_full(at)),
-            last_success => view.state.last_success.map(|at| words.time_full(at)),
-            failures => view.state.failures_in_a_row,
-            last => view.state.last.as_ref().map(|report| self.cycle_facts(report, &view.accounts)),
-            owed => view.owed,
-            failed => failed,
-            access => access,
-            more_access => view.access_pending.len().saturating_sub(PENDING),
-            template => match (view.state.failures_in_a_row, view.enabled) {
+        let failed = view.failed.iter().take(FAILED).map(|failed| Failed {
+            target: failed.target.as_str(),
+            reason: failed.reason.as_str(),
+            time: words.time(failed.at),
+        });
+        let access = view.access_pending.iter().take(PENDING).map(|(key, pending)| {
+            let Pending { text, since, attempts, next, error, cut } =
+                facts::pending(words, pending);
+            Change { user: key.to_string(), cut, text, since, attempts, next, error }
+        });
+        let last = view.state.last.as_ref();
+        let facts = MonitorFacts {
+            enabled: view.enabled,
+            interval: words.seconds(view.interval_seconds),
+            running: view.running_since.map(|at| words.time_full(at)),
+            next: view.next_at.map(|at| words.time_full(at)),
+            late: view.late_since.map(|at| words.time_full(at)),
+            last_success: view.state.last_success.map(|at| words.time_full(at)),
+            failures: view.state.failures_in_a_row,
+            last: last.map(|report| self.cycle_facts(report, &view.accounts)),
+            owed: view.owed,
+            failed: failed.collect(),
+            access: access.collect(),
+            more_access: view.access_pending.len().saturating_sub(PENDING),
+            template: match (view.state.failures_in_a_row, view.enabled) {
                 _ if view.late_since.is_some() => "red",
                 (0, true) => "green",
                 (0, false) => "grey",
@@ -78,36 +171,30 @@ impl Cards {
                 _ => "red",
             },
         };
-        self.card("monitor.json.j2", ctx, facts)
+        self.card(ctx, &facts)
     }
 
     /// The report of a finished cycle, for `/monitor run`. Accounts in `known` are shown by name.
     pub fn cycle_report(&self, report: &CycleReport, known: &[Account], ctx: &CardContext) -> Card {
-        let facts = context! { last => self.cycle_facts(report, known) };
-        self.card("cycle.json.j2", ctx, facts)
+        self.card(ctx, &CycleFacts { last: self.cycle_facts(report, known) })
     }
 
-    fn cycle_facts(&self, report: &CycleReport, known: &[Account]) -> Value {
+    fn cycle_facts<'a>(&self, report: &'a CycleReport, known: &[Account]) -> Cycle<'a> {
         let words = self.words;
         let seconds = report.ended.duration_since(report.started).as_secs();
         // Failures come first, so that they are always listed.
         let mut listed: Vec<&AccountReading> = report.accounts.iter().collect();
         listed.sort_by_key(|reading| reading.error.is_none());
-        let accounts: Vec<Value> = listed
-            .into_iter()
-            .take(ACCOUNTS)
-            .map(|reading| reading_facts(reading, known))
-            .collect();
-        context! {
-            ok => report.outcome == CycleOutcome::Ok,
-            started => words.time_full(report.started),
-            ended => words.time_full(report.ended),
-            took => (seconds > 0).then(|| words.t("time.seconds", &[("count", &seconds)])),
-            users => report.users,
-            warnings => report.warnings,
-            disables => report.disables,
-            accounts => accounts,
-            more_accounts => report.accounts.len().saturating_sub(ACCOUNTS),
+        let accounts = listed.into_iter().take(ACCOUNTS);
+        Cycle {
+            ok: report.outcome == CycleOutcome::Ok,
+            ended: words.time_full(report.ended),
+            took: (seconds > 0).then(|| words.t("time.seconds", &[("count", &seconds)])),
+            users: report.users,
+            warnings: report.warnings,
+            disables: report.disables,
+            accounts: accounts.map(|reading| reading_facts(reading, known)).collect(),
+            more_accounts: report.accounts.len().saturating_sub(ACCOUNTS),
         }
     }
 
@@ -138,34 +225,28 @@ impl Cards {
         // Failures come first, so that they are always listed.
         let mut listed: Vec<&AccountSync> = accounts.iter().collect();
         listed.sort_by_key(|sync| (sync.error.is_none(), sync.unread.is_empty()));
-        let rows: Vec<Value> = listed
-            .into_iter()
-            .take(ACCOUNTS)
-            .map(|sync| {
-                context! {
-                    account => facts::account(&sync.name, &sync.account),
-                    users => sync.users,
-                    added => sync.added.len(),
-                    added_names => names(&sync.added),
-                    changed => sync.changed.len(),
-                    changed_names => names(&sync.changed),
-                    gone => sync.gone.len(),
-                    gone_names => names(&sync.gone),
-                    error => sync.error.as_ref().map(|error| words.trouble(error)),
-                    unread => unread(sync),
-                }
-            })
-            .collect();
-        let facts = context! {
-            rows => rows,
-            more => accounts.len().saturating_sub(ACCOUNTS),
-            users => sum(|sync| sync.users),
-            added => sum(|sync| sync.added.len()),
-            changed => sum(|sync| sync.changed.len()),
-            gone => sum(|sync| sync.gone.len()),
-            failed => sum(|sync| usize::from(sync.error.is_some() || !sync.unread.is_empty())),
+        let rows = listed.into_iter().take(ACCOUNTS).map(|sync| Synced {
+            account: facts::account(&sync.name, &sync.account),
+            users: sync.users,
+            added: sync.added.len(),
+            added_names: names(&sync.added),
+            changed: sync.changed.len(),
+            changed_names: names(&sync.changed),
+            gone: sync.gone.len(),
+            gone_names: names(&sync.gone),
+            error: sync.error.as_ref().map(|error| words.trouble(error)),
+            unread: unread(sync),
+        });
+        let facts = SyncFacts {
+            rows: rows.collect(),
+            more: accounts.len().saturating_sub(ACCOUNTS),
+            users: sum(|sync| sync.users),
+            added: sum(|sync| sync.added.len()),
+            changed: sum(|sync| sync.changed.len()),
+            gone: sum(|sync| sync.gone.len()),
+            failed: sum(|sync| usize::from(sync.error.is_some() || !sync.unread.is_empty())),
         };
-        self.card("sync.json.j2", ctx, facts)
+        self.card(ctx, &facts)
     }
 
     /// Says that work is in progress. The card is replaced when it ends.
@@ -187,11 +268,11 @@ impl Cards {
                 words.t("processing.account_text", &[]),
             ),
         };
-        self.card("processing.json.j2", ctx, context! { title => title, text => text })
+        self.card(ctx, &ProcessingFacts { title, text })
     }
 }
 
-fn reading_facts(reading: &AccountReading, known: &[Account]) -> Value {
+fn reading_facts<'a>(reading: &'a AccountReading, known: &[Account]) -> Reading<'a> {
     let named = known.iter().find(|account| account.id == reading.account);
     let name = named.map_or("", |account| &account.name);
     let periods: Vec<String> = match reading.periods.as_slice() {
@@ -201,13 +282,13 @@ fn reading_facts(reading: &AccountReading, known: &[Account]) -> Value {
         }
         few => few.iter().map(BillPeriod::to_string).collect(),
     };
-    context! {
-        name => facts::account(name, &reading.account),
-        periods => periods.join(", "),
-        rows => reading.rows,
-        calls => reading.calls,
-        error => reading.error.as_deref(),
-        warning => reading.warning.as_deref(),
-        refused => reading.credentials_refused,
+    Reading {
+        name: facts::account(name, &reading.account),
+        periods: periods.join(", "),
+        rows: reading.rows,
+        calls: reading.calls,
+        error: reading.error.as_deref(),
+        warning: reading.warning.as_deref(),
+        refused: reading.credentials_refused,
     }
 }

@@ -1,9 +1,9 @@
 //! How the paths of a user stand: the verdict over a cut, and everything that is not closed.
 
-use minijinja::{Value, context};
-
+use super::engine::always;
+use super::facts::{self, Labelled, Tag};
 use super::text::{clip, md};
-use super::{Cards, Wording, facts};
+use super::{Cards, Wording};
 use crate::app::outcome::UserDetail;
 use crate::domain::{
     AccessItem, AccessPath, NotCovered, PathItems, PathReport, PathReports, PathState, ProjectLink,
@@ -45,6 +45,22 @@ impl Audience {
     }
 }
 
+/// What the user card says of the paths.
+pub(super) struct PathsFacts {
+    pub(super) rows: Vec<Labelled>,
+    pub(super) read: String,
+    pub(super) cut: bool,
+}
+
+always!(PathsFacts);
+
+/// What an alert says of a path.
+pub(super) struct PathLine {
+    pub(super) colour: &'static str,
+    pub(super) label: String,
+    pub(super) text: String,
+}
+
 impl Wording {
     /// What a path is called.
     pub(super) fn path(&self, path: AccessPath) -> String {
@@ -69,16 +85,16 @@ impl Wording {
 
 impl Cards {
     /// The status as tags, as [`facts::status`]. A user with an open path is not called disabled.
-    pub(super) fn access_status(&self, detail: &UserDetail) -> Value {
+    pub(super) fn access_status(&self, detail: &UserDetail) -> Tag {
         let is_open = detail.paths.values().any(PathReport::is_open);
         if detail.pending.is_none() && detail.user.status == UserStatus::Disabled && is_open {
-            return context! { text => self.words.t("status.partly", &[]), colour => "orange" };
+            return Tag { text: self.words.t("status.partly", &[]), colour: "orange" };
         }
         facts::status(self.words, &detail.user, detail.pending.as_ref())
     }
 
     /// Whether the money has stopped, in one sentence with a colour; none if access is neither cut nor being cut.
-    pub(super) fn verdict(&self, detail: &UserDetail) -> Option<Value> {
+    pub(super) fn verdict(&self, detail: &UserDetail) -> Option<Tag> {
         let (status, pending) = (detail.user.status, detail.pending.as_ref());
         let proof = detail.proof.as_ref();
         let verdict = Verdict::of(status, pending, &detail.paths, proof)?;
@@ -86,16 +102,16 @@ impl Cards {
     }
 
     /// Whether a confirmed cut has stopped the money, for its alert. Older alerts know of keys and login only.
-    pub(super) fn verdict_then(&self, paths: &PathReports) -> Option<Value> {
+    pub(super) fn verdict_then(&self, paths: &PathReports) -> Option<Tag> {
         if paths.is_empty() {
             let text = self.words.t("alert.disable_text", &[]);
-            return Some(context! { text => text, colour => "grey" });
+            return Some(Tag { text, colour: "grey" });
         }
         let verdict = Verdict::of(UserStatus::Disabled, None, paths, None)?;
         Some(self.verdict_over(verdict, paths))
     }
 
-    fn verdict_over(&self, verdict: Verdict<'_>, paths: &PathReports) -> Value {
+    fn verdict_over(&self, verdict: Verdict<'_>, paths: &PathReports) -> Tag {
         let words = self.words;
         let stopped = matches!(verdict, Verdict::Keys(_) | Verdict::Closed | Verdict::Proven(_));
         let (colour, mut text) = match verdict {
@@ -127,7 +143,7 @@ impl Cards {
         if stopped && jobs_unchecked(paths) {
             text.push_str(&words.t("verdict.jobs_unchecked", &[]));
         }
-        context! { text => text, colour => colour }
+        Tag { text, colour }
     }
 
     /// What still spends: endpoints with their projects.
@@ -145,7 +161,7 @@ impl Cards {
     }
 
     /// Every path with what works on it, for the user card.
-    pub(super) fn paths(&self, detail: &UserDetail, audience: Audience) -> Option<Value> {
+    pub(super) fn paths(&self, detail: &UserDetail, audience: Audience) -> Option<PathsFacts> {
         let words = self.words;
         let read_at = detail.paths.values().map(|report| report.at).min()?;
         let cut = detail.pending.is_some() || detail.user.status == UserStatus::Disabled;
@@ -164,8 +180,9 @@ impl Cards {
                 {
                     off.push(name);
                 }
-                _ => rows.push(context! {
-                    label => name, content => self.path_content(*path, report, detail, audience),
+                _ => rows.push(Labelled {
+                    label: name,
+                    content: self.path_content(*path, report, detail, audience),
                 }),
             }
         }
@@ -176,19 +193,16 @@ impl Cards {
         ];
         let separator = words.t("list.separator", &[]);
         for (label, names) in groups.into_iter().filter(|(_, names)| !names.is_empty()) {
-            rows.push(context! { label => label, content => md(&names.join(&separator)) });
+            rows.push(Labelled { label, content: md(&names.join(&separator)) });
         }
         if let Some(proof) = detail.proof.as_ref().filter(|proof| !proof.spenders.is_empty()) {
             let content = self.spender_lines(&proof.spenders, audience);
-            rows.insert(
-                0,
-                context! { label => words.t("paths.spending", &[]), content => content },
-            );
+            rows.insert(0, Labelled { label: words.t("paths.spending", &[]), content });
         }
-        Some(context! {
-            rows => rows,
-            read => words.t("paths.read", &[("time", &words.time_full(read_at))]),
-            cut => cut,
+        Some(PathsFacts {
+            rows,
+            read: words.t("paths.read", &[("time", &words.time_full(read_at))]),
+            cut,
         })
     }
 
@@ -338,11 +352,11 @@ impl Cards {
     }
 
     /// How the paths stood, for an alert: what is open, what is left, what is closed; a line each.
-    pub(super) fn brief_paths(&self, paths: &PathReports) -> Vec<Value> {
+    pub(super) fn brief_paths(&self, paths: &PathReports) -> Vec<PathLine> {
         let words = self.words;
         let mut lines = Vec::new();
-        let mut add = |colour: &str, label: String, text: String| {
-            lines.push(context! { colour => colour, label => label, text => text });
+        let mut add = |colour: &'static str, label: String, text: String| {
+            lines.push(PathLine { colour, label, text });
         };
         let with_reason = |path: AccessPath, report: &PathReport| {
             let what = self.brief_items(path, &report.open);

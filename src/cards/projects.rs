@@ -1,8 +1,7 @@
 //! A user's projects.
 
-use minijinja::{Value, context};
-
-use super::facts;
+use super::engine::template;
+use super::facts::{self, Choice};
 use super::text::clip;
 use super::{Card, CardContext, Cards};
 use crate::app::outcome::ProjectsView;
@@ -42,6 +41,44 @@ struct Shown {
     sharers: bool,
 }
 
+/// The facts of the projects card.
+struct ProjectsFacts<'a> {
+    key: String,
+    name: &'a str,
+    links: Vec<Link<'a>>,
+    label_chars: usize,
+    leaving: Vec<String>,
+    everywhere: Option<String>,
+    everywhere_failed: bool,
+    page: usize,
+    pages: usize,
+    total: usize,
+    monitored: usize,
+    options: Vec<Choice<'a>>,
+    chosen: Vec<&'a str>,
+    joinings: Vec<Choice<'static>>,
+    joining: Option<&'static str>,
+    unlisted: usize,
+    listed: Option<String>,
+    consumed: String,
+    current: String,
+}
+
+/// A linked project.
+struct Link<'a> {
+    project: &'a str,
+    id: Option<&'a str>,
+    label: &'a str,
+    amount: String,
+    mark: Option<String>,
+    monitored: bool,
+    since: String,
+    policies: Option<String>,
+    policies_failed: bool,
+}
+
+template!("projects");
+
 impl Cards {
     /// The projects card: `/projects`, `projects.open`.
     pub fn projects(&self, view: &ProjectsView, ctx: &CardContext) -> Card {
@@ -54,8 +91,7 @@ impl Cards {
     fn projects_with(&self, view: &ProjectsView, ctx: &CardContext, shown: Shown) -> Card {
         let words = self.words;
         let chars = shown.line;
-        let links: Vec<Value> =
-            view.links.iter().map(|link| self.projects_link(view, link, shown)).collect();
+        let links = view.links.iter().map(|link| self.projects_link(view, link, shown)).collect();
         let leaving: Vec<String> = view
             .authorisations
             .iter()
@@ -77,57 +113,54 @@ impl Cards {
             .more_candidates
             .saturating_add(view.candidates.len().saturating_sub(options.len()));
         let chosen = ctx.form.values.get("project").map(String::as_str).unwrap_or_default();
-        let chosen: Vec<String> = chosen
+        let chosen = chosen
             .lines()
-            .filter(|name| options.iter().any(|option| option.name.as_str() == *name))
-            .map(str::to_owned)
-            .collect();
-        let option_values: Vec<Value> = options
-            .iter()
-            .map(|option| {
-                let taken = view.taken.get(&option.name);
-                let text = match taken {
-                    Some(by) => words.t(
-                        "sharing.option",
-                        &[("project", &label(option)), ("others", &words.usernames(by))],
-                    ),
-                    None => label(option),
-                };
-                context! { value => option.name.as_str(), text => text }
-            })
-            .collect();
+            .filter(|name| options.iter().any(|option| option.name.as_str() == *name));
+        let options = options.iter().map(|option| {
+            let text = match view.taken.get(&option.name) {
+                Some(by) => words.t(
+                    "sharing.option",
+                    &[("project", &label(option)), ("others", &words.usernames(by))],
+                ),
+                None => label(option),
+            };
+            Choice { value: option.name.as_str(), text }
+        });
         // Always offered: a typed name may be that of a project that others have.
-        let joinings: Vec<Value> = Joining::ALL
+        let joinings = Joining::ALL
             .into_iter()
-            .map(|joining| context! { value => joining.word(), text => words.joining(joining) })
-            .collect();
+            .map(|joining| Choice { value: joining.word(), text: words.joining(joining) });
         let joining = ctx.form.values.get("counts").and_then(|word| Joining::from_word(word));
-        let facts = context! {
-            key => view.user.key.to_string(),
-            name => view.user.key.username.as_str(),
-            display => view.user.display_name.as_str(),
-            links => links,
-            label_chars => shown.label,
-            leaving => leaving,
-            everywhere => everywhere,
-            everywhere_failed => global.is_some_and(has_failed),
-            page => view.page,
-            pages => view.pages,
-            total => view.total,
-            monitored => view.monitored,
-            options => option_values,
-            chosen => chosen,
-            joinings => joinings,
-            joining => joining.map(Joining::word),
-            unlisted => unlisted,
-            listed => view.listed_at.map(|at| words.time(at)),
-            consumed => view.user.consumed.to_string(),
-            current => view.current.to_string(),
+        let facts = ProjectsFacts {
+            key: view.user.key.to_string(),
+            name: view.user.key.username.as_str(),
+            links,
+            label_chars: shown.label,
+            leaving,
+            everywhere,
+            everywhere_failed: global.is_some_and(has_failed),
+            page: view.page,
+            pages: view.pages,
+            total: view.total,
+            monitored: view.monitored,
+            options: options.collect(),
+            chosen: chosen.collect(),
+            joinings: joinings.collect(),
+            joining: joining.map(Joining::word),
+            unlisted,
+            listed: view.listed_at.map(|at| words.time(at)),
+            consumed: view.user.consumed.to_string(),
+            current: view.current.to_string(),
         };
-        self.card("projects.json.j2", ctx, facts)
+        self.card(ctx, &facts)
     }
 
-    fn projects_link(&self, view: &ProjectsView, link: &ProjectLink, shown: Shown) -> Value {
+    fn projects_link<'a>(
+        &self,
+        view: &ProjectsView,
+        link: &'a ProjectLink,
+        shown: Shown,
+    ) -> Link<'a> {
         let known =
             view.authorisations.iter().find(|known| known.scope.project() == Some(&link.project));
         let policies = known.map(|known| {
@@ -138,16 +171,18 @@ impl Cards {
             true => self.words.sharing(shared),
             false => self.words.t("sharing.mark", &[]),
         });
-        let freshness = Some(link.freshness);
+        let amount = facts::amount_of(self.words, link, shared);
         let named = link.label() != link.project.as_str();
-        context! {
-            project => link.project.as_str(),
-            id => named.then(|| link.project.as_str()),
-            monitored => link.monitored.is_on(),
-            since => link.since.to_string(),
-            policies => policies,
-            policies_failed => known.is_some_and(has_failed),
-            ..facts::amount(self.words, link.label(), link.spending, freshness, shared)
+        Link {
+            project: link.project.as_str(),
+            id: named.then(|| link.project.as_str()),
+            label: amount.label,
+            amount: amount.amount,
+            mark: amount.mark,
+            monitored: link.monitored.is_on(),
+            since: link.since.to_string(),
+            policies,
+            policies_failed: known.is_some_and(has_failed),
         }
     }
 

@@ -1,7 +1,8 @@
 //! What no user pays for, and making a user pay for it.
 
-use minijinja::{Value, context};
+use std::borrow::Cow;
 
+use super::engine::{always, template};
 use super::text::clip;
 use super::{Banner, Card, CardContext, Cards, Tone, days, facts};
 use crate::app::outcome::{RestLinking, RestPart, RestRow, RestView};
@@ -27,6 +28,59 @@ struct Shown {
     /// Max length of a project's display name, in characters.
     label: usize,
 }
+
+/// The facts of the card of what no user pays for.
+struct RestFacts<'a> {
+    account: &'a str,
+    account_name: String,
+    period: String,
+    unattributed: String,
+    parts: Option<String>,
+    stale: Option<String>,
+    rows: Vec<Row<'a>>,
+    page: usize,
+    pages: usize,
+    label_chars: usize,
+    linking: Option<Linking<'a>>,
+}
+
+/// A project that nobody pays for, or usage without a project.
+struct Row<'a> {
+    label: Cow<'a, str>,
+    id: Option<&'a str>,
+    project: Option<&'a str>,
+    amount: String,
+    why: String,
+    unlinked: bool,
+    off: Vec<Payer<'a>>,
+}
+
+/// A user whose link to the project is off.
+struct Payer<'a> {
+    key: String,
+    name: &'a str,
+}
+
+/// The form that makes a user pay for a project.
+struct Linking<'a> {
+    project: &'a str,
+    label: &'a str,
+    id: Option<&'a str>,
+    cost: String,
+    options: Vec<Candidate>,
+    chosen: Option<&'a str>,
+    more: usize,
+    typed: bool,
+}
+
+/// A user to choose.
+struct Candidate {
+    value: String,
+    text: String,
+}
+
+always!(Linking<'_>);
+template!("rest");
 
 impl Cards {
     /// What no user pays for in a month of an account: `billing.rest`.
@@ -54,36 +108,35 @@ impl Cards {
             }
             parts.join(" · ")
         });
-        let rows: Vec<Value> = view.rows.iter().map(|row| self.rest_row(row)).collect();
         let linking = view.linking.as_ref().filter(|_| ctx.role.may_change());
-        let facts = context! {
-            account => view.account.as_str(),
-            account_name => facts::account(&view.account_name, &view.account),
-            period => view.period.to_string(),
-            unattributed => unattributed.to_string(),
-            parts => parts,
-            stale => share.and_then(|share| facts::stale(words, share.stale)),
-            rows => rows,
-            page => view.page,
-            pages => view.pages,
-            label_chars => shown.label,
-            linking => linking.map(|linking| rest_form(linking, ctx, shown)),
+        let facts = RestFacts {
+            account: view.account.as_str(),
+            account_name: facts::account(&view.account_name, &view.account),
+            period: view.period.to_string(),
+            unattributed: unattributed.to_string(),
+            parts,
+            stale: share.and_then(|share| facts::stale(words, share.stale)),
+            rows: view.rows.iter().map(|row| self.rest_row(row)).collect(),
+            page: view.page,
+            pages: view.pages,
+            label_chars: shown.label,
+            linking: linking.map(|linking| rest_form(linking, ctx, shown)),
         };
-        self.card("rest.json.j2", ctx, facts)
+        self.card(ctx, &facts)
     }
 
-    fn rest_row(&self, row: &RestRow) -> Value {
+    fn rest_row<'a>(&self, row: &'a RestRow) -> Row<'a> {
         let words = self.words;
         let amount = row.amount.to_string();
         let RestPart::Project { project, label, off, later } = &row.part else {
-            return context! {
-                label => words.t("rest.no_project", &[]),
-                id => Value::from(()),
-                project => Value::from(()),
-                amount => amount,
-                why => words.t("rest.no_project_why", &[]),
-                unlinked => false,
-                off => Vec::<Value>::new(),
+            return Row {
+                label: words.t("rest.no_project", &[]).into(),
+                id: None,
+                project: None,
+                amount,
+                why: words.t("rest.no_project_why", &[]),
+                unlinked: false,
+                off: Vec::new(),
             };
         };
         let why = match later.first() {
@@ -94,20 +147,19 @@ impl Cards {
             None if off.is_empty() => words.t("rest.unlinked", &[]),
             None => words.t("rest.off", &[("users", &self.some_names(off))]),
         };
-        let off: Vec<Value> = off
+        let off = off
             .iter()
             .take(USERS)
-            .map(|user| context! { key => user.to_string(), name => user.username.as_str() })
-            .collect();
-        context! {
-            label => label.as_str(),
-            id => (label != project.as_str()).then(|| project.as_str()),
-            project => project.as_str(),
-            amount => amount,
-            why => why,
-            unlinked => row.part.unlinked().is_some(),
+            .map(|user| Payer { key: user.to_string(), name: user.username.as_str() });
+        Row {
+            label: label.into(),
+            id: (label != project.as_str()).then(|| project.as_str()),
+            project: Some(project.as_str()),
+            amount,
+            why,
+            unlinked: row.part.unlinked().is_some(),
             // Somebody who pays from a later month on is the one to ask.
-            off => if later.is_empty() { off } else { Vec::new() },
+            off: if later.is_empty() { off.collect() } else { Vec::new() },
         }
     }
 
@@ -145,27 +197,24 @@ impl Cards {
     }
 }
 
-fn rest_form(linking: &RestLinking, ctx: &CardContext, shown: Shown) -> Value {
+fn rest_form<'a>(linking: &'a RestLinking, ctx: &'a CardContext, shown: Shown) -> Linking<'a> {
     let listed = linking.candidates.get(..shown.options).unwrap_or(&linking.candidates);
-    let options: Vec<Value> = listed
-        .iter()
-        .map(|(user, display_name)| {
-            context! { value => user.to_string(), text => label(user, display_name) }
-        })
-        .collect();
+    let options = listed.iter().map(|(user, display_name)| Candidate {
+        value: user.to_string(),
+        text: label(user, display_name),
+    });
     let more = linking.more.saturating_add(linking.candidates.len().saturating_sub(listed.len()));
-    let chosen = ctx.form.values.get("user");
-    let chosen =
-        chosen.filter(|chosen| listed.iter().any(|(user, _)| user.to_string() == **chosen));
-    context! {
-        project => linking.project.as_str(),
-        label => linking.label.as_str(),
-        id => (linking.label != linking.project.as_str()).then(|| linking.project.as_str()),
-        cost => linking.cost.to_string(),
-        options => options,
-        chosen => chosen,
-        more => more,
-        typed => more > 0,
+    let chosen = ctx.form.values.get("user").map(String::as_str);
+    let chosen = chosen.filter(|chosen| listed.iter().any(|(user, _)| user.to_string() == *chosen));
+    Linking {
+        project: linking.project.as_str(),
+        label: linking.label.as_str(),
+        id: (linking.label != linking.project.as_str()).then(|| linking.project.as_str()),
+        cost: linking.cost.to_string(),
+        options: options.collect(),
+        chosen,
+        more,
+        typed: more > 0,
     }
 }
 

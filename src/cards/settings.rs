@@ -1,12 +1,58 @@
 //! Global settings, and the settings of one user.
 
-use minijinja::context;
-
-use super::facts;
+use super::engine::template;
+use super::facts::{self, Tag};
 use super::{Card, CardContext, Cards};
 use crate::app::outcome::UserDetail;
 use crate::app::settings::SettingsView;
 use crate::domain::{OpenId, SavedSettings, Thresholds, UserStatus};
+
+/// The facts of the settings card.
+struct SettingsFacts {
+    rows: Vec<Row>,
+    updated: Option<String>,
+    thresholds: String,
+    interval: String,
+    least: u64,
+    chat: String,
+    webhook: bool,
+    mobiles: String,
+    nowhere: bool,
+}
+
+/// A setting.
+struct Row {
+    label: String,
+    value: String,
+    source: String,
+}
+
+template!("settings");
+
+/// The facts of the form of a user's settings.
+struct ConfigureFacts<'a> {
+    key: String,
+    name: &'a str,
+    account: &'a str,
+    template: &'static str,
+    status: Tag,
+    gone: bool,
+    thresholds: String,
+    in_force: String,
+    monitor: bool,
+    auto_disable: bool,
+    month_limit: String,
+    remark: &'a str,
+    owner: Option<&'a str>,
+    chosen: Option<&'a str>,
+    people: Vec<&'a str>,
+    owner_name: Option<&'a str>,
+    display: &'a str,
+    email: &'a str,
+    phone: &'a str,
+}
+
+template!("configure");
 
 impl Cards {
     /// Global settings: `/config`, `config.open`, `config.save`.
@@ -18,8 +64,10 @@ impl Cards {
             let key = if saved { "config.from_chat" } else { "config.from_file" };
             words.t(key, &[])
         };
-        let row = |label: &str, value: String, from_chat: bool| {
-            context! { label => label, value => value, source => source(from_chat) }
+        let row = |label: &str, value: String, from_chat: bool| Row {
+            label: label.to_owned(),
+            value,
+            source: source(from_chat),
         };
         let chat = settings.alert_chat.as_ref().map(|chat| chat.as_str().to_owned());
         let mobiles = settings.mobiles.join(", ");
@@ -50,18 +98,18 @@ impl Cards {
                 saved.mobiles.is_some(),
             ),
         ];
-        let facts = context! {
-            rows => rows,
-            updated => saved.updated.map(|at| words.time_full(at)),
-            thresholds => settings.thresholds.to_string(),
-            interval => settings.interval.as_secs().to_string(),
-            least => SavedSettings::SHORTEST_INTERVAL,
-            chat => chat.unwrap_or_default(),
-            webhook => settings.webhook_url.is_some(),
-            mobiles => mobiles,
-            nowhere => settings.alert_chat.is_none() && settings.webhook_url.is_none(),
+        let facts = SettingsFacts {
+            rows,
+            updated: saved.updated.map(|at| words.time_full(at)),
+            thresholds: settings.thresholds.to_string(),
+            interval: settings.interval.as_secs().to_string(),
+            least: SavedSettings::SHORTEST_INTERVAL,
+            chat: chat.unwrap_or_default(),
+            webhook: settings.webhook_url.is_some(),
+            mobiles,
+            nowhere: settings.alert_chat.is_none() && settings.webhook_url.is_none(),
         };
-        self.card("settings.json.j2", ctx, facts)
+        self.card(ctx, &facts)
     }
 
     /// The form of a user's settings: `user.configure`. In a direct chat `people` can be chosen as owner; the client alone
@@ -69,38 +117,37 @@ impl Cards {
     pub fn configure(&self, detail: &UserDetail, people: &[OpenId], ctx: &CardContext) -> Card {
         let words = self.words;
         let user = &detail.user;
-        let owner = user.owner.as_ref().map(|owner| owner.as_str().to_owned());
+        let owner = user.owner.as_ref().map(OpenId::as_str);
         let known: Vec<&str> = people.iter().map(OpenId::as_str).collect();
         // Keep the choice of a refused form, but only an offered option may be preselected (R22), and never somebody
         // unknown to the bot.
-        let typed = ctx.form.values.get("owner").filter(|id| !id.is_empty());
+        let typed = ctx.form.values.get("owner").map(String::as_str).filter(|id| !id.is_empty());
         let chosen = typed
-            .filter(|id| ctx.in_group || known.contains(&id.as_str()))
-            .or(owner.as_ref().filter(|id| known.contains(&id.as_str())))
-            .cloned();
+            .filter(|id| ctx.in_group || known.contains(id))
+            .or(owner.filter(|id| known.contains(id)));
         let people = if ctx.in_group { Vec::new() } else { known };
-        let facts = context! {
-            key => user.key.to_string(),
-            name => user.key.username.as_str(),
-            account => detail.account_name.as_str(),
-            template => facts::user_template(user, detail.level),
-            status => facts::status(words, user, detail.pending.as_ref()),
-            gone => user.status == UserStatus::Gone,
-            thresholds => user.thresholds.as_ref().map(ToString::to_string).unwrap_or_default(),
-            in_force => percents(&detail.thresholds),
-            monitor => user.monitored.is_on(),
-            auto_disable => user.auto_disable.is_on(),
-            month_limit => user.month_limit.map(|limit| limit.amount().plain()).unwrap_or_default(),
-            remark => user.remark.as_str(),
-            owner => owner.clone(),
-            chosen => chosen,
-            people => people.iter().map(ToString::to_string).collect::<Vec<_>>(),
-            owner_name => detail.owner_name.clone().or(owner),
-            display => user.display_name.as_str(),
-            email => user.email.as_str(),
-            phone => user.phone.as_str(),
+        let facts = ConfigureFacts {
+            key: user.key.to_string(),
+            name: user.key.username.as_str(),
+            account: detail.account_name.as_str(),
+            template: facts::user_template(user, detail.level),
+            status: facts::status(words, user, detail.pending.as_ref()),
+            gone: user.status == UserStatus::Gone,
+            thresholds: user.thresholds.as_ref().map(ToString::to_string).unwrap_or_default(),
+            in_force: percents(&detail.thresholds),
+            monitor: user.monitored.is_on(),
+            auto_disable: user.auto_disable.is_on(),
+            month_limit: user.month_limit.map(|limit| limit.amount().plain()).unwrap_or_default(),
+            remark: user.remark.as_str(),
+            owner,
+            chosen,
+            people,
+            owner_name: detail.owner_name.as_deref().or(owner),
+            display: user.display_name.as_str(),
+            email: user.email.as_str(),
+            phone: user.phone.as_str(),
         };
-        self.card("configure.json.j2", ctx, facts)
+        self.card(ctx, &facts)
     }
 }
 

@@ -2,33 +2,31 @@
 //!
 //! Clients have been seen to submit a form without the value and with the name alone (docs/platforms/feishu.md §9.1).
 
+use std::fmt::Write as _;
+
 use serde_json::{Map, Value};
+
+use super::engine::Scalar;
 
 /// The longest name. The platform documents no limit.
 const NAME_CHARS: usize = 100;
 
-/// Returns the name that carries `value`: `quota.allocate?op=…&user=main/alice`. A value that does not fit is left out,
-/// and a submission without it is then refused; the position in the users list is always left out.
-pub fn submit_name(value: &Value) -> String {
-    let word = value.get("action").and_then(Value::as_str).unwrap_or_default();
-    let is_carried = |name: &str| !matches!(name, "action" | "back");
-    let members: Option<Vec<String>> = value
-        .as_object()
-        .into_iter()
-        .flatten()
-        .filter(|(name, _)| is_carried(name))
-        .map(|(name, member)| match member {
-            Value::String(text) if text.contains(['?', '&', '=']) => None,
-            Value::String(text) => Some(format!("{name}={text}")),
-            Value::Bool(_) | Value::Number(_) => Some(format!("{name}={member}")),
-            _ => None,
-        })
-        .collect();
-    members
-        .filter(|members| !members.is_empty())
-        .map(|members| format!("{word}?{}", members.join("&")))
-        .filter(|name| name.chars().count() <= NAME_CHARS)
-        .unwrap_or_else(|| word.to_owned())
+/// Returns the name that carries a callback value: `quota.allocate?op=…&user=main/alice`. A value that does not fit is left
+/// out, and a submission without it is then refused; `members` are without the position in the users list.
+pub(super) fn submit_name(word: &str, members: &[(&str, Scalar<'_>)]) -> String {
+    let mut name = word.to_owned();
+    for (member, value) in members.iter().filter(|(_, value)| *value != Scalar::None) {
+        // Writing to a String cannot fail.
+        let _ = write!(name, "{}{member}=", if name.len() == word.len() { '?' } else { '&' });
+        let _ = match value {
+            Scalar::Text(text) if text.contains(['?', '&', '=']) => return word.to_owned(),
+            Scalar::Text(text) | Scalar::Decimal(text) => write!(name, "{text}"),
+            Scalar::Bool(value) => write!(name, "{value}"),
+            Scalar::Number(number) => write!(name, "{number}"),
+            Scalar::None => Ok(()),
+        };
+    }
+    if name.chars().count() <= NAME_CHARS { name } else { word.to_owned() }
 }
 
 /// Returns the callback value in the name of a submit button: its members as texts. `None` if the name carries none.
@@ -52,9 +50,14 @@ mod tests {
 
     #[test]
     fn a_value_comes_back_out_of_the_name() {
-        let value = json!({"action": "quota.allocate", "user": "main/alice", "op": "op-1", "page": 2,
-            "personal": true, "back": {"page": 3}});
-        let name = submit_name(&value);
+        let members = [
+            ("op", Scalar::Text("op-1")),
+            ("page", Scalar::Number(2)),
+            ("personal", Scalar::Bool(true)),
+            ("user", Scalar::Text("main/alice")),
+            ("project", Scalar::None),
+        ];
+        let name = submit_name("quota.allocate", &members);
         assert_eq!(name, "quota.allocate?op=op-1&page=2&personal=true&user=main/alice");
         let read = json!({"action": "quota.allocate", "user": "main/alice", "op": "op-1",
             "page": "2", "personal": "true"});
@@ -64,8 +67,8 @@ mod tests {
     #[test]
     fn a_value_that_does_not_fit_is_left_out() {
         for user in ["main/a&b=c".to_owned(), format!("main/{}", "x".repeat(90))] {
-            let value = json!({"action": "quota.allocate", "user": user, "op": "op-1"});
-            assert_eq!(submit_name(&value), "quota.allocate");
+            let members = [("op", Scalar::Text("op-1")), ("user", Scalar::Text(&user))];
+            assert_eq!(submit_name("quota.allocate", &members), "quota.allocate");
         }
         assert_eq!(value_in_name("a?b"), None);
         assert_eq!(value_in_name("a?b=1&b=2"), None);

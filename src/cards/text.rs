@@ -1,39 +1,62 @@
 //! Makes text from outside safe and short enough for a card.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 /// One line without invisible characters: control characters and line breaks become blanks; characters that reorder or
 /// hide their neighbours are removed.
 pub fn clean(text: &str) -> String {
+    cleaned(text).into_owned()
+}
+
+/// The same, without a copy of text that is clean.
+fn cleaned(text: &str) -> Cow<'_, str> {
+    let plain = |byte: u8| byte == b' ' || byte.is_ascii_graphic();
+    if text.bytes().all(plain) || !text.chars().any(|c| is_hidden(c) || is_break(c)) {
+        return Cow::Borrowed(text.trim());
+    }
     let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            // Marks, embeddings and isolates of writing direction; zero-width blanks and the byte order mark.
-            '\u{061C}'
+    for c in text.chars().filter(|c| !is_hidden(*c)) {
+        out.push(if is_break(c) { ' ' } else { c });
+    }
+    let trimmed = out.trim();
+    Cow::Owned(if trimmed.len() == out.len() { out } else { trimmed.to_owned() })
+}
+
+/// Marks, embeddings and isolates of writing direction; zero-width blanks and the byte order mark.
+fn is_hidden(c: char) -> bool {
+    matches!(
+        c,
+        '\u{061C}'
             | '\u{200B}'
             | '\u{200E}'
             | '\u{200F}'
             | '\u{202A}'..='\u{202E}'
             | '\u{2060}'..='\u{2069}'
             | '\u{FEFF}'
-            | '\u{FFF9}'..='\u{FFFB}' => {}
-            c if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') => out.push(' '),
-            c => out.push(c),
-        }
-    }
-    out.trim().to_owned()
+            | '\u{FFF9}'..='\u{FFFB}'
+    )
+}
+
+fn is_break(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{2028}' | '\u{2029}')
 }
 
 /// Cleans text and truncates it to `max` characters, the last of which is then `…`.
 pub fn clip(text: &str, max: usize) -> String {
-    let text = clean(text);
-    if text.chars().count() <= max {
+    clipped(text, max).into_owned()
+}
+
+/// The same, without a copy of text that is clean and short.
+pub(super) fn clipped(text: &str, max: usize) -> Cow<'_, str> {
+    let text = cleaned(text);
+    if text.len() <= max || text.chars().count() <= max {
         return text;
     }
     let mut out: String = text.chars().take(max.saturating_sub(1)).collect();
     out.truncate(out.trim_end().len());
     out.push('…');
-    out
+    Cow::Owned(out)
 }
 
 /// Cleans each line and truncates the whole to `max` characters. Empty lines at both ends are removed, and runs of them
@@ -101,16 +124,26 @@ fn hundredths_of_em(c: char) -> usize {
 /// Cleans text to one line and escapes it as markdown, so that markup, mentions, links and template expressions show as
 /// plain text (富文本（Markdown）, "特殊字符转义": HTML entities).
 pub fn md(text: &str) -> String {
-    let text = clean(text);
-    let mut out = String::with_capacity(text.len());
+    escaped(text).into_owned()
+}
+
+/// The same, without a copy of text that has no marks.
+pub(super) fn escaped(text: &str) -> Cow<'_, str> {
+    let text = cleaned(text);
+    let first = text.bytes().next().unwrap_or(b' ');
+    let is_plain =
+        |byte: u8| !is_mark(char::from(byte)) && (byte != b'.' || !first.is_ascii_digit());
+    if !matches!(first, b'-' | b'+' | b'=') && text.bytes().all(is_plain) {
+        return text;
+    }
+    let mut out = String::with_capacity(text.len().saturating_add(32));
     let mut only_digits = true;
     for (at, c) in text.chars().enumerate() {
         match c {
             '&' => out.push_str("&amp;"),
             '<' => out.push_str("&lt;"),
             '>' => out.push_str("&gt;"),
-            '*' | '~' | '[' | ']' | '(' | ')' | '#' | ':' | '_' | '$' | '\\' | '`' | '|' | '!'
-            | '@' | '{' | '}' => entity(c, &mut out),
+            c if is_mark(c) => entity(c, &mut out),
             // Markup only at the start of a line: lists, rules, headings, numbered lists.
             '-' | '+' | '=' if at == 0 => entity(c, &mut out),
             '.' if at > 0 && only_digits => entity(c, &mut out),
@@ -118,7 +151,33 @@ pub fn md(text: &str) -> String {
         }
         only_digits &= c.is_ascii_digit();
     }
-    out
+    Cow::Owned(out)
+}
+
+/// Whether a character is markup wherever it stands.
+fn is_mark(c: char) -> bool {
+    matches!(
+        c,
+        '&' | '<'
+            | '>'
+            | '*'
+            | '~'
+            | '['
+            | ']'
+            | '('
+            | ')'
+            | '#'
+            | ':'
+            | '_'
+            | '$'
+            | '\\'
+            | '`'
+            | '|'
+            | '!'
+            | '@'
+            | '{'
+            | '}'
+    )
 }
 
 fn entity(c: char, out: &mut String) {

@@ -1,16 +1,18 @@
 //! One user.
 
 use jiff::{SignedDuration, Timestamp};
-use minijinja::{Value, context};
 
-use super::facts;
-use super::paths::Audience;
+use super::bar::{Bar, bar, shade_colour};
+use super::condition::{stricter, user_template};
+use super::engine::{always, template};
+use super::facts::{self, Amount, Pending, Tag};
+use super::paths::{Audience, PathsFacts};
 use super::text::{clip, md};
 use super::{Card, CardContext, Cards, days};
-use crate::app::outcome::{Level, UserDetail};
-use crate::cards::wording::Wording;
+use crate::app::outcome::UserDetail;
 use crate::domain::{
-    AccessPath, BillPeriod, ProjectLink, RememberedAccess, Switch, UserStatus, oldest_stale,
+    AccessPath, BillPeriod, Condition, Money, PathState, ProjectLink, RememberedAccess, Shade, Switch,
+    User, UserStatus, oldest_stale,
 };
 
 /// Max projects that the card lists; the projects card has all of them.
@@ -20,87 +22,229 @@ const NEAR: SignedDuration = SignedDuration::from_hours(1);
 /// Max access keys that the card lists.
 const KEYS: usize = 6;
 
+/// The facts of a user's card.
+struct UserFacts<'a> {
+    key: String,
+    name: &'a str,
+    display: &'a str,
+    account: &'a str,
+    template: &'static str,
+    tags: Vec<Option<Tag>>,
+    verdict: Option<Tag>,
+    paths: Option<PathsFacts>,
+    big_label: String,
+    big: String,
+    over: bool,
+    used: Option<Used>,
+    bar: Option<Bar>,
+    totals: String,
+    spent: Option<String>,
+    cut: bool,
+    access_open: bool,
+    settings_summary: String,
+    access_summary: String,
+    unbilled: Option<String>,
+    month: Option<String>,
+    forecast: Option<String>,
+    updated: Option<String>,
+    stale: Option<String>,
+    pending: Option<Pending<'a>>,
+    links: Vec<Link<'a>>,
+    monitored: usize,
+    total: usize,
+    more: usize,
+    days: Option<days::Chart>,
+    period: String,
+    disabled: bool,
+    gone: bool,
+    monitor: String,
+    auto_disable: String,
+    thresholds: String,
+    own_thresholds: bool,
+    triggered: Option<String>,
+    month_limit: Option<String>,
+    month_triggered: Option<String>,
+    remark: &'a str,
+    owner: Option<&'a str>,
+    email: &'a str,
+    phone: &'a str,
+    created: String,
+    keys: String,
+    more_keys: usize,
+    login: String,
+    access_read: Option<String>,
+    remembered: Option<String>,
+}
+
+/// How much is used.
+struct Used {
+    percent: String,
+    colour: &'static str,
+    loud: bool,
+    of_month: bool,
+}
+
+/// A project.
+struct Link<'a> {
+    monitored: bool,
+    label: &'a str,
+    amount: String,
+    mark: Option<String>,
+}
+
+always!(Used);
+template!("user");
+
 impl Cards {
     /// One user: `/user`, `user.open`.
     pub fn user(&self, detail: &UserDetail, ctx: &CardContext) -> Card {
         let words = self.words;
         let user = &detail.user;
         let monitored = detail.links.iter().filter(|link| link.monitored.is_on()).count();
-        let links: Vec<Value> =
-            detail.links.iter().take(LINKS).map(|link| self.user_link(detail, link)).collect();
-        let facts = context! {
-            key => user.key.to_string(),
-            name => user.key.username.as_str(),
-            display => user.display_name.as_str(),
-            account => detail.account_name.as_str(),
-            template => facts::user_template(user, detail.level),
-            status => self.access_status(detail),
-            verdict => self.verdict(detail),
-            paths => self.paths(detail, Audience::of(ctx.in_group)),
-            level => level_tag(words, detail.level),
-            figures => facts::user_figures(words, user, detail.level),
-            forecast => detail.forecast.and_then(|it| facts::forecast(words, &it)),
-            month => detail.month.and_then(|month| facts::month(words, user, &month)),
-            unbilled => facts::unbilled(words, detail.unbilled.as_ref()),
-            updated => user.spending_updated_at.map(|at| words.time_full(at)),
-            stale => facts::stale(words, oldest_stale(&detail.links)),
-            pending => detail.pending.as_ref().map(|pending| facts::pending(words, pending)),
-            links => links,
-            monitored => monitored,
-            total => detail.links.len(),
-            more => detail.links.len().saturating_sub(LINKS),
-            days => days::chart(words, &detail.days, ctx.now),
-            period => BillPeriod::of(ctx.now).to_string(),
-            disabled => user.status == UserStatus::Disabled,
-            gone => user.status == UserStatus::Gone,
-            ..self.user_settings(detail)
-        };
-        self.card("user.json.j2", ctx, facts)
-    }
-
-    fn user_link(&self, detail: &UserDetail, link: &ProjectLink) -> Value {
-        let shared = detail.shared.iter().find(|known| known.project == link.project);
-        let shared = shared.map(|shared| self.words.sharing(shared));
-        let freshness = Some(link.freshness);
-        context! {
-            monitored => link.monitored.is_on(),
-            since => link.since.to_string(),
-            ..facts::amount(self.words, link.label(), link.spending, freshness, shared)
-        }
-    }
-
-    fn user_settings(&self, detail: &UserDetail) -> Value {
-        let words = self.words;
-        let user = &detail.user;
         let percents = |list: &[u16]| {
             let texts: Vec<String> = list.iter().map(|percent| format!("{percent}%")).collect();
             texts.join(" / ")
         };
         let triggered: Vec<u16> = user.triggered.iter().copied().collect();
-        context! {
-            monitor => facts::switch(words, user.monitored),
-            auto_disable => facts::switch(words, user.auto_disable),
-            month_limit => user.month_limit.map(|limit| limit.amount().to_string()),
-            month_triggered => detail.month.and_then(|month| {
+        let remembered = detail.remembered.as_ref().filter(|_| user.status != UserStatus::Active);
+        let links = detail.links.iter().take(LINKS);
+        let usage = stricter(user.usage(), user.month_usage(detail.month.as_ref()));
+        let shade = Shade::of(usage);
+        let left = user.quota - user.consumed;
+        let is_over = user.is_allocated() && left < Money::ZERO;
+        let (big_label, big) = match (user.is_allocated(), is_over) {
+            (true, false) => ("user.left", left),
+            (true, true) => ("user.overspent", -left),
+            (false, _) => ("figures.consumed", user.consumed),
+        };
+        let is_failing = detail
+            .paths
+            .values()
+            .any(|report| matches!(report.state, PathState::Failing { .. }));
+        let paths = self.paths(detail, Audience::of(ctx.in_group));
+        let is_cut = paths.as_ref().is_some_and(|paths| paths.cut);
+        let facts = UserFacts {
+            key: user.key.to_string(),
+            name: user.key.username.as_str(),
+            display: user.display_name.as_str(),
+            account: detail.account_name.as_str(),
+            template: user_template(user, detail.condition, shade),
+            tags: self.tags(detail, shade),
+            verdict: self.verdict(detail),
+            paths,
+            big_label: words.t(big_label, &[]),
+            big: big.to_string(),
+            over: is_over,
+            used: usage.whole_percent().is_some().then(|| Used {
+                percent: usage.percent().to_string(),
+                colour: shade_colour(shade),
+                loud: shade > Shade::Calm,
+                of_month: usage != user.usage(),
+            }),
+            bar: bar(usage, detail.thresholds.percents()),
+            totals: words
+                .t("user.totals", &[("quota", &user.quota), ("consumed", &user.consumed)]),
+            spent: detail.spent.filter(|_| detail.month.is_none()).map(|spent| {
+                words.t("user.spent", &[("amount", &spent)])
+            }),
+            cut: is_cut,
+            access_open: is_cut || is_failing || detail.pending.is_some(),
+            settings_summary: self.settings_summary(detail),
+            access_summary: self.access_summary(user),
+            unbilled: facts::unbilled(words, detail.unbilled.as_ref()),
+            month: detail.month.and_then(|month| facts::month(words, user, &month)),
+            forecast: detail.forecast.and_then(|it| facts::forecast(words, &it)),
+            updated: user.spending_updated_at.map(|at| words.time_full(at)),
+            stale: facts::stale(words, oldest_stale(&detail.links)),
+            pending: detail.pending.as_ref().map(|pending| facts::pending(words, pending)),
+            links: links.map(|link| self.user_link(detail, link)).collect(),
+            monitored,
+            total: detail.links.len(),
+            more: detail.links.len().saturating_sub(LINKS),
+            days: days::chart(words, &detail.days, ctx.now),
+            period: BillPeriod::of(ctx.now).to_string(),
+            disabled: user.status == UserStatus::Disabled,
+            gone: user.status == UserStatus::Gone,
+            monitor: facts::switch(words, user.monitored),
+            auto_disable: facts::switch(words, user.auto_disable),
+            thresholds: percents(detail.thresholds.percents()),
+            own_thresholds: user.thresholds.is_some(),
+            triggered: (!triggered.is_empty()).then(|| percents(&triggered)),
+            month_limit: user.month_limit.map(|limit| limit.amount().to_string()),
+            month_triggered: detail.month.and_then(|month| {
                 let triggered = Vec::from_iter(user.triggered_in(month.period));
                 (!triggered.is_empty()).then(|| percents(&triggered))
             }),
-            thresholds => percents(detail.thresholds.percents()),
-            own_thresholds => user.thresholds.is_some(),
-            triggered => (!triggered.is_empty()).then(|| percents(&triggered)),
-            remark => user.remark.as_str(),
-            owner => detail.owner_name.clone()
-                .or_else(|| user.owner.as_ref().map(|id| id.as_str().to_owned())),
-            email => user.email.as_str(),
-            phone => user.phone.as_str(),
-            created => words.date(user.created),
-            ..self.user_access(detail)
-        }
+            remark: user.remark.as_str(),
+            owner: detail.owner_name.as_deref().or(user.owner.as_ref().map(|id| id.as_str())),
+            email: user.email.as_str(),
+            phone: user.phone.as_str(),
+            created: words.date(user.created),
+            keys: self.user_keys(user),
+            more_keys: user.access_keys.len().saturating_sub(KEYS),
+            login: self.login(user),
+            access_read: self.access_read(detail),
+            remembered: remembered.map(|remembered| self.remembered(remembered)),
+        };
+        self.card(ctx, &facts)
     }
 
-    fn user_access(&self, detail: &UserDetail) -> Value {
-        let words = self.words;
+    /// The status, unless all is well, and the condition.
+    fn tags(&self, detail: &UserDetail, shade: Shade) -> Vec<Option<Tag>> {
         let user = &detail.user;
+        let is_active = detail.pending.is_none() && user.status == UserStatus::Active;
+        let status = (!is_active).then(|| self.access_status(detail));
+        let says_something = is_active || detail.condition != Condition::Within;
+        let condition = (user.status != UserStatus::Gone && says_something)
+            .then(|| self.words.condition(user, detail.condition, shade));
+        vec![status, condition]
+    }
+
+    /// The settings in a few words, for the head of the folded panel.
+    fn settings_summary(&self, detail: &UserDetail) -> String {
+        let (words, user) = (self.words, &detail.user);
+        let switch = |key: &str, on: Switch| {
+            let state = facts::switch(words, on);
+            words.t("user.switch", &[("what", &words.t(key, &[])), ("state", &state)])
+        };
+        let parts = [
+            switch("user.monitor", user.monitored),
+            switch("user.auto_disable", user.auto_disable),
+        ];
+        parts.join(" · ")
+    }
+
+    /// The access in a few words.
+    fn access_summary(&self, user: &User) -> String {
+        let words = self.words;
+        let keys = user.access_keys.len();
+        format!(
+            "{} · {}",
+            words.t("user.login_state", &[("state", &self.login(user))]),
+            words.t("user.keys_count", &[("count", &keys)])
+        )
+    }
+
+    fn login(&self, user: &User) -> String {
+        let key = match user.login {
+            Some(Switch::On) => "user.login_allowed",
+            Some(Switch::Off) => "user.login_forbidden",
+            None if user.access_read_at.is_some() => "user.login_none",
+            None => "user.login_unread",
+        };
+        self.words.t(key, &[])
+    }
+
+    fn user_link<'a>(&self, detail: &UserDetail, link: &'a ProjectLink) -> Link<'a> {
+        let shared = detail.shared.iter().find(|known| known.project == link.project);
+        let shared = shared.map(|shared| self.words.sharing(shared));
+        let Amount { label, amount, mark } = facts::amount_of(self.words, link, shared);
+        Link { monitored: link.monitored.is_on(), label, amount, mark }
+    }
+
+    /// A line for each of the first keys, as markdown.
+    fn user_keys(&self, user: &User) -> String {
+        let words = self.words;
         let keys: Vec<String> = user
             .access_keys
             .iter()
@@ -114,19 +258,7 @@ impl Cards {
                 format!("{id} <text_tag color='{colour}'>{state}</text_tag>")
             })
             .collect();
-        let remembered = detail.remembered.as_ref().filter(|_| user.status != UserStatus::Active);
-        context! {
-            keys => keys.join("\n"),
-            more_keys => user.access_keys.len().saturating_sub(KEYS),
-            login => match user.login {
-                Some(Switch::On) => words.t("user.login_allowed", &[]),
-                Some(Switch::Off) => words.t("user.login_forbidden", &[]),
-                None if user.access_read_at.is_some() => words.t("user.login_none", &[]),
-                None => words.t("user.login_unread", &[]),
-            },
-            access_read => self.access_read(detail),
-            remembered => remembered.map(|remembered| self.remembered(remembered)),
-        }
+        keys.join("\n")
     }
 
     /// When keys and login were read; none if the paths say nearly the same time.
@@ -162,19 +294,4 @@ impl Cards {
         }
         parts.join(&words.t("list.separator", &[]))
     }
-}
-
-fn level_tag(words: Wording, level: Level) -> Option<Value> {
-    let text = match level {
-        Level::Calm => return None,
-        Level::Unallocated => words.t("usage.unallocated", &[]),
-        Level::Warning => words.t("usage.warning", &[]),
-        Level::UsedUp => words.t("usage.used_up", &[]),
-    };
-    let colour = match level {
-        Level::Warning => "orange",
-        Level::UsedUp => "red",
-        Level::Calm | Level::Unallocated => "neutral",
-    };
-    Some(context! { text => text, colour => colour })
 }

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 
 use super::Locale;
-use super::locale::{Catalogue, Text};
+use super::locale::Catalogue;
 use super::text::{clean, clip};
 use crate::address::AddressError;
 use crate::app::Refusal;
@@ -61,11 +61,6 @@ impl Wording {
     /// A text of the catalogue with `{name}` replaced.
     pub fn t(&self, key: &str, args: &[(&str, &dyn Display)]) -> String {
         self.catalogue.t(key, args)
-    }
-
-    /// A text of the catalogue.
-    pub(super) fn text(&self, key: &str) -> &'static Text {
-        self.catalogue.text(key)
     }
 
     /// Says what is wrong and what to do about it. Plain text, not markdown.

@@ -200,17 +200,23 @@ impl fmt::Display for Money {
     /// Formats as `¥1,234.56`, `-¥200.50`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let rounded = self.rounded();
-        let plain = format!("{:.2}", rounded.0.abs());
-        let (whole, fraction) = plain.split_once('.').unwrap_or((&plain, "00"));
-        let mut grouped = String::with_capacity(whole.len() + whole.len() / 3);
-        for (i, digit) in whole.chars().enumerate() {
-            if i > 0 && (whole.len() - i).is_multiple_of(3) {
-                grouped.push(',');
-            }
-            grouped.push(digit);
+        // An amount near the largest decimal has no room for 分.
+        let missing = 2_u32.saturating_sub(rounded.0.scale());
+        let fen = rounded.0.mantissa().unsigned_abs().saturating_mul(10_u128.pow(missing));
+        f.write_str(if rounded.is_negative() { "-¥" } else { "¥" })?;
+        thousands(fen / 100, f)?;
+        write!(f, ".{:02}", fen % 100)
+    }
+}
+
+/// Formats a whole number with a comma after each group of three digits.
+fn thousands(number: u128, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    match (number / 1000, number % 1000) {
+        (0, last) => write!(f, "{last}"),
+        (rest, last) => {
+            thousands(rest, f)?;
+            write!(f, ",{last:03}")
         }
-        let sign = if rounded.is_negative() { "-" } else { "" };
-        write!(f, "{sign}¥{grouped}.{fraction}")
     }
 }
 

@@ -18,7 +18,7 @@ use crate::domain::{
 impl<S: Source> View<S> {
     /// Returns what is known of an account's bills.
     pub fn account_readings(&self, account: &AccountId) -> Result<AccountReadings, StoreError> {
-        Ok(self.get(READINGS, account.as_str())?.unwrap_or_default())
+        Ok(self.get_again(READINGS, account.as_str())?.unwrap_or_default())
     }
 
     /// Returns an account's bill of a period; `None` if it was not read with all projects.
@@ -30,7 +30,7 @@ impl<S: Source> View<S> {
         if !self.account_readings(account)?.periods.contains_key(&period) {
             return Ok(None);
         }
-        let bill = self.get(ACCOUNT_BILLS, (account.as_str(), keys::of_period(period)))?;
+        let bill = self.get_again(ACCOUNT_BILLS, (account.as_str(), keys::of_period(period)))?;
         Ok(Some(bill.unwrap_or_default()))
     }
 

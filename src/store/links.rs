@@ -17,9 +17,15 @@ impl<S: Source> View<S> {
     /// Returns a user's links, by project.
     pub fn links_of(&self, user: &UserKey) -> Result<Vec<ProjectLink>, StoreError> {
         let (account, username) = keys::of_user(user);
-        let links = self.with_prefix(LINKS, (account, username, ""), |key| {
-            (key.0, key.1) == (account, username)
-        })?;
+        let mut links = Vec::new();
+        for row in self.open(LINKS)?.range((account, username, "")..)? {
+            let (key, link) = row?;
+            let (of_account, of_user, _) = key.value();
+            if (of_account, of_user) != (account, username) {
+                break;
+            }
+            links.push(LINKS.decode_again(link.value())?);
+        }
         self.dated(links)
     }
 
@@ -51,7 +57,7 @@ impl<S: Source> View<S> {
         user: &UserKey,
         project: &ProjectName,
     ) -> Result<Option<ProjectLink>, StoreError> {
-        let link = self.get(LINKS, keys::of_link(user, project))?;
+        let link = self.get_again(LINKS, keys::of_link(user, project))?;
         Ok(self.dated(link.into_iter().collect())?.pop())
     }
 
@@ -66,7 +72,7 @@ impl<S: Source> View<S> {
                 Some(same) => known.insert(same),
                 None => {
                     let row = readings.get(account.as_str())?;
-                    let row = row.map(|row| READINGS.decode(row.value())).transpose()?;
+                    let row = row.map(|row| READINGS.decode_again(row.value())).transpose()?;
                     known.insert((account.clone(), row))
                 }
             };

@@ -16,6 +16,7 @@ mod chats;
 mod commit;
 mod creation;
 mod days;
+mod decoded;
 mod directory;
 mod estimate;
 mod events;

@@ -49,8 +49,13 @@ impl<K: Key + 'static, T> Clone for Json<K, T> {
 impl<K: Key + 'static, T> Copy for Json<K, T> {}
 
 impl<K: Key + 'static, T> Json<K, T> {
-    const fn new(name: &'static str) -> Self {
+    pub(super) const fn new(name: &'static str) -> Self {
         Self { name, definition: TableDefinition::new(name), holds: PhantomData }
+    }
+
+    /// Returns its name.
+    pub(super) fn name(self) -> &'static str {
+        self.name
     }
 
     /// Returns the same table, for a row that holds a `U`.

@@ -12,7 +12,7 @@ use crate::domain::{AccessGoal, AccountId, User, UserKey, Username};
 impl<S: Source> View<S> {
     /// Returns one user.
     pub fn user(&self, key: &UserKey) -> Result<Option<User>, StoreError> {
-        let user = self.get(USERS, keys::of_user(key))?;
+        let user = self.get_again(USERS, keys::of_user(key))?;
         Ok(self.dated_users(user.into_iter().collect())?.pop())
     }
 
@@ -26,7 +26,7 @@ impl<S: Source> View<S> {
                 Some(same) => known.insert(same),
                 None => {
                     let row = readings.get(account.as_str())?;
-                    let row = row.map(|row| READINGS.decode(row.value())).transpose()?;
+                    let row = row.map(|row| READINGS.decode_again(row.value())).transpose()?;
                     known.insert((account.clone(), row.and_then(|row| row.read_at)))
                 }
             };

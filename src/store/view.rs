@@ -83,6 +83,18 @@ impl<S: Source> View<S> {
         }
     }
 
+    /// Like [`View::get`], for rows that are read often; see [`super::decoded`].
+    pub(super) fn get_again<'k, K: Key + 'static, T>(
+        &self,
+        table: Json<K, T>,
+        key: impl Borrow<K::SelfType<'k>>,
+    ) -> Result<Option<T>, StoreError>
+    where
+        T: DeserializeOwned + Clone + Send + Sync + 'static,
+    {
+        self.open(table)?.get(key)?.map(|row| table.decode_again(row.value())).transpose()
+    }
+
     /// Like [`View::get`], but a value that cannot be read counts as missing.
     pub(super) fn get_or_skip<'k, K: Key + 'static, T: DeserializeOwned>(
         &self,

@@ -5,12 +5,9 @@ use super::fields::Fields;
 use crate::app::outcome::{UserFilter, UserSort};
 use crate::app::{Error, Refusal, listing, users};
 use crate::bot::handlers::Handlers;
-use crate::cards::{Card, CardContext, ListPlace};
+use crate::cards::{Card, CardContext, EVERY_ACCOUNT, ListPlace};
 use crate::domain::{AccountId, UserKey};
 use crate::store::{Source, View};
-
-/// The option of the select of accounts that shows users of all of them. No account's id looks like it.
-const EVERY_ACCOUNT: &str = "*";
 
 /// `users.list`
 #[derive(Debug, PartialEq, Eq)]

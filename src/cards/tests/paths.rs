@@ -276,7 +276,7 @@ fn the_question_before_a_cut_follows_the_configuration() {
 fn the_dialog_before_a_cut_is_true_whatever_is_configured() {
     let asked = |models, model_keys, deny_all| {
         let rules = AccessRules { models, model_keys, deny_all, stop_jobs: false };
-        Cards::new(Locale::ZhCn, OpIds::Counter).with_rules(rules).disable_text()
+        Cards::new(Locale::ZhCn, OpIds::Counter).with_rules(rules).disable_text
     };
     for (models, keys, deny_all, text) in [
         (
@@ -309,7 +309,7 @@ fn the_dialog_before_a_cut_is_true_whatever_is_configured() {
     ] {
         assert_eq!(asked(models, keys, deny_all), text);
     }
-    let default = Cards::new(Locale::ZhCn, OpIds::Counter).disable_text();
+    let default = Cards::new(Locale::ZhCn, OpIds::Counter).disable_text;
     assert_eq!(default, asked(Models::Own, ModelKeys::Report, true));
 }
 

@@ -281,6 +281,7 @@ pub fn detail(size: Size) -> UserDetail {
         paths: PathReports::new(),
         proof: None,
         month: None,
+        spent: Some(amount(size, "1050")),
         forecast: None,
         owner_name: Some(if size == Size::Small {
             "王小明".to_owned()
