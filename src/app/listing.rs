@@ -338,3 +338,205 @@ impl Sums {
         self.0.get(filter as usize).copied().unwrap_or_default()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use redb::backends::InMemoryBackend;
+
+    use super::*;
+    use crate::app::projects::{self, NewLink};
+    use crate::domain::User;
+    use crate::store::{AccountSecrets, RecordedReading, Store};
+
+    fn now() -> Timestamp {
+        "2026-11-23T02:00:00Z".parse().unwrap()
+    }
+
+    fn settings() -> Settings {
+        Settings {
+            thresholds: Thresholds::default(),
+            interval: Duration::from_secs(600),
+            alert_chat: None,
+            webhook_url: None,
+            mobiles: Vec::new(),
+        }
+    }
+
+    /// Users with their quota and what they consumed; more of each is set by `change`.
+    fn store(users: &[(&str, &str, &str)], change: impl Fn(&str, &mut User)) -> Store {
+        let store = Store::with_backend(InMemoryBackend::new(), &[1; 32]).unwrap();
+        for account in ["labs", "main"] {
+            let secrets = AccountSecrets {
+                access_key_id: format!("AKLT{account}0000").into(),
+                secret_key: "secret".to_owned().into(),
+            };
+            store.save_account(&account.parse().unwrap(), account, &secrets, now()).unwrap();
+        }
+        store
+            .write(|tx| {
+                for (key, quota, consumed) in users {
+                    let mut user = User::new(key.parse().unwrap(), now());
+                    user.status = UserStatus::Active;
+                    user.quota = quota.parse().unwrap();
+                    user.consumed = consumed.parse().unwrap();
+                    change(key, &mut user);
+                    tx.put_user(&user)?;
+                }
+                Ok::<_, StoreError>(())
+            })
+            .unwrap();
+        store
+    }
+
+    fn page(store: &Store, place: &ListPlace) -> UsersPage {
+        store.read(|tx| list(tx, &settings(), place, now())).unwrap()
+    }
+
+    fn names(store: &Store, place: &ListPlace) -> Vec<String> {
+        page(store, place).rows.iter().map(|row| row.user.key.to_string()).collect()
+    }
+
+    #[test]
+    fn users_come_by_usage_exactly_and_who_spends_without_a_quota_is_near_the_top() {
+        let store = store(
+            &[
+                ("main/a-idle", "0", "0"),
+                ("main/b-low", "100", "10"),
+                // The same in millionths; only the exact comparison tells them apart.
+                ("main/c-less", "9999999.99", "3333333.33"),
+                ("main/d-more", "9999999.99", "3333333.34"),
+                ("main/e-over", "100", "127.7"),
+                ("main/f-unfunded", "0", "7015.22"),
+                ("main/g-nearly", "100", "99.99"),
+                ("main/h-gone", "100", "500"),
+                ("main/i-used-up", "100", "100"),
+            ],
+            |key, user| {
+                if key.ends_with("gone") {
+                    user.status = UserStatus::Gone;
+                }
+            },
+        );
+        let by_usage = [
+            "main/e-over",
+            "main/i-used-up",
+            "main/f-unfunded",
+            "main/g-nearly",
+            "main/d-more",
+            "main/c-less",
+            "main/b-low",
+            "main/a-idle",
+            "main/h-gone",
+        ];
+        assert_eq!(names(&store, &ListPlace::default()), by_usage);
+        let by_name = ListPlace { sort: UserSort::Name, ..ListPlace::default() };
+        let mut sorted = by_usage;
+        sorted.sort_unstable();
+        sorted[7..].swap(0, 1);
+        assert_eq!(names(&store, &by_name), sorted);
+    }
+
+    #[test]
+    fn the_warning_filter_follows_the_condition_and_its_count_is_true() {
+        let store = store(
+            &[
+                ("main/calm", "100", "49.99"),
+                ("main/close", "100", "50"),
+                ("main/over", "100", "127"),
+                ("main/off", "100", "127"),
+                ("labs/close", "100", "95"),
+            ],
+            |key, user| {
+                if key.ends_with("off") {
+                    user.monitored = Switch::Off;
+                }
+                if key.ends_with("calm") {
+                    user.owner = Some("ou_1".parse().unwrap());
+                }
+            },
+        );
+        let place = |filter| ListPlace { filter, ..ListPlace::default() };
+        let warning = page(&store, &place(UserFilter::Warning));
+        assert_eq!(
+            names(&store, &place(UserFilter::Warning)),
+            ["main/over", "labs/close", "main/close"]
+        );
+        assert_eq!(warning.counts, [5, 3, 0, 0, 0, 4, 5]);
+        for row in &warning.rows {
+            assert!(row.condition.is_warning(), "{:?}", row.condition);
+        }
+        // The users of an account that is off are not watched.
+        let labs = "labs".parse().unwrap();
+        store.write(|tx| tx.set_account_active(&labs, Switch::Off, now())).unwrap();
+        let shown = page(&store, &place(UserFilter::Warning));
+        assert_eq!((shown.matching, shown.counts[1]), (2, 2));
+        let all = page(&store, &place(UserFilter::All));
+        let of_labs = all.rows.iter().find(|row| row.user.key.account == labs).unwrap();
+        assert_eq!(of_labs.condition, Condition::AccountOff);
+        // By account and by text, the counts are those of what was found.
+        let account = Some("main".parse().unwrap());
+        let found =
+            page(&store, &ListPlace { account, query: " O".into(), ..ListPlace::default() });
+        assert_eq!((found.matching, found.counts[1]), (3, 2));
+        assert_eq!(found.place.query, "O");
+    }
+
+    #[test]
+    fn a_month_limit_counts_in_order_and_filter() {
+        let store = store(&[("main/a", "1000", "10"), ("main/b", "1000", "500")], |key, user| {
+            if key.ends_with('a') {
+                user.month_limit = Some("5".parse::<Money>().unwrap().try_into().unwrap());
+            }
+        });
+        let user: UserKey = "main/a".parse().unwrap();
+        store
+            .write(|tx| {
+                let link = NewLink { project: "p".into(), ..NewLink::default() };
+                projects::add(tx, &user, &link, now()).unwrap();
+                let month: BillPeriod = "2026-11".parse().unwrap();
+                let spent: Money = "4.5".parse().unwrap();
+                let bills = [(("p".parse().unwrap(), month), spent)];
+                let account = "main".parse().unwrap();
+                tx.record_cycle(&[RecordedReading::of_months(account, bills, now())])?;
+                Ok::<_, StoreError>(())
+            })
+            .unwrap();
+        assert_eq!(names(&store, &ListPlace::default()), ["main/a", "main/b"]);
+        let place = ListPlace { filter: UserFilter::Warning, ..ListPlace::default() };
+        let shown = page(&store, &place);
+        assert_eq!(shown.matching, 2);
+        assert_eq!(shown.rows[0].condition, Condition::Close { threshold: 90 });
+        // By what the month has cost, those who spent nothing last; one has no project.
+        let by_month = ListPlace { sort: UserSort::Month, ..ListPlace::default() };
+        let shown = page(&store, &by_month);
+        assert_eq!(names(&store, &by_month), ["main/a", "main/b"]);
+        assert_eq!(shown.rows[0].spent, Some("4.5".parse().unwrap()));
+        assert_eq!(shown.counts[6], 1);
+        let place = ListPlace { filter: UserFilter::NoProject, ..ListPlace::default() };
+        assert_eq!(names(&store, &place), ["main/b"]);
+    }
+
+    #[test]
+    fn every_page_holds_the_next_ten_in_every_order() {
+        let users: Vec<(String, String)> = (0..37)
+            .map(|n| (format!("main/u{:02}", n * 7 % 37), (n * 11 % 37).to_string()))
+            .collect();
+        let users: Vec<(&str, &str, &str)> =
+            users.iter().map(|(key, spent)| (key.as_str(), "100", spent.as_str())).collect();
+        let store = store(&users, |_, _| {});
+        for sort in UserSort::ALL {
+            let mut seen = Vec::new();
+            for page_number in 1..=4 {
+                let place = ListPlace { page: page_number, sort, ..ListPlace::default() };
+                seen.extend(names(&store, &place));
+            }
+            let shown = page(&store, &ListPlace { page: 99, sort, ..ListPlace::default() });
+            assert_eq!((shown.page, shown.pages, shown.rows.len()), (4, 4, 7), "{sort:?}");
+            seen.sort_unstable();
+            seen.dedup();
+            assert_eq!(seen.len(), 37, "{sort:?}");
+        }
+    }
+}

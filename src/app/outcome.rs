@@ -371,6 +371,8 @@ pub struct BillingView {
     pub unread: Vec<String>,
     /// The month beside the month before, if the bills of all shown accounts hold the same days of both.
     pub change: Option<Change>,
+    /// What the current month will have cost in the end, if every account's last days are known; on everybody's card.
+    pub month_end: Option<Money>,
     /// The last 30 days; of an earlier month, its days.
     pub days: DayChart,
     /// What is estimated beyond the bills, by account; empty for months that are over and on one user's card.

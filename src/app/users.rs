@@ -6,8 +6,8 @@ use super::outcome::{Level, UserDetail};
 use super::{Error, Refusal, days};
 use crate::domain::typed::parsed_text;
 use crate::domain::{
-    AccountId, BillPeriod, Condition, DayChart, OpenId, ProjectLink, Settings, Switch, Thresholds, User,
-    UserKey, UserStatus, Username,
+    AccountId, BillPeriod, Condition, DayChart, OpenId, ProjectLink, Settings, Switch, Thresholds,
+    User, UserKey, UserStatus, Username,
 };
 use crate::store::{Directory, Entry, Source, StoreError, View};
 

@@ -33,7 +33,13 @@ impl Wording {
 fn condition_colour(condition: Condition, shade: Shade) -> &'static str {
     match (condition, shade) {
         (Condition::AccountOff | Condition::NotMonitored, _) => "neutral",
-        (Condition::Unallocated { spends }, _) => if spends { "orange" } else { "neutral" },
+        (Condition::Unallocated { spends }, _) => {
+            if spends {
+                "orange"
+            } else {
+                "neutral"
+            }
+        }
         (Condition::Within, _) => "green",
         (Condition::Over, _) | (Condition::Close { .. }, Shade::Red) => "red",
         (Condition::Close { .. }, Shade::Orange) => "orange",

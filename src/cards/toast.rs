@@ -82,6 +82,10 @@ pub enum Toast {
     },
     /// The input was refused.
     Refused(Refusal),
+    /// Alerts go to the group from now on.
+    AlertsHere,
+    /// A test alert goes to the administrators: there is no group for it.
+    TestAlertToAdmins,
     /// A month follows as a file.
     ExportOwed {
         /// The month.
@@ -104,6 +108,7 @@ impl Toast {
             | Toast::AllToggled { .. }
             | Toast::SettingsSaved
             | Toast::SecretsRecalled
+            | Toast::AlertsHere
             | Toast::UserSaved { .. }
             | Toast::AccountToggled { .. } => Tone::Success,
             Toast::CycleStarted
@@ -113,6 +118,7 @@ impl Toast {
             | Toast::Creating(_)
             | Toast::TestAlertOwed
             | Toast::ExportOwed { .. }
+            | Toast::TestAlertToAdmins
             | Toast::UserSaving { .. }
             | Toast::AccountChecking => Tone::Info,
             Toast::Refused(_) | Toast::Internal => Tone::Error,
@@ -178,6 +184,8 @@ impl Wording {
             }
             // One line, whatever the banner says.
             Toast::Refused(refusal) => self.refusal(refusal).replace('\n', " "),
+            Toast::AlertsHere => self.t("toast.alerts_here", &[]),
+            Toast::TestAlertToAdmins => self.t("toast.test_to_admins", &[]),
             Toast::ExportOwed { period } => self.t("toast.export", &[("period", period)]),
             Toast::SecretsRecalled => self.t("toast.secrets_recalled", &[]),
             Toast::Internal => self.internal_error(),
@@ -221,6 +229,8 @@ mod tests {
             Toast::Refused(Refusal::AccessPending),
             Toast::Internal,
             Toast::SecretsRecalled,
+            Toast::AlertsHere,
+            Toast::TestAlertToAdmins,
             Toast::ExportOwed { period: "2026-11".parse().unwrap() },
         ];
         for locale in Locale::ALL {

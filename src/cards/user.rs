@@ -11,8 +11,8 @@ use super::text::{clip, md};
 use super::{Card, CardContext, Cards, days};
 use crate::app::outcome::UserDetail;
 use crate::domain::{
-    AccessPath, BillPeriod, Condition, Money, PathState, ProjectLink, RememberedAccess, Shade, Switch,
-    User, UserStatus, oldest_stale,
+    AccessPath, BillPeriod, Condition, Money, PathState, ProjectLink, RememberedAccess, Shade,
+    Switch, User, UserStatus, oldest_stale,
 };
 
 /// Max projects that the card lists; the projects card has all of them.
@@ -117,10 +117,8 @@ impl Cards {
             (true, true) => ("user.overspent", -left),
             (false, _) => ("figures.consumed", user.consumed),
         };
-        let is_failing = detail
-            .paths
-            .values()
-            .any(|report| matches!(report.state, PathState::Failing { .. }));
+        let is_failing =
+            detail.paths.values().any(|report| matches!(report.state, PathState::Failing { .. }));
         let paths = self.paths(detail, Audience::of(ctx.in_group));
         let is_cut = paths.as_ref().is_some_and(|paths| paths.cut);
         let facts = UserFacts {
@@ -142,11 +140,11 @@ impl Cards {
                 of_month: usage != user.usage(),
             }),
             bar: bar(usage, detail.thresholds.percents()),
-            totals: words
-                .t("user.totals", &[("quota", &user.quota), ("consumed", &user.consumed)]),
-            spent: detail.spent.filter(|_| detail.month.is_none()).map(|spent| {
-                words.t("user.spent", &[("amount", &spent)])
-            }),
+            totals: words.t("user.totals", &[("quota", &user.quota), ("consumed", &user.consumed)]),
+            spent: detail
+                .spent
+                .filter(|_| detail.month.is_none())
+                .map(|spent| words.t("user.spent", &[("amount", &spent)])),
             cut: is_cut,
             access_open: is_cut || is_failing || detail.pending.is_some(),
             settings_summary: self.settings_summary(detail),

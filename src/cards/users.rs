@@ -90,9 +90,8 @@ impl Cards {
         let back = ListPlace { query: query.clone(), ..place.clone() };
         let here = back != ListPlace { page: 1, ..ListPlace::default() };
         let ctx = &ctx.clone().with_back(here.then_some(back));
-        let counted = |filter: UserFilter, count: usize| {
-            format!("{} {count}", filter_label(words, filter))
-        };
+        let counted =
+            |filter: UserFilter, count: usize| format!("{} {count}", filter_label(words, filter));
         let counts = || UserFilter::ALL.into_iter().zip(page.counts);
         let tabs = counts().take(UserFilter::TABS).map(|(filter, count)| Tab {
             word: filter.word(),
@@ -101,16 +100,14 @@ impl Cards {
             chosen: filter == place.filter,
         });
         let none = Choice { value: UserFilter::All.word(), text: words.t("users.more", &[]) };
-        let more = counts().skip(UserFilter::TABS).map(|(filter, count)| Choice {
-            value: filter.word(),
-            text: counted(filter, count),
-        });
+        let more = counts()
+            .skip(UserFilter::TABS)
+            .map(|(filter, count)| Choice { value: filter.word(), text: counted(filter, count) });
         let more: Vec<Choice<'_>> = std::iter::once(none).chain(more).collect();
         let is_more = more.iter().any(|choice| choice.value == place.filter.word());
-        let sorts = UserSort::ALL.into_iter().map(|sort| Choice {
-            value: sort.word(),
-            text: sort_label(words, sort),
-        });
+        let sorts = UserSort::ALL
+            .into_iter()
+            .map(|sort| Choice { value: sort.word(), text: sort_label(words, sort) });
         let account = place.account.as_ref().map(AccountId::as_str);
         let found = !query.is_empty();
         let facts = UsersFacts {
@@ -118,7 +115,8 @@ impl Cards {
             page: page.page,
             pages: page.pages,
             subtitle: match found {
-                true => words.t("users.found", &[("count", &page.matching), ("query", &clip(&query, 40))]),
+                true => words
+                    .t("users.found", &[("count", &page.matching), ("query", &clip(&query, 40))]),
                 false => words.t("users.subtitle", &[("count", &page.matching)]),
             },
             found,
@@ -164,8 +162,8 @@ impl Cards {
                 0 => words.t("projects.none", &[]),
                 all if all == monitored => labels,
                 all => {
-                    let counts = words
-                        .t("users.projects", &[("monitored", &monitored), ("total", &all)]);
+                    let counts =
+                        words.t("users.projects", &[("monitored", &monitored), ("total", &all)]);
                     format!("{labels} · {counts}")
                 }
             },

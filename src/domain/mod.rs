@@ -61,7 +61,7 @@ pub use ids::{
 };
 pub use ledger::{Booking, LedgerEntry, LedgerError, Operator};
 pub use link::{Freshness, ProjectInfo, ProjectLink, oldest_stale};
-pub use money::{AmountError, Money};
+pub use money::{AmountError, Money, shown_parts};
 pub use monitoring::{
     AccountReading, AlertedAs, CycleOutcome, CycleReport, Incident, MonitorState,
 };

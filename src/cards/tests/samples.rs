@@ -554,6 +554,7 @@ pub fn billing(size: Size) -> BillingView {
         of_user: None,
         shares: Vec::new(),
         unread: Vec::new(),
+        month_end: None,
         change: None,
         days: DayChart::default(),
     }
