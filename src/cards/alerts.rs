@@ -180,7 +180,7 @@ impl Cards {
             },
             figures: numbers.map(|numbers| {
                 let level = facts::level_then(numbers.quota, numbers.consumed);
-                facts::figures(words, numbers.quota, numbers.consumed, level, &[])
+                facts::figures(words, numbers.quota, numbers.consumed, level)
             }),
             month: numbers
                 .and_then(|numbers| numbers.month.as_ref())

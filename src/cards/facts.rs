@@ -61,8 +61,19 @@ pub struct Choice<'a> {
 
 always!(Figures, Tag, Pending<'_>);
 
-/// Puts quota and spending into figures; the bar shows these thresholds.
-pub fn figures(
+/// Puts quota and spending into figures. The bar shows no threshold but 100 %.
+pub fn figures(words: Wording, quota: Money, consumed: Money, level: Level) -> Figures {
+    figures_at(words, quota, consumed, level, &[])
+}
+
+/// The same for a user. The bar shows the user's own thresholds.
+pub fn user_figures(words: Wording, user: &User, level: Level) -> Figures {
+    let own = user.thresholds.as_ref().map_or(&[][..], Thresholds::percents);
+    figures_at(words, user.quota, user.consumed, level, own)
+}
+
+/// The same with these thresholds.
+fn figures_at(
     words: Wording,
     quota: Money,
     consumed: Money,
@@ -86,16 +97,6 @@ pub fn figures(
         colour: level_colour(level),
         allocated,
     }
-}
-
-/// The same for a user.
-pub fn user_figures(words: Wording, user: &User, level: Level, thresholds: &[u16]) -> Figures {
-    figures(words, user.quota, user.consumed, level, thresholds)
-}
-
-/// The thresholds that a bar shows where those in force are not known.
-pub fn own_thresholds(user: &User) -> &[u16] {
-    user.thresholds.as_ref().map_or(&[], Thresholds::percents)
 }
 
 /// What is estimated beyond the bill, as a line; none if nothing is and that is certain.

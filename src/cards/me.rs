@@ -66,7 +66,7 @@ impl Cards {
             display: user.display_name.as_str(),
             account: own.account_name.as_str(),
             status: facts::status(words, user, None),
-            figures: facts::user_figures(words, user, own.level, facts::own_thresholds(user)),
+            figures: facts::user_figures(words, user, own.level),
             unbilled: facts::unbilled(words, own.unbilled.as_ref()),
             month: own.month.and_then(|month| facts::month(words, user, &month)),
             forecast: own.forecast.and_then(|it| facts::forecast(words, &it)),

@@ -45,7 +45,7 @@ impl Cards {
             display: user.display_name.as_str(),
             template: facts::user_template(user, view.level),
             status: facts::status(words, user, None),
-            figures: facts::user_figures(words, user, view.level, facts::own_thresholds(user)),
+            figures: facts::user_figures(words, user, view.level),
             stale: facts::stale(words, view.stale),
             entries: entries.collect(),
             total_entries: view.total_entries,

@@ -121,7 +121,7 @@ impl Cards {
             detail.paths.values().any(|report| matches!(report.state, PathState::Failing { .. }));
         let paths = self.paths(detail, Audience::of(ctx.in_group));
         let is_cut = paths.as_ref().is_some_and(|paths| paths.cut);
-        let facts = UserFacts {
+        let mut facts = UserFacts {
             key: user.key.to_string(),
             name: user.key.username.as_str(),
             display: user.display_name.as_str(),
@@ -184,7 +184,20 @@ impl Cards {
             access_read: self.access_read(detail),
             remembered: remembered.map(|remembered| self.remembered(remembered)),
         };
-        self.card(ctx, &facts)
+        let mut card = self.card(ctx, &facts);
+        // The first of these that fits: with fewer projects, without the chart.
+        for fewer in [4, 2] {
+            if !card.fits() {
+                facts.links.truncate(fewer);
+                facts.more = facts.total.saturating_sub(fewer);
+                card = self.card(ctx, &facts);
+            }
+        }
+        if !card.fits() {
+            facts.days = None;
+            card = self.card(ctx, &facts);
+        }
+        card
     }
 
     /// The status, unless all is well, and the condition.

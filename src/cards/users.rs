@@ -18,6 +18,8 @@ const QUERY_CHARS: usize = 100;
 const CELLS: u32 = 7;
 /// Max accounts to choose from: each counts as an element (R5).
 const ACCOUNTS: usize = 12;
+/// The same where the rows need the room.
+const FEW_ACCOUNTS: usize = 3;
 
 /// The facts of the users list.
 struct UsersFacts<'a> {
@@ -110,7 +112,7 @@ impl Cards {
             .map(|sort| Choice { value: sort.word(), text: sort_label(words, sort) });
         let account = place.account.as_ref().map(AccountId::as_str);
         let found = !query.is_empty();
-        let facts = UsersFacts {
+        let mut facts = UsersFacts {
             rows: page.rows.iter().map(|row| self.users_row(row)).collect(),
             page: page.page,
             pages: page.pages,
@@ -140,6 +142,11 @@ impl Cards {
                 (false, _) => words.t("users.none_here", &[]),
             },
         };
+        let card = self.card(ctx, &facts);
+        if card.fits() {
+            return card;
+        }
+        facts.accounts.truncate(FEW_ACCOUNTS);
         self.card(ctx, &facts)
     }
 
