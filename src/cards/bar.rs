@@ -249,13 +249,12 @@ mod tests {
             ("95", "5#|3#|1#|1(1#1.)"),
             ("99.99", "5#|3#|1#|1(5#5#5#5#1.)"),
             ("100", "5#|3#|1#|1#|1."),
-            ("103.2", "5#|3#|1#|1#|1(1#3.)"),
-            ("127.7", "5#|3#|1#|1#|3(5#5#1.)"),
+            ("103.2", "5#|3#|1#|1#|1(2#5.)"),
+            ("127.7", "5#|3#|1#|1#|3(4#4#4#1.)"),
             ("390.1", "1#|3#"),
             ("99999", "1#|5#"),
         ] {
             let bar = of(percent, &[50, 80, 90]);
-            // What is left of a calm stretch is told from what is used by the colour alone.
             assert_eq!(drawn(&bar), expected, "{percent}");
         }
         assert_eq!(bar(Usage::new("5".parse().unwrap(), "0".parse().unwrap()), &[50]), None);

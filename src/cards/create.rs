@@ -226,11 +226,11 @@ impl Cards {
                 "tag": "markdown", "content": format!("<font color='grey'>{label}</font>"),
                 "margin": "4px 0px 0px 0px",
             }));
-            elements.push(match text.contains('`') {
-                false => {
+            elements.push(match text.chars().all(is_code) {
+                true => {
                     serde_json::json!({ "tag": "markdown", "content": format!("```\n{text}\n```") })
                 }
-                true => serde_json::json!({ "tag": "div", "text": plain(text) }),
+                false => serde_json::json!({ "tag": "div", "text": plain(text) }),
             });
         };
         if let Some(password) = view.password {
@@ -281,6 +281,11 @@ impl Cards {
         let title = self.words.t("create.secrets_gone", &[("user", &name)]);
         self.message(Tone::Success, &title, &self.words.t("create.secrets_gone_text", &[]))
     }
+}
+
+/// Whether a character means nothing in markdown code, so that it is shown as it is.
+fn is_code(c: char) -> bool {
+    c.is_ascii_alphanumeric() || "-_.!#+/=@,:".contains(c)
 }
 
 /// The key of what a field of the form is called.

@@ -20,6 +20,8 @@ const CELLS: u32 = 7;
 const ACCOUNTS: usize = 12;
 /// The same where the rows need the room.
 const FEW_ACCOUNTS: usize = 3;
+/// Max length of the projects of a row then, in characters.
+const FEW_PROJECT_CHARS: usize = 20;
 
 /// The facts of the users list.
 struct UsersFacts<'a> {
@@ -147,6 +149,9 @@ impl Cards {
             return card;
         }
         facts.accounts.truncate(FEW_ACCOUNTS);
+        for row in &mut facts.rows {
+            row.projects = clip(&row.projects, FEW_PROJECT_CHARS);
+        }
         self.card(ctx, &facts)
     }
 

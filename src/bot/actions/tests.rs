@@ -50,7 +50,9 @@ fn every_control_of_every_card_carries_what_its_row_says() {
             }
             // `accounts.open` only opens a card; it counts as a change because it also drops pending updates of the card.
             // An alert's card in a group is the same for everyone; the others are made for the person who sees them.
-            if word != "accounts.open" && !sample.name.starts_with("alert_") {
+            // So is the greeting of a group; and secrets are sent to an administrator alone.
+            let for_all = ["accounts.open", "config.alert_here", "secrets.recall"];
+            if !for_all.contains(&word) && !sample.name.starts_with("alert_") {
                 assert!(!row.changes || role.meets(row.needs), "{name}: {word} for {role:?}");
             }
             if let Some(user) = value.get("user") {
@@ -68,7 +70,9 @@ fn described(row: &Row) -> String {
 
 #[test]
 fn only_administrators_change_anything() {
-    for row in ACTIONS.iter().filter(|row| row.changes) {
+    // A file is owed, so it takes a transaction; it changes nothing.
+    let changes = ACTIONS.iter().filter(|row| row.changes && row.word != "billing.export");
+    for row in changes {
         assert_eq!(row.needs, Needs::Admin, "{}", row.word);
         assert!(!Role::Viewer.meets(row.needs), "{}", row.word);
     }

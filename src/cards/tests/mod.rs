@@ -283,10 +283,16 @@ fn markdown(card: &Value) -> Vec<String> {
 
 /// What remains of markdown without the markup that templates use.
 fn without_own_markup(text: &str) -> String {
+    // Code that holds nothing but the characters of keys and passwords.
+    let code = text.strip_prefix("```\n").and_then(|code| code.strip_suffix("\n```"));
+    if code.is_some_and(|code| !code.contains(['`', '<', '>', '*', '[', '$', '\n'])) {
+        return String::new();
+    }
     let mut text = text.replace("</font>", "").replace("</text_tag>", "").replace("**", "");
-    for colour in
-        ["green", "grey", "grey-200", "orange", "red", "blue", "carmine", "violet", "neutral"]
-    {
+    for colour in [
+        "green", "grey", "grey-200", "yellow", "orange", "red", "blue", "carmine", "violet",
+        "neutral",
+    ] {
         text = text
             .replace(&format!("<font color='{colour}'>"), "")
             .replace(&format!("<text_tag color='{colour}'>"), "");
