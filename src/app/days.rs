@@ -7,7 +7,7 @@ use jiff::civil::Date;
 
 use super::outcome::AccountShare;
 use crate::domain::{
-    AccountId, BillPeriod, Change, Comparable, DayChart, Money, ProjectLink, beijing_day,
+    AccountId, BillPeriod, Change, Comparable, DayChart, Money, ProjectLink, Rate, beijing_day,
     charted_days, comparable, share,
 };
 use crate::store::{Source, StoreError, View};
@@ -85,6 +85,27 @@ fn days_for(period: BillPeriod, now: Timestamp) -> Vec<Date> {
         return charted_days(beijing_day(now));
     }
     period.days().collect()
+}
+
+/// Returns what the current month of accounts will have cost in the end, if they go on as in the last days. `None` if too little
+/// is known of one of them.
+pub fn month_end<S: Source>(
+    tx: &View<S>,
+    shares: &[AccountShare],
+    now: Timestamp,
+) -> Result<Option<Money>, StoreError> {
+    let (today, period) = (beijing_day(now), BillPeriod::of(now));
+    let mut sum = None;
+    for share in shares {
+        let Some((first, to)) = tx.known_days(&share.account, today)? else { return Ok(None) };
+        let days: Vec<Date> = charted_days(today);
+        let amounts: BTreeMap<Date, Money> =
+            days.iter().copied().zip(tx.account_days(&share.account, &days)?).collect();
+        let Some(rate) = Rate::of(&amounts, first, to) else { return Ok(None) };
+        let end = rate.month_end(period, to, share.bill.total, &amounts);
+        sum = Some(sum.unwrap_or(Money::ZERO) + end);
+    }
+    Ok(sum)
 }
 
 /// Compares a month of accounts with the month before: the same days of both. `None` if some account's bill of either is not

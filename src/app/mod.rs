@@ -24,7 +24,7 @@ pub mod sync;
 pub mod trouble;
 pub mod users;
 
-pub use refusal::{CreateRefusal, Refusal};
+pub use refusal::{CreateField, CreateRefusal, Refusal};
 
 use crate::store::StoreError;
 

@@ -203,9 +203,31 @@ pub enum Refusal {
     UnknownAction(String),
 }
 
+/// A field of the form that creates a user.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CreateField {
+    /// The main account.
+    Account,
+    /// The user name.
+    Username,
+    /// The display name.
+    DisplayName,
+    /// The e-mail address.
+    Email,
+    /// The mobile phone.
+    Phone,
+    /// The first project.
+    Project,
+    /// The first quota.
+    Quota,
+}
+
 /// Why a user is not created. Nothing was changed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CreateRefusal {
+    /// What is wrong with the form, field by field.
+    #[error("{} fields of the form are wrong", .0.len())]
+    Fields(Vec<(CreateField, Refusal)>),
     /// The user name breaks the cloud's rules.
     #[error("`{0}` cannot be a user name")]
     Username(String),

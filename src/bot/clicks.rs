@@ -369,9 +369,11 @@ impl Handlers {
         refusal: Refusal,
         show: impl FnOnce(&CardContext) -> Result<Card, Error>,
     ) -> Result<ClickOutcome, StoreError> {
+        let words = self.cards.words();
+        let told = words.refusal(&refusal);
         let toast = Toast::Refused(refusal);
-        let (tone, text) = (toast.tone(), self.cards.words().toast(&toast));
-        let ctx = click.card_ctx.clone().with_banner(tone, text.clone());
+        let (tone, text) = (toast.tone(), words.toast(&toast));
+        let ctx = click.card_ctx.clone().with_banner(tone, told);
         let card = unless_refused(show(&ctx))?;
         Ok(ClickOutcome { toast: Some((tone, text)), card, refused: true, task: None })
     }

@@ -77,6 +77,9 @@ pub(super) struct Back<'a> {
     pub page: usize,
     pub filter: &'static str,
     pub query: &'a str,
+    /// `None` for the usual order.
+    pub sort: Option<&'static str>,
+    pub account: Option<&'a str>,
 }
 
 /// A page of the alerts.

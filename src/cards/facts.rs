@@ -2,17 +2,15 @@
 
 use jiff::Timestamp;
 
+use super::bar::{Bar, bar};
 use super::engine::always;
 use super::text::clip;
 use crate::app::outcome::Level;
 use crate::cards::wording::Wording;
 use crate::domain::{
     AccessGoal, AccountId, Forecast, Freshness, Limit, Money, Month, MonthFigures, PendingAccess,
-    ProjectLink, Rate, RunsOut, Switch, Unbilled, Usage, User, UserStatus,
+    ProjectLink, Rate, RunsOut, Switch, Thresholds, Unbilled, Usage, User, UserStatus,
 };
-
-/// Cells of a usage bar.
-const CELLS: u32 = 10;
 
 /// Quota, consumed, remaining, percent and the bar.
 pub struct Figures {
@@ -21,7 +19,7 @@ pub struct Figures {
     pub remaining: String,
     pub over: Option<String>,
     pub percent: String,
-    pub bar: String,
+    pub bar: Option<Bar>,
     pub colour: &'static str,
     pub allocated: bool,
 }
@@ -65,11 +63,26 @@ pub struct Choice<'a> {
 
 always!(Figures, Tag, Pending<'_>);
 
-/// Puts quota and spending into figures.
+/// Puts quota and spending into figures. The bar shows no threshold but 100 %.
 pub fn figures(words: Wording, quota: Money, consumed: Money, level: Level) -> Figures {
+    figures_at(words, quota, consumed, level, &[])
+}
+
+/// The same for a user. The bar shows the user's own thresholds.
+pub fn user_figures(words: Wording, user: &User, level: Level) -> Figures {
+    let own = user.thresholds.as_ref().map_or(&[][..], Thresholds::percents);
+    figures_at(words, user.quota, user.consumed, level, own)
+}
+
+/// The same with these thresholds.
+fn figures_at(
+    words: Wording,
+    quota: Money,
+    consumed: Money,
+    level: Level,
+    thresholds: &[u16],
+) -> Figures {
     let usage = Usage::new(consumed, quota);
-    let filled = usize::try_from(usage.filled(CELLS)).unwrap_or(0);
-    let empty = usize::try_from(CELLS).unwrap_or(0).saturating_sub(filled);
     let allocated = quota.is_positive();
     let over = consumed - quota;
     Figures {
@@ -82,26 +95,10 @@ pub fn figures(words: Wording, quota: Money, consumed: Money, level: Level) -> F
         } else {
             words.t("usage.unallocated", &[])
         },
-        bar: bar(level, filled, empty),
+        bar: bar(usage, thresholds),
         colour: level_colour(level),
         allocated,
     }
-}
-
-/// Ten cells as markdown: the spent ones coloured, the others pale.
-fn bar(level: Level, filled: usize, empty: usize) -> String {
-    let mut bar = String::new();
-    for (colour, cells) in [(level_colour(level), filled), ("grey-200", empty)] {
-        if cells > 0 {
-            bar.push_str(&format!("<font color='{colour}'>{}</font>", "█".repeat(cells)));
-        }
-    }
-    bar
-}
-
-/// The same for a user.
-pub fn user_figures(words: Wording, user: &User, level: Level) -> Figures {
-    figures(words, user.quota, user.consumed, level)
 }
 
 /// What is estimated beyond the bill, as a line; none if nothing is and that is certain.

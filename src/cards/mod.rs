@@ -8,10 +8,9 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
 
 use crate::app::outcome::UserFilter;
-use crate::domain::{AccessRules, Role, UserKey};
+use crate::domain::{AccessRules, AccountId, Role, UserKey};
 
 pub mod locale;
 pub mod wording;
@@ -19,7 +18,9 @@ pub mod wording;
 mod access;
 mod accounts;
 mod alerts;
+mod bar;
 mod billing;
+mod condition;
 mod consequence;
 mod create;
 mod days;
@@ -57,11 +58,13 @@ pub use create::SecretsView;
 pub use general::{Candidate, CandidatesView, Chosen, HelpRow, HelpView};
 pub use monitor::Processing;
 pub use submit::value_in_name;
+pub use users::EVERY_ACCOUNT;
 
 // Page sizes of the use cases. Tests check that a full page fits into one card (R5: 200 elements, R6: 30 KB).
 pub use crate::app::alerts::ALERTS_A_PAGE;
 pub use crate::app::billing::USERS_A_PAGE as BILLING_USERS_A_PAGE;
 pub use crate::app::listing::USERS_A_PAGE;
+pub use crate::app::outcome::ListPlace;
 pub use crate::app::projects::LINKS_A_PAGE;
 pub use crate::app::rest::REST_A_PAGE;
 
@@ -123,33 +126,6 @@ pub struct Banner {
 pub struct FormState {
     /// By field name.
     pub values: BTreeMap<String, String>,
-}
-
-/// A place in the users list. Callback values carry it as `back`, so that the back button returns to where the person
-/// came from.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ListPlace {
-    /// The page, from 1.
-    #[serde(default)]
-    pub page: usize,
-    /// The current filter.
-    #[serde(default)]
-    pub filter: UserFilter,
-    /// The current search text; empty = none.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub query: String,
-}
-
-impl ListPlace {
-    /// The place in a callback value, if there is one.
-    pub fn of_value(value: &serde_json::Value) -> Option<Self> {
-        serde_json::from_value(value.get("back")?.clone()).ok()
-    }
-
-    /// Whether it is short enough to be repeated in every callback value of a card.
-    fn is_small(&self) -> bool {
-        self.query.chars().count() <= 24
-    }
 }
 
 /// A place in the list of alerts. Callback values carry it within `back`, like [`ListPlace`].
@@ -279,6 +255,8 @@ impl Cards {
                     page: back.page.max(1),
                     filter: back.filter.word(),
                     query: &back.query,
+                    sort: users::sort_word(back.sort),
+                    account: back.account.as_ref().map(AccountId::as_str),
                 }),
                 way_back,
                 alerts: ctx.alerts.as_ref().map(Alerts::of),
@@ -320,7 +298,7 @@ impl Cards {
 static NOTHING_TYPED: BTreeMap<String, String> = BTreeMap::new();
 
 fn first_page<'a>() -> Back<'a> {
-    Back { page: 1, filter: UserFilter::default().word(), query: "" }
+    Back { page: 1, filter: UserFilter::default().word(), query: "", sort: None, account: None }
 }
 
 /// The colour of a tone in Feishu's palette.

@@ -3,7 +3,7 @@
 use super::text::{clean, clip};
 use super::wording::{QUOTED, Tone, Wording};
 use crate::app::Refusal;
-use crate::domain::{AccessGoal, Money, UserKey};
+use crate::domain::{AccessGoal, BillPeriod, Money, UserKey};
 
 /// What a toast says after a card action.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -107,6 +107,17 @@ pub enum Toast {
     },
     /// The input was refused.
     Refused(Refusal),
+    /// Alerts go to the group from now on.
+    AlertsHere,
+    /// A test alert goes to the administrators: there is no group for it.
+    TestAlertToAdmins,
+    /// A month follows as a file.
+    ExportOwed {
+        /// The month.
+        period: BillPeriod,
+    },
+    /// The card with a new user's secrets is recalled.
+    SecretsRecalled,
     /// Something broke that the person cannot fix.
     Internal,
 }
@@ -123,6 +134,8 @@ impl Toast {
             | Toast::ProjectToggled { .. }
             | Toast::AllToggled { .. }
             | Toast::SettingsSaved
+            | Toast::SecretsRecalled
+            | Toast::AlertsHere
             | Toast::UserSaved { .. }
             | Toast::AccountToggled { .. } => Tone::Success,
             Toast::CycleStarted
@@ -133,6 +146,8 @@ impl Toast {
             | Toast::AccessRechecking { .. }
             | Toast::Creating(_)
             | Toast::TestAlertOwed
+            | Toast::ExportOwed { .. }
+            | Toast::TestAlertToAdmins
             | Toast::UserSaving { .. }
             | Toast::AccountChecking => Tone::Info,
             // Nothing is wrong.
@@ -223,7 +238,12 @@ impl Wording {
             Toast::AccountToggled { account, enabled: false } => {
                 self.t("toast.account_off", &[("account", &label(account))])
             }
-            Toast::Refused(refusal) => self.refusal(refusal),
+            // One line, whatever the banner says.
+            Toast::Refused(refusal) => self.refusal(refusal).replace('\n', " "),
+            Toast::AlertsHere => self.t("toast.alerts_here", &[]),
+            Toast::TestAlertToAdmins => self.t("toast.test_to_admins", &[]),
+            Toast::ExportOwed { period } => self.t("toast.export", &[("period", period)]),
+            Toast::SecretsRecalled => self.t("toast.secrets_recalled", &[]),
             Toast::Internal => self.internal_error(),
         }
     }
@@ -283,6 +303,10 @@ mod tests {
             Toast::AccountToggled { account: "生产".into(), enabled: false },
             Toast::Refused(Refusal::AccessPending),
             Toast::Internal,
+            Toast::SecretsRecalled,
+            Toast::AlertsHere,
+            Toast::TestAlertToAdmins,
+            Toast::ExportOwed { period: "2026-11".parse().unwrap() },
         ];
         for locale in Locale::ALL {
             let words = Wording::new(locale);

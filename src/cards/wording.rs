@@ -471,7 +471,7 @@ impl Wording {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::app::CreateRefusal;
+    use crate::app::{CreateField, CreateRefusal};
 
     fn words() -> Wording {
         Wording::new(Locale::ZhCn)
@@ -547,6 +547,11 @@ mod tests {
             Refusal::BadField("user"),
             Refusal::UnknownAction("users.fly".into()),
             Refusal::NothingRemembered,
+            CreateRefusal::Fields(vec![
+                (CreateField::Username, CreateRefusal::Username(String::new()).into()),
+                (CreateField::Email, Refusal::BadEmail("a@".into())),
+            ])
+            .into(),
             CreateRefusal::Username(String::new()).into(),
             CreateRefusal::Username("张 三".into()).into(),
             CreateRefusal::Account.into(),

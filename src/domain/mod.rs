@@ -4,6 +4,7 @@ pub mod access;
 pub mod account;
 pub mod alert;
 pub mod bill;
+pub mod condition;
 pub mod contact;
 pub mod counted;
 pub mod creation;
@@ -50,6 +51,7 @@ pub use alert::{
     Outlook, Problem, Warned,
 };
 pub use bill::{AmountField, BillSource};
+pub use condition::{Condition, Shade};
 pub use counted::Counted;
 pub use creation::{Creation, Halt, KeyStep, NewUser, SecretsSent, Step};
 pub use days::{Change, Comparable, DayAmount, DayChart, Series, charted_days, comparable};
@@ -66,7 +68,7 @@ pub use incident::{Act, Deed, Situation, Standing};
 pub use lag::{BilledAmount, ChargedParts, Explained, caught_up, settled_days};
 pub use ledger::{Booking, LedgerEntry, LedgerError, Operator};
 pub use link::{Freshness, ProjectInfo, ProjectLink, oldest_stale};
-pub use money::{AmountError, Money};
+pub use money::{AmountError, Money, shown_parts};
 pub use monitoring::{
     AccountReading, AlertedAs, CycleOutcome, CycleReport, Incident, MonitorState,
 };

@@ -1,5 +1,7 @@
 //! Usage: consumed against quota, compared exactly.
 
+use std::cmp::Ordering;
+
 use rust_decimal::prelude::ToPrimitive;
 use rust_decimal::{Decimal, RoundingStrategy};
 
@@ -76,6 +78,30 @@ impl Usage {
         }
     }
 
+    /// Returns usage in millionths of the quota, rounded down; `None` if nothing is allocated. Usages whose millionths are
+    /// the same are told apart by [`Usage::exactly`].
+    pub fn millionths(self) -> Option<i64> {
+        const MILLION: Decimal = Decimal::from_parts(1_000_000, 0, 0, false, 0);
+        if !self.quota.is_positive() {
+            return None;
+        }
+        let parts = self.consumed.decimal().checked_mul(MILLION);
+        let parts = parts.and_then(|parts| parts.checked_div(self.quota.decimal()));
+        Some(parts.and_then(|parts| parts.floor().to_i64()).unwrap_or(i64::MAX))
+    }
+
+    /// Compares two usages exactly, without dividing. A usage of nothing allocated is less than any other.
+    pub fn exactly(self, other: Self) -> Ordering {
+        match (self.quota.is_positive(), other.quota.is_positive()) {
+            (true, true) => {
+                let own = self.consumed.decimal().checked_mul(other.quota.decimal());
+                let others = other.consumed.decimal().checked_mul(self.quota.decimal());
+                own.zip(others).map_or(Ordering::Equal, |(own, others)| own.cmp(&others))
+            }
+            (own, others) => own.cmp(&others),
+        }
+    }
+
     /// Returns whether the quota is used up.
     pub fn is_used_up(self) -> bool {
         self.reaches(Self::USED_UP)
@@ -120,6 +146,20 @@ mod tests {
 
     fn usage(consumed: &str, quota: &str) -> Usage {
         Usage::new(consumed.parse().unwrap(), quota.parse().unwrap())
+    }
+
+    #[test]
+    fn usages_are_ordered_exactly() {
+        // The same in millionths, and not the same.
+        let (less, more) = (usage("3333333.33", "9999999.99"), usage("3333333.34", "9999999.99"));
+        let (third, sixth) = (usage("1", "3"), usage("2", "6"));
+        assert_eq!(usage("1", "3").millionths(), Some(333_333));
+        assert_eq!(less.exactly(more), Ordering::Less);
+        assert_eq!(third.exactly(sixth), Ordering::Equal);
+        assert_eq!(usage("99999999.99", "100000000").exactly(usage("1", "1")), Ordering::Less);
+        assert_eq!(usage("5", "0").exactly(usage("0", "1")), Ordering::Less);
+        assert_eq!(usage("5", "0").millionths(), None);
+        assert_eq!(usage("-1", "3").millionths(), Some(-333_334));
     }
 
     #[test]

@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Money, MonthLimit, MonthSpent, MonthTriggered, OpenId, Thresholds, Usage, UserKey};
+use super::{
+    Money, MonthLimit, MonthSpent, MonthTriggered, OpenId, Operator, Thresholds, Usage, UserKey,
+};
 
 /// On or off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -152,6 +154,9 @@ pub struct User {
     pub spending_updated_at: Option<Timestamp>,
     /// Whether the monitor checks this user.
     pub monitored: Switch,
+    /// Who last switched that; `None` if nobody did, or an older airgate noted it.
+    #[serde(default)]
+    pub monitored_by: Option<Operator>,
     /// The user's own thresholds; `None` = the global default.
     #[serde(default)]
     pub thresholds: Option<Thresholds>,
@@ -202,6 +207,7 @@ impl User {
             consumed: Money::ZERO,
             spending_updated_at: None,
             monitored: Switch::On,
+            monitored_by: None,
             thresholds: None,
             auto_disable: Switch::On,
             triggered: BTreeSet::new(),

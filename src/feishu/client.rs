@@ -14,7 +14,9 @@ use reqwest::{Method, Url};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
-use super::error::{Error, REPLY_ENDPOINT, SEND_ENDPOINT, UPDATE_ENDPOINT, UPLOAD_ENDPOINT};
+use super::error::{
+    Error, RECALL_ENDPOINT, REPLY_ENDPOINT, SEND_ENDPOINT, UPDATE_ENDPOINT, UPLOAD_ENDPOINT,
+};
 use super::fields::string;
 use super::http::{self, Envelope, Redaction};
 use super::message::{ChatKind, MessageReceived, OwnMessage};
@@ -258,6 +260,15 @@ impl Client {
         let url = self.url(&["im", "v1", "messages", message_id]);
         let body = json!({ "content": card_json });
         self.call(endpoint, Method::PATCH, url, Some(body)).await.map(drop)
+    }
+
+    /// Recalls one of this app's messages ("Recall message"). A message that is gone already answers an error of
+    /// [`Disposition::MessageGone`](super::Disposition::MessageGone).
+    pub async fn recall(&self, message_id: &str) -> Result<(), Error> {
+        let endpoint = RECALL_ENDPOINT;
+        check_id(endpoint, message_id)?;
+        let url = self.url(&["im", "v1", "messages", message_id]);
+        self.call(endpoint, Method::DELETE, url, None).await.map(drop)
     }
 
     /// Uploads a file of 1 byte to 30 MB ("Upload file") and returns its key for [`Content::File`]. `name` needs an

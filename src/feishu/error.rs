@@ -13,6 +13,8 @@ pub const SEND_ENDPOINT: &str = "message_send";
 pub const REPLY_ENDPOINT: &str = "message_reply";
 /// [`Error::endpoint`] of [`super::Client::update_card`].
 pub const UPDATE_ENDPOINT: &str = "message_update";
+/// [`Error::endpoint`] of [`super::Client::recall`].
+pub const RECALL_ENDPOINT: &str = "message_recall";
 /// [`Error::endpoint`] of [`super::Client::upload_file`].
 pub const UPLOAD_ENDPOINT: &str = "file_upload";
 

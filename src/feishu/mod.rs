@@ -41,8 +41,8 @@ pub use client::{
     OwnMessagePage, Recipient, SentMessage,
 };
 pub use error::{
-    Disposition, Error, PlatformError, REPLY_ENDPOINT, SEND_ENDPOINT, UPDATE_ENDPOINT,
-    UPLOAD_ENDPOINT,
+    Disposition, Error, PlatformError, RECALL_ENDPOINT, REPLY_ENDPOINT, SEND_ENDPOINT,
+    UPDATE_ENDPOINT, UPLOAD_ENDPOINT,
 };
 pub use event::{Event, EventKind, EventType, Incoming, parse_payload};
 pub use message::{ChatKind, MessageReceived, OwnContent, OwnMessage};

@@ -73,7 +73,9 @@ pub use people::People;
 use crate::cards::Cards;
 use crate::clock::{Clock, Moment};
 use crate::domain::{Dispatch, FilePlace, OwedMessage};
-use crate::feishu::{self, REPLY_ENDPOINT, SEND_ENDPOINT, UPDATE_ENDPOINT, UPLOAD_ENDPOINT};
+use crate::feishu::{
+    self, RECALL_ENDPOINT, REPLY_ENDPOINT, SEND_ENDPOINT, UPDATE_ENDPOINT, UPLOAD_ENDPOINT,
+};
 use crate::owed::{self, Backoff, Due, InFlight, Owed, Waits, Wakers};
 use crate::store::{Store, StoreError};
 
@@ -160,6 +162,7 @@ impl Outbox {
             }
             Dispatch::Reply { .. } => &[REPLY_ENDPOINT],
             Dispatch::Update { .. } => &[UPDATE_ENDPOINT],
+            Dispatch::Recall { .. } => &[RECALL_ENDPOINT],
             Dispatch::File { place: FilePlace::Message { .. }, .. } => {
                 &[UPLOAD_ENDPOINT, REPLY_ENDPOINT]
             }

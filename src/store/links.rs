@@ -177,6 +177,20 @@ impl<S: Source> View<S> {
         Ok(Some(Sharing { project: link.project.clone(), with, more, counts }))
     }
 
+    /// Returns how many links each user has.
+    pub(super) fn link_counts(&self) -> Result<BTreeMap<UserKey, u32>, StoreError> {
+        let mut counts: BTreeMap<UserKey, u32> = BTreeMap::new();
+        for row in self.open(LINKS)?.iter()? {
+            let (key, _) = row?;
+            let (account, username, _) = key.value();
+            if let Some(user) = keys::user((account, username)) {
+                let count = counts.entry(user).or_default();
+                *count = count.saturating_add(1);
+            }
+        }
+        Ok(counts)
+    }
+
     /// Returns how many users of an account have links.
     pub fn linked_users(&self, account: &AccountId) -> Result<u64, StoreError> {
         let mut count = 0;
@@ -227,6 +241,9 @@ impl WriteTx {
         if before == Some(mark) {
             return Ok(());
         }
+        if before.is_none() {
+            self.1.borrow_mut().count_link(&link.user, true);
+        }
         self.open(LINKS_BY_PROJECT)?.insert(key, mark)?;
         self.attribute(&link.user.account, link.project.as_str())
     }
@@ -237,6 +254,7 @@ impl WriteTx {
         let (account, username) = keys::of_user(user);
         self.open(LINKS_BY_PROJECT)?.remove((account, project.as_str(), username))?;
         if found {
+            self.1.borrow_mut().count_link(user, false);
             self.attribute(&user.account, project.as_str())?;
         }
         Ok(found)

@@ -81,6 +81,31 @@ impl<S: Source> View<S> {
         Ok(spenders)
     }
 
+    /// Calls `each` for the users with spending in a period, largest total first, until it breaks.
+    pub fn each_spender_in(
+        &self,
+        period: BillPeriod,
+        mut each: impl FnMut(UserKey) -> ControlFlow<()>,
+    ) -> Result<(), StoreError> {
+        for row in self.open(SPENDING_RANKED)?.range(ranks_in(period))? {
+            let (key, _) = row?;
+            let (_, rank, account, username) = key.value();
+            if let Some(user) = keys::user((account, username)).filter(|_| rank != NOTHING)
+                && each(user).is_break()
+            {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns what a user has spent in a period, over all its projects.
+    pub fn spent_in(&self, user: &UserKey, period: BillPeriod) -> Result<Money, StoreError> {
+        let total: Option<SpendingRecord> =
+            self.get(SPENDING, keys::of_spending(period, user, None))?;
+        Ok(total.map_or(Money::ZERO, |total| total.amount))
+    }
+
     /// Returns how many users have spending in a period. A record of 0 is none: on the first of a month every user has
     /// one.
     pub fn spenders_in(&self, period: BillPeriod) -> Result<usize, StoreError> {

@@ -180,8 +180,8 @@ async fn quota_and_spending(bed: &Bed) {
     .await;
     bed.ask("/billing").await;
     bed.press(&word("pager.next")).await;
-    bed.click(&last(".panel-head"), "").await;
-    bed.press(&word("billing.of_user")).await;
+    bed.press(&word("billing.export")).await;
+    bed.press_first("[data-tag=interactive_container]").await;
     bed.until(&card_shows(&word("billing.months"))).await;
     bed.press(&word("billing.everybody")).await;
 }
@@ -307,22 +307,29 @@ async fn creating(bed: &Bed) {
     bed.until(&anywhere(&words("create.made_partly", "user", "deng.chao"))).await;
     choose(bed, "volcengine", "none").await;
     // Secrets arrive in a card of their own: the password's has arrived by now, so the progress card is not the last one.
-    let secrets = words("create.secrets_title", "user", "deng.chao");
-    bed.until(&card_shows(&secrets)).await;
+    let password = words("create.password_title", "user", "deng.chao");
+    let secrets = words("create.key_title", "user", "deng.chao");
+    bed.until(&card_shows(&password)).await;
     bed.press_anywhere(&word("create.continue")).await;
     bed.until(&anywhere(&words("create.made", "user", "deng.chao"))).await;
-    bed.until(&format!(
-        "[...document.querySelectorAll('.card')].filter((card) => card.textContent.includes({})).length === 2",
-        json!(secrets)
-    ))
-    .await;
+    bed.until(&card_shows(&secrets)).await;
     bed.until(&card_shows("AKLT")).await;
+    // Once they are saved, they go from the chat.
+    bed.press(&word("create.secrets_recall")).await;
+    bed.until(&format!("!{}", anywhere("AKLTN"))).await;
 }
 
 async fn the_monitor(bed: &Bed) {
     bed.ask("/monitor").await;
     bed.press(&word("monitor.run")).await;
     bed.until(&card_shows(&word("cycle.title_ok"))).await;
+    // A sync that read nothing is tried again.
+    choose(bed, "volcengine", "refused").await;
+    bed.ask("/sync").await;
+    bed.until(&card_shows(&word("sync.title_nothing"))).await;
+    choose(bed, "volcengine", "none").await;
+    bed.press(&word("button.retry")).await;
+    bed.until(&card_shows(&word("sync.title"))).await;
 }
 
 async fn the_settings(bed: &Bed) {
@@ -339,6 +346,14 @@ async fn the_settings(bed: &Bed) {
     bed.press(&word("config.test")).await;
     bed.converse("group").await;
     bed.until(&card_shows(&word("alert.test"))).await;
+    // Without a group for alerts, one press in a group makes it that.
+    bed.converse("direct").await;
+    bed.ask("/config").await;
+    fill(bed, "config.chat", "-").await;
+    bed.press(&word("config.save")).await;
+    bed.converse("group").await;
+    bed.ask("/help").await;
+    bed.press(&word("welcome.alert_here")).await;
     bed.converse("direct").await;
 }
 

@@ -377,6 +377,7 @@ pub fn help(size: Size) -> HelpView {
     };
     let hostile = size != Size::Small;
     HelpView {
+        offers_alerts: hostile,
         rows: vec![
             row("/help", "帮助", "显示全部命令", false),
             row("/users [关键词]", "用户", "用户列表，可按用户名、显示名、备注搜索", false),
