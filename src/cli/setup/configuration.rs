@@ -24,7 +24,6 @@ pub(super) struct Place {
 
 impl Place {
     pub(super) fn new(config: PathBuf) -> Self {
-        let folder = private_file::folder_of(&config);
         let name = config.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let stem = name.strip_suffix(".toml").unwrap_or(&name);
         let key_name = match stem {
@@ -32,8 +31,8 @@ impl Place {
             stem => format!("{stem}.master.key"),
         };
         Self {
-            journal: folder.join(format!("{name}.setup")),
-            key: folder.join(&key_name),
+            journal: config.with_file_name(format!("{name}.setup")),
+            key: config.with_file_name(&key_name),
             key_name,
             config,
         }
