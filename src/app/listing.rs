@@ -38,7 +38,7 @@ pub fn list<S: Source>(
         |known: &Listing| {
             known.period == period && known.off == off && known.thresholds == settings.thresholds
         },
-        || Listing::of(tx, &settings.thresholds, off.clone(), now),
+        || Ok::<_, StoreError>(Listing::of(tx, &settings.thresholds, off.clone(), now)),
     )?;
     let query = place.query.trim().to_lowercase();
     let account = place.account.as_ref();
@@ -138,13 +138,12 @@ enum Group {
 }
 
 impl Listed {
-    fn of<S: Source>(
-        tx: &View<S>,
+    fn of(
         entry: &Arc<Entry>,
         thresholds: &Thresholds,
         off: &BTreeSet<AccountId>,
         now: Timestamp,
-    ) -> Result<Self, StoreError> {
+    ) -> Self {
         let gone = entry.status == UserStatus::Gone;
         let month = entry.month_usage(BillPeriod::of(now)).filter(|_| !gone);
         let month = month.filter(|month| month.millionths() > entry.millionths);
@@ -177,7 +176,7 @@ impl Listed {
             None => Group::Idle,
         };
         let millionths = millionths.unwrap_or_default();
-        Ok(Self { entry: Arc::clone(entry), filters, group, millionths, month })
+        Self { entry: Arc::clone(entry), filters, group, millionths, month }
     }
 
     fn passes(&self, filter: UserFilter) -> bool {
@@ -206,10 +205,10 @@ impl Listing {
         thresholds: &Thresholds,
         off: BTreeSet<AccountId>,
         now: Timestamp,
-    ) -> Result<Self, StoreError> {
+    ) -> Self {
         let directory = tx.directory();
-        let users = directory.entries().map(|entry| Listed::of(tx, entry, thresholds, &off, now));
-        let users = users.collect::<Result<Vec<Listed>, StoreError>>()?;
+        let users = directory.entries().map(|entry| Listed::of(entry, thresholds, &off, now));
+        let users: Vec<Listed> = users.collect();
         let mut by_usage: Vec<(u32, &Listed)> = (0..).zip(&users).collect();
         // A stable sort: users who are equal in this stay in the order of their names.
         by_usage.sort_by(|a, b| a.1.by_usage(b.1));
@@ -217,7 +216,7 @@ impl Listing {
         let mut sums = Sums::default();
         users.iter().for_each(|user| sums.add(user));
         let (thresholds, period) = (thresholds.clone(), BillPeriod::of(now));
-        Ok(Self { thresholds, off, period, users, by_usage, sums })
+        Self { thresholds, off, period, users, by_usage, sums }
     }
 
     /// Finds the users of an account whose names or remark contain `query`, a text in lower case.

@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use crate::app::outcome::UserFilter;
 use crate::domain::{AccessRules, AccountId, Role, UserKey};
