@@ -25,7 +25,6 @@ async fn every_command_and_alias_answers_its_card() {
                 "bob",
                 "鲍勃",
                 &phrase("usage.unallocated"),
-                &phrase("usage.unallocated"),
             ],
         )
         .await;
