@@ -131,7 +131,8 @@ impl ListPlace {
 
     /// Returns whether it is short enough to be repeated in every callback value of a card.
     pub fn is_small(&self) -> bool {
-        self.query.chars().count() <= 24
+        let account = self.account.as_ref().map_or(0, |account| account.as_str().len());
+        self.query.chars().count().saturating_add(account) <= 24
     }
 }
 
@@ -244,7 +245,7 @@ pub struct UserDetail {
     pub proof: Option<Proof>,
     /// What the current month counts against the limit; `None` without one.
     pub month: Option<Month>,
-    /// What the monitored projects have cost in the current month; `None` where it is not shown.
+    /// What was spent in the current month over all projects, as the billing card says it; `None` where it is not shown.
     pub spent: Option<Money>,
     /// What the spending leads to; `None` if too little is known.
     pub forecast: Option<Forecast>,

@@ -187,7 +187,7 @@ pub fn card<S: Source>(
 ) -> Result<UserDetail, StoreError> {
     let mut detail = detail(tx, settings, user, now)?;
     let period = BillPeriod::of(now);
-    detail.spent = Some(tx.month_of(&detail.user.key, period, now)?.spent);
+    detail.spent = Some(tx.spent_in(&detail.user.key, period)?);
     detail.days = days::of_user(tx, &detail.user.key.account, &detail.links, now)?;
     Ok(detail)
 }

@@ -46,7 +46,7 @@ async fn access_is_cut_and_restored_from_the_confirm_cards() {
     );
     assert!(bed.texts(&card).contains(&phrase("status.restoring")), "{}", bed.texts(&card));
     bed.no_longer_shows(&card, &phrase("status.restoring")).await;
-    bed.shows(&card, &phrase("status.active")).await;
+    bed.no_longer_shows(&card, &phrase("status.disabled")).await;
     assert!(!bed.is_cut_off("alice"));
     assert_eq!(bed.user("main/alice").status, UserStatus::Active);
 
