@@ -13,12 +13,12 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry \
 
 # --- runtime -----------------------------------------------------------------------------------------------------------
 FROM debian:bookworm-slim
+# The data folder belongs to group 0 and can be written by it: a platform that runs containers as any user id (OpenShift) gives
+# them that group. Files in it are created with mode 0600, so keep the user id that created them.
 RUN apt-get update \
     && apt-get install -y --no-install-recommends ca-certificates \
     && rm -rf /var/lib/apt/lists/* \
-    && groupadd --gid 10001 airgate \
-    && useradd --uid 10001 --gid airgate --no-log-init --no-create-home --home-dir /data --shell /usr/sbin/nologin airgate \
-    && install -d -o airgate -g airgate -m 0700 /data \
+    && install -d -o 10001 -g 0 -m 0770 /data \
     # An empty file, so that a container configured by its environment alone starts without a mount.
     && install -D -m 0644 /dev/null /etc/airgate/config.toml
 
@@ -31,8 +31,9 @@ ENV AIRGATE_CONFIG=/etc/airgate/config.toml \
     AIRGATE__STORE__PATH=/data/airgate.redb \
     AIRGATE__STORE__BACKUP_DIR=/data/backups
 
-# Numeric, so that an orchestrator can verify that it is not root.
-USER 10001:10001
+# Numeric, so that an orchestrator can verify that it is not root. Any other id works, too (`--user 1234:0`). airgate writes to
+# /data and nowhere else, so the root file system can be read-only (`--read-only`).
+USER 10001:0
 WORKDIR /data
 VOLUME /data
 EXPOSE 8080

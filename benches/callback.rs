@@ -79,7 +79,9 @@ type Make = fn(usize) -> (Value, Value);
 
 /// A kind of click: its name, and the callback value and form of the n-th click.
 const KINDS: &[(&str, Make)] = &[
-    ("users.list", |n| (json!({"action": "users.list", "page": page(n, users(), 8)}), Value::Null)),
+    ("users.list", |n| {
+        (json!({"action": "users.list", "page": page(n, users(), 10)}), Value::Null)
+    }),
     ("users.list query", |n| {
         (json!({"action": "users.list", "page": 1}), json!({"query": format!("u000{}", n % 100)}))
     }),

@@ -142,7 +142,7 @@ struct Resolver<'a> {
 }
 
 /// Names of the frame, which every card has.
-const FRAME: [&str; 5] = ["admin", "reader", "banner", "back", "disable_text"];
+const FRAME: [&str; 5] = ["admin", "reader", "banner", "back", "alerts"];
 
 /// Resolves a template.
 pub fn resolve<'a>(

@@ -6,6 +6,7 @@ pub mod access;
 pub mod address;
 pub mod app;
 pub mod bot;
+pub mod bucket;
 pub mod cards;
 pub mod cli;
 pub mod clock;

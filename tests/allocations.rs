@@ -10,7 +10,7 @@ mod samples;
 use std::time::Duration;
 
 use airgate::app::{Error, billing, listing, users};
-use airgate::cards::{Card, CardContext, Cards, Locale, OpIds};
+use airgate::cards::{Card, CardContext, Cards, ListPlace, Locale, OpIds};
 use airgate::domain::{Role, Settings, Thresholds};
 use airgate::feishu::CallbackAnswer;
 use airgate::store::{ReadTx, Store};
@@ -20,10 +20,10 @@ type Make = fn(&ReadTx, &Cards, &CardContext, &Settings) -> Result<Card, Error>;
 
 /// A card, how many allocations it may take, and how it is made.
 const CARDS: &[(&str, u64, Make)] = &[
-    ("a page of users", 960, |tx, cards, ctx, settings| {
-        Ok(cards.users(&listing::list(tx, settings, Default::default(), "", 1)?, ctx))
+    ("a page of users", 1150, |tx, cards, ctx, settings| {
+        Ok(cards.users(&listing::list(tx, settings, &ListPlace::default(), ctx.now)?, ctx))
     }),
-    ("a user", 1200, |tx, cards, ctx, settings| {
+    ("a user", 1300, |tx, cards, ctx, settings| {
         let user = users::get(tx, &"main/u00".parse().unwrap())?;
         Ok(cards.user(&users::card(tx, settings, user, ctx.now)?, ctx))
     }),

@@ -10,7 +10,8 @@ use std::fmt::Write as _;
 use std::path::{Component, Path, PathBuf};
 
 /// Folders of the repository whose files may be referred to.
-const FOLDERS: [&str; 8] = ["build", "src", "tests", "benches", "cards", "docs", "fuzz", ".ci"];
+const FOLDERS: [&str; 9] =
+    ["build", "src", "tests", "benches", "cards", "docs", "fuzz", ".ci", "deploy"];
 /// Folders that are searched for references, besides the files in the root.
 const READ: [&str; 7] = ["build", "src", "tests", "benches", "cards", "docs", "fuzz/fuzz_targets"];
 /// Extensions of files that are read.
@@ -493,6 +494,72 @@ fn the_behaviour_page_describes_every_action() {
     let described = actions_described(section);
     assert!(declared.len() > 20, "the actions were not found");
     assert_eq!(described, declared, "left: docs/behaviour.md §3, right: src/bot/actions/table.rs");
+}
+
+/// Words that people stumbled over, each replaced by a better one, by language of the text.
+const RETIRED_WORDS: &[&str] = &[
+    "金额看不懂",
+    "恢复到停用前的样子",
+    "将会发生",
+    "在此保存",
+    "来自配置文件",
+    "不能作用户名",
+    "让她用一天模型",
+    "群机器人",
+    "收录于",
+    "未读全",
+    "直到成功为止",
+    "私聊",
+    "恢复访问",
+    "几个主账号",
+    "需人工",
+    "额度用完时自动停用",
+    "「",
+    "It is so already",
+    "With spending: ",
+    "becomes inactive",
+    "login forbidden",
+    "Total of ",
+    "Whom do you mean",
+    "Spending by itself",
+    "stands still",
+    "Nothing waits",
+    "all read",
+    "whose bills are hers",
+    "the money they were given",
+    "nobody could administrate",
+    "command “",
+];
+
+/// Where people read: catalogues of the cards and of the demo's page, and the documents for users and administrators.
+fn is_read_by_people(path: &str) -> bool {
+    path == "src/cli/operator.zh_cn.toml"
+        || path.starts_with("cards/locales/")
+        || path.starts_with("src/sandbox/page/words/")
+        || path.starts_with("docs/zh/")
+        || matches!(
+            path,
+            "README.md"
+                | "README.zh-CN.md"
+                | "docs/configuration.md"
+                | "docs/operations.md"
+                | "docs/security.md"
+        )
+}
+
+#[test]
+fn retired_words_do_not_come_back() {
+    let (mut read, mut found) = (0, Vec::new());
+    for name in repository().into_iter().filter(|name| is_read_by_people(name)) {
+        read += 1;
+        let text = std::fs::read_to_string(root().join(&name)).unwrap();
+        for (line, text) in text.lines().enumerate() {
+            let words = RETIRED_WORDS.iter().filter(|word| text.contains(**word));
+            found.extend(words.map(|word| format!("{name}:{}: {word}", line + 1)));
+        }
+    }
+    assert!(read >= 10, "the texts were not found");
+    assert!(found.is_empty(), "{found:#?}");
 }
 
 #[test]

@@ -130,7 +130,7 @@ fn the_chinese_manual_is_linked_and_leads_on() {
         .map(|entry| entry.unwrap().path().file_stem().unwrap().to_str().unwrap().to_owned())
         .collect();
     pages.sort();
-    assert_eq!(pages, ["bills", "commands", "disable", "setup", "shared-projects"]);
+    assert_eq!(pages, ["bills", "commands", "disable", "operations", "setup", "shared-projects"]);
     for page in &pages {
         assert!(readme.contains(&format!("(docs/zh/{page}.md)")), "README.zh-CN.md lacks {page}");
         let text = read(&format!("docs/zh/{page}.md"));

@@ -6,7 +6,7 @@
 //! ```
 
 use airgate::app::{billing, listing, users as people};
-use airgate::cards::{CardContext, Cards, Locale, OpIds};
+use airgate::cards::{CardContext, Cards, ListPlace, Locale, OpIds};
 use airgate::config::Config;
 use airgate::domain::{Role, Settings};
 use airgate::feishu::CallbackAnswer;
@@ -46,7 +46,8 @@ fn card_of(
         let page = |each| super::page(n, super::users(), each);
         Ok::<_, airgate::app::Error>(match kind {
             "users.list" => {
-                cards.users(&listing::list(tx, settings, Default::default(), "", page(8))?, ctx)
+                let place = ListPlace { page: page(10), ..ListPlace::default() };
+                cards.users(&listing::list(tx, settings, &place, ctx.now)?, ctx)
             }
             "user.open" => {
                 let user = people::get(tx, &super::user_at(n).parse().unwrap())?;

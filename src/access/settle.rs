@@ -18,10 +18,10 @@ use crate::app::{sync, users};
 use crate::cards::{CardContext, Cards};
 use crate::clock::Clock;
 use crate::domain::{
-    AccessCause, AccessGoal, AccessKeyInfo, AccessPath, AlertBody, BillPeriod, Figures, Limit,
-    Models, MonthFigures, Operator, PathItems, PathProgress, PathReport, PathReports, PathState,
-    PendingAccess, Problem, ProjectName, Proof, ProofState, Reach, Report, Role, Switch, User,
-    UserKey, UserStatus, is_still_demanded, must_be_cut,
+    AccessCause, AccessGoal, AccessKeyInfo, AccessPath, Act, AlertBody, BillPeriod, Deed, Figures,
+    Limit, Models, MonthFigures, Operator, PathItems, PathProgress, PathReport, PathReports,
+    PathState, PendingAccess, Problem, ProjectName, Proof, ProofState, Reach, RememberedAccess,
+    Report, Role, Switch, User, UserKey, UserStatus, is_still_demanded, must_be_cut,
 };
 use crate::outbox::{Alerts, is_group};
 use crate::store::{StoreError, WriteTx};
@@ -301,6 +301,7 @@ fn confirm(
     let left = tx.access_remembered(key)?.map(|memory| memory.reopened).unwrap_or_default();
     let Some(record) = tx.confirm_access(key, pending.goal, now)? else { return Ok(()) };
     if pending.goal == AccessGoal::Cut {
+        note_cause(tx, key, &pending.cause)?;
         let took = now.duration_since(pending.since);
         metrics::histogram!("airgate_cut_seconds")
             .record(std::time::Duration::try_from(took).unwrap_or_default());
@@ -358,11 +359,31 @@ fn confirm(
         }
     }
     tell_owner(tx, key, &pending, with, now)?;
+    match (&pending.cause, pending.delay_alerted) {
+        (AccessCause::MonthTurned, _) => {
+            let deed = Deed::Access { goal: pending.goal };
+            with.alerts.follow_up(tx, key, &Act { deed, by: Operator::System, at: now }, now)?;
+        }
+        (_, true) => {
+            let deed = Deed::Confirmed { goal: pending.goal };
+            with.alerts.follow_up(tx, key, &Act { deed, by: Operator::System, at: now }, now)?;
+        }
+        (_, false) => with.alerts.refresh(tx, key, now)?,
+    }
     if let Some(to) = &pending.report {
         report(tx, with.cards, with.alerts, record, to, pending.since, now)?;
     }
     tracing::info!(user = %key, goal = ?pending.goal, "access changed and read back");
     Ok(())
+}
+
+/// Keeps why access is cut, for as long as it is. What opens again is closed by the same cut.
+fn note_cause(tx: &WriteTx, key: &UserKey, cause: &AccessCause) -> Result<(), StoreError> {
+    if let AccessCause::Reopened { .. } = cause {
+        return Ok(());
+    }
+    let Some(memory) = tx.access_remembered(key)? else { return Ok(()) };
+    tx.put_access_remembered(key, &RememberedAccess { cause: Some(cause.clone()), ..memory })
 }
 
 /// Returns what a restore could not open, because it no longer exists.

@@ -64,6 +64,29 @@ pub fn view<S: Source>(
     Ok(AccessView { sharers: sharers(tx, key)?, detail })
 }
 
+/// Withdraws a change of access that is under way: what it has done so far is undone. Returns what is wanted instead.
+///
+/// # Errors
+/// [`Refusal::NothingUnderWay`] if no such change is pending, and as [`check`].
+pub fn withdraw(
+    tx: &WriteTx,
+    key: &UserKey,
+    goal: AccessGoal,
+    operator: Operator,
+    report: Option<Report>,
+    now: Timestamp,
+) -> Result<AccessGoal, Error> {
+    if tx.access_pending(key)?.is_none_or(|pending| pending.goal != goal) {
+        return Err(Refusal::NothingUnderWay(key.clone()).into());
+    }
+    let wanted = match goal {
+        AccessGoal::Cut => AccessGoal::Restored,
+        AccessGoal::Restored => AccessGoal::Cut,
+    };
+    request(tx, key, wanted, operator, report, now)?;
+    Ok(wanted)
+}
+
 /// A project that concerns a user's access.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TiedProject {

@@ -25,5 +25,6 @@ pub fn view<S: Source>(
         page = pages;
         alerts = page_at(page)?.0;
     }
-    Ok(AlertsView { alerts, page, pages, total, user: user.cloned(), kind })
+    let counts = tx.alert_counts(user, AlertsView::COUNTED)?;
+    Ok(AlertsView { alerts, page, pages, total, user: user.cloned(), kind, counts })
 }

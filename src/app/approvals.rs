@@ -7,12 +7,12 @@ use jiff::civil::Date;
 use super::outcome::{Level, QuotaView};
 use super::people::PeopleRefusal;
 use super::quota::{self, Allocation};
-use super::{Error, users};
+use super::{Error, access, users};
 use crate::domain::approval::{allocated_lately, needs_second};
 use crate::domain::{
-    Approval, ApprovalError, ApprovalRules, ApprovalState, Decided, LastDayError, LedgerEntry,
-    Money, Operator, Parties, QuotaRequest, RequestState, Settings, Temporary, TemporaryState,
-    User, temporary,
+    AccessGoal, Approval, ApprovalError, ApprovalRules, ApprovalState, Decided, LastDayError,
+    LedgerEntry, Money, Operator, Parties, QuotaRequest, Report, RequestState, Settings, Temporary,
+    TemporaryState, User, temporary,
 };
 use crate::store::{Source, StoreError, View, WriteTx};
 
@@ -28,11 +28,13 @@ pub struct NewQuota<'a> {
     pub until: Option<Date>,
     /// The request that it grants, and who asked.
     pub request: Option<(u64, Operator)>,
+    /// Whether access is restored with it: [`allocate_and_restore`].
+    pub with_access: bool,
 }
 
 impl<'a> From<Allocation<'a>> for NewQuota<'a> {
     fn from(allocation: Allocation<'a>) -> Self {
-        Self { allocation, until: None, request: None }
+        Self { allocation, until: None, request: None, with_access: false }
     }
 }
 
@@ -90,7 +92,8 @@ pub fn allocate(
     if !needs_second(rules, lately(tx, user, operator, now)?, amount) {
         let requested_by = new.request.as_ref().map(|(_, asked)| asked.clone());
         let parties = Parties { requested_by, confirmed_by: None, until: new.until };
-        return Ok(Outcome::Booked(enter(tx, &new.allocation, parties, now)?));
+        let entry = enter(tx, &new.allocation, parties, new.with_access, now)?;
+        return Ok(Outcome::Booked(entry));
     }
     quota::prepare(tx, &new.allocation, now)?;
     let approval = Approval {
@@ -120,7 +123,34 @@ pub fn allocate_on_card(
     now: Timestamp,
 ) -> Result<(Outcome, QuotaView), Error> {
     let outcome = allocate(tx, &settings.approval, new, now)?;
-    Ok((outcome, quota::view(tx, settings, new.allocation.user)?))
+    Ok((outcome, quota::view(tx, settings, new.allocation.user, now)?))
+}
+
+/// Allocates and has access restored, or neither. Enforcement reports to `report` once access works. What waits for a second
+/// administrator restores nothing, and neither does their confirmation.
+///
+/// # Errors
+/// As [`allocate`] and [`access::request`].
+pub fn allocate_and_restore(
+    tx: &WriteTx,
+    settings: &Settings,
+    new: &NewQuota<'_>,
+    report: Option<Report>,
+    now: Timestamp,
+) -> Result<(Outcome, QuotaView), Error> {
+    let new = NewQuota { with_access: true, ..new.clone() };
+    let Allocation { user, operator, .. } = new.allocation;
+    let goal = AccessGoal::Restored;
+    let outcome = allocate(tx, &settings.approval, &new, now)?;
+    match &outcome {
+        Outcome::Booked(_) => {
+            access::request(tx, user, goal, operator.clone(), report, now)?;
+        }
+        Outcome::WaitsForSecond(_) => {
+            access::check(tx, user, goal)?;
+        }
+    }
+    Ok((outcome, quota::view(tx, settings, user, now)?))
 }
 
 /// Books an allocation that nobody has to confirm any more.
@@ -128,10 +158,11 @@ fn enter(
     tx: &WriteTx,
     allocation: &Allocation<'_>,
     parties: Parties,
+    with_access: bool,
     now: Timestamp,
 ) -> Result<LedgerEntry, Error> {
     let until = parties.until;
-    let entry = quota::book_naming(tx, allocation, parties, now)?;
+    let entry = quota::book_naming(tx, allocation, parties, with_access, now)?;
     if let Some(last_day) = until {
         tx.put_temporary(&Temporary {
             user: entry.user.clone(),
@@ -200,7 +231,7 @@ pub fn decide(
             confirmed_by: Some(by.clone()),
             until: approval.until,
         };
-        let entry = enter(tx, &allocation, parties, now)?;
+        let entry = enter(tx, &allocation, parties, false, now)?;
         let seq = entry.seq;
         booked = Some(entry);
         ApprovalState::Confirmed { by: by.clone(), at: now, seq }

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::outcome::{BillingProject, BillingUser, BillingView, EstimatedAccount, UserMonths};
 use super::{Error, Refusal, days, paginate, rest, users};
 use crate::domain::{
-    AccountId, BillPeriod, EstimateUse, Money, SpendingRecord, UserKey, oldest_stale,
+    AccountId, BillPeriod, EstimateUse, Money, ProjectName, SpendingRecord, UserKey, oldest_stale,
 };
 use crate::store::{Source, StoreError, View};
 
@@ -96,6 +96,7 @@ pub fn view<S: Source>(
         }
     };
     let change = days::change(tx, &shares, period)?;
+    let month_end = if period == current { days::month_end(tx, &shares, now)? } else { None };
     let shows_estimates = of_user.is_none() && period == current;
     let estimates = if shows_estimates { estimates(tx)? } else { Vec::new() };
     Ok(BillingView {
@@ -111,6 +112,7 @@ pub fn view<S: Source>(
         shares,
         unread,
         change,
+        month_end,
         days: charted,
         estimates,
     })
@@ -170,18 +172,23 @@ pub(super) fn billing_user<S: Source>(
     let shared = tx.sharing_among(&links)?;
     let mut projects: Vec<BillingProject> = records
         .iter()
-        .filter_map(|record| {
-            let project = record.project.clone()?;
+        .filter_map(|record| record.project.clone().map(|project| (record, project)))
+        // A record of nothing says nothing.
+        .filter(|(record, _)| !record.amount.rounded().is_zero())
+        .map(|(record, project)| {
             let link = links.iter().find(|link| link.project == project);
-            Some(BillingProject {
-                label: link.map_or_else(|| project.to_string(), |link| link.label().to_owned()),
+            Ok(BillingProject {
+                label: match link {
+                    Some(link) => link.label().to_owned(),
+                    None => listed_label(tx, &key.account, &project)?,
+                },
                 freshness: link.map(|link| link.freshness),
                 amount: record.amount,
                 shared: shared.iter().find(|known| known.project == project).cloned(),
                 project,
             })
         })
-        .collect();
+        .collect::<Result<_, StoreError>>()?;
     projects.sort_by(|a, b| b.amount.cmp(&a.amount).then_with(|| a.project.cmp(&b.project)));
     Ok(BillingUser {
         display_name: tx.user(&key)?.map(|user| user.display_name).unwrap_or_default(),
@@ -191,6 +198,16 @@ pub(super) fn billing_user<S: Source>(
         stale: oldest_stale(&links),
         key,
     })
+}
+
+/// Returns what a project that is no longer linked is called.
+fn listed_label<S: Source>(
+    tx: &View<S>,
+    account: &AccountId,
+    project: &ProjectName,
+) -> Result<String, StoreError> {
+    let listed = tx.project(account, project)?.map(|listed| listed.display_name);
+    Ok(listed.filter(|name| !name.trim().is_empty()).unwrap_or_else(|| project.to_string()))
 }
 
 fn months<S: Source>(

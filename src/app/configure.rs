@@ -6,7 +6,7 @@ use super::refusal::TextField;
 use super::{Error, Refusal, users};
 use crate::domain::contact::{self, ContactError};
 use crate::domain::{
-    BillPeriod, Money, OpenId, Profile, Switch, Thresholds, User, UserKey, UserStatus,
+    BillPeriod, Money, OpenId, Operator, Profile, Switch, Thresholds, User, UserKey, UserStatus,
 };
 use crate::store::{Source, StoreError, View, WriteTx};
 
@@ -74,6 +74,7 @@ pub fn save(
     tx: &WriteTx,
     key: &UserKey,
     new: &NewUserSettings,
+    by: &Operator,
     now: Timestamp,
 ) -> Result<Rest, Error> {
     let before = users::get(tx, key)?;
@@ -83,6 +84,9 @@ pub fn save(
         text => Some(text.parse::<Thresholds>().map_err(Refusal::from)?),
     };
     user.monitored = Switch::from(new.monitor);
+    if user.monitored != before.monitored {
+        user.monitored_by = Some(by.clone());
+    }
     user.auto_disable = Switch::from(new.auto_disable);
     if let Some(text) = &new.month_limit {
         let limit = match text.trim() {

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use super::approvals::{self, Outcome};
 use super::projects::NewLink;
 use super::quota::Allocation;
-use super::{CreateRefusal, Error, Refusal, SplitRefusal, policies, projects};
+use super::{CreateField, CreateRefusal, Error, Refusal, SplitRefusal, policies, projects};
 use crate::domain::contact::{self, ContactError};
 use crate::domain::{
     Account, AccountId, Approval, ApprovalRules, CloudUser, Creation, KeyStep, LinkPolicies, Money,
@@ -80,73 +80,116 @@ fn active<S: Source>(tx: &View<S>) -> Result<Vec<Account>, StoreError> {
     Ok(tx.accounts()?.into_iter().filter(|account| account.active.is_on()).collect())
 }
 
-/// Checks what was typed.
+/// Checks what was typed, every field of it.
 ///
 /// # Errors
-/// [`Refusal::NoAccount`], [`Refusal::BadAmount`], [`CreateRefusal`].
+/// [`Refusal::NoAccount`], or [`CreateRefusal::Fields`] with everything that is wrong.
 pub fn check<S: Source>(tx: &View<S>, form: &CreateForm) -> Result<NewUser, Error> {
     let accounts = active(tx)?;
-    let account = match (accounts.as_slice(), form.account.trim()) {
-        ([], _) => return Err(Refusal::NoAccount.into()),
-        ([only], "") => only.id.clone(),
-        (all, chosen) => all
-            .iter()
-            .find(|account| account.id.as_str() == chosen)
-            .map(|account| account.id.clone())
-            .ok_or(CreateRefusal::Account)?,
-    };
-    let typed = form.username.trim();
-    let key = Some(typed)
-        .filter(|name| is_username(name))
-        .and_then(|name| Username::new(name).ok())
-        .map(|username| UserKey::new(account, username))
-        .ok_or_else(|| CreateRefusal::Username(typed.to_owned()))?;
-    let display_name = contact::display_name(&form.display_name).map_err(Refusal::from)?;
-    let email = given(&form.email, contact::email)?;
-    let phone = given(&form.phone, contact::phone_in_cloud)?;
-    let project = match form.project.trim() {
-        "" => None,
-        name => {
-            let listed = match ProjectName::new(name) {
-                Ok(name) => tx.project(&key.account, &name)?,
-                Err(_) => None,
-            };
-            Some(listed.ok_or_else(|| CreateRefusal::Project(name.to_owned()))?.name)
+    if accounts.is_empty() {
+        return Err(Refusal::NoAccount.into());
+    }
+    let mut faults = Faults(Vec::new());
+    let account = faults.unless_good(CreateField::Account, account(&accounts, &form.account));
+    let username = faults.unless_good(CreateField::Username, username(&form.username));
+    let key = account.as_ref().zip(username);
+    let key = key.map(|(account, username)| UserKey::new(account.clone(), username));
+    if let Some(key) = &key {
+        let is_free = if tx.user(key)?.is_some_and(|user| user.status != UserStatus::Gone) {
+            Err(CreateRefusal::Exists(key.clone()).into())
+        } else if tx.running_creation(key)?.is_some() {
+            Err(CreateRefusal::Running(key.clone()).into())
+        } else {
+            Ok(())
+        };
+        faults.unless_good(CreateField::Username, is_free);
+    }
+    let display_name = contact::display_name(&form.display_name).map_err(Refusal::from);
+    let display_name = faults.unless_good(CreateField::DisplayName, display_name);
+    let email = faults.unless_good(CreateField::Email, given(&form.email, contact::email));
+    let phone = given(&form.phone, contact::phone_in_cloud);
+    let phone = faults.unless_good(CreateField::Phone, phone);
+    let project = match &account {
+        Some(account) => {
+            faults.unless_good(CreateField::Project, project(tx, account, &form.project)?)
         }
+        None => None,
     };
-    if let Some(project) = &project {
-        let payers = tx.payers(&key.account, project.as_str())?;
-        if !payers.is_empty() {
-            let payers = payers.into_iter().map(|payer| payer.user).collect();
-            return Err(CreateRefusal::ProjectTaken(project.clone(), payers).into());
+    let quota = faults.unless_good(CreateField::Quota, quota_of(&form.quota));
+    let checked = (key, display_name, email, phone, project, quota);
+    let (Some(key), Some(display_name), Some(email), Some(phone), Some(project), Some(quota)) =
+        checked
+    else {
+        return Err(CreateRefusal::Fields(faults.0).into());
+    };
+    if !faults.0.is_empty() {
+        return Err(CreateRefusal::Fields(faults.0).into());
+    }
+    let (login, access_key) = (form.login, form.access_key);
+    Ok(NewUser { key, display_name, email, phone, project, quota, login, access_key })
+}
+
+/// What is wrong with a form.
+struct Faults(Vec<(CreateField, Refusal)>);
+
+impl Faults {
+    fn unless_good<T>(&mut self, field: CreateField, value: Result<T, Refusal>) -> Option<T> {
+        value.map_err(|refusal| self.0.push((field, refusal))).ok()
+    }
+}
+
+/// Returns the chosen account, or the only one.
+fn account(accounts: &[Account], chosen: &str) -> Result<AccountId, Refusal> {
+    match (accounts, chosen.trim()) {
+        ([only], "") => Ok(only.id.clone()),
+        (all, chosen) => {
+            let found = all.iter().find(|account| account.id.as_str() == chosen);
+            Ok(found.map(|account| account.id.clone()).ok_or(CreateRefusal::Account)?)
         }
     }
-    let quota = match form.quota.trim() {
-        "" => None,
-        text => {
-            let amount = Money::parse_input(text).map_err(Refusal::from)?;
-            if !amount.is_positive() {
-                return Err(CreateRefusal::Quota.into());
-            }
-            Some(amount)
-        }
+}
+
+fn username(typed: &str) -> Result<Username, Refusal> {
+    let typed = typed.trim();
+    let name =
+        Some(typed).filter(|name| is_username(name)).and_then(|name| Username::new(name).ok());
+    Ok(name.ok_or_else(|| CreateRefusal::Username(typed.to_owned()))?)
+}
+
+/// Returns the chosen project, if one was chosen, the account lists it and nobody pays for it.
+fn project<S: Source>(
+    tx: &View<S>,
+    account: &AccountId,
+    chosen: &str,
+) -> Result<Result<Option<ProjectName>, Refusal>, StoreError> {
+    let name = match chosen.trim() {
+        "" => return Ok(Ok(None)),
+        name => name,
     };
-    if tx.user(&key)?.is_some_and(|user| user.status != UserStatus::Gone) {
-        return Err(CreateRefusal::Exists(key).into());
-    }
-    if tx.running_creation(&key)?.is_some() {
-        return Err(CreateRefusal::Running(key).into());
-    }
-    Ok(NewUser {
-        key,
-        display_name,
-        email,
-        phone,
-        project,
-        quota,
-        login: form.login,
-        access_key: form.access_key,
+    let listed = match ProjectName::new(name) {
+        Ok(name) => tx.project(account, &name)?,
+        Err(_) => None,
+    };
+    let Some(project) = listed.map(|listed| listed.name) else {
+        return Ok(Err(CreateRefusal::Project(name.to_owned()).into()));
+    };
+    let payers: Vec<UserKey> =
+        tx.payers(account, project.as_str())?.into_iter().map(|payer| payer.user).collect();
+    Ok(match payers.is_empty() {
+        true => Ok(Some(project)),
+        false => Err(CreateRefusal::ProjectTaken(project, payers).into()),
     })
+}
+
+/// Returns the first quota, if one was typed.
+fn quota_of(typed: &str) -> Result<Option<Money>, Refusal> {
+    match typed.trim() {
+        "" => Ok(None),
+        text => {
+            let amount = Money::parse_input(text)?;
+            Ok(Some(Some(amount).filter(|it| it.is_positive()).ok_or(CreateRefusal::Quota)?))
+        }
+    }
 }
 
 /// Returns whether a name is 1 to 64 characters: letters, digits and `_ . - @ ,` ("CreateUser").

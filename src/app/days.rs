@@ -1,11 +1,13 @@
 //! Spending by day: of a user's projects, and of whole accounts.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use jiff::civil::Date;
 
 use super::outcome::AccountShare;
 use crate::domain::{
-    AccountId, BillPeriod, Change, Comparable, DayChart, Money, ProjectLink, beijing_day,
+    AccountId, BillPeriod, Change, Comparable, DayChart, Money, ProjectLink, Rate, beijing_day,
     charted_days, comparable, share,
 };
 use crate::store::{Source, StoreError, View};
@@ -49,7 +51,8 @@ fn of_links<S: Source>(
         }
     }
     let bill_to = tx.account_readings(account)?.bill_to;
-    Ok(DayChart::billed(days.into_iter().zip(sums), bill_to))
+    let estimates = tx.estimated_days(account, links)?;
+    Ok(DayChart::billed(days.into_iter().zip(sums), bill_to).with_estimates(&estimates))
 }
 
 /// Reads days of accounts together: the last 30, or those of an earlier month. The bills hold all of them completely only
@@ -63,14 +66,18 @@ pub fn of_accounts<S: Source>(
     let days = days_for(period, now);
     let mut sums = vec![Money::ZERO; days.len()];
     let mut bill_to: Option<Date> = None;
+    let mut estimates: BTreeMap<Date, Money> = BTreeMap::new();
     for account in accounts {
         for (sum, amount) in sums.iter_mut().zip(tx.account_days(account, &days)?) {
             *sum += amount;
         }
         let own = tx.account_readings(account)?.bill_to;
         bill_to = bill_to.into_iter().chain(own).min();
+        for (day, amount) in tx.estimated_days_of(account)? {
+            *estimates.entry(day).or_insert(Money::ZERO) += amount;
+        }
     }
-    Ok(DayChart::billed(days.into_iter().zip(sums), bill_to))
+    Ok(DayChart::billed(days.into_iter().zip(sums), bill_to).with_estimates(&estimates))
 }
 
 fn days_for(period: BillPeriod, now: Timestamp) -> Vec<Date> {
@@ -78,6 +85,27 @@ fn days_for(period: BillPeriod, now: Timestamp) -> Vec<Date> {
         return charted_days(beijing_day(now));
     }
     period.days().collect()
+}
+
+/// Returns what the current month of accounts will have cost in the end, if they go on as in the last days. `None` if too little
+/// is known of one of them.
+pub fn month_end<S: Source>(
+    tx: &View<S>,
+    shares: &[AccountShare],
+    now: Timestamp,
+) -> Result<Option<Money>, StoreError> {
+    let (today, period) = (beijing_day(now), BillPeriod::of(now));
+    let mut sum = None;
+    for share in shares {
+        let Some((first, to)) = tx.known_days(&share.account, today)? else { return Ok(None) };
+        let days: Vec<Date> = charted_days(today);
+        let amounts: BTreeMap<Date, Money> =
+            days.iter().copied().zip(tx.account_days(&share.account, &days)?).collect();
+        let Some(rate) = Rate::of(&amounts, first, to) else { return Ok(None) };
+        let end = rate.month_end(period, to, share.bill.total, &amounts);
+        sum = Some(sum.unwrap_or(Money::ZERO) + end);
+    }
+    Ok(sum)
 }
 
 /// Compares a month of accounts with the month before: the same days of both. `None` if some account's bill of either is not

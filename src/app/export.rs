@@ -24,7 +24,8 @@ use crate::store::{Source, StoreError, View};
 pub enum Table {
     /// One row per user, by account and name.
     Users,
-    /// One row per user, project and month, the user's total first; newest month first.
+    /// One row per user, project and month, newest month first. A file for programs has a row with the user's total before
+    /// them.
     Spending,
     /// One row per account, project and day, oldest first, with the users who pay for it; days without spending have none.
     Days,
@@ -66,6 +67,11 @@ impl Table {
         }
     }
 
+    /// Returns whether it can be exported month by month.
+    pub fn has_months(self) -> bool {
+        matches!(self, Table::Spending | Table::Days)
+    }
+
     /// Returns the names of its columns.
     pub fn header(self) -> &'static [&'static str] {
         match self {
@@ -97,6 +103,46 @@ impl Table {
     }
 }
 
+/// A table, or the part of it that belongs to one month.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Export {
+    /// The table.
+    pub table: Table,
+    /// Only this month; never set for a table that [has no months](Table::has_months).
+    pub period: Option<BillPeriod>,
+}
+
+impl Export {
+    /// Returns how an owed file names it: `spending`, `spending 2026-11`.
+    pub fn word(self) -> String {
+        match self.period {
+            Some(period) => format!("{} {period}", self.table.word()),
+            None => self.table.word().to_owned(),
+        }
+    }
+
+    /// Returns what such a word names.
+    pub fn from_word(word: &str) -> Option<Self> {
+        match word.split_once(' ') {
+            Some((table, period)) => {
+                let table = Table::from_word(table).filter(|table| table.has_months())?;
+                Some(Self { table, period: Some(period.parse().ok()?) })
+            }
+            None => Table::from_word(word).map(Self::from),
+        }
+    }
+
+    fn has(self, period: BillPeriod) -> bool {
+        self.period.is_none_or(|wanted| wanted == period)
+    }
+}
+
+impl From<Table> for Export {
+    fn from(table: Table) -> Self {
+        Self { table, period: None }
+    }
+}
+
 /// What a CSV file is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
@@ -123,11 +169,12 @@ pub enum ExportError {
 /// Writes a table as CSV, row by row. `title` puts an alert into words.
 pub fn write_csv<S: Source>(
     tx: &View<S>,
-    table: Table,
+    export: impl Into<Export>,
     form: Form,
     title: impl Fn(&AlertRecord) -> String,
     mut out: impl Write,
 ) -> Result<(), ExportError> {
+    let export = export.into();
     let end = match form {
         Form::Spreadsheet => {
             out.write_all("\u{FEFF}".as_bytes())?;
@@ -136,8 +183,8 @@ pub fn write_csv<S: Source>(
         Form::Pipe => csv::Terminator::Any(b'\n'),
     };
     let mut writer = csv::WriterBuilder::new().terminator(end).from_writer(out);
-    writer.write_record(table.header()).map_err(io::Error::from)?;
-    rows(tx, table, &title, |cells| {
+    writer.write_record(export.table.header()).map_err(io::Error::from)?;
+    rows(tx, export, form, &title, |cells| {
         writer
             .write_record(cells.iter().map(|cell| cell.csv()))
             .map_err(|error| io::Error::from(error).into())
@@ -153,7 +200,7 @@ pub fn write_json<S: Source>(
     mut out: impl Write,
 ) -> Result<(), ExportError> {
     let mut before = "[\n";
-    rows(tx, table, &title, |cells| {
+    rows(tx, table.into(), Form::Pipe, &title, |cells| {
         out.write_all(before.as_bytes())?;
         before = ",\n";
         let mut open = "{";
@@ -237,20 +284,25 @@ type Each<'a> = &'a mut dyn FnMut(Vec<Cell>) -> Result<(), ExportError>;
 
 fn rows<S: Source>(
     tx: &View<S>,
-    table: Table,
+    export: Export,
+    form: Form,
     title: &dyn Fn(&AlertRecord) -> String,
     mut each: impl FnMut(Vec<Cell>) -> Result<(), ExportError>,
 ) -> Result<(), ExportError> {
     let each: Each<'_> = &mut each;
-    match table {
+    match export.table {
         Table::Users => {
             for user in tx.users()? {
                 each(user_row(tx, &user)?)?;
             }
         }
         Table::Spending => {
-            for period in tx.spending_periods()? {
+            for period in tx.spending_periods()?.into_iter().filter(|it| export.has(*it)) {
                 for record in tx.spending_in(period)? {
+                    // In a spreadsheet the sum of the column is the sum of the month.
+                    if record.project.is_none() && form == Form::Spreadsheet {
+                        continue;
+                    }
                     each(spending_row(&record))?;
                 }
             }
@@ -258,6 +310,9 @@ fn rows<S: Source>(
         Table::Days => {
             let mut payers = BTreeMap::new();
             for (account, day, project, amount) in tx.all_days()? {
+                if !BillPeriod::of_day(day).is_ok_and(|period| export.has(period)) {
+                    continue;
+                }
                 let key = (account, project);
                 if !payers.contains_key(&key) {
                     payers.insert(key.clone(), tx.payers(&key.0, &key.1)?);

@@ -8,6 +8,7 @@ pub mod approvals;
 pub mod billing;
 pub mod cloud;
 pub mod configure;
+pub mod consequence;
 pub mod create;
 pub mod days;
 pub mod export;
@@ -25,9 +26,10 @@ pub mod settings;
 pub mod sync;
 pub mod temporary;
 pub mod trouble;
+pub mod undo;
 pub mod users;
 
-pub use refusal::{CreateRefusal, Refusal};
+pub use refusal::{CreateField, CreateRefusal, Refusal};
 
 use crate::store::StoreError;
 

@@ -9,9 +9,10 @@ use serde::{Deserialize, Serialize};
 use super::trouble::Trouble;
 use crate::domain::{
     Account, AccountBill, AccountEstimate, AccountId, AlertKind, AlertRecord, Approval,
-    Authorisation, BillPeriod, Change, DayChart, Forecast, Freshness, LedgerEntry, Money,
-    MonitorState, Month, PathReports, PendingAccess, ProjectInfo, ProjectLink, ProjectName, Proof,
-    RememberedAccess, Sharing, Temporary, Thresholds, Unbilled, Usage, User, UserKey,
+    Authorisation, BillPeriod, Change, Condition, DayChart, Forecast, Freshness, LedgerEntry, Money,
+    MonitorState, Month, Offer, PathReports, PendingAccess, ProjectInfo, ProjectLink, ProjectName,
+    Proof, RememberedAccess, Sharing, Situation, Temporary, Thresholds, Unbilled, Usage, User,
+    UserKey,
 };
 
 /// Which users a list shows.
@@ -21,18 +22,34 @@ pub enum UserFilter {
     /// Everybody.
     #[default]
     All,
-    /// At or above one of their thresholds.
+    /// Close to what they may spend, or over it: [`Condition::is_warning`].
     Warning,
     /// Access is cut.
     Disabled,
-    /// 未划拨: nothing allocated.
+    /// 未划拨: neither quota nor month limit.
     Unallocated,
+    /// 已移除: no longer in the cloud.
+    Gone,
+    /// Without an owner.
+    NoOwner,
+    /// Without a linked project.
+    NoProject,
 }
 
 impl UserFilter {
-    /// All filters, in the order cards show them.
-    pub const ALL: [UserFilter; 4] =
-        [UserFilter::All, UserFilter::Warning, UserFilter::Disabled, UserFilter::Unallocated];
+    /// All filters, in the order cards show them: [`UserFilter::TABS`] of them as buttons, the others in a select.
+    pub const ALL: [UserFilter; 7] = [
+        UserFilter::All,
+        UserFilter::Warning,
+        UserFilter::Disabled,
+        UserFilter::Unallocated,
+        UserFilter::Gone,
+        UserFilter::NoOwner,
+        UserFilter::NoProject,
+    ];
+
+    /// How many filters are buttons.
+    pub const TABS: usize = 4;
 
     /// Returns the word for it in card values (docs/behaviour.md §3).
     pub fn word(self) -> &'static str {
@@ -41,6 +58,9 @@ impl UserFilter {
             UserFilter::Warning => "warning",
             UserFilter::Disabled => "disabled",
             UserFilter::Unallocated => "unallocated",
+            UserFilter::Gone => "gone",
+            UserFilter::NoOwner => "no_owner",
+            UserFilter::NoProject => "no_project",
         }
     }
 
@@ -48,6 +68,77 @@ impl UserFilter {
     pub fn from_word(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|filter| filter.word() == word)
     }
+}
+
+/// In which order a list shows users. Users who are gone come last.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum UserSort {
+    /// The highest usage of quota or month limit first; those with neither who spend all the same follow after those who
+    /// are over.
+    #[default]
+    Usage,
+    /// The largest spending of the current month first.
+    Month,
+    /// By account and name.
+    Name,
+}
+
+impl UserSort {
+    /// All orders, as cards show them.
+    pub const ALL: [UserSort; 3] = [UserSort::Usage, UserSort::Month, UserSort::Name];
+
+    /// Returns the word for it in card values (docs/behaviour.md §3).
+    pub fn word(self) -> &'static str {
+        match self {
+            UserSort::Usage => "usage",
+            UserSort::Month => "month",
+            UserSort::Name => "name",
+        }
+    }
+
+    /// Returns the order that a word stands for.
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|sort| sort.word() == word)
+    }
+}
+
+/// A place in the users list. Callback values carry it as `back`, so that the back button returns to where the person
+/// came from.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ListPlace {
+    /// The page, from 1.
+    #[serde(default)]
+    pub page: usize,
+    /// The current filter.
+    #[serde(default)]
+    pub filter: UserFilter,
+    /// The current search text; empty = none.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub query: String,
+    /// The current order.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub sort: UserSort,
+    /// Only users of this account.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<AccountId>,
+}
+
+impl ListPlace {
+    /// Returns the place in a callback value, if there is one.
+    pub fn of_value(value: &serde_json::Value) -> Option<Self> {
+        serde_json::from_value(value.get("back")?.clone()).ok()
+    }
+
+    /// Returns whether it is short enough to be repeated in every callback value of a card.
+    pub fn is_small(&self) -> bool {
+        let account = self.account.as_ref().map_or(0, |account| account.as_str().len());
+        self.query.chars().count().saturating_add(account) <= 24
+    }
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 /// How serious a user's usage is; decides the colours.
@@ -89,8 +180,12 @@ pub struct UserRow {
     pub user: User,
     /// Whether another account has a user of the same name, so that the account must be shown.
     pub ambiguous: bool,
-    /// How serious the usage is.
-    pub level: Level,
+    /// How it stands with quota and month limit.
+    pub condition: Condition,
+    /// What the current month counts against the limit; `None` without one.
+    pub month: Option<Month>,
+    /// What was spent in the current month over all projects, where the list is ordered by it.
+    pub spent: Option<Money>,
     /// A pending change of access.
     pub pending: Option<PendingAccess>,
     /// All links: labels of the projects, monitored ones first, with whether each is monitored.
@@ -110,12 +205,12 @@ pub struct UsersPage {
     pub pages: usize,
     /// The number of users that match filter and query.
     pub matching: usize,
-    /// How many users each filter has (query not applied), in the order of [`UserFilter::ALL`].
-    pub counts: [usize; 4],
-    /// The filter in force.
-    pub filter: UserFilter,
-    /// The search text in force; empty = none.
-    pub query: String,
+    /// How many users with the account and the search text each filter has, in the order of [`UserFilter::ALL`].
+    pub counts: [usize; UserFilter::ALL.len()],
+    /// What is shown; its page is `page`.
+    pub place: ListPlace,
+    /// The accounts to choose from, with their names, if there is more than one.
+    pub accounts: Vec<(AccountId, String)>,
     /// Sum of the quotas of the matching users.
     pub total_quota: Money,
     /// Sum of what they consumed.
@@ -139,6 +234,8 @@ pub struct UserDetail {
     pub thresholds: Thresholds,
     /// How serious the usage is.
     pub level: Level,
+    /// How it stands with quota and month limit.
+    pub condition: Condition,
     /// A pending change of access.
     pub pending: Option<PendingAccess>,
     /// What a restore would put back.
@@ -149,12 +246,28 @@ pub struct UserDetail {
     pub proof: Option<Proof>,
     /// What the current month counts against the limit; `None` without one.
     pub month: Option<Month>,
+    /// What was spent in the current month over all projects, as the billing card says it; `None` where it is not shown.
+    pub spent: Option<Money>,
     /// What the spending leads to; `None` if too little is known.
     pub forecast: Option<Forecast>,
+    /// The newest ledger entry, if it can be undone now.
+    pub undoable: Option<LedgerEntry>,
     /// Name of the owner, if it is known.
     pub owner_name: Option<String>,
     /// The last 30 days of the monitored projects; empty where no chart is shown.
     pub days: DayChart,
+}
+
+impl UserDetail {
+    /// Returns what decides how an alert about the user stands.
+    pub fn situation(&self) -> Situation<'_> {
+        Situation {
+            user: &self.user,
+            pending: self.pending.as_ref(),
+            unbilled: self.unbilled.as_ref(),
+            month: self.month.as_ref(),
+        }
+    }
 }
 
 /// The question before access is cut or restored.
@@ -217,6 +330,14 @@ pub struct QuotaView {
     pub approvals: Vec<Approval>,
     /// As in [`UserRow::stale`].
     pub stale: Option<Option<Timestamp>>,
+    /// Amounts to offer for a top-up.
+    pub offers: Vec<Offer>,
+    /// The entry that can be undone now: [`LedgerEntry::seq`].
+    pub undoable: Option<u64>,
+    /// A pending change of access.
+    pub pending: Option<PendingAccess>,
+    /// Whether access is cut and can be restored.
+    pub can_restore: bool,
 }
 
 /// A project's spending in the shown period.
@@ -278,6 +399,8 @@ pub struct BillingView {
     pub unread: Vec<String>,
     /// The month beside the month before, if the bills of all shown accounts hold the same days of both.
     pub change: Option<Change>,
+    /// What the current month will have cost in the end, if every account's last days are known; on everybody's card.
+    pub month_end: Option<Money>,
     /// The last 30 days; of an earlier month, its days.
     pub days: DayChart,
     /// What is estimated beyond the bills, by account; empty for months that are over and on one user's card.
@@ -413,6 +536,24 @@ pub struct AlertsView {
     pub user: Option<UserKey>,
     /// Only of this type.
     pub kind: Option<AlertKind>,
+    /// How many there are of each type, in the order of [`AlertKind::ALL`]; counting ends at [`AlertsView::COUNTED`].
+    pub counts: [usize; AlertKind::ALL.len()],
+}
+
+impl AlertsView {
+    /// Where counting ends.
+    pub const COUNTED: usize = 1_000;
+
+    /// Returns how many there are of a type.
+    pub fn count_of(&self, kind: AlertKind) -> usize {
+        let counts = AlertKind::ALL.iter().zip(self.counts);
+        counts.filter(|(known, _)| **known == kind).map(|(_, count)| count).sum()
+    }
+
+    /// Returns how many there are in all.
+    pub fn count(&self) -> usize {
+        self.counts.iter().sum::<usize>().min(Self::COUNTED)
+    }
 }
 
 /// The monitor card.
@@ -481,4 +622,15 @@ pub enum Unread {
     Projects,
     /// Keys and login of users.
     Access,
+}
+
+/// What undoing an allocation did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Undone {
+    /// The entry that was undone.
+    pub of: LedgerEntry,
+    /// The new entry.
+    pub entry: LedgerEntry,
+    /// The quota card afterwards.
+    pub quota: QuotaView,
 }

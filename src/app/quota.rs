@@ -3,10 +3,10 @@
 use jiff::Timestamp;
 
 use super::outcome::{Level, QuotaView};
-use super::{Error, Refusal, users};
+use super::{Error, Refusal, access, users};
 use crate::domain::{
-    Booking, LedgerEntry, Money, OpenId, Operator, Parties, Settings, TemporaryState, UserKey,
-    UserStatus, ledger, oldest_stale,
+    AccessGoal, Booking, LedgerEntry, Money, Offer, OpenId, Operator, Parties, Settings,
+    TemporaryState, Unbilled, User, UserKey, UserStatus, ledger, offers, oldest_stale,
 };
 use crate::store::{Source, StoreError, View, WriteTx};
 
@@ -21,6 +21,7 @@ pub fn view<S: Source>(
     tx: &View<S>,
     settings: &Settings,
     key: &UserKey,
+    now: Timestamp,
 ) -> Result<QuotaView, Error> {
     let user = users::get(tx, key)?;
     let (entries, total_entries) = tx.ledger(key, ENTRIES_SHOWN)?;
@@ -32,11 +33,27 @@ pub fn view<S: Source>(
         temporary,
         approvals: tx.waiting_approvals_of(key)?,
         level: Level::of(&user, users::thresholds_of(&user, settings)),
+        offers: amounts_to_offer(tx, &user)?,
+        undoable: entries.first().filter(|it| it.can_be_undone(now)).map(|it| it.seq),
+        pending: tx.access_pending(key)?,
+        can_restore: access::check(tx, key, AccessGoal::Restored)
+            .map(|_| true)
+            .or_else(|error| error.refusal().map(|_| false))?,
         user,
         entries,
         total_entries,
         stale: oldest_stale(&links),
     })
+}
+
+/// Returns the amounts to offer for a top-up. What is estimated is counted as far as warnings or cuts count it, so that
+/// what is offered is enough.
+fn amounts_to_offer<S: Source>(tx: &View<S>, user: &User) -> Result<Vec<Offer>, StoreError> {
+    if user.status == UserStatus::Gone {
+        return Ok(Vec::new());
+    }
+    let estimated = tx.unbilled(user)?.map_or(Money::ZERO, |unbilled| unbilled.for_warnings());
+    Ok(offers(user.quota, user.consumed + estimated))
 }
 
 /// An amount to add to a user's quota or, if it is below 0, to deduct from it.
@@ -57,10 +74,10 @@ pub struct Allocation<'a> {
 /// # Errors
 /// [`Refusal::NoSuchUser`], [`Refusal::UserGone`] when adding to a user who is gone, [`Refusal::Ledger`].
 pub fn book(tx: &WriteTx, new: &Allocation<'_>, now: Timestamp) -> Result<LedgerEntry, Error> {
-    book_naming(tx, new, Parties::default(), now)
+    book_naming(tx, new, Parties::default(), false, now)
 }
 
-/// Books an allocation and names who else had a part in it.
+/// Books an allocation, names who else had a part in it, and says whether access is restored with it.
 ///
 /// # Errors
 /// As [`book`].
@@ -68,9 +85,11 @@ pub(super) fn book_naming(
     tx: &WriteTx,
     new: &Allocation<'_>,
     parties: Parties,
+    with_access: bool,
     now: Timestamp,
 ) -> Result<LedgerEntry, Error> {
     let booking = prepare(tx, new, now)?.naming(parties);
+    let booking = if with_access { booking.with_access() } else { booking };
     tx.put_booking(&booking)?;
     Ok(booking.entry().clone())
 }
@@ -91,9 +110,27 @@ pub(super) fn prepare<S: Source>(
     let (_, booked) = tx.ledger(new.user, 1)?;
     let unbilled = tx.unbilled(&user)?.map_or(Money::ZERO, |unbilled| unbilled.for_warnings());
     let (amount, note) = (new.amount, new.note.trim());
-    let booking = ledger::book(user, unbilled, booked, amount, note, new.operator, now)
-        .map_err(Refusal::from)?;
-    Ok(booking)
+    let booking = ledger::book(user, unbilled, booked, amount, note, new.operator, now);
+    Ok(booking.map_err(Refusal::from)?)
+}
+
+/// Books an entry's amount back. Whether the entry may be undone is checked by [`super::undo`].
+///
+/// # Errors
+/// [`Refusal::NoSuchUser`], [`Refusal::Ledger`] where the total would fall below 0.
+pub(super) fn take_back(
+    tx: &WriteTx,
+    entry: &LedgerEntry,
+    operator: &Operator,
+    now: Timestamp,
+) -> Result<LedgerEntry, Error> {
+    let user = users::get(tx, &entry.user)?;
+    let (_, booked) = tx.ledger(&entry.user, 1)?;
+    let unbilled = tx.unbilled(&user)?.as_ref().map_or(Money::ZERO, Unbilled::for_warnings);
+    let booking = ledger::undo(user, unbilled, booked, entry, operator, now);
+    let booking = booking.map_err(Refusal::from)?;
+    tx.put_booking(&booking)?;
+    Ok(booking.entry().clone())
 }
 
 /// Returns a person as an operator, with their name if it is known.

@@ -70,6 +70,15 @@ pub enum Refusal {
     /// The ledger refused the entry.
     #[error("ledger: {0}")]
     Ledger(LedgerError),
+    /// The time for undoing the entry has passed.
+    #[error("too late to undo it")]
+    UndoTooLate,
+    /// The entry is undone already.
+    #[error("it is undone already")]
+    UndoneAlready,
+    /// There is no such entry, or it is one that undoes another.
+    #[error("there is nothing to undo")]
+    NothingToUndo,
     /// Not a month.
     #[error("`{0}` is not a month of the form YYYY-MM")]
     BadPeriod(String),
@@ -123,6 +132,9 @@ pub enum Refusal {
     /// The same change of access is pending.
     #[error("the change of access is pending")]
     AccessPending,
+    /// The change of access that was to be withdrawn is not under way.
+    #[error("no such change of access of {0} is under way")]
+    NothingUnderWay(UserKey),
     /// There is nothing to restore: airgate did not cut the access.
     #[error("there is nothing to restore")]
     NothingRemembered,
@@ -211,9 +223,31 @@ impl Refusal {
     }
 }
 
+/// A field of the form that creates a user.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CreateField {
+    /// The main account.
+    Account,
+    /// The user name.
+    Username,
+    /// The display name.
+    DisplayName,
+    /// The e-mail address.
+    Email,
+    /// The mobile phone.
+    Phone,
+    /// The first project.
+    Project,
+    /// The first quota.
+    Quota,
+}
+
 /// Why a user is not created. Nothing was changed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CreateRefusal {
+    /// What is wrong with the form, field by field.
+    #[error("{} fields of the form are wrong", .0.len())]
+    Fields(Vec<(CreateField, Refusal)>),
     /// The user name breaks the cloud's rules.
     #[error("`{0}` cannot be a user name")]
     Username(String),

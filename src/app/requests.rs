@@ -259,6 +259,7 @@ pub fn decide(
                 allocation: Allocation { user, amount, note: reason, operator: by },
                 until: request.until,
                 request: Some((request.id, request.by.clone())),
+                with_access: false,
             };
             match approvals::allocate(tx, &settings.approval, &new, now)? {
                 Outcome::Booked(booked) => {

@@ -128,6 +128,22 @@ pub fn save(
     Ok(SettingsView::new(saved, configured))
 }
 
+/// Makes a chat the one that alerts go to.
+pub fn set_alert_chat(
+    tx: &WriteTx,
+    configured: &Settings,
+    chat: &ChatId,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let mut saved = tx.saved_settings()?;
+    if saved.or_configured(configured).alert_chat.as_ref() != Some(chat) {
+        saved.alert_chat = Some(Some(chat.clone()));
+        saved.updated = Some(now);
+        tx.put_saved_settings(&saved)?;
+    }
+    Ok(())
+}
+
 /// Returns whether a text means "none". An empty field does not: it means "as in the configuration file".
 fn is_none(text: &str) -> bool {
     matches!(text, "-" | "－" | "无")

@@ -6,8 +6,8 @@ use super::outcome::{Level, UserDetail};
 use super::{Error, Refusal, days};
 use crate::domain::typed::parsed_text;
 use crate::domain::{
-    AccountId, DayChart, OpenId, ProjectLink, Settings, Thresholds, User, UserKey, UserStatus,
-    Username,
+    AccountId, BillPeriod, Condition, DayChart, OpenId, ProjectLink, Settings, Switch, Thresholds,
+    User, UserKey, UserStatus, Username,
 };
 use crate::store::{Directory, Entry, Source, StoreError, View};
 
@@ -146,8 +146,16 @@ pub fn detail<S: Source>(
 ) -> Result<UserDetail, StoreError> {
     let thresholds = thresholds_of(&user, settings).clone();
     let links = sorted(tx.links_of(&user.key)?);
+    let account = tx.account(&user.key.account)?;
+    let month = tx.month(&user, now)?;
     Ok(UserDetail {
-        account_name: account_name(tx, &user.key.account)?,
+        condition: Condition::of_user(
+            &user,
+            month.as_ref(),
+            account.as_ref().map_or(Switch::On, |account| account.active),
+            &thresholds,
+        ),
+        account_name: account.map_or_else(|| user.key.account.to_string(), |account| account.name),
         shared: tx.sharing_among(&links)?,
         links,
         unbilled: tx.unbilled(&user)?,
@@ -157,8 +165,10 @@ pub fn detail<S: Source>(
         remembered: tx.access_remembered(&user.key)?,
         paths: tx.access_paths(&user.key)?,
         proof: tx.access_proof(&user.key)?,
-        month: tx.month(&user, now)?,
+        month,
+        spent: None,
         forecast: tx.forecast(&user, now)?,
+        undoable: tx.ledger(&user.key, 1)?.0.pop().filter(|entry| entry.can_be_undone(now)),
         owner_name: match &user.owner {
             Some(owner) => tx.person_name(owner)?,
             None => None,
@@ -176,6 +186,8 @@ pub fn card<S: Source>(
     now: Timestamp,
 ) -> Result<UserDetail, StoreError> {
     let mut detail = detail(tx, settings, user, now)?;
+    let period = BillPeriod::of(now);
+    detail.spent = Some(tx.spent_in(&detail.user.key, period)?);
     detail.days = days::of_user(tx, &detail.user.key.account, &detail.links, now)?;
     Ok(detail)
 }

@@ -2,8 +2,11 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
+
 use super::actions::{
-    Changing, Chat, ClickContext, ClickOutcome, Does, Reading, Request, Row, form_values, value_of,
+    Changing, Chat, ClickContext, ClickOutcome, Does, Opened, Reading, Request, Row, form_values,
+    value_of,
 };
 use super::click_records::{add_task, has_older_updates, put_op_outcome, supersede_updates};
 use super::handlers::Handlers;
@@ -11,11 +14,11 @@ use super::reaction::Reaction;
 use super::roles::Allowed;
 use super::state::Bot;
 use crate::app::{Error, Refusal, SplitRefusal, users};
-use crate::cards::{Card, CardContext, ListPlace, Toast, Tone};
-use crate::domain::{ChatId, MessageId, OpId, OpenId, Report, Role, UpdateTarget};
+use crate::cards::{AlertsPlace, Card, CardContext, ListPlace, Toast, Tone};
+use crate::domain::{ChatId, Dispatch, MessageId, OpId, OpenId, Report, Role, UpdateTarget};
 use crate::feishu::{CallbackAnswer, CardAction, ToastKind};
 use crate::outbox::chat_lane;
-use crate::store::{Source, StoreError, View, WriteTx};
+use crate::store::{NewMessage, Source, StoreError, View, WriteTx};
 
 /// A click as it arrived.
 struct IncomingClick {
@@ -23,7 +26,14 @@ struct IncomingClick {
     keys: Vec<String>,
     context: ClickContext,
     /// The alert whose card was clicked.
-    alert: Option<u64>,
+    alert: Option<ClickedAlert>,
+}
+
+/// An alert whose card was clicked. Its card stays where it is: what a click opens is a reply, and what it does is added.
+#[derive(Clone)]
+struct ClickedAlert {
+    id: u64,
+    card: Report,
 }
 
 /// A click that changes something. Shared by the transaction that performs it and the one that records a refusal.
@@ -66,6 +76,11 @@ impl Bot {
             return Ok(Reaction::Denied(refuse(Refusal::NotAllowed)));
         };
         let value = serde_json::Value::Object(action.value.clone());
+        let id = value.get("alert").and_then(serde_json::Value::as_u64);
+        let (alert, report) = match (id, report(&action)) {
+            (Some(id), Some(card)) => (Some(ClickedAlert { id, card }), None),
+            (_, report) => (None, report),
+        };
         let incoming = IncomingClick {
             keys: (!event_id.is_empty()).then(|| format!("e:{event_id}")).into_iter().collect(),
             context: ClickContext {
@@ -73,11 +88,12 @@ impl Bot {
                 chat: action.chat_id.clone().and_then(|chat| ChatId::new(chat).ok()),
                 card_ctx: CardContext::new(allowed.role(), self.handlers.clock.now())
                     .with_back(ListPlace::of_value(&value))
+                    .with_alerts(AlertsPlace::of_value(&value))
                     .with_form(form_values(&action))
                     .for_person(operator),
-                report: report(&action),
+                report,
             },
-            alert: value.get("alert").and_then(serde_json::Value::as_u64),
+            alert,
         };
         let outcome = match does {
             Does::Reads(action) => self.open(incoming, action).await?,
@@ -108,6 +124,34 @@ impl Bot {
         Ok(action)
     }
 
+    /// Opens a card below an alert, as a reply: the alert stays an alert. A click that was handled before sends none.
+    async fn open_below(
+        &self,
+        incoming: IncomingClick,
+        below: Report,
+        action: Reading,
+    ) -> Result<Option<ClickOutcome>, StoreError> {
+        let now = incoming.context.card_ctx.now;
+        let handlers = Arc::clone(&self.handlers);
+        let opened = self.store.writing(move |tx| {
+            if !tx.claim(&incoming.keys, now)? {
+                return Ok(None);
+            }
+            let click = handlers.locate(tx, &incoming)?;
+            let opened = action.open(&handlers, tx, &click.with_empty_form());
+            match opened.split_refusal()? {
+                Ok(opened) => reply_below(tx, &below, opened, now)?,
+                Err(refusal) => return Ok(Some(handlers.refused_alone(refusal))),
+            }
+            Ok::<_, StoreError>(Some(
+                ClickOutcome::default().with_toast(&handlers.cards, &Toast::Replied),
+            ))
+        });
+        let outcome = opened.await?;
+        self.wakers.outbox.notify_one();
+        Ok(outcome)
+    }
+
     /// Opens a card on a snapshot, so that it does not wait for writers. Nothing is written, not even that the click was
     /// handled: Feishu never repeats one, and a repetition would only show the card again. The exceptions are rare: work that
     /// opening starts, and updates of the clicked message that are still owed and must not bring back an older card.
@@ -117,6 +161,9 @@ impl Bot {
         incoming: IncomingClick,
         action: Reading,
     ) -> Result<Option<ClickOutcome>, StoreError> {
+        if let Some(alert) = incoming.alert.clone() {
+            return self.open_below(incoming, alert.card, action).await;
+        }
         let now = incoming.context.card_ctx.now;
         let handlers = Arc::clone(&self.handlers);
         let opened = self.store.looking(move |tx| {
@@ -162,6 +209,23 @@ impl Bot {
     }
 }
 
+/// Enqueues an opened card as a reply to a message, and the work that updates it.
+fn reply_below(
+    tx: &WriteTx,
+    below: &Report,
+    opened: Opened,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let UpdateTarget::Message { id } = &below.target else { return Ok(()) };
+    let dispatch = Dispatch::Reply { to: id.clone(), card: opened.card.into_string() };
+    let owed = tx.owe(NewMessage::new(&below.lane, dispatch, now), now)?;
+    if let Some(task) = opened.task {
+        let report = Report { target: UpdateTarget::SentBy { owed }, lane: below.lane.clone() };
+        tx.add_task(task, Some(report), now)?;
+    }
+    Ok(())
+}
+
 /// The clicked card, where a later result is shown.
 fn report(action: &CardAction) -> Option<Report> {
     let id = MessageId::new(action.message_id.clone()?).ok()?;
@@ -190,8 +254,8 @@ fn toast_kind(tone: Tone) -> ToastKind {
 }
 
 impl Handlers {
-    /// Adds what the store knows of the clicked message: the kind of its chat, and the alert that it showed. A card that
-    /// replaces an alert in a group repeats what the alert said.
+    /// Adds what the store knows of the clicked message: the kind of its chat. One that is not known to be the person's own
+    /// counts as a group.
     fn locate<S: Source>(
         &self,
         tx: &View<S>,
@@ -199,18 +263,10 @@ impl Handlers {
     ) -> Result<ClickContext, StoreError> {
         let mut click = incoming.context.clone();
         if let Some(chat) = &click.chat {
-            click.card_ctx.in_group =
-                tx.known_chat(chat.as_str())?.is_some_and(|chat| !chat.direct);
-        }
-        let alert = match incoming.alert {
-            Some(id) => tx.alert(id)?,
-            None => None,
-        };
-        if let Some(alert) = alert {
-            let words = self.cards.words();
-            let (title, time) = (words.alert_title(&alert), words.time(alert.at));
-            let text = words.t("alert.before", &[("title", &title), ("time", &time)]);
-            click.card_ctx = click.card_ctx.with_banner(Tone::Warning, text);
+            click.card_ctx.in_group = match tx.known_chat(chat.as_str())? {
+                Some(known) => !known.direct,
+                None => tx.direct_chat(&click.operator)?.as_ref() != Some(chat),
+            };
         }
         Ok(click)
     }
@@ -232,9 +288,10 @@ impl Handlers {
         }
         let context = self.locate(tx, incoming)?;
         if let Some(outcome) = self.first_outcome(tx, click, &context)? {
-            return Ok(Some(outcome));
+            return self.keeping_alert(tx, incoming, outcome).map(Some).map_err(Error::from);
         }
         let outcome = action.perform(self, tx, &context)?;
+        let outcome = self.keeping_alert(tx, incoming, outcome)?;
         put_op_outcome(tx, op.as_ref(), &outcome, now)?;
         add_task(tx, &outcome, &context, now)?;
         supersede_updates(tx, &outcome, &context, u64::MAX)?;
@@ -259,10 +316,11 @@ impl Handlers {
         }
         let context = self.locate(tx, incoming)?;
         if let Some(outcome) = self.first_outcome(tx, click, &context)? {
-            return Ok(Some(outcome));
+            return self.keeping_alert(tx, incoming, outcome).map(Some);
         }
         let show = |ctx: &CardContext| action.show(self, tx, ctx);
         let outcome = self.refused_click(&context, refusal, show)?;
+        let outcome = self.keeping_alert(tx, incoming, outcome)?;
         put_op_outcome(tx, op.as_ref(), &outcome, now)?;
         supersede_updates(tx, &outcome, &context, u64::MAX)?;
         Ok(Some(outcome))
@@ -293,6 +351,25 @@ impl Handlers {
         Ok(Some(ClickOutcome { toast, card, refused: first.refused, task: None }))
     }
 
+    /// The same answer, with the alert as it is now if an alert was clicked: nothing else may take its place.
+    fn keeping_alert(
+        &self,
+        tx: &WriteTx,
+        incoming: &IncomingClick,
+        outcome: ClickOutcome,
+    ) -> Result<ClickOutcome, StoreError> {
+        let Some(alert) = &incoming.alert else { return Ok(outcome) };
+        let card = self.alerts.card_now(tx, alert.id, incoming.context.card_ctx.now)?;
+        Ok(ClickOutcome { card, ..outcome })
+    }
+
+    /// A refusal that shows no card.
+    fn refused_alone(&self, refusal: Refusal) -> ClickOutcome {
+        let toast = Toast::Refused(refusal);
+        let outcome = ClickOutcome { refused: true, ..ClickOutcome::default() };
+        outcome.with_toast(&self.cards, &toast)
+    }
+
     /// A refusal: a toast, and the card with what was typed.
     fn refused_click(
         &self,
@@ -300,16 +377,18 @@ impl Handlers {
         refusal: Refusal,
         show: impl FnOnce(&CardContext) -> Result<Card, Error>,
     ) -> Result<ClickOutcome, StoreError> {
-        let text = self.cards.words().toast(&Toast::Refused(refusal));
-        let ctx = click.card_ctx.clone().with_banner(Tone::Error, text.clone());
+        let words = self.cards.words();
+        let told = words.refusal(&refusal);
+        let toast = Toast::Refused(refusal);
+        let (tone, text) = (toast.tone(), words.toast(&toast));
+        let ctx = click.card_ctx.clone().with_banner(tone, told);
         let card = unless_refused(show(&ctx))?;
-        Ok(ClickOutcome { toast: Some((Tone::Error, text)), card, refused: true, task: None })
+        Ok(ClickOutcome { toast: Some((tone, text)), card, refused: true, task: None })
     }
 
     /// Refuses an action that belongs in the direct chat. Leaves out the card, which would expose it here.
     fn direct_chat_only(&self) -> ClickOutcome {
-        let text = self.cards.words().toast(&Toast::Refused(Refusal::DirectChatOnly));
-        ClickOutcome { toast: Some((Tone::Error, text)), refused: true, ..Default::default() }
+        self.refused_alone(Refusal::DirectChatOnly)
     }
 }
 

@@ -59,8 +59,8 @@ impl Bot {
         let operator = operator.and_then(|id| OpenId::new(id).ok());
         let role = operator.map_or(Role::Stranger, |id| self.roles.of(&id));
         let name = clip(&name, 60);
-        let card =
-            self.handlers.welcome(role, "welcome.group", &[("name", &name), ("chat", &chat)]);
+        let text = self.handlers.cards.words().t("welcome.group", &[("name", &name)]);
+        let card = self.handlers.help_for_group(role, Some((Tone::Info, text)));
         self.welcome(event_id, chat.to_string(), chat, None, card).await
     }
 

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use crate::app::export::Table;
+use crate::app::export::Export;
 use crate::cards::Card;
 use crate::domain::period::beijing;
 use crate::domain::{
@@ -16,7 +16,7 @@ pub(super) struct Reply {
     pub(super) card: String,
     pub(super) task: Option<TaskKind>,
     /// A table that follows as a file.
-    pub(super) file: Option<Table>,
+    pub(super) file: Option<Export>,
 }
 
 impl Reply {
@@ -31,8 +31,8 @@ impl Reply {
     }
 
     /// The same with a table as a file.
-    pub(super) fn with_file(self, table: Table) -> Self {
-        Self { file: Some(table), ..self }
+    pub(super) fn with_file(self, export: Export) -> Self {
+        Self { file: Some(export), ..self }
     }
 }
 
@@ -92,15 +92,12 @@ impl Origin {
             Destination::Person(person) => Dispatch::ToPerson { person: person.clone(), card },
         };
         let owed = tx.owe(NewMessage::new(&self.lane, dispatch, now), now)?;
-        if let Some(table) = reply.file {
+        if let Some(export) = reply.file {
             let place = match &self.destination {
                 Destination::Reply(to) => FilePlace::Message { id: to.clone() },
                 Destination::Person(person) => FilePlace::Person { id: person.clone() },
             };
-            let at = now.to_zoned(beijing()).strftime("%Y%m%d-%H%M%S");
-            let (name, table) = (format!("airgate-{}-{at}.csv", table.word()), table.word());
-            let dispatch = Dispatch::File { place, table: table.to_owned(), name };
-            tx.owe(NewMessage::new(&file_lane(&self.lane), dispatch, now), now)?;
+            owe_file(tx, export, place, &self.lane, now)?;
         }
         if let Some(task) = &reply.task {
             let target = UpdateTarget::SentBy { owed };
@@ -109,4 +106,18 @@ impl Origin {
         }
         Ok(())
     }
+}
+
+/// Enqueues a table as a file, for the recipient of a lane.
+pub(super) fn owe_file(
+    tx: &WriteTx,
+    export: Export,
+    place: FilePlace,
+    lane: &str,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let at = now.to_zoned(beijing()).strftime("%Y%m%d-%H%M%S");
+    let name = format!("airgate-{}-{at}.csv", export.word().replace(' ', "-"));
+    let dispatch = Dispatch::File { place, table: export.word(), name };
+    tx.owe(NewMessage::new(&file_lane(lane), dispatch, now), now).map(drop)
 }

@@ -78,7 +78,7 @@ impl Cards {
         };
         let possible = user.status != UserStatus::Gone && detail.pending.is_none() && !already;
         let (will, will_not) = match goal {
-            AccessGoal::Cut => self.cut_plan(view),
+            AccessGoal::Cut => self.cut_plan(view, Audience::of(ctx.in_group)),
             AccessGoal::Restored => self.restore_plan(detail, Audience::of(ctx.in_group)),
         };
         let facts = AccessFacts {
@@ -116,41 +116,8 @@ impl Cards {
         }
     }
 
-    /// What a cut closes and what it does not, in the dialog that asks before it.
-    pub(super) fn cut_question(&self) -> String {
-        let (words, rules) = (self.words, &self.rules);
-        let (models, keys) = (rules.models, &rules.model_keys);
-        let parts = [
-            rules.deny_all.then(|| words.t("ask.signed", &[])),
-            Some(words.t("ask.keys", &[])),
-            Some(words.t("ask.login", &[])),
-            match models {
-                Models::Off => None,
-                Models::Own => Some(words.t("ask.models_own", &[])),
-                Models::Linked => Some(words.t("ask.models_linked", &[])),
-            },
-        ];
-        let parts: Vec<String> = parts.into_iter().flatten().collect();
-        let parts = parts.join(&words.t("list.separator", &[]));
-        let closes = words.t("ask.closes", &[("parts", &parts)]);
-        let with_keys = match (models, keys) {
-            (Models::Off, _) | (_, ModelKeys::Report) => None,
-            (_, ModelKeys::Rotate) => Some(words.t("ask.keys_rotated", &[])),
-            (_, ModelKeys::Disable { .. }) => Some(words.t("ask.keys_off", &[])),
-        };
-        let leaves = match (models, keys) {
-            (Models::Off, _) => Some(words.t("ask.models_off", &[])),
-            (Models::Own, ModelKeys::Report) => Some(words.t("ask.keys_and_shared_stay", &[])),
-            (Models::Own, _) => Some(words.t("ask.shared_stays", &[])),
-            (Models::Linked, ModelKeys::Report) => Some(words.t("ask.keys_stay", &[])),
-            (Models::Linked, _) => None,
-        };
-        let restores = words.t("ask.restores", &[]);
-        [Some(closes), with_keys, leaves, Some(restores)].into_iter().flatten().collect()
-    }
-
     /// What a cut closes, as labelled rows, and what it does not, as lines.
-    fn cut_plan(&self, view: &AccessView) -> (Vec<Labelled>, Vec<String>) {
+    fn cut_plan(&self, view: &AccessView, audience: Audience) -> (Vec<Labelled>, Vec<String>) {
         let (words, rules) = (self.words, &self.rules);
         let (detail, user) = (&view.detail, &view.detail.user);
         let projects = Projects::of(view);
@@ -164,7 +131,7 @@ impl Cards {
         if user.access_read_at.is_some() {
             let active = user.access_keys.iter().filter(|key| key.active.is_on());
             let keys: Vec<&str> = active.map(|key| key.id.as_str()).collect();
-            add(AccessPath::AccessKeys, self.keys_line("access.keys_off", &keys));
+            add(AccessPath::AccessKeys, self.keys_line("access.keys_off", &keys, audience));
             let login = match user.login {
                 Some(Switch::On) => words.t("access.login_off", &[]),
                 _ => grey(&words.t("access.login_none", &[])),
@@ -250,7 +217,7 @@ impl Cards {
         let mut will = vec![
             Labelled {
                 label: words.path(AccessPath::AccessKeys),
-                content: self.keys_line("access.keys_on", &remembered.keys()),
+                content: self.keys_line("access.keys_on", &remembered.keys(), audience),
             },
             Labelled {
                 label: words.path(AccessPath::Login),
@@ -310,12 +277,15 @@ impl Cards {
     }
 
     /// How many access keys change, and the first of them.
-    fn keys_line(&self, text: &str, keys: &[&str]) -> String {
+    fn keys_line(&self, text: &str, keys: &[&str], audience: Audience) -> String {
         let words = self.words;
         if keys.is_empty() {
             return grey(&words.t("access.keys_none", &[]));
         }
         let mut lines = vec![words.t(text, &[("count", &keys.len())])];
+        if audience == Audience::Group {
+            return lines.concat();
+        }
         lines.extend(keys.iter().take(KEYS).map(|key| md(&clip(key, 64))));
         let more = keys.len().saturating_sub(KEYS);
         if more > 0 {

@@ -6,13 +6,15 @@ use jiff::Timestamp;
 
 use super::engine::template;
 use super::facts::{self, Amount, Tag};
+use super::incident::standing_template;
 use super::paths::PathLine;
 use super::text::{clip, md};
-use super::{Card, CardContext, Cards};
+use super::{AlertsPlace, Card, CardContext, Cards};
 use crate::app::outcome::{AlertsView, UserDetail};
 use crate::domain::{
-    AccessGoal, AccessPath, AccountId, AlertBody, AlertKind, AlertRecord, Figures, Limit, Money,
-    Notice, OpenId, Operator, Outlook, Problem, Spender, Spike, Unbilled, Usage, UserStatus,
+    AccessGoal, AccessPath, AccountId, AlertBody, AlertKind, AlertRecord, BackupPlace, Figures,
+    Limit, Money, Notice, OpenId, Operator, Outlook, Problem, Spender, Spike, Standing, Unbilled,
+    Usage, UserKey, UserStatus, must_be_cut,
 };
 
 /// Max projects in an alert's breakdown.
@@ -42,12 +44,17 @@ struct AlertFacts<'a> {
     account_id: Option<&'a str>,
     display: Option<&'a str>,
     account: Option<&'a str>,
-    offer: &'static str,
+    /// What can be done about the user's access.
+    cuts: bool,
+    restores: bool,
+    tops_up_and_restores: bool,
     verdict: Option<Tag>,
     text: Option<String>,
     reason: Option<&'a str>,
     paths: Vec<PathLine>,
     top_up: bool,
+    steps: Vec<String>,
+    lists: bool,
     forecast: Option<String>,
     figures: Option<facts::Figures>,
     month: Option<String>,
@@ -70,6 +77,7 @@ struct AlertsFacts<'a> {
     name: &'a str,
     kind: Option<&'static str>,
     kinds: Vec<Kind>,
+    all: String,
 }
 
 /// A past alert.
@@ -117,6 +125,17 @@ impl Cards {
         let words = self.words;
         let user = detail.map(|detail| &detail.user);
         let status = user.map(|user| user.status);
+        let standing = match detail {
+            Some(detail) => alert.standing(detail.situation()),
+            None => Standing::Open,
+        };
+        let is_closed = standing.is_closed();
+        let pending = detail.and_then(|detail| detail.pending.as_ref()).is_some();
+        let is_cut = status == Some(UserStatus::Disabled) && !pending;
+        let is_used_up = detail.is_some_and(|detail| {
+            let (month, unbilled) = (detail.month.as_ref(), detail.unbilled.as_ref());
+            must_be_cut(&detail.user, month, unbilled).is_some_and(|of| of != Limit::Month)
+        });
         let body = &alert.body;
         let paths = match body {
             AlertBody::Disable { paths, .. }
@@ -126,6 +145,7 @@ impl Cards {
             AlertBody::Forecast { outlook: Outlook::Spikes { projects, .. } } => {
                 projects.iter().map(|spike| self.spike(spike)).collect()
             }
+            AlertBody::Warnings { users, .. } => self.warned_users(users),
             _ => Vec::new(),
         };
         let numbers = match body {
@@ -135,7 +155,10 @@ impl Cards {
             AlertBody::Forecast { outlook: Outlook::RunsOut { runs_out, figures, .. } } => {
                 Some((runs_out.of, figures))
             }
-            AlertBody::Error { .. } | AlertBody::Manual { .. } | AlertBody::Forecast { .. } => None,
+            AlertBody::Warnings { .. }
+            | AlertBody::Error { .. }
+            | AlertBody::Manual { .. }
+            | AlertBody::Forecast { .. } => None,
         };
         let limit = numbers.map(|(of, _)| of);
         let numbers = numbers.map(|(_, numbers)| numbers);
@@ -147,8 +170,8 @@ impl Cards {
             buttons: via == AlertVia::Chat,
             id: alert.id,
             title: words.alert_title(alert),
-            template: alert_template(body),
-            kind: self.alert_tag(body),
+            template: standing_template(standing).unwrap_or_else(|| alert_template(body)),
+            kind: self.standing_tag(standing).unwrap_or_else(|| self.alert_tag(body)),
             time: words.time_full(alert.at),
             fallback: fallback_reason,
             mentions: mentions(people),
@@ -157,21 +180,26 @@ impl Cards {
             account_id: alert.user.as_ref().map(|key| key.account.as_str()),
             display: user.map(|user| user.display_name.as_str()),
             account: detail.map(|detail| detail.account_name.as_str()),
-            offer: match status {
-                Some(UserStatus::Active | UserStatus::Unknown) => "disable",
-                Some(UserStatus::Disabled) => "enable",
-                Some(UserStatus::Gone) | None => "none",
-            },
+            cuts: matches!(status, Some(UserStatus::Active | UserStatus::Unknown))
+                && !pending
+                && !is_closed,
+            restores: is_cut,
+            tops_up_and_restores: is_cut && is_used_up,
             verdict: match body {
                 AlertBody::Disable { paths, .. } => self.verdict_then(paths),
                 _ => None,
             },
-            text,
+            // What to do about a cut is done.
+            text: text.filter(|_| !(is_closed && matches!(body, AlertBody::Disable { .. }))),
             // The lines of the paths say why.
             reason: reason.filter(|_| paths.is_empty()),
             paths,
             // More quota does not help against the month limit.
-            top_up: limit.is_some_and(|of| of != Limit::Month),
+            top_up: limit.is_some_and(|of| of != Limit::Month)
+                && !matches!(status, Some(UserStatus::Gone) | None)
+                && !is_closed,
+            steps: self.steps(&alert.steps, alert.at),
+            lists: matches!(body, AlertBody::Warnings { .. }),
             forecast: match body {
                 AlertBody::Warning { .. } => detail
                     .and_then(|detail| detail.forecast)
@@ -230,6 +258,7 @@ impl Cards {
         let words = self.words;
         match body {
             AlertBody::Warning { .. } => (None, None),
+            AlertBody::Warnings { users, .. } => (self.more_warned(users), None),
             AlertBody::Disable { of: Limit::Month, .. } => {
                 (Some(words.t("alert.disable_month_then", &[])), None)
             }
@@ -285,6 +314,16 @@ impl Cards {
                 }
                 Problem::EstimateRecovered { .. } => {
                     (Some(words.t("alert.estimate_recovered_text", &[])), None)
+                }
+                Problem::BackupFailing { place, reason } => {
+                    let key = match place {
+                        BackupPlace::Folder => "alert.backup_failing_text",
+                        BackupPlace::Bucket => "alert.upload_failing_text",
+                    };
+                    (Some(words.t(key, &[])), reason.as_deref())
+                }
+                Problem::BackupRecovered { .. } => {
+                    (Some(words.t("alert.backup_recovered_text", &[])), None)
                 }
                 Problem::PolicyTaken { policy, instead, .. } if instead.is_empty() => {
                     (Some(words.t("alert.policies_taken_text", &[("policy", policy)])), None)
@@ -399,9 +438,14 @@ impl Cards {
         let words = self.words;
         let kinds = AlertKind::ALL.into_iter().map(|kind| Kind {
             word: kind.word(),
-            text: words.alert_kind(kind),
+            text: words.counted(words.alert_kind(kind), view.count_of(kind)),
             chosen: view.kind == Some(kind),
         });
+        let ctx = &ctx.clone().with_alerts(Some(AlertsPlace {
+            user: view.user.as_ref().map(ToString::to_string),
+            kind: view.kind.map(|kind| kind.word().to_owned()),
+            page: view.page,
+        }));
         let facts = AlertsFacts {
             rows: view.alerts.iter().map(|alert| self.alerts_row(alert, ctx.now)).collect(),
             page: view.page,
@@ -411,6 +455,7 @@ impl Cards {
             name: view.user.as_ref().map_or("", |key| key.username.as_str()),
             kind: view.kind.map(AlertKind::word),
             kinds: kinds.collect(),
+            all: words.counted(words.t("alerts.all", &[]), view.count()),
         };
         self.card(ctx, &facts)
     }
@@ -436,12 +481,17 @@ impl Cards {
             AlertBody::Forecast { outlook: Outlook::RunsOut { runs_out, figures, .. } } => {
                 Some(amounts(runs_out.of, figures).into())
             }
+            AlertBody::Warnings { users, .. } => {
+                let names: Vec<UserKey> = users.iter().map(|it| it.user.clone()).collect();
+                Some(words.usernames(&names).into())
+            }
             AlertBody::Forecast { .. } => None,
             AlertBody::Manual { operator, .. } => Some(by(operator)),
             AlertBody::Error { problem } => match problem {
                 Problem::CyclesFailing { reason, .. }
                 | Problem::CredentialsRefused { reason, .. }
                 | Problem::AccessDelayed { reason, .. } => Some(reason.into()),
+                Problem::BackupFailing { reason, .. } => reason.as_deref().map(Into::into),
                 Problem::Test { operator } => Some(by(operator)),
                 Problem::CyclesRecovered { .. }
                 | Problem::CredentialsRecovered { .. }
@@ -449,6 +499,7 @@ impl Cards {
                 | Problem::StillSpending { .. }
                 | Problem::EstimateOff { .. }
                 | Problem::EstimateRecovered { .. }
+                | Problem::BackupRecovered { .. }
                 | Problem::PolicyTaken { .. } => None,
             },
         };
@@ -483,7 +534,7 @@ fn mentions(people: &[OpenId]) -> String {
 /// The header colour of an alert.
 fn alert_template(body: &AlertBody) -> &'static str {
     match body {
-        AlertBody::Warning { .. } => "orange",
+        AlertBody::Warning { .. } | AlertBody::Warnings { .. } => "orange",
         AlertBody::Disable { .. } => "red",
         AlertBody::Manual { goal: AccessGoal::Restored, .. } => "green",
         body if is_recovery(body) => "green",
@@ -505,6 +556,7 @@ fn is_recovery(body: &AlertBody) -> bool {
             problem: Problem::CyclesRecovered { .. }
                 | Problem::CredentialsRecovered { .. }
                 | Problem::EstimateRecovered { .. }
+                | Problem::BackupRecovered { .. }
         } | AlertBody::Forecast { outlook: Outlook::BalanceRecovered { .. } }
     )
 }

@@ -10,10 +10,12 @@ use crate::app::billing::PROJECTS_A_PAGE;
 use crate::app::outcome::{
     AccountShare, BillingProject, BillingUser, BillingView, EstimatedAccount,
 };
-use crate::domain::{Change, Money, ProjectName};
+use crate::domain::{BillPeriod, Change, Money, ProjectName, Usage, shown_parts};
 
-/// Max projects in a user's panel.
-const PANEL_PROJECTS: usize = 10;
+/// Max projects in a user's row.
+const ROW_PROJECTS: usize = 3;
+/// Cells of the bar that shows a user's share.
+const CELLS: u32 = 7;
 /// Max accounts whose bills are shown one by one.
 const ACCOUNTS: usize = 4;
 /// Max accounts whose estimate is shown.
@@ -32,10 +34,16 @@ struct BillingFacts<'a> {
     pages: usize,
     total_users: usize,
     total: String,
+    /// The month before, if there are bills of it.
+    previous: Option<String>,
+    change: Option<String>,
+    month_end: Option<String>,
     own: Option<Own<'a>>,
     split: Option<Split<'a>>,
     estimates: Vec<String>,
     chart: Vec<Bar>,
+    /// What the current month, which is not over, is called in the chart.
+    chart_title: String,
     days: Option<days::Chart>,
 }
 
@@ -48,12 +56,15 @@ struct Own<'a> {
     totals: String,
     count: usize,
     sum: String,
+    /// Why the sum is not what was consumed.
+    apart: Option<String>,
 }
 
 /// A month in the chart.
 struct Bar {
     month: String,
     amount: Digits,
+    series: String,
 }
 
 /// What a user spent in the month.
@@ -65,9 +76,17 @@ struct Spending<'a> {
     count: usize,
     labels: String,
     amounts: String,
-    rest: usize,
-    rest_sum: String,
+    /// The most expensive projects in one line.
+    projects: String,
+    share: Option<SpendingShare>,
     stale: Option<String>,
+}
+
+/// A user's share of what all users spent.
+struct SpendingShare {
+    percent: String,
+    filled: String,
+    empty: String,
 }
 
 /// How the bills divide into what users pay for and the rest.
@@ -94,17 +113,13 @@ struct Share<'a> {
     stale: Option<String>,
 }
 
-always!(Own<'_>, Split<'_>, Share<'_>);
+always!(Own<'_>, Split<'_>, Share<'_>, SpendingShare);
 template!("billing");
 
 impl Cards {
     /// The billing card: `/billing`, `billing.open`.
     pub fn billing(&self, view: &BillingView, ctx: &CardContext) -> Card {
         let own = view.of_user.as_ref();
-        let users = |most: usize| {
-            let limit = if own.is_some() { PROJECTS_A_PAGE } else { most };
-            view.users.iter().map(|user| self.billing_user(user, limit)).collect()
-        };
         let estimates = view.estimates.iter().take(ESTIMATED).map(|it| self.estimated(it));
         // The shown period is always an option, however old it is.
         let mut periods: Vec<String> =
@@ -113,16 +128,22 @@ impl Cards {
         if !periods.contains(&period) {
             periods.push(period.clone());
         }
+        let current = BillPeriod::of(ctx.now);
+        let series = |period: BillPeriod| match period == current {
+            true => self.words.t("billing.series_current", &[]),
+            false => self.words.t("billing.series_whole", &[]),
+        };
         let chart = view.recent.iter().map(|(period, total)| Bar {
             month: period.to_string(),
             amount: Digits(total.plain()),
+            series: series(*period),
         });
         // A single bar compares nothing.
         let chart = if view.recent.len() < 2 { Vec::new() } else { chart.collect() };
         let mut facts = BillingFacts {
             period,
             periods,
-            users: users(PANEL_PROJECTS),
+            users: view.users.iter().map(|user| self.billing_user(user, view)).collect(),
             nothing: view.users.first().is_none_or(|user| user.projects.is_empty()),
             page: view.page,
             pages: view.pages,
@@ -134,12 +155,25 @@ impl Cards {
                 (Some(_), None) => Money::ZERO,
             }
             .to_string(),
+            previous: view
+                .periods
+                .contains(&view.period.previous())
+                .then(|| view.period.previous().to_string()),
+            change: view.change.map(|change| self.change(change)),
+            month_end: view
+                .month_end
+                .map(|amount| self.words.t("billing.month_end", &[("amount", &amount.rounded())])),
             own: own.map(|own| {
                 let months: Vec<String> =
                     own.months.iter().take(MONTHS).map(|(period, _)| period.to_string()).collect();
                 let totals: Vec<String> =
                     own.months.iter().take(MONTHS).map(|(_, total)| total.to_string()).collect();
-                let sum: Money = own.months.iter().map(|(_, total)| *total).sum();
+                // What the rows show adds up to what is shown below them.
+                let sum: Money = own.months.iter().map(|(_, total)| total.rounded()).sum();
+                let consumed = own.user.consumed;
+                let apart = sum - consumed;
+                let is_apart = apart.max(-apart)
+                    > Money::from_fen(i64::try_from(own.months.len()).unwrap_or(i64::MAX));
                 Own {
                     key: own.user.key.to_string(),
                     name: own.user.key.username.as_str(),
@@ -148,15 +182,20 @@ impl Cards {
                     totals: totals.join("\n"),
                     count: own.months.len(),
                     sum: sum.to_string(),
+                    apart: is_apart.then(|| {
+                        self.words
+                            .t("billing.apart", &[("consumed", &consumed), ("amount", &apart)])
+                    }),
                 }
             }),
             split: (!view.shares.is_empty()).then(|| self.split(view)),
             estimates: estimates.collect(),
+            chart_title: self.words.t("billing.chart", &[("count", &view.recent.len())]),
             chart,
             days: days::chart(self.words, &view.days, ctx.now),
         };
         let mut card = self.card(ctx, &facts);
-        // The first of these that fits: without days, without charts, with fewer projects of each user.
+        // The first of these that fits: without days, without charts.
         if !card.fits() {
             facts.days = None;
             card = self.card(ctx, &facts);
@@ -164,12 +203,6 @@ impl Cards {
         if !card.fits() {
             facts.chart.clear();
             card = self.card(ctx, &facts);
-        }
-        for most in [6, 3] {
-            if !card.fits() {
-                facts.users = users(most);
-                card = self.card(ctx, &facts);
-            }
         }
         card
     }
@@ -185,7 +218,6 @@ impl Cards {
             notes.extend(self.bill_to(only));
             stale = facts::stale(words, only.stale);
         }
-        notes.extend(view.change.map(|change| self.change(change)));
         // Not for what rounding makes: up to a cent for each account.
         let apart = view.total - users;
         let cents = Money::from_fen(i64::try_from(view.shares.len()).unwrap_or(i64::MAX));
@@ -295,12 +327,29 @@ impl Cards {
         text
     }
 
-    fn billing_user<'a>(&self, user: &'a BillingUser, limit: usize) -> Spending<'a> {
-        let rest = user.projects.get(limit..).unwrap_or_default();
-        let shown = user.projects.get(..limit).unwrap_or(&user.projects);
+    fn billing_user<'a>(&self, user: &'a BillingUser, view: &BillingView) -> Spending<'a> {
+        let shown = user.projects.get(..PROJECTS_A_PAGE).unwrap_or(&user.projects);
         let labels: Vec<String> = shown.iter().map(|row| self.billing_label(row)).collect();
-        let amounts: Vec<String> = shown.iter().map(|row| row.amount.to_string()).collect();
-        let rest_sum: Money = rest.iter().map(|row| row.amount).sum();
+        let exact: Vec<Money> = shown.iter().map(|row| row.amount).collect();
+        let parts = match view.pages {
+            1 => shown_parts(&exact, user.total),
+            // A page of them has no sum to show.
+            _ => exact.iter().map(|amount| amount.rounded()).collect(),
+        };
+        let amounts: Vec<String> = parts.iter().map(Money::to_string).collect();
+        let few = user.projects.iter().take(ROW_PROJECTS);
+        let mut projects: Vec<String> = few
+            .map(|row| match user.projects.len() {
+                1 => clip(&row.label, 24),
+                _ => format!("{} {}", clip(&row.label, 16), row.amount),
+            })
+            .collect();
+        if let Some(more) = user.projects.len().checked_sub(ROW_PROJECTS).filter(|it| *it > 0) {
+            let rest: Money = user.projects.iter().skip(ROW_PROJECTS).map(|row| row.amount).sum();
+            projects.push(format!("{} {rest}", self.words.t("billing.rest", &[("count", &more)])));
+        }
+        let share = Usage::new(user.total, view.total);
+        let cells = |count: u32| "━".repeat(usize::try_from(count).unwrap_or(0));
         Spending {
             key: user.key.to_string(),
             name: shown_name(&user.key, user.ambiguous),
@@ -309,8 +358,12 @@ impl Cards {
             count: user.projects.len(),
             labels: labels.join("\n"),
             amounts: amounts.join("\n"),
-            rest: rest.len(),
-            rest_sum: rest_sum.to_string(),
+            projects: projects.join(" · "),
+            share: share.whole_percent().map(|_| SpendingShare {
+                percent: share.percent().to_string(),
+                filled: cells(share.filled(CELLS)),
+                empty: cells(CELLS.saturating_sub(share.filled(CELLS))),
+            }),
             stale: facts::stale(self.words, user.stale),
         }
     }

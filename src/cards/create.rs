@@ -1,16 +1,14 @@
 //! Creating a user: the form, the progress, and the secrets that only the operator reads.
 
-use jiff::Timestamp;
-
 use super::engine::template;
 use super::facts::{self, Choice};
 use super::monitor::ProcessingFacts;
 use super::text::clip;
-use super::wording::Wording;
+use super::wording::{Tone, Wording};
 use super::{Card, CardContext, Cards};
-use crate::app::CreateRefusal;
 use crate::app::create::CreateView;
-use crate::domain::{Creation, Halt, KeyStep, SecretsSent, Step, UserKey};
+use crate::app::{CreateField, CreateRefusal};
+use crate::domain::{AccountNumber, Creation, Halt, KeyStep, SecretsSent, Step, UserKey};
 
 /// How many options the project select offers; the first number that fits is used.
 const OPTIONS: [usize; 5] = [60, 40, 20, 8, 0];
@@ -21,6 +19,9 @@ const ACCOUNTS: usize = 10;
 /// Max length of a reason, in characters.
 const REASON_CHARS: usize = 300;
 
+/// Where users of a main account sign in. The main account's number may follow, so that it need not be typed.
+const SIGN_IN: &str = "https://console.volcengine.com/auth/login/user";
+
 /// The secrets of a new user. One person gets them, once.
 #[derive(Clone, Copy)]
 pub struct SecretsView<'a> {
@@ -30,8 +31,10 @@ pub struct SecretsView<'a> {
     pub password: Option<&'a str>,
     /// Id and secret of the access key.
     pub access_key: Option<(&'a str, &'a str)>,
-    /// When they were created.
-    pub now: Timestamp,
+    /// The main account's name.
+    pub account: &'a str,
+    /// Its number, which users have to give when they sign in; `None` if it is not known.
+    pub account_number: Option<AccountNumber>,
 }
 
 /// The facts of the form.
@@ -221,30 +224,85 @@ impl Cards {
         let mut elements = vec![serde_json::json!({
             "tag": "markdown", "content": words.t("create.secrets_text", &[])
         })];
+        // As code, a client offers to copy it.
         let mut line = |key: &str, text: &str| {
+            let label = words.t(key, &[]);
             elements.push(serde_json::json!({
-                "tag": "markdown", "content": format!("<font color='grey'>{}</font>", words.t(key, &[]))
+                "tag": "markdown", "content": format!("<font color='grey'>{label}</font>"),
+                "margin": "4px 0px 0px 0px",
             }));
-            elements.push(serde_json::json!({ "tag": "div", "text": plain(text) }));
+            elements.push(match text.chars().all(is_code) {
+                true => {
+                    serde_json::json!({ "tag": "markdown", "content": format!("```\n{text}\n```") })
+                }
+                false => serde_json::json!({ "tag": "div", "text": plain(text) }),
+            });
         };
-        line("create.row_user", &clip(&view.user.to_string(), 120));
         if let Some(password) = view.password {
+            let number = view.account_number.map(|number| number.to_string());
+            let path = number.as_ref().map(|number| format!("/{number}")).unwrap_or_default();
+            line("create.sign_in", &format!("{SIGN_IN}{path}"));
+            if let Some(number) = &number {
+                line("create.account_number", number);
+            }
+            line("create.username", &clip(view.user.username.as_str(), 120));
             line("create.password", password);
+        } else {
+            line("create.username", &clip(view.user.username.as_str(), 120));
         }
         if let Some((id, secret)) = view.access_key {
             line("create.key_id", id);
             line("create.key_secret", secret);
         }
+        let user = view.user.to_string();
+        elements.push(serde_json::json!({
+            "tag": "button", "type": "primary_filled", "size": "medium", "margin": "8px 0px 0px 0px",
+            "text": plain(&words.t("create.secrets_recall", &[])),
+            "behaviors": [{
+                "type": "callback", "value": { "action": "secrets.recall", "user": user }
+            }],
+        }));
         let name = clip(view.user.username.as_str(), 64);
-        let title = words.t("create.secrets_title", &[("user", &name)]);
-        let time = words.time_full(view.now);
+        let key = match (view.password, view.access_key) {
+            (Some(_), None) => "create.password_title",
+            (None, Some(_)) => "create.key_title",
+            _ => "create.secrets_title",
+        };
+        let title = words.t(key, &[("user", &name)]);
+        let account = clip(view.account, 40);
+        let subtitle = words.t("user.account", &[("account", &account)]);
         let card = serde_json::json!({
             "schema": "2.0",
             "config": { "update_multi": true, "enable_forward": false, "summary": { "content": title } },
-            "header": { "template": "violet", "title": plain(&title), "subtitle": plain(&time) },
+            "header": { "template": "violet", "title": plain(&title), "subtitle": plain(&subtitle) },
             "body": { "vertical_spacing": "4px", "elements": elements },
         });
         zeroize::Zeroizing::new(card.to_string())
+    }
+
+    /// What is left of the card with a user's secrets until it is recalled: `secrets.recall`.
+    pub fn secrets_gone(&self, user: &UserKey) -> Card {
+        let name = clip(user.username.as_str(), 64);
+        let title = self.words.t("create.secrets_gone", &[("user", &name)]);
+        self.message(Tone::Success, &title, &self.words.t("create.secrets_gone_text", &[]))
+    }
+}
+
+/// Whether a character means nothing in markdown code, so that it is shown as it is.
+fn is_code(c: char) -> bool {
+    c.is_ascii_alphanumeric() || "-_.!#+/=@,:".contains(c)
+}
+
+/// The key of what a field of the form is called.
+fn field_label(field: CreateField) -> &'static str {
+    match field {
+        CreateField::Account => "create.account",
+        CreateField::Username => "create.username",
+        CreateField::DisplayName => "create.display_name",
+        CreateField::Email => "user.email",
+        CreateField::Phone => "user.phone",
+        CreateField::Project => "create.first_project",
+        CreateField::Quota => "create.quota",
     }
 }
 
@@ -269,6 +327,13 @@ impl Wording {
     pub(super) fn create_refusal(&self, refusal: &CreateRefusal) -> String {
         let quote = |text: &str| clip(text, 60);
         match refusal {
+            CreateRefusal::Fields(faults) => {
+                let faults = faults.iter().map(|(field, refusal)| {
+                    let label = self.t(field_label(*field), &[]);
+                    self.t("create.fault", &[("field", &label), ("reason", &self.refusal(refusal))])
+                });
+                faults.collect::<Vec<String>>().join("\n")
+            }
             CreateRefusal::Username(name) if name.is_empty() => self.t("create.no_username", &[]),
             CreateRefusal::Username(name) => {
                 self.t("create.bad_username", &[("name", &quote(name))])

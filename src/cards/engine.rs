@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub(super) use super::Locale;
 pub(super) use super::submit::submit_name;
 use super::text;
-use super::{Banner, OpIds, colour};
+use super::{AlertsPlace, Banner, OpIds, colour};
 
 /// The names of all templates.
 #[cfg(test)]
@@ -50,8 +50,8 @@ pub(super) struct Frame<'a> {
     pub back: Back<'a>,
     /// That page as JSON, if callback values carry it.
     pub way_back: Option<String>,
-    /// What a cut closes.
-    pub disable_text: &'a str,
+    /// The page of the alerts that the back button opens, if the card was opened there.
+    pub alerts: Option<Alerts<'a>>,
     /// What the person typed, by field.
     pub form: &'a BTreeMap<String, String>,
     /// Makes op ids.
@@ -77,6 +77,23 @@ pub(super) struct Back<'a> {
     pub page: usize,
     pub filter: &'static str,
     pub query: &'a str,
+    /// `None` for the usual order.
+    pub sort: Option<&'static str>,
+    pub account: Option<&'a str>,
+}
+
+/// A page of the alerts.
+#[derive(Clone, Debug)]
+pub(super) struct Alerts<'a> {
+    pub user: Option<&'a str>,
+    pub kind: Option<&'a str>,
+    pub page: usize,
+}
+
+impl<'a> Alerts<'a> {
+    pub fn of(place: &'a AlertsPlace) -> Self {
+        Self { user: place.user.as_deref(), kind: place.kind.as_deref(), page: place.page.max(1) }
+    }
 }
 
 impl<'a> Frame<'a> {
@@ -406,7 +423,7 @@ macro_rules! given {
 }
 pub(super) use given as always;
 
-always!(Ribbon<'_>);
+always!(Ribbon<'_>, Alerts<'_>);
 
 /// `clip`: see [`text::clip`].
 pub(super) fn clip(text: &str, most: usize) -> Cow<'_, str> {

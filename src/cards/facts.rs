@@ -2,17 +2,15 @@
 
 use jiff::Timestamp;
 
+use super::bar::{Bar, bar};
 use super::engine::always;
 use super::text::clip;
 use crate::app::outcome::Level;
 use crate::cards::wording::Wording;
 use crate::domain::{
     AccessGoal, AccountId, Forecast, Freshness, Limit, Money, Month, MonthFigures, PendingAccess,
-    ProjectLink, Rate, RunsOut, Switch, Unbilled, Usage, User, UserStatus,
+    ProjectLink, Rate, RunsOut, Switch, Thresholds, Unbilled, Usage, User, UserStatus,
 };
-
-/// Cells of a usage bar.
-const CELLS: u32 = 10;
 
 /// Quota, consumed, remaining, percent and the bar.
 pub struct Figures {
@@ -21,7 +19,7 @@ pub struct Figures {
     pub remaining: String,
     pub over: Option<String>,
     pub percent: String,
-    pub bar: String,
+    pub bar: Option<Bar>,
     pub colour: &'static str,
     pub allocated: bool,
 }
@@ -40,6 +38,8 @@ pub struct Pending<'a> {
     pub next: String,
     pub error: Option<&'a str>,
     pub cut: bool,
+    /// The word for what it works towards.
+    pub goal: &'static str,
 }
 
 /// An amount of a project.
@@ -63,11 +63,26 @@ pub struct Choice<'a> {
 
 always!(Figures, Tag, Pending<'_>);
 
-/// Puts quota and spending into figures.
+/// Puts quota and spending into figures. The bar shows no threshold but 100 %.
 pub fn figures(words: Wording, quota: Money, consumed: Money, level: Level) -> Figures {
+    figures_at(words, quota, consumed, level, &[])
+}
+
+/// The same for a user. The bar shows the user's own thresholds.
+pub fn user_figures(words: Wording, user: &User, level: Level) -> Figures {
+    let own = user.thresholds.as_ref().map_or(&[][..], Thresholds::percents);
+    figures_at(words, user.quota, user.consumed, level, own)
+}
+
+/// The same with these thresholds.
+fn figures_at(
+    words: Wording,
+    quota: Money,
+    consumed: Money,
+    level: Level,
+    thresholds: &[u16],
+) -> Figures {
     let usage = Usage::new(consumed, quota);
-    let filled = usize::try_from(usage.filled(CELLS)).unwrap_or(0);
-    let empty = usize::try_from(CELLS).unwrap_or(0).saturating_sub(filled);
     let allocated = quota.is_positive();
     let over = consumed - quota;
     Figures {
@@ -80,26 +95,10 @@ pub fn figures(words: Wording, quota: Money, consumed: Money, level: Level) -> F
         } else {
             words.t("usage.unallocated", &[])
         },
-        bar: bar(level, filled, empty),
+        bar: bar(usage, thresholds),
         colour: level_colour(level),
         allocated,
     }
-}
-
-/// Ten cells as markdown: the spent ones coloured, the others pale.
-fn bar(level: Level, filled: usize, empty: usize) -> String {
-    let mut bar = String::new();
-    for (colour, cells) in [(level_colour(level), filled), ("grey-200", empty)] {
-        if cells > 0 {
-            bar.push_str(&format!("<font color='{colour}'>{}</font>", "█".repeat(cells)));
-        }
-    }
-    bar
-}
-
-/// The same for a user.
-pub fn user_figures(words: Wording, user: &User, level: Level) -> Figures {
-    figures(words, user.quota, user.consumed, level)
 }
 
 /// What is estimated beyond the bill, as a line; none if nothing is and that is certain.
@@ -152,6 +151,19 @@ pub fn status(words: Wording, user: &User, pending: Option<&PendingAccess>) -> T
     }
 }
 
+/// The same while a change of access may be under way.
+pub fn user_template_now(
+    user: &User,
+    level: Level,
+    pending: Option<&PendingAccess>,
+) -> &'static str {
+    match pending.map(|pending| pending.goal) {
+        Some(AccessGoal::Cut) => "orange",
+        Some(AccessGoal::Restored) => "blue",
+        None => user_template(user, level),
+    }
+}
+
 /// The header colour of a card about one user.
 pub fn user_template(user: &User, level: Level) -> &'static str {
     match (user.status, level) {
@@ -172,6 +184,7 @@ pub fn pending(words: Wording, pending: &PendingAccess) -> Pending<'_> {
         next: words.time(pending.next_at),
         error: pending.last_error.as_deref(),
         cut: pending.goal == AccessGoal::Cut,
+        goal: pending.goal.word(),
     }
 }
 

@@ -15,6 +15,8 @@ pub struct HelpView {
     pub unknown: Option<String>,
     /// The most similar command, written like [`HelpRow::command`].
     pub nearest: Option<String>,
+    /// Whether it offers to send alerts to the group that it is in.
+    pub offers_alerts: bool,
 }
 
 /// One command.
@@ -124,6 +126,7 @@ struct HelpFacts<'a> {
     rows: Vec<Command<'a>>,
     unknown: Option<&'a str>,
     nearest: Option<&'a str>,
+    offers_alerts: bool,
     period: String,
 }
 
@@ -182,6 +185,7 @@ impl Cards {
             rows: rows.collect(),
             unknown: view.unknown.as_deref(),
             nearest: view.nearest.as_deref(),
+            offers_alerts: view.offers_alerts,
             period: BillPeriod::of(ctx.now).to_string(),
         };
         self.card(ctx, &facts)

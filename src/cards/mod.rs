@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::app::outcome::UserFilter;
-use crate::domain::{AccessRules, OpenId, Role, UserKey};
+use crate::domain::{AccessRules, AccountId, OpenId, Role, UserKey};
 
 pub mod locale;
 pub mod wording;
@@ -19,12 +19,16 @@ pub mod wording;
 mod access;
 mod accounts;
 mod alerts;
+mod bar;
 mod billing;
+mod condition;
+mod consequence;
 mod create;
 mod days;
 mod engine;
 mod facts;
 mod general;
+mod incident;
 mod me;
 mod monitor;
 mod notice;
@@ -46,7 +50,7 @@ mod users;
 #[cfg(test)]
 pub(crate) mod tests;
 
-use engine::{Back, Frame, Ops, Out, Ribbon, Template};
+use engine::{Alerts, Back, Frame, Ops, Out, Ribbon, Template};
 
 pub use crate::config::Locale;
 pub use locale::Catalogue;
@@ -58,11 +62,13 @@ pub use create::SecretsView;
 pub use general::{Candidate, CandidatesView, Chosen, HelpRow, HelpView};
 pub use monitor::Processing;
 pub use submit::value_in_name;
+pub use users::EVERY_ACCOUNT;
 
 // Page sizes of the use cases. Tests check that a full page fits into one card (R5: 200 elements, R6: 30 KB).
 pub use crate::app::alerts::ALERTS_A_PAGE;
 pub use crate::app::billing::USERS_A_PAGE as BILLING_USERS_A_PAGE;
 pub use crate::app::listing::USERS_A_PAGE;
+pub use crate::app::outcome::ListPlace;
 pub use crate::app::projects::LINKS_A_PAGE;
 pub use crate::app::rest::REST_A_PAGE;
 
@@ -126,30 +132,29 @@ pub struct FormState {
     pub values: BTreeMap<String, String>,
 }
 
-/// A place in the users list. Callback values carry it as `back`, so that the back button returns to where the person
-/// came from.
+/// A place in the list of alerts. Callback values carry it within `back`, like [`ListPlace`].
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ListPlace {
+pub struct AlertsPlace {
+    /// Only of this user.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+    /// Only of this type.
+    #[serde(default, rename = "type", skip_serializing_if = "Option::is_none")]
+    pub kind: Option<String>,
     /// The page, from 1.
     #[serde(default)]
     pub page: usize,
-    /// The current filter.
-    #[serde(default)]
-    pub filter: UserFilter,
-    /// The current search text; empty = none.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub query: String,
 }
 
-impl ListPlace {
+impl AlertsPlace {
     /// The place in a callback value, if there is one.
     pub fn of_value(value: &serde_json::Value) -> Option<Self> {
-        serde_json::from_value(value.get("back")?.clone()).ok()
+        serde_json::from_value(value.get("back")?.get("alerts")?.clone()).ok()
     }
 
-    /// Whether it is short enough to be repeated in every callback value of a card.
-    fn is_small(&self) -> bool {
-        self.query.chars().count() <= 24
+    /// What callback values carry.
+    fn to_json(&self) -> Option<String> {
+        Some(format!("{{\"alerts\":{}}}", serde_json::to_string(self).ok()?))
     }
 }
 
@@ -166,6 +171,8 @@ pub struct CardContext {
     pub form: FormState,
     /// Where "back to the list" leads; `None` = its first page.
     pub back: Option<ListPlace>,
+    /// Where "back to the alerts" leads, for a card that was opened there.
+    pub alerts: Option<AlertsPlace>,
     /// Whether the card is in a group. There the client offers the group's members when a person is to be chosen.
     pub in_group: bool,
     /// Who looks at it, if it is somebody's own card.
@@ -176,7 +183,16 @@ impl CardContext {
     /// No notice, empty fields.
     pub fn new(role: Role, now: Timestamp) -> Self {
         let form = FormState::default();
-        Self { role, now, banner: None, form, back: None, in_group: false, person: None }
+        Self {
+            role,
+            now,
+            banner: None,
+            form,
+            back: None,
+            alerts: None,
+            in_group: false,
+            person: None,
+        }
     }
 
     /// With a notice on top.
@@ -200,6 +216,13 @@ impl CardContext {
         self
     }
 
+    /// With a place in the list of alerts to go back to.
+    #[must_use]
+    pub fn with_alerts(mut self, alerts: Option<AlertsPlace>) -> Self {
+        self.alerts = alerts;
+        self
+    }
+
     /// With a place in the users list to go back to.
     #[must_use]
     pub fn with_back(mut self, back: Option<ListPlace>) -> Self {
@@ -215,23 +238,19 @@ pub struct Cards {
     locale: Locale,
     ops: Ops,
     rules: AccessRules,
-    /// What a cut closes by these rules.
-    disable_text: String,
 }
 
 impl Cards {
     /// Cards in `locale`.
     pub fn new(locale: Locale, ops: OpIds) -> Self {
         let (words, ops, rules) = (Wording::new(locale), Ops::new(ops), AccessRules::default());
-        Self { words, locale, ops, rules: rules.clone(), disable_text: String::new() }
-            .with_rules(rules)
+        Self { words, locale, ops, rules }
     }
 
     /// Sets what a cut closes, which the question before a cut says.
     #[must_use]
     pub fn with_rules(mut self, rules: AccessRules) -> Self {
         self.rules = rules;
-        self.disable_text = self.cut_question();
         self
     }
 
@@ -243,7 +262,12 @@ impl Cards {
     /// Writes a card.
     fn card<T: Template>(&self, ctx: &CardContext, facts: &T) -> Card {
         let back = ctx.back.as_ref();
-        let way_back = back.filter(|place| place.is_small());
+        let way_back = match &ctx.alerts {
+            Some(alerts) => alerts.to_json(),
+            None => back
+                .filter(|place| place.is_small())
+                .and_then(|place| serde_json::to_string(place).ok()),
+        };
         self.write(
             &Frame {
                 admin: ctx.role.may_change(),
@@ -253,8 +277,11 @@ impl Cards {
                     page: back.page.max(1),
                     filter: back.filter.word(),
                     query: &back.query,
+                    sort: users::sort_word(back.sort),
+                    account: back.account.as_ref().map(AccountId::as_str),
                 }),
-                way_back: way_back.and_then(|place| serde_json::to_string(place).ok()),
+                way_back,
+                alerts: ctx.alerts.as_ref().map(Alerts::of),
                 form: &ctx.form.values,
                 ..self.frame()
             },
@@ -275,7 +302,7 @@ impl Cards {
             banner: None,
             back: first_page(),
             way_back: None,
-            disable_text: &self.disable_text,
+            alerts: None,
             form: &NOTHING_TYPED,
             ops: &self.ops,
         }
@@ -293,7 +320,7 @@ impl Cards {
 static NOTHING_TYPED: BTreeMap<String, String> = BTreeMap::new();
 
 fn first_page<'a>() -> Back<'a> {
-    Back { page: 1, filter: UserFilter::default().word(), query: "" }
+    Back { page: 1, filter: UserFilter::default().word(), query: "", sort: None, account: None }
 }
 
 /// The colour of a tone in Feishu's palette.

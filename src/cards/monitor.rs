@@ -77,6 +77,8 @@ struct CycleFacts<'a> {
 /// A cycle.
 struct Cycle<'a> {
     ok: bool,
+    /// Whether no account could be read.
+    nothing: bool,
     ended: String,
     took: Option<String>,
     users: u64,
@@ -103,6 +105,8 @@ template!("cycle");
 /// The facts of the report of a sync.
 struct SyncFacts {
     rows: Vec<Synced>,
+    /// Whether no account could be read.
+    nothing: bool,
     more: usize,
     users: usize,
     added: usize,
@@ -145,7 +149,7 @@ impl Cards {
             time: words.time(failed.at),
         });
         let access = view.access_pending.iter().take(PENDING).map(|(key, pending)| {
-            let Pending { text, since, attempts, next, error, cut } =
+            let Pending { text, since, attempts, next, error, cut, goal: _ } =
                 facts::pending(words, pending);
             Change { user: key.to_string(), cut, text, since, attempts, next, error }
         });
@@ -188,6 +192,8 @@ impl Cards {
         let accounts = listed.into_iter().take(ACCOUNTS);
         Cycle {
             ok: report.outcome == CycleOutcome::Ok,
+            nothing: !report.accounts.is_empty()
+                && report.accounts.iter().all(|reading| reading.error.is_some()),
             ended: words.time_full(report.ended),
             took: (seconds > 0).then(|| words.t("time.seconds", &[("count", &seconds)])),
             users: report.users,
@@ -239,6 +245,7 @@ impl Cards {
         });
         let facts = SyncFacts {
             rows: rows.collect(),
+            nothing: !accounts.is_empty() && accounts.iter().all(|sync| sync.error.is_some()),
             more: accounts.len().saturating_sub(ACCOUNTS),
             users: sum(|sync| sync.users),
             added: sum(|sync| sync.added.len()),

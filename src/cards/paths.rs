@@ -93,6 +93,13 @@ impl Cards {
         facts::status(self.words, &detail.user, detail.pending.as_ref())
     }
 
+    /// Whether a cut is under way and nothing has failed so far.
+    pub(super) fn is_closing(&self, detail: &UserDetail) -> bool {
+        let (status, pending) = (detail.user.status, detail.pending.as_ref());
+        let verdict = Verdict::of(status, pending, &detail.paths, detail.proof.as_ref());
+        verdict == Some(Verdict::Closing)
+    }
+
     /// Whether the money has stopped, in one sentence with a colour; none if access is neither cut nor being cut.
     pub(super) fn verdict(&self, detail: &UserDetail) -> Option<Tag> {
         let (status, pending) = (detail.user.status, detail.pending.as_ref());
@@ -126,9 +133,9 @@ impl Cards {
             Verdict::Left(paths) => {
                 ("orange", words.t("verdict.left", &[("paths", &words.paths(&paths))]))
             }
-            Verdict::Keys(None) => ("blue", words.t("verdict.keys", &[])),
+            Verdict::Keys(None) => ("green", words.t("verdict.keys", &[])),
             Verdict::Keys(Some(at)) => {
-                ("blue", words.t("verdict.keys_proven", &[("time", &words.time(at))]))
+                ("green", words.t("verdict.keys_proven", &[("time", &words.time(at))]))
             }
             Verdict::Unread => ("grey", words.t("verdict.unread", &[])),
             Verdict::Unproven(reason) => {

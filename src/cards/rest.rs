@@ -6,7 +6,7 @@ use super::engine::{always, template};
 use super::text::clip;
 use super::{Banner, Card, CardContext, Cards, Tone, days, facts};
 use crate::app::outcome::{RestLinking, RestPart, RestRow, RestView};
-use crate::domain::{Money, ProjectLink, User, UserKey, UserStatus, must_be_cut};
+use crate::domain::{Money, ProjectLink, User, UserKey};
 
 /// How much the card shows; the first size that fits is used.
 const SIZES: [Shown; 4] = [
@@ -176,15 +176,12 @@ impl Cards {
         names.join(&self.words.t("list.separator", &[]))
     }
 
-    /// Says what it means for a user to pay for a project: the usage, and what follows from it.
+    /// Says that a user pays for a project from now on, and the usage.
     pub fn now_paid(&self, link: &ProjectLink, user: &User) -> Banner {
         let usage = user.usage();
-        let is_cut = must_be_cut(user, None, None).is_some() && user.status != UserStatus::Disabled;
-        let (tone, key) = match (user.quota.is_positive(), usage.is_used_up()) {
-            (false, _) => (Tone::Success, "rest.done_unallocated"),
-            (true, false) => (Tone::Success, "rest.done"),
-            (true, true) if is_cut => (Tone::Warning, "rest.done_cut"),
-            (true, true) => (Tone::Warning, "rest.done_used_up"),
+        let key = match user.quota.is_positive() {
+            false => "rest.done_unallocated",
+            true => "rest.done",
         };
         let project = clip(link.label(), OPTION_CHARS);
         let name = clip(user.key.username.as_str(), OPTION_CHARS);
@@ -193,7 +190,7 @@ impl Cards {
             key,
             &[("project", &project), ("since", &since), ("user", &name), ("percent", &percent)],
         );
-        Banner { tone, text }
+        Banner { tone: Tone::Success, text }
     }
 }
 

@@ -13,7 +13,7 @@ const NAME_CHARS: usize = 20;
 impl Wording {
     /// With whom a user shares a project, and how its bill is counted.
     pub fn sharing(&self, shared: &Sharing) -> String {
-        let others = self.usernames(&shared.with);
+        let others = self.names_of(&shared.with, shared.more);
         match shared.counts {
             Counts::Part => self.t("sharing.part", &[("others", &others)]),
             Counts::Whole => self.t("sharing.whole", &[("others", &others)]),
@@ -49,10 +49,16 @@ impl Wording {
 
     /// Names of users of one account.
     pub fn usernames(&self, users: &[UserKey]) -> String {
+        self.names_of(users, 0)
+    }
+
+    /// Names of users of one account, of whom `more` are not among `users`.
+    fn names_of(&self, users: &[UserKey], more: usize) -> String {
         let named = users.iter().take(NAMED);
         let mut names: Vec<String> =
             named.map(|user| clip(user.username.as_str(), NAME_CHARS)).collect();
-        if let Some(more) = users.len().checked_sub(NAMED).filter(|more| *more > 0) {
+        let more = users.len().saturating_sub(NAMED).saturating_add(more);
+        if more > 0 {
             names.push(format!("+{more}"));
         }
         names.join(&self.t("list.separator", &[]))

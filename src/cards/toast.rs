@@ -3,7 +3,7 @@
 use super::text::{clean, clip};
 use super::wording::{QUOTED, Tone, Wording};
 use crate::app::Refusal;
-use crate::domain::{AccessGoal, Money, UserKey};
+use crate::domain::{AccessGoal, BillPeriod, Money, UserKey};
 
 /// What a toast says after a card action.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,6 +38,31 @@ pub enum Toast {
     },
     /// A second administrator refused an allocation.
     SecondRefused,
+    /// A ledger entry was undone.
+    QuotaUndone {
+        /// What had been added; deducted if negative.
+        amount: Money,
+        /// The quota now.
+        total: Money,
+        /// Whether access was restored with it, which stays as it is.
+        with_access: bool,
+    },
+    /// A ledger entry was made, and access is being restored.
+    AllocatedAndEnabling {
+        /// The user.
+        user: UserKey,
+        /// Added; deducted if negative.
+        amount: Money,
+    },
+    /// A change of access is being undone.
+    AccessWithdrawn {
+        /// The user.
+        user: UserKey,
+        /// What is no longer wanted.
+        goal: AccessGoal,
+    },
+    /// The card that was opened is a reply below the alert.
+    Replied,
     /// A project was linked.
     ProjectAdded {
         /// The project's display name.
@@ -105,6 +130,17 @@ pub enum Toast {
     },
     /// The input was refused.
     Refused(Refusal),
+    /// Alerts go to the group from now on.
+    AlertsHere,
+    /// A test alert goes to the administrators: there is no group for it.
+    TestAlertToAdmins,
+    /// A month follows as a file.
+    ExportOwed {
+        /// The month.
+        period: BillPeriod,
+    },
+    /// The card with a new user's secrets is recalled.
+    SecretsRecalled,
     /// Something broke that the person cannot fix.
     Internal,
 }
@@ -120,22 +156,37 @@ impl Toast {
             | Toast::RequestRefused
             | Toast::SecondConfirmed { .. }
             | Toast::SecondRefused
+            | Toast::QuotaUndone { .. }
+            | Toast::AllocatedAndEnabling { .. }
             | Toast::ProjectAdded { .. }
             | Toast::ProjectRemoved { .. }
             | Toast::ProjectToggled { .. }
             | Toast::AllToggled { .. }
             | Toast::SettingsSaved
+            | Toast::SecretsRecalled
+            | Toast::AlertsHere
             | Toast::UserSaved { .. }
             | Toast::AccountToggled { .. } => Tone::Success,
             Toast::SecondNeeded { .. }
             | Toast::CycleStarted
             | Toast::CycleRunning
             | Toast::AccessChanging { .. }
+            | Toast::AccessWithdrawn { .. }
+            | Toast::Replied
             | Toast::AccessRechecking { .. }
             | Toast::Creating(_)
             | Toast::TestAlertOwed
+            | Toast::ExportOwed { .. }
+            | Toast::TestAlertToAdmins
             | Toast::UserSaving { .. }
             | Toast::AccountChecking => Tone::Info,
+            // Nothing is wrong.
+            Toast::Refused(
+                Refusal::AccessUnchanged { .. }
+                | Refusal::AccessPending
+                | Refusal::NothingUnderWay(_)
+                | Refusal::UndoneAlready,
+            ) => Tone::Info,
             Toast::Refused(_) | Toast::Internal => Tone::Error,
         }
     }
@@ -163,6 +214,26 @@ impl Wording {
                 self.t("toast.second_confirmed", &[("amount", amount)])
             }
             Toast::SecondRefused => self.t("toast.second_refused", &[]),
+            Toast::QuotaUndone { amount, total, with_access } => {
+                let key = match (with_access, amount.is_negative()) {
+                    (true, _) => "toast.quota_undone_alone",
+                    (false, true) => "toast.deduction_undone",
+                    (false, false) => "toast.quota_undone",
+                };
+                let amount = if amount.is_negative() { -*amount } else { *amount };
+                self.t(key, &[("amount", &amount), ("total", total)])
+            }
+            Toast::AllocatedAndEnabling { user, amount } => self.t(
+                "toast.allocated_enabling",
+                &[("user", &clean(user.username.as_str())), ("amount", amount)],
+            ),
+            Toast::AccessWithdrawn { user, goal: AccessGoal::Cut } => {
+                self.t("toast.cut_withdrawn", &[("user", &clean(user.username.as_str()))])
+            }
+            Toast::AccessWithdrawn { user, goal: AccessGoal::Restored } => {
+                self.t("toast.restore_withdrawn", &[("user", &clean(user.username.as_str()))])
+            }
+            Toast::Replied => self.t("toast.replied", &[]),
             Toast::ProjectAdded { label: text } => {
                 self.t("toast.project_added", &[("project", &label(text))])
             }
@@ -208,7 +279,12 @@ impl Wording {
             Toast::AccountToggled { account, enabled: false } => {
                 self.t("toast.account_off", &[("account", &label(account))])
             }
-            Toast::Refused(refusal) => self.refusal(refusal),
+            // One line, whatever the banner says.
+            Toast::Refused(refusal) => self.refusal(refusal).replace('\n', " "),
+            Toast::AlertsHere => self.t("toast.alerts_here", &[]),
+            Toast::TestAlertToAdmins => self.t("toast.test_to_admins", &[]),
+            Toast::ExportOwed { period } => self.t("toast.export", &[("period", period)]),
+            Toast::SecretsRecalled => self.t("toast.secrets_recalled", &[]),
             Toast::Internal => self.internal_error(),
         }
     }
@@ -235,6 +311,25 @@ mod tests {
             Toast::RequestRefused,
             Toast::SecondConfirmed { amount: Money::from_fen(5_000_000) },
             Toast::SecondRefused,
+            Toast::QuotaUndone {
+                amount: Money::from_fen(100),
+                total: Money::from_fen(1),
+                with_access: false,
+            },
+            Toast::QuotaUndone {
+                amount: Money::from_fen(-100),
+                total: Money::from_fen(1),
+                with_access: false,
+            },
+            Toast::QuotaUndone {
+                amount: Money::from_fen(100),
+                total: Money::from_fen(1),
+                with_access: true,
+            },
+            Toast::AllocatedAndEnabling { user: key("main/alice"), amount: Money::from_fen(100) },
+            Toast::AccessWithdrawn { user: key("main/alice"), goal: AccessGoal::Cut },
+            Toast::AccessWithdrawn { user: key("main/alice"), goal: AccessGoal::Restored },
+            Toast::Replied,
             Toast::ProjectAdded { label: "官网".into() },
             Toast::ProjectRemoved { label: "官网".into() },
             Toast::ProjectToggled { label: "官网".into(), enabled: true },
@@ -256,6 +351,10 @@ mod tests {
             Toast::AccountToggled { account: "生产".into(), enabled: false },
             Toast::Refused(Refusal::AccessPending),
             Toast::Internal,
+            Toast::SecretsRecalled,
+            Toast::AlertsHere,
+            Toast::TestAlertToAdmins,
+            Toast::ExportOwed { period: "2026-11".parse().unwrap() },
         ];
         for locale in Locale::ALL {
             let words = Wording::new(locale);

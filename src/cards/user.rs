@@ -2,15 +2,17 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::engine::template;
-use super::facts::{self, Amount, Figures, Pending, Tag};
+use super::bar::{Bar, bar, shade_colour};
+use super::condition::{stricter, user_template};
+use super::engine::{always, template};
+use super::facts::{self, Amount, Pending, Tag};
 use super::paths::{Audience, PathsFacts};
 use super::text::{clip, md};
 use super::{Card, CardContext, Cards, days};
-use crate::app::outcome::{Level, UserDetail};
-use crate::cards::wording::Wording;
+use crate::app::outcome::UserDetail;
 use crate::domain::{
-    AccessPath, BillPeriod, ProjectLink, RememberedAccess, Switch, User, UserStatus, oldest_stale,
+    AccessCause, AccessPath, BillPeriod, Condition, Money, PathState, ProjectLink,
+    RememberedAccess, Shade, Switch, User, UserStatus, oldest_stale,
 };
 
 /// Max projects that the card lists; the projects card has all of them.
@@ -27,11 +29,23 @@ struct UserFacts<'a> {
     display: &'a str,
     account: &'a str,
     template: &'static str,
-    status: Tag,
+    tags: Vec<Option<Tag>>,
     verdict: Option<Tag>,
+    cut_since: Option<String>,
+    undo: Option<u64>,
+    undo_of: String,
     paths: Option<PathsFacts>,
-    level: Option<Tag>,
-    figures: Figures,
+    big_label: String,
+    big: String,
+    over: bool,
+    used: Option<Used>,
+    bar: Option<Bar>,
+    totals: String,
+    spent: Option<String>,
+    cut: bool,
+    access_open: bool,
+    settings_summary: String,
+    access_summary: String,
     unbilled: Option<String>,
     month: Option<String>,
     forecast: Option<String>,
@@ -65,6 +79,14 @@ struct UserFacts<'a> {
     remembered: Option<String>,
 }
 
+/// How much is used.
+struct Used {
+    percent: String,
+    colour: &'static str,
+    loud: bool,
+    of_month: bool,
+}
+
 /// A project.
 struct Link<'a> {
     monitored: bool,
@@ -73,6 +95,7 @@ struct Link<'a> {
     mark: Option<String>,
 }
 
+always!(Used);
 template!("user");
 
 impl Cards {
@@ -88,17 +111,51 @@ impl Cards {
         let triggered: Vec<u16> = user.triggered.iter().copied().collect();
         let remembered = detail.remembered.as_ref().filter(|_| user.status != UserStatus::Active);
         let links = detail.links.iter().take(LINKS);
-        let facts = UserFacts {
+        let usage = stricter(user.usage(), user.month_usage(detail.month.as_ref()));
+        let shade = Shade::of(usage);
+        let left = user.quota - user.consumed;
+        let is_over = user.is_allocated() && left < Money::ZERO;
+        let (big_label, big) = match (user.is_allocated(), is_over) {
+            (true, false) => ("user.left", left),
+            (true, true) => ("user.overspent", -left),
+            (false, _) => ("figures.consumed", user.consumed),
+        };
+        let is_failing =
+            detail.paths.values().any(|report| matches!(report.state, PathState::Failing { .. }));
+        let paths = self.paths(detail, Audience::of(ctx.in_group));
+        let is_cut = paths.as_ref().is_some_and(|paths| paths.cut);
+        let mut facts = UserFacts {
             key: user.key.to_string(),
             name: user.key.username.as_str(),
             display: user.display_name.as_str(),
             account: detail.account_name.as_str(),
-            template: facts::user_template(user, detail.level),
-            status: self.access_status(detail),
-            verdict: self.verdict(detail),
-            paths: self.paths(detail, Audience::of(ctx.in_group)),
-            level: level_tag(words, detail.level),
-            figures: facts::user_figures(words, user, detail.level),
+            template: user_template(user, detail.condition, shade),
+            tags: self.tags(detail, shade),
+            // A cut that is under way says so itself.
+            verdict: self.verdict(detail).filter(|_| !self.is_closing(detail)),
+            cut_since: self.cut_since(detail),
+            undo: detail.undoable.as_ref().map(|entry| entry.seq),
+            undo_of: detail.undoable.as_ref().map(|it| self.undo_of(it)).unwrap_or_default(),
+            paths,
+            big_label: words.t(big_label, &[]),
+            big: big.to_string(),
+            over: is_over,
+            used: usage.whole_percent().is_some().then(|| Used {
+                percent: usage.percent().to_string(),
+                colour: shade_colour(shade),
+                loud: shade > Shade::Calm,
+                of_month: usage != user.usage(),
+            }),
+            bar: bar(usage, detail.thresholds.percents()),
+            totals: words.t("user.totals", &[("quota", &user.quota), ("consumed", &user.consumed)]),
+            spent: detail
+                .spent
+                .filter(|_| detail.month.is_none())
+                .map(|spent| words.t("user.spent", &[("amount", &spent)])),
+            cut: is_cut,
+            access_open: is_cut || is_failing || detail.pending.is_some(),
+            settings_summary: self.settings_summary(detail),
+            access_summary: self.access_summary(user),
             unbilled: facts::unbilled(words, detail.unbilled.as_ref()),
             month: detail.month.and_then(|month| facts::month(words, user, &month)),
             forecast: detail.forecast.and_then(|it| facts::forecast(words, &it)),
@@ -125,21 +182,82 @@ impl Cards {
             }),
             remark: user.remark.as_str(),
             owner: detail.owner_name.as_deref().or(user.owner.as_ref().map(|id| id.as_str())),
-            email: user.email.as_str(),
-            phone: user.phone.as_str(),
+            // A group sees neither addresses nor key ids.
+            email: if ctx.in_group { "" } else { user.email.as_str() },
+            phone: if ctx.in_group { "" } else { user.phone.as_str() },
             created: words.date(user.created),
-            keys: self.user_keys(user),
-            more_keys: user.access_keys.len().saturating_sub(KEYS),
-            login: match user.login {
-                Some(Switch::On) => words.t("user.login_allowed", &[]),
-                Some(Switch::Off) => words.t("user.login_forbidden", &[]),
-                None if user.access_read_at.is_some() => words.t("user.login_none", &[]),
-                None => words.t("user.login_unread", &[]),
+            keys: match ctx.in_group {
+                true => self.user_keys_counted(user),
+                false => self.user_keys(user),
             },
+            more_keys: match ctx.in_group {
+                true => 0,
+                false => user.access_keys.len().saturating_sub(KEYS),
+            },
+            login: self.login(user),
             access_read: self.access_read(detail),
             remembered: remembered.map(|remembered| self.remembered(remembered)),
         };
-        self.card(ctx, &facts)
+        let mut card = self.card(ctx, &facts);
+        // The first of these that fits: with fewer projects, without the chart.
+        for fewer in [4, 2] {
+            if !card.fits() {
+                facts.links.truncate(fewer);
+                facts.more = facts.total.saturating_sub(fewer);
+                card = self.card(ctx, &facts);
+            }
+        }
+        if !card.fits() {
+            facts.days = None;
+            card = self.card(ctx, &facts);
+        }
+        card
+    }
+
+    /// The status, unless all is well, and the condition.
+    fn tags(&self, detail: &UserDetail, shade: Shade) -> Vec<Option<Tag>> {
+        let user = &detail.user;
+        let is_active = detail.pending.is_none() && user.status == UserStatus::Active;
+        let status = (!is_active).then(|| self.access_status(detail));
+        let says_something = is_active || detail.condition != Condition::Within;
+        let condition = (user.status != UserStatus::Gone && says_something)
+            .then(|| self.words.condition(user, detail.condition, shade));
+        vec![status, condition]
+    }
+
+    /// The settings in a few words, for the head of the folded panel.
+    fn settings_summary(&self, detail: &UserDetail) -> String {
+        let (words, user) = (self.words, &detail.user);
+        let switch = |key: &str, on: Switch| {
+            let state = facts::switch(words, on);
+            words.t("user.switch", &[("what", &words.t(key, &[])), ("state", &state)])
+        };
+        let parts = [
+            switch("user.monitor", user.monitored),
+            switch("user.auto_disable", user.auto_disable),
+        ];
+        parts.join(" · ")
+    }
+
+    /// The access in a few words.
+    fn access_summary(&self, user: &User) -> String {
+        let words = self.words;
+        let keys = user.access_keys.len();
+        format!(
+            "{} · {}",
+            words.t("user.login_state", &[("state", &self.login(user))]),
+            words.t("user.keys_count", &[("count", &keys)])
+        )
+    }
+
+    fn login(&self, user: &User) -> String {
+        let key = match user.login {
+            Some(Switch::On) => "user.login_allowed",
+            Some(Switch::Off) => "user.login_forbidden",
+            None if user.access_read_at.is_some() => "user.login_none",
+            None => "user.login_unread",
+        };
+        self.words.t(key, &[])
     }
 
     fn user_link<'a>(&self, detail: &UserDetail, link: &'a ProjectLink) -> Link<'a> {
@@ -147,6 +265,33 @@ impl Cards {
         let shared = shared.map(|shared| self.words.sharing(shared));
         let Amount { label, amount, mark } = facts::amount_of(self.words, link, shared);
         Link { monitored: link.monitored.is_on(), label, amount, mark }
+    }
+
+    /// Since when access is cut, and why; `None` if it is not.
+    fn cut_since(&self, detail: &UserDetail) -> Option<String> {
+        let memory = detail.remembered.as_ref();
+        let memory = memory.filter(|_| detail.user.status == UserStatus::Disabled)?;
+        let words = self.words;
+        let since = words.time(memory.cut);
+        let why = match memory.cause.as_ref()? {
+            AccessCause::QuotaUsedUp => words.t("cut_by.quota", &[]),
+            AccessCause::MonthLimit { period } => words.t("cut_by.month", &[("period", period)]),
+            AccessCause::Manual { operator } => {
+                words.t("cut_by.person", &[("operator", &words.operator(operator))])
+            }
+            AccessCause::MonthTurned | AccessCause::Reopened { .. } => return None,
+        };
+        Some(words.t("cut_by.since", &[("time", &since), ("why", &why)]))
+    }
+
+    /// How many access keys there are, and how many work.
+    fn user_keys_counted(&self, user: &User) -> String {
+        let count = user.access_keys.len();
+        if count == 0 {
+            return String::new();
+        }
+        let active = user.access_keys.iter().filter(|key| key.active.is_on()).count();
+        self.words.t("user.keys_counted", &[("count", &count), ("active", &active)])
     }
 
     /// A line for each of the first keys, as markdown.
@@ -201,19 +346,4 @@ impl Cards {
         }
         parts.join(&words.t("list.separator", &[]))
     }
-}
-
-fn level_tag(words: Wording, level: Level) -> Option<Tag> {
-    let text = match level {
-        Level::Calm => return None,
-        Level::Unallocated => words.t("usage.unallocated", &[]),
-        Level::Warning => words.t("usage.warning", &[]),
-        Level::UsedUp => words.t("usage.used_up", &[]),
-    };
-    let colour = match level {
-        Level::Warning => "orange",
-        Level::UsedUp => "red",
-        Level::Calm | Level::Unallocated => "neutral",
-    };
-    Some(Tag { text, colour })
 }

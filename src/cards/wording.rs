@@ -10,12 +10,13 @@ use super::locale::Catalogue;
 use super::text::{clean, clip};
 use crate::address::AddressError;
 use crate::app::Refusal;
+use crate::app::outcome::AlertsView;
 use crate::app::refusal::TextField;
 use crate::domain::period::beijing;
 use crate::domain::{
-    AccessGoal, AlertBody, AlertKind, AlertRecord, AmountError, Freshness, LedgerError, Limit,
-    Money, Operator, Outlook, PendingAccess, Problem, SavedSettings, ThresholdsError, UserKey,
-    UserStatus,
+    AccessGoal, Act, AlertBody, AlertKind, AlertRecord, AmountError, BackupPlace, Deed, Freshness,
+    LedgerError, Limit, Money, Operator, Outlook, PendingAccess, Problem, SavedSettings,
+    ThresholdsError, UserKey, UserStatus,
 };
 
 /// How serious a notice is. It determines colours and the type of a toast.
@@ -123,7 +124,7 @@ impl Wording {
             Refusal::ProjectTaken(taken) => {
                 let each = taken.iter().map(|(project, by)| {
                     let (project, others) = (quote(project.as_str()), self.usernames(by));
-                    self.t("sharing.option", &[("project", &project), ("others", &others)])
+                    self.t("sharing.taken", &[("project", &project), ("others", &others)])
                 });
                 let projects: Vec<String> = each.collect();
                 let projects = projects.join(&self.t("list.separator", &[]));
@@ -183,6 +184,12 @@ impl Wording {
             Refusal::BadKeyPair => self.t("refusal.bad_key_pair", &[]),
             Refusal::DirectChatOnly => self.t("refusal.direct_chat_only", &[]),
             Refusal::NothingRemembered => self.t("refusal.nothing_remembered", &[]),
+            Refusal::NothingUnderWay(user) => {
+                self.t("refusal.nothing_under_way", &[("user", &clean(user.username.as_str()))])
+            }
+            Refusal::UndoTooLate => self.t("refusal.undo_too_late", &[]),
+            Refusal::UndoneAlready => self.t("refusal.undone_already", &[]),
+            Refusal::NothingToUndo => self.t("refusal.nothing_to_undo", &[]),
         }
     }
 
@@ -237,6 +244,9 @@ impl Wording {
                 };
                 self.t(key, &[("user", &user), ("threshold", threshold)])
             }
+            AlertBody::Warnings { users, .. } => {
+                self.t("alert.warnings", &[("count", &users.len())])
+            }
             AlertBody::Disable { of, .. } => {
                 let key = match of {
                     Limit::Quota => "alert.disable",
@@ -285,6 +295,13 @@ impl Wording {
                 Problem::EstimateRecovered { account } => {
                     self.t("alert.estimate_recovered", &[("account", account)])
                 }
+                Problem::BackupFailing { place: BackupPlace::Folder, .. } => {
+                    self.t("alert.backup_failing", &[])
+                }
+                Problem::BackupFailing { place: BackupPlace::Bucket, .. } => {
+                    self.t("alert.upload_failing", &[])
+                }
+                Problem::BackupRecovered { .. } => self.t("alert.backup_recovered", &[]),
                 Problem::CredentialsRefused { account, .. } => {
                     self.t("alert.credentials_refused", &[("account", account)])
                 }
@@ -299,6 +316,53 @@ impl Wording {
                 }
                 Problem::Test { .. } => self.t("alert.test", &[]),
             },
+        }
+    }
+
+    /// What was done about an alert.
+    pub fn deed(&self, step: &Act) -> String {
+        let by_system = step.by == Operator::System;
+        match &step.deed {
+            Deed::Allocated { amount } if amount.is_negative() => {
+                self.t("deed.deducted", &[("amount", &-*amount)])
+            }
+            Deed::Allocated { amount } => self.t("deed.allocated", &[("amount", amount)]),
+            Deed::Undone { amount } if amount.is_negative() => {
+                self.t("deed.deduction_undone", &[("amount", &-*amount)])
+            }
+            Deed::Undone { amount } => self.t("deed.undone", &[("amount", amount)]),
+            Deed::Access { goal: AccessGoal::Cut } if by_system => self.t("deed.cut_itself", &[]),
+            Deed::Access { goal: AccessGoal::Restored } if by_system => {
+                self.t("deed.restored_itself", &[])
+            }
+            Deed::Access { goal: AccessGoal::Cut } => self.t("button.disable", &[]),
+            Deed::Access { goal: AccessGoal::Restored } => self.t("button.enable", &[]),
+            Deed::Withdrawn { goal: AccessGoal::Cut } => self.t("button.withdraw_cut", &[]),
+            Deed::Withdrawn { goal: AccessGoal::Restored } => {
+                self.t("button.withdraw_restore", &[])
+            }
+            Deed::Confirmed { goal: AccessGoal::Cut } => self.t("deed.cut_confirmed", &[]),
+            Deed::Confirmed { goal: AccessGoal::Restored } => {
+                self.t("deed.restored_confirmed", &[])
+            }
+        }
+    }
+
+    /// The time of something that follows something else: `09:05`, with the date if it is another day.
+    pub fn time_after(&self, at: Timestamp, first: Timestamp) -> String {
+        let (at, first) = (at.to_zoned(beijing()), first.to_zoned(beijing()));
+        if at.date() != first.date() {
+            return self.time(at.timestamp());
+        }
+        format!("{:02}:{:02}", at.hour(), at.minute())
+    }
+
+    /// A filter, with how many there are behind it.
+    pub fn counted(&self, filter: String, count: usize) -> String {
+        match count {
+            0 => filter,
+            AlertsView::COUNTED.. => format!("{filter} {}+", AlertsView::COUNTED - 1),
+            count => format!("{filter} {count}"),
         }
     }
 
@@ -408,7 +472,7 @@ impl Wording {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::app::CreateRefusal;
+    use crate::app::{CreateField, CreateRefusal};
 
     fn words() -> Wording {
         Wording::new(Locale::ZhCn)
@@ -476,10 +540,19 @@ mod tests {
             Refusal::AccessUnchanged { user: key("main/alice"), goal: AccessGoal::Cut },
             Refusal::AccessUnchanged { user: key("main/alice"), goal: AccessGoal::Restored },
             Refusal::AccessPending,
+            Refusal::NothingUnderWay(key("main/alice")),
+            Refusal::UndoTooLate,
+            Refusal::UndoneAlready,
+            Refusal::NothingToUndo,
             Refusal::NoAccount,
             Refusal::BadField("user"),
             Refusal::UnknownAction("users.fly".into()),
             Refusal::NothingRemembered,
+            CreateRefusal::Fields(vec![
+                (CreateField::Username, CreateRefusal::Username(String::new()).into()),
+                (CreateField::Email, Refusal::BadEmail("a@".into())),
+            ])
+            .into(),
             CreateRefusal::Username(String::new()).into(),
             CreateRefusal::Username("张 三".into()).into(),
             CreateRefusal::Account.into(),

@@ -1,13 +1,17 @@
 //! `airgate check`: checks everything that the service needs, and says how to fix what is wrong.
 
+mod bucket;
 mod cloud;
 mod feishu;
+
+pub(super) use self::cloud::in_words;
 
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
+use super::operator::{said, what_and_fix};
 use super::table::{Layout, table};
-use super::words::t;
+use super::words::{spoken, t};
 use super::{ConfigFile, Failure, output, runtime};
 use crate::app::settings::settings_in_force;
 use crate::config::{Config, ConfigProblem, exposes_secrets};
@@ -19,6 +23,9 @@ pub(super) struct Options {
     /// Only check what can be checked on this machine
     #[arg(long)]
     offline: bool,
+    /// Add to the Feishu app what is missing and can be added by API
+    #[arg(long, conflicts_with = "offline")]
+    fix: bool,
     #[command(flatten)]
     config: ConfigFile,
 }
@@ -111,9 +118,8 @@ pub(super) fn run(options: &Options) -> Result<(), Failure> {
 
 /// Splits a problem into what is wrong and how to fix it.
 fn problem(problem: &ConfigProblem) -> Finding {
-    let fault = problem.fault.as_str();
-    let split = fault.split_once("; ").or_else(|| fault.split_once(": "));
-    let (result, fix) = split.unwrap_or((fault, ""));
+    let fault = said(&problem.fault, spoken());
+    let (result, fix) = what_and_fix(&fault);
     Finding::failed(&problem.subject, result, fix)
 }
 
@@ -135,7 +141,9 @@ fn check(config: &Config, options: &Options) -> Result<Vec<Finding>, Failure> {
         findings.push(Finding::new(&what, Verdict::Warning, exposed, fix));
     }
     for warning in config.warnings() {
-        let (result, fix) = warning.split_once("; ").unwrap_or((&warning, ""));
+        let warning = said(&warning, spoken());
+        let mark = if warning.contains('；') { "；" } else { "; " };
+        let (result, fix) = warning.split_once(mark).unwrap_or((&warning, ""));
         findings.push(Finding::new(&what, Verdict::Warning, result, fix));
     }
     let granted = &config.access.link_policies;
@@ -143,8 +151,13 @@ fn check(config: &Config, options: &Options) -> Result<Vec<Finding>, Failure> {
     findings.push(policies("access.global_policies", &granted.global));
     let (finding, kept) = store(config);
     findings.push(finding);
-    findings.push(backups(config));
+    if config.store.backup_dir.is_some() || config.store.backup_bucket.is_none() {
+        findings.push(backups(config));
+    }
     if options.offline {
+        if config.store.backup_bucket.is_some() {
+            findings.push(Finding::skipped(t("check.bucket", &[]), "--offline"));
+        }
         for what in [t("check.feishu", &[]), t("check.volcengine", &[])] {
             findings.push(Finding::skipped(what, "--offline"));
         }
@@ -155,6 +168,11 @@ fn check(config: &Config, options: &Options) -> Result<Vec<Finding>, Failure> {
         None => config.initial_settings(),
     };
     runtime()?.block_on(async {
+        bucket::check(config, &mut findings).await;
+        if options.fix {
+            let store = kept.as_ref().map(|kept| &kept.store);
+            feishu::fix(config, store, &mut findings).await;
+        }
         feishu::check(config, &settings, &mut findings).await;
         match kept {
             Some(kept) => cloud::check(config, &kept, &mut findings).await,
@@ -165,6 +183,24 @@ fn check(config: &Config, options: &Options) -> Result<Vec<Finding>, Failure> {
         }
     });
     Ok(findings)
+}
+
+/// Returns what is wrong with the accounts of a store, each in one line with the fix.
+pub(super) async fn account_problems(
+    config: &Config,
+    store: &Store,
+) -> Result<Vec<String>, StoreError> {
+    let settings = config.initial_settings();
+    let accounts = store.read(View::accounts)?;
+    let kept = Kept { store: store.clone(), accounts, settings };
+    let mut findings = Vec::new();
+    cloud::check(config, &kept, &mut findings).await;
+    let failed = |finding: &Finding| matches!(finding.verdict, Verdict::Failed | Verdict::Warning);
+    let line = |finding: Finding| {
+        let Finding { what, result, fix, .. } = finding;
+        t("check.line", &[("what", &what), ("result", &result), ("fix", &fix)])
+    };
+    Ok(findings.into_iter().filter(failed).map(line).collect())
 }
 
 /// Checks that policy names are ones that IAM allows ("CreatePolicy": letters, digits and `+=,.@-_`, at most 64 characters).

@@ -1,18 +1,23 @@
 //! The command line: one file per sub-command. Exit codes: 0 success, 1 failure, 2 wrong usage or configuration.
 
 mod account;
+mod app;
 mod backup;
 mod check;
 mod completions;
 mod demo;
+mod desk;
 mod export;
 mod log;
+mod operator;
 mod output;
+mod private_file;
 mod probe;
 mod progress;
 mod rekey;
 mod restore;
 mod serve;
+mod setup;
 mod table;
 mod words;
 
@@ -24,6 +29,7 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use self::words::t;
 
 use crate::config::{self, Config, ConfigError};
+use crate::store::opening::Opening;
 use crate::store::{Store, StoreError};
 
 /// Keeps Volcengine sub-accounts within their quota, from inside Feishu chat.
@@ -38,6 +44,8 @@ struct Cli {
 enum Command {
     /// Run the whole product on this machine, without any accounts: stand-ins, sample data and a chat page in the browser
     Demo(demo::Options),
+    /// Make the Feishu app by QR code, write the configuration, and send the first card
+    Setup(setup::Options),
     /// Run the service
     Serve(serve::Options),
     /// Check configuration, store, Feishu and Volcengine, and say how to fix what fails
@@ -97,7 +105,11 @@ impl ConfigFile {
 
     fn load(&self) -> Result<Config, Failure> {
         self.try_load().map_err(|problems| {
-            let text = format!("{problems}\n{}", self.hint().unwrap_or_default());
+            let lines = problems.problems().iter().map(|problem| {
+                let fault = operator::said(&problem.fault, words::spoken());
+                format!("{} {fault}\n", problem.subject)
+            });
+            let text = format!("{}{}", lines.collect::<String>(), self.hint().unwrap_or_default());
             Failure::Configuration(text.trim_end().to_owned())
         })
     }
@@ -125,13 +137,23 @@ impl Failure {
 
 /// Opens the store. `instead` is the key of the text that says what to do if the service is running.
 fn open_store(config: &Config, instead: &str) -> Result<Store, Failure> {
-    Store::open(&config.store.path, config.security.master_key.expose()).map_err(|error| {
+    open_store_followed(config, instead, &Opening::default())
+}
+
+/// Like [`open_store`]; `opening` says how far it has come.
+fn open_store_followed(
+    config: &Config,
+    instead: &str,
+    opening: &Opening,
+) -> Result<Store, Failure> {
+    let key = config.security.master_key.expose();
+    Store::open_followed(&config.store.path, key, opening).map_err(|error| {
         Failure::Failed(match error {
             StoreError::InUse(path) => {
                 t("cli.in_use", &[("path", &path.display()), ("instead", &t(instead, &[]))])
             }
             StoreError::WrongKey => t("cli.wrong_key", &[]),
-            error => error.to_string(),
+            error => operator::said(&error.to_string(), words::spoken()),
         })
     })
 }
@@ -148,7 +170,7 @@ fn open_existing_store(config: &Config, instead: &str) -> Result<Store, Failure>
 
 /// Wraps any error as a failure.
 fn failed(error: impl std::fmt::Display) -> Failure {
-    Failure::Failed(error.to_string())
+    Failure::Failed(operator::said(&error.to_string(), words::spoken()))
 }
 
 /// Parses the arguments and runs the command.
@@ -162,6 +184,7 @@ pub fn main() -> ExitCode {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let done = match cli.command {
         Command::Demo(options) => demo::run(&options),
+        Command::Setup(options) => setup::run(&options),
         Command::Serve(options) => serve::run(&options),
         Command::Check(options) => check::run(&options),
         Command::Probe(options) => probe::run(&options),

@@ -6,6 +6,8 @@ use std::sync::OnceLock;
 use tracing_subscriber::EnvFilter;
 
 use super::log::Queue;
+use super::operator::{BeijingTime, LogFields};
+use super::words::spoken;
 
 /// Prints a result.
 pub(super) fn line(text: &str) {
@@ -49,8 +51,9 @@ pub(super) fn end_log() {
 /// The log, once it has been started.
 static LOG: OnceLock<Queue> = OnceLock::new();
 
-/// Starts the log on standard error, without ever waiting for its reader: as text, or as JSON with `AIRGATE_LOG_FORMAT=json`. `RUST_LOG` sets the filter; without
-/// it, `default` applies.
+/// Starts the log on standard error, without ever waiting for its reader: as text in the language of the command line, or as JSON
+/// in English with `AIRGATE_LOG_FORMAT=json`. Times are Beijing's, as everywhere. `RUST_LOG` sets the filter; without it,
+/// `default` applies.
 pub(super) fn start_log(default: &str) {
     // The WebSocket library traces whole handshakes and frames, and a handshake contains the ticket of the long connection. So
     // its level is capped at `info`, whatever RUST_LOG says.
@@ -58,10 +61,9 @@ pub(super) fn start_log(default: &str) {
         let others = text.split(',').filter(|directive| !directive.contains("tungstenite"));
         EnvFilter::try_new(others.collect::<Vec<_>>().join(",")).ok()
     });
+    let filter = wanted.unwrap_or_else(|| EnvFilter::new(default));
     // The scheduler tells of each step at `info`.
-    let filter =
-        wanted.unwrap_or_else(|| EnvFilter::new(format!("{default},tokio_cron_scheduler=warn")));
-    let filter = ["tungstenite=info", "tokio_tungstenite=info"]
+    let filter = ["tungstenite=info", "tokio_tungstenite=info", "tokio_cron_scheduler=warn"]
         .into_iter()
         .filter_map(|directive| directive.parse().ok())
         .fold(filter, EnvFilter::add_directive);
@@ -73,10 +75,15 @@ pub(super) fn start_log(default: &str) {
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_ansi(std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none())
+        .with_timer(BeijingTime)
         .with_writer(queue.clone());
     let json = std::env::var("AIRGATE_LOG_FORMAT").is_ok_and(|format| format == "json");
     // An Err means that a log was already started.
-    let _ = if json { builder.json().with_span_list(false).try_init() } else { builder.try_init() };
+    let _ = if json {
+        builder.json().with_span_list(false).try_init()
+    } else {
+        builder.fmt_fields(LogFields(spoken())).try_init()
+    };
     // An Err means the same.
     let _ = LOG.set(queue);
     // The default hook writes to standard error itself, and would wait for its reader.

@@ -7,12 +7,14 @@ use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use super::words::t;
-use super::{ConfigFile, Failure, open_store, output, runtime, until_told_to_stop};
+use super::operator::said;
+use super::words::{spoken, t};
+use super::{ConfigFile, Failure, open_store_followed, output, runtime, until_told_to_stop};
 use crate::clock::Clock;
 use crate::config::{Config, exposes_secrets};
 use crate::server::{Door, Service, Timeouts};
 use crate::store::Store;
+use crate::store::opening::Opening;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Options {
@@ -37,13 +39,14 @@ fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
 }
 
 /// Opens the store, and says from time to time that it is still being opened.
-async fn opened(config: Config) -> Result<Store, Failure> {
+async fn opened(config: Config, opening: Opening) -> Result<Store, Failure> {
     let path = config.store.path.display().to_string();
     let (done, opened) = oneshot::channel();
+    let followed = opening.clone();
     // A thread of its own: unlike the runtime's, it does not keep the process from ending.
     std::thread::spawn(move || {
         // An Err means that the process is ending.
-        let _ = done.send(open_store(&config, "cli.one_only"));
+        let _ = done.send(open_store_followed(&config, "cli.one_only", &followed));
     });
     let mut opened = std::pin::pin!(opened);
     let start = Instant::now();
@@ -55,7 +58,7 @@ async fn opened(config: Config) -> Result<Store, Failure> {
             }
             Err(_) => {
                 let seconds = start.elapsed().as_secs();
-                tracing::warn!(path, seconds, "still opening the store: /readyz answers 503");
+                tracing::warn!(path, seconds, "still {}; /readyz answers 503", opening.stage());
             }
         }
     }
@@ -68,7 +71,7 @@ pub(super) fn run(options: &Options) -> Result<(), Failure> {
         tracing::warn!("{}", t("check.exposed", &[("path", &path.display())]));
     }
     for warning in config.warnings() {
-        tracing::warn!("{warning}");
+        tracing::warn!("{}", said(&warning, spoken()));
     }
     runtime()?.block_on(async {
         // Before the store is opened, which may take minutes: a supervisor that asks must not mistake that for a hang.
@@ -77,7 +80,7 @@ pub(super) fn run(options: &Options) -> Result<(), Failure> {
             Failure::Failed(t("cli.port_in_use", &[("address", &address), ("error", &error)]))
         })?;
         let store = tokio::select! {
-            opened = opened(config.clone()) => opened?,
+            opened = opened(config.clone(), door.opening().clone()) => opened?,
             () = until_told_to_stop() => return Ok(()),
         };
         let timeouts = Timeouts::default();

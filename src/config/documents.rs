@@ -31,7 +31,9 @@ pub(super) fn example(optional: Optional) -> String {
                 writeln!(text, "# {line}").unwrap();
             }
             match (key.unset, optional) {
-                (Unset::Refused | Unset::RefusedIn(_), _) => writeln!(text, "{} = \"\"", key.name),
+                (Unset::Refused, _) => writeln!(text, "{} = \"\"", key.name),
+                // Not needed in the mode that is the default.
+                (Unset::RefusedIn(_), _) => writeln!(text, "# {} = \"\"", key.name),
                 (Unset::Default(value), _) | (Unset::Off(value), Optional::Given) => {
                     writeln!(text, "{} = {value}", key.name)
                 }

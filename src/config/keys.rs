@@ -200,9 +200,10 @@ declare! {
             "Socket address to listen on: IP and port. Terminate TLS in a reverse proxy.";
     }
     "feishu", "The Feishu (or Lark) app that airgate runs as." => {
-        MODE = "mode", Choice(&["webhook", "websocket"]), Default("\"webhook\""),
-            "How events arrive: `webhook` (Feishu calls /feishu/event and /feishu/card; needs a public https address) or \
-             `websocket` (a long connection; needs no public address).";
+        MODE = "mode", Choice(&["websocket", "webhook"]), Default("\"websocket\""),
+            "How events arrive: `websocket` (a long connection that airgate opens; needs no public address, no Encrypt Key and no \
+             Verification Token) or `webhook` (Feishu calls /feishu/event and /feishu/card; needs a public https address). A file \
+             without this key that sets `verification_token` or `encrypt_key` is read as `webhook`, with a warning.";
         BASE_URL = "base_url", Text, Default("\"https://open.feishu.cn\""),
             "Address of the open platform; for Lark https://open.larksuite.com. `http://` only for loopback hosts.";
         APP_ID = "app_id", Text, Refused,
@@ -253,9 +254,20 @@ declare! {
         STORE_PATH = "path", Path, Default("\"data/airgate.redb\""),
             "The store's file; created with mode 0600 if it does not exist.";
         BACKUP_DIR = "backup_dir", Path, Off("\"data/backups\""),
-            "Folder for the backups that the running service makes, at the interval below and across restarts. Not set: no backups.";
+            "Folder for the backups that the running service makes, at the interval below and across restarts. Not set: no backups, \
+             unless backup_url is set.";
+        BACKUP_URL = "backup_url", Text,
+            Off("\"s3://my-backups/airgate?endpoint=https://tos-s3-cn-beijing.volces.com&region=cn-beijing\""),
+            "Bucket of an S3-compatible service (Volcengine TOS, MinIO, Amazon S3) that backups are copied to: \
+             `s3://BUCKET/FOLDER?endpoint=https://HOST&region=REGION`. For MinIO behind a host name, add `&style=path`. `http://` only for \
+             loopback hosts. Give every service a folder of its own.";
+        BACKUP_ACCESS_KEY_ID = "backup_access_key_id", Secret, Off("\"AKLT...\""),
+            "Access key of the bucket: of a user who may list, read, write and delete in this folder, and nothing else. Needed for \
+             backup_url.";
+        BACKUP_SECRET_ACCESS_KEY = "backup_secret_access_key", Secret, Off("\"the secret of that key\""),
+            "Its secret. Needed for backup_url.";
         BACKUP_KEEP = "backup_keep", Number(1, 10_000), Default("7"),
-            "How many backups to keep; older ones are removed.";
+            "How many backups to keep, in the folder and in the bucket; older ones are removed.";
         BACKUP_INTERVAL_HOURS = "backup_interval_hours", Number(1, 8760), Default("24"),
             "Hours between backups.";
     }

@@ -27,8 +27,12 @@ pub use locale::{Locale, LocaleError};
 pub use master_key::{MasterKey, MasterKeyError};
 pub use problem::{ConfigError, ConfigProblem};
 pub use sources::unmarked;
+/// Refused values and what is said about them, for the translation of these texts.
+#[cfg(test)]
+pub(crate) use tests::REFUSED;
 
 use crate::address::{self, Url};
+use crate::bucket::{BucketAddress, BucketKeys};
 use crate::domain::{
     AccessRules, AmountField, ApprovalRules, BillSource, ChatId, DENY_ALL_POLICY, EstimateUse,
     KeySwitch, LinkPolicies, ModelKeys, Models, OpenId, Settings, Thresholds, contact,
@@ -98,6 +102,9 @@ pub struct CallbackSecrets {
 pub struct Feishu {
     /// How events arrive.
     pub events: Events,
+    /// Whether `mode` is not set, and a key that only webhook mode reads is: then it was written for an earlier version,
+    /// whose default was `webhook`.
+    pub mode_is_inferred: bool,
     /// The open platform: scheme, host and port.
     pub base_url: Url,
     /// App ID.
@@ -142,12 +149,25 @@ pub struct Volcengine {
 pub struct Store {
     /// The store's file.
     pub path: PathBuf,
-    /// Where the running service puts backups; without it, none are made.
+    /// Where the running service puts backups.
     pub backup_dir: Option<PathBuf>,
+    /// The bucket that backups are copied to. Without it and a folder, none are made.
+    pub backup_bucket: Option<BackupBucket>,
+    /// The key pair of a bucket, for one that is named on the command line.
+    pub backup_keys: Option<BucketKeys>,
     /// How many backups to keep.
     pub backup_keep: NonZeroUsize,
     /// Time between backups.
     pub backup_interval: Duration,
+}
+
+/// `store.backup_url`
+#[derive(Clone, Debug)]
+pub struct BackupBucket {
+    /// Where it is.
+    pub address: BucketAddress,
+    /// The key pair that may write to it.
+    pub keys: BucketKeys,
 }
 
 /// `[access]`
@@ -326,6 +346,13 @@ impl Config {
     /// Values that are allowed but unwise, one line each, naming the key; for the startup log and `airgate check`.
     pub fn warnings(&self) -> Vec<String> {
         let mut warnings = Vec::new();
+        if self.feishu.mode_is_inferred {
+            warnings.push(
+                "feishu.mode is not set, but verification_token or encrypt_key is, so events are taken by webhook as before; set \
+                 mode = \"webhook\" to keep that, or remove both keys to use the long connection, which is the default now"
+                    .to_owned(),
+            );
+        }
         if matches!(&self.feishu.events, Events::Webhook(secrets) if secrets.encrypt_key.is_none())
         {
             warnings.push(
@@ -389,14 +416,20 @@ fn person(text: &str) -> Result<OpenId, String> {
 
 impl Feishu {
     fn read(reader: &mut Reader<'_>) -> Option<Self> {
-        let mode = reader.choice(&keys::MODE);
+        let mode_is_inferred = !reader.is_given(&keys::MODE)
+            && (reader.is_filled(&keys::VERIFICATION_TOKEN)
+                || reader.is_filled(&keys::ENCRYPT_KEY));
+        let mode = match mode_is_inferred {
+            true => Some(Mode::Webhook),
+            false => reader.choice(&keys::MODE),
+        };
         let base_url = reader.text(&keys::BASE_URL, address::api_url);
         let app_id = reader.text(&keys::APP_ID, word);
         let app_secret = reader.secret(&keys::APP_SECRET);
         // A mode that was refused is checked like the default.
         let events = match mode {
-            Some(Mode::Websocket) => Some(Events::Websocket),
-            Some(Mode::Webhook) | None => CallbackSecrets::read(reader).map(Events::Webhook),
+            Some(Mode::Websocket) | None => Some(Events::Websocket),
+            Some(Mode::Webhook) => CallbackSecrets::read(reader).map(Events::Webhook),
         };
         let admins = reader.each(&keys::ADMINS, person);
         if admins.as_ref().is_some_and(Vec::is_empty) {
@@ -423,6 +456,7 @@ impl Feishu {
         let alert_mobiles = reader.each(&keys::ALERT_MOBILES, contact::phone);
         Some(Self {
             events: mode.and(events)?,
+            mode_is_inferred,
             base_url: base_url?,
             app_id: app_id?,
             app_secret: app_secret?,
@@ -468,11 +502,42 @@ impl Store {
     fn read(reader: &mut Reader<'_>) -> Option<Self> {
         let path = reader.path(&keys::STORE_PATH);
         let backup_dir = reader.path(&keys::BACKUP_DIR);
+        let before = reader.problems.len();
+        let address = reader.text(&keys::BACKUP_URL, |text| Ok::<_, String>(text.to_owned()));
+        // The address is not repeated: people put key pairs into it.
+        let address = address.and_then(|text| {
+            BucketAddress::parse(&text, None)
+                .map_err(|error| reader.refuse(keys::BACKUP_URL.key.path(), error.to_string()))
+                .ok()
+        });
+        let access_key_id = reader.secret(&keys::BACKUP_ACCESS_KEY_ID);
+        let secret_access_key = reader.secret(&keys::BACKUP_SECRET_ACCESS_KEY);
+        if address.is_some() && reader.problems.len() == before {
+            for (key, given) in [
+                (&keys::BACKUP_ACCESS_KEY_ID, &access_key_id),
+                (&keys::BACKUP_SECRET_ACCESS_KEY, &secret_access_key),
+            ] {
+                if given.is_none() {
+                    let name = key.key.env();
+                    let fault =
+                        format!("is missing: store.backup_url needs it; set it with {name}");
+                    reader.refuse(key.key.path(), fault);
+                }
+            }
+        }
+        let backup_keys =
+            access_key_id.zip(secret_access_key).map(|(access_key_id, secret_access_key)| {
+                BucketKeys { access_key_id, secret_access_key }
+            });
         let backup_keep = reader.number(&keys::BACKUP_KEEP).and_then(count);
         let hours = reader.number(&keys::BACKUP_INTERVAL_HOURS);
         Some(Self {
             path: path?,
             backup_dir,
+            backup_bucket: address
+                .zip(backup_keys.clone())
+                .map(|(address, keys)| BackupBucket { address, keys }),
+            backup_keys,
             backup_keep: backup_keep?,
             backup_interval: Duration::from_secs(u64::from(hours?) * 3600),
         })

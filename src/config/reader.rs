@@ -150,6 +150,28 @@ impl Reader<'_> {
         })
     }
 
+    /// Returns whether a key is given at all, even as an empty text.
+    pub(super) fn is_given<F: Form>(&self, typed: &Typed<F>) -> bool {
+        self.raw_values(&typed.key).next().is_some()
+    }
+
+    /// Returns whether a key is given and not empty: deployments pass what they do not use as an empty text.
+    pub(super) fn is_filled<F: Form>(&self, typed: &Typed<F>) -> bool {
+        self.raw_values(&typed.key).any(|value| match value {
+            Raw::Env(text) => !text.is_empty(),
+            Raw::Toml(value) => value.as_str() != Some(""),
+        })
+    }
+
+    fn raw_values(&self, key: &Key) -> impl Iterator<Item = &Raw> {
+        let (section, name) = (key.section, key.name);
+        [&self.sources.env, &self.sources.file].into_iter().flat_map(move |layer| {
+            [Variant::Plain, Variant::File]
+                .into_iter()
+                .filter_map(move |variant| layer.get(&(section, name, variant)))
+        })
+    }
+
     /// Returns the value that applies: the environment's, else the file's, else the default.
     fn given<F: Form>(&mut self, typed: &Typed<F>) -> Option<Given<F::Value>> {
         let (sources, key) = (self.sources, &typed.key);

@@ -1,6 +1,9 @@
 //! What is accepted, what is refused, and the wording of the refusals.
 
+mod mode;
 mod refused;
+
+pub(crate) use refused::REFUSED;
 
 use std::fs;
 
@@ -63,13 +66,16 @@ fn lines(result: Result<Config, ConfigError>) -> Vec<String> {
 
 #[test]
 fn the_required_keys_alone_give_the_documented_defaults() {
-    let config = Config::load(None, required()).unwrap();
+    let mut variables = required();
+    variables.retain(|(name, _)| name != "AIRGATE__FEISHU__VERIFICATION_TOKEN");
+    let config = Config::load(None, variables).unwrap();
     assert_eq!(config.locale, Locale::ZhCn);
     assert_eq!(config.server.listen, "127.0.0.1:8080".parse().unwrap());
     assert_eq!(config.feishu.base_url.as_str(), "https://open.feishu.cn/");
     assert_eq!(config.feishu.app_id, "cli_1");
     assert_eq!(config.feishu.app_secret.expose_secret(), "seen-1");
-    assert!(callbacks(&config).encrypt_key.is_none());
+    assert!(matches!(config.feishu.events, Events::Websocket));
+    assert!(config.warnings().is_empty());
     assert_eq!(config.feishu.admins, [OpenId::new("ou_1").unwrap()]);
     assert!(config.feishu.viewers.is_empty());
     assert_eq!(config.volcengine.iam_endpoint.as_str(), "https://iam.volcengineapi.com/");
@@ -303,14 +309,15 @@ fn a_byte_order_mark_is_no_part_of_a_value() {
 fn a_mode_demands_only_the_keys_that_it_uses() {
     let mut variables = required();
     variables.retain(|(name, _)| name != "AIRGATE__FEISHU__VERIFICATION_TOKEN");
-    let told = lines(Config::load(None, variables.clone()));
+    let webhook = variables.iter().cloned().chain(env(&[("AIRGATE__FEISHU__MODE", "webhook")]));
+    let told = lines(Config::load(None, webhook));
     assert_eq!(told.len(), 1, "{told:?}");
     assert!(told[0].starts_with("feishu.verification_token is missing"), "{told:?}");
-    variables.extend(env(&[("AIRGATE__FEISHU__MODE", "websocket")]));
-    let config = Config::load(None, variables.clone()).unwrap();
-    assert!(matches!(config.feishu.events, Events::Websocket));
     // As deployments pass what they do not use.
     variables.extend(env(&[("AIRGATE__FEISHU__VERIFICATION_TOKEN", "")]));
+    let config = Config::load(None, variables.clone()).unwrap();
+    assert!(matches!(config.feishu.events, Events::Websocket) && config.warnings().is_empty());
+    variables.extend(env(&[("AIRGATE__FEISHU__MODE", "websocket")]));
     assert!(Config::load(None, variables).is_ok());
 }
 
@@ -340,12 +347,10 @@ fn all_problems_are_reported_at_once() {
             "colour is not a known key: remove it; config.example.toml lists all keys",
             "feishu.app_idd is not a known key: did you mean feishu.app_id?",
             "AIRGATE__FEISHU__APPID is not a known key: did you mean AIRGATE__FEISHU__APP_ID?",
-            "feishu.mode must be \"webhook\" or \"websocket\" (`carrier pigeon`)",
+            "feishu.mode must be \"websocket\" or \"webhook\" (`carrier pigeon`)",
             "feishu.app_id is missing: set it in the configuration file or with AIRGATE__FEISHU__APP_ID",
             "feishu.app_secret is missing: set it in the configuration file or with AIRGATE__FEISHU__APP_SECRET, or name a \
              file that holds it with app_secret_file",
-            "feishu.verification_token is missing: set it in the configuration file or with \
-             AIRGATE__FEISHU__VERIFICATION_TOKEN, or name a file that holds it with verification_token_file",
             "feishu.admins is empty: there would be no administrator; add your open_id (ou_...)",
             "volcengine.qps (AIRGATE__VOLCENGINE__QPS) must be a whole number from 1 to 1000, not `many`",
             "security.master_key is missing: set it in the configuration file or with AIRGATE__SECURITY__MASTER_KEY, or name \
@@ -436,10 +441,11 @@ fn debug_shows_no_secret() {
 
 #[test]
 fn unencrypted_callbacks_give_a_warning() {
-    let warnings = |file| load_with_required(file).unwrap().warnings();
-    assert_eq!(warnings("").len(), 1);
-    assert!(warnings("")[0].starts_with("feishu.encrypt_key is not set: "));
-    assert!(warnings("[feishu]\nencrypt_key = \"e\"").is_empty());
+    let warnings = |file: &str| load_with_required(file).unwrap().warnings();
+    let webhook = "[feishu]\nmode = \"webhook\"\n";
+    assert_eq!(warnings(webhook).len(), 1);
+    assert!(warnings(webhook)[0].starts_with("feishu.encrypt_key is not set: "));
+    assert!(warnings(&format!("{webhook}encrypt_key = \"e\"")).is_empty());
     assert!(warnings("[feishu]\nmode = \"websocket\"").is_empty());
 }
 
@@ -488,7 +494,7 @@ fn a_cut_that_leaves_model_calls_alone_gives_a_warning() {
 #[test]
 fn the_example_file_lacks_nothing_but_the_required_values() {
     let text = example(Optional::Commented);
-    let is_required = |key: &&keys::Key| matches!(key.unset, Unset::Refused | Unset::RefusedIn(_));
+    let is_required = |key: &&keys::Key| matches!(key.unset, Unset::Refused);
     let keys = || SECTIONS.iter().flat_map(|section| section.keys);
     let told = lines(load(&text, &[]));
     let expected: Vec<String> = keys()
@@ -507,7 +513,8 @@ fn the_example_file_lacks_nothing_but_the_required_values() {
     let defaults = load("", &variables).unwrap();
     assert_eq!(from_example.initial_settings(), defaults.initial_settings());
     let full = load(&example(Optional::Given), &variables).unwrap();
-    assert!(full.store.backup_dir.is_some() && callbacks(&full).encrypt_key.is_some());
+    assert!(full.store.backup_dir.is_some());
+    assert!(matches!(full.feishu.events, Events::Websocket), "{:?}", full.feishu.events);
 }
 
 proptest::proptest! {

@@ -254,6 +254,9 @@ pub struct RememberedAccess {
     /// The month whose limit alone demanded the cut: it ends with that month.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub month: Option<BillPeriod>,
+    /// Why the cut was ordered; `None` for cuts by an older airgate, and until the cut is confirmed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cause: Option<AccessCause>,
 }
 
 /// How much of a project of 方舟 a cut closes.
@@ -284,6 +287,8 @@ struct RememberedRecord {
     #[serde(default)]
     month: Option<BillPeriod>,
     #[serde(default)]
+    cause: Option<AccessCause>,
+    #[serde(default)]
     active_keys: Vec<String>,
     #[serde(default)]
     login_allowed: bool,
@@ -292,7 +297,7 @@ struct RememberedRecord {
 impl From<RememberedRecord> for RememberedAccess {
     fn from(record: RememberedRecord) -> Self {
         let is_older = record.paths.is_none();
-        let RememberedRecord { cut, earlier, reopened, policies, month, reach, .. } = record;
+        let RememberedRecord { cut, earlier, reopened, policies, month, cause, reach, .. } = record;
         let mut paths = record.paths.unwrap_or_default();
         let keys: Vec<_> = record.active_keys.into_iter().map(AccessItem::new).collect();
         add_items(&mut paths, AccessPath::AccessKeys, &keys);
@@ -303,7 +308,7 @@ impl From<RememberedRecord> for RememberedAccess {
             true => [AccessPath::AccessKeys, AccessPath::Login].into(),
             false => BTreeSet::new(),
         });
-        Self { cut, paths, earlier, reopened, closed, reach, policies, month }
+        Self { cut, paths, earlier, reopened, closed, reach, policies, month, cause }
     }
 }
 
@@ -311,7 +316,8 @@ impl RememberedAccess {
     /// Creates the memory of a cut that has read nothing yet.
     pub fn new(cut: Timestamp) -> Self {
         let (paths, earlier, reopened, closed, reach) = Default::default();
-        Self { cut, paths, earlier, reopened, closed, reach, policies: Vec::new(), month: None }
+        let (policies, month, cause) = (Vec::new(), None, None);
+        Self { cut, paths, earlier, reopened, closed, reach, policies, month, cause }
     }
 
     /// Returns what to remember before the first write of the cut that began at `cut` on `path`, where `open` is open now.

@@ -5,9 +5,9 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AccessGoal, AccountId, BillPeriod, Freshness, Limit, Money, Month, Operator, PathItems,
-    PathReports, ProjectLink, ProjectName, Rate, RunsOut, Sharing, Spender, Spike, Unbilled, User,
-    UserKey,
+    AccessGoal, AccountId, Act, BillPeriod, Freshness, Limit, Money, Month, Operator, PathItems,
+    PathReports, ProjectLink, ProjectName, Rate, RunsOut, Sharing, Spender, Spike, Unbilled, Usage,
+    User, UserKey,
 };
 
 /// The types of alerts (docs/behaviour.md §1).
@@ -163,6 +163,29 @@ impl Figures {
     }
 }
 
+/// Where backups are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BackupPlace {
+    /// `store.backup_dir`.
+    Folder,
+    /// `store.backup_url`.
+    Bucket,
+}
+
+impl BackupPlace {
+    /// Both.
+    pub const ALL: [BackupPlace; 2] = [BackupPlace::Folder, BackupPlace::Bucket];
+
+    /// Returns the word for it in metrics and logs.
+    pub fn word(self) -> &'static str {
+        match self {
+            BackupPlace::Folder => "folder",
+            BackupPlace::Bucket => "bucket",
+        }
+    }
+}
+
 /// What an error alert is about.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "problem")]
@@ -235,6 +258,18 @@ pub enum Problem {
         /// Which account.
         account: AccountId,
     },
+    /// No backup could be made, or none could be copied to the bucket.
+    BackupFailing {
+        /// Where to.
+        place: BackupPlace,
+        /// What the system or the bucket's service said last, in its own words, if anything.
+        reason: Option<String>,
+    },
+    /// Backups work again.
+    BackupRecovered {
+        /// Where to.
+        place: BackupPlace,
+    },
     /// Not a problem: a person is checking that alerts arrive.
     Test {
         /// The person who did it.
@@ -286,6 +321,42 @@ pub enum Outlook {
     },
 }
 
+/// A user who reached a threshold together with others.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Warned {
+    /// The user.
+    pub user: UserKey,
+    /// The threshold, in percent.
+    pub threshold: u16,
+    /// Of what.
+    pub of: Limit,
+    /// What counted.
+    pub spent: Money,
+    /// Of how much.
+    pub limit: Money,
+}
+
+impl Warned {
+    /// Returns what a warning says in short; `None` for other records.
+    pub fn of(alert: &AlertRecord) -> Option<Self> {
+        let (Some(user), AlertBody::Warning { threshold, of, figures }) =
+            (&alert.user, &alert.body)
+        else {
+            return None;
+        };
+        let (mut spent, limit) = figures.spent_of(*of);
+        if *of != Limit::Month {
+            spent += figures.unbilled.map_or(Money::ZERO, |unbilled| unbilled.for_warnings());
+        }
+        Some(Self { user: user.clone(), threshold: *threshold, of: *of, spent, limit })
+    }
+
+    /// Returns how much of the limit was used.
+    pub fn usage(&self) -> Usage {
+        Usage::new(self.spent, self.limit)
+    }
+}
+
 /// What an alert says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "alert")]
@@ -299,6 +370,13 @@ pub enum AlertBody {
         of: Limit,
         /// The numbers at that time.
         figures: Figures,
+    },
+    /// Many users reached a threshold in one cycle. Each has a record of its own; this one is told in their place.
+    Warnings {
+        /// The records of the users: [`AlertRecord::id`].
+        alerts: Vec<u64>,
+        /// The users, highest usage first.
+        users: Vec<Warned>,
     },
     /// Access was cut, and reading it back confirmed the cut.
     Disable {
@@ -345,7 +423,7 @@ impl AlertBody {
     /// Returns its type.
     pub fn kind(&self) -> AlertKind {
         match self {
-            AlertBody::Warning { .. } => AlertKind::Warning,
+            AlertBody::Warning { .. } | AlertBody::Warnings { .. } => AlertKind::Warning,
             AlertBody::Disable { .. } => AlertKind::Disable,
             AlertBody::Error { .. } => AlertKind::Error,
             AlertBody::Manual { .. } => AlertKind::Manual,
@@ -366,7 +444,7 @@ impl AlertBody {
                 Outlook::BalanceLow { available, .. }
                 | Outlook::BalanceRecovered { available, .. } => Some(*available),
             },
-            AlertBody::Error { .. } | AlertBody::Manual { .. } => None,
+            AlertBody::Warnings { .. } | AlertBody::Error { .. } | AlertBody::Manual { .. } => None,
         }
     }
 
@@ -375,7 +453,10 @@ impl AlertBody {
         match self {
             AlertBody::Warning { threshold, .. } => Some(*threshold),
             AlertBody::Disable { .. } => Some(100),
-            AlertBody::Error { .. } | AlertBody::Manual { .. } | AlertBody::Forecast { .. } => None,
+            AlertBody::Warnings { .. }
+            | AlertBody::Error { .. }
+            | AlertBody::Manual { .. }
+            | AlertBody::Forecast { .. } => None,
         }
     }
 }
@@ -407,4 +488,10 @@ pub struct AlertRecord {
     pub notice: Notice,
     /// When it was raised.
     pub at: Timestamp,
+    /// What was done about it, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub steps: Vec<Act>,
+    /// When it was seen to need nothing more; `None` while it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub closed: Option<Timestamp>,
 }

@@ -176,6 +176,9 @@ mod tests {
             operator,
             at: at(hours),
             parties: Default::default(),
+            undoes: None,
+            rearmed: Vec::new(),
+            with_access: false,
         }
     }
 

@@ -1,5 +1,7 @@
 //! Spending by day: what a chart shows, and the change of a month against the month before.
 
+use std::collections::BTreeMap;
+
 use jiff::ToSpan;
 use jiff::civil::Date;
 use rust_decimal::{Decimal, RoundingStrategy};
@@ -47,6 +49,23 @@ impl DayChart {
             .collect();
         let last = days.last().map(|bar| bar.day);
         Self { days, bill_to: bill_to.filter(|day| last.is_some_and(|last| *day < last)) }
+    }
+
+    /// Adds what is estimated beside the bill; a day on which that is nothing gets no bar.
+    #[must_use]
+    pub fn with_estimates(mut self, estimates: &BTreeMap<Date, Money>) -> Self {
+        let bars = std::mem::take(&mut self.days).into_iter();
+        let with_estimate = |bar: DayAmount| {
+            let amount = estimates.get(&bar.day).filter(|amount| amount.is_positive());
+            let estimated = amount.map(|amount| DayAmount {
+                series: Series::Estimated,
+                amount: *amount,
+                ..bar
+            });
+            std::iter::once(bar).chain(estimated)
+        };
+        self.days = bars.flat_map(with_estimate).collect();
+        self
     }
 
     /// Returns whether no day has an amount.
@@ -169,5 +188,13 @@ mod tests {
         assert!(chart(None).is_empty() && !chart(None).has_estimates());
         assert_eq!(chart(Some(date(2026, 2, 27))).bill_to, Some(date(2026, 2, 27)));
         assert_eq!(chart(Some(date(2026, 3, 1))).bill_to, None);
+        let (last, far) = (date(2026, 3, 1), date(2025, 1, 1));
+        let estimates = [(last, "7.5"), (date(2026, 2, 28), "0"), (far, "9")];
+        let estimates = estimates.map(|(day, amount)| (day, amount.parse().unwrap()));
+        let chart = chart(None).with_estimates(&estimates.into());
+        assert!(!chart.is_empty() && chart.has_estimates());
+        let [.., billed, estimated] = &chart.days[..] else { panic!("{chart:?}") };
+        assert_eq!((chart.days.len(), billed.day, estimated.day), (31, last, last));
+        assert_eq!((billed.series, estimated.series), (Series::Billed, Series::Estimated));
     }
 }

@@ -7,8 +7,8 @@
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
 use jiff::civil::Date;
+use jiff::{SignedDuration, Timestamp};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
@@ -97,6 +97,13 @@ pub struct ProjectUsage {
 }
 
 impl ProjectUsage {
+    /// Returns whether it is to be read again: it is not of the days from `first` to today, or it was read `after` ago or longer,
+    /// or in what is the future now.
+    pub fn is_due(&self, first: Date, now: Timestamp, after: SignedDuration) -> bool {
+        let age = now.duration_since(self.read_at);
+        age >= after || age.is_negative() || self.first > first || !self.covers(beijing_day(now))
+    }
+
     fn covers(&self, day: Date) -> bool {
         self.first <= day && day <= beijing_day(self.read_at)
     }
@@ -167,6 +174,18 @@ pub fn share(
         }
     }
     days
+}
+
+/// Returns the money for models that cannot be shared out.
+pub fn unshared(
+    money: &BTreeMap<(Date, BilledItem), Money>,
+    usage: &BTreeMap<ProjectName, Option<ProjectUsage>>,
+) -> Money {
+    let hidden = money.iter().filter(|((day, item), _)| match item {
+        BilledItem::Model { model, kind } => users_of(usage, *day, model, *kind).is_none(),
+        BilledItem::Project(_) | BilledItem::Other => false,
+    });
+    hidden.map(|(_, amount)| *amount).sum()
 }
 
 /// Returns who used a model on a day, and how much; `None` if that is not known, or nobody did.
@@ -331,6 +350,25 @@ mod tests {
         ] {
             assert_eq!(shown(&share(&money, &usage)), shares, "{what}");
         }
+    }
+
+    #[test]
+    fn usage_is_read_again_after_an_hour_or_for_another_day() {
+        let hour = SignedDuration::from_hours(1);
+        let (first, at) = (date(2026, 11, 22), "2026-11-23T10:00:00+08:00");
+        let used = ProjectUsage { read_at: at.parse().unwrap(), first, days: BTreeMap::new() };
+        for (first, now, due) in [
+            (first, "2026-11-23T10:00:00+08:00", false),
+            (DAY, "2026-11-23T10:59:59+08:00", false),
+            (first, "2026-11-23T11:00:00+08:00", true),
+            // An earlier day is needed, today has begun, the clock was set back.
+            (date(2026, 11, 21), "2026-11-23T10:30:00+08:00", true),
+            (first, "2026-11-23T09:59:59+08:00", true),
+        ] {
+            assert_eq!(used.is_due(first, now.parse().unwrap(), hour), due, "{first} {now}");
+        }
+        let late = ProjectUsage { read_at: "2026-11-23T23:50:00+08:00".parse().unwrap(), ..used };
+        assert!(late.is_due(first, "2026-11-24T00:05:00+08:00".parse().unwrap(), hour));
     }
 
     #[test]

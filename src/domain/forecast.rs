@@ -8,7 +8,7 @@ use jiff::civil::Date;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
-use super::{ForecastAlerted, Limit, Money, Month, MonthLimit, User, UserStatus};
+use super::{BillPeriod, ForecastAlerted, Limit, Money, Month, MonthLimit, User, UserStatus};
 
 /// How many complete days a rate is computed from, at most.
 pub const RATE_DAYS: i64 = 7;
@@ -52,6 +52,23 @@ impl Rate {
         let sum = self.spent.decimal().checked_mul(Decimal::from(days.max(0)));
         let cost = sum.and_then(|sum| sum.checked_div(Decimal::from(self.days)));
         Money::new(cost.unwrap_or(Decimal::ZERO))
+    }
+
+    /// Returns what a month will have cost in the end: `spent` of it is known, by day in `days`; of those after `bill_to` not
+    /// everything is.
+    pub fn month_end(
+        self,
+        period: BillPeriod,
+        bill_to: Date,
+        spent: Money,
+        days: &BTreeMap<Date, Money>,
+    ) -> Money {
+        let (first, last) = (period.first_day(), period.last_day());
+        let counted_from = bill_to.max(before(first, 1));
+        let later = days.iter().filter(|(day, _)| **day > counted_from && **day <= last);
+        let after: Money = later.map(|(_, amount)| *amount).sum();
+        let left = days_between(counted_from, last).map_or(0, i64::from);
+        (spent - after + self.over(left)).max(spent)
     }
 
     /// Returns the number of days after which `amount` is used up; `None` if it never is, or only in the far future.

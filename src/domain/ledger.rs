@@ -1,7 +1,7 @@
 //! The quota ledger: a user's quota changes only through its entries.
 
-use jiff::Timestamp;
 use jiff::civil::Date;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::{Money, OpenId, User, UserKey};
@@ -84,6 +84,42 @@ pub struct LedgerEntry {
     /// Who else had a part in it.
     #[serde(default)]
     pub parties: Parties,
+    /// The entry that it undoes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undoes: Option<u64>,
+    /// Thresholds that may warn again because of it; undoing it takes them back.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rearmed: Vec<u16>,
+    /// Whether access was restored with it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub with_access: bool,
+}
+
+/// How long an entry can be undone.
+pub const UNDO_WITHIN: SignedDuration = SignedDuration::from_mins(5);
+
+impl LedgerEntry {
+    /// Returns whether its time for being undone has not passed.
+    pub fn is_recent(&self, now: Timestamp) -> bool {
+        // One from the future was booked before the clock was set back.
+        let age = now.duration_since(self.at);
+        age <= UNDO_WITHIN && age >= -UNDO_WITHIN
+    }
+
+    /// Returns whether a card offers to undo it: a person booked it, it undoes nothing, and its time has not passed.
+    pub fn can_be_undone(&self, now: Timestamp) -> bool {
+        self.is_undoable() && self.is_recent(now)
+    }
+
+    /// Returns whether it can be undone at all: a person booked it, and it undoes nothing.
+    pub fn is_undoable(&self) -> bool {
+        matches!(self.operator, Operator::Person { .. }) && self.undoes.is_none()
+    }
+
+    /// Returns the entry among `later` that undoes it, if one does.
+    pub fn undone_by<'a>(&self, later: &'a [LedgerEntry]) -> Option<&'a LedgerEntry> {
+        later.iter().find(|entry| entry.undoes == Some(self.seq))
+    }
 }
 
 /// Why an allocation was refused.
@@ -130,6 +166,13 @@ impl Booking {
     pub fn user(&self) -> &User {
         &self.user
     }
+
+    /// Marks the entry as one with which access is restored.
+    #[must_use]
+    pub fn with_access(mut self) -> Self {
+        self.entry.with_access = true;
+        self
+    }
 }
 
 /// Adds `amount` to a user's quota, as the entry that follows the `booked` ones in the user's ledger. After a top-up the
@@ -150,8 +193,10 @@ pub fn book(
     check_note(note)?;
     let total_after = total_after(user.quota, amount)?;
     user.quota = total_after;
+    let mut rearmed = Vec::new();
     if amount.is_positive() {
         let usage = user.usage_with(unbilled);
+        rearmed.extend(user.triggered.iter().copied().filter(|percent| !usage.reaches(*percent)));
         user.triggered.retain(|percent| usage.reaches(*percent));
     }
     user.updated = now;
@@ -164,8 +209,30 @@ pub fn book(
         operator: operator.clone(),
         at: now,
         parties: Parties::default(),
+        undoes: None,
+        rearmed,
+        with_access: false,
     };
     Ok(Booking { entry, user })
+}
+
+/// Undoes an entry: books its amount back, and takes back the thresholds that could warn again because of it. Whether the
+/// entry may be undone is the caller's to check.
+///
+/// # Errors
+/// If the total would fall below 0 or exceed the supported range.
+pub fn undo(
+    user: User,
+    unbilled: Money,
+    booked: u64,
+    entry: &LedgerEntry,
+    operator: &Operator,
+    now: Timestamp,
+) -> Result<Booking, LedgerError> {
+    let mut booking = book(user, unbilled, booked, -entry.amount, "", operator, now)?;
+    booking.entry.undoes = Some(entry.seq);
+    booking.user.triggered.extend(entry.rearmed.iter().copied());
+    Ok(booking)
 }
 
 /// Returns the quota after allocating `amount` on top of `quota`.
@@ -241,6 +308,35 @@ mod tests {
         let (amount, now) = ("100".parse().unwrap(), "2026-11-23T02:00:00Z".parse().unwrap());
         let topped_up = book(user, estimated, 4, amount, "", &Operator::System, now).unwrap();
         assert_eq!(topped_up.user().triggered, [50, 80].into());
+    }
+
+    #[test]
+    fn undoing_gives_back_the_quota_and_the_thresholds_as_they_were() {
+        let mut user = alice("100");
+        user.consumed = "88".parse().unwrap();
+        let topped_up = booked(user.clone(), "100", "").unwrap();
+        assert!(topped_up.user().triggered.is_empty());
+        let (entry, now) = (topped_up.entry(), topped_up.entry().at);
+        let undone =
+            undo(topped_up.user().clone(), Money::ZERO, 5, entry, &Operator::System, now).unwrap();
+        assert_eq!((undone.user().quota, &undone.user().triggered), (user.quota, &user.triggered));
+        assert_eq!((undone.entry().undoes, undone.entry().seq), (Some(5), 6));
+        assert_eq!(entry.undone_by(std::slice::from_ref(undone.entry())), Some(undone.entry()));
+        // Spent in the meantime.
+        let mut less = topped_up.user().clone();
+        less.quota = "99.99".parse().unwrap();
+        let below = undo(less, Money::ZERO, 5, entry, &Operator::System, now);
+        assert!(matches!(below, Err(LedgerError::BelowZero { .. })), "{below:?}");
+    }
+
+    #[test]
+    fn an_entry_is_recent_for_five_minutes() {
+        let entry = booked(alice("100"), "5", "").unwrap().entry().clone();
+        let after = |seconds| entry.at.checked_add(SignedDuration::from_secs(seconds)).unwrap();
+        for (seconds, recent) in [(0, true), (300, true), (301, false), (-300, true), (-301, false)]
+        {
+            assert_eq!(entry.is_recent(after(seconds)), recent, "{seconds}");
+        }
     }
 
     #[test]

@@ -5,7 +5,9 @@ pub mod account;
 pub mod alert;
 pub mod approval;
 pub mod bill;
+pub mod condition;
 pub mod contact;
+pub mod counted;
 pub mod creation;
 pub mod days;
 pub mod decision;
@@ -13,6 +15,8 @@ pub mod estimate;
 pub mod event_window;
 pub mod forecast;
 pub mod ids;
+pub mod incident;
+pub mod lag;
 pub mod ledger;
 pub mod link;
 pub mod money;
@@ -33,6 +37,7 @@ pub mod spending;
 pub mod sync;
 pub mod temporary;
 pub mod thresholds;
+pub mod topup;
 pub mod turn;
 pub mod typed;
 pub mod unbilled;
@@ -45,11 +50,13 @@ pub use access::{
 };
 pub use account::{Account, AccountNumber, BalanceReading, WrongAccount, check_number};
 pub use alert::{
-    AlertBody, AlertKind, AlertRecord, BreakdownRow, Figures, MonthFigures, Notice, Outlook,
-    Problem,
+    AlertBody, AlertKind, AlertRecord, BackupPlace, BreakdownRow, Figures, MonthFigures, Notice,
+    Outlook, Problem, Warned,
 };
 pub use approval::{Approval, ApprovalError, ApprovalRules, ApprovalState};
 pub use bill::{AmountField, BillSource};
+pub use condition::{Condition, Shade};
+pub use counted::Counted;
 pub use creation::{Creation, Halt, KeyStep, NewUser, SecretsSent, Step};
 pub use days::{Change, Comparable, DayAmount, DayChart, Series, charted_days, comparable};
 pub use decision::{
@@ -61,13 +68,15 @@ pub use forecast::{Forecast, IncidentChange, Rate, RunsOut, Spending, run_out};
 pub use ids::{
     AccountId, ChatId, IdError, MessageId, OpId, OpenId, ProjectName, UserKey, Username,
 };
+pub use incident::{Act, Deed, Situation, Standing};
+pub use lag::{BilledAmount, ChargedParts, Explained, caught_up, settled_days};
 pub use ledger::{Booking, LedgerEntry, LedgerError, Operator, Parties};
 pub use link::{Freshness, ProjectInfo, ProjectLink, oldest_stale};
-pub use money::{AmountError, Money};
+pub use money::{AmountError, Money, shown_parts};
 pub use monitoring::{
     AccountReading, AlertedAs, CycleOutcome, CycleReport, Incident, MonitorState,
 };
-pub use month::{Limit, Month, MonthLimit, MonthTriggered, NotAboveZero};
+pub use month::{Limit, Month, MonthLimit, MonthSpent, MonthTriggered, NotAboveZero};
 pub use outlook::{AccountOutlook, Spike, balance, spike};
 pub use owed::{
     Dispatch, FailedMessage, FilePlace, OwedMessage, Report, Task, TaskKind, UpdateTarget,
@@ -91,6 +100,7 @@ pub use spending::{AccountBill, BilledLink, Consumption, ProjectBill, SpendingRe
 pub use sync::{CloudUser, SyncChanges};
 pub use temporary::{LastDayError, Temporary, TemporaryState};
 pub use thresholds::{Thresholds, ThresholdsError};
+pub use topup::{Offer, Preset, offers};
 pub use turn::{Turn, at_turn};
 pub use unbilled::{
     AccountEstimate, DayTotal, EstimateUse, EstimateVerdict, ProjectEstimate, Unbilled,

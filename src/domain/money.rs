@@ -262,6 +262,36 @@ impl Sum for Money {
     }
 }
 
+/// Rounds amounts to 分 so that they add up to `total` as it is shown: what rounding leaves goes to those that lost most of it.
+/// Amounts that are not parts of the total are rounded each by itself.
+pub fn shown_parts(amounts: &[Money], total: Money) -> Vec<Money> {
+    let mut parts: Vec<Money> = amounts.iter().map(|amount| amount.rounded()).collect();
+    let exact: Money = amounts.iter().copied().sum();
+    let shown: Money = parts.iter().copied().sum();
+    let missing = total.rounded() - shown;
+    if exact.rounded() != total.rounded() || missing.is_zero() {
+        return parts;
+    }
+    let cent = if missing.is_negative() { Money::from_fen(-1) } else { Money::from_fen(1) };
+    let mut order: Vec<(usize, Money)> =
+        amounts.iter().zip(&parts).map(|(exact, part)| *exact - *part).enumerate().collect();
+    order.sort_by(|a, b| match missing.is_negative() {
+        true => a.1.cmp(&b.1),
+        false => b.1.cmp(&a.1),
+    });
+    let mut left = missing;
+    for (index, _) in order {
+        if left.is_zero() {
+            break;
+        }
+        if let Some(part) = parts.get_mut(index) {
+            *part += cent;
+            left = left - cent;
+        }
+    }
+    parts
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -273,6 +303,21 @@ mod tests {
             Ok(shown.to_owned()),
             "{input:?}"
         );
+    }
+
+    #[test]
+    fn parts_are_shown_so_that_they_add_up() {
+        let money = |text: &str| text.parse::<Money>().unwrap();
+        let shown = |amounts: &[&str], total: &str| -> Vec<String> {
+            let amounts: Vec<Money> = amounts.iter().map(|text| money(text)).collect();
+            shown_parts(&amounts, money(total)).iter().map(ToString::to_string).collect()
+        };
+        assert_eq!(shown(&["1.004", "1.004", "1.004"], "3.012"), ["¥1.01", "¥1.00", "¥1.00"]);
+        assert_eq!(shown(&["1.005", "1.006", "1.007"], "3.018"), ["¥1.00", "¥1.01", "¥1.01"]);
+        assert_eq!(shown(&["1", "2"], "3"), ["¥1.00", "¥2.00"]);
+        // Not its parts.
+        assert_eq!(shown(&["1.004", "2.004"], "99"), ["¥1.00", "¥2.00"]);
+        assert_eq!(shown(&[], "5"), Vec::<String>::new());
     }
 
     #[test]

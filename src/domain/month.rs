@@ -61,6 +61,15 @@ pub struct Month {
     pub is_read: bool,
 }
 
+/// What the monitored links of a user have spent in a month, as kept with the user. In any other month that is nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MonthSpent {
+    /// Which month.
+    pub period: BillPeriod,
+    /// The exact amount, as last read.
+    pub spent: Money,
+}
+
 /// The thresholds of the month limit that were alerted in a month. They do not count in any other month.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MonthTriggered {

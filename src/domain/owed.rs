@@ -47,6 +47,11 @@ pub enum Dispatch {
         /// The [`super::Creation::id`] it belongs to.
         creation: u64,
     },
+    /// A message of the bot's is recalled.
+    Recall {
+        /// Which message.
+        message: MessageId,
+    },
     /// A table as a file. It is generated on delivery, so that the row stays small.
     File {
         /// Where the file goes.
@@ -65,12 +70,15 @@ pub enum Dispatch {
 
 impl Dispatch {
     /// Returns whether it creates a message, so that Feishu recognises a repeat by its [`OwedMessage::uuid`]. Repeating
-    /// an update does no harm; a webhook has no such key.
+    /// an update or a recall does no harm; a webhook has no such key.
     pub fn makes_a_message(&self) -> bool {
-        !matches!(self, Dispatch::Update { .. } | Dispatch::Webhook { .. })
+        !matches!(
+            self,
+            Dispatch::Update { .. } | Dispatch::Recall { .. } | Dispatch::Webhook { .. }
+        )
     }
 
-    /// Returns the card JSON; empty for a file and for a sealed card.
+    /// Returns the card JSON; empty for a file, for a sealed card and for a recall.
     pub fn card(&self) -> &str {
         match self {
             Dispatch::ToChat { card, .. }
@@ -79,7 +87,7 @@ impl Dispatch {
             | Dispatch::Update { card, .. }
             | Dispatch::Webhook { card } => card,
             Dispatch::Secret { .. } => "",
-            Dispatch::File { .. } => "",
+            Dispatch::File { .. } | Dispatch::Recall { .. } => "",
         }
     }
 }

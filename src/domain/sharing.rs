@@ -69,20 +69,18 @@ pub struct Payer {
 pub struct Sharing {
     /// Which project.
     pub project: ProjectName,
-    /// The other payers, by name.
+    /// The first of the other payers, by name; at least one.
     pub with: Vec<UserKey>,
+    /// How many other payers there are besides.
+    #[serde(default)]
+    pub more: usize,
     /// How much the user's own link counts.
     pub counts: Counts,
 }
 
 impl Sharing {
-    /// Returns how a user shares a project with its other payers; `None` if there are none or the user does not pay.
-    pub fn of(user: &UserKey, project: &ProjectName, payers: &[Payer]) -> Option<Self> {
-        let own = payers.iter().find(|payer| payer.user == *user)?;
-        let others = payers.iter().filter(|payer| payer.user != *user);
-        let with: Vec<UserKey> = others.map(|payer| payer.user.clone()).collect();
-        (!with.is_empty()).then(|| Self { project: project.clone(), with, counts: own.counts })
-    }
+    /// How many other payers are named.
+    pub const NAMED: usize = 4;
 }
 
 /// Returns what a payer counts of a project's bill of one period. `payers` are in the order of their names.

@@ -75,6 +75,15 @@ pub struct BilledLink {
     pub bills: Vec<(BillPeriod, ProjectBill)>,
 }
 
+impl BilledLink {
+    /// Returns what the link counts of a month: nothing if it is not monitored.
+    pub fn spent_in(&self, period: BillPeriod) -> Money {
+        let bills =
+            self.bills.iter().filter(|(of, _)| self.link.monitored.is_on() && *of == period);
+        bills.map(|(_, bill)| bill.amount).sum()
+    }
+}
+
 /// What the bills add up to for one user.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Consumption<'a> {

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::{
-    BillPeriod, Money, Month, MonthLimit, MonthTriggered, Unbilled, Usage, User, UserStatus,
+    BillPeriod, Money, Month, MonthLimit, MonthSpent, MonthTriggered, Unbilled, Usage, User,
+    UserStatus,
 };
 
 /// What to do about a user whom the month limit has cut, once another month has begun.
@@ -41,6 +42,8 @@ impl User {
     /// Sets the month limit. Thresholds above the usage that it leaves can warn again.
     pub fn set_month_limit(&mut self, limit: Option<MonthLimit>, month: &Month) {
         self.month_limit = limit;
+        let Month { period, spent, .. } = *month;
+        self.month_spent = limit.map(|_| MonthSpent { period, spent });
         let left = self.month_usage(Some(month));
         let mut known = self.triggered_in(month.period);
         known.retain(|percent| left.is_some_and(|usage| usage.reaches(*percent)));

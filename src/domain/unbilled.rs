@@ -8,7 +8,7 @@ use jiff::civil::Date;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
-use super::{Money, ProjectName};
+use super::{ChargedParts, Explained, Money, ProjectName};
 
 /// How many days in a row the estimate must be off before that is alerted.
 const OFF_DAYS: u32 = 3;
@@ -52,7 +52,10 @@ pub struct DayTotal {
     pub total: Money,
     /// The part of it that is in no project's estimate.
     pub hidden: Money,
-    /// That part as read in the evening of the day.
+    /// The part of it that is beyond the bill.
+    #[serde(default)]
+    pub beyond: Money,
+    /// The hidden part as read in the evening of the day.
     #[serde(default)]
     pub evening: Option<Money>,
 }
@@ -77,7 +80,7 @@ pub struct AccountEstimate {
     /// The part of it that is in no project's estimate.
     #[serde(default)]
     pub hidden: Money,
-    /// Projects whose usage is older than the estimate, or was never read. At most a few are named.
+    /// Projects whose usage was to be read again and is older, or was never read. At most a few are named.
     #[serde(default)]
     pub older: Vec<ProjectName>,
     /// How many there are.
@@ -86,6 +89,12 @@ pub struct AccountEstimate {
     /// When the oldest of them was read; `None` if one never was.
     #[serde(default)]
     pub oldest: Option<Timestamp>,
+    /// The part of the list price that is charged, from days that are settled.
+    #[serde(default)]
+    pub charged: Option<ChargedParts>,
+    /// Up to which money the usage of the projects is known.
+    #[serde(default)]
+    pub explained: Explained,
     /// The last day that was compared with the bill.
     #[serde(default)]
     pub judged_to: Option<Date>,
@@ -159,7 +168,7 @@ pub struct Unbilled {
     pub amount: Money,
     /// The first day that the bill does not hold.
     pub since: Date,
-    /// When it was read.
+    /// When it was read; if the usage of one of the projects is older, when that was.
     pub read_at: Timestamp,
     /// What it is used for.
     pub counts: EstimateUse,
@@ -169,6 +178,11 @@ pub struct Unbilled {
 }
 
 impl Unbilled {
+    /// Returns it with `more` beside it.
+    pub fn with(self, more: Money) -> Self {
+        Self { amount: self.amount + more, ..self }
+    }
+
     /// Returns what thresholds count beside what is billed.
     pub fn for_warnings(&self) -> Money {
         if self.counts >= EstimateUse::Warn { self.amount } else { Money::ZERO }

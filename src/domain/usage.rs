@@ -1,5 +1,7 @@
 //! Usage: consumed against quota, compared exactly.
 
+use std::cmp::Ordering;
+
 use rust_decimal::prelude::ToPrimitive;
 use rust_decimal::{Decimal, RoundingStrategy};
 
@@ -51,6 +53,55 @@ impl Usage {
         Some(percent.to_i64().unwrap_or(i64::MAX))
     }
 
+    /// Returns the usage of the same quota of which nothing is used.
+    #[must_use]
+    pub fn of_nothing(self) -> Self {
+        Self { consumed: Money::ZERO, ..self }
+    }
+
+    /// Returns whether a larger part is used than of another: consumed / quota, without dividing. Nothing allocated counts as
+    /// nothing used.
+    pub fn exceeds(self, other: Self) -> bool {
+        match (self.quota.is_positive(), other.quota.is_positive()) {
+            (false, false) => false,
+            (false, true) => other.consumed.is_negative(),
+            (true, false) => self.consumed.is_positive(),
+            (true, true) => {
+                let own = self.consumed.decimal().checked_mul(other.quota.decimal());
+                let others = other.consumed.decimal().checked_mul(self.quota.decimal());
+                match (own, others) {
+                    (Some(own), Some(others)) => own > others,
+                    // Beyond 28 digits: to the percent.
+                    _ => self.whole_percent() > other.whole_percent(),
+                }
+            }
+        }
+    }
+
+    /// Returns usage in millionths of the quota, rounded down; `None` if nothing is allocated. Usages whose millionths are
+    /// the same are told apart by [`Usage::exactly`].
+    pub fn millionths(self) -> Option<i64> {
+        const MILLION: Decimal = Decimal::from_parts(1_000_000, 0, 0, false, 0);
+        if !self.quota.is_positive() {
+            return None;
+        }
+        let parts = self.consumed.decimal().checked_mul(MILLION);
+        let parts = parts.and_then(|parts| parts.checked_div(self.quota.decimal()));
+        Some(parts.and_then(|parts| parts.floor().to_i64()).unwrap_or(i64::MAX))
+    }
+
+    /// Compares two usages exactly, without dividing. A usage of nothing allocated is less than any other.
+    pub fn exactly(self, other: Self) -> Ordering {
+        match (self.quota.is_positive(), other.quota.is_positive()) {
+            (true, true) => {
+                let own = self.consumed.decimal().checked_mul(other.quota.decimal());
+                let others = other.consumed.decimal().checked_mul(self.quota.decimal());
+                own.zip(others).map_or(Ordering::Equal, |(own, others)| own.cmp(&others))
+            }
+            (own, others) => own.cmp(&others),
+        }
+    }
+
     /// Returns whether the quota is used up.
     pub fn is_used_up(self) -> bool {
         self.reaches(Self::USED_UP)
@@ -98,6 +149,20 @@ mod tests {
     }
 
     #[test]
+    fn usages_are_ordered_exactly() {
+        // The same in millionths, and not the same.
+        let (less, more) = (usage("3333333.33", "9999999.99"), usage("3333333.34", "9999999.99"));
+        let (third, sixth) = (usage("1", "3"), usage("2", "6"));
+        assert_eq!(usage("1", "3").millionths(), Some(333_333));
+        assert_eq!(less.exactly(more), Ordering::Less);
+        assert_eq!(third.exactly(sixth), Ordering::Equal);
+        assert_eq!(usage("99999999.99", "100000000").exactly(usage("1", "1")), Ordering::Less);
+        assert_eq!(usage("5", "0").exactly(usage("0", "1")), Ordering::Less);
+        assert_eq!(usage("5", "0").millionths(), None);
+        assert_eq!(usage("-1", "3").millionths(), Some(-333_334));
+    }
+
+    #[test]
     fn usage_is_compared_exactly_and_shown_with_one_decimal() {
         for (consumed, quota, shown, used_up) in [
             ("0", "0", "0.0", false),
@@ -115,6 +180,23 @@ mod tests {
             let usage = usage(consumed, quota);
             assert_eq!(usage.percent().to_string(), shown, "{consumed}/{quota}");
             assert_eq!(usage.is_used_up(), used_up, "{consumed}/{quota}");
+        }
+    }
+
+    #[test]
+    fn the_larger_part_is_found_exactly() {
+        for ((consumed, quota), (other, others), exceeds) in [
+            (("50", "100"), ("49.99999999", "100"), true),
+            (("1", "3"), ("33.33333333", "100"), true),
+            (("1", "3"), ("2", "6"), false),
+            (("0", "5"), ("0", "9"), false),
+            (("-1", "5"), ("0", "9"), false),
+            (("7", "0"), ("1", "9"), false),
+            (("1", "9"), ("7", "0"), true),
+            (("9999999999.99", "0.01"), ("9999999999.98", "0.01"), true),
+        ] {
+            let found = usage(consumed, quota).exceeds(usage(other, others));
+            assert_eq!(found, exceeds, "{consumed}/{quota} {other}/{others}");
         }
     }
 

@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Money, MonthLimit, MonthTriggered, OpenId, Thresholds, Usage, UserKey};
+use super::{
+    Money, MonthLimit, MonthSpent, MonthTriggered, OpenId, Operator, Thresholds, Usage, UserKey,
+};
 
 /// On or off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -152,6 +154,9 @@ pub struct User {
     pub spending_updated_at: Option<Timestamp>,
     /// Whether the monitor checks this user.
     pub monitored: Switch,
+    /// Who last switched that; `None` if nobody did, or an older airgate noted it.
+    #[serde(default)]
+    pub monitored_by: Option<Operator>,
     /// The user's own thresholds; `None` = the global default.
     #[serde(default)]
     pub thresholds: Option<Thresholds>,
@@ -163,6 +168,9 @@ pub struct User {
     /// 月度上限: what may be spent in one month.
     #[serde(default)]
     pub month_limit: Option<MonthLimit>,
+    /// What the monitored links have spent in a month, for users with a limit; computed with `consumed`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub month_spent: Option<MonthSpent>,
     /// Thresholds of the month limit already alerted.
     #[serde(default)]
     pub month_triggered: Option<MonthTriggered>,
@@ -199,10 +207,12 @@ impl User {
             consumed: Money::ZERO,
             spending_updated_at: None,
             monitored: Switch::On,
+            monitored_by: None,
             thresholds: None,
             auto_disable: Switch::On,
             triggered: BTreeSet::new(),
             month_limit: None,
+            month_spent: None,
             month_triggered: None,
             forecast_alerted: None,
             remark: String::new(),

@@ -14,7 +14,9 @@ use reqwest::{Method, Url};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
-use super::error::{Error, REPLY_ENDPOINT, SEND_ENDPOINT, UPDATE_ENDPOINT, UPLOAD_ENDPOINT};
+use super::error::{
+    Error, RECALL_ENDPOINT, REPLY_ENDPOINT, SEND_ENDPOINT, UPDATE_ENDPOINT, UPLOAD_ENDPOINT,
+};
 use super::fields::string;
 use super::http::{self, Envelope, Redaction};
 use super::message::{ChatKind, MessageReceived, OwnMessage};
@@ -260,6 +262,15 @@ impl Client {
         self.call(endpoint, Method::PATCH, url, Some(body)).await.map(drop)
     }
 
+    /// Recalls one of this app's messages ("Recall message"). A message that is gone already answers an error of
+    /// [`Disposition::MessageGone`](super::Disposition::MessageGone).
+    pub async fn recall(&self, message_id: &str) -> Result<(), Error> {
+        let endpoint = RECALL_ENDPOINT;
+        check_id(endpoint, message_id)?;
+        let url = self.url(&["im", "v1", "messages", message_id]);
+        self.call(endpoint, Method::DELETE, url, None).await.map(drop)
+    }
+
     /// Uploads a file of 1 byte to 30 MB ("Upload file") and returns its key for [`Content::File`]. `name` needs an
     /// extension and must not contain quotes, backslashes or control characters.
     pub async fn upload_file(&self, name: &str, bytes: Vec<u8>) -> Result<String, Error> {
@@ -366,26 +377,6 @@ impl Client {
             .collect())
     }
 
-    /// Returns the types of events that the app's published version subscribes to; `None` if no version is known to be
-    /// published (docs/platforms/feishu.md §12.7). Fails with [`Disposition::NotPermitted`] without a scope of its own.
-    ///
-    /// [`Disposition::NotPermitted`]: super::Disposition::NotPermitted
-    pub async fn subscribed_events(&self, app_id: &str) -> Result<Option<Vec<String>>, Error> {
-        let endpoint = "app_versions";
-        check_id(endpoint, app_id)?;
-        let mut url = self.url(&["application", "v6", "applications", app_id, "app_versions"]);
-        url.query_pairs_mut().append_pair("lang", "zh_cn").append_pair("page_size", "20");
-        let answer = self.call(endpoint, Method::GET, url, None).await?;
-        let versions = answer.data().get("items").and_then(Value::as_array);
-        let live = versions.into_iter().flatten().find(|version| {
-            let is_approved = version.get("status").and_then(Value::as_i64) == Some(1);
-            is_approved && string(version, "publish_time").is_some_and(|at| !at.is_empty())
-        });
-        let events = live.and_then(|version| version.get("event_infos")).and_then(Value::as_array);
-        Ok(events
-            .map(|events| events.iter().filter_map(|event| string(event, "event_type")).collect()))
-    }
-
     /// Returns a chat's name and status ("Obtain group information").
     pub async fn chat(&self, chat_id: &str) -> Result<ChatInfo, Error> {
         let endpoint = "chat_get";
@@ -459,11 +450,15 @@ impl Client {
         Ok((items, string(data, "page_token").filter(|_| has_more)))
     }
 
-    fn url(&self, path: &[&str]) -> Url {
+    pub(super) fn app_id(&self) -> &str {
+        &self.shared.app_id
+    }
+
+    pub(super) fn url(&self, path: &[&str]) -> Url {
         api_url(&self.shared.base_url, path)
     }
 
-    async fn call(
+    pub(super) async fn call(
         &self,
         endpoint: &'static str,
         method: Method,
@@ -519,7 +514,7 @@ fn api_url(base_url: &Url, path: &[&str]) -> Url {
 }
 
 /// Refuses ids that, as a segment, would change the path.
-fn check_id(endpoint: &'static str, id: &str) -> Result<(), Error> {
+pub(super) fn check_id(endpoint: &'static str, id: &str) -> Result<(), Error> {
     if id.is_empty() || id == "." || id == ".." {
         return Err(Error::Unsendable { endpoint, what: "the id is empty" });
     }

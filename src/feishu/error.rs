@@ -13,6 +13,8 @@ pub const SEND_ENDPOINT: &str = "message_send";
 pub const REPLY_ENDPOINT: &str = "message_reply";
 /// [`Error::endpoint`] of [`super::Client::update_card`].
 pub const UPDATE_ENDPOINT: &str = "message_update";
+/// [`Error::endpoint`] of [`super::Client::recall`].
+pub const RECALL_ENDPOINT: &str = "message_recall";
 /// [`Error::endpoint`] of [`super::Client::upload_file`].
 pub const UPLOAD_ENDPOINT: &str = "file_upload";
 
@@ -186,6 +188,19 @@ impl Error {
         match self {
             Self::Platform(error) => error.code == 99991400,
             Self::Unreadable { status, .. } => *status == 429,
+            _ => false,
+        }
+    }
+
+    /// Returns whether the platform has no such API for this app or tenant, so that only a person can do it, in the
+    /// console: on Lark the paths of version 7 answer 404 with a text, and apps made elsewhere are refused by code
+    /// (docs/platforms/feishu.md §12.3).
+    pub fn is_not_here(&self) -> bool {
+        match self {
+            Self::Unreadable { status, .. } => *status == 404,
+            Self::Platform(error) => {
+                matches!(error.code, 210_001 | 210_021 | 210_034 | 210_035 | 210_043 | 99_991_404)
+            }
             _ => false,
         }
     }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use reqwest::header::HeaderMap;
 use reqwest::{RequestBuilder, Response, Url};
 use serde_json::Value;
@@ -88,12 +89,35 @@ pub(super) async fn exchange(
     result
 }
 
+/// Sends one request to a host that has no envelope. Returns the HTTP status, and the body if it is JSON.
+pub(super) async fn exchange_raw(
+    endpoint: &'static str,
+    request: RequestBuilder,
+) -> Result<(u16, Option<Value>), Error> {
+    let response = request.send().await.map_err(|error| {
+        let sent = !(error.is_connect() || error.is_builder());
+        let source = Arc::new(error.without_url());
+        if sent {
+            Error::Interrupted { endpoint, source }
+        } else {
+            Error::NotSent { endpoint, source }
+        }
+    })?;
+    let status = response.status().as_u16();
+    let bytes = read(response)
+        .await
+        .map_err(|error| Error::Interrupted { endpoint, source: Arc::new(error.without_url()) })?;
+    Ok((status, bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok())))
+}
+
 /// The envelope of a successful response.
 #[derive(Debug)]
 pub(super) struct Envelope {
     endpoint: &'static str,
     pub(super) status: u16,
     log_id: Option<String>,
+    /// The platform's time when it answered.
+    pub(super) date: Option<Timestamp>,
     pub(super) body: Value,
 }
 
@@ -134,6 +158,8 @@ async fn attempt(
     let log_id = header(response.headers(), "x-tt-logid")
         .map(|id| id.chars().take(LOG_ID_LIMIT).collect::<String>());
     let retry_after = retry_after(response.headers());
+    let date = header(response.headers(), "date")
+        .and_then(|date| jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(date).ok());
     let unreadable =
         |what| Error::Unreadable { endpoint, status, what, log_id: log_id.clone(), retry_after };
 
@@ -149,7 +175,7 @@ async fn attempt(
     let (code, msg) =
         verdict(endpoint, &body).ok_or_else(|| unreadable("the answer has no code"))?;
     if code == 0 {
-        return Ok(Envelope { endpoint, status, log_id, body });
+        return Ok(Envelope { endpoint, status, log_id, date, body });
     }
     Err(Box::new(PlatformError {
         endpoint,

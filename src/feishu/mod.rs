@@ -9,6 +9,7 @@
 //! the clock and the rules for addresses.
 
 mod answer;
+mod application;
 mod callback;
 mod card_action;
 mod client;
@@ -19,6 +20,7 @@ mod event;
 mod fields;
 mod http;
 mod message;
+mod registration;
 mod rejection;
 pub mod setup;
 mod text;
@@ -29,6 +31,9 @@ mod webhook;
 mod tests;
 
 pub use answer::{CallbackAnswer, CallbackToast, ToastKind};
+pub use application::{
+    AppInfo, AppSettings, Availability, ContactRange, GroupInfo, SlashCommand, SlashText, Versions,
+};
 pub use callback::{CallbackKeys, CallbackVerifier};
 pub use card_action::CardAction;
 pub use client::{
@@ -36,11 +41,12 @@ pub use client::{
     OwnMessagePage, Recipient, SentMessage,
 };
 pub use error::{
-    Disposition, Error, PlatformError, REPLY_ENDPOINT, SEND_ENDPOINT, UPDATE_ENDPOINT,
-    UPLOAD_ENDPOINT,
+    Disposition, Error, PlatformError, RECALL_ENDPOINT, REPLY_ENDPOINT, SEND_ENDPOINT,
+    UPDATE_ENDPOINT, UPLOAD_ENDPOINT,
 };
 pub use event::{Event, EventKind, EventType, Incoming, parse_payload};
 pub use message::{ChatKind, MessageReceived, OwnContent, OwnMessage};
+pub use registration::{NewApp, Poll, Registrar, Registration, addons};
 pub use rejection::{Malformed, Rejection, Unauthorized};
 pub use text::{Mention, Piece, TextForBot};
 pub use webhook::{CustomBot, WEBHOOK_BODY_LIMIT};

@@ -10,6 +10,8 @@ pub struct Scope {
     pub any_of: &'static [&'static str],
     /// Whether airgate does not work without it.
     pub is_required: bool,
+    /// Whether a review is certain, so that only a person should ask for it.
+    pub is_sensitive: bool,
     /// What it is for.
     pub enables: &'static str,
 }
@@ -20,6 +22,30 @@ impl Scope {
         self.any_of.first().copied().unwrap_or_default()
     }
 }
+
+/// The scopes that every app made by QR code has from the start, as far as airgate uses them
+/// (docs/platforms/feishu.md §12.4).
+pub static TEMPLATE_SCOPES: &[&str] = &[
+    "application:app_slash_command:read",
+    "application:app_slash_command:write",
+    "application:application:self_manage",
+    "contact:contact.base:readonly",
+    "im:chat.members:bot_access",
+    "im:chat:read",
+    "im:message.group_at_msg:readonly",
+    "im:message.p2p_msg:readonly",
+    "im:message:readonly",
+    "im:message:send_as_bot",
+    "im:message:update",
+    "im:resource",
+];
+
+/// The events likewise.
+pub static TEMPLATE_EVENTS: &[EventType] =
+    &[EventType::Message, EventType::BotAdded, EventType::BotRemoved];
+
+/// The callback for clicks on cards. It is subscribed to apart from the events.
+pub const CARD_CALLBACK: &str = "card.action.trigger";
 
 /// An event that the app subscribes to (事件).
 #[derive(Clone, Copy, Debug)]
@@ -35,11 +61,15 @@ pub struct Subscription {
 }
 
 const fn required(any_of: &'static [&'static str], enables: &'static str) -> Scope {
-    Scope { any_of, is_required: true, enables }
+    Scope { any_of, is_required: true, is_sensitive: false, enables }
 }
 
 const fn optional(any_of: &'static [&'static str], enables: &'static str) -> Scope {
-    Scope { any_of, is_required: false, enables }
+    Scope { any_of, is_required: false, is_sensitive: false, enables }
+}
+
+const fn sensitive(any_of: &'static [&'static str], enables: &'static str) -> Scope {
+    Scope { any_of, is_required: false, is_sensitive: true, enables }
 }
 
 /// Every scope, those that are required first (docs/platforms/feishu.md §4, §5, §8, §12.1).
@@ -84,7 +114,7 @@ pub static SCOPES: &[Scope] = &[
         &["im:message:readonly", "im:message", "im:message.history:readonly"],
         "look up in the chat whether an unclear message was delivered, and what was written while the long connection was down",
     ),
-    optional(&["im:message.group_msg"], "the same in groups"),
+    sensitive(&["im:message.group_msg"], "the same in groups"),
     optional(
         &[
             "application:application.app_version:readonly",
@@ -92,6 +122,16 @@ pub static SCOPES: &[Scope] = &[
             "admin:app.info:readonly",
         ],
         "let `airgate check` see the subscriptions",
+    ),
+    optional(
+        &["application:application:patch"],
+        "let `airgate setup` and `airgate check --fix` change the app's settings",
+    ),
+    optional(&["application:app_slash_command:read"], "compare the list of slash commands"),
+    optional(&["application:app_slash_command:write"], "offer the commands as slash commands"),
+    optional(
+        &["im:chat.members:write_only", "im:chat"],
+        "join the alert group, if it is a public one",
     ),
 ];
 

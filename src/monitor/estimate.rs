@@ -6,16 +6,18 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use jiff::civil::Date;
-use jiff::{Timestamp, ToSpan};
+use jiff::{SignedDuration, Timestamp, ToSpan};
 use tokio::time::Instant;
 
 use super::{Monitor, record};
 use crate::app::cloud::CloudError;
-use crate::domain::estimate::{model_name, share};
+use crate::domain::estimate::{model_name, share, unshared};
+use crate::domain::lag::of_models;
 use crate::domain::period::beijing;
 use crate::domain::{
-    AccountEstimate, AccountId, AccountReading, BilledItem, EstimateUse, ModelUsage, ProjectName,
-    ProjectUsage, SharedDay, beijing_day,
+    AccountEstimate, AccountId, AccountReading, AmountField, BilledItem, ChargedParts, EstimateUse,
+    Explained, ModelUsage, Money, ProjectName, ProjectUsage, SharedDay, beijing_day, caught_up,
+    settled_days,
 };
 use crate::store::{EstimateReading, StoreError};
 use crate::volcengine::{AccountClient, ErrorKind, UsageRow};
@@ -24,6 +26,8 @@ use crate::volcengine::{AccountClient, ErrorKind, UsageRow};
 const DAYS: i64 = 7;
 /// The part of the interval in which usage may be read, because the next cycle must not wait.
 const SHARE_OF_INTERVAL: u32 = 2;
+/// The usage of a project is read once in this time, unless a decision may depend on it.
+const USAGE_EVERY: SignedDuration = SignedDuration::from_hours(1);
 /// How many calls about usage are waiting at a time: a cut has calls of its own to make at the same pace.
 const AT_ONCE: usize = 2;
 /// After as many failures in a row, no more usage is read in this cycle.
@@ -38,6 +42,19 @@ struct Known {
     /// The first day that the bill does not hold.
     first: Date,
     usage: BTreeMap<ProjectName, ProjectUsage>,
+    charged: Option<ChargedParts>,
+    explained: Explained,
+}
+
+/// When to read what.
+#[derive(Clone, Copy)]
+struct Pace {
+    /// Usage that is this old is read again.
+    usage_every: SignedDuration,
+    /// No more usage is read after this.
+    deadline: Instant,
+    /// When the cycle began.
+    started: Timestamp,
 }
 
 /// What was read of an account.
@@ -46,6 +63,8 @@ struct Read {
     days: BTreeMap<Date, SharedDay>,
     usage: BTreeMap<ProjectName, ProjectUsage>,
     older: Vec<(Option<Timestamp>, ProjectName)>,
+    charged: Option<ChargedParts>,
+    explained: Explained,
     trouble: Option<CloudError>,
     calls: u32,
 }
@@ -89,6 +108,10 @@ impl Monitor {
             Ok::<_, StoreError>((before, tx.account_readings(&id)?.bill_to, is_linked, usage))
         });
         let (before, bill_to, is_linked, usage) = known.await?;
+        let (charged, explained) = match &before {
+            Some(before) => (before.charged.clone(), before.explained.clone()),
+            None => (None, Explained::default()),
+        };
         let was_used = before.as_ref().is_some_and(|before| before.counts > EstimateUse::Off);
         let first = bill_to.and_then(|day| day.tomorrow().ok());
         let reading = EstimateReading {
@@ -102,7 +125,7 @@ impl Monitor {
         let reading = match first {
             _ if counts == EstimateUse::Off && !was_used => return Ok(false),
             Some(first) if counts > EstimateUse::Off && is_linked => {
-                let known = Known { first, usage };
+                let known = Known { first, usage, charged, explained };
                 self.read_estimate(reading, known, interval, started).await?
             }
             _ if was_used => reading,
@@ -121,10 +144,17 @@ impl Monitor {
         started: Timestamp,
     ) -> Result<EstimateReading, StoreError> {
         let account = reading.account.clone();
-        let deadline = Instant::now() + interval / SHARE_OF_INTERVAL;
+        let reads_for = interval / SHARE_OF_INTERVAL;
+        // What was read at the end of a cycle is due in the cycle that begins an hour after that one did.
+        let early = SignedDuration::try_from(reads_for).unwrap_or(USAGE_EVERY);
+        let pace = Pace {
+            usage_every: USAGE_EVERY - early.min(USAGE_EVERY),
+            deadline: Instant::now() + reads_for,
+            started,
+        };
         let read = async {
             let api = self.parts.cloud.account(&account).await?;
-            let read = self.read_shares(&api, known, deadline, started).await?;
+            let read = self.read_shares(&account, &api, known, pace).await?;
             // The bills may be those of another main account.
             self.parts.cloud.verify(&account, &api).await?;
             Ok::<_, CloudError>(read)
@@ -137,6 +167,8 @@ impl Monitor {
                 reading.days = Some(read.days);
                 reading.usage = read.usage;
                 let state = &mut reading.state;
+                state.charged = read.charged;
+                state.explained = read.explained;
                 state.older_count = read.older.len();
                 state.oldest = read.older.first().and_then(|(at, _)| *at);
                 let named = read.older.into_iter().take(NAMED);
@@ -152,38 +184,69 @@ impl Monitor {
     }
 
     /// Reads the account's money of the days and, if it is for models, the usage of its projects, longest unread first.
+    ///
+    /// Usage is read once an hour, and with each cycle whose new money could lead to a decision about somebody: then that of
+    /// all projects, because who used more decides what the others pay.
     async fn read_shares(
         &self,
+        account: &AccountId,
         api: &AccountClient,
         known: Known,
-        deadline: Instant,
-        started: Timestamp,
+        pace: Pace,
     ) -> Result<Read, CloudError> {
-        let today = beijing_day(self.parts.clock.now());
+        let now = self.parts.clock.now();
+        let today = beijing_day(now);
         let earliest = today.checked_sub((DAYS - 1).days()).unwrap_or(today);
         let first = known.first.max(earliest).min(today);
         let days: BTreeSet<Date> = days_through(first, today).collect();
-        let money = api.read_items(&days, self.parts.amount_field).await?;
-        let mut read = Read { calls: money.calls, ..Read::default() };
-        let has_models =
-            money.items.keys().any(|(_, item)| matches!(item, BilledItem::Model { .. }));
+        let items = api.read_items(&days, self.parts.amount_field).await?;
+        let mut read = Read {
+            calls: items.calls,
+            charged: known.charged,
+            explained: known.explained,
+            ..Read::default()
+        };
+        let is_model = |item: &BilledItem| matches!(item, BilledItem::Model { .. });
+        let has_models = items.items.keys().any(|(_, item)| is_model(item));
+        if has_models {
+            read.charged = self.charged_parts(api, read.charged, today, &mut read.calls).await;
+        }
+        let money = caught_up(&items.items, read.charged.as_ref(), today);
         let mut usage: BTreeMap<ProjectName, Option<ProjectUsage>> = BTreeMap::new();
         if has_models {
+            let measured = of_models(&money);
+            let more = read.explained.growth(&measured);
+            let at_stake = more.is_positive() && self.is_at_stake(account, more).await?;
+            let is_due = |usage: Option<&ProjectUsage>| {
+                usage.is_none_or(|usage| usage.is_due(first, now, pace.usage_every))
+            };
             let listed = projects(api).await?;
             read.calls = read.calls.saturating_add(1);
-            let mut queue: Vec<ProjectName> = listed.iter().cloned().collect();
+            let all = listed.iter();
+            let before = all.map(|name| (name.clone(), known.usage.get(name).cloned())).collect();
+            // Somebody has begun to use a model.
+            let is_new = unshared(&money, &before) > read.explained.unshared;
+            let all_wanted = at_stake || is_new;
+            let wanted = |project: &&ProjectName| all_wanted || is_due(known.usage.get(*project));
+            let mut queue: Vec<ProjectName> = listed.iter().filter(wanted).cloned().collect();
+            let wanted: BTreeSet<ProjectName> = queue.iter().cloned().collect();
             queue.sort_by_key(|project| known.usage.get(project).map(|usage| usage.read_at));
-            self.read_usage(api, queue, (first, today), deadline, &mut read).await;
+            self.read_usage(api, queue, (first, today), pace.deadline, &mut read).await;
             for project in listed {
-                let now = read.usage.get(&project);
-                let usage_now = now.or_else(|| known.usage.get(&project)).cloned();
-                let read_at = usage_now.as_ref().map(|usage| usage.read_at);
-                if read_at.is_none_or(|at| at < started) {
+                let usage_now = read.usage.get(&project).or_else(|| known.usage.get(&project));
+                let read_at = usage_now.map(|usage| usage.read_at);
+                let is_older = read_at.is_none_or(|at| at < pace.started);
+                if is_older && wanted.contains(&project) {
                     read.older.push((read_at, project.clone()));
                 }
-                usage.insert(project, usage_now);
+                usage.insert(project, usage_now.cloned());
             }
             read.older.sort();
+            let is_complete = read.older.is_empty() && wanted.len() == usage.len();
+            read.explained.note(now, measured, is_complete);
+            if is_complete {
+                read.explained.unshared = unshared(&money, &usage);
+            }
             // A project that was deleted has used what it has used.
             for (project, gone) in known.usage {
                 let read_at = self.parts.clock.now();
@@ -194,11 +257,56 @@ impl Monitor {
                 }));
             }
         }
-        read.days = share(&money.items, &usage);
+        read.days = share(&money, &usage);
         for day in days {
             read.days.entry(day).or_default();
         }
         Ok(read)
+    }
+
+    /// Returns what part of the list price is charged, from days that are settled: read once a day. If they cannot be read, it
+    /// stays as it is known.
+    async fn charged_parts(
+        &self,
+        api: &AccountClient,
+        known: Option<ChargedParts>,
+        today: Date,
+        calls: &mut u32,
+    ) -> Option<ChargedParts> {
+        let days = settled_days(today);
+        let to = *days.last()?;
+        if self.parts.amount_field == AmountField::Original {
+            return None;
+        }
+        if known.as_ref().is_some_and(|known| known.to == to) {
+            return known;
+        }
+        match api.read_items(&days.into_iter().collect(), self.parts.amount_field).await {
+            Ok(read) => {
+                *calls = calls.saturating_add(read.calls);
+                Some(ChargedParts::of(&read.items, to))
+            }
+            Err(error) => {
+                tracing::warn!(%error, "the settled days cannot be read");
+                known
+            }
+        }
+    }
+
+    /// Returns whether a decision about somebody would be another if all of `more` money was theirs.
+    async fn is_at_stake(&self, account: &AccountId, more: Money) -> Result<bool, StoreError> {
+        let (account, alerts) = (account.clone(), self.parts.alerts.clone());
+        let (counts, now) = (self.parts.estimate, self.parts.clock.now());
+        if counts < EstimateUse::Warn {
+            return Ok(false);
+        }
+        self.parts
+            .store
+            .reading(move |tx| {
+                let defaults = alerts.settings_in_force(tx)?.thresholds;
+                record::is_at_stake(tx, &account, more, counts, &defaults, now)
+            })
+            .await
     }
 
     async fn read_usage(

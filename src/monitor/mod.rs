@@ -50,6 +50,7 @@ use crate::outbox::Alerts;
 use crate::owed::Wakers;
 use crate::store::{Store, StoreError};
 
+use record::Basis;
 use schedule::{Schedule, is_late};
 
 /// When the scheduler asks whether a cycle is due: every second. The scheduler goes by the date, so it is used for
@@ -340,15 +341,19 @@ impl Monitor {
         let accounts = collected.report;
         let failed = accounts.iter().filter(|account| account.error.is_some());
         let unread: Vec<_> = failed.map(|account| account.account.clone()).collect();
-        // What the bill alone demands does not wait for the estimate, which may take long.
-        let mut decided = record::decide_all(store, &alerts, self.parts.clock.now()).await?;
+        // A cut that the bill alone demands does not wait for the estimate, which may take long. The last one may be shared out by
+        // usage that says nothing about what has changed since.
+        let is_estimated = self.parts.estimate > EstimateUse::Off;
+        let basis = if is_estimated { Basis::BillAlone } else { Basis::All };
+        let mut decided = record::decide_all(store, &alerts, basis, self.parts.clock.now()).await?;
         if decided.is_any() {
             self.parts.wakers.outbox.notify_one();
         }
         // What follows may wait for the cloud; cuts do not.
         self.parts.wakers.access.notify_one();
-        if self.estimate(&accounts, started).await? {
-            decided += record::decide_all(store, &alerts, self.parts.clock.now()).await?;
+        if self.estimate(&accounts, started).await? || is_estimated {
+            let now = self.parts.clock.now();
+            decided += record::decide_all(store, &alerts, Basis::All, now).await?;
             self.parts.wakers.access.notify_one();
         }
         self.look_ahead(std::mem::take(&mut decided.told), &unread).await?;

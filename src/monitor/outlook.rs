@@ -43,14 +43,20 @@ struct AccountDays {
     known_from: Date,
     /// By project ("" for rows without one).
     projects: BTreeMap<String, BTreeMap<Date, Money>>,
+    /// The part of it that is no use: orders, refunds and corrections.
+    once: BTreeMap<(String, Date), Money>,
 }
 
 impl AccountDays {
-    /// Returns the account's rate.
+    /// Returns the account's rate. Orders and refunds do not come again.
     fn rate(&self) -> Option<Rate> {
         let mut days: BTreeMap<Date, Money> = BTreeMap::new();
         for (day, amount) in self.projects.values().flatten() {
             *days.entry(*day).or_insert(Money::ZERO) += *amount;
+        }
+        for ((_, day), amount) in &self.once {
+            let sum = days.entry(*day).or_insert(Money::ZERO);
+            *sum = *sum - *amount;
         }
         Rate::of(&days, self.known_from, self.to)
     }
@@ -193,7 +199,8 @@ fn accounts<S: Source>(tx: &View<S>, now: Timestamp) -> Result<Vec<AccountDays>,
         for (day, project, amount) in tx.days(&account.id, first, to)? {
             projects.entry(project).or_default().insert(day, amount);
         }
-        accounts.push(AccountDays { account: account.id, to, known_from, projects });
+        let once = tx.once(&account.id, first, to)?;
+        accounts.push(AccountDays { account: account.id, to, known_from, projects, once });
     }
     Ok(accounts)
 }

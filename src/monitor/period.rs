@@ -143,7 +143,13 @@ impl PeriodReader<'_> {
     }
 
     fn bill(&self, covered: Covered, read: BillReading, reading: PeriodReading) -> PeriodBill {
-        PeriodBill { covered, days: read.days, wanted: self.wanted.clone(), reading }
+        PeriodBill {
+            covered,
+            days: read.days,
+            once: read.once,
+            wanted: self.wanted.clone(),
+            reading,
+        }
     }
 
     /// Everything stays as it is known.

@@ -8,17 +8,27 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::domain::{
-    AccessCause, AccessGoal, AccessStanding, AccountReading, AlertBody, BillPeriod, CycleOutcome,
-    CycleReport, Decision, EstimateVerdict, Figures, Limit, Month, MonthFigures, PendingAccess,
-    Problem, Thresholds, Turn, Unbilled, User, UserKey, at_turn, decide,
+    AccessCause, AccessGoal, AccessStanding, AccountId, AccountReading, AlertBody, BillPeriod,
+    CycleOutcome, CycleReport, Decision, EstimateUse, EstimateVerdict, Figures, Limit, Money,
+    Month, MonthFigures, PendingAccess, Problem, Thresholds, Turn, Unbilled, User, UserKey,
+    at_turn, beijing_day, decide,
 };
-use crate::outbox::Alerts;
+use crate::outbox::{Alerts, TOLD_TOGETHER};
 use crate::store::{EstimateReading, RecordedReading, Source, Store, StoreError, View, WriteTx};
 
 /// Pause between two transactions, for the writers that wait: redb's lock is not fair.
 const BREATH: Duration = Duration::from_millis(1);
 /// How many users are warned or cut in one transaction.
 const DECIDED_AT_ONCE: usize = 20;
+
+/// What a decision counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Basis {
+    /// What is billed, and only cuts: the estimate, which is about to be read, may demand a higher warning, or that a cut stays.
+    BillAlone,
+    /// Bill and estimate, as configured.
+    All,
+}
 
 /// How often something was decided.
 #[derive(Clone, Debug, Default)]
@@ -105,10 +115,11 @@ pub(super) async fn record_estimate(
 pub(super) async fn decide_all(
     store: &Store,
     alerts: &Alerts,
+    basis: Basis,
     now: Timestamp,
 ) -> Result<Decided, StoreError> {
     let configured = alerts.clone();
-    let concerned: Vec<UserKey> = store
+    let (concerned, warned, left_over) = store
         .reading(move |tx| {
             let defaults = configured.settings_in_force(tx)?.thresholds;
             let directory = tx.directory();
@@ -117,15 +128,17 @@ pub(super) async fn decide_all(
             for account in tx.accounts()? {
                 maybe.extend(tx.estimated_users(&account.id)?);
             }
-            let mut concerned = Vec::new();
+            let (mut concerned, mut warned) = (Vec::new(), 0_usize);
             for key in maybe {
-                if decision(tx, &key, &defaults, now)?.is_some() {
+                if let Some(wanted) = decision(tx, &key, &defaults, basis, now)? {
+                    warned += usize::from(wanted.decision.warn.is_some());
                     concerned.push(key);
                 }
             }
-            Ok::<_, StoreError>(concerned)
+            Ok::<_, StoreError>((concerned, warned, !tx.told_together()?.is_empty()))
         })
         .await?;
+    let together = warned >= TOLD_TOGETHER;
     let mut decided = Decided::default();
     for some in concerned.chunks(DECIDED_AT_ONCE) {
         if decided.warnings + decided.disables > 0 {
@@ -136,13 +149,18 @@ pub(super) async fn decide_all(
             .writing(move |tx| {
                 let defaults = alerts.settings_in_force(tx)?.thresholds;
                 let mut more = Decided::default();
+                let round = Round { alerts: &alerts, defaults: &defaults, basis, together, now };
                 for key in &some {
-                    act(tx, &alerts, key, &defaults, now, &mut more)?;
+                    act(tx, &round, key, &mut more)?;
                 }
                 Ok::<_, StoreError>(more)
             })
             .await?;
         decided += more;
+    }
+    if together || left_over {
+        let alerts = alerts.clone();
+        store.writing(move |tx| alerts.tell_together(tx, now)).await?;
     }
     Ok(decided)
 }
@@ -162,33 +180,87 @@ fn decision<S: Source>(
     tx: &View<S>,
     key: &UserKey,
     defaults: &Thresholds,
+    basis: Basis,
     now: Timestamp,
 ) -> Result<Option<Wanted>, StoreError> {
     let Some(user) = tx.user(key)? else { return Ok(None) };
     let standing = tx.access_standing(&user)?;
     let month = tx.month(&user, now)?;
-    let unbilled = tx.unbilled(&user)?;
+    let unbilled = match basis {
+        Basis::BillAlone => None,
+        Basis::All => tx.unbilled(&user)?,
+    };
     let decision = decide(&user, month.as_ref(), unbilled.as_ref(), defaults, standing);
     let turn = match tx.month_cut(key)? {
-        Some(cut_in) if standing == AccessStanding::Cut => {
+        Some(cut_in) if standing == AccessStanding::Cut && basis == Basis::All => {
             let month = tx.month_of(key, BillPeriod::of(now), now)?;
             at_turn(&user, &month, unbilled.as_ref(), cut_in)
         }
         _ => Turn::Wait,
     };
-    let is_nothing = decision == Decision::default() && turn == Turn::Wait;
+    let is_nothing = match basis {
+        Basis::BillAlone => decision.cut.is_none(),
+        Basis::All => decision == Decision::default() && turn == Turn::Wait,
+    };
     Ok((!is_nothing).then_some(Wanted { user, month, unbilled, decision, turn }))
+}
+
+/// Returns whether a decision about a user of `account` would be another if `more` was estimated of it.
+pub(super) fn is_at_stake<S: Source>(
+    tx: &View<S>,
+    account: &AccountId,
+    more: Money,
+    counts: EstimateUse,
+    defaults: &Thresholds,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    let directory = tx.directory();
+    let close = directory
+        .iter()
+        .filter(|(key, entry)| key.account == *account && entry.is_due_with(more, defaults));
+    let mut maybe: BTreeSet<UserKey> = close.map(|(key, _)| key.clone()).collect();
+    maybe.extend(tx.estimated_users(account)?);
+    for key in maybe {
+        let Some(user) = tx.user(&key)? else { continue };
+        if !tx.links_of(&key)?.iter().any(|link| link.monitored.is_on()) {
+            continue;
+        }
+        let month = tx.month(&user, now)?;
+        let nothing = Unbilled {
+            amount: Money::ZERO,
+            since: beijing_day(now),
+            read_at: now,
+            counts,
+            is_old: false,
+        };
+        let standing = tx.access_standing(&user)?;
+        let known = tx.unbilled(&user)?.unwrap_or(nothing);
+        let decide = |unbilled| decide(&user, month.as_ref(), Some(&unbilled), defaults, standing);
+        if decide(known) != decide(known.with(more)) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// What is the same for all users that are decided about.
+struct Round<'a> {
+    alerts: &'a Alerts,
+    defaults: &'a Thresholds,
+    basis: Basis,
+    /// Whether so many are warned that they share a card.
+    together: bool,
+    now: Timestamp,
 }
 
 fn act(
     tx: &WriteTx,
-    alerts: &Alerts,
+    round: &Round<'_>,
     key: &UserKey,
-    defaults: &Thresholds,
-    now: Timestamp,
     decided: &mut Decided,
 ) -> Result<(), StoreError> {
-    let Some(wanted) = decision(tx, key, defaults, now)? else { return Ok(()) };
+    let Round { alerts, defaults, basis, together, now } = *round;
+    let Some(wanted) = decision(tx, key, defaults, basis, now)? else { return Ok(()) };
     let Wanted { mut user, month, unbilled, decision, turn } = wanted;
     let period = BillPeriod::of(now);
     let (newly, in_month) = (decision.newly_triggered, decision.newly_triggered_in_month);
@@ -211,7 +283,11 @@ fn act(
         let unbilled = unbilled.filter(|unbilled| unbilled.for_warnings().is_positive());
         let figures = figures.with_unbilled(unbilled);
         let body = AlertBody::Warning { threshold: warn.threshold, of: warn.of, figures };
-        alerts.raise(tx, Some(key), body, now)?;
+        if together {
+            alerts.warn_together(tx, key, body, now)?;
+        } else {
+            alerts.raise(tx, Some(key), body, now)?;
+        }
         decided.warnings += 1;
     }
     if let Some(limit) = decision.cut {

@@ -1,16 +1,31 @@
-//! Raising an alert: the record and its messages, in one transaction.
+//! Raising an alert: the record and its messages, in one transaction. Later transactions add to its card what was done about
+//! it.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::lanes::{HOOK_LANE, chat_lane, person_lane};
+use crate::app::outcome::UserDetail;
 use crate::app::people::OwnerNotice;
 use crate::app::settings::settings_in_force;
 use crate::app::users;
-use crate::cards::{AlertVia, Cards, Wording};
-use crate::domain::{AlertBody, AlertRecord, Dispatch, OpenId, Settings, UserKey};
-use crate::store::{NewMessage, Source, StoreError, View, WriteTx};
+use crate::cards::{AlertVia, Card, Cards, Wording};
+use crate::domain::{
+    AccessGoal, Act, AlertBody, AlertRecord, Deed, Dispatch, OpenId, Operator, Settings,
+    UpdateTarget, UserKey, Warned,
+};
+use crate::store::{AlertPost, NewMessage, Source, StoreError, View, WriteTx};
+
+/// From this many on, the users that are warned in one cycle share a card.
+pub const TOLD_TOGETHER: usize = 5;
+/// How many of a user's cards in a chat are brought up to date.
+const UPDATED_IN_A_CHAT: usize = 3;
+/// How many of a user's alerts are searched for them.
+const SEARCHED: usize = 20;
+/// Feishu updates a card for 14 days ("Update app card"); the margin is for a slow delivery.
+const CAN_BE_UPDATED: SignedDuration = SignedDuration::from_hours(13 * 24);
 
 /// Raises alerts, and knows who receives them. Clones are cheap.
 #[derive(Clone)]
@@ -66,23 +81,85 @@ impl Alerts {
         now: Timestamp,
     ) -> Result<AlertRecord, StoreError> {
         let alert = record(tx, user, body, now)?;
+        self.post(tx, &alert, now)?;
+        Ok(alert)
+    }
+
+    /// Adds the record of a warning that is told together with others by [`Alerts::tell_together`]. Until then, the record
+    /// waits in the store: a process that ends in between loses none.
+    pub fn warn_together(
+        &self,
+        tx: &WriteTx,
+        user: &UserKey,
+        body: AlertBody,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let alert = record(tx, Some(user), body, now)?;
+        let mut waiting = tx.told_together()?;
+        waiting.push(alert.id);
+        tx.put_told_together(&waiting)
+    }
+
+    /// Tells of the warnings that wait: on one card, or each on its own if they are few.
+    pub fn tell_together(&self, tx: &WriteTx, now: Timestamp) -> Result<(), StoreError> {
+        let waiting = tx.told_together()?;
+        tx.put_told_together(&[])?;
+        let alerts = waiting.iter().filter_map(|id| tx.alert(*id).transpose());
+        let alerts = alerts.collect::<Result<Vec<_>, _>>()?;
+        if alerts.len() < TOLD_TOGETHER {
+            for alert in &alerts {
+                self.post(tx, alert, now)?;
+            }
+            return Ok(());
+        }
+        let mut users: Vec<Warned> = alerts.iter().filter_map(Warned::of).collect();
+        users.sort_by(|a, b| {
+            let of = |it: &Warned| it.usage().percent();
+            of(b).cmp(&of(a)).then_with(|| a.user.cmp(&b.user))
+        });
+        // Their owners are told one by one.
+        for alert in &alerts {
+            self.tell_owner_of(tx, alert, now)?;
+        }
+        let alerts = alerts.iter().map(|alert| alert.id).collect();
+        let told = tx.add_alert(None, AlertBody::Warnings { alerts, users }, now)?;
+        self.post(tx, &told, now)
+    }
+
+    /// Enqueues the delivery of an alert that was recorded.
+    fn post(&self, tx: &WriteTx, alert: &AlertRecord, now: Timestamp) -> Result<(), StoreError> {
         let settings = self.settings_in_force(tx)?;
+        if let (Some(user), AlertBody::Disable { .. }) = (&alert.user, &alert.body) {
+            let deed = Deed::Access { goal: AccessGoal::Cut };
+            let step = Act { deed, by: Operator::System, at: now };
+            self.update(tx, &settings, user, Some(&step), Some(alert.id), now)?;
+        }
         if let Some(chat) = &settings.alert_chat {
-            let card = self.card(tx, &settings, &alert, AlertVia::Chat, None)?;
+            let card = self.card(tx, &settings, alert, AlertVia::Chat, None)?;
             let dispatch = Dispatch::ToChat { chat: chat.clone(), card };
-            enqueue(tx, &settings, &alert, &chat_lane(chat.as_str()), dispatch, now)?;
+            enqueue(tx, &settings, alert, &chat_lane(chat.as_str()), dispatch, None, now)?;
         }
         if settings.webhook_url.is_some() {
-            let card = self.card(tx, &settings, &alert, AlertVia::Webhook, None)?;
-            enqueue(tx, &settings, &alert, HOOK_LANE, Dispatch::Webhook { card }, now)?;
+            let card = self.card(tx, &settings, alert, AlertVia::Webhook, None)?;
+            enqueue(tx, &settings, alert, HOOK_LANE, Dispatch::Webhook { card }, None, now)?;
         }
         if settings.alert_chat.is_none() && settings.webhook_url.is_none() {
-            self.to_admins(tx, &settings, &alert, None, now)?;
+            self.to_admins(tx, &settings, alert, None, now)?;
         }
-        if let (Some(user), Some(notice)) = (user, owners_notice(&alert)) {
-            self.tell_owner(tx, user, &notice, now)?;
+        self.tell_owner_of(tx, alert, now)
+    }
+
+    /// Tells the owner of an alert's user about it, if it is for owners.
+    fn tell_owner_of(
+        &self,
+        tx: &WriteTx,
+        alert: &AlertRecord,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        match (&alert.user, owners_notice(alert)) {
+            (Some(user), Some(notice)) => self.tell_owner(tx, user, &notice, now),
+            _ => Ok(()),
         }
-        Ok(alert)
     }
 
     /// Adds an alert record without telling anyone: a person caused it, and sees it on the card.
@@ -108,9 +185,111 @@ impl Alerts {
         for admin in self.admins.iter() {
             let card = self.card(tx, settings, alert, AlertVia::Chat, reason)?;
             let dispatch = Dispatch::ToPerson { person: admin.clone(), card };
-            enqueue(tx, settings, alert, &person_lane(admin), dispatch, now)?;
+            enqueue(tx, settings, alert, &person_lane(admin), dispatch, reason, now)?;
         }
         Ok(())
+    }
+
+    /// Adds a step to the latest alerts of a user and brings their cards up to date, the last ones of each chat. The caller
+    /// wakes the outbox.
+    pub fn follow_up(
+        &self,
+        tx: &WriteTx,
+        user: &UserKey,
+        step: &Act,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.update(tx, &self.settings_in_force(tx)?, user, Some(step), None, now)
+    }
+
+    /// Brings the cards of the latest alerts of a user up to date.
+    pub fn refresh(&self, tx: &WriteTx, user: &UserKey, now: Timestamp) -> Result<(), StoreError> {
+        self.update(tx, &self.settings_in_force(tx)?, user, None, None, now)
+    }
+
+    /// Returns the card of an alert as it is now, for the message in which it was clicked.
+    pub fn card_now<S: Source>(
+        &self,
+        tx: &View<S>,
+        alert: u64,
+        now: Timestamp,
+    ) -> Result<Option<Card>, StoreError> {
+        let Some(alert) = tx.alert(alert)? else { return Ok(None) };
+        let settings = self.settings_in_force(tx)?;
+        self.card_at(tx, &settings, &alert, AlertVia::Chat, None, now).map(Some)
+    }
+
+    fn update(
+        &self,
+        tx: &WriteTx,
+        settings: &Settings,
+        user: &UserKey,
+        step: Option<&Act>,
+        except: Option<u64>,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let (recent, _) = tx.alerts(Some(user), None, 0, SEARCHED)?;
+        let mut in_chat: HashMap<String, usize> = HashMap::new();
+        for mut alert in recent {
+            let is_young = now.duration_since(alert.at) < CAN_BE_UPDATED;
+            // Nothing was done about it: its card is as it was posted.
+            let is_untouched = step.is_none() && alert.steps.is_empty();
+            let is_left_out = is_untouched || Some(alert.id) == except;
+            if !is_young || !alert.takes_steps(now) || is_left_out {
+                continue;
+            }
+            let mut posts = tx.alert_posts(alert.id)?;
+            posts.retain(|(_, post)| {
+                let count = in_chat.entry(post.lane.clone()).or_default();
+                *count += 1;
+                *count <= UPDATED_IN_A_CHAT
+            });
+            if posts.is_empty() {
+                continue;
+            }
+            if let Some(step) = step {
+                alert.add_step(step.clone());
+            }
+            let closed = self.is_closed(tx, settings, &alert, now)?;
+            alert.closed = closed.then(|| alert.closed.unwrap_or(now));
+            tx.put_alert(&alert)?;
+            for (owed, post) in posts {
+                self.owe_update(tx, settings, &alert, owed, &post, now)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn is_closed(
+        &self,
+        tx: &WriteTx,
+        settings: &Settings,
+        alert: &AlertRecord,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let detail = detail_of(tx, settings, alert, now)?;
+        Ok(detail.is_some_and(|detail| alert.standing(detail.situation()).is_closed()))
+    }
+
+    /// Enqueues the card as it is now, unless the message will never be there.
+    fn owe_update(
+        &self,
+        tx: &WriteTx,
+        settings: &Settings,
+        alert: &AlertRecord,
+        owed: u64,
+        post: &AlertPost,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let target = match tx.sent_as(owed)? {
+            Some(id) => UpdateTarget::Message { id },
+            None if tx.owed(&post.lane, owed)?.is_some() => UpdateTarget::SentBy { owed },
+            None => return Ok(()),
+        };
+        let fallback = post.fallback.as_deref();
+        let card = self.card_at(tx, settings, alert, AlertVia::Chat, fallback, now)?.into_string();
+        let message = NewMessage::new(&post.lane, Dispatch::Update { target, card }, now);
+        tx.owe(message, now).map(drop)
     }
 
     fn card(
@@ -121,16 +300,33 @@ impl Alerts {
         via: AlertVia,
         reason: Option<&str>,
     ) -> Result<String, StoreError> {
-        let user = match &alert.user {
-            Some(key) => tx.user(key)?,
-            None => None,
-        };
-        let detail = match user {
-            Some(user) => Some(users::detail(tx, settings, user, alert.at)?),
-            None => None,
-        };
-        Ok(self.cards.alert(alert, detail.as_ref(), via, reason).into_string())
+        Ok(self.card_at(tx, settings, alert, via, reason, alert.at)?.into_string())
     }
+
+    fn card_at<S: Source>(
+        &self,
+        tx: &View<S>,
+        settings: &Settings,
+        alert: &AlertRecord,
+        via: AlertVia,
+        reason: Option<&str>,
+        now: Timestamp,
+    ) -> Result<Card, StoreError> {
+        let detail = detail_of(tx, settings, alert, now)?;
+        Ok(self.cards.alert(alert, detail.as_ref(), via, reason))
+    }
+}
+
+/// Returns the user of an alert as they are now.
+fn detail_of<S: Source>(
+    tx: &View<S>,
+    settings: &Settings,
+    alert: &AlertRecord,
+    now: Timestamp,
+) -> Result<Option<UserDetail>, StoreError> {
+    let Some(key) = &alert.user else { return Ok(None) };
+    let Some(user) = tx.user(key)? else { return Ok(None) };
+    users::detail(tx, settings, user, now).map(Some)
 }
 
 /// Returns what the user's owner is told of an alert: warnings, cuts and forecasts; errors are for administrators.
@@ -139,7 +335,7 @@ fn owners_notice(alert: &AlertRecord) -> Option<OwnerNotice> {
         AlertBody::Warning { .. } | AlertBody::Disable { .. } | AlertBody::Forecast { .. } => {
             Some(OwnerNotice::Alert(alert.clone()))
         }
-        AlertBody::Error { .. } | AlertBody::Manual { .. } => None,
+        AlertBody::Error { .. } | AlertBody::Manual { .. } | AlertBody::Warnings { .. } => None,
     }
 }
 
@@ -160,14 +356,20 @@ fn enqueue(
     alert: &AlertRecord,
     lane: &str,
     dispatch: Dispatch,
+    reason: Option<&str>,
     now: Timestamp,
 ) -> Result<(), StoreError> {
+    let can_be_updated = !matches!(dispatch, Dispatch::Webhook { .. });
     let mention_mobiles = match dispatch {
         Dispatch::ToPerson { .. } => Vec::new(),
         _ => settings.mobiles.clone(),
     };
     let message =
         NewMessage::new(lane, dispatch, now).for_alert(Some(alert.id)).mentioning(mention_mobiles);
-    tx.owe(message, now)?;
+    let owed = tx.owe(message, now)?;
+    if can_be_updated && alert.is_incident() {
+        let post = AlertPost { lane: lane.to_owned(), fallback: reason.map(str::to_owned) };
+        tx.put_alert_post(alert.id, owed, &post)?;
+    }
     Ok(())
 }

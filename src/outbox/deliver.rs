@@ -8,7 +8,7 @@ use super::mentions::{Whom, mentioning, named_in, without};
 use super::substitute::{substitute, tell_admins};
 use super::{BACKOFF, BACKOFF_UNDER_A_LIMIT, Outbox, poison, secrets};
 use crate::address;
-use crate::app::export::{self, ExportError, Form, Table};
+use crate::app::export::{self, Export, ExportError, Form};
 use crate::clock::{Moment, is_recent};
 use crate::domain::{
     AlertRecord, ChatId, Dispatch, FilePlace, MessageId, OpenId, OwedMessage, UpdateTarget,
@@ -102,6 +102,15 @@ impl Outbox {
                     .await?;
                 return Ok(None);
             }
+            Dispatch::Recall { message } => {
+                match self.parts.feishu.recall(message.as_str()).await {
+                    Err(error) if error.disposition() != Disposition::MessageGone => {
+                        return Err(error.into());
+                    }
+                    // Somebody was faster.
+                    Ok(()) | Err(_) => return Ok(None),
+                }
+            }
             Dispatch::Webhook { .. } => {
                 self.post_webhook(&card).await?;
                 return Ok(None);
@@ -112,7 +121,7 @@ impl Outbox {
 
     /// Writes a table to a file and uploads it. Returns the file's key.
     async fn upload(&self, table: &str, name: &str) -> Result<String, Failure> {
-        let table = Table::from_word(table).ok_or(Failure::Impossible("delivery.no_table"))?;
+        let table = Export::from_word(table).ok_or(Failure::Impossible("delivery.no_table"))?;
         let words = self.parts.cards.words();
         let file = self.parts.store.reading(move |tx| {
             let mut file = file::Bounded::default();

@@ -35,10 +35,10 @@ pub fn chat_of(lane: &str) -> Option<ChatId> {
     ChatId::new(message_lane(lane).strip_prefix(CHAT)?).ok()
 }
 
-/// Returns whether the card of a report is in a group.
+/// Returns whether the card of a report is in a group. A chat that is not known counts as one.
 pub fn is_group<S: Source>(tx: &View<S>, report: &Report) -> Result<bool, StoreError> {
     let Some(chat) = chat_of(&report.lane) else { return Ok(false) };
-    Ok(tx.known_chat(chat.as_str())?.is_some_and(|chat| !chat.direct))
+    Ok(tx.known_chat(chat.as_str())?.is_none_or(|chat| !chat.direct))
 }
 
 #[cfg(test)]

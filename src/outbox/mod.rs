@@ -67,14 +67,16 @@ use reqwest::Url;
 use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
 
-pub use alerts::Alerts;
+pub use alerts::{Alerts, TOLD_TOGETHER};
 pub use lanes::{HOOK_LANE, chat_lane, chat_of, file_lane, is_group, person_lane};
 pub use people::People;
 
 use crate::cards::Cards;
 use crate::clock::{Clock, Moment};
 use crate::domain::{Dispatch, FilePlace, OwedMessage};
-use crate::feishu::{self, REPLY_ENDPOINT, SEND_ENDPOINT, UPDATE_ENDPOINT, UPLOAD_ENDPOINT};
+use crate::feishu::{
+    self, RECALL_ENDPOINT, REPLY_ENDPOINT, SEND_ENDPOINT, UPDATE_ENDPOINT, UPLOAD_ENDPOINT,
+};
 use crate::owed::{self, Backoff, Due, InFlight, Owed, Waits, Wakers};
 use crate::store::{Store, StoreError};
 
@@ -161,6 +163,7 @@ impl Outbox {
             }
             Dispatch::Reply { .. } => &[REPLY_ENDPOINT],
             Dispatch::Update { .. } => &[UPDATE_ENDPOINT],
+            Dispatch::Recall { .. } => &[RECALL_ENDPOINT],
             Dispatch::File { place: FilePlace::Message { .. }, .. } => {
                 &[UPLOAD_ENDPOINT, REPLY_ENDPOINT]
             }

@@ -33,8 +33,8 @@ pub(super) fn substitute(
         None => None,
     };
     match (&owed.dispatch, &alert, disposition) {
-        // The creation's card says so.
-        (Dispatch::Secret { .. }, ..) => Ok(()),
+        // The creation's card says so; what a recalled message showed is gone from it already.
+        (Dispatch::Secret { .. } | Dispatch::Recall { .. }, ..) => Ok(()),
         // Without an alert chat the webhook was the only way to deliver the alert.
         (Dispatch::Webhook { .. }, Some(alert), _) if settings.alert_chat.is_none() => {
             alerts.to_admins(tx, &settings, alert, Some(reason), now)
@@ -117,8 +117,8 @@ fn with_card(dispatch: &Dispatch, card: String) -> Dispatch {
         Dispatch::Update { target, .. } => Dispatch::Update { target, card },
         Dispatch::Webhook { .. } => Dispatch::Webhook { card },
         Dispatch::Secret { person, .. } => Dispatch::ToPerson { person, card },
-        // A file has no card that could be refused.
-        file @ Dispatch::File { .. } => file,
+        // These have no card that could be refused.
+        other @ (Dispatch::File { .. } | Dispatch::Recall { .. }) => other,
     }
 }
 

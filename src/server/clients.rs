@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::error::ServiceError;
+use crate::bucket::BucketTimeouts;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::{feishu, volcengine};
@@ -18,6 +19,10 @@ pub struct Timeouts {
     pub cloud: Duration,
     /// Retries of calls to Volcengine.
     pub cloud_retry: volcengine::RetryPolicy,
+    /// Calls to the bucket for backups.
+    pub bucket: BucketTimeouts,
+    /// Pause after a backup could not be copied to the bucket; doubles up to 16 times this.
+    pub backup_again: Duration,
 }
 
 impl Default for Timeouts {
@@ -28,6 +33,8 @@ impl Default for Timeouts {
             upload: Duration::from_secs(120),
             cloud: Duration::from_secs(30),
             cloud_retry: volcengine::RetryPolicy::default(),
+            bucket: BucketTimeouts::default(),
+            backup_again: Duration::from_secs(300),
         }
     }
 }
@@ -42,7 +49,7 @@ pub fn feishu_client(
 }
 
 /// Returns what every client of the configured Feishu app needs.
-pub(super) fn feishu_config(config: &Config, timeouts: &Timeouts) -> feishu::ClientConfig {
+pub fn feishu_config(config: &Config, timeouts: &Timeouts) -> feishu::ClientConfig {
     feishu::ClientConfig {
         base_url: config.feishu.base_url.clone(),
         app_id: config.feishu.app_id.clone(),

@@ -19,11 +19,13 @@ use tokio_util::sync::CancellationToken;
 
 use super::request_id::identify;
 use super::{health, listen};
+use crate::store::opening::{Opening, Stage};
 
 /// An open listener that leads to the service once there is one. Dropping it closes it.
 pub struct Door {
     address: SocketAddr,
     service: Arc<OnceLock<Router>>,
+    opening: Opening,
     stop: CancellationToken,
     serving: Option<JoinHandle<()>>,
 }
@@ -34,15 +36,21 @@ impl Door {
         let address = listener.local_addr()?;
         listen::raise_file_limit();
         let (service, stop) = (Arc::new(OnceLock::new()), CancellationToken::new());
-        let router = router(Arc::clone(&service));
+        let opening = Opening::default();
+        let router = router(Arc::clone(&service), opening.clone());
         let limit = listen::connection_limit();
         let serving = tokio::spawn(listen::serve(listener, router, limit, stop.clone()));
-        Ok(Self { address, service, stop, serving: Some(serving) })
+        Ok(Self { address, service, opening, stop, serving: Some(serving) })
     }
 
     /// The address that it listens on.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// What `/readyz` says until there is a service, for whoever opens the store.
+    pub fn opening(&self) -> &Opening {
+        &self.opening
     }
 
     /// From now on, requests go to this router. The second one is ignored.
@@ -68,10 +76,13 @@ impl Drop for Door {
     }
 }
 
-fn router(service: Arc<OnceLock<Router>>) -> Router {
+fn router(service: Arc<OnceLock<Router>>, opening: Opening) -> Router {
     let opening = Router::new()
         .route("/healthz", get(health::opening))
-        .fallback(|| async { still_opening() })
+        .fallback(move || {
+            let stage = opening.stage();
+            async move { still_opening(stage) }
+        })
         .layer(axum::middleware::from_fn(identify));
     Router::new().fallback(move |request: Request| {
         let router = service.get().unwrap_or(&opening).clone();
@@ -85,7 +96,7 @@ fn router(service: Arc<OnceLock<Router>>) -> Router {
 }
 
 /// The answer of `/readyz`, and of everything that needs the store.
-fn still_opening() -> Response {
-    let body = Json(json!({ "status": "not ready", "reason": "opening the store" }));
+fn still_opening(stage: Stage) -> Response {
+    let body = Json(json!({ "status": "not ready", "reason": stage.to_string() }));
     (StatusCode::SERVICE_UNAVAILABLE, body).into_response()
 }

@@ -1,5 +1,6 @@
 //! Why the service cannot start.
 
+use crate::bucket::BucketError;
 use crate::{feishu, volcengine};
 
 /// Why the service cannot start.
@@ -11,6 +12,9 @@ pub enum ServiceError {
     /// Volcengine's client.
     #[error("the Volcengine client cannot be set up: {0}")]
     Cloud(#[from] volcengine::Error),
+    /// The bucket for backups.
+    #[error("store.backup_url: {0}")]
+    Bucket(#[from] BucketError),
     /// The listener.
     #[error("server.listen: {0}")]
     Listen(#[from] std::io::Error),

@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
-use crate::domain::{AccessPath, AlertKind, UserStatus};
+use crate::domain::{AccessPath, AlertKind, BackupPlace, UserStatus};
 use crate::feishu::EventType;
 
 /// Buckets of `airgate_event_seconds`, in seconds: around the limits that matter (20 ms, 1 s, 3 s).
@@ -154,6 +154,19 @@ pub static METRICS: &[Metric] = &[
     ),
     metric("airgate_alerts_total", Kind::Counter, &["type"], "Alerts raised, by type."),
     metric(
+        "airgate_backup_last_success_timestamp_seconds",
+        Kind::Gauge,
+        &["to"],
+        "When the newest backup was made, in seconds since 1970, by place: folder (store.backup_dir) or bucket (store.backup_url); \
+         survives restarts. 0: none, or not looked up yet.",
+    ),
+    metric(
+        "airgate_backup_failures_total",
+        Kind::Counter,
+        &["to"],
+        "Attempts to make a backup, or to copy it to the bucket, that failed, by place.",
+    ),
+    metric(
         "airgate_log_dropped_total",
         Kind::Counter,
         &[],
@@ -241,6 +254,11 @@ fn begin() {
     let _ = metrics::histogram!("airgate_event_seconds");
     let _ = metrics::histogram!("airgate_monitor_run_seconds");
     let _ = metrics::histogram!("airgate_cut_seconds");
+    for place in BackupPlace::ALL {
+        metrics::gauge!("airgate_backup_last_success_timestamp_seconds", "to" => place.word())
+            .set(0);
+        metrics::counter!("airgate_backup_failures_total", "to" => place.word()).increment(0);
+    }
     for path in AccessPath::ALL {
         metrics::gauge!("airgate_paths_open", "path" => path.word()).set(0);
     }

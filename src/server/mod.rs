@@ -12,8 +12,10 @@ pub mod metrics;
 mod request_id;
 mod routes;
 mod service;
+mod slash;
 
-pub use clients::{Timeouts, cloud_client, feishu_client};
+pub use clients::{Timeouts, cloud_client, feishu_client, feishu_config};
 pub use door::Door;
 pub use error::ServiceError;
 pub use service::Service;
+pub use slash::{Registered, SlashError, register as register_slash_commands};

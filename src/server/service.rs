@@ -95,6 +95,8 @@ impl Service {
         let bot = plan.bot(&monitor);
         let app = plan.app(&bot, &monitor, inbound);
 
+        let chores = plan.chores(&bot)?;
+
         let stop = CancellationToken::new();
         let mut tasks = JoinSet::new();
         tasks.spawn(outbox.run(stop.clone()));
@@ -102,7 +104,7 @@ impl Service {
         tasks.spawn(policies.run(stop.clone()));
         tasks.spawn(worker.run(stop.clone()));
         tasks.spawn(Arc::clone(&monitor).run(stop.clone()));
-        for chore in plan.chores(&bot) {
+        for chore in chores {
             tasks.spawn(chores::run(chore, plan.clock.clone(), stop.clone()));
         }
         if let Some((connection, status)) = connection {
@@ -294,7 +296,7 @@ impl<'a> Plan<'a> {
         })
     }
 
-    fn chores(&self, bot: &Arc<Bot>) -> Vec<Box<dyn chores::Chore>> {
+    fn chores(&self, bot: &Arc<Bot>) -> Result<Vec<Box<dyn chores::Chore>>, ServiceError> {
         chores::all(&chores::Needs {
             config: self.config,
             store: &self.store,
@@ -302,6 +304,7 @@ impl<'a> Plan<'a> {
             bot,
             alerts: &self.alerts,
             wakers: &self.wakers,
+            timeouts: &self.timeouts,
             clock: &self.clock,
         })
     }

@@ -124,7 +124,8 @@ impl WriteTx {
         {
             // What it has opened is open again, and not by others.
             let closed = Default::default();
-            let remembered = RememberedAccess { cut: cut.since, closed, month: None, ..remembered };
+            let remembered =
+                RememberedAccess { cut: cut.since, closed, month: None, cause: None, ..remembered };
             self.put_access_remembered(user, &remembered)?;
         }
         self.put_access_pending(user, cut)

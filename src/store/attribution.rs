@@ -115,8 +115,18 @@ impl<S: Source> View<S> {
 
     /// Returns the first period as YYYYMM that some user pays for a project; the largest number if nobody does.
     fn paid_from(&self, account: &AccountId, project: &str) -> Result<u32, StoreError> {
-        let first = self.payers(account, project)?.iter().map(|payer| payer.since).min();
-        Ok(first.map_or(u32::MAX, keys::of_period))
+        let mut first = u32::MAX;
+        for row in self.open(LINKS_BY_PROJECT)?.range((account.as_str(), project, "")..)? {
+            let (key, mark) = row?;
+            let (of, name, _) = key.value();
+            if (of, name) != (account.as_str(), project) {
+                break;
+            }
+            if let Some((since, _)) = keys::counted_from(mark.value()) {
+                first = first.min(keys::of_period(since));
+            }
+        }
+        Ok(first)
     }
 }
 

@@ -13,6 +13,7 @@ use redb::{
 };
 use tempfile::NamedTempFile;
 
+use super::backup_names::BackupNames;
 use super::tables::{Visitor, visit_tables};
 use super::{Store, StoreError};
 
@@ -20,8 +21,6 @@ use super::{Store, StoreError};
 const COPY_CACHE_BYTES: usize = 16 * 1024 * 1024;
 /// How many rows are copied between two checks for cancellation.
 const ROWS_PER_CHECK: usize = 1_000;
-/// `20261123T020000.123Z`: a digit at each `0`. Sorts by time.
-const STAMP: &str = "00000000T000000.000Z";
 
 /// Why no backup was made.
 #[derive(Debug, thiserror::Error)]
@@ -54,6 +53,22 @@ pub enum BackupError {
     /// A store error.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl BackupError {
+    /// Returns what the system says about it, in no words of airgate's: for people whose language is not known here.
+    pub fn said(&self) -> Option<String> {
+        match self {
+            BackupError::Io { source, .. } => Some(source.to_string()),
+            BackupError::NoRoom { shortage: Shortage { free, needed }, .. } => {
+                Some(format!("{free} MiB < {needed} MiB"))
+            }
+            BackupError::Exists(_)
+            | BackupError::Stopped
+            | BackupError::Incomplete(_)
+            | BackupError::Store(_) => None,
+        }
+    }
 }
 
 macro_rules! from_redb {
@@ -122,22 +137,22 @@ impl Store {
 #[derive(Clone, Debug)]
 pub struct BackupFolder {
     folder: PathBuf,
-    stem: String,
+    names: BackupNames,
     keep: usize,
 }
 
 impl BackupFolder {
     /// Manages backups of the store at `store` in `folder`, of which the newest `keep` are kept.
     pub fn new(folder: &Path, store: &Path, keep: usize) -> Self {
-        let stem = store.file_stem().map_or("airgate".into(), |stem| stem.to_string_lossy());
-        Self { folder: folder.to_owned(), stem: stem.into_owned(), keep }
+        Self { folder: folder.to_owned(), names: BackupNames::new(store), keep }
     }
 
-    /// Returns when the newest backup of this store before `now` was made: a name from the future comes from a clock
-    /// that was wrong. `None` if there is no backup or no folder.
-    pub fn last(&self, now: Timestamp) -> Option<Timestamp> {
-        let own = self.own().ok()?;
-        own.into_iter().map(|(at, _)| at).filter(|at| *at <= now).max()
+    /// Returns the newest backup of this store that was made until `now`: a name from the future comes from a clock that
+    /// was wrong. `None` if there is no backup or no folder.
+    pub fn newest(&self, now: Timestamp) -> Option<(Timestamp, PathBuf)> {
+        let names = self.file_names().ok()?;
+        let (at, name) = self.names.newest(names.iter().map(String::as_str), now)?;
+        Some((at, self.folder.join(name)))
     }
 
     /// Makes a backup named after `now`, then removes the oldest backups of this store until `keep` are left. Files with
@@ -153,23 +168,19 @@ impl BackupFolder {
     ) -> Result<Made, BackupError> {
         let io = |source| BackupError::Io { path: self.folder.clone(), source };
         create_folder(&self.folder).map_err(io)?;
-        let temporary = format!(".{}-backup-", self.stem);
+        let temporary = format!(".{}-backup-", self.names.stem());
         // A killed process may have left an unfinished file. No other process can be writing one: only one has the
         // store open.
         let unfinished = self
-            .names()
+            .file_names()
             .map_err(io)?
             .into_iter()
             .filter(|name| name.starts_with(&temporary) && name.ends_with(TEMPORARY_SUFFIX));
         let (_, undeletable) = self.remove(unfinished);
-        let stamp = now.strftime("%Y%m%dT%H%M%S%.3fZ");
-        let path = self.folder.join(format!("{}-{stamp}.redb", self.stem));
+        let path = self.folder.join(self.names.name(now));
         store.backup_as(&path, &temporary, go_on)?;
-        let mut own = self.own().map_err(io)?;
-        // Newest first. One from the future was made before this one, by a clock that was wrong.
-        own.sort_unstable_by(|(a, _), (b, _)| (*a > now, b).cmp(&(*b > now, a)));
-        let old = own.split_off(self.keep.clamp(1, own.len().max(1)));
-        let (removed, undeleted) = self.remove(old.into_iter().map(|(_, name)| name));
+        let old = self.names.surplus(self.file_names().map_err(io)?, self.keep, now);
+        let (removed, undeleted) = self.remove(old.into_iter());
         Ok(Made { path, removed, undeleted: undeletable.or(undeleted) })
     }
 
@@ -191,14 +202,8 @@ impl BackupFolder {
         (removed, failed)
     }
 
-    /// Returns the backups of this store, with their times.
-    fn own(&self) -> std::io::Result<Vec<(Timestamp, String)>> {
-        let names = self.names()?.into_iter();
-        Ok(names.filter_map(|name| Some((self.time_of(&name)?, name))).collect())
-    }
-
     /// Returns the names of all regular files in the folder.
-    fn names(&self) -> std::io::Result<Vec<String>> {
+    fn file_names(&self) -> std::io::Result<Vec<String>> {
         let mut names = Vec::new();
         for entry in std::fs::read_dir(&self.folder)? {
             let entry = entry?;
@@ -209,17 +214,6 @@ impl BackupFolder {
             }
         }
         Ok(names)
-    }
-
-    /// Returns when a backup was made, by its name; `None` if it is not the name of a backup of this store.
-    fn time_of(&self, name: &str) -> Option<Timestamp> {
-        let stamp = name.strip_prefix(&self.stem)?.strip_prefix('-')?.strip_suffix(".redb")?;
-        let is_stamp = stamp.len() == STAMP.len()
-            && stamp.bytes().zip(STAMP.bytes()).all(|(byte, shape)| match shape {
-                b'0' => byte.is_ascii_digit(),
-                mark => byte == mark,
-            });
-        is_stamp.then(|| stamp.parse().ok())?
     }
 }
 
@@ -460,10 +454,11 @@ mod tests {
         let mut made = Vec::new();
         for hour in 0..4 {
             let now = start + jiff::SignedDuration::from_hours(hour);
-            assert!(backups.last(now).is_none_or(|last| last < now));
+            let last = |now| backups.newest(now).map(|(at, _)| at);
+            assert!(last(now).is_none_or(|last| last < now));
             made.push(backups.add(&store, now, &|| true).unwrap());
-            assert_eq!(backups.last(now), Some(now));
-            assert_eq!(backups.last(now - jiff::SignedDuration::from_secs(1)).is_some(), hour > 0);
+            assert_eq!(last(now), Some(now));
+            assert_eq!(last(now - jiff::SignedDuration::from_secs(1)).is_some(), hour > 0);
         }
         assert_eq!(made.iter().map(|made| made.removed).collect::<Vec<_>>(), [0, 0, 1, 1]);
         assert_eq!(
@@ -499,7 +494,7 @@ mod tests {
             let ahead = now + jiff::SignedDuration::from_hours(24 * day);
             backups.add(&store, ahead, &|| true).unwrap();
         }
-        assert_eq!(backups.last(now), None);
+        assert_eq!(backups.newest(now), None);
         let first = backups.add(&store, now, &|| true).unwrap();
         assert_eq!((first.path.exists(), first.removed), (true, 1));
         let later = now + jiff::SignedDuration::from_hours(1);

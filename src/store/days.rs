@@ -7,7 +7,8 @@ use std::ops::ControlFlow;
 use jiff::civil::Date;
 use redb::ReadableTable;
 
-use super::tables::{DAY_TOTALS, DAYS};
+use super::recording::DayRow;
+use super::tables::{DAY_TOTALS, DAYS, DAYS_ONCE};
 use super::view::{Order, Source, View};
 use super::{StoreError, WriteTx, keys};
 use crate::domain::{AccountId, Money, ProjectName};
@@ -35,6 +36,24 @@ impl<S: Source> View<S> {
         days: &[Date],
     ) -> Result<Vec<Money>, StoreError> {
         days.iter().map(|day| self.day_total(account, keys::of_day(*day))).collect()
+    }
+
+    /// Returns the part of an account's days from `first` to `last`, both included, that is no use: orders, refunds and
+    /// corrections, by project ("" for rows without one) and day. Days without such rows have none.
+    pub fn once(
+        &self,
+        account: &AccountId,
+        first: Date,
+        last: Date,
+    ) -> Result<BTreeMap<(String, Date), Money>, StoreError> {
+        let account = account.as_str();
+        let range = (account, keys::of_day(first), "")..(account, keys::of_day(last) + 1, "");
+        let mut days = BTreeMap::new();
+        self.scan(DAYS_ONCE, range, Order::Ascending, |key, amount| {
+            days.extend(keys::day(key.1).map(|day| ((key.2.to_owned(), day), amount)));
+            ControlFlow::Continue(())
+        })?;
+        Ok(days)
     }
 
     fn day_total(&self, account: &AccountId, day: u32) -> Result<Money, StoreError> {
@@ -66,7 +85,7 @@ impl WriteTx {
     pub(super) fn put_days(
         &self,
         account: &AccountId,
-        rows: Vec<(Date, String, Option<Money>)>,
+        rows: Vec<DayRow>,
     ) -> Result<(), StoreError> {
         let mut totals: BTreeMap<u32, Money> = BTreeMap::new();
         for (day, project, amount) in rows {
@@ -85,6 +104,22 @@ impl WriteTx {
         }
         for (day, total) in totals {
             self.put(DAY_TOTALS, (account.as_str(), day), &total)?;
+        }
+        Ok(())
+    }
+
+    /// Writes the parts of days that are no use.
+    pub(super) fn put_once(
+        &self,
+        account: &AccountId,
+        rows: Vec<DayRow>,
+    ) -> Result<(), StoreError> {
+        for (day, project, amount) in rows {
+            let key = (account.as_str(), keys::of_day(day), project.as_str());
+            match &amount {
+                Some(amount) => self.put(DAYS_ONCE, key, amount)?,
+                None => drop(self.open(DAYS_ONCE)?.remove(key)?),
+            }
         }
         Ok(())
     }

@@ -14,7 +14,9 @@ use parking_lot::Mutex;
 
 use super::{StoreError, WriteTx};
 use crate::domain::decision::is_due;
-use crate::domain::{AccountId, Money, OpenId, Thresholds, User, UserKey, UserStatus};
+use crate::domain::{
+    AccountId, BillPeriod, Money, OpenId, Switch, Thresholds, Usage, User, UserKey, UserStatus,
+};
 
 /// Separates the parts of [`Entry::folded`]; names do not contain it.
 const PART: char = '\u{0}';
@@ -22,6 +24,8 @@ const PART: char = '\u{0}';
 /// What is kept in memory about one user.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
+    /// Account and user name.
+    pub user: UserKey,
     /// Names and remark in lower case: `account/username`, display name, remark.
     folded: Box<str>,
     /// What is known about the user's access.
@@ -32,10 +36,18 @@ pub struct Entry {
     pub consumed: Money,
     /// Usage in whole percent, rounded down; `None` if nothing is allocated.
     pub percent: Option<i64>,
+    /// Usage in millionths, rounded down: orders users before amounts have to be multiplied; `None` as above.
+    pub millionths: Option<i64>,
+    /// Whether the monitor checks the user.
+    pub monitored: Switch,
+    /// How many projects are linked.
+    pub links: u32,
     /// Whether it was alerted that quota or month limit will soon be used up.
     pub forecast_alerted: bool,
     /// Whether a month limit is set.
     pub is_limited: bool,
+    /// Usage of the month limit, and the month that it was last computed for.
+    month: Option<(Option<BillPeriod>, Usage)>,
     /// The user's own thresholds; `None` = the global default.
     pub thresholds: Option<Box<Thresholds>>,
     /// The Feishu person behind the user.
@@ -47,13 +59,21 @@ impl Entry {
         let part = |text: &str| text.replace(PART, " ").to_lowercase();
         let (key, display) = (part(&user.key.to_string()), part(&user.display_name));
         Self {
+            user: user.key.clone(),
             folded: format!("{key}{PART}{display}{PART}{}", part(&user.remark)).into(),
             status: user.status,
             quota: user.quota,
             consumed: user.consumed,
             percent: user.usage().whole_percent(),
+            millionths: user.usage().millionths(),
+            monitored: user.monitored,
+            links: 0,
             forecast_alerted: user.forecast_alerted.is_some(),
             is_limited: user.month_limit.is_some(),
+            month: user.month_limit.map(|limit| match user.month_spent {
+                Some(known) => (Some(known.period), Usage::new(known.spent, limit.amount())),
+                None => (None, Usage::new(Money::ZERO, limit.amount())),
+            }),
             thresholds: user.thresholds.clone().map(Box::new),
             owner: user.owner.clone(),
         }
@@ -73,6 +93,25 @@ impl Entry {
         may_be
             || self.status == UserStatus::Disabled
             || is_due(self.status, self.percent, thresholds)
+    }
+
+    /// Returns the usage of the month limit in `period`; `None` without a limit. Spending that was last recorded in another
+    /// month counts nothing.
+    pub fn month_usage(&self, period: BillPeriod) -> Option<Usage> {
+        let (of, usage) = self.month?;
+        Some(if of == Some(period) { usage } else { usage.of_nothing() })
+    }
+
+    /// Returns whether the user has a month limit whose usage was never computed: that of an older file.
+    pub(super) fn lacks_month(&self) -> bool {
+        matches!(self.month, Some((None, _)))
+    }
+
+    /// Returns whether [`Entry::is_due`] by the quota could hold if `more` was spent.
+    pub fn is_due_with(&self, more: Money, defaults: &Thresholds) -> bool {
+        let thresholds = self.thresholds.as_deref().unwrap_or(defaults);
+        let percent = Usage::new(self.consumed + more, self.quota).whole_percent();
+        is_due(self.status, percent, thresholds)
     }
 
     /// Returns `account/username` in lower case.
@@ -96,6 +135,8 @@ impl Entry {
 pub struct Directory {
     users: OrdMap<UserKey, Arc<Entry>>,
     accounts: Arc<BTreeSet<AccountId>>,
+    /// How many projects are linked to a user, known or not; none if there is no entry.
+    links: OrdMap<UserKey, u32>,
     /// See [`Directory::remembered`]. Shared by the copies with the same users.
     remembered: Arc<Mutex<Option<Arc<dyn Any + Send + Sync>>>>,
 }
@@ -106,31 +147,31 @@ impl Directory {
         self.users.iter().map(|(key, entry)| (key, &**entry))
     }
 
+    /// Returns all users, by account and name, to be kept.
+    pub fn entries(&self) -> impl Iterator<Item = &Arc<Entry>> {
+        self.users.values()
+    }
+
     /// Returns one user.
     pub fn get(&self, user: &UserKey) -> Option<&Entry> {
         self.users.get(user).map(|entry| &**entry)
     }
 
-    /// Returns the users from `first` on, by account and name.
-    pub fn from<'a>(&'a self, first: &UserKey) -> impl Iterator<Item = (&'a UserKey, &'a Entry)> {
-        self.users.range::<_, UserKey>(first..).map(|(key, entry)| (key, &**entry))
-    }
-
     /// Returns what `make` computes from all users, and remembers it until a user changes. Only the last one is remembered:
     /// `is_wanted` says whether it is for the same purpose.
-    pub fn remembered<T: Any + Send + Sync>(
+    pub fn remembered<T: Any + Send + Sync, E>(
         &self,
         is_wanted: impl FnOnce(&T) -> bool,
-        make: impl FnOnce(&Self) -> T,
-    ) -> Arc<T> {
+        make: impl FnOnce() -> Result<T, E>,
+    ) -> Result<Arc<T>, E> {
         let mut remembered = self.remembered.lock();
         let last = remembered.clone().and_then(|last| last.downcast::<T>().ok());
         if let Some(last) = last.filter(|last| is_wanted(last)) {
-            return last;
+            return Ok(last);
         }
-        let made = Arc::new(make(self));
+        let made = Arc::new(make()?);
         *remembered = Some(Arc::clone(&made) as Arc<dyn Any + Send + Sync>);
-        made
+        Ok(made)
     }
 
     /// Returns whether another account has a user of the same name, so that the account must be shown.
@@ -149,7 +190,7 @@ impl Directory {
 
     /// Loads the users from disk.
     pub(super) fn load(tx: &WriteTx) -> Result<Self, StoreError> {
-        let mut directory = Self::default();
+        let mut directory = Self { links: tx.link_counts()?.into(), ..Self::default() };
         for user in tx.users()? {
             directory.insert(&user);
         }
@@ -161,8 +202,23 @@ impl Directory {
         self.remembered = Arc::default();
     }
 
+    /// Counts a link that was made, or one that was removed.
+    pub(super) fn count_link(&mut self, user: &UserKey, made: bool) {
+        let before = self.links.get(user).copied().unwrap_or(0);
+        let links = if made { before.saturating_add(1) } else { before.saturating_sub(1) };
+        match links {
+            0 => self.links.remove(user),
+            links => self.links.insert(user.clone(), links),
+        };
+        if let Some(entry) = self.users.get_mut(user) {
+            *entry = Arc::new(Entry { links, ..Entry::clone(entry) });
+            self.remembered = Arc::default();
+        }
+    }
+
     pub(super) fn insert(&mut self, user: &User) {
-        let entry = Entry::of(user);
+        let links = self.links.get(&user.key).copied().unwrap_or(0);
+        let entry = Entry { links, ..Entry::of(user) };
         if self.users.get(&user.key).is_none_or(|known| **known != entry) {
             if !self.accounts.contains(&user.key.account) {
                 Arc::make_mut(&mut self.accounts).insert(user.key.account.clone());

@@ -8,6 +8,7 @@ use std::ops::ControlFlow;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
+use serde::Deserialize;
 
 use super::tables::{DAYS, ESTIMATED, ESTIMATES, USAGE};
 use super::view::{Order, Source, View};
@@ -15,11 +16,18 @@ use super::{StoreError, WriteTx, keys};
 use crate::domain::unbilled::{beyond_bill, is_off};
 use crate::domain::{
     AccountEstimate, AccountId, BillPeriod, DayTotal, EstimateUse, EstimateVerdict, Money,
-    ProjectEstimate, ProjectName, ProjectUsage, SharedDay, Unbilled, User, UserKey, share,
+    ProjectEstimate, ProjectLink, ProjectName, ProjectUsage, SharedDay, Unbilled, User, UserKey,
+    share,
 };
 
 /// How many rows one step writes, so that no click waits long (docs/behaviour.md §8).
 const STEP: usize = 1_000;
+
+/// A row of [`USAGE`], of which only the time is needed.
+#[derive(Deserialize)]
+struct ReadAt {
+    read_at: Timestamp,
+}
 
 /// What was estimated of one account.
 #[derive(Clone, Debug)]
@@ -68,32 +76,91 @@ impl<S: Source> View<S> {
     /// if nothing is estimated.
     pub fn unbilled(&self, user: &User) -> Result<Option<Unbilled>, StoreError> {
         let account = &user.key.account;
-        let Some(estimate) = self.account_estimate(account)? else { return Ok(None) };
-        let (Some(read_at), true) = (estimate.read_at, estimate.counts > EstimateUse::Off) else {
-            return Ok(None);
-        };
-        let bill_to = self.account_readings(account)?.bill_to;
-        let open = |day: &Date| bill_to.is_none_or(|bill_to| *day > bill_to);
-        let days: Vec<Date> = estimate.days.keys().copied().filter(open).collect();
-        let Some(since) = days.first().copied() else { return Ok(None) };
-        let mut amount = Money::ZERO;
+        let Some(estimate) = self.open_estimate(account)? else { return Ok(None) };
+        let Some(read_at) = estimate.read_at else { return Ok(None) };
+        let Some(since) = estimate.days.keys().next().copied() else { return Ok(None) };
+        let (mut amount, mut oldest) = (Money::ZERO, read_at);
         for link in self.links_of(&user.key)? {
-            if !link.monitored.is_on() {
-                continue;
+            let own = self.estimated_of(&link, &estimate)?;
+            if own.values().any(|amount| amount.is_positive()) {
+                oldest = oldest.min(self.usage_read_at(account, &link.project)?.unwrap_or(oldest));
             }
-            let payers = self.sharers_of(&link)?;
-            for day in &days {
-                if let Ok(period) = BillPeriod::of_day(*day)
-                    && period >= link.since
-                {
-                    let beyond = self.estimated_beyond(account, *day, link.project.as_str())?;
-                    amount += share(beyond, &user.key, period, &payers);
-                }
-            }
+            amount += own.into_values().sum::<Money>();
         }
+        let read_at = oldest;
         let is_old = estimate.trouble.is_some();
         let amount = amount.rounded();
         Ok(Some(Unbilled { amount, since, read_at, counts: estimate.counts, is_old }))
+    }
+
+    /// Returns the estimate of an account if it is used, with the days that the bill does not hold.
+    fn open_estimate(&self, account: &AccountId) -> Result<Option<AccountEstimate>, StoreError> {
+        let Some(mut estimate) = self.account_estimate(account)? else { return Ok(None) };
+        if estimate.counts == EstimateUse::Off {
+            return Ok(None);
+        }
+        let bill_to = self.account_readings(account)?.bill_to;
+        estimate.days.retain(|day, _| bill_to.is_none_or(|bill_to| *day > bill_to));
+        Ok(Some(estimate))
+    }
+
+    /// Returns what is estimated of an account beyond the bill, by day.
+    pub fn estimated_days_of(
+        &self,
+        account: &AccountId,
+    ) -> Result<BTreeMap<Date, Money>, StoreError> {
+        let estimate = self.open_estimate(account)?;
+        let days = estimate.into_iter().flat_map(|estimate| estimate.days);
+        Ok(days.map(|(day, total)| (day, total.beyond)).collect())
+    }
+
+    /// Returns what a user's monitored links are estimated to have spent beyond the bill, by day: the parts of
+    /// [`View::unbilled`].
+    pub fn estimated_days(
+        &self,
+        account: &AccountId,
+        links: &[ProjectLink],
+    ) -> Result<BTreeMap<Date, Money>, StoreError> {
+        let mut days = BTreeMap::new();
+        let Some(estimate) = self.open_estimate(account)? else { return Ok(days) };
+        for link in links {
+            for (day, amount) in self.estimated_of(link, &estimate)? {
+                *days.entry(day).or_insert(Money::ZERO) += amount;
+            }
+        }
+        Ok(days)
+    }
+
+    /// Returns a link's part of an open estimate by day, as far as the link counts.
+    fn estimated_of(
+        &self,
+        link: &ProjectLink,
+        estimate: &AccountEstimate,
+    ) -> Result<BTreeMap<Date, Money>, StoreError> {
+        let mut days = BTreeMap::new();
+        if !link.monitored.is_on() {
+            return Ok(days);
+        }
+        let payers = self.sharers_of(link)?;
+        for day in estimate.days.keys() {
+            let Ok(period) = BillPeriod::of_day(*day) else { continue };
+            if period >= link.since {
+                let account = &link.user.account;
+                let beyond = self.estimated_beyond(account, *day, link.project.as_str())?;
+                days.insert(*day, share(beyond, &link.user, period, &payers));
+            }
+        }
+        Ok(days)
+    }
+
+    /// Returns when the usage of a project was read, if it ever was.
+    fn usage_read_at(
+        &self,
+        account: &AccountId,
+        project: &ProjectName,
+    ) -> Result<Option<Timestamp>, StoreError> {
+        let row = self.get(USAGE.holding::<ReadAt>(), (account.as_str(), project.as_str()))?;
+        Ok(row.map(|usage| usage.read_at))
     }
 
     fn estimated_beyond(
@@ -162,12 +229,15 @@ impl<S: Source> View<S> {
         let before = self.account_estimate(account)?.unwrap_or_default();
         let bill_to = self.account_readings(account)?.bill_to;
         let is_open = |day: Date| bill_to.is_none_or(|bill_to| day > bill_to);
+        let is_read = reading.days.is_some();
         let mut state = AccountEstimate {
             days: before.days.clone(),
             judged_to: before.judged_to,
             off_days: before.off_days,
             alerted: before.alerted,
-            read_at: if reading.days.is_some() { Some(reading.at) } else { before.read_at },
+            read_at: if is_read { Some(reading.at) } else { before.read_at },
+            charged: reading.state.charged.or(before.charged),
+            explained: if is_read { reading.state.explained } else { before.explained },
             ..reading.state
         };
         let mut stored: BTreeMap<Date, BTreeMap<String, ProjectEstimate>> = BTreeMap::new();
@@ -186,7 +256,12 @@ impl<S: Source> View<S> {
             let known = stored.entry(day).or_default();
             let evening = before.days.get(&day).and_then(|known| known.evening);
             let evening = if is_evening { Some(shared.hidden) } else { evening };
-            let total = DayTotal { total: shared.total(), hidden: shared.hidden, evening };
+            let total = DayTotal {
+                total: shared.total(),
+                hidden: shared.hidden,
+                beyond: Money::ZERO,
+                evening,
+            };
             state.days.insert(day, total);
             let mut gone: BTreeSet<String> = known.keys().cloned().collect();
             for (project, amount) in shared.projects {
@@ -220,7 +295,7 @@ impl<S: Source> View<S> {
             changes.verdicts.extend(state.judge(day, off));
             changes.rows.extend(estimates.into_keys().map(|project| (day, project, None)));
         }
-        (state.total, state.hidden) = self.beyond_bill(account, &state.days, &stored)?;
+        (state.total, state.hidden) = self.beyond_bill(account, &mut state.days, &stored)?;
         changes.state = state;
         Ok(changes)
     }
@@ -240,11 +315,11 @@ impl<S: Source> View<S> {
         Ok(is_off(&evening.collect(), hidden, &billed))
     }
 
-    /// Returns the account's money beyond the bill, and the part of it that is in no project's estimate.
+    /// Notes the account's money of each day beyond the bill. Returns its sum, and the part of it that is in no project's estimate.
     fn beyond_bill(
         &self,
         account: &AccountId,
-        totals: &BTreeMap<Date, DayTotal>,
+        totals: &mut BTreeMap<Date, DayTotal>,
         estimates: &BTreeMap<Date, BTreeMap<String, ProjectEstimate>>,
     ) -> Result<(Money, Money), StoreError> {
         let (mut total, mut visible) = (Money::ZERO, Money::ZERO);
@@ -259,7 +334,8 @@ impl<S: Source> View<S> {
                 of_projects += beyond_bill(estimate.amount, known);
             }
             visible += of_projects;
-            total += beyond_bill(of_day.total, sum).max(of_projects);
+            of_day.beyond = beyond_bill(of_day.total, sum).max(of_projects);
+            total += of_day.beyond;
         }
         Ok((total, total - visible))
     }

@@ -1,4 +1,4 @@
-//! What forecasts are made from: amounts by day.
+//! What forecasts are made from: amounts by day, without what is paid once.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use redb::ReadableTable;
 
-use super::tables::DAYS;
+use super::tables::{DAYS, DAYS_ONCE};
 use super::view::{Source, View};
 use super::{StoreError, keys};
 use crate::domain::forecast::{OLDEST_BILL, RATE_DAYS, before, forecast};
@@ -33,7 +33,7 @@ impl<S: Source> View<S> {
         for link in &links {
             counted.push((link, self.sharers_of(link)?));
         }
-        let rows = self.open(DAYS)?;
+        let (rows, once) = (self.open(DAYS)?, self.open(DAYS_ONCE)?);
         let account = user.key.account.as_str();
         let mut days: BTreeMap<Date, Money> = BTreeMap::new();
         for day in std::iter::successors(Some(from), |day| day.tomorrow().ok()) {
@@ -42,10 +42,12 @@ impl<S: Source> View<S> {
             }
             let Ok(period) = BillPeriod::of_day(day) else { continue };
             for (link, payers) in counted.iter().filter(|(link, _)| link.since <= period) {
-                if let Some(amount) =
-                    rows.get((account, keys::of_day(day), link.project.as_str()))?
-                {
+                let key = (account, keys::of_day(day), link.project.as_str());
+                if let Some(amount) = rows.get(key)? {
                     let amount = DAYS.decode(amount.value())?;
+                    // Orders and refunds do not come again.
+                    let once = once.get(key)?.map(|once| DAYS_ONCE.decode(once.value()));
+                    let amount = amount - once.transpose()?.unwrap_or(Money::ZERO);
                     *days.entry(day).or_insert(Money::ZERO) +=
                         share(amount, &user.key, period, payers);
                 }

@@ -148,10 +148,47 @@ impl<S: Source> View<S> {
     pub fn sharing_among(&self, links: &[ProjectLink]) -> Result<Vec<Sharing>, StoreError> {
         let mut shared = Vec::new();
         for link in links.iter().filter(|link| link.monitored.is_on()) {
-            let payers = self.payers(&link.user.account, link.project.as_str())?;
-            shared.extend(Sharing::of(&link.user, &link.project, &payers));
+            shared.extend(self.sharing(link)?);
         }
         Ok(shared)
+    }
+
+    /// Returns with whom a user shares a project. A project may have many payers: only the few that are named are copied.
+    fn sharing(&self, link: &ProjectLink) -> Result<Option<Sharing>, StoreError> {
+        let (account, username) = keys::of_user(&link.user);
+        let (mut own, mut with, mut more) = (None, Vec::new(), 0);
+        let first = (account, link.project.as_str(), "");
+        for row in self.open(LINKS_BY_PROJECT)?.range(first..)? {
+            let (key, mark) = row?;
+            let (of, name, payer) = key.value();
+            if (of, name) != (first.0, first.1) {
+                break;
+            }
+            let Some((_, counts)) = keys::counted_from(mark.value()) else { continue };
+            if payer == username {
+                own = Some(counts);
+            } else if with.len() < Sharing::NAMED {
+                with.extend(keys::user((of, payer)));
+            } else {
+                more += 1;
+            }
+        }
+        let Some(counts) = own.filter(|_| !with.is_empty()) else { return Ok(None) };
+        Ok(Some(Sharing { project: link.project.clone(), with, more, counts }))
+    }
+
+    /// Returns how many links each user has.
+    pub(super) fn link_counts(&self) -> Result<BTreeMap<UserKey, u32>, StoreError> {
+        let mut counts: BTreeMap<UserKey, u32> = BTreeMap::new();
+        for row in self.open(LINKS)?.iter()? {
+            let (key, _) = row?;
+            let (account, username, _) = key.value();
+            if let Some(user) = keys::user((account, username)) {
+                let count = counts.entry(user).or_default();
+                *count = count.saturating_add(1);
+            }
+        }
+        Ok(counts)
     }
 
     /// Returns how many users of an account have links.
@@ -204,6 +241,9 @@ impl WriteTx {
         if before == Some(mark) {
             return Ok(());
         }
+        if before.is_none() {
+            self.1.borrow_mut().count_link(&link.user, true);
+        }
         self.open(LINKS_BY_PROJECT)?.insert(key, mark)?;
         self.attribute(&link.user.account, link.project.as_str())
     }
@@ -214,6 +254,7 @@ impl WriteTx {
         let (account, username) = keys::of_user(user);
         self.open(LINKS_BY_PROJECT)?.remove((account, project.as_str(), username))?;
         if found {
+            self.1.borrow_mut().count_link(user, false);
             self.attribute(&user.account, project.as_str())?;
         }
         Ok(found)

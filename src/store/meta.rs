@@ -12,7 +12,7 @@ use super::seal::Sealer;
 use super::tables::{DIRECT_CHATS, META, PEOPLE, WELCOMED};
 use super::view::{Order, Source, View};
 use super::{StoreError, WriteTx};
-use crate::domain::{ChatId, MonitorState, OpenId, SavedSettings};
+use crate::domain::{BackupPlace, ChatId, MonitorState, OpenId, SavedSettings};
 
 const SCHEMA: &str = "schema_version";
 const KEY_CHECK: &str = "key_check";
@@ -21,7 +21,10 @@ const MONITOR: &str = "monitor";
 const BOT: &str = "bot_open_id";
 const HEARD: &str = "heard_until";
 const UNDELIVERED_TOLD: &str = "undelivered_told_at";
+const TOLD_TOGETHER: &str = "told_together";
 const REFUSED_PEOPLE: &str = "refused_people";
+const FAILING_BACKUPS: &str = "failing_backups";
+const SLASH_COMMANDS: &str = "slash_commands";
 
 /// Sealed under the master key when the store is created; opening it proves that a key is the right one.
 const KEY_CHECK_TEXT: &[u8] = b"airgate";
@@ -73,6 +76,16 @@ impl<S: Source> View<S> {
         self.remembered(UNDELIVERED_TOLD)
     }
 
+    /// Returns the warnings that are recorded and wait to be told together.
+    pub fn told_together(&self) -> Result<Vec<u64>, StoreError> {
+        Ok(self.remembered(TOLD_TOGETHER)?.unwrap_or_default())
+    }
+
+    /// Returns the places where backups fail, which administrators were told.
+    pub fn failing_backups(&self) -> Result<BTreeSet<BackupPlace>, StoreError> {
+        Ok(self.remembered(FAILING_BACKUPS)?.unwrap_or_default())
+    }
+
     /// Returns a person's name, once it was looked up.
     pub fn person_name(&self, person: &OpenId) -> Result<Option<String>, StoreError> {
         self.get_or_skip(PEOPLE, person.as_str())
@@ -102,6 +115,11 @@ impl<S: Source> View<S> {
     /// Returns the people that Feishu refused in a card and who have not written since.
     fn refused_people(&self) -> Result<BTreeSet<OpenId>, StoreError> {
         Ok(self.remembered(REFUSED_PEOPLE)?.unwrap_or_default())
+    }
+
+    /// Returns the names of the slash commands that airgate itself has added to the app.
+    pub fn own_slash_commands(&self) -> Result<BTreeSet<String>, StoreError> {
+        Ok(self.remembered(SLASH_COMMANDS)?.unwrap_or_default())
     }
 
     /// Returns the direct chat with a person, once it was seen.
@@ -149,6 +167,23 @@ impl WriteTx {
     /// Stores when administrators were last told of a message whose delivery was given up.
     pub fn put_undelivered_told_at(&self, at: Timestamp) -> Result<(), StoreError> {
         self.put_meta(UNDELIVERED_TOLD, &at)
+    }
+
+    /// Stores the warnings that wait to be told together.
+    pub fn put_told_together(&self, alerts: &[u64]) -> Result<(), StoreError> {
+        self.put_meta(TOLD_TOGETHER, &alerts)
+    }
+
+    /// Records that administrators were told that backups in a place fail, or work again.
+    pub fn put_failing_backup(&self, place: BackupPlace, failing: bool) -> Result<(), StoreError> {
+        let mut places = self.failing_backups()?;
+        let changed = if failing { places.insert(place) } else { places.remove(&place) };
+        if changed { self.put_meta(FAILING_BACKUPS, &places) } else { Ok(()) }
+    }
+
+    /// Stores the names of the slash commands that airgate itself has added to the app.
+    pub fn put_own_slash_commands(&self, names: &BTreeSet<String>) -> Result<(), StoreError> {
+        self.put_meta(SLASH_COMMANDS, names)
     }
 
     /// Stores a person's name.

@@ -3,8 +3,9 @@
 
 use std::collections::BTreeSet;
 
-use redb::ReadableTable;
+use redb::{ReadableTable, ReadableTableMetadata};
 
+use super::opening::{Opening, Stage};
 use super::spending::rank;
 use super::tables::{
     ACCOUNT_BILLS, ALERTS, BILLS, KIND_ALERTS, LINKS, LINKS_BY_PROJECT, SPENDING, SPENDING_RANKED,
@@ -12,10 +13,23 @@ use super::tables::{
 use super::{SCHEMA_VERSION, StoreError, WriteTx, keys};
 use crate::domain::AccountId;
 
-type Step = fn(&WriteTx) -> Result<(), StoreError>;
+/// A step, and the tables whose rows it reads.
+struct Step {
+    run: fn(&WriteTx, &Opening) -> Result<(), StoreError>,
+    rows: fn(&WriteTx) -> Result<u64, StoreError>,
+}
 
 /// The steps in order: the first one leads from layout 1 to layout 2.
-const STEPS: [Step; 2] = [index_totals_and_alerts, index_links_and_bills];
+const STEPS: [Step; 2] = [
+    Step {
+        run: index_totals_and_alerts,
+        rows: |tx| Ok(tx.open(SPENDING)?.len()?.saturating_add(tx.open(ALERTS)?.len()?)),
+    },
+    Step {
+        run: index_links_and_bills,
+        rows: |tx| Ok(tx.open(LINKS)?.len()?.saturating_add(tx.open(BILLS)?.len()?)),
+    },
+];
 
 const _: () = assert!(STEPS.len() as u64 + 1 == SCHEMA_VERSION);
 
@@ -29,11 +43,15 @@ impl WriteTx {
     }
 
     /// Brings an older layout up to the current one. Every table exists already; a file without a version is new.
-    pub(super) fn migrate(&self) -> Result<(), StoreError> {
+    pub(super) fn migrate(&self, opening: &Opening) -> Result<(), StoreError> {
         let found = self.schema_version()?;
         let done = found.unwrap_or(SCHEMA_VERSION).saturating_sub(1);
-        for step in STEPS.iter().skip(usize::try_from(done).unwrap_or(usize::MAX)) {
-            step(self)?;
+        for (to, step) in (2..).zip(&STEPS).skip(usize::try_from(done).unwrap_or(usize::MAX)) {
+            let of = (step.rows)(self)?;
+            opening.is_at(Stage::Migrating { to, last: SCHEMA_VERSION, rows: 0, of });
+            tracing::warn!("{}", opening.stage());
+            (step.run)(self, opening)?;
+            tracing::warn!("{}", opening.stage());
         }
         match found {
             Some(SCHEMA_VERSION) => Ok(()),
@@ -43,10 +61,11 @@ impl WriteTx {
 }
 
 /// Migrates layout 1 to 2: users of a period are ranked by their total, and alerts are indexed by kind.
-fn index_totals_and_alerts(tx: &WriteTx) -> Result<(), StoreError> {
+fn index_totals_and_alerts(tx: &WriteTx, opening: &Opening) -> Result<(), StoreError> {
     let spending = tx.open(SPENDING)?;
     let mut ranks = tx.open(SPENDING_RANKED)?;
     for row in spending.iter()? {
+        opening.has_read_row();
         let (key, value) = row?;
         let (period, account, username, project) = key.value();
         if project.is_empty() {
@@ -57,6 +76,7 @@ fn index_totals_and_alerts(tx: &WriteTx) -> Result<(), StoreError> {
     let alerts = tx.open(ALERTS)?;
     let mut kinds = tx.open(KIND_ALERTS)?;
     for row in alerts.iter()? {
+        opening.has_read_row();
         let (id, value) = row?;
         let alert = ALERTS.decode(value.value())?;
         kinds.insert((alert.body.kind().word(), id.value()), ())?;
@@ -66,9 +86,10 @@ fn index_totals_and_alerts(tx: &WriteTx) -> Result<(), StoreError> {
 
 /// Migrates layout 2 to 3: links are found by project, and bills are added up by account. Bills were read of linked projects
 /// only, and not by day: periods that are read again get days, and what no user pays for.
-fn index_links_and_bills(tx: &WriteTx) -> Result<(), StoreError> {
+fn index_links_and_bills(tx: &WriteTx, opening: &Opening) -> Result<(), StoreError> {
     let mut first = tx.open(LINKS_BY_PROJECT)?;
     for row in tx.open(LINKS)?.iter()? {
+        opening.has_read_row();
         let (key, value) = row?;
         let (account, username, project) = key.value();
         first.insert(
@@ -79,6 +100,7 @@ fn index_links_and_bills(tx: &WriteTx) -> Result<(), StoreError> {
     drop(first);
     let mut projects = BTreeSet::new();
     for row in tx.open(BILLS)?.iter()? {
+        opening.has_read_row();
         let (key, value) = row?;
         let (account, project, period) = key.value();
         let mut bill = tx.get(ACCOUNT_BILLS, (account, period))?.unwrap_or_default();

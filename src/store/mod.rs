@@ -13,6 +13,7 @@ mod alerts;
 mod approvals;
 mod attribution;
 pub mod backup;
+pub mod backup_names;
 mod chats;
 mod commit;
 mod creation;
@@ -28,6 +29,7 @@ mod links;
 mod meta;
 mod migrations;
 mod month;
+pub mod opening;
 mod owed;
 mod policies;
 mod recording;
@@ -53,6 +55,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use commit::Commits;
+use opening::{Opening, Stage};
 use redb::{Database, StorageBackend};
 
 pub use accounts::{AccountSecrets, WaitingPair};
@@ -60,7 +63,7 @@ pub use directory::{Directory, Entry};
 pub use estimate::{EstimateChanges, EstimateReading};
 pub use owed::NewMessage;
 pub use recording::{BillChanges, PeriodBill, RecordedReading};
-pub use values::{KnownChat, OpOutcome};
+pub use values::{AlertPost, KnownChat, OpOutcome};
 pub use view::{Source, View};
 
 /// The version of the file's layout. A file with an older one is migrated when it is opened; a newer one is refused.
@@ -176,6 +179,18 @@ impl Store {
     /// # Errors
     /// [`StoreError::InUse`], [`StoreError::WrongKey`], [`StoreError::NewerSchema`], or an I/O error.
     pub fn open(path: &Path, master_key: &[u8; 32]) -> Result<Self, StoreError> {
+        Self::open_followed(path, master_key, &Opening::default())
+    }
+
+    /// Like [`Store::open`], which may take minutes after a kill or an upgrade: `opening` says how far it has come.
+    ///
+    /// # Errors
+    /// As [`Store::open`].
+    pub fn open_followed(
+        path: &Path,
+        master_key: &[u8; 32],
+        opening: &Opening,
+    ) -> Result<Self, StoreError> {
         let io = |source| StoreError::Io { path: path.to_owned(), source };
         if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
             std::fs::create_dir_all(folder).map_err(io)?;
@@ -187,9 +202,9 @@ impl Store {
         let file = options.open(path).map_err(io)?;
         discard_unfinished(&file).map_err(io)?;
         let opened = redb::backends::FileBackend::new(file)
-            .and_then(|backend| builder().create_with_backend(backend));
+            .and_then(|backend| builder_followed(opening).create_with_backend(backend));
         match opened {
-            Ok(db) => Self::over(db, Some(path.into()), master_key),
+            Ok(db) => Self::over(db, Some(path.into()), master_key, opening),
             Err(redb::DatabaseError::DatabaseAlreadyOpen) => {
                 Err(StoreError::InUse(path.to_owned()))
             }
@@ -205,21 +220,24 @@ impl Store {
         backend: impl StorageBackend,
         master_key: &[u8; 32],
     ) -> Result<Self, StoreError> {
-        Self::over(builder().create_with_backend(backend)?, None, master_key)
+        let opening = Opening::default();
+        Self::over(builder().create_with_backend(backend)?, None, master_key, &opening)
     }
 
     fn over(
         db: Database,
         path: Option<Arc<Path>>,
         master_key: &[u8; 32],
+        opening: &Opening,
     ) -> Result<Self, StoreError> {
         let sealer = seal::Sealer::new(master_key);
         let tx = View(db.begin_write()?, Default::default());
         // A newer layout may have tables with these names and other types.
         tx.check_schema()?;
         tx.create_tables()?;
-        tx.migrate()?;
+        tx.migrate(opening)?;
         tx.check_key(&sealer)?;
+        opening.is_at(Stage::Loading);
         let directory = Directory::load(&tx)?;
         tx.0.commit()?;
         let commits = Arc::new(Commits::new(db, directory)?);
@@ -346,14 +364,17 @@ fn discard_unfinished(mut file: &File) -> std::io::Result<()> {
 }
 
 fn builder() -> redb::Builder {
+    builder_followed(&Opening::default())
+}
+
+fn builder_followed(opening: &Opening) -> redb::Builder {
+    let opening = opening.clone();
     let mut builder = Database::builder();
     builder.set_cache_size(CACHE_BYTES);
     // After a kill, redb reads the whole file up to three times.
-    builder.set_repair_callback(|session| {
-        tracing::warn!(
-            done = session.progress(),
-            "the store was not closed properly: it is being checked as a whole"
-        );
+    builder.set_repair_callback(move |session| {
+        opening.has_checked(&format!("{:.2}", session.progress()));
+        tracing::warn!("{}", opening.stage());
     });
     builder
 }

@@ -412,6 +412,19 @@ impl WriteTx {
         self.get(TASKS, id)
     }
 
+    /// Enqueues the recall of a message that was clicked at `now`. It waits a moment, as the answer to the click is still on
+    /// its way.
+    pub fn owe_recall(
+        &self,
+        message: &MessageId,
+        lane: &str,
+        now: Timestamp,
+    ) -> Result<u64, StoreError> {
+        let dispatch = Dispatch::Recall { message: message.clone() };
+        let not_before = now.checked_add(AFTER_CLICK).unwrap_or(now);
+        self.owe(NewMessage { not_before, ..NewMessage::new(lane, dispatch, now) }, now)
+    }
+
     /// Enqueues the result of a request made at `requested_at`, as an update of the card that shows it in progress. The
     /// update waits a moment: if it overtook the answer to the click, that answer would undo it.
     pub fn owe_report(

@@ -8,8 +8,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use jiff::Timestamp;
 use jiff::civil::Date;
+use jiff::{Timestamp, ToSpan};
 use redb::ReadableTable;
 
 use super::tables::BILLS;
@@ -17,7 +17,7 @@ use super::view::{Source, View};
 use super::{StoreError, WriteTx, keys};
 use crate::domain::{
     AccountId, AccountReadings, BillPeriod, Covered, Money, PeriodReading, ProjectName, UserKey,
-    beijing_day,
+    UserStatus, beijing_day,
 };
 
 /// How much one step writes at most, in rows of days.
@@ -27,6 +27,8 @@ const STEP: usize = 1_000;
 const STEP_TAKES: Duration = Duration::from_millis(5);
 /// How many rows of days are written before the time is looked at again.
 const DAYS_AT_ONCE: usize = 100;
+/// How many days a bill is waited for that has nothing of a day with spending.
+const WAITED_FOR: i64 = 6;
 /// What a bill costs, with the sums it belongs to.
 const BILL: usize = 5;
 /// What a user costs, with its totals; each of its projects costs a bill more, and a row for each month that it counts.
@@ -52,6 +54,8 @@ pub struct PeriodBill {
     pub covered: Covered,
     /// The exact amount of each of these days, by project ("" for rows without one).
     pub days: BTreeMap<(String, Date), Money>,
+    /// The part of them that is no use: orders, refunds and corrections.
+    pub once: BTreeMap<(String, Date), Money>,
     /// Projects that monitored links count: without rows they cost zero, and that is noted.
     pub wanted: BTreeSet<ProjectName>,
     /// What is known of the period now.
@@ -70,6 +74,7 @@ impl RecordedReading {
             let bill = periods.entry(period).or_insert_with(|| PeriodBill {
                 covered: Covered::Whole,
                 days: BTreeMap::new(),
+                once: BTreeMap::new(),
                 wanted: BTreeSet::new(),
                 reading: PeriodReading::complete(at),
             });
@@ -85,13 +90,17 @@ impl RecordedReading {
     }
 }
 
+/// A day, a project, and its amount there; `None`: it has none any more.
+pub(super) type DayRow = (Date, String, Option<Money>);
+
 /// What a reading changes, and what is left to write of it.
 #[derive(Clone, Debug)]
 pub struct BillChanges {
     account: AccountId,
     at: Timestamp,
-    /// `None`: the day has no amount any more.
-    days: Vec<(Date, String, Option<Money>)>,
+    days: Vec<DayRow>,
+    /// The same of what is no use.
+    once: Vec<DayRow>,
     bills: BTreeMap<String, Vec<(BillPeriod, Money)>>,
     /// Whose numbers are to be computed.
     users: BTreeSet<UserKey>,
@@ -117,6 +126,7 @@ impl<S: Source> View<S> {
             account: account.clone(),
             at: reading.at,
             days: Vec::new(),
+            once: Vec::new(),
             bills: BTreeMap::new(),
             users: BTreeSet::new(),
             readings: AccountReadings::default(),
@@ -136,6 +146,11 @@ impl<S: Source> View<S> {
         for project in changes.bills.keys() {
             changes.users.extend(self.users_linked_to(account, project)?);
         }
+        let directory = self.directory();
+        let unknown = directory.iter().filter(|(key, entry)| {
+            key.account == *account && entry.status != UserStatus::Gone && entry.lacks_month()
+        });
+        changes.users.extend(unknown.map(|(key, _)| key.clone()));
         if readings.recording {
             changes.users.extend(self.users_of(account)?.into_iter().map(|user| user.key));
         }
@@ -145,12 +160,42 @@ impl<S: Source> View<S> {
             readings.read_at = Some(reading.at);
             // A day that has not ended was noted while the clock was ahead.
             let known = readings.bill_to.filter(|day| *day < beijing_day(reading.at));
-            readings.bill_to = known.max(reading.bill_to);
+            let held = self.held_to(account, bills, reading.bill_to, reading.at)?;
+            readings.bill_to = known.max(held);
         }
         readings.failed_at = None;
         readings.recording = false;
         changes.readings = readings;
         Ok(changes)
+    }
+
+    /// Returns the last day that a bill holds, of which `bill_to` is said. A day on which projects are known to have spent, and
+    /// of which the bill has nothing, is not held for a week: a split bill that has stopped must not end the estimate.
+    fn held_to(
+        &self,
+        account: &AccountId,
+        bills: &BTreeMap<BillPeriod, PeriodBill>,
+        bill_to: Option<Date>,
+        now: Timestamp,
+    ) -> Result<Option<Date>, StoreError> {
+        let (Some(to), Some(estimate)) = (bill_to, self.account_estimate(account)?) else {
+            return Ok(bill_to);
+        };
+        let today = beijing_day(now);
+        let week_ago = today.checked_sub(WAITED_FOR.days()).unwrap_or(today);
+        for (day, total) in estimate.days.iter().filter(|(day, _)| week_ago <= **day && **day <= to)
+        {
+            let is_estimated = (total.total - total.hidden).is_positive();
+            let read = bills.values().any(|bill| {
+                let mut rows = bill.days.iter();
+                rows.any(|((_, of), amount)| of == day && !amount.is_zero())
+            });
+            if is_estimated && !read && self.days(account, *day, *day)?.is_empty() {
+                tracing::warn!(%account, %day, "the bill has nothing of a day with spending");
+                return Ok(day.yesterday().ok());
+            }
+        }
+        Ok(bill_to)
     }
 
     fn compare(
@@ -168,28 +213,18 @@ impl<S: Source> View<S> {
                 before.insert((project, day), amount);
             }
         }
-        let read = bill.days.iter().filter(|((project, _), _)| is_counted(project));
-        let mut after: BTreeMap<&(String, Date), Money> =
-            read.filter(|(_, amount)| !amount.is_zero()).map(|(key, sum)| (key, *sum)).collect();
-        for (key, amount) in &before {
-            if !bill.covered.includes(key.1) {
-                after.insert(key, *amount);
-            }
-        }
-        for (key, amount) in &after {
-            if before.get(*key) != Some(amount) {
-                changes.days.push((key.1, key.0.clone(), Some(*amount)));
-            }
-        }
-        let gone = before.keys().filter(|key| !after.contains_key(key));
-        changes.days.extend(gone.map(|(project, day)| (*day, project.clone(), None)));
+        let (rows, after) = differences(bill, &bill.days, &before);
+        changes.days.extend(rows);
+        let known = self.once(account, period.first_day(), period.last_day())?.into_iter();
+        let known = known.filter(|((project, _), _)| is_counted(project)).collect();
+        changes.once.extend(differences(bill, &bill.once, &known).0);
 
         let mut sums: BTreeMap<String, Money> = BTreeMap::new();
         for project in before.keys().map(|(project, _)| project) {
             sums.entry(project.clone()).or_insert(Money::ZERO);
         }
-        for ((project, _), amount) in &after {
-            *sums.entry(project.clone()).or_insert(Money::ZERO) += *amount;
+        for ((project, _), amount) in after {
+            *sums.entry(project.clone()).or_insert(Money::ZERO) += amount;
         }
         for project in &bill.wanted {
             sums.entry(project.to_string()).or_insert(Money::ZERO);
@@ -235,6 +270,32 @@ impl<S: Source> View<S> {
     }
 }
 
+/// Compares what was `read` of days with what was known `before`. Returns what differs, and what is known now. What cannot be
+/// counted is in neither.
+fn differences<'a>(
+    bill: &PeriodBill,
+    read: &'a BTreeMap<(String, Date), Money>,
+    before: &'a BTreeMap<(String, Date), Money>,
+) -> (Vec<DayRow>, BTreeMap<&'a (String, Date), Money>) {
+    let is_counted = |project: &str| !bill.reading.uncounted.contains(project);
+    let read = read.iter().filter(|((project, _), sum)| is_counted(project) && !sum.is_zero());
+    let mut after: BTreeMap<&(String, Date), Money> = read.map(|(key, sum)| (key, *sum)).collect();
+    for (key, amount) in before {
+        if !bill.covered.includes(key.1) {
+            after.insert(key, *amount);
+        }
+    }
+    let mut rows = Vec::new();
+    for (key, amount) in &after {
+        if before.get(*key) != Some(amount) {
+            rows.push((key.1, key.0.clone(), Some(*amount)));
+        }
+    }
+    let gone = before.keys().filter(|key| !after.contains_key(key));
+    rows.extend(gone.map(|(project, day)| (*day, project.clone(), None)));
+    (rows, after)
+}
+
 impl WriteTx {
     /// Records readings at once, in the caller's transaction. Returns how many users were computed.
     pub fn record_cycle(&self, readings: &[RecordedReading]) -> Result<u64, StoreError> {
@@ -257,6 +318,12 @@ impl WriteTx {
                 let few = changes.days.split_off(changes.days.len().saturating_sub(few));
                 left = left.saturating_sub(few.len());
                 self.put_days(&changes.account, few)?;
+            } else if !changes.once.is_empty() {
+                self.begin(changes)?;
+                let few = left.min(DAYS_AT_ONCE);
+                let few = changes.once.split_off(changes.once.len().saturating_sub(few));
+                left = left.saturating_sub(few.len());
+                self.put_once(&changes.account, few)?;
             } else if let Some(user) = changes.users.pop_first() {
                 self.begin(changes)?;
                 let cost = self.visit(&user, changes)?;

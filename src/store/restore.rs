@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use redb::{Database, DatabaseError, ReadableDatabase};
+use tempfile::NamedTempFile;
 
 use super::backup::{Shortage, folder_of, free_space, room, sync_folder, temporary_in};
 use super::seal::Sealer;
@@ -152,6 +153,24 @@ pub fn restore(
     }
     sync_folder(folder);
     Ok(aside)
+}
+
+/// Checks that a backup of `size` bytes can be fetched beside the store at `store`, and restored from there.
+pub fn room_to_fetch(size: u64, store: &Path) -> Result<(), RestoreError> {
+    let folder = folder_of(store);
+    let io = |source| RestoreError::Io { path: folder.to_owned(), source };
+    // Fetched, copied, and as much again.
+    room(size.saturating_add(size / 2), free_space(folder).map_err(io)?)
+        .map_err(|shortage| RestoreError::NoRoom { folder: folder.to_owned(), shortage })
+}
+
+/// Creates an empty file beside the store at `store`, mode 0600, that is deleted when it is dropped. Creates the folder if it is
+/// missing.
+pub fn beside(store: &Path) -> Result<NamedTempFile, RestoreError> {
+    let folder = folder_of(store);
+    let io = |source| RestoreError::Io { path: folder.to_owned(), source };
+    std::fs::create_dir_all(folder).map_err(io)?;
+    temporary_in(folder, ".airgate-fetch-").map_err(io)
 }
 
 /// Gives `copy` the owner of `like`, so that the service can open what root restored. Other users can neither do this nor

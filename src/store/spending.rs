@@ -11,8 +11,8 @@ use super::tables::{BILLS, PERIOD_SPENDERS, PERIOD_TOTALS, SPENDING, SPENDING_RA
 use super::view::{Order, Source, View};
 use super::{StoreError, WriteTx, keys};
 use crate::domain::{
-    AccountId, BillPeriod, BilledLink, Consumption, Counts, Money, ProjectBill, ProjectLink,
-    ProjectName, SpendingRecord, User, UserKey, share,
+    AccountId, BillPeriod, BilledLink, Consumption, Counts, Money, MonthSpent, ProjectBill,
+    ProjectLink, ProjectName, SpendingRecord, User, UserKey, share,
 };
 
 /// Returns the sort key of a total: larger totals come first. Exact to 8 decimals, more than is ever shown.
@@ -79,6 +79,31 @@ impl<S: Source> View<S> {
             }
         }
         Ok(spenders)
+    }
+
+    /// Calls `each` for the users with spending in a period, largest total first, until it breaks.
+    pub fn each_spender_in(
+        &self,
+        period: BillPeriod,
+        mut each: impl FnMut(UserKey) -> ControlFlow<()>,
+    ) -> Result<(), StoreError> {
+        for row in self.open(SPENDING_RANKED)?.range(ranks_in(period))? {
+            let (key, _) = row?;
+            let (_, rank, account, username) = key.value();
+            if let Some(user) = keys::user((account, username)).filter(|_| rank != NOTHING)
+                && each(user).is_break()
+            {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns what a user has spent in a period, over all its projects.
+    pub fn spent_in(&self, user: &UserKey, period: BillPeriod) -> Result<Money, StoreError> {
+        let total: Option<SpendingRecord> =
+            self.get(SPENDING, keys::of_spending(period, user, None))?;
+        Ok(total.map_or(Money::ZERO, |total| total.amount))
     }
 
     /// Returns how many users have spending in a period. A record of 0 is none: on the first of a month every user has
@@ -166,6 +191,11 @@ impl WriteTx {
             self.put_spending(key, None, period, total, now)?;
         }
         user.consumed = consumption.consumed;
+        let period = BillPeriod::of(now);
+        user.month_spent = user.month_limit.map(|_| MonthSpent {
+            period,
+            spent: links.iter().map(|billed| billed.spent_in(period)).sum(),
+        });
         if read {
             user.spending_updated_at = Some(now);
         }

@@ -13,7 +13,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::StoreError;
-use super::values::{KnownChat, OpOutcome};
+use super::values::{AlertPost, KnownChat, OpOutcome};
 use crate::domain::{
     Account, AccountBill, AccountEstimate, AccountReadings, AlertRecord, Approval, Authorisation,
     BalanceReading, Creation, FailedMessage, LedgerEntry, Money, OwedMessage, PathReports,
@@ -170,6 +170,8 @@ tables! {
     DAYS: Json<(One, u32, One), Money> = "days";
     /// (account, day as YYYYMMDD) -> the sum of the day's rows in `days`
     DAY_TOTALS: Json<(One, u32), Money> = "day_totals";
+    /// (account, day as YYYYMMDD, project or ""): the part of `days` that is no use: orders, refunds, corrections
+    DAYS_ONCE: Json<(One, u32, One), Money> = "days_once";
     /// account -> what is known of its estimate
     ESTIMATES: Json<One, AccountEstimate> = "estimates";
     /// (account, day as YYYYMMDD, project): estimated for days that the bill does not hold yet
@@ -224,6 +226,8 @@ tables! {
     OUTBOX: Json<(One, u64), OwedMessage> = "outbox";
     /// (alert id, owed id) -> state of that delivery of the alert
     ALERT_OWED: Plain<(u64, u64), u8> = "alert_owed";
+    /// (alert id, owed id) -> where the alert was posted as a card that can be updated
+    ALERT_POSTS: Json<(u64, u64), AlertPost> = "alert_posts";
     /// owed id -> id of the message that was sent for it
     SENT: Plain<u64, One> = "sent";
     /// owed id -> message whose delivery was given up

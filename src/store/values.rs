@@ -17,6 +17,16 @@ pub struct OpOutcome {
     pub at: Timestamp,
 }
 
+/// Where an alert was posted as a card that can be updated.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AlertPost {
+    /// The lane of the message.
+    pub lane: String,
+    /// Why it was posted there instead of in the alert chat.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fallback: Option<String>,
+}
+
 /// A chat that the bot knows.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KnownChat {

@@ -111,13 +111,13 @@ async fn a_users_settings(bed: &Bed) {
 
     fill(bed, "user.thresholds", "60, 90").await;
     // A direct chat offers the people that the bot knows: here one of its viewers.
-    select(bed, "configure.owner_hint", "李查看").await;
+    select(bed, "configure.owner_hint", "Leo Li").await;
     bed.press(&word("configure.save")).await;
     for text in ["60% / 90%", "asked for in the team's chat"] {
         bed.until(&card_shows(text)).await;
     }
     // By name, if it could be read.
-    bed.until(&format!("{} || {}", card_shows("李查看"), card_shows("ou_demo_viewer"))).await;
+    bed.until(&format!("{} || {}", card_shows("Leo Li"), card_shows("ou_demo_viewer"))).await;
     // Details that the cloud keeps are written there first.
     bed.press(&word("button.settings")).await;
     fill(bed, "user.email", "no address").await;
@@ -146,7 +146,7 @@ async fn the_projects(bed: &Bed) {
     bed.until(&card_shows("hello-ai")).await;
     bed.press(&word("project.remove")).await;
     // Another one from the list. Somebody has it: that must be settled first.
-    select_of_several(bed, "projects.choose", "商城前台").await;
+    select_of_several(bed, "projects.choose", "Shop front").await;
     refused(bed, "projects.add").await;
     select(bed, "sharing.choose", &word("sharing.part_option")).await;
     bed.press(&word("projects.add")).await;
@@ -166,6 +166,9 @@ async fn quota_and_spending(bed: &Bed) {
     fill(bed, "quota.amount", "100").await;
     bed.press(&word("quota.submit")).await;
     bed.until(&card_shows("for the new season")).await;
+    // Taken back, by an entry of its own.
+    bed.press(&word("button.undo")).await;
+    bed.until(&card_shows(&word("quota.undone"))).await;
 
     bed.ask("/billing").await;
     bed.click(&last("button.select"), "").await;
@@ -177,8 +180,8 @@ async fn quota_and_spending(bed: &Bed) {
     .await;
     bed.ask("/billing").await;
     bed.press(&word("pager.next")).await;
-    bed.click(&last(".panel-head"), "").await;
-    bed.press(&word("billing.of_user")).await;
+    bed.press(&word("billing.export")).await;
+    bed.press_first("[data-tag=interactive_container]").await;
     bed.until(&card_shows(&word("billing.months"))).await;
     bed.press(&word("billing.everybody")).await;
 }
@@ -187,7 +190,7 @@ async fn quota_and_spending(bed: &Bed) {
 async fn what_nobody_pays_for(bed: &Bed) {
     bed.ask("/billing").await;
     bed.press(&word("billing.open_rest")).await;
-    bed.until(&card_shows("视频生成试验")).await;
+    bed.until(&card_shows("Video trial")).await;
     bed.until(&card_shows(&word("rest.no_project"))).await;
     bed.press(&word("rest.link")).await;
     refused(bed, "rest.submit").await;
@@ -208,12 +211,24 @@ async fn what_nobody_pays_for(bed: &Bed) {
 
 async fn the_alerts(bed: &Bed) {
     bed.ask("/alerts").await;
-    for kind in ["kind.disable", "kind.error", "kind.manual", "kind.warning"] {
-        bed.press(&word(kind)).await;
+    for kind in ["kind.disable", "kind.error", "kind.manual", "kind.warning", "alerts.all"] {
+        bed.press(&counted(bed, &word(kind)).await).await;
     }
-    bed.press(&word("alerts.all")).await;
+    bed.press_first("[data-tag=interactive_container]").await;
+    bed.press(&word("button.back_to_alerts")).await;
     bed.press_first("[data-tag=interactive_container]").await;
     bed.press(&word("button.alerts")).await;
+}
+
+/// The label of the last card's button that begins with this word, and may go on with a count.
+async fn counted(bed: &Bed, word: &str) -> String {
+    let (buttons, word) = (json!(last("button.btn")), json!(word));
+    let found = format!(
+        "[...document.querySelectorAll({buttons})].map((button) => button.textContent.trim()) \
+           .find((text) => text === {word} || text.startsWith({word} + ' '))"
+    );
+    bed.until(&found).await;
+    bed.js(&found).await.as_str().unwrap().to_owned()
 }
 
 /// Off and on again, for a user with a key and a login; from the user's card and from the confirmation card.
@@ -226,9 +241,29 @@ async fn access(bed: &Bed) {
         .await;
     };
     bed.ask("/user sun.xiao").await;
+    // The button asks once, and the answer does it.
+    bed.press(&word("button.disable")).await;
+    bed.until(&card_shows(&word("access.cut_note"))).await;
     bed.press(&word("button.disable")).await;
     becomes("status.disabled").await;
     bed.press(&word("button.enable")).await;
+    bed.until(&card_shows(&word("access.restore_note"))).await;
+    bed.press(&word("button.enable")).await;
+    becomes("status.active").await;
+    // A cut that does not get through is withdrawn.
+    choose(bed, "volcengine", "errors").await;
+    bed.ask("/disable sun.xiao").await;
+    bed.press(&word("button.disable")).await;
+    bed.press(&word("button.withdraw_cut")).await;
+    choose(bed, "volcengine", "none").await;
+    becomes("status.active").await;
+    // Quota and access in one.
+    bed.ask("/disable sun.xiao").await;
+    bed.press(&word("button.disable")).await;
+    becomes("status.disabled").await;
+    bed.press(&word("button.top_up")).await;
+    fill(bed, "quota.amount", "10").await;
+    bed.press(&word("button.top_up_enable")).await;
     becomes("status.active").await;
     bed.ask("/disable sun.xiao").await;
     bed.press(&word("button.disable")).await;
@@ -272,22 +307,29 @@ async fn creating(bed: &Bed) {
     bed.until(&anywhere(&words("create.made_partly", "user", "deng.chao"))).await;
     choose(bed, "volcengine", "none").await;
     // Secrets arrive in a card of their own: the password's has arrived by now, so the progress card is not the last one.
-    let secrets = words("create.secrets_title", "user", "deng.chao");
-    bed.until(&card_shows(&secrets)).await;
+    let password = words("create.password_title", "user", "deng.chao");
+    let secrets = words("create.key_title", "user", "deng.chao");
+    bed.until(&card_shows(&password)).await;
     bed.press_anywhere(&word("create.continue")).await;
     bed.until(&anywhere(&words("create.made", "user", "deng.chao"))).await;
-    bed.until(&format!(
-        "[...document.querySelectorAll('.card')].filter((card) => card.textContent.includes({})).length === 2",
-        json!(secrets)
-    ))
-    .await;
+    bed.until(&card_shows(&secrets)).await;
     bed.until(&card_shows("AKLT")).await;
+    // Once they are saved, they go from the chat.
+    bed.press(&word("create.secrets_recall")).await;
+    bed.until(&format!("!{}", anywhere("AKLTN"))).await;
 }
 
 async fn the_monitor(bed: &Bed) {
     bed.ask("/monitor").await;
     bed.press(&word("monitor.run")).await;
     bed.until(&card_shows(&word("cycle.title_ok"))).await;
+    // A sync that read nothing is tried again.
+    choose(bed, "volcengine", "refused").await;
+    bed.ask("/sync").await;
+    bed.until(&card_shows(&word("sync.title_nothing"))).await;
+    choose(bed, "volcengine", "none").await;
+    bed.press(&word("button.retry")).await;
+    bed.until(&card_shows(&word("sync.title"))).await;
 }
 
 async fn the_settings(bed: &Bed) {
@@ -304,6 +346,14 @@ async fn the_settings(bed: &Bed) {
     bed.press(&word("config.test")).await;
     bed.converse("group").await;
     bed.until(&card_shows(&word("alert.test"))).await;
+    // Without a group for alerts, one press in a group makes it that.
+    bed.converse("direct").await;
+    bed.ask("/config").await;
+    fill(bed, "config.chat", "-").await;
+    bed.press(&word("config.save")).await;
+    bed.converse("group").await;
+    bed.ask("/help").await;
+    bed.press(&word("welcome.alert_here")).await;
     bed.converse("direct").await;
 }
 

@@ -214,6 +214,34 @@ async fn every_control_works_by_keyboard_and_has_a_name() {
     .await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs Chromium and chromedriver; run by .ci/run"]
+async fn escape_closes_one_thing_and_a_second_press_closes_a_list() {
+    run(ENGLISH, async |bed: &Bed| {
+        bed.open().await;
+        bed.converse("direct").await;
+        draw(bed, &gallery()).await;
+        let select = "#drawn [data-tag=select_static] .select";
+        let controls = "document.body.classList.contains('controls-shown')";
+        keys(bed, select, &[Key::Down]).await;
+        bed.until("document.querySelector('.popup')").await;
+        keys(bed, ".popup .list", &[Key::Escape]).await;
+        bed.until("!document.querySelector('.popup')").await;
+        assert_eq!(bed.js(controls).await, true, "the controls stay");
+        keys(bed, "#control-list select", &[Key::Escape]).await;
+        assert_eq!(bed.js(controls).await, true, "also after a select of their own");
+        // Now nothing else is open.
+        keys(bed, select, &[Key::Escape]).await;
+        bed.until(&format!("!{controls}")).await;
+        // A select that is pressed twice is closed again.
+        bed.click(select, "").await;
+        bed.until("document.querySelector('.popup')").await;
+        bed.click(select, "").await;
+        bed.until("!document.querySelector('.popup')").await;
+    })
+    .await;
+}
+
 /// Focuses an element and presses keys, each on the element that has the focus by then.
 async fn keys(bed: &Bed, selector: &str, keys: &[Key]) {
     bed.js(&format!("(document.querySelector({}).focus(), true)", json!(selector))).await;

@@ -196,3 +196,58 @@ async fn each_role_sees_what_the_service_allows() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs Chromium and chromedriver; run by .ci/run"]
+async fn no_text_of_the_controls_is_cut_off() {
+    let chinese = Browser { language: "zh-CN", locale: "zh_cn", ..ENGLISH };
+    for browser in [ENGLISH, chinese, Browser { width: 390, height: 844, phone: true, ..ENGLISH }] {
+        run(browser, async |bed: &Bed| {
+            bed.open().await;
+            if browser.phone {
+                bed.converse("direct").await;
+                bed.click("#controls-open", "").await;
+            }
+            bed.until("document.querySelector('[data-name=month]')?.checkVisibility()").await;
+            let cut = "[...document.querySelectorAll('#controls .btn-label, #controls .control-label, #controls h3')] \
+                .filter((node) => node.scrollWidth > node.clientWidth + 1 && getComputedStyle(node).display !== 'inline') \
+                .map((node) => node.textContent)";
+            assert_eq!(bed.js(cut).await, serde_json::json!([]), "{}", browser.locale);
+        })
+        .await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs Chromium and chromedriver; run by .ci/run"]
+async fn the_icon_says_which_theme_there_is() {
+    run(ENGLISH, async |bed: &Bed| {
+        bed.open().await;
+        let mut icons = std::collections::BTreeSet::new();
+        for _ in 0..3 {
+            let icon = bed.js("document.querySelector('#theme path').getAttribute('d')").await;
+            icons.insert(icon.as_str().unwrap().to_owned());
+            bed.click("#theme", "").await;
+        }
+        assert_eq!(icons.len(), 3);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs Chromium and chromedriver; run by .ci/run"]
+async fn the_english_demo_has_english_names() {
+    run(ENGLISH, async |bed: &Bed| {
+        bed.open().await;
+        bed.converse("direct").await;
+        for command in CARDS {
+            bed.ask(command).await;
+        }
+        // 方舟 has no English name, and lists of commands name the Chinese ones.
+        let chinese = "[...document.querySelectorAll('#thread .card, .person-card-name, .chat-name, #control-list')] \
+            .filter((node) => !node.textContent.includes('/help')).map((node) => node.textContent.match(/[\\u4e00-\\u9fff]+/g)).flat() \
+            .filter((text) => text !== null && text !== '方舟')";
+        assert_eq!(bed.js(chinese).await, serde_json::json!([]));
+    })
+    .await;
+}

@@ -11,6 +11,7 @@
 
 mod actions;
 mod bed;
+mod clicks;
 mod components;
 mod guide;
 mod looks;

@@ -242,7 +242,9 @@ fn causes(stage: &Stage, alerts: &[AlertRecord]) {
             | Problem::StillSpending { .. }
             | Problem::EstimateOff { .. }
             | Problem::EstimateRecovered { .. }
-            | Problem::PolicyTaken { .. } => panic!("seed {}: {problem:?}", stage.seed),
+            | Problem::PolicyTaken { .. }
+            | Problem::BackupFailing { .. }
+            | Problem::BackupRecovered { .. } => panic!("seed {}: {problem:?}", stage.seed),
         };
         assert_ne!(*state, is, "seed {}: {problem:?}", stage.seed);
         *state = is;
@@ -330,7 +332,9 @@ fn replies(stage: &Stage) {
     // Secrets are sent as soon as they exist, so creations that stopped halfway have sent theirs.
     let makers = stage.feishu.direct_chat("ou_maker");
     unasked.retain(|card| {
-        card.chat_id != makers || !card.content.contains(&fragment("create.secrets_title"))
+        let titles = ["create.secrets_title", "create.password_title", "create.key_title"];
+        card.chat_id != makers
+            || !titles.iter().any(|title| card.content.contains(&fragment(title)))
     });
     assert!(unasked.is_empty(), "seed {}: nobody asked for {unasked:#?}", stage.seed);
     eprintln!("replies: {} messages answered", books.said.len());

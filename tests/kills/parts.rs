@@ -133,14 +133,14 @@ async fn gatekeeper(mut me: Person, user: &'static str) {
 /// Requests a change of access and waits until the card confirms it, which must be true at that moment.
 pub async fn change_access(me: &mut Person, user: &str, goal: AccessGoal) {
     let (command, action, opposite) = match goal {
-        AccessGoal::Cut => ("disable", "user.disable", "user.enable"),
-        AccessGoal::Restored => ("enable", "user.enable", "user.disable"),
+        AccessGoal::Cut => ("disable", "user.disable", AccessGoal::Restored),
+        AccessGoal::Restored => ("enable", "user.enable", AccessGoal::Cut),
     };
     let card = me.ask(&format!("/{command} {user}")).await.message_id;
     let button = me.button(&card, action).expect("the confirmation button");
     me.do_press(&card, button).await;
     me.stage.books.lock().changed(user, goal);
-    me.button_appears(&card, opposite).await;
+    me.offers(&card, opposite).await;
     checks::holds(&me.stage, user, goal);
 }
 

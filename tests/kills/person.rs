@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use airgate::domain::AccessGoal;
 use airgate::sandbox::feishu::{ClickAction, Message, Sender};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -149,9 +150,14 @@ impl Person {
         self.stage.feishu.fill_form(card, |value| value["action"] == action, fields).ok()
     }
 
-    /// Waits for the button on the card.
-    pub async fn button_appears(&self, card: &str, action: &str) -> ClickAction {
-        let what = format!("{action} on {card} of {}", self.id);
-        self.stage.until(&what, || self.button(card, action)).await
+    /// The button of a user's card that asks before this change of access.
+    pub fn asks(&self, card: &str, goal: AccessGoal) -> Option<ClickAction> {
+        self.button_with(card, "access.ask", |value| value["goal"] == goal.word())
+    }
+
+    /// Waits until the card offers this change of access.
+    pub async fn offers(&self, card: &str, goal: AccessGoal) -> ClickAction {
+        let what = format!("{goal:?} on {card} of {}", self.id);
+        self.stage.until(&what, || self.asks(card, goal)).await
     }
 }

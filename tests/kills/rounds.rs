@@ -85,10 +85,10 @@ async fn monitor(me: &mut Person) {
 async fn is_disabled(me: &mut Person, user: &str) -> bool {
     loop {
         let card = me.ask(&format!("/user {user}")).await.message_id;
-        if me.button(&card, "user.enable").is_some() {
+        if me.asks(&card, AccessGoal::Restored).is_some() {
             return true;
         }
-        if me.button(&card, "user.disable").is_some() {
+        if me.asks(&card, AccessGoal::Cut).is_some() {
             return false;
         }
         me.pause(200).await;

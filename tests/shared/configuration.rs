@@ -17,6 +17,7 @@ impl Configuration {
         Self(Table::new())
             .set("server.listen", "127.0.0.1:0")
             .set("feishu.base_url", NOWHERE)
+            .set("feishu.mode", "webhook")
             .set("feishu.app_id", "cli_test")
             .set("feishu.app_secret", "test-app-secret")
             .set("feishu.verification_token", "test-verification-token")

@@ -9,6 +9,7 @@ pub mod cards;
 pub mod configuration;
 pub mod environment;
 pub mod process;
+pub mod s3;
 pub mod samples;
 pub mod text;
 pub mod wait;

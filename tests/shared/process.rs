@@ -100,13 +100,20 @@ pub struct Stopped {
 
 impl Process {
     /// Starts a command with nothing on standard input; both output streams are kept as one log.
-    pub fn start(mut command: Command) -> Self {
+    pub fn start(command: Command) -> Self {
+        Self::start_with(command, "")
+    }
+
+    /// Starts a command with `input` on standard input; both output streams are kept as one log.
+    pub fn start_with(mut command: Command, input: &str) -> Self {
         let mut child = command
-            .stdin(Stdio::null())
+            .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
             .unwrap_or_else(|error| panic!("{command:?}: {error}"));
+        // Fails if the command ended without reading.
+        let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
         let written = Arc::new(Written::default());
         written.state.lock().open = 2;
         keep(child.stdout.take().unwrap(), &written);
@@ -156,6 +163,13 @@ impl Process {
         self.child.wait().unwrap();
         self.wait_for_end();
         self.log()
+    }
+
+    /// Waits until it ends by itself. Returns its exit code, and everything that it wrote.
+    pub fn wait(mut self) -> (Option<i32>, String) {
+        self.wait_for_end();
+        let status = self.child.wait().unwrap();
+        (status.code(), self.log())
     }
 
     /// SIGTERM, as a service manager sends it.

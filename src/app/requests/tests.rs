@@ -8,7 +8,7 @@ use redb::backends::InMemoryBackend;
 
 use super::*;
 use crate::app::people::PeopleRefusal::*;
-use crate::app::{SplitRefusal, temporary as ending};
+use crate::app::{SplitRefusal, temporary as ending, undo};
 use crate::domain::{
     ApprovalError, ApprovalRules, ApprovalState, LastDayError, LedgerError, TemporaryState,
     Thresholds,
@@ -367,6 +367,95 @@ fn an_allocation_that_was_undone_is_not_booked_back() {
     let (ended, _) = store.write(|tx| ending::book_back(tx, |_| String::new(), late)).unwrap();
     assert!(ended.is_empty());
     assert_eq!(quota(&store), fen(300));
+}
+
+/// Books temporary quota for alice as the next entry of her ledger.
+fn temporarily(store: &Store, amount: i64, until: Date, at: Timestamp) {
+    let (user, by) = (alice(), person("ou_a"));
+    let allocation = Allocation { user: &user, amount: fen(amount), note: "", operator: &by };
+    let new = NewQuota { until: Some(until), ..allocation.into() };
+    tried(store, |tx| approvals::allocate(tx, &ApprovalRules::default(), &new, at)).unwrap();
+}
+
+fn undo_of(store: &Store, seq: u64, at: Timestamp) -> Result<LedgerEntry, Refusal> {
+    let done = tried(store, |tx| {
+        undo::undo(tx, &settings(None), &alice(), seq, &person("ou_b"), at)
+    });
+    done.map(|done| done.entry)
+}
+
+#[test]
+fn undoing_temporary_quota_deducts_it_once() {
+    let store = store();
+    allocated(&store, 1_000_000, 100, "ou_a", now()).unwrap();
+    temporarily(&store, 300, date(2026, 11, 30), now());
+    assert_eq!(undo_of(&store, 2, now()).unwrap().amount, fen(-300));
+    let late = at("2026-12-09T00:00:00Z");
+    let (ended, _) = store.write(|tx| ending::book_back(tx, |_| String::new(), late)).unwrap();
+    assert!(ended.is_empty());
+    assert_eq!(quota(&store), fen(100));
+}
+
+#[test]
+fn what_has_ended_is_neither_deducted_again_nor_kept_by_an_undo() {
+    let before = at("2026-11-30T15:59:00Z");
+    let midnight = at("2026-11-30T16:00:00Z");
+    let after = at("2026-11-30T16:01:00Z");
+    let store = store();
+    allocated(&store, 1_000_000, 1000, "ou_a", now()).unwrap();
+    temporarily(&store, 300, date(2026, 11, 30), before);
+    store.write(|tx| ending::book_back(tx, |_| String::new(), midnight)).unwrap();
+    assert_eq!(quota(&store), fen(1000));
+    assert_eq!(undo_of(&store, 2, after), Err(Refusal::UndoTooLate));
+    assert_eq!(undo_of(&store, 3, after), Err(Refusal::NothingToUndo), "the system's");
+    // A deduction leaves nothing to book back; undoing it would make the temporary quota permanent.
+    let store = self::store();
+    temporarily(&store, 300, date(2026, 11, 30), before);
+    allocated(&store, 1_000_000, -300, "ou_a", before).unwrap();
+    store.write(|tx| ending::book_back(tx, |_| String::new(), midnight)).unwrap();
+    assert_eq!(undo_of(&store, 2, after), Err(Refusal::UndoTooLate));
+    assert_eq!(quota(&store), Money::ZERO);
+}
+
+#[test]
+fn an_undone_allocation_makes_no_room_for_another_one() {
+    let store = store();
+    allocated(&store, 1000, 900, "ou_a", now()).unwrap();
+    undo_of(&store, 1, now()).unwrap();
+    waits(allocated(&store, 1000, 900, "ou_a", now()));
+    assert_eq!(quota(&store), Money::ZERO);
+}
+
+#[test]
+fn access_is_restored_with_what_is_booked_and_with_nothing_that_waits() {
+    for (amount, restores) in [(999, true), (1000, false)] {
+        let store = store();
+        store
+            .write(|tx| {
+                let user = tx.user(&alice())?.unwrap();
+                tx.put_user(&User { status: UserStatus::Disabled, ..user })
+            })
+            .unwrap();
+        let (user, by, settings) = (alice(), person("ou_a"), settings(Some(1000)));
+        let allocation = Allocation { user: &user, amount: fen(amount), note: "", operator: &by };
+        let (outcome, _) = tried(&store, |tx| {
+            approvals::allocate_and_restore(tx, &settings, &allocation.into(), None, now())
+        })
+        .unwrap();
+        let pending = || store.read(|tx| tx.access_pending(&alice())).unwrap();
+        assert_eq!(pending().is_some(), restores, "{amount}");
+        match outcome {
+            Outcome::Booked(entry) => assert!(restores && entry.with_access),
+            Outcome::WaitsForSecond(waiting) => {
+                let second = person("ou_b");
+                tried(&store, |tx| approvals::decide(tx, waiting.id, true, &second, now()))
+                    .unwrap();
+                assert_eq!(quota(&store), fen(amount));
+                assert_eq!(pending(), None);
+                assert!(!ledger(&store)[0].with_access);
+            }
+        }
+    }
 }
 
 #[test]

@@ -63,6 +63,7 @@ fn reading(account: usize, model: &Model, bill_to: Date) -> RecordedReading {
         let bill = PeriodBill {
             covered: Covered::Whole,
             days: days.collect(),
+            once: BTreeMap::new(),
             wanted: BTreeSet::new(),
             reading: PeriodReading::complete(now()),
         };

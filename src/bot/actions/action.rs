@@ -55,7 +55,7 @@ pub struct ClickContext {
     pub chat: Option<ChatId>,
     /// How cards in answer to the click are rendered, with the typed values in the form.
     pub card_ctx: CardContext,
-    /// The clicked card, where a later result is shown.
+    /// The clicked card, where a later result is shown; `None` for an alert, which stays an alert.
     pub report: Option<Report>,
 }
 

@@ -2,11 +2,14 @@
 
 use super::action::{Action, Change, ClickContext, ClickOutcome};
 use super::fields::Fields;
+use crate::app::export::{Export, Table};
 use crate::app::rest::{Assigned, NewPayer};
 use crate::app::{Error, Refusal, billing, policies, rest, users};
 use crate::bot::handlers::Handlers;
+use crate::bot::origin::owe_file;
 use crate::cards::{Card, CardContext, Toast};
-use crate::domain::{AccountId, BillPeriod, ProjectName, UserKey};
+use crate::domain::{AccountId, BillPeriod, FilePlace, ProjectName, Report, UpdateTarget, UserKey};
+use crate::outbox::person_lane;
 use crate::store::{Source, View, WriteTx};
 
 /// `billing.open`
@@ -88,6 +91,49 @@ fn period(fields: &Fields<'_>) -> Result<BillPeriod, Refusal> {
     text.trim().parse().map_err(|_| Refusal::BadPeriod(text))
 }
 
+/// `billing.export`: a month as a file.
+#[derive(Debug, PartialEq, Eq)]
+pub struct BillingExport {
+    /// The month.
+    pub period: BillPeriod,
+}
+
+impl Action for BillingExport {
+    fn read(fields: &Fields<'_>) -> Result<Self, Refusal> {
+        Ok(Self { period: period(fields)? })
+    }
+
+    fn show<S: Source>(
+        &self,
+        handlers: &Handlers,
+        tx: &View<S>,
+        ctx: &CardContext,
+    ) -> Result<Card, Error> {
+        BillingOpen { period: Some(self.period), user: None, page: 1 }.show(handlers, tx, ctx)
+    }
+}
+
+impl Change for BillingExport {
+    /// The file follows as a reply to the card, which stays as it is.
+    fn perform(
+        &self,
+        handlers: &Handlers,
+        tx: &WriteTx,
+        click: &ClickContext,
+    ) -> Result<ClickOutcome, Error> {
+        let export = Export { table: Table::Spending, period: Some(self.period) };
+        let (place, lane) = match &click.report {
+            Some(Report { target: UpdateTarget::Message { id }, lane }) => {
+                (FilePlace::Message { id: id.clone() }, lane.clone())
+            }
+            _ => (FilePlace::Person { id: click.operator.clone() }, person_lane(&click.operator)),
+        };
+        owe_file(tx, export, place, &lane, click.card_ctx.now)?;
+        Ok(ClickOutcome::default()
+            .with_toast(&handlers.cards, &Toast::ExportOwed { period: self.period }))
+    }
+}
+
 /// `billing.assign`
 #[derive(Debug, PartialEq, Eq)]
 pub struct BillingAssign {
@@ -145,9 +191,15 @@ impl Change for BillingAssign {
             }
             Assigned::SwitchedOn(_) => Toast::ProjectToggled { label, enabled: true },
         };
-        let said = handlers.cards.now_paid(link, &users::get(tx, &link.user)?);
-        let ctx = click.with_empty_form().with_banner(said.tone, said.text);
+        let paid = handlers.cards.now_paid(link, &users::get(tx, &link.user)?);
+        let ctx = click.with_empty_form();
+        let said = handlers.said(tx, &link.user, None, &ctx)?;
+        let text = match &said.banner {
+            Some(follows) => format!("{}\n{}", paid.text, follows.text),
+            None => paid.text,
+        };
+        let ctx = ctx.with_banner(said.tone(&toast), text);
         let card = self.show(handlers, tx, &ctx)?;
-        Ok(ClickOutcome::card(card).with_toast(&handlers.cards, &toast))
+        Ok(said.outcome(handlers, card, &toast))
     }
 }

@@ -103,11 +103,12 @@ impl Change for Configure {
         click: &ClickContext,
     ) -> Result<ClickOutcome, Error> {
         let (user, cards, ctx) = (&self.user, &handlers.cards, click.with_empty_form());
-        let rest = configure::save(tx, user, &self.settings, click.card_ctx.now)?;
+        let by = handlers.operator(tx, &click.operator)?;
+        let rest = configure::save(tx, user, &self.settings, &by, click.card_ctx.now)?;
         if rest.is_empty() {
-            let card = user_card(handlers, tx, user, &ctx)?;
-            let toast = Toast::UserSaved { user: user.clone() };
-            return Ok(ClickOutcome::card(card).with_toast(cards, &toast));
+            let said = handlers.said(tx, user, None, &ctx)?;
+            let card = user_card(handlers, tx, user, &said.on(ctx))?;
+            return Ok(said.outcome(handlers, card, &Toast::UserSaved { user: user.clone() }));
         }
         let card = cards.processing(&Processing::Profile(user.clone()), &ctx);
         let task = TaskKind::UpdateProfile {

@@ -8,7 +8,7 @@ use crate::app::create::{self, CreateForm};
 use crate::app::{CreateRefusal, Error, Refusal, users};
 use crate::bot::handlers::Handlers;
 use crate::cards::{Card, CardContext, Toast};
-use crate::domain::{Creation, OpId, TaskKind};
+use crate::domain::{Creation, OpId, Report, TaskKind, UpdateTarget, UserKey};
 use crate::store::{Source, View, WriteTx};
 
 /// `user.create`
@@ -105,6 +105,45 @@ impl Change for Create {
         Ok(ClickOutcome::card(handlers.cards.creating(&user, &click.with_empty_form()))
             .with_toast(&handlers.cards, &Toast::Creating(user))
             .with_task(TaskKind::CreateUser { creation: creation.id }))
+    }
+}
+
+/// `secrets.recall`: the card with a new user's secrets goes from the chat.
+#[derive(Debug, PartialEq, Eq)]
+pub struct SecretsRecall {
+    /// The user.
+    pub user: UserKey,
+}
+
+impl Action for SecretsRecall {
+    fn read(fields: &Fields<'_>) -> Result<Self, Refusal> {
+        Ok(Self { user: fields.user()? })
+    }
+
+    fn show<S: Source>(
+        &self,
+        handlers: &Handlers,
+        _: &View<S>,
+        _: &CardContext,
+    ) -> Result<Card, Error> {
+        Ok(handlers.cards.secrets_gone(&self.user))
+    }
+}
+
+impl Change for SecretsRecall {
+    /// The answer takes the secrets out of the card; the message itself is recalled as soon as the platform allows it.
+    fn perform(
+        &self,
+        handlers: &Handlers,
+        tx: &WriteTx,
+        click: &ClickContext,
+    ) -> Result<ClickOutcome, Error> {
+        let now = click.card_ctx.now;
+        if let Some(Report { target: UpdateTarget::Message { id }, lane }) = &click.report {
+            tx.owe_recall(id, lane, now)?;
+        }
+        let card = self.show(handlers, tx, &click.card_ctx)?;
+        Ok(ClickOutcome::card(card).with_toast(&handlers.cards, &Toast::SecretsRecalled))
     }
 }
 

@@ -10,6 +10,7 @@ mod action;
 mod alerts;
 mod billing;
 mod configure;
+mod consequence;
 mod create;
 mod fields;
 mod monitor;

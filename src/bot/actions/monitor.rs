@@ -1,4 +1,4 @@
-//! `monitor.run`: starts a monitor cycle.
+//! `monitor.run` and `sync.run`: start a monitor cycle, and the reading of all users.
 
 use super::action::{Action, Change, ClickContext, ClickOutcome};
 use super::fields::Fields;
@@ -40,5 +40,39 @@ impl Change for MonitorRun {
         Ok(ClickOutcome::card(card)
             .with_task(TaskKind::MonitorRun)
             .with_toast(&handlers.cards, &toast))
+    }
+}
+
+/// `sync.run`
+#[derive(Debug, PartialEq, Eq)]
+pub struct SyncRun;
+
+impl Action for SyncRun {
+    fn read(_: &Fields<'_>) -> Result<Self, Refusal> {
+        Ok(Self)
+    }
+
+    fn show<S: Source>(
+        &self,
+        handlers: &Handlers,
+        _: &View<S>,
+        ctx: &CardContext,
+    ) -> Result<Card, Error> {
+        Ok(handlers.cards.processing(&Processing::Sync, ctx))
+    }
+}
+
+impl Change for SyncRun {
+    fn perform(
+        &self,
+        handlers: &Handlers,
+        tx: &WriteTx,
+        click: &ClickContext,
+    ) -> Result<ClickOutcome, Error> {
+        if !tx.accounts()?.iter().any(|account| account.active.is_on()) {
+            return Err(Refusal::NoAccount.into());
+        }
+        let card = handlers.cards.processing(&Processing::Sync, &click.with_empty_form());
+        Ok(ClickOutcome::card(card).with_task(TaskKind::Sync))
     }
 }

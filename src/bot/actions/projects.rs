@@ -6,7 +6,7 @@ use crate::app::projects::NewLinks;
 use crate::app::{Error, Refusal, policies, projects, users};
 use crate::bot::handlers::Handlers;
 use crate::cards::{Card, CardContext, Toast, Tone};
-use crate::domain::{Joining, ProjectName, Switch, TaskKind, UserKey};
+use crate::domain::{Joining, ProjectName, Switch, TaskKind, User, UserKey};
 use crate::store::{Source, StoreError, View, WriteTx};
 
 /// `projects.open`
@@ -59,6 +59,21 @@ fn projects_card<S: Source>(
     Ok(handlers.cards.projects(&projects::view(tx, user, page, ctx.now)?, ctx))
 }
 
+/// The answer to a change of links, with what it leads to.
+fn changed(
+    handlers: &Handlers,
+    tx: &WriteTx,
+    action: &impl Action,
+    before: &User,
+    click: &ClickContext,
+    toast: &Toast,
+) -> Result<ClickOutcome, Error> {
+    let ctx = click.with_empty_form();
+    let said = handlers.said(tx, &before.key, Some(before), &ctx)?;
+    let card = action.show(handlers, tx, &said.on(ctx))?;
+    Ok(said.outcome(handlers, card, toast))
+}
+
 /// What people call a linked project.
 fn label_of(tx: &WriteTx, user: &UserKey, project: &ProjectName) -> Result<String, StoreError> {
     let link = tx.link(user, project)?;
@@ -106,18 +121,16 @@ impl Change for ProjectAdd {
     ) -> Result<ClickOutcome, Error> {
         let (user, now) = (&self.user, click.card_ctx.now);
         let words = handlers.cards.words();
+        let before = users::get(tx, user)?;
         let all = projects::add_all(tx, user, &self.links, now)?;
         for linked in &all {
             let project = &linked.link.project;
             policies::want(tx, user, project, &handlers.link_policies, click.report.clone(), now)?;
         }
         let mut ctx = click.with_empty_form();
-        let said = all.last().map(|last| {
-            Ok::<_, Error>(handlers.cards.now_paid(&last.link, &users::get(tx, user)?))
-        });
-        let said = said.transpose()?.filter(|said| said.tone != Tone::Success);
-        if let Some(said) = said {
-            ctx = ctx.with_banner(said.tone, said.text);
+        let said = handlers.said(tx, user, Some(&before), &ctx)?;
+        if said.is_grave {
+            ctx = said.on(ctx);
         } else if let Some(unlisted) = all.iter().find(|linked| !linked.listed) {
             let label = unlisted.link.label();
             let text = words.t("projects.not_in_list", &[("project", &label)]);
@@ -125,10 +138,10 @@ impl Change for ProjectAdd {
         } else if all.iter().any(|linked| !linked.others.is_empty()) {
             ctx = ctx.with_banner(Tone::Info, words.joined(&all));
         }
-        let card = self.show(handlers, tx, &ctx)?;
+        let card = self.show(handlers, tx, &said.on(ctx))?;
         let labels: Vec<&str> = all.iter().map(|linked| linked.link.label()).collect();
         let label = labels.join(&words.t("list.separator", &[]));
-        Ok(ClickOutcome::card(card).with_toast(&handlers.cards, &Toast::ProjectAdded { label }))
+        Ok(said.outcome(handlers, card, &Toast::ProjectAdded { label }))
     }
 }
 
@@ -172,11 +185,11 @@ impl Change for ProjectToggle {
         tx: &WriteTx,
         click: &ClickContext,
     ) -> Result<ClickOutcome, Error> {
+        let before = users::get(tx, &self.user)?;
         projects::toggle(tx, &self.user, &self.project, self.monitored, click.card_ctx.now)?;
         let label = label_of(tx, &self.user, &self.project)?;
         let toast = Toast::ProjectToggled { label, enabled: self.monitored.is_on() };
-        let card = self.show(handlers, tx, &click.with_empty_form())?;
-        Ok(ClickOutcome::card(card).with_toast(&handlers.cards, &toast))
+        changed(handlers, tx, self, &before, click, &toast)
     }
 }
 
@@ -214,11 +227,10 @@ impl Change for ProjectRemove {
         click: &ClickContext,
     ) -> Result<ClickOutcome, Error> {
         let (user, project, now) = (&self.user, &self.project, click.card_ctx.now);
-        let label = label_of(tx, user, project)?;
+        let (before, label) = (users::get(tx, user)?, label_of(tx, user, project)?);
         projects::remove(tx, user, project, now)?;
         policies::release(tx, user, project, click.report.clone(), now)?;
-        let card = self.show(handlers, tx, &click.with_empty_form())?;
-        Ok(ClickOutcome::card(card).with_toast(&handlers.cards, &Toast::ProjectRemoved { label }))
+        changed(handlers, tx, self, &before, click, &Toast::ProjectRemoved { label })
     }
 }
 
@@ -253,9 +265,9 @@ impl Change for ToggleAll {
         tx: &WriteTx,
         click: &ClickContext,
     ) -> Result<ClickOutcome, Error> {
+        let before = users::get(tx, &self.user)?;
         let links = projects::toggle_all(tx, &self.user, self.monitored, click.card_ctx.now)?;
         let toast = Toast::AllToggled { enabled: self.monitored.is_on(), links };
-        let card = self.show(handlers, tx, &click.with_empty_form())?;
-        Ok(ClickOutcome::card(card).with_toast(&handlers.cards, &toast))
+        changed(handlers, tx, self, &before, click, &toast)
     }
 }

@@ -1,18 +1,22 @@
-//! `quota.open` and `quota.allocate`: a user's quota, and adding to it or deducting from it.
+//! `quota.open`, `quota.allocate`, `quota.allocate_enable` and `quota.undo`: a user's quota, adding to it or deducting from it,
+//! the same with access restored, and taking it back.
 
 use jiff::Timestamp;
 use jiff::civil::Date;
 
 use super::action::{Action, Change, ClickContext, ClickOutcome};
+use super::consequence::Said;
 use super::fields::Fields;
 use crate::app::approvals::{NewQuota, Outcome};
 use crate::app::outcome::QuotaView;
 use crate::app::people::{OwnerNotice, PeopleRefusal};
 use crate::app::quota::Allocation;
-use crate::app::{Error, Refusal, approvals, quota};
+use crate::app::{Error, Refusal, approvals, quota, undo};
 use crate::bot::handlers::Handlers;
 use crate::cards::{Card, CardContext, Toast};
-use crate::domain::{Money, OpenId, UserKey, temporary};
+use crate::domain::{
+    AccessGoal, Act, Deed, LedgerEntry, Money, OpenId, Operator, UserKey, temporary,
+};
 use crate::store::{Source, View, WriteTx};
 
 /// `quota.open`
@@ -44,7 +48,7 @@ fn quota_card<S: Source>(
     ctx: &CardContext,
 ) -> Result<Card, Error> {
     let settings = handlers.settings(tx)?;
-    Ok(handlers.cards.quota(&quota::view(tx, &settings, user)?, ctx))
+    Ok(handlers.cards.quota(&quota::view(tx, &settings, user, ctx.now)?, ctx))
 }
 
 /// `quota.allocate`
@@ -89,12 +93,12 @@ impl Change for Allocate {
         click: &ClickContext,
     ) -> Result<ClickOutcome, Error> {
         let amount = Money::parse_input(&self.amount).map_err(Refusal::from)?;
-        let (by, now) = (&click.operator, click.card_ctx.now);
-        let until = temporary::last_day(&self.until, now).map_err(PeopleRefusal::LastDay)?;
+        let ctx = click.with_empty_form();
+        let until = temporary::last_day(&self.until, ctx.now).map_err(PeopleRefusal::LastDay)?;
         let wanted = Wanted { user: &self.user, amount, note: &self.note, until };
-        let (view, toast) = allocate(handlers, tx, &wanted, by, now)?;
-        let card = handlers.cards.quota(&view, &click.with_empty_form());
-        Ok(ClickOutcome::card(card).with_toast(&handlers.cards, &toast))
+        let done = allocate(handlers, tx, &wanted, &click.operator, &ctx)?;
+        let card = handlers.cards.quota(&done.quota, &done.said.on(ctx));
+        Ok(done.said.outcome(handlers, card, &done.toast))
     }
 }
 
@@ -111,29 +115,185 @@ pub struct Wanted<'a> {
     pub until: Option<Date>,
 }
 
-/// Allocates for a click on the card and for `/quota NAME AMOUNT` alike. Returns the quota afterwards, and what to say.
+impl<'a> Wanted<'a> {
+    fn by(self, operator: &'a Operator) -> NewQuota<'a> {
+        let Wanted { user, amount, note, until } = self;
+        NewQuota { until, ..NewQuota::from(Allocation { user, amount, note, operator }) }
+    }
+}
+
+/// An allocation that was booked, or waits for a second administrator.
+pub struct Allocated {
+    /// The quota afterwards.
+    pub quota: QuotaView,
+    /// What was done.
+    pub toast: Toast,
+    /// What it leads to.
+    pub said: Said,
+}
+
+/// Allocates for a click on the card and for `/quota NAME AMOUNT` alike.
 pub fn allocate(
     handlers: &Handlers,
     tx: &WriteTx,
     wanted: &Wanted<'_>,
     by: &OpenId,
-    now: Timestamp,
-) -> Result<(QuotaView, Toast), Error> {
-    let Wanted { user, amount, note, until } = *wanted;
+    wanted: &Wanted<'_>,
+    by: &OpenId,
+    ctx: &CardContext,
+) -> Result<Allocated, Error> {
     let settings = handlers.settings(tx)?;
     let by = handlers.operator(tx, by)?;
-    let allocation = Allocation { user, amount, note, operator: &by };
-    let new = NewQuota { until, ..NewQuota::from(allocation) };
-    let (outcome, view) = approvals::allocate_on_card(tx, &settings, &new, now)?;
+    let (outcome, quota) = approvals::allocate_on_card(tx, &settings, &wanted.by(&by), ctx.now)?;
     let toast = match outcome {
         Outcome::Booked(entry) => {
-            handlers.alerts.tell_owner(tx, user, &OwnerNotice::Quota(entry.clone()), now)?;
+            handlers.alerts.tell_owner(tx, &entry.user, &OwnerNotice::Quota(entry.clone()), ctx.now)?;
+            add_to_alerts(handlers, tx, &entry, ctx.now)?;
             Toast::QuotaAllocated { amount: entry.amount, total: entry.total_after }
         }
         Outcome::WaitsForSecond(waits) => {
-            handlers.alerts.ask_for_second(tx, waits, now)?;
-            Toast::SecondNeeded { amount }
+            handlers.alerts.ask_for_second(tx, waits, ctx.now)?;
+            Toast::SecondNeeded { amount: wanted.amount }
         }
     };
-    Ok((view, toast))
+    let said = handlers.said(tx, wanted.user, None, ctx)?;
+    Ok(Allocated { quota, toast, said })
+}
+
+/// Adds an entry of the ledger to the user's alerts.
+pub(super) fn add_to_alerts(
+    handlers: &Handlers,
+    tx: &WriteTx,
+    entry: &LedgerEntry,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let deed = Deed::Allocated { amount: entry.amount };
+    let step = Act { deed, by: entry.operator.clone(), at: now };
+    Ok(handlers.alerts.follow_up(tx, &entry.user, &step, now)?)
+}
+
+/// `quota.allocate_enable`: 追加并启用.
+#[derive(Debug, PartialEq, Eq)]
+pub struct AllocateEnable {
+    /// The user.
+    pub user: UserKey,
+    /// On the button, or as typed.
+    pub amount: String,
+    /// As typed.
+    pub note: String,
+    /// As typed or picked; empty if it is for good.
+    pub until: String,
+}
+
+impl Action for AllocateEnable {
+    fn read(fields: &Fields<'_>) -> Result<Self, Refusal> {
+        Ok(Self {
+            user: fields.user()?,
+            amount: fields.text("amount").unwrap_or_else(|| fields.typed("amount")),
+            note: fields.free_text("note"),
+            until: fields.typed("until"),
+        })
+    }
+
+    fn show<S: Source>(
+        &self,
+        handlers: &Handlers,
+        tx: &View<S>,
+        ctx: &CardContext,
+    ) -> Result<Card, Error> {
+        quota_card(handlers, tx, &self.user, ctx)
+    }
+}
+
+impl Change for AllocateEnable {
+    fn perform(
+        &self,
+        handlers: &Handlers,
+        tx: &WriteTx,
+        click: &ClickContext,
+    ) -> Result<ClickOutcome, Error> {
+        let amount = Money::parse_input(&self.amount).map_err(Refusal::from)?;
+        let ctx = click.with_empty_form();
+        let until = temporary::last_day(&self.until, ctx.now).map_err(PeopleRefusal::LastDay)?;
+        let by = handlers.operator(tx, &click.operator)?;
+        let new = Wanted { user: &self.user, amount, note: &self.note, until }.by(&by);
+        let (settings, report) = (handlers.settings(tx)?, click.report.clone());
+        let (outcome, quota) =
+            approvals::allocate_and_restore(tx, &settings, &new, report, ctx.now)?;
+        let toast = match outcome {
+            Outcome::Booked(entry) => {
+                let notice = OwnerNotice::Quota(entry.clone());
+                handlers.alerts.tell_owner(tx, &self.user, &notice, ctx.now)?;
+                add_to_alerts(handlers, tx, &entry, ctx.now)?;
+                let deed = Deed::Access { goal: AccessGoal::Restored };
+                let step = Act { deed, by: by.clone(), at: ctx.now };
+                handlers.alerts.follow_up(tx, &self.user, &step, ctx.now)?;
+                Toast::AllocatedAndEnabling { user: self.user.clone(), amount: entry.amount }
+            }
+            Outcome::WaitsForSecond(waits) => {
+                handlers.alerts.ask_for_second(tx, waits, ctx.now)?;
+                Toast::SecondNeeded { amount }
+            }
+        };
+        let said = handlers.said(tx, &self.user, None, &ctx)?;
+        let card = handlers.cards.quota(&quota, &said.on(ctx));
+        Ok(said.outcome(handlers, card, &toast))
+    }
+}
+
+/// `quota.undo`
+#[derive(Debug, PartialEq, Eq)]
+pub struct QuotaUndo {
+    /// The user.
+    pub user: UserKey,
+    /// The ledger entry to undo.
+    pub entry: u64,
+}
+
+impl Action for QuotaUndo {
+    fn read(fields: &Fields<'_>) -> Result<Self, Refusal> {
+        let entry = fields.number("entry").ok_or(Refusal::BadField("entry"))?;
+        Ok(Self { user: fields.user()?, entry })
+    }
+
+    fn show<S: Source>(
+        &self,
+        handlers: &Handlers,
+        tx: &View<S>,
+        ctx: &CardContext,
+    ) -> Result<Card, Error> {
+        quota_card(handlers, tx, &self.user, ctx)
+    }
+}
+
+impl Change for QuotaUndo {
+    fn perform(
+        &self,
+        handlers: &Handlers,
+        tx: &WriteTx,
+        click: &ClickContext,
+    ) -> Result<ClickOutcome, Error> {
+        let (ctx, settings) = (click.with_empty_form(), handlers.settings(tx)?);
+        let by = handlers.operator(tx, &click.operator)?;
+        let done = undo::undo(tx, &settings, &self.user, self.entry, &by, ctx.now)?;
+        let notice = OwnerNotice::Quota(done.entry.clone());
+        match &done.of.parties.requested_by {
+            // Who was told that it was granted.
+            Some(asked) => {
+                handlers.alerts.tell_operator(tx, asked, &self.user, &notice, ctx.now)?;
+            }
+            None => handlers.alerts.tell_owner(tx, &self.user, &notice, ctx.now)?,
+        }
+        let deed = Deed::Undone { amount: done.of.amount };
+        let step = Act { deed, by, at: ctx.now };
+        handlers.alerts.follow_up(tx, &self.user, &step, ctx.now)?;
+        let said = handlers.said(tx, &self.user, None, &ctx)?;
+        let toast = Toast::QuotaUndone {
+            amount: done.of.amount,
+            total: done.entry.total_after,
+            with_access: done.of.with_access,
+        };
+        let card = handlers.cards.quota(&done.quota, &said.on(ctx));
+        Ok(said.outcome(handlers, card, &toast))
+    }
 }

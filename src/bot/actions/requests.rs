@@ -3,6 +3,7 @@
 
 use super::action::{Action, Change, ClickContext, ClickOutcome};
 use super::fields::Fields;
+use super::quota::add_to_alerts;
 use crate::app::people::{OwnerNotice, PeopleRefusal};
 use crate::app::requests::{self, Decision, NewRequest};
 use crate::app::{Error, Refusal, approvals, me};
@@ -235,6 +236,9 @@ impl Change for RequestDecide {
         }
         alerts.refresh_request(tx, &done.request, now)?;
         tell_who_asked(handlers, tx, &done.request, now)?;
+        if let Some(entry) = &done.entry {
+            add_to_alerts(handlers, tx, entry, now)?;
+        }
         let toast = match &done.request.state {
             RequestState::Granted { amount, .. } => Toast::RequestGranted { amount: *amount },
             RequestState::WaitsForSecond { amount, .. } => Toast::SecondNeeded { amount: *amount },
@@ -331,6 +335,9 @@ impl Change for ApprovalDecide {
         let done = approvals::decide(tx, self.approval, self.confirms, &by, now)?;
         let alerts = &handlers.alerts;
         alerts.refresh_approval(tx, &done.approval, now)?;
+        if let Some(entry) = &done.entry {
+            add_to_alerts(handlers, tx, entry, now)?;
+        }
         if let Some(request) = &done.request {
             alerts.refresh_request(tx, request, now)?;
             tell_who_asked(handlers, tx, request, now)?;

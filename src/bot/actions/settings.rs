@@ -80,6 +80,42 @@ impl Change for ConfigSave {
     }
 }
 
+/// `config.alert_here`: alerts go to the group in which this was clicked.
+#[derive(Debug, PartialEq, Eq)]
+pub struct AlertHere;
+
+impl Action for AlertHere {
+    fn read(_: &Fields<'_>) -> Result<Self, Refusal> {
+        Ok(Self)
+    }
+
+    fn show<S: Source>(
+        &self,
+        handlers: &Handlers,
+        _: &View<S>,
+        ctx: &CardContext,
+    ) -> Result<Card, Error> {
+        Ok(handlers.help(ctx.role, None, None, None))
+    }
+}
+
+impl Change for AlertHere {
+    fn perform(
+        &self,
+        handlers: &Handlers,
+        tx: &WriteTx,
+        click: &ClickContext,
+    ) -> Result<ClickOutcome, Error> {
+        let chat = click.chat.as_ref().filter(|_| click.card_ctx.in_group);
+        let chat = chat.ok_or(Refusal::BadField("chat"))?;
+        settings::set_alert_chat(tx, &handlers.configured, chat, click.card_ctx.now)?;
+        let toast = Toast::AlertsHere;
+        let notice = (toast.tone(), handlers.cards.words().toast(&toast));
+        let card = handlers.help(click.card_ctx.role, None, None, Some(notice));
+        Ok(ClickOutcome::card(card).with_toast(&handlers.cards, &toast))
+    }
+}
+
 /// `config.test`: a test alert.
 #[derive(Debug, PartialEq, Eq)]
 pub struct ConfigTest;
@@ -110,6 +146,9 @@ impl Change for ConfigTest {
         let body = AlertBody::Error { problem: Problem::Test { operator } };
         handlers.alerts.raise(tx, None, body, click.card_ctx.now)?;
         let card = self.show(handlers, tx, &click.with_empty_form())?;
-        Ok(ClickOutcome::card(card).with_toast(&handlers.cards, &Toast::TestAlertOwed))
+        let in_force = settings::settings_in_force(tx, &handlers.configured)?;
+        let nowhere = in_force.alert_chat.is_none() && in_force.webhook_url.is_none();
+        let toast = if nowhere { Toast::TestAlertToAdmins } else { Toast::TestAlertOwed };
+        Ok(ClickOutcome::card(card).with_toast(&handlers.cards, &toast))
     }
 }

@@ -11,22 +11,22 @@
 //! - `chat`: `Any`, or `Direct` where secrets are typed;
 //! - `wakes`: the loops that have something to do afterwards. Background tasks wake theirs without being listed.
 
-use super::access::{AccessAsk, AccessRecheck, UserDisable, UserEnable};
+use super::access::{AccessAsk, AccessRecheck, AccessWithdraw, UserDisable, UserEnable};
 use super::accounts::{AccountSave, AccountToggle, AccountsOpen};
 use super::action::{Action, Change, ClickContext, ClickOutcome, Opened};
 use super::alerts::AlertsList;
-use super::billing::{BillingAssign, BillingOpen, BillingRest};
+use super::billing::{BillingAssign, BillingExport, BillingOpen, BillingRest};
 use super::configure::{Configure, ConfigureOpen};
-use super::create::Create;
+use super::create::{Create, SecretsRecall};
 use super::fields::Fields;
-use super::monitor::MonitorRun;
+use super::monitor::{MonitorRun, SyncRun};
 use super::projects::{ProjectAdd, ProjectRemove, ProjectToggle, ProjectsOpen, ToggleAll};
-use super::quota::{Allocate, QuotaOpen};
+use super::quota::{Allocate, AllocateEnable, QuotaOpen, QuotaUndo};
 use super::requests::{
     ApprovalDecide, ApprovalOpen, MeOpen, QuotaAsk, RequestDecide, RequestOpen, RequestWithdraw,
     RequestsList,
 };
-use super::settings::{ConfigOpen, ConfigSave, ConfigTest};
+use super::settings::{AlertHere, ConfigOpen, ConfigSave, ConfigTest};
 use super::users::{UserOpen, UsersList};
 use crate::app::{Error, Refusal};
 use crate::bot::handlers::Handlers;
@@ -221,23 +221,30 @@ actions! {
         ConfigOpen:    "config.open",         form Any,       needs Admin;
     }
     changes {
-        UserEnable:    "user.enable",         form Any,       needs Admin, op Required, chat Any,    wakes [Access];
-        UserDisable:   "user.disable",        form Any,       needs Admin, op Required, chat Any,    wakes [Access];
+        UserEnable:    "user.enable",         form Any,       needs Admin, op Required, chat Any,    wakes [Access Outbox];
+        UserDisable:   "user.disable",        form Any,       needs Admin, op Required, chat Any,    wakes [Access Outbox];
+        AccessWithdraw: "access.withdraw",    form Any,       needs Admin, op Required, chat Any,    wakes [Access Outbox];
         AccessRecheck: "access.recheck",      form Any,       needs Admin, op None,     chat Any,    wakes [];
         ProjectAdd:    "project.add",         form Any,       needs Admin, op Required, chat Any,    wakes [Policies];
         ProjectToggle: "project.toggle",      form Any,       needs Admin, op None,     chat Any,    wakes [];
         ProjectRemove: "project.remove",      form Any,       needs Admin, op Required, chat Any,    wakes [Policies];
         ToggleAll:     "projects.toggle_all", form Any,       needs Admin, op None,     chat Any,    wakes [];
+        BillingExport: "billing.export",      form Any,       needs Viewer, op None,    chat Any,    wakes [Outbox];
         BillingAssign: "billing.assign",      form Any,       needs Admin, op Required, chat Any,    wakes [Policies];
         Allocate:      "quota.allocate",      form Any,       needs Admin, op Required, chat Any,    wakes [Outbox];
+        AllocateEnable: "quota.allocate_enable", form Any,    needs Admin, op Required, chat Any,    wakes [Access Outbox];
+        QuotaUndo:     "quota.undo",          form Any,       needs Admin, op Required, chat Any,    wakes [Outbox];
         QuotaAsk:      "quota.request",       form Any,       needs Anyone, op Required, chat Any,   wakes [Outbox];
         RequestWithdraw: "request.withdraw",  form Any,       needs Anyone, op Required, chat Any,   wakes [Outbox];
         RequestDecide: "request.decide",      form Any,       needs Admin, op Required, chat Any,    wakes [Outbox];
         ApprovalDecide: "approval.decide",    form Any,       needs Admin, op Required, chat Any,    wakes [Outbox];
         Create:        "user.create",         form Any,       needs Admin, op Required, chat Any,    wakes [];
+        SecretsRecall: "secrets.recall",      form Any,       needs Admin, op None,     chat Direct, wakes [Outbox];
         Configure:     "user.configure",      form Submitted, needs Admin, op Optional, chat Any,    wakes [Names];
         MonitorRun:    "monitor.run",         form Any,       needs Admin, op Required, chat Any,    wakes [];
+        SyncRun:       "sync.run",            form Any,       needs Admin, op Required, chat Any,    wakes [];
         ConfigSave:    "config.save",         form Any,       needs Admin, op Optional, chat Any,    wakes [Settings];
+        AlertHere:     "config.alert_here",   form Any,       needs Admin, op None,     chat Any,    wakes [Settings];
         ConfigTest:    "config.test",         form Any,       needs Admin, op Required, chat Any,    wakes [Outbox];
         AccountsOpen:  "accounts.open",       form Any,       needs Admin, op None,     chat Direct, wakes [];
         AccountSave:   "account.save",        form Any,       needs Admin, op Optional, chat Direct, wakes [];

@@ -2,11 +2,11 @@
 
 use super::action::Action;
 use super::fields::Fields;
-use crate::app::outcome::UserFilter;
+use crate::app::outcome::{UserFilter, UserSort};
 use crate::app::{Error, Refusal, listing, users};
 use crate::bot::handlers::Handlers;
-use crate::cards::{Card, CardContext, ListPlace};
-use crate::domain::UserKey;
+use crate::cards::{Card, CardContext, EVERY_ACCOUNT, ListPlace};
+use crate::domain::{AccountId, UserKey};
 use crate::store::{Source, View};
 
 /// `users.list`
@@ -15,14 +15,26 @@ pub struct UsersList(pub ListPlace);
 
 impl Action for UsersList {
     fn read(fields: &Fields<'_>) -> Result<Self, Refusal> {
-        Ok(Self(ListPlace {
-            page: fields.page(),
-            filter: match fields.text("filter") {
-                Some(word) => UserFilter::from_word(&word).ok_or(Refusal::BadField("filter"))?,
-                None => UserFilter::All,
-            },
-            query: fields.search(),
-        }))
+        // A select's value says what its option chooses.
+        let (chosen, option) = (fields.text("choose"), fields.option());
+        let word = |name: &str| match &chosen {
+            Some(chosen) if chosen == name => option.clone(),
+            _ => fields.text(name),
+        };
+        let filter = match word("filter") {
+            Some(word) => UserFilter::from_word(&word).ok_or(Refusal::BadField("filter"))?,
+            None => UserFilter::All,
+        };
+        let sort = match word("sort") {
+            Some(word) => UserSort::from_word(&word).ok_or(Refusal::BadField("sort"))?,
+            None => UserSort::Usage,
+        };
+        let account = match word("account").filter(|account| account != EVERY_ACCOUNT) {
+            Some(id) => Some(AccountId::new(id).map_err(|_| Refusal::BadField("account"))?),
+            None => None,
+        };
+        let (page, query) = (fields.page(), fields.search());
+        Ok(Self(ListPlace { page, filter, query, sort, account }))
     }
 
     fn show<S: Source>(
@@ -33,7 +45,7 @@ impl Action for UsersList {
     ) -> Result<Card, Error> {
         let Self(place) = self;
         let settings = handlers.settings(tx)?;
-        let page = listing::list(tx, &settings, place.filter, &place.query, place.page)?;
+        let page = listing::list(tx, &settings, place, ctx.now)?;
         Ok(handlers.cards.users(&page, ctx))
     }
 }

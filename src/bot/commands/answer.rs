@@ -198,9 +198,13 @@ impl Handlers {
                 let user = meant(tx, whom)?.key;
                 let by = &requester.person;
                 let wanted = Wanted { user: &user, amount: *amount, note, until: None };
-                let (view, toast) = allocate(self, tx, &wanted, by, now)?;
-                let ctx = ctx.with_banner(toast.tone(), self.cards.words().toast(&toast));
-                Ok(Reply::card(self.cards.quota(&view, &ctx)))
+                let done = allocate(self, tx, &wanted, by, &ctx)?;
+                let mut text = self.cards.words().toast(&done.toast);
+                if let Some(banner) = &done.said.banner {
+                    text = format!("{text}\n{}", banner.text);
+                }
+                let ctx = ctx.with_banner(done.said.tone(&done.toast), text);
+                Ok(Reply::card(self.cards.quota(&done.quota, &ctx)))
             }
         }
     }

@@ -102,6 +102,8 @@ pub enum Query {
     Export {
         /// The table.
         table: Table,
+        /// Only this month.
+        period: Option<Month>,
     },
 }
 

@@ -19,6 +19,21 @@ impl Handlers {
         nearest: Option<&str>,
         notice: Option<(Tone, String)>,
     ) -> Card {
+        let view = self.help_view(role, unknown, nearest);
+        self.help_card(role, &view, notice)
+    }
+
+    /// The help card in a group that alerts could be sent to, with a notice on top. It offers that.
+    pub(in crate::bot) fn help_for_group(
+        &self,
+        role: Role,
+        notice: Option<(Tone, String)>,
+    ) -> Card {
+        let view = HelpView { offers_alerts: true, ..self.help_view(role, None, None) };
+        self.help_card(role, &view, notice)
+    }
+
+    fn help_view(&self, role: Role, unknown: Option<&str>, nearest: Option<&str>) -> HelpView {
         let words = self.cards.words();
         let rows = COMMANDS
             .iter()
@@ -31,17 +46,21 @@ impl Handlers {
                 command: format!("/{}", spec.name),
             })
             .collect();
-        let view = HelpView {
+        HelpView {
             rows,
             unknown: unknown.map(str::to_owned),
             nearest: nearest.map(|name| format!("/{name}")),
-        };
+            offers_alerts: false,
+        }
+    }
+
+    fn help_card(&self, role: Role, view: &HelpView, notice: Option<(Tone, String)>) -> Card {
         let ctx = CardContext::new(role, self.clock.now());
         let ctx = match notice {
             Some((tone, text)) => ctx.with_banner(tone, text),
             None => ctx,
         };
-        self.cards.help(&view, &ctx)
+        self.cards.help(view, &ctx)
     }
 
     /// The card for a text that is not a command, or for a command with wrong arguments.

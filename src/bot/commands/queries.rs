@@ -3,8 +3,7 @@
 use jiff::Timestamp;
 
 use super::command::{Change, Query, Whom};
-use crate::app::export::Table;
-use crate::app::outcome::UserFilter;
+use crate::app::export::{Export, Table};
 use crate::app::{Error, Refusal, create, users};
 use crate::bot::actions::{
     AccountsOpen, Action, AlertsList, BillingOpen, ConfigOpen, Opened, ProjectsOpen, QuotaOpen,
@@ -104,9 +103,15 @@ impl Handlers {
         let key = |whom: &Whom| -> Result<UserKey, Error> { Ok(meant(tx, whom)?.key) };
         let optional_key = |whom: &Option<Whom>| whom.as_ref().map(key).transpose();
         Ok(match query {
-            Query::Help => self.help(ctx.role, None, None, None).into(),
+            Query::Help => {
+                let is_asked_in_group = !requester.direct && ctx.role.may_change();
+                match is_asked_in_group && self.settings(tx)?.alert_chat.is_none() {
+                    true => self.help_for_group(ctx.role, None).into(),
+                    false => self.help(ctx.role, None, None, None).into(),
+                }
+            }
             Query::Users { query } => {
-                let place = ListPlace { page: 1, filter: UserFilter::All, query: query.clone() };
+                let place = ListPlace { page: 1, query: query.clone(), ..ListPlace::default() };
                 UsersList(place).open(self, tx, ctx)?.into()
             }
             Query::User { whom } => UserOpen { user: key(whom)? }.open(self, tx, ctx)?.into(),
@@ -140,20 +145,24 @@ impl Handlers {
             }
             Query::Me => me_card(self, tx, None, ctx)?.into(),
             Query::Requests => RequestsList.open(self, tx, ctx)?.into(),
-            Query::Export { table } => Reply::card(self.export_card(*table)).with_file(*table),
+            Query::Export { table, period } => {
+                let period = period.map(|month| month.period(BillPeriod::of(now)));
+                let export = Export { table: *table, period };
+                Reply::card(self.export_card(export)).with_file(export)
+            }
         })
     }
 
     /// Announces the file, and names the other tables.
-    fn export_card(&self, table: Table) -> Card {
+    fn export_card(&self, export: Export) -> Card {
         let words = self.cards.words();
         let others: Vec<String> = Table::ALL
             .iter()
-            .filter(|other| **other != table)
+            .filter(|other| **other != export.table)
             .map(|other| format!("/export {}", other.word()))
             .collect();
         let text = words.t("export.text", &[("others", &others.join("  "))]);
-        let title = words.t("export.title", &[("table", &table.word())]);
+        let title = words.t("export.title", &[("table", &export.word())]);
         self.cards.message(Tone::Info, &title, &text)
     }
 }

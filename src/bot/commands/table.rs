@@ -154,7 +154,7 @@ pub static COMMANDS: &[Spec] = &[
     Spec {
         name: "export",
         aliases: &["导出"],
-        arguments: "[users|spending|days|ledger|alerts]",
+        arguments: "[users|spending|days|ledger|alerts] [YYYY-MM]",
         about: "command.export",
         needs: Needs::Viewer,
         parse: |_, arguments| {
@@ -163,7 +163,17 @@ pub static COMMANDS: &[Spec] = &[
             if named.is_some() {
                 arguments.next_word();
             }
-            Ok(Query::Export { table: named.unwrap_or(Table::Users) }.into())
+            let table = named.unwrap_or(Table::Users);
+            let word = arguments.peek_word().filter(|_| table.has_months());
+            let period = match word.and_then(|word| Some((Month::read(&word)?, word))) {
+                Some((Ok(month), _)) => {
+                    arguments.next_word();
+                    Some(month)
+                }
+                Some((Err(()), word)) => return Err(ParseError::BadPeriod(word.to_string())),
+                None => None,
+            };
+            Ok(Query::Export { table, period }.into())
         },
     },
     Spec {

@@ -90,9 +90,13 @@ fn commands_and_their_arguments_are_read() {
     check("配置", Query::Config);
     check("/accounts", Query::Accounts);
     check("我的", Query::Me);
-    check("/export", Query::Export { table: Table::Users });
-    check("导出 LEDGER", Query::Export { table: Table::Ledger });
-    check("导出 账单", Query::Export { table: Table::Spending });
+    check("/export", Query::Export { table: Table::Users, period: None });
+    check("导出 LEDGER", Query::Export { table: Table::Ledger, period: None });
+    check("导出 账单", Query::Export { table: Table::Spending, period: None });
+    let period = Some(Month::Previous);
+    check("导出 账单 上个月", Query::Export { table: Table::Spending, period });
+    let period = Some(Month::Exact("2026-10".parse().unwrap()));
+    check("/export days 2026-10", Query::Export { table: Table::Days, period });
     check(
         "/quota alice 1.5万 补",
         Change::Allocate {

@@ -120,7 +120,8 @@ pub fn all(cards: &Cards, ctx: &CardContext, size: Size, push: &mut impl FnMut(&
         user: &user,
         password: Some("aB3-example_password"),
         access_key: Some(("AKLTEXAMPLE0001", "example-secret==")),
-        now: samples::now(),
+        account: "云上主体",
+        account_number: Some(AccountNumber::new(2_100_000_001)),
     });
     push("secrets", Card(secrets.to_string()));
 }

@@ -21,7 +21,7 @@ fn unbilled(size: Size, is_old: bool) -> Unbilled {
 
 fn account(size: Size, read: bool) -> EstimatedAccount {
     let (total, hidden) = (amount(size, "2412.35"), amount(size, "300"));
-    let day = DayTotal { total, hidden, evening: None };
+    let day = DayTotal { total, hidden, beyond: total, evening: None };
     let estimate = AccountEstimate {
         counts: EstimateUse::Warn,
         read_at: read.then(|| ago(1)),
@@ -38,7 +38,15 @@ fn account(size: Size, read: bool) -> EstimatedAccount {
 
 fn alert(size: Size, body: AlertBody) -> AlertRecord {
     let user = body.threshold().map(|_| samples::key(size, 0));
-    AlertRecord { id: 7, user, body, notice: Notice::Owed, at: samples::now() }
+    AlertRecord {
+        id: 7,
+        user,
+        body,
+        notice: Notice::Owed,
+        at: samples::now(),
+        steps: Vec::new(),
+        closed: None,
+    }
 }
 
 /// Every such card; alerts by how they are sent.

@@ -5,6 +5,7 @@
 mod admin;
 mod creating;
 mod estimates;
+mod incident;
 mod paths;
 mod requests;
 mod rest;
@@ -18,6 +19,7 @@ use serde_json::Value;
 
 use super::*;
 use crate::app::me::MeView;
+use crate::app::outcome::{UserFilter, UserSort};
 use crate::domain::AccessGoal;
 use crate::sandbox::feishu::cards::{Via, check_card};
 use samples::Size;
@@ -70,6 +72,8 @@ fn context_for(role: Role, size: Size) -> CardContext {
                 page: 3,
                 filter: UserFilter::Unallocated,
                 query: samples::text(size, 24),
+                sort: UserSort::Month,
+                account: Some("account-2".parse().unwrap()),
             };
             ctx.with_banner(Tone::Error, text).with_form(values.into()).with_back(Some(back))
         }
@@ -181,6 +185,14 @@ fn all(cards: &Cards, role: Role, size: Size) -> Vec<Sample> {
     let card = cards.configure(&limited, &[], &ctx);
     out.push(Sample { name: "configure_limited".to_owned(), card, via: Via::Send });
     out.extend(estimates::all(cards, &ctx, size));
+    out.extend(incident::all(cards, &ctx, size));
+    for (kind, alert) in watch::backup_alerts(size) {
+        for (via, word) in [(AlertVia::Chat, "chat"), (AlertVia::Webhook, "webhook")] {
+            let card = cards.alert(&alert, None, via, None);
+            let via = if via == AlertVia::Chat { Via::Patch } else { Via::Webhook };
+            out.push(Sample { name: format!("alert_{kind}_{word}"), card, via });
+        }
+    }
     out.extend(requests::all(cards, &ctx, size));
     out
 }
@@ -284,10 +296,16 @@ fn markdown(card: &Value) -> Vec<String> {
 
 /// What remains of markdown without the markup that templates use.
 fn without_own_markup(text: &str) -> String {
+    // Code that holds nothing but the characters of keys and passwords.
+    let code = text.strip_prefix("```\n").and_then(|code| code.strip_suffix("\n```"));
+    if code.is_some_and(|code| !code.contains(['`', '<', '>', '*', '[', '$', '\n'])) {
+        return String::new();
+    }
     let mut text = text.replace("</font>", "").replace("</text_tag>", "").replace("**", "");
-    for colour in
-        ["green", "grey", "grey-200", "orange", "red", "blue", "carmine", "violet", "neutral"]
-    {
+    for colour in [
+        "green", "grey", "grey-200", "yellow", "orange", "red", "blue", "carmine", "violet",
+        "neutral",
+    ] {
         text = text
             .replace(&format!("<font color='{colour}'>"), "")
             .replace(&format!("<text_tag color='{colour}'>"), "");
@@ -337,7 +355,12 @@ fn outside_text_stays_plain_text() {
 
 #[test]
 fn callback_values_carry_the_way_back_unless_its_query_is_long() {
-    let place = ListPlace { page: 2, filter: UserFilter::Disabled, query: "web".to_owned() };
+    let place = ListPlace {
+        page: 2,
+        filter: UserFilter::Disabled,
+        query: "web".to_owned(),
+        ..ListPlace::default()
+    };
     let cards = Cards::new(Locale::ZhCn, OpIds::Counter);
     let ctx = CardContext::new(Role::Admin, samples::now()).with_back(Some(place.clone()));
     let card = cards.user(&samples::detail(Size::Small), &ctx).value();

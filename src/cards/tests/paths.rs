@@ -146,9 +146,9 @@ fn whether_the_money_has_stopped_is_the_first_thing_on_the_card() {
     shared.paths.insert(AccessPath::PresetEndpoints, in_a_shared_project(Size::Small, 1));
     for (detail, colour, words) in [
         (&all_closed, "green-50", "已停住"),
-        (&disabled(Size::Small), "blue-50", "方舟 API Key 仍有效"),
-        (&shared, "orange-50", "不能确定已停住"),
-        (&stuck(Size::Small), "red-50", "没有停住"),
+        (&disabled(Size::Small), "green-50", "已停住：现有的接入点和 Model ID 都已关闭"),
+        (&shared, "orange-50", "部分停用："),
+        (&stuck(Size::Small), "red-50", "部分停用："),
         (&spending(Size::Small), "red-50", "还在花钱"),
     ] {
         let verdict = first(detail);
@@ -270,47 +270,6 @@ fn the_question_before_a_cut_follows_the_configuration() {
         &["Model calls go on costing money"],
         &["endpoints that this user made", "limits set to 0"],
     );
-}
-
-#[test]
-fn the_dialog_before_a_cut_is_true_whatever_is_configured() {
-    let asked = |models, model_keys, deny_all| {
-        let rules = AccessRules { models, model_keys, deny_all, stop_jobs: false };
-        Cards::new(Locale::ZhCn, OpIds::Counter).with_rules(rules).disable_text
-    };
-    for (models, keys, deny_all, text) in [
-        (
-            Models::Own,
-            ModelKeys::Report,
-            true,
-            "将关闭此用户的请求签名、密钥、登录、自己的方舟接入点和 Model ID 调用。\
-             方舟 API Key 和共用项目里他人的资源不会关闭。启用时恢复停用前可用的内容。",
-        ),
-        (
-            Models::Own,
-            ModelKeys::Rotate,
-            false,
-            "将关闭此用户的密钥、登录、自己的方舟接入点和 Model ID 调用。\
-             方舟 API Key 会更换，旧密钥不会恢复。共用项目里他人的资源不会关闭。启用时恢复停用前可用的内容。",
-        ),
-        (
-            Models::Off,
-            ModelKeys::Rotate,
-            true,
-            "将关闭此用户的请求签名、密钥、登录。方舟的模型调用不受影响。启用时恢复停用前可用的内容。",
-        ),
-        (
-            Models::Linked,
-            ModelKeys::Report,
-            true,
-            "将关闭此用户的请求签名、密钥、登录、关联项目的全部方舟接入点和 Model ID 调用。\
-             方舟 API Key 不会关闭。启用时恢复停用前可用的内容。",
-        ),
-    ] {
-        assert_eq!(asked(models, keys, deny_all), text);
-    }
-    let default = Cards::new(Locale::ZhCn, OpIds::Counter).disable_text;
-    assert_eq!(default, asked(Models::Own, ModelKeys::Report, true));
 }
 
 #[test]

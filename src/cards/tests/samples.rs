@@ -5,7 +5,7 @@ use jiff::{Timestamp, ToSpan};
 use super::*;
 use crate::app::outcome::{
     AccessView, BillingProject, BillingUser, BillingView, Level, ProjectsView, QuotaView,
-    UserDetail, UserMonths, UserRow, UsersPage,
+    UserDetail, UserFilter, UserMonths, UserRow, UserSort, UsersPage,
 };
 use crate::domain::*;
 
@@ -117,6 +117,10 @@ pub fn user(size: Size, i: usize) -> User {
     user
 }
 
+fn condition(user: &User) -> Condition {
+    Condition::of_user(user, None, Switch::On, &Thresholds::default())
+}
+
 fn level(user: &User) -> Level {
     Level::of(user, &Thresholds::default())
 }
@@ -192,7 +196,9 @@ pub fn users(size: Size) -> UsersPage {
             let user = user(size, i);
             UserRow {
                 ambiguous: size != Size::Small,
-                level: level(&user),
+                condition: condition(&user),
+                month: None,
+                spent: (size != Size::Small).then(|| amount(size, "123.45")),
                 pending: (i == 1 || size != Size::Small).then(|| pending(AccessGoal::Cut, size)),
                 projects: (0..if size == Size::Small { i } else { 40 })
                     .map(|p| {
@@ -221,9 +227,17 @@ pub fn users(size: Size) -> UsersPage {
         page: if small { 1 } else { 11_999 },
         pages: if small { 2 } else { 12_500 },
         matching: if small { 13 } else { 100_000 },
-        counts: if small { [13, 2, 1, 4] } else { [100_000; 4] },
-        filter: if small { UserFilter::All } else { UserFilter::Unallocated },
-        query: if small { String::new() } else { text(size, 500) },
+        counts: if small { [13, 2, 1, 4, 0, 3, 1] } else { [100_000; 7] },
+        accounts: (0..if small { 0 } else { 30 })
+            .map(|i| (format!("account-{i}").parse().unwrap(), text(size, 200)))
+            .collect(),
+        place: ListPlace {
+            page: if small { 1 } else { 11_999 },
+            filter: if small { UserFilter::All } else { UserFilter::NoProject },
+            query: if small { String::new() } else { text(size, 500) },
+            sort: if small { UserSort::Usage } else { UserSort::Month },
+            account: (!small).then(|| "account-2".parse().unwrap()),
+        },
         total_quota: amount(size, "100500"),
         total_consumed: amount(size, "7675.25"),
         rows,
@@ -236,9 +250,9 @@ pub fn no_users() -> UsersPage {
         page: 1,
         pages: 1,
         matching: 0,
-        counts: [0; 4],
-        filter: UserFilter::All,
-        query: String::new(),
+        counts: [0; 7],
+        accounts: Vec::new(),
+        place: ListPlace { page: 1, ..ListPlace::default() },
         total_quota: Money::ZERO,
         total_consumed: Money::ZERO,
     }
@@ -261,12 +275,15 @@ pub fn detail(size: Size) -> UserDetail {
         links: links(size, &user, if size == Size::Small { 4 } else { 60 }),
         thresholds: Thresholds::default(),
         level: level(&user),
+        condition: condition(&user),
         pending: None,
         remembered: None,
         paths: PathReports::new(),
         proof: None,
         month: None,
+        spent: Some(amount(size, "1050")),
         forecast: None,
+        undoable: None,
         owner_name: Some(if size == Size::Small {
             "王小明".to_owned()
         } else {
@@ -297,6 +314,7 @@ pub fn pending_detail(size: Size) -> UserDetail {
     let mut detail = detail(size);
     detail.user.consumed = money("10230.4");
     detail.level = Level::UsedUp;
+    detail.condition = Condition::Over;
     detail.pending = Some(pending(AccessGoal::Cut, size));
     detail
 }
@@ -307,6 +325,7 @@ pub fn disabled_detail(size: Size) -> UserDetail {
     detail.user.status = UserStatus::Disabled;
     detail.user.login = Some(Switch::Off);
     detail.level = Level::UsedUp;
+    detail.condition = Condition::Over;
     let keys = detail.user.access_keys.iter().map(|key| AccessItem::new(&key.id)).collect();
     let mut remembered = RememberedAccess::new(ago(3));
     remembered.paths.insert(AccessPath::AccessKeys, keys);
@@ -377,7 +396,12 @@ fn shared(size: Size, user: &User) -> Vec<Sharing> {
     links
         .into_iter()
         .zip(counts)
-        .map(|(link, counts)| Sharing { project: link.project, with: with.clone(), counts })
+        .map(|(link, counts)| Sharing {
+            project: link.project,
+            with: with.clone(),
+            more: 0,
+            counts,
+        })
         .collect()
 }
 
@@ -458,6 +482,9 @@ pub fn quota(size: Size) -> QuotaView {
             },
             at: ago(i as i64 * 100),
             parties: Default::default(),
+            undoes: None,
+            rearmed: Vec::new(),
+            with_access: false,
         })
         .collect();
     QuotaView {
@@ -467,6 +494,10 @@ pub fn quota(size: Size) -> QuotaView {
         entries,
         total_entries: if size == Size::Small { 4 } else { 12_345 },
         stale: Some(Some(ago(26))),
+        offers: offers(user.quota, user.consumed),
+        undoable: None,
+        pending: None,
+        can_restore: false,
         user,
     }
 }
@@ -480,6 +511,10 @@ pub fn no_quota() -> QuotaView {
         stale: None,
         temporary: Vec::new(),
         approvals: Vec::new(),
+        offers: offers(Money::ZERO, Money::ZERO),
+        undoable: None,
+        pending: None,
+        can_restore: false,
     }
 }
 
@@ -496,6 +531,7 @@ pub fn billing_projects(size: Size, count: usize) -> Vec<BillingProject> {
             shared: (i == 1).then(|| Sharing {
                 project: project(size, i),
                 with: vec![key(size, 2)],
+                more: 0,
                 counts: Counts::Part,
             }),
             freshness: match size {
@@ -541,6 +577,7 @@ pub fn billing(size: Size) -> BillingView {
         of_user: None,
         shares: Vec::new(),
         unread: Vec::new(),
+        month_end: None,
         change: None,
         days: DayChart::default(),
     }

@@ -209,10 +209,39 @@ pub fn alert_records(size: Size) -> Vec<(&'static str, AlertRecord)> {
                 body,
                 notice: [Notice::Delivered, Notice::Owed, Notice::Failed, Notice::NotOwed][i % 4],
                 at: ago(i as i64 * 7),
+                steps: Vec::new(),
+                closed: None,
             };
             (name, record)
         })
         .collect()
+}
+
+pub fn backup_alerts(size: Size) -> Vec<(&'static str, AlertRecord)> {
+    let reason = match size {
+        Size::Small => "403 Forbidden, AccessDenied".to_owned(),
+        _ => text(size, 3000),
+    };
+    let failing = |place| Problem::BackupFailing { place, reason: Some(reason.clone()) };
+    [
+        ("backup_failing", failing(BackupPlace::Folder)),
+        ("upload_failing", failing(BackupPlace::Bucket)),
+        ("backup_recovered", Problem::BackupRecovered { place: BackupPlace::Bucket }),
+    ]
+    .map(|(name, problem)| {
+        let body = AlertBody::Error { problem };
+        let record = AlertRecord {
+            id: 1,
+            user: None,
+            body,
+            notice: Notice::Delivered,
+            at: ago(7),
+            steps: Vec::new(),
+            closed: None,
+        };
+        (name, record)
+    })
+    .into()
 }
 
 pub fn alerts(size: Size) -> AlertsView {
@@ -226,11 +255,20 @@ pub fn alerts(size: Size) -> AlertsView {
         total: if small { 10 } else { 320_000 },
         user: (!small).then(|| key(size, 0)),
         kind: (!small).then_some(AlertKind::Warning),
+        counts: if small { [3, 1, 4, 0, 2] } else { [AlertsView::COUNTED; 5] },
     }
 }
 
 pub fn no_alerts() -> AlertsView {
-    AlertsView { alerts: vec![], page: 1, pages: 1, total: 0, user: None, kind: None }
+    AlertsView {
+        alerts: vec![],
+        page: 1,
+        pages: 1,
+        total: 0,
+        user: None,
+        kind: None,
+        counts: [0; 5],
+    }
 }
 
 pub fn cycle(size: Size) -> CycleReport {
@@ -339,6 +377,7 @@ pub fn help(size: Size) -> HelpView {
     };
     let hostile = size != Size::Small;
     HelpView {
+        offers_alerts: hostile,
         rows: vec![
             row("/help", "帮助", "显示全部命令", false),
             row("/users [关键词]", "用户", "用户列表，可按用户名、显示名、备注搜索", false),

@@ -8,12 +8,15 @@ use crate::app::trouble::{Said, Trouble};
 use crate::cards::Wording;
 use crate::clock::Clock;
 use crate::config::{Config, Locale};
-use crate::domain::{Account, BillPeriod};
+use crate::domain::{Account, BillPeriod, Models, ProjectName};
 use crate::server::{Timeouts, cloud_client};
 use crate::volcengine::{self, Api, Call, RetryPolicy};
 
 /// Fewer retries than the service makes: someone is waiting for the result.
 const RETRIES: usize = 1;
+
+/// A project that every account has.
+const DEFAULT_PROJECT: &str = "default";
 
 /// Checks each account.
 pub(super) async fn check(config: &Config, kept: &Kept, findings: &mut Vec<Finding>) {
@@ -51,7 +54,7 @@ async fn ask(
 ) {
     let _progress = Progress::start(&t("check.checking_account", &[("id", &account.id)]));
     let what = |part: &str| t(part, &[("id", &account.id)]);
-    let parts = ["check.projects", "check.bills", "check.balance"];
+    let parts = ["check.projects", "check.bills", "check.models", "check.balance"];
     let caller = match cloud.account(&account.id).await {
         Ok(caller) => caller,
         Err(error) => {
@@ -85,6 +88,14 @@ async fn ask(
         Ok(()) => Finding::good(what("check.bills"), t("check.bills_ok", &[("period", &period)])),
         Err(error) => failed(what("check.bills"), error),
     });
+    if config.access.rules.models != Models::Off
+        && let Ok(project) = ProjectName::new(DEFAULT_PROJECT)
+    {
+        findings.push(match caller.endpoints(&project).await {
+            Ok(_) => Finding::good(what("check.models"), ""),
+            Err(error) => failed(what("check.models"), error),
+        });
+    }
     findings.push(match caller.available_balance().await {
         Ok(balance) if balance.is_negative() => Finding::new(
             what("check.balance"),
@@ -105,14 +116,7 @@ fn failed(what: String, error: impl Into<CloudError>) -> Finding {
         CloudError::Cloud(error) => error,
         error => return Finding::failed(what, error.to_string(), ""),
     };
-    let words = match spoken() {
-        Locale::EnUs => error.explanation().to_string(),
-        // As the cards say it; what the cloud itself said follows below.
-        other => {
-            let trouble = Trouble { said: Said::default(), ..Trouble::from(&error) };
-            Wording::new(other).trouble(&trouble)
-        }
-    };
+    let words = in_words(&error);
     let split = words.split_once("; ").or_else(|| words.split_once('；'));
     let (result, fix) = split.unwrap_or((&words, ""));
     let said = match (error.code(), error.message()) {
@@ -121,4 +125,16 @@ fn failed(what: String, error: impl Into<CloudError>) -> Finding {
         (None, message) => format!("{result} ({}: {message})", error.action()),
     };
     Finding::failed(what, said, fix)
+}
+
+/// Says what failed and how to fix it, without what the cloud itself said.
+pub(in crate::cli) fn in_words(error: &volcengine::Error) -> String {
+    match spoken() {
+        Locale::EnUs => error.explanation().to_string(),
+        // As the cards say it.
+        other => {
+            let trouble = Trouble { said: Said::default(), ..Trouble::from(error) };
+            Wording::new(other).trouble(&trouble)
+        }
+    }
 }

@@ -1,20 +1,31 @@
 //! Checks that the app gets a token, is a bot, has its scopes and events, and is a member of the alert chat.
 
+use jiff::SignedDuration;
+
+use super::super::app::{self, Fixed, Line, Survey, console, mode_word};
 use super::super::progress::Progress;
 use super::super::words::t;
-use super::Finding;
+use super::{Finding, Verdict};
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{Config, Events};
 use crate::domain::Settings;
 use crate::feishu::setup::{self, Scope};
-use crate::feishu::{ChatStatus, Client, Disposition, Error};
-use crate::server::{Timeouts, feishu_client};
+use crate::feishu::{ChatStatus, Client, Disposition, Error, Versions};
+use crate::server::{Registered, Timeouts, feishu_client, feishu_config, register_slash_commands};
+use crate::store::Store;
 
 const TOKEN: &str = "check.token";
 const BOT: &str = "check.bot";
 const SCOPES: &str = "check.scopes";
 const EVENTS: &str = "check.events";
+const CALLBACKS: &str = "check.callbacks";
+const VERSION: &str = "check.version";
+const CONTACTS: &str = "check.contacts";
+const CLOCK: &str = "check.clock";
 const CHAT: &str = "check.chat";
+
+/// A clock that is off by more makes signatures fail (Volcengine allows 15 minutes) and events look old.
+const CLOCK_OFF: SignedDuration = SignedDuration::from_secs(60);
 
 /// Checks Feishu. Without a token, the other checks are skipped.
 pub(super) async fn check(config: &Config, settings: &Settings, findings: &mut Vec<Finding>) {
@@ -32,7 +43,7 @@ pub(super) async fn check(config: &Config, settings: &Settings, findings: &mut V
     if let Err(error) = token {
         findings.push(failed(TOKEN, &error, ""));
         findings.extend(
-            [BOT, SCOPES, EVENTS, CHAT]
+            [BOT, SCOPES, EVENTS, CALLBACKS, CONTACTS, CLOCK, CHAT]
                 .map(|what| Finding::skipped(t(what, &[]), t("check.no_token", &[]))),
         );
         return;
@@ -43,17 +54,22 @@ pub(super) async fn check(config: &Config, settings: &Settings, findings: &mut V
         Ok(bot) => Finding::good(t(BOT, &[]), format!("{} ({})", bot.name, bot.open_id)),
         Err(error) => failed(BOT, &error, &t("check.bot_fix", &[])),
     });
-    findings.push(scopes(&client).await);
-    findings.push(events(&client, &config.feishu.app_id).await);
+    let survey = Survey::read(&client).await;
+    findings.push(scopes(&survey));
+    findings.push(events(&survey));
+    findings.push(callbacks(&survey, &config.feishu.events));
+    findings.extend(version(&survey));
+    findings.push(contacts(&survey));
+    findings.push(clock(&client).await);
     findings.push(alert_chat(&client, settings).await);
 }
 
 /// Compares the app's scopes with those that airgate needs.
-async fn scopes(client: &Client) -> Finding {
-    let asked = match client.scopes().await {
+fn scopes(survey: &Survey) -> Finding {
+    let asked = match &survey.scopes {
         Ok(asked) => asked,
         Err(error) => {
-            return Finding::skipped(t(SCOPES, &[]), t("check.unreadable", &[("error", &error)]));
+            return Finding::skipped(t(SCOPES, &[]), t("check.unreadable", &[("error", error)]));
         }
     };
     let lacking = |is_required: bool| {
@@ -91,10 +107,10 @@ async fn scopes(client: &Client) -> Finding {
 }
 
 /// Compares the app's subscriptions with the events that airgate handles.
-async fn events(client: &Client, app_id: &str) -> Finding {
-    let subscribed = match client.subscribed_events(app_id).await {
-        Ok(Some(subscribed)) => subscribed,
-        Ok(None) => return Finding::skipped(t(EVENTS, &[]), t("check.no_version", &[])),
+fn events(survey: &Survey) -> Finding {
+    let subscribed = match &survey.versions {
+        Ok(Versions { events: Some(subscribed), .. }) => subscribed,
+        Ok(_) => return Finding::skipped(t(EVENTS, &[]), t("check.no_version", &[])),
         Err(error) if error.disposition() == Disposition::NotPermitted => {
             return Finding::skipped(t(EVENTS, &[]), t("check.no_version_scope", &[]));
         }
@@ -121,6 +137,126 @@ async fn events(client: &Client, app_id: &str) -> Finding {
             let unused = unused.join(", ");
             Finding::good(t(EVENTS, &[]), t("check.all_but", &[("names", &unused)]))
         }
+    }
+}
+
+/// Compares the callbacks with those that airgate needs, and the way they take with the configured one.
+fn callbacks(survey: &Survey, events: &Events) -> Finding {
+    let what = t(CALLBACKS, &[]);
+    let info = match &survey.info {
+        Ok(info) => info,
+        Err(error) if error.disposition() == Disposition::NotPermitted => {
+            return Finding::skipped(what, t("check.no_app_scope", &[]));
+        }
+        Err(error) => {
+            return Finding::skipped(what, t("check.unreadable", &[("error", error)]));
+        }
+    };
+    let Some(callbacks) = &info.callbacks else {
+        return Finding::skipped(what, t("check.not_shown", &[]));
+    };
+    let fix = t("check.callbacks_fix", &[]);
+    if !callbacks.iter().any(|name| name == setup::CARD_CALLBACK) {
+        return Finding::failed(what, t("check.missing", &[("names", &setup::CARD_CALLBACK)]), fix);
+    }
+    let wanted = mode_word(events);
+    match info.callbacks_by.as_deref() {
+        Some(mode) if mode != wanted => {
+            let result = t("check.wrong_mode", &[("mode", &mode), ("wanted", &wanted)]);
+            Finding::failed(what, result, t("check.wrong_mode_fix", &[("wanted", &wanted)]))
+        }
+        mode => Finding::good(what, mode.unwrap_or_default()),
+    }
+}
+
+/// Tells of a version that is missing or under review.
+fn version(survey: &Survey) -> Option<Finding> {
+    let versions = survey.versions.as_ref().ok()?;
+    let (result, fix) = match (versions.in_review, &versions.events) {
+        (true, _) => (t("check.in_review", &[]), t("check.approve_fix", &[])),
+        (false, None) => (t("check.no_version", &[]), t("check.publish_fix", &[])),
+        (false, Some(_)) => return None,
+    };
+    Some(Finding::new(t(VERSION, &[]), Verdict::Warning, result, fix))
+}
+
+/// Checks that the app may look somebody up.
+fn contacts(survey: &Survey) -> Finding {
+    let what = t(CONTACTS, &[]);
+    match &survey.contacts {
+        Ok(range) if range.covers_somebody => Finding::good(what, ""),
+        Ok(_) => Finding::failed(what, t("check.no_contacts", &[]), t("check.contacts_fix", &[])),
+        Err(error) => Finding::skipped(what, t("check.unreadable", &[("error", error)])),
+    }
+}
+
+/// Compares this machine's clock with Feishu's.
+async fn clock(client: &Client) -> Finding {
+    let what = t(CLOCK, &[]);
+    match client.server_time().await {
+        Ok(Some(theirs)) => {
+            let off = Clock::system().now().duration_since(theirs).abs();
+            if off <= CLOCK_OFF {
+                return Finding::good(what, "");
+            }
+            let result = t("check.clock_off", &[("seconds", &off.as_secs())]);
+            Finding::failed(what, result, t("check.clock_fix", &[]))
+        }
+        Ok(None) => Finding::skipped(what, t("check.not_shown", &[])),
+        Err(error) => Finding::skipped(what, t("check.unreadable", &[("error", &error)])),
+    }
+}
+
+/// Adds by API what the app lacks, and says what is left for a person.
+pub(super) async fn fix(config: &Config, store: Option<&Store>, findings: &mut Vec<Finding>) {
+    let what = || t("check.fix", &[]);
+    // The checks that follow say why.
+    let Ok(client) = feishu_client(config, &Timeouts::default(), Clock::system()) else { return };
+    if client.refresh_token().await.is_err() {
+        return;
+    }
+    let _progress = Progress::start(&t("check.fixing", &[]));
+    let by_line = matches!(config.feishu.events, Events::Websocket)
+        && client.open_connections().await.unwrap_or(0) == 0;
+    let line = match by_line {
+        true => Line::open(feishu_config(config, &Timeouts::default()), Clock::system()).await.ok(),
+        false => None,
+    };
+    let survey = Survey::read(&client).await;
+    let fixed = app::fix(&client, &survey, &config.feishu.events, None).await;
+    let was_sent = matches!(fixed, Fixed::Sent);
+    let result = match fixed {
+        Fixed::Nothing => t("check.fixed_nothing", &[]),
+        Fixed::Sent => t("check.fixed", &[]),
+        Fixed::InReview => t("check.in_review", &[]),
+        Fixed::ByHand => t("check.fixed_by_hand", &[]),
+        Fixed::Failed(error) => t("check.fix_failed", &[("error", &error)]),
+    };
+    findings.push(Finding::good(what(), result));
+    let commands = match store {
+        None => Finding::skipped(t("check.commands", &[]), t("check.commands_busy", &[])),
+        Some(store) => match register_slash_commands(&client, store).await {
+            Ok(Registered::Done { .. }) => Finding::good(t("check.commands", &[]), ""),
+            Ok(Registered::Unavailable) => {
+                Finding::skipped(t("check.commands", &[]), t("check.no_commands", &[]))
+            }
+            Err(error) => Finding::skipped(
+                t("check.commands", &[]),
+                t("check.unreadable", &[("error", &error)]),
+            ),
+        },
+    };
+    findings.push(commands);
+    let survey = match was_sent {
+        true => app::look_again(&client, &config.feishu.events).await,
+        false => Survey::read(&client).await,
+    };
+    let console = console(config);
+    for gap in app::gaps(&survey, &config.feishu.events) {
+        findings.push(Finding::failed(t("check.left", &[]), "", console.todo(&gap)));
+    }
+    if let Some(line) = line {
+        line.close().await;
     }
 }
 

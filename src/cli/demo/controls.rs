@@ -57,7 +57,8 @@ async fn spend(stage: &Stage) -> Result<Control, StoreError> {
         .iter()
         .map(|user| option(user.key.to_string(), &format!("{} {}", user.display_name, user.key)))
         .collect();
-    let shares = [10, 25, 50, 100].map(|percent| option(percent, "control.spend.share")).to_vec();
+    let shares =
+        [10, 25, 50, 80, 100].map(|percent| option(percent, "control.spend.share")).to_vec();
     let stage = stage.clone();
     let act = move |request: Value| {
         let stage = stage.clone();

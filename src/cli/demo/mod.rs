@@ -8,6 +8,7 @@ mod guide;
 mod models;
 mod panel;
 mod scenario;
+mod setup;
 mod stage;
 
 use std::net::SocketAddr;
@@ -36,6 +37,9 @@ pub(super) struct Options {
     /// Language of the cards and the page
     #[arg(long, default_value_t, value_parser = locales())]
     locale: Locale,
+    /// Try `airgate setup` against the stand-ins, with the phone's part played in the browser
+    #[arg(long)]
+    setup: bool,
 }
 
 fn locales() -> impl TypedValueParser<Value = Locale> {
@@ -43,6 +47,9 @@ fn locales() -> impl TypedValueParser<Value = Locale> {
 }
 
 pub(super) fn run(options: &Options) -> Result<(), Failure> {
+    if options.setup {
+        return setup::run(options);
+    }
     // Most failures here are intended, and the page shows them.
     output::start_log("error");
     runtime()?.block_on(async {

@@ -24,7 +24,6 @@ const ROWS_SHOWN: usize = 8;
 /// Sends the page what changed, until `stop`.
 pub(super) async fn watch(stage: Stage, page: DemoPage, stop: CancellationToken) {
     let mut told = Value::Null;
-    let mut progress = Progress::new();
     let mut pace = tokio::time::interval(PACE);
     pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -36,14 +35,13 @@ pub(super) async fn watch(stage: Stage, page: DemoPage, stop: CancellationToken)
         let seen = stage
             .store
             .reading(move |tx| {
+                let mut progress = looked.progress.lock();
                 progress.advance(&looked, tx)?;
-                let data = look(&looked, tx, &progress)?;
-                Ok::<_, StoreError>((data, progress))
+                look(&looked, tx, &progress)
             })
             .await;
         match seen {
-            Ok((data, advanced)) => {
-                progress = advanced;
+            Ok(data) => {
                 if data != told {
                     page.monitor(data.clone());
                     told = data;
@@ -98,7 +96,7 @@ fn look<S: Source>(stage: &Stage, tx: &View<S>, progress: &Progress) -> Result<V
             "next_at": working.next_at.map(millis),
             "last": last,
         },
-        "guide": progress.json(),
+        "guide": progress.json(stage),
     }))
 }
 

@@ -11,6 +11,8 @@ use secrecy::SecretString;
 use tokio::net::TcpListener;
 
 use super::super::Failure;
+use super::super::words::t;
+use super::guide::Progress;
 use super::scenario::Scenario;
 use crate::app::projects::NewLink;
 use crate::app::quota::{self, Allocation};
@@ -24,13 +26,14 @@ use crate::monitor::Monitor;
 use crate::owed::Wakers;
 use crate::sandbox::feishu::{FakeFeishu, FeishuConfig};
 use crate::sandbox::volcengine::FakeCloud;
-use crate::sandbox::world::{self, KeyStatus, Model, PolicyKind, PolicyScope, World, WorldError};
+use crate::sandbox::world::{
+    self, KeyStatus, Language, Model, PolicyKind, PolicyScope, World, WorldError,
+};
 use crate::server::Service;
 use crate::store::{AccountSecrets, Store, StoreError, WriteTx};
 
 /// The administrator. The guide and the panel's buttons act as this person.
 pub(super) const ADMIN: &str = "ou_demo_admin";
-const ADMIN_NAME: &str = "王管理";
 const ADMIN_MOBILE: &str = "13800000001";
 const VIEWER: &str = "ou_demo_viewer";
 /// The owner of the sample user [`OWNED`]; may see that user's numbers.
@@ -57,6 +60,50 @@ pub(super) const HERO: &str = "an.qi";
 /// The project to link to [`HERO`].
 pub(super) const HERO_PROJECT: &str = "hello-ai";
 
+/// What the demo calls people and things, in the language of its cards.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Names {
+    language: Language,
+    admin: &'static str,
+    approver: &'static str,
+    viewer: &'static str,
+    owner: &'static str,
+    stranger: &'static str,
+    group: &'static str,
+    /// The user that the guide is about.
+    pub hero: &'static str,
+    project: &'static str,
+}
+
+impl Names {
+    const fn of(locale: Locale) -> Self {
+        match locale {
+            Locale::ZhCn => Self {
+                language: Language::Chinese,
+                admin: "王管理",
+                approver: "赵审批",
+                viewer: "李查看",
+                owner: "陈雨桐",
+                stranger: "路人甲",
+                group: "云成本告警群",
+                hero: "安琪",
+                project: "新品试验",
+            },
+            Locale::EnUs => Self {
+                language: Language::English,
+                admin: "Grace Wang",
+                approver: "Amy Zhao",
+                viewer: "Leo Li",
+                owner: "Yutong Chen",
+                stranger: "Sam Stranger",
+                group: "Cloud cost alerts",
+                hero: "An Qi",
+                project: "New product trial",
+            },
+        }
+    }
+}
+
 /// Handles to everything that runs. Clones share the stage.
 #[derive(Clone)]
 pub(super) struct Stage {
@@ -67,6 +114,9 @@ pub(super) struct Stage {
     pub wakers: Wakers,
     pub monitor: Arc<Monitor>,
     pub scenario: Arc<Mutex<Scenario>>,
+    pub names: Names,
+    /// What of the guided minute has happened.
+    pub progress: Arc<Mutex<Progress>>,
 }
 
 impl Stage {
@@ -85,8 +135,9 @@ pub(super) async fn start(
 ) -> Result<(Stage, Service), Failure> {
     let clock = Clock::system();
     let loopback = || TcpListener::bind("127.0.0.1:0");
-    let mut world = world::sample(clock.now(), seed);
-    add_hero(&mut world, clock.now()).map_err(failed)?;
+    let names = Names::of(locale);
+    let mut world = world::sample_in(names.language, clock.now(), seed);
+    add_hero(&mut world, &names, clock.now()).map_err(failed)?;
     let cloud =
         FakeCloud::start(loopback().await.map_err(failed)?, world.clone(), clock.clone()).await;
 
@@ -97,18 +148,19 @@ pub(super) async fn start(
     chat.encrypt_key = Some(encrypt_key.clone());
     let feishu = FakeFeishu::start(loopback().await.map_err(failed)?, chat, clock.clone())
         .map_err(failed)?;
-    feishu.add_person(ADMIN, ADMIN_NAME, ADMIN_MOBILE);
-    feishu.add_person(ADMIN_2, "赵审批", "13800000005");
-    feishu.add_person(VIEWER, "李查看", "13800000002");
-    feishu.add_person(OWNER, "陈雨桐", "13800000004");
-    feishu.add_person(STRANGER, "路人甲", "13800000003");
-    feishu.add_group(GROUP, "云成本告警群");
+    feishu.add_person(ADMIN, names.admin, ADMIN_MOBILE);
+    feishu.add_person(ADMIN_2, names.approver, "13800000005");
+    feishu.add_person(VIEWER, names.viewer, "13800000002");
+    feishu.add_person(OWNER, names.owner, "13800000004");
+    feishu.add_person(STRANGER, names.stranger, "13800000003");
+    feishu.add_group(GROUP, names.group);
 
     let entries = [
         ("LOCALE", locale.to_string()),
         ("FEISHU__BASE_URL", feishu.url().to_owned()),
         ("FEISHU__APP_ID", "cli_demo".to_owned()),
         ("FEISHU__APP_SECRET", app_secret),
+        ("FEISHU__MODE", "webhook".to_owned()),
         ("FEISHU__VERIFICATION_TOKEN", token),
         ("FEISHU__ENCRYPT_KEY", encrypt_key),
         ("FEISHU__ADMINS", format!("{ADMIN},{ADMIN_2}")),
@@ -139,16 +191,18 @@ pub(super) async fn start(
         wakers: service.wakers().clone(),
         monitor: Arc::clone(service.monitor()),
         scenario: Arc::default(),
+        names,
+        progress: Arc::default(),
     };
     furnish(&stage, world).await?;
     Ok((stage, service))
 }
 
-fn add_hero(world: &mut World, now: Timestamp) -> Result<(), WorldError> {
+fn add_hero(world: &mut World, names: &Names, now: Timestamp) -> Result<(), WorldError> {
     let account = world.account_mut(HERO_ACCOUNT)?;
-    account.add_project(HERO_PROJECT, "新品试验");
+    account.add_project(HERO_PROJECT, names.project);
     let hero = account.add_user(HERO);
-    hero.display_name = "安琪".to_owned();
+    hero.display_name = names.hero.to_owned();
     hero.email = format!("{HERO}@example.com");
     hero.add_key(KeyStatus::Active);
     hero.attach("ArkFullAccess", PolicyKind::System, PolicyScope::Project(HERO_PROJECT.to_owned()));
@@ -170,9 +224,9 @@ async fn furnish(stage: &Stage, world: World) -> Result<(), Failure> {
     while !store.reading(|tx| tx.tasks()).await.map_err(failed)?.is_empty() {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    let clock = stage.clock.clone();
+    let (clock, names) = (stage.clock.clone(), stage.names);
     store
-        .writing(move |tx| set_up(tx, &world, clock.now()))
+        .writing(move |tx| set_up(tx, &world, &names, clock.now()))
         .await
         .map_err(|error: Error| failed(error))?;
     stage.monitor.cycle().await.map_err(failed)?;
@@ -196,7 +250,7 @@ pub(super) fn user_key(account: &str, username: &str) -> Option<UserKey> {
     Some(UserKey::new(AccountId::new(account).ok()?, Username::new(username).ok()?))
 }
 
-fn set_up(tx: &WriteTx, world: &World, now: Timestamp) -> Result<(), Error> {
+fn set_up(tx: &WriteTx, world: &World, names: &Names, now: Timestamp) -> Result<(), Error> {
     for link in &world.suggested {
         let Some(user) = user_key(&link.account_slug, &link.username) else { continue };
         if ProjectName::new(link.project.as_str()).is_ok() {
@@ -215,7 +269,7 @@ fn set_up(tx: &WriteTx, world: &World, now: Timestamp) -> Result<(), Error> {
         tx.put_user(&owned)?;
     }
     let Ok(open_id) = OpenId::new(ADMIN) else { return Ok(()) };
-    let operator = Operator::Person { open_id, name: Some(ADMIN_NAME.to_owned()) };
+    let operator = Operator::Person { open_id, name: Some(names.admin.to_owned()) };
     for suggested in &world.suggested_quota {
         let Some(user) = user_key(&suggested.account_slug, &suggested.username) else { continue };
         let (amount, note) = (Money::new(suggested.amount), &suggested.note);
@@ -227,7 +281,7 @@ fn set_up(tx: &WriteTx, world: &World, now: Timestamp) -> Result<(), Error> {
 
 /// Wraps an error that keeps the demo from starting.
 pub(super) fn failed(error: impl std::fmt::Display) -> Failure {
-    Failure::Failed(format!("the demo cannot start: {error}"))
+    Failure::Failed(t("cli.demo_failed", &[("error", &error)]))
 }
 
 fn random_key() -> String {

@@ -1,13 +1,12 @@
 //! What a probe remembers in `probe-ID.json`: what it has found, and what it still has to undo. No secrets.
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::super::Failure;
+use super::super::{Failure, private_file};
 use super::transcript::Finding;
 use crate::domain::Money;
 
@@ -172,52 +171,23 @@ impl Journal {
 
     fn write(&self) -> Result<(), Failure> {
         let text = serde_json::to_string_pretty(&self.saved).map_err(super::super::failed)?;
-        let folder = folder_of(&self.path);
-        let write = || {
-            // Created with mode 0600.
-            let mut file = tempfile::NamedTempFile::new_in(folder)?;
-            file.write_all(text.as_bytes())?;
-            file.as_file().sync_all()?;
-            file.persist(&self.path).map_err(|error| error.error)?;
-            sync(folder)
-        };
-        write().map_err(|error| unusable(&self.path, &error))
+        private_file::replace(&self.path, text.as_bytes())
+            .map_err(|error| unusable(&self.path, &error))
     }
-}
-
-fn folder_of(path: &Path) -> &Path {
-    match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    }
-}
-
-#[cfg(unix)]
-fn sync(folder: &Path) -> std::io::Result<()> {
-    std::fs::File::open(folder)?.sync_all()
-}
-
-#[cfg(not(unix))]
-fn sync(_: &Path) -> std::io::Result<()> {
-    Ok(())
 }
 
 /// Makes sure that no other probe uses the folder of the file while the returned handle lives.
-#[cfg(unix)]
-pub(super) fn alone(path: &Path) -> Result<std::fs::File, Failure> {
-    let folder = std::fs::File::open(folder_of(path)).map_err(|error| unusable(path, &error))?;
-    folder.try_lock().map_err(|_| Failure::Failed("another probe is running".to_owned()))?;
-    Ok(folder)
-}
-
-#[cfg(not(unix))]
-pub(super) fn alone(_: &Path) -> Result<(), Failure> {
-    Ok(())
+pub(super) fn alone(path: &Path) -> Result<impl Sized + use<>, Failure> {
+    match private_file::lock_folder(path) {
+        Ok(Some(lock)) => Ok(lock),
+        Ok(None) => Err(Failure::Failed("another probe is running".to_owned())),
+        Err(error) => Err(unusable(path, &error)),
+    }
 }
 
 /// Returns the path of the file: beside the configuration.
 pub(super) fn path(config: Option<&Path>, account: &str) -> PathBuf {
-    let folder = config.map_or(Path::new("."), folder_of);
+    let folder = config.map_or(Path::new("."), private_file::folder_of);
     folder.join(format!("probe-{account}.json"))
 }
 

@@ -4,7 +4,7 @@ use super::super::keys::SECTIONS;
 use super::{lines, load_with_required};
 
 /// (TOML, the only problem it causes)
-const REFUSED: &[(&str, &str)] = &[
+pub(crate) const REFUSED: &[(&str, &str)] = &[
     ("locale = \"fr\"", "locale must be \"zh_cn\" or \"en_us\" (`fr`)"),
     ("locale = 1", "locale must be \"zh_cn\" or \"en_us\", not a number"),
     (
@@ -125,6 +125,23 @@ const REFUSED: &[(&str, &str)] = &[
         "store.path is empty: set it in the configuration file or with AIRGATE__STORE__PATH",
     ),
     ("[store]\nbackup_dir = 1", "store.backup_dir must be a string in quotes, not a number"),
+    (
+        "[store]\nbackup_url = \"s3://AKLThidden:hidden@ops/x?region=a\"",
+        "store.backup_url must not contain a user name, password or #fragment: keys belong in store.backup_access_key_id and \
+         store.backup_secret_access_key",
+    ),
+    (
+        "[store]\nbackup_url = \"s3://ops/x\"",
+        "store.backup_url needs region=…, the one that requests are signed for",
+    ),
+    (
+        "[store]\nbackup_url = \"s3://ops/x?region=a\"\nbackup_secret_access_key = \"hidden\"",
+        "store.backup_access_key_id is missing: store.backup_url needs it; set it with AIRGATE__STORE__BACKUP_ACCESS_KEY_ID",
+    ),
+    (
+        "[store]\nbackup_secret_access_key = \" hidden\"",
+        "store.backup_secret_access_key begins or ends with white space: remove it",
+    ),
     ("[store]\nbackup_keep = 0", "store.backup_keep must be a whole number from 1 to 10000, not 0"),
     (
         "[store]\nbackup_interval_hours = 0",

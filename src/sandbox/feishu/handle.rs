@@ -115,6 +115,7 @@ impl FakeFeishu {
             kind: ChatKind::Direct(open_id.to_owned()),
             has_bot: true,
             dissolved: false,
+            public: false,
         };
         self.core.change(|state| {
             let person = Person::new(open_id, name, mobile);
@@ -151,9 +152,21 @@ impl FakeFeishu {
             kind: ChatKind::Group,
             has_bot: true,
             dissolved: false,
+            public: false,
         };
         self.core.change(|state| {
             state.chats.insert(chat_id.to_owned(), chat);
+        });
+    }
+
+    /// Adds a group that everybody, the bot included, can find and join. The bot is not in it.
+    pub fn add_public_group(&self, chat_id: &str, name: &str) {
+        self.add_group(chat_id, name);
+        self.core.change(|state| {
+            if let Some(chat) = state.chats.get_mut(chat_id) {
+                chat.public = true;
+                chat.has_bot = false;
+            }
         });
     }
 

@@ -42,6 +42,19 @@ impl ApiResponse {
         Self { status, body: json!({"code": code, "msg": msg.into()}) }
     }
 
+    /// The refusal of a call for lack of a scope.
+    pub fn lacks_scope(any_of: &[&str]) -> Self {
+        let violations: Vec<Value> = any_of
+            .iter()
+            .map(|scope| json!({"type": "action_privilege_required", "subject": scope}))
+            .collect();
+        let msg = format!("Access denied. One of the following scopes is required: {any_of:?}");
+        Self {
+            status: 400,
+            body: json!({"code": 99_991_672, "msg": msg, "error": {"permission_violations": violations}}),
+        }
+    }
+
     pub fn code(&self) -> i64 {
         self.body.get("code").and_then(Value::as_i64).unwrap_or(0)
     }

@@ -15,7 +15,7 @@ use super::core::Core;
 use super::fault::{Fault, Spoiling};
 use super::http::{ApiResponse, Call};
 use super::state::Request;
-use super::{api, connection, wire};
+use super::{api, connection, launcher, wire};
 use crate::sandbox::listener::{ClosableListener, Reset};
 
 /// Largest request, in bytes: an upload of 30 MB and its multipart framing.
@@ -65,6 +65,11 @@ async fn serve(
         Ok(call) => call,
         Err(error) => return json_response(413, json!({"code": 234006, "msg": error.to_string()})),
     };
+    let path = call.path.join("/");
+    if launcher::is_page(&path) {
+        let (status, page) = launcher::page(&core, &call);
+        return plain_response(status, "text/html; charset=utf-8", page);
+    }
     let endpoint = api::endpoint(&call);
     let spoiling = core.faults.hit(|target| target.is(endpoint, &call.body));
     let applied = spoiling.as_ref().is_none_or(|spoiling| spoiling.applied);
@@ -120,6 +125,10 @@ fn finish(endpoint: &str, answer: ApiResponse) -> Response {
 }
 
 fn json_response(status: u16, body: Value) -> Response {
+    // What is not there answers in plain text.
+    if let Value::String(text) = body {
+        return plain_response(status, "text/plain", text);
+    }
     plain_response(status, "application/json; charset=utf-8", body.to_string())
 }
 

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::console::Console;
 use super::quirks::Quirks;
+use super::registration::Registration;
 use super::wire;
 
 /// Lifetime of a token (自建应用获取 tenant_access_token).
@@ -142,13 +143,16 @@ pub struct Chat {
     pub has_bot: bool,
     /// Whether its owner dissolved it.
     pub dissolved: bool,
+    /// Whether everybody can find and join it.
+    pub public: bool,
 }
 
 /// A request that the stand-in answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
     /// The endpoint's name: `token`, `send`, `reply`, `patch`, `recall`, `message`, `messages`, `users.by_contact`,
-    /// `user`, `chats`, `chat`, `bot`, `file`, `hook`, `connection.endpoint`, `connection.upgrade`, or `unknown`.
+    /// `user`, `chats`, `chats.search`, `chat`, `chat.join`, `bot`, `file`, `hook`, `registration`, `app`, `app.config`,
+    /// `app.publish`, `scopes`, `scopes.apply`, `app_versions`, `contact.scopes`, `connections`, `slash.…`, `connection.endpoint`, `connection.upgrade`, or `unknown`.
     pub endpoint: &'static str,
     /// The HTTP status of the answer, before a fault spoilt it.
     pub status: u16,
@@ -210,6 +214,7 @@ pub struct State {
     pub(super) files: HashMap<String, UploadedFile>,
     pub(super) quirks: Quirks,
     pub(super) console: Console,
+    pub(super) registration: Registration,
     messages: Vec<Message>,
     by_id: HashMap<String, usize>,
     tokens: Vec<Token>,
@@ -247,6 +252,16 @@ impl State {
     /// The people, by open_id.
     pub fn people(&self) -> impl Iterator<Item = &Person> {
         self.people.values()
+    }
+
+    /// The app's settings.
+    pub fn console(&self) -> &Console {
+        &self.console
+    }
+
+    /// The registration of apps.
+    pub fn registration(&self) -> &Registration {
+        &self.registration
     }
 
     /// The chats, by chat id.

@@ -44,12 +44,48 @@ const store = {
 const thread = createThread({ host: byId("thread"), store, click });
 const composer = createComposer({
   form: byId("composer"), chips: byId("chips"), store, commands: COMMANDS,
-  say: (text, mention) => api.say(store.me, store.open, text, mention),
+  say: (text, mention) => {
+    guide.sent("say");
+    return api.say(store.me, store.open, text, mention);
+  },
 });
-const controls = createControls({ list: byId("control-list"), log: byId("log") });
+const controls = createControls({
+  list: byId("control-list"), log: byId("log"),
+  told: { used: (name) => guide.sent(`control:${name}`), failed: (name) => guide.failed(`control:${name}`), done: () => guide.changed() },
+});
 const panel = createPanel(byId("panel"));
 createModels(byId("models"));
-const guide = createGuide({ host: byId("guide"), opener: byId("guide-open"), page: { show, shows } });
+
+/** The command that the guide has put into the composer, and the step that it has set the controls for. */
+const guided = { command: "", step: "" };
+
+const guide = createGuide({
+  host: byId("guide"), opener: byId("guide-open"),
+  page: {
+    shows, drawerCovers, box: composer.box, me: () => store.me, filled: () => guided.command,
+    row: (where) => byId("chats").querySelector(`[data-chat="${CSS.escape(placeOf(where) ?? "")}"]`),
+    control(name, preset, step) {
+      const fresh = guided.step !== step;
+      guided.step = step;
+      return controls.prepared(name, fresh ? preset : {});
+    },
+    /** Puts a command into the composer, once. What somebody has written there stays, also if that is nothing. */
+    command(command) {
+      const { box, send } = composer;
+      if (guided.command !== command && (box.value === guided.command || box.value === "")) composer.fill(command);
+      guided.command = command;
+      return { node: box.value === command ? send : box, key: "say", command };
+    },
+    type(command) {
+      composer.fill(command);
+      guide.moved();
+    },
+    unfill() {
+      if (guided.command !== "" && composer.box.value === guided.command) composer.fill("");
+      guided.command = "";
+    },
+  },
+});
 
 /** Handles the data about what happens behind the chat. */
 function heard(monitor) {
@@ -68,11 +104,6 @@ function placeOf(where) {
   return store.chats.find((chat) => chat.person === told?.as)?.id;
 }
 
-function show(person, where) {
-  become(person);
-  return open(placeOf(where) ?? store.open, false);
-}
-
 /** Whether that conversation is visible. */
 function shows(where) {
   return store.open === placeOf(where) && !onList();
@@ -83,13 +114,18 @@ async function refetch(chat) {
 }
 
 async function click(message, action) {
+  const what = action.value?.action;
+  guide.sent(what);
   try {
     const answer = await api.click(store.me, message, action);
+    if (answer.error || answer.toast?.type === "error") guide.failed(what);
     if (answer.error) toast("error", answer.error);
     if (answer.toast) toast(answer.toast.type, answer.toast.content);
     if (answer.updated) await refetch(store.open);
+    guide.changed();
     return answer;
   } catch (error) {
+    guide.failed(what);
     toast("error", error.message);
     return { error: error.message };
   }
@@ -114,7 +150,7 @@ function drawPeople() {
   byId("people").replaceChildren(...people.map((person, index) => {
     const chosen = person.id === store.me;
     return h("button", {
-      type: "button", role: "radio", class: "person-card", "aria-checked": String(chosen), tabindex: chosen ? "0" : "-1",
+      type: "button", role: "radio", class: "person-card", "aria-checked": String(chosen), tabindex: chosen ? "0" : "-1", data: { person: person.id },
       on: {
         click: () => become(person.id),
         keydown: (event) => {
@@ -179,6 +215,11 @@ function onList() {
   return document.body.dataset.view === "list" && matchMedia("(max-width: 760px)").matches;
 }
 
+/** Whether the controls lie over the conversation: there is no room beside it. */
+function drawerCovers() {
+  return matchMedia("(max-width: 1179px)").matches;
+}
+
 /** Opens a conversation; for a direct chat, resolves once the bot has been notified. */
 async function open(id, keepList) {
   store.open = id;
@@ -208,10 +249,11 @@ function setTheme(theme) {
   document.documentElement.dataset.theme = theme;
   localStorage.setItem("theme", theme);
   byId("theme").title = byId("theme").ariaLabel = `${t("app.theme")}: ${t(`app.theme.${theme}`)}`;
+  byId("theme").replaceChildren(icon({ auto: "auto_outlined", light: "sun_outlined", dark: "moon_outlined" }[theme]));
 }
 
 function dress() {
-  const glyphs = { back: "left_outlined", theme: "sun_outlined", "controls-open": "bolt_outlined", "controls-close": "close_outlined" };
+  const glyphs = { back: "left_outlined", "controls-open": "bolt_outlined", "controls-close": "close_outlined" };
   for (const [id, token] of Object.entries(glyphs)) byId(id).append(icon(token));
   document.querySelector(".send").prepend(icon("send_filled"));
   document.querySelector(".brand").prepend(avatar({ id: "bot", name: "airgate", kind: "bot" }));
@@ -237,8 +279,13 @@ function dress() {
   };
   byId("controls-open").addEventListener("click", () => drawer(!document.body.classList.contains("controls-shown")));
   byId("controls-close").addEventListener("click", () => { drawer(false); byId("controls-open").focus(); });
-  addEventListener("keydown", (event) => { if (event.key === "Escape") drawer(false); });
-  drawer(matchMedia("(min-width: 1180px)").matches);
+  // Escape closes one thing: a list or a dialog itself, else what lies on top.
+  addEventListener("keydown", (event) => {
+    if (event.key !== "Escape" || event.defaultPrevented || document.querySelector("dialog[open], .popup") || event.target.matches?.("select")) return;
+    const shown = document.body.classList.contains("controls-shown");
+    if ((shown && drawerCovers()) || !guide.close()) drawer(false);
+  });
+  drawer(!drawerCovers());
 }
 
 async function load() {
@@ -268,8 +315,14 @@ async function start() {
     toast("error", error.message);
   }
   listen({
-    message: (message) => arrived(message, true),
-    updated: (message) => arrived(message, true),
+    message: (message) => {
+      arrived(message, true);
+      if (message.sender.kind === "bot") guide.changed();
+    },
+    updated: (message) => {
+      arrived(message, true);
+      guide.changed();
+    },
     monitor: heard,
     notice: (text) => {
       controls.note(text);

@@ -6,6 +6,7 @@ import { chart } from "./chart.js";
 import { checker, dateField, input, selectImg } from "./fields.js";
 import { icon } from "./icons.js";
 import { body, collapsiblePanel, columnSet, form } from "./layout.js";
+import { means } from "./meaning.js";
 import { confirmDialog } from "./overlay.js";
 import { background, color, tagColors, TEMPLATES } from "./palette.js";
 import { audio, div, hr, img, imgCombination, markdownBlock, person, personList } from "./components.js";
@@ -52,6 +53,7 @@ function renderElement(element, ctx, path) {
   }
   node.dataset.path = path;
   node.dataset.tag = tag;
+  means(node, callbackOf(element)?.value, ctx.form);
   if (element.margin !== undefined) {
     if (isEdges(element.margin)) node.style.margin = element.margin;
     else nodes.push(faultBox([`${tag}.margin: ${element.margin}`]));
@@ -65,21 +67,25 @@ function renderAll(elements, ctx, path) {
   return elements.map((element, index) => renderElement(element, ctx, `${path}.${index}`));
 }
 
+function callbackOf(element) {
+  return Array.isArray(element.behaviors) ? element.behaviors.find((behavior) => behavior?.type === "callback") : undefined;
+}
+
 /**
  * Performs a component's action: asks for confirmation, opens its link, calls back. `extra` is what
  * the component adds to the action. Resolves to the server's answer, or null if nothing was sent.
  */
 async function act(ctx, host, element, extra = {}) {
   if (ctx.lock.busy) return null;
+  const callback = callbackOf(element);
   if (element.confirm) {
     const { title, text } = element.confirm;
-    if (!(await confirmDialog(textOf(title), textOf(text)))) return null;
+    if (!(await confirmDialog(textOf(title), textOf(text), callback?.value))) return null;
   }
   const behaviors = Array.isArray(element.behaviors) ? element.behaviors : [];
   for (const behavior of behaviors) {
     if (behavior.type === "open_url") openUrl(behavior.pc_url || behavior.default_url);
   }
-  const callback = behaviors.find((behavior) => behavior.type === "callback");
   // A component without behaviours still calls back, without a value.
   if (behaviors.length > 0 && !callback && !extra.form_value) return null;
   const action = { tag: element.tag };

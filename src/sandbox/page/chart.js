@@ -8,7 +8,7 @@ const RATIOS = { "1:1": 1, "2:1": 1 / 2, "4:3": 3 / 4, "16:9": 9 / 16 };
 const KINDS = new Set(["line", "area", "bar", "pie"]);
 
 const short = (value) => (Math.abs(value) >= 10000
-  ? value.toLocaleString(LANG, { notation: "compact", maximumFractionDigits: 1 })
+  ? value.toLocaleString(LANG, { notation: "compact", maximumFractionDigits: 2 })
   : value.toLocaleString(LANG, { maximumFractionDigits: 2 }));
 
 const first = (names) => (Array.isArray(names) ? names[0] : names);
@@ -39,7 +39,8 @@ function read(spec) {
 function niceStep(span) {
   const rough = span / 4 || 1;
   const power = 10 ** Math.floor(Math.log10(rough));
-  return [1, 2, 2.5, 5, 10].map((factor) => factor * power).find((step) => step >= rough);
+  // Many steps to choose from, so that little of the picture stays empty.
+  return [1, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10].map((factor) => factor * power).find((step) => step >= rough);
 }
 
 function scale(values) {
@@ -125,6 +126,8 @@ function drawBars(svg, place, data, shades, { flat, stacked, labels }) {
           : text(across + thick / 2, to - 4, short(value)));
       }
     });
+    // Above a stack stands its sum.
+    if (labels && stacked && !flat) svg.append(text(place.middle(index), place.at(sum) - 4, short(sum)));
   });
 }
 

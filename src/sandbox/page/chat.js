@@ -255,5 +255,11 @@ export function createComposer({ form, chips, store, say, commands }) {
     box.setAttribute("aria-label", box.placeholder);
     grow();
   }
-  return { show, focus: () => box.focus({ preventScroll: true }) };
+  return {
+    show, box, send, focus: () => box.focus({ preventScroll: true }),
+    fill(text) {
+      box.value = text;
+      grow();
+    },
+  };
 }

@@ -12,16 +12,19 @@ const LOG_LINES = 30;
 /** Arguments of a text that may be keys themselves. */
 const translated = (args) => Object.fromEntries(Object.entries(args ?? {}).map(([name, value]) => [name, t(value)]));
 
-async function run(name, value, node, redraw) {
+async function run(name, value, node, redraw, told) {
+  told.used(name);
   const turning = spinner(t("app.working"));
   node.append(turning);
   node.classList.add("is-busy");
   try {
     const answer = await api.control(name, value);
-    if (answer.error) toast("error", t(answer.error));
-    else if (answer.message) toast(answer.kind ?? "success", t(answer.message, translated(answer.args)));
+    if (answer.error) throw new Error(answer.error);
+    if (answer.message) toast(answer.kind ?? "success", t(answer.message, translated(answer.args)));
+    told.done();
     await redraw();
   } catch (error) {
+    told.failed(name);
     toast("error", t(error.message));
   } finally {
     turning.remove();
@@ -34,12 +37,13 @@ function selectOf(id, options) {
 }
 
 /** Several selects and the button that sends them together. */
-function formControl(spec, go, redraw) {
+function formControl(spec, go) {
   const submit = h("button", { type: "submit", class: "btn btn-default btn-medium" }, h("span", { class: "btn-label" }, t("control.go")));
   const boxes = new Map();
   const fields = spec.fields.map((field) => {
     const id = uid("control");
     const box = selectOf(id, field.options);
+    box.name = field.name;
     // Keep the selection when the controls are redrawn.
     const key = `${spec.name}.${field.name}`;
     if (chosen.has(key)) box.value = chosen.get(key);
@@ -56,17 +60,17 @@ function formControl(spec, go, redraw) {
     for (const [field, box] of boxes) {
       value[field.name] = field.options.find((option) => String(option.value) === box.value)?.value ?? null;
     }
-    go(value, submit, redraw);
+    go(value, submit);
   });
   return node;
 }
 
 const chosen = new Map();
 
-function control(spec, redraw) {
+function control(spec, redraw, told) {
   const id = uid("control");
-  const go = (value, node) => run(spec.name, value, node, redraw);
-  if (spec.kind === "form") return formControl(spec, go, redraw);
+  const go = (value, node) => run(spec.name, value, node, redraw, told);
+  if (spec.kind === "form") return formControl(spec, go);
   if (spec.kind === "button") {
     const node = h("button", { type: "button", class: "btn btn-default btn-medium fill" }, h("span", { class: "btn-label" }, t(spec.label)));
     node.addEventListener("click", () => { if (!node.classList.contains("is-busy")) go(spec.value ?? null, node); });
@@ -104,19 +108,23 @@ function control(spec, redraw) {
   return h("div", { class: "card-fault-box" }, `control kind ${spec.kind}`);
 }
 
-/** Fills the panel; `note(text)` adds a line to its log. */
-export function createControls({ list, log }) {
+/**
+ * Fills the panel; `note(text)` adds a line to its log. `told` is called with what became of a control: `used`, then `done` or
+ * `failed`.
+ */
+export function createControls({ list, log, told }) {
   async function draw() {
     const specs = await api.controls();
-    const focused = list.contains(document.activeElement) ? document.activeElement.closest("[data-name]")?.dataset.name : null;
+    const active = list.contains(document.activeElement) ? document.activeElement : null;
+    const focused = active?.closest("[data-name]")?.dataset.name;
     list.replaceChildren(...specs.filter((spec) => spec.kind !== "hidden").map((spec) => {
-      const node = control(spec, draw);
+      const node = control(spec, draw, told);
       node.dataset.name = spec.name;
       return node;
     }));
     if (focused) {
       const again = list.querySelector(`[data-name="${CSS.escape(focused)}"]`);
-      (again?.matches("button") ? again : again?.querySelector("input, select, button"))?.focus();
+      (again?.matches("button") ? again : again?.querySelector(active.matches("button") ? "button" : "input, select"))?.focus();
     }
   }
   function note(text) {
@@ -124,5 +132,16 @@ export function createControls({ list, log }) {
     log.prepend(h("li", null, h("time", { datetime: new Date(now()).toISOString() }, shortTime(now())), " ", text));
     while (log.children.length > LOG_LINES) log.lastElementChild.remove();
   }
-  return { draw, note };
+  /** The button of a control, whose selects are set to `preset` first. */
+  function prepared(name, preset = {}) {
+    const node = list.querySelector(`[data-name="${CSS.escape(name)}"]`);
+    for (const [field, value] of Object.entries(preset)) {
+      const box = node?.querySelector(`select[name="${CSS.escape(field)}"]`);
+      if (!box || box.value === value) continue;
+      box.value = value;
+      box.dispatchEvent(new Event("change"));
+    }
+    return node?.matches("button") ? node : node?.querySelector("button") ?? null;
+  }
+  return { draw, note, prepared };
 }

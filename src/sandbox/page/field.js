@@ -24,7 +24,7 @@ export function controlWidth(node, width) {
 
 /**
  * The frame of a field: label, control, error. Inside a form it registers the control's value.
- * `state` is {read, isEmpty, reset, focus?}.
+ * `state` is {read, isEmpty, reset, options?}; `options` are the values to choose from.
  */
 export function field(element, ctx, control, state) {
   const label = textOf(element.label);
@@ -51,7 +51,7 @@ export function field(element, ctx, control, state) {
       named?.setAttribute("aria-invalid", String(wrong));
     };
     ctx.form.fields.push({
-      name: element.name, required: element.required === true, complain,
+      name: element.name, required: element.required === true, complain, node: control, options: state.options,
       read: state.read, isEmpty: state.isEmpty, focus: () => named?.focus(),
       reset: () => { state.reset(); complain(false); },
     });

@@ -56,6 +56,8 @@ const P = {
   right: "M9.5 6l6 6-6 6",
   left: "M14.5 6l-6 6 6 6",
   image: "M4 5h16v14H4ZM4 16l5-5 4 4 2.5-2.5L20 17M15 9v.2",
+  moon: "M19.5 14.2A8 8 0 1 1 9.8 4.5a6.3 6.3 0 0 0 9.7 9.7Z",
+  contrast: "M12 20.5a8.5 8.5 0 1 0 0-17 8.5 8.5 0 0 0 0 17ZM12 3.5v17M12 7.5l5.8-.6M12 11.5h8.4M12 15.5l7 .6",
   sun: "M12 16a4 4 0 1 0 0-8 4 4 0 0 0 0 8ZM12 2.5v2M12 19.5v2M2.5 12h2M19.5 12h2M5.3 5.3l1.4 1.4M17.3 17.3l1.4 1.4M18.7 5.3l-1.4 1.4M6.7 17.3l-1.4 1.4",
   dot: "M12 12h.01",
 };
@@ -83,7 +85,7 @@ const WORDS = [
   ["eye", "visible view eye preview"], ["file", "file doc docx document page copy note"],
   ["send", "send forward"], ["chat", "chat message comment reply"],
   ["bolt", "bolt flash lightning energy buzz efficiency"], ["shield", "shield safe security"],
-  ["image", "image picture photo"], ["sun", "sun theme"], ["down", "down expand unfold"],
+  ["image", "image picture photo"], ["sun", "sun"], ["moon", "moon"], ["contrast", "auto"], ["down", "down expand unfold"],
   ["up", "up fold collapse"], ["right", "right next arrow"], ["left", "left back previous"],
 ];
 

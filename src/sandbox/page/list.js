@@ -23,7 +23,7 @@ export function list(anchor, { options, selected, pick, multi = false, closed })
   let active = Math.max(0, options.findIndex((option) => selected.has(option.value)));
   function draw() {
     rows.replaceChildren(...shown.map((option, index) => h("div", {
-      class: `list-row${index === active ? " is-active" : ""}`, role: "option", id: `${id}-${index}`,
+      class: `list-row${index === active ? " is-active" : ""}`, role: "option", id: `${id}-${index}`, data: { value: option.value },
       "aria-selected": String(selected.has(option.value)),
       on: {
         click: () => choose(option),

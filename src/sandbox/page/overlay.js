@@ -2,6 +2,7 @@
 
 import { h, uid } from "./dom.js";
 import { icon } from "./icons.js";
+import { means } from "./meaning.js";
 import { t } from "./words.js";
 
 const TOAST_MS = 3500;
@@ -28,11 +29,12 @@ export function toast(type, content) {
   node.addEventListener("click", leave);
 }
 
-/** Asks for confirmation; resolves to whether it was given. */
-export function confirmDialog(title, text) {
+/** Asks for confirmation of what sends `value`; resolves to whether it was given. */
+export function confirmDialog(title, text, value) {
   return new Promise((resolve) => {
     const [titleId, textId] = [uid("confirm"), uid("confirm")];
     const ok = h("button", { type: "submit", value: "ok", class: "btn btn-primary_filled" }, t("card.confirm"));
+    means(ok, value);
     const dialog = h("dialog", { class: "confirm", "aria-labelledby": titleId, "aria-describedby": textId },
       h("form", { method: "dialog" },
         h("h2", { id: titleId }, title), h("p", { id: textId }, text),

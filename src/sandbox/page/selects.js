@@ -4,6 +4,7 @@ import { h } from "./dom.js";
 import { field } from "./field.js";
 import { icon } from "./icons.js";
 import { list } from "./list.js";
+import { closePopups } from "./overlay.js";
 import { avatar, personName } from "./people.js";
 import { iconNode, textOf } from "./texts.js";
 import { t } from "./words.js";
@@ -41,6 +42,13 @@ function trigger(element) {
   });
 }
 
+/** Closes the list of this select; returns whether it was open. */
+function closeOf(node) {
+  if (node.ariaExpanded !== "true") return false;
+  closePopups();
+  return true;
+}
+
 /** Dispatches the events that an input would dispatch by itself. */
 const changed = (node) => node.dispatchEvent(new Event("input", { bubbles: true }));
 
@@ -61,6 +69,7 @@ export function select(element, ctx) {
   };
   const open = () => {
     if (ctx.lock.busy || element.disabled) return;
+    if (closeOf(node)) return;
     list(node, {
       options: options.map((option) => ({ ...option, lead: leadOf(option) })), selected: new Set([value]),
       pick: async (option) => {
@@ -115,7 +124,7 @@ export function multiSelect(element, ctx) {
   };
   node.addEventListener("click", (event) => {
     event.stopPropagation();
-    if (ctx.lock.busy || element.disabled) return;
+    if (ctx.lock.busy || element.disabled || closeOf(node)) return;
     list(node, {
       options: options.map((option) => ({ ...option, lead: leadOf(option) })), selected: values, multi: true,
       pick: toggle,
@@ -124,7 +133,7 @@ export function multiSelect(element, ctx) {
   show();
   const drawn = field(element, ctx, node, {
     read: () => [...values], isEmpty: () => values.size === 0,
-    reset: () => { values = new Set(initial); show(); },
+    reset: () => { values = new Set(initial); show(); }, options: options.map((option) => option.value),
   });
   return ctx.form ? drawn : h("div", null, ctx.faultBox([`${element.tag} outside a form`]), drawn);
 }

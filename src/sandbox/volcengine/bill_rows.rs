@@ -127,6 +127,7 @@ pub(super) fn wire<'a>(
     let has_product = term != GroupTerm::Account;
     let day = match period {
         GroupPeriod::Period => String::new(),
+        _ if row.is_undated => String::new(),
         GroupPeriod::Day | GroupPeriod::Detail => row.expense_date.to_string(),
     };
     let project = resource(shown_project(row, list));
@@ -152,6 +153,7 @@ pub(super) fn wire<'a>(
             },
             split_item_ratio: "1",
             expense_time: match period {
+                _ if row.is_undated => String::new(),
                 GroupPeriod::Detail => format!("{day} 00:00:00~{day} 23:59:59"),
                 GroupPeriod::Day | GroupPeriod::Period => day.clone(),
             },

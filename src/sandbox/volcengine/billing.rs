@@ -162,8 +162,16 @@ impl Query {
             && (self.owners.is_empty() || self.owners.contains(&row.owner.unwrap_or(account)))
             && (self.payers.is_empty() || self.payers.contains(&account))
             && self.instance.as_deref().is_none_or(|instance| instance == row.instance)
-            && self.expense_date.is_none_or(|day| day == row.expense_date)
+            && self.expense_date.is_none_or(|day| day == row.expense_date && !row.is_undated)
             && !(self.ignore_zero && row.discount.is_zero())
+    }
+
+    /// A row as it is shown now: what is not settled yet charges nothing.
+    fn shown<'a>(&self, row: &'a BillRow) -> Cow<'a, BillRow> {
+        if row.charged_from.is_none_or(|at| at <= self.now) {
+            return Cow::Borrowed(row);
+        }
+        Cow::Owned(BillRow { payable: Decimal::new(0, 2), ..row.clone() })
     }
 
     /// Groups rows. A grouped row shows the latest project of its rows.
@@ -171,7 +179,7 @@ impl Query {
         let is_detail = self.group_period == GroupPeriod::Detail
             && matches!(self.group_term, GroupTerm::ChargeItem | GroupTerm::Instance);
         if is_detail {
-            return rows.map(Cow::Borrowed).collect();
+            return rows.map(|row| self.shown(row)).collect();
         }
         let mut groups: Vec<Cow<'a, BillRow>> = Vec::new();
         let mut index = HashMap::new();
@@ -187,8 +195,8 @@ impl Query {
             );
             let at = *index.entry(key).or_insert(groups.len());
             match groups.get_mut(at) {
-                None => groups.push(Cow::Borrowed(row)),
-                Some(group) => add(group.to_mut(), row),
+                None => groups.push(self.shown(row)),
+                Some(group) => add(group.to_mut(), &self.shown(row)),
             }
         }
         groups

@@ -53,6 +53,10 @@ pub struct BillRow {
     pub shown_in: ShownIn,
     /// When it appears there; `None`: it is there already.
     pub visible_from: Option<Timestamp>,
+    /// When its 应付金额 is known; before that it is 0. `None`: it is known already.
+    pub charged_from: Option<Timestamp>,
+    /// Whether the row says no day.
+    pub is_undated: bool,
 }
 
 /// What a row of 方舟 charges for.
@@ -259,6 +263,8 @@ impl BillRow {
             item: None,
             shown_in: ShownIn::Both,
             visible_from: None,
+            charged_from: None,
+            is_undated: false,
         };
         row.fit(Decimal::new(0, 2), Decimal::new(0, 6));
         row

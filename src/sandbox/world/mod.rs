@@ -27,7 +27,7 @@ pub use bills::{BillRow, BillingMode, Category, ChargeItem, Measure, Product, Sh
 pub use lag::Lagging;
 pub use policies::{CustomPolicies, CustomPolicy};
 pub(crate) use policies::{Document, Effect};
-pub use sample::sample;
+pub use sample::{Language, sample, sample_in};
 pub use users::{
     AccessKey, AttachedPolicy, IamApiKey, KeyStatus, Login, LoginProfile, MissingLogin, PolicyKind,
     PolicyScope, User,

@@ -328,21 +328,48 @@ const ARK: &[ArkThings] = &[
     },
 ];
 
+mod english;
+
+/// The language of the sample's names.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Language {
+    /// As in a Chinese company.
+    #[default]
+    Chinese,
+    /// As in an English-speaking one. Usernames stay.
+    English,
+}
+
+impl Language {
+    fn name(self, chinese: &str) -> String {
+        match self {
+            Self::Chinese => chinese,
+            Self::English => english::english(chinese),
+        }
+        .to_owned()
+    }
+}
+
 /// The sample cloud at `now`: its bills cover the current Beijing month and the three before. The
 /// same `now` and `seed` give the same cloud; another seed distributes the same monthly amounts over other rows.
 pub fn sample(now: Timestamp, seed: u64) -> World {
+    sample_in(Language::Chinese, now, seed)
+}
+
+/// The same in a language.
+pub fn sample_in(language: Language, now: Timestamp, seed: u64) -> World {
     let mut world = World {
         accounts: vec![
             FakeAccount::new(
                 "main",
-                "云上主体",
+                &language.name("云上主体"),
                 2_100_153_894,
                 "AKLTc2FuZGJveC1tYWluLWFjY291bnQta2V5MDAwMQ",
                 "c2FuZGJveC1tYWluLXNlY3JldC1ub3QtYS1yZWFsLW9uZQ==",
             ),
             FakeAccount::new(
                 "labs",
-                "研究院",
+                &language.name("研究院"),
                 2_100_287_713,
                 "AKLTc2FuZGJveC1sYWJzLWFjY291bnQta2V5MDAwMg",
                 "c2FuZGJveC1sYWJzLXNlY3JldC1ub3QtYS1yZWFsLW9uZQ==",
@@ -351,7 +378,7 @@ pub fn sample(now: Timestamp, seed: u64) -> World {
         ..World::default()
     };
     let current = BillPeriod::of(now);
-    let filled = fill(&mut world, now, current, &mut Dice(seed));
+    let filled = fill(&mut world, language, now, current, &mut Dice(seed));
     debug_assert!(filled.is_ok(), "the tables name something that does not exist: {filled:?}");
     world
 }
@@ -359,6 +386,7 @@ pub fn sample(now: Timestamp, seed: u64) -> World {
 /// Fills the two accounts from the tables.
 fn fill(
     world: &mut World,
+    language: Language,
     now: Timestamp,
     current: BillPeriod,
     dice: &mut Dice,
@@ -366,7 +394,7 @@ fn fill(
     for spending in SPENDING {
         let account = world.account_mut(spending.account)?;
         if spending.project != "-" {
-            account.add_project(spending.project, spending.display_name);
+            account.add_project(spending.project, &language.name(spending.display_name));
         }
         for (month, (micros, rows)) in spending.micros.iter().zip(spending.rows).enumerate() {
             let period = months_before(current, 3usize.saturating_sub(month));
@@ -379,7 +407,7 @@ fn fill(
         }
     }
     for person in PEOPLE {
-        add_person(world, person, current)?;
+        add_person(world, language, person, current)?;
     }
     for thing in ARK {
         add_ark(world.account_mut(thing.account)?, thing);
@@ -408,9 +436,14 @@ fn add_ark(account: &mut FakeAccount, thing: &ArkThings) {
 }
 
 /// Adds one person with everything that belongs to them.
-fn add_person(world: &mut World, person: &Person, current: BillPeriod) -> Result<(), WorldError> {
+fn add_person(
+    world: &mut World,
+    language: Language,
+    person: &Person,
+    current: BillPeriod,
+) -> Result<(), WorldError> {
     let user = world.account_mut(person.account)?.add_user(person.name);
-    user.display_name = person.display_name.to_owned();
+    user.display_name = language.name(person.display_name);
     user.email = format!("{}@example.com", person.name);
     for key in person.keys {
         user.add_key(*key);
@@ -435,7 +468,7 @@ fn add_person(world: &mut World, person: &Person, current: BillPeriod) -> Result
             account_slug: person.account.to_owned(),
             username: person.name.to_owned(),
             amount: Decimal::new(yuan.saturating_mul(100), 2),
-            note: (*note).to_owned(),
+            note: language.name(note),
         });
     }
     Ok(())

@@ -1,14 +1,18 @@
 //! Makes backups of the store.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use jiff::{SignedDuration, Timestamp};
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
+use super::backup_watch::BackupWatch;
 use super::runner::{Chore, Needs};
 use crate::clock::Clock;
+use crate::domain::BackupPlace;
 use crate::store::Store;
 use crate::store::backup::{BackupError, BackupFolder, Made};
 
@@ -20,13 +24,16 @@ pub(super) struct MakeBackup {
     interval: SignedDuration,
     /// When the last attempt failed.
     failed: Option<Timestamp>,
+    /// Wakes what copies backups to a bucket.
+    made: Arc<Notify>,
     store: Store,
     clock: Clock,
+    watch: BackupWatch,
 }
 
 impl MakeBackup {
     /// Returns `None` if no folder for backups is configured.
-    pub(super) fn new(needs: &Needs<'_>) -> Option<Self> {
+    pub(super) fn new(needs: &Needs<'_>, made: Arc<Notify>) -> Option<Self> {
         let config = &needs.config.store;
         let folder = config.backup_dir.as_ref()?;
         Some(Self {
@@ -34,8 +41,11 @@ impl MakeBackup {
             interval: SignedDuration::try_from(config.backup_interval)
                 .unwrap_or(SignedDuration::MAX),
             failed: None,
+            made,
             store: needs.store.clone(),
             clock: needs.clock.clone(),
+            // The next attempt comes an interval later.
+            watch: BackupWatch::new(BackupPlace::Folder, 1, needs),
         })
     }
 }
@@ -43,7 +53,7 @@ impl MakeBackup {
 /// What one run did.
 enum Run {
     Made(Made),
-    NotDue(SignedDuration),
+    NotDue(SignedDuration, Option<Timestamp>),
 }
 
 impl Chore for MakeBackup {
@@ -58,8 +68,9 @@ impl Chore for MakeBackup {
             let (now, stop) = (self.clock.now(), stop.clone());
             let (interval, failed) = (self.interval, self.failed);
             let copying = tokio::task::spawn_blocking(move || {
-                match rest(folder.last(now), failed, interval, now) {
-                    Some(rest) => Ok(Run::NotDue(rest)),
+                let last = folder.newest(now).map(|(at, _)| at);
+                match rest(last, failed, interval, now) {
+                    Some(rest) => Ok(Run::NotDue(rest, last)),
                     None => folder.add(&store, now, &|| !stop.is_cancelled()).map(Run::Made),
                 }
             });
@@ -71,19 +82,25 @@ impl Chore for MakeBackup {
                     if let Some((path, error)) = made.undeleted {
                         tracing::warn!(path = %path.display(), %error, "a file cannot be removed");
                     }
+                    self.watch.worked(now).await;
+                    self.made.notify_one();
                     None
                 }
-                Ok(Ok(Run::NotDue(rest))) => {
+                Ok(Ok(Run::NotDue(rest, last))) => {
+                    if let Some(last) = last {
+                        self.watch.newest(last);
+                    }
                     pause = rest;
                     None
                 }
                 Ok(Err(BackupError::Stopped)) => None,
-                Ok(Err(error)) => Some(error.to_string()),
-                Err(error) => Some(error.to_string()),
+                Ok(Err(error)) => Some((error.to_string(), error.said())),
+                Err(error) => Some((error.to_string(), None)),
             };
-            if let Some(error) = error {
+            if let Some((error, said)) = error {
                 self.failed = Some(now);
                 tracing::error!(error, "no backup was made");
+                self.watch.failed(said).await;
             }
             Duration::try_from(pause).unwrap_or(Duration::MAX)
         }
@@ -93,7 +110,7 @@ impl Chore for MakeBackup {
 
 /// Returns how long it is until a backup is due, given when the last one was made and when the last attempt failed;
 /// `None` if it is due at `now`. A time in the future says nothing: the clock was set back.
-fn rest(
+pub(super) fn rest(
     made: Option<Timestamp>,
     failed: Option<Timestamp>,
     interval: SignedDuration,

@@ -10,6 +10,7 @@ use super::runner::{Chore, Needs};
 use crate::app::people::OwnerNotice;
 use crate::app::{approvals, requests, temporary};
 use crate::clock::Clock;
+use crate::domain::{Act, Deed};
 use crate::outbox::Alerts;
 use crate::owed::Wakers;
 use crate::store::{Store, StoreError, WriteTx};
@@ -77,7 +78,10 @@ fn end_in(
     let mut count = ended.len();
     for entry in ended.into_iter().filter_map(|ended| ended.entry) {
         let user = entry.user.clone();
+        let deed = Deed::Allocated { amount: entry.amount };
+        let step = Act { deed, by: entry.operator.clone(), at: now };
         alerts.tell_owner(tx, &user, &OwnerNotice::Quota(entry), now)?;
+        alerts.follow_up(tx, &user, &step, now)?;
     }
     for lapsed in approvals::lapse(tx, now)? {
         count = count.saturating_add(1);

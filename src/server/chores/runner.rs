@@ -15,6 +15,7 @@ use crate::config::Config;
 use crate::feishu;
 use crate::outbox::Alerts;
 use crate::owed::Wakers;
+use crate::server::clients::Timeouts;
 use crate::store::Store;
 
 /// How long a chore rests after it panicked.
@@ -42,6 +43,7 @@ pub(in crate::server) struct Needs<'a> {
     pub bot: &'a Arc<Bot>,
     pub alerts: &'a Alerts,
     pub wakers: &'a Wakers,
+    pub timeouts: &'a Timeouts,
     pub clock: &'a Clock,
 }
 

@@ -6,8 +6,10 @@ use redb::{Database, TableDefinition};
 use secrecy::ExposeSecret;
 
 use super::*;
-use crate::store::AccountSecrets;
+use crate::store::opening::{Opening, Stage};
 use crate::store::tables::{Declared, META, SECRETS};
+use crate::store::view::View;
+use crate::store::{AccountSecrets, SCHEMA_VERSION};
 
 fn pair(id: &str, secret: &str) -> AccountSecrets {
     AccountSecrets { access_key_id: id.to_owned().into(), secret_key: secret.to_owned().into() }
@@ -123,4 +125,36 @@ fn saving_again_replaces_the_pair_and_keeps_the_switch() {
     let found = store.account_secrets(&main).unwrap().unwrap();
     assert_eq!(found.access_key_id.expose_secret(), "AKLTother0002");
     assert!(!write(&store, |tx| tx.set_account_active(&account("none"), Switch::On, now())));
+}
+
+#[test]
+fn a_store_of_an_older_layout_tells_how_far_its_migration_has_come() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("airgate.redb");
+    std::fs::copy(released::file_of(1), &path).unwrap();
+    let tx = View(Database::open(&path).unwrap().begin_write().unwrap(), Default::default());
+    tx.create_tables().unwrap();
+    let opening = Opening::default();
+    tx.migrate(&opening).unwrap();
+    let Stage::Migrating { to, last, rows, of } = opening.stage() else {
+        panic!("{:?}", opening.stage());
+    };
+    assert_eq!((to, last), (SCHEMA_VERSION, SCHEMA_VERSION));
+    assert!(rows == of && of > 0, "{rows} of {of}");
+}
+
+/// A file that a killed process leaves behind, as it was at that moment.
+#[test]
+fn a_store_that_was_not_closed_tells_that_it_is_checked() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, left) = (folder.path().join("airgate.redb"), folder.path().join("left.redb"));
+    let store = Store::open(&path, &KEY).unwrap();
+    store.save_account(&account("main"), "甲", &pair(ID, SECRET), now()).unwrap();
+    std::fs::copy(&path, &left).unwrap();
+    drop(store);
+    let opening = Opening::default();
+    drop(crate::store::builder_followed(&opening).open(&left).unwrap());
+    assert!(matches!(opening.stage(), Stage::Checking { .. }), "{:?}", opening.stage());
+    assert!(Store::open_followed(&left, &KEY, &opening).is_ok());
+    assert_eq!(opening.stage(), Stage::Loading);
 }

@@ -27,6 +27,7 @@ fn november(covered: Covered, days: &[(usize, usize, i64)], read_at: Timestamp) 
     let bill = PeriodBill {
         covered,
         days: amounts,
+        once: BTreeMap::new(),
         wanted: [project("p")].into(),
         reading: PeriodReading::complete(read_at),
     };

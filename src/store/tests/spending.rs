@@ -272,3 +272,44 @@ fn a_month_is_read_until_a_reading_after_it_settled() {
     toggle(&store, "main/bob", "q", Switch::Off);
     assert_eq!(open(now()), [period("2026-11", &["p"])]);
 }
+
+#[test]
+fn the_usage_of_the_month_limit_is_kept_with_each_user() {
+    let store = in_memory();
+    add_user(&store, "main/alice");
+    for (name, since) in [("a", "2026-10"), ("b", "2026-11"), ("off", "2026-11")] {
+        linked(&store, "main/alice", name, since);
+    }
+    toggle(&store, "main/alice", "off", Switch::Off);
+    let bills = [
+        ("a", "2026-10", "70"),
+        ("a", "2026-11", "30.5"),
+        ("b", "2026-11", "-0.25"),
+        ("off", "2026-11", "9"),
+    ];
+    record(&store, read(&bills, now()));
+    let usage = |period| {
+        let usage = store
+            .read(|tx| {
+                Ok::<_, StoreError>(
+                    tx.directory().get(&user("main/alice")).unwrap().month_usage(month(period)),
+                )
+            })
+            .unwrap();
+        usage.map(|usage| usage.percent().to_string())
+    };
+    assert_eq!(usage("2026-11"), None);
+    // A limit of an older file: the next reading computes it, although no project has changed.
+    write(&store, |tx| {
+        let mut alice = tx.user(&user("main/alice"))?.unwrap();
+        alice.month_limit = Some(money("100").try_into().unwrap());
+        tx.put_user(&alice)
+    });
+    assert_eq!(usage("2026-11").as_deref(), Some("0.0"));
+    assert_eq!(record(&store, read(&bills, now())), 1);
+    assert_eq!(usage("2026-11").as_deref(), Some("30.3"));
+    assert_eq!(usage("2026-12").as_deref(), Some("0.0"));
+    assert_eq!(record(&store, read(&bills, now())), 0);
+    toggle(&store, "main/alice", "off", Switch::On);
+    assert_eq!(usage("2026-11").as_deref(), Some("39.3"));
+}

@@ -18,7 +18,8 @@
 //! A payer's bill also lists the rows of the accounts it pays for, and project names such as `default` repeat between
 //! accounts: rows of another owner are not added.
 //!
-//! Only the required fields are strict: where a row belongs, its day, its amount and its currency. A row of a project that
+//! Only the required fields are strict: where a row belongs, its amount and its currency. A row without a day is money of the
+//! period all the same: see [`Fold::day_of`]. A row of a project that
 //! nobody wants is not added if they cannot be read: its project is named in [`Sums::uncounted`]. Rows that are not settled
 //! (非结算: trials) are not charged and not added.
 
@@ -31,8 +32,10 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::amount::{amount, exact_sum};
-use super::item::item_of;
-use crate::domain::{AccountNumber, AmountField, BillPeriod, BillSource, BilledItem, Money};
+use super::item::{is_once, item_of};
+use crate::domain::{
+    AccountNumber, AmountField, BillPeriod, BillSource, BilledAmount, BilledItem, Money,
+};
 use crate::volcengine::error::{ErrorKind, bounded};
 use crate::volcengine::identity::read_number;
 use crate::volcengine::paging::count;
@@ -82,11 +85,15 @@ pub(super) struct Fold {
     /// The day that was requested.
     day: Option<Date>,
     days: BTreeMap<String, BTreeMap<Date, Money>>,
+    /// The part of `days` that is no use.
+    once: BTreeMap<(String, Date), Money>,
     /// If rows are also added up by what they are for: then each of them has to be understood.
-    items: Option<BTreeMap<(Date, BilledItem), Money>>,
+    items: Option<BTreeMap<(Date, BilledItem), BilledAmount>>,
     /// How many rows are to be read at most.
     longest: u64,
     mixed: BTreeSet<Date>,
+    /// Rows that say no day.
+    undated: u64,
     uncounted: BTreeSet<String>,
     /// Hashes of the ids of the bills that the rows belong to.
     bills: HashSet<u64>,
@@ -117,10 +124,14 @@ pub(super) struct Sums {
     pub(super) amounts: BTreeMap<String, Money>,
     /// Of every project, and of the rows without one (an empty name).
     pub(super) days: BTreeMap<(String, Date), Money>,
+    /// The part of `days` that is no use: orders, refunds and corrections.
+    pub(super) once: BTreeMap<(String, Date), Money>,
     /// By what the rows are for, if that was asked for.
-    pub(super) items: BTreeMap<(Date, BilledItem), Money>,
-    /// Days that also hold rows of days outside the period.
+    pub(super) items: BTreeMap<(Date, BilledItem), BilledAmount>,
+    /// Days that also hold rows of days outside the period, or of an unknown day.
     pub(super) mixed: BTreeSet<Date>,
+    /// How many rows say no day.
+    pub(super) undated: u64,
     /// Projects with rows that cannot be counted; none of them is wanted.
     pub(super) uncounted: BTreeSet<String>,
     /// How many bills the rows belong to.
@@ -130,9 +141,9 @@ pub(super) struct Sums {
 }
 
 #[derive(Deserialize)]
-struct Page<'a> {
+pub(super) struct Page<'a> {
     #[serde(rename = "List", borrow)]
-    rows: Option<Vec<Row<'a>>>,
+    pub(super) rows: Option<Vec<Row<'a>>>,
     #[serde(rename = "Total", borrow)]
     total: Option<&'a RawValue>,
     #[serde(rename = "Warning", borrow)]
@@ -141,7 +152,7 @@ struct Page<'a> {
 
 impl Page<'_> {
     /// Returns the number of rows of the whole bill; `None` if they were not counted (-1).
-    fn total(&self) -> Result<Option<u64>, FoldError> {
+    pub(super) fn total(&self) -> Result<Option<u64>, FoldError> {
         let Some(total) = self.total else { return Ok(None) };
         let counted = count(total)
             .ok_or_else(|| FoldError::Malformed(format!("{} is no total", bounded(total.get()))))?;
@@ -149,16 +160,9 @@ impl Page<'_> {
     }
 }
 
-fn page_of(result: &str) -> Result<Page<'_>, FoldError> {
+pub(super) fn page_of(result: &str) -> Result<Page<'_>, FoldError> {
     serde_json::from_str(result)
         .map_err(|error| FoldError::Malformed(format!("the bill cannot be read: {error}")))
-}
-
-/// Returns how many rows a bill has at least, by one of its pages.
-pub(super) fn rows_of(result: &str) -> Result<u64, FoldError> {
-    let page = page_of(result)?;
-    let rows = page.rows.as_ref().map_or(0, |rows| rows.len() as u64);
-    Ok(page.total()?.unwrap_or_default().max(rows))
 }
 
 /// Returns how many rows a bill has, by one of its pages; `None` if they were not counted.
@@ -177,25 +181,29 @@ pub(super) fn loose(value: Option<&RawValue>) -> String {
 /// The fields of a row that are needed, of about a hundred. Raw values, because a string in one list is a number in the
 /// other.
 #[derive(Deserialize)]
-struct Row<'a> {
+pub(super) struct Row<'a> {
     #[serde(rename = "SplitBillDetailId", borrow)]
     split_id: Option<&'a RawValue>,
     #[serde(rename = "BillDetailId", borrow)]
     detail_id: Option<&'a RawValue>,
     #[serde(rename = "OwnerID", borrow)]
-    owner: Option<&'a RawValue>,
+    pub(super) owner: Option<&'a RawValue>,
     #[serde(rename = "Project", borrow)]
     project: Option<&'a RawValue>,
     #[serde(rename = "BillID", borrow)]
     bill_id: Option<&'a RawValue>,
     #[serde(rename = "SettlementType", borrow)]
     settlement: Option<&'a RawValue>,
+    #[serde(rename = "BillCategory", borrow)]
+    category: Option<&'a RawValue>,
     #[serde(rename = "ExpenseDate", borrow)]
     expense_date: Option<&'a RawValue>,
     #[serde(rename = "ExpenseTime", borrow)]
     expense_time: Option<&'a RawValue>,
     #[serde(rename = "ExpenseBeginTime", borrow)]
     expense_begin: Option<&'a RawValue>,
+    #[serde(rename = "ExpenseEndTime", borrow)]
+    expense_end: Option<&'a RawValue>,
     #[serde(rename = "Product", borrow)]
     product: Option<&'a RawValue>,
     #[serde(rename = "InstanceNo", borrow)]
@@ -228,9 +236,14 @@ impl<'a> Row<'a> {
     }
 
     /// Returns the day of the spending, in Beijing. Each list has it in several fields; a time may follow the day.
-    fn day(&self) -> Option<Date> {
-        let fields = [self.expense_date, self.expense_time, self.expense_begin];
+    pub(super) fn day(&self) -> Option<Date> {
+        let fields = [self.expense_date, self.expense_time, self.expense_begin, self.expense_end];
         fields.into_iter().find_map(|field| loose(field).trim().get(..10)?.parse().ok())
+    }
+
+    /// Returns whether it is charged at all.
+    pub(super) fn is_settled(&self) -> bool {
+        loose(self.settlement).trim() != UNSETTLED
     }
 
     fn amount(&self, field: AmountField) -> (&'static str, Option<&'a RawValue>) {
@@ -272,9 +285,11 @@ impl Fold {
             period: None,
             day: None,
             days: BTreeMap::new(),
+            once: BTreeMap::new(),
             items: None,
             longest: u64::MAX,
             mixed: BTreeSet::new(),
+            undated: 0,
             uncounted: BTreeSet::new(),
             bills: HashSet::new(),
             warning: None,
@@ -364,6 +379,10 @@ impl Fold {
             warning: self.warning,
             items: self.items.unwrap_or_default(),
             mixed: self.mixed,
+            undated: self.undated,
+            once: (self.once.into_iter())
+                .filter(|((project, _), _)| !self.uncounted.contains(project))
+                .collect(),
             bills: self.bills.len() as u64,
             days: (self.days.into_iter())
                 .filter(|(project, _)| !self.uncounted.contains(project))
@@ -422,7 +441,7 @@ impl Fold {
     }
 
     fn add(&mut self, row: &Row<'_>) -> Result<(), FoldError> {
-        if !self.is_own(row)? || loose(row.settlement).trim() == UNSETTLED {
+        if !self.is_own(row)? || !row.is_settled() {
             return Ok(());
         }
         if let Some(bill) = row.bill_id {
@@ -462,11 +481,14 @@ impl Fold {
             self.days.insert(project.to_owned(), BTreeMap::new());
         }
         let Some(days) = self.days.get_mut(project) else { return Ok(()) };
+        let is_once = is_once(&loose(row.category));
         let sums = [
             Some(days.entry(day).or_insert(Money::ZERO)),
+            is_once.then(|| self.once.entry((project.to_owned(), day)).or_insert(Money::ZERO)),
             (self.items.as_mut()).map(|items| {
-                let item = row.item(project);
-                items.entry((day, item)).or_insert(Money::ZERO)
+                let item = items.entry((day, row.item(project))).or_default();
+                item.add_original(self::amount(row.original));
+                &mut item.amount
             }),
         ];
         for sum in sums.into_iter().flatten() {
@@ -479,11 +501,20 @@ impl Fold {
         Ok(())
     }
 
-    /// Returns the day that a row counts on.
+    /// Returns the day that a row counts on. One that says no day counts on the day that was requested or, where none was, on
+    /// the first day of the period: a reading by day would not return it there, so that day counts as mixed.
     fn day_of(&mut self, row: &Row<'_>, project: &str) -> Result<Date, FoldError> {
-        let day = row.day().ok_or_else(|| {
-            FoldError::Malformed(format!("{} has no day", row.named(self.source, project)))
-        })?;
+        let unknown =
+            || FoldError::Malformed(format!("{} has no day", row.named(self.source, project)));
+        let Some(day) = row.day() else {
+            let first = self.period.map(BillPeriod::first_day);
+            let day = self.day.or(first).ok_or_else(unknown)?;
+            self.undated += 1;
+            if self.day.is_none() {
+                self.mixed.insert(day);
+            }
+            return Ok(day);
+        };
         if self.day.is_some_and(|requested| requested != day) {
             return Err(FoldError::OtherDays);
         }

@@ -25,6 +25,29 @@ pub(super) fn item_of(project: &str, config: &str, element: &str, charge: &str) 
     }
 }
 
+/// Words of `BillCategory` for what is paid once, and no use (docs/platforms/volcengine.md §7): orders and their changes,
+/// refunds, corrections. The lists show the text; the code is that of the filter.
+const ONCE: [&str; 13] = [
+    "新购",
+    "续费",
+    "更配",
+    "转正",
+    "退款",
+    "退订",
+    "调账",
+    "consume-new",
+    "consume-renew",
+    "consume-modify",
+    "consume-formalize",
+    "refund",
+    "transfer",
+];
+
+/// Returns whether a row of this `BillCategory` is paid once: an order, a refund, or a correction. What is not known is use.
+pub(super) fn is_once(category: &str) -> bool {
+    ONCE.iter().any(|word| category.contains(word))
+}
+
 /// Returns what a charge item measures, by its two names; `None` if no usage measures it, or it is not known.
 fn kind_of(element: &str, charge: &str) -> Option<UsageKind> {
     let text = format!("{} {}", element.to_lowercase(), charge.to_lowercase());
@@ -47,6 +70,18 @@ fn kind_of(element: &str, charge: &str) -> Option<UsageKind> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn orders_refunds_and_corrections_are_no_use() {
+        for category in
+            ["消费-新购", "消费-续费", "消费-更配", "退款-退订", "退款-更配", "调账-人工"]
+        {
+            assert!(is_once(category), "{category}");
+        }
+        for category in ["消费-使用", "消费-试用", "consume-use", "", "-", "别的"] {
+            assert!(!is_once(category), "{category}");
+        }
+    }
 
     #[test]
     fn a_charge_item_is_known_by_its_names_or_measured_by_nothing() {

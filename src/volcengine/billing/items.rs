@@ -7,7 +7,7 @@ use jiff::civil::Date;
 
 use super::fold::PAGE;
 use super::{Part, PartError, Shape, refuses_filter, unreadable};
-use crate::domain::{AmountField, BillPeriod, BillSource, BilledItem, Money, beijing_day};
+use crate::domain::{AmountField, BillPeriod, BillSource, BilledAmount, BilledItem, beijing_day};
 use crate::volcengine::client::AccountClient;
 use crate::volcengine::error::Error;
 
@@ -20,7 +20,7 @@ const GROUPED_HOURS: i64 = 2;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ItemsRead {
     /// The exact amount by Beijing day and what it is for. Days without rows have none.
-    pub items: BTreeMap<(Date, BilledItem), Money>,
+    pub items: BTreeMap<(Date, BilledItem), BilledAmount>,
     /// Number of pages requested.
     pub calls: u32,
 }

@@ -1,6 +1,7 @@
 //! Billing 2022-01-01: the monthly spending of projects, and the account's balance (docs/platforms/volcengine.md §7).
 
 mod amount;
+mod empty;
 mod fold;
 mod item;
 mod items;
@@ -10,7 +11,6 @@ mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::ToSpan;
 use jiff::civil::Date;
 use serde::Deserialize;
 use serde_json::json;
@@ -19,7 +19,7 @@ use serde_json::value::RawValue;
 pub use self::items::ItemsRead;
 
 use self::amount::amount;
-use self::fold::{Fold, FoldError, Next, PAGE, Sums, rows_of, total_of};
+use self::fold::{Fold, FoldError, Next, PAGE, Sums, total_of};
 use super::call::{Api, Call};
 use super::client::AccountClient;
 use super::error::{Error, ErrorKind, bounded};
@@ -27,9 +27,6 @@ use crate::domain::{AccountNumber, AmountField, BillPeriod, BillSource, Money};
 
 /// Max reads of a bill that changes while being read.
 const MAX_READS: u32 = 2;
-/// How long into a month its split bill may be empty although there are bills: it comes up to 2 days late
-/// (docs/platforms/volcengine.md §7.6).
-const SPLIT_DELAY_HOURS: i64 = 72;
 
 /// A complete reading of one bill period.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -43,6 +40,8 @@ pub struct BillReading {
     pub mixed: BTreeSet<Date>,
     /// Projects with rows that cannot be counted, which are not in `days`. None of them is wanted.
     pub uncounted: BTreeSet<String>,
+    /// The part of `days` that is no use: orders, refunds and corrections. Days without such rows have none.
+    pub once: BTreeMap<(String, Date), Money>,
     /// How many bills the rows belong to.
     pub bills: u64,
     /// Number of rows read, each counted once.
@@ -87,6 +86,7 @@ impl BillReading {
         Self {
             amounts: sums.amounts,
             days: sums.days,
+            once: sums.once,
             mixed: sums.mixed,
             uncounted: sums.uncounted,
             bills: sums.bills,
@@ -102,6 +102,7 @@ impl BillReading {
             *self.amounts.entry(project).or_insert(Money::ZERO) += amount;
         }
         self.days.extend(day.days);
+        self.once.extend(day.once);
         self.uncounted.extend(day.uncounted);
         self.bills = self.bills.saturating_add(day.bills);
         self.rows = self.rows.saturating_add(day.rows);
@@ -174,7 +175,8 @@ impl AccountClient {
     /// [`ErrorKind::SplitBillNotEnabled`], [`ErrorKind::EmptyAmount`], [`ErrorKind::ForeignCurrency`] and, if the bill
     /// changed during both reads so that neither is complete, [`ErrorKind::UnsettledBill`].
     ///
-    /// Counts the rows of this main account only. An empty split bill is believed if "ListBillDetail" is empty too.
+    /// Counts the rows of this main account only. An empty split bill is believed if "ListBillDetail" has no rows that it
+    /// should hold by now.
     pub async fn read_bill(
         &self,
         period: BillPeriod,
@@ -201,7 +203,8 @@ impl AccountClient {
             tracing::warn!(%period, projects = ?sums.uncounted, "rows of projects that are not linked cannot be counted");
         }
         if !sums.mixed.is_empty() {
-            tracing::info!(%period, days = ?sums.mixed, "rows of days outside the period count on these days");
+            let undated = sums.undated;
+            tracing::info!(%period, days = ?sums.mixed, undated, "rows of other days, or without one, count on these days");
         }
         Ok(BillReading::of(sums, calls))
     }
@@ -375,34 +378,6 @@ impl AccountClient {
                 }
             }
         }
-    }
-
-    /// Checks that an empty split bill can be true: it is also empty, without a warning, if split bills are not switched
-    /// on. Returns a warning if it may just be late.
-    async fn confirm_empty(
-        &self,
-        period: BillPeriod,
-        owner: Option<AccountNumber>,
-    ) -> Result<Option<String>, Error> {
-        let mut body = page_request(period, None, BillSource::Detail, Shape::Projects, owner, 0);
-        if let Some(fields) = body.as_object_mut() {
-            fields.insert("Limit".into(), 1.into());
-        }
-        let answer = self.call(&Call::post(Api::Billing, "ListBillDetail", body)).await?;
-        let result =
-            answer.result().ok_or_else(|| answer.unexpected("the response has no Result"))?;
-        let rows = match rows_of(result) {
-            Ok(0) => return Ok(None),
-            Ok(rows) => rows,
-            Err(FoldError::Malformed(why)) => return Err(answer.unexpected(why)),
-            Err(_) => return Err(answer.unexpected("the bill cannot be read")),
-        };
-        let warning = format!("ListSplitBillDetail: 0, ListBillDetail: {rows}");
-        let earlier = self.now().checked_sub(SPLIT_DELAY_HOURS.hours());
-        if earlier.is_ok_and(|earlier| BillPeriod::of(earlier) < period) {
-            return Ok(Some(warning));
-        }
-        Err(Error::new("ListSplitBillDetail", ErrorKind::SplitBillNotEnabled(warning), ""))
     }
 
     /// Returns the main account's available balance (可用余额) in CNY ("QueryBalanceAcct", docs 6269/100429). Below 0,

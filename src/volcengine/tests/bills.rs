@@ -260,42 +260,95 @@ async fn the_next_page_begins_after_the_rows_received() {
     assert_eq!(fake.seen().iter().map(Seen::offset).collect::<Vec<_>>(), [0, 100, 200]);
 }
 
+/// A split bill that is empty, and 23 other rows of these days of October: an owner, a settlement and a day each.
+async fn empty_split(days: &'static [(i64, &'static str, &'static str)], group: bool) -> Fake {
+    Fake::start(move |seen| match (seen.action(), seen.body["Limit"].as_u64()) {
+        ("ListSplitBillDetail", _) => Reply::Result(json!({"List": [], "Total": 0})),
+        ("ListBillDetail", Some(1)) => {
+            assert_eq!(seen.body["NeedRecordNum"], 1);
+            result(days.len().min(1) * 23, rows(0..days.len().min(1)))
+        }
+        ("ListBillDetail", _) => {
+            assert_eq!(seen.body["GroupPeriod"], 1);
+            let by_account = seen.body["GroupTerm"] == 3;
+            let row = |(owner, settlement, day): &(i64, &str, &str)| {
+                let day = if by_account && !group { "" } else { *day };
+                json!({"OwnerID": owner, "SettlementType": settlement, "ExpenseDate": day})
+            };
+            let all: Vec<Value> = days.iter().map(row).collect();
+            let page: Vec<Value> = all.into_iter().skip(seen.offset()).take(2).collect();
+            result(days.len(), page)
+        }
+        other => panic!("{other:?}"),
+    })
+    .await
+}
+
 #[tokio::test]
-async fn an_empty_split_bill_is_believed_only_if_the_other_list_is_empty_too() {
-    let start = || {
-        Fake::start(|seen| match seen.action() {
-            "ListSplitBillDetail" => Reply::Result(json!({"List": [], "Total": 0})),
-            "ListBillDetail" => {
-                assert_eq!(seen.body["Limit"], 1);
-                assert_eq!(seen.body["NeedRecordNum"], 1);
-                result(23, rows(0..1))
+async fn an_empty_split_bill_is_believed_unless_the_other_list_has_rows_older_than_two_days() {
+    const OWN: i64 = 2_100_000_001;
+    type Days = &'static [(i64, &'static str, &'static str)];
+    // On the 23rd of October in Beijing: the 20th ended two days ago.
+    let cases: [(&str, Days, bool); 7] = [
+        ("no rows at all", &[], true),
+        ("first use yesterday", &[(OWN, "结算", "2026-10-22")], true),
+        (
+            "first use on the day before yesterday",
+            &[
+                (OWN, "结算", "2026-10-23"),
+                (OWN, "结算", "2026-10-22"),
+                (OWN, "结算", "2026-10-21"),
+            ],
+            true,
+        ),
+        (
+            "rows of three days ago, on the second page",
+            &[
+                (OWN, "结算", "2026-10-23"),
+                (OWN, "结算", "2026-10-22"),
+                (OWN, "结算", "2026-10-20"),
+            ],
+            false,
+        ),
+        ("a time behind the day", &[(OWN, "结算", "2026-10-02 10:00:00")], false),
+        (
+            "rows of another owner, and trials",
+            &[(8, "结算", "2026-10-02"), (OWN, "非结算", "2026-10-02")],
+            true,
+        ),
+        ("rows without a day could be of any", &[(OWN, "结算", "")], false),
+    ];
+    for (what, days, believed) in cases {
+        for group in [true, false] {
+            let fake = empty_split(days, group).await;
+            fake.clock.set("2026-10-23T00:01:00+08:00".parse().unwrap());
+            let probe = fake.account().probe_bill(period(), BillSource::Split).await;
+            assert_eq!(probe.is_ok(), believed, "{what}: {probe:?}");
+            match read_split(&fake).await {
+                Ok(reading) => {
+                    assert!(believed, "{what}");
+                    assert_eq!(reading.amounts["team-a"], Money::ZERO);
+                    let warning = reading.warning.unwrap_or_default();
+                    assert_eq!(warning.contains("23"), !days.is_empty(), "{what}: {warning}");
+                }
+                Err(error) => {
+                    assert!(!believed, "{what}: {error}");
+                    let kind = error.kind();
+                    assert!(matches!(kind, ErrorKind::SplitBillNotEnabled(_)), "{error}");
+                    let fix = "monitor.bill_source = \"detail\"";
+                    assert!(error.to_string().contains(fix), "{error}");
+                }
             }
-            other => panic!("{other}"),
-        })
-    };
-    let fake = start().await;
-    let error = read_split(&fake).await.unwrap_err();
-    assert!(matches!(error.kind(), ErrorKind::SplitBillNotEnabled(_)), "{error}");
-    assert!(error.to_string().contains("monitor.bill_source = \"detail\""), "{error}");
-    let probe = fake.account().probe_bill(period(), BillSource::Split).await.unwrap_err();
-    assert!(matches!(probe.kind(), ErrorKind::SplitBillNotEnabled(_)), "{probe}");
-    // In the first days of a month the split bill may just be late: zero, with a warning.
-    let fake = start().await;
-    for (now, late) in [
-        ("2026-10-01T01:00:00+08:00", true),
-        ("2026-10-03T23:59:00+08:00", true),
-        ("2026-10-04T00:01:00+08:00", false),
-    ] {
-        fake.clock.set(now.parse().unwrap());
-        match read_split(&fake).await {
-            Ok(reading) => {
-                assert!(late, "{now}");
-                assert!(reading.warning.unwrap().contains("23"));
-                assert_eq!(reading.amounts["team-a"], Money::ZERO);
-            }
-            Err(_) => assert!(!late, "{now}"),
         }
     }
+    // A list that ends too early says nothing about its other rows.
+    let fake = Fake::start(|seen| match (seen.action(), seen.body["Limit"].as_u64()) {
+        ("ListBillDetail", Some(300)) => result(3, Vec::new()),
+        ("ListBillDetail", _) => result(3, rows(0..1)),
+        _ => Reply::Result(json!({"List": [], "Total": 0})),
+    })
+    .await;
+    assert_eq!(*read_split(&fake).await.unwrap_err().kind(), ErrorKind::Unexpected);
 }
 
 #[tokio::test]

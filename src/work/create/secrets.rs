@@ -69,11 +69,14 @@ impl Worker {
             return Ok(None);
         }
         self.seal(creation, &secrets)?;
+        let account = self.parts.store.read(|tx| tx.account(&creation.wanted.key.account))?;
+        let name = account.as_ref().map_or("", |account| &account.name);
         let card = self.parts.cards.secrets(&SecretsView {
             user: &creation.wanted.key,
             password: password.as_deref(),
             access_key: access_key.as_ref().map(|(id, secret)| (id.as_str(), secret.as_str())),
-            now,
+            account: if name.is_empty() { creation.wanted.key.account.as_str() } else { name },
+            account_number: account.as_ref().and_then(|account| account.number),
         });
         let sealed = self.parts.store.seal_for(&person, &card)?;
         creation.sent = SecretsSent::Sent;

@@ -118,8 +118,15 @@ impl Bed {
             .collect()
     }
 
-    /// Opens the page and waits until it is complete.
+    /// Opens the page as somebody does who has closed the guide.
     pub async fn open(&self) {
+        self.open_guided().await;
+        self.click(".guide-close", "").await;
+        self.until("document.querySelector('#guide').hidden").await;
+    }
+
+    /// Opens the page for the first time, and waits until it is complete.
+    pub async fn open_guided(&self) {
         self.client.goto(&self.url).await.unwrap();
         self.until(
             "document.querySelector('.chat-row') && !document.querySelector('#guide').hidden",

@@ -25,13 +25,13 @@ async fn every_command_and_alias_answers_its_card() {
                 "bob",
                 "鲍勃",
                 &phrase("usage.unallocated"),
-                &phrase("status.active"),
             ],
         )
         .await;
     }
-    says(&bed, ADMIN, "/users 鲍", &[&text("users.subtitle", &[("count", &1)]), "bob"]).await;
-    says(&bed, ADMIN, "用户 DAVE", &[&text("users.subtitle", &[("count", &1)]), "dave"]).await;
+    let found = |query: &str| text("users.found", &[("count", &1), ("query", &query)]);
+    says(&bed, ADMIN, "/users 鲍", &[&found("鲍"), "bob"]).await;
+    says(&bed, ADMIN, "用户 DAVE", &[&found("DAVE"), "dave"]).await;
     for command in ["/user bob", "详情 bob"] {
         says(
             &bed,

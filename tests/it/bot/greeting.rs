@@ -64,7 +64,7 @@ async fn a_group_is_welcomed_when_it_adds_the_bot() {
     }
     bed.settled().await;
     assert_eq!(bed.alerts().len(), 1, "{:?}", bed.alerts());
-    assert!(text_of(&bed.alerts()[0]).contains(GROUP));
+    assert!(text_of(&bed.alerts()[0]).contains(&phrase("welcome.alert_here")));
     let removed = json!({"chat_id": GROUP, "operator_id": person(ADMIN)});
     let gone = bed.feishu.push_event("im.chat.member.bot.deleted_v1", removed).await;
     bed.feishu.push_event("im.chat.member.bot.added_v1", added.clone()).await;

@@ -1,5 +1,7 @@
 //! `airgate check`.
 
+use airgate::sandbox::feishu::{ConfigApi, Delivery, Grants};
+
 use super::{offline, online, with_account};
 use crate::bed::GROUP;
 use crate::shared::process::run;
@@ -26,10 +28,14 @@ async fn check_tests_everything_and_says_how_to_fix_failures() {
         "Feishu bot",
         "Feishu scopes",
         "Feishu events",
+        "Feishu callbacks",
+        "Feishu contact range",
+        "clock",
         "Feishu alert chat",
         "account main access key",
         "account main projects",
         "account main bills",
+        "account main 方舟",
         "account main balance",
     ] {
         assert!(row(table, what).contains(" ok"), "{table}");
@@ -96,11 +102,81 @@ async fn check_compares_scopes_and_events_with_the_required_ones() {
 
     feishu.set_console(|console| {
         console.scopes.remove("application:application.app_version:readonly");
+        console.scopes.remove("application:application:self_manage");
         console.scopes.remove("im:resource");
     });
     let failed = home.run(&["check"]);
     assert!(row(&failed.out, "Feishu scopes").contains("权限管理"), "{}", failed.out);
     assert!(row(&failed.out, "Feishu events").contains("skipped"), "{}", failed.out);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn check_tells_of_the_wrong_way_for_clicks_a_review_and_an_empty_contact_range() {
+    let environment = online().await;
+    let (feishu, home) = (&environment.feishu, &environment.home);
+    feishu.set_console(|console| {
+        console.callbacks_by = Delivery::Websocket;
+        console.in_review = true;
+    });
+    let failed = home.run(&["check"]);
+    let callbacks = row(&failed.out, "Feishu callbacks");
+    assert!(callbacks.contains("FAILED: callbacks arrive by websocket"), "{callbacks}");
+    let version = row(&failed.out, "Feishu version");
+    assert!(version.contains("warning: a version is under review"), "{version}");
+    assert_eq!(failed.err, "airgate: a check failed: see the table\n");
+
+    feishu.set_console(|console| {
+        console.callbacks.clear();
+        console.scopes.remove("application:application:self_manage");
+    });
+    let blind = home.run(&["check"]);
+    let callbacks = row(blind.good(), "Feishu callbacks");
+    assert!(callbacks.contains("application:application:self_manage"), "{callbacks}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn check_fix_adds_what_the_api_can_add_and_lists_the_rest() {
+    let environment = online().await;
+    let (feishu, home) = (&environment.feishu, &environment.home);
+    home.configure(&environment.configuration().set("feishu.mode", "websocket"));
+    feishu.set_console(|console| {
+        console.scopes.remove("contact:user.base:readonly");
+        console.events = Some(Vec::new());
+        console.callbacks.clear();
+        console.is_bot = false;
+    });
+    let fixed = home.run(&["check", "--fix"]);
+    let table = fixed.good();
+    assert!(row(table, "--fix").contains("a version submitted"), "{table}");
+    assert!(row(table, "slash commands").contains(" ok"), "{table}");
+    feishu.read(|state| {
+        let console = state.console();
+        assert_eq!(console.scopes.get("contact:user.base:readonly"), Some(&true));
+        assert_eq!(console.callbacks, ["card.action.trigger"]);
+        assert!(console.is_bot);
+        let ways = (console.events_by, console.callbacks_by);
+        assert_eq!(ways, (Delivery::Websocket, Delivery::Websocket));
+    });
+    let again = home.run(&["check", "--fix"]);
+    assert!(row(again.good(), "--fix").contains("nothing was missing"), "{}", again.out);
+
+    feishu.set_console(|console| {
+        console.scopes.remove("im:resource");
+        console.rules.grants = Grants::Never;
+    });
+    let left = home.run(&["check", "--fix"]);
+    assert_eq!(left.code, 1);
+    let todo = row(&left.out, "left for a person");
+    assert!(todo.contains("im:resource") && todo.contains("/app/cli_test/auth"), "{todo}");
+
+    feishu.set_console(|console| {
+        console.scopes.remove("im:resource");
+        console.rules.config_api = ConfigApi::Missing;
+    });
+    let by_hand = home.run(&["check", "--fix"]);
+    assert_eq!(by_hand.code, 1);
+    assert!(row(&by_hand.out, "--fix").contains("cannot be set by API"), "{}", by_hand.out);
+    assert!(row(&by_hand.out, "slash commands").contains("skipped"), "{}", by_hand.out);
 }
 
 #[tokio::test(flavor = "multi_thread")]

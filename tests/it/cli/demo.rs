@@ -93,3 +93,30 @@ async fn a_seed_produces_the_same_data_every_time() {
     assert!(alerts.iter().any(|alert| alert.contains("¥80,000.00")), "{alerts:?}");
     assert_eq!(alerts, same.alerts().await);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_set_up_can_be_tried_with_the_browser_as_the_phone() {
+    let demo = airgate(&["demo", "--setup", "--locale", "en_us", "--listen", "127.0.0.1:0"]);
+    // No account, and the first group.
+    let process = Process::start_with(demo, "\n1\n");
+    let link =
+        process.find_line(|line| line.contains("user_code=").then(|| line.trim().to_owned()));
+    let link = link.unwrap_or_else(|| panic!("{}", process.log()));
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let page = client.get(&link).send().await.unwrap().text().await.unwrap();
+    assert!(
+        page.contains("value=\"airgate\"") && page.contains("application:application:patch"),
+        "{page}"
+    );
+    let decided = client
+        .post(&link)
+        .header("content-type", "application/x-www-form-urlencoded")
+        .body("name=ours&decision=approve")
+        .send();
+    assert!(decided.await.unwrap().text().await.unwrap().contains("Created"));
+    let running = process.find_line(|line| line.contains("The service runs").then_some(()));
+    assert!(running.is_some(), "{}", process.log());
+    let log = process.interrupt().log;
+    assert!(log.contains("The first card is in your chat"), "{log}");
+}

@@ -2,12 +2,15 @@
 
 mod account;
 mod backup;
+mod bucket;
 mod check;
 mod demo;
 mod export;
+mod operator;
 mod probe;
 mod rekey;
 mod serve;
+mod setup;
 mod store;
 mod usage;
 

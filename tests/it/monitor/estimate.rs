@@ -2,7 +2,10 @@
 
 use std::time::Instant;
 
-use airgate::domain::{AlertBody, AlertKind, CycleOutcome, Figures, Money, UserStatus};
+use airgate::app::days;
+use airgate::domain::{
+    AlertBody, AlertKind, CycleOutcome, DayChart, Figures, Money, Series, UserStatus,
+};
 use airgate::sandbox::volcengine::{Fault, FaultRule};
 use airgate::sandbox::world::{ArkBilling, KeyStatus, UsageShape, World};
 use jiff::SignedDuration;
@@ -25,7 +28,7 @@ fn world() -> (World, [Line; 2]) {
     let price = |n: i64| rust_decimal::Decimal::from(n);
     world.rules.ark.billing = Some(ArkBilling::priced(price(10), price(1), price(100)));
     let main = world.account_mut("main").unwrap();
-    // A split bill that is empty for weeks would not be believed.
+    // An empty split bill would be compared with the list of the day.
     main.spend("default", price(1), "2026-11".parse().unwrap());
     for name in ["alice", "bob"] {
         main.add_user(name).add_key(KeyStatus::Active);
@@ -197,6 +200,8 @@ async fn an_estimate_that_cannot_be_read_fails_no_cycle_and_keeps_what_was_known
     minutes(&bed, 20);
     bed.cycle().await;
     for action in ["ListBillDetail", "ListProjects", "GetInferenceUsage"] {
+        // Usage is read again.
+        minutes(&bed, 31);
         bed.cloud.faults().inject(FaultRule::new(Fault::NotJson).on(action));
         let report = bed.cycle().await;
         assert_eq!(report.outcome, CycleOutcome::Ok, "{action}");
@@ -249,4 +254,203 @@ async fn the_time_from_visible_spending_to_the_confirmed_cut_is_an_interval_and_
     let took = visible.elapsed();
     println!("from visible to the confirmed cut: {took:?}, with an interval of 2 s");
     assert!(took.as_secs() < 2 + 60, "{took:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_payable_that_lags_is_estimated_by_what_settled_days_were_charged() {
+    let (mut world, [alices, _]) = world();
+    world.rules.ark.billing.as_mut().unwrap().payable_delay = SignedDuration::from_hours(12);
+    let bed = bed(world, &[]).await;
+    bed.allocate(ALICE, "10000");
+    call(&bed, &alices, 2);
+    minutes(&bed, 20);
+    bed.cycle().await;
+    // Nothing is settled that says which part of the list price is charged.
+    assert_eq!(of_account(&bed), (Money::ZERO, Money::ZERO));
+    bed.at("2026-11-25T02:00:00Z");
+    bed.cycle().await;
+    assert_eq!(
+        (bed.consumed(ALICE), of_account(&bed)),
+        ("¥88.40".to_owned(), (Money::ZERO, Money::ZERO))
+    );
+    call(&bed, &alices, 3);
+    minutes(&bed, 20);
+    bed.cycle().await;
+    // The list says 0 so far, and a list price of which 85 % was charged two days ago.
+    assert_eq!(unbilled(&bed, ALICE), Some(calls(3)));
+    // Half a day later it says what is charged: the same.
+    minutes(&bed, 13 * 60);
+    bed.cycle().await;
+    assert_eq!(unbilled(&bed, ALICE), Some(calls(3)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn usage_is_read_once_an_hour_unless_a_decision_may_depend_on_it() {
+    let (world, [alices, bobs]) = world();
+    let bed = bed(world, &[]).await;
+    bed.allocate(ALICE, "9900");
+    bed.allocate("main/bob", "99000");
+    let asked = || bed.cloud.count("GetInferenceUsage");
+    call(&bed, &alices, 2);
+    minutes(&bed, 20);
+    bed.cycle().await;
+    let each = asked();
+    assert_eq!(each, 3, "one call for each project");
+    // No more money, then a little more: nobody comes close to anything.
+    minutes(&bed, 2);
+    bed.cycle().await;
+    call(&bed, &bobs, 1);
+    minutes(&bed, 20);
+    bed.cycle().await;
+    assert_eq!(asked(), each);
+    assert_eq!(of_account(&bed), (calls(3), Money::ZERO), "the money is that of now");
+    // The same money could take alice to a threshold: who used it is read now.
+    bed.allocate(ALICE, "-9850");
+    bed.cycle().await;
+    assert_eq!(asked(), 2 * each);
+    assert_eq!(
+        (unbilled(&bed, ALICE), unbilled(&bed, "main/bob")),
+        (Some(calls(2)), Some(calls(1)))
+    );
+    let amounts = warnings(&bed).into_iter().map(|(_, figures)| figures.unbilled.unwrap().amount);
+    assert_eq!(amounts.collect::<Vec<_>>(), [calls(2)]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_estimate_is_as_old_as_the_usage_of_its_projects() {
+    let (world, [alices, bobs]) = world();
+    let bed = bed(world, &[]).await;
+    bed.allocate(ALICE, "9900");
+    call(&bed, &alices, 1);
+    call(&bed, &bobs, 1);
+    minutes(&bed, 20);
+    bed.cycle().await;
+    let minutes_ago = |user: &str| {
+        let user = bed.user(user);
+        let unbilled = bed.store.read(|tx| tx.unbilled(&user)).unwrap().unwrap();
+        bed.clock.now().duration_since(unbilled.read_at).as_mins()
+    };
+    assert_eq!((minutes_ago(ALICE), minutes_ago("main/bob")), (0, 0));
+    minutes(&bed, 20);
+    bed.cycle().await;
+    assert_eq!(minutes_ago(ALICE), 20, "its usage was not read again");
+    // Usage that cannot be read when it is due is named with its age.
+    minutes(&bed, 20);
+    bed.cloud.faults().inject(FaultRule::new(Fault::NotJson).on("GetInferenceUsage"));
+    bed.cycle().await;
+    assert_eq!(minutes_ago(ALICE), 40);
+    let main = "main".parse().unwrap();
+    let state = bed.store.read(|tx| tx.account_estimate(&main)).unwrap().unwrap();
+    let oldest = bed.clock.now().duration_since(state.oldest.unwrap()).as_mins();
+    assert_eq!((state.older_count, oldest), (3, 40));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn charts_set_what_is_estimated_apart_and_show_all_of_it() {
+    let (world, [alices, bobs]) = world();
+    let bed = bed(world, &[]).await;
+    bed.allocate(ALICE, "9900");
+    call(&bed, &alices, 1);
+    bed.at("2026-11-24T00:00:00Z");
+    call(&bed, &alices, 2);
+    call(&bed, &bobs, 1);
+    minutes(&bed, 30);
+    bed.cycle().await;
+    let (main, now) = ("main".parse().unwrap(), bed.clock.now());
+    let estimated = |chart: DayChart| {
+        let bars = chart.days.into_iter().filter(|bar| bar.series == Series::Estimated);
+        bars.map(|bar| (bar.day.day(), bar.amount)).collect::<Vec<_>>()
+    };
+    let of_alice =
+        bed.store.read(|tx| days::of_user(tx, &main, &tx.links_of(&user_key(ALICE))?, now));
+    assert_eq!(estimated(of_alice.unwrap()), [(23, calls(1)), (24, calls(2))]);
+    let period = "2026-11".parse().unwrap();
+    let accounts = [main];
+    let of_account =
+        |bed: &Bed| bed.store.read(|tx| days::of_accounts(tx, &accounts, period, now)).unwrap();
+    assert_eq!(estimated(of_account(&bed)), [(23, calls(1)), (24, calls(3))]);
+    for command in ["/user alice", "/billing", "/me"] {
+        let card = bed.ask(ADMIN, command).await;
+        let card = bed.message(&card.message_id);
+        let shown = format!("{:?}", card.content);
+        assert_eq!(shown.contains("估算"), command != "/me", "{command}");
+    }
+    // The split bill has the 23rd: its bar is a billed one.
+    bed.at("2026-11-24T02:00:00Z");
+    bed.cycle().await;
+    assert_eq!(estimated(of_account(&bed)), [(24, calls(3))]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_project_that_is_linked_today_has_its_estimate_at_once_and_a_handed_over_one_loses_it() {
+    let (world, [alices, _]) = world();
+    let bed = bed(world, &[]).await;
+    bed.allocate(ALICE, "9900");
+    bed.toggle(ALICE, "team-a", false);
+    call(&bed, &alices, 2);
+    minutes(&bed, 20);
+    bed.cycle().await;
+    assert_eq!(unbilled(&bed, ALICE), Some(Money::ZERO));
+    bed.toggle(ALICE, "team-a", true);
+    assert_eq!(unbilled(&bed, ALICE), Some(calls(2)));
+    bed.toggle(ALICE, "team-a", false);
+    bed.link("main/bob", "team-a", "");
+    assert_eq!(
+        (unbilled(&bed, ALICE), unbilled(&bed, "main/bob")),
+        (Some(Money::ZERO), Some(calls(2)))
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_estimate_at_the_turn_of_the_month_counts_in_the_month_of_its_day() {
+    let (world, [alices, _]) = world();
+    let bed = bed(world, &[("MONITOR__ESTIMATE", "cut")]).await;
+    bed.allocate(ALICE, "9900");
+    bed.at("2026-11-30T15:40:00Z");
+    call(&bed, &alices, 2);
+    // Five minutes after midnight in Beijing the bill is that of yesterday and of another month.
+    bed.at("2026-11-30T16:05:00Z");
+    call(&bed, &alices, 1);
+    minutes(&bed, 20);
+    assert_eq!(bed.cycle().await.outcome, CycleOutcome::Ok);
+    let main = "main".parse().unwrap();
+    let days = bed.store.read(|tx| tx.estimated_days_of(&main)).unwrap();
+    let days: Vec<_> = days.into_iter().filter(|(_, amount)| amount.is_positive()).collect();
+    // Yesterday's list is grouped: complete an hour later.
+    let of = |month, day| jiff::civil::date(2026, month, day);
+    assert!(days.contains(&(of(12, 1), calls(1))), "{days:?}");
+    minutes(&bed, 60);
+    bed.cycle().await;
+    assert_eq!(unbilled(&bed, ALICE), Some(calls(3)));
+    bed.at("2026-12-03T02:00:00Z");
+    bed.cycle().await;
+    assert_eq!(
+        (bed.consumed(ALICE), unbilled(&bed, ALICE)),
+        ("¥132.60".to_owned(), Some(Money::ZERO))
+    );
+    assert_eq!(bed.amount(ALICE, "2026-11", "team-a").as_deref(), Some("88.4"));
+    assert_eq!(bed.amount(ALICE, "2026-12", "team-a").as_deref(), Some("44.2"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_split_bill_that_stops_in_mid_month_does_not_end_the_estimate() {
+    let (mut world, [alices, _]) = world();
+    let price = |n: i64| rust_decimal::Decimal::from(n);
+    world.account_mut("main").unwrap().spend("team-a", price(1), "2026-11".parse().unwrap());
+    // It goes on to show what it has, and nothing new.
+    world.rules.ark.billing.as_mut().unwrap().split_delay = SignedDuration::from_hours(24 * 300);
+    let bed = bed(world, &[("MONITOR__ESTIMATE", "cut")]).await;
+    call(&bed, &alices, 1);
+    minutes(&bed, 20);
+    bed.cycle().await;
+    assert_eq!(unbilled(&bed, ALICE), Some(calls(1)));
+    for day in 24..=28 {
+        bed.at(&format!("2026-11-{day}T02:00:00Z"));
+        assert_eq!(bed.cycle().await.outcome, CycleOutcome::Ok);
+        assert_eq!(unbilled(&bed, ALICE), Some(calls(1)), "the {day}th");
+    }
+    call(&bed, &alices, 2);
+    minutes(&bed, 20);
+    assert_eq!(bed.cycle().await.disables, 1);
+    eventually("the cut is confirmed", || bed.user(ALICE).status == UserStatus::Disabled).await;
 }

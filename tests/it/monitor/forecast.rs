@@ -2,6 +2,7 @@
 
 use airgate::domain::{AlertBody, AlertKind, CycleOutcome, Outlook};
 use airgate::sandbox::volcengine::{Fault, FaultRule};
+use airgate::sandbox::world::{BillRow, Category, Product};
 use jiff::civil::{Date, date};
 use rust_decimal::Decimal;
 
@@ -71,6 +72,32 @@ async fn a_user_who_will_soon_run_out_is_told_once_until_a_top_up_moves_the_date
     bed.change(ALICE, |user| user.triggered = [50, 80, 90].into());
     bed.cycle().await;
     assert_eq!(outlooks(&bed).len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn orders_and_refunds_do_not_come_again() {
+    let bed = ten_a_day(&[]).await;
+    bed.allocate(ALICE, "1000");
+    bed.cloud.update(|world| {
+        let account = world.account_mut("main").unwrap();
+        for (day, category, amount) in [
+            (27, Category::ConsumeNew, "900"),
+            (28, Category::RefundTerminate, "-7"),
+            (30, Category::ConsumeNew, "100"),
+        ] {
+            let mut row =
+                BillRow::new("2026-11".parse().unwrap(), "team-a", Product::Ecs, decimal(amount));
+            (row.expense_date, row.category) = (date(2026, 11, day), category);
+            account.add_bill_row(row);
+        }
+    });
+    bed.cycle().await;
+    assert_eq!(bed.consumed(ALICE), "¥1,063.00");
+    let user = bed.user(ALICE);
+    let forecast = bed.store.read(|tx| tx.forecast(&user, bed.clock.now())).unwrap().unwrap();
+    // Of 1,100, 47 were left at the end of the 29th without the order of the 30th.
+    assert_eq!((forecast.rate.spent, forecast.rate.days), ("60".parse().unwrap(), 6));
+    assert_eq!(forecast.runs_out.unwrap().on, date(2026, 12, 4));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -7,6 +7,7 @@ mod forecast;
 mod late;
 mod month_limit;
 mod months;
+mod odd;
 mod outages;
 mod policies;
 mod schedule;

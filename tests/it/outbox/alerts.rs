@@ -20,6 +20,8 @@ fn problems(bed: &Bed) -> Vec<&'static str> {
             Problem::PolicyTaken { .. } => "taken",
             Problem::EstimateOff { .. } => "off",
             Problem::EstimateRecovered { .. } => "agrees",
+            Problem::BackupFailing { .. } => "no backup",
+            Problem::BackupRecovered { .. } => "backup",
             Problem::Test { .. } => "test",
         }),
         _ => None,
@@ -110,12 +112,22 @@ async fn an_alert_shows_its_projects_and_its_buttons_work() {
         let button = bed.feishu.find_button(&alert.message_id, |v| v["action"] == action).unwrap();
         let clicked = bed.feishu.click_raw(ADMIN, &alert.message_id, button).await;
         assert_eq!(clicked.error, None);
-        assert!(clicked.card_updated, "{action}: {clicked:?}");
-        assert!(bed.texts(&alert.message_id).contains(&shows), "{action}");
+        // The alert stays where it is; what it opens is a reply.
+        assert!(!clicked.card_updated, "{action}: {clicked:?}");
+        bed.settled().await;
+        let reply = bed.alerts().pop().unwrap();
+        assert_eq!(reply.reply_to.as_deref(), Some(alert.message_id.as_str()), "{action}");
+        assert!(text_of(&reply).contains(&shows), "{action}");
+        assert!(bed.texts(&alert.message_id).contains("84.3%"), "{action}");
     }
 
     spend(&bed, "team-a", "6", "2026-11");
     bed.cycle().await;
+    let alert = bed.alerts().pop().unwrap();
+    let ask = bed.feishu.find_button(&alert.message_id, |v| v["action"] == "access.ask").unwrap();
+    let asked = bed.feishu.click(ADMIN, &alert.message_id, ask).await;
+    assert_eq!(asked.error, None);
+    bed.settled().await;
     let alert = bed.alerts().pop().unwrap();
     let disable =
         bed.feishu.find_button(&alert.message_id, |v| v["action"] == "user.disable").unwrap();

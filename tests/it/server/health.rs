@@ -4,6 +4,7 @@ use airgate::sandbox::feishu::{Fault, FaultRule, State};
 use jiff::SignedDuration;
 
 use airgate::server::{Door, Service};
+use airgate::store::Store;
 use tokio::net::TcpListener;
 
 use crate::bed::{Bed, STRANGER, eventually_some, one_account};
@@ -74,6 +75,12 @@ async fn while_the_store_is_opened_the_process_is_healthy_and_not_ready() {
     assert_eq!(status("/healthz").await.0, 200);
     let (code, text) = status("/readyz").await;
     assert!(code == 503 && text.contains("opening the store"), "{code} {text}");
+    // It says how far it has come.
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("other.redb");
+    Store::open_followed(&path, &[7; 32], door.opening()).unwrap();
+    let told = status("/readyz").await.1;
+    assert!(told.contains("opening the store: reading the users"), "{told}");
     // Feishu pushes the event again.
     let event = client.post(format!("{url}/feishu/event")).body("{}").send().await.unwrap();
     assert_eq!(event.status(), 503);

@@ -5,3 +5,5 @@ mod connection;
 mod floods;
 mod health;
 mod metrics;
+mod slash;
+mod upload;

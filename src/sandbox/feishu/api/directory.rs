@@ -90,6 +90,47 @@ pub fn chats(core: &Core, call: &Call) -> Outcome {
     Ok(ApiResponse::data(json!({"items": items, "has_more": more, "page_token": next})))
 }
 
+/// GET /im/v1/chats/search: the groups that the bot is in, and those that are open to it.
+pub fn search(core: &Core, call: &Call) -> Outcome {
+    known_query(call, &["user_id_type", "query", "page_size", "page_token"])?;
+    let (size, start) = (page_size(call, 20, (1, 100))?, page_start(call)?);
+    let state = core.state.lock();
+    let groups: Vec<&Chat> = state
+        .chats()
+        .filter(|chat| chat.kind == ChatKind::Group && (chat.has_bot || chat.public))
+        .filter(|chat| {
+            !chat.dissolved && chat.name.contains(call.query("query").unwrap_or_default())
+        })
+        .collect();
+    let end = start.saturating_add(size);
+    let more = groups.len() > end;
+    let item = |chat: &&Chat| {
+        json!({"chat_id": chat.chat_id, "name": chat.name, "external": false, "tenant_key": TENANT,
+               "chat_status": "normal"})
+    };
+    let items: Vec<Value> = groups.iter().skip(start).take(size).map(item).collect();
+    let next = if more { format!("page-{end}") } else { String::new() };
+    Ok(ApiResponse::data(json!({"items": items, "has_more": more, "page_token": next})))
+}
+
+/// PATCH /im/v1/chats/:id/members/me_join.
+pub fn join(core: &Core, call: &Call) -> Outcome {
+    known_query(call, &[])?;
+    core.change(|state| {
+        let writers = ["im:chat", "im:chat.members:write_only"];
+        if !state.console.grants(&writers) {
+            return Err(ApiResponse::lacks_scope(&writers));
+        }
+        let chat = state.chats.get_mut(part(call, 4));
+        let chat = chat.ok_or_else(|| ApiResponse::refuse(232_006, "Invalid chat_id."))?;
+        if !chat.public {
+            return Err(ApiResponse::refuse(232_008, "The chat is not public."));
+        }
+        chat.has_bot = true;
+        Ok(ApiResponse::data(json!({})))
+    })
+}
+
 /// GET /im/v1/chats/:id.
 pub fn chat(core: &Core, call: &Call) -> Outcome {
     known_query(call, &["user_id_type"])?;

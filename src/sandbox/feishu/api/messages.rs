@@ -32,6 +32,10 @@ pub fn send(core: &Core, call: &Call) -> Outcome {
         call.query("receive_id_type").ok_or_else(|| field("receive_id_type", "is required"))?;
     let receiver = body.required("receive_id")?;
     let draft = Draft::read(&body)?;
+    let senders = ["im:message:send_as_bot", "im:message", "im:message:send"];
+    if !core.state.lock().console.grants(&senders) {
+        return Err(ApiResponse::lacks_scope(&senders));
+    }
     let now = core.now();
     core.change(|state| {
         if let Some(first) = draft.already_sent(state, now) {
@@ -146,6 +150,10 @@ fn receiver_chat(state: &State, kind: &str, id: &str) -> Result<String, ApiRespo
             "open_id" => person.open_id == id,
             "union_id" => person.union_id == id,
             _ => person.user_id == id,
+        })
+        .filter(|person| {
+            let visible_to = state.console.visible_to.as_ref();
+            visible_to.is_none_or(|people| people.contains(&person.open_id))
         })
         .ok_or_else(|| {
             ApiResponse::refuse(230_013, "Bot has NO availability to this user, or no such user.")

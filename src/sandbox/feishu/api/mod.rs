@@ -8,7 +8,9 @@ use super::connection;
 use super::console;
 use super::core::Core;
 use super::http::{ApiResponse, Call};
+use super::registration;
 
+mod application;
 mod content;
 mod directory;
 mod files;
@@ -16,12 +18,16 @@ mod hook;
 mod messages;
 mod reading;
 mod request;
+mod slash;
 
 /// The endpoint's name for faults and the log of requests.
 pub(super) fn endpoint(call: &Call) -> &'static str {
     let path: Vec<&str> = call.path.iter().map(String::as_str).collect();
     if call.method == Method::POST && path == ["callback", "ws", "endpoint"] {
         return "connection.endpoint";
+    }
+    if path == ["oauth", "v1", "app", "registration"] {
+        return "registration";
     }
     let Some(("open-apis", path)) = path.split_first().map(|(first, rest)| (*first, rest)) else {
         return "unknown";
@@ -37,10 +43,19 @@ pub(super) fn endpoint(call: &Call) -> &'static str {
         (&Method::POST, ["contact", "v3", "users", "batch_get_id"]) => "users.by_contact",
         (&Method::GET, ["contact", "v3", "users", _]) => "user",
         (&Method::GET, ["im", "v1", "chats"]) => "chats",
+        (&Method::GET, ["im", "v1", "chats", "search"]) => "chats.search",
+        (&Method::PATCH, ["im", "v1", "chats", _, "members", "me_join"]) => "chat.join",
         (&Method::GET, ["im", "v1", "chats", _]) => "chat",
         (&Method::GET, ["bot", "v3", "info"]) => "bot",
         (&Method::GET, ["application", "v6", "scopes"]) => "scopes",
         (&Method::GET, ["application", "v6", "applications", _, "app_versions"]) => "app_versions",
+        (&Method::POST, ["application", "v6", "scopes", "apply"]) => "scopes.apply",
+        (&Method::GET, ["application", "v6", "applications", "me"]) => "app",
+        (&Method::GET, ["event", "v1", "connection"]) => "connections",
+        (&Method::GET, ["contact", "v3", "scopes"]) => "contact.scopes",
+        (method, ["application", "v7", rest @ ..]) => {
+            application::is_version_7(method, rest).unwrap_or("unknown")
+        }
         (&Method::POST, ["im", "v1", "files"]) => "file",
         (&Method::POST, ["bot", "v2", "hook", _]) => "hook",
         _ => "unknown",
@@ -49,7 +64,8 @@ pub(super) fn endpoint(call: &Call) -> &'static str {
 
 /// Answers a request.
 pub(super) async fn answer(core: &Core, endpoint: &str, call: &Call) -> ApiResponse {
-    let needs_token = !matches!(endpoint, "token" | "hook" | "connection.endpoint" | "unknown");
+    let needs_token =
+        !matches!(endpoint, "token" | "hook" | "connection.endpoint" | "registration" | "unknown");
     let outcome = match needs_token.then(|| authorize(core, call)) {
         Some(Err(refusal)) => Err(refusal),
         _ => match endpoint {
@@ -64,6 +80,20 @@ pub(super) async fn answer(core: &Core, endpoint: &str, call: &Call) -> ApiRespo
             "user" => directory::user(core, call),
             "chats" => directory::chats(core, call),
             "chat" => directory::chat(core, call),
+            "chats.search" => directory::search(core, call),
+            "chat.join" => directory::join(core, call),
+            "registration" => Ok(registration::register(core, call)),
+            "app.config" => application::config(core, call),
+            "app.ability" => application::ability(core, call),
+            "app.publish" => application::publish(core, call),
+            "app" => application::me(core, call),
+            "scopes.apply" => application::apply(core, call),
+            "connections" => application::connections(core),
+            "contact.scopes" => application::contact_range(core, call),
+            "slash.list" => slash::list(core, call),
+            "slash.create" => slash::create(core, call),
+            "slash.update" => slash::update(core, call),
+            "slash.delete" => slash::delete(core, call),
             "bot" => directory::bot(core),
             "scopes" => Ok(console::scopes(core)),
             "app_versions" => console::versions(core, call),
@@ -79,7 +109,8 @@ pub(super) async fn answer(core: &Core, endpoint: &str, call: &Call) -> ApiRespo
 fn token(core: &Core, call: &Call) -> Outcome {
     let body = Body::read(call, &["app_id", "app_secret"])?;
     let (id, secret) = (body.required("app_id")?, body.required("app_secret")?);
-    if id != core.config.app_id || secret != core.config.app_secret {
+    let unmade = core.state.lock().registration.is_open;
+    if unmade || id != core.config.app_id || secret != core.config.app_secret {
         return Err(ApiResponse::refuse_as(200, 10014, "app secret invalid"));
     }
     let (token, expire) = core.change(|state| state.token(core.now()));

@@ -67,6 +67,11 @@ impl Body {
         }
     }
 
+    /// A member as it is; null counts as absent.
+    pub(super) fn value(&self, name: &str) -> Option<&Value> {
+        self.0.get(name).filter(|value| !value.is_null())
+    }
+
     pub(super) fn flag(&self, name: &str) -> Result<bool, ApiResponse> {
         match self.0.get(name) {
             None | Some(Value::Null) => Ok(false),

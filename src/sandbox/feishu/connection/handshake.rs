@@ -44,7 +44,8 @@ pub fn discover(core: &Core, call: &Call) -> Result<ApiResponse, ApiResponse> {
     if call.headers.contains_key(header::AUTHORIZATION) {
         core.connections.violation("discovery with a token".to_owned());
     }
-    if id != core.config.app_id || secret != core.config.app_secret {
+    let unmade = core.state.lock().registration.is_open;
+    if unmade || id != core.config.app_id || secret != core.config.app_secret {
         return Err(ApiResponse::refuse_as(200, 1_000_040_345, "app id or app secret is invalid"));
     }
     let device_id = rand::random_range(7_000_000_000_000_000_000_u64..8_000_000_000_000_000_000);

@@ -18,9 +18,11 @@ use super::*;
 use crate::clock::Clock;
 
 mod api;
+mod application;
 mod clicks;
 mod events;
 mod refusals;
+mod registration;
 
 const KEY: &str = "kZ3vQm8Xw1Lr5Tn0Yb7Hc2Jd9Fg4Sa6P";
 const TOKEN: &str = "v7Rk2Mx9Qp4Ln8Td1Ws6Yb3Hc5Jf0Gz";

@@ -80,6 +80,10 @@ impl FakeAccount {
         parent.instance = format!("commodity-{model}");
         parent.shown_in = ShownIn::Detail;
         parent.visible_from = end.checked_add(billing.detail_delay).ok();
+        if billing.payable_delay.is_positive() {
+            let charged = parent.visible_from.map(|at| at.checked_add(billing.payable_delay));
+            parent.charged_from = charged.and_then(Result::ok);
+        }
         self.add_bill_row(parent);
         let morning = end_of(day).and_then(|end| end.checked_add(billing.split_delay).ok());
         let (mut rest, last) = (whole, users.len().saturating_sub(1));

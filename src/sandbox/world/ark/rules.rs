@@ -65,6 +65,8 @@ pub struct ArkBilling {
     pub grouped_delay: SignedDuration,
     /// How long after the end of a day its rows are in ListSplitBillDetail. 9 hours by default.
     pub split_delay: SignedDuration,
+    /// How much later the 应付金额 of a row is known than the row; it is 0 before that. Not at all by default.
+    pub payable_delay: SignedDuration,
     /// Whether `ConfigName` names the model (it does by default) or is empty.
     pub names_models: bool,
 }
@@ -79,6 +81,7 @@ impl ArkBilling {
             detail_delay: SignedDuration::from_mins(10),
             grouped_delay: SignedDuration::from_hours(1),
             split_delay: SignedDuration::from_hours(9),
+            payable_delay: SignedDuration::ZERO,
             names_models: true,
         }
     }

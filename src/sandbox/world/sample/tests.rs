@@ -170,3 +170,20 @@ fn a_part_of_the_bill_is_nobodys() {
         }
     }
 }
+
+#[test]
+fn every_name_of_the_sample_has_an_english_one() {
+    let mut names: Vec<&str> = vec!["云上主体", "研究院"];
+    names.extend(PEOPLE.iter().map(|person| person.display_name));
+    names.extend(PEOPLE.iter().flat_map(|person| person.quota.iter().map(|(_, note)| *note)));
+    names.extend(SPENDING.iter().map(|spending| spending.display_name));
+    for name in names {
+        let english = english::english(name);
+        assert!(english.is_ascii(), "{name}: {english}");
+    }
+    let known: BTreeSet<_> = english::ENGLISH.iter().map(|(_, english)| english).collect();
+    assert_eq!(known.len(), english::ENGLISH.len(), "no two names become the same");
+    let world = sample_in(Language::English, "2026-11-23T01:30:00Z".parse().unwrap(), 7);
+    assert_eq!(world.account("main").unwrap().name, "Main Company");
+    assert_eq!(world.account("main").unwrap().users["wang.fang"].display_name, "Fang Wang");
+}

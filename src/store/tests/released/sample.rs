@@ -97,6 +97,9 @@ pub fn ledger_after() -> Vec<LedgerEntry> {
         operator: somebody(),
         at: now(),
         parties: Default::default(),
+        undoes: None,
+        rearmed: Vec::new(),
+        with_access: false,
     };
     vec![entry(1, "1000", "1000", "首笔"), entry(2, "-200.5", "799.5", "")]
 }
@@ -143,7 +146,12 @@ pub fn temporary() -> Temporary {
 pub fn reading() -> RecordedReading {
     let bills = [("p", "2026-10", "10.000001"), ("p", "2026-11", "5.5"), ("rest", "2026-11", "3")];
     let bills = bills.map(|(name, of, sum)| ((project(name), month(of)), money(sum)));
-    RecordedReading::of_months(account("main"), bills, now())
+    let mut reading = RecordedReading::of_months(account("main"), bills, now());
+    for bill in reading.bills.iter_mut().flat_map(BTreeMap::values_mut) {
+        let once = bill.days.iter().filter(|((project, _), _)| project == "rest");
+        bill.once = once.map(|(key, amount)| (key.clone(), *amount)).collect();
+    }
+    reading
 }
 
 /// One of each.

@@ -278,6 +278,7 @@ fn days_of_every_project_are_summed_and_add_up_to_the_period() {
         on("9", "a", "2026-12-01", "5"),
         // Cannot be counted: the project is named, its other rows are not half of its amount.
         on("10", "other", "2026-11-30", "").replace("CNY", "USD"),
+        // No day: money of the period all the same.
         on("11", "undated", "?", "1"),
     ];
     let mut fold = fold_for(&["a", "none"]).of_part("2026-11".parse().unwrap(), None);
@@ -295,14 +296,22 @@ fn days_of_every_project_are_summed_and_add_up_to_the_period() {
         ("a", 2, "1.50"),
         ("a", 3, "1.75"),
         ("a", 30, "5.00"),
+        ("undated", 1, "1.00"),
     ];
     assert_eq!(days, expected.map(|(project, day, amount)| (project, day, amount.to_owned())));
     assert_eq!(sums.amounts["a"], money("7.25"));
     assert_eq!(sums.mixed, [date(2026, 11, 1), date(2026, 11, 30)].into());
-    assert_eq!(sums.uncounted, ["other".to_owned(), "undated".to_owned()].into());
-    // A wanted project must be read.
+    assert_eq!((sums.uncounted, sums.undated), (["other".to_owned()].into(), 1));
+    // Of which period?
     let undated = fold_for(&["undated"]).page(&page(1, &rows[10..]));
     assert!(matches!(undated, Err(FoldError::Malformed(why)) if why.contains("no day")));
+    // One day was requested: a row that says none is of that day, because the list was filtered.
+    let mut fold =
+        fold_for(&["undated"]).of_part("2026-11".parse().unwrap(), Some(date(2026, 11, 3)));
+    assert_eq!(fold.page(&page(1, &rows[10..])), Ok(Next::Complete));
+    let sums = fold.finish();
+    assert_eq!(sums.days[&("undated".to_owned(), date(2026, 11, 3))], money("1"));
+    assert!(sums.mixed.is_empty());
     // One day was requested.
     let mut fold = fold_for(&["a"]).of_part("2026-11".parse().unwrap(), Some(date(2026, 11, 3)));
     assert_eq!(fold.page(&page(1, &rows[1..2])), Ok(Next::Complete));
@@ -516,4 +525,24 @@ proptest! {
     fn arbitrary_responses_never_panic(text in "\\PC{0,60}") {
         let _ = fold_for(&["a"]).page(&text);
     }
+}
+
+#[test]
+fn orders_refunds_and_corrections_are_kept_apart_from_use() {
+    let of = |id: &str, category: &str, amount: &str| {
+        row(id, "a", &format!("\"{amount}\""))
+            .replace("\"Product\"", &format!("\"BillCategory\":{category},\"Product\""))
+    };
+    let rows = [
+        of("1", "\"消费-使用\"", "10"),
+        of("2", "\"消费-新购\"", "100"),
+        of("3", "\"退款-退订\"", "-30.5"),
+        of("4", "[]", "1"),
+        of("5", "7", "1"),
+    ];
+    let mut fold = fold_for(&["a"]);
+    assert_eq!(fold.page(&page(5, &rows)), Ok(Next::Complete));
+    let sums = fold.finish();
+    let key = ("a".to_owned(), date(2026, 11, 2));
+    assert_eq!((sums.days[&key], sums.once[&key]), (money("81.5"), money("69.5")));
 }

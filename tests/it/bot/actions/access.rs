@@ -46,7 +46,7 @@ async fn access_is_cut_and_restored_from_the_confirm_cards() {
     );
     assert!(bed.texts(&card).contains(&phrase("status.restoring")), "{}", bed.texts(&card));
     bed.no_longer_shows(&card, &phrase("status.restoring")).await;
-    bed.shows(&card, &phrase("status.active")).await;
+    bed.no_longer_shows(&card, &phrase("status.disabled")).await;
     assert!(!bed.is_cut_off("alice"));
     assert_eq!(bed.user("main/alice").status, UserStatus::Active);
 
@@ -55,9 +55,11 @@ async fn access_is_cut_and_restored_from_the_confirm_cards() {
 
     // So do the buttons on the user's card.
     let card = bed.ask(ADMIN, "/user bob").await.message_id;
+    bed.press(ADMIN, &card, json!({"action": "access.ask", "goal": "cut"})).await;
     bed.press(ADMIN, &card, json!({"action": "user.disable"})).await;
     bed.settled().await;
     assert!(bed.texts(&card).contains(&phrase("status.disabled")), "{}", bed.texts(&card));
+    bed.press(ADMIN, &card, json!({"action": "access.ask", "goal": "restored"})).await;
     bed.press(ADMIN, &card, json!({"action": "user.enable"})).await;
     bed.settled().await;
     assert_eq!(bed.user("main/bob").status, UserStatus::Active);

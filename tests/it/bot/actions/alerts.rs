@@ -60,14 +60,35 @@ async fn the_buttons_of_an_alert_in_the_group_work() {
     let disabled = text("alert.disable", &[("user", &"alice")]);
     let alert = bed.alerts().into_iter().find(|alert| text_of(alert).contains(&disabled)).unwrap();
     let card = alert.message_id;
-    bed.press(VIEWER, &card, json!({"action": "user.open", "user": "main/alice"})).await;
-    assert!(bed.texts(&card).contains("¥25.00"), "{}", bed.texts(&card));
-    bed.press(ADMIN, &card, json!({"action": "quota.open", "user": "main/alice"})).await;
-    let done = bed.submit(ADMIN, &card, "quota.allocate", json!({"amount": "80"})).await;
-    assert_eq!(toast_of(&done), format!("success: {}", allocated("¥80.00", "¥100.00")));
-    bed.press(ADMIN, &card, json!({"action": "user.open"})).await;
-    bed.press(ADMIN, &card, json!({"action": "user.enable"})).await;
+    let below = |card: &str| {
+        let reply = bed.alerts().pop().unwrap();
+        assert_eq!(reply.reply_to.as_deref(), Some(card));
+        reply.message_id
+    };
+    let done = bed.press(VIEWER, &card, json!({"action": "user.open", "user": "main/alice"})).await;
+    assert_eq!(toast_of(&done), format!("info: {}", phrase("toast.replied")));
     bed.settled().await;
+    assert!(bed.texts(&below(&card)).contains("¥25.00"));
+    bed.press(ADMIN, &card, json!({"action": "quota.open", "user": "main/alice"})).await;
+    bed.settled().await;
+    let form = below(&card);
+    let done = bed.submit(ADMIN, &form, "quota.allocate", json!({"amount": "80"})).await;
+    assert_eq!(toast_of(&done), format!("success: {}", allocated("¥80.00", "¥100.00")));
+    bed.press(ADMIN, &form, json!({"action": "access.ask"})).await;
+    bed.press(ADMIN, &form, json!({"action": "user.enable"})).await;
+    bed.settled().await;
+    // Who did what, and when, is on the alert itself.
+    let read = bed.texts(&card);
+    assert!(read.contains(&disabled), "{read}");
+    for part in [
+        text("deed.allocated", &[("amount", &"¥80.00")]),
+        phrase("button.enable"),
+        phrase("incident.dealt_with"),
+    ] {
+        assert!(read.contains(&part), "{part}: {read}");
+    }
+    let header = &bed.message(&card).json()["header"]["template"];
+    assert_eq!(header, "green");
     assert_eq!(bed.user("main/alice").status, UserStatus::Active);
     assert!(!bed.is_cut_off("alice"));
     // The top-up keeps access from being cut again.

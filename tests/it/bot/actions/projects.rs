@@ -246,10 +246,14 @@ async fn linking_a_project_that_uses_up_the_quota_says_that_the_next_cycle_disab
     let card = bed.ask(ADMIN, "/projects alice").await.message_id;
     let fields = json!({"project": ["team-a"], "counts": "move"});
     let done = bed.submit(ADMIN, &card, "project.add", fields).await;
-    assert!(toast_of(&done).starts_with("success"), "{done:?}");
-    let args: [(&str, &dyn std::fmt::Display); 4] =
-        [("project", &"甲组"), ("since", &"2026-11"), ("user", &"alice"), ("percent", &"250.0")];
-    let said = text("rest.done_cut", &args);
-    assert!(bed.texts(&card).contains(&said), "{}", bed.texts(&card));
+    assert!(toast_of(&done).starts_with("warning"), "{done:?}");
+    let moved = text(
+        "consequence.moved",
+        &[("from", &"¥0.00"), ("to", &"¥25.00"), ("before", &"0.0%"), ("after", &"250.0%")],
+    );
+    let said = text("consequence.cut", &[("state", &moved), ("when", &"")]);
+    let (said, then) = said.split_once("下次监控").unwrap();
+    let read = bed.texts(&card);
+    assert!(read.contains(said) && read.contains(then), "{said}: {read}");
     assert_eq!(bed.cycle().await.disables, 1);
 }

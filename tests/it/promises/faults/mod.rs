@@ -162,6 +162,7 @@ fn timeouts() -> Timeouts {
         upload: CALL_TIMEOUT,
         cloud: CALL_TIMEOUT,
         cloud_retry: RetryPolicy { retries: 1, ..RetryPolicy::quick() },
+        ..Timeouts::default()
     }
 }
 

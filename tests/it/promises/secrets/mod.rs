@@ -19,6 +19,7 @@ use crate::bed::{ADMIN, GROUP, TIMEOUT, eventually, eventually_some, has};
 use crate::shared::configuration::Configuration;
 use crate::shared::environment::{App, Environment, Options};
 use crate::shared::process::{Output, run};
+use crate::shared::s3::{self, FakeS3};
 
 const APP_ID: &str = "cli_canary";
 const APP_SECRET: &str = "cAnArYaPpSeCrEt0123456789";
@@ -36,7 +37,7 @@ const LABS_SECRET: &str = "cAnArYlAbSsEcReTkEy0123456789==";
 const WRONG_SECRET: &str = "cAnArYwRoNgSeCrEtKeY0123456789==";
 
 /// The secrets that exist from the start. Creating a user and fetching tokens add others.
-const SECRETS: [&str; 14] = [
+const SECRETS: [&str; 16] = [
     APP_SECRET,
     TOKEN,
     ENCRYPT_KEY,
@@ -50,6 +51,8 @@ const SECRETS: [&str; 14] = [
     LABS_KEY,
     LABS_SECRET,
     WRONG_SECRET,
+    s3::KEY_ID,
+    s3::SECRET,
     // The ticket in the address of the long connection.
     "&ticket=",
 ];
@@ -100,6 +103,7 @@ fn clean<'s>(what: &str, text: &[u8], secrets: impl IntoIterator<Item = &'s str>
 struct Canaries {
     environment: Environment,
     hook: String,
+    s3: FakeS3,
 }
 
 impl Deref for Canaries {
@@ -128,7 +132,7 @@ impl Canaries {
         let options = Options { app, feishu_timeout: Some(TIMEOUT), ..Options::default() };
         let environment = Environment::with(world, options).await;
         let hook = environment.feishu.add_hook(HOOK, Some(HOOK_SECRET), GROUP);
-        let canaries = Self { environment, hook };
+        let canaries = Self { environment, hook, s3: FakeS3::start(1000).await };
         canaries.home.configure(&canaries.configuration());
         canaries
     }
@@ -139,6 +143,9 @@ impl Canaries {
             .set("feishu.alert_webhook_url", &*self.hook)
             .set("feishu.alert_webhook_secret", HOOK_SECRET)
             .set("store.backup_dir", "backups")
+            .set("store.backup_url", self.s3.url("airgate"))
+            .set("store.backup_access_key_id", s3::KEY_ID)
+            .set("store.backup_secret_access_key", s3::SECRET)
             .set("access.project_policies", vec!["ArkFullAccess"])
             .set("security.master_key", MASTER_KEY)
     }

@@ -224,6 +224,11 @@ async fn no_secret_appears_in_any_output() {
         }
     }
     assert!(looked >= 2, "store and backup");
+    // In the bucket: what is there is sealed, too.
+    eventually("a backup in the bucket", || !canaries.s3.keys().is_empty()).await;
+    for key in canaries.s3.keys() {
+        clean(&key, &canaries.s3.object(&key).unwrap(), sealed());
+    }
     for table in ["users", "spending", "ledger", "alerts"] {
         for format in ["csv", "json"] {
             assert_eq!(canaries.run(&["export", table, "--format", format], "").code, 0);

@@ -101,9 +101,13 @@ fn created() -> String {
 /// The cards with secrets in a person's direct chat.
 fn secrets(bed: &Bed, person: &str) -> Vec<Message> {
     let chat = bed.feishu.direct_chat(person);
-    let title = text("create.secrets_title", &[("user", &"bob")]);
+    let titles = ["create.secrets_title", "create.password_title", "create.key_title"];
+    let titles = titles.map(|key| text(key, &[("user", &"bob")]));
     let mut all = bed.by_the_bot(&chat);
-    all.retain(|message| message.json()["header"]["title"]["content"] == title);
+    all.retain(|message| {
+        let title = message.json()["header"]["title"]["content"].as_str().unwrap_or("").to_owned();
+        titles.contains(&title)
+    });
     all
 }
 
@@ -171,6 +175,22 @@ async fn the_form_opens_from_the_list_of_users() {
 
     let viewers = bed.ask(VIEWER, "/users").await.message_id;
     assert!(bed.feishu.find_button(&viewers, |value| value["action"] == "user.create").is_none());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn secrets_go_from_the_chat_at_one_press() {
+    let bed = bed().await;
+    create(&bed, full()).await;
+    let [card] = &secrets(&bed, ADMIN)[..] else { panic!("one card") };
+    let bob = made(&bed).unwrap();
+    let secret = bob.keys[0].secret.expose_secret().to_owned();
+    assert!(card.content.contains(&secret));
+    let clicked = bed.press(ADMIN, &card.message_id, json!({"action": "secrets.recall"})).await;
+    assert_eq!(toast_of(&clicked), format!("success: {}", phrase("toast.secrets_recalled")));
+    // At once from what the card shows, and as soon as the platform allows it the message itself.
+    assert!(!bed.message(&card.message_id).content.contains(&secret));
+    bed.eventually("the recall", |bed| bed.message(&card.message_id).recalled).await;
+    bed.settled().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

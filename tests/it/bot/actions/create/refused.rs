@@ -25,13 +25,33 @@ async fn bad_input_is_refused_stays_in_the_form_and_creates_nothing() {
         fields[field] = value.into();
         let op = op_of(&bed, &form.message_id, "user.create");
         let result = bed.submit(ADMIN, &form.message_id, "user.create", fields.clone()).await;
-        assert_eq!(toast_of(&result), format!("error: {refusal}"), "{field} {value}");
+        let label = match field {
+            "email" | "phone" => phrase(&format!("user.{field}")),
+            field => phrase(&format!("create.{field}")),
+        };
+        let fault = text("create.fault", &[("field", &label), ("reason", &refusal)]);
+        assert_eq!(toast_of(&result), format!("error: {fault}"), "{field} {value}");
         // The form keeps every field as typed, and can be sent again.
         for name in ["username", "display_name", "email", "phone", "quota"] {
             let kept = bed.field(&form.message_id, name);
             assert_eq!(kept, fields[name], "{name} after {field} {value}");
         }
         assert_ne!(op_of(&bed, &form.message_id, "user.create"), op, "{field} {value}");
+    }
+    // Everything that is wrong is named at once, each with its field.
+    let mut fields = full();
+    for (field, value) in [("username", "al ice"), ("phone", "138-0000"), ("quota", "0")] {
+        fields[field] = value.into();
+    }
+    bed.submit(ADMIN, &form.message_id, "user.create", fields).await;
+    let shown = bed.texts(&form.message_id);
+    for (label, refusal) in [
+        ("create.username", bad_name("al ice")),
+        ("user.phone", text("refusal.bad_mobile", &[("text", &"138-0000")])),
+        ("create.quota", phrase("refusal.amount_zero")),
+    ] {
+        let fault = text("create.fault", &[("field", &phrase(label)), ("reason", &refusal)]);
+        assert!(shown.contains(&fault), "{fault}: {shown}");
     }
     // A forged project, an unknown creation, and a person without the role.
     let forged = json!({"action": "user.create", "op": "forged-1"});

@@ -1,0 +1,78 @@
+//! How many presses and keys the usual tasks take. What counts is what a person does after the card or the conversation from
+//! which the task begins.
+
+use airgate::cards::{Locale, Wording};
+use serde_json::json;
+
+use crate::bed::{Bed, ENGLISH, card_shows, last, run};
+
+fn word(key: &str) -> String {
+    Wording::new(Locale::EnUs).t(key, &[])
+}
+
+/// Begins to count.
+async fn begin(bed: &Bed) {
+    bed.js(
+        "(() => { \
+           if (!window.effort) { \
+             for (const [kind, counter] of [['click', 'presses'], ['keydown', 'keys']]) \
+               addEventListener(kind, (event) => { if (event.isTrusted) window.effort[counter] += 1; }, true); \
+           } \
+           window.effort = {presses: 0, keys: 0}; return true; })()",
+    )
+    .await;
+}
+
+/// Presses and keys since then.
+async fn effort(bed: &Bed) -> (u64, u64) {
+    let effort = bed.js("window.effort").await;
+    (effort["presses"].as_u64().unwrap(), effort["keys"].as_u64().unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs Chromium and chromedriver; run by .ci/run"]
+async fn the_usual_tasks_take_a_press_or_two() {
+    run(ENGLISH, async |bed: &Bed| {
+        bed.open().await;
+        bed.converse("direct").await;
+        // Who is near the limit: the list says it first.
+        begin(bed).await;
+        bed.press(&word("button.users")).await;
+        let rows = json!(last("[data-tag=interactive_container]"));
+        let percents = format!(
+            "[...document.querySelectorAll({rows})].map((row) => parseFloat(/([\\d.]+)%/.exec(row.textContent.split('›')[0])?.[1] ?? 'NaN'))"
+        );
+        bed.until(&format!("{percents}.length === 10")).await;
+        let percents = bed.js(&percents).await;
+        let percents: Vec<f64> = percents.as_array().unwrap().iter().filter_map(|it| it.as_f64()).collect();
+        assert!(percents.len() > 5 && percents.is_sorted_by(|a, b| a >= b), "{percents:?}");
+        assert_eq!(effort(bed).await, (1, 0));
+
+        // What one user spent last month.
+        bed.ask("/billing").await;
+        begin(bed).await;
+        bed.press(&word("billing.previous")).await;
+        bed.press_first("[data-tag=interactive_container]").await;
+        bed.until(&card_shows(&word("billing.months"))).await;
+        assert_eq!(effort(bed).await, (2, 0));
+
+        // The month as a file.
+        bed.ask("/billing").await;
+        begin(bed).await;
+        bed.press(&word("billing.export")).await;
+        bed.until("document.querySelector('a.file')").await;
+        assert_eq!(effort(bed).await, (1, 0));
+
+        // The group for alerts, where there is none yet.
+        bed.ask("/config").await;
+        bed.type_into(&last("input[name=alert_chat_id], [data-path$='.4'] input"), "-").await;
+        bed.press(&word("config.save")).await;
+        bed.converse("group").await;
+        bed.ask("/help").await;
+        begin(bed).await;
+        bed.press(&word("welcome.alert_here")).await;
+        bed.until(&card_shows(&word("toast.alerts_here"))).await;
+        assert_eq!(effort(bed).await, (1, 0));
+    })
+    .await;
+}
