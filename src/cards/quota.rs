@@ -8,7 +8,7 @@ use super::engine::template;
 use super::facts::{self, Figures, Pending, Tag};
 use super::{Card, CardContext, Cards};
 use crate::app::outcome::QuotaView;
-use crate::domain::{LedgerEntry, Offer, Preset};
+use crate::domain::{Condition, LedgerEntry, Offer, Preset, Shade, UserStatus};
 
 /// The facts of the quota card.
 struct QuotaFacts<'a> {
@@ -61,7 +61,7 @@ impl Cards {
             name: user.key.username.as_str(),
             display: user.display_name.as_str(),
             template: facts::user_template_now(user, view.level, pending),
-            status: facts::status(words, user, pending),
+            status: self.quota_tag(view),
             figures: facts::user_figures(words, user, view.level),
             stale: facts::stale(words, view.stale),
             entries: entries.collect(),
@@ -73,6 +73,17 @@ impl Cards {
             restores: view.can_restore,
         };
         self.card(ctx, &facts)
+    }
+
+    /// The condition, as far as it says more than the status.
+    fn quota_tag(&self, view: &QuotaView) -> Tag {
+        let user = &view.user;
+        match (view.pending.as_ref(), user.status, view.condition) {
+            (None, UserStatus::Active, condition) if condition != Condition::Within => {
+                self.words.condition(user, condition, Shade::of(user.usage()))
+            }
+            (pending, ..) => facts::status(self.words, user, pending),
+        }
     }
 
     fn offer(&self, offer: &Offer) -> OfferFacts {
