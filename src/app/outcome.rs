@@ -320,6 +320,8 @@ pub struct QuotaView {
     pub user: User,
     /// How serious the usage is.
     pub level: Level,
+    /// As in [`UserRow::condition`].
+    pub condition: Condition,
     /// The last 10 ledger entries, newest first.
     pub entries: Vec<LedgerEntry>,
     /// How many entries there are in all.

@@ -8,7 +8,7 @@ use super::engine::template;
 use super::facts::{self, Figures, Pending, Tag};
 use super::{Card, CardContext, Cards};
 use crate::app::outcome::QuotaView;
-use crate::domain::{LedgerEntry, Offer, Preset};
+use crate::domain::{Condition, LedgerEntry, Offer, Preset, Shade, UserStatus};
 
 /// Max lines about temporary quota and second approvals.
 const WAITING: usize = 5;
@@ -66,7 +66,7 @@ impl Cards {
             name: user.key.username.as_str(),
             display: user.display_name.as_str(),
             template: facts::user_template_now(user, view.level, pending),
-            status: facts::status(words, user, pending),
+            status: self.quota_tag(view),
             figures: facts::user_figures(words, user, view.level),
             stale: facts::stale(words, view.stale),
             waiting: self.waiting_quota(view),
@@ -92,6 +92,17 @@ impl Cards {
             words.t("quota.second", &[("amount", &it.amount), ("person", &by)])
         });
         running.chain(second).take(WAITING).collect()
+    }
+
+    /// The condition, as far as it says more than the status.
+    fn quota_tag(&self, view: &QuotaView) -> Tag {
+        let user = &view.user;
+        match (view.pending.as_ref(), user.status, view.condition) {
+            (None, UserStatus::Active, condition) if condition != Condition::Within => {
+                self.words.condition(user, condition, Shade::of(user.usage()))
+            }
+            (pending, ..) => facts::status(self.words, user, pending),
+        }
     }
 
     fn offer(&self, offer: &Offer) -> OfferFacts {

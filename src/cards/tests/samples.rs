@@ -491,6 +491,7 @@ pub fn quota(size: Size) -> QuotaView {
         temporary: Vec::new(),
         approvals: Vec::new(),
         level: level(&user),
+        condition: condition(&user),
         entries,
         total_entries: if size == Size::Small { 4 } else { 12_345 },
         stale: Some(Some(ago(26))),
@@ -506,6 +507,7 @@ pub fn no_quota() -> QuotaView {
     QuotaView {
         user: user(Size::Small, 2),
         level: Level::Unallocated,
+        condition: Condition::Unallocated { spends: true },
         entries: vec![],
         total_entries: 0,
         stale: None,
