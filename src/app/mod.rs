@@ -11,6 +11,7 @@ pub mod configure;
 pub mod create;
 pub mod days;
 pub mod export;
+pub mod group_roles;
 pub mod listing;
 pub mod me;
 pub mod outcome;

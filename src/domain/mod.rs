@@ -12,6 +12,7 @@ pub mod decision;
 pub mod estimate;
 pub mod event_window;
 pub mod forecast;
+pub mod group_roles;
 pub mod ids;
 pub mod ledger;
 pub mod link;
@@ -58,6 +59,7 @@ pub use decision::{
 pub use estimate::{BilledItem, ModelUsage, ProjectUsage, SharedDay, UsageKind};
 pub use event_window::EVENT_WINDOW;
 pub use forecast::{Forecast, IncidentChange, Rate, RunsOut, Spending, run_out};
+pub use group_roles::{GroupRoles, ListedMember};
 pub use ids::{
     AccountId, ChatId, IdError, MessageId, OpId, OpenId, ProjectName, UserKey, Username,
 };

@@ -459,11 +459,11 @@ impl Client {
         Ok((items, string(data, "page_token").filter(|_| has_more)))
     }
 
-    fn url(&self, path: &[&str]) -> Url {
+    pub(super) fn url(&self, path: &[&str]) -> Url {
         api_url(&self.shared.base_url, path)
     }
 
-    async fn call(
+    pub(super) async fn call(
         &self,
         endpoint: &'static str,
         method: Method,

@@ -18,6 +18,7 @@ mod error;
 mod event;
 mod fields;
 mod http;
+mod members;
 mod message;
 mod rejection;
 pub mod setup;
@@ -40,6 +41,7 @@ pub use error::{
     UPLOAD_ENDPOINT,
 };
 pub use event::{Event, EventKind, EventType, Incoming, parse_payload};
+pub use members::ChatMember;
 pub use message::{ChatKind, MessageReceived, OwnContent, OwnMessage};
 pub use rejection::{Malformed, Rejection, Unauthorized};
 pub use text::{Mention, Piece, TextForBot};

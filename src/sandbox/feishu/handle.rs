@@ -12,7 +12,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::connection::hub::Connections;
 use super::console::Console;
-use super::core::{Change, Core, FeishuConfig};
+use super::core::{Change, Core, FeishuConfig, TENANT};
 use super::fault::Faults;
 use super::quirks::Quirks;
 use super::state::{Chat, ChatKind, Hook, Message, Person, Request, State, UploadedFile};
@@ -115,6 +115,7 @@ impl FakeFeishu {
             kind: ChatKind::Direct(open_id.to_owned()),
             has_bot: true,
             dissolved: false,
+            members: None,
         };
         self.core.change(|state| {
             let person = Person::new(open_id, name, mobile);
@@ -151,9 +152,30 @@ impl FakeFeishu {
             kind: ChatKind::Group,
             has_bot: true,
             dissolved: false,
+            members: None,
         };
         self.core.change(|state| {
             state.chats.insert(chat_id.to_owned(), chat);
+        });
+    }
+
+    /// Sets who is in a group, all of the app's tenant.
+    pub fn set_members(&self, chat_id: &str, people: &[&str]) {
+        self.set_members_of(chat_id, people.iter().map(|id| (*id, TENANT)));
+    }
+
+    /// Sets who is in a group, with the tenant of each.
+    pub fn set_members_of<'a>(
+        &self,
+        chat_id: &str,
+        people: impl IntoIterator<Item = (&'a str, &'a str)>,
+    ) {
+        let members = people.into_iter().map(|(id, tenant)| (id.to_owned(), tenant.to_owned()));
+        let members: Vec<_> = members.collect();
+        self.core.change(|state| {
+            if let Some(chat) = state.chats.get_mut(chat_id) {
+                chat.members = Some(members);
+            }
         });
     }
 

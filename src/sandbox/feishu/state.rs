@@ -142,6 +142,8 @@ pub struct Chat {
     pub has_bot: bool,
     /// Whether its owner dissolved it.
     pub dissolved: bool,
+    /// The members of a group, by open_id and tenant; `None`: everybody.
+    pub members: Option<Vec<(String, String)>>,
 }
 
 /// A request that the stand-in answered.

@@ -2,6 +2,7 @@
 //! row in [`all`]; [`runner`] holds the one loop.
 
 mod backup;
+mod groups;
 mod histograms;
 mod lapses;
 mod names;
@@ -18,6 +19,9 @@ pub(super) fn all(needs: &Needs<'_>) -> Vec<Box<dyn Chore>> {
         Box::new(lapses::EndWhatIsOver::new(needs)),
         Box::new(histograms::FoldHistograms),
     ];
+    if let Some(groups) = groups::ReadGroups::new(needs) {
+        chores.push(Box::new(groups));
+    }
     if let Some(backup) = backup::MakeBackup::new(needs) {
         chores.push(Box::new(backup));
     }

@@ -13,6 +13,7 @@ mod content;
 mod directory;
 mod files;
 mod hook;
+mod members;
 mod messages;
 mod reading;
 mod request;
@@ -38,6 +39,7 @@ pub(super) fn endpoint(call: &Call) -> &'static str {
         (&Method::GET, ["contact", "v3", "users", _]) => "user",
         (&Method::GET, ["im", "v1", "chats"]) => "chats",
         (&Method::GET, ["im", "v1", "chats", _]) => "chat",
+        (&Method::GET, ["im", "v1", "chats", _, "members"]) => "chat.members",
         (&Method::GET, ["bot", "v3", "info"]) => "bot",
         (&Method::GET, ["application", "v6", "scopes"]) => "scopes",
         (&Method::GET, ["application", "v6", "applications", _, "app_versions"]) => "app_versions",
@@ -64,6 +66,7 @@ pub(super) async fn answer(core: &Core, endpoint: &str, call: &Call) -> ApiRespo
             "user" => directory::user(core, call),
             "chats" => directory::chats(core, call),
             "chat" => directory::chat(core, call),
+            "chat.members" => members::members(core, call),
             "bot" => directory::bot(core),
             "scopes" => Ok(console::scopes(core)),
             "app_versions" => console::versions(core, call),
