@@ -12,6 +12,7 @@ pub mod consequence;
 pub mod create;
 pub mod days;
 pub mod export;
+pub mod group_roles;
 pub mod listing;
 pub mod me;
 pub mod outcome;

@@ -2,13 +2,17 @@
 
 use std::collections::BTreeSet;
 
+use crate::app::group_roles::RoleGroups;
+use crate::clock::Clock;
 use crate::domain::{Needs, OpenId, Role};
 
-/// The people of the configuration.
-#[derive(Clone, Debug, Default)]
+/// The people of the configuration, and those of the groups that give roles.
+#[derive(Clone, Debug)]
 pub struct Roles {
     admins: BTreeSet<OpenId>,
     viewers: BTreeSet<OpenId>,
+    groups: RoleGroups,
+    clock: Clock,
 }
 
 impl Roles {
@@ -16,29 +20,30 @@ impl Roles {
     pub fn new(
         admins: impl IntoIterator<Item = OpenId>,
         viewers: impl IntoIterator<Item = OpenId>,
+        groups: RoleGroups,
+        clock: Clock,
     ) -> Self {
-        Self { admins: admins.into_iter().collect(), viewers: viewers.into_iter().collect() }
+        let (admins, viewers) = (admins.into_iter().collect(), viewers.into_iter().collect());
+        Self { admins, viewers, groups, clock }
     }
 
     /// A person's role.
     pub fn of(&self, person: &OpenId) -> Role {
-        if self.admins.contains(person) {
+        let by_group = self.groups.role(person, self.clock.now());
+        if self.admins.contains(person) || by_group == Role::Admin {
             Role::Admin
         } else if self.viewers.contains(person) {
             Role::Viewer
         } else {
-            Role::Stranger
+            by_group
         }
-    }
-
-    /// The administrators.
-    pub fn admins(&self) -> Vec<OpenId> {
-        self.admins.iter().cloned().collect()
     }
 
     /// Everyone who has a role.
     pub fn people(&self) -> Vec<OpenId> {
-        self.admins.union(&self.viewers).cloned().collect()
+        let mut people: BTreeSet<OpenId> = self.admins.union(&self.viewers).cloned().collect();
+        people.extend(self.groups.people(self.clock.now()));
+        people.into_iter().collect()
     }
 }
 
@@ -67,7 +72,8 @@ mod tests {
     #[test]
     fn a_person_on_both_lists_is_an_administrator_and_only_a_sufficient_role_is_allowed() {
         let id = |text: &str| OpenId::new(text).unwrap();
-        let roles = Roles::new([id("ou_a")], [id("ou_a"), id("ou_v")]);
+        let (groups, clock) = (RoleGroups::default(), Clock::system());
+        let roles = Roles::new([id("ou_a")], [id("ou_a"), id("ou_v")], groups, clock);
         assert_eq!(roles.of(&id("ou_a")), Role::Admin);
         assert_eq!(roles.of(&id("ou_v")), Role::Viewer);
         assert_eq!(roles.of(&id("ou_x")), Role::Stranger);

@@ -220,6 +220,12 @@ declare! {
             "open_ids (`ou_...`, as seen by this app) of the administrators, who may do everything. At least one.";
         VIEWERS = "viewers", Texts, Default("[]"),
             "open_ids of people who may use every read-only command.";
+        ADMIN_CHAT_ID = "admin_chat_id", Text, Off("\"oc_0123456789abcdef0123456789abcdef\""),
+            "chat_id of a group whose members are administrators, too; the bot must be a member. It is read at the start and every 10 \
+             minutes; while it cannot be read, its last known members count, for 24 h. A group with people of several tenants gives \
+             nobody a role.";
+        VIEWER_CHAT_ID = "viewer_chat_id", Text, Off("\"oc_0123456789abcdef0123456789abcdef\""),
+            "The same for viewers.";
         NOTIFY_OWNERS = "notify_owners", Switch, Default("true"),
             "Whether the owner of a user is told in a direct message of warnings, of cut and restored access, and of changes of the \
              quota.";

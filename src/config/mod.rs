@@ -117,6 +117,10 @@ pub struct Feishu {
     pub viewers: Vec<OpenId>,
     /// Whether users' owners are told what happens to their users.
     pub notify_owners: bool,
+    /// The group whose members are administrators, too.
+    pub admin_chat: Option<ChatId>,
+    /// The group whose members are viewers, too.
+    pub viewer_chat: Option<ChatId>,
     /// The group that receives alerts, for a new store.
     pub alert_chat: Option<ChatId>,
     /// The custom bot's address, for a new store. A secret, because anyone who knows it can post.
@@ -309,8 +313,11 @@ impl Config {
         let volcengine = Volcengine::read(reader);
         let store = Store::read(reader);
         let access = Access::read(reader);
-        let admins = feishu.as_ref().map(|feishu| feishu.admins.len());
-        let approval = approval::read(reader, admins);
+        // How many people are in a group is not known yet.
+        let alone = feishu
+            .as_ref()
+            .is_some_and(|feishu| feishu.admins.len() < 2 && feishu.admin_chat.is_none());
+        let approval = approval::read(reader, alone);
         let security = Security::read(reader);
         let monitor = Monitor::read(reader);
         Some(Self {
@@ -414,6 +421,15 @@ fn person(text: &str) -> Result<OpenId, String> {
     }
 }
 
+/// Reads a chat_id.
+fn chat(text: &str) -> Result<ChatId, String> {
+    match ChatId::new(text) {
+        Ok(chat) if text.starts_with("oc_") => Ok(chat),
+        Ok(_) => Err("is not a chat_id: a chat_id begins with oc_".to_owned()),
+        Err(error) => Err(format!("is not a chat_id (oc_...): {error}")),
+    }
+}
+
 impl Feishu {
     fn read(reader: &mut Reader<'_>) -> Option<Self> {
         let mode_is_inferred = !reader.is_given(&keys::MODE)
@@ -440,11 +456,9 @@ impl Feishu {
         }
         let viewers = reader.each(&keys::VIEWERS, person);
         let notify_owners = reader.switch(&keys::NOTIFY_OWNERS);
-        let alert_chat = reader.text(&keys::ALERT_CHAT_ID, |text| match ChatId::new(text) {
-            Ok(chat) if text.starts_with("oc_") => Ok(chat),
-            Ok(_) => Err("is not a chat_id: a chat_id begins with oc_".to_owned()),
-            Err(error) => Err(format!("is not a chat_id (oc_...): {error}")),
-        });
+        let admin_chat = reader.text(&keys::ADMIN_CHAT_ID, chat);
+        let viewer_chat = reader.text(&keys::VIEWER_CHAT_ID, chat);
+        let alert_chat = reader.text(&keys::ALERT_CHAT_ID, chat);
         // Even if base_url was refused, the webhook is checked, against the platform's own hosts.
         let base = base_url.clone().or_else(|| Url::parse("https://open.feishu.cn").ok());
         let alert_webhook_url = base.and_then(|base| {
@@ -463,6 +477,8 @@ impl Feishu {
             admins: admins?,
             viewers: viewers?,
             notify_owners: notify_owners?,
+            admin_chat,
+            viewer_chat,
             alert_chat,
             alert_webhook_url,
             alert_webhook_secret,

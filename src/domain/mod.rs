@@ -14,6 +14,7 @@ pub mod decision;
 pub mod estimate;
 pub mod event_window;
 pub mod forecast;
+pub mod group_roles;
 pub mod ids;
 pub mod incident;
 pub mod lag;
@@ -65,6 +66,7 @@ pub use decision::{
 pub use estimate::{BilledItem, ModelUsage, ProjectUsage, SharedDay, UsageKind};
 pub use event_window::EVENT_WINDOW;
 pub use forecast::{Forecast, IncidentChange, Rate, RunsOut, Spending, run_out};
+pub use group_roles::{GroupRoles, ListedMember};
 pub use ids::{
     AccountId, ChatId, IdError, MessageId, OpId, OpenId, ProjectName, UserKey, Username,
 };

@@ -19,6 +19,7 @@ mod error;
 mod event;
 mod fields;
 mod http;
+mod members;
 mod message;
 mod registration;
 mod rejection;
@@ -45,6 +46,7 @@ pub use error::{
     UPDATE_ENDPOINT, UPLOAD_ENDPOINT,
 };
 pub use event::{Event, EventKind, EventType, Incoming, parse_payload};
+pub use members::ChatMember;
 pub use message::{ChatKind, MessageReceived, OwnContent, OwnMessage};
 pub use registration::{NewApp, Poll, Registrar, Registration, addons};
 pub use rejection::{Malformed, Rejection, Unauthorized};

@@ -116,6 +116,10 @@ pub static SCOPES: &[Scope] = &[
     ),
     sensitive(&["im:message.group_msg"], "the same in groups"),
     optional(
+        &["im:chat.members:read", "im:chat", "im:chat:readonly", "im:chat.group_info:readonly"],
+        "read the members of `admin_chat_id` and `viewer_chat_id`",
+    ),
+    optional(
         &[
             "application:application.app_version:readonly",
             "application:application:self_manage",

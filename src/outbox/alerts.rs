@@ -1,12 +1,13 @@
 //! Raising an alert: the record and its messages, in one transaction. Later transactions add to its card what was done about
 //! it.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
 use super::lanes::{HOOK_LANE, chat_lane, person_lane};
+use crate::app::group_roles::RoleGroups;
 use crate::app::outcome::UserDetail;
 use crate::app::people::OwnerNotice;
 use crate::app::settings::settings_in_force;
@@ -33,12 +34,20 @@ pub struct Alerts {
     cards: Arc<Cards>,
     configured: Arc<Settings>,
     admins: Arc<[OpenId]>,
+    groups: RoleGroups,
 }
 
 impl Alerts {
     /// Sends alerts as cards to the chat and webhook of the settings in force, or to `admins` if neither is set.
     pub fn new(cards: Arc<Cards>, configured: Settings, admins: Vec<OpenId>) -> Self {
-        Self { cards, configured: Arc::new(configured), admins: admins.into() }
+        let (configured, groups) = (Arc::new(configured), RoleGroups::default());
+        Self { cards, configured, admins: admins.into(), groups }
+    }
+
+    /// Counts the members of groups as administrators, too.
+    #[must_use]
+    pub fn with_groups(self, groups: RoleGroups) -> Self {
+        Self { groups, ..self }
     }
 
     /// Returns the settings in force: what was saved in chat takes precedence over the configuration.
@@ -62,13 +71,13 @@ impl Alerts {
     }
 
     /// Returns whether this person is an administrator.
-    pub(super) fn is_admin(&self, person: &OpenId) -> bool {
-        self.admins.contains(person)
+    pub(super) fn is_admin(&self, person: &OpenId, now: Timestamp) -> bool {
+        self.admins(now).contains(person)
     }
 
     /// Returns the administrators.
-    pub(super) fn admins(&self) -> &[OpenId] {
-        &self.admins
+    pub(super) fn admins(&self, now: Timestamp) -> BTreeSet<OpenId> {
+        self.admins.iter().cloned().chain(self.groups.admins(now)).collect()
     }
 
     /// Adds an alert record and enqueues its delivery to the alert chat and the webhook. If neither is set, each
@@ -182,7 +191,7 @@ impl Alerts {
         reason: Option<&str>,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        for admin in self.admins.iter() {
+        for admin in &self.admins(now) {
             let card = self.card(tx, settings, alert, AlertVia::Chat, reason)?;
             let dispatch = Dispatch::ToPerson { person: admin.clone(), card };
             enqueue(tx, settings, alert, &person_lane(admin), dispatch, reason, now)?;

@@ -176,8 +176,8 @@ impl Alerts {
             let lane = chat_lane(chat.as_str());
             return Ok(vec![send(lane, Dispatch::ToChat { chat, card: json() })?]);
         }
-        let to_each = self.admins().iter().map(|admin| {
-            send(person_lane(admin), Dispatch::ToPerson { person: admin.clone(), card: json() })
+        let to_each = self.admins(now).into_iter().map(|admin| {
+            send(person_lane(&admin), Dispatch::ToPerson { person: admin, card: json() })
         });
         to_each.collect()
     }

@@ -134,7 +134,7 @@ pub(super) fn tell_admins(
 ) -> Result<(), StoreError> {
     // If an administrator cannot be reached, the others are not told about it.
     let to_admin =
-        matches!(&owed.dispatch, Dispatch::ToPerson { person, .. } if alerts.is_admin(person));
+        matches!(&owed.dispatch, Dispatch::ToPerson { person, .. } if alerts.is_admin(person, now));
     let told = tx.undelivered_told_at()?;
     if to_admin || told.is_some_and(|at| is_recent(at, TELL_INTERVAL, now)) {
         return Ok(());
@@ -143,7 +143,7 @@ pub(super) fn tell_admins(
     let words = cards.words();
     let text = words.t(text, &[("target", &owed.lane), ("reason", &reason)]);
     let title = words.t("undelivered.title", &[]);
-    for admin in alerts.admins() {
+    for admin in &alerts.admins(now) {
         let card = cards.message(Tone::Warning, &title, &text).into_string();
         let dispatch = Dispatch::ToPerson { person: admin.clone(), card };
         tx.owe(NewMessage::new(&person_lane(admin), dispatch, now), now)?;

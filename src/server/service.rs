@@ -16,6 +16,7 @@ use super::error::ServiceError;
 use super::{chores, long_connection, routes};
 use crate::access::{Enforcer, EnforcerParts};
 use crate::app::cloud::Cloud;
+use crate::app::group_roles::RoleGroups;
 use crate::bot::{self, Bot, Roles};
 use crate::cards::{Cards, OpIds};
 use crate::clock::Clock;
@@ -26,7 +27,7 @@ use crate::feishu::{self, CallbackKeys, CallbackVerifier};
 use crate::monitor::{Monitor, MonitorParts, Policies, PoliciesParts, WarnDays};
 use crate::outbox::{Alerts, Outbox, OutboxParts};
 use crate::owed::{InFlight, Wakers};
-use crate::store::Store;
+use crate::store::{Store, View};
 use crate::work::{Worker, WorkerParts};
 
 /// Grace period for work in flight after a stop.
@@ -158,6 +159,7 @@ struct Plan<'a> {
     /// The configured settings, which saved ones override.
     settings: Settings,
     alerts: Alerts,
+    groups: RoleGroups,
     wakers: Wakers,
     /// Users that the enforcer or the policies loop is working on; never both at once.
     users_in_flight: InFlight<UserKey>,
@@ -176,6 +178,10 @@ impl<'a> Plan<'a> {
         let settings = config.initial_settings();
         let admins = config.feishu.admins.clone();
         let client = cloud_client(config, &timeouts, clock.clone())?;
+        let (admin_chat, viewer_chat) =
+            (config.feishu.admin_chat.clone(), config.feishu.viewer_chat.clone());
+        let known = store.read(View::group_roles).unwrap_or_default();
+        let groups = RoleGroups::new(admin_chat, viewer_chat, known);
         Ok(Self {
             config,
             timeouts,
@@ -183,7 +189,9 @@ impl<'a> Plan<'a> {
             cloud: Cloud::new(store.clone(), client),
             store,
             clock,
-            alerts: Alerts::new(Arc::clone(&cards), settings.clone(), admins),
+            alerts: Alerts::new(Arc::clone(&cards), settings.clone(), admins)
+                .with_groups(groups.clone()),
+            groups,
             cards,
             settings,
             wakers: Wakers::default(),
@@ -269,7 +277,12 @@ impl<'a> Plan<'a> {
         Bot::new(bot::Parts {
             store: self.store.clone(),
             cards: Arc::clone(&self.cards),
-            roles: Roles::new(feishu.admins.clone(), feishu.viewers.clone()),
+            roles: Roles::new(
+                feishu.admins.clone(),
+                feishu.viewers.clone(),
+                self.groups.clone(),
+                self.clock.clone(),
+            ),
             settings: self.settings.clone(),
             alerts: self.alerts.clone(),
             link_policies: self.config.access.link_policies.clone(),
@@ -303,6 +316,7 @@ impl<'a> Plan<'a> {
             feishu: &self.feishu,
             bot,
             alerts: &self.alerts,
+            groups: &self.groups,
             wakers: &self.wakers,
             timeouts: &self.timeouts,
             clock: &self.clock,

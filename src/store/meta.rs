@@ -12,7 +12,7 @@ use super::seal::Sealer;
 use super::tables::{DIRECT_CHATS, META, PEOPLE, WELCOMED};
 use super::view::{Order, Source, View};
 use super::{StoreError, WriteTx};
-use crate::domain::{BackupPlace, ChatId, MonitorState, OpenId, SavedSettings};
+use crate::domain::{BackupPlace, ChatId, GroupRoles, MonitorState, OpenId, SavedSettings};
 
 const SCHEMA: &str = "schema_version";
 const KEY_CHECK: &str = "key_check";
@@ -25,6 +25,7 @@ const TOLD_TOGETHER: &str = "told_together";
 const REFUSED_PEOPLE: &str = "refused_people";
 const FAILING_BACKUPS: &str = "failing_backups";
 const SLASH_COMMANDS: &str = "slash_commands";
+const GROUP_ROLES: &str = "group_roles";
 
 /// Sealed under the master key when the store is created; opening it proves that a key is the right one.
 const KEY_CHECK_TEXT: &[u8] = b"airgate";
@@ -69,6 +70,11 @@ impl<S: Source> View<S> {
     /// before the first connection.
     pub fn heard_until(&self) -> Result<Option<Timestamp>, StoreError> {
         self.remembered(HEARD)
+    }
+
+    /// Returns the members of the groups that give roles, as they were last read.
+    pub fn group_roles(&self) -> Result<GroupRoles, StoreError> {
+        Ok(self.remembered(GROUP_ROLES)?.unwrap_or_default())
     }
 
     /// Returns when administrators were last told of a message whose delivery was given up.
@@ -152,6 +158,11 @@ impl WriteTx {
     /// Stores what the monitor remembers between cycles.
     pub fn put_monitor_state(&self, state: &MonitorState) -> Result<(), StoreError> {
         self.put_meta(MONITOR, state)
+    }
+
+    /// Stores the members of the groups that give roles.
+    pub fn put_group_roles(&self, roles: &GroupRoles) -> Result<(), StoreError> {
+        self.put_meta(GROUP_ROLES, roles)
     }
 
     /// Stores the bot's own open_id.

@@ -69,6 +69,14 @@ pub(crate) const REFUSED: &[(&str, &str)] = &[
         "feishu.viewers must be a list of strings like [\"a\", \"b\"], but contains a number",
     ),
     (
+        "[feishu]\nadmin_chat_id = \"ou_1\"",
+        "feishu.admin_chat_id is not a chat_id: a chat_id begins with oc_ (`ou_1`)",
+    ),
+    (
+        "[feishu]\nviewer_chat_id = \"ou_1\"",
+        "feishu.viewer_chat_id is not a chat_id: a chat_id begins with oc_ (`ou_1`)",
+    ),
+    (
         "[feishu]\nnotify_owners = \"yes\"",
         "feishu.notify_owners must be true or false, not a string",
     ),
@@ -192,7 +200,7 @@ pub(crate) const REFUSED: &[(&str, &str)] = &[
     ),
     (
         "[approval]\nsecond_from = 50000",
-        "approval.second_from needs a second administrator to confirm: add one to feishu.admins, or set it to 0",
+        "approval.second_from needs a second administrator to confirm: add one to feishu.admins, set feishu.admin_chat_id, or set it to 0",
     ),
     (
         "[approval]\nrequest_limit = -1",

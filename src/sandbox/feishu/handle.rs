@@ -12,7 +12,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::connection::hub::Connections;
 use super::console::Console;
-use super::core::{Change, Core, FeishuConfig};
+use super::core::{Change, Core, FeishuConfig, TENANT};
 use super::fault::Faults;
 use super::quirks::Quirks;
 use super::state::{Chat, ChatKind, Hook, Message, Person, Request, State, UploadedFile};
@@ -116,6 +116,7 @@ impl FakeFeishu {
             has_bot: true,
             dissolved: false,
             public: false,
+            members: None,
         };
         self.core.change(|state| {
             let person = Person::new(open_id, name, mobile);
@@ -153,6 +154,7 @@ impl FakeFeishu {
             has_bot: true,
             dissolved: false,
             public: false,
+            members: None,
         };
         self.core.change(|state| {
             state.chats.insert(chat_id.to_owned(), chat);
@@ -166,6 +168,26 @@ impl FakeFeishu {
             if let Some(chat) = state.chats.get_mut(chat_id) {
                 chat.public = true;
                 chat.has_bot = false;
+            }
+        });
+    }
+
+    /// Sets who is in a group, all of the app's tenant.
+    pub fn set_members(&self, chat_id: &str, people: &[&str]) {
+        self.set_members_of(chat_id, people.iter().map(|id| (*id, TENANT)));
+    }
+
+    /// Sets who is in a group, with the tenant of each.
+    pub fn set_members_of<'a>(
+        &self,
+        chat_id: &str,
+        people: impl IntoIterator<Item = (&'a str, &'a str)>,
+    ) {
+        let members = people.into_iter().map(|(id, tenant)| (id.to_owned(), tenant.to_owned()));
+        let members: Vec<_> = members.collect();
+        self.core.change(|state| {
+            if let Some(chat) = state.chats.get_mut(chat_id) {
+                chat.members = Some(members);
             }
         });
     }

@@ -145,6 +145,8 @@ pub struct Chat {
     pub dissolved: bool,
     /// Whether everybody can find and join it.
     pub public: bool,
+    /// The members of a group, by open_id and tenant; `None`: everybody.
+    pub members: Option<Vec<(String, String)>>,
 }
 
 /// A request that the stand-in answered.

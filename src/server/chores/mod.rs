@@ -3,6 +3,7 @@
 
 mod backup;
 mod backup_watch;
+mod groups;
 mod histograms;
 mod lapses;
 mod names;
@@ -28,6 +29,9 @@ pub(super) fn all(needs: &Needs<'_>) -> Result<Vec<Box<dyn Chore>>, ServiceError
         Box::new(slash::OfferCommands::new(needs)),
         Box::new(histograms::FoldHistograms),
     ];
+    if let Some(groups) = groups::ReadGroups::new(needs) {
+        chores.push(Box::new(groups));
+    }
     let made = Arc::new(Notify::new());
     if let Some(backup) = backup::MakeBackup::new(needs, Arc::clone(&made)) {
         chores.push(Box::new(backup));

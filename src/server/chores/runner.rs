@@ -9,6 +9,7 @@ use futures::future::BoxFuture;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
+use crate::app::group_roles::RoleGroups;
 use crate::bot::Bot;
 use crate::clock::Clock;
 use crate::config::Config;
@@ -42,6 +43,7 @@ pub(in crate::server) struct Needs<'a> {
     pub feishu: &'a feishu::Client,
     pub bot: &'a Arc<Bot>,
     pub alerts: &'a Alerts,
+    pub groups: &'a RoleGroups,
     pub wakers: &'a Wakers,
     pub timeouts: &'a Timeouts,
     pub clock: &'a Clock,

@@ -4,6 +4,7 @@ mod actions;
 mod commands;
 mod export;
 mod greeting;
+mod groups;
 mod hostile;
 mod identity;
 mod me;

@@ -15,6 +15,7 @@ mod content;
 mod directory;
 mod files;
 mod hook;
+mod members;
 mod messages;
 mod reading;
 mod request;
@@ -46,6 +47,7 @@ pub(super) fn endpoint(call: &Call) -> &'static str {
         (&Method::GET, ["im", "v1", "chats", "search"]) => "chats.search",
         (&Method::PATCH, ["im", "v1", "chats", _, "members", "me_join"]) => "chat.join",
         (&Method::GET, ["im", "v1", "chats", _]) => "chat",
+        (&Method::GET, ["im", "v1", "chats", _, "members"]) => "chat.members",
         (&Method::GET, ["bot", "v3", "info"]) => "bot",
         (&Method::GET, ["application", "v6", "scopes"]) => "scopes",
         (&Method::GET, ["application", "v6", "applications", _, "app_versions"]) => "app_versions",
@@ -94,6 +96,7 @@ pub(super) async fn answer(core: &Core, endpoint: &str, call: &Call) -> ApiRespo
             "slash.create" => slash::create(core, call),
             "slash.update" => slash::update(core, call),
             "slash.delete" => slash::delete(core, call),
+            "chat.members" => members::members(core, call),
             "bot" => directory::bot(core),
             "scopes" => Ok(console::scopes(core)),
             "app_versions" => console::versions(core, call),
