@@ -1,6 +1,6 @@
 //! Requests, second approvals and temporary quota, from the first tap to the last card.
 
-use airgate::domain::{ApprovalState, OpenId, Operator, RequestState};
+use airgate::domain::{ApprovalState, OpenId, Operator, RequestState, UserStatus};
 use airgate::sandbox::feishu::{Fault, FaultRule, Message, Sender};
 use serde_json::{Value, json};
 
@@ -251,6 +251,38 @@ async fn a_large_grant_needs_a_second_administrator_and_lapses_without_one() {
     assert_eq!(bed.quota("main/alice"), "¥1,100.00");
     let lapsed = bed.store.read(|tx| tx.approval(1)).unwrap().unwrap().state;
     assert!(matches!(lapsed, ApprovalState::Lapsed { .. }), "{lapsed:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn access_comes_with_what_is_booked_and_an_undo_ends_temporary_quota() {
+    let mut bed = owned_with(&[("APPROVAL__SECOND_FROM", "5000")]).await;
+    let card = bed.ask(ADMIN, "/disable alice").await.message_id;
+    bed.press(ADMIN, &card, json!({"action": "user.disable"})).await;
+    bed.settled().await;
+    let form = bed.ask(ADMIN, "/quota alice").await.message_id;
+    let large = json!({"amount": "6000"});
+    let done = bed.submit(ADMIN, &form, "quota.allocate_enable", large).await;
+    let waits = text("toast.second_needed", &[("amount", &"¥6,000.00")]);
+    assert_eq!(toast_of(&done), format!("info: {waits}"));
+    card_in(&bed, GROUP, &phrase("approval.confirm")).await;
+    bed.settled().await;
+    assert_eq!(bed.user("main/alice").status, UserStatus::Disabled);
+    assert_eq!(bed.quota("main/alice"), "¥1,000.00");
+    let temporary = json!({"amount": "100", "until": "11-30"});
+    let done = bed.submit(ADMIN_2, &form, "quota.allocate_enable", temporary).await;
+    assert!(toast_of(&done).starts_with("success"), "{done:?}");
+    bed.settled().await;
+    assert_eq!(bed.user("main/alice").status, UserStatus::Active);
+    assert_eq!(bed.quota("main/alice"), "¥1,100.00");
+    bed.press(ADMIN, &form, json!({"action": "quota.undo"})).await;
+    assert_eq!(bed.quota("main/alice"), "¥1,000.00");
+    // It is not deducted again after its last day.
+    let entries = bed.ledger_entries("main/alice");
+    bed.at("2026-12-02T00:00:00Z");
+    bed.restart().await;
+    bed.settled().await;
+    assert_eq!(bed.quota("main/alice"), "¥1,000.00");
+    assert_eq!(bed.ledger_entries("main/alice"), entries);
 }
 
 #[tokio::test(flavor = "multi_thread")]
