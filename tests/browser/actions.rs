@@ -20,7 +20,7 @@ fn words(key: &str, name: &str, value: &str) -> String {
 }
 
 /// Types into the last card's field with this label.
-async fn fill(bed: &Bed, label: &str, text: &str) {
+pub async fn fill(bed: &Bed, label: &str, text: &str) {
     bed.type_into(&of_label(bed, label).await, text).await;
 }
 
@@ -83,7 +83,9 @@ async fn the_list_and_a_user(bed: &Bed) {
     bed.type_into(&last("input"), "wang").await;
     bed.press(&word("users.search")).await;
     bed.press_first("[data-tag=interactive_container]").await;
-    bed.until(&card_shows("wang.fang")).await;
+    bed.until(&card_shows(&word("button.back_to_list"))).await;
+    // Folded while nothing is wrong.
+    bed.click(&last("button.panel-head"), "").await;
     bed.press(&word("button.recheck")).await;
     bed.until(&card_shows(&word("button.back_to_list"))).await;
     bed.press(&word("button.back_to_list")).await;
