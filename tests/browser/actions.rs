@@ -251,14 +251,14 @@ async fn access(bed: &Bed) {
     bed.press(&word("button.enable")).await;
     bed.until(&card_shows(&word("access.restore_note"))).await;
     bed.press(&word("button.enable")).await;
-    becomes("status.active").await;
+    becomes("condition.within").await;
     // A cut that does not get through is withdrawn.
     choose(bed, "volcengine", "errors").await;
     bed.ask("/disable sun.xiao").await;
     bed.press(&word("button.disable")).await;
     bed.press(&word("button.withdraw_cut")).await;
     choose(bed, "volcengine", "none").await;
-    becomes("status.active").await;
+    becomes("condition.within").await;
     // Quota and access in one.
     bed.ask("/disable sun.xiao").await;
     bed.press(&word("button.disable")).await;
@@ -266,13 +266,13 @@ async fn access(bed: &Bed) {
     bed.press(&word("button.top_up")).await;
     fill(bed, "quota.amount", "10").await;
     bed.press(&word("button.top_up_enable")).await;
-    becomes("status.active").await;
+    becomes("condition.within").await;
     bed.ask("/disable sun.xiao").await;
     bed.press(&word("button.disable")).await;
     becomes("status.disabled").await;
     bed.ask("/enable sun.xiao").await;
     bed.press(&word("button.enable")).await;
-    becomes("status.active").await;
+    becomes("condition.within").await;
 }
 
 /// Step by step: nothing filled in, an invalid name, a cloud that refuses everything, one that refuses the key, and
@@ -317,8 +317,10 @@ async fn creating(bed: &Bed) {
     bed.until(&card_shows(&secrets)).await;
     bed.until(&card_shows("AKLT")).await;
     // Once they are saved, they go from the chat.
+    let cards = bed.cards().await;
     bed.press(&word("create.secrets_recall")).await;
-    bed.until(&format!("!{}", anywhere("AKLTN"))).await;
+    bed.until(&format!("document.querySelectorAll('#thread article.card').length < {cards}")).await;
+    bed.until(&format!("!{}", anywhere(&secrets))).await;
 }
 
 async fn the_monitor(bed: &Bed) {
