@@ -60,7 +60,8 @@ struct Row<'a> {
     key: String,
     name: Cow<'a, str>,
     display: &'a str,
-    tag: Option<Tag>,
+    tag: Tag,
+    spent: String,
     projects: String,
     stale: Option<String>,
     usage: Option<RowUsage>,
@@ -172,13 +173,13 @@ impl Cards {
             tag: self.row_tag(row, shade),
             projects: match row.projects.len() {
                 0 => words.t("projects.none", &[]),
-                all if all == monitored => labels,
                 all => {
                     let counts =
                         words.t("users.projects", &[("monitored", &monitored), ("total", &all)]);
-                    format!("{labels} · {counts}")
+                    format!("{counts} {labels}")
                 }
             },
+            spent: words.t("users.spent", &[("consumed", &user.consumed), ("quota", &user.quota)]),
             stale: facts::stale(words, row.stale),
             usage: is_allocated.then(|| {
                 let cells = |count: u32| "━".repeat(usize::try_from(count).unwrap_or(0));
@@ -208,21 +209,20 @@ impl Cards {
         }
     }
 
-    /// What is to be said of a user beside the figures; nothing if all is well.
-    fn row_tag(&self, row: &UserRow, shade: Shade) -> Option<Tag> {
+    /// The status where it says more than the condition, else the condition.
+    fn row_tag(&self, row: &UserRow, shade: Shade) -> Tag {
         let is_calm = row.pending.is_none() && row.user.status == UserStatus::Active;
         match (is_calm, row.condition) {
-            (true, Condition::Within) => None,
-            (true, condition) => Some(self.words.condition(&row.user, condition, shade)),
+            (true, condition) => self.words.condition(&row.user, condition, shade),
             // Not read yet: what is known is said.
             (false, condition)
                 if row.pending.is_none()
                     && row.user.status == UserStatus::Unknown
                     && condition != Condition::Within =>
             {
-                Some(self.words.condition(&row.user, condition, shade))
+                self.words.condition(&row.user, condition, shade)
             }
-            (false, _) => Some(facts::status(self.words, &row.user, row.pending.as_ref())),
+            (false, _) => facts::status(self.words, &row.user, row.pending.as_ref()),
         }
     }
 }

@@ -58,7 +58,13 @@ async fn opened(config: Config, opening: Opening) -> Result<Store, Failure> {
             }
             Err(_) => {
                 let seconds = start.elapsed().as_secs();
-                tracing::warn!(path, seconds, "still {}; /readyz answers 503", opening.stage());
+                let stage = opening.stage();
+                tracing::warn!(
+                    path,
+                    seconds,
+                    %stage,
+                    "still opening the store: /readyz answers 503"
+                );
             }
         }
     }

@@ -49,9 +49,8 @@ impl WriteTx {
         for (to, step) in (2..).zip(&STEPS).skip(usize::try_from(done).unwrap_or(usize::MAX)) {
             let of = (step.rows)(self)?;
             opening.is_at(Stage::Migrating { to, last: SCHEMA_VERSION, rows: 0, of });
-            tracing::warn!("{}", opening.stage());
+            tracing::warn!(stage = %opening.stage(), "the store is migrated to a newer layout");
             (step.run)(self, opening)?;
-            tracing::warn!("{}", opening.stage());
         }
         match found {
             Some(SCHEMA_VERSION) => Ok(()),

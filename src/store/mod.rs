@@ -374,7 +374,10 @@ fn builder_followed(opening: &Opening) -> redb::Builder {
     // After a kill, redb reads the whole file up to three times.
     builder.set_repair_callback(move |session| {
         opening.has_checked(&format!("{:.2}", session.progress()));
-        tracing::warn!("{}", opening.stage());
+        tracing::warn!(
+            stage = %opening.stage(),
+            "the store was not closed properly: it is being checked as a whole"
+        );
     });
     builder
 }

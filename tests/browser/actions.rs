@@ -20,7 +20,7 @@ fn words(key: &str, name: &str, value: &str) -> String {
 }
 
 /// Types into the last card's field with this label.
-async fn fill(bed: &Bed, label: &str, text: &str) {
+pub async fn fill(bed: &Bed, label: &str, text: &str) {
     bed.type_into(&of_label(bed, label).await, text).await;
 }
 
@@ -83,7 +83,9 @@ async fn the_list_and_a_user(bed: &Bed) {
     bed.type_into(&last("input"), "wang").await;
     bed.press(&word("users.search")).await;
     bed.press_first("[data-tag=interactive_container]").await;
-    bed.until(&card_shows("wang.fang")).await;
+    bed.until(&card_shows(&word("button.back_to_list"))).await;
+    // Folded while nothing is wrong.
+    bed.click(&last("button.panel-head"), "").await;
     bed.press(&word("button.recheck")).await;
     bed.until(&card_shows(&word("button.back_to_list"))).await;
     bed.press(&word("button.back_to_list")).await;
@@ -249,14 +251,14 @@ async fn access(bed: &Bed) {
     bed.press(&word("button.enable")).await;
     bed.until(&card_shows(&word("access.restore_note"))).await;
     bed.press(&word("button.enable")).await;
-    becomes("status.active").await;
+    becomes("condition.within").await;
     // A cut that does not get through is withdrawn.
     choose(bed, "volcengine", "errors").await;
     bed.ask("/disable sun.xiao").await;
     bed.press(&word("button.disable")).await;
     bed.press(&word("button.withdraw_cut")).await;
     choose(bed, "volcengine", "none").await;
-    becomes("status.active").await;
+    becomes("condition.within").await;
     // Quota and access in one.
     bed.ask("/disable sun.xiao").await;
     bed.press(&word("button.disable")).await;
@@ -264,13 +266,13 @@ async fn access(bed: &Bed) {
     bed.press(&word("button.top_up")).await;
     fill(bed, "quota.amount", "10").await;
     bed.press(&word("button.top_up_enable")).await;
-    becomes("status.active").await;
+    becomes("condition.within").await;
     bed.ask("/disable sun.xiao").await;
     bed.press(&word("button.disable")).await;
     becomes("status.disabled").await;
     bed.ask("/enable sun.xiao").await;
     bed.press(&word("button.enable")).await;
-    becomes("status.active").await;
+    becomes("condition.within").await;
 }
 
 /// Step by step: nothing filled in, an invalid name, a cloud that refuses everything, one that refuses the key, and
@@ -315,8 +317,10 @@ async fn creating(bed: &Bed) {
     bed.until(&card_shows(&secrets)).await;
     bed.until(&card_shows("AKLT")).await;
     // Once they are saved, they go from the chat.
+    let cards = bed.cards().await;
     bed.press(&word("create.secrets_recall")).await;
-    bed.until(&format!("!{}", anywhere("AKLTN"))).await;
+    bed.until(&format!("document.querySelectorAll('#thread article.card').length < {cards}")).await;
+    bed.until(&format!("!{}", anywhere(&secrets))).await;
 }
 
 async fn the_monitor(bed: &Bed) {

@@ -65,13 +65,17 @@ async fn the_usual_tasks_take_a_press_or_two() {
 
         // The group for alerts, where there is none yet.
         bed.ask("/config").await;
-        bed.type_into(&last("input[name=alert_chat_id], [data-path$='.4'] input"), "-").await;
+        crate::actions::fill(bed, "config.chat", "-").await;
         bed.press(&word("config.save")).await;
         bed.converse("group").await;
         bed.ask("/help").await;
         begin(bed).await;
         bed.press(&word("welcome.alert_here")).await;
-        bed.until(&card_shows(&word("toast.alerts_here"))).await;
+        let told = serde_json::json!(word("toast.alerts_here"));
+        bed.until(&format!(
+            "[...document.querySelectorAll('.toast')].some((toast) => toast.textContent.includes({told}))"
+        ))
+        .await;
         assert_eq!(effort(bed).await, (1, 0));
     })
     .await;

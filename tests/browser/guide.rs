@@ -91,10 +91,10 @@ async fn first_minute(browser: Browser) {
             call_until(bed, kind, "200 OK").await;
         }
 
-        // The warning is in the group, and the user has access again.
+        // The warning in the group says that it is dealt with, and the user has access again.
         bed.converse("group").await;
         let warned = "[...document.querySelectorAll('.card')].some((card) => card.textContent.includes('an.qi') \
-            && card.querySelector('.card-header')?.dataset.template === 'orange')";
+            && card.querySelector('.card-header')?.dataset.template === 'green')";
         bed.until(warned).await;
         bed.converse("direct").await;
         bed.ask("/user an.qi").await;

@@ -19,8 +19,8 @@ export const STEPS = [
   { name: "grow", control: "spend", preset: { user: "{key}", percent: "25" } },
   { name: "cut", control: "monitor" },
   { name: "disable", where: "group", look: true },
-  { name: "topup", where: "group", of: ["quota.allocate", "quota.open"], say: "/quota {user}", fill: { amount: "1000" } },
-  { name: "enable", where: "group", of: ["user.enable", "user.open"], say: "/enable {user}" },
+  { name: "topup", where: "group", of: ["quota.allocate_enable", "quota.allocate", "quota.open"], say: "/quota {user}", fill: { amount: "1000" } },
+  { name: "enable", where: "group", of: ["user.enable", "access.ask", "user.open"], say: "/enable {user}" },
 ];
 
 const byId = (id) => document.getElementById(id);

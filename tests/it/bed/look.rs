@@ -39,6 +39,17 @@ impl Bed {
         self.message(message_id)
     }
 
+    /// Waits until a message shows one of several texts.
+    pub async fn shows_one_of(&self, message_id: &str, texts: &[String]) -> Message {
+        let what = format!("one of {texts:?} on a card");
+        let is_shown = || {
+            let shown = self.texts(message_id);
+            texts.iter().any(|text| shown.contains(text))
+        };
+        eventually(&what, is_shown).await;
+        self.message(message_id)
+    }
+
     /// Waits until a message no longer shows a text.
     pub async fn no_longer_shows(&self, message_id: &str, text: &str) -> Message {
         let what = format!("{text:?} to leave a card");

@@ -25,7 +25,13 @@ async fn a_sync_reports_what_is_new_changed_and_gone() {
     ] {
         assert!(report.contains(&wanted), "{wanted} is not in\n{report}");
     }
-    says(&bed, ADMIN, "/users 小鲍", &[&text("users.subtitle", &[("count", &1)]), "bob"]).await;
+    says(
+        &bed,
+        ADMIN,
+        "/users 小鲍",
+        &[&text("users.found", &[("count", &1), ("query", &"小鲍")]), "bob"],
+    )
+    .await;
     // A user who is gone keeps the quota, is listed last, and can no longer be changed.
     let list = text_of(&bed.ask(ADMIN, "/users").await);
     let (gone, others) = (list.find("main/alice").unwrap(), ["bob", "lab/alice", "erin"]);

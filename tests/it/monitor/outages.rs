@@ -117,5 +117,5 @@ async fn an_absurd_bill_fails_the_cycle_and_changes_nothing() {
     }
     assert_eq!(bed.consumed("main/alice"), "¥450.00");
     let reply = bed.ask(ADMIN, "/monitor run").await;
-    bed.shows(&reply.message_id, &phrase("cycle.title_error")).await;
+    bed.shows(&reply.message_id, &phrase("cycle.title_nothing")).await;
 }
