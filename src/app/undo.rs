@@ -47,7 +47,8 @@ fn has_ended<S: Source>(tx: &View<S>, entry: &LedgerEntry) -> Result<bool, Store
         TemporaryState::Running | TemporaryState::Undone { .. } => None,
     };
     let temporaries = tx.temporaries_of(&entry.user)?;
-    Ok(temporaries.iter().filter_map(|it| Some((it.seq, ended(&it.state)?))).any(|(seq, at)| {
-        seq == entry.seq || (entry.amount.is_negative() && at >= entry.at)
-    }))
+    Ok(temporaries
+        .iter()
+        .filter_map(|it| Some((it.seq, ended(&it.state)?)))
+        .any(|(seq, at)| seq == entry.seq || (entry.amount.is_negative() && at >= entry.at)))
 }

@@ -378,9 +378,8 @@ fn temporarily(store: &Store, amount: i64, until: Date, at: Timestamp) {
 }
 
 fn undo_of(store: &Store, seq: u64, at: Timestamp) -> Result<LedgerEntry, Refusal> {
-    let done = tried(store, |tx| {
-        undo::undo(tx, &settings(None), &alice(), seq, &person("ou_b"), at)
-    });
+    let done =
+        tried(store, |tx| undo::undo(tx, &settings(None), &alice(), seq, &person("ou_b"), at));
     done.map(|done| done.entry)
 }
 

@@ -138,8 +138,6 @@ pub fn allocate(
     tx: &WriteTx,
     wanted: &Wanted<'_>,
     by: &OpenId,
-    wanted: &Wanted<'_>,
-    by: &OpenId,
     ctx: &CardContext,
 ) -> Result<Allocated, Error> {
     let settings = handlers.settings(tx)?;
@@ -147,7 +145,12 @@ pub fn allocate(
     let (outcome, quota) = approvals::allocate_on_card(tx, &settings, &wanted.by(&by), ctx.now)?;
     let toast = match outcome {
         Outcome::Booked(entry) => {
-            handlers.alerts.tell_owner(tx, &entry.user, &OwnerNotice::Quota(entry.clone()), ctx.now)?;
+            handlers.alerts.tell_owner(
+                tx,
+                &entry.user,
+                &OwnerNotice::Quota(entry.clone()),
+                ctx.now,
+            )?;
             add_to_alerts(handlers, tx, &entry, ctx.now)?;
             Toast::QuotaAllocated { amount: entry.amount, total: entry.total_after }
         }
