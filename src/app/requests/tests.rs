@@ -10,8 +10,8 @@ use super::*;
 use crate::app::people::PeopleRefusal::*;
 use crate::app::{SplitRefusal, temporary as ending, undo};
 use crate::domain::{
-    ApprovalError, ApprovalRules, ApprovalState, LastDayError, LedgerError, TemporaryState,
-    Thresholds,
+    ApprovalError, ApprovalRules, ApprovalState, LastDayError, LedgerError, RememberedAccess,
+    TemporaryState, Thresholds,
 };
 use crate::store::{AccountSecrets, Store};
 
@@ -432,7 +432,8 @@ fn access_is_restored_with_what_is_booked_and_with_nothing_that_waits() {
         store
             .write(|tx| {
                 let user = tx.user(&alice())?.unwrap();
-                tx.put_user(&User { status: UserStatus::Disabled, ..user })
+                tx.put_user(&User { status: UserStatus::Disabled, ..user })?;
+                tx.put_access_remembered(&alice(), &RememberedAccess::default())
             })
             .unwrap();
         let (user, by, settings) = (alice(), person("ou_a"), settings(Some(1000)));
