@@ -425,6 +425,21 @@ fn an_undone_allocation_makes_no_room_for_another_one() {
     assert_eq!(quota(&store), Money::ZERO);
 }
 
+/// What a cut that found nothing remembers.
+fn remembered() -> RememberedAccess {
+    RememberedAccess {
+        cut: now(),
+        paths: Default::default(),
+        earlier: Default::default(),
+        reopened: Default::default(),
+        closed: Default::default(),
+        reach: Default::default(),
+        policies: Vec::new(),
+        month: None,
+        cause: None,
+    }
+}
+
 #[test]
 fn access_is_restored_with_what_is_booked_and_with_nothing_that_waits() {
     for (amount, restores) in [(999, true), (1000, false)] {
@@ -433,7 +448,7 @@ fn access_is_restored_with_what_is_booked_and_with_nothing_that_waits() {
             .write(|tx| {
                 let user = tx.user(&alice())?.unwrap();
                 tx.put_user(&User { status: UserStatus::Disabled, ..user })?;
-                tx.put_access_remembered(&alice(), &RememberedAccess::default())
+                tx.put_access_remembered(&alice(), &remembered())
             })
             .unwrap();
         let (user, by, settings) = (alice(), person("ou_a"), settings(Some(1000)));
