@@ -2,11 +2,11 @@
 
 use jiff::Timestamp;
 
-use super::outcome::{Allocated, Level, QuotaView, Undone};
+use super::outcome::{Allocated, QuotaView, Undone};
 use super::{Error, Refusal, access, users};
 use crate::domain::{
-    AccessGoal, Booking, Condition, LedgerEntry, Money, Offer, OpenId, Operator, Report, Settings,
-    Switch, Unbilled, User, UserKey, UserStatus, ledger, offers, oldest_stale,
+    AccessGoal, Booking, LedgerEntry, Money, Offer, OpenId, Operator, Report, Settings, Unbilled,
+    User, UserKey, UserStatus, ledger, offers, oldest_stale,
 };
 use crate::store::{Source, StoreError, View, WriteTx};
 
@@ -26,12 +26,8 @@ pub fn view<S: Source>(
     let user = users::get(tx, key)?;
     let (entries, total_entries) = tx.ledger(key, ENTRIES_SHOWN)?;
     let links = tx.links_of(key)?;
-    let (month, account) = (tx.month(&user, now)?, tx.account(&key.account)?);
-    let account = account.map_or(Switch::On, |account| account.active);
-    let thresholds = users::thresholds_of(&user, settings);
     Ok(QuotaView {
-        level: Level::of(&user, thresholds),
-        condition: Condition::of_user(&user, month.as_ref(), account, thresholds),
+        condition: users::condition_of(tx, settings, &user, now)?,
         offers: amounts_to_offer(tx, &user)?,
         undoable: entries.first().filter(|it| it.can_be_undone(now)).map(|it| it.seq),
         pending: tx.access_pending(key)?,

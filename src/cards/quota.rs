@@ -4,11 +4,12 @@ use std::borrow::Cow;
 
 use jiff::Timestamp;
 
+use super::condition::user_template;
 use super::engine::template;
 use super::facts::{self, Figures, Pending, Tag};
 use super::{Card, CardContext, Cards};
 use crate::app::outcome::QuotaView;
-use crate::domain::{Condition, LedgerEntry, Offer, Preset, Shade, UserStatus};
+use crate::domain::{LedgerEntry, Offer, Preset};
 
 /// The facts of the quota card.
 struct QuotaFacts<'a> {
@@ -60,9 +61,9 @@ impl Cards {
             key: user.key.to_string(),
             name: user.key.username.as_str(),
             display: user.display_name.as_str(),
-            template: facts::user_template_now(user, view.level, pending),
-            status: self.quota_tag(view),
-            figures: facts::user_figures(words, user, view.level),
+            template: user_template(user, view.condition, pending),
+            status: words.standing(user, view.condition, pending),
+            figures: facts::user_figures(words, user),
             stale: facts::stale(words, view.stale),
             entries: entries.collect(),
             total_entries: view.total_entries,
@@ -73,17 +74,6 @@ impl Cards {
             restores: view.can_restore,
         };
         self.card(ctx, &facts)
-    }
-
-    /// The condition, as far as it says more than the status.
-    fn quota_tag(&self, view: &QuotaView) -> Tag {
-        let user = &view.user;
-        match (view.pending.as_ref(), user.status, view.condition) {
-            (None, UserStatus::Active, condition) if condition != Condition::Within => {
-                self.words.condition(user, condition, Shade::of(user.usage()))
-            }
-            (pending, ..) => facts::status(self.words, user, pending),
-        }
     }
 
     fn offer(&self, offer: &Offer) -> OfferFacts {

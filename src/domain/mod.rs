@@ -6,7 +6,6 @@ pub mod alert;
 pub mod bill;
 pub mod condition;
 pub mod contact;
-pub mod counted;
 pub mod creation;
 pub mod days;
 pub mod decision;
@@ -52,7 +51,6 @@ pub use alert::{
 };
 pub use bill::{AmountField, BillSource};
 pub use condition::{Condition, Shade};
-pub use counted::Counted;
 pub use creation::{Creation, Halt, KeyStep, NewUser, SecretsSent, Step};
 pub use days::{Change, Comparable, DayAmount, DayChart, Series, charted_days, comparable};
 pub use decision::{
