@@ -1,4 +1,4 @@
-// Takes the README's screenshots anew: demo.png (the page) and phone.png (three cards on a phone).
+// Takes the README's screenshots again: demo.png (the page) and phone.png (three cards on a phone).
 //
 //   cargo run -- demo --listen 127.0.0.1:8931           in another terminal, freshly started
 //   mkdir -p /tmp/shots && cd /tmp/shots && npm install playwright-core

@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 use jiff::civil::Date;
 
-use super::outcome::{Level, QuotaView};
+use super::outcome::QuotaView;
 use super::people::PeopleRefusal;
 use super::quota::{self, Allocation};
 use super::{Error, access, users};
@@ -65,8 +65,6 @@ pub struct ApprovalView {
     pub approval: Approval,
     /// The user.
     pub user: User,
-    /// How serious the usage is.
-    pub level: Level,
     /// What the same person allocated to the user within 24 h, this included.
     pub lately: Money,
 }
@@ -291,18 +289,8 @@ pub fn lapse(tx: &WriteTx, now: Timestamp) -> Result<Vec<ApprovalDecided>, Store
 ///
 /// # Errors
 /// [`PeopleRefusal::Unknown`], [`crate::app::Refusal::NoSuchUser`].
-pub fn view<S: Source>(
-    tx: &View<S>,
-    settings: &Settings,
-    id: u64,
-    now: Timestamp,
-) -> Result<ApprovalView, Error> {
+pub fn view<S: Source>(tx: &View<S>, id: u64, now: Timestamp) -> Result<ApprovalView, Error> {
     let approval = tx.approval(id)?.ok_or(PeopleRefusal::Unknown)?;
     let user = users::get(tx, &approval.user)?;
-    Ok(ApprovalView {
-        level: Level::of(&user, users::thresholds_of(&user, settings)),
-        lately: lately(tx, &approval.user, &approval.by, now)?,
-        user,
-        approval,
-    })
+    Ok(ApprovalView { lately: lately(tx, &approval.user, &approval.by, now)?, user, approval })
 }

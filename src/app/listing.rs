@@ -502,7 +502,7 @@ mod tests {
         let place = ListPlace { filter: UserFilter::Warning, ..ListPlace::default() };
         let shown = page(&store, &place);
         assert_eq!(shown.matching, 2);
-        assert_eq!(shown.rows[0].condition, Condition::Close { threshold: 90 });
+        assert_eq!(shown.rows[0].condition, Condition::Close { threshold: 90, percent: 90 });
         // By what the month has cost, those who spent nothing last; one has no project.
         let by_month = ListPlace { sort: UserSort::Month, ..ListPlace::default() };
         let shown = page(&store, &by_month);

@@ -2,11 +2,11 @@
 
 use jiff::Timestamp;
 
-use super::outcome::{BillingProject, Level};
+use super::outcome::BillingProject;
 use super::{billing, days, users};
 use crate::domain::{
-    BillPeriod, DayChart, Forecast, Money, Month, OpenId, QuotaRequest, Settings, SpendingRecord,
-    Unbilled, User, UserKey,
+    BillPeriod, Condition, DayChart, Forecast, Money, Month, OpenId, QuotaRequest, Settings,
+    SpendingRecord, Unbilled, User, UserKey,
 };
 use crate::store::{Source, StoreError, View};
 
@@ -28,8 +28,8 @@ pub struct MyUser {
     pub user: User,
     /// The account's name.
     pub account_name: String,
-    /// How serious the usage is.
-    pub level: Level,
+    /// How it stands with quota and month limit.
+    pub condition: Condition,
     /// As in [`super::outcome::UserRow::stale`].
     pub stale: Option<Option<Timestamp>>,
     /// What is estimated beyond the bill; `None` if nothing is.
@@ -80,7 +80,7 @@ pub fn view<S: Source>(
         let spent = billing::billing_user(tx, user.key.clone(), total, &records, false)?;
         own.push(MyUser {
             account_name: users::account_name(tx, &user.key.account)?,
-            level: Level::of(&user, users::thresholds_of(&user, settings)),
+            condition: users::condition_of(tx, settings, &user, now)?,
             stale: spent.stale,
             unbilled: tx.unbilled(&user)?,
             total,

@@ -12,7 +12,7 @@ use crate::domain::{
     Authorisation, BillPeriod, Change, Condition, DayChart, Forecast, Freshness, LedgerEntry,
     Money, MonitorState, Month, Offer, PathReports, PendingAccess, ProjectInfo, ProjectLink,
     ProjectName, Proof, RememberedAccess, Sharing, Situation, Temporary, Thresholds, Unbilled,
-    Usage, User, UserKey,
+    User, UserKey,
 };
 
 /// Which users a list shows.
@@ -141,38 +141,6 @@ fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
 }
 
-/// How serious a user's usage is; decides the colours.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Level {
-    /// Nothing allocated.
-    Unallocated,
-    /// Below every threshold.
-    Calm,
-    /// At or above a threshold, below 100 %.
-    Warning,
-    /// 100 % or more.
-    UsedUp,
-}
-
-impl Level {
-    /// Returns the level of `user` with these thresholds in force.
-    pub fn of(user: &User, thresholds: &Thresholds) -> Self {
-        Self::at(user.usage().whole_percent(), thresholds)
-    }
-
-    /// Returns the level at this usage in whole percent; `None` means that nothing is allocated.
-    pub fn at(percent: Option<i64>, thresholds: &Thresholds) -> Self {
-        match percent {
-            None => Level::Unallocated,
-            Some(percent) if percent >= i64::from(Usage::USED_UP) => Level::UsedUp,
-            Some(percent) if thresholds.percents().iter().any(|at| percent >= i64::from(*at)) => {
-                Level::Warning
-            }
-            Some(_) => Level::Calm,
-        }
-    }
-}
-
 /// One row of the users list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UserRow {
@@ -232,8 +200,6 @@ pub struct UserDetail {
     pub unbilled: Option<Unbilled>,
     /// Thresholds in force.
     pub thresholds: Thresholds,
-    /// How serious the usage is.
-    pub level: Level,
     /// How it stands with quota and month limit.
     pub condition: Condition,
     /// A pending change of access.
@@ -318,8 +284,6 @@ pub struct ProjectsView {
 pub struct QuotaView {
     /// The user.
     pub user: User,
-    /// How serious the usage is.
-    pub level: Level,
     /// As in [`UserRow::condition`].
     pub condition: Condition,
     /// The last 10 ledger entries, newest first.

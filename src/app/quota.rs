@@ -2,11 +2,11 @@
 
 use jiff::Timestamp;
 
-use super::outcome::{Level, QuotaView};
+use super::outcome::QuotaView;
 use super::{Error, Refusal, access, users};
 use crate::domain::{
-    AccessGoal, Booking, Condition, LedgerEntry, Money, Offer, OpenId, Operator, Parties, Settings,
-    Switch, TemporaryState, Unbilled, User, UserKey, UserStatus, ledger, offers, oldest_stale,
+    AccessGoal, Booking, LedgerEntry, Money, Offer, OpenId, Operator, Parties, Settings,
+    TemporaryState, Unbilled, User, UserKey, UserStatus, ledger, offers, oldest_stale,
 };
 use crate::store::{Source, StoreError, View, WriteTx};
 
@@ -29,14 +29,10 @@ pub fn view<S: Source>(
     let mut temporary = tx.temporaries_of(key)?;
     temporary.retain(|it| it.state == TemporaryState::Running);
     temporary.sort_by_key(|it| it.last_day);
-    let (month, account) = (tx.month(&user, now)?, tx.account(&key.account)?);
-    let account = account.map_or(Switch::On, |account| account.active);
-    let thresholds = users::thresholds_of(&user, settings);
     Ok(QuotaView {
         temporary,
         approvals: tx.waiting_approvals_of(key)?,
-        level: Level::of(&user, thresholds),
-        condition: Condition::of_user(&user, month.as_ref(), account, thresholds),
+        condition: users::condition_of(tx, settings, &user, now)?,
         offers: amounts_to_offer(tx, &user)?,
         undoable: entries.first().filter(|it| it.can_be_undone(now)).map(|it| it.seq),
         pending: tx.access_pending(key)?,

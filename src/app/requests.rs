@@ -4,7 +4,6 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 
 use super::approvals::{self, NewQuota, Outcome};
-use super::outcome::Level;
 use super::people::PeopleRefusal;
 use super::quota::Allocation;
 use super::{Error, Refusal, users};
@@ -69,8 +68,6 @@ pub struct RequestView {
     pub user: User,
     /// The account's name.
     pub account_name: String,
-    /// How serious the usage is.
-    pub level: Level,
     /// What is estimated beyond the bill; `None` if nothing is.
     pub unbilled: Option<Unbilled>,
     /// What the month counts against the limit; `None` without one.
@@ -307,12 +304,7 @@ pub fn lapse(tx: &WriteTx, now: Timestamp) -> Result<Vec<QuotaRequest>, StoreErr
 ///
 /// # Errors
 /// [`PeopleRefusal::Unknown`], [`Refusal::NoSuchUser`].
-pub fn view<S: Source>(
-    tx: &View<S>,
-    settings: &Settings,
-    id: u64,
-    now: Timestamp,
-) -> Result<RequestView, Error> {
+pub fn view<S: Source>(tx: &View<S>, id: u64, now: Timestamp) -> Result<RequestView, Error> {
     let request = tx.request(id)?.ok_or(PeopleRefusal::Unknown)?;
     let user = users::get(tx, &request.user)?;
     let mut earlier = tx.requests_of(&request.user, EARLIER_SHOWN + 1)?;
@@ -320,7 +312,6 @@ pub fn view<S: Source>(
     earlier.truncate(EARLIER_SHOWN);
     Ok(RequestView {
         account_name: users::account_name(tx, &user.key.account)?,
-        level: Level::of(&user, users::thresholds_of(&user, settings)),
         unbilled: tx.unbilled(&user)?,
         month: tx.month(&user, now)?,
         forecast: tx.forecast(&user, now)?,

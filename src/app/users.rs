@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::outcome::{Level, UserDetail};
+use super::outcome::UserDetail;
 use super::{Error, Refusal, days};
 use crate::domain::typed::parsed_text;
 use crate::domain::{
@@ -149,17 +149,11 @@ pub fn detail<S: Source>(
     let account = tx.account(&user.key.account)?;
     let month = tx.month(&user, now)?;
     Ok(UserDetail {
-        condition: Condition::of_user(
-            &user,
-            month.as_ref(),
-            account.as_ref().map_or(Switch::On, |account| account.active),
-            &thresholds,
-        ),
+        condition: condition_of(tx, settings, &user, now)?,
         account_name: account.map_or_else(|| user.key.account.to_string(), |account| account.name),
         shared: tx.sharing_among(&links)?,
         links,
         unbilled: tx.unbilled(&user)?,
-        level: Level::of(&user, &thresholds),
         thresholds,
         pending: tx.access_pending(&user.key)?,
         remembered: tx.access_remembered(&user.key)?,
@@ -195,6 +189,18 @@ pub fn card<S: Source>(
 /// Returns the name of an account, or its id if the account is not known.
 pub fn account_name<S: Source>(tx: &View<S>, id: &AccountId) -> Result<String, StoreError> {
     Ok(tx.account(id)?.map_or_else(|| id.to_string(), |account| account.name))
+}
+
+/// Returns how a user stands with quota and month limit.
+pub fn condition_of<S: Source>(
+    tx: &View<S>,
+    settings: &Settings,
+    user: &User,
+    now: Timestamp,
+) -> Result<Condition, StoreError> {
+    let month = tx.month(user, now)?;
+    let account = tx.account(&user.key.account)?.map_or(Switch::On, |account| account.active);
+    Ok(Condition::of_user(user, month.as_ref(), account, thresholds_of(user, settings)))
 }
 
 /// Returns the thresholds in force for a user.

@@ -92,7 +92,7 @@ impl Cards {
             possible,
             pending: detail.pending.as_ref().map(|pending| facts::pending(words, pending)),
             status: self.access_status(detail),
-            figures: facts::user_figures(words, user, detail.level),
+            figures: facts::user_figures(words, user),
             will,
             will_not,
             unread: match goal {

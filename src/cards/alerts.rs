@@ -206,10 +206,7 @@ impl Cards {
                     .and_then(|it| facts::forecast(words, &it)),
                 _ => None,
             },
-            figures: numbers.map(|numbers| {
-                let level = facts::level_then(numbers.quota, numbers.consumed);
-                facts::figures(words, numbers.quota, numbers.consumed, level)
-            }),
+            figures: numbers.map(|numbers| facts::figures(words, numbers.quota, numbers.consumed)),
             month: numbers
                 .and_then(|numbers| numbers.month.as_ref())
                 .map(|month| facts::month_figures(words, month)),

@@ -2,14 +2,13 @@
 
 use jiff::Timestamp;
 
-use super::bar::{Bar, bar};
+use super::bar::{Bar, bar, shade_colour};
 use super::engine::always;
 use super::text::clip;
-use crate::app::outcome::Level;
 use crate::cards::wording::Wording;
 use crate::domain::{
     AccessGoal, AccountId, Forecast, Freshness, Limit, Money, Month, MonthFigures, PendingAccess,
-    ProjectLink, Rate, RunsOut, Switch, Thresholds, Unbilled, Usage, User, UserStatus,
+    ProjectLink, Rate, RunsOut, Shade, Switch, Thresholds, Unbilled, Usage, User, UserStatus,
 };
 
 /// Quota, consumed, remaining, percent and the bar.
@@ -20,8 +19,7 @@ pub struct Figures {
     pub over: Option<String>,
     pub percent: String,
     pub bar: Option<Bar>,
-    pub colour: &'static str,
-    pub allocated: bool,
+    pub colour: Option<&'static str>,
 }
 
 /// A coloured word, or a coloured sentence.
@@ -64,25 +62,20 @@ pub struct Choice<'a> {
 always!(Figures, Tag, Pending<'_>);
 
 /// Puts quota and spending into figures. The bar shows no threshold but 100 %.
-pub fn figures(words: Wording, quota: Money, consumed: Money, level: Level) -> Figures {
-    figures_at(words, quota, consumed, level, &[])
+pub fn figures(words: Wording, quota: Money, consumed: Money) -> Figures {
+    figures_at(words, quota, consumed, &[])
 }
 
 /// The same for a user. The bar shows the user's own thresholds.
-pub fn user_figures(words: Wording, user: &User, level: Level) -> Figures {
+pub fn user_figures(words: Wording, user: &User) -> Figures {
     let own = user.thresholds.as_ref().map_or(&[][..], Thresholds::percents);
-    figures_at(words, user.quota, user.consumed, level, own)
+    figures_at(words, user.quota, user.consumed, own)
 }
 
 /// The same with these thresholds.
-fn figures_at(
-    words: Wording,
-    quota: Money,
-    consumed: Money,
-    level: Level,
-    thresholds: &[u16],
-) -> Figures {
+fn figures_at(words: Wording, quota: Money, consumed: Money, thresholds: &[u16]) -> Figures {
     let usage = Usage::new(consumed, quota);
+    let shade = Shade::of(usage);
     let allocated = quota.is_positive();
     let over = consumed - quota;
     Figures {
@@ -96,8 +89,7 @@ fn figures_at(
             words.t("usage.unallocated", &[])
         },
         bar: bar(usage, thresholds),
-        colour: level_colour(level),
-        allocated,
+        colour: (shade > Shade::Calm).then(|| shade_colour(shade)),
     }
 }
 
@@ -109,25 +101,6 @@ pub fn unbilled(words: Wording, unbilled: Option<&Unbilled>) -> Option<String> {
         [("amount", &unbilled.amount), ("since", &since), ("time", &time)];
     let key = if unbilled.is_old { "estimate.user_old" } else { "estimate.user" };
     Some(words.t(key, &values))
-}
-
-/// The colour of a level.
-pub fn level_colour(level: Level) -> &'static str {
-    match level {
-        Level::Unallocated => "grey",
-        Level::Calm => "green",
-        Level::Warning => "orange",
-        Level::UsedUp => "red",
-    }
-}
-
-/// The level for the bar of an alert. The thresholds in force at the time are no longer known.
-pub fn level_then(quota: Money, consumed: Money) -> Level {
-    match Usage::new(consumed, quota) {
-        _ if !quota.is_positive() => Level::Unallocated,
-        usage if usage.is_used_up() => Level::UsedUp,
-        _ => Level::Warning,
-    }
 }
 
 /// The status as tags. A pending change replaces the status.
@@ -148,30 +121,6 @@ pub fn status(words: Wording, user: &User, pending: Option<&PendingAccess>) -> T
                 UserStatus::Unknown | UserStatus::Gone => "neutral",
             },
         },
-    }
-}
-
-/// The same while a change of access may be under way.
-pub fn user_template_now(
-    user: &User,
-    level: Level,
-    pending: Option<&PendingAccess>,
-) -> &'static str {
-    match pending.map(|pending| pending.goal) {
-        Some(AccessGoal::Cut) => "orange",
-        Some(AccessGoal::Restored) => "blue",
-        None => user_template(user, level),
-    }
-}
-
-/// The header colour of a card about one user.
-pub fn user_template(user: &User, level: Level) -> &'static str {
-    match (user.status, level) {
-        (UserStatus::Gone, _) => "grey",
-        (UserStatus::Disabled, _) | (_, Level::UsedUp) => "red",
-        (_, Level::Warning) => "orange",
-        (_, Level::Calm) => "green",
-        (_, Level::Unallocated) => "blue",
     }
 }
 

@@ -41,7 +41,7 @@ impl Cards {
                 Tone::Error => "red",
             },
             subtitle: detail.account_name.as_str(),
-            status: facts::status(words, user, detail.pending.as_ref()),
+            status: words.standing(user, detail.condition, detail.pending.as_ref()),
             text,
             note: match notice {
                 OwnerNotice::Request(request) => super::request::decided(&request.state)
@@ -52,7 +52,7 @@ impl Cards {
                 }
                 _ => None,
             },
-            figures: facts::user_figures(words, user, detail.level),
+            figures: facts::user_figures(words, user),
             unbilled: facts::unbilled(words, detail.unbilled.as_ref()),
             month: detail.month.and_then(|month| facts::month(words, user, &month)),
             forecast: detail.forecast.and_then(|it| facts::forecast(words, &it)),

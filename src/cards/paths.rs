@@ -133,9 +133,10 @@ impl Cards {
             Verdict::Left(paths) => {
                 ("orange", words.t("verdict.left", &[("paths", &words.paths(&paths))]))
             }
-            Verdict::Keys(None) => ("green", words.t("verdict.keys", &[])),
+            // Somebody still has to switch these keys off.
+            Verdict::Keys(None) => ("orange", words.t("verdict.keys", &[])),
             Verdict::Keys(Some(at)) => {
-                ("green", words.t("verdict.keys_proven", &[("time", &words.time(at))]))
+                ("orange", words.t("verdict.keys_proven", &[("time", &words.time(at))]))
             }
             Verdict::Unread => ("grey", words.t("verdict.unread", &[])),
             Verdict::Unproven(reason) => {

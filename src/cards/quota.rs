@@ -4,11 +4,12 @@ use std::borrow::Cow;
 
 use jiff::Timestamp;
 
+use super::condition::user_template;
 use super::engine::template;
 use super::facts::{self, Figures, Pending, Tag};
 use super::{Card, CardContext, Cards};
 use crate::app::outcome::QuotaView;
-use crate::domain::{Condition, LedgerEntry, Offer, Preset, Shade, UserStatus};
+use crate::domain::{LedgerEntry, Offer, Preset};
 
 /// Max lines about temporary quota and second approvals.
 const WAITING: usize = 5;
@@ -65,9 +66,9 @@ impl Cards {
             key: user.key.to_string(),
             name: user.key.username.as_str(),
             display: user.display_name.as_str(),
-            template: facts::user_template_now(user, view.level, pending),
-            status: self.quota_tag(view),
-            figures: facts::user_figures(words, user, view.level),
+            template: user_template(user, view.condition, pending),
+            status: words.standing(user, view.condition, pending),
+            figures: facts::user_figures(words, user),
             stale: facts::stale(words, view.stale),
             waiting: self.waiting_quota(view),
             entries: entries.collect(),
@@ -92,17 +93,6 @@ impl Cards {
             words.t("quota.second", &[("amount", &it.amount), ("person", &by)])
         });
         running.chain(second).take(WAITING).collect()
-    }
-
-    /// The condition, as far as it says more than the status.
-    fn quota_tag(&self, view: &QuotaView) -> Tag {
-        let user = &view.user;
-        match (view.pending.as_ref(), user.status, view.condition) {
-            (None, UserStatus::Active, condition) if condition != Condition::Within => {
-                self.words.condition(user, condition, Shade::of(user.usage()))
-            }
-            (pending, ..) => facts::status(self.words, user, pending),
-        }
     }
 
     fn offer(&self, offer: &Offer) -> OfferFacts {

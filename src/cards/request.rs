@@ -122,7 +122,7 @@ impl Cards {
             decision_note: decided(&request.state)
                 .map(|decided| decided.note.as_str())
                 .filter(|note| !note.is_empty()),
-            figures: facts::user_figures(words, user, view.level),
+            figures: facts::user_figures(words, user),
             unbilled: facts::unbilled(words, view.unbilled.as_ref()),
             month: view.month.as_ref().and_then(|month| facts::month(words, user, month)),
             forecast: view.forecast.as_ref().and_then(|it| facts::forecast(words, it)),
@@ -184,7 +184,7 @@ impl Cards {
             state: (!open).then(|| words.approval_state(&state)),
             colour,
             lately: view.lately.to_string(),
-            figures: facts::user_figures(words, user, view.level),
+            figures: facts::user_figures(words, user),
             open,
         };
         self.card(ctx, &facts)

@@ -1,5 +1,6 @@
 //! Global settings, and the settings of one user.
 
+use super::condition::user_template;
 use super::engine::template;
 use super::facts::{self, Tag};
 use super::{Card, CardContext, Cards};
@@ -130,7 +131,7 @@ impl Cards {
             key: user.key.to_string(),
             name: user.key.username.as_str(),
             account: detail.account_name.as_str(),
-            template: facts::user_template(user, detail.level),
+            template: user_template(user, detail.condition, detail.pending.as_ref()),
             status: facts::status(words, user, detail.pending.as_ref()),
             gone: user.status == UserStatus::Gone,
             thresholds: user.thresholds.as_ref().map(ToString::to_string).unwrap_or_default(),

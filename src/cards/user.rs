@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::bar::{Bar, bar, shade_colour};
-use super::condition::{stricter, user_template};
+use super::condition::user_template;
 use super::engine::{always, template};
 use super::facts::{self, Amount, Pending, Tag};
 use super::paths::{Audience, PathsFacts};
@@ -111,7 +111,7 @@ impl Cards {
         let triggered: Vec<u16> = user.triggered.iter().copied().collect();
         let remembered = detail.remembered.as_ref().filter(|_| user.status != UserStatus::Active);
         let links = detail.links.iter().take(LINKS);
-        let usage = stricter(user.usage(), user.month_usage(detail.month.as_ref()));
+        let usage = user.usage().or_stricter(user.month_usage(detail.month.as_ref()));
         let shade = Shade::of(usage);
         let left = user.quota - user.consumed;
         let is_over = user.is_allocated() && left < Money::ZERO;
@@ -129,8 +129,8 @@ impl Cards {
             name: user.key.username.as_str(),
             display: user.display_name.as_str(),
             account: detail.account_name.as_str(),
-            template: user_template(user, detail.condition, shade),
-            tags: self.tags(detail, shade),
+            template: user_template(user, detail.condition, detail.pending.as_ref()),
+            tags: self.tags(detail),
             // A cut that is under way says so itself.
             verdict: self.verdict(detail).filter(|_| !self.is_closing(detail)),
             cut_since: self.cut_since(detail),
@@ -215,13 +215,13 @@ impl Cards {
     }
 
     /// The status, unless all is well, and the condition.
-    fn tags(&self, detail: &UserDetail, shade: Shade) -> Vec<Option<Tag>> {
+    fn tags(&self, detail: &UserDetail) -> Vec<Option<Tag>> {
         let user = &detail.user;
         let is_active = detail.pending.is_none() && user.status == UserStatus::Active;
         let status = (!is_active).then(|| self.access_status(detail));
         let says_something = is_active || detail.condition != Condition::Within;
         let condition = (user.status != UserStatus::Gone && says_something)
-            .then(|| self.words.condition(user, detail.condition, shade));
+            .then(|| self.words.condition(user, detail.condition));
         vec![status, condition]
     }
 

@@ -3,14 +3,13 @@
 use std::borrow::Cow;
 
 use super::bar::shade_colour;
-use super::condition::stricter;
 use super::engine::{always, template};
 use super::facts::{self, Choice, Tag};
 use super::text::clip;
 use super::{Card, CardContext, Cards, ListPlace, shown_name};
 use crate::app::outcome::{UserFilter, UserRow, UserSort, UsersPage};
 use crate::cards::wording::Wording;
-use crate::domain::{AccountId, Condition, Money, Shade, UserStatus};
+use crate::domain::{AccountId, Money, Shade};
 
 /// Max length of the search text in callback values, in characters.
 const QUERY_CHARS: usize = 100;
@@ -158,7 +157,7 @@ impl Cards {
 
     fn users_row<'a>(&self, row: &'a UserRow) -> Row<'a> {
         let (words, user) = (self.words, &row.user);
-        let usage = stricter(user.usage(), user.month_usage(row.month.as_ref()));
+        let usage = user.usage().or_stricter(user.month_usage(row.month.as_ref()));
         let shade = Shade::of(usage);
         let is_allocated = usage.whole_percent().is_some();
         let monitored = row.projects.iter().filter(|(_, monitored)| *monitored).count();
@@ -170,7 +169,7 @@ impl Cards {
             key: user.key.to_string(),
             display: if user.display_name == name { "" } else { &user.display_name },
             name,
-            tag: self.row_tag(row, shade),
+            tag: words.standing(user, row.condition, row.pending.as_ref()),
             projects: match row.projects.len() {
                 0 => words.t("projects.none", &[]),
                 all => {
@@ -206,23 +205,6 @@ impl Cards {
                     Some(RowAmount { text, over: false })
                 }
             },
-        }
-    }
-
-    /// The status where it says more than the condition, else the condition.
-    fn row_tag(&self, row: &UserRow, shade: Shade) -> Tag {
-        let is_calm = row.pending.is_none() && row.user.status == UserStatus::Active;
-        match (is_calm, row.condition) {
-            (true, condition) => self.words.condition(&row.user, condition, shade),
-            // Not read yet: what is known is said.
-            (false, condition)
-                if row.pending.is_none()
-                    && row.user.status == UserStatus::Unknown
-                    && condition != Condition::Within =>
-            {
-                self.words.condition(&row.user, condition, shade)
-            }
-            (false, _) => facts::status(self.words, &row.user, row.pending.as_ref()),
         }
     }
 }

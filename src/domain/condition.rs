@@ -20,6 +20,8 @@ pub enum Condition {
     Close {
         /// The highest threshold reached, in percent.
         threshold: u16,
+        /// The usage in whole percent, rounded down.
+        percent: i64,
     },
     /// At 100 % or above.
     Over,
@@ -83,8 +85,17 @@ impl Condition {
         }
         let reached = standing.thresholds.percents().iter().rev();
         match reached.copied().find(|threshold| percent >= i64::from(*threshold)) {
-            Some(threshold) => Condition::Close { threshold },
+            Some(threshold) => Condition::Close { threshold, percent },
             None => Condition::Within,
+        }
+    }
+
+    /// Returns how loud it is shown.
+    pub fn shade(self) -> Shade {
+        match self {
+            Condition::Close { percent, .. } => Shade::at(Some(percent)),
+            Condition::Over => Shade::Red,
+            _ => Shade::Calm,
         }
     }
 
@@ -139,12 +150,12 @@ mod tests {
             assert_eq!(Condition::of(&standing), expected, "{standing:?}");
         };
         check(on, on, Some(49), None, true, Condition::Within);
-        check(on, on, Some(50), None, true, Condition::Close { threshold: 50 });
-        check(on, on, Some(89), None, true, Condition::Close { threshold: 80 });
-        check(on, on, Some(99), None, true, Condition::Close { threshold: 90 });
+        check(on, on, Some(50), None, true, Condition::Close { threshold: 50, percent: 50 });
+        check(on, on, Some(89), None, true, Condition::Close { threshold: 80, percent: 89 });
+        check(on, on, Some(99), None, true, Condition::Close { threshold: 90, percent: 99 });
         check(on, on, Some(100), None, true, Condition::Over);
         // The month limit counts beside the quota, also without one.
-        check(on, on, Some(10), Some(80), true, Condition::Close { threshold: 80 });
+        check(on, on, Some(10), Some(80), true, Condition::Close { threshold: 80, percent: 80 });
         check(on, on, Some(10), Some(100), true, Condition::Over);
         check(on, on, Some(120), Some(3), true, Condition::Over);
         check(on, on, None, Some(3), true, Condition::Within);

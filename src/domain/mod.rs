@@ -7,7 +7,6 @@ pub mod approval;
 pub mod bill;
 pub mod condition;
 pub mod contact;
-pub mod counted;
 pub mod creation;
 pub mod days;
 pub mod decision;
@@ -57,7 +56,6 @@ pub use alert::{
 pub use approval::{Approval, ApprovalError, ApprovalRules, ApprovalState};
 pub use bill::{AmountField, BillSource};
 pub use condition::{Condition, Shade};
-pub use counted::Counted;
 pub use creation::{Creation, Halt, KeyStep, NewUser, SecretsSent, Step};
 pub use days::{Change, Comparable, DayAmount, DayChart, Series, charted_days, comparable};
 pub use decision::{

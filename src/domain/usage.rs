@@ -59,25 +59,6 @@ impl Usage {
         Self { consumed: Money::ZERO, ..self }
     }
 
-    /// Returns whether a larger part is used than of another: consumed / quota, without dividing. Nothing allocated counts as
-    /// nothing used.
-    pub fn exceeds(self, other: Self) -> bool {
-        match (self.quota.is_positive(), other.quota.is_positive()) {
-            (false, false) => false,
-            (false, true) => other.consumed.is_negative(),
-            (true, false) => self.consumed.is_positive(),
-            (true, true) => {
-                let own = self.consumed.decimal().checked_mul(other.quota.decimal());
-                let others = other.consumed.decimal().checked_mul(self.quota.decimal());
-                match (own, others) {
-                    (Some(own), Some(others)) => own > others,
-                    // Beyond 28 digits: to the percent.
-                    _ => self.whole_percent() > other.whole_percent(),
-                }
-            }
-        }
-    }
-
     /// Returns usage in millionths of the quota, rounded down; `None` if nothing is allocated. Usages whose millionths are
     /// the same are told apart by [`Usage::exactly`].
     pub fn millionths(self) -> Option<i64> {
@@ -90,13 +71,23 @@ impl Usage {
         Some(parts.and_then(|parts| parts.floor().to_i64()).unwrap_or(i64::MAX))
     }
 
+    /// Returns the usage that decides: this one, or that of a month limit if a larger part of it is used.
+    #[must_use]
+    pub fn or_stricter(self, month: Option<Self>) -> Self {
+        month.filter(|month| month.exactly(self).is_gt()).unwrap_or(self)
+    }
+
     /// Compares two usages exactly, without dividing. A usage of nothing allocated is less than any other.
     pub fn exactly(self, other: Self) -> Ordering {
         match (self.quota.is_positive(), other.quota.is_positive()) {
             (true, true) => {
                 let own = self.consumed.decimal().checked_mul(other.quota.decimal());
                 let others = other.consumed.decimal().checked_mul(self.quota.decimal());
-                own.zip(others).map_or(Ordering::Equal, |(own, others)| own.cmp(&others))
+                match (own, others) {
+                    (Some(own), Some(others)) => own.cmp(&others),
+                    // Beyond 28 digits: to the percent.
+                    _ => self.whole_percent().cmp(&other.whole_percent()),
+                }
             }
             (own, others) => own.cmp(&others),
         }
@@ -192,10 +183,11 @@ mod tests {
             (("0", "5"), ("0", "9"), false),
             (("-1", "5"), ("0", "9"), false),
             (("7", "0"), ("1", "9"), false),
+            (("7", "0"), ("-1", "9"), false),
             (("1", "9"), ("7", "0"), true),
             (("9999999999.99", "0.01"), ("9999999999.98", "0.01"), true),
         ] {
-            let found = usage(consumed, quota).exceeds(usage(other, others));
+            let found = usage(consumed, quota).exactly(usage(other, others)).is_gt();
             assert_eq!(found, exceeds, "{consumed}/{quota} {other}/{others}");
         }
     }

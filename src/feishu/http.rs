@@ -94,15 +94,7 @@ pub(super) async fn exchange_raw(
     endpoint: &'static str,
     request: RequestBuilder,
 ) -> Result<(u16, Option<Value>), Error> {
-    let response = request.send().await.map_err(|error| {
-        let sent = !(error.is_connect() || error.is_builder());
-        let source = Arc::new(error.without_url());
-        if sent {
-            Error::Interrupted { endpoint, source }
-        } else {
-            Error::NotSent { endpoint, source }
-        }
-    })?;
+    let response = send(endpoint, request).await?;
     let status = response.status().as_u16();
     let bytes = read(response)
         .await
@@ -139,12 +131,9 @@ impl Envelope {
     }
 }
 
-async fn attempt(
-    endpoint: &'static str,
-    request: RequestBuilder,
-    redaction: Redaction<'_>,
-) -> Result<Envelope, Error> {
-    let response = request.send().await.map_err(|error| {
+/// Sends a request. Says of a failure whether the request may have arrived.
+async fn send(endpoint: &'static str, request: RequestBuilder) -> Result<Response, Error> {
+    request.send().await.map_err(|error| {
         let sent = !(error.is_connect() || error.is_builder());
         // The URL of a custom bot is a secret.
         let source = Arc::new(error.without_url());
@@ -153,7 +142,15 @@ async fn attempt(
         } else {
             Error::NotSent { endpoint, source }
         }
-    })?;
+    })
+}
+
+async fn attempt(
+    endpoint: &'static str,
+    request: RequestBuilder,
+    redaction: Redaction<'_>,
+) -> Result<Envelope, Error> {
+    let response = send(endpoint, request).await?;
     let status = response.status().as_u16();
     let log_id = header(response.headers(), "x-tt-logid")
         .map(|id| id.chars().take(LOG_ID_LIMIT).collect::<String>());

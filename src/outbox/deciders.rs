@@ -142,8 +142,7 @@ impl Alerts {
         request: &QuotaRequest,
         now: Timestamp,
     ) -> Result<Option<Card>, StoreError> {
-        let settings = self.settings_in_force(tx)?;
-        let view = requests::view(tx, &settings, request.id, now).split_refusal()?.ok();
+        let view = requests::view(tx, request.id, now).split_refusal()?.ok();
         let ctx = CardContext::new(Role::Admin, now);
         Ok(view.map(|view| self.cards().request(&view, &ctx)))
     }
@@ -154,8 +153,7 @@ impl Alerts {
         approval: &Approval,
         now: Timestamp,
     ) -> Result<Option<Card>, StoreError> {
-        let settings = self.settings_in_force(tx)?;
-        let view = approvals::view(tx, &settings, approval.id, now).split_refusal()?.ok();
+        let view = approvals::view(tx, approval.id, now).split_refusal()?.ok();
         let ctx = CardContext::new(Role::Admin, now);
         Ok(view.map(|view| self.cards().approval(&view, &ctx)))
     }

@@ -198,7 +198,7 @@ async fn the_guide_leaves_alone_what_somebody_is_typing() {
         bed.until("document.querySelector('.send[data-ring]')").await;
         bed.click("#chips .chip", "/users").await;
         bed.until("document.querySelector('#guide').dataset.step === 'open'").await;
-        bed.until("document.querySelector('#composer textarea').value === ''").await;
+        bed.until("document.querySelector('#composer textarea').value !== '/users'").await;
     })
     .await;
 }

@@ -67,7 +67,8 @@ const CONTRAST: &str = r#"
     const bad = [];
     let seen = 0;
     for (const node of document.querySelectorAll('body *')) {
-      const own = [...node.childNodes].some((child) => child.nodeType === 3 && child.data.trim() !== '');
+      // A bar drawn with lines is no text.
+      const own = [...node.childNodes].some((child) => child.nodeType === 3 && !/^━*$/.test(child.data.trim()));
       const field = node.matches('input:not([type=checkbox]), textarea');
       if (!(own || field) || !node.checkVisibility()
         || node.closest('.md-bar, [aria-disabled=true], :disabled, option, .sr-only, title')) continue;

@@ -99,7 +99,7 @@ async fn spending_grows_by_itself_until_somebody_stops_it() {
         bed.until("document.querySelector('.toast-info')").await;
         bed.converse("direct").await;
         bed.ask("/user chen.yutong").await;
-        bed.until(&card_shows("High usage")).await;
+        bed.until(&card_shows("Close to the limit: 50%")).await;
     })
     .await;
 }

@@ -179,9 +179,9 @@ const CHANGED: &str = "document.querySelectorAll('.message-time .changed').lengt
 async fn take_creation(bed: &Bed) {
     bed.click(&last("button.select"), &word(bed, "create.choose_account", &[])).await;
     bed.click(".popup [role=option]", "").await;
-    bed.type_into(&last("[data-path$='.1'] input"), "deng.chao").await;
-    bed.type_into(&last("[data-path$='.2'] input"), "邓超").await;
-    bed.type_into(&last("[data-path$='.7'] input"), "500").await;
+    bed.type_into(&last("[data-path$='.2'] input"), "deng.chao").await;
+    bed.type_into(&last("[data-path$='.3'] input"), "邓超").await;
+    bed.type_into(&last("[data-path$='.8'] input"), "500").await;
     bed.click(&last("[data-tag=checker] input"), "").await;
     choose(bed, "volcengine", "denied").await;
     bed.press(&word(bed, "create.submit", &[])).await;

@@ -167,7 +167,7 @@ fn request_card<S: Source>(
     id: u64,
     ctx: &CardContext,
 ) -> Result<Card, Error> {
-    let view = requests::view(tx, &handlers.settings(tx)?, id, ctx.now)?;
+    let view = requests::view(tx, id, ctx.now)?;
     Ok(handlers.cards.request(&view, ctx))
 }
 
@@ -292,7 +292,7 @@ fn approval_card<S: Source>(
     id: u64,
     ctx: &CardContext,
 ) -> Result<Card, Error> {
-    let view = approvals::view(tx, &handlers.settings(tx)?, id, ctx.now)?;
+    let view = approvals::view(tx, id, ctx.now)?;
     Ok(handlers.cards.approval(&view, ctx))
 }
 

@@ -5,7 +5,6 @@ use std::time::Duration;
 use super::samples::{self, Size, ago, amount, text};
 use crate::app::accounts::{AccountRow, AccountsView};
 use crate::app::me::{MeView, MyUser};
-use crate::app::outcome::Level;
 use crate::app::settings::SettingsView;
 use crate::domain::*;
 
@@ -94,7 +93,7 @@ pub fn me(size: Size) -> MeView {
             MyUser {
                 unbilled: None,
                 account_name: account(size, 0).name,
-                level: Level::of(&user, &Thresholds::default()),
+                condition: samples::condition(&user),
                 stale: (i == 1 || !small).then(|| Some(ago(26))),
                 total: amount(size, "5218.40"),
                 month: samples::limited_detail(size).month.filter(|_| i == 0),

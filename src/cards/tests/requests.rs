@@ -6,7 +6,7 @@ use super::samples::{self, Size, ago, amount, text};
 use super::{Sample, Via, admin, rest, watch};
 use crate::app::approvals::ApprovalView;
 use crate::app::me::MeView;
-use crate::app::outcome::{Level, QuotaView};
+use crate::app::outcome::QuotaView;
 use crate::app::people::OwnerNotice;
 use crate::app::requests::{RequestView, WaitingView};
 use crate::cards::{Card, CardContext, Cards};
@@ -54,7 +54,6 @@ fn request(size: Size, state: RequestState) -> RequestView {
     RequestView {
         request: a_request(size, 7, state),
         account_name: detail.account_name,
-        level: Level::Warning,
         unbilled: None,
         month: detail.month,
         forecast: detail.forecast,
@@ -83,7 +82,6 @@ fn approval(size: Size, state: ApprovalState) -> ApprovalView {
     ApprovalView {
         approval: an_approval(size, state),
         user: samples::user(size, 1),
-        level: Level::Warning,
         lately: amount(size, "62000"),
     }
 }

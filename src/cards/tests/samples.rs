@@ -4,8 +4,8 @@ use jiff::{Timestamp, ToSpan};
 
 use super::*;
 use crate::app::outcome::{
-    AccessView, BillingProject, BillingUser, BillingView, Level, ProjectsView, QuotaView,
-    UserDetail, UserFilter, UserMonths, UserRow, UserSort, UsersPage,
+    AccessView, BillingProject, BillingUser, BillingView, ProjectsView, QuotaView, UserDetail,
+    UserFilter, UserMonths, UserRow, UserSort, UsersPage,
 };
 use crate::domain::*;
 
@@ -117,12 +117,8 @@ pub fn user(size: Size, i: usize) -> User {
     user
 }
 
-fn condition(user: &User) -> Condition {
+pub fn condition(user: &User) -> Condition {
     Condition::of_user(user, None, Switch::On, &Thresholds::default())
-}
-
-fn level(user: &User) -> Level {
-    Level::of(user, &Thresholds::default())
 }
 
 pub(super) fn project(size: Size, i: usize) -> ProjectName {
@@ -274,7 +270,6 @@ pub fn detail(size: Size) -> UserDetail {
         shared: shared(size, &user),
         links: links(size, &user, if size == Size::Small { 4 } else { 60 }),
         thresholds: Thresholds::default(),
-        level: level(&user),
         condition: condition(&user),
         pending: None,
         remembered: None,
@@ -313,7 +308,6 @@ pub fn limited_detail(size: Size) -> UserDetail {
 pub fn pending_detail(size: Size) -> UserDetail {
     let mut detail = detail(size);
     detail.user.consumed = money("10230.4");
-    detail.level = Level::UsedUp;
     detail.condition = Condition::Over;
     detail.pending = Some(pending(AccessGoal::Cut, size));
     detail
@@ -324,7 +318,6 @@ pub fn disabled_detail(size: Size) -> UserDetail {
     detail.user.consumed = money("10230.4").max(detail.user.consumed);
     detail.user.status = UserStatus::Disabled;
     detail.user.login = Some(Switch::Off);
-    detail.level = Level::UsedUp;
     detail.condition = Condition::Over;
     let keys = detail.user.access_keys.iter().map(|key| AccessItem::new(&key.id)).collect();
     let mut remembered = RememberedAccess::new(ago(3));
@@ -490,7 +483,6 @@ pub fn quota(size: Size) -> QuotaView {
     QuotaView {
         temporary: Vec::new(),
         approvals: Vec::new(),
-        level: level(&user),
         condition: condition(&user),
         entries,
         total_entries: if size == Size::Small { 4 } else { 12_345 },
@@ -506,8 +498,7 @@ pub fn quota(size: Size) -> QuotaView {
 pub fn no_quota() -> QuotaView {
     QuotaView {
         user: user(Size::Small, 2),
-        level: Level::Unallocated,
-        condition: Condition::Unallocated { spends: true },
+        condition: Condition::Unallocated { spends: false },
         entries: vec![],
         total_entries: 0,
         stale: None,

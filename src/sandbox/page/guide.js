@@ -41,7 +41,7 @@ export function createGuide({ host, opener, page }) {
   /** The first step after the last one that happened. */
   const present = () => STEPS.findLastIndex(happened) + 1;
 
-  /** What this browser knows about these data: a demo that was started again has others, and begins anew. */
+  /** What this browser remembers about this demo. A restarted demo has new data, and its guide starts over. */
   function memory() {
     try {
       const known = JSON.parse(localStorage.getItem(STORED));

@@ -69,7 +69,7 @@ export function tagColors(name) {
   if (!TAG_COLORS.has(name)) return null;
   if (name === "neutral") return { text: "var(--grey-700)", back: "var(--grey-200)" };
   return {
-    text: `color-mix(in oklab, var(--hue-${name}) 72%, var(--mix-far))`,
+    text: `color-mix(in oklab, var(--hue-${name}) 66%, var(--mix-far))`,
     back: `color-mix(in oklab, var(--hue-${name}) 17%, var(--mix-near))`,
   };
 }

@@ -1,6 +1,8 @@
 //! What people type and what they read: every command, its aliases, and what is not understood (docs/behaviour.md §2).
 
 use airgate::domain::UserStatus;
+use airgate::sandbox::world::{BillRow, Product};
+use rust_decimal::Decimal;
 use serde_json::json;
 
 use super::actions::allocated;
@@ -251,4 +253,35 @@ async fn every_wrong_command_is_answered_with_a_hint() {
     says(&bed, ADMIN, "/quota carol 9,999,999,999.99", &["¥9,999,999,999.99"]).await;
     says(&bed, ADMIN, "/quota carol -10,000,000,000", &[&fragment("refusal.amount_too_large")])
         .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_of_the_list_says_how_the_user_stands_its_quota_spending_usage_and_projects() {
+    let bed = bed().await;
+    bed.cloud.update(|world| {
+        let period = "2026-11".parse().unwrap();
+        let mut row = BillRow::new(period, "team-a", Product::Ecs, Decimal::ONE);
+        row.payable = Decimal::from(60);
+        world.account_mut("main").unwrap().add_bill_row(row);
+    });
+    bed.link("main/bob", "team-a", "");
+    bed.allocate("main/bob", "80");
+    bed.cycle().await;
+    says(
+        &bed,
+        ADMIN,
+        "/users bob",
+        &[
+            &text("condition.close", &[("threshold", &50)]),
+            &text("users.spent", &[("consumed", &"¥60.00"), ("quota", &"¥80.00")]),
+            "75.0%",
+            &text("users.left", &[("amount", &"¥20.00")]),
+            &text("users.projects", &[("monitored", &1), ("total", &1)]),
+            "甲组",
+        ],
+    )
+    .await;
+    let quiet = phrase("condition.within");
+    bed.allocate("main/bob", "80");
+    says(&bed, ADMIN, "/users bob", &["37.5%", &quiet]).await;
 }
