@@ -185,8 +185,8 @@ impl Change for BillingAssign {
         let label = link.label().to_owned();
         let toast = match &done {
             Assigned::Linked(link) => {
-                let (policies, report) = (&handlers.link_policies, click.report.clone());
-                policies::want(tx, &link.user, &link.project, policies, report, now)?;
+                // No report: it would put the user's projects in the place of this list, perhaps seconds later.
+                policies::want(tx, &link.user, &link.project, &handlers.link_policies, None, now)?;
                 Toast::ProjectAdded { label }
             }
             Assigned::SwitchedOn(_) => Toast::ProjectToggled { label, enabled: true },

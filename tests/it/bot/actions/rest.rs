@@ -115,7 +115,8 @@ async fn a_project_is_given_to_a_user_in_two_taps_and_once() {
         format!("{:?}", user.policies).contains("ArkFullAccess")
     };
     bed.eventually("the policy", |bed| bed.cloud.read(granted)).await;
-    // The list comes back, without the project; the card of the month agrees.
+    bed.settled().await;
+    // The list comes back, without the project, and is not replaced once the policy is attached; the card of the month agrees.
     let read = bed.texts(&card);
     assert!(!read.contains("¥7.00") && read.contains("¥3.01"), "{read}");
     bed.press(ADMIN, &card, json!({"action": "billing.open"})).await;
