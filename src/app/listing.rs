@@ -184,7 +184,7 @@ impl Listed {
     }
 
     fn usage(&self) -> Usage {
-        self.month.unwrap_or_else(|| Usage::new(self.entry.consumed, self.entry.quota))
+        self.month.unwrap_or_else(|| self.entry.usage_with(Money::ZERO))
     }
 
     /// By group, then the highest usage first; users without quota and limit by what they spent.

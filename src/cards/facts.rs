@@ -63,20 +63,25 @@ always!(Figures, Tag, Pending<'_>);
 
 /// Puts quota and spending into figures. The bar shows no threshold but 100 %.
 pub fn figures(words: Wording, quota: Money, consumed: Money) -> Figures {
-    figures_at(words, quota, consumed, &[])
+    figures_at(words, quota, consumed, Usage::new(consumed, quota), &[])
 }
 
 /// The same for a user. The bar shows the user's own thresholds.
 pub fn user_figures(words: Wording, user: &User) -> Figures {
     let own = user.thresholds.as_ref().map_or(&[][..], Thresholds::percents);
-    figures_at(words, user.quota, user.consumed, own)
+    figures_at(words, user.quota, user.consumed, user.usage(), own)
 }
 
 /// The same with these thresholds.
-fn figures_at(words: Wording, quota: Money, consumed: Money, thresholds: &[u16]) -> Figures {
-    let usage = Usage::new(consumed, quota);
+fn figures_at(
+    words: Wording,
+    quota: Money,
+    consumed: Money,
+    usage: Usage,
+    thresholds: &[u16],
+) -> Figures {
     let shade = Shade::of(usage);
-    let allocated = quota.is_positive();
+    let allocated = usage.whole_percent().is_some();
     let over = consumed - quota;
     Figures {
         quota: quota.to_string(),

@@ -310,6 +310,30 @@ mod tests {
     }
 
     #[test]
+    fn what_is_spent_after_temporary_quota_has_ended_is_too_much() {
+        let ended = |consumed, quota| User {
+            quota_ended: Some(jiff::civil::date(2026, 11, 20)),
+            ..user(consumed, quota)
+        };
+        for (user, cut) in [
+            (ended("0.01", "0"), true),
+            (ended("0", "0"), false),
+            (ended("-5", "0"), false),
+            // Something is left, or was allocated again.
+            (ended("50", "100"), false),
+            (ended("100", "100"), true),
+            (user("500", "0"), false),
+        ] {
+            let decision =
+                decide(&user, None, None, &Thresholds::default(), AccessStanding::NotCut);
+            assert_eq!(decision.cut.is_some(), cut, "{user:?}");
+            assert_eq!(must_be_cut(&user, None, None).is_some(), cut, "the enforcer: {user:?}");
+            let due = is_due(user.status, user.usage().whole_percent(), &Thresholds::default());
+            assert!(due || !cut, "{user:?}");
+        }
+    }
+
+    #[test]
     fn only_automatic_disable_cuts_and_never_twice() {
         let mut manual = user("200", "100");
         manual.auto_disable = Switch::Off;

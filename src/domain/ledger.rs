@@ -167,6 +167,15 @@ impl Booking {
         &self.user
     }
 
+    /// Notes that it ends temporary quota whose last day was `day`.
+    #[must_use]
+    pub fn ending(mut self, day: Date) -> Self {
+        if !self.user.quota.is_positive() {
+            self.user.quota_ended = Some(day);
+        }
+        self
+    }
+
     /// Marks the entry as one with which access is restored.
     #[must_use]
     pub fn with_access(mut self) -> Self {
@@ -193,6 +202,9 @@ pub fn book(
     check_note(note)?;
     let total_after = total_after(user.quota, amount)?;
     user.quota = total_after;
+    if total_after.is_positive() {
+        user.quota_ended = None;
+    }
     let mut rearmed = Vec::new();
     if amount.is_positive() {
         let usage = user.usage_with(unbilled);

@@ -23,6 +23,15 @@ impl Usage {
         Self { consumed, quota }
     }
 
+    /// Creates the usage of a quota that was given for some time only, of which `quota` is left. Where nothing is left, any
+    /// spending uses all of it.
+    pub fn of_ended(consumed: Money, quota: Money) -> Self {
+        if quota.is_positive() || !consumed.is_positive() {
+            return Self::new(consumed, quota);
+        }
+        Self { consumed, quota: consumed }
+    }
+
     /// Returns whether usage is at or above `percent`. Always false if nothing is allocated.
     pub fn reaches(self, percent: u16) -> bool {
         // consumed / quota >= percent / 100, without dividing.

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
+use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -146,6 +147,10 @@ pub struct User {
     /// Allocated total, the last ledger entry's `total_after`.
     #[serde(default)]
     pub quota: Money,
+    /// The last day of temporary quota whose end left nothing allocated. From then on whatever is spent is too much, until
+    /// something is allocated again: without this the user would count as one that was never given anything, and run free.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quota_ended: Option<Date>,
     /// Spending over the monitored links, rounded to 2 decimals.
     #[serde(default)]
     pub consumed: Money,
@@ -204,6 +209,7 @@ impl User {
             login: None,
             access_read_at: None,
             quota: Money::ZERO,
+            quota_ended: None,
             consumed: Money::ZERO,
             spending_updated_at: None,
             monitored: Switch::On,
@@ -224,12 +230,15 @@ impl User {
 
     /// Returns the usage: consumed against quota.
     pub fn usage(&self) -> Usage {
-        Usage::new(self.consumed, self.quota)
+        self.usage_with(Money::ZERO)
     }
 
     /// Returns the usage with something more than what is billed.
     pub fn usage_with(&self, more: Money) -> Usage {
-        Usage::new(self.consumed + more, self.quota)
+        match self.quota_ended {
+            Some(_) => Usage::of_ended(self.consumed + more, self.quota),
+            None => Usage::new(self.consumed + more, self.quota),
+        }
     }
 
     /// Returns max(0, quota - consumed).
@@ -237,8 +246,8 @@ impl User {
         (self.quota - self.consumed).max(Money::ZERO)
     }
 
-    /// Returns whether anything is allocated.
+    /// Returns whether a quota limits the user: anything is allocated, or was until it ended.
     pub fn is_allocated(&self) -> bool {
-        self.quota.is_positive()
+        self.quota.is_positive() || self.quota_ended.is_some()
     }
 }

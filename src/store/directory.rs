@@ -32,6 +32,8 @@ pub struct Entry {
     pub status: UserStatus,
     /// The allocated total.
     pub quota: Money,
+    /// Whether temporary quota ended and left nothing allocated.
+    ended: bool,
     /// The spending that counts.
     pub consumed: Money,
     /// Usage in whole percent, rounded down; `None` if nothing is allocated.
@@ -63,6 +65,7 @@ impl Entry {
             folded: format!("{key}{PART}{display}{PART}{}", part(&user.remark)).into(),
             status: user.status,
             quota: user.quota,
+            ended: user.quota_ended.is_some(),
             consumed: user.consumed,
             percent: user.usage().whole_percent(),
             millionths: user.usage().millionths(),
@@ -107,11 +110,18 @@ impl Entry {
         matches!(self.month, Some((None, _)))
     }
 
+    /// Returns the usage of the quota with something more than what is billed: see [`User::usage_with`].
+    pub fn usage_with(&self, more: Money) -> Usage {
+        match self.ended {
+            true => Usage::of_ended(self.consumed + more, self.quota),
+            false => Usage::new(self.consumed + more, self.quota),
+        }
+    }
+
     /// Returns whether [`Entry::is_due`] by the quota could hold if `more` was spent.
     pub fn is_due_with(&self, more: Money, defaults: &Thresholds) -> bool {
         let thresholds = self.thresholds.as_deref().unwrap_or(defaults);
-        let percent = Usage::new(self.consumed + more, self.quota).whole_percent();
-        is_due(self.status, percent, thresholds)
+        is_due(self.status, self.usage_with(more).whole_percent(), thresholds)
     }
 
     /// Returns `account/username` in lower case.

@@ -329,6 +329,29 @@ async fn owners_are_told_of_warnings_and_of_changes_and_can_ask_from_there() {
     card_in(&bed, GROUP, "不够用").await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn who_was_given_quota_for_some_days_only_is_cut_once_they_are_over() {
+    let mut bed = owned().await;
+    bed.allocate("main/alice", "-1000");
+    bed.link("main/alice", "team-a", "2026-11");
+    let card = bed.ask(ADMIN, "/quota alice").await.message_id;
+    let fields = json!({"amount": "500", "until": "11-30"});
+    bed.submit(ADMIN, &card, "quota.allocate", fields).await;
+    bed.cycle().await;
+    assert_eq!(bed.user("main/alice").status, UserStatus::Active);
+    bed.at("2026-12-01T02:00:00Z");
+    bed.restart().await;
+    bed.eventually("the end of the quota", |bed| bed.quota("main/alice") == "¥0.00").await;
+    assert_eq!(bed.ledger_entries("main/alice"), 4);
+    bed.cycle().await;
+    bed.settled().await;
+    assert_eq!(bed.user("main/alice").status, UserStatus::Disabled);
+    // More quota ends that, as for any other user.
+    bed.ask(ADMIN, "/quota alice 500").await;
+    bed.ask(ADMIN, "/enable alice").await;
+    assert_eq!(bed.user("main/alice").quota_ended, None);
+}
+
 /// docs/platforms/feishu.md §4.11
 #[tokio::test(flavor = "multi_thread")]
 async fn the_alert_chat_learns_why_an_owner_was_not_reached() {
