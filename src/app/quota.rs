@@ -1,6 +1,7 @@
 //! Quota: what the card shows, and allocating.
 
 use jiff::Timestamp;
+use jiff::civil::Date;
 
 use super::outcome::QuotaView;
 use super::{Error, Refusal, access, users};
@@ -90,6 +91,21 @@ pub(super) fn book_naming(
 ) -> Result<LedgerEntry, Error> {
     let booking = prepare(tx, new, now)?.naming(parties);
     let booking = if with_access { booking.with_access() } else { booking };
+    tx.put_booking(&booking)?;
+    Ok(booking.entry().clone())
+}
+
+/// Books back temporary quota whose last day was `day`.
+///
+/// # Errors
+/// As [`book`].
+pub(super) fn book_back(
+    tx: &WriteTx,
+    back: &Allocation<'_>,
+    day: Date,
+    now: Timestamp,
+) -> Result<LedgerEntry, Error> {
+    let booking = prepare(tx, back, now)?.ending(day);
     tx.put_booking(&booking)?;
     Ok(booking.entry().clone())
 }

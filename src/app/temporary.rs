@@ -1,7 +1,6 @@
 //! Temporary quota: booked back the day after its last day, once.
 
 use jiff::Timestamp;
-use jiff::civil::Date;
 
 use super::quota::{self, Allocation};
 use super::{Error, SplitRefusal};
@@ -46,7 +45,7 @@ pub fn book_back(
                 note: &note,
                 operator: &Operator::System,
             };
-            match end(tx, &allocation, temporary.last_day, now).split_refusal()? {
+            match quota::book_back(tx, &allocation, temporary.last_day, now).split_refusal()? {
                 Ok(booked) => entry = Some(booked),
                 Err(refusal) => {
                     tracing::error!(user = %temporary.user, %refusal, "temporary quota stays");
@@ -59,18 +58,6 @@ pub fn book_back(
         ended.push(Ended { temporary, entry });
     }
     Ok((ended, more))
-}
-
-/// Books back an allocation whose last day was `day`.
-fn end(
-    tx: &WriteTx,
-    back: &Allocation<'_>,
-    day: Date,
-    now: Timestamp,
-) -> Result<LedgerEntry, Error> {
-    let booking = quota::prepare(tx, back, now)?.ending(day);
-    tx.put_booking(&booking)?;
-    Ok(booking.entry().clone())
 }
 
 /// Ends a temporary allocation whose ledger entry was undone: nothing is booked back. Whoever undoes an entry calls
