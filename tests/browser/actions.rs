@@ -55,8 +55,8 @@ async fn select_of_several(bed: &Bed, hint: &str, wanted: &str) {
 }
 
 async fn pick(bed: &Bed, hint: &str, wanted: &str) {
-    bed.click(&last("button.select"), &word(hint)).await;
-    bed.until("document.querySelector('.popup [role=option]')").await;
+    let open = "document.querySelector('.popup [role=option]')";
+    bed.click_until(&last("button.select"), &word(hint), open).await;
     if bed.js("document.querySelector('.list-search') !== null").await == true {
         bed.type_into(".list-search", wanted).await;
     }

@@ -149,7 +149,8 @@ async fn the_guide_works_by_keyboard_and_escape_hides_it() {
             active.send_keys(&char::from(Key::Enter).to_string()).await.unwrap();
             bed.until(done).await;
         }
-        bed.until("document.activeElement?.matches('.container[data-ring]')").await;
+        // Her row is on the list's second page, so it is a command again.
+        bed.until("document.activeElement?.matches('.send[data-ring]')").await;
         let escape = char::from(Key::Escape).to_string();
         bed.client.active_element().await.unwrap().send_keys(&escape).await.unwrap();
         bed.until(
@@ -158,7 +159,7 @@ async fn the_guide_works_by_keyboard_and_escape_hides_it() {
         .await;
         // The controls stay open beside the conversation, and lead back.
         bed.click("#guide-open", "").await;
-        bed.until("document.querySelector('.container[data-ring]')").await;
+        bed.until("document.querySelector('.send[data-ring]')").await;
     })
     .await;
 }
