@@ -72,7 +72,7 @@ async fn the_demo_prints_its_address_and_ctrl_c_stops_it() {
     let (greeting, _) = log.split_once("http://").unwrap();
     assert!(greeting.contains("browser"), "{log}");
     let state = demo.get("/api/state").await;
-    assert_eq!(state["people"].as_array().unwrap().len(), 4, "{state}");
+    assert_eq!(state["people"].as_array().unwrap().len(), 5, "{state}");
     assert_eq!(demo.process.interrupt().status.code(), Some(0));
 }
 

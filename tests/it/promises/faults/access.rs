@@ -11,9 +11,10 @@ use airgate::sandbox::volcengine::FaultRule;
 use airgate::sandbox::world::{
     EndpointStatus, KeyStatus, Limits, Model, Phase, PolicyKind, PolicyScope, World,
 };
-use futures::future::join_all;
 
-use super::{BACKOFF, FAULTS, Fault, cell, chat_answers, heal, is_for_people, settled, timeouts};
+use super::{
+    BACKOFF, FAULTS, Fault, all_of, cell, chat_answers, heal, is_for_people, settled, timeouts,
+};
 use crate::bed::{ADMIN, Bed, eventually, one_account, phrase, text, text_of, user_key};
 
 /// What is seen while the fault lasts.
@@ -431,5 +432,5 @@ async fn every_step_of(calls: Calls) {
         let parts = if *fault == Fault::Refused { 3 } else { 1 };
         (0..parts).map(move |part| (calls, *fault, part, parts))
     });
-    join_all(beds.map(each_step)).await;
+    all_of(beds.map(each_step)).await;
 }

@@ -4,10 +4,9 @@
 use airgate::domain::{AccessGoal, Problem, ProofState, UserStatus};
 use airgate::sandbox::volcengine::FaultRule;
 use airgate::sandbox::world::World;
-use futures::future::join_all;
 use jiff::SignedDuration;
 
-use super::{FAULTS, Fault, chat_answers, heal, settled, timeouts};
+use super::{FAULTS, Fault, all_of, chat_answers, heal, settled, timeouts};
 use crate::bed::{Bed, eventually, one_account, user_key};
 
 const ALICE: &str = "main/alice";
@@ -67,7 +66,7 @@ async fn the_policy((action, fault): (&'static str, Fault)) {
 async fn the_policy_is_made_once_whatever_happens_to_the_calls_that_make_it() {
     let cells = ["GetPolicy", "CreatePolicy"];
     let cells = cells.into_iter().flat_map(|action| FAULTS.iter().map(move |it| (action, *it)));
-    join_all(cells.map(the_policy)).await;
+    all_of(cells.map(the_policy)).await;
 }
 
 async fn a_look(fault: Fault) {
@@ -92,7 +91,7 @@ async fn a_look(fault: Fault) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_look_that_fails_accuses_nobody_and_the_next_one_sees_it() {
-    join_all(FAULTS.iter().copied().map(a_look)).await;
+    all_of(FAULTS.iter().copied().map(a_look)).await;
 }
 
 async fn a_proof(fault: Fault) {
@@ -120,5 +119,5 @@ async fn a_proof(fault: Fault) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn usage_that_cannot_be_read_proves_nothing_until_it_can() {
-    join_all(FAULTS.iter().copied().map(a_proof)).await;
+    all_of(FAULTS.iter().copied().map(a_proof)).await;
 }

@@ -4,9 +4,8 @@ use std::time::Duration;
 
 use airgate::sandbox::feishu::FaultRule;
 use airgate::sandbox::feishu::connection::Overview;
-use futures::future::join_all;
 
-use super::{FAULTS, Fault, cell, heal, settled, timeouts};
+use super::{FAULTS, Fault, all_of, cell, heal, settled, timeouts};
 use crate::bed::{ADMIN, Bed, one_account, phrase, text_of};
 
 const ENDPOINT: &str = "connection.endpoint";
@@ -74,5 +73,5 @@ async fn outage(fault: Fault) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn connection_discovery_survives_every_fault() {
-    join_all(FAULTS.map(outage)).await;
+    all_of(FAULTS.map(outage)).await;
 }

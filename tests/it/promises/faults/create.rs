@@ -4,11 +4,10 @@
 
 use airgate::sandbox::volcengine::FaultRule;
 use airgate::sandbox::world::KeyStatus;
-use futures::future::join_all;
 use secrecy::ExposeSecret;
 use serde_json::json;
 
-use super::{FAULTS, Fault, cell, chat_answers, heal, is_for_people, settled, timeouts};
+use super::{FAULTS, Fault, all_of, cell, chat_answers, heal, is_for_people, settled, timeouts};
 use crate::bed::{ADMIN, Bed, fragment, one_account, phrase, text, text_of};
 
 /// What the card says once the attempt has ended.
@@ -107,5 +106,5 @@ async fn every_call_that_creates_a_user_survives_every_fault() {
     // A bed runs its tasks one after the other; beds share nothing.
     let beds =
         FAULTS.iter().flat_map(|fault| TABLE.chunks(2).map(move |rows| fail_calls(*fault, rows)));
-    join_all(beds).await;
+    all_of(beds).await;
 }

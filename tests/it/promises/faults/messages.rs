@@ -3,11 +3,10 @@
 use airgate::domain::{CycleOutcome, Notice, SavedSettings, User};
 use airgate::sandbox::feishu::{FaultRule, Sender};
 use airgate::sandbox::world::KeyStatus;
-use futures::future::join_all;
 
 use super::{
-    FAULTS, Fault, a_click_is_answered, cell, chat_answers, heal, is_for_people, settled, timeouts,
-    within_a_second,
+    FAULTS, Fault, a_click_is_answered, all_of, cell, chat_answers, heal, is_for_people, settled,
+    timeouts, within_a_second,
 };
 use crate::bed::{ADMIN, ADMIN_2, Bed, VIEWER, eventually, one_account, phrase, text_of};
 use crate::monitor::save;
@@ -260,5 +259,5 @@ async fn each_call(fault: Fault) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_call_to_feishu_survives_every_fault() {
-    join_all(FAULTS.map(each_call)).await;
+    all_of(FAULTS.map(each_call)).await;
 }

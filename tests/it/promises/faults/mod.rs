@@ -17,6 +17,7 @@ use std::time::Duration;
 use airgate::sandbox::{feishu, volcengine};
 use airgate::server::Timeouts;
 use airgate::volcengine::RetryPolicy;
+use futures::StreamExt as _;
 use jiff::SignedDuration;
 use serde_json::json;
 use tokio::time::Instant;
@@ -186,19 +187,29 @@ fn is_for_people(text: &str, cell: &str) {
     }
 }
 
-/// Does something that must be fast; tries once more in case a busy machine was late.
+/// How many beds of a matrix run at the same time: each is a whole service, and time is what the cells measure.
+const BEDS_AT_ONCE: usize = 6;
+
+/// Runs the beds of a matrix, which share nothing, some at a time.
+async fn all_of<F: Future<Output = ()>>(beds: impl IntoIterator<Item = F>) {
+    futures::stream::iter(beds).buffer_unordered(BEDS_AT_ONCE).collect::<()>().await;
+}
+
+/// How often something that must be fast is tried. What waits for a remote is late every time; a busy machine is not.
+const TRIES: usize = 5;
+
+/// Does something that must be fast.
 async fn within_a_second<T>(cell: &str, mut act: impl AsyncFnMut() -> T) -> T {
-    let started = Instant::now();
-    let done = act().await;
-    let first = started.elapsed();
-    if first < CHAT_LIMIT {
-        return done;
+    let mut took = Vec::new();
+    while took.len() < TRIES {
+        let started = Instant::now();
+        let done = act().await;
+        if started.elapsed() < CHAT_LIMIT {
+            return done;
+        }
+        took.push(started.elapsed());
     }
-    let started = Instant::now();
-    let done = act().await;
-    let second = started.elapsed();
-    assert!(second < CHAT_LIMIT, "{cell}: chat took {first:?} and {second:?}");
-    done
+    panic!("{cell}: chat took {took:?}");
 }
 
 /// Asks for the users in another chat and returns the card's text. For faults of the cloud.

@@ -4,11 +4,11 @@
 use airgate::domain::{AlertBody, CycleOutcome, Freshness, Problem, UserStatus};
 use airgate::sandbox::volcengine::FaultRule;
 use airgate::sandbox::world::{BillRow, FakeAccount, KeyStatus, Product, World};
-use futures::future::join_all;
 use jiff::SignedDuration;
 
 use super::{
-    FAULTS, Fault, cell, chat_answers, heal, is_for_people, settled, timeouts, within_a_second,
+    FAULTS, Fault, all_of, cell, chat_answers, heal, is_for_people, settled, timeouts,
+    within_a_second,
 };
 use crate::bed::{ADMIN, Bed, fragment, one_account, phrase, text_of};
 
@@ -214,7 +214,7 @@ async fn every_page_of_every_bill_survives_every_fault() {
     let rows = BILLS
         .iter()
         .flat_map(|(action, page, row)| halves().map(|faults| bills(action, *page, *row, faults)));
-    join_all(rows).await;
+    all_of(rows).await;
 }
 
 /// What a sync can change of an account: its users, the name of its project, alice's keys and whether she may log in.
@@ -329,7 +329,7 @@ async fn lists(faults: &'static [Fault]) {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_list_survives_every_fault() {
     let [first, second] = halves();
-    join_all([first, second, &FAULTS[..1]].map(lists)).await;
+    all_of([first, second, &FAULTS[..1]].map(lists)).await;
 }
 
 /// A list of users with two pages: a page that fails does not mark users as gone.
