@@ -290,7 +290,10 @@ pub fn lapse(tx: &WriteTx, now: Timestamp) -> Result<Vec<ApprovalDecided>, Store
 /// # Errors
 /// [`PeopleRefusal::Unknown`], [`crate::app::Refusal::NoSuchUser`].
 pub fn view<S: Source>(tx: &View<S>, id: u64, now: Timestamp) -> Result<ApprovalView, Error> {
-    let approval = tx.approval(id)?.ok_or(PeopleRefusal::Unknown)?;
+    let mut approval = tx.approval(id)?.ok_or(PeopleRefusal::Unknown)?;
+    if let Some((id, asked)) = approval.request.take() {
+        approval.request = Some((id, super::requests::named(tx, asked)?));
+    }
     let user = users::get(tx, &approval.user)?;
     Ok(ApprovalView { lately: lately(tx, &approval.user, &approval.by, now)?, user, approval })
 }

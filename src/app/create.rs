@@ -218,6 +218,7 @@ pub fn begin(
         wanted,
         form,
         operator,
+        entered_by: None,
         ops: vec![op.clone()],
         running: true,
         user: Step::Open,
@@ -254,6 +255,7 @@ pub fn resume(tx: &WriteTx, id: u64, op: &OpId, operator: Operator) -> Result<Cr
     }
     creation.running = true;
     creation.halt = None;
+    creation.entered_by.get_or_insert_with(|| creation.operator.clone());
     creation.operator = operator;
     creation.ops.push(op.clone());
     tx.put_creation(&creation)?;
@@ -310,8 +312,8 @@ pub fn book(
     }
     let mut approval = None;
     if let Some(amount) = wanted.quota {
-        let note = rules.note;
-        let first = Allocation { user: key, amount, note, operator: &creation.operator };
+        let (note, entered_by) = (rules.note, creation.entered_by().clone());
+        let first = Allocation { user: key, amount, note, operator: &entered_by };
         match approvals::allocate(tx, rules.approval, &first.into(), now).split_refusal()? {
             Ok(Outcome::Booked(_)) => creation.booked = true,
             Ok(Outcome::WaitsForSecond(waits)) => {

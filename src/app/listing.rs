@@ -85,7 +85,6 @@ pub fn list<S: Source>(
         matching: sum.count,
         counts: UserFilter::ALL.map(|filter| sums.of(filter).count),
         total_quota: sum.quota,
-        total_consumed: sum.consumed,
         accounts: accounts
             .into_iter()
             .filter(|_| several)
@@ -313,7 +312,6 @@ struct Sums([Sum; UserFilter::ALL.len()]);
 struct Sum {
     count: usize,
     quota: Money,
-    consumed: Money,
 }
 
 impl Sums {
@@ -322,7 +320,6 @@ impl Sums {
             if user.passes(filter) {
                 sum.count = sum.count.saturating_add(1);
                 sum.quota += user.entry.quota;
-                sum.consumed += user.entry.consumed;
             }
         }
     }

@@ -181,8 +181,6 @@ pub struct UsersPage {
     pub accounts: Vec<(AccountId, String)>,
     /// Sum of the quotas of the matching users.
     pub total_quota: Money,
-    /// Sum of what they consumed.
-    pub total_consumed: Money,
 }
 
 /// Everything about one user.

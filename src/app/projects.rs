@@ -9,7 +9,7 @@ use super::{Error, Refusal, paginate, users};
 use crate::clock::is_recent;
 use crate::domain::{
     AccountId, BillPeriod, Counts, Freshness, Joining, Money, ProjectLink, ProjectName, Switch,
-    UserKey, UserStatus,
+    User, UserKey, UserStatus,
 };
 use crate::store::{Source, StoreError, View, WriteTx};
 
@@ -118,6 +118,8 @@ pub struct Linked {
     pub listed: bool,
     /// Who paid for the project already.
     pub others: Vec<UserKey>,
+    /// The same users as they were before.
+    pub others_before: Vec<User>,
     /// What happened to their links.
     pub joining: Joining,
 }
@@ -183,6 +185,9 @@ pub fn add(tx: &WriteTx, key: &UserKey, new: &NewLink, now: Timestamp) -> Result
         Some(joining) => joining,
         None => return Err(Refusal::ProjectTaken([(project, payers)].into()).into()),
     };
+    let others_before: Result<Vec<User>, _> =
+        payers.iter().filter_map(|payer| tx.user(payer).transpose()).collect();
+    let others_before = others_before?;
     make_room(tx, &project, &payers, joining)?;
     let known = tx.project(&key.account, &project)?;
     let listed = known.is_some();
@@ -203,7 +208,7 @@ pub fn add(tx: &WriteTx, key: &UserKey, new: &NewLink, now: Timestamp) -> Result
         tx.refresh_spending(payer, now, false)?;
     }
     let link = tx.link(key, &project)?.ok_or(Refusal::NotLinked(project))?;
-    Ok(Linked { link, listed, others: payers, joining })
+    Ok(Linked { link, listed, others: payers, others_before, joining })
 }
 
 /// Changes the links of those who have a project, before another user is linked to it.

@@ -93,6 +93,9 @@ pub struct WaitingView {
 pub fn waiting<S: Source>(tx: &View<S>, now: Timestamp) -> Result<WaitingView, StoreError> {
     let mut requests = tx.pending_requests()?;
     requests.retain(|request| request.state == RequestState::Open && !request.lapses(now));
+    for request in &mut requests {
+        request.by = named(tx, request.by.clone())?;
+    }
     let mut approvals = tx.waiting_approvals()?;
     approvals.retain(|approval| !approval.lapses(now));
     Ok(WaitingView { requests, approvals })
@@ -183,7 +186,7 @@ pub fn ask(
         temporary::check(day, now).map_err(PeopleRefusal::LastDay)?;
     }
     if let Some(mut pending) = tx.pending_request_of(&user.key)? {
-        if !pending.lapses(now) {
+        if !is_over(tx, &pending, now)? {
             return Err(PeopleRefusal::Pending.into());
         }
         pending.state = RequestState::Lapsed { at: now };
@@ -237,6 +240,9 @@ pub fn decide(
     let mut request = tx.request(id)?.ok_or(PeopleRefusal::Unknown)?;
     let Operator::Person { open_id, .. } = by else { return Err(PeopleRefusal::Unknown.into()) };
     request.check_decision(open_id, now).map_err(|error| refused(&request, error, now))?;
+    if is_over(tx, &request, now)? {
+        return Err(PeopleRefusal::RequestClosed(Box::new(RequestState::Lapsed { at: now })).into());
+    }
     let (Decision::Grant { note, .. } | Decision::Refuse { note }) = decision;
     let note = note.trim();
     let chars = note.chars().count();
@@ -287,11 +293,25 @@ fn refused(request: &QuotaRequest, error: RequestError, now: Timestamp) -> Peopl
     }
 }
 
-/// Lets every request lapse that has been open too long. Returns them.
+/// Returns whether an open request has lapsed: it is too old, or the person who asked is no longer the user's owner.
+pub fn is_over<S: Source>(
+    tx: &View<S>,
+    request: &QuotaRequest,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    if request.state != RequestState::Open {
+        return Ok(false);
+    }
+    let directory = tx.directory();
+    let owner = directory.get(&request.user).and_then(|entry| entry.owner.as_ref());
+    Ok(request.lapses(now) || !owner.is_some_and(|owner| request.is_by(owner)))
+}
+
+/// Lets every request lapse that is over. Returns them.
 pub fn lapse(tx: &WriteTx, now: Timestamp) -> Result<Vec<QuotaRequest>, StoreError> {
     let mut lapsed = Vec::new();
     for mut request in tx.pending_requests()? {
-        if request.lapses(now) {
+        if is_over(tx, &request, now)? {
             request.state = RequestState::Lapsed { at: now };
             tx.put_request(&request)?;
             lapsed.push(request);
@@ -300,12 +320,23 @@ pub fn lapse(tx: &WriteTx, now: Timestamp) -> Result<Vec<QuotaRequest>, StoreErr
     Ok(lapsed)
 }
 
+/// Returns the operator with the name that is known by now: who writes to the bot for the first time has none yet.
+pub(super) fn named<S: Source>(tx: &View<S>, operator: Operator) -> Result<Operator, StoreError> {
+    match operator {
+        Operator::Person { open_id, name: None } => {
+            Ok(Operator::Person { name: tx.person_name(&open_id)?, open_id })
+        }
+        other => Ok(other),
+    }
+}
+
 /// Reads what an administrator needs to decide about a request.
 ///
 /// # Errors
 /// [`PeopleRefusal::Unknown`], [`Refusal::NoSuchUser`].
 pub fn view<S: Source>(tx: &View<S>, id: u64, now: Timestamp) -> Result<RequestView, Error> {
-    let request = tx.request(id)?.ok_or(PeopleRefusal::Unknown)?;
+    let mut request = tx.request(id)?.ok_or(PeopleRefusal::Unknown)?;
+    request.by = named(tx, request.by)?;
     let user = users::get(tx, &request.user)?;
     let mut earlier = tx.requests_of(&request.user, EARLIER_SHOWN + 1)?;
     earlier.retain(|other| other.id < request.id);

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::quota::{self, Allocation};
 use super::{Error, SplitRefusal};
 use crate::domain::{
-    LedgerEntry, Operator, Temporary, TemporaryState, UserKey, beijing_day, temporary,
+    LedgerEntry, Operator, Temporary, TemporaryState, User, UserKey, beijing_day, temporary,
 };
 use crate::store::{StoreError, WriteTx};
 
@@ -34,7 +34,8 @@ pub fn book_back(
     let more = overdue.len() >= AT_ONCE;
     let mut ended = Vec::new();
     for mut temporary in overdue {
-        let quota = tx.user(&temporary.user)?.map(|user| user.quota).unwrap_or_default();
+        let user = tx.user(&temporary.user)?;
+        let quota = user.as_ref().map(|user| user.quota).unwrap_or_default();
         let back = temporary::to_book_back(temporary.amount, quota);
         let mut entry = None;
         if back.is_positive() {
@@ -51,6 +52,11 @@ pub fn book_back(
                     tracing::error!(user = %temporary.user, %refusal, "temporary quota stays");
                 }
             }
+        }
+        if let Some(user) = user.filter(|user| !user.quota.is_positive()) {
+            // Somebody deducted it before its day: it has ended all the same.
+            let ended = User { quota_ended: Some(temporary.last_day), updated: now, ..user };
+            tx.put_user(&ended)?;
         }
         let booked_back = entry.as_ref().map(|entry| -entry.amount).unwrap_or_default();
         temporary.state = TemporaryState::Ended { at: now, booked_back };

@@ -30,7 +30,7 @@ pub fn undo(
     if entry.undone_by(&entries).is_some() {
         return Err(Refusal::UndoneAlready.into());
     }
-    if !entry.is_recent(now) || has_ended(tx, entry)? {
+    if !entry.is_recent(now) || has_ended(tx, entry, &entries)? {
         return Err(Refusal::UndoTooLate.into());
     }
     let undone = quota::take_back(tx, entry, operator, now)?;
@@ -41,7 +41,19 @@ pub fn undo(
 /// Returns whether temporary quota has ended so that undoing `entry` would be wrong: the entry was booked back already, or it
 /// is a deduction that may have left less to book back. Undoing that would turn temporary quota into quota for good, which
 /// nobody has approved.
-fn has_ended<S: Source>(tx: &View<S>, entry: &LedgerEntry) -> Result<bool, StoreError> {
+fn has_ended<S: Source>(
+    tx: &View<S>,
+    entry: &LedgerEntry,
+    since: &[LedgerEntry],
+) -> Result<bool, StoreError> {
+    // Also if the clock was set back in between.
+    let books_back =
+        |later: &LedgerEntry| later.operator == Operator::System && later.amount.is_negative();
+    if entry.amount.is_negative()
+        && since.iter().any(|later| later.seq > entry.seq && books_back(later))
+    {
+        return Ok(true);
+    }
     let ended = |state: &TemporaryState| match state {
         TemporaryState::Ended { at, .. } => Some(*at),
         TemporaryState::Running | TemporaryState::Undone { .. } => None,

@@ -15,7 +15,7 @@ use super::roles::Allowed;
 use super::state::Bot;
 use crate::app::{Error, Refusal, SplitRefusal, users};
 use crate::cards::{AlertsPlace, Card, CardContext, ListPlace, Toast, Tone};
-use crate::domain::{ChatId, Dispatch, MessageId, OpId, OpenId, Report, Role, UpdateTarget};
+use crate::domain::{ChatId, Dispatch, MessageId, Needs, OpId, OpenId, Report, Role, UpdateTarget};
 use crate::feishu::{CallbackAnswer, CardAction, ToastKind};
 use crate::outbox::chat_lane;
 use crate::store::{NewMessage, Source, StoreError, View, WriteTx};
@@ -75,8 +75,14 @@ impl Bot {
         let Some(allowed) = Allowed::check(role, row.needs) else {
             return Ok(Reaction::Denied(refuse(Refusal::NotAllowed)));
         };
+        // An op that somebody without a role sends never stands for that of a card for those with one.
+        let op = match (row.needs, op) {
+            (Needs::Anyone, Some(op)) => OpId::new(format!("o-{op}")).ok(),
+            (_, op) => op,
+        };
         let value = serde_json::Value::Object(action.value.clone());
-        let id = value.get("alert").and_then(serde_json::Value::as_u64);
+        // What everybody may do is on no alert.
+        let id = value.get("alert").filter(|_| role.may_read()).and_then(serde_json::Value::as_u64);
         let (alert, report) = match (id, report(&action)) {
             (Some(id), Some(card)) => (Some(ClickedAlert { id, card }), None),
             (_, report) => (None, report),

@@ -149,8 +149,7 @@ impl Cards {
             pages: view.pages,
             total_users: view.total_users,
             total: match (own, view.users.first()) {
-                (None, _) if view.shares.is_empty() => view.total,
-                (None, _) => bill_of(&view.shares),
+                (None, _) => whole(view),
                 (Some(_), Some(user)) => user.total,
                 (Some(_), None) => Money::ZERO,
             }
@@ -348,7 +347,8 @@ impl Cards {
             let rest: Money = user.projects.iter().skip(ROW_PROJECTS).map(|row| row.amount).sum();
             projects.push(format!("{} {rest}", self.words.t("billing.rest", &[("count", &more)])));
         }
-        let share = Usage::new(user.total, view.total);
+        // Of the figure above: where projects are shared, the users' sum is more.
+        let share = Usage::new(user.total, whole(view));
         let cells = |count: u32| "━".repeat(usize::try_from(count).unwrap_or(0));
         Spending {
             key: user.key.to_string(),
@@ -388,6 +388,11 @@ impl Cards {
 }
 
 /// The bills of all accounts together, to the cent as they are shown.
+/// The month's total: the bills' or, without one, what users spent.
+fn whole(view: &BillingView) -> Money {
+    if view.shares.is_empty() { view.total } else { bill_of(&view.shares) }
+}
+
 fn bill_of(shares: &[AccountShare]) -> Money {
     shares.iter().map(|share| share.bill.total).sum()
 }

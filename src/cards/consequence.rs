@@ -1,9 +1,13 @@
 //! What a change leads to, in words.
 
+use super::text::clip;
 use super::wording::{Tone, Wording};
 use crate::app::consequence::{Consequence, Next};
 use crate::cards::Banner;
-use crate::domain::{Limit, Usage};
+use crate::domain::{Limit, Usage, UserKey};
+
+/// How much of another user's name is shown.
+const NAME_CHARS: usize = 40;
 
 impl Wording {
     /// Says what a change leads to; `None` if there is nothing to say: nothing was moved, and nothing follows.
@@ -34,6 +38,12 @@ impl Wording {
             _ => Tone::Warning,
         };
         Some(Banner { tone, text })
+    }
+
+    /// What is said of a user other than the card's.
+    pub fn about_user(&self, user: &UserKey, text: &str) -> String {
+        let name = clip(user.username.as_str(), NAME_CHARS);
+        self.t("consequence.about", &[("user", &name), ("text", &text)])
     }
 
     /// The usage, and what it was before if it was moved.

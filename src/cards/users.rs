@@ -42,7 +42,6 @@ struct UsersFacts<'a> {
     account_chosen: &'a str,
     by_month: bool,
     total_quota: String,
-    total_consumed: String,
     empty: String,
 }
 
@@ -137,7 +136,6 @@ impl Cards {
             account_chosen: account.unwrap_or(EVERY_ACCOUNT),
             by_month: place.sort == UserSort::Month,
             total_quota: page.total_quota.to_string(),
-            total_consumed: page.total_consumed.to_string(),
             empty: match (found, place.filter) {
                 (true, _) => words.t("users.none_found", &[]),
                 (false, UserFilter::All) => words.t("users.none_yet", &[]),

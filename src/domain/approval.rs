@@ -178,6 +178,7 @@ mod tests {
             parties: Default::default(),
             undoes: None,
             rearmed: Vec::new(),
+            ended_before: None,
             with_access: false,
         }
     }

@@ -126,6 +126,9 @@ pub struct Creation {
     pub form: BTreeMap<String, String>,
     /// Who requested it, or resumed it. Secrets go to this person.
     pub operator: Operator,
+    /// Who requested it first, and so entered the first quota; `None` in older records, where it is `operator`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub entered_by: Option<Operator>,
     /// The forms that requested or resumed it.
     #[serde(default)]
     pub ops: Vec<OpId>,
@@ -176,6 +179,11 @@ impl Creation {
     /// Returns whether it is certain that nothing was created, so that the form may be filled in again.
     pub fn made_nothing(&self) -> bool {
         self.user == Step::Open
+    }
+
+    /// Returns who entered the first quota: another person who resumes it does not.
+    pub fn entered_by(&self) -> &Operator {
+        self.entered_by.as_ref().unwrap_or(&self.operator)
     }
 
     /// Returns the person who receives the secrets.

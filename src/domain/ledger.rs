@@ -90,6 +90,9 @@ pub struct LedgerEntry {
     /// Thresholds that may warn again because of it; undoing it takes them back.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rearmed: Vec<u16>,
+    /// The last day of temporary quota that had ended before it, so that undoing it leaves the user as it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended_before: Option<Date>,
     /// Whether access was restored with it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub with_access: bool,
@@ -201,6 +204,7 @@ pub fn book(
 ) -> Result<Booking, LedgerError> {
     check_note(note)?;
     let total_after = total_after(user.quota, amount)?;
+    let ended_before = user.quota_ended;
     user.quota = total_after;
     if total_after.is_positive() {
         user.quota_ended = None;
@@ -223,6 +227,7 @@ pub fn book(
         parties: Parties::default(),
         undoes: None,
         rearmed,
+        ended_before,
         with_access: false,
     };
     Ok(Booking { entry, user })
@@ -244,6 +249,9 @@ pub fn undo(
     let mut booking = book(user, unbilled, booked, -entry.amount, "", operator, now)?;
     booking.entry.undoes = Some(entry.seq);
     booking.user.triggered.extend(entry.rearmed.iter().copied());
+    if let Some(day) = entry.ended_before {
+        booking = booking.ending(day);
+    }
     Ok(booking)
 }
 
@@ -320,6 +328,19 @@ mod tests {
         let (amount, now) = ("100".parse().unwrap(), "2026-11-23T02:00:00Z".parse().unwrap());
         let topped_up = book(user, estimated, 4, amount, "", &Operator::System, now).unwrap();
         assert_eq!(topped_up.user().triggered, [50, 80].into());
+    }
+
+    #[test]
+    fn undoing_leaves_a_user_whose_temporary_quota_has_ended_as_it_was() {
+        let day = jiff::civil::date(2026, 11, 20);
+        let mut user = alice("0");
+        user.quota_ended = Some(day);
+        let topped_up = booked(user, "100", "").unwrap();
+        assert_eq!(topped_up.user().quota_ended, None);
+        let (entry, now) = (topped_up.entry(), topped_up.entry().at);
+        let again = topped_up.user().clone();
+        let undone = undo(again, Money::ZERO, 5, entry, &Operator::System, now).unwrap();
+        assert_eq!(undone.user().quota_ended, Some(day));
     }
 
     #[test]

@@ -100,11 +100,18 @@ pub fn last_day(text: &str, now: Timestamp) -> Result<Option<Date>, LastDayError
     if text.is_empty() {
         return Ok(None);
     }
-    let date = text.split_whitespace().next().unwrap_or_default();
-    let date = date.trim_end_matches(['日', '号']);
+    // A date picker adds its zone, such as `+0800`.
+    let date = match text.split_once(' ') {
+        Some((date, zone)) if zone.starts_with(['+', '-']) => date,
+        _ => text,
+    };
+    let date = date.strip_suffix(['日', '号']).unwrap_or(date);
     let numbers = date
         .split(['-', '/', '.', '年', '月'])
-        .map(|part| part.parse::<i16>().map_err(|_| LastDayError::NotADay))
+        .map(|part| match part.bytes().all(|byte| byte.is_ascii_digit()) {
+            true => part.parse::<i16>().map_err(|_| LastDayError::NotADay),
+            false => Err(LastDayError::NotADay),
+        })
         .collect::<Result<Vec<_>, _>>()?;
     let today = beijing_day(now);
     let day = |year: i16, month: i16, day: i16| {
@@ -152,7 +159,20 @@ mod tests {
 
     #[test]
     fn other_texts_and_days_out_of_range_are_refused() {
-        for text in ["tomorrow", "2026-13-01", "2026-02-30", "12", "1-2-3", "26-12-31", "---"] {
+        for text in [
+            "+2026-+12-+1",
+            "12.1日号",
+            "2026-12-28\n2030-01-01",
+            "2026-12-28 later",
+            "２０２６-12-28",
+            "tomorrow",
+            "2026-13-01",
+            "2026-02-30",
+            "12",
+            "1-2-3",
+            "26-12-31",
+            "---",
+        ] {
             assert_eq!(last_day(text, now()), Err(LastDayError::NotADay), "{text}");
         }
         assert_eq!(last_day("2026-11-27", now()), Err(LastDayError::Past));

@@ -79,7 +79,8 @@ impl Alerts {
         self.tell(tx, owner, user, notice, now)
     }
 
-    /// Tells the person who asked for quota something in their direct chat.
+    /// Tells the person who asked for quota something in their direct chat, as long as they own the user: what follows is for
+    /// its owner only.
     pub fn tell_operator(
         &self,
         tx: &WriteTx,
@@ -90,7 +91,14 @@ impl Alerts {
     ) -> Result<(), StoreError> {
         match operator {
             Operator::System => Ok(()),
-            Operator::Person { open_id, .. } => self.tell(tx, open_id.clone(), user, notice, now),
+            Operator::Person { open_id, .. } => {
+                let owner = tx.user(user)?.and_then(|user| user.owner);
+                match (owner.as_ref() == Some(open_id), notice) {
+                    (true, _) => self.tell(tx, open_id.clone(), user, notice, now),
+                    (false, OwnerNotice::Quota(_)) => self.tell_owner(tx, user, notice, now),
+                    (false, _) => Ok(()),
+                }
+            }
         }
     }
 

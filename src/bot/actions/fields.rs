@@ -94,6 +94,14 @@ impl<'a> Fields<'a> {
         parsed_text(&self.chosen(name)).into_owned()
     }
 
+    /// The same where an empty text has a meaning of its own: anything that is not a text is refused instead.
+    pub fn typed_or_none(&self, name: &'static str) -> Result<String, Refusal> {
+        match self.action.form.get(name) {
+            None | Some(Value::Null | Value::String(_)) => Ok(self.typed(name)),
+            Some(_) => Err(Refusal::BadField(name)),
+        }
+    }
+
     /// A field of the form that holds free text. Empty if nothing was typed.
     pub fn free_text(&self, name: &str) -> String {
         free_text(&self.chosen(name)).into_owned()

@@ -1,5 +1,7 @@
 //! `projects.open`, `project.add`, `project.toggle`, `project.remove`, `projects.toggle_all`: a user's projects.
 
+use std::collections::BTreeSet;
+
 use super::action::{Action, Change, ClickContext, ClickOutcome, Opened};
 use super::fields::Fields;
 use crate::app::projects::NewLinks;
@@ -136,7 +138,17 @@ impl Change for ProjectAdd {
             let text = words.t("projects.not_in_list", &[("project", &label)]);
             ctx = ctx.with_banner(Tone::Warning, text);
         } else if all.iter().any(|linked| !linked.others.is_empty()) {
-            ctx = ctx.with_banner(Tone::Info, words.joined(&all));
+            let mut lines = vec![words.joined(&all)];
+            // What it changes for those who had the project.
+            let mut told = BTreeSet::new();
+            for payer in all.iter().flat_map(|linked| &linked.others_before) {
+                if told.insert(&payer.key)
+                    && let Some(banner) = handlers.said(tx, &payer.key, Some(payer), &ctx)?.banner
+                {
+                    lines.push(words.about_user(&payer.key, &banner.text));
+                }
+            }
+            ctx = ctx.with_banner(Tone::Info, lines.join("\n"));
         }
         let card = self.show(handlers, tx, &said.on(ctx))?;
         let labels: Vec<&str> = all.iter().map(|linked| linked.link.label()).collect();

@@ -71,7 +71,7 @@ impl Action for Allocate {
             // A candidate carries what was typed with the command.
             amount: fields.text("amount").unwrap_or_else(|| fields.typed("amount")),
             note: fields.text("note").unwrap_or_else(|| fields.free_text("note")),
-            until: fields.typed("until"),
+            until: fields.typed_or_none("until")?,
         })
     }
 
@@ -194,7 +194,7 @@ impl Action for AllocateEnable {
             user: fields.user()?,
             amount: fields.text("amount").unwrap_or_else(|| fields.typed("amount")),
             note: fields.free_text("note"),
-            until: fields.typed("until"),
+            until: fields.typed_or_none("until")?,
         })
     }
 

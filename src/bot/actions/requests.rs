@@ -65,7 +65,7 @@ impl Action for QuotaAsk {
             user: fields.user()?,
             amount: fields.typed("amount"),
             reason: fields.free_text("reason"),
-            until: fields.typed("until"),
+            until: fields.typed_or_none("until")?,
         })
     }
 

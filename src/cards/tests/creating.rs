@@ -67,6 +67,7 @@ fn creation(size: Size) -> Creation {
             open_id: "ou_0123456789".parse().unwrap(),
             name: Some(text(12)),
         },
+        entered_by: None,
         ops: vec![],
         running: false,
         user: Step::Done,

@@ -146,7 +146,11 @@ fn whether_the_money_has_stopped_is_the_first_thing_on_the_card() {
     shared.paths.insert(AccessPath::PresetEndpoints, in_a_shared_project(Size::Small, 1));
     for (detail, colour, words) in [
         (&all_closed, "green-50", "已停住"),
-        (&disabled(Size::Small), "orange-50", "已停住：现有的接入点和 Model ID 都已关闭"),
+        (
+            &disabled(Size::Small),
+            "orange-50",
+            "请停用方舟 API Key：现有的接入点和 Model ID 都已关闭",
+        ),
         (&shared, "orange-50", "部分停用："),
         (&stuck(Size::Small), "red-50", "部分停用："),
         (&spending(Size::Small), "red-50", "还在花钱"),

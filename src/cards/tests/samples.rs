@@ -235,7 +235,6 @@ pub fn users(size: Size) -> UsersPage {
             account: (!small).then(|| "account-2".parse().unwrap()),
         },
         total_quota: amount(size, "100500"),
-        total_consumed: amount(size, "7675.25"),
         rows,
     }
 }
@@ -250,7 +249,6 @@ pub fn no_users() -> UsersPage {
         accounts: Vec::new(),
         place: ListPlace { page: 1, ..ListPlace::default() },
         total_quota: Money::ZERO,
-        total_consumed: Money::ZERO,
     }
 }
 
@@ -477,6 +475,7 @@ pub fn quota(size: Size) -> QuotaView {
             parties: Default::default(),
             undoes: None,
             rearmed: Vec::new(),
+            ended_before: None,
             with_access: false,
         })
         .collect();

@@ -164,7 +164,7 @@ pub(super) async fn start(
         ("FEISHU__VERIFICATION_TOKEN", token),
         ("FEISHU__ENCRYPT_KEY", encrypt_key),
         ("FEISHU__ADMINS", format!("{ADMIN},{ADMIN_2}")),
-        ("APPROVAL__SECOND_FROM", "500000".to_owned()),
+        ("APPROVAL__SECOND_FROM", "100000".to_owned()),
         ("FEISHU__VIEWERS", VIEWER.to_owned()),
         ("FEISHU__ALERT_CHAT_ID", GROUP.to_owned()),
         ("FEISHU__ALERT_MOBILES", ADMIN_MOBILE.to_owned()),

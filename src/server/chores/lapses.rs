@@ -59,8 +59,12 @@ impl EndWhatIsOver {
         let today = crate::domain::beijing_day(now);
         self.store
             .reading(move |tx| {
+                for request in tx.pending_requests()? {
+                    if requests::is_over(tx, &request, now)? {
+                        return Ok(true);
+                    }
+                }
                 Ok(!tx.overdue_temporaries(today, 1)?.is_empty()
-                    || tx.pending_requests()?.iter().any(|request| request.lapses(now))
                     || tx.waiting_approvals()?.iter().any(|approval| approval.lapses(now)))
             })
             .await

@@ -99,6 +99,7 @@ pub fn ledger_after() -> Vec<LedgerEntry> {
         parties: Default::default(),
         undoes: None,
         rearmed: Vec::new(),
+        ended_before: None,
         with_access: false,
     };
     vec![entry(1, "1000", "1000", "首笔"), entry(2, "-200.5", "799.5", "")]
@@ -318,6 +319,7 @@ pub fn creation(sealed: Option<String>) -> Creation {
         },
         form: BTreeMap::from([("username".to_owned(), "dave".to_owned())]),
         operator: somebody(),
+        entered_by: None,
         ops: vec![op()],
         running: true,
         user: Step::Done,
