@@ -184,6 +184,7 @@ pub fn add(tx: &WriteTx, key: &UserKey, new: &NewLink, now: Timestamp) -> Result
         None => return Err(Refusal::ProjectTaken([(project, payers)].into()).into()),
     };
     make_room(tx, &project, &payers, joining)?;
+    tx.cards_changed(key)?;
     let known = tx.project(&key.account, &project)?;
     let listed = known.is_some();
     tx.put_link(&ProjectLink {
@@ -254,7 +255,7 @@ pub fn toggle(
     tx.put_link(&ProjectLink { monitored, ..link })?;
     tx.refresh_spending(key, now, false)?;
     tx.refresh_sharers(key, project, now)?;
-    Ok(())
+    Ok(tx.cards_changed(key)?)
 }
 
 /// Switches the monitoring of all links. Returns how many there are.
@@ -276,6 +277,7 @@ pub fn toggle_all(
     for link in &links {
         tx.refresh_sharers(key, &link.project, now)?;
     }
+    tx.cards_changed(key)?;
     Ok(links.len())
 }
 
@@ -295,7 +297,7 @@ pub fn remove(
     }
     tx.refresh_spending(key, now, false)?;
     tx.refresh_sharers(key, project, now)?;
-    Ok(())
+    Ok(tx.cards_changed(key)?)
 }
 
 /// Returns the open periods of an account's monitored links, each with the projects that need it: what a cycle reads from
