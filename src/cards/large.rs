@@ -25,7 +25,7 @@ struct LargeFacts<'a> {
     plain: String,
     why: String,
     after: String,
-    note: Option<&'a str>,
+    note: Option<String>,
     until: Option<&'a str>,
     with_access: bool,
     action: &'static str,
@@ -53,7 +53,8 @@ impl Cards {
             plain: amount.plain(),
             why,
             after: words.t("large.leads_to", &[("quota", &quota), ("percent", &usage.percent())]),
-            note: Some(typed.note).filter(|note| !note.is_empty()),
+            // A callback value carries it: line ends of other systems are not text.
+            note: Some(typed.note.replace('\r', "")).filter(|note| !note.is_empty()),
             until: Some(typed.until).filter(|until| !until.is_empty()),
             with_access: typed.with_access,
             action: if typed.with_access { "quota.allocate_enable" } else { "quota.allocate" },

@@ -74,7 +74,13 @@ impl Alerts {
     pub(super) fn update_cards(&self, tx: &WriteTx, now: Timestamp) -> Result<bool, StoreError> {
         let due = tx.cards_due(AT_ONCE)?;
         for (user, change) in &due {
-            self.update_cards_of(tx, user, *change, now)?;
+            match self.update_cards_of(tx, user, *change, now) {
+                // Nobody's messages wait for a row that cannot be read.
+                Err(error @ StoreError::Codec { .. }) => {
+                    tracing::error!(%user, %error, "cards of a user are not brought up to date");
+                }
+                done => done?,
+            }
             tx.cards_updated(user)?;
         }
         Ok(!due.is_empty())

@@ -8,7 +8,7 @@ use redb::ReadableTable;
 use super::tables::{CARD_PLACES, CARDS_DUE, COUNTERS};
 use super::view::{Source, View};
 use super::{StoreError, WriteTx, keys};
-use crate::domain::{AccountId, CardChange, CardPlace, UserKey, Username};
+use crate::domain::{AccountId, CardChange, CardPlace, UpdateTarget, UserKey, Username};
 
 /// How many cards of a user are kept in a lane.
 const KEPT_IN_A_LANE: usize = 3;
@@ -63,8 +63,21 @@ impl WriteTx {
     pub fn add_card_place(&self, user: &UserKey, place: CardPlace) -> Result<(), StoreError> {
         let is_behind = place.seen < self.card_changes()?;
         let now = place.at;
-        let mut places = self.card_places(user)?;
-        places.retain(|it| it.target != place.target);
+        let places = self.card_places(user)?;
+        let mut others = Vec::new();
+        for known in places {
+            // One message may be known by its id and by what it was sent for.
+            let is_same = match (&known.target, &place.target) {
+                (UpdateTarget::SentBy { owed }, UpdateTarget::Message { id }) => {
+                    self.sent_as(*owed)?.as_ref() == Some(id)
+                }
+                (known, new) => known == new,
+            };
+            if !is_same {
+                others.push(known);
+            }
+        }
+        let mut places = others;
         places.push(place);
         self.put_card_places(user, places, now)?;
         if is_behind { self.cards_changed(user) } else { Ok(()) }
@@ -112,7 +125,7 @@ impl WriteTx {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{Role, UpdateTarget, UserCard};
+    use crate::domain::{Role, UserCard};
     use crate::store::Store;
 
     fn place(owed: u64, lane: &str, at: i64) -> CardPlace {

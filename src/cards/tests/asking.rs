@@ -6,11 +6,14 @@ use crate::app::quota::LargeAmount;
 use crate::app::steps::{FirstStep, FirstSteps};
 use crate::cards::{CardContext, Cards, Processing, SyncProgress, Typed};
 use crate::domain::FarAbove;
+use crate::domain::typed::free_text;
 
 pub fn all(cards: &Cards, ctx: &CardContext, size: Size) -> Vec<Sample> {
     let user = samples::detail(size).user;
     let large = |above| LargeAmount { user: user.clone(), amount: amount(size, "500000"), above };
-    let note = text(size, 500);
+    // As a form's field is read: nothing invisible is left of it.
+    let typed = text(size, 500);
+    let note = free_text(&typed);
     let plain = Typed { note: "", until: "", with_access: false };
     let full = Typed { note: &note, until: "12-31", with_access: true };
     let quota = FarAbove::Quota(amount(size, "2000"));
@@ -29,7 +32,10 @@ pub fn all(cards: &Cards, ctx: &CardContext, size: Size) -> Vec<Sample> {
             ),
         ),
         ("steps", cards.first_steps(&FirstSteps::default(), ctx)),
-        ("steps_some", cards.first_steps(&FirstSteps::of(&[FirstStep::Account, FirstStep::Sync]), ctx)),
+        (
+            "steps_some",
+            cards.first_steps(&FirstSteps::of(&[FirstStep::Account, FirstStep::Sync]), ctx),
+        ),
         ("steps_all", cards.first_steps(&FirstSteps::of(&FirstStep::ALL), ctx)),
         ("processing_syncing", cards.processing(&Processing::Syncing(progress), ctx)),
     ]

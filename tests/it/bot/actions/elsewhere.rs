@@ -100,7 +100,7 @@ async fn access_that_was_cut_shows_on_every_card_of_the_user() {
     bed.settled().await;
     for card in [&user, &quota, &ask] {
         assert!(bed.texts(card).contains(&phrase("status.disabled")), "{}", bed.texts(card));
-        assert!(!bed.texts(card).contains(&phrase("pending.disabling")), "{}", bed.texts(card));
+        assert!(!bed.texts(card).contains(&phrase("status.cutting")), "{}", bed.texts(card));
     }
 }
 
