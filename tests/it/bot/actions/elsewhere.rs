@@ -99,8 +99,8 @@ async fn access_that_was_cut_shows_on_every_card_of_the_user() {
     bed.eventually("the cut", |bed| bed.user("main/alice").status == UserStatus::Disabled).await;
     bed.settled().await;
     for card in [&user, &quota, &ask] {
-        assert!(bed.texts(card).contains(&phrase("status.disabled")), "{}", bed.texts(card));
-        assert!(!bed.texts(card).contains(&phrase("status.cutting")), "{}", bed.texts(card));
+        bed.no_longer_shows(card, &phrase("status.cutting")).await;
+        bed.shows(card, &phrase("status.disabled")).await;
     }
 }
 
