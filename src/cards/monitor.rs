@@ -2,7 +2,7 @@
 
 use super::engine::{always, template};
 use super::facts::{self, Pending};
-use super::text::clip;
+use super::text::{clip, md};
 use super::{Card, CardContext, Cards};
 use crate::app::outcome::{AccountSync, MonitorView, Unread};
 use crate::app::trouble::Trouble;
@@ -280,7 +280,7 @@ impl Cards {
             }
             Processing::Syncing(progress) => {
                 let SyncProgress { done, total, waits_for, seconds } = progress;
-                let names = clip(&waits_for.join(&words.t("list.separator", &[])), 120);
+                let names = md(&clip(&waits_for.join(&words.t("list.separator", &[])), 120));
                 let took = words.t("time.seconds", &[("count", seconds)]);
                 let values: [(&str, &dyn std::fmt::Display); 4] =
                     [("done", done), ("total", total), ("accounts", &names), ("took", &took)];
