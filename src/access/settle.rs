@@ -420,8 +420,9 @@ fn report(
     let detail = users::card(tx, &alerts.settings_in_force(tx)?, record, now)?;
     let mut ctx = CardContext::new(Role::Admin, now);
     ctx.in_group = is_group(tx, to)?;
-    let card = cards.user(&detail, &ctx).into_string();
-    tx.owe_report(to, card, since, now)?;
+    let card = cards.user(&detail, &ctx);
+    alerts.will_show(tx, to, &card, tx.card_changes()?, now)?;
+    tx.owe_report(to, card.into_string(), since, now)?;
     Ok(())
 }
 

@@ -129,6 +129,7 @@ pub fn save(
     if user != before {
         user.updated = now;
         tx.put_user(&user)?;
+        tx.cards_changed(key)?;
     }
     Ok(Rest { profile, owner_mobile })
 }

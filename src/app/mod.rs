@@ -24,6 +24,7 @@ pub mod refusal;
 pub mod requests;
 pub mod rest;
 pub mod settings;
+pub mod steps;
 pub mod sync;
 pub mod temporary;
 pub mod trouble;

@@ -282,6 +282,8 @@ pub struct ProjectsView {
 pub struct QuotaView {
     /// The user.
     pub user: User,
+    /// The thresholds in force for the user.
+    pub thresholds: Thresholds,
     /// As in [`UserRow::condition`].
     pub condition: Condition,
     /// The last 10 ledger entries, newest first.

@@ -189,6 +189,7 @@ pub fn add(tx: &WriteTx, key: &UserKey, new: &NewLink, now: Timestamp) -> Result
         payers.iter().filter_map(|payer| tx.user(payer).transpose()).collect();
     let others_before = others_before?;
     make_room(tx, &project, &payers, joining)?;
+    tx.cards_changed(key)?;
     let known = tx.project(&key.account, &project)?;
     let listed = known.is_some();
     tx.put_link(&ProjectLink {
@@ -259,7 +260,7 @@ pub fn toggle(
     tx.put_link(&ProjectLink { monitored, ..link })?;
     tx.refresh_spending(key, now, false)?;
     tx.refresh_sharers(key, project, now)?;
-    Ok(())
+    Ok(tx.cards_changed(key)?)
 }
 
 /// Switches the monitoring of all links. Returns how many there are.
@@ -281,6 +282,7 @@ pub fn toggle_all(
     for link in &links {
         tx.refresh_sharers(key, &link.project, now)?;
     }
+    tx.cards_changed(key)?;
     Ok(links.len())
 }
 
@@ -300,7 +302,7 @@ pub fn remove(
     }
     tx.refresh_spending(key, now, false)?;
     tx.refresh_sharers(key, project, now)?;
-    Ok(())
+    Ok(tx.cards_changed(key)?)
 }
 
 /// Returns the open periods of an account's monitored links, each with the projects that need it: what a cycle reads from

@@ -6,13 +6,43 @@ use jiff::civil::Date;
 use super::outcome::QuotaView;
 use super::{Error, Refusal, access, users};
 use crate::domain::{
-    AccessGoal, Booking, LedgerEntry, Money, Offer, OpenId, Operator, Parties, Settings,
-    TemporaryState, Unbilled, User, UserKey, UserStatus, ledger, offers, oldest_stale,
+    AccessGoal, Booking, FarAbove, LedgerEntry, Money, Offer, OpenId, Operator, Parties, Settings,
+    TemporaryState, Unbilled, User, UserKey, UserStatus, far_above, ledger, offers, oldest_stale,
 };
 use crate::store::{Source, StoreError, View, WriteTx};
 
 /// Ledger entries on the quota card.
 const ENTRIES_SHOWN: usize = 10;
+
+/// Max ledger entries among which the largest is looked for.
+const ENTRIES_COMPARED: usize = 200;
+
+/// An amount that is asked back about before it is allocated.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LargeAmount {
+    /// Whose quota.
+    pub user: User,
+    /// The amount.
+    pub amount: Money,
+    /// What it is far above.
+    pub above: FarAbove,
+}
+
+/// Returns whether a typed amount looks like a slip: see [`far_above`].
+///
+/// # Errors
+/// [`Refusal::NoSuchUser`].
+pub fn large_amount<S: Source>(
+    tx: &View<S>,
+    key: &UserKey,
+    amount: Money,
+) -> Result<Option<LargeAmount>, Error> {
+    let user = users::get(tx, key)?;
+    let (entries, _) = tx.ledger(key, ENTRIES_COMPARED)?;
+    let largest = entries.iter().map(|entry| entry.amount).max().unwrap_or(Money::ZERO);
+    let above = far_above(amount, user.quota, largest);
+    Ok(above.map(|above| LargeAmount { user, amount, above }))
+}
 
 /// Reads what the quota card shows.
 ///
@@ -34,6 +64,7 @@ pub fn view<S: Source>(
         temporary,
         approvals: tx.waiting_approvals_of(key)?,
         condition: users::condition_of(tx, settings, &user, now)?,
+        thresholds: users::thresholds_of(&user, settings).clone(),
         offers: amounts_to_offer(tx, &user)?,
         undoable: entries.first().filter(|it| it.can_be_undone(now)).map(|it| it.seq),
         pending: tx.access_pending(key)?,

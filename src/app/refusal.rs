@@ -193,6 +193,9 @@ pub enum Refusal {
     /// Secrets are entered and shown in direct chats only.
     #[error("only in the direct chat")]
     DirectChatOnly,
+    /// A card with secrets is recalled only by whom it was sent to, in their direct chat.
+    #[error("secrets are recalled only in the direct chat")]
+    RecallElsewhere,
     /// A field of a card action is missing or malformed: the card is from another version, or not from airgate.
     #[error("the card action lacks or garbles `{0}`")]
     BadField(&'static str),

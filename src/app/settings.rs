@@ -128,6 +128,24 @@ pub fn save(
     Ok(SettingsView::new(saved, configured))
 }
 
+/// Puts the people to mention back to what was saved before, because `refused` cannot be mentioned. Returns false if others
+/// have been saved in the meantime.
+pub fn take_back_mobiles(
+    tx: &WriteTx,
+    refused: &[String],
+    before: Option<Vec<String>>,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    let mut saved = tx.saved_settings()?;
+    if saved.mobiles.as_deref() != Some(refused) {
+        return Ok(false);
+    }
+    saved.mobiles = before;
+    saved.updated = Some(now);
+    tx.put_saved_settings(&saved)?;
+    Ok(true)
+}
+
 /// Makes a chat the one that alerts go to.
 pub fn set_alert_chat(
     tx: &WriteTx,

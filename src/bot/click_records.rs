@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use super::actions::{ClickContext, ClickOutcome};
 use crate::cards::Tone;
 use crate::domain::{OpId, Report, UpdateTarget};
-use crate::outbox::person_lane;
+use crate::outbox::{Alerts, person_lane};
 use crate::store::{OpOutcome, Source, StoreError, View, WriteTx};
 
 /// Adds the task that an answer promises. It reports to the clicked card.
@@ -48,6 +48,28 @@ pub(super) fn supersede_updates(
             tx.renew_updates(lane, id, card.as_str(), last_owed)?;
             // Answers to the bot's menu are in the person's lane.
             tx.renew_updates(&person_lane(&click.operator), id, card.as_str(), last_owed)
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Notes that the clicked message shows the card of the answer, rendered from a state with the change `seen`.
+pub(super) fn note_shown(alerts: &Alerts, outcome: &ClickOutcome, click: &ClickContext, seen: u64) {
+    if let (Some(card), Some(report)) = (&outcome.card, &click.report) {
+        alerts.shows(report, card, seen, click.card_ctx.now);
+    }
+}
+
+/// The same for a card that was rendered in the transaction of its change.
+pub(super) fn will_show(
+    tx: &WriteTx,
+    alerts: &Alerts,
+    outcome: &ClickOutcome,
+    click: &ClickContext,
+) -> Result<(), StoreError> {
+    match (&outcome.card, &click.report) {
+        (Some(card), Some(report)) => {
+            alerts.will_show(tx, report, card, tx.card_changes()?, click.card_ctx.now)
         }
         _ => Ok(()),
     }

@@ -8,7 +8,9 @@ use super::actions::{
     Changing, Chat, ClickContext, ClickOutcome, Does, Opened, Reading, Request, Row, form_values,
     value_of,
 };
-use super::click_records::{add_task, has_older_updates, put_op_outcome, supersede_updates};
+use super::click_records::{
+    add_task, has_older_updates, note_shown, put_op_outcome, supersede_updates, will_show,
+};
 use super::handlers::Handlers;
 use super::reaction::Reaction;
 use super::roles::Allowed;
@@ -34,6 +36,16 @@ struct IncomingClick {
 struct ClickedAlert {
     id: u64,
     card: Report,
+}
+
+/// A card that was opened on a snapshot.
+struct Looked {
+    outcome: ClickOutcome,
+    click: ClickContext,
+    /// The last message that had been enqueued, if something has to be written.
+    last_owed: Option<u64>,
+    /// The last change of cards.
+    seen: u64,
 }
 
 /// A click that changes something. Shared by the transaction that performs it and the one that records a refusal.
@@ -146,7 +158,7 @@ impl Bot {
             let click = handlers.locate(tx, &incoming)?;
             let opened = action.open(&handlers, tx, &click.with_empty_form());
             match opened.split_refusal()? {
-                Ok(opened) => reply_below(tx, &below, opened, now)?,
+                Ok(opened) => handlers.reply_below(tx, &below, opened, now)?,
                 Err(refusal) => return Ok(Some(handlers.refused_alone(refusal))),
             }
             Ok::<_, StoreError>(Some(
@@ -171,6 +183,32 @@ impl Bot {
             return self.open_below(incoming, alert.card, action).await;
         }
         let now = incoming.context.card_ctx.now;
+        let (incoming, action) = (Arc::new(incoming), Arc::new(action));
+        let mut looked = self.look(&incoming, &action).await?;
+        if self.store.looking(|tx| tx.card_changes()).await? != looked.seen {
+            // Updates of the change may not know yet that this message shows another card.
+            looked = self.look(&incoming, &action).await?;
+        }
+        let Looked { outcome, click, last_owed, .. } = looked;
+        let Some(last_owed) = last_owed else { return Ok(Some(outcome)) };
+        let recorded = self.store.writing(move |tx| {
+            if !tx.claim(&incoming.keys, now)? {
+                return Ok(None);
+            }
+            add_task(tx, &outcome, &click, now)?;
+            supersede_updates(tx, &outcome, &click, last_owed)?;
+            Ok::<_, StoreError>(Some(outcome))
+        });
+        recorded.await
+    }
+
+    /// Opens a card on a snapshot, and notes that its message shows it.
+    async fn look(
+        &self,
+        incoming: &Arc<IncomingClick>,
+        action: &Arc<Reading>,
+    ) -> Result<Looked, StoreError> {
+        let (incoming, action) = (Arc::clone(incoming), Arc::clone(action));
         let handlers = Arc::clone(&self.handlers);
         let opened = self.store.looking(move |tx| {
             let click = handlers.locate(tx, &incoming)?;
@@ -184,19 +222,11 @@ impl Bot {
             };
             let due = outcome.task.is_some() || has_older_updates(tx, &outcome, &click)?;
             let last_owed = due.then(|| tx.last_owed()).transpose()?;
-            Ok::<_, StoreError>((incoming.keys, outcome, click, last_owed))
+            let seen = tx.card_changes()?;
+            note_shown(&handlers.alerts, &outcome, &click, seen);
+            Ok::<_, StoreError>(Looked { outcome, click, last_owed, seen })
         });
-        let (keys, outcome, click, last_owed) = opened.await?;
-        let Some(last_owed) = last_owed else { return Ok(Some(outcome)) };
-        let recorded = self.store.writing(move |tx| {
-            if !tx.claim(&keys, now)? {
-                return Ok(None);
-            }
-            add_task(tx, &outcome, &click, now)?;
-            supersede_updates(tx, &outcome, &click, last_owed)?;
-            Ok::<_, StoreError>(Some(outcome))
-        });
-        recorded.await
+        opened.await
     }
 
     /// Performs, records and shows a change in one transaction. A refusal rolls it back, and a second transaction records
@@ -213,23 +243,6 @@ impl Bot {
             }
         }
     }
-}
-
-/// Enqueues an opened card as a reply to a message, and the work that updates it.
-fn reply_below(
-    tx: &WriteTx,
-    below: &Report,
-    opened: Opened,
-    now: Timestamp,
-) -> Result<(), StoreError> {
-    let UpdateTarget::Message { id } = &below.target else { return Ok(()) };
-    let dispatch = Dispatch::Reply { to: id.clone(), card: opened.card.into_string() };
-    let owed = tx.owe(NewMessage::new(&below.lane, dispatch, now), now)?;
-    if let Some(task) = opened.task {
-        let report = Report { target: UpdateTarget::SentBy { owed }, lane: below.lane.clone() };
-        tx.add_task(task, Some(report), now)?;
-    }
-    Ok(())
 }
 
 /// The clicked card, where a later result is shown.
@@ -260,6 +273,25 @@ fn toast_kind(tone: Tone) -> ToastKind {
 }
 
 impl Handlers {
+    /// Enqueues an opened card as a reply to a message, and the work that updates it.
+    fn reply_below(
+        &self,
+        tx: &WriteTx,
+        below: &Report,
+        opened: Opened,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let UpdateTarget::Message { id } = &below.target else { return Ok(()) };
+        let dispatch = Dispatch::Reply { to: id.clone(), card: opened.card.as_str().to_owned() };
+        let owed = tx.owe(NewMessage::new(&below.lane, dispatch, now), now)?;
+        let report = Report { target: UpdateTarget::SentBy { owed }, lane: below.lane.clone() };
+        self.alerts.will_show(tx, &report, &opened.card, tx.card_changes()?, now)?;
+        if let Some(task) = opened.task {
+            tx.add_task(task, Some(report), now)?;
+        }
+        Ok(())
+    }
+
     /// Adds what the store knows of the clicked message: the kind of its chat. One that is not known to be the person's own
     /// counts as a group.
     fn locate<S: Source>(
@@ -290,10 +322,11 @@ impl Handlers {
             return Ok(None);
         }
         if row.chat == Chat::Direct && !is_in_direct_chat(tx, &incoming.context)? {
-            return Ok(Some(self.direct_chat_only()));
+            return Ok(Some(self.refused_alone(row.refusal_elsewhere())));
         }
         let context = self.locate(tx, incoming)?;
         if let Some(outcome) = self.first_outcome(tx, click, &context)? {
+            will_show(tx, &self.alerts, &outcome, &context)?;
             return self.keeping_alert(tx, incoming, outcome).map(Some).map_err(Error::from);
         }
         let outcome = action.perform(self, tx, &context)?;
@@ -301,6 +334,7 @@ impl Handlers {
         put_op_outcome(tx, op.as_ref(), &outcome, now)?;
         add_task(tx, &outcome, &context, now)?;
         supersede_updates(tx, &outcome, &context, u64::MAX)?;
+        will_show(tx, &self.alerts, &outcome, &context)?;
         Ok(Some(outcome))
     }
 
@@ -322,6 +356,7 @@ impl Handlers {
         }
         let context = self.locate(tx, incoming)?;
         if let Some(outcome) = self.first_outcome(tx, click, &context)? {
+            will_show(tx, &self.alerts, &outcome, &context)?;
             return self.keeping_alert(tx, incoming, outcome).map(Some);
         }
         let show = |ctx: &CardContext| action.show(self, tx, ctx);
@@ -329,6 +364,7 @@ impl Handlers {
         let outcome = self.keeping_alert(tx, incoming, outcome)?;
         put_op_outcome(tx, op.as_ref(), &outcome, now)?;
         supersede_updates(tx, &outcome, &context, u64::MAX)?;
+        will_show(tx, &self.alerts, &outcome, &context)?;
         Ok(Some(outcome))
     }
 
@@ -390,11 +426,6 @@ impl Handlers {
         let ctx = click.card_ctx.clone().with_banner(tone, told);
         let card = unless_refused(show(&ctx))?;
         Ok(ClickOutcome { toast: Some((tone, text)), card, refused: true, task: None })
-    }
-
-    /// Refuses an action that belongs in the direct chat. Leaves out the card, which would expose it here.
-    fn direct_chat_only(&self) -> ClickOutcome {
-        self.refused_alone(Refusal::DirectChatOnly)
     }
 }
 

@@ -1,14 +1,17 @@
 //! Events that are not commands: the bot's menu, a chat that somebody opens, a group that adds or removes the bot.
 
+use std::sync::Arc;
+
 use super::origin::{Destination, Origin};
 use super::reaction::Reaction;
 use super::state::Bot;
+use crate::app::steps;
 use crate::cards::text::clip;
-use crate::cards::{Card, Tone};
+use crate::cards::{Card, CardContext, Tone};
 use crate::domain::{ChatId, Dispatch, OpenId, Role};
 use crate::feishu::Piece;
 use crate::outbox::{chat_lane, person_lane};
-use crate::store::{NewMessage, StoreError};
+use crate::store::{NewMessage, Source, StoreError, View};
 
 impl Bot {
     /// Handles a menu item. Its key is a command; the reply goes to the person's direct chat, since the event names no
@@ -42,7 +45,9 @@ impl Bot {
             return Ok(Reaction::Ignored);
         };
         let role = self.roles.of(&person);
-        let card = self.handlers.welcome(role, "welcome.person", &[]);
+        let handlers = Arc::clone(&self.handlers);
+        let asker = person.clone();
+        let card = self.store.looking(move |tx| handlers.welcome_person(tx, role, asker)).await?;
         let direct = (person.clone(), chat.clone());
         self.welcome(event_id, person.to_string(), chat, Some(direct), card).await
     }
@@ -119,6 +124,24 @@ impl Bot {
 }
 
 impl super::handlers::Handlers {
+    /// The greeting of a person: the first steps for an administrator while one is left, else the commands.
+    fn welcome_person<S: Source>(
+        &self,
+        tx: &View<S>,
+        role: Role,
+        person: OpenId,
+    ) -> Result<Card, StoreError> {
+        let left = steps::view(tx)?;
+        if !role.may_change() || left.next().is_none() {
+            return Ok(self.welcome(role, "welcome.person", &[]));
+        }
+        let text = self.cards.words().t("welcome.admin", &[]);
+        let ctx = CardContext::new(role, self.clock.now())
+            .for_person(person)
+            .with_banner(Tone::Info, text);
+        Ok(self.cards.first_steps(&left, &ctx))
+    }
+
     /// The help card with a greeting on top.
     fn welcome(
         &self,

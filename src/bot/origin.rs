@@ -8,26 +8,34 @@ use crate::domain::period::beijing;
 use crate::domain::{
     ChatId, Dispatch, FilePlace, MessageId, OpenId, Report, TaskKind, UpdateTarget,
 };
-use crate::outbox::file_lane;
+use crate::outbox::{Alerts, file_lane};
 use crate::store::{NewMessage, StoreError, WriteTx};
 
 /// The answer to a command: a card, and work that reports to it.
 pub(super) struct Reply {
-    pub(super) card: String,
+    pub(super) card: Card,
     pub(super) task: Option<TaskKind>,
     /// A table that follows as a file.
     pub(super) file: Option<Export>,
+    /// The last change of cards that the snapshot had from which the card was made; `None` if it was made in the transaction
+    /// that enqueues it.
+    pub(super) seen: Option<u64>,
 }
 
 impl Reply {
     /// Only a card.
     pub(super) fn card(card: Card) -> Self {
-        Self { card: card.into_string(), task: None, file: None }
+        Self { card, task: None, file: None, seen: None }
     }
 
     /// The same with background work.
     pub(super) fn with_task(self, task: TaskKind) -> Self {
         Self { task: Some(task), ..self }
+    }
+
+    /// The same, made from a snapshot.
+    pub(super) fn made_on(self, seen: u64) -> Self {
+        Self { seen: Some(seen), ..self }
     }
 
     /// The same with a table as a file.
@@ -83,15 +91,19 @@ impl Origin {
     pub(super) fn enqueue(
         &self,
         tx: &WriteTx,
+        alerts: &Alerts,
         reply: &Reply,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        let card = reply.card.clone();
+        let card = reply.card.as_str().to_owned();
         let dispatch = match &self.destination {
             Destination::Reply(to) => Dispatch::Reply { to: to.clone(), card },
             Destination::Person(person) => Dispatch::ToPerson { person: person.clone(), card },
         };
         let owed = tx.owe(NewMessage::new(&self.lane, dispatch, now), now)?;
+        let report = Report { target: UpdateTarget::SentBy { owed }, lane: self.lane.clone() };
+        let seen = reply.seen.map_or_else(|| tx.card_changes(), Ok)?;
+        alerts.will_show(tx, &report, &reply.card, seen, now)?;
         if let Some(export) = reply.file {
             let place = match &self.destination {
                 Destination::Reply(to) => FilePlace::Message { id: to.clone() },
@@ -100,8 +112,6 @@ impl Origin {
             owe_file(tx, export, place, &self.lane, now)?;
         }
         if let Some(task) = &reply.task {
-            let target = UpdateTarget::SentBy { owed };
-            let report = Report { target, lane: self.lane.clone() };
             tx.add_task(task.clone(), Some(report), now)?;
         }
         Ok(())

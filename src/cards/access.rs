@@ -91,8 +91,8 @@ impl Cards {
             gone: user.status == UserStatus::Gone,
             possible,
             pending: detail.pending.as_ref().map(|pending| facts::pending(words, pending)),
-            status: self.access_status(detail),
-            figures: facts::user_figures(words, user),
+            status: self.access_standing(detail),
+            figures: facts::figures(words, user.quota, user.consumed, Some(&detail.thresholds)),
             will,
             will_not,
             unread: match goal {

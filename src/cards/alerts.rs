@@ -206,7 +206,10 @@ impl Cards {
                     .and_then(|it| facts::forecast(words, &it)),
                 _ => None,
             },
-            figures: numbers.map(|numbers| facts::figures(words, numbers.quota, numbers.consumed)),
+            figures: numbers.map(|numbers| {
+                let thresholds = detail.map(|detail| &detail.thresholds);
+                facts::figures(words, numbers.quota, numbers.consumed, thresholds)
+            }),
             month: numbers
                 .and_then(|numbers| numbers.month.as_ref())
                 .map(|month| facts::month_figures(words, month)),

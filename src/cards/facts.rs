@@ -61,9 +61,15 @@ pub struct Choice<'a> {
 
 always!(Figures, Tag, Pending<'_>);
 
-/// Puts quota and spending into figures. The bar shows no threshold but 100 %.
-pub fn figures(words: Wording, quota: Money, consumed: Money) -> Figures {
-    figures_at(words, quota, consumed, Usage::new(consumed, quota), &[])
+/// Puts quota and spending into figures. The bar shows these thresholds, which are in force; `None` = only 100 %.
+pub fn figures(
+    words: Wording,
+    quota: Money,
+    consumed: Money,
+    thresholds: Option<&Thresholds>,
+) -> Figures {
+    let thresholds = thresholds.map_or(&[][..], Thresholds::percents);
+    figures_at(words, quota, consumed, Usage::new(consumed, quota), thresholds)
 }
 
 /// The same for a user. The bar shows the user's own thresholds.

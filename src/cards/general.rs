@@ -3,6 +3,7 @@
 use super::engine::template;
 use super::text::clip;
 use super::{Card, CardContext, Cards, colour};
+use crate::app::steps::{FirstStep, FirstSteps};
 use crate::cards::wording::{Tone, Wording};
 use crate::domain::{AccessGoal, BillPeriod, Money, UserKey};
 
@@ -17,6 +18,8 @@ pub struct HelpView {
     pub nearest: Option<String>,
     /// Whether it offers to send alerts to the group that it is in.
     pub offers_alerts: bool,
+    /// The first steps, as long as one is left.
+    pub steps: Option<FirstSteps>,
 }
 
 /// One command.
@@ -127,6 +130,7 @@ struct HelpFacts<'a> {
     unknown: Option<&'a str>,
     nearest: Option<&'a str>,
     offers_alerts: bool,
+    steps: Option<String>,
     period: String,
 }
 
@@ -186,6 +190,10 @@ impl Cards {
             unknown: view.unknown.as_deref(),
             nearest: view.nearest.as_deref(),
             offers_alerts: view.offers_alerts,
+            steps: view.steps.as_ref().map(|steps| {
+                let total = FirstStep::ALL.len();
+                self.words.t("steps.open", &[("done", &steps.count()), ("total", &total)])
+            }),
             period: BillPeriod::of(ctx.now).to_string(),
         };
         self.card(ctx, &facts)

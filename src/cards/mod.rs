@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::app::outcome::UserFilter;
-use crate::domain::{AccessRules, AccountId, OpenId, Role, UserKey};
+use crate::domain::{AccessRules, AccountId, OpenId, Role, UserCard, UserKey};
 
 pub mod locale;
 pub mod wording;
@@ -29,6 +29,7 @@ mod engine;
 mod facts;
 mod general;
 mod incident;
+mod large;
 mod me;
 mod monitor;
 mod notice;
@@ -40,6 +41,7 @@ mod request;
 mod rest;
 mod settings;
 mod sharing;
+mod steps;
 mod submit;
 pub mod text;
 mod toast;
@@ -60,7 +62,8 @@ pub use wording::{Tone, Wording};
 pub use alerts::AlertVia;
 pub use create::SecretsView;
 pub use general::{Candidate, CandidatesView, Chosen, HelpRow, HelpView};
-pub use monitor::Processing;
+pub use large::Typed;
+pub use monitor::{Processing, SyncProgress};
 pub use submit::value_in_name;
 pub use users::EVERY_ACCOUNT;
 
@@ -84,35 +87,70 @@ pub enum OpIds {
 
 /// A rendered card: valid JSON text.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Card(String);
+pub struct Card {
+    json: String,
+    shows: Option<Box<Shows>>,
+}
+
+/// Which card of a user it is, and how it was rendered: what is needed to bring it up to date.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shows {
+    /// The user.
+    pub user: UserKey,
+    /// Which card.
+    pub card: UserCard,
+    /// For whom. Without a notice, and without what was typed.
+    pub ctx: CardContext,
+}
 
 impl Card {
     /// The JSON text, for the `content` of a message.
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.json
     }
 
     /// Takes the JSON text.
     pub fn into_string(self) -> String {
-        self.0
+        self.json
+    }
+
+    /// What it shows, if it is a card of a user that is brought up to date.
+    pub fn shows(&self) -> Option<&Shows> {
+        self.shows.as_deref()
+    }
+
+    /// The same card as one of a user's.
+    fn of_user(self, user: &UserKey, card: UserCard, ctx: &CardContext) -> Self {
+        let ctx = CardContext {
+            role: ctx.role,
+            now: ctx.now,
+            banner: None,
+            form: FormState::default(),
+            back: ctx.back.clone(),
+            alerts: ctx.alerts.clone(),
+            in_group: ctx.in_group,
+            person: ctx.person.clone(),
+        };
+        let shows = Some(Box::new(Shows { user: user.clone(), card, ctx }));
+        Self { shows, ..self }
     }
 
     /// Whether a message can carry it: at most 200 elements, and 30 KB per request with the card as an escaped string
     /// (发送消息), less a margin for what the server adds.
     fn fits(&self) -> bool {
-        self.escaped_len() <= 29_000 && self.0.matches("\"tag\":").count() <= 200
+        self.escaped_len() <= 29_000 && self.json.matches("\"tag\":").count() <= 200
     }
 
     /// Its length as a string within JSON, without the quotes.
     fn escaped_len(&self) -> usize {
-        let escaped = self.0.bytes().filter(|byte| matches!(byte, b'"' | b'\\')).count();
-        self.0.len().saturating_add(escaped)
+        let escaped = self.json.bytes().filter(|byte| matches!(byte, b'"' | b'\\')).count();
+        self.json.len().saturating_add(escaped)
     }
 
     /// The JSON value.
     #[cfg(test)]
     pub fn value(&self) -> serde_json::Value {
-        serde_json::from_str(&self.0).unwrap_or_default()
+        serde_json::from_str(&self.json).unwrap_or_default()
     }
 }
 
@@ -313,7 +351,7 @@ impl Cards {
         tests::RENDERED.with_borrow_mut(|rendered| rendered.insert(T::NAME.to_owned()));
         let mut out = Out::new();
         facts.write(&mut out, frame);
-        Card(out.into_json())
+        Card { json: out.into_json(), shows: None }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::engine::{always, template};
 use super::facts::{self, Pending};
-use super::text::clip;
+use super::text::{clip, md};
 use super::{Card, CardContext, Cards};
 use crate::app::outcome::{AccountSync, MonitorView, Unread};
 use crate::app::trouble::Trouble;
@@ -24,12 +24,27 @@ const FAILED: usize = 5;
 pub enum Processing {
     /// Reading all IAM users.
     Sync,
+    /// The same, when it takes long.
+    Syncing(SyncProgress),
     /// A monitor cycle.
     Monitor,
     /// A user's data is being written to the cloud.
     Profile(UserKey),
     /// A main account's key pair is being checked.
     Account(AccountId),
+}
+
+/// How far a sync is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SyncProgress {
+    /// How many main accounts have been read, or have failed.
+    pub done: usize,
+    /// Of how many.
+    pub total: usize,
+    /// The names of the others.
+    pub waits_for: Vec<String>,
+    /// Seconds since it began.
+    pub seconds: u64,
 }
 
 /// The facts of the monitor card.
@@ -262,6 +277,14 @@ impl Cards {
         let (title, text) = match kind {
             Processing::Sync => {
                 (words.t("processing.sync", &[]), words.t("processing.sync_text", &[]))
+            }
+            Processing::Syncing(progress) => {
+                let SyncProgress { done, total, waits_for, seconds } = progress;
+                let names = md(&clip(&waits_for.join(&words.t("list.separator", &[])), 120));
+                let took = words.t("time.seconds", &[("count", seconds)]);
+                let values: [(&str, &dyn std::fmt::Display); 4] =
+                    [("done", done), ("total", total), ("accounts", &names), ("took", &took)];
+                (words.t("processing.sync", &[]), words.t("processing.sync_progress", &values))
             }
             Processing::Monitor => {
                 (words.t("processing.monitor", &[]), words.t("processing.monitor_text", &[]))

@@ -93,6 +93,15 @@ impl Cards {
         facts::status(self.words, &detail.user, detail.pending.as_ref())
     }
 
+    /// How the user stands, where access is not cut or changing: the condition.
+    pub(super) fn access_standing(&self, detail: &UserDetail) -> Tag {
+        let user = &detail.user;
+        if user.status == UserStatus::Disabled {
+            return self.access_status(detail);
+        }
+        self.words.standing(user, detail.condition, detail.pending.as_ref())
+    }
+
     /// Whether a cut is under way and nothing has failed so far.
     pub(super) fn is_closing(&self, detail: &UserDetail) -> bool {
         let (status, pending) = (detail.user.status, detail.pending.as_ref());

@@ -9,7 +9,7 @@ use super::engine::template;
 use super::facts::{self, Figures, Pending, Tag};
 use super::{Card, CardContext, Cards};
 use crate::app::outcome::QuotaView;
-use crate::domain::{LedgerEntry, Offer, Preset};
+use crate::domain::{LedgerEntry, Offer, Preset, UserCard};
 
 /// Max lines about temporary quota and second approvals.
 const WAITING: usize = 5;
@@ -68,7 +68,7 @@ impl Cards {
             display: user.display_name.as_str(),
             template: user_template(user, view.condition, pending),
             status: words.standing(user, view.condition, pending),
-            figures: facts::user_figures(words, user),
+            figures: facts::figures(words, user.quota, user.consumed, Some(&view.thresholds)),
             stale: facts::stale(words, view.stale),
             waiting: self.waiting_quota(view),
             entries: entries.collect(),
@@ -79,7 +79,7 @@ impl Cards {
             pending: pending.map(|pending| facts::pending(words, pending)),
             restores: view.can_restore,
         };
-        self.card(ctx, &facts)
+        self.card(ctx, &facts).of_user(&user.key, UserCard::Quota, ctx)
     }
 
     fn waiting_quota(&self, view: &QuotaView) -> Vec<String> {

@@ -107,6 +107,8 @@ pub enum Toast {
     Creating(UserKey),
     /// Global settings were saved.
     SettingsSaved,
+    /// Settings were saved; whether the people to mention exist is being checked.
+    SettingsSavedChecking,
     /// A test alert is on its way.
     TestAlertOwed,
     /// A user's settings were saved.
@@ -163,6 +165,7 @@ impl Toast {
             | Toast::ProjectToggled { .. }
             | Toast::AllToggled { .. }
             | Toast::SettingsSaved
+            | Toast::SettingsSavedChecking
             | Toast::SecretsRecalled
             | Toast::AlertsHere
             | Toast::UserSaved { .. }
@@ -265,6 +268,7 @@ impl Wording {
             }
             Toast::Creating(user) => self.t("toast.creating", &[("user", &user.username)]),
             Toast::SettingsSaved => self.t("toast.settings_saved", &[]),
+            Toast::SettingsSavedChecking => self.t("toast.settings_checking", &[]),
             Toast::TestAlertOwed => self.t("toast.test_alert_owed", &[]),
             Toast::UserSaved { user } => {
                 self.t("toast.user_saved", &[("user", &clean(user.username.as_str()))])
@@ -343,6 +347,7 @@ mod tests {
             Toast::AccessRechecking { user: key("main/alice") },
             Toast::Creating(key("main/alice")),
             Toast::SettingsSaved,
+            Toast::SettingsSavedChecking,
             Toast::TestAlertOwed,
             Toast::UserSaved { user: key("main/alice") },
             Toast::UserSaving { user: key("main/alice") },

@@ -6,8 +6,11 @@ use crate::app::trouble::{Cause, Said, Trouble};
 impl Wording {
     /// Says what failed and what to do about it, with the cloud's own message in brackets. Plain text, not markdown.
     pub fn trouble(&self, trouble: &Trouble) -> String {
-        let text = self.cause(&trouble.cause);
-        let Said { action, words, status, request_id } = &trouble.said;
+        self.with_said(self.cause(&trouble.cause), &trouble.said)
+    }
+
+    fn with_said(&self, text: String, said: &Said) -> String {
+        let Said { action, words, status, request_id } = said;
         let said: Vec<String> = [
             action.clone(),
             words.clone(),
@@ -22,6 +25,16 @@ impl Wording {
         }
         let said = said.join(&self.t("trouble.separator", &[]));
         self.t("trouble.with_words", &[("text", &text), ("said", &said)])
+    }
+
+    /// The same on the card of main accounts, where a key pair is replaced.
+    pub fn trouble_of_account(&self, trouble: &Trouble) -> String {
+        match trouble.cause {
+            Cause::Credentials => {
+                self.with_said(self.t("trouble.credentials_here", &[]), &trouble.said)
+            }
+            _ => self.trouble(trouble),
+        }
     }
 
     fn cause(&self, cause: &Cause) -> String {

@@ -12,7 +12,7 @@ use super::{Card, CardContext, Cards, days};
 use crate::app::outcome::UserDetail;
 use crate::domain::{
     AccessCause, AccessPath, BillPeriod, Condition, Money, PathState, ProjectLink,
-    RememberedAccess, Shade, Switch, User, UserStatus, oldest_stale,
+    RememberedAccess, Shade, Switch, User, UserCard, UserStatus, oldest_stale,
 };
 
 /// Max projects that the card lists; the projects card has all of them.
@@ -198,7 +198,7 @@ impl Cards {
             access_read: self.access_read(detail),
             remembered: remembered.map(|remembered| self.remembered(remembered)),
         };
-        let mut card = self.card(ctx, &facts);
+        let mut card = self.card(ctx, &facts).of_user(&user.key, UserCard::User, ctx);
         // The first of these that fits: with fewer projects, without the chart.
         for fewer in [4, 2] {
             if !card.fits() {

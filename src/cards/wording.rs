@@ -183,6 +183,7 @@ impl Wording {
             }
             Refusal::BadKeyPair => self.t("refusal.bad_key_pair", &[]),
             Refusal::DirectChatOnly => self.t("refusal.direct_chat_only", &[]),
+            Refusal::RecallElsewhere => self.t("refusal.recall_elsewhere", &[]),
             Refusal::NothingRemembered => self.t("refusal.nothing_remembered", &[]),
             Refusal::NothingUnderWay(user) => {
                 self.t("refusal.nothing_under_way", &[("user", &clean(user.username.as_str()))])
@@ -585,6 +586,7 @@ mod tests {
             Refusal::NoSuchAccount("labs".into()),
             Refusal::BadKeyPair,
             Refusal::DirectChatOnly,
+            Refusal::RecallElsewhere,
         ]
     }
 

@@ -272,7 +272,7 @@ fn total_after(quota: Money, amount: Money) -> Result<Money, LedgerError> {
 ///
 /// # Errors
 /// If it has more than [`MAX_NOTE_CHARS`] characters.
-fn check_note(note: &str) -> Result<(), LedgerError> {
+pub fn check_note(note: &str) -> Result<(), LedgerError> {
     match note.chars().count() {
         count if count > MAX_NOTE_CHARS => Err(LedgerError::NoteTooLong(count)),
         _ => Ok(()),

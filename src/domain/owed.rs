@@ -237,6 +237,13 @@ pub enum TaskKind {
     },
     /// Read the balances of the active accounts.
     ReadBalances,
+    /// Ask Feishu whether mobile numbers that were saved as people to mention belong to somebody.
+    CheckMobiles {
+        /// The numbers.
+        mobiles: Vec<String>,
+        /// What was saved in chat before them; `None` = the configuration's.
+        before: Option<Vec<String>>,
+    },
     /// Read every path of a user's access, and change nothing.
     LookAtAccess {
         /// The user to look at.

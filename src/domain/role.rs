@@ -1,7 +1,10 @@
 //! Who may do what: three roles, and what an action or a command requires (docs/behaviour.md §2).
 
+use serde::{Deserialize, Serialize};
+
 /// A person's role. It is looked up by the open_id of an event, never taken from what a card carries.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Role {
     /// May do everything.
     Admin,

@@ -32,6 +32,11 @@ impl Usage {
         Self { consumed, quota: consumed }
     }
 
+    /// Returns what is allocated.
+    pub fn quota(self) -> Money {
+        self.quota
+    }
+
     /// Returns whether usage is at or above `percent`. Always false if nothing is allocated.
     pub fn reaches(self, percent: u16) -> bool {
         // consumed / quota >= percent / 100, without dividing.

@@ -91,6 +91,8 @@ pub struct Versions {
     pub events: Option<Vec<String>>,
     /// Whether a version is under review.
     pub in_review: bool,
+    /// The `event_key`s of the published bot menu; `None` if the platform does not say whether there is one.
+    pub menu: Option<Vec<String>>,
 }
 
 /// Which people the app may look up.
@@ -219,7 +221,10 @@ impl Client {
             status(version) == Some(1) && is_published
         });
         let events = live.and_then(|version| version.get("event_infos")).and_then(Value::as_array);
+        let menu = live.and_then(|version| version.pointer("/ability/bot/bot_menus"));
+        let menu = menu.and_then(Value::as_array);
         Ok(Versions {
+            menu: menu.map(|all| all.iter().filter_map(|one| string(one, "event_key")).collect()),
             events: events
                 .map(|all| all.iter().filter_map(|one| string(one, "event_type")).collect()),
             in_review: versions.into_iter().flatten().any(|version| status(version) == Some(3)),

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 
 use super::lanes::{HOOK_LANE, chat_lane, person_lane};
+use super::shown::ShownCards;
 use crate::app::group_roles::RoleGroups;
 use crate::app::outcome::UserDetail;
 use crate::app::people::OwnerNotice;
@@ -35,13 +36,15 @@ pub struct Alerts {
     configured: Arc<Settings>,
     admins: Arc<[OpenId]>,
     groups: RoleGroups,
+    shown: ShownCards,
 }
 
 impl Alerts {
     /// Sends alerts as cards to the chat and webhook of the settings in force, or to `admins` if neither is set.
     pub fn new(cards: Arc<Cards>, configured: Settings, admins: Vec<OpenId>) -> Self {
         let (configured, groups) = (Arc::new(configured), RoleGroups::default());
-        Self { cards, configured, admins: admins.into(), groups }
+        let shown = ShownCards::default();
+        Self { cards, configured, admins: admins.into(), groups, shown }
     }
 
     /// Counts the members of groups as administrators, too.
@@ -63,6 +66,11 @@ impl Alerts {
     /// Returns what makes the cards.
     pub(super) fn cards(&self) -> &Cards {
         &self.cards
+    }
+
+    /// Returns what the cards in chats show.
+    pub(super) fn shown(&self) -> &ShownCards {
+        &self.shown
     }
 
     /// Returns the configuration's settings, for when the store cannot be read.

@@ -4,14 +4,15 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::failure::Failure;
 use super::file;
-use super::mentions::{Whom, mentioning, named_in, without};
+use super::mentions::{Whom, mentioning, named_in, with_note, without};
 use super::substitute::{substitute, tell_admins};
 use super::{BACKOFF, BACKOFF_UNDER_A_LIMIT, Outbox, poison, secrets};
 use crate::address;
 use crate::app::export::{self, Export, ExportError, Form};
 use crate::clock::{Moment, is_recent};
 use crate::domain::{
-    AlertRecord, ChatId, Dispatch, FilePlace, MessageId, OpenId, OwedMessage, UpdateTarget,
+    AlertBody, AlertRecord, ChatId, Dispatch, FilePlace, MessageId, OpenId, OwedMessage, Problem,
+    UpdateTarget,
 };
 use crate::feishu::{Content, CustomBot, Disposition, Recipient};
 use crate::store::StoreError;
@@ -24,6 +25,9 @@ impl Outbox {
     pub(super) async fn deliver(&self, owed: &OwedMessage) -> Result<Option<MessageId>, Failure> {
         let people = self.people.behind(&owed.mention_mobiles).await;
         let mut card = mentioning(owed.dispatch.card(), &people);
+        if let Some(left_out) = self.left_out_of_test(owed).await? {
+            card = with_note(&card, &left_out);
+        }
         let mut sent = self.send(owed, card.clone()).await;
         // Feishu refuses a card that has one person it does not know. It is sent first without those that the refusal
         // names, then without anybody: the figures matter more.
@@ -46,6 +50,19 @@ impl Outbox {
             }
         }
         sent
+    }
+
+    /// Says whom a test alert does not mention, if there is somebody: other alerts are about something else.
+    async fn left_out_of_test(&self, owed: &OwedMessage) -> Result<Option<String>, Failure> {
+        let left_out = self.people.not_found(&owed.mention_mobiles);
+        let (Some(id), false) = (owed.alert, left_out.is_empty()) else { return Ok(None) };
+        let alert = self.parts.store.reading(move |tx| tx.alert(id)).await?;
+        let is_test = alert.is_some_and(|alert| {
+            matches!(alert.body, AlertBody::Error { problem: Problem::Test { .. } })
+        });
+        let words = self.parts.cards.words();
+        let list = left_out.join(&words.t("list.separator", &[]));
+        Ok(is_test.then(|| words.t("config.mobiles_left_out", &[("mobiles", &list)])))
     }
 
     /// Remembers people that Feishu refuses: they are neither mentioned nor offered again.

@@ -44,6 +44,19 @@ pub(super) fn mentioning(card: &str, people: &[String]) -> String {
     value.to_string()
 }
 
+/// Returns the card with a line at the end. Numbers and words of airgate only: nothing in it is escaped.
+pub(super) fn with_note(card: &str, note: &str) -> String {
+    let Ok(mut value) = serde_json::from_str::<Value>(card) else {
+        return card.to_owned();
+    };
+    let line = serde_json::json!({ "tag": "markdown", "content": note, "text_size": "notation" });
+    match value.pointer_mut("/body/elements").and_then(Value::as_array_mut) {
+        Some(elements) => elements.push(line),
+        None => return card.to_owned(),
+    }
+    value.to_string()
+}
+
 /// Returns the people that a refusal names.
 pub(super) fn named_in(error: &Error) -> Vec<String> {
     let Error::Platform(error) = error else { return Vec::new() };

@@ -47,6 +47,7 @@
 mod alerts;
 mod deciders;
 mod deliver;
+mod elsewhere;
 mod failure;
 mod file;
 mod lanes;
@@ -54,6 +55,7 @@ mod mentions;
 mod people;
 mod poison;
 mod secrets;
+mod shown;
 mod substitute;
 mod unclear;
 
@@ -192,7 +194,19 @@ impl Owed for Outbox {
     type Error = StoreError;
 
     async fn due(&self) -> Result<Due<OwedMessage>, StoreError> {
-        let heads = self.parts.store.reading(|tx| tx.lane_heads()).await?;
+        let heads = loop {
+            // Read together: what was enqueued with a change of cards is not sent before the change is looked at.
+            let reading = self.parts.store.reading(|tx| {
+                let changed = !tx.cards_due(1)?.is_empty();
+                Ok::<_, StoreError>((changed, tx.lane_heads()?))
+            });
+            let (changed, heads) = reading.await?;
+            if !changed {
+                break heads;
+            }
+            let (alerts, now) = (self.parts.alerts.clone(), self.parts.clock.now());
+            self.parts.store.writing(move |tx| alerts.update_cards(tx, now)).await?;
+        };
         let now = self.parts.clock.moment();
         let ids: HashSet<u64> = heads.iter().map(|owed| owed.id).collect();
         self.waits.retain(|id| ids.contains(id));

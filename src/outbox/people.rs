@@ -48,6 +48,12 @@ impl People {
         found.filter(|open_id| !refused.contains(*open_id)).cloned().collect()
     }
 
+    /// Returns those of `mobiles` that nobody was found for when they were looked up last.
+    pub fn not_found(&self, mobiles: &[String]) -> Vec<String> {
+        let known = self.known.lock();
+        mobiles.iter().filter(|mobile| !known.contains_key(*mobile)).cloned().collect()
+    }
+
     /// Never returns these people again.
     pub fn forget(&self, open_ids: &[String]) {
         self.refused.lock().extend(open_ids.iter().cloned());

@@ -18,4 +18,4 @@ pub use clients::{Timeouts, cloud_client, feishu_client, feishu_config};
 pub use door::Door;
 pub use error::ServiceError;
 pub use service::Service;
-pub use slash::{Registered, SlashError, register as register_slash_commands};
+pub use slash::{Registered, SlashError, is_command, register as register_slash_commands};

@@ -103,6 +103,11 @@ fn wanted() -> Vec<(&'static str, SlashText)> {
     COMMANDS.iter().map(|spec| (spec.name, text(spec.about))).collect()
 }
 
+/// Returns whether a word is a command or an alias of one. The `event_key` of a bot menu's item has to begin with one.
+pub fn is_command(word: &str) -> bool {
+    COMMANDS.iter().any(|spec| spec.name == word || spec.aliases.contains(&word))
+}
+
 /// One change of the list.
 #[derive(Debug, PartialEq, Eq)]
 enum Step<'a> {

@@ -137,12 +137,19 @@ impl WriteTx {
         user: &UserKey,
         pending: &PendingAccess,
     ) -> Result<(), StoreError> {
+        if self.access_pending(user)?.is_none_or(|known| known.goal != pending.goal) {
+            self.cards_changed(user)?;
+        }
         self.put(ACCESS_PENDING, keys::of_user(user), pending)
     }
 
     /// Removes a change of access that has been confirmed or withdrawn. Returns whether one was pending.
     pub fn clear_access_pending(&self, user: &UserKey) -> Result<bool, StoreError> {
-        Ok(self.open(ACCESS_PENDING)?.remove(keys::of_user(user))?.is_some())
+        let was_pending = self.open(ACCESS_PENDING)?.remove(keys::of_user(user))?.is_some();
+        if was_pending {
+            self.cards_changed(user)?;
+        }
+        Ok(was_pending)
     }
 
     /// Stores what a restore puts back. Must be committed before the first write to the cloud.

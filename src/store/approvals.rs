@@ -46,7 +46,9 @@ impl WriteTx {
         } else {
             waiting.remove(approval.id)?;
         }
-        Ok(())
+        drop(waiting);
+        // The quota card names what waits.
+        self.cards_changed(&approval.user)
     }
 
     /// Those that wait follow a rename; the others are history.

@@ -124,6 +124,19 @@ impl Entry {
         is_due(self.status, self.usage_with(more).whole_percent(), thresholds)
     }
 
+    /// Returns whether somebody changed what cards of the user show. Spending is not counted, nor is a status that becomes
+    /// known.
+    pub(super) fn shows_otherwise(&self, before: &Self) -> bool {
+        let status = |it: &Self| (it.status != UserStatus::Unknown).then_some(it.status);
+        let limit = |it: &Self| it.month.map(|(_, usage)| usage.quota());
+        let of = |it: &Self| (it.quota, it.monitored, it.is_limited, limit(it));
+        status(before).is_some_and(|status| status != self.status)
+            || of(self) != of(before)
+            || self.folded != before.folded
+            || self.thresholds != before.thresholds
+            || self.owner != before.owner
+    }
+
     /// Returns `account/username` in lower case.
     pub fn key(&self) -> &str {
         self.folded.split(PART).next().unwrap_or_default()

@@ -127,6 +127,15 @@ impl<S: Source> View<S> {
         Ok(!self.updates_of(lane, message, u64::MAX)?.is_empty())
     }
 
+    /// Returns the newest owed update of `message` in a lane.
+    pub fn newest_update(
+        &self,
+        lane: &str,
+        message: &MessageId,
+    ) -> Result<Option<u64>, StoreError> {
+        Ok(self.updates_of(lane, message, u64::MAX)?.first().map(|owed| owed.id))
+    }
+
     /// Returns the owed updates of `message` up to `last`, newest first.
     fn updates_of(
         &self,

@@ -84,6 +84,7 @@ impl WriteTx {
         self.move_temporaries(from, to)?;
         self.move_spending(from, to)?;
         self.move_alerts(from, to)?;
+        self.move_card_places(from, to)?;
         self.move_work(from, to)
     }
 

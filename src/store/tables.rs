@@ -16,9 +16,10 @@ use super::StoreError;
 use super::values::{AlertPost, KnownChat, OpOutcome};
 use crate::domain::{
     Account, AccountBill, AccountEstimate, AccountReadings, AlertRecord, Approval, Authorisation,
-    BalanceReading, Creation, FailedMessage, LedgerEntry, Money, OwedMessage, PathReports,
-    PendingAccess, ProjectBill, ProjectEstimate, ProjectInfo, ProjectLink, ProjectUsage, Proof,
-    QuotaRequest, RememberedAccess, SpendingRecord, Task, Temporary, User,
+    BalanceReading, CardChange, CardPlace, Creation, FailedMessage, LedgerEntry, Money,
+    OwedMessage, PathReports, PendingAccess, ProjectBill, ProjectEstimate, ProjectInfo,
+    ProjectLink, ProjectUsage, Proof, QuotaRequest, RememberedAccess, SpendingRecord, Task,
+    Temporary, User,
 };
 
 /// The rows that were left out since the process started: they are read again and again.
@@ -228,6 +229,10 @@ tables! {
     ALERT_OWED: Plain<(u64, u64), u8> = "alert_owed";
     /// (alert id, owed id) -> where the alert was posted as a card that can be updated
     ALERT_POSTS: Json<(u64, u64), AlertPost> = "alert_posts";
+    /// (account, username) -> where cards of the user were sent, oldest first
+    CARD_PLACES: Json<Two, Vec<CardPlace>> = "card_places";
+    /// (account, username) -> the last change that cards of the user may not show yet
+    CARDS_DUE: Json<Two, CardChange> = "cards_due";
     /// owed id -> id of the message that was sent for it
     SENT: Plain<u64, One> = "sent";
     /// owed id -> message whose delivery was given up

@@ -60,8 +60,13 @@ impl WriteTx {
     /// Writes a user.
     pub fn put_user(&self, user: &User) -> Result<(), StoreError> {
         self.put(USERS, keys::of_user(&user.key), user)?;
+        let before = self.directory();
         self.1.borrow_mut().insert(user);
-        Ok(())
+        let differs = match (before.get(&user.key), self.directory().get(&user.key)) {
+            (Some(before), Some(after)) => after.shows_otherwise(before),
+            _ => false,
+        };
+        if differs { self.cards_changed(&user.key) } else { Ok(()) }
     }
 
     /// Takes over a complete listing of an account's users, as [`after_sync`] decides. A change of access that is pending

@@ -133,7 +133,7 @@ impl Worker {
             Ok(available) => BalanceReading { available: Some(available), error: None, at },
             Err(error) => {
                 tracing::warn!(%error, "balance not read");
-                let error = self.parts.cards.words().trouble(&error.into());
+                let error = self.parts.cards.words().trouble_of_account(&error.into());
                 BalanceReading { available: None, error: Some(error), at }
             }
         }

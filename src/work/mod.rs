@@ -9,12 +9,16 @@ mod access;
 mod accounts;
 mod claim;
 mod create;
+mod mobiles;
 mod profile;
 
+use std::collections::BTreeMap;
 use std::mem::Discriminant;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::StreamExt as _;
+use futures::stream::FuturesUnordered;
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
@@ -25,9 +29,11 @@ use crate::app::accounts::Waiting;
 use crate::app::cloud::Cloud;
 use crate::app::outcome::AccountSync;
 use crate::app::{projects, sync};
-use crate::cards::{CardContext, Cards};
+use crate::cards::{CardContext, Cards, Processing, SyncProgress};
 use crate::clock::Clock;
-use crate::domain::{AccountId, LinkPolicies, Role, Task, TaskKind, UserKey};
+use crate::domain::{
+    Account, AccountId, LinkPolicies, Role, Task, TaskKind, UpdateTarget, UserKey,
+};
 use crate::feishu;
 use crate::outbox::Alerts;
 use crate::owed::{self, Due, InFlight, Owed, Wakers};
@@ -35,6 +41,9 @@ use crate::store::{Store, StoreError};
 
 /// Poll interval in case a wake-up is missed.
 const POLL: Duration = Duration::from_secs(30);
+
+/// After what time a sync shows how far it is, and how often.
+const PROGRESS: Duration = Duration::from_secs(5);
 
 /// Carries out tasks.
 pub struct Worker {
@@ -128,19 +137,48 @@ impl Worker {
             }
             TaskKind::ReadBalances => self.read_balances(task).await,
             TaskKind::LookAtAccess { user } => self.look_at_access(task, user).await,
+            TaskKind::CheckMobiles { mobiles, before } => {
+                self.check_mobiles(task, mobiles, before).await
+            }
             TaskKind::MonitorRun => Ok(()),
         }
     }
 
     async fn sync(&self, task: Task) -> Result<(), StoreError> {
         let accounts = self.parts.store.reading(|tx| tx.accounts()).await?;
-        let active = accounts.into_iter().filter(|account| account.active.is_on());
-        let readings = active.map(|account| async move {
-            sync::account(&self.parts.store, &self.parts.cloud, &self.parts.clock, &account).await
-        });
+        let active: Vec<Account> =
+            accounts.into_iter().filter(|account| account.active.is_on()).collect();
+        let began = tokio::time::Instant::now();
         // Each account has its own rate limiter, so they are read concurrently.
-        let results: Vec<AccountSync> =
-            futures::future::join_all(readings).await.into_iter().collect::<Result<_, _>>()?;
+        let mut readings: FuturesUnordered<_> = active
+            .iter()
+            .enumerate()
+            .map(|(at, account)| async move {
+                let WorkerParts { store, cloud, clock, .. } = &self.parts;
+                (at, sync::account(store, cloud, clock, account).await)
+            })
+            .collect();
+        let mut ticks = tokio::time::interval_at(began + PROGRESS, PROGRESS);
+        let mut read: BTreeMap<usize, AccountSync> = BTreeMap::new();
+        loop {
+            tokio::select! {
+                next = readings.next() => match next {
+                    Some((at, result)) => { read.insert(at, result?); }
+                    None => break,
+                },
+                _ = ticks.tick() => {
+                    let waits = active.iter().enumerate().filter(|(at, _)| !read.contains_key(at));
+                    let progress = SyncProgress {
+                        done: read.len(),
+                        total: active.len(),
+                        waits_for: waits.map(|(_, account)| account.name.clone()).collect(),
+                        seconds: began.elapsed().as_secs(),
+                    };
+                    self.show_progress(&task, progress).await?;
+                }
+            }
+        }
+        let results: Vec<AccountSync> = read.into_values().collect();
         for result in &results {
             match &result.error {
                 None => tracing::info!(
@@ -159,6 +197,34 @@ impl Worker {
             .sync_report(&results, &CardContext::new(Role::Admin, now))
             .into_string();
         self.finish(task, Some(card), now).await
+    }
+
+    /// Shows on the card of a sync that takes long how far it is.
+    async fn show_progress(&self, task: &Task, progress: SyncProgress) -> Result<(), StoreError> {
+        let Some(report) = task.report.clone() else { return Ok(()) };
+        let (cards, now) = (Arc::clone(&self.parts.cards), self.parts.clock.now());
+        let created = task.created;
+        self.parts
+            .store
+            .writing(move |tx| {
+                let ctx = CardContext::new(Role::Admin, now);
+                let card = cards.processing(&Processing::Syncing(progress), &ctx).into_string();
+                let message = match &report.target {
+                    UpdateTarget::Message { id } => Some(id.clone()),
+                    UpdateTarget::SentBy { owed } => tx.sent_as(*owed)?,
+                };
+                // While Feishu is down, one update waits, not many.
+                match message {
+                    Some(id) if tx.has_updates(&report.lane, &id)? => {
+                        tx.renew_updates(&report.lane, &id, &card, u64::MAX)
+                    }
+                    Some(_) => tx.owe_report(&report, card, created, now).map(drop),
+                    None => Ok(()),
+                }
+            })
+            .await?;
+        self.parts.wakers.outbox.notify_one();
+        Ok(())
     }
 
     async fn refresh_projects(

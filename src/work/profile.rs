@@ -76,6 +76,7 @@ impl Worker {
                 if tx.finish_task(task.id)?
                     && let Some(report) = &task.report
                 {
+                    alerts.will_show(tx, report, &card, tx.card_changes()?, now)?;
                     tx.owe_report(report, card.into_string(), task.created, now)?;
                 }
                 Ok::<_, StoreError>(())

@@ -338,6 +338,9 @@ async fn the_monitor(bed: &Bed) {
 
 async fn the_settings(bed: &Bed) {
     bed.ask("/help").await;
+    bed.press(&word("steps.button")).await;
+    bed.until(&card_shows(&words("steps.subtitle", "done", "5").replace("{total}", "5"))).await;
+    bed.ask("/help").await;
     bed.press(&word("button.settings")).await;
     fill(bed, "config.interval_seconds", "5").await;
     fill(bed, "config.thresholds", "70").await;

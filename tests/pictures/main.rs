@@ -27,7 +27,7 @@ use bed::{Bed, Browser, ENGLISH, card_shows, choose, last, run};
 use serde_json::json;
 
 /// A card that answers a command: its name, the command.
-const ANSWERS: [(&str, &str); 17] = [
+const ANSWERS: [(&str, &str); 18] = [
     ("help", "/help"),
     ("users", "/users"),
     ("user", "/user wang.fang"),
@@ -36,6 +36,7 @@ const ANSWERS: [(&str, &str); 17] = [
     ("not_found", "/user wang.fan"),
     ("projects", "/projects wang.fang"),
     ("quota", "/quota li.bowen"),
+    ("large", "/quota li.bowen 5000000 新项目"),
     ("billing", "/billing"),
     ("billing_user", "/billing wang.fang"),
     ("alerts", "/alerts"),
@@ -48,7 +49,7 @@ const ANSWERS: [(&str, &str); 17] = [
 ];
 
 /// The others, in the order of the index.
-const FURTHER: [&str; 24] = [
+const FURTHER: [&str; 25] = [
     "created_partly",
     "created",
     "secrets",
@@ -73,10 +74,11 @@ const FURTHER: [&str; 24] = [
     "notice",
     "requests",
     "approval",
+    "steps",
 ];
 
 /// A picture for each template.
-const TEMPLATES: [(&str, &str); 26] = [
+const TEMPLATES: [(&str, &str); 28] = [
     ("access", "disable"),
     ("accounts", "accounts"),
     ("alert", "alert_warning"),
@@ -89,6 +91,7 @@ const TEMPLATES: [(&str, &str); 26] = [
     ("creation", "created"),
     ("cycle", "cycle"),
     ("help", "help"),
+    ("large", "large"),
     ("me", "me"),
     ("message", "not_found"),
     ("monitor", "monitor"),
@@ -100,6 +103,7 @@ const TEMPLATES: [(&str, &str); 26] = [
     ("requests", "requests"),
     ("rest", "rest"),
     ("settings", "config"),
+    ("steps", "steps"),
     ("sync", "sync"),
     ("user", "user"),
     ("users", "users"),
@@ -256,6 +260,9 @@ async fn take_all(bed: &Bed) {
     bed.ask("/export users").await;
     bed.until("document.querySelector('a.file')").await;
     take(bed, "export").await;
+    bed.ask("/help").await;
+    bed.press(&word(bed, "steps.button", &[])).await;
+    take(bed, "steps").await;
     bed.ask("/config").await;
     bed.press(&word(bed, "config.test", &[])).await;
 

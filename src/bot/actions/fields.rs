@@ -141,6 +141,11 @@ impl<'a> Fields<'a> {
         declared || fields.iter().any(|name| self.action.form.contains_key(*name))
     }
 
+    /// Whether a member of the callback value says yes.
+    pub fn is_set(&self, name: &str) -> bool {
+        self.value.get(name) == Some(&Value::Bool(true))
+    }
+
     /// A number of the callback value.
     pub fn number(&self, name: &str) -> Option<u64> {
         self.value.get(name)?.as_u64()

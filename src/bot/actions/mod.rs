@@ -18,6 +18,7 @@ mod projects;
 mod quota;
 mod requests;
 mod settings;
+mod steps;
 mod table;
 mod users;
 

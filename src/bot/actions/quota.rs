@@ -10,10 +10,11 @@ use super::fields::Fields;
 use crate::app::approvals::{NewQuota, Outcome};
 use crate::app::outcome::QuotaView;
 use crate::app::people::{OwnerNotice, PeopleRefusal};
-use crate::app::quota::Allocation;
+use crate::app::quota::{Allocation, LargeAmount};
 use crate::app::{Error, Refusal, approvals, quota, undo};
 use crate::bot::handlers::Handlers;
-use crate::cards::{Card, CardContext, Toast};
+use crate::cards::{Card, CardContext, Toast, Typed};
+use crate::domain::ledger::check_note;
 use crate::domain::{
     AccessGoal, Act, Deed, LedgerEntry, Money, OpenId, Operator, UserKey, temporary,
 };
@@ -62,6 +63,8 @@ pub struct Allocate {
     pub note: String,
     /// As typed or picked; empty if it is for good.
     pub until: String,
+    /// Whether a large amount was asked back about.
+    pub sure: bool,
 }
 
 impl Action for Allocate {
@@ -71,7 +74,11 @@ impl Action for Allocate {
             // A candidate carries what was typed with the command.
             amount: fields.text("amount").unwrap_or_else(|| fields.typed("amount")),
             note: fields.text("note").unwrap_or_else(|| fields.free_text("note")),
-            until: fields.typed_or_none("until")?,
+            until: match fields.text("until") {
+                Some(until) => until,
+                None => fields.typed_or_none("until")?,
+            },
+            sure: fields.is_set("sure"),
         })
     }
 
@@ -81,7 +88,37 @@ impl Action for Allocate {
         tx: &View<S>,
         ctx: &CardContext,
     ) -> Result<Card, Error> {
-        quota_card(handlers, tx, &self.user, ctx)
+        match self.question(tx)? {
+            Some(large) => Ok(handlers.cards.large_amount(&large, &self.typed(), ctx)),
+            None => quota_card(handlers, tx, &self.user, ctx),
+        }
+    }
+}
+
+impl Allocate {
+    /// What is asked back before it is booked.
+    fn question<S: Source>(&self, tx: &View<S>) -> Result<Option<LargeAmount>, Error> {
+        question(tx, &self.user, &self.amount, self.typed(), self.sure)
+    }
+
+    fn typed(&self) -> Typed<'_> {
+        Typed { note: &self.note, until: &self.until, with_access: false }
+    }
+}
+
+fn question<S: Source>(
+    tx: &View<S>,
+    user: &UserKey,
+    amount: &str,
+    typed: Typed<'_>,
+    sure: bool,
+) -> Result<Option<LargeAmount>, Error> {
+    // What would be refused is refused at once.
+    match Money::parse_input(amount) {
+        Ok(amount) if !sure && check_note(typed.note).is_ok() => {
+            quota::large_amount(tx, user, amount)
+        }
+        _ => Ok(None),
     }
 }
 
@@ -95,6 +132,10 @@ impl Change for Allocate {
         let amount = Money::parse_input(&self.amount).map_err(Refusal::from)?;
         let ctx = click.with_empty_form();
         let until = temporary::last_day(&self.until, ctx.now).map_err(PeopleRefusal::LastDay)?;
+        if let Some(large) = self.question(tx)? {
+            let card = handlers.cards.large_amount(&large, &self.typed(), &ctx);
+            return Ok(ClickOutcome::card(card));
+        }
         let wanted = Wanted { user: &self.user, amount, note: &self.note, until };
         let done = allocate(handlers, tx, &wanted, &click.operator, &ctx)?;
         let card = handlers.cards.quota(&done.quota, &done.said.on(ctx));
@@ -186,6 +227,8 @@ pub struct AllocateEnable {
     pub note: String,
     /// As typed or picked; empty if it is for good.
     pub until: String,
+    /// Whether it is an amount on offer, or a large amount was asked back about.
+    pub sure: bool,
 }
 
 impl Action for AllocateEnable {
@@ -193,8 +236,12 @@ impl Action for AllocateEnable {
         Ok(Self {
             user: fields.user()?,
             amount: fields.text("amount").unwrap_or_else(|| fields.typed("amount")),
-            note: fields.free_text("note"),
-            until: fields.typed_or_none("until")?,
+            note: fields.text("note").unwrap_or_else(|| fields.free_text("note")),
+            until: match fields.text("until") {
+                Some(until) => until,
+                None => fields.typed_or_none("until")?,
+            },
+            sure: fields.is_set("sure"),
         })
     }
 
@@ -204,7 +251,16 @@ impl Action for AllocateEnable {
         tx: &View<S>,
         ctx: &CardContext,
     ) -> Result<Card, Error> {
-        quota_card(handlers, tx, &self.user, ctx)
+        match question(tx, &self.user, &self.amount, self.typed(), self.sure)? {
+            Some(large) => Ok(handlers.cards.large_amount(&large, &self.typed(), ctx)),
+            None => quota_card(handlers, tx, &self.user, ctx),
+        }
+    }
+}
+
+impl AllocateEnable {
+    fn typed(&self) -> Typed<'_> {
+        Typed { note: &self.note, until: &self.until, with_access: true }
     }
 }
 
@@ -218,6 +274,10 @@ impl Change for AllocateEnable {
         let amount = Money::parse_input(&self.amount).map_err(Refusal::from)?;
         let ctx = click.with_empty_form();
         let until = temporary::last_day(&self.until, ctx.now).map_err(PeopleRefusal::LastDay)?;
+        if let Some(large) = question(tx, &self.user, &self.amount, self.typed(), self.sure)? {
+            let card = handlers.cards.large_amount(&large, &self.typed(), &ctx);
+            return Ok(ClickOutcome::card(card));
+        }
         let by = handlers.operator(tx, &click.operator)?;
         let new = Wanted { user: &self.user, amount, note: &self.note, until }.by(&by);
         let (settings, report) = (handlers.settings(tx)?, click.report.clone());

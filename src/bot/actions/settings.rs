@@ -6,7 +6,7 @@ use crate::app::settings::{self, NewSettings};
 use crate::app::{Error, Refusal};
 use crate::bot::handlers::Handlers;
 use crate::cards::{Card, CardContext, Toast};
-use crate::domain::{AlertBody, Problem};
+use crate::domain::{AlertBody, Problem, TaskKind};
 use crate::store::{Source, View, WriteTx};
 
 /// `config.open`
@@ -74,9 +74,16 @@ impl Change for ConfigSave {
         click: &ClickContext,
     ) -> Result<ClickOutcome, Error> {
         let (configured, base_url) = (&handlers.configured, &handlers.base_url);
-        settings::save(tx, configured, base_url, &self.settings, click.card_ctx.now)?;
+        let before = tx.saved_settings()?.mobiles;
+        let view = settings::save(tx, configured, base_url, &self.settings, click.card_ctx.now)?;
         let card = self.show(handlers, tx, &click.with_empty_form())?;
-        Ok(ClickOutcome::card(card).with_toast(&handlers.cards, &Toast::SettingsSaved))
+        let outcome = ClickOutcome::card(card);
+        Ok(match view.saved.mobiles {
+            Some(mobiles) if !mobiles.is_empty() && Some(&mobiles) != before.as_ref() => outcome
+                .with_task(TaskKind::CheckMobiles { mobiles, before })
+                .with_toast(&handlers.cards, &Toast::SettingsSavedChecking),
+            _ => outcome.with_toast(&handlers.cards, &Toast::SettingsSaved),
+        })
     }
 }
 

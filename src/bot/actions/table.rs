@@ -27,6 +27,7 @@ use super::requests::{
     RequestsList,
 };
 use super::settings::{AlertHere, ConfigOpen, ConfigSave, ConfigTest};
+use super::steps::StepsOpen;
 use super::users::{UserOpen, UsersList};
 use crate::app::{Error, Refusal};
 use crate::bot::handlers::Handlers;
@@ -100,6 +101,16 @@ pub struct Row {
     pub chat: Chat,
     pub(in crate::bot) wakes: &'static [Wake],
     read: fn(&Fields<'_>) -> Result<Does, Refusal>,
+}
+
+impl Row {
+    /// Why it is refused outside the operator's direct chat. No card goes with it: it would be exposed there.
+    pub(in crate::bot) fn refusal_elsewhere(&self) -> Refusal {
+        match self.word {
+            "secrets.recall" => Refusal::RecallElsewhere,
+            _ => Refusal::DirectChatOnly,
+        }
+    }
 }
 
 macro_rules! actions {
@@ -219,18 +230,19 @@ actions! {
         AccessAsk:     "access.ask",          form Any,       needs Admin;
         ConfigureOpen: "user.configure",      form Absent,    needs Admin;
         ConfigOpen:    "config.open",         form Any,       needs Admin;
+        StepsOpen:     "steps.open",          form Any,       needs Admin;
     }
     changes {
         UserEnable:    "user.enable",         form Any,       needs Admin, op Required, chat Any,    wakes [Access Outbox];
         UserDisable:   "user.disable",        form Any,       needs Admin, op Required, chat Any,    wakes [Access Outbox];
         AccessWithdraw: "access.withdraw",    form Any,       needs Admin, op Required, chat Any,    wakes [Access Outbox];
         AccessRecheck: "access.recheck",      form Any,       needs Admin, op None,     chat Any,    wakes [];
-        ProjectAdd:    "project.add",         form Any,       needs Admin, op Required, chat Any,    wakes [Policies];
-        ProjectToggle: "project.toggle",      form Any,       needs Admin, op None,     chat Any,    wakes [];
-        ProjectRemove: "project.remove",      form Any,       needs Admin, op Required, chat Any,    wakes [Policies];
-        ToggleAll:     "projects.toggle_all", form Any,       needs Admin, op None,     chat Any,    wakes [];
+        ProjectAdd:    "project.add",         form Any,       needs Admin, op Required, chat Any,    wakes [Policies Outbox];
+        ProjectToggle: "project.toggle",      form Any,       needs Admin, op None,     chat Any,    wakes [Outbox];
+        ProjectRemove: "project.remove",      form Any,       needs Admin, op Required, chat Any,    wakes [Policies Outbox];
+        ToggleAll:     "projects.toggle_all", form Any,       needs Admin, op None,     chat Any,    wakes [Outbox];
         BillingExport: "billing.export",      form Any,       needs Viewer, op None,    chat Any,    wakes [Outbox];
-        BillingAssign: "billing.assign",      form Any,       needs Admin, op Required, chat Any,    wakes [Policies];
+        BillingAssign: "billing.assign",      form Any,       needs Admin, op Required, chat Any,    wakes [Policies Outbox];
         Allocate:      "quota.allocate",      form Any,       needs Admin, op Required, chat Any,    wakes [Outbox];
         AllocateEnable: "quota.allocate_enable", form Any,    needs Admin, op Required, chat Any,    wakes [Access Outbox];
         QuotaUndo:     "quota.undo",          form Any,       needs Admin, op Required, chat Any,    wakes [Outbox];
@@ -240,7 +252,7 @@ actions! {
         ApprovalDecide: "approval.decide",    form Any,       needs Admin, op Required, chat Any,    wakes [Outbox];
         Create:        "user.create",         form Any,       needs Admin, op Required, chat Any,    wakes [];
         SecretsRecall: "secrets.recall",      form Any,       needs Admin, op None,     chat Direct, wakes [Outbox];
-        Configure:     "user.configure",      form Submitted, needs Admin, op Optional, chat Any,    wakes [Names];
+        Configure:     "user.configure",      form Submitted, needs Admin, op Optional, chat Any,    wakes [Names Outbox];
         MonitorRun:    "monitor.run",         form Any,       needs Admin, op Required, chat Any,    wakes [];
         SyncRun:       "sync.run",            form Any,       needs Admin, op Required, chat Any,    wakes [];
         ConfigSave:    "config.save",         form Any,       needs Admin, op Optional, chat Any,    wakes [Settings];

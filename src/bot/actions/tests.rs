@@ -118,8 +118,13 @@ fn fields_are_read_from_value_form_and_option() {
         json!({"action": "quota.allocate", "user": "main/alice", "op": "o1"}),
         json!({"amount": "100", "note": "x"}),
     );
-    let allocate =
-        Allocate { user, amount: "100".to_owned(), note: "x".to_owned(), until: String::new() };
+    let allocate = Allocate {
+        user,
+        amount: "100".to_owned(),
+        note: "x".to_owned(),
+        until: String::new(),
+        sure: false,
+    };
     let request = Request::of(&form).unwrap();
     assert_eq!((request.op, request.does), ("o1".parse().ok(), allocate.into()));
 
@@ -249,7 +254,8 @@ fn invisible_characters_in_a_field_that_is_parsed_are_dropped() {
     let note = "ok 👩\u{200D}💻".to_owned();
     assert_eq!(
         submitted(&form),
-        Ok(Allocate { user, amount: "100".to_owned(), note, until: String::new() }.into())
+        Ok(Allocate { user, amount: "100".to_owned(), note, until: String::new(), sure: false }
+            .into())
     );
 
     let mut search =

@@ -9,14 +9,17 @@ use super::parse::{Parsed, parse};
 use super::queries::{Requester, meant};
 use crate::app::people::PeopleRefusal;
 use crate::app::requests::{self, NewRequest};
-use crate::app::{Error, Refusal, SplitRefusal};
+use crate::app::{Error, Refusal, SplitRefusal, quota};
 use crate::bot::actions::{Wanted, allocate, me_card};
 use crate::bot::handlers::Handlers;
 use crate::bot::origin::{Origin, Reply};
 use crate::bot::reaction::Reaction;
 use crate::bot::roles::Allowed;
 use crate::bot::state::Bot;
-use crate::cards::{Candidate, CandidatesView, Card, CardContext, Chosen, Processing, Toast, Tone};
+use crate::cards::{
+    Candidate, CandidatesView, Card, CardContext, Chosen, Processing, Toast, Tone, Typed,
+};
+use crate::domain::ledger::check_note;
 use crate::domain::{OpenId, Role, TaskKind};
 use crate::feishu::{CallbackAnswer, Piece};
 use crate::store::{Source, StoreError, View, WriteTx};
@@ -40,34 +43,36 @@ impl Bot {
         let now = self.handlers.clock.now();
         let Parsed { needs, command } = parse(pieces);
         let allowed = Allowed::check(self.roles.of(&sender), needs);
-        let answer =
-            match (allowed, command) {
-                (None, _) => Answer::Ready(Reply::card(self.handlers.denied_card(&sender))),
-                (Some(allowed), Err(error)) => {
-                    let requester =
-                        Requester { person: sender.clone(), allowed, direct: origin.direct };
-                    Answer::Ready(self.named_alone(&error, requester, now).await?.unwrap_or_else(
-                        || Reply::card(self.handlers.not_understood(&error, allowed)),
-                    ))
-                }
-                (Some(allowed), Ok(command)) => {
-                    let requester =
-                        Requester { person: sender.clone(), allowed, direct: origin.direct };
-                    match command {
-                        // Made on a snapshot, so that it does not keep writers waiting.
-                        Command::Query(query) => {
-                            let handlers = Arc::clone(&self.handlers);
-                            let made = self.store.looking(move |tx| {
-                                let reply = handlers.query(tx, &query, &requester, now);
-                                let ctx = requester.context(now);
-                                handlers.or_refused(tx, reply, query.chosen(now), &ctx)
-                            });
-                            Answer::Ready(made.await?)
-                        }
-                        Command::Change(change) => Answer::Pending(change, requester),
+        let answer = match (allowed, command) {
+            (None, _) => Answer::Ready(Reply::card(self.handlers.denied_card(&sender))),
+            (Some(allowed), Err(error)) => {
+                let requester =
+                    Requester { person: sender.clone(), allowed, direct: origin.direct };
+                Answer::Ready(
+                    self.named_alone(&error, requester, now).await?.unwrap_or_else(|| {
+                        Reply::card(self.handlers.not_understood(&error, allowed))
+                    }),
+                )
+            }
+            (Some(allowed), Ok(command)) => {
+                let requester =
+                    Requester { person: sender.clone(), allowed, direct: origin.direct };
+                match command {
+                    // Made on a snapshot, so that it does not keep writers waiting.
+                    Command::Query(query) => {
+                        let handlers = Arc::clone(&self.handlers);
+                        let made = self.store.looking(move |tx| {
+                            let reply = handlers.query(tx, &query, &requester, now);
+                            let ctx = requester.context(now);
+                            let reply = handlers.or_refused(tx, reply, query.chosen(now), &ctx)?;
+                            Ok::<_, StoreError>(reply.made_on(tx.card_changes()?))
+                        });
+                        Answer::Ready(made.await?)
                     }
+                    Command::Change(change) => Answer::Pending(change, requester),
                 }
-            };
+            }
+        };
         let task = match self.commit(answer, Arc::new(origin), sender, now).await? {
             Some(reply) => reply.task,
             None => return Ok(Reaction::Duplicate),
@@ -100,7 +105,9 @@ impl Bot {
             if let Err(Error::Refused(Refusal::NoSuchUser { .. })) = &reply {
                 return Ok(None);
             }
-            handlers.or_refused(tx, reply, query.chosen(now), &requester.context(now)).map(Some)
+            let reply =
+                handlers.or_refused(tx, reply, query.chosen(now), &requester.context(now))?;
+            Ok::<_, StoreError>(Some(reply.made_on(tx.card_changes()?)))
         });
         opened.await
     }
@@ -131,7 +138,7 @@ impl Bot {
                     handlers.carry_out(tx, &change, &requester, now)?
                 }
             };
-            from.enqueue(tx, &reply, now)?;
+            from.enqueue(tx, &handlers.alerts, &reply, now)?;
             Ok(Some(reply))
         });
         let refusal = match committed.await.split_refusal()? {
@@ -146,7 +153,7 @@ impl Bot {
             // Who was refused a change may make changes.
             let ctx = CardContext::new(Role::Admin, now);
             let reply = Reply::card(handlers.refused_card(tx, &refusal, chosen, &ctx)?);
-            origin.enqueue(tx, &reply, now)?;
+            origin.enqueue(tx, &handlers.alerts, &reply, now)?;
             Ok(Some(reply))
         });
         refused.await
@@ -197,6 +204,12 @@ impl Handlers {
             Change::Allocate { whom, amount, note } => {
                 let user = meant(tx, whom)?.key;
                 let by = &requester.person;
+                if let Some(large) = quota::large_amount(tx, &user, *amount)?
+                    && check_note(note).is_ok()
+                {
+                    let typed = Typed { note, until: "", with_access: false };
+                    return Ok(Reply::card(self.cards.large_amount(&large, &typed, &ctx)));
+                }
                 let wanted = Wanted { user: &user, amount: *amount, note, until: None };
                 let done = allocate(self, tx, &wanted, by, &ctx)?;
                 let mut text = self.cards.words().toast(&done.toast);

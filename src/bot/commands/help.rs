@@ -2,12 +2,13 @@
 
 use super::command::ParseError;
 use super::table::COMMANDS;
-use crate::app::Refusal;
+use crate::app::{Refusal, steps};
 use crate::bot::handlers::Handlers;
 use crate::bot::roles::Allowed;
 use crate::cards::text::clip;
 use crate::cards::{Card, CardContext, HelpRow, HelpView, Tone};
 use crate::domain::{Needs, OpenId, Role};
+use crate::store::{Source, StoreError, View};
 
 impl Handlers {
     /// The help card: the commands that `role` may use. Names an unknown command and the one that was probably meant,
@@ -21,6 +22,23 @@ impl Handlers {
     ) -> Card {
         let view = self.help_view(role, unknown, nearest);
         self.help_card(role, &view, notice)
+    }
+
+    /// The answer to `/help`: the help card, for administrators with what is left of the first steps, and in a group that
+    /// alerts could be sent to with an offer of that.
+    pub(super) fn help_asked<S: Source>(
+        &self,
+        tx: &View<S>,
+        ctx: &CardContext,
+    ) -> Result<Card, StoreError> {
+        let may_change = ctx.role.may_change();
+        let offers_alerts = may_change && ctx.in_group && self.settings(tx)?.alert_chat.is_none();
+        let steps = match may_change {
+            true => Some(steps::view(tx)?).filter(|steps| steps.next().is_some()),
+            false => None,
+        };
+        let view = HelpView { offers_alerts, steps, ..self.help_view(ctx.role, None, None) };
+        Ok(self.help_card(ctx.role, &view, None))
     }
 
     /// The help card in a group that alerts could be sent to, with a notice on top. It offers that.
@@ -51,6 +69,7 @@ impl Handlers {
             unknown: unknown.map(str::to_owned),
             nearest: nearest.map(|name| format!("/{name}")),
             offers_alerts: false,
+            steps: None,
         }
     }
 

@@ -103,13 +103,7 @@ impl Handlers {
         let key = |whom: &Whom| -> Result<UserKey, Error> { Ok(meant(tx, whom)?.key) };
         let optional_key = |whom: &Option<Whom>| whom.as_ref().map(key).transpose();
         Ok(match query {
-            Query::Help => {
-                let is_asked_in_group = !requester.direct && ctx.role.may_change();
-                match is_asked_in_group && self.settings(tx)?.alert_chat.is_none() {
-                    true => self.help_for_group(ctx.role, None).into(),
-                    false => self.help(ctx.role, None, None, None).into(),
-                }
-            }
+            Query::Help => self.help_asked(tx, ctx)?.into(),
             Query::Users { query } => {
                 let place = ListPlace { page: 1, query: query.clone(), ..ListPlace::default() };
                 UsersList(place).open(self, tx, ctx)?.into()

@@ -124,7 +124,7 @@ pub fn all(cards: &Cards, ctx: &CardContext, size: Size, push: &mut impl FnMut(&
         account: "云上主体",
         account_number: Some(AccountNumber::new(2_100_000_001)),
     });
-    push("secrets", Card(secrets.to_string()));
+    push("secrets", Card { json: secrets.to_string(), shows: None });
 }
 
 #[test]

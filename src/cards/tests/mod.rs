@@ -3,6 +3,7 @@
 //! the table of actions in `bot/actions/tests.rs`.
 
 mod admin;
+mod asking;
 mod creating;
 mod estimates;
 mod incident;
@@ -194,6 +195,7 @@ fn all(cards: &Cards, role: Role, size: Size) -> Vec<Sample> {
         }
     }
     out.extend(requests::all(cards, &ctx, size));
+    out.extend(asking::all(cards, &ctx, size));
     out
 }
 

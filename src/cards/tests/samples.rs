@@ -483,6 +483,7 @@ pub fn quota(size: Size) -> QuotaView {
         temporary: Vec::new(),
         approvals: Vec::new(),
         condition: condition(&user),
+        thresholds: user.thresholds.clone().unwrap_or_default(),
         entries,
         total_entries: if size == Size::Small { 4 } else { 12_345 },
         stale: Some(Some(ago(26))),
@@ -498,6 +499,7 @@ pub fn no_quota() -> QuotaView {
     QuotaView {
         user: user(Size::Small, 2),
         condition: Condition::Unallocated { spends: false },
+        thresholds: Thresholds::default(),
         entries: vec![],
         total_entries: 0,
         stale: None,

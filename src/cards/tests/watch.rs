@@ -6,6 +6,7 @@ use super::paths;
 use super::samples::{Size, ago, amount, display, key, links, now, pending, text, user};
 use super::*;
 use crate::app::outcome::{AccountSync, AlertsView, FailedDelivery, MonitorView, Unread};
+use crate::app::steps::FirstSteps;
 use crate::app::trouble::{Cause, Said, Trouble};
 use crate::domain::*;
 
@@ -378,6 +379,7 @@ pub fn help(size: Size) -> HelpView {
     let hostile = size != Size::Small;
     HelpView {
         offers_alerts: hostile,
+        steps: hostile.then(FirstSteps::default),
         rows: vec![
             row("/help", "帮助", "显示全部命令", false),
             row("/users [关键词]", "用户", "用户列表，可按用户名、显示名、备注搜索", false),

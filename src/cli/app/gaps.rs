@@ -198,7 +198,7 @@ mod tests {
         let events = SUBSCRIPTIONS.iter().map(|one| one.event.as_str().to_owned()).collect();
         Survey {
             scopes: Ok(SCOPES.iter().map(scope).collect()),
-            versions: Ok(Versions { events: Some(events), in_review: false }),
+            versions: Ok(Versions { events: Some(events), in_review: false, menu: None }),
             info: Ok(AppInfo {
                 callbacks_by: Some("websocket".to_owned()),
                 callbacks: Some(vec![CARD_CALLBACK.to_owned()]),
@@ -261,7 +261,7 @@ mod tests {
     #[test]
     fn a_version_under_review_is_not_a_missing_one() {
         let mut survey = whole();
-        survey.versions = Ok(Versions { events: None, in_review: true });
+        survey.versions = Ok(Versions { events: None, in_review: true, menu: None });
         assert_eq!(gaps(&survey, &Events::Websocket), [Gap::InReview]);
         survey.versions = Ok(Versions::default());
         assert_eq!(gaps(&survey, &Events::Websocket), [Gap::NoVersion]);

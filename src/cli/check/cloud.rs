@@ -8,12 +8,16 @@ use crate::app::trouble::{Said, Trouble};
 use crate::cards::Wording;
 use crate::clock::Clock;
 use crate::config::{Config, Locale};
-use crate::domain::{Account, BillPeriod, Models, ProjectName};
+use crate::domain::{Account, BillPeriod, Models, PolicyScope, ProjectName, Username};
 use crate::server::{Timeouts, cloud_client};
-use crate::volcengine::{self, Api, Call, RetryPolicy};
+use crate::store::{Store, StoreError};
+use crate::volcengine::{self, AccountClient, Api, Call, RetryPolicy};
 
 /// Fewer retries than the service makes: someone is waiting for the result.
 const RETRIES: usize = 1;
+
+/// System policies that allow everything, or everything that costs money.
+const TOO_WIDE: [&str; 1] = ["AdministratorAccess"];
 
 /// A project that every account has.
 const DEFAULT_PROJECT: &str = "default";
@@ -37,6 +41,7 @@ pub(super) async fn check(config: &Config, kept: &Kept, findings: &mut Vec<Findi
     for account in &kept.accounts {
         if account.active.is_on() {
             ask(config, &cloud, account, BillPeriod::of(clock.now()), findings).await;
+            findings.extend(rights(&kept.store, &cloud, account).await);
         } else {
             let what = t("check.account", &[("id", &account.id)]);
             findings.push(Finding::skipped(what, t("check.account_off", &[])));
@@ -108,6 +113,51 @@ async fn ask(
         }
         Err(error) => failed(what("check.balance"), error),
     });
+}
+
+/// Whether the user who owns the key pair may do more than airgate needs. `None` if the pair does not work, which was said.
+async fn rights(store: &Store, cloud: &Cloud, account: &Account) -> Option<Finding> {
+    let what = t("check.rights", &[("id", &account.id)]);
+    let api = cloud.account(&account.id).await.ok()?;
+    let owner = match owner_of_key(store, &api, account).await {
+        Ok(Some(owner)) => owner,
+        Ok(None) => return Some(Finding::skipped(what, t("check.rights_unknown", &[]))),
+        Err(error) => return Some(Finding::failed(what, error.to_string(), "")),
+    };
+    let held = match api.attached_policies(owner.as_str()).await {
+        Ok(held) => held,
+        // That the key pair is refused was said.
+        Err(_) => return Some(Finding::skipped(what, t("check.rights_unread", &[]))),
+    };
+    let wide: Vec<&str> = held
+        .iter()
+        .filter(|policy| policy.scope == PolicyScope::Global)
+        .map(|policy| policy.name.as_str())
+        .filter(|name| TOO_WIDE.contains(name))
+        .collect();
+    let user = owner.as_str();
+    Some(match wide.first() {
+        None => Finding::good(what, t("check.rights_ok", &[("user", &user)])),
+        Some(policy) => Finding::new(
+            what,
+            super::Verdict::Warning,
+            t("check.rights_wide", &[("user", &user), ("policy", policy)]),
+            t("check.rights_fix", &[("policy", policy)]),
+        ),
+    })
+}
+
+/// The user whose key it is, as far as the last sync knows. It is none of them if the pair is the main account's own.
+async fn owner_of_key(
+    store: &Store,
+    api: &AccountClient,
+    account: &Account,
+) -> Result<Option<Username>, StoreError> {
+    let id = account.id.clone();
+    let users = store.reading(move |tx| tx.users_of(&id)).await?;
+    let mut owners =
+        users.into_iter().filter(|user| user.access_keys.iter().any(|key| api.uses_key(&key.id)));
+    Ok(owners.next().map(|user| user.key.username))
 }
 
 /// Reports what failed, in the cloud's own words, and how to fix it.

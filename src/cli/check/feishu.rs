@@ -11,7 +11,9 @@ use crate::config::{Config, Events};
 use crate::domain::Settings;
 use crate::feishu::setup::{self, Scope};
 use crate::feishu::{ChatStatus, Client, Disposition, Error, Versions};
-use crate::server::{Registered, Timeouts, feishu_client, feishu_config, register_slash_commands};
+use crate::server::{
+    Registered, Timeouts, feishu_client, feishu_config, is_command, register_slash_commands,
+};
 use crate::store::Store;
 
 const TOKEN: &str = "check.token";
@@ -19,6 +21,8 @@ const BOT: &str = "check.bot";
 const SCOPES: &str = "check.scopes";
 const EVENTS: &str = "check.events";
 const CALLBACKS: &str = "check.callbacks";
+/// Commands for a bot menu.
+const MENU_KEYS: &str = "users, billing, alerts, monitor, help";
 const VERSION: &str = "check.version";
 const CONTACTS: &str = "check.contacts";
 const CLOCK: &str = "check.clock";
@@ -59,6 +63,7 @@ pub(super) async fn check(config: &Config, settings: &Settings, findings: &mut V
     findings.push(events(&survey));
     findings.push(callbacks(&survey, &config.feishu.events));
     findings.extend(version(&survey));
+    findings.push(menu(&survey, config));
     findings.push(contacts(&survey));
     findings.push(clock(&client).await);
     findings.push(alert_chat(&client, settings).await);
@@ -137,6 +142,34 @@ fn events(survey: &Survey) -> Finding {
             let unused = unused.join(", ");
             Finding::good(t(EVENTS, &[]), t("check.all_but", &[("names", &unused)]))
         }
+    }
+}
+
+/// Whether there is a bot menu, which only a person can make, and whether its items are commands.
+fn menu(survey: &Survey, config: &Config) -> Finding {
+    let what = t("check.menu", &[]);
+    let keys = survey.versions.as_ref().ok().and_then(|versions| versions.menu.as_deref());
+    let keys: Vec<&str> = keys
+        .unwrap_or_default()
+        .iter()
+        .map(|key| key.trim())
+        .filter(|key| !key.is_empty())
+        .collect();
+    let known = |key: &&str| {
+        is_command(key.trim_start_matches('/').split_whitespace().next().unwrap_or_default())
+    };
+    match keys.iter().find(|key| !known(key)) {
+        _ if keys.is_empty() => {
+            let link = console(config).page("/bot");
+            Finding::skipped(what, t("check.menu_none", &[("link", &link), ("keys", &MENU_KEYS)]))
+        }
+        Some(key) => Finding::new(
+            what,
+            Verdict::Warning,
+            t("check.menu_unknown", &[("key", key)]),
+            t("check.menu_fix", &[("keys", &MENU_KEYS)]),
+        ),
+        None => Finding::good(what, keys.join(", ")),
     }
 }
 

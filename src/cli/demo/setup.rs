@@ -1,15 +1,16 @@
 //! `airgate demo --setup`: the set-up against the stand-ins, with the phone's part played in the browser, and then the
 //! service that was set up, with the chat in the browser.
 
+use std::fmt::Display;
 use std::path::Path;
 use std::process::{Child, Command};
 
 use tokio::net::TcpListener;
 
-use super::super::words::t;
 use super::super::{Failure, output, runtime, until_told_to_stop};
 use super::stage::{ADMIN, failed};
 use super::{Options, listen};
+use crate::cards::Wording;
 use crate::clock::Clock;
 use crate::sandbox::demo_page::{self, DemoPage};
 use crate::sandbox::feishu::{FakeFeishu, FeishuConfig, RegistrationRules};
@@ -20,6 +21,9 @@ use crate::sandbox::world;
 const GROUP: &str = "oc_demo_alerts";
 
 pub(super) fn run(options: &Options) -> Result<(), Failure> {
+    // As the set-up itself, which is told by the environment.
+    let words = Wording::new(options.locale);
+    let t = |key: &str, args: &[(&str, &dyn Display)]| words.t(key, args);
     output::start_log("error");
     runtime()?.block_on(async {
         let page_listener = listen(options.listen).await?;

@@ -5,13 +5,18 @@ use super::super::app::patiently;
 use super::super::output;
 use super::super::words::t;
 use super::journal::Journal;
-use crate::cards::{Cards, OpIds, Tone};
+use crate::app::steps;
+use crate::cards::{CardContext, Cards, OpIds, Tone};
+use crate::clock::Clock;
 use crate::config::Config;
+use crate::domain::Role;
 use crate::feishu::{Client, Content, Recipient};
+use crate::store::Store;
 
 /// Sends the card, once: its key is the app's, so that Feishu drops a repetition within the hour.
 pub(super) async fn send(
     config: &Config,
+    store: &Store,
     client: &Client,
     journal: &mut Journal,
     left: &mut Vec<String>,
@@ -25,8 +30,10 @@ pub(super) async fn send(
     }
     let cards = Cards::new(config.locale, OpIds::Random);
     let words = cards.words();
-    let (title, text) = (words.t("setup.hello_title", &[]), words.t("setup.hello", &[]));
-    let card = Content::Card(cards.message(Tone::Success, &title, &text).into_string());
+    let ctx = CardContext::new(Role::Admin, Clock::system().now())
+        .with_banner(Tone::Success, words.t("setup.hello", &[]));
+    let steps = store.read(steps::view).map_err(|error| Failure::Failed(error.to_string()))?;
+    let card = Content::Card(cards.first_steps(&steps, &ctx).into_string());
     let key = uuid::Uuid::new_v5(&uuid::Uuid::NAMESPACE_OID, config.feishu.app_id.as_bytes());
     let (to, key) = (Recipient::OpenId(&scanner), key.to_string());
     match patiently(|| client.send(&to, &card, &key)).await {

@@ -111,7 +111,7 @@ async fn all_steps(options: &Options, place: &Place, journal: &mut Journal) -> R
     if let Some(line) = line {
         line.close().await;
     }
-    hello::send(&config, &client, journal, &mut left).await?;
+    hello::send(&config, &store, &client, journal, &mut left).await?;
     if left.is_empty() {
         output::line(&t("setup.nothing_left", &[]));
     } else {

@@ -71,6 +71,53 @@ mod tests {
         }
     }
 
+    /// Pixels per half of a character cell: about as a terminal draws it.
+    const PIXELS: usize = 6;
+
+    /// What a phone reads from a terminal that draws blocks in `ink` on `paper`. With colours, the code brings its own.
+    fn scanned(lines: &[String], ink: u8, paper: u8) -> Result<String, rqrr::DeQRError> {
+        let coloured = lines[0].starts_with(BLACK_ON_WHITE);
+        let (ink, ground) = if coloured { (0, 255) } else { (ink, paper) };
+        let cells: Vec<Vec<char>> = lines
+            .iter()
+            .map(|line| line.trim_start_matches(BLACK_ON_WHITE).trim_end_matches(RESET))
+            .map(|line| line.chars().collect())
+            .collect();
+        // Around the code, the terminal shows its own background.
+        let margin = 8 * PIXELS;
+        let (width, height) = (cells[0].len() * PIXELS, cells.len() * 2 * PIXELS);
+        let mut image = rqrr::PreparedImage::prepare_from_greyscale(
+            width + 2 * margin,
+            height + 2 * margin,
+            |x, y| {
+                let inside = |at: usize, size| at.checked_sub(margin).filter(|at| *at < size);
+                let (Some(x), Some(y)) = (inside(x, width), inside(y, height)) else {
+                    return paper;
+                };
+                let cell = cells[y / (2 * PIXELS)][x / PIXELS];
+                let upper = (y / PIXELS).is_multiple_of(2);
+                let filled = cell == '█' || (cell == '▀' && upper) || (cell == '▄' && !upper);
+                if filled { ink } else { ground }
+            },
+        );
+        let grids = image.detect_grids();
+        assert_eq!(grids.len(), 1, "one code is found");
+        grids[0].decode().map(|(_, text)| text)
+    }
+
+    /// In a dark window and in a light one, with colours; without them, as blocks of light on a dark window.
+    #[test]
+    fn a_phone_reads_the_link_from_the_terminal() {
+        for link in [LINK.to_owned(), format!("{LINK}{}", "x".repeat(300))] {
+            let coloured = lines(&link, true).unwrap();
+            assert_eq!(scanned(&coloured, 0, 0).unwrap(), link, "dark window");
+            assert_eq!(scanned(&coloured, 0, 255).unwrap(), link, "light window");
+            let plain = lines(&link, false).unwrap();
+            assert_eq!(scanned(&plain, 255, 0).unwrap(), link, "without colours");
+            assert_eq!(scanned(&plain, 220, 30).unwrap(), link, "grey on nearly black");
+        }
+    }
+
     #[test]
     fn a_link_that_is_too_long_for_80_columns_gives_no_code() {
         assert!(lines(&format!("{LINK}{}", "x".repeat(380)), true).is_some());

@@ -115,6 +115,8 @@ pub struct Console {
     pub draft: Draft,
     /// Whether the app is a bot.
     pub is_bot: bool,
+    /// The `event_key`s of the bot menu's items.
+    pub menu: Vec<String>,
     /// Whether a version is under review.
     pub in_review: bool,
     /// The slash commands.
@@ -172,6 +174,7 @@ impl Default for Console {
             version: 1,
             draft: Draft::default(),
             is_bot: true,
+            menu: Vec::new(),
             in_review: false,
             commands: Vec::new(),
             command_writes: 0,
@@ -340,10 +343,12 @@ pub(super) fn versions(core: &Core, call: &Call) -> Result<ApiResponse, ApiRespo
     let (next, status) = (console.version.saturating_add(1), if console.in_review { 3 } else { 4 });
     let draft = json!({"version_id": format!("oav_{next}"), "version": number(next), "status": status,
                        "publish_time": null, "events": []});
+    let menu: Vec<Value> = console.menu.iter().map(|key| json!({"event_key": key})).collect();
     let live = console.events.as_ref().map(|events| {
         let infos: Vec<Value> = events.iter().map(|name| json!({"event_type": name})).collect();
         json!({"version_id": format!("oav_{}", console.version), "version": number(console.version), "status": 1,
-               "publish_time": "1767225600", "events": [], "event_infos": infos})
+               "publish_time": "1767225600", "events": [], "event_infos": infos,
+               "ability": {"bot": {"bot_menus": menu}}})
     });
     let items: Vec<Value> = [draft].into_iter().chain(live).collect();
     Ok(ApiResponse::data(json!({"items": items, "has_more": false})))

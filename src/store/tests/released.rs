@@ -108,6 +108,8 @@ fn fill(store: &Store) {
         tx.put_request(&sample::request())?;
         tx.put_approval(&sample::approval())?;
         tx.put_temporary(&sample::temporary())?;
+        tx.add_card_place(&alice, sample::card_place())?;
+        tx.cards_changed(&alice)?;
         assert_eq!(tx.next_creation()?, 1);
         tx.put_creation(&sample::creation(Some(of_creation)))?;
         assert!(tx.claim(&["m:om_1".to_owned(), "e:1".to_owned()], now())?);
@@ -253,6 +255,8 @@ const ADDED_EMPTY: &[&str] = &[
     "alert_posts",
     "approvals",
     "approvals_waiting",
+    "card_places",
+    "cards_due",
     "day_totals",
     "days",
     "days_once",
@@ -309,6 +313,7 @@ fn the_sample_fills_every_table_and_is_read_back() {
             assert_eq!(tx.pending_requests()?, [sample::request()]);
             assert_eq!(tx.waiting_approvals()?, [sample::approval()]);
             assert_eq!(tx.temporaries_of(&user("main/alice"))?, [sample::temporary()]);
+            assert_eq!(tx.card_places(&user("main/alice"))?, [sample::card_place()]);
             Ok::<_, StoreError>(())
         })
         .unwrap();

@@ -61,6 +61,7 @@ impl Bed {
     pub fn owed(&self) -> usize {
         let count = self.store.read(|tx| {
             let messages = tx.owed_count()?;
+            let messages = messages + tx.cards_due(1)?.len();
             Ok::<_, StoreError>(messages + tx.all_access_pending()?.len() + tx.tasks()?.len())
         });
         count.unwrap()

@@ -3,7 +3,8 @@
 use airgate::sandbox::feishu::Message;
 use serde_json::{Value, json};
 
-use crate::bed::{ADMIN, Bed, GROUP, STRANGER, one_account, phrase, text_of};
+use super::actions::small_cloud;
+use crate::bed::{ADMIN, Bed, GROUP, STRANGER, one_account, phrase, text, text_of};
 
 fn person(id: &str) -> Value {
     json!({"union_id": null, "user_id": null, "open_id": id})
@@ -75,4 +76,39 @@ async fn a_group_is_welcomed_when_it_adds_the_bot() {
     bed.feishu.push_event("im.chat.member.bot.added_v1", added).await;
     bed.settled().await;
     assert_eq!(bed.alerts().len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_administrator_is_led_through_the_first_steps() {
+    let bed = Bed::with(small_cloud(), &[("MONITOR__ENABLED", "false")]).await;
+    let done = |count: usize| text("steps.subtitle", &[("done", &count), ("total", &5)]);
+    let event = json!({"chat_id": bed.feishu.direct_chat(ADMIN), "operator_id": person(ADMIN)});
+    bed.feishu.push_event("im.chat.access_event.bot_p2p_chat_entered_v1", event).await;
+    bed.settled().await;
+    let welcome = bed.feishu.messages(&bed.feishu.direct_chat(ADMIN)).pop().unwrap();
+    let shown = text_of(&welcome);
+    assert!(shown.contains(&phrase("welcome.admin")) && shown.contains(&done(1)), "{shown}");
+    bed.press(ADMIN, &welcome.message_id, json!({"action": "sync.run"})).await;
+    bed.shows(&welcome.message_id, &phrase("sync.title")).await;
+    bed.settled().await;
+
+    // The help card leads back.
+    let card = bed.ask(ADMIN, "/help").await.message_id;
+    let open = text("steps.open", &[("done", &2), ("total", &5)]);
+    assert!(bed.texts(&card).contains(&open), "{}", bed.texts(&card));
+    bed.press(ADMIN, &card, json!({"action": "steps.open"})).await;
+    assert!(bed.texts(&card).contains(&done(2)), "{}", bed.texts(&card));
+    bed.link("main/alice", "team-a", "");
+    bed.press(ADMIN, &card, json!({"action": "steps.open"})).await;
+    assert!(bed.texts(&card).contains(&done(3)), "{}", bed.texts(&card));
+    bed.allocate("main/alice", "1000");
+    bed.press(ADMIN, &card, json!({"action": "steps.open"})).await;
+    bed.press(ADMIN, &card, json!({"action": "monitor.run"})).await;
+    bed.shows(&card, &phrase("cycle.title_ok")).await;
+    bed.settled().await;
+    let card = bed.ask(ADMIN, "/help").await.message_id;
+    let button = phrase("steps.button");
+    assert!(bed.texts(&card).contains(&button) && !bed.texts(&card).contains("/5"));
+    bed.press(ADMIN, &card, json!({"action": "steps.open"})).await;
+    assert!(bed.texts(&card).contains(&done(5)), "{}", bed.texts(&card));
 }

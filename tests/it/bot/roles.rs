@@ -236,6 +236,7 @@ fn actions() -> Vec<(Value, Option<Value>, Needs)> {
         (json!({"action": "billing.export", "period": "2026-11"}), None, Viewer),
         (json!({"action": "config.alert_here"}), None, Admin),
         (json!({"action": "config.open"}), None, Admin),
+        (json!({"action": "steps.open"}), None, Admin),
         (json!({"action": "config.save", "op": "a7"}), Some(json!({"thresholds": "70"})), Admin),
         (json!({"action": "config.test", "op": "a8"}), None, Admin),
         (json!({"action": "user.configure", "user": alice}), None, Admin),

@@ -1,7 +1,9 @@
 //! `/sync`: what the report says, and what the store holds afterwards.
 
+use airgate::sandbox::volcengine::{Fault, FaultRule};
+
 use super::{bed, says};
-use crate::bed::{ADMIN, phrase, text, text_of};
+use crate::bed::{ADMIN, fragment, phrase, text, text_of};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sync_reports_what_is_new_changed_and_gone() {
@@ -45,4 +47,15 @@ async fn a_sync_reports_what_is_new_changed_and_gone() {
     let subtitle =
         text("sync.subtitle", &[("users", &5), ("added", &0), ("changed", &0), ("gone", &0)]);
     assert!(unchanged.contains(&subtitle), "{unchanged}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sync_that_takes_long_says_what_it_waits_for() {
+    let bed = bed().await;
+    bed.cloud.faults().inject(FaultRule::new(Fault::Timeout).on("ListUsers").of("lab"));
+    let report = bed.ask(ADMIN, "/sync").await;
+    let message = bed.shows(&report.message_id, &fragment("processing.sync_progress")).await;
+    assert!(text_of(&message).contains("1/2"), "{}", text_of(&message));
+    bed.cloud.faults().clear();
+    bed.no_longer_shows(&report.message_id, &phrase("processing.sync")).await;
 }

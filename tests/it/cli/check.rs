@@ -1,6 +1,8 @@
 //! `airgate check`.
 
+use airgate::domain::{AccessKeyInfo, Switch, User};
 use airgate::sandbox::feishu::{ConfigApi, Delivery, Grants};
+use airgate::sandbox::world::{PolicyKind, PolicyScope};
 
 use super::{offline, online, with_account};
 use crate::bed::GROUP;
@@ -220,4 +222,50 @@ fn check_says_that_the_key_is_not_the_stores() {
     let failed = run(command, "");
     assert_eq!(failed.code, 1);
     assert!(row(&failed.out, "store").contains("set security.master_key"), "{}", failed.out);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn check_warns_of_a_key_pair_that_may_do_everything() {
+    let environment = online().await;
+    let (cloud, home) = (&environment.cloud, &environment.home);
+    assert!(row(home.run(&["check"]).good(), "account main rights").contains("skipped"));
+    // As a sync would know it.
+    home.store()
+        .write(|tx| {
+            let mut ops = User::new("main/ops".parse().unwrap(), jiff::Timestamp::UNIX_EPOCH);
+            let id = "AKLTmain0000000001".to_owned();
+            ops.access_keys = vec![AccessKeyInfo { id, active: Switch::On }];
+            tx.put_user(&ops)
+        })
+        .unwrap();
+    cloud.update(|world| {
+        let ops = world.account_mut("main").unwrap().add_user("ops");
+        ops.attach("IAMFullAccess", PolicyKind::System, PolicyScope::Global);
+    });
+    assert!(row(home.run(&["check"]).good(), "account main rights").contains(" ok"));
+    cloud.update(|world| {
+        let ops = world.user_mut("main", "ops").unwrap();
+        ops.attach("AdministratorAccess", PolicyKind::System, PolicyScope::Global);
+    });
+    let checked = home.run(&["check"]);
+    let rights = row(checked.good(), "account main rights");
+    assert!(
+        rights.contains("warning") && rights.contains("detach AdministratorAccess"),
+        "{rights}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn check_names_the_bot_menu_that_only_a_person_can_make_and_items_that_are_no_command() {
+    let environment = online().await;
+    let (feishu, home) = (&environment.feishu, &environment.home);
+    let none = home.run(&["check"]);
+    let menu = row(none.good(), "Feishu bot menu");
+    assert!(menu.contains("skipped") && menu.contains("event_key"), "{menu}");
+    feishu.set_console(|console| console.menu = vec!["users".to_owned(), "/billing".to_owned()]);
+    assert!(row(home.run(&["check"]).good(), "Feishu bot menu").contains(" ok: users"));
+    feishu.set_console(|console| console.menu.push("ops_status".to_owned()));
+    let wrong = home.run(&["check"]);
+    let menu = row(wrong.good(), "Feishu bot menu");
+    assert!(menu.contains("warning") && menu.contains("ops_status"), "{menu}");
 }

@@ -7,13 +7,13 @@ use super::super::*;
 use crate::domain::{
     AccessCause, AccessGoal, AccessItem, AccessKeyInfo, AccessPath, AccountEstimate,
     AccountReading, AlertBody, Approval, ApprovalState, Authorisation, BalanceReading,
-    BreakdownRow, Creation, CycleOutcome, CycleReport, Dispatch, EstimateUse, Figures, FilePlace,
-    Grant, GrantState, Halt, HeldPolicy, KeyStep, LedgerEntry, Limit, ModelUsage, MonitorState,
-    NewUser, NotCovered, OpId, OwedMessage, PathReport, PathReports, PathState, PendingAccess,
-    PolicyKind, PolicyScope, Problem, Profile, ProjectInfo, ProjectUsage, Proof, ProofState,
-    QuotaRequest, RememberedAccess, Report, RequestState, SavedSettings, SecretsSent, SharedDay,
-    Spender, Step, TaskKind, Temporary, TemporaryState, Thresholds, UpdateTarget, UserStatus,
-    beijing_day,
+    BreakdownRow, CardPlace, Creation, CycleOutcome, CycleReport, Dispatch, EstimateUse, Figures,
+    FilePlace, Grant, GrantState, Halt, HeldPolicy, KeyStep, LedgerEntry, Limit, ModelUsage,
+    MonitorState, NewUser, NotCovered, OpId, OwedMessage, PathReport, PathReports, PathState,
+    PendingAccess, PolicyKind, PolicyScope, Problem, Profile, ProjectInfo, ProjectUsage, Proof,
+    ProofState, QuotaRequest, RememberedAccess, Report, RequestState, Role, SavedSettings,
+    SecretsSent, SharedDay, Spender, Step, TaskKind, Temporary, TemporaryState, Thresholds,
+    UpdateTarget, UserCard, UserStatus, beijing_day,
 };
 use crate::store::{EstimateReading, NewMessage, OpOutcome, RecordedReading};
 
@@ -141,6 +141,19 @@ pub fn temporary() -> Temporary {
         amount: money("1000"),
         last_day: beijing_day(now()),
         state: TemporaryState::Running,
+    }
+}
+
+pub fn card_place() -> CardPlace {
+    CardPlace {
+        target: UpdateTarget::SentBy { owed: 1 },
+        lane: LANE.to_owned(),
+        card: UserCard::Quota,
+        role: Role::Admin,
+        in_group: false,
+        person: Some("ou_1".parse().unwrap()),
+        at: now(),
+        seen: u64::MAX,
     }
 }
 

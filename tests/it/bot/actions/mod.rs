@@ -6,6 +6,7 @@ mod alerts;
 mod billing;
 mod configure;
 mod create;
+mod elsewhere;
 mod incident;
 mod monitor;
 mod once;

@@ -79,3 +79,59 @@ async fn just_below_the_quota_is_not_the_quota() {
     assert_eq!(bed.user("main/bob").status, UserStatus::Active);
     assert!(!bed.is_cut_off("bob"));
 }
+
+/// Typed on the card or with the command, and also where access comes back with it.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_amount_far_above_the_usual_is_asked_back_about_and_booked_once() {
+    let bed = bed().await;
+    bed.allocate("main/alice", "2000");
+    let card = bed.ask(ADMIN, "/quota alice").await.message_id;
+    // Ten times as much is not asked about.
+    bed.submit(ADMIN, &card, "quota.allocate", json!({"amount": "20000"})).await;
+    assert_eq!(bed.quota("main/alice"), "¥22,000.00");
+    let form = json!({"amount": "50万", "note": "新项目"});
+    let asked = bed.submit(ADMIN, &card, "quota.allocate", form).await;
+    assert!(asked.card_updated);
+    assert_eq!(bed.quota("main/alice"), "¥22,000.00");
+    let shown = bed.texts(&card);
+    let why = text("large.above_quota", &[("quota", &"¥22,000.00")]);
+    for wanted in [why.as_str(), "¥500,000.00", "¥522,000.00", "新项目"] {
+        assert!(shown.contains(wanted), "{wanted} is not in\n{shown}");
+    }
+    let op = op_of(&bed, &card, "quota.allocate");
+    let value = bed.values(&card).into_iter().find(|it| it["op"] == op.as_str()).unwrap();
+    for _ in 0..2 {
+        bed.forged(ADMIN, &card, value.clone(), None).await;
+        assert_eq!(bed.quota("main/alice"), "¥522,000.00");
+    }
+    assert_eq!(bed.ledger_entries("main/alice"), 3);
+    let entry = bed.texts(&card);
+    assert!(entry.contains("¥522,000.00"), "{entry}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_command_with_an_amount_far_above_the_usual_is_asked_back_about() {
+    let bed = bed().await;
+    bed.allocate("main/bob", "800");
+    let reply = bed.ask(ADMIN, "/quota bob 1万 首月").await.message_id;
+    let title = text("large.title", &[("user", &"bob"), ("amount", &"¥10,000.00")]);
+    assert!(bed.texts(&reply).contains(&title), "{}", bed.texts(&reply));
+    assert_eq!(bed.quota("main/bob"), "¥800.00");
+    bed.press(ADMIN, &reply, json!({"action": "quota.allocate"})).await;
+    assert_eq!(bed.quota("main/bob"), "¥10,800.00");
+    // Deducting is not asked about, nor is what is as usual now.
+    says(&bed, ADMIN, "/quota bob -10800", &[]).await;
+    says(&bed, ADMIN, "/quota bob 100000", &[]).await;
+    assert_eq!(bed.quota("main/bob"), "¥100,000.00");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_large_amount_can_be_corrected_instead() {
+    let bed = bed().await;
+    bed.allocate("main/alice", "2000");
+    let card = bed.ask(ADMIN, "/quota alice").await.message_id;
+    bed.submit(ADMIN, &card, "quota.allocate", json!({"amount": "500000"})).await;
+    bed.press(ADMIN, &card, json!({"action": "quota.open"})).await;
+    bed.submit(ADMIN, &card, "quota.allocate", json!({"amount": "5000"})).await;
+    assert_eq!(bed.quota("main/alice"), "¥7,000.00");
+}

@@ -1,8 +1,11 @@
 //! Global settings: `/config`, by real clicks.
 
+use airgate::sandbox::feishu::{Fault, FaultRule};
 use serde_json::json;
 
-use crate::bed::{ADMIN, Bed, GROUP, VIEWER, one_account, phrase, text, text_of, toast_of};
+use crate::bed::{
+    ADMIN, Bed, GROUP, VIEWER, fragment, one_account, phrase, text, text_of, toast_of,
+};
 
 const OTHER: &str = "oc_other";
 
@@ -115,4 +118,48 @@ async fn only_administrators_see_and_change_settings_and_a_form_applies_once() {
     bed.forged(ADMIN, &card.message_id, value, Some(json!({"thresholds": "75"}))).await;
     let saved = bed.store.read(|tx| tx.saved_settings()).unwrap();
     assert_eq!(saved.thresholds.unwrap().percents(), [70]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_number_that_belongs_to_nobody_is_refused_with_the_reason_and_the_others_stay() {
+    let bed = Bed::start(one_account()).await;
+    let card = bed.ask(ADMIN, "/config").await.message_id;
+    bed.submit(ADMIN, &card, "config.save", json!({"mobiles": "13800000001"})).await;
+    bed.settled().await;
+    let form = json!({"mobiles": "13800000001, 13900000000", "thresholds": "70"});
+    let done = bed.submit(ADMIN, &card, "config.save", form).await;
+    assert_eq!(toast_of(&done), format!("success: {}", phrase("toast.settings_checking")));
+    let reason = text("config.mobiles_unknown", &[("mobiles", &"13900000000")]);
+    bed.shows(&card, &reason).await;
+    // What was typed can be corrected.
+    assert_eq!(bed.field(&card, "mobiles"), "13800000001, 13900000000");
+    let saved = bed.store.read(|tx| tx.saved_settings()).unwrap();
+    assert_eq!(saved.mobiles, Some(vec!["13800000001".to_owned()]));
+    assert_eq!(saved.thresholds.unwrap().percents(), [70]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn numbers_that_cannot_be_checked_stay_and_the_card_says_so() {
+    let bed = Bed::start(one_account()).await;
+    let card = bed.ask(ADMIN, "/config").await.message_id;
+    bed.settled().await;
+    bed.feishu.faults().inject(FaultRule::new(Fault::Status(503)).on("users.by_contact"));
+    bed.submit(ADMIN, &card, "config.save", json!({"mobiles": "13900000000"})).await;
+    bed.shows(&card, &fragment("config.mobiles_unread")).await;
+    let saved = bed.store.read(|tx| tx.saved_settings()).unwrap();
+    assert_eq!(saved.mobiles, Some(vec!["13900000000".to_owned()]));
+    bed.feishu.faults().clear();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_test_alert_says_whom_it_does_not_mention() {
+    let mobiles = "13800000001,13900000000";
+    let bed = Bed::with(one_account(), &[("FEISHU__ALERT_MOBILES", mobiles)]).await;
+    let card = bed.ask(ADMIN, "/config").await.message_id;
+    bed.press(ADMIN, &card, json!({"action": "config.test"})).await;
+    bed.settled().await;
+    let left_out = text("config.mobiles_left_out", &[("mobiles", &"13900000000")]);
+    let sent = bed.feishu.messages(GROUP);
+    let test = sent.iter().find(|message| message.content.contains(&phrase("alert.test"))).unwrap();
+    assert!(text_of(test).contains(&left_out), "{}", text_of(test));
 }

@@ -185,6 +185,10 @@ async fn secrets_go_from_the_chat_at_one_press() {
     let bob = made(&bed).unwrap();
     let secret = bob.keys[0].secret.expose_secret().to_owned();
     assert!(card.content.contains(&secret));
+    let value = json!({"action": "secrets.recall", "user": "main/bob"});
+    let elsewhere = bed.ask_in(ADMIN, GROUP, "/users", true).await.message_id;
+    let refused = bed.forged(ADMIN, &elsewhere, value, None).await;
+    assert_eq!(toast_of(&refused), format!("error: {}", phrase("refusal.recall_elsewhere")));
     let clicked = bed.press(ADMIN, &card.message_id, json!({"action": "secrets.recall"})).await;
     assert_eq!(toast_of(&clicked), format!("success: {}", phrase("toast.secrets_recalled")));
     // At once from what the card shows, and as soon as the platform allows it the message itself.
