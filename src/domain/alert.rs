@@ -270,6 +270,19 @@ pub enum Problem {
         /// Where to.
         place: BackupPlace,
     },
+    /// The owner of users has left the company. The users keep running.
+    OwnerLeft {
+        /// Who left.
+        person: OpenId,
+        /// The person's name, where it is known.
+        #[serde(default)]
+        name: Option<String>,
+        /// Some of the users.
+        users: Vec<UserKey>,
+        /// How many others there are.
+        #[serde(default)]
+        more: usize,
+    },
     /// Not a problem: a person is checking that alerts arrive.
     Test {
         /// The person who did it.

@@ -47,9 +47,11 @@
 mod alerts;
 mod deciders;
 mod deliver;
+mod digest;
 mod failure;
 mod file;
 mod lanes;
+mod leavers;
 mod mentions;
 mod people;
 mod poison;

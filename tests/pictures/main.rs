@@ -27,7 +27,7 @@ use bed::{Bed, Browser, ENGLISH, card_shows, choose, last, run};
 use serde_json::json;
 
 /// A card that answers a command: its name, the command.
-const ANSWERS: [(&str, &str); 17] = [
+const ANSWERS: [(&str, &str); 19] = [
     ("help", "/help"),
     ("users", "/users"),
     ("user", "/user wang.fang"),
@@ -44,6 +44,8 @@ const ANSWERS: [(&str, &str); 17] = [
     ("sync", "/sync"),
     ("config", "/config"),
     ("accounts", "/accounts"),
+    ("report", "/report week"),
+    ("report_month", "/report month"),
     ("create", "/create"),
 ];
 
@@ -76,7 +78,7 @@ const FURTHER: [&str; 24] = [
 ];
 
 /// A picture for each template.
-const TEMPLATES: [(&str, &str); 26] = [
+const TEMPLATES: [(&str, &str); 27] = [
     ("access", "disable"),
     ("accounts", "accounts"),
     ("alert", "alert_warning"),
@@ -88,6 +90,7 @@ const TEMPLATES: [(&str, &str); 26] = [
     ("create", "create"),
     ("creation", "created"),
     ("cycle", "cycle"),
+    ("digest", "report"),
     ("help", "help"),
     ("me", "me"),
     ("message", "not_found"),

@@ -73,6 +73,8 @@ async fn each_command_needs_its_role() {
         ("/me", Anyone),
         ("/request 5 x", Anyone),
         ("/requests", Viewer),
+        ("/report", Viewer),
+        ("汇总 月", Viewer),
         ("/export alerts", Viewer),
         ("/export everything", Viewer),
         ("/config", Admin),
@@ -196,6 +198,7 @@ fn actions() -> Vec<(Value, Option<Value>, Needs)> {
         ),
         (json!({"action": "me.open"}), None, Anyone),
         (json!({"action": "requests.list"}), None, Viewer),
+        (json!({"action": "report.open", "kind": "week"}), None, Viewer),
         (json!({"action": "request.open", "request": 99}), None, Viewer),
         (json!({"action": "approval.open", "approval": 99}), None, Viewer),
         (

@@ -387,6 +387,7 @@ pub fn owed(new: NewMessage, id: u64, uuid: &str) -> OwedMessage {
         mention_mobiles: new.mention_mobiles,
         plain: new.plain,
         tells_owner_of: new.tells_owner_of,
+        tells_owner: new.tells_owner,
     }
 }
 
