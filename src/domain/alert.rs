@@ -5,9 +5,9 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AccessGoal, AccountId, Act, BillPeriod, Freshness, Limit, Money, Month, Operator, PathItems,
-    PathReports, ProjectLink, ProjectName, Rate, RunsOut, Sharing, Spender, Spike, Unbilled, Usage,
-    User, UserKey,
+    AccessGoal, AccountId, Act, BillPeriod, Freshness, Limit, Money, Month, OpenId, Operator,
+    PathItems, PathReports, ProjectLink, ProjectName, Rate, RunsOut, Sharing, Spender, Spike,
+    Unbilled, Usage, User, UserKey,
 };
 
 /// The types of alerts (docs/behaviour.md §1).

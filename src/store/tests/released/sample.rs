@@ -427,6 +427,7 @@ pub fn settings() -> SavedSettings {
         alert_chat: Some(Some("oc_1".parse().unwrap())),
         webhook_url: Some(None),
         mobiles: Some(vec!["13800000001".to_owned()]),
+        digest: None,
         updated: Some(now()),
     }
 }
