@@ -405,7 +405,7 @@ mod tests {
         ] {
             assert_eq!(log.due(DigestKind::Week, at(now)), due, "{why}");
         }
-        let of_month = log("2026-10-01T00:00:00Z", &[w16]);
+        let of_month = log("2026-10-10T00:00:00Z", &[w16]);
         let due = of_month.due(DigestKind::Month, at("2026-11-06T02:30:00Z"));
         assert_eq!(due, Some(month(date(2026, 10, 1))), "weeks say nothing of months");
         let due = of_month.due(DigestKind::Month, at("2026-11-06T02:29:00Z"));

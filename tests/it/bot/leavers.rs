@@ -84,8 +84,8 @@ async fn a_message_that_fails_because_the_owner_resigned_tells_of_the_leaver() {
         bed.ask(ADMIN, "/quota alice 100 补").await;
         bed.settled().await;
     }
-    let title = text("alert.owner_left", &[("person", &"路人甲")]);
-    let told = bed.alerts().iter().filter(|it| text_of(it).contains(&title)).count();
+    let left = phrase("alert.owner_left_text");
+    let told = bed.alerts().iter().filter(|it| text_of(it).contains(&left)).count();
     let unreached = phrase("owner.unreached");
     let said = bed.alerts().iter().filter(|it| text_of(it).contains(&unreached)).count();
     assert_eq!((told, said), (1, 2));

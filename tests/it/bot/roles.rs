@@ -327,6 +327,7 @@ async fn cards_of_a_viewer_have_no_button_that_changes_anything() {
         "requests.list",
         "request.open",
         "approval.open",
+        "report.open",
     ];
     let bed = bed().await;
     let foreign = |content: &str| {
