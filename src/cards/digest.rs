@@ -131,7 +131,7 @@ impl Cards {
             change: view.change.map(|change| self.digest_change(change, span)),
             month_end: standing
                 .and_then(|now| now.month_end)
-                .map(|amount| words.t("billing.month_end", &[("amount", &amount.rounded())])),
+                .map(|amount| words.t("digest.month_end", &[("amount", &amount.rounded())])),
             notes: self.digest_notes(view),
             warning,
             chart: chart.map(|chart| days::Chart {

@@ -314,7 +314,7 @@ async fn fields_of_a_callback_cannot_claim_a_role() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn cards_of_a_viewer_have_no_button_that_changes_anything() {
-    const READING: [&str; 11] = [
+    const READING: [&str; 12] = [
         "users.list",
         "user.open",
         "projects.open",
