@@ -80,6 +80,9 @@ async fn a_message_that_fails_because_the_owner_resigned_tells_of_the_leaver() {
     let bed = owned().await;
     let fault = Fault::Code { http: 400, code: 230_029, msg: "resigned".to_owned() };
     bed.feishu.faults().inject(FaultRule::new(fault).on("send").holding(STRANGER));
+    // The fault holds every card with the person's id: with a name, only their own are refused.
+    let person: OpenId = STRANGER.parse().unwrap();
+    bed.store.write(|tx| tx.put_person_name(&person, "路人甲")).unwrap();
     for _ in 0..2 {
         bed.ask(ADMIN, "/quota alice 100 补").await;
         bed.settled().await;
