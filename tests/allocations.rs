@@ -56,6 +56,7 @@ fn a_card_takes_a_bounded_number_of_allocations() {
         mobiles: Vec::new(),
         approval: Default::default(),
         notify_owners: true,
+        digest: None,
     };
     let mut over = Vec::new();
     for (name, most, make) in CARDS {

@@ -201,7 +201,7 @@ pub(super) fn billing_user<S: Source>(
 }
 
 /// Returns what a project that is no longer linked is called.
-fn listed_label<S: Source>(
+pub(super) fn listed_label<S: Source>(
     tx: &View<S>,
     account: &AccountId,
     project: &ProjectName,

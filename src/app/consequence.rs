@@ -126,6 +126,7 @@ mod tests {
             mobiles: Vec::new(),
             approval: Default::default(),
             notify_owners: true,
+            digest: None,
         };
         let store = Store::with_backend(InMemoryBackend::new(), &[7; 32]).unwrap();
         store

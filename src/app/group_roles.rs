@@ -13,12 +13,39 @@ pub struct RoleGroups {
     admins: Option<ChatId>,
     viewers: Option<ChatId>,
     known: Arc<RwLock<GroupRoles>>,
+    /// The app's own tenant, once an event or a message has said it.
+    tenant: Arc<RwLock<Option<String>>>,
 }
 
 impl RoleGroups {
-    /// `known` is what was stored when the groups were last read.
-    pub fn new(admins: Option<ChatId>, viewers: Option<ChatId>, known: GroupRoles) -> Self {
-        Self { admins, viewers, known: Arc::new(RwLock::new(known)) }
+    /// `known` is what was stored when the groups were last read, `tenant` the app's own one.
+    pub fn new(
+        admins: Option<ChatId>,
+        viewers: Option<ChatId>,
+        known: GroupRoles,
+        tenant: Option<String>,
+    ) -> Self {
+        let (known, tenant) = (Arc::new(RwLock::new(known)), Arc::new(RwLock::new(tenant)));
+        Self { admins, viewers, known, tenant }
+    }
+
+    /// Learns the app's own tenant. Members of groups have their roles from then on. Returns whether it was not known.
+    pub fn learn_tenant(&self, tenant: &str) -> bool {
+        if tenant.is_empty() || self.tenant.read().is_some() {
+            return false;
+        }
+        self.tenant.write().get_or_insert_with(|| tenant.to_owned()).as_str() == tenant
+    }
+
+    /// Returns whether a group gives no roles because its members are not known to belong to the app's own tenant.
+    pub fn is_foreign(&self, group: &ChatId) -> bool {
+        let tenant = self.tenant.read();
+        self.known.read().is_foreign(group, tenant.as_deref())
+    }
+
+    /// Returns whether this group gives roles.
+    pub fn gives_roles(&self, group: &ChatId) -> bool {
+        [&self.admins, &self.viewers].into_iter().flatten().any(|known| known == group)
     }
 
     /// Returns the groups to read.
@@ -28,9 +55,9 @@ impl RoleGroups {
 
     /// Returns the role that the groups give a person.
     pub fn role(&self, person: &OpenId, now: Timestamp) -> Role {
-        let known = self.known.read();
+        let (known, tenant) = (self.known.read(), self.tenant.read());
         let is_in = |group: &Option<ChatId>| {
-            group.as_ref().is_some_and(|group| known.has(group, person, now))
+            group.as_ref().is_some_and(|group| known.has(group, person, tenant.as_deref(), now))
         };
         if is_in(&self.admins) {
             Role::Admin
@@ -43,14 +70,16 @@ impl RoleGroups {
 
     /// Returns the administrators by group.
     pub fn admins(&self, now: Timestamp) -> Vec<OpenId> {
-        let known = self.known.read();
-        self.admins.iter().flat_map(|group| known.members(group, now)).cloned().collect()
+        let (known, tenant) = (self.known.read(), self.tenant.read());
+        let members = |group| known.members(group, tenant.as_deref(), now);
+        self.admins.iter().flat_map(members).cloned().collect()
     }
 
     /// Returns everybody with a role by group.
     pub fn people(&self, now: Timestamp) -> Vec<OpenId> {
-        let known = self.known.read();
-        self.groups().iter().flat_map(|group| known.members(group, now)).cloned().collect()
+        let (known, tenant) = (self.known.read(), self.tenant.read());
+        let members = |group| known.members(group, tenant.as_deref(), now);
+        self.groups().iter().flat_map(members).cloned().collect()
     }
 
     /// Takes over a complete reading of a group. Returns what is known of all of them, to be stored.
@@ -58,6 +87,19 @@ impl RoleGroups {
         let mut known = self.known.write();
         known.take(group, members, at);
         known.clone()
+    }
+
+    /// Takes people out of a group that they have left. Returns what is known of all groups, to be stored, if that changes
+    /// anything.
+    pub fn remove(&self, group: &ChatId, people: &[OpenId]) -> Option<GroupRoles> {
+        let mut known = self.known.write();
+        known.remove(group, people).then(|| known.clone())
+    }
+
+    /// Takes a person who has left the company out of every group.
+    pub fn remove_everywhere(&self, person: &OpenId) -> Option<GroupRoles> {
+        let mut known = self.known.write();
+        known.remove_everywhere(person).then(|| known.clone())
     }
 
     /// Forgets a group that is gone for good: its members have no role any more.
@@ -79,10 +121,13 @@ mod tests {
         let member = |text: &str| ListedMember { person: id(text), tenant: "t".to_owned() };
         let at = Timestamp::UNIX_EPOCH;
         let groups =
-            RoleGroups::new(Some(group("oc_a")), Some(group("oc_v")), GroupRoles::default());
+            RoleGroups::new(Some(group("oc_a")), Some(group("oc_v")), GroupRoles::default(), None);
         assert_eq!(groups.role(&id("ou_a"), at), Role::Stranger);
         groups.take(group("oc_a"), vec![member("ou_a")], at);
         groups.take(group("oc_v"), vec![member("ou_a"), member("ou_v")], at);
+        assert_eq!(groups.role(&id("ou_a"), at), Role::Stranger, "the own tenant is not known");
+        assert!(groups.learn_tenant("t") && !groups.learn_tenant("t"));
+        assert!(!groups.learn_tenant("other"), "the first one stays");
         assert_eq!(groups.role(&id("ou_a"), at), Role::Admin);
         assert_eq!(groups.role(&id("ou_v"), at), Role::Viewer);
         assert_eq!(groups.admins(at), [id("ou_a")]);

@@ -353,6 +353,7 @@ mod tests {
             mobiles: Vec::new(),
             approval: Default::default(),
             notify_owners: true,
+            digest: None,
         }
     }
 

@@ -11,6 +11,7 @@ pub mod configure;
 pub mod consequence;
 pub mod create;
 pub mod days;
+pub mod digest;
 pub mod export;
 pub mod group_roles;
 pub mod listing;

@@ -18,6 +18,11 @@ const MAX_CANDIDATES: usize = 60;
 /// The project of bill rows that have none (docs/platforms/volcengine.md §7.1).
 const NO_PROJECT: &str = "-";
 
+/// Returns whether rows of a project belong to one.
+pub(super) fn is_named(project: &ProjectName) -> bool {
+    project.as_str() != NO_PROJECT
+}
+
 /// Reads how each account's bill of a period divides into what users pay for and the rest. Returns also the names of active
 /// accounts whose bill is not known.
 ///
@@ -80,7 +85,7 @@ pub fn view<S: Source>(
     let mut without: Option<Money> = None;
     let mut amounts: Vec<(Option<ProjectName>, Money)> = Vec::new();
     for (name, amount) in tx.unattributed(account, period)? {
-        match ProjectName::new(name).ok().filter(|name| name.as_str() != NO_PROJECT) {
+        match ProjectName::new(name).ok().filter(is_named) {
             Some(_) if amount.is_zero() => {}
             Some(project) => amounts.push((Some(project), amount)),
             None => *without.get_or_insert(Money::ZERO) += amount,

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::{Error, Refusal};
 use crate::address::{self, Url};
-use crate::domain::{ChatId, SavedSettings, Settings, contact};
+use crate::domain::{ChatId, DigestKind, DigestLog, SavedSettings, Settings, contact};
 use crate::store::{Source, StoreError, View, WriteTx};
 
 /// The most people that alerts mention.
@@ -21,6 +21,7 @@ impl fmt::Debug for NewSettings {
             .field("webhook_url", &(!self.webhook_url.is_empty()).then_some("…"))
             .field("mobiles", &self.mobiles)
             .field("alert_chat_id", &self.alert_chat_id)
+            .field("digest", &self.digest)
             .finish()
     }
 }
@@ -58,6 +59,8 @@ pub struct NewSettings {
     pub mobiles: String,
     /// Empty or `-` = none.
     pub alert_chat_id: String,
+    /// `off`, `week` or `month`; empty = unchanged.
+    pub digest: String,
 }
 
 /// Returns the settings in force: what was saved in chat, or the configured value if nothing was saved.
@@ -123,6 +126,17 @@ pub fn save(
             if wanted == in_force.alert_chat { saved.alert_chat } else { Some(wanted) }
         }
     };
+    let digest = match new.digest.trim() {
+        "" => in_force.digest,
+        "off" => None,
+        word => Some(DigestKind::from_word(word).ok_or(Refusal::BadField("digest"))?),
+    };
+    if digest != in_force.digest {
+        saved.digest = digest;
+        // What was due before is not sent.
+        let log = tx.digest_log()?;
+        tx.put_digest_log(&DigestLog { since: Some(now), ..log })?;
+    }
     saved.updated = Some(now);
     tx.put_saved_settings(&saved)?;
     Ok(SettingsView::new(saved, configured))

@@ -10,6 +10,9 @@ impl Bot {
     /// # Errors
     /// The event was not handled; the platform should send it again.
     pub async fn handle(&self, event: Event) -> Result<Reaction, HandleError> {
+        if let Some(tenant) = &event.tenant_key {
+            self.learn_tenant(tenant).await?;
+        }
         Ok(match event.kind {
             EventKind::Message(message) => self.message(event.event_id, message).await?,
             EventKind::CardAction(action) => self.click(event.event_id, action).await?,
@@ -26,6 +29,13 @@ impl Bot {
             }
             EventKind::BotRemoved { chat_id } | EventKind::ChatDisbanded { chat_id } => {
                 self.bot_removed(event.event_id, chat_id).await?
+            }
+            EventKind::MembersChanged { chat_id } => self.members_left(chat_id, &[]).await?,
+            EventKind::MembersLeft { chat_id, open_ids } => {
+                self.members_left(chat_id, &open_ids).await?
+            }
+            EventKind::PersonLeft { open_id, name } => {
+                self.person_left(event.event_id, open_id, name).await?
             }
         })
     }

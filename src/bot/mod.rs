@@ -33,6 +33,7 @@ pub mod commands;
 mod events;
 mod greeting;
 mod handlers;
+mod leavers;
 mod messages;
 mod names;
 mod state;

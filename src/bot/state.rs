@@ -9,6 +9,7 @@ use super::names::Names;
 use super::own_id::OwnId;
 use super::roles::Roles;
 use crate::address::Url;
+use crate::app::group_roles::RoleGroups;
 use crate::cards::Cards;
 use crate::clock::Clock;
 use crate::domain::{LinkPolicies, Settings, TaskKind};
@@ -28,6 +29,8 @@ pub struct Bot {
     pub(super) chats: ChatOrder,
     pub(super) own_id: OwnId,
     pub(super) names: Names,
+    pub(super) app_id: String,
+    pub(super) groups: RoleGroups,
 }
 
 /// What [`Bot::new`] takes.
@@ -38,6 +41,10 @@ pub struct Parts {
     pub cards: Arc<Cards>,
     /// Who may do what.
     pub roles: Roles,
+    /// The app, whose tenant is learned from events.
+    pub app_id: String,
+    /// The groups that give roles.
+    pub groups: RoleGroups,
     /// Settings of the configuration; saved ones take precedence.
     pub settings: Settings,
     /// Raises alerts; knows the settings in force.
@@ -76,6 +83,8 @@ impl Bot {
             chats: ChatOrder::default(),
             own_id: OwnId::new(store.clone(), feishu.clone()),
             names: Names::new(store.clone(), feishu.clone()),
+            app_id: parts.app_id,
+            groups: parts.groups,
             store,
             feishu,
         })

@@ -55,6 +55,8 @@ struct AlertFacts<'a> {
     top_up: bool,
     steps: Vec<String>,
     lists: bool,
+    /// The users of an owner who left.
+    left: Vec<Left<'a>>,
     forecast: Option<String>,
     figures: Option<facts::Figures>,
     month: Option<String>,
@@ -63,6 +65,12 @@ struct AlertFacts<'a> {
     rows: Vec<Amount<'a>>,
     rest: usize,
     rest_sum: String,
+}
+
+/// A user whose owner has left.
+struct Left<'a> {
+    key: String,
+    name: &'a str,
 }
 
 template!("alert");
@@ -200,6 +208,13 @@ impl Cards {
                 && !is_closed,
             steps: self.steps(&alert.steps, alert.at),
             lists: matches!(body, AlertBody::Warnings { .. }),
+            left: match body {
+                AlertBody::Error { problem: Problem::OwnerLeft { users, .. } } => users
+                    .iter()
+                    .map(|key| Left { key: key.to_string(), name: key.username.as_str() })
+                    .collect(),
+                _ => Vec::new(),
+            },
             forecast: match body {
                 AlertBody::Warning { .. } => detail
                     .and_then(|detail| detail.forecast)
@@ -345,6 +360,12 @@ impl Cards {
                 }
                 Problem::AccessDelayed { goal: AccessGoal::Restored, reason, .. } => {
                     (Some(words.t("alert.restore_delayed_text", &[])), Some(reason.as_str()))
+                }
+                Problem::OwnerLeft { more, .. } => {
+                    let text = words.t("alert.owner_left_text", &[]);
+                    let more =
+                        (*more > 0).then(|| words.t("alert.owner_left_more", &[("count", more)]));
+                    (Some([Some(text), more].into_iter().flatten().collect::<String>()), None)
                 }
                 Problem::Test { operator } => {
                     let operator = words.operator(operator);
@@ -493,6 +514,7 @@ impl Cards {
                 | Problem::AccessDelayed { reason, .. } => Some(reason.into()),
                 Problem::BackupFailing { reason, .. } => reason.as_deref().map(Into::into),
                 Problem::Test { operator } => Some(by(operator)),
+                Problem::OwnerLeft { users, .. } => Some(words.usernames(users).into()),
                 Problem::CyclesRecovered { .. }
                 | Problem::CredentialsRecovered { .. }
                 | Problem::AccessReopened { .. }
@@ -540,6 +562,7 @@ fn alert_template(body: &AlertBody) -> &'static str {
         body if is_recovery(body) => "green",
         body if is_test(body) => "blue",
         AlertBody::Manual { goal: AccessGoal::Cut, .. } => "violet",
+        AlertBody::Error { problem: Problem::OwnerLeft { .. } } => "orange",
         AlertBody::Error { .. } => "carmine",
         AlertBody::Forecast { .. } => "indigo",
     }

@@ -6,6 +6,7 @@ use super::facts::{self, Figures, Tag};
 use super::text::{fit, md};
 use super::{Card, CardContext, Cards};
 use crate::app::me::{MeView, MyUser};
+use crate::app::outcome::BillingProject;
 use crate::domain::{Money, QuotaRequest, RequestState, UserStatus};
 
 /// Max users on the card.
@@ -85,7 +86,7 @@ impl Cards {
         let rest = own.projects.get(PROJECTS..).unwrap_or_default();
         let rest_sum: Money = rest.iter().map(|row| row.amount).sum();
         let shown = own.projects.iter().take(PROJECTS);
-        let labels: Vec<String> = shown.clone().map(|row| md(&fit(&row.label, 15))).collect();
+        let labels: Vec<String> = shown.clone().map(|row| self.my_project(row)).collect();
         let amounts: Vec<String> = shown.map(|row| row.amount.to_string()).collect();
         Mine {
             key: user.key.to_string(),
@@ -112,6 +113,17 @@ impl Cards {
             last: last.map(|request| self.my_request(request)),
             form: single && may_ask,
             may_ask,
+        }
+    }
+
+    /// A project, and with whom it is shared. The amounts are in a column of their own, so the line must not wrap.
+    fn my_project(&self, row: &BillingProject) -> String {
+        match &row.shared {
+            None => md(&fit(&row.label, 15)),
+            Some(shared) => {
+                let mark = md(&fit(&self.words.sharing(shared), 9));
+                format!("{} <font color='orange'>{mark}</font>", md(&fit(&row.label, 8)))
+            }
         }
     }
 

@@ -25,6 +25,7 @@ mod condition;
 mod consequence;
 mod create;
 mod days;
+mod digest;
 mod engine;
 mod facts;
 mod general;

@@ -61,6 +61,11 @@ impl Cards {
         self.card(ctx, &facts)
     }
 
+    /// The title of that card.
+    pub fn notice_title(&self, notice: &OwnerNotice, detail: &UserDetail) -> String {
+        self.notice_text(notice, detail).0
+    }
+
     fn notice_text(&self, notice: &OwnerNotice, detail: &UserDetail) -> (String, String, Tone) {
         let words = self.words;
         let name = detail.user.key.username.as_str();

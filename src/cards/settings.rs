@@ -3,10 +3,10 @@
 use super::condition::user_template;
 use super::engine::template;
 use super::facts::{self, Tag};
-use super::{Card, CardContext, Cards};
+use super::{Card, CardContext, Cards, Wording};
 use crate::app::outcome::UserDetail;
 use crate::app::settings::SettingsView;
-use crate::domain::{OpenId, SavedSettings, Thresholds, UserStatus};
+use crate::domain::{DigestKind, OpenId, SavedSettings, Thresholds, UserStatus};
 
 /// The facts of the settings card.
 struct SettingsFacts {
@@ -19,6 +19,8 @@ struct SettingsFacts {
     webhook: bool,
     mobiles: String,
     nowhere: bool,
+    digest: String,
+    digests: Vec<Choosable>,
 }
 
 /// A setting.
@@ -26,6 +28,12 @@ struct Row {
     label: String,
     value: String,
     source: String,
+}
+
+/// Something to choose.
+struct Choosable {
+    value: &'static str,
+    text: String,
 }
 
 template!("settings");
@@ -98,6 +106,14 @@ impl Cards {
                 if mobiles.is_empty() { none() } else { mobiles.clone() },
                 saved.mobiles.is_some(),
             ),
+            Row {
+                label: words.t("config.digest", &[]),
+                value: digest_choice(words, settings.digest),
+                source: match settings.digest {
+                    Some(_) => source(true),
+                    None => String::new(),
+                },
+            },
         ];
         let facts = SettingsFacts {
             rows,
@@ -109,6 +125,13 @@ impl Cards {
             webhook: settings.webhook_url.is_some(),
             mobiles,
             nowhere: settings.alert_chat.is_none() && settings.webhook_url.is_none(),
+            digest: chosen_digest(settings.digest, ctx).to_owned(),
+            digests: [None, Some(DigestKind::Week), Some(DigestKind::Month)]
+                .map(|kind| Choosable {
+                    value: digest_word(kind),
+                    text: digest_choice(words, kind),
+                })
+                .into(),
         };
         self.card(ctx, &facts)
     }
@@ -149,6 +172,28 @@ impl Cards {
             phone: user.phone.as_str(),
         };
         self.card(ctx, &facts)
+    }
+}
+
+fn digest_word(kind: Option<DigestKind>) -> &'static str {
+    kind.map_or("off", DigestKind::word)
+}
+
+/// Returns the choice of a refused form, or what is in force: only an offered option may be preselected (R22).
+fn chosen_digest(in_force: Option<DigestKind>, ctx: &CardContext) -> &'static str {
+    let typed = ctx.form.values.get("digest").map(String::as_str);
+    match typed {
+        Some("off") => "off",
+        Some(word) => digest_word(DigestKind::from_word(word).or(in_force)),
+        None => digest_word(in_force),
+    }
+}
+
+fn digest_choice(words: Wording, kind: Option<DigestKind>) -> String {
+    match kind {
+        None => words.t("config.digest_off", &[]),
+        Some(DigestKind::Week) => words.t("config.digest_week", &[]),
+        Some(DigestKind::Month) => words.t("config.digest_month", &[]),
     }
 }
 

@@ -315,6 +315,10 @@ impl Wording {
                 Problem::AccessDelayed { goal: AccessGoal::Restored, .. } => {
                     self.t("alert.restore_delayed", &[("user", &user)])
                 }
+                Problem::OwnerLeft { person, name, .. } => {
+                    let person = name.as_deref().unwrap_or(person.as_str());
+                    self.t("alert.owner_left", &[("person", &person)])
+                }
                 Problem::Test { .. } => self.t("alert.test", &[]),
             },
         }

@@ -347,6 +347,7 @@ impl Config {
             mobiles: self.feishu.alert_mobiles.clone(),
             approval: self.approval,
             notify_owners: self.feishu.notify_owners,
+            digest: None,
         }
     }
 

@@ -109,6 +109,7 @@ fn the_required_keys_alone_give_the_documented_defaults() {
             mobiles: vec![],
             approval: Default::default(),
             notify_owners: true,
+            digest: None,
         }
     );
 }

@@ -5,9 +5,9 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AccessGoal, AccountId, Act, BillPeriod, Freshness, Limit, Money, Month, Operator, PathItems,
-    PathReports, ProjectLink, ProjectName, Rate, RunsOut, Sharing, Spender, Spike, Unbilled, Usage,
-    User, UserKey,
+    AccessGoal, AccountId, Act, BillPeriod, Freshness, Limit, Money, Month, OpenId, Operator,
+    PathItems, PathReports, ProjectLink, ProjectName, Rate, RunsOut, Sharing, Spender, Spike,
+    Unbilled, Usage, User, UserKey,
 };
 
 /// The types of alerts (docs/behaviour.md §1).
@@ -269,6 +269,19 @@ pub enum Problem {
     BackupRecovered {
         /// Where to.
         place: BackupPlace,
+    },
+    /// The owner of users has left the company. The users keep running.
+    OwnerLeft {
+        /// Who left.
+        person: OpenId,
+        /// The person's name, where it is known.
+        #[serde(default)]
+        name: Option<String>,
+        /// Some of the users.
+        users: Vec<UserKey>,
+        /// How many others there are.
+        #[serde(default)]
+        more: usize,
     },
     /// Not a problem: a person is checking that alerts arrive.
     Test {

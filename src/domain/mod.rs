@@ -10,6 +10,7 @@ pub mod contact;
 pub mod creation;
 pub mod days;
 pub mod decision;
+pub mod digest;
 pub mod estimate;
 pub mod event_window;
 pub mod forecast;
@@ -62,6 +63,9 @@ pub use creation::{Creation, Halt, KeyStep, NewUser, SecretsSent, Step};
 pub use days::{Change, Comparable, DayAmount, DayChart, Series, charted_days, comparable};
 pub use decision::{
     AccessStanding, CUT_AT, Decision, Warn, decide, is_still_demanded, must_be_cut,
+};
+pub use digest::{
+    DigestKind, DigestLog, DigestSpan, Part, ProjectOf, Spent, Tally, Telling, largest,
 };
 pub use estimate::{BilledItem, ModelUsage, ProjectUsage, SharedDay, UsageKind};
 pub use event_window::EVENT_WINDOW;

@@ -167,6 +167,10 @@ pub struct OwedMessage {
     /// The alert that it tells a user's owner about. If it cannot be delivered, the alert chat is told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tells_owner_of: Option<u64>,
+    /// The title of what it tells the owner of users, or who asked for quota. If it cannot be delivered, the alert chat is
+    /// told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tells_owner: Option<String>,
 }
 
 /// A message whose delivery was given up.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{ApprovalRules, ChatId, Thresholds};
+use super::{ApprovalRules, ChatId, DigestKind, Thresholds};
 
 /// The settings in force. `Debug` hides the webhook's address: anyone who knows it can post.
 #[derive(Clone, PartialEq, Eq)]
@@ -25,6 +25,8 @@ pub struct Settings {
     pub approval: ApprovalRules,
     /// Whether users' owners are told of warnings, cuts, restores and changes of quota.
     pub notify_owners: bool,
+    /// Which digest is sent; `None` = none. Set in chat only.
+    pub digest: Option<DigestKind>,
 }
 
 /// The settings saved by `/config`. A value that is set takes precedence over the configuration file. `Debug` hides the
@@ -46,6 +48,9 @@ pub struct SavedSettings {
     /// Mobile numbers.
     #[serde(default)]
     pub mobiles: Option<Vec<String>>,
+    /// Which digest is sent; `None` = none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<DigestKind>,
     /// When it was saved.
     #[serde(default)]
     pub updated: Option<Timestamp>,
@@ -61,6 +66,7 @@ impl fmt::Debug for Settings {
             .field("mobiles", &self.mobiles)
             .field("approval", &self.approval)
             .field("notify_owners", &self.notify_owners)
+            .field("digest", &self.digest)
             .finish()
     }
 }
@@ -73,6 +79,7 @@ impl fmt::Debug for SavedSettings {
             .field("alert_chat", &self.alert_chat)
             .field("webhook_url", &self.webhook_url.as_ref().map(|url| url.as_ref().map(|_| "…")))
             .field("mobiles", &self.mobiles)
+            .field("digest", &self.digest)
             .field("updated", &self.updated)
             .finish()
     }
@@ -94,6 +101,7 @@ impl SavedSettings {
             mobiles: self.mobiles.clone().unwrap_or_else(|| configured.mobiles.clone()),
             approval: configured.approval,
             notify_owners: configured.notify_owners,
+            digest: self.digest,
         }
     }
 }
@@ -131,6 +139,7 @@ mod tests {
             mobiles: vec!["138".to_owned()],
             approval: ApprovalRules::default(),
             notify_owners: true,
+            digest: None,
         };
         let saved = SavedSettings { alert_chat: Some(None), ..SavedSettings::default() };
         let read: SavedSettings =

@@ -192,6 +192,11 @@ impl Error {
         }
     }
 
+    /// Returns whether the recipient of a message has left the company (docs/platforms/feishu.md §4.11).
+    pub fn is_about_leaver(&self) -> bool {
+        self.code() == Some(230_029)
+    }
+
     /// Returns whether the platform has no such API for this app or tenant, so that only a person can do it, in the
     /// console: on Lark the paths of version 7 answer 404 with a text, and apps made elsewhere are refused by code
     /// (docs/platforms/feishu.md §12.3).

@@ -46,6 +46,8 @@ pub struct Event {
     pub event_id: String,
     /// When it happened, by the platform's clock.
     pub created_at: Timestamp,
+    /// The tenant that the app belongs to, if the envelope says. An app made in a tenant hears of no other.
+    pub tenant_key: Option<String>,
     /// What happened.
     pub kind: EventKind,
 }
@@ -91,6 +93,25 @@ pub enum EventKind {
         /// The group.
         chat_id: String,
     },
+    /// People joined a group.
+    MembersChanged {
+        /// The group.
+        chat_id: String,
+    },
+    /// People left a group or were removed, or their invitation was taken back.
+    MembersLeft {
+        /// The group.
+        chat_id: String,
+        /// Those whom the event names, `ou_…`.
+        open_ids: Vec<String>,
+    },
+    /// A person left the company.
+    PersonLeft {
+        /// The person, `ou_…`.
+        open_id: String,
+        /// The name; empty if the platform does not say.
+        name: String,
+    },
 }
 
 impl EventKind {
@@ -104,6 +125,9 @@ impl EventKind {
             Self::BotAdded { .. } => EventType::BotAdded,
             Self::BotRemoved { .. } => EventType::BotRemoved,
             Self::ChatDisbanded { .. } => EventType::ChatDisbanded,
+            Self::MembersChanged { .. } => EventType::MembersAdded,
+            Self::MembersLeft { .. } => EventType::MembersLeft,
+            Self::PersonLeft { .. } => EventType::PersonLeft,
         }
     }
 }
@@ -154,6 +178,14 @@ event_types! {
     BotRemoved = "im.chat.member.bot.deleted_v1",
     /// See [`EventKind::ChatDisbanded`].
     ChatDisbanded = "im.chat.disbanded_v1",
+    /// See [`EventKind::MembersChanged`].
+    MembersAdded = "im.chat.member.user.added_v1",
+    /// See [`EventKind::MembersLeft`].
+    MembersLeft = "im.chat.member.user.deleted_v1",
+    /// An invitation that was taken back: see [`EventKind::MembersLeft`].
+    MembersWithdrawn = "im.chat.member.user.withdrawn_v1",
+    /// See [`EventKind::PersonLeft`].
+    PersonLeft = "contact.user.deleted_v3",
 }
 
 /// Parses a payload that is already authenticated: the JSON of a verified HTTP callback, or of a long-connection
@@ -184,10 +216,13 @@ pub fn parse_payload(
         });
     }
     let created_at = created_at.unwrap_or(now);
+    let tenant_key = string(header, "tenant_key");
     let kind =
         payload.get("event").and_then(|event| parse_kind(&event_type, event, payload, created_at));
     Ok(match (event_id, kind) {
-        (Some(event_id), Some(kind)) => Incoming::Event(Event { event_id, created_at, kind }),
+        (Some(event_id), Some(kind)) => {
+            Incoming::Event(Event { event_id, created_at, tenant_key, kind })
+        }
         // Without an id, a repeated push would look like a new event.
         (event_id, _) => Incoming::Unhandled {
             event_id: event_id.unwrap_or_default(),
@@ -237,7 +272,25 @@ fn parse_kind(
         },
         EventType::BotRemoved => EventKind::BotRemoved { chat_id: chat_id()? },
         EventType::ChatDisbanded => EventKind::ChatDisbanded { chat_id: chat_id()? },
+        EventType::MembersAdded => EventKind::MembersChanged { chat_id: chat_id()? },
+        EventType::MembersLeft | EventType::MembersWithdrawn => {
+            EventKind::MembersLeft { chat_id: chat_id()?, open_ids: people_of(event) }
+        }
+        EventType::PersonLeft => {
+            let person = event.get("object")?;
+            EventKind::PersonLeft {
+                open_id: string(person, "open_id")?,
+                name: string(person, "name").unwrap_or_default(),
+            }
+        }
     })
+}
+
+/// Returns the people that a change of a group's members names.
+fn people_of(event: &Value) -> Vec<String> {
+    let users = event.get("users").and_then(Value::as_array);
+    let ids = users.into_iter().flatten().filter_map(|user| user.get("user_id"));
+    ids.filter_map(|ids| string(ids, "open_id")).collect()
 }
 
 fn bounded(event_type: &str) -> String {

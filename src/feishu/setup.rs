@@ -139,6 +139,9 @@ pub static SCOPES: &[Scope] = &[
     ),
 ];
 
+/// Any one of these is needed to hear of the members of groups.
+const MEMBERS: &[&str] = &["im:chat.members:read", "im:chat", "im:chat:readonly"];
+
 /// Every event. `card.action.trigger` is a callback and has a page of its own in the console.
 pub static SUBSCRIPTIONS: &[Subscription] = &[
     Subscription {
@@ -177,6 +180,34 @@ pub static SUBSCRIPTIONS: &[Subscription] = &[
         scopes: &["im:chat:read", "im:chat", "im:chat:readonly"],
         enables: "forget a group that was dissolved",
     },
+    Subscription {
+        event: EventType::MembersAdded,
+        is_required: false,
+        scopes: MEMBERS,
+        enables: "roles from groups follow at once when somebody joins",
+    },
+    Subscription {
+        event: EventType::MembersLeft,
+        is_required: false,
+        scopes: MEMBERS,
+        enables: "roles from groups end at once when somebody leaves",
+    },
+    Subscription {
+        event: EventType::MembersWithdrawn,
+        is_required: false,
+        scopes: MEMBERS,
+        enables: "the same when an invitation is taken back",
+    },
+    Subscription {
+        event: EventType::PersonLeft,
+        is_required: false,
+        scopes: &[
+            "contact:contact.base:readonly",
+            "contact:contact:readonly_as_app",
+            "contact:contact:access_as_app",
+        ],
+        enables: "tell administrators that the owner of users has left the company",
+    },
 ];
 
 #[cfg(test)]
@@ -186,10 +217,13 @@ mod tests {
     #[test]
     fn the_scopes_cover_the_events() {
         for subscription in SUBSCRIPTIONS {
+            // Who hears of members can read them as well: both belong to roles from groups, which are optional.
+            let is_optional = subscription.scopes == MEMBERS;
             let is_covered = subscription.scopes.is_empty()
-                || SCOPES
-                    .iter()
-                    .any(|scope| scope.is_required && subscription.scopes.contains(&scope.name()));
+                || SCOPES.iter().any(|scope| {
+                    (scope.is_required || is_optional)
+                        && subscription.scopes.contains(&scope.name())
+                });
             assert!(is_covered, "{}", subscription.event.as_str());
         }
     }

@@ -116,11 +116,8 @@ impl Alerts {
         let card = self.cards().notice(notice, &detail, &ctx).into_string();
         let lane = person_lane(&person);
         let message = NewMessage::new(&lane, Dispatch::ToPerson { person, card }, now);
-        let about = match notice {
-            OwnerNotice::Alert(alert) => Some(alert.id),
-            _ => None,
-        };
-        tx.owe(message.telling_owner_of(about), now).map(drop)
+        let title = self.cards().notice_title(notice, &detail);
+        tx.owe(message.telling_owner(Some(title)), now).map(drop)
     }
 
     /// Says in the alert chat that an owner was not reached; without one, to each administrator.
@@ -128,14 +125,12 @@ impl Alerts {
         &self,
         tx: &WriteTx,
         person: &OpenId,
-        alert: u64,
+        title: &str,
         reason: &str,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        let Some(alert) = tx.alert(alert)? else { return Ok(()) };
         let words = self.cards().words();
         let name = tx.person_name(person)?.unwrap_or_else(|| person.to_string());
-        let title = words.alert_title(&alert);
         let args: [(&str, &dyn std::fmt::Display); 3] =
             [("title", &title), ("person", &name), ("reason", &reason)];
         let text = words.t("owner.unreached_text", &args);
@@ -167,7 +162,7 @@ impl Alerts {
     }
 
     /// Sends a card to the alert chat or, without one, to each administrator.
-    fn to_deciders(
+    pub(super) fn to_deciders(
         &self,
         tx: &WriteTx,
         card: &Card,

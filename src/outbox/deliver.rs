@@ -281,6 +281,7 @@ impl Outbox {
             return self.parts.store.writing(move |tx| tx.note_try(&owed)).await;
         }
         tracing::error!(owed = owed.id, lane = owed.lane, %failure, "message given up");
+        let has_left = matches!(&failure, Failure::Feishu(error) if error.is_about_leaver());
         self.first_tries.lock().remove(&owed.id);
         let (cards, alerts) = (std::sync::Arc::clone(&self.parts.cards), self.parts.alerts.clone());
         self.parts
@@ -293,6 +294,9 @@ impl Outbox {
                 // The substitute is enqueued first, so that an alert never counts as lost in between.
                 secrets::lost(tx, &cards, &mut owed, &reason, now)?;
                 substitute(tx, &cards, &alerts, &owed, disposition, &reason, now)?;
+                if let (true, Dispatch::ToPerson { person, .. }) = (has_left, &owed.dispatch) {
+                    alerts.owner_left(tx, person, "", now)?;
+                }
                 tx.give_up(&owed, &reason, now)
             })
             .await?;

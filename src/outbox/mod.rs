@@ -47,10 +47,12 @@
 mod alerts;
 mod deciders;
 mod deliver;
+mod digest;
 mod elsewhere;
 mod failure;
 mod file;
 mod lanes;
+mod leavers;
 mod mentions;
 mod people;
 mod poison;

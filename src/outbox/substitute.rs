@@ -57,11 +57,19 @@ pub(super) fn substitute(
         (_, _, Disposition::Refused) if !owed.plain => {
             let dispatch = plain_form(tx, cards, owed, reason)?;
             let message = NewMessage::new(&owed.lane, dispatch, now).for_alert(owed.alert).plain();
-            tx.owe(message.telling_owner_of(owed.tells_owner_of), now).map(drop)
+            let message = message.telling_owner_of(owed.tells_owner_of);
+            tx.owe(message.telling_owner(owed.tells_owner.clone()), now).map(drop)
+        }
+        (Dispatch::ToPerson { person, .. }, ..) if owed.tells_owner.is_some() => {
+            let title = owed.tells_owner.as_deref().unwrap_or_default();
+            alerts.owner_not_reached(tx, person, title, reason, now)
         }
         (Dispatch::ToPerson { person, .. }, ..) if owed.tells_owner_of.is_some() => {
-            let alert = owed.tells_owner_of.unwrap_or_default();
-            alerts.owner_not_reached(tx, person, alert, reason, now)
+            // Enqueued by an earlier version.
+            let Some(alert) = tx.alert(owed.tells_owner_of.unwrap_or_default())? else {
+                return Ok(());
+            };
+            alerts.owner_not_reached(tx, person, &cards.words().alert_title(&alert), reason, now)
         }
         (Dispatch::ToChat { .. }, Some(alert), _) => {
             alerts.to_admins(tx, &settings, alert, Some(reason), now)

@@ -21,4 +21,6 @@ pub struct Wakers {
     pub settings: Arc<Notify>,
     /// The name look-up: there may be a person whose name is unknown.
     pub names: Arc<Notify>,
+    /// The reading of groups: the members of one that gives roles have changed.
+    pub groups: Arc<Notify>,
 }

@@ -181,7 +181,9 @@ impl<'a> Plan<'a> {
         let (admin_chat, viewer_chat) =
             (config.feishu.admin_chat.clone(), config.feishu.viewer_chat.clone());
         let known = store.read(View::group_roles).unwrap_or_default();
-        let groups = RoleGroups::new(admin_chat, viewer_chat, known);
+        let app_id = config.feishu.app_id.as_str();
+        let tenant = store.read(|tx| tx.own_tenant(app_id)).unwrap_or_default();
+        let groups = RoleGroups::new(admin_chat, viewer_chat, known, tenant);
         Ok(Self {
             config,
             timeouts,
@@ -283,6 +285,8 @@ impl<'a> Plan<'a> {
                 self.groups.clone(),
                 self.clock.clone(),
             ),
+            app_id: feishu.app_id.clone(),
+            groups: self.groups.clone(),
             settings: self.settings.clone(),
             alerts: self.alerts.clone(),
             link_policies: self.config.access.link_policies.clone(),

@@ -12,7 +12,9 @@ use super::seal::Sealer;
 use super::tables::{DIRECT_CHATS, META, PEOPLE, WELCOMED};
 use super::view::{Order, Source, View};
 use super::{StoreError, WriteTx};
-use crate::domain::{BackupPlace, ChatId, GroupRoles, MonitorState, OpenId, SavedSettings};
+use crate::domain::{
+    BackupPlace, ChatId, DigestLog, GroupRoles, MonitorState, OpenId, SavedSettings,
+};
 
 const SCHEMA: &str = "schema_version";
 const KEY_CHECK: &str = "key_check";
@@ -26,6 +28,9 @@ const REFUSED_PEOPLE: &str = "refused_people";
 const FAILING_BACKUPS: &str = "failing_backups";
 const SLASH_COMMANDS: &str = "slash_commands";
 const GROUP_ROLES: &str = "group_roles";
+const DIGESTS: &str = "digests";
+const OWN_TENANT: &str = "own_tenant";
+const LEFT_PEOPLE: &str = "left_people";
 
 /// Sealed under the master key when the store is created; opening it proves that a key is the right one.
 const KEY_CHECK_TEXT: &[u8] = b"airgate";
@@ -75,6 +80,22 @@ impl<S: Source> View<S> {
     /// Returns the members of the groups that give roles, as they were last read.
     pub fn group_roles(&self) -> Result<GroupRoles, StoreError> {
         Ok(self.remembered(GROUP_ROLES)?.unwrap_or_default())
+    }
+
+    /// Returns the tenant that this app belongs to, once an event has said it.
+    pub fn own_tenant(&self, app_id: &str) -> Result<Option<String>, StoreError> {
+        let known: Option<(String, String)> = self.remembered(OWN_TENANT)?;
+        Ok(known.filter(|(app, _)| app == app_id).map(|(_, tenant)| tenant))
+    }
+
+    /// Returns the people who have left the company, as far as administrators were told.
+    pub fn left_people(&self) -> Result<BTreeSet<OpenId>, StoreError> {
+        Ok(self.remembered(LEFT_PEOPLE)?.unwrap_or_default())
+    }
+
+    /// Returns which digests were sent.
+    pub fn digest_log(&self) -> Result<DigestLog, StoreError> {
+        Ok(self.meta(DIGESTS)?.unwrap_or_default())
     }
 
     /// Returns when administrators were last told of a message whose delivery was given up.
@@ -165,6 +186,26 @@ impl WriteTx {
         self.put_meta(GROUP_ROLES, roles)
     }
 
+    /// Stores the tenant that an app belongs to.
+    pub fn put_own_tenant(&self, app_id: &str, tenant: &str) -> Result<(), StoreError> {
+        self.put_meta(OWN_TENANT, &(app_id, tenant))
+    }
+
+    /// Notes that administrators were told that a person has left. Returns false if they had been told before.
+    pub fn note_left(&self, person: &OpenId) -> Result<bool, StoreError> {
+        let mut left = self.left_people()?;
+        let first = left.insert(person.clone());
+        if first {
+            self.put_meta(LEFT_PEOPLE, &left)?;
+        }
+        Ok(first)
+    }
+
+    /// Stores which digests were sent.
+    pub fn put_digest_log(&self, log: &DigestLog) -> Result<(), StoreError> {
+        self.put_meta(DIGESTS, log)
+    }
+
     /// Stores the bot's own open_id.
     pub fn put_bot_open_id(&self, bot: &OpenId) -> Result<(), StoreError> {
         self.put_meta(BOT, bot)
@@ -215,6 +256,11 @@ impl WriteTx {
         let mut refused = self.refused_people()?;
         if refused.remove(person) {
             self.put_meta(REFUSED_PEOPLE, &refused)?;
+        }
+        // Whoever is written to, or writes, has come back.
+        let mut left = self.left_people()?;
+        if left.remove(person) {
+            self.put_meta(LEFT_PEOPLE, &left)?;
         }
         if self.direct_chat(person)?.as_ref() != Some(chat) {
             self.open(DIRECT_CHATS)?.insert(person.as_str(), chat.as_str())?;

@@ -49,6 +49,8 @@ pub struct NewMessage {
     pub plain: bool,
     /// See [`OwedMessage::tells_owner_of`].
     pub tells_owner_of: Option<u64>,
+    /// See [`OwedMessage::tells_owner`].
+    pub tells_owner: Option<String>,
 }
 
 impl NewMessage {
@@ -62,6 +64,7 @@ impl NewMessage {
             mention_mobiles: Vec::new(),
             plain: false,
             tells_owner_of: None,
+            tells_owner: None,
         }
     }
 
@@ -69,6 +72,12 @@ impl NewMessage {
     #[must_use]
     pub fn telling_owner_of(self, tells_owner_of: Option<u64>) -> Self {
         Self { tells_owner_of, ..self }
+    }
+
+    /// Sets the title of what it tells an owner.
+    #[must_use]
+    pub fn telling_owner(self, tells_owner: Option<String>) -> Self {
+        Self { tells_owner, ..self }
     }
 
     /// Sets the alert that it delivers.
@@ -229,6 +238,7 @@ impl WriteTx {
             mention_mobiles: message.mention_mobiles,
             plain: message.plain,
             tells_owner_of: message.tells_owner_of,
+            tells_owner: message.tells_owner,
         };
         self.put_owed(&owed)?;
         if let Some(alert) = owed.alert {

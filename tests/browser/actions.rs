@@ -188,6 +188,19 @@ async fn quota_and_spending(bed: &Bed) {
     bed.press(&word("billing.everybody")).await;
 }
 
+/// The digest leads to the week before and to the month, and lists who lacks an owner.
+async fn the_digest(bed: &Bed) {
+    bed.ask("/report").await;
+    bed.until(&card_shows(&word("digest.week"))).await;
+    bed.press(&word("digest.previous_week")).await;
+    bed.until(&card_shows(&word("digest.next_week"))).await;
+    bed.press(&word("digest.show_month")).await;
+    bed.until(&card_shows(&word("digest.month"))).await;
+    bed.press(&word("digest.show_week")).await;
+    bed.until(&card_shows(&word("digest.to_do"))).await;
+    bed.press(&word("digest.open")).await;
+}
+
 /// A project that nobody pays for is linked from what is left of the bill; its link is switched off and on again.
 async fn what_nobody_pays_for(bed: &Bed) {
     bed.ask("/billing").await;
@@ -488,6 +501,7 @@ async fn each_action_of_a_card_is_answered() {
         the_projects(bed).await;
         quota_and_spending(bed).await;
         what_nobody_pays_for(bed).await;
+        the_digest(bed).await;
         the_alerts(bed).await;
         a_candidate(bed).await;
         access(bed).await;

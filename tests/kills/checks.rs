@@ -242,6 +242,7 @@ fn causes(stage: &Stage, alerts: &[AlertRecord]) {
             | Problem::StillSpending { .. }
             | Problem::EstimateOff { .. }
             | Problem::EstimateRecovered { .. }
+            | Problem::OwnerLeft { .. }
             | Problem::PolicyTaken { .. }
             | Problem::BackupFailing { .. }
             | Problem::BackupRecovered { .. } => panic!("seed {}: {problem:?}", stage.seed),

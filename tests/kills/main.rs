@@ -19,6 +19,7 @@ mod checks;
 mod creation;
 mod holdings;
 mod parts;
+mod people;
 mod person;
 mod rounds;
 #[path = "../shared/mod.rs"]

@@ -27,7 +27,7 @@ use bed::{Bed, Browser, ENGLISH, card_shows, choose, last, run};
 use serde_json::json;
 
 /// A card that answers a command: its name, the command.
-const ANSWERS: [(&str, &str); 18] = [
+const ANSWERS: [(&str, &str); 20] = [
     ("help", "/help"),
     ("users", "/users"),
     ("user", "/user wang.fang"),
@@ -45,6 +45,8 @@ const ANSWERS: [(&str, &str); 18] = [
     ("sync", "/sync"),
     ("config", "/config"),
     ("accounts", "/accounts"),
+    ("report", "/report week"),
+    ("report_month", "/report month"),
     ("create", "/create"),
 ];
 
@@ -78,7 +80,7 @@ const FURTHER: [&str; 25] = [
 ];
 
 /// A picture for each template.
-const TEMPLATES: [(&str, &str); 28] = [
+const TEMPLATES: [(&str, &str); 29] = [
     ("access", "disable"),
     ("accounts", "accounts"),
     ("alert", "alert_warning"),
@@ -90,6 +92,7 @@ const TEMPLATES: [(&str, &str); 28] = [
     ("create", "create"),
     ("creation", "created"),
     ("cycle", "cycle"),
+    ("digest", "report"),
     ("help", "help"),
     ("large", "large"),
     ("me", "me"),

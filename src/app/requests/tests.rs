@@ -51,6 +51,7 @@ fn settings(second_from: Option<i64>) -> Settings {
             request_limit: Some(fen(100_000)),
         },
         notify_owners: true,
+        digest: None,
     }
 }
 

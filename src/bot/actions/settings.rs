@@ -52,6 +52,7 @@ impl Action for ConfigSave {
                 webhook_url: fields.typed("webhook_url"),
                 mobiles: fields.typed("mobiles"),
                 alert_chat_id: fields.typed("alert_chat_id"),
+                digest: fields.typed("digest"),
             },
         })
     }

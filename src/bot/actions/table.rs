@@ -18,6 +18,7 @@ use super::alerts::AlertsList;
 use super::billing::{BillingAssign, BillingExport, BillingOpen, BillingRest};
 use super::configure::{Configure, ConfigureOpen};
 use super::create::{Create, SecretsRecall};
+use super::digest::ReportOpen;
 use super::fields::Fields;
 use super::monitor::{MonitorRun, SyncRun};
 use super::projects::{ProjectAdd, ProjectRemove, ProjectToggle, ProjectsOpen, ToggleAll};
@@ -222,6 +223,7 @@ actions! {
         QuotaOpen:     "quota.open",          form Any,       needs Viewer;
         BillingOpen:   "billing.open",        form Any,       needs Viewer;
         BillingRest:   "billing.rest",        form Any,       needs Viewer;
+        ReportOpen:    "report.open",         form Any,       needs Viewer;
         AlertsList:    "alerts.list",         form Any,       needs Viewer;
         MeOpen:        "me.open",             form Any,       needs Anyone;
         RequestsList:  "requests.list",       form Any,       needs Viewer;

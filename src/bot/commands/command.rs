@@ -6,7 +6,7 @@ use super::month::Month;
 use crate::app::export::Table;
 use crate::cards::Wording;
 use crate::domain::typed::parsed_text;
-use crate::domain::{AmountError, Money, Needs, OpenId};
+use crate::domain::{AmountError, DigestKind, Money, Needs, OpenId};
 
 /// Which user a command is about, as its sender wrote it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -98,6 +98,11 @@ pub enum Query {
     Me,
     /// What waits for a decision.
     Requests,
+    /// The digest of the last full week or month.
+    Report {
+        /// Which; `None` = the one that is sent, or else the week.
+        kind: Option<DigestKind>,
+    },
     /// A table as a file.
     Export {
         /// The table.

@@ -7,13 +7,13 @@ use crate::app::export::{Export, Table};
 use crate::app::{Error, Refusal, create, users};
 use crate::bot::actions::{
     AccountsOpen, Action, AlertsList, BillingOpen, ConfigOpen, Opened, ProjectsOpen, QuotaOpen,
-    RequestsList, UserOpen, UsersList, confirm_access, me_card,
+    ReportOpen, RequestsList, UserOpen, UsersList, confirm_access, me_card,
 };
 use crate::bot::handlers::Handlers;
 use crate::bot::origin::Reply;
 use crate::bot::roles::Allowed;
 use crate::cards::{Card, CardContext, Chosen, ListPlace, Tone};
-use crate::domain::{AccessGoal, BillPeriod, OpenId, User, UserKey};
+use crate::domain::{AccessGoal, BillPeriod, DigestKind, OpenId, User, UserKey};
 use crate::store::{Source, View};
 
 /// Who sent a command, with the proof that they may use it, and whether only they read the reply.
@@ -61,6 +61,7 @@ impl Query {
             | Query::Accounts
             | Query::Me
             | Query::Requests
+            | Query::Report { .. }
             | Query::Export { .. } => Chosen::User,
         }
     }
@@ -139,6 +140,11 @@ impl Handlers {
             }
             Query::Me => me_card(self, tx, None, ctx)?.into(),
             Query::Requests => RequestsList.open(self, tx, ctx)?.into(),
+            Query::Report { kind } => {
+                let sent = self.settings(tx)?.digest;
+                let kind = kind.or(sent).unwrap_or(DigestKind::Week);
+                ReportOpen { kind, at: None }.open(self, tx, ctx)?.into()
+            }
             Query::Export { table, period } => {
                 let period = period.map(|month| month.period(BillPeriod::of(now)));
                 let export = Export { table: *table, period };

@@ -3,7 +3,7 @@
 use super::command::{Change, ParseError, Query, Spec};
 use super::month::Month;
 use crate::app::export::Table;
-use crate::domain::{Money, Needs};
+use crate::domain::{DigestKind, Money, Needs};
 
 /// Every command, in the order help shows them.
 pub static COMMANDS: &[Spec] = &[
@@ -213,5 +213,26 @@ pub static COMMANDS: &[Spec] = &[
         about: "command.requests",
         needs: Needs::Viewer,
         parse: |_, _| Ok(Query::Requests.into()),
+    },
+    Spec {
+        name: "report",
+        aliases: &["汇总"],
+        arguments: "[week|month]",
+        about: "command.report",
+        needs: Needs::Viewer,
+        parse: |_, arguments| {
+            let word = arguments.peek_word().map(|word| word.to_lowercase());
+            let kind = match word.as_deref() {
+                Some("week" | "周" | "上周" | "周报") => Some(DigestKind::Week),
+                Some("month" | "月" | "上月" | "上个月" | "月报") => {
+                    Some(DigestKind::Month)
+                }
+                _ => None,
+            };
+            if kind.is_some() {
+                arguments.next_word();
+            }
+            Ok(Query::Report { kind }.into())
+        },
     },
 ];

@@ -18,6 +18,7 @@ pub fn settings(size: Size) -> SettingsView {
         mobiles: vec!["13800000001".to_owned()],
         approval: Default::default(),
         notify_owners: true,
+        digest: None,
     };
     let saved = SavedSettings {
         thresholds: (!small).then(|| Thresholds::new(491..=500).unwrap()),
@@ -25,6 +26,7 @@ pub fn settings(size: Size) -> SettingsView {
         alert_chat: (!small).then(|| Some("x".repeat(200).parse().unwrap())),
         webhook_url: None,
         mobiles: (!small).then(|| vec!["+12345678901234567890".to_owned(); 20]),
+        digest: Some(DigestKind::Week),
         updated: Some(ago(30)),
     };
     SettingsView::new(saved, &configured)
@@ -40,6 +42,7 @@ pub fn no_settings() -> SettingsView {
         mobiles: vec![],
         approval: Default::default(),
         notify_owners: true,
+        digest: None,
     };
     SettingsView::new(saved, &settings)
 }

@@ -5,6 +5,7 @@
 mod admin;
 mod asking;
 mod creating;
+mod digests;
 mod estimates;
 mod incident;
 mod paths;
@@ -67,6 +68,7 @@ fn context_for(role: Role, size: Size) -> CardContext {
                 "user",
                 "reason",
                 "until",
+                "digest",
             ]
             .map(|name| (name.to_owned(), samples::text(size, 600)));
             let back = ListPlace {
@@ -196,6 +198,7 @@ fn all(cards: &Cards, role: Role, size: Size) -> Vec<Sample> {
     }
     out.extend(requests::all(cards, &ctx, size));
     out.extend(asking::all(cards, &ctx, size));
+    out.extend(digests::all(cards, &ctx, size));
     out
 }
 
@@ -448,6 +451,10 @@ fn cards_match_their_snapshots() {
                 "billing_accounts",
                 "rest",
                 "rest_link",
+                "digest_week",
+                "digest_own",
+                "digest_unread",
+                "alert_owner_left_chat",
             ];
             if shown.contains(&sample.name.as_str()) {
                 let name = format!("{}_en_us", sample.name);
@@ -456,8 +463,16 @@ fn cards_match_their_snapshots() {
         }
         let hostile = Cards::new(Locale::ZhCn, OpIds::Counter);
         for sample in all(&hostile, Role::Admin, Size::Hostile) {
-            if ["users", "projects", "billing", "alert_warning_chat", "rest", "rest_link"]
-                .contains(&sample.name.as_str())
+            if [
+                "users",
+                "projects",
+                "billing",
+                "alert_warning_chat",
+                "rest",
+                "rest_link",
+                "digest_week",
+            ]
+            .contains(&sample.name.as_str())
             {
                 let name = format!("{}_hostile", sample.name);
                 insta::assert_json_snapshot!(name, sample.card.value());

@@ -157,10 +157,14 @@ impl Default for Console {
         ];
         let events = [
             "application.bot.menu_v6",
+            "contact.user.deleted_v3",
             "im.chat.access_event.bot_p2p_chat_entered_v1",
             "im.chat.disbanded_v1",
             "im.chat.member.bot.added_v1",
             "im.chat.member.bot.deleted_v1",
+            "im.chat.member.user.added_v1",
+            "im.chat.member.user.deleted_v1",
+            "im.chat.member.user.withdrawn_v1",
             "im.message.receive_v1",
         ];
         Self {

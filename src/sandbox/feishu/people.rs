@@ -218,6 +218,7 @@ impl FakeFeishu {
     /// The envelope (schema 2.0) around an event; `create_time` in the unit that the type uses.
     pub fn envelope(&self, event_type: &str, create_time: &str, event: Value) -> Value {
         let config = &self.core.config;
+        let lacks_tenant = self.read(|state| state.quirks.envelopes_lack_tenant);
         json!({
             "schema": "2.0",
             "header": {
@@ -225,7 +226,7 @@ impl FakeFeishu {
                 "token": config.verification_token,
                 "create_time": create_time,
                 "event_type": event_type,
-                "tenant_key": TENANT,
+                "tenant_key": if lacks_tenant { "" } else { TENANT },
                 "app_id": config.app_id,
             },
             "event": event,

@@ -31,6 +31,8 @@ pub struct Quirks {
     pub operators_are_nested: bool,
     /// Clicks come over the long connection in frames of the type `card`.
     pub clicks_are_card_frames: bool,
+    /// Events do not say which tenant the app belongs to.
+    pub envelopes_lack_tenant: bool,
     /// The value of a component comes as JSON text.
     pub values_are_text: bool,
 }

@@ -1,9 +1,11 @@
 //! Reads the members of the groups that give roles.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::runner::{Chore, Needs};
@@ -25,6 +27,7 @@ pub(super) struct ReadGroups {
     feishu: feishu::Client,
     store: Store,
     clock: Clock,
+    wake: Arc<Notify>,
 }
 
 impl ReadGroups {
@@ -35,6 +38,7 @@ impl ReadGroups {
             feishu: needs.feishu.clone(),
             store: needs.store.clone(),
             clock: needs.clock.clone(),
+            wake: Arc::clone(&needs.wakers.groups),
         })
     }
 
@@ -55,7 +59,14 @@ impl ReadGroups {
                     let person = OpenId::new(member.open_id).ok()?;
                     Some(ListedMember { person, tenant: member.tenant_key })
                 });
-                self.groups.take(group, listed.collect(), at)
+                let known = self.groups.take(group.clone(), listed.collect(), at);
+                if self.groups.is_foreign(&group) {
+                    tracing::warn!(
+                        %group,
+                        "a group gives no roles: its members are not known to be of the app's own tenant"
+                    );
+                }
+                known
             }
             Err(error) if error.disposition() == Disposition::ChatGone => {
                 tracing::error!(%group, %error, "a group gives no roles: the bot is not in it");
@@ -84,5 +95,9 @@ impl Chore for ReadGroups {
             if all.unwrap_or(true) { INTERVAL } else { RETRY }
         }
         .boxed()
+    }
+
+    fn wake(&self) -> Option<&Notify> {
+        Some(&self.wake)
     }
 }

@@ -3,6 +3,7 @@
 
 mod backup;
 mod backup_watch;
+mod digests;
 mod groups;
 mod histograms;
 mod lapses;
@@ -26,6 +27,7 @@ pub(super) fn all(needs: &Needs<'_>) -> Result<Vec<Box<dyn Chore>>, ServiceError
         Box::new(token::KeepToken::new(needs)),
         Box::new(names::LearnNames::new(needs)),
         Box::new(lapses::EndWhatIsOver::new(needs)),
+        Box::new(digests::SendDigests::new(needs)),
         Box::new(slash::OfferCommands::new(needs)),
         Box::new(histograms::FoldHistograms),
     ];

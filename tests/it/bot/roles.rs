@@ -73,6 +73,8 @@ async fn each_command_needs_its_role() {
         ("/me", Anyone),
         ("/request 5 x", Anyone),
         ("/requests", Viewer),
+        ("/report", Viewer),
+        ("汇总 月", Viewer),
         ("/export alerts", Viewer),
         ("/export everything", Viewer),
         ("/config", Admin),
@@ -196,6 +198,7 @@ fn actions() -> Vec<(Value, Option<Value>, Needs)> {
         ),
         (json!({"action": "me.open"}), None, Anyone),
         (json!({"action": "requests.list"}), None, Viewer),
+        (json!({"action": "report.open", "kind": "week"}), None, Viewer),
         (json!({"action": "request.open", "request": 99}), None, Viewer),
         (json!({"action": "approval.open", "approval": 99}), None, Viewer),
         (
@@ -312,7 +315,7 @@ async fn fields_of_a_callback_cannot_claim_a_role() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn cards_of_a_viewer_have_no_button_that_changes_anything() {
-    const READING: [&str; 11] = [
+    const READING: [&str; 12] = [
         "users.list",
         "user.open",
         "projects.open",
@@ -325,6 +328,7 @@ async fn cards_of_a_viewer_have_no_button_that_changes_anything() {
         "requests.list",
         "request.open",
         "approval.open",
+        "report.open",
     ];
     let bed = bed().await;
     let foreign = |content: &str| {

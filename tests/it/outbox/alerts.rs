@@ -22,6 +22,7 @@ fn problems(bed: &Bed) -> Vec<&'static str> {
             Problem::EstimateRecovered { .. } => "agrees",
             Problem::BackupFailing { .. } => "no backup",
             Problem::BackupRecovered { .. } => "backup",
+            Problem::OwnerLeft { .. } => "leaver",
             Problem::Test { .. } => "test",
         }),
         _ => None,

@@ -402,6 +402,7 @@ pub fn owed(new: NewMessage, id: u64, uuid: &str) -> OwedMessage {
         mention_mobiles: new.mention_mobiles,
         plain: new.plain,
         tells_owner_of: new.tells_owner_of,
+        tells_owner: new.tells_owner,
     }
 }
 
@@ -441,6 +442,7 @@ pub fn settings() -> SavedSettings {
         alert_chat: Some(Some("oc_1".parse().unwrap())),
         webhook_url: Some(None),
         mobiles: Some(vec!["13800000001".to_owned()]),
+        digest: None,
         updated: Some(now()),
     }
 }

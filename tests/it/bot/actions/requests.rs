@@ -144,7 +144,9 @@ async fn fifty_taps_by_five_people_decide_once_and_every_copy_shows_the_outcome(
     for (person, card) in copies {
         let shown = bed.texts(&card);
         assert!(shown.contains(&word), "{person}: {shown}");
-        assert!(!shown.contains(&phrase("request.grant")), "{person}: {shown}");
+        // The word for the outcome holds the word on the button.
+        let values = bed.values(&card);
+        assert!(!values.iter().any(|value| value["action"] == "request.decide"), "{person}");
     }
 }
 
@@ -245,6 +247,7 @@ async fn a_large_grant_needs_a_second_administrator_and_lapses_without_one() {
     bed.shows(&second, &phrase("request.word_lapsed")).await;
     // The request is open again, and a new decision is possible.
     bed.shows(&card, &phrase("request.grant")).await;
+    bed.settled().await;
     assert_eq!(state(&bed, 1), RequestState::Open);
     let toast = decided(&bed, ADMIN_2, &card, "grant", json!({"amount": "100"})).await;
     assert!(toast.starts_with("success"), "{toast}");
@@ -366,7 +369,9 @@ async fn the_alert_chat_learns_why_an_owner_was_not_reached() {
         assert!(text_of(&said).contains(&code.to_string()), "{code}: {}", text_of(&said));
         bed.settled().await;
         let alerts = bed.alert_records();
-        assert_eq!(alerts.len(), 1, "{alerts:?}");
+        // Whoever has resigned has users without an owner now: that is told as well.
+        let count = if code == 230_029 { 2 } else { 1 };
+        assert_eq!(alerts.len(), count, "{alerts:?}");
     }
 }
 
