@@ -5,6 +5,8 @@ pub mod access;
 pub mod accounts;
 pub mod alerts;
 pub mod approvals;
+pub mod batch_refusal;
+pub mod batches;
 pub mod billing;
 pub mod cloud;
 pub mod configure;
@@ -13,6 +15,7 @@ pub mod create;
 pub mod days;
 pub mod export;
 pub mod group_roles;
+pub mod import;
 pub mod listing;
 pub mod me;
 pub mod outcome;
@@ -24,6 +27,7 @@ pub mod refusal;
 pub mod requests;
 pub mod rest;
 pub mod settings;
+pub mod sheet;
 pub mod sync;
 pub mod temporary;
 pub mod trouble;
@@ -58,6 +62,12 @@ impl Error {
 impl From<CreateRefusal> for Error {
     fn from(refusal: CreateRefusal) -> Self {
         Error::Refused(Refusal::Create(refusal))
+    }
+}
+
+impl From<batch_refusal::BatchRefusal> for Error {
+    fn from(refusal: batch_refusal::BatchRefusal) -> Self {
+        Error::Refused(Refusal::Batch(refusal))
     }
 }
 

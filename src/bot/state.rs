@@ -103,6 +103,7 @@ impl Bot {
             | TaskKind::UpdateProfile { .. }
             | TaskKind::CheckAccount { .. }
             | TaskKind::LookAtAccess { .. }
+            | TaskKind::Batch { .. }
             | TaskKind::ReadBalances => self.wakers.tasks.notify_one(),
         }
     }

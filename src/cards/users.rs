@@ -241,7 +241,7 @@ fn sort_label(words: Wording, sort: UserSort) -> String {
     }
 }
 
-fn filter_label(words: Wording, filter: UserFilter) -> String {
+pub(super) fn filter_label(words: Wording, filter: UserFilter) -> String {
     match filter {
         UserFilter::All => words.t("filter.all", &[]),
         UserFilter::Warning => words.t("filter.warning", &[]),

@@ -242,6 +242,11 @@ pub enum TaskKind {
         /// The user to look at.
         user: super::UserKey,
     },
+    /// Carry a change of many users on: prepare it, or apply it.
+    Batch {
+        /// [`super::Batch::id`].
+        batch: u64,
+    },
 }
 
 /// Where the result of a task is shown.

@@ -16,9 +16,9 @@ use super::StoreError;
 use super::values::{AlertPost, KnownChat, OpOutcome};
 use crate::domain::{
     Account, AccountBill, AccountEstimate, AccountReadings, AlertRecord, Approval, Authorisation,
-    BalanceReading, Creation, FailedMessage, LedgerEntry, Money, OwedMessage, PathReports,
-    PendingAccess, ProjectBill, ProjectEstimate, ProjectInfo, ProjectLink, ProjectUsage, Proof,
-    QuotaRequest, RememberedAccess, SpendingRecord, Task, Temporary, User,
+    BalanceReading, Batch, BatchRow, Creation, FailedMessage, LedgerEntry, Money, OwedMessage,
+    PathReports, PendingAccess, ProjectBill, ProjectEstimate, ProjectInfo, ProjectLink,
+    ProjectUsage, Proof, QuotaRequest, RememberedAccess, SpendingRecord, Task, Temporary, User,
 };
 
 /// The rows that were left out since the process started: they are read again and again.
@@ -258,4 +258,14 @@ tables! {
     TEMPORARY: Json<(One, One, u64), Temporary> = "temporary";
     /// (last day as YYYYMMDD, account, username, seq): those that are not booked back yet
     TEMPORARY_RUNNING: Plain<(u32, One, One, u64), ()> = "temporary_running";
+    /// batch id
+    BATCHES: Json<u64, Batch> = "batches";
+    /// batch id: those to which something can still happen
+    BATCHES_OPEN: Plain<u64, ()> = "batches_open";
+    /// (batch id, number of the row): what is not written yet
+    BATCH_ROWS: Json<(u64, u64), BatchRow> = "batch_rows";
+    /// (account, username, batch id, number of the row): the same by user
+    BATCH_USERS: Plain<(One, One, u64, u64), ()> = "batch_users";
+    /// what a file's rows say, hashed -> the batch that applied it last
+    FILES_APPLIED: Plain<One, u64> = "files_applied";
 }

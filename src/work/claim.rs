@@ -15,6 +15,7 @@ pub enum Claim {
     Creation(u64),
     Profile(UserKey),
     Access(UserKey),
+    Batch(u64),
 }
 
 impl Claim {
@@ -29,6 +30,7 @@ impl Claim {
             TaskKind::CheckAccount { account, .. } => Self::KeyPair(account.clone()),
             TaskKind::ReadBalances => Self::Balances,
             TaskKind::LookAtAccess { user } => Self::Access(user.clone()),
+            TaskKind::Batch { batch } => Self::Batch(*batch),
         })
     }
 }

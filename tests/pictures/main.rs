@@ -27,7 +27,7 @@ use bed::{Bed, Browser, ENGLISH, card_shows, choose, last, run};
 use serde_json::json;
 
 /// A card that answers a command: its name, the command.
-const ANSWERS: [(&str, &str); 17] = [
+const ANSWERS: [(&str, &str); 18] = [
     ("help", "/help"),
     ("users", "/users"),
     ("user", "/user wang.fang"),
@@ -45,10 +45,11 @@ const ANSWERS: [(&str, &str); 17] = [
     ("config", "/config"),
     ("accounts", "/accounts"),
     ("create", "/create"),
+    ("import", "/import"),
 ];
 
 /// The others, in the order of the index.
-const FURTHER: [&str; 24] = [
+const FURTHER: [&str; 26] = [
     "created_partly",
     "created",
     "secrets",
@@ -73,22 +74,27 @@ const FURTHER: [&str; 24] = [
     "notice",
     "requests",
     "approval",
+    "bulk",
+    "batch",
 ];
 
 /// A picture for each template.
-const TEMPLATES: [(&str, &str); 26] = [
+const TEMPLATES: [(&str, &str); 29] = [
     ("access", "disable"),
     ("accounts", "accounts"),
     ("alert", "alert_warning"),
     ("alerts", "alerts"),
     ("approval", "approval"),
+    ("batch", "batch"),
     ("billing", "billing"),
+    ("bulk", "bulk"),
     ("candidates", "candidates"),
     ("configure", "configure"),
     ("create", "create"),
     ("creation", "created"),
     ("cycle", "cycle"),
     ("help", "help"),
+    ("import", "import"),
     ("me", "me"),
     ("message", "not_found"),
     ("monitor", "monitor"),
@@ -221,6 +227,19 @@ async fn take_request(bed: &Bed) {
     take(bed, "notice").await;
 }
 
+/// Many users at once: the form, and the preview.
+async fn take_bulk(bed: &Bed) {
+    bed.ask("/users wang").await;
+    bed.press(&word(bed, "bulk.button", &[])).await;
+    take(bed, "bulk").await;
+    bed.click(&last("button.select"), &word(bed, "bulk.choose", &[])).await;
+    bed.click(".popup [role=option]", &word(bed, "batch.quota", &[])).await;
+    bed.type_into(&last("[data-path$='.1'] input"), "100").await;
+    bed.press(&word(bed, "bulk.preview", &[])).await;
+    bed.until(&card_shows(&word(bed, "batch.word_preview", &[]))).await;
+    take(bed, "batch").await;
+}
+
 async fn take_all(bed: &Bed) {
     bed.open().await;
     bed.converse("direct").await;
@@ -244,6 +263,7 @@ async fn take_all(bed: &Bed) {
         }
     }
     take_creation(bed).await;
+    take_bulk(bed).await;
     bed.ask("/user wang.fang").await;
     bed.press(&word(bed, "button.settings", &[])).await;
     take(bed, "configure").await;

@@ -98,6 +98,8 @@ pub enum Query {
     Me,
     /// What waits for a decision.
     Requests,
+    /// Which files can be dropped into the direct chat.
+    Import,
     /// A table as a file.
     Export {
         /// The table.

@@ -61,6 +61,7 @@ impl Query {
             | Query::Accounts
             | Query::Me
             | Query::Requests
+            | Query::Import
             | Query::Export { .. } => Chosen::User,
         }
     }
@@ -145,6 +146,7 @@ impl Handlers {
             }
             Query::Me => me_card(self, tx, None, ctx)?.into(),
             Query::Requests => RequestsList.open(self, tx, ctx)?.into(),
+            Query::Import => self.cards.import(ctx).into(),
             Query::Export { table, period } => {
                 let period = period.map(|month| month.period(BillPeriod::of(now)));
                 let export = Export { table: *table, period };

@@ -3,6 +3,7 @@
 //! the table of actions in `bot/actions/tests.rs`.
 
 mod admin;
+mod batch;
 mod creating;
 mod estimates;
 mod incident;
@@ -66,6 +67,7 @@ fn context_for(role: Role, size: Size) -> CardContext {
                 "user",
                 "reason",
                 "until",
+                "value",
             ]
             .map(|name| (name.to_owned(), samples::text(size, 600)));
             let back = ListPlace {
@@ -194,6 +196,7 @@ fn all(cards: &Cards, role: Role, size: Size) -> Vec<Sample> {
         }
     }
     out.extend(requests::all(cards, &ctx, size));
+    out.extend(batch::all(cards, &ctx, size));
     out
 }
 
@@ -446,6 +449,10 @@ fn cards_match_their_snapshots() {
                 "billing_accounts",
                 "rest",
                 "rest_link",
+                "bulk",
+                "batch_quota",
+                "batch_unusable",
+                "import",
             ];
             if shown.contains(&sample.name.as_str()) {
                 let name = format!("{}_en_us", sample.name);

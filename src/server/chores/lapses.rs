@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::runner::{Chore, Needs};
 use crate::app::people::OwnerNotice;
-use crate::app::{approvals, requests, temporary};
+use crate::app::{approvals, batches, requests, temporary};
 use crate::clock::Clock;
 use crate::domain::{Act, Deed};
 use crate::outbox::Alerts;
@@ -61,7 +61,8 @@ impl EndWhatIsOver {
             .reading(move |tx| {
                 Ok(!tx.overdue_temporaries(today, 1)?.is_empty()
                     || tx.pending_requests()?.iter().any(|request| request.lapses(now))
-                    || tx.waiting_approvals()?.iter().any(|approval| approval.lapses(now)))
+                    || tx.waiting_approvals()?.iter().any(|approval| approval.lapses(now))
+                    || tx.open_batches()?.iter().any(|it| it.lapses(now) || it.state.is_final()))
             })
             .await
     }
@@ -96,7 +97,12 @@ fn end_in(
         let notice = OwnerNotice::Request(request.clone());
         alerts.tell_operator(tx, &request.by, &request.user, &notice, now)?;
     }
-    Ok((count, more))
+    let (lapsed, rows_left) = batches::lapse(tx, now)?;
+    for batch in lapsed {
+        count = count.saturating_add(1);
+        alerts.refresh_batch(tx, &batch, now)?;
+    }
+    Ok((count, more || rows_left))
 }
 
 impl Chore for EndWhatIsOver {

@@ -107,6 +107,9 @@ fn fill(store: &Store) {
         tx.put_authorisation(&sample::authorisation())?;
         tx.put_request(&sample::request())?;
         tx.put_approval(&sample::approval())?;
+        tx.put_batch(&sample::batch())?;
+        tx.put_batch_rows(1, 0, &[sample::batch_row()])?;
+        tx.put_file_applied("0a", 1)?;
         tx.put_temporary(&sample::temporary())?;
         assert_eq!(tx.next_creation()?, 1);
         tx.put_creation(&sample::creation(Some(of_creation)))?;
@@ -253,11 +256,16 @@ const ADDED_EMPTY: &[&str] = &[
     "alert_posts",
     "approvals",
     "approvals_waiting",
+    "batch_rows",
+    "batch_users",
+    "batches",
+    "batches_open",
     "day_totals",
     "days",
     "days_once",
     "estimated",
     "estimates",
+    "files_applied",
     "period_spenders",
     "readings",
     "requests",
@@ -308,6 +316,9 @@ fn the_sample_fills_every_table_and_is_read_back() {
             assert_eq!(tx.access_proof(&carol)?, Some(sample::proof()));
             assert_eq!(tx.pending_requests()?, [sample::request()]);
             assert_eq!(tx.waiting_approvals()?, [sample::approval()]);
+            assert_eq!(tx.open_batches()?, [sample::batch()]);
+            assert_eq!(tx.batch_rows(1, 0, 9)?, [(0, sample::batch_row())]);
+            assert_eq!(tx.file_applied("0a")?, Some(1));
             assert_eq!(tx.temporaries_of(&user("main/alice"))?, [sample::temporary()]);
             Ok::<_, StoreError>(())
         })
