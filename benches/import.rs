@@ -126,7 +126,7 @@ fn import(store: &Store, file: &[u8], now: Timestamp) {
         .unwrap();
     let looking = applying.elapsed();
     let deciding = Instant::now();
-    let state = BatchState::Applying { at: now, confirmed_by: None, done: 0 };
+    let state = BatchState::Applying { at: now, confirmed_by: None };
     let batch = Batch { state, ..batch };
     store
         .write(|tx| {

@@ -116,7 +116,8 @@ impl Cards {
         let joinings = [Joining::Part, Joining::Whole]
             .map(|joining| Choice { value: joining.word(), text: words.joining(joining) });
         let typed = |name: &str| ctx.form.values.get(name).map(String::as_str);
-        let chosen = typed("do").filter(|word| BULK_WORDS.contains(word));
+        // What is done most often is chosen already.
+        let chosen = typed("do").filter(|word| BULK_WORDS.contains(word)).or(Some(BULK_WORDS[0]));
         let joining = typed("counts").filter(|word| Joining::from_word(word).is_some());
         let mut among = vec![super::users::filter_label(words, place.filter)];
         among.extend(place.account.as_ref().map(|account| account.to_string()));

@@ -230,8 +230,6 @@ pub enum BatchState {
         /// The second administrator.
         #[serde(default)]
         confirmed_by: Option<Operator>,
-        /// How many rows are written.
-        done: usize,
     },
     /// It was applied.
     Applied {

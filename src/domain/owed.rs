@@ -246,6 +246,9 @@ pub enum TaskKind {
     Batch {
         /// [`super::Batch::id`].
         batch: u64,
+        /// Whether it has to download a file first, which may take long.
+        #[serde(default)]
+        downloads: bool,
     },
 }
 

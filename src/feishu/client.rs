@@ -305,8 +305,7 @@ impl Client {
         string(answer.data(), "file_key").ok_or_else(|| answer.lacks("the answer has no file key"))
     }
 
-    /// Downloads a file that somebody sent ("Get the resource file of a message", docs/platforms/feishu.md §4.10). Returns
-    /// `None` if it has more than `most` bytes: nothing says its size before.
+    /// Downloads a file that somebody sent (docs/platforms/feishu.md §4.10); `None` if it has more than `most` bytes.
     pub async fn download(
         &self,
         message_id: &str,
@@ -325,8 +324,8 @@ impl Client {
                 .get(url.clone())
                 .timeout(self.shared.upload_timeout)
                 .bearer_auth(token.expose_secret());
-            let redaction = Redaction::Secrets(&[token.expose_secret()]);
-            http::download(endpoint, request, redaction, most).await
+            let secrets = [token.expose_secret()];
+            http::download(endpoint, request, Redaction::Secrets(&secrets), most).await
         };
         let tokens = &self.shared.tokens;
         let token = tokens.get().await?;

@@ -230,7 +230,7 @@ fn decide(
             if let BatchSource::File { digest, .. } = &known.source {
                 tx.put_file_applied(digest, known.id)?;
             }
-            BatchState::Applying { at: now, confirmed_by, done: 0 }
+            BatchState::Applying { at: now, confirmed_by }
         }
         Decision::WaitForSecond => BatchState::WaitsForSecond { at: now },
         Decision::Stop(refused) => {
@@ -248,7 +248,7 @@ fn decide(
     if asks {
         batch = alerts.ask_for_batch(tx, batch, now)?;
     }
-    tracing::info!(batch = batch.id, state = ?std::mem::discriminant(&batch.state), "batch decided");
+    tracing::info!(batch = batch.id, rows = rows.len(), asks, "a change of many users was decided");
     Ok(())
 }
 

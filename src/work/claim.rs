@@ -16,6 +16,7 @@ pub enum Claim {
     Profile(UserKey),
     Access(UserKey),
     Batch(u64),
+    File(u64),
 }
 
 impl Claim {
@@ -30,7 +31,8 @@ impl Claim {
             TaskKind::CheckAccount { account, .. } => Self::KeyPair(account.clone()),
             TaskKind::ReadBalances => Self::Balances,
             TaskKind::LookAtAccess { user } => Self::Access(user.clone()),
-            TaskKind::Batch { batch } => Self::Batch(*batch),
+            TaskKind::Batch { batch, downloads: true } => Self::File(*batch),
+            TaskKind::Batch { batch, downloads: false } => Self::Batch(*batch),
         })
     }
 }

@@ -130,7 +130,7 @@ impl Worker {
             }
             TaskKind::ReadBalances => self.read_balances(task).await,
             TaskKind::LookAtAccess { user } => self.look_at_access(task, user).await,
-            TaskKind::Batch { batch } => self.carry_batch_on(task, batch).await,
+            TaskKind::Batch { batch, .. } => self.carry_batch_on(task, batch).await,
             TaskKind::MonitorRun => Ok(()),
         }
     }

@@ -498,7 +498,6 @@ async fn many_users(bed: &Bed) {
     becomes(bed, "admin").await;
     bed.ask("/users wang").await;
     bed.press(&word("bulk.button")).await;
-    select(bed, "bulk.choose", &word("batch.quota")).await;
     refused(bed, "bulk.preview").await;
     fill(bed, "bulk.amount", "10").await;
     bed.press(&word("bulk.preview")).await;
@@ -514,7 +513,6 @@ async fn many_users(bed: &Bed) {
 
     bed.ask("/users wang").await;
     bed.press(&word("bulk.button")).await;
-    select(bed, "bulk.choose", &word("batch.quota")).await;
     fill(bed, "bulk.amount", "600000").await;
     bed.press(&word("bulk.preview")).await;
     bed.until(&card_shows(&word("batch.word_preview"))).await;

@@ -232,8 +232,6 @@ async fn take_bulk(bed: &Bed) {
     bed.ask("/users wang").await;
     bed.press(&word(bed, "bulk.button", &[])).await;
     take(bed, "bulk").await;
-    bed.click(&last("button.select"), &word(bed, "bulk.choose", &[])).await;
-    bed.click(".popup [role=option]", &word(bed, "batch.quota", &[])).await;
     bed.type_into(&last("[data-path$='.1'] input"), "100").await;
     bed.press(&word(bed, "bulk.preview", &[])).await;
     bed.until(&card_shows(&word(bed, "batch.word_preview", &[]))).await;

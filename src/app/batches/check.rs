@@ -1,6 +1,6 @@
 //! Whether a row can be applied, and what it changes.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
@@ -9,7 +9,7 @@ use crate::app::quota::{self, Allocation};
 use crate::app::{Error, Refusal, approvals, users};
 use crate::domain::approval::needs_second;
 use crate::domain::{
-    AccountId, ApprovalRules, BatchRow, Operator, ProjectName, RowChange, UserStatus, Was,
+    AccountId, ApprovalRules, BatchRow, Operator, ProjectName, RowChange, UserKey, UserStatus, Was,
     temporary,
 };
 use crate::store::{Source, View};
@@ -28,14 +28,14 @@ pub struct Checker<'a> {
     rules: &'a ApprovalRules,
     by: &'a Operator,
     now: Timestamp,
-    /// Projects that earlier rows link.
-    linked: BTreeSet<(AccountId, ProjectName)>,
+    /// Projects that earlier rows link, and the first user who gets each.
+    linked: BTreeMap<(AccountId, ProjectName), UserKey>,
 }
 
 impl<'a> Checker<'a> {
     /// For rows that `by` enters.
     pub fn new(rules: &'a ApprovalRules, by: &'a Operator, now: Timestamp) -> Self {
-        Self { rules, by, now, linked: BTreeSet::new() }
+        Self { rules, by, now, linked: BTreeMap::new() }
     }
 
     /// Checks a row. No two rows are about the same user or, where projects are linked, about the same project of a user.
@@ -81,12 +81,13 @@ impl<'a> Checker<'a> {
                 }
                 let payers = tx.payers(&row.user.account, project.as_str())?;
                 let place = (row.user.account.clone(), project.clone());
-                let joins = !payers.is_empty() || self.linked.contains(&place);
-                if joins && joining.is_none() {
-                    let payers = payers.into_iter().map(|payer| payer.user).collect();
+                let earlier = self.linked.get(&place);
+                if joining.is_none() && (!payers.is_empty() || earlier.is_some()) {
+                    let payers = payers.into_iter().map(|payer| payer.user);
+                    let payers = payers.chain(earlier.cloned()).collect();
                     return Err(Refusal::ProjectTaken([(project.clone(), payers)].into()).into());
                 }
-                self.linked.insert(place);
+                self.linked.entry(place).or_insert_with(|| row.user.clone());
                 Was::Payers(payers.len())
             }
         };

@@ -312,7 +312,9 @@ pub fn people<S: Source>(
 
 /// Returns the task that carries a batch on.
 pub fn task(batch: &Batch) -> TaskKind {
-    TaskKind::Batch { batch: batch.id }
+    let downloads =
+        batch.state == BatchState::Preparing && matches!(batch.source, BatchSource::File { .. });
+    TaskKind::Batch { batch: batch.id, downloads }
 }
 
 /// Lets every batch lapse that has waited too long, and removes rows of those that are over. Returns those that lapsed, and

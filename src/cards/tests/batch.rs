@@ -107,11 +107,7 @@ pub(super) fn all(cards: &Cards, ctx: &CardContext, size: Size) -> Vec<Sample> {
         ("batch_waits", made(&allocate, quota.clone(), BatchState::WaitsForSecond { at })),
         (
             "batch_applying",
-            made(
-                &allocate,
-                quota.clone(),
-                BatchState::Applying { at, confirmed_by: None, done: 0 },
-            ),
+            made(&allocate, quota.clone(), BatchState::Applying { at, confirmed_by: None }),
         ),
         (
             "batch_applied",
