@@ -81,7 +81,9 @@ impl Action for Bulk {
             value: fields.typed("value"),
             counts: fields.chosen("counts"),
         };
-        Ok(Bulk::Preview { place: place_of(fields)?, typed })
+        // A submitted form counts as a search, but this one has no field for it: the value says which users are meant.
+        let query = fields.text("query").unwrap_or_default();
+        Ok(Bulk::Preview { place: ListPlace { query, ..place_of(fields)? }, typed })
     }
 
     fn show<S: Source>(
