@@ -4,7 +4,9 @@ use std::ops::ControlFlow;
 
 use redb::ReadableTable;
 
-use super::tables::{BATCH_ROWS, BATCH_USERS, BATCHES, BATCHES_OPEN, FILES_APPLIED};
+use super::tables::{
+    BATCH_ROWS, BATCH_USERS, BATCHES, BATCHES_APPLYING, BATCHES_OPEN, FILES_APPLIED,
+};
 use super::view::{Order, Source, View};
 use super::{StoreError, WriteTx, keys};
 use crate::domain::{Batch, BatchRow, UserKey};
@@ -45,19 +47,12 @@ impl<S: Source> View<S> {
 
     /// Returns the decided batch that has yet to write a row of this user.
     pub fn batch_applying_to(&self, user: &UserKey) -> Result<Option<u64>, StoreError> {
+        let applying = self.open(BATCHES_APPLYING)?;
         let (account, username) = keys::of_user(user);
-        let mut last = None;
-        for row in self.open(BATCH_USERS)?.range((account, username, 0, 0)..)? {
-            let (key, _) = row?;
-            let (of, name, batch, _) = key.value();
-            if (of, name) != (account, username) {
-                break;
-            }
-            if last == Some(batch) {
-                continue;
-            }
-            last = Some(batch);
-            if self.batch(batch)?.is_some_and(|batch| batch.state.is_applying()) {
+        for row in applying.iter()? {
+            let batch = row?.0.value();
+            let of_user = (account, username, batch, 0)..=(account, username, batch, u64::MAX);
+            if self.open(BATCH_USERS)?.range(of_user)?.next().is_some() {
                 return Ok(Some(batch));
             }
         }
@@ -79,6 +74,12 @@ impl WriteTx {
     /// Writes a batch, without its rows.
     pub fn put_batch(&self, batch: &Batch) -> Result<(), StoreError> {
         self.put(BATCHES, batch.id, batch)?;
+        let mut applying = self.open(BATCHES_APPLYING)?;
+        if batch.state.is_applying() {
+            applying.insert(batch.id, ())?;
+        } else {
+            applying.remove(batch.id)?;
+        }
         // One that is over stays among them until its rows are removed.
         let over = batch.state.is_final() && self.batch_rows(batch.id, 0, 1)?.is_empty();
         let mut open = self.open(BATCHES_OPEN)?;

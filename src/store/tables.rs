@@ -262,6 +262,8 @@ tables! {
     BATCHES: Json<u64, Batch> = "batches";
     /// batch id: those to which something can still happen
     BATCHES_OPEN: Plain<u64, ()> = "batches_open";
+    /// batch id: those that are decided and have rows to write
+    BATCHES_APPLYING: Plain<u64, ()> = "batches_applying";
     /// (batch id, number of the row): what is not written yet
     BATCH_ROWS: Json<(u64, u64), BatchRow> = "batch_rows";
     /// (account, username, batch id, number of the row): the same by user

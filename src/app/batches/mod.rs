@@ -214,8 +214,8 @@ pub enum Decision {
     Stop(Vec<(usize, Refusal)>),
 }
 
-/// Decides, given what a last look said. Looks again at the rows whose user has changed since, and at links, which depend on
-/// others. The caller writes the state that follows.
+/// Decides, given what a last look said. Looks again at the rows whose user has changed since, or whose project others have by
+/// now. The caller writes the state that follows.
 ///
 /// # Errors
 /// A [`StoreError`].
@@ -240,7 +240,15 @@ pub fn settle(
             (Some(before), Some(now)) => std::ptr::eq(before, now),
             (before, now) => before.is_none() && now.is_none(),
         };
-        if same && !matches!(row.change, RowChange::Link { .. }) {
+        // A user who is linked to a project is another entry; whether others have the project by now matters only to a row that
+        // does not say how it counts then.
+        let alone = match &row.change {
+            RowChange::Link { project, joining: None, .. } => {
+                tx.payers(&row.user.account, project.as_str())?.is_empty()
+            }
+            _ => true,
+        };
+        if same && alone {
             continue;
         }
         match checker.check(tx, row).split_refusal()? {
