@@ -149,8 +149,8 @@ async fn an_export_of_users_can_be_imported_and_one_of_the_ledger_cannot() {
         bed.ask(ADMIN, &command).await;
         bed.settled().await;
         let chat = bed.feishu.direct_chat(ADMIN);
-        let files = bed.by_the_bot(&chat).into_iter().filter(|message| message.kind == "file");
-        let key = files.last().unwrap().json()["file_key"].as_str().unwrap().to_owned();
+        let mut files = bed.by_the_bot(&chat).into_iter().filter(|message| message.kind == "file");
+        let key = files.next_back().unwrap().json()["file_key"].as_str().unwrap().to_owned();
         bed.feishu.file(&key).unwrap().bytes.to_vec()
     };
     bed.change("main/alice", |user| user.owner = Some(STRANGER.parse().unwrap()));
