@@ -234,7 +234,7 @@ async fn take_bulk(bed: &Bed) {
     take(bed, "bulk").await;
     bed.type_into(&last("[data-path$='.1'] input"), "100").await;
     bed.press(&word(bed, "bulk.preview", &[])).await;
-    bed.until(&card_shows(&word(bed, "batch.word_preview", &[]))).await;
+    bed.until(&card_shows(&word(bed, "batch.terms", &[]))).await;
     take(bed, "batch").await;
 }
 
