@@ -161,20 +161,40 @@ fn enter(
 ) -> Result<LedgerEntry, Error> {
     let until = parties.until;
     let entry = quota::book_naming(tx, allocation, parties, with_access, now)?;
-    if let Some(last_day) = until {
-        tx.put_temporary(&Temporary {
-            user: entry.user.clone(),
-            seq: entry.seq,
-            amount: entry.amount,
-            last_day,
-            state: TemporaryState::Running,
-        })?;
-    }
+    put_temporary(tx, &entry, until)?;
     Ok(entry)
 }
 
+/// Books what a batch has decided.
+///
+/// # Errors
+/// As [`quota::book`].
+pub(super) fn book_decided(
+    tx: &WriteTx,
+    allocation: &Allocation<'_>,
+    parties: Parties,
+    now: Timestamp,
+) -> Result<LedgerEntry, Error> {
+    let until = parties.until;
+    let entry = quota::book_decided(tx, allocation, parties, now)?;
+    put_temporary(tx, &entry, until)?;
+    Ok(entry)
+}
+
+/// Has an entry booked back after its last day.
+fn put_temporary(tx: &WriteTx, entry: &LedgerEntry, until: Option<Date>) -> Result<(), StoreError> {
+    let Some(last_day) = until else { return Ok(()) };
+    tx.put_temporary(&Temporary {
+        user: entry.user.clone(),
+        seq: entry.seq,
+        amount: entry.amount,
+        last_day,
+        state: TemporaryState::Running,
+    })
+}
+
 /// Returns what an operator allocated to a user within 24 h, or tries to.
-fn lately<S: Source>(
+pub(super) fn lately<S: Source>(
     tx: &View<S>,
     user: &crate::domain::UserKey,
     operator: &Operator,

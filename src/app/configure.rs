@@ -78,6 +78,7 @@ pub fn save(
     now: Timestamp,
 ) -> Result<Rest, Error> {
     let before = users::get(tx, key)?;
+    users::not_in_batch(tx, key)?;
     let mut user = before.clone();
     user.thresholds = match new.thresholds.trim() {
         "" => None,

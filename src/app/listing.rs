@@ -94,6 +94,24 @@ pub fn list<S: Source>(
     })
 }
 
+/// Returns the users that match filter, account and search text, in the order of their names.
+pub fn matching<S: Source>(
+    tx: &View<S>,
+    settings: &Settings,
+    place: &ListPlace,
+    now: Timestamp,
+) -> Result<Vec<UserKey>, StoreError> {
+    let off = tx.accounts()?.into_iter().filter(|account| !account.active.is_on());
+    let off: BTreeSet<AccountId> = off.map(|account| account.id).collect();
+    let (query, directory) = (place.query.trim().to_lowercase(), tx.directory());
+    let matches = directory.entries().filter(|entry| {
+        place.account.as_ref().is_none_or(|account| entry.user.account == *account)
+            && entry.contains(&query)
+            && Listed::of(entry, &settings.thresholds, &off, now).passes(place.filter)
+    });
+    Ok(matches.map(|entry| entry.user.clone()).collect())
+}
+
 /// All users, judged and ordered.
 struct Listing {
     /// The global thresholds that decided it.

@@ -5,6 +5,8 @@ pub mod access;
 pub mod accounts;
 pub mod alerts;
 pub mod approvals;
+pub mod batch_refusal;
+pub mod batches;
 pub mod billing;
 pub mod cloud;
 pub mod configure;
@@ -14,6 +16,7 @@ pub mod days;
 pub mod digest;
 pub mod export;
 pub mod group_roles;
+pub mod import;
 pub mod listing;
 pub mod me;
 pub mod outcome;
@@ -25,6 +28,7 @@ pub mod refusal;
 pub mod requests;
 pub mod rest;
 pub mod settings;
+pub mod sheet;
 pub mod steps;
 pub mod sync;
 pub mod temporary;
@@ -60,6 +64,12 @@ impl Error {
 impl From<CreateRefusal> for Error {
     fn from(refusal: CreateRefusal) -> Self {
         Error::Refused(Refusal::Create(refusal))
+    }
+}
+
+impl From<batch_refusal::BatchRefusal> for Error {
+    fn from(refusal: batch_refusal::BatchRefusal) -> Self {
+        Error::Refused(Refusal::Batch(refusal))
     }
 }
 

@@ -166,6 +166,7 @@ pub fn add_all(
 /// [`Refusal::ProjectTaken`] where others pay for it and `new` does not say what happens to them.
 pub fn add(tx: &WriteTx, key: &UserKey, new: &NewLink, now: Timestamp) -> Result<Linked, Error> {
     let user = users::get(tx, key)?;
+    users::not_in_batch(tx, key)?;
     if user.status == UserStatus::Gone {
         return Err(Refusal::UserGone(key.clone()).into());
     }
@@ -231,7 +232,11 @@ fn make_room(
     Ok(())
 }
 
-fn parse_since(text: &str, current: BillPeriod) -> Result<BillPeriod, Refusal> {
+/// Reads the first month that counts; an empty text means the current one.
+///
+/// # Errors
+/// [`Refusal::BadPeriod`], [`Refusal::PeriodOutOfRange`].
+pub(super) fn parse_since(text: &str, current: BillPeriod) -> Result<BillPeriod, Refusal> {
     let text = text.trim();
     if text.is_empty() {
         return Ok(current);
@@ -256,6 +261,7 @@ pub fn toggle(
     now: Timestamp,
 ) -> Result<(), Error> {
     users::get(tx, key)?;
+    users::not_in_batch(tx, key)?;
     let link = tx.link(key, project)?.ok_or_else(|| Refusal::NotLinked(project.clone()))?;
     tx.put_link(&ProjectLink { monitored, ..link })?;
     tx.refresh_spending(key, now, false)?;
@@ -274,6 +280,7 @@ pub fn toggle_all(
     now: Timestamp,
 ) -> Result<usize, Error> {
     users::get(tx, key)?;
+    users::not_in_batch(tx, key)?;
     let links = tx.links_of(key)?;
     for link in &links {
         tx.put_link(&ProjectLink { monitored, ..link.clone() })?;
@@ -297,6 +304,7 @@ pub fn remove(
     now: Timestamp,
 ) -> Result<(), Error> {
     users::get(tx, key)?;
+    users::not_in_batch(tx, key)?;
     if !tx.remove_link(key, project)? {
         return Err(Refusal::NotLinked(project.clone()).into());
     }

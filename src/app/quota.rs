@@ -154,6 +154,33 @@ pub(super) fn prepare<S: Source>(
     if user.status == UserStatus::Gone && new.amount.is_positive() {
         return Err(Refusal::UserGone(new.user.clone()).into());
     }
+    users::not_in_batch(tx, new.user)?;
+    booking_of(tx, user, new, now)
+}
+
+/// Books what a batch has decided: nobody has changed the user's quota since it was checked. Unlike [`book`], it does not ask
+/// whether the user has left the cloud in the meantime.
+///
+/// # Errors
+/// As [`book`].
+pub(super) fn book_decided(
+    tx: &WriteTx,
+    new: &Allocation<'_>,
+    parties: Parties,
+    now: Timestamp,
+) -> Result<LedgerEntry, Error> {
+    let user = users::get(tx, new.user)?;
+    let booking = booking_of(tx, user, new, now)?.naming(parties);
+    tx.put_booking(&booking)?;
+    Ok(booking.entry().clone())
+}
+
+fn booking_of<S: Source>(
+    tx: &View<S>,
+    user: User,
+    new: &Allocation<'_>,
+    now: Timestamp,
+) -> Result<Booking, Error> {
     let (_, booked) = tx.ledger(new.user, 1)?;
     let unbilled = tx.unbilled(&user)?.map_or(Money::ZERO, |unbilled| unbilled.for_warnings());
     let (amount, note) = (new.amount, new.note.trim());
@@ -172,6 +199,7 @@ pub(super) fn take_back(
     now: Timestamp,
 ) -> Result<LedgerEntry, Error> {
     let user = users::get(tx, &entry.user)?;
+    users::not_in_batch(tx, &entry.user)?;
     let (_, booked) = tx.ledger(&entry.user, 1)?;
     let unbilled = tx.unbilled(&user)?.as_ref().map_or(Money::ZERO, Unbilled::for_warnings);
     let booking = ledger::undo(user, unbilled, booked, entry, operator, now);

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::batch_refusal::BatchRefusal;
 use super::people::PeopleRefusal;
 use crate::address::AddressError;
 use crate::domain::contact::ContactError;
@@ -205,6 +206,9 @@ pub enum Refusal {
     /// About requests, approvals and temporary quota.
     #[error(transparent)]
     People(#[from] PeopleRefusal),
+    /// About changes of many users.
+    #[error(transparent)]
+    Batch(#[from] BatchRefusal),
     /// No such action or form.
     #[error("unknown action `{0}`")]
     UnknownAction(String),
@@ -222,6 +226,7 @@ impl Refusal {
                         | PeopleRefusal::NotTheirs
                         | PeopleRefusal::NotOwner
                 )
+                | Refusal::Batch(BatchRefusal::NotTheirs | BatchRefusal::Own)
         )
     }
 }

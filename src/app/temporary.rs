@@ -2,8 +2,9 @@
 
 use jiff::Timestamp;
 
+use super::batch_refusal::BatchRefusal;
 use super::quota::{self, Allocation};
-use super::{Error, SplitRefusal};
+use super::{Error, Refusal, SplitRefusal};
 use crate::domain::{
     LedgerEntry, Operator, Temporary, TemporaryState, User, UserKey, beijing_day, temporary,
 };
@@ -48,6 +49,8 @@ pub fn book_back(
             };
             match quota::book_back(tx, &allocation, temporary.last_day, now).split_refusal()? {
                 Ok(booked) => entry = Some(booked),
+                // Its turn comes once the batch has written the user.
+                Err(Refusal::Batch(BatchRefusal::Busy)) => continue,
                 Err(refusal) => {
                     tracing::error!(user = %temporary.user, %refusal, "temporary quota stays");
                 }

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 
+use super::batch_refusal::BatchRefusal;
 use super::outcome::UserDetail;
 use super::{Error, Refusal, days};
 use crate::domain::typed::parsed_text;
@@ -105,6 +106,17 @@ fn exactly<S: Source>(tx: &View<S>, name: &str) -> Result<Option<User>, Error> {
 pub fn get<S: Source>(tx: &View<S>, key: &UserKey) -> Result<User, Error> {
     tx.user(key)?
         .ok_or_else(|| Refusal::NoSuchUser { name: key.to_string(), nearest: Vec::new() }.into())
+}
+
+/// Checks that no batch has yet to write a row of the user: whoever changed the user now would do so in between.
+///
+/// # Errors
+/// [`BatchRefusal::Busy`].
+pub(super) fn not_in_batch<S: Source>(tx: &View<S>, key: &UserKey) -> Result<(), Error> {
+    match tx.batch_applying_to(key)? {
+        Some(_) => Err(BatchRefusal::Busy.into()),
+        None => Ok(()),
+    }
 }
 
 fn only(name: &str, mut found: Vec<User>) -> Result<Option<User>, Refusal> {

@@ -24,6 +24,9 @@ impl Bot {
             return Ok(Reaction::Ignored);
         };
         let _turn = self.chats.turn(&message.chat_id).await;
+        if let Some(file) = message.file.clone() {
+            return Ok(self.file(event_id, sender, message_id, message, file).await?);
+        }
         let own_id = self.own_id.for_message(&message).await?;
         let read = message.text_for_bot(own_id.as_ref().map(OpenId::as_str));
         let pieces = match (message.chat_kind, read) {
@@ -31,15 +34,24 @@ impl Bot {
             (ChatKind::Group, Some(read)) if read.mentioned => read.pieces,
             (ChatKind::Group, _) => return Ok(Reaction::Ignored),
         };
-        let mut keys = vec![format!("m:{message_id}")];
-        keys.extend((!event_id.is_empty()).then(|| format!("e:{event_id}")));
-        let origin = Origin {
-            lane: chat_lane(&message.chat_id),
-            destination: Destination::Reply(message_id),
-            direct: message.chat_kind == ChatKind::Direct,
-            chat: Some((message.chat_id.clone(), message.created_at)),
-            keys,
-        };
+        let origin = origin_of(&message, message_id, event_id);
         Ok(self.answer(sender, &pieces, origin).await?)
+    }
+}
+
+/// Where a message came from.
+pub(super) fn origin_of(
+    message: &MessageReceived,
+    message_id: MessageId,
+    event_id: String,
+) -> Origin {
+    let mut keys = vec![format!("m:{message_id}")];
+    keys.extend((!event_id.is_empty()).then(|| format!("e:{event_id}")));
+    Origin {
+        lane: chat_lane(&message.chat_id),
+        destination: Destination::Reply(message_id),
+        direct: message.chat_kind == ChatKind::Direct,
+        chat: Some((message.chat_id.clone(), message.created_at)),
+        keys,
     }
 }

@@ -31,6 +31,7 @@ mod click_records;
 mod clicks;
 pub mod commands;
 mod events;
+mod files;
 mod greeting;
 mod handlers;
 mod leavers;

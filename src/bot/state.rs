@@ -113,6 +113,7 @@ impl Bot {
             | TaskKind::CheckAccount { .. }
             | TaskKind::LookAtAccess { .. }
             | TaskKind::CheckMobiles { .. }
+            | TaskKind::Batch { .. }
             | TaskKind::ReadBalances => self.wakers.tasks.notify_one(),
         }
     }

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 
+use super::CardContext;
 use super::bar::{Bar, bar, shade_colour};
 use super::engine::always;
 use super::text::clip;
@@ -60,6 +61,12 @@ pub struct Choice<'a> {
 }
 
 always!(Figures, Tag, Pending<'_>);
+
+/// The last day that was picked in a form that is shown again: `2026-12-31`.
+pub fn picked_day(ctx: &CardContext) -> Option<String> {
+    let picked = ctx.form.values.get("until")?.split_whitespace().next()?;
+    Some(picked.parse::<jiff::civil::Date>().ok()?.to_string())
+}
 
 /// Puts quota and spending into figures. The bar shows these thresholds, which are in force; `None` = only 100 %.
 pub fn figures(

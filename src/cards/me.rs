@@ -21,6 +21,7 @@ struct MeFacts<'a> {
     total: usize,
     period: String,
     one_of_many: bool,
+    last_day: Option<String>,
 }
 
 /// One of the person's users.
@@ -62,6 +63,7 @@ impl Cards {
     pub fn me(&self, view: &MeView, ctx: &CardContext) -> Card {
         let single = view.users.len() == 1;
         let facts = MeFacts {
+            last_day: facts::picked_day(ctx),
             users: view
                 .users
                 .iter()

@@ -20,6 +20,8 @@ mod access;
 mod accounts;
 mod alerts;
 mod bar;
+mod batch;
+mod batch_words;
 mod billing;
 mod condition;
 mod consequence;
@@ -61,6 +63,7 @@ pub use toast::Toast;
 pub use wording::{Tone, Wording};
 
 pub use alerts::AlertVia;
+pub use batch::{BULK_WORDS, BatchView, BulkView};
 pub use create::SecretsView;
 pub use general::{Candidate, CandidatesView, Chosen, HelpRow, HelpView};
 pub use large::Typed;

@@ -33,6 +33,7 @@ struct QuotaFacts<'a> {
     pending: Option<Pending<'a>>,
     /// Whether access is cut and can be restored.
     restores: bool,
+    last_day: Option<String>,
 }
 
 /// An amount on offer.
@@ -63,6 +64,7 @@ impl Cards {
         let undoable = view.entries.iter().find(|entry| Some(entry.seq) == view.undoable);
         let entries = view.entries.iter().map(|entry| self.quota_entry(entry, ctx.now));
         let facts = QuotaFacts {
+            last_day: facts::picked_day(ctx),
             key: user.key.to_string(),
             name: user.key.username.as_str(),
             display: user.display_name.as_str(),

@@ -141,6 +141,12 @@ pub enum Toast {
         /// The month.
         period: BillPeriod,
     },
+    /// A change of many users is being prepared.
+    BatchPreparing,
+    /// A change of many users is being applied.
+    BatchApplying,
+    /// A second administrator refused a change of many users.
+    BatchRefused,
     /// The card with a new user's secrets is recalled.
     SecretsRecalled,
     /// Something broke that the person cannot fix.
@@ -158,6 +164,7 @@ impl Toast {
             | Toast::RequestRefused
             | Toast::SecondConfirmed { .. }
             | Toast::SecondRefused
+            | Toast::BatchRefused
             | Toast::QuotaUndone { .. }
             | Toast::AllocatedAndEnabling { .. }
             | Toast::ProjectAdded { .. }
@@ -172,6 +179,8 @@ impl Toast {
             | Toast::AccountToggled { .. } => Tone::Success,
             Toast::SecondNeeded { .. }
             | Toast::CycleStarted
+            | Toast::BatchPreparing
+            | Toast::BatchApplying
             | Toast::CycleRunning
             | Toast::AccessChanging { .. }
             | Toast::AccessWithdrawn { .. }
@@ -288,6 +297,9 @@ impl Wording {
             Toast::AlertsHere => self.t("toast.alerts_here", &[]),
             Toast::TestAlertToAdmins => self.t("toast.test_to_admins", &[]),
             Toast::ExportOwed { period } => self.t("toast.export", &[("period", period)]),
+            Toast::BatchPreparing => self.t("toast.batch_preparing", &[]),
+            Toast::BatchApplying => self.t("toast.batch_applying", &[]),
+            Toast::BatchRefused => self.t("toast.second_refused", &[]),
             Toast::SecretsRecalled => self.t("toast.secrets_recalled", &[]),
             Toast::Internal => self.internal_error(),
         }

@@ -20,7 +20,7 @@ const ACCOUNTS: usize = 12;
 /// The same where the rows need the room.
 const FEW_ACCOUNTS: usize = 3;
 /// Max length of the projects of a row then, in characters.
-const FEW_PROJECT_CHARS: usize = 20;
+const FEW_PROJECT_CHARS: usize = 12;
 
 /// The facts of the users list.
 struct UsersFacts<'a> {
@@ -239,7 +239,7 @@ fn sort_label(words: Wording, sort: UserSort) -> String {
     }
 }
 
-fn filter_label(words: Wording, filter: UserFilter) -> String {
+pub(super) fn filter_label(words: Wording, filter: UserFilter) -> String {
     match filter {
         UserFilter::All => words.t("filter.all", &[]),
         UserFilter::Warning => words.t("filter.warning", &[]),

@@ -147,6 +147,7 @@ impl Wording {
             Refusal::NoAccount => self.t("refusal.no_account", &[]),
             Refusal::BadField(field) => self.t("refusal.bad_field", &[("field", field)]),
             Refusal::Create(refusal) => self.create_refusal(refusal),
+            Refusal::Batch(refusal) => self.batch_refusal(refusal),
             Refusal::People(refusal) => self.people_refusal(refusal),
             Refusal::UnknownAction(action) => {
                 self.t("refusal.unknown_action", &[("action", &quote(action))])

@@ -4,6 +4,7 @@ pub mod access;
 pub mod account;
 pub mod alert;
 pub mod approval;
+pub mod batch;
 pub mod bill;
 pub mod condition;
 pub mod contact;
@@ -57,6 +58,10 @@ pub use alert::{
     Outlook, Problem, Warned,
 };
 pub use approval::{Approval, ApprovalError, ApprovalRules, ApprovalState};
+pub use batch::{
+    Batch, BatchError, BatchKind, BatchPlan, BatchRow, BatchSource, BatchState, LeftOut, RowChange,
+    ShownRow, Was,
+};
 pub use bill::{AmountField, BillSource};
 pub use condition::{Condition, Shade};
 pub use creation::{Creation, Halt, KeyStep, NewUser, SecretsSent, Step};

@@ -253,6 +253,14 @@ pub enum TaskKind {
         /// The user to look at.
         user: super::UserKey,
     },
+    /// Carry a change of many users on: prepare it, or apply it.
+    Batch {
+        /// [`super::Batch::id`].
+        batch: u64,
+        /// Whether it has to download a file first, which may take long.
+        #[serde(default)]
+        downloads: bool,
+    },
 }
 
 /// Where the result of a task is shown.

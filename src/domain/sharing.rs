@@ -16,7 +16,8 @@ pub enum Counts {
 }
 
 /// What happens to the links that others have when a user is linked to their project.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Joining {
     /// 移交: theirs are switched off.
     Move,

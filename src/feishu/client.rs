@@ -15,7 +15,8 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
 use super::error::{
-    Error, RECALL_ENDPOINT, REPLY_ENDPOINT, SEND_ENDPOINT, UPDATE_ENDPOINT, UPLOAD_ENDPOINT,
+    DOWNLOAD_ENDPOINT, Error, RECALL_ENDPOINT, REPLY_ENDPOINT, SEND_ENDPOINT, UPDATE_ENDPOINT,
+    UPLOAD_ENDPOINT,
 };
 use super::fields::string;
 use super::http::{self, Envelope, Redaction};
@@ -302,6 +303,39 @@ impl Client {
             result => result?,
         };
         string(answer.data(), "file_key").ok_or_else(|| answer.lacks("the answer has no file key"))
+    }
+
+    /// Downloads a file that somebody sent (docs/platforms/feishu.md §4.10); `None` if it has more than `most` bytes.
+    pub async fn download(
+        &self,
+        message_id: &str,
+        file_key: &str,
+        most: usize,
+    ) -> Result<Option<Vec<u8>>, Error> {
+        let endpoint = DOWNLOAD_ENDPOINT;
+        check_id(endpoint, message_id)?;
+        check_id(endpoint, file_key)?;
+        let mut url = self.url(&["im", "v1", "messages", message_id, "resources", file_key]);
+        url.query_pairs_mut().append_pair("type", "file");
+        let attempt = async |token: &SecretString| {
+            let request = self
+                .shared
+                .http
+                .get(url.clone())
+                .timeout(self.shared.upload_timeout)
+                .bearer_auth(token.expose_secret());
+            let secrets = [token.expose_secret()];
+            http::download(endpoint, request, Redaction::Secrets(&secrets), most).await
+        };
+        let tokens = &self.shared.tokens;
+        let token = tokens.get().await?;
+        match attempt(&token).await {
+            Err(error) if error.is_token_invalid() => {
+                tokens.discard(&token);
+                attempt(&tokens.get().await?).await
+            }
+            result => result,
+        }
     }
 
     /// Looks up people by mobile number ("Obtain user ID via email or mobile number"). Returns every number with its

@@ -17,6 +17,8 @@ pub const UPDATE_ENDPOINT: &str = "message_update";
 pub const RECALL_ENDPOINT: &str = "message_recall";
 /// [`Error::endpoint`] of [`super::Client::upload_file`].
 pub const UPLOAD_ENDPOINT: &str = "file_upload";
+/// [`Error::endpoint`] of [`super::Client::download`].
+pub const DOWNLOAD_ENDPOINT: &str = "file_download";
 
 /// Why a call failed. No variant holds a secret or a URL.
 #[derive(Clone, Debug, thiserror::Error)]

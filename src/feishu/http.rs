@@ -74,9 +74,51 @@ pub(super) async fn exchange(
     redaction: Redaction<'_>,
 ) -> Result<Envelope, Error> {
     let result = attempt(endpoint, request, redaction).await;
-    let outcome = match &result {
+    count(endpoint, &result, |answer| answer.log_id.as_deref());
+    result
+}
+
+/// Sends one request whose success is a file instead of the envelope. Returns `None` if it is over the limit.
+pub(super) async fn download(
+    endpoint: &'static str,
+    request: RequestBuilder,
+    redaction: Redaction<'_>,
+    most: usize,
+) -> Result<Option<Vec<u8>>, Error> {
+    let result = attempt_download(endpoint, request, redaction, most).await;
+    count(endpoint, &result, |_| None);
+    result
+}
+
+async fn attempt_download(
+    endpoint: &'static str,
+    request: RequestBuilder,
+    redaction: Redaction<'_>,
+    most: usize,
+) -> Result<Option<Vec<u8>>, Error> {
+    let response = send(endpoint, request).await?;
+    if response.status().as_u16() == 200 {
+        return read(response, most).await.map_err(|error| Error::Interrupted {
+            endpoint,
+            source: Arc::new(error.without_url()),
+        });
+    }
+    match understand(endpoint, response, redaction).await {
+        // A success that is no file.
+        Ok(answer) => Err(answer.lacks("the answer is no file")),
+        Err(error) => Err(error),
+    }
+}
+
+/// Logs and counts a call.
+fn count<T>(
+    endpoint: &'static str,
+    result: &Result<T, Error>,
+    log_id: impl FnOnce(&T) -> Option<&str>,
+) {
+    let outcome = match result {
         Ok(answer) => {
-            tracing::debug!(endpoint, log_id = answer.log_id, "feishu call");
+            tracing::debug!(endpoint, log_id = log_id(answer), "feishu call");
             "ok"
         }
         Err(error) => {
@@ -86,7 +128,6 @@ pub(super) async fn exchange(
     };
     metrics::counter!("airgate_feishu_requests_total", "endpoint" => endpoint, "outcome" => outcome)
         .increment(1);
-    result
 }
 
 /// Sends one request to a host that has no envelope. Returns the HTTP status, and the body if it is JSON.
@@ -96,7 +137,7 @@ pub(super) async fn exchange_raw(
 ) -> Result<(u16, Option<Value>), Error> {
     let response = send(endpoint, request).await?;
     let status = response.status().as_u16();
-    let bytes = read(response)
+    let bytes = read(response, ANSWER_LIMIT)
         .await
         .map_err(|error| Error::Interrupted { endpoint, source: Arc::new(error.without_url()) })?;
     Ok((status, bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok())))
@@ -150,7 +191,15 @@ async fn attempt(
     request: RequestBuilder,
     redaction: Redaction<'_>,
 ) -> Result<Envelope, Error> {
-    let response = send(endpoint, request).await?;
+    understand(endpoint, send(endpoint, request).await?, redaction).await
+}
+
+/// Reads the envelope of a response.
+async fn understand(
+    endpoint: &'static str,
+    response: Response,
+    redaction: Redaction<'_>,
+) -> Result<Envelope, Error> {
     let status = response.status().as_u16();
     let log_id = header(response.headers(), "x-tt-logid")
         .map(|id| id.chars().take(LOG_ID_LIMIT).collect::<String>());
@@ -160,7 +209,7 @@ async fn attempt(
     let unreadable =
         |what| Error::Unreadable { endpoint, status, what, log_id: log_id.clone(), retry_after };
 
-    let bytes = match read(response).await {
+    let bytes = match read(response, ANSWER_LIMIT).await {
         Ok(Some(bytes)) => bytes,
         Ok(None) => return Err(unreadable("the answer is too large")),
         Err(error) => {
@@ -200,10 +249,10 @@ fn verdict<'b>(endpoint: &str, body: &'b Value) -> Option<(i64, &'b str)> {
 }
 
 /// Returns the body; `None` if it is over the limit.
-async fn read(mut response: Response) -> Result<Option<Vec<u8>>, reqwest::Error> {
+async fn read(mut response: Response, most: usize) -> Result<Option<Vec<u8>>, reqwest::Error> {
     let mut bytes = Vec::new();
     while let Some(chunk) = response.chunk().await? {
-        if bytes.len().saturating_add(chunk.len()) > ANSWER_LIMIT {
+        if bytes.len().saturating_add(chunk.len()) > most {
             return Ok(None);
         }
         bytes.extend_from_slice(&chunk);

@@ -34,6 +34,17 @@ pub struct MessageReceived {
     pub(super) parts: Option<Vec<Part>>,
     /// The mentions in the text.
     pub mentions: Vec<Mention>,
+    /// The file, if that is what was sent.
+    pub file: Option<SentFile>,
+}
+
+/// A file that somebody sent (docs/platforms/feishu.md §4.10). The event says neither its size nor its type.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SentFile {
+    /// The platform's key, for [`super::Client::download`].
+    pub key: String,
+    /// Its name; empty if the platform does not say.
+    pub name: String,
 }
 
 /// One of this app's own messages as the history shows it ("Get chat history", docs/platforms/feishu.md §4.8).
@@ -153,6 +164,7 @@ impl MessageReceived {
             created_at: message.get("create_time").and_then(instant).unwrap_or(event_created_at),
             parts,
             mentions,
+            file: read_file(message, "message_type", message),
         })
     }
 
@@ -175,8 +187,21 @@ impl MessageReceived {
             created_at: item.get("create_time").and_then(instant)?,
             parts,
             mentions,
+            file: read_file(item, "msg_type", item.get("body")?),
         })
     }
+}
+
+/// Reads the file of a message. Folders are not files.
+fn read_file(message: &Value, type_field: &str, body: &Value) -> Option<SentFile> {
+    if string(message, type_field)? != "file" {
+        return None;
+    }
+    let content: Value = serde_json::from_str(&string(body, "content")?).ok()?;
+    Some(SentFile {
+        key: string(&content, "file_key")?,
+        name: string(&content, "file_name").unwrap_or_default(),
+    })
 }
 
 fn parse_mentions(message: &Value) -> Vec<Mention> {

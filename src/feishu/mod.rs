@@ -47,7 +47,7 @@ pub use error::{
 };
 pub use event::{Event, EventKind, EventType, Incoming, parse_payload};
 pub use members::ChatMember;
-pub use message::{ChatKind, MessageReceived, OwnContent, OwnMessage};
+pub use message::{ChatKind, MessageReceived, OwnContent, OwnMessage, SentFile};
 pub use registration::{NewApp, Poll, Registrar, Registration, addons};
 pub use rejection::{Malformed, Rejection, Unauthorized};
 pub use text::{Mention, Piece, TextForBot};

@@ -112,7 +112,7 @@ pub static SCOPES: &[Scope] = &[
     ),
     optional(
         &["im:message:readonly", "im:message", "im:message.history:readonly"],
-        "look up in the chat whether an unclear message was delivered, and what was written while the long connection was down",
+        "look up in the chat whether an unclear message was delivered, and what was written while the long connection was down; download CSV files to import",
     ),
     sensitive(&["im:message.group_msg"], "the same in groups"),
     optional(

@@ -5,10 +5,10 @@ use jiff::Timestamp;
 use super::alerts::Alerts;
 use super::lanes::{chat_lane, person_lane};
 use crate::app::people::OwnerNotice;
-use crate::app::{SplitRefusal, approvals, requests, users};
-use crate::cards::{Card, CardContext, Tone};
+use crate::app::{SplitRefusal, approvals, batches, requests, users};
+use crate::cards::{BatchView, Card, CardContext, Tone};
 use crate::domain::{
-    Approval, Dispatch, OpenId, Operator, QuotaRequest, Report, Role, UpdateTarget, UserKey,
+    Approval, Batch, Dispatch, OpenId, Operator, QuotaRequest, Report, Role, UpdateTarget, UserKey,
 };
 use crate::store::{NewMessage, StoreError, WriteTx};
 
@@ -57,6 +57,35 @@ impl Alerts {
     ) -> Result<(), StoreError> {
         let Some(card) = self.approval_card(tx, approval, now)? else { return Ok(()) };
         refresh(tx, &approval.cards, &card, now)
+    }
+
+    /// Asks for a second administrator of a change of many users.
+    pub fn ask_for_batch(
+        &self,
+        tx: &WriteTx,
+        mut batch: Batch,
+        now: Timestamp,
+    ) -> Result<Batch, StoreError> {
+        let card = self.batch_card(tx, &batch, now)?;
+        batch.cards.extend(self.to_deciders(tx, &card, now)?);
+        tx.put_batch(&batch)?;
+        Ok(batch)
+    }
+
+    /// Shows on every card of a change of many users how it stands now.
+    pub fn refresh_batch(
+        &self,
+        tx: &WriteTx,
+        batch: &Batch,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let card = self.batch_card(tx, batch, now)?;
+        refresh(tx, &batch.cards, &card, now)
+    }
+
+    fn batch_card(&self, tx: &WriteTx, batch: &Batch, now: Timestamp) -> Result<Card, StoreError> {
+        let view = BatchView { batch: batch.clone(), people: batches::people(tx, batch)? };
+        Ok(self.cards().batch(&view, &CardContext::new(Role::Admin, now)))
     }
 
     /// Tells a user's owner something in their direct chat, unless owners are not told, or there is none.

@@ -14,6 +14,7 @@ mod approvals;
 mod attribution;
 pub mod backup;
 pub mod backup_names;
+mod batches;
 mod card_places;
 mod chats;
 mod commit;

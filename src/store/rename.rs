@@ -82,6 +82,7 @@ impl WriteTx {
         self.move_requests(from, to)?;
         self.move_approvals(from, to)?;
         self.move_temporaries(from, to)?;
+        self.move_batch_rows(from, to)?;
         self.move_spending(from, to)?;
         self.move_alerts(from, to)?;
         self.move_card_places(from, to)?;

@@ -16,8 +16,8 @@ use super::StoreError;
 use super::values::{AlertPost, KnownChat, OpOutcome};
 use crate::domain::{
     Account, AccountBill, AccountEstimate, AccountReadings, AlertRecord, Approval, Authorisation,
-    BalanceReading, CardChange, CardPlace, Creation, FailedMessage, LedgerEntry, Money,
-    OwedMessage, PathReports, PendingAccess, ProjectBill, ProjectEstimate, ProjectInfo,
+    BalanceReading, Batch, BatchRow, CardChange, CardPlace, Creation, FailedMessage, LedgerEntry,
+    Money, OwedMessage, PathReports, PendingAccess, ProjectBill, ProjectEstimate, ProjectInfo,
     ProjectLink, ProjectUsage, Proof, QuotaRequest, RememberedAccess, SpendingRecord, Task,
     Temporary, User,
 };
@@ -263,4 +263,16 @@ tables! {
     TEMPORARY: Json<(One, One, u64), Temporary> = "temporary";
     /// (last day as YYYYMMDD, account, username, seq): those that are not booked back yet
     TEMPORARY_RUNNING: Plain<(u32, One, One, u64), ()> = "temporary_running";
+    /// batch id
+    BATCHES: Json<u64, Batch> = "batches";
+    /// batch id: those to which something can still happen
+    BATCHES_OPEN: Plain<u64, ()> = "batches_open";
+    /// batch id: those that are decided and have rows to write
+    BATCHES_APPLYING: Plain<u64, ()> = "batches_applying";
+    /// (batch id, number of the row): what is not written yet
+    BATCH_ROWS: Json<(u64, u64), BatchRow> = "batch_rows";
+    /// (account, username, batch id, number of the row): the same by user
+    BATCH_USERS: Plain<(One, One, u64, u64), ()> = "batch_users";
+    /// what a file's rows say, hashed -> the batch that applied it last
+    FILES_APPLIED: Plain<One, u64> = "files_applied";
 }

@@ -16,6 +16,8 @@ pub enum Claim {
     Profile(UserKey),
     Access(UserKey),
     Mobiles,
+    Batch(u64),
+    File(u64),
 }
 
 impl Claim {
@@ -31,6 +33,8 @@ impl Claim {
             TaskKind::ReadBalances => Self::Balances,
             TaskKind::LookAtAccess { user } => Self::Access(user.clone()),
             TaskKind::CheckMobiles { .. } => Self::Mobiles,
+            TaskKind::Batch { batch, downloads: true } => Self::File(*batch),
+            TaskKind::Batch { batch, downloads: false } => Self::Batch(*batch),
         })
     }
 }

@@ -7,8 +7,10 @@
 
 mod access;
 mod accounts;
+mod batch;
 mod claim;
 mod create;
+mod file;
 mod mobiles;
 mod profile;
 
@@ -140,6 +142,7 @@ impl Worker {
             TaskKind::CheckMobiles { mobiles, before } => {
                 self.check_mobiles(task, mobiles, before).await
             }
+            TaskKind::Batch { batch, .. } => self.carry_batch_on(task, batch).await,
             TaskKind::MonitorRun => Ok(()),
         }
     }

@@ -451,7 +451,7 @@ async fn ones_own(bed: &Bed) {
     bed.press(&word("me.withdraw")).await;
     fill(bed, "quota.amount", "700").await;
     fill(bed, "me.reason", "a longer load test").await;
-    fill(bed, "quota.until", "12-31").await;
+    bed.type_into(&last("input[type=date]"), "12312026").await;
     bed.press(&word("me.submit")).await;
     bed.until(&card_shows(&word("me.withdraw"))).await;
 }
@@ -486,6 +486,58 @@ async fn decisions(bed: &Bed) {
     bed.until(&card_shows(&word("me.submit"))).await;
 }
 
+/// Drops a file into the conversation, as a person does with the button beside the text.
+pub async fn drop_file(bed: &Bed, name: &str, text: &str) {
+    let (name, text) = (json!(name), json!(text));
+    bed.js(&format!(
+        "(() => {{ const input = document.querySelector('.attached'); const dropped = new DataTransfer(); \
+           dropped.items.add(new File([{text}], {name})); input.files = dropped.files; \
+           input.dispatchEvent(new Event('change')); return true; }})()"
+    ))
+    .await;
+}
+
+/// Applies a preview: the button says to how many.
+async fn apply(bed: &Bed) {
+    let buttons = json!(last("button.btn"));
+    let found = format!(
+        "[...document.querySelectorAll({buttons})].map((it) => it.textContent.trim()) \
+           .find((text) => text.startsWith('Apply to'))"
+    );
+    bed.until(&found).await;
+    let label = bed.js(&found).await;
+    bed.press(label.as_str().unwrap()).await;
+}
+
+/// Many users at once: from the list, by file, and with a second administrator.
+async fn many_users(bed: &Bed) {
+    becomes(bed, "admin").await;
+    bed.ask("/users wang").await;
+    bed.press(&word("bulk.button")).await;
+    refused(bed, "bulk.preview").await;
+    fill(bed, "bulk.amount", "10").await;
+    bed.press(&word("bulk.preview")).await;
+    apply(bed).await;
+    bed.until(&card_shows(&word("batch.word_applied"))).await;
+
+    drop_file(bed, "limits.csv", "account,username,month_limit\nmain,wang.fang,none\n").await;
+    bed.until(&card_shows("limits.csv")).await;
+    apply(bed).await;
+    bed.until(&card_shows(&word("batch.word_applied"))).await;
+
+    bed.ask("/users wang").await;
+    bed.press(&word("bulk.button")).await;
+    fill(bed, "bulk.amount", "600000").await;
+    bed.press(&word("bulk.preview")).await;
+    apply(bed).await;
+    bed.until(&card_shows(&word("batch.word_waits"))).await;
+    becomes(bed, "approver").await;
+    bed.converse("group").await;
+    bed.until(&card_shows(&word("batch.confirm"))).await;
+    bed.press(&word("approval.refuse")).await;
+    bed.until(&card_shows(&word("batch.word_refused"))).await;
+}
+
 fn anywhere(text: &str) -> String {
     format!("document.querySelector('#thread').textContent.includes({})", json!(text))
 }
@@ -512,6 +564,7 @@ async fn each_action_of_a_card_is_answered() {
         an_export(bed).await;
         ones_own(bed).await;
         decisions(bed).await;
+        many_users(bed).await;
 
         let answered = bed.js("window.answered").await;
         let answered = answered.as_array().unwrap();

@@ -27,7 +27,7 @@ use bed::{Bed, Browser, ENGLISH, card_shows, choose, last, run};
 use serde_json::json;
 
 /// A card that answers a command: its name, the command.
-const ANSWERS: [(&str, &str); 20] = [
+const ANSWERS: [(&str, &str); 21] = [
     ("help", "/help"),
     ("users", "/users"),
     ("user", "/user wang.fang"),
@@ -48,10 +48,11 @@ const ANSWERS: [(&str, &str); 20] = [
     ("report", "/report week"),
     ("report_month", "/report month"),
     ("create", "/create"),
+    ("import", "/import"),
 ];
 
 /// The others, in the order of the index.
-const FURTHER: [&str; 25] = [
+const FURTHER: [&str; 27] = [
     "created_partly",
     "created",
     "secrets",
@@ -77,16 +78,20 @@ const FURTHER: [&str; 25] = [
     "requests",
     "approval",
     "steps",
+    "bulk",
+    "batch",
 ];
 
 /// A picture for each template.
-const TEMPLATES: [(&str, &str); 29] = [
+const TEMPLATES: [(&str, &str); 32] = [
     ("access", "disable"),
     ("accounts", "accounts"),
     ("alert", "alert_warning"),
     ("alerts", "alerts"),
     ("approval", "approval"),
+    ("batch", "batch"),
     ("billing", "billing"),
+    ("bulk", "bulk"),
     ("candidates", "candidates"),
     ("configure", "configure"),
     ("create", "create"),
@@ -95,6 +100,7 @@ const TEMPLATES: [(&str, &str); 29] = [
     ("digest", "report"),
     ("help", "help"),
     ("large", "large"),
+    ("import", "import"),
     ("me", "me"),
     ("message", "not_found"),
     ("monitor", "monitor"),
@@ -228,6 +234,17 @@ async fn take_request(bed: &Bed) {
     take(bed, "notice").await;
 }
 
+/// Many users at once: the form, and the preview.
+async fn take_bulk(bed: &Bed) {
+    bed.ask("/users wang").await;
+    bed.press(&word(bed, "bulk.button", &[])).await;
+    take(bed, "bulk").await;
+    bed.type_into(&last("[data-path$='.1'] input"), "100").await;
+    bed.press(&word(bed, "bulk.preview", &[])).await;
+    bed.until(&card_shows(&word(bed, "batch.terms", &[]))).await;
+    take(bed, "batch").await;
+}
+
 async fn take_all(bed: &Bed) {
     bed.open().await;
     bed.converse("direct").await;
@@ -251,6 +268,7 @@ async fn take_all(bed: &Bed) {
         }
     }
     take_creation(bed).await;
+    take_bulk(bed).await;
     bed.ask("/user wang.fang").await;
     bed.press(&word(bed, "button.settings", &[])).await;
     take(bed, "configure").await;

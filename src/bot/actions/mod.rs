@@ -8,6 +8,7 @@ mod access;
 mod accounts;
 mod action;
 mod alerts;
+mod batch;
 mod billing;
 mod configure;
 mod consequence;

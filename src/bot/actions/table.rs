@@ -15,6 +15,7 @@ use super::access::{AccessAsk, AccessRecheck, AccessWithdraw, UserDisable, UserE
 use super::accounts::{AccountSave, AccountToggle, AccountsOpen};
 use super::action::{Action, Change, ClickContext, ClickOutcome, Opened};
 use super::alerts::AlertsList;
+use super::batch::{BatchDecide, Bulk, BulkOpen, ImportApply};
 use super::billing::{BillingAssign, BillingExport, BillingOpen, BillingRest};
 use super::configure::{Configure, ConfigureOpen};
 use super::create::{Create, SecretsRecall};
@@ -219,6 +220,7 @@ actions! {
     reads {
         UsersList:     "users.list",          form Any,       needs Viewer;
         UserOpen:      "user.open",           form Any,       needs Viewer;
+        BulkOpen:      "users.bulk",          form Absent,    needs Admin;
         ProjectsOpen:  "projects.open",       form Any,       needs Viewer;
         QuotaOpen:     "quota.open",          form Any,       needs Viewer;
         BillingOpen:   "billing.open",        form Any,       needs Viewer;
@@ -252,6 +254,9 @@ actions! {
         RequestWithdraw: "request.withdraw",  form Any,       needs Anyone, op Required, chat Any,   wakes [Outbox];
         RequestDecide: "request.decide",      form Any,       needs Admin, op Required, chat Any,    wakes [Outbox];
         ApprovalDecide: "approval.decide",    form Any,       needs Admin, op Required, chat Any,    wakes [Outbox];
+        Bulk:          "users.bulk",          form Submitted, needs Admin, op Required, chat Any,    wakes [Outbox];
+        ImportApply:   "import.apply",        form Any,       needs Admin, op Required, chat Any,    wakes [Outbox];
+        BatchDecide:   "batch.decide",        form Any,       needs Admin, op Required, chat Any,    wakes [Outbox];
         Create:        "user.create",         form Any,       needs Admin, op Required, chat Any,    wakes [];
         SecretsRecall: "secrets.recall",      form Any,       needs Admin, op None,     chat Direct, wakes [Outbox];
         Configure:     "user.configure",      form Submitted, needs Admin, op Optional, chat Any,    wakes [Names Outbox];

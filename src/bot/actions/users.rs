@@ -15,26 +15,7 @@ pub struct UsersList(pub ListPlace);
 
 impl Action for UsersList {
     fn read(fields: &Fields<'_>) -> Result<Self, Refusal> {
-        // A select's value says what its option chooses.
-        let (chosen, option) = (fields.text("choose"), fields.option());
-        let word = |name: &str| match &chosen {
-            Some(chosen) if chosen == name => option.clone(),
-            _ => fields.text(name),
-        };
-        let filter = match word("filter") {
-            Some(word) => UserFilter::from_word(&word).ok_or(Refusal::BadField("filter"))?,
-            None => UserFilter::All,
-        };
-        let sort = match word("sort") {
-            Some(word) => UserSort::from_word(&word).ok_or(Refusal::BadField("sort"))?,
-            None => UserSort::Usage,
-        };
-        let account = match word("account").filter(|account| account != EVERY_ACCOUNT) {
-            Some(id) => Some(AccountId::new(id).map_err(|_| Refusal::BadField("account"))?),
-            None => None,
-        };
-        let (page, query) = (fields.page(), fields.search());
-        Ok(Self(ListPlace { page, filter, query, sort, account }))
+        place_of(fields).map(Self)
     }
 
     fn show<S: Source>(
@@ -48,6 +29,30 @@ impl Action for UsersList {
         let page = listing::list(tx, &settings, place, ctx.now)?;
         Ok(handlers.cards.users(&page, ctx))
     }
+}
+
+/// Reads a place in the list: which users are meant, and in which order.
+pub(super) fn place_of(fields: &Fields<'_>) -> Result<ListPlace, Refusal> {
+    // A select's value says what its option chooses.
+    let (chosen, option) = (fields.text("choose"), fields.option());
+    let word = |name: &str| match &chosen {
+        Some(chosen) if chosen == name => option.clone(),
+        _ => fields.text(name),
+    };
+    let filter = match word("filter") {
+        Some(word) => UserFilter::from_word(&word).ok_or(Refusal::BadField("filter"))?,
+        None => UserFilter::All,
+    };
+    let sort = match word("sort") {
+        Some(word) => UserSort::from_word(&word).ok_or(Refusal::BadField("sort"))?,
+        None => UserSort::Usage,
+    };
+    let account = match word("account").filter(|account| account != EVERY_ACCOUNT) {
+        Some(id) => Some(AccountId::new(id).map_err(|_| Refusal::BadField("account"))?),
+        None => None,
+    };
+    let (page, query) = (fields.page(), fields.search());
+    Ok(ListPlace { page, filter, query, sort, account })
 }
 
 /// `user.open`

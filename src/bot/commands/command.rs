@@ -103,6 +103,8 @@ pub enum Query {
         /// Which; `None` = the one that is sent, or else the week.
         kind: Option<DigestKind>,
     },
+    /// Which files can be dropped into the direct chat.
+    Import,
     /// A table as a file.
     Export {
         /// The table.

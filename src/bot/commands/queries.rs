@@ -62,6 +62,7 @@ impl Query {
             | Query::Me
             | Query::Requests
             | Query::Report { .. }
+            | Query::Import
             | Query::Export { .. } => Chosen::User,
         }
     }
@@ -145,6 +146,7 @@ impl Handlers {
                 let kind = kind.or(sent).unwrap_or(DigestKind::Week);
                 ReportOpen { kind, at: None }.open(self, tx, ctx)?.into()
             }
+            Query::Import => self.cards.import(ctx).into(),
             Query::Export { table, period } => {
                 let period = period.map(|month| month.period(BillPeriod::of(now)));
                 let export = Export { table: *table, period };

@@ -177,6 +177,14 @@ pub static COMMANDS: &[Spec] = &[
         },
     },
     Spec {
+        name: "import",
+        aliases: &["导入"],
+        arguments: "",
+        about: "command.import",
+        needs: Needs::Admin,
+        parse: |_, _| Ok(Query::Import.into()),
+    },
+    Spec {
         name: "me",
         aliases: &["我的"],
         arguments: "",

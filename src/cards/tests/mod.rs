@@ -4,6 +4,7 @@
 
 mod admin;
 mod asking;
+mod batch;
 mod creating;
 mod digests;
 mod estimates;
@@ -69,6 +70,7 @@ fn context_for(role: Role, size: Size) -> CardContext {
                 "reason",
                 "until",
                 "digest",
+                "value",
             ]
             .map(|name| (name.to_owned(), samples::text(size, 600)));
             let back = ListPlace {
@@ -199,6 +201,7 @@ fn all(cards: &Cards, role: Role, size: Size) -> Vec<Sample> {
     out.extend(requests::all(cards, &ctx, size));
     out.extend(asking::all(cards, &ctx, size));
     out.extend(digests::all(cards, &ctx, size));
+    out.extend(batch::all(cards, &ctx, size));
     out
 }
 
@@ -455,6 +458,10 @@ fn cards_match_their_snapshots() {
                 "digest_own",
                 "digest_unread",
                 "alert_owner_left_chat",
+                "bulk",
+                "batch_quota",
+                "batch_unusable",
+                "import",
             ];
             if shown.contains(&sample.name.as_str()) {
                 let name = format!("{}_en_us", sample.name);

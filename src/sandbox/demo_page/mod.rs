@@ -35,6 +35,8 @@ struct Files;
 const NOTICES: usize = 256;
 /// Max size of a request from the page, in bytes.
 const BODY_LIMIT: usize = 256 * 1024;
+/// Max size of a file that is sent from the page, in bytes: more than airgate imports, so that its own limit shows.
+const DROP_LIMIT: usize = 8 * 1024 * 1024;
 /// The page loads nothing from other hosts, whatever a card contains.
 const POLICY: &str = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
                       base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
@@ -264,6 +266,7 @@ pub fn router(state: DemoPage) -> Router {
         .route("/api/stream", get(events))
         .route("/api/enter", post(enter))
         .route("/api/say", post(say))
+        .route("/api/drop", post(drop_file).layer(DefaultBodyLimit::max(DROP_LIMIT)))
         .route("/api/click", post(click))
         .route("/api/controls", get(controls))
         .route("/api/control", post(control))
@@ -454,6 +457,31 @@ async fn say(Shared(page): Shared<DemoPage>, said: Result<Json<Say>, JsonRejecti
         return Err(PageError::bad("the message is empty"));
     }
     let sent = feishu.say(&said.person, &said.chat, text, mention).await;
+    Ok(Json(json!({"status": sent.status})))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Dropped {
+    #[serde(rename = "as")]
+    person: String,
+    chat: String,
+    name: String,
+}
+
+/// A person sends a file, whose bytes are the request's body.
+async fn drop_file(
+    Shared(page): Shared<DemoPage>,
+    Query(dropped): Query<Dropped>,
+    bytes: axum::body::Bytes,
+) -> JsonResult {
+    page.chat_of(&dropped.person, &dropped.chat)?;
+    let name = dropped.name.trim();
+    if name.is_empty() || bytes.is_empty() {
+        return Err(PageError::bad("the file is empty or has no name"));
+    }
+    let feishu = &page.parts.feishu;
+    let sent = feishu.say_file(&dropped.person, &dropped.chat, name, bytes).await;
     Ok(Json(json!({"status": sent.status})))
 }
 

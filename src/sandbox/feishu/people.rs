@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::core::{Change, TENANT};
 use super::handle::FakeFeishu;
 use super::http::Reply;
-use super::state::{ChatKind, Message, Sender, SentEvent};
+use super::state::{ChatKind, Message, Sender, SentEvent, UploadedFile};
 use super::wire;
 
 /// How many events are kept for [`FakeFeishu::redeliver_pending`].
@@ -124,6 +124,26 @@ impl FakeFeishu {
         let mut sent = self.draft_event("im.message.receive_v1", event);
         sent.message_id = Some(message_id);
         self.send_event(sent).await
+    }
+
+    /// A person sends a file. The event says neither its size nor its type.
+    pub async fn say_file(
+        &self,
+        person: &str,
+        chat_id: &str,
+        name: &str,
+        bytes: impl Into<axum::body::Bytes>,
+    ) -> SentEvent {
+        let file = UploadedFile {
+            file_key: wire::fresh_id("file_v3_"),
+            name: name.to_owned(),
+            kind: "stream".to_owned(),
+            bytes: bytes.into(),
+        };
+        let key = file.file_key.clone();
+        self.core.change(|state| state.files.insert(key.clone(), file));
+        let content = json!({"file_key": key, "file_name": name});
+        self.say_raw(person, chat_id, "file", &content, json!([])).await
     }
 
     /// A person opens their direct chat with the bot (用户进入与机器人的会话). The platform sends this event each time.

@@ -88,7 +88,7 @@ async fn serve(
         });
     });
     match spoiling {
-        None => finish(endpoint, answer),
+        None => finish(&core, endpoint, answer),
         Some(Spoiling { fault, .. }) => spoil(&core, &reset, endpoint, fault, answer).await,
     }
 }
@@ -106,7 +106,15 @@ async fn read(request: HttpRequest) -> Result<Call, axum::Error> {
     })
 }
 
-fn finish(endpoint: &str, answer: ApiResponse) -> Response {
+fn finish(core: &Core, endpoint: &str, answer: ApiResponse) -> Response {
+    if endpoint == "resource"
+        && answer.code() == 0
+        && let Some(body) = api::files::body_of(core, &answer)
+    {
+        let mut response = Response::new(body);
+        set(&mut response, header::CONTENT_TYPE.as_str(), "application/octet-stream");
+        return response;
+    }
     let mut body = answer.body;
     let log_id = wire::fresh_id("");
     // A refusal carries its log id, except the custom bot's.
@@ -161,12 +169,12 @@ async fn spoil(
             format!("<html><body><h1>{status}</h1></body></html>"),
         ),
         Fault::Code { http, code, msg } => {
-            finish(endpoint, ApiResponse::refuse_as(http, code, msg))
+            finish(core, endpoint, ApiResponse::refuse_as(http, code, msg))
         }
         Fault::RateLimited { reset_seconds } => {
             let refusal =
                 ApiResponse::refuse_as(429, 99_991_400, "request trigger frequency limit");
-            let mut response = finish(endpoint, refusal);
+            let mut response = finish(core, endpoint, refusal);
             set(&mut response, "x-ogw-ratelimit-limit", "50");
             set(&mut response, "x-ogw-ratelimit-reset", &reset_seconds.to_string());
             response
@@ -174,12 +182,12 @@ async fn spoil(
         Fault::Timeout => {
             // The client hangs up, or the stand-in goes away.
             core.stop.cancelled().await;
-            finish(endpoint, answer)
+            finish(core, endpoint, answer)
         }
         Fault::CutBody => cut(&answer.body.to_string()),
         Fault::ResetConnection => {
             reset.now();
-            finish(endpoint, answer)
+            finish(core, endpoint, answer)
         }
         Fault::NotJson => plain_response(200, "text/html", "<html>ok</html>".to_owned()),
         Fault::CutJson => {
@@ -187,18 +195,18 @@ async fn spoil(
             let half: String = body.chars().take(body.chars().count() / 2).collect();
             plain_response(answer.status, "application/json; charset=utf-8", half)
         }
-        Fault::WrongJson => finish(endpoint, ApiResponse::data(json!([42]))),
+        Fault::WrongJson => finish(core, endpoint, ApiResponse::data(json!([42]))),
         Fault::Shut => {
             core.listener.shut().await;
             reset.now();
-            finish(endpoint, answer)
+            finish(core, endpoint, answer)
         }
         Fault::Slow(delay) => {
             tokio::time::sleep(delay).await;
             if answer.code() == NOT_HANDLED {
                 return plain_response(504, "text/html", "<html>504</html>".to_owned());
             }
-            finish(endpoint, answer)
+            finish(core, endpoint, answer)
         }
     }
 }

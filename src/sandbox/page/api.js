@@ -3,11 +3,15 @@
 import { t } from "./words.js";
 
 async function call(path, body) {
+  return answered(() => fetch(path, body === undefined ? { cache: "no-store" } : {
+    method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body),
+  }));
+}
+
+async function answered(request) {
   let response;
   try {
-    response = await fetch(path, body === undefined ? { cache: "no-store" } : {
-      method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body),
-    });
+    response = await request();
   } catch (cause) {
     throw new Error(t("app.unreachable"), { cause });
   }
@@ -27,6 +31,10 @@ export const api = {
   messages: (chat) => call(`/api/messages?chat=${encodeURIComponent(chat)}`),
   enter: (as) => call("/api/enter", { as }),
   say: (as, chat, text, mention) => call("/api/say", { as, chat, text, mention }),
+  drop: (as, chat, file) => answered(() => fetch(
+    `/api/drop?as=${encodeURIComponent(as)}&chat=${encodeURIComponent(chat)}&name=${encodeURIComponent(file.name)}`,
+    { method: "POST", headers: { "content-type": "application/octet-stream" }, body: file },
+  )),
   click: (as, message, action) => call("/api/click", { as, message, action }),
   controls: () => call("/api/controls"),
   control: (name, value) => call("/api/control", { name, value }),

@@ -43,7 +43,8 @@ const store = {
 
 const thread = createThread({ host: byId("thread"), store, click });
 const composer = createComposer({
-  form: byId("composer"), chips: byId("chips"), store, commands: COMMANDS,
+  form: byId("composer"), chips: byId("chips"), thread: byId("thread"), store, commands: COMMANDS,
+  drop: (file) => api.drop(store.me, store.open, file),
   say: (text, mention) => {
     guide.sent("say");
     return api.say(store.me, store.open, text, mention);

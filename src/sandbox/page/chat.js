@@ -180,10 +180,12 @@ export function createThread({ host, store, click }) {
 }
 
 /** The composer under the thread. `say(text, mention)` resolves when the server took the message. */
-export function createComposer({ form, chips, store, say, commands }) {
+export function createComposer({ form, chips, thread, store, say, drop, commands }) {
   const box = form.querySelector("textarea");
   const send = form.querySelector(".send");
   const at = form.querySelector(".mention");
+  const attach = form.querySelector(".attach");
+  const picked = form.querySelector(".attached");
   const said = [];
   let back = 0;
   let mention = true;
@@ -216,6 +218,30 @@ export function createComposer({ form, chips, store, say, commands }) {
       turning.remove();
       form.classList.remove("is-sending");
     }
+  }
+
+  async function sendFiles(files) {
+    for (const file of files) {
+      try {
+        await drop(file);
+      } catch (error) {
+        toast("error", `${t("chat.not_sent")}: ${error.message}`);
+      }
+    }
+  }
+  attach.append(icon("file_outlined"));
+  attach.addEventListener("click", () => picked.click());
+  picked.addEventListener("change", async () => {
+    await sendFiles([...picked.files]);
+    picked.value = "";
+  });
+  // A file can be dropped anywhere on the conversation.
+  for (const place of [thread, form]) {
+    place.addEventListener("dragover", (event) => event.preventDefault());
+    place.addEventListener("drop", (event) => {
+      event.preventDefault();
+      sendFiles([...event.dataTransfer.files]);
+    });
   }
 
   form.addEventListener("submit", (event) => {

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::runner::{Chore, Needs};
 use crate::app::people::OwnerNotice;
-use crate::app::{approvals, requests, temporary};
+use crate::app::{approvals, batches, requests, temporary};
 use crate::clock::Clock;
 use crate::domain::{Act, Deed};
 use crate::outbox::Alerts;
@@ -65,7 +65,8 @@ impl EndWhatIsOver {
                     }
                 }
                 Ok(!tx.overdue_temporaries(today, 1)?.is_empty()
-                    || tx.waiting_approvals()?.iter().any(|approval| approval.lapses(now)))
+                    || tx.waiting_approvals()?.iter().any(|approval| approval.lapses(now))
+                    || tx.open_batches()?.iter().any(|it| it.lapses(now) || it.state.is_final()))
             })
             .await
     }
@@ -100,7 +101,12 @@ fn end_in(
         let notice = OwnerNotice::Request(request.clone());
         alerts.tell_operator(tx, &request.by, &request.user, &notice, now)?;
     }
-    Ok((count, more))
+    let (lapsed, rows_left) = batches::lapse(tx, now)?;
+    for batch in lapsed {
+        count = count.saturating_add(1);
+        alerts.refresh_batch(tx, &batch, now)?;
+    }
+    Ok((count, more || rows_left))
 }
 
 impl Chore for EndWhatIsOver {

@@ -10,7 +10,7 @@ use redb::{Key, ReadTransaction, ReadableTableMetadata, TableDefinition, Value};
 use secrecy::ExposeSecret;
 
 use super::*;
-use crate::domain::Notice;
+use crate::domain::{Batch, BatchState, Notice};
 use crate::store::restore::{Present, restore};
 use crate::store::tables::{Visitor, visit_tables};
 use crate::store::{AccountSecrets, AlertPost, SCHEMA_VERSION};
@@ -107,6 +107,11 @@ fn fill(store: &Store) {
         tx.put_authorisation(&sample::authorisation())?;
         tx.put_request(&sample::request())?;
         tx.put_approval(&sample::approval())?;
+        tx.put_batch(&sample::batch())?;
+        tx.put_batch_rows(1, 0, &[sample::batch_row()])?;
+        let state = BatchState::Applying { at: now(), confirmed_by: None };
+        tx.put_batch(&Batch { id: 2, state, ..sample::batch() })?;
+        tx.put_file_applied("0a", 1)?;
         tx.put_temporary(&sample::temporary())?;
         tx.add_card_place(&alice, sample::card_place())?;
         tx.cards_changed(&alice)?;
@@ -257,11 +262,17 @@ const ADDED_EMPTY: &[&str] = &[
     "approvals_waiting",
     "card_places",
     "cards_due",
+    "batch_rows",
+    "batch_users",
+    "batches",
+    "batches_applying",
+    "batches_open",
     "day_totals",
     "days",
     "days_once",
     "estimated",
     "estimates",
+    "files_applied",
     "period_spenders",
     "readings",
     "requests",
@@ -312,6 +323,9 @@ fn the_sample_fills_every_table_and_is_read_back() {
             assert_eq!(tx.access_proof(&carol)?, Some(sample::proof()));
             assert_eq!(tx.pending_requests()?, [sample::request()]);
             assert_eq!(tx.waiting_approvals()?, [sample::approval()]);
+            assert_eq!(tx.open_batches()?[0], sample::batch());
+            assert_eq!(tx.batch_rows(1, 0, 9)?, [(0, sample::batch_row())]);
+            assert_eq!(tx.file_applied("0a")?, Some(1));
             assert_eq!(tx.temporaries_of(&user("main/alice"))?, [sample::temporary()]);
             assert_eq!(tx.card_places(&user("main/alice"))?, [sample::card_place()]);
             Ok::<_, StoreError>(())

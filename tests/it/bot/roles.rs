@@ -103,6 +103,8 @@ async fn each_command_needs_its_role() {
         ("/enable alice", Admin),
         ("/sync", Admin),
         ("/create", Admin),
+        ("/import", Admin),
+        ("导入", Admin),
         ("/monitor run", Admin),
     ];
     for spec in COMMANDS {
@@ -196,6 +198,18 @@ fn actions() -> Vec<(Value, Option<Value>, Needs)> {
             Some(json!({"amount": "5"})),
             Admin,
         ),
+        (json!({"action": "users.bulk"}), None, Admin),
+        (
+            json!({"action": "users.bulk", "op": "b5"}),
+            Some(json!({"do": "auto_disable", "value": "on"})),
+            Admin,
+        ),
+        (json!({"action": "import.apply", "import": 99, "op": "b6"}), None, Admin),
+        (
+            json!({"action": "batch.decide", "batch": 99, "decision": "confirm", "op": "b7"}),
+            None,
+            Admin,
+        ),
         (json!({"action": "me.open"}), None, Anyone),
         (json!({"action": "requests.list"}), None, Viewer),
         (json!({"action": "report.open", "kind": "week"}), None, Viewer),
@@ -268,7 +282,7 @@ async fn each_action_needs_its_role_whoever_the_card_was_for() {
             let (before, calls) = (state(&bed), bed.cloud.calls().len());
             let done = bed.forged(person, &card, value.clone(), form.clone()).await;
             // Refused for another reason: these people own nobody, and there is no such request.
-            let is_about_requests = ["quota.request", "request.", "approval."]
+            let is_about_requests = ["quota.request", "request.", "approval.", "import.", "batch."]
                 .iter()
                 .any(|word| value["action"].as_str().unwrap().starts_with(word));
             if allowed(role, needs) && is_about_requests {

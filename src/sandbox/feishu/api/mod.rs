@@ -13,7 +13,7 @@ use super::registration;
 mod application;
 mod content;
 mod directory;
-mod files;
+pub(super) mod files;
 mod hook;
 mod members;
 mod messages;
@@ -41,6 +41,7 @@ pub(super) fn endpoint(call: &Call) -> &'static str {
         (&Method::PATCH, ["im", "v1", "messages", _]) => "patch",
         (&Method::DELETE, ["im", "v1", "messages", _]) => "recall",
         (&Method::POST, ["im", "v1", "messages", _, "reply"]) => "reply",
+        (&Method::GET, ["im", "v1", "messages", _, "resources", _]) => "resource",
         (&Method::POST, ["contact", "v3", "users", "batch_get_id"]) => "users.by_contact",
         (&Method::GET, ["contact", "v3", "users", _]) => "user",
         (&Method::GET, ["im", "v1", "chats"]) => "chats",
@@ -101,6 +102,7 @@ pub(super) async fn answer(core: &Core, endpoint: &str, call: &Call) -> ApiRespo
             "scopes" => Ok(console::scopes(core)),
             "app_versions" => console::versions(core, call),
             "file" => files::upload(core, call).await,
+            "resource" => files::resource(core, call),
             "hook" => hook::post(core, call),
             "connection.endpoint" => connection::discover(core, call),
             _ => Err(ApiResponse::refuse_as(404, 99_991_404, "404 page not found")),

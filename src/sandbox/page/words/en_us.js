@@ -30,6 +30,7 @@ export default {
   "chat.message_to": "Message {name}",
   "chat.hint": "Enter to send, Shift+Enter for a new line",
   "chat.send": "Send",
+  "chat.attach": "Send a file",
   "chat.not_sent": "Not sent",
   "chat.commands": "Commands",
   "chat.mention": "In a group, the bot only receives messages that mention it",

@@ -30,6 +30,7 @@ export default {
   "chat.message_to": "发送给 {name}",
   "chat.hint": "Enter 发送，Shift+Enter 换行",
   "chat.send": "发送",
+  "chat.attach": "发送文件",
   "chat.not_sent": "未发送",
   "chat.commands": "常用命令",
   "chat.mention": "群里的机器人只收到提及它的消息",

@@ -6,14 +6,15 @@ use std::collections::BTreeMap;
 use super::super::*;
 use crate::domain::{
     AccessCause, AccessGoal, AccessItem, AccessKeyInfo, AccessPath, AccountEstimate,
-    AccountReading, AlertBody, Approval, ApprovalState, Authorisation, BalanceReading,
-    BreakdownRow, CardPlace, Creation, CycleOutcome, CycleReport, Dispatch, EstimateUse, Figures,
-    FilePlace, Grant, GrantState, Halt, HeldPolicy, KeyStep, LedgerEntry, Limit, ModelUsage,
-    MonitorState, NewUser, NotCovered, OpId, OwedMessage, PathReport, PathReports, PathState,
-    PendingAccess, PolicyKind, PolicyScope, Problem, Profile, ProjectInfo, ProjectUsage, Proof,
-    ProofState, QuotaRequest, RememberedAccess, Report, RequestState, Role, SavedSettings,
-    SecretsSent, SharedDay, Spender, Step, TaskKind, Temporary, TemporaryState, Thresholds,
-    UpdateTarget, UserCard, UserStatus, beijing_day,
+    AccountReading, AlertBody, Approval, ApprovalState, Authorisation, BalanceReading, Batch,
+    BatchKind, BatchPlan, BatchRow, BatchSource, BatchState, BreakdownRow, CardPlace, Creation,
+    CycleOutcome, CycleReport, Dispatch, EstimateUse, Figures, FilePlace, Grant, GrantState, Halt,
+    HeldPolicy, KeyStep, LedgerEntry, LeftOut, Limit, ModelUsage, MonitorState, NewUser,
+    NotCovered, OpId, OwedMessage, PathReport, PathReports, PathState, PendingAccess, PolicyKind,
+    PolicyScope, Problem, Profile, ProjectInfo, ProjectUsage, Proof, ProofState, QuotaRequest,
+    RememberedAccess, Report, RequestState, Role, RowChange, SavedSettings, SecretsSent, SharedDay,
+    ShownRow, Spender, Step, TaskKind, Temporary, TemporaryState, Thresholds, UpdateTarget,
+    UserCard, UserStatus, Was, beijing_day,
 };
 use crate::store::{EstimateReading, NewMessage, OpOutcome, RecordedReading};
 
@@ -132,6 +133,37 @@ pub fn approval() -> Approval {
         state: ApprovalState::Waiting,
         cards: vec![report()],
     }
+}
+
+pub fn batch() -> Batch {
+    let shown = ShownRow { row: batch_row(), was: Was::Quota(money("799.5")) };
+    Batch {
+        id: 1,
+        source: BatchSource::File {
+            message: "om_1".parse().unwrap(),
+            key: "file_v3_1".to_owned(),
+            name: "额度.csv".to_owned(),
+            digest: "0a".to_owned(),
+        },
+        by: somebody(),
+        at: now(),
+        state: BatchState::Previewed { at: now() },
+        plan: Some(BatchPlan {
+            kind: BatchKind::Quota,
+            rows: 1,
+            total: money("5"),
+            second: 0,
+            shown: vec![shown],
+            left_out: vec![LeftOut { what: "2".to_owned(), reason: "为空".to_owned() }],
+            left_out_count: 1,
+        }),
+        cards: vec![report()],
+    }
+}
+
+pub fn batch_row() -> BatchRow {
+    let change = RowChange::Allocate { amount: money("5"), note: "备注".to_owned(), until: None };
+    BatchRow { user: user("main/alice"), change }
 }
 
 pub fn temporary() -> Temporary {

@@ -246,6 +246,7 @@ async fn a_large_grant_needs_a_second_administrator_and_lapses_without_one() {
     bed.restart().await;
     bed.shows(&second, &phrase("request.word_lapsed")).await;
     // The request is open again, and a new decision is possible.
+    bed.settled().await;
     bed.shows(&card, &phrase("request.grant")).await;
     bed.settled().await;
     assert_eq!(state(&bed, 1), RequestState::Open);

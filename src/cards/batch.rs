@@ -1,0 +1,261 @@
+//! Changes of many users: the form, the preview and what became of it, and the explanation of files.
+
+use std::collections::BTreeMap;
+
+use super::engine::template;
+use super::facts::{Choice, Tag};
+use super::{Card, CardContext, Cards, ListPlace};
+use crate::app::sheet::MAX_BYTES;
+use crate::domain::batch::MAX_ROWS;
+use crate::domain::{Batch, BatchSource, BatchState, Joining, LeftOut, OpenId};
+
+/// How many rows and reasons are shown where the card would be too large with all of them.
+const FEW: usize = 6;
+
+/// What people chose to do: the words of the form.
+pub const BULK_WORDS: [&str; 5] = ["allocate", "month_limit", "thresholds", "auto_disable", "link"];
+
+/// The facts of the form.
+struct BulkFacts<'a> {
+    count: usize,
+    too_many: Option<String>,
+    filter: &'static str,
+    query: Option<&'a str>,
+    account: Option<&'a str>,
+    sort: Option<&'static str>,
+    among: String,
+    options: Vec<Choice<'static>>,
+    chosen: Option<&'a str>,
+    joinings: Vec<Choice<'static>>,
+    joining: Option<&'a str>,
+}
+
+template!("bulk");
+
+/// The facts of a batch.
+struct BatchFacts<'a> {
+    id: u64,
+    title: String,
+    template: &'static str,
+    subtitle: String,
+    tag: Tag,
+    by: String,
+    file: Option<&'a str>,
+    change: Option<String>,
+    rows: usize,
+    total: Option<String>,
+    second: Option<String>,
+    shown: Vec<RowLine>,
+    more_rows: usize,
+    left_out: Vec<Reason<'a>>,
+    left_out_count: usize,
+    more_left_out: usize,
+    reasons: Vec<Reason<'a>>,
+    more_reasons: usize,
+    state: Option<String>,
+    colour: &'static str,
+    preview: bool,
+    is_file: bool,
+    waits: bool,
+}
+
+/// A user and what changes.
+struct RowLine {
+    name: String,
+    text: String,
+}
+
+/// Whom it is about, and why it is refused.
+struct Reason<'a> {
+    what: String,
+    reason: &'a str,
+}
+
+template!("batch");
+
+/// The facts of the explanation.
+struct ImportFacts {
+    rows: usize,
+    megabytes: usize,
+}
+
+template!("import");
+
+/// Which users a form is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BulkView {
+    /// Where in the list.
+    pub place: ListPlace,
+    /// How many they are.
+    pub count: usize,
+}
+
+/// A batch, and the names of people in it as far as they are known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BatchView {
+    /// The batch.
+    pub batch: Batch,
+    /// Names by open_id.
+    pub people: BTreeMap<OpenId, String>,
+}
+
+impl Cards {
+    /// The form that changes many users: `users.bulk`.
+    pub fn bulk(&self, view: &BulkView, ctx: &CardContext) -> Card {
+        let (words, place) = (self.words, &view.place);
+        let options = BULK_WORDS.map(|word| Choice {
+            value: word,
+            text: match word {
+                "allocate" => words.t("batch.quota", &[]),
+                "month_limit" => words.t("batch.limits", &[]),
+                "thresholds" => words.t("batch.thresholds", &[]),
+                "auto_disable" => words.t("batch.auto_disable", &[]),
+                _ => words.t("batch.links", &[]),
+            },
+        });
+        let joinings = [Joining::Part, Joining::Whole]
+            .map(|joining| Choice { value: joining.word(), text: words.joining(joining) });
+        let typed = |name: &str| ctx.form.values.get(name).map(String::as_str);
+        // What is done most often is chosen already.
+        let chosen = typed("do").filter(|word| BULK_WORDS.contains(word)).or(Some(BULK_WORDS[0]));
+        let joining = typed("counts").filter(|word| Joining::from_word(word).is_some());
+        let mut among = vec![super::users::filter_label(words, place.filter)];
+        among.extend(place.account.as_ref().map(|account| account.to_string()));
+        if !place.query.is_empty() {
+            let query = super::text::clip(&place.query, 40);
+            among.push(words.t("bulk.found", &[("query", &query)]));
+        }
+        let facts = BulkFacts {
+            count: view.count,
+            too_many: (view.count > MAX_ROWS)
+                .then(|| words.t("batch.too_many", &[("found", &view.count), ("most", &MAX_ROWS)])),
+            filter: place.filter.word(),
+            query: Some(place.query.as_str()).filter(|query| !query.is_empty()),
+            account: place.account.as_ref().map(crate::domain::AccountId::as_str),
+            sort: super::users::sort_word(place.sort),
+            among: among.join(" · "),
+            options: options.into(),
+            chosen,
+            joinings: joinings.into(),
+            joining,
+        };
+        self.card(ctx, &facts)
+    }
+
+    /// A change of many users: what it would do, and what became of it.
+    pub fn batch(&self, view: &BatchView, ctx: &CardContext) -> Card {
+        let card = self.batch_of(view, crate::domain::batch::SHOWN, ctx);
+        if card.fits() { card } else { self.batch_of(view, FEW, ctx) }
+    }
+
+    fn batch_of(&self, view: &BatchView, most: usize, ctx: &CardContext) -> Card {
+        let (words, batch) = (self.words, &view.batch);
+        let state = match &batch.state {
+            _ if batch.lapses(ctx.now) => BatchState::Lapsed { at: ctx.now },
+            state => state.clone(),
+        };
+        let (template, colour) = colours(&state);
+        let plan = batch.plan.as_ref();
+        let kind = match (&batch.source, plan) {
+            (_, Some(plan)) => Some(plan.kind),
+            (BatchSource::List { change, .. }, None) => Some(change.kind()),
+            (BatchSource::File { .. }, None) => None,
+        };
+        let kind = kind.map(|kind| words.batch_kind(kind));
+        let file = match &batch.source {
+            BatchSource::File { name, .. } => Some(name.as_str()),
+            BatchSource::List { .. } => None,
+        };
+        let name = |id: &str| {
+            let known = OpenId::new(id).ok().and_then(|id| view.people.get(&id).cloned());
+            super::text::clip(&known.unwrap_or_else(|| id.to_owned()), 40)
+        };
+        let lines: &[LeftOut] = match &batch.state {
+            BatchState::Unusable { reasons, .. } | BatchState::Stopped { reasons, .. } => reasons,
+            _ => &[],
+        };
+        let count = match &batch.state {
+            BatchState::Unusable { count, .. } | BatchState::Stopped { count, .. } => *count,
+            _ => 0,
+        };
+        let shown = plan.map_or(&[][..], |plan| &plan.shown);
+        let left_out = plan.map_or(&[][..], |plan| &plan.left_out);
+        let left_out_count = plan.map_or(0, |plan| plan.left_out_count);
+        let second = plan.filter(|plan| plan.second > 0 && !state.is_final());
+        let facts = BatchFacts {
+            id: batch.id,
+            title: match (&kind, file) {
+                (Some(kind), Some(_)) => words.t("batch.title_file", &[("kind", kind)]),
+                (Some(kind), None) => words.t("batch.title_list", &[("kind", kind)]),
+                (None, _) => words.t("batch.title", &[]),
+            },
+            template,
+            subtitle: words.time(batch.at),
+            tag: Tag {
+                text: words.batch_word(&state),
+                colour: if colour == "grey" { "neutral" } else { colour },
+            },
+            by: words.operator(&batch.by),
+            file,
+            change: match &batch.source {
+                BatchSource::List { change, .. } => Some(words.list_change(change)),
+                BatchSource::File { .. } => None,
+            },
+            rows: plan.map_or(0, |plan| plan.rows),
+            total: plan
+                .filter(|plan| plan.kind == crate::domain::BatchKind::Quota)
+                .map(|plan| plan.total.to_string()),
+            second: second.map(|plan| words.t("batch.second", &[("count", &plan.second)])),
+            shown: shown
+                .iter()
+                .take(most)
+                .map(|it| RowLine {
+                    name: it.row.user.to_string(),
+                    text: words.row_change(it, name),
+                })
+                .collect(),
+            more_rows: plan.map_or(0, |plan| plan.rows.saturating_sub(shown.len().min(most))),
+            left_out: left_out.iter().take(most).map(|it| self.reason(it)).collect(),
+            left_out_count,
+            more_left_out: left_out_count.saturating_sub(left_out.len().min(most)),
+            reasons: lines.iter().take(most).map(|it| self.reason(it)).collect(),
+            more_reasons: count.saturating_sub(lines.len().min(most)),
+            state: (!matches!(state, BatchState::Previewed { .. }))
+                .then(|| words.batch_state(&state)),
+            colour,
+            preview: matches!(state, BatchState::Previewed { .. }),
+            is_file: file.is_some(),
+            waits: matches!(state, BatchState::WaitsForSecond { .. }),
+        };
+        self.card(ctx, &facts)
+    }
+
+    fn reason<'a>(&self, it: &'a LeftOut) -> Reason<'a> {
+        let what = match it.what.parse::<u64>() {
+            Ok(line) => self.words.t("batch.line", &[("line", &line)]),
+            Err(_) => it.what.clone(),
+        };
+        Reason { what, reason: &it.reason }
+    }
+
+    /// What files can be dropped into the direct chat: `/import`.
+    pub fn import(&self, ctx: &CardContext) -> Card {
+        self.card(ctx, &ImportFacts { rows: MAX_ROWS, megabytes: MAX_BYTES / (1024 * 1024) })
+    }
+}
+
+/// The colours of the header and of a box.
+fn colours(state: &BatchState) -> (&'static str, &'static str) {
+    match state {
+        BatchState::Preparing | BatchState::Checking { .. } | BatchState::Applying { .. } => {
+            ("wathet", "blue")
+        }
+        BatchState::Previewed { .. } => ("blue", "blue"),
+        BatchState::WaitsForSecond { .. } => ("orange", "orange"),
+        BatchState::Applied { .. } => ("green", "green"),
+        BatchState::Unusable { .. } | BatchState::Stopped { .. } | BatchState::Refused { .. } => {
+            ("red", "red")
+        }
+        BatchState::Lapsed { .. } => ("grey", "grey"),
+    }
+}
