@@ -63,7 +63,7 @@ impl Bot {
                     Reply::card(handlers.cards.batch(&view, &ctx)).with_task(task)
                 }
             };
-            origin.enqueue(tx, &reply, now)?;
+            origin.enqueue(tx, &handlers.alerts, &reply, now)?;
             Ok(Some(reply))
         });
         let Some(reply) = answered.await? else { return Ok(Reaction::Duplicate) };
