@@ -334,6 +334,48 @@ async fn owners_are_told_of_warnings_and_of_changes_and_can_ask_from_there() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_request_ends_with_the_ownership_of_who_asked() {
+    let bed = owned().await;
+    bed.ask(OWNER, "/request 500 双十一").await;
+    let card = card_in(&bed, GROUP, "双十一").await;
+    bed.change("main/alice", |user| user.owner = Some(OpenId::new(VIEWER).unwrap()));
+    let toast = decided(&bed, ADMIN, &card.message_id, "grant", json!({"amount": "500"})).await;
+    assert!(toast.starts_with("error"), "{toast}");
+    assert_eq!(bed.quota("main/alice"), "¥1,000.00");
+    // The new owner can ask at once.
+    bed.ask(VIEWER, "/request 300 压测").await;
+    card_in(&bed, GROUP, "压测").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_op_that_somebody_without_a_role_sends_stands_for_nothing_else() {
+    let bed = owned().await;
+    let form = bed.ask(ADMIN, "/quota alice").await.message_id;
+    let value = bed.values(&form).into_iter().find(|it| it["action"] == "quota.allocate").unwrap();
+    let asks = json!({"action": "quota.request", "user": "main/alice", "op": value["op"]});
+    let fields = json!({"amount": "5", "reason": "x"});
+    let mine = bed.ask(OWNER, "/me").await.message_id;
+    bed.forged(OWNER, &mine, asks.clone(), Some(fields.clone())).await;
+    let done = bed.submit(ADMIN, &form, "quota.allocate", json!({"amount": "200"})).await;
+    assert!(toast_of(&done).starts_with("success"), "{done:?}");
+    assert_eq!(bed.quota("main/alice"), "¥1,200.00");
+    // And tells nothing of what was done with it.
+    let told = toast_of(&bed.forged(OWNER, &mine, asks, Some(fields)).await);
+    assert!(!told.contains("1,200"), "{told}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_last_day_that_is_no_text_is_refused_and_not_for_good() {
+    let bed = owned().await;
+    let form = bed.ask(ADMIN, "/quota alice").await.message_id;
+    let value = bed.values(&form).into_iter().find(|it| it["action"] == "quota.allocate").unwrap();
+    let odd = json!({"amount": "5", "until": ["2026-12-01"]});
+    let done = bed.forged(ADMIN, &form, value, Some(odd)).await;
+    assert!(toast_of(&done).starts_with("error"), "{done:?}");
+    assert_eq!(bed.quota("main/alice"), "¥1,000.00");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn who_was_given_quota_for_some_days_only_is_cut_once_they_are_over() {
     let mut bed = owned().await;
     bed.allocate("main/alice", "-1000");
