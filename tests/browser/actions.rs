@@ -352,7 +352,8 @@ async fn the_monitor(bed: &Bed) {
 async fn the_settings(bed: &Bed) {
     bed.ask("/help").await;
     bed.press(&word("steps.button")).await;
-    bed.until(&card_shows(&words("steps.subtitle", "done", "5").replace("{total}", "5"))).await;
+    let all_done = Wording::new(Locale::EnUs).t("steps.subtitle", &[("done", &5), ("total", &5)]);
+    bed.until(&card_shows(&all_done)).await;
     bed.ask("/help").await;
     bed.press(&word("button.settings")).await;
     fill(bed, "config.interval_seconds", "5").await;
@@ -473,7 +474,7 @@ async fn decisions(bed: &Bed) {
     fill(bed, "request.note_label", "for one week").await;
     bed.press(&word("request.grant")).await;
     bed.until(&card_shows(&word("request.word_granted"))).await;
-    bed.ask("/quota wang.fang 600000").await;
+    bed.ask("/quota wang.fang 120000").await;
     becomes(bed, "approver").await;
     bed.ask("/requests").await;
     bed.press(&word("requests.open")).await;

@@ -63,7 +63,13 @@ async fn follow(bed: &Bed) -> Vec<String> {
         )
         .await;
         bed.click("[data-ring]", "").await;
-        bed.until("!document.querySelector('[data-ring][data-pressed]')").await;
+        // The next step may ring the same button.
+        let was = serde_json::json!(steps.last());
+        bed.until(&format!(
+            "!document.querySelector('[data-ring][data-pressed]') \
+               || document.querySelector('#guide').dataset.step !== {was}"
+        ))
+        .await;
         bed.js("(document.querySelector('[data-pressed]')?.removeAttribute('data-pressed'), true)")
             .await;
     }
@@ -145,8 +151,11 @@ async fn the_guide_works_by_keyboard_and_escape_hides_it() {
             "document.querySelector('#guide').dataset.step === 'open'",
         ] {
             bed.until("document.activeElement?.matches('[data-ring]')").await;
-            let active = bed.client.active_element().await.unwrap();
-            active.send_keys(&char::from(Key::Enter).to_string()).await.unwrap();
+            // One that is drawn again in between takes no key.
+            let enter = char::from(Key::Enter).to_string();
+            while bed.client.active_element().await.unwrap().send_keys(&enter).await.is_err() {
+                bed.until("document.activeElement?.matches('[data-ring]')").await;
+            }
             bed.until(done).await;
         }
         // Her row is on the list's second page, so it is a command again.

@@ -218,7 +218,7 @@ async fn take_request(bed: &Bed) {
     bed.ask(&format!("/request 500 {reason}")).await;
     take(bed, "me_pending").await;
     switch_to(bed, "admin", "管理员").await;
-    bed.ask("/quota wang.fang 600000").await;
+    bed.ask("/quota wang.fang 120000").await;
     bed.ask("/requests").await;
     take(bed, "requests").await;
     bed.converse("group").await;
