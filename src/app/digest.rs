@@ -261,8 +261,9 @@ fn accounts<S: Source>(
                 known.uncounted += span
                     .periods()
                     .filter_map(|period| readings.periods.get(&period))
-                    .map(|reading| reading.uncounted.len())
-                    .sum::<usize>();
+                    .flat_map(|reading| &reading.uncounted)
+                    .collect::<BTreeSet<_>>()
+                    .len();
                 if readings.failed_at.is_some() && bill_to < span.last() {
                     let oldest = known.stale.unwrap_or(readings.read_at);
                     known.stale = Some(oldest.min(readings.read_at));
@@ -287,7 +288,9 @@ fn comparable(span: DigestSpan, counted: &[Counted]) -> Option<Comparable> {
     let before = span.previous();
     let knows = |account: &Counted| {
         let periods = &account.readings.periods;
-        before.periods().all(|period| periods.contains_key(&period)) && before.periods().count() > 0
+        // What is not counted would be a change that did not happen.
+        let whole = |period| periods.get(&period).is_some_and(|known| known.uncounted.is_empty());
+        before.periods().count() > 0 && before.periods().chain(span.periods()).all(whole)
     };
     if !counted.iter().all(knows) {
         return None;

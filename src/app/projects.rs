@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::batch_refusal::BatchRefusal;
 use super::outcome::ProjectsView;
 use super::{Error, Refusal, paginate, users};
 use crate::clock::is_recent;
@@ -167,6 +168,9 @@ pub fn add_all(
 pub fn add(tx: &WriteTx, key: &UserKey, new: &NewLink, now: Timestamp) -> Result<Linked, Error> {
     let user = users::get(tx, key)?;
     users::not_in_batch(tx, key)?;
+    if tx.links_are_written()? {
+        return Err(BatchRefusal::Busy.into());
+    }
     if user.status == UserStatus::Gone {
         return Err(Refusal::UserGone(key.clone()).into());
     }
@@ -191,7 +195,24 @@ pub fn add(tx: &WriteTx, key: &UserKey, new: &NewLink, now: Timestamp) -> Result
     let others_before = others_before?;
     make_room(tx, &project, &payers, joining)?;
     tx.cards_changed(key)?;
-    let known = tx.project(&key.account, &project)?;
+    let listed = put_new_link(tx, key, &project, since, joining, now)?;
+    for payer in &payers {
+        tx.refresh_spending(payer, now, false)?;
+    }
+    let link = tx.link(key, &project)?.ok_or(Refusal::NotLinked(project))?;
+    Ok(Linked { link, listed, others: payers, others_before, joining })
+}
+
+/// Writes a new link, and counts what was read of the project already. Returns whether the project is in the account's list.
+pub(super) fn put_new_link(
+    tx: &WriteTx,
+    key: &UserKey,
+    project: &ProjectName,
+    since: BillPeriod,
+    joining: Joining,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    let known = tx.project(&key.account, project)?;
     let listed = known.is_some();
     tx.put_link(&ProjectLink {
         user: key.clone(),
@@ -204,13 +225,8 @@ pub fn add(tx: &WriteTx, key: &UserKey, new: &NewLink, now: Timestamp) -> Result
         freshness: Freshness::Pending,
         created: now,
     })?;
-    // The project may have been read already for another user's link.
     tx.refresh_spending(key, now, false)?;
-    for payer in &payers {
-        tx.refresh_spending(payer, now, false)?;
-    }
-    let link = tx.link(key, &project)?.ok_or(Refusal::NotLinked(project))?;
-    Ok(Linked { link, listed, others: payers, others_before, joining })
+    Ok(listed)
 }
 
 /// Changes the links of those who have a project, before another user is linked to it.
@@ -228,6 +244,8 @@ fn make_room(
             Joining::Whole => link,
         };
         tx.put_link(&link)?;
+        // Also where the link stays as it is: the cards say with whom a project is shared.
+        tx.cards_changed(payer)?;
     }
     Ok(())
 }

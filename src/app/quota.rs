@@ -7,7 +7,8 @@ use super::outcome::QuotaView;
 use super::{Error, Refusal, access, users};
 use crate::domain::{
     AccessGoal, Booking, FarAbove, LedgerEntry, Money, Offer, OpenId, Operator, Parties, Settings,
-    TemporaryState, Unbilled, User, UserKey, UserStatus, far_above, ledger, offers, oldest_stale,
+    Temporary, TemporaryState, Unbilled, User, UserKey, UserStatus, far_above, ledger, offers,
+    oldest_stale,
 };
 use crate::store::{Source, StoreError, View, WriteTx};
 
@@ -39,7 +40,11 @@ pub fn large_amount<S: Source>(
 ) -> Result<Option<LargeAmount>, Error> {
     let user = users::get(tx, key)?;
     let (entries, _) = tx.ledger(key, ENTRIES_COMPARED)?;
-    let largest = entries.iter().map(|entry| entry.amount).max().unwrap_or(Money::ZERO);
+    // What was taken back was a slip itself, perhaps.
+    let stands =
+        |entry: &&LedgerEntry| entry.undoes.is_none() && entry.undone_by(&entries).is_none();
+    let amounts = entries.iter().filter(stands).map(|entry| entry.amount);
+    let largest = amounts.max().unwrap_or(Money::ZERO);
     let above = far_above(amount, user.quota, largest);
     Ok(above.map(|above| LargeAmount { user, amount, above }))
 }
@@ -203,7 +208,14 @@ pub(super) fn take_back(
     let (_, booked) = tx.ledger(&entry.user, 1)?;
     let unbilled = tx.unbilled(&user)?.as_ref().map_or(Money::ZERO, Unbilled::for_warnings);
     let booking = ledger::undo(user, unbilled, booked, entry, operator, now);
-    let booking = booking.map_err(Refusal::from)?;
+    let mut booking = booking.map_err(Refusal::from)?;
+    // Temporary quota that ended since then, while this entry was there to be left of it.
+    let ended =
+        |it: &Temporary| matches!(it.state, TemporaryState::Ended { at, .. } if at >= entry.at);
+    let temporaries = tx.temporaries_of(&entry.user)?;
+    if let Some(day) = temporaries.iter().filter(|it| ended(it)).map(|it| it.last_day).max() {
+        booking = booking.ending(day);
+    }
     tx.put_booking(&booking)?;
     Ok(booking.entry().clone())
 }

@@ -66,6 +66,8 @@ pub fn book_back(
         tx.put_temporary(&temporary)?;
         ended.push(Ended { temporary, entry });
     }
+    // Those that wait for a batch do not make it go round and round.
+    let more = more && !ended.is_empty();
     Ok((ended, more))
 }
 

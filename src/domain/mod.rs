@@ -91,6 +91,7 @@ pub use month::{Limit, Month, MonthLimit, MonthSpent, MonthTriggered, NotAboveZe
 pub use outlook::{AccountOutlook, Spike, balance, spike};
 pub use owed::{
     Dispatch, FailedMessage, FilePlace, OwedMessage, Report, Task, TaskKind, UpdateTarget,
+    update_lane, updated_lane,
 };
 pub use path::{
     AccessItem, AccessPath, AccessRules, InvalidKeySwitch, KeySwitch, ModelKeys, Models,

@@ -6,6 +6,19 @@ use serde::{Deserialize, Serialize};
 
 use super::{AccountId, ChatId, MessageId, OpenId};
 
+/// Marks the lane of updates that nobody waits for. It sorts behind the names of the others.
+const UPDATES: &str = "update:";
+
+/// Returns the lane of updates of older cards for the recipient of `lane`: they must not delay a chat's answers.
+pub fn update_lane(lane: &str) -> String {
+    format!("{UPDATES}{lane}")
+}
+
+/// Returns the recipient's lane, if this is one of [`update_lane`].
+pub fn updated_lane(lane: &str) -> Option<&str> {
+    lane.strip_prefix(UPDATES)
+}
+
 /// A message to send, and where.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "how")]

@@ -328,6 +328,7 @@ impl Monitor {
         }
         self.parts.wakers.outbox.notify_one();
         self.parts.wakers.access.notify_one();
+        self.parts.wakers.digests.notify_one();
         result
     }
 

@@ -35,6 +35,7 @@ pub struct Alerts {
     cards: Arc<Cards>,
     configured: Arc<Settings>,
     admins: Arc<[OpenId]>,
+    viewers: Arc<[OpenId]>,
     groups: RoleGroups,
     shown: ShownCards,
 }
@@ -44,7 +45,13 @@ impl Alerts {
     pub fn new(cards: Arc<Cards>, configured: Settings, admins: Vec<OpenId>) -> Self {
         let (configured, groups) = (Arc::new(configured), RoleGroups::default());
         let shown = ShownCards::default();
-        Self { cards, configured, admins: admins.into(), groups, shown }
+        Self { cards, configured, admins: admins.into(), viewers: Arc::default(), groups, shown }
+    }
+
+    /// Knows who may read besides the administrators.
+    #[must_use]
+    pub fn with_viewers(self, viewers: Vec<OpenId>) -> Self {
+        Self { viewers: viewers.into(), ..self }
     }
 
     /// Counts the members of groups as administrators, too.
@@ -81,6 +88,13 @@ impl Alerts {
     /// Returns whether this person is an administrator.
     pub(super) fn is_admin(&self, person: &OpenId, now: Timestamp) -> bool {
         self.admins(now).contains(person)
+    }
+
+    /// Returns whether this person has a role.
+    pub(super) fn may_read(&self, person: &OpenId, now: Timestamp) -> bool {
+        self.admins.contains(person)
+            || self.viewers.contains(person)
+            || self.groups.people(now).contains(person)
     }
 
     /// Returns the administrators.

@@ -2,13 +2,13 @@
 //! wait; the transaction that owes them also notes that they were sent, so that none is sent twice however often the process
 //! ends in between.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::alerts::Alerts;
 use super::lanes::person_lane;
 use crate::app::digest::{has_anything, owners, view};
 use crate::cards::{Card, CardContext};
-use crate::domain::{DigestLog, DigestSpan, Dispatch, OpenId, Role, Settings, Telling};
+use crate::domain::{DigestLog, DigestSpan, Dispatch, OpenId, Role, Settings, Switch, Telling};
 use crate::store::{NewMessage, Source, Store, StoreError, View, WriteTx};
 
 /// How many owners are told in one transaction.
@@ -22,16 +22,38 @@ enum Step {
     Tell(Telling, Vec<(OpenId, Card)>, bool),
 }
 
+/// How late a cycle may begin.
+const LATE: SignedDuration = SignedDuration::from_mins(5);
+
+/// Returns whether a cycle has ended about when the digest fell due, or later.
+fn is_read_for<S: Source>(
+    tx: &View<S>,
+    span: DigestSpan,
+    settings: &Settings,
+) -> Result<bool, StoreError> {
+    let interval = SignedDuration::try_from(settings.interval).unwrap_or(SignedDuration::MAX);
+    let last = tx.monitor_state()?.last.map(|report| report.ended);
+    Ok(last
+        .is_some_and(|ended| span.due_at().duration_since(ended) <= interval.saturating_add(LATE)))
+}
+
 impl Alerts {
-    /// Sends what is due, to everybody who gets it. Returns whether anything was enqueued.
+    /// Sends what is due, to everybody who gets it. Returns whether anything was enqueued. Where bills are read (`monitored`),
+    /// a digest waits for the cycle that belongs to its time: after a start it would be made of what was read before.
     ///
     /// # Errors
     /// A [`StoreError`]. What was enqueued stays, and the next call goes on.
-    pub async fn send_digests(&self, store: &Store, now: Timestamp) -> Result<bool, StoreError> {
+    pub async fn send_digests(
+        &self,
+        store: &Store,
+        monitored: Switch,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
         let mut any = false;
         loop {
             let alerts = self.clone();
-            let Some(step) = store.reading(move |tx| alerts.next_step(tx, now)).await? else {
+            let Some(step) = store.reading(move |tx| alerts.next_step(tx, monitored, now)).await?
+            else {
                 return Ok(any);
             };
             let alerts = self.clone();
@@ -42,6 +64,7 @@ impl Alerts {
     fn next_step<S: Source>(
         &self,
         tx: &View<S>,
+        monitored: Switch,
         now: Timestamp,
     ) -> Result<Option<Step>, StoreError> {
         let (log, settings) = (tx.digest_log()?, self.settings_in_force(tx)?);
@@ -51,6 +74,9 @@ impl Alerts {
         let Some(span) = settings.digest.and_then(|kind| log.due(kind, now)) else {
             return Ok(None);
         };
+        if monitored.is_on() && !is_read_for(tx, span, &settings)? {
+            return Ok(None);
+        }
         let card = match has_anything(tx)? {
             true => Some(self.digest_card(tx, &settings, span, None, now)?),
             false => None,

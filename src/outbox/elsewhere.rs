@@ -14,6 +14,7 @@ use crate::app::{SplitRefusal, quota, users};
 use crate::cards::{Card, CardContext, Shows};
 use crate::domain::{
     CardChange, CardPlace, Dispatch, MessageId, Report, UpdateTarget, UserCard, UserKey,
+    update_lane,
 };
 use crate::store::{NewMessage, Source, StoreError, View, WriteTx};
 
@@ -103,6 +104,11 @@ impl Alerts {
             if *count > UPDATED_IN_A_CHAT || !is_young || candidate.seen >= change.number {
                 continue;
             }
+            // Who lost the role learns nothing new from the cards that they have.
+            let reader = candidate.ctx.person.as_ref().filter(|_| !candidate.ctx.in_group);
+            if reader.is_some_and(|reader| !self.may_read(reader, now)) {
+                continue;
+            }
             let Some(card) = self.card_of(tx, user, &candidate, now)? else { continue };
             owe_newer(tx, &candidate, change, card, now)?;
             if let Some(message) = &candidate.message {
@@ -126,10 +132,7 @@ impl Alerts {
         let mut found = Vec::new();
         let mut kept = Vec::new();
         for place in places.drain(..) {
-            let message = match &place.target {
-                UpdateTarget::Message { id } => Some(id.clone()),
-                UpdateTarget::SentBy { owed } => tx.sent_as(*owed)?,
-            };
+            let message = tx.message_of(&place.target)?;
             let is_clicked =
                 message.as_ref().is_some_and(|message| self.shown().of(message).is_some());
             let is_there = message.is_some() || is_owed(tx, &place)?;
@@ -227,5 +230,7 @@ fn owe_newer(
         };
     }
     let dispatch = Dispatch::Update { target: at.target.clone(), card };
-    tx.owe(NewMessage::new(&at.lane, dispatch, now), now).map(drop)
+    // One that is still to be sent is ahead of its update in its own lane.
+    let lane = if at.message.is_some() { update_lane(&at.lane) } else { at.lane.clone() };
+    tx.owe(NewMessage::new(&lane, dispatch, now), now).map(drop)
 }

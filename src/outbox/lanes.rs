@@ -1,6 +1,6 @@
 //! The names of lanes.
 
-use crate::domain::{ChatId, OpenId, Report};
+use crate::domain::{ChatId, OpenId, Report, updated_lane};
 use crate::store::{Source, StoreError, View};
 
 /// The lane of the custom bot's webhook.
@@ -25,9 +25,9 @@ pub fn file_lane(lane: &str) -> String {
     format!("{FILES}{lane}")
 }
 
-/// Returns the lane of a recipient's messages, given that lane or the one of its files.
+/// Returns the lane of a recipient's messages, given that lane, or the one of its files or updates.
 pub(super) fn message_lane(lane: &str) -> &str {
-    lane.strip_prefix(FILES).unwrap_or(lane)
+    lane.strip_prefix(FILES).or_else(|| updated_lane(lane)).unwrap_or(lane)
 }
 
 /// Returns the chat of a lane, if it is the lane of a chat or of its files.
@@ -44,11 +44,13 @@ pub fn is_group<S: Source>(tx: &View<S>, report: &Report) -> Result<bool, StoreE
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::update_lane;
 
     #[test]
     fn a_chat_lane_names_its_chat() {
         assert_eq!(chat_of(&chat_lane("oc_1")).unwrap().as_str(), "oc_1");
         assert_eq!(chat_of(&file_lane(&chat_lane("oc_1"))).unwrap().as_str(), "oc_1");
+        assert_eq!(chat_of(&update_lane(&chat_lane("oc_1"))).unwrap().as_str(), "oc_1");
         assert_eq!(chat_of("hook"), None);
         assert_eq!(chat_of("chat:"), None);
     }

@@ -3,7 +3,8 @@
 use jiff::Timestamp;
 
 use super::alerts::Alerts;
-use crate::domain::{AlertBody, OpenId, Problem, UserKey, UserStatus};
+use crate::app::requests;
+use crate::domain::{AlertBody, OpenId, Problem};
 use crate::store::{StoreError, WriteTx};
 
 /// How many users the alert names.
@@ -19,11 +20,7 @@ impl Alerts {
         name: &str,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        let directory = tx.directory();
-        let owned = directory.iter().filter(|(_, entry)| {
-            entry.owner.as_ref() == Some(person) && entry.status != UserStatus::Gone
-        });
-        let mut users: Vec<UserKey> = owned.map(|(key, _)| key.clone()).collect();
+        let mut users = requests::owned(tx, person);
         if users.is_empty() || !tx.note_left(person)? {
             return Ok(());
         }

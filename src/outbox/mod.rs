@@ -5,7 +5,8 @@
 //!
 //! # Lanes
 //!
-//! A lane is a queue for one recipient: a chat, a person or the webhook. Each chat also has a lane for its files.
+//! A lane is a queue for one recipient: a chat, a person or the webhook. Each chat also has a lane for its files, and one for
+//! updates of older cards, which nobody waits for.
 //! Only the first message of a lane is attempted; the others wait for it. Lanes do not wait for one another.
 //!
 //! # The states of a message

@@ -11,7 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::failure::Failure;
 use super::substitute::plain_form;
 use super::{Outbox, secrets};
-use crate::domain::{Dispatch, MessageId, OwedMessage};
+use crate::domain::{Dispatch, MessageId, OwedMessage, updated_lane};
 use crate::feishu::{Disposition, Error};
 use crate::store::StoreError;
 
@@ -66,6 +66,10 @@ impl Outbox {
         let now = self.parts.clock.now();
         if owed.failing_since.is_none_or(|since| now.duration_since(since) < POISON_AFTER) {
             return Ok(false);
+        }
+        // The card that is there is better than a plain one.
+        if updated_lane(&owed.lane).is_some() {
+            return self.settled(owed, None).await;
         }
         // An error does not prove that the message was not sent.
         if let Some(first) = owed.first_tried.filter(|_| owed.dispatch.makes_a_message())

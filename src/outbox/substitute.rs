@@ -6,7 +6,7 @@ use super::alerts::Alerts;
 use super::lanes::{chat_of, message_lane, person_lane};
 use crate::cards::{Cards, Tone};
 use crate::clock::is_recent;
-use crate::domain::{Dispatch, FilePlace, OwedMessage};
+use crate::domain::{Dispatch, FilePlace, OwedMessage, updated_lane};
 use crate::feishu::Disposition;
 use crate::store::{NewMessage, Source, StoreError, View, WriteTx};
 
@@ -33,6 +33,8 @@ pub(super) fn substitute(
         None => None,
     };
     match (&owed.dispatch, &alert, disposition) {
+        // Nobody waits for it, and the card that is there still says what was true.
+        (Dispatch::Update { .. }, ..) if updated_lane(&owed.lane).is_some() => Ok(()),
         // The creation's card says so; what a recalled message showed is gone from it already.
         (Dispatch::Secret { .. } | Dispatch::Recall { .. }, ..) => Ok(()),
         // Without an alert chat the webhook was the only way to deliver the alert.

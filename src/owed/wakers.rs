@@ -21,6 +21,8 @@ pub struct Wakers {
     pub settings: Arc<Notify>,
     /// The name look-up: there may be a person whose name is unknown.
     pub names: Arc<Notify>,
+    /// The digests: a cycle has ended, and what it read may be what one waits for.
+    pub digests: Arc<Notify>,
     /// The reading of groups: the members of one that gives roles have changed.
     pub groups: Arc<Notify>,
 }

@@ -192,6 +192,7 @@ impl<'a> Plan<'a> {
             store,
             clock,
             alerts: Alerts::new(Arc::clone(&cards), settings.clone(), admins)
+                .with_viewers(config.feishu.viewers.clone())
                 .with_groups(groups.clone()),
             groups,
             cards,

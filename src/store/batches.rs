@@ -9,7 +9,7 @@ use super::tables::{
 };
 use super::view::{Order, Source, View};
 use super::{StoreError, WriteTx, keys};
-use crate::domain::{Batch, BatchRow, UserKey};
+use crate::domain::{Batch, BatchKind, BatchRow, UserKey};
 
 impl<S: Source> View<S> {
     /// Returns a batch.
@@ -57,6 +57,18 @@ impl<S: Source> View<S> {
             }
         }
         Ok(None)
+    }
+
+    /// Returns whether a batch that is being written links projects: who pays for them is not settled until it is done.
+    pub fn links_are_written(&self) -> Result<bool, StoreError> {
+        for row in self.open(BATCHES_APPLYING)?.iter()? {
+            let batch = self.batch(row?.0.value())?;
+            let plan = batch.as_ref().and_then(|batch| batch.plan.as_ref());
+            if plan.is_some_and(|plan| plan.kind == BatchKind::Links) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Returns the batch that last applied a file with these rows.

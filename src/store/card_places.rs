@@ -1,12 +1,13 @@
 //! Where cards of a user were sent, and which users have changed since. A row is small: a chat keeps the last cards only.
 
 use std::collections::HashMap;
+use std::ops::ControlFlow;
 
 use jiff::{SignedDuration, Timestamp};
 use redb::ReadableTable;
 
 use super::tables::{CARD_PLACES, CARDS_DUE, COUNTERS};
-use super::view::{Source, View};
+use super::view::{Order, Source, View};
 use super::{StoreError, WriteTx, keys};
 use crate::domain::{AccountId, CardChange, CardPlace, UpdateTarget, UserKey, Username};
 
@@ -27,15 +28,18 @@ impl<S: Source> View<S> {
     /// Returns up to `count` users who have changed, each with the last change. Rows that cannot be read count for nothing.
     pub fn cards_due(&self, count: usize) -> Result<Vec<(UserKey, CardChange)>, StoreError> {
         let mut due = Vec::new();
-        for row in self.open(CARDS_DUE)?.iter()?.take(count) {
-            let (key, value) = row?;
-            let (account, username) = key.value();
-            let user = (AccountId::new(account), Username::new(username));
-            let change = CARDS_DUE.decode_or_skip((account, username), value.value());
-            if let ((Ok(account), Ok(username)), Some(change)) = (user, change) {
-                due.push((UserKey::new(account, username), change));
-            }
-        }
+        self.scan_readable::<_, _, (&str, &str), _>(
+            CARDS_DUE,
+            ..,
+            Order::Ascending,
+            |(account, username), change| {
+                let user = (AccountId::new(account), Username::new(username));
+                if let (Ok(account), Ok(username)) = user {
+                    due.push((UserKey::new(account, username), change));
+                }
+                if due.len() < count { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+            },
+        )?;
         Ok(due)
     }
 

@@ -11,6 +11,7 @@ use super::view::{Order, Source, View};
 use super::{StoreError, WriteTx};
 use crate::domain::{
     Dispatch, FailedMessage, MessageId, Notice, OwedMessage, Report, Task, TaskKind, UpdateTarget,
+    update_lane, updated_lane,
 };
 
 /// How many ids of delivered messages are kept: to update these messages, and to tell them from one whose delivery is
@@ -145,8 +146,20 @@ impl<S: Source> View<S> {
         Ok(self.updates_of(lane, message, u64::MAX)?.first().map(|owed| owed.id))
     }
 
-    /// Returns the owed updates of `message` up to `last`, newest first.
+    /// Returns the owed updates of `message` up to `last`, newest first: those of a lane, and those that nobody waits for.
     fn updates_of(
+        &self,
+        lane: &str,
+        message: &MessageId,
+        last: u64,
+    ) -> Result<Vec<OwedMessage>, StoreError> {
+        let mut updates = self.updates_in(lane, message, last)?;
+        updates.extend(self.updates_in(&update_lane(lane), message, last)?);
+        updates.sort_by_key(|owed| std::cmp::Reverse(owed.id));
+        Ok(updates)
+    }
+
+    fn updates_in(
         &self,
         lane: &str,
         message: &MessageId,
@@ -168,15 +181,19 @@ impl<S: Source> View<S> {
         let mut of_message = Vec::new();
         for owed in updates {
             let Dispatch::Update { target, .. } = &owed.dispatch else { continue };
-            let is_its = match target {
-                UpdateTarget::Message { id } => id == message,
-                UpdateTarget::SentBy { owed } => self.sent_as(*owed)?.as_ref() == Some(message),
-            };
-            if is_its {
+            if self.message_of(target)?.as_ref() == Some(message) {
                 of_message.push(owed);
             }
         }
         Ok(of_message)
+    }
+
+    /// Returns the message that an update is for; `None` while it is not sent.
+    pub fn message_of(&self, target: &UpdateTarget) -> Result<Option<MessageId>, StoreError> {
+        match target {
+            UpdateTarget::Message { id } => Ok(Some(id.clone())),
+            UpdateTarget::SentBy { owed } => self.sent_as(*owed),
+        }
     }
 
     /// Returns how many messages are owed.
@@ -221,6 +238,15 @@ impl<S: Source> View<S> {
 impl WriteTx {
     /// Enqueues a message. Returns its id.
     pub fn owe(&self, message: NewMessage, now: Timestamp) -> Result<u64, StoreError> {
+        if let Dispatch::Update { target, card } = &message.dispatch
+            && updated_lane(&message.lane).is_none()
+            && let Some(id) = self.message_of(target)?
+        {
+            // What waits in the lane of updates must not put an older card in the place of this one.
+            for owed in self.updates_in(&update_lane(&message.lane), &id, u64::MAX)? {
+                self.renew(owed, card)?;
+            }
+        }
         let id = self.next_number("owed")?;
         let owed = OwedMessage {
             id,
@@ -297,15 +323,20 @@ impl WriteTx {
         newer: &str,
         last: u64,
     ) -> Result<(), StoreError> {
-        for mut owed in self.updates_of(lane, message, last)? {
-            if let Dispatch::Update { card, .. } = &mut owed.dispatch
-                && card != newer
-            {
-                newer.clone_into(card);
-                self.put_owed(&owed)?;
-            }
+        for owed in self.updates_of(lane, message, last)? {
+            self.renew(owed, newer)?;
         }
         Ok(())
+    }
+
+    fn renew(&self, mut owed: OwedMessage, newer: &str) -> Result<(), StoreError> {
+        match &mut owed.dispatch {
+            Dispatch::Update { card, .. } if card != newer => {
+                newer.clone_into(card);
+                self.put_owed(&owed)
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Records that an owed message was delivered, as `message` if it created one. If this was the last owed message of

@@ -93,7 +93,10 @@ impl Worker {
             (self.parts.alerts.clone(), self.parts.clock.now(), batch.by.clone());
         let made = self.parts.store.reading(move |tx| {
             let settings = alerts.settings_in_force(tx)?;
-            let place: ListPlace = serde_json::from_str(&place).unwrap_or_default();
+            // Not the list of everybody in the place of one that cannot be read.
+            let Ok(place) = serde_json::from_str::<ListPlace>(&place) else {
+                return Ok(Err(Refusal::BadField("place")));
+            };
             let rows =
                 batches::rows_of_list(tx, &settings, &place, &change, now).split_refusal()?;
             let rows = match rows {

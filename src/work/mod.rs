@@ -33,9 +33,7 @@ use crate::app::outcome::AccountSync;
 use crate::app::{projects, sync};
 use crate::cards::{CardContext, Cards, Processing, SyncProgress};
 use crate::clock::Clock;
-use crate::domain::{
-    Account, AccountId, LinkPolicies, Role, Task, TaskKind, UpdateTarget, UserKey,
-};
+use crate::domain::{Account, AccountId, LinkPolicies, Role, Task, TaskKind, UserKey};
 use crate::feishu;
 use crate::outbox::Alerts;
 use crate::owed::{self, Due, InFlight, Owed, Wakers};
@@ -212,12 +210,8 @@ impl Worker {
             .writing(move |tx| {
                 let ctx = CardContext::new(Role::Admin, now);
                 let card = cards.processing(&Processing::Syncing(progress), &ctx).into_string();
-                let message = match &report.target {
-                    UpdateTarget::Message { id } => Some(id.clone()),
-                    UpdateTarget::SentBy { owed } => tx.sent_as(*owed)?,
-                };
                 // While Feishu is down, one update waits, not many.
-                match message {
+                match tx.message_of(&report.target)? {
                     Some(id) if tx.has_updates(&report.lane, &id)? => {
                         tx.renew_updates(&report.lane, &id, &card, u64::MAX)
                     }

@@ -33,6 +33,9 @@ use crate::domain::{
 };
 use crate::store::{Directory, Source, StoreError, View, WriteTx};
 
+#[cfg(test)]
+mod tests;
+
 pub use check::{Checked, Checker};
 pub use write::write_step;
 
@@ -203,6 +206,9 @@ pub fn look<S: Source>(
     Ok(Looked { refused: prepared.refused, second, users: tx.directory() })
 }
 
+/// The number of no row: for a reason that is about the whole batch.
+const OF_ALL: usize = usize::MAX;
+
 /// What was decided about a batch that is being checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Decision {
@@ -230,7 +236,11 @@ pub fn settle(
     if let BatchSource::File { digest, .. } = &batch.source
         && let Some(refusal) = applied_before(tx, digest, now)?
     {
-        return Ok(Decision::Stop(vec![(0, refusal.into())]));
+        return Ok(Decision::Stop(vec![(OF_ALL, refusal.into())]));
+    }
+    let links = rows.iter().any(|(_, row)| matches!(row.change, RowChange::Link { .. }));
+    if links && tx.links_are_written()? {
+        return Ok(Decision::Stop(vec![(OF_ALL, BatchRefusal::Busy.into())]));
     }
     let users = tx.directory();
     let mut checker = Checker::new(rules, &batch.by, now);
@@ -248,7 +258,9 @@ pub fn settle(
             }
             _ => true,
         };
-        if same && alone {
+        // Another batch that was decided meanwhile has changed no user yet.
+        let is_free = tx.batch_applying_to(&row.user)?.is_none();
+        if same && alone && is_free {
             continue;
         }
         match checker.check(tx, row).split_refusal()? {

@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 
 use crate::app::quota::Allocation;
-use crate::app::{SplitRefusal, approvals, policies};
+use crate::app::{SplitRefusal, approvals, policies, projects};
 use crate::domain::{
-    Batch, BatchRow, BatchState, BillPeriod, Counts, Freshness, Joining, LedgerEntry, LinkPolicies,
-    Money, Parties, ProjectLink, RowChange, Switch,
+    Batch, BatchRow, BatchState, BillPeriod, Counts, Joining, LedgerEntry, LinkPolicies, Parties,
+    ProjectLink, RowChange,
 };
 use crate::store::{StoreError, WriteTx};
 
@@ -48,6 +48,7 @@ fn write_row(
 ) -> Result<Option<LedgerEntry>, StoreError> {
     let BatchState::Applying { at, confirmed_by, .. } = &batch.state else { return Ok(None) };
     tx.remove_batch_row(batch.id, number, row)?;
+    tx.cards_changed(&row.user)?;
     let at = *at;
     let Some(mut user) = tx.user(&row.user)? else {
         tracing::error!(user = %row.user, batch = batch.id, "the user of a row is not known any more");
@@ -100,23 +101,11 @@ fn link(
         for payer in payers.iter().filter(|payer| payer.counts != Counts::Part) {
             if let Some(link) = tx.link(&payer.user, project)? {
                 tx.put_link(&ProjectLink { counts: Counts::Part, ..link })?;
+                tx.cards_changed(&payer.user)?;
             }
         }
     }
-    let known = tx.project(&row.user.account, project)?;
-    tx.put_link(&ProjectLink {
-        user: row.user.clone(),
-        display_name: known.map(|project| project.display_name).unwrap_or_default(),
-        project: project.clone(),
-        monitored: Switch::On,
-        since,
-        counts: joining.counts(),
-        spending: Money::ZERO,
-        freshness: Freshness::Pending,
-        created: at,
-    })?;
-    // The project may have been read already for another user's link.
-    tx.refresh_spending(&row.user, at, false)?;
+    projects::put_new_link(tx, &row.user, project, since, joining, at)?;
     if joining == Joining::Part {
         tx.refresh_sharers(&row.user, project, at)?;
     }

@@ -493,3 +493,20 @@ fn a_rename_takes_requests_approvals_and_temporary_quota_along() {
     let quota = store.read(|tx| tx.user(&to)).unwrap().unwrap().quota;
     assert_eq!(quota, fen(300 + 500 + 5000 - 300));
 }
+
+#[test]
+fn an_undo_after_temporary_quota_has_ended_leaves_nobody_without_a_limit() {
+    let store = store();
+    let by = person("ou_a");
+    let (day, evening) = (date(2026, 11, 28), at("2026-11-28T15:58:00Z"));
+    temporarily(&store, 50, day, now());
+    allocated(&store, 1_000_000, 100, "ou_a", evening).unwrap();
+    let midnight = at("2026-11-28T16:00:00Z");
+    store.write(|tx| ending::book_back(tx, |_| String::new(), midnight)).unwrap();
+    assert_eq!(quota(&store), fen(100));
+    let settings = settings(None);
+    tried(&store, |tx| undo::undo(tx, &settings, &alice(), 2, &by, midnight)).unwrap();
+    assert_eq!(quota(&store), Money::ZERO);
+    let ended = store.read(|tx| tx.user(&alice())).unwrap().unwrap().quota_ended;
+    assert_eq!(ended, Some(day));
+}

@@ -16,8 +16,8 @@ use crate::volcengine::{self, AccountClient, Api, Call, RetryPolicy};
 /// Fewer retries than the service makes: someone is waiting for the result.
 const RETRIES: usize = 1;
 
-/// System policies that allow everything, or everything that costs money.
-const TOO_WIDE: [&str; 1] = ["AdministratorAccess"];
+/// The system policy that allows everything.
+const TOO_WIDE: &str = "AdministratorAccess";
 
 /// A project that every account has.
 const DEFAULT_PROJECT: &str = "default";
@@ -133,7 +133,7 @@ async fn rights(store: &Store, cloud: &Cloud, account: &Account) -> Option<Findi
         .iter()
         .filter(|policy| policy.scope == PolicyScope::Global)
         .map(|policy| policy.name.as_str())
-        .filter(|name| TOO_WIDE.contains(name))
+        .filter(|name| *name == TOO_WIDE)
         .collect();
     let user = owner.as_str();
     Some(match wide.first() {

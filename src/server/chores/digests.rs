@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::runner::{Chore, Needs};
 use crate::clock::Clock;
+use crate::domain::Switch;
 use crate::outbox::Alerts;
 use crate::owed::Wakers;
 use crate::store::Store;
@@ -21,6 +23,8 @@ pub(super) struct SendDigests {
     alerts: Alerts,
     clock: Clock,
     wakers: Wakers,
+    /// Whether bills are read, so that a digest can wait for them.
+    monitored: Switch,
 }
 
 impl SendDigests {
@@ -30,6 +34,7 @@ impl SendDigests {
             alerts: needs.alerts.clone(),
             clock: needs.clock.clone(),
             wakers: needs.wakers.clone(),
+            monitored: needs.config.monitor.enabled.into(),
         }
     }
 }
@@ -41,7 +46,7 @@ impl Chore for SendDigests {
 
     fn run<'a>(&'a mut self, stop: &'a CancellationToken) -> BoxFuture<'a, Duration> {
         async move {
-            let sending = self.alerts.send_digests(&self.store, self.clock.now());
+            let sending = self.alerts.send_digests(&self.store, self.monitored, self.clock.now());
             match stop.run_until_cancelled(sending).await {
                 Some(Ok(true)) => self.wakers.outbox.notify_one(),
                 Some(Err(error)) => tracing::error!(%error, "digests could not be sent"),
@@ -50,5 +55,9 @@ impl Chore for SendDigests {
             INTERVAL
         }
         .boxed()
+    }
+
+    fn wake(&self) -> Option<&Notify> {
+        Some(&self.wakers.digests)
     }
 }

@@ -9,7 +9,7 @@ use crate::domain::{
     AccessCause, AccessGoal, Dispatch, MonitorState, OpenId, PendingAccess, TaskKind,
 };
 use crate::store::tables::{
-    ACCESS_PENDING, BALANCES, CHATS, FAILED, META, OUTBOX, PEOPLE, SECRETS, TASKS,
+    ACCESS_PENDING, BALANCES, CARDS_DUE, CHATS, FAILED, META, OUTBOX, PEOPLE, SECRETS, TASKS,
 };
 use crate::store::{AccountSecrets, NewMessage};
 use crate::volcengine::{Client, ClientConfig};
@@ -113,4 +113,15 @@ async fn a_key_pair_that_cannot_be_opened_is_the_trouble_of_its_account_alone() 
     let refused = cloud.account(&account("labs")).await.err();
     assert!(matches!(refused, Some(CloudError::SealedPair(_))), "{refused:?}");
     assert!(cloud.account(&account("main")).await.is_ok());
+}
+
+#[test]
+fn a_change_of_cards_that_cannot_be_read_hides_no_other() {
+    let store = in_memory();
+    write(&store, |tx| {
+        tx.put(CARDS_DUE.holding(), ("main", "alice"), &Value::Null)?;
+        tx.cards_changed(&user("main/bob"))
+    });
+    let due = store.read(|tx| tx.cards_due(1)).unwrap();
+    assert_eq!(due.iter().map(|(user, _)| user.to_string()).collect::<Vec<_>>(), ["main/bob"]);
 }

@@ -1,0 +1,151 @@
+//! Batches against a store in memory.
+
+use redb::backends::InMemoryBackend;
+
+use super::*;
+use crate::app::projects::{self, NewLink};
+use crate::app::quota::{self, Allocation};
+use crate::domain::{LinkPolicies, User, UserKey, UserStatus};
+use crate::store::Store;
+
+fn now() -> Timestamp {
+    "2026-11-28T02:00:00Z".parse().unwrap()
+}
+
+fn by() -> Operator {
+    Operator::Person { open_id: "ou_a".parse().unwrap(), name: None }
+}
+
+fn user(name: &str) -> UserKey {
+    format!("main/{name}").parse().unwrap()
+}
+
+/// A store in which two users have ¥100 each.
+fn store() -> Store {
+    let store = Store::with_backend(InMemoryBackend::new(), &[1; 32]).unwrap();
+    for name in ["alice", "bob"] {
+        let user = user(name);
+        store
+            .write(|tx| {
+                let status = UserStatus::Active;
+                tx.put_user(&User { status, ..User::new(user.clone(), now()) })
+            })
+            .unwrap();
+        booked(&store, name, "100").unwrap();
+    }
+    store
+}
+
+fn booked(store: &Store, name: &str, amount: &str) -> Result<(), Refusal> {
+    let (user, by) = (user(name), by());
+    let new = Allocation { user: &user, amount: amount.parse().unwrap(), note: "", operator: &by };
+    store.write(|tx| quota::book(tx, &new, now())).split_refusal().unwrap().map(drop)
+}
+
+/// A batch that is being checked, with a row for each user, and what the last look said.
+fn checking(store: &Store, names: &[&str], change: &RowChange) -> (Batch, Looked) {
+    let rules = ApprovalRules::default();
+    let rows = names.iter().map(|name| BatchRow { user: user(name), change: change.clone() });
+    let prepared = store.read(|tx| prepare(tx, &rules, &by(), rows.collect(), now())).unwrap();
+    let batch = store
+        .write(|tx| {
+            let source = BatchSource::List { place: String::new(), change: change.clone() };
+            let state = BatchState::Checking { at: now(), confirmed_by: None };
+            let batch = ask(tx, source, &by(), None, now())?;
+            let batch = Batch { state, plan: prepared.plan, ..batch };
+            tx.put_batch(&batch)?;
+            tx.put_batch_rows(batch.id, 0, &prepared.rows)?;
+            Ok::<_, StoreError>(batch)
+        })
+        .unwrap();
+    let rows = store.read(|tx| tx.batch_rows(batch.id, 0, 99)).unwrap();
+    let looked = store.read(|tx| look(tx, &rules, &batch, &rows, now())).unwrap();
+    (batch, looked)
+}
+
+fn settled(store: &Store, batch: &Batch, looked: &Looked) -> Decision {
+    let rows = store.read(|tx| tx.batch_rows(batch.id, 0, 99)).unwrap();
+    let rules = ApprovalRules::default();
+    store.write(|tx| settle(tx, &rules, batch, &rows, looked, now())).unwrap()
+}
+
+/// Notes that a batch is applied, which writes no row yet.
+fn applying(store: &Store, batch: &Batch) -> Batch {
+    let state = BatchState::Applying { at: now(), confirmed_by: None };
+    let batch = Batch { state, ..batch.clone() };
+    store.write(|tx| tx.put_batch(&batch)).unwrap();
+    batch
+}
+
+fn written(store: &Store, batch: &Batch) {
+    let step = || store.write(|tx| write_step(tx, batch, &LinkPolicies::default(), |_| Ok(())));
+    while step().unwrap() {}
+}
+
+fn deduct(amount: &str) -> RowChange {
+    RowChange::Allocate { amount: amount.parse().unwrap(), note: String::new(), until: None }
+}
+
+fn ledger(store: &Store, name: &str) -> Vec<String> {
+    let (entries, _) = store.read(|tx| tx.ledger(&user(name), 9)).unwrap();
+    entries.iter().map(|entry| entry.amount.to_string()).collect()
+}
+
+#[test]
+fn of_two_batches_that_were_looked_at_together_one_is_applied() {
+    let store = store();
+    let (first, looked_first) = checking(&store, &["alice", "bob"], &deduct("-80"));
+    let (second, looked_second) = checking(&store, &["alice"], &deduct("-80"));
+    assert_eq!(settled(&store, &first, &looked_first), Decision::Apply);
+    let first = applying(&store, &first);
+    let busy = Decision::Stop(vec![(0, BatchRefusal::Busy.into())]);
+    assert_eq!(settled(&store, &second, &looked_second), busy);
+    written(&store, &first);
+    assert_eq!(ledger(&store, "alice"), ["-¥80.00", "¥100.00"]);
+    assert_eq!(ledger(&store, "bob"), ["-¥80.00", "¥100.00"]);
+}
+
+#[test]
+fn until_its_row_is_written_a_user_is_changed_by_nobody_else() {
+    let store = store();
+    let (batch, looked) = checking(&store, &["alice"], &deduct("-80"));
+    assert_eq!(settled(&store, &batch, &looked), Decision::Apply);
+    let batch = applying(&store, &batch);
+    assert_eq!(booked(&store, "alice", "1"), Err(BatchRefusal::Busy.into()));
+    assert_eq!(booked(&store, "bob", "1"), Ok(()));
+    written(&store, &batch);
+    assert_eq!(booked(&store, "alice", "1"), Ok(()));
+}
+
+#[test]
+fn what_changed_after_the_last_look_is_looked_at_again() {
+    let store = store();
+    let (batch, looked) = checking(&store, &["alice", "bob"], &deduct("-80"));
+    booked(&store, "bob", "-50").unwrap();
+    let decision = settled(&store, &batch, &looked);
+    let Decision::Stop(refused) = &decision else { panic!("{decision:?}") };
+    assert!(matches!(refused.as_slice(), [(1, Refusal::Ledger(_))]), "{refused:?}");
+}
+
+#[test]
+fn while_links_are_written_nobody_else_is_linked() {
+    let store = store();
+    let project = "team-a".parse().unwrap();
+    let link = RowChange::Link { project, since: "2026-11".parse().unwrap(), joining: None };
+    let (batch, looked) = checking(&store, &["alice"], &link);
+    let (other, looked_other) = checking(&store, &["bob"], &link);
+    assert_eq!(settled(&store, &batch, &looked), Decision::Apply);
+    let batch = applying(&store, &batch);
+    let add = || {
+        let new = NewLink { project: "team-a".to_owned(), ..NewLink::default() };
+        store.write(|tx| projects::add(tx, &user("bob"), &new, now())).split_refusal().unwrap()
+    };
+    assert_eq!(add().unwrap_err(), BatchRefusal::Busy.into());
+    let stopped = settled(&store, &other, &looked_other);
+    assert!(matches!(stopped, Decision::Stop(_)), "{stopped:?}");
+    written(&store, &batch);
+    let state = BatchState::Applied { at: now(), confirmed_by: None };
+    store.write(|tx| tx.put_batch(&Batch { state, ..batch.clone() })).unwrap();
+    // Now it is known who has it, and a choice is needed.
+    assert!(matches!(add().unwrap_err(), Refusal::ProjectTaken(_)));
+}
