@@ -99,7 +99,8 @@ pub fn save(
         };
         if limit != user.month_limit {
             let month = tx.month_of(key, BillPeriod::of(now), now)?;
-            user.set_month_limit(limit, &month);
+            let unbilled = tx.unbilled(&user)?;
+            user.set_month_limit(limit, &month, unbilled.as_ref());
         }
     }
     user.remark = remark(&new.remark)?;

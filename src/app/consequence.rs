@@ -68,13 +68,15 @@ pub fn of<S: Source>(
     let unbilled = tx.unbilled(&user)?;
     let standing = match tx.access_pending(key)?.map(|pending| pending.goal) {
         Some(AccessGoal::Restored) => AccessStanding::NotCut,
-        Some(AccessGoal::Cut) => AccessStanding::Changing,
+        Some(goal @ AccessGoal::Cut) => AccessStanding::Changing(goal),
         None => tx.access_standing(&user)?,
     };
     let thresholds = users::thresholds_of(&user, settings);
     let decision = decide(&user, month.as_ref(), unbilled.as_ref(), thresholds, standing);
     let usage = user.usage_with(unbilled.as_ref().map_or(Money::ZERO, Unbilled::for_warnings));
-    let in_month = user.month_usage(month.as_ref());
+    let in_month = user.month_usage_with(month.as_ref(), |period| {
+        unbilled.as_ref().map_or(Money::ZERO, |unbilled| unbilled.for_warnings_in(period))
+    });
     let is_used_up = usage.reaches(CUT_AT) || in_month.is_some_and(|usage| usage.reaches(CUT_AT));
     let next = match (decision.cut, decision.warn) {
         (Some(limit), _) => Next::Cut(limit),

@@ -228,7 +228,8 @@ impl Cards {
             month: numbers
                 .and_then(|numbers| numbers.month.as_ref())
                 .map(|month| facts::month_figures(words, month)),
-            unbilled: numbers.and_then(|it| Some(self.counted(it, it.unbilled?))),
+            unbilled: numbers
+                .and_then(|it| self.counted(it, limit.unwrap_or_default(), it.unbilled?)),
             breakdown: match limit {
                 Some(Limit::Month) => words.t("alert.breakdown_month", &[]),
                 Some(Limit::Quota | Limit::Both) | None => words.t("alert.breakdown", &[]),
@@ -439,19 +440,29 @@ impl Cards {
     }
 
     /// How much is billed, how much estimated, and what that is together.
-    fn counted(&self, numbers: &Figures, unbilled: Unbilled) -> String {
-        let sum = numbers.consumed + unbilled.amount;
-        let percent = Usage::new(sum, numbers.quota).percent();
+    fn counted(&self, numbers: &Figures, of: Limit, unbilled: Unbilled) -> Option<String> {
+        let (billed, allowed) = numbers.spent_of(of);
+        let (text, estimated) = match (&numbers.month, of) {
+            (Some(month), Limit::Month) => {
+                ("alert.estimated_month", unbilled.for_warnings_in(month.period))
+            }
+            _ => ("alert.estimated", unbilled.amount),
+        };
+        if !estimated.is_positive() {
+            return None;
+        }
+        let sum = billed + estimated;
+        let percent = Usage::new(sum, allowed).percent();
         let (since, time) = (self.words.day(unbilled.since), self.words.time(unbilled.read_at));
         let values: [(&str, &dyn std::fmt::Display); 6] = [
-            ("billed", &numbers.consumed),
-            ("estimated", &unbilled.amount),
+            ("billed", &billed),
+            ("estimated", &estimated),
             ("sum", &sum),
             ("percent", &percent),
             ("since", &since),
             ("time", &time),
         ];
-        self.words.t("alert.estimated", &values)
+        Some(self.words.t(text, &values))
     }
 
     /// Past alerts: `/alerts`, `alerts.list`.

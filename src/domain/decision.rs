@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use super::{AccessCause, Limit, Money, Month, Thresholds, Unbilled, Usage, User, UserStatus};
+use super::{
+    AccessCause, AccessGoal, Limit, Money, Month, Thresholds, Unbilled, Usage, User, UserStatus,
+};
 
 /// The usage, in percent of the quota or of the month limit, at which access is cut. The same for everyone, whatever their
 /// warning thresholds.
@@ -13,7 +15,7 @@ pub const CUT_AT: u16 = Usage::USED_UP;
 /// What to do about one user now.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Decision {
-    /// At most one warning, however many thresholds were passed at once; none beside a cut.
+    /// At most one warning, however many thresholds were passed at once; none beside a cut, ordered now or in progress.
     pub warn: Option<Warn>,
     /// Every threshold of the quota that is newly reached; each is marked as triggered.
     pub newly_triggered: Vec<u16>,
@@ -37,16 +39,16 @@ pub struct Warn {
 pub enum AccessStanding {
     /// airgate holds no cut. Keys and login that somebody else switched off are no cut: what they do not open goes on.
     NotCut,
-    /// A change is in progress.
-    Changing,
+    /// A change is in progress, to this end.
+    Changing(AccessGoal),
     /// airgate has cut it, and remembers what to restore.
     Cut,
 }
 
 /// Decides for one user. Users who are gone or not monitored, and those with neither quota nor month limit, are left alone.
 ///
-/// `month` is what was spent in the current month, for users with a limit; `unbilled` is what counts beside the bill of the
-/// quota, as configured; `defaults` are the global thresholds.
+/// `month` is what was spent in the current month, for users with a limit; `unbilled` is what counts beside the bill, as
+/// configured; `defaults` are the global thresholds.
 pub fn decide(
     user: &User,
     month: Option<&Month>,
@@ -66,7 +68,10 @@ pub fn decide(
         user.usage_with(unbilled.map_or(Money::ZERO, Unbilled::for_warnings)),
         &user.triggered,
     );
-    let newly_triggered_in_month = match (month, user.month_usage(month)) {
+    let in_month = user.month_usage_with(month, |period| {
+        unbilled.map_or(Money::ZERO, |unbilled| unbilled.for_warnings_in(period))
+    });
+    let newly_triggered_in_month = match (month, in_month) {
         (Some(month), Some(usage)) => newly(usage, &user.triggered_in(month.period)),
         _ => Vec::new(),
     };
@@ -81,8 +86,10 @@ pub fn decide(
     };
     // A change in progress takes precedence, such as a person's restore; the next cycle checks again.
     let cut = must_be_cut(user, month, unbilled).filter(|_| access == AccessStanding::NotCut);
+    let is_cut_now = cut.is_some() || access == AccessStanding::Changing(AccessGoal::Cut);
     Decision {
-        warn: higher.filter(|_| cut.is_none()),
+        // One event, one alert: that of the cut.
+        warn: higher.filter(|_| !is_cut_now),
         newly_triggered,
         newly_triggered_in_month,
         cut,
@@ -107,7 +114,10 @@ pub fn must_be_cut(
     if !is_watched(user) || !user.auto_disable.is_on() {
         return None;
     }
-    let in_month = user.month_usage(month).is_some_and(|usage| usage.reaches(CUT_AT));
+    let in_month = user.month_usage_with(month, |period| {
+        unbilled.map_or(Money::ZERO, |unbilled| unbilled.for_cuts_in(period))
+    });
+    let in_month = in_month.is_some_and(|usage| usage.reaches(CUT_AT));
     let usage = user.usage_with(unbilled.map_or(Money::ZERO, Unbilled::for_cuts));
     match (usage.reaches(CUT_AT), in_month) {
         (true, true) => Some(Limit::Both),
@@ -143,7 +153,7 @@ fn is_watched(user: &User) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{BillPeriod, EstimateUse, Money, Switch};
+    use crate::domain::{BillPeriod, EstimateUse, Money, MonthSpent, Switch};
     use proptest::prelude::*;
 
     fn user(consumed: &str, quota: &str) -> User {
@@ -295,6 +305,7 @@ mod tests {
             let user = user(consumed, "100");
             let unbilled = Unbilled {
                 amount: estimated.parse().unwrap(),
+                in_month: None,
                 since: jiff::civil::date(2026, 11, 22),
                 read_at: "2026-11-23T02:00:00Z".parse().unwrap(),
                 counts,
@@ -306,6 +317,42 @@ mod tests {
             let cut = cut.then_some(Limit::Quota);
             assert_eq!((warned, decision.cut), (warn, cut), "{consumed} {unbilled:?}");
             assert_eq!(must_be_cut(&user, None, Some(&unbilled)), cut, "{consumed} {unbilled:?}");
+        }
+    }
+
+    #[test]
+    fn the_month_limit_counts_what_is_estimated_of_its_month() {
+        let october = "2026-10".parse().unwrap();
+        let november = november("60");
+        for (of, estimated, counts, warn, cut) in [
+            (november.period, "39.99", EstimateUse::Cut, Some(90), false),
+            (november.period, "40", EstimateUse::Cut, None, true),
+            (november.period, "40", EstimateUse::Warn, Some(90), false),
+            (november.period, "40", EstimateUse::Show, Some(50), false),
+            // The bill of the former month is late: it is none of this one.
+            (october, "500", EstimateUse::Cut, Some(50), false),
+        ] {
+            let mut user = user("60", "100000");
+            limit(&mut user, "100");
+            let spent = estimated.parse().unwrap();
+            let unbilled = Unbilled {
+                amount: spent,
+                in_month: Some(MonthSpent { period: of, spent }),
+                since: jiff::civil::date(2026, 10, 31),
+                read_at: "2026-11-23T02:00:00Z".parse().unwrap(),
+                counts,
+                is_old: false,
+            };
+            let (month, access) = (Some(&november), AccessStanding::NotCut);
+            let decision = decide(&user, month, Some(&unbilled), &Thresholds::default(), access);
+            let warned = decision.warn.map(|warn| (warn.threshold, warn.of));
+            let cut = cut.then_some(Limit::Month);
+            assert_eq!(
+                (warned, decision.cut),
+                (warn.map(|it| (it, Limit::Month)), cut),
+                "{unbilled:?}"
+            );
+            assert_eq!(must_be_cut(&user, month, Some(&unbilled)), cut, "{unbilled:?}");
         }
     }
 
@@ -344,9 +391,15 @@ mod tests {
         let mut unknown = user("200", "100");
         unknown.status = UserStatus::Unknown;
         check(&unknown, None, &[50, 80, 90], true);
-        for access in [AccessStanding::Changing, AccessStanding::Cut] {
+        for (access, warns) in [
+            (AccessStanding::Changing(AccessGoal::Restored), true),
+            (AccessStanding::Changing(AccessGoal::Cut), false),
+            (AccessStanding::Cut, true),
+        ] {
             let decision = decide(&by_hand, None, None, &Thresholds::default(), access);
-            assert!(decision.cut.is_none() && decision.warn.is_some(), "{access:?}");
+            assert!(decision.cut.is_none(), "{access:?}");
+            assert_eq!(decision.warn.is_some(), warns, "{access:?}");
+            assert_eq!(decision.newly_triggered, [50, 80, 90], "{access:?}");
         }
     }
 

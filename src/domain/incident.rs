@@ -104,7 +104,12 @@ impl Situation<'_> {
     fn reaches(&self, of: Limit, percent: u16) -> bool {
         let estimated = self.unbilled.map_or(Money::ZERO, Unbilled::for_warnings);
         let quota = || self.user.usage_with(estimated).reaches(percent);
-        let month = || self.user.month_usage(self.month).is_some_and(|it| it.reaches(percent));
+        let month = || {
+            let usage = self.user.month_usage_with(self.month, |period| {
+                self.unbilled.map_or(Money::ZERO, |unbilled| unbilled.for_warnings_in(period))
+            });
+            usage.is_some_and(|it| it.reaches(percent))
+        };
         match of {
             Limit::Quota => quota(),
             Limit::Month => month(),

@@ -41,6 +41,20 @@ pub struct AccountReading {
     pub warning: Option<String>,
 }
 
+impl AccountReading {
+    /// Adds what was read of later periods of the account.
+    #[must_use]
+    pub fn with(mut self, later: Self) -> Self {
+        self.periods.extend(later.periods);
+        self.rows = self.rows.saturating_add(later.rows);
+        self.calls = self.calls.saturating_add(later.calls);
+        self.credentials_refused |= later.credentials_refused;
+        self.error = self.error.or(later.error);
+        self.warning = later.warning.or(self.warning);
+        self
+    }
+}
+
 /// The result of one cycle.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CycleReport {

@@ -23,7 +23,17 @@ pub enum Turn {
 impl User {
     /// Returns the usage of the month limit; `None` without one.
     pub fn month_usage(&self, month: Option<&Month>) -> Option<Usage> {
-        Some(Usage::new(month?.spent, self.month_limit?.amount()))
+        self.month_usage_with(month, |_| Money::ZERO)
+    }
+
+    /// Returns the usage of the month limit with something more than what is billed of the month; `None` without a limit.
+    pub fn month_usage_with(
+        &self,
+        month: Option<&Month>,
+        more: impl FnOnce(BillPeriod) -> Money,
+    ) -> Option<Usage> {
+        let (month, limit) = (month?, self.month_limit?);
+        Some(Usage::new(month.spent + more(month.period), limit.amount()))
     }
 
     /// Returns the thresholds of the month limit that were alerted in `period`.
@@ -39,12 +49,19 @@ impl User {
         self.month_triggered = Some(MonthTriggered { period, percents: known });
     }
 
-    /// Sets the month limit. Thresholds above the usage that it leaves can warn again.
-    pub fn set_month_limit(&mut self, limit: Option<MonthLimit>, month: &Month) {
+    /// Sets the month limit. Thresholds above the usage that it leaves can warn again; `unbilled` is what counts beside the bill.
+    pub fn set_month_limit(
+        &mut self,
+        limit: Option<MonthLimit>,
+        month: &Month,
+        unbilled: Option<&Unbilled>,
+    ) {
         self.month_limit = limit;
         let Month { period, spent, .. } = *month;
         self.month_spent = limit.map(|_| MonthSpent { period, spent });
-        let left = self.month_usage(Some(month));
+        let left = self.month_usage_with(Some(month), |period| {
+            unbilled.map_or(Money::ZERO, |unbilled| unbilled.for_warnings_in(period))
+        });
         let mut known = self.triggered_in(month.period);
         known.retain(|percent| left.is_some_and(|usage| usage.reaches(*percent)));
         self.month_triggered =
@@ -53,7 +70,7 @@ impl User {
 }
 
 /// Decides about a user who was cut by the month limit of `cut_in` alone, and by no person. A clock that is set back makes
-/// the month an earlier one: nothing is restored then. `unbilled` is what counts beside the bill of the quota.
+/// the month an earlier one: nothing is restored then. `unbilled` is what counts beside the bill.
 pub fn at_turn(
     user: &User,
     month: &Month,
@@ -68,7 +85,10 @@ pub fn at_turn(
     if user.usage_with(estimated).is_used_up() {
         return Turn::QuotaToo;
     }
-    match user.month_usage(Some(month)) {
+    let in_month = user.month_usage_with(Some(month), |period| {
+        unbilled.map_or(Money::ZERO, |unbilled| unbilled.for_cuts_in(period))
+    });
+    match in_month {
         Some(usage) if usage.is_used_up() && user.auto_disable.is_on() => Turn::Again,
         _ => Turn::Restore,
     }
@@ -162,6 +182,7 @@ mod tests {
             let unbilled = Unbilled {
                 amount: "100".parse().unwrap(),
                 since: jiff::civil::date(2026, 11, 30),
+                in_month: None,
                 read_at: "2026-12-01T02:00:00Z".parse().unwrap(),
                 counts,
                 is_old: false,
@@ -182,11 +203,11 @@ mod tests {
         assert!(user.triggered_in(period("2026-12")).is_empty());
         // A higher limit takes out the thresholds above the usage that it leaves, a lower one none.
         let limit = |text: &str| Some(text.parse::<Money>().unwrap().try_into().unwrap());
-        user.set_month_limit(limit("150"), &month("2026-11", "85"));
+        user.set_month_limit(limit("150"), &month("2026-11", "85"), None);
         assert_eq!(Vec::from_iter(user.triggered_in(period("2026-11"))), [50]);
-        user.set_month_limit(limit("90"), &month("2026-11", "85"));
+        user.set_month_limit(limit("90"), &month("2026-11", "85"), None);
         assert_eq!(Vec::from_iter(user.triggered_in(period("2026-11"))), [50]);
-        user.set_month_limit(None, &month("2026-11", "85"));
+        user.set_month_limit(None, &month("2026-11", "85"), None);
         assert!(user.month_triggered.is_none());
     }
 }

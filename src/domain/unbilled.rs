@@ -8,7 +8,7 @@ use jiff::civil::Date;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
-use super::{ChargedParts, Explained, Money, ProjectName};
+use super::{BillPeriod, ChargedParts, Explained, Money, MonthSpent, ProjectName};
 
 /// How many days in a row the estimate must be off before that is alerted.
 const OFF_DAYS: u32 = 3;
@@ -166,6 +166,9 @@ pub fn is_off(
 pub struct Unbilled {
     /// How much, rounded to 2 decimals; never below 0.
     pub amount: Money,
+    /// The part of it that is of the last month with estimated days, for the month limit; `None` in older records.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub in_month: Option<MonthSpent>,
     /// The first day that the bill does not hold.
     pub since: Date,
     /// When it was read; if the usage of one of the projects is older, when that was.
@@ -178,9 +181,26 @@ pub struct Unbilled {
 }
 
 impl Unbilled {
-    /// Returns it with `more` beside it.
-    pub fn with(self, more: Money) -> Self {
-        Self { amount: self.amount + more, ..self }
+    /// Returns it with `more` of `period` beside it.
+    pub fn with(self, more: Money, period: BillPeriod) -> Self {
+        let in_month = Some(MonthSpent { period, spent: self.of_month(period) + more });
+        Self { amount: self.amount + more, in_month, ..self }
+    }
+
+    /// Returns the part that is of a month.
+    fn of_month(&self, period: BillPeriod) -> Money {
+        let part = self.in_month.filter(|part| part.period == period);
+        part.map_or(Money::ZERO, |part| part.spent)
+    }
+
+    /// Returns what thresholds of the month limit count beside what is billed of a month.
+    pub fn for_warnings_in(&self, period: BillPeriod) -> Money {
+        if self.counts >= EstimateUse::Warn { self.of_month(period) } else { Money::ZERO }
+    }
+
+    /// Returns what the cut by the month limit counts beside what is billed of a month.
+    pub fn for_cuts_in(&self, period: BillPeriod) -> Money {
+        if self.counts >= EstimateUse::Cut { self.of_month(period) } else { Money::ZERO }
     }
 
     /// Returns what thresholds count beside what is billed.
@@ -273,7 +293,8 @@ mod tests {
             (EstimateUse::Cut, "7", "7"),
         ] {
             let (amount, read_at) = (money("7"), Timestamp::UNIX_EPOCH);
-            let unbilled = Unbilled { amount, since: DAY, read_at, counts, is_old: false };
+            let unbilled =
+                Unbilled { amount, in_month: None, since: DAY, read_at, counts, is_old: false };
             let counted = (unbilled.for_warnings(), unbilled.for_cuts());
             assert_eq!(counted, (money(warnings), money(cuts)), "{counts:?}");
         }

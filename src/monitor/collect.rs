@@ -1,4 +1,4 @@
-//! Step 1 of a cycle: reads the bills of the open periods.
+//! Step 1 of a cycle: reads the bills of the open periods, and has them recorded.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use rust_decimal::Decimal;
 
-use super::Monitor;
 use super::period::PeriodReader;
+use super::{Monitor, record};
 use crate::app::cloud::CloudError;
 use crate::app::projects::open_periods;
 use crate::domain::{
@@ -21,44 +21,78 @@ use crate::volcengine;
 /// stay within the 28 digits that are exact.
 const LARGEST_BILL: Decimal = Decimal::from_parts(0xD4A5_1000, 0xE8, 0, false, 0);
 
-/// What a cycle read: to be recorded, and to be reported.
-pub(super) struct Collected {
-    pub readings: Vec<RecordedReading>,
-    pub report: Vec<AccountReading>,
+/// How many open periods of an account are read before they are recorded: a month of 5,000 projects takes 40 MB, and a new
+/// link may open 24 of them (docs/behaviour.md §8).
+const PERIODS_AT_ONCE: usize = 3;
+
+/// What was read of an account: to be recorded, and to be reported.
+struct Read {
+    reading: RecordedReading,
+    report: AccountReading,
+    /// The first of the periods that were read, if earlier ones are open, too.
+    earlier: Option<BillPeriod>,
 }
 
 impl Monitor {
-    /// Reads every open period of every active account, accounts concurrently. An account is read completely or not at all.
-    pub(super) async fn collect(&self) -> Result<Collected, StoreError> {
-        let accounts = self.parts.store.reading(|tx| tx.accounts()).await?;
+    /// Reads and records every open period of every active account, accounts concurrently: the last periods first, then the
+    /// earlier ones. What is read at once is recorded completely or not at all. Returns what was read, and how many users' spending
+    /// is up to date now.
+    pub(super) async fn collect_and_record(
+        &self,
+    ) -> Result<(Vec<AccountReading>, u64), StoreError> {
+        let store = &self.parts.store;
+        let accounts = store.reading(|tx| tx.accounts()).await?;
         let active = accounts.into_iter().filter(|account| account.active.is_on());
-        let outcomes: Vec<Result<(RecordedReading, AccountReading), StoreError>> =
-            futures::stream::iter(active.map(|account| self.read_account(account.id)))
+        let mut due: Vec<(AccountId, Option<BillPeriod>)> =
+            active.map(|account| (account.id, None)).collect();
+        let (mut reports, mut users) = (BTreeMap::<AccountId, AccountReading>::new(), 0);
+        while !due.is_empty() {
+            let reads = due.drain(..).map(|(id, before)| self.read_account(id, before));
+            let outcomes: Vec<Result<Read, StoreError>> = futures::stream::iter(reads)
                 .buffer_unordered(self.parts.concurrency.max(1))
                 .collect()
                 .await;
-        let mut collected = Collected { readings: Vec::new(), report: Vec::new() };
-        for outcome in outcomes {
-            let (reading, report) = outcome?;
-            collected.readings.push(reading);
-            collected.report.push(report);
+            for outcome in outcomes {
+                let Read { reading, report, earlier } = outcome?;
+                let account = reading.account.clone();
+                let recorded = record::record(store, reading).await?;
+                match reports.remove(&account) {
+                    None => {
+                        users += recorded;
+                        reports.insert(account.clone(), report);
+                    }
+                    Some(later) => {
+                        reports.insert(account.clone(), report.with(later));
+                    }
+                }
+                due.extend(earlier.map(|before| (account, Some(before))));
+            }
         }
-        collected.report.sort_by(|a, b| a.account.cmp(&b.account));
-        Ok(collected)
+        Ok((reports.into_values().collect(), users))
     }
 
     async fn read_account(
         &self,
         account: AccountId,
-    ) -> Result<(RecordedReading, AccountReading), StoreError> {
+        before: Option<BillPeriod>,
+    ) -> Result<Read, StoreError> {
         let (id, now) = (account.clone(), self.parts.clock.now());
-        let (open, known) = self
+        let (mut open, known) = self
             .parts
             .store
             .reading(move |tx| {
                 Ok::<_, StoreError>((open_periods(tx, &id, now)?, tx.account_readings(&id)?))
             })
             .await?;
+        if let Some(before) = before {
+            open.split_off(&before);
+        }
+        let first = open.keys().rev().nth(PERIODS_AT_ONCE - 1).copied();
+        let earlier =
+            first.filter(|first| open.first_key_value().is_some_and(|(it, _)| it < first));
+        if let Some(first) = earlier {
+            open = open.split_off(&first);
+        }
         let mut report = AccountReading {
             account: account.clone(),
             periods: open.keys().copied().collect(),
@@ -72,14 +106,16 @@ impl Monitor {
         match self.read_periods(&account, &open, &known, now, &mut report).await {
             Ok((bills, last_row)) => {
                 let bill_to = (!bills.is_empty()).then(|| bill_so_far(last_row, now));
-                Ok((RecordedReading { account, bills: Some(bills), bill_to, at: now }, report))
+                let reading = RecordedReading { account, bills: Some(bills), bill_to, at: now };
+                Ok(Read { reading, report, earlier })
             }
             Err(CloudError::Store(error)) => Err(error),
             Err(error) => {
                 tracing::warn!(%account, %error, "bills not read");
                 report.credentials_refused = matches!(&error, CloudError::Cloud(error) if *error.kind() == volcengine::ErrorKind::Credentials);
                 report.error = Some(self.parts.cards.words().trouble(&error.into()));
-                Ok((RecordedReading::failed(account, now), report))
+                let reading = RecordedReading::failed(account, now);
+                Ok(Read { reading, report, earlier: None })
             }
         }
     }

@@ -2,7 +2,7 @@
 //!
 //! # A cycle
 //!
-//! 1. **Collect** (`collect`). Reads the bills of the open periods. An account is read completely or not at all.
+//! 1. **Collect** (`collect`). Reads the bills of the open periods, a few of them at once, and records them.
 //! 2. **Record** (`record`). Writes what differs, and the users that it concerns, in many short transactions.
 //! 3. **Estimate** (`estimate`). Reads and records what the bill does not hold yet, with each project's usage.
 //! 4. **Decide** ([`crate::domain::decide`]). Raises warnings, and enqueues a cut if the quota is used up. **Look ahead**
@@ -286,7 +286,7 @@ impl Monitor {
         *self.running_since.lock() = Some(started);
         // A panic must not end the monitor for good.
         let cycle = AssertUnwindSafe(async {
-            let report = self.collect_and_record(started).await?;
+            let report = self.collect_and_decide(started).await?;
             let interval = self.interval().await;
             let access = &self.parts.access;
             access.look_after_cuts(interval, self.parts.concurrency).await?;
@@ -332,14 +332,9 @@ impl Monitor {
         result
     }
 
-    async fn collect_and_record(&self, started: Timestamp) -> Result<CycleReport, StoreError> {
-        let collected = self.collect().await?;
+    async fn collect_and_decide(&self, started: Timestamp) -> Result<CycleReport, StoreError> {
+        let (accounts, users) = self.collect_and_record().await?;
         let (store, alerts) = (&self.parts.store, self.parts.alerts.clone());
-        let mut users = 0;
-        for reading in collected.readings {
-            users += record::record(store, reading).await?;
-        }
-        let accounts = collected.report;
         let failed = accounts.iter().filter(|account| account.error.is_some());
         let unread: Vec<_> = failed.map(|account| account.account.clone()).collect();
         // A cut that the bill alone demands does not wait for the estimate, which may take long. The last one may be shared out by

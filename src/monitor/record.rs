@@ -217,7 +217,8 @@ pub(super) fn is_at_stake<S: Source>(
     let directory = tx.directory();
     let close = directory
         .iter()
-        .filter(|(key, entry)| key.account == *account && entry.is_due_with(more, defaults));
+        .filter(|(_, entry)| entry.is_limited || entry.is_due_with(more, defaults))
+        .filter(|(key, _)| key.account == *account);
     let mut maybe: BTreeSet<UserKey> = close.map(|(key, _)| key.clone()).collect();
     maybe.extend(tx.estimated_users(account)?);
     for key in maybe {
@@ -228,6 +229,7 @@ pub(super) fn is_at_stake<S: Source>(
         let month = tx.month(&user, now)?;
         let nothing = Unbilled {
             amount: Money::ZERO,
+            in_month: None,
             since: beijing_day(now),
             read_at: now,
             counts,
@@ -236,7 +238,7 @@ pub(super) fn is_at_stake<S: Source>(
         let standing = tx.access_standing(&user)?;
         let known = tx.unbilled(&user)?.unwrap_or(nothing);
         let decide = |unbilled| decide(&user, month.as_ref(), Some(&unbilled), defaults, standing);
-        if decide(known) != decide(known.with(more)) {
+        if decide(known) != decide(known.with(more, BillPeriod::of(now))) {
             return Ok(true);
         }
     }

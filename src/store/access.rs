@@ -105,7 +105,7 @@ impl<S: Source> View<S> {
             Some(pending) if pending.goal == AccessGoal::Restored && pending.delay_alerted => {
                 return Ok(AccessStanding::NotCut);
             }
-            Some(_) => return Ok(AccessStanding::Changing),
+            Some(pending) => return Ok(AccessStanding::Changing(pending.goal)),
             None => {}
         }
         // Only whether there is a memory: one that cannot be read must not keep the monitor from deciding about others.

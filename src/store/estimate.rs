@@ -16,8 +16,8 @@ use super::{StoreError, WriteTx, keys};
 use crate::domain::unbilled::{beyond_bill, is_off};
 use crate::domain::{
     AccountEstimate, AccountId, BillPeriod, DayTotal, EstimateUse, EstimateVerdict, Money,
-    ProjectEstimate, ProjectLink, ProjectName, ProjectUsage, SharedDay, Unbilled, User, UserKey,
-    share,
+    MonthSpent, ProjectEstimate, ProjectLink, ProjectName, ProjectUsage, SharedDay, Unbilled, User,
+    UserKey, share,
 };
 
 /// How many rows one step writes, so that no click waits long (docs/behaviour.md §8).
@@ -80,17 +80,25 @@ impl<S: Source> View<S> {
         let Some(read_at) = estimate.read_at else { return Ok(None) };
         let Some(since) = estimate.days.keys().next().copied() else { return Ok(None) };
         let (mut amount, mut oldest) = (Money::ZERO, read_at);
+        let last = estimate.days.keys().next_back().and_then(|day| BillPeriod::of_day(*day).ok());
+        let mut in_month = Money::ZERO;
         for link in self.links_of(&user.key)? {
             let own = self.estimated_of(&link, &estimate)?;
             if own.values().any(|amount| amount.is_positive()) {
                 oldest = oldest.min(self.usage_read_at(account, &link.project)?.unwrap_or(oldest));
             }
-            amount += own.into_values().sum::<Money>();
+            for (day, more) in own {
+                amount += more;
+                if BillPeriod::of_day(day).ok() == last {
+                    in_month += more;
+                }
+            }
         }
         let read_at = oldest;
         let is_old = estimate.trouble.is_some();
         let amount = amount.rounded();
-        Ok(Some(Unbilled { amount, since, read_at, counts: estimate.counts, is_old }))
+        let in_month = last.map(|period| MonthSpent { period, spent: in_month.rounded() });
+        Ok(Some(Unbilled { amount, in_month, since, read_at, counts: estimate.counts, is_old }))
     }
 
     /// Returns the estimate of an account if it is used, with the days that the bill does not hold.

@@ -75,7 +75,8 @@ fn write_row(
         RowChange::MonthLimit { limit } => {
             if *limit != user.month_limit {
                 let month = tx.month_of(&row.user, BillPeriod::of(at), at)?;
-                user.set_month_limit(*limit, &month);
+                let unbilled = tx.unbilled(&user)?;
+                user.set_month_limit(*limit, &month, unbilled.as_ref());
             }
         }
         RowChange::Thresholds { thresholds } => user.thresholds.clone_from(thresholds),

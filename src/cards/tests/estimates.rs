@@ -12,6 +12,10 @@ use crate::domain::*;
 fn unbilled(size: Size, is_old: bool) -> Unbilled {
     Unbilled {
         amount: amount(size, "1712.35"),
+        in_month: Some(MonthSpent {
+            period: "2026-11".parse().unwrap(),
+            spent: amount(size, "1712.35"),
+        }),
         since: date(2026, 11, 22),
         read_at: ago(1),
         counts: EstimateUse::Cut,
