@@ -190,6 +190,7 @@ const CHANGED: &str = "document.querySelectorAll('.message-time .changed').lengt
 
 /// A user is created, in a cloud that refuses the access key at first.
 async fn take_creation(bed: &Bed) {
+    bed.ask("/create").await;
     bed.click(&last("button.select"), &word(bed, "create.choose_account", &[])).await;
     bed.click(".popup [role=option]", "").await;
     bed.type_into(&last("[data-path$='.2'] input"), "deng.chao").await;
@@ -239,8 +240,8 @@ async fn take_bulk(bed: &Bed) {
     bed.ask("/users wang").await;
     bed.press(&word(bed, "bulk.button", &[])).await;
     take(bed, "bulk").await;
-    bed.type_into(&last("[data-path$='.1'] input"), "100").await;
-    bed.press(&word(bed, "bulk.preview", &[])).await;
+    bed.type_into(&last("[data-path$='.0'] input"), "100").await;
+    bed.press(&word(bed, "bulk.allocate", &[])).await;
     bed.until(&card_shows(&word(bed, "batch.terms", &[]))).await;
     take(bed, "batch").await;
 }
