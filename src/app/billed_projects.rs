@@ -12,7 +12,7 @@ use crate::domain::{
 use crate::store::{Source, StoreError, View};
 
 /// Projects on one page.
-pub const PROJECTS_A_PAGE: usize = 10;
+pub const PROJECTS_A_PAGE: usize = 8;
 
 /// A project and what it cost.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -380,6 +380,7 @@ async fn the_settings(bed: &Bed) {
     fill(bed, "config.mobiles", "").await;
     let minutes = |count: i32| Wording::new(Locale::EnUs).t("time.minutes", &[("count", &count)]);
     select_shown(bed, &minutes(30), &minutes(15)).await;
+    select_of_several(bed, "config.people_hint", "Leo Li").await;
     bed.press(&word("config.save")).await;
     bed.until(&card_shows(&word("config.from_chat"))).await;
     bed.press(&word("config.test")).await;

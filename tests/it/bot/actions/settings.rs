@@ -58,16 +58,7 @@ async fn saved_values_override_the_file_and_survive_a_restart() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_alert_group_is_shown_by_its_name_and_without_one_by_its_id() {
     let bed = Bed::start(one_account()).await;
-    let facts = async || {
-        let card = bed.ask(ADMIN, "/config").await;
-        card.json()["body"]["elements"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .filter(|element| element["tag"] != "form")
-            .map(ToString::to_string)
-            .collect::<String>()
-    };
+    let facts = async || text_of(&bed.ask(ADMIN, "/config").await);
     bed.feishu.add_group(OTHER, "另一个群");
     let card = bed.ask(ADMIN, "/config").await;
     let fields = json!({"alert_chat_id": OTHER});
@@ -85,6 +76,29 @@ async fn the_alert_group_is_shown_by_its_name_and_without_one_by_its_id() {
     let fields = json!({"alert_chat_id": "oc_unknown"});
     bed.submit(ADMIN, &card.message_id, "config.save", fields).await;
     assert!(facts().await.contains("oc_unknown"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn people_chosen_on_the_card_are_mentioned_and_can_be_taken_out_again() {
+    let bed = Bed::start(one_account()).await;
+    // They have written to the bot, so they are on offer.
+    bed.ask(VIEWER, "/help").await;
+    let card = bed.ask(ADMIN, "/config").await.message_id;
+    let saved = bed.submit(ADMIN, &card, "config.save", json!({"people": [VIEWER]})).await;
+    assert!(toast_of(&saved).starts_with("success"), "{saved:?}");
+    bed.press(ADMIN, &card, json!({"action": "config.test"})).await;
+    bed.settled().await;
+    let sent = bed.feishu.messages(GROUP).pop().unwrap();
+    assert!(sent.content.contains(&format!("<at id={VIEWER}></at>")), "{}", sent.content);
+    // A form without the field, as earlier versions had it, leaves them.
+    let value = json!({"action": "config.save", "op": "earlier"});
+    bed.forged(ADMIN, &card, value, Some(json!({"thresholds": "50"}))).await;
+    let people = || bed.store.read(|tx| tx.saved_settings()).unwrap().people;
+    assert_eq!(people(), [VIEWER.parse().unwrap()]);
+    let card = bed.ask(ADMIN, "/config").await.message_id;
+    let saved = bed.submit(ADMIN, &card, "config.save", json!({"people": []})).await;
+    assert!(toast_of(&saved).starts_with("success"), "{saved:?}");
+    assert_eq!(people(), []);
 }
 
 #[tokio::test(flavor = "multi_thread")]
