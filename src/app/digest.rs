@@ -2,6 +2,7 @@
 //! account whose bill is not known is named, never counted as zero.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -133,7 +134,7 @@ pub struct Lacking {
 struct Counted {
     id: AccountId,
     name: String,
-    readings: AccountReadings,
+    readings: Arc<AccountReadings>,
     /// The last day that the bill holds completely, within the span.
     bill_to: Date,
 }

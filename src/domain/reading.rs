@@ -175,12 +175,16 @@ impl AccountReadings {
         }
         let read_at = self.read_at.filter(|at| {
             let current = BillPeriod::of(*at);
-            let is_covered = |month: BillPeriod| {
-                self.periods.get(&month).is_some_and(|known| known.covers(&link.project))
+            if link.since > current {
+                return false;
+            }
+            let mut known = self.periods.range(link.since..=current).peekable();
+            link.since.through(current).all(|month| {
+                let reading = known.next_if(|(of, _)| **of == month);
+                reading.is_some_and(|(_, known)| known.covers(&link.project))
                     || month.is_beyond_reach(current)
-            };
-            link.since <= current
-                && link.since.through(current).all(|month| is_covered(month) || has_bill(month))
+                    || has_bill(month)
+            })
         });
         let has_failed = self.failed_at.is_some_and(|at| at >= link.created);
         match read_at {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -17,8 +18,11 @@ use crate::domain::{
 
 impl<S: Source> View<S> {
     /// Returns what is known of an account's bills.
-    pub fn account_readings(&self, account: &AccountId) -> Result<AccountReadings, StoreError> {
-        Ok(self.get_again(READINGS, account.as_str())?.unwrap_or_default())
+    pub fn account_readings(
+        &self,
+        account: &AccountId,
+    ) -> Result<Arc<AccountReadings>, StoreError> {
+        Ok(self.get_shared(READINGS, account.as_str())?.unwrap_or_default())
     }
 
     /// Returns an account's bill of a period; `None` if it was not read with all projects.

@@ -5,9 +5,10 @@
 //! to be told when a row changes, and a snapshot that still sees the former bytes gets the former value.
 
 use std::any::Any;
-use std::hash::{DefaultHasher, Hash, Hasher};
-use std::sync::Arc;
+use std::hash::BuildHasher;
+use std::sync::{Arc, LazyLock};
 
+use foldhash::fast::RandomState;
 use parking_lot::Mutex;
 use redb::Key;
 use serde::de::DeserializeOwned;
@@ -15,11 +16,14 @@ use serde::de::DeserializeOwned;
 use super::StoreError;
 use super::tables::Json;
 
-/// How many rows are kept. A user or a link takes one to two kilobytes, so that they stay under 16 MB.
-const SLOTS: usize = 8192;
+/// How many places there are. Each keeps two rows: a user or a link takes one to two kilobytes, so that they stay under
+/// 16 MB.
+const PLACES: usize = 4096;
 
-/// The rows, each at the place that its bytes choose. A new one takes the place of the former.
-static KEPT: [Mutex<Option<Kept>>; SLOTS] = [const { Mutex::new(None) }; SLOTS];
+/// The rows, each at the place that its bytes choose, the one used last first. A new one takes the place of the other.
+static KEPT: [Mutex<[Option<Kept>; 2]>; PLACES] = [const { Mutex::new([None, None]) }; PLACES];
+
+static HASH: LazyLock<RandomState> = LazyLock::new(RandomState::default);
 
 struct Kept {
     table: &'static str,
@@ -30,29 +34,40 @@ struct Kept {
 impl<K: Key + 'static, T: DeserializeOwned + Clone + Send + Sync + 'static> Json<K, T> {
     /// Like [`Json::decode`], for rows that are read often. Not for rows with secrets: it keeps them in memory.
     pub(super) fn decode_again(self, bytes: &[u8]) -> Result<T, StoreError> {
-        let Some(slot) = KEPT.get(place(self.name(), bytes)) else { return self.decode(bytes) };
-        let known = slot.lock().as_ref().and_then(|kept| kept.value_of(self.name(), bytes));
-        if let Some(value) = known.as_deref().and_then(|value| value.downcast_ref::<T>()) {
-            return Ok(value.clone());
+        self.decode_shared(bytes).map(Arc::unwrap_or_clone)
+    }
+
+    /// Like [`Json::decode_again`], for large rows, which are not copied.
+    pub(super) fn decode_shared(self, bytes: &[u8]) -> Result<Arc<T>, StoreError> {
+        let place = KEPT.get(place(self.name(), bytes));
+        let known = place.and_then(|place| known(&mut place.lock(), self.name(), bytes));
+        if let Some(value) = known.and_then(|value| value.downcast::<T>().ok()) {
+            return Ok(value);
         }
-        let value = self.decode(bytes)?;
-        let kept = Kept { table: self.name(), bytes: bytes.into(), value: Arc::new(value.clone()) };
-        *slot.lock() = Some(kept);
+        let value = Arc::new(self.decode(bytes)?);
+        if let Some(place) = place {
+            let kept = Kept { table: self.name(), bytes: bytes.into(), value: value.clone() };
+            let [first, second] = &mut *place.lock();
+            *second = first.replace(kept);
+        }
         Ok(value)
     }
 }
 
-impl Kept {
-    fn value_of(&self, table: &str, bytes: &[u8]) -> Option<Arc<dyn Any + Send + Sync>> {
-        (self.table == table && *self.bytes == *bytes).then(|| self.value.clone())
-    }
+/// Returns a row of a place, which then is the one used last.
+fn known(
+    place: &mut [Option<Kept>; 2],
+    table: &str,
+    bytes: &[u8],
+) -> Option<Arc<dyn Any + Send + Sync>> {
+    let is_it = |kept: &&Kept| kept.table == table && *kept.bytes == *bytes;
+    let at = place.iter().position(|kept| kept.as_ref().filter(is_it).is_some())?;
+    place.rotate_left(at);
+    place.first()?.as_ref().map(|kept| kept.value.clone())
 }
 
 fn place(table: &str, bytes: &[u8]) -> usize {
-    let mut hasher = DefaultHasher::new();
-    table.hash(&mut hasher);
-    bytes.hash(&mut hasher);
-    usize::try_from(hasher.finish() % SLOTS as u64).unwrap_or(0)
+    usize::try_from(HASH.hash_one((table, bytes)) % PLACES as u64).unwrap_or(0)
 }
 
 #[cfg(test)]
@@ -78,7 +93,7 @@ mod tests {
     #[test]
     fn more_rows_than_are_kept_are_read_right() {
         for round in 0..2 {
-            for number in 0..2 * SLOTS {
+            for number in 0..4 * PLACES {
                 let bytes = format!("[{number}]");
                 let value = NUMBERS.decode_again(bytes.as_bytes()).unwrap();
                 assert_eq!(value, [u32::try_from(number).unwrap()], "round {round}");

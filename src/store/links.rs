@@ -1,6 +1,7 @@
 //! Project links, and the projects of accounts as last listed.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use redb::ReadableTable;
@@ -65,14 +66,14 @@ impl<S: Source> View<S> {
     fn dated(&self, mut links: Vec<ProjectLink>) -> Result<Vec<ProjectLink>, StoreError> {
         let readings = self.open(READINGS)?;
         let bills = self.open(BILLS)?;
-        let mut known: Option<(AccountId, Option<AccountReadings>)> = None;
+        let mut known: Option<(AccountId, Option<Arc<AccountReadings>>)> = None;
         for link in &mut links {
             let account = &link.user.account;
             let known = match known.take().filter(|(of, _)| of == account) {
                 Some(same) => known.insert(same),
                 None => {
                     let row = readings.get(account.as_str())?;
-                    let row = row.map(|row| READINGS.decode_again(row.value())).transpose()?;
+                    let row = row.map(|row| READINGS.decode_shared(row.value())).transpose()?;
                     known.insert((account.clone(), row))
                 }
             };

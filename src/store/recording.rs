@@ -6,6 +6,7 @@
 //! them. A mark says that a recording has begun: after a crash, the next one visits all users of the account.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::civil::Date;
@@ -121,7 +122,7 @@ impl<S: Source> View<S> {
     /// Compares a reading with what is stored.
     pub fn bill_changes(&self, reading: &RecordedReading) -> Result<BillChanges, StoreError> {
         let account = &reading.account;
-        let mut readings = self.account_readings(account)?;
+        let mut readings = Arc::unwrap_or_clone(self.account_readings(account)?);
         let mut changes = BillChanges {
             account: account.clone(),
             at: reading.at,
@@ -345,7 +346,7 @@ impl WriteTx {
     fn begin(&self, changes: &mut BillChanges) -> Result<(), StoreError> {
         if !std::mem::replace(&mut changes.begun, true) {
             let known = self.account_readings(&changes.account)?;
-            let marked = AccountReadings { recording: true, ..known };
+            let marked = AccountReadings { recording: true, ..Arc::unwrap_or_clone(known) };
             self.put_account_readings(&changes.account, &marked)?;
         }
         Ok(())

@@ -26,7 +26,7 @@ impl<S: Source> View<S> {
                 Some(same) => known.insert(same),
                 None => {
                     let row = readings.get(account.as_str())?;
-                    let row = row.map(|row| READINGS.decode_again(row.value())).transpose()?;
+                    let row = row.map(|row| READINGS.decode_shared(row.value())).transpose()?;
                     known.insert((account.clone(), row.and_then(|row| row.read_at)))
                 }
             };

@@ -95,6 +95,18 @@ impl<S: Source> View<S> {
         self.open(table)?.get(key)?.map(|row| table.decode_again(row.value())).transpose()
     }
 
+    /// Like [`View::get_again`], for large rows, which are not copied.
+    pub(super) fn get_shared<'k, K: Key + 'static, T>(
+        &self,
+        table: Json<K, T>,
+        key: impl Borrow<K::SelfType<'k>>,
+    ) -> Result<Option<Arc<T>>, StoreError>
+    where
+        T: DeserializeOwned + Clone + Send + Sync + 'static,
+    {
+        self.open(table)?.get(key)?.map(|row| table.decode_shared(row.value())).transpose()
+    }
+
     /// Like [`View::get`], but a value that cannot be read counts as missing.
     pub(super) fn get_or_skip<'k, K: Key + 'static, T: DeserializeOwned>(
         &self,
