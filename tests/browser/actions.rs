@@ -378,8 +378,8 @@ async fn the_settings(bed: &Bed) {
     assert_eq!(filled(bed, "config.mobiles").await, "5");
     assert_eq!(filled(bed, "config.thresholds").await, "70");
     fill(bed, "config.mobiles", "").await;
-    let minutes = |count: i32| Wording::new(Locale::EnUs).t("time.minutes", &[("count", &count)]);
-    select_shown(bed, &minutes(30), &minutes(15)).await;
+    let time = |key: &str, count: i32| Wording::new(Locale::EnUs).t(key, &[("count", &count)]);
+    select_shown(bed, &time("time.hours", 1), &time("time.minutes", 15)).await;
     select_of_several(bed, "config.people_hint", "Leo Li").await;
     bed.press(&word("config.save")).await;
     bed.until(&card_shows(&word("config.from_chat"))).await;

@@ -52,7 +52,7 @@ const ANSWERS: [(&str, &str); 21] = [
 ];
 
 /// The others, in the order of the index.
-const FURTHER: [&str; 27] = [
+const FURTHER: [&str; 28] = [
     "created_partly",
     "created",
     "secrets",
@@ -80,6 +80,7 @@ const FURTHER: [&str; 27] = [
     "steps",
     "bulk",
     "batch",
+    "billing_projects",
 ];
 
 /// A picture for each template.
@@ -263,6 +264,10 @@ async fn take_all(bed: &Bed) {
             take(bed, "accounts_replace").await;
         }
         if name == "billing" {
+            bed.press(&word(bed, "billing.list_projects", &[])).await;
+            bed.until(&card_shows("shop-web")).await;
+            take(bed, "billing_projects").await;
+            bed.press(&word(bed, "billing.list_users", &[])).await;
             bed.press(&word(bed, "billing.open_rest", &[])).await;
             bed.until(&card_shows(&word(bed, "rest.no_project", &[]))).await;
             take(bed, "rest").await;
