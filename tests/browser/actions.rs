@@ -372,12 +372,12 @@ async fn the_settings(bed: &Bed) {
     bed.until(&card_shows(&all_done)).await;
     bed.ask("/help").await;
     bed.press(&word("button.settings")).await;
-    fill(bed, "config.mobiles", "5").await;
+    fill(bed, "config.mobiles_more", "5").await;
     fill(bed, "config.thresholds", "70").await;
     refused(bed, "config.save").await;
-    assert_eq!(filled(bed, "config.mobiles").await, "5");
+    assert_eq!(filled(bed, "config.mobiles_more").await, "5");
     assert_eq!(filled(bed, "config.thresholds").await, "70");
-    fill(bed, "config.mobiles", "").await;
+    fill(bed, "config.mobiles_more", "").await;
     let time = |key: &str, count: i32| Wording::new(Locale::EnUs).t(key, &[("count", &count)]);
     select_shown(bed, &time("time.hours", 1), &time("time.minutes", 15)).await;
     select_of_several(bed, "config.people_hint", "Leo Li").await;
