@@ -54,6 +54,7 @@ fn a_card_takes_a_bounded_number_of_allocations() {
         alert_chat: None,
         webhook_url: None,
         mobiles: Vec::new(),
+        people: Vec::new(),
         approval: Default::default(),
         notify_owners: true,
         digest: None,

@@ -13,6 +13,7 @@ use crate::domain::{
     AccountId, BatchKind, BatchRow, BillPeriod, Joining, Money, MonthLimit, OpenId, ProjectName,
     RowChange, UserKey, Username, temporary,
 };
+use crate::store::{Source, StoreError, View};
 
 /// Words for "no limit". An empty cell says nothing, and is refused.
 const NO_LIMIT: [&str; 4] = ["none", "无", "不限", "-"];
@@ -65,6 +66,30 @@ pub fn rows(sheet: &Sheet, people: &People, now: Timestamp) -> Read {
         }
     }
     read
+}
+
+/// Returns the rows without links that are there as the row says: what `/export links` writes can be read again, with more
+/// rows in it.
+///
+/// # Errors
+/// A [`StoreError`].
+pub fn without_present_links<S: Source>(
+    tx: &View<S>,
+    rows: Vec<(u64, BatchRow)>,
+) -> Result<Vec<(u64, BatchRow)>, StoreError> {
+    let mut wanted = Vec::with_capacity(rows.len());
+    for (line, row) in rows {
+        if let RowChange::Link { project, since, joining } = &row.change
+            && let Some(link) = tx.link(&row.user, project)?
+            && link.monitored.is_on()
+            && link.since == *since
+            && joining.is_none_or(|joining| joining.counts() == link.counts)
+        {
+            continue;
+        }
+        wanted.push((line, row));
+    }
+    Ok(wanted)
 }
 
 fn bad(row: &SheetRow, column: Column) -> Refusal {

@@ -369,6 +369,7 @@ mod tests {
             alert_chat: None,
             webhook_url: None,
             mobiles: Vec::new(),
+            people: Vec::new(),
             approval: Default::default(),
             notify_owners: true,
             digest: None,

@@ -7,6 +7,7 @@ pub mod alerts;
 pub mod approvals;
 pub mod batch_refusal;
 pub mod batches;
+pub mod billed_projects;
 pub mod billing;
 pub mod cloud;
 pub mod configure;

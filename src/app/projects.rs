@@ -9,8 +9,8 @@ use super::outcome::ProjectsView;
 use super::{Error, Refusal, paginate, users};
 use crate::clock::is_recent;
 use crate::domain::{
-    AccountId, BillPeriod, Counts, Freshness, Joining, Money, ProjectLink, ProjectName, Switch,
-    User, UserKey, UserStatus,
+    AccountId, BillPeriod, Counts, Freshness, Joining, Money, ProjectInfo, ProjectLink,
+    ProjectName, Switch, User, UserKey, UserStatus,
 };
 use crate::store::{Source, StoreError, View, WriteTx};
 
@@ -79,6 +79,27 @@ pub fn view<S: Source>(
         shared,
         taken,
     })
+}
+
+/// Returns the projects of the accounts of these users, by display name, and how many more there are.
+pub fn to_choose<S: Source>(
+    tx: &View<S>,
+    users: &[UserKey],
+) -> Result<(Vec<ProjectInfo>, usize), StoreError> {
+    let accounts: BTreeSet<&AccountId> = users.iter().map(|user| &user.account).collect();
+    let mut projects = Vec::new();
+    for account in accounts {
+        projects.extend(tx.projects_of(account)?);
+    }
+    // Names repeat between accounts; a link is by name.
+    let mut names = BTreeSet::new();
+    projects.retain(|project| names.insert(project.name.clone()));
+    projects.sort_by(|a, b| {
+        (a.display_name.as_str(), &a.name).cmp(&(b.display_name.as_str(), &b.name))
+    });
+    let more = projects.len().saturating_sub(MAX_CANDIDATES);
+    projects.truncate(MAX_CANDIDATES);
+    Ok((projects, more))
 }
 
 /// Returns whether the account's list of projects is too old to choose from.

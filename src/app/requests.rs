@@ -10,8 +10,9 @@ use super::{Error, Refusal, users};
 use crate::domain::ledger::MAX_NOTE_CHARS;
 use crate::domain::typed::parsed_text;
 use crate::domain::{
-    Approval, Decided, Forecast, LedgerEntry, Money, Month, OpenId, Operator, QuotaRequest,
-    RequestError, RequestState, Settings, Unbilled, User, UserKey, UserStatus, temporary,
+    Approval, Batch, BatchState, Decided, Forecast, LedgerEntry, Money, Month, OpenId, Operator,
+    QuotaRequest, RequestError, RequestState, Settings, Unbilled, User, UserKey, UserStatus,
+    temporary,
 };
 use crate::store::{Source, StoreError, View, WriteTx};
 
@@ -87,6 +88,8 @@ pub struct WaitingView {
     pub requests: Vec<QuotaRequest>,
     /// Allocations that wait for a second administrator.
     pub approvals: Vec<Approval>,
+    /// Changes of many users that wait for one.
+    pub batches: Vec<Batch>,
 }
 
 /// Reads what waits for a decision.
@@ -98,7 +101,11 @@ pub fn waiting<S: Source>(tx: &View<S>, now: Timestamp) -> Result<WaitingView, S
     }
     let mut approvals = tx.waiting_approvals()?;
     approvals.retain(|approval| !approval.lapses(now));
-    Ok(WaitingView { requests, approvals })
+    let mut batches = tx.open_batches()?;
+    batches.retain(|batch| {
+        matches!(batch.state, BatchState::WaitsForSecond { .. }) && !batch.lapses(now)
+    });
+    Ok(WaitingView { requests, approvals, batches })
 }
 
 /// Returns the keys of the users that a person owns and that still are in the cloud.

@@ -149,7 +149,7 @@ fn links_of<S: Source>(
 }
 
 /// Returns the name of a project that is shown to people.
-fn label_of<S: Source>(
+pub(super) fn label_of<S: Source>(
     tx: &View<S>,
     account: &AccountId,
     project: &ProjectName,

@@ -7,11 +7,13 @@ use jiff::Timestamp;
 
 use super::{Error, Refusal};
 use crate::address::{self, Url};
-use crate::domain::{ChatId, DigestKind, DigestLog, SavedSettings, Settings, contact};
+use crate::domain::{ChatId, DigestKind, DigestLog, OpenId, SavedSettings, Settings, contact};
 use crate::store::{Source, StoreError, View, WriteTx};
 
-/// The most people that alerts mention.
+/// The most people that alerts mention, by mobile number or chosen.
 const MAX_MOBILES: usize = 20;
+/// How many people the form offers: each takes about 50 bytes of the card.
+const MAX_OFFERED: usize = 100;
 
 impl fmt::Debug for NewSettings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -20,6 +22,7 @@ impl fmt::Debug for NewSettings {
             .field("interval_seconds", &self.interval_seconds)
             .field("webhook_url", &(!self.webhook_url.is_empty()).then_some("…"))
             .field("mobiles", &self.mobiles)
+            .field("people", &self.people)
             .field("alert_chat_id", &self.alert_chat_id)
             .field("digest", &self.digest)
             .finish()
@@ -35,6 +38,10 @@ pub struct SettingsView {
     pub saved: SavedSettings,
     /// The host of the webhook's address; the rest of the address is secret.
     pub webhook_host: Option<String>,
+    /// The name of the alert chat, if it is known.
+    pub chat_name: Option<String>,
+    /// People to choose from, those that are mentioned first; with their names, as far as they are known.
+    pub people: Vec<(OpenId, Option<String>)>,
 }
 
 impl SettingsView {
@@ -42,7 +49,7 @@ impl SettingsView {
     pub fn new(saved: SavedSettings, configured: &Settings) -> Self {
         let settings = saved.or_configured(configured);
         let webhook_host = settings.webhook_url.as_deref().map(address::webhook_host);
-        Self { settings, saved, webhook_host }
+        Self { settings, saved, webhook_host, chat_name: None, people: Vec::new() }
     }
 }
 
@@ -57,6 +64,8 @@ pub struct NewSettings {
     pub webhook_url: String,
     /// Separated by commas; empty or `-` = none.
     pub mobiles: String,
+    /// The open_ids of those who were chosen; `None` if the form does not show them.
+    pub people: Option<Vec<String>>,
     /// Empty or `-` = none.
     pub alert_chat_id: String,
     /// `off`, `week` or `month`; empty = unchanged.
@@ -73,7 +82,22 @@ pub fn settings_in_force<S: crate::store::Source>(
 
 /// Reads what the settings card shows.
 pub fn view<S: Source>(tx: &View<S>, configured: &Settings) -> Result<SettingsView, StoreError> {
-    Ok(SettingsView::new(tx.saved_settings()?, configured))
+    let view = SettingsView::new(tx.saved_settings()?, configured);
+    let chat_name = match &view.settings.alert_chat {
+        Some(chat) => tx.chat_name(chat)?,
+        None => None,
+    };
+    let mentioned = &view.settings.people;
+    let mut people = Vec::new();
+    for person in mentioned {
+        people.push((person.clone(), tx.person_name(person)?));
+    }
+    let mut others: Vec<_> = tx.known_people()?.into_iter().collect();
+    others.retain(|(person, _)| !mentioned.contains(person));
+    others.sort_by(|a, b| (a.1.is_none(), &a.1, &a.0).cmp(&(b.1.is_none(), &b.1, &b.0)));
+    people.extend(others);
+    people.truncate(MAX_OFFERED);
+    Ok(SettingsView { chat_name, people, ..view })
 }
 
 /// Saves settings. A value that is already in force keeps its source.
@@ -119,6 +143,9 @@ pub fn save(
             if wanted == in_force.mobiles { saved.mobiles } else { Some(wanted) }
         }
     };
+    if let Some(chosen) = &new.people {
+        saved.people = people(chosen)?;
+    }
     saved.alert_chat = match new.alert_chat_id.trim() {
         "" => None,
         text => {
@@ -202,6 +229,21 @@ fn mobiles(text: &str) -> Result<Vec<String>, Refusal> {
         return Err(Refusal::TooManyMobiles(MAX_MOBILES));
     }
     Ok(mobiles)
+}
+
+fn people(chosen: &[String]) -> Result<Vec<OpenId>, Refusal> {
+    let mut people: Vec<OpenId> = Vec::new();
+    for id in chosen {
+        let person = OpenId::new(id.as_str()).ok().filter(|id| id.as_str().starts_with("ou_"));
+        let person = person.ok_or_else(|| Refusal::BadPerson(id.clone()))?;
+        if !people.contains(&person) {
+            people.push(person);
+        }
+    }
+    if people.len() > MAX_MOBILES {
+        return Err(Refusal::TooManyMobiles(MAX_MOBILES));
+    }
+    Ok(people)
 }
 
 fn chat(text: &str) -> Result<ChatId, Refusal> {

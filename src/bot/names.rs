@@ -1,5 +1,5 @@
-//! Names of the people that cards show. They are looked up in the background and stored, so that no answer waits for
-//! them; an unknown name shows as an id.
+//! Names of the people, and of the alert group, that cards show. They are looked up in the background and stored, so that no
+//! answer waits for them; an unknown name shows as an id.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use parking_lot::Mutex;
 
 use crate::clock::is_recent;
-use crate::domain::OpenId;
+use crate::domain::{ChatId, OpenId};
 use crate::feishu::{self, Disposition};
 use crate::store::{Source, Store, StoreError, View};
 
@@ -16,18 +16,23 @@ const PER_ROUND: usize = 100;
 /// Retry delay after a name could not be read. The app's contact range may have grown by then.
 const RETRY_AFTER: SignedDuration = SignedDuration::from_hours(24);
 
+/// The age from which a group's name is read again.
+const CHAT_AGE: SignedDuration = SignedDuration::from_hours(24);
+
 /// Looks up names.
 pub(super) struct Names {
     store: Store,
     feishu: feishu::Client,
     /// When a look-up last failed for a person.
     failed: Mutex<HashMap<OpenId, Timestamp>>,
+    /// The group whose name was last asked for, and when.
+    chat: Mutex<Option<(ChatId, Timestamp)>>,
 }
 
 impl Names {
     /// Nothing has been looked up yet.
     pub(super) fn new(store: Store, feishu: feishu::Client) -> Self {
-        Self { store, feishu, failed: Mutex::default() }
+        Self { store, feishu, failed: Mutex::default(), chat: Mutex::default() }
     }
 
     /// Looks up the unknown names of `people`, of users' owners, and of those who wrote to the bot. Returns whether none
@@ -66,6 +71,44 @@ impl Names {
             }
         }
         all
+    }
+
+    /// Reads what a group is called. Returns false if Feishu does not answer now.
+    pub(super) async fn look_up_chat(&self, chat: ChatId, now: Timestamp) -> bool {
+        let is_known = self
+            .chat
+            .lock()
+            .as_ref()
+            .is_some_and(|(known, at)| *known == chat && is_recent(*at, CHAT_AGE, now));
+        if is_known {
+            return true;
+        }
+        let read = self.feishu.chat(chat.as_str()).await;
+        if let Err(error) = &read {
+            tracing::info!(%error, "the name of the alert group could not be read");
+            if matches!(
+                error.disposition(),
+                Disposition::RetryLater
+                    | Disposition::RetryAfter(_)
+                    | Disposition::Unclear
+                    | Disposition::Credentials
+            ) {
+                return false;
+            }
+        }
+        *self.chat.lock() = Some((chat.clone(), now));
+        let Some(name) = read.ok().map(|info| info.name).filter(|name| !name.trim().is_empty())
+        else {
+            return true;
+        };
+        let stored = self.store.writing(move |tx| match tx.chat_name(&chat)? {
+            Some(known) if known == name => Ok::<_, StoreError>(()),
+            _ => tx.put_chat_name(&chat, &name),
+        });
+        if let Err(error) = stored.await {
+            tracing::warn!(%error, "a group's name could not be stored");
+        }
+        true
     }
 
     /// Everyone whose name is unknown and may be looked up now; `None` if the store fails.

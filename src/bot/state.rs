@@ -17,7 +17,7 @@ use crate::feishu;
 use crate::monitor::Monitor;
 use crate::outbox::Alerts;
 use crate::owed::Wakers;
-use crate::store::Store;
+use crate::store::{Store, StoreError};
 
 /// The bot. [`Bot::handle`] is the entry point.
 pub struct Bot {
@@ -95,10 +95,19 @@ impl Bot {
         self.own_id.look_up().await
     }
 
-    /// Looks up unknown names: of administrators, viewers, users' owners, and people who wrote to the bot. Returns
-    /// whether none is left that can be looked up now.
+    /// Looks up unknown names: of administrators, viewers, users' owners, people who wrote to the bot, and the alert group.
+    /// Returns whether none is left that can be looked up now.
     pub async fn learn_names(&self) -> bool {
-        self.names.look_up(self.roles.people(), self.handlers.clock.now()).await
+        let now = self.handlers.clock.now();
+        let handlers = Arc::clone(&self.handlers);
+        let chat =
+            self.store.reading(move |tx| Ok::<_, StoreError>(handlers.settings(tx)?.alert_chat));
+        let chat_known = match chat.await {
+            Ok(Some(chat)) => self.names.look_up_chat(chat, now).await,
+            // Without a group, and if the store fails, there is nothing to look up.
+            Ok(None) | Err(_) => true,
+        };
+        self.names.look_up(self.roles.people(), now).await && chat_known
     }
 
     /// Wakes the loop that carries out an added task, and the outbox.

@@ -7,12 +7,15 @@ use super::facts::{Choice, Tag};
 use super::{Card, CardContext, Cards, ListPlace};
 use crate::app::sheet::MAX_BYTES;
 use crate::domain::batch::MAX_ROWS;
-use crate::domain::{Batch, BatchSource, BatchState, Joining, LeftOut, OpenId};
+use crate::domain::{Batch, BatchSource, BatchState, LeftOut, OpenId, ProjectInfo};
 
 /// How many rows and reasons are shown where the card would be too large with all of them.
 const FEW: usize = 6;
 
-/// What people chose to do: the words of the form.
+/// How many projects the form offers; the first number that fits is used. Other names can be typed.
+const OPTIONS: [usize; 4] = [40, 20, 8, 0];
+
+/// What people chose to do: the words of the form, or of its buttons.
 pub const BULK_WORDS: [&str; 5] = ["allocate", "month_limit", "thresholds", "auto_disable", "link"];
 
 /// The facts of the form.
@@ -24,10 +27,9 @@ struct BulkFacts<'a> {
     account: Option<&'a str>,
     sort: Option<&'static str>,
     among: String,
-    options: Vec<Choice<'static>>,
+    options: Vec<Choice<'a>>,
     chosen: Option<&'a str>,
-    joinings: Vec<Choice<'static>>,
-    joining: Option<&'a str>,
+    unlisted: usize,
 }
 
 template!("bulk");
@@ -88,6 +90,10 @@ pub struct BulkView {
     pub place: ListPlace,
     /// How many they are.
     pub count: usize,
+    /// Projects of their accounts, to choose one that is linked.
+    pub projects: Vec<ProjectInfo>,
+    /// How many more there are.
+    pub more_projects: usize,
 }
 
 /// A batch, and the names of people in it as far as they are known.
@@ -102,23 +108,17 @@ pub struct BatchView {
 impl Cards {
     /// The form that changes many users: `users.bulk`.
     pub fn bulk(&self, view: &BulkView, ctx: &CardContext) -> Card {
+        let [most, less @ ..] = OPTIONS;
+        less.into_iter().fold(self.bulk_with(view, ctx, most), |card, options| {
+            if card.fits() { card } else { self.bulk_with(view, ctx, options) }
+        })
+    }
+
+    fn bulk_with(&self, view: &BulkView, ctx: &CardContext, most: usize) -> Card {
         let (words, place) = (self.words, &view.place);
-        let options = BULK_WORDS.map(|word| Choice {
-            value: word,
-            text: match word {
-                "allocate" => words.t("batch.quota", &[]),
-                "month_limit" => words.t("batch.limits", &[]),
-                "thresholds" => words.t("batch.thresholds", &[]),
-                "auto_disable" => words.t("batch.auto_disable", &[]),
-                _ => words.t("batch.links", &[]),
-            },
-        });
-        let joinings = [Joining::Part, Joining::Whole]
-            .map(|joining| Choice { value: joining.word(), text: words.joining(joining) });
-        let typed = |name: &str| ctx.form.values.get(name).map(String::as_str);
-        // What is done most often is chosen already.
-        let chosen = typed("do").filter(|word| BULK_WORDS.contains(word)).or(Some(BULK_WORDS[0]));
-        let joining = typed("counts").filter(|word| Joining::from_word(word).is_some());
+        let options = view.projects.get(..most).unwrap_or(&view.projects);
+        let chosen = ctx.form.values.get("project").map(String::as_str);
+        let chosen = chosen.filter(|name| options.iter().any(|it| it.name.as_str() == *name));
         let mut among = vec![super::users::filter_label(words, place.filter)];
         among.extend(place.account.as_ref().map(|account| account.to_string()));
         if !place.query.is_empty() {
@@ -134,10 +134,14 @@ impl Cards {
             account: place.account.as_ref().map(crate::domain::AccountId::as_str),
             sort: super::users::sort_word(place.sort),
             among: among.join(" · "),
-            options: options.into(),
+            options: options
+                .iter()
+                .map(|it| Choice { value: it.name.as_str(), text: super::projects::label(it) })
+                .collect(),
             chosen,
-            joinings: joinings.into(),
-            joining,
+            unlisted: view
+                .more_projects
+                .saturating_add(view.projects.len().saturating_sub(options.len())),
         };
         self.card(ctx, &facts)
     }

@@ -6,6 +6,7 @@ use super::engine::{Digits, always, template};
 use super::facts;
 use super::text::{clip, fit, md};
 use super::{Card, CardContext, Cards, days, shown_name};
+use crate::app::billed_projects::{BilledProject, BilledProjects};
 use crate::app::billing::PROJECTS_A_PAGE;
 use crate::app::outcome::{
     AccountShare, BillingProject, BillingUser, BillingView, EstimatedAccount,
@@ -45,6 +46,24 @@ struct BillingFacts<'a> {
     /// What the current month, which is not over, is called in the chart.
     chart_title: String,
     days: Option<days::Chart>,
+    /// `project` where projects are listed instead of users.
+    by: Option<&'static str>,
+    projects: Vec<Project<'a>>,
+    /// What the changes of the projects compare.
+    compared: Option<String>,
+}
+
+/// What a project cost in the month, whoever pays for it.
+struct Project<'a> {
+    label: String,
+    id: Option<&'a str>,
+    who: String,
+    total: String,
+    share: Option<SpendingShare>,
+    change: Option<String>,
+    /// The card that it leads to: of its only user, or of what no user pays for.
+    user: Option<String>,
+    rest: Option<&'a str>,
 }
 
 /// The user whose card it is.
@@ -119,6 +138,25 @@ template!("billing");
 impl Cards {
     /// The billing card: `/billing`, `billing.open`.
     pub fn billing(&self, view: &BillingView, ctx: &CardContext) -> Card {
+        self.billing_with(view, None, ctx)
+    }
+
+    /// The same with what each project cost: `billing.open` by project.
+    pub fn billing_by_project(
+        &self,
+        view: &BillingView,
+        projects: &BilledProjects,
+        ctx: &CardContext,
+    ) -> Card {
+        self.billing_with(view, Some(projects), ctx)
+    }
+
+    fn billing_with(
+        &self,
+        view: &BillingView,
+        projects: Option<&BilledProjects>,
+        ctx: &CardContext,
+    ) -> Card {
         let own = view.of_user.as_ref();
         let estimates = view.estimates.iter().take(ESTIMATED).map(|it| self.estimated(it));
         // The shown period is always an option, however old it is.
@@ -143,10 +181,13 @@ impl Cards {
         let mut facts = BillingFacts {
             period,
             periods,
-            users: view.users.iter().map(|user| self.billing_user(user, view)).collect(),
+            users: match projects {
+                Some(_) => Vec::new(),
+                None => view.users.iter().map(|user| self.billing_user(user, view)).collect(),
+            },
             nothing: view.users.first().is_none_or(|user| user.projects.is_empty()),
-            page: view.page,
-            pages: view.pages,
+            page: projects.map_or(view.page, |it| it.page),
+            pages: projects.map_or(view.pages, |it| it.pages),
             total_users: view.total_users,
             total: match (own, view.users.first()) {
                 (None, _) => whole(view),
@@ -192,6 +233,11 @@ impl Cards {
             chart_title: self.words.t("billing.chart", &[("count", &view.recent.len())]),
             chart,
             days: days::chart(self.words, &view.days, ctx.now),
+            by: projects.map(|_| "project"),
+            projects: projects
+                .map(|it| it.rows.iter().map(|row| self.billed_project(row, view)).collect())
+                .unwrap_or_default(),
+            compared: projects.and_then(|it| self.compared(it)),
         };
         let mut card = self.card(ctx, &facts);
         // The first of these that fits: without days, without charts.
@@ -204,6 +250,62 @@ impl Cards {
             card = self.card(ctx, &facts);
         }
         card
+    }
+
+    fn billed_project<'a>(&self, row: &'a BilledProject, view: &BillingView) -> Project<'a> {
+        let words = self.words;
+        let named = row.project.as_ref().map(ProjectName::as_str);
+        let who = match (row.users.as_slice(), named) {
+            ([], _) => words.t("billing.unattributed", &[]),
+            ([only], _) => only.username.to_string(),
+            (several, _) => {
+                format!("{} {}", words.t("sharing.mark", &[]), words.usernames(several))
+            }
+        };
+        let who = match &row.account_name {
+            Some(account) => format!("{who} · {}", clip(account, 16)),
+            None => who,
+        };
+        Project {
+            label: match named {
+                Some(_) => row.label.clone(),
+                None => words.t("rest.no_project", &[]),
+            },
+            id: named.filter(|id| *id != row.label),
+            who,
+            total: row.amount.to_string(),
+            share: spending_share(row.amount, whole(view)),
+            change: row.change.map(|change| self.short_change(change)),
+            user: match row.users.as_slice() {
+                [only] => Some(only.to_string()),
+                _ => None,
+            },
+            rest: row.users.is_empty().then_some(row.account.as_str()),
+        }
+    }
+
+    /// A change as a word beside an amount: in percent or, if there was nothing before, as new.
+    fn short_change(&self, change: Change) -> String {
+        match change.percent() {
+            Some(percent) if percent.is_sign_positive() && !percent.is_zero() => {
+                format!("+{percent}%")
+            }
+            Some(percent) => format!("{percent}%"),
+            None if change.now.is_positive() => self.words.t("billing.new", &[]),
+            None => String::new(),
+        }
+    }
+
+    fn compared(&self, projects: &BilledProjects) -> Option<String> {
+        let mut compared = projects.rows.iter().filter_map(|row| row.change);
+        let first = compared.next()?.first_days;
+        // Where accounts differ, their bills hold different days.
+        match first {
+            Some(days) if compared.all(|change| change.first_days == first) => {
+                Some(self.words.t("billing.compared_days", &[("days", &days)]))
+            }
+            _ => Some(self.words.t("billing.compared", &[])),
+        }
     }
 
     /// How the bills divide into what users pay for and the rest, all accounts together and one by one.
@@ -347,9 +449,6 @@ impl Cards {
             let rest: Money = user.projects.iter().skip(ROW_PROJECTS).map(|row| row.amount).sum();
             projects.push(format!("{} {rest}", self.words.t("billing.rest", &[("count", &more)])));
         }
-        // Of the figure above: where projects are shared, the users' sum is more.
-        let share = Usage::new(user.total, whole(view));
-        let cells = |count: u32| "━".repeat(usize::try_from(count).unwrap_or(0));
         Spending {
             key: user.key.to_string(),
             name: shown_name(&user.key, user.ambiguous),
@@ -359,11 +458,8 @@ impl Cards {
             labels: labels.join("\n"),
             amounts: amounts.join("\n"),
             projects: projects.join(" · "),
-            share: share.whole_percent().map(|_| SpendingShare {
-                percent: share.percent().to_string(),
-                filled: cells(share.filled(CELLS)),
-                empty: cells(CELLS.saturating_sub(share.filled(CELLS))),
-            }),
+            // Of the figure above: where projects are shared, the users' sum is more.
+            share: spending_share(user.total, whole(view)),
             stale: facts::stale(self.words, user.stale),
         }
     }
@@ -385,6 +481,17 @@ impl Cards {
             }
         }
     }
+}
+
+/// The share of a whole, with its bar.
+fn spending_share(part: Money, whole: Money) -> Option<SpendingShare> {
+    let share = Usage::new(part, whole);
+    let cells = |count: u32| "━".repeat(usize::try_from(count).unwrap_or(0));
+    share.whole_percent().map(|_| SpendingShare {
+        percent: share.percent().to_string(),
+        filled: cells(share.filled(CELLS)),
+        empty: cells(CELLS.saturating_sub(share.filled(CELLS))),
+    })
 }
 
 /// The bills of all accounts together, to the cent as they are shown.

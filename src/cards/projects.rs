@@ -229,7 +229,8 @@ fn has_failed(known: &Authorisation) -> bool {
     known.grants.iter().any(|grant| grant.error.is_some())
 }
 
-fn label(project: &ProjectInfo) -> String {
+/// A project as an option of a select.
+pub(super) fn label(project: &ProjectInfo) -> String {
     let name = project.name.as_str();
     let display = project.display_name.trim();
     if display.is_empty() || display == name {

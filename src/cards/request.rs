@@ -1,5 +1,7 @@
 //! Requests for quota, second approvals, and the list of both.
 
+use std::borrow::Cow;
+
 use jiff::civil::Date;
 
 use super::engine::template;
@@ -8,10 +10,13 @@ use super::wording::Wording;
 use super::{Card, CardContext, Cards};
 use crate::app::approvals::ApprovalView;
 use crate::app::requests::{RequestView, WaitingView};
-use crate::domain::{Approval, ApprovalState, Decided, LedgerEntry, QuotaRequest, RequestState};
+use crate::domain::{
+    Approval, ApprovalState, Batch, BatchSource, Decided, LedgerEntry, Money, QuotaRequest,
+    RequestState,
+};
 
-/// Max rows of each kind in the list.
-const LISTED: usize = 8;
+/// Rows on one page of the list.
+const LISTED: usize = 10;
 
 /// The facts of the card of a request.
 struct RequestFacts<'a> {
@@ -74,19 +79,20 @@ template!("approval");
 struct RequestsFacts<'a> {
     total: usize,
     requests: Vec<Waiting<'a>>,
-    more_requests: usize,
     approvals: Vec<Waiting<'a>>,
-    more_approvals: usize,
+    batches: Vec<Waiting<'a>>,
+    page: usize,
+    pages: usize,
 }
 
 /// Something that waits for a decision.
 struct Waiting<'a> {
     id: u64,
-    name: &'a str,
+    name: Cow<'a, str>,
     who: String,
     amount: String,
     time: String,
-    text: Option<&'a str>,
+    text: Option<Cow<'a, str>>,
 }
 
 template!("requests");
@@ -191,32 +197,58 @@ impl Cards {
     }
 
     /// What waits for a decision: `/requests`, `requests.list`.
-    pub fn requests(&self, view: &WaitingView, ctx: &CardContext) -> Card {
+    pub fn requests(&self, view: &WaitingView, page: usize, ctx: &CardContext) -> Card {
         let words = self.words;
-        let requests = view.requests.iter().take(LISTED).map(|request: &QuotaRequest| Waiting {
+        let requests = view.requests.iter().map(|request: &QuotaRequest| Waiting {
             id: request.id,
-            name: request.user.username.as_str(),
+            name: request.user.username.as_str().into(),
             who: words.operator(&request.by),
             amount: request.amount.to_string(),
             time: words.time_seen(request.at, ctx.now),
-            text: Some(request.reason.as_str()),
+            text: Some(request.reason.as_str().into()),
         });
-        let approvals = view.approvals.iter().take(LISTED).map(|approval: &Approval| Waiting {
+        let approvals = view.approvals.iter().map(|approval: &Approval| Waiting {
             id: approval.id,
-            name: approval.user.username.as_str(),
+            name: approval.user.username.as_str().into(),
             who: words.operator(&approval.by),
             amount: approval.amount.to_string(),
             time: words.time_seen(approval.at, ctx.now),
-            text: Some(approval.note.as_str()).filter(|note| !note.is_empty()),
+            text: Some(approval.note.as_str().into())
+                .filter(|note: &Cow<'_, str>| !note.is_empty()),
         });
-        let facts = RequestsFacts {
-            total: view.requests.len() + view.approvals.len(),
-            requests: requests.collect(),
-            more_requests: view.requests.len().saturating_sub(LISTED),
-            approvals: approvals.collect(),
-            more_approvals: view.approvals.len().saturating_sub(LISTED),
+        let batches = view.batches.iter().map(|batch| self.waiting_batch(batch, ctx));
+        let total = view.requests.len() + view.approvals.len() + view.batches.len();
+        let pages = total.div_ceil(LISTED).max(1);
+        let page = page.clamp(1, pages);
+        // One list of all three: each kind has what it takes up of the page.
+        let first = (page - 1).saturating_mul(LISTED);
+        let part = |before: usize| {
+            (first.saturating_sub(before), first.saturating_add(LISTED).saturating_sub(before))
         };
-        self.card(ctx, &facts)
+        let (skip, until) = part(0);
+        let requests = requests.take(until).skip(skip).collect();
+        let (skip, until) = part(view.requests.len());
+        let approvals = approvals.take(until).skip(skip).collect();
+        let (skip, until) = part(view.requests.len() + view.approvals.len());
+        let batches = batches.take(until).skip(skip).collect();
+        self.card(ctx, &RequestsFacts { total, requests, approvals, batches, page, pages })
+    }
+
+    fn waiting_batch<'a>(&self, batch: &'a Batch, ctx: &CardContext) -> Waiting<'a> {
+        let words = self.words;
+        let plan = batch.plan.as_ref();
+        let count = plan.map_or(0, |plan| plan.rows);
+        Waiting {
+            id: batch.id,
+            name: words.t("requests.users", &[("count", &count)]).into(),
+            who: words.operator(&batch.by),
+            amount: plan.map_or(Money::ZERO, |plan| plan.total).to_string(),
+            time: words.time_seen(batch.at, ctx.now),
+            text: Some(match &batch.source {
+                BatchSource::List { change, .. } => words.list_change(change).into(),
+                BatchSource::File { name, .. } => name.as_str().into(),
+            }),
+        }
     }
 }
 

@@ -1,5 +1,7 @@
 //! Global settings, and the settings of one user.
 
+use std::collections::BTreeSet;
+
 use super::condition::user_template;
 use super::engine::template;
 use super::facts::{self, Tag};
@@ -14,10 +16,12 @@ struct SettingsFacts {
     updated: Option<String>,
     thresholds: String,
     interval: String,
-    least: u64,
+    intervals: Vec<Interval>,
     chat: String,
     webhook: bool,
     mobiles: String,
+    people: Vec<String>,
+    chosen: Vec<String>,
     nowhere: bool,
     digest: String,
     digests: Vec<Choosable>,
@@ -36,7 +40,16 @@ struct Choosable {
     text: String,
 }
 
+/// A time between cycles to choose.
+struct Interval {
+    value: String,
+    text: String,
+}
+
 template!("settings");
+
+/// The times between cycles on offer, in seconds.
+const INTERVALS: [u64; 9] = [300, 600, 900, 1800, 3600, 7200, 21_600, 43_200, 86_400];
 
 /// The facts of the form of a user's settings.
 struct ConfigureFacts<'a> {
@@ -80,6 +93,7 @@ impl Cards {
         };
         let chat = settings.alert_chat.as_ref().map(|chat| chat.as_str().to_owned());
         let mobiles = settings.mobiles.join(", ");
+        let (interval, intervals) = intervals(settings.interval.as_secs(), ctx);
         let rows = vec![
             row(
                 &words.t("config.thresholds", &[]),
@@ -93,7 +107,7 @@ impl Cards {
             ),
             row(
                 &words.t("config.chat", &[]),
-                chat.clone().unwrap_or_else(none),
+                view.chat_name.clone().or(chat.clone()).unwrap_or_else(none),
                 saved.alert_chat.is_some(),
             ),
             row(
@@ -103,8 +117,8 @@ impl Cards {
             ),
             row(
                 &words.t("config.mobiles", &[]),
-                if mobiles.is_empty() { none() } else { mobiles.clone() },
-                saved.mobiles.is_some(),
+                mentioned(words, view).unwrap_or_else(none),
+                saved.mobiles.is_some() || !saved.people.is_empty(),
             ),
             Row {
                 label: words.t("config.digest", &[]),
@@ -119,11 +133,16 @@ impl Cards {
             rows,
             updated: saved.updated.map(|at| words.time_full(at)),
             thresholds: settings.thresholds.to_string(),
-            interval: settings.interval.as_secs().to_string(),
-            least: SavedSettings::SHORTEST_INTERVAL,
+            interval: interval.to_string(),
+            intervals: intervals
+                .into_iter()
+                .map(|it| Interval { value: it.to_string(), text: words.seconds(it) })
+                .collect(),
             chat: chat.unwrap_or_default(),
             webhook: settings.webhook_url.is_some(),
             mobiles,
+            chosen: chosen_people(view, ctx),
+            people: view.people.iter().map(|(person, _)| person.to_string()).collect(),
             nowhere: settings.alert_chat.is_none() && settings.webhook_url.is_none(),
             digest: chosen_digest(settings.digest, ctx).to_owned(),
             digests: [None, Some(DigestKind::Week), Some(DigestKind::Month)]
@@ -187,6 +206,39 @@ fn chosen_digest(in_force: Option<DigestKind>, ctx: &CardContext) -> &'static st
         Some(word) => digest_word(DigestKind::from_word(word).or(in_force)),
         None => digest_word(in_force),
     }
+}
+
+/// Who is mentioned: people by name, and mobile numbers.
+fn mentioned(words: Wording, view: &SettingsView) -> Option<String> {
+    let chosen = &view.settings.people;
+    let named = view.people.iter().filter(|(person, _)| chosen.contains(person));
+    let named = named.map(|(person, name)| match name {
+        Some(name) => super::text::clip(name, 40),
+        None => person.to_string(),
+    });
+    let all: Vec<String> = named.chain(view.settings.mobiles.iter().cloned()).collect();
+    (!all.is_empty()).then(|| all.join(&words.t("list.separator", &[])))
+}
+
+/// Returns the people that a refused form had chosen, or those in force; of both only who is offered (R22).
+fn chosen_people(view: &SettingsView, ctx: &CardContext) -> Vec<String> {
+    let offered = view.people.iter().map(|(person, _)| person.as_str());
+    let typed = ctx.form.values.get("people");
+    let is_chosen = |id: &str| match typed {
+        Some(ids) => ids.lines().any(|chosen| chosen == id),
+        None => view.settings.people.iter().any(|person| person.as_str() == id),
+    };
+    offered.filter(|id| is_chosen(id)).map(str::to_owned).collect()
+}
+
+/// Returns the time between cycles that is chosen, and those on offer: what is in force and what was typed into the field of
+/// an earlier card are among them, whatever they are.
+fn intervals(in_force: u64, ctx: &CardContext) -> (u64, BTreeSet<u64>) {
+    let allowed = SavedSettings::SHORTEST_INTERVAL..=SavedSettings::LONGEST_INTERVAL;
+    let typed = ctx.form.values.get("interval_seconds").and_then(|text| text.trim().parse().ok());
+    let typed = typed.filter(|seconds| allowed.contains(seconds));
+    let chosen = typed.unwrap_or(in_force);
+    (chosen, INTERVALS.into_iter().chain([in_force, chosen]).collect())
 }
 
 fn digest_choice(words: Wording, kind: Option<DigestKind>) -> String {

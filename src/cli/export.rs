@@ -35,6 +35,12 @@ enum TableName {
     Ledger,
     /// Alert records
     Alerts,
+    /// Links to projects, as they can be imported
+    Links,
+    /// Owners, as they can be imported
+    Owners,
+    /// Month limits, as they can be imported
+    Limits,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -58,6 +64,9 @@ pub(super) fn run(options: &Options) -> Result<(), Failure> {
         TableName::Days => Table::Days,
         TableName::Ledger => Table::Ledger,
         TableName::Alerts => Table::Alerts,
+        TableName::Links => Table::Links,
+        TableName::Owners => Table::Owners,
+        TableName::Limits => Table::Limits,
     };
     let _progress = Progress::start(&t("cli.reading_store", &[]));
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());

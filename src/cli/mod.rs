@@ -289,7 +289,7 @@ mod tests {
             ),
             (
                 &["airgate", "export", "bills"],
-                "invalid value 'bills' for '<TABLE>' [possible values: users, spending, days, ledger, alerts] (see --help)",
+                "invalid value 'bills' for '<TABLE>' [possible values: users, spending, days, ledger, alerts, links, owners, limits] (see --help)",
             ),
         ] {
             let error = Cli::try_parse_from(arguments).unwrap_err();

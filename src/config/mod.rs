@@ -345,6 +345,7 @@ impl Config {
                 .as_ref()
                 .map(|url| url.expose_secret().to_owned()),
             mobiles: self.feishu.alert_mobiles.clone(),
+            people: Vec::new(),
             approval: self.approval,
             notify_owners: self.feishu.notify_owners,
             digest: None,

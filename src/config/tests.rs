@@ -107,6 +107,7 @@ fn the_required_keys_alone_give_the_documented_defaults() {
             alert_chat: None,
             webhook_url: None,
             mobiles: vec![],
+            people: Vec::new(),
             approval: Default::default(),
             notify_owners: true,
             digest: None,

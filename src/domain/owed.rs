@@ -174,6 +174,9 @@ pub struct OwedMessage {
     /// Mobile numbers of the people it mentions.
     #[serde(default)]
     pub mention_mobiles: Vec<String>,
+    /// People it mentions as well.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub mention_people: Vec<OpenId>,
     /// Whether it is the plain form of a message whose card Feishu refused: there is no simpler form to fall back to.
     #[serde(default)]
     pub plain: bool,

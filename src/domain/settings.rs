@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{ApprovalRules, ChatId, DigestKind, Thresholds};
+use super::{ApprovalRules, ChatId, DigestKind, OpenId, Thresholds};
 
 /// The settings in force. `Debug` hides the webhook's address: anyone who knows it can post.
 #[derive(Clone, PartialEq, Eq)]
@@ -21,6 +21,8 @@ pub struct Settings {
     pub webhook_url: Option<String>,
     /// Mobile numbers of the people that alerts mention.
     pub mobiles: Vec<String>,
+    /// People that alerts mention as well. Set in chat only.
+    pub people: Vec<OpenId>,
     /// The rules of section `[approval]`, which chat cannot change.
     pub approval: ApprovalRules,
     /// Whether users' owners are told of warnings, cuts, restores and changes of quota.
@@ -48,6 +50,9 @@ pub struct SavedSettings {
     /// Mobile numbers.
     #[serde(default)]
     pub mobiles: Option<Vec<String>>,
+    /// People that alerts mention.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub people: Vec<OpenId>,
     /// Which digest is sent; `None` = none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub digest: Option<DigestKind>,
@@ -64,6 +69,7 @@ impl fmt::Debug for Settings {
             .field("alert_chat", &self.alert_chat)
             .field("webhook_url", &self.webhook_url.as_ref().map(|_| "…"))
             .field("mobiles", &self.mobiles)
+            .field("people", &self.people)
             .field("approval", &self.approval)
             .field("notify_owners", &self.notify_owners)
             .field("digest", &self.digest)
@@ -79,6 +85,7 @@ impl fmt::Debug for SavedSettings {
             .field("alert_chat", &self.alert_chat)
             .field("webhook_url", &self.webhook_url.as_ref().map(|url| url.as_ref().map(|_| "…")))
             .field("mobiles", &self.mobiles)
+            .field("people", &self.people)
             .field("digest", &self.digest)
             .field("updated", &self.updated)
             .finish()
@@ -99,6 +106,7 @@ impl SavedSettings {
             alert_chat: self.alert_chat.clone().unwrap_or_else(|| configured.alert_chat.clone()),
             webhook_url: self.webhook_url.clone().unwrap_or_else(|| configured.webhook_url.clone()),
             mobiles: self.mobiles.clone().unwrap_or_else(|| configured.mobiles.clone()),
+            people: self.people.clone(),
             approval: configured.approval,
             notify_owners: configured.notify_owners,
             digest: self.digest,
@@ -137,6 +145,7 @@ mod tests {
             alert_chat: Some(ChatId::new("oc_1").unwrap()),
             webhook_url: Some("https://open.feishu.cn/x".to_owned()),
             mobiles: vec!["138".to_owned()],
+            people: Vec::new(),
             approval: ApprovalRules::default(),
             notify_owners: true,
             digest: None,

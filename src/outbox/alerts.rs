@@ -391,12 +391,14 @@ fn enqueue(
     now: Timestamp,
 ) -> Result<(), StoreError> {
     let can_be_updated = !matches!(dispatch, Dispatch::Webhook { .. });
-    let mention_mobiles = match dispatch {
-        Dispatch::ToPerson { .. } => Vec::new(),
-        _ => settings.mobiles.clone(),
+    let (mobiles, people) = match dispatch {
+        Dispatch::ToPerson { .. } => (Vec::new(), Vec::new()),
+        _ => (settings.mobiles.clone(), settings.people.clone()),
     };
-    let message =
-        NewMessage::new(lane, dispatch, now).for_alert(Some(alert.id)).mentioning(mention_mobiles);
+    let message = NewMessage::new(lane, dispatch, now)
+        .for_alert(Some(alert.id))
+        .mentioning(mobiles)
+        .mentioning_people(people);
     let owed = tx.owe(message, now)?;
     if can_be_updated && alert.is_incident() {
         let post = AlertPost { lane: lane.to_owned(), fallback: reason.map(str::to_owned) };

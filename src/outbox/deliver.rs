@@ -1,5 +1,7 @@
 //! One try to deliver one message, and what follows from its outcome.
 
+use std::collections::HashSet;
+
 use jiff::{SignedDuration, Timestamp};
 
 use super::failure::Failure;
@@ -23,7 +25,10 @@ const TELL_AFTER: SignedDuration = SignedDuration::from_mins(1);
 impl Outbox {
     /// Tries to deliver. Returns the id of the message that this created in the chat, if it created one.
     pub(super) async fn deliver(&self, owed: &OwedMessage) -> Result<Option<MessageId>, Failure> {
-        let people = self.people.behind(&owed.mention_mobiles).await;
+        let mut people = self.people.behind(&owed.mention_mobiles).await;
+        people.extend(self.people.not_refused(&owed.mention_people));
+        let mut seen = HashSet::new();
+        people.retain(|person| seen.insert(person.clone()));
         let mut card = mentioning(owed.dispatch.card(), &people);
         if let Some(left_out) = self.left_out_of_test(owed).await? {
             card = with_note(&card, &left_out);

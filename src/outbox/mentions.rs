@@ -86,6 +86,7 @@ fn take_out(value: &mut Value, whom: Whom<'_>) {
                     retain(members, "options", "value", whom);
                     unset(members, "initial_option", whom);
                     retain_texts(members, "initial_options", whom);
+                    retain_texts(members, "selected_values", whom);
                 }
                 "person_list" => retain(members, "persons", "id", whom),
                 _ => {}

@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use parking_lot::Mutex;
 
+use crate::domain::OpenId;
 use crate::feishu;
 
 /// Looks people up and caches who was found.
@@ -46,6 +47,13 @@ impl People {
         let (known, refused) = (self.known.lock(), self.refused.lock());
         let found = mobiles.iter().filter_map(|mobile| known.get(mobile));
         found.filter(|open_id| !refused.contains(*open_id)).cloned().collect()
+    }
+
+    /// Returns those of `people` that Feishu has not refused.
+    pub fn not_refused(&self, people: &[OpenId]) -> Vec<String> {
+        let refused = self.refused.lock();
+        let ids = people.iter().map(|person| person.as_str().to_owned());
+        ids.filter(|id| !refused.contains(id)).collect()
     }
 
     /// Returns those of `mobiles` that nobody was found for when they were looked up last.

@@ -93,6 +93,7 @@ impl Outbox {
             // The same for every try, so that the platform recognises a message that it has sent already.
             uuid: uuid::Uuid::new_v5(&uuid::Uuid::NAMESPACE_OID, owed.uuid.as_bytes()).to_string(),
             mention_mobiles: Vec::new(),
+            mention_people: Vec::new(),
             ..owed.clone()
         };
         let sent = match self.send(&plain, plain.dispatch.card().to_owned()).await {

@@ -5,10 +5,11 @@ use std::ops::ControlFlow;
 
 use jiff::Timestamp;
 
-use super::tables::CHATS;
+use super::tables::{CHAT_NAMES, CHATS};
 use super::values::KnownChat;
 use super::view::{Order, Source, View};
 use super::{StoreError, WriteTx};
+use crate::domain::ChatId;
 
 impl<S: Source> View<S> {
     /// Returns all chats with their ids, most recently active first.
@@ -26,6 +27,11 @@ impl<S: Source> View<S> {
     pub fn known_chat(&self, chat_id: &str) -> Result<Option<KnownChat>, StoreError> {
         self.get_or_skip(CHATS, chat_id)
     }
+
+    /// Returns what a group is called, as last read.
+    pub fn chat_name(&self, chat: &ChatId) -> Result<Option<String>, StoreError> {
+        self.get_or_skip(CHAT_NAMES, chat.as_str())
+    }
 }
 
 impl WriteTx {
@@ -36,6 +42,11 @@ impl WriteTx {
             return Ok(());
         }
         self.put(CHATS, chat_id, &KnownChat { direct, last_message: at })
+    }
+
+    /// Stores what a group is called.
+    pub fn put_chat_name(&self, chat: &ChatId, name: &str) -> Result<(), StoreError> {
+        self.put(CHAT_NAMES, chat.as_str(), &name.to_owned())
     }
 
     /// Forgets a chat that the bot is no longer in.

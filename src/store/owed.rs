@@ -10,8 +10,8 @@ use super::tables::{ALERT_OWED, COUNTERS, FAILED, OUTBOX, SENT, TASKS};
 use super::view::{Order, Source, View};
 use super::{StoreError, WriteTx};
 use crate::domain::{
-    Dispatch, FailedMessage, MessageId, Notice, OwedMessage, Report, Task, TaskKind, UpdateTarget,
-    update_lane, updated_lane,
+    Dispatch, FailedMessage, MessageId, Notice, OpenId, OwedMessage, Report, Task, TaskKind,
+    UpdateTarget, update_lane, updated_lane,
 };
 
 /// How many ids of delivered messages are kept: to update these messages, and to tell them from one whose delivery is
@@ -46,6 +46,8 @@ pub struct NewMessage {
     pub alert: Option<u64>,
     /// Mobile numbers of the people it mentions.
     pub mention_mobiles: Vec<String>,
+    /// People it mentions as well.
+    pub mention_people: Vec<OpenId>,
     /// See [`OwedMessage::plain`].
     pub plain: bool,
     /// See [`OwedMessage::tells_owner_of`].
@@ -63,6 +65,7 @@ impl NewMessage {
             not_before: now,
             alert: None,
             mention_mobiles: Vec::new(),
+            mention_people: Vec::new(),
             plain: false,
             tells_owner_of: None,
             tells_owner: None,
@@ -91,6 +94,12 @@ impl NewMessage {
     #[must_use]
     pub fn mentioning(self, mention_mobiles: Vec<String>) -> Self {
         Self { mention_mobiles, ..self }
+    }
+
+    /// Mentions these people.
+    #[must_use]
+    pub fn mentioning_people(self, mention_people: Vec<OpenId>) -> Self {
+        Self { mention_people, ..self }
     }
 
     /// Marks it as the plain form of a message whose card was refused.
@@ -262,6 +271,7 @@ impl WriteTx {
             last_error: None,
             alert: message.alert,
             mention_mobiles: message.mention_mobiles,
+            mention_people: message.mention_people,
             plain: message.plain,
             tells_owner_of: message.tells_owner_of,
             tells_owner: message.tells_owner,

@@ -249,6 +249,8 @@ tables! {
     BALANCES: Json<One, BalanceReading> = "balances";
     /// chat_id -> what kind of chat it is, and when the last message was sent to the bot there
     CHATS: Json<One, KnownChat> = "chats";
+    /// chat_id -> what the group is called
+    CHAT_NAMES: Json<One, String> = "chat_names";
     /// request id
     REQUESTS: Json<u64, QuotaRequest> = "requests";
     /// request id: those that are not decided yet

@@ -48,7 +48,8 @@ impl Worker {
             }
             let read = import::rows(&sheet, &people, now);
             let rules = alerts.settings_in_force(tx)?.approval;
-            let (lines, rows): (Vec<u64>, Vec<_>) = read.rows.into_iter().unzip();
+            let rows = import::without_present_links(tx, read.rows)?;
+            let (lines, rows): (Vec<u64>, Vec<_>) = rows.into_iter().unzip();
             let made = batches::prepare(tx, &rules, &by, rows, now)?;
             Ok::<_, StoreError>(Ok((lines, read.refused, made)))
         });

@@ -30,7 +30,8 @@ async fn filled(bed: &Bed, label: &str) -> Value {
     bed.js(&format!("document.querySelector({field}).value")).await
 }
 
-async fn of_label(bed: &Bed, label: &str) -> String {
+/// The selector of the last card's field with this label.
+pub async fn of_label(bed: &Bed, label: &str) -> String {
     let (labels, wanted) = (json!(last("label.field-label")), json!(word(label)));
     let found = format!(
         "[...document.querySelectorAll({labels})].find((label) => \
@@ -46,6 +47,12 @@ async fn select(bed: &Bed, hint: &str, wanted: &str) {
     bed.until("!document.querySelector('.popup')").await;
 }
 
+/// Chooses another option of the last card's select that shows this one.
+async fn select_shown(bed: &Bed, shown: &str, wanted: &str) {
+    pick_from(bed, shown, wanted).await;
+    bed.until("!document.querySelector('.popup')").await;
+}
+
 /// Chooses one more option of a select that takes several: its list stays open.
 async fn select_of_several(bed: &Bed, hint: &str, wanted: &str) {
     pick(bed, hint, wanted).await;
@@ -55,8 +62,12 @@ async fn select_of_several(bed: &Bed, hint: &str, wanted: &str) {
 }
 
 async fn pick(bed: &Bed, hint: &str, wanted: &str) {
+    pick_from(bed, &word(hint), wanted).await;
+}
+
+async fn pick_from(bed: &Bed, shown: &str, wanted: &str) {
     let open = "document.querySelector('.popup [role=option]')";
-    bed.click_until(&last("button.select"), &word(hint), open).await;
+    bed.click_until(&last("button.select"), shown, open).await;
     if bed.js("document.querySelector('.list-search') !== null").await == true {
         bed.type_into(".list-search", wanted).await;
     }
@@ -180,6 +191,11 @@ async fn quota_and_spending(bed: &Bed) {
         "window.answered.length > {before} && !document.querySelector('.is-locked')"
     ))
     .await;
+    bed.ask("/billing").await;
+    bed.press(&word("billing.list_projects")).await;
+    bed.until(&card_shows("shop-web")).await;
+    bed.press(&word("billing.previous")).await;
+    bed.press(&word("billing.list_users")).await;
     bed.ask("/billing").await;
     bed.press(&word("pager.next")).await;
     bed.press(&word("billing.export")).await;
@@ -356,12 +372,15 @@ async fn the_settings(bed: &Bed) {
     bed.until(&card_shows(&all_done)).await;
     bed.ask("/help").await;
     bed.press(&word("button.settings")).await;
-    fill(bed, "config.interval_seconds", "5").await;
+    fill(bed, "config.mobiles_more", "5").await;
     fill(bed, "config.thresholds", "70").await;
     refused(bed, "config.save").await;
-    assert_eq!(filled(bed, "config.interval_seconds").await, "5");
+    assert_eq!(filled(bed, "config.mobiles_more").await, "5");
     assert_eq!(filled(bed, "config.thresholds").await, "70");
-    fill(bed, "config.interval_seconds", "1800").await;
+    fill(bed, "config.mobiles_more", "").await;
+    let time = |key: &str, count: i32| Wording::new(Locale::EnUs).t(key, &[("count", &count)]);
+    select_shown(bed, &time("time.hours", 1), &time("time.minutes", 15)).await;
+    select_of_several(bed, "config.people_hint", "Leo Li").await;
     bed.press(&word("config.save")).await;
     bed.until(&card_shows(&word("config.from_chat"))).await;
     bed.press(&word("config.test")).await;
@@ -499,7 +518,7 @@ pub async fn drop_file(bed: &Bed, name: &str, text: &str) {
 }
 
 /// Applies a preview: the button says to how many.
-async fn apply(bed: &Bed) {
+pub async fn apply(bed: &Bed) {
     let buttons = json!(last("button.btn"));
     let found = format!(
         "[...document.querySelectorAll({buttons})].map((it) => it.textContent.trim()) \
@@ -515,9 +534,9 @@ async fn many_users(bed: &Bed) {
     becomes(bed, "admin").await;
     bed.ask("/users wang").await;
     bed.press(&word("bulk.button")).await;
-    refused(bed, "bulk.preview").await;
+    refused(bed, "bulk.allocate").await;
     fill(bed, "bulk.amount", "10").await;
-    bed.press(&word("bulk.preview")).await;
+    bed.press(&word("bulk.allocate")).await;
     apply(bed).await;
     bed.until(&card_shows(&word("batch.word_applied"))).await;
 
@@ -529,11 +548,12 @@ async fn many_users(bed: &Bed) {
     bed.ask("/users wang").await;
     bed.press(&word("bulk.button")).await;
     fill(bed, "bulk.amount", "600000").await;
-    bed.press(&word("bulk.preview")).await;
+    bed.press(&word("bulk.allocate")).await;
     apply(bed).await;
     bed.until(&card_shows(&word("batch.word_waits"))).await;
     becomes(bed, "approver").await;
-    bed.converse("group").await;
+    bed.ask("/requests").await;
+    bed.press(&word("requests.open")).await;
     bed.until(&card_shows(&word("batch.confirm"))).await;
     bed.press(&word("approval.refuse")).await;
     bed.until(&card_shows(&word("batch.word_refused"))).await;

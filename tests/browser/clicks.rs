@@ -63,6 +63,30 @@ async fn the_usual_tasks_take_a_press_or_two() {
         bed.until("document.querySelector('a.file')").await;
         assert_eq!(effort(bed).await, (1, 0));
 
+        // Many users at once, from a list that is searched already: a field that is typed into takes a press too.
+        for (field, text, preview) in [
+            (Some("bulk.amount"), "10", "bulk.allocate"),
+            (Some("bulk.amount"), "5000", "bulk.month_limit"),
+            (Some("bulk.thresholds"), "60,90", "bulk.set_thresholds"),
+            (None, "", "bulk.switch_on"),
+            (None, "", "bulk.switch_off"),
+            (Some("bulk.project_name"), "bulk-project", "bulk.link_part"),
+        ] {
+            bed.ask("/users wang").await;
+            begin(bed).await;
+            bed.press(&word("bulk.button")).await;
+            if let Some(field) = field {
+                let field = crate::actions::of_label(bed, field).await;
+                bed.click(&field, "").await;
+                bed.type_into(&field, text).await;
+            }
+            bed.press(&word(preview)).await;
+            crate::actions::apply(bed).await;
+            bed.until(&card_shows(&word("batch.word_applied"))).await;
+            let (presses, _) = effort(bed).await;
+            assert_eq!(presses, if field.is_some() { 4 } else { 3 }, "{preview}");
+        }
+
         // The group for alerts, where there is none yet.
         bed.ask("/config").await;
         crate::actions::fill(bed, "config.chat", "-").await;

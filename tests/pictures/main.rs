@@ -52,7 +52,7 @@ const ANSWERS: [(&str, &str); 21] = [
 ];
 
 /// The others, in the order of the index.
-const FURTHER: [&str; 27] = [
+const FURTHER: [&str; 28] = [
     "created_partly",
     "created",
     "secrets",
@@ -80,6 +80,7 @@ const FURTHER: [&str; 27] = [
     "steps",
     "bulk",
     "batch",
+    "billing_projects",
 ];
 
 /// A picture for each template.
@@ -190,6 +191,7 @@ const CHANGED: &str = "document.querySelectorAll('.message-time .changed').lengt
 
 /// A user is created, in a cloud that refuses the access key at first.
 async fn take_creation(bed: &Bed) {
+    bed.ask("/create").await;
     bed.click(&last("button.select"), &word(bed, "create.choose_account", &[])).await;
     bed.click(".popup [role=option]", "").await;
     bed.type_into(&last("[data-path$='.2'] input"), "deng.chao").await;
@@ -239,8 +241,8 @@ async fn take_bulk(bed: &Bed) {
     bed.ask("/users wang").await;
     bed.press(&word(bed, "bulk.button", &[])).await;
     take(bed, "bulk").await;
-    bed.type_into(&last("[data-path$='.1'] input"), "100").await;
-    bed.press(&word(bed, "bulk.preview", &[])).await;
+    bed.type_into(&last("[data-path$='.0'] input"), "100").await;
+    bed.press(&word(bed, "bulk.allocate", &[])).await;
     bed.until(&card_shows(&word(bed, "batch.terms", &[]))).await;
     take(bed, "batch").await;
 }
@@ -262,6 +264,10 @@ async fn take_all(bed: &Bed) {
             take(bed, "accounts_replace").await;
         }
         if name == "billing" {
+            bed.press(&word(bed, "billing.list_projects", &[])).await;
+            bed.until(&card_shows("shop-web")).await;
+            take(bed, "billing_projects").await;
+            bed.press(&word(bed, "billing.list_users", &[])).await;
             bed.press(&word(bed, "billing.open_rest", &[])).await;
             bed.until(&card_shows(&word(bed, "rest.no_project", &[]))).await;
             take(bed, "rest").await;

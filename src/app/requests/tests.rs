@@ -46,6 +46,7 @@ fn settings(second_from: Option<i64>) -> Settings {
         alert_chat: None,
         webhook_url: None,
         mobiles: Vec::new(),
+        people: Vec::new(),
         approval: ApprovalRules {
             second_from: second_from.map(fen),
             request_limit: Some(fen(100_000)),

@@ -8,6 +8,7 @@ use redb::backends::InMemoryBackend;
 use rust_decimal::Decimal;
 
 use super::*;
+use crate::app::billed_projects::{self, BilledProject};
 use crate::app::billing;
 use crate::app::outcome::BillingView;
 use crate::domain::{AccountBill, Counts, Covered, Freshness, PeriodReading, User};
@@ -138,6 +139,22 @@ fn all_rows(store: &Store, account: &AccountId, period: BillPeriod) -> Vec<RestR
     unreachable!()
 }
 
+/// Every project of a month, page by page.
+fn all_projects(store: &Store, shown: &BillingView, period: BillPeriod) -> Vec<BilledProject> {
+    let mut rows = Vec::new();
+    for page in 1.. {
+        let projects =
+            store.read(|tx| billed_projects::page(tx, &shown.shares, period, page)).unwrap();
+        assert_eq!(projects.page, page);
+        rows.extend(projects.rows);
+        if page == projects.pages {
+            assert_eq!(rows.len(), projects.total);
+            return rows;
+        }
+    }
+    unreachable!()
+}
+
 fn links() -> impl Strategy<Value = Vec<Link>> {
     // Also rows without a project can be somebody's: by their name in the bill.
     prop::collection::vec((0..2usize, 0..3usize, 1..6usize, any::<bool>(), 0..3usize), 0..8)
@@ -223,6 +240,25 @@ proptest! {
                     }).count();
                     prop_assert_eq!((off.len(), later.len()), (linked(false), linked(true)));
                 }
+            }
+            // By project, the whole bill, each project of an account once.
+            let projects = all_projects(&store, &shown, period);
+            prop_assert_eq!(projects.iter().map(|row| row.amount).sum::<Money>(), in_month(&|_, _, _| true));
+            prop_assert!(projects.is_sorted_by(|a, b| a.amount >= b.amount));
+            let names: BTreeSet<_> = projects.iter().map(|row| (&row.account, &row.project)).collect();
+            prop_assert_eq!(names.len(), projects.len());
+            for row in &projects {
+                let account = ACCOUNTS.iter().position(|id| *id == row.account.as_str()).unwrap();
+                let Some(project) = &row.project else { continue };
+                prop_assert_eq!(row.users.is_empty(), !is_paid(account, project.as_str()));
+                let upto = |of: usize, last: i8| -> Money {
+                    model.iter().filter(|((a, name, day), _)| {
+                        *a == account && name == project.as_str() && BillPeriod::of_day(*day) == Ok(month(of)) && day.day() <= last
+                    }).map(|(_, sum)| *sum).sum()
+                };
+                let last = if n == 2 { billed } else { 31 };
+                let change = row.change.map(|change| (change.now, change.before));
+                prop_assert_eq!(change, (n > 0).then(|| (upto(n, last), upto(n - 1, last))));
             }
             // The chart: an earlier month's days are its bill.
             if n < 2 {

@@ -1,11 +1,11 @@
-//! `users.bulk`, `import.apply` and `batch.decide`: changes of many users, asked for, applied as they were shown, and decided
-//! about by a second administrator.
+//! `users.bulk`, `import.apply`, `batch.open` and `batch.decide`: changes of many users, asked for, applied as they were shown,
+//! and decided about by a second administrator.
 
 use super::action::{Action, Change, ClickContext, ClickOutcome};
 use super::fields::Fields;
 use super::users::place_of;
 use crate::app::batch_refusal::BatchRefusal;
-use crate::app::{Error, Refusal, batches, import, listing};
+use crate::app::{Error, Refusal, batches, import, listing, projects};
 use crate::bot::handlers::Handlers;
 use crate::cards::{BULK_WORDS, BatchView, BulkView, Card, CardContext, ListPlace, Toast};
 use crate::domain::{
@@ -38,8 +38,10 @@ fn form<S: Source>(
     place: &ListPlace,
     ctx: &CardContext,
 ) -> Result<Card, StoreError> {
-    let count = listing::matching(tx, &handlers.settings(tx)?, place, ctx.now)?.len();
-    Ok(handlers.cards.bulk(&BulkView { place: place.clone(), count }, ctx))
+    let users = listing::matching(tx, &handlers.settings(tx)?, place, ctx.now)?;
+    let (projects, more_projects) = projects::to_choose(tx, &users)?;
+    let view = BulkView { place: place.clone(), count: users.len(), projects, more_projects };
+    Ok(handlers.cards.bulk(&view, ctx))
 }
 
 /// `users.bulk` with a form: prepares a preview, or applies one.
@@ -59,13 +61,14 @@ pub enum Bulk {
     },
 }
 
-/// What was typed into the form.
+/// What was typed into the form, and which of its buttons was pressed.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Typed {
     what: String,
     amount: String,
     note: String,
     value: String,
+    project: String,
     counts: String,
 }
 
@@ -74,13 +77,7 @@ impl Action for Bulk {
         if fields.shows("apply", &[]) {
             return Ok(Bulk::Apply { batch: fields.id("batch")? });
         }
-        let typed = Typed {
-            what: fields.chosen("do"),
-            amount: fields.typed("amount"),
-            note: fields.free_text("note"),
-            value: fields.typed("value"),
-            counts: fields.chosen("counts"),
-        };
+        let typed = Typed::of(fields);
         // A submitted form counts as a search, but this one has no field for it: the value says which users are meant.
         let query = fields.text("query").unwrap_or_default();
         Ok(Bulk::Preview { place: ListPlace { query, ..place_of(fields)? }, typed })
@@ -122,6 +119,33 @@ impl Change for Bulk {
 }
 
 impl Typed {
+    /// A button says what to do. Earlier forms had a select for it, and one field for thresholds, switch and project.
+    fn of(fields: &Fields<'_>) -> Self {
+        let (amount, note) = (fields.typed("amount"), fields.free_text("note"));
+        let (typed, chosen) = (fields.typed("value"), fields.chosen("counts"));
+        let what = fields.chosen("do");
+        if !what.is_empty() {
+            return Self {
+                what,
+                amount,
+                note,
+                project: typed.clone(),
+                value: typed,
+                counts: chosen,
+            };
+        }
+        let said = |name| fields.text(name);
+        let named = fields.typed("project_name");
+        Self {
+            what: said("do").unwrap_or_default(),
+            amount,
+            note,
+            value: said("value").unwrap_or(typed),
+            project: if named.trim().is_empty() { fields.chosen("project") } else { named },
+            counts: said("counts").unwrap_or(chosen),
+        }
+    }
+
     fn change(&self, current: BillPeriod) -> Result<RowChange, Refusal> {
         // The words of the form, in its order.
         let [allocate, month_limit, thresholds, auto_disable, link] = BULK_WORDS;
@@ -147,11 +171,12 @@ impl Typed {
             return Ok(RowChange::AutoDisable { to });
         }
         if what == link {
-            if value.is_empty() {
+            let project = self.project.trim();
+            if project.is_empty() {
                 return Err(Refusal::NoProject);
             }
             let project =
-                ProjectName::new(value).map_err(|_| Refusal::BadProject(value.to_owned()))?;
+                ProjectName::new(project).map_err(|_| Refusal::BadProject(project.to_owned()))?;
             let joining =
                 Joining::from_word(&self.counts).filter(|joining| *joining != Joining::Move);
             return Ok(RowChange::Link { project, since: current, joining });
@@ -234,6 +259,28 @@ impl Change for ImportApply {
         click: &ClickContext,
     ) -> Result<ClickOutcome, Error> {
         apply(handlers, tx, self.batch, click)
+    }
+}
+
+/// `batch.open`
+#[derive(Debug, PartialEq, Eq)]
+pub struct BatchOpen {
+    /// The batch.
+    pub batch: u64,
+}
+
+impl Action for BatchOpen {
+    fn read(fields: &Fields<'_>) -> Result<Self, Refusal> {
+        Ok(Self { batch: fields.id("batch")? })
+    }
+
+    fn show<S: Source>(
+        &self,
+        handlers: &Handlers,
+        tx: &View<S>,
+        ctx: &CardContext,
+    ) -> Result<Card, Error> {
+        batch_card(handlers, tx, self.batch, ctx)
     }
 }
 

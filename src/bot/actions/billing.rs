@@ -4,7 +4,7 @@ use super::action::{Action, Change, ClickContext, ClickOutcome};
 use super::fields::Fields;
 use crate::app::export::{Export, Table};
 use crate::app::rest::{Assigned, NewPayer};
-use crate::app::{Error, Refusal, billing, policies, rest, users};
+use crate::app::{Error, Refusal, billed_projects, billing, policies, rest, users};
 use crate::bot::handlers::Handlers;
 use crate::bot::origin::owe_file;
 use crate::cards::{Card, CardContext, Toast};
@@ -19,6 +19,8 @@ pub struct BillingOpen {
     pub period: Option<BillPeriod>,
     /// Only this user.
     pub user: Option<UserKey>,
+    /// Projects are listed instead of users.
+    pub by_project: bool,
     /// The page, from 1.
     pub page: usize,
 }
@@ -32,6 +34,7 @@ impl Action for BillingOpen {
                 None => None,
             },
             user: fields.optional_user()?,
+            by_project: fields.text("by").as_deref() == Some("project"),
             page: fields.page(),
         })
     }
@@ -42,6 +45,11 @@ impl Action for BillingOpen {
         tx: &View<S>,
         ctx: &CardContext,
     ) -> Result<Card, Error> {
+        if self.by_project && self.user.is_none() {
+            let view = billing::view(tx, self.period, None, 1, ctx.now)?;
+            let projects = billed_projects::page(tx, &view.shares, view.period, self.page)?;
+            return Ok(handlers.cards.billing_by_project(&view, &projects, ctx));
+        }
         let view = billing::view(tx, self.period, self.user.as_ref(), self.page, ctx.now)?;
         Ok(handlers.cards.billing(&view, ctx))
     }
@@ -109,7 +117,9 @@ impl Action for BillingExport {
         tx: &View<S>,
         ctx: &CardContext,
     ) -> Result<Card, Error> {
-        BillingOpen { period: Some(self.period), user: None, page: 1 }.show(handlers, tx, ctx)
+        let open =
+            BillingOpen { period: Some(self.period), user: None, by_project: false, page: 1 };
+        open.show(handlers, tx, ctx)
     }
 }
 

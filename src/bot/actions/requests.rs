@@ -355,11 +355,14 @@ impl Change for ApprovalDecide {
 
 /// `requests.list`
 #[derive(Debug, PartialEq, Eq)]
-pub struct RequestsList;
+pub struct RequestsList {
+    /// The page, from 1.
+    pub page: usize,
+}
 
 impl Action for RequestsList {
-    fn read(_: &Fields<'_>) -> Result<Self, Refusal> {
-        Ok(Self)
+    fn read(fields: &Fields<'_>) -> Result<Self, Refusal> {
+        Ok(Self { page: fields.page() })
     }
 
     fn show<S: Source>(
@@ -368,6 +371,6 @@ impl Action for RequestsList {
         tx: &View<S>,
         ctx: &CardContext,
     ) -> Result<Card, Error> {
-        Ok(handlers.cards.requests(&requests::waiting(tx, ctx.now)?, ctx))
+        Ok(handlers.cards.requests(&requests::waiting(tx, ctx.now)?, self.page, ctx))
     }
 }

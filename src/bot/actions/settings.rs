@@ -9,6 +9,9 @@ use crate::cards::{Card, CardContext, Toast};
 use crate::domain::{AlertBody, Problem, TaskKind};
 use crate::store::{Source, View, WriteTx};
 
+/// The member of the callback value that says that the form shows the people to mention; cards of an older version do not.
+const PEOPLE: &str = "mentions";
+
 /// `config.open`
 #[derive(Debug, PartialEq, Eq)]
 pub struct ConfigOpen;
@@ -51,6 +54,7 @@ impl Action for ConfigSave {
                 interval_seconds: fields.typed("interval_seconds"),
                 webhook_url: fields.typed("webhook_url"),
                 mobiles: fields.typed("mobiles"),
+                people: fields.shows(PEOPLE, &["people"]).then(|| fields.all_chosen("people")),
                 alert_chat_id: fields.typed("alert_chat_id"),
                 digest: fields.typed("digest"),
             },

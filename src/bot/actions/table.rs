@@ -15,7 +15,7 @@ use super::access::{AccessAsk, AccessRecheck, AccessWithdraw, UserDisable, UserE
 use super::accounts::{AccountSave, AccountToggle, AccountsOpen};
 use super::action::{Action, Change, ClickContext, ClickOutcome, Opened};
 use super::alerts::AlertsList;
-use super::batch::{BatchDecide, Bulk, BulkOpen, ImportApply};
+use super::batch::{BatchDecide, BatchOpen, Bulk, BulkOpen, ImportApply};
 use super::billing::{BillingAssign, BillingExport, BillingOpen, BillingRest};
 use super::configure::{Configure, ConfigureOpen};
 use super::create::{Create, SecretsRecall};
@@ -231,6 +231,7 @@ actions! {
         RequestsList:  "requests.list",       form Any,       needs Viewer;
         RequestOpen:   "request.open",        form Any,       needs Viewer;
         ApprovalOpen:  "approval.open",       form Any,       needs Viewer;
+        BatchOpen:     "batch.open",          form Any,       needs Viewer;
         AccessAsk:     "access.ask",          form Any,       needs Admin;
         ConfigureOpen: "user.configure",      form Absent,    needs Admin;
         ConfigOpen:    "config.open",         form Any,       needs Admin;
@@ -262,8 +263,8 @@ actions! {
         Configure:     "user.configure",      form Submitted, needs Admin, op Optional, chat Any,    wakes [Names Outbox];
         MonitorRun:    "monitor.run",         form Any,       needs Admin, op Required, chat Any,    wakes [];
         SyncRun:       "sync.run",            form Any,       needs Admin, op Required, chat Any,    wakes [];
-        ConfigSave:    "config.save",         form Any,       needs Admin, op Optional, chat Any,    wakes [Settings];
-        AlertHere:     "config.alert_here",   form Any,       needs Admin, op None,     chat Any,    wakes [Settings];
+        ConfigSave:    "config.save",         form Any,       needs Admin, op Optional, chat Any,    wakes [Settings Names];
+        AlertHere:     "config.alert_here",   form Any,       needs Admin, op None,     chat Any,    wakes [Settings Names];
         ConfigTest:    "config.test",         form Any,       needs Admin, op Required, chat Any,    wakes [Outbox];
         AccountsOpen:  "accounts.open",       form Any,       needs Admin, op None,     chat Direct, wakes [];
         AccountSave:   "account.save",        form Any,       needs Admin, op Optional, chat Direct, wakes [];

@@ -130,7 +130,8 @@ fn fields_are_read_from_value_form_and_option() {
 
     let mut chosen = action(json!({"action": "billing.open", "period": "2026-10"}), json!({}));
     chosen.option = Some("2026-09".to_owned());
-    let september = BillingOpen { period: "2026-09".parse().ok(), user: None, page: 1 };
+    let september =
+        BillingOpen { period: "2026-09".parse().ok(), user: None, by_project: false, page: 1 };
     assert_eq!(submitted(&chosen), Ok(september.into()));
 }
 

@@ -20,7 +20,7 @@ use crate::cards::{
     Candidate, CandidatesView, Card, CardContext, Chosen, Processing, Toast, Tone, Typed,
 };
 use crate::domain::ledger::check_note;
-use crate::domain::{OpenId, Role, TaskKind};
+use crate::domain::{OpenId, Role, TaskKind, temporary};
 use crate::feishu::{CallbackAnswer, Piece};
 use crate::store::{Source, StoreError, View, WriteTx};
 
@@ -183,7 +183,7 @@ impl Handlers {
                 let card = self.cards.processing(&Processing::Monitor, &ctx);
                 Ok(Reply::card(card).with_task(TaskKind::MonitorRun))
             }
-            Change::Request { whom, amount, reason } => {
+            Change::Request { whom, amount, until, reason } => {
                 let person = &requester.person;
                 let user = match whom {
                     Some(Whom::Named(name)) => requests::owned_called(tx, person, name)?,
@@ -193,7 +193,8 @@ impl Handlers {
                     Some(Whom::Mentioned(_)) => return Err(PeopleRefusal::NotOwner.into()),
                     None => requests::only_owned(tx, person)?,
                 };
-                let new = NewRequest { user: &user, amount: *amount, reason, until: None };
+                let until = temporary::last_day(until, now).map_err(PeopleRefusal::LastDay)?;
+                let new = NewRequest { user: &user, amount: *amount, reason, until };
                 let by = self.operator(tx, person)?;
                 let request = requests::ask(tx, &self.settings(tx)?, &new, &by, now)?;
                 self.alerts.ask_for_decision(tx, request, now)?;

@@ -134,6 +134,8 @@ pub enum Change {
         whom: Option<Whom>,
         /// How much.
         amount: Money,
+        /// The last day, as typed; empty = for good.
+        until: String,
         /// Why.
         reason: String,
     },
@@ -195,7 +197,8 @@ pub struct Spec {
 }
 
 /// What stands for an argument in [`Spec::arguments`], and its name in the catalogue.
-const PLACEHOLDERS: [(&str, &str); 6] = [
+const PLACEHOLDERS: [(&str, &str); 7] = [
+    ("until DAY", "placeholder.until"),
     ("NAME", "placeholder.name"),
     ("AMOUNT", "placeholder.amount"),
     ("NOTE...", "placeholder.note"),
@@ -203,6 +206,11 @@ const PLACEHOLDERS: [(&str, &str); 6] = [
     ("TEXT", "placeholder.text"),
     ("YYYY-MM", "placeholder.month"),
 ];
+
+/// Returns whether a word says that a last day follows.
+fn is_until(word: &str) -> bool {
+    matches!(word, "until" | "till" | "到" | "至")
+}
 
 impl PartialEq for Spec {
     fn eq(&self, other: &Self) -> bool {
@@ -311,6 +319,42 @@ impl Arguments {
             })
             .collect();
         words.join(" ")
+    }
+
+    /// Takes a last day, which stands in front of what is left or at its end: `until 2026-12-31`, `到12月31日`. Returns it as
+    /// typed; empty if there is none. What follows such a word in front is taken for a day even if it is none, so that a
+    /// mistyped day does not become part of the text.
+    pub(super) fn last_day(&mut self) -> String {
+        let word = |at: Option<&Argument>| match at {
+            Some(Argument::Word(word)) => parsed_text(word).to_lowercase(),
+            _ => String::new(),
+        };
+        let attached = |word: &str| {
+            let day = ["到", "至"].iter().find_map(|until| word.strip_prefix(until));
+            day.filter(|day| day.starts_with(|c: char| c.is_ascii_digit())).map(str::to_owned)
+        };
+        let first = word(self.arguments.front());
+        if is_until(&first) {
+            self.arguments.pop_front();
+            let day = word(self.arguments.pop_front().as_ref());
+            // A word that is no day is refused, whatever it is.
+            return if day.is_empty() { first } else { day };
+        }
+        if let Some(day) = attached(&first) {
+            self.arguments.pop_front();
+            return day;
+        }
+        let last = word(self.arguments.back());
+        if let Some(day) = attached(&last) {
+            self.arguments.pop_back();
+            return day;
+        }
+        let before = self.arguments.len().checked_sub(2).and_then(|at| self.arguments.get(at));
+        if is_until(&word(before)) && last.starts_with(|c: char| c.is_ascii_digit()) {
+            self.arguments.truncate(self.arguments.len().saturating_sub(2));
+            return last;
+        }
+        String::new()
     }
 
     /// Returns why the argument that is left over is refused.

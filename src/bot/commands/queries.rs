@@ -118,7 +118,7 @@ impl Handlers {
             Query::Billing { whom, period } => {
                 let user = optional_key(whom)?;
                 let period = period.map(|month| month.period(BillPeriod::of(now)));
-                BillingOpen { period, user, page: 1 }.open(self, tx, ctx)?.into()
+                BillingOpen { period, user, by_project: false, page: 1 }.open(self, tx, ctx)?.into()
             }
             Query::Alerts { whom } => {
                 let user = optional_key(whom)?;
@@ -140,7 +140,7 @@ impl Handlers {
                 AccountsOpen { replacing: None, page: 1 }.open(self, tx, ctx)?.into()
             }
             Query::Me => me_card(self, tx, None, ctx)?.into(),
-            Query::Requests => RequestsList.open(self, tx, ctx)?.into(),
+            Query::Requests => RequestsList { page: 1 }.open(self, tx, ctx)?.into(),
             Query::Report { kind } => {
                 let sent = self.settings(tx)?.digest;
                 let kind = kind.or(sent).unwrap_or(DigestKind::Week);

@@ -154,7 +154,7 @@ pub static COMMANDS: &[Spec] = &[
     Spec {
         name: "export",
         aliases: &["导出"],
-        arguments: "[users|spending|days|ledger|alerts] [YYYY-MM]",
+        arguments: "[users|spending|days|ledger|alerts|links|owners|limits] [YYYY-MM]",
         about: "command.export",
         needs: Needs::Viewer,
         parse: |_, arguments| {
@@ -195,7 +195,7 @@ pub static COMMANDS: &[Spec] = &[
     Spec {
         name: "request",
         aliases: &["申请"],
-        arguments: "[NAME] AMOUNT [REASON...]",
+        arguments: "[NAME] AMOUNT [until DAY] [REASON...]",
         about: "command.request",
         needs: Needs::Anyone,
         parse: |spec, arguments| {
@@ -210,8 +210,9 @@ pub static COMMANDS: &[Spec] = &[
             let amount =
                 arguments.next_word().ok_or(ParseError::MissingArgument { command: spec })?;
             let amount = Money::parse_input(&amount).map_err(ParseError::BadAmount)?;
+            let until = arguments.last_day();
             let reason = arguments.free_text();
-            Ok(Change::Request { whom, amount, reason }.into())
+            Ok(Change::Request { whom, amount, until, reason }.into())
         },
     },
     Spec {

@@ -97,6 +97,25 @@ fn commands_and_their_arguments_are_read() {
     check("导出 账单 上个月", Query::Export { table: Table::Spending, period });
     let period = Some(Month::Exact("2026-10".parse().unwrap()));
     check("/export days 2026-10", Query::Export { table: Table::Days, period });
+    check("导出 负责人", Query::Export { table: Table::Owners, period: None });
+    let request = |until: &str, reason: &str| Change::Request {
+        whom: None,
+        amount: Money::from_fen(50_000),
+        until: name(until),
+        reason: name(reason),
+    };
+    check("/request 500 load test", request("", "load test"));
+    check("/request 500 until 2026-12-31 load test", request("2026-12-31", "load test"));
+    check("申请 500 到 12月31日 压测", request("12月31日", "压测"));
+    check("申请 500 到12-31 压测", request("12-31", "压测"));
+    check("申请 500 压测 至 2026-12-31", request("2026-12-31", "压测"));
+    check("/request 500 load test Until 12-31", request("12-31", "load test"));
+    // Not a day, but meant as one: it is refused when it is read.
+    check("/request 500 until tomorrow x", request("tomorrow", "x"));
+    check("/request 500 until", request("until", ""));
+    // Words that only look like it.
+    check("申请 500 到货前 压测", request("", "到货前 压测"));
+    check("/request 500 runs until midnight", request("", "runs until midnight"));
     check(
         "/quota alice 1.5万 补",
         Change::Allocate {

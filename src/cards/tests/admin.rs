@@ -16,6 +16,7 @@ pub fn settings(size: Size) -> SettingsView {
         alert_chat: Some("oc_5ad11d72b830411d72b836c20".parse().unwrap()),
         webhook_url: Some("https://open.feishu.cn/open-apis/bot/v2/hook/s3cret".to_owned()),
         mobiles: vec!["13800000001".to_owned()],
+        people: Vec::new(),
         approval: Default::default(),
         notify_owners: true,
         digest: None,
@@ -26,10 +27,14 @@ pub fn settings(size: Size) -> SettingsView {
         alert_chat: (!small).then(|| Some("x".repeat(200).parse().unwrap())),
         webhook_url: None,
         mobiles: (!small).then(|| vec!["+12345678901234567890".to_owned(); 20]),
+        people: super::samples::people(size).into_iter().take(if small { 1 } else { 20 }).collect(),
         digest: Some(DigestKind::Week),
         updated: Some(ago(30)),
     };
-    SettingsView::new(saved, &configured)
+    let chat_name = Some(if small { "云账单告警".to_owned() } else { text(size, 200) });
+    let people = super::samples::people(size).into_iter();
+    let people = people.map(|person| (person, Some(text(size, 60)))).collect();
+    SettingsView { chat_name, people, ..SettingsView::new(saved, &configured) }
 }
 
 pub fn no_settings() -> SettingsView {
@@ -40,6 +45,7 @@ pub fn no_settings() -> SettingsView {
         alert_chat: None,
         webhook_url: None,
         mobiles: vec![],
+        people: Vec::new(),
         approval: Default::default(),
         notify_owners: true,
         digest: None,

@@ -69,6 +69,19 @@ fn file(size: Size) -> BatchSource {
     }
 }
 
+/// Allocations to many users that wait for a second administrator: from the list and from a file.
+pub(super) fn waiting(size: Size, count: usize) -> Vec<Batch> {
+    let change = RowChange::Allocate {
+        amount: amount(size, "100"),
+        note: if size == Size::Small { "Q4".to_owned() } else { text(size, 500) },
+        until: None,
+    };
+    let quota = Was::Quota(amount(size, "1000"));
+    let state = BatchState::WaitsForSecond { at: ago(1) };
+    let of = |source| batch(size, source, Some(plan(size, &change, &quota)), state.clone()).batch;
+    (0..count).map(|i| of(if i % 2 == 0 { list(&change) } else { file(size) })).collect()
+}
+
 pub(super) fn all(cards: &Cards, ctx: &CardContext, size: Size) -> Vec<Sample> {
     let allocate = RowChange::Allocate {
         amount: amount(size, "100"),
@@ -140,10 +153,17 @@ pub(super) fn all(cards: &Cards, ctx: &CardContext, size: Size) -> Vec<Sample> {
         account: (size != Size::Small).then(|| "account-2".parse().unwrap()),
         ..ListPlace::default()
     };
+    let listed = samples::projects(size);
+    let bulk = |place, count| BulkView {
+        place,
+        count,
+        projects: listed.candidates.clone(),
+        more_projects: listed.more_candidates,
+    };
     let sample = |name: &str, card| Sample { name: name.to_owned(), card, via: Via::Send };
     let mut out = vec![
-        sample("bulk", cards.bulk(&BulkView { place: place.clone(), count: 214 }, ctx)),
-        sample("bulk_too_many", cards.bulk(&BulkView { place, count: 90_000 }, ctx)),
+        sample("bulk", cards.bulk(&bulk(place.clone(), 214), ctx)),
+        sample("bulk_too_many", cards.bulk(&bulk(place, 90_000), ctx)),
         sample("import", cards.import(ctx)),
     ];
     out.extend(views.map(|(name, view)| sample(name, cards.batch(&view, ctx))));

@@ -71,6 +71,7 @@ fn context_for(role: Role, size: Size) -> CardContext {
                 "until",
                 "digest",
                 "value",
+                "people",
             ]
             .map(|name| (name.to_owned(), samples::text(size, 600)));
             let back = ListPlace {
@@ -202,6 +203,12 @@ fn all(cards: &Cards, role: Role, size: Size) -> Vec<Sample> {
     out.extend(asking::all(cards, &ctx, size));
     out.extend(digests::all(cards, &ctx, size));
     out.extend(batch::all(cards, &ctx, size));
+    for (name, accounts) in [("billing_projects", 2), ("billing_projects_account", 1)] {
+        let (view, projects) =
+            (rest::billing_with_shares(size, accounts), rest::billed_projects(size, accounts));
+        let card = cards.billing_by_project(&view, &projects, &ctx);
+        out.push(Sample { name: name.to_owned(), card, via: Via::Send });
+    }
     out
 }
 
@@ -452,6 +459,8 @@ fn cards_match_their_snapshots() {
                 "secrets",
                 "billing_account",
                 "billing_accounts",
+                "billing_projects",
+                "requests",
                 "rest",
                 "rest_link",
                 "digest_week",
@@ -478,6 +487,8 @@ fn cards_match_their_snapshots() {
                 "rest",
                 "rest_link",
                 "digest_week",
+                "bulk",
+                "billing_projects",
             ]
             .contains(&sample.name.as_str())
             {

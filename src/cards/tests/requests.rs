@@ -91,6 +91,7 @@ fn waiting(size: Size) -> WaitingView {
     WaitingView {
         requests: (0..count).map(|i| a_request(size, i, RequestState::Open)).collect(),
         approvals: (0..count).map(|_| an_approval(size, ApprovalState::Waiting)).collect(),
+        batches: super::batch::waiting(size, if size == Size::Small { 2 } else { 30 }),
     }
 }
 
@@ -141,8 +142,8 @@ pub fn all(cards: &Cards, ctx: &CardContext, size: Size) -> Vec<Sample> {
         ("request_granted", cards.request(&request(size, granted(size)), ctx)),
         ("approval_open", cards.approval(&approval(size, ApprovalState::Waiting), ctx)),
         ("approval_confirmed", cards.approval(&approval(size, confirmed), ctx)),
-        ("requests", cards.requests(&waiting(size), ctx)),
-        ("requests_none", cards.requests(&WaitingView::default(), ctx)),
+        ("requests", cards.requests(&waiting(size), 1, ctx)),
+        ("requests_none", cards.requests(&WaitingView::default(), 1, ctx)),
         ("me_form", cards.me(&me(size, RequestState::Withdrawn { at: ago(3) }), ctx)),
         ("me_pending", cards.me(&me(size, RequestState::Open), ctx)),
         ("quota_waiting", cards.quota(&quota(size), ctx)),

@@ -4,6 +4,7 @@ use jiff::ToSpan;
 use jiff::civil::Date;
 
 use super::samples::{Size, ago, amount, billing, detail, display, key, label, project, text};
+use crate::app::billed_projects::{BilledProject, BilledProjects, PROJECTS_A_PAGE};
 use crate::app::outcome::{
     AccountShare, BillingView, RestLinking, RestPart, RestRow, RestView, UserDetail,
 };
@@ -50,6 +51,40 @@ fn share(size: Size, i: usize) -> AccountShare {
         bill_to: Some(day(2)),
         stale: (i == 1 || !small).then(|| Some(ago(26))),
         uncounted: if small { 0 } else { 3 },
+    }
+}
+
+/// A page of projects: of one user, shared, of nobody, without a name, new in the month.
+pub fn billed_projects(size: Size, accounts: usize) -> BilledProjects {
+    let small = size == Size::Small;
+    let count = if small { 5 } else { PROJECTS_A_PAGE };
+    let row = |i: usize| {
+        let of = share(size, i % accounts);
+        let change = |before: &str| Change {
+            first_days: Some(21),
+            now: amount(size, "4120.3"),
+            before: before.parse().unwrap(),
+        };
+        BilledProject {
+            account: of.account,
+            account_name: (accounts > 1).then_some(of.name),
+            project: (i != 3).then(|| project(size, i)),
+            label: if i == 3 { String::new() } else { label(size, i) },
+            amount: amount(size, ["4120.3", "2400", "999.999", "60.5", "-12.3"][i % 5]),
+            users: (0..[1, 3, 0, 0, 12][i % 5]).map(|n| key(size, n)).collect(),
+            change: match i % 4 {
+                0 => Some(change("3900.1")),
+                1 => Some(change("8120")),
+                2 => Some(change("0")),
+                _ => None,
+            },
+        }
+    };
+    BilledProjects {
+        rows: (0..count).map(row).collect(),
+        page: if small { 1 } else { 2 },
+        pages: if small { 1 } else { 900 },
+        total: if small { count } else { 9_000 },
     }
 }
 

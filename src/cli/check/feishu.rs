@@ -2,7 +2,7 @@
 
 use jiff::SignedDuration;
 
-use super::super::app::{self, Fixed, Line, Survey, console, mode_word};
+use super::super::app::{self, Fixed, Line, MENU_KEYS, Survey, console, mode_word};
 use super::super::progress::Progress;
 use super::super::words::t;
 use super::{Finding, Verdict};
@@ -21,8 +21,6 @@ const BOT: &str = "check.bot";
 const SCOPES: &str = "check.scopes";
 const EVENTS: &str = "check.events";
 const CALLBACKS: &str = "check.callbacks";
-/// Commands for a bot menu.
-const MENU_KEYS: &str = "users, billing, alerts, monitor, help";
 const VERSION: &str = "check.version";
 const CONTACTS: &str = "check.contacts";
 const CLOCK: &str = "check.clock";

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use self::configuration::Place;
 use self::journal::Journal;
-use super::app::{Fixed, Gap, Line, Survey, console, fix, gaps, look_again, patiently};
+use super::app::{Fixed, Gap, Line, MENU_KEYS, Survey, console, fix, gaps, look_again, patiently};
 use super::words::t;
 use super::{
     ConfigFile, Failure, desk, open_store, output, private_file, runtime, until_told_to_stop,
@@ -104,7 +104,7 @@ async fn all_steps(options: &Options, place: &Place, journal: &mut Journal) -> R
     }
     let mut left: Vec<String> = Vec::new();
     let store = open_store(&config, "setup.store_instead")?;
-    let mut line = set_up_app(options, &config, &client, journal, &mut left).await?;
+    let (mut line, has_menu) = set_up_app(options, &config, &client, journal, &mut left).await?;
     offer_commands(&client, &store, &mut left).await;
     account::add(&config, &store, &mut left).await?;
     group::choose(&client, &store, line.as_mut(), journal, &mut left).await?;
@@ -119,6 +119,11 @@ async fn all_steps(options: &Options, place: &Place, journal: &mut Journal) -> R
         for todo in &left {
             output::line(&format!("- {todo}"));
         }
+    }
+    // Nobody needs it, so it is not among what is left.
+    if !has_menu {
+        let link = console(&config).page("/bot");
+        output::line(&t("setup.menu", &[("link", &link), ("keys", &MENU_KEYS)]));
     }
     let serve = match place.is_default() {
         true => "airgate serve".to_owned(),
@@ -146,14 +151,15 @@ fn load(path: &Path) -> Result<Config, Failure> {
         .map_err(|problems| Failure::Configuration(problems.to_string()))
 }
 
-/// Gives the app its settings, by API as far as that goes, and notes what is left. Returns the long connection.
+/// Gives the app its settings, by API as far as that goes, and notes what is left. Returns the long connection, and whether the
+/// app has a bot menu.
 async fn set_up_app(
     options: &Options,
     config: &Config,
     client: &Client,
     journal: &mut Journal,
     left: &mut Vec<String>,
-) -> Result<Option<Line>, Failure> {
+) -> Result<(Option<Line>, bool), Failure> {
     let line = match Line::open(feishu_config(config, &Timeouts::default()), Clock::system()).await
     {
         Ok(line) => Some(line),
@@ -195,7 +201,8 @@ async fn set_up_app(
     if !options.everyone {
         left.push(t("setup.todo_availability", &[("link", &console.page(""))]));
     }
-    Ok(line)
+    let menu = survey.versions.as_ref().ok().and_then(|versions| versions.menu.as_ref());
+    Ok((line, menu.is_some_and(|keys| !keys.is_empty())))
 }
 
 async fn offer_commands(client: &Client, store: &Store, left: &mut Vec<String>) {

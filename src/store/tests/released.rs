@@ -108,6 +108,7 @@ fn fill(store: &Store) {
         tx.put_request(&sample::request())?;
         tx.put_approval(&sample::approval())?;
         tx.put_batch(&sample::batch())?;
+        tx.put_chat_name(&"oc_1".parse().unwrap(), "云账单告警")?;
         tx.put_batch_rows(1, 0, &[sample::batch_row()])?;
         let state = BatchState::Applying { at: now(), confirmed_by: None };
         tx.put_batch(&Batch { id: 2, state, ..sample::batch() })?;
@@ -262,6 +263,7 @@ const ADDED_EMPTY: &[&str] = &[
     "approvals_waiting",
     "card_places",
     "cards_due",
+    "chat_names",
     "batch_rows",
     "batch_users",
     "batches",
@@ -324,6 +326,8 @@ fn the_sample_fills_every_table_and_is_read_back() {
             assert_eq!(tx.pending_requests()?, [sample::request()]);
             assert_eq!(tx.waiting_approvals()?, [sample::approval()]);
             assert_eq!(tx.open_batches()?[0], sample::batch());
+            let name = tx.chat_name(&"oc_1".parse().unwrap())?;
+            assert_eq!(name.as_deref(), Some("云账单告警"));
             assert_eq!(tx.batch_rows(1, 0, 9)?, [(0, sample::batch_row())]);
             assert_eq!(tx.file_applied("0a")?, Some(1));
             assert_eq!(tx.temporaries_of(&user("main/alice"))?, [sample::temporary()]);

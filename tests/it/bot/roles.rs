@@ -215,6 +215,7 @@ fn actions() -> Vec<(Value, Option<Value>, Needs)> {
         (json!({"action": "report.open", "kind": "week"}), None, Viewer),
         (json!({"action": "request.open", "request": 99}), None, Viewer),
         (json!({"action": "approval.open", "approval": 99}), None, Viewer),
+        (json!({"action": "batch.open", "batch": 99}), None, Viewer),
         (
             json!({"action": "quota.request", "user": alice, "op": "b1"}),
             Some(json!({"amount": "5", "reason": "x"})),
@@ -329,7 +330,7 @@ async fn fields_of_a_callback_cannot_claim_a_role() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn cards_of_a_viewer_have_no_button_that_changes_anything() {
-    const READING: [&str; 12] = [
+    const READING: [&str; 13] = [
         "users.list",
         "user.open",
         "projects.open",
@@ -342,6 +343,7 @@ async fn cards_of_a_viewer_have_no_button_that_changes_anything() {
         "requests.list",
         "request.open",
         "approval.open",
+        "batch.open",
         "report.open",
     ];
     let bed = bed().await;

@@ -39,6 +39,9 @@ fn each_table_has_its_columns_as_csv_and_json() {
         ("spending", "account,username,project,period,amount,updated_at"),
         ("ledger", "account,username,time,amount,total_after,note,operator"),
         ("alerts", "account,username,time,type,title,amount,threshold,notified"),
+        ("links", "account,username,project,since,counts"),
+        ("owners", "account,username,display_name,owner"),
+        ("limits", "account,username,display_name,month_limit"),
     ] {
         let csv = home.run(&["export", table]);
         assert_eq!(csv.good().lines().next().unwrap(), header);

@@ -111,6 +111,8 @@ async fn a_newcomer_has_the_first_card_in_seconds_and_the_service_runs_with_the_
     assert_eq!(cards(&environment), 1, "{log}");
     is_set_up(&environment);
     no_secret(&environment, &log);
+    // A bot menu can only be made by a person: where, and of what, is said at the end.
+    assert!(log.contains("event_key") && log.contains("users, billing"), "{log}");
     assert!(
         !log.contains('\u{1b}') && !log.contains('█'),
         "a pipe gets no code and no colours:\n{log}"

@@ -7,7 +7,8 @@ use crate::shared::process::run;
 fn wrong_usage_and_wrong_configuration_are_distinguished_from_failures() {
     let home = offline();
     home.run(&["nonsense"]).refused(2, "--help");
-    home.run(&["export", "nothing"]).refused(2, "users, spending, days, ledger, alerts");
+    home.run(&["export", "nothing"])
+        .refused(2, "users, spending, days, ledger, alerts, links, owners, limits");
     home.run(&["backup"]).refused(2, "<FILE>");
     home.run(&["account", "list", "x"]).refused(2, "usage: airgate account list");
     // Without a command, it prints the help.

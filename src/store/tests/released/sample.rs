@@ -432,6 +432,7 @@ pub fn owed(new: NewMessage, id: u64, uuid: &str) -> OwedMessage {
         last_error: None,
         alert: new.alert,
         mention_mobiles: new.mention_mobiles,
+        mention_people: new.mention_people,
         plain: new.plain,
         tells_owner_of: new.tells_owner_of,
         tells_owner: new.tells_owner,
@@ -474,6 +475,7 @@ pub fn settings() -> SavedSettings {
         alert_chat: Some(Some("oc_1".parse().unwrap())),
         webhook_url: Some(None),
         mobiles: Some(vec!["13800000001".to_owned()]),
+        people: Vec::new(),
         digest: None,
         updated: Some(now()),
     }

@@ -19,11 +19,36 @@ fn many(users: usize) -> World {
     cloud
 }
 
-/// Opens the form on everybody, fills it in, and waits for the preview.
-pub async fn preview(bed: &Bed, person: &str, query: &str, fields: Value) -> Message {
+/// Members that the button of a change carries.
+const SAID: [&str; 3] = ["do", "counts", "switch"];
+
+/// Opens the form on everybody, fills it in, and presses the button of what is to be done. `switch` is its `value`.
+async fn ask_for(
+    bed: &Bed,
+    person: &str,
+    query: &str,
+    fields: Value,
+) -> (String, airgate::sandbox::feishu::ClickResult) {
     let card = bed.ask(person, format!("/users {query}").trim()).await.message_id;
     bed.press(person, &card, json!({"action": "users.bulk"})).await;
-    let done = bed.submit(person, &card, "users.bulk", fields).await;
+    let (said, typed): (serde_json::Map<_, _>, serde_json::Map<_, _>) = fields
+        .as_object()
+        .unwrap()
+        .clone()
+        .into_iter()
+        .partition(|(it, _)| SAID.contains(&it.as_str()));
+    let wanted = |value: &Value| {
+        said.iter().all(|(name, member)| {
+            value[if name == "switch" { "value" } else { name.as_str() }] == *member
+        })
+    };
+    let done = answered(bed.feishu.form_click(person, &card, wanted, typed).await);
+    (card, done)
+}
+
+/// The same, and waits for the preview.
+pub async fn preview(bed: &Bed, person: &str, query: &str, fields: Value) -> Message {
+    let (card, done) = ask_for(bed, person, query, fields).await;
     let toast = format!("info: {}", phrase("toast.batch_preparing"));
     assert_eq!(toast_of(&done), toast, "{}", bed.texts(&card));
     bed.no_longer_shows(&card, &phrase("batch.preparing")).await;
@@ -161,8 +186,8 @@ async fn every_kind_of_change_is_applied() {
     for (fields, shown) in [
         (json!({"do": "month_limit", "amount": "500"}), "¥500.00"),
         (json!({"do": "thresholds", "value": "60,70"}), "60"),
-        (json!({"do": "auto_disable", "value": "关"}), "→"),
-        (json!({"do": "link", "value": "team-a", "counts": "part"}), "team-a"),
+        (json!({"do": "auto_disable", "switch": "off"}), "→"),
+        (json!({"do": "link", "project": "team-a", "counts": "part"}), "team-a"),
     ] {
         let card = preview(&bed, ADMIN, "", fields.clone()).await;
         assert!(text_of(&card).contains(shown), "{fields}: {}", text_of(&card));
@@ -183,13 +208,38 @@ async fn every_kind_of_change_is_applied() {
         (bed.consumed("main/alice"), bed.consumed("main/bob")),
         ("¥12.50".into(), "¥12.50".into())
     );
-    // A project that several get needs the choice.
-    let card = preview(&bed, ADMIN, "", json!({"do": "link", "value": "team-b"})).await;
-    assert!(
-        text_of(&card).contains(&text("batch.left_out", &[("count", &1)])),
-        "{}",
-        text_of(&card)
-    );
+    // What is typed takes precedence over what is chosen, and thresholds that were typed beside it do not matter.
+    let fields = json!({"do": "link", "project": "team-a", "project_name": "team-b", "value": "50", "counts": "whole"});
+    let card = preview(&bed, ADMIN, "", fields).await;
+    assert!(text_of(&card).contains("team-b"), "{}", text_of(&card));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_form_of_earlier_versions_is_understood() {
+    let bed = bed().await;
+    let card = bed.ask(ADMIN, "/users").await.message_id;
+    bed.press(ADMIN, &card, json!({"action": "users.bulk"})).await;
+    for (op, fields, shown) in [
+        ("old-1", json!({"do": "auto_disable", "value": "关"}), "→"),
+        ("old-2", json!({"do": "link", "value": "team-a", "counts": "part"}), "team-a"),
+        ("old-3", json!({"do": "thresholds", "value": "60,70"}), "60"),
+        ("old-4", json!({"do": "month_limit", "amount": "500"}), "¥500.00"),
+        // A project that several get needs the choice.
+        (
+            "old-5",
+            json!({"do": "link", "value": "team-b"}),
+            &text("batch.left_out", &[("count", &1)]),
+        ),
+    ] {
+        let value = json!({"action": "users.bulk", "op": op});
+        let done = bed.forged(ADMIN, &card, value, Some(fields.clone())).await;
+        let toast = format!("info: {}", phrase("toast.batch_preparing"));
+        assert_eq!(toast_of(&done), toast, "{fields}");
+        bed.no_longer_shows(&card, &phrase("batch.preparing")).await;
+        bed.settled().await;
+        let read = bed.texts(&card);
+        assert!(read.contains(shown), "{fields}: {read}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -266,18 +316,26 @@ async fn what_is_not_a_change_is_refused_and_the_form_keeps_what_was_typed() {
     let bed = bed().await;
     let card = bed.ask(ADMIN, "/users").await.message_id;
     bed.press(ADMIN, &card, json!({"action": "users.bulk"})).await;
-    for (fields, refusal) in [
-        (json!({"note": "x"}), "batch.no_change"),
-        (json!({"do": "everything"}), "batch.no_change"),
-        (json!({"do": "link"}), "refusal.no_project"),
-        (json!({"do": "month_limit", "amount": "-5"}), "refusal.month_limit_negative"),
+    for (op, fields, refusal) in [
+        ("bad-1", json!({"note": "x"}), "batch.no_change"),
+        ("bad-2", json!({"do": "everything"}), "batch.no_change"),
+        ("bad-3", json!({"do": "link"}), "refusal.no_project"),
     ] {
-        let value = bed.values(&card).into_iter().find(|it| it["op"].is_string()).unwrap();
+        let value = json!({"action": "users.bulk", "op": op});
         let refused = bed.forged(ADMIN, &card, value, Some(fields.clone())).await;
         assert_eq!(toast_of(&refused), format!("error: {}", phrase(refusal)), "{fields}");
     }
-    let refused =
-        bed.submit(ADMIN, &card, "users.bulk", json!({"do": "allocate", "amount": "1,00"})).await;
+    for (fields, refusal) in [
+        // Thresholds are no project.
+        (json!({"do": "link", "counts": "part", "value": "50"}), "refusal.no_project"),
+        (json!({"do": "month_limit", "amount": "-5"}), "refusal.month_limit_negative"),
+    ] {
+        let (_, refused) = ask_for(&bed, ADMIN, "", fields.clone()).await;
+        assert_eq!(toast_of(&refused), format!("error: {}", phrase(refusal)), "{fields}");
+    }
+    let fields = json!({"do": "allocate", "amount": "1,00", "project_name": "team-a"});
+    let (card, refused) = ask_for(&bed, ADMIN, "", fields).await;
     assert!(toast_of(&refused).starts_with("error"), "{refused:?}");
     assert_eq!(bed.field(&card, "amount"), "1,00");
+    assert_eq!(bed.field(&card, "project_name"), "team-a");
 }

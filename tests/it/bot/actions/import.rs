@@ -141,18 +141,84 @@ async fn links_owners_and_limits_are_imported() {
     assert!(read.contains(&text("sheet.nobody", &[("mobile", &"13911112222")])), "{read}");
 }
 
+/// What `/export` sends into the direct chat.
+async fn exported(bed: &Bed, table: &str) -> Vec<u8> {
+    let command = format!("/export {table}");
+    bed.ask(ADMIN, &command).await;
+    bed.settled().await;
+    let chat = bed.feishu.direct_chat(ADMIN);
+    let mut files = bed.by_the_bot(&chat).into_iter().filter(|message| message.kind == "file");
+    let key = files.next_back().unwrap().json()["file_key"].as_str().unwrap().to_owned();
+    bed.feishu.file(&key).unwrap().bytes.to_vec()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn exports_of_links_owners_and_limits_bring_back_what_they_were_made_of() {
+    let bed = bed().await;
+    for (user, project, counts) in
+        [("bob", "team-a", "part"), ("alice", "team-a", "whole"), ("bob", "team-b", "whole")]
+    {
+        let file = format!(
+            "account,username,project,since,counts\nmain,{user},{project},2026-10,{counts}\n"
+        );
+        let read = preview(&bed, file).await;
+        applied(&bed, ADMIN, &read.message_id).await;
+        bed.settled().await;
+    }
+    bed.change("main/alice", |user| user.owner = Some(VIEWER.parse().unwrap()));
+    let limits = preview(&bed, "account,username,month_limit\nmain,bob,1234.50\n").await;
+    applied(&bed, ADMIN, &limits.message_id).await;
+    bed.settled().await;
+    let users = ["main/alice", "main/bob"];
+    let look = || {
+        let links = |user: &str| {
+            let links = bed.store.read(|tx| tx.links_of(&user_key(user))).unwrap();
+            let said = links
+                .iter()
+                .map(|link| format!("{} {} {:?}", link.project, link.since, link.counts));
+            said.collect::<Vec<_>>()
+        };
+        users.map(|user| (links(user), bed.user(user).owner, bed.user(user).month_limit))
+    };
+    let before = look();
+    let mut files = Vec::new();
+    for table in ["links", "owners", "limits"] {
+        files.push((table, exported(&bed, table).await));
+    }
+
+    // A row is added to a list of links: those that are there are left alone.
+    let links = String::from_utf8(files[0].1.clone()).unwrap();
+    let read = preview(&bed, format!("{links}main,alice,team-c,2026-11,whole\r\n")).await;
+    assert!(text_of(&read).contains("team-c") && !text_of(&read).contains("team-b"), "{read:?}");
+
+    // All of it is lost, and comes back.
+    for user in users {
+        for link in bed.store.read(|tx| tx.links_of(&user_key(user))).unwrap() {
+            let card = bed.ask(ADMIN, &format!("/projects {user}")).await.message_id;
+            let wanted = json!({"action": "project.remove", "project": link.project.as_str()});
+            bed.press(ADMIN, &card, wanted).await;
+            bed.settled().await;
+        }
+        bed.change(user, |user| {
+            user.owner = None;
+            user.month_limit = None;
+        });
+    }
+    assert_ne!(look(), before);
+    for (table, file) in files {
+        let read = preview(&bed, file).await;
+        applied(&bed, ADMIN, &read.message_id).await;
+        bed.settled().await;
+        let text = bed.texts(&read.message_id);
+        assert!(text.contains(&phrase("batch.word_applied")), "{table}: {text}");
+    }
+    assert_eq!(look(), before);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_export_of_users_can_be_imported_and_one_of_the_ledger_cannot() {
     let bed = bed().await;
-    let export = async |table: &str| {
-        let command = format!("/export {table}");
-        bed.ask(ADMIN, &command).await;
-        bed.settled().await;
-        let chat = bed.feishu.direct_chat(ADMIN);
-        let mut files = bed.by_the_bot(&chat).into_iter().filter(|message| message.kind == "file");
-        let key = files.next_back().unwrap().json()["file_key"].as_str().unwrap().to_owned();
-        bed.feishu.file(&key).unwrap().bytes.to_vec()
-    };
+    let export = async |table: &str| exported(&bed, table).await;
     bed.change("main/alice", |user| user.owner = Some(STRANGER.parse().unwrap()));
     let users = String::from_utf8(export("users").await).unwrap();
     let read = preview(&bed, users.replace(STRANGER, VIEWER)).await;

@@ -173,6 +173,8 @@ async fn a_request_by_command_is_refused_with_the_reason_and_withdrawn_by_who_as
         ("/request bob 500 借用", "people.not_owner"),
         ("/request nobody 500 借用", "people.not_owner"),
         ("/request -500 退回", "people.not_above_zero"),
+        ("/request 500 到 12月40日 压测", "people.not_a_day"),
+        ("/request 500 until 2026-11-01 load", "people.day_past"),
     ] {
         let read = text_of(&bed.ask(OWNER, command).await);
         assert!(read.contains(&phrase(refusal)), "{command}: {read}");
@@ -190,6 +192,67 @@ async fn a_request_by_command_is_refused_with_the_reason_and_withdrawn_by_who_as
     bed.shows(&card, &phrase("request.word_withdrawn")).await;
     let list = text_of(&bed.ask(VIEWER, "审批").await);
     assert!(list.contains(&phrase("requests.none")), "{list}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_by_command_may_have_a_last_day() {
+    let bed = owned().await;
+    let card = asks(&bed, "申请 500 到12月31日 双十二压测").await;
+    let read = text_of(&card);
+    assert!(read.contains("2026-12-31") && read.contains("双十二压测"), "{read}");
+    let request = bed.store.read(|tx| tx.request(1)).unwrap().unwrap();
+    assert_eq!(request.until, Some(jiff::civil::date(2026, 12, 31)));
+    assert_eq!(request.reason, "双十二压测");
+    decided(&bed, ADMIN, &card.message_id, "grant", json!({})).await;
+    let card = text_of(&bed.ask(ADMIN, "/quota alice").await);
+    assert!(card.contains("2026-12-31"), "{card}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn everything_that_waits_is_listed_page_by_page_and_opened_from_there() {
+    let mut cloud = crate::bed::one_account();
+    for at in 0..13 {
+        cloud.account_mut("main").unwrap().add_user(&format!("user-{at:02}"));
+    }
+    let bed = Bed::with(cloud, &[("APPROVAL__SECOND_FROM", "1000")]).await;
+    bed.sync().await;
+    for at in 0..9 {
+        let user = format!("main/user-{at:02}");
+        bed.change(&user, |user| user.owner = Some(OpenId::new(OWNER).unwrap()));
+        bed.ask(OWNER, &format!("/request {user} 50 r{at:02}")).await;
+    }
+    for at in 9..12 {
+        bed.ask(ADMIN, &format!("/quota user-{at:02} 5000 a{at:02}")).await;
+    }
+    let fields = json!({"do": "allocate", "amount": "2000", "note": "everybody"});
+    let batch = super::bulk::preview(&bed, ADMIN, "", fields).await.message_id;
+    let apply = |value: &Value| value["apply"] == true;
+    let apply = bed.feishu.fill_form(&batch, apply, Default::default()).unwrap();
+    answered(bed.feishu.click_raw(ADMIN, &batch, apply).await);
+    bed.shows(&batch, &phrase("batch.word_waits")).await;
+    bed.settled().await;
+
+    let list = bed.ask(ADMIN_2, "/requests").await;
+    let read = text_of(&list);
+    assert!(read.contains(&text("requests.subtitle", &[("count", &13)])), "{read}");
+    let shown = |read: &str| {
+        let marks =
+            (0..9).map(|at| format!("r{at:02}")).chain((9..12).map(|at| format!("a{at:02}")));
+        marks.chain(["everybody".to_owned()]).filter(|mark| read.contains(mark.as_str())).count()
+    };
+    assert_eq!(shown(&read), 10, "{read}");
+    bed.press(ADMIN_2, &list.message_id, json!({"action": "requests.list", "page": 2})).await;
+    let read = bed.texts(&list.message_id);
+    assert_eq!(shown(&read), 3, "{read}");
+    // The batch is decided from there, and the card shows what became of it.
+    bed.press(ADMIN_2, &list.message_id, json!({"action": "batch.open"})).await;
+    let confirm = json!({"action": "batch.decide", "decision": "confirm"});
+    bed.press(ADMIN_2, &list.message_id, confirm).await;
+    bed.shows(&list.message_id, &phrase("batch.word_applied")).await;
+    bed.settled().await;
+    assert_eq!(bed.quota("main/user-12"), "¥2,000.00");
+    let list = text_of(&bed.ask(ADMIN_2, "/requests").await);
+    assert!(list.contains(&text("requests.subtitle", &[("count", &12)])), "{list}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -60,13 +60,13 @@ async fn everything_in_chat(canaries: &Canaries) {
     // Settings with the address of a webhook: refused, saved, tested; then the webhook repeats secrets in an error.
     let settings = canaries.ask("/config").await;
     let other = canaries.feishu.add_hook(OTHER_HOOK, Some(HOOK_SECRET), GROUP);
-    let fields = |interval: &str| {
-        json!({"thresholds": "50", "interval_seconds": interval, "webhook_url": other,
+    let fields = |thresholds: &str| {
+        json!({"thresholds": thresholds, "interval_seconds": "3600", "webhook_url": other,
         "mobiles": "", "alert_chat_id": GROUP})
     };
     canaries.submit(&settings, "config.save", fields("never")).await;
     let settings = canaries.ask("/config").await;
-    canaries.submit(&settings, "config.save", fields("3600")).await;
+    canaries.submit(&settings, "config.save", fields("50")).await;
     let msg = format!("{padding:.390} {HOOK_SECRET} {OTHER_HOOK}");
     canaries.feishu.faults().inject(ChatRule::new(refusal(msg)).on("hook").times(1));
     canaries.press(&settings, json!({"action": "config.test"})).await;
