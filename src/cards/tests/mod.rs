@@ -202,6 +202,8 @@ fn all(cards: &Cards, role: Role, size: Size) -> Vec<Sample> {
     out.extend(asking::all(cards, &ctx, size));
     out.extend(digests::all(cards, &ctx, size));
     out.extend(batch::all(cards, &ctx, size));
+    out.extend(asking::ending_limits(cards, &ctx, size));
+    out.extend(batch::ending_limits(cards, &ctx, size));
     out
 }
 
@@ -500,4 +502,6 @@ fn a_random_op_is_new_each_time_and_an_op_id() {
         value.as_str().unwrap().parse::<crate::domain::OpId>().unwrap()
     };
     assert_ne!(op(), op());
+    let rendered = samples::now().as_millisecond();
+    assert_eq!(op().rendered_at().unwrap().as_millisecond(), rendered);
 }
